@@ -1,0 +1,1 @@
+//! Foreign names, safe to print on a terminal or in a table.

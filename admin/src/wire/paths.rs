@@ -1,0 +1,187 @@
+//! Where things are in the admin API: route patterns for the server, builders for its callers.
+//!
+//! The patterns use `{name}` for one path segment, which is what axum's router reads. The builders percent-encode, so a
+//! room id with a slash stays one segment.
+
+use super::{AuditQuery, ListQuery, LogQuery};
+
+/// `GET`: [`super::Status`].
+pub const STATUS: &str = "/api/v1/status";
+/// `GET` with [`ListQuery`]: [`super::Page`] of [`super::UserSummary`]. `POST` [`super::NewUser`]: [`super::CreatedUser`].
+pub const USERS: &str = "/api/v1/users";
+/// `GET`: [`super::UserDetail`].
+pub const USER: &str = "/api/v1/users/{user}";
+/// `POST` [`super::NewPassword`]: [`super::PasswordSet`].
+pub const USER_PASSWORD: &str = "/api/v1/users/{user}/password";
+/// `POST` [`super::DeactivateUser`]: [`super::Done`].
+pub const USER_DEACTIVATE: &str = "/api/v1/users/{user}/deactivate";
+/// `POST` empty object: [`super::LoggedOut`].
+pub const USER_LOGOUT: &str = "/api/v1/users/{user}/logout";
+/// `PUT` [`super::SetLocked`]: [`super::Done`].
+pub const USER_LOCKED: &str = "/api/v1/users/{user}/locked";
+/// `PUT` [`super::SetAdmin`]: [`super::Done`].
+pub const USER_ADMIN: &str = "/api/v1/users/{user}/admin";
+/// `GET` with [`ListQuery`]: [`super::Page`] of [`super::RoomSummary`].
+pub const ROOMS: &str = "/api/v1/rooms";
+/// `GET`: [`super::RoomDetail`].
+pub const ROOM: &str = "/api/v1/rooms/{room}";
+/// `GET`: [`super::RegistrationTokenList`]. `POST` [`super::NewRegistrationToken`]: [`super::RegistrationToken`].
+pub const REGISTRATION_TOKENS: &str = "/api/v1/registration-tokens";
+/// `DELETE`: [`super::Done`].
+pub const REGISTRATION_TOKEN: &str = "/api/v1/registration-tokens/{token}";
+/// `GET` with [`LogQuery`]: [`super::LogPage`].
+pub const LOG: &str = "/api/v1/log";
+/// `GET`: [`super::OperationList`].
+pub const STORE_OPERATIONS: &str = "/api/v1/store/operations";
+/// `GET`: [`super::JobList`].
+pub const JOBS: &str = "/api/v1/jobs";
+/// `POST` empty object: [`super::Job`].
+pub const JOB_CANCEL: &str = "/api/v1/jobs/{id}/cancel";
+/// `GET` with [`AuditQuery`]: [`super::AuditList`].
+pub const AUDIT: &str = "/api/v1/audit";
+
+/// A page of users.
+pub fn users(query: &ListQuery) -> String {
+    list(USERS, query)
+}
+
+/// One user.
+pub fn user(user: &str) -> String {
+    fill(USER, user)
+}
+
+/// A user's password.
+pub fn user_password(user: &str) -> String {
+    fill(USER_PASSWORD, user)
+}
+
+/// Where a user is deactivated.
+pub fn user_deactivate(user: &str) -> String {
+    fill(USER_DEACTIVATE, user)
+}
+
+/// Where a user is logged out everywhere.
+pub fn user_logout(user: &str) -> String {
+    fill(USER_LOGOUT, user)
+}
+
+/// A user's lock.
+pub fn user_locked(user: &str) -> String {
+    fill(USER_LOCKED, user)
+}
+
+/// A user's admin right.
+pub fn user_admin(user: &str) -> String {
+    fill(USER_ADMIN, user)
+}
+
+/// A page of rooms.
+pub fn rooms(query: &ListQuery) -> String {
+    list(ROOMS, query)
+}
+
+/// One room.
+pub fn room(room: &str) -> String {
+    fill(ROOM, room)
+}
+
+/// One registration token.
+pub fn registration_token(token: &str) -> String {
+    fill(REGISTRATION_TOKEN, token)
+}
+
+/// The log.
+pub fn log(query: &LogQuery) -> String {
+    Query::new(LOG)
+        .pair("after", query.after.map(|n| n.to_string()).as_deref())
+        .pair("level", query.level.map(|level| level.as_str()))
+        .pair("limit", query.limit.map(|n| n.to_string()).as_deref())
+        .pair("wait_ms", query.wait_ms.map(|n| n.to_string()).as_deref())
+        .path
+}
+
+/// Where a job is cancelled.
+pub fn job_cancel(id: &str) -> String {
+    fill(JOB_CANCEL, id)
+}
+
+/// The audit log.
+pub fn audit(query: &AuditQuery) -> String {
+    Query::new(AUDIT).pair("limit", query.limit.map(|n| n.to_string()).as_deref()).path
+}
+
+fn list(path: &str, query: &ListQuery) -> String {
+    Query::new(path)
+        .pair("from", query.from.as_deref())
+        .pair("limit", query.limit.map(|n| n.to_string()).as_deref())
+        .pair("search", query.search.as_deref())
+        .path
+}
+
+/// Puts `value` where the pattern's one `{name}` stands.
+fn fill(pattern: &str, value: &str) -> String {
+    let (before, rest) = pattern.split_once('{').unwrap_or((pattern, ""));
+    let after = rest.split_once('}').map_or("", |(_, after)| after);
+    format!("{before}{}{after}", encode(value))
+}
+
+/// Percent-encodes everything but RFC 3986's unreserved characters: right for a path segment and for a query value.
+fn encode(value: &str) -> String {
+    let mut out = String::with_capacity(value.len());
+    for byte in value.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    out
+}
+
+/// A path that grows a query string.
+struct Query {
+    path: String,
+    mark: char,
+}
+
+impl Query {
+    fn new(path: &str) -> Self {
+        Self { path: path.to_owned(), mark: '?' }
+    }
+
+    fn pair(mut self, name: &str, value: Option<&str>) -> Self {
+        if let Some(value) = value {
+            self.path.push(self.mark);
+            self.path.push_str(name);
+            self.path.push('=');
+            self.path.push_str(&encode(value));
+            self.mark = '&';
+        }
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::LogLevel;
+
+    #[test]
+    fn ids_stay_one_segment() {
+        assert_eq!(user("@a/b:h.example"), "/api/v1/users/%40a%2Fb%3Ah.example");
+        assert_eq!(user_password("@a:h"), "/api/v1/users/%40a%3Ah/password");
+        assert_eq!(room("!x?#{y}:h"), "/api/v1/rooms/%21x%3F%23%7By%7D%3Ah");
+        assert_eq!(registration_token("../status"), "/api/v1/registration-tokens/..%2Fstatus");
+        assert_eq!(job_cancel("7"), "/api/v1/jobs/7/cancel");
+    }
+
+    #[test]
+    fn queries_leave_out_what_is_absent() {
+        assert_eq!(users(&ListQuery::default()), USERS);
+        let query = ListQuery { from: None, limit: Some(50), search: Some("a&b=ü".to_owned()) };
+        assert_eq!(rooms(&query), "/api/v1/rooms?limit=50&search=a%26b%3D%C3%BC");
+        let query = LogQuery { after: Some(7), level: Some(LogLevel::Warn), limit: None, wait_ms: Some(20_000) };
+        assert_eq!(log(&query), "/api/v1/log?after=7&level=warn&wait_ms=20000");
+        assert_eq!(audit(&AuditQuery { limit: Some(3) }), "/api/v1/audit?limit=3");
+    }
+}

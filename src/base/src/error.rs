@@ -1,0 +1,195 @@
+//! What can go wrong, in two kinds: a [`Refusal`] is the caller's doing and safe to show; a [`Fault`] is ours, is shown
+//! without detail and logged once with its cause. One file of the `http` crate maps both to HTTP.
+
+use std::borrow::Cow;
+use std::fmt;
+
+/// The result of anything that can be refused or fail.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// A refusal or a fault.
+#[derive(Debug)]
+pub enum Error {
+    /// The caller's doing.
+    Refusal(Box<Refusal>),
+    /// Ours.
+    Fault(Fault),
+}
+
+/// Something the caller asked for and does not get; its message says what to do instead.
+#[derive(Debug, Clone)]
+pub struct Refusal {
+    /// Why, as the protocol names it.
+    pub reason: Reason,
+    /// For people.
+    pub message: Cow<'static, str>,
+    /// Further fields of the Matrix error body, such as `current_version` or `soft_logout`.
+    pub fields: serde_json::Map<String, serde_json::Value>,
+}
+
+/// Matrix error codes (client-server API 1.19, "Common error codes" and the endpoints' own).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "each is the Matrix error code of its name; the specification explains it")]
+pub enum Reason {
+    AlreadyJoined,
+    BadAlias,
+    BadJson,
+    BadState,
+    CannotLeaveServerNoticeRoom,
+    CannotOverwriteMedia,
+    CapacityExceeded,
+    ConnectionFailed,
+    DuplicateAnnotation,
+    Exclusive,
+    Forbidden,
+    GuestAccessForbidden,
+    IncompatibleRoomVersion,
+    InvalidParam,
+    InvalidRoomState,
+    InvalidSignature,
+    InvalidUsername,
+    /// `M_LIMIT_EXCEEDED`, with the time after which another try makes sense, in milliseconds.
+    LimitExceeded { retry_after_ms: u64 },
+    /// HTTP 405 with `M_UNRECOGNIZED`: the path exists, the method does not.
+    MethodNotAllowed,
+    MissingParam,
+    MissingToken,
+    NotFound,
+    NotJson,
+    NotYetUploaded,
+    /// HTTP 507 in spirit: the disk is full. Reads go on; writes are refused until there is room.
+    OutOfSpace,
+    ProfileTooLarge,
+    KeyTooLarge,
+    RoomInUse,
+    ThreepidDenied,
+    ThreepidMediumNotSupported,
+    ThreepidNotFound,
+    TooLarge,
+    UnableToAuthoriseJoin,
+    /// HTTP 401 whose body (in `fields`) offers the flows of user-interactive authentication.
+    Uia,
+    Unauthorized,
+    Unknown,
+    UnknownDevice,
+    UnknownPos,
+    /// `M_UNKNOWN_TOKEN`.
+    UnknownToken { soft_logout: bool },
+    Unrecognized,
+    UnsupportedRoomVersion,
+    UrlNotSet,
+    UserDeactivated,
+    UserInUse,
+    UserLocked,
+    UserSuspended,
+    UserLimitExceeded,
+    WeakPassword,
+    WrongRoomKeysVersion,
+}
+
+impl Refusal {
+    /// A refusal with further fields for its body.
+    #[must_use]
+    pub fn with(mut self, field: &str, value: impl Into<serde_json::Value>) -> Self {
+        self.fields.insert(field.to_owned(), value.into());
+        self
+    }
+}
+
+/// Refuses for `reason`, telling the caller `message`.
+pub fn refuse(reason: Reason, message: impl Into<Cow<'static, str>>) -> Error {
+    Error::Refusal(Box::new(refusal(reason, message)))
+}
+
+/// As [`refuse`], as a [`Refusal`] that can take further fields.
+pub fn refusal(reason: Reason, message: impl Into<Cow<'static, str>>) -> Refusal {
+    Refusal { reason, message: message.into(), fields: serde_json::Map::new() }
+}
+
+impl Error {
+    /// `M_FORBIDDEN`.
+    pub fn forbidden(message: impl Into<Cow<'static, str>>) -> Self {
+        refuse(Reason::Forbidden, message)
+    }
+
+    /// `M_NOT_FOUND`.
+    pub fn not_found(message: impl Into<Cow<'static, str>>) -> Self {
+        refuse(Reason::NotFound, message)
+    }
+
+    /// `M_INVALID_PARAM`.
+    pub fn invalid(message: impl Into<Cow<'static, str>>) -> Self {
+        refuse(Reason::InvalidParam, message)
+    }
+
+    /// `M_BAD_JSON`.
+    pub fn bad_json(message: impl Into<Cow<'static, str>>) -> Self {
+        refuse(Reason::BadJson, message)
+    }
+
+    /// A fault with a sentence saying what was being done, and its cause.
+    pub fn fault(doing: impl Into<Cow<'static, str>>, cause: impl Into<Cause>) -> Self {
+        Self::Fault(Fault { doing: doing.into(), cause: Some(cause.into()) })
+    }
+
+    /// A fault without a deeper cause: something that should be so is not.
+    pub fn broken(what: impl Into<Cow<'static, str>>) -> Self {
+        Self::Fault(Fault { doing: what.into(), cause: None })
+    }
+
+    /// The refusal's reason, if it is one.
+    #[must_use]
+    pub fn reason(&self) -> Option<Reason> {
+        match self {
+            Self::Refusal(refusal) => Some(refusal.reason),
+            Self::Fault(_) => None,
+        }
+    }
+}
+
+/// The cause of a fault.
+pub type Cause = Box<dyn std::error::Error + Send + Sync>;
+
+/// Something that went wrong on our side.
+#[derive(Debug)]
+pub struct Fault {
+    /// What was being done.
+    pub doing: Cow<'static, str>,
+    /// Why it failed.
+    pub cause: Option<Cause>,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.doing)?;
+        let mut cause = self.cause.as_ref().map(|cause| &**cause as &dyn std::error::Error);
+        while let Some(error) = cause {
+            write!(f, ": {error}")?;
+            cause = error.source();
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refusal(refusal) => f.write_str(&refusal.message),
+            Self::Fault(fault) => fault.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<Fault> for Error {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refusal(Box::new(refusal))
+    }
+}

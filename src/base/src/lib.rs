@@ -1,0 +1,42 @@
+//! The words everyone in Hearth uses: time and chance as seams, refusals and faults, positions, limits, configuration.
+//!
+//! This crate does no I/O beyond reading the configuration: no tokio, no SQL, no HTTP.
+
+pub mod clock;
+pub mod config;
+pub mod error;
+pub mod limits;
+pub mod position;
+pub mod random;
+
+pub use clock::{Clock, Millis};
+pub use error::{Error, Fault, Reason, Refusal, Result};
+pub use position::Position;
+pub use random::Random;
+
+use std::sync::Arc;
+
+/// The two things a program cannot compute: what time it is, and chance.
+///
+/// Everything that needs them takes them from here, so that a test or a simulation decides both.
+#[derive(Clone)]
+pub struct Seams {
+    /// Wall-clock time.
+    pub clock: Arc<dyn Clock>,
+    /// Unpredictable bytes.
+    pub random: Arc<dyn Random>,
+}
+
+impl Seams {
+    /// The machine's own clock and random number generator.
+    #[must_use]
+    pub fn system() -> Self {
+        Self { clock: Arc::new(clock::SystemClock), random: Arc::new(random::SystemRandom) }
+    }
+}
+
+impl std::fmt::Debug for Seams {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Seams")
+    }
+}

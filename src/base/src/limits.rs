@@ -1,0 +1,72 @@
+//! Every bound, named, with its unit last. One file, so that a reader sees at a glance what a stranger can make us do.
+
+/// An event's canonical JSON (client-server API, "Size limits").
+pub const PDU_BYTES_MAX: usize = 65_535;
+/// User ids, room ids, event ids, event types, state keys: bytes, not characters.
+pub const ID_BYTES_MAX: usize = 255;
+/// Nesting of any JSON that comes in. serde_json itself stops at 128.
+pub const JSON_DEPTH_MAX: usize = 64;
+/// A request body, unless the endpoint says otherwise.
+pub const BODY_BYTES_MAX: usize = 1024 * 1024;
+/// Bodies that carry keys for many devices: `/keys/*`, `/room_keys/*`, `/sendToDevice`.
+pub const KEYS_BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// A request's target: path and query.
+pub const URI_BYTES_MAX: usize = 16 * 1024;
+/// The longest a `/sync` may wait.
+pub const SYNC_WAIT_MS_MAX: u64 = 90_000;
+/// Events per room in one `/sync`, and per page elsewhere.
+pub const PAGE_EVENTS_MAX: usize = 1_000;
+/// What a client gets that does not say.
+pub const PAGE_EVENTS_DEFAULT: usize = 10;
+/// Authorisation events of one event (server-server API).
+pub const AUTH_EVENTS_MAX: usize = 10;
+/// Previous events of one event (server-server API).
+pub const PREV_EVENTS_MAX: usize = 20;
+/// Previous events that we put into an event of our own.
+pub const PREV_EVENTS_AUTHORED_MAX: usize = 10;
+/// A display name, in bytes.
+pub const DISPLAY_NAME_BYTES_MAX: usize = 1_000;
+/// An avatar URL, in bytes.
+pub const AVATAR_URL_BYTES_MAX: usize = 1_000;
+/// A whole profile (client-server API 1.16).
+pub const PROFILE_BYTES_MAX: usize = 65_536;
+/// A password: argon2 hashes any length, but not at any price.
+pub const PASSWORD_BYTES_MAX: usize = 512;
+/// The shortest password that registration takes.
+pub const PASSWORD_CHARS_MIN: usize = 8;
+/// A device's display name, in bytes.
+pub const DEVICE_NAME_BYTES_MAX: usize = 255;
+/// Devices of one account.
+pub const DEVICES_PER_USER_MAX: usize = 1_000;
+/// One-time keys of one device and algorithm.
+pub const ONE_TIME_KEYS_PER_DEVICE_MAX: usize = 1_000;
+/// One account-data item.
+pub const ACCOUNT_DATA_BYTES_MAX: usize = 512 * 1024;
+/// A filter definition.
+pub const FILTER_BYTES_MAX: usize = 16 * 1024;
+/// Filters kept per account; older ones go first.
+pub const FILTERS_PER_USER_MAX: usize = 1_000;
+/// Messages waiting for one device.
+pub const TO_DEVICE_PER_DEVICE_MAX: usize = 10_000;
+/// To-device messages in one `/sync`.
+pub const TO_DEVICE_PER_SYNC_MAX: usize = 100;
+/// Devices and users in one `/keys/query` or `/keys/claim`.
+pub const KEYS_QUERY_USERS_MAX: usize = 5_000;
+/// Rooms in one account's memberships that are looked at in one sync.
+pub const ROOMS_PER_USER_MAX: usize = 20_000;
+/// Push rules of one account.
+pub const PUSH_RULES_PER_USER_MAX: usize = 1_000;
+/// Pushers of one account.
+pub const PUSHERS_PER_USER_MAX: usize = 50;
+/// How long a user-interactive authentication session lives.
+pub const UIA_SESSION_MS_MAX: u64 = 10 * 60 * 1_000;
+/// Open UIA sessions in all; the oldest go first.
+pub const UIA_SESSIONS_MAX: usize = 10_000;
+/// How long a transaction id is remembered.
+pub const TXN_MS_MAX: u64 = 48 * 60 * 60 * 1_000;
+/// How long typing may last without being repeated.
+pub const TYPING_MS_MAX: u64 = 120_000;
+/// Unread events that are looked at to count notifications in one room.
+pub const UNREAD_EVENTS_MAX: usize = 1_000;
+/// Items in initial state, invites, and aliases of one `createRoom`.
+pub const CREATE_ROOM_ITEMS_MAX: usize = 500;
