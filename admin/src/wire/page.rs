@@ -17,7 +17,11 @@ pub struct Page<T> {
 
 impl<T> Default for Page<T> {
     fn default() -> Self {
-        Self { items: Vec::new(), next: None, total: None }
+        Self {
+            items: Vec::new(),
+            next: None,
+            total: None,
+        }
     }
 }
 
