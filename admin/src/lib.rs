@@ -6,5 +6,7 @@
 //!
 //! Not here: the server side of the API (that is `http::admin`), and any decision about accounts or rooms.
 
+#[cfg(feature = "tui")]
+pub mod client;
 pub mod text;
 pub mod wire;

@@ -1,0 +1,72 @@
+//! One request and its answer on a connection of its own.
+
+use std::path::Path;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Method, Request, StatusCode, header};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use tokio::net::UnixStream;
+use tokio::time::timeout;
+
+use super::error::{self, Error};
+
+/// Longest answer that is read; the largest honest one, a page of 1,000 log lines, is below a tenth of it.
+const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// How long an answer may take: above the longest long-poll and the slowest password hash on a Raspberry Pi.
+const ANSWER_WAIT: Duration = Duration::from_secs(60);
+
+pub(super) async fn exchange(
+    socket: &Path,
+    method: Method,
+    path: &str,
+    body: Option<Vec<u8>>,
+) -> Result<(StatusCode, Bytes), Error> {
+    let stream = UnixStream::connect(socket)
+        .await
+        .map_err(|cause| error::unreachable(socket, &cause))?;
+    timeout(ANSWER_WAIT, talk(stream, method, path, body))
+        .await
+        .map_err(|_| error::silent(ANSWER_WAIT))?
+}
+
+async fn talk(
+    stream: UnixStream,
+    method: Method,
+    path: &str,
+    body: Option<Vec<u8>>,
+) -> Result<(StatusCode, Bytes), Error> {
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
+        .await
+        .map_err(|cause| error::broken(&cause))?;
+    // The connection's future does the reading and writing; it ends with the exchange.
+    let driver = tokio::spawn(connection);
+    let answer = async {
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::HOST, "localhost")
+            .header(header::CONTENT_TYPE, "application/json")
+            .header(header::CONNECTION, "close")
+            .body(Full::new(Bytes::from(body.unwrap_or_default())))
+            .map_err(|cause| error::broken(&cause))?;
+        let answer = sender
+            .send_request(request)
+            .await
+            .map_err(|cause| error::broken(&cause))?;
+        let status = answer.status();
+        let body = Limited::new(answer.into_body(), ANSWER_BYTES_MAX)
+            .collect()
+            .await;
+        Ok((
+            status,
+            body.map_err(|cause| error::broken(&cause))?.to_bytes(),
+        ))
+    }
+    .await;
+    driver.abort();
+    answer
+}
