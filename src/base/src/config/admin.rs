@@ -1,0 +1,18 @@
+//! `[admin]`: the socket of the dashboard and of `hearth ctl`.
+
+use std::path::PathBuf;
+
+use super::Mode;
+use super::schema::section;
+
+section! {
+    /// The socket of the dashboard and of `hearth ctl`. Whoever can open it can do anything.
+    pub struct Admin {
+        /// The path of the socket. Unset, it is `admin.sock` in the data folder.
+        socket: Option<PathBuf> = None => "'/run/hearth/admin.sock'",
+        /// The permission bits of the socket.
+        socket_mode: Mode = Mode(0o660),
+        /// The Unix group that may open the socket. Unset, it is the group that Hearth runs as.
+        group: Option<String> = None => "'hearth'",
+    }
+}

@@ -1,0 +1,88 @@
+//! `[[listeners]]`: where the server listens, and for what.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use super::Mode;
+use super::schema::{choice, section, text_value};
+
+section! {
+    /// Where the server listens, and for what. Each listener is a table of its own; together they replace the default one.
+    pub struct Listener {
+        /// An address and port, or `unix:` and the path of a socket.
+        address: Address = Address::default(),
+        /// The permission bits of a Unix socket.
+        socket_mode: Mode = Mode(0o660),
+        /// The certificate with which the listener speaks TLS. Unset, it speaks plain HTTP, to be used behind a reverse
+        /// proxy or on this machine only.
+        tls: Option<Tls> = None => "{ certificate_file = 'fullchain.pem', key_file = 'privkey.pem' }",
+        /// What is served here.
+        resources: Vec<Resource> = vec![Resource::Client, Resource::Federation, Resource::Media],
+    }
+}
+
+section! {
+    /// A certificate and its private key.
+    pub struct Tls {
+        /// The certificate and those that vouch for it, in PEM form.
+        certificate_file: PathBuf = PathBuf::new(),
+        /// The private key, in PEM form.
+        key_file: PathBuf = PathBuf::new(),
+    }
+}
+
+choice! {
+    /// Something that a listener serves.
+    pub enum Resource {
+        /// What clients use.
+        Client = "client",
+        /// What other homeservers use.
+        Federation = "federation",
+        /// The identity service.
+        Identity = "identity",
+        /// Uploads and downloads.
+        Media = "media",
+        /// Numbers for Prometheus; they are for the operator, not for the public.
+        Metrics = "metrics",
+    }
+}
+
+/// Where to listen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Address {
+    /// An IP address and a port.
+    Tcp(SocketAddr),
+    /// A Unix socket.
+    Unix(PathBuf),
+}
+
+impl Default for Address {
+    fn default() -> Self {
+        Self::Tcp(SocketAddr::from(([127, 0, 0, 1], 8008)))
+    }
+}
+
+impl FromStr for Address {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.strip_prefix("unix:") {
+            Some("") => Err(String::new()),
+            Some(path) => Ok(Self::Unix(path.into())),
+            None => text.parse().map(Self::Tcp).map_err(|_| String::new()),
+        }
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => address.fmt(f),
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
+}
+
+text_value!(Address, "an address and port such as \"127.0.0.1:8008\" or \"[::]:8448\", or \"unix:/path/of/socket\"");

@@ -1,0 +1,24 @@
+//! `[media]`: uploads, downloads, thumbnails.
+
+use std::path::PathBuf;
+
+use super::schema::section;
+
+section! {
+    /// Uploads, downloads, thumbnails.
+    pub struct Media {
+        /// The folder of media. Unset, it is `media` in the data folder.
+        path: Option<PathBuf> = None => "'/mnt/disk/hearth-media'",
+        /// The largest upload, in MiB.
+        max_upload_mib: u32 = 50,
+        /// How many thumbnails are made at the same time.
+        thumbnail_workers: u32 = 2,
+        /// The largest image that is unpacked to make a thumbnail, in pixels (width times height). Unpacked, a pixel
+        /// takes 4 bytes.
+        thumbnail_pixels_max: u64 = 40_000_000,
+        /// How long an upload that was announced may be outstanding, in milliseconds.
+        unused_expires_ms: u64 = 24 * 60 * 60 * 1_000,
+        /// How many announced uploads a user may have outstanding.
+        max_pending_per_user: u32 = 10,
+    }
+}

@@ -1,0 +1,108 @@
+//! The configuration: one struct per section, with defaults that make a usable local server of nothing at all.
+//!
+//! A key is declared once, by the `section!` macro, in the file named as its section; the struct, its default, the way
+//! it is read and the reference in `docs/CONFIG.md` all come from there. What a combination of values means, and whether
+//! it is a good one, stands in each section's `check`. Nothing here opens sockets, databases or logs.
+
+mod load;
+mod schema;
+
+mod admin;
+mod appservices;
+mod database;
+mod federation;
+mod listeners;
+mod log;
+mod media;
+mod outgoing;
+mod passwords;
+mod presence;
+mod push;
+mod rate_limits;
+mod registration;
+mod rooms;
+mod server;
+mod tokens;
+mod turn;
+
+pub use admin::Admin;
+pub use appservices::AppServices;
+pub use database::{Database, Engine, Synchronous};
+pub use federation::Federation;
+pub use listeners::{Address, Listener, Resource, Tls};
+pub use load::{ConfigError, Place, Problem};
+pub use log::{Colour, Log, LogFormat};
+pub use media::Media;
+pub use outgoing::Outgoing;
+pub use passwords::Passwords;
+pub use presence::Presence;
+pub use push::Push;
+pub use rate_limits::{Rate, RateLimits};
+pub use registration::{Registration, RegistrationMode};
+pub use rooms::{EncryptionDefault, Publishers, Rooms};
+pub use schema::{BaseUrl, Cidr, Key, Mode, Secret, Section, Shape};
+pub use server::Server;
+pub use tokens::Tokens;
+pub use turn::Turn;
+
+use std::path::PathBuf;
+
+schema::section! {
+    /// Everything that can be set.
+    pub struct Config {
+        /// Who this server is and where it keeps its things.
+        server: Server = Server::default(),
+        /// Where it listens, and for what.
+        listeners: Vec<Listener> = vec![Listener::default()],
+        /// The socket of the dashboard and of `hearth ctl`.
+        admin: Admin = Admin::default(),
+        /// Where accounts, rooms and messages are kept.
+        database: Database = Database::default(),
+        /// Who may make an account.
+        registration: Registration = Registration::default(),
+        /// What new rooms are like.
+        rooms: Rooms = Rooms::default(),
+        /// How passwords are hashed.
+        passwords: Passwords = Passwords::default(),
+        /// How long tokens live.
+        tokens: Tokens = Tokens::default(),
+        /// How often things may be done.
+        rate_limits: RateLimits = RateLimits::default(),
+        /// Who is online.
+        presence: Presence = Presence::default(),
+        /// Uploads, downloads, thumbnails.
+        media: Media = Media::default(),
+        /// Notifications to phones.
+        push: Push = Push::default(),
+        /// Requests that this server makes to others.
+        outgoing: Outgoing = Outgoing::default(),
+        /// Bridges and bots.
+        appservices: AppServices = AppServices::default(),
+        /// The relay that calls need when two devices cannot reach each other.
+        turn: Turn = Turn::default(),
+        /// What is logged, and how.
+        log: Log = Log::default(),
+        /// Talking to other homeservers.
+        federation: Federation = Federation::default(),
+    }
+}
+
+impl Config {
+    /// The socket of the admin API.
+    #[must_use]
+    pub fn admin_socket(&self) -> PathBuf {
+        self.admin.socket.clone().unwrap_or_else(|| self.server.data_dir.join("admin.sock"))
+    }
+
+    /// The SQLite database.
+    #[must_use]
+    pub fn database_path(&self) -> PathBuf {
+        self.database.path.clone().unwrap_or_else(|| self.server.data_dir.join("hearth.db"))
+    }
+
+    /// The folder of uploaded and cached media.
+    #[must_use]
+    pub fn media_dir(&self) -> PathBuf {
+        self.media.path.clone().unwrap_or_else(|| self.server.data_dir.join("media"))
+    }
+}

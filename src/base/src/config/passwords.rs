@@ -1,0 +1,30 @@
+//! `[passwords]`: how passwords are hashed.
+
+use super::schema::section;
+use crate::limits::PASSWORD_CHARS_MIN;
+
+section! {
+    /// How passwords are hashed, by argon2id. Changes hold for passwords that are set from then on; accounts keep the
+    /// parameters that their hash was made with.
+    pub struct Passwords {
+        /// The shortest password that someone may choose, in characters.
+        chars_min: u32 = PASSWORD_CHARS_MIN as u32,
+        /// The memory that one hash takes, in KiB.
+        memory_kib: u32 = 19_456,
+        /// How often that memory is gone over.
+        iterations: u32 = 2,
+        /// How many lanes one hash has.
+        parallelism: u32 = 1,
+        /// How many hashes are made at the same time; further log-ins wait. Together they take this many times the
+        /// memory of one.
+        concurrency: u32 = 2,
+    }
+}
+
+impl Passwords {
+    /// The cheapest parameters that argon2 takes, for tests and nothing else.
+    #[must_use]
+    pub fn cheap() -> Self {
+        Self { memory_kib: 8, iterations: 1, parallelism: 1, ..Self::default() }
+    }
+}

@@ -1,0 +1,53 @@
+//! `[rate_limits]`: how often things may be done.
+
+use super::schema::section;
+
+section! {
+    /// How often things may be done. Each limit is a bucket that starts with `burst` permits and gets `per_second` new
+    /// ones; whoever finds it empty is told how long to wait. Buckets belong to a user once there is one, to an address
+    /// before (IPv6: to its /64).
+    pub struct RateLimits {
+        /// Whether there are limits at all.
+        enabled: bool = true,
+        /// Log-ins and other uses of a password, by address and by account.
+        login: Rate = Rate::new(0.1, 10),
+        /// New accounts and guesses of registration tokens.
+        registration: Rate = Rate::new(0.05, 5),
+        /// Messages and other events that a user sends.
+        message: Rate = Rate::new(5.0, 50),
+        /// Joins and knocks.
+        join: Rate = Rate::new(0.5, 20),
+        /// Invitations.
+        invite: Rate = Rate::new(0.3, 20),
+        /// Rooms that a user makes.
+        create_room: Rate = Rate::new(0.1, 10),
+        /// Uploads.
+        media_upload: Rate = Rate::new(1.0, 30),
+        /// Uploads, queries and claims of encryption keys.
+        keys: Rate = Rate::new(5.0, 100),
+        /// Searches in messages, rooms and people.
+        search: Rate = Rate::new(0.5, 20),
+        /// Requests of other homeservers, by homeserver.
+        federation: Rate = Rate::new(50.0, 500),
+        /// Anything else.
+        other: Rate = Rate::new(50.0, 200),
+    }
+}
+
+section! {
+    /// A limit.
+    pub struct Rate {
+        /// New permits in a second; less than 1 is fine.
+        per_second: f64 = 50.0,
+        /// Permits that can pile up.
+        burst: u32 = 200,
+    }
+}
+
+impl Rate {
+    /// A limit of `per_second` in the long run and `burst` at once.
+    #[must_use]
+    pub const fn new(per_second: f64, burst: u32) -> Self {
+        Self { per_second, burst }
+    }
+}

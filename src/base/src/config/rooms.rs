@@ -1,0 +1,40 @@
+//! `[rooms]`: what new rooms are like.
+
+use super::schema::{choice, section};
+
+section! {
+    /// What new rooms are like.
+    pub struct Rooms {
+        /// The version of a new room, if whoever makes it does not choose: `6` to `12`.
+        default_version: String = "12".to_owned(),
+        /// Which new rooms are encrypted although the client did not ask for it. `off`: none, as the specification has
+        /// it; common clients ask by themselves. `private`: those that are not public. `all`: all, also for clients and
+        /// bots that cannot decrypt.
+        encryption_default: EncryptionDefault = EncryptionDefault::Off,
+        /// Who may list a room in this server's public directory. `users`: whoever has the power to do so in the room.
+        /// `admins`: of these, only administrators of this server.
+        publishers: Publishers = Publishers::Users,
+    }
+}
+
+choice! {
+    /// Which new rooms are encrypted although the client did not ask for it.
+    pub enum EncryptionDefault {
+        /// None.
+        Off = "off",
+        /// Those that are not public.
+        Private = "private",
+        /// All.
+        All = "all",
+    }
+}
+
+choice! {
+    /// Who may list a room in the public directory.
+    pub enum Publishers {
+        /// Whoever has the power to do so in the room.
+        Users = "users",
+        /// Of these, only administrators of this server.
+        Admins = "admins",
+    }
+}

@@ -1,0 +1,144 @@
+//! The two macros that declare a section and a choice, and the description that a declaration yields.
+
+use std::borrow::Cow;
+
+/// A table of keys, as the reference shows it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Section {
+    /// The struct's name.
+    pub name: &'static str,
+    /// What the section is for.
+    pub about: &'static str,
+    /// Its keys, in the order of their declaration.
+    pub keys: Vec<Key>,
+}
+
+/// One key of a section.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Key {
+    /// Its name within the section.
+    pub name: &'static str,
+    /// What it does.
+    pub about: &'static str,
+    /// What it holds.
+    pub shape: Shape,
+    /// Its default as TOML; `None` if it is unset by default.
+    pub default: Option<String>,
+    /// A value as TOML, for keys that are unset by default.
+    pub example: Option<&'static str>,
+}
+
+/// What a key holds.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Shape {
+    /// A value; the text says what is allowed, such as "a whole number".
+    Leaf(Cow<'static, str>),
+    /// A table.
+    Table(Section),
+    /// A list of tables.
+    Tables(Section),
+}
+
+/// Declares a section: `key: Type = default` with documentation, and `=> "TOML"` as an example where there is no default.
+macro_rules! section {
+    (
+        $(#[doc = $about:literal])*
+        pub struct $name:ident {
+            $( $(#[doc = $doc:literal])* $key:ident: $kind:ty = $default:expr $(=> $example:literal)?, )*
+        }
+    ) => {
+        $(#[doc = $about])*
+        #[derive(Debug, Clone, PartialEq)]
+        pub struct $name {
+            $( $(#[doc = $doc])* pub $key: $kind, )*
+        }
+
+        impl Default for $name {
+            fn default() -> Self {
+                Self { $( $key: $default, )* }
+            }
+        }
+
+        impl $crate::config::schema::Value for $name {
+            fn shape() -> $crate::config::Shape {
+                let default = Self::default();
+                $crate::config::Shape::Table($crate::config::Section {
+                    name: stringify!($name),
+                    about: concat!($($about, "\n",)*),
+                    keys: vec![ $( $crate::config::Key {
+                        name: stringify!($key),
+                        about: concat!($($doc, "\n",)*),
+                        shape: <$kind as $crate::config::schema::Value>::shape(),
+                        default: $crate::config::schema::Value::to_toml(&default.$key),
+                        example: [$($example,)? ""].first().copied().filter(|example| !example.is_empty()),
+                    }, )* ],
+                })
+            }
+
+            fn set(&mut self, found: &$crate::config::schema::Found, reading: &mut $crate::config::schema::Reading) {
+                reading.table(found, &[$(stringify!($key)),*], |key, value, reading| match key {
+                    $( stringify!($key) => $crate::config::schema::Value::set(&mut self.$key, value, reading), )*
+                    _ => {}
+                });
+            }
+
+            fn to_toml(&self) -> Option<String> {
+                let mut pairs = Vec::new();
+                $( if let Some(value) = $crate::config::schema::Value::to_toml(&self.$key) {
+                    pairs.push(format!("{} = {value}", stringify!($key)));
+                } )*
+                Some(format!("{{ {} }}", pairs.join(", ")))
+            }
+        }
+    };
+}
+
+/// Declares an enumeration whose variants are written as texts; the first is the default of a value that has none.
+macro_rules! choice {
+    (
+        $(#[doc = $about:literal])*
+        pub enum $name:ident {
+            $(#[doc = $first_doc:literal])* $first:ident = $first_text:literal,
+            $( $(#[doc = $doc:literal])* $variant:ident = $text:literal, )*
+        }
+    ) => {
+        $(#[doc = $about])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+        pub enum $name {
+            #[default]
+            $(#[doc = $first_doc])* $first,
+            $( $(#[doc = $doc])* $variant, )*
+        }
+
+        impl $name {
+            /// As it is written in the configuration.
+            #[must_use]
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    Self::$first => $first_text,
+                    $( Self::$variant => $text, )*
+                }
+            }
+        }
+
+        impl $crate::config::schema::Leaf for $name {
+            fn allowed() -> std::borrow::Cow<'static, str> {
+                concat!("one of `", $first_text, $("`, `", $text,)* "`").into()
+            }
+
+            fn read(found: &$crate::config::schema::Found) -> Result<Self, String> {
+                match found.as_text() {
+                    Some($first_text) => Ok(Self::$first),
+                    $( Some($text) => Ok(Self::$variant), )*
+                    _ => Err(String::new()),
+                }
+            }
+
+            fn toml(&self) -> String {
+                $crate::config::schema::quoted(self.as_str())
+            }
+        }
+    };
+}
+
+pub(in crate::config) use {choice, section};
