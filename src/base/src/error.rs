@@ -49,7 +49,9 @@ pub enum Reason {
     InvalidSignature,
     InvalidUsername,
     /// `M_LIMIT_EXCEEDED`, with the time after which another try makes sense, in milliseconds.
-    LimitExceeded { retry_after_ms: u64 },
+    LimitExceeded {
+        retry_after_ms: u64,
+    },
     /// HTTP 405 with `M_UNRECOGNIZED`: the path exists, the method does not.
     MethodNotAllowed,
     MissingParam,
@@ -74,7 +76,9 @@ pub enum Reason {
     UnknownDevice,
     UnknownPos,
     /// `M_UNKNOWN_TOKEN`.
-    UnknownToken { soft_logout: bool },
+    UnknownToken {
+        soft_logout: bool,
+    },
     Unrecognized,
     UnsupportedRoomVersion,
     UrlNotSet,
