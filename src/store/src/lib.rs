@@ -1,1 +1,32 @@
-//! hearth-store
+//! The database: one writer thread, several readers, two engines, one SQL text. The only crate that knows SQL.
+//!
+//! `store.write("name", |tx| ...)` and `store.read("name", |tx| ...)` run a closure in one transaction on a thread of the
+//! store; table functions (`tables`) do the work inside. Nothing public here shows a driver's type, and nothing here knows
+//! what a homeserver does with what it stores.
+
+pub mod engine;
+mod hash;
+pub mod ids;
+mod job;
+mod json_column;
+mod metrics;
+mod migrate;
+mod options;
+mod positions;
+mod queue;
+mod readers;
+mod snapshot;
+mod space;
+mod store;
+pub mod tables;
+mod tx;
+pub mod varint;
+mod writer;
+
+pub use hash::hash64;
+pub use engine::{EachRow, Row, Tx, Value};
+pub use metrics::{Health, Kind, Operation};
+pub use options::{BALLAST_BYTES_DEFAULT, BallastOptions, EngineOptions, Options, SqliteOptions};
+pub use queue::Lane;
+pub use store::Store;
+pub use tx::{ReadTx, WriteTx};

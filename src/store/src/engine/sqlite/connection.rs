@@ -1,0 +1,162 @@
+//! One SQLite connection: prepared statements, transactions, savepoints.
+
+use std::path::PathBuf;
+
+use hearth_base::{Error, Result};
+
+use super::error::{explain, trouble};
+use super::row::{Argument, SqliteRow};
+use crate::engine::{Connection, EachRow, Trouble, Tx, Value};
+
+/// Statements kept prepared by each connection; there are a few hundred in all.
+const STATEMENTS_CACHED: usize = 512;
+
+/// A connection and what went wrong with it.
+pub(crate) struct SqliteConnection {
+    inner: rusqlite::Connection,
+    path: PathBuf,
+    trouble: Option<Trouble>,
+}
+
+impl SqliteConnection {
+    pub(super) fn new(inner: rusqlite::Connection, path: PathBuf) -> Self {
+        inner.set_prepared_statement_cache_capacity(STATEMENTS_CACHED);
+        Self { inner, path, trouble: None }
+    }
+
+    /// Notes what `error` means for the connection, and explains it.
+    fn failed(&mut self, sql: &str, error: rusqlite::Error) -> Error {
+        // The worst news stays: a lost disk matters more than a full one.
+        if self.trouble != Some(Trouble::Lost) {
+            self.trouble = trouble(&error).or(self.trouble);
+        }
+        explain(format!("running `{}`", one_line(sql)), error, &self.path)
+    }
+
+    /// A statement without arguments, of which no rows are wanted.
+    fn run(&mut self, sql: &'static str) -> Result<()> {
+        self.execute(sql, &[]).map(drop)
+    }
+}
+
+/// A statement's text on one line, for an error message.
+fn one_line(sql: &str) -> String {
+    sql.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Binds `args` and runs `sql`, handing rows to `each`.
+fn query(
+    inner: &rusqlite::Connection,
+    sql: &str,
+    args: &[Value<'_>],
+    each: &mut EachRow<'_>,
+) -> Result<Result<()>, rusqlite::Error> {
+    let mut statement = inner.prepare_cached(sql)?;
+    bind(&mut statement, args)?;
+    let mut rows = statement.raw_query();
+    while let Some(row) = rows.next()? {
+        match each(&SqliteRow(row)) {
+            Ok(true) => {}
+            Ok(false) => break,
+            Err(error) => return Ok(Err(error)),
+        }
+    }
+    Ok(Ok(()))
+}
+
+fn bind(statement: &mut rusqlite::Statement<'_>, args: &[Value<'_>]) -> rusqlite::Result<()> {
+    // An argument too few would silently be null.
+    if statement.parameter_count() != args.len() {
+        return Err(rusqlite::Error::InvalidParameterCount(args.len(), statement.parameter_count()));
+    }
+    for (index, value) in args.iter().enumerate() {
+        statement.raw_bind_parameter(index + 1, Argument(value))?;
+    }
+    Ok(())
+}
+
+impl Tx for SqliteConnection {
+    fn execute(&mut self, sql: &'static str, args: &[Value<'_>]) -> Result<u64> {
+        let run = || {
+            let mut statement = self.inner.prepare_cached(sql)?;
+            bind(&mut statement, args)?;
+            statement.raw_execute()
+        };
+        let changed = run();
+        match changed {
+            Ok(changed) => Ok(u64::try_from(changed).unwrap_or(u64::MAX)),
+            Err(error) => Err(self.failed(sql, error)),
+        }
+    }
+
+    fn query(&mut self, sql: &'static str, args: &[Value<'_>], each: &mut EachRow<'_>) -> Result<()> {
+        match query(&self.inner, sql, args, each) {
+            Ok(done) => done,
+            Err(error) => Err(self.failed(sql, error)),
+        }
+    }
+}
+
+impl Connection for SqliteConnection {
+    fn begin_read(&mut self) -> Result<()> {
+        self.run("BEGIN")
+    }
+
+    // Deferred too: with a single writer nobody can get in between, and a batch that writes nothing takes no lock.
+    fn begin_write(&mut self) -> Result<()> {
+        self.run("BEGIN")
+    }
+
+    fn commit(&mut self) -> Result<()> {
+        self.run("COMMIT")
+    }
+
+    fn rollback(&mut self) -> Result<()> {
+        if self.inner.is_autocommit() { Ok(()) } else { self.run("ROLLBACK") }
+    }
+
+    fn savepoint(&mut self) -> Result<()> {
+        self.run("SAVEPOINT part")
+    }
+
+    fn release(&mut self) -> Result<()> {
+        self.run("RELEASE part")
+    }
+
+    fn rollback_to(&mut self) -> Result<()> {
+        self.run("ROLLBACK TO part")?;
+        self.run("RELEASE part")
+    }
+
+    fn in_transaction(&self) -> bool {
+        !self.inner.is_autocommit()
+    }
+
+    fn changes(&self) -> u64 {
+        self.inner.total_changes()
+    }
+
+    fn script(&mut self, sql: &str) -> Result<()> {
+        let done = self.inner.execute_batch(sql);
+        done.map_err(|error| self.failed(sql, error))
+    }
+
+    fn has_table(&mut self, name: &str) -> Result<bool> {
+        let tx: &mut dyn Tx = self;
+        tx.exists("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?1", &[Value::Text(name)])
+    }
+
+    #[cfg(test)]
+    fn prepare(&mut self, sql: &'static str) -> Result<()> {
+        let prepared = self.inner.prepare(sql).map(drop);
+        prepared.map_err(|error| self.failed(sql, error))
+    }
+
+    fn trouble(&mut self) -> Option<Trouble> {
+        self.trouble.take()
+    }
+
+    fn finish(&mut self) -> Result<()> {
+        self.script("PRAGMA wal_checkpoint(TRUNCATE)")
+    }
+}

@@ -1,0 +1,92 @@
+//! SQLite, inside this process. The write-ahead log lets readers go on while the one writer writes.
+
+mod connection;
+mod error;
+mod lock;
+mod open;
+mod row;
+
+use std::path::Path;
+
+use hearth_base::{Error, Result};
+
+use self::error::{corrupt, explain};
+use self::lock::{Lock, beside};
+use crate::engine::{Connection, Engine, Sizes, Tx};
+use crate::options::SqliteOptions;
+
+pub(crate) use self::error::OUT_OF_SPACE;
+
+/// A SQLite database, locked against a second server.
+pub(crate) struct Sqlite {
+    options: SqliteOptions,
+    _lock: Lock,
+}
+
+impl Sqlite {
+    /// Locks the database, creating it if there is none, and refuses one that is damaged or not ours.
+    pub(crate) fn open(options: &SqliteOptions) -> Result<Self> {
+        let lock = Lock::take(&options.path)?;
+        open::create_if_missing(options)?;
+        open::inspect(&options.path)?;
+        let sqlite = Self { options: options.clone(), _lock: lock };
+        let mut connection = open::connect_writer(options)?;
+        if open::small(&options.path) {
+            sqlite.refuse_damage(&mut *connection)?;
+        }
+        Ok(sqlite)
+    }
+
+    /// An error if a quick look through every page finds damage.
+    fn refuse_damage(&self, connection: &mut dyn Connection) -> Result<()> {
+        let found = problems(connection, "PRAGMA quick_check(3)")?;
+        if found.is_empty() { Ok(()) } else { Err(corrupt(&self.options.path, found.join("; "))) }
+    }
+}
+
+/// What a checking pragma finds.
+fn problems(connection: &mut dyn Connection, sql: &'static str) -> Result<Vec<String>> {
+    let tx: &mut dyn Tx = connection;
+    let mut found = tx.all(sql, &[], |row| Ok(row.text(0)?.to_owned()))?;
+    found.retain(|line| line != "ok");
+    Ok(found)
+}
+
+impl Engine for Sqlite {
+    fn connect_writer(&self, again: bool) -> Result<Box<dyn Connection>> {
+        let mut connection = open::connect_writer(&self.options)?;
+        if again {
+            // After a failed fsync the kernel may have forgotten pages of the log that it had promised to write. Moving the
+            // log into the database writes every one of them afresh, and syncs it.
+            connection.finish()?;
+            self.refuse_damage(&mut *connection)?;
+        }
+        Ok(connection)
+    }
+
+    fn connect_reader(&self) -> Result<Box<dyn Connection>> {
+        open::connect_reader(&self.options)
+    }
+
+    fn snapshot(&self, to: &Path) -> Result<()> {
+        let doing = || format!("copying the database to {}", to.display());
+        let target = to.to_str().ok_or_else(|| Error::broken(format!("{}: the name is not UTF-8", doing())))?;
+        let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_WRITE | rusqlite::OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let explained = |error| explain(doing(), error, &self.options.path);
+        let source = rusqlite::Connection::open_with_flags(&self.options.path, flags).map_err(explained)?;
+        source.execute("VACUUM INTO ?1", [target]).map_err(explained)?;
+        let file = std::fs::File::open(to).and_then(|file| file.sync_all());
+        file.map_err(|error| Error::fault(doing(), error))
+    }
+
+    fn check(&self) -> Result<Vec<String>> {
+        let mut connection = open::connect_reader(&self.options)?;
+        problems(&mut *connection, "PRAGMA integrity_check(100)")
+    }
+
+    fn sizes(&self) -> Sizes {
+        let size = |path: &Path| path.metadata().map_or(0, |file| file.len());
+        let path = &self.options.path;
+        Sizes { database: size(path), log: size(&beside(path, "-wal")) }
+    }
+}

@@ -1,0 +1,85 @@
+//! Bringing a database's schema up to date: numbered, forward only, all that is pending in one transaction.
+
+use hearth_base::{Error, Result};
+
+use crate::engine::{Connection, Tx, Value};
+
+/// One step of the schema: its number, its name, and its statements in the shared dialect.
+pub(crate) type Migration = (u32, &'static str, &'static str);
+
+/// Every step, in order. A step that has been released is never changed; what is wrong with it the next one puts right.
+pub(crate) const MIGRATIONS: &[Migration] = &[(1, "rooms", include_str!("migrations/0001_rooms.sql"))];
+
+const CREATE_META: &str =
+    "CREATE TABLE meta (key TEXT PRIMARY KEY NOT NULL, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;";
+const LOAD: &str = "SELECT value FROM meta WHERE key = 'schema'";
+const SAVE: &str = "INSERT INTO meta (key, value) VALUES ('schema', ?1)
+    ON CONFLICT (key) DO UPDATE SET value = excluded.value";
+
+/// The statements of this file, for the test that prepares them all.
+#[cfg(test)]
+pub(crate) const STATEMENTS: &[&str] = &[LOAD, SAVE];
+
+/// Applies every step of `migrations` that the database has not seen. `before` runs first, with the schema that was
+/// found, if the database already holds something and there is anything to do.
+pub(crate) fn run(
+    connection: &mut dyn Connection,
+    migrations: &[Migration],
+    before: impl FnOnce(u32) -> Result<()>,
+) -> Result<()> {
+    let schema = schema(connection)?;
+    let newest = migrations.iter().map(|(number, ..)| *number).max().unwrap_or(0);
+    if schema > newest {
+        return Err(Error::broken(format!(
+            "the database is of a newer Hearth (schema {schema}; this one knows {newest}). Start that version again, or restore \
+             the snapshot that it took before its update"
+        )));
+    }
+    if schema == newest {
+        return Ok(());
+    }
+    if schema > 0 {
+        before(schema)?;
+    }
+    connection.begin_write()?;
+    let applied = apply(connection, migrations, schema, newest).and_then(|()| connection.commit());
+    if applied.is_err() {
+        connection.rollback()?;
+    }
+    applied
+}
+
+/// The number of the last step that the database has seen.
+fn schema(connection: &mut dyn Connection) -> Result<u32> {
+    if !connection.has_table("meta")? {
+        connection.script(CREATE_META)?;
+    }
+    let tx: &mut dyn Tx = connection;
+    Ok(tx.int(LOAD, &[])?.map_or(0, |schema| u32::try_from(schema).unwrap_or(u32::MAX)))
+}
+
+fn apply(connection: &mut dyn Connection, migrations: &[Migration], schema: u32, newest: u32) -> Result<()> {
+    for (number, name, sql) in migrations.iter().filter(|(number, ..)| *number > schema) {
+        tracing::info!(migration = number, name, "Bringing the database up to date.");
+        for statement in statements(sql) {
+            connection.script(&statement)?;
+        }
+    }
+    connection.execute(SAVE, &[Value::Int(newest.into())]).map(drop)
+}
+
+/// The statements of a migration: each ends with `;` at the end of a line. Comments are whole lines.
+fn statements(sql: &str) -> Vec<String> {
+    let (mut found, mut statement) = (Vec::new(), String::new());
+    for line in sql.lines().map(str::trim_end).filter(|line| !line.trim_start().starts_with("--")) {
+        statement.push_str(line);
+        statement.push('\n');
+        if line.ends_with(';') {
+            found.push(std::mem::take(&mut statement));
+        }
+    }
+    if !statement.trim().is_empty() {
+        found.push(statement);
+    }
+    found
+}

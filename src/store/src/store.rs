@@ -1,0 +1,267 @@
+//! The store itself: opening, reading, writing, closing.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::JoinHandle;
+
+use hearth_base::{Error, Position, Result, Seams};
+use parking_lot::Mutex;
+
+use crate::engine::{Connection, Engine, sqlite::Sqlite};
+use crate::job::{self, WriteJob};
+use crate::metrics::{Health, Metrics, Operation};
+use crate::options::{EngineOptions, Options};
+use crate::positions::Positions;
+use crate::queue::{Lane, Queue};
+use crate::readers::{self, Waiting};
+use crate::space::Space;
+use crate::tx::{ReadTx, WriteTx};
+use crate::writer::Writer;
+use crate::{migrate, snapshot};
+
+/// The database and its threads. A clone is a handle to the same one.
+///
+/// Dropping the last handle ends the threads but is not a clean end; that is [`Store::close`].
+#[derive(Clone)]
+pub struct Store(Arc<Inner>);
+
+struct Inner {
+    shared: Arc<Shared>,
+    threads: Mutex<Threads>,
+}
+
+#[derive(Default)]
+struct Threads {
+    writer: Option<JoinHandle<()>>,
+    readers: Vec<JoinHandle<()>>,
+}
+
+/// What the handles and the threads share.
+pub(crate) struct Shared {
+    pub(crate) engine: Box<dyn Engine>,
+    pub(crate) writes: Queue<Box<dyn WriteJob>, 3>,
+    pub(crate) reads: Queue<Waiting, 1>,
+    /// The newest committed position.
+    pub(crate) committed: AtomicU64,
+    pub(crate) space: Space,
+    pub(crate) metrics: Metrics,
+    /// A commit failed and the database has not been opened anew since.
+    pub(crate) in_doubt: AtomicBool,
+    /// The end that comes is a clean one.
+    pub(crate) graceful: AtomicBool,
+}
+
+impl Store {
+    /// Opens the database, creates it if there is none, brings its schema up to date, and starts the threads.
+    ///
+    /// Blocks. Fails when another server uses the database, when it is damaged, foreign, or of a newer Hearth; the error
+    /// says what to do.
+    pub fn open(options: Options, seams: Seams) -> Result<Self> {
+        // On a thread of its own: the PostgreSQL driver may not be started from within an asynchronous runtime.
+        let opening = std::thread::Builder::new().name("store-open".into()).spawn(move || open(&options, &seams));
+        let opening = opening.map_err(|error| Error::fault("starting a thread", error))?;
+        opening.join().map_err(|panic| Error::broken(format!("opening the database: {}", job::panicked(&*panic))))?
+    }
+
+    /// Runs `closure` in a write transaction, in the clients' lane; returns when it is on disk.
+    ///
+    /// An error or a panic undoes what the closure wrote and nothing else. `name` feeds metrics. Nothing slow may run inside:
+    /// all writers wait.
+    pub async fn write<T, F>(&self, name: &'static str, closure: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut WriteTx<'_>) -> Result<T> + Send + 'static,
+    {
+        self.write_in(Lane::Client, name, closure).await
+    }
+
+    /// As [`Store::write`], in a lane. While the disk is full all but upkeep is refused (`Reason::OutOfSpace`).
+    pub async fn write_in<T, F>(&self, lane: Lane, name: &'static str, closure: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut WriteTx<'_>) -> Result<T> + Send + 'static,
+    {
+        let answer = self.push_write(lane, name, closure)?;
+        job::answered(name, answer.await)
+    }
+
+    /// As [`Store::write_in`], blocking this thread: for start-up, the command line and benches.
+    pub fn write_blocking<T, F>(&self, lane: Lane, name: &'static str, closure: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut WriteTx<'_>) -> Result<T> + Send + 'static,
+    {
+        job::wait(name, self.push_write(lane, name, closure)?)
+    }
+
+    fn push_write<T, F>(&self, lane: Lane, name: &'static str, closure: F) -> Result<job::Answer<T>>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut WriteTx<'_>) -> Result<T> + Send + 'static,
+    {
+        let shared = &self.0.shared;
+        shared.space.admit(lane)?;
+        let (job, answer) = job::write(name, closure);
+        shared.writes.push(lane as usize, job).map_err(|why| job::turned_away(name, &why))?;
+        Ok(answer)
+    }
+
+    /// Runs `closure` over one snapshot of the database. `name` feeds metrics.
+    pub async fn read<T, F>(&self, name: &'static str, closure: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut ReadTx<'_>) -> Result<T> + Send + 'static,
+    {
+        let answer = self.push_read(name, closure)?;
+        job::answered(name, answer.await)
+    }
+
+    /// As [`Store::read`], blocking this thread: for start-up, the command line and benches.
+    pub fn read_blocking<T, F>(&self, name: &'static str, closure: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut ReadTx<'_>) -> Result<T> + Send + 'static,
+    {
+        job::wait(name, self.push_read(name, closure)?)
+    }
+
+    fn push_read<T, F>(&self, name: &'static str, closure: F) -> Result<job::Answer<T>>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut ReadTx<'_>) -> Result<T> + Send + 'static,
+    {
+        let (job, answer) = job::read(name, closure);
+        self.0.shared.reads.push(0, Waiting { name, job }).map_err(|why| job::turned_away(name, &why))?;
+        Ok(answer)
+    }
+
+    /// The newest committed position.
+    #[must_use]
+    pub fn position(&self) -> Position {
+        Position(self.0.shared.committed.load(Ordering::Acquire))
+    }
+
+    /// What every named closure has cost so far, in the order of their names.
+    #[must_use]
+    pub fn operations(&self) -> Vec<Operation> {
+        self.0.shared.metrics.operations()
+    }
+
+    /// The store's condition at this moment.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        let shared = &self.0.shared;
+        let sizes = shared.engine.sizes();
+        Health {
+            queued_writes: shared.writes.lengths(),
+            queued_reads: shared.reads.lengths()[0],
+            db_bytes: sizes.database,
+            wal_bytes: sizes.log,
+            free_bytes: shared.space.free_bytes(),
+            out_of_space: shared.space.is_out(),
+            in_doubt: shared.in_doubt.load(Ordering::Acquire),
+            ..shared.metrics.health()
+        }
+    }
+
+    /// Copies the whole database, as of one moment, into a new file at `to`. Blocks, and takes as long as reading it all;
+    /// writing goes on meanwhile. SQLite only.
+    pub fn snapshot_blocking(&self, to: &Path) -> Result<()> {
+        self.0.shared.engine.snapshot(to)
+    }
+
+    /// Looks for damage, thoroughly; blocks and is slow. Returns what is wrong in people's words, nothing when all is well.
+    pub fn check_blocking(&self) -> Result<Vec<String>> {
+        self.0.shared.engine.check()
+    }
+
+    /// A clean end: takes nothing more, finishes what waits, leaves everything in one file, and joins the threads. Later calls
+    /// fail. Blocks; a second call does nothing.
+    pub fn close(&self) {
+        self.0.shared.graceful.store(true, Ordering::Release);
+        self.0.end();
+    }
+}
+
+impl Inner {
+    /// Ends the threads; readers first, since a reader's snapshot would keep the writer from tidying the log.
+    fn end(&self) {
+        let mut threads = self.threads.lock();
+        self.shared.reads.close();
+        threads.readers.drain(..).for_each(join);
+        self.shared.writes.close();
+        threads.writer.take().into_iter().for_each(join);
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// Waits for a thread, unless it is this one: the last handle may die inside a closure.
+fn join(thread: JoinHandle<()>) {
+    if thread.thread().id() != std::thread::current().id() && thread.join().is_err() {
+        tracing::error!("A thread of the store ended in a panic.");
+    }
+}
+
+fn open(options: &Options, seams: &Seams) -> Result<Store> {
+    let engine = engine(options)?;
+    let mut connection = engine.connect_writer(false)?;
+    migrate::run(&mut *connection, migrate::MIGRATIONS, |schema| match &options.engine {
+        EngineOptions::Sqlite(sqlite) if options.snapshot_before_migration => {
+            snapshot::before_migration(&*engine, &sqlite.path, schema, &*seams.clock)
+        }
+        _ => Ok(()),
+    })?;
+    let positions = Positions::load(&mut *connection)?;
+    let folder = match &options.engine {
+        EngineOptions::Sqlite(sqlite) => Some(snapshot::folder_of(&sqlite.path)),
+        EngineOptions::Postgres { .. } => None,
+    };
+    let shared = Arc::new(Shared {
+        engine,
+        writes: Queue::new(),
+        reads: Queue::new(),
+        committed: positions.last().0.into(),
+        space: Space::new(folder, options.ballast.clone(), options.free_bytes_min),
+        metrics: Metrics::default(),
+        in_doubt: false.into(),
+        graceful: false.into(),
+    });
+    start(shared, options.readers.max(1), connection, positions)
+}
+
+fn engine(options: &Options) -> Result<Box<dyn Engine>> {
+    match &options.engine {
+        EngineOptions::Sqlite(sqlite) => Ok(Box::new(Sqlite::open(sqlite)?)),
+        #[cfg(feature = "postgres")]
+        EngineOptions::Postgres { url } => Ok(Box::new(crate::engine::postgres::Postgres::open(url)?)),
+        #[cfg(not(feature = "postgres"))]
+        EngineOptions::Postgres { .. } => Err(Error::broken(
+            "this Hearth was built without PostgreSQL; use SQLite, or a build with the feature `postgres`",
+        )),
+    }
+}
+
+fn start(shared: Arc<Shared>, readers: usize, connection: Box<dyn Connection>, positions: Positions) -> Result<Store> {
+    // Made first, so that an error on the way ends the threads that have begun.
+    let store = Store(Arc::new(Inner { shared: Arc::clone(&shared), threads: Mutex::default() }));
+    let mut threads = store.0.threads.lock();
+    for number in 0..readers {
+        let (shared, connection) = (Arc::clone(&shared), shared.engine.connect_reader()?);
+        threads.readers.push(spawn(format!("store-read-{number}"), move || readers::run(&shared, connection))?);
+    }
+    let writer = Writer::new(shared, connection, positions);
+    threads.writer = Some(spawn("store-write".into(), move || writer.run())?);
+    drop(threads);
+    Ok(store)
+}
+
+fn spawn(name: String, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>> {
+    let thread = std::thread::Builder::new().name(name).spawn(work);
+    thread.map_err(|error| Error::fault("starting a thread of the store", error))
+}
