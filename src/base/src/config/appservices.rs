@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::check::Checks;
 use super::schema::section;
 
 section! {
@@ -10,5 +11,14 @@ section! {
         /// A folder of registration files, one for each bridge. Unset, there are none beside those that were registered
         /// by the dashboard.
         folder: Option<PathBuf> = None => "'/etc/hearth/appservices'",
+    }
+}
+
+impl AppServices {
+    pub(super) fn check(&self, checks: &mut Checks) {
+        if let Some(folder) = &self.folder {
+            let text = format!("{} is not a folder", folder.display());
+            checks.require(folder.is_dir(), "appservices.folder", text);
+        }
     }
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::Secret;
+use super::check::Checks;
 use super::schema::{choice, section};
 
 section! {
@@ -29,6 +30,30 @@ section! {
         ballast_mib: u32 = 16,
         /// Whether to copy the database before a new version of Hearth changes its tables.
         snapshot_before_migration: bool = true,
+    }
+}
+
+impl Database {
+    pub(super) fn check(&self, checks: &mut Checks) {
+        let postgres = self.engine == Engine::Postgres;
+        checks.require(
+            !postgres || self.url.is_some(),
+            "database.engine",
+            "`postgres` needs `database.url` or `database.url_file`",
+        );
+        checks.warn_if(
+            !postgres && self.url.is_some(),
+            "database.url",
+            "not used, because `database.engine` is `sqlite`",
+        );
+        checks.warn_if(
+            self.synchronous == Synchronous::Normal,
+            "database.synchronous",
+            "with `normal`, a power cut may lose messages that were acknowledged",
+        );
+        checks.within("database.readers", self.readers, 1..=64);
+        checks.within("database.cache_mib", self.cache_mib, 1..=65_536);
+        checks.within("database.ballast_mib", self.ballast_mib, 0..=1_024);
     }
 }
 

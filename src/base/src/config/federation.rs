@@ -1,5 +1,7 @@
 //! `[federation]`: talking to other homeservers.
 
+use super::check::Checks;
+use super::check_server_name;
 use super::schema::section;
 
 section! {
@@ -11,5 +13,17 @@ section! {
         allow: Vec<String> = Vec::new() => "['example.org', '*.example.org']",
         /// Servers not to talk to, even if they are allowed above.
         deny: Vec<String> = Vec::new() => "['spam.example']",
+    }
+}
+
+impl Federation {
+    pub(super) fn check(&self, checks: &mut Checks) {
+        for (key, names) in [("allow", &self.allow), ("deny", &self.deny)] {
+            for (index, name) in names.iter().enumerate() {
+                if let Err(why) = check_server_name(name.strip_prefix("*.").unwrap_or(name)) {
+                    checks.require(false, &format!("federation.{key}[{index}]"), why);
+                }
+            }
+        }
     }
 }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use super::Mode;
+use super::check::Checks;
 use super::schema::{choice, section, text_value};
 
 section! {
@@ -86,3 +87,32 @@ impl fmt::Display for Address {
 }
 
 text_value!(Address, "an address and port such as \"127.0.0.1:8008\" or \"[::]:8448\", or \"unix:/path/of/socket\"");
+
+pub(super) fn check(listeners: &[Listener], checks: &mut Checks) {
+    checks.require(!listeners.is_empty(), "listeners", "expected at least one listener");
+    for (index, listener) in listeners.iter().enumerate() {
+        let key = |name: &str| format!("listeners[{index}].{name}");
+        checks.require(!listener.resources.is_empty(), &key("resources"), "expected at least one resource");
+        let twice = listeners[..index].iter().any(|earlier| earlier.address == listener.address);
+        // Port 0 is whichever is free, so two of them do not meet.
+        let any_port = matches!(listener.address, Address::Tcp(address) if address.port() == 0);
+        let text = format!("{} is the address of another listener as well", listener.address);
+        checks.require(!twice || any_port, &key("address"), text);
+        if let Some(tls) = &listener.tls {
+            checks.file(&key("tls.certificate_file"), &tls.certificate_file);
+            checks.file(&key("tls.key_file"), &tls.key_file);
+        }
+        let Address::Tcp(address) = listener.address else { continue };
+        checks.warn_if(
+            listener.tls.is_none() && !address.ip().is_loopback(),
+            &key("address"),
+            "passwords and messages cross the network unencrypted here, unless a reverse proxy or a container stands \
+             before it",
+        );
+        checks.warn_if(
+            listener.resources.contains(&Resource::Metrics) && !address.ip().is_loopback(),
+            &key("resources"),
+            "`metrics` can be read by whoever reaches this address",
+        );
+    }
+}

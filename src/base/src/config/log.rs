@@ -1,6 +1,9 @@
 //! `[log]`: what is logged, and how.
 
+use super::check::Checks;
 use super::schema::{choice, section};
+
+const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 
 section! {
     /// What is logged, and how.
@@ -12,6 +15,17 @@ section! {
         format: LogFormat = LogFormat::Text,
         /// Whether text has colours. `auto`: if a person watches, and `NO_COLOR` is not set.
         colour: Colour = Colour::Auto,
+    }
+}
+
+impl Log {
+    pub(super) fn check(&self, checks: &mut Checks) {
+        for part in self.level.split(',') {
+            let level = part.rsplit('=').next().unwrap_or_default().trim();
+            let good = LEVELS.contains(&level);
+            let text = format!("expected one of `{}`, found `{level}`", LEVELS.join("`, `"));
+            checks.require(good, "log.level", text);
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::check::Checks;
 use super::schema::section;
 
 section! {
@@ -20,5 +21,15 @@ section! {
         unused_expires_ms: u64 = 24 * 60 * 60 * 1_000,
         /// How many announced uploads a user may have outstanding.
         max_pending_per_user: u32 = 10,
+    }
+}
+
+impl Media {
+    pub(super) fn check(&self, checks: &mut Checks) {
+        checks.within("media.max_upload_mib", self.max_upload_mib, 1..=10_240);
+        checks.within("media.thumbnail_workers", self.thumbnail_workers, 1..=64);
+        checks.within("media.thumbnail_pixels_max", self.thumbnail_pixels_max, 1_000..=1_000_000_000);
+        checks.within("media.unused_expires_ms", self.unused_expires_ms, 60_000..=30 * 24 * 60 * 60 * 1_000);
+        checks.within("media.max_pending_per_user", self.max_pending_per_user, 1..=10_000);
     }
 }

@@ -4,8 +4,12 @@
 //! it is read and the reference in `docs/CONFIG.md` all come from there. What a combination of values means, and whether
 //! it is a good one, stands in each section's `check`. Nothing here opens sockets, databases or logs.
 
+mod check;
 mod load;
+mod reference;
 mod schema;
+mod server_name;
+mod settings;
 
 mod admin;
 mod appservices;
@@ -30,7 +34,7 @@ pub use appservices::AppServices;
 pub use database::{Database, Engine, Synchronous};
 pub use federation::Federation;
 pub use listeners::{Address, Listener, Resource, Tls};
-pub use load::{ConfigError, Place, Problem};
+pub use load::{ConfigError, Loaded, Place, Problem, process_environment};
 pub use log::{Colour, Log, LogFormat};
 pub use media::Media;
 pub use outgoing::Outgoing;
@@ -38,10 +42,13 @@ pub use passwords::Passwords;
 pub use presence::Presence;
 pub use push::Push;
 pub use rate_limits::{Rate, RateLimits};
+pub use reference::{example_toml, reference_markdown};
 pub use registration::{Registration, RegistrationMode};
 pub use rooms::{EncryptionDefault, Publishers, Rooms};
 pub use schema::{BaseUrl, Cidr, Key, Mode, Secret, Section, Shape};
 pub use server::Server;
+pub use server_name::check_server_name;
+pub use settings::Setting;
 pub use tokens::Tokens;
 pub use turn::Turn;
 
@@ -88,6 +95,22 @@ schema::section! {
 }
 
 impl Config {
+    /// The URL at which clients reach this server, without a slash at its end.
+    #[must_use]
+    pub fn public_baseurl(&self) -> String {
+        if let Some(url) = &self.server.public_baseurl {
+            return url.as_str().to_owned();
+        }
+        // A server with nothing configured has no certificate and no reverse proxy.
+        let listener = self.listeners.iter().find(|listener| listener.resources.contains(&Resource::Client));
+        match listener.map(|listener| (&listener.address, listener.tls.is_some())) {
+            Some((Address::Tcp(address), tls)) if self.server.name == "localhost" => {
+                format!("{}://localhost:{}", if tls { "https" } else { "http" }, address.port())
+            }
+            _ => format!("https://{}", self.server.name),
+        }
+    }
+
     /// The socket of the admin API.
     #[must_use]
     pub fn admin_socket(&self) -> PathBuf {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::Cidr;
+use super::check::Checks;
 use super::schema::section;
 
 section! {
@@ -19,5 +20,20 @@ section! {
         connect_timeout_ms: u64 = 10_000,
         /// How long a request may take in all, in milliseconds.
         request_timeout_ms: u64 = 60_000,
+    }
+}
+
+impl Outgoing {
+    pub(super) fn check(&self, checks: &mut Checks) {
+        if let Some(path) = &self.extra_ca_file {
+            checks.file("outgoing.extra_ca_file", path);
+        }
+        checks.within("outgoing.connect_timeout_ms", self.connect_timeout_ms, 100..=600_000);
+        checks.within("outgoing.request_timeout_ms", self.request_timeout_ms, 100..=600_000);
+        checks.warn_if(
+            self.allow_private_addresses,
+            "outgoing.allow_private_addresses",
+            "strangers can make this server send requests to your local network; `outgoing.allowed_ranges` opens less",
+        );
     }
 }

@@ -1,5 +1,6 @@
 //! `[rate_limits]`: how often things may be done.
 
+use super::check::Checks;
 use super::schema::section;
 
 section! {
@@ -21,7 +22,7 @@ section! {
         invite: Rate = Rate::new(0.3, 20),
         /// Rooms that a user makes.
         create_room: Rate = Rate::new(0.1, 10),
-        /// Uploads.
+        /// Uploads of media.
         media_upload: Rate = Rate::new(1.0, 30),
         /// Uploads, queries and claims of encryption keys.
         keys: Rate = Rate::new(5.0, 100),
@@ -31,6 +32,29 @@ section! {
         federation: Rate = Rate::new(50.0, 500),
         /// Anything else.
         other: Rate = Rate::new(50.0, 200),
+    }
+}
+
+impl RateLimits {
+    pub(super) fn check(&self, checks: &mut Checks) {
+        for (kind, rate) in [
+            ("login", &self.login),
+            ("registration", &self.registration),
+            ("message", &self.message),
+            ("join", &self.join),
+            ("invite", &self.invite),
+            ("create_room", &self.create_room),
+            ("media_upload", &self.media_upload),
+            ("keys", &self.keys),
+            ("search", &self.search),
+            ("federation", &self.federation),
+            ("other", &self.other),
+        ] {
+            let key = format!("rate_limits.{kind}");
+            // Slower than one a day is a lock, not a limit.
+            checks.within(&format!("{key}.per_second"), rate.per_second, 0.000_01..=1_000_000.0);
+            checks.within(&format!("{key}.burst"), rate.burst, 1..=1_000_000);
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::Secret;
+use super::check::Checks;
 use super::schema::{choice, section};
 
 section! {
@@ -22,6 +23,17 @@ section! {
         username_bytes_max: u32 = 64,
         /// User names that nobody may choose; the administrator can still give them away.
         reserved_usernames: Vec<String> = Vec::new() => "['admin', 'postmaster']",
+    }
+}
+
+impl Registration {
+    pub(super) fn check(&self, checks: &mut Checks) {
+        checks.warn_if(
+            self.mode == RegistrationMode::Open,
+            "registration.mode",
+            "with `open`, anyone who reaches this server can make accounts, and spammers do",
+        );
+        checks.within("registration.username_bytes_max", self.username_bytes_max, 1..=200);
     }
 }
 

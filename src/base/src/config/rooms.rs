@@ -1,6 +1,11 @@
 //! `[rooms]`: what new rooms are like.
 
+use super::check::Checks;
 use super::schema::{choice, section};
+
+/// The room versions that new rooms can have. Older ones can be joined by nobody any more, or resolve state in ways that
+/// are known to be broken.
+const VERSIONS: [&str; 7] = ["6", "7", "8", "9", "10", "11", "12"];
 
 section! {
     /// What new rooms are like.
@@ -14,6 +19,16 @@ section! {
         /// Who may list a room in this server's public directory. `users`: whoever has the power to do so in the room.
         /// `admins`: of these, only administrators of this server.
         publishers: Publishers = Publishers::Users,
+    }
+}
+
+impl Rooms {
+    pub(super) fn check(&self, checks: &mut Checks) {
+        checks.require(
+            VERSIONS.contains(&self.default_version.as_str()),
+            "rooms.default_version",
+            format!("expected one of `{}`, found `{}`", VERSIONS.join("`, `"), self.default_version),
+        );
     }
 }
 

@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
+use super::check::Checks;
 use super::schema::section;
-use super::{BaseUrl, Cidr};
+use super::{BaseUrl, Cidr, check_server_name};
 
 section! {
     /// Who this server is and where it keeps its things.
@@ -13,7 +14,8 @@ section! {
         name: String = "localhost".to_owned(),
         /// The folder for everything that is kept: database, media, keys. Relative to where Hearth is started.
         data_dir: PathBuf = "./data".into(),
-        /// The URL at which clients reach this server from outside. Unset, it is `https://` and the server's name.
+        /// The URL at which clients reach this server from outside. Unset, it is `https://` and the server's name; for
+        /// `localhost`, it is the port of the first listener for clients.
         public_baseurl: Option<BaseUrl> = None => "'https://matrix.example.org'",
         /// The host and port that other homeservers are sent to, if that is not port 8448 of the server's name. Hearth
         /// says so at `/.well-known/matrix/server`.
@@ -33,5 +35,32 @@ section! {
         trusted_proxies: Vec<Cidr> = Vec::new() => "['127.0.0.1', '172.16.0.0/12']",
         /// How long requests that are under way may take to finish when the server stops, in milliseconds.
         graceful_stop_ms: u64 = 10_000,
+    }
+}
+
+impl Server {
+    pub(super) fn check(&self, checks: &mut Checks) {
+        if let Err(why) = check_server_name(&self.name) {
+            checks.require(false, "server.name", why);
+        }
+        if let Some(Err(why)) = self.well_known_server.as_deref().map(check_server_name) {
+            checks.require(false, "server.well_known_server", why);
+        }
+        for (key, id) in
+            [("server.support_admin", &self.support_admin), ("server.support_security", &self.support_security)]
+        {
+            let good = id.as_deref().is_none_or(|id| id.starts_with('@') && id.contains(':'));
+            checks.require(good, key, "expected a Matrix id such as `@alice:example.org`");
+        }
+        for (key, address) in [
+            ("server.support_email", &self.support_email),
+            ("server.support_security_email", &self.support_security_email),
+        ] {
+            let good = address.as_deref().is_none_or(|address| address.contains('@'));
+            checks.require(good, key, "expected an e-mail address");
+        }
+        let page = self.support_page.as_deref();
+        let good = page.is_none_or(|page| page.starts_with("https://") || page.starts_with("http://"));
+        checks.require(good, "server.support_page", "expected a URL that starts with `https://`");
     }
 }

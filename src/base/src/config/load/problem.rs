@@ -8,7 +8,7 @@ use std::path::PathBuf;
 pub enum Place {
     /// Nowhere: it is the default.
     Default,
-    /// The file, and the line counted from 1.
+    /// The file, and the line counted from 1; 0 is the file as a whole.
     File(PathBuf, usize),
     /// The environment variable of this name.
     Environment(String),
@@ -27,6 +27,7 @@ impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Default => f.write_str("default"),
+            Self::File(path, 0) => write!(f, "{}", path.display()),
             Self::File(path, line) => write!(f, "{}:{line}", path.display()),
             Self::Environment(name) => f.write_str(name),
         }

@@ -12,7 +12,7 @@ mod value;
 pub use section::{Key, Section, Shape};
 pub use text::{BaseUrl, Cidr, Mode, Secret};
 
-pub(super) use found::Found;
+pub(super) use found::{Entry, Found};
 pub(super) use leaves::quoted;
 pub(super) use section::{choice, section};
 pub(super) use text::text_value;

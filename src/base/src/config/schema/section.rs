@@ -59,10 +59,12 @@ macro_rules! section {
             }
         }
 
-        impl $crate::config::schema::Value for $name {
-            fn shape() -> $crate::config::Shape {
+        impl $name {
+            /// The keys of this section, with what is documented about them.
+            #[must_use]
+            pub fn describe() -> $crate::config::Section {
                 let default = Self::default();
-                $crate::config::Shape::Table($crate::config::Section {
+                $crate::config::Section {
                     name: stringify!($name),
                     about: concat!($($about, "\n",)*),
                     keys: vec![ $( $crate::config::Key {
@@ -72,7 +74,13 @@ macro_rules! section {
                         default: $crate::config::schema::Value::to_toml(&default.$key),
                         example: [$($example,)? ""].first().copied().filter(|example| !example.is_empty()),
                     }, )* ],
-                })
+                }
+            }
+        }
+
+        impl $crate::config::schema::Value for $name {
+            fn shape() -> $crate::config::Shape {
+                $crate::config::Shape::Table(Self::describe())
             }
 
             fn set(&mut self, found: &$crate::config::schema::Found, reading: &mut $crate::config::schema::Reading) {
@@ -88,6 +96,13 @@ macro_rules! section {
                     pairs.push(format!("{} = {value}", stringify!($key)));
                 } )*
                 Some(format!("{{ {} }}", pairs.join(", ")))
+            }
+
+            fn values(&self, key: &str, values: &mut Vec<(String, Option<String>)>) {
+                let way = if key.is_empty() { String::new() } else { format!("{key}.") };
+                $( $crate::config::schema::Value::values(
+                    &self.$key, &format!("{way}{}", stringify!($key)), values,
+                ); )*
             }
         }
     };

@@ -168,3 +168,41 @@ impl fmt::Display for Cidr {
 }
 
 text_value!(Cidr, "an address or a range such as \"192.168.0.0/16\" or \"fd00::/8\"");
+
+#[cfg(test)]
+mod tests {
+    use super::{BaseUrl, Cidr, Mode};
+
+    #[test]
+    fn ranges() {
+        let within = |range: &str, address: &str| range.parse::<Cidr>().unwrap().contains(address.parse().unwrap());
+        assert!(within("10.0.0.0/8", "10.255.0.1"));
+        assert!(!within("10.0.0.0/8", "11.0.0.1"));
+        assert!(within("10.0.0.0/8", "::ffff:10.0.0.1"));
+        assert!(within("0.0.0.0/0", "255.255.255.255"));
+        assert!(within("192.168.1.1", "192.168.1.1"));
+        assert!(!within("192.168.1.1", "192.168.1.2"));
+        assert!(within("fd00::/8", "fdff::1"));
+        assert!(!within("::/0", "1.2.3.4"));
+        for bad in ["", "/8", "10.0.0.0/", "10.0.0.0/33", "10.0.0.0/-1", "10.0.0/8", "::/129", "example.org/8"] {
+            assert!(bad.parse::<Cidr>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn base_urls() {
+        assert_eq!("https://a.example/x/".parse::<BaseUrl>().unwrap().as_str(), "https://a.example/x");
+        for bad in ["", "a.example", "ftp://a", "https://", "https:///a", "https://a?b", "https://u:p@a", "https://a b"]
+        {
+            assert!(bad.parse::<BaseUrl>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn modes() {
+        assert_eq!("0660".parse::<Mode>().unwrap().to_string(), "0660");
+        for bad in ["", "888", "1777", "rw"] {
+            assert!(bad.parse::<Mode>().is_err(), "{bad}");
+        }
+    }
+}

@@ -13,6 +13,11 @@ pub(in crate::config) trait Value {
     fn set(&mut self, found: &Found, reading: &mut Reading);
     /// The value as TOML, with secrets hidden; `None` if unset.
     fn to_toml(&self) -> Option<String>;
+
+    /// Names the value, or what is in it, and gives it as TOML: `key` is the way here.
+    fn values(&self, key: &str, values: &mut Vec<(String, Option<String>)>) {
+        values.push((key.to_owned(), self.to_toml()));
+    }
 }
 
 /// A value that is taken or refused as a whole.
@@ -138,6 +143,7 @@ impl<T: Value + Default> Value for Option<T> {
         let mut value = self.take().unwrap_or_default();
         value.set(found, reading);
         *self = (reading.problems.len() == known).then_some(value);
+        reading.taken();
     }
 
     fn to_toml(&self) -> Option<String> {
