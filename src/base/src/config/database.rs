@@ -18,15 +18,15 @@ section! {
         url: Option<Secret> = None => "'postgres://hearth:password@localhost/hearth'",
         /// A file that holds the value of `url`.
         url_file: Option<PathBuf> = None => "'/run/secrets/hearth-database'",
-        /// `full`: what was acknowledged survives a power cut. `normal`: faster, but the last moments before a power cut
-        /// may be lost, including messages that were acknowledged.
+        /// `full`: what was acknowledged survives a power cut. `normal`: faster, but the last moments before a power
+        /// cut may be lost, including messages that were acknowledged.
         synchronous: Synchronous = Synchronous::Full,
         /// Threads that read at the same time.
         readers: u32 = 3,
         /// The database's cache in memory, in MiB, shared out among its threads.
         cache_mib: u32 = 32,
-        /// A file of this size, in MiB, is kept beside the database and given up when the disk is full, so that there is
-        /// room to clean up. 0 keeps none.
+        /// A file of this size, in MiB, is kept beside the database and given up when the disk is full, so that there
+        /// is room to clean up. 0 keeps none.
         ballast_mib: u32 = 16,
         /// Whether to copy the database before a new version of Hearth changes its tables.
         snapshot_before_migration: bool = true,

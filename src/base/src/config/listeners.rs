@@ -10,7 +10,8 @@ use super::check::Checks;
 use super::schema::{choice, section, text_value};
 
 section! {
-    /// Where the server listens, and for what. Each listener is a table of its own; together they replace the default one.
+    /// Where the server listens, and for what. Each listener is a table of its own; together they replace the default
+    /// one.
     pub struct Listener {
         /// An address and port, or `unix:` and the path of a socket.
         address: Address = Address::default(),

@@ -1,8 +1,8 @@
 //! The configuration: one struct per section, with defaults that make a usable local server of nothing at all.
 //!
 //! A key is declared once, by the `section!` macro, in the file named as its section; the struct, its default, the way
-//! it is read and the reference in `docs/CONFIG.md` all come from there. What a combination of values means, and whether
-//! it is a good one, stands in each section's `check`. Nothing here opens sockets, databases or logs.
+//! it is read and the reference in `docs/CONFIG.md` all come from there. What a combination of values means, and
+//! whether it is a good one, stands in each section's `check`. Nothing here opens sockets, databases or logs.
 
 mod check;
 mod load;

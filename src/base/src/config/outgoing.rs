@@ -9,8 +9,8 @@ use super::schema::section;
 section! {
     /// Requests that this server makes to others: homeservers, push gateways, bridges.
     pub struct Outgoing {
-        /// Whether requests may go to this machine, the local network and other addresses that are not public. Otherwise
-        /// a stranger could make this server knock at doors behind the firewall.
+        /// Whether requests may go to this machine, the local network and other addresses that are not public.
+        /// Otherwise a stranger could make this server knock at doors behind the firewall.
         allow_private_addresses: bool = false,
         /// Ranges that requests may go to although they are not public.
         allowed_ranges: Vec<Cidr> = Vec::new() => "['192.168.1.10', 'fd00::/8']",

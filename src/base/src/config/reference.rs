@@ -6,19 +6,23 @@ use super::{Config, Key, Section, Shape};
 
 const MARKDOWN_INTRODUCTION: &str = r#"# Configuration
 
-Hearth runs without any configuration, for people on the same machine. To change something, write it into a TOML file and
-start Hearth with `--config hearth.toml`; [hearth.example.toml](hearth.example.toml) has every key with its default. Then
-`hearth check-config` says whether all is well.
+Hearth runs without any configuration, for people on the same machine. To change something, write it into a TOML file
+and start Hearth with `--config hearth.toml`; [hearth.example.toml](hearth.example.toml) has every key with its
+default. Then `hearth check-config` says whether all is well.
 
-**From the environment.** Every key is also an environment variable: `HEARTH_`, the section, two underscores, the key, as
-in `HEARTH_SERVER__NAME=example.org`. The variable wins over the file. Texts are written as they are; anything else as in
-TOML, as in `HEARTH_SERVER__TRUSTED_PROXIES='["10.0.0.0/8"]'` or
-`HEARTH_LISTENERS='[{ address = "0.0.0.0:8008", resources = ["client"] }]'`. A list replaces the one before it. An empty
-variable unsets a key that can be unset.
+**From the environment.** Every key is also an environment variable: `HEARTH_`, the section, two underscores, the key.
+The variable wins over the file. Texts are written as they are; anything else as in TOML or JSON. A list replaces the
+one before it. An empty variable unsets a key that can be unset.
 
-**Mistakes.** An unknown key, an unknown `HEARTH_` variable or a value that is not allowed stops Hearth at its start, with
-the place and what would be right. Variables that an orchestrator makes up, such as `HEARTH_SERVICE_HOST`, only cause a
-warning.
+```sh
+HEARTH_SERVER__NAME=example.org
+HEARTH_SERVER__TRUSTED_PROXIES='["10.0.0.0/8"]'
+HEARTH_LISTENERS='[{ address = "0.0.0.0:8008", resources = ["client"] }]'
+```
+
+**Mistakes.** An unknown key, an unknown `HEARTH_` variable or a value that is not allowed stops Hearth at its start,
+with the place and what would be right. Variables that an orchestrator makes up, such as `HEARTH_SERVICE_HOST`, only
+cause a warning.
 
 **Secrets.** A key that holds a secret has a twin whose name ends in `_file`: the secret is then the only line of that
 file. Set one of the two. Secrets are never logged or shown.

@@ -3,8 +3,7 @@
 use super::check::Checks;
 use super::schema::{choice, section};
 
-/// The room versions that new rooms can have. Older ones can be joined by nobody any more, or resolve state in ways that
-/// are known to be broken.
+/// The room versions that new rooms can have. Before 6, events need not even be canonical JSON.
 const VERSIONS: [&str; 7] = ["6", "7", "8", "9", "10", "11", "12"];
 
 section! {

@@ -9,8 +9,8 @@ use super::{BaseUrl, Cidr, check_server_name};
 section! {
     /// Who this server is and where it keeps its things.
     pub struct Server {
-        /// The part after the colon in `@alice:example.org`. It cannot be changed once there are accounts. A domain name,
-        /// an IPv4 address or an IPv6 address in brackets; a port may follow.
+        /// The part after the colon in `@alice:example.org`. It cannot be changed once there are accounts. A domain
+        /// name, an IPv4 address or an IPv6 address in brackets; a port may follow.
         name: String = "localhost".to_owned(),
         /// The folder for everything that is kept: database, media, keys. Relative to where Hearth is started.
         data_dir: PathBuf = "./data".into(),

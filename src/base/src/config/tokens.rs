@@ -9,8 +9,8 @@ const YEAR_MS: u64 = 365 * DAY_MS;
 section! {
     /// How long tokens live.
     pub struct Tokens {
-        /// How long an access token lives, in milliseconds, for clients that can refresh it. Those of other clients live
-        /// until the client logs out.
+        /// How long an access token lives, in milliseconds, for clients that can refresh it. Those of other clients
+        /// live until the client logs out.
         access_token_lifetime_ms: u64 = 60 * 60 * 1_000,
         /// How long a refresh token that nobody uses lives, in milliseconds. Unset, it does not expire.
         refresh_token_lifetime_ms: Option<u64> = None => "7776000000",

@@ -11,7 +11,7 @@ section! {
     /// secret is shared (`use-auth-secret`).
     pub struct Turn {
         /// Where clients find the relay. Empty: there is none.
-        uris: Vec<String> = Vec::new() => "['turn:turn.example.org?transport=udp', 'turns:turn.example.org?transport=tcp']",
+        uris: Vec<String> = Vec::new() => "['turn:turn.example.org?transport=udp', 'turns:turn.example.org']",
         /// The secret shared with the relay.
         shared_secret: Option<Secret> = None => "'a long random text'",
         /// A file that holds the value of `shared_secret`.

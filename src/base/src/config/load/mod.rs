@@ -30,7 +30,8 @@ pub struct Loaded {
 impl Config {
     /// Reads the file at `path`, if any is given, and lets `environment` override it.
     ///
-    /// Variables that do not start with `HEARTH_` are passed over. For those of this process, see [`process_environment`].
+    /// Variables that do not start with `HEARTH_` are passed over. For those of this process, see
+    /// [`process_environment`].
     ///
     /// # Errors
     ///

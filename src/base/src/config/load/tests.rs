@@ -112,6 +112,13 @@ fn the_environment_wins() {
 }
 
 #[test]
+fn a_variable_may_hold_json() {
+    let json = r#"[{ "address": "127.0.0.1:1", "resources": ["client"] }]"#;
+    let config = load("", &[("HEARTH_LISTENERS", json)]).unwrap().config;
+    assert_eq!(config.listeners[0].address.to_string(), "127.0.0.1:1");
+}
+
+#[test]
 fn secrets_are_not_shown() {
     let loaded = load("[registration]\nshared_secret = 'hunter2'\n[turn]\nshared_secret = 'hunter2'", &[]).unwrap();
     assert!(!format!("{loaded:?} {:?}", loaded.settings()).contains("hunter2"));

@@ -36,11 +36,29 @@ impl Found {
         }
     }
 
-    /// Reads one value.
-    pub(in crate::config) fn value(text: &str) -> Result<Self, String> {
-        DeValue::parse(text)
-            .map(|value| Self::from_value(value.get_ref(), text))
-            .map_err(|error| error.message().to_owned())
+    /// Reads one value, written as TOML or as JSON.
+    pub(in crate::config) fn value(text: &str) -> Option<Self> {
+        let toml = DeValue::parse(text).map(|value| Self::from_value(value.get_ref(), text));
+        toml.ok().or_else(|| serde_json::from_str(text).ok().map(Self::from_json))
+    }
+
+    fn from_json(value: serde_json::Value) -> Self {
+        use serde_json::Value;
+        match value {
+            Value::String(text) => Self::Text(text),
+            Value::Bool(truth) => Self::Truth(truth),
+            Value::Array(items) => Self::List(items.into_iter().map(Self::from_json).collect()),
+            Value::Object(fields) => {
+                let entry = |(key, value)| Entry { key, line: 0, value: Self::from_json(value) };
+                Self::Table(fields.into_iter().map(entry).collect())
+            }
+            Value::Number(number) => match (number.as_i64(), number.as_f64()) {
+                (Some(whole), _) => Self::Whole(whole),
+                (None, Some(number)) => Self::Number(number),
+                (None, None) => Self::Other(number.to_string()),
+            },
+            Value::Null => Self::Other("null".to_owned()),
+        }
     }
 
     fn from_table(table: &DeTable<'_>, text: &str) -> Self {

@@ -39,7 +39,8 @@ pub enum Shape {
     Tables(Section),
 }
 
-/// Declares a section: `key: Type = default` with documentation, and `=> "TOML"` as an example where there is no default.
+/// Declares a section: `key: Type = default` with documentation, and `=> "TOML"` as an example where there is no
+/// default.
 macro_rules! section {
     (
         $(#[doc = $about:literal])*

@@ -124,7 +124,8 @@ pub struct Cidr {
 }
 
 impl Cidr {
-    /// Whether `address` is in the range. An IPv4 address written as IPv6 (`::ffff:…`) counts as the IPv4 address it is.
+    /// Whether `address` is in the range. An IPv4 address written as IPv6 (`::ffff:…`) counts as the IPv4 address it
+    /// is.
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {
         match (self.address, address.to_canonical()) {

@@ -1,4 +1,4 @@
-//! What a key can hold and how it is read: a pass over one source collects everything that is wrong, not the first of it.
+//! What a key can hold and how it is read: a pass over one source collects everything that is wrong, not the first.
 
 use std::borrow::Cow;
 
