@@ -1,1 +1,13 @@
-//! hearth-http
+//! Inbound HTTP: routes, authentication, limits, and the translation between the wire and the domain.
+//!
+//! A handler extracts, makes one domain call, and answers; it does not decide. It names neither the store nor the network.
+
+pub mod app;
+pub mod auth;
+pub mod client;
+pub mod edge;
+pub mod json;
+pub mod respond;
+pub mod route;
+
+pub use app::App;

@@ -19,6 +19,8 @@ pub(crate) trait WriteJob: Send {
     fn name(&self) -> &'static str;
     /// Runs the closure and keeps what it returned; says how it went. A panic is an error.
     fn run(&mut self, tx: &mut WriteTx<'_>) -> Outcome;
+    /// Takes back what the closure returned: it was undone because of `error`.
+    fn fail(&mut self, error: Error);
     /// Answers the caller with what the closure returned, or with `failure` if the batch was not committed.
     fn answer(self: Box<Self>, failure: Option<&Error>);
 }
@@ -72,6 +74,10 @@ where
         let outcome = if returned.is_ok() { Outcome::Done } else { Outcome::Failed };
         self.returned = Some(returned);
         outcome
+    }
+
+    fn fail(&mut self, error: Error) {
+        self.returned = Some(Err(error));
     }
 
     fn answer(self: Box<Self>, failure: Option<&Error>) {

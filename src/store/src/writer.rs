@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use hearth_base::{Error, Result};
+use hearth_base::{Error, Reason, Result, error::refuse};
 
+use crate::engine::sqlite::OUT_OF_SPACE;
 use crate::engine::{Connection, Trouble};
 use crate::job::{Outcome, WriteJob};
 use crate::metrics::Kind;
@@ -104,32 +105,52 @@ impl Writer {
             Ok(()) => {
                 batch.effects.into_iter().for_each(perform);
                 batch.jobs.into_iter().for_each(|job| job.answer(None));
-                // A full disk may have struck one closure only.
-                if self.connection.as_mut().and_then(|connection| connection.trouble()) == Some(Trouble::Full) {
-                    self.shared.space.ran_out();
-                }
+                self.tidy();
             }
             Err(error) => {
-                self.undo(&error);
+                let error = self.undo(error);
                 batch.jobs.into_iter().for_each(|job| job.answer(Some(&error)));
             }
         }
     }
 
-    /// After a failed batch: rolls back, and parts with the connection unless the disk was merely full.
-    fn undo(&mut self, error: &Error) {
+    /// Between batches: lets the engine do its housekeeping, and looks at what became of the connection.
+    fn tidy(&mut self) {
         let Some(connection) = &mut self.connection else {
             return;
         };
-        let (trouble, undone) = (connection.trouble(), connection.rollback());
-        if trouble == Some(Trouble::Full) {
-            self.shared.space.ran_out();
-            if undone.is_ok() {
-                return;
-            }
+        let tidied = connection.tidy();
+        // A full disk may have struck one closure only, or the housekeeping; the batch stands.
+        match (connection.trouble(), tidied) {
+            (Some(Trouble::Full), _) => self.shared.space.ran_out(),
+            (Some(Trouble::Lost), Ok(())) => self.lose(&Error::broken("a statement found the database damaged or gone")),
+            (_, Err(error)) => self.lose(&error),
+            (None, Ok(())) => {}
         }
+    }
+
+    /// After a failed batch: rolls back, and parts with the connection unless the disk was merely full. Returns what the
+    /// callers are told.
+    fn undo(&mut self, error: Error) -> Error {
+        let Some(connection) = &mut self.connection else {
+            return error;
+        };
+        let (trouble, undone) = (connection.trouble(), connection.rollback());
+        if trouble != Some(Trouble::Full) {
+            self.lose(&error);
+            return error;
+        }
+        self.shared.space.ran_out();
+        if let Err(error) = undone {
+            self.lose(&error);
+        }
+        refuse(Reason::OutOfSpace, OUT_OF_SPACE)
+    }
+
+    /// Parts with the connection. Whether the disk holds what was last written is unknown now; a retried sync would say yes
+    /// without knowing, so the database has to be opened anew.
+    fn lose(&mut self, error: &Error) {
         tracing::error!(%error, "Writing to the database failed. Nothing is written until it has been opened anew and checked.");
-        // Whether the disk holds what the last commits wrote is unknown now; a retried fsync would say yes without knowing.
         self.connection = None;
         self.shared.in_doubt.store(true, Ordering::Release);
     }
@@ -195,21 +216,31 @@ fn run(
     let (before, kept, began) = (connection.changes(), batch.effects.len(), Instant::now());
     let outcome = job.run(&mut WriteTx { connection: &mut *connection, positions, effects: &mut batch.effects });
     shared.metrics.ran(job.name(), Kind::Write, began.elapsed(), outcome == Outcome::Failed);
-    let standing = connection.in_transaction();
-    let settled = match outcome {
-        _ if !standing => Err(Error::broken("the database gave up the transaction of this batch of writes")),
-        Outcome::Done => connection.release(),
-        Outcome::Failed => connection.rollback_to(),
-    };
-    match outcome {
-        Outcome::Done => {
+    let settled = settle(&mut *job, outcome, connection);
+    match settled {
+        Ok(Outcome::Done) => {
             batch.done += 1;
             batch.changed |= connection.changes() != before;
         }
-        Outcome::Failed => batch.effects.truncate(kept),
+        _ => batch.effects.truncate(kept),
     }
     batch.jobs.push(job);
-    settled
+    settled.map(drop)
+}
+
+/// Keeps what a closure did or undoes it; says which.
+fn settle(job: &mut dyn WriteJob, outcome: Outcome, connection: &mut dyn Connection) -> Result<Outcome> {
+    if !connection.in_transaction() {
+        return Err(Error::broken("the database gave up the transaction of this batch of writes"));
+    }
+    if outcome == Outcome::Done {
+        match connection.release() {
+            Ok(()) => return Ok(Outcome::Done),
+            // The closure went on after an error, which PostgreSQL does not forgive.
+            Err(error) => job.fail(error),
+        }
+    }
+    connection.rollback_to().map(|()| Outcome::Failed)
 }
 
 /// Runs an effect; a panic in it is nobody's failure, for the commit stands.

@@ -118,6 +118,8 @@ pub(crate) trait Connection: Tx + Send {
     fn prepare(&mut self, sql: &'static str) -> Result<()>;
     /// What went wrong since this was last asked.
     fn trouble(&mut self) -> Option<Trouble>;
+    /// Housekeeping between batches, when everybody has been answered. An error here is as bad as a failed commit.
+    fn tidy(&mut self) -> Result<()>;
     /// A clean end: leaves everything in one file.
     fn finish(&mut self) -> Result<()>;
 }

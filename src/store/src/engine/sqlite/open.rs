@@ -15,9 +15,6 @@ use crate::options::SqliteOptions;
 
 /// Written into every database of ours ("HRTH"), so that no other program's file is mistaken for one.
 const APPLICATION_ID: i32 = 0x4852_5448;
-/// Pages in the write-ahead log before they go into the database: many, so that a hot page is rewritten once for many
-/// commits; 16 MiB at the usual page size.
-const CHECKPOINT_PAGES: u32 = 4_000;
 /// What the log's file is cut back to after a checkpoint.
 const LOG_BYTES_KEPT: u32 = 16 * 1024 * 1024;
 /// Up to this size a database is read through for damage at every start; larger ones are `hearth doctor`'s part.
@@ -108,7 +105,7 @@ pub(super) fn connect_writer(options: &SqliteOptions) -> Result<Box<dyn Connecti
     let synchronous = if options.synchronous_full { "FULL" } else { "NORMAL" };
     let limit = options.pages_max.map_or(String::new(), |pages| format!("PRAGMA max_page_count = {pages};"));
     connection.script(&format!(
-        "PRAGMA journal_mode = WAL; PRAGMA synchronous = {synchronous}; PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES};
+        "PRAGMA journal_mode = WAL; PRAGMA synchronous = {synchronous}; PRAGMA wal_autocheckpoint = 0;
          PRAGMA journal_size_limit = {LOG_BYTES_KEPT}; {limit}"
     ))?;
     Ok(connection)

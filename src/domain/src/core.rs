@@ -1,0 +1,72 @@
+//! What every part of the domain stands on: storage, time, chance, configuration, the server's name and key, the
+//! notifier, and the caches of things that never change. No use case lives here.
+
+use std::sync::Arc;
+
+use hearth_base::config::Config;
+use hearth_base::{Error, Millis, Result, Seams};
+use hearth_store::Store;
+use ruma::{OwnedServerName, ServerName, UserId};
+
+use crate::keys::SigningKey;
+use crate::notify::Notifier;
+use crate::rooms::load::EventCache;
+use crate::rooms::locals::LocalMembers;
+
+/// Shared by all parts of the domain.
+pub struct Core {
+    /// The database.
+    pub store: Store,
+    /// Time and chance.
+    pub seams: Seams,
+    /// The configuration.
+    pub config: Arc<Config>,
+    /// The name that user ids of this server end in.
+    pub server_name: OwnedServerName,
+    /// What events of this server are signed with.
+    pub key: SigningKey,
+    /// Who sleeps, and what wakes them.
+    pub notifier: Notifier,
+    /// Events that were read lately.
+    pub events: EventCache,
+    /// Which local users are joined to a room.
+    pub locals: LocalMembers,
+}
+
+impl Core {
+    /// Puts the foundation together; makes the server's signing key on the first start.
+    pub fn new(store: Store, seams: Seams, config: Arc<Config>) -> Result<Arc<Self>> {
+        let server_name = ServerName::parse(config.server.name.as_str())
+            .map_err(|error| Error::fault("reading the server name from the configuration", error))?;
+        let key = SigningKey::load_or_create(&store, &seams)?;
+        let notifier = Notifier::new(store.position());
+        Ok(Arc::new(Self {
+            store,
+            seams,
+            config,
+            server_name,
+            key,
+            notifier,
+            events: EventCache::default(),
+            locals: LocalMembers::default(),
+        }))
+    }
+
+    /// What time it is.
+    #[must_use]
+    pub fn now_ms(&self) -> Millis {
+        self.seams.clock.now_ms()
+    }
+
+    /// Whether a user is of this server.
+    #[must_use]
+    pub fn is_local(&self, user: &UserId) -> bool {
+        user.server_name() == &*self.server_name
+    }
+}
+
+impl std::fmt::Debug for Core {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Core").field("server_name", &self.server_name).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,112 @@
+//! Wakes sleepers with a position, never with data: whoever wakes reads the database.
+//!
+//! Also remembers, since the start of the process, when something last happened for a user or in a room, so that a
+//! question with the answer "nothing new" costs no database read. What happened before the start is not known here:
+//! [`Notifier::floor`] says from where on it is.
+
+use std::collections::HashMap;
+
+use hearth_base::Position;
+use hearth_store::ids::{RoomSn, UserSn};
+use parking_lot::Mutex;
+use tokio::sync::watch;
+
+/// The one notifier of a server.
+#[derive(Debug)]
+pub struct Notifier {
+    floor: Position,
+    users: Mutex<HashMap<UserSn, watch::Sender<Position>>>,
+    rooms: Mutex<HashMap<RoomSn, Position>>,
+}
+
+/// A sleeper's subscription to one user's news.
+#[derive(Debug)]
+pub struct Subscription(watch::Receiver<Position>);
+
+impl Notifier {
+    /// A notifier that knows of everything after `floor`.
+    #[must_use]
+    pub fn new(floor: Position) -> Self {
+        Self { floor, users: Mutex::default(), rooms: Mutex::default() }
+    }
+
+    /// News at or before this position are unknown here and must be looked up.
+    #[must_use]
+    pub fn floor(&self) -> Position {
+        self.floor
+    }
+
+    /// Tells these users that there is something for them at `at`. Called after the commit that makes it readable.
+    pub fn wake(&self, users: &[UserSn], at: Position) {
+        let mut topics = self.users.lock();
+        for user in users {
+            let topic = topics.entry(*user).or_insert_with(|| watch::Sender::new(self.floor));
+            topic.send_if_modified(|newest| {
+                let newer = at > *newest;
+                *newest = at.max(*newest);
+                newer
+            });
+        }
+    }
+
+    /// Notes that something happened in a room at `at`, and wakes these users.
+    pub fn wake_room(&self, room: RoomSn, users: &[UserSn], at: Position) {
+        {
+            let mut rooms = self.rooms.lock();
+            let newest = rooms.entry(room).or_insert(at);
+            *newest = at.max(*newest);
+        }
+        self.wake(users, at);
+    }
+
+    /// When there last was something for a user; the floor if there was nothing since the start.
+    #[must_use]
+    pub fn newest_for(&self, user: UserSn) -> Position {
+        self.users.lock().get(&user).map_or(self.floor, |topic| *topic.borrow())
+    }
+
+    /// When something last happened in a room; the floor if nothing did since the start.
+    #[must_use]
+    pub fn newest_in(&self, room: RoomSn) -> Position {
+        self.rooms.lock().get(&room).copied().unwrap_or(self.floor)
+    }
+
+    /// Subscribes to a user's news. Subscribe first, read the database then, sleep last: nothing is missed.
+    #[must_use]
+    pub fn subscribe(&self, user: UserSn) -> Subscription {
+        let mut topics = self.users.lock();
+        let topic = topics.entry(user).or_insert_with(|| watch::Sender::new(self.floor));
+        Subscription(topic.subscribe())
+    }
+}
+
+impl Subscription {
+    /// Sleeps until there is something after `after`; returns at once if there already is.
+    pub async fn news_after(&mut self, after: Position) {
+        // An error means that the notifier is gone: the server stops, and there is nothing to wait for.
+        let _ = self.0.wait_for(|newest| *newest > after).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_wake_before_sleeping_is_not_missed() {
+        let notifier = Notifier::new(Position(5));
+        let mut sleeper = notifier.subscribe(UserSn(1));
+        notifier.wake(&[UserSn(1)], Position(7));
+        sleeper.news_after(Position(6)).await;
+        assert_eq!(notifier.newest_for(UserSn(1)), Position(7));
+        assert_eq!(notifier.newest_for(UserSn(2)), Position(5));
+    }
+
+    #[tokio::test]
+    async fn an_older_wake_does_not_turn_time_back() {
+        let notifier = Notifier::new(Position(0));
+        notifier.wake_room(RoomSn(1), &[UserSn(1)], Position(9));
+        notifier.wake_room(RoomSn(1), &[UserSn(1)], Position(8));
+        assert_eq!((notifier.newest_in(RoomSn(1)), notifier.newest_for(UserSn(1))), (Position(9), Position(9)));
+    }
+}

@@ -1,0 +1,32 @@
+//! Who asks: the result of authentication, which every use case of a user takes.
+
+use hearth_base::{Error, Result};
+use hearth_store::ids::{DeviceSn, UserSn};
+use ruma::{OwnedDeviceId, OwnedUserId, UserId};
+
+/// An authenticated user of this server, on one of their devices.
+#[derive(Debug, Clone)]
+pub struct Requester {
+    /// The user's serial number.
+    pub user: UserSn,
+    /// The user.
+    pub user_id: OwnedUserId,
+    /// The device's serial number.
+    pub device: DeviceSn,
+    /// The device.
+    pub device_id: OwnedDeviceId,
+    /// May administer the server.
+    pub admin: bool,
+    /// Registered as a guest, who may do little.
+    pub guest: bool,
+}
+
+impl Requester {
+    /// Refuses with `M_FORBIDDEN` when `user` is somebody else: for paths that name the user they act on.
+    pub fn must_be(&self, user: &UserId) -> Result<()> {
+        if *self.user_id == *user {
+            return Ok(());
+        }
+        Err(Error::forbidden(format!("You are {}, and this belongs to {user}.", self.user_id)))
+    }
+}

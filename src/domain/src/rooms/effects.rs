@@ -1,0 +1,59 @@
+//! What follows from a stored event: memberships, redactions, and who has to be woken.
+
+use std::sync::Arc;
+
+use hearth_base::{Position, Result};
+use hearth_store::WriteTx;
+use hearth_store::ids::UserSn;
+use hearth_store::tables::memberships::{self, Membership, MembershipRow};
+use hearth_store::tables::rooms::Room;
+use hearth_store::tables::users;
+use ruma::UserId;
+use ruma::events::TimelineEventType;
+
+use super::load::Event;
+use super::{redaction, stripped};
+use crate::core::Core;
+
+/// Does what follows from an event, within the transaction that stored it.
+pub(super) fn follow(core: &Arc<Core>, tx: &mut WriteTx<'_>, room: &Room, event: &Arc<Event>, at: Position) -> Result<()> {
+    let mut concerned: Vec<UserSn> = Vec::new();
+    if event.pdu.kind == TimelineEventType::RoomMember
+        && let Some(member) = change_membership(core, tx, room, event, at)?
+    {
+        concerned.push(member);
+        core.locals.forget(room.sn);
+        let (core, room) = (core.clone(), room.sn);
+        tx.after_commit(move || core.locals.forget(room));
+    }
+    if event.pdu.kind == TimelineEventType::RoomRedaction {
+        redaction::apply(core, tx, room, event)?;
+    }
+    let members = core.locals.get(tx.tx(), room.sn)?;
+    let (core, room) = (core.clone(), room.sn);
+    tx.after_commit(move || {
+        core.notifier.wake_room(room, &members, at);
+        core.notifier.wake(&concerned, at);
+    });
+    Ok(())
+}
+
+/// Keeps `memberships` in step with a member event; says whose membership it is.
+fn change_membership(
+    core: &Core,
+    tx: &mut WriteTx<'_>,
+    room: &Room,
+    event: &Event,
+    at: Position,
+) -> Result<Option<UserSn>> {
+    let name = event.pdu.content_str("membership");
+    let Some(membership) = name.as_deref().and_then(Membership::from_name) else { return Ok(None) };
+    let Some(Ok(user_id)) = event.pdu.state_key.as_deref().map(UserId::parse) else { return Ok(None) };
+    let user = users::intern(tx, user_id.as_str())?;
+    let local = core.is_local(&user_id);
+    let shows_room = local && matches!(membership, Membership::Invite | Membership::Knock);
+    let stripped = if shows_room { Some(stripped::state(core, tx.tx(), room, event)?) } else { None };
+    let row = MembershipRow { room: room.sn, user, membership, local, event: event.sn, position: at, forgotten: false };
+    memberships::set(tx.tx(), &row, stripped.as_deref())?;
+    Ok(Some(user))
+}

@@ -1,0 +1,145 @@
+//! Makes an event of this server: fills in the graph, hashes, signs, names it. A pure function.
+
+use hearth_base::{Error, Millis, Result, error::refuse, Reason, limits};
+use ruma::canonical_json::{CanonicalJsonObject, CanonicalJsonValue};
+use ruma::room_version_rules::RoomVersionRules;
+use ruma::signatures::{Ed25519KeyPair, hash_and_sign_event, reference_hash};
+use ruma::{EventId, Int, OwnedEventId, RoomId, ServerName, UserId};
+
+use super::pdu::Pdu;
+
+/// What the author of an event decides.
+#[derive(Debug, Clone)]
+pub struct Draft {
+    /// Event type.
+    pub kind: String,
+    /// State key, for state events.
+    pub state_key: Option<String>,
+    /// The content.
+    pub content: CanonicalJsonObject,
+    /// What a redaction redacts.
+    pub redacts: Option<OwnedEventId>,
+    /// Another time than now: timestamp massaging by an application service.
+    pub timestamp_ms: Option<Millis>,
+}
+
+impl Draft {
+    /// A message-like event.
+    #[must_use]
+    pub fn message(kind: impl Into<String>, content: CanonicalJsonObject) -> Self {
+        Self { kind: kind.into(), state_key: None, content, redacts: None, timestamp_ms: None }
+    }
+
+    /// A state event.
+    #[must_use]
+    pub fn state(kind: impl Into<String>, state_key: impl Into<String>, content: CanonicalJsonObject) -> Self {
+        Self { kind: kind.into(), state_key: Some(state_key.into()), content, redacts: None, timestamp_ms: None }
+    }
+}
+
+/// Where in the room's graph an event goes.
+#[derive(Debug)]
+pub struct Place<'a> {
+    /// The room; none for the create event of a room whose id is that event's hash.
+    pub room_id: Option<&'a RoomId>,
+    /// The room's extremities.
+    pub prev_events: Vec<OwnedEventId>,
+    /// What authorises it.
+    pub auth_events: Vec<OwnedEventId>,
+    /// One more than the greatest depth before it.
+    pub depth: i64,
+}
+
+/// A finished event: its parsed form, and the canonical JSON to store and send.
+#[derive(Debug)]
+pub struct Authored {
+    /// Parsed.
+    pub pdu: Pdu,
+    /// Canonical JSON, hashed and signed.
+    pub json: Vec<u8>,
+}
+
+/// Builds, hashes and signs an event (server-server API, "Signing events").
+///
+/// Refuses what no server would accept: identifiers over 255 bytes, events over 65,535.
+pub fn author(
+    (server, key): (&ServerName, &Ed25519KeyPair),
+    rules: &RoomVersionRules,
+    sender: &UserId,
+    now_ms: Millis,
+    place: Place<'_>,
+    draft: Draft,
+) -> Result<Authored> {
+    check_sizes(sender, &draft)?;
+    let mut object = assemble(rules, sender, now_ms, place, draft)?;
+    hash_and_sign_event(server.as_str(), key, &mut object, &rules.redaction).map_err(too_large)?;
+    let hash = reference_hash(&object, rules).map_err(too_large)?;
+    let event_id = EventId::parse(format!("${hash}")).map_err(|error| Error::fault("naming an event by its hash", error))?;
+    let json = serde_json::to_vec(&object).map_err(|error| Error::fault("writing an event as JSON", error))?;
+    if json.len() > limits::PDU_BYTES_MAX {
+        return Err(refuse(Reason::TooLarge, "The event is larger than 65,535 bytes; send a file instead."));
+    }
+    Ok(Authored { pdu: Pdu::parse(event_id, &json)?, json })
+}
+
+fn check_sizes(sender: &UserId, draft: &Draft) -> Result<()> {
+    let state_key = draft.state_key.as_deref().unwrap_or_default();
+    for (what, text) in [("sender", sender.as_str()), ("type", &draft.kind), ("state key", state_key)] {
+        if text.len() > limits::ID_BYTES_MAX {
+            let message = format!("The {what} is {} bytes long; at most {} are allowed.", text.len(), limits::ID_BYTES_MAX);
+            return Err(refuse(Reason::TooLarge, message));
+        }
+    }
+    if draft.kind.is_empty() {
+        return Err(Error::invalid("An event needs a type."));
+    }
+    Ok(())
+}
+
+fn assemble(
+    rules: &RoomVersionRules,
+    sender: &UserId,
+    now_ms: Millis,
+    place: Place<'_>,
+    draft: Draft,
+) -> Result<CanonicalJsonObject> {
+    let ids = |ids: Vec<OwnedEventId>| CanonicalJsonValue::Array(ids.into_iter().map(|id| text(id.as_str())).collect());
+    let mut content = draft.content;
+    let mut object = CanonicalJsonObject::new();
+    if let Some(redacts) = draft.redacts {
+        let home = if rules.redaction.content_field_redacts { &mut content } else { &mut object };
+        home.insert("redacts".to_owned(), text(redacts.as_str()));
+    }
+    object.insert("auth_events".to_owned(), ids(place.auth_events));
+    object.insert("content".to_owned(), CanonicalJsonValue::Object(content));
+    object.insert("depth".to_owned(), integer(place.depth)?);
+    object.insert("origin_server_ts".to_owned(), integer(draft.timestamp_ms.unwrap_or(now_ms).cast_signed())?);
+    object.insert("prev_events".to_owned(), ids(place.prev_events));
+    if let Some(room_id) = place.room_id {
+        object.insert("room_id".to_owned(), text(room_id.as_str()));
+    }
+    object.insert("sender".to_owned(), text(sender.as_str()));
+    if let Some(state_key) = draft.state_key {
+        object.insert("state_key".to_owned(), CanonicalJsonValue::String(state_key));
+    }
+    object.insert("type".to_owned(), CanonicalJsonValue::String(draft.kind));
+    Ok(object)
+}
+
+fn text(value: &str) -> CanonicalJsonValue {
+    CanonicalJsonValue::String(value.to_owned())
+}
+
+fn integer(value: i64) -> Result<CanonicalJsonValue> {
+    let value = Int::new(value).ok_or_else(|| Error::invalid("An integer lies outside of what Matrix allows (2^53)."))?;
+    Ok(CanonicalJsonValue::Integer(value))
+}
+
+fn too_large(error: ruma::signatures::JsonError) -> Error {
+    match error {
+        ruma::signatures::JsonError::PduTooLarge => {
+            refuse(Reason::TooLarge, "The event is larger than 65,535 bytes; send a file instead.")
+        }
+        other => Error::fault("hashing and signing an event", other),
+    }
+}

@@ -1,0 +1,9 @@
+//! Events by themselves: parsing, making, showing. Knows no database and no other part of the domain.
+
+pub mod author;
+pub mod client;
+pub mod pdu;
+pub mod version;
+
+pub use author::{Authored, Draft, Place};
+pub use pdu::Pdu;

@@ -1,0 +1,40 @@
+//! Room versions as records of rules; never compared by order, they are opaque strings.
+
+use hearth_base::{Error, Reason, Result};
+use ruma::RoomVersionId;
+use ruma::room_version_rules::RoomVersionRules;
+
+/// The versions that this server creates and serves, with whether the specification calls them stable.
+pub const SUPPORTED: &[RoomVersionId] = &[
+    RoomVersionId::V6,
+    RoomVersionId::V7,
+    RoomVersionId::V8,
+    RoomVersionId::V9,
+    RoomVersionId::V10,
+    RoomVersionId::V11,
+    RoomVersionId::V12,
+];
+
+/// The rules of a supported room version.
+pub fn rules(version: &str) -> Result<&'static RoomVersionRules> {
+    Ok(match version {
+        "6" => &RoomVersionRules::V6,
+        "7" => &RoomVersionRules::V7,
+        "8" => &RoomVersionRules::V8,
+        "9" => &RoomVersionRules::V9,
+        "10" => &RoomVersionRules::V10,
+        "11" => &RoomVersionRules::V11,
+        "12" => &RoomVersionRules::V12,
+        _ => {
+            return Err(hearth_base::error::refuse(
+                Reason::UnsupportedRoomVersion,
+                format!("This server does not support room version {version:?}; it supports 6 to 12."),
+            ));
+        }
+    })
+}
+
+/// As [`rules`], for a version read from our own database.
+pub fn stored_rules(version: &str) -> Result<&'static RoomVersionRules> {
+    rules(version).map_err(|_| Error::broken(format!("a stored room has the unknown version {version:?}")))
+}

@@ -1,0 +1,137 @@
+//! Reads events from the database, through a cache: an event never changes, but for being redacted.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use hearth_base::{Error, Result};
+use hearth_store::engine::Tx;
+use hearth_store::ids::{DeviceSn, EventSn, KeySn, RoomSn, SnapshotSn, UserSn};
+use hearth_store::tables::events::{self, EventRow};
+use parking_lot::Mutex;
+use quick_cache::Weighter;
+use quick_cache::sync::Cache;
+use ruma::EventId;
+
+use super::event::Pdu;
+
+/// Roughly how many bytes of events the cache holds.
+const CACHE_BYTES_MAX: u64 = 6 * 1024 * 1024;
+
+/// An event with what the database knows about it.
+#[derive(Debug)]
+pub struct Event {
+    /// Serial number: the position at which it was stored.
+    pub sn: EventSn,
+    /// Its room.
+    pub room: RoomSn,
+    /// Place in the room's timeline.
+    pub ord: Option<i64>,
+    /// Who sent it.
+    pub sender: UserSn,
+    /// For state events, what part of the state it sets.
+    pub state_key: Option<KeySn>,
+    /// The state before it.
+    pub snapshot: SnapshotSn,
+    /// See `hearth_store::tables::events`.
+    pub flags: i64,
+    /// The redaction that removed its content.
+    pub redacted_by: Option<EventSn>,
+    /// The root of its thread.
+    pub thread: Option<EventSn>,
+    /// The local device that sent it, and under which transaction id.
+    pub txn: Option<(DeviceSn, String)>,
+    /// The event itself.
+    pub pdu: Pdu,
+}
+
+impl Event {
+    /// Makes an event of its row.
+    pub fn from_row(row: EventRow) -> Result<Self> {
+        let id = EventId::parse(row.id).map_err(|error| Error::fault("reading a stored event id", error))?;
+        let mut pdu = Pdu::parse(id, &row.json).map_err(|error| Error::fault("reading a stored event", error))?;
+        pdu.rejected = row.flags & events::REJECTED != 0;
+        Ok(Self {
+            sn: row.sn,
+            room: row.room,
+            ord: row.ord,
+            sender: row.sender,
+            state_key: row.state_key,
+            snapshot: row.snapshot,
+            flags: row.flags,
+            redacted_by: row.redacted_by,
+            thread: row.thread,
+            txn: row.device.zip(row.txn),
+            pdu,
+        })
+    }
+
+    /// Whether its content has been removed.
+    #[must_use]
+    pub fn is_redacted(&self) -> bool {
+        self.flags & events::REDACTED != 0
+    }
+}
+
+#[derive(Clone)]
+struct Bytes;
+
+impl Weighter<EventSn, Arc<Event>> for Bytes {
+    fn weight(&self, _: &EventSn, event: &Arc<Event>) -> u64 {
+        // Content and ids are what varies; the rest is the structure itself and its allocations.
+        600 + event.pdu.content.get().len() as u64 + 64 * event.pdu.auth_events.len() as u64
+    }
+}
+
+/// Events that were read lately.
+pub struct EventCache {
+    cache: Cache<EventSn, Arc<Event>, Bytes>,
+    /// Redacted since the start: a reader whose snapshot is older must not put the content back into the cache.
+    redacted: Mutex<HashSet<EventSn>>,
+}
+
+impl Default for EventCache {
+    fn default() -> Self {
+        let items = usize::try_from(CACHE_BYTES_MAX / 1_000).unwrap_or(1_000);
+        Self { cache: Cache::with_weighter(items, CACHE_BYTES_MAX, Bytes), redacted: Mutex::default() }
+    }
+}
+
+impl std::fmt::Debug for EventCache {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "EventCache({} events)", self.cache.len())
+    }
+}
+
+impl EventCache {
+    /// The event of a serial number that must exist.
+    pub fn get(&self, tx: &mut dyn Tx, sn: EventSn) -> Result<Arc<Event>> {
+        if let Some(event) = self.cache.get(&sn) {
+            return Ok(event);
+        }
+        let row = events::by_sn(tx, sn)?.ok_or_else(|| Error::broken(format!("event {} is missing", sn.0)))?;
+        self.keep(row)
+    }
+
+    /// The event of an id, if it is known here.
+    pub fn find(&self, tx: &mut dyn Tx, id: &EventId) -> Result<Option<Arc<Event>>> {
+        events::find(tx, id.as_str())?.map(|sn| self.get(tx, sn)).transpose()
+    }
+
+    /// Parses a row, or takes the event from the cache if it is there.
+    pub fn keep(&self, row: EventRow) -> Result<Arc<Event>> {
+        if let Some(event) = self.cache.get(&row.sn) {
+            return Ok(event);
+        }
+        let event = Arc::new(Event::from_row(row)?);
+        if event.is_redacted() || !self.redacted.lock().contains(&event.sn) {
+            self.cache.insert(event.sn, event.clone());
+        }
+        Ok(event)
+    }
+
+    /// Forgets the content of an event that has been redacted. Called after the commit.
+    pub fn redacted(&self, sn: EventSn) {
+        self.redacted.lock().insert(sn);
+        self.cache.remove(&sn);
+    }
+}

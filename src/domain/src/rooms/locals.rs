@@ -1,0 +1,40 @@
+//! Which users of this server are joined to a room: whom an event of that room wakes.
+
+use std::sync::Arc;
+
+use hearth_base::Result;
+use hearth_store::engine::Tx;
+use hearth_store::ids::{RoomSn, UserSn};
+use hearth_store::tables::memberships;
+use quick_cache::sync::Cache;
+
+/// Rooms whose members are remembered.
+const ROOMS_MAX: usize = 2_000;
+
+/// Local members of rooms, remembered by the writer. Only write closures use it: they see one another's changes in order.
+#[derive(Debug)]
+pub struct LocalMembers(Cache<RoomSn, Arc<[UserSn]>>);
+
+impl Default for LocalMembers {
+    fn default() -> Self {
+        Self(Cache::new(ROOMS_MAX))
+    }
+}
+
+impl LocalMembers {
+    /// The local joined members. A member who joined earlier in the same uncommitted batch may be missing; the join
+    /// itself wakes them, and they then read everything up to the commit.
+    pub fn get(&self, tx: &mut dyn Tx, room: RoomSn) -> Result<Arc<[UserSn]>> {
+        if let Some(members) = self.0.get(&room) {
+            return Ok(members);
+        }
+        let members: Arc<[UserSn]> = memberships::local_joined(tx, room)?.into();
+        self.0.insert(room, members.clone());
+        Ok(members)
+    }
+
+    /// Forgets a room's members, as one of them changed. Called within the change and again after its commit.
+    pub fn forget(&self, room: RoomSn) {
+        self.0.remove(&room);
+    }
+}

@@ -1,0 +1,43 @@
+//! Power levels of a room, as it stands now.
+
+use std::sync::Arc;
+
+use hearth_base::{Error, Result};
+use hearth_store::engine::Tx;
+use hearth_store::tables::rooms::Room;
+use hearth_store::tables::state;
+use ruma::OwnedUserId;
+use ruma::events::room::power_levels::{RoomPowerLevels, RoomPowerLevelsEventContent, RoomPowerLevelsSource};
+use ruma::state_res::events::RoomCreateEvent;
+
+use super::event::version;
+use super::load::Event;
+use crate::core::Core;
+
+/// The power levels in force; the specification's defaults when the room has none, or none that can be read.
+pub fn levels(core: &Core, tx: &mut dyn Tx, room: &Room) -> Result<RoomPowerLevels> {
+    let rules = version::stored_rules(&room.version)?;
+    let source = match state::current_named(tx, room.sn, "m.room.power_levels", "")? {
+        None => RoomPowerLevelsSource::None,
+        Some(sn) => {
+            let event = core.events.get(tx, sn)?;
+            event.pdu.content_as::<RoomPowerLevelsEventContent>().map_or(RoomPowerLevelsSource::None, Into::into)
+        }
+    };
+    Ok(RoomPowerLevels::new(source, &rules.authorization, creators(core, tx, room)?))
+}
+
+/// The users who made the room; from version 12 on they stand above all levels.
+pub fn creators(core: &Core, tx: &mut dyn Tx, room: &Room) -> Result<Vec<OwnedUserId>> {
+    let rules = version::stored_rules(&room.version)?;
+    let create = create_event(core, tx, room)?;
+    let creators = RoomCreateEvent::new(&create.pdu).creators(&rules.authorization).map(|all| all.into_iter().collect());
+    creators.map_err(|error| Error::broken(format!("reading who created {}: {error}", room.id)))
+}
+
+/// The create event, which every room has.
+pub fn create_event(core: &Core, tx: &mut dyn Tx, room: &Room) -> Result<Arc<Event>> {
+    let sn = state::current_named(tx, room.sn, "m.room.create", "")?
+        .ok_or_else(|| Error::broken(format!("{} has no create event", room.id)))?;
+    core.events.get(tx, sn)
+}

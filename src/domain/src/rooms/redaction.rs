@@ -1,0 +1,46 @@
+//! Removing the content of events (client-server API, "Redactions"; room versions, "Handling redactions").
+
+use std::sync::Arc;
+
+use hearth_base::{Error, Result};
+use hearth_store::WriteTx;
+use hearth_store::engine::Tx;
+use hearth_store::tables::events;
+use hearth_store::tables::relations;
+use hearth_store::tables::rooms::Room;
+use ruma::canonical_json::{CanonicalJsonObject, redact};
+
+use super::event::version;
+use super::load::Event;
+use super::power;
+use crate::core::Core;
+
+/// Applies a stored redaction to its target, if the target is known and the sender may do that.
+pub fn apply(core: &Arc<Core>, tx: &mut WriteTx<'_>, room: &Room, redaction: &Event) -> Result<()> {
+    let Some(target_id) = &redaction.pdu.redacts else { return Ok(()) };
+    let Some(target) = core.events.find(tx.tx(), target_id)? else { return Ok(()) };
+    if target.room != room.sn || target.is_redacted() || !may_redact(core, tx.tx(), room, redaction, &target)? {
+        return Ok(());
+    }
+    let rules = version::stored_rules(&room.version)?;
+    let row = events::by_sn(tx.tx(), target.sn)?.ok_or_else(|| Error::broken("the event to redact is missing"))?;
+    let object: CanonicalJsonObject =
+        serde_json::from_slice(&row.json).map_err(|error| Error::fault("reading the event to redact", error))?;
+    let object = redact(object, &rules.redaction, None).map_err(|error| Error::fault("redacting an event", error))?;
+    let json = serde_json::to_vec(&object).map_err(|error| Error::fault("writing a redacted event", error))?;
+    events::redact(tx.tx(), &row, redaction.sn, &json)?;
+    // A redacted event no longer relates to anything: reactions disappear, edits are undone.
+    relations::delete(tx.tx(), target.sn)?;
+    core.events.redacted(target.sn);
+    let (core, sn) = (core.clone(), target.sn);
+    tx.after_commit(move || core.events.redacted(sn));
+    Ok(())
+}
+
+/// Whether the sender of a redaction may redact the target: by power, or as the target's own server.
+fn may_redact(core: &Core, tx: &mut dyn Tx, room: &Room, redaction: &Event, target: &Event) -> Result<bool> {
+    if redaction.pdu.sender.server_name() == target.pdu.sender.server_name() {
+        return Ok(true);
+    }
+    Ok(power::levels(core, tx, room)?.user_can_redact_event_of_other(&redaction.pdu.sender))
+}

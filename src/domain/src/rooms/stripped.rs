@@ -1,0 +1,40 @@
+//! What an invited or knocking user may see of a room before they are in it (client-server API, "Stripped state").
+
+use hearth_base::{Error, Result};
+use hearth_store::engine::Tx;
+use hearth_store::tables::rooms::Room;
+use hearth_store::tables::state;
+use ruma::events::AnyStrippedStateEvent;
+use ruma::serde::Raw;
+
+use super::event::client::strip;
+use super::load::Event;
+use crate::core::Core;
+
+/// The parts of the state that are shown, all with an empty state key.
+pub const SHOWN: &[&str] = &[
+    "m.room.create",
+    "m.room.join_rules",
+    "m.room.name",
+    "m.room.avatar",
+    "m.room.topic",
+    "m.room.canonical_alias",
+    "m.room.encryption",
+];
+
+/// The stripped state that goes with a member event: the room's face, the sender's own member event, and the event itself.
+pub fn state(core: &Core, tx: &mut dyn Tx, room: &Room, event: &Event) -> Result<Vec<u8>> {
+    let mut shown: Vec<Raw<AnyStrippedStateEvent>> = Vec::with_capacity(SHOWN.len() + 2);
+    for kind in SHOWN {
+        if let Some(sn) = state::current_named(tx, room.sn, kind, "")? {
+            shown.push(strip(&core.events.get(tx, sn)?.pdu));
+        }
+    }
+    if event.pdu.state_key.as_deref() != Some(event.pdu.sender.as_str())
+        && let Some(sn) = state::current_named(tx, room.sn, "m.room.member", event.pdu.sender.as_str())?
+    {
+        shown.push(strip(&core.events.get(tx, sn)?.pdu));
+    }
+    shown.push(strip(&event.pdu));
+    serde_json::to_vec(&shown).map_err(|error| Error::fault("writing stripped state", error))
+}

@@ -1,0 +1,127 @@
+//! Answers: ruma's responses, and the one place where refusals and faults become HTTP.
+
+use axum::response::{IntoResponse, Response};
+use hearth_base::{Error, Reason, Refusal};
+use http::{HeaderValue, StatusCode, header};
+use ruma::api::{OutgoingResponse, OutgoingResponseExt};
+use serde_json::{Map, Value};
+
+/// An error on its way to the client.
+#[derive(Debug)]
+pub struct Failure(pub Error);
+
+impl<E: Into<Error>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self(error.into())
+    }
+}
+
+/// A ruma response as HTTP.
+pub fn answer(response: impl OutgoingResponse) -> Response {
+    match response.try_into_http_response::<Vec<u8>>() {
+        Ok(response) => response.map(axum::body::Body::from),
+        Err(error) => Failure(Error::fault("writing a response", error)).into_response(),
+    }
+}
+
+/// The HTTP status and Matrix error code of a reason.
+#[must_use]
+pub fn code(reason: Reason) -> (StatusCode, &'static str) {
+    use Reason as R;
+    use StatusCode as S;
+    match reason {
+        R::AlreadyJoined => (S::FORBIDDEN, "M_ALREADY_JOINED"),
+        R::BadAlias => (S::BAD_REQUEST, "M_BAD_ALIAS"),
+        R::BadJson => (S::BAD_REQUEST, "M_BAD_JSON"),
+        R::BadState => (S::BAD_REQUEST, "M_BAD_STATE"),
+        R::CannotLeaveServerNoticeRoom => (S::FORBIDDEN, "M_CANNOT_LEAVE_SERVER_NOTICE_ROOM"),
+        R::CannotOverwriteMedia => (S::CONFLICT, "M_CANNOT_OVERWRITE_MEDIA"),
+        R::CapacityExceeded => (S::SERVICE_UNAVAILABLE, "M_RESOURCE_LIMIT_EXCEEDED"),
+        R::ConnectionFailed => (S::BAD_GATEWAY, "M_CONNECTION_FAILED"),
+        R::DuplicateAnnotation => (S::BAD_REQUEST, "M_DUPLICATE_ANNOTATION"),
+        R::Exclusive => (S::BAD_REQUEST, "M_EXCLUSIVE"),
+        R::Forbidden => (S::FORBIDDEN, "M_FORBIDDEN"),
+        R::GuestAccessForbidden => (S::FORBIDDEN, "M_GUEST_ACCESS_FORBIDDEN"),
+        R::IncompatibleRoomVersion => (S::BAD_REQUEST, "M_INCOMPATIBLE_ROOM_VERSION"),
+        R::InvalidParam => (S::BAD_REQUEST, "M_INVALID_PARAM"),
+        R::InvalidRoomState => (S::BAD_REQUEST, "M_INVALID_ROOM_STATE"),
+        R::InvalidSignature => (S::BAD_REQUEST, "M_INVALID_SIGNATURE"),
+        R::InvalidUsername => (S::BAD_REQUEST, "M_INVALID_USERNAME"),
+        R::LimitExceeded { .. } => (S::TOO_MANY_REQUESTS, "M_LIMIT_EXCEEDED"),
+        R::MethodNotAllowed => (S::METHOD_NOT_ALLOWED, "M_UNRECOGNIZED"),
+        R::MissingParam => (S::BAD_REQUEST, "M_MISSING_PARAM"),
+        R::MissingToken => (S::UNAUTHORIZED, "M_MISSING_TOKEN"),
+        R::NotFound => (S::NOT_FOUND, "M_NOT_FOUND"),
+        R::NotJson => (S::BAD_REQUEST, "M_NOT_JSON"),
+        R::NotYetUploaded => (S::GATEWAY_TIMEOUT, "M_NOT_YET_UPLOADED"),
+        R::OutOfSpace => (S::INSUFFICIENT_STORAGE, "M_UNKNOWN"),
+        R::ProfileTooLarge => (S::BAD_REQUEST, "M_PROFILE_TOO_LARGE"),
+        R::KeyTooLarge => (S::BAD_REQUEST, "M_KEY_TOO_LARGE"),
+        R::RoomInUse => (S::BAD_REQUEST, "M_ROOM_IN_USE"),
+        R::ThreepidDenied => (S::FORBIDDEN, "M_THREEPID_DENIED"),
+        R::ThreepidMediumNotSupported => (S::BAD_REQUEST, "M_THREEPID_MEDIUM_NOT_SUPPORTED"),
+        R::ThreepidNotFound => (S::BAD_REQUEST, "M_THREEPID_NOT_FOUND"),
+        R::TooLarge => (S::PAYLOAD_TOO_LARGE, "M_TOO_LARGE"),
+        R::UnableToAuthoriseJoin => (S::BAD_REQUEST, "M_UNABLE_TO_AUTHORISE_JOIN"),
+        R::Uia | R::Unauthorized => (S::UNAUTHORIZED, "M_UNAUTHORIZED"),
+        R::Unknown => (S::BAD_REQUEST, "M_UNKNOWN"),
+        R::UnknownDevice => (S::BAD_REQUEST, "M_UNKNOWN_DEVICE"),
+        R::UnknownPos => (S::BAD_REQUEST, "M_UNKNOWN_POS"),
+        R::UnknownToken { .. } => (S::UNAUTHORIZED, "M_UNKNOWN_TOKEN"),
+        R::Unrecognized => (S::NOT_FOUND, "M_UNRECOGNIZED"),
+        R::UnsupportedRoomVersion => (S::BAD_REQUEST, "M_UNSUPPORTED_ROOM_VERSION"),
+        R::UrlNotSet => (S::BAD_REQUEST, "M_URL_NOT_SET"),
+        R::UserDeactivated => (S::FORBIDDEN, "M_USER_DEACTIVATED"),
+        R::UserInUse => (S::BAD_REQUEST, "M_USER_IN_USE"),
+        R::UserLocked => (S::UNAUTHORIZED, "M_USER_LOCKED"),
+        R::UserSuspended => (S::FORBIDDEN, "M_USER_SUSPENDED"),
+        R::UserLimitExceeded => (S::FORBIDDEN, "M_USER_LIMIT_EXCEEDED"),
+        R::WeakPassword => (S::BAD_REQUEST, "M_WEAK_PASSWORD"),
+        R::WrongRoomKeysVersion => (S::FORBIDDEN, "M_WRONG_ROOM_KEYS_VERSION"),
+    }
+}
+
+fn body_of(refusal: Refusal) -> Map<String, Value> {
+    let mut body = refusal.fields;
+    let (_, errcode) = code(refusal.reason);
+    match refusal.reason {
+        // User-interactive authentication names an error only when a stage has failed; then the fields carry it.
+        Reason::Uia => return body,
+        Reason::LimitExceeded { retry_after_ms } => _ = body.insert("retry_after_ms".to_owned(), retry_after_ms.into()),
+        Reason::UnknownToken { soft_logout } => _ = body.insert("soft_logout".to_owned(), soft_logout.into()),
+        Reason::UserLocked => _ = body.insert("soft_logout".to_owned(), true.into()),
+        _ => {}
+    }
+    body.insert("errcode".to_owned(), errcode.into());
+    body.insert("error".to_owned(), refusal.message.into());
+    body
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        match self.0 {
+            Error::Refusal(refusal) => {
+                let (status, _) = code(refusal.reason);
+                let retry = match refusal.reason {
+                    Reason::LimitExceeded { retry_after_ms } => Some(HeaderValue::from(retry_after_ms.div_ceil(1_000))),
+                    _ => None,
+                };
+                let mut response = (status, axum::Json(body_of(*refusal))).into_response();
+                if let Some(retry) = retry {
+                    response.headers_mut().insert(header::RETRY_AFTER, retry);
+                }
+                response
+            }
+            Error::Fault(fault) => {
+                let body = serde_json::json!({
+                    "errcode": "M_UNKNOWN",
+                    "error": "Something went wrong on the server; its log has the details under this request's id.",
+                });
+                let mut response = (StatusCode::INTERNAL_SERVER_ERROR, axum::Json(body)).into_response();
+                // The edge logs it, once, with the request's id.
+                response.extensions_mut().insert(std::sync::Arc::new(fault));
+                response
+            }
+        }
+    }
+}

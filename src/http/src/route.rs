@@ -1,0 +1,163 @@
+//! Turns a handler of a ruma request into routes: every path that the endpoint has ever had, the same limits, the same
+//! checks, in one place.
+
+use std::future::Future;
+use std::ops::Deref;
+
+use axum::Router;
+use axum::extract::{MatchedPath, RawPathParams, Request, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodFilter, on};
+use hearth_base::{Error, Reason, Result, error::refuse, limits};
+use hearth_domain::Requester;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use ruma::api::path_builder::PathBuilder;
+use ruma::api::{IncomingRequest, IncomingRequestExt, Metadata};
+
+use crate::app::{App, Peer};
+use crate::auth::{self, Scheme};
+use crate::respond::{Failure, answer};
+use crate::{edge, json};
+
+/// A request as a handler gets it: parsed, authenticated, within its limits.
+#[derive(Debug)]
+pub struct Ruma<T> {
+    /// The request.
+    pub body: T,
+    /// Who asks; always there when the endpoint requires a token.
+    pub requester: Option<Requester>,
+    /// Where from.
+    pub peer: Peer,
+    /// The request's body as it came, for what ruma's types do not carry (user-interactive authentication binds to it).
+    pub raw: bytes::Bytes,
+    /// What the client calls itself.
+    pub user_agent: Option<String>,
+}
+
+impl<T> Deref for Ruma<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.body
+    }
+}
+
+impl<T> Ruma<T> {
+    /// Who asks.
+    pub fn user(&self) -> Result<&Requester> {
+        self.requester.as_ref().ok_or_else(|| refuse(Reason::MissingToken, "This needs an access token: log in first."))
+    }
+}
+
+/// What a route allows.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
+    /// The largest body, in bytes.
+    pub body_bytes_max: usize,
+    /// Which rate limit applies.
+    pub rate: edge::Rate,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self { body_bytes_max: limits::BODY_BYTES_MAX, rate: edge::Rate::None }
+    }
+}
+
+impl Bounds {
+    /// The usual bounds, with a rate limit.
+    #[must_use]
+    pub fn rate(rate: edge::Rate) -> Self {
+        Self { rate, ..Self::default() }
+    }
+
+    /// With room for keys of many devices.
+    #[must_use]
+    pub fn keys() -> Self {
+        Self { body_bytes_max: limits::KEYS_BODY_BYTES_MAX, rate: edge::Rate::None }
+    }
+}
+
+/// A router that learns ruma endpoints.
+pub trait RouterExt: Sized {
+    /// Serves an endpoint at all of its paths. The handler's argument says which endpoint it is.
+    #[must_use]
+    fn endpoint<T, F, A>(self, bounds: Bounds, handler: F) -> Self
+    where
+        T: IncomingRequest + Send + 'static,
+        T::Authentication: Scheme,
+        F: Fn(App, Ruma<T>) -> A + Clone + Send + Sync + 'static,
+        A: Future<Output = Result<T::OutgoingResponse>> + Send;
+}
+
+impl RouterExt for Router<App> {
+    fn endpoint<T, F, A>(mut self, bounds: Bounds, handler: F) -> Self
+    where
+        T: IncomingRequest + Send + 'static,
+        T::Authentication: Scheme,
+        F: Fn(App, Ruma<T>) -> A + Clone + Send + Sync + 'static,
+        A: Future<Output = Result<T::OutgoingResponse>> + Send,
+    {
+        let method = MethodFilter::try_from(T::METHOD).expect("ruma's endpoints use methods that axum knows");
+        for path in T::PATH_BUILDER.all_paths() {
+            let handler = handler.clone();
+            let serve = move |State(app): State<App>, params: RawPathParams, request: Request| async move {
+                serve(app, params, request, bounds, handler).await.unwrap_or_else(|failure| failure.into_response())
+            };
+            self = self.route(path, on(method, serve));
+        }
+        self
+    }
+}
+
+async fn serve<T, F, A>(
+    app: App,
+    params: RawPathParams,
+    request: Request,
+    bounds: Bounds,
+    handler: F,
+) -> Result<Response, Failure>
+where
+    T: IncomingRequest + Send + 'static,
+    <T as Metadata>::Authentication: Scheme,
+    F: Fn(App, Ruma<T>) -> A,
+    A: Future<Output = Result<T::OutgoingResponse>>,
+{
+    let (parts, body) = request.into_parts();
+    let peer = parts.extensions.get::<Peer>().cloned().unwrap_or(Peer { address: None });
+    let need = <T::Authentication as Scheme>::NEED;
+    let requester = auth::requester(&app, need, &parts.headers, parts.uri.query(), &peer).await?;
+    edge::rate_limit(&app, bounds.rate, &peer, requester.as_ref())?;
+    let raw = read_body(body, bounds.body_bytes_max).await?;
+    json::check_depth(&raw)?;
+    let user_agent = parts.headers.get(http::header::USER_AGENT).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let body = parse::<T>(parts, &raw, &params)?;
+    let response = handler(app, Ruma { body, requester, peer, raw, user_agent }).await?;
+    Ok(answer(response))
+}
+
+fn parse<T: IncomingRequest>(parts: http::request::Parts, raw: &[u8], params: &RawPathParams) -> Result<T> {
+    // RawPathParams come percent-decoded and in the order of the path, which is the order ruma wants them in.
+    let params: Vec<&str> = params.iter().map(|(_, value)| value).collect();
+    if params.iter().any(|value| value.contains('\0')) {
+        return Err(Error::invalid("A NUL character is not allowed in a path."));
+    }
+    T::try_from_http_request(http::Request::from_parts(parts, raw), &params).map_err(|error| json::explain(raw, &error))
+}
+
+/// Reads a body of at most `bytes_max`.
+pub async fn read_body(body: axum::body::Body, bytes_max: usize) -> Result<bytes::Bytes> {
+    let collected = Limited::new(body, bytes_max).collect().await.map_err(|error| {
+        if error.downcast_ref::<LengthLimitError>().is_some() {
+            return refuse(Reason::TooLarge, format!("The request's body is larger than {bytes_max} bytes."));
+        }
+        refuse(Reason::Unknown, "The request's body ended too early.")
+    })?;
+    Ok(collected.to_bytes())
+}
+
+/// The path pattern that a request matched, for logs and metrics: it has no identifiers in it.
+#[must_use]
+pub fn pattern(request: &Request) -> Option<&str> {
+    request.extensions().get::<MatchedPath>().map(MatchedPath::as_str)
+}

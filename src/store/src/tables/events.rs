@@ -1,0 +1,204 @@
+//! Events: stored once, found by id, by serial number, or by place in a room's timeline.
+
+use hearth_base::{Error, Result};
+
+use crate::engine::{Row, Tx, Value};
+use crate::ids::{DeviceSn, EventSn, KeySn, RoomSn, SnapshotSn, UserSn};
+use crate::json_column;
+
+macro_rules! columns {
+    ($rest:literal) => {
+        concat!(
+            "SELECT sn, room, ord, id, sender, state_key, depth, snapshot, flags, redacted_by, thread, device, txn, codec, json ",
+            $rest
+        )
+    };
+}
+
+const BY_SN: &str = columns!("FROM events WHERE sn = ?1");
+const BY_HASH: &str = columns!("FROM events WHERE id_hash = ?1");
+const SN_BY_HASH: &str = "SELECT sn, id FROM events WHERE id_hash = ?1";
+const FORWARD: &str = columns!("FROM events WHERE room = ?1 AND ord > ?2 AND ord <= ?3 ORDER BY ord LIMIT ?4");
+const BACKWARD: &str = columns!("FROM events WHERE room = ?1 AND ord > ?2 AND ord <= ?3 ORDER BY ord DESC LIMIT ?4");
+const INSERT: &str = "INSERT INTO events (sn, room, ord, id_hash, id, sender, state_key, depth, snapshot, flags, thread, device, \
+     txn, codec, json) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)";
+const REDACT: &str = "UPDATE events SET flags = ?2, redacted_by = ?3, codec = ?4, json = ?5 WHERE sn = ?1";
+const NEWEST_ORD: &str = "SELECT max(ord) FROM events WHERE room = ?1 AND ord <= ?2";
+const COUNT: &str = "SELECT count(*) FROM events";
+const COUNT_IN_ROOM: &str = "SELECT count(*) FROM events WHERE room = ?1 AND ord IS NOT NULL";
+
+/// Every statement of this file.
+pub const STATEMENTS: &[&str] =
+    &[BY_SN, BY_HASH, SN_BY_HASH, FORWARD, BACKWARD, INSERT, REDACT, NEWEST_ORD, COUNT, COUNT_IN_ROOM];
+
+/// The event failed its authorisation and is kept only so that it is not fetched again.
+pub const REJECTED: i64 = 1;
+/// The event is valid, but not by the current state: kept, never shown.
+pub const SOFT_FAILED: i64 = 2;
+/// The content has been removed.
+pub const REDACTED: i64 = 4;
+/// Known without its place in the timeline.
+pub const OUTLIER: i64 = 8;
+
+/// An event as it is stored.
+#[derive(Debug, Clone)]
+pub struct EventRow {
+    /// Serial number: the position at which it was stored.
+    pub sn: EventSn,
+    /// Its room.
+    pub room: RoomSn,
+    /// Place in the timeline; none for outliers and rejected events.
+    pub ord: Option<i64>,
+    /// Event id.
+    pub id: String,
+    /// Who sent it.
+    pub sender: UserSn,
+    /// For state events, what part of the state it sets.
+    pub state_key: Option<KeySn>,
+    /// Depth in the room's graph.
+    pub depth: i64,
+    /// The state before it.
+    pub snapshot: SnapshotSn,
+    /// [`REJECTED`], [`SOFT_FAILED`], [`REDACTED`], [`OUTLIER`].
+    pub flags: i64,
+    /// The redaction that removed its content.
+    pub redacted_by: Option<EventSn>,
+    /// The root of its thread.
+    pub thread: Option<EventSn>,
+    /// The local device that sent it.
+    pub device: Option<DeviceSn>,
+    /// Under which transaction id.
+    pub txn: Option<String>,
+    /// The event itself, canonical JSON with signatures.
+    pub json: Vec<u8>,
+}
+
+fn read(row: &dyn Row) -> Result<EventRow> {
+    Ok(EventRow {
+        sn: EventSn(row.int(0)?),
+        room: RoomSn(row.int(1)?),
+        ord: row.opt_int(2)?,
+        id: row.text(3)?.to_owned(),
+        sender: UserSn(row.int(4)?),
+        state_key: row.opt_int(5)?.map(KeySn),
+        depth: row.int(6)?,
+        snapshot: SnapshotSn(row.int(7)?),
+        flags: row.int(8)?,
+        redacted_by: row.opt_int(9)?.map(EventSn),
+        thread: row.opt_int(10)?.map(EventSn),
+        device: row.opt_int(11)?.map(DeviceSn),
+        txn: row.opt_text(12)?.map(str::to_owned),
+        json: json_column::unpack(row.int(13)?, row.blob(14)?)?,
+    })
+}
+
+/// The index key of an event id.
+#[must_use]
+pub fn id_hash(id: &str) -> i64 {
+    crate::hash64(&[id.as_bytes()])
+}
+
+/// The event of a serial number.
+pub fn by_sn(tx: &mut dyn Tx, sn: EventSn) -> Result<Option<EventRow>> {
+    tx.one(BY_SN, &[sn.into()], read)
+}
+
+/// The event of an id.
+pub fn by_id(tx: &mut dyn Tx, id: &str) -> Result<Option<EventRow>> {
+    let mut found = None;
+    tx.query(BY_HASH, &[id_hash(id).into()], &mut |row| {
+        if row.text(3)? == id {
+            found = Some(read(row)?);
+        }
+        Ok(found.is_none())
+    })?;
+    Ok(found)
+}
+
+/// The serial number of an event id, without loading the event.
+pub fn find(tx: &mut dyn Tx, id: &str) -> Result<Option<EventSn>> {
+    let mut found = None;
+    tx.query(SN_BY_HASH, &[id_hash(id).into()], &mut |row| {
+        if row.text(1)? == id {
+            found = Some(EventSn(row.int(0)?));
+        }
+        Ok(found.is_none())
+    })?;
+    Ok(found)
+}
+
+/// Stores a new event.
+pub fn insert(tx: &mut dyn Tx, event: &EventRow) -> Result<()> {
+    let (codec, json) = json_column::pack(&event.json);
+    tx.execute(
+        INSERT,
+        &[
+            event.sn.into(),
+            event.room.into(),
+            event.ord.into(),
+            id_hash(&event.id).into(),
+            (&event.id).into(),
+            event.sender.into(),
+            event.state_key.into(),
+            event.depth.into(),
+            event.snapshot.into(),
+            event.flags.into(),
+            event.thread.into(),
+            event.device.into(),
+            event.txn.as_ref().into(),
+            codec.into(),
+            Value::Blob(&json),
+        ],
+    )?;
+    Ok(())
+}
+
+/// Replaces an event's content by what a redaction leaves of it.
+pub fn redact(tx: &mut dyn Tx, event: &EventRow, by: EventSn, redacted_json: &[u8]) -> Result<()> {
+    let (codec, json) = json_column::pack(redacted_json);
+    let flags = event.flags | REDACTED;
+    tx.execute(REDACT, &[event.sn.into(), flags.into(), by.into(), codec.into(), Value::Blob(&json)])?;
+    Ok(())
+}
+
+/// Which way through a timeline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// From old to new.
+    Forward,
+    /// From new to old.
+    Backward,
+}
+
+/// Visits the timeline of a room between `after` (exclusive) and `upto` (inclusive), at most `limit` rows;
+/// `each` answers whether to go on.
+pub fn timeline(
+    tx: &mut dyn Tx,
+    room: RoomSn,
+    (after, upto): (i64, i64),
+    direction: Direction,
+    limit: usize,
+    each: &mut dyn FnMut(EventRow) -> Result<bool>,
+) -> Result<()> {
+    let sql = match direction {
+        Direction::Forward => FORWARD,
+        Direction::Backward => BACKWARD,
+    };
+    let limit = i64::try_from(limit).map_err(|error| Error::fault("counting a page", error))?;
+    tx.query(sql, &[room.into(), after.into(), upto.into(), limit.into()], &mut |row| each(read(row)?))
+}
+
+/// The place of the newest event at or before `upto`; none in a room without a timeline.
+pub fn newest_ord(tx: &mut dyn Tx, room: RoomSn, upto: i64) -> Result<Option<i64>> {
+    tx.int(NEWEST_ORD, &[room.into(), upto.into()])
+}
+
+/// How many events there are.
+pub fn count(tx: &mut dyn Tx) -> Result<u64> {
+    Ok(tx.int(COUNT, &[])?.unwrap_or(0).unsigned_abs())
+}
+
+/// How many events a room's timeline has.
+pub fn count_in_room(tx: &mut dyn Tx, room: RoomSn) -> Result<u64> {
+    Ok(tx.int(COUNT_IN_ROOM, &[room.into()])?.unwrap_or(0).unsigned_abs())
+}

@@ -1,0 +1,191 @@
+//! Who is in which room, as the current state says; kept apart because every request asks it.
+
+use hearth_base::{Position, Result};
+
+use crate::engine::{Row, Tx, Value};
+use crate::ids::{EventSn, RoomSn, UserSn};
+
+macro_rules! columns {
+    ($rest:literal) => {
+        concat!("SELECT room, user, membership, local, event, position, forgotten ", $rest)
+    };
+}
+
+const ONE: &str = columns!("FROM memberships WHERE room = ?1 AND user = ?2");
+const OF_USER: &str = columns!("FROM memberships WHERE user = ?1 AND forgotten = 0");
+const OF_ROOM: &str = columns!("FROM memberships WHERE room = ?1");
+const LOCAL_JOINED: &str = "SELECT user FROM memberships WHERE room = ?1 AND membership = 1 AND local = 1";
+const JOINED_ROOMS: &str = "SELECT room FROM memberships WHERE user = ?1 AND membership = 1";
+const STRIPPED: &str = "SELECT stripped FROM memberships WHERE room = ?1 AND user = ?2";
+const COUNTS: &str = "SELECT membership, count(*) FROM memberships WHERE room = ?1 GROUP BY membership";
+const SET: &str = "INSERT INTO memberships (room, user, membership, local, event, position, forgotten, stripped) \
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, ?7) ON CONFLICT (room, user) DO UPDATE SET membership = excluded.membership, \
+     event = excluded.event, position = excluded.position, forgotten = 0, stripped = excluded.stripped";
+const FORGET: &str = "UPDATE memberships SET forgotten = 1 WHERE room = ?1 AND user = ?2";
+const SHARE: &str = "SELECT a.room FROM memberships a JOIN memberships b ON b.room = a.room \
+     WHERE a.user = ?1 AND b.user = ?2 AND a.membership = 1 AND b.membership = 1 ORDER BY a.room LIMIT ?3";
+const NEIGHBOURS: &str = "SELECT DISTINCT b.user FROM memberships a JOIN memberships b ON b.room = a.room \
+     WHERE a.user = ?1 AND a.membership = 1 AND b.membership = 1";
+const LOCAL_NEIGHBOURS: &str = "SELECT DISTINCT b.user FROM memberships a JOIN memberships b ON b.room = a.room \
+     WHERE a.user = ?1 AND a.membership = 1 AND b.membership = 1 AND b.local = 1";
+
+/// Every statement of this file.
+pub const STATEMENTS: &[&str] = &[
+    ONE, OF_USER, OF_ROOM, LOCAL_JOINED, JOINED_ROOMS, STRIPPED, COUNTS, SET, FORGET, SHARE, NEIGHBOURS, LOCAL_NEIGHBOURS,
+];
+
+/// How a user stands to a room (`m.room.member`). The numbers are the database's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Membership {
+    /// Left, kicked, refused, or never there.
+    Leave = 0,
+    /// In the room.
+    Join = 1,
+    /// Invited.
+    Invite = 2,
+    /// Has asked to be invited.
+    Knock = 3,
+    /// May not come back until the ban is lifted.
+    Ban = 4,
+}
+
+impl Membership {
+    fn from_int(value: i64) -> Self {
+        match value {
+            1 => Self::Join,
+            2 => Self::Invite,
+            3 => Self::Knock,
+            4 => Self::Ban,
+            _ => Self::Leave,
+        }
+    }
+
+    /// From the `membership` of an event's content.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Some(match name {
+            "leave" => Self::Leave,
+            "join" => Self::Join,
+            "invite" => Self::Invite,
+            "knock" => Self::Knock,
+            "ban" => Self::Ban,
+            _ => return None,
+        })
+    }
+
+    /// As an event's content says it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Leave => "leave",
+            Self::Join => "join",
+            Self::Invite => "invite",
+            Self::Knock => "knock",
+            Self::Ban => "ban",
+        }
+    }
+}
+
+/// One user's standing in one room.
+#[derive(Debug, Clone, Copy)]
+pub struct MembershipRow {
+    /// The room.
+    pub room: RoomSn,
+    /// The user.
+    pub user: UserSn,
+    /// The standing.
+    pub membership: Membership,
+    /// Whether the user is of this server.
+    pub local: bool,
+    /// The member event.
+    pub event: EventSn,
+    /// When it became so.
+    pub position: Position,
+    /// Whether the user has forgotten the room.
+    pub forgotten: bool,
+}
+
+fn read(row: &dyn Row) -> Result<MembershipRow> {
+    Ok(MembershipRow {
+        room: RoomSn(row.int(0)?),
+        user: UserSn(row.int(1)?),
+        membership: Membership::from_int(row.int(2)?),
+        local: row.int(3)? != 0,
+        event: EventSn(row.int(4)?),
+        position: Position::from_i64(row.int(5)?),
+        forgotten: row.int(6)? != 0,
+    })
+}
+
+/// How a user stands to a room; none when they never had to do with it.
+pub fn get(tx: &mut dyn Tx, room: RoomSn, user: UserSn) -> Result<Option<MembershipRow>> {
+    tx.one(ONE, &[room.into(), user.into()], read)
+}
+
+/// All rooms that a user has to do with and has not forgotten.
+pub fn of_user(tx: &mut dyn Tx, user: UserSn) -> Result<Vec<MembershipRow>> {
+    tx.all(OF_USER, &[user.into()], read)
+}
+
+/// Everybody who has to do with a room.
+pub fn of_room(tx: &mut dyn Tx, room: RoomSn) -> Result<Vec<MembershipRow>> {
+    tx.all(OF_ROOM, &[room.into()], read)
+}
+
+/// The joined users of this server.
+pub fn local_joined(tx: &mut dyn Tx, room: RoomSn) -> Result<Vec<UserSn>> {
+    tx.all(LOCAL_JOINED, &[room.into()], |row| Ok(UserSn(row.int(0)?)))
+}
+
+/// The rooms a user is joined to.
+pub fn joined_rooms(tx: &mut dyn Tx, user: UserSn) -> Result<Vec<RoomSn>> {
+    tx.all(JOINED_ROOMS, &[user.into()], |row| Ok(RoomSn(row.int(0)?)))
+}
+
+/// The stripped state that came with an invite or a knock: a JSON array.
+pub fn stripped(tx: &mut dyn Tx, room: RoomSn, user: UserSn) -> Result<Option<Vec<u8>>> {
+    Ok(tx.one(STRIPPED, &[room.into(), user.into()], |row| Ok(row.opt_blob(0)?.map(<[u8]>::to_vec)))?.flatten())
+}
+
+/// How many members of each standing a room has: joined and invited are what a room summary shows.
+pub fn counts(tx: &mut dyn Tx, room: RoomSn) -> Result<Vec<(Membership, u64)>> {
+    tx.all(COUNTS, &[room.into()], |row| Ok((Membership::from_int(row.int(0)?), row.int(1)?.unsigned_abs())))
+}
+
+/// Sets how a user stands to a room; what was forgotten is remembered again.
+pub fn set(tx: &mut dyn Tx, row: &MembershipRow, stripped: Option<&[u8]>) -> Result<()> {
+    tx.execute(
+        SET,
+        &[
+            row.room.into(),
+            row.user.into(),
+            Value::Int(row.membership as i64),
+            row.local.into(),
+            row.event.into(),
+            row.position.into(),
+            stripped.into(),
+        ],
+    )?;
+    Ok(())
+}
+
+/// Makes a user forget a room.
+pub fn forget(tx: &mut dyn Tx, room: RoomSn, user: UserSn) -> Result<()> {
+    tx.execute(FORGET, &[room.into(), user.into()])?;
+    Ok(())
+}
+
+/// Rooms that two users are both joined to, at most `limit`.
+pub fn shared_rooms(tx: &mut dyn Tx, one: UserSn, other: UserSn, limit: u64) -> Result<Vec<RoomSn>> {
+    tx.all(SHARE, &[one.into(), other.into(), limit.into()], |row| Ok(RoomSn(row.int(0)?)))
+}
+
+/// Everybody who shares a room with a user, themselves included when they are in any room.
+pub fn neighbours(tx: &mut dyn Tx, user: UserSn) -> Result<Vec<UserSn>> {
+    tx.all(NEIGHBOURS, &[user.into()], |row| Ok(UserSn(row.int(0)?)))
+}
+
+/// As [`neighbours`], users of this server only: whom to wake when the user changes.
+pub fn local_neighbours(tx: &mut dyn Tx, user: UserSn) -> Result<Vec<UserSn>> {
+    tx.all(LOCAL_NEIGHBOURS, &[user.into()], |row| Ok(UserSn(row.int(0)?)))
+}
