@@ -8,7 +8,9 @@ use crate::engine::{Connection, Tx, Value};
 pub(crate) type Migration = (u32, &'static str, &'static str);
 
 /// Every step, in order. A step that has been released is never changed; what is wrong with it the next one puts right.
-pub(crate) const MIGRATIONS: &[Migration] = &[(1, "rooms", include_str!("migrations/0001_rooms.sql"))];
+pub(crate) const MIGRATIONS: &[Migration] = &[(1, "rooms", include_str!("migrations/0001_rooms.sql")),
+    (4, "personal", include_str!("migrations/0004_personal.sql")),
+];
 
 const CREATE_META: &str =
     "CREATE TABLE meta (key TEXT PRIMARY KEY NOT NULL, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;";

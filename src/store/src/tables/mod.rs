@@ -1,5 +1,7 @@
 //! Table functions: the only SQL of Hearth, one file per group of tables, in the dialect that both engines share.
 
+pub mod account_data;
+pub mod receipts;
 pub mod aliases;
 pub mod events;
 pub mod memberships;
@@ -13,6 +15,8 @@ pub mod users;
 
 /// Every statement of every group, for the test that prepares them on both engines.
 pub const STATEMENTS: &[&[&str]] = &[
+    account_data::STATEMENTS,
+    receipts::STATEMENTS,
     aliases::STATEMENTS,
     events::STATEMENTS,
     memberships::STATEMENTS,

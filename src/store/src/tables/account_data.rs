@@ -1,0 +1,72 @@
+//! Account data: what a user keeps with the server, for the account or for one room.
+
+use hearth_base::{Position, Result};
+
+use crate::engine::{Row, Tx, Value};
+use crate::ids::{RoomSn, UserSn};
+
+/// Stands for the whole account where a room is asked for.
+pub const WHOLE_ACCOUNT: RoomSn = RoomSn(0);
+
+const GET: &str = "SELECT content FROM account_data WHERE user = ?1 AND room = ?2 AND type = ?3";
+const SET: &str = "INSERT INTO account_data (user, room, type, content, position) VALUES (?1, ?2, ?3, ?4, ?5) \
+     ON CONFLICT (user, room, type) DO UPDATE SET content = excluded.content, position = excluded.position";
+const OF_ROOM: &str = "SELECT room, type, content FROM account_data WHERE user = ?1 AND room = ?2 AND content IS NOT NULL";
+const ALL: &str = "SELECT room, type, content FROM account_data WHERE user = ?1 AND content IS NOT NULL";
+const CHANGED: &str = "SELECT room, type, content FROM account_data WHERE user = ?1 AND position > ?2 AND position <= ?3";
+const ERASE: &str = "DELETE FROM account_data WHERE user = ?1";
+
+/// Every statement of this file.
+pub const STATEMENTS: &[&str] = &[GET, SET, OF_ROOM, ALL, CHANGED, ERASE];
+
+/// One item.
+#[derive(Debug, Clone)]
+pub struct AccountDataRow {
+    /// The room, or [`WHOLE_ACCOUNT`].
+    pub room: RoomSn,
+    /// Its type, such as `m.direct`.
+    pub kind: String,
+    /// Its content, JSON; none when it has been deleted.
+    pub content: Option<String>,
+}
+
+fn read(row: &dyn Row) -> Result<AccountDataRow> {
+    Ok(AccountDataRow {
+        room: RoomSn(row.int(0)?),
+        kind: row.text(1)?.to_owned(),
+        content: row.opt_text(2)?.map(str::to_owned),
+    })
+}
+
+/// The content of one item.
+pub fn get(tx: &mut dyn Tx, user: UserSn, room: RoomSn, kind: &str) -> Result<Option<String>> {
+    Ok(tx.one(GET, &[user.into(), room.into(), kind.into()], |row| Ok(row.opt_text(0)?.map(str::to_owned)))?.flatten())
+}
+
+/// Sets one item, or deletes it.
+pub fn set(tx: &mut dyn Tx, user: UserSn, room: RoomSn, kind: &str, content: Option<&str>, at: Position) -> Result<()> {
+    let content = content.map_or(Value::Null, Value::Text);
+    tx.execute(SET, &[user.into(), room.into(), kind.into(), content, at.into()])?;
+    Ok(())
+}
+
+/// All items of one room, or of the whole account.
+pub fn of_room(tx: &mut dyn Tx, user: UserSn, room: RoomSn) -> Result<Vec<AccountDataRow>> {
+    tx.all(OF_ROOM, &[user.into(), room.into()], read)
+}
+
+/// All items of a user.
+pub fn all(tx: &mut dyn Tx, user: UserSn) -> Result<Vec<AccountDataRow>> {
+    tx.all(ALL, &[user.into()], read)
+}
+
+/// What changed after one position and up to another, deletions included.
+pub fn changed(tx: &mut dyn Tx, user: UserSn, after: Position, upto: Position) -> Result<Vec<AccountDataRow>> {
+    tx.all(CHANGED, &[user.into(), after.into(), upto.into()], read)
+}
+
+/// Removes everything a user keeps here.
+pub fn erase(tx: &mut dyn Tx, user: UserSn) -> Result<()> {
+    tx.execute(ERASE, &[user.into()])?;
+    Ok(())
+}

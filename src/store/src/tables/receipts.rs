@@ -1,0 +1,106 @@
+//! Read receipts, public and private, for the whole room or for one thread.
+
+use hearth_base::{Millis, Position, Result};
+
+use crate::engine::{Row, Tx, Value};
+use crate::ids::{EventSn, RoomSn, UserSn};
+
+macro_rules! columns {
+    ($rest:literal) => {
+        concat!("SELECT user, kind, thread, event, ord, at_ms FROM receipts ", $rest)
+    };
+}
+
+const SET: &str = "INSERT INTO receipts (room, user, kind, thread, event, ord, at_ms, position) \
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (room, user, kind, thread) DO UPDATE SET event = excluded.event, \
+     ord = excluded.ord, at_ms = excluded.at_ms, position = excluded.position WHERE receipts.ord < excluded.ord";
+const OF_USER: &str = columns!("WHERE room = ?1 AND user = ?2");
+const CHANGED: &str = columns!("WHERE room = ?1 AND position > ?2 AND position <= ?3 ORDER BY position");
+
+/// Every statement of this file.
+pub const STATEMENTS: &[&str] = &[SET, OF_USER, CHANGED];
+
+/// What part of a room a receipt is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Thread {
+    /// The whole room.
+    Unthreaded,
+    /// Everything outside of threads.
+    Main,
+    /// One thread, by its root.
+    Root(EventSn),
+}
+
+impl Thread {
+    fn as_int(self) -> i64 {
+        match self {
+            Self::Unthreaded => -1,
+            Self::Main => 0,
+            Self::Root(root) => root.0,
+        }
+    }
+
+    fn from_int(value: i64) -> Self {
+        match value {
+            -1 => Self::Unthreaded,
+            0 => Self::Main,
+            root => Self::Root(EventSn(root)),
+        }
+    }
+}
+
+/// One receipt.
+#[derive(Debug, Clone, Copy)]
+pub struct ReceiptRow {
+    /// Who has read.
+    pub user: UserSn,
+    /// Whether nobody else may see it.
+    pub private: bool,
+    /// What part of the room.
+    pub thread: Thread,
+    /// Up to which event.
+    pub event: EventSn,
+    /// That event's place in the timeline.
+    pub ord: i64,
+    /// When.
+    pub at_ms: Millis,
+}
+
+fn read(row: &dyn Row) -> Result<ReceiptRow> {
+    Ok(ReceiptRow {
+        user: UserSn(row.int(0)?),
+        private: row.int(1)? != 0,
+        thread: Thread::from_int(row.int(2)?),
+        event: EventSn(row.int(3)?),
+        ord: row.int(4)?,
+        at_ms: row.int(5)?.unsigned_abs(),
+    })
+}
+
+/// Stores a receipt, unless one further on is there; says whether it did.
+pub fn set(tx: &mut dyn Tx, room: RoomSn, receipt: &ReceiptRow, at: Position) -> Result<bool> {
+    let changed = tx.execute(
+        SET,
+        &[
+            room.into(),
+            receipt.user.into(),
+            receipt.private.into(),
+            Value::Int(receipt.thread.as_int()),
+            receipt.event.into(),
+            receipt.ord.into(),
+            receipt.at_ms.into(),
+            at.into(),
+        ],
+    )?;
+    Ok(changed > 0)
+}
+
+/// A user's receipts in a room.
+pub fn of_user(tx: &mut dyn Tx, room: RoomSn, user: UserSn) -> Result<Vec<ReceiptRow>> {
+    tx.all(OF_USER, &[room.into(), user.into()], read)
+}
+
+/// The receipts of a room that changed after one position and up to another.
+pub fn changed(tx: &mut dyn Tx, room: RoomSn, after: Position, upto: Position) -> Result<Vec<ReceiptRow>> {
+    tx.all(CHANGED, &[room.into(), after.into(), upto.into()], read)
+}
