@@ -1,0 +1,225 @@
+//! How stored bytes may be handed to a browser: inline or as a download, and under which headers.
+//!
+//! The bytes are a stranger's, so a browser must never run them on our origin. Which file to serve
+//! and who may have it is decided elsewhere.
+
+use crate::limits::FILE_NAME_BYTES_MAX;
+use crate::sniff::{Kind, sniff};
+
+/// Headers on every answer that carries stored bytes (client-server API, "Content repository").
+pub const SAFE_HEADERS: &[(&str, &str)] = &[
+    (
+        "content-security-policy",
+        "sandbox; default-src 'none'; script-src 'none'; style-src 'unsafe-inline'; media-src 'self'; object-src 'self';",
+    ),
+    ("x-content-type-options", "nosniff"),
+    ("cross-origin-resource-policy", "cross-origin"),
+];
+
+/// The content types the specification lets a server show inline
+/// (client-server API, "Serving inline content").
+const INLINE_TYPES: &[&str] = &[
+    "text/css",
+    "text/plain",
+    "text/csv",
+    "application/json",
+    "application/ld+json",
+    "image/jpeg",
+    "image/gif",
+    "image/png",
+    "image/apng",
+    "image/webp",
+    "image/avif",
+    "video/mp4",
+    "video/webm",
+    "video/ogg",
+    "video/quicktime",
+    "audio/mp4",
+    "audio/webm",
+    "audio/aac",
+    "audio/mpeg",
+    "audio/ogg",
+    "audio/wave",
+    "audio/wav",
+    "audio/x-wav",
+    "audio/x-pn-wav",
+    "audio/flac",
+    "audio/x-flac",
+];
+
+/// Shown in the page, or saved as a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Disposition {
+    /// The browser may show it.
+    Inline,
+    /// The browser saves it.
+    Attachment,
+}
+
+/// Whether the specification lets content of this type be shown inline. Parameters
+/// (`; charset=utf-8`) and case do not matter.
+pub fn inline_allowed(content_type: &str) -> bool {
+    let essence = content_type.split(';').next().unwrap_or_default().trim();
+    INLINE_TYPES.iter().any(|allowed| essence.eq_ignore_ascii_case(allowed))
+}
+
+/// How to serve a file of this declared type that starts with `head`.
+///
+/// Inline only when the type is allowed and the bytes are not HTML, SVG or XML, whatever the
+/// uploader called them.
+pub fn disposition(content_type: &str, head: &[u8]) -> Disposition {
+    if inline_allowed(content_type) && sniff(head) != Some(Kind::Markup) {
+        Disposition::Inline
+    } else {
+        Disposition::Attachment
+    }
+}
+
+/// The value of a `Content-Disposition` header (RFC 6266), always valid header text.
+///
+/// Control and text-direction characters are dropped, `/` and `\` become `_`, long names are cut
+/// before their extension. Other than ASCII goes into `filename*` (RFC 8187) beside an ASCII stand-in.
+/// A name of which nothing is left is no name.
+pub fn content_disposition(disposition: Disposition, file_name: Option<&str>) -> String {
+    let kind = match disposition {
+        Disposition::Inline => "inline",
+        Disposition::Attachment => "attachment",
+    };
+    let name = file_name.map(clean).unwrap_or_default();
+    if name.is_empty() {
+        return kind.to_owned();
+    }
+    let quoted: String = name.chars().map(|c| if c.is_ascii() { c } else { '_' }).collect();
+    // No backslash can be in a clean name, so only quotes need one.
+    let quoted = quoted.replace('"', "\\\"");
+    if name.is_ascii() {
+        format!("{kind}; filename=\"{quoted}\"")
+    } else {
+        format!("{kind}; filename=\"{quoted}\"; filename*=UTF-8''{}", percent_encode(&name))
+    }
+}
+
+fn clean(name: &str) -> String {
+    let kept: String = name
+        .chars()
+        .filter(|c| !c.is_control() && !turns_text(*c))
+        .map(|c| if matches!(c, '/' | '\\') { '_' } else { c })
+        // More than can survive the cut below is not worth copying.
+        .take(4 * FILE_NAME_BYTES_MAX)
+        .collect();
+    shorten(kept.trim())
+}
+
+/// Characters that reorder or break text, with which `gpj.exe` is made to read `exe.jpg`.
+fn turns_text(c: char) -> bool {
+    matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
+/// At most [`FILE_NAME_BYTES_MAX`] bytes, keeping a short extension: it says how to open the file.
+fn shorten(name: &str) -> String {
+    if name.len() <= FILE_NAME_BYTES_MAX {
+        return name.to_owned();
+    }
+    let extension =
+        name.rfind('.').map(|dot| &name[dot..]).filter(|extension| extension.len() <= 16).unwrap_or_default();
+    let stem = &name[..name.floor_char_boundary(FILE_NAME_BYTES_MAX - extension.len())];
+    format!("{stem}{extension}")
+}
+
+/// Percent-encodes all but the `attr-char` of RFC 8187.
+fn percent_encode(text: &str) -> String {
+    const HEX: &[u8; 16] = b"0123456789ABCDEF";
+    let mut encoded = String::with_capacity(text.len() * 3);
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"!#$&+-.^_`|~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push('%');
+            encoded.push(char::from(HEX[usize::from(byte >> 4)]));
+            encoded.push(char::from(HEX[usize::from(byte & 15)]));
+        }
+    }
+    encoded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Disposition, SAFE_HEADERS, content_disposition, disposition, inline_allowed};
+
+    #[test]
+    fn only_listed_types_are_inline() {
+        for inline in ["image/png", "IMAGE/PNG", "text/plain; charset=utf-8", " audio/ogg ", "application/json"] {
+            assert!(inline_allowed(inline), "{inline}");
+        }
+        for attachment in [
+            "",
+            "text/html",
+            "image/svg+xml",
+            "application/xml",
+            "text/xml",
+            "application/pdf",
+            "application/xhtml+xml",
+            "image/png,text/html",
+            "image/png\0",
+            "text/javascript",
+            "text/plainer",
+            "application/octet-stream",
+        ] {
+            assert!(!inline_allowed(attachment), "{attachment}");
+        }
+    }
+
+    #[test]
+    fn markup_is_never_inline() {
+        assert_eq!(disposition("image/png", b"\x89PNG\r\n\x1a\n"), Disposition::Inline);
+        assert_eq!(disposition("text/plain", b"good day"), Disposition::Inline);
+        assert_eq!(disposition("image/png", b"<svg onload=alert(1)>"), Disposition::Attachment);
+        assert_eq!(disposition("text/plain", b"<!DOCTYPE html>"), Disposition::Attachment);
+        assert_eq!(disposition("image/svg+xml", b"<svg>"), Disposition::Attachment);
+    }
+
+    #[test]
+    fn nasty_names() {
+        for (name, expected) in [
+            ("cat.jpg", "inline; filename=\"cat.jpg\""),
+            ("my cat;1.jpg", "inline; filename=\"my cat;1.jpg\""),
+            ("a\"b.jpg", "inline; filename=\"a\\\"b.jpg\""),
+            ("a\\\"; filename=\"b", "inline; filename=\"a_\\\"; filename=\\\"b\""),
+            ("a\r\nSet-Cookie: x=y", "inline; filename=\"aSet-Cookie: x=y\""),
+            ("a\0b\x1b[31m\x7f", "inline; filename=\"ab[31m\""),
+            ("../../etc/passwd", "inline; filename=\".._.._etc_passwd\""),
+            ("C:\\x.exe", "inline; filename=\"C:_x.exe\""),
+            ("", "inline"),
+            (" \r\n\t ", "inline"),
+            ("\u{202e}gpj.exe", "inline; filename=\"gpj.exe\""),
+            ("a\u{85}b\u{2028}c", "inline; filename=\"abc\""),
+            ("Käse.png", "inline; filename=\"K_se.png\"; filename*=UTF-8''K%C3%A4se.png"),
+            ("猫\".png", "inline; filename=\"_\\\".png\"; filename*=UTF-8''%E7%8C%AB%22.png"),
+            ("100%.txt", "inline; filename=\"100%.txt\""),
+            ("ä%41'().txt", "inline; filename=\"_%41'().txt\"; filename*=UTF-8''%C3%A4%2541%27%28%29.txt"),
+        ] {
+            let header = content_disposition(Disposition::Inline, Some(name));
+            assert_eq!(header, expected, "{name:?}");
+            assert!(header.bytes().all(|byte| (0x20..0x7f).contains(&byte)), "{header:?}");
+        }
+        assert_eq!(content_disposition(Disposition::Attachment, None), "attachment");
+    }
+
+    #[test]
+    fn long_names_are_cut_before_the_extension() {
+        let header = content_disposition(Disposition::Attachment, Some(&format!("{}.jpeg", "x".repeat(100_000))));
+        assert_eq!(header, format!("attachment; filename=\"{}\"", "x".repeat(255)));
+        let header = content_disposition(Disposition::Attachment, Some(&format!("{}.jpeg", "x".repeat(400))));
+        assert!(header.ends_with("x.jpeg\"") && header.len() < 300, "{header}");
+        let header = content_disposition(Disposition::Attachment, Some(&format!("{}.png", "猫".repeat(300))));
+        assert!(header.len() < 1200 && header.ends_with(".png"), "{}", header.len());
+    }
+
+    #[test]
+    fn safe_headers_are_valid_and_lower_case() {
+        for (name, value) in SAFE_HEADERS {
+            assert_eq!(*name, name.to_ascii_lowercase());
+            assert!(value.bytes().all(|byte| (0x20..0x7f).contains(&byte)));
+        }
+    }
+}

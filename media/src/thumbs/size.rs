@@ -1,0 +1,143 @@
+//! Which size a request gets: one of the five the specification recommends
+//! (client-server API, "Thumbnails"), so that the number of kept thumbnails is bounded.
+
+/// How a picture of another shape is fitted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Method {
+    /// The whole picture, inside the size asked for.
+    Scale,
+    /// The middle of the picture, filling the size asked for.
+    Crop,
+}
+
+/// A request for a thumbnail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Spec {
+    /// Wanted width in pixels.
+    pub width: u32,
+    /// Wanted height in pixels.
+    pub height: u32,
+    /// How to fit.
+    pub method: Method,
+    /// Whether an animation is welcome. When not, the answer never moves.
+    pub animated: bool,
+}
+
+/// One of the sizes that thumbnails are made in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct StandardSize {
+    /// Width in pixels.
+    pub width: u32,
+    /// Height in pixels.
+    pub height: u32,
+    /// How pictures are fitted into it.
+    pub method: Method,
+}
+
+const fn standard(width: u32, height: u32, method: Method) -> StandardSize {
+    StandardSize { width, height, method }
+}
+
+const CROPS: [StandardSize; 2] = [standard(32, 32, Method::Crop), standard(96, 96, Method::Crop)];
+const SCALES: [StandardSize; 2] = [standard(320, 240, Method::Scale), standard(640, 480, Method::Scale)];
+const LARGEST: StandardSize = standard(800, 600, Method::Scale);
+
+impl Spec {
+    /// The smallest standard size that satisfies the request, or the largest there is.
+    ///
+    /// A crop above 96x96 gets a scaled picture: the client crops it, and it is sharp.
+    pub fn standard(&self) -> StandardSize {
+        let satisfies = |size: &&StandardSize| size.width >= self.width && size.height >= self.height;
+        let crop = CROPS.iter().filter(|_| self.method == Method::Crop).find(satisfies);
+        *crop.or_else(|| SCALES.iter().find(satisfies)).unwrap_or(&LARGEST)
+    }
+}
+
+/// The pixels of the thumbnail and of the decoded picture it is made from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Target {
+    /// Size of the thumbnail.
+    pub(super) width: u32,
+    pub(super) height: u32,
+    /// A decoded picture of this size or larger has all the detail the thumbnail shows.
+    pub(super) needed_width: u32,
+    pub(super) needed_height: u32,
+}
+
+impl Target {
+    /// The thumbnail of the same size as the picture.
+    pub(super) fn same(width: u32, height: u32) -> Self {
+        Self { width, height, needed_width: width, needed_height: height }
+    }
+
+    /// The same with width and height exchanged.
+    pub(super) fn turned(self) -> Self {
+        Self {
+            width: self.height,
+            height: self.width,
+            needed_width: self.needed_height,
+            needed_height: self.needed_width,
+        }
+    }
+}
+
+impl StandardSize {
+    /// What to make of a picture of this size; `None` when it would not become smaller.
+    pub(super) fn target(self, width: u32, height: u32) -> Option<Target> {
+        let (across, down) = (f64::from(self.width) / f64::from(width), f64::from(self.height) / f64::from(height));
+        let factor = match self.method {
+            Method::Scale => across.min(down),
+            Method::Crop => across.max(down),
+        };
+        if factor >= 1.0 {
+            return None;
+        }
+        let shrunk = |length: u32| ((f64::from(length) * factor).round() as u32).max(1);
+        let (needed_width, needed_height) = (shrunk(width), shrunk(height));
+        Some(match self.method {
+            Method::Scale => Target::same(needed_width, needed_height),
+            Method::Crop => Target { width: self.width, height: self.height, needed_width, needed_height },
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Method, Spec, Target};
+
+    fn standard(width: u32, height: u32, method: Method) -> (u32, u32, Method) {
+        let size = Spec { width, height, method, animated: false }.standard();
+        (size.width, size.height, size.method)
+    }
+
+    #[test]
+    fn requests_get_the_smallest_sufficient_size() {
+        use Method::{Crop, Scale};
+        for (asked, expected) in [
+            ((32, 32, Crop), (32, 32, Crop)),
+            ((33, 1, Crop), (96, 96, Crop)),
+            ((97, 97, Crop), (320, 240, Scale)),
+            ((0, 0, Crop), (32, 32, Crop)),
+            ((1, 1, Scale), (320, 240, Scale)),
+            ((320, 241, Scale), (640, 480, Scale)),
+            ((100, 600, Scale), (800, 600, Scale)),
+            ((u32::MAX, u32::MAX, Scale), (800, 600, Scale)),
+            ((u32::MAX, 0, Crop), (800, 600, Scale)),
+        ] {
+            assert_eq!(standard(asked.0, asked.1, asked.2), expected, "{asked:?}");
+        }
+    }
+
+    #[test]
+    fn pictures_never_grow() {
+        let scale = Spec { width: 800, height: 600, method: Method::Scale, animated: false }.standard();
+        assert_eq!(scale.target(4000, 3000), Some(Target::same(800, 600)));
+        assert_eq!(scale.target(3000, 4000), Some(Target::same(450, 600)));
+        assert_eq!(scale.target(u32::MAX, 1), Some(Target::same(800, 1)));
+        assert_eq!(scale.target(800, 600), None);
+        let crop = Spec { width: 96, height: 96, method: Method::Crop, animated: false }.standard();
+        let expected = Target { width: 96, height: 96, needed_width: 128, needed_height: 96 };
+        assert_eq!(crop.target(4000, 3000), Some(expected));
+        assert_eq!(crop.target(96, 5000), None);
+    }
+}
