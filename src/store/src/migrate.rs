@@ -9,6 +9,8 @@ pub(crate) type Migration = (u32, &'static str, &'static str);
 
 /// Every step, in order. A step that has been released is never changed; what is wrong with it the next one puts right.
 pub(crate) const MIGRATIONS: &[Migration] = &[(1, "rooms", include_str!("migrations/0001_rooms.sql")),
+    (2, "accounts", include_str!("migrations/0002_accounts.sql")),
+    (3, "keys", include_str!("migrations/0003_keys.sql")),
     (4, "personal", include_str!("migrations/0004_personal.sql")),
 ];
 

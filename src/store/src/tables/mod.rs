@@ -1,30 +1,52 @@
 //! Table functions: the only SQL of Hearth, one file per group of tables, in the dialect that both engines share.
 
 pub mod account_data;
+pub mod accounts;
 pub mod receipts;
 pub mod aliases;
+pub mod backups;
+pub mod cross_signing;
+pub mod dehydrated;
+pub mod device_keys;
+pub mod device_lists;
+pub mod devices;
 pub mod events;
 pub mod memberships;
+pub mod one_time_keys;
+pub mod registration_tokens;
 pub mod relations;
 pub mod rooms;
 pub mod signing_keys;
 pub mod state;
 pub mod state_keys;
+pub mod to_device;
+pub mod tokens;
 pub mod txns;
 pub mod users;
 
 /// Every statement of every group, for the test that prepares them on both engines.
 pub const STATEMENTS: &[&[&str]] = &[
     account_data::STATEMENTS,
+    accounts::STATEMENTS,
     receipts::STATEMENTS,
     aliases::STATEMENTS,
+    backups::STATEMENTS,
+    cross_signing::STATEMENTS,
+    dehydrated::STATEMENTS,
+    device_keys::STATEMENTS,
+    device_lists::STATEMENTS,
+    devices::STATEMENTS,
     events::STATEMENTS,
     memberships::STATEMENTS,
+    one_time_keys::STATEMENTS,
+    registration_tokens::STATEMENTS,
     relations::STATEMENTS,
     rooms::STATEMENTS,
     signing_keys::STATEMENTS,
     state::STATEMENTS,
     state_keys::STATEMENTS,
+    to_device::STATEMENTS,
+    tokens::STATEMENTS,
     txns::STATEMENTS,
     users::STATEMENTS,
 ];

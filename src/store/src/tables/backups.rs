@@ -1,0 +1,203 @@
+//! Versions of room-key backups, and the keys in them.
+
+use hearth_base::Result;
+
+use crate::engine::{Row, Tx};
+use crate::ids::UserSn;
+
+macro_rules! version {
+    ($rest:literal) => {
+        concat!("SELECT version, algorithm, auth_data, etag, sessions FROM backup_versions WHERE owner = ?1 ", $rest)
+    };
+}
+
+macro_rules! session {
+    ($rest:literal) => {
+        concat!(
+            "SELECT room, session, first_index, forwarded, verified, json FROM backup_keys WHERE owner = ?1 AND version = ?2 ",
+            $rest
+        )
+    };
+}
+
+const NEWEST: &str = version!("AND deleted = 0 ORDER BY version DESC LIMIT 1");
+const GET: &str = version!("AND version = ?2 AND deleted = 0");
+const GREATEST: &str = "SELECT MAX(version) FROM backup_versions WHERE owner = ?1";
+const CREATE: &str = "INSERT INTO backup_versions (owner, version, algorithm, auth_data, etag, sessions, deleted) \
+     VALUES (?1, ?2, ?3, ?4, 0, 0, 0)";
+const SET_AUTH_DATA: &str = "UPDATE backup_versions SET auth_data = ?3 WHERE owner = ?1 AND version = ?2";
+const SET_COUNTS: &str = "UPDATE backup_versions SET etag = ?3, sessions = ?4 WHERE owner = ?1 AND version = ?2";
+const DELETE_VERSION: &str = "UPDATE backup_versions SET deleted = 1, auth_data = '{}' WHERE owner = ?1 AND version = ?2 \
+     AND deleted = 0";
+const ALL: &str = session!("ORDER BY room, session");
+const OF_ROOM: &str = session!("AND room = ?3 ORDER BY session");
+const ONE: &str = session!("AND room = ?3 AND session = ?4");
+const SET: &str = "INSERT INTO backup_keys (owner, version, room, session, first_index, forwarded, verified, json) \
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (owner, version, room, session) DO UPDATE SET \
+     first_index = excluded.first_index, forwarded = excluded.forwarded, verified = excluded.verified, json = excluded.json";
+const DELETE_ALL: &str = "DELETE FROM backup_keys WHERE owner = ?1 AND version = ?2";
+const DELETE_ROOM: &str = "DELETE FROM backup_keys WHERE owner = ?1 AND version = ?2 AND room = ?3";
+const DELETE_ONE: &str = "DELETE FROM backup_keys WHERE owner = ?1 AND version = ?2 AND room = ?3 AND session = ?4";
+
+/// Every statement of this file.
+pub const STATEMENTS: &[&str] = &[
+    NEWEST,
+    GET,
+    GREATEST,
+    CREATE,
+    SET_AUTH_DATA,
+    SET_COUNTS,
+    DELETE_VERSION,
+    ALL,
+    OF_ROOM,
+    ONE,
+    SET,
+    DELETE_ALL,
+    DELETE_ROOM,
+    DELETE_ONE,
+];
+
+/// A version of a backup that has not been deleted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VersionRow {
+    /// Its number; counts up for each user.
+    pub version: i64,
+    /// What it is encrypted with.
+    pub algorithm: String,
+    /// The algorithm's public part: a JSON object.
+    pub auth_data: String,
+    /// Grows whenever its keys change.
+    pub etag: i64,
+    /// How many keys it holds.
+    pub sessions: i64,
+}
+
+/// A room key in a backup.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionRow {
+    /// The room.
+    pub room: String,
+    /// The Megolm session.
+    pub session: String,
+    /// From which message on it decrypts.
+    pub first_index: i64,
+    /// Over how many hands it came.
+    pub forwarded: i64,
+    /// Whether it came from a device that the uploader had verified.
+    pub verified: bool,
+    /// The whole item as uploaded: JSON.
+    pub json: String,
+}
+
+/// Which keys of a backup.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scope {
+    /// All of them.
+    All,
+    /// Those of a room.
+    Room(String),
+    /// One session of a room.
+    Session(String, String),
+}
+
+fn read_version(row: &dyn Row) -> Result<VersionRow> {
+    Ok(VersionRow {
+        version: row.int(0)?,
+        algorithm: row.text(1)?.to_owned(),
+        auth_data: row.text(2)?.to_owned(),
+        etag: row.int(3)?,
+        sessions: row.int(4)?,
+    })
+}
+
+fn read_session(row: &dyn Row) -> Result<SessionRow> {
+    Ok(SessionRow {
+        room: row.text(0)?.to_owned(),
+        session: row.text(1)?.to_owned(),
+        first_index: row.int(2)?,
+        forwarded: row.int(3)?,
+        verified: row.int(4)? != 0,
+        json: row.text(5)?.to_owned(),
+    })
+}
+
+/// The newest version of a user's backup.
+pub fn newest(tx: &mut dyn Tx, owner: UserSn) -> Result<Option<VersionRow>> {
+    tx.one(NEWEST, &[owner.into()], read_version)
+}
+
+/// One version of a user's backup, unless it has been deleted.
+pub fn get(tx: &mut dyn Tx, owner: UserSn, version: i64) -> Result<Option<VersionRow>> {
+    tx.one(GET, &[owner.into(), version.into()], read_version)
+}
+
+/// Begins a version and names it: one more than any version the user has had.
+pub fn create(tx: &mut dyn Tx, owner: UserSn, algorithm: &str, auth_data: &str) -> Result<i64> {
+    let version = tx.int(GREATEST, &[owner.into()])?.unwrap_or(0) + 1;
+    tx.execute(CREATE, &[owner.into(), version.into(), algorithm.into(), auth_data.into()])?;
+    Ok(version)
+}
+
+/// Changes a version's public part.
+pub fn set_auth_data(tx: &mut dyn Tx, owner: UserSn, version: i64, auth_data: &str) -> Result<()> {
+    tx.execute(SET_AUTH_DATA, &[owner.into(), version.into(), auth_data.into()])?;
+    Ok(())
+}
+
+/// Changes what a version says of its keys.
+pub fn set_counts(tx: &mut dyn Tx, owner: UserSn, version: &VersionRow) -> Result<()> {
+    tx.execute(SET_COUNTS, &[owner.into(), version.version.into(), version.etag.into(), version.sessions.into()])?;
+    Ok(())
+}
+
+/// Deletes a version and its keys; says whether there was one.
+pub fn delete_version(tx: &mut dyn Tx, owner: UserSn, version: i64) -> Result<bool> {
+    if tx.execute(DELETE_VERSION, &[owner.into(), version.into()])? == 0 {
+        return Ok(false);
+    }
+    tx.execute(DELETE_ALL, &[owner.into(), version.into()])?;
+    Ok(true)
+}
+
+/// Keys of a version.
+pub fn sessions(tx: &mut dyn Tx, owner: UserSn, version: i64, scope: &Scope) -> Result<Vec<SessionRow>> {
+    let (owner, version) = (owner.into(), version.into());
+    match scope {
+        Scope::All => tx.all(ALL, &[owner, version], read_session),
+        Scope::Room(room) => tx.all(OF_ROOM, &[owner, version, room.into()], read_session),
+        Scope::Session(room, session) => tx.all(ONE, &[owner, version, room.into(), session.into()], read_session),
+    }
+}
+
+/// One key of a version.
+pub fn session(tx: &mut dyn Tx, owner: UserSn, version: i64, room: &str, session: &str) -> Result<Option<SessionRow>> {
+    tx.one(ONE, &[owner.into(), version.into(), room.into(), session.into()], read_session)
+}
+
+/// Stores a key in a version, in place of the one it may have.
+pub fn set_session(tx: &mut dyn Tx, owner: UserSn, version: i64, row: &SessionRow) -> Result<()> {
+    tx.execute(
+        SET,
+        &[
+            owner.into(),
+            version.into(),
+            (&row.room).into(),
+            (&row.session).into(),
+            row.first_index.into(),
+            row.forwarded.into(),
+            row.verified.into(),
+            (&row.json).into(),
+        ],
+    )?;
+    Ok(())
+}
+
+/// Deletes keys of a version; says how many.
+pub fn delete_sessions(tx: &mut dyn Tx, owner: UserSn, version: i64, scope: &Scope) -> Result<u64> {
+    let (owner, version) = (owner.into(), version.into());
+    match scope {
+        Scope::All => tx.execute(DELETE_ALL, &[owner, version]),
+        Scope::Room(room) => tx.execute(DELETE_ROOM, &[owner, version, room.into()]),
+        Scope::Session(room, session) => tx.execute(DELETE_ONE, &[owner, version, room.into(), session.into()]),
+    }
+}

@@ -1,0 +1,31 @@
+//! Dehydrated devices (MSC3814): at most one for each user.
+
+use hearth_base::Result;
+
+use crate::engine::Tx;
+use crate::ids::{DeviceSn, UserSn};
+
+const GET: &str = "SELECT device, data FROM dehydrated_devices WHERE owner = ?1";
+const SET: &str = "INSERT INTO dehydrated_devices (owner, device, data) VALUES (?1, ?2, ?3) \
+     ON CONFLICT (owner) DO UPDATE SET device = excluded.device, data = excluded.data";
+const DELETE: &str = "DELETE FROM dehydrated_devices WHERE owner = ?1 AND device = ?2";
+
+/// Every statement of this file.
+pub const STATEMENTS: &[&str] = &[GET, SET, DELETE];
+
+/// A user's dehydrated device, and its secret part as JSON: encrypted, and none of our business.
+pub fn get(tx: &mut dyn Tx, owner: UserSn) -> Result<Option<(DeviceSn, String)>> {
+    tx.one(GET, &[owner.into()], |row| Ok((DeviceSn(row.int(0)?), row.text(1)?.to_owned())))
+}
+
+/// Makes `device` the user's dehydrated one.
+pub fn set(tx: &mut dyn Tx, owner: UserSn, device: DeviceSn, data: &str) -> Result<()> {
+    tx.execute(SET, &[owner.into(), device.into(), data.into()])?;
+    Ok(())
+}
+
+/// Forgets that `device` is the user's dehydrated one; does nothing when it is not.
+pub fn delete(tx: &mut dyn Tx, owner: UserSn, device: DeviceSn) -> Result<()> {
+    tx.execute(DELETE, &[owner.into(), device.into()])?;
+    Ok(())
+}
