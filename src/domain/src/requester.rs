@@ -19,6 +19,10 @@ pub struct Requester {
     pub admin: bool,
     /// Registered as a guest, who may do little.
     pub guest: bool,
+    /// Locked by an administrator: may do nothing but log out.
+    pub locked: bool,
+    /// Suspended by an administrator: may read, leave and take back, and nothing else.
+    pub suspended: bool,
 }
 
 impl Requester {

@@ -1,0 +1,97 @@
+//! Registration tokens: whoever has one may make an account. They are invitations that people type in, and an
+//! administrator must be able to read them again, so they stand here as they are.
+
+use hearth_base::{Millis, Result};
+
+use crate::engine::{Row, Tx};
+
+macro_rules! columns {
+    ($rest:literal) => {
+        concat!("SELECT token, uses_max, uses, expires_ms, created_ms, first_run FROM registration_tokens ", $rest)
+    };
+}
+
+const GET: &str = columns!("WHERE token = ?1");
+const ALL: &str = columns!("ORDER BY created_ms, token");
+const FIRST_RUN: &str = columns!("WHERE first_run = 1 LIMIT 1");
+const INSERT: &str = "INSERT INTO registration_tokens (token, uses_max, uses, expires_ms, created_ms, first_run) \
+     VALUES (?1, ?2, 0, ?3, ?4, ?5) ON CONFLICT DO NOTHING";
+const UPDATE: &str = "UPDATE registration_tokens SET uses_max = ?2, expires_ms = ?3 WHERE token = ?1";
+const USE: &str = "UPDATE registration_tokens SET uses = uses + 1 WHERE token = ?1";
+const DELETE: &str = "DELETE FROM registration_tokens WHERE token = ?1";
+const DELETE_FIRST_RUN: &str = "DELETE FROM registration_tokens WHERE first_run = 1";
+
+/// Every statement of this file.
+pub const STATEMENTS: &[&str] = &[GET, ALL, FIRST_RUN, INSERT, UPDATE, USE, DELETE, DELETE_FIRST_RUN];
+
+/// A registration token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RegistrationTokenRow {
+    /// What people type in.
+    pub token: String,
+    /// How many accounts it is good for; none for any number.
+    pub uses_max: Option<u64>,
+    /// How many were made with it.
+    pub uses: u64,
+    /// When it stops working; none if it does not.
+    pub expires_ms: Option<Millis>,
+    /// When it was made.
+    pub created_ms: Millis,
+    /// Whether it is the one of the first start.
+    pub first_run: bool,
+}
+
+fn read(row: &dyn Row) -> Result<RegistrationTokenRow> {
+    Ok(RegistrationTokenRow {
+        token: row.text(0)?.to_owned(),
+        uses_max: row.opt_int(1)?.map(i64::unsigned_abs),
+        uses: row.int(2)?.unsigned_abs(),
+        expires_ms: row.opt_int(3)?.map(i64::unsigned_abs),
+        created_ms: row.int(4)?.unsigned_abs(),
+        first_run: row.int(5)? != 0,
+    })
+}
+
+/// One token.
+pub fn get(tx: &mut dyn Tx, token: &str) -> Result<Option<RegistrationTokenRow>> {
+    tx.one(GET, &[token.into()], read)
+}
+
+/// All tokens, oldest first.
+pub fn all(tx: &mut dyn Tx) -> Result<Vec<RegistrationTokenRow>> {
+    tx.all(ALL, &[], read)
+}
+
+/// The token of the first start, until it is used.
+pub fn first_run(tx: &mut dyn Tx) -> Result<Option<RegistrationTokenRow>> {
+    tx.one(FIRST_RUN, &[], read)
+}
+
+/// Adds a token; says whether it is new.
+pub fn insert(tx: &mut dyn Tx, row: &RegistrationTokenRow) -> Result<bool> {
+    let args =
+        [(&row.token).into(), row.uses_max.into(), row.expires_ms.into(), row.created_ms.into(), row.first_run.into()];
+    Ok(tx.execute(INSERT, &args)? > 0)
+}
+
+/// Changes how often and how long a token is good for; says whether there is such a token.
+pub fn update(tx: &mut dyn Tx, token: &str, uses_max: Option<u64>, expires_ms: Option<Millis>) -> Result<bool> {
+    Ok(tx.execute(UPDATE, &[token.into(), uses_max.into(), expires_ms.into()])? > 0)
+}
+
+/// Counts one use.
+pub fn count_use(tx: &mut dyn Tx, token: &str) -> Result<()> {
+    tx.execute(USE, &[token.into()])?;
+    Ok(())
+}
+
+/// Removes a token; says whether there was one.
+pub fn delete(tx: &mut dyn Tx, token: &str) -> Result<bool> {
+    Ok(tx.execute(DELETE, &[token.into()])? > 0)
+}
+
+/// Removes the token of the first start.
+pub fn delete_first_run(tx: &mut dyn Tx) -> Result<()> {
+    tx.execute(DELETE_FIRST_RUN, &[])?;
+    Ok(())
+}
