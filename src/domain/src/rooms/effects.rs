@@ -53,7 +53,7 @@ fn change_membership(
     let local = core.is_local(&user_id);
     let shows_room = local && matches!(membership, Membership::Invite | Membership::Knock);
     let stripped = if shows_room { Some(stripped::state(core, tx.tx(), room, event)?) } else { None };
-    let row = MembershipRow { room: room.sn, user, membership, local, event: event.sn, position: at, forgotten: false };
+    let row = MembershipRow { room: room.sn, user, membership, local, event: event.sn, position: at, since: at, forgotten: false };
     memberships::set(tx.tx(), &row, stripped.as_deref())?;
     Ok(Some(user))
 }

@@ -92,7 +92,9 @@ CREATE TABLE memberships (
     membership INTEGER NOT NULL,
     local INTEGER NOT NULL,
     event INTEGER NOT NULL,
+    -- When this row last changed, and when the membership last became what it is.
     position INTEGER NOT NULL,
+    since INTEGER NOT NULL,
     forgotten INTEGER NOT NULL,
     -- What an invited or knocking user may see of the room: a JSON array of stripped state.
     stripped BLOB,

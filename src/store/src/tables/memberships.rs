@@ -7,7 +7,7 @@ use crate::ids::{EventSn, RoomSn, UserSn};
 
 macro_rules! columns {
     ($rest:literal) => {
-        concat!("SELECT room, user, membership, local, event, position, forgotten ", $rest)
+        concat!("SELECT room, user, membership, local, event, position, since, forgotten ", $rest)
     };
 }
 
@@ -18,8 +18,9 @@ const LOCAL_JOINED: &str = "SELECT user FROM memberships WHERE room = ?1 AND mem
 const JOINED_ROOMS: &str = "SELECT room FROM memberships WHERE user = ?1 AND membership = 1";
 const STRIPPED: &str = "SELECT stripped FROM memberships WHERE room = ?1 AND user = ?2";
 const COUNTS: &str = "SELECT membership, count(*) FROM memberships WHERE room = ?1 GROUP BY membership";
-const SET: &str = "INSERT INTO memberships (room, user, membership, local, event, position, forgotten, stripped) \
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, ?7) ON CONFLICT (room, user) DO UPDATE SET membership = excluded.membership, \
+const SET: &str = "INSERT INTO memberships (room, user, membership, local, event, position, since, forgotten, stripped) \
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, 0, ?7) ON CONFLICT (room, user) DO UPDATE SET membership = excluded.membership, \
+     since = CASE WHEN memberships.membership = excluded.membership THEN memberships.since ELSE excluded.since END, \
      event = excluded.event, position = excluded.position, forgotten = 0, stripped = excluded.stripped";
 const FORGET: &str = "UPDATE memberships SET forgotten = 1 WHERE room = ?1 AND user = ?2";
 const SHARE: &str = "SELECT a.room FROM memberships a JOIN memberships b ON b.room = a.room \
@@ -99,8 +100,10 @@ pub struct MembershipRow {
     pub local: bool,
     /// The member event.
     pub event: EventSn,
-    /// When it became so.
+    /// When the member event last changed, be it only a display name.
     pub position: Position,
+    /// When the membership last became what it is. Kept by [`set`].
+    pub since: Position,
     /// Whether the user has forgotten the room.
     pub forgotten: bool,
 }
@@ -113,7 +116,8 @@ fn read(row: &dyn Row) -> Result<MembershipRow> {
         local: row.int(3)? != 0,
         event: EventSn(row.int(4)?),
         position: Position::from_i64(row.int(5)?),
-        forgotten: row.int(6)? != 0,
+        since: Position::from_i64(row.int(6)?),
+        forgotten: row.int(7)? != 0,
     })
 }
 
