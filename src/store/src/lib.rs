@@ -4,6 +4,8 @@
 //! store; table functions (`tables`) do the work inside. Nothing public here shows a driver's type, and nothing here knows
 //! what a homeserver does with what it stores.
 
+#[cfg(test)]
+mod contract;
 pub mod engine;
 mod hash;
 pub mod ids;

@@ -11,14 +11,15 @@ use parking_lot::Mutex;
 use crate::engine::{Connection, Engine, sqlite::Sqlite};
 use crate::job::{self, WriteJob};
 use crate::metrics::{Health, Metrics, Operation};
+use crate::migrate::{self, Migration};
 use crate::options::{EngineOptions, Options};
 use crate::positions::Positions;
 use crate::queue::{Lane, Queue};
 use crate::readers::{self, Waiting};
+use crate::snapshot;
 use crate::space::Space;
 use crate::tx::{ReadTx, WriteTx};
 use crate::writer::Writer;
-use crate::{migrate, snapshot};
 
 /// The database and its threads. A clone is a handle to the same one.
 ///
@@ -58,8 +59,14 @@ impl Store {
     /// Blocks. Fails when another server uses the database, when it is damaged, foreign, or of a newer Hearth; the error
     /// says what to do.
     pub fn open(options: Options, seams: Seams) -> Result<Self> {
+        Self::open_with(options, seams, migrate::MIGRATIONS)
+    }
+
+    /// As [`Store::open`], with another schema.
+    pub(crate) fn open_with(options: Options, seams: Seams, migrations: &'static [Migration]) -> Result<Self> {
         // On a thread of its own: the PostgreSQL driver may not be started from within an asynchronous runtime.
-        let opening = std::thread::Builder::new().name("store-open".into()).spawn(move || open(&options, &seams));
+        let opening =
+            std::thread::Builder::new().name("store-open".into()).spawn(move || open(&options, &seams, migrations));
         let opening = opening.map_err(|error| Error::fault("starting a thread", error))?;
         opening.join().map_err(|panic| Error::broken(format!("opening the database: {}", job::panicked(&*panic))))?
     }
@@ -95,7 +102,7 @@ impl Store {
         job::wait(name, self.push_write(lane, name, closure)?)
     }
 
-    fn push_write<T, F>(&self, lane: Lane, name: &'static str, closure: F) -> Result<job::Answer<T>>
+    pub(crate) fn push_write<T, F>(&self, lane: Lane, name: &'static str, closure: F) -> Result<job::Answer<T>>
     where
         T: Send + 'static,
         F: FnOnce(&mut WriteTx<'_>) -> Result<T> + Send + 'static,
@@ -192,6 +199,7 @@ impl Inner {
         threads.readers.drain(..).for_each(join);
         self.shared.writes.close();
         threads.writer.take().into_iter().for_each(join);
+        self.shared.engine.unlock();
     }
 }
 
@@ -208,10 +216,10 @@ fn join(thread: JoinHandle<()>) {
     }
 }
 
-fn open(options: &Options, seams: &Seams) -> Result<Store> {
+fn open(options: &Options, seams: &Seams, migrations: &[Migration]) -> Result<Store> {
     let engine = engine(options)?;
     let mut connection = engine.connect_writer(false)?;
-    migrate::run(&mut *connection, migrate::MIGRATIONS, |schema| match &options.engine {
+    migrate::run(&mut *connection, migrations, |schema| match &options.engine {
         EngineOptions::Sqlite(sqlite) if options.snapshot_before_migration => {
             snapshot::before_migration(&*engine, &sqlite.path, schema, &*seams.clock)
         }

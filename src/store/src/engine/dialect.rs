@@ -1,6 +1,7 @@
 //! The shared SQL and what PostgreSQL wants instead. SQLite takes the shared text as it is.
 //!
 //! Rules of the shared text, found by running typical statements on both engines:
+//! - keywords are in capitals, names are not: so `user` can be a column, and is quoted for PostgreSQL;
 //! - placeholders are `?1`, `?2`, ...; types are INTEGER, TEXT and BLOB; tables are STRICT (WITHOUT ROWID where it helps);
 //! - `INTEGER PRIMARY KEY` may be left out of an INSERT and is then chosen by the engine (`RETURNING` tells it); a table uses
 //!   either that or its own numbers, never both;
@@ -14,6 +15,42 @@
 //! - a scalar `MAX(a, b)` does not exist on PostgreSQL: use `CASE`;
 //! - after an error the closure must give up: PostgreSQL's transaction is over until the writer rolls the savepoint back;
 //! - text has no NUL characters; strings in SQL use `'...'`, blobs `x'...'`, and a statement's `;` ends a line.
+
+/// Names that PostgreSQL reserves and SQLite does not. In the shared text, where keywords are in capitals, they are names.
+#[cfg(any(feature = "postgres", test))]
+const RESERVED: &[&str] = &[
+    "analyse",
+    "any",
+    "array",
+    "asymmetric",
+    "authorization",
+    "binary",
+    "both",
+    "column",
+    "concurrently",
+    "desc",
+    "end",
+    "fetch",
+    "for",
+    "freeze",
+    "grant",
+    "lateral",
+    "leading",
+    "localtime",
+    "offset",
+    "only",
+    "overlaps",
+    "placing",
+    "similar",
+    "some",
+    "symmetric",
+    "tablesample",
+    "trailing",
+    "user",
+    "variadic",
+    "verbose",
+    "window",
+];
 
 /// The PostgreSQL text of a statement in the shared dialect.
 #[cfg(any(feature = "postgres", test))]
@@ -78,6 +115,7 @@ fn translated(token: &str) -> std::borrow::Cow<'_, str> {
     match token {
         "INTEGER" => "BIGINT".into(),
         "BLOB" => "BYTEA".into(),
+        name if RESERVED.contains(&name) => format!("\"{name}\"").into(),
         _ => match token.split_at_checked(1) {
             Some(("?", number)) => format!("${number}").into(),
             Some(("x" | "X", hex)) if hex.starts_with('\'') => format!("'\\x{}::bytea", &hex[1..]).into(),
@@ -94,6 +132,7 @@ mod tests {
     fn placeholders_types_and_blobs_become_postgres_own() {
         assert_eq!(postgres("SELECT CAST(?1 AS INTEGER), ?12 FROM t"), "SELECT CAST($1 AS BIGINT), $12 FROM t");
         assert_eq!(postgres("INSERT INTO t VALUES (x'00ff')"), "INSERT INTO t VALUES ('\\x00ff'::bytea)");
+        assert_eq!(postgres("SELECT user FROM users"), "SELECT \"user\" FROM users");
         assert_eq!(postgres("SELECT max(x1) FROM x"), "SELECT max(x1) FROM x");
     }
 

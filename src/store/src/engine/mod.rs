@@ -67,6 +67,9 @@ pub(crate) trait Engine: Send + Sync {
     /// Everything that a thorough check finds wrong; empty when all is well. Slow.
     fn check(&self) -> Result<Vec<String>>;
 
+    /// Lets another server have the database: every connection is gone.
+    fn unlock(&self);
+
     /// Sizes in bytes.
     fn sizes(&self) -> Sizes;
 }

@@ -90,6 +90,9 @@ impl Engine for Postgres {
         Err(Error::broken("checking a PostgreSQL database is its own tools' part: use `pg_amcheck`"))
     }
 
+    // The lock is the writer's connection's.
+    fn unlock(&self) {}
+
     // Asking would block a thread that may belong to an asynchronous runtime.
     fn sizes(&self) -> Sizes {
         Sizes::default()

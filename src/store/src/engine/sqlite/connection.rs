@@ -169,6 +169,10 @@ impl Connection for SqliteConnection {
     }
 
     fn finish(&mut self) -> Result<()> {
-        self.script("PRAGMA wal_checkpoint(TRUNCATE)")
+        let tx: &mut dyn Tx = self;
+        match tx.int("PRAGMA wal_checkpoint(TRUNCATE)", &[])? {
+            Some(0) => Ok(()),
+            _ => Err(Error::broken("the write-ahead log could not be emptied: something is still reading")),
+        }
     }
 }

@@ -9,6 +9,7 @@ mod row;
 use std::path::Path;
 
 use hearth_base::{Error, Result};
+use parking_lot::Mutex;
 
 use self::error::{corrupt, explain};
 use self::lock::{Lock, beside};
@@ -20,7 +21,7 @@ pub(crate) use self::error::OUT_OF_SPACE;
 /// A SQLite database, locked against a second server.
 pub(crate) struct Sqlite {
     options: SqliteOptions,
-    _lock: Lock,
+    lock: Mutex<Option<Lock>>,
 }
 
 impl Sqlite {
@@ -29,7 +30,7 @@ impl Sqlite {
         let lock = Lock::take(&options.path)?;
         open::create_if_missing(options)?;
         open::inspect(&options.path)?;
-        let sqlite = Self { options: options.clone(), _lock: lock };
+        let sqlite = Self { options: options.clone(), lock: Mutex::new(Some(lock)) };
         let mut connection = open::connect_writer(options)?;
         if open::small(&options.path) {
             sqlite.refuse_damage(&mut *connection)?;
@@ -82,6 +83,10 @@ impl Engine for Sqlite {
     fn check(&self) -> Result<Vec<String>> {
         let mut connection = open::connect_reader(&self.options)?;
         problems(&mut *connection, "PRAGMA integrity_check(100)")
+    }
+
+    fn unlock(&self) {
+        self.lock.lock().take();
     }
 
     fn sizes(&self) -> Sizes {

@@ -1,0 +1,48 @@
+//! Bringing a schema up to date.
+
+use hearth_base::Seams;
+
+use super::{ADD, Bed, SCHEMA, ids, read, write};
+use crate::migrate::Migration;
+use crate::{Store, Tx};
+
+const SECOND: Migration = (2, "colours", "ALTER TABLE notes ADD COLUMN colour TEXT NOT NULL DEFAULT 'red';");
+const TWO: &[Migration] = &[SCHEMA[0], SECOND];
+const BROKEN: &[Migration] =
+    &[SCHEMA[0], SECOND, (3, "broken", "CREATE TABLE more (a INTEGER) STRICT;\nCREATE NONSENSE;\n")];
+
+fn open(bed: &Bed, schema: &'static [Migration]) -> hearth_base::Result<Store> {
+    Store::open_with(bed.options.clone(), Seams::system(), schema)
+}
+
+pub(super) fn steps_are_applied_once_and_in_order(bed: &Bed) {
+    let store = bed.open();
+    write(&store, |tx| tx.execute(ADD, &[1_i64.into(), "x".into()])).unwrap();
+    store.close();
+    for _ in 0..2 {
+        let store = open(bed, TWO).unwrap();
+        let colour = read(&store, |tx| {
+            tx.tx().one("SELECT colour FROM notes WHERE id = 1", &[], |row| Ok(row.text(0)?.to_owned()))
+        });
+        assert_eq!(colour.unwrap().as_deref(), Some("red"));
+        store.close();
+    }
+}
+
+pub(super) fn a_step_that_fails_changes_nothing(bed: &Bed) {
+    bed.open().close();
+    assert!(open(bed, BROKEN).is_err());
+    // Neither the second step nor the table of the third is there: the second can still be applied.
+    let store = bed.open();
+    assert!(read(&store, |tx| tx.tx().int("SELECT COUNT(*) FROM more", &[])).is_err());
+    assert!(read(&store, |tx| tx.tx().int("SELECT COUNT(colour) FROM notes", &[])).is_err());
+    store.close();
+    open(bed, TWO).unwrap().close();
+}
+
+pub(super) fn a_newer_schema_is_refused(bed: &Bed) {
+    open(bed, TWO).unwrap().close();
+    let error = open(bed, SCHEMA).err().unwrap().to_string();
+    assert!(error.contains("newer Hearth"), "{error}");
+    assert!(ids(&open(bed, TWO).unwrap()).is_empty());
+}
