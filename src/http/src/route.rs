@@ -88,10 +88,31 @@ pub trait RouterExt: Sized {
         T::Authentication: Scheme,
         F: Fn(App, Ruma<T>) -> A + Clone + Send + Sync + 'static,
         A: Future<Output = Result<T::OutgoingResponse>> + Send;
+
+    /// As [`RouterExt::endpoint`], at other paths than the endpoint's own: for what ruma reads and does not list, such as a
+    /// state event without a state key.
+    #[must_use]
+    fn endpoint_at<T, F, A>(self, paths: &[&str], bounds: Bounds, handler: F) -> Self
+    where
+        T: IncomingRequest + Send + 'static,
+        T::Authentication: Scheme,
+        F: Fn(App, Ruma<T>) -> A + Clone + Send + Sync + 'static,
+        A: Future<Output = Result<T::OutgoingResponse>> + Send;
 }
 
 impl RouterExt for Router<App> {
-    fn endpoint<T, F, A>(mut self, bounds: Bounds, handler: F) -> Self
+    fn endpoint<T, F, A>(self, bounds: Bounds, handler: F) -> Self
+    where
+        T: IncomingRequest + Send + 'static,
+        T::Authentication: Scheme,
+        F: Fn(App, Ruma<T>) -> A + Clone + Send + Sync + 'static,
+        A: Future<Output = Result<T::OutgoingResponse>> + Send,
+    {
+        let paths: Vec<&str> = T::PATH_BUILDER.all_paths().collect();
+        self.endpoint_at(&paths, bounds, handler)
+    }
+
+    fn endpoint_at<T, F, A>(mut self, paths: &[&str], bounds: Bounds, handler: F) -> Self
     where
         T: IncomingRequest + Send + 'static,
         T::Authentication: Scheme,
@@ -99,7 +120,7 @@ impl RouterExt for Router<App> {
         A: Future<Output = Result<T::OutgoingResponse>> + Send,
     {
         let method = MethodFilter::try_from(T::METHOD).expect("ruma's endpoints use methods that axum knows");
-        for path in T::PATH_BUILDER.all_paths() {
+        for path in paths {
             let handler = handler.clone();
             let serve = move |State(app): State<App>, params: RawPathParams, request: Request| async move {
                 serve(app, params, request, bounds, handler).await.unwrap_or_else(|failure| failure.into_response())

@@ -1,12 +1,47 @@
 //! Rooms: making them, being in them, saying something, and reading what was said.
+//!
+//! [`Rooms`] is the service that writes: one file for each thing a user can do. What others build on without doing
+//! anything themselves (events, state, power, relations) are plain functions.
 
 pub mod append;
+pub mod content;
+pub mod create;
 mod effects;
 pub mod event;
+pub mod face;
+pub mod find;
+mod joined;
 pub mod load;
 pub mod locals;
+pub mod membership;
 pub mod power;
+pub mod read;
 pub mod redaction;
 pub mod relate;
+mod send;
+mod set_state;
 pub mod state;
 pub mod stripped;
+mod txn;
+mod validate;
+
+use std::sync::Arc;
+
+pub use send::Message;
+pub use set_state::StateChange;
+
+use crate::core::Core;
+
+/// What users do in rooms: make, join, leave, send, upgrade, list.
+#[derive(Debug)]
+pub struct Rooms {
+    core: Arc<Core>,
+}
+
+impl Rooms {
+    /// The service, standing on `core`.
+    #[must_use]
+    pub fn new(core: Arc<Core>) -> Self {
+        Self { core }
+    }
+}

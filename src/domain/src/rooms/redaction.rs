@@ -9,6 +9,8 @@ use hearth_store::tables::events;
 use hearth_store::tables::relations;
 use hearth_store::tables::rooms::Room;
 use ruma::canonical_json::{CanonicalJsonObject, redact};
+use ruma::events::TimelineEventType;
+use ruma::{EventId, UserId};
 
 use super::event::version;
 use super::load::Event;
@@ -35,6 +37,20 @@ pub fn apply(core: &Arc<Core>, tx: &mut WriteTx<'_>, room: &Room, redaction: &Ev
     let (core, sn) = (core.clone(), target.sn);
     tx.after_commit(move || core.events.redacted(sn));
     Ok(())
+}
+
+/// Refuses with `M_FORBIDDEN` a redaction that `user` of this server may not make: of their own events they may redact all,
+/// of others only with the power to. `M_NOT_FOUND` when there is no such event in the room.
+pub(super) fn check(core: &Core, tx: &mut dyn Tx, room: &Room, user: &UserId, target_id: &EventId) -> Result<()> {
+    let target = core.events.find(tx, target_id)?.filter(|event| event.room == room.sn);
+    let target = target.ok_or_else(|| Error::not_found(format!("There is no event {target_id} in this room.")))?;
+    if matches!(target.pdu.kind, TimelineEventType::RoomCreate | TimelineEventType::RoomServerAcl) {
+        return Err(Error::forbidden(format!("Without its {} the room would break; it stays.", target.pdu.kind)));
+    }
+    if *target.pdu.sender == *user || power::levels(core, tx, room)?.user_can_redact_event_of_other(user) {
+        return Ok(());
+    }
+    Err(Error::forbidden("You do not have the power to remove what others have sent."))
 }
 
 /// Whether the sender of a redaction may redact the target: by power, or as the target's own server.

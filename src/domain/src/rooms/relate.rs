@@ -2,20 +2,25 @@
 
 use std::sync::Arc;
 
-use hearth_base::Result;
+use hearth_base::error::refuse;
+use hearth_base::{Error, Reason, Result};
 use hearth_store::WriteTx;
 use hearth_store::engine::Tx;
-use hearth_store::ids::{EventSn, RoomSn};
+use hearth_store::ids::{EventSn, RoomSn, UserSn};
 use hearth_store::tables::relations::{self, RelationRow};
+use hearth_store::tables::rooms::Room;
+use ruma::canonical_json::CanonicalJsonObject;
 use ruma::{EventId, OwnedEventId};
 use serde::Deserialize;
 
-use super::event::Pdu;
+use super::event::{Draft, Pdu};
 use super::load::Event;
 use crate::core::Core;
 
 /// How deep relations of relations are followed to find a thread (client-server API, "Threading").
 const THREAD_HOPS_MAX: usize = 3;
+/// The longest key of an annotation: an emoji, or a short word.
+const ANNOTATION_KEY_BYTES_MAX: usize = 500;
 
 /// `m.relates_to` of a content, as far as the server cares.
 #[derive(Debug, Clone, Deserialize)]
@@ -26,6 +31,13 @@ pub struct Relation {
     pub event_id: OwnedEventId,
     /// The `key` of an annotation.
     pub key: Option<String>,
+}
+
+impl Relation {
+    /// Not every database stores a NUL character in text; nobody has a use for it there.
+    fn is_storable(&self) -> bool {
+        !self.rel_type.contains('\0') && !self.key.as_ref().is_some_and(|key| key.contains('\0'))
+    }
 }
 
 #[derive(Deserialize)]
@@ -42,7 +54,7 @@ pub fn relation(pdu: &Pdu) -> Option<Relation> {
         return None;
     }
     let content: Content = serde_json::from_str(pdu.content.get()).ok()?;
-    serde_json::from_value(content.relates_to?).ok()
+    serde_json::from_value(content.relates_to?).ok().filter(Relation::is_storable)
 }
 
 /// The root of the thread an event belongs to: named by the event itself, or by what it relates to.
@@ -64,6 +76,46 @@ pub fn thread_of(core: &Core, tx: &mut dyn Tx, room: RoomSn, pdu: &Pdu) -> Resul
 
 fn known(core: &Core, tx: &mut dyn Tx, room: RoomSn, id: &EventId) -> Result<Option<Arc<Event>>> {
     Ok(core.events.find(tx, id)?.filter(|event| event.room == room))
+}
+
+/// Refuses relations that make no sense before an event of this server is sent: to an event that nobody here knows, the same
+/// reaction twice (`M_DUPLICATE_ANNOTATION`), a thread that starts at an event which itself relates to another.
+pub(super) fn check(core: &Core, tx: &mut dyn Tx, room: &Room, sender: UserSn, draft: &Draft) -> Result<()> {
+    let Some(relation) = of_content(&draft.content) else { return Ok(()) };
+    let parent = core.events.find(tx, &relation.event_id)?;
+    if parent.as_ref().is_some_and(|parent| parent.room != room.sn) {
+        return Err(Error::invalid(format!("{} is in another room.", relation.event_id)));
+    }
+    let related = relations::of_parent(tx, room.sn, relation.event_id.as_str())?;
+    // Another server's event may have told the client of an event that has not arrived here.
+    if parent.is_none() && related.is_empty() {
+        return Err(Error::invalid(format!("There is no event {} to relate to.", relation.event_id)));
+    }
+    match relation.rel_type.as_str() {
+        "m.annotation" => {
+            let key = relation.key.filter(|key| key.len() <= ANNOTATION_KEY_BYTES_MAX);
+            let key = key.ok_or_else(|| Error::invalid("An annotation needs a `key` of at most 500 bytes."))?;
+            let same = |known: &RelationRow| {
+                known.rel_type == "m.annotation"
+                    && known.sender == sender
+                    && known.event_type == draft.kind
+                    && known.key.as_ref() == Some(&key)
+            };
+            if related.iter().any(same) {
+                return Err(refuse(Reason::DuplicateAnnotation, "You have already reacted with that."));
+            }
+        }
+        "m.thread" if parent.is_some_and(|parent| self::relation(&parent.pdu).is_some()) => {
+            return Err(Error::invalid("A thread cannot start at an event that itself relates to another."));
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+fn of_content(content: &CanonicalJsonObject) -> Option<Relation> {
+    let relates_to = serde_json::Value::from(content.get("m.relates_to")?.clone());
+    serde_json::from_value(relates_to).ok().filter(Relation::is_storable)
 }
 
 /// Notes what a stored event relates to.

@@ -1,0 +1,72 @@
+//! Making a room (client-server API, "Creation"): everything that a new room begins with, in one transaction, so that there
+//! is no room without its power levels, and no alias without its room.
+
+mod defaults;
+mod found;
+mod plan;
+
+use std::sync::Arc;
+
+use hearth_base::{Error, Reason, Result, error::refuse};
+use hearth_store::WriteTx;
+use hearth_store::tables::memberships::Membership;
+use hearth_store::tables::rooms::Room;
+use hearth_store::tables::{aliases, rooms};
+use ruma::OwnedRoomId;
+use ruma::api::client::room::create_room::v3::Request;
+
+pub(in crate::rooms) use found::found;
+use plan::Plan;
+
+use super::append::{Origin, append};
+use super::membership::{self, Wish};
+use super::{Rooms, find};
+use crate::Requester;
+use crate::core::Core;
+
+impl Rooms {
+    /// Makes a room as `wanted`.
+    ///
+    /// Refuses with `M_UNSUPPORTED_ROOM_VERSION`, `M_ROOM_IN_USE` (the alias), `M_INVALID_PARAM`, `M_BAD_JSON`,
+    /// `M_THREEPID_DENIED`, and `M_FORBIDDEN` when the wishes contradict the rules of the room's version.
+    pub async fn create(&self, who: &Requester, wanted: Request) -> Result<OwnedRoomId> {
+        find::no_guests(who)?;
+        let plan = plan::plan(&self.core.config.rooms, &self.core.server_name, who, wanted)?;
+        for invitee in &plan.invites {
+            membership::check_reachable(&self.core, invitee)?;
+        }
+        let (core, who) = (self.core.clone(), who.clone());
+        self.core.store.write("room_create", move |tx| make(&core, tx, &who, plan)).await
+    }
+}
+
+fn make(core: &Arc<Core>, tx: &mut WriteTx<'_>, who: &Requester, plan: Plan) -> Result<OwnedRoomId> {
+    let origin = Origin::new(who.user, &who.user_id);
+    let mut room = found(core, tx, &origin, &plan.version, plan.creation)?;
+    if let Some(alias) = &plan.alias {
+        add_alias(tx, &room, &origin, alias.as_str())?;
+    }
+    for draft in plan.state {
+        append(core, tx, &mut room, &origin, draft)?;
+    }
+    for invitee in &plan.invites {
+        let content = Wish::new(Membership::Invite, None).direct(plan.is_direct).content()?;
+        membership::change(core, tx, &mut room, &origin, invitee, content)?;
+    }
+    if plan.published {
+        rooms::publish(tx.tx(), room.sn, true)?;
+    }
+    find::id(&room)
+}
+
+fn add_alias(tx: &mut WriteTx<'_>, room: &Room, origin: &Origin, alias: &str) -> Result<()> {
+    if aliases::find(tx.tx(), alias)?.is_some() {
+        return Err(refuse(Reason::RoomInUse, format!("{alias} already leads to a room; choose another alias.")));
+    }
+    aliases::insert(tx.tx(), alias, room.sn, origin.sender)
+}
+
+/// Why a wish for a room is not granted.
+fn wrong(what: impl Into<std::borrow::Cow<'static, str>>) -> Error {
+    Error::invalid(what)
+}

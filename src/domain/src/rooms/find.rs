@@ -1,0 +1,59 @@
+//! Finding the room that a request is about, and who may know of it.
+
+use hearth_base::{Error, Reason, Result, error::refuse};
+use hearth_store::engine::Tx;
+use hearth_store::ids::UserSn;
+use hearth_store::tables::memberships::{self, Membership};
+use hearth_store::tables::{aliases, rooms, rooms::Room};
+use ruma::{OwnedRoomId, RoomAliasId, RoomId, RoomOrAliasId};
+
+use crate::core::Core;
+
+/// The room of an id; `M_NOT_FOUND` when this server is not in it.
+pub fn resolve(tx: &mut dyn Tx, room_id: &RoomId) -> Result<Room> {
+    rooms::by_id(tx, room_id.as_str())?.ok_or_else(|| Error::not_found(format!("This server knows no room {room_id}.")))
+}
+
+/// As [`resolve`], for something that only members may do: `M_FORBIDDEN` for everybody else, also when there is no such
+/// room, so that nobody learns which rooms exist.
+pub fn joined(tx: &mut dyn Tx, room_id: &RoomId, user: UserSn) -> Result<Room> {
+    let refused = || Error::forbidden(format!("You are not in {room_id}; join it first."));
+    let room = rooms::by_id(tx, room_id.as_str())?.ok_or_else(refused)?;
+    if standing(tx, &room, user)? == Some(Membership::Join) { Ok(room) } else { Err(refused()) }
+}
+
+/// How a user stands to a room; none when they never had to do with it.
+pub fn standing(tx: &mut dyn Tx, room: &Room, user: UserSn) -> Result<Option<Membership>> {
+    Ok(memberships::get(tx, room.sn, user)?.map(|row| row.membership))
+}
+
+/// The room that an id or an alias names.
+pub fn by_name(core: &Core, tx: &mut dyn Tx, name: &RoomOrAliasId) -> Result<Room> {
+    match <&RoomId>::try_from(name) {
+        Ok(room_id) => resolve(tx, room_id),
+        Err(alias) => by_alias(core, tx, alias),
+    }
+}
+
+/// The room of an alias; `M_NOT_FOUND` when there is none.
+pub fn by_alias(core: &Core, tx: &mut dyn Tx, alias: &RoomAliasId) -> Result<Room> {
+    if *alias.server_name() != *core.server_name {
+        return Err(Error::not_found(format!("{alias} is not an alias of this server.")));
+    }
+    let (room, _) = aliases::find(tx, alias.as_str())?
+        .ok_or_else(|| Error::not_found(format!("There is no room with the alias {alias}.")))?;
+    rooms::by_sn(tx, room)?.ok_or_else(|| Error::broken(format!("the room behind {alias} is missing")))
+}
+
+/// A room's id, parsed.
+pub fn id(room: &Room) -> Result<OwnedRoomId> {
+    RoomId::parse(room.id.as_str()).map_err(|error| Error::fault("reading a stored room id", error))
+}
+
+/// Refuses guests what only accounts may do.
+pub fn no_guests(requester: &crate::Requester) -> Result<()> {
+    if requester.guest {
+        return Err(refuse(Reason::GuestAccessForbidden, "Guests may not do that; register an account first."));
+    }
+    Ok(())
+}

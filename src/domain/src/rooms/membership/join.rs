@@ -1,0 +1,46 @@
+//! Joining a room (client-server API, "Joining rooms").
+
+use hearth_base::{Error, Result};
+use hearth_store::engine::Tx;
+use hearth_store::tables::memberships::Membership;
+use hearth_store::tables::rooms::Room;
+use hearth_store::tables::state;
+use ruma::{OwnedRoomId, OwnedRoomOrAliasId};
+
+use super::Wish;
+use crate::Requester;
+use crate::core::Core;
+use crate::rooms::append::Origin;
+use crate::rooms::{Rooms, find};
+
+impl Rooms {
+    /// Makes the requester a member of the room that `name` is the id or an alias of.
+    ///
+    /// Refuses with `M_NOT_FOUND` for rooms unknown here, `M_FORBIDDEN` when the room does not let them in,
+    /// `M_UNABLE_TO_AUTHORISE_JOIN` when nobody here can vouch for them.
+    pub async fn join(&self, who: &Requester, name: OwnedRoomOrAliasId, reason: Option<String>) -> Result<OwnedRoomId> {
+        let (core, who) = (self.core.clone(), who.clone());
+        let write = move |tx: &mut hearth_store::WriteTx<'_>| {
+            let mut room = find::by_name(&core, tx.tx(), &name)?;
+            if who.guest {
+                check_guest_access(&core, tx.tx(), &room)?;
+            }
+            let origin = Origin::new(who.user, &who.user_id);
+            let content = Wish::new(Membership::Join, reason).content()?;
+            super::change(&core, tx, &mut room, &origin, &who.user_id, content)?;
+            find::id(&room)
+        };
+        self.core.store.write("room_join", write).await
+    }
+}
+
+/// Refuses guests where `m.room.guest_access` does not invite them.
+fn check_guest_access(core: &Core, tx: &mut dyn Tx, room: &Room) -> Result<()> {
+    let event =
+        state::current_named(tx, room.sn, "m.room.guest_access", "")?.map(|sn| core.events.get(tx, sn)).transpose()?;
+    let access = event.and_then(|event| event.pdu.content_str("guest_access"));
+    if access.as_deref() == Some("can_join") {
+        return Ok(());
+    }
+    Err(Error::forbidden("This room does not let guests in; register an account first."))
+}

@@ -1,0 +1,112 @@
+//! Who is in a room: the one way in which member events come about. Each verb has its own file and ends here, also a member
+//! event that a client writes by itself through the state endpoint.
+
+mod invite;
+mod join;
+mod leave;
+mod restricted;
+
+use std::sync::Arc;
+
+use hearth_base::{Error, Result};
+use hearth_store::WriteTx;
+use hearth_store::tables::memberships::Membership;
+use hearth_store::tables::rooms::Room;
+use hearth_store::tables::{state, users};
+use ruma::canonical_json::CanonicalJsonObject;
+use ruma::{OwnedEventId, UserId};
+use serde::Serialize;
+
+pub(in crate::rooms) use invite::{check_reachable, third_party};
+
+use super::append::{Origin, append};
+use super::event::Draft;
+use super::load::Event;
+use super::{content, face};
+use crate::core::Core;
+
+/// Who vouches for a join of a restricted room.
+const AUTHORISED_VIA: &str = "join_authorised_via_users_server";
+
+/// The content of a member event as a request describes it; what the profile adds comes later.
+#[derive(Debug, Clone, Serialize)]
+pub(in crate::rooms) struct Wish {
+    membership: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    is_direct: bool,
+}
+
+impl Wish {
+    /// Wishes for a standing, giving a reason.
+    pub(in crate::rooms) fn new(membership: Membership, reason: Option<String>) -> Self {
+        Self { membership: membership.name(), reason, is_direct: false }
+    }
+
+    /// Says that the room is a direct chat.
+    pub(in crate::rooms) fn direct(mut self, is_direct: bool) -> Self {
+        self.is_direct = is_direct;
+        self
+    }
+
+    /// As an event's content.
+    pub(in crate::rooms) fn content(self) -> Result<CanonicalJsonObject> {
+        content::from_parts(self)
+    }
+}
+
+/// Changes how `target` stands to the room; `origin` is who does it. Fills in the profile and, for restricted rooms, who
+/// vouches. When everything already is so, nothing happens and the existing event's id is the answer.
+///
+/// Refuses with `M_FORBIDDEN` what the room's rules do not allow, `M_BAD_JSON` a content that is no membership.
+pub(in crate::rooms) fn change(
+    core: &Arc<Core>,
+    tx: &mut WriteTx<'_>,
+    room: &mut Room,
+    origin: &Origin,
+    target: &UserId,
+    mut content: CanonicalJsonObject,
+) -> Result<OwnedEventId> {
+    let membership = content::text(&content, "membership").and_then(Membership::from_name);
+    let membership = membership
+        .ok_or_else(|| Error::bad_json("`membership` must be one of join, leave, invite, knock and ban."))?;
+    let before = current(core, tx, room, target)?;
+    // Only we say who vouches: our signature stands for it.
+    content.remove(AUTHORISED_VIA);
+    if matches!(membership, Membership::Join | Membership::Invite | Membership::Knock) && core.is_local(target) {
+        let user = users::intern(tx, target.as_str())?;
+        face::face_of(tx.tx(), user)?.fill(&mut content);
+    }
+    if let Some(before) = &before
+        && before.pdu.sender == origin.user_id
+        && same(before, &content)
+    {
+        return Ok(before.pdu.event_id.clone());
+    }
+    if membership == Membership::Join && target == origin.user_id {
+        restricted::vouch(core, tx.tx(), room, target, standing(before.as_deref()), &mut content)?;
+    }
+    let event = append(core, tx, room, origin, Draft::state("m.room.member", target.as_str(), content))?;
+    Ok(event.pdu.event_id.clone())
+}
+
+/// A user's member event in force.
+fn current(core: &Core, tx: &mut WriteTx<'_>, room: &Room, user: &UserId) -> Result<Option<Arc<Event>>> {
+    let sn = state::current_named(tx.tx(), room.sn, "m.room.member", user.as_str())?;
+    sn.map(|sn| core.events.get(tx.tx(), sn)).transpose()
+}
+
+/// The standing that a member event gives; those without one never had to do with the room.
+fn standing(event: Option<&Event>) -> Option<Membership> {
+    Membership::from_name(&event?.pdu.content_str("membership")?)
+}
+
+/// Whether a member event already says `content`, whoever vouched for it then.
+fn same(event: &Event, content: &CanonicalJsonObject) -> bool {
+    let before = content::from_client(event.pdu.content.get());
+    before.is_ok_and(|mut before| {
+        before.remove(AUTHORISED_VIA);
+        before == *content
+    })
+}

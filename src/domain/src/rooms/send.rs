@@ -1,0 +1,82 @@
+//! Sending messages, reactions, calls: every event that is not state (client-server API, "Sending events to a room").
+
+use std::sync::Arc;
+
+use hearth_base::{Error, Millis, Result};
+use hearth_store::WriteTx;
+use ruma::canonical_json::CanonicalJsonObject;
+use ruma::{EventId, OwnedEventId, OwnedRoomId};
+
+use super::append::{Origin, append};
+use super::event::Draft;
+use super::txn::Txn;
+use super::{Rooms, content, find, redaction, relate, validate};
+use crate::Requester;
+use crate::core::Core;
+
+/// An event that a client sends.
+#[derive(Debug)]
+pub struct Message {
+    /// Where to.
+    pub room_id: OwnedRoomId,
+    /// Event type.
+    pub kind: String,
+    /// The content, as the client wrote it.
+    pub content: String,
+    /// The client's transaction id.
+    pub txn: String,
+    /// Another time than now; only application services may say so, and the caller has checked that.
+    pub timestamp_ms: Option<Millis>,
+}
+
+impl Rooms {
+    /// Sends an event; the same transaction again gives the first event's id.
+    ///
+    /// Refuses with `M_FORBIDDEN` (not in the room, not enough power), `M_BAD_JSON`, `M_TOO_LARGE`,
+    /// `M_DUPLICATE_ANNOTATION`.
+    pub async fn send(&self, who: &Requester, message: Message) -> Result<OwnedEventId> {
+        let mut content = content::from_client(&message.content)?;
+        validate::message(&message.kind, &content)?;
+        let redacts = take_redacts(&message.kind, &mut content)?;
+        let txn = Txn::new(&["send", message.room_id.as_str(), &message.kind], message.txn);
+        let draft = Draft { redacts, timestamp_ms: message.timestamp_ms, ..Draft::message(message.kind, content) };
+        let (core, who, room_id) = (self.core.clone(), who.clone(), message.room_id);
+        self.core.store.write("event_send", move |tx| send(&core, tx, &who, &room_id, &txn, draft)).await
+    }
+}
+
+/// Sends a message-like event within a transaction id.
+pub(super) fn send(
+    core: &Arc<Core>,
+    tx: &mut WriteTx<'_>,
+    who: &Requester,
+    room_id: &ruma::RoomId,
+    txn: &Txn,
+    draft: Draft,
+) -> Result<OwnedEventId> {
+    if let Some(answer) = txn.answered(tx.tx(), who)? {
+        return EventId::parse(answer).map_err(|error| Error::fault("reading the answer to a transaction", error));
+    }
+    let mut room = find::joined(tx.tx(), room_id, who.user)?;
+    match &draft.redacts {
+        Some(target) => redaction::check(core, tx.tx(), &room, &who.user_id, target)?,
+        None => relate::check(core, tx.tx(), &room, who.user, &draft)?,
+    }
+    let mut origin = Origin::new(who.user, &who.user_id);
+    origin.txn = Some((who.device, txn.id().to_owned()));
+    let event = append(core, tx, &mut room, &origin, draft)?;
+    txn.remember(tx, who, event.pdu.event_id.as_str(), core.now_ms())?;
+    Ok(event.pdu.event_id.clone())
+}
+
+/// What a redaction redacts, taken out of its content: the room version decides where it is kept.
+fn take_redacts(kind: &str, content: &mut CanonicalJsonObject) -> Result<Option<OwnedEventId>> {
+    if kind != "m.room.redaction" {
+        return Ok(None);
+    }
+    let redacts = content::text(content, "redacts").and_then(|id| EventId::parse(id).ok());
+    let redacts =
+        redacts.ok_or_else(|| Error::bad_json("A redaction must say in `redacts` which event it is about."))?;
+    content.remove("redacts");
+    Ok(Some(redacts))
+}

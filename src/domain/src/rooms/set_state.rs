@@ -1,0 +1,95 @@
+//! Setting a part of a room's state (client-server API, "Sending events to a room", `PUT .../state/...`).
+
+use std::sync::Arc;
+
+use hearth_base::{Error, Millis, Result};
+use hearth_store::WriteTx;
+use hearth_store::tables::rooms::Room;
+use hearth_store::tables::state;
+use ruma::canonical_json::CanonicalJsonObject;
+use ruma::{OwnedEventId, OwnedRoomId, UserId};
+
+use super::append::{Origin, append};
+use super::event::Draft;
+use super::{Rooms, content, find, membership, validate};
+use crate::Requester;
+use crate::core::Core;
+
+/// A part of the state as a client wants it.
+#[derive(Debug)]
+pub struct StateChange {
+    /// Where.
+    pub room_id: OwnedRoomId,
+    /// Event type.
+    pub kind: String,
+    /// State key.
+    pub state_key: String,
+    /// The content, as the client wrote it.
+    pub content: String,
+    /// Another time than now; only application services may say so, and the caller has checked that.
+    pub timestamp_ms: Option<Millis>,
+}
+
+impl Rooms {
+    /// Sets a part of the state. When the requester has already set it to the same, that event's id is the answer.
+    ///
+    /// Refuses with `M_FORBIDDEN`, `M_BAD_JSON`, `M_TOO_LARGE`, and `M_BAD_ALIAS` for aliases that lead elsewhere.
+    pub async fn set_state(&self, who: &Requester, change: StateChange) -> Result<OwnedEventId> {
+        let content = content::from_client(&change.content)?;
+        validate::state(&self.core.server_name, &change.room_id, &change.kind, &content)?;
+        let StateChange { room_id, kind, state_key, timestamp_ms, .. } = change;
+        let (core, who) = (self.core.clone(), who.clone());
+        let write = move |tx: &mut WriteTx<'_>| {
+            let origin = Origin::new(who.user, &who.user_id);
+            if kind == "m.room.member" {
+                let mut room = find::resolve(tx.tx(), &room_id)?;
+                return set_member(&core, tx, &mut room, &origin, &state_key, content);
+            }
+            let mut room = find::joined(tx.tx(), &room_id, who.user)?;
+            let draft = Draft { timestamp_ms, ..Draft::state(kind, state_key, content) };
+            set(&core, tx, &mut room, &origin, draft)
+        };
+        self.core.store.write("state_set", write).await
+    }
+}
+
+fn set_member(
+    core: &Arc<Core>,
+    tx: &mut WriteTx<'_>,
+    room: &mut Room,
+    origin: &Origin,
+    state_key: &str,
+    content: CanonicalJsonObject,
+) -> Result<OwnedEventId> {
+    let target = UserId::parse(state_key).map_err(|_| {
+        Error::bad_json(format!("The state key of a member event must be a user id, not {state_key:?}."))
+    })?;
+    if content::text(&content, "membership") == Some("invite") {
+        membership::check_reachable(core, &target)?;
+    }
+    membership::change(core, tx, room, origin, &target, content)
+}
+
+/// Sets a part of the state that is no membership.
+pub(super) fn set(
+    core: &Arc<Core>,
+    tx: &mut WriteTx<'_>,
+    room: &mut Room,
+    origin: &Origin,
+    draft: Draft,
+) -> Result<OwnedEventId> {
+    let state_key = draft.state_key.as_deref().unwrap_or_default();
+    let before = state::current_named(tx.tx(), room.sn, &draft.kind, state_key)?;
+    let before = before.map(|sn| core.events.get(tx.tx(), sn)).transpose()?;
+    if let Some(before) = &before
+        && before.sender == origin.sender
+        && content::from_client(before.pdu.content.get()).is_ok_and(|content| content == draft.content)
+    {
+        return Ok(before.pdu.event_id.clone());
+    }
+    if draft.kind == "m.room.canonical_alias" {
+        let before = before.as_ref().map(|event| event.pdu.content.get());
+        validate::canonical_alias(core, tx.tx(), room, before, &draft.content)?;
+    }
+    Ok(append(core, tx, room, origin, draft)?.pdu.event_id.clone())
+}

@@ -1,0 +1,179 @@
+//! What a content must be like before it is sent, beyond the room's authorisation rules: mistakes that would break the room
+//! for everybody, or that other servers refuse. Unknown types are not looked at.
+
+use hearth_base::{Error, Reason, Result, error::refuse};
+use hearth_store::engine::Tx;
+use hearth_store::tables::aliases;
+use hearth_store::tables::rooms::Room;
+use ruma::canonical_json::{CanonicalJsonObject, CanonicalJsonValue};
+use ruma::events::room::power_levels::RoomPowerLevelsEventContent;
+use ruma::events::room::server_acl::RoomServerAclEventContent;
+use ruma::{RoomAliasId, RoomId, ServerName};
+use serde::de::DeserializeOwned;
+
+use super::content::text;
+use crate::core::Core;
+
+/// Aliases that one `m.room.canonical_alias` may name.
+const ALT_ALIASES_MAX: usize = 100;
+
+/// Types that only make sense as state.
+const STATE_ONLY: &[&str] = &[
+    "m.room.avatar",
+    "m.room.canonical_alias",
+    "m.room.create",
+    "m.room.encryption",
+    "m.room.guest_access",
+    "m.room.history_visibility",
+    "m.room.join_rules",
+    "m.room.member",
+    "m.room.name",
+    "m.room.power_levels",
+    "m.room.server_acl",
+    "m.room.tombstone",
+    "m.room.topic",
+];
+
+/// Checks an event that is not state.
+pub(super) fn message(kind: &str, content: &CanonicalJsonObject) -> Result<()> {
+    if STATE_ONLY.contains(&kind) {
+        return Err(Error::invalid(format!("{kind} is state: set it with PUT .../state/{kind}.")));
+    }
+    if kind == "m.room.message" {
+        strings(kind, content, &["body", "msgtype"])?;
+    }
+    Ok(())
+}
+
+/// Checks a state event. The room's aliases are checked apart, by [`canonical_alias`].
+pub(super) fn state(server: &ServerName, room_id: &RoomId, kind: &str, content: &CanonicalJsonObject) -> Result<()> {
+    match kind {
+        "m.room.create" => Err(Error::forbidden("A room is created once; its create event cannot be replaced.")),
+        "m.room.name" => strings(kind, content, &["name"]),
+        "m.room.topic" => strings(kind, content, &["topic"]),
+        "m.room.encryption" => strings(kind, content, &["algorithm"]),
+        "m.room.history_visibility" => one_of(content, kind, &["invited", "joined", "shared", "world_readable"]),
+        "m.room.guest_access" => one_of(content, kind, &["can_join", "forbidden"]),
+        "m.room.power_levels" => shaped::<RoomPowerLevelsEventContent>(kind, content).map(drop),
+        "m.room.tombstone" if text(content, "replacement_room") == Some(room_id.as_str()) => {
+            Err(Error::bad_json("A room cannot be replaced by itself."))
+        }
+        "m.room.server_acl" => {
+            if shaped::<RoomServerAclEventContent>(kind, content)?.is_allowed(server) {
+                return Ok(());
+            }
+            Err(Error::bad_json(format!("This list would shut out this server, {server}, and could not be undone.")))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn strings(kind: &str, content: &CanonicalJsonObject, fields: &[&str]) -> Result<()> {
+    match fields.iter().find(|field| text(content, field).is_none()) {
+        None => Ok(()),
+        Some(missing) => Err(Error::bad_json(format!("The content of {kind} needs a string `{missing}`."))),
+    }
+}
+
+/// The content's only field, which is named as its type, must have one of the values.
+fn one_of(content: &CanonicalJsonObject, kind: &str, values: &[&str]) -> Result<()> {
+    let field = kind.trim_start_matches("m.room.");
+    if text(content, field).is_some_and(|value| values.contains(&value)) {
+        return Ok(());
+    }
+    Err(Error::bad_json(format!("`{field}` must be one of {}.", values.join(", "))))
+}
+
+fn shaped<T: DeserializeOwned>(kind: &str, content: &CanonicalJsonObject) -> Result<T> {
+    let value = serde_json::Value::from(CanonicalJsonValue::Object(content.clone()));
+    serde_json::from_value(value).map_err(|error| Error::bad_json(format!("This is not a content of {kind}: {error}")))
+}
+
+/// Checks that the aliases that `content` names, and that `before` did not, lead to this room.
+///
+/// Refuses with `M_INVALID_PARAM` what is no alias, with `M_BAD_ALIAS` what leads nowhere or elsewhere.
+pub(super) fn canonical_alias(
+    core: &Core,
+    tx: &mut dyn Tx,
+    room: &Room,
+    before: Option<&str>,
+    content: &CanonicalJsonObject,
+) -> Result<()> {
+    let before = before.and_then(|json| serde_json::from_str(json).ok()).unwrap_or_default();
+    let known = named_aliases(&before).unwrap_or_default();
+    for alias in named_aliases(content)?.into_iter().filter(|alias| !known.contains(alias)) {
+        let parsed =
+            <&RoomAliasId>::try_from(alias).map_err(|_| Error::invalid(format!("{alias:?} is not a room alias.")))?;
+        let leads_here = *parsed.server_name() == *core.server_name
+            && aliases::find(tx, alias)?.is_some_and(|(target, _)| target == room.sn);
+        if !leads_here {
+            return Err(refuse(
+                Reason::BadAlias,
+                format!("{alias} does not lead to this room; add it to the directory first."),
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// `alias` and `alt_aliases` of a canonical alias content.
+fn named_aliases(content: &CanonicalJsonObject) -> Result<Vec<&str>> {
+    let wrong = |field: &str| Error::invalid(format!("`{field}` must hold room aliases."));
+    let mut found = Vec::new();
+    match content.get("alias") {
+        None | Some(CanonicalJsonValue::Null) => {}
+        // An empty string is how old clients take the alias away.
+        Some(CanonicalJsonValue::String(alias)) if alias.is_empty() => {}
+        Some(alias) => found.push(alias.as_str().ok_or_else(|| wrong("alias"))?),
+    }
+    match content.get("alt_aliases") {
+        None | Some(CanonicalJsonValue::Null) => {}
+        Some(list) => {
+            let list =
+                list.as_array().filter(|list| list.len() <= ALT_ALIASES_MAX).ok_or_else(|| wrong("alt_aliases"))?;
+            for alias in list {
+                found.push(alias.as_str().ok_or_else(|| wrong("alt_aliases"))?);
+            }
+        }
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rooms::content::from_client;
+
+    fn check(kind: &str, json: &str) -> Result<()> {
+        let server = ServerName::parse("home.example").expect("a name");
+        let room = RoomId::parse("!a:home.example").expect("an id");
+        state(&server, &room, kind, &from_client(json).expect("canonical"))
+    }
+
+    #[test]
+    fn a_list_that_shuts_out_this_server_is_refused() {
+        assert!(check("m.room.server_acl", r#"{"allow":["*"],"deny":["evil.example"]}"#).is_ok());
+        assert!(check("m.room.server_acl", r#"{"allow":["other.example"]}"#).is_err());
+        assert!(check("m.room.server_acl", r#"{"allow":7}"#).is_err());
+    }
+
+    #[test]
+    fn contents_that_break_a_room_are_refused() {
+        assert!(check("m.room.power_levels", r#"{"users":{"@a:b":100}}"#).is_ok());
+        assert!(check("m.room.power_levels", r#"{"users":{"nobody":100}}"#).is_err());
+        assert!(check("m.room.power_levels", r#"{"ban":{}}"#).is_err());
+        assert!(check("m.room.tombstone", r#"{"replacement_room":"!a:home.example"}"#).is_err());
+        assert!(check("m.room.history_visibility", r#"{"history_visibility":"never"}"#).is_err());
+        assert!(check("m.room.name", r#"{"name":7}"#).is_err());
+    }
+
+    #[test]
+    fn aliases_are_found_wherever_they_are_named() {
+        let content = from_client(r##"{"alias":"#a:b","alt_aliases":["#c:d"]}"##).expect("canonical");
+        assert_eq!(named_aliases(&content).expect("aliases"), ["#a:b", "#c:d"]);
+        let content = from_client(r#"{"alias":""}"#).expect("canonical");
+        assert!(named_aliases(&content).expect("none").is_empty());
+        let content = from_client(r#"{"alt_aliases":[7]}"#).expect("canonical");
+        assert!(named_aliases(&content).is_err());
+    }
+}

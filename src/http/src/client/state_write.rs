@@ -1,0 +1,36 @@
+//! Setting the state of rooms.
+
+use axum::Router;
+use hearth_base::Result;
+use hearth_domain::rooms::StateChange;
+use ruma::api::client::state::send_state_event;
+
+use crate::App;
+use crate::edge::Rate;
+use crate::route::{Bounds, RouterExt, Ruma};
+
+/// Without a state key it is the empty one.
+const KEYLESS: &[&str] = &[
+    "/_matrix/client/r0/rooms/{room_id}/state/{event_type}",
+    "/_matrix/client/r0/rooms/{room_id}/state/{event_type}/",
+    "/_matrix/client/v3/rooms/{room_id}/state/{event_type}",
+    "/_matrix/client/v3/rooms/{room_id}/state/{event_type}/",
+];
+
+/// The routes of this file.
+pub(super) fn routes() -> Router<App> {
+    let bounds = Bounds::rate(Rate::Message);
+    Router::new().endpoint(bounds, set).endpoint_at(KEYLESS, bounds, set)
+}
+
+async fn set(app: App, request: Ruma<send_state_event::v3::Request>) -> Result<send_state_event::v3::Response> {
+    let change = StateChange {
+        room_id: request.room_id.clone(),
+        kind: request.event_type.to_string(),
+        state_key: request.state_key.clone(),
+        content: request.body.body.json().get().to_owned(),
+        timestamp_ms: None,
+    };
+    let event_id = app.domain.rooms.set_state(request.user()?, change).await?;
+    Ok(send_state_event::v3::Response::new(event_id))
+}
