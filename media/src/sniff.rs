@@ -137,10 +137,10 @@ fn is_markup(head: &[u8]) -> bool {
         _ => head.to_vec(),
     };
     let text = narrow.trim_ascii_start().to_ascii_lowercase();
-    if let [b'<', next, ..] = text.as_slice() {
-        if next.is_ascii_alphabetic() || matches!(next, b'!' | b'?' | b'/') {
-            return true;
-        }
+    if let [b'<', next, ..] = text.as_slice()
+        && (next.is_ascii_alphabetic() || matches!(next, b'!' | b'?' | b'/'))
+    {
+        return true;
     }
     // Files with binary content are not text: a stray "<svg" in compressed data says nothing.
     let is_text = !text.iter().any(|byte| matches!(byte, 0..=8 | 14..=31));

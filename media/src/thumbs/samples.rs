@@ -5,13 +5,6 @@ use image::codecs::jpeg::JpegEncoder;
 use image::codecs::webp::WebPEncoder;
 use image::{DynamicImage, ExtendedColorType, Frame, ImageFormat, RgbImage, Rgba, RgbaImage};
 use std::io::Cursor;
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
-/// Tests that measure memory or threads run one by one.
-pub(super) fn alone() -> MutexGuard<'static, ()> {
-    static ONE: Mutex<()> = Mutex::new(());
-    ONE.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 /// Red in the top left quarter, a soft pattern elsewhere.
 pub(super) fn picture(width: u32, height: u32) -> RgbImage {

@@ -1,4 +1,4 @@
-use super::samples::{alone, gif, jpeg, picture, png, progressive, webp, with_orientation};
+use super::samples::{gif, jpeg, picture, png, progressive, webp, with_orientation};
 use super::{Method, Outcome, Source, Spec, Thumb, ThumbError, Thumbnailer};
 use crate::limits::THUMB_SOURCE_PIXELS_MAX;
 use image::{DynamicImage, GrayAlphaImage, ImageFormat, LumaA, RgbImage, Rgba, RgbaImage};
@@ -148,7 +148,6 @@ async fn extreme_shapes() {
 
 #[test]
 fn threads_come_late_and_go_early() {
-    let _alone = alone();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     runtime.block_on(async {
         let two = NonZeroUsize::new(2).unwrap();
@@ -180,8 +179,5 @@ async fn other_files_have_no_thumbnail() {
     }
     let limited = Thumbnailer::new(ONE, 1000, 1);
     let source = Source::Bytes(jpeg(&RgbImage::new(101, 10)).into());
-    assert!(matches!(
-        limited.thumbnail(source, SCALE).await,
-        Err(ThumbError::TooLarge(_))
-    ));
+    assert!(matches!(limited.thumbnail(source, SCALE).await, Err(ThumbError::TooLarge(_))));
 }

@@ -46,10 +46,10 @@ impl TemporaryPath {
 
 impl Drop for TemporaryPath {
     fn drop(&mut self) {
-        if let Some(path) = &self.0 {
-            if let Err(error) = fs::remove_file(path) {
-                tracing::warn!(media.path = %path.display(), %error, "cannot remove a temporary media file; the next start will");
-            }
+        if let Some(path) = &self.0
+            && let Err(error) = fs::remove_file(path)
+        {
+            tracing::warn!(media.path = %path.display(), %error, "cannot remove a temporary media file; the next start will");
         }
     }
 }
