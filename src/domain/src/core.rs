@@ -12,6 +12,7 @@ use crate::keys::SigningKey;
 use crate::notify::Notifier;
 use crate::rooms::load::EventCache;
 use crate::rooms::locals::LocalMembers;
+use crate::rooms::read::history::OpenHistories;
 
 /// Shared by all parts of the domain.
 pub struct Core {
@@ -31,6 +32,8 @@ pub struct Core {
     pub events: EventCache,
     /// Which local users are joined to a room.
     pub locals: LocalMembers,
+    /// Which rooms never had a strict history visibility.
+    pub open_histories: OpenHistories,
 }
 
 impl Core {
@@ -49,6 +52,7 @@ impl Core {
             notifier,
             events: EventCache::default(),
             locals: LocalMembers::default(),
+            open_histories: OpenHistories::default(),
         }))
     }
 

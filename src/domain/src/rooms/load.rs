@@ -6,7 +6,7 @@ use std::sync::Arc;
 use hearth_base::{Error, Result};
 use hearth_store::engine::Tx;
 use hearth_store::ids::{DeviceSn, EventSn, KeySn, RoomSn, SnapshotSn, UserSn};
-use hearth_store::tables::events::{self, EventRow};
+use hearth_store::tables::events::{self, EventRow, Stored};
 use parking_lot::Mutex;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
@@ -127,6 +127,14 @@ impl EventCache {
             self.cache.insert(event.sn, event.clone());
         }
         Ok(event)
+    }
+
+    /// As [`EventCache::keep`], for a row that a query stands on: it is read only if the event is not in the cache.
+    pub fn keep_stored(&self, stored: &Stored<'_>) -> Result<Arc<Event>> {
+        match self.cache.get(&stored.sn()?) {
+            Some(event) => Ok(event),
+            None => self.keep(stored.read()?),
+        }
     }
 
     /// Forgets the content of an event that has been redacted. Called after the commit.

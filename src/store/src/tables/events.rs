@@ -170,6 +170,21 @@ pub enum Direction {
     Backward,
 }
 
+/// An event's row as a query stands on it: whoever has the event in memory already need not read the rest.
+pub struct Stored<'a>(&'a dyn Row);
+
+impl Stored<'_> {
+    /// Its serial number.
+    pub fn sn(&self) -> Result<EventSn> {
+        Ok(EventSn(self.0.int(0)?))
+    }
+
+    /// All of it.
+    pub fn read(&self) -> Result<EventRow> {
+        read(self.0)
+    }
+}
+
 /// Visits the timeline of a room between `after` (exclusive) and `upto` (inclusive), at most `limit` rows;
 /// `each` answers whether to go on.
 pub fn timeline(
@@ -178,14 +193,14 @@ pub fn timeline(
     (after, upto): (i64, i64),
     direction: Direction,
     limit: usize,
-    each: &mut dyn FnMut(EventRow) -> Result<bool>,
+    each: &mut dyn FnMut(Stored<'_>) -> Result<bool>,
 ) -> Result<()> {
     let sql = match direction {
         Direction::Forward => FORWARD,
         Direction::Backward => BACKWARD,
     };
     let limit = i64::try_from(limit).map_err(|error| Error::fault("counting a page", error))?;
-    tx.query(sql, &[room.into(), after.into(), upto.into(), limit.into()], &mut |row| each(read(row)?))
+    tx.query(sql, &[room.into(), after.into(), upto.into(), limit.into()], &mut |row| each(Stored(row)))
 }
 
 /// The place of the newest event at or before `upto`; none in a room without a timeline.

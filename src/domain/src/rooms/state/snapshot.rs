@@ -4,7 +4,7 @@
 //! `d - lowbit(d)` of its line, as in a Fenwick tree: one small row for each change on average, and the whole state is
 //! at most log2(d) rows to merge, however long the room's history is. A fork simply starts another line.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::collections::btree_map::Entry;
 
 use hearth_base::{Error, Result};
@@ -94,6 +94,23 @@ pub fn get(tx: &mut dyn Tx, sn: SnapshotSn, key: KeySn) -> Result<Option<EventSn
         next = row.base;
     }
     Ok(None)
+}
+
+/// Several parts of the state at a snapshot, in the order of `keys`, for the price of one.
+pub fn get_many(tx: &mut dyn Tx, sn: SnapshotSn, keys: &[KeySn]) -> Result<Vec<Option<EventSn>>> {
+    let mut found: HashMap<KeySn, Option<EventSn>> = HashMap::new();
+    let mut wanted: HashSet<KeySn> = keys.iter().copied().collect();
+    let mut next = Some(sn);
+    while let Some(sn) = next.filter(|_| !wanted.is_empty()) {
+        let row = load(tx, sn)?;
+        for (key, event) in decode(&row.changes)? {
+            if wanted.remove(&key) {
+                found.insert(key, event);
+            }
+        }
+        next = row.base;
+    }
+    Ok(keys.iter().map(|key| found.get(key).copied().flatten()).collect())
 }
 
 #[cfg(test)]

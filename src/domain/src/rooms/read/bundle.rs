@@ -1,0 +1,191 @@
+//! Bundled aggregations (client-server API, "Aggregations of child events"): edits, threads and references of an event,
+//! sent along with it.
+//!
+//! One query finds the relations of many events at once, and mostly finds none. Reactions are not bundled: the
+//! specification has taken that out, clients fetch or sync them.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use hearth_base::{Error, Result};
+use hearth_store::engine::Tx;
+use hearth_store::ids::EventSn;
+use hearth_store::tables::relations::{self, ChildRow};
+use ruma::events::AnyMessageLikeEvent;
+use ruma::serde::Raw;
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use super::present::{self, Bundle, Form};
+use super::visibility::Viewer;
+use crate::rooms::load::Event;
+use crate::rooms::relate::relation;
+
+/// References of one event that are listed; more are to be fetched.
+const REFERENCES_MAX: usize = 100;
+/// Newest edits among which the one in force is looked for.
+const EDITS_MAX: usize = 16;
+/// Newest replies of a thread among which the latest that the reader may see is looked for.
+const LATEST_MAX: usize = 32;
+
+/// `m.thread`.
+#[derive(Serialize)]
+struct Thread {
+    latest_event: Raw<AnyMessageLikeEvent>,
+    count: usize,
+    current_user_participated: bool,
+}
+
+/// `m.reference`.
+#[derive(Serialize)]
+struct References<'a> {
+    chunk: Vec<Reference<'a>>,
+}
+
+#[derive(Serialize)]
+struct Reference<'a> {
+    event_id: &'a str,
+}
+
+/// The bundles of those of `events` that have any.
+pub(super) fn of(
+    viewer: &mut Viewer<'_>,
+    tx: &mut dyn Tx,
+    form: &Form<'_>,
+    events: &[Arc<Event>],
+) -> Result<HashMap<EventSn, Bundle>> {
+    let children = children(viewer, tx, events)?;
+    let mut bundles = HashMap::new();
+    if children.is_empty() {
+        return Ok(bundles);
+    }
+    let mut threads = Vec::new();
+    for event in events {
+        let Some(children) = children.get(event.pdu.event_id.as_str()) else { continue };
+        let mut bundle = Bundle::new();
+        bundle.extend(edit(viewer, tx, form, event, children)?.map(|edit| ("m.replace", edit)));
+        bundle.extend(references(children)?.map(|references| ("m.reference", references)));
+        if let Some(latest) = latest(viewer, tx, children)? {
+            threads.push((event, latest, children));
+        }
+        if !bundle.is_empty() {
+            bundles.insert(event.sn, bundle);
+        }
+    }
+    for (event, thread) in summaries(viewer, tx, form, &threads)? {
+        bundles.entry(event).or_default().insert("m.thread", thread);
+    }
+    Ok(bundles)
+}
+
+/// What relates to each of `events` and may be bundled, by the event's id, oldest first. Without what ignored users sent.
+fn children(viewer: &Viewer<'_>, tx: &mut dyn Tx, events: &[Arc<Event>]) -> Result<HashMap<String, Vec<ChildRow>>> {
+    let parents: Vec<&str> =
+        events.iter().filter(|event| takes_bundles(event)).map(|event| event.pdu.event_id.as_str()).collect();
+    let mut found: HashMap<String, Vec<ChildRow>> = HashMap::new();
+    for child in relations::of_parents(tx, viewer.room(), &parents)? {
+        if !viewer.ignores(child.relation.sender) {
+            found.entry(child.relation.parent.clone()).or_default().push(child);
+        }
+    }
+    Ok(found)
+}
+
+/// State events, edits and reactions take no bundles themselves.
+fn takes_bundles(event: &Event) -> bool {
+    event.state_key.is_none()
+        && !relation(&event.pdu).is_some_and(|own| matches!(own.rel_type.as_str(), "m.replace" | "m.annotation"))
+}
+
+/// The edit in force ("Validity of replacement events"): the newest by its own time that is of the same sender and type.
+fn edit(
+    viewer: &mut Viewer<'_>,
+    tx: &mut dyn Tx,
+    form: &Form<'_>,
+    event: &Event,
+    children: &[ChildRow],
+) -> Result<Option<Box<RawValue>>> {
+    if event.is_redacted() {
+        return Ok(None);
+    }
+    let edits = children.iter().rev().map(|child| &child.relation).filter(|relation| {
+        relation.rel_type == "m.replace"
+            && relation.sender == event.sender
+            && *event.pdu.kind.to_string() == relation.event_type
+    });
+    let mut newest: Option<Arc<Event>> = None;
+    for relation in edits.take(EDITS_MAX) {
+        let candidate = viewer.core().events.get(tx, relation.child)?;
+        let key = |event: &Event| (event.pdu.origin_server_ts, event.pdu.event_id.clone());
+        if has_new_content(&candidate)
+            && newest.as_deref().is_none_or(|newest| key(newest) < key(&candidate))
+            && viewer.may_see(tx, &candidate)?
+        {
+            newest = Some(candidate);
+        }
+    }
+    let now = viewer.core().now_ms();
+    newest.map(|edit| Ok(present::one::<()>(viewer, tx, form, &edit, now, Bundle::new())?.into_json())).transpose()
+}
+
+/// The new content of an encrypted edit is inside of what we cannot read.
+fn has_new_content(edit: &Event) -> bool {
+    let content = edit.pdu.content.get();
+    content.contains("\"m.new_content\"") || edit.pdu.kind == ruma::events::TimelineEventType::RoomEncrypted
+}
+
+fn references(children: &[ChildRow]) -> Result<Option<Box<RawValue>>> {
+    let referring = children.iter().filter(|child| child.relation.rel_type == "m.reference");
+    let chunk: Vec<_> = referring.map(|child| Reference { event_id: &child.id }).take(REFERENCES_MAX).collect();
+    if chunk.is_empty() { Ok(None) } else { raw(&References { chunk }).map(Some) }
+}
+
+fn replies(children: &[ChildRow]) -> impl DoubleEndedIterator<Item = &ChildRow> {
+    children.iter().filter(|child| child.relation.rel_type == "m.thread")
+}
+
+/// The newest reply of a thread that the reader may see.
+fn latest(viewer: &mut Viewer<'_>, tx: &mut dyn Tx, children: &[ChildRow]) -> Result<Option<Arc<Event>>> {
+    for reply in replies(children).rev().take(LATEST_MAX) {
+        let event = viewer.core().events.get(tx, reply.relation.child)?;
+        if viewer.may_see(tx, &event)? {
+            return Ok(Some(event));
+        }
+    }
+    Ok(None)
+}
+
+/// Writes the summaries of threads; the latest replies come with their own edits, fetched for all of them together.
+fn summaries(
+    viewer: &mut Viewer<'_>,
+    tx: &mut dyn Tx,
+    form: &Form<'_>,
+    threads: &[(&Arc<Event>, Arc<Event>, &Vec<ChildRow>)],
+) -> Result<Vec<(EventSn, Box<RawValue>)>> {
+    if threads.is_empty() {
+        return Ok(Vec::new());
+    }
+    let latest: Vec<Arc<Event>> = threads.iter().map(|(_, latest, _)| latest.clone()).collect();
+    let edits = children(viewer, tx, &latest)?;
+    let (now, reader) = (viewer.core().now_ms(), viewer.reader().user);
+    threads
+        .iter()
+        .map(|(root, latest, children)| {
+            let mut bundle = Bundle::new();
+            if let Some(children) = edits.get(latest.pdu.event_id.as_str()) {
+                bundle.extend(edit(viewer, tx, form, latest, children)?.map(|edit| ("m.replace", edit)));
+            }
+            let thread = Thread {
+                latest_event: present::one(viewer, tx, form, latest, now, bundle)?,
+                count: replies(children).count(),
+                current_user_participated: root.sender == reader
+                    || replies(children).any(|reply| reply.relation.sender == reader),
+            };
+            Ok((root.sn, raw(&thread)?))
+        })
+        .collect()
+}
+
+fn raw(value: &impl Serialize) -> Result<Box<RawValue>> {
+    serde_json::value::to_raw_value(value).map_err(|error| Error::fault("writing bundled aggregations", error))
+}

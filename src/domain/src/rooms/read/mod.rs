@@ -1,0 +1,20 @@
+//! Reading rooms: what a user may see, in the form in which clients get it.
+//!
+//! Everything here runs over one snapshot of the database and changes nothing. [`visibility`] decides what a reader may
+//! see, [`present`] writes it down for them, [`access`] says who may read a room at all; the other files are one question
+//! each. `/sync` builds on the same parts.
+
+pub mod access;
+pub mod bundle;
+pub mod history;
+pub mod ignored;
+pub mod present;
+pub mod reader;
+pub mod token;
+pub mod visibility;
+
+pub use access::Access;
+pub use present::Form;
+pub use reader::Reader;
+pub use token::Token;
+pub use visibility::Viewer;

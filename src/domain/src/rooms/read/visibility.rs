@@ -1,0 +1,292 @@
+//! Which events of a room a user may see (client-server API, "Room history visibility").
+//!
+//! A [`Viewer`] answers for one user in one room. For somebody who is in a room whose history has always been open it says
+//! yes without looking anything up; otherwise what it finds is remembered by snapshot, as many events share one.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use hearth_base::Result;
+use hearth_store::engine::Tx;
+use hearth_store::ids::{EventSn, KeySn, RoomSn, SnapshotSn, UserSn};
+use hearth_store::tables::memberships::{self, Membership, MembershipRow};
+use hearth_store::tables::{events, state, state_keys};
+use ruma::events::TimelineEventType;
+use serde::Deserialize;
+
+use super::history::History;
+use super::reader::Reader;
+use crate::core::Core;
+use crate::rooms::event::Pdu;
+use crate::rooms::load::Event;
+use crate::rooms::state::snapshot;
+
+/// How far the member events of somebody who is not in the room are followed back to when they last were.
+const DEPARTURES_MAX: usize = 32;
+/// Events that nobody ever sees.
+const HIDDEN: i64 = events::REJECTED | events::SOFT_FAILED | events::OUTLIER;
+
+/// One user's view of one room.
+pub struct Viewer<'a> {
+    core: &'a Core,
+    reader: Reader<'a>,
+    room: RoomSn,
+    membership: Option<MembershipRow>,
+    /// The last event that the user got as a member, their own leaving included: its place, and its number.
+    departed: Option<Departure>,
+    /// Joined, and the history has always been open.
+    sees_all: bool,
+    keys: Option<Keys>,
+    standings: HashMap<SnapshotSn, Standing>,
+    ignored: Option<Arc<HashSet<UserSn>>>,
+}
+
+/// How a user last left a room.
+#[derive(Debug, Clone, Copy)]
+pub struct Departure {
+    /// The event that ended their membership.
+    pub event: EventSn,
+    /// Its place in the timeline; what comes later is not for them.
+    pub ord: i64,
+}
+
+/// What matters of the state before an event.
+#[derive(Debug, Clone, Copy)]
+struct Standing {
+    history: History,
+    membership: Option<Membership>,
+}
+
+/// The two parts of the state that matter; none when no room has ever had such a part.
+#[derive(Debug, Clone, Copy)]
+struct Keys {
+    history: Option<KeySn>,
+    member: Option<KeySn>,
+}
+
+impl<'a> Viewer<'a> {
+    /// The view of `reader` on a room. Costs two small queries for a member.
+    pub fn new(core: &'a Core, tx: &mut dyn Tx, room: RoomSn, reader: Reader<'a>) -> Result<Self> {
+        let membership = memberships::get(tx, room, reader.user)?;
+        Self::of_member(core, tx, room, reader, membership)
+    }
+
+    /// As [`Viewer::new`], for a caller who has the membership already.
+    pub fn of_member(
+        core: &'a Core,
+        tx: &mut dyn Tx,
+        room: RoomSn,
+        reader: Reader<'a>,
+        membership: Option<MembershipRow>,
+    ) -> Result<Self> {
+        let mut viewer = Self {
+            core,
+            reader,
+            room,
+            membership,
+            departed: None,
+            sees_all: false,
+            keys: None,
+            standings: HashMap::new(),
+            ignored: None,
+        };
+        match membership {
+            Some(row) if row.membership == Membership::Join => {
+                let current = state::current_named(tx, room, "m.room.history_visibility", "")?;
+                viewer.sees_all = core.open_histories.is_open(core, tx, current)?;
+            }
+            Some(row) => viewer.departed = departure(core, tx, &row)?,
+            None => {}
+        }
+        Ok(viewer)
+    }
+
+    /// Hides messages of these senders. Their state events stay: the room's state is what it is.
+    #[must_use]
+    pub fn ignoring(mut self, senders: Arc<HashSet<UserSn>>) -> Self {
+        self.ignored = Some(senders).filter(|senders| !senders.is_empty());
+        self
+    }
+
+    /// Whose view this is.
+    #[must_use]
+    pub fn reader(&self) -> Reader<'a> {
+        self.reader
+    }
+
+    /// What everything stands on.
+    #[must_use]
+    pub fn core(&self) -> &'a Core {
+        self.core
+    }
+
+    /// The room.
+    #[must_use]
+    pub fn room(&self) -> RoomSn {
+        self.room
+    }
+
+    /// How the user stands to the room now.
+    #[must_use]
+    pub fn membership(&self) -> Option<Membership> {
+        self.membership.map(|row| row.membership)
+    }
+
+    /// Whether the user is in the room now.
+    #[must_use]
+    pub fn is_joined(&self) -> bool {
+        self.membership() == Some(Membership::Join)
+    }
+
+    /// How a user who is not in the room now last left it; none when they are in it, or never were.
+    #[must_use]
+    pub fn departure(&self) -> Option<Departure> {
+        self.departed
+    }
+
+    /// Whether nothing is hidden but what nobody sees: a caller may then skip asking about every event.
+    #[must_use]
+    pub fn sees_all(&self) -> bool {
+        self.sees_all && self.ignored.is_none()
+    }
+
+    /// Whether the user ignores a sender.
+    #[must_use]
+    pub fn ignores(&self, sender: UserSn) -> bool {
+        self.ignored.as_ref().is_some_and(|ignored| ignored.contains(&sender))
+    }
+
+    /// Whether the user may see an event of this room.
+    pub fn may_see(&mut self, tx: &mut dyn Tx, event: &Event) -> Result<bool> {
+        if event.room != self.room || event.flags & HIDDEN != 0 {
+            return Ok(false);
+        }
+        if event.state_key.is_none() && self.ignores(event.sender) {
+            return Ok(false);
+        }
+        if self.sees_all {
+            return Ok(true);
+        }
+        let before = self.standing(tx, event.snapshot)?;
+        let shared = self.is_joined() || self.departed.is_some_and(|left| event.ord.is_some_and(|ord| ord <= left.ord));
+        let mut history = before.history;
+        if event.pdu.is_state(&TimelineEventType::RoomHistoryVisibility, "") {
+            // A change of the rule may be seen by those whom either rule allows.
+            history = history.max(History::of(&event.pdu));
+        }
+        let mut then = before.membership;
+        if let Some(after) = self.own_membership(event) {
+            // One's own coming and going may be seen from either side of it, and a leave always: or a refused invite
+            // would never go away.
+            if matches!(after, Membership::Leave) && matches!(then, Some(Membership::Invite | Membership::Join)) {
+                return Ok(true);
+            }
+            if rank(Some(after)) > rank(then) {
+                then = Some(after);
+            }
+        }
+        Ok(history.allows(then, shared))
+    }
+
+    /// How the user stood to the room at an event, with what the event itself changed; `leave` before they had to do with
+    /// it. This is the `membership` in an event's `unsigned` data.
+    pub fn membership_at(&mut self, tx: &mut dyn Tx, event: &Event) -> Result<Membership> {
+        if let Some(after) = self.own_membership(event) {
+            return Ok(after);
+        }
+        if let Some(row) = self.membership
+            && event.ord.is_some_and(|ord| ord >= row.since.as_i64())
+        {
+            return Ok(row.membership);
+        }
+        Ok(self.standing(tx, event.snapshot)?.membership.unwrap_or(Membership::Leave))
+    }
+
+    /// What the user becomes by an event, if it is their own member event.
+    fn own_membership(&self, event: &Event) -> Option<Membership> {
+        if event.pdu.kind != TimelineEventType::RoomMember
+            || event.pdu.state_key.as_deref() != Some(self.reader.user_id.as_str())
+        {
+            return None;
+        }
+        membership_of(&event.pdu)
+    }
+
+    fn standing(&mut self, tx: &mut dyn Tx, at: SnapshotSn) -> Result<Standing> {
+        if let Some(known) = self.standings.get(&at) {
+            return Ok(*known);
+        }
+        let mut standing = Standing { history: History::Shared, membership: None };
+        // Before the create event there is no state, and no snapshot of it.
+        if at.0 != 0 {
+            let keys = self.keys(tx)?;
+            let wanted: Vec<KeySn> = keys.history.into_iter().chain(keys.member).collect();
+            for (key, found) in wanted.iter().zip(snapshot::get_many(tx, at, &wanted)?) {
+                let Some(found) = found else { continue };
+                let event = self.core.events.get(tx, found)?;
+                if Some(*key) == keys.history {
+                    standing.history = History::of(&event.pdu);
+                } else {
+                    standing.membership = membership_of(&event.pdu);
+                }
+            }
+        }
+        self.standings.insert(at, standing);
+        Ok(standing)
+    }
+
+    fn keys(&mut self, tx: &mut dyn Tx) -> Result<Keys> {
+        if let Some(keys) = self.keys {
+            return Ok(keys);
+        }
+        let keys = Keys {
+            history: state_keys::find(tx, "m.room.history_visibility", "")?,
+            member: state_keys::find(tx, "m.room.member", self.reader.user_id.as_str())?,
+        };
+        self.keys = Some(keys);
+        Ok(keys)
+    }
+}
+
+impl std::fmt::Debug for Viewer<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Viewer").field("reader", &self.reader).field("room", &self.room).finish_non_exhaustive()
+    }
+}
+
+/// Which of two memberships lets one see more.
+fn rank(membership: Option<Membership>) -> u8 {
+    match membership {
+        Some(Membership::Join) => 3,
+        Some(Membership::Invite) => 2,
+        Some(Membership::Knock) => 1,
+        _ => 0,
+    }
+}
+
+/// What a member event says.
+#[must_use]
+pub fn membership_of(pdu: &Pdu) -> Option<Membership> {
+    #[derive(Deserialize)]
+    struct Content<'a> {
+        #[serde(borrow)]
+        membership: std::borrow::Cow<'a, str>,
+    }
+    let content: Content<'_> = serde_json::from_str(pdu.content.get()).ok()?;
+    Membership::from_name(&content.membership)
+}
+
+/// The event by which somebody who is not in the room now left it last; none when they never were in it.
+fn departure(core: &Core, tx: &mut dyn Tx, row: &MembershipRow) -> Result<Option<Departure>> {
+    let mut next = row.event;
+    for _ in 0..DEPARTURES_MAX {
+        let event = core.events.get(tx, next)?;
+        let (Some(key), true) = (event.state_key, event.snapshot.0 != 0) else { return Ok(None) };
+        let Some(before) = snapshot::get(tx, event.snapshot, key)? else { return Ok(None) };
+        if membership_of(&core.events.get(tx, before)?.pdu) == Some(Membership::Join) {
+            return Ok(event.ord.map(|ord| Departure { event: event.sn, ord }));
+        }
+        next = before;
+    }
+    Ok(None)
+}
