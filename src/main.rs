@@ -1,1 +1,13 @@
-fn main() {}
+//! The program: everything it does is in the library of the same name.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// Half the memory of the system's allocator after a day of long polls and image thumbnails.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    hearth::cli::Cli::parse().run()
+}

@@ -70,3 +70,35 @@ pub const TYPING_MS_MAX: u64 = 120_000;
 pub const UNREAD_EVENTS_MAX: usize = 1_000;
 /// Items in initial state, invites, and aliases of one `createRoom`.
 pub const CREATE_ROOM_ITEMS_MAX: usize = 500;
+/// Open connections of all listeners together; more wait in the system's queue. Fewer when the process may open fewer files.
+pub const CONNECTIONS_MAX: usize = 16_384;
+/// A request's head: its line and headers, in HTTP/1.1 and in HTTP/2.
+pub const HEAD_BYTES_MAX: usize = 64 * 1024;
+/// How long a request's head may take to arrive once it has begun; also the first one of a connection.
+pub const HEAD_MS_MAX: u64 = 10_000;
+/// How long a TLS handshake may take.
+pub const TLS_HANDSHAKE_MS_MAX: u64 = 10_000;
+/// How long a connection may lie idle between requests; also how long a reader of an answer may take nothing.
+pub const IDLE_MS_MAX: u64 = 75_000;
+/// How long the sender of a request's body may be silent.
+pub const BODY_SILENCE_MS_MAX: u64 = 30_000;
+/// Requests at the same time in one HTTP/2 connection.
+pub const STREAMS_PER_CONNECTION_MAX: u32 = 128;
+/// A device's identity keys, or one cross-signing key, as JSON.
+pub const IDENTITY_KEY_BYTES_MAX: usize = 32 * 1024;
+/// One one-time or fallback key, as JSON.
+pub const ONE_TIME_KEY_BYTES_MAX: usize = 4 * 1024;
+/// Algorithms for which a device keeps a fallback key.
+pub const FALLBACK_KEYS_PER_DEVICE_MAX: usize = 10;
+/// Signed keys in one `/keys/signatures/upload`: each costs checking a signature.
+pub const SIGNED_KEYS_MAX: usize = 1_000;
+/// The content of one to-device message; as much as an event may have.
+pub const TO_DEVICE_BYTES_MAX: usize = 65_535;
+/// Devices that one `/sendToDevice` names.
+pub const TO_DEVICE_TARGETS_MAX: usize = 5_000;
+/// One room key in a backup, as JSON.
+pub const BACKUP_SESSION_BYTES_MAX: usize = 64 * 1024;
+/// The public part of a backup, as JSON.
+pub const BACKUP_AUTH_DATA_BYTES_MAX: usize = 64 * 1024;
+/// The pickle of a dehydrated device, as JSON.
+pub const DEHYDRATED_BYTES_MAX: usize = 512 * 1024;

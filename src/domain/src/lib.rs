@@ -3,13 +3,20 @@
 //! Folders call downward only: `sync` and `push` use `rooms`, `rooms` uses `accounts` and `devices`, and `rooms/event` and
 //! `rooms/state` use nobody. News travels upward through the database and the notifier, never through calls.
 
+pub mod accounts;
 pub mod admin;
 pub mod core;
+mod deactivate;
+pub mod devices;
+pub mod ephemeral;
 pub mod keys;
 pub mod notify;
 pub mod push;
+pub mod rates;
 pub mod requester;
 pub mod rooms;
+pub mod sync;
+pub mod uia;
 
 pub use core::Core;
 pub use requester::Requester;
@@ -21,17 +28,41 @@ use std::sync::Arc;
 pub struct Domain {
     /// What all parts stand on.
     pub core: Arc<Core>,
+    /// How often things may be done.
+    pub rates: Arc<rates::Rates>,
+    /// What users do with their devices.
+    pub devices: Arc<devices::Devices>,
+    /// Accounts, log-ins, passwords.
+    pub accounts: Arc<accounts::Accounts>,
+    /// Proving again who one is.
+    pub uia: uia::Uia,
     /// What users do in rooms.
     pub rooms: rooms::Rooms,
     /// What the operator sees and does.
     pub admin: admin::Admin,
+    /// Who is typing where.
+    pub typing: Arc<ephemeral::Typing>,
+    /// Who is there.
+    pub presence: Arc<ephemeral::PresenceBook>,
+    /// What is unread.
+    pub counter: Arc<push::counts::Counter>,
+    /// What is new.
+    pub sync: Arc<sync::Sync>,
 }
 
 impl Domain {
     /// Builds every part on the foundation.
     pub fn new(core: Arc<Core>) -> hearth_base::Result<Arc<Self>> {
+        let rates = Arc::new(rates::Rates::new(core.config.clone(), core.seams.clock.clone()));
+        let devices = Arc::new(devices::Devices::new(core.clone()));
+        let accounts = Arc::new(accounts::Accounts::new(core.clone(), devices.clone(), rates.clone())?);
+        let uia = uia::Uia::new(core.clone(), accounts.clone());
         let admin = admin::Admin::new(Arc::clone(&core));
         let rooms = rooms::Rooms::new(Arc::clone(&core));
-        Ok(Arc::new(Self { core, rooms, admin }))
+        let typing = ephemeral::Typing::new(core.clone());
+        let presence = ephemeral::PresenceBook::new(core.clone());
+        let counter = Arc::<push::counts::Counter>::default();
+        let sync = sync::Sync::new(core.clone(), typing.clone(), presence.clone(), counter.clone());
+        Ok(Arc::new(Self { rates, devices, accounts, uia, typing, presence, counter, sync, core, rooms, admin }))
     }
 }

@@ -5,6 +5,7 @@
 //! [`Notifier::floor`] says from where on it is.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use hearth_base::Position;
 use hearth_store::ids::{RoomSn, UserSn};
@@ -15,6 +16,7 @@ use tokio::sync::watch;
 #[derive(Debug)]
 pub struct Notifier {
     floor: Position,
+    closed: AtomicBool,
     users: Mutex<HashMap<UserSn, watch::Sender<Position>>>,
     rooms: Mutex<HashMap<RoomSn, Position>>,
 }
@@ -27,7 +29,7 @@ impl Notifier {
     /// A notifier that knows of everything after `floor`.
     #[must_use]
     pub fn new(floor: Position) -> Self {
-        Self { floor, users: Mutex::default(), rooms: Mutex::default() }
+        Self { floor, closed: AtomicBool::new(false), users: Mutex::default(), rooms: Mutex::default() }
     }
 
     /// News at or before this position are unknown here and must be looked up.
@@ -69,6 +71,26 @@ impl Notifier {
     #[must_use]
     pub fn newest_in(&self, room: RoomSn) -> Position {
         self.rooms.lock().get(&room).copied().unwrap_or(self.floor)
+    }
+
+    /// Wakes everyone for good: the server stops, and whoever waits should answer with what there is.
+    pub fn close(&self) {
+        self.closed.store(true, Ordering::Release);
+        // A subscription whose sender is gone does not sleep.
+        self.users.lock().clear();
+    }
+
+    /// Whether the server stops, so that there is nothing left to wait for. A long poll that wakes and finds no news looks
+    /// here before it goes back to sleep.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
+    /// Whether anybody sleeps until there is something for this user: a client of theirs is connected.
+    #[must_use]
+    pub fn is_awaited(&self, user: UserSn) -> bool {
+        self.users.lock().get(&user).is_some_and(|topic| topic.receiver_count() > 0)
     }
 
     /// Subscribes to a user's news. Subscribe first, read the database then, sleep last: nothing is missed.

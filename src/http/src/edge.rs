@@ -1,5 +1,14 @@
 //! What happens to every request before and after its handler: rate limits, request ids, CORS, unknown paths.
 
+mod cors;
+mod counters;
+mod request_id;
+mod serve;
+mod slow_body;
+
+pub use counters::{Count, Counters};
+pub use serve::Edge;
+
 use hearth_base::Result;
 use hearth_domain::Requester;
 

@@ -6,8 +6,12 @@ pub mod app;
 pub mod auth;
 pub mod client;
 pub mod edge;
+pub mod health;
 pub mod json;
+pub mod metrics;
 pub mod respond;
 pub mod route;
+pub mod surface;
+pub mod wellknown;
 
 pub use app::App;

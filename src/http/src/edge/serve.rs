@@ -1,0 +1,131 @@
+//! One request from end to end: the one layer around the router.
+//!
+//! One layer and not a stack of them, because each layer costs an allocation or two for every request.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::MatchedPath;
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use futures_util::FutureExt;
+use hearth_base::error::refuse;
+use hearth_base::{Error, Fault, Reason, limits};
+use http::{HeaderName, HeaderValue, Method, Request, StatusCode, header};
+use tower::Service;
+use tracing::Instrument;
+
+use super::counters::Counters;
+use super::request_id::{RequestId, RequestIds};
+use super::slow_body::SlowBody;
+use super::cors;
+use crate::app::{App, Peer};
+use crate::respond::Failure;
+
+/// What no route matched is counted under this name.
+const NO_ROUTE: &str = "(none)";
+
+/// Serves requests: the router, and what every request gets before and after it.
+#[derive(Debug)]
+pub struct Edge {
+    router: Router,
+    counters: Arc<Counters>,
+    ids: RequestIds,
+}
+
+impl Edge {
+    /// An edge around `router`, whose unknown paths and methods are answered from here.
+    #[must_use]
+    pub fn new(router: Router<App>, app: App, counters: Arc<Counters>) -> Self {
+        let mut run = [0; 4];
+        app.domain.core.seams.random.fill(&mut run);
+        let unknown_method = || async { Failure(refuse(Reason::MethodNotAllowed, "This path does not take this method.")) };
+        let unknown_path = || async { Failure(refuse(Reason::Unrecognized, "There is nothing at this path.")) };
+        let router = router.method_not_allowed_fallback(unknown_method).fallback(unknown_path).with_state(app);
+        Self { router, counters, ids: RequestIds::new(u32::from_ne_bytes(run)) }
+    }
+
+    /// Answers one request that came from `peer`.
+    pub async fn serve<B>(&self, peer: Peer, request: Request<B>) -> Response
+    where
+        B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
+        B::Error: Into<axum::BoxError>,
+    {
+        let (began, id, method) = (Instant::now(), self.ids.next(), request.method().clone());
+        let span = tracing::debug_span!("request", %id);
+        let mut response = match early(&request) {
+            Some(response) => response,
+            None => self.route(peer, request).instrument(span).await,
+        };
+        self.account(&mut response, &method, id, began.elapsed());
+        cors::allow(response.headers_mut());
+        response.headers_mut().insert(HeaderName::from_static("x-request-id"), id.header());
+        response
+    }
+
+    async fn route<B>(&self, peer: Peer, request: Request<B>) -> Response
+    where
+        B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
+        B::Error: Into<axum::BoxError>,
+    {
+        let mut request = request.map(|body| Body::new(SlowBody::new(body)));
+        request.extensions_mut().insert(peer);
+        // A handler owns what it works on; what it shares with others survives a panic as it does in the store.
+        let answering = AssertUnwindSafe(self.router.clone().call(request)).catch_unwind();
+        match answering.await {
+            Ok(Ok(response)) => in_json(response),
+            // Where it panicked, the panic hook has logged.
+            Err(_) => Failure(Error::broken("the handler panicked")).into_response(),
+        }
+    }
+
+    /// Counts a request, and logs what there is to log about it.
+    fn account(&self, response: &mut Response, method: &Method, id: RequestId, took: Duration) {
+        let (status, extensions) = (response.status(), response.extensions_mut());
+        let route = extensions.remove::<MatchedPath>();
+        let route = route.as_ref().map_or(NO_ROUTE, MatchedPath::as_str);
+        if let Some(fault) = extensions.remove::<Arc<Fault>>() {
+            tracing::error!(request.id = %id, http.route = route, error = %fault, "A request failed.");
+        }
+        // The pattern, not the path or the query: those carry ids and, from old clients, tokens.
+        tracing::debug!(
+            request.id = %id,
+            http.method = %method,
+            http.route = route,
+            http.status = status.as_u16(),
+            took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
+            "Answered."
+        );
+        self.counters.add(route, method, status, took);
+    }
+}
+
+/// What is answered without looking at routes.
+fn early<B>(request: &Request<B>) -> Option<Response> {
+    if request.method() == Method::OPTIONS {
+        return Some(cors::preflight());
+    }
+    let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
+    if target > limits::URI_BYTES_MAX {
+        let message = format!("The request's target is longer than {} bytes.", limits::URI_BYTES_MAX);
+        let mut response = Failure(refuse(Reason::TooLarge, message)).into_response();
+        *response.status_mut() = StatusCode::URI_TOO_LONG;
+        return Some(response);
+    }
+    None
+}
+
+/// axum refuses some requests by itself, in plain text: a path that is not UTF-8, for example. Clients want JSON.
+fn in_json(response: Response) -> Response {
+    let status = response.status();
+    let plain = HeaderValue::from_static("text/plain; charset=utf-8");
+    if !status.is_client_error() || response.headers().get(header::CONTENT_TYPE) != Some(&plain) {
+        return response;
+    }
+    let mut refused = Failure(refuse(Reason::InvalidParam, "The request is malformed.")).into_response();
+    *refused.status_mut() = status;
+    refused
+}

@@ -1,0 +1,56 @@
+//! Request bodies that must keep coming: a sender who stalls loses the request, so that nobody holds connections open by
+//! sending a byte now and then.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use hearth_base::limits;
+use http_body::{Body, Frame, SizeHint};
+use tokio::time::Sleep;
+
+const SILENCE_MAX: Duration = Duration::from_millis(limits::BODY_SILENCE_MS_MAX);
+
+/// A body that fails once its sender has been silent for [`limits::BODY_SILENCE_MS_MAX`].
+#[derive(Debug)]
+pub(super) struct SlowBody<B> {
+    inner: B,
+    /// Armed only while waiting: most bodies are here before they are asked for.
+    silence: Option<Pin<Box<Sleep>>>,
+}
+
+impl<B> SlowBody<B> {
+    pub(super) fn new(inner: B) -> Self {
+        Self { inner, silence: None }
+    }
+}
+
+impl<B> Body for SlowBody<B>
+where
+    B: Body<Data = Bytes> + Unpin,
+    B::Error: Into<axum::BoxError>,
+{
+    type Data = Bytes;
+    type Error = axum::BoxError;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        if let Poll::Ready(frame) = Pin::new(&mut self.inner).poll_frame(cx) {
+            self.silence = None;
+            return Poll::Ready(frame.map(|frame| frame.map_err(Into::into)));
+        }
+        let silence = self.silence.get_or_insert_with(|| Box::pin(tokio::time::sleep(SILENCE_MAX)));
+        match silence.as_mut().poll(cx) {
+            Poll::Ready(()) => Poll::Ready(Some(Err("the sender fell silent in the middle of the body".into()))),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}

@@ -1,0 +1,81 @@
+//! `/metrics`: numbers for Prometheus, in its text format. For the operator, so only on listeners that say so.
+
+use std::fmt::Write;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::response::IntoResponse;
+use axum::routing::get;
+use hearth_domain::admin::store::{StoreHealth, StoreOperation};
+use http::header;
+
+use crate::App;
+use crate::edge::Counters;
+
+/// The route; the counters are those of the edge.
+pub fn routes(counters: Arc<Counters>) -> Router<App> {
+    Router::new().route("/metrics", get(move |State(app): State<App>| metrics(app, Arc::clone(&counters))))
+}
+
+async fn metrics(app: App, counters: Arc<Counters>) -> impl IntoResponse {
+    let mut out = String::with_capacity(16 * 1024);
+    requests(&mut out, &counters);
+    operations(&mut out, &app.domain.admin.store_operations());
+    health(&mut out, &app.domain.admin.store_health());
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], out)
+}
+
+/// Begins a metric: what it is, and its kind.
+fn begin(out: &mut String, name: &str, kind: &str, help: &str) {
+    // Writing to a string cannot fail.
+    let _ = write!(out, "# HELP hearth_{name} {help}\n# TYPE hearth_{name} {kind}\n");
+}
+
+fn requests(out: &mut String, counters: &Counters) {
+    let routes = counters.all();
+    begin(out, "http_requests_total", "counter", "Requests answered.");
+    for (route, counts) in &routes {
+        for count in counts {
+            let (method, status, requests) = (&count.method, count.status.as_u16(), count.requests);
+            let labels = format!("route=\"{route}\",method=\"{method}\",status=\"{status}\"");
+            let _ = writeln!(out, "hearth_http_requests_total{{{labels}}} {requests}");
+        }
+    }
+    begin(out, "http_request_seconds_total", "counter", "Time spent answering requests, waiting of long polls included.");
+    for (route, counts) in &routes {
+        let seconds: f64 = counts.iter().map(|count| count.total.as_secs_f64()).sum();
+        let _ = writeln!(out, "hearth_http_request_seconds_total{{route=\"{route}\"}} {seconds}");
+    }
+}
+
+fn operations(out: &mut String, operations: &[StoreOperation]) {
+    let mut metric = |name: &str, help: &str, value: fn(&StoreOperation) -> f64| {
+        begin(out, name, "counter", help);
+        for operation in operations {
+            let kind = if operation.writes { "write" } else { "read" };
+            let _ = writeln!(out, "hearth_{name}{{operation=\"{}\",kind=\"{kind}\"}} {}", operation.name, value(operation));
+        }
+    };
+    metric("store_operations_total", "Closures run by the database's threads.", |operation| operation.count as f64);
+    metric("store_operations_failed_total", "Those that ended in an error or a refusal.", |operation| operation.failed as f64);
+    metric("store_operation_seconds_total", "Time that they took.", |operation| operation.total.as_secs_f64());
+}
+
+fn health(out: &mut String, health: &StoreHealth) {
+    let mut metric = |name: &str, kind: &str, help: &str, value: f64| {
+        begin(out, name, kind, help);
+        let _ = writeln!(out, "hearth_{name} {value}");
+    };
+    metric("store_commits_total", "counter", "Commits that reached the disk.", health.commits as f64);
+    metric("store_commit_seconds_total", "counter", "Time that they took.", health.commit_time.as_secs_f64());
+    metric("store_writes_total", "counter", "Writes that were committed.", health.writes as f64);
+    metric("store_queued_writes", "gauge", "Writes that wait.", health.queued_writes.iter().sum::<usize>() as f64);
+    metric("store_queued_reads", "gauge", "Reads that wait.", health.queued_reads as f64);
+    metric("store_database_bytes", "gauge", "Size of the database.", health.db_bytes as f64);
+    metric("store_wal_bytes", "gauge", "Size of its write-ahead log.", health.wal_bytes as f64);
+    if let Some(free) = health.free_bytes {
+        metric("disk_free_bytes", "gauge", "What is free where the database lies.", free as f64);
+    }
+    metric("store_out_of_space", "gauge", "1 while writes are refused because the disk is full.", f64::from(u8::from(health.out_of_space)));
+}

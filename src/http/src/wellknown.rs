@@ -1,0 +1,80 @@
+//! `/.well-known/matrix/*`: where clients and other servers find this one, and whom to write to about it.
+
+use axum::extract::State;
+use axum::routing::get;
+use axum::{Json, Router};
+use hearth_base::{Error, Result, config};
+use serde_json::{Value, json};
+
+use crate::App;
+use crate::respond::Failure;
+
+/// All three documents.
+pub fn routes() -> Router<App> {
+    Router::new()
+        .route("/.well-known/matrix/client", get(client))
+        .route("/.well-known/matrix/server", get(server))
+        .route("/.well-known/matrix/support", get(support))
+}
+
+/// Client-server API, "Well-known URIs".
+async fn client(State(app): State<App>) -> Json<Value> {
+    Json(json!({ "m.homeserver": { "base_url": app.domain.core.config.public_baseurl() } }))
+}
+
+/// Server-server API, "Resolving server names".
+async fn server(State(app): State<App>) -> Result<Json<Value>, Failure> {
+    match &app.domain.core.config.server.well_known_server {
+        Some(server) => Ok(Json(json!({ "m.server": server }))),
+        None => Err(Failure(Error::not_found("Other homeservers reach this one by its name and port 8448."))),
+    }
+}
+
+/// Client-server API, "Server support".
+async fn support(State(app): State<App>) -> Result<Json<Value>, Failure> {
+    let document = support_document(&app.domain.core.config.server);
+    document.map(Json).ok_or_else(|| Failure(Error::not_found("Nobody is named here as contact.")))
+}
+
+/// None when nobody is to be named.
+fn support_document(server: &config::Server) -> Option<Value> {
+    let contacts: Vec<Value> = [
+        contact("m.role.admin", server.support_admin.as_deref(), server.support_email.as_deref()),
+        contact("m.role.security", server.support_security.as_deref(), server.support_security_email.as_deref()),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    let mut document = serde_json::Map::new();
+    if !contacts.is_empty() {
+        document.insert("contacts".to_owned(), contacts.into());
+    }
+    if let Some(page) = &server.support_page {
+        document.insert("support_page".to_owned(), page.as_str().into());
+    }
+    (!document.is_empty()).then_some(Value::Object(document))
+}
+
+fn contact(role: &str, matrix_id: Option<&str>, email: Option<&str>) -> Option<Value> {
+    let mut contact = serde_json::Map::new();
+    contact.extend(matrix_id.map(|id| ("matrix_id".to_owned(), id.into())));
+    contact.extend(email.map(|address| ("email_address".to_owned(), address.into())));
+    if contact.is_empty() {
+        return None;
+    }
+    contact.insert("role".to_owned(), role.into());
+    Some(contact.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn support_names_only_who_is_configured() {
+        assert_eq!(support_document(&config::Server::default()), None);
+        let server = config::Server { support_security_email: Some("s@example.org".to_owned()), ..Default::default() };
+        let wanted = json!({ "contacts": [{ "role": "m.role.security", "email_address": "s@example.org" }] });
+        assert_eq!(support_document(&server), Some(wanted));
+    }
+}

@@ -1,0 +1,68 @@
+//! Opening sockets.
+
+use std::net::SocketAddr;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::path::Path;
+
+use hearth_base::config::{Address, Mode};
+use hearth_base::{Error, Result};
+use tokio::net::{TcpListener, TcpSocket, UnixListener};
+
+/// Connections that the system keeps waiting for us.
+const BACKLOG: u32 = 1024;
+
+/// An open socket.
+#[derive(Debug)]
+pub(crate) enum Socket {
+    Tcp(TcpListener),
+    Unix(UnixListener),
+}
+
+/// Listens at `address`, and says where that is: a port may have been 0.
+pub(super) fn bind(address: &Address, mode: Mode) -> Result<(Socket, Address)> {
+    match address {
+        Address::Tcp(address) => {
+            let listener = bind_tcp(*address).map_err(|error| {
+                let remedy = "Is another server using this port? Change `listeners.address`.";
+                Error::fault(format!("listening on {address} ({remedy})"), error)
+            })?;
+            let bound = listener.local_addr().map_err(|error| Error::fault("asking for a socket's address", error))?;
+            Ok((Socket::Tcp(listener), Address::Tcp(bound)))
+        }
+        Address::Unix(path) => Ok((Socket::Unix(bind_unix(path, mode)?), address.clone())),
+    }
+}
+
+fn bind_tcp(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // A restart need not wait until the last connections of the run before are forgotten.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+/// Listens on a Unix socket with these permission bits; takes the place of one that nobody listens on any more.
+pub(crate) fn bind_unix(path: &Path, mode: Mode) -> Result<UnixListener> {
+    let fault = |error: std::io::Error| Error::fault(format!("listening on the socket {}", path.display()), error);
+    remove_stale(path)?;
+    // Bound under another name first: between binding and changing the mode anyone could connect.
+    let hidden = path.with_extension("starting");
+    let _ = std::fs::remove_file(&hidden);
+    let listener = UnixListener::bind(&hidden).map_err(fault)?;
+    std::fs::set_permissions(&hidden, std::fs::Permissions::from_mode(mode.0)).map_err(fault)?;
+    std::fs::rename(&hidden, path).map_err(fault)?;
+    Ok(listener)
+}
+
+fn remove_stale(path: &Path) -> Result<()> {
+    let Ok(metadata) = std::fs::symlink_metadata(path) else { return Ok(()) };
+    let shown = path.display();
+    if !metadata.file_type().is_socket() {
+        return Err(Error::broken(format!("{shown} is there and is not a socket: name another path, or remove it")));
+    }
+    if std::os::unix::net::UnixStream::connect(path).is_ok() {
+        return Err(Error::broken(format!("another server listens on {shown}: stop it, or name another path")));
+    }
+    // The rename over it does the rest.
+    Ok(())
+}

@@ -1,0 +1,101 @@
+//! One connection: HTTP/1.1 or HTTP/2, whichever the client speaks, until either side has had enough.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::net::IpAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hearth_base::config::Config;
+use hearth_base::limits;
+use hearth_http::app::Peer;
+use hearth_http::edge::Edge;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+
+use super::paced::{Pace, Paced};
+use super::peer;
+use super::stream::Stream;
+use crate::tasks::Stop;
+
+/// How often HTTP/2 asks whether the other side is still there, and how long it waits for the answer.
+const HTTP2_ASK_EVERY: Duration = Duration::from_secs(90);
+const HTTP2_ANSWER_MAX: Duration = Duration::from_secs(20);
+/// What an HTTP/2 client may send ahead of our reading, for one request and for a connection. Most bodies fit; more would
+/// be memory that strangers decide about.
+const HTTP2_STREAM_WINDOW_BYTES: u32 = 128 * 1024;
+const HTTP2_CONNECTION_WINDOW_BYTES: u32 = 512 * 1024;
+
+/// What the connections of a listener share.
+pub(super) struct Service {
+    edge: Arc<Edge>,
+    config: Arc<Config>,
+}
+
+impl Service {
+    pub(super) fn new(edge: Arc<Edge>, config: Arc<Config>) -> Self {
+        Self { edge, config }
+    }
+}
+
+/// Serves a connection until it ends; when the server stops, after the requests that are under way.
+pub(super) async fn serve(stream: Stream, remote: Option<IpAddr>, service: Arc<Service>, mut stop: Stop) {
+    let pace = Arc::new(Pace::default());
+    let io = TokioIo::new(Paced::new(stream, Arc::clone(&pace)));
+    let builder = builder(stop.clone());
+    let answer = service_fn(move |request: http::Request<Incoming>| {
+        let (service, under_way) = (Arc::clone(&service), pace.begin(request.version()));
+        async move {
+            let address = peer::address(remote, request.headers(), &service.config.server.trusted_proxies);
+            let response = service.edge.serve(Peer { address }, request).await;
+            drop(under_way);
+            Ok::<_, Infallible>(response)
+        }
+    });
+    let mut connection = pin!(builder.serve_connection(io, answer));
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = stop.stopped() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::trace!(%error, "A connection broke.");
+    }
+}
+
+fn builder(stop: Stop) -> auto::Builder<Spawn> {
+    let mut builder = auto::Builder::new(Spawn(stop));
+    // The stream keeps the time; see `paced`.
+    builder.http1().header_read_timeout(None).max_buf_size(limits::HEAD_BYTES_MAX);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(HTTP2_ASK_EVERY)
+        .keep_alive_timeout(HTTP2_ANSWER_MAX)
+        .initial_stream_window_size(HTTP2_STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(HTTP2_CONNECTION_WINDOW_BYTES)
+        .max_concurrent_streams(limits::STREAMS_PER_CONNECTION_MAX)
+        .max_header_list_size(limits::HEAD_BYTES_MAX as u32);
+    builder
+}
+
+/// Lets HTTP/2 start a task for each request, so that a stop waits for them too.
+#[derive(Clone)]
+struct Spawn(Stop);
+
+impl<F> hyper::rt::Executor<F> for Spawn
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    fn execute(&self, future: F) {
+        self.0.spawn(|stop| async move {
+            future.await;
+            drop(stop);
+        });
+    }
+}

@@ -1,0 +1,85 @@
+//! Sockets: where the server listens, what it serves there, and how a connection becomes requests.
+//!
+//! What happens to a request is not here; that is `hearth_http::edge`.
+
+mod accept;
+mod bind;
+mod connection;
+mod paced;
+mod peer;
+mod stream;
+mod tls;
+
+use std::sync::Arc;
+
+use hearth_base::config::{Address, Config, Listener, Resource};
+use hearth_base::{Result, limits};
+use hearth_http::App;
+use hearth_http::edge::{Counters, Edge};
+use hearth_http::surface;
+use tokio::sync::Semaphore;
+
+use crate::tasks::Tasks;
+use bind::Socket;
+use connection::Service;
+use tls::Certificates;
+
+/// A listener in use.
+#[derive(Debug, Clone)]
+pub struct Bound {
+    /// Where it listens; a port that was 0 is filled in.
+    pub address: Address,
+    /// Whether it speaks TLS.
+    pub tls: bool,
+    /// What it serves.
+    pub resources: Vec<Resource>,
+}
+
+/// Sockets that are open but not served yet.
+pub(crate) struct Listeners(Vec<(Socket, Option<Certificates>, Bound)>);
+
+impl Listeners {
+    /// Opens all sockets and reads all certificates.
+    pub(crate) fn bind(config: &Config) -> Result<Self> {
+        config.listeners.iter().map(bind_one).collect::<Result<_>>().map(Self)
+    }
+
+    /// Serves them until the tasks are stopped.
+    pub(crate) fn serve(self, config: &Arc<Config>, app: &App, counters: &Arc<Counters>, tasks: &Tasks) -> Vec<Bound> {
+        let permits = Arc::new(Semaphore::new(connections_max()));
+        let mut edges: Vec<(Vec<Resource>, Arc<Edge>)> = Vec::new();
+        let mut bounds = Vec::new();
+        for (socket, certificates, bound) in self.0 {
+            // Listeners that serve the same share their routes, which take memory.
+            let edge = match edges.iter().find(|(resources, _)| *resources == bound.resources) {
+                Some((_, edge)) => Arc::clone(edge),
+                None => {
+                    let router = surface::router(&bound.resources, counters);
+                    let edge = Arc::new(Edge::new(router, app.clone(), Arc::clone(counters)));
+                    edges.push((bound.resources.clone(), Arc::clone(&edge)));
+                    edge
+                }
+            };
+            let service = Arc::new(Service::new(edge, Arc::clone(config)));
+            let permits = Arc::clone(&permits);
+            tasks.handle().spawn(|stop| accept::run(socket, certificates.map(Arc::new), service, permits, stop));
+            bounds.push(bound);
+        }
+        bounds
+    }
+}
+
+fn bind_one(listener: &Listener) -> Result<(Socket, Option<Certificates>, Bound)> {
+    let certificates = listener.tls.as_ref().map(Certificates::load).transpose()?;
+    let (socket, address) = bind::bind(&listener.address, listener.socket_mode)?;
+    let bound = Bound { address, tls: certificates.is_some(), resources: listener.resources.clone() };
+    Ok((socket, certificates, bound))
+}
+
+/// As many connections as the process may have files, less those that the database, media and other servers need.
+fn connections_max() -> usize {
+    const FILES_FOR_THE_REST: u64 = 192;
+    let files = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    let room = files.map_or(u64::MAX, |files| files.saturating_sub(FILES_FOR_THE_REST).max(16));
+    usize::try_from(room).unwrap_or(usize::MAX).min(limits::CONNECTIONS_MAX)
+}

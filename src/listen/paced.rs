@@ -1,0 +1,174 @@
+//! Connections that must get on: a request's head has to arrive in time, and between requests a connection may lie idle
+//! only so long.
+//!
+//! hyper has one timer for both and cannot tell a client that dawdles over its headers from one that keeps a connection
+//! for later. Here the stream itself keeps the time, with one timer a connection that is looked at only when it fires.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use hearth_base::limits;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, Sleep};
+
+use super::stream::Stream;
+
+const HEAD_MAX: Duration = Duration::from_millis(limits::HEAD_MS_MAX);
+const IDLE_MAX: Duration = Duration::from_millis(limits::IDLE_MS_MAX);
+
+/// What the requests of a connection tell its stream.
+#[derive(Debug, Default)]
+pub(super) struct Pace {
+    /// Requests that are being answered.
+    under_way: AtomicU32,
+    /// Counts beginnings and ends.
+    turns: AtomicU32,
+    /// HTTP/2 asks by itself whether the other side is alive, and its heads may come between other frames.
+    http2: AtomicBool,
+}
+
+/// A request that is being answered.
+pub(super) struct UnderWay(Arc<Pace>);
+
+impl Pace {
+    /// A request's head has come.
+    pub(super) fn begin(self: &Arc<Self>, version: http::Version) -> UnderWay {
+        if version == http::Version::HTTP_2 {
+            self.http2.store(true, Ordering::Relaxed);
+        }
+        self.under_way.fetch_add(1, Ordering::Relaxed);
+        self.turns.fetch_add(1, Ordering::Relaxed);
+        UnderWay(Arc::clone(self))
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.under_way.fetch_sub(1, Ordering::Relaxed);
+        self.0.turns.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// A stream that ends when its client does not get on.
+#[derive(Debug)]
+pub(super) struct Paced {
+    stream: Stream,
+    pace: Arc<Pace>,
+    /// The value of `turns` that was seen last.
+    seen: u32,
+    /// When the present phase began.
+    since: Instant,
+    /// Part of a head is here: the phase is short.
+    in_head: bool,
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl Paced {
+    /// A new connection owes its first head.
+    pub(super) fn new(stream: Stream, pace: Arc<Pace>) -> Self {
+        Self { stream, pace, seen: 0, since: Instant::now(), in_head: true, timer: None }
+    }
+
+    /// Begins a phase if a request has begun or ended.
+    fn turn(&mut self) {
+        let turns = self.pace.turns.load(Ordering::Relaxed);
+        if turns != self.seen {
+            self.seen = turns;
+            self.begin_phase(false);
+        }
+    }
+
+    fn begin_phase(&mut self, in_head: bool) {
+        self.since = Instant::now();
+        self.in_head = in_head;
+    }
+
+    /// When the client will have been too slow; none while it is our turn.
+    fn deadline(&self) -> Option<Instant> {
+        if self.pace.under_way.load(Ordering::Relaxed) > 0 || self.pace.http2.load(Ordering::Relaxed) {
+            return None;
+        }
+        Some(self.since + if self.in_head { HEAD_MAX } else { IDLE_MAX })
+    }
+
+    /// Ready when the client has been too slow.
+    fn poll_late(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        while let Some(deadline) = self.deadline() {
+            let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
+            // One that is set too early finds out when it fires; setting it anew with every request would cost more.
+            if timer.deadline() > deadline {
+                timer.as_mut().reset(deadline);
+            }
+            match timer.as_mut().poll(cx) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(()) if Instant::now() >= deadline => return Poll::Ready(()),
+                Poll::Ready(()) => timer.as_mut().reset(deadline),
+            }
+        }
+        Poll::Pending
+    }
+}
+
+impl AsyncRead for Paced {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        self.turn();
+        let before = buf.filled().len();
+        match Pin::new(&mut self.stream).poll_read(cx, buf) {
+            Poll::Ready(result) => {
+                let idle = !self.in_head && self.pace.under_way.load(Ordering::Relaxed) == 0;
+                if idle && buf.filled().len() > before {
+                    self.begin_phase(true);
+                }
+                Poll::Ready(result)
+            }
+            Poll::Pending => match self.poll_late(cx) {
+                Poll::Pending => Poll::Pending,
+                Poll::Ready(()) if self.in_head => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
+                // As if the client had closed it.
+                Poll::Ready(()) => Poll::Ready(Ok(())),
+            },
+        }
+    }
+}
+
+impl Paced {
+    /// What is being sent and taken is not idle.
+    fn wrote(&mut self, result: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if matches!(result, Poll::Ready(Ok(_))) {
+            self.begin_phase(false);
+        }
+        result
+    }
+}
+
+impl AsyncWrite for Paced {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let result = Pin::new(&mut self.stream).poll_write(cx, buf);
+        self.wrote(result)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let result = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
+        self.wrote(result)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}

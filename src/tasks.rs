@@ -1,0 +1,73 @@
+//! The one place where background tasks begin and end.
+//!
+//! Each task holds a [`Stop`]; when the server stops it is told so, and whoever stops waits until all are gone.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hearth_domain::Domain;
+use tokio::sync::watch;
+
+/// How often expired things are looked for. Nothing waits for it, and an idle machine should be left alone.
+const UPKEEP_EVERY: Duration = Duration::from_secs(5 * 60);
+
+/// All tasks of a server.
+#[derive(Debug)]
+pub(crate) struct Tasks(watch::Sender<bool>);
+
+/// What a task holds: the word that it should end, and the proof that it has not ended yet.
+#[derive(Debug, Clone)]
+pub(crate) struct Stop(watch::Receiver<bool>);
+
+impl Tasks {
+    pub(crate) fn new() -> Self {
+        Self(watch::Sender::new(false))
+    }
+
+    /// A handle for tasks that start tasks themselves.
+    pub(crate) fn handle(&self) -> Stop {
+        Stop(self.0.subscribe())
+    }
+
+    /// Tells all tasks to end, and waits until they have, at most `grace`.
+    pub(crate) async fn stop(self, grace: Duration) {
+        self.0.send_replace(true);
+        if tokio::time::timeout(grace, self.0.closed()).await.is_err() {
+            tracing::warn!(tasks = self.0.receiver_count(), "Stopped although something was still under way.");
+        }
+    }
+}
+
+impl Stop {
+    /// Starts a task; it should end soon after the [`Stop`] that `task` makes its future from says so.
+    #[expect(clippy::disallowed_methods, reason = "the one place where tasks begin")]
+    pub(crate) fn spawn<F>(&self, task: impl FnOnce(Stop) -> F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        tokio::spawn(task(self.clone()));
+    }
+
+    /// Returns when the server stops.
+    pub(crate) async fn stopped(&mut self) {
+        // An error means that the sender is gone, which is a stop as well.
+        let _ = self.0.wait_for(|stopping| *stopping).await;
+    }
+}
+
+/// Starts the task that throws away what has expired.
+pub(crate) fn upkeep(tasks: &Tasks, domain: &Arc<Domain>) {
+    let domain = Arc::clone(domain);
+    tasks.handle().spawn(|mut stop| async move {
+        loop {
+            tokio::select! {
+                () = stop.stopped() => return,
+                () = tokio::time::sleep(UPKEEP_EVERY) => {}
+            }
+            if let Err(error) = domain.admin.upkeep().await {
+                tracing::warn!(%error, "Upkeep failed; it is tried again later.");
+            }
+        }
+    });
+}
