@@ -1,0 +1,63 @@
+//! Whether a password is somebody's.
+
+use hearth_base::{Error, Reason, Result, error::refuse};
+use hearth_store::ids::UserSn;
+use hearth_store::tables::accounts::{self as table, AccountRow};
+
+use super::Accounts;
+use super::passwords::Verdict;
+use crate::rates::{Rate, Whose};
+
+/// The refusal that tells neither whether the name exists nor whether the password was close.
+pub(crate) fn wrong() -> Error {
+    Error::forbidden("The user name or the password is wrong.")
+}
+
+impl Accounts {
+    /// The account of a name, if the password is its own. Refuses with `M_FORBIDDEN` otherwise, in the same time for a name
+    /// that nobody has; with `M_LIMIT_EXCEEDED` after too many wrong ones; with `M_USER_DEACTIVATED` for former accounts.
+    pub(crate) async fn check_password(&self, localpart: &str, password: &str) -> Result<AccountRow> {
+        let whose = Whose::name(localpart);
+        self.rates.peek(Rate::Login, whose)?;
+        let name = localpart.to_owned();
+        let row = self.core.store.read("password_check", move |tx| table::by_name(tx.tx(), &name)).await?;
+        let hash = row.as_ref().and_then(|row| row.password.clone());
+        let verdict = self.hasher.verify(password.to_owned(), hash).await?;
+        match row {
+            Some(row) if row.deactivated_ms.is_some() => {
+                Err(refuse(Reason::UserDeactivated, "This account has been deactivated."))
+            }
+            Some(mut row) if verdict != Verdict::Wrong => {
+                if verdict == Verdict::RightButOld {
+                    self.rehash(&mut row, password).await?;
+                }
+                Ok(row)
+            }
+            _ => {
+                // Only wrong ones count here: bots that log in often have the address's bucket for that.
+                self.rates.take(Rate::Login, whose)?;
+                Err(wrong())
+            }
+        }
+    }
+
+    /// As [`Accounts::check_password`], for a user who is known.
+    pub(crate) async fn check_password_of(&self, user: UserSn, password: &str) -> Result<()> {
+        let row = self.core.store.read("password_check", move |tx| table::get(tx.tx(), user)).await?;
+        let row = row.ok_or_else(wrong)?;
+        self.check_password(&row.localpart, password).await.map(drop)
+    }
+
+    /// Whether a user has a password at all.
+    pub async fn has_password(&self, user: UserSn) -> Result<bool> {
+        let row = self.core.store.read("password_has", move |tx| table::get(tx.tx(), user)).await?;
+        Ok(row.is_some_and(|row| row.password.is_some()))
+    }
+
+    async fn rehash(&self, row: &mut AccountRow, password: &str) -> Result<()> {
+        let Some(before) = row.password.take() else { return Ok(()) };
+        let (user, after) = (row.user, self.hasher.hash(password.to_owned()).await?);
+        row.password = Some(after.clone());
+        self.core.store.write("password_rehash", move |tx| table::rehash(tx.tx(), user, &before, &after)).await
+    }
+}

@@ -1,0 +1,61 @@
+//! The first account: whoever starts the server gets a token that makes it, whatever else is configured.
+
+use std::sync::Arc;
+
+use hearth_base::Result;
+use hearth_base::config::RegistrationMode;
+use hearth_store::tables::accounts as accounts_table;
+use hearth_store::tables::registration_tokens::{self as table, RegistrationTokenRow};
+
+use super::{Accounts, registration_tokens};
+
+/// How an account can be made at this moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct WaysIn {
+    /// By anyone.
+    pub(crate) open: bool,
+    /// With a registration token.
+    pub(crate) token: bool,
+}
+
+impl Accounts {
+    /// The registration token of the first account, which will administer the server; none once there is an account. The
+    /// same one until it is used, also after a restart.
+    pub async fn first_run_token(&self) -> Result<Option<String>> {
+        let core = Arc::clone(&self.core);
+        let write = self.core.store.write("first_run_token", move |tx| {
+            if accounts_table::any_person(tx.tx())? {
+                table::delete_first_run(tx.tx())?;
+                return Ok(None);
+            }
+            if let Some(row) = table::first_run(tx.tx())? {
+                return Ok(Some(row.token));
+            }
+            let row = RegistrationTokenRow {
+                token: registration_tokens::fresh(&core),
+                uses_max: Some(1),
+                uses: 0,
+                expires_ms: None,
+                created_ms: core.now_ms(),
+                first_run: true,
+            };
+            table::insert(tx.tx(), &row)?;
+            Ok(Some(row.token))
+        });
+        write.await
+    }
+
+    /// How an account can be made now. Tokens count also where registration is closed, as long as the first account is
+    /// missing.
+    pub(crate) async fn ways_in(&self) -> Result<WaysIn> {
+        let mode = self.core.config.registration.mode;
+        if mode == RegistrationMode::Token {
+            return Ok(WaysIn { open: false, token: true });
+        }
+        let read = self
+            .core
+            .store
+            .read("ways_in", |tx| Ok(table::first_run(tx.tx())?.is_some() && !accounts_table::any_person(tx.tx())?));
+        Ok(WaysIn { open: mode == RegistrationMode::Open, token: read.await? })
+    }
+}

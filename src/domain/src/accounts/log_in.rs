@@ -1,0 +1,147 @@
+//! Logging in: from a proof of who somebody is to a device with tokens.
+
+use std::sync::Arc;
+
+use hearth_base::{Error, Reason, Result, error::refuse, limits};
+use hearth_store::WriteTx;
+use hearth_store::ids::UserSn;
+use hearth_store::tables::accounts::{self as table, AccountRow};
+use hearth_store::tables::{devices, tokens as token_table, users};
+use ruma::{OwnedDeviceId, OwnedUserId, UserId};
+
+use super::Accounts;
+use super::check_password::wrong;
+use super::sessions::Sessions;
+use super::tokens::{self, Issued};
+use crate::{Core, devices::check_name};
+
+/// Random letters of a device id that the client leaves to us.
+const DEVICE_ID_CHARS: usize = 10;
+
+/// The device that somebody logs in with.
+#[derive(Debug, Clone, Default)]
+pub struct DeviceRequest {
+    /// Its id, if it has one already.
+    pub id: Option<OwnedDeviceId>,
+    /// What to call it if it is new.
+    pub name: Option<String>,
+    /// Whether the client can refresh tokens.
+    pub refreshable: bool,
+}
+
+/// A log-in that succeeded.
+#[derive(Debug, Clone)]
+pub struct LoggedIn {
+    /// Who.
+    pub user_id: OwnedUserId,
+    /// With which device.
+    pub device_id: OwnedDeviceId,
+    /// The tokens for it.
+    pub tokens: Issued,
+}
+
+impl DeviceRequest {
+    /// Refuses ids and names that cannot be stored. Too long a name is not worth a refused log-in, so it is cut.
+    pub(crate) fn checked(mut self) -> Result<Self> {
+        if let Some(id) = &self.id {
+            let id = id.as_str();
+            if id.is_empty() || id.len() > limits::ID_BYTES_MAX || id.contains('\0') {
+                return Err(Error::invalid("A device id has 1 to 255 bytes and no NUL characters."));
+            }
+        }
+        if let Some(name) = &mut self.name {
+            name.retain(|c| c != '\0');
+            name.truncate(name.floor_char_boundary(limits::DEVICE_NAME_BYTES_MAX));
+            check_name(name)?;
+        }
+        Ok(self)
+    }
+}
+
+impl Accounts {
+    /// Logs in by user name (`alice` or `@alice:here`) and password.
+    pub async fn log_in_by_password(&self, name: &str, password: &str, device: DeviceRequest) -> Result<LoggedIn> {
+        let localpart = self.localpart_of(name).ok_or_else(wrong)?;
+        let row = self.check_password(&localpart, password).await?;
+        let proven = row.password.clone();
+        self.log_in_as(row.user, device, move |now| {
+            // It may have been changed while this one was verified.
+            if now.password == proven { Ok(()) } else { Err(wrong()) }
+        })
+        .await
+    }
+
+    /// Logs in with a login token, which is then used up.
+    pub async fn log_in_by_token(&self, token: &str, device: DeviceRequest) -> Result<LoggedIn> {
+        let device = device.checked()?;
+        let user = self.login_tokens.take(&self.core, token).ok_or_else(|| {
+            Error::forbidden("This login token is not valid: it works once, and for a short time only.")
+        })?;
+        self.log_in_as(user, device, |_| Ok(())).await
+    }
+
+    /// Logs in a user whom the caller has authenticated in another way, such as a bridge its own users.
+    pub async fn log_in_trusted(&self, user_id: &UserId, device: DeviceRequest) -> Result<LoggedIn> {
+        let localpart = user_id.localpart().to_owned();
+        let row = self.core.store.read("log_in_trusted", move |tx| table::by_name(tx.tx(), &localpart)).await?;
+        let row = row.ok_or_else(|| Error::forbidden("There is no such account: register it first."))?;
+        self.log_in_as(row.user, device, |_| Ok(())).await
+    }
+
+    async fn log_in_as<F>(&self, user: UserSn, device: DeviceRequest, proof_holds: F) -> Result<LoggedIn>
+    where
+        F: FnOnce(&AccountRow) -> Result<()> + Send + 'static,
+    {
+        let device = device.checked()?;
+        let (core, sessions) = (Arc::clone(&self.core), Arc::clone(&self.sessions));
+        let write = self.core.store.write("log_in", move |tx| {
+            let account = table::get(tx.tx(), user)?.ok_or_else(wrong)?;
+            proof_holds(&account)?;
+            check_usable(&account)?;
+            open(&core, &sessions, tx, user, &device)
+        });
+        write.await
+    }
+}
+
+/// Refuses accounts that cannot log in.
+pub(super) fn check_usable(account: &AccountRow) -> Result<()> {
+    if account.deactivated_ms.is_some() {
+        return Err(refuse(Reason::UserDeactivated, "This account has been deactivated."));
+    }
+    if account.is(table::LOCKED) {
+        return Err(refuse(Reason::UserLocked, "This account has been locked. Ask the server's administrator."));
+    }
+    Ok(())
+}
+
+/// Opens a session on a device: makes the device if it is new; ends what tokens it had if it is not.
+pub(super) fn open(
+    core: &Core,
+    sessions: &Arc<Sessions>,
+    tx: &mut WriteTx<'_>,
+    user: UserSn,
+    request: &DeviceRequest,
+) -> Result<LoggedIn> {
+    let id = match &request.id {
+        Some(id) => id.clone(),
+        None => core.seams.random.capitals(DEVICE_ID_CHARS).into(),
+    };
+    let device = match devices::find(tx.tx(), user, id.as_str())? {
+        Some(row) => {
+            let gone = token_table::delete_of_device(tx.tx(), row.sn)?;
+            sessions.forget_after(tx, gone);
+            row.sn
+        }
+        None => {
+            if devices::count(tx.tx(), user)? >= limits::DEVICES_PER_USER_MAX as u64 {
+                return Err(Error::forbidden("This account has too many devices: log out of some of them first."));
+            }
+            devices::insert(tx, user, id.as_str(), request.name.as_deref(), core.now_ms())?
+        }
+    };
+    let tokens = tokens::issue(core, tx.tx(), device, request.refreshable)?;
+    let name = users::name(tx.tx(), user)?.ok_or_else(|| Error::broken("an account has no user id"))?;
+    let user_id = UserId::parse(name.as_str()).map_err(|error| Error::fault("reading a stored user id", error))?;
+    Ok(LoggedIn { user_id, device_id: id, tokens })
+}

@@ -1,0 +1,74 @@
+//! Logging out, and deleting devices, which comes to the same: a device lives as long as it is logged in.
+
+use std::sync::Arc;
+
+use hearth_base::{Error, Result, limits};
+use hearth_store::WriteTx;
+use hearth_store::ids::{DeviceSn, UserSn};
+use hearth_store::tables::devices;
+
+use super::Accounts;
+use super::sessions::Sessions;
+use crate::devices::purge;
+use crate::{Core, Requester};
+
+impl Accounts {
+    /// Ends the session that asks, and deletes its device.
+    pub async fn log_out(&self, requester: &Requester) -> Result<()> {
+        let mine = requester.device;
+        self.remove(requester.user, move |device| device.sn == mine).await
+    }
+
+    /// Ends all sessions of a user and deletes all of their devices.
+    pub async fn log_out_everywhere(&self, user: UserSn) -> Result<()> {
+        self.remove(user, |_| true).await
+    }
+
+    /// Deletes devices of a user by their ids; ids that there are not are passed over.
+    pub async fn delete_devices(&self, user: UserSn, ids: Vec<String>) -> Result<()> {
+        if ids.len() > limits::DEVICES_PER_USER_MAX {
+            let message = format!("Delete at most {} devices at a time.", limits::DEVICES_PER_USER_MAX);
+            return Err(Error::invalid(message));
+        }
+        let ids: std::collections::HashSet<String> = ids.into_iter().collect();
+        self.remove(user, move |device| ids.contains(&device.id)).await
+    }
+
+    async fn remove<F>(&self, user: UserSn, which: F) -> Result<()>
+    where
+        F: Fn(&devices::DeviceRow) -> bool + Send + 'static,
+    {
+        let (core, sessions) = (Arc::clone(&self.core), Arc::clone(&self.sessions));
+        let write = self.core.store.write("devices_delete", move |tx| {
+            let mut gone = devices::of_user(tx.tx(), user)?;
+            gone.retain(|device| which(device));
+            end(&core, &sessions, tx, user, &gone)
+        });
+        write.await
+    }
+}
+
+/// Ends all devices of a user except one, within a larger change.
+pub(super) fn end_all_but(
+    core: &Arc<Core>,
+    sessions: &Arc<Sessions>,
+    tx: &mut WriteTx<'_>,
+    user: UserSn,
+    kept: Option<DeviceSn>,
+) -> Result<()> {
+    let mut gone = devices::of_user(tx.tx(), user)?;
+    gone.retain(|device| Some(device.sn) != kept);
+    end(core, sessions, tx, user, &gone)
+}
+
+fn end(
+    core: &Arc<Core>,
+    sessions: &Arc<Sessions>,
+    tx: &mut WriteTx<'_>,
+    user: UserSn,
+    gone: &[devices::DeviceRow],
+) -> Result<()> {
+    let access = purge::purge(core, tx, user, gone)?;
+    sessions.forget_after(tx, access);
+    Ok(())
+}

@@ -1,0 +1,63 @@
+//! The people of this server: making accounts, logging in and out, passwords, tokens, and what an administrator decides
+//! about them. Profiles are not here, nor is what a device holds; rooms are above.
+
+mod authenticate;
+mod check_password;
+mod first_run;
+mod list;
+mod log_in;
+mod log_out;
+mod login_tokens;
+mod password;
+mod passwords;
+mod refresh;
+mod register;
+mod registration_tokens;
+mod sessions;
+mod shared_secret;
+mod standing;
+mod tokens;
+mod username;
+
+pub use log_in::{DeviceRequest, LoggedIn};
+pub use register::{Authority, NewAccount};
+pub use registration_tokens::NewRegistrationToken;
+pub use shared_secret::SharedSecretRequest;
+pub use standing::Flag;
+pub use tokens::Issued;
+
+use std::sync::Arc;
+
+use hearth_base::Result;
+
+use crate::Core;
+use crate::devices::Devices;
+use crate::rates::Rates;
+
+/// What users and administrators do with accounts.
+#[derive(Debug)]
+pub struct Accounts {
+    core: Arc<Core>,
+    devices: Arc<Devices>,
+    rates: Arc<Rates>,
+    hasher: passwords::Hasher,
+    sessions: Arc<sessions::Sessions>,
+    login_tokens: login_tokens::LoginTokens,
+    nonces: shared_secret::Nonces,
+}
+
+impl Accounts {
+    /// On the foundation. Makes one password hash, so it takes as long as that.
+    pub fn new(core: Arc<Core>, devices: Arc<Devices>, rates: Arc<Rates>) -> Result<Self> {
+        let hasher = passwords::Hasher::new(&core.config.passwords, core.seams.clone())?;
+        Ok(Self {
+            core,
+            devices,
+            rates,
+            hasher,
+            sessions: Arc::default(),
+            login_tokens: login_tokens::LoginTokens::default(),
+            nonces: shared_secret::Nonces::default(),
+        })
+    }
+}

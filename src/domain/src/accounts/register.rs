@@ -1,0 +1,151 @@
+//! Making an account.
+
+use std::sync::Arc;
+
+use hearth_base::config::RegistrationMode;
+use hearth_base::{Error, Millis, Reason, Result, error::refuse};
+use hearth_store::WriteTx;
+use hearth_store::ids::UserSn;
+use hearth_store::tables::accounts::{self as table, AccountRow, Kind};
+use hearth_store::tables::users;
+use ruma::OwnedUserId;
+
+use super::log_in::{DeviceRequest, LoggedIn, open};
+use super::{Accounts, registration_tokens, username};
+
+/// Random characters of a name that nobody chose.
+const NAME_CHARS: usize = 12;
+
+/// By what right somebody makes an account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Authority {
+    /// As anyone may, when registration is open.
+    Anyone,
+    /// With a registration token, of which this is one use.
+    Token(String),
+    /// As a guest, when guests may look around.
+    Guest,
+    /// As an administrator, or with the shared secret.
+    Admin,
+    /// As an application service that owns the name; there is no password.
+    Appservice,
+}
+
+/// An account to be made.
+#[derive(Debug, Clone)]
+pub struct NewAccount {
+    /// What stands between `@` and `:`; none to have it chosen.
+    pub localpart: Option<String>,
+    /// The password; none for accounts that do not log in by one.
+    pub password: Option<String>,
+    /// Whether it may administer the server. Only [`Authority::Admin`] may ask for that.
+    pub admin: bool,
+    /// By what right.
+    pub authority: Authority,
+}
+
+/// What the transaction needs to know.
+struct Prepared {
+    user_id: OwnedUserId,
+    password: Option<String>,
+    admin: bool,
+    authority: Authority,
+    now_ms: Millis,
+}
+
+impl Accounts {
+    /// Makes an account and, with `device`, logs it in.
+    ///
+    /// Refuses with `M_USER_IN_USE`, `M_INVALID_USERNAME`, `M_EXCLUSIVE`, `M_WEAK_PASSWORD`, and `M_FORBIDDEN` when the
+    /// authority does not hold.
+    pub async fn register(
+        &self,
+        new: NewAccount,
+        device: Option<DeviceRequest>,
+    ) -> Result<(OwnedUserId, Option<LoggedIn>)> {
+        let device = device.map(DeviceRequest::checked).transpose()?;
+        let prepared = self.prepare(new).await?;
+        let (core, sessions) = (Arc::clone(&self.core), Arc::clone(&self.sessions));
+        let user_id = prepared.user_id.clone();
+        let write = self.core.store.write("register", move |tx| {
+            let user = insert(tx, &prepared)?;
+            device.map(|device| open(&core, &sessions, tx, user, &device)).transpose()
+        });
+        let logged_in = write.await?;
+        tracing::info!(user = %user_id, "An account was made.");
+        Ok((user_id, logged_in))
+    }
+
+    /// The checks and the hash, which are too slow for a transaction.
+    async fn prepare(&self, new: NewAccount) -> Result<Prepared> {
+        let config = &self.core.config.registration;
+        match new.authority {
+            Authority::Anyone if config.mode != RegistrationMode::Open => return Err(self.closed()),
+            Authority::Guest if !config.guests => {
+                return Err(refuse(Reason::GuestAccessForbidden, "This server does not let guests in."));
+            }
+            _ => {}
+        }
+        let localpart = match new.localpart {
+            Some(localpart) => localpart,
+            None => {
+                let prefix = if new.authority == Authority::Guest { "guest-" } else { "user-" };
+                let random = self.core.seams.random.string(NAME_CHARS, b"abcdefghijklmnopqrstuvwxyz0123456789");
+                format!("{prefix}{random}")
+            }
+        };
+        let user_id = username::parse(&localpart, &self.core.server_name)?;
+        if !matches!(new.authority, Authority::Admin | Authority::Appservice) {
+            username::check_chosen(&localpart, config)?;
+        }
+        let password = match new.password {
+            Some(password) => {
+                self.hasher.check_strength(&password)?;
+                Some(self.hasher.hash(password).await?)
+            }
+            None => None,
+        };
+        let admin = new.admin && new.authority == Authority::Admin;
+        Ok(Prepared { user_id, password, admin, authority: new.authority, now_ms: self.core.now_ms() })
+    }
+
+    /// The refusal when registration is not open, saying what would help.
+    pub(super) fn closed(&self) -> Error {
+        Error::forbidden(match self.core.config.registration.mode {
+            RegistrationMode::Closed => {
+                "Registration is closed on this server. Ask its administrator for an account or a registration token."
+            }
+            RegistrationMode::Token => {
+                "Registration on this server takes a registration token: ask its administrator for one."
+            }
+            RegistrationMode::Open => "This cannot be registered.",
+        })
+    }
+}
+
+fn insert(tx: &mut WriteTx<'_>, new: &Prepared) -> Result<UserSn> {
+    let mut flags = if new.admin { table::ADMIN } else { 0 };
+    if let Authority::Token(token) = &new.authority
+        && registration_tokens::redeem(tx.tx(), token, new.now_ms)?.makes_admin
+    {
+        flags |= table::ADMIN;
+    }
+    let kind = match new.authority {
+        Authority::Guest => Kind::Guest,
+        Authority::Appservice => Kind::Appservice,
+        _ => Kind::Person,
+    };
+    let row = AccountRow {
+        user: users::intern(tx, new.user_id.as_str())?,
+        localpart: new.user_id.localpart().to_owned(),
+        password: new.password.clone(),
+        created_ms: new.now_ms,
+        kind,
+        flags,
+        deactivated_ms: None,
+    };
+    if !table::insert(tx.tx(), &row)? {
+        return Err(username::taken());
+    }
+    Ok(row.user)
+}

@@ -1,0 +1,132 @@
+//! Registration tokens: invitations to make an account (client-server API, "Token-authenticated registration").
+
+use hearth_base::{Error, Millis, Result};
+use hearth_store::engine::Tx;
+use hearth_store::tables::accounts as accounts_table;
+use hearth_store::tables::registration_tokens::{self as table, RegistrationTokenRow};
+
+use super::Accounts;
+
+/// The longest token that the specification allows.
+const TOKEN_CHARS_MAX: usize = 64;
+/// Characters of a token that nobody chose: as few as can be typed from a slip of paper, and still no one guesses it.
+const TOKEN_CHARS: usize = 16;
+
+/// A registration token to be made.
+#[derive(Debug, Clone, Default)]
+pub struct NewRegistrationToken {
+    /// What people type in; none to have it chosen.
+    pub token: Option<String>,
+    /// How many accounts it is good for; none for any number.
+    pub uses_max: Option<u64>,
+    /// When it stops working.
+    pub expires_ms: Option<Millis>,
+}
+
+/// What using a token brings.
+pub(super) struct Redeemed {
+    pub(super) makes_admin: bool,
+}
+
+/// A fresh token, without letters and digits that look alike.
+pub(super) fn fresh(core: &crate::Core) -> String {
+    core.seams.random.string(TOKEN_CHARS, b"abcdefghjkmnpqrstuvwxyz23456789")
+}
+
+fn is_wellformed(token: &str) -> bool {
+    let good = |c: char| c.is_ascii_alphanumeric() || "._~-".contains(c);
+    (1..=TOKEN_CHARS_MAX).contains(&token.len()) && token.chars().all(good)
+}
+
+fn find_valid(tx: &mut dyn Tx, token: &str, now_ms: Millis) -> Result<Option<RegistrationTokenRow>> {
+    if !is_wellformed(token) {
+        return Ok(None);
+    }
+    let Some(row) = table::get(tx, token)? else { return Ok(None) };
+    let used_up = row.uses_max.is_some_and(|uses_max| row.uses >= uses_max);
+    let expired = row.expires_ms.is_some_and(|expires_ms| expires_ms <= now_ms);
+    // The token of the first start makes the first account, whoever holds it; once there is one, it is void.
+    let late = row.first_run && accounts_table::any_person(tx)?;
+    Ok((!used_up && !expired && !late).then_some(row))
+}
+
+/// Counts one use of a token, in the transaction that makes the account: two who race for the last use cannot both have it.
+pub(super) fn redeem(tx: &mut dyn Tx, token: &str, now_ms: Millis) -> Result<Redeemed> {
+    let row = find_valid(tx, token, now_ms)?.ok_or_else(invalid)?;
+    if row.first_run {
+        table::delete_first_run(tx)?;
+    } else {
+        table::count_use(tx, token)?;
+    }
+    Ok(Redeemed { makes_admin: row.first_run })
+}
+
+fn invalid() -> Error {
+    Error::forbidden("This registration token is not valid, or has been used up: ask for another one.")
+}
+
+impl Accounts {
+    /// Whether an account could be made with a token now.
+    pub async fn registration_token_valid(&self, token: &str) -> Result<bool> {
+        let (token, now_ms) = (token.to_owned(), self.core.now_ms());
+        let read = self.core.store.read("registration_token_valid", move |tx| find_valid(tx.tx(), &token, now_ms));
+        Ok(read.await?.is_some())
+    }
+
+    /// All registration tokens, oldest first.
+    pub async fn registration_tokens(&self) -> Result<Vec<RegistrationTokenRow>> {
+        self.core.store.read("registration_tokens", |tx| table::all(tx.tx())).await
+    }
+
+    /// One registration token.
+    pub async fn registration_token(&self, token: &str) -> Result<Option<RegistrationTokenRow>> {
+        let token = token.to_owned();
+        self.core.store.read("registration_token", move |tx| table::get(tx.tx(), &token)).await
+    }
+
+    /// Makes a registration token. Refuses one that exists or cannot be one.
+    pub async fn make_registration_token(&self, new: NewRegistrationToken) -> Result<RegistrationTokenRow> {
+        let now_ms = self.core.now_ms();
+        let token = new.token.unwrap_or_else(|| fresh(&self.core));
+        if !is_wellformed(&token) {
+            let message = "A registration token has 1 to 64 characters: letters, digits, and any of . _ ~ -";
+            return Err(Error::invalid(message));
+        }
+        if new.expires_ms.is_some_and(|expires_ms| expires_ms <= now_ms) {
+            return Err(Error::invalid("The registration token would expire in the past."));
+        }
+        let row = RegistrationTokenRow {
+            token,
+            uses_max: new.uses_max,
+            uses: 0,
+            expires_ms: new.expires_ms,
+            created_ms: now_ms,
+            first_run: false,
+        };
+        let made = row.clone();
+        let write = self.core.store.write("registration_token_make", move |tx| table::insert(tx.tx(), &row));
+        if write.await? { Ok(made) } else { Err(Error::invalid("There is such a registration token already.")) }
+    }
+
+    /// Changes how often and how long a token is good for. `M_NOT_FOUND` if there is none.
+    pub async fn change_registration_token(
+        &self,
+        token: &str,
+        uses_max: Option<u64>,
+        expires_ms: Option<Millis>,
+    ) -> Result<RegistrationTokenRow> {
+        let token = token.to_owned();
+        let write = self.core.store.write("registration_token_change", move |tx| {
+            table::update(tx.tx(), &token, uses_max, expires_ms)?;
+            table::get(tx.tx(), &token)?.ok_or_else(|| Error::not_found("There is no such registration token."))
+        });
+        write.await
+    }
+
+    /// Deletes a token; `M_NOT_FOUND` if there is none.
+    pub async fn delete_registration_token(&self, token: &str) -> Result<()> {
+        let token = token.to_owned();
+        let write = self.core.store.write("registration_token_delete", move |tx| table::delete(tx.tx(), &token));
+        if write.await? { Ok(()) } else { Err(Error::not_found("There is no such registration token.")) }
+    }
+}

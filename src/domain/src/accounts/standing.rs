@@ -1,0 +1,88 @@
+//! What an administrator decides about an account: whether it administers, is locked, is suspended.
+
+use std::sync::Arc;
+
+use hearth_base::{Error, Result};
+use hearth_store::ids::UserSn;
+use hearth_store::tables::accounts::{self as table, AccountRow};
+use hearth_store::tables::users;
+use ruma::UserId;
+
+use super::Accounts;
+
+/// What can be decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flag {
+    /// May administer the server.
+    Admin,
+    /// Cannot use the account, and stays logged in softly.
+    Locked,
+    /// May read, leave and take back what they said, and nothing else.
+    Suspended,
+}
+
+impl Flag {
+    fn bit(self) -> i64 {
+        match self {
+            Self::Admin => table::ADMIN,
+            Self::Locked => table::LOCKED,
+            Self::Suspended => table::SUSPENDED,
+        }
+    }
+}
+
+impl Accounts {
+    /// The account of a user id; `M_NOT_FOUND` when there is none here.
+    pub async fn account(&self, user_id: &UserId) -> Result<AccountRow> {
+        let id = user_id.to_owned();
+        let read = self.core.store.read("account", move |tx| match users::find(tx.tx(), id.as_str())? {
+            Some(user) => table::get(tx.tx(), user),
+            None => Ok(None),
+        });
+        read.await?.ok_or_else(|| Error::not_found("There is no such account on this server."))
+    }
+
+    /// Whether an account's flag is set.
+    pub async fn flag(&self, user_id: &UserId, flag: Flag) -> Result<bool> {
+        Ok(self.account(user_id).await?.is(flag.bit()))
+    }
+
+    /// Sets or clears an account's flag. It holds from the user's next request on.
+    pub async fn set_flag(&self, user: UserSn, flag: Flag, on: bool) -> Result<()> {
+        let sessions = Arc::clone(&self.sessions);
+        let write = self.core.store.write("account_flag", move |tx| {
+            let row = table::get(tx.tx(), user)?.ok_or_else(|| Error::not_found("There is no such account."))?;
+            let flags = if on { row.flags | flag.bit() } else { row.flags & !flag.bit() };
+            if flags == row.flags {
+                return Ok(());
+            }
+            table::set_flags(tx.tx(), user, flags)?;
+            sessions.reread_after(tx, user)
+        });
+        write.await
+    }
+
+    /// Marks an account as deactivated: no password, no devices. Leaving rooms is the caller's (`Domain::deactivate`).
+    pub(crate) async fn close(&self, user: UserSn, erase: bool) -> Result<()> {
+        let (core, sessions) = (Arc::clone(&self.core), Arc::clone(&self.sessions));
+        let write = self.core.store.write("account_close", move |tx| {
+            let row = table::get(tx.tx(), user)?.ok_or_else(|| Error::not_found("There is no such account."))?;
+            let erased = if erase { table::ERASED } else { 0 };
+            let flags = (row.flags | erased) & !table::ADMIN;
+            table::deactivate(tx.tx(), user, row.deactivated_ms.unwrap_or_else(|| core.now_ms()), flags)?;
+            super::log_out::end_all_but(&core, &sessions, tx, user, None)
+        });
+        write.await?;
+        self.revoke_login_tokens(user);
+        Ok(())
+    }
+
+    /// Makes a deactivated account usable again, without a password: an administrator sets one next.
+    pub async fn reopen(&self, user: UserSn) -> Result<()> {
+        let write = self.core.store.write("account_reopen", move |tx| {
+            let row = table::get(tx.tx(), user)?.ok_or_else(|| Error::not_found("There is no such account."))?;
+            table::reactivate(tx.tx(), user, row.flags & !table::ERASED)
+        });
+        write.await
+    }
+}

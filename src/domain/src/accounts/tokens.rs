@@ -1,0 +1,86 @@
+//! Making access and refresh tokens, and what is left of them in the database: their SHA-256.
+
+use hearth_base::{Millis, Result};
+use hearth_store::engine::Tx;
+use hearth_store::ids::DeviceSn;
+use hearth_store::tables::tokens::{self, TokenHash};
+use sha2::{Digest, Sha256};
+
+use crate::Core;
+
+/// Random characters of a token: 238 bits.
+const RANDOM_CHARS: usize = 40;
+/// What the kinds of tokens begin with, so that a leaked one can be told by its looks.
+const ACCESS: &str = "hea_";
+const REFRESH: &str = "her_";
+const LOGIN: &str = "hel_";
+/// The longest text that is looked up as a token.
+const TOKEN_BYTES_MAX: usize = 255;
+
+/// Tokens on their way to a client.
+#[derive(Clone)]
+pub struct Issued {
+    /// What the client shows with every request.
+    pub access_token: String,
+    /// What the client trades for new tokens.
+    pub refresh_token: Option<String>,
+    /// How long the access token works, in milliseconds; none if until log-out.
+    pub expires_in_ms: Option<u64>,
+}
+
+impl std::fmt::Debug for Issued {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Issued").field("expires_in_ms", &self.expires_in_ms).finish_non_exhaustive()
+    }
+}
+
+/// SHA-256 of a token. The token has more entropy than the hash needs, so there is nothing to slow down or to salt.
+pub(crate) fn hash(token: &str) -> Option<TokenHash> {
+    (token.len() <= TOKEN_BYTES_MAX).then(|| Sha256::digest(token.as_bytes()).into())
+}
+
+fn random(core: &Core, prefix: &str) -> String {
+    format!("{prefix}{}", core.seams.random.alphanumeric(RANDOM_CHARS))
+}
+
+/// A fresh login token.
+pub(crate) fn login(core: &Core) -> String {
+    random(core, LOGIN)
+}
+
+fn sha(token: &str) -> TokenHash {
+    Sha256::digest(token.as_bytes()).into()
+}
+
+/// Gives a device an access token that works until it logs out or, for a client that can refresh, a pair.
+pub(crate) fn issue(core: &Core, tx: &mut dyn Tx, device: DeviceSn, refreshable: bool) -> Result<Issued> {
+    if refreshable {
+        return issue_pair(core, tx, device, None);
+    }
+    let access_token = random(core, ACCESS);
+    tokens::insert(tx, &sha(&access_token), device, None, None)?;
+    Ok(Issued { access_token, refresh_token: None, expires_in_ms: None })
+}
+
+/// Gives a device an access token that cannot be refreshed and ends at a time, or never.
+pub(crate) fn issue_until(
+    core: &Core,
+    tx: &mut dyn Tx,
+    device: DeviceSn,
+    expires_ms: Option<Millis>,
+) -> Result<String> {
+    let access_token = random(core, ACCESS);
+    tokens::insert(tx, &sha(&access_token), device, expires_ms, None)?;
+    Ok(access_token)
+}
+
+/// Gives a device a pair of tokens, in trade for the refresh token `parent` if there is one.
+pub(crate) fn issue_pair(core: &Core, tx: &mut dyn Tx, device: DeviceSn, parent: Option<&TokenHash>) -> Result<Issued> {
+    let (now_ms, lifetimes) = (core.now_ms(), &core.config.tokens);
+    let (access_token, refresh_token) = (random(core, ACCESS), random(core, REFRESH));
+    let refresh = sha(&refresh_token);
+    let lifetime_ms = lifetimes.access_token_lifetime_ms;
+    tokens::refresh_insert(tx, &refresh, device, lifetimes.refresh_token_lifetime_ms.map(|ms| now_ms + ms), parent)?;
+    tokens::insert(tx, &sha(&access_token), device, Some(now_ms + lifetime_ms), Some(&refresh))?;
+    Ok(Issued { access_token, refresh_token: Some(refresh_token), expires_in_ms: Some(lifetime_ms) })
+}

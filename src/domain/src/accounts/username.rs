@@ -1,0 +1,94 @@
+//! What a user name may look like.
+
+use hearth_base::config::Registration;
+use hearth_base::{Error, Reason, Result, error::refuse, limits};
+use hearth_store::tables::accounts as table;
+use ruma::{OwnedUserId, ServerName, UserId};
+
+use super::Accounts;
+
+fn invalid(message: impl Into<std::borrow::Cow<'static, str>>) -> Error {
+    refuse(Reason::InvalidUsername, message)
+}
+
+/// Checks the grammar of a name (appendices, "User Identifiers") and builds the user id.
+pub(crate) fn parse(localpart: &str, server_name: &ServerName) -> Result<OwnedUserId> {
+    if localpart.is_empty() {
+        return Err(invalid("Choose a user name."));
+    }
+    let good = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "._=-/+".contains(c);
+    if !localpart.chars().all(good) {
+        return Err(invalid("A user name can have small letters, digits, and any of . _ = - / +"));
+    }
+    let id = format!("@{localpart}:{server_name}");
+    if id.len() > limits::ID_BYTES_MAX {
+        return Err(invalid("This user name is too long."));
+    }
+    UserId::parse(id.as_str()).map_err(|_| invalid("This cannot be a user name."))
+}
+
+/// Checks what the server's own rules say of a name that somebody chooses for themselves.
+pub(crate) fn check_chosen(localpart: &str, config: &Registration) -> Result<()> {
+    let bytes_max = usize::try_from(config.username_bytes_max).unwrap_or(usize::MAX);
+    if localpart.len() > bytes_max {
+        return Err(invalid(format!("A user name can have {bytes_max} characters at most.")));
+    }
+    if localpart.starts_with('_') {
+        return Err(refuse(Reason::Exclusive, "User names that start with _ belong to bridges and bots."));
+    }
+    if config.reserved_usernames.iter().any(|name| name == localpart) {
+        return Err(refuse(Reason::UserInUse, "This user name is reserved."));
+    }
+    Ok(())
+}
+
+/// The refusal of a name that somebody has, or had: a deactivated account's name is never given away.
+pub(crate) fn taken() -> Error {
+    refuse(Reason::UserInUse, "This user name is taken.")
+}
+
+impl Accounts {
+    /// Refuses a name that cannot be registered (`M_INVALID_USERNAME`, `M_EXCLUSIVE`, `M_USER_IN_USE`).
+    pub async fn check_username(&self, localpart: &str) -> Result<()> {
+        parse(localpart, &self.core.server_name)?;
+        check_chosen(localpart, &self.core.config.registration)?;
+        let name = localpart.to_owned();
+        let found = self.core.store.read("username_check", move |tx| table::by_name(tx.tx(), &name)).await?;
+        if found.is_some() { Err(taken()) } else { Ok(()) }
+    }
+
+    /// The name of a local user from whatever a client sends: `alice`, `@alice` or `@alice:here`, in any case.
+    pub(crate) fn localpart_of(&self, text: &str) -> Option<String> {
+        let localpart = match text.strip_prefix('@').unwrap_or(text).split_once(':') {
+            Some((localpart, server)) => (server == self.core.server_name.as_str()).then_some(localpart)?,
+            None => text.strip_prefix('@').unwrap_or(text),
+        };
+        (localpart.len() <= limits::ID_BYTES_MAX && !localpart.contains('\0')).then(|| localpart.to_lowercase())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_keep_to_the_grammar() {
+        let server = <&ServerName>::try_from("example.org").unwrap();
+        for good in ["alice", "a.b_c=d-e/f+g", "0"] {
+            assert!(parse(good, server).is_ok(), "{good}");
+        }
+        let long = "a".repeat(243);
+        for bad in ["", "Alice", "a b", "a:b", "ä", "a\0", "@alice", "a\n", &long] {
+            assert_eq!(parse(bad, server).unwrap_err().reason(), Some(Reason::InvalidUsername), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn some_names_are_not_for_everybody() {
+        let config = Registration { reserved_usernames: vec!["admin".into()], ..Registration::default() };
+        assert!(check_chosen("alice", &config).is_ok());
+        assert_eq!(check_chosen("_bridge", &config).unwrap_err().reason(), Some(Reason::Exclusive));
+        assert_eq!(check_chosen("admin", &config).unwrap_err().reason(), Some(Reason::UserInUse));
+        assert!(check_chosen(&"a".repeat(65), &config).is_err());
+    }
+}

@@ -1,0 +1,47 @@
+//! What goes when a device goes. Whoever gives devices something new to hold removes it here.
+
+use std::sync::Arc;
+
+use hearth_base::Result;
+use hearth_store::WriteTx;
+use hearth_store::ids::UserSn;
+use hearth_store::tables::devices::{self, DeviceRow};
+use hearth_store::tables::tokens::{self, TokenHash};
+use hearth_store::tables::{dehydrated, device_keys, device_lists, memberships, one_time_keys, to_device};
+
+use crate::Core;
+
+/// Removes devices of a user with all that they hold, and tells whoever shares a room with the user if any of them had
+/// keys. Answers with the access tokens that are gone: the caller ends their sessions.
+pub(crate) fn purge(
+    core: &Arc<Core>,
+    tx: &mut WriteTx<'_>,
+    user: UserSn,
+    gone: &[DeviceRow],
+) -> Result<Vec<TokenHash>> {
+    let (mut access, mut had_keys) = (Vec::new(), false);
+    for device in gone {
+        access.extend(tokens::delete_of_device(tx.tx(), device.sn)?);
+        had_keys |= device_keys::delete(tx.tx(), user, device.sn)?;
+        device_keys::delete_signatures(tx.tx(), user, &device.id)?;
+        one_time_keys::clear(tx.tx(), device.sn)?;
+        to_device::clear(tx.tx(), device.sn)?;
+        dehydrated::delete(tx.tx(), user, device.sn)?;
+        devices::delete(tx.tx(), device.sn)?;
+    }
+    if had_keys {
+        announce(core, tx, user)?;
+    }
+    Ok(access)
+}
+
+/// Puts a change of a user's devices into the device-list stream, and wakes the local users who must see it.
+pub(crate) fn announce(core: &Arc<Core>, tx: &mut WriteTx<'_>, user: UserSn) -> Result<()> {
+    let at = tx.position();
+    device_lists::set(tx.tx(), user, at)?;
+    let mut concerned = memberships::local_neighbours(tx.tx(), user)?;
+    concerned.push(user);
+    let core = Arc::clone(core);
+    tx.after_commit(move || core.notifier.wake(&concerned, at));
+    Ok(())
+}

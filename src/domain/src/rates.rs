@@ -1,0 +1,225 @@
+//! How often things may be done: a token bucket for each kind and each user, address, or name.
+//!
+//! A bucket is one number: the time at which it is full again. A bucket that is full needs no number, so memory follows
+//! those who were active lately, up to a bound. Nothing here is written to disk: a restart fills all buckets.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use hearth_base::config::{self, Config};
+use hearth_base::{Clock, Reason, Result, error::refuse};
+use hearth_store::ids::UserSn;
+use parking_lot::Mutex;
+
+/// Buckets that are remembered; beyond it the full ones are forgotten, then those that fill up soonest.
+const BUCKETS_MAX: usize = 50_000;
+
+/// What is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Rate {
+    /// Nothing: reading, and what is bounded elsewhere.
+    None,
+    /// Logging in, and other uses of a password.
+    Login,
+    /// Making accounts.
+    Registration,
+    /// Sending events.
+    Message,
+    /// Joining rooms and knocking.
+    Join,
+    /// Inviting.
+    Invite,
+    /// Making rooms.
+    CreateRoom,
+    /// Uploading media.
+    MediaUpload,
+    /// Uploading, asking for and claiming keys.
+    Keys,
+    /// Searching.
+    Search,
+    /// Requests of other homeservers.
+    Federation,
+    /// Everything else that writes.
+    Other,
+}
+
+/// Whose bucket it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Whose {
+    /// A user's.
+    User(UserSn),
+    /// An IPv4 address's.
+    V4([u8; 4]),
+    /// An IPv6 network's: a household has a /64.
+    V6([u8; 8]),
+    /// That of a name, such as another server's or a tried account's, by its hash.
+    Name(i64),
+    /// That of everybody whose address is not known.
+    Unknown,
+}
+
+impl Whose {
+    /// The bucket of an address.
+    #[must_use]
+    pub fn address(address: Option<IpAddr>) -> Self {
+        match address.map(|address| address.to_canonical()) {
+            Some(IpAddr::V4(address)) => Self::V4(address.octets()),
+            Some(IpAddr::V6(address)) => {
+                let [a, b, c, d, e, f, g, h, ..] = address.octets();
+                Self::V6([a, b, c, d, e, f, g, h])
+            }
+            None => Self::Unknown,
+        }
+    }
+
+    /// The bucket of a name.
+    #[must_use]
+    pub fn name(name: &str) -> Self {
+        Self::Name(hearth_store::hash64(&[name.as_bytes()]))
+    }
+}
+
+/// All buckets.
+pub struct Rates {
+    config: Arc<Config>,
+    clock: Arc<dyn Clock>,
+    /// When each bucket is full again, in microseconds.
+    full_at_us: Mutex<HashMap<(Rate, Whose), u64>>,
+}
+
+impl Rates {
+    /// Full buckets.
+    #[must_use]
+    pub fn new(config: Arc<Config>, clock: Arc<dyn Clock>) -> Self {
+        Self { config, clock, full_at_us: Mutex::default() }
+    }
+
+    fn limit(&self, rate: Rate) -> Option<&config::Rate> {
+        let limits = &self.config.rate_limits;
+        let limit = match rate {
+            Rate::None => return None,
+            Rate::Login => &limits.login,
+            Rate::Registration => &limits.registration,
+            Rate::Message => &limits.message,
+            Rate::Join => &limits.join,
+            Rate::Invite => &limits.invite,
+            Rate::CreateRoom => &limits.create_room,
+            Rate::MediaUpload => &limits.media_upload,
+            Rate::Keys => &limits.keys,
+            Rate::Search => &limits.search,
+            Rate::Federation => &limits.federation,
+            Rate::Other => &limits.other,
+        };
+        limits.enabled.then_some(limit)
+    }
+
+    /// Takes a permit out of a bucket; refuses with `M_LIMIT_EXCEEDED` when there is none.
+    pub fn take(&self, rate: Rate, whose: Whose) -> Result<()> {
+        self.ask(rate, whose, true)
+    }
+
+    /// Refuses when a bucket is empty, and leaves it as it is: for what counts only when it fails.
+    pub fn peek(&self, rate: Rate, whose: Whose) -> Result<()> {
+        self.ask(rate, whose, false)
+    }
+
+    fn ask(&self, rate: Rate, whose: Whose, take: bool) -> Result<()> {
+        let Some(limit) = self.limit(rate) else { return Ok(()) };
+        let permit_us = permit_us(limit);
+        let capacity_us = permit_us.saturating_mul(limit.burst.into());
+        let now_us = self.clock.now_ms().saturating_mul(1_000);
+        let mut buckets = self.full_at_us.lock();
+        // A clock that was set back must not keep anybody waiting for longer than an empty bucket does.
+        let full_at_us = buckets.get(&(rate, whose)).map_or(now_us, |at| (*at).clamp(now_us, now_us + capacity_us));
+        let after_us = full_at_us.saturating_add(permit_us);
+        if let Some(wait_us) = after_us.checked_sub(now_us + capacity_us).filter(|wait_us| *wait_us > 0) {
+            let retry_after_ms = wait_us.div_ceil(1_000);
+            return Err(refuse(
+                Reason::LimitExceeded { retry_after_ms },
+                format!("Too many requests: try again in {} s.", retry_after_ms.div_ceil(1_000)),
+            ));
+        }
+        if take {
+            make_room(&mut buckets, now_us);
+            buckets.insert((rate, whose), after_us);
+        }
+        Ok(())
+    }
+}
+
+/// How long a permit takes to grow back.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the configuration keeps it within 1 and 10^11"
+)]
+fn permit_us(limit: &config::Rate) -> u64 {
+    (1_000_000.0 / limit.per_second) as u64
+}
+
+fn make_room(buckets: &mut HashMap<(Rate, Whose), u64>, now_us: u64) {
+    if buckets.len() < BUCKETS_MAX {
+        return;
+    }
+    buckets.retain(|_, full_at_us| *full_at_us > now_us);
+    if buckets.len() >= BUCKETS_MAX {
+        let mut times: Vec<u64> = buckets.values().copied().collect();
+        let (_, middle, _) = times.select_nth_unstable(BUCKETS_MAX / 2);
+        let middle = *middle;
+        buckets.retain(|_, full_at_us| *full_at_us > middle);
+    }
+}
+
+impl std::fmt::Debug for Rates {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Rates").field("buckets", &self.full_at_us.lock().len()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hearth_base::clock::ManualClock;
+
+    use super::*;
+
+    fn rates(login: config::Rate) -> (Arc<ManualClock>, Rates) {
+        let clock = Arc::new(ManualClock::at(1_000_000));
+        let mut config = Config::default();
+        config.rate_limits.login = login;
+        (clock.clone(), Rates::new(Arc::new(config), clock))
+    }
+
+    #[test]
+    fn a_bucket_gives_its_burst_and_then_its_rate() {
+        let (clock, rates) = rates(config::Rate::new(0.5, 3));
+        let whose = Whose::address("192.0.2.1".parse().ok());
+        for _ in 0..3 {
+            rates.take(Rate::Login, whose).unwrap();
+        }
+        let reason = rates.take(Rate::Login, whose).unwrap_err().reason();
+        assert_eq!(reason, Some(Reason::LimitExceeded { retry_after_ms: 2_000 }));
+        assert!(rates.take(Rate::Login, Whose::address("192.0.2.2".parse().ok())).is_ok());
+        clock.advance(2_000);
+        rates.peek(Rate::Login, whose).unwrap();
+        rates.take(Rate::Login, whose).unwrap();
+        assert!(rates.peek(Rate::Login, whose).is_err());
+    }
+
+    #[test]
+    fn an_ipv6_household_is_one_and_a_mapped_address_is_its_ipv4() {
+        let bucket = |text: &str| Whose::address(text.parse().ok());
+        assert_eq!(bucket("2001:db8::1"), bucket("2001:db8::ffff:1"));
+        assert_ne!(bucket("2001:db8::1"), bucket("2001:db8:0:1::1"));
+        assert_eq!(bucket("::ffff:192.0.2.1"), bucket("192.0.2.1"));
+    }
+
+    #[test]
+    fn memory_is_bounded() {
+        let (_, rates) = rates(config::Rate::new(0.001, 5));
+        for n in 0..BUCKETS_MAX as i64 + 100 {
+            rates.take(Rate::Login, Whose::Name(n)).unwrap();
+        }
+        assert!(rates.full_at_us.lock().len() <= BUCKETS_MAX);
+    }
+}
