@@ -9,4 +9,6 @@
 #[cfg(feature = "tui")]
 pub mod client;
 pub mod text;
+#[cfg(feature = "tui")]
+pub mod tui;
 pub mod wire;

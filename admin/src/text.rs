@@ -63,10 +63,7 @@ pub fn width(text: &str) -> usize {
 /// Expects safe text: what [`safe_text`] gave, or our own words.
 pub fn fit(text: &str, columns: usize) -> String {
     let mut out = cut(text, columns);
-    out.extend(std::iter::repeat_n(
-        ' ',
-        columns.saturating_sub(out.width()),
-    ));
+    out.extend(std::iter::repeat_n(' ', columns.saturating_sub(out.width())));
     out
 }
 
@@ -106,11 +103,7 @@ fn class(c: char) -> Class {
     if is_invisible(c) {
         return Class::Invisible;
     }
-    if c.width() == Some(0) {
-        Class::Mark
-    } else {
-        Class::Plain
-    }
+    if c.width() == Some(0) { Class::Mark } else { Class::Plain }
 }
 
 /// Characters that show nothing, or only rearrange what others show.

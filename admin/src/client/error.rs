@@ -39,10 +39,7 @@ pub enum ErrorKind {
 impl Error {
     /// Whether the server is gone, rather than unwilling.
     pub fn is_down(&self) -> bool {
-        matches!(
-            self.kind,
-            ErrorKind::NotRunning | ErrorKind::NotAllowed | ErrorKind::Broken
-        )
+        matches!(self.kind, ErrorKind::NotRunning | ErrorKind::NotAllowed | ErrorKind::Broken)
     }
 }
 
@@ -59,11 +56,7 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {}
 
 fn error(kind: ErrorKind, what: impl Into<String>, remedy: impl Into<String>) -> Error {
-    Error {
-        kind,
-        what: what.into(),
-        remedy: remedy.into(),
-    }
+    Error { kind, what: what.into(), remedy: remedy.into() }
 }
 
 /// The socket could not be connected to.
@@ -87,10 +80,7 @@ pub(super) fn unreachable(socket: &Path, cause: &io::Error) -> Error {
         ),
         _ => error(
             ErrorKind::Broken,
-            format!(
-                "The socket {path} cannot be opened: {}.",
-                safe_text(&cause.to_string())
-            ),
+            format!("The socket {path} cannot be opened: {}.", safe_text(&cause.to_string())),
             "Check that the path is the admin socket of a running server.",
         ),
     }
@@ -100,10 +90,7 @@ pub(super) fn unreachable(socket: &Path, cause: &io::Error) -> Error {
 pub(super) fn broken(cause: &dyn fmt::Display) -> Error {
     error(
         ErrorKind::Broken,
-        format!(
-            "The connection to the server broke: {}.",
-            safe_text(&cause.to_string())
-        ),
+        format!("The connection to the server broke: {}.", safe_text(&cause.to_string())),
         "If it happens again, look at the server's log.",
     )
 }
@@ -137,20 +124,12 @@ pub(super) fn refused(status: StatusCode, body: &[u8]) -> Error {
 pub(super) fn unreadable(path: &str, cause: &serde_json::Error) -> Error {
     error(
         ErrorKind::Unreadable,
-        format!(
-            "The answer to {} is not understood: {}.",
-            safe_text(path),
-            safe_text(&cause.to_string())
-        ),
+        format!("The answer to {} is not understood: {}.", safe_text(path), safe_text(&cause.to_string())),
         "Use the same version of Hearth on both sides.",
     )
 }
 
 /// A request body that cannot be JSON.
 pub(super) fn unsendable(cause: &serde_json::Error) -> Error {
-    error(
-        ErrorKind::Broken,
-        format!("The request cannot be written as JSON: {cause}."),
-        "",
-    )
+    error(ErrorKind::Broken, format!("The request cannot be written as JSON: {cause}."), "")
 }

@@ -25,12 +25,8 @@ pub(super) async fn exchange(
     path: &str,
     body: Option<Vec<u8>>,
 ) -> Result<(StatusCode, Bytes), Error> {
-    let stream = UnixStream::connect(socket)
-        .await
-        .map_err(|cause| error::unreachable(socket, &cause))?;
-    timeout(ANSWER_WAIT, talk(stream, method, path, body))
-        .await
-        .map_err(|_| error::silent(ANSWER_WAIT))?
+    let stream = UnixStream::connect(socket).await.map_err(|cause| error::unreachable(socket, &cause))?;
+    timeout(ANSWER_WAIT, talk(stream, method, path, body)).await.map_err(|_| error::silent(ANSWER_WAIT))?
 }
 
 async fn talk(
@@ -39,9 +35,8 @@ async fn talk(
     path: &str,
     body: Option<Vec<u8>>,
 ) -> Result<(StatusCode, Bytes), Error> {
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
-        .await
-        .map_err(|cause| error::broken(&cause))?;
+    let (mut sender, connection) =
+        http1::handshake(TokioIo::new(stream)).await.map_err(|cause| error::broken(&cause))?;
     // The connection's future does the reading and writing; it ends with the exchange.
     let driver = tokio::spawn(connection);
     let answer = async {
@@ -53,18 +48,10 @@ async fn talk(
             .header(header::CONNECTION, "close")
             .body(Full::new(Bytes::from(body.unwrap_or_default())))
             .map_err(|cause| error::broken(&cause))?;
-        let answer = sender
-            .send_request(request)
-            .await
-            .map_err(|cause| error::broken(&cause))?;
+        let answer = sender.send_request(request).await.map_err(|cause| error::broken(&cause))?;
         let status = answer.status();
-        let body = Limited::new(answer.into_body(), ANSWER_BYTES_MAX)
-            .collect()
-            .await;
-        Ok((
-            status,
-            body.map_err(|cause| error::broken(&cause))?.to_bytes(),
-        ))
+        let body = Limited::new(answer.into_body(), ANSWER_BYTES_MAX).collect().await;
+        Ok((status, body.map_err(|cause| error::broken(&cause))?.to_bytes()))
     }
     .await;
     driver.abort();

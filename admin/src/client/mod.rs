@@ -23,9 +23,7 @@ pub struct Client {
 impl Client {
     /// A client for the server behind `socket_path`. Nothing is opened yet.
     pub fn new(socket_path: impl Into<PathBuf>) -> Self {
-        Self {
-            socket: socket_path.into(),
-        }
+        Self { socket: socket_path.into() }
     }
 
     /// Where the server is expected.
@@ -45,11 +43,7 @@ impl Client {
     ///
     /// # Errors
     /// As [`Client::get`].
-    pub async fn post<B: Serialize + ?Sized, T: DeserializeOwned>(
-        &self,
-        path: &str,
-        body: &B,
-    ) -> Result<T, Error> {
+    pub async fn post<B: Serialize + ?Sized, T: DeserializeOwned>(&self, path: &str, body: &B) -> Result<T, Error> {
         self.ask(Method::POST, path, Some(encode(body)?)).await
     }
 
@@ -57,11 +51,7 @@ impl Client {
     ///
     /// # Errors
     /// As [`Client::get`].
-    pub async fn put<B: Serialize + ?Sized, T: DeserializeOwned>(
-        &self,
-        path: &str,
-        body: &B,
-    ) -> Result<T, Error> {
+    pub async fn put<B: Serialize + ?Sized, T: DeserializeOwned>(&self, path: &str, body: &B) -> Result<T, Error> {
         self.ask(Method::PUT, path, Some(encode(body)?)).await
     }
 
@@ -73,12 +63,7 @@ impl Client {
         self.ask(Method::DELETE, path, None).await
     }
 
-    async fn ask<T: DeserializeOwned>(
-        &self,
-        method: Method,
-        path: &str,
-        body: Option<Vec<u8>>,
-    ) -> Result<T, Error> {
+    async fn ask<T: DeserializeOwned>(&self, method: Method, path: &str, body: Option<Vec<u8>>) -> Result<T, Error> {
         let (status, bytes) = exchange::exchange(&self.socket, method, path, body).await?;
         if !status.is_success() {
             return Err(error::refused(status, &bytes));

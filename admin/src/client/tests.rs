@@ -19,9 +19,7 @@ fn serve(socket: &Path) {
     let listener = UnixListener::bind(socket).expect("a fresh directory");
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
-            tokio::spawn(
-                http1::Builder::new().serve_connection(TokioIo::new(stream), service_fn(answer)),
-            );
+            tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service_fn(answer)));
         }
     });
 }
@@ -31,13 +29,10 @@ async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Inf
     let body = body.collect().await.expect("a whole request").to_bytes();
     let (status, text) = match (parts.method.as_str(), parts.uri.path()) {
         ("POST", "/api/v1/users/%40a%3Ah/logout") => (200, r#"{"devices":3,"new_field":1}"#),
-        ("PUT", "/api/v1/users/%40a%3Ah/locked") if &body[..] == br#"{"locked":true}"# => {
-            (200, "{}")
+        ("PUT", "/api/v1/users/%40a%3Ah/locked") if &body[..] == br#"{"locked":true}"# => (200, "{}"),
+        ("DELETE", "/api/v1/registration-tokens/x") => {
+            (404, r#"{"error":{"code":"token_not_found","message":"No token \u001b[31mx.","remedy":"List them."}}"#)
         }
-        ("DELETE", "/api/v1/registration-tokens/x") => (
-            404,
-            r#"{"error":{"code":"token_not_found","message":"No token \u001b[31mx.","remedy":"List them."}}"#,
-        ),
         ("GET", "/api/v1/jobs") => (200, "[]"),
         _ => (500, "<html>"),
     };
@@ -53,36 +48,18 @@ async fn answers_and_refusals_arrive() {
     serve(&socket);
     let client = Client::new(&socket);
 
-    let out: LoggedOut = client
-        .post(&paths::user_logout("@a:h"), &Done {})
-        .await
-        .expect("an answer");
+    let out: LoggedOut = client.post(&paths::user_logout("@a:h"), &Done {}).await.expect("an answer");
     assert_eq!(out.devices, 3);
-    let _: Done = client
-        .put(&paths::user_locked("@a:h"), &SetLocked { locked: true })
-        .await
-        .expect("an answer");
+    let _: Done = client.put(&paths::user_locked("@a:h"), &SetLocked { locked: true }).await.expect("an answer");
 
-    let refused = client
-        .delete::<Done>(&paths::registration_token("x"))
-        .await
-        .expect_err("a refusal");
-    assert_eq!(
-        refused.kind,
-        ErrorKind::Refused("token_not_found".to_owned())
-    );
+    let refused = client.delete::<Done>(&paths::registration_token("x")).await.expect_err("a refusal");
+    assert_eq!(refused.kind, ErrorKind::Refused("token_not_found".to_owned()));
     assert_eq!(refused.to_string(), "No token \\u{1b}[31mx. List them.");
     assert!(!refused.is_down());
 
-    let odd = client
-        .get::<Done>("/elsewhere")
-        .await
-        .expect_err("not JSON");
+    let odd = client.get::<Done>("/elsewhere").await.expect_err("not JSON");
     assert_eq!(odd.kind, ErrorKind::Refused("http_500".to_owned()));
-    let odd = client
-        .get::<crate::wire::Status>(paths::JOBS)
-        .await
-        .expect_err("another shape");
+    let odd = client.get::<crate::wire::Status>(paths::JOBS).await.expect_err("another shape");
     assert_eq!(odd.kind, ErrorKind::Unreadable);
 }
 
@@ -90,23 +67,12 @@ async fn answers_and_refusals_arrive() {
 async fn a_missing_socket_says_what_to_do() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let socket = dir.path().join("none.sock");
-    let error = Client::new(&socket)
-        .get::<Done>(paths::STATUS)
-        .await
-        .expect_err("nobody there");
+    let error = Client::new(&socket).get::<Done>(paths::STATUS).await.expect_err("nobody there");
     assert_eq!(error.kind, ErrorKind::NotRunning);
-    assert!(
-        error
-            .what
-            .starts_with("Is the server running? There is no socket at "),
-        "{error}"
-    );
+    assert!(error.what.starts_with("Is the server running? There is no socket at "), "{error}");
 
     drop(std::os::unix::net::UnixListener::bind(&socket).expect("a fresh directory"));
-    let error = Client::new(&socket)
-        .get::<Done>(paths::STATUS)
-        .await
-        .expect_err("nobody there");
+    let error = Client::new(&socket).get::<Done>(paths::STATUS).await.expect_err("nobody there");
     assert_eq!(error.kind, ErrorKind::NotRunning);
     assert!(error.what.contains("has stopped"), "{error}");
 }

@@ -42,10 +42,7 @@ fn corpus_of_hostile_names() {
         ("two\nlines\r\n\tend", "two\\nlines\\r\\n\\tend"),
         ("\u{202e}elpmaxe:ecila@", "\\u{202e}elpmaxe:ecila@"),
         ("\u{2066}a\u{2069}", "\\u{2066}a\\u{2069}"),
-        (
-            "a\u{200e}b\u{200f}c\u{61c}d",
-            "a\\u{200e}b\\u{200f}c\\u{61c}d",
-        ),
+        ("a\u{200e}b\u{200f}c\u{61c}d", "a\\u{200e}b\\u{200f}c\\u{61c}d"),
         ("ali\u{200b}ce", "ali\\u{200b}ce"),
         ("ali\u{200d}ce", "ali\\u{200d}ce"),
         ("ali\u{fe0f}ce", "ali\\u{fe0f}ce"),
@@ -74,10 +71,7 @@ fn emoji_glue_goes_quietly_and_only_there() {
 #[test]
 fn long_runs_of_combining_marks_are_cut() {
     let zalgo = format!("Z{}a", "\u{300}".repeat(100));
-    assert_eq!(
-        safe_text(&zalgo),
-        format!("Z{}a", "\u{300}".repeat(COMBINING_MARKS_MAX))
-    );
+    assert_eq!(safe_text(&zalgo), format!("Z{}a", "\u{300}".repeat(COMBINING_MARKS_MAX)));
 }
 
 /// Every scalar value, alone and between letters: nothing that a terminal obeys comes out, and once is enough.
@@ -86,10 +80,7 @@ fn no_character_gets_through_that_must_not() {
     for c in '\0'..=char::MAX {
         for name in [c.to_string(), format!("a{c}b")] {
             let shown = safe_text(&name);
-            assert!(
-                !shown.contains(|c: char| c.is_control() || is_invisible(c)),
-                "{name:?} gave {shown:?}"
-            );
+            assert!(!shown.contains(|c: char| c.is_control() || is_invisible(c)), "{name:?} gave {shown:?}");
             assert!(shown.width() > 0, "{name:?} shows nothing");
             assert_eq!(safe_text(&shown), shown);
         }

@@ -23,17 +23,7 @@ pub struct ErrorDetail {
 
 impl ErrorBody {
     /// An error with its code, its sentence and what to do next.
-    pub fn new(
-        code: impl Into<String>,
-        message: impl Into<String>,
-        remedy: impl Into<String>,
-    ) -> Self {
-        Self {
-            error: ErrorDetail {
-                code: code.into(),
-                message: message.into(),
-                remedy: remedy.into(),
-            },
-        }
+    pub fn new(code: impl Into<String>, message: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { error: ErrorDetail { code: code.into(), message: message.into(), remedy: remedy.into() } }
     }
 }

@@ -67,13 +67,7 @@ pub enum LogLevel {
 
 impl LogLevel {
     /// All levels, most severe first.
-    pub const ALL: [Self; 5] = [
-        Self::Error,
-        Self::Warn,
-        Self::Info,
-        Self::Debug,
-        Self::Trace,
-    ];
+    pub const ALL: [Self; 5] = [Self::Error, Self::Warn, Self::Info, Self::Debug, Self::Trace];
 
     /// The level's name on the wire.
     pub fn as_str(self) -> &'static str {

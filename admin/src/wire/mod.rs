@@ -33,6 +33,9 @@ pub use status::{HealthLevel, Listener, Problem, Status};
 pub use store::{Operation, OperationKind, OperationList};
 pub use tokens::{NewRegistrationToken, RegistrationToken, RegistrationTokenList};
 pub use users::{
-    CreatedUser, DeactivateUser, Device, LoggedOut, NewPassword, NewUser, PasswordSet, SetAdmin,
-    SetLocked, UserDetail, UserRoom, UserSummary,
+    CreatedUser, DeactivateUser, Device, LoggedOut, NewPassword, NewUser, PasswordSet, SetAdmin, SetLocked, UserDetail,
+    UserRoom, UserSummary,
 };
+
+#[cfg(test)]
+mod tests;

@@ -17,11 +17,7 @@ pub struct Page<T> {
 
 impl<T> Default for Page<T> {
     fn default() -> Self {
-        Self {
-            items: Vec::new(),
-            next: None,
-            total: None,
-        }
+        Self { items: Vec::new(), next: None, total: None }
     }
 }
 

@@ -107,9 +107,7 @@ pub fn job_cancel(id: &str) -> String {
 
 /// The audit log.
 pub fn audit(query: &AuditQuery) -> String {
-    Query::new(AUDIT)
-        .pair("limit", query.limit.map(|n| n.to_string()).as_deref())
-        .path
+    Query::new(AUDIT).pair("limit", query.limit.map(|n| n.to_string()).as_deref()).path
 }
 
 fn list(path: &str, query: &ListQuery) -> String {
@@ -148,10 +146,7 @@ struct Query {
 
 impl Query {
     fn new(path: &str) -> Self {
-        Self {
-            path: path.to_owned(),
-            mark: '?',
-        }
+        Self { path: path.to_owned(), mark: '?' }
     }
 
     fn pair(mut self, name: &str, value: Option<&str>) -> Self {
@@ -176,35 +171,17 @@ mod tests {
         assert_eq!(user("@a/b:h.example"), "/api/v1/users/%40a%2Fb%3Ah.example");
         assert_eq!(user_password("@a:h"), "/api/v1/users/%40a%3Ah/password");
         assert_eq!(room("!x?#{y}:h"), "/api/v1/rooms/%21x%3F%23%7By%7D%3Ah");
-        assert_eq!(
-            registration_token("../status"),
-            "/api/v1/registration-tokens/..%2Fstatus"
-        );
+        assert_eq!(registration_token("../status"), "/api/v1/registration-tokens/..%2Fstatus");
         assert_eq!(job_cancel("7"), "/api/v1/jobs/7/cancel");
     }
 
     #[test]
     fn queries_leave_out_what_is_absent() {
         assert_eq!(users(&ListQuery::default()), USERS);
-        let query = ListQuery {
-            from: None,
-            limit: Some(50),
-            search: Some("a&b=ü".to_owned()),
-        };
-        assert_eq!(
-            rooms(&query),
-            "/api/v1/rooms?limit=50&search=a%26b%3D%C3%BC"
-        );
-        let query = LogQuery {
-            after: Some(7),
-            level: Some(LogLevel::Warn),
-            limit: None,
-            wait_ms: Some(20_000),
-        };
+        let query = ListQuery { from: None, limit: Some(50), search: Some("a&b=ü".to_owned()) };
+        assert_eq!(rooms(&query), "/api/v1/rooms?limit=50&search=a%26b%3D%C3%BC");
+        let query = LogQuery { after: Some(7), level: Some(LogLevel::Warn), limit: None, wait_ms: Some(20_000) };
         assert_eq!(log(&query), "/api/v1/log?after=7&level=warn&wait_ms=20000");
-        assert_eq!(
-            audit(&AuditQuery { limit: Some(3) }),
-            "/api/v1/audit?limit=3"
-        );
+        assert_eq!(audit(&AuditQuery { limit: Some(3) }), "/api/v1/audit?limit=3");
     }
 }

@@ -153,11 +153,7 @@ pub struct SetAdmin {
 // Passwords must not reach a log through `{:?}`, so these types describe themselves without them.
 
 fn hidden(password: &Option<String>) -> &'static str {
-    if password.is_some() {
-        "(set)"
-    } else {
-        "(none)"
-    }
+    if password.is_some() { "(set)" } else { "(none)" }
 }
 
 impl fmt::Debug for NewUser {
@@ -191,8 +187,6 @@ impl fmt::Debug for NewPassword {
 
 impl fmt::Debug for PasswordSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PasswordSet")
-            .field("password", &hidden(&self.password))
-            .finish()
+        f.debug_struct("PasswordSet").field("password", &hidden(&self.password)).finish()
     }
 }

@@ -1,0 +1,107 @@
+//! Does what the state asks for: each question and each change in a task of its own, so that a slow answer never holds
+//! up a key.
+
+use tokio::sync::mpsc::Sender;
+use tokio::task::JoinHandle;
+
+use crate::client::{Client, Error};
+use crate::wire::{
+    CreatedUser, DeactivateUser, Done, JobList, LoggedOut, NewPassword, PasswordSet, RegistrationTokenList, SetAdmin,
+    SetLocked, paths,
+};
+
+use super::message::{Change, Load, Loaded, Message, Outcome};
+
+/// Speaks with the server for one dashboard.
+pub(super) struct Worker {
+    client: Client,
+    messages: Sender<Message>,
+    /// The open wait for log lines; a new question replaces it.
+    log: Option<JoinHandle<()>>,
+}
+
+impl Worker {
+    /// What comes of the work is sent to `messages`.
+    pub(super) fn new(client: Client, messages: Sender<Message>) -> Self {
+        Self { client, messages, log: None }
+    }
+
+    /// Begins to read something.
+    pub(super) fn load(&mut self, load: Load) {
+        let (client, messages) = (self.client.clone(), self.messages.clone());
+        let is_log = matches!(load, Load::Log { .. });
+        let task = tokio::spawn(async move {
+            let message = match read(&client, &load).await {
+                Ok(loaded) => Message::Loaded(loaded),
+                Err(error) => Message::LoadFailed(load, error),
+            };
+            // The receiver is gone only when the dashboard has ended.
+            let _ = messages.send(message).await;
+        });
+        if is_log && let Some(before) = self.log.replace(task) {
+            before.abort();
+        }
+    }
+
+    /// Begins to change something.
+    pub(super) fn change(&self, change: Change) {
+        let (client, messages) = (self.client.clone(), self.messages.clone());
+        tokio::spawn(async move {
+            let result = make(&client, &change).await;
+            let _ = messages.send(Message::Changed(change, result)).await;
+        });
+    }
+}
+
+async fn read(client: &Client, load: &Load) -> Result<Loaded, Error> {
+    Ok(match load {
+        Load::Status => Loaded::Status(client.get(paths::STATUS).await?),
+        Load::Jobs => Loaded::Jobs(client.get::<JobList>(paths::JOBS).await?.items),
+        Load::Users { query, ticket } => {
+            Loaded::Users { page: client.get(&paths::users(query)).await?, ticket: *ticket }
+        }
+        Load::User(id) => Loaded::User(client.get(&paths::user(id)).await?),
+        Load::Rooms { query, ticket } => {
+            Loaded::Rooms { page: client.get(&paths::rooms(query)).await?, ticket: *ticket }
+        }
+        Load::Room(id) => Loaded::Room(client.get(&paths::room(id)).await?),
+        Load::Tokens { ticket } => {
+            let list: RegistrationTokenList = client.get(paths::REGISTRATION_TOKENS).await?;
+            Loaded::Tokens { items: list.items, ticket: *ticket }
+        }
+        Load::Log { query, ticket } => Loaded::Log { page: client.get(&paths::log(query)).await?, ticket: *ticket },
+    })
+}
+
+async fn make(client: &Client, change: &Change) -> Result<Outcome, Error> {
+    match change {
+        Change::CreateUser(user) => {
+            let made: CreatedUser = client.post(paths::USERS, user).await?;
+            Ok(Outcome::Password { user: made.user_id, password: made.password })
+        }
+        Change::ResetPassword { user, logout_devices } => {
+            let body = NewPassword { password: None, logout_devices: *logout_devices };
+            let set: PasswordSet = client.post(&paths::user_password(user), &body).await?;
+            Ok(Outcome::Password { user: user.clone(), password: set.password })
+        }
+        Change::SetLocked { user, locked } => {
+            done(client.put(&paths::user_locked(user), &SetLocked { locked: *locked }).await)
+        }
+        Change::SetAdmin { user, admin } => {
+            done(client.put(&paths::user_admin(user), &SetAdmin { admin: *admin }).await)
+        }
+        Change::LogoutEverywhere { user } => {
+            let out: LoggedOut = client.post(&paths::user_logout(user), &Done {}).await?;
+            Ok(Outcome::LoggedOut { devices: out.devices })
+        }
+        Change::Deactivate { user, erase } => {
+            done(client.post(&paths::user_deactivate(user), &DeactivateUser { erase: *erase }).await)
+        }
+        Change::CreateToken(token) => Ok(Outcome::Token(client.post(paths::REGISTRATION_TOKENS, token).await?)),
+        Change::RevokeToken(token) => done(client.delete(&paths::registration_token(token)).await),
+    }
+}
+
+fn done(answer: Result<Done, Error>) -> Result<Outcome, Error> {
+    answer.map(|Done {}| Outcome::Done)
+}

@@ -1,0 +1,192 @@
+//! The loop: waits for keys, answers, seconds and signals, lets `update` think, draws when there is something new.
+
+use std::fmt;
+use std::io::{self, IsTerminal};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crossterm::event::{Event, EventStream, KeyEventKind};
+use futures_util::StreamExt;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+
+use crate::client::Client;
+
+use super::effects::Worker;
+use super::message::{Effect, Message};
+use super::state::{Settings, State};
+use super::terminal::Terminal;
+use super::update::{begin, update};
+
+/// Least time between frames: at most four a second, for slow lines.
+const FRAME: Duration = Duration::from_millis(250);
+/// Answers that may wait to be taken in before the tasks that bring them have to wait.
+const MESSAGES_MAX: usize = 64;
+
+/// How to run the dashboard.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The server's admin socket.
+    pub socket: PathBuf,
+    /// Whether colours may be used; the environment's `NO_COLOR` turns them off as well.
+    pub color: bool,
+    /// Whether only ASCII may be drawn.
+    pub ascii: bool,
+    /// Whether to look only: nothing on the server can be changed.
+    pub readonly: bool,
+}
+
+/// Why the dashboard could not run. An absent server is not among the reasons: it waits for it.
+#[derive(Debug)]
+pub enum Error {
+    /// Standard input or output is not a terminal.
+    NotATerminal,
+    /// The terminal failed.
+    Terminal(io::Error),
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotATerminal => {
+                f.write_str("The dashboard needs a terminal. For scripts there is `hearth ctl status --json`.")
+            }
+            Self::Terminal(cause) => {
+                write!(f, "The terminal cannot be used: {cause}. Try another one, or `hearth ctl`.")
+            }
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::NotATerminal => None,
+            Self::Terminal(cause) => Some(cause),
+        }
+    }
+}
+
+impl From<io::Error> for Error {
+    fn from(cause: io::Error) -> Self {
+        Self::Terminal(cause)
+    }
+}
+
+/// Runs the dashboard until someone quits or a signal ends it; then the terminal is as it was.
+///
+/// # Errors
+/// When there is no terminal, or it fails. A server that is away is shown, and tried again.
+pub async fn run(options: Options) -> Result<(), Error> {
+    if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
+        return Err(Error::NotATerminal);
+    }
+    let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let settings = Settings { color: options.color && !no_color, ascii: options.ascii, readonly: options.readonly };
+    let (sender, inbox) = mpsc::channel(MESSAGES_MAX);
+    let mut ends = Ends::listen()?;
+    let terminal = Terminal::take()?;
+    let state = State::new(settings, terminal.size()?);
+    let worker = Worker::new(Client::new(options.socket), sender);
+    let mut dashboard = Dashboard { state, worker, terminal, inbox, painted: None };
+    // The terminal goes back when `dashboard` does, on every way out of here.
+    tokio::select! {
+        result = dashboard.live() => result,
+        () = ends.any() => Ok(()),
+    }
+}
+
+struct Dashboard {
+    state: State,
+    worker: Worker,
+    terminal: Terminal,
+    inbox: mpsc::Receiver<Message>,
+    /// When the last frame was drawn.
+    painted: Option<Instant>,
+}
+
+impl Dashboard {
+    async fn live(&mut self) -> Result<(), Error> {
+        let mut events = EventStream::new();
+        let mut seconds = interval(Duration::from_secs(1));
+        seconds.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        let effects = begin(&mut self.state);
+        self.perform(effects)?;
+        while !self.state.quit {
+            let frame_at = self.painted.map_or_else(Instant::now, |painted| painted + FRAME);
+            let message = tokio::select! {
+                event = events.next() => match event {
+                    Some(event) => translate(event?),
+                    // The terminal is gone, and with it whoever looked at it.
+                    None => return Ok(()),
+                },
+                message = self.inbox.recv() => message,
+                _ = seconds.tick() => Some(Message::Tick),
+                () = sleep_until(frame_at), if self.state.dirty => {
+                    self.paint()?;
+                    None
+                }
+            };
+            if let Some(message) = message {
+                let effects = update(&mut self.state, message);
+                self.perform(effects)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn paint(&mut self) -> Result<(), Error> {
+        self.terminal.draw(&self.state)?;
+        self.state.dirty = false;
+        self.painted = Some(Instant::now());
+        Ok(())
+    }
+
+    fn perform(&mut self, effects: Vec<Effect>) -> Result<(), Error> {
+        for effect in effects {
+            match effect {
+                Effect::Load(load) => self.worker.load(load),
+                Effect::Change(change) => self.worker.change(change),
+                Effect::Copy(text) => self.terminal.copy(&text)?,
+                Effect::Repaint => self.terminal.repaint()?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What of the terminal's events matters.
+fn translate(event: Event) -> Option<Message> {
+    match event {
+        Event::Key(key) if key.kind != KeyEventKind::Release => Some(Message::Key(key)),
+        Event::Paste(text) => Some(Message::Paste(text)),
+        Event::Resize(columns, rows) => Some(Message::Resize(columns, rows)),
+        _ => None,
+    }
+}
+
+/// The signals that end the dashboard.
+struct Ends {
+    terminate: Signal,
+    hangup: Signal,
+    interrupt: Signal,
+}
+
+impl Ends {
+    fn listen() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            hangup: signal(SignalKind::hangup())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn any(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.hangup.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}

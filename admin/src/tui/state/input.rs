@@ -1,0 +1,43 @@
+//! A line of text being typed. The cursor stays at the end: these lines are short.
+
+/// Longest line taken, characters; the longest name in Matrix has 255 bytes.
+const INPUT_CHARS_MAX: usize = 256;
+
+/// The line.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Input {
+    text: String,
+}
+
+impl Input {
+    pub(crate) fn new(text: &str) -> Self {
+        let mut input = Self::default();
+        input.push_str(text);
+        input
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Appends what was typed or pasted, without control characters.
+    pub(crate) fn push_str(&mut self, text: &str) {
+        let room = INPUT_CHARS_MAX.saturating_sub(self.text.chars().count());
+        self.text.extend(text.chars().filter(|c| !c.is_control()).take(room));
+    }
+
+    /// Takes the last character away; false if there was none.
+    pub(crate) fn backspace(&mut self) -> bool {
+        self.text.pop().is_some()
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.text.clear();
+    }
+
+    /// Takes the last word away.
+    pub(crate) fn delete_word(&mut self) {
+        let kept = self.text.trim_end().rfind(' ').map_or(0, |space| space + 1);
+        self.text.truncate(kept);
+    }
+}

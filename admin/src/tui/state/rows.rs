@@ -1,0 +1,107 @@
+//! How the rows of each list are told apart, searched and ordered. The sort columns are numbered as in the tables of
+//! `view`, from the left.
+
+use std::borrow::Cow;
+use std::cmp::{Ordering, Reverse};
+
+use crate::wire::{LogEntry, RegistrationToken, RoomSummary, UserSummary};
+
+use super::listing::Row;
+
+impl Row for UserSummary {
+    const SORTS: usize = 5;
+
+    fn key(&self) -> Cow<'_, str> {
+        Cow::Borrowed(&self.user_id)
+    }
+
+    fn haystack(&self) -> String {
+        format!("{} {}", self.user_id, self.display_name.as_deref().unwrap_or_default())
+    }
+
+    fn compare(&self, other: &Self, sort: usize) -> Ordering {
+        match sort {
+            0 => self.user_id.cmp(&other.user_id),
+            1 => seen_order(self.last_seen_ms, other.last_seen_ms),
+            2 => other.devices.cmp(&self.devices),
+            3 => other.joined_rooms.cmp(&self.joined_rooms),
+            _ => other.media_bytes.cmp(&self.media_bytes),
+        }
+    }
+}
+
+/// Most recently seen first, never seen last.
+fn seen_order(a: Option<u64>, b: Option<u64>) -> Ordering {
+    Reverse(a).cmp(&Reverse(b))
+}
+
+impl Row for RoomSummary {
+    const SORTS: usize = 4;
+
+    fn key(&self) -> Cow<'_, str> {
+        Cow::Borrowed(&self.room_id)
+    }
+
+    fn haystack(&self) -> String {
+        let text = |value: &Option<String>| value.clone().unwrap_or_default();
+        format!("{} {} {} {}", self.room_id, text(&self.name), text(&self.canonical_alias), text(&self.creator))
+    }
+
+    fn compare(&self, other: &Self, sort: usize) -> Ordering {
+        match sort {
+            0 => self.title().to_lowercase().cmp(&other.title().to_lowercase()),
+            1 => other.joined_members.cmp(&self.joined_members),
+            2 => other.local_members.cmp(&self.local_members),
+            _ => other.events.cmp(&self.events),
+        }
+    }
+}
+
+impl RoomSummary {
+    /// What to call the room: its name, its alias, or its id.
+    pub(crate) fn title(&self) -> &str {
+        let named = self.name.as_deref().filter(|name| !name.trim().is_empty());
+        named.or(self.canonical_alias.as_deref()).unwrap_or(&self.room_id)
+    }
+}
+
+impl Row for RegistrationToken {
+    const SORTS: usize = 3;
+
+    fn key(&self) -> Cow<'_, str> {
+        Cow::Borrowed(&self.token)
+    }
+
+    fn haystack(&self) -> String {
+        self.token.clone()
+    }
+
+    fn compare(&self, other: &Self, sort: usize) -> Ordering {
+        let never = u64::MAX;
+        match sort {
+            0 => self.token.cmp(&other.token),
+            1 => other.completed.cmp(&self.completed),
+            _ => self.expires_ms.unwrap_or(never).cmp(&other.expires_ms.unwrap_or(never)),
+        }
+    }
+}
+
+impl Row for LogEntry {
+    const SORTS: usize = 1;
+
+    fn key(&self) -> Cow<'_, str> {
+        Cow::Owned(self.seq.to_string())
+    }
+
+    fn haystack(&self) -> String {
+        let mut text = format!("{} {} {}", self.level.as_str(), self.target, self.message);
+        for (name, value) in &self.fields {
+            text.push_str(&format!(" {name}={value}"));
+        }
+        text
+    }
+
+    fn compare(&self, other: &Self, _sort: usize) -> Ordering {
+        self.seq.cmp(&other.seq)
+    }
+}

@@ -1,0 +1,287 @@
+//! Every word of the dashboard, for whoever corrects or translates them. Nothing here decides anything.
+
+use super::keys::Action;
+use super::state::{MenuItem, Screen};
+
+pub(crate) const PRODUCT: &str = "Hearth";
+pub(crate) const TOO_SMALL: &str = "This terminal is too small.";
+pub(crate) const TOO_SMALL_REMEDY: &str = "Hearth needs 40 columns and 10 rows; 80 by 24 is good.";
+pub(crate) const CONNECTING: &str = "Asking the server...";
+pub(crate) const RETRYING: &str = "Trying again every 2 s.";
+pub(crate) const LOADING: &str = "Loading...";
+pub(crate) const NOTHING_MATCHES: &str = "Nothing matches the filter. Esc clears it.";
+pub(crate) const READONLY: &str = "Attached read-only: start without --readonly to change anything.";
+pub(crate) const READONLY_MARK: &str = "read-only";
+pub(crate) const OFFLINE: &str = "The server is away: nothing can be changed until it is back.";
+pub(crate) const COPIED: &str = "Copied, if this terminal allows it (OSC 52).";
+pub(crate) const NOTHING_TO_COPY: &str = "Nothing to copy here.";
+pub(crate) const NOTHING_TO_UNDO: &str = "Nothing to undo.";
+pub(crate) const NOTHING_SELECTED: &str = "Nothing is selected.";
+pub(crate) const PROBLEMS: &str = "Health";
+pub(crate) const NO_PROBLEMS: &str = "No problems found.";
+pub(crate) const FIGURES: &str = "Figures";
+pub(crate) const LISTENERS: &str = "Listening on";
+pub(crate) const EVENTS_PER_MINUTE: &str = "Messages/min";
+pub(crate) const COMMITS_PER_MINUTE: &str = "Writes/min";
+pub(crate) const REMEDY: &str = "What to do:";
+pub(crate) const NEVER: &str = "never";
+pub(crate) const NONE: &str = "-";
+pub(crate) const YES: &str = "yes";
+pub(crate) const NO: &str = "no";
+pub(crate) const BUTTON_NO: &str = "No";
+pub(crate) const DELETE_MARK: &str = "DELETE";
+pub(crate) const TYPE_TO_CONFIRM: &str = "Type this to go on, Esc to stop:";
+pub(crate) const TYPED_WRONG: &str = "That is not the name. Nothing was changed.";
+pub(crate) const CLOSE_HINT: &str = "Esc close";
+pub(crate) const SECRET_HINT: &str = "y copy   Esc close for good";
+pub(crate) const CONFIRM_HINT: &str = "← → choose   Enter do it   Esc no";
+pub(crate) const MENU_HINT: &str = "Enter or its letter   Esc close";
+pub(crate) const FORM_HINT: &str = "Tab next   Space switch   Enter create   Esc stop";
+pub(crate) const PAUSED: &str = "PAUSED";
+pub(crate) const USER_TABS: [&str; 3] = ["Profile", "Devices", "Rooms"];
+pub(crate) const ROOM_TABS: [&str; 2] = ["Room", "Members"];
+pub(crate) const HELP_TITLE: &str = "Keys on this screen";
+pub(crate) const FILTER_HELP: &str = "Filter: text, ~letters in order, !what to leave out";
+pub(crate) const NEW_USER: &str = "New user";
+pub(crate) const NEW_TOKEN: &str = "New registration token";
+pub(crate) const FIELD_USERNAME: &str = "Username";
+pub(crate) const FIELD_DISPLAY_NAME: &str = "Display name";
+pub(crate) const FIELD_ADMIN: &str = "Administrator";
+pub(crate) const FIELD_USES: &str = "Uses (empty: no limit)";
+pub(crate) const FIELD_DAYS: &str = "Days (empty: for ever)";
+pub(crate) const FIELD_TOKEN: &str = "Word (empty: made up)";
+pub(crate) const ERROR_USERNAME: &str = "A username is needed.";
+pub(crate) const ERROR_NUMBER: &str = "Uses and days are whole numbers above 0.";
+pub(crate) const ERROR_CLOCK: &str = "Wait for the server's first answer, it has the clock.";
+pub(crate) const LOGOUT_TOO: &str = "also log out every device";
+pub(crate) const SHOWN_ONCE: &str = "This is shown once. Write it down or copy it now.";
+pub(crate) const TOKEN_MADE: &str = "Whoever types this word may register:";
+pub(crate) const PASSWORD_CHANGED: &str = "The password was changed.";
+pub(crate) const UNKNOWN_COMMAND: &str = "No such command. `:help` lists them.";
+pub(crate) const UNKNOWN_LEVEL: &str = "Levels are error, warn, info, debug and trace.";
+pub(crate) const COMMANDS_TITLE: &str = "Commands";
+
+/// A screen's name.
+pub(crate) fn screen(screen: Screen) -> &'static str {
+    match screen {
+        Screen::Dashboard => "Dashboard",
+        Screen::Users => "Users",
+        Screen::Rooms => "Rooms",
+        Screen::Log => "Log",
+        Screen::Tokens => "Tokens",
+    }
+}
+
+/// What a screen says when it has no rows.
+pub(crate) fn empty(screen: Screen) -> &'static str {
+    match screen {
+        Screen::Dashboard => CONNECTING,
+        Screen::Users => "No users yet. Press n to make one.",
+        Screen::Rooms => "No rooms yet. They appear when someone makes or joins one.",
+        Screen::Log => "Nothing at this level yet. v shows more levels.",
+        Screen::Tokens => "No registration tokens. Press n to make one.",
+    }
+}
+
+/// The keys worth knowing on a screen, for its last line.
+pub(crate) fn hints(screen: Screen, detail: bool) -> &'static str {
+    match screen {
+        Screen::Users if detail => "Esc back  Tab next part  a actions  y copy  ? help",
+        _ if detail => "Esc back  Tab next part  y copy  ? help",
+        Screen::Dashboard => "Enter what to do  Tab next  : command  ? help  q quit",
+        Screen::Users => "Enter open  a actions  / filter  s sort  ? help  q quit",
+        Screen::Rooms => "Enter open  / filter  s sort  y copy id  ? help  q quit",
+        Screen::Log => "Enter open  / filter  v level  p pause  ? help  q quit",
+        Screen::Tokens => "n new  x revoke  y copy  s sort  ? help  q quit",
+    }
+}
+
+/// What an action does, for the help.
+pub(crate) fn help(action: Action) -> &'static str {
+    match action {
+        Action::Up => "one up",
+        Action::Down => "one down",
+        Action::Left => "previous part of a detail",
+        Action::Right => "next part of a detail",
+        Action::PageUp => "one page up",
+        Action::PageDown => "one page down",
+        Action::First => "to the top",
+        Action::Last => "to the end",
+        Action::Open => "open what is selected",
+        Action::Back => "close, or clear the filter; never quits",
+        Action::NextPane => "next part, or next screen",
+        Action::PreviousPane => "previous part, or previous screen",
+        Action::Go(_) => "the screens",
+        Action::Command => "type a command; Tab completes it",
+        Action::Filter => "filter: text, ~letters in order, !without",
+        Action::Sort => "sort by the next column",
+        Action::Reverse => "turn the order round",
+        Action::Menu => "all actions",
+        Action::New => "new",
+        Action::Revoke => "revoke (asks first)",
+        Action::Undo => "undo, within 10 s",
+        Action::Pause => "pause, go on",
+        Action::Level => "show the next level too",
+        Action::Copy => "copy the id to the clipboard",
+        Action::Refresh => "load again",
+        Action::Repaint => "draw everything anew",
+        Action::Help => "this help",
+        Action::Quit => "quit; the server keeps running",
+    }
+}
+
+/// A menu item's words.
+pub(crate) fn menu_item(item: MenuItem, locked: bool, admin: bool) -> &'static str {
+    match item {
+        MenuItem::NewUser => "New user...",
+        MenuItem::ResetPassword => "Reset password...",
+        MenuItem::ToggleLocked if locked => "Unlock",
+        MenuItem::ToggleLocked => "Lock",
+        MenuItem::ToggleAdmin if admin => "Take the admin right away...",
+        MenuItem::ToggleAdmin => "Make administrator...",
+        MenuItem::LogoutEverywhere => "Log out everywhere...",
+        MenuItem::Deactivate => "Deactivate...",
+        MenuItem::Erase => "Deactivate and erase...",
+        MenuItem::NewToken => "New token...",
+        MenuItem::RevokeToken => "Revoke...",
+    }
+}
+
+/// Verbs on buttons.
+pub(crate) mod verb {
+    pub(crate) const RESET: &str = "Reset";
+    pub(crate) const LOG_OUT: &str = "Log out";
+    pub(crate) const DEACTIVATE: &str = "Deactivate";
+    pub(crate) const REVOKE: &str = "Revoke";
+    pub(crate) const GRANT: &str = "Make admin";
+    pub(crate) const WITHDRAW: &str = "Take away";
+}
+
+/// Sentences with something filled in. The fillings are safe text already, or our own figures.
+pub(crate) mod say {
+    use crate::wire::LogLevel;
+
+    pub(crate) fn reset_title(user: &str) -> String {
+        format!("Reset the password of {user}?")
+    }
+
+    pub(crate) fn reset_lines(devices: u64) -> Vec<String> {
+        vec![
+            "The server makes a new password and shows it once.".to_owned(),
+            format!("The old one stops working. {} logged in.", plural(devices, "device is", "devices are")),
+        ]
+    }
+
+    pub(crate) fn logout_title(user: &str) -> String {
+        format!("Log {user} out everywhere?")
+    }
+
+    pub(crate) fn logout_lines(devices: u64) -> Vec<String> {
+        vec![
+            format!("{} will be logged out.", plural(devices, "device", "devices")),
+            "Encrypted history without a key backup is lost to them.".to_owned(),
+        ]
+    }
+
+    pub(crate) fn deactivate_title(user: &str) -> String {
+        format!("Deactivate {user}?")
+    }
+
+    pub(crate) fn erase_title(user: &str) -> String {
+        format!("Deactivate and erase {user}?")
+    }
+
+    pub(crate) fn deactivate_lines(devices: u64, rooms: u64, media: &str) -> Vec<String> {
+        vec![
+            format!("{} logged out for good.", plural(devices, "device", "devices")),
+            format!("Leaves {}.", plural(rooms, "room", "rooms")),
+            format!("{media} of media stays."),
+            "The name can never be used again. This cannot be undone.".to_owned(),
+        ]
+    }
+
+    pub(crate) fn erase_lines(devices: u64, rooms: u64, media: &str) -> Vec<String> {
+        vec![
+            format!("{} logged out for good.", plural(devices, "device", "devices")),
+            format!("Leaves {}; profile and messages are hidden.", plural(rooms, "room", "rooms")),
+            format!("{media} of media is deleted."),
+            "This cannot be undone. Make a backup first.".to_owned(),
+        ]
+    }
+
+    pub(crate) fn grant_title(user: &str) -> String {
+        format!("Make {user} an administrator?")
+    }
+
+    pub(crate) fn grant_lines() -> Vec<String> {
+        vec!["Administrators can read every figure and close every account.".to_owned()]
+    }
+
+    pub(crate) fn withdraw_title(user: &str) -> String {
+        format!("Take the admin right from {user}?")
+    }
+
+    pub(crate) fn withdraw_lines() -> Vec<String> {
+        vec!["Their account and devices stay as they are.".to_owned()]
+    }
+
+    pub(crate) fn revoke_title(token: &str) -> String {
+        format!("Revoke the token {token}?")
+    }
+
+    pub(crate) fn revoke_lines(pending: u64, completed: u64) -> Vec<String> {
+        vec![
+            format!("{} begun with it will fail.", plural(pending, "registration", "registrations")),
+            format!("{} made with it stay.", plural(completed, "account", "accounts")),
+        ]
+    }
+
+    pub(crate) fn locked(user: &str) -> String {
+        format!("{user} is locked. u undoes it within 10 s.")
+    }
+
+    pub(crate) fn unlocked(user: &str) -> String {
+        format!("{user} is unlocked. u undoes it within 10 s.")
+    }
+
+    pub(crate) fn admin_set(user: &str, admin: bool) -> String {
+        if admin { format!("{user} is an administrator now.") } else { format!("{user} is no administrator any more.") }
+    }
+
+    pub(crate) fn logged_out(user: &str, devices: u64) -> String {
+        format!("{user}: {} logged out.", plural(devices, "device", "devices"))
+    }
+
+    pub(crate) fn deactivated(user: &str) -> String {
+        format!("{user} is deactivated.")
+    }
+
+    pub(crate) fn created(user: &str) -> String {
+        format!("{user} was made.")
+    }
+
+    pub(crate) fn password_title(user: &str) -> String {
+        format!("Password of {user}")
+    }
+
+    pub(crate) fn revoked(token: &str) -> String {
+        format!("The token {token} is revoked.")
+    }
+
+    pub(crate) fn level(level: LogLevel) -> String {
+        format!("level {}", level.as_str())
+    }
+
+    pub(crate) fn jobs(count: usize, name: &str, percent: u64) -> String {
+        format!("{}: {name} {percent} %", plural(count as u64, "job", "jobs"))
+    }
+
+    pub(crate) fn shown(shown: u64, total: u64) -> String {
+        if shown == total { format!("{total} rows") } else { format!("{shown} of {total} rows") }
+    }
+
+    /// `1 device`, `2 devices`.
+    pub(crate) fn plural(count: u64, one: &str, many: &str) -> String {
+        format!("{count} {}", if count == 1 { one } else { many })
+    }
+}

@@ -1,0 +1,7 @@
+//! The dashboard without terminal and server: messages in, effects and frames out.
+
+mod fixtures;
+mod hostile;
+mod logic;
+mod questions;
+mod screens;

@@ -1,0 +1,66 @@
+//! `update(state, message) -> effects`: the only place where the state changes. No I/O and no clock.
+
+mod act;
+mod answers;
+mod keys;
+mod line;
+mod load;
+mod moves;
+mod overlay;
+mod submit;
+
+pub(crate) use moves::problems;
+
+use super::message::{Effect, Message};
+use super::state::State;
+
+/// Seconds between health reports.
+const STATUS_EVERY_S: u64 = 5;
+/// Seconds between attempts while the server is away.
+const RETRY_EVERY_S: u64 = 2;
+
+/// Takes in one message. Marks the state dirty if there may be something new to draw.
+pub(crate) fn update(state: &mut State, message: Message) -> Vec<Effect> {
+    match message {
+        Message::Key(key) => {
+            state.dirty = true;
+            keys::press(state, key)
+        }
+        Message::Paste(text) => {
+            state.dirty = true;
+            keys::paste(state, &text);
+            Vec::new()
+        }
+        Message::Resize(columns, rows) => {
+            state.dirty = true;
+            state.size = (columns, rows);
+            Vec::new()
+        }
+        Message::Tick => tick(state),
+        Message::Loaded(loaded) => answers::loaded(state, loaded),
+        Message::LoadFailed(load, error) => answers::load_failed(state, &load, error),
+        Message::Changed(change, result) => {
+            state.dirty = true;
+            answers::changed(state, change, result)
+        }
+    }
+}
+
+/// What the dashboard asks for first.
+pub(crate) fn begin(state: &mut State) -> Vec<Effect> {
+    load::status(state).into_iter().collect()
+}
+
+fn tick(state: &mut State) -> Vec<Effect> {
+    state.ticks += 1;
+    let now = state.ticks;
+    if state.notice.as_ref().is_some_and(|notice| notice.until <= now) {
+        state.notice = None;
+        state.dirty = true;
+    }
+    if state.undo.as_ref().is_some_and(|undo| undo.until <= now) {
+        state.undo = None;
+    }
+    let every = if state.is_up() { STATUS_EVERY_S } else { RETRY_EVERY_S };
+    if now.is_multiple_of(every) { load::periodic(state) } else { Vec::new() }
+}

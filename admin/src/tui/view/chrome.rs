@@ -1,0 +1,185 @@
+//! What is around every screen: the name and the screens on top, what is wrong below them, and at the bottom what was
+//! said last, what is typed, and the keys worth knowing.
+
+use ratatui::Frame;
+use ratatui::layout::{Position, Rect};
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+
+use crate::text::{cut, safe_text, width};
+use crate::tui::command;
+use crate::tui::state::{Input, Line as Typing, LineKind, Link, Screen, State};
+use crate::tui::strings::{self, say};
+use crate::wire::{HealthLevel, JobState};
+
+use super::theme::{Theme, health_word};
+
+/// Below this width only the current screen is named.
+const NAMES_FROM_WIDTH: u16 = 72;
+
+/// Draws it and returns what is left for the screen.
+pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, theme: Theme) -> Rect {
+    let row = |y: u16| Rect { y, height: 1, ..area };
+    frame.render_widget(top(state, area.width, theme), row(area.y));
+    let mut first = area.y + 1;
+    for line in banner(state, theme, usize::from(area.width)) {
+        frame.render_widget(line, row(first));
+        first += 1;
+    }
+    frame.render_widget(Line::styled("─".repeat(usize::from(area.width)), theme.dim()), row(first));
+    first += 1;
+
+    let last = area.bottom() - 1;
+    frame.render_widget(news(state, theme, usize::from(area.width)), row(last - 1));
+    match &state.line {
+        Some(line) => typed(frame, row(last), line, theme),
+        None => {
+            let hints = strings::hints(state.screen, state.detail.is_some());
+            frame.render_widget(Line::styled(cut(hints, usize::from(area.width)), theme.dim()), row(last));
+        }
+    }
+    Rect { y: first, height: (last - 1).saturating_sub(first), ..area }
+}
+
+fn top(state: &State, columns: u16, theme: Theme) -> Line<'static> {
+    let mut spans = vec![Span::styled(format!("{} ", strings::PRODUCT), theme.title())];
+    for screen in Screen::ALL {
+        let number = screen.index() + 1;
+        let current = screen == state.screen;
+        let text = if current || columns >= NAMES_FROM_WIDTH {
+            format!(" {number} {} ", strings::screen(screen))
+        } else {
+            format!(" {number} ")
+        };
+        spans.push(Span::styled(text, if current { theme.selected() } else { Style::new() }));
+    }
+    let (word, style) = lamp(state, theme);
+    let used: usize = spans.iter().map(Span::width).sum();
+    let room = usize::from(columns).saturating_sub(used + width(word) + 3);
+    let server = state.status.as_ref().map_or_else(String::new, |status| cut(&safe_text(&status.server_name), room));
+    let gap = (room + 2).saturating_sub(width(&server));
+    spans.push(Span::raw(format!("{}{server} ", " ".repeat(gap))));
+    spans.push(Span::styled(word, style));
+    Line::from(spans)
+}
+
+/// The worst finding, in a word.
+fn lamp(state: &State, theme: Theme) -> (&'static str, Style) {
+    match (&state.link, &state.status) {
+        (Link::Down(_), _) => ("AWAY", theme.danger()),
+        (Link::Connecting, _) | (_, None) => ("...", theme.dim()),
+        (Link::Up, Some(status)) => {
+            let worst = status.problems.iter().map(|problem| problem.level).max().unwrap_or(HealthLevel::Ok);
+            (health_word(worst), theme.health(worst))
+        }
+    }
+}
+
+/// Why the server cannot be reached, and what to do.
+fn banner(state: &State, theme: Theme, columns: usize) -> Vec<Line<'static>> {
+    let Link::Down(error) = &state.link else { return Vec::new() };
+    let mut lines = wrapped(&error.what, columns);
+    lines.extend(wrapped(&error.remedy, columns));
+    // More would push the screen away on the smallest terminals.
+    lines.truncate(4);
+    let mut lines: Vec<_> = lines.into_iter().map(|line| Line::styled(line, theme.danger())).collect();
+    lines.push(Line::styled(strings::RETRYING, theme.dim()));
+    lines
+}
+
+/// The line above the last: the latest sentence, the running job, or how much is shown.
+fn news(state: &State, theme: Theme, columns: usize) -> Line<'static> {
+    if let Some(notice) = &state.notice {
+        let style = if notice.error { theme.warning() } else { theme.good() };
+        return Line::styled(cut(&safe_text(&notice.text), columns), style);
+    }
+    let mut parts = Vec::new();
+    if state.settings.readonly {
+        parts.push(strings::READONLY_MARK.to_owned());
+    }
+    let running: Vec<_> = state.jobs.iter().filter(|job| job.state == JobState::Running).collect();
+    if let Some(job) = running.first() {
+        let percent = (job.progress.clamp(0.0, 1.0) * 100.0).round() as u64;
+        parts.push(say::jobs(running.len(), &safe_text(&job.name), percent));
+    }
+    parts.extend(extent(state));
+    Line::styled(cut(&parts.join("   "), columns), theme.dim())
+}
+
+/// How much of the list shows, and through which filter.
+fn extent(state: &State) -> Vec<String> {
+    let (shown, loaded, total, filter) = match state.screen {
+        Screen::Dashboard => return Vec::new(),
+        Screen::Users => (state.users.len(), state.users.loaded_rows(), state.users.total, state.users.filter()),
+        Screen::Rooms => (state.rooms.len(), state.rooms.loaded_rows(), state.rooms.total, state.rooms.filter()),
+        Screen::Tokens => (state.tokens.len(), state.tokens.loaded_rows(), None, state.tokens.filter()),
+        Screen::Log => {
+            let list = &state.log.list;
+            (list.len(), list.loaded_rows(), None, list.filter())
+        }
+    };
+    let mut parts = Vec::new();
+    if state.screen == Screen::Log {
+        parts.push(say::level(state.log.level));
+        if state.log.paused {
+            parts.push(strings::PAUSED.to_owned());
+        }
+    }
+    parts.push(say::shown(shown as u64, total.unwrap_or(loaded as u64)));
+    if !filter.is_empty() {
+        parts.push(format!("/{}", safe_text(filter)));
+    }
+    parts
+}
+
+/// The line being typed, with what a command could become.
+fn typed(frame: &mut Frame<'_>, area: Rect, line: &Typing, theme: Theme) {
+    let (mark, help) = match line.kind {
+        LineKind::Command => (":", command::candidates(line.input.as_str()).join(" ")),
+        LineKind::Filter { .. } => ("/", strings::FILTER_HELP.to_owned()),
+    };
+    let text = format!("{mark}{}", tail(&line.input, usize::from(area.width).saturating_sub(2)));
+    let at = u16::try_from(width(&text)).unwrap_or(u16::MAX);
+    let room = usize::from(area.width).saturating_sub(width(&text) + 3);
+    let help = if room < 12 { String::new() } else { cut(&help, room) };
+    frame.render_widget(Line::from(vec![Span::raw(text), Span::styled(format!("   {help}"), theme.dim())]), area);
+    frame.set_cursor_position(Position { x: area.x + at.min(area.width - 1), y: area.y });
+}
+
+/// The end of a typed line, as much as fits: that is where the typing happens.
+pub(super) fn tail(input: &Input, columns: usize) -> String {
+    let text = safe_text(input.as_str());
+    let starts = text.char_indices().map(|(start, _)| &text[start..]);
+    starts.into_iter().find(|rest| width(rest) <= columns).unwrap_or_default().to_owned()
+}
+
+/// Text in lines of at most this width, broken at spaces where there are any.
+pub(super) fn wrapped(text: &str, columns: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut line = String::new();
+    for word in text.split(' ') {
+        if !line.is_empty() && width(&line) + 1 + width(word) > columns {
+            lines.push(std::mem::take(&mut line));
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+        while width(&line) > columns {
+            let head = head(&line, columns);
+            let rest = line.split_off(head.max(1));
+            lines.push(std::mem::replace(&mut line, rest));
+        }
+    }
+    if !line.is_empty() {
+        lines.push(line);
+    }
+    lines
+}
+
+/// Bytes of the longest beginning that fits.
+fn head(text: &str, columns: usize) -> usize {
+    let ends = text.char_indices().map(|(start, c)| start + c.len_utf8());
+    let first = text.chars().next().map_or(0, char::len_utf8);
+    ends.take_while(|&end| width(&text[..end]) <= columns).last().unwrap_or(first)
+}

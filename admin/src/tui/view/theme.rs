@@ -1,0 +1,67 @@
+//! Colours from the sixteen every terminal has, or none. What a colour says, a word says too.
+
+use ratatui::style::{Color, Modifier, Style};
+
+use crate::wire::{HealthLevel, LogLevel};
+
+/// The styles of one dashboard.
+#[derive(Clone, Copy)]
+pub(super) struct Theme {
+    pub(super) color: bool,
+}
+
+impl Theme {
+    fn tint(self, color: Color) -> Style {
+        if self.color { Style::new().fg(color) } else { Style::new() }
+    }
+
+    pub(super) fn title(self) -> Style {
+        self.tint(Color::Cyan).add_modifier(Modifier::BOLD)
+    }
+
+    pub(super) fn dim(self) -> Style {
+        if self.color { Style::new().fg(Color::DarkGray) } else { Style::new().add_modifier(Modifier::DIM) }
+    }
+
+    pub(super) fn selected(self) -> Style {
+        Style::new().add_modifier(Modifier::REVERSED)
+    }
+
+    pub(super) fn good(self) -> Style {
+        self.tint(Color::Green)
+    }
+
+    pub(super) fn warning(self) -> Style {
+        self.tint(Color::Yellow).add_modifier(Modifier::BOLD)
+    }
+
+    pub(super) fn danger(self) -> Style {
+        self.tint(Color::Red).add_modifier(Modifier::BOLD)
+    }
+
+    pub(super) fn health(self, level: HealthLevel) -> Style {
+        match level {
+            HealthLevel::Ok => self.good(),
+            HealthLevel::Warn => self.warning(),
+            HealthLevel::Fail => self.danger(),
+        }
+    }
+
+    pub(super) fn log(self, level: LogLevel) -> Style {
+        match level {
+            LogLevel::Error => self.danger(),
+            LogLevel::Warn => self.warning(),
+            LogLevel::Info => Style::new(),
+            LogLevel::Debug | LogLevel::Trace => self.dim(),
+        }
+    }
+}
+
+/// The lamp's word.
+pub(super) fn health_word(level: HealthLevel) -> &'static str {
+    match level {
+        HealthLevel::Ok => "ok",
+        HealthLevel::Warn => "WARN",
+        HealthLevel::Fail => "FAIL",
+    }
+}
