@@ -217,7 +217,16 @@ fn join(thread: JoinHandle<()>) {
 }
 
 fn open(options: &Options, seams: &Seams, migrations: &[Migration]) -> Result<Store> {
-    let engine = engine(options)?;
+    open_on(engine(options)?, options, seams, migrations)
+}
+
+/// Everything about opening that does not depend on the engine.
+pub(crate) fn open_on(
+    engine: Box<dyn Engine>,
+    options: &Options,
+    seams: &Seams,
+    migrations: &[Migration],
+) -> Result<Store> {
     let mut connection = engine.connect_writer(false)?;
     migrate::run(&mut *connection, migrations, |schema| match &options.engine {
         EngineOptions::Sqlite(sqlite) if options.snapshot_before_migration => {

@@ -9,6 +9,8 @@ use crate::positions::Positions;
 pub(crate) type Effect = Box<dyn FnOnce() + Send>;
 
 /// A write transaction: one closure's part of a batch. An error undoes it, and it alone.
+///
+/// It is for rows; the schema is the migrations' alone (a batch is only committed when it changed a row).
 pub struct WriteTx<'a> {
     pub(crate) connection: &'a mut dyn Connection,
     pub(crate) positions: &'a mut Positions,

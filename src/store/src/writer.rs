@@ -123,7 +123,9 @@ impl Writer {
         // A full disk may have struck one closure only, or the housekeeping; the batch stands.
         match (connection.trouble(), tidied) {
             (Some(Trouble::Full), _) => self.shared.space.ran_out(),
-            (Some(Trouble::Lost), Ok(())) => self.lose(&Error::broken("a statement found the database damaged or gone")),
+            (Some(Trouble::Lost), Ok(())) => {
+                self.lose(&Error::broken("a statement found the database damaged or gone"))
+            }
             (_, Err(error)) => self.lose(&error),
             (None, Ok(())) => {}
         }

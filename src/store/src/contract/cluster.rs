@@ -21,8 +21,7 @@ impl Cluster {
     /// Starts a server; `None`, with a word of explanation, where there is no PostgreSQL.
     pub(super) fn start() -> Option<Self> {
         let Some(programs) = programs() else {
-            let required = std::env::var_os("HEARTH_REQUIRE_POSTGRES").is_some_and(|value| value == "1");
-            assert!(!required, "HEARTH_REQUIRE_POSTGRES=1, and there is no initdb in PATH or /usr/lib/postgresql");
+            assert!(!required(), "HEARTH_REQUIRE_POSTGRES=1, and there is no initdb in PATH or /usr/lib/postgresql");
             eprintln!("SKIPPED: no PostgreSQL here (initdb is neither in PATH nor in /usr/lib/postgresql)");
             return None;
         };
@@ -74,13 +73,26 @@ impl Cluster {
 
 impl Drop for Cluster {
     fn drop(&mut self) {
-        // Its other processes see the first one die and follow.
-        drop(self.server.kill());
+        // At once and without tidying up, but taking its own processes along.
+        drop(rustix::process::kill_process(
+            rustix::process::Pid::from_child(&self.server),
+            rustix::process::Signal::QUIT,
+        ));
         drop(self.server.wait());
     }
 }
 
+/// Whether skipping counts as failing.
+#[expect(clippy::disallowed_methods, reason = "a switch of the tests, and no setting of Hearth")]
+fn required() -> bool {
+    std::env::var_os("HEARTH_REQUIRE_POSTGRES").is_some_and(|value| value == "1")
+}
+
 /// The folder with PostgreSQL's programs: from PATH, or the newest that Debian keeps out of it.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "where programs lie is the environment's to say, and no setting of Hearth"
+)]
 fn programs() -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut folders: Vec<PathBuf> = std::env::split_paths(&path).collect();

@@ -5,7 +5,9 @@
 mod batches;
 #[cfg(feature = "postgres")]
 mod cluster;
+mod costs;
 mod disk_full;
+mod failed_commits;
 mod migrations;
 mod positions;
 mod sqlite_files;

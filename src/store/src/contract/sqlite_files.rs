@@ -183,6 +183,31 @@ fn the_log_is_moved_into_the_database_as_it_grows() {
 }
 
 #[test]
+fn deleted_content_gives_its_room_back() {
+    let bed = Bed::sqlite();
+    let store = bed.open();
+    let fill = |round: i64| {
+        let body = "x".repeat(200_000);
+        write(&store, move |tx| {
+            tx.execute("DELETE FROM notes", &[])?;
+            // Ever less: what was deleted is not needed for what comes next.
+            for id in 0..(100_i64 >> round) {
+                tx.execute(ADD, &[id.into(), (&body).into()])?;
+            }
+            Ok(())
+        })
+        .unwrap();
+    };
+    fill(0);
+    for _ in 0..30 {
+        fill(1);
+        fill(2);
+    }
+    let bytes = store.health().db_bytes;
+    assert!(bytes < 18_000_000, "{bytes} bytes for at most 10 MB, after 20 MB");
+}
+
+#[test]
 fn an_update_keeps_a_copy_of_what_was_before() {
     const TWO: &[Migration] = &[SCHEMA[0], (2, "more", "CREATE TABLE more (id INTEGER) STRICT;")];
     let bed = filled();

@@ -8,8 +8,8 @@ use super::error::{explain, trouble};
 use super::row::{Argument, SqliteRow};
 use crate::engine::{Connection, EachRow, Trouble, Tx, Value};
 
-/// Statements kept prepared by each connection; there are a few hundred in all.
-const STATEMENTS_CACHED: usize = 512;
+/// Statements kept prepared by each connection: all that are in regular use.
+const STATEMENTS_CACHED: usize = 256;
 
 /// Pages in the write-ahead log before they are moved into the database: many, so that a hot page is rewritten once for many
 /// commits; 16 MiB at the usual page size.
@@ -35,6 +35,15 @@ impl SqliteConnection {
             self.trouble = trouble(&error).or(self.trouble);
         }
         explain(format!("running `{}`", one_line(sql)), error, &self.path)
+    }
+
+    /// Shortens the file a little if much of it is free: a part at each checkpoint, since moving pages is writing too.
+    fn give_back_space(&mut self) -> Result<()> {
+        let tx: &mut dyn Tx = self;
+        let free = tx.int("PRAGMA freelist_count", &[])?.unwrap_or(0);
+        let pages = tx.int("PRAGMA page_count", &[])?.unwrap_or(0);
+        // An eighth is left for what comes next.
+        if free > pages / 8 { tx.query("PRAGMA incremental_vacuum(1000)", &[], &mut |_| Ok(true)) } else { Ok(()) }
     }
 
     /// A statement without arguments, of which no rows are wanted.
@@ -165,7 +174,11 @@ impl Connection for SqliteConnection {
         let tx: &mut dyn Tx = self;
         let (logged, moved) =
             tx.one("PRAGMA wal_checkpoint(NOOP)", &[], |row| Ok((row.int(1)?, row.int(2)?)))?.unwrap_or_default();
-        if logged - moved < CHECKPOINT_PAGES { Ok(()) } else { self.script("PRAGMA wal_checkpoint(PASSIVE)") }
+        if logged - moved < CHECKPOINT_PAGES {
+            return Ok(());
+        }
+        self.give_back_space()?;
+        self.script("PRAGMA wal_checkpoint(PASSIVE)")
     }
 
     fn finish(&mut self) -> Result<()> {
