@@ -16,8 +16,7 @@ const COMBINING_MARKS_MAX: usize = 4;
 ///
 /// - Control characters become `\n`, `\t`, `\r` or `\u{1b}`.
 /// - Direction controls, zero-width characters, tags and other invisible ones become `\u{202e}` and so on: shown, not
-///   dropped, because an id with one in it
-///   would look like the id without.
+///   dropped, because an id with one in it would look like the id without.
 /// - Joiners and variation selectors after an emoji are dropped quietly: they are common, and the pictures stay.
 /// - Of combining marks in a row, the first four stay.
 ///

@@ -37,9 +37,7 @@ async fn talk(
 ) -> Result<(StatusCode, Bytes), Error> {
     let (mut sender, connection) =
         http1::handshake(TokioIo::new(stream)).await.map_err(|cause| error::broken(&cause))?;
-    // The connection's future does the reading and writing; it ends with the exchange.
-    let driver = tokio::spawn(connection);
-    let answer = async {
+    let answer = async move {
         let request = Request::builder()
             .method(method)
             .uri(path)
@@ -52,8 +50,8 @@ async fn talk(
         let status = answer.status();
         let body = Limited::new(answer.into_body(), ANSWER_BYTES_MAX).collect().await;
         Ok((status, body.map_err(|cause| error::broken(&cause))?.to_bytes()))
-    }
-    .await;
-    driver.abort();
-    answer
+    };
+    // The connection's future does the reading and writing. It ends when the sender goes, which the exchange takes with
+    // it; its own failure reaches the exchange as well.
+    tokio::join!(answer, connection).0
 }

@@ -15,6 +15,7 @@ use tokio::net::UnixListener;
 use super::*;
 use crate::wire::{Done, LoggedOut, SetLocked, paths};
 
+#[expect(clippy::disallowed_methods, reason = "the fake server ends with the runtime of its test")]
 fn serve(socket: &Path) {
     let listener = UnixListener::bind(socket).expect("a fresh directory");
     tokio::spawn(async move {

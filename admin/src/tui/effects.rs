@@ -1,8 +1,11 @@
 //! Does what the state asks for: each question and each change in a task of its own, so that a slow answer never holds
 //! up a key.
 
+use std::time::Duration;
+
 use tokio::sync::mpsc::Sender;
-use tokio::task::JoinHandle;
+use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::timeout;
 
 use crate::client::{Client, Error};
 use crate::wire::{
@@ -12,25 +15,31 @@ use crate::wire::{
 
 use super::message::{Change, Load, Loaded, Message, Outcome};
 
-/// Speaks with the server for one dashboard.
+/// How long leaving may take while a change is on its way.
+const FINISH_WAIT: Duration = Duration::from_secs(5);
+
+/// Speaks with the server for one dashboard. Dropping it stops what it does.
 pub(super) struct Worker {
     client: Client,
     messages: Sender<Message>,
+    reads: JoinSet<()>,
+    changes: JoinSet<()>,
     /// The open wait for log lines; a new question replaces it.
-    log: Option<JoinHandle<()>>,
+    log: Option<AbortHandle>,
 }
 
 impl Worker {
     /// What comes of the work is sent to `messages`.
     pub(super) fn new(client: Client, messages: Sender<Message>) -> Self {
-        Self { client, messages, log: None }
+        Self { client, messages, reads: JoinSet::new(), changes: JoinSet::new(), log: None }
     }
 
     /// Begins to read something.
     pub(super) fn load(&mut self, load: Load) {
         let (client, messages) = (self.client.clone(), self.messages.clone());
         let is_log = matches!(load, Load::Log { .. });
-        let task = tokio::spawn(async move {
+        forget_finished(&mut self.reads);
+        let task = self.reads.spawn(async move {
             let message = match read(&client, &load).await {
                 Ok(loaded) => Message::Loaded(loaded),
                 Err(error) => Message::LoadFailed(load, error),
@@ -44,13 +53,24 @@ impl Worker {
     }
 
     /// Begins to change something.
-    pub(super) fn change(&self, change: Change) {
+    pub(super) fn change(&mut self, change: Change) {
         let (client, messages) = (self.client.clone(), self.messages.clone());
-        tokio::spawn(async move {
+        forget_finished(&mut self.changes);
+        self.changes.spawn(async move {
             let result = make(&client, &change).await;
             let _ = messages.send(Message::Changed(change, result)).await;
         });
     }
+
+    /// Waits, not for ever, until the changes on their way have arrived: whoever confirmed one and then quits wants both.
+    pub(super) async fn finish(&mut self) {
+        let arrived = async { while self.changes.join_next().await.is_some() {} };
+        let _ = timeout(FINISH_WAIT, arrived).await;
+    }
+}
+
+fn forget_finished(tasks: &mut JoinSet<()>) {
+    while tasks.try_join_next().is_some() {}
 }
 
 async fn read(client: &Client, load: &Load) -> Result<Loaded, Error> {

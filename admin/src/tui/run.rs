@@ -82,8 +82,8 @@ pub async fn run(options: Options) -> Result<(), Error> {
     if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
         return Err(Error::NotATerminal);
     }
-    let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    let settings = Settings { color: options.color && !no_color, ascii: options.ascii, readonly: options.readonly };
+    let color = options.color && !no_color();
+    let settings = Settings { color, ascii: options.ascii, readonly: options.readonly };
     let (sender, inbox) = mpsc::channel(MESSAGES_MAX);
     let mut ends = Ends::listen()?;
     let terminal = Terminal::take()?;
@@ -95,6 +95,12 @@ pub async fn run(options: Options) -> Result<(), Error> {
         result = dashboard.live() => result,
         () = ends.any() => Ok(()),
     }
+}
+
+/// Whether the environment asks for no colours, as https://no-color.org says.
+#[expect(clippy::disallowed_methods, reason = "a convention of terminals, not a setting of Hearth")]
+fn no_color() -> bool {
+    std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
 }
 
 struct Dashboard {
@@ -133,6 +139,7 @@ impl Dashboard {
                 self.perform(effects)?;
             }
         }
+        self.worker.finish().await;
         Ok(())
     }
 

@@ -9,7 +9,9 @@ use crate::tui::state::{Link, Overlay, Screen, State};
 use crate::tui::update::update;
 
 fn changes(effects: &[Effect]) -> Vec<&Change> {
-    let change = |effect| if let &Effect::Change(ref change) = effect { Some(change) } else { None };
+    fn change(effect: &Effect) -> Option<&Change> {
+        if let Effect::Change(change) = effect { Some(change) } else { None }
+    }
     effects.iter().filter_map(change).collect()
 }
 
