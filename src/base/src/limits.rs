@@ -70,6 +70,10 @@ pub const TYPING_MS_MAX: u64 = 120_000;
 pub const UNREAD_EVENTS_MAX: usize = 1_000;
 /// Items in initial state, invites, and aliases of one `createRoom`.
 pub const CREATE_ROOM_ITEMS_MAX: usize = 500;
+/// Aliases of one room.
+pub const ALIASES_PER_ROOM_MAX: usize = 100;
+/// Why somebody reports something, in bytes.
+pub const REPORT_REASON_BYTES_MAX: usize = 10_000;
 /// Open connections of all listeners together; more wait in the system's queue. Fewer when the process may open fewer files.
 pub const CONNECTIONS_MAX: usize = 16_384;
 /// A request's head: its line and headers, in HTTP/1.1 and in HTTP/2.
@@ -102,3 +106,17 @@ pub const BACKUP_SESSION_BYTES_MAX: usize = 64 * 1024;
 pub const BACKUP_AUTH_DATA_BYTES_MAX: usize = 64 * 1024;
 /// The pickle of a dehydrated device, as JSON.
 pub const DEHYDRATED_BYTES_MAX: usize = 512 * 1024;
+/// Events that one request for a page of events looks at before it answers with what it has found and a token to go on.
+pub const PAGE_SCANNED_EVENTS_MAX: usize = 5_000;
+/// Events that relate to one event and are looked at to page through them.
+pub const RELATIONS_PER_EVENT_MAX: usize = 10_000;
+/// Rooms of a space's hierarchy that are walked in all, however many pages that is.
+pub const HIERARCHY_ROOMS_MAX: usize = 1_000;
+/// Rooms on one page of a space's hierarchy.
+pub const HIERARCHY_PAGE_ROOMS_MAX: usize = 100;
+/// Events that one search looks at, newest first.
+pub const SEARCH_SCANNED_EVENTS_MAX: usize = 20_000;
+/// A search term, in bytes.
+pub const SEARCH_TERM_BYTES_MAX: usize = 512;
+/// Users that one search of the user directory answers with.
+pub const USER_SEARCH_RESULTS_MAX: usize = 50;

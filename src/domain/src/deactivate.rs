@@ -11,6 +11,7 @@ impl Domain {
     /// joins later. The name is never given away again. Doing it twice does no harm.
     pub async fn deactivate(&self, user: UserSn, user_id: &UserId, erase: bool) -> Result<()> {
         self.accounts.close(user, erase).await?;
+        self.crypto.forget_user(user).await?;
         tracing::info!(user = %user_id, erase, "An account was deactivated.");
         Ok(())
     }

@@ -6,6 +6,7 @@
 pub mod accounts;
 pub mod admin;
 pub mod core;
+pub mod crypto;
 mod deactivate;
 pub mod devices;
 pub mod ephemeral;
@@ -38,6 +39,8 @@ pub struct Domain {
     pub uia: uia::Uia,
     /// What users do in rooms.
     pub rooms: rooms::Rooms,
+    /// Keys, backups and messages between devices.
+    pub crypto: crypto::Crypto,
     /// What the operator sees and does.
     pub admin: admin::Admin,
     /// Who is typing where.
@@ -59,10 +62,11 @@ impl Domain {
         let uia = uia::Uia::new(core.clone(), accounts.clone());
         let admin = admin::Admin::new(Arc::clone(&core));
         let rooms = rooms::Rooms::new(Arc::clone(&core));
+        let crypto = crypto::Crypto::new(core.clone());
         let typing = ephemeral::Typing::new(core.clone());
         let presence = ephemeral::PresenceBook::new(core.clone());
         let counter = Arc::<push::counts::Counter>::default();
         let sync = sync::Sync::new(core.clone(), typing.clone(), presence.clone(), counter.clone());
-        Ok(Arc::new(Self { rates, devices, accounts, uia, typing, presence, counter, sync, core, rooms, admin }))
+        Ok(Arc::new(Self { rates, devices, accounts, uia, typing, presence, counter, sync, core, rooms, crypto, admin }))
     }
 }

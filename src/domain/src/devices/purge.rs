@@ -1,5 +1,6 @@
 //! What goes when a device goes. Whoever gives devices something new to hold removes it here.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use hearth_base::Result;
@@ -39,9 +40,11 @@ pub(crate) fn purge(
 pub(crate) fn announce(core: &Arc<Core>, tx: &mut WriteTx<'_>, user: UserSn) -> Result<()> {
     let at = tx.position();
     device_lists::set(tx.tx(), user, at)?;
-    let mut concerned = memberships::local_neighbours(tx.tx(), user)?;
-    concerned.push(user);
-    let core = Arc::clone(core);
+    let mut concerned = HashSet::from([user]);
+    for room in memberships::joined_rooms(tx.tx(), user)? {
+        concerned.extend(core.locals.get(tx.tx(), room)?.iter());
+    }
+    let (core, concerned) = (Arc::clone(core), concerned.into_iter().collect::<Vec<_>>());
     tx.after_commit(move || core.notifier.wake(&concerned, at));
     Ok(())
 }

@@ -58,6 +58,25 @@ CREATE TABLE device_list_changes (
 
 CREATE INDEX device_list_changes_by_position ON device_list_changes (position);
 
+-- Whose keys a user has signed, and when last: news for the signer alone, as nobody else sees the signatures.
+CREATE TABLE signature_changes (
+    signer INTEGER NOT NULL,
+    target INTEGER NOT NULL,
+    position INTEGER NOT NULL,
+    PRIMARY KEY (signer, target)
+) STRICT, WITHOUT ROWID;
+
+-- Every change of a membership, but not of a profile: who began or ceased to share rooms in a window.
+CREATE TABLE membership_moves (
+    position INTEGER NOT NULL,
+    room INTEGER NOT NULL,
+    member INTEGER NOT NULL,
+    -- As in memberships.membership.
+    was INTEGER NOT NULL,
+    now INTEGER NOT NULL,
+    PRIMARY KEY (position, room, member)
+) STRICT, WITHOUT ROWID;
+
 -- Messages that wait for a device until it says that it has them.
 CREATE TABLE to_device (
     device INTEGER NOT NULL,

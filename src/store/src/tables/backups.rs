@@ -29,6 +29,9 @@ const SET_AUTH_DATA: &str = "UPDATE backup_versions SET auth_data = ?3 WHERE own
 const SET_COUNTS: &str = "UPDATE backup_versions SET etag = ?3, sessions = ?4 WHERE owner = ?1 AND version = ?2";
 const DELETE_VERSION: &str = "UPDATE backup_versions SET deleted = 1, auth_data = '{}' WHERE owner = ?1 AND version = ?2 \
      AND deleted = 0";
+const FORGET_VERSIONS: &str =
+    "UPDATE backup_versions SET deleted = 1, auth_data = '{}' WHERE owner = ?1 AND deleted = 0";
+const FORGET_KEYS: &str = "DELETE FROM backup_keys WHERE owner = ?1";
 const ALL: &str = session!("ORDER BY room, session");
 const OF_ROOM: &str = session!("AND room = ?3 ORDER BY session");
 const ONE: &str = session!("AND room = ?3 AND session = ?4");
@@ -48,6 +51,8 @@ pub const STATEMENTS: &[&str] = &[
     SET_AUTH_DATA,
     SET_COUNTS,
     DELETE_VERSION,
+    FORGET_VERSIONS,
+    FORGET_KEYS,
     ALL,
     OF_ROOM,
     ONE,
@@ -157,6 +162,13 @@ pub fn delete_version(tx: &mut dyn Tx, owner: UserSn, version: i64) -> Result<bo
     }
     tx.execute(DELETE_ALL, &[owner.into(), version.into()])?;
     Ok(true)
+}
+
+/// Deletes all of a user's backups.
+pub fn delete_all(tx: &mut dyn Tx, owner: UserSn) -> Result<()> {
+    tx.execute(FORGET_VERSIONS, &[owner.into()])?;
+    tx.execute(FORGET_KEYS, &[owner.into()])?;
+    Ok(())
 }
 
 /// Keys of a version.

@@ -9,9 +9,10 @@ const GET: &str = "SELECT public, json FROM cross_signing_keys WHERE owner = ?1 
 const OF_USER: &str = "SELECT kind, public, json FROM cross_signing_keys WHERE owner = ?1 ORDER BY kind";
 const SET: &str = "INSERT INTO cross_signing_keys (owner, kind, public, json) VALUES (?1, ?2, ?3, ?4) \
      ON CONFLICT (owner, kind) DO UPDATE SET public = excluded.public, json = excluded.json";
+const DELETE: &str = "DELETE FROM cross_signing_keys WHERE owner = ?1 AND kind = ?2";
 
 /// Every statement of this file.
-pub const STATEMENTS: &[&str] = &[GET, OF_USER, SET];
+pub const STATEMENTS: &[&str] = &[GET, OF_USER, SET, DELETE];
 
 /// What a cross-signing key is for. The numbers are the database's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -67,5 +68,11 @@ pub fn of_user(tx: &mut dyn Tx, owner: UserSn) -> Result<Vec<(KeyKind, CrossSign
 /// Sets a key of a user.
 pub fn set(tx: &mut dyn Tx, owner: UserSn, kind: KeyKind, row: &CrossSigningRow) -> Result<()> {
     tx.execute(SET, &[owner.into(), Value::Int(kind as i64), (&row.public).into(), (&row.json).into()])?;
+    Ok(())
+}
+
+/// Removes a key of a user.
+pub fn delete(tx: &mut dyn Tx, owner: UserSn, kind: KeyKind) -> Result<()> {
+    tx.execute(DELETE, &[owner.into(), Value::Int(kind as i64)])?;
     Ok(())
 }

@@ -1,28 +1,38 @@
-//! When users' devices and keys last changed, and who came to or left a room in a window: what `device_lists` is made of.
+//! When users' devices and keys last changed, who signed whose, and who came to or left rooms: what `device_lists` of a sync
+//! is made of. Each is asked by position, so that a sync in whose window nothing happened costs three index look-ups.
 
 use hearth_base::{Position, Result};
 
-use crate::engine::Tx;
-use crate::ids::{EventSn, KeySn, RoomSn, UserSn};
+use crate::engine::{Tx, Value};
+use crate::ids::{RoomSn, UserSn};
+use crate::tables::memberships::{Membership, MembershipRow};
 
 const SET: &str = "INSERT INTO device_list_changes (owner, position) VALUES (?1, ?2) \
      ON CONFLICT (owner) DO UPDATE SET position = excluded.position";
 const BETWEEN: &str = "SELECT owner FROM device_list_changes WHERE position > ?1 AND position <= ?2";
-const MEMBERS: &str = "SELECT k.sn, k.key, c.event FROM state_changes c JOIN state_keys k ON k.sn = c.key \
-     WHERE c.room = ?1 AND c.position > ?2 AND c.position <= ?3 AND k.type = 'm.room.member' ORDER BY c.position";
+const SET_SIGNED: &str = "INSERT INTO signature_changes (signer, target, position) VALUES (?1, ?2, ?3) \
+     ON CONFLICT (signer, target) DO UPDATE SET position = excluded.position";
+const SIGNED_BETWEEN: &str =
+    "SELECT target FROM signature_changes WHERE signer = ?1 AND position > ?2 AND position <= ?3";
+const NOTE_MOVE: &str = "INSERT INTO membership_moves (position, room, member, was, now) VALUES (?1, ?2, ?3, ?4, ?5) \
+     ON CONFLICT (position, room, member) DO UPDATE SET now = excluded.now";
+const MOVES: &str = "SELECT room, member, was, now FROM membership_moves WHERE position > ?1 AND position <= ?2 \
+     ORDER BY position";
 
 /// Every statement of this file.
-pub const STATEMENTS: &[&str] = &[SET, BETWEEN, MEMBERS];
+pub const STATEMENTS: &[&str] = &[SET, BETWEEN, SET_SIGNED, SIGNED_BETWEEN, NOTE_MOVE, MOVES];
 
-/// One change of one member in a room's current state.
-#[derive(Debug, Clone)]
-pub struct MemberChange {
-    /// The part of the state that changed.
-    pub key: KeySn,
-    /// The member: a state key, so not necessarily a user id.
-    pub member: String,
-    /// The member event; none when the state lost it.
-    pub event: Option<EventSn>,
+/// One change of a membership.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Move {
+    /// In which room.
+    pub room: RoomSn,
+    /// Whose.
+    pub member: UserSn,
+    /// From what.
+    pub before: Membership,
+    /// To what.
+    pub now: Membership,
 }
 
 /// Notes that a user's devices or keys changed. Only the newest change is kept: who reads the list anew has all of them.
@@ -36,13 +46,35 @@ pub fn changed_between(tx: &mut dyn Tx, after: Position, upto: Position) -> Resu
     tx.all(BETWEEN, &[after.into(), upto.into()], |row| Ok(UserSn(row.int(0)?)))
 }
 
-/// How the members of a room changed in `(after, upto]`, oldest first.
-pub fn member_changes(tx: &mut dyn Tx, room: RoomSn, after: Position, upto: Position) -> Result<Vec<MemberChange>> {
-    tx.all(MEMBERS, &[room.into(), after.into(), upto.into()], |row| {
-        Ok(MemberChange {
-            key: KeySn(row.int(0)?),
-            member: row.text(1)?.to_owned(),
-            event: row.opt_int(2)?.map(EventSn),
+/// Notes that a user signed another's key.
+pub fn set_signed(tx: &mut dyn Tx, signer: UserSn, target: UserSn, at: Position) -> Result<()> {
+    tx.execute(SET_SIGNED, &[signer.into(), target.into(), at.into()])?;
+    Ok(())
+}
+
+/// The users whose keys `signer` last signed in `(after, upto]`.
+pub fn signed_between(tx: &mut dyn Tx, signer: UserSn, after: Position, upto: Position) -> Result<Vec<UserSn>> {
+    tx.all(SIGNED_BETWEEN, &[signer.into(), after.into(), upto.into()], |row| Ok(UserSn(row.int(0)?)))
+}
+
+/// Notes that a membership was `before` and is now what `row` says; nothing when that is the same.
+pub(super) fn note_move(tx: &mut dyn Tx, row: &MembershipRow, before: Membership) -> Result<()> {
+    if before == row.membership {
+        return Ok(());
+    }
+    let (before, now) = (Value::Int(before as i64), Value::Int(row.membership as i64));
+    tx.execute(NOTE_MOVE, &[row.position.into(), row.room.into(), row.user.into(), before, now])?;
+    Ok(())
+}
+
+/// The changes of memberships in `(after, upto]`, of all rooms, oldest first.
+pub fn moves_between(tx: &mut dyn Tx, after: Position, upto: Position) -> Result<Vec<Move>> {
+    tx.all(MOVES, &[after.into(), upto.into()], |row| {
+        Ok(Move {
+            room: RoomSn(row.int(0)?),
+            member: UserSn(row.int(1)?),
+            before: Membership::from_int(row.int(2)?),
+            now: Membership::from_int(row.int(3)?),
         })
     })
 }

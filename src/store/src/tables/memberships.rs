@@ -4,6 +4,7 @@ use hearth_base::{Position, Result};
 
 use crate::engine::{Row, Tx, Value};
 use crate::ids::{EventSn, RoomSn, UserSn};
+use crate::tables::device_lists;
 
 macro_rules! columns {
     ($rest:literal) => {
@@ -51,7 +52,7 @@ pub enum Membership {
 }
 
 impl Membership {
-    fn from_int(value: i64) -> Self {
+    pub(super) fn from_int(value: i64) -> Self {
         match value {
             1 => Self::Join,
             2 => Self::Invite,
@@ -156,8 +157,10 @@ pub fn counts(tx: &mut dyn Tx, room: RoomSn) -> Result<Vec<(Membership, u64)>> {
     tx.all(COUNTS, &[room.into()], |row| Ok((Membership::from_int(row.int(0)?), row.int(1)?.unsigned_abs())))
 }
 
-/// Sets how a user stands to a room; what was forgotten is remembered again.
+/// Sets how a user stands to a room, and notes that it changed; what was forgotten is remembered again.
 pub fn set(tx: &mut dyn Tx, row: &MembershipRow, stripped: Option<&[u8]>) -> Result<()> {
+    let before = get(tx, row.room, row.user)?.map_or(Membership::Leave, |row| row.membership);
+    device_lists::note_move(tx, row, before)?;
     tx.execute(
         SET,
         &[

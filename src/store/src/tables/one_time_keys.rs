@@ -21,11 +21,12 @@ const MARK_USED: &str = "UPDATE fallback_keys SET used = 1 WHERE device = ?1 AND
 const SET_FALLBACK: &str = "INSERT INTO fallback_keys (device, algorithm, key_id, used, json) VALUES (?1, ?2, ?3, 0, ?4) \
      ON CONFLICT (device, algorithm) DO UPDATE SET key_id = excluded.key_id, used = 0, json = excluded.json";
 const UNUSED: &str = "SELECT algorithm FROM fallback_keys WHERE device = ?1 AND used = 0 ORDER BY algorithm";
+const FALLBACKS: &str = "SELECT count(*) FROM fallback_keys WHERE device = ?1";
 const CLEAR_FALLBACK: &str = "DELETE FROM fallback_keys WHERE device = ?1";
 
 /// Every statement of this file.
 pub const STATEMENTS: &[&str] =
-    &[GET, INSERT, NEXT, TAKE, COUNTS, CLEAR, FALLBACK, MARK_USED, SET_FALLBACK, UNUSED, CLEAR_FALLBACK];
+    &[GET, INSERT, NEXT, TAKE, COUNTS, CLEAR, FALLBACK, MARK_USED, SET_FALLBACK, UNUSED, FALLBACKS, CLEAR_FALLBACK];
 
 /// A key on its way out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,9 +59,15 @@ pub fn take(tx: &mut dyn Tx, device: DeviceSn, algorithm: &str) -> Result<Option
     Ok(next)
 }
 
-/// How many one-time keys of each algorithm a device has left (`device_one_time_keys_count` of a sync).
+/// How many one-time keys of each algorithm a device has left (`device_one_time_keys_count` of a sync). The usual algorithm
+/// is always there, if only with 0: clients upload keys when they read that, not when nothing is said.
 pub fn counts(tx: &mut dyn Tx, device: DeviceSn) -> Result<Vec<(String, u64)>> {
-    tx.all(COUNTS, &[device.into()], |row| Ok((row.text(0)?.to_owned(), row.int(1)?.unsigned_abs())))
+    let mut found =
+        tx.all(COUNTS, &[device.into()], |row| Ok((row.text(0)?.to_owned(), row.int(1)?.unsigned_abs())))?;
+    if !found.iter().any(|(algorithm, _)| algorithm == "signed_curve25519") {
+        found.push(("signed_curve25519".to_owned(), 0));
+    }
+    Ok(found)
 }
 
 /// The fallback key of an algorithm, if there is one, and whether this was its first use. Marks it as used.
@@ -87,6 +94,11 @@ pub fn set_fallback(tx: &mut dyn Tx, device: DeviceSn, algorithm: &str, key: &Ke
 /// The algorithms whose fallback key nobody has got yet (`device_unused_fallback_key_types` of a sync).
 pub fn unused_fallback_types(tx: &mut dyn Tx, device: DeviceSn) -> Result<Vec<String>> {
     tx.all(UNUSED, &[device.into()], |row| Ok(row.text(0)?.to_owned()))
+}
+
+/// How many fallback keys a device has: one for each algorithm.
+pub fn fallbacks(tx: &mut dyn Tx, device: DeviceSn) -> Result<u64> {
+    Ok(tx.int(FALLBACKS, &[device.into()])?.unwrap_or(0).unsigned_abs())
 }
 
 /// Removes all one-time and fallback keys of a device.

@@ -1,0 +1,136 @@
+//! Uploading one's cross-signing keys (`/keys/device_signing/upload`).
+
+use std::sync::Arc;
+
+use hearth_base::{Error, Reason, Result, error::refuse};
+use hearth_store::WriteTx;
+use hearth_store::engine::Tx;
+use hearth_store::tables::cross_signing::{self, CrossSigningRow, KeyKind};
+use hearth_store::tables::{device_keys, devices};
+use ruma::encryption::CrossSigningKey;
+use ruma::serde::Raw;
+
+use super::check::{self, Candidate};
+use crate::Requester;
+use crate::core::Core;
+use crate::crypto::signed::{self, ED25519};
+use crate::crypto::{Crypto, device_lists};
+
+/// Keys as a client uploads them.
+#[derive(Debug, Clone, Default)]
+pub struct Upload {
+    /// The master key.
+    pub master: Option<Raw<CrossSigningKey>>,
+    /// The self-signing key, signed by the master key.
+    pub self_signing: Option<Raw<CrossSigningKey>>,
+    /// The user-signing key, signed by the master key.
+    pub user_signing: Option<Raw<CrossSigningKey>>,
+}
+
+/// What became of an upload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Outcome {
+    /// The keys are stored, or were already.
+    Stored,
+    /// Nothing happened: keys would be replaced, and for that the user must authenticate.
+    NeedsAuthentication,
+}
+
+impl Crypto {
+    /// Stores cross-signing keys. The first ones, and those that are there already, need nothing but an access token; only
+    /// with `authenticated` are others put in their place.
+    ///
+    /// Refuses with `M_MISSING_PARAM` (no master key), `M_INVALID_PARAM`, `M_BAD_JSON`, `M_TOO_LARGE`,
+    /// `M_INVALID_SIGNATURE`.
+    pub async fn upload_cross_signing(&self, who: &Requester, upload: Upload, authenticated: bool) -> Result<Outcome> {
+        let read =
+            |raw: Option<Raw<CrossSigningKey>>, kind| raw.map(|raw| check::key(raw.json().get(), &who.user_id, kind));
+        let candidates = [
+            read(upload.master, KeyKind::Master),
+            read(upload.self_signing, KeyKind::SelfSigning),
+            read(upload.user_signing, KeyKind::UserSigning),
+        ];
+        // Whether a malformed key is one is told only to who may replace the good one, so that both ask for the same.
+        let candidates: Result<Vec<Candidate>> = candidates.into_iter().flatten().collect();
+        let (core, who) = (self.core.clone(), who.clone());
+        let write = move |tx: &mut WriteTx<'_>| upload_keys(&core, tx, &who, candidates, authenticated);
+        self.core.store.write("cross_signing_upload", write).await
+    }
+}
+
+fn upload_keys(
+    core: &Arc<Core>,
+    tx: &mut WriteTx<'_>,
+    who: &Requester,
+    candidates: Result<Vec<Candidate>>,
+    authenticated: bool,
+) -> Result<Outcome> {
+    let stored = cross_signing::of_user(tx.tx(), who.user)?;
+    let is_stored = |new: &Candidate| stored.iter().any(|(kind, row)| *kind == new.kind && *row == new.row);
+    if candidates.as_ref().is_ok_and(|candidates| candidates.iter().all(is_stored)) {
+        return Ok(Outcome::Stored);
+    }
+    let stored_master = stored.into_iter().find(|(kind, _)| *kind == KeyKind::Master).map(|(_, row)| row);
+    if stored_master.is_some() && !authenticated {
+        return Ok(Outcome::NeedsAuthentication);
+    }
+    let candidates = candidates?;
+    let new_master = candidates.iter().find(|new| new.kind == KeyKind::Master).map(|new| new.row.public.clone());
+    let is_new = new_master.is_some() && new_master != stored_master.as_ref().map(|row| row.public.clone());
+    let master = new_master.or(stored_master.map(|row| row.public)).ok_or_else(|| {
+        refuse(
+            Reason::MissingParam,
+            "There is no master key yet that could vouch for these: upload master_key as well.",
+        )
+    })?;
+    for new in &candidates {
+        check_candidate(tx.tx(), who, new, &master)?;
+    }
+    for new in &candidates {
+        replace(tx, who, new)?;
+    }
+    if is_new {
+        drop_unvouched(tx, who, &candidates)?;
+    }
+    device_lists::changed(core, tx, who.user)?;
+    Ok(Outcome::Stored)
+}
+
+/// The master key vouches for the other two. No key may be mistaken for a device.
+fn check_candidate(tx: &mut dyn Tx, who: &Requester, new: &Candidate, master: &str) -> Result<()> {
+    if new.kind != KeyKind::Master {
+        signed::check(&new.object, &who.user_id, master, master)?;
+    }
+    if devices::find(tx, who.user, &new.row.public)?.is_some() {
+        return Err(Error::invalid("A cross-signing key must not be named like one of your devices."));
+    }
+    Ok(())
+}
+
+/// Stores a key. Signatures on the one it replaces, and by it, go: they say nothing any more.
+fn replace(tx: &mut WriteTx<'_>, who: &Requester, new: &Candidate) -> Result<()> {
+    if let Some(old) = cross_signing::get(tx.tx(), who.user, new.kind)?.filter(|old| old.public != new.row.public) {
+        forget_signatures(tx, who, &old)?;
+    }
+    cross_signing::set(tx.tx(), who.user, new.kind, &new.row)
+}
+
+fn forget_signatures(tx: &mut WriteTx<'_>, who: &Requester, old: &CrossSigningRow) -> Result<()> {
+    device_keys::delete_signatures(tx.tx(), who.user, &old.public)?;
+    device_keys::delete_own_signatures(tx.tx(), who.user, &format!("{ED25519}{}", old.public))
+}
+
+/// With another master key, keys that did not come along have nobody to vouch for them.
+fn drop_unvouched(tx: &mut WriteTx<'_>, who: &Requester, candidates: &[Candidate]) -> Result<()> {
+    for kind in [KeyKind::SelfSigning, KeyKind::UserSigning] {
+        if candidates.iter().any(|new| new.kind == kind) {
+            continue;
+        }
+        if let Some(old) = cross_signing::get(tx.tx(), who.user, kind)? {
+            forget_signatures(tx, who, &old)?;
+            cross_signing::delete(tx.tx(), who.user, kind)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,130 @@
+//! Dehydrated devices (MSC3814): a device that takes in messages while its user has none logged in. Its secret part lies
+//! here encrypted, until a new login wakes it up and reads what came.
+
+use std::sync::Arc;
+
+use hearth_base::{Error, Position, Reason, Result, error::refuse, limits};
+use hearth_store::WriteTx;
+use hearth_store::engine::Tx;
+use hearth_store::ids::UserSn;
+use hearth_store::tables::devices::{self, DeviceRow};
+use hearth_store::tables::{dehydrated, to_device};
+use ruma::api::client::dehydrated_device::DehydratedDeviceData;
+use ruma::events::AnyToDeviceEvent;
+use ruma::serde::Raw;
+use ruma::{DeviceId, OwnedDeviceId};
+
+use super::{Crypto, keys};
+use crate::Requester;
+use crate::core::Core;
+use crate::devices::{check_name, purge};
+
+/// What a client uploads.
+#[derive(Debug)]
+pub struct Dehydrated {
+    /// The device's id.
+    pub device_id: OwnedDeviceId,
+    /// What people call it.
+    pub name: Option<String>,
+    /// Its encrypted secret part.
+    pub data: Raw<DehydratedDeviceData>,
+    /// Its public keys.
+    pub keys: keys::Upload,
+}
+
+/// Messages for a dehydrated device.
+#[derive(Debug)]
+pub struct Messages {
+    /// The messages, oldest first.
+    pub events: Vec<Raw<AnyToDeviceEvent>>,
+    /// Where the next ones begin.
+    pub next_batch: String,
+}
+
+impl Crypto {
+    /// Makes a dehydrated device in place of the one there may be.
+    ///
+    /// Refuses as [`Crypto::upload_keys`] does, and with `M_INVALID_PARAM` when a device that is logged in has that id.
+    pub async fn dehydrate(&self, who: &Requester, upload: Dehydrated) -> Result<()> {
+        if upload.data.json().get().len() > limits::DEHYDRATED_BYTES_MAX {
+            return Err(refuse(Reason::TooLarge, "The device's data is too large."));
+        }
+        if upload.device_id.as_str().is_empty() || upload.device_id.as_str().len() > limits::ID_BYTES_MAX {
+            return Err(Error::invalid("The device id is empty or too long."));
+        }
+        upload.name.as_deref().map_or(Ok(()), check_name)?;
+        let owner = keys::Owner { user: &who.user_id, device: &upload.device_id };
+        let checked = keys::Checked::new(&upload.keys, owner, None)?;
+        let (core, user, now_ms) = (self.core.clone(), who.user, self.core.now_ms());
+        let write = move |tx: &mut WriteTx<'_>| {
+            remove(&core, tx, user)?;
+            if devices::find(tx.tx(), user, upload.device_id.as_str())?.is_some() {
+                return Err(Error::invalid("One of your devices has that id already."));
+            }
+            let device = devices::insert(tx, user, upload.device_id.as_str(), upload.name.as_deref(), now_ms)?;
+            dehydrated::set(tx.tx(), user, device, upload.data.json().get())?;
+            keys::store(&core, tx, user, device, &checked)
+        };
+        self.core.store.write("dehydrate", write).await
+    }
+
+    /// The user's dehydrated device and its encrypted secret part. Refuses with `M_NOT_FOUND`.
+    pub async fn dehydrated(&self, who: &Requester) -> Result<(OwnedDeviceId, Raw<DehydratedDeviceData>)> {
+        let user = who.user;
+        let (row, data) = self.core.store.read("dehydrated_get", move |tx| existing(tx.tx(), user)).await?;
+        let data = Raw::from_json_string(data).map_err(|error| Error::fault("reading a dehydrated device", error))?;
+        Ok((row.id.into(), data))
+    }
+
+    /// Removes the user's dehydrated device and says which that was. Refuses with `M_NOT_FOUND`.
+    pub async fn delete_dehydrated(&self, who: &Requester) -> Result<OwnedDeviceId> {
+        let (core, user) = (self.core.clone(), who.user);
+        let removed = self.core.store.write("dehydrated_delete", move |tx| remove(&core, tx, user)).await?;
+        removed.map(|row| row.id.into()).ok_or_else(none)
+    }
+
+    /// Messages that came for the dehydrated device. They stay until it is removed: a client that is cut short while it
+    /// wakes the device up must be able to begin again.
+    ///
+    /// Refuses with `M_NOT_FOUND` when `device` is not the dehydrated device, `M_INVALID_PARAM` for a foreign token.
+    pub async fn dehydrated_events(&self, who: &Requester, device: &DeviceId, from: Option<&str>) -> Result<Messages> {
+        let after = match from {
+            Some(from) => {
+                from.parse().map(Position).map_err(|_| Error::invalid("This is not a next_batch of this endpoint."))?
+            }
+            None => Position::ZERO,
+        };
+        let (user, device) = (who.user, device.to_owned());
+        let read = self.core.store.read("dehydrated_events", move |tx| {
+            let upto = tx.position();
+            let (row, _) = existing(tx.tx(), user)?;
+            if row.id != device.as_str() {
+                return Err(none());
+            }
+            to_device::batch(tx.tx(), row.sn, after, upto, limits::TO_DEVICE_PER_SYNC_MAX)
+        });
+        let rows = read.await?;
+        let next_batch = rows.last().map_or(after, |(at, _)| *at).to_string();
+        let events = rows.into_iter().map(|(_, json)| Raw::from_json_string(json)).collect::<Result<_, _>>();
+        Ok(Messages { events: events.map_err(|error| Error::fault("reading a to-device message", error))?, next_batch })
+    }
+}
+
+fn none() -> Error {
+    Error::not_found("You have no such dehydrated device.")
+}
+
+fn existing(tx: &mut dyn Tx, user: UserSn) -> Result<(DeviceRow, String)> {
+    let (device, data) = dehydrated::get(tx, user)?.ok_or_else(none)?;
+    Ok((devices::get(tx, device)?.ok_or_else(none)?, data))
+}
+
+/// Removes the dehydrated device of a user, if there is one.
+fn remove(core: &Arc<Core>, tx: &mut WriteTx<'_>, user: UserSn) -> Result<Option<DeviceRow>> {
+    let Some((device, _)) = dehydrated::get(tx.tx(), user)? else { return Ok(None) };
+    dehydrated::delete(tx.tx(), user, device)?;
+    let Some(row) = devices::get(tx.tx(), device)? else { return Ok(None) };
+    // It has never logged in, so there are no tokens of it whose sessions would have to end.
+    purge::purge(core, tx, user, std::slice::from_ref(&row))?;
+    Ok(Some(row))
+}

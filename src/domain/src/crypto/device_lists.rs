@@ -1,0 +1,153 @@
+//! Who has to look anew at whose devices: `device_lists` of a sync and `/keys/changes` (client-server API, "Tracking the
+//! device list for a user").
+//!
+//! Errs on the side of saying too much: a user named in `changed` whose devices are the same costs a client one query, a
+//! user missing costs them a message that nobody can read.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
+
+use hearth_base::{Error, Position, Result};
+use hearth_store::WriteTx;
+use hearth_store::engine::Tx;
+use hearth_store::ids::{RoomSn, UserSn};
+use hearth_store::tables::memberships::{self, Membership};
+use hearth_store::tables::{device_lists, users};
+use ruma::{OwnedUserId, UserId};
+
+use super::Crypto;
+use crate::Requester;
+use crate::core::Core;
+
+pub(crate) use crate::devices::purge::announce as changed;
+
+/// Up to how many users are asked one by one whether they still share a room.
+const ASKED_ONE_BY_ONE_MAX: usize = 16;
+
+/// First and last standing of each member of a room in a window.
+type Moves = BTreeMap<UserSn, (Membership, Membership)>;
+
+/// Notes that `signer` signed a key of `target`. Nobody else sees the signature, so nobody else is told.
+pub(super) fn signed(core: &Arc<Core>, tx: &mut WriteTx<'_>, signer: UserSn, target: UserSn) -> Result<()> {
+    let at = tx.position();
+    device_lists::set_signed(tx.tx(), signer, target, at)?;
+    let core = core.clone();
+    tx.after_commit(move || core.notifier.wake(&[signer], at));
+    Ok(())
+}
+
+/// Whose devices `user` must look at anew, and whose they need no longer track, by what happened in `(after, upto]`:
+/// `(changed, left)`.
+pub fn for_sync(
+    tx: &mut dyn Tx,
+    user: UserSn,
+    after: Position,
+    upto: Position,
+) -> Result<(Vec<OwnedUserId>, Vec<OwnedUserId>)> {
+    let mut changed = BTreeSet::from_iter(device_lists::signed_between(tx, user, after, upto)?);
+    for owner in device_lists::changed_between(tx, after, upto)? {
+        if owner == user || shares_room(tx, user, owner)? {
+            changed.insert(owner);
+        }
+    }
+    let mut gone = BTreeSet::new();
+    for (room, moves) in moves_by_room(tx, after, upto)? {
+        by_moves(tx, user, room, &moves, &mut changed, &mut gone)?;
+    }
+    gone.remove(&user);
+    let left = without_shared_room(tx, user, gone)?;
+    changed.retain(|changed| !left.contains(changed));
+    Ok((names(tx, changed)?, names(tx, left)?))
+}
+
+/// Whether two users are joined to a room together.
+fn shares_room(tx: &mut dyn Tx, one: UserSn, other: UserSn) -> Result<bool> {
+    Ok(!memberships::shared_rooms(tx, one, other, 1)?.is_empty())
+}
+
+fn moves_by_room(tx: &mut dyn Tx, after: Position, upto: Position) -> Result<BTreeMap<RoomSn, Moves>> {
+    let mut rooms: BTreeMap<RoomSn, Moves> = BTreeMap::new();
+    for step in device_lists::moves_between(tx, after, upto)? {
+        let moves = rooms.entry(step.room).or_default();
+        moves.entry(step.member).and_modify(|(_, now)| *now = step.now).or_insert((step.before, step.now));
+    }
+    Ok(rooms)
+}
+
+/// Whether devices of a member in this standing get keys: those of invited users may, so that they can read what was said
+/// before they joined.
+fn is_tracked(membership: Membership) -> bool {
+    matches!(membership, Membership::Join | Membership::Invite)
+}
+
+/// What the moves in one room mean for a user: who came to share it with them (`changed`), who ceased to (`gone`).
+fn by_moves(
+    tx: &mut dyn Tx,
+    user: UserSn,
+    room: RoomSn,
+    moves: &Moves,
+    changed: &mut BTreeSet<UserSn>,
+    gone: &mut BTreeSet<UserSn>,
+) -> Result<()> {
+    let (before, now) = match moves.get(&user) {
+        Some(mine) => *mine,
+        None => {
+            let mine = memberships::get(tx, room, user)?.map_or(Membership::Leave, |row| row.membership);
+            (mine, mine)
+        }
+    };
+    let (was_in, is_in) = (before == Membership::Join, now == Membership::Join);
+    if was_in != is_in {
+        let members = memberships::of_room(tx, room)?;
+        let members = members.into_iter().filter(|row| is_tracked(row.membership) && row.user != user);
+        let found = if is_in { &mut *changed } else { &mut *gone };
+        found.extend(members.map(|row| row.user));
+    }
+    if was_in {
+        gone.extend(
+            moves.iter().filter(|(_, (was, is))| is_tracked(*was) && !is_tracked(*is)).map(|(member, _)| *member),
+        );
+    }
+    if is_in {
+        let came = |(_, (was, is)): &(&UserSn, &(Membership, Membership))| is_tracked(*is) && was != is;
+        changed.extend(moves.iter().filter(came).map(|(member, _)| *member).filter(|member| *member != user));
+    }
+    Ok(())
+}
+
+/// Those of `candidates` who share no room with `user` any more.
+fn without_shared_room(tx: &mut dyn Tx, user: UserSn, candidates: BTreeSet<UserSn>) -> Result<BTreeSet<UserSn>> {
+    if candidates.len() > ASKED_ONE_BY_ONE_MAX {
+        let shared = HashSet::<UserSn>::from_iter(memberships::neighbours(tx, user)?);
+        return Ok(candidates.into_iter().filter(|candidate| !shared.contains(candidate)).collect());
+    }
+    let mut left = BTreeSet::new();
+    for candidate in candidates {
+        if !shares_room(tx, user, candidate)? {
+            left.insert(candidate);
+        }
+    }
+    Ok(left)
+}
+
+fn names(tx: &mut dyn Tx, sns: BTreeSet<UserSn>) -> Result<Vec<OwnedUserId>> {
+    let mut found = Vec::with_capacity(sns.len());
+    for sn in sns {
+        let name = users::name(tx, sn)?.ok_or_else(|| Error::broken(format!("user {} has no name", sn.0)))?;
+        found.push(UserId::parse(name).map_err(|error| Error::fault("reading a stored user id", error))?);
+    }
+    Ok(found)
+}
+
+impl Crypto {
+    /// As [`for_sync`], since the position of a sync token until now: that includes whatever was before any token the
+    /// client holds.
+    pub async fn key_changes(&self, who: &Requester, after: Position) -> Result<(Vec<OwnedUserId>, Vec<OwnedUserId>)> {
+        let user = who.user;
+        let read = move |tx: &mut hearth_store::ReadTx<'_>| {
+            let upto = tx.position();
+            for_sync(tx.tx(), user, after, upto)
+        };
+        self.core.store.read("key_changes", read).await
+    }
+}

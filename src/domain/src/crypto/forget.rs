@@ -1,0 +1,30 @@
+//! Removing what belongs to a user rather than to a device (for that see `devices::purge`), as their account ends.
+
+use std::sync::Arc;
+
+use hearth_base::Result;
+use hearth_store::WriteTx;
+use hearth_store::ids::UserSn;
+use hearth_store::tables::{backups, cross_signing, device_keys};
+
+use super::Crypto;
+use super::device_lists::changed;
+use crate::core::Core;
+
+impl Crypto {
+    /// Removes a user's backups and cross-signing keys, and tells those who share a room with them if there were keys.
+    pub async fn forget_user(&self, user: UserSn) -> Result<()> {
+        let core = self.core.clone();
+        self.core.store.write("crypto_forget_user", move |tx| forget(&core, tx, user)).await
+    }
+}
+
+fn forget(core: &Arc<Core>, tx: &mut WriteTx<'_>, user: UserSn) -> Result<()> {
+    backups::delete_all(tx.tx(), user)?;
+    let keys = cross_signing::of_user(tx.tx(), user)?;
+    for (kind, row) in &keys {
+        device_keys::delete_signatures(tx.tx(), user, &row.public)?;
+        cross_signing::delete(tx.tx(), user, *kind)?;
+    }
+    if keys.is_empty() { Ok(()) } else { changed(core, tx, user) }
+}

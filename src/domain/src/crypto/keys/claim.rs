@@ -1,0 +1,84 @@
+//! Claiming one-time keys (`/keys/claim`): what encrypted conversations begin with.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use hearth_base::{Error, Result, limits};
+use hearth_store::WriteTx;
+use hearth_store::ids::{DeviceSn, UserSn};
+use hearth_store::tables::one_time_keys::{self, KeyRow};
+use hearth_store::tables::{devices, users};
+use ruma::encryption::OneTimeKey;
+use ruma::serde::Raw;
+use ruma::{OneTimeKeyAlgorithm, OwnedDeviceId, OwnedOneTimeKeyId, OwnedUserId};
+
+use crate::core::Core;
+use crate::crypto::Crypto;
+use crate::crypto::remote::{self, Failures};
+
+/// One key of an algorithm for each of these devices.
+pub type Claims = BTreeMap<OwnedUserId, BTreeMap<OwnedDeviceId, OneTimeKeyAlgorithm>>;
+
+/// Keys by user and device.
+pub type ClaimedKeys = BTreeMap<OwnedUserId, BTreeMap<OwnedDeviceId, BTreeMap<OwnedOneTimeKeyId, Raw<OneTimeKey>>>>;
+
+/// What a claim got.
+#[derive(Debug, Default)]
+pub struct Claimed {
+    /// The keys; devices without any are not there.
+    pub keys: ClaimedKeys,
+    /// Servers that could not be asked.
+    pub failures: Failures,
+}
+
+impl Crypto {
+    /// Takes a one-time key of each device, or its fallback key when none is left. All in one transaction, which is on disk
+    /// before anybody sees a key: no key goes to two.
+    ///
+    /// Refuses with `M_INVALID_PARAM` when too many devices are asked for.
+    pub async fn claim_keys(&self, claims: Claims) -> Result<Claimed> {
+        if claims.values().map(BTreeMap::len).sum::<usize>() > limits::KEYS_QUERY_USERS_MAX {
+            let message = format!("Claim keys of at most {} devices at a time.", limits::KEYS_QUERY_USERS_MAX);
+            return Err(Error::invalid(message));
+        }
+        let (local, others): (Claims, Claims) = claims.into_iter().partition(|(user, _)| self.core.is_local(user));
+        let mut failures = Failures::new();
+        others.keys().for_each(|user| remote::unreachable(&mut failures, user));
+        if local.is_empty() {
+            return Ok(Claimed { failures, ..Claimed::default() });
+        }
+        let core = self.core.clone();
+        let keys = self.core.store.write("keys_claim", move |tx| claim(&core, tx, &local)).await?;
+        Ok(Claimed { keys, failures })
+    }
+}
+
+/// Claims keys of users of this server, and wakes whoever has fewer now: their clients upload new ones.
+fn claim(core: &Arc<Core>, tx: &mut WriteTx<'_>, claims: &Claims) -> Result<ClaimedKeys> {
+    let (mut claimed, mut concerned) = (ClaimedKeys::new(), BTreeSet::<UserSn>::new());
+    for (user_id, of_user) in claims {
+        let Some(user) = users::find(tx.tx(), user_id.as_str())? else { continue };
+        for (device_id, algorithm) in of_user {
+            let Some(device) = devices::find(tx.tx(), user, device_id.as_str())? else { continue };
+            let Some((key, news)) = take(tx, device.sn, algorithm.as_ref())? else { continue };
+            if news {
+                concerned.insert(user);
+            }
+            let id = OwnedOneTimeKeyId::try_from(format!("{algorithm}:{}", key.key_id))
+                .map_err(|error| Error::fault("reading a stored key's id", error))?;
+            let raw = Raw::from_json_string(key.json).map_err(|error| Error::fault("reading a stored key", error))?;
+            claimed.entry(user_id.clone()).or_default().entry(device_id.clone()).or_default().insert(id, raw);
+        }
+    }
+    let (core, at) = (core.clone(), tx.position());
+    tx.after_commit(move || core.notifier.wake(&concerned.into_iter().collect::<Vec<_>>(), at));
+    Ok(claimed)
+}
+
+/// A key of a device, and whether that is news for its owner: a fallback key that is used again is not.
+fn take(tx: &mut WriteTx<'_>, device: DeviceSn, algorithm: &str) -> Result<Option<(KeyRow, bool)>> {
+    if let Some(key) = one_time_keys::take(tx.tx(), device, algorithm)? {
+        return Ok(Some((key, true)));
+    }
+    one_time_keys::use_fallback(tx.tx(), device, algorithm)
+}

@@ -1,0 +1,34 @@
+//! Keys of devices: uploading, querying, claiming (client-server API, "Key management API").
+
+mod check;
+mod claim;
+mod query;
+mod upload;
+
+use std::collections::BTreeMap;
+
+use hearth_base::Result;
+use hearth_store::engine::Tx;
+use hearth_store::ids::DeviceSn;
+use hearth_store::tables::one_time_keys;
+use ruma::{OneTimeKeyAlgorithm, UInt};
+
+pub use claim::{Claimed, ClaimedKeys, Claims};
+pub use query::{Queried, Query};
+pub use upload::Upload;
+
+pub(super) use check::{Checked, Owner};
+pub(super) use upload::store;
+
+/// How many one-time keys of each algorithm a device has left: `one_time_key_counts` of an upload,
+/// `device_one_time_keys_count` of a sync.
+pub fn counts(tx: &mut dyn Tx, device: DeviceSn) -> Result<BTreeMap<OneTimeKeyAlgorithm, UInt>> {
+    let counts = one_time_keys::counts(tx, device)?;
+    Ok(counts.into_iter().map(|(algorithm, count)| (algorithm.as_str().into(), UInt::new_saturating(count))).collect())
+}
+
+/// The algorithms whose fallback key has not been handed out: `device_unused_fallback_key_types` of a sync.
+pub fn unused_fallbacks(tx: &mut dyn Tx, device: DeviceSn) -> Result<Vec<OneTimeKeyAlgorithm>> {
+    let types = one_time_keys::unused_fallback_types(tx, device)?;
+    Ok(types.iter().map(|algorithm| algorithm.as_str().into()).collect())
+}

@@ -1,0 +1,133 @@
+//! Uploading a device's keys (`/keys/upload`).
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use hearth_base::{Error, Reason, Result, error::refuse, limits};
+use hearth_store::WriteTx;
+use hearth_store::ids::{DeviceSn, UserSn};
+use hearth_store::tables::{device_keys, devices, one_time_keys};
+use ruma::canonical_json::CanonicalJsonObject;
+use ruma::encryption::{DeviceKeys, OneTimeKey};
+use ruma::serde::Raw;
+use ruma::{DeviceId, OneTimeKeyAlgorithm, OwnedOneTimeKeyId, UInt};
+
+use super::check::{self, Checked, Key, Owner};
+use super::counts;
+use crate::Requester;
+use crate::core::Core;
+use crate::crypto::signed::{self, ED25519};
+use crate::crypto::{Crypto, device_lists};
+
+/// Keys as a client uploads them.
+#[derive(Debug, Default)]
+pub struct Upload {
+    /// The device's identity keys.
+    pub device_keys: Option<Raw<DeviceKeys>>,
+    /// One-time keys, added to those that are there.
+    pub one_time_keys: BTreeMap<OwnedOneTimeKeyId, Raw<OneTimeKey>>,
+    /// Fallback keys, each in place of its algorithm's older one.
+    pub fallback_keys: BTreeMap<OwnedOneTimeKeyId, Raw<OneTimeKey>>,
+}
+
+impl Crypto {
+    /// Stores keys of the requester's device; says how many one-time keys it has then. What is there already may come again.
+    ///
+    /// Refuses with `M_BAD_JSON`, `M_TOO_LARGE`, `M_INVALID_SIGNATURE`, `M_INVALID_PARAM` (too many), and `M_UNKNOWN` when a
+    /// one-time key's id is taken by another key.
+    pub async fn upload_keys(&self, who: &Requester, upload: Upload) -> Result<BTreeMap<OneTimeKeyAlgorithm, UInt>> {
+        let (user, device) = (who.user, who.device);
+        let known = move |tx: &mut hearth_store::ReadTx<'_>| {
+            Ok((device_keys::get(tx.tx(), user, device)?, counts(tx.tx(), device)?))
+        };
+        let (known, counted) = self.core.store.read("keys_of_device", known).await?;
+        let nothing =
+            upload.device_keys.is_none() && upload.one_time_keys.is_empty() && upload.fallback_keys.is_empty();
+        if nothing {
+            return Ok(counted);
+        }
+        let known = known.and_then(|json| signing_key(&json, &who.device_id));
+        let owner = Owner { user: &who.user_id, device: &who.device_id };
+        let checked = Checked::new(&upload, owner, known.as_deref())?;
+        let core = self.core.clone();
+        let write = move |tx: &mut WriteTx<'_>| {
+            store(&core, tx, user, device, &checked)?;
+            counts(tx.tx(), device)
+        };
+        self.core.store.write("keys_upload", write).await
+    }
+}
+
+/// The Ed25519 key in a device's stored identity keys.
+fn signing_key(json: &str, device: &DeviceId) -> Option<String> {
+    let object: CanonicalJsonObject = serde_json::from_str(json).ok()?;
+    signed::text(signed::nested(&object, "keys")?, &format!("{ED25519}{device}")).map(str::to_owned)
+}
+
+/// Stores checked keys of a device.
+pub(in crate::crypto) fn store(
+    core: &Arc<Core>,
+    tx: &mut WriteTx<'_>,
+    user: UserSn,
+    device: DeviceSn,
+    checked: &Checked,
+) -> Result<()> {
+    // A logout may have come in between; keys without a device would be inherited by the next one of that name.
+    let Some(row) = devices::get(tx.tx(), device)? else {
+        return Err(refuse(Reason::UnknownToken { soft_logout: false }, "This device has been logged out."));
+    };
+    if let Some(keys) = &checked.device_keys {
+        let old = device_keys::get(tx.tx(), user, device)?;
+        if old.as_ref() != Some(&keys.json) {
+            if old.is_some_and(|old| is_other_identity(&old, &keys.keys)) {
+                // What was signed by the old identity, or signs it, would only fail at whoever gets it.
+                one_time_keys::clear(tx.tx(), device)?;
+                device_keys::delete_signatures(tx.tx(), user, &row.id)?;
+            }
+            device_keys::set(tx.tx(), user, device, &keys.json)?;
+            device_lists::changed(core, tx, user)?;
+        }
+    }
+    add_one_time(tx, device, &checked.one_time)?;
+    for (algorithm, key) in &checked.fallback {
+        one_time_keys::set_fallback(tx.tx(), device, algorithm, key)?;
+    }
+    if !checked.fallback.is_empty()
+        && one_time_keys::fallbacks(tx.tx(), device)? > limits::FALLBACK_KEYS_PER_DEVICE_MAX as u64
+    {
+        return Err(Error::invalid("This device has fallback keys for too many algorithms."));
+    }
+    Ok(())
+}
+
+fn is_other_identity(old: &str, keys: &CanonicalJsonObject) -> bool {
+    let old: Option<CanonicalJsonObject> = serde_json::from_str(old).ok();
+    old.as_ref().and_then(|old| signed::nested(old, "keys")) != Some(keys)
+}
+
+fn add_one_time(tx: &mut WriteTx<'_>, device: DeviceSn, keys: &[Key]) -> Result<()> {
+    if keys.is_empty() {
+        return Ok(());
+    }
+    let there: u64 = one_time_keys::counts(tx.tx(), device)?.iter().map(|(_, count)| count).sum();
+    let (mut count, at) = (there, tx.position());
+    for (algorithm, key) in keys {
+        match one_time_keys::get(tx.tx(), device, algorithm, &key.key_id)? {
+            Some(old) if check::is_same_key(&old, &key.json) => {}
+            Some(old) => {
+                // Clients look for this very sentence: it tells them that they have lost track of their keys.
+                let id = format!("{algorithm}:{}", key.key_id);
+                let message = format!("One time key {id} already exists. Old key: {old}; new key: {}", key.json);
+                return Err(refuse(Reason::Unknown, message));
+            }
+            None => {
+                one_time_keys::insert(tx.tx(), device, algorithm, key, at)?;
+                count += 1;
+            }
+        }
+    }
+    if count > limits::ONE_TIME_KEYS_PER_DEVICE_MAX as u64 {
+        return Err(check::too_many());
+    }
+    Ok(())
+}

@@ -1,0 +1,35 @@
+//! End-to-end encryption, as far as a server has a part in it: it keeps public keys, hands out one-time keys, carries
+//! messages between devices, stores encrypted backups, and tells who has to look anew at whose devices.
+//!
+//! It never sees a secret. What clients upload is checked for its form, its size and its signatures, so that one client's
+//! mistake does not become another's; whom to trust is decided by clients alone.
+
+pub mod backup;
+pub mod cross_signing;
+pub mod dehydrated;
+pub mod device_lists;
+mod forget;
+pub mod keys;
+mod remote;
+mod signed;
+pub mod to_device;
+
+use std::sync::Arc;
+
+pub use remote::Failures;
+
+use crate::core::Core;
+
+/// Keys, backups and messages between devices.
+#[derive(Debug)]
+pub struct Crypto {
+    core: Arc<Core>,
+}
+
+impl Crypto {
+    /// The service, standing on `core`.
+    #[must_use]
+    pub fn new(core: Arc<Core>) -> Self {
+        Self { core }
+    }
+}
