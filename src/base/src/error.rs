@@ -31,6 +31,8 @@ pub struct Refusal {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[expect(missing_docs, reason = "each is the Matrix error code of its name; the specification explains it")]
 pub enum Reason {
+    /// HTTP 409 with `M_UNKNOWN`: the room alias already leads somewhere.
+    AliasInUse,
     AlreadyJoined,
     BadAlias,
     BadJson,

@@ -3,7 +3,8 @@
 use axum::response::{IntoResponse, Response};
 use hearth_base::{Error, Reason, Refusal};
 use http::{HeaderValue, StatusCode, header};
-use ruma::api::{OutgoingResponse, OutgoingResponseExt};
+use ruma::api::error::IntoHttpError;
+use ruma::api::{OutgoingBody, OutgoingResponse, OutgoingResponseExt};
 use serde_json::{Map, Value};
 
 /// An error on its way to the client.
@@ -13,6 +14,36 @@ pub struct Failure(pub Error);
 impl<E: Into<Error>> From<E> for Failure {
     fn from(error: E) -> Self {
         Self(error.into())
+    }
+}
+
+/// A JSON answer of our own, for endpoints whose response in ruma leaves out what clients rely on.
+#[derive(Debug)]
+pub struct Json<T>(pub T);
+
+impl<T: serde::Serialize> OutgoingResponse for Json<T> {
+    type Body = JsonBody;
+
+    fn try_into_http_response_inner(self) -> Result<http::Response<JsonBody>, IntoHttpError> {
+        Ok(http::Response::new(JsonBody(serde_json::to_vec(&self.0)?)))
+    }
+}
+
+/// The body of [`Json`], written already.
+#[derive(Debug)]
+pub struct JsonBody(Vec<u8>);
+
+impl OutgoingBody for JsonBody {
+    type Error = IntoHttpError;
+
+    fn content_type(&self) -> Option<HeaderValue> {
+        Some(HeaderValue::from_static("application/json"))
+    }
+
+    fn try_into_buf<B: Default + bytes::BufMut + AsRef<[u8]>>(self) -> Result<B, IntoHttpError> {
+        let mut buffer = B::default();
+        buffer.put_slice(&self.0);
+        Ok(buffer)
     }
 }
 
@@ -30,6 +61,7 @@ pub fn code(reason: Reason) -> (StatusCode, &'static str) {
     use Reason as R;
     use StatusCode as S;
     match reason {
+        R::AliasInUse => (S::CONFLICT, "M_UNKNOWN"),
         R::AlreadyJoined => (S::FORBIDDEN, "M_ALREADY_JOINED"),
         R::BadAlias => (S::BAD_REQUEST, "M_BAD_ALIAS"),
         R::BadJson => (S::BAD_REQUEST, "M_BAD_JSON"),

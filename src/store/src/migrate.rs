@@ -8,10 +8,13 @@ use crate::engine::{Connection, Tx, Value};
 pub(crate) type Migration = (u32, &'static str, &'static str);
 
 /// Every step, in order. A step that has been released is never changed; what is wrong with it the next one puts right.
-pub(crate) const MIGRATIONS: &[Migration] = &[(1, "rooms", include_str!("migrations/0001_rooms.sql")),
+pub(crate) const MIGRATIONS: &[Migration] = &[
+    (1, "rooms", include_str!("migrations/0001_rooms.sql")),
     (2, "accounts", include_str!("migrations/0002_accounts.sql")),
     (3, "keys", include_str!("migrations/0003_keys.sql")),
     (4, "personal", include_str!("migrations/0004_personal.sql")),
+    (5, "profiles", include_str!("migrations/0005_profiles.sql")),
+    (6, "reports", include_str!("migrations/0006_reports.sql")),
 ];
 
 const CREATE_META: &str =

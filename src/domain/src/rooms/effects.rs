@@ -16,24 +16,32 @@ use super::{redaction, stripped};
 use crate::core::Core;
 
 /// Does what follows from an event, within the transaction that stored it.
-pub(super) fn follow(core: &Arc<Core>, tx: &mut WriteTx<'_>, room: &Room, event: &Arc<Event>, at: Position) -> Result<()> {
-    let mut concerned: Vec<UserSn> = Vec::new();
-    if event.pdu.kind == TimelineEventType::RoomMember
-        && let Some(member) = change_membership(core, tx, room, event, at)?
-    {
-        concerned.push(member);
-        core.locals.forget(room.sn);
-        let (core, room) = (core.clone(), room.sn);
-        tx.after_commit(move || core.locals.forget(room));
-    }
+pub(super) fn follow(
+    core: &Arc<Core>,
+    tx: &mut WriteTx<'_>,
+    room: &Room,
+    event: &Arc<Event>,
+    at: Position,
+) -> Result<()> {
+    let member = match event.pdu.kind {
+        TimelineEventType::RoomMember => change_membership(core, tx, room, event, at)?,
+        _ => None,
+    };
     if event.pdu.kind == TimelineEventType::RoomRedaction {
         redaction::apply(core, tx, room, event)?;
     }
-    let members = core.locals.get(tx.tx(), room.sn)?;
+    let members = match member {
+        None => core.locals.get(tx.tx(), room.sn)?,
+        // Not through the cache: it must not learn what may yet be undone.
+        Some(_) => memberships::local_joined(tx.tx(), room.sn)?.into(),
+    };
     let (core, room) = (core.clone(), room.sn);
     tx.after_commit(move || {
+        if let Some(member) = member {
+            core.locals.forget(room);
+            core.notifier.wake(&[member], at);
+        }
         core.notifier.wake_room(room, &members, at);
-        core.notifier.wake(&concerned, at);
     });
     Ok(())
 }
@@ -53,7 +61,17 @@ fn change_membership(
     let local = core.is_local(&user_id);
     let shows_room = local && matches!(membership, Membership::Invite | Membership::Knock);
     let stripped = if shows_room { Some(stripped::state(core, tx.tx(), room, event)?) } else { None };
-    let row = MembershipRow { room: room.sn, user, membership, local, event: event.sn, position: at, since: at, forgotten: false };
+    let row = MembershipRow {
+        room: room.sn,
+        user,
+        membership,
+        local,
+        event: event.sn,
+        position: at,
+        since: at,
+        forgotten: false,
+    };
     memberships::set(tx.tx(), &row, stripped.as_deref())?;
+    core.locals.forget(room.sn);
     Ok(Some(user))
 }

@@ -3,6 +3,7 @@
 use hearth_base::Result;
 use hearth_store::engine::Tx;
 use hearth_store::ids::UserSn;
+use hearth_store::tables::profiles;
 use ruma::canonical_json::CanonicalJsonObject;
 
 /// A display name and an avatar.
@@ -27,6 +28,6 @@ impl Face {
 
 /// The face of a user by their profile; blank for users of other servers.
 pub fn face_of(tx: &mut dyn Tx, user: UserSn) -> Result<Face> {
-    let _ = (tx, user);
-    Ok(Face::default())
+    let profile = profiles::get(tx, user)?;
+    Ok(Face { displayname: profile.displayname, avatar_url: profile.avatar_url })
 }

@@ -47,10 +47,16 @@ pub struct Event {
 impl Event {
     /// Makes an event of its row.
     pub fn from_row(row: EventRow) -> Result<Self> {
-        let id = EventId::parse(row.id).map_err(|error| Error::fault("reading a stored event id", error))?;
+        let id = EventId::parse(row.id.as_str()).map_err(|error| Error::fault("reading a stored event id", error))?;
         let mut pdu = Pdu::parse(id, &row.json).map_err(|error| Error::fault("reading a stored event", error))?;
         pdu.rejected = row.flags & events::REJECTED != 0;
-        Ok(Self {
+        Ok(Self::new(row, pdu))
+    }
+
+    /// Makes an event of its row and its parsed JSON, for those who have both.
+    #[must_use]
+    pub fn new(row: EventRow, pdu: Pdu) -> Self {
+        Self {
             sn: row.sn,
             room: row.room,
             ord: row.ord,
@@ -62,7 +68,7 @@ impl Event {
             thread: row.thread,
             txn: row.device.zip(row.txn),
             pdu,
-        })
+        }
     }
 
     /// Whether its content has been removed.
@@ -127,6 +133,13 @@ impl EventCache {
             self.cache.insert(event.sn, event.clone());
         }
         Ok(event)
+    }
+
+    /// Takes in an event that has just been stored. Its serial number is new, so if the transaction is undone nobody asks.
+    pub fn add(&self, event: Event) -> Arc<Event> {
+        let event = Arc::new(event);
+        self.cache.insert(event.sn, event.clone());
+        event
     }
 
     /// As [`EventCache::keep`], for a row that a query stands on: it is read only if the event is not in the cache.

@@ -3,9 +3,11 @@
 //! [`Rooms`] is the service that writes: one file for each thing a user can do. What others build on without doing
 //! anything themselves (events, state, power, relations) are plain functions.
 
+mod alias;
 pub mod append;
 pub mod content;
 pub mod create;
+pub mod directory;
 mod effects;
 pub mod event;
 pub mod face;
@@ -16,13 +18,16 @@ pub mod locals;
 pub mod membership;
 pub mod power;
 pub mod read;
+mod redact;
 pub mod redaction;
 pub mod relate;
+mod report;
 mod send;
 mod set_state;
 pub mod state;
 pub mod stripped;
 mod txn;
+mod upgrade;
 mod validate;
 
 use std::sync::Arc;

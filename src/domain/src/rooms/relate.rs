@@ -58,8 +58,8 @@ pub fn relation(pdu: &Pdu) -> Option<Relation> {
 }
 
 /// The root of the thread an event belongs to: named by the event itself, or by what it relates to.
-pub fn thread_of(core: &Core, tx: &mut dyn Tx, room: RoomSn, pdu: &Pdu) -> Result<Option<EventSn>> {
-    let Some(mut next) = relation(pdu) else { return Ok(None) };
+pub fn thread_of(core: &Core, tx: &mut dyn Tx, room: RoomSn, relation: Option<&Relation>) -> Result<Option<EventSn>> {
+    let Some(mut next) = relation.cloned() else { return Ok(None) };
     for _ in 0..THREAD_HOPS_MAX {
         let Some(parent) = known(core, tx, room, &next.event_id)? else { return Ok(None) };
         if next.rel_type == "m.thread" {
@@ -68,7 +68,7 @@ pub fn thread_of(core: &Core, tx: &mut dyn Tx, room: RoomSn, pdu: &Pdu) -> Resul
         if parent.thread.is_some() {
             return Ok(parent.thread);
         }
-        let Some(further) = relation(&parent.pdu) else { return Ok(None) };
+        let Some(further) = self::relation(&parent.pdu) else { return Ok(None) };
         next = further;
     }
     Ok(None)
@@ -119,8 +119,8 @@ fn of_content(content: &CanonicalJsonObject) -> Option<Relation> {
 }
 
 /// Notes what a stored event relates to.
-pub fn note(core: &Core, tx: &mut WriteTx<'_>, event: &Event) -> Result<()> {
-    let Some(relation) = relation(&event.pdu) else { return Ok(()) };
+pub fn note(core: &Core, tx: &mut WriteTx<'_>, event: &Event, relation: Option<Relation>) -> Result<()> {
+    let Some(relation) = relation else { return Ok(()) };
     if relation.rel_type == "m.thread"
         && let Some(root) = known(core, tx.tx(), event.room, &relation.event_id)?
     {

@@ -1,9 +1,12 @@
-//! Joining, inviting, leaving.
+//! Who is in a room: joining, inviting, knocking, leaving, removing, banning, forgetting.
 
 use axum::Router;
 use hearth_base::{Error, Result};
+use ruma::api::client::knock::knock_room;
 use ruma::api::client::membership::invite_user::v3::InvitationRecipient;
-use ruma::api::client::membership::{invite_user, join_room_by_id, join_room_by_id_or_alias, leave_room};
+use ruma::api::client::membership::{
+    ban_user, forget_room, invite_user, join_room_by_id, join_room_by_id_or_alias, kick_user, leave_room, unban_user,
+};
 
 use crate::App;
 use crate::edge::Rate;
@@ -15,7 +18,12 @@ pub(super) fn routes() -> Router<App> {
         .endpoint(Bounds::rate(Rate::Join), join_by_id)
         .endpoint(Bounds::rate(Rate::Join), join)
         .endpoint(Bounds::rate(Rate::Invite), invite)
+        .endpoint(Bounds::rate(Rate::Join), knock)
         .endpoint(Bounds::rate(Rate::Other), leave)
+        .endpoint(Bounds::rate(Rate::Other), kick)
+        .endpoint(Bounds::rate(Rate::Other), ban)
+        .endpoint(Bounds::rate(Rate::Other), unban)
+        .endpoint(Bounds::rate(Rate::Other), forget)
 }
 
 fn no_third_party(is_signed: bool) -> Result<()> {
@@ -56,4 +64,33 @@ async fn invite(app: App, request: Ruma<invite_user::v3::Request>) -> Result<inv
 async fn leave(app: App, request: Ruma<leave_room::v3::Request>) -> Result<leave_room::v3::Response> {
     app.domain.rooms.leave(request.user()?, request.room_id.clone(), request.reason.clone()).await?;
     Ok(leave_room::v3::Response::new())
+}
+
+async fn knock(app: App, request: Ruma<knock_room::v3::Request>) -> Result<knock_room::v3::Response> {
+    let name = request.room_id_or_alias.clone();
+    let room_id = app.domain.rooms.knock(request.user()?, name, request.reason.clone()).await?;
+    Ok(knock_room::v3::Response::new(room_id))
+}
+
+async fn kick(app: App, request: Ruma<kick_user::v3::Request>) -> Result<kick_user::v3::Response> {
+    let (room, target, reason) = (request.room_id.clone(), request.user_id.clone(), request.reason.clone());
+    app.domain.rooms.kick(request.user()?, room, target, reason).await?;
+    Ok(kick_user::v3::Response::new())
+}
+
+async fn ban(app: App, request: Ruma<ban_user::v3::Request>) -> Result<ban_user::v3::Response> {
+    let (room, target, reason) = (request.room_id.clone(), request.user_id.clone(), request.reason.clone());
+    app.domain.rooms.ban(request.user()?, room, target, reason).await?;
+    Ok(ban_user::v3::Response::new())
+}
+
+async fn unban(app: App, request: Ruma<unban_user::v3::Request>) -> Result<unban_user::v3::Response> {
+    let (room, target, reason) = (request.room_id.clone(), request.user_id.clone(), request.reason.clone());
+    app.domain.rooms.unban(request.user()?, room, target, reason).await?;
+    Ok(unban_user::v3::Response::new())
+}
+
+async fn forget(app: App, request: Ruma<forget_room::v3::Request>) -> Result<forget_room::v3::Response> {
+    app.domain.rooms.forget(request.user()?, request.room_id.clone()).await?;
+    Ok(forget_room::v3::Response::new())
 }

@@ -1,9 +1,10 @@
-//! Sending events that are not state.
+//! Sending events that are not state, and removing what was sent.
 
 use axum::Router;
 use hearth_base::Result;
 use hearth_domain::rooms::Message;
 use ruma::api::client::message::send_message_event;
+use ruma::api::client::redact::redact_event;
 
 use crate::App;
 use crate::edge::Rate;
@@ -11,7 +12,7 @@ use crate::route::{Bounds, RouterExt, Ruma};
 
 /// The routes of this file.
 pub(super) fn routes() -> Router<App> {
-    Router::new().endpoint(Bounds::rate(Rate::Message), send)
+    Router::new().endpoint(Bounds::rate(Rate::Message), send).endpoint(Bounds::rate(Rate::Message), redact)
 }
 
 async fn send(app: App, request: Ruma<send_message_event::v3::Request>) -> Result<send_message_event::v3::Response> {
@@ -24,4 +25,11 @@ async fn send(app: App, request: Ruma<send_message_event::v3::Request>) -> Resul
     };
     let event_id = app.domain.rooms.send(request.user()?, message).await?;
     Ok(send_message_event::v3::Response::new(event_id))
+}
+
+async fn redact(app: App, request: Ruma<redact_event::v3::Request>) -> Result<redact_event::v3::Response> {
+    let (room, target) = (request.room_id.clone(), request.event_id.clone());
+    let (txn, reason) = (request.txn_id.to_string(), request.reason.clone());
+    let event_id = app.domain.rooms.redact(request.user()?, room, target, txn, reason).await?;
+    Ok(redact_event::v3::Response::new(event_id))
 }

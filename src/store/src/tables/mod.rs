@@ -11,10 +11,15 @@ pub mod device_keys;
 pub mod device_lists;
 pub mod devices;
 pub mod events;
+pub mod filters;
 pub mod memberships;
 pub mod one_time_keys;
+pub mod openid;
+pub mod profiles;
+pub mod pushers;
 pub mod registration_tokens;
 pub mod relations;
+pub mod reports;
 pub mod rooms;
 pub mod signing_keys;
 pub mod state;
@@ -37,10 +42,15 @@ pub const STATEMENTS: &[&[&str]] = &[
     device_lists::STATEMENTS,
     devices::STATEMENTS,
     events::STATEMENTS,
+    filters::STATEMENTS,
     memberships::STATEMENTS,
     one_time_keys::STATEMENTS,
+    openid::STATEMENTS,
+    profiles::STATEMENTS,
+    pushers::STATEMENTS,
     registration_tokens::STATEMENTS,
     relations::STATEMENTS,
+    reports::STATEMENTS,
     rooms::STATEMENTS,
     signing_keys::STATEMENTS,
     state::STATEMENTS,

@@ -1,9 +1,14 @@
 //! Who is in a room: the one way in which member events come about. Each verb has its own file and ends here, also a member
 //! event that a client writes by itself through the state endpoint.
 
+mod ban;
+mod forget;
 mod invite;
 mod join;
+mod kick;
+mod knock;
 mod leave;
+mod renew;
 mod restricted;
 
 use std::sync::Arc;

@@ -1,0 +1,161 @@
+//! Names for rooms (client-server API, "Room aliases").
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use hearth_base::{Error, Reason, Result, error::refuse, limits};
+use hearth_store::WriteTx;
+use hearth_store::engine::Tx;
+use hearth_store::tables::rooms::{self, Room};
+use hearth_store::tables::{aliases, state};
+use ruma::canonical_json::{CanonicalJsonObject, CanonicalJsonValue};
+use ruma::events::StateEventType;
+use ruma::{OwnedRoomAliasId, OwnedRoomId, OwnedServerName, RoomAliasId, UserId};
+
+use super::append::{Origin, append};
+use super::event::Draft;
+use super::read::access;
+use super::{Rooms, content, find, power};
+use crate::Requester;
+use crate::core::Core;
+
+impl Rooms {
+    /// Where an alias leads, and through which servers the room can be joined. `M_NOT_FOUND` when it leads nowhere.
+    pub async fn alias(&self, alias: OwnedRoomAliasId) -> Result<(OwnedRoomId, Vec<OwnedServerName>)> {
+        let core = self.core.clone();
+        let read = move |tx: &mut hearth_store::ReadTx<'_>| {
+            let room = find::by_alias(&core, tx.tx(), &alias)?;
+            Ok((find::id(&room)?, vec![core.server_name.clone()]))
+        };
+        self.core.store.read("alias_find", read).await
+    }
+
+    /// Gives a room another name. `M_FORBIDDEN` for those outside, a conflict when the alias is in use, `M_INVALID_PARAM` for
+    /// aliases of other servers.
+    pub async fn add_alias(&self, who: &Requester, alias: OwnedRoomAliasId, room_id: OwnedRoomId) -> Result<()> {
+        find::no_guests(who)?;
+        check_own(&self.core, &alias)?;
+        let user = who.user;
+        let write = move |tx: &mut WriteTx<'_>| {
+            let room = find::joined(tx.tx(), &room_id, user)?;
+            if aliases::find(tx.tx(), alias.as_str())?.is_some() {
+                return Err(refuse(
+                    Reason::AliasInUse,
+                    format!("{alias} already leads to a room; remove it there first."),
+                ));
+            }
+            if aliases::of_room(tx.tx(), room.sn)?.len() >= limits::ALIASES_PER_ROOM_MAX {
+                return Err(Error::invalid(format!("A room has at most {} aliases.", limits::ALIASES_PER_ROOM_MAX)));
+            }
+            aliases::insert(tx.tx(), alias.as_str(), room.sn, user)
+        };
+        self.core.store.write("alias_add", write).await
+    }
+
+    /// Takes a name away: for whoever gave it, for those who set the room's canonical alias, and for administrators.
+    pub async fn remove_alias(&self, who: &Requester, alias: OwnedRoomAliasId) -> Result<()> {
+        let (core, who) = (self.core.clone(), who.clone());
+        let write = move |tx: &mut WriteTx<'_>| {
+            let unknown = || Error::not_found(format!("There is no room with the alias {alias}."));
+            let (room, creator) = aliases::find(tx.tx(), alias.as_str())?.ok_or_else(unknown)?;
+            let mut room =
+                rooms::by_sn(tx.tx(), room)?.ok_or_else(|| Error::broken("the room of an alias is missing"))?;
+            let may = creator == who.user || who.admin || may_name(&core, tx.tx(), &room, &who.user_id)?;
+            if !may {
+                return Err(Error::forbidden("You did not make that alias, and may not change the room's main one."));
+            }
+            aliases::delete(tx.tx(), alias.as_str())?;
+            let origin = Origin::new(who.user, &who.user_id);
+            unname(&core, tx, &mut room, &origin, &BTreeSet::from([alias.to_string()]))
+        };
+        self.core.store.write("alias_remove", write).await
+    }
+
+    /// The names that this server knows for a room. `M_FORBIDDEN` for those who may not look inside.
+    pub async fn aliases(&self, who: &Requester, room_id: OwnedRoomId) -> Result<Vec<OwnedRoomAliasId>> {
+        let (core, user) = (self.core.clone(), who.user);
+        let read = move |tx: &mut hearth_store::ReadTx<'_>| {
+            let room = match find::joined(tx.tx(), &room_id, user) {
+                Ok(room) => room,
+                Err(refusal) => {
+                    let room = rooms::by_id(tx.tx(), room_id.as_str())?;
+                    match room {
+                        Some(room) if access::is_world_readable(&core, tx.tx(), &room)? => room,
+                        _ => return Err(refusal),
+                    }
+                }
+            };
+            let names = aliases::of_room(tx.tx(), room.sn)?.into_iter();
+            let parse =
+                |name: String| RoomAliasId::parse(name).map_err(|error| Error::fault("reading a stored alias", error));
+            names.map(parse).collect()
+        };
+        self.core.store.read("aliases_of_room", read).await
+    }
+}
+
+fn check_own(core: &Core, alias: &RoomAliasId) -> Result<()> {
+    if *alias.server_name() != *core.server_name {
+        return Err(Error::invalid(format!("An alias of this server ends in :{}.", core.server_name)));
+    }
+    if alias.as_str().len() > limits::ID_BYTES_MAX || alias.as_str().chars().any(char::is_whitespace) {
+        return Err(Error::invalid("An alias has no blanks and at most 255 bytes."));
+    }
+    Ok(())
+}
+
+/// Whether a user is a member with the power to set the room's canonical alias: then they also decide on its other names, and
+/// on whether it stands in the public directory.
+pub(super) fn may_name(core: &Core, tx: &mut dyn Tx, room: &Room, user: &UserId) -> Result<bool> {
+    Ok(power::levels(core, tx, room)?.user_can_send_state(user, StateEventType::RoomCanonicalAlias))
+}
+
+/// Takes aliases that are gone out of the room's canonical alias, as far as the user may change it.
+pub(super) fn unname(
+    core: &Arc<Core>,
+    tx: &mut WriteTx<'_>,
+    room: &mut Room,
+    origin: &Origin,
+    gone: &BTreeSet<String>,
+) -> Result<()> {
+    let Some(sn) = state::current_named(tx.tx(), room.sn, "m.room.canonical_alias", "")? else { return Ok(()) };
+    let before = content::from_client(core.events.get(tx.tx(), sn)?.pdu.content.get()).unwrap_or_default();
+    let after = without(&before, gone);
+    if after == before {
+        return Ok(());
+    }
+    match append(core, tx, room, origin, Draft::state("m.room.canonical_alias", "", after)) {
+        // The alias is gone all the same; who made it need not be who names the room. Nothing has been written.
+        Err(error) if error.reason() == Some(Reason::Forbidden) => Ok(()),
+        done => done.map(drop),
+    }
+}
+
+/// A canonical alias content without some aliases.
+fn without(content: &CanonicalJsonObject, gone: &BTreeSet<String>) -> CanonicalJsonObject {
+    let is_gone = |value: &CanonicalJsonValue| value.as_str().is_some_and(|alias| gone.contains(alias));
+    let mut content = content.clone();
+    if content.get("alias").is_some_and(is_gone) {
+        content.remove("alias");
+    }
+    if let Some(CanonicalJsonValue::Array(others)) = content.get_mut("alt_aliases") {
+        others.retain(|alias| !is_gone(alias));
+        if others.is_empty() {
+            content.remove("alt_aliases");
+        }
+    }
+    content
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_gone_is_taken_out() {
+        let content =
+            content::from_client(r##"{"alias":"#a:b","alt_aliases":["#c:b","#d:b"],"x":1}"##).expect("canonical");
+        let left = without(&content, &BTreeSet::from(["#a:b".to_owned(), "#c:b".to_owned()]));
+        assert_eq!(left, content::from_client(r##"{"alt_aliases":["#d:b"],"x":1}"##).expect("canonical"));
+    }
+}

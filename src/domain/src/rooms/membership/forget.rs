@@ -1,0 +1,24 @@
+//! Forgetting a room that one has left: it no longer turns up anywhere (client-server API, "Leaving rooms", `/forget`).
+
+use hearth_base::{Reason, Result, error::refuse};
+use hearth_store::tables::memberships::{self, Membership};
+use ruma::OwnedRoomId;
+
+use crate::Requester;
+use crate::rooms::{Rooms, find};
+
+impl Rooms {
+    /// Forgets a room. `M_UNKNOWN` while the requester is still in it, invited, or knocking.
+    pub async fn forget(&self, who: &Requester, room_id: OwnedRoomId) -> Result<()> {
+        let user = who.user;
+        let write = move |tx: &mut hearth_store::WriteTx<'_>| {
+            let room = find::resolve(tx.tx(), &room_id)?;
+            match find::standing(tx.tx(), &room, user)? {
+                None => Ok(()),
+                Some(Membership::Leave | Membership::Ban) => memberships::forget(tx.tx(), room.sn, user),
+                Some(_) => Err(refuse(Reason::Unknown, format!("You are still in {room_id}; leave it first."))),
+            }
+        };
+        self.core.store.write("room_forget", write).await
+    }
+}

@@ -1,0 +1,31 @@
+//! Asking to be let in (client-server API, "Knocking on rooms"; room versions 7 and later).
+
+use hearth_base::Result;
+use hearth_store::tables::memberships::Membership;
+use ruma::{OwnedRoomId, OwnedRoomOrAliasId};
+
+use super::Wish;
+use crate::Requester;
+use crate::rooms::append::Origin;
+use crate::rooms::{Rooms, find};
+
+impl Rooms {
+    /// Knocks at a room. `M_FORBIDDEN` where the join rules know no knocking, or the requester is in, invited or banned.
+    pub async fn knock(
+        &self,
+        who: &Requester,
+        name: OwnedRoomOrAliasId,
+        reason: Option<String>,
+    ) -> Result<OwnedRoomId> {
+        find::no_guests(who)?;
+        let (core, who) = (self.core.clone(), who.clone());
+        let write = move |tx: &mut hearth_store::WriteTx<'_>| {
+            let mut room = find::by_name(&core, tx.tx(), &name)?;
+            let origin = Origin::new(who.user, &who.user_id);
+            let content = Wish::new(Membership::Knock, reason).content()?;
+            super::change(&core, tx, &mut room, &origin, &who.user_id, content)?;
+            find::id(&room)
+        };
+        self.core.store.write("room_knock", write).await
+    }
+}

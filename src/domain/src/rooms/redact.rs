@@ -1,0 +1,32 @@
+//! Removing the content of an event (client-server API, "Redactions").
+
+use hearth_base::Result;
+use ruma::canonical_json::CanonicalJsonObject;
+use ruma::{OwnedEventId, OwnedRoomId};
+
+use super::Rooms;
+use super::event::Draft;
+use super::send::send;
+use super::txn::Txn;
+use crate::Requester;
+
+impl Rooms {
+    /// Redacts an event; the same transaction again gives the first redaction's id.
+    ///
+    /// Refuses with `M_FORBIDDEN` the events of others without the power for it, with `M_NOT_FOUND` unknown events.
+    pub async fn redact(
+        &self,
+        who: &Requester,
+        room_id: OwnedRoomId,
+        target: OwnedEventId,
+        txn: String,
+        reason: Option<String>,
+    ) -> Result<OwnedEventId> {
+        let content: CanonicalJsonObject =
+            reason.map(|reason| ("reason".to_owned(), reason.into())).into_iter().collect();
+        let txn = Txn::new(&["redact", room_id.as_str(), target.as_str()], txn);
+        let draft = Draft { redacts: Some(target), ..Draft::message("m.room.redaction", content) };
+        let (core, who) = (self.core.clone(), who.clone());
+        self.core.store.write("event_redact", move |tx| send(&core, tx, &who, &room_id, &txn, draft)).await
+    }
+}

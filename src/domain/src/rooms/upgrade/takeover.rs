@@ -1,0 +1,114 @@
+//! What a new room takes over from the one it replaces.
+
+use std::sync::Arc;
+
+use hearth_base::Result;
+use hearth_store::WriteTx;
+use hearth_store::tables::memberships::{self, Membership};
+use hearth_store::tables::rooms::Room;
+use hearth_store::tables::{state, users};
+use ruma::UserId;
+use ruma::canonical_json::CanonicalJsonObject;
+use ruma::room_version_rules::AuthorizationRules;
+
+use super::powers;
+use crate::core::Core;
+use crate::rooms::append::{Origin, append};
+use crate::rooms::event::{Draft, version};
+use crate::rooms::{content, power};
+
+/// The parts of the state that are taken over as they are, besides the join rules and the power levels.
+const COPIED: &[&str] = &[
+    "m.room.history_visibility",
+    "m.room.guest_access",
+    "m.room.encryption",
+    "m.room.server_acl",
+    "m.room.avatar",
+    "m.room.name",
+    "m.room.topic",
+];
+
+/// Copies the state. The power levels come first, with enough for whoever upgrades; the old ones come last, if they differ.
+pub(super) fn state(core: &Arc<Core>, tx: &mut WriteTx<'_>, old: &Room, new: &mut Room, origin: &Origin) -> Result<()> {
+    let rules = &version::stored_rules(&new.version)?.authorization;
+    let levels = named(core, tx, old, "m.room.power_levels")?.unwrap_or_default();
+    let old_creators = power::creators(core, tx.tx(), old)?;
+    let above_before = version::stored_rules(&old.version)?.authorization.explicitly_privilege_room_creators;
+    let new_creators = power::creators(core, tx.tx(), new)?;
+    let lasting = powers::translate(levels, if above_before { &old_creators } else { &[] }, rules, &new_creators);
+    let first = powers::enough_for(&lasting, rules, &origin.user_id);
+    append(core, tx, new, origin, Draft::state("m.room.power_levels", "", first.clone()))?;
+    for kind in COPIED {
+        if let Some(content) = named(core, tx, old, kind)? {
+            append(core, tx, new, origin, Draft::state(*kind, "", content))?;
+        }
+    }
+    let join_rules = named(core, tx, old, "m.room.join_rules")?.unwrap_or_default();
+    append(core, tx, new, origin, Draft::state("m.room.join_rules", "", join_rules_for(rules, join_rules)))?;
+    if is_space(core, tx, old)? {
+        children(core, tx, old, new, origin)?;
+    }
+    if lasting != first {
+        append(core, tx, new, origin, Draft::state("m.room.power_levels", "", lasting))?;
+    }
+    Ok(())
+}
+
+/// The content of a part of the old room's state, if it has one that is not empty.
+fn named(core: &Core, tx: &mut WriteTx<'_>, room: &Room, kind: &str) -> Result<Option<CanonicalJsonObject>> {
+    let Some(sn) = state::current_named(tx.tx(), room.sn, kind, "")? else { return Ok(None) };
+    let content = content::from_client(core.events.get(tx.tx(), sn)?.pdu.content.get());
+    Ok(content.ok().filter(|content| !content.is_empty()))
+}
+
+/// Join rules that the new version knows; where it does not, by invitation.
+fn join_rules_for(rules: &AuthorizationRules, content: CanonicalJsonObject) -> CanonicalJsonObject {
+    let known = match content::text(&content, "join_rule") {
+        Some("public" | "invite" | "private") => true,
+        Some("knock") => rules.knocking,
+        Some("restricted") => rules.restricted_join_rule,
+        Some("knock_restricted") => rules.knock_restricted_join_rule,
+        _ => false,
+    };
+    if known { content } else { [("join_rule".to_owned(), "invite".into())].into() }
+}
+
+fn is_space(core: &Core, tx: &mut WriteTx<'_>, room: &Room) -> Result<bool> {
+    Ok(power::create_event(core, tx.tx(), room)?.pdu.content_str("type").as_deref() == Some("m.space"))
+}
+
+/// Copies a space's children; those that have been taken out have an empty content.
+fn children(core: &Arc<Core>, tx: &mut WriteTx<'_>, old: &Room, new: &mut Room, origin: &Origin) -> Result<()> {
+    for sn in state::current_of_type(tx.tx(), old.sn, "m.space.child")? {
+        let child = core.events.get(tx.tx(), sn)?;
+        let content = content::from_client(child.pdu.content.get()).unwrap_or_default();
+        let Some(state_key) = child.pdu.state_key.as_deref().filter(|_| !content.is_empty()) else { continue };
+        append(core, tx, new, origin, Draft::state("m.space.child", state_key, content))?;
+    }
+    Ok(())
+}
+
+/// Bans whoever is banned in the old room.
+pub(super) fn bans(core: &Arc<Core>, tx: &mut WriteTx<'_>, old: &Room, new: &mut Room, origin: &Origin) -> Result<()> {
+    let everybody = memberships::of_room(tx.tx(), old.sn)?;
+    for row in everybody.into_iter().filter(|row| row.membership == Membership::Ban) {
+        let content = content::from_client(core.events.get(tx.tx(), row.event)?.pdu.content.get()).unwrap_or_default();
+        let Some(Ok(user_id)) = users::name(tx.tx(), row.user)?.map(UserId::parse) else { continue };
+        append(core, tx, new, origin, Draft::state("m.room.member", user_id.as_str(), content))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn join_rules_that_the_version_does_not_know_become_invitations() {
+        let knock = || content::from_client(r#"{"join_rule":"knock"}"#).expect("canonical");
+        assert_eq!(join_rules_for(&AuthorizationRules::V7, knock()), knock());
+        let invite = content::from_client(r#"{"join_rule":"invite"}"#).expect("canonical");
+        assert_eq!(join_rules_for(&AuthorizationRules::V6, knock()), invite);
+        assert_eq!(join_rules_for(&AuthorizationRules::V12, CanonicalJsonObject::new()), invite);
+    }
+}

@@ -1,0 +1,39 @@
+//! Names of rooms.
+
+use axum::Router;
+use hearth_base::Result;
+use ruma::api::client::alias::{create_alias, delete_alias, get_alias};
+use ruma::api::client::room::aliases;
+
+use crate::App;
+use crate::edge::Rate;
+use crate::route::{Bounds, RouterExt, Ruma};
+
+/// The routes of this file.
+pub(super) fn routes() -> Router<App> {
+    Router::new()
+        .endpoint(Bounds::default(), find)
+        .endpoint(Bounds::rate(Rate::Other), add)
+        .endpoint(Bounds::rate(Rate::Other), remove)
+        .endpoint(Bounds::default(), of_room)
+}
+
+async fn find(app: App, request: Ruma<get_alias::v3::Request>) -> Result<get_alias::v3::Response> {
+    let (room_id, servers) = app.domain.rooms.alias(request.room_alias.clone()).await?;
+    Ok(get_alias::v3::Response::new(room_id, servers))
+}
+
+async fn add(app: App, request: Ruma<create_alias::v3::Request>) -> Result<create_alias::v3::Response> {
+    let (alias, room_id) = (request.room_alias.clone(), request.room_id.clone());
+    app.domain.rooms.add_alias(request.user()?, alias, room_id).await?;
+    Ok(create_alias::v3::Response::new())
+}
+
+async fn remove(app: App, request: Ruma<delete_alias::v3::Request>) -> Result<delete_alias::v3::Response> {
+    app.domain.rooms.remove_alias(request.user()?, request.room_alias.clone()).await?;
+    Ok(delete_alias::v3::Response::new())
+}
+
+async fn of_room(app: App, request: Ruma<aliases::v3::Request>) -> Result<aliases::v3::Response> {
+    Ok(aliases::v3::Response::new(app.domain.rooms.aliases(request.user()?, request.room_id.clone()).await?))
+}

@@ -1,0 +1,87 @@
+//! The public directory of rooms.
+
+use axum::Router;
+use hearth_base::{Error, Result};
+use hearth_domain::rooms::directory::{Listing, Question};
+use ruma::UInt;
+use ruma::api::client::appservice::set_room_visibility as set_for_network;
+use ruma::api::client::directory::{
+    get_public_rooms, get_public_rooms_filtered, get_room_visibility, set_room_visibility,
+};
+use ruma::api::client::room::Visibility;
+
+use crate::App;
+use crate::edge::Rate;
+use crate::route::{Bounds, RouterExt, Ruma};
+
+/// The routes of this file.
+pub(super) fn routes() -> Router<App> {
+    Router::new()
+        .endpoint(Bounds::default(), list)
+        .endpoint(Bounds::default(), search)
+        .endpoint(Bounds::default(), visibility)
+        .endpoint(Bounds::rate(Rate::Other), set_visibility)
+        .endpoint(Bounds::rate(Rate::Other), refuse_network)
+}
+
+async fn list(app: App, request: Ruma<get_public_rooms::v3::Request>) -> Result<get_public_rooms::v3::Response> {
+    let question = Question {
+        server: request.server.clone(),
+        limit: request.limit.map(Into::into),
+        since: request.since.clone(),
+        ..Question::default()
+    };
+    let Listing { cards, next, previous, total } = app.domain.rooms.directory(question).await?;
+    let mut response = get_public_rooms::v3::Response::new(cards);
+    (response.next_batch, response.prev_batch) = (next, previous);
+    response.total_room_count_estimate = Some(UInt::new_saturating(total));
+    Ok(response)
+}
+
+async fn search(
+    app: App,
+    request: Ruma<get_public_rooms_filtered::v3::Request>,
+) -> Result<get_public_rooms_filtered::v3::Response> {
+    let question = Question {
+        server: request.server.clone(),
+        limit: request.limit.map(Into::into),
+        since: request.since.clone(),
+        filter: request.filter.clone(),
+        network: request.room_network.clone(),
+    };
+    let Listing { cards, next, previous, total } = app.domain.rooms.directory(question).await?;
+    let mut response = get_public_rooms_filtered::v3::Response::new();
+    (response.chunk, response.next_batch, response.prev_batch) = (cards, next, previous);
+    response.total_room_count_estimate = Some(UInt::new_saturating(total));
+    Ok(response)
+}
+
+async fn visibility(
+    app: App,
+    request: Ruma<get_room_visibility::v3::Request>,
+) -> Result<get_room_visibility::v3::Response> {
+    let published = app.domain.rooms.is_published(request.room_id.clone()).await?;
+    let visibility = if published { Visibility::Public } else { Visibility::Private };
+    Ok(get_room_visibility::v3::Response::new(visibility))
+}
+
+async fn set_visibility(
+    app: App,
+    request: Ruma<set_room_visibility::v3::Request>,
+) -> Result<set_room_visibility::v3::Response> {
+    let published = match request.visibility {
+        Visibility::Public => true,
+        Visibility::Private => false,
+        _ => return Err(Error::invalid("`visibility` must be public or private.")),
+    };
+    app.domain.rooms.publish(request.user()?, request.room_id.clone(), published).await?;
+    Ok(set_room_visibility::v3::Response::new())
+}
+
+/// The lists of bridged networks belong to application services, which are no users.
+async fn refuse_network(
+    _app: App,
+    _request: Ruma<set_for_network::v3::Request>,
+) -> Result<set_for_network::v3::Response> {
+    Err(Error::forbidden("Only application services list rooms of other networks."))
+}
