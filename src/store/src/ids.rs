@@ -29,10 +29,19 @@ serial_numbers! {
     RoomSn,
     /// An event.
     EventSn,
-    /// A pair of event type and state key.
+    /// A pair of event type and state key. Negative for `m.room.member`, so that the ten thousand members in a room's state
+    /// can be told from the rest of it without looking anything up.
     KeySn,
     /// A state of a room at one point.
     SnapshotSn,
     /// A device of a local user.
     DeviceSn,
+}
+
+impl KeySn {
+    /// Whether this is the membership of some user.
+    #[must_use]
+    pub fn is_member(self) -> bool {
+        self.0 < 0
+    }
 }

@@ -8,6 +8,7 @@ use crate::ids::{EventSn, KeySn, RoomSn, SnapshotSn};
 const SNAPSHOT: &str = "SELECT depth, base, changes FROM state_snapshots WHERE sn = ?1";
 const INSERT_SNAPSHOT: &str = "INSERT INTO state_snapshots (sn, depth, base, changes) VALUES (?1, ?2, ?3, ?4)";
 const CURRENT: &str = "SELECT key, event FROM current_state WHERE room = ?1";
+const CURRENT_FACE: &str = "SELECT key, event FROM current_state WHERE room = ?1 AND key > 0";
 const CURRENT_ONE: &str = "SELECT event FROM current_state WHERE room = ?1 AND key = ?2";
 const CURRENT_NAMED: &str = "SELECT s.event FROM state_keys k JOIN current_state s ON s.key = k.sn \
      WHERE k.type = ?2 AND k.key = ?3 AND s.room = ?1";
@@ -21,7 +22,7 @@ const CHANGES: &str = "SELECT key, event FROM state_changes WHERE room = ?1 AND 
 
 /// Every statement of this file.
 pub const STATEMENTS: &[&str] = &[
-    SNAPSHOT, INSERT_SNAPSHOT, CURRENT, CURRENT_ONE, CURRENT_NAMED, CURRENT_OF_TYPE, SET, UNSET, CHANGE, CHANGES,
+    SNAPSHOT, INSERT_SNAPSHOT, CURRENT, CURRENT_FACE, CURRENT_ONE, CURRENT_NAMED, CURRENT_OF_TYPE, SET, UNSET, CHANGE, CHANGES,
 ];
 
 /// A stored snapshot: the difference to `base`, encoded by the domain.
@@ -51,6 +52,11 @@ pub fn insert_snapshot(tx: &mut dyn Tx, sn: SnapshotSn, row: &SnapshotRow) -> Re
 /// The whole current state of a room.
 pub fn current(tx: &mut dyn Tx, room: RoomSn) -> Result<Vec<(KeySn, EventSn)>> {
     tx.all(CURRENT, &[room.into()], |row| Ok((KeySn(row.int(0)?), EventSn(row.int(1)?))))
+}
+
+/// The current state of a room without its members.
+pub fn current_without_members(tx: &mut dyn Tx, room: RoomSn) -> Result<Vec<(KeySn, EventSn)>> {
+    tx.all(CURRENT_FACE, &[room.into()], |row| Ok((KeySn(row.int(0)?), EventSn(row.int(1)?))))
 }
 
 /// One part of the current state.

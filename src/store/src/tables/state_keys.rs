@@ -28,7 +28,8 @@ pub fn intern(tx: &mut WriteTx<'_>, event_type: &str, state_key: &str) -> Result
     if let Some(sn) = find(tx.tx(), event_type, state_key)? {
         return Ok(sn);
     }
-    let sn = KeySn::from(tx.position());
+    let number = tx.position().as_i64();
+    let sn = KeySn(if event_type == "m.room.member" { -number } else { number });
     tx.execute(INSERT, &[sn.into(), event_type.into(), state_key.into()])?;
     Ok(sn)
 }

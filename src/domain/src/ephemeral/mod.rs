@@ -1,0 +1,8 @@
+//! What passes: typing and presence, which live in memory, and read receipts, which are kept.
+
+pub mod presence;
+pub mod receipts;
+pub mod typing;
+
+pub use presence::PresenceBook;
+pub use typing::Typing;

@@ -1,0 +1,125 @@
+//! How far users have read (client-server API, "Receipts"), and the marker that only they see ("Fully read markers").
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use hearth_base::{Error, Position, Result};
+use hearth_store::WriteTx;
+use hearth_store::engine::Tx;
+use hearth_store::ids::{RoomSn, UserSn};
+use hearth_store::tables::receipts::{self, ReceiptRow, Thread};
+use hearth_store::tables::rooms::Room;
+use hearth_store::tables::{account_data, users};
+use ruma::events::receipt::ReceiptThread;
+use ruma::{EventId, OwnedEventId, RoomId};
+use serde_json::{Map, Value, json};
+
+use crate::core::Core;
+use crate::requester::Requester;
+use crate::rooms::find;
+
+/// What a client says it has read, all in one request.
+#[derive(Debug, Clone, Default)]
+pub struct Read {
+    /// `m.fully_read`: kept in the room's account data.
+    pub fully: Option<OwnedEventId>,
+    /// `m.read`.
+    pub public: Option<(OwnedEventId, ReceiptThread)>,
+    /// `m.read.private`.
+    pub private: Option<(OwnedEventId, ReceiptThread)>,
+}
+
+/// Notes what a user has read in a room they are in.
+pub async fn mark_read(core: &Arc<Core>, requester: &Requester, room_id: &RoomId, read: Read) -> Result<()> {
+    let (this, requester, room_id) = (core.clone(), requester.clone(), room_id.to_owned());
+    let write = move |tx: &mut WriteTx<'_>| {
+        let room = find::joined(tx.tx(), &room_id, requester.user)?;
+        if let Some(event_id) = &read.fully {
+            set_marker(&this, tx, &room, &requester, event_id)?;
+        }
+        for (receipt, private) in [(&read.public, false), (&read.private, true)] {
+            if let Some((event_id, thread)) = receipt {
+                set_receipt(&this, tx, &room, requester.user, (event_id, thread), private)?;
+            }
+        }
+        Ok(())
+    };
+    core.store.write("receipt_set", write).await
+}
+
+fn set_marker(core: &Arc<Core>, tx: &mut WriteTx<'_>, room: &Room, requester: &Requester, event_id: &EventId) -> Result<()> {
+    let content = json!({ "event_id": event_id }).to_string();
+    if account_data::get(tx.tx(), requester.user, room.sn, "m.fully_read")?.as_deref() == Some(&content) {
+        return Ok(());
+    }
+    let at = tx.position();
+    account_data::set(tx.tx(), requester.user, room.sn, "m.fully_read", Some(&content), at)?;
+    let (core, user) = (core.clone(), requester.user);
+    tx.after_commit(move || core.notifier.wake(&[user], at));
+    Ok(())
+}
+
+fn set_receipt(
+    core: &Arc<Core>,
+    tx: &mut WriteTx<'_>,
+    room: &Room,
+    user: UserSn,
+    (event_id, thread): (&EventId, &ReceiptThread),
+    private: bool,
+) -> Result<()> {
+    let event = core.events.find(tx.tx(), event_id)?.filter(|event| event.room == room.sn);
+    let Some((event, ord)) = event.and_then(|event| event.ord.map(|ord| (event, ord))) else {
+        return Err(Error::not_found(format!("{event_id} is not in this room.")));
+    };
+    let thread = match thread {
+        ReceiptThread::Unthreaded => Thread::Unthreaded,
+        ReceiptThread::Main => Thread::Main,
+        ReceiptThread::Thread(root) => match core.events.find(tx.tx(), root)? {
+            Some(root) if root.room == room.sn => Thread::Root(root.sn),
+            _ => return Err(Error::invalid(format!("{root} is not the root of a thread in this room."))),
+        },
+        other => return Err(Error::invalid(format!("{other:?} is not a thread."))),
+    };
+    let row = ReceiptRow { user, private, thread, event: event.sn, ord, at_ms: core.now_ms() };
+    let at = tx.position();
+    if !receipts::set(tx.tx(), room.sn, &row, at)? {
+        return Ok(());
+    }
+    let (core, room) = (core.clone(), room.sn);
+    if private {
+        tx.after_commit(move || core.notifier.wake_room(room, &[user], at));
+    } else {
+        let members = core.locals.get(tx.tx(), room)?;
+        tx.after_commit(move || core.notifier.wake_room(room, &members, at));
+    }
+    Ok(())
+}
+
+/// The content of the `m.receipt` event for one reader: what changed after one position and up to another. None when
+/// nothing did.
+pub fn news(core: &Core, tx: &mut dyn Tx, room: RoomSn, reader: UserSn, after: Position, upto: Position) -> Result<Option<Value>> {
+    let mut content: BTreeMap<String, Map<String, Value>> = BTreeMap::new();
+    for receipt in receipts::changed(tx, room, after, upto)? {
+        if receipt.private && receipt.user != reader {
+            continue;
+        }
+        let Some(user) = users::name(tx, receipt.user)? else { continue };
+        let event = core.events.get(tx, receipt.event)?;
+        let mut what = Map::from_iter([("ts".to_owned(), receipt.at_ms.into())]);
+        match receipt.thread {
+            Thread::Unthreaded => {}
+            Thread::Main => _ = what.insert("thread_id".to_owned(), "main".into()),
+            Thread::Root(root) => {
+                let root = core.events.get(tx, root)?;
+                what.insert("thread_id".to_owned(), root.pdu.event_id.as_str().into());
+            }
+        }
+        let kind = if receipt.private { "m.read.private" } else { "m.read" };
+        let kinds = content.entry(event.pdu.event_id.to_string()).or_default();
+        let by_user = kinds.entry(kind).or_insert_with(|| json!({}));
+        if let Some(by_user) = by_user.as_object_mut() {
+            by_user.insert(user, Value::Object(what));
+        }
+    }
+    Ok((!content.is_empty()).then(|| json!(content)))
+}

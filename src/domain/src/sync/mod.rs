@@ -1,0 +1,108 @@
+//! `/sync` (client-server API, "Syncing"): what is new for a user since a position.
+//!
+//! Everything in an answer comes from one snapshot of the database and is bounded by one position, so the same `since`
+//! asked twice gives the same answer, and nothing falls between two answers. A waiting client costs nothing: it sleeps
+//! until the notifier has something for its user.
+
+mod gone;
+mod joined;
+mod personal;
+mod read;
+mod state;
+mod summary;
+mod timeline;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hearth_base::{Position, Result, limits};
+use hearth_store::Lane;
+use hearth_store::tables::to_device;
+use ruma::api::client::filter::FilterDefinition;
+use ruma::api::client::sync::sync_events::v3::Response;
+use ruma::presence::PresenceState;
+use tokio::time::Instant;
+
+use crate::core::Core;
+use crate::ephemeral::{PresenceBook, Typing};
+use crate::push::counts::Counter;
+use crate::requester::Requester;
+
+/// What a client asks for.
+#[derive(Debug, Clone)]
+pub struct Query {
+    /// Where its last sync ended; none for the first.
+    pub since: Option<Position>,
+    /// What it wants to see.
+    pub filter: Arc<FilterDefinition>,
+    /// Send the whole state of every room again.
+    pub full_state: bool,
+    /// How long to wait for something new.
+    pub wait: Duration,
+    /// How the user is to be shown to others meanwhile.
+    pub presence: PresenceState,
+    /// Send the state after the timeline instead of before it (`use_state_after`).
+    pub state_after: bool,
+}
+
+/// Answers syncs.
+#[derive(Debug)]
+pub struct Sync {
+    core: Arc<Core>,
+    typing: Arc<Typing>,
+    presence: Arc<PresenceBook>,
+    counter: Arc<Counter>,
+}
+
+/// What one look at the database found.
+struct Look {
+    response: Response,
+    /// Whether there is anything in it that the client does not know.
+    is_news: bool,
+    /// Everything up to here has been looked at.
+    upto: Position,
+}
+
+impl Sync {
+    /// The service.
+    #[must_use]
+    pub fn new(core: Arc<Core>, typing: Arc<Typing>, presence: Arc<PresenceBook>, counter: Arc<Counter>) -> Arc<Self> {
+        Arc::new(Self { core, typing, presence, counter })
+    }
+
+    /// What is new, at once if there is anything, else as soon as there is, or nothing when the time is up.
+    pub async fn sync(self: &Arc<Self>, requester: &Requester, query: Query) -> Result<Response> {
+        let mut news = self.core.notifier.subscribe(requester.user);
+        self.presence.seen(requester.user, &requester.user_id, &query.presence).await?;
+        self.drop_received(requester, query.since).await?;
+        let deadline = Instant::now() + query.wait.min(Duration::from_millis(limits::SYNC_WAIT_MS_MAX));
+        loop {
+            let look = self.look(requester, &query).await?;
+            let must_answer = query.since.is_none() || query.full_state || query.wait.is_zero();
+            if look.is_news || must_answer {
+                return Ok(look.response);
+            }
+            let woken = tokio::time::timeout_at(deadline, news.news_after(look.upto)).await;
+            if woken.is_err() {
+                return Ok(look.response);
+            }
+        }
+    }
+
+    async fn look(self: &Arc<Self>, requester: &Requester, query: &Query) -> Result<Look> {
+        let (this, requester, query) = (self.clone(), requester.clone(), query.clone());
+        self.core.store.read("sync", move |tx| read::look(&this, tx, &requester, &query)).await
+    }
+
+    /// Messages to the device that arrived before `since` have reached it: it would not know that position otherwise.
+    async fn drop_received(&self, requester: &Requester, since: Option<Position>) -> Result<()> {
+        let (Some(since), device) = (since, requester.device) else { return Ok(()) };
+        // Without news since then nothing can be waiting that was not looked at before.
+        let waiting = self.core.store.read("sync_received", move |tx| to_device::any_upto(tx.tx(), device, since)).await?;
+        if waiting {
+            let drop = move |tx: &mut hearth_store::WriteTx<'_>| to_device::delete_upto(tx.tx(), device, since);
+            self.core.store.write_in(Lane::Client, "sync_received_drop", drop).await?;
+        }
+        Ok(())
+    }
+}

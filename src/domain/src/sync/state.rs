@@ -1,0 +1,106 @@
+//! The state that goes with a timeline: what a client needs beside the events of the timeline itself.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+
+use hearth_base::{Position, Result};
+use hearth_store::engine::Tx;
+use hearth_store::ids::{EventSn, KeySn, SnapshotSn};
+use hearth_store::tables::rooms::Room;
+use hearth_store::tables::{state, state_keys};
+
+use crate::rooms::read::choice::Choice;
+use super::read::Scope;
+use super::timeline::Piece;
+use crate::rooms::load::Event;
+use crate::rooms::state::snapshot::{self, StateIds};
+
+/// The state events for a room: all of it for a room that is new to the client (`after` none), else what changed.
+pub(super) fn events(scope: &Scope<'_>, tx: &mut dyn Tx, room: &Room, piece: &Piece, after: Option<Position>) -> Result<Vec<Arc<Event>>> {
+    let at = if scope.query.state_after {
+        room.snapshot
+    } else {
+        piece.events.first().map_or(room.snapshot, |first| first.snapshot)
+    };
+    let mut ids = match after {
+        None => whole(scope, tx, at)?,
+        Some(after) => changed(scope, tx, room, piece, after)?,
+    };
+    if scope.lazy() {
+        let members = members_wanted(scope, tx, piece, after.is_none())?;
+        if after.is_none() {
+            ids.retain(|key, _| !key.is_member() || members.contains(key));
+        }
+        add_members(tx, at, &members, &mut ids)?;
+    }
+    let choice = Choice::from(&scope.query.filter.room.state);
+    let in_timeline: HashSet<EventSn> = piece.events.iter().map(|event| event.sn).collect();
+    let mut found = Vec::with_capacity(ids.len());
+    for sn in ids.into_values() {
+        if !scope.query.state_after && in_timeline.contains(&sn) {
+            continue;
+        }
+        let event = scope.sync.core.events.get(tx, sn)?;
+        if choice.is_open() || choice.wants(&event.pdu) {
+            found.push(event);
+        }
+    }
+    // Clients show them in the order in which they come.
+    found.sort_by_key(|event| event.sn);
+    Ok(found)
+}
+
+fn whole(scope: &Scope<'_>, tx: &mut dyn Tx, at: SnapshotSn) -> Result<StateIds> {
+    let _ = scope;
+    // Snapshot 0 is the empty state before a room's create event.
+    if at.0 == 0 { Ok(StateIds::new()) } else { snapshot::full(tx, at) }
+}
+
+/// What changed after `after` and is not told by the timeline.
+fn changed(scope: &Scope<'_>, tx: &mut dyn Tx, room: &Room, piece: &Piece, after: Position) -> Result<StateIds> {
+    let mut newest: BTreeMap<KeySn, Option<EventSn>> = BTreeMap::new();
+    let mut before: BTreeMap<KeySn, Option<EventSn>> = BTreeMap::new();
+    for (key, event) in state::changes(tx, room.sn, after, scope.upto)? {
+        if event.is_none_or(|event| event.0 <= piece.before) {
+            before.insert(key, event);
+        }
+        newest.insert(key, event);
+    }
+    if scope.query.state_after {
+        return Ok(newest.into_iter().filter_map(|(key, event)| Some((key, event?))).collect());
+    }
+    let in_timeline: HashSet<EventSn> = piece.events.iter().map(|event| event.sn).collect();
+    let told = |event: &Option<EventSn>| event.is_some_and(|event| in_timeline.contains(&event));
+    // Where the timeline tells the newest, the client needs what was before it; where it does not (the filter left it out),
+    // the newest itself.
+    let wanted = newest.into_iter().map(|(key, event)| {
+        let event = if told(&event) { before.get(&key).copied().flatten() } else { event };
+        (key, event)
+    });
+    Ok(wanted.filter_map(|(key, event)| Some((key, event?))).collect())
+}
+
+/// With lazy loading: whose member events the timeline needs, and one's own for a room that is new.
+fn members_wanted(scope: &Scope<'_>, tx: &mut dyn Tx, piece: &Piece, is_new: bool) -> Result<HashSet<KeySn>> {
+    let mut users: HashSet<&str> = piece.events.iter().map(|event| event.pdu.sender.as_str()).collect();
+    if is_new {
+        users.insert(scope.reader.user_id.as_str());
+    }
+    let mut keys = HashSet::with_capacity(users.len());
+    for user in users {
+        keys.extend(state_keys::find(tx, "m.room.member", user)?);
+    }
+    Ok(keys)
+}
+
+fn add_members(tx: &mut dyn Tx, at: SnapshotSn, members: &HashSet<KeySn>, ids: &mut StateIds) -> Result<()> {
+    if at.0 == 0 {
+        return Ok(());
+    }
+    for key in members.iter().filter(|key| !ids.contains_key(key)).copied().collect::<Vec<_>>() {
+        if let Some(event) = snapshot::get(tx, at, key)? {
+            ids.insert(key, event);
+        }
+    }
+    Ok(())
+}

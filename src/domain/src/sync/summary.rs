@@ -1,0 +1,48 @@
+//! What a client needs to name a room and to show how many are in it (client-server API, "Calculating the display name").
+
+use hearth_base::{Error, Result};
+use hearth_store::engine::Tx;
+use hearth_store::ids::UserSn;
+use hearth_store::tables::memberships::{self, Membership};
+use hearth_store::tables::rooms::Room;
+use hearth_store::tables::{state, users};
+use ruma::api::client::sync::sync_events::v3::RoomSummary;
+use ruma::{UInt, UserId};
+
+/// Members that name a room without a name.
+const HEROES_MAX: usize = 5;
+
+/// The summary of a room for one of its members.
+pub(super) fn of(tx: &mut dyn Tx, room: &Room, reader: UserSn) -> Result<RoomSummary> {
+    let counts = memberships::counts(tx, room.sn)?;
+    let count = |of: Membership| {
+        let found = counts.iter().find(|(membership, _)| *membership == of);
+        Some(UInt::new_saturating(found.map_or(0, |(_, count)| *count)))
+    };
+    let mut summary = RoomSummary::new();
+    summary.joined_member_count = count(Membership::Join);
+    summary.invited_member_count = count(Membership::Invite);
+    let named = state::current_named(tx, room.sn, "m.room.name", "")?.is_some()
+        || state::current_named(tx, room.sn, "m.room.canonical_alias", "")?.is_some();
+    if !named {
+        summary.heroes = heroes(tx, room, reader)?;
+    }
+    Ok(summary)
+}
+
+/// The first members beside the reader: those who are there or invited, or if there is nobody, those who were.
+fn heroes(tx: &mut dyn Tx, room: &Room, reader: UserSn) -> Result<Vec<ruma::OwnedUserId>> {
+    let mut others = memberships::of_room(tx, room.sn)?;
+    others.retain(|row| row.user != reader);
+    others.sort_by_key(|row| (!matches!(row.membership, Membership::Join | Membership::Invite), row.event));
+    let is_there = |membership| matches!(membership, Membership::Join | Membership::Invite);
+    if others.first().is_some_and(|row| is_there(row.membership)) {
+        others.retain(|row| is_there(row.membership));
+    }
+    let mut heroes = Vec::with_capacity(HEROES_MAX);
+    for row in others.into_iter().take(HEROES_MAX) {
+        let name = users::name(tx, row.user)?.ok_or_else(|| Error::broken("a member has no user id"))?;
+        heroes.push(UserId::parse(name).map_err(|error| Error::fault("reading a stored user id", error))?);
+    }
+    Ok(heroes)
+}

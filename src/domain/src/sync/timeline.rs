@@ -1,0 +1,76 @@
+//! The newest events of a room that a reader may see and wants.
+
+use std::sync::Arc;
+
+use hearth_base::{Position, Result, limits};
+use hearth_store::engine::Tx;
+use hearth_store::tables::events::{self, Direction};
+
+use crate::rooms::read::choice::Choice;
+use super::read::Scope;
+use crate::rooms::load::Event;
+use crate::rooms::read::visibility::Viewer;
+
+/// Timeline events of a room in a sync whose filter says nothing.
+const LIMIT_DEFAULT: u64 = 10;
+/// Events that are passed over, as hidden or unwanted, before a timeline is cut short.
+const PASSED_OVER_MAX: usize = 500;
+
+/// A piece of a timeline.
+#[derive(Debug)]
+pub(super) struct Piece {
+    /// Oldest first.
+    pub(super) events: Vec<Arc<Event>>,
+    /// Whether there is more between the client's position and this.
+    pub(super) limited: bool,
+    /// Everything at or before this place is not in the piece.
+    pub(super) before: i64,
+}
+
+/// The newest events after `after`, as many as the filter wants.
+pub(super) fn newest(scope: &Scope<'_>, tx: &mut dyn Tx, viewer: &mut Viewer<'_>, after: Option<Position>, upto: i64) -> Result<Piece> {
+    let filter = &scope.query.filter.room.timeline;
+    let limit = u64::from(filter.limit.unwrap_or_else(|| LIMIT_DEFAULT.try_into().unwrap_or_default()));
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX).min(limits::PAGE_EVENTS_MAX);
+    let choice = Choice::from(filter);
+    let after = after.map_or(i64::MIN, Position::as_i64);
+    let mut piece = Piece { events: Vec::new(), limited: false, before: upto };
+    let mut passed_over = 0;
+    'pages: loop {
+        // One more than wanted tells whether there is more.
+        let want = limit + 1 - piece.events.len();
+        let page = page(scope, tx, viewer, (after, piece.before), want)?;
+        let is_last = page.len() < want;
+        for event in page {
+            let Some(ord) = event.ord else { continue };
+            if !(choice.is_open() || choice.wants(&event.pdu)) || !viewer.may_see(tx, &event)? {
+                passed_over += 1;
+                piece.before = ord - 1;
+            } else if piece.events.len() < limit {
+                piece.before = ord - 1;
+                piece.events.push(event);
+            } else {
+                piece.limited = true;
+                break 'pages;
+            }
+        }
+        if is_last {
+            break;
+        }
+        if passed_over > PASSED_OVER_MAX {
+            piece.limited = true;
+            break;
+        }
+    }
+    piece.events.reverse();
+    Ok(piece)
+}
+
+fn page(scope: &Scope<'_>, tx: &mut dyn Tx, viewer: &Viewer<'_>, range: (i64, i64), want: usize) -> Result<Vec<Arc<Event>>> {
+    let mut page = Vec::with_capacity(want.min(64));
+    events::timeline(tx, viewer.room(), range, Direction::Backward, want, &mut |row| {
+        page.push(scope.sync.core.events.keep_stored(&row)?);
+        Ok(true)
+    })?;
+    Ok(page)
+}
