@@ -50,6 +50,7 @@ pub async fn start(config: Config, seams: Seams) -> Result<Running> {
     let app = App { domain: Arc::clone(&domain) };
     let listeners = listeners.serve(&config, &app, &Arc::new(Counters::default()), &tasks);
     tasks::upkeep(&tasks, &domain);
+    tasks::ephemeral(&tasks, &domain);
     Ok(Running { listeners, domain, tasks })
 }
 

@@ -83,7 +83,8 @@ impl Sync {
                 return Ok(look.response);
             }
             let woken = tokio::time::timeout_at(deadline, news.news_after(look.upto)).await;
-            if woken.is_err() {
+            // A server that stops answers what waits; the client then asks again, elsewhere or later.
+            if woken.is_err() || self.core.notifier.is_closed() {
                 return Ok(look.response);
             }
         }
