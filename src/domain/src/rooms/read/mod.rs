@@ -5,13 +5,22 @@
 //! each. `/sync` builds on the same parts.
 
 pub mod access;
-pub mod bundle;
+mod bundle;
+pub mod choice;
+pub mod context;
 pub mod history;
 pub mod ignored;
+pub mod members;
+pub mod page;
 pub mod present;
 pub mod reader;
+pub mod relations;
+mod service;
+mod single;
+pub mod threads;
 pub mod token;
 pub mod visibility;
+pub mod walk;
 
 pub use access::Access;
 pub use present::Form;

@@ -1,0 +1,129 @@
+//! What a filter lets through (client-server API, "Filtering").
+
+use ruma::api::client::filter::{Filter, RoomEventFilter, UrlFilter};
+use ruma::{OwnedRoomId, OwnedUserId, RoomId, UserId};
+
+use crate::rooms::event::Pdu;
+
+/// The senders and types of a filter, whichever kind of filter it is.
+#[derive(Debug, Clone, Copy)]
+pub struct Choice<'a> {
+    types: Option<&'a [String]>,
+    not_types: &'a [String],
+    senders: Option<&'a [OwnedUserId]>,
+    not_senders: &'a [OwnedUserId],
+    rooms: Option<&'a [OwnedRoomId]>,
+    not_rooms: &'a [OwnedRoomId],
+    url: Option<UrlFilter>,
+}
+
+impl<'a> From<&'a RoomEventFilter> for Choice<'a> {
+    fn from(filter: &'a RoomEventFilter) -> Self {
+        Self {
+            types: filter.types.as_deref(),
+            not_types: &filter.not_types,
+            senders: filter.senders.as_deref(),
+            not_senders: &filter.not_senders,
+            rooms: filter.rooms.as_deref(),
+            not_rooms: &filter.not_rooms,
+            url: filter.url_filter,
+        }
+    }
+}
+
+impl<'a> From<&'a Filter> for Choice<'a> {
+    fn from(filter: &'a Filter) -> Self {
+        Self {
+            types: filter.types.as_deref(),
+            not_types: &filter.not_types,
+            senders: filter.senders.as_deref(),
+            not_senders: &filter.not_senders,
+            rooms: None,
+            not_rooms: &[],
+            url: None,
+        }
+    }
+}
+
+impl Choice<'_> {
+    /// Whether an event of this type may come.
+    pub fn wants_type(&self, kind: &str) -> bool {
+        let any = |patterns: &[String]| patterns.iter().any(|pattern| type_matches(pattern, kind));
+        !any(self.not_types) && self.types.is_none_or(any)
+    }
+
+    /// Whether anything of this sender may come.
+    pub fn wants_sender(&self, sender: &UserId) -> bool {
+        !self.not_senders.iter().any(|user| **user == *sender)
+            && self.senders.is_none_or(|users| users.iter().any(|user| **user == *sender))
+    }
+
+    /// Whether anything of this room may come.
+    pub fn wants_room(&self, room: &RoomId) -> bool {
+        wants_room(self.rooms, self.not_rooms, room)
+    }
+
+    /// Whether an event may come.
+    pub fn wants(&self, pdu: &Pdu) -> bool {
+        if !self.wants_type(&pdu.kind.to_string()) || !self.wants_sender(&pdu.sender) {
+            return false;
+        }
+        match self.url {
+            None => true,
+            Some(url) => (pdu.content_str("url").is_some()) == matches!(url, UrlFilter::EventsWithUrl),
+        }
+    }
+
+    /// Whether everything may come, so that nothing need be looked at.
+    pub fn is_open(&self) -> bool {
+        self.types.is_none()
+            && self.not_types.is_empty()
+            && self.senders.is_none()
+            && self.not_senders.is_empty()
+            && self.url.is_none()
+    }
+}
+
+/// Whether a list of rooms, and one of rooms left out, let a room through.
+pub fn wants_room(rooms: Option<&[OwnedRoomId]>, not_rooms: &[OwnedRoomId], room: &RoomId) -> bool {
+    !not_rooms.iter().any(|not| **not == *room) && rooms.is_none_or(|rooms| rooms.iter().any(|one| **one == *room))
+}
+
+/// `*` stands for any characters; it is the only wildcard. Linear in the length of both, whatever the pattern is.
+fn type_matches(pattern: &str, kind: &str) -> bool {
+    let Some((first, rest)) = pattern.split_once('*') else { return pattern == kind };
+    let Some(mut left) = kind.strip_prefix(first) else { return false };
+    let mut parts = rest.split('*').peekable();
+    while let Some(part) = parts.next() {
+        if parts.peek().is_none() {
+            return left.ends_with(part);
+        }
+        match left.find(part) {
+            Some(at) => left = &left[at + part.len()..],
+            None => return false,
+        }
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_star_stands_for_anything() {
+        for (pattern, kind, matches) in [
+            ("m.room.message", "m.room.message", true),
+            ("m.room.*", "m.room.message", true),
+            ("m.room.*", "m.reaction", false),
+            ("*", "anything", true),
+            ("*.message", "m.room.message", true),
+            ("m.*.message", "m.room.message", true),
+            ("m.*.topic", "m.room.message", false),
+            ("m.*m.*m", "m.m", false),
+            ("", "m", false),
+        ] {
+            assert_eq!(type_matches(pattern, kind), matches, "{pattern} on {kind}");
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! Who is in a room: member events for clients that load them late, and the short list of those joined.
+
+use std::collections::BTreeMap;
+
+use hearth_base::{Error, Result};
+use hearth_store::engine::Tx;
+use hearth_store::ids::EventSn;
+use hearth_store::tables::events::{self, Direction};
+use hearth_store::tables::memberships::{self, Membership};
+use ruma::events::TimelineEventType;
+use ruma::events::room::member::{MembershipState, RoomMemberEvent};
+use ruma::serde::Raw;
+use ruma::{OwnedRoomId, OwnedUserId, RoomId, UserId};
+use serde::Deserialize;
+
+use super::access::{self, Access};
+use super::context::state_after;
+use super::present;
+use super::token::Token;
+use super::visibility::membership_of;
+use crate::Requester;
+use crate::rooms::Rooms;
+use crate::rooms::face::Face;
+
+/// Which members are asked for.
+#[derive(Debug, Clone, Default)]
+pub struct Question {
+    /// As of when; now when it is missing.
+    pub at: Option<Token>,
+    /// Only of this standing.
+    pub only: Option<MembershipState>,
+    /// Only of another standing than this.
+    pub except: Option<MembershipState>,
+}
+
+impl Question {
+    fn wants(&self, membership: Membership) -> bool {
+        let is = |state: &MembershipState| state.as_str() == membership.name();
+        self.only.as_ref().is_none_or(is) && !self.except.as_ref().is_some_and(is)
+    }
+}
+
+impl Rooms {
+    /// The member events of a room.
+    pub async fn members(&self, who: &Requester, room_id: OwnedRoomId, question: Question) -> Result<Vec<Raw<RoomMemberEvent>>> {
+        let look = move |tx: &mut dyn Tx, room_id: &RoomId, mut access: Access<'_>| {
+            let found = members(tx, &access, &question)?;
+            present::state(&mut access.viewer, tx, Some(room_id), found)
+        };
+        self.reading("rooms_members", who, room_id, look).await
+    }
+
+    /// The joined users of a room and how they look there. `M_FORBIDDEN` for those who have left.
+    pub async fn joined_members(&self, who: &Requester, room_id: OwnedRoomId) -> Result<BTreeMap<OwnedUserId, Face>> {
+        let look = |tx: &mut dyn Tx, room_id: &RoomId, access: Access<'_>| {
+            let core = access.viewer.core();
+            if !access.viewer.is_joined() && !access::is_world_readable(core, tx, &access.room)? {
+                return Err(Error::forbidden(format!("You are not in {room_id} any more.")));
+            }
+            let mut joined = BTreeMap::new();
+            for row in memberships::of_room(tx, access.room.sn)? {
+                if row.membership != Membership::Join {
+                    continue;
+                }
+                let event = core.events.get(tx, row.event)?;
+                let user = event.pdu.state_key.as_deref().and_then(|user| UserId::parse(user).ok());
+                joined.extend(user.map(|user| (user, face(event.pdu.content.get()))));
+            }
+            Ok(joined)
+        };
+        self.reading("rooms_joined_members", who, room_id, look).await
+    }
+}
+
+/// How a member event says that its user looks; what is not text is not said.
+fn face(content: &str) -> Face {
+    #[derive(Deserialize)]
+    struct Content {
+        displayname: Option<serde_json::Value>,
+        avatar_url: Option<serde_json::Value>,
+    }
+    let text = |value: Option<serde_json::Value>| value.and_then(|value| value.as_str().map(str::to_owned));
+    serde_json::from_str::<Content>(content).map_or_else(
+        |_| Face::default(),
+        |content| Face { displayname: text(content.displayname), avatar_url: text(content.avatar_url) },
+    )
+}
+
+fn members(tx: &mut dyn Tx, access: &Access<'_>, question: &Question) -> Result<Vec<EventSn>> {
+    let past = match question.at {
+        Some(at) => newest_before(tx, access, at.cut())?,
+        None => None,
+    };
+    if past.is_none() && access.viewer.departure().is_none() {
+        let rows = memberships::of_room(tx, access.room.sn)?;
+        return Ok(rows.into_iter().filter(|row| question.wants(row.membership)).map(|row| row.event).collect());
+    }
+    let state = match past {
+        Some(event) => {
+            let event = access.viewer.core().events.get(tx, event)?;
+            state_after(tx, &event)?
+        }
+        None => access.state(tx)?,
+    };
+    let mut found = Vec::new();
+    for sn in state.into_values() {
+        let event = access.viewer.core().events.get(tx, sn)?;
+        if event.pdu.kind == TimelineEventType::RoomMember
+            && membership_of(&event.pdu).is_some_and(|membership| question.wants(membership))
+        {
+            found.push(sn);
+        }
+    }
+    Ok(found)
+}
+
+/// The newest event at or before a cut, if it is not the newest of all that the reader may see: then now is as good.
+fn newest_before(tx: &mut dyn Tx, access: &Access<'_>, cut: i64) -> Result<Option<EventSn>> {
+    let limit = access.newest(tx)?;
+    let newest = events::newest_ord(tx, access.room.sn, limit)?;
+    if newest.is_none_or(|newest| newest <= cut) {
+        return Ok(None);
+    }
+    let mut found = None;
+    let way = (i64::MIN, cut.min(limit));
+    events::timeline(tx, access.room.sn, way, Direction::Backward, 1, &mut |stored| {
+        found = Some(stored.sn()?);
+        Ok(false)
+    })?;
+    Ok(found)
+}

@@ -1,0 +1,144 @@
+//! `GET /rooms/{roomId}/messages`: a page of a room's timeline, either way.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use hearth_base::{Result, limits};
+use hearth_store::engine::Tx;
+use hearth_store::ids::EventSn;
+use hearth_store::tables::{relations, state_keys};
+use ruma::api::Direction;
+use ruma::api::client::filter::RoomEventFilter;
+use ruma::events::{AnyStateEvent, AnyTimelineEvent};
+use ruma::serde::Raw;
+use ruma::{OwnedRoomId, OwnedUserId, RoomId};
+
+use super::access::Access;
+use super::choice::Choice;
+use super::present::{self, Form};
+use super::token::Token;
+use super::visibility::Viewer;
+use super::walk::{Walked, Way, direction, walk};
+use crate::Requester;
+use crate::rooms::Rooms;
+use crate::rooms::load::Event;
+use crate::rooms::state::snapshot;
+
+/// What a page is asked for with.
+#[derive(Debug)]
+pub struct Paging {
+    /// Which way.
+    pub direction: Direction,
+    /// Where to start; at the end that the direction starts from when it is missing.
+    pub from: Option<Token>,
+    /// Where to stop.
+    pub to: Option<Token>,
+    /// How many events; at most [`limits::PAGE_EVENTS_MAX`] come.
+    pub limit: usize,
+    /// Which events.
+    pub filter: PageFilter,
+}
+
+/// A filter of room events, with the two fields about relations that ruma leaves out.
+#[derive(Debug, Default)]
+pub struct PageFilter {
+    /// What ruma knows.
+    pub events: RoomEventFilter,
+    /// Only events that one of these users has related to (`related_by_senders`).
+    pub related_by_senders: Option<Vec<OwnedUserId>>,
+    /// Only events that have been related to in one of these ways (`related_by_rel_types`).
+    pub related_by_rel_types: Option<Vec<String>>,
+}
+
+/// A page of a timeline.
+#[derive(Debug)]
+pub struct Page {
+    /// The token of where the page starts.
+    pub start: Token,
+    /// The token of the next page; none when there is nothing more.
+    pub end: Option<Token>,
+    /// The events, in the direction asked for.
+    pub chunk: Vec<Raw<AnyTimelineEvent>>,
+    /// With lazy loading: the member events of those who sent them.
+    pub state: Vec<Raw<AnyStateEvent>>,
+}
+
+impl Rooms {
+    /// A page of a room's timeline. A page may have fewer events than asked for, or none, and still go on.
+    pub async fn messages(&self, who: &Requester, room_id: OwnedRoomId, paging: Paging) -> Result<Page> {
+        self.reading("rooms_messages", who, room_id, move |tx, room_id, access| page(tx, room_id, access, &paging)).await
+    }
+}
+
+fn page(tx: &mut dyn Tx, room_id: &RoomId, mut access: Access<'_>, paging: &Paging) -> Result<Page> {
+    let newest = access.newest(tx)?;
+    let viewer = &mut access.viewer;
+    let (from, to) = (paging.from.map(Token::cut), paging.to.map(Token::cut));
+    let (after, upto) = match paging.direction {
+        Direction::Backward => (to, from),
+        Direction::Forward => (from, to),
+    };
+    let way = Way {
+        after: after.unwrap_or(i64::MIN),
+        upto: upto.unwrap_or(i64::MAX).min(newest),
+        direction: direction(paging.direction),
+        limit: paging.limit.min(limits::PAGE_EVENTS_MAX),
+    };
+    let choice = Choice::from(&paging.filter.events);
+    let mut walked = match choice.wants_room(room_id) {
+        true if choice.is_open() => walk(viewer, tx, way, None)?,
+        true => walk(viewer, tx, way, Some(&|event| choice.wants(&event.pdu)))?,
+        false => Walked::default(),
+    };
+    keep_related(viewer, tx, &paging.filter, &mut walked.events)?;
+    let lazy = !paging.filter.events.lazy_load_options.is_disabled();
+    let members = if lazy { senders(tx, &walked.events)? } else { Vec::new() };
+    Ok(Page {
+        start: paging.from.unwrap_or_else(|| start(paging.direction, walked.events.first())),
+        end: walked.next.map(Token::Timeline),
+        chunk: present::events(viewer, tx, &Form::timeline(Some(room_id)), &walked.events)?,
+        state: present::state(viewer, tx, Some(room_id), members)?,
+    })
+}
+
+/// Where a page starts that was asked for without a token.
+fn start(direction: Direction, first: Option<&Arc<Event>>) -> Token {
+    match (direction, first.and_then(|event| event.ord)) {
+        (Direction::Backward, Some(ord)) => Token::after(ord),
+        (Direction::Forward, Some(ord)) => Token::before(ord),
+        (_, None) => Token::Timeline(0),
+    }
+}
+
+/// Drops the events that nobody has related to as the filter wants. After the walk, so that one query serves a page.
+fn keep_related(viewer: &Viewer<'_>, tx: &mut dyn Tx, filter: &PageFilter, events: &mut Vec<Arc<Event>>) -> Result<()> {
+    if filter.related_by_senders.is_none() && filter.related_by_rel_types.is_none() {
+        return Ok(());
+    }
+    let mut senders = HashSet::new();
+    for user in filter.related_by_senders.iter().flatten() {
+        senders.extend(hearth_store::tables::users::find(tx, user.as_str())?);
+    }
+    let parents: Vec<&str> = events.iter().map(|event| event.pdu.event_id.as_str()).collect();
+    let related: HashSet<String> = relations::of_parents(tx, viewer.room(), &parents)?
+        .into_iter()
+        .map(|child| child.relation)
+        .filter(|relation| filter.related_by_senders.is_none() || senders.contains(&relation.sender))
+        .filter(|relation| filter.related_by_rel_types.as_ref().is_none_or(|types| types.contains(&relation.rel_type)))
+        .map(|relation| relation.parent)
+        .collect();
+    events.retain(|event| related.contains(event.pdu.event_id.as_str()));
+    Ok(())
+}
+
+/// The member events of those who sent `events`, as of the first of them.
+pub(super) fn senders(tx: &mut dyn Tx, events: &[Arc<Event>]) -> Result<Vec<EventSn>> {
+    let Some(first) = events.first().filter(|event| event.snapshot.0 != 0) else { return Ok(Vec::new()) };
+    let (mut seen, mut keys) = (HashSet::new(), Vec::new());
+    for event in events {
+        if seen.insert(event.sender) {
+            keys.extend(state_keys::find(tx, "m.room.member", event.pdu.sender.as_str())?);
+        }
+    }
+    Ok(snapshot::get_many(tx, first.snapshot, &keys)?.into_iter().flatten().collect())
+}

@@ -1,0 +1,26 @@
+//! What the read use cases of [`Rooms`] share: one snapshot of the database, and access checked first.
+
+use hearth_base::Result;
+use hearth_store::engine::Tx;
+use ruma::{OwnedRoomId, RoomId};
+
+use super::access::{self, Access};
+use super::reader::Reader;
+use crate::Requester;
+use crate::rooms::Rooms;
+
+impl Rooms {
+    /// Runs `look` over one snapshot, for a reader who may read the room; refuses everybody else with `M_FORBIDDEN`.
+    pub(super) async fn reading<T, F>(&self, name: &'static str, who: &Requester, room_id: OwnedRoomId, look: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut dyn Tx, &RoomId, Access<'_>) -> Result<T> + Send + 'static,
+    {
+        let (core, who) = (self.core.clone(), who.clone());
+        let read = move |tx: &mut hearth_store::ReadTx<'_>| {
+            let access = access::open(&core, tx.tx(), &room_id, Reader::from(&who))?;
+            look(tx.tx(), &room_id, access)
+        };
+        self.core.store.read(name, read).await
+    }
+}
