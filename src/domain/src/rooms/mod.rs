@@ -6,7 +6,7 @@
 mod alias;
 pub mod append;
 pub mod content;
-pub mod create;
+mod create;
 pub mod directory;
 mod effects;
 pub mod event;
@@ -15,7 +15,7 @@ pub mod find;
 mod joined;
 pub mod load;
 pub mod locals;
-pub mod membership;
+mod membership;
 pub mod power;
 pub mod read;
 mod redact;
@@ -26,6 +26,8 @@ mod send;
 mod set_state;
 pub mod state;
 pub mod stripped;
+#[cfg(test)]
+mod tests;
 mod txn;
 mod upgrade;
 mod validate;

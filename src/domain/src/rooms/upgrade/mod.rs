@@ -78,7 +78,13 @@ fn replace(
 }
 
 /// The new room's creation: the old one's, and where it comes from.
-fn creation(core: &Core, tx: &mut WriteTx<'_>, old: &Room, creator: &UserId, wanted: &Wanted) -> Result<CanonicalJsonObject> {
+fn creation(
+    core: &Core,
+    tx: &mut WriteTx<'_>,
+    old: &Room,
+    creator: &UserId,
+    wanted: &Wanted,
+) -> Result<CanonicalJsonObject> {
     let rules = version::rules(&wanted.version)?;
     let before = power::create_event(core, tx.tx(), old)?;
     let mut creation = content::from_client(before.pdu.content.get()).unwrap_or_default();

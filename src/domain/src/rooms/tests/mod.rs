@@ -1,0 +1,118 @@
+//! The writing side of rooms, over a real database: what the rules of events bring forth together cannot be seen in parts.
+
+mod creating;
+mod entering;
+mod saying;
+mod upgrading;
+
+use std::sync::Arc;
+
+use hearth_base::config::Config;
+use hearth_base::{Reason, Result, Seams};
+use hearth_store::ids::DeviceSn;
+use hearth_store::tables::{rooms, state, users};
+use hearth_store::{Options, Store};
+use ruma::api::client::room::create_room::v3::Request;
+use ruma::{OwnedEventId, OwnedRoomId, RoomId, UserId};
+use serde_json::Value;
+
+use super::{Message, Rooms, StateChange};
+use crate::{Core, Requester};
+
+/// A server with three users.
+struct World {
+    core: Arc<Core>,
+    rooms: Rooms,
+    alice: Requester,
+    bob: Requester,
+    carol: Requester,
+    _folder: tempfile::TempDir,
+}
+
+impl World {
+    async fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let options = Options { ballast: None, ..Options::sqlite(folder.path().join("test.db")) };
+        let seams = Seams::system();
+        let mut config = Config::default();
+        config.server.name = "home.example".to_owned();
+        let store = Store::open(options, seams.clone()).expect("a store");
+        let core = Core::new(store, seams, Arc::new(config)).expect("a core");
+        let user = async |name: &'static str| {
+            let user_id = UserId::parse(format!("@{name}:home.example")).expect("an id");
+            let id = user_id.to_string();
+            let user = core.store.write("test", move |tx| users::intern(tx, &id)).await.expect("a user");
+            Requester {
+                user,
+                user_id,
+                device: DeviceSn(user.0),
+                device_id: "DEVICE".into(),
+                admin: false,
+                guest: false,
+                locked: false,
+                suspended: false,
+            }
+        };
+        let (alice, bob, carol) = (user("alice").await, user("bob").await, user("carol").await);
+        Self { rooms: Rooms::new(core.clone()), core, alice, bob, carol, _folder: folder }
+    }
+
+    /// Alice makes a room as the JSON of a request says.
+    async fn makes(&self, wanted: Value) -> Result<OwnedRoomId> {
+        self.rooms.create(&self.alice, request(wanted)).await
+    }
+
+    /// A part of a room's current state: its content.
+    async fn state(&self, room_id: &RoomId, kind: &'static str, key: &str) -> Value {
+        let (core, id, key) = (self.core.clone(), room_id.to_string(), key.to_owned());
+        let read = move |tx: &mut hearth_store::ReadTx<'_>| {
+            let room = rooms::by_id(tx.tx(), &id)?.expect("the room is known");
+            let Some(sn) = state::current_named(tx.tx(), room.sn, kind, &key)? else { return Ok(Value::Null) };
+            Ok(serde_json::from_str(core.events.get(tx.tx(), sn)?.pdu.content.get()).expect("JSON"))
+        };
+        self.core.store.read("test", read).await.expect("a state")
+    }
+
+    async fn membership(&self, room_id: &RoomId, who: &Requester) -> Value {
+        self.state(room_id, "m.room.member", who.user_id.as_str()).await["membership"].clone()
+    }
+
+    async fn send(&self, who: &Requester, room_id: &RoomId, kind: &str, txn: &str, content: Value) -> Result<OwnedEventId> {
+        let message = Message {
+            room_id: room_id.to_owned(),
+            kind: kind.to_owned(),
+            content: content.to_string(),
+            txn: txn.to_owned(),
+            timestamp_ms: None,
+        };
+        self.rooms.send(who, message).await
+    }
+
+    async fn set(&self, who: &Requester, room_id: &RoomId, kind: &str, content: Value) -> Result<OwnedEventId> {
+        let change = StateChange {
+            room_id: room_id.to_owned(),
+            kind: kind.to_owned(),
+            state_key: String::new(),
+            content: content.to_string(),
+            timestamp_ms: None,
+        };
+        self.rooms.set_state(who, change).await
+    }
+
+    async fn joins(&self, who: &Requester, room_id: &RoomId) -> Result<OwnedRoomId> {
+        self.rooms.join(who, room_id.to_owned().into(), None).await
+    }
+}
+
+/// A request to make a room, read as it comes from a client.
+fn request(wanted: Value) -> Request {
+    use ruma::api::IncomingRequestExt;
+    let body = wanted.to_string();
+    let http = http::Request::post("/_matrix/client/v3/createRoom").body(body.as_bytes()).expect("a request");
+    Request::try_from_http_request(http, &[]).expect("a createRoom")
+}
+
+/// Why something was refused.
+fn why<T: std::fmt::Debug>(result: Result<T>) -> Reason {
+    result.expect_err("a refusal").reason().expect("a refusal, not a fault")
+}
