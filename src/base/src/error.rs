@@ -66,6 +66,8 @@ pub enum Reason {
     ProfileTooLarge,
     KeyTooLarge,
     RoomInUse,
+    /// HTTP 405 with `M_BAD_JSON`: the server keeps this itself, and it has endpoints of its own.
+    ServerControlled,
     ThreepidDenied,
     ThreepidMediumNotSupported,
     ThreepidNotFound,

@@ -54,10 +54,22 @@ pub const TO_DEVICE_PER_SYNC_MAX: usize = 100;
 pub const KEYS_QUERY_USERS_MAX: usize = 5_000;
 /// Rooms in one account's memberships that are looked at in one sync.
 pub const ROOMS_PER_USER_MAX: usize = 20_000;
+/// Tags that one user gives one room.
+pub const TAGS_PER_ROOM_MAX: usize = 100;
+/// How long an OpenID token works.
+pub const OPENID_TOKEN_MS_MAX: u64 = 60 * 60 * 1_000;
+/// OpenID tokens of one account that work at the same time.
+pub const OPENID_TOKENS_PER_USER_MAX: u64 = 100;
+/// A pusher, as JSON.
+pub const PUSHER_BYTES_MAX: usize = 16 * 1024;
+/// A pusher's `app_id` (client-server API, `POST /pushers/set`).
+pub const APP_ID_BYTES_MAX: usize = 64;
+/// A pusher's `pushkey` (client-server API, `POST /pushers/set`).
+pub const PUSHKEY_BYTES_MAX: usize = 512;
 /// Push rules of one account.
 pub const PUSH_RULES_PER_USER_MAX: usize = 1_000;
 /// Pushers of one account.
-pub const PUSHERS_PER_USER_MAX: usize = 50;
+pub const PUSHERS_PER_USER_MAX: u64 = 50;
 /// How long a user-interactive authentication session lives.
 pub const UIA_SESSION_MS_MAX: u64 = 10 * 60 * 1_000;
 /// Open UIA sessions in all; the oldest go first.

@@ -12,6 +12,7 @@ impl Domain {
     pub async fn deactivate(&self, user: UserSn, user_id: &UserId, erase: bool) -> Result<()> {
         self.accounts.close(user, erase).await?;
         self.crypto.forget_user(user).await?;
+        self.personal.forget_user(user).await?;
         tracing::info!(user = %user_id, erase, "An account was deactivated.");
         Ok(())
     }

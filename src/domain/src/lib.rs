@@ -12,6 +12,7 @@ pub mod devices;
 pub mod ephemeral;
 pub mod keys;
 pub mod notify;
+pub mod personal;
 pub mod push;
 pub mod rates;
 pub mod requester;
@@ -38,7 +39,9 @@ pub struct Domain {
     /// Proving again who one is.
     pub uia: uia::Uia,
     /// What users do in rooms.
-    pub rooms: rooms::Rooms,
+    pub rooms: Arc<rooms::Rooms>,
+    /// What users keep with the server for themselves.
+    pub personal: personal::Personal,
     /// Keys, backups and messages between devices.
     pub crypto: crypto::Crypto,
     /// What the operator sees and does.
@@ -60,13 +63,14 @@ impl Domain {
         let devices = Arc::new(devices::Devices::new(core.clone()));
         let accounts = Arc::new(accounts::Accounts::new(core.clone(), devices.clone(), rates.clone())?);
         let uia = uia::Uia::new(core.clone(), accounts.clone());
-        let admin = admin::Admin::new(Arc::clone(&core));
-        let rooms = rooms::Rooms::new(Arc::clone(&core));
+        let admin = admin::Admin::new(Arc::clone(&core), accounts.clone(), devices.clone());
+        let rooms = Arc::new(rooms::Rooms::new(Arc::clone(&core)));
+        let personal = personal::Personal::new(&core, rooms.clone());
         let crypto = crypto::Crypto::new(core.clone());
         let typing = ephemeral::Typing::new(core.clone());
         let presence = ephemeral::PresenceBook::new(core.clone());
         let counter = Arc::<push::counts::Counter>::default();
         let sync = sync::Sync::new(core.clone(), typing.clone(), presence.clone(), counter.clone());
-        Ok(Arc::new(Self { rates, devices, accounts, uia, typing, presence, counter, sync, core, rooms, crypto, admin }))
+        Ok(Arc::new(Self { rates, devices, accounts, uia, typing, presence, counter, sync, core, rooms, personal, crypto, admin }))
     }
 }

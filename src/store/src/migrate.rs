@@ -15,6 +15,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     (4, "personal", include_str!("migrations/0004_personal.sql")),
     (5, "profiles", include_str!("migrations/0005_profiles.sql")),
     (6, "reports", include_str!("migrations/0006_reports.sql")),
+    (7, "audit", include_str!("migrations/0007_audit.sql")),
 ];
 
 const CREATE_META: &str =

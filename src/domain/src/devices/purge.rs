@@ -8,7 +8,7 @@ use hearth_store::WriteTx;
 use hearth_store::ids::UserSn;
 use hearth_store::tables::devices::{self, DeviceRow};
 use hearth_store::tables::tokens::{self, TokenHash};
-use hearth_store::tables::{dehydrated, device_keys, device_lists, memberships, one_time_keys, to_device};
+use hearth_store::tables::{dehydrated, device_keys, device_lists, memberships, one_time_keys, pushers, to_device};
 
 use crate::Core;
 
@@ -28,6 +28,7 @@ pub(crate) fn purge(
         one_time_keys::clear(tx.tx(), device.sn)?;
         to_device::clear(tx.tx(), device.sn)?;
         dehydrated::delete(tx.tx(), user, device.sn)?;
+        pushers::delete_of_device(tx.tx(), device.sn)?;
         devices::delete(tx.tx(), device.sn)?;
     }
     if had_keys {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use hearth_base::Result;
+use hearth_base::{Error, Result};
 use hearth_store::engine::Tx;
 use hearth_store::ids::UserSn;
 use hearth_store::tables::account_data::{self, WHOLE_ACCOUNT};
@@ -10,6 +10,7 @@ use quick_cache::sync::Cache;
 use ruma::UserId;
 use ruma::events::push_rules::PushRulesEventContent;
 use ruma::push::Ruleset;
+use serde_json::{Map, Value};
 
 /// The account data type that holds push rules.
 pub const TYPE: &str = "m.push_rules";
@@ -67,5 +68,22 @@ pub fn parse(text: Option<&str>, user_id: &UserId) -> Ruleset {
             rules.update_with_server_default(defaults);
             rules
         }
+    }
+}
+
+/// The kinds of rules.
+const KINDS: [&str; 5] = ["override", "content", "room", "sender", "underride"];
+
+/// Rules as clients get them: with every kind, also those that have no rules, as some clients count on that.
+pub fn shown(rules: &Ruleset) -> Result<Map<String, Value>> {
+    match serde_json::to_value(rules) {
+        Ok(Value::Object(mut shown)) => {
+            for kind in KINDS {
+                shown.entry(kind).or_insert_with(|| Value::Array(Vec::new()));
+            }
+            Ok(shown)
+        }
+        Ok(_) => Err(Error::broken("push rules were written as something else than an object")),
+        Err(error) => Err(Error::fault("writing push rules", error)),
     }
 }

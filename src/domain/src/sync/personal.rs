@@ -10,7 +10,6 @@ use hearth_store::tables::{memberships, one_time_keys};
 use ruma::UInt;
 use ruma::api::client::sync::sync_events::v3::Response;
 use ruma::events::AnyRoomAccountDataEvent;
-use ruma::push::Ruleset;
 use ruma::serde::Raw;
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -52,7 +51,7 @@ pub(super) fn account_data(scope: &Scope<'_>, rows: Vec<AccountDataRow>, respons
     let stored = rows.iter().find(|row| row.kind == rules::TYPE);
     if (stored.is_some() || scope.since.is_none()) && choice.wants_type(rules::TYPE) {
         let text = stored.and_then(|row| row.content.as_deref());
-        let global: Ruleset = rules::parse(text, scope.reader.user_id);
+        let global = rules::shown(&rules::parse(text, scope.reader.user_id))?;
         response.account_data.events.push(raw(&serde_json::json!({ "type": rules::TYPE, "content": { "global": global } }))?);
     }
     Ok(())

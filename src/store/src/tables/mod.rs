@@ -4,6 +4,7 @@ pub mod account_data;
 pub mod accounts;
 pub mod receipts;
 pub mod aliases;
+pub mod audit;
 pub mod backups;
 pub mod cross_signing;
 pub mod dehydrated;
@@ -35,6 +36,7 @@ pub const STATEMENTS: &[&[&str]] = &[
     accounts::STATEMENTS,
     receipts::STATEMENTS,
     aliases::STATEMENTS,
+    audit::STATEMENTS,
     backups::STATEMENTS,
     cross_signing::STATEMENTS,
     dehydrated::STATEMENTS,

@@ -1,0 +1,126 @@
+//! Account data (client-server API, "Client Config"): what clients keep with the server for an account or for one room. The
+//! server does not look into it; push rules and tags are in it too, and have their own ways of being changed.
+
+use std::sync::Arc;
+
+use hearth_base::{Error, Reason, Result, error::refuse, limits};
+use hearth_store::WriteTx;
+use hearth_store::engine::Tx;
+use hearth_store::ids::{RoomSn, UserSn};
+use hearth_store::tables::account_data::{self as table, WHOLE_ACCOUNT};
+use hearth_store::tables::{memberships, rooms};
+use ruma::{OwnedRoomId, RoomId};
+
+use super::wake;
+use crate::core::Core;
+use crate::push::rules;
+use crate::requester::Requester;
+
+/// Account data.
+#[derive(Debug)]
+pub struct AccountData {
+    pub(super) core: Arc<Core>,
+}
+
+impl AccountData {
+    pub(super) fn new(core: Arc<Core>) -> Self {
+        Self { core }
+    }
+
+    /// The content of one item of the whole account, or of one room: a JSON object. `M_NOT_FOUND` when there is none.
+    ///
+    /// Push rules are always there: where the user has said nothing the server has its own.
+    pub async fn get(&self, who: &Requester, room: Option<OwnedRoomId>, kind: String) -> Result<String> {
+        let who = who.clone();
+        let read = self.core.store.read("account_data_get", move |tx| {
+            let room = resolve(tx.tx(), who.user, room.as_deref())?;
+            let content = table::get(tx.tx(), who.user, room, &kind)?;
+            if room == WHOLE_ACCOUNT && kind == rules::TYPE {
+                let global = rules::shown(&rules::parse(content.as_deref(), &who.user_id))?;
+                return Ok(Some(serde_json::json!({ "global": global }).to_string()));
+            }
+            Ok(content)
+        });
+        read.await?.ok_or_else(|| Error::not_found("There is no such account data."))
+    }
+
+    /// Sets one item. `content` must be a JSON object.
+    ///
+    /// Refuses with `M_BAD_JSON` what is no object and what has its own endpoints, `M_TOO_LARGE` what is over
+    /// [`limits::ACCOUNT_DATA_BYTES_MAX`], `M_NOT_FOUND` rooms that the user has nothing to do with.
+    pub async fn set(&self, who: &Requester, room: Option<OwnedRoomId>, kind: String, content: &str) -> Result<()> {
+        check(&kind, content)?;
+        let (core, user, content) = (self.core.clone(), who.user, content.to_owned());
+        let write = move |tx: &mut WriteTx<'_>| {
+            let room = resolve(tx.tx(), user, room.as_deref())?;
+            store(&core, tx, (user, room), &kind, &content)
+        };
+        self.core.store.write("account_data_set", write).await
+    }
+}
+
+fn check(kind: &str, content: &str) -> Result<()> {
+    if kind == "m.fully_read" || kind == rules::TYPE {
+        let message = format!("{kind} has its own endpoint; it is not set as account data.");
+        return Err(refuse(Reason::ServerControlled, message));
+    }
+    if kind.len() > limits::ID_BYTES_MAX {
+        return Err(refuse(Reason::TooLarge, format!("A type can have {} bytes at most.", limits::ID_BYTES_MAX)));
+    }
+    if content.len() > limits::ACCOUNT_DATA_BYTES_MAX {
+        let message = format!("Account data can have {} bytes at most.", limits::ACCOUNT_DATA_BYTES_MAX);
+        return Err(refuse(Reason::TooLarge, message));
+    }
+    if !content.trim_start().starts_with('{') {
+        return Err(Error::bad_json("Account data must be a JSON object."));
+    }
+    Ok(())
+}
+
+/// The room that account data is about. `M_NOT_FOUND` for those that the user has nothing to do with.
+pub(super) fn resolve(tx: &mut dyn Tx, user: UserSn, room: Option<&RoomId>) -> Result<RoomSn> {
+    let Some(room_id) = room else { return Ok(WHOLE_ACCOUNT) };
+    let unknown = || Error::not_found(format!("You have nothing to do with a room {room_id}."));
+    let room = rooms::by_id(tx, room_id.as_str())?.ok_or_else(unknown)?;
+    memberships::get(tx, room.sn, user)?.ok_or_else(unknown)?;
+    Ok(room.sn)
+}
+
+/// Stores an item and wakes its user, unless it already is so: an SD card has only so many writes.
+pub(super) fn store(
+    core: &Arc<Core>,
+    tx: &mut WriteTx<'_>,
+    (user, room): (UserSn, RoomSn),
+    kind: &str,
+    content: &str,
+) -> Result<()> {
+    if table::get(tx.tx(), user, room, kind)?.as_deref() == Some(content) {
+        return Ok(());
+    }
+    let at = tx.position();
+    table::set(tx.tx(), user, room, kind, Some(content), at)?;
+    wake(core, tx, user, at);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_account_data_is_refused() {
+        let long = "x".repeat(limits::ID_BYTES_MAX + 1);
+        let large = format!("{{\"a\":\"{}\"}}", "x".repeat(limits::ACCOUNT_DATA_BYTES_MAX));
+        for (kind, content, reason) in [
+            ("m.push_rules", "{}", Reason::ServerControlled),
+            ("m.fully_read", "{}", Reason::ServerControlled),
+            (&long, "{}", Reason::TooLarge),
+            ("m.direct", &large, Reason::TooLarge),
+            ("m.direct", "[]", Reason::BadJson),
+            ("m.direct", "7", Reason::BadJson),
+        ] {
+            assert_eq!(check(kind, content).expect_err(content).reason(), Some(reason));
+        }
+        assert!(check("m.direct", " {\"@a:b\":[]}").is_ok());
+    }
+}

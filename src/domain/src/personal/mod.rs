@@ -1,0 +1,74 @@
+//! What users keep with the server for themselves: their profiles, account data, tags, filters, push rules and pushers, and
+//! the tokens that prove to others who they are.
+//!
+//! How rooms show a profile is the matter of `rooms`; what push rules make of events, and telling pushers, that of `push`.
+
+pub mod account_data;
+pub mod filters;
+pub mod openid;
+pub mod profiles;
+pub mod push_rules;
+pub mod pushers;
+pub mod tags;
+
+use std::sync::Arc;
+
+use hearth_base::{Position, Result};
+use hearth_store::WriteTx;
+use hearth_store::ids::UserSn;
+use hearth_store::tables;
+
+use crate::core::Core;
+use crate::rooms::Rooms;
+
+/// The personal data of users, by kind.
+#[derive(Debug)]
+pub struct Personal {
+    core: Arc<Core>,
+    /// Account data, tags among it.
+    pub account_data: account_data::AccountData,
+    /// Filters.
+    pub filters: filters::Filters,
+    /// OpenID tokens.
+    pub openid: openid::OpenId,
+    /// Profiles.
+    pub profiles: profiles::Profiles,
+    /// Push rules.
+    pub push_rules: push_rules::PushRules,
+    /// Pushers.
+    pub pushers: pushers::Pushers,
+}
+
+impl Personal {
+    /// All of it, on the foundation.
+    #[must_use]
+    pub fn new(core: &Arc<Core>, rooms: Arc<Rooms>) -> Self {
+        Self {
+            core: core.clone(),
+            account_data: account_data::AccountData::new(core.clone()),
+            filters: filters::Filters::new(core.clone()),
+            openid: openid::OpenId::new(core.clone()),
+            profiles: profiles::Profiles::new(core.clone(), rooms),
+            push_rules: push_rules::PushRules::new(core.clone()),
+            pushers: pushers::Pushers::new(core.clone()),
+        }
+    }
+
+    /// Removes all personal data of a user whose account is closed. What rooms have of it stays with them.
+    pub async fn forget_user(&self, user: UserSn) -> Result<()> {
+        let erase = move |tx: &mut WriteTx<'_>| {
+            tables::account_data::erase(tx.tx(), user)?;
+            tables::filters::erase(tx.tx(), user)?;
+            tables::openid::erase(tx.tx(), user)?;
+            tables::profiles::erase(tx.tx(), user)?;
+            tables::pushers::erase(tx.tx(), user)
+        };
+        self.core.store.write("personal_forget", erase).await
+    }
+}
+
+/// Wakes a user's clients after the commit: there is something for them at `at`.
+fn wake(core: &Arc<Core>, tx: &mut WriteTx<'_>, user: UserSn, at: Position) {
+    let core = core.clone();
+    tx.after_commit(move || core.notifier.wake(&[user], at));
+}

@@ -1,0 +1,65 @@
+//! OpenID tokens (client-server API, "OpenID"): with one a user proves to another service who they are, without showing it
+//! anything that opens their account. The service asks this server whose the token is.
+
+use std::sync::Arc;
+
+use hearth_base::{Error, Reason, Result, error::refuse, limits};
+use hearth_store::WriteTx;
+use hearth_store::tables::{accounts, openid as table, users};
+use ruma::{OwnedUserId, UserId};
+use sha2::{Digest, Sha256};
+
+use crate::core::Core;
+use crate::requester::Requester;
+
+/// What these tokens begin with, so that a leaked one can be told by its looks.
+const PREFIX: &str = "heo_";
+/// Random characters of a token: 238 bits.
+const RANDOM_CHARS: usize = 40;
+
+/// OpenID tokens.
+#[derive(Debug)]
+pub struct OpenId {
+    core: Arc<Core>,
+}
+
+impl OpenId {
+    pub(super) fn new(core: Arc<Core>) -> Self {
+        Self { core }
+    }
+
+    /// A fresh token for the requester; it works for [`limits::OPENID_TOKEN_MS_MAX`] milliseconds.
+    ///
+    /// Refuses with `M_FORBIDDEN` tokens for others, `M_LIMIT_EXCEEDED` more than [`limits::OPENID_TOKENS_PER_USER_MAX`].
+    pub async fn issue(&self, who: &Requester, user_id: &UserId) -> Result<String> {
+        who.must_be(user_id)?;
+        let token = format!("{PREFIX}{}", self.core.seams.random.alphanumeric(RANDOM_CHARS));
+        let (hash, user, now_ms) = (hash(&token), who.user, self.core.now_ms());
+        let write = move |tx: &mut WriteTx<'_>| {
+            table::purge(tx.tx(), user, now_ms)?;
+            if table::count(tx.tx(), user)? >= limits::OPENID_TOKENS_PER_USER_MAX {
+                let reason = Reason::LimitExceeded { retry_after_ms: limits::OPENID_TOKEN_MS_MAX };
+                return Err(refuse(reason, "You have too many OpenID tokens; use one that you have, or wait."));
+            }
+            table::insert(tx.tx(), &hash, user, now_ms.saturating_add(limits::OPENID_TOKEN_MS_MAX))
+        };
+        self.core.store.write("openid_issue", write).await?;
+        Ok(token)
+    }
+
+    /// Whose a token is; none when it is unknown, its time is over, or the account is closed.
+    pub async fn whose(&self, token: &str) -> Result<Option<OwnedUserId>> {
+        let (hash, now_ms) = (hash(token), self.core.now_ms());
+        let read = self.core.store.read("openid_find", move |tx| {
+            let Some(user) = table::find(tx.tx(), &hash, now_ms)? else { return Ok(None) };
+            let open = accounts::get(tx.tx(), user)?.is_some_and(|account| account.deactivated_ms.is_none());
+            if open { users::name(tx.tx(), user) } else { Ok(None) }
+        });
+        let name = read.await?.map(UserId::parse).transpose();
+        name.map_err(|error| Error::fault("reading a stored user id", error))
+    }
+}
+
+fn hash(token: &str) -> [u8; 32] {
+    Sha256::digest(token.as_bytes()).into()
+}

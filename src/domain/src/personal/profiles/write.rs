@@ -1,0 +1,96 @@
+//! Changing a profile, and how rooms show its user.
+
+use hearth_base::{Error, Reason, Result, error::refuse, limits};
+use hearth_store::engine::Tx;
+use hearth_store::ids::UserSn;
+use hearth_store::tables::profiles::{self as table, ProfileRow};
+use ruma::UserId;
+use serde_json::Value;
+
+use super::{Field, Profiles, fields, more};
+use crate::requester::Requester;
+
+impl Profiles {
+    /// Sets or removes a field of the requester's own profile. A display name or an avatar then changes in all rooms that
+    /// they are in, but for those that do not let them.
+    ///
+    /// Refuses with `M_FORBIDDEN` other users' profiles, `M_PROFILE_TOO_LARGE` what makes the profile larger than
+    /// [`limits::PROFILE_BYTES_MAX`].
+    pub async fn set(&self, who: &Requester, user_id: &UserId, field: Field) -> Result<()> {
+        who.must_be(user_id)?;
+        let is_face = !matches!(field, Field::Other(..));
+        let user = who.user;
+        let changed = self.core.store.write("profile_set", move |tx| store(tx.tx(), user, field)).await?;
+        if !(changed && is_face) {
+            return Ok(());
+        }
+        // On its own, so that the rooms do not end up with two names when the client stops waiting.
+        let (rooms, who) = (self.rooms.clone(), who.clone());
+        let renewed = tokio::spawn(async move { rooms.renew_face(&who).await });
+        renewed.await.map_err(|error| Error::fault("showing a changed profile in rooms", error))?
+    }
+}
+
+/// Stores a field; says whether it is another than before.
+fn store(tx: &mut dyn Tx, user: UserSn, field: Field) -> Result<bool> {
+    let before = table::get(tx, user)?;
+    let after = apply(before.clone(), field)?;
+    if after == before {
+        return Ok(false);
+    }
+    table::set(tx, user, &after)?;
+    Ok(true)
+}
+
+/// A profile with a field set or removed; refused when it is too large then.
+fn apply(mut row: ProfileRow, field: Field) -> Result<ProfileRow> {
+    match field {
+        Field::DisplayName(name) => row.displayname = name,
+        Field::AvatarUrl(url) => row.avatar_url = url,
+        Field::Other(name, value) => {
+            let mut others = more(row.more.as_deref())?;
+            match value {
+                Some(value) => _ = others.insert(name, value),
+                None => _ = others.remove(&name),
+            }
+            row.more = (!others.is_empty()).then(|| Value::Object(others).to_string());
+        }
+    }
+    if Value::Object(fields(row.clone())?).to_string().len() > limits::PROFILE_BYTES_MAX {
+        let message =
+            format!("A profile can have {} bytes at most; remove something first.", limits::PROFILE_BYTES_MAX);
+        return Err(refuse(Reason::ProfileTooLarge, message));
+    }
+    Ok(row)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn set(row: ProfileRow, name: &str, value: Value) -> Result<ProfileRow> {
+        apply(row, Field::set(name, Some(value))?)
+    }
+
+    #[test]
+    fn fields_come_and_go() {
+        let row = set(ProfileRow::default(), "displayname", json!("Alice")).expect("name");
+        let row = set(row, "m.tz", json!("Europe/Berlin")).expect("zone");
+        assert_eq!(
+            Value::Object(fields(row.clone()).expect("fields")),
+            json!({"displayname": "Alice", "m.tz": "Europe/Berlin"})
+        );
+        let row = apply(row, Field::removed("m.tz").expect("field")).expect("removed");
+        assert_eq!(row, ProfileRow { displayname: Some("Alice".to_owned()), ..ProfileRow::default() });
+    }
+
+    #[test]
+    fn a_profile_has_an_end() {
+        let half = "x".repeat(limits::PROFILE_BYTES_MAX / 2);
+        let row = set(ProfileRow::default(), "org.example.a", json!(half)).expect("half fits");
+        let error = set(row, "org.example.b", json!(half)).expect_err("the other half does not");
+        assert_eq!(error.reason(), Some(Reason::ProfileTooLarge));
+    }
+}
