@@ -12,6 +12,8 @@ mod forget;
 pub mod keys;
 mod remote;
 mod signed;
+#[cfg(test)]
+mod tests;
 pub mod to_device;
 
 use std::sync::Arc;

@@ -1,6 +1,8 @@
 //! Keys of devices: uploading, querying, claiming (client-server API, "Key management API").
 
 mod check;
+#[cfg(test)]
+mod check_tests;
 mod claim;
 mod query;
 mod upload;

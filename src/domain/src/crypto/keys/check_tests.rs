@@ -1,0 +1,94 @@
+//! Malformed uploads, one line each.
+
+use hearth_base::{Reason, limits};
+use ruma::{OneTimeKeyAlgorithm, OwnedOneTimeKeyId};
+use serde_json::{Value, json};
+
+use super::check::{Checked, Owner, is_same_key};
+use crate::crypto::keys::Upload;
+use crate::crypto::tests::world::{Device, World, key_pair, signed};
+
+fn check(device: &Device, upload: &Upload) -> Result<Checked, Reason> {
+    let owner = Owner { user: &device.who.user_id, device: &device.who.device_id };
+    Checked::new(upload, owner, None).map_err(|error| error.reason().expect("a refusal, not a fault"))
+}
+
+#[tokio::test]
+async fn device_keys_must_fit_their_device() {
+    let alice = World::new().device("alice", "PHONE").await;
+    let other = key_pair(Some("PHONE"));
+    let change = |pointer: &str, value: Value| {
+        let mut keys = alice.device_keys_json();
+        *keys.pointer_mut(pointer).expect("a field") = value;
+        keys
+    };
+    let long = "x".repeat(limits::IDENTITY_KEY_BYTES_MAX);
+    let cases = [
+        ("another user", change("/user_id", json!("@bob:example.org")), Reason::BadJson),
+        ("no user", change("/user_id", json!(7)), Reason::BadJson),
+        ("another device", change("/device_id", json!("LAPTOP")), Reason::BadJson),
+        ("algorithms are no list", change("/algorithms", json!("olm")), Reason::BadJson),
+        ("algorithms are no names", change("/algorithms", json!([1])), Reason::BadJson),
+        ("keys are no object", change("/keys", json!([])), Reason::BadJson),
+        ("no signing key", change("/keys", json!({ "curve25519:PHONE": "x" })), Reason::BadJson),
+        ("key of another device", change("/keys", json!({ "ed25519:LAPTOP": "x" })), Reason::BadJson),
+        ("key without a colon", change("/keys", json!({ "ed25519": "x" })), Reason::BadJson),
+        ("key is no text", change("/keys/ed25519:PHONE", json!({})), Reason::BadJson),
+        ("key is too short", change("/keys/ed25519:PHONE", json!("AAAA")), Reason::BadJson),
+        ("too large", change("/algorithms", json!([long])), Reason::TooLarge),
+    ];
+    for (what, keys, expected) in cases {
+        let upload =
+            Upload { device_keys: Some(signed(keys, &[(&alice.who.user_id, &alice.key)])), ..Upload::default() };
+        assert_eq!(check(&alice, &upload).expect_err(what), expected, "{what}");
+    }
+    for (what, signers) in [("unsigned", vec![]), ("signed by another key", vec![(&*alice.who.user_id, &other)])] {
+        let upload = Upload { device_keys: Some(signed(alice.device_keys_json(), &signers)), ..Upload::default() };
+        assert_eq!(check(&alice, &upload).expect_err(what), Reason::InvalidSignature, "{what}");
+    }
+    assert!(check(&alice, &alice.upload(&["A"], &["F"])).is_ok());
+}
+
+#[tokio::test]
+async fn what_others_signed_and_what_nobody_signed_is_not_kept() {
+    let alice = World::new().device("alice", "PHONE").await;
+    let bob = ruma::user_id!("@bob:example.org");
+    let mut keys = alice.device_keys_json();
+    keys["unsigned"] = json!({ "device_display_name": "evil" });
+    let raw = signed(keys, &[(&alice.who.user_id, &alice.key), (bob, &key_pair(Some("X")))]);
+    let checked = check(&alice, &Upload { device_keys: Some(raw), ..Upload::default() }).expect("good keys");
+    let json = checked.device_keys.expect("keys").json;
+    assert!(!json.contains("bob") && !json.contains("evil") && json.contains("signatures"), "{json}");
+}
+
+#[tokio::test]
+async fn one_time_keys_must_be_signed_and_small() {
+    let alice = World::new().device("alice", "PHONE").await;
+    let other = key_pair(Some("PHONE"));
+    let good = json!({ "key": "abc" });
+    let signer = [(&*alice.who.user_id, &alice.key)];
+    let large = json!({ "key": "x".repeat(limits::ONE_TIME_KEY_BYTES_MAX) });
+    let text = ruma::serde::Raw::from_json_string("\"abc\"".to_owned()).expect("JSON");
+    let cases = [
+        ("unsigned", signed(good.clone(), &[]), Reason::InvalidSignature),
+        ("signed by another", signed(good.clone(), &[(&alice.who.user_id, &other)]), Reason::InvalidSignature),
+        ("without key", signed(json!({ "k": "abc" }), &signer), Reason::BadJson),
+        ("too large", signed(large, &signer), Reason::TooLarge),
+        ("a text where a signed key belongs", text, Reason::BadJson),
+    ];
+    for (what, key, expected) in cases {
+        let id = OwnedOneTimeKeyId::try_from("signed_curve25519:A").expect("an id");
+        assert_eq!(id.algorithm(), OneTimeKeyAlgorithm::SignedCurve25519);
+        let upload =
+            Upload { one_time_keys: [(id, key)].into(), device_keys: Some(alice.device_keys()), ..Upload::default() };
+        assert_eq!(check(&alice, &upload).expect_err(what), expected, "{what}");
+    }
+}
+
+#[test]
+fn the_same_key_may_be_signed_again() {
+    let (a, b) = (r#"{"key":"k","signatures":{"@a:b":{"ed25519:X":"1"}}}"#, r#"{"key":"k","signatures":{}}"#);
+    assert!(is_same_key(a, b));
+    assert!(!is_same_key(a, r#"{"key":"other"}"#));
+    assert!(is_same_key("\"k\"", "\"k\"") && !is_same_key("\"k\"", "\"l\""));
+}

@@ -1,0 +1,9 @@
+//! Tests of use cases on a real store in a temporary folder.
+
+mod backup;
+mod claim;
+mod cross_signing;
+mod device_lists;
+mod inbox;
+mod upload;
+pub(super) mod world;
