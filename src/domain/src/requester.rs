@@ -33,4 +33,9 @@ impl Requester {
         }
         Err(Error::forbidden(format!("You are {}, and this belongs to {user}.", self.user_id)))
     }
+
+    /// Refuses with `M_FORBIDDEN` whoever does not administer the server.
+    pub fn must_administer(&self) -> Result<()> {
+        if self.admin { Ok(()) } else { Err(Error::forbidden("Only an administrator of this server can do this.")) }
+    }
 }

@@ -1,12 +1,15 @@
 //! Who may call what: the access token of a request, by the endpoint's scheme.
 
-use hearth_base::{Error, Reason, Result, error::refuse};
+use hearth_base::{Reason, Result, error::refuse};
 use hearth_domain::Requester;
+use hearth_domain::devices::Whence;
 use http::{HeaderMap, header};
-use ruma::api::auth_scheme::{AccessToken, AccessTokenOptional, AppserviceToken, AppserviceTokenOptional, NoAccessToken, NoAuthentication};
+use ruma::api::auth_scheme::{
+    AccessToken, AccessTokenOptional, AppserviceToken, AppserviceTokenOptional, NoAccessToken, NoAuthentication,
+};
 
-use crate::App;
 use crate::app::Peer;
+use crate::{App, standing};
 
 /// Whether an endpoint wants an access token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,8 +59,27 @@ pub fn token<'a>(headers: &'a HeaderMap, query: Option<&'a str>) -> Result<Optio
     Ok(raw.filter(|raw| !raw.is_empty()).map(Into::into))
 }
 
-/// Authenticates a request by the endpoint's need.
-pub async fn requester(app: &App, need: Need, headers: &HeaderMap, query: Option<&str>, peer: &Peer) -> Result<Option<Requester>> {
+/// Authenticates a request by the endpoint's need. Locked users are refused.
+pub async fn requester(
+    app: &App,
+    need: Need,
+    headers: &HeaderMap,
+    query: Option<&str>,
+    peer: &Peer,
+) -> Result<Option<Requester>> {
+    let requester = authenticate(app, need, headers, query, peer).await?;
+    requester.as_ref().map_or(Ok(()), standing::check_locked)?;
+    Ok(requester)
+}
+
+/// As [`requester`], and leaves it to the caller what locked users may do.
+pub async fn authenticate(
+    app: &App,
+    need: Need,
+    headers: &HeaderMap,
+    query: Option<&str>,
+    peer: &Peer,
+) -> Result<Option<Requester>> {
     if need == Need::Nothing {
         return Ok(None);
     }
@@ -67,6 +89,6 @@ pub async fn requester(app: &App, need: Need, headers: &HeaderMap, query: Option
             _ => Ok(None),
         };
     };
-    let _ = (app, peer, token);
-    Err(Error::broken("authentication is not built yet"))
+    let agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
+    app.domain.accounts.authenticate(&token, Whence { address: peer.address, agent }).await.map(Some)
 }

@@ -11,29 +11,13 @@ pub use serve::Edge;
 
 use hearth_base::Result;
 use hearth_domain::Requester;
+pub use hearth_domain::rates::Rate;
+use hearth_domain::rates::Whose;
 
 use crate::app::{App, Peer};
 
-/// Which rate limit applies to an endpoint.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Rate {
-    /// None: reading, and what is bounded elsewhere.
-    None,
-    /// Logging in.
-    Login,
-    /// Making accounts.
-    Registration,
-    /// Sending events.
-    Message,
-    /// Joining rooms.
-    Join,
-    /// Inviting.
-    Invite,
-    /// Everything else that writes.
-    Other,
-}
-
 /// Refuses with `M_LIMIT_EXCEEDED` when a user, or an address without one, asks too often.
-pub fn rate_limit(_app: &App, _rate: Rate, _peer: &Peer, _requester: Option<&Requester>) -> Result<()> {
-    Ok(())
+pub fn rate_limit(app: &App, rate: Rate, peer: &Peer, requester: Option<&Requester>) -> Result<()> {
+    let whose = requester.map_or_else(|| Whose::address(peer.address), |requester| Whose::User(requester.user));
+    app.domain.rates.take(rate, whose)
 }

@@ -2,6 +2,7 @@
 //!
 //! A handler extracts, makes one domain call, and answers; it does not decide. It names neither the store nor the network.
 
+pub mod admin;
 pub mod app;
 pub mod auth;
 pub mod client;
@@ -11,6 +12,7 @@ pub mod json;
 pub mod metrics;
 pub mod respond;
 pub mod route;
+pub mod standing;
 pub mod surface;
 pub mod wellknown;
 

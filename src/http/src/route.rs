@@ -9,15 +9,15 @@ use axum::extract::{MatchedPath, RawPathParams, Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, on};
 use hearth_base::{Error, Reason, Result, error::refuse, limits};
-use hearth_domain::Requester;
+use hearth_domain::{Requester, uia};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use ruma::api::path_builder::PathBuilder;
-use ruma::api::{IncomingRequest, IncomingRequestExt, Metadata};
+use ruma::api::{IncomingRequest, IncomingRequestExt, Metadata, OutgoingResponse};
 
 use crate::app::{App, Peer};
 use crate::auth::{self, Scheme};
 use crate::respond::{Failure, answer};
-use crate::{edge, json};
+use crate::{edge, json, standing};
 
 /// A request as a handler gets it: parsed, authenticated, within its limits.
 #[derive(Debug)]
@@ -32,6 +32,12 @@ pub struct Ruma<T> {
     pub raw: bytes::Bytes,
     /// What the client calls itself.
     pub user_agent: Option<String>,
+    /// The target of the request, for parameters that ruma's types do not carry.
+    pub uri: http::Uri,
+    /// Method and path, for endpoints with user-interactive authentication; empty for others.
+    pub target: String,
+    /// What the body had as `auth`, for the same endpoints; `raw` and `body` are without it.
+    pub auth: Option<serde_json::Value>,
 }
 
 impl<T> Deref for Ruma<T> {
@@ -49,6 +55,15 @@ impl<T> Ruma<T> {
     }
 }
 
+impl<T> Ruma<T> {
+    /// This request as `Uia::check` wants it.
+    #[must_use]
+    pub fn uia(&self, flows: uia::Flows) -> uia::UiaRequest<'_> {
+        let auth = self.auth.as_ref();
+        uia::UiaRequest { requester: self.requester.as_ref(), target: &self.target, body: &self.raw, auth, flows }
+    }
+}
+
 /// What a route allows.
 #[derive(Debug, Clone, Copy)]
 pub struct Bounds {
@@ -56,11 +71,13 @@ pub struct Bounds {
     pub body_bytes_max: usize,
     /// Which rate limit applies.
     pub rate: edge::Rate,
+    /// Whether it takes user-interactive authentication: then `auth` is taken out of the body before anything parses it.
+    pub uia: bool,
 }
 
 impl Default for Bounds {
     fn default() -> Self {
-        Self { body_bytes_max: limits::BODY_BYTES_MAX, rate: edge::Rate::None }
+        Self { body_bytes_max: limits::BODY_BYTES_MAX, rate: edge::Rate::None, uia: false }
     }
 }
 
@@ -71,53 +88,64 @@ impl Bounds {
         Self { rate, ..Self::default() }
     }
 
+    /// These bounds, with user-interactive authentication (see `hearth_domain::uia`).
+    #[must_use]
+    pub fn uia(self) -> Self {
+        Self { uia: true, ..self }
+    }
+
     /// With room for keys of many devices.
     #[must_use]
     pub fn keys() -> Self {
-        Self { body_bytes_max: limits::KEYS_BODY_BYTES_MAX, rate: edge::Rate::None }
+        Self { body_bytes_max: limits::KEYS_BODY_BYTES_MAX, ..Self::default() }
     }
 }
 
 /// A router that learns ruma endpoints.
 pub trait RouterExt: Sized {
-    /// Serves an endpoint at all of its paths. The handler's argument says which endpoint it is.
+    /// Serves an endpoint at all of its paths. The handler's argument says which endpoint it is. It answers with the
+    /// endpoint's own response, or with another where clients rely on fields that ruma leaves out.
     #[must_use]
-    fn endpoint<T, F, A>(self, bounds: Bounds, handler: F) -> Self
+    fn endpoint<T, F, A, R>(self, bounds: Bounds, handler: F) -> Self
     where
         T: IncomingRequest + Send + 'static,
         T::Authentication: Scheme,
         F: Fn(App, Ruma<T>) -> A + Clone + Send + Sync + 'static,
-        A: Future<Output = Result<T::OutgoingResponse>> + Send;
+        A: Future<Output = Result<R>> + Send,
+        R: OutgoingResponse;
 
     /// As [`RouterExt::endpoint`], at other paths than the endpoint's own: for what ruma reads and does not list, such as a
     /// state event without a state key.
     #[must_use]
-    fn endpoint_at<T, F, A>(self, paths: &[&str], bounds: Bounds, handler: F) -> Self
+    fn endpoint_at<T, F, A, R>(self, paths: &[&str], bounds: Bounds, handler: F) -> Self
     where
         T: IncomingRequest + Send + 'static,
         T::Authentication: Scheme,
         F: Fn(App, Ruma<T>) -> A + Clone + Send + Sync + 'static,
-        A: Future<Output = Result<T::OutgoingResponse>> + Send;
+        A: Future<Output = Result<R>> + Send,
+        R: OutgoingResponse;
 }
 
 impl RouterExt for Router<App> {
-    fn endpoint<T, F, A>(self, bounds: Bounds, handler: F) -> Self
+    fn endpoint<T, F, A, R>(self, bounds: Bounds, handler: F) -> Self
     where
         T: IncomingRequest + Send + 'static,
         T::Authentication: Scheme,
         F: Fn(App, Ruma<T>) -> A + Clone + Send + Sync + 'static,
-        A: Future<Output = Result<T::OutgoingResponse>> + Send,
+        A: Future<Output = Result<R>> + Send,
+        R: OutgoingResponse,
     {
         let paths: Vec<&str> = T::PATH_BUILDER.all_paths().collect();
         self.endpoint_at(&paths, bounds, handler)
     }
 
-    fn endpoint_at<T, F, A>(mut self, paths: &[&str], bounds: Bounds, handler: F) -> Self
+    fn endpoint_at<T, F, A, R>(mut self, paths: &[&str], bounds: Bounds, handler: F) -> Self
     where
         T: IncomingRequest + Send + 'static,
         T::Authentication: Scheme,
         F: Fn(App, Ruma<T>) -> A + Clone + Send + Sync + 'static,
-        A: Future<Output = Result<T::OutgoingResponse>> + Send,
+        A: Future<Output = Result<R>> + Send,
+        R: OutgoingResponse,
     {
         let method = MethodFilter::try_from(T::METHOD).expect("ruma's endpoints use methods that axum knows");
         for path in paths {
@@ -131,7 +159,7 @@ impl RouterExt for Router<App> {
     }
 }
 
-async fn serve<T, F, A>(
+async fn serve<T, F, A, R>(
     app: App,
     params: RawPathParams,
     request: Request,
@@ -142,18 +170,29 @@ where
     T: IncomingRequest + Send + 'static,
     <T as Metadata>::Authentication: Scheme,
     F: Fn(App, Ruma<T>) -> A,
-    A: Future<Output = Result<T::OutgoingResponse>>,
+    A: Future<Output = Result<R>>,
+    R: OutgoingResponse,
 {
     let (parts, body) = request.into_parts();
     let peer = parts.extensions.get::<Peer>().cloned().unwrap_or(Peer { address: None });
     let need = <T::Authentication as Scheme>::NEED;
-    let requester = auth::requester(&app, need, &parts.headers, parts.uri.query(), &peer).await?;
+    let requester = auth::authenticate(&app, need, &parts.headers, parts.uri.query(), &peer).await?;
+    if let Some(requester) = &requester {
+        standing::check(requester, &parts.method, parts.extensions.get().map_or("", MatchedPath::as_str))?;
+    }
     edge::rate_limit(&app, bounds.rate, &peer, requester.as_ref())?;
     let raw = read_body(body, bounds.body_bytes_max).await?;
     json::check_depth(&raw)?;
     let user_agent = parts.headers.get(http::header::USER_AGENT).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let (mut raw, mut auth, mut target) = (raw, None, String::new());
+    if bounds.uia {
+        target = format!("{} {}", parts.method, parts.uri.path());
+        let (rest, proof) = app.domain.uia.split(&raw, &target);
+        (raw, auth) = (rest.into(), proof);
+    }
+    let uri = parts.uri.clone();
     let body = parse::<T>(parts, &raw, &params)?;
-    let response = handler(app, Ruma { body, requester, peer, raw, user_agent }).await?;
+    let response = handler(app, Ruma { body, requester, peer, raw, user_agent, uri, target, auth }).await?;
     Ok(answer(response))
 }
 

@@ -16,6 +16,8 @@ mod registration_tokens;
 mod sessions;
 mod shared_secret;
 mod standing;
+#[cfg(test)]
+mod tests;
 mod tokens;
 mod username;
 

@@ -3,15 +3,17 @@
 use std::sync::Arc;
 
 use hearth_base::config::RegistrationMode;
-use hearth_base::{Error, Millis, Reason, Result, error::refuse};
+use hearth_base::{Error, Millis, Reason, Result, error::refuse, limits};
 use hearth_store::WriteTx;
 use hearth_store::ids::UserSn;
 use hearth_store::tables::accounts::{self as table, AccountRow, Kind};
-use hearth_store::tables::users;
+use hearth_store::tables::{profiles, users};
 use ruma::OwnedUserId;
 
+use super::first_run::WaysIn;
 use super::log_in::{DeviceRequest, LoggedIn, open};
 use super::{Accounts, registration_tokens, username};
+use crate::uia;
 
 /// Random characters of a name that nobody chose.
 const NAME_CHARS: usize = 12;
@@ -36,6 +38,8 @@ pub enum Authority {
 pub struct NewAccount {
     /// What stands between `@` and `:`; none to have it chosen.
     pub localpart: Option<String>,
+    /// The name to show; none for the user name, as people expect to see something.
+    pub displayname: Option<String>,
     /// The password; none for accounts that do not log in by one.
     pub password: Option<String>,
     /// Whether it may administer the server. Only [`Authority::Admin`] may ask for that.
@@ -47,6 +51,7 @@ pub struct NewAccount {
 /// What the transaction needs to know.
 struct Prepared {
     user_id: OwnedUserId,
+    displayname: Option<String>,
     password: Option<String>,
     admin: bool,
     authority: Authority,
@@ -98,6 +103,9 @@ impl Accounts {
         if !matches!(new.authority, Authority::Admin | Authority::Appservice) {
             username::check_chosen(&localpart, config)?;
         }
+        if new.password.is_none() && matches!(new.authority, Authority::Anyone | Authority::Token(_)) {
+            return Err(refuse(Reason::MissingParam, "Choose a password."));
+        }
         let password = match new.password {
             Some(password) => {
                 self.hasher.check_strength(&password)?;
@@ -105,8 +113,34 @@ impl Accounts {
             }
             None => None,
         };
+        let displayname = match new.displayname {
+            Some(name) if name.len() > limits::DISPLAY_NAME_BYTES_MAX || name.contains('\0') => {
+                let message = format!("A display name has at most {} bytes.", limits::DISPLAY_NAME_BYTES_MAX);
+                return Err(Error::invalid(message));
+            }
+            None if !matches!(new.authority, Authority::Guest | Authority::Appservice) => Some(localpart),
+            name => name,
+        };
         let admin = new.admin && new.authority == Authority::Admin;
-        Ok(Prepared { user_id, password, admin, authority: new.authority, now_ms: self.core.now_ms() })
+        Ok(Prepared { user_id, displayname, password, admin, authority: new.authority, now_ms: self.core.now_ms() })
+    }
+
+    /// What a person must show to register now; `M_FORBIDDEN` when nobody can.
+    pub async fn registration_flows(&self) -> Result<uia::Flows> {
+        match self.ways_in().await? {
+            WaysIn { open: true, token: true } => Ok(uia::DUMMY_OR_TOKEN),
+            WaysIn { open: true, token: false } => Ok(uia::DUMMY),
+            WaysIn { open: false, token: true } => Ok(uia::REGISTRATION_TOKEN),
+            WaysIn { open: false, token: false } => Err(self.closed()),
+        }
+    }
+
+    /// Refuses a name or a password that will not be taken, before anybody takes the trouble of a proof.
+    pub async fn check_application(&self, localpart: Option<&str>, password: Option<&str>) -> Result<()> {
+        if let Some(localpart) = localpart {
+            self.check_username(localpart).await?;
+        }
+        password.map_or(Ok(()), |password| self.hasher.check_strength(password))
     }
 
     /// The refusal when registration is not open, saying what would help.
@@ -146,6 +180,10 @@ fn insert(tx: &mut WriteTx<'_>, new: &Prepared) -> Result<UserSn> {
     };
     if !table::insert(tx.tx(), &row)? {
         return Err(username::taken());
+    }
+    if let Some(displayname) = new.displayname.clone() {
+        let profile = profiles::ProfileRow { displayname: Some(displayname), ..profiles::ProfileRow::default() };
+        profiles::set(tx.tx(), row.user, &profile)?;
     }
     Ok(row.user)
 }

@@ -26,6 +26,8 @@ pub struct SharedSecretRequest {
     pub nonce: String,
     /// The user name.
     pub username: String,
+    /// The name to show; not part of the HMAC.
+    pub displayname: Option<String>,
     /// The password.
     pub password: String,
     /// Whether the account may administer the server.
@@ -78,6 +80,7 @@ impl Accounts {
         }
         let new = NewAccount {
             localpart: Some(request.username.to_lowercase()),
+            displayname: request.displayname,
             password: Some(request.password),
             admin: request.admin,
             authority: Authority::Admin,
@@ -117,6 +120,7 @@ mod tests {
         SharedSecretRequest {
             nonce: "abc".to_owned(),
             username: "alice".to_owned(),
+            displayname: None,
             password: "wonderland".to_owned(),
             admin: true,
             user_type: user_type.map(str::to_owned),

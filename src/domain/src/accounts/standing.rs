@@ -5,10 +5,11 @@ use std::sync::Arc;
 use hearth_base::{Error, Result};
 use hearth_store::ids::UserSn;
 use hearth_store::tables::accounts::{self as table, AccountRow};
-use hearth_store::tables::users;
+use hearth_store::tables::{profiles, pushers, users};
 use ruma::UserId;
 
 use super::Accounts;
+use crate::Requester;
 
 /// What can be decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +48,36 @@ impl Accounts {
         Ok(self.account(user_id).await?.is(flag.bit()))
     }
 
+    /// Reads whether an account is locked or suspended, for an administrator.
+    ///
+    /// `M_FORBIDDEN` for others; `M_INVALID_PARAM` for users of other servers; `M_NOT_FOUND` for accounts that are not there
+    /// or deactivated.
+    pub async fn moderation(&self, requester: &Requester, user_id: &UserId, flag: Flag) -> Result<bool> {
+        Ok(self.moderated(requester, user_id).await?.is(flag.bit()))
+    }
+
+    /// Locks or suspends an account, or lifts that. As [`Accounts::moderation`]; besides, nobody can do it to themselves or
+    /// to another administrator.
+    pub async fn moderate(&self, requester: &Requester, user_id: &UserId, flag: Flag, on: bool) -> Result<()> {
+        let row = self.moderated(requester, user_id).await?;
+        if on && row.is(table::ADMIN) {
+            return Err(Error::forbidden("Administrators cannot be locked or suspended this way."));
+        }
+        self.set_flag(row.user, flag, on).await
+    }
+
+    async fn moderated(&self, requester: &Requester, user_id: &UserId) -> Result<AccountRow> {
+        requester.must_administer()?;
+        if !self.core.is_local(user_id) {
+            return Err(Error::invalid("This is a user of another server: only its own server can do that."));
+        }
+        let row = self.account(user_id).await?;
+        if row.deactivated_ms.is_some() {
+            return Err(Error::not_found("This account has been deactivated."));
+        }
+        Ok(row)
+    }
+
     /// Sets or clears an account's flag. It holds from the user's next request on.
     pub async fn set_flag(&self, user: UserSn, flag: Flag, on: bool) -> Result<()> {
         let sessions = Arc::clone(&self.sessions);
@@ -70,6 +101,10 @@ impl Accounts {
             let erased = if erase { table::ERASED } else { 0 };
             let flags = (row.flags | erased) & !table::ADMIN;
             table::deactivate(tx.tx(), user, row.deactivated_ms.unwrap_or_else(|| core.now_ms()), flags)?;
+            pushers::erase(tx.tx(), user)?;
+            if erase {
+                profiles::erase(tx.tx(), user)?;
+            }
             super::log_out::end_all_but(&core, &sessions, tx, user, None)
         });
         write.await?;

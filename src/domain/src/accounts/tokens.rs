@@ -1,6 +1,6 @@
 //! Making access and refresh tokens, and what is left of them in the database: their SHA-256.
 
-use hearth_base::{Millis, Result};
+use hearth_base::Result;
 use hearth_store::engine::Tx;
 use hearth_store::ids::DeviceSn;
 use hearth_store::tables::tokens::{self, TokenHash};
@@ -60,18 +60,6 @@ pub(crate) fn issue(core: &Core, tx: &mut dyn Tx, device: DeviceSn, refreshable:
     let access_token = random(core, ACCESS);
     tokens::insert(tx, &sha(&access_token), device, None, None)?;
     Ok(Issued { access_token, refresh_token: None, expires_in_ms: None })
-}
-
-/// Gives a device an access token that cannot be refreshed and ends at a time, or never.
-pub(crate) fn issue_until(
-    core: &Core,
-    tx: &mut dyn Tx,
-    device: DeviceSn,
-    expires_ms: Option<Millis>,
-) -> Result<String> {
-    let access_token = random(core, ACCESS);
-    tokens::insert(tx, &sha(&access_token), device, expires_ms, None)?;
-    Ok(access_token)
 }
 
 /// Gives a device a pair of tokens, in trade for the refresh token `parent` if there is one.

@@ -7,6 +7,7 @@ mod list;
 pub(crate) mod purge;
 mod rename;
 
+pub use hearth_store::tables::devices::{DeviceRow, Seen};
 pub(crate) use last_seen::LastSeen;
 pub use last_seen::Whence;
 pub(crate) use rename::check_name;

@@ -13,7 +13,6 @@ const INSERT: &str = "INSERT INTO access_tokens (hash, device, expires_ms, refre
 const BY_REFRESH: &str = "SELECT hash FROM access_tokens WHERE device = ?1 AND refresh = ?2";
 const DELETE: &str = "DELETE FROM access_tokens WHERE hash = ?1";
 const DELETE_OF_DEVICE: &str = "DELETE FROM access_tokens WHERE device = ?1";
-const PRUNE: &str = "DELETE FROM access_tokens WHERE expires_ms < ?1 AND refresh IS NULL";
 
 const REFRESH: &str = "SELECT r.hash, r.device, r.expires_ms, r.parent, a.flags FROM refresh_tokens r \
      JOIN devices d ON d.sn = r.device JOIN accounts a ON a.sn = d.account WHERE r.hash = ?1";
@@ -31,7 +30,6 @@ pub const STATEMENTS: &[&str] = &[
     BY_REFRESH,
     DELETE,
     DELETE_OF_DEVICE,
-    PRUNE,
     REFRESH,
     REFRESH_OF_DEVICE,
     REFRESH_INSERT,
@@ -128,11 +126,6 @@ pub fn delete_of_device(tx: &mut dyn Tx, device: DeviceSn) -> Result<Vec<TokenHa
     tx.execute(DELETE_OF_DEVICE, &[device.into()])?;
     tx.execute(REFRESH_DELETE_OF_DEVICE, &[device.into()])?;
     Ok(gone)
-}
-
-/// Removes access tokens that ran out before `before_ms` and cannot be refreshed.
-pub fn prune(tx: &mut dyn Tx, before_ms: Millis) -> Result<u64> {
-    tx.execute(PRUNE, &[before_ms.into()])
 }
 
 /// A refresh token.

@@ -1,0 +1,136 @@
+//! Logging in.
+//!
+//! Parsed here and not by ruma: its type panics without `type`, and does not know the `user` that old clients send.
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use hearth_base::{Error, Reason, Result, error::refuse, limits};
+use hearth_domain::accounts::{DeviceRequest, LoggedIn};
+use hearth_domain::rates::Rate;
+use ruma::api::client::session::get_login_types::v3 as types;
+use ruma::api::client::session::{get_login_token::v1 as get_token, login::v3 as login};
+use serde::Deserialize;
+use std::time::Duration;
+
+use crate::app::{App, Peer};
+use crate::respond::{Failure, answer};
+use crate::route::{Bounds, RouterExt as _, Ruma, read_body};
+use crate::{edge, json};
+
+pub(super) fn routes() -> Router<App> {
+    Router::new()
+        .endpoint(Bounds::default(), flows)
+        .route("/_matrix/client/r0/login", axum::routing::post(log_in))
+        .route("/_matrix/client/v3/login", axum::routing::post(log_in))
+        .endpoint(Bounds::default().uia(), make_token)
+        .route("/_matrix/client/r0/login/sso/redirect", get(no_sso))
+        .route("/_matrix/client/v3/login/sso/redirect", get(no_sso))
+        .route("/_matrix/client/v3/login/sso/redirect/{idp_id}", get(no_sso))
+}
+
+async fn flows(_: App, _: Ruma<types::Request>) -> Result<types::Response> {
+    let mut token = types::TokenLoginType::new();
+    token.get_login_token = true;
+    Ok(types::Response::new(vec![
+        types::LoginType::Password(types::PasswordLoginType::new()),
+        types::LoginType::Token(token),
+        types::LoginType::ApplicationService(types::ApplicationServiceLoginType::new()),
+    ]))
+}
+
+#[derive(Deserialize)]
+struct Body {
+    #[serde(rename = "type")]
+    kind: String,
+    identifier: Option<Identifier>,
+    user: Option<String>,
+    password: Option<String>,
+    token: Option<String>,
+    device_id: Option<String>,
+    initial_device_display_name: Option<String>,
+    refresh_token: Option<bool>,
+}
+
+#[derive(Deserialize)]
+struct Identifier {
+    #[serde(rename = "type")]
+    kind: String,
+    user: Option<String>,
+}
+
+impl Body {
+    /// Who logs in: the identifier, or what was there before there were identifiers.
+    fn name(&self) -> Result<&str> {
+        let name = match &self.identifier {
+            Some(identifier) if identifier.kind == "m.id.user" => identifier.user.as_deref(),
+            Some(identifier) => {
+                let message = format!("Log in with a user name: {:?} is not supported here.", identifier.kind);
+                return Err(refuse(Reason::Unknown, message));
+            }
+            None => self.user.as_deref(),
+        };
+        name.ok_or_else(|| missing("identifier.user"))
+    }
+
+    fn device(&self) -> DeviceRequest {
+        DeviceRequest {
+            id: self.device_id.as_deref().map(Into::into),
+            name: self.initial_device_display_name.clone(),
+            refreshable: self.refresh_token.unwrap_or(false),
+        }
+    }
+}
+
+fn missing(field: &str) -> Error {
+    refuse(Reason::MissingParam, format!("The request has no {field:?}."))
+}
+
+async fn log_in(State(app): State<App>, request: Request) -> Response {
+    match try_log_in(&app, request).await {
+        Ok(session) => answer(response(&app, session)),
+        Err(error) => Failure(error).into_response(),
+    }
+}
+
+async fn try_log_in(app: &App, request: Request) -> Result<LoggedIn> {
+    let peer = request.extensions().get::<Peer>().cloned().unwrap_or(Peer { address: None });
+    edge::rate_limit(app, Rate::Login, &peer, None)?;
+    let raw = read_body(request.into_body(), limits::BODY_BYTES_MAX).await?;
+    json::check_depth(&raw)?;
+    let body: Body = serde_json::from_slice(&raw).map_err(|error| json::explain(&raw, &error))?;
+    let accounts = &app.domain.accounts;
+    match body.kind.as_str() {
+        "m.login.password" => {
+            let password = body.password.as_deref().ok_or_else(|| missing("password"))?;
+            accounts.log_in_by_password(body.name()?, password, body.device()).await
+        }
+        "m.login.token" => {
+            let token = body.token.as_deref().ok_or_else(|| missing("token"))?;
+            accounts.log_in_by_token(token, body.device()).await
+        }
+        other => Err(refuse(Reason::Unknown, format!("{other:?} is not among the ways to log in here."))),
+    }
+}
+
+fn response(app: &App, session: LoggedIn) -> login::Response {
+    let mut response = login::Response::new(session.user_id, session.tokens.access_token, session.device_id);
+    response.refresh_token = session.tokens.refresh_token;
+    response.expires_in = session.tokens.expires_in_ms.map(Duration::from_millis);
+    // Clients move to this URL, so only one that somebody has set is sure enough.
+    let public = app.domain.core.config.server.public_baseurl.as_ref();
+    response.well_known =
+        public.map(|url| login::DiscoveryInfo::new(login::HomeserverInfo::new(url.as_str().to_owned())));
+    response
+}
+
+async fn make_token(app: App, request: Ruma<get_token::Request>) -> Result<get_token::Response> {
+    app.domain.uia.check(request.uia(hearth_domain::uia::PASSWORD)).await?;
+    let (token, lifetime_ms) = app.domain.accounts.make_login_token(request.user()?)?;
+    Ok(get_token::Response::new(Duration::from_millis(lifetime_ms), token))
+}
+
+async fn no_sso() -> Failure {
+    Failure(Error::not_found("No single sign-on is configured on this server: log in with a password."))
+}

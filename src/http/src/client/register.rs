@@ -1,0 +1,79 @@
+//! Making an account.
+
+use std::time::Duration;
+
+use axum::Router;
+use hearth_base::{Error, Result};
+use hearth_domain::accounts::{Authority, DeviceRequest, NewAccount};
+use hearth_domain::rates::Rate;
+use hearth_domain::uia::Passed;
+use ruma::api::client::account::register::{LoginType, RegistrationKind, v3 as register};
+use ruma::api::client::account::{check_registration_token_validity, get_username_availability};
+
+use crate::App;
+use crate::edge;
+use crate::route::{Bounds, RouterExt as _, Ruma};
+
+pub(super) fn routes() -> Router<App> {
+    Router::new()
+        .endpoint(Bounds::rate(Rate::Other).uia(), create)
+        .endpoint(Bounds::rate(Rate::Other), available)
+        .endpoint(Bounds::rate(Rate::Registration), token_validity)
+}
+
+async fn create(app: App, request: Ruma<register::Request>) -> Result<register::Response> {
+    if request.login_type == Some(LoginType::ApplicationService) {
+        return Err(Error::forbidden("Only an application service can register users this way."));
+    }
+    let authority = if request.kind == RegistrationKind::Guest {
+        edge::rate_limit(&app, Rate::Registration, &request.peer, None)?;
+        Authority::Guest
+    } else {
+        prove(&app, &request).await?
+    };
+    let password = request.password.clone().filter(|_| authority != Authority::Guest);
+    let localpart = request.username.clone().filter(|_| authority != Authority::Guest);
+    let device = DeviceRequest {
+        id: request.device_id.clone(),
+        name: request.initial_device_display_name.clone(),
+        refreshable: request.refresh_token,
+    };
+    let new = NewAccount { localpart, displayname: None, password, admin: false, authority };
+    let (user_id, session) = app.domain.accounts.register(new, (!request.inhibit_login).then_some(device)).await?;
+    let mut response = register::Response::new(user_id);
+    if let Some(session) = session {
+        response.device_id = Some(session.device_id);
+        response.access_token = Some(session.tokens.access_token);
+        response.refresh_token = session.tokens.refresh_token;
+        response.expires_in = session.tokens.expires_in_ms.map(Duration::from_millis);
+    }
+    Ok(response)
+}
+
+/// The proof that a person may register; only whoever tries one uses up the limit, not whoever asks what it takes.
+async fn prove(app: &App, request: &Ruma<register::Request>) -> Result<Authority> {
+    let accounts = &app.domain.accounts;
+    let flows = accounts.registration_flows().await?;
+    if request.auth.is_some() {
+        edge::rate_limit(app, Rate::Registration, &request.peer, None)?;
+    }
+    accounts.check_application(request.username.as_deref(), request.password.as_deref()).await?;
+    let Passed { registration_token } = app.domain.uia.check(request.uia(flows)).await?;
+    Ok(registration_token.map_or(Authority::Anyone, Authority::Token))
+}
+
+async fn available(
+    app: App,
+    request: Ruma<get_username_availability::v3::Request>,
+) -> Result<get_username_availability::v3::Response> {
+    app.domain.accounts.check_username(&request.username).await?;
+    Ok(get_username_availability::v3::Response::new(true))
+}
+
+async fn token_validity(
+    app: App,
+    request: Ruma<check_registration_token_validity::v1::Request>,
+) -> Result<check_registration_token_validity::v1::Response> {
+    let valid = app.domain.accounts.registration_token_valid(&request.token).await?;
+    Ok(check_registration_token_validity::v1::Response::new(valid))
+}

@@ -1,0 +1,35 @@
+//! Refreshing tokens and logging out.
+
+use std::time::Duration;
+
+use axum::Router;
+use hearth_base::Result;
+use ruma::api::client::session::{logout, logout_all, refresh_token};
+
+use crate::App;
+use crate::route::{Bounds, RouterExt as _, Ruma};
+
+pub(super) fn routes() -> Router<App> {
+    Router::new()
+        .endpoint(Bounds::default(), refresh)
+        .endpoint(Bounds::default(), log_out)
+        .endpoint(Bounds::default(), log_out_everywhere)
+}
+
+async fn refresh(app: App, request: Ruma<refresh_token::v3::Request>) -> Result<refresh_token::v3::Response> {
+    let tokens = app.domain.accounts.refresh(&request.refresh_token).await?;
+    let mut response = refresh_token::v3::Response::new(tokens.access_token);
+    response.refresh_token = tokens.refresh_token;
+    response.expires_in_ms = tokens.expires_in_ms.map(Duration::from_millis);
+    Ok(response)
+}
+
+async fn log_out(app: App, request: Ruma<logout::v3::Request>) -> Result<logout::v3::Response> {
+    app.domain.accounts.log_out(request.user()?).await?;
+    Ok(logout::v3::Response::new())
+}
+
+async fn log_out_everywhere(app: App, request: Ruma<logout_all::v3::Request>) -> Result<logout_all::v3::Response> {
+    app.domain.accounts.log_out_everywhere(request.user()?.user).await?;
+    Ok(logout_all::v3::Response::new())
+}

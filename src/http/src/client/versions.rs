@@ -1,0 +1,34 @@
+//! Which versions of the client-server API this server speaks, and what it has beyond them.
+
+use axum::Router;
+use hearth_base::Result;
+use ruma::api::client::discovery::get_supported_versions as versions;
+
+use crate::App;
+use crate::route::{Bounds, RouterExt as _, Ruma};
+
+/// The versions of the specification.
+const VERSIONS: &[&str] = &[
+    "r0.6.1", "v1.1", "v1.2", "v1.3", "v1.4", "v1.5", "v1.6", "v1.7", "v1.8", "v1.9", "v1.10", "v1.11", "v1.12",
+    "v1.13", "v1.14", "v1.15", "v1.16", "v1.17", "v1.18", "v1.19",
+];
+
+/// Proposals that are not, or not under these names, part of the specification. Whoever builds one adds it here.
+const UNSTABLE_FEATURES: &[&str] = &[
+    // Dehydrated devices.
+    "org.matrix.msc3814",
+    // Simplified sliding sync.
+    "org.matrix.simplified_msc3575",
+    // Suspending and locking, from before 1.18.
+    "uk.timedout.msc4323",
+];
+
+pub(super) fn routes() -> Router<App> {
+    Router::new().endpoint(Bounds::default(), list)
+}
+
+async fn list(_: App, _: Ruma<versions::Request>) -> Result<versions::Response> {
+    let mut response = versions::Response::new(VERSIONS.iter().map(|&version| version.to_owned()).collect());
+    response.unstable_features = UNSTABLE_FEATURES.iter().map(|&name| (name.to_owned(), true)).collect();
+    Ok(response)
+}
