@@ -16,8 +16,8 @@ pub fn routes() -> Router<App> {
 /// 200 while requests can be served; 503 when the database cannot take what clients send.
 async fn health(State(app): State<App>) -> impl IntoResponse {
     match app.domain.admin.ailment() {
-        None => (StatusCode::OK, "OK\n"),
-        Some(ailment) => (StatusCode::SERVICE_UNAVAILABLE, ailment),
+        None => (StatusCode::OK, "OK"),
+        Some(ailment) => (StatusCode::SERVICE_UNAVAILABLE, ailment.what()),
     }
 }
 

@@ -1,0 +1,63 @@
+//! What an operator does to accounts that takes more than one step of `accounts`.
+
+use hearth_base::{Error, Result};
+use ruma::OwnedUserId;
+
+use super::Admin;
+use crate::accounts::{Authority, NewAccount};
+
+/// Characters of a password that nobody chose.
+const PASSWORD_CHARS: usize = 20;
+
+impl Admin {
+    /// Makes an account, with a password of our own where none is given; that one is returned, and cannot be had again.
+    pub async fn create_user(
+        &self,
+        name: &str,
+        password: Option<String>,
+        admin: bool,
+        display_name: Option<String>,
+    ) -> Result<(OwnedUserId, Option<String>)> {
+        let user_id = self.user_id(&name.to_lowercase())?;
+        if *user_id.server_name() != *self.core.server_name {
+            return Err(Error::invalid(format!("{user_id} is not of this server: give only the part before the colon.")));
+        }
+        let (password, made) = self.password_or_new(password);
+        let new = NewAccount {
+            localpart: Some(user_id.localpart().to_owned()),
+            password: Some(password),
+            displayname: display_name,
+            admin,
+            authority: Authority::Admin,
+        };
+        self.accounts.register(new, None).await?;
+        Ok((user_id, made))
+    }
+
+    /// Sets an account's password, to one of our own where none is given; that one is returned.
+    pub async fn reset_password(
+        &self,
+        name: &str,
+        password: Option<String>,
+        log_out: bool,
+    ) -> Result<(OwnedUserId, Option<String>)> {
+        let user_id = self.user_id(name)?;
+        let user = self.accounts.account(&user_id).await?.user;
+        let (password, made) = self.password_or_new(password);
+        self.accounts.set_password(user, password, log_out, None).await?;
+        Ok((user_id, made))
+    }
+
+    /// The password to set, and the same again if it is new to whoever asked.
+    fn password_or_new(&self, password: Option<String>) -> (String, Option<String>) {
+        match password {
+            Some(password) => (password, None),
+            None => {
+                // Without letters and digits that look alike: people copy it from a screen.
+                let alphabet = b"abcdefghjkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789";
+                let made = self.core.seams.random.string(PASSWORD_CHARS, alphabet);
+                (made.clone(), Some(made))
+            }
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! Rooms, as the operator sees them.
+
+use hearth_base::{Error, Result};
+use hearth_store::engine::Tx;
+use hearth_store::ids::RoomSn;
+use hearth_store::tables::memberships::{self, Membership};
+use hearth_store::tables::{events, rooms, rooms::Room as RoomRow, state, users};
+use ruma::UserId;
+use ruma::events::room::power_levels::UserPowerLevel;
+
+use super::{Admin, Listing, Page, matches};
+use crate::Core;
+use crate::rooms::directory;
+use crate::rooms::power;
+
+/// Members that a room's page names.
+const MEMBERS_SHOWN_MAX: usize = 200;
+/// Rooms that are read at a time while searching.
+const STRIDE: u64 = 200;
+
+/// One room.
+#[derive(Debug, Clone)]
+pub struct Room {
+    /// The room id.
+    pub room_id: String,
+    /// Its name.
+    pub name: Option<String>,
+    /// Its main alias.
+    pub canonical_alias: Option<String>,
+    /// Its version.
+    pub version: String,
+    /// Members joined, from all servers.
+    pub joined_members: u64,
+    /// Members joined, from here.
+    pub local_members: u64,
+    /// Events stored.
+    pub events: u64,
+    /// Whether messages are encrypted.
+    pub encrypted: bool,
+    /// Whether it stands in the public directory.
+    pub public: bool,
+    /// Who made it.
+    pub creator: Option<String>,
+}
+
+/// One room and what hangs on it.
+#[derive(Debug, Clone)]
+pub struct RoomDetail {
+    /// The room.
+    pub room: Room,
+    /// Its topic.
+    pub topic: Option<String>,
+    /// Who may join.
+    pub join_rule: String,
+    /// Joined members, highest power first, the first [`MEMBERS_SHOWN_MAX`].
+    pub members: Vec<Member>,
+}
+
+/// A joined member.
+#[derive(Debug, Clone)]
+pub struct Member {
+    /// The user id.
+    pub user_id: String,
+    /// What they are called in this room.
+    pub display_name: Option<String>,
+    /// Power level; `i64::MAX` for creators that stand above all levels.
+    pub power_level: i64,
+}
+
+impl Admin {
+    /// A page of rooms in the order in which they came.
+    pub async fn rooms(&self, listing: Listing) -> Result<Page<Room>> {
+        let (limit, needle, core) = (listing.limit(), listing.needle(), self.core.clone());
+        let mut after = match &listing.from {
+            None => RoomSn(0),
+            Some(from) => RoomSn(from.parse().map_err(|_| Error::invalid("`from` is not from a page of this list."))?),
+        };
+        let read = self.core.store.read("admin_rooms", move |tx| {
+            let mut items: Vec<Room> = Vec::new();
+            loop {
+                let rows = rooms::list(tx.tx(), after, STRIDE)?;
+                let Some(last) = rows.last().map(|row| row.sn) else { return Ok(Page { items, next: None }) };
+                for row in rows {
+                    let (name, alias) = (name(&core, tx.tx(), &row)?, alias(&core, tx.tx(), &row)?);
+                    if !matches(needle.as_deref(), &[Some(&row.id), name.as_deref(), alias.as_deref()]) {
+                        continue;
+                    }
+                    if items.len() == limit {
+                        return Ok(Page { items, next: Some(after.0.to_string()) });
+                    }
+                    after = row.sn;
+                    items.push(read_room(&core, tx.tx(), row, name, alias)?);
+                }
+                after = last;
+            }
+        });
+        read.await
+    }
+
+    /// One room; `M_NOT_FOUND` if there is none of that id here.
+    pub async fn room(&self, room_id: &str) -> Result<RoomDetail> {
+        let (core, room_id) = (self.core.clone(), room_id.to_owned());
+        let read = self.core.store.read("admin_room", move |tx| {
+            let unknown = || Error::not_found(format!("This server knows no room {room_id}."));
+            let row = rooms::by_id(tx.tx(), &room_id)?.ok_or_else(unknown)?;
+            let card = directory::card(&core, tx.tx(), &row)?;
+            let members = members(&core, tx.tx(), &row)?;
+            let (name, alias) = (card.name, card.canonical_alias.map(String::from));
+            let room = read_room(&core, tx.tx(), row, name, alias)?;
+            Ok(RoomDetail { room, topic: card.topic, join_rule: card.join_rule.as_str().to_owned(), members })
+        });
+        read.await
+    }
+}
+
+fn name(core: &Core, tx: &mut dyn Tx, room: &RoomRow) -> Result<Option<String>> {
+    said(core, tx, room, "m.room.name", "name")
+}
+
+fn alias(core: &Core, tx: &mut dyn Tx, room: &RoomRow) -> Result<Option<String>> {
+    said(core, tx, room, "m.room.canonical_alias", "alias")
+}
+
+/// A string in the current state that is not empty.
+fn said(core: &Core, tx: &mut dyn Tx, room: &RoomRow, kind: &str, field: &str) -> Result<Option<String>> {
+    let Some(sn) = state::current_named(tx, room.sn, kind, "")? else { return Ok(None) };
+    Ok(core.events.get(tx, sn)?.pdu.content_str(field).filter(|text| !text.is_empty()))
+}
+
+fn read_room(core: &Core, tx: &mut dyn Tx, row: RoomRow, name: Option<String>, alias: Option<String>) -> Result<Room> {
+    let joined = memberships::counts(tx, row.sn)?.into_iter().find(|(standing, _)| *standing == Membership::Join);
+    Ok(Room {
+        name,
+        canonical_alias: alias,
+        joined_members: joined.map_or(0, |(_, count)| count),
+        local_members: memberships::local_joined(tx, row.sn)?.len() as u64,
+        events: events::count_in_room(tx, row.sn)?,
+        encrypted: state::current_named(tx, row.sn, "m.room.encryption", "")?.is_some(),
+        public: row.published,
+        creator: power::create_event(core, tx, &row).ok().map(|event| event.pdu.sender.to_string()),
+        version: row.version,
+        room_id: row.id,
+    })
+}
+
+/// The joined members with the most power.
+fn members(core: &Core, tx: &mut dyn Tx, room: &RoomRow) -> Result<Vec<Member>> {
+    let levels = power::levels(core, tx, room)?;
+    let mut joined = Vec::new();
+    for row in memberships::of_room(tx, room.sn)?.into_iter().filter(|row| row.membership == Membership::Join) {
+        let Some(user_id) = users::name(tx, row.user)? else { continue };
+        let level = UserId::parse(user_id.as_str()).map(|user| levels.for_user(&user));
+        let level = match level {
+            Ok(UserPowerLevel::Infinite) => i64::MAX,
+            Ok(UserPowerLevel::Int(level)) => level.into(),
+            _ => 0,
+        };
+        joined.push((level, user_id, row.event));
+    }
+    joined.sort_by(|one, other| other.0.cmp(&one.0).then_with(|| one.1.cmp(&other.1)));
+    let member = |(power_level, user_id, event)| {
+        let display_name = core.events.get(tx, event)?.pdu.content_str("displayname");
+        Ok(Member { user_id, display_name, power_level })
+    };
+    joined.into_iter().take(MEMBERS_SHOWN_MAX).map(member).collect()
+}

@@ -1,0 +1,144 @@
+//! Accounts, as the operator sees them.
+
+use hearth_base::{Error, Millis, Result};
+use hearth_store::engine::Tx;
+use hearth_store::ids::UserSn;
+use hearth_store::tables::accounts::{self, AccountRow};
+use hearth_store::tables::devices::{self, DeviceRow};
+use hearth_store::tables::{memberships, profiles, rooms};
+use ruma::{OwnedUserId, UserId};
+
+use super::{Admin, Listing, Page, matches};
+use crate::rooms::directory;
+
+/// Rooms that a user's page names.
+const ROOMS_SHOWN_MAX: usize = 200;
+/// Accounts that are read at a time while searching.
+const STRIDE: u64 = 500;
+
+/// One account.
+#[derive(Debug, Clone)]
+pub struct User {
+    /// The serial number, for what is done to the account.
+    pub sn: UserSn,
+    /// The user id.
+    pub user_id: String,
+    /// What they call themselves.
+    pub display_name: Option<String>,
+    /// May administer the server.
+    pub admin: bool,
+    /// Closed for good.
+    pub deactivated: bool,
+    /// Shut out until unlocked.
+    pub locked: bool,
+    /// When it was made.
+    pub created_ms: Millis,
+    /// When any of its devices was last seen.
+    pub last_seen_ms: Option<Millis>,
+    /// Devices logged in.
+    pub devices: u64,
+    /// Rooms joined.
+    pub joined_rooms: u64,
+}
+
+/// One account and what hangs on it.
+#[derive(Debug, Clone)]
+pub struct UserDetail {
+    /// The account.
+    pub user: User,
+    /// Its devices, most recently seen first.
+    pub devices: Vec<DeviceRow>,
+    /// Ids and names of rooms joined, the first [`ROOMS_SHOWN_MAX`].
+    pub rooms: Vec<(String, Option<String>)>,
+}
+
+impl Admin {
+    /// A page of accounts in the order of their names, guests left out.
+    pub async fn users(&self, listing: Listing) -> Result<Page<User>> {
+        let (limit, needle) = (listing.limit(), listing.needle());
+        let (server, mut after) = (self.core.server_name.clone(), listing.from.unwrap_or_default());
+        let read = self.core.store.read("admin_users", move |tx| {
+            let mut items: Vec<User> = Vec::new();
+            loop {
+                let page = accounts::Page { after: &after, contains: "", deactivated: true, guests: false, limit: STRIDE };
+                let rows = accounts::page(tx.tx(), &page)?;
+                let Some(last) = rows.last().map(|row| row.localpart.clone()) else { return Ok((items, None)) };
+                for row in rows {
+                    let user_id = format!("@{}:{server}", row.localpart);
+                    let display_name = profiles::get(tx.tx(), row.user)?.displayname;
+                    if !matches(needle.as_deref(), &[Some(&user_id), display_name.as_deref()]) {
+                        continue;
+                    }
+                    if items.len() == limit {
+                        return Ok((items, Some(after)));
+                    }
+                    after.clone_from(&row.localpart);
+                    items.push(read_user(tx.tx(), &row, user_id, display_name)?.0);
+                }
+                after = last;
+            }
+        });
+        let (mut items, next) = read.await?;
+        items.iter_mut().for_each(|user| self.freshen(user, &[]));
+        Ok(Page { items, next })
+    }
+
+    /// One account; `M_NOT_FOUND` if there is none of that id here. A name without `@` and server is taken as one of here.
+    pub async fn user(&self, name: &str) -> Result<UserDetail> {
+        let user_id = self.user_id(name)?;
+        let row = self.accounts.account(&user_id).await?;
+        let core = self.core.clone();
+        let read = self.core.store.read("admin_user", move |tx| {
+            let display_name = profiles::get(tx.tx(), row.user)?.displayname;
+            let (user, devices) = read_user(tx.tx(), &row, user_id.to_string(), display_name)?;
+            let mut shown = Vec::new();
+            for sn in memberships::joined_rooms(tx.tx(), row.user)?.into_iter().take(ROOMS_SHOWN_MAX) {
+                if let Some(room) = rooms::by_sn(tx.tx(), sn)? {
+                    let name = directory::card(&core, tx.tx(), &room)?.name;
+                    shown.push((room.id, name));
+                }
+            }
+            Ok(UserDetail { user, devices, rooms: shown })
+        });
+        let mut detail = read.await?;
+        for device in &mut detail.devices {
+            device.seen = self.devices.seen.of(device.sn).unwrap_or_else(|| device.seen.clone());
+        }
+        detail.devices.sort_by_key(|device| std::cmp::Reverse(device.seen.at_ms));
+        self.freshen(&mut detail.user, &detail.devices);
+        Ok(detail)
+    }
+
+    /// The user id that an operator means by `name`: `@alice:here`, or only `alice`.
+    pub fn user_id(&self, name: &str) -> Result<OwnedUserId> {
+        let full = if name.starts_with('@') { name.to_owned() } else { format!("@{name}:{}", self.core.server_name) };
+        UserId::parse(&full).map_err(|error| Error::invalid(format!("`{name}` is not a user id: {error}.")))
+    }
+
+    fn freshen(&self, user: &mut User, devices: &[DeviceRow]) {
+        let newest = devices.iter().filter_map(|device| device.seen.at_ms).max();
+        user.last_seen_ms = user.last_seen_ms.max(newest);
+    }
+}
+
+fn read_user(
+    tx: &mut dyn Tx,
+    row: &AccountRow,
+    user_id: String,
+    display_name: Option<String>,
+) -> Result<(User, Vec<DeviceRow>)> {
+    let devices = devices::of_user(tx, row.user)?;
+    let user = User {
+        sn: row.user,
+        user_id,
+        display_name,
+        admin: row.is(accounts::ADMIN),
+        deactivated: row.deactivated_ms.is_some(),
+        locked: row.is(accounts::LOCKED),
+        created_ms: row.created_ms,
+        last_seen_ms: devices.iter().filter_map(|device| device.seen.at_ms).max(),
+        devices: devices.len() as u64,
+        joined_rooms: memberships::joined_rooms(tx, row.user)?.len() as u64,
+    };
+    Ok((user, devices))
+}

@@ -1,0 +1,138 @@
+//! The recent log in memory, for the dashboard and `hearth ctl log`: whoever asks may wait for the next line.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use hearth_admin::wire::{LogEntry, LogLevel, LogPage, LogQuery};
+use parking_lot::Mutex;
+use tokio::sync::watch;
+
+/// Lines that are kept; older ones go.
+const ENTRIES_MAX: usize = 2_000;
+/// Lines in one answer, unless asked otherwise and at most.
+const PAGE_DEFAULT: u32 = 200;
+const PAGE_MAX: u32 = 1_000;
+/// The longest that an answer waits for a line.
+const WAIT_MS_MAX: u64 = 30_000;
+
+/// The newest lines of the log.
+#[derive(Debug)]
+pub struct LogRing {
+    entries: Mutex<VecDeque<LogEntry>>,
+    /// The number of the newest line; none once no more come.
+    newest: watch::Sender<Option<u64>>,
+}
+
+impl Default for LogRing {
+    fn default() -> Self {
+        Self { entries: Mutex::default(), newest: watch::Sender::new(Some(0)) }
+    }
+}
+
+impl LogRing {
+    /// Keeps a line, and numbers it.
+    pub fn push(&self, mut entry: LogEntry) {
+        let mut entries = self.entries.lock();
+        let seq = entries.back().map_or(0, |last| last.seq) + 1;
+        entry.seq = seq;
+        if entries.len() == ENTRIES_MAX {
+            entries.pop_front();
+        }
+        entries.push_back(entry);
+        // Still under the lock, so that the numbers rise.
+        self.newest.send_if_modified(|newest| newest.as_mut().map(|newest| *newest = seq).is_some());
+    }
+
+    /// Answers everyone who waits, because the server stops.
+    pub fn close(&self) {
+        self.newest.send_replace(None);
+    }
+
+    /// The lines that were asked for; waits for one if that was asked for too.
+    pub async fn page(&self, query: &LogQuery) -> LogPage {
+        let wait = Duration::from_millis(query.wait_ms.unwrap_or(0).min(WAIT_MS_MAX));
+        let mut newest = self.newest.subscribe();
+        let mut page = self.read(query);
+        let waiting = async {
+            while page.entries.is_empty() {
+                let seen = page.next;
+                match newest.wait_for(|newest| newest.is_none_or(|newest| newest > seen)).await.map(|it| *it) {
+                    Ok(Some(_)) => page = self.read(&LogQuery { after: Some(seen), ..query.clone() }),
+                    _ => return,
+                }
+            }
+        };
+        // Without a line in time, the page stays empty.
+        let _ = tokio::time::timeout(wait, waiting).await;
+        page
+    }
+
+    fn read(&self, query: &LogQuery) -> LogPage {
+        let entries = self.entries.lock();
+        let limit = usize::try_from(query.limit.unwrap_or(PAGE_DEFAULT).clamp(1, PAGE_MAX)).unwrap_or(1);
+        let newest = entries.back().map_or(0, |last| last.seq);
+        let wanted = |entry: &&LogEntry| entry.level <= query.level.unwrap_or(LogLevel::Trace);
+        let Some(after) = query.after else {
+            let mut last: Vec<_> = entries.iter().rev().filter(wanted).take(limit).cloned().collect();
+            last.reverse();
+            return LogPage { entries: last, next: newest };
+        };
+        // A number from before a restart: begin anew, rather than wait until as many lines have come again.
+        let after = if after > newest { 0 } else { after };
+        let from = entries.partition_point(|entry| entry.seq <= after);
+        let found: Vec<_> = entries.range(from..).filter(wanted).take(limit).cloned().collect();
+        let next = found.last().filter(|_| found.len() == limit).map_or(newest, |last| last.seq);
+        LogPage { entries: found, next }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(level: LogLevel) -> LogEntry {
+        LogEntry { seq: 0, ts_ms: 0, level, target: String::new(), message: String::new(), fields: Default::default() }
+    }
+
+    fn after(after: u64, limit: u32) -> LogQuery {
+        LogQuery { after: Some(after), limit: Some(limit), ..LogQuery::default() }
+    }
+
+    fn seqs(page: &LogPage) -> Vec<u64> {
+        page.entries.iter().map(|entry| entry.seq).collect()
+    }
+
+    #[tokio::test]
+    async fn pages_follow_each_other_and_old_lines_go() {
+        let ring = LogRing::default();
+        (0..ENTRIES_MAX + 5).for_each(|_| ring.push(line(LogLevel::Info)));
+        let first = ring.page(&after(0, 3)).await;
+        assert_eq!((seqs(&first), first.next), (vec![6, 7, 8], 8));
+        assert_eq!(seqs(&ring.page(&after(first.next, 2)).await), [9, 10]);
+        let newest = ring.page(&LogQuery { limit: Some(2), ..LogQuery::default() }).await;
+        assert_eq!((seqs(&newest), newest.next), (vec![2004, 2005], 2005));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn waiting_ends_with_the_first_line_that_is_wanted() {
+        let ring = LogRing::default();
+        let query = LogQuery { level: Some(LogLevel::Warn), wait_ms: Some(5_000), ..after(0, 10) };
+        assert!(ring.page(&query).await.entries.is_empty());
+        let later = async {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            ring.push(line(LogLevel::Debug));
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            ring.push(line(LogLevel::Error));
+        };
+        let (page, ()) = tokio::join!(ring.page(&query), later);
+        assert_eq!((seqs(&page), page.next), (vec![2], 2));
+    }
+
+    #[tokio::test]
+    async fn closing_answers_who_waits() {
+        let ring = LogRing::default();
+        ring.close();
+        let query = LogQuery { wait_ms: Some(30_000), ..after(0, 10) };
+        assert!(ring.page(&query).await.entries.is_empty());
+    }
+}

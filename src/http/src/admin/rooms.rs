@@ -1,0 +1,45 @@
+//! Rooms: `/api/v1/rooms`.
+
+use axum::extract::{Path, State};
+use axum::routing::get;
+use axum::{Json, Router};
+use hearth_admin::wire::{ListQuery, Page, RoomDetail, RoomMember, RoomSummary, paths};
+use hearth_domain::admin::rooms;
+
+use super::Context;
+use super::answer::{Answer, Asked};
+use super::users::listing;
+
+pub(super) fn routes() -> Router<Context> {
+    Router::new().route(paths::ROOMS, get(list)).route(paths::ROOM, get(detail))
+}
+
+async fn list(State(context): State<Context>, Asked(query): Asked<ListQuery>) -> Answer<Page<RoomSummary>> {
+    let page = context.app.domain.admin.rooms(listing(query)).await?;
+    Ok(Json(Page { items: page.items.into_iter().map(summary).collect(), next: page.next, total: None }))
+}
+
+async fn detail(State(context): State<Context>, Path(room): Path<String>) -> Answer<RoomDetail> {
+    let rooms::RoomDetail { room, topic, join_rule, members } = context.app.domain.admin.room(&room).await?;
+    let members = members.into_iter().map(|member| RoomMember {
+        user_id: member.user_id,
+        display_name: member.display_name,
+        power_level: member.power_level,
+    });
+    Ok(Json(RoomDetail { summary: summary(room), topic, join_rule, members: members.collect() }))
+}
+
+fn summary(room: rooms::Room) -> RoomSummary {
+    RoomSummary {
+        room_id: room.room_id,
+        name: room.name,
+        canonical_alias: room.canonical_alias,
+        version: room.version,
+        joined_members: room.joined_members,
+        local_members: room.local_members,
+        events: room.events,
+        encrypted: room.encrypted,
+        public: room.public,
+        creator: room.creator,
+    }
+}

@@ -1,0 +1,83 @@
+//! Health and figures: `GET /api/v1/status`.
+
+use axum::extract::State;
+use axum::routing::get;
+use axum::{Json, Router};
+use hearth_admin::wire::{HealthLevel, Problem, Status, paths};
+use hearth_base::config::Engine;
+
+use super::Context;
+use super::answer::Answer;
+
+/// Less free space than this is worth a warning, in bytes: enough for a few days of photos.
+const DISK_FREE_BYTES_WARN: u64 = 500 * 1024 * 1024;
+/// More waiting writes than this mean that the disk does not keep up.
+const QUEUED_WRITES_WARN: u64 = 1_000;
+
+/// Numbers of the machine and the process.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Machine {
+    /// Memory of this process that is resident, in bytes.
+    pub memory_resident_bytes: u64,
+    /// Free on the file system that holds the data, in bytes.
+    pub disk_free_bytes: u64,
+    /// Size of that file system, in bytes.
+    pub disk_total_bytes: u64,
+}
+
+pub(super) fn routes() -> Router<Context> {
+    Router::new().route(paths::STATUS, get(status))
+}
+
+async fn status(State(context): State<Context>) -> Answer<Status> {
+    let domain = &context.app.domain;
+    let (core, admin) = (&domain.core, &domain.admin);
+    let (figures, health, machine) = (admin.figures().await?, admin.store_health(), (context.around.machine)());
+    let writer_queue = health.queued_writes.iter().sum::<usize>() as u64;
+    Ok(Json(Status {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        server_name: core.server_name.to_string(),
+        uptime_s: admin.uptime().as_secs(),
+        now_ms: core.now_ms(),
+        users: figures.users,
+        rooms: figures.rooms,
+        events: figures.events,
+        // There are no uploads in this version.
+        media_bytes: 0,
+        database_bytes: health.db_bytes,
+        wal_bytes: health.wal_bytes,
+        memory_resident_bytes: machine.memory_resident_bytes,
+        disk_free_bytes: machine.disk_free_bytes,
+        disk_total_bytes: machine.disk_total_bytes,
+        store_engine: match core.config.database.engine {
+            Engine::Sqlite => "sqlite".to_owned(),
+            Engine::Postgres => "postgres".to_owned(),
+        },
+        writer_queue,
+        commits: health.commits,
+        position: admin.position(),
+        listeners: context.around.listeners.clone(),
+        problems: problems(&context, &machine, writer_queue),
+    }))
+}
+
+/// What needs attention, worst first.
+fn problems(context: &Context, machine: &Machine, writer_queue: u64) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    if let Some(ailment) = context.app.domain.admin.ailment() {
+        problems.push(problem(HealthLevel::Fail, ailment.what(), ailment.remedy()));
+    }
+    if machine.disk_total_bytes > 0 && machine.disk_free_bytes < DISK_FREE_BYTES_WARN {
+        let what = format!("Only {} MiB are free on the disk that holds the data.", machine.disk_free_bytes >> 20);
+        problems.push(problem(HealthLevel::Warn, &what, "Free space there, or move the data to a larger disk."));
+    }
+    if writer_queue > QUEUED_WRITES_WARN {
+        let what = format!("{writer_queue} writes wait for the disk.");
+        problems.push(problem(HealthLevel::Warn, &what, "If this stays so, the disk is too slow or about to fail."));
+    }
+    problems
+}
+
+fn problem(level: HealthLevel, what: &str, remedy: &str) -> Problem {
+    Problem { level, what: what.to_owned(), remedy: remedy.to_owned() }
+}

@@ -1,0 +1,102 @@
+//! The log: to stderr, for people or for machines, and to a ring in memory for the dashboard.
+//!
+//! Each event becomes one [`LogEntry`], and both places show that. Text from strangers is made safe there, once: nothing in
+//! a log retitles a terminal or turns a line around. What must not be logged at all (tokens, content) is up to the callers.
+
+mod entry;
+mod line;
+
+use std::io::{IsTerminal, Write};
+use std::sync::Arc;
+
+use hearth_admin::wire::LogEntry;
+use hearth_base::clock::Clock;
+use hearth_base::config::{Colour, Log, LogFormat, process_environment};
+use hearth_http::admin::LogRing;
+use tracing::Subscriber;
+use tracing::span::{Attributes, Id, Record};
+use tracing_subscriber::filter::EnvFilter;
+use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::SubscriberInitExt;
+
+use entry::Fields;
+
+/// Parts that others wrote, and that say much at `debug` which is nobody's concern but theirs; naming them in `log.level`
+/// brings it back.
+const QUIET: &str = "hyper=info,hyper_util=info,h2=info,rustls=info,reqwest=info,postgres=info,tokio_postgres=info";
+
+/// Makes this process log as configured, and keep what it logs in `ring`. Only the first call in a process counts.
+pub(crate) fn install(log: &Log, clock: Arc<dyn Clock>, ring: Arc<LogRing>) {
+    let filter = EnvFilter::builder().parse_lossy(format!("{QUIET},{}", log.level));
+    let out = Out { format: log.format, colour: has_colour(log.colour), clock, ring };
+    if tracing_subscriber::registry().with(out.with_filter(filter)).try_init().is_ok() {
+        std::panic::set_hook(Box::new(panicked));
+    }
+}
+
+fn has_colour(colour: Colour) -> bool {
+    match colour {
+        Colour::Always => true,
+        Colour::Never => false,
+        Colour::Auto => {
+            let refused = process_environment().any(|(name, value)| name == "NO_COLOR" && !value.is_empty());
+            std::io::stderr().is_terminal() && !refused
+        }
+    }
+}
+
+fn panicked(info: &std::panic::PanicHookInfo<'_>) {
+    let why = info.payload_as_str().unwrap_or("(no message)");
+    let place = info.location().map(ToString::to_string).unwrap_or_default();
+    tracing::error!(panic.message = why, panic.location = place, "The program panicked: this is a bug in Hearth.");
+}
+
+/// Where events go.
+struct Out {
+    format: LogFormat,
+    colour: bool,
+    clock: Arc<dyn Clock>,
+    ring: Arc<LogRing>,
+}
+
+impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Out {
+    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
+        let Some(span) = context.span(id) else { return };
+        let mut fields = Fields::default();
+        attributes.record(&mut fields);
+        span.extensions_mut().insert(fields);
+    }
+
+    fn on_record(&self, id: &Id, values: &Record<'_>, context: Context<'_, S>) {
+        let Some(span) = context.span(id) else { return };
+        if let Some(fields) = span.extensions_mut().get_mut::<Fields>() {
+            values.record(fields);
+        }
+    }
+
+    fn on_event(&self, event: &tracing::Event<'_>, context: Context<'_, S>) {
+        let mut fields = Fields::default();
+        for span in context.event_scope(event).into_iter().flat_map(tracing_subscriber::registry::Scope::from_root) {
+            if let Some(of_span) = span.extensions().get::<Fields>() {
+                fields.take(span.name(), of_span);
+            }
+        }
+        event.record(&mut fields);
+        let entry = fields.into_entry(event.metadata(), self.clock.now_ms());
+        self.print(&entry);
+        self.ring.push(entry);
+    }
+}
+
+impl Out {
+    /// One write for one line, so that lines of several threads do not mix.
+    fn print(&self, entry: &LogEntry) {
+        let line = match self.format {
+            LogFormat::Text => line::text(entry, self.colour),
+            LogFormat::Json => line::json(entry),
+        };
+        // Nobody can be told that the log cannot be written.
+        let _ = std::io::stderr().write_all(line.as_bytes());
+    }
+}
