@@ -27,7 +27,7 @@ pub struct Core {
     /// What events of this server are signed with.
     pub key: SigningKey,
     /// Who sleeps, and what wakes them.
-    pub notifier: Notifier,
+    pub notifier: Arc<Notifier>,
     /// Events that were read lately.
     pub events: EventCache,
     /// Which local users are joined to a room.
@@ -42,7 +42,9 @@ impl Core {
         let server_name = ServerName::parse(config.server.name.as_str())
             .map_err(|error| Error::fault("reading the server name from the configuration", error))?;
         let key = SigningKey::load_or_create(&store, &seams)?;
-        let notifier = Notifier::new(store.position());
+        let notifier = Arc::new(Notifier::new(store.position()));
+        let wakes = Arc::clone(&notifier);
+        store.on_published(move || wakes.published());
         Ok(Arc::new(Self {
             store,
             seams,

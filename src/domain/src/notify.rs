@@ -17,6 +17,7 @@ use tokio::sync::watch;
 pub struct Notifier {
     floor: Position,
     closed: AtomicBool,
+    due: Mutex<Vec<(UserSn, Position)>>,
     users: Mutex<HashMap<UserSn, watch::Sender<Position>>>,
     rooms: Mutex<HashMap<RoomSn, Position>>,
 }
@@ -29,7 +30,7 @@ impl Notifier {
     /// A notifier that knows of everything after `floor`.
     #[must_use]
     pub fn new(floor: Position) -> Self {
-        Self { floor, closed: AtomicBool::new(false), users: Mutex::default(), rooms: Mutex::default() }
+        Self { floor, closed: AtomicBool::new(false), due: Mutex::default(), users: Mutex::default(), rooms: Mutex::default() }
     }
 
     /// News at or before this position are unknown here and must be looked up.
@@ -38,11 +39,22 @@ impl Notifier {
         self.floor
     }
 
-    /// Tells these users that there is something for them at `at`. Called after the commit that makes it readable.
+    /// Notes that there is something for these users at `at`. Called as an effect of the commit that makes it readable;
+    /// they are woken when its position is published.
     pub fn wake(&self, users: &[UserSn], at: Position) {
+        self.due.lock().extend(users.iter().map(|user| (*user, at)));
+    }
+
+    /// Wakes whom [`Self::wake`] noted. Called when the position they are woken for has been published: before, they would
+    /// find nothing and go back to sleep.
+    pub fn published(&self) {
+        let due = std::mem::take(&mut *self.due.lock());
+        if due.is_empty() {
+            return;
+        }
         let mut topics = self.users.lock();
-        for user in users {
-            let topic = topics.entry(*user).or_insert_with(|| watch::Sender::new(self.floor));
+        for (user, at) in due {
+            let topic = topics.entry(user).or_insert_with(|| watch::Sender::new(self.floor));
             topic.send_if_modified(|newest| {
                 let newer = at > *newest;
                 *newest = at.max(*newest);
@@ -51,7 +63,7 @@ impl Notifier {
         }
     }
 
-    /// Notes that something happened in a room at `at`, and wakes these users.
+    /// Notes that something happened in a room at `at`, which wakes these users.
     pub fn wake_room(&self, room: RoomSn, users: &[UserSn], at: Position) {
         {
             let mut rooms = self.rooms.lock();
@@ -119,6 +131,7 @@ mod tests {
         let notifier = Notifier::new(Position(5));
         let mut sleeper = notifier.subscribe(UserSn(1));
         notifier.wake(&[UserSn(1)], Position(7));
+        notifier.published();
         sleeper.news_after(Position(6)).await;
         assert_eq!(notifier.newest_for(UserSn(1)), Position(7));
         assert_eq!(notifier.newest_for(UserSn(2)), Position(5));
@@ -129,6 +142,7 @@ mod tests {
         let notifier = Notifier::new(Position(0));
         notifier.wake_room(RoomSn(1), &[UserSn(1)], Position(9));
         notifier.wake_room(RoomSn(1), &[UserSn(1)], Position(8));
+        notifier.published();
         assert_eq!((notifier.newest_in(RoomSn(1)), notifier.newest_for(UserSn(1))), (Position(9), Position(9)));
     }
 }

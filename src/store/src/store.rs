@@ -1,7 +1,7 @@
 //! The store itself: opening, reading, writing, closing.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 
@@ -45,6 +45,8 @@ pub(crate) struct Shared {
     pub(crate) reads: Queue<Waiting, 1>,
     /// The newest committed position.
     pub(crate) committed: AtomicU64,
+    /// Called when a position has been published.
+    pub(crate) published: OnceLock<Box<dyn Fn() + Send + Sync>>,
     pub(crate) space: Space,
     pub(crate) metrics: Metrics,
     /// A commit failed and the database has not been opened anew since.
@@ -141,6 +143,12 @@ impl Store {
         let (job, answer) = job::read(name, closure);
         self.0.shared.reads.push(0, Waiting { name, job }).map_err(|why| job::turned_away(name, &why))?;
         Ok(answer)
+    }
+
+    /// Has `published` called on the writer's thread each time a newer position can be read: for waking whoever waits for
+    /// one. There is one; a second is not heard.
+    pub fn on_published(&self, published: impl Fn() + Send + Sync + 'static) {
+        let _ = self.0.shared.published.set(Box::new(published));
     }
 
     /// The newest committed position.
@@ -244,6 +252,7 @@ pub(crate) fn open_on(
         writes: Queue::new(),
         reads: Queue::new(),
         committed: positions.last().0.into(),
+        published: OnceLock::new(),
         space: Space::new(folder, options.ballast.clone(), options.free_bytes_min),
         metrics: Metrics::default(),
         in_doubt: false.into(),

@@ -23,8 +23,9 @@ impl WriteTx<'_> {
         self.positions.take()
     }
 
-    /// Runs `effect` after the commit, on the writer's thread and before the caller is answered: for wakes, so it must be
-    /// quick and must not wait. Dropped without running when this closure or the commit fails.
+    /// Runs `effect` after the commit, on the writer's thread, before the commit's position is published and the caller is
+    /// answered: for what belongs to the change but lives in memory, and for wakes. It must be quick and must not wait.
+    /// Dropped without running when this closure or the commit fails.
     pub fn after_commit(&mut self, effect: impl FnOnce() + Send + 'static) {
         self.effects.push(Box::new(effect));
     }

@@ -1,5 +1,6 @@
 //! The one thread that writes. It drains the queue: each closure in a savepoint of its own, one commit for the batch, then
-//! the position is published, then wakes go out, then everybody is answered. Nothing is acknowledged that is not on disk.
+//! its effects happen, the position is published, wakes go out, and everybody is answered. Nothing is acknowledged that is
+//! not on disk.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -80,7 +81,7 @@ impl Writer {
         begun
     }
 
-    /// Commits what the batch changed, if it changed anything, and publishes its positions.
+    /// Commits what the batch changed, if it changed anything.
     fn commit(&mut self, batch: &mut Batch) -> Result<()> {
         let connection = live(&mut self.connection)?;
         let reserved = self.positions.reserve(&mut *connection)?;
@@ -95,7 +96,6 @@ impl Writer {
             // Nothing to keep, so nothing to sync: typing and presence take positions without touching the disk.
             connection.rollback()?;
         }
-        self.shared.committed.store(self.positions.last().0, Ordering::Release);
         Ok(())
     }
 
@@ -103,7 +103,13 @@ impl Writer {
     fn after(&mut self, batch: Batch, fate: Result<()>) {
         match fate {
             Ok(()) => {
-                batch.effects.into_iter().for_each(perform);
+                // Effects first: whoever reads the new position must find in memory what belongs to it. Wakes last: whoever
+                // is woken must find the new position.
+                batch.effects.into_iter().for_each(|effect| perform(effect));
+                self.shared.committed.store(self.positions.last().0, Ordering::Release);
+                if let Some(published) = self.shared.published.get() {
+                    perform(Box::new(published.as_ref()));
+                }
                 batch.jobs.into_iter().for_each(|job| job.answer(None));
                 self.tidy();
             }
@@ -246,7 +252,7 @@ fn settle(job: &mut dyn WriteJob, outcome: Outcome, connection: &mut dyn Connect
 }
 
 /// Runs an effect; a panic in it is nobody's failure, for the commit stands.
-fn perform(effect: Effect) {
+fn perform(effect: Box<dyn FnOnce() + '_>) {
     let ran = std::panic::catch_unwind(std::panic::AssertUnwindSafe(effect));
     if let Err(panic) = ran {
         tracing::error!(panic = crate::job::panicked(&*panic), "Something to be done after a commit panicked.");

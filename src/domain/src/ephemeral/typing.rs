@@ -92,12 +92,12 @@ impl Typing {
         }
     }
 
-    /// Who types in a room, if that changed after `after`; on a first look (`after` none) only if anybody does.
+    /// Who types in a room, if that changed after `after` and up to `upto`; on a first look (`after` none) only if anybody does.
     #[must_use]
-    pub fn news(&self, room: RoomSn, after: Option<Position>) -> Option<Vec<OwnedUserId>> {
+    pub fn news(&self, room: RoomSn, after: Option<Position>, upto: Position) -> Option<Vec<OwnedUserId>> {
         let rooms = self.rooms.lock();
         let room = rooms.get(&room)?;
-        let is_news = after.map_or(!room.typing.is_empty(), |after| room.changed > after);
+        let is_news = after.map_or(!room.typing.is_empty(), |after| room.changed > after && room.changed <= upto);
         is_news.then(|| room.typing.values().map(|(user, _)| user.clone()).collect())
     }
 

@@ -117,7 +117,7 @@ fn ephemeral(scope: &Scope<'_>, tx: &mut dyn Tx, room: &Room, after: Option<Posi
         }
     }
     if choice.wants_type("m.typing")
-        && let Some(users) = scope.sync.typing.news(room.sn, after)
+        && let Some(users) = scope.sync.typing.news(room.sn, after, scope.upto)
     {
         events.push(ephemeral_event("m.typing", &json!({ "user_ids": users }))?);
     }
