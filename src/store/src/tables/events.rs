@@ -20,6 +20,7 @@ const BY_HASH: &str = columns!("FROM events WHERE id_hash = ?1");
 const SN_BY_HASH: &str = "SELECT sn, id FROM events WHERE id_hash = ?1";
 const FORWARD: &str = columns!("FROM events WHERE room = ?1 AND ord > ?2 AND ord <= ?3 ORDER BY ord LIMIT ?4");
 const BACKWARD: &str = columns!("FROM events WHERE room = ?1 AND ord > ?2 AND ord <= ?3 ORDER BY ord DESC LIMIT ?4");
+const NEWEST_FIRST: &str = columns!("FROM events WHERE sn < ?1 AND ord IS NOT NULL ORDER BY sn DESC LIMIT ?2");
 const INSERT: &str = "INSERT INTO events (sn, room, ord, id_hash, id, sender, state_key, depth, snapshot, flags, thread, device, \
      txn, codec, json) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)";
 const REDACT: &str = "UPDATE events SET flags = ?2, redacted_by = ?3, codec = ?4, json = ?5 WHERE sn = ?1";
@@ -29,7 +30,7 @@ const COUNT_IN_ROOM: &str = "SELECT count(*) FROM events WHERE room = ?1 AND ord
 
 /// Every statement of this file.
 pub const STATEMENTS: &[&str] =
-    &[BY_SN, BY_HASH, SN_BY_HASH, FORWARD, BACKWARD, INSERT, REDACT, NEWEST_ORD, COUNT, COUNT_IN_ROOM];
+    &[BY_SN, BY_HASH, SN_BY_HASH, FORWARD, BACKWARD, NEWEST_FIRST, INSERT, REDACT, NEWEST_ORD, COUNT, COUNT_IN_ROOM];
 
 /// The event failed its authorisation and is kept only so that it is not fetched again.
 pub const REJECTED: i64 = 1;
@@ -179,6 +180,11 @@ impl Stored<'_> {
         Ok(EventSn(self.0.int(0)?))
     }
 
+    /// Its room.
+    pub fn room(&self) -> Result<RoomSn> {
+        Ok(RoomSn(self.0.int(1)?))
+    }
+
     /// All of it.
     pub fn read(&self) -> Result<EventRow> {
         read(self.0)
@@ -201,6 +207,17 @@ pub fn timeline(
     };
     let limit = i64::try_from(limit).map_err(|error| Error::fault("counting a page", error))?;
     tx.query(sql, &[room.into(), after.into(), upto.into(), limit.into()], &mut |row| each(Stored(row)))
+}
+
+/// Visits the timelines of all rooms together, newest first, from before `before` on; at most `limit` rows.
+pub fn newest_first(
+    tx: &mut dyn Tx,
+    before: EventSn,
+    limit: usize,
+    each: &mut dyn FnMut(Stored<'_>) -> Result<bool>,
+) -> Result<()> {
+    let limit = i64::try_from(limit).map_err(|error| Error::fault("counting a page", error))?;
+    tx.query(NEWEST_FIRST, &[before.into(), limit.into()], &mut |row| each(Stored(row)))
 }
 
 /// The place of the newest event at or before `upto`; none in a room without a timeline.

@@ -42,7 +42,12 @@ impl Question {
 
 impl Rooms {
     /// The member events of a room.
-    pub async fn members(&self, who: &Requester, room_id: OwnedRoomId, question: Question) -> Result<Vec<Raw<RoomMemberEvent>>> {
+    pub async fn members(
+        &self,
+        who: &Requester,
+        room_id: OwnedRoomId,
+        question: Question,
+    ) -> Result<Vec<Raw<RoomMemberEvent>>> {
         let look = move |tx: &mut dyn Tx, room_id: &RoomId, mut access: Access<'_>| {
             let found = members(tx, &access, &question)?;
             present::state(&mut access.viewer, tx, Some(room_id), found)
@@ -73,7 +78,7 @@ impl Rooms {
 }
 
 /// How a member event says that its user looks; what is not text is not said.
-fn face(content: &str) -> Face {
+pub(super) fn face(content: &str) -> Face {
     #[derive(Deserialize)]
     struct Content {
         displayname: Option<serde_json::Value>,

@@ -66,7 +66,8 @@ pub struct Page {
 impl Rooms {
     /// A page of a room's timeline. A page may have fewer events than asked for, or none, and still go on.
     pub async fn messages(&self, who: &Requester, room_id: OwnedRoomId, paging: Paging) -> Result<Page> {
-        self.reading("rooms_messages", who, room_id, move |tx, room_id, access| page(tx, room_id, access, &paging)).await
+        self.reading("rooms_messages", who, room_id, move |tx, room_id, access| page(tx, room_id, access, &paging))
+            .await
     }
 }
 

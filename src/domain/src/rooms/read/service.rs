@@ -11,7 +11,13 @@ use crate::rooms::Rooms;
 
 impl Rooms {
     /// Runs `look` over one snapshot, for a reader who may read the room; refuses everybody else with `M_FORBIDDEN`.
-    pub(super) async fn reading<T, F>(&self, name: &'static str, who: &Requester, room_id: OwnedRoomId, look: F) -> Result<T>
+    pub(super) async fn reading<T, F>(
+        &self,
+        name: &'static str,
+        who: &Requester,
+        room_id: OwnedRoomId,
+        look: F,
+    ) -> Result<T>
     where
         T: Send + 'static,
         F: FnOnce(&mut dyn Tx, &RoomId, Access<'_>) -> Result<T> + Send + 'static,

@@ -15,7 +15,12 @@ use crate::rooms::Rooms;
 
 impl Rooms {
     /// One event. `M_NOT_FOUND` when there is none that the reader may see, whatever the reason is.
-    pub async fn event(&self, who: &Requester, room_id: OwnedRoomId, event_id: OwnedEventId) -> Result<Raw<AnyTimelineEvent>> {
+    pub async fn event(
+        &self,
+        who: &Requester,
+        room_id: OwnedRoomId,
+        event_id: OwnedEventId,
+    ) -> Result<Raw<AnyTimelineEvent>> {
         let look = move |tx: &mut dyn Tx, room_id: &RoomId, mut access: Access<'_>| {
             let event = visible(&mut access.viewer, tx, &event_id)?;
             present::event(&mut access.viewer, tx, &Form::timeline(Some(room_id)), &event)

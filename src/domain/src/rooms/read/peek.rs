@@ -1,0 +1,115 @@
+//! Looking into a room without `/sync`: `GET /rooms/{roomId}/initialSync` and `GET /events`, by which clients show rooms
+//! that are open to the world before anybody joins them. Old, yet still what clients do.
+
+use std::time::Duration;
+
+use hearth_base::{Position, Result, limits};
+use hearth_store::engine::Tx;
+use hearth_store::tables::events::Direction;
+use ruma::events::{AnyStateEvent, AnyTimelineEvent};
+use ruma::serde::Raw;
+use ruma::{OwnedRoomId, RoomId};
+
+use super::access::Access;
+use super::present::{self, Form};
+use super::token::Token;
+use super::walk::{Way, walk};
+use crate::Requester;
+use crate::rooms::Rooms;
+
+/// Events of a first look.
+const FIRST_LOOK_EVENTS: usize = 20;
+/// How often a watcher looks whether anything has happened. They need not be in the room, so nothing wakes them.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+/// A first look into a room.
+#[derive(Debug)]
+pub struct FirstLook {
+    /// How the reader stands to it, if they have to do with it.
+    pub membership: Option<&'static str>,
+    /// The last events, oldest first.
+    pub chunk: Vec<Raw<AnyTimelineEvent>>,
+    /// The token for going back.
+    pub start: Token,
+    /// The token for going on.
+    pub end: Token,
+    /// The state.
+    pub state: Vec<Raw<AnyStateEvent>>,
+    /// Whether it is in the public directory.
+    pub published: bool,
+}
+
+/// What has happened in a room since a token.
+#[derive(Debug)]
+pub struct News {
+    /// The events, oldest first.
+    pub chunk: Vec<Raw<AnyTimelineEvent>>,
+    /// The token that was given.
+    pub start: Token,
+    /// The token to go on with.
+    pub end: Token,
+}
+
+impl Rooms {
+    /// The state of a room and its last events.
+    pub async fn first_look(&self, who: &Requester, room_id: OwnedRoomId) -> Result<FirstLook> {
+        let now = self.core.store.position();
+        let look = move |tx: &mut dyn Tx, room_id: &RoomId, mut access: Access<'_>| {
+            let (state, newest) = (access.state(tx)?, access.newest(tx)?.min(now.as_i64()));
+            let way = Way { after: i64::MIN, upto: newest, direction: Direction::Backward, limit: FIRST_LOOK_EVENTS };
+            let viewer = &mut access.viewer;
+            let mut walked = walk(viewer, tx, way, None)?;
+            walked.events.reverse();
+            let first = walked.events.first().and_then(|event| event.ord).unwrap_or(newest);
+            Ok(FirstLook {
+                membership: viewer.membership().map(|membership| membership.name()),
+                chunk: present::events(viewer, tx, &Form::timeline(Some(room_id)), &walked.events)?,
+                start: Token::before(first),
+                end: Token::Sync(now),
+                state: present::state(viewer, tx, Some(room_id), state.into_values())?,
+                published: access.room.published,
+            })
+        };
+        self.reading("rooms_first_look", who, room_id, look).await
+    }
+
+    /// What happens in a room after `from` (now, if it is missing): waits up to `wait` for something to happen.
+    pub async fn watch(
+        &self,
+        who: &Requester,
+        room_id: OwnedRoomId,
+        from: Option<Token>,
+        wait: Duration,
+    ) -> Result<News> {
+        let from = from.unwrap_or_else(|| Token::Sync(self.core.store.position()));
+        let deadline = tokio::time::Instant::now() + wait.min(Duration::from_millis(limits::SYNC_WAIT_MS_MAX));
+        let mut seen: Option<Position> = None;
+        loop {
+            let now = self.core.store.position();
+            // Only look again when anything at all has been written.
+            if seen != Some(now) {
+                let news = self.news(who, room_id.clone(), from, now).await?;
+                if !news.chunk.is_empty() || tokio::time::Instant::now() >= deadline {
+                    return Ok(news);
+                }
+                seen = Some(now);
+            }
+            if tokio::time::Instant::now() >= deadline {
+                return Ok(News { chunk: Vec::new(), start: from, end: Token::Sync(now) });
+            }
+            tokio::time::sleep_until(deadline.min(tokio::time::Instant::now() + LOOK_EVERY)).await;
+        }
+    }
+
+    async fn news(&self, who: &Requester, room_id: OwnedRoomId, from: Token, now: Position) -> Result<News> {
+        let look = move |tx: &mut dyn Tx, room_id: &RoomId, mut access: Access<'_>| {
+            let upto = access.newest(tx)?.min(now.as_i64());
+            let limit = limits::PAGE_EVENTS_DEFAULT;
+            let way = Way { after: from.cut(), upto, direction: Direction::Forward, limit };
+            let walked = walk(&mut access.viewer, tx, way, None)?;
+            let chunk = present::events(&mut access.viewer, tx, &Form::timeline(Some(room_id)), &walked.events)?;
+            Ok(News { chunk, start: from, end: walked.next.map_or(Token::Sync(now), Token::Timeline) })
+        };
+        self.reading("rooms_watch", who, room_id, look).await
+    }
+}

@@ -1,0 +1,120 @@
+//! What a room looks like from outside, for those who could come in: room summaries, and the entries of a space.
+
+use hearth_base::{Error, Result};
+use hearth_store::engine::Tx;
+use hearth_store::ids::UserSn;
+use hearth_store::tables::memberships::{self, Membership};
+use hearth_store::tables::rooms::{self, Room};
+use hearth_store::tables::state;
+use ruma::directory::PublicRoomsChunk;
+use ruma::events::room::join_rules::{AllowRule, JoinRule, RoomJoinRulesEventContent};
+use ruma::room::JoinRuleKind;
+use ruma::{OwnedRoomId, OwnedRoomOrAliasId};
+use serde::Serialize;
+
+use crate::Requester;
+use crate::core::Core;
+use crate::rooms::directory::card::card;
+use crate::rooms::{Rooms, find};
+
+/// A room's summary, as it goes over the wire. ruma's own type leaves out the join rule of public rooms.
+#[derive(Debug, Serialize)]
+pub struct Summary {
+    /// What the public directory would show; its join rule is at its default, which is not written.
+    #[serde(flatten)]
+    pub card: PublicRoomsChunk,
+    /// Who can come in.
+    pub join_rule: JoinRuleKind,
+    /// The rooms of which one must be a member to come in.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub allowed_room_ids: Vec<OwnedRoomId>,
+    /// The encryption algorithm, if the room is encrypted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub encryption: Option<String>,
+    /// The room's version.
+    pub room_version: String,
+    /// How the reader stands to the room.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub membership: Option<&'static str>,
+}
+
+impl Rooms {
+    /// A room's summary. `M_NOT_FOUND` for rooms that the reader could neither enter nor read; `who` is none for somebody
+    /// without an account here.
+    pub async fn summary(&self, who: Option<&Requester>, name: OwnedRoomOrAliasId) -> Result<Summary> {
+        let (core, reader) = (self.core.clone(), who.map(|who| who.user));
+        let look = move |tx: &mut hearth_store::ReadTx<'_>| {
+            let hidden = || Error::not_found(format!("There is no room {name} that you could enter."));
+            let room = find::by_name(&core, tx.tx(), &name).map_err(|error| match error {
+                Error::Refusal(_) => hidden(),
+                fault => fault,
+            })?;
+            if !is_accessible(&core, tx.tx(), &room, reader)? {
+                return Err(hidden());
+            }
+            let mut summary = summary(&core, tx.tx(), &room)?;
+            if let Some(reader) = reader {
+                let standing = find::standing(tx.tx(), &room, reader)?;
+                summary.membership = Some(standing.unwrap_or(Membership::Leave).name());
+            }
+            Ok(summary)
+        };
+        self.core.store.read("rooms_summary", look).await
+    }
+}
+
+/// A room's summary, without the reader's part.
+pub(super) fn summary(core: &Core, tx: &mut dyn Tx, room: &Room) -> Result<Summary> {
+    let encryption = match state::current_named(tx, room.sn, "m.room.encryption", "")? {
+        Some(sn) => core.events.get(tx, sn)?.pdu.content_str("algorithm"),
+        None => None,
+    };
+    let mut card = card(core, tx, room)?;
+    Ok(Summary {
+        join_rule: std::mem::take(&mut card.join_rule),
+        card,
+        allowed_room_ids: allowed(&join_rule(core, tx, room)?),
+        encryption,
+        room_version: room.version.clone(),
+        membership: None,
+    })
+}
+
+/// Whether somebody may know of a room: they are in it or invited, could enter or ask to, or anybody may read it.
+pub(super) fn is_accessible(core: &Core, tx: &mut dyn Tx, room: &Room, reader: Option<UserSn>) -> Result<bool> {
+    if let Some(reader) = reader {
+        let standing = find::standing(tx, room, reader)?;
+        if matches!(standing, Some(Membership::Join | Membership::Invite)) {
+            return Ok(true);
+        }
+    }
+    let rule = join_rule(core, tx, room)?;
+    if matches!(rule.kind(), JoinRuleKind::Public | JoinRuleKind::Knock | JoinRuleKind::KnockRestricted) {
+        return Ok(true);
+    }
+    if let Some(reader) = reader {
+        for gate in allowed(&rule) {
+            let Some(gate) = rooms::by_id(tx, gate.as_str())? else { continue };
+            if memberships::get(tx, gate.sn, reader)?.is_some_and(|row| row.membership == Membership::Join) {
+                return Ok(true);
+            }
+        }
+    }
+    super::access::is_world_readable(core, tx, room)
+}
+
+/// The join rule in force; by invitation where nothing is said, or nothing that can be read.
+fn join_rule(core: &Core, tx: &mut dyn Tx, room: &Room) -> Result<JoinRule> {
+    let Some(sn) = state::current_named(tx, room.sn, "m.room.join_rules", "")? else { return Ok(JoinRule::Invite) };
+    let content = core.events.get(tx, sn)?.pdu.content_as::<RoomJoinRulesEventContent>();
+    Ok(content.map_or(JoinRule::Invite, |content| content.join_rule))
+}
+
+fn allowed(rule: &JoinRule) -> Vec<OwnedRoomId> {
+    let (JoinRule::Restricted(restricted) | JoinRule::KnockRestricted(restricted)) = rule else { return Vec::new() };
+    let rooms = restricted.allow.iter().filter_map(|rule| match rule {
+        AllowRule::RoomMembership(gate) => Some(gate.room_id.clone()),
+        _ => None,
+    });
+    rooms.collect()
+}

@@ -1,0 +1,130 @@
+//! What is searched for: words, and the fields of events in which they are looked for.
+
+use hearth_base::{Error, Result, limits};
+use serde::Deserialize;
+
+use crate::rooms::event::Pdu;
+
+/// A field that is searched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Field {
+    /// What messages say.
+    Body,
+    /// Names of rooms.
+    Name,
+    /// Topics of rooms.
+    Topic,
+}
+
+/// A search term.
+#[derive(Debug)]
+pub struct Term {
+    words: Vec<String>,
+    fields: Vec<Field>,
+}
+
+#[derive(Default, Deserialize)]
+struct Content {
+    #[serde(default)]
+    body: serde_json::Value,
+    #[serde(default)]
+    name: serde_json::Value,
+    #[serde(default)]
+    topic: serde_json::Value,
+}
+
+impl Term {
+    /// Reads a term: words, of which an event must have all. `M_INVALID_PARAM` when there are none, or too many.
+    pub fn new(text: &str, fields: Vec<Field>) -> Result<Self> {
+        if text.len() > limits::SEARCH_TERM_BYTES_MAX {
+            return Err(Error::invalid("The search term is too long; search for fewer words."));
+        }
+        let words: Vec<String> = text.split_whitespace().map(str::to_lowercase).collect();
+        if words.is_empty() {
+            return Err(Error::invalid("The search term has no words in it."));
+        }
+        let all = vec![Field::Body, Field::Name, Field::Topic];
+        Ok(Self { words, fields: if fields.is_empty() { all } else { fields } })
+    }
+
+    /// The words, for clients to highlight.
+    #[must_use]
+    pub fn words(&self) -> &[String] {
+        &self.words
+    }
+
+    /// Whether stored JSON may match: a quick look without parsing that never misses anything.
+    #[must_use]
+    pub fn may_match(&self, json: &[u8]) -> bool {
+        // Letters beyond ASCII have other cases, and signs may be escaped: only plain words can be looked for like this.
+        let mut plain = self.words.iter().filter(|word| word.bytes().all(|byte| byte.is_ascii_alphanumeric()));
+        plain.all(|word| json.windows(word.len()).any(|window| window.eq_ignore_ascii_case(word.as_bytes())))
+    }
+
+    /// How well an event matches: how often the words occur in it; none when one is missing, or it is not of a kind that
+    /// is searched.
+    #[must_use]
+    pub fn rank(&self, pdu: &Pdu) -> Option<usize> {
+        let field = match pdu.kind.to_string().as_str() {
+            "m.room.message" => Field::Body,
+            "m.room.name" => Field::Name,
+            "m.room.topic" => Field::Topic,
+            _ => return None,
+        };
+        if !self.fields.contains(&field) {
+            return None;
+        }
+        let content: Content = serde_json::from_str(pdu.content.get()).ok()?;
+        let value = match field {
+            Field::Body => content.body,
+            Field::Name => content.name,
+            Field::Topic => content.topic,
+        };
+        let text = value.as_str()?.to_lowercase();
+        self.words.iter().try_fold(0, |sum, word| match text.matches(word.as_str()).count() {
+            0 => None,
+            count => Some(sum + count),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(kind: &str, content: &str) -> (Pdu, Vec<u8>) {
+        let json =
+            format!(r#"{{"content":{content},"origin_server_ts":1,"sender":"@a:b","type":"{kind}"}}"#).into_bytes();
+        (Pdu::parse(ruma::event_id!("$1").to_owned(), &json).expect("an event"), json)
+    }
+
+    #[test]
+    fn all_words_must_be_there() {
+        let (pdu, json) = event("m.room.message", r#"{"body":"Hay NEEDLE hay, ärger \"q\""}"#);
+        for (term, rank) in
+            [("needle", Some(1)), ("hay", Some(2)), ("hay needle", Some(3)), ("Ärger", Some(1)), ("\"q\"", Some(1))]
+        {
+            let term = Term::new(term, Vec::new()).expect("a term");
+            assert!(term.may_match(&json), "{term:?}");
+            assert_eq!(term.rank(&pdu), rank, "{term:?}");
+        }
+        let absent = Term::new("hay straw", Vec::new()).expect("a term");
+        assert!(!absent.may_match(&json));
+        assert_eq!(absent.rank(&pdu), None);
+    }
+
+    #[test]
+    fn only_the_fields_asked_for_are_searched() {
+        let topic = Term::new("x", vec![Field::Topic]).expect("a term");
+        assert_eq!(topic.rank(&event("m.room.topic", r#"{"topic":"x"}"#).0), Some(1));
+        assert_eq!(topic.rank(&event("m.room.message", r#"{"body":"x","topic":"x"}"#).0), None);
+        assert_eq!(topic.rank(&event("m.room.topic", r#"{"topic":["x"]}"#).0), None);
+        assert_eq!(topic.rank(&event("m.room.topic", "{}").0), None);
+    }
+
+    #[test]
+    fn empty_and_endless_terms_are_refused() {
+        assert!(Term::new(" \t", Vec::new()).is_err());
+        assert!(Term::new(&"x".repeat(10_000), Vec::new()).is_err());
+    }
+}

@@ -1,0 +1,89 @@
+//! `GET /rooms/{roomId}/timestamp_to_event`: the event nearest to a point in time.
+//!
+//! Timelines are in the order of arrival, which is nearly that of time. So halving finds the neighbourhood without an index
+//! over times, and the nearest event is chosen among those around it. Events that claim to be from quite another time than
+//! their neighbours, as bridges may send them, are found only by their neighbourhood.
+
+use std::sync::Arc;
+
+use hearth_base::{Error, Result};
+use hearth_store::engine::Tx;
+use hearth_store::tables::events;
+use ruma::api::Direction;
+use ruma::{MilliSecondsSinceUnixEpoch, OwnedEventId, OwnedRoomId, RoomId};
+
+use super::access::Access;
+use super::visibility::Viewer;
+use super::walk::{Way, walk};
+use crate::Requester;
+use crate::rooms::Rooms;
+use crate::rooms::load::Event;
+
+/// Events on each side of the point that are compared.
+const NEIGHBOURS: usize = 32;
+
+impl Rooms {
+    /// The first event at or after a point in time, or the last at or before it. `M_NOT_FOUND` when there is none that the
+    /// reader may see.
+    pub async fn event_at(
+        &self,
+        who: &Requester,
+        room_id: OwnedRoomId,
+        at: MilliSecondsSinceUnixEpoch,
+        direction: Direction,
+    ) -> Result<(OwnedEventId, MilliSecondsSinceUnixEpoch)> {
+        let look = move |tx: &mut dyn Tx, _: &RoomId, mut access: Access<'_>| {
+            let newest = access.newest(tx)?;
+            let found = nearest(&mut access.viewer, tx, at.get().into(), direction, newest)?;
+            let event =
+                found.ok_or_else(|| Error::not_found("There is no event on that side of that point in time."))?;
+            let at = ruma::UInt::new_saturating(event.pdu.origin_server_ts);
+            Ok((event.pdu.event_id.clone(), MilliSecondsSinceUnixEpoch(at)))
+        };
+        self.reading("rooms_event_at", who, room_id, look).await
+    }
+}
+
+fn nearest(
+    viewer: &mut Viewer<'_>,
+    tx: &mut dyn Tx,
+    at_ms: u64,
+    direction: Direction,
+    newest: i64,
+) -> Result<Option<Arc<Event>>> {
+    let cut = halve(viewer, tx, at_ms, newest)?;
+    let before = Way { after: i64::MIN, upto: cut, direction: events::Direction::Backward, limit: NEIGHBOURS };
+    let after = Way { after: cut, upto: newest, direction: events::Direction::Forward, limit: NEIGHBOURS };
+    let mut around = walk(viewer, tx, before, None)?.events;
+    around.append(&mut walk(viewer, tx, after, None)?.events);
+    let key = |event: &Arc<Event>| (event.pdu.origin_server_ts, event.ord);
+    let around = around.into_iter();
+    Ok(match direction {
+        Direction::Forward => around.filter(|event| event.pdu.origin_server_ts >= at_ms).min_by_key(key),
+        Direction::Backward => around.filter(|event| event.pdu.origin_server_ts <= at_ms).max_by_key(key),
+    })
+}
+
+/// The cut before which everything is older than a point in time, as far as the timeline is in order of time.
+fn halve(viewer: &Viewer<'_>, tx: &mut dyn Tx, at_ms: u64, newest: i64) -> Result<i64> {
+    let Some(first) = next_after(viewer, tx, i64::MIN, newest)? else { return Ok(newest) };
+    let Some(mut high) = events::newest_ord(tx, viewer.room(), newest)? else { return Ok(newest) };
+    let mut low = first.ord.map_or(i64::MIN, |ord| ord - 1);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        match next_after(viewer, tx, middle, newest)? {
+            Some(event) if event.pdu.origin_server_ts < at_ms => low = event.ord.unwrap_or(middle + 1),
+            _ => high = middle,
+        }
+    }
+    Ok(low)
+}
+
+fn next_after(viewer: &Viewer<'_>, tx: &mut dyn Tx, cut: i64, newest: i64) -> Result<Option<Arc<Event>>> {
+    let mut found = None;
+    events::timeline(tx, viewer.room(), (cut, newest), events::Direction::Forward, 1, &mut |stored| {
+        found = Some(viewer.core().events.keep_stored(&stored)?);
+        Ok(false)
+    })?;
+    Ok(found)
+}

@@ -1,0 +1,58 @@
+//! Single events and the state of rooms.
+
+use axum::Router;
+use hearth_base::Result;
+use ruma::api::client::room::{get_event_by_timestamp, get_room_event};
+use ruma::api::client::state::get_state_event_for_key::v3::StateEventFormat;
+use ruma::api::client::state::{get_state_event_for_key, get_state_events};
+
+use crate::App;
+use crate::route::{Bounds, RouterExt, Ruma};
+
+/// The paths of the state event with an empty key, which ruma reads and does not list.
+const EMPTY_KEY_PATHS: &[&str] = &[
+    "/_matrix/client/r0/rooms/{room_id}/state/{event_type}",
+    "/_matrix/client/r0/rooms/{room_id}/state/{event_type}/",
+    "/_matrix/client/v3/rooms/{room_id}/state/{event_type}",
+    "/_matrix/client/v3/rooms/{room_id}/state/{event_type}/",
+];
+
+/// The routes of this file.
+pub(super) fn routes() -> Router<App> {
+    Router::new()
+        .endpoint(Bounds::default(), event)
+        .endpoint(Bounds::default(), state)
+        .endpoint(Bounds::default(), state_event)
+        .endpoint_at(EMPTY_KEY_PATHS, Bounds::default(), state_event)
+        .endpoint(Bounds::default(), by_timestamp)
+}
+
+async fn event(app: App, request: Ruma<get_room_event::v3::Request>) -> Result<get_room_event::v3::Response> {
+    let (room, event) = (request.room_id.clone(), request.event_id.clone());
+    let event = app.domain.rooms.event(request.user()?, room, event).await?;
+    Ok(get_room_event::v3::Response::new(event))
+}
+
+async fn state(app: App, request: Ruma<get_state_events::v3::Request>) -> Result<get_state_events::v3::Response> {
+    let state = app.domain.rooms.state(request.user()?, request.room_id.clone()).await?;
+    Ok(get_state_events::v3::Response::new(state))
+}
+
+async fn state_event(
+    app: App,
+    request: Ruma<get_state_event_for_key::v3::Request>,
+) -> Result<get_state_event_for_key::v3::Response> {
+    let part = (request.event_type.to_string(), request.state_key.clone());
+    let whole = request.format == StateEventFormat::Event;
+    let found = app.domain.rooms.state_event(request.user()?, request.room_id.clone(), part, whole).await?;
+    Ok(get_state_event_for_key::v3::Response::new(found))
+}
+
+async fn by_timestamp(
+    app: App,
+    request: Ruma<get_event_by_timestamp::v1::Request>,
+) -> Result<get_event_by_timestamp::v1::Response> {
+    let (room, ts, direction) = (request.room_id.clone(), request.ts, request.dir);
+    let (event, at) = app.domain.rooms.event_at(request.user()?, room, ts, direction).await?;
+    Ok(get_event_by_timestamp::v1::Response::new(event, at))
+}

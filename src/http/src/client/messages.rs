@@ -1,0 +1,95 @@
+//! Pages of timelines: messages, and what surrounds an event.
+
+use axum::Router;
+use hearth_base::{Error, Result};
+use hearth_domain::rooms::read::Token;
+use hearth_domain::rooms::read::page::{PageFilter, Paging};
+use ruma::OwnedUserId;
+use ruma::api::client::context::get_context;
+use ruma::api::client::filter::RoomEventFilter;
+use ruma::api::client::message::get_message_events;
+use ruma::events::{AnyStateEvent, AnyTimelineEvent};
+use ruma::serde::Raw;
+use serde::{Deserialize, Serialize};
+
+use super::amount;
+use crate::App;
+use crate::respond::Json;
+use crate::route::{Bounds, RouterExt, Ruma};
+
+/// The routes of this file.
+pub(super) fn routes() -> Router<App> {
+    Router::new().endpoint(Bounds::default(), messages).endpoint(Bounds::default(), context)
+}
+
+async fn messages(
+    app: App,
+    request: Ruma<get_message_events::v3::Request>,
+) -> Result<get_message_events::v3::Response> {
+    let paging = Paging {
+        direction: request.dir,
+        from: Token::parse_opt(request.from.as_deref())?,
+        to: Token::parse_opt(request.to.as_deref())?,
+        limit: amount(request.limit),
+        filter: filter(request.filter.clone(), request.uri.query())?,
+    };
+    let page = app.domain.rooms.messages(request.user()?, request.room_id.clone(), paging).await?;
+    let mut response = get_message_events::v3::Response::new();
+    response.start = page.start.to_string();
+    response.end = page.end.map(|end| end.to_string());
+    response.chunk = page.chunk;
+    response.state = page.state;
+    Ok(response)
+}
+
+/// The fields of a filter that ruma does not know, under their stable and their unstable names.
+#[derive(Default, Deserialize)]
+struct Related {
+    #[serde(alias = "io.element.relation_senders")]
+    related_by_senders: Option<Vec<OwnedUserId>>,
+    #[serde(alias = "io.element.relation_types")]
+    related_by_rel_types: Option<Vec<String>>,
+}
+
+fn filter(events: RoomEventFilter, query: Option<&str>) -> Result<PageFilter> {
+    #[derive(Deserialize)]
+    struct Query {
+        filter: Option<String>,
+    }
+    let query = query.filter(|query| query.contains("relat"));
+    let query = query.and_then(|query| serde_html_form::from_str::<Query>(query).ok()?.filter);
+    let related: Related = match query {
+        Some(filter) => serde_json::from_str(&filter)
+            .map_err(|error| Error::bad_json(format!("The filter makes no sense: {error}")))?,
+        None => Related::default(),
+    };
+    Ok(PageFilter {
+        events,
+        related_by_senders: related.related_by_senders,
+        related_by_rel_types: related.related_by_rel_types,
+    })
+}
+
+/// All fields are always there: clients read the lists without looking whether they exist.
+#[derive(Serialize)]
+struct Context {
+    start: String,
+    end: String,
+    event: Raw<AnyTimelineEvent>,
+    events_before: Vec<Raw<AnyTimelineEvent>>,
+    events_after: Vec<Raw<AnyTimelineEvent>>,
+    state: Vec<Raw<AnyStateEvent>>,
+}
+
+async fn context(app: App, request: Ruma<get_context::v3::Request>) -> Result<Json<impl Serialize>> {
+    let (room, event, limit) = (request.room_id.clone(), request.event_id.clone(), amount(request.limit));
+    let found = app.domain.rooms.context(request.user()?, room, event, limit, request.filter.clone()).await?;
+    Ok(Json(Context {
+        start: found.start.to_string(),
+        end: found.end.to_string(),
+        event: found.event,
+        events_before: found.before,
+        events_after: found.after,
+        state: found.state,
+    }))
+}

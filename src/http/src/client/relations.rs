@@ -1,0 +1,68 @@
+//! What relates to an event: edits, reactions, replies in threads.
+
+use axum::Router;
+use hearth_base::Result;
+use hearth_domain::rooms::read::Token;
+use hearth_domain::rooms::read::relations::{Question, Relations};
+use ruma::UInt;
+use ruma::api::client::relations::{
+    get_relating_events as of_any, get_relating_events_with_rel_type as of_relation,
+    get_relating_events_with_rel_type_and_event_type as of_relation_and_type,
+};
+
+use super::amount;
+use crate::App;
+use crate::route::{Bounds, RouterExt, Ruma};
+
+/// The routes of this file.
+pub(super) fn routes() -> Router<App> {
+    Router::new()
+        .endpoint(Bounds::default(), any)
+        .endpoint(Bounds::default(), relation)
+        .endpoint(Bounds::default(), relation_and_type)
+}
+
+/// The three endpoints differ in what their paths name; the rest of the question is the same.
+macro_rules! question {
+    ($request:ident, $rel_type:expr, $event_type:expr) => {
+        Question {
+            event: $request.event_id.clone(),
+            rel_type: $rel_type,
+            event_type: $event_type,
+            direction: $request.dir,
+            from: Token::parse_opt($request.from.as_deref())?,
+            to: Token::parse_opt($request.to.as_deref())?,
+            limit: amount($request.limit.unwrap_or(UInt::from(5_u32))),
+            recurse: $request.recurse,
+        }
+    };
+}
+
+/// Likewise their answers.
+macro_rules! answer {
+    ($endpoint:ident, $found:expr) => {{
+        let Relations { chunk, next, depth } = $found;
+        let mut response = $endpoint::v1::Response::new(chunk);
+        response.next_batch = next.map(|next| next.to_string());
+        response.recursion_depth = depth.map(Into::into);
+        Ok(response)
+    }};
+}
+
+async fn any(app: App, request: Ruma<of_any::v1::Request>) -> Result<of_any::v1::Response> {
+    let question = question!(request, None, None);
+    answer!(of_any, app.domain.rooms.relations(request.user()?, request.room_id.clone(), question).await?)
+}
+
+async fn relation(app: App, request: Ruma<of_relation::v1::Request>) -> Result<of_relation::v1::Response> {
+    let question = question!(request, Some(request.rel_type.to_string()), None);
+    answer!(of_relation, app.domain.rooms.relations(request.user()?, request.room_id.clone(), question).await?)
+}
+
+async fn relation_and_type(
+    app: App,
+    request: Ruma<of_relation_and_type::v1::Request>,
+) -> Result<of_relation_and_type::v1::Response> {
+    let question = question!(request, Some(request.rel_type.to_string()), Some(request.event_type.to_string()));
+    answer!(of_relation_and_type, app.domain.rooms.relations(request.user()?, request.room_id.clone(), question).await?)
+}

@@ -1,0 +1,105 @@
+//! Searching messages.
+
+use std::collections::BTreeMap;
+
+use axum::Router;
+use hearth_base::{Error, Result};
+use hearth_domain::rooms::read::search::{Hit, Results, Search};
+use hearth_domain::rooms::read::term::{Field, Term};
+use ruma::UInt;
+use ruma::api::client::search::search_events::v3::{
+    Criteria, EventContextResult, GroupingKey, OrderBy, Request, Response, ResultCategories, ResultGroup,
+    ResultGroupMap, ResultRoomEvents, SearchKeys, SearchResult, UserProfile,
+};
+
+use super::amount;
+use crate::App;
+use crate::edge::Rate;
+use crate::route::{Bounds, RouterExt, Ruma};
+
+/// The routes of this file.
+pub(super) fn routes() -> Router<App> {
+    Router::new().endpoint(Bounds::rate(Rate::Other), search)
+}
+
+async fn search(app: App, request: Ruma<Request>) -> Result<Response> {
+    let mut categories = ResultCategories::new();
+    if let Some(criteria) = &request.search_categories.room_events {
+        let question = question(criteria, request.next_batch.clone())?;
+        let results = app.domain.rooms.search(request.user()?, question).await?;
+        categories.room_events = answer(results, criteria);
+    }
+    Ok(Response::new(categories))
+}
+
+fn question(criteria: &Criteria, from: Option<String>) -> Result<Search> {
+    let fields = criteria.keys.iter().flatten().map(|key| match key {
+        SearchKeys::ContentBody => Ok(Field::Body),
+        SearchKeys::ContentName => Ok(Field::Name),
+        SearchKeys::ContentTopic => Ok(Field::Topic),
+        other => Err(Error::invalid(format!("{:?} cannot be searched.", other.as_str()))),
+    });
+    Ok(Search {
+        term: Term::new(&criteria.search_term, fields.collect::<Result<_>>()?)?,
+        filter: criteria.filter.clone(),
+        by_rank: !matches!(criteria.order_by, Some(OrderBy::Recent)),
+        context: (amount(criteria.event_context.before_limit), amount(criteria.event_context.after_limit)),
+        profiles: criteria.event_context.include_profile,
+        state: criteria.include_state.unwrap_or(false),
+        from,
+    })
+}
+
+fn answer(results: Results, criteria: &Criteria) -> ResultRoomEvents {
+    let mut answer = ResultRoomEvents::new();
+    answer.count = Some(UInt::new_saturating(results.hits.len() as u64));
+    answer.highlights = results.words;
+    answer.next_batch = results.next;
+    answer.state = results.state;
+    for grouping in &criteria.groupings.group_by {
+        let map = match grouping.key {
+            Some(GroupingKey::RoomId) => ResultGroupMap::RoomId(groups(&results.hits, |hit| hit.room_id.clone())),
+            Some(GroupingKey::Sender) => ResultGroupMap::Sender(groups(&results.hits, |hit| hit.sender.clone())),
+            _ => continue,
+        };
+        answer.groups.insert(map);
+    }
+    answer.results = results.hits.into_iter().map(result).collect();
+    answer
+}
+
+/// Results by what they have in common; groups are in the order of their first results.
+fn groups<K: Ord>(hits: &[Hit], key: impl Fn(&Hit) -> K) -> BTreeMap<K, ResultGroup> {
+    let mut groups: BTreeMap<K, ResultGroup> = BTreeMap::new();
+    for hit in hits {
+        let order = UInt::new_saturating(groups.len() as u64 + 1);
+        let group = groups.entry(key(hit)).or_default();
+        group.order.get_or_insert(order);
+        group.results.push(hit.event_id.clone());
+    }
+    groups
+}
+
+fn result(hit: Hit) -> SearchResult {
+    let mut context = EventContextResult::new();
+    context.start = Some(hit.around.0.to_string());
+    context.end = Some(hit.around.1.to_string());
+    context.events_before = hit.before;
+    context.events_after = hit.after;
+    context.profile_info = hit
+        .profiles
+        .into_iter()
+        .map(|(user, face)| {
+            let mut profile = UserProfile::new();
+            profile.displayname = face.displayname;
+            profile.avatar_url = face.avatar_url.map(Into::into);
+            (user, profile)
+        })
+        .collect();
+    let mut result = SearchResult::new();
+    // Ranks are small counts; f64 holds them exactly.
+    result.rank = Some(f64::from(u32::try_from(hit.rank).unwrap_or(u32::MAX)));
+    result.result = Some(hit.event);
+    result.context = context;
+    result
+}

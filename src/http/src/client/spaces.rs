@@ -1,0 +1,40 @@
+//! Rooms seen from outside: spaces with what is in them, and summaries of single rooms.
+
+use axum::Router;
+use hearth_base::{Result, limits};
+use hearth_domain::rooms::read::hierarchy::{Hierarchy, Question};
+use hearth_domain::rooms::read::summary::Summary;
+use ruma::api::client::room::get_summary;
+use ruma::api::client::space::get_hierarchy;
+
+use super::amount;
+use crate::App;
+use crate::respond::Json;
+use crate::route::{Bounds, RouterExt, Ruma};
+
+/// Where clients that implemented the proposal look for summaries, beside the paths that ruma knows.
+const SUMMARY_PATHS: &[&str] = &[
+    "/_matrix/client/unstable/im.nheko.summary/summary/{room_id_or_alias}",
+    "/_matrix/client/unstable/im.nheko.summary/room_summary/{room_id_or_alias}",
+];
+
+/// The routes of this file.
+pub(super) fn routes() -> Router<App> {
+    Router::new().endpoint(Bounds::default(), hierarchy).endpoint(Bounds::default(), summary).endpoint_at(
+        SUMMARY_PATHS,
+        Bounds::default(),
+        summary,
+    )
+}
+
+async fn hierarchy(app: App, request: Ruma<get_hierarchy::v1::Request>) -> Result<Json<Hierarchy>> {
+    let question = Question { suggested_only: request.suggested_only, depth_max: request.max_depth.map(Into::into) };
+    let limit = request.limit.map_or(limits::HIERARCHY_PAGE_ROOMS_MAX, amount);
+    let (space, from) = (request.room_id.clone(), request.from.clone());
+    Ok(Json(app.domain.rooms.hierarchy(request.user()?, space, question, from, limit).await?))
+}
+
+async fn summary(app: App, request: Ruma<get_summary::v1::Request>) -> Result<Json<Summary>> {
+    let name = request.room_id_or_alias.clone();
+    Ok(Json(app.domain.rooms.summary(request.requester.as_ref(), name).await?))
+}
