@@ -5,8 +5,8 @@ use super::schema::section;
 use crate::limits::{PASSWORD_BYTES_MAX, PASSWORD_CHARS_MIN};
 
 section! {
-    /// How passwords are hashed, by argon2id. Changes hold for passwords that are set from then on; accounts keep the
-    /// parameters that their hash was made with.
+    /// How passwords are hashed, by argon2id. Changes hold for passwords that are set from then on, and for an
+    /// older one from its account's next log-in on.
     pub struct Passwords {
         /// The shortest password that someone may choose, in characters.
         chars_min: u32 = PASSWORD_CHARS_MIN as u32,

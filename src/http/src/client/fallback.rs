@@ -2,23 +2,22 @@
 //! "Fallback"). Plain HTML that works without scripts; one small script tells the client when it is done.
 
 use axum::extract::{Path, Query, Request, State};
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::{IntoResponse, Response};
 use axum::{Router, routing::get};
 use hearth_base::{Error, Result};
 use hearth_domain::rates::Rate;
 use hearth_domain::uia::Stage;
-use http::{HeaderValue, header};
 use serde::Deserialize;
 
 use crate::app::{App, Peer};
 use crate::edge;
+use crate::page::{escape, page};
 use crate::respond::Failure;
 use crate::route::read_body;
 
-/// How the pages look: large enough for a telephone, light or dark as the device is.
-const STYLE: &str = "body{font:1.1em/1.5 system-ui,sans-serif;max-width:24em;margin:3em auto;padding:0 1em;\
-     color-scheme:light dark}input,button{font:inherit;padding:.5em;width:100%;box-sizing:border-box;margin:.5em 0}";
-
+/// Tells whoever opened the page that the stage is done.
+const DONE: &str =
+    "if(window.onAuthDone)window.onAuthDone();else if(window.opener)window.opener.postMessage('authDone','*');";
 /// A form has a session and a token.
 const FORM_BYTES_MAX: usize = 4_096;
 
@@ -40,7 +39,7 @@ struct Filled {
 }
 
 async fn show(State(app): State<App>, Path(stage): Path<String>, Query(of): Query<Of>) -> Response {
-    let shown = stage_of(&app, &stage, &of.session).map(|stage| page(&app, &form(stage, &of.session, ""), false));
+    let shown = stage_of(&app, &stage, &of.session).map(|stage| page(&app, &form(stage, &of.session, ""), ""));
     shown.unwrap_or_else(|error| Failure(error).into_response())
 }
 
@@ -60,9 +59,9 @@ async fn try_complete(app: &App, stage: &str, peer: &Peer, request: Request) -> 
     let stage = stage_of(app, stage, &filled.session)?;
     let token = filled.token.as_deref().map(str::trim);
     if app.domain.uia.complete_on_page(&filled.session, stage, token).await? {
-        return Ok(page(app, "<h1>Done</h1><p>You can go back to your app now.</p>", true));
+        return Ok(page(app, "<h1>Done</h1><p>You can go back to your app now.</p>", DONE));
     }
-    Ok(page(app, &form(stage, &filled.session, "This token is not valid, or has been used up."), false))
+    Ok(page(app, &form(stage, &filled.session, "This token is not valid, or has been used up."), ""))
 }
 
 fn stage_of(app: &App, name: &str, session: &str) -> Result<Stage> {
@@ -89,51 +88,6 @@ fn form(stage: Stage, session: &str, problem: &str) -> String {
         escape(problem),
         escape(session),
     )
-}
-
-/// A page. When `done`, its script tells whoever opened it.
-fn page(app: &App, content: &str, done: bool) -> Response {
-    let nonce = app.domain.core.seams.random.alphanumeric(24);
-    let script = if done {
-        format!(
-            "<script nonce=\"{nonce}\">if(window.onAuthDone)window.onAuthDone();\
-             else if(window.opener)window.opener.postMessage('authDone','*');</script>"
-        )
-    } else {
-        String::new()
-    };
-    let html = format!(
-        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" \
-         content=\"width=device-width\"><title>{}</title><style nonce=\"{nonce}\">{STYLE}</style>{content}{script}</html>",
-        escape(app.domain.core.server_name.as_str()),
-    );
-    let policy = format!(
-        "default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; form-action 'self'; base-uri 'none'"
-    );
-    let mut response = Html(html).into_response();
-    let headers = response.headers_mut();
-    if let Ok(policy) = HeaderValue::from_str(&policy) {
-        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
-    }
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    response
-}
-
-fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            c => out.push(c),
-        }
-    }
-    out
 }
 
 #[cfg(test)]
