@@ -14,6 +14,7 @@ use ruma::events::AnyToDeviceEvent;
 use ruma::serde::Raw;
 use ruma::{DeviceId, OwnedDeviceId};
 
+use super::signed::may_exist;
 use super::{Crypto, keys};
 use crate::Requester;
 use crate::core::Core;
@@ -49,8 +50,8 @@ impl Crypto {
         if upload.data.json().get().len() > limits::DEHYDRATED_BYTES_MAX {
             return Err(refuse(Reason::TooLarge, "The device's data is too large."));
         }
-        if upload.device_id.as_str().is_empty() || upload.device_id.as_str().len() > limits::ID_BYTES_MAX {
-            return Err(Error::invalid("The device id is empty or too long."));
+        if upload.device_id.as_str().is_empty() || !may_exist(upload.device_id.as_str()) {
+            return Err(Error::invalid("The device id is empty, too long, or has a NUL character."));
         }
         upload.name.as_deref().map_or(Ok(()), check_name)?;
         let owner = keys::Owner { user: &who.user_id, device: &upload.device_id };

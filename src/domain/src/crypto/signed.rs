@@ -1,7 +1,7 @@
 //! Signed JSON from strangers: reading it, and checking Ed25519 signatures of devices and users on it (appendices, "Signing
 //! JSON"). Pure functions.
 
-use hearth_base::{Error, Reason, Result, error::refuse};
+use hearth_base::{Error, Reason, Result, error::refuse, limits};
 use ruma::UserId;
 use ruma::canonical_json::{CanonicalJsonObject, CanonicalJsonValue};
 use ruma::serde::{Base64, base64::Standard};
@@ -20,6 +20,11 @@ pub(super) fn object(json: &str, bytes_max: usize, what: &str) -> Result<Canonic
         return Err(refuse(Reason::TooLarge, format!("The {what} is larger than {bytes_max} bytes.")));
     }
     serde_json::from_str(json).map_err(|error| Error::bad_json(format!("The {what} cannot be read: {error}")))
+}
+
+/// Whether anything in the database may be called that: names with a NUL character, or longer ones, are nobody's.
+pub(super) fn may_exist(name: &str) -> bool {
+    name.len() <= limits::ID_BYTES_MAX && !name.contains('\0')
 }
 
 /// A field of an object that is text.

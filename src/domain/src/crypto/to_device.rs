@@ -18,6 +18,7 @@ use ruma::to_device::DeviceIdOrAllDevices;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use super::signed::may_exist;
 use super::{Crypto, remote};
 use crate::Requester;
 use crate::core::Core;
@@ -108,6 +109,7 @@ fn deliver(core: &Arc<Core>, tx: &mut WriteTx<'_>, parcel: &Parcel) -> Result<()
 fn targets(tx: &mut WriteTx<'_>, user: UserSn, target: &DeviceIdOrAllDevices) -> Result<Vec<DeviceSn>> {
     Ok(match target {
         DeviceIdOrAllDevices::AllDevices => devices::of_user(tx.tx(), user)?.into_iter().map(|row| row.sn).collect(),
+        DeviceIdOrAllDevices::DeviceId(id) if !may_exist(id.as_str()) => Vec::new(),
         DeviceIdOrAllDevices::DeviceId(id) => {
             devices::find(tx.tx(), user, id.as_str())?.map(|row| row.sn).into_iter().collect()
         }

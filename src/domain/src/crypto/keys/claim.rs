@@ -15,6 +15,7 @@ use ruma::{OneTimeKeyAlgorithm, OwnedDeviceId, OwnedOneTimeKeyId, OwnedUserId};
 use crate::core::Core;
 use crate::crypto::Crypto;
 use crate::crypto::remote::{self, Failures};
+use crate::crypto::signed::may_exist;
 
 /// One key of an algorithm for each of these devices.
 pub type Claims = BTreeMap<OwnedUserId, BTreeMap<OwnedDeviceId, OneTimeKeyAlgorithm>>;
@@ -58,6 +59,7 @@ fn claim(core: &Arc<Core>, tx: &mut WriteTx<'_>, claims: &Claims) -> Result<Clai
     let (mut claimed, mut concerned) = (ClaimedKeys::new(), BTreeSet::<UserSn>::new());
     for (user_id, of_user) in claims {
         let Some(user) = users::find(tx.tx(), user_id.as_str())? else { continue };
+        let of_user = of_user.iter().filter(|(id, algorithm)| may_exist(id.as_str()) && may_exist(algorithm.as_str()));
         for (device_id, algorithm) in of_user {
             let Some(device) = devices::find(tx.tx(), user, device_id.as_str())? else { continue };
             let Some((key, news)) = take(tx, device.sn, algorithm.as_ref())? else { continue };
