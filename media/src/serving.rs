@@ -85,7 +85,7 @@ pub fn content_disposition(disposition: Disposition, file_name: Option<&str>) ->
         Disposition::Inline => "inline",
         Disposition::Attachment => "attachment",
     };
-    let name = file_name.map(clean).unwrap_or_default();
+    let name = file_name.map(clean_file_name).unwrap_or_default();
     if name.is_empty() {
         return kind.to_owned();
     }
@@ -99,7 +99,8 @@ pub fn content_disposition(disposition: Disposition, file_name: Option<&str>) ->
     }
 }
 
-fn clean(name: &str) -> String {
+/// A file name as it is kept and shown: see [`content_disposition`]. Empty when nothing is left of it.
+pub fn clean_file_name(name: &str) -> String {
     let kept: String = name
         .chars()
         .filter(|c| !c.is_control() && !turns_text(*c))

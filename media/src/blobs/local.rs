@@ -89,18 +89,26 @@ impl Blobs {
         blocking(move || path.try_exists().map_err(|error| BlobError::io("look at", &path, error))).await
     }
 
-    /// Deletes a file; `false` when there was none. A [`Blob`] opened before can still be read.
+    /// Deletes a file; `false` when there was none. A [`Blob`] opened before can still be read. Blocks.
+    ///
+    /// # Errors
+    /// [`BlobError::Io`].
+    pub fn delete_blocking(&self, hash: &BlobHash) -> Result<bool, BlobError> {
+        let path = self.path(hash);
+        match fs::remove_file(&path) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(BlobError::io("delete", &path, error)),
+        }
+    }
+
+    /// As [`Blobs::delete_blocking`], on a blocking thread. Goes on when its future is dropped.
     ///
     /// # Errors
     /// [`BlobError::Io`].
     pub async fn delete(&self, hash: &BlobHash) -> Result<bool, BlobError> {
-        let path = self.path(hash);
-        blocking(move || match fs::remove_file(&path) {
-            Ok(()) => Ok(true),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-            Err(error) => Err(BlobError::io("delete", &path, error)),
-        })
-        .await
+        let (blobs, hash) = (self.clone(), *hash);
+        blocking(move || blobs.delete_blocking(&hash)).await
     }
 
     /// Where a file is or would be, for messages and backups.
