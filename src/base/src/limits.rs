@@ -76,6 +76,8 @@ pub const UIA_SESSION_MS_MAX: u64 = 10 * 60 * 1_000;
 pub const UIA_SESSIONS_MAX: usize = 10_000;
 /// How long a transaction id is remembered.
 pub const TXN_MS_MAX: u64 = 48 * 60 * 60 * 1_000;
+/// The status message of a presence, in bytes.
+pub const PRESENCE_STATUS_BYTES_MAX: usize = 1_000;
 /// How long typing may last without being repeated.
 pub const TYPING_MS_MAX: u64 = 120_000;
 /// Unread events that are looked at to count notifications in one room.
@@ -132,3 +134,23 @@ pub const SEARCH_SCANNED_EVENTS_MAX: usize = 20_000;
 pub const SEARCH_TERM_BYTES_MAX: usize = 512;
 /// Users that one search of the user directory answers with.
 pub const USER_SEARCH_RESULTS_MAX: usize = 50;
+/// A media id (client-server API, "Matrix Content (mxc://) URIs").
+pub const MEDIA_ID_BYTES_MAX: usize = 255;
+/// The content type of an upload; a longer one is taken as unknown.
+pub const MEDIA_TYPE_BYTES_MAX: usize = 255;
+/// How long a download waits for announced media to come.
+pub const MEDIA_WAIT_MS_MAX: u64 = 60_000;
+/// What a download waits that does not say (client-server API, `timeout_ms`).
+pub const MEDIA_WAIT_MS_DEFAULT: u64 = 20_000;
+/// With less than this free on the disk of the media, uploads are refused: the database needs the rest.
+pub const MEDIA_FREE_BYTES_MIN: u64 = 200 * 1024 * 1024;
+/// What is read and thrown away of an upload that was refused, so that its sender gets to see the refusal.
+pub const MEDIA_DRAIN_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// How long that may take.
+pub const MEDIA_DRAIN_MS_MAX: u64 = 10_000;
+/// Thumbnails that wait for being made; more are refused.
+pub const THUMBNAILS_WAITING_MAX: usize = 64;
+/// Media in one request of an administrator.
+pub const MEDIA_PAGE_MAX: u64 = 1_000;
+/// Media whose last download is not written down yet; more are noted another time.
+pub const MEDIA_ACCESSES_NOTED_MAX: usize = 10_000;

@@ -5,12 +5,14 @@
 
 pub mod accounts;
 pub mod admin;
+pub mod calls;
 pub mod core;
 pub mod crypto;
 mod deactivate;
 pub mod devices;
 pub mod ephemeral;
 pub mod keys;
+pub mod media;
 pub mod notify;
 pub mod personal;
 pub mod push;
@@ -40,10 +42,14 @@ pub struct Domain {
     pub uia: uia::Uia,
     /// What users do in rooms.
     pub rooms: Arc<rooms::Rooms>,
+    /// What calls need.
+    pub calls: calls::Calls,
     /// What users keep with the server for themselves.
     pub personal: personal::Personal,
     /// Keys, backups and messages between devices.
     pub crypto: crypto::Crypto,
+    /// Uploads, downloads, thumbnails.
+    pub media: media::Media,
     /// What the operator sees and does.
     pub admin: admin::Admin,
     /// Who is typing where.
@@ -63,14 +69,16 @@ impl Domain {
         let devices = Arc::new(devices::Devices::new(core.clone()));
         let accounts = Arc::new(accounts::Accounts::new(core.clone(), devices.clone(), rates.clone())?);
         let uia = uia::Uia::new(core.clone(), accounts.clone());
+        let media = media::Media::new(core.clone(), rates.clone())?;
         let admin = admin::Admin::new(Arc::clone(&core), accounts.clone(), devices.clone());
         let rooms = Arc::new(rooms::Rooms::new(Arc::clone(&core)));
         let personal = personal::Personal::new(&core, rooms.clone());
+        let calls = calls::Calls::new(core.clone());
         let crypto = crypto::Crypto::new(core.clone());
         let typing = ephemeral::Typing::new(core.clone());
         let presence = ephemeral::PresenceBook::new(core.clone());
         let counter = Arc::<push::counts::Counter>::default();
         let sync = sync::Sync::new(core.clone(), typing.clone(), presence.clone(), counter.clone());
-        Ok(Arc::new(Self { rates, devices, accounts, uia, typing, presence, counter, sync, core, rooms, personal, crypto, admin }))
+        Ok(Arc::new(Self { rates, devices, accounts, uia, typing, presence, counter, sync, core, rooms, calls, personal, crypto, media, admin }))
     }
 }

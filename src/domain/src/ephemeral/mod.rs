@@ -2,6 +2,7 @@
 
 pub mod presence;
 pub mod receipts;
+mod status;
 pub mod typing;
 
 pub use presence::PresenceBook;

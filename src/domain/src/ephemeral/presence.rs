@@ -42,7 +42,7 @@ struct Entry {
 /// Everybody's presence.
 #[derive(Debug)]
 pub struct PresenceBook {
-    core: Arc<Core>,
+    pub(super) core: Arc<Core>,
     users: Mutex<HashMap<UserSn, Entry>>,
     somebody: Notify,
 }

@@ -1,0 +1,34 @@
+//! Filters.
+
+use axum::Router;
+use hearth_base::{Error, Result, limits};
+use ruma::OwnedUserId;
+use ruma::api::client::filter::{create_filter, get_filter};
+use serde_json::value::RawValue;
+
+use crate::App;
+use crate::loose::Loose;
+use crate::respond::Json;
+use crate::route::{Bounds, RouterExt, Ruma};
+
+/// The routes of this file. Both are loose: a filter is kept with what ruma does not know.
+pub(super) fn routes() -> Router<App> {
+    let bounds = Bounds { body_bytes_max: limits::FILTER_BYTES_MAX, ..Bounds::default() };
+    Router::new().endpoint(bounds, create).endpoint(Bounds::default(), get)
+}
+
+async fn create(app: App, request: Ruma<Loose<create_filter::v3::Request>>) -> Result<create_filter::v3::Response> {
+    let (who, user_id): (_, OwnedUserId) = (request.user()?, request.id(0)?);
+    who.must_be(&user_id)?;
+    // An object first of all: this tells what is not JSON from what is no filter.
+    request.object()?;
+    Ok(create_filter::v3::Response::new(app.domain.personal.filters.create(who, request.text_body()?).await?))
+}
+
+async fn get(app: App, request: Ruma<Loose<get_filter::v3::Request>>) -> Result<Json<Box<RawValue>>> {
+    let (who, user_id): (_, OwnedUserId) = (request.user()?, request.id(0)?);
+    who.must_be(&user_id)?;
+    let json = app.domain.personal.filters.definition(who, request.text(1)).await?;
+    let json = RawValue::from_string(json).map_err(|error| Error::fault("reading a stored filter", error))?;
+    Ok(Json(json))
+}

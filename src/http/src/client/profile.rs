@@ -1,0 +1,54 @@
+//! Profiles: whole, and field by field.
+
+use axum::Router;
+use hearth_base::{Reason, Result, error::refuse};
+use hearth_domain::personal::profiles::Field;
+use ruma::OwnedUserId;
+use ruma::api::client::profile::{delete_profile_field, get_profile, get_profile_field, set_profile_field};
+use serde_json::{Map, Value};
+
+use crate::App;
+use crate::edge::Rate;
+use crate::loose::Loose;
+use crate::respond::Json;
+use crate::route::{Bounds, RouterExt, Ruma};
+
+/// The routes of this file.
+pub(super) fn routes() -> Router<App> {
+    Router::new()
+        .endpoint(Bounds::default(), profile)
+        .endpoint(Bounds::default(), field)
+        .endpoint(Bounds::rate(Rate::Other), set_field)
+        .endpoint(Bounds::rate(Rate::Other), delete_field)
+}
+
+async fn profile(app: App, request: Ruma<get_profile::v3::Request>) -> Result<Json<Map<String, Value>>> {
+    Ok(Json(app.domain.personal.profiles.get(&request.user_id).await?))
+}
+
+async fn field(app: App, request: Ruma<get_profile_field::v3::Request>) -> Result<Json<Map<String, Value>>> {
+    let name = request.field.as_str();
+    let value = app.domain.personal.profiles.field(&request.user_id, name).await?;
+    Ok(Json(value.into_iter().map(|value| (name.to_owned(), value)).collect()))
+}
+
+// Loose, because clients set a display name of null, which ruma refuses.
+async fn set_field(
+    app: App,
+    request: Ruma<Loose<set_profile_field::v3::Request>>,
+) -> Result<set_profile_field::v3::Response> {
+    let (user_id, name): (OwnedUserId, _) = (request.id(0)?, request.text(1));
+    let missing = || refuse(Reason::MissingParam, format!("The body must have the field {name:?}."));
+    let value = request.object()?.remove(name).ok_or_else(missing)?;
+    app.domain.personal.profiles.set(request.user()?, &user_id, Field::set(name, Some(value))?).await?;
+    Ok(set_profile_field::v3::Response::new())
+}
+
+async fn delete_field(
+    app: App,
+    request: Ruma<delete_profile_field::v3::Request>,
+) -> Result<delete_profile_field::v3::Response> {
+    let field = Field::removed(request.field.as_str())?;
+    app.domain.personal.profiles.set(request.user()?, &request.user_id, field).await?;
+    Ok(delete_profile_field::v3::Response::new())
+}

@@ -1,0 +1,102 @@
+//! Push rules.
+
+use axum::Router;
+use hearth_base::Result;
+use hearth_domain::personal::push_rules::Placed;
+use hearth_domain::push::rules;
+use ruma::api::client::push::{
+    delete_pushrule, get_pushrule, get_pushrule_actions, get_pushrule_enabled, get_pushrules_all,
+    get_pushrules_global_scope, set_pushrule, set_pushrule_actions, set_pushrule_enabled,
+};
+use serde_json::{Map, Value, json};
+
+use crate::App;
+use crate::edge::Rate;
+use crate::respond::Json;
+use crate::route::{Bounds, RouterExt, Ruma};
+
+/// Without the slash at the end, as some clients ask.
+const ALL_PATHS: &[&str] = &["/_matrix/client/r0/pushrules", "/_matrix/client/v3/pushrules"];
+/// As [`ALL_PATHS`].
+const GLOBAL_PATHS: &[&str] = &["/_matrix/client/r0/pushrules/global", "/_matrix/client/v3/pushrules/global"];
+
+/// The routes of this file.
+pub(super) fn routes() -> Router<App> {
+    let bounds = Bounds::default();
+    Router::new()
+        .endpoint(bounds, all)
+        .endpoint_at(ALL_PATHS, bounds, all)
+        .endpoint(bounds, global)
+        .endpoint_at(GLOBAL_PATHS, bounds, global)
+        .endpoint(bounds, get)
+        .endpoint(Bounds::rate(Rate::Other), put)
+        .endpoint(Bounds::rate(Rate::Other), delete)
+        .endpoint(bounds, actions)
+        .endpoint(bounds, set_actions)
+        .endpoint(bounds, enabled)
+        .endpoint(bounds, set_enabled)
+}
+
+async fn all(app: App, request: Ruma<get_pushrules_all::v3::Request>) -> Result<Json<Value>> {
+    let rules = app.domain.personal.push_rules.all(request.user()?).await?;
+    Ok(Json(json!({ "global": rules::shown(&rules)? })))
+}
+
+async fn global(app: App, request: Ruma<get_pushrules_global_scope::v3::Request>) -> Result<Json<Map<String, Value>>> {
+    let rules = app.domain.personal.push_rules.all(request.user()?).await?;
+    Ok(Json(rules::shown(&rules)?))
+}
+
+async fn get(app: App, request: Ruma<get_pushrule::v3::Request>) -> Result<get_pushrule::v3::Response> {
+    let rules = &app.domain.personal.push_rules;
+    let rule = rules.get(request.user()?, request.kind.clone(), &request.rule_id).await?;
+    Ok(get_pushrule::v3::Response::new(rule))
+}
+
+async fn put(app: App, request: Ruma<set_pushrule::v3::Request>) -> Result<set_pushrule::v3::Response> {
+    let set_pushrule::v3::Request { rule, before, after, .. } = request.body.clone();
+    app.domain.personal.push_rules.put(request.user()?, Placed { rule, before, after }).await?;
+    Ok(set_pushrule::v3::Response::new())
+}
+
+async fn delete(app: App, request: Ruma<delete_pushrule::v3::Request>) -> Result<delete_pushrule::v3::Response> {
+    let (kind, id) = (request.kind.clone(), request.rule_id.clone());
+    app.domain.personal.push_rules.delete(request.user()?, kind, id).await?;
+    Ok(delete_pushrule::v3::Response::new())
+}
+
+async fn actions(
+    app: App,
+    request: Ruma<get_pushrule_actions::v3::Request>,
+) -> Result<get_pushrule_actions::v3::Response> {
+    let rules = &app.domain.personal.push_rules;
+    let rule = rules.get(request.user()?, request.kind.clone(), &request.rule_id).await?;
+    Ok(get_pushrule_actions::v3::Response::new(rule.actions))
+}
+
+async fn set_actions(
+    app: App,
+    request: Ruma<set_pushrule_actions::v3::Request>,
+) -> Result<set_pushrule_actions::v3::Response> {
+    let (kind, id, actions) = (request.kind.clone(), request.rule_id.clone(), request.actions.clone());
+    app.domain.personal.push_rules.set_actions(request.user()?, kind, id, actions).await?;
+    Ok(set_pushrule_actions::v3::Response::new())
+}
+
+async fn enabled(
+    app: App,
+    request: Ruma<get_pushrule_enabled::v3::Request>,
+) -> Result<get_pushrule_enabled::v3::Response> {
+    let rules = &app.domain.personal.push_rules;
+    let rule = rules.get(request.user()?, request.kind.clone(), &request.rule_id).await?;
+    Ok(get_pushrule_enabled::v3::Response::new(rule.enabled))
+}
+
+async fn set_enabled(
+    app: App,
+    request: Ruma<set_pushrule_enabled::v3::Request>,
+) -> Result<set_pushrule_enabled::v3::Response> {
+    let (kind, id) = (request.kind.clone(), request.rule_id.clone());
+    app.domain.personal.push_rules.set_enabled(request.user()?, kind, id, request.enabled).await?;
+    Ok(set_pushrule_enabled::v3::Response::new())
+}

@@ -1,0 +1,37 @@
+//! `/sync`.
+
+use std::sync::Arc;
+
+use axum::Router;
+use hearth_base::{Position, Result};
+use hearth_domain::rooms::read::Token;
+use hearth_domain::sync::Query;
+use ruma::api::client::sync::sync_events;
+
+use crate::App;
+use crate::route::{Bounds, RouterExt, Ruma};
+
+/// The routes of this file.
+pub(super) fn routes() -> Router<App> {
+    Router::new().endpoint(Bounds::default(), sync)
+}
+
+async fn sync(app: App, request: Ruma<sync_events::v3::Request>) -> Result<sync_events::v3::Response> {
+    use sync_events::v3::Filter;
+    let (who, filters) = (request.user()?, &app.domain.personal.filters);
+    let filter = match &request.filter {
+        Some(Filter::FilterDefinition(filter)) => Arc::new(filter.clone()),
+        Some(Filter::FilterId(id)) => filters.choose(who, Some(id)).await?,
+        _ => filters.choose(who, None).await?,
+    };
+    let since = Token::parse_opt(request.since.as_deref())?;
+    let query = Query {
+        since: since.map(|since| Position::from_i64(since.cut().max(0))),
+        filter,
+        full_state: request.full_state,
+        wait: request.timeout.unwrap_or_default(),
+        presence: request.set_presence.clone(),
+        state_after: request.use_state_after,
+    };
+    app.domain.sync.sync(who, query).await
+}

@@ -1,0 +1,23 @@
+//! What calls need.
+
+use axum::Router;
+use hearth_base::Result;
+use ruma::api::client::voip::get_turn_server_info;
+use serde_json::{Value, json};
+
+use crate::App;
+use crate::respond::Json;
+use crate::route::{Bounds, RouterExt, Ruma};
+
+/// The routes of this file.
+pub(super) fn routes() -> Router<App> {
+    Router::new().endpoint(Bounds::default(), turn_server)
+}
+
+// Without a relay an empty object, which ruma's response cannot say and clients understand.
+async fn turn_server(app: App, request: Ruma<get_turn_server_info::v3::Request>) -> Result<Json<Value>> {
+    let Some(relay) = app.domain.calls.relay(request.user()?) else { return Ok(Json(json!({}))) };
+    let (username, password, uris) = (relay.credentials.username, relay.credentials.password, relay.uris);
+    let ttl_s = relay.lifetime_ms / 1_000;
+    Ok(Json(json!({ "username": username, "password": password, "uris": uris, "ttl": ttl_s })))
+}

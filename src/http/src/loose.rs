@@ -1,0 +1,70 @@
+//! A request of which only the path is parsed: for endpoints whose type in ruma refuses, or drops, what clients send and the
+//! specification allows. The handler reads the body itself.
+
+use std::marker::PhantomData;
+
+use hearth_base::{Error, Result};
+use http::Method;
+use ruma::api::error::DeserializationError;
+use ruma::api::{IncomingRequest, Metadata};
+use serde_json::{Map, Value};
+
+use crate::json;
+use crate::route::Ruma;
+
+/// The path of a request to the endpoint `E`; served at `E`'s paths, with `E`'s method and authentication.
+#[derive(Debug)]
+pub struct Loose<E> {
+    path: Vec<String>,
+    endpoint: PhantomData<fn() -> E>,
+}
+
+impl<E> Loose<E> {
+    /// A parameter of the path as it came, counted from 0.
+    #[must_use]
+    pub fn text(&self, index: usize) -> &str {
+        self.path.get(index).map_or("", String::as_str)
+    }
+
+    /// A parameter of the path as an identifier. Refuses with `M_INVALID_PARAM` what is none.
+    pub fn id<'a, T>(&'a self, index: usize) -> Result<T>
+    where
+        T: TryFrom<&'a str>,
+        T::Error: std::fmt::Display,
+    {
+        let text = self.text(index);
+        T::try_from(text).map_err(|why| Error::invalid(format!("{text:?} in the path is not an identifier: {why}")))
+    }
+}
+
+impl<T> Ruma<T> {
+    /// The body as a JSON object. Refuses with `M_NOT_JSON` and `M_BAD_JSON`.
+    pub fn object(&self) -> Result<Map<String, Value>> {
+        serde_json::from_slice(&self.raw).map_err(|error| json::explain(&self.raw, &error))
+    }
+
+    /// The body as text, for what is kept as it came. Refuses with `M_NOT_JSON` what is not UTF-8.
+    pub fn text_body(&self) -> Result<&str> {
+        std::str::from_utf8(&self.raw).map_err(|error| json::explain(&self.raw, &error))
+    }
+}
+
+impl<E: Metadata> Metadata for Loose<E> {
+    const METHOD: Method = E::METHOD;
+    const RATE_LIMITED: bool = E::RATE_LIMITED;
+    type Authentication = E::Authentication;
+    type PathBuilder = E::PathBuilder;
+    const PATH_BUILDER: E::PathBuilder = E::PATH_BUILDER;
+}
+
+impl<E: IncomingRequest> IncomingRequest for Loose<E> {
+    type EndpointError = E::EndpointError;
+    type OutgoingResponse = E::OutgoingResponse;
+
+    fn try_from_http_request_inner(
+        _: http::Request<&[u8]>,
+        path_args: &[&str],
+    ) -> std::result::Result<Self, DeserializationError> {
+        Ok(Self { path: path_args.iter().map(|part| (*part).to_owned()).collect(), endpoint: PhantomData })
+    }
+}
