@@ -1,6 +1,6 @@
 //! The public directory: which rooms stand in it, and looking through it (client-server API, "Published room directory").
 
-mod card;
+pub mod card;
 mod list;
 mod page;
 
