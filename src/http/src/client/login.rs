@@ -36,7 +36,6 @@ async fn flows(_: App, _: Ruma<types::Request>) -> Result<types::Response> {
     Ok(types::Response::new(vec![
         types::LoginType::Password(types::PasswordLoginType::new()),
         types::LoginType::Token(token),
-        types::LoginType::ApplicationService(types::ApplicationServiceLoginType::new()),
     ]))
 }
 
