@@ -1,11 +1,15 @@
-//! Hearth, put together: the composition root. Reads top to bottom: storage, domain, listeners, tasks.
+//! Hearth, put together: the composition root. Reads top to bottom: storage, domain, sockets, tasks.
 //!
 //! [`start`] gives a running server; `main`, and tests that run several in one process, use the same.
 
+mod admin_socket;
 pub mod cli;
 mod listen;
+mod machine;
 mod storage;
 mod tasks;
+mod telemetry;
+mod timestamp;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,9 +18,12 @@ use hearth_base::config::Config;
 use hearth_base::{Error, Result, Seams};
 use hearth_domain::{Core, Domain};
 use hearth_http::App;
+use hearth_http::admin::LogRing;
 use hearth_http::edge::Counters;
 
 pub use listen::Bound;
+
+use admin_socket::AdminSocket;
 use listen::Listeners;
 use tasks::Tasks;
 
@@ -27,6 +34,7 @@ pub struct Running {
     pub listeners: Vec<Bound>,
     /// All use cases.
     pub domain: Arc<Domain>,
+    log: Arc<LogRing>,
     tasks: Tasks,
 }
 
@@ -37,31 +45,50 @@ pub struct Running {
 /// When the data folder or the database cannot be used, or an address cannot be listened on; the error says which, and
 /// what to do. Nothing keeps running then.
 pub async fn start(config: Config, seams: Seams) -> Result<Running> {
+    start_with_log(config, seams, Arc::default()).await
+}
+
+/// As [`start`], with the ring that the process logs into, for the admin API to show.
+pub(crate) async fn start_with_log(config: Config, seams: Seams, log: Arc<LogRing>) -> Result<Running> {
     let config = Arc::new(config);
-    let core = tokio::task::spawn_blocking({
-        let (config, seams) = (Arc::clone(&config), seams.clone());
-        move || Core::new(storage::open(&config, &seams)?, seams, config)
+    let domain = blocking({
+        let config = Arc::clone(&config);
+        move || Domain::new(Core::new(storage::open(&config, &seams)?, seams, config)?)
     });
-    let core = core.await.map_err(|panic| Error::fault("opening the database", panic))??;
-    let domain = Domain::new(core)?;
-    let listeners = Listeners::bind(&config)?;
+    let domain = domain.await?;
+    let (listeners, admin_socket) = (Listeners::bind(&config)?, AdminSocket::bind(&config)?);
 
     let tasks = Tasks::new();
     let app = App { domain: Arc::clone(&domain) };
     let listeners = listeners.serve(&config, &app, &Arc::new(Counters::default()), &tasks);
+    admin_socket.serve(&app, Arc::clone(&log), &listeners, &tasks);
     tasks::upkeep(&tasks, &domain);
     tasks::ephemeral(&tasks, &domain);
-    Ok(Running { listeners, domain, tasks })
+    Ok(Running { listeners, domain, log, tasks })
 }
 
 impl Running {
-    /// Stops: takes no new connections, answers what is under way, wakes long polls so that they answer at once, closes the
-    /// database. Takes no longer than `grace` and the closing of the database.
+    /// Stops: takes no new connections, wakes long polls so that they answer at once, answers what else is under way, closes
+    /// the database. Takes no longer than `grace` and the closing of the database.
     pub async fn stop(self, grace: Duration) {
         self.domain.core.notifier.close();
+        self.log.close();
         self.tasks.stop(grace).await;
+        if let Err(error) = self.domain.admin.last_upkeep().await {
+            tracing::warn!(%error, "What was noted in memory could not be written down.");
+        }
         let store = self.domain.core.store.clone();
-        // Joins threads. A failure is a panic there, which has been logged.
-        let _ = tokio::task::spawn_blocking(move || store.close()).await;
+        let closed = blocking(move || {
+            store.close();
+            Ok(())
+        });
+        if let Err(error) = closed.await {
+            tracing::error!(%error, "The database was not closed cleanly.");
+        }
     }
+}
+
+/// Does something that waits for the disk, where no request waits for it.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    tokio::task::spawn_blocking(work).await.map_err(|panic| Error::fault("starting or stopping", panic))?
 }

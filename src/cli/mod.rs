@@ -1,36 +1,50 @@
 //! The command line: what can be said to `hearth`, and which code answers it.
 
+mod admin;
+mod check_config;
+mod config;
+mod ctl;
+mod out;
 mod serve;
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+use config::ConfigFile;
 
 /// Hearth, a Matrix homeserver for a household.
 ///
 /// One program gives a household its own place on Matrix. Without any configuration, `hearth serve` keeps its data in
 /// ./data and listens on 127.0.0.1:8008.
 #[derive(Debug, Parser)]
-#[command(name = "hearth", version, max_term_width = 100)]
+#[command(name = "hearth", version, max_term_width = 100, after_help = EXAMPLES)]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,
 }
 
+const EXAMPLES: &str = "\
+Examples:
+  hearth serve                               run the server with defaults or ./hearth.toml
+  hearth serve --config /etc/hearth.toml     run it with this configuration
+  hearth check-config                        see whether the configuration is right
+  hearth ctl users create alice --admin      make an account on the running server
+  hearth admin                               watch and manage the running server";
+
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run the server until it is told to stop (SIGTERM or Ctrl+C).
+    /// Run the server until it is told to stop (SIGTERM or Ctrl+C)
+    ///
+    /// Runs in the foreground and logs to stderr. On the first start, it makes a signing key and prints a token with which
+    /// the first account is made; that account administers the server.
     Serve(ConfigFile),
-}
-
-/// Where the configuration is.
-#[derive(Debug, clap::Args)]
-struct ConfigFile {
-    /// The configuration file. Without this, ./hearth.toml is read if it is there; otherwise the defaults hold. Variables of
-    /// the environment such as HEARTH_SERVER__NAME go before the file.
-    #[arg(long, short, env = "HEARTH_CONFIG", value_name = "FILE")]
-    config: Option<PathBuf>,
+    /// Say whether the configuration is right, without starting anything
+    CheckConfig(check_config::CheckConfig),
+    /// Manage the running server from the shell and from scripts
+    Ctl(ctl::Ctl),
+    /// Open the dashboard of the running server
+    Admin(admin::Admin),
 }
 
 impl Cli {
@@ -39,6 +53,9 @@ impl Cli {
     pub fn run(self) -> ExitCode {
         match self.command {
             Command::Serve(file) => serve::run(&file),
+            Command::CheckConfig(check) => check.run(),
+            Command::Ctl(ctl) => ctl.run(),
+            Command::Admin(admin) => admin.run(),
         }
     }
 }

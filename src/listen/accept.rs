@@ -16,7 +16,7 @@ use super::tls::{self, Certificates};
 use crate::tasks::Stop;
 
 /// How long to wait when the system has no file or memory for a connection: trying at once would only burn the processor.
-const WAIT_AFTER_ERROR: Duration = Duration::from_millis(250);
+pub(crate) const WAIT_AFTER_ERROR: Duration = Duration::from_millis(250);
 
 /// A connection that has been taken and not begun.
 enum Raw {
@@ -73,14 +73,18 @@ async fn begin(
     certificates: Option<Arc<Certificates>>,
     service: Arc<Service>,
     _permit: OwnedSemaphorePermit,
-    stop: Stop,
+    mut stop: Stop,
 ) {
     let (stream, remote) = match raw {
         Raw::Unix(stream) => (Stream::Unix(stream), None),
         Raw::Tcp(stream, from) => {
             // Answers are written whole; waiting for more to send would only delay them.
             let _ = stream.set_nodelay(true);
-            let Some(stream) = secure(stream, certificates.as_deref()).await else { return };
+            let secured = tokio::select! {
+                () = stop.stopped() => return,
+                secured = secure(stream, certificates.as_deref()) => secured,
+            };
+            let Some(stream) = secured else { return };
             (stream, Some(from.to_canonical()))
         }
     };

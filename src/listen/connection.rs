@@ -7,10 +7,13 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::response::Response;
 use hearth_base::config::Config;
 use hearth_base::limits;
+use hearth_http::admin::{Api, Caller};
 use hearth_http::app::Peer;
 use hearth_http::edge::Edge;
+use http::Request;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -29,28 +32,35 @@ const HTTP2_ANSWER_MAX: Duration = Duration::from_secs(20);
 const HTTP2_STREAM_WINDOW_BYTES: u32 = 128 * 1024;
 const HTTP2_CONNECTION_WINDOW_BYTES: u32 = 512 * 1024;
 
-/// What the connections of a listener share.
-pub(super) struct Service {
-    edge: Arc<Edge>,
-    config: Arc<Config>,
+/// What answers the requests of a connection.
+pub(crate) enum Service {
+    /// The Matrix APIs.
+    Public { edge: Arc<Edge>, config: Arc<Config> },
+    /// The admin API, for somebody who may use it.
+    Admin { api: Arc<Api>, caller: Caller },
 }
 
 impl Service {
-    pub(super) fn new(edge: Arc<Edge>, config: Arc<Config>) -> Self {
-        Self { edge, config }
+    async fn answer(&self, remote: Option<IpAddr>, request: Request<Incoming>) -> Response {
+        match self {
+            Self::Public { edge, config } => {
+                let address = peer::address(remote, request.headers(), &config.server.trusted_proxies);
+                edge.serve(Peer { address }, request).await
+            }
+            Self::Admin { api, caller } => api.serve(caller.clone(), request).await,
+        }
     }
 }
 
 /// Serves a connection until it ends; when the server stops, after the requests that are under way.
-pub(super) async fn serve(stream: Stream, remote: Option<IpAddr>, service: Arc<Service>, mut stop: Stop) {
+pub(crate) async fn serve(stream: Stream, remote: Option<IpAddr>, service: Arc<Service>, mut stop: Stop) {
     let pace = Arc::new(Pace::default());
     let io = TokioIo::new(Paced::new(stream, Arc::clone(&pace)));
     let builder = builder(stop.clone());
-    let answer = service_fn(move |request: http::Request<Incoming>| {
+    let answer = service_fn(move |request: Request<Incoming>| {
         let (service, under_way) = (Arc::clone(&service), pace.begin(request.version()));
         async move {
-            let address = peer::address(remote, request.headers(), &service.config.server.trusted_proxies);
-            let response = service.edge.serve(Peer { address }, request).await;
+            let response = service.answer(remote, request).await;
             drop(under_way);
             Ok::<_, Infallible>(response)
         }

@@ -21,8 +21,12 @@ use tokio::sync::Semaphore;
 
 use crate::tasks::Tasks;
 use bind::Socket;
-use connection::Service;
 use tls::Certificates;
+
+pub(crate) use accept::WAIT_AFTER_ERROR;
+pub(crate) use bind::bind_unix;
+pub(crate) use connection::{Service, serve as serve_connection};
+pub(crate) use stream::Stream;
 
 /// A listener in use.
 #[derive(Debug, Clone)]
@@ -60,7 +64,7 @@ impl Listeners {
                     edge
                 }
             };
-            let service = Arc::new(Service::new(edge, Arc::clone(config)));
+            let service = Arc::new(Service::Public { edge, config: Arc::clone(config) });
             let permits = Arc::clone(&permits);
             tasks.handle().spawn(|stop| accept::run(socket, certificates.map(Arc::new), service, permits, stop));
             bounds.push(bound);

@@ -42,7 +42,12 @@ fn requests(out: &mut String, counters: &Counters) {
             let _ = writeln!(out, "hearth_http_requests_total{{{labels}}} {requests}");
         }
     }
-    begin(out, "http_request_seconds_total", "counter", "Time spent answering requests, waiting of long polls included.");
+    begin(
+        out,
+        "http_request_seconds_total",
+        "counter",
+        "Time spent answering requests, waiting of long polls included.",
+    );
     for (route, counts) in &routes {
         let seconds: f64 = counts.iter().map(|count| count.total.as_secs_f64()).sum();
         let _ = writeln!(out, "hearth_http_request_seconds_total{{route=\"{route}\"}} {seconds}");
@@ -54,11 +59,14 @@ fn operations(out: &mut String, operations: &[StoreOperation]) {
         begin(out, name, "counter", help);
         for operation in operations {
             let kind = if operation.writes { "write" } else { "read" };
-            let _ = writeln!(out, "hearth_{name}{{operation=\"{}\",kind=\"{kind}\"}} {}", operation.name, value(operation));
+            let _ =
+                writeln!(out, "hearth_{name}{{operation=\"{}\",kind=\"{kind}\"}} {}", operation.name, value(operation));
         }
     };
     metric("store_operations_total", "Closures run by the database's threads.", |operation| operation.count as f64);
-    metric("store_operations_failed_total", "Those that ended in an error or a refusal.", |operation| operation.failed as f64);
+    metric("store_operations_failed_total", "Those that ended in an error or a refusal.", |operation| {
+        operation.failed as f64
+    });
     metric("store_operation_seconds_total", "Time that they took.", |operation| operation.total.as_secs_f64());
 }
 
@@ -77,5 +85,10 @@ fn health(out: &mut String, health: &StoreHealth) {
     if let Some(free) = health.free_bytes {
         metric("disk_free_bytes", "gauge", "What is free where the database lies.", free as f64);
     }
-    metric("store_out_of_space", "gauge", "1 while writes are refused because the disk is full.", f64::from(u8::from(health.out_of_space)));
+    metric(
+        "store_out_of_space",
+        "gauge",
+        "1 while writes are refused because the disk is full.",
+        f64::from(u8::from(health.out_of_space)),
+    );
 }

@@ -34,7 +34,7 @@ section! {
         /// one. Connections over a Unix socket are always believed.
         trusted_proxies: Vec<Cidr> = Vec::new() => "['127.0.0.1', '172.16.0.0/12']",
         /// How long requests that are under way may take to finish when the server stops, in milliseconds.
-        graceful_stop_ms: u64 = 10_000,
+        graceful_stop_ms: u64 = 4_000,
     }
 }
 

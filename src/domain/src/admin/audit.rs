@@ -14,7 +14,13 @@ pub use table::AuditRow as Entry;
 impl Admin {
     /// Notes a change that was made. `action` is a steady word such as `user.deactivate`; `detail` never holds a secret.
     pub async fn note(&self, actor: &str, action: &'static str, target: &str, detail: String) -> Result<()> {
-        tracing::info!(audit.actor = actor, audit.action = action, audit.target = target, audit.detail = detail, "Changed.");
+        tracing::info!(
+            audit.actor = actor,
+            audit.action = action,
+            audit.target = target,
+            audit.detail = detail,
+            "Changed."
+        );
         let (at_ms, actor, target) = (self.core.now_ms(), actor.to_owned(), target.to_owned());
         let row = Entry { at_ms, actor, action: action.to_owned(), target, detail };
         self.core.store.write("audit_note", move |tx| table::insert(tx, &row)).await

@@ -25,7 +25,9 @@ impl Ailment {
     #[must_use]
     pub fn remedy(self) -> &'static str {
         match self {
-            Self::DatabaseInDoubt => "Look in the log and in the system's log for errors of the disk, then start Hearth again.",
+            Self::DatabaseInDoubt => {
+                "Look in the log and in the system's log for errors of the disk, then start Hearth again."
+            }
             Self::DiskFull => "Free space on the disk that holds the data; writing resumes by itself.",
         }
     }

@@ -20,7 +20,9 @@ impl Admin {
     ) -> Result<(OwnedUserId, Option<String>)> {
         let user_id = self.user_id(&name.to_lowercase())?;
         if *user_id.server_name() != *self.core.server_name {
-            return Err(Error::invalid(format!("{user_id} is not of this server: give only the part before the colon.")));
+            return Err(Error::invalid(format!(
+                "{user_id} is not of this server: give only the part before the colon."
+            )));
         }
         let (password, made) = self.password_or_new(password);
         let new = NewAccount {

@@ -60,7 +60,8 @@ impl Admin {
         let read = self.core.store.read("admin_users", move |tx| {
             let mut items: Vec<User> = Vec::new();
             loop {
-                let page = accounts::Page { after: &after, contains: "", deactivated: true, guests: false, limit: STRIDE };
+                let page =
+                    accounts::Page { after: &after, contains: "", deactivated: true, guests: false, limit: STRIDE };
                 let rows = accounts::page(tx.tx(), &page)?;
                 let Some(last) = rows.last().map(|row| row.localpart.clone()) else { return Ok((items, None)) };
                 for row in rows {

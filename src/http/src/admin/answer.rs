@@ -10,7 +10,6 @@ use http::StatusCode;
 use http::request::Parts;
 use serde::de::DeserializeOwned;
 
-use super::Caller;
 use crate::{json, respond, route};
 
 /// The longest request: nothing here carries more than a few names.
@@ -71,14 +70,5 @@ impl<S: Sync, T: DeserializeOwned> FromRequestParts<S> for Asked<T> {
         let query = parts.uri.query().unwrap_or_default();
         let wrong = |error| refuse(Reason::InvalidParam, format!("The query string is not understood: {error}."));
         serde_html_form::from_str(query).map(Self).map_err(|error| Failure(wrong(error)))
-    }
-}
-
-impl<S: Sync> FromRequestParts<S> for Caller {
-    type Rejection = Failure;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
-        let caller = parts.extensions.get().cloned();
-        caller.ok_or_else(|| Failure(Error::broken("the socket did not say who calls")))
     }
 }

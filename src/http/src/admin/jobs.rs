@@ -2,7 +2,7 @@
 
 use axum::extract::{Path, State};
 use axum::routing::{get, post};
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
 use hearth_admin::wire::{Job, JobList, JobState, paths};
 use hearth_base::Error;
 use hearth_domain::admin::jobs;
@@ -18,7 +18,11 @@ async fn list(State(context): State<Context>) -> Json<JobList> {
     Json(JobList { items: context.app.domain.admin.jobs.list().into_iter().map(shown).collect() })
 }
 
-async fn cancel(State(context): State<Context>, caller: Caller, Path(id): Path<String>) -> Answer<Job> {
+async fn cancel(
+    State(context): State<Context>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+) -> Answer<Job> {
     let admin = &context.app.domain.admin;
     let job = id.parse().ok().and_then(|id| admin.jobs.cancel(id));
     let job = job.ok_or_else(|| Error::not_found("There is no such job; `jobs` lists those that there are."))?;

@@ -70,7 +70,8 @@ impl Api {
     /// Every route.
     #[must_use]
     pub fn new(app: App, around: Surroundings) -> Self {
-        let unknown_method = || async { Failure(refuse(Reason::MethodNotAllowed, "This path does not take this method.")) };
+        let unknown_method =
+            || async { Failure(refuse(Reason::MethodNotAllowed, "This path does not take this method.")) };
         let unknown_path = || async { Failure(refuse(Reason::Unrecognized, "There is nothing at this path.")) };
         let router = Router::new()
             .merge(audit::routes())

@@ -2,7 +2,7 @@
 
 use axum::extract::{Path, State};
 use axum::routing::{delete, get};
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
 use hearth_admin::wire::{Done, NewRegistrationToken, RegistrationToken, RegistrationTokenList, paths};
 use hearth_domain::accounts;
 use hearth_domain::admin::RegistrationTokenRow;
@@ -23,7 +23,7 @@ async fn list(State(context): State<Context>) -> Answer<RegistrationTokenList> {
 
 async fn create(
     State(context): State<Context>,
-    caller: Caller,
+    Extension(caller): Extension<Caller>,
     Wanted(wanted): Wanted<NewRegistrationToken>,
 ) -> Answer<RegistrationToken> {
     let domain = &context.app.domain;
@@ -36,7 +36,11 @@ async fn create(
     Ok(Json(made))
 }
 
-async fn revoke(State(context): State<Context>, caller: Caller, Path(token): Path<String>) -> Answer<Done> {
+async fn revoke(
+    State(context): State<Context>,
+    Extension(caller): Extension<Caller>,
+    Path(token): Path<String>,
+) -> Answer<Done> {
     let domain = &context.app.domain;
     domain.accounts.delete_registration_token(&token).await?;
     domain.admin.note(&caller.name, "registration_token.revoke", &beginning(&token), String::new()).await?;

@@ -2,7 +2,7 @@
 
 use axum::extract::{Path, State};
 use axum::routing::{get, post, put};
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
 use hearth_admin::wire::{
     CreatedUser, DeactivateUser, Device, Done, ListQuery, LoggedOut, NewPassword, NewUser, Page, PasswordSet, SetAdmin,
     SetLocked, UserDetail, UserRoom, UserSummary, paths,
@@ -41,7 +41,11 @@ async fn detail(State(context): State<Context>, Path(user): Path<String>) -> Ans
     Ok(Json(UserDetail { summary: summary(user), device_list: device_list.collect(), rooms: rooms.collect() }))
 }
 
-async fn create(State(context): State<Context>, caller: Caller, Wanted(new): Wanted<NewUser>) -> Answer<CreatedUser> {
+async fn create(
+    State(context): State<Context>,
+    Extension(caller): Extension<Caller>,
+    Wanted(new): Wanted<NewUser>,
+) -> Answer<CreatedUser> {
     let admin = &context.app.domain.admin;
     let NewUser { username, password, admin: is_admin, display_name } = new;
     let (user_id, password) = admin.create_user(&username, password, is_admin, display_name).await?;
@@ -52,7 +56,7 @@ async fn create(State(context): State<Context>, caller: Caller, Wanted(new): Wan
 
 async fn set_password(
     State(context): State<Context>,
-    caller: Caller,
+    Extension(caller): Extension<Caller>,
     Path(user): Path<String>,
     Wanted(new): Wanted<NewPassword>,
 ) -> Answer<PasswordSet> {
@@ -65,7 +69,7 @@ async fn set_password(
 
 async fn deactivate(
     State(context): State<Context>,
-    caller: Caller,
+    Extension(caller): Extension<Caller>,
     Path(user): Path<String>,
     Wanted(wanted): Wanted<DeactivateUser>,
 ) -> Answer<Done> {
@@ -78,7 +82,11 @@ async fn deactivate(
     Ok(Json(Done {}))
 }
 
-async fn log_out(State(context): State<Context>, caller: Caller, Path(user): Path<String>) -> Answer<LoggedOut> {
+async fn log_out(
+    State(context): State<Context>,
+    Extension(caller): Extension<Caller>,
+    Path(user): Path<String>,
+) -> Answer<LoggedOut> {
     let domain = &context.app.domain;
     let detail = domain.admin.user(&user).await?;
     domain.accounts.log_out_everywhere(detail.user.sn).await?;
@@ -89,7 +97,7 @@ async fn log_out(State(context): State<Context>, caller: Caller, Path(user): Pat
 
 async fn set_locked(
     State(context): State<Context>,
-    caller: Caller,
+    Extension(caller): Extension<Caller>,
     Path(user): Path<String>,
     Wanted(wanted): Wanted<SetLocked>,
 ) -> Answer<Done> {
@@ -99,7 +107,7 @@ async fn set_locked(
 
 async fn set_admin(
     State(context): State<Context>,
-    caller: Caller,
+    Extension(caller): Extension<Caller>,
     Path(user): Path<String>,
     Wanted(wanted): Wanted<SetAdmin>,
 ) -> Answer<Done> {

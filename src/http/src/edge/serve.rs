@@ -18,10 +18,10 @@ use http::{HeaderName, HeaderValue, Method, Request, StatusCode, header};
 use tower::Service;
 use tracing::Instrument;
 
+use super::cors;
 use super::counters::Counters;
 use super::request_id::{RequestId, RequestIds};
 use super::slow_body::SlowBody;
-use super::cors;
 use crate::app::{App, Peer};
 use crate::respond::Failure;
 
@@ -42,7 +42,8 @@ impl Edge {
     pub fn new(router: Router<App>, app: App, counters: Arc<Counters>) -> Self {
         let mut run = [0; 4];
         app.domain.core.seams.random.fill(&mut run);
-        let unknown_method = || async { Failure(refuse(Reason::MethodNotAllowed, "This path does not take this method.")) };
+        let unknown_method =
+            || async { Failure(refuse(Reason::MethodNotAllowed, "This path does not take this method.")) };
         let unknown_path = || async { Failure(refuse(Reason::Unrecognized, "There is nothing at this path.")) };
         let router = router.method_not_allowed_fallback(unknown_method).fallback(unknown_path).with_state(app);
         Self { router, counters, ids: RequestIds::new(u32::from_ne_bytes(run)) }

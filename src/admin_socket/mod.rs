@@ -1,0 +1,114 @@
+//! The admin socket: who may open it, and from there to the admin API. What the API does is in `hearth_http::admin`.
+
+mod permit;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use hearth_admin::wire;
+use hearth_base::config::{Config, Resource};
+use hearth_base::{Error, Result};
+use hearth_http::App;
+use hearth_http::admin::{Api, Caller, LogRing, Surroundings};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::Semaphore;
+
+use crate::listen::{self, Bound, Service, Stream};
+use crate::machine;
+use crate::tasks::Tasks;
+use permit::Permit;
+
+/// Connections at the same time. Each request is one, and a dashboard has a few under way.
+const CONNECTIONS_MAX: usize = 64;
+
+/// The open socket; its file goes with it.
+#[derive(Debug)]
+pub(crate) struct AdminSocket {
+    listener: UnixListener,
+    permit: Permit,
+    file: SocketFile,
+}
+
+/// Removes the socket's file at the end, so that callers hear that the server is down, and not that it does not answer.
+#[derive(Debug)]
+struct SocketFile(PathBuf);
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+impl AdminSocket {
+    /// Opens the socket.
+    pub(crate) fn bind(config: &Config) -> Result<Self> {
+        let path = config.admin_socket();
+        let permit = Permit::of(config.admin.group.as_deref())?;
+        let listener = listen::bind_unix(&path, config.admin.socket_mode)?;
+        let file = SocketFile(path);
+        std::os::unix::fs::chown(&file.0, None, Some(permit.group())).map_err(|error| {
+            let doing = format!("giving {} to its group (`admin.group`; is Hearth's account in it?)", file.0.display());
+            Error::fault(doing, error)
+        })?;
+        Ok(Self { listener, permit, file })
+    }
+
+    /// Serves it until the tasks are stopped.
+    pub(crate) fn serve(self, app: &App, log: Arc<LogRing>, listeners: &[Bound], tasks: &Tasks) {
+        let data_dir = app.domain.core.config.server.data_dir.clone();
+        let mut shown: Vec<_> = listeners.iter().map(listener_shown).collect();
+        let (address, resources) = (self.file.0.display().to_string(), vec!["admin".to_owned()]);
+        shown.push(wire::Listener { address, tls: false, resources });
+        let around = Surroundings { log, listeners: shown, machine: Box::new(move || machine::look(&data_dir)) };
+        let api = Arc::new(Api::new(app.clone(), around));
+        tasks.handle().spawn(|mut stop| async move {
+            let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+            loop {
+                let accepted = tokio::select! {
+                    () = stop.stopped() => return,
+                    accepted = self.listener.accept() => accepted,
+                };
+                let (Ok(permit), Ok((stream, _))) = (Arc::clone(&permits).try_acquire_owned(), accepted) else {
+                    tokio::time::sleep(listen::WAIT_AFTER_ERROR).await;
+                    continue;
+                };
+                let Some(caller) = self.caller(&stream) else { continue };
+                let service = Arc::new(Service::Admin { api: Arc::clone(&api), caller });
+                stop.spawn(|stop| async move {
+                    listen::serve_connection(Stream::Unix(stream), None, service, stop).await;
+                    drop(permit);
+                });
+            }
+        });
+    }
+
+    /// Who has connected; none, and the connection ends, when they may not.
+    fn caller(&self, stream: &UnixStream) -> Option<Caller> {
+        let peer =
+            stream.peer_cred().inspect_err(|error| tracing::warn!(%error, "A caller could not be identified.")).ok()?;
+        let (uid, gid) = (peer.uid(), peer.gid());
+        let caller = self.permit.check(uid, gid);
+        if caller.is_none() {
+            tracing::warn!(uid, gid, "Somebody tried to use the admin socket who may not.");
+        }
+        caller.map(|name| Caller { name: name.into() })
+    }
+}
+
+fn listener_shown(bound: &Bound) -> wire::Listener {
+    let resource = |resource: &Resource| {
+        let name = match resource {
+            Resource::Client => "client",
+            Resource::Federation => "federation",
+            Resource::Identity => "identity",
+            Resource::Media => "media",
+            Resource::Metrics => "metrics",
+        };
+        name.to_owned()
+    };
+    wire::Listener {
+        address: bound.address.to_string(),
+        tls: bound.tls,
+        resources: bound.resources.iter().map(resource).collect(),
+    }
+}

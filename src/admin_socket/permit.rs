@@ -1,0 +1,95 @@
+//! Who may use the admin socket: root, the account that Hearth runs as, and the members of one group.
+//!
+//! The permissions of the socket's file say the same; this holds also when somebody has loosened those. Accounts and
+//! groups are read from `/etc/passwd` and `/etc/group`; those of a directory service count by their primary group only.
+
+use hearth_base::{Error, Result};
+
+const ROOT: u32 = 0;
+
+/// The rule.
+#[derive(Debug, Clone)]
+pub(super) struct Permit {
+    own_uid: u32,
+    gid: u32,
+}
+
+impl Permit {
+    /// For the members of this group; without one, of the group that Hearth runs as.
+    pub(super) fn of(group: Option<&str>) -> Result<Self> {
+        let own_uid = rustix::process::geteuid().as_raw();
+        let gid = match group {
+            None => rustix::process::getegid().as_raw(),
+            Some(name) => gid_of(&read("/etc/group"), name).ok_or_else(|| {
+                let remedy = format!("make it with `groupadd {name}`, or name another one");
+                Error::broken(format!("there is no group `{name}` (`admin.group`): {remedy}"))
+            })?,
+        };
+        Ok(Self { own_uid, gid })
+    }
+
+    /// The group's number.
+    pub(super) fn group(&self) -> u32 {
+        self.gid
+    }
+
+    /// How the audit log names whoever has this account and this primary group; none when they may not.
+    pub(super) fn check(&self, uid: u32, gid: u32) -> Option<String> {
+        let name = name_of(&read("/etc/passwd"), uid);
+        let in_group =
+            || gid == self.gid || name.as_deref().is_some_and(|name| is_member(&read("/etc/group"), self.gid, name));
+        let allowed = uid == ROOT || uid == self.own_uid || in_group();
+        allowed.then(|| name.as_ref().map_or_else(|| format!("uid {uid}"), |name| format!("uid {uid} ({name})")))
+    }
+}
+
+/// An unreadable file has nobody in it.
+fn read(path: &str) -> String {
+    std::fs::read_to_string(path).unwrap_or_default()
+}
+
+/// The fields of the first line that `is` the one.
+fn line<'t>(text: &'t str, is: impl Fn(&[&'t str]) -> bool) -> Option<Vec<&'t str>> {
+    text.lines().map(|line| line.split(':').collect::<Vec<_>>()).find(|fields| fields.len() > 3 && is(fields))
+}
+
+fn gid_of(groups: &str, name: &str) -> Option<u32> {
+    line(groups, |fields| fields[0] == name)?[2].parse().ok()
+}
+
+fn name_of(accounts: &str, uid: u32) -> Option<String> {
+    let uid = uid.to_string();
+    Some(line(accounts, |fields| fields[2] == uid)?[0].to_owned())
+}
+
+fn is_member(groups: &str, gid: u32, name: &str) -> bool {
+    let gid = gid.to_string();
+    line(groups, |fields| fields[2] == gid).is_some_and(|fields| fields[3].split(',').any(|member| member == name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GROUPS: &str = "root:x:0:\nhearth:x:990:alice,bob\n\nbroken:x\nempty:x:5:\n";
+
+    #[test]
+    fn groups_and_accounts_are_found() {
+        assert_eq!(
+            (gid_of(GROUPS, "hearth"), gid_of(GROUPS, "broken"), gid_of(GROUPS, "none")),
+            (Some(990), None, None)
+        );
+        assert!(is_member(GROUPS, 990, "bob"));
+        assert!(!is_member(GROUPS, 990, "bo") && !is_member(GROUPS, 0, "root"));
+        assert_eq!(name_of("a:x:7:7::/:/bin/sh\n", 7).as_deref(), Some("a"));
+    }
+
+    #[test]
+    fn strangers_may_not() {
+        let permit = Permit { own_uid: 4_000_000_001, gid: 4_000_000_002 };
+        assert!(permit.check(4_000_000_003, 4_000_000_003).is_none());
+        assert!(permit.check(4_000_000_003, 4_000_000_002).is_some());
+        assert_eq!(permit.check(4_000_000_001, 1).as_deref(), Some("uid 4000000001"));
+        assert!(permit.check(ROOT, ROOT).is_some());
+    }
+}

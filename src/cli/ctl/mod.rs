@@ -1,0 +1,141 @@
+//! `hearth ctl`: the admin API for the shell and for scripts.
+//!
+//! Each command is one request to the running server, and prints its answer: for people, or with `--json` as it came.
+
+mod confirm;
+mod figures;
+mod log;
+mod rooms;
+mod table;
+mod tokens;
+mod users;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Subcommand;
+use hearth_admin::client::{Client, Error};
+use serde::Serialize;
+
+use super::config::ConfigFile;
+use super::out;
+
+/// The server refused, or something else went wrong.
+const FAILED: u8 = 1;
+/// Nobody answers on the socket, or this account may not use it. clap exits with 2 for a command line it does not know.
+const NOT_REACHED: u8 = 3;
+
+/// Manage the running server.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Ctl {
+    #[command(flatten)]
+    file: ConfigFile,
+    /// The admin socket; without this, the one that the configuration names
+    #[arg(long, global = true, value_name = "PATH")]
+    socket: Option<PathBuf>,
+    /// Print the server's answer as JSON, for scripts
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  hearth ctl status                                how the server is
+  hearth ctl users create alice --admin            make an account; its password is printed once
+  hearth ctl users reset-password alice --logout   give a new password, and log out all devices
+  hearth ctl tokens create --uses 1 --days 7       invite somebody to make an account
+  hearth ctl log --follow --level warn             watch for trouble
+  hearth ctl users list --json | jq -r '.items[].user_id'
+
+Exit codes:
+  0  done
+  1  refused or failed; stderr says why and what to do
+  2  the command line was not understood
+  3  the server does not run, or this account may not use its socket";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// How the server is: versions, sizes, where it listens, what needs attention
+    Status,
+    /// Local accounts
+    #[command(subcommand)]
+    Users(users::Users),
+    /// Registration tokens, with which people make accounts
+    #[command(subcommand)]
+    Tokens(tokens::Tokens),
+    /// Rooms that this server takes part in
+    #[command(subcommand)]
+    Rooms(rooms::Rooms),
+    /// The recent log
+    Log(log::Log),
+    /// Who changed what through this command and the dashboard
+    Audit {
+        /// How many entries
+        #[arg(long, default_value_t = 50)]
+        limit: u32,
+    },
+    /// Long work that is being done
+    Jobs,
+    /// What the database spends its time on
+    Operations,
+}
+
+/// A connection to the server, and how to print what it answers.
+pub(super) struct Session {
+    client: Client,
+    json: bool,
+}
+
+/// How a command ends: the errors are the client's.
+type Outcome = Result<(), Error>;
+
+impl Session {
+    /// Prints an answer: as JSON when that was asked for, otherwise as `show` does.
+    fn print<T: Serialize>(&self, answer: &T, show: impl FnOnce(&T)) {
+        match serde_json::to_string_pretty(answer) {
+            Ok(json) if self.json => out::say(json),
+            _ => show(answer),
+        }
+    }
+}
+
+impl Ctl {
+    pub(super) fn run(self) -> ExitCode {
+        let Some(socket) = self.socket.or_else(|| Some(self.file.load()?.config.admin_socket())) else {
+            return ExitCode::from(FAILED);
+        };
+        let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+            Ok(runtime) => runtime,
+            Err(error) => {
+                out::warn(format_args!("The command cannot run: {error}."));
+                return ExitCode::from(FAILED);
+            }
+        };
+        let session = Session { client: Client::new(socket), json: self.json };
+        match runtime.block_on(self.command.run(&session)) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                out::warn(&error);
+                ExitCode::from(if error.is_down() { NOT_REACHED } else { FAILED })
+            }
+        }
+    }
+}
+
+impl Command {
+    async fn run(self, session: &Session) -> Outcome {
+        match self {
+            Self::Status => figures::status(session).await,
+            Self::Users(users) => users.run(session).await,
+            Self::Tokens(tokens) => tokens.run(session).await,
+            Self::Rooms(rooms) => rooms.run(session).await,
+            Self::Log(log) => log.run(session).await,
+            Self::Audit { limit } => figures::audit(session, limit).await,
+            Self::Jobs => figures::jobs(session).await,
+            Self::Operations => figures::operations(session).await,
+        }
+    }
+}
