@@ -2,8 +2,10 @@
 
 mod creating;
 mod entering;
+mod reading;
 mod saying;
 mod upgrading;
+mod visibility;
 
 use std::sync::Arc;
 
