@@ -5,7 +5,7 @@
 //! body is parsed; then
 //!
 //! ```text
-//! app.domain.uia.check(request.uia(uia::PASSWORD)?).await?;
+//! app.domain.uia.check(request.uia(uia::PASSWORD)).await?;
 //! ```
 //!
 //! returns when the proof is complete; until then its error is the answer with flows and session. `Passed` says what was
