@@ -202,6 +202,8 @@ fn parse<T: IncomingRequest>(parts: http::request::Parts, raw: &[u8], params: &R
     if params.iter().any(|value| value.contains('\0')) {
         return Err(Error::invalid("A NUL character is not allowed in a path."));
     }
+    // Clients leave out a body that would be empty (joining, leaving, forgetting).
+    let raw: &[u8] = if raw.is_empty() && parts.method != http::Method::GET { b"{}" } else { raw };
     T::try_from_http_request(http::Request::from_parts(parts, raw), &params).map_err(|error| json::explain(raw, &error))
 }
 
