@@ -16,6 +16,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     (5, "profiles", include_str!("migrations/0005_profiles.sql")),
     (6, "reports", include_str!("migrations/0006_reports.sql")),
     (7, "audit", include_str!("migrations/0007_audit.sql")),
+    (8, "media", include_str!("migrations/0008_media.sql")),
 ];
 
 const CREATE_META: &str =

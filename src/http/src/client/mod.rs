@@ -14,9 +14,11 @@ mod keys;
 mod login;
 mod login_page;
 mod members;
+mod media;
 mod membership;
 mod messages;
 mod moderation;
+mod notifications;
 mod openid;
 mod peek;
 mod presence;
@@ -67,9 +69,11 @@ pub fn router() -> Router<App> {
         .merge(login::routes())
         .merge(login_page::routes())
         .merge(members::routes())
+        .merge(media::routes())
         .merge(membership::routes())
         .merge(messages::routes())
         .merge(moderation::routes())
+        .merge(notifications::routes())
         .merge(openid::routes())
         .merge(peek::routes())
         .merge(presence::routes())

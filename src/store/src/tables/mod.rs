@@ -4,6 +4,7 @@ pub mod account_data;
 pub mod accounts;
 pub mod receipts;
 pub mod aliases;
+pub mod announced_media;
 pub mod audit;
 pub mod backups;
 pub mod cross_signing;
@@ -13,6 +14,7 @@ pub mod device_lists;
 pub mod devices;
 pub mod events;
 pub mod filters;
+pub mod media;
 pub mod memberships;
 pub mod one_time_keys;
 pub mod openid;
@@ -25,6 +27,7 @@ pub mod rooms;
 pub mod signing_keys;
 pub mod state;
 pub mod state_keys;
+pub mod thumbnails;
 pub mod to_device;
 pub mod tokens;
 pub mod txns;
@@ -36,6 +39,7 @@ pub const STATEMENTS: &[&[&str]] = &[
     accounts::STATEMENTS,
     receipts::STATEMENTS,
     aliases::STATEMENTS,
+    announced_media::STATEMENTS,
     audit::STATEMENTS,
     backups::STATEMENTS,
     cross_signing::STATEMENTS,
@@ -45,6 +49,7 @@ pub const STATEMENTS: &[&[&str]] = &[
     devices::STATEMENTS,
     events::STATEMENTS,
     filters::STATEMENTS,
+    media::STATEMENTS,
     memberships::STATEMENTS,
     one_time_keys::STATEMENTS,
     openid::STATEMENTS,
@@ -57,6 +62,7 @@ pub const STATEMENTS: &[&[&str]] = &[
     signing_keys::STATEMENTS,
     state::STATEMENTS,
     state_keys::STATEMENTS,
+    thumbnails::STATEMENTS,
     to_device::STATEMENTS,
     tokens::STATEMENTS,
     txns::STATEMENTS,

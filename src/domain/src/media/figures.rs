@@ -1,0 +1,50 @@
+//! What there is, for administrators.
+
+use hearth_base::{Millis, Result, limits};
+use hearth_store::tables::{media, users};
+use ruma::UserId;
+
+use super::{Media, MediaId, MediaRow, Usage, refuse};
+
+impl Media {
+    /// One upload; none when there is none.
+    pub async fn about(&self, id: &MediaId) -> Result<Option<MediaRow>> {
+        let id = id.clone();
+        self.core.store.read("media_about", move |tx| media::get(tx.tx(), id.as_str())).await
+    }
+
+    /// Up to `limit` uploads of a user after the first `from`, newest first, and how much there is of them in all.
+    pub async fn of_user(&self, user: &UserId, from: u64, limit: u64) -> Result<(Vec<MediaRow>, Usage)> {
+        let (user, limit) = (user.to_string(), limit.min(limits::MEDIA_PAGE_MAX));
+        let read = move |tx: &mut hearth_store::ReadTx<'_>| {
+            let Some(user) = users::find(tx.tx(), &user)? else { return Ok(Default::default()) };
+            Ok((media::of_user(tx.tx(), user, from, limit)?, media::usage_of(tx.tx(), user)?))
+        };
+        self.core.store.read("media_of_user", read).await
+    }
+
+    /// Uploads that nobody has fetched since `before_ms` and that are larger than `larger_bytes`, some of them: ask again
+    /// once they are deleted.
+    pub async fn unused_since(&self, before_ms: Millis, larger_bytes: u64) -> Result<Vec<MediaRow>> {
+        let read = move |tx: &mut hearth_store::ReadTx<'_>| {
+            media::unused(tx.tx(), before_ms, larger_bytes, limits::MEDIA_PAGE_MAX)
+        };
+        self.core.store.read("media_unused", read).await
+    }
+
+    /// How much was uploaded in all. What was uploaded twice counts twice; thumbnails do not count.
+    pub async fn usage(&self) -> Result<Usage> {
+        self.core.store.read("media_usage", |tx| media::usage(tx.tx())).await
+    }
+
+    /// How much each user has uploaded, by user id, the most bytes first.
+    pub async fn usage_by_user(&self) -> Result<Vec<(String, Usage)>> {
+        self.core.store.read("media_usage_by_user", |tx| media::usage_by_user(tx.tx())).await
+    }
+
+    /// What the files take up on disk, thumbnails and all. Looks at every file: for a page that a person opens.
+    pub async fn stored(&self) -> Result<Usage> {
+        let usage = self.blobs.usage().await.map_err(refuse::disk)?;
+        Ok(Usage { files: usage.files, bytes: usage.bytes })
+    }
+}

@@ -1,0 +1,92 @@
+//! Finding media that somebody wants to see, and waiting for it when it was announced.
+
+use std::time::Duration;
+
+use hearth_base::{Position, Reason, Result, error, limits};
+use hearth_store::engine::Tx;
+use hearth_store::tables::media::MediaRow;
+use tokio::time::Instant;
+
+use super::known::{Known, look};
+use super::{Media, MediaFile, MediaId, refuse};
+use crate::Requester;
+
+impl Media {
+    /// Media to download. Waits up to `wait_ms` for bytes that were announced: `M_NOT_YET_UPLOADED` when they do not come.
+    pub async fn download(&self, who: &Requester, server: &str, id: &str, wait_ms: u64) -> Result<MediaFile> {
+        let (row, ()) = self.find(who, server, id, wait_ms, |_, _| Ok(())).await?;
+        Ok(MediaFile::original(row))
+    }
+
+    /// The row of media, and what `also` reads about it in the same look at the database.
+    pub(super) async fn find<T, F>(
+        &self,
+        who: &Requester,
+        server: &str,
+        id: &str,
+        wait_ms: u64,
+        also: F,
+    ) -> Result<(MediaRow, T)>
+    where
+        T: Send + 'static,
+        F: Fn(&mut dyn Tx, &MediaRow) -> Result<T> + Copy + Send + 'static,
+    {
+        let id = self.own(server, id)?;
+        let mut found = self.look_once(&id, also).await?;
+        if found.is_none() {
+            found = self.wait_for(who, &id, wait_ms, also).await?;
+        }
+        let (row, more) = found.ok_or_else(|| {
+            error::refuse(
+                Reason::NotYetUploaded,
+                "This media was announced but has not been uploaded yet: try again later.",
+            )
+        })?;
+        self.accessed.note(&row, self.core.now_ms());
+        Ok((row, more))
+    }
+
+    /// None when the bytes have not come yet.
+    async fn look_once<T, F>(&self, id: &MediaId, also: F) -> Result<Option<(MediaRow, T)>>
+    where
+        T: Send + 'static,
+        F: Fn(&mut dyn Tx, &MediaRow) -> Result<T> + Copy + Send + 'static,
+    {
+        let (id, now_ms) = (id.clone(), self.core.now_ms());
+        let read = move |tx: &mut hearth_store::ReadTx<'_>| match look(tx.tx(), &id)? {
+            Known::Uploaded(row) => {
+                let more = also(tx.tx(), &row)?;
+                Ok(Some((row, more)))
+            }
+            Known::Announced(announced) if announced.expires_ms > now_ms => Ok(None),
+            Known::Announced(_) | Known::Nothing => Err(refuse::unknown()),
+        };
+        self.core.store.read("media_find", read).await
+    }
+
+    async fn wait_for<T, F>(
+        &self,
+        who: &Requester,
+        id: &MediaId,
+        wait_ms: u64,
+        also: F,
+    ) -> Result<Option<(MediaRow, T)>>
+    where
+        T: Send + 'static,
+        F: Fn(&mut dyn Tx, &MediaRow) -> Result<T> + Copy + Send + 'static,
+    {
+        let until = Instant::now() + Duration::from_millis(wait_ms.min(limits::MEDIA_WAIT_MS_MAX));
+        let mut arrival = self.arrivals.expect(id);
+        let mut stopping = self.core.notifier.subscribe(who.user);
+        let found = self.look_once(id, also).await?;
+        if found.is_some() || self.core.notifier.is_closed() {
+            return Ok(found);
+        }
+        tokio::select! {
+            () = arrival.come() => self.look_once(id, also).await,
+            () = tokio::time::sleep_until(until) => Ok(None),
+            // No news is so new: this returns when the server stops.
+            () = stopping.news_after(Position(u64::MAX)) => Ok(None),
+        }
+    }
+}

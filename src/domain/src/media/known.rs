@@ -1,0 +1,81 @@
+//! What is known about a media id, and what may be done with it: announced, then uploaded, then never changed.
+
+use hearth_base::{Error, Millis, Reason, Result, error};
+use hearth_store::engine::Tx;
+use hearth_store::ids::UserSn;
+use hearth_store::tables::announced_media::{self, Announced};
+use hearth_store::tables::media::{self, MediaRow};
+
+use super::{MediaId, refuse};
+
+/// The state of a media id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Known {
+    /// Never given out, or forgotten.
+    Nothing,
+    /// Given out; its bytes have not come.
+    Announced(Announced),
+    /// Its bytes are here.
+    Uploaded(MediaRow),
+}
+
+/// Looks a media id up.
+pub(super) fn look(tx: &mut dyn Tx, id: &MediaId) -> Result<Known> {
+    if let Some(row) = media::get(tx, id.as_str())? {
+        return Ok(Known::Uploaded(row));
+    }
+    Ok(announced_media::get(tx, id.as_str())?.map_or(Known::Nothing, Known::Announced))
+}
+
+impl Known {
+    /// Whether `who` may upload to this id at `now_ms`: only whoever announced it, in time, and once (client-server API,
+    /// `PUT /_matrix/media/v3/upload/{serverName}/{mediaId}`).
+    pub(super) fn may_be_uploaded(&self, who: UserSn, now_ms: Millis) -> Result<()> {
+        match self {
+            Self::Nothing => Err(refuse::unknown()),
+            Self::Announced(Announced { uploader, .. }) | Self::Uploaded(MediaRow { uploader, .. })
+                if *uploader != who =>
+            {
+                Err(Error::forbidden("Only the user who created this media id may upload to it."))
+            }
+            Self::Uploaded(_) => Err(error::refuse(
+                Reason::CannotOverwriteMedia,
+                "This media has been uploaded, and media never changes.",
+            )),
+            Self::Announced(announced) if announced.expires_ms <= now_ms => {
+                Err(Error::not_found("This media id has expired: create another one."))
+            }
+            Self::Announced(_) => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_uploaded_once_by_its_creator_and_in_time() {
+        let (alice, bob) = (UserSn(1), UserSn(2));
+        let announced = Known::Announced(Announced { uploader: alice, expires_ms: 100 });
+        let uploaded = Known::Uploaded(MediaRow {
+            id: "x".to_owned(),
+            uploader: alice,
+            created_ms: 1,
+            accessed_ms: 1,
+            hash: [0; 32],
+            bytes: 1,
+            content_type: "image/png".to_owned(),
+            file_name: None,
+            markup: false,
+        });
+        let reason =
+            |known: &Known, who, now_ms| known.may_be_uploaded(who, now_ms).err().and_then(|error| error.reason());
+        assert_eq!(reason(&announced, alice, 99), None);
+        assert_eq!(reason(&announced, alice, 100), Some(Reason::NotFound));
+        assert_eq!(reason(&announced, bob, 99), Some(Reason::Forbidden));
+        assert_eq!(reason(&uploaded, alice, 99), Some(Reason::CannotOverwriteMedia));
+        assert_eq!(reason(&uploaded, bob, 99), Some(Reason::Forbidden));
+        assert_eq!(reason(&Known::Nothing, alice, 99), Some(Reason::NotFound));
+    }
+}

@@ -1,0 +1,93 @@
+//! Uploads, downloads and thumbnails (client-server API, "Content repository").
+//!
+//! Which file belongs to which `mxc://` address, and who may put it there, is decided here; bytes on disk and the making of
+//! thumbnails are `hearth-media`'s. A file is on disk before its row is committed, and goes after its last row is gone, so
+//! that a row never lacks its file; a crash between the two leaves a file without a row, which upkeep finds.
+//!
+//! Media of other homeservers is not here, nor are previews of links.
+
+mod accessed;
+mod announce;
+mod arrivals;
+mod contents;
+mod figures;
+mod files;
+mod find;
+mod id;
+mod known;
+mod refuse;
+mod remove;
+#[cfg(test)]
+mod tests;
+mod thumbnail;
+mod turns;
+mod upkeep;
+mod upload;
+
+pub use contents::{Contents, MediaFile};
+pub use hearth_media::{BlobError, Method, Spec, ranges, serving};
+pub use hearth_store::tables::media::{MediaRow, Usage};
+pub use id::MediaId;
+pub use upload::{Described, Upload};
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU8;
+
+use hearth_base::{Result, limits};
+use hearth_media::{Blobs, Thumbnailer};
+use hearth_store::tables::thumbnails;
+
+use crate::Core;
+use crate::rates::Rates;
+
+/// What users and administrators do with media.
+pub struct Media {
+    core: Arc<Core>,
+    rates: Arc<Rates>,
+    blobs: Blobs,
+    thumbnailer: Thumbnailer,
+    gate: files::Gate,
+    arrivals: Arc<arrivals::Arrivals>,
+    making: turns::Turns<thumbnails::Key>,
+    accessed: accessed::Accessed,
+    /// Which part of the files upkeep looks through next.
+    sweep_next: AtomicU8,
+}
+
+impl Media {
+    /// On the foundation. Makes the folder of media if need be, and blocks for as long as that takes.
+    pub fn new(core: Arc<Core>, rates: Arc<Rates>) -> Result<Self> {
+        let config = &core.config.media;
+        let blobs = Blobs::open(core.config.media_dir()).map_err(refuse::disk)?;
+        let workers = usize::try_from(config.thumbnail_workers).ok().and_then(NonZeroUsize::new);
+        let thumbnailer = Thumbnailer::new(
+            workers.unwrap_or(NonZeroUsize::MIN),
+            config.thumbnail_pixels_max,
+            limits::THUMBNAILS_WAITING_MAX,
+        );
+        Ok(Self {
+            core,
+            rates,
+            blobs,
+            thumbnailer,
+            gate: files::Gate::default(),
+            arrivals: Arc::default(),
+            making: turns::Turns::default(),
+            accessed: accessed::Accessed::default(),
+            sweep_next: AtomicU8::new(0),
+        })
+    }
+
+    /// The largest upload, in bytes.
+    #[must_use]
+    pub fn upload_bytes_max(&self) -> u64 {
+        u64::from(self.core.config.media.max_upload_mib) * 1024 * 1024
+    }
+}
+
+impl std::fmt::Debug for Media {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Media").field("blobs", &self.blobs).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,64 @@
+//! Deleting media: the rows first, then the files that nobody else's rows refer to.
+
+use hearth_base::Result;
+use hearth_store::tables::{media, thumbnails};
+use hearth_store::{Lane, WriteTx};
+use ruma::UserId;
+
+use super::{Media, MediaRow};
+
+/// Rows deleted in one transaction, so that other writers get their turns.
+const ROWS_AT_ONCE: usize = 100;
+/// Rows asked for at once while all media of a user is deleted.
+const ROWS_READ: u64 = 100;
+
+impl Media {
+    /// Deletes media of this server by its ids; gives those that were there. Who may do so is the caller's to decide.
+    pub async fn delete(&self, ids: Vec<String>) -> Result<Vec<String>> {
+        let mut deleted = Vec::new();
+        for some in ids.chunks(ROWS_AT_ONCE) {
+            let some = some.to_vec();
+            // Upkeep's lane is open on a full disk too: this is what makes room.
+            let rows = self.core.store.write_in(Lane::Upkeep, "media_delete", move |tx| delete_rows(tx, &some)).await?;
+            for row in &rows.files {
+                self.delete_unused(*row).await?;
+            }
+            deleted.extend(rows.ids);
+        }
+        Ok(deleted)
+    }
+
+    /// Deletes all that a user has uploaded; says how many.
+    pub async fn delete_all_of(&self, user: &UserId) -> Result<u64> {
+        let mut deleted = 0;
+        loop {
+            let (rows, _) = self.of_user(user, 0, ROWS_READ).await?;
+            if rows.is_empty() {
+                return Ok(deleted);
+            }
+            deleted += self.delete(rows.into_iter().map(|row| row.id).collect()).await?.len() as u64;
+        }
+    }
+}
+
+/// What a transaction has deleted.
+#[derive(Default)]
+struct Deleted {
+    ids: Vec<String>,
+    /// Files that may have no row any more.
+    files: Vec<media::Hash>,
+}
+
+fn delete_rows(tx: &mut WriteTx<'_>, ids: &[String]) -> Result<Deleted> {
+    let mut deleted = Deleted::default();
+    for id in ids {
+        let Some(MediaRow { id, hash, .. }) = media::get(tx.tx(), id)? else { continue };
+        media::delete(tx.tx(), &id)?;
+        deleted.ids.push(id);
+        if !media::has_hash(tx.tx(), &hash)? {
+            deleted.files.extend(thumbnails::delete(tx.tx(), &hash)?);
+            deleted.files.push(hash);
+        }
+    }
+    Ok(deleted)
+}

@@ -1,0 +1,112 @@
+//! Thumbnails: made once for each picture and standard size, then served like any file (client-server API, "Thumbnails").
+
+use bytes::Bytes;
+use hearth_base::Result;
+use hearth_media::blobs::{BlobError, Stored};
+use hearth_media::{Method, Outcome, Source, Spec, Thumb, ThumbError};
+use hearth_store::tables::media::{self, Hash, MediaRow};
+use hearth_store::tables::thumbnails::{self, Key, Thumbnail};
+
+use super::files::ComingIn;
+use super::{Media, MediaFile, refuse};
+use crate::Requester;
+
+fn key(source: Hash, spec: Spec) -> Key {
+    let size = spec.standard();
+    let crop = size.method == Method::Crop;
+    Key { source, width: size.width, height: size.height, crop, animated: spec.animated }
+}
+
+/// A thumbnail that is known, as a file.
+fn file(row: &MediaRow, thumbnail: Thumbnail) -> Result<MediaFile> {
+    match thumbnail {
+        Thumbnail::Made { content_type, hash, bytes } => Ok(MediaFile::thumbnail(&content_type, hash, bytes)),
+        Thumbnail::Original { content_type } => Ok(MediaFile::thumbnail(&content_type, row.hash, row.bytes)),
+        Thumbnail::Unreadable => Err(refuse::unreadable()),
+    }
+}
+
+impl Media {
+    /// A thumbnail of media, or the media itself when it is as small. Waits as [`Media::download`] does.
+    ///
+    /// `M_UNKNOWN` when no thumbnails are made of it, `M_TOO_LARGE` when making one takes too much, `M_LIMIT_EXCEEDED` when
+    /// too many are being made.
+    pub async fn thumbnail(
+        &self,
+        who: &Requester,
+        server: &str,
+        id: &str,
+        spec: Spec,
+        wait_ms: u64,
+    ) -> Result<MediaFile> {
+        let find = self.find(who, server, id, wait_ms, move |tx, row| thumbnails::get(tx, &key(row.hash, spec)));
+        let (row, known) = find.await?;
+        match known {
+            Some(thumbnail) => file(&row, thumbnail),
+            None => self.make(&row, spec).await,
+        }
+    }
+
+    async fn make(&self, row: &MediaRow, spec: Spec) -> Result<MediaFile> {
+        let key = key(row.hash, spec);
+        let _turn = self.making.take(key).await;
+        // Whoever had the turn before may have made it.
+        let known = self.core.store.read("thumbnail_known", move |tx| thumbnails::get(tx.tx(), &key)).await?;
+        if let Some(thumbnail) = known {
+            return file(row, thumbnail);
+        }
+        let picture = self.blobs.open_expected(&row.hash, row.bytes).await.map_err(refuse::disk)?;
+        match self.thumbnailer.thumbnail(Source::File(picture.into_file()), spec).await {
+            Ok(Outcome::Made(thumb)) => Ok(self.keep(key, thumb).await),
+            Ok(Outcome::Original { content_type }) => {
+                let thumbnail = Thumbnail::Original { content_type: content_type.to_owned() };
+                self.remember(key, thumbnail.clone(), None).await;
+                file(row, thumbnail)
+            }
+            // Found out only by decoding, so it is worth remembering. Other refusals come from a look at the header.
+            Err(ThumbError::Unreadable(why)) => {
+                tracing::debug!(media.id = row.id, %why, "A picture cannot be read.");
+                self.remember(key, Thumbnail::Unreadable, None).await;
+                Err(refuse::unreadable())
+            }
+            Err(error) => Err(refuse::thumbnail(error)),
+        }
+    }
+
+    /// Keeps a thumbnail. One that cannot be kept, on a full disk for example, can still be shown.
+    async fn keep(&self, key: Key, thumb: Thumb) -> MediaFile {
+        let (content_type, contents) = (thumb.content_type, Bytes::from(thumb.bytes));
+        let coming_in = self.gate.come_in().await;
+        let stored = match self.store_file(contents.clone()).await {
+            Ok(stored) => stored,
+            Err(error) => {
+                tracing::warn!(%error, "A thumbnail was made and could not be kept.");
+                return MediaFile::fresh(content_type, contents, None);
+            }
+        };
+        let Stored { hash, bytes, .. } = stored;
+        let thumbnail = Thumbnail::Made { content_type: content_type.to_owned(), hash, bytes };
+        self.remember(key, thumbnail, Some(coming_in)).await;
+        MediaFile::fresh(content_type, contents, Some(hash))
+    }
+
+    pub(super) async fn store_file(&self, contents: Bytes) -> Result<Stored, BlobError> {
+        let mut writer = self.blobs.writer(contents.len() as u64).await?;
+        writer.write(contents).await?;
+        writer.finish().await
+    }
+
+    async fn remember(&self, key: Key, thumbnail: Thumbnail, coming_in: Option<ComingIn>) {
+        let write = move |tx: &mut hearth_store::WriteTx<'_>| {
+            // The picture may have been deleted meanwhile; upkeep then finds the thumbnail's file.
+            if media::has_hash(tx.tx(), &key.source)? {
+                thumbnails::insert(tx.tx(), &key, &thumbnail)?;
+            }
+            tx.after_commit(move || drop(coming_in));
+            Ok(())
+        };
+        if let Err(error) = self.core.store.write("thumbnail_add", write).await {
+            tracing::warn!(%error, "A thumbnail was made and could not be noted.");
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! Throwing away what nobody refers to any more, and writing down what was only noted.
+
+use std::sync::atomic::Ordering;
+
+use hearth_base::Result;
+use hearth_store::Lane;
+use hearth_store::tables::media::Hash;
+use hearth_store::tables::{announced_media, media};
+
+use super::files::is_used;
+use super::{Media, refuse};
+
+/// An announcement is kept for so long after it has expired: an upload that began in time may still be under way.
+const ANNOUNCED_GRACE_MS: u64 = 60 * 60 * 1_000;
+
+impl Media {
+    /// Called every few minutes. Writes nothing when there is nothing to do.
+    pub async fn upkeep(&self) -> Result<()> {
+        self.flush_accessed().await?;
+        let before_ms = self.core.now_ms().saturating_sub(ANNOUNCED_GRACE_MS);
+        let prune = move |tx: &mut hearth_store::WriteTx<'_>| announced_media::prune(tx.tx(), before_ms);
+        self.core.store.write_in(Lane::Upkeep, "media_prune", prune).await?;
+        self.sweep().await
+    }
+
+    /// Called once, when the server stops and no more requests come.
+    pub async fn last_upkeep(&self) -> Result<()> {
+        self.flush_accessed().await
+    }
+
+    /// Deletes files without a row in one of 256 parts of the store; the next call does the next part. A crash between a
+    /// file and its row leaves such files.
+    async fn sweep(&self) -> Result<()> {
+        let part = self.sweep_next.fetch_add(1, Ordering::Relaxed);
+        let files = self.blobs.list(part).await.map_err(refuse::disk)?;
+        if files.is_empty() {
+            return Ok(());
+        }
+        let find = move |tx: &mut hearth_store::ReadTx<'_>| {
+            // A database that knows of no media at all is more likely the wrong one than every file is a leftover.
+            if !media::any(tx.tx())? {
+                return Ok(Vec::new());
+            }
+            let mut unused: Vec<Hash> = Vec::new();
+            for (hash, _) in files {
+                if !is_used(tx.tx(), &hash)? {
+                    unused.push(hash);
+                }
+            }
+            Ok(unused)
+        };
+        for hash in self.core.store.read("media_sweep", find).await? {
+            // Looks again, alone this time: its row may have come meanwhile.
+            if self.delete_unused(hash).await? {
+                tracing::info!(
+                    media.hash = hearth_media::blobs::hex(&hash),
+                    "Deleted a media file that belonged to nothing."
+                );
+            }
+        }
+        Ok(())
+    }
+}

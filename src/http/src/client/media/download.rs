@@ -1,0 +1,56 @@
+//! `GET /_matrix/client/v1/media/download/{serverName}/{mediaId}`, with or without another file name.
+//!
+//! Answers with the bytes themselves, never with a redirect, which `allow_redirect` would allow and does not demand.
+
+use axum::extract::{Path, Request, State};
+use axum::response::Response;
+use hearth_base::limits;
+use serde::Deserialize;
+
+use super::serve::serve;
+use crate::App;
+use crate::respond::Failure;
+
+/// The query of a download.
+#[derive(Deserialize)]
+struct Query {
+    #[serde(default = "wait_ms_default")]
+    timeout_ms: u64,
+}
+
+pub(super) fn wait_ms_default() -> u64 {
+    limits::MEDIA_WAIT_MS_DEFAULT
+}
+
+/// Under the name it was uploaded with.
+pub(super) async fn download(
+    State(app): State<App>,
+    Path((server, id)): Path<(String, String)>,
+    request: Request,
+) -> Result<Response, Failure> {
+    answer(&app, &server, &id, None, request).await
+}
+
+/// Under the name in the path.
+pub(super) async fn download_as(
+    State(app): State<App>,
+    Path((server, id, name)): Path<(String, String, String)>,
+    request: Request,
+) -> Result<Response, Failure> {
+    answer(&app, &server, &id, Some(name), request).await
+}
+
+async fn answer(
+    app: &App,
+    server: &str,
+    id: &str,
+    name: Option<String>,
+    request: Request,
+) -> Result<Response, Failure> {
+    let (parts, _) = request.into_parts();
+    let who = super::user(app, &parts).await?;
+    let Query { timeout_ms } = super::query(&parts)?;
+    let mut file = app.domain.media.download(&who, server, id, timeout_ms).await?;
+    file.file_name = name.or(file.file_name);
+    Ok(serve(&app.domain.media, file, &parts).await?)
+}

@@ -1,0 +1,126 @@
+//! A file as an answer: whole, in part (RFC 9110, "Range Requests"), or not at all when the client has it already.
+
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use futures_util::{StreamExt, stream};
+use hearth_base::{Error, Reason, Result, error::refuse};
+use hearth_domain::media::ranges::{self, ByteRange, Requested};
+use hearth_domain::media::serving::{SAFE_HEADERS, content_disposition};
+use hearth_domain::media::{Contents, Media, MediaFile};
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+
+use crate::respond::Failure;
+
+/// Bytes at an address never change, so a client need not ask again; after a day it may learn that they were deleted.
+/// For nobody in between: it took a token to get them.
+const CACHE: HeaderValue = HeaderValue::from_static("private, max-age=86400, immutable");
+const RANGES: HeaderValue = HeaderValue::from_static("bytes");
+
+/// The answer to a request for a file.
+pub(super) async fn serve(media: &Media, file: MediaFile, parts: &Parts) -> Result<Response> {
+    let etag = file.etag();
+    if etag.as_deref().is_some_and(|etag| has_already(&parts.headers, etag)) {
+        let mut response = StatusCode::NOT_MODIFIED.into_response();
+        keep(response.headers_mut(), etag.as_deref())?;
+        return Ok(response);
+    }
+    let range = match requested(parts, file.bytes) {
+        Requested::All => None,
+        Requested::Part(range) => Some(range),
+        Requested::Unsatisfiable => return unsatisfiable(file.bytes),
+    };
+    // A HEAD is answered by the same route, without its body.
+    let body = if parts.method == Method::HEAD { Body::empty() } else { body(media.contents(&file, range).await?) };
+    let mut response = Response::new(body);
+    describe(response.headers_mut(), &file, range)?;
+    keep(response.headers_mut(), etag.as_deref())?;
+    if range.is_some() {
+        *response.status_mut() = StatusCode::PARTIAL_CONTENT;
+    }
+    Ok(response)
+}
+
+/// Whether `If-None-Match` names this entity. Weak tags count: it is about the same bytes.
+fn has_already(headers: &HeaderMap, etag: &str) -> bool {
+    let lists = headers.get_all(header::IF_NONE_MATCH).into_iter().filter_map(|value| value.to_str().ok());
+    let mut tags = lists.flat_map(|list| list.split(',')).map(str::trim);
+    tags.any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag)
+}
+
+fn requested(parts: &Parts, bytes: u64) -> Requested {
+    // RFC 9110 defines ranges for GET alone.
+    let header = parts.headers.get(header::RANGE).filter(|_| parts.method == Method::GET);
+    ranges::parse(header.and_then(|value| value.to_str().ok()), bytes)
+}
+
+fn unsatisfiable(bytes: u64) -> Result<Response> {
+    let message = format!("The file has {bytes} bytes, and none of those that were asked for.");
+    let mut response = Failure(refuse(Reason::InvalidParam, message)).into_response();
+    *response.status_mut() = StatusCode::RANGE_NOT_SATISFIABLE;
+    response.headers_mut().insert(header::CONTENT_RANGE, value(&ranges::unsatisfied(bytes))?);
+    Ok(response)
+}
+
+/// What the bytes are, and how a browser may treat them.
+fn describe(headers: &mut HeaderMap, file: &MediaFile, range: Option<ByteRange>) -> Result<()> {
+    let disposition = content_disposition(file.disposition, file.file_name.as_deref());
+    headers.insert(header::CONTENT_TYPE, value(&file.content_type)?);
+    headers.insert(header::CONTENT_DISPOSITION, value(&disposition)?);
+    headers.insert(header::CONTENT_LENGTH, range.map_or(file.bytes, ByteRange::len).into());
+    if let Some(range) = range {
+        headers.insert(header::CONTENT_RANGE, value(&range.content_range(file.bytes))?);
+    }
+    headers.insert(header::ACCEPT_RANGES, RANGES);
+    for (name, text) in SAFE_HEADERS {
+        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(text));
+    }
+    Ok(())
+}
+
+/// How long a client may keep them.
+fn keep(headers: &mut HeaderMap, etag: Option<&str>) -> Result<()> {
+    if let Some(etag) = etag {
+        headers.insert(header::ETAG, value(etag)?);
+    }
+    headers.insert(header::CACHE_CONTROL, CACHE);
+    Ok(())
+}
+
+/// Text that was cleaned when it was stored.
+fn value(text: &str) -> Result<HeaderValue> {
+    HeaderValue::from_str(text).map_err(|error| Error::fault("writing a header about media", error))
+}
+
+fn body(contents: Contents) -> Body {
+    match contents {
+        Contents::Whole(bytes) => bytes.into(),
+        Contents::Chunks { first, rest } => {
+            let rest = rest.into_stream().inspect(|chunk| {
+                if let Err(error) = chunk {
+                    // The status has been sent; all that is left is to break the connection.
+                    tracing::error!(%error, "A media file could not be read to its end.");
+                }
+            });
+            Body::from_stream(stream::once(std::future::ready(Ok(first))).chain(rest))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn if_none_match_takes_lists_weak_tags_and_stars() {
+        let headers =
+            |text: &'static str| HeaderMap::from_iter([(header::IF_NONE_MATCH, HeaderValue::from_static(text))]);
+        for text in ["\"a\"", "W/\"a\"", "\"b\", \"a\"", "*", "\"b\",W/\"a\""] {
+            assert!(has_already(&headers(text), "\"a\""), "{text}");
+        }
+        for text in ["", "a", "\"b\"", "\"aa\"", "\"a", "W/a"] {
+            assert!(!has_already(&headers(text), "\"a\""), "{text}");
+        }
+        assert!(!has_already(&HeaderMap::new(), "\"a\""));
+    }
+}

@@ -1,0 +1,99 @@
+//! `POST /_matrix/media/v3/upload` and `PUT /_matrix/media/v3/upload/{serverName}/{mediaId}`: to disk as the bytes come.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{Path, Request, State};
+use hearth_base::{Reason, Result, error::refuse, limits};
+use hearth_domain::media::{Described, Upload};
+use http::request::Parts;
+use http::{Version, header};
+use http_body::Body as _;
+use http_body_util::BodyExt;
+use ruma::OwnedMxcUri;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::App;
+use crate::respond::Failure;
+
+/// The query of an upload.
+#[derive(Deserialize)]
+struct Query {
+    filename: Option<String>,
+}
+
+/// An upload that gets an address.
+pub(super) async fn upload(State(app): State<App>, request: Request) -> Result<Json<Value>, Failure> {
+    let (parts, body) = request.into_parts();
+    let who = super::user(&app, &parts).await?;
+    let described = described(&parts, &body)?;
+    let begun = app.domain.media.upload(&who, described).await;
+    let address = receive(begun, &parts, body).await?;
+    Ok(Json(json!({ "content_uri": address })))
+}
+
+/// An upload to an address that was given out before.
+pub(super) async fn upload_to(
+    State(app): State<App>,
+    Path((server, id)): Path<(String, String)>,
+    request: Request,
+) -> Result<Json<Value>, Failure> {
+    let (parts, body) = request.into_parts();
+    let who = super::user(&app, &parts).await?;
+    let described = described(&parts, &body)?;
+    let begun = app.domain.media.upload_to(&who, &server, &id, described).await;
+    receive(begun, &parts, body).await?;
+    Ok(Json(json!({})))
+}
+
+fn described(parts: &Parts, body: &Body) -> Result<Described> {
+    let content_type = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    Ok(Described {
+        content_type: content_type.map(str::to_owned),
+        file_name: super::query::<Query>(parts)?.filename,
+        bytes: body.size_hint().exact(),
+    })
+}
+
+/// Takes the body of an upload that was allowed to begin.
+async fn receive(begun: Result<Upload<'_>>, parts: &Parts, mut body: Body) -> Result<OwnedMxcUri> {
+    // Reading would make hyper ask for the body of a client that waits to be asked.
+    let waits = begun.is_err() && parts.headers.contains_key(header::EXPECT);
+    let received = match begun {
+        Ok(upload) => take(upload, &mut body).await,
+        Err(error) => Err(error),
+    };
+    if received.is_err() && !waits && parts.version < Version::HTTP_2 {
+        drain(body).await;
+    }
+    received
+}
+
+async fn take(mut upload: Upload<'_>, body: &mut Body) -> Result<OwnedMxcUri> {
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| refuse(Reason::Unknown, "The upload ended too early: send it again."))?;
+        if let Ok(chunk) = frame.into_data() {
+            upload.write(chunk).await?;
+        }
+    }
+    upload.finish().await
+}
+
+/// Reads and throws away, within bounds, what a client goes on sending after its upload was refused. Closing the connection
+/// under it would often lose the refusal on the way, and HTTP/1 has no other way to stop it.
+async fn drain(mut body: Body) {
+    let draining = async {
+        let mut left_bytes = limits::MEDIA_DRAIN_BYTES_MAX;
+        while let Some(Ok(frame)) = body.frame().await {
+            let bytes = frame.data_ref().map_or(0, |chunk| chunk.len() as u64);
+            match left_bytes.checked_sub(bytes) {
+                Some(left) => left_bytes = left,
+                None => return,
+            }
+        }
+    };
+    // Out of time is as well as out of bytes: the answer goes out in either case.
+    let _ = tokio::time::timeout(Duration::from_millis(limits::MEDIA_DRAIN_MS_MAX), draining).await;
+}
