@@ -74,9 +74,7 @@ impl Running {
         self.domain.core.notifier.close();
         self.log.close();
         self.tasks.stop(grace).await;
-        if let Err(error) = self.domain.admin.last_upkeep().await {
-            tracing::warn!(%error, "What was noted in memory could not be written down.");
-        }
+        self.domain.last_upkeep().await;
         let store = self.domain.core.store.clone();
         let closed = blocking(move || {
             store.close();

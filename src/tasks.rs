@@ -65,9 +65,7 @@ pub(crate) fn upkeep(tasks: &Tasks, domain: &Arc<Domain>) {
                 () = stop.stopped() => return,
                 () = tokio::time::sleep(UPKEEP_EVERY) => {}
             }
-            if let Err(error) = domain.admin.upkeep().await {
-                tracing::warn!(%error, "Upkeep failed; it is tried again later.");
-            }
+            domain.upkeep().await;
         }
     });
 }
