@@ -132,6 +132,8 @@ pub const HIERARCHY_PAGE_ROOMS_MAX: usize = 100;
 pub const SEARCH_SCANNED_EVENTS_MAX: usize = 20_000;
 /// A search term, in bytes.
 pub const SEARCH_TERM_BYTES_MAX: usize = 512;
+/// Events that one request for past notifications looks at, newest first.
+pub const NOTIFICATIONS_SCANNED_EVENTS_MAX: usize = 5_000;
 /// Users that one search of the user directory answers with.
 pub const USER_SEARCH_RESULTS_MAX: usize = 50;
 /// A media id (client-server API, "Matrix Content (mxc://) URIs").

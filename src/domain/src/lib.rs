@@ -21,6 +21,7 @@ pub mod requester;
 pub mod rooms;
 pub mod sync;
 pub mod uia;
+mod upkeep;
 
 pub use core::Core;
 pub use requester::Requester;
@@ -58,6 +59,8 @@ pub struct Domain {
     pub presence: Arc<ephemeral::PresenceBook>,
     /// What is unread.
     pub counter: Arc<push::counts::Counter>,
+    /// What users were notified of.
+    pub notified: push::notified::Notified,
     /// What is new.
     pub sync: Arc<sync::Sync>,
 }
@@ -78,7 +81,8 @@ impl Domain {
         let typing = ephemeral::Typing::new(core.clone());
         let presence = ephemeral::PresenceBook::new(core.clone());
         let counter = Arc::<push::counts::Counter>::default();
+        let notified = push::notified::Notified::new(core.clone());
         let sync = sync::Sync::new(core.clone(), typing.clone(), presence.clone(), counter.clone());
-        Ok(Arc::new(Self { rates, devices, accounts, uia, typing, presence, counter, sync, core, rooms, calls, personal, crypto, media, admin }))
+        Ok(Arc::new(Self { rates, devices, accounts, uia, typing, presence, counter, notified, sync, core, rooms, calls, personal, crypto, media, admin }))
     }
 }

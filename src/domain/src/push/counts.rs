@@ -53,7 +53,7 @@ impl Counts {
 }
 
 /// How far a user has read, by thread: places in the timeline.
-type Marks = BTreeMap<Thread, i64>;
+pub(super) type Marks = BTreeMap<Thread, i64>;
 
 #[derive(Debug)]
 struct Kept {
@@ -133,7 +133,8 @@ impl Counter {
     }
 }
 
-fn marks(tx: &mut dyn Tx, room: RoomSn, user: UserSn) -> Result<Marks> {
+/// How far a user has read in a room.
+pub(super) fn marks(tx: &mut dyn Tx, room: RoomSn, user: UserSn) -> Result<Marks> {
     let mut marks = Marks::new();
     for receipt in receipts::of_user(tx, room, user)? {
         let mark = marks.entry(receipt.thread).or_insert(receipt.ord);

@@ -11,7 +11,7 @@ use hearth_store::tables::rooms::Room;
 use hearth_store::tables::state;
 use quick_cache::sync::Cache;
 use ruma::events::AnySyncTimelineEvent;
-use ruma::push::{FlattenedJson, PushConditionRoomCtx, Ruleset};
+use ruma::push::{AnyPushRuleRef, FlattenedJson, PushConditionRoomCtx, Ruleset};
 use ruma::{RoomId, UInt, UserId};
 
 use crate::core::Core;
@@ -46,16 +46,25 @@ impl Default for Evaluator {
 impl Evaluator {
     /// What `rules` say about `event` in `context`.
     pub fn outcome(&self, rules: &Ruleset, event: &Event, context: &PushConditionRoomCtx) -> Outcome {
-        if event.pdu.sender == context.user_id {
-            return Outcome::default();
-        }
-        let flat = self.flatten(event, &context.room_id);
-        // Without thread subscriptions, which Hearth does not have, nothing in ruma's rules waits for anything.
-        let matching = rules.iter().find(|rule| rule.applies(&flat, context).now_or_never().unwrap_or(false));
-        matching.map_or(Outcome::default(), |rule| Outcome {
+        self.matching(rules, event, context).map_or(Outcome::default(), |rule| Outcome {
             notify: rule.triggers_notification(),
             highlight: rule.triggers_highlight(),
         })
+    }
+
+    /// The rule that decides about an event; none when no rule matches, and for the user's own events.
+    pub fn matching<'a>(
+        &self,
+        rules: &'a Ruleset,
+        event: &Event,
+        context: &PushConditionRoomCtx,
+    ) -> Option<AnyPushRuleRef<'a>> {
+        if event.pdu.sender == context.user_id {
+            return None;
+        }
+        let flat = self.flatten(event, &context.room_id);
+        // Without thread subscriptions, which Hearth does not have, nothing in ruma's rules waits for anything.
+        rules.iter().find(|rule| rule.applies(&flat, context).now_or_never().unwrap_or(false))
     }
 
     fn flatten(&self, event: &Event, room_id: &RoomId) -> Arc<FlattenedJson> {

@@ -2,4 +2,5 @@
 
 pub mod counts;
 pub mod evaluate;
+pub mod notified;
 pub mod rules;

@@ -19,7 +19,7 @@ use crate::route::{Bounds, RouterExt, Ruma};
 
 /// The routes of this file.
 pub(super) fn routes() -> Router<App> {
-    Router::new().endpoint(Bounds::rate(Rate::Other), search)
+    Router::new().endpoint(Bounds::rate(Rate::Search), search)
 }
 
 async fn search(app: App, request: Ruma<Request>) -> Result<Response> {

@@ -11,7 +11,7 @@ use crate::route::{Bounds, RouterExt, Ruma};
 
 /// The routes of this file.
 pub(super) fn routes() -> Router<App> {
-    Router::new().endpoint(Bounds::rate(Rate::Other), search)
+    Router::new().endpoint(Bounds::rate(Rate::Search), search)
 }
 
 async fn search(app: App, request: Ruma<search_users::v3::Request>) -> Result<search_users::v3::Response> {

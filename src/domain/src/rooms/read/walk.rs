@@ -9,8 +9,8 @@ use hearth_store::tables::events::{self, Direction};
 use super::visibility::Viewer;
 use crate::rooms::load::Event;
 
-/// How many events a walk reads at once when it does not know how many of them will be picked.
-const STEP_EVENTS: usize = 128;
+/// How many events a walk reads at first when a filter chooses among them, and at most.
+const STEP_EVENTS: (usize, usize) = (128, 1_024);
 
 /// A direction as clients name it.
 pub(super) fn direction(direction: ruma::api::Direction) -> Direction {
@@ -57,11 +57,9 @@ pub fn walk(
         walked.next = Some(if way.direction == Direction::Forward { way.after } else { way.upto });
         return Ok(walked);
     }
+    // One more than is wanted tells whether there is anything after the page. Without a filter that mostly suffices.
+    let mut step = if wants.is_none() { way.limit + 1 } else { STEP_EVENTS.0.max(way.limit + 1) };
     loop {
-        // One more than is missing tells whether there is anything after the page.
-        let missing = way.limit - walked.events.len() + 1;
-        let picks_all = wants.is_none() && viewer.sees_all();
-        let step = if picks_all { missing } else { missing.max(STEP_EVENTS) };
         let read = read(viewer, tx, &way, step)?;
         let is_last = read.len() < step;
         for event in read {
@@ -82,6 +80,7 @@ pub fn walk(
         if is_last {
             return Ok(walked);
         }
+        step = (step * 2).clamp(way.limit + 1, STEP_EVENTS.1);
     }
 }
 

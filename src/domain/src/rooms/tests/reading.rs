@@ -291,3 +291,27 @@ async fn a_search_finds_only_what_the_reader_may_see() {
     assert_eq!(search(&world.bob, 2, first.next).await.hits.len(), 1);
     assert!(search(&world.carol, 10, None).await.hits.is_empty());
 }
+
+#[tokio::test]
+async fn notifications_are_what_the_rules_say() {
+    let world = World::new().await;
+    let id = world.makes(json!({"preset": "public_chat"})).await.expect("a room");
+    world.says(&id, "before Bob").await;
+    world.joins(&world.bob, &id).await.expect("a join");
+    world.says(&id, "hello").await;
+    let mention = json!({"body": "you", "msgtype": "m.text", "m.mentions": {"user_ids": ["@bob:home.example"]}});
+    world.says_as(&world.alice, &id, mention).await;
+    world.says_as(&world.bob, &id, json!({"body": "his own", "msgtype": "m.text"})).await;
+    let notified = crate::push::notified::Notified::new(world.core.clone());
+    let list =
+        async |highlights, from, limit| notified.list(&world.bob, highlights, from, limit).await.expect("a page");
+    let shown = |page: &crate::push::notified::Page| {
+        page.notifications.iter().map(|one| value(&one.event)["content"]["body"].clone()).collect::<Vec<_>>()
+    };
+    let all = list(false, None, 10).await;
+    assert_eq!((shown(&all), all.next), (vec![json!("you"), json!("hello")], None));
+    assert_eq!(shown(&list(true, None, 10).await), [json!("you")]);
+    let first = list(false, None, 1).await;
+    assert_eq!(shown(&list(false, first.next, 1).await), [json!("hello")]);
+    assert_eq!(why(notified.list(&world.bob, false, Some("s1".to_owned()), 1).await), Reason::InvalidParam);
+}

@@ -1,0 +1,192 @@
+//! `GET /notifications`: what a user has been notified of, or would have been.
+//!
+//! Nothing is kept of notifications. The list is worked out from the newest events and the rules as they are now, so it
+//! is right after a change of rules too; each request looks at a bounded number of events.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use hearth_base::{Error, Result, limits};
+use hearth_store::ReadTx;
+use hearth_store::engine::Tx;
+use hearth_store::ids::{EventSn, RoomSn};
+use hearth_store::tables::memberships::{self, Membership};
+use hearth_store::tables::receipts::Thread;
+use hearth_store::tables::{events, rooms};
+use ruma::events::AnySyncTimelineEvent;
+use ruma::push::{Action, PushConditionRoomCtx, Ruleset};
+use ruma::serde::Raw;
+use ruma::{MilliSecondsSinceUnixEpoch, OwnedRoomId, UInt};
+
+use super::counts::{Marks, marks};
+use super::evaluate::{Evaluator, context};
+use super::rules::RuleCache;
+use crate::Requester;
+use crate::core::Core;
+use crate::rooms::find;
+use crate::rooms::load::Event;
+use crate::rooms::read::{Form, Reader, Viewer, ignored, present};
+
+/// Events read at once.
+const STEP_EVENTS: usize = 500;
+
+/// Lists notifications.
+#[derive(Debug)]
+pub struct Notified {
+    core: Arc<Core>,
+    tools: Arc<(RuleCache, Evaluator)>,
+}
+
+/// A notification.
+#[derive(Debug)]
+pub struct Notification {
+    /// What the deciding rule says to do.
+    pub actions: Vec<Action>,
+    /// The event.
+    pub event: Raw<AnySyncTimelineEvent>,
+    /// Whether the user has read it.
+    pub read: bool,
+    /// Its room.
+    pub room_id: OwnedRoomId,
+    /// When it was sent.
+    pub at: MilliSecondsSinceUnixEpoch,
+}
+
+/// A page of notifications, newest first.
+#[derive(Debug)]
+pub struct Page {
+    /// The notifications.
+    pub notifications: Vec<Notification>,
+    /// The token of the next page; a page may be empty and still go on.
+    pub next: Option<String>,
+}
+
+/// A room of the user, with what notifications depend on there.
+struct Place<'a> {
+    room_id: OwnedRoomId,
+    viewer: Viewer<'a>,
+    context: PushConditionRoomCtx,
+    marks: Marks,
+    /// When the user came in; what was before notified nobody.
+    since: i64,
+}
+
+impl Notified {
+    /// The service, standing on `core`.
+    #[must_use]
+    pub fn new(core: Arc<Core>) -> Self {
+        Self { core, tools: Arc::default() }
+    }
+
+    /// A page of what the user has been notified of, in the rooms they are in; with `highlights` only of what was
+    /// highlighted. `from` is a token of an earlier page.
+    pub async fn list(&self, who: &Requester, highlights: bool, from: Option<String>, limit: usize) -> Result<Page> {
+        let before = from.as_deref().map(parse).transpose()?.unwrap_or(EventSn(i64::MAX));
+        let (core, tools, who) = (self.core.clone(), self.tools.clone(), who.clone());
+        let limit = limit.clamp(1, limits::PAGE_EVENTS_MAX);
+        let look = move |tx: &mut ReadTx<'_>| {
+            let rules = tools.0.get(tx.tx(), who.user, &who.user_id)?;
+            let mut places = places(&core, tx.tx(), &who)?;
+            let choice = |event: &Event, place: &Place<'_>| actions(&tools.1, &rules, event, place, highlights);
+            scan(&core, tx.tx(), &mut places, &choice, before, limit)
+        };
+        self.core.store.read("notifications_list", look).await
+    }
+}
+
+fn parse(token: &str) -> Result<EventSn> {
+    let number = token.strip_prefix('n').and_then(|number| number.parse().ok());
+    number.map(EventSn).ok_or_else(|| Error::invalid("`from` is not from an earlier answer; leave it out."))
+}
+
+fn places<'a>(core: &'a Core, tx: &mut dyn Tx, who: &'a Requester) -> Result<HashMap<RoomSn, Place<'a>>> {
+    let ignored = ignored::by(tx, who.user)?;
+    let mut places = HashMap::new();
+    for row in memberships::of_user(tx, who.user)? {
+        if row.membership != Membership::Join {
+            continue;
+        }
+        let Some(room) = rooms::by_sn(tx, row.room)? else { continue };
+        let viewer = Viewer::of_member(core, tx, room.sn, Reader::from(who), Some(row))?.ignoring(ignored.clone());
+        let place = Place {
+            room_id: find::id(&room)?,
+            viewer,
+            context: context(core, tx, &room, (who.user, &who.user_id))?,
+            marks: marks(tx, room.sn, who.user)?,
+            since: row.since.as_i64(),
+        };
+        places.insert(room.sn, place);
+    }
+    Ok(places)
+}
+
+/// What to do about an event; none when it notifies nobody, or not in the way that is asked for.
+fn actions(
+    evaluator: &Evaluator,
+    rules: &Ruleset,
+    event: &Event,
+    place: &Place<'_>,
+    highlights: bool,
+) -> Option<Vec<Action>> {
+    if event.is_redacted() || event.ord.is_none_or(|ord| ord <= place.since) {
+        return None;
+    }
+    let rule = evaluator.matching(rules, event, &place.context)?;
+    let wanted = if highlights { rule.triggers_highlight() } else { rule.triggers_notification() };
+    wanted.then(|| rule.actions().to_vec())
+}
+
+fn scan(
+    core: &Core,
+    tx: &mut dyn Tx,
+    places: &mut HashMap<RoomSn, Place<'_>>,
+    choice: &dyn Fn(&Event, &Place<'_>) -> Option<Vec<Action>>,
+    mut before: EventSn,
+    limit: usize,
+) -> Result<Page> {
+    let (mut notifications, mut left) = (Vec::new(), limits::NOTIFICATIONS_SCANNED_EVENTS_MAX);
+    while left > 0 {
+        let step = left.min(STEP_EVENTS);
+        let (mut candidates, mut seen) = (Vec::new(), 0);
+        events::newest_first(tx, before, step, &mut |stored| {
+            (seen, before) = (seen + 1, stored.sn()?);
+            if places.contains_key(&stored.room()?) {
+                candidates.push(core.events.keep_stored(&stored)?);
+            }
+            Ok(true)
+        })?;
+        for event in candidates {
+            let Some(place) = places.get_mut(&event.room) else { continue };
+            let Some(actions) = choice(&event, place) else { continue };
+            if !place.viewer.may_see(tx, &event)? {
+                continue;
+            }
+            notifications.push(notification(tx, place, &event, actions)?);
+            if notifications.len() == limit {
+                return Ok(Page { notifications, next: Some(format!("n{}", event.sn.0)) });
+            }
+        }
+        if seen < step {
+            return Ok(Page { notifications, next: None });
+        }
+        left -= seen;
+    }
+    Ok(Page { notifications, next: Some(format!("n{}", before.0)) })
+}
+
+fn notification(
+    tx: &mut dyn Tx,
+    place: &mut Place<'_>,
+    event: &Arc<Event>,
+    actions: Vec<Action>,
+) -> Result<Notification> {
+    let own = event.thread.map_or(Thread::Main, Thread::Root);
+    let upto = place.marks.get(&own).max(place.marks.get(&Thread::Unthreaded)).copied();
+    Ok(Notification {
+        actions,
+        event: present::event(&mut place.viewer, tx, &Form::timeline(None), event)?,
+        read: event.ord <= upto,
+        room_id: place.room_id.clone(),
+        at: MilliSecondsSinceUnixEpoch(UInt::new_saturating(event.pdu.origin_server_ts)),
+    })
+}
