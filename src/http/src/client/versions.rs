@@ -17,8 +17,6 @@ const VERSIONS: &[&str] = &[
 const UNSTABLE_FEATURES: &[&str] = &[
     // Dehydrated devices.
     "org.matrix.msc3814",
-    // Simplified sliding sync.
-    "org.matrix.simplified_msc3575",
     // Suspending and locking, from before 1.18.
     "uk.timedout.msc4323",
 ];
