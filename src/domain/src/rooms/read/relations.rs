@@ -1,6 +1,7 @@
 //! `GET /rooms/{roomId}/relations/{eventId}`: what relates to an event, and on request what relates to that.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use hearth_base::{Result, limits};
@@ -98,9 +99,9 @@ fn gather(viewer: &Viewer<'_>, tx: &mut dyn Tx, parent: &Event, recurse: bool) -
         for child in relations::of_parents(tx, viewer.room(), &names)? {
             let (Some(ord), true) = (child.ord, found.len() < limits::RELATIONS_PER_EVENT_MAX) else { continue };
             // Foreign events may relate in a circle.
-            if !found.contains_key(&ord) {
+            if let Entry::Vacant(vacant) = found.entry(ord) {
                 next.push(child.id.clone());
-                found.insert(ord, child);
+                vacant.insert(child);
             }
         }
         parents = next;

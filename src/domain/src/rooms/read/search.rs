@@ -105,6 +105,9 @@ fn parse(token: &str) -> Result<EventSn> {
     number.map(EventSn).ok_or_else(|| Error::invalid("`next_batch` is not from an earlier answer; leave it out."))
 }
 
+/// A match with its rank.
+type Match = (usize, Arc<Event>);
+
 /// The rooms that are searched, each with its reader's view.
 type Places<'a> = HashMap<RoomSn, (OwnedRoomId, Viewer<'a>)>;
 
@@ -164,7 +167,7 @@ fn scan(
     places: &mut Places<'_>,
     search: &Search,
     mut before: EventSn,
-) -> Result<(Vec<(usize, Arc<Event>)>, Option<EventSn>)> {
+) -> Result<(Vec<Match>, Option<EventSn>)> {
     let limit = search
         .filter
         .limit
