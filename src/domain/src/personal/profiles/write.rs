@@ -1,6 +1,6 @@
 //! Changing a profile, and how rooms show its user.
 
-use hearth_base::{Error, Reason, Result, error::refuse, limits};
+use hearth_base::{Reason, Result, error::refuse, limits};
 use hearth_store::engine::Tx;
 use hearth_store::ids::UserSn;
 use hearth_store::tables::profiles::{self as table, ProfileRow};
@@ -20,26 +20,21 @@ impl Profiles {
         who.must_be(user_id)?;
         let is_face = !matches!(field, Field::Other(..));
         let user = who.user;
-        let changed = self.core.store.write("profile_set", move |tx| store(tx.tx(), user, field)).await?;
-        if !(changed && is_face) {
-            return Ok(());
+        self.core.store.write("profile_set", move |tx| store(tx.tx(), user, field)).await?;
+        if is_face {
+            // Also when nothing has changed: a client that stopped waiting before all rooms had the new one finishes by asking
+            // again. Rooms that have it already get nothing.
+            self.rooms.renew_face(who).await?;
         }
-        // On its own, so that the rooms do not end up with two names when the client stops waiting.
-        let (rooms, who) = (self.rooms.clone(), who.clone());
-        let renewed = tokio::spawn(async move { rooms.renew_face(&who).await });
-        renewed.await.map_err(|error| Error::fault("showing a changed profile in rooms", error))?
+        Ok(())
     }
 }
 
-/// Stores a field; says whether it is another than before.
-fn store(tx: &mut dyn Tx, user: UserSn, field: Field) -> Result<bool> {
+/// Stores a field, unless it already is so.
+fn store(tx: &mut dyn Tx, user: UserSn, field: Field) -> Result<()> {
     let before = table::get(tx, user)?;
     let after = apply(before.clone(), field)?;
-    if after == before {
-        return Ok(false);
-    }
-    table::set(tx, user, &after)?;
-    Ok(true)
+    if after == before { Ok(()) } else { table::set(tx, user, &after) }
 }
 
 /// A profile with a field set or removed; refused when it is too large then.
