@@ -39,7 +39,14 @@ const fn standard(width: u32, height: u32, method: Method) -> StandardSize {
 }
 
 const CROPS: [StandardSize; 2] = [standard(32, 32, Method::Crop), standard(96, 96, Method::Crop)];
-const SCALES: [StandardSize; 2] = [standard(320, 240, Method::Scale), standard(640, 480, Method::Scale)];
+// The two small ones are not in the specification's list, but clients ask for avatars this way too, and the next larger
+// size would be the whole picture.
+const SCALES: [StandardSize; 4] = [
+    standard(32, 32, Method::Scale),
+    standard(96, 96, Method::Scale),
+    standard(320, 240, Method::Scale),
+    standard(640, 480, Method::Scale),
+];
 const LARGEST: StandardSize = standard(800, 600, Method::Scale);
 
 impl Spec {
@@ -118,7 +125,9 @@ mod tests {
             ((33, 1, Crop), (96, 96, Crop)),
             ((97, 97, Crop), (320, 240, Scale)),
             ((0, 0, Crop), (32, 32, Crop)),
-            ((1, 1, Scale), (320, 240, Scale)),
+            ((1, 1, Scale), (32, 32, Scale)),
+            ((64, 64, Scale), (96, 96, Scale)),
+            ((97, 1, Scale), (320, 240, Scale)),
             ((320, 241, Scale), (640, 480, Scale)),
             ((100, 600, Scale), (800, 600, Scale)),
             ((u32::MAX, u32::MAX, Scale), (800, 600, Scale)),

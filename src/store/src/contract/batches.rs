@@ -83,7 +83,7 @@ pub(super) fn effects_run_after_the_commit_and_in_order(bed: &Bed) {
                 // A reader has connections of its own: what it sees is committed.
                 tx.after_commit(move || {
                     let count = read(&store, |tx| tx.tx().int(COUNT, &[])).unwrap();
-                    seen.send((number, store.position() >= position, count)).unwrap();
+                    seen.send((number, store.position() < position, count)).unwrap();
                 });
                 Ok(())
             })
@@ -92,7 +92,21 @@ pub(super) fn effects_run_after_the_commit_and_in_order(bed: &Bed) {
     drop((release, seen));
     answers.into_iter().for_each(|answer| wait(answer).unwrap());
     let seen: Vec<_> = sees.into_iter().collect();
+    // What effects change in memory must be there before anybody can read the position it belongs to.
     assert_eq!(seen, [(1, true, Some(3)), (2, true, Some(3)), (3, true, Some(3))]);
+}
+
+pub(super) fn positions_are_published_before_anybody_is_woken(bed: &Bed) {
+    let store = bed.open();
+    let (woken, wakes) = mpsc::channel();
+    let reader = store.clone();
+    store.on_published(move || drop(woken.send(reader.position())));
+    let position = write(&store, |tx| {
+        let position = tx.position();
+        tx.execute(ADD, &[1_i64.into(), "x".into()])?;
+        Ok(position)
+    });
+    assert!(wakes.recv().unwrap() >= position.unwrap());
 }
 
 pub(super) fn effects_of_a_failed_closure_never_run(bed: &Bed) {

@@ -127,6 +127,7 @@ cases! {
     batches::a_broken_constraint_leaves_the_others_fine,
     batches::going_on_after_an_error_harms_nobody_else,
     batches::effects_run_after_the_commit_and_in_order,
+    batches::positions_are_published_before_anybody_is_woken,
     batches::effects_of_a_failed_closure_never_run,
     batches::concurrent_writers_share_commits,
     batches::a_batch_without_changes_commits_nothing,
