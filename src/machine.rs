@@ -21,12 +21,17 @@ fn resident_bytes() -> Option<u64> {
     kib.trim().strip_suffix(" kB")?.parse::<u64>().ok()?.checked_mul(1024)
 }
 
-/// Lets this process have as many open files as it is allowed: each connection is one.
-pub(crate) fn raise_file_limit() {
+/// Asks the system for what a server wants: as many open files as this process may have, since each connection is one, and
+/// memory in small pages, since one byte used of a huge page takes two megabytes.
+pub(crate) fn prepare() {
     use rustix::process::{Resource, getrlimit, setrlimit};
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
     if let Err(error) = setrlimit(Resource::Nofile, limit) {
         tracing::debug!(%error, "The limit of open files stays as it is.");
+    }
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::thread::disable_transparent_huge_pages(true) {
+        tracing::debug!(%error, "Memory may come in huge pages.");
     }
 }

@@ -20,11 +20,12 @@ const BLOCKING_THREADS_MAX: usize = 16;
 
 /// Runs the server until a signal.
 pub(super) fn run(file: &ConfigFile) -> ExitCode {
+    // First, because it concerns memory that is asked for from here on.
+    machine::prepare();
     let Some(loaded) = file.load() else { return ExitCode::FAILURE };
     let (seams, log) = (Seams::system(), Arc::<LogRing>::default());
     telemetry::install(&loaded.config.log, Arc::clone(&seams.clock), Arc::clone(&log));
     loaded.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
-    machine::raise_file_limit();
     let workers = std::thread::available_parallelism().map_or(1, usize::from).min(WORKERS_MAX);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(workers)

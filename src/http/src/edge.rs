@@ -2,6 +2,7 @@
 
 mod cors;
 mod counters;
+mod matched;
 mod request_id;
 mod serve;
 mod slow_body;

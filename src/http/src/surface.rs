@@ -17,6 +17,9 @@ pub fn router(resources: &[Resource], counters: &Arc<Counters>) -> Router<App> {
     if resources.contains(&Resource::Client) {
         router = router.merge(client::router());
     }
+    if resources.contains(&Resource::Media) {
+        router = router.merge(client::media_router());
+    }
     if resources.contains(&Resource::Metrics) {
         router = router.merge(metrics::routes(Arc::clone(counters)));
     }

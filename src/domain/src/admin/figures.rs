@@ -1,7 +1,7 @@
 //! How much of everything there is.
 
 use hearth_base::Result;
-use hearth_store::tables::{accounts, events, rooms};
+use hearth_store::tables::{accounts, events, media, rooms};
 
 use super::Admin;
 
@@ -14,6 +14,8 @@ pub struct Figures {
     pub rooms: u64,
     /// Events stored.
     pub events: u64,
+    /// Bytes of uploads, without thumbnails.
+    pub media_bytes: u64,
 }
 
 impl Admin {
@@ -22,7 +24,8 @@ impl Admin {
         let read = self.core.store.read("admin_figures", |tx| {
             let accounts = accounts::counts(tx.tx())?;
             let users = accounts.people + accounts.guests + accounts.appservice;
-            Ok(Figures { users, rooms: rooms::count(tx.tx())?, events: events::count(tx.tx())? })
+            let media_bytes = media::usage(tx.tx())?.bytes;
+            Ok(Figures { users, rooms: rooms::count(tx.tx())?, events: events::count(tx.tx())?, media_bytes })
         });
         read.await
     }

@@ -9,7 +9,6 @@ pub mod jobs;
 mod people;
 pub mod rooms;
 pub mod store;
-mod upkeep;
 pub mod users;
 
 use std::sync::Arc;

@@ -5,7 +5,7 @@ use hearth_store::engine::Tx;
 use hearth_store::ids::UserSn;
 use hearth_store::tables::accounts::{self, AccountRow};
 use hearth_store::tables::devices::{self, DeviceRow};
-use hearth_store::tables::{memberships, profiles, rooms};
+use hearth_store::tables::{media, memberships, profiles, rooms};
 use ruma::{OwnedUserId, UserId};
 
 use super::{Admin, Listing, Page, matches};
@@ -39,6 +39,8 @@ pub struct User {
     pub devices: u64,
     /// Rooms joined.
     pub joined_rooms: u64,
+    /// Bytes of media uploaded.
+    pub media_bytes: u64,
 }
 
 /// One account and what hangs on it.
@@ -140,6 +142,7 @@ fn read_user(
         last_seen_ms: devices.iter().filter_map(|device| device.seen.at_ms).max(),
         devices: devices.len() as u64,
         joined_rooms: memberships::joined_rooms(tx, row.user)?.len() as u64,
+        media_bytes: media::usage_of(tx, row.user)?.bytes,
     };
     Ok((user, devices))
 }

@@ -42,8 +42,7 @@ async fn status(State(context): State<Context>) -> Answer<Status> {
         users: figures.users,
         rooms: figures.rooms,
         events: figures.events,
-        // There are no uploads in this version.
-        media_bytes: 0,
+        media_bytes: figures.media_bytes,
         database_bytes: health.db_bytes,
         wal_bytes: health.wal_bytes,
         memory_resident_bytes: machine.memory_resident_bytes,

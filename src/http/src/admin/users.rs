@@ -148,7 +148,6 @@ fn summary(user: users::User) -> UserSummary {
         last_seen_ms: user.last_seen_ms,
         devices: user.devices,
         joined_rooms: user.joined_rooms,
-        // There are no uploads in this version.
-        media_bytes: 0,
+        media_bytes: user.media_bytes,
     }
 }

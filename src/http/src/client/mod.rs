@@ -52,7 +52,12 @@ use axum::Router;
 
 use crate::App;
 
-/// Every route of the client-server API.
+/// The routes of uploads, downloads and thumbnails.
+pub fn media_router() -> Router<App> {
+    media::routes()
+}
+
+/// Every other route of the client-server API.
 pub fn router() -> Router<App> {
     Router::new()
         .merge(account::routes())
@@ -69,7 +74,6 @@ pub fn router() -> Router<App> {
         .merge(login::routes())
         .merge(login_page::routes())
         .merge(members::routes())
-        .merge(media::routes())
         .merge(membership::routes())
         .merge(messages::routes())
         .merge(moderation::routes())

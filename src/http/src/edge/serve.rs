@@ -20,6 +20,7 @@ use tracing::Instrument;
 
 use super::cors;
 use super::counters::Counters;
+use super::matched::Matched;
 use super::request_id::{RequestId, RequestIds};
 use super::slow_body::SlowBody;
 use crate::app::{App, Peer};
@@ -45,7 +46,11 @@ impl Edge {
         let unknown_method =
             || async { Failure(refuse(Reason::MethodNotAllowed, "This path does not take this method.")) };
         let unknown_path = || async { Failure(refuse(Reason::Unrecognized, "There is nothing at this path.")) };
-        let router = router.method_not_allowed_fallback(unknown_method).fallback(unknown_path).with_state(app);
+        let router = router
+            .route_layer(Matched)
+            .method_not_allowed_fallback(unknown_method)
+            .fallback(unknown_path)
+            .with_state(app);
         Self { router, counters, ids: RequestIds::new(u32::from_ne_bytes(run)) }
     }
 
