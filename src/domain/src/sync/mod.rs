@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hearth_base::{Position, Result, limits};
-use hearth_store::Lane;
+use hearth_store::{Lane, WriteTx};
 use hearth_store::tables::to_device;
 use ruma::api::client::filter::FilterDefinition;
 use ruma::api::client::sync::sync_events::v3::Response;
@@ -61,6 +61,8 @@ struct Look {
     is_news: bool,
     /// Everything up to here has been looked at.
     upto: Position,
+    /// Messages to the device are kept that it has shown to have.
+    has_received: bool,
 }
 
 impl Sync {
@@ -74,10 +76,12 @@ impl Sync {
     pub async fn sync(self: &Arc<Self>, requester: &Requester, query: Query) -> Result<Response> {
         let mut news = self.core.notifier.subscribe(requester.user);
         self.presence.seen(requester.user, &requester.user_id, &query.presence).await?;
-        self.drop_received(requester, query.since).await?;
         let deadline = Instant::now() + query.wait.min(Duration::from_millis(limits::SYNC_WAIT_MS_MAX));
         loop {
             let look = self.look(requester, &query).await?;
+            if let Some(since) = query.since.filter(|_| look.has_received) {
+                self.drop_received(requester, since).await?;
+            }
             let must_answer = query.since.is_none() || query.full_state || query.wait.is_zero();
             if look.is_news || must_answer {
                 return Ok(look.response);
@@ -95,15 +99,11 @@ impl Sync {
         self.core.store.read("sync", move |tx| read::look(&this, tx, &requester, &query)).await
     }
 
-    /// Messages to the device that arrived before `since` have reached it: it would not know that position otherwise.
-    async fn drop_received(&self, requester: &Requester, since: Option<Position>) -> Result<()> {
-        let (Some(since), device) = (since, requester.device) else { return Ok(()) };
-        // Without news since then nothing can be waiting that was not looked at before.
-        let waiting = self.core.store.read("sync_received", move |tx| to_device::any_upto(tx.tx(), device, since)).await?;
-        if waiting {
-            let drop = move |tx: &mut hearth_store::WriteTx<'_>| to_device::delete_upto(tx.tx(), device, since);
-            self.core.store.write_in(Lane::Client, "sync_received_drop", drop).await?;
-        }
+    /// Forgets messages to the device that arrived before `since`: it would not know that position without having them.
+    async fn drop_received(&self, requester: &Requester, since: Position) -> Result<()> {
+        let device = requester.device;
+        let drop = move |tx: &mut WriteTx<'_>| to_device::delete_upto(tx.tx(), device, since);
+        self.core.store.write_in(Lane::Client, "sync_received_drop", drop).await?;
         Ok(())
     }
 }

@@ -51,7 +51,7 @@ pub(super) fn look(sync: &Sync, tx: &mut ReadTx<'_>, requester: &Requester, quer
     let tx = tx.tx();
     let after = query.since.unwrap_or(Position::ZERO);
     let limit = limits::TO_DEVICE_PER_SYNC_MAX;
-    let mut messages = to_device::batch(tx, requester.device, Position::ZERO, upto, limit)?;
+    let mut messages = to_device::batch(tx, requester.device, after, upto, limit)?;
     if messages.len() == limit {
         upto = personal::cut(&mut messages).max(after);
     }
@@ -70,7 +70,8 @@ pub(super) fn look(sync: &Sync, tx: &mut ReadTx<'_>, requester: &Requester, quer
         || !response.to_device.is_empty()
         || !response.device_lists.is_empty();
     personal::key_counts(&scope, tx, &mut response)?;
-    Ok(Look { response, is_news, upto })
+    let has_received = query.since.map_or(Ok(false), |since| to_device::any_upto(tx, requester.device, since))?;
+    Ok(Look { response, is_news, upto, has_received })
 }
 
 /// New account data, by room.

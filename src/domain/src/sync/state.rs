@@ -23,7 +23,7 @@ pub(super) fn events(scope: &Scope<'_>, tx: &mut dyn Tx, room: &Room, piece: &Pi
         piece.events.first().map_or(room.snapshot, |first| first.snapshot)
     };
     let mut ids = match after {
-        None => whole(scope, tx, at)?,
+        None => whole(tx, at)?,
         Some(after) => changed(scope, tx, room, piece, after)?,
     };
     if scope.lazy() {
@@ -50,8 +50,7 @@ pub(super) fn events(scope: &Scope<'_>, tx: &mut dyn Tx, room: &Room, piece: &Pi
     Ok(found)
 }
 
-fn whole(scope: &Scope<'_>, tx: &mut dyn Tx, at: SnapshotSn) -> Result<StateIds> {
-    let _ = scope;
+fn whole(tx: &mut dyn Tx, at: SnapshotSn) -> Result<StateIds> {
     // Snapshot 0 is the empty state before a room's create event.
     if at.0 == 0 { Ok(StateIds::new()) } else { snapshot::full(tx, at) }
 }
