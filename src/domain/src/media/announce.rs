@@ -7,12 +7,12 @@ use ruma::OwnedMxcUri;
 
 use super::{Media, MediaId};
 use crate::Requester;
-use crate::rates::{Rate, Whose};
+use crate::rates::Rate;
 
 impl Media {
     /// Gives out an address, and says until when its bytes have to come. `M_LIMIT_EXCEEDED` when too many are outstanding.
     pub async fn announce(&self, who: &Requester) -> Result<(OwnedMxcUri, Millis)> {
-        self.rates.take(Rate::MediaUpload, Whose::User(who.user))?;
+        self.rates.take_of(Rate::MediaUpload, who)?;
         let (id, uploader, now_ms) = (MediaId::fresh(&self.core.seams), who.user, self.core.now_ms());
         let address = self.address(&id);
         let expires_ms = now_ms.saturating_add(self.core.config.media.unused_expires_ms);

@@ -14,7 +14,7 @@ use ruma::OwnedMxcUri;
 use super::known::look;
 use super::{Media, MediaId, refuse};
 use crate::Requester;
-use crate::rates::{Rate, Whose};
+use crate::rates::Rate;
 
 /// What is served when nobody says what it is.
 const UNKNOWN_TYPE: &str = "application/octet-stream";
@@ -49,13 +49,13 @@ impl Media {
     /// `M_TOO_LARGE` when more is to come than is allowed, `M_LIMIT_EXCEEDED` after too many, and
     /// [`hearth_base::Reason::OutOfSpace`] when the disk is nearly full.
     pub async fn upload(&self, who: &Requester, described: Described) -> Result<Upload<'_>> {
-        self.rates.take(Rate::MediaUpload, Whose::User(who.user))?;
+        self.rates.take_of(Rate::MediaUpload, who)?;
         self.begin(who, MediaId::fresh(&self.core.seams), None, described).await
     }
 
     /// Begins an upload to an address that was given out before; also refuses as the state of that address demands.
     pub async fn upload_to(&self, who: &Requester, server: &str, id: &str, described: Described) -> Result<Upload<'_>> {
-        self.rates.take(Rate::MediaUpload, Whose::User(who.user))?;
+        self.rates.take_of(Rate::MediaUpload, who)?;
         let (id, now_ms) = (self.own(server, id)?, self.core.now_ms());
         let (wanted, uploader) = (id.clone(), who.user);
         let read = move |tx: &mut hearth_store::ReadTx<'_>| look(tx.tx(), &wanted)?.may_be_uploaded(uploader, now_ms);
