@@ -1,1 +1,22 @@
-fn main(){}
+//! The one integration binary: what the server does, seen from where its users stand.
+//!
+//! `harness` is what the tests are written with; every other module is one area. `cargo test --test it sync::` runs one.
+
+mod harness;
+
+mod accounts;
+mod crash;
+mod devices;
+mod durability;
+mod encryption;
+mod history;
+mod limits;
+mod malformed;
+mod media;
+mod operator;
+mod personal;
+mod push;
+mod rooms;
+mod surface;
+mod sync;
+mod tidy;

@@ -1,3 +1,5 @@
+//! Thumbnails of real pictures: their size, their form, and what is refused.
+
 use super::samples::{gif, jpeg, picture, png, progressive, webp, with_orientation};
 use super::{Method, Outcome, Source, Spec, Thumb, ThumbError, Thumbnailer};
 use crate::limits::THUMB_SOURCE_PIXELS_MAX;

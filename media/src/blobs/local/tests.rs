@@ -1,3 +1,5 @@
+//! Local blobs: what is written is found again, whole, and what is not finished leaves nothing behind.
+
 use super::Blobs;
 use crate::blobs::{BlobError, Stored, hex};
 use crate::limits::READ_CHUNK_BYTES;

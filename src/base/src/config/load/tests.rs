@@ -1,3 +1,5 @@
+//! What is read from files and the environment, and what is said about what is wrong.
+
 use std::path::Path;
 
 use super::super::{Address, Config, RegistrationMode, Resource};

@@ -1,0 +1,125 @@
+//! The built binary as a child process.
+
+use std::fs::File;
+use std::net::TcpListener;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use hearth_base::Seams;
+use hearth_store::{Options, Store};
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+use crate::harness::Client;
+
+/// How long a start may take before the test gives up.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// One data folder, and the server on it when there is one.
+pub(super) struct Process {
+    folder: TempDir,
+    client: Client,
+    child: Option<Child>,
+}
+
+impl Process {
+    /// A folder with a configuration; nothing runs yet.
+    pub(super) fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        // A port that is free now; the server comes back to it after each kill.
+        let free = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+        let port = free.local_addr().expect("an address").port();
+        let data = folder.path().join("data");
+        let config = format!(
+            "[server]\ndata_dir = {data:?}\n[[listeners]]\naddress = \"127.0.0.1:{port}\"\n[registration]\nmode = \"open\"\n\
+             [passwords]\nmemory_kib = 8\niterations = 1\n[rate_limits]\nenabled = false\n[database]\nballast_mib = 0\n\
+             [log]\nlevel = \"error\"\n"
+        );
+        std::fs::write(folder.path().join("hearth.toml"), config).expect("a file");
+        Self { folder, client: Client::new(format!("http://127.0.0.1:{port}")), child: None }
+    }
+
+    /// Asks the server, without an account.
+    pub(super) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Begins to start the server.
+    pub(super) fn spawn(&mut self) {
+        let child = Command::new(env!("CARGO_BIN_EXE_hearth"))
+            .arg("serve")
+            .arg("--config")
+            .arg(self.folder.path().join("hearth.toml"))
+            .env_clear()
+            .stdout(Stdio::null())
+            .stderr(self.log())
+            .spawn();
+        self.child = Some(child.expect("the binary runs"));
+    }
+
+    /// Where all runs of the server write what goes wrong.
+    fn log(&self) -> File {
+        let log = File::options().create(true).append(true).open(self.folder.path().join("log"));
+        log.expect("a file can be made")
+    }
+
+    /// No run of the server said that anything went wrong.
+    pub(super) fn nothing_was_logged(&self) {
+        let log = std::fs::read_to_string(self.folder.path().join("log")).expect("the log is text");
+        let bad: Vec<_> = log.lines().filter(|line| line.contains("ERROR") || line.contains("panicked")).collect();
+        assert!(bad.is_empty(), "{}", bad.join("\n"));
+        assert!(log.contains("registration token"), "the log is empty, even of what the first start says");
+    }
+
+    /// Starts the server; how long it took until it answered.
+    pub(super) async fn start(&mut self) -> Duration {
+        let began = Instant::now();
+        self.spawn();
+        loop {
+            let answer = self.client.get("/health").attempt().await;
+            if answer.is_ok_and(|answer| answer.status == 200) {
+                return began.elapsed();
+            }
+            let ended = self.child.as_mut().and_then(|child| child.try_wait().ok().flatten());
+            assert_eq!(ended, None, "the server did not start again");
+            assert!(began.elapsed() < PATIENCE, "the server does not answer");
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
+
+    /// SIGKILL.
+    pub(super) fn kill(&mut self) {
+        let mut child = self.child.take().expect("the server runs");
+        assert_eq!(child.try_wait().expect("its state is known"), None, "the server ended by itself");
+        child.kill().expect("it can be killed");
+        child.wait().expect("it has ended");
+    }
+
+    /// SIGTERM: it must end well and soon.
+    pub(super) async fn stops_well(&mut self) {
+        let mut child = self.child.take().expect("the server runs");
+        kill_process(Pid::from_child(&child), Signal::TERM).expect("it can be told");
+        let waiting = tokio::task::spawn_blocking(move || child.wait());
+        let ended = tokio::time::timeout(PATIENCE, waiting).await.expect("it ends");
+        assert!(ended.expect("the thread ends").expect("its state is known").success(), "the server did not end well");
+    }
+
+    /// The closed database is whole.
+    pub(super) fn check_database(&self) {
+        let path = self.folder.path().join("data/hearth.db");
+        let store = Store::open(Options { ballast: None, ..Options::sqlite(path) }, Seams::system());
+        let store = store.expect("the database opens");
+        assert_eq!(store.check_blocking().expect("it can be checked"), Vec::<String>::new());
+        store.close();
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.child {
+            // A test that fails should not leave a server behind.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! A clock that runs, and that a test can push forward.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use hearth_base::{Clock, Millis};
+
+/// When every world begins, so that no test depends on the day it runs.
+const BEGINNING_MS: Millis = 1_800_000_000_000;
+
+/// Real durations since a fixed moment, plus what the test has skipped.
+#[derive(Debug)]
+pub(crate) struct TestClock {
+    started: Instant,
+    skipped_ms: AtomicU64,
+}
+
+impl TestClock {
+    pub(crate) fn new() -> Self {
+        Self { started: Instant::now(), skipped_ms: AtomicU64::new(0) }
+    }
+
+    /// Lets `ms` milliseconds pass at once.
+    pub(crate) fn skip(&self, ms: u64) {
+        self.skipped_ms.fetch_add(ms, Ordering::Relaxed);
+    }
+}
+
+impl Clock for TestClock {
+    fn now_ms(&self) -> Millis {
+        let elapsed = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        BEGINNING_MS + elapsed + self.skipped_ms.load(Ordering::Relaxed)
+    }
+}

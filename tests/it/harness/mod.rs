@@ -1,0 +1,48 @@
+//! What the tests are written with: a world with a server in it, people who use it, and what they see.
+//!
+//! The words are chosen so that a test reads as a story. A method whose name is a plain statement (`alice.joins(&room)`)
+//! fails the test when the server refuses; to see a refusal, ask through [`Person::get`], [`Person::post`] and so on.
+//! Nothing here knows how the server is made; only [`World`] starts one.
+
+mod answer;
+mod client;
+mod clock;
+mod creation;
+pub(crate) mod keys;
+mod path;
+mod person;
+mod reading;
+mod rooms;
+mod seen;
+mod world;
+
+pub(crate) use answer::Answer;
+pub(crate) use client::{Ask, Client};
+pub(crate) use clock::TestClock;
+pub(crate) use creation::Room;
+pub(crate) use path::{encoded, v1, v3};
+pub(crate) use person::{PASSWORD, Person};
+pub(crate) use seen::Seen;
+pub(crate) use world::World;
+
+pub(crate) use serde_json::{Value, json};
+
+/// The `body`s of some events, in their order; events without one are left out.
+pub(crate) fn bodies(events: &[Value]) -> Vec<&str> {
+    events.iter().filter_map(|event| event["content"]["body"].as_str()).collect()
+}
+
+/// The types of some events, in their order.
+pub(crate) fn types(events: &[Value]) -> Vec<&str> {
+    events.iter().filter_map(|event| event["type"].as_str()).collect()
+}
+
+/// The ids of some events, in their order.
+pub(crate) fn ids(events: &[Value]) -> Vec<&str> {
+    events.iter().filter_map(|event| event["event_id"].as_str()).collect()
+}
+
+/// A list in an answer; an absent one is empty.
+pub(crate) fn list(value: &Value) -> &[Value] {
+    value.as_array().map_or(&[], Vec::as_slice)
+}

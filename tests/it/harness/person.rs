@@ -1,0 +1,95 @@
+//! Somebody with an account, at one device.
+
+use std::ops::Deref;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use serde_json::{Value, json};
+
+use super::{Ask, Client, v3};
+
+/// Everybody's password.
+pub(crate) const PASSWORD: &str = "correct horse battery staple";
+
+/// Somebody who is logged in. Asks as themselves: `alice.get(v3!("account/whoami"))`.
+#[derive(Debug)]
+pub(crate) struct Person {
+    client: Client,
+    pub(crate) id: String,
+    pub(crate) device: String,
+    pub(crate) token: String,
+    transactions: AtomicU64,
+}
+
+impl Deref for Person {
+    type Target = Client;
+
+    fn deref(&self) -> &Client {
+        &self.client
+    }
+}
+
+impl AsRef<str> for Person {
+    fn as_ref(&self) -> &str {
+        &self.id
+    }
+}
+
+impl Person {
+    /// Whoever an answer to `/register` or `/login` logs in.
+    pub(crate) fn from_login(client: &Client, answer: &Value) -> Self {
+        let text = |field: &str| answer[field].as_str().expect("a log-in says this").to_owned();
+        let token = text("access_token");
+        Self {
+            client: client.with_token(&token),
+            id: text("user_id"),
+            device: text("device_id"),
+            token,
+            transactions: AtomicU64::new(0),
+        }
+    }
+
+    /// Makes an account, where anybody may.
+    pub(crate) async fn registers(client: &Client, name: &str) -> Self {
+        let body = json!({ "username": name, "password": PASSWORD, "auth": { "type": "m.login.dummy" } });
+        Self::from_login(client, &client.post(v3!("register"), body).await.ok())
+    }
+
+    /// Logs in with the usual password, at a new device.
+    pub(crate) async fn logs_in(client: &Client, name: &str) -> Self {
+        Self::from_login(client, &Self::login(client, name, PASSWORD).await.ok())
+    }
+
+    /// Tries to log in.
+    pub(crate) fn login(client: &Client, name: &str, password: &str) -> Ask {
+        let who = json!({ "type": "m.id.user", "user": name });
+        client.post(v3!("login"), json!({ "type": "m.login.password", "identifier": who, "password": password }))
+    }
+
+    /// The same person at another device.
+    pub(crate) async fn at_another_device(&self) -> Self {
+        Self::logs_in(&self.client, &self.id).await
+    }
+
+    /// What stands between `@` and `:`.
+    pub(crate) fn name(&self) -> &str {
+        self.id[1..].split(':').next().expect("a split has a first part")
+    }
+
+    /// A transaction id that this device has not used.
+    pub(crate) fn fresh_transaction(&self) -> String {
+        format!("t{}", self.transactions.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// What proves to user-interactive authentication that it is really this person.
+    pub(crate) fn proof(&self, session: Option<&Value>) -> Value {
+        let mut proof = json!({
+            "type": "m.login.password",
+            "identifier": { "type": "m.id.user", "user": self.id },
+            "password": PASSWORD,
+        });
+        if let Some(session) = session {
+            proof["session"] = session.clone();
+        }
+        proof
+    }
+}

@@ -1,0 +1,164 @@
+//! A world: one server in this process, on a port and in a folder of its own.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use hearth::Running;
+use hearth_admin::client::Client as Operator;
+use hearth_admin::wire::{Job, JobList, JobState, paths};
+use hearth_base::Seams;
+use hearth_base::config::{Address, Config, Passwords, RegistrationMode, Resource};
+use hearth_base::random::SeededRandom;
+use hearth_store::{Options, Store};
+use tempfile::TempDir;
+
+use super::{Client, Person, TestClock};
+
+/// How long a server may take to stop. Whatever still runs then is a leftover.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// One server and what a test needs of it. Ends with [`World::ends`], which looks for leftovers.
+#[derive(Debug)]
+pub(crate) struct World {
+    pub(crate) clock: Arc<TestClock>,
+    config: Config,
+    /// Removed with the world.
+    _folder: TempDir,
+    running: Option<Running>,
+    client: Client,
+    starts: u64,
+}
+
+impl World {
+    /// A server where anybody may register, without rate limits.
+    pub(crate) async fn new() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    /// The same, changed.
+    pub(crate) async fn with(change: impl FnOnce(&mut Config)) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let mut config = usual(&folder);
+        change(&mut config);
+        config.validate().expect("the test's configuration is a good one");
+        let clock = Arc::new(TestClock::new());
+        let mut world = Self { clock, config, _folder: folder, running: None, client: Client::new(""), starts: 0 };
+        world.start().await;
+        world
+    }
+
+    async fn start(&mut self) {
+        // Another seed at each start: a real generator does not repeat itself either.
+        self.starts += 1;
+        let seed = seed_of_this_test().wrapping_add(self.starts);
+        let seams = Seams { clock: self.clock.clone(), random: Arc::new(SeededRandom::new(seed)) };
+        let running = hearth::start(self.config.clone(), seams).await.expect("the server starts");
+        let address = running.listeners[0].address.clone();
+        // The same port after a restart, so that everybody finds the server again.
+        self.config.listeners[0].address = address.clone();
+        let Address::Tcp(address) = address else { unreachable!("the first listener has a port") };
+        self.client = Client::new(format!("http://{address}"));
+        self.running = Some(running);
+    }
+
+    /// Stops the server and starts it again with the same data.
+    pub(crate) async fn restart(&mut self) {
+        self.stop().await;
+        self.start().await;
+    }
+
+    /// Stops the server: no request may have failed by its fault, nothing may be left running, no long work be under way,
+    /// and the database must be closed and whole.
+    async fn stop(&mut self) {
+        self.nothing_has_failed().await;
+        let running = self.running.take().expect("the server runs");
+        let began = Instant::now();
+        running.stop(GRACE).await;
+        assert!(began.elapsed() < GRACE, "something was still running when the server had to stop");
+        self.check_database();
+    }
+
+    fn check_database(&self) {
+        let path = self.config.database_path();
+        let log = path.with_extension("db-wal");
+        let log_bytes = std::fs::metadata(&log).map_or(0, |metadata| metadata.len());
+        assert_eq!(log_bytes, 0, "the database was not closed cleanly: its log is still there");
+        let options = Options { ballast: None, ..Options::sqlite(&path) };
+        let store = Store::open(options, Seams::system()).expect("the database opens again");
+        assert_eq!(store.check_blocking().expect("it can be checked"), Vec::<String>::new());
+        store.close();
+    }
+
+    /// Ends the world, and looks for leftovers.
+    pub(crate) async fn ends(mut self) {
+        self.stop().await;
+    }
+
+    /// No request so far was answered with 500, which is also what a panic becomes.
+    pub(crate) async fn nothing_has_failed(&self) {
+        // Answers are counted when they are given: this one is there to be seen in the next.
+        self.client.get("/health").await.status_is(200);
+        let metrics = self.client.get("/metrics").await;
+        let text = String::from_utf8_lossy(&metrics.bytes).into_owned();
+        let failed: Vec<_> = text.lines().filter(|line| line.contains("status=\"500\"")).collect();
+        assert!(text.contains("hearth_http_requests_total{"), "no counters: this check would see nothing");
+        assert!(failed.is_empty(), "requests failed:\n{}", failed.join("\n"));
+        let jobs: JobList = self.operator().get(paths::JOBS).await.expect("the admin socket answers");
+        let unfinished = |job: &Job| matches!(job.state, JobState::Queued | JobState::Running);
+        assert!(!jobs.items.iter().any(unfinished), "long work is under way: {:?}", jobs.items);
+    }
+
+    /// Whoever may use the admin socket.
+    pub(crate) fn operator(&self) -> Operator {
+        Operator::new(self.config.admin_socket())
+    }
+
+    /// Somebody new.
+    pub(crate) async fn register(&self, name: &str) -> Person {
+        Person::registers(&self.client, name).await
+    }
+
+    /// Somebody without an account.
+    pub(crate) fn anyone(&self) -> &Client {
+        &self.client
+    }
+
+    /// The running server, for what cannot be asked from outside.
+    pub(crate) fn server(&self) -> &Running {
+        self.running.as_ref().expect("the server runs")
+    }
+
+    /// The configuration.
+    pub(crate) fn config(&self) -> &Config {
+        &self.config
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        let forgotten = self.running.is_some() && !std::thread::panicking();
+        assert!(!forgotten, "the test forgot `world.ends().await`, which looks for leftovers");
+    }
+}
+
+/// What most tests want: cheap passwords, no limits, no ballast, a free port.
+fn usual(folder: &TempDir) -> Config {
+    let mut config = Config::default();
+    config.server.data_dir = folder.path().join("data");
+    config.listeners[0].address = Address::Tcp(([127, 0, 0, 1], 0).into());
+    config.listeners[0].resources.push(Resource::Metrics);
+    config.registration.mode = RegistrationMode::Open;
+    config.passwords = Passwords::cheap();
+    config.rate_limits.enabled = false;
+    config.database.ballast_mib = 0;
+    config.database.readers = 2;
+    config.database.cache_mib = 4;
+    config
+}
+
+/// The same in every run of one test, and different in each test.
+fn seed_of_this_test() -> u64 {
+    let thread = std::thread::current();
+    let name = thread.name().unwrap_or_default();
+    name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}

@@ -1,0 +1,76 @@
+//! Rate limits: who asks too often is told how long to wait, and nobody gets around it by a header.
+
+use hearth_base::config::Rate;
+
+use crate::harness::{PASSWORD, Person, World, json, v3};
+
+#[tokio::test]
+async fn who_talks_too_fast_waits_and_may_then_go_on() {
+    let world = World::with(|config| {
+        config.rate_limits.enabled = true;
+        config.rate_limits.message = Rate::new(0.5, 3);
+    })
+    .await;
+    let (alice, bob) = (world.register("alice").await, world.register("bob").await);
+    let room = alice.creates_room_with(&[&bob]).await;
+    for n in 0..3 {
+        alice.sends(&n.to_string()).in_room(&room).await;
+    }
+    let send = v3!("rooms/{}/send/m.room.message/{}", room, "late");
+    let body = json!({ "msgtype": "m.text", "body": "late" });
+    let answer = alice.put(&send, body.clone()).await;
+    let wait_ms = answer.refused(429, "M_LIMIT_EXCEEDED")["retry_after_ms"].as_u64().expect("how long to wait");
+    assert!((1..=2_000).contains(&wait_ms), "{wait_ms}");
+    let header: u64 = answer.header("retry-after").expect("for HTTP clients too").parse().expect("seconds");
+    assert_eq!(header, wait_ms.div_ceil(1_000));
+    bob.sends("I may").in_room(&room).await;
+    world.clock.skip(wait_ms);
+    alice.put(&send, body).await.ok();
+    world.ends().await;
+}
+
+#[tokio::test]
+async fn guessing_passwords_ends_soon_whatever_the_headers_say() {
+    let world = World::with(|config| {
+        config.rate_limits.enabled = true;
+        config.rate_limits.registration = Rate::new(1.0, 100);
+        config.rate_limits.login = Rate::new(0.001, 5);
+    })
+    .await;
+    world.register("alice").await;
+    let mut statuses = Vec::new();
+    for n in 0..8 {
+        // Nobody is a trusted proxy here, so this is only talk.
+        let guess =
+            Person::login(world.anyone(), "alice", "a guess").header("x-forwarded-for", &format!("203.0.113.{n}"));
+        statuses.push(guess.await.status);
+    }
+    assert_eq!(statuses, [403, 403, 403, 403, 403, 429, 429, 429]);
+    Person::login(world.anyone(), "alice", PASSWORD).await.refused(429, "M_LIMIT_EXCEEDED");
+    world.ends().await;
+}
+
+#[tokio::test]
+async fn behind_a_trusted_proxy_each_address_has_its_own_limit() {
+    let world = World::with(|config| {
+        config.server.trusted_proxies = vec!["127.0.0.1".parse().expect("an address")];
+        config.rate_limits.enabled = true;
+        config.rate_limits.registration = Rate::new(0.001, 2);
+    })
+    .await;
+    let registers = async |name: &str, forwarded: &str| {
+        let body = json!({ "username": name, "password": PASSWORD, "auth": { "type": "m.login.dummy" } });
+        world.anyone().post(v3!("register"), body).header("x-forwarded-for", forwarded).await.status
+    };
+    assert_eq!(registers("one", "203.0.113.1").await, 200);
+    assert_eq!(registers("two", "203.0.113.1").await, 200);
+    assert_eq!(registers("three", "203.0.113.1").await, 429);
+    // What stands further left comes from the client, which may write anything there.
+    assert_eq!(registers("three", "198.51.100.7, 203.0.113.1").await, 429);
+    assert_eq!(registers("three", "203.0.113.2").await, 200);
+    // A household has a /64 of IPv6.
+    assert_eq!(registers("four", "2001:db8::1").await, 200);
+    assert_eq!(registers("five", "2001:db8::2").await, 200);
+    assert_eq!(registers("six", "2001:db8::3").await, 429);
+    world.ends().await;
+}

@@ -1,0 +1,8 @@
+//! Rooms: making them, who is in them, what can be done there, how they are found.
+
+mod creating;
+mod directory;
+mod events;
+mod joining;
+mod moderation;
+mod upgrading;
