@@ -1,5 +1,6 @@
 //! The threads that read: each with a connection of its own, all from one queue, one snapshot for each closure.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
@@ -18,22 +19,53 @@ pub(crate) struct Waiting {
     pub(crate) job: ReadJob,
 }
 
+/// Reads that share a snapshot, at most: a slow one holds up those behind it.
+const SHARED_MAX: usize = 8;
+
 /// Works until the queue is closed and empty.
-pub(crate) fn run(shared: &Arc<Shared>, connection: Box<dyn Connection>) {
+///
+/// What waits already may share a snapshot: a message that wakes thirty clients is followed by thirty reads of the same
+/// pages, and a new snapshot makes the connection read them anew.
+pub(crate) fn run(shared: &Arc<Shared>, readers: usize, connection: Box<dyn Connection>) {
     let mut connection = Some(connection);
-    while let Some(Waiting { name, job }) = shared.reads.pop() {
-        let began = Instant::now();
-        let outcome = match begin(shared, &mut connection) {
-            Ok(tx) => job(Ok(tx)),
-            Err(error) => job(Err(error)),
-        };
-        shared.metrics.ran(name, Kind::Read, began.elapsed(), outcome == Outcome::Failed);
-        if let Some(open) = &mut connection {
-            let ended = open.rollback();
-            if ended.is_err() || open.trouble() == Some(Trouble::Lost) {
-                // The next read opens it anew.
-                connection = None;
+    let mut batch = VecDeque::with_capacity(SHARED_MAX);
+    while let Some(first) = shared.reads.pop() {
+        batch.push_back(first);
+        let share = (shared.reads.lengths()[0] / readers).min(SHARED_MAX - 1);
+        batch.extend(std::iter::from_fn(|| shared.reads.try_pop()).take(share));
+        while !batch.is_empty() {
+            work_off(shared, &mut connection, &mut batch);
+        }
+    }
+}
+
+/// Runs the jobs of a batch over one snapshot, until one fails: it may have spoilt the transaction for the others.
+fn work_off(shared: &Shared, connection: &mut Option<Box<dyn Connection>>, batch: &mut VecDeque<Waiting>) {
+    let mut began = Instant::now();
+    match begin(shared, connection) {
+        Ok(mut tx) => {
+            while let Some(Waiting { name, job }) = batch.pop_front() {
+                let position = tx.position;
+                let outcome = job(Ok(ReadTx { connection: &mut *tx.connection, position }));
+                shared.metrics.ran(name, Kind::Read, began.elapsed(), outcome == Outcome::Failed);
+                began = Instant::now();
+                if outcome == Outcome::Failed {
+                    break;
+                }
             }
+        }
+        Err(error) => {
+            if let Some(Waiting { name, job }) = batch.pop_front() {
+                job(Err(error));
+                shared.metrics.ran(name, Kind::Read, began.elapsed(), true);
+            }
+        }
+    }
+    if let Some(open) = connection {
+        let ended = open.rollback();
+        if ended.is_err() || open.trouble() == Some(Trouble::Lost) {
+            // The next read opens it anew.
+            *connection = None;
         }
     }
 }

@@ -279,7 +279,7 @@ fn start(shared: Arc<Shared>, readers: usize, connection: Box<dyn Connection>, p
     let mut threads = store.0.threads.lock();
     for number in 0..readers {
         let (shared, connection) = (Arc::clone(&shared), shared.engine.connect_reader()?);
-        threads.readers.push(spawn(format!("store-read-{number}"), move || readers::run(&shared, connection))?);
+        threads.readers.push(spawn(format!("store-read-{number}"), move || readers::run(&shared, readers, connection))?);
     }
     let writer = Writer::new(shared, connection, positions);
     threads.writer = Some(spawn("store-write".into(), move || writer.run())?);
