@@ -44,7 +44,9 @@ pub(super) fn left(scope: &Scope<'_>, tx: &mut dyn Tx, (row, room): (&Membership
             let mut then = room.clone();
             then.snapshot = leave.snapshot;
             let after = scope.since.map(|since: Position| since.min(row.position));
-            state::events(scope, tx, &then, &piece, after)?
+            // What changed after they left is not for them.
+            let upto = Position::from_i64(departure.ord).min(scope.upto);
+            state::events(scope, tx, &then, &piece, (after, upto))?
         }
         None => Vec::new(),
     };

@@ -37,7 +37,7 @@ pub(super) fn room(
     let mut piece = timeline::newest(scope, tx, &mut viewer, after, scope.upto.as_i64())?;
     piece.limited |= after.is_none() && scope.since.is_some();
     let whole_state = after.filter(|_| !scope.query.full_state);
-    let state = state::events(scope, tx, room, &piece, whole_state)?;
+    let mut state = state::events(scope, tx, room, &piece, (whole_state, scope.upto))?;
     let mut joined = JoinedRoom::new();
     joined.ephemeral.events = ephemeral(scope, tx, room, after)?;
     joined.account_data.events = personal::room_account_data(scope, data)?;
@@ -51,7 +51,8 @@ pub(super) fn room(
     }
     let is_member = |event: &std::sync::Arc<crate::rooms::load::Event>| event.pdu.kind == TimelineEventType::RoomMember;
     if after.is_none() || state.iter().chain(&piece.events).any(is_member) {
-        joined.summary = summary::of(tx, room, row.user)?;
+        joined.summary = summary::of(core, tx, room, row.user)?;
+        state::add_heroes(scope, tx, room, &piece, &joined.summary.heroes, &mut state)?;
     }
     joined.timeline = write_timeline(tx, &mut viewer, &piece)?;
     joined.state = write_state(scope, tx, &mut viewer, &state)?;
@@ -81,7 +82,7 @@ pub(super) fn write_state(
 
 fn counts(scope: &Scope<'_>, tx: &mut dyn Tx, (row, room): (&MembershipRow, &Room), joined: &mut JoinedRoom) -> Result<()> {
     let core = &*scope.sync.core;
-    let found = scope.sync.counter.count(core, tx, room, (row, scope.reader.user_id), scope.upto)?;
+    let found = scope.sync.counter.count(core, tx, room, (row, scope.reader.user_id), &scope.ignored, scope.upto)?;
     if !scope.query.filter.room.timeline.unread_thread_notifications {
         joined.unread_notifications = write_count(found.total());
         return Ok(());

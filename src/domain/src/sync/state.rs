@@ -8,6 +8,7 @@ use hearth_store::engine::Tx;
 use hearth_store::ids::{EventSn, KeySn, SnapshotSn};
 use hearth_store::tables::rooms::Room;
 use hearth_store::tables::{state, state_keys};
+use ruma::OwnedUserId;
 
 use crate::rooms::read::choice::Choice;
 use super::read::Scope;
@@ -15,8 +16,15 @@ use super::timeline::Piece;
 use crate::rooms::load::Event;
 use crate::rooms::state::snapshot::{self, StateIds};
 
-/// The state events for a room: all of it for a room that is new to the client (`after` none), else what changed.
-pub(super) fn events(scope: &Scope<'_>, tx: &mut dyn Tx, room: &Room, piece: &Piece, after: Option<Position>) -> Result<Vec<Arc<Event>>> {
+/// The state events for a room: all of it for a room that is new to the client (`after` none), else what changed after one
+/// position and up to another.
+pub(super) fn events(
+    scope: &Scope<'_>,
+    tx: &mut dyn Tx,
+    room: &Room,
+    piece: &Piece,
+    (after, upto): (Option<Position>, Position),
+) -> Result<Vec<Arc<Event>>> {
     let at = if scope.query.state_after {
         room.snapshot
     } else {
@@ -24,7 +32,7 @@ pub(super) fn events(scope: &Scope<'_>, tx: &mut dyn Tx, room: &Room, piece: &Pi
     };
     let mut ids = match after {
         None => whole(tx, at)?,
-        Some(after) => changed(scope, tx, room, piece, after)?,
+        Some(after) => changed(scope, tx, room, piece, (after, upto))?,
     };
     if scope.lazy() {
         let members = members_wanted(scope, tx, piece, after.is_none())?;
@@ -55,11 +63,17 @@ fn whole(tx: &mut dyn Tx, at: SnapshotSn) -> Result<StateIds> {
     if at.0 == 0 { Ok(StateIds::new()) } else { snapshot::full(tx, at) }
 }
 
-/// What changed after `after` and is not told by the timeline.
-fn changed(scope: &Scope<'_>, tx: &mut dyn Tx, room: &Room, piece: &Piece, after: Position) -> Result<StateIds> {
+/// What changed in a window and is not told by the timeline.
+fn changed(
+    scope: &Scope<'_>,
+    tx: &mut dyn Tx,
+    room: &Room,
+    piece: &Piece,
+    (after, upto): (Position, Position),
+) -> Result<StateIds> {
     let mut newest: BTreeMap<KeySn, Option<EventSn>> = BTreeMap::new();
     let mut before: BTreeMap<KeySn, Option<EventSn>> = BTreeMap::new();
-    for (key, event) in state::changes(tx, room.sn, after, scope.upto)? {
+    for (key, event) in state::changes(tx, room.sn, after, upto)? {
         if event.is_none_or(|event| event.0 <= piece.before) {
             before.insert(key, event);
         }
@@ -77,6 +91,35 @@ fn changed(scope: &Scope<'_>, tx: &mut dyn Tx, room: &Room, piece: &Piece, after
         (key, event)
     });
     Ok(wanted.filter_map(|(key, event)| Some((key, event?))).collect())
+}
+
+/// Adds the member events of `heroes` that neither the timeline nor `found` tells: with lazy loading the client may know
+/// nothing of them but their ids, and could not name the room after them.
+pub(super) fn add_heroes(
+    scope: &Scope<'_>,
+    tx: &mut dyn Tx,
+    room: &Room,
+    piece: &Piece,
+    heroes: &[OwnedUserId],
+    found: &mut Vec<Arc<Event>>,
+) -> Result<()> {
+    if !scope.lazy() {
+        return Ok(());
+    }
+    let choice = Choice::from(&scope.query.filter.room.state);
+    for hero in heroes {
+        let Some(sn) = state::current_named(tx, room.sn, "m.room.member", hero.as_str())? else { continue };
+        let told = found.iter().chain(&piece.events).any(|event| event.sn == sn);
+        if told || sn.0 > scope.upto.as_i64() {
+            continue;
+        }
+        let event = scope.sync.core.events.get(tx, sn)?;
+        if choice.is_open() || choice.wants(&event.pdu) {
+            found.push(event);
+        }
+    }
+    found.sort_by_key(|event| event.sn);
+    Ok(())
 }
 
 /// With lazy loading: whose member events the timeline needs, and one's own for a room that is new.

@@ -9,11 +9,13 @@ use hearth_store::tables::{state, users};
 use ruma::api::client::sync::sync_events::v3::RoomSummary;
 use ruma::{UInt, UserId};
 
+use crate::core::Core;
+
 /// Members that name a room without a name.
 const HEROES_MAX: usize = 5;
 
 /// The summary of a room for one of its members.
-pub(super) fn of(tx: &mut dyn Tx, room: &Room, reader: UserSn) -> Result<RoomSummary> {
+pub(super) fn of(core: &Core, tx: &mut dyn Tx, room: &Room, reader: UserSn) -> Result<RoomSummary> {
     let counts = memberships::counts(tx, room.sn)?;
     let count = |of: Membership| {
         let found = counts.iter().find(|(membership, _)| *membership == of);
@@ -22,12 +24,18 @@ pub(super) fn of(tx: &mut dyn Tx, room: &Room, reader: UserSn) -> Result<RoomSum
     let mut summary = RoomSummary::new();
     summary.joined_member_count = count(Membership::Join);
     summary.invited_member_count = count(Membership::Invite);
-    let named = state::current_named(tx, room.sn, "m.room.name", "")?.is_some()
-        || state::current_named(tx, room.sn, "m.room.canonical_alias", "")?.is_some();
+    let named =
+        says(core, tx, room, "m.room.name", "name")? || says(core, tx, room, "m.room.canonical_alias", "alias")?;
     if !named {
         summary.heroes = heroes(tx, room, reader)?;
     }
     Ok(summary)
+}
+
+/// Whether a part of the state is set and not empty: taking a name away leaves an event without one.
+fn says(core: &Core, tx: &mut dyn Tx, room: &Room, kind: &str, field: &str) -> Result<bool> {
+    let Some(sn) = state::current_named(tx, room.sn, kind, "")? else { return Ok(false) };
+    Ok(core.events.get(tx, sn)?.pdu.content_str(field).is_some_and(|text| !text.is_empty()))
 }
 
 /// The first members beside the reader: those who are there or invited, or if there is nobody, those who were.

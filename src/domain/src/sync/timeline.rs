@@ -16,6 +16,9 @@ const LIMIT_DEFAULT: u64 = 10;
 /// Events that are passed over, as hidden or unwanted, before a timeline is cut short.
 const PASSED_OVER_MAX: usize = 500;
 
+/// Events read at once while others are passed over.
+const STEP_EVENTS_MAX: usize = 128;
+
 /// A piece of a timeline.
 #[derive(Debug)]
 pub(super) struct Piece {
@@ -37,8 +40,8 @@ pub(super) fn newest(scope: &Scope<'_>, tx: &mut dyn Tx, viewer: &mut Viewer<'_>
     let mut piece = Piece { events: Vec::new(), limited: false, before: upto };
     let mut passed_over = 0;
     'pages: loop {
-        // One more than wanted tells whether there is more.
-        let want = limit + 1 - piece.events.len();
+        // One more than wanted tells whether there is more. Where much is passed over, not one by one.
+        let want = (limit + 1 - piece.events.len()).max(passed_over.min(STEP_EVENTS_MAX));
         let page = page(scope, tx, viewer, (after, piece.before), want)?;
         let is_last = page.len() < want;
         for event in page {
