@@ -129,9 +129,12 @@ impl EventCache {
             return Ok(event);
         }
         let event = Arc::new(Event::from_row(row)?);
-        if event.is_redacted() || !self.redacted.lock().contains(&event.sn) {
+        // Held until the event is in: `redacted` in between would find nothing to remove, and the content would stay.
+        let redacted = self.redacted.lock();
+        if event.is_redacted() || !redacted.contains(&event.sn) {
             self.cache.insert(event.sn, event.clone());
         }
+        drop(redacted);
         Ok(event)
     }
 
