@@ -109,6 +109,10 @@ impl Notifier {
     #[must_use]
     pub fn subscribe(&self, user: UserSn) -> Subscription {
         let mut topics = self.users.lock();
+        // Looked at under the lock: whoever came before the end was woken by it.
+        if self.is_closed() {
+            return Subscription(watch::Sender::new(self.floor).subscribe());
+        }
         let topic = topics.entry(user).or_insert_with(|| watch::Sender::new(self.floor));
         Subscription(topic.subscribe())
     }
@@ -135,6 +139,17 @@ mod tests {
         sleeper.news_after(Position(6)).await;
         assert_eq!(notifier.newest_for(UserSn(1)), Position(7));
         assert_eq!(notifier.newest_for(UserSn(2)), Position(5));
+    }
+
+    #[tokio::test]
+    async fn whoever_comes_after_the_end_does_not_sleep() {
+        let notifier = Notifier::new(Position(5));
+        let mut before = notifier.subscribe(UserSn(1));
+        notifier.close();
+        let mut after = notifier.subscribe(UserSn(1));
+        before.news_after(Position(9)).await;
+        after.news_after(Position(9)).await;
+        assert!(notifier.is_closed());
     }
 
     #[tokio::test]

@@ -94,7 +94,7 @@ impl Rooms {
                 }
                 seen = Some(now);
             }
-            if tokio::time::Instant::now() >= deadline {
+            if tokio::time::Instant::now() >= deadline || self.core.notifier.is_closed() {
                 return Ok(News { chunk: Vec::new(), start: from, end: Token::Sync(now) });
             }
             tokio::time::sleep_until(deadline.min(tokio::time::Instant::now() + LOOK_EVERY)).await;
