@@ -86,22 +86,22 @@ pub(super) fn check(core: &Core, tx: &mut dyn Tx, room: &Room, sender: UserSn, d
     if parent.as_ref().is_some_and(|parent| parent.room != room.sn) {
         return Err(Error::invalid(format!("{} is in another room.", relation.event_id)));
     }
-    let related = relations::of_parent(tx, room.sn, relation.event_id.as_str())?;
+    let mut related = || relations::of_parent(tx, room.sn, relation.event_id.as_str());
     // Another server's event may have told the client of an event that has not arrived here.
-    if parent.is_none() && related.is_empty() {
+    if parent.is_none() && related()?.is_empty() {
         return Err(Error::invalid(format!("There is no event {} to relate to.", relation.event_id)));
     }
     match relation.rel_type.as_str() {
         "m.annotation" => {
-            let key = relation.key.filter(|key| key.len() <= ANNOTATION_KEY_BYTES_MAX);
+            let key = relation.key.as_ref().filter(|key| key.len() <= ANNOTATION_KEY_BYTES_MAX);
             let key = key.ok_or_else(|| Error::invalid("An annotation needs a `key` of at most 500 bytes."))?;
             let same = |known: &RelationRow| {
                 known.rel_type == "m.annotation"
                     && known.sender == sender
                     && known.event_type == draft.kind
-                    && known.key.as_ref() == Some(&key)
+                    && known.key.as_ref() == Some(key)
             };
-            if related.iter().any(same) {
+            if related()?.iter().any(same) {
                 return Err(refuse(Reason::DuplicateAnnotation, "You have already reacted with that."));
             }
         }

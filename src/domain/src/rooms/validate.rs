@@ -49,6 +49,8 @@ pub(super) fn message(kind: &str, content: &CanonicalJsonObject) -> Result<()> {
 pub(super) fn state(server: &ServerName, room_id: &RoomId, kind: &str, content: &CanonicalJsonObject) -> Result<()> {
     match kind {
         "m.room.create" => Err(Error::forbidden("A room is created once; its create event cannot be replaced.")),
+        // As state it would remove content past the check of who may.
+        "m.room.redaction" => Err(Error::invalid("A redaction is not state: send it with PUT .../redact.")),
         "m.room.name" => strings(kind, content, &["name"]),
         "m.room.topic" => strings(kind, content, &["topic"]),
         "m.room.encryption" => strings(kind, content, &["algorithm"]),
@@ -165,6 +167,7 @@ mod tests {
         assert!(check("m.room.tombstone", r#"{"replacement_room":"!a:home.example"}"#).is_err());
         assert!(check("m.room.history_visibility", r#"{"history_visibility":"never"}"#).is_err());
         assert!(check("m.room.name", r#"{"name":7}"#).is_err());
+        assert!(check("m.room.redaction", r#"{"redacts":"$a"}"#).is_err());
     }
 
     #[test]
