@@ -37,23 +37,26 @@ pub(super) fn follow(
     };
     let (core, room) = (core.clone(), room.sn);
     tx.after_commit(move || {
-        if let Some(member) = member {
+        if let Some((member, is_local)) = member {
             core.locals.forget(room);
-            core.notifier.wake(&[member], at);
+            // Nobody of another server sleeps here, and all of them together would be many.
+            if is_local {
+                core.notifier.wake(&[member], at);
+            }
         }
         core.notifier.wake_room(room, &members, at);
     });
     Ok(())
 }
 
-/// Keeps `memberships` in step with a member event; says whose membership it is.
+/// Keeps `memberships` in step with a member event; says whose membership it is, and whether they are of this server.
 fn change_membership(
     core: &Core,
     tx: &mut WriteTx<'_>,
     room: &Room,
     event: &Event,
     at: Position,
-) -> Result<Option<UserSn>> {
+) -> Result<Option<(UserSn, bool)>> {
     let name = event.pdu.content_str("membership");
     let Some(membership) = name.as_deref().and_then(Membership::from_name) else { return Ok(None) };
     let Some(Ok(user_id)) = event.pdu.state_key.as_deref().map(UserId::parse) else { return Ok(None) };
@@ -73,5 +76,5 @@ fn change_membership(
     };
     memberships::set(tx.tx(), &row, stripped.as_deref())?;
     core.locals.forget(room.sn);
-    Ok(Some(user))
+    Ok(Some((user, local)))
 }
