@@ -37,6 +37,8 @@ struct Entry {
     /// The user's client was heard of.
     seen: Instant,
     changed: Position,
+    /// The state came by itself, as nothing happened; nobody said so.
+    faded: bool,
 }
 
 /// Everybody's presence.
@@ -80,15 +82,37 @@ impl PresenceBook {
         self.set(user, user_id, state.clone(), status).await
     }
 
-    /// The user did something: sent a message, set a state.
-    pub fn active(&self, user: UserSn) {
-        if let Some(entry) = self.users.lock().get_mut(&user) {
-            entry.active = Instant::now();
+    /// The user did something: sent a message, typed, read. Who was away because they did nothing is back.
+    pub async fn active(self: &Arc<Self>, user: UserSn) {
+        let back = match self.users.lock().get_mut(&user) {
+            Some(entry) => {
+                entry.active = Instant::now();
+                let is_away = entry.faded && entry.state == PresenceState::Unavailable;
+                is_away.then(|| (entry.user_id.clone(), entry.status.clone()))
+            }
+            None => None,
+        };
+        if let Some((user_id, status)) = back
+            && let Err(error) = self.set(user, &user_id, PresenceState::Online, status).await
+        {
+            tracing::debug!(%error, "Somebody who is back could not be shown so.");
         }
     }
 
     /// Sets a user's state and status message, and tells everybody who shares a room with them.
     pub async fn set(self: &Arc<Self>, user: UserSn, user_id: &OwnedUserId, state: PresenceState, status: Option<String>) -> Result<()> {
+        self.change(user, user_id, state, status, None).await
+    }
+
+    /// As [`Self::set`]. With `fading` it is no sign of life, and comes to nothing if the user's state has changed since then.
+    async fn change(
+        self: &Arc<Self>,
+        user: UserSn,
+        user_id: &OwnedUserId,
+        state: PresenceState,
+        status: Option<String>,
+        fading: Option<Position>,
+    ) -> Result<()> {
         if !self.enabled() {
             return Ok(());
         }
@@ -98,9 +122,16 @@ impl PresenceBook {
             let mut concerned = memberships::local_neighbours(tx.tx(), user)?;
             concerned.push(user);
             tx.after_commit(move || {
-                let now = Instant::now();
-                let entry = Entry { user_id, state, status, active: now, seen: now, changed: at };
-                this.users.lock().insert(user, entry);
+                {
+                    let (mut users, now) = (this.users.lock(), Instant::now());
+                    let before = users.get(&user).filter(|_| fading.is_some());
+                    if before.map(|entry| entry.changed) != fading {
+                        return;
+                    }
+                    let (active, seen) = before.map_or((now, now), |entry| (entry.active, entry.seen));
+                    let faded = fading.is_some();
+                    users.insert(user, Entry { user_id, state, status, active, seen, changed: at, faded });
+                }
                 this.core.notifier.wake(&concerned, at);
                 this.somebody.notify_one();
             });
@@ -131,8 +162,9 @@ impl PresenceBook {
             } else {
                 self.somebody.notified().await;
             }
-            for (user, user_id, state, status) in self.overdue() {
-                if let Err(error) = self.fade(user, user_id, state, status).await {
+            for (user, entry, state) in self.overdue() {
+                let (status, fading) = (entry.status, Some(entry.changed));
+                if let Err(error) = self.change(user, &entry.user_id, state, status, fading).await {
                     tracing::warn!(%error, "presence could not be changed");
                 }
             }
@@ -143,7 +175,8 @@ impl PresenceBook {
         self.users.lock().values().any(|entry| entry.state != PresenceState::Offline)
     }
 
-    fn overdue(&self) -> Vec<(UserSn, OwnedUserId, PresenceState, Option<String>)> {
+    /// Whose state is over, as it is, and what it has to become.
+    fn overdue(&self) -> Vec<(UserSn, Entry, PresenceState)> {
         let now = Instant::now();
         let users = self.users.lock();
         let next = users.iter().filter_map(|(user, entry)| {
@@ -153,19 +186,9 @@ impl PresenceBook {
                 PresenceState::Online if now - entry.active > IDLE_AFTER => PresenceState::Unavailable,
                 _ => return None,
             };
-            Some((*user, entry.user_id.clone(), state, entry.status.clone()))
+            Some((*user, entry.clone(), state))
         });
         next.collect()
-    }
-
-    /// As [`Self::set`], but not a sign of life.
-    async fn fade(self: &Arc<Self>, user: UserSn, user_id: OwnedUserId, state: PresenceState, status: Option<String>) -> Result<()> {
-        let before = self.users.lock().get(&user).map(|entry| (entry.active, entry.seen));
-        self.set(user, &user_id, state, status).await?;
-        if let (Some((active, seen)), Some(entry)) = (before, self.users.lock().get_mut(&user)) {
-            (entry.active, entry.seen) = (active, seen);
-        }
-        Ok(())
     }
 }
 
@@ -178,4 +201,39 @@ fn show(entry: &Entry) -> PresenceEvent {
         content.last_active_ago = Some(UInt::new_saturating(ago));
     }
     PresenceEvent { content, sender: entry.user_id.clone() }
+}
+
+#[cfg(test)]
+mod tests {
+    use hearth_base::Seams;
+    use hearth_base::config::Config;
+    use hearth_store::{Options, Store};
+    use ruma::UserId;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn who_faded_is_back_with_the_next_thing_they_do_and_who_said_so_stays_away() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let options = Options { ballast: None, ..Options::sqlite(folder.path().join("test.db")) };
+        let mut config = Config::default();
+        config.server.name = "home.example".to_owned();
+        config.presence.enabled = true;
+        let store = Store::open(options, Seams::system()).expect("a store");
+        let book = PresenceBook::new(Core::new(store, Seams::system(), Arc::new(config)).expect("a core"));
+        let (user, id) = (UserSn(1), UserId::parse("@alice:home.example").expect("an id"));
+        let state = || book.of(user).expect("known").content.presence;
+        book.set(user, &id, PresenceState::Online, None).await.expect("set");
+        let online = book.users.lock()[&user].changed;
+        book.change(user, &id, PresenceState::Unavailable, None, Some(online)).await.expect("faded");
+        assert_eq!(state(), PresenceState::Unavailable);
+        book.active(user).await;
+        assert_eq!(state(), PresenceState::Online);
+        // It was decided upon before the user was back.
+        book.change(user, &id, PresenceState::Offline, None, Some(online)).await.expect("not faded");
+        assert_eq!(state(), PresenceState::Online);
+        book.set(user, &id, PresenceState::Unavailable, None).await.expect("set");
+        book.active(user).await;
+        assert_eq!(state(), PresenceState::Unavailable);
+    }
 }

@@ -26,7 +26,9 @@ async fn receipt(app: App, request: Ruma<create_receipt::v3::Request>) -> Result
         ReceiptType::FullyRead => Read { fully: Some(event), ..Read::default() },
         _ => return Err(Error::invalid("A receipt is of the type m.read, m.read.private or m.fully_read.")),
     };
-    mark_read(&app.domain.core, request.user()?, &request.room_id, read).await?;
+    let who = request.user()?;
+    mark_read(&app.domain.core, who, &request.room_id, read).await?;
+    app.domain.presence.active(who.user).await;
     Ok(create_receipt::v3::Response::new())
 }
 
@@ -36,6 +38,8 @@ async fn markers(app: App, request: Ruma<set_read_marker::v3::Request>) -> Resul
         public: request.read_receipt.clone().map(|event| (event, ReceiptThread::Unthreaded)),
         private: request.private_read_receipt.clone().map(|event| (event, ReceiptThread::Unthreaded)),
     };
-    mark_read(&app.domain.core, request.user()?, &request.room_id, read).await?;
+    let who = request.user()?;
+    mark_read(&app.domain.core, who, &request.room_id, read).await?;
+    app.domain.presence.active(who.user).await;
     Ok(set_read_marker::v3::Response::new())
 }

@@ -6,6 +6,7 @@ use hearth_domain::rooms::Message;
 use ruma::api::client::message::send_message_event;
 use ruma::api::client::redact::redact_event;
 
+use super::appservice::massaged;
 use crate::App;
 use crate::edge::Rate;
 use crate::route::{Bounds, RouterExt, Ruma};
@@ -21,9 +22,11 @@ async fn send(app: App, request: Ruma<send_message_event::v3::Request>) -> Resul
         kind: request.event_type.to_string(),
         content: request.body.body.json().get().to_owned(),
         txn: request.txn_id.to_string(),
-        timestamp_ms: None,
+        timestamp_ms: massaged(request.user()?, request.timestamp),
     };
-    let event_id = app.domain.rooms.send(request.user()?, message).await?;
+    let who = request.user()?;
+    let event_id = app.domain.rooms.send(who, message).await?;
+    app.domain.presence.active(who.user).await;
     Ok(send_message_event::v3::Response::new(event_id))
 }
 

@@ -39,5 +39,6 @@ async fn set(
         }
     };
     app.domain.typing.set(who, &room_id, typing.then_some(lasting)).await?;
+    app.domain.presence.active(who.user).await;
     Ok(create_typing_event::v3::Response::new())
 }
