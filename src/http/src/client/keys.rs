@@ -15,12 +15,13 @@ use ruma::api::client::keys::{
 };
 
 use crate::App;
+use crate::edge::Rate;
 use crate::respond;
 use crate::route::{Bounds, RouterExt, Ruma};
 
 /// The routes of this file.
 pub(super) fn routes() -> Router<App> {
-    let bounds = Bounds::keys();
+    let bounds = Bounds { rate: Rate::Keys, ..Bounds::keys() };
     Router::new()
         .endpoint(bounds, upload)
         .endpoint(bounds, query)

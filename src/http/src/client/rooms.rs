@@ -13,8 +13,8 @@ use crate::route::{Bounds, RouterExt, Ruma};
 /// The routes of this file.
 pub(super) fn routes() -> Router<App> {
     Router::new()
-        .endpoint(Bounds::rate(Rate::Other), create)
-        .endpoint(Bounds::rate(Rate::Other), upgrade)
+        .endpoint(Bounds::rate(Rate::CreateRoom), create)
+        .endpoint(Bounds::rate(Rate::CreateRoom), upgrade)
         .endpoint(Bounds::default(), joined)
         .endpoint(Bounds::default(), mutual)
         .endpoint(Bounds::default(), mutual_unstable)
