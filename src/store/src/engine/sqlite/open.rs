@@ -104,9 +104,10 @@ pub(super) fn connect_writer(options: &SqliteOptions) -> Result<Box<dyn Connecti
     let mut connection = open(options, flags)?;
     let synchronous = if options.synchronous_full { "FULL" } else { "NORMAL" };
     let limit = options.pages_max.map_or(String::new(), |pages| format!("PRAGMA max_page_count = {pages};"));
+    // Secure deletion overwrites what was removed, redacted contents for example, as far as that writes no page more.
     connection.script(&format!(
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = {synchronous}; PRAGMA wal_autocheckpoint = 0;
-         PRAGMA journal_size_limit = {LOG_BYTES_KEPT}; {limit}"
+         PRAGMA journal_size_limit = {LOG_BYTES_KEPT}; PRAGMA secure_delete = FAST; {limit}"
     ))?;
     Ok(connection)
 }
