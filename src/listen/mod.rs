@@ -8,6 +8,8 @@ mod connection;
 mod paced;
 mod peer;
 mod stream;
+#[cfg(test)]
+mod tests;
 mod tls;
 
 use std::sync::Arc;

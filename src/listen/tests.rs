@@ -1,0 +1,115 @@
+//! What a stranger can do to a listener before any handler is asked, over real sockets.
+
+use std::time::Duration;
+
+use hearth_base::Seams;
+use hearth_base::config::{Address, Config, Listener, Passwords};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::Instant;
+
+use crate::Running;
+
+/// A server on a free port, and the folder that must outlive it.
+async fn server() -> (Running, tempfile::TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = Config::default();
+    config.server.data_dir = folder.path().into();
+    config.database.ballast_mib = 0;
+    config.listeners = vec![Listener { address: Address::Tcp("127.0.0.1:0".parse().unwrap()), ..Listener::default() }];
+    config.passwords = Passwords::cheap();
+    (crate::start(config, Seams::system()).await.unwrap(), folder)
+}
+
+async fn connect(server: &Running) -> TcpStream {
+    let Address::Tcp(address) = server.listeners[0].address else { panic!("a TCP listener") };
+    TcpStream::connect(address).await.unwrap()
+}
+
+/// Sends `request` on a connection of its own, and reads until the server closes it.
+async fn ask(server: &Running, request: &str) -> String {
+    let mut stream = connect(server).await;
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    // A refusal may close the connection while we still send.
+    let _ = stream.read_to_end(&mut answer).await;
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+fn get(path: &str) -> String {
+    format!("GET {path} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+}
+
+#[tokio::test]
+async fn what_there_is_not_is_refused_in_json() {
+    let (server, _folder) = server().await;
+    let unknown = ask(&server, &get("/_matrix/client/v3/nothing")).await;
+    assert!(unknown.starts_with("HTTP/1.1 404") && unknown.contains("M_UNRECOGNIZED"), "{unknown}");
+    let method = ask(&server, &get("/health").replace("GET", "DELETE")).await;
+    assert!(method.starts_with("HTTP/1.1 405") && method.contains("M_UNRECOGNIZED"), "{method}");
+    let preflight = ask(&server, &get("/_matrix/client/v3/nothing").replace("GET", "OPTIONS")).await;
+    assert!(preflight.starts_with("HTTP/1.1 200"), "{preflight}");
+    for answer in [unknown, method, preflight] {
+        assert!(answer.contains("access-control-allow-origin: *") && answer.contains("x-request-id: "), "{answer}");
+    }
+    server.stop(Duration::from_secs(1)).await;
+}
+
+#[tokio::test]
+async fn large_heads_are_refused() {
+    let (server, _folder) = server().await;
+    let target = ask(&server, &get(&format!("/{}", "a".repeat(20_000)))).await;
+    assert!(target.starts_with("HTTP/1.1 414") && target.contains("M_TOO_LARGE"), "{target}");
+    let header = format!("Host: h\r\nX: {}", "a".repeat(100_000));
+    let head = ask(&server, &get("/").replace("Host: h", &header)).await;
+    // The rest of what we sent may reset the connection before the answer is read.
+    assert!(head.is_empty() || head.starts_with("HTTP/1.1 431"), "{head}");
+    let many = "X: a\r\n".repeat(500);
+    let head = ask(&server, &get("/").replace("Host: h\r\n", &many)).await;
+    assert!(head.starts_with("HTTP/1.1 431"), "{head}");
+    server.stop(Duration::from_secs(1)).await;
+}
+
+#[tokio::test]
+async fn two_lengths_are_not_smuggled() {
+    let (server, _folder) = server().await;
+    let request = "POST /health HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\nContent-Length: 5\r\n\r\nabcd";
+    let answer = ask(&server, request).await;
+    assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
+    server.stop(Duration::from_secs(1)).await;
+}
+
+#[tokio::test]
+async fn dawdlers_are_hung_up_on_and_idlers_are_not() {
+    let (server, _folder) = server().await;
+    let (mut silent, mut slow, mut idle) = (connect(&server).await, connect(&server).await, connect(&server).await);
+    slow.write_all(b"GET / HT").await.unwrap();
+    let request = get("/health").replace("Connection: close\r\n", "");
+    let mut answer = [0; 2_000];
+    idle.write_all(request.as_bytes()).await.unwrap();
+    assert!(idle.read(&mut answer).await.unwrap() > 0);
+
+    // From here on, time passes as soon as there is nothing else to do.
+    tokio::time::pause();
+    let began = Instant::now();
+    for dawdler in [&mut silent, &mut slow] {
+        assert_eq!(dawdler.read(&mut answer).await.unwrap_or(0), 0, "closed without an answer");
+    }
+    let waited = began.elapsed();
+    assert!((Duration::from_secs(9)..Duration::from_secs(15)).contains(&waited), "{waited:?}");
+    tokio::time::resume();
+    idle.write_all(request.as_bytes()).await.unwrap();
+    assert!(idle.read(&mut answer).await.unwrap() > 0, "an idle connection is kept for a minute");
+    server.stop(Duration::from_secs(1)).await;
+}
+
+#[tokio::test]
+async fn a_stop_does_not_wait_for_idle_connections() {
+    let (server, _folder) = server().await;
+    let (_silent, mut idle) = (connect(&server).await, connect(&server).await);
+    idle.write_all(get("/health").replace("Connection: close\r\n", "").as_bytes()).await.unwrap();
+    assert!(idle.read(&mut [0; 2_000]).await.unwrap() > 0);
+    let began = std::time::Instant::now();
+    server.stop(Duration::from_secs(30)).await;
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+}
