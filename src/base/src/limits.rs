@@ -156,3 +156,17 @@ pub const THUMBNAILS_WAITING_MAX: usize = 64;
 pub const MEDIA_PAGE_MAX: u64 = 1_000;
 /// Media whose last download is not written down yet; more are noted another time.
 pub const MEDIA_ACCESSES_NOTED_MAX: usize = 10_000;
+/// Registrations of application services.
+pub const APPSERVICES_MAX: usize = 100;
+/// A registration file of an application service.
+pub const APPSERVICE_FILE_BYTES_MAX: u64 = 256 * 1024;
+/// A token in the registration of an application service.
+pub const APPSERVICE_TOKEN_BYTES_MAX: usize = 255;
+/// Namespaces of one kind in the registration of an application service.
+pub const APPSERVICE_NAMESPACES_MAX: usize = 200;
+/// The regular expression of a namespace, as text.
+pub const NAMESPACE_REGEX_BYTES_MAX: usize = 4 * 1024;
+/// The regular expression of a namespace, compiled: what a few bytes such as `.{9}{9}{9}` may blow up to.
+pub const NAMESPACE_REGEX_COMPILED_BYTES_MAX: usize = 1024 * 1024;
+/// Rooms that one application service lists for its networks.
+pub const NETWORK_ROOMS_PER_APPSERVICE_MAX: u64 = 10_000;

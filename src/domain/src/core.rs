@@ -8,6 +8,7 @@ use hearth_base::{Error, Millis, Result, Seams};
 use hearth_store::Store;
 use ruma::{OwnedServerName, ServerName, UserId};
 
+use crate::appservices::Registrations;
 use crate::keys::SigningKey;
 use crate::notify::Notifier;
 use crate::rooms::load::EventCache;
@@ -34,6 +35,8 @@ pub struct Core {
     pub locals: LocalMembers,
     /// Which rooms never had a strict history visibility.
     pub open_histories: OpenHistories,
+    /// The application services, as their registration files describe them.
+    pub appservices: Registrations,
 }
 
 impl Core {
@@ -41,6 +44,7 @@ impl Core {
     pub fn new(store: Store, seams: Seams, config: Arc<Config>) -> Result<Arc<Self>> {
         let server_name = ServerName::parse(config.server.name.as_str())
             .map_err(|error| Error::fault("reading the server name from the configuration", error))?;
+        let appservices = Registrations::load(config.appservices.folder.as_deref(), &server_name)?;
         let key = SigningKey::load_or_create(&store, &seams)?;
         let notifier = Arc::new(Notifier::new(store.position()));
         let wakes = Arc::clone(&notifier);
@@ -55,6 +59,7 @@ impl Core {
             events: EventCache::default(),
             locals: LocalMembers::default(),
             open_histories: OpenHistories::default(),
+            appservices,
         }))
     }
 

@@ -31,5 +31,6 @@ fn without_device(user: UserSn, user_id: &UserId) -> Requester {
         guest: false,
         locked: false,
         suspended: false,
+        appservice: None,
     }
 }

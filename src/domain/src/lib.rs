@@ -5,6 +5,7 @@
 
 pub mod accounts;
 pub mod admin;
+pub mod appservices;
 pub mod calls;
 pub mod core;
 pub mod crypto;
@@ -39,6 +40,8 @@ pub struct Domain {
     pub devices: Arc<devices::Devices>,
     /// Accounts, log-ins, passwords.
     pub accounts: Arc<accounts::Accounts>,
+    /// What bridges and bots do that people do not.
+    pub appservices: appservices::Appservices,
     /// Proving again who one is.
     pub uia: uia::Uia,
     /// What users do in rooms.
@@ -71,6 +74,7 @@ impl Domain {
         let rates = Arc::new(rates::Rates::new(core.config.clone(), core.seams.clock.clone()));
         let devices = Arc::new(devices::Devices::new(core.clone()));
         let accounts = Arc::new(accounts::Accounts::new(core.clone(), devices.clone(), rates.clone())?);
+        let appservices = appservices::Appservices::new(core.clone(), accounts.clone())?;
         let uia = uia::Uia::new(core.clone(), accounts.clone());
         let media = media::Media::new(core.clone(), rates.clone())?;
         let admin = admin::Admin::new(Arc::clone(&core), accounts.clone(), devices.clone());
@@ -83,6 +87,6 @@ impl Domain {
         let counter = Arc::<push::counts::Counter>::default();
         let notified = push::notified::Notified::new(core.clone());
         let sync = sync::Sync::new(core.clone(), typing.clone(), presence.clone(), counter.clone());
-        Ok(Arc::new(Self { rates, devices, accounts, uia, typing, presence, counter, notified, sync, core, rooms, calls, personal, crypto, media, admin }))
+        Ok(Arc::new(Self { rates, devices, accounts, appservices, uia, typing, presence, counter, notified, sync, core, rooms, calls, personal, crypto, media, admin }))
     }
 }

@@ -12,6 +12,8 @@ use hearth_base::{Clock, Reason, Result, error::refuse};
 use hearth_store::ids::UserSn;
 use parking_lot::Mutex;
 
+use crate::Requester;
+
 /// Buckets that are remembered; beyond it the full ones are forgotten, then those that fill up soonest.
 const BUCKETS_MAX: usize = 50_000;
 
@@ -117,6 +119,11 @@ impl Rates {
     /// Takes a permit out of a bucket; refuses with `M_LIMIT_EXCEEDED` when there is none.
     pub fn take(&self, rate: Rate, whose: Whose) -> Result<()> {
         self.ask(rate, whose, true)
+    }
+
+    /// As [`Rates::take`] for a user; application services may be exempt.
+    pub fn take_of(&self, rate: Rate, who: &Requester) -> Result<()> {
+        if who.is_unlimited() { Ok(()) } else { self.take(rate, Whose::User(who.user)) }
     }
 
     /// Refuses when a bucket is empty, and leaves it as it is: for what counts only when it fails.

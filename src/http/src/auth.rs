@@ -1,12 +1,14 @@
 //! Who may call what: the access token of a request, by the endpoint's scheme.
 
-use hearth_base::{Reason, Result, error::refuse};
+use hearth_base::{Error, Reason, Result, error::refuse};
 use hearth_domain::Requester;
+use hearth_domain::appservices::Guise;
 use hearth_domain::devices::Whence;
 use http::{HeaderMap, header};
 use ruma::api::auth_scheme::{
     AccessToken, AccessTokenOptional, AppserviceToken, AppserviceTokenOptional, NoAccessToken, NoAuthentication,
 };
+use serde::Deserialize;
 
 use crate::app::Peer;
 use crate::{App, standing};
@@ -20,6 +22,10 @@ pub enum Need {
     Optional,
     /// Only with a valid token.
     Token,
+    /// The token of an application service is looked at when there is one; others are not.
+    AppserviceOptional,
+    /// Only with the token of an application service.
+    Appservice,
 }
 
 /// What an authentication scheme of ruma needs.
@@ -38,13 +44,13 @@ impl Scheme for AccessTokenOptional {
     const NEED: Need = Need::Optional;
 }
 impl Scheme for AppserviceTokenOptional {
-    const NEED: Need = Need::Optional;
+    const NEED: Need = Need::AppserviceOptional;
 }
 impl Scheme for AccessToken {
     const NEED: Need = Need::Token;
 }
 impl Scheme for AppserviceToken {
-    const NEED: Need = Need::Token;
+    const NEED: Need = Need::Appservice;
 }
 
 /// The token of a request: from the `Authorization` header, or from the query as old clients send it.
@@ -85,10 +91,36 @@ pub async fn authenticate(
     }
     let Some(token) = token(headers, query)? else {
         return match need {
-            Need::Token => Err(refuse(Reason::MissingToken, "This needs an access token: log in first.")),
+            Need::Token | Need::Appservice => Err(refuse(Reason::MissingToken, "This needs an access token: log in first.")),
             _ => Ok(None),
         };
     };
+    if let Some(service) = app.domain.appservices.by_token(&token) {
+        // Where only application services come, they come as themselves: the user that they name may have yet to be made.
+        let themselves = matches!(need, Need::Appservice | Need::AppserviceOptional);
+        let guise = if themselves { Guise::default() } else { guise(query)? };
+        return app.domain.appservices.requester(service, guise).await.map(Some);
+    }
+    match need {
+        Need::AppserviceOptional => return Ok(None),
+        Need::Appservice => return Err(Error::forbidden("This takes the token of an application service.")),
+        _ => {}
+    }
     let agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
     app.domain.accounts.authenticate(&token, Whence { address: peer.address, agent }).await.map(Some)
+}
+
+/// Whom an application service asks as (application-service API, "Identity assertion").
+fn guise(query: Option<&str>) -> Result<Guise> {
+    #[derive(Deserialize)]
+    struct Query {
+        user_id: Option<String>,
+        device_id: Option<String>,
+        /// The name from before 1.17.
+        #[serde(rename = "org.matrix.msc3202.device_id")]
+        unstable_device_id: Option<String>,
+    }
+    let query: Query = serde_html_form::from_str(query.unwrap_or_default())
+        .map_err(|error| Error::invalid(format!("The query is not right: {error}")))?;
+    Ok(Guise { user: query.user_id, device: query.device_id.or(query.unstable_device_id) })
 }

@@ -19,6 +19,8 @@ use crate::app::{App, Peer};
 
 /// Refuses with `M_LIMIT_EXCEEDED` when a user, or an address without one, asks too often.
 pub fn rate_limit(app: &App, rate: Rate, peer: &Peer, requester: Option<&Requester>) -> Result<()> {
-    let whose = requester.map_or_else(|| Whose::address(peer.address), |requester| Whose::User(requester.user));
-    app.domain.rates.take(rate, whose)
+    match requester {
+        Some(requester) => app.domain.rates.take_of(rate, requester),
+        None => app.domain.rates.take(rate, Whose::address(peer.address)),
+    }
 }

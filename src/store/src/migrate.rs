@@ -17,6 +17,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     (6, "reports", include_str!("migrations/0006_reports.sql")),
     (7, "audit", include_str!("migrations/0007_audit.sql")),
     (8, "media", include_str!("migrations/0008_media.sql")),
+    (9, "networks", include_str!("migrations/0009_networks.sql")),
 ];
 
 const CREATE_META: &str =

@@ -77,6 +77,7 @@ fn session(row: SessionRow) -> Result<Session> {
         guest: row.guest,
         locked: row.flags & table::LOCKED != 0,
         suspended: row.flags & table::SUSPENDED != 0,
+        appservice: None,
     };
     Ok(Session { requester, expires_ms: row.expires_ms, noted_ms: AtomicU64::new(0) })
 }

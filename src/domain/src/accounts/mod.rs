@@ -27,6 +27,7 @@ pub use registration_tokens::NewRegistrationToken;
 pub use shared_secret::SharedSecretRequest;
 pub use standing::Flag;
 pub use tokens::Issued;
+pub(crate) use username::parse as parse_username;
 
 use std::sync::Arc;
 

@@ -102,6 +102,7 @@ impl Accounts {
         let user_id = username::parse(&localpart, &self.core.server_name)?;
         if !matches!(new.authority, Authority::Admin | Authority::Appservice) {
             username::check_chosen(&localpart, config)?;
+            self.core.appservices.check_user(&user_id, None)?;
         }
         if new.password.is_none() && matches!(new.authority, Authority::Anyone | Authority::Token(_)) {
             return Err(refuse(Reason::MissingParam, "Choose a password."));

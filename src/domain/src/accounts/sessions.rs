@@ -103,6 +103,7 @@ mod tests {
             guest: false,
             locked: false,
             suspended: false,
+            appservice: None,
         };
         Arc::new(Session { requester, expires_ms: None, noted_ms: AtomicU64::new(0) })
     }

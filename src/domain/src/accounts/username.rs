@@ -50,8 +50,9 @@ pub(crate) fn taken() -> Error {
 impl Accounts {
     /// Refuses a name that cannot be registered (`M_INVALID_USERNAME`, `M_EXCLUSIVE`, `M_USER_IN_USE`).
     pub async fn check_username(&self, localpart: &str) -> Result<()> {
-        parse(localpart, &self.core.server_name)?;
+        let user_id = parse(localpart, &self.core.server_name)?;
         check_chosen(localpart, &self.core.config.registration)?;
+        self.core.appservices.check_user(&user_id, None)?;
         let name = localpart.to_owned();
         let found = self.core.store.read("username_check", move |tx| table::by_name(tx.tx(), &name)).await?;
         if found.is_some() { Err(taken()) } else { Ok(()) }

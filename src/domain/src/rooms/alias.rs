@@ -35,6 +35,7 @@ impl Rooms {
     pub async fn add_alias(&self, who: &Requester, alias: OwnedRoomAliasId, room_id: OwnedRoomId) -> Result<()> {
         find::no_guests(who)?;
         check_own(&self.core, &alias)?;
+        self.core.appservices.check_alias(&alias, who.appservice.as_deref())?;
         let user = who.user;
         let write = move |tx: &mut WriteTx<'_>| {
             let room = find::joined(tx.tx(), &room_id, user)?;
@@ -53,14 +54,21 @@ impl Rooms {
     }
 
     /// Takes a name away: for whoever gave it, for those who set the room's canonical alias, and for administrators.
+    /// Application services remove what is in their namespaces, and nothing else.
     pub async fn remove_alias(&self, who: &Requester, alias: OwnedRoomAliasId) -> Result<()> {
+        if !who.admin {
+            self.core.appservices.check_alias(&alias, who.appservice.as_deref())?;
+        }
         let (core, who) = (self.core.clone(), who.clone());
         let write = move |tx: &mut WriteTx<'_>| {
             let unknown = || Error::not_found(format!("There is no room with the alias {alias}."));
             let (room, creator) = aliases::find(tx.tx(), alias.as_str())?.ok_or_else(unknown)?;
             let mut room =
                 rooms::by_sn(tx.tx(), room)?.ok_or_else(|| Error::broken("the room of an alias is missing"))?;
-            let may = creator == who.user || who.admin || may_name(&core, tx.tx(), &room, &who.user_id)?;
+            let may = creator == who.user
+                || who.admin
+                || who.appservice.is_some()
+                || may_name(&core, tx.tx(), &room, &who.user_id)?;
             if !may {
                 return Err(Error::forbidden("You did not make that alias, and may not change the room's main one."));
             }

@@ -18,13 +18,16 @@ pub(super) fn routes() -> Router<App> {
 async fn who_am_i(_: App, request: Ruma<whoami::v3::Request>) -> Result<whoami::v3::Response> {
     let user = request.user()?;
     let mut response = whoami::v3::Response::new(user.user_id.clone(), user.guest);
-    response.device_id = Some(user.device_id.clone());
+    response.device_id = user.has_device().then(|| user.device_id.clone());
     Ok(response)
 }
 
 async fn change(app: App, request: Ruma<change_password::v3::Request>) -> Result<change_password::v3::Response> {
     // Without a token the proof would be an e-mail address, and there is no mail.
     let user = request.user()?;
+    if user.appservice.is_some() {
+        return Err(Error::forbidden("Passwords are for people: an application service needs none."));
+    }
     app.domain.uia.check(request.uia(uia::PASSWORD)).await?;
     let password = request.new_password.clone();
     app.domain.accounts.set_password(user.user, password, request.logout_devices, Some(user.device)).await?;
@@ -36,7 +39,7 @@ async fn close(app: App, request: Ruma<deactivate::v3::Request>) -> Result<deact
     if user.guest {
         return Err(refuse(Reason::GuestAccessForbidden, "Guest accounts end when they log out."));
     }
-    if !app.domain.accounts.has_password(user.user).await? {
+    if user.appservice.is_none() && !app.domain.accounts.has_password(user.user).await? {
         return Err(Error::forbidden("This account has no password: ask the server's administrator to close it."));
     }
     app.domain.uia.check(request.uia(uia::PASSWORD)).await?;

@@ -4,7 +4,6 @@ use axum::Router;
 use hearth_base::{Error, Result};
 use hearth_domain::rooms::directory::{Listing, Question};
 use ruma::UInt;
-use ruma::api::client::appservice::set_room_visibility as set_for_network;
 use ruma::api::client::directory::{
     get_public_rooms, get_public_rooms_filtered, get_room_visibility, set_room_visibility,
 };
@@ -21,7 +20,6 @@ pub(super) fn routes() -> Router<App> {
         .endpoint(Bounds::default(), search)
         .endpoint(Bounds::default(), visibility)
         .endpoint(Bounds::rate(Rate::Other), set_visibility)
-        .endpoint(Bounds::rate(Rate::Other), refuse_network)
 }
 
 async fn list(app: App, request: Ruma<get_public_rooms::v3::Request>) -> Result<get_public_rooms::v3::Response> {
@@ -69,19 +67,16 @@ async fn set_visibility(
     app: App,
     request: Ruma<set_room_visibility::v3::Request>,
 ) -> Result<set_room_visibility::v3::Response> {
-    let published = match request.visibility {
-        Visibility::Public => true,
-        Visibility::Private => false,
-        _ => return Err(Error::invalid("`visibility` must be public or private.")),
-    };
+    let published = is_public(&request.visibility)?;
     app.domain.rooms.publish(request.user()?, request.room_id.clone(), published).await?;
     Ok(set_room_visibility::v3::Response::new())
 }
 
-/// The lists of bridged networks belong to application services, which are no users.
-async fn refuse_network(
-    _app: App,
-    _request: Ruma<set_for_network::v3::Request>,
-) -> Result<set_for_network::v3::Response> {
-    Err(Error::forbidden("Only application services list rooms of other networks."))
+/// Whether a room is to stand in a directory.
+pub(super) fn is_public(visibility: &Visibility) -> Result<bool> {
+    match visibility {
+        Visibility::Public => Ok(true),
+        Visibility::Private => Ok(false),
+        _ => Err(Error::invalid("`visibility` must be public or private.")),
+    }
 }

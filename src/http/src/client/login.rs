@@ -14,7 +14,9 @@ use ruma::api::client::session::{get_login_token::v1 as get_token, login::v3 as 
 use serde::Deserialize;
 use std::time::Duration;
 
+use super::appservice;
 use crate::app::{App, Peer};
+use crate::auth::{self, Need};
 use crate::respond::{Failure, answer};
 use crate::route::{Bounds, RouterExt as _, Ruma, read_body};
 use crate::{edge, json};
@@ -30,13 +32,15 @@ pub(super) fn routes() -> Router<App> {
         .route("/_matrix/client/v3/login/sso/redirect/{idp_id}", get(no_sso))
 }
 
-async fn flows(_: App, _: Ruma<types::Request>) -> Result<types::Response> {
+async fn flows(app: App, _: Ruma<types::Request>) -> Result<types::Response> {
     let mut token = types::TokenLoginType::new();
     token.get_login_token = true;
-    Ok(types::Response::new(vec![
-        types::LoginType::Password(types::PasswordLoginType::new()),
-        types::LoginType::Token(token),
-    ]))
+    let mut flows =
+        vec![types::LoginType::Password(types::PasswordLoginType::new()), types::LoginType::Token(token)];
+    if app.domain.appservices.any() {
+        flows.push(types::LoginType::ApplicationService(types::ApplicationServiceLoginType::new()));
+    }
+    Ok(types::Response::new(flows))
 }
 
 #[derive(Deserialize)]
@@ -95,7 +99,9 @@ async fn log_in(State(app): State<App>, request: Request) -> Response {
 
 async fn try_log_in(app: &App, request: Request) -> Result<LoggedIn> {
     let peer = request.extensions().get::<Peer>().cloned().unwrap_or(Peer { address: None });
-    edge::rate_limit(app, Rate::Login, &peer, None)?;
+    let need = Need::AppserviceOptional;
+    let service = auth::requester(app, need, request.headers(), request.uri().query(), &peer).await?;
+    edge::rate_limit(app, Rate::Login, &peer, service.as_ref())?;
     let raw = read_body(request.into_body(), limits::BODY_BYTES_MAX).await?;
     json::check_depth(&raw)?;
     let body: Body = serde_json::from_slice(&raw).map_err(|error| json::explain(&raw, &error))?;
@@ -108,6 +114,10 @@ async fn try_log_in(app: &App, request: Request) -> Result<LoggedIn> {
         "m.login.token" => {
             let token = body.token.as_deref().ok_or_else(|| missing("token"))?;
             accounts.log_in_by_token(token, body.device()).await
+        }
+        "m.login.application_service" => {
+            let service = appservice::of(service.as_ref())?;
+            app.domain.appservices.log_in(service, body.name()?, body.device()).await
         }
         other => Err(refuse(Reason::Unknown, format!("{other:?} is not among the ways to log in here."))),
     }

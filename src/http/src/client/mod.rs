@@ -3,6 +3,7 @@
 mod account;
 mod account_data;
 mod aliases;
+mod appservice;
 mod capabilities;
 mod dehydrated;
 mod devices;
@@ -63,6 +64,7 @@ pub fn router() -> Router<App> {
         .merge(account::routes())
         .merge(account_data::routes())
         .merge(aliases::routes())
+        .merge(appservice::routes())
         .merge(capabilities::routes())
         .merge(dehydrated::routes())
         .merge(devices::routes())

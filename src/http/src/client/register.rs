@@ -3,13 +3,15 @@
 use std::time::Duration;
 
 use axum::Router;
-use hearth_base::{Error, Result};
-use hearth_domain::accounts::{Authority, DeviceRequest, NewAccount};
+use hearth_base::{Reason, Result, error::refuse};
+use hearth_domain::accounts::{Authority, DeviceRequest, LoggedIn, NewAccount};
 use hearth_domain::rates::Rate;
 use hearth_domain::uia::Passed;
+use ruma::OwnedUserId;
 use ruma::api::client::account::register::{LoginType, RegistrationKind, v3 as register};
 use ruma::api::client::account::{check_registration_token_validity, get_username_availability};
 
+use super::appservice;
 use crate::App;
 use crate::edge;
 use crate::route::{Bounds, RouterExt as _, Ruma};
@@ -23,7 +25,11 @@ pub(super) fn routes() -> Router<App> {
 
 async fn create(app: App, request: Ruma<register::Request>) -> Result<register::Response> {
     if request.login_type == Some(LoginType::ApplicationService) {
-        return Err(Error::forbidden("Only an application service can register users this way."));
+        return appservice_user(&app, &request).await;
+    }
+    if request.requester.is_some() {
+        let message = "An application service registers users with the type m.login.application_service.";
+        return Err(refuse(Reason::Unknown, message));
     }
     let authority = if request.kind == RegistrationKind::Guest {
         edge::rate_limit(&app, Rate::Registration, &request.peer, None)?;
@@ -33,13 +39,22 @@ async fn create(app: App, request: Ruma<register::Request>) -> Result<register::
     };
     let password = request.password.clone().filter(|_| authority != Authority::Guest);
     let localpart = request.username.clone().filter(|_| authority != Authority::Guest);
-    let device = DeviceRequest {
+    let device = device(&request);
+    let new = NewAccount { localpart, displayname: None, password, admin: false, authority };
+    let (user_id, session) = app.domain.accounts.register(new, device).await?;
+    Ok(response(user_id, session))
+}
+
+/// The device to log in with, unless that is not wanted.
+fn device(request: &register::Request) -> Option<DeviceRequest> {
+    (!request.inhibit_login).then(|| DeviceRequest {
         id: request.device_id.clone(),
         name: request.initial_device_display_name.clone(),
         refreshable: request.refresh_token,
-    };
-    let new = NewAccount { localpart, displayname: None, password, admin: false, authority };
-    let (user_id, session) = app.domain.accounts.register(new, (!request.inhibit_login).then_some(device)).await?;
+    })
+}
+
+fn response(user_id: OwnedUserId, session: Option<LoggedIn>) -> register::Response {
     let mut response = register::Response::new(user_id);
     if let Some(session) = session {
         response.device_id = Some(session.device_id);
@@ -47,7 +62,15 @@ async fn create(app: App, request: Ruma<register::Request>) -> Result<register::
         response.refresh_token = session.tokens.refresh_token;
         response.expires_in = session.tokens.expires_in_ms.map(Duration::from_millis);
     }
-    Ok(response)
+    response
+}
+
+/// Makes a user of an application service.
+async fn appservice_user(app: &App, request: &Ruma<register::Request>) -> Result<register::Response> {
+    let service = appservice::of(request.requester.as_ref())?;
+    let registered = app.domain.appservices.register(service, request.username.clone(), device(request));
+    let (user_id, session) = registered.await?;
+    Ok(response(user_id, session))
 }
 
 /// The proof that a person may register; only whoever tries one uses up the limit, not whoever asks what it takes.

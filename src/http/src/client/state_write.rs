@@ -5,6 +5,7 @@ use hearth_base::Result;
 use hearth_domain::rooms::StateChange;
 use ruma::api::client::state::send_state_event;
 
+use super::appservice::massaged;
 use crate::App;
 use crate::edge::Rate;
 use crate::route::{Bounds, RouterExt, Ruma};
@@ -29,7 +30,7 @@ async fn set(app: App, request: Ruma<send_state_event::v3::Request>) -> Result<s
         kind: request.event_type.to_string(),
         state_key: request.state_key.clone(),
         content: request.body.body.json().get().to_owned(),
-        timestamp_ms: None,
+        timestamp_ms: massaged(request.user()?, request.timestamp),
     };
     let event_id = app.domain.rooms.set_state(request.user()?, change).await?;
     Ok(send_state_event::v3::Response::new(event_id))

@@ -16,6 +16,7 @@ pub mod events;
 pub mod filters;
 pub mod media;
 pub mod memberships;
+pub mod network_rooms;
 pub mod one_time_keys;
 pub mod openid;
 pub mod profiles;
@@ -51,6 +52,7 @@ pub const STATEMENTS: &[&[&str]] = &[
     filters::STATEMENTS,
     media::STATEMENTS,
     memberships::STATEMENTS,
+    network_rooms::STATEMENTS,
     one_time_keys::STATEMENTS,
     openid::STATEMENTS,
     profiles::STATEMENTS,

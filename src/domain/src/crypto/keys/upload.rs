@@ -36,6 +36,7 @@ impl Crypto {
     /// Refuses with `M_BAD_JSON`, `M_TOO_LARGE`, `M_INVALID_SIGNATURE`, `M_INVALID_PARAM` (too many), and `M_UNKNOWN` when a
     /// one-time key's id is taken by another key.
     pub async fn upload_keys(&self, who: &Requester, upload: Upload) -> Result<BTreeMap<OneTimeKeyAlgorithm, UInt>> {
+        who.must_have_device()?;
         let (user, device) = (who.user, who.device);
         let known = move |tx: &mut hearth_store::ReadTx<'_>| {
             Ok((device_keys::get(tx.tx(), user, device)?, counts(tx.tx(), device)?))

@@ -86,6 +86,7 @@ impl World {
             guest: false,
             locked: false,
             suspended: false,
+            appservice: None,
         };
         Device { who, key: key_pair(Some(device)) }
     }

@@ -32,6 +32,9 @@ impl Rooms {
     pub async fn create(&self, who: &Requester, wanted: Request) -> Result<OwnedRoomId> {
         find::no_guests(who)?;
         let plan = plan::plan(&self.core.config.rooms, &self.core.server_name, who, wanted)?;
+        if let Some(alias) = &plan.alias {
+            self.core.appservices.check_alias(alias, who.appservice.as_deref())?;
+        }
         for invitee in &plan.invites {
             membership::check_reachable(&self.core, invitee)?;
         }

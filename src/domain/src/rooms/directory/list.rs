@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use hearth_base::{Error, Result};
-use hearth_store::tables::rooms;
+use hearth_store::engine::Tx;
+use hearth_store::ids::RoomSn;
+use hearth_store::tables::{network_rooms, rooms};
 use ruma::OwnedServerName;
 use ruma::directory::{Filter, PublicRoomsChunk, RoomNetwork, RoomTypeFilter};
 
@@ -28,7 +30,7 @@ pub struct Question {
     pub since: Option<String>,
     /// What the rooms must be like.
     pub filter: Filter,
-    /// Rooms of bridged networks, which this server does not list.
+    /// Rooms of bridged networks: of one, called by the application service's id, a bar and the network's id, or of all.
     pub network: RoomNetwork,
 }
 
@@ -59,11 +61,7 @@ impl Rooms {
 
 fn list(core: &Arc<Core>, tx: &mut hearth_store::ReadTx<'_>, question: &Question) -> Result<Listing> {
     let mut cards = Vec::new();
-    let published = match question.network {
-        RoomNetwork::ThirdParty(_) => Vec::new(),
-        _ => rooms::published(tx.tx())?,
-    };
-    for sn in published {
+    for sn in listed(tx.tx(), &question.network)? {
         let Some(room) = rooms::by_sn(tx.tx(), sn)? else { continue };
         let card = card(core, tx.tx(), &room)?;
         if matches(&card, &question.filter) {
@@ -74,6 +72,23 @@ fn list(core: &Arc<Core>, tx: &mut hearth_store::ReadTx<'_>, question: &Question
     let limit = question.limit.unwrap_or(PAGE_ROOMS_DEFAULT).clamp(1, PAGE_ROOMS_MAX);
     let page = page(cards, question.since.as_deref(), usize::try_from(limit).unwrap_or(usize::MAX))?;
     Ok(Listing { cards: page.cards, next: page.next, previous: page.previous, total })
+}
+
+/// The rooms that stand in the directory of a network.
+fn listed(tx: &mut dyn Tx, network: &RoomNetwork) -> Result<Vec<RoomSn>> {
+    match network {
+        RoomNetwork::ThirdParty(instance) => {
+            let Some((appservice, network)) = instance.split_once('|') else { return Ok(Vec::new()) };
+            network_rooms::of_network(tx, appservice, network)
+        }
+        RoomNetwork::All => {
+            let mut all = [rooms::published(tx)?, network_rooms::all(tx)?].concat();
+            all.sort_unstable();
+            all.dedup();
+            Ok(all)
+        }
+        _ => rooms::published(tx),
+    }
 }
 
 /// Whether a room is what the filter looks for.

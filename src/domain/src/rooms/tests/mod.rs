@@ -53,6 +53,7 @@ impl World {
                 guest: false,
                 locked: false,
                 suspended: false,
+                appservice: None,
             }
         };
         let (alice, bob, carol) = (user("alice").await, user("bob").await, user("carol").await);

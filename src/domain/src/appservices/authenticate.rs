@@ -1,0 +1,91 @@
+//! From the token of an application service to who asks: the service itself, or one of its users in whose name it acts
+//! (application-service API, "Identity assertion").
+
+use std::sync::Arc;
+
+use hearth_base::{Error, Reason, Result, error::refuse, limits};
+use hearth_store::ids::{DeviceSn, UserSn};
+use hearth_store::tables::{accounts, devices};
+use ruma::{OwnedDeviceId, OwnedUserId, UserId};
+
+use super::{Appservices, Registration};
+use crate::Requester;
+
+/// Whom an application service wants to be for one request.
+#[derive(Debug, Clone, Default)]
+pub struct Guise {
+    /// The user; none for the service's own.
+    pub user: Option<String>,
+    /// A device of that user; none for none.
+    pub device: Option<String>,
+}
+
+impl Appservices {
+    /// Whose token this is, if it is an application service's.
+    #[must_use]
+    pub fn by_token(&self, token: &str) -> Option<Arc<Registration>> {
+        self.core.appservices.by_token(token).cloned()
+    }
+
+    /// Who asks when an application service asks in a guise.
+    ///
+    /// Refuses with `M_FORBIDDEN` users that are not its own or have no account, `M_USER_DEACTIVATED`, and
+    /// `M_UNKNOWN_DEVICE`. Does not refuse locked and suspended users: the caller knows what they may still do.
+    pub async fn requester(&self, service: Arc<Registration>, guise: Guise) -> Result<Requester> {
+        let user_id = self.assumed(&service, guise.user)?;
+        let (localpart, device_id) = (user_id.localpart().to_owned(), guise.device);
+        let read = move |tx: &mut hearth_store::ReadTx<'_>| {
+            let Some(account) = accounts::by_name(tx.tx(), &localpart)? else { return Err(unregistered()) };
+            let device = device_id.map(|id| device(tx.tx(), account.user, &id)).transpose()?;
+            Ok((account, device))
+        };
+        let (account, device) = self.core.store.read("appservice_authenticate", read).await?;
+        if account.deactivated_ms.is_some() {
+            return Err(refuse(Reason::UserDeactivated, "This account has been deactivated."));
+        }
+        let (device, device_id) = device.unwrap_or_else(|| (no_device(account.user), "".into()));
+        Ok(Requester {
+            user: account.user,
+            user_id,
+            device,
+            device_id,
+            admin: account.is(accounts::ADMIN),
+            guest: false,
+            locked: account.is(accounts::LOCKED),
+            suspended: account.is(accounts::SUSPENDED),
+            appservice: Some(service),
+        })
+    }
+
+    /// The user of a guise, if the service may be that one.
+    fn assumed(&self, service: &Registration, user: Option<String>) -> Result<OwnedUserId> {
+        let Some(user) = user else { return Ok(service.sender.clone()) };
+        let user = UserId::parse(user).map_err(|_| Error::invalid("`user_id` in the query is not a user id."))?;
+        if !self.core.is_local(&user) || !service.owns_user(&user) {
+            return Err(Error::forbidden(format!(
+                "{user} is not in the namespaces of {:?}: see its registration.",
+                service.id
+            )));
+        }
+        Ok(user)
+    }
+}
+
+fn unregistered() -> Error {
+    Error::forbidden("The application service has not registered this user: do that first.")
+}
+
+fn device(tx: &mut dyn hearth_store::engine::Tx, user: UserSn, id: &str) -> Result<(DeviceSn, OwnedDeviceId)> {
+    let known = if id.is_empty() || id.len() > limits::ID_BYTES_MAX || id.contains('\0') {
+        None
+    } else {
+        devices::find(tx, user, id)?
+    };
+    let row = known.ok_or_else(|| refuse(Reason::UnknownDevice, "The user has no device of the id in `device_id`."))?;
+    Ok((row.sn, row.id.into()))
+}
+
+/// The number for requests without a device: devices have positive ones, so it is the user's own and no device's.
+fn no_device(user: UserSn) -> DeviceSn {
+    DeviceSn(-user.0)
+}

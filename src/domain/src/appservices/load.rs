@@ -1,0 +1,108 @@
+//! Reading the folder of registration files when the server starts. All complaints come at once, each with its file and
+//! line, and the server does not start: half a bridge is worse than none.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use hearth_base::{Error, Result, limits};
+use ruma::ServerName;
+
+use super::registration::Registration;
+use super::registrations::{Registrations, TokenHash};
+use super::yaml;
+
+impl Registrations {
+    /// The registrations in the `*.yaml` and `*.yml` files of a folder; none without a folder.
+    ///
+    /// # Errors
+    ///
+    /// When the folder or a file cannot be read, a file is no registration, or two have the same id or token.
+    pub fn load(folder: Option<&Path>, server_name: &ServerName) -> Result<Self> {
+        let Some(folder) = folder else { return Ok(Self::default()) };
+        let (mut known, mut complaints) = (Known::default(), Vec::new());
+        for path in files(folder)? {
+            if let Err(complaint) = read(&path, server_name).and_then(|(text, found)| known.add(&path, &text, found)) {
+                complaints.push(format!("{}: {complaint}", path.display()));
+            }
+        }
+        if complaints.is_empty() {
+            return Ok(Self::new(known.all));
+        }
+        Err(Error::broken(format!(
+            "the registrations of application services are not right:\n{}",
+            complaints.join("\n")
+        )))
+    }
+}
+
+/// The registration files in a folder, in the order of their names.
+fn files(folder: &Path) -> Result<Vec<PathBuf>> {
+    let failed = |error| {
+        let doing = format!("reading the folder of application services, {}", folder.display());
+        Error::fault(doing, error)
+    };
+    let mut files = Vec::new();
+    for entry in folder.read_dir().map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        let yaml = path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
+        if yaml && path.is_file() {
+            files.push(path);
+        }
+        if files.len() > limits::APPSERVICES_MAX {
+            let (folder, most) = (folder.display(), limits::APPSERVICES_MAX);
+            return Err(Error::broken(format!(
+                "{folder} has more than {most} registration files: remove some of them"
+            )));
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+fn read(path: &Path, server_name: &ServerName) -> Result<(String, Registration), String> {
+    let bytes_max = limits::APPSERVICE_FILE_BYTES_MAX;
+    let mut bytes = Vec::new();
+    let file = File::open(path).and_then(|file| file.take(bytes_max + 1).read_to_end(&mut bytes));
+    file.map_err(|error| format!("it cannot be read ({error}): let the user that runs this server read it"))?;
+    if bytes.len() as u64 > bytes_max {
+        return Err(format!("it has more than {bytes_max} bytes: this is no registration"));
+    }
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let line =
+            error.as_bytes()[..error.utf8_error().valid_up_to()].iter().filter(|byte| **byte == b'\n').count() + 1;
+        format!("line {line} is not UTF-8: save the file in that encoding")
+    })?;
+    let found = yaml::read(&text, server_name)?;
+    Ok((text, found))
+}
+
+/// What has been read so far, and where it stands.
+#[derive(Default)]
+struct Known {
+    all: Vec<Registration>,
+    ids: HashMap<String, String>,
+    tokens: HashMap<TokenHash, String>,
+}
+
+impl Known {
+    fn add(&mut self, path: &Path, text: &str, found: Registration) -> Result<(), String> {
+        let place = |field| format!("{} at line {}", path.display(), yaml::line_of(text, field));
+        if let Some(other) = self.ids.insert(found.id.clone(), place("id")) {
+            let line = yaml::line_of(text, "id");
+            return Err(format!(
+                "the id {:?} at line {line} is also that of {other}: give one of them another id",
+                found.id
+            ));
+        }
+        if let Some(other) = self.tokens.insert(found.as_token, place("as_token")) {
+            let line = yaml::line_of(text, "as_token");
+            return Err(format!(
+                "the as_token at line {line} is also that of {other}: have one of the bridges write its registration anew"
+            ));
+        }
+        self.all.push(found);
+        Ok(())
+    }
+}

@@ -1,0 +1,31 @@
+//! Making users of an application service (application-service API, "Server admin style permissions").
+
+use hearth_base::{Reason, Result, error::refuse};
+use ruma::OwnedUserId;
+
+use super::{Appservices, Registration};
+use crate::accounts::{Authority, DeviceRequest, LoggedIn, NewAccount, parse_username};
+
+impl Appservices {
+    /// Makes a user, without a password, and with `device` logs them in.
+    ///
+    /// Refuses with `M_EXCLUSIVE` (not in its namespaces), `M_USER_IN_USE`, `M_INVALID_USERNAME`, `M_MISSING_PARAM`.
+    pub async fn register(
+        &self,
+        service: &Registration,
+        localpart: Option<String>,
+        device: Option<DeviceRequest>,
+    ) -> Result<(OwnedUserId, Option<LoggedIn>)> {
+        let localpart =
+            localpart.ok_or_else(|| refuse(Reason::MissingParam, "Say in `username` which user to register."))?;
+        self.core.appservices.check_user(&parse_username(&localpart, &self.core.server_name)?, Some(service))?;
+        let new = NewAccount {
+            localpart: Some(localpart),
+            displayname: None,
+            password: None,
+            admin: false,
+            authority: Authority::Appservice,
+        };
+        self.accounts.register(new, device).await
+    }
+}

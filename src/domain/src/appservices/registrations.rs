@@ -1,0 +1,87 @@
+//! All application services of this server: which token is whose, and which names are taken by them.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use hearth_base::{Reason, Result, error::refuse, limits};
+use ruma::{RoomAliasId, UserId};
+use sha2::{Digest, Sha256};
+
+use super::Registration;
+
+/// SHA-256 of a token.
+pub(super) type TokenHash = [u8; 32];
+
+/// All registrations; they do not change while the server runs.
+#[derive(Debug, Default)]
+pub struct Registrations {
+    all: Vec<Arc<Registration>>,
+    by_token: HashMap<TokenHash, Arc<Registration>>,
+}
+
+/// The hash by which tokens are compared: how long that takes tells nothing about the tokens.
+pub(super) fn hash(token: &str) -> TokenHash {
+    Sha256::digest(token.as_bytes()).into()
+}
+
+impl Registrations {
+    /// The set of these; the caller has seen that no id and no token is there twice.
+    pub(super) fn new(all: Vec<Registration>) -> Self {
+        let all: Vec<_> = all.into_iter().map(Arc::new).collect();
+        let by_token = all.iter().map(|service| (service.as_token, Arc::clone(service))).collect();
+        Self { all, by_token }
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
+    /// Each of them.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Registration>> {
+        self.all.iter()
+    }
+
+    /// Whose token this is.
+    #[must_use]
+    pub fn by_token(&self, token: &str) -> Option<&Arc<Registration>> {
+        if self.is_empty() || token.len() > limits::APPSERVICE_TOKEN_BYTES_MAX {
+            return None;
+        }
+        self.by_token.get(&hash(token))
+    }
+
+    /// Refuses with `M_EXCLUSIVE` a user name that belongs to another application service than `by` (any, for people), or
+    /// that is not in the namespaces of `by`.
+    pub fn check_user(&self, user: &UserId, by: Option<&Registration>) -> Result<()> {
+        let owns = by.is_none_or(|by| by.owns_user(user));
+        self.check("user name", owns, by, |service| service.claims_user(user))
+    }
+
+    /// As [`Registrations::check_user`], for an alias.
+    pub fn check_alias(&self, alias: &RoomAliasId, by: Option<&Registration>) -> Result<()> {
+        let owns = by.is_none_or(|by| by.owns_alias(alias));
+        self.check("alias", owns, by, |service| service.claims_alias(alias))
+    }
+
+    fn check(
+        &self,
+        what: &str,
+        owns: bool,
+        by: Option<&Registration>,
+        claims: impl Fn(&Registration) -> bool,
+    ) -> Result<()> {
+        if !owns {
+            let message =
+                format!("This {what} is not in the namespaces of the application service: see its registration.");
+            return Err(refuse(Reason::Exclusive, message));
+        }
+        let others = self.all.iter().filter(|service| by.is_none_or(|by| by.id != service.id));
+        if others.into_iter().any(|service| claims(service)) {
+            let message = format!("This {what} belongs to a bridge or bot of this server: choose another one.");
+            return Err(refuse(Reason::Exclusive, message));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,37 @@
+//! The users that application services are when they act as themselves: made when the server starts, if they are missing.
+
+use hearth_base::Result;
+use hearth_store::tables::accounts::{self, AccountRow, Kind};
+use hearth_store::tables::users;
+use hearth_store::{Lane, WriteTx};
+use ruma::OwnedUserId;
+
+use crate::Core;
+
+/// Makes what is missing. An account that is there already stays as it is, whoever made it.
+pub(super) fn make_all(core: &Core) -> Result<()> {
+    for service in core.appservices.iter() {
+        let (sender, now_ms) = (service.sender.clone(), core.now_ms());
+        let localpart = sender.localpart().to_owned();
+        let found = core.store.read_blocking("appservice_sender", move |tx| accounts::by_name(tx.tx(), &localpart))?;
+        if found.is_none() {
+            let made = sender.clone();
+            core.store.write_blocking(Lane::Upkeep, "appservice_sender", move |tx| make(tx, &made, now_ms))?;
+            tracing::info!(user = %sender, appservice = service.id, "An account was made for an application service.");
+        }
+    }
+    Ok(())
+}
+
+fn make(tx: &mut WriteTx<'_>, user_id: &OwnedUserId, now_ms: hearth_base::Millis) -> Result<()> {
+    let row = AccountRow {
+        user: users::intern(tx, user_id.as_str())?,
+        localpart: user_id.localpart().to_owned(),
+        password: None,
+        created_ms: now_ms,
+        kind: Kind::Appservice,
+        flags: 0,
+        deactivated_ms: None,
+    };
+    accounts::insert(tx.tx(), &row).map(drop)
+}

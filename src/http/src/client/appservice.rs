@@ -1,0 +1,55 @@
+//! What only application services may do (application-service API, "Client-Server API Extensions").
+//!
+//! How they are authenticated is in `auth`; their ways to register and to log in are beside everybody's.
+
+use axum::Router;
+use hearth_base::{Error, Millis, Reason, Result, error::refuse};
+use hearth_domain::Requester;
+use hearth_domain::appservices::Registration;
+use ruma::MilliSecondsSinceUnixEpoch;
+use ruma::api::client::appservice::{request_ping, set_room_visibility};
+
+use super::directory::is_public;
+use crate::App;
+use crate::edge::Rate;
+use crate::route::{Bounds, RouterExt, Ruma};
+
+/// The routes of this file.
+pub(super) fn routes() -> Router<App> {
+    Router::new().endpoint(Bounds::rate(Rate::Other), list_room).endpoint(Bounds::rate(Rate::Other), ping)
+}
+
+/// The application service that asks; `M_MISSING_TOKEN` when somebody else does.
+pub(super) fn of(requester: Option<&Requester>) -> Result<&Registration> {
+    let service = requester.and_then(|requester| requester.appservice.as_deref());
+    service.ok_or_else(|| refuse(Reason::MissingToken, "This takes the token of an application service."))
+}
+
+/// The time that an application service gives an event of its users; from anybody else it does not count ("Timestamp
+/// massaging").
+pub(super) fn massaged(requester: &Requester, timestamp: Option<MilliSecondsSinceUnixEpoch>) -> Option<Millis> {
+    timestamp.filter(|_| requester.appservice.is_some()).map(|timestamp| timestamp.get().into())
+}
+
+async fn list_room(
+    app: App,
+    request: Ruma<set_room_visibility::v3::Request>,
+) -> Result<set_room_visibility::v3::Response> {
+    let (service, listed) = (of(request.requester.as_ref())?, is_public(&request.visibility)?);
+    let (network, room_id) = (request.network_id.clone(), request.room_id.clone());
+    app.domain.appservices.list_room(service, network, room_id, listed).await?;
+    Ok(set_room_visibility::v3::Response::new())
+}
+
+/// Whether this server reaches the application service: it can say that there is nothing to reach, and no more, because
+/// it does not speak to application services.
+async fn ping(_: App, request: Ruma<request_ping::v1::Request>) -> Result<request_ping::v1::Response> {
+    let service = of(request.requester.as_ref())?;
+    if service.id != request.appservice_id {
+        return Err(Error::forbidden(format!("This is the token of the application service {:?}.", service.id)));
+    }
+    if service.url.is_none() {
+        return Err(refuse(Reason::UrlNotSet, "The registration of this application service has no `url`."));
+    }
+    Err(refuse(Reason::Unrecognized, "This server does not speak to application services yet."))
+}
