@@ -43,7 +43,7 @@ pub(crate) fn run(shared: &Arc<Shared>, readers: usize, connection: Box<dyn Conn
 fn work_off(shared: &Shared, connection: &mut Option<Box<dyn Connection>>, batch: &mut VecDeque<Waiting>) {
     let mut began = Instant::now();
     match begin(shared, connection) {
-        Ok(mut tx) => {
+        Ok(tx) => {
             while let Some(Waiting { name, job }) = batch.pop_front() {
                 let position = tx.position;
                 let outcome = job(Ok(ReadTx { connection: &mut *tx.connection, position }));
