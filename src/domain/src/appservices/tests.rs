@@ -7,11 +7,14 @@ use hearth_base::config::{Config, Passwords, RegistrationMode};
 use hearth_base::random::SeededRandom;
 use hearth_base::{Error, Reason, Seams, limits};
 use hearth_store::{Options, Store};
+use ruma::api::client::room::create_room::v3 as create_room;
+use ruma::directory::RoomNetwork;
 use ruma::{RoomAliasId, ServerName, UserId};
 use tempfile::TempDir;
 
 use super::{Guise, Registrations};
 use crate::accounts::{Authority, DeviceRequest, NewAccount};
+use crate::rooms::directory::Question;
 use crate::{Core, Domain, Requester};
 
 const IRC: &str = r##"
@@ -283,4 +286,43 @@ async fn people_keep_out_of_exclusive_namespaces() {
     register("eve").await.expect("a free name");
     let eve = world.asks("secret_of_puppets", Some("@eve:home.example"), None).await.expect("a puppet");
     assert_eq!(eve.user_id, "@eve:home.example");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn aliases_and_networks_are_the_services_own() {
+    let world = World::new();
+    let rooms = &world.domain.rooms;
+    let named = |name: &str| {
+        let mut wanted = create_room::Request::new();
+        wanted.room_alias_name = Some(name.to_owned());
+        wanted
+    };
+    let bot = world.asks("secret_of_irc", None, None).await.expect("the sender");
+    let puppeteer = world.asks("secret_of_puppets", None, None).await.expect("the sender");
+    assert_eq!(reason(rooms.create(&bot, named("kitchen")).await), Reason::Exclusive);
+    assert_eq!(reason(rooms.create(&puppeteer, named("irc_x")).await), Reason::Exclusive);
+    let room = rooms.create(&bot, named("irc_x")).await.expect("its own name");
+    let alias = RoomAliasId::parse("#irc_x:home.example").expect("an alias");
+    let person = Requester { appservice: None, ..bot.clone() };
+    assert_eq!(reason(rooms.add_alias(&person, alias.clone(), room.clone()).await), Reason::Exclusive);
+    assert_eq!(reason(rooms.remove_alias(&puppeteer, alias.clone()).await), Reason::Exclusive);
+    rooms.remove_alias(&bot, alias).await.expect("its own name");
+
+    let appservices = &world.domain.appservices;
+    let irc = appservices.by_token("secret_of_irc").expect("the token is known");
+    let listed = async |network| {
+        let question = Question { network, ..Question::default() };
+        rooms.directory(question).await.expect("a directory").total
+    };
+    let of = |name: &str| RoomNetwork::ThirdParty(name.to_owned());
+    for (public, total) in [(true, 1), (true, 1), (false, 0)] {
+        appservices.list_room(&irc, "libera".to_owned(), room.clone(), public).await.expect("listed");
+        assert_eq!((listed(of("irc|libera")).await, listed(RoomNetwork::All).await), (total, total));
+        assert_eq!((listed(of("irc|oftc")).await, listed(of("irc")).await), (0, 0));
+        assert_eq!(listed(RoomNetwork::Matrix).await, 0);
+    }
+    let nowhere = ruma::RoomId::parse("!nowhere:home.example").expect("an id");
+    assert_eq!(reason(appservices.list_room(&irc, "libera".to_owned(), nowhere, true).await), Reason::NotFound);
+    let long = "x".repeat(limits::ID_BYTES_MAX + 1);
+    assert_eq!(reason(appservices.list_room(&irc, long, room, true).await), Reason::InvalidParam);
 }
