@@ -7,6 +7,8 @@
 mod endpoints;
 mod values;
 
+use std::collections::BTreeMap;
+
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
 use reqwest::Method;
@@ -21,13 +23,15 @@ struct Prankster {
     event: String,
     complaints: Vec<String>,
     sent: usize,
+    /// How many answers had each status.
+    statuses: BTreeMap<u16, usize>,
 }
 
 impl Prankster {
     async fn new(world: &World, name: &str) -> Self {
         let person = world.register(name).await;
         let (room, event) = Self::fresh_room(&person).await;
-        Self { person, room, event, complaints: Vec::new(), sent: 0 }
+        Self { person, room, event, complaints: Vec::new(), sent: 0, statuses: BTreeMap::new() }
     }
 
     async fn fresh_room(person: &Person) -> (Room, String) {
@@ -98,6 +102,7 @@ impl Prankster {
                 return;
             }
         };
+        *self.statuses.entry(answer.status).or_default() += 1;
         if let Some(complaint) = fault_in(&answer) {
             let text: String = answer.text().chars().take(200).collect();
             self.complaints.push(format!("{} {what:.120}: {complaint}: {} {text}", answer.asked, answer.status));
@@ -114,6 +119,7 @@ impl Prankster {
             self.complaints.join("\n")
         );
         assert!(self.sent >= sent_min, "only {} requests were sent", self.sent);
+        println!("{} requests, by status: {:?}", self.sent, self.statuses);
         // Everybody else is still served.
         let (alice, bob) = (world.register("alice").await, world.register("bob").await);
         let room = alice.creates_room_with(&[&bob]).await;

@@ -90,7 +90,8 @@ async fn a_lazy_client_gets_the_members_who_speak() {
 #[tokio::test]
 async fn a_lazy_client_can_name_a_room_after_those_in_it() {
     let world = World::new().await;
-    let (alice, bob, carol) = (world.register("alice").await, world.register("bob").await, world.register("carol").await);
+    let (alice, bob, carol) =
+        (world.register("alice").await, world.register("bob").await, world.register("carol").await);
     let room = alice.creates_room_with(&[&bob, &carol]).await;
     let filter = json!({ "room": { "state": { "lazy_load_members": true }, "timeline": { "limit": 1 } } });
     let seen = alice.syncs().filter(&filter).await;
