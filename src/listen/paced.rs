@@ -65,12 +65,18 @@ pub(super) struct Paced {
     /// Part of a head is here: the phase is short.
     in_head: bool,
     timer: Option<Pin<Box<Sleep>>>,
+    head_max: Duration,
+    idle_max: Duration,
 }
 
 impl Paced {
     /// A new connection owes its first head.
     pub(super) fn new(stream: Stream, pace: Arc<Pace>) -> Self {
-        Self { stream, pace, seen: 0, since: Instant::now(), in_head: true, timer: None }
+        Self::with_limits(stream, pace, HEAD_MAX, IDLE_MAX)
+    }
+
+    fn with_limits(stream: Stream, pace: Arc<Pace>, head_max: Duration, idle_max: Duration) -> Self {
+        Self { stream, pace, seen: 0, since: Instant::now(), in_head: true, timer: None, head_max, idle_max }
     }
 
     /// Begins a phase if a request has begun or ended.
@@ -92,7 +98,7 @@ impl Paced {
         if self.pace.under_way.load(Ordering::Relaxed) > 0 || self.pace.http2.load(Ordering::Relaxed) {
             return None;
         }
-        Some(self.since + if self.in_head { HEAD_MAX } else { IDLE_MAX })
+        Some(self.since + if self.in_head { self.head_max } else { self.idle_max })
     }
 
     /// Ready when the client has been too slow.
@@ -170,5 +176,52 @@ impl AsyncWrite for Paced {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::UnixStream;
+    use tokio::time::timeout;
+
+    use super::*;
+
+    const SHORT: Duration = Duration::from_millis(50);
+    const LONG: Duration = Duration::from_millis(400);
+
+    fn pair() -> (UnixStream, Paced, Arc<Pace>) {
+        let (client, server) = UnixStream::pair().unwrap();
+        let pace = Arc::<Pace>::default();
+        (client, Paced::with_limits(Stream::Unix(server), Arc::clone(&pace), SHORT, LONG), pace)
+    }
+
+    #[tokio::test]
+    async fn a_head_must_come_in_time_also_byte_by_byte() {
+        let (mut client, mut paced, _) = pair();
+        client.write_all(b"G").await.unwrap();
+        paced.read_u8().await.unwrap();
+        let late = timeout(LONG, paced.read_u8()).await.expect("it does not wait for ever");
+        assert_eq!(late.unwrap_err().kind(), io::ErrorKind::TimedOut);
+    }
+
+    #[tokio::test]
+    async fn a_request_may_take_its_time_and_a_connection_may_idle() {
+        let (mut client, mut paced, pace) = pair();
+        client.write_all(b"G").await.unwrap();
+        paced.read_u8().await.unwrap();
+        let under_way = pace.begin(http::Version::HTTP_11);
+        assert!(timeout(2 * LONG, paced.read_u8()).await.is_err(), "nobody is hurried while we answer");
+        drop(under_way);
+        assert!(timeout(2 * SHORT, paced.read_u8()).await.is_err(), "idling is not dawdling");
+        let end = timeout(2 * LONG, paced.read(&mut [0])).await.expect("nobody idles for ever");
+        assert_eq!(end.unwrap(), 0, "as if the client had hung up");
+    }
+
+    #[tokio::test]
+    async fn http2_keeps_its_own_time() {
+        let (_client, mut paced, pace) = pair();
+        drop(pace.begin(http::Version::HTTP_2));
+        assert!(timeout(2 * LONG, paced.read_u8()).await.is_err());
     }
 }

@@ -100,3 +100,28 @@ impl Out {
         let _ = std::io::stderr().write_all(line.as_bytes());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use hearth_admin::wire::LogQuery;
+    use hearth_base::clock::ManualClock;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn strangers_do_not_reach_the_terminal() {
+        let ring = Arc::<LogRing>::default();
+        let clock = Arc::new(ManualClock::at(5));
+        let out = Out { format: LogFormat::Json, colour: false, clock, ring: Arc::clone(&ring) };
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(out), || {
+            let name = "\x1b]0;owned\x07\u{202e}\u{9b}2J\r";
+            let _span = tracing::info_span!("request", who = name).entered();
+            tracing::warn!(%name, debugged = ?name, "Said {name}");
+        });
+        let page = ring.page(&LogQuery::default()).await;
+        let shown = serde_json::to_string(&page).unwrap() + &line::text(&page.entries[0], false);
+        assert!(page.entries[0].fields.contains_key("request.who") && page.entries[0].ts_ms == 5, "{shown}");
+        let reaching = |c: char| (c.is_control() && c != '\n') || c == '\u{202e}';
+        assert!(!shown.contains(reaching), "{shown:?}");
+    }
+}

@@ -11,7 +11,6 @@ use crate::{App, client, health, metrics, wellknown};
 /// The routes of some resources.
 ///
 /// Every listener has `/`, `/health` and `/.well-known/matrix/*`: they say nothing that is not for everyone.
-#[must_use]
 pub fn router(resources: &[Resource], counters: &Arc<Counters>) -> Router<App> {
     let mut router = health::routes().merge(wellknown::routes());
     if resources.contains(&Resource::Client) {
