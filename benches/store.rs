@@ -42,6 +42,7 @@ fn commits(group: &mut BenchmarkGroup<'_, WallTime>, engine: &str, options: Opti
     store.close();
 }
 
+#[cfg_attr(feature = "postgres", expect(clippy::print_stderr, reason = "whoever measures should know what is missing"))]
 fn engines(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("commit");
     group.sample_size(20).warm_up_time(Duration::from_millis(500)).measurement_time(Duration::from_secs(3));

@@ -17,16 +17,16 @@ use tokio::runtime::Runtime;
 
 /// A server to measure. Its data lie in the system's folder for temporary files: where that is in memory, syncing to disk
 /// costs nothing and figures that should contain it do not.
-pub struct Bench {
+pub(crate) struct Bench {
     /// Runs what is measured.
-    pub runtime: Runtime,
+    pub(crate) runtime: Runtime,
     running: Option<Running>,
     _folder: TempDir,
 }
 
 impl Bench {
     /// A fresh server.
-    pub fn new(synchronous: Synchronous) -> Self {
+    pub(crate) fn new(synchronous: Synchronous) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let mut config = Config::default();
         config.server.data_dir = folder.path().join("data");
@@ -42,12 +42,12 @@ impl Bench {
     }
 
     /// All use cases.
-    pub fn domain(&self) -> Arc<Domain> {
+    pub(crate) fn domain(&self) -> Arc<Domain> {
         Arc::clone(&self.running.as_ref().expect("it runs until it is dropped").domain)
     }
 
     /// Somebody with an account, logged in.
-    pub fn person(&self, name: &str) -> Requester {
+    pub(crate) fn person(&self, name: &str) -> Requester {
         let domain = self.domain();
         let new = NewAccount {
             localpart: Some(name.to_owned()),
@@ -65,7 +65,7 @@ impl Bench {
     }
 
     /// A room that anybody may join.
-    pub fn room(&self, creator: &Requester) -> OwnedRoomId {
+    pub(crate) fn room(&self, creator: &Requester) -> OwnedRoomId {
         let mut wanted = CreateRoom::new();
         wanted.preset = Some(RoomPreset::PublicChat);
         self.runtime.block_on(self.domain().rooms.create(creator, wanted)).expect("a room")
@@ -81,7 +81,7 @@ impl Drop for Bench {
 }
 
 /// A text message of a usual length; `number` makes its transaction.
-pub fn message(room: &OwnedRoomId, number: u64) -> Message {
+pub(crate) fn message(room: &OwnedRoomId, number: u64) -> Message {
     let body = "Shall we have tea at four, or is that too early for all of you?";
     Message {
         room_id: room.clone(),

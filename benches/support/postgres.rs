@@ -8,14 +8,14 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 /// A running server.
-pub struct Cluster {
+pub(crate) struct Cluster {
     folder: tempfile::TempDir,
     server: Child,
 }
 
 impl Cluster {
     /// Starts a server; none where there is no PostgreSQL.
-    pub fn start() -> Option<Self> {
+    pub(crate) fn start() -> Option<Self> {
         let programs = programs()?;
         let (folder, account) = (tempfile::tempdir().expect("a temporary folder"), account()?);
         if let Some((user, group)) = account {
@@ -41,7 +41,7 @@ impl Cluster {
     }
 
     /// Where its one database is.
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("host={} user=postgres dbname=postgres", self.folder.path().display())
     }
 

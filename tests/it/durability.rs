@@ -9,8 +9,8 @@ async fn transactions_are_remembered_over_a_restart() {
     let mut world = World::new().await;
     let (alice, bob) = (world.register("alice").await, world.register("bob").await);
     let room = alice.creates_room_with(&[&bob]).await;
-    let said = alice.sends("once").as_transaction("t1").in_room(&room).await;
-    let slip = alice.sends("slip").as_transaction("t2").in_room(&room).await;
+    let said = alice.sends("once").under_transaction("t1").in_room(&room).await;
+    let slip = alice.sends("slip").under_transaction("t2").in_room(&room).await;
     let redact = v3!("rooms/{}/redact/{}/{}", room, slip, "t3");
     let redaction = alice.put(&redact, json!({})).await.ok();
     let hello = v3!("sendToDevice/org.example.hello/{}", "t4");
@@ -18,14 +18,14 @@ async fn transactions_are_remembered_over_a_restart() {
     alice.put(&hello, messages.clone()).await.ok();
 
     world.restart().await;
-    assert_eq!(alice.sends("once").as_transaction("t1").in_room(&room).await, said);
+    assert_eq!(alice.sends("once").under_transaction("t1").in_room(&room).await, said);
     assert_eq!(alice.put(&redact, json!({})).await.ok(), redaction);
     alice.put(&hello, messages).await.ok();
     assert_eq!(bob.syncs().await.to_device().len(), 1);
     assert_eq!(bodies(&bob.reads_all_of(&room).await), ["once"]);
     // The same id is free where it means something else.
     let other = alice.creates_room().await;
-    assert_ne!(alice.sends("elsewhere").as_transaction("t1").in_room(&other).await, said);
+    assert_ne!(alice.sends("elsewhere").under_transaction("t1").in_room(&other).await, said);
     world.ends().await;
 }
 

@@ -111,6 +111,23 @@ async fn check_single(
     }
 }
 
+/// Texts of the story that the reader finds by searching for them in the room.
+async fn found(reader: &Person, room: &Room, story: &[Said]) -> Vec<When> {
+    let mut found = Vec::new();
+    for said in story {
+        let criteria = json!({ "search_term": said.text, "filter": { "rooms": [room.0] }, "keys": ["content.body"] });
+        let answer = reader.post(v3!("search"), json!({ "search_categories": { "room_events": criteria } })).await;
+        if answer.status == 403 {
+            continue;
+        }
+        let results = answer.ok()["search_categories"]["room_events"]["results"].clone();
+        if list(&results).iter().any(|result| result["result"]["event_id"] == said.event.as_str()) {
+            found.push(said.when);
+        }
+    }
+    found
+}
+
 /// What the reader's own `/sync` shows of the story.
 async fn check_sync(reader: &Person, room: &Room, story: &[Said], allowed: &[When], section: &str, case: &str) {
     let filter = json!({ "room": { "include_leave": true, "timeline": { "limit": 100 } } });
@@ -142,6 +159,8 @@ async fn tell(world: &World, number: usize, row: &(&str, &[When], &[When]), goin
     story.push(say(&alice, &room, There).await);
     check(&bob, &room, &story, allowed, &format!("{case}, while there")).await;
     check_sync(&bob, &room, &story, allowed, "join", &format!("{case}, while there")).await;
+    let may_find: Vec<_> = allowed.iter().copied().filter(|when| *when != After).collect();
+    assert_eq!(found(&bob, &room, &story).await, may_find, "{case}, while there: /search");
 
     match going {
         Going::Leave | Going::Forget => bob.leaves(&room).await,
@@ -160,6 +179,12 @@ async fn tell(world: &World, number: usize, row: &(&str, &[When], &[When]), goin
         check_sync(&bob, &room, &story, allowed, "leave", &case).await;
     }
     check(&eve, &room, &story, outside, &format!("{case}, never there")).await;
+    // Rooms that one is not in need not be searched; what is found must be allowed.
+    for (reader, allowed) in [(&bob, if going == Going::Forget { outside } else { allowed }), (&eve, outside)] {
+        let leaked: Vec<_> =
+            found(reader, &room, &story).await.into_iter().filter(|when| !allowed.contains(when)).collect();
+        assert_eq!(leaked, [], "{case}: {} finds this by /search", reader.id);
+    }
 }
 
 #[tokio::test]

@@ -8,7 +8,8 @@ use crate::harness::{PASSWORD, Person, World, json, v3};
 async fn who_talks_too_fast_waits_and_may_then_go_on() {
     let world = World::with(|config| {
         config.rate_limits.enabled = true;
-        config.rate_limits.message = Rate::new(0.5, 3);
+        // Slow enough that no slow machine sees a new permit meanwhile.
+        config.rate_limits.message = Rate::new(0.01, 3);
     })
     .await;
     let (alice, bob) = (world.register("alice").await, world.register("bob").await);
@@ -20,7 +21,7 @@ async fn who_talks_too_fast_waits_and_may_then_go_on() {
     let body = json!({ "msgtype": "m.text", "body": "late" });
     let answer = alice.put(&send, body.clone()).await;
     let wait_ms = answer.refused(429, "M_LIMIT_EXCEEDED")["retry_after_ms"].as_u64().expect("how long to wait");
-    assert!((1..=2_000).contains(&wait_ms), "{wait_ms}");
+    assert!((1..=100_000).contains(&wait_ms), "{wait_ms}");
     let header: u64 = answer.header("retry-after").expect("for HTTP clients too").parse().expect("seconds");
     assert_eq!(header, wait_ms.div_ceil(1_000));
     bob.sends("I may").in_room(&room).await;

@@ -99,7 +99,7 @@ impl Person {
 
 impl Sending<'_> {
     /// With this transaction id instead of a fresh one.
-    pub(crate) fn as_transaction(mut self, id: &str) -> Self {
+    pub(crate) fn under_transaction(mut self, id: &str) -> Self {
         self.transaction = Some(id.to_owned());
         self
     }

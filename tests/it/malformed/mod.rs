@@ -110,7 +110,7 @@ impl Prankster {
     }
 
     /// What went wrong, all at once; and whether enough was sent for the test to mean anything.
-    async fn is_satisfied(self, world: World, sent_min: usize) {
+    async fn finds_all_well(self, world: World, sent_min: usize) {
         assert!(
             self.complaints.is_empty(),
             "{} of {}:\n{}",
@@ -119,7 +119,9 @@ impl Prankster {
             self.complaints.join("\n")
         );
         assert!(self.sent >= sent_min, "only {} requests were sent", self.sent);
-        println!("{} requests, by status: {:?}", self.sent, self.statuses);
+        // Nonsense that is refused for want of a token or a path never reaches what is tested here.
+        let judged = self.statuses.get(&400).copied().unwrap_or_default();
+        assert!(judged * 2 >= self.sent, "of {} requests, few were judged: {:?}", self.sent, self.statuses);
         // Everybody else is still served.
         let (alice, bob) = (world.register("alice").await, world.register("bob").await);
         let room = alice.creates_room_with(&[&bob]).await;
@@ -165,7 +167,7 @@ async fn bodies_that_are_not_what_an_endpoint_wants_are_refused() {
         prankster.sends(without, "no body").await;
         prankster.recovers().await;
     }
-    prankster.is_satisfied(world, 1_000).await;
+    prankster.finds_all_well(world, 1_000).await;
 }
 
 #[tokio::test]
@@ -187,7 +189,7 @@ async fn fields_of_the_wrong_type_are_refused() {
         }
         prankster.recovers().await;
     }
-    prankster.is_satisfied(world, 1_500).await;
+    prankster.finds_all_well(world, 1_500).await;
 }
 
 #[tokio::test]
@@ -208,7 +210,7 @@ async fn names_in_paths_that_cannot_be_are_refused() {
         }
         prankster.recovers().await;
     }
-    prankster.is_satisfied(world, 1_500).await;
+    prankster.finds_all_well(world, 1_500).await;
 }
 
 #[tokio::test]
@@ -232,7 +234,7 @@ async fn queries_that_make_no_sense_are_refused() {
         }
         prankster.recovers().await;
     }
-    prankster.is_satisfied(world, 700).await;
+    prankster.finds_all_well(world, 700).await;
 }
 
 #[tokio::test]
@@ -258,7 +260,7 @@ async fn events_of_every_kind_with_any_content_leave_the_room_usable() {
     bob.syncs().await;
     bob.reads_all_of(&room).await;
     bob.get(v3!("rooms/{}/members", room)).await.ok();
-    prankster.is_satisfied(world, 100).await;
+    prankster.finds_all_well(world, 100).await;
 }
 
 /// Any JSON that is not too deep.
@@ -299,5 +301,5 @@ async fn generated_bodies_are_refused_or_harmless() {
         }
         prankster.recovers().await;
     }
-    prankster.is_satisfied(world, 400).await;
+    prankster.finds_all_well(world, 400).await;
 }

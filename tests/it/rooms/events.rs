@@ -9,12 +9,12 @@ async fn a_message_sent_twice_with_one_transaction_id_is_said_once() {
     let world = World::new().await;
     let alice = world.register("alice").await;
     let room = alice.creates_room().await;
-    let first = alice.sends("hello").as_transaction("t").in_room(&room).await;
-    assert_eq!(alice.sends("hello").as_transaction("t").in_room(&room).await, first);
+    let first = alice.sends("hello").under_transaction("t").in_room(&room).await;
+    assert_eq!(alice.sends("hello").under_transaction("t").in_room(&room).await, first);
     // Another device's transactions are its own.
     let phone = alice.at_another_device().await;
-    assert_ne!(phone.sends("hello").as_transaction("t").in_room(&room).await, first);
-    let race = join_all((0..10).map(|_| alice.sends("race").as_transaction("r").in_room(&room))).await;
+    assert_ne!(phone.sends("hello").under_transaction("t").in_room(&room).await, first);
+    let race = join_all((0..10).map(|_| alice.sends("race").under_transaction("r").in_room(&room))).await;
     assert!(race.iter().all(|id| *id == race[0]), "{race:?}");
     let read = alice.reads_all_of(&room).await;
     assert_eq!(bodies(&read), ["hello", "hello", "race"]);
@@ -28,7 +28,7 @@ async fn a_sender_recognises_their_own_message_by_its_transaction_id() {
     let room = alice.creates_room_with(&[&bob]).await;
     let phone = alice.at_another_device().await;
     let (own, others, bobs) = (alice.syncs().await, phone.syncs().await, bob.syncs().await);
-    alice.sends("hello").as_transaction("mine").in_room(&room).await;
+    alice.sends("hello").under_transaction("mine").in_room(&room).await;
     let transaction = |seen: &crate::harness::Seen| seen.timeline(&room)[0]["unsigned"]["transaction_id"].clone();
     assert_eq!(transaction(&alice.syncs().since(own.next()).await), "mine");
     assert_eq!(transaction(&phone.syncs().since(others.next()).await), Value::Null);

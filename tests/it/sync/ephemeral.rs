@@ -13,10 +13,10 @@ async fn typing_shows_and_fades() {
     let room = alice.creates_room_with(&[&bob]).await;
     let before = bob.syncs().await;
     let typing = v3!("rooms/{}/typing/{}", room, alice);
-    alice.put(&typing, json!({ "typing": true, "timeout": 1_000 })).await.ok();
+    alice.put(&typing, json!({ "typing": true, "timeout": 3_000 })).await.ok();
     let seen = bob.syncs().since(before.next()).await;
     assert_eq!(seen.ephemeral(&room, "m.typing")["user_ids"], json!([alice.id]));
-    let faded = bob.syncs().since(seen.next()).waiting_ms(10_000).await;
+    let faded = bob.syncs().since(seen.next()).waiting_ms(20_000).await;
     assert_eq!(faded.ephemeral(&room, "m.typing")["user_ids"], json!([]));
     alice.put(&typing, json!({ "typing": true, "timeout": 60_000 })).await.ok();
     alice.put(&typing, json!({ "typing": false })).await.ok();
