@@ -10,6 +10,7 @@ use ruma::UserId;
 
 use super::Accounts;
 use crate::Requester;
+use crate::devices::purge;
 
 /// What can be decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,9 +79,9 @@ impl Accounts {
         Ok(row)
     }
 
-    /// Sets or clears an account's flag. It holds from the user's next request on.
+    /// Sets or clears an account's flag. It holds from the user's next request on, and for syncs that wait.
     pub async fn set_flag(&self, user: UserSn, flag: Flag, on: bool) -> Result<()> {
-        let sessions = Arc::clone(&self.sessions);
+        let (core, sessions) = (Arc::clone(&self.core), Arc::clone(&self.sessions));
         let write = self.core.store.write("account_flag", move |tx| {
             let row = table::get(tx.tx(), user)?.ok_or_else(|| Error::not_found("There is no such account."))?;
             let flags = if on { row.flags | flag.bit() } else { row.flags & !flag.bit() };
@@ -88,6 +89,7 @@ impl Accounts {
                 return Ok(());
             }
             table::set_flags(tx.tx(), user, flags)?;
+            purge::wake(&core, tx, user);
             sessions.reread_after(tx, user)
         });
         write.await

@@ -245,3 +245,42 @@ async fn a_proof_expires_and_need_not_repeat_the_body() {
         challenge(&world, UiaRequest { auth: auth.as_ref(), body: &rest, ..first }).await;
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sync_that_waits_ends_with_its_session() {
+    use crate::ephemeral::{PresenceBook, Typing};
+    use crate::sync::{Query, Sync};
+
+    let world = World::new(RegistrationMode::Open);
+    let core = world.accounts.core.clone();
+    let sync = Sync::new(core.clone(), Typing::new(core.clone()), PresenceBook::new(core.clone()), Arc::default());
+    let alice = world.register("alice", Authority::Anyone, false).await.unwrap();
+    let who = world.who(&alice.tokens.access_token).await.unwrap();
+    let waits = |who: &Requester| {
+        let (sync, who) = (sync.clone(), who.clone());
+        let query = Query {
+            since: Some(core.store.position()),
+            filter: Arc::default(),
+            full_state: false,
+            wait: std::time::Duration::from_secs(60),
+            presence: ruma::presence::PresenceState::Offline,
+            state_after: false,
+        };
+        tokio::spawn(async move { sync.sync(&who, query).await })
+    };
+    let asleep = || async {
+        while !core.notifier.is_awaited(who.user) {
+            tokio::task::yield_now().await;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    };
+    let waiting = waits(&who);
+    asleep().await;
+    world.accounts.set_flag(who.user, Flag::Locked, true).await.unwrap();
+    assert_eq!(reason(waiting.await.unwrap()), Reason::UserLocked);
+    world.accounts.set_flag(who.user, Flag::Locked, false).await.unwrap();
+    let waiting = waits(&who);
+    asleep().await;
+    world.accounts.log_out(&who).await.unwrap();
+    assert_eq!(reason(waiting.await.unwrap()), UNKNOWN);
+}

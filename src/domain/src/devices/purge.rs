@@ -13,7 +13,8 @@ use hearth_store::tables::{dehydrated, device_keys, device_lists, memberships, o
 use crate::Core;
 
 /// Removes devices of a user with all that they hold, and tells whoever shares a room with the user if any of them had
-/// keys. Answers with the access tokens that are gone: the caller ends their sessions.
+/// keys. Wakes the user, so that syncs of these devices that wait find out at once. Answers with the access tokens that
+/// are gone: the caller ends their sessions.
 pub(crate) fn purge(
     core: &Arc<Core>,
     tx: &mut WriteTx<'_>,
@@ -33,8 +34,16 @@ pub(crate) fn purge(
     }
     if had_keys {
         announce(core, tx, user)?;
+    } else if !gone.is_empty() {
+        wake(core, tx, user);
     }
     Ok(access)
+}
+
+/// Wakes a user's syncs that wait, once the transaction is committed: whether they may go on is to be looked at anew.
+pub(crate) fn wake(core: &Arc<Core>, tx: &mut WriteTx<'_>, user: UserSn) {
+    let (core, at) = (Arc::clone(core), tx.position());
+    tx.after_commit(move || core.notifier.wake(&[user], at));
 }
 
 /// Puts a change of a user's devices into the device-list stream, and wakes the local users who must see it.

@@ -15,9 +15,10 @@ mod timeline;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hearth_base::{Position, Result, limits};
+use hearth_base::{Position, Reason, Result, error::refuse, limits};
+use hearth_store::engine::Tx;
 use hearth_store::{Lane, WriteTx};
-use hearth_store::tables::to_device;
+use hearth_store::tables::{accounts, devices, to_device};
 use ruma::api::client::filter::FilterDefinition;
 use ruma::api::client::sync::sync_events::v3::Response;
 use ruma::presence::PresenceState;
@@ -78,8 +79,9 @@ impl Sync {
         // Reading goes on when writing does not, on a full disk for example.
         passed_over(self.presence.seen(requester.user, &requester.user_id, &query.presence).await);
         let deadline = Instant::now() + query.wait.min(Duration::from_millis(limits::SYNC_WAIT_MS_MAX));
+        let mut has_waited = false;
         loop {
-            let look = self.look(requester, &query).await?;
+            let look = self.look(requester, &query, has_waited).await?;
             if let Some(since) = query.since.filter(|_| look.has_received) {
                 passed_over(self.drop_received(requester, since).await);
             }
@@ -88,6 +90,7 @@ impl Sync {
                 return Ok(look.response);
             }
             let woken = tokio::time::timeout_at(deadline, news.news_after(look.upto)).await;
+            has_waited = true;
             // A server that stops answers what waits; the client then asks again, elsewhere or later.
             if woken.is_err() || self.core.notifier.is_closed() {
                 return Ok(look.response);
@@ -95,9 +98,16 @@ impl Sync {
         }
     }
 
-    async fn look(self: &Arc<Self>, requester: &Requester, query: &Query) -> Result<Look> {
+    /// One look. After a wait the session that asks may be over, which its own snapshot says.
+    async fn look(self: &Arc<Self>, requester: &Requester, query: &Query, has_waited: bool) -> Result<Look> {
         let (this, requester, query) = (self.clone(), requester.clone(), query.clone());
-        self.core.store.read("sync", move |tx| read::look(&this, tx, &requester, &query)).await
+        let read = move |tx: &mut hearth_store::ReadTx<'_>| {
+            if has_waited {
+                still_in(tx.tx(), &requester)?;
+            }
+            read::look(&this, tx, &requester, &query)
+        };
+        self.core.store.read("sync", read).await
     }
 
     /// Forgets messages to the device that arrived before `since`: it would not know that position without having them.
@@ -106,6 +116,20 @@ impl Sync {
         let drop = move |tx: &mut WriteTx<'_>| to_device::delete_upto(tx.tx(), device, since);
         self.core.store.write_in(Lane::Client, "sync_received_drop", drop).await?;
         Ok(())
+    }
+}
+
+/// Refuses as authentication would, were it asked again now: `M_UNKNOWN_TOKEN` when the device or the account is gone,
+/// `M_USER_LOCKED` when the account is locked. Logging out, locking and deactivating wake the user for this.
+fn still_in(tx: &mut dyn Tx, requester: &Requester) -> Result<()> {
+    let has_device = !requester.has_device() || devices::get(tx, requester.device)?.is_some();
+    let account = accounts::get(tx, requester.user)?.filter(|account| has_device && account.deactivated_ms.is_none());
+    match account {
+        None => Err(refuse(Reason::UnknownToken { soft_logout: false }, "This session has ended: log in again.")),
+        Some(account) if account.is(accounts::LOCKED) => {
+            Err(refuse(Reason::UserLocked, "This account has been locked. Ask the server's administrator."))
+        }
+        Some(_) => Ok(()),
     }
 }
 
