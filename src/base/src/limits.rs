@@ -74,6 +74,8 @@ pub const PUSHERS_PER_USER_MAX: u64 = 50;
 pub const UIA_SESSION_MS_MAX: u64 = 10 * 60 * 1_000;
 /// Open UIA sessions in all; the oldest go first.
 pub const UIA_SESSIONS_MAX: usize = 10_000;
+/// Changes of memberships that are remembered for `device_lists`, in all rooms together; the oldest go first.
+pub const MEMBERSHIP_MOVES_MAX: u64 = 20_000;
 /// How long a transaction id is remembered.
 pub const TXN_MS_MAX: u64 = 48 * 60 * 60 * 1_000;
 /// The status message of a presence, in bytes.

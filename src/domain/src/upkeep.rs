@@ -12,6 +12,7 @@ impl Domain {
     pub async fn upkeep(&self) {
         said("last seen", self.devices.flush_last_seen().await);
         said("transactions", self.forget_txns().await);
+        said("device lists", self.crypto.forget_moves().await);
         said("media", self.media.upkeep().await);
     }
 

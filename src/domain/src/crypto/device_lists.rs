@@ -7,8 +7,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
-use hearth_base::{Error, Position, Result};
-use hearth_store::WriteTx;
+use hearth_base::{Error, Position, Result, limits};
+use hearth_store::{Lane, WriteTx};
 use hearth_store::engine::Tx;
 use hearth_store::ids::{RoomSn, UserSn};
 use hearth_store::tables::memberships::{self, Membership};
@@ -23,6 +23,9 @@ pub(crate) use crate::devices::purge::announce as changed;
 
 /// Up to how many users are asked one by one whether they still share a room.
 const ASKED_ONE_BY_ONE_MAX: usize = 16;
+
+/// How many changes of memberships are forgotten in one write, so that none is long.
+const FORGOTTEN_AT_ONCE_MAX: u64 = 1_000;
 
 /// First and last standing of each member of a room in a window.
 type Moves = BTreeMap<UserSn, (Membership, Membership)>;
@@ -51,7 +54,11 @@ pub fn for_sync(
         }
     }
     let mut gone = BTreeSet::new();
-    for (room, moves) in moves_by_room(tx, after, upto)? {
+    if after < device_lists::moves_floor(tx)? {
+        // Who came since then is forgotten.
+        everybody_near(tx, user, &mut changed)?;
+    }
+    for (room, moves) in moves_by_room(tx, user, after, upto)? {
         by_moves(tx, user, room, &moves, &mut changed, &mut gone)?;
     }
     gone.remove(&user);
@@ -65,9 +72,18 @@ fn shares_room(tx: &mut dyn Tx, one: UserSn, other: UserSn) -> Result<bool> {
     Ok(!memberships::shared_rooms(tx, one, other, 1)?.is_empty())
 }
 
-fn moves_by_room(tx: &mut dyn Tx, after: Position, upto: Position) -> Result<BTreeMap<RoomSn, Moves>> {
+/// Whoever shares a room with a user, as far as their devices get keys.
+fn everybody_near(tx: &mut dyn Tx, user: UserSn, found: &mut BTreeSet<UserSn>) -> Result<()> {
+    for room in memberships::joined_rooms(tx, user)? {
+        let members = memberships::of_room(tx, room)?.into_iter();
+        found.extend(members.filter(|row| is_tracked(row.membership) && row.user != user).map(|row| row.user));
+    }
+    Ok(())
+}
+
+fn moves_by_room(tx: &mut dyn Tx, user: UserSn, after: Position, upto: Position) -> Result<BTreeMap<RoomSn, Moves>> {
     let mut rooms: BTreeMap<RoomSn, Moves> = BTreeMap::new();
-    for step in device_lists::moves_between(tx, after, upto)? {
+    for step in device_lists::moves_between(tx, user, after, upto)? {
         let moves = rooms.entry(step.room).or_default();
         moves.entry(step.member).and_modify(|(_, now)| *now = step.now).or_insert((step.before, step.now));
     }
@@ -149,5 +165,20 @@ impl Crypto {
             for_sync(tx.tx(), user, after, upto)
         };
         self.core.store.read("key_changes", read).await
+    }
+
+    /// Forgets the oldest changes of memberships beyond [`limits::MEMBERSHIP_MOVES_MAX`]. Whose last sync was before them is
+    /// told of everybody they share a room with.
+    pub async fn forget_moves(&self) -> Result<()> {
+        let store = &self.core.store;
+        let count = store.read("membership_moves_count", |tx| device_lists::count_moves(tx.tx())).await?;
+        let mut excess = count.saturating_sub(limits::MEMBERSHIP_MOVES_MAX);
+        while excess > 0 {
+            let step = excess.min(FORGOTTEN_AT_ONCE_MAX);
+            let prune = move |tx: &mut WriteTx<'_>| device_lists::prune_moves(tx.tx(), step);
+            store.write_in(Lane::Upkeep, "membership_moves_prune", prune).await?;
+            excess -= step;
+        }
+        Ok(())
     }
 }

@@ -16,11 +16,21 @@ const SIGNED_BETWEEN: &str =
     "SELECT target FROM signature_changes WHERE signer = ?1 AND position > ?2 AND position <= ?3";
 const NOTE_MOVE: &str = "INSERT INTO membership_moves (position, room, member, was, now) VALUES (?1, ?2, ?3, ?4, ?5) \
      ON CONFLICT (position, room, member) DO UPDATE SET now = excluded.now";
-const MOVES: &str = "SELECT room, member, was, now FROM membership_moves WHERE position > ?1 AND position <= ?2 \
-     ORDER BY position";
+const MOVES: &str = "SELECT m.room, m.member, m.was, m.now FROM membership_moves m \
+     WHERE m.position > ?1 AND m.position <= ?2 AND EXISTS (SELECT 1 FROM memberships s \
+     WHERE s.room = m.room AND s.user = ?3 AND (s.membership = 1 OR s.since > ?1)) ORDER BY m.position";
+const COUNT_MOVES: &str = "SELECT count(*) FROM membership_moves";
+const NTH_MOVE: &str = "SELECT position FROM membership_moves ORDER BY position LIMIT 1 OFFSET ?1";
+const PRUNE_MOVES: &str = "DELETE FROM membership_moves WHERE position <= ?1";
+const MOVES_FLOOR: &str = "SELECT value FROM meta WHERE key = 'membership_moves_floor'";
+const SET_MOVES_FLOOR: &str = "INSERT INTO meta (key, value) VALUES ('membership_moves_floor', ?1) \
+     ON CONFLICT (key) DO UPDATE SET value = excluded.value";
 
 /// Every statement of this file.
-pub const STATEMENTS: &[&str] = &[SET, BETWEEN, SET_SIGNED, SIGNED_BETWEEN, NOTE_MOVE, MOVES];
+pub const STATEMENTS: &[&str] = &[
+    SET, BETWEEN, SET_SIGNED, SIGNED_BETWEEN, NOTE_MOVE, MOVES, COUNT_MOVES, NTH_MOVE, PRUNE_MOVES, MOVES_FLOOR,
+    SET_MOVES_FLOOR,
+];
 
 /// One change of a membership.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,9 +77,10 @@ pub(super) fn note_move(tx: &mut dyn Tx, row: &MembershipRow, before: Membership
     Ok(())
 }
 
-/// The changes of memberships in `(after, upto]`, of all rooms, oldest first.
-pub fn moves_between(tx: &mut dyn Tx, after: Position, upto: Position) -> Result<Vec<Move>> {
-    tx.all(MOVES, &[after.into(), upto.into()], |row| {
+/// The changes of memberships in `(after, upto]` in rooms that `user` is in or was in since `after`, oldest first. Those up
+/// to [`moves_floor`] are not there any more.
+pub fn moves_between(tx: &mut dyn Tx, user: UserSn, after: Position, upto: Position) -> Result<Vec<Move>> {
+    tx.all(MOVES, &[after.into(), upto.into(), user.into()], |row| {
         Ok(Move {
             room: RoomSn(row.int(0)?),
             member: UserSn(row.int(1)?),
@@ -77,4 +88,24 @@ pub fn moves_between(tx: &mut dyn Tx, after: Position, upto: Position) -> Result
             now: Membership::from_int(row.int(3)?),
         })
     })
+}
+
+/// Up to where changes of memberships have been forgotten.
+pub fn moves_floor(tx: &mut dyn Tx) -> Result<Position> {
+    Ok(tx.int(MOVES_FLOOR, &[])?.map_or(Position::ZERO, Position::from_i64))
+}
+
+/// How many changes of memberships are remembered.
+pub fn count_moves(tx: &mut dyn Tx) -> Result<u64> {
+    Ok(tx.int(COUNT_MOVES, &[])?.unwrap_or(0).unsigned_abs())
+}
+
+/// Forgets the `count` oldest changes of memberships, and others of the same position, and remembers up to where.
+pub fn prune_moves(tx: &mut dyn Tx, count: u64) -> Result<()> {
+    let Some(last) = count.checked_sub(1) else { return Ok(()) };
+    if let Some(floor) = tx.int(NTH_MOVE, &[last.into()])? {
+        tx.execute(PRUNE_MOVES, &[floor.into()])?;
+        tx.execute(SET_MOVES_FLOOR, &[floor.into()])?;
+    }
+    Ok(())
 }

@@ -58,3 +58,19 @@ async fn coming_and_going_begins_and_ends_tracking() {
     assert_eq!(news(&world, &alice, kicked).await, told(&[], &["bob"]));
     assert_eq!(news(&world, &bob, joined).await, told(&[], &["alice"]), "carol came and went between");
 }
+
+#[tokio::test]
+async fn whoever_synced_before_what_is_forgotten_is_told_of_everybody_near() {
+    let world = World::new();
+    let (alice, bob) = (world.device("alice", "PHONE").await, world.device("bob", "LAPTOP").await);
+    let carol = world.device("carol", "TABLET").await;
+    world.set_membership(1, alice.who.user, Join).await;
+    let start = world.set_membership(1, bob.who.user, Join).await;
+    let later = world.set_membership(2, carol.who.user, Join).await;
+    assert_eq!(news(&world, &alice, start).await, told(&[], &[]), "what happens in other rooms is not theirs");
+    let prune = |tx: &mut hearth_store::WriteTx<'_>| hearth_store::tables::device_lists::prune_moves(tx.tx(), 3);
+    world.core.store.write("test", prune).await.expect("pruned");
+    assert_eq!(news(&world, &alice, start).await, told(&["bob"], &[]));
+    assert_eq!(news(&world, &alice, later).await, told(&[], &[]));
+    world.crypto.forget_moves().await.expect("nothing to do");
+}
