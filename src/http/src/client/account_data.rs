@@ -9,15 +9,16 @@ use ruma::serde::Raw;
 use serde_json::value::RawValue;
 
 use crate::App;
+use crate::edge::Rate;
 use crate::route::{Bounds, RouterExt, Ruma};
 
 /// The routes of this file.
 pub(super) fn routes() -> Router<App> {
     Router::new()
         .endpoint(Bounds::default(), get)
-        .endpoint(Bounds::default(), set)
+        .endpoint(Bounds::rate(Rate::Other), set)
         .endpoint(Bounds::default(), get_of_room)
-        .endpoint(Bounds::default(), set_of_room)
+        .endpoint(Bounds::rate(Rate::Other), set_of_room)
 }
 
 fn raw<T>(json: String) -> Result<Raw<T>> {

@@ -22,19 +22,19 @@ const GLOBAL_PATHS: &[&str] = &["/_matrix/client/r0/pushrules/global", "/_matrix
 
 /// The routes of this file.
 pub(super) fn routes() -> Router<App> {
-    let bounds = Bounds::default();
+    let (bounds, write) = (Bounds::default(), Bounds::rate(Rate::Other));
     Router::new()
         .endpoint(bounds, all)
         .endpoint_at(ALL_PATHS, bounds, all)
         .endpoint(bounds, global)
         .endpoint_at(GLOBAL_PATHS, bounds, global)
         .endpoint(bounds, get)
-        .endpoint(Bounds::rate(Rate::Other), put)
-        .endpoint(Bounds::rate(Rate::Other), delete)
+        .endpoint(write, put)
+        .endpoint(write, delete)
         .endpoint(bounds, actions)
-        .endpoint(bounds, set_actions)
+        .endpoint(write, set_actions)
         .endpoint(bounds, enabled)
-        .endpoint(bounds, set_enabled)
+        .endpoint(write, set_enabled)
 }
 
 async fn all(app: App, request: Ruma<get_pushrules_all::v3::Request>) -> Result<Json<Value>> {

@@ -8,11 +8,12 @@ use ruma::api::client::receipt::create_receipt::{self, v3::ReceiptType};
 use ruma::events::receipt::ReceiptThread;
 
 use crate::App;
+use crate::edge::Rate;
 use crate::route::{Bounds, RouterExt, Ruma};
 
 /// The routes of this file.
 pub(super) fn routes() -> Router<App> {
-    Router::new().endpoint(Bounds::default(), receipt).endpoint(Bounds::default(), markers)
+    Router::new().endpoint(Bounds::rate(Rate::Other), receipt).endpoint(Bounds::rate(Rate::Other), markers)
 }
 
 async fn receipt(app: App, request: Ruma<create_receipt::v3::Request>) -> Result<create_receipt::v3::Response> {

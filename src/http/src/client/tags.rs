@@ -6,12 +6,14 @@ use ruma::api::client::tag::{create_tag, delete_tag, get_tags};
 use serde_json::{Value, json};
 
 use crate::App;
+use crate::edge::Rate;
 use crate::respond::Json;
 use crate::route::{Bounds, RouterExt, Ruma};
 
 /// The routes of this file.
 pub(super) fn routes() -> Router<App> {
-    Router::new().endpoint(Bounds::default(), get).endpoint(Bounds::default(), set).endpoint(Bounds::default(), delete)
+    let write = Bounds::rate(Rate::Other);
+    Router::new().endpoint(Bounds::default(), get).endpoint(write, set).endpoint(write, delete)
 }
 
 async fn get(app: App, request: Ruma<get_tags::v3::Request>) -> Result<Json<Value>> {
