@@ -15,6 +15,7 @@ use tempfile::TempDir;
 use super::{Guise, Registrations};
 use crate::accounts::{Authority, DeviceRequest, NewAccount};
 use crate::rooms::directory::Question;
+use crate::uia::{self, UiaRequest};
 use crate::{Core, Domain, Requester};
 
 const IRC: &str = r##"
@@ -264,6 +265,16 @@ async fn it_acts_on_devices_that_there_are() {
     assert_eq!(reason(appservices.log_in(&service, "puppeteer", device()).await), Reason::Exclusive);
     assert_eq!(reason(appservices.log_in(&service, "irc_eve", device()).await), Reason::Forbidden);
     assert_eq!(reason(appservices.log_in(&service, "@irc_bob:elsewhere.example", device()).await), Reason::Forbidden);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn its_token_is_a_proof_only_where_the_specification_says_so() {
+    let world = World::new();
+    let sender = world.asks("secret_of_irc", None, None).await.expect("the sender is there");
+    let (proofs, flows) = (&world.domain.uia, uia::PASSWORD);
+    let request = UiaRequest { requester: Some(&sender), target: "POST /x", body: b"{}", auth: None, flows };
+    proofs.check_unless_service(request).await.expect("deleting devices");
+    assert_eq!(reason(proofs.check(request).await), Reason::Uia);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -39,7 +39,7 @@ async fn close(app: App, request: Ruma<deactivate::v3::Request>) -> Result<deact
     if user.guest {
         return Err(refuse(Reason::GuestAccessForbidden, "Guest accounts end when they log out."));
     }
-    if user.appservice.is_none() && !app.domain.accounts.has_password(user.user).await? {
+    if !app.domain.accounts.has_password(user.user).await? {
         return Err(Error::forbidden("This account has no password: ask the server's administrator to close it."));
     }
     app.domain.uia.check(request.uia(uia::PASSWORD)).await?;

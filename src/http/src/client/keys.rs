@@ -77,7 +77,7 @@ async fn upload_cross_signing(
         user_signing: request.user_signing_key.clone(),
     };
     if app.domain.crypto.upload_cross_signing(who, upload.clone(), false).await? == Outcome::NeedsAuthentication {
-        app.domain.uia.check(request.uia(uia::PASSWORD)).await?;
+        app.domain.uia.check_unless_service(request.uia(uia::PASSWORD)).await?;
         let _stored = app.domain.crypto.upload_cross_signing(who, upload, true).await?;
     }
     Ok(upload_signing_keys::v3::Response::new())
