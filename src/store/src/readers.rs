@@ -17,22 +17,24 @@ use crate::tx::ReadTx;
 pub(crate) struct Waiting {
     pub(crate) name: &'static str,
     pub(crate) job: ReadJob,
+    /// It may take long, so nobody is made to wait behind it.
+    pub(crate) slow: bool,
 }
 
-/// Reads that share a snapshot, at most: a slow one holds up those behind it.
+/// Reads that share a snapshot, at most: each holds up those behind it.
 const SHARED_MAX: usize = 8;
 
 /// Works until the queue is closed and empty.
 ///
 /// What waits already may share a snapshot: a message that wakes thirty clients is followed by thirty reads of the same
-/// pages, and a new snapshot makes the connection read them anew.
+/// pages, and a new snapshot makes the connection read them anew. A read that is declared slow shares with nobody.
 pub(crate) fn run(shared: &Arc<Shared>, readers: usize, connection: Box<dyn Connection>) {
     let mut connection = Some(connection);
     let mut batch = VecDeque::with_capacity(SHARED_MAX);
     while let Some(first) = shared.reads.pop() {
+        let share = if first.slow { 0 } else { (shared.reads.lengths()[0] / readers).min(SHARED_MAX - 1) };
         batch.push_back(first);
-        let share = (shared.reads.lengths()[0] / readers).min(SHARED_MAX - 1);
-        batch.extend(std::iter::from_fn(|| shared.reads.try_pop()).take(share));
+        batch.extend(std::iter::from_fn(|| shared.reads.try_pop_if(|next| !next.slow)).take(share));
         while !batch.is_empty() {
             work_off(shared, &mut connection, &mut batch);
         }
@@ -44,7 +46,7 @@ fn work_off(shared: &Shared, connection: &mut Option<Box<dyn Connection>>, batch
     let mut began = Instant::now();
     match begin(shared, connection) {
         Ok(tx) => {
-            while let Some(Waiting { name, job }) = batch.pop_front() {
+            while let Some(Waiting { name, job, .. }) = batch.pop_front() {
                 let position = tx.position;
                 let outcome = job(Ok(ReadTx { connection: &mut *tx.connection, position }));
                 shared.metrics.ran(name, Kind::Read, began.elapsed(), outcome == Outcome::Failed);
@@ -55,7 +57,7 @@ fn work_off(shared: &Shared, connection: &mut Option<Box<dyn Connection>>, batch
             }
         }
         Err(error) => {
-            if let Some(Waiting { name, job }) = batch.pop_front() {
+            if let Some(Waiting { name, job, .. }) = batch.pop_front() {
                 job(Err(error));
                 shared.metrics.ran(name, Kind::Read, began.elapsed(), true);
             }

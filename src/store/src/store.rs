@@ -122,7 +122,18 @@ impl Store {
         T: Send + 'static,
         F: FnOnce(&mut ReadTx<'_>) -> Result<T> + Send + 'static,
     {
-        let answer = self.push_read(name, closure)?;
+        let answer = self.push_read(name, false, closure)?;
+        job::answered(name, answer.await)
+    }
+
+    /// As [`Store::read`], for what may look at thousands of rows: other reads that wait share one snapshot, one after
+    /// another on one thread, and none is put behind this.
+    pub async fn read_slow<T, F>(&self, name: &'static str, closure: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut ReadTx<'_>) -> Result<T> + Send + 'static,
+    {
+        let answer = self.push_read(name, true, closure)?;
         job::answered(name, answer.await)
     }
 
@@ -132,16 +143,16 @@ impl Store {
         T: Send + 'static,
         F: FnOnce(&mut ReadTx<'_>) -> Result<T> + Send + 'static,
     {
-        job::wait(name, self.push_read(name, closure)?)
+        job::wait(name, self.push_read(name, false, closure)?)
     }
 
-    fn push_read<T, F>(&self, name: &'static str, closure: F) -> Result<job::Answer<T>>
+    fn push_read<T, F>(&self, name: &'static str, slow: bool, closure: F) -> Result<job::Answer<T>>
     where
         T: Send + 'static,
         F: FnOnce(&mut ReadTx<'_>) -> Result<T> + Send + 'static,
     {
         let (job, answer) = job::read(name, closure);
-        self.0.shared.reads.push(0, Waiting { name, job }).map_err(|why| job::turned_away(name, &why))?;
+        self.0.shared.reads.push(0, Waiting { name, job, slow }).map_err(|why| job::turned_away(name, &why))?;
         Ok(answer)
     }
 

@@ -90,7 +90,7 @@ impl Notified {
             let choice = |event: &Event, place: &Place<'_>| actions(&tools.1, &rules, event, place, highlights);
             scan(&core, tx.tx(), &mut places, &choice, before, limit)
         };
-        self.core.store.read("notifications_list", look).await
+        self.core.store.read_slow("notifications_list", look).await
     }
 }
 

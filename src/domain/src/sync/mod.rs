@@ -101,13 +101,15 @@ impl Sync {
     /// One look. After a wait the session that asks may be over, which its own snapshot says.
     async fn look(self: &Arc<Self>, requester: &Requester, query: &Query, has_waited: bool) -> Result<Look> {
         let (this, requester, query) = (self.clone(), requester.clone(), query.clone());
+        let is_whole = query.since.is_none() || query.full_state;
         let read = move |tx: &mut hearth_store::ReadTx<'_>| {
             if has_waited {
                 still_in(tx.tx(), &requester)?;
             }
             read::look(&this, tx, &requester, &query)
         };
-        self.core.store.read("sync", read).await
+        let store = &self.core.store;
+        if is_whole { store.read_slow("sync_whole", read).await } else { store.read("sync", read).await }
     }
 
     /// Forgets messages to the device that arrived before `since`: it would not know that position without having them.

@@ -53,7 +53,7 @@ impl Crypto {
             }
             Ok(queried)
         };
-        self.core.store.read("keys_query", read).await
+        self.core.store.read_slow("keys_query", read).await
     }
 }
 

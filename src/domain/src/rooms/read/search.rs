@@ -96,7 +96,7 @@ impl Rooms {
     pub async fn search(&self, who: &Requester, search: Search) -> Result<Results> {
         let before = search.from.as_deref().map(parse).transpose()?.unwrap_or(EventSn(i64::MAX));
         let (core, who) = (self.core.clone(), who.clone());
-        self.core.store.read("rooms_search", move |tx| results(&core, tx, &who, &search, before)).await
+        self.core.store.read_slow("rooms_search", move |tx| results(&core, tx, &who, &search, before)).await
     }
 }
 
