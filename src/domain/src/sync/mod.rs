@@ -13,6 +13,7 @@ mod summary;
 mod timeline;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use hearth_base::{Position, Reason, Result, error::refuse, limits};
@@ -53,6 +54,8 @@ pub struct Sync {
     typing: Arc<Typing>,
     presence: Arc<PresenceBook>,
     counter: Arc<Counter>,
+    /// It has been said that clients are ahead of the database.
+    said_ahead: AtomicBool,
 }
 
 /// What one look at the database found.
@@ -70,11 +73,12 @@ impl Sync {
     /// The service.
     #[must_use]
     pub fn new(core: Arc<Core>, typing: Arc<Typing>, presence: Arc<PresenceBook>, counter: Arc<Counter>) -> Arc<Self> {
-        Arc::new(Self { core, typing, presence, counter })
+        Arc::new(Self { core, typing, presence, counter, said_ahead: AtomicBool::new(false) })
     }
 
     /// What is new, at once if there is anything, else as soon as there is, or nothing when the time is up.
-    pub async fn sync(self: &Arc<Self>, requester: &Requester, query: Query) -> Result<Response> {
+    pub async fn sync(self: &Arc<Self>, requester: &Requester, mut query: Query) -> Result<Response> {
+        query.since = query.since.filter(|since| !self.is_ahead(*since));
         let mut news = self.core.notifier.subscribe(requester.user);
         // Reading goes on when writing does not, on a full disk for example.
         passed_over(self.presence.seen(requester.user, &requester.user_id, &query.presence).await);
@@ -96,6 +100,17 @@ impl Sync {
                 return Ok(look.response);
             }
         }
+    }
+
+    /// Whether a client stands where the database has not been: an older state of it has been restored from a backup. What
+    /// happens until it gets there again would be passed over, so such a client begins anew.
+    fn is_ahead(&self, since: Position) -> bool {
+        let newest = self.core.store.position();
+        let is_ahead = since > newest;
+        if is_ahead && !self.said_ahead.swap(true, Ordering::Relaxed) {
+            tracing::warn!(%since, %newest, "A client is ahead of the database, as after restoring a backup: such clients sync anew.");
+        }
+        is_ahead
     }
 
     /// One look. After a wait the session that asks may be over, which its own snapshot says.

@@ -110,3 +110,14 @@ async fn a_room_without_a_name_comes_with_those_it_is_named_after() {
     assert_eq!(joined.summary.heroes, [world.bob.user_id.clone()]);
     assert!(written(&joined.state).contains(r#""state_key":"@bob:home.example""#), "{}", written(&joined.state));
 }
+
+#[tokio::test]
+async fn a_client_that_is_ahead_of_a_restored_database_begins_anew() {
+    let world = World::new().await;
+    let room = world.room_of_both().await;
+    let ahead = Response::new(Token::Sync(Position(u64::from(u32::MAX))).to_string());
+    let seen = world.syncs(&world.alice, Some(&ahead), json!({})).await;
+    assert!(seen.rooms.join.contains_key(&room));
+    assert!(Token::parse(&seen.next_batch).expect("a token").cut() < i64::from(u32::MAX));
+    assert!(world.syncs(&world.alice, Some(&seen), json!({})).await.rooms.is_empty());
+}
