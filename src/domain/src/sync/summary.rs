@@ -12,7 +12,7 @@ use ruma::{UInt, UserId};
 use crate::core::Core;
 
 /// Members that name a room without a name.
-const HEROES_MAX: usize = 5;
+const HEROES_MAX: u64 = 5;
 
 /// The summary of a room for one of its members.
 pub(super) fn of(core: &Core, tx: &mut dyn Tx, room: &Room, reader: UserSn) -> Result<RoomSummary> {
@@ -40,16 +40,9 @@ fn says(core: &Core, tx: &mut dyn Tx, room: &Room, kind: &str, field: &str) -> R
 
 /// The first members beside the reader: those who are there or invited, or if there is nobody, those who were.
 fn heroes(tx: &mut dyn Tx, room: &Room, reader: UserSn) -> Result<Vec<ruma::OwnedUserId>> {
-    let mut others = memberships::of_room(tx, room.sn)?;
-    others.retain(|row| row.user != reader);
-    others.sort_by_key(|row| (!matches!(row.membership, Membership::Join | Membership::Invite), row.event));
-    let is_there = |membership| matches!(membership, Membership::Join | Membership::Invite);
-    if others.first().is_some_and(|row| is_there(row.membership)) {
-        others.retain(|row| is_there(row.membership));
-    }
-    let mut heroes = Vec::with_capacity(HEROES_MAX);
-    for row in others.into_iter().take(HEROES_MAX) {
-        let name = users::name(tx, row.user)?.ok_or_else(|| Error::broken("a member has no user id"))?;
+    let mut heroes = Vec::new();
+    for user in memberships::first_others(tx, room.sn, reader, HEROES_MAX)? {
+        let name = users::name(tx, user)?.ok_or_else(|| Error::broken("a member has no user id"))?;
         heroes.push(UserId::parse(name).map_err(|error| Error::fault("reading a stored user id", error))?);
     }
     Ok(heroes)

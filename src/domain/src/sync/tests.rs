@@ -109,6 +109,9 @@ async fn a_room_without_a_name_comes_with_those_it_is_named_after() {
     let joined = &seen.rooms.join[&room];
     assert_eq!(joined.summary.heroes, [world.bob.user_id.clone()]);
     assert!(written(&joined.state).contains(r#""state_key":"@bob:home.example""#), "{}", written(&joined.state));
+    world.rooms.leave(&world.bob, room.clone(), None).await.expect("left");
+    let seen = world.syncs(&world.alice, None, json!({})).await;
+    assert_eq!(seen.rooms.join[&room].summary.heroes, [world.bob.user_id.clone()], "who was there, as nobody is");
 }
 
 #[tokio::test]

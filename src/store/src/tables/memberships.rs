@@ -19,6 +19,10 @@ const LOCAL_JOINED: &str = "SELECT user FROM memberships WHERE room = ?1 AND mem
 const JOINED_ROOMS: &str = "SELECT room FROM memberships WHERE user = ?1 AND membership = 1";
 const STRIPPED: &str = "SELECT stripped FROM memberships WHERE room = ?1 AND user = ?2";
 const COUNTS: &str = "SELECT membership, count(*) FROM memberships WHERE room = ?1 GROUP BY membership";
+const FIRST_THERE: &str = "SELECT user FROM memberships WHERE room = ?1 AND user <> ?2 AND membership IN (1, 2) \
+     ORDER BY event LIMIT ?3";
+const FIRST_GONE: &str = "SELECT user FROM memberships WHERE room = ?1 AND user <> ?2 AND membership NOT IN (1, 2) \
+     ORDER BY event LIMIT ?3";
 const SET: &str = "INSERT INTO memberships (room, user, membership, local, event, position, since, forgotten, stripped) \
      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, 0, ?7) ON CONFLICT (room, user) DO UPDATE SET membership = excluded.membership, \
      since = CASE WHEN memberships.membership = excluded.membership THEN memberships.since ELSE excluded.since END, \
@@ -33,7 +37,8 @@ const LOCAL_NEIGHBOURS: &str = "SELECT DISTINCT b.user FROM memberships a JOIN m
 
 /// Every statement of this file.
 pub const STATEMENTS: &[&str] = &[
-    ONE, OF_USER, OF_ROOM, LOCAL_JOINED, JOINED_ROOMS, STRIPPED, COUNTS, SET, FORGET, SHARE, NEIGHBOURS, LOCAL_NEIGHBOURS,
+    ONE, OF_USER, OF_ROOM, LOCAL_JOINED, JOINED_ROOMS, STRIPPED, COUNTS, FIRST_THERE, FIRST_GONE, SET, FORGET, SHARE,
+    NEIGHBOURS, LOCAL_NEIGHBOURS,
 ];
 
 /// How a user stands to a room (`m.room.member`). The numbers are the database's.
@@ -155,6 +160,14 @@ pub fn stripped(tx: &mut dyn Tx, room: RoomSn, user: UserSn) -> Result<Option<Ve
 /// How many members of each standing a room has: joined and invited are what a room summary shows.
 pub fn counts(tx: &mut dyn Tx, room: RoomSn) -> Result<Vec<(Membership, u64)>> {
     tx.all(COUNTS, &[room.into()], |row| Ok((Membership::from_int(row.int(0)?), row.int(1)?.unsigned_abs())))
+}
+
+/// The first others of a room, in the order of their member events, at most `limit`: those who are in it or invited, or if
+/// there is nobody, those who were.
+pub fn first_others(tx: &mut dyn Tx, room: RoomSn, user: UserSn, limit: u64) -> Result<Vec<UserSn>> {
+    let args = [room.into(), user.into(), limit.into()];
+    let there = tx.all(FIRST_THERE, &args, |row| Ok(UserSn(row.int(0)?)))?;
+    if there.is_empty() { tx.all(FIRST_GONE, &args, |row| Ok(UserSn(row.int(0)?))) } else { Ok(there) }
 }
 
 /// Sets how a user stands to a room, and notes that it changed; what was forgotten is remembered again.
