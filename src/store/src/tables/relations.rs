@@ -18,17 +18,43 @@ const DELETE: &str = "DELETE FROM relations WHERE child = ?1";
 const OF_PARENT: &str = columns!("FROM relations WHERE parent_hash = ?1 AND room = ?2 ORDER BY child");
 /// As many parents as one statement takes; fewer are filled up by repeating one.
 const PARENTS_PER_STATEMENT: usize = 32;
-const OF_PARENTS: &str = "SELECT r.child, r.parent, r.rel_type, r.type, r.key, r.sender, e.ord, e.id \
-     FROM relations r JOIN events e ON e.sn = r.child WHERE r.room = ?1 AND r.parent_hash IN (?2, ?3, ?4, ?5, ?6, ?7, ?8, \
-     ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, \
-     ?32, ?33) ORDER BY r.child";
+macro_rules! where_parents {
+    ($select:literal, $rest:literal) => {
+        concat!(
+            $select,
+            " WHERE r.room = ?1 AND r.parent_hash IN (?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, \
+             ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33) ",
+            $rest
+        )
+    };
+}
+
+const OF_PARENTS: &str = where_parents!(
+    "SELECT r.child, r.parent, r.rel_type, r.type, r.key, r.sender, e.ord, e.id \
+     FROM relations r JOIN events e ON e.sn = r.child",
+    "ORDER BY r.child"
+);
+const BUNDLED: &str = where_parents!(
+    "SELECT r.child, r.parent, r.rel_type, r.type, r.key, r.sender, e.ord, e.id \
+     FROM relations r JOIN events e ON e.sn = r.child",
+    "AND r.rel_type IN ('m.replace', 'm.reference') ORDER BY r.child"
+);
+const REPLIES: &str = where_parents!(
+    "SELECT r.parent, r.sender, count(*), MAX(r.child) FROM relations r",
+    "AND r.rel_type = 'm.thread' GROUP BY r.parent, r.sender"
+);
+const REPLIES_BEFORE: &str = "SELECT child FROM relations WHERE parent_hash = ?1 AND room = ?2 AND parent = ?3 \
+     AND rel_type = 'm.thread' AND child < ?4 ORDER BY child DESC LIMIT ?5";
+const ANY_THREAD: &str = "SELECT 1 FROM threads WHERE room = ?1 LIMIT 1";
 const OF_CHILD: &str = columns!("FROM relations WHERE child = ?1");
 const TOUCH_THREAD: &str = "INSERT INTO threads (root, room, newest) VALUES (?1, ?2, ?3) \
      ON CONFLICT (root) DO UPDATE SET newest = excluded.newest";
 const THREADS: &str = "SELECT root, newest FROM threads WHERE room = ?1 AND newest < ?2 ORDER BY newest DESC LIMIT ?3";
 
 /// Every statement of this file.
-pub const STATEMENTS: &[&str] = &[INSERT, DELETE, OF_PARENT, OF_PARENTS, OF_CHILD, TOUCH_THREAD, THREADS];
+pub const STATEMENTS: &[&str] = &[
+    INSERT, DELETE, OF_PARENT, OF_PARENTS, BUNDLED, REPLIES, REPLIES_BEFORE, ANY_THREAD, OF_CHILD, TOUCH_THREAD, THREADS,
+];
 
 /// One relation.
 #[derive(Debug, Clone)]
@@ -102,13 +128,18 @@ pub struct ChildRow {
 
 /// What relates to any of several events, in order of arrival.
 pub fn of_parents(tx: &mut dyn Tx, room: RoomSn, parents: &[&str]) -> Result<Vec<ChildRow>> {
+    children(tx, OF_PARENTS, room, parents)
+}
+
+/// As [`of_parents`], edits and references only.
+pub fn edits_and_references(tx: &mut dyn Tx, room: RoomSn, parents: &[&str]) -> Result<Vec<ChildRow>> {
+    children(tx, BUNDLED, room, parents)
+}
+
+fn children(tx: &mut dyn Tx, sql: &'static str, room: RoomSn, parents: &[&str]) -> Result<Vec<ChildRow>> {
     let mut found: Vec<ChildRow> = Vec::new();
     for parents in parents.chunks(PARENTS_PER_STATEMENT) {
-        let mut args = [Value::from(room); PARENTS_PER_STATEMENT + 1];
-        for (at, arg) in args[1..].iter_mut().enumerate() {
-            *arg = id_hash(parents[at.min(parents.len() - 1)]).into();
-        }
-        tx.query(OF_PARENTS, &args, &mut |row| {
+        tx.query(sql, &parents_args(room, parents), &mut |row| {
             // The index goes by a hash of the id; what merely has the same hash is not meant.
             if parents.contains(&row.text(1)?) {
                 found.push(ChildRow { relation: read(row)?, ord: row.opt_int(6)?, id: row.text(7)?.to_owned() });
@@ -117,6 +148,60 @@ pub fn of_parents(tx: &mut dyn Tx, room: RoomSn, parents: &[&str]) -> Result<Vec
         })?;
     }
     Ok(found)
+}
+
+fn parents_args(room: RoomSn, parents: &[&str]) -> [Value<'static>; PARENTS_PER_STATEMENT + 1] {
+    let mut args = [Value::from(room); PARENTS_PER_STATEMENT + 1];
+    for (at, arg) in args[1..].iter_mut().enumerate() {
+        *arg = id_hash(parents[at.min(parents.len() - 1)]).into();
+    }
+    args
+}
+
+/// What one user has written in a thread.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RepliesRow {
+    /// The id of the thread's root.
+    pub root: String,
+    /// The user.
+    pub sender: UserSn,
+    /// How many replies.
+    pub count: u64,
+    /// The newest of them.
+    pub newest: EventSn,
+}
+
+/// Who has written how much in the threads of several roots, in no order; without what was redacted.
+pub fn replies(tx: &mut dyn Tx, room: RoomSn, roots: &[&str]) -> Result<Vec<RepliesRow>> {
+    let mut found = Vec::new();
+    for roots in roots.chunks(PARENTS_PER_STATEMENT) {
+        tx.query(REPLIES, &parents_args(room, roots), &mut |row| {
+            // As for the others: the hash may be another event's.
+            if roots.contains(&row.text(0)?) {
+                let (sender, newest) = (UserSn(row.int(1)?), EventSn(row.int(3)?));
+                found.push(RepliesRow { root: row.text(0)?.to_owned(), sender, count: row.int(2)?.unsigned_abs(), newest });
+            }
+            Ok(true)
+        })?;
+    }
+    Ok(found)
+}
+
+/// The newest replies of a thread before `before`, newest first, at most `limit`.
+pub fn replies_before(
+    tx: &mut dyn Tx,
+    room: RoomSn,
+    root: &str,
+    before: EventSn,
+    limit: u64,
+) -> Result<Vec<EventSn>> {
+    let args = [id_hash(root).into(), room.into(), root.into(), before.into(), limit.into()];
+    tx.all(REPLIES_BEFORE, &args, |row| Ok(EventSn(row.int(0)?)))
+}
+
+/// Whether a room has ever had a thread.
+pub fn any_thread(tx: &mut dyn Tx, room: RoomSn) -> Result<bool> {
+    tx.exists(ANY_THREAD, &[room.into()])
 }
 
 /// What an event relates to.

@@ -1,7 +1,8 @@
 //! Bundled aggregations (client-server API, "Aggregations of child events"): edits, threads and references of an event,
 //! sent along with it.
 //!
-//! One query finds the relations of many events at once, and mostly finds none. Reactions are not bundled: the
+//! One query finds the edits and references of many events at once, and mostly finds none; threads are counted, not read
+//! ([`replies`]). Reactions are not bundled: the
 //! specification has taken that out, clients fetch or sync them.
 
 use std::collections::HashMap;
@@ -17,6 +18,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::present::{self, Bundle, Form};
+use super::replies::{self, Replies};
 use super::visibility::Viewer;
 use crate::rooms::load::Event;
 use crate::rooms::relate::relation;
@@ -25,14 +27,12 @@ use crate::rooms::relate::relation;
 const REFERENCES_MAX: usize = 100;
 /// Newest edits among which the one in force is looked for.
 const EDITS_MAX: usize = 16;
-/// Newest replies of a thread among which the latest that the reader may see is looked for.
-const LATEST_MAX: usize = 32;
 
 /// `m.thread`.
 #[derive(Serialize)]
 struct Thread {
     latest_event: Raw<AnyMessageLikeEvent>,
-    count: usize,
+    count: u64,
     current_user_participated: bool,
 }
 
@@ -54,22 +54,28 @@ pub(super) fn of(
     form: &Form<'_>,
     events: &[Arc<Event>],
 ) -> Result<HashMap<EventSn, Bundle>> {
-    let children = children(viewer, tx, events)?;
+    let parents = ids(events);
+    let children = children(viewer, tx, &parents)?;
+    let replies = replies::of(viewer, tx, &parents)?;
     let mut bundles = HashMap::new();
-    if children.is_empty() {
+    if children.is_empty() && replies.is_empty() {
         return Ok(bundles);
     }
     let mut threads = Vec::new();
     for event in events {
-        let Some(children) = children.get(event.pdu.event_id.as_str()) else { continue };
-        let mut bundle = Bundle::new();
-        bundle.extend(edit(viewer, tx, form, event, children)?.map(|edit| ("m.replace", edit)));
-        bundle.extend(references(children)?.map(|references| ("m.reference", references)));
-        if let Some(latest) = latest(viewer, tx, children)? {
-            threads.push((event, latest, children));
+        let id = event.pdu.event_id.as_str();
+        if let Some(children) = children.get(id) {
+            let mut bundle = Bundle::new();
+            bundle.extend(edit(viewer, tx, form, event, children)?.map(|edit| ("m.replace", edit)));
+            bundle.extend(references(children)?.map(|references| ("m.reference", references)));
+            if !bundle.is_empty() {
+                bundles.insert(event.sn, bundle);
+            }
         }
-        if !bundle.is_empty() {
-            bundles.insert(event.sn, bundle);
+        if let Some(replies) = replies.get(id)
+            && let Some(latest) = replies::latest(viewer, tx, event, replies)?
+        {
+            threads.push((event, latest, *replies));
         }
     }
     for (event, thread) in summaries(viewer, tx, form, &threads)? {
@@ -78,12 +84,15 @@ pub(super) fn of(
     Ok(bundles)
 }
 
-/// What relates to each of `events` and may be bundled, by the event's id, oldest first. Without what ignored users sent.
-fn children(viewer: &Viewer<'_>, tx: &mut dyn Tx, events: &[Arc<Event>]) -> Result<HashMap<String, Vec<ChildRow>>> {
-    let parents: Vec<&str> =
-        events.iter().filter(|event| takes_bundles(event)).map(|event| event.pdu.event_id.as_str()).collect();
+/// The ids of those that take bundles.
+fn ids(events: &[Arc<Event>]) -> Vec<&str> {
+    events.iter().filter(|event| takes_bundles(event)).map(|event| event.pdu.event_id.as_str()).collect()
+}
+
+/// The edits of and references to each of `parents`, by its id, oldest first. Without what ignored users sent.
+fn children(viewer: &Viewer<'_>, tx: &mut dyn Tx, parents: &[&str]) -> Result<HashMap<String, Vec<ChildRow>>> {
     let mut found: HashMap<String, Vec<ChildRow>> = HashMap::new();
-    for child in relations::of_parents(tx, viewer.room(), &parents)? {
+    for child in relations::edits_and_references(tx, viewer.room(), parents)? {
         if !viewer.ignores(child.relation.sender) {
             found.entry(child.relation.parent.clone()).or_default().push(child);
         }
@@ -140,46 +149,30 @@ fn references(children: &[ChildRow]) -> Result<Option<Box<RawValue>>> {
     if chunk.is_empty() { Ok(None) } else { raw(&References { chunk }).map(Some) }
 }
 
-fn replies(children: &[ChildRow]) -> impl DoubleEndedIterator<Item = &ChildRow> {
-    children.iter().filter(|child| child.relation.rel_type == "m.thread")
-}
-
-/// The newest reply of a thread that the reader may see.
-fn latest(viewer: &mut Viewer<'_>, tx: &mut dyn Tx, children: &[ChildRow]) -> Result<Option<Arc<Event>>> {
-    for reply in replies(children).rev().take(LATEST_MAX) {
-        let event = viewer.core().events.get(tx, reply.relation.child)?;
-        if viewer.may_see(tx, &event)? {
-            return Ok(Some(event));
-        }
-    }
-    Ok(None)
-}
-
 /// Writes the summaries of threads; the latest replies come with their own edits, fetched for all of them together.
 fn summaries(
     viewer: &mut Viewer<'_>,
     tx: &mut dyn Tx,
     form: &Form<'_>,
-    threads: &[(&Arc<Event>, Arc<Event>, &Vec<ChildRow>)],
+    threads: &[(&Arc<Event>, Arc<Event>, Replies)],
 ) -> Result<Vec<(EventSn, Box<RawValue>)>> {
     if threads.is_empty() {
         return Ok(Vec::new());
     }
     let latest: Vec<Arc<Event>> = threads.iter().map(|(_, latest, _)| latest.clone()).collect();
-    let edits = children(viewer, tx, &latest)?;
+    let edits = children(viewer, tx, &ids(&latest))?;
     let (now, reader) = (viewer.core().now_ms(), viewer.reader().user);
     threads
         .iter()
-        .map(|(root, latest, children)| {
+        .map(|(root, latest, replies)| {
             let mut bundle = Bundle::new();
             if let Some(children) = edits.get(latest.pdu.event_id.as_str()) {
                 bundle.extend(edit(viewer, tx, form, latest, children)?.map(|edit| ("m.replace", edit)));
             }
             let thread = Thread {
                 latest_event: present::one(viewer, tx, form, latest, now, bundle)?,
-                count: replies(children).count(),
-                current_user_participated: root.sender == reader
-                    || replies(children).any(|reply| reply.relation.sender == reader),
+                count: replies.count,
+                current_user_participated: root.sender == reader || replies.mine,
             };
             Ok((root.sn, raw(&thread)?))
         })

@@ -17,6 +17,7 @@ pub mod peek;
 pub mod present;
 pub mod reader;
 pub mod relations;
+mod replies;
 pub mod search;
 mod service;
 mod single;

@@ -1,6 +1,5 @@
 //! `GET /rooms/{roomId}/threads`: the threads of a room, latest activity first.
 
-use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use hearth_base::{Error, Result, limits};
@@ -13,6 +12,7 @@ use ruma::{OwnedRoomId, RoomId};
 
 use super::access::Access;
 use super::present::{self, Form};
+use super::replies;
 use super::visibility::Viewer;
 use crate::Requester;
 use crate::rooms::Rooms;
@@ -72,38 +72,22 @@ fn pick(
         let is_last = (step.len() as u64) < STEP_THREADS;
         let roots: Vec<Arc<Event>> =
             step.iter().map(|(root, _)| viewer.core().events.get(tx, *root)).collect::<Result<_>>()?;
-        let writers = writers(viewer, tx, &roots)?;
-        for ((_, newest), root) in step.iter().zip(roots) {
+        let ids: Vec<&str> = roots.iter().map(|root| root.pdu.event_id.as_str()).collect();
+        let replies = replies::of(viewer, tx, &ids)?;
+        for ((_, newest), root) in step.iter().zip(&roots) {
             if picked.len() == limit || looked_at == limits::PAGE_SCANNED_EVENTS_MAX {
                 return Ok((picked, Some(before)));
             }
             (before, looked_at) = (*newest, looked_at + 1);
             // A thread whose replies have all been redacted is none.
-            let Some(writers) = writers.get(root.pdu.event_id.as_str()) else { continue };
-            let reader = viewer.reader().user;
-            let takes_part = root.sender == reader || writers.contains(&reader);
-            if (takes_part || !participated) && viewer.may_see(tx, &root)? {
-                picked.push(root);
+            let Some(replies) = replies.get(root.pdu.event_id.as_str()) else { continue };
+            let takes_part = root.sender == viewer.reader().user || replies.mine;
+            if (takes_part || !participated) && viewer.may_see(tx, root)? {
+                picked.push(root.clone());
             }
         }
         if is_last {
             return Ok((picked, None));
         }
     }
-}
-
-/// Who has replied in each thread, by the root's id; threads without replies are missing.
-fn writers(
-    viewer: &Viewer<'_>,
-    tx: &mut dyn Tx,
-    roots: &[Arc<Event>],
-) -> Result<HashMap<String, HashSet<hearth_store::ids::UserSn>>> {
-    let ids: Vec<&str> = roots.iter().map(|root| root.pdu.event_id.as_str()).collect();
-    let mut writers: HashMap<String, HashSet<_>> = HashMap::new();
-    for child in relations::of_parents(tx, viewer.room(), &ids)? {
-        if child.relation.rel_type == "m.thread" && !viewer.ignores(child.relation.sender) {
-            writers.entry(child.relation.parent).or_default().insert(child.relation.sender);
-        }
-    }
-    Ok(writers)
 }

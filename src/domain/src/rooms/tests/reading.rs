@@ -103,8 +103,9 @@ async fn an_event_brings_its_edit_and_its_thread() {
     world.says_as(&world.alice, &id, edit("one")).await;
     world.says_as(&world.alice, &id, edit("two")).await;
     world.says_as(&world.bob, &id, edit("not his to edit")).await;
+    let mut newest = root.clone();
     for n in 1..=3 {
-        world.says_as(&world.bob, &id, thread(&root, &format!("reply {n}"))).await;
+        newest = world.says_as(&world.bob, &id, thread(&root, &format!("reply {n}"))).await;
     }
     let shown = async |who: &Requester| {
         let event = world.rooms.event(who, id.clone(), root.clone()).await.expect("an event");
@@ -117,6 +118,13 @@ async fn an_event_brings_its_edit_and_its_thread() {
     assert_eq!(relations["m.thread"]["current_user_participated"], true);
     world.joins(&world.carol, &id).await.expect("a join");
     assert_eq!(shown(&world.carol).await["m.thread"]["current_user_participated"], false);
+    world.rooms.redact(&world.bob, id.clone(), newest, "r".to_owned(), None).await.expect("redacted");
+    let redacted = shown(&world.alice).await["m.thread"].clone();
+    assert_eq!((&redacted["count"], &redacted["latest_event"]["content"]["body"]), (&json!(2), &json!("reply 2")));
+    world.rooms.leave(&world.carol, id.clone(), None).await.expect("left");
+    world.says_as(&world.alice, &id, thread(&root, "not for Carol")).await;
+    assert_eq!(shown(&world.carol).await["m.thread"]["latest_event"]["content"]["body"], "reply 2");
+    assert_eq!(shown(&world.bob).await["m.thread"]["latest_event"]["content"]["body"], "not for Carol");
 }
 
 #[tokio::test]
