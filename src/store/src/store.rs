@@ -1,8 +1,8 @@
 //! The store itself: opening, reading, writing, closing.
 
 use std::path::Path;
-use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 
 use hearth_base::{Error, Position, Result, Seams};
@@ -290,7 +290,9 @@ fn start(shared: Arc<Shared>, readers: usize, connection: Box<dyn Connection>, p
     let mut threads = store.0.threads.lock();
     for number in 0..readers {
         let (shared, connection) = (Arc::clone(&shared), shared.engine.connect_reader()?);
-        threads.readers.push(spawn(format!("store-read-{number}"), move || readers::run(&shared, readers, connection))?);
+        threads
+            .readers
+            .push(spawn(format!("store-read-{number}"), move || readers::run(&shared, readers, connection))?);
     }
     let writer = Writer::new(shared, connection, positions);
     threads.writer = Some(spawn("store-write".into(), move || writer.run())?);

@@ -8,11 +8,11 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use hearth_base::{Error, Position, Result, limits};
-use hearth_store::{Lane, WriteTx};
 use hearth_store::engine::Tx;
 use hearth_store::ids::{RoomSn, UserSn};
 use hearth_store::tables::memberships::{self, Membership};
 use hearth_store::tables::{device_lists, users};
+use hearth_store::{Lane, WriteTx};
 use ruma::{OwnedUserId, UserId};
 
 use super::Crypto;

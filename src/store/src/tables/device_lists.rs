@@ -28,7 +28,16 @@ const SET_MOVES_FLOOR: &str = "INSERT INTO meta (key, value) VALUES ('membership
 
 /// Every statement of this file.
 pub const STATEMENTS: &[&str] = &[
-    SET, BETWEEN, SET_SIGNED, SIGNED_BETWEEN, NOTE_MOVE, MOVES, COUNT_MOVES, NTH_MOVE, PRUNE_MOVES, MOVES_FLOOR,
+    SET,
+    BETWEEN,
+    SET_SIGNED,
+    SIGNED_BETWEEN,
+    NOTE_MOVE,
+    MOVES,
+    COUNT_MOVES,
+    NTH_MOVE,
+    PRUNE_MOVES,
+    MOVES_FLOOR,
     SET_MOVES_FLOOR,
 ];
 

@@ -37,8 +37,20 @@ const LOCAL_NEIGHBOURS: &str = "SELECT DISTINCT b.user FROM memberships a JOIN m
 
 /// Every statement of this file.
 pub const STATEMENTS: &[&str] = &[
-    ONE, OF_USER, OF_ROOM, LOCAL_JOINED, JOINED_ROOMS, STRIPPED, COUNTS, FIRST_THERE, FIRST_GONE, SET, FORGET, SHARE,
-    NEIGHBOURS, LOCAL_NEIGHBOURS,
+    ONE,
+    OF_USER,
+    OF_ROOM,
+    LOCAL_JOINED,
+    JOINED_ROOMS,
+    STRIPPED,
+    COUNTS,
+    FIRST_THERE,
+    FIRST_GONE,
+    SET,
+    FORGET,
+    SHARE,
+    NEIGHBOURS,
+    LOCAL_NEIGHBOURS,
 ];
 
 /// How a user stands to a room (`m.room.member`). The numbers are the database's.

@@ -53,7 +53,17 @@ const THREADS: &str = "SELECT root, newest FROM threads WHERE room = ?1 AND newe
 
 /// Every statement of this file.
 pub const STATEMENTS: &[&str] = &[
-    INSERT, DELETE, OF_PARENT, OF_PARENTS, BUNDLED, REPLIES, REPLIES_BEFORE, ANY_THREAD, OF_CHILD, TOUCH_THREAD, THREADS,
+    INSERT,
+    DELETE,
+    OF_PARENT,
+    OF_PARENTS,
+    BUNDLED,
+    REPLIES,
+    REPLIES_BEFORE,
+    ANY_THREAD,
+    OF_CHILD,
+    TOUCH_THREAD,
+    THREADS,
 ];
 
 /// One relation.
@@ -179,7 +189,12 @@ pub fn replies(tx: &mut dyn Tx, room: RoomSn, roots: &[&str]) -> Result<Vec<Repl
             // As for the others: the hash may be another event's.
             if roots.contains(&row.text(0)?) {
                 let (sender, newest) = (UserSn(row.int(1)?), EventSn(row.int(3)?));
-                found.push(RepliesRow { root: row.text(0)?.to_owned(), sender, count: row.int(2)?.unsigned_abs(), newest });
+                found.push(RepliesRow {
+                    root: row.text(0)?.to_owned(),
+                    sender,
+                    count: row.int(2)?.unsigned_abs(),
+                    newest,
+                });
             }
             Ok(true)
         })?;
@@ -188,13 +203,7 @@ pub fn replies(tx: &mut dyn Tx, room: RoomSn, roots: &[&str]) -> Result<Vec<Repl
 }
 
 /// The newest replies of a thread before `before`, newest first, at most `limit`.
-pub fn replies_before(
-    tx: &mut dyn Tx,
-    room: RoomSn,
-    root: &str,
-    before: EventSn,
-    limit: u64,
-) -> Result<Vec<EventSn>> {
+pub fn replies_before(tx: &mut dyn Tx, room: RoomSn, root: &str, before: EventSn, limit: u64) -> Result<Vec<EventSn>> {
     let args = [id_hash(root).into(), room.into(), root.into(), before.into(), limit.into()];
     tx.all(REPLIES_BEFORE, &args, |row| Ok(EventSn(row.int(0)?)))
 }
