@@ -1,8 +1,8 @@
 //! The server's own signing key: made on the first start, kept in the database, never shipped.
 
 use hearth_base::{Error, Result, Seams};
-use hearth_store::{Lane, Store};
 use hearth_store::tables::signing_keys;
+use hearth_store::{Lane, Store};
 use ruma::signatures::Ed25519KeyPair;
 
 /// PKCS#8 for Ed25519 is this and then the 32 secret bytes (RFC 8410, section 7).
@@ -33,7 +33,8 @@ impl SigningKey {
     /// The key of 32 secret bytes.
     pub fn from_seed(seed: &[u8], id: String) -> Result<Self> {
         let der = [&PKCS8_PREFIX, seed].concat();
-        let pair = Ed25519KeyPair::from_der(&der, id).map_err(|error| Error::fault("reading the signing key", error))?;
+        let pair =
+            Ed25519KeyPair::from_der(&der, id).map_err(|error| Error::fault("reading the signing key", error))?;
         Ok(Self(pair))
     }
 

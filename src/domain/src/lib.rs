@@ -87,6 +87,24 @@ impl Domain {
         let counter = Arc::<push::counts::Counter>::default();
         let notified = push::notified::Notified::new(core.clone());
         let sync = sync::Sync::new(core.clone(), typing.clone(), presence.clone(), counter.clone());
-        Ok(Arc::new(Self { rates, devices, accounts, appservices, uia, typing, presence, counter, notified, sync, core, rooms, calls, personal, crypto, media, admin }))
+        Ok(Arc::new(Self {
+            rates,
+            devices,
+            accounts,
+            appservices,
+            uia,
+            typing,
+            presence,
+            counter,
+            notified,
+            sync,
+            core,
+            rooms,
+            calls,
+            personal,
+            crypto,
+            media,
+            admin,
+        }))
     }
 }

@@ -30,7 +30,13 @@ impl Notifier {
     /// A notifier that knows of everything after `floor`.
     #[must_use]
     pub fn new(floor: Position) -> Self {
-        Self { floor, closed: AtomicBool::new(false), due: Mutex::default(), users: Mutex::default(), rooms: Mutex::default() }
+        Self {
+            floor,
+            closed: AtomicBool::new(false),
+            due: Mutex::default(),
+            users: Mutex::default(),
+            rooms: Mutex::default(),
+        }
     }
 
     /// News at or before this position are unknown here and must be looked up.

@@ -91,7 +91,9 @@ pub async fn authenticate(
     }
     let Some(token) = token(headers, query)? else {
         return match need {
-            Need::Token | Need::Appservice => Err(refuse(Reason::MissingToken, "This needs an access token: log in first.")),
+            Need::Token | Need::Appservice => {
+                Err(refuse(Reason::MissingToken, "This needs an access token: log in first."))
+            }
             _ => Ok(None),
         };
     };

@@ -183,7 +183,8 @@ where
     edge::rate_limit(&app, bounds.rate, &peer, requester.as_ref())?;
     let raw = read_body(body, bounds.body_bytes_max).await?;
     json::check_depth(&raw)?;
-    let user_agent = parts.headers.get(http::header::USER_AGENT).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let user_agent =
+        parts.headers.get(http::header::USER_AGENT).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let (mut raw, mut auth, mut target) = (raw, None, String::new());
     if bounds.uia {
         target = format!("{} {}", parts.method, parts.uri.path());

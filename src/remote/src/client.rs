@@ -55,7 +55,10 @@ impl Outbound {
     /// Starts a request; refuses URLs that name an address this server may not connect to.
     pub fn request(&self, method: reqwest::Method, url: Url) -> Result<reqwest::RequestBuilder> {
         if self.guard.forbids_literal(&url) {
-            return Err(refuse(Reason::Forbidden, "This server may not connect to that address; `outgoing.allowed_ranges` opens it."));
+            return Err(refuse(
+                Reason::Forbidden,
+                "This server may not connect to that address; `outgoing.allowed_ranges` opens it.",
+            ));
         }
         Ok(self.client.request(method, url))
     }
@@ -69,7 +72,9 @@ pub fn tls_config(config: &Outgoing) -> Result<ClientConfig> {
         let certificates = CertificateDer::pem_file_iter(path).map_err(unreadable)?;
         for certificate in certificates {
             let certificate = certificate.map_err(unreadable)?;
-            roots.add(certificate).map_err(|error| Error::fault(format!("trusting the certificates in {}", path.display()), error))?;
+            roots
+                .add(certificate)
+                .map_err(|error| Error::fault(format!("trusting the certificates in {}", path.display()), error))?;
         }
     }
     let provider = Arc::new(rustls::crypto::ring::default_provider());

@@ -77,7 +77,9 @@ impl Guard {
 fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => {
-            let within = |(base, bits): &([u8; 4], u8)| (u32::from(address) ^ u32::from(Ipv4Addr::from(*base))) >> (32 - bits) == 0;
+            let within = |(base, bits): &([u8; 4], u8)| {
+                (u32::from(address) ^ u32::from(Ipv4Addr::from(*base))) >> (32 - bits) == 0
+            };
             !NOT_PUBLIC_V4.iter().any(within)
         }
         IpAddr::V6(address) => {
@@ -112,9 +114,27 @@ mod tests {
     fn only_public_addresses_are_allowed() {
         let guard = Guard::default();
         for address in [
-            "127.0.0.1", "0.0.0.0", "10.1.2.3", "100.64.0.1", "169.254.169.254", "172.31.255.255", "192.168.0.1", "198.19.0.1",
-            "224.0.0.1", "255.255.255.255", "::", "::1", "::ffff:127.0.0.1", "::7f00:1", "64:ff9b::7f00:1", "2002:7f00:1::",
-            "fe80::1", "fd00::1", "ff02::1", "2001::1", "2001:db8::1",
+            "127.0.0.1",
+            "0.0.0.0",
+            "10.1.2.3",
+            "100.64.0.1",
+            "169.254.169.254",
+            "172.31.255.255",
+            "192.168.0.1",
+            "198.19.0.1",
+            "224.0.0.1",
+            "255.255.255.255",
+            "::",
+            "::1",
+            "::ffff:127.0.0.1",
+            "::7f00:1",
+            "64:ff9b::7f00:1",
+            "2002:7f00:1::",
+            "fe80::1",
+            "fd00::1",
+            "ff02::1",
+            "2001::1",
+            "2001:db8::1",
         ] {
             assert!(!guard.allows(address.parse().expect("an address")), "{address}");
         }
@@ -126,7 +146,14 @@ mod tests {
     #[test]
     fn addresses_in_urls_are_seen_in_every_spelling() {
         let guard = Guard::default();
-        for url in ["http://127.0.0.1/", "http://2130706433/", "http://0x7f.1/", "http://0177.0.0.1/", "http://[::1]/", "http://127.1/"] {
+        for url in [
+            "http://127.0.0.1/",
+            "http://2130706433/",
+            "http://0x7f.1/",
+            "http://0177.0.0.1/",
+            "http://[::1]/",
+            "http://127.1/",
+        ] {
             assert!(guard.forbids_literal(&url.parse().expect("a URL")), "{url}");
         }
         assert!(!guard.forbids_literal(&"https://matrix.org/".parse().expect("a URL")));

@@ -16,6 +16,8 @@ pub(crate) fn pack(json: &[u8]) -> (i64, Cow<'_, [u8]>) {
 pub(crate) fn unpack(codec: i64, stored: &[u8]) -> Result<Vec<u8>> {
     match codec {
         PLAIN => Ok(stored.to_vec()),
-        _ => Err(Error::broken(format!("an event is stored with codec {codec}, which this version of Hearth does not know"))),
+        _ => Err(Error::broken(format!(
+            "an event is stored with codec {codec}, which this version of Hearth does not know"
+        ))),
     }
 }

@@ -25,8 +25,8 @@ mod tx;
 pub mod varint;
 mod writer;
 
-pub use hash::hash64;
 pub use engine::{EachRow, Row, Tx, Value};
+pub use hash::hash64;
 pub use metrics::{Health, Kind, Operation};
 pub use options::{BALLAST_BYTES_DEFAULT, BallastOptions, EngineOptions, Options, SqliteOptions};
 pub use queue::Lane;

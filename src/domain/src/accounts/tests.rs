@@ -29,8 +29,7 @@ impl World {
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(ManualClock::at(1_700_000_000_000));
         let seams = Seams { clock: clock.clone(), random: Arc::new(SeededRandom::new(7)) };
-        let mut config = Config::default();
-        config.passwords = Passwords::cheap();
+        let mut config = Config { passwords: Passwords::cheap(), ..Config::default() };
         config.registration.mode = mode;
         config.rate_limits.enabled = false;
         let config = Arc::new(config);
@@ -246,6 +245,7 @@ async fn a_proof_expires_and_need_not_repeat_the_body() {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "the test waits for its own tasks")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_sync_that_waits_ends_with_its_session() {
     use crate::ephemeral::{PresenceBook, Typing};

@@ -100,7 +100,13 @@ impl PresenceBook {
     }
 
     /// Sets a user's state and status message, and tells everybody who shares a room with them.
-    pub async fn set(self: &Arc<Self>, user: UserSn, user_id: &OwnedUserId, state: PresenceState, status: Option<String>) -> Result<()> {
+    pub async fn set(
+        self: &Arc<Self>,
+        user: UserSn,
+        user_id: &OwnedUserId,
+        state: PresenceState,
+        status: Option<String>,
+    ) -> Result<()> {
         self.change(user, user_id, state, status, None).await
     }
 
@@ -182,7 +188,9 @@ impl PresenceBook {
         let next = users.iter().filter_map(|(user, entry)| {
             let state = match entry.state {
                 PresenceState::Offline => return None,
-                _ if now - entry.seen > OFFLINE_AFTER && !self.core.notifier.is_awaited(*user) => PresenceState::Offline,
+                _ if now - entry.seen > OFFLINE_AFTER && !self.core.notifier.is_awaited(*user) => {
+                    PresenceState::Offline
+                }
                 PresenceState::Online if now - entry.active > IDLE_AFTER => PresenceState::Unavailable,
                 _ => return None,
             };

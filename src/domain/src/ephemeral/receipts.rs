@@ -47,7 +47,13 @@ pub async fn mark_read(core: &Arc<Core>, requester: &Requester, room_id: &RoomId
     core.store.write("receipt_set", write).await
 }
 
-fn set_marker(core: &Arc<Core>, tx: &mut WriteTx<'_>, room: &Room, requester: &Requester, event_id: &EventId) -> Result<()> {
+fn set_marker(
+    core: &Arc<Core>,
+    tx: &mut WriteTx<'_>,
+    room: &Room,
+    requester: &Requester,
+    event_id: &EventId,
+) -> Result<()> {
     let content = json!({ "event_id": event_id }).to_string();
     if account_data::get(tx.tx(), requester.user, room.sn, "m.fully_read")?.as_deref() == Some(&content) {
         return Ok(());
@@ -97,7 +103,14 @@ fn set_receipt(
 
 /// The content of the `m.receipt` event for one reader: what changed after one position and up to another. None when
 /// nothing did.
-pub fn news(core: &Core, tx: &mut dyn Tx, room: RoomSn, reader: UserSn, after: Position, upto: Position) -> Result<Option<Value>> {
+pub fn news(
+    core: &Core,
+    tx: &mut dyn Tx,
+    room: RoomSn,
+    reader: UserSn,
+    after: Position,
+    upto: Position,
+) -> Result<Option<Value>> {
     let mut content: BTreeMap<String, Map<String, Value>> = BTreeMap::new();
     for receipt in receipts::changed(tx, room, after, upto)? {
         if receipt.private && receipt.user != reader {

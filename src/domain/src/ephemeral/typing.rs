@@ -42,7 +42,12 @@ impl Typing {
     /// Notes that a user types for the next `lasting`, or no longer.
     ///
     /// Refuses users who are not in the room.
-    pub async fn set(self: &Arc<Self>, requester: &Requester, room_id: &RoomId, lasting: Option<Duration>) -> Result<()> {
+    pub async fn set(
+        self: &Arc<Self>,
+        requester: &Requester,
+        room_id: &RoomId,
+        lasting: Option<Duration>,
+    ) -> Result<()> {
         let lasting = lasting.map(|time| time.min(Duration::from_millis(limits::TYPING_MS_MAX)));
         let until = lasting.map(|time| Instant::now() + time);
         let (this, requester, room_id) = (self.clone(), requester.clone(), room_id.to_owned());

@@ -250,7 +250,10 @@ async fn the_same_bytes_are_one_file_until_the_last_is_deleted() {
     let world = World::new().await;
     let (one, other) = (world.uploads(b"same").await, world.uploads(b"same").await);
     assert_eq!((world.files().await, world.media.usage().await.expect("usage").files), (1, 2));
-    assert_eq!(world.media.delete(vec![one.clone(), "none".to_owned()]).await.expect("a deletion"), std::slice::from_ref(&one));
+    assert_eq!(
+        world.media.delete(vec![one.clone(), "none".to_owned()]).await.expect("a deletion"),
+        std::slice::from_ref(&one)
+    );
     assert_eq!(reason(world.fetch(&one).await), Some(Reason::NotFound));
     assert_eq!(world.fetch(&other).await.expect("the other"), &b"same"[..]);
     assert_eq!(world.media.delete_all_of(&world.alice.user_id).await.expect("a deletion"), 1);

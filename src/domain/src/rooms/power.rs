@@ -31,7 +31,8 @@ pub fn levels(core: &Core, tx: &mut dyn Tx, room: &Room) -> Result<RoomPowerLeve
 pub fn creators(core: &Core, tx: &mut dyn Tx, room: &Room) -> Result<Vec<OwnedUserId>> {
     let rules = version::stored_rules(&room.version)?;
     let create = create_event(core, tx, room)?;
-    let creators = RoomCreateEvent::new(&create.pdu).creators(&rules.authorization).map(|all| all.into_iter().collect());
+    let creators =
+        RoomCreateEvent::new(&create.pdu).creators(&rules.authorization).map(|all| all.into_iter().collect());
     creators.map_err(|error| Error::broken(format!("reading who created {}: {error}", room.id)))
 }
 

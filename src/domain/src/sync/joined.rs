@@ -12,13 +12,13 @@ use ruma::serde::Raw;
 use ruma::{RoomId, UInt};
 use serde_json::{Value, json};
 
-use crate::rooms::read::choice::Choice;
 use super::read::Scope;
 use super::timeline::Piece;
 use super::{personal, state, summary, timeline};
 use crate::ephemeral::receipts;
 use crate::push::counts::Count;
 use crate::rooms::find;
+use crate::rooms::read::choice::Choice;
 use crate::rooms::read::present::{self, Form};
 use crate::rooms::read::token::Token;
 use crate::rooms::read::visibility::Viewer;
@@ -80,7 +80,12 @@ pub(super) fn write_state(
     Ok(if scope.query.state_after { State::After(events) } else { State::Before(events) })
 }
 
-fn counts(scope: &Scope<'_>, tx: &mut dyn Tx, (row, room): (&MembershipRow, &Room), joined: &mut JoinedRoom) -> Result<()> {
+fn counts(
+    scope: &Scope<'_>,
+    tx: &mut dyn Tx,
+    (row, room): (&MembershipRow, &Room),
+    joined: &mut JoinedRoom,
+) -> Result<()> {
     let core = &*scope.sync.core;
     let found = scope.sync.counter.count(core, tx, room, (row, scope.reader.user_id), &scope.ignored, scope.upto)?;
     if !scope.query.filter.room.timeline.unread_thread_notifications {
@@ -103,7 +108,12 @@ fn write_count(count: Count) -> UnreadNotificationsCount {
 }
 
 /// Receipts and typing.
-fn ephemeral(scope: &Scope<'_>, tx: &mut dyn Tx, room: &Room, after: Option<Position>) -> Result<Vec<Raw<AnySyncEphemeralRoomEvent>>> {
+fn ephemeral(
+    scope: &Scope<'_>,
+    tx: &mut dyn Tx,
+    room: &Room,
+    after: Option<Position>,
+) -> Result<Vec<Raw<AnySyncEphemeralRoomEvent>>> {
     let choice = Choice::from(&scope.query.filter.room.ephemeral);
     let id: &RoomId = &find::id(room)?;
     let mut events = Vec::new();

@@ -18,8 +18,8 @@ use std::time::Duration;
 
 use hearth_base::{Position, Reason, Result, error::refuse, limits};
 use hearth_store::engine::Tx;
-use hearth_store::{Lane, WriteTx};
 use hearth_store::tables::{accounts, devices, to_device};
+use hearth_store::{Lane, WriteTx};
 use ruma::api::client::filter::FilterDefinition;
 use ruma::api::client::sync::sync_events::v3::Response;
 use ruma::presence::PresenceState;

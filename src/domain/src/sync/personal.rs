@@ -14,14 +14,15 @@ use ruma::serde::Raw;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::rooms::read::choice::Choice;
 use super::read::Scope;
 use crate::crypto;
 use crate::push::rules;
+use crate::rooms::read::choice::Choice;
 
 /// Any JSON as the raw form of an event that ruma has a type for.
 pub(super) fn raw<T>(value: &impl Serialize) -> Result<Raw<T>> {
-    let json = serde_json::value::to_raw_value(value).map_err(|error| Error::fault("writing a part of a sync", error))?;
+    let json =
+        serde_json::value::to_raw_value(value).map_err(|error| Error::fault("writing a part of a sync", error))?;
     Ok(Raw::from_json(json))
 }
 
@@ -52,13 +53,19 @@ pub(super) fn account_data(scope: &Scope<'_>, rows: Vec<AccountDataRow>, respons
     if (stored.is_some() || scope.since.is_none()) && choice.wants_type(rules::TYPE) {
         let text = stored.and_then(|row| row.content.as_deref());
         let global = rules::shown(&rules::parse(text, scope.reader.user_id))?;
-        response.account_data.events.push(raw(&serde_json::json!({ "type": rules::TYPE, "content": { "global": global } }))?);
+        response
+            .account_data
+            .events
+            .push(raw(&serde_json::json!({ "type": rules::TYPE, "content": { "global": global } }))?);
     }
     Ok(())
 }
 
 /// New account data of one room.
-pub(super) fn room_account_data(scope: &Scope<'_>, rows: Vec<AccountDataRow>) -> Result<Vec<Raw<AnyRoomAccountDataEvent>>> {
+pub(super) fn room_account_data(
+    scope: &Scope<'_>,
+    rows: Vec<AccountDataRow>,
+) -> Result<Vec<Raw<AnyRoomAccountDataEvent>>> {
     let choice = Choice::from(&scope.query.filter.room.account_data);
     rows.iter().filter(|row| choice.wants_type(&row.kind)).map(item).collect()
 }
@@ -78,7 +85,8 @@ pub(super) fn cut(messages: &mut Vec<(Position, String)>) -> Position {
 /// Messages to the device.
 pub(super) fn to_device(messages: Vec<(Position, String)>, response: &mut Response) -> Result<()> {
     for (_, json) in messages {
-        let json = RawValue::from_string(json).map_err(|error| Error::fault("reading a stored message to a device", error))?;
+        let json =
+            RawValue::from_string(json).map_err(|error| Error::fault("reading a stored message to a device", error))?;
         response.to_device.events.push(Raw::from_json(json));
     }
     Ok(())
@@ -116,6 +124,7 @@ pub(super) fn key_counts(scope: &Scope<'_>, tx: &mut dyn Tx, response: &mut Resp
         response.device_one_time_keys_count.insert(algorithm.as_str().into(), UInt::new_saturating(count));
     }
     let unused = one_time_keys::unused_fallback_types(tx, scope.requester.device)?;
-    response.device_unused_fallback_key_types = Some(unused.iter().map(|algorithm| algorithm.as_str().into()).collect());
+    response.device_unused_fallback_key_types =
+        Some(unused.iter().map(|algorithm| algorithm.as_str().into()).collect());
     Ok(())
 }

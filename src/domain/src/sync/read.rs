@@ -14,10 +14,10 @@ use ruma::OwnedRoomId;
 use ruma::api::client::filter::LazyLoadOptions;
 use ruma::api::client::sync::sync_events::v3::{Response, Rooms};
 
-use crate::rooms::read::choice::wants_room;
 use super::{Look, Query, Sync, gone, joined, personal};
 use crate::requester::Requester;
 use crate::rooms::find;
+use crate::rooms::read::choice::wants_room;
 use crate::rooms::read::reader::Reader;
 use crate::rooms::read::token::Token;
 
@@ -110,7 +110,9 @@ fn is_quiet(scope: &Scope<'_>, row: &MembershipRow) -> bool {
     let notifier = &scope.sync.core.notifier;
     match row.membership {
         _ if row.position > since => false,
-        Membership::Join => !scope.query.full_state && since >= notifier.floor() && notifier.newest_in(row.room) <= since,
+        Membership::Join => {
+            !scope.query.full_state && since >= notifier.floor() && notifier.newest_in(row.room) <= since
+        }
         // Nothing of a room reaches those who are not in it but the change of their own membership.
         _ => true,
     }
@@ -129,18 +131,14 @@ fn room_news(
                 news.join.insert(id, joined);
             }
         }
-        Membership::Invite if scope.is_new(row.position) => {
-            if !scope.ignored_inviter(tx, row)? {
-                news.invite.insert(id, gone::invited(tx, row)?);
-            }
+        Membership::Invite if scope.is_new(row.position) && !scope.ignored_inviter(tx, row)? => {
+            news.invite.insert(id, gone::invited(tx, row)?);
         }
         Membership::Knock if scope.is_new(row.position) => {
             news.knock.insert(id, gone::knocked(tx, row)?);
         }
-        Membership::Leave | Membership::Ban if scope.is_new(row.position) => {
-            if scope.since.is_some() || scope.query.filter.room.include_leave {
-                news.leave.insert(id, gone::left(scope, tx, (row, room))?);
-            }
+        Membership::Leave | Membership::Ban if scope.is_new(row.position) && scope.shows_left() => {
+            news.leave.insert(id, gone::left(scope, tx, (row, room))?);
         }
         _ => {}
     }
@@ -148,6 +146,11 @@ fn room_news(
 }
 
 impl Scope<'_> {
+    /// Rooms that were left are news on an incremental sync; on a first one only for clients that ask for them.
+    fn shows_left(&self) -> bool {
+        self.since.is_some() || self.query.filter.room.include_leave
+    }
+
     /// Invites from ignored users are not shown.
     fn ignored_inviter(&self, tx: &mut dyn Tx, row: &MembershipRow) -> Result<bool> {
         Ok(!self.ignored.is_empty() && self.ignored.contains(&self.sync.core.events.get(tx, row.event)?.sender))

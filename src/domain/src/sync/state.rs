@@ -10,10 +10,10 @@ use hearth_store::tables::rooms::Room;
 use hearth_store::tables::{state, state_keys};
 use ruma::OwnedUserId;
 
-use crate::rooms::read::choice::Choice;
 use super::read::Scope;
 use super::timeline::Piece;
 use crate::rooms::load::Event;
+use crate::rooms::read::choice::Choice;
 use crate::rooms::state::snapshot::{self, StateIds};
 
 /// The state events for a room: all of it for a room that is new to the client (`after` none), else what changed after one

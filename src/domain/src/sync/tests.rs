@@ -107,11 +107,15 @@ async fn a_room_without_a_name_comes_with_those_it_is_named_after() {
     let filter = json!({"room": {"state": {"lazy_load_members": true}, "timeline": {"limit": 1}}});
     let seen = world.syncs(&world.alice, None, filter).await;
     let joined = &seen.rooms.join[&room];
-    assert_eq!(joined.summary.heroes, [world.bob.user_id.clone()]);
+    assert_eq!(joined.summary.heroes, std::slice::from_ref(&world.bob.user_id));
     assert!(written(&joined.state).contains(r#""state_key":"@bob:home.example""#), "{}", written(&joined.state));
     world.rooms.leave(&world.bob, room.clone(), None).await.expect("left");
     let seen = world.syncs(&world.alice, None, json!({})).await;
-    assert_eq!(seen.rooms.join[&room].summary.heroes, [world.bob.user_id.clone()], "who was there, as nobody is");
+    assert_eq!(
+        seen.rooms.join[&room].summary.heroes,
+        std::slice::from_ref(&world.bob.user_id),
+        "who was there, as nobody is"
+    );
 }
 
 #[tokio::test]

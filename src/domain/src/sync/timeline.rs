@@ -6,9 +6,9 @@ use hearth_base::{Position, Result, limits};
 use hearth_store::engine::Tx;
 use hearth_store::tables::events::{self, Direction};
 
-use crate::rooms::read::choice::Choice;
 use super::read::Scope;
 use crate::rooms::load::Event;
+use crate::rooms::read::choice::Choice;
 use crate::rooms::read::visibility::Viewer;
 
 /// Timeline events of a room in a sync whose filter says nothing.
@@ -31,7 +31,13 @@ pub(super) struct Piece {
 }
 
 /// The newest events after `after`, as many as the filter wants.
-pub(super) fn newest(scope: &Scope<'_>, tx: &mut dyn Tx, viewer: &mut Viewer<'_>, after: Option<Position>, upto: i64) -> Result<Piece> {
+pub(super) fn newest(
+    scope: &Scope<'_>,
+    tx: &mut dyn Tx,
+    viewer: &mut Viewer<'_>,
+    after: Option<Position>,
+    upto: i64,
+) -> Result<Piece> {
     let filter = &scope.query.filter.room.timeline;
     let limit = u64::from(filter.limit.unwrap_or_else(|| LIMIT_DEFAULT.try_into().unwrap_or_default()));
     let limit = usize::try_from(limit).unwrap_or(usize::MAX).min(limits::PAGE_EVENTS_MAX);
@@ -69,7 +75,13 @@ pub(super) fn newest(scope: &Scope<'_>, tx: &mut dyn Tx, viewer: &mut Viewer<'_>
     Ok(piece)
 }
 
-fn page(scope: &Scope<'_>, tx: &mut dyn Tx, viewer: &Viewer<'_>, range: (i64, i64), want: usize) -> Result<Vec<Arc<Event>>> {
+fn page(
+    scope: &Scope<'_>,
+    tx: &mut dyn Tx,
+    viewer: &Viewer<'_>,
+    range: (i64, i64),
+    want: usize,
+) -> Result<Vec<Arc<Event>>> {
     let mut page = Vec::with_capacity(want.min(64));
     events::timeline(tx, viewer.room(), range, Direction::Backward, want, &mut |row| {
         page.push(scope.sync.core.events.keep_stored(&row)?);

@@ -35,8 +35,7 @@ pub(super) fn routes() -> Router<App> {
 async fn flows(app: App, _: Ruma<types::Request>) -> Result<types::Response> {
     let mut token = types::TokenLoginType::new();
     token.get_login_token = true;
-    let mut flows =
-        vec![types::LoginType::Password(types::PasswordLoginType::new()), types::LoginType::Token(token)];
+    let mut flows = vec![types::LoginType::Password(types::PasswordLoginType::new()), types::LoginType::Token(token)];
     if app.domain.appservices.any() {
         flows.push(types::LoginType::ApplicationService(types::ApplicationServiceLoginType::new()));
     }

@@ -100,7 +100,7 @@ pub(super) fn positions_are_published_before_anybody_is_woken(bed: &Bed) {
     let store = bed.open();
     let (woken, wakes) = mpsc::channel();
     let reader = store.clone();
-    store.on_published(move || drop(woken.send(reader.position())));
+    store.on_published(move || woken.send(reader.position()).unwrap());
     let position = write(&store, |tx| {
         let position = tx.position();
         tx.execute(ADD, &[1_i64.into(), "x".into()])?;

@@ -74,10 +74,10 @@ impl Cluster {
 impl Drop for Cluster {
     fn drop(&mut self) {
         // At once and without tidying up, but taking its own processes along.
-        drop(rustix::process::kill_process(
+        let _ = rustix::process::kill_process(
             rustix::process::Pid::from_child(&self.server),
             rustix::process::Signal::QUIT,
-        ));
+        );
         drop(self.server.wait());
     }
 }

@@ -11,9 +11,11 @@ pub const WHOLE_ACCOUNT: RoomSn = RoomSn(0);
 const GET: &str = "SELECT content FROM account_data WHERE user = ?1 AND room = ?2 AND type = ?3";
 const SET: &str = "INSERT INTO account_data (user, room, type, content, position) VALUES (?1, ?2, ?3, ?4, ?5) \
      ON CONFLICT (user, room, type) DO UPDATE SET content = excluded.content, position = excluded.position";
-const OF_ROOM: &str = "SELECT room, type, content FROM account_data WHERE user = ?1 AND room = ?2 AND content IS NOT NULL";
+const OF_ROOM: &str =
+    "SELECT room, type, content FROM account_data WHERE user = ?1 AND room = ?2 AND content IS NOT NULL";
 const ALL: &str = "SELECT room, type, content FROM account_data WHERE user = ?1 AND content IS NOT NULL";
-const CHANGED: &str = "SELECT room, type, content FROM account_data WHERE user = ?1 AND position > ?2 AND position <= ?3";
+const CHANGED: &str =
+    "SELECT room, type, content FROM account_data WHERE user = ?1 AND position > ?2 AND position <= ?3";
 const ERASE: &str = "DELETE FROM account_data WHERE user = ?1";
 
 /// Every statement of this file.

@@ -2,7 +2,6 @@
 
 pub mod account_data;
 pub mod accounts;
-pub mod receipts;
 pub mod aliases;
 pub mod announced_media;
 pub mod audit;
@@ -21,6 +20,7 @@ pub mod one_time_keys;
 pub mod openid;
 pub mod profiles;
 pub mod pushers;
+pub mod receipts;
 pub mod registration_tokens;
 pub mod relations;
 pub mod reports;

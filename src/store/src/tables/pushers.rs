@@ -16,8 +16,7 @@ const DELETE_OF_DEVICE: &str = "DELETE FROM pushers WHERE device = ?1";
 const ERASE: &str = "DELETE FROM pushers WHERE user = ?1";
 
 /// Every statement of this file.
-pub const STATEMENTS: &[&str] =
-    &[OF_USER, COUNT, EXISTS, SET, DELETE, DELETE_OF_OTHERS, DELETE_OF_DEVICE, ERASE];
+pub const STATEMENTS: &[&str] = &[OF_USER, COUNT, EXISTS, SET, DELETE, DELETE_OF_OTHERS, DELETE_OF_DEVICE, ERASE];
 
 /// What names a pusher among its user's.
 #[derive(Debug, Clone, Copy)]

@@ -13,7 +13,8 @@ const INSERT: &str = "INSERT INTO rooms (sn, id, version, snapshot, extremities,
 const ADVANCE: &str = "UPDATE rooms SET snapshot = ?2, extremities = ?3, depth = ?4 WHERE sn = ?1";
 const PUBLISH: &str = "UPDATE rooms SET published = ?2 WHERE sn = ?1";
 const PUBLISHED: &str = "SELECT sn FROM rooms WHERE published = 1 ORDER BY sn";
-const LIST: &str = "SELECT sn, id, version, snapshot, extremities, depth, published FROM rooms WHERE sn > ?1 ORDER BY sn LIMIT ?2";
+const LIST: &str =
+    "SELECT sn, id, version, snapshot, extremities, depth, published FROM rooms WHERE sn > ?1 ORDER BY sn LIMIT ?2";
 const COUNT: &str = "SELECT count(*) FROM rooms";
 
 /// Every statement of this file.

@@ -18,11 +18,22 @@ const SET: &str = "INSERT INTO current_state (room, key, event) VALUES (?1, ?2, 
      ON CONFLICT (room, key) DO UPDATE SET event = excluded.event";
 const UNSET: &str = "DELETE FROM current_state WHERE room = ?1 AND key = ?2";
 const CHANGE: &str = "INSERT INTO state_changes (room, position, key, event) VALUES (?1, ?2, ?3, ?4)";
-const CHANGES: &str = "SELECT key, event FROM state_changes WHERE room = ?1 AND position > ?2 AND position <= ?3 ORDER BY position";
+const CHANGES: &str =
+    "SELECT key, event FROM state_changes WHERE room = ?1 AND position > ?2 AND position <= ?3 ORDER BY position";
 
 /// Every statement of this file.
 pub const STATEMENTS: &[&str] = &[
-    SNAPSHOT, INSERT_SNAPSHOT, CURRENT, CURRENT_FACE, CURRENT_ONE, CURRENT_NAMED, CURRENT_OF_TYPE, SET, UNSET, CHANGE, CHANGES,
+    SNAPSHOT,
+    INSERT_SNAPSHOT,
+    CURRENT,
+    CURRENT_FACE,
+    CURRENT_ONE,
+    CURRENT_NAMED,
+    CURRENT_OF_TYPE,
+    SET,
+    UNSET,
+    CHANGE,
+    CHANGES,
 ];
 
 /// A stored snapshot: the difference to `base`, encoded by the domain.
@@ -85,7 +96,12 @@ pub fn change(tx: &mut dyn Tx, room: RoomSn, key: KeySn, event: Option<EventSn>,
 }
 
 /// What changed after one position and up to another, oldest first; a key may come more than once.
-pub fn changes(tx: &mut dyn Tx, room: RoomSn, after: Position, upto: Position) -> Result<Vec<(KeySn, Option<EventSn>)>> {
+pub fn changes(
+    tx: &mut dyn Tx,
+    room: RoomSn,
+    after: Position,
+    upto: Position,
+) -> Result<Vec<(KeySn, Option<EventSn>)>> {
     tx.all(CHANGES, &[room.into(), after.into(), upto.into()], |row| {
         Ok((KeySn(row.int(0)?), row.opt_int(1)?.map(EventSn)))
     })

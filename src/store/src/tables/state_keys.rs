@@ -2,9 +2,9 @@
 
 use hearth_base::Result;
 
+use crate::WriteTx;
 use crate::engine::Tx;
 use crate::ids::KeySn;
-use crate::WriteTx;
 
 const FIND: &str = "SELECT sn FROM state_keys WHERE type = ?1 AND key = ?2";
 const NAME: &str = "SELECT type, key FROM state_keys WHERE sn = ?1";

@@ -2,9 +2,9 @@
 
 use hearth_base::Result;
 
+use crate::WriteTx;
 use crate::engine::Tx;
 use crate::ids::UserSn;
-use crate::WriteTx;
 
 const FIND: &str = "SELECT sn FROM users WHERE id = ?1";
 const NAME: &str = "SELECT id FROM users WHERE sn = ?1";

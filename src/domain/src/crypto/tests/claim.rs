@@ -18,6 +18,7 @@ fn ids(claimed: &Claimed) -> Vec<String> {
     devices.flat_map(|keys| keys.keys()).map(ToString::to_string).collect()
 }
 
+#[expect(clippy::disallowed_methods, reason = "the test waits for its own tasks")]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hundred_claims_at_once_get_a_hundred_keys() {
     let world = World::new();

@@ -33,7 +33,9 @@ impl Rooms {
             }
             let room = find::joined(tx.tx(), &room_id, who.user)?;
             if published && core.config.rooms.publishers == Publishers::Admins {
-                return Err(Error::forbidden("Only administrators of this server put rooms into its public directory."));
+                return Err(Error::forbidden(
+                    "Only administrators of this server put rooms into its public directory.",
+                ));
             }
             if !alias::may_name(&core, tx.tx(), &room, &who.user_id)? {
                 return Err(Error::forbidden("That needs the power to set the room's canonical alias."));

@@ -1,6 +1,6 @@
 //! Makes an event of this server: fills in the graph, hashes, signs, names it. A pure function.
 
-use hearth_base::{Error, Millis, Result, error::refuse, Reason, limits};
+use hearth_base::{Error, Millis, Reason, Result, error::refuse, limits};
 use ruma::canonical_json::{CanonicalJsonObject, CanonicalJsonValue};
 use ruma::room_version_rules::RoomVersionRules;
 use ruma::signatures::{Ed25519KeyPair, hash_and_sign_event, reference_hash};
@@ -74,7 +74,8 @@ pub fn author(
     let mut object = assemble(rules, sender, now_ms, place, draft)?;
     hash_and_sign_event(server.as_str(), key, &mut object, &rules.redaction).map_err(too_large)?;
     let hash = reference_hash(&object, rules).map_err(too_large)?;
-    let event_id = EventId::parse(format!("${hash}")).map_err(|error| Error::fault("naming an event by its hash", error))?;
+    let event_id =
+        EventId::parse(format!("${hash}")).map_err(|error| Error::fault("naming an event by its hash", error))?;
     let json = serde_json::to_vec(&object).map_err(|error| Error::fault("writing an event as JSON", error))?;
     if json.len() > limits::PDU_BYTES_MAX {
         return Err(refuse(Reason::TooLarge, "The event is larger than 65,535 bytes; send a file instead."));
@@ -86,7 +87,8 @@ fn check_sizes(sender: &UserId, draft: &Draft) -> Result<()> {
     let state_key = draft.state_key.as_deref().unwrap_or_default();
     for (what, text) in [("sender", sender.as_str()), ("type", &draft.kind), ("state key", state_key)] {
         if text.len() > limits::ID_BYTES_MAX {
-            let message = format!("The {what} is {} bytes long; at most {} are allowed.", text.len(), limits::ID_BYTES_MAX);
+            let message =
+                format!("The {what} is {} bytes long; at most {} are allowed.", text.len(), limits::ID_BYTES_MAX);
             return Err(refuse(Reason::TooLarge, message));
         }
     }
@@ -131,7 +133,8 @@ fn text(value: &str) -> CanonicalJsonValue {
 }
 
 fn integer(value: i64) -> Result<CanonicalJsonValue> {
-    let value = Int::new(value).ok_or_else(|| Error::invalid("An integer lies outside of what Matrix allows (2^53)."))?;
+    let value =
+        Int::new(value).ok_or_else(|| Error::invalid("An integer lies outside of what Matrix allows (2^53)."))?;
     Ok(CanonicalJsonValue::Integer(value))
 }
 

@@ -125,6 +125,7 @@ fn content_for_clients(pdu: &Pdu) -> Cow<'_, RawValue> {
 }
 
 fn to_raw<T>(value: &impl Serialize) -> Raw<T> {
-    let json = serde_json::value::to_raw_value(value).expect("maps with string keys and JSON read before always serialise");
+    let json =
+        serde_json::value::to_raw_value(value).expect("maps with string keys and JSON read before always serialise");
     Raw::from_json(json)
 }

@@ -68,7 +68,8 @@ impl Pdu {
             serde_json::from_slice(json).map_err(|error| Error::bad_json(format!("This is not an event: {error}")))?;
         let mut redacts = wire.redacts;
         if wire.kind == TimelineEventType::RoomRedaction && redacts.is_none() {
-            redacts = serde_json::from_str::<RedactionContent>(wire.content.get()).ok().and_then(|content| content.redacts);
+            redacts =
+                serde_json::from_str::<RedactionContent>(wire.content.get()).ok().and_then(|content| content.redacts);
         }
         Ok(Self {
             event_id,
@@ -95,8 +96,9 @@ impl Pdu {
 
     /// The content as a type; a refusal when it does not fit.
     pub fn content_as<'a, T: Deserialize<'a>>(&'a self) -> Result<T> {
-        serde_json::from_str(self.content.get())
-            .map_err(|error| Error::bad_json(format!("The content of {} does not fit {}: {error}", self.event_id, self.kind)))
+        serde_json::from_str(self.content.get()).map_err(|error| {
+            Error::bad_json(format!("The content of {} does not fit {}: {error}", self.event_id, self.kind))
+        })
     }
 
     /// Whether this is the state event of that type and state key.

@@ -74,8 +74,8 @@ pub(in crate::rooms) fn change(
     mut content: CanonicalJsonObject,
 ) -> Result<OwnedEventId> {
     let membership = content::text(&content, "membership").and_then(Membership::from_name);
-    let membership = membership
-        .ok_or_else(|| Error::bad_json("`membership` must be one of join, leave, invite, knock and ban."))?;
+    let membership =
+        membership.ok_or_else(|| Error::bad_json("`membership` must be one of join, leave, invite, knock and ban."))?;
     let before = current(core, tx, room, target)?;
     // Only we say who vouches: our signature stands for it.
     content.remove(AUTHORISED_VIA);

@@ -4,8 +4,8 @@
 //! `d - lowbit(d)` of its line, as in a Fenwick tree: one small row for each change on average, and the whole state is
 //! at most log2(d) rows to merge, however long the room's history is. A fork simply starts another line.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use hearth_base::{Error, Result};
 use hearth_store::engine::Tx;

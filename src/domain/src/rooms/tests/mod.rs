@@ -80,7 +80,14 @@ impl World {
         self.state(room_id, "m.room.member", who.user_id.as_str()).await["membership"].clone()
     }
 
-    async fn send(&self, who: &Requester, room_id: &RoomId, kind: &str, txn: &str, content: Value) -> Result<OwnedEventId> {
+    async fn send(
+        &self,
+        who: &Requester,
+        room_id: &RoomId,
+        kind: &str,
+        txn: &str,
+        content: Value,
+    ) -> Result<OwnedEventId> {
         let message = Message {
             room_id: room_id.to_owned(),
             kind: kind.to_owned(),
