@@ -8,6 +8,10 @@ use hearth_store::{BallastOptions, EngineOptions, Options, SqliteOptions, Store}
 
 const MIB: u64 = 1024 * 1024;
 
+/// A message changes a handful of pages, each of which goes to the log whole: small ones write 19 KiB for a message where
+/// SQLite's usual 4,096 bytes write 28, and reading costs the same.
+const PAGE_BYTES: u32 = 2048;
+
 /// Makes the data folder if need be, and opens the database. Blocks.
 pub(crate) fn open(config: &Config, seams: &Seams) -> Result<Store> {
     make_folder(&config.server.data_dir)?;
@@ -40,7 +44,7 @@ fn options(config: &Config) -> Result<Options> {
             // The writer has a connection too.
             cache_kib_per_connection: database.cache_mib * 1024 / (database.readers + 1),
             path,
-            page_bytes: 4096,
+            page_bytes: PAGE_BYTES,
             pages_max: None,
         }),
         ballast: defaults.ballast.filter(|_| ballast_bytes > 0).map(|it| BallastOptions { bytes: ballast_bytes, ..it }),
