@@ -176,9 +176,10 @@ impl<'a> Viewer<'a> {
         }
         let mut then = before.membership;
         if let Some(after) = self.own_membership(event) {
-            // One's own coming and going may be seen from either side of it, and a leave always: or a refused invite
+            // One's own coming and going may be seen from either side of it, and a leave or ban always: or a refused invite
             // would never go away.
-            if matches!(after, Membership::Leave) && matches!(then, Some(Membership::Invite | Membership::Join)) {
+            let ends = matches!(then, Some(Membership::Invite | Membership::Join));
+            if matches!(after, Membership::Ban) || (matches!(after, Membership::Leave) && ends) {
                 return Ok(true);
             }
             if rank(Some(after)) > rank(then) {
