@@ -172,3 +172,5 @@ pub const NAMESPACE_REGEX_BYTES_MAX: usize = 4 * 1024;
 pub const NAMESPACE_REGEX_COMPILED_BYTES_MAX: usize = 1024 * 1024;
 /// Rooms that one application service lists for its networks.
 pub const NETWORK_ROOMS_PER_APPSERVICE_MAX: u64 = 10_000;
+/// The answer of another homeserver, unless it is a file: the state of a room of tens of thousands of members.
+pub const FEDERATION_ANSWER_BYTES_MAX: usize = 256 * 1024 * 1024;

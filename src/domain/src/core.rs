@@ -8,6 +8,7 @@ use hearth_base::{Error, Millis, Result, Seams};
 use hearth_store::Store;
 use ruma::{OwnedServerName, ServerName, UserId};
 
+use crate::answering::Answering;
 use crate::appservices::Registrations;
 use crate::keys::SigningKey;
 use crate::notify::Notifier;
@@ -29,6 +30,8 @@ pub struct Core {
     pub key: SigningKey,
     /// Who sleeps, and what wakes them.
     pub notifier: Arc<Notifier>,
+    /// Requests that are being answered, and whose echo must not come first.
+    pub answering: Arc<Answering>,
     /// Events that were read lately.
     pub events: EventCache,
     /// Which local users are joined to a room.
@@ -56,6 +59,7 @@ impl Core {
             server_name,
             key,
             notifier,
+            answering: Arc::default(),
             events: EventCache::default(),
             locals: LocalMembers::default(),
             open_histories: OpenHistories::default(),

@@ -5,6 +5,7 @@
 
 pub mod accounts;
 pub mod admin;
+pub mod answering;
 pub mod appservices;
 pub mod calls;
 pub mod core;

@@ -91,6 +91,7 @@ impl Sync {
             }
             let must_answer = query.since.is_none() || query.full_state || query.wait.is_zero();
             if look.is_news || must_answer {
+                self.core.answering.answered(requester.device).await;
                 return Ok(look.response);
             }
             let woken = tokio::time::timeout_at(deadline, news.news_after(look.upto)).await;

@@ -17,6 +17,7 @@ pub(super) fn routes() -> Router<App> {
 }
 
 async fn send(app: App, request: Ruma<send_message_event::v3::Request>) -> Result<send_message_event::v3::Response> {
+    let _answering = app.domain.core.answering.begin(request.user()?.device);
     let message = Message {
         room_id: request.room_id.clone(),
         kind: request.event_type.to_string(),
@@ -31,6 +32,7 @@ async fn send(app: App, request: Ruma<send_message_event::v3::Request>) -> Resul
 }
 
 async fn redact(app: App, request: Ruma<redact_event::v3::Request>) -> Result<redact_event::v3::Response> {
+    let _answering = app.domain.core.answering.begin(request.user()?.device);
     let (room, target) = (request.room_id.clone(), request.event_id.clone());
     let (txn, reason) = (request.txn_id.to_string(), request.reason.clone());
     let event_id = app.domain.rooms.redact(request.user()?, room, target, txn, reason).await?;

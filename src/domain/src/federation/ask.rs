@@ -1,0 +1,101 @@
+//! Asking other homeservers: ruma's requests, signed (server-server API, "Request Authentication"), and their answers, bounded.
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use futures_util::StreamExt;
+use hearth_base::{Error, Reason, Result, error::refuse, limits};
+use ruma::ServerName;
+use ruma::api::auth_scheme::{AuthScheme, NoAuthentication};
+use ruma::api::federation::authentication::{ServerSignatures, XMatrixSigningInput};
+use ruma::api::path_builder::{PathBuilder, SinglePath};
+use ruma::api::{IncomingResponseExt, OutgoingRequest, OutgoingRequestExt};
+
+use super::Federation;
+use crate::ports::{Answer, Call};
+
+/// How long a server may take to answer, unless the caller says otherwise.
+pub const ASK_WAIT: Duration = Duration::from_secs(30);
+
+/// What a call of some authentication scheme is signed with.
+pub trait Signed: AuthScheme {
+    /// What ruma wants for it.
+    fn input<'a>(asker: &'a Federation, to: &ServerName) -> Self::Input<'a>;
+}
+
+impl Signed for ServerSignatures {
+    fn input<'a>(asker: &'a Federation, to: &ServerName) -> XMatrixSigningInput<'a> {
+        XMatrixSigningInput::new(asker.core.server_name.clone(), to.to_owned(), asker.core.key.pair())
+    }
+}
+
+impl Signed for NoAuthentication {
+    fn input<'a>(_: &'a Federation, _: &ServerName) {}
+}
+
+impl Federation {
+    /// Asks another homeserver and reads its whole answer, of at most [`limits::FEDERATION_ANSWER_BYTES_MAX`].
+    ///
+    /// Refuses with `M_FORBIDDEN` servers that this one does not talk to, `M_CONNECTION_FAILED` when there is no answer, and
+    /// with the other server's own error when it refuses.
+    pub async fn ask<R>(&self, to: &ServerName, request: R) -> Result<R::IncomingResponse>
+    where
+        R: OutgoingRequest<PathBuilder = SinglePath>,
+        R::Authentication: Signed,
+    {
+        self.ask_within(to, request, ASK_WAIT).await
+    }
+
+    /// As [`Federation::ask`], with another time limit.
+    pub async fn ask_within<R>(&self, to: &ServerName, request: R, wait: Duration) -> Result<R::IncomingResponse>
+    where
+        R: OutgoingRequest<PathBuilder = SinglePath>,
+        R::Authentication: Signed,
+    {
+        let answer = self.ask_streamed(to, request, wait).await?;
+        let status = answer.status;
+        let body = tokio::time::timeout(wait, whole(answer, limits::FEDERATION_ANSWER_BYTES_MAX));
+        let body = body.await.map_err(|_| unreadable(to, "it took too long to send its answer"))??;
+        let response = http::Response::builder().status(status).body(body);
+        let response = response.map_err(|error| unreadable(to, error))?;
+        R::IncomingResponse::try_from_http_response(response).map_err(|error| refused(to, status, &error))
+    }
+
+    /// As [`Federation::ask`], and leaves the reading to the caller: for files.
+    pub async fn ask_streamed<R>(&self, to: &ServerName, request: R, wait: Duration) -> Result<Answer>
+    where
+        R: OutgoingRequest<PathBuilder = SinglePath>,
+        R::Authentication: Signed,
+    {
+        self.check_allowed(to)?;
+        let signed = <R::Authentication as Signed>::input(self, to);
+        let request: http::Request<Vec<u8>> = request
+            .try_into_http_request("https://to.invalid", signed, ())
+            .map_err(|error| Error::fault("writing a request to another server", error))?;
+        let (parts, body) = request.into_parts();
+        let target = parts.uri.path_and_query().map_or("/", |target| target.as_str()).to_owned();
+        let authorization = parts.headers.get(http::header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let authorization = authorization.map(str::to_owned);
+        let method = parts.method.to_string();
+        let call = Call { to: to.to_owned(), method, target, authorization, body: Bytes::from(body), wait };
+        self.network.call(call).await
+    }
+}
+
+/// Reads a body of at most `bytes_max`.
+pub async fn whole(answer: Answer, bytes_max: usize) -> Result<Bytes> {
+    let mut body = answer.body;
+    let mut bytes = BytesMut::new();
+    while let Some(piece) = body.next().await {
+        let piece = piece?;
+        if bytes.len() + piece.len() > bytes_max {
+            return Err(refuse(Reason::ConnectionFailed, format!("The answer is larger than {bytes_max} bytes.")));
+        }
+        bytes.extend_from_slice(&piece);
+    }
+    Ok(bytes.freeze())
+}
+
+fn unreadable(server: &ServerName, why: impl std::fmt::Display) -> Error {
+    refuse(Reason::ConnectionFailed, format!("{server} could not be understood: {why}."))
+}

@@ -1,0 +1,82 @@
+//! The outside world, as the domain sees it: what it asks of others, and nothing of how they are reached. The crate `remote`
+//! has the real network; tests put a faulty one in its place, so that many servers can live in one process.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+use bytes::Bytes;
+use hearth_base::{Reason, Result, error::refuse};
+use ruma::OwnedServerName;
+
+/// A future that a trait object can return.
+pub type Eventually<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// The body of an answer, in the pieces in which it comes; a file need not fit into memory.
+pub type Pieces = Pin<Box<dyn futures_util::Stream<Item = Result<Bytes>> + Send>>;
+
+/// A request to another homeserver, signed and ready to go.
+#[derive(Debug, Clone)]
+pub struct Call {
+    /// The homeserver, by its server name; finding its address is the network's business.
+    pub to: OwnedServerName,
+    /// `GET`, `POST`, `PUT`.
+    pub method: String,
+    /// Path and query.
+    pub target: String,
+    /// The `Authorization` header, for calls that are signed.
+    pub authorization: Option<String>,
+    /// The body; empty for none. It is JSON.
+    pub body: Bytes,
+    /// How long all of it may take, up to the last byte of the answer's head.
+    pub wait: Duration,
+}
+
+/// What came back.
+pub struct Answer {
+    /// HTTP status.
+    pub status: u16,
+    /// `Content-Type`, if it was text.
+    pub content_type: Option<String>,
+    /// The body.
+    pub body: Pieces,
+}
+
+impl std::fmt::Debug for Answer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Answer").field("status", &self.status).finish_non_exhaustive()
+    }
+}
+
+/// Other homeservers, and the web that they send us to.
+pub trait Network: Send + Sync + std::fmt::Debug {
+    /// Sends a call and returns what was answered, whatever the status.
+    ///
+    /// Refuses with `M_CONNECTION_FAILED` when the server cannot be found or reached; the message says why, in words for an
+    /// operator.
+    fn call(&self, call: Call) -> Eventually<Result<Answer>>;
+
+    /// Fetches a URL that another server has sent us to for a file, following redirects, under the same guard.
+    fn fetch(&self, url: String, wait: Duration) -> Eventually<Result<Answer>>;
+
+    /// Forgets what is known about where a server is, and closes what is open to it: before an operator's "try again now".
+    fn forget(&self, _server: &ruma::ServerName) {}
+}
+
+/// A network that leads nowhere: for a server that does not talk to others, and for tests that need none.
+#[derive(Debug)]
+pub struct Nowhere;
+
+impl Network for Nowhere {
+    fn call(&self, _: Call) -> Eventually<Result<Answer>> {
+        Box::pin(std::future::ready(Err(unreachable())))
+    }
+
+    fn fetch(&self, _: String, _: Duration) -> Eventually<Result<Answer>> {
+        Box::pin(std::future::ready(Err(unreachable())))
+    }
+}
+
+fn unreachable() -> hearth_base::Error {
+    refuse(Reason::ConnectionFailed, "This server does not talk to others: `federation.enabled` is off.")
+}
