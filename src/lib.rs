@@ -53,7 +53,10 @@ pub(crate) async fn start_with_log(config: Config, seams: Seams, log: Arc<LogRin
     let config = Arc::new(config);
     let domain = blocking({
         let config = Arc::clone(&config);
-        move || Domain::new(Core::new(storage::open(&config, &seams)?, seams, config)?)
+        move || {
+            let core = Core::new(storage::open(&config, &seams)?, seams, config)?;
+            Domain::new(core, Arc::new(hearth_domain::ports::Nowhere))
+        }
     });
     let domain = domain.await?;
     let (listeners, admin_socket) = (Listeners::bind(&config)?, AdminSocket::bind(&config)?);

@@ -73,6 +73,7 @@ pub enum Reason {
     ThreepidNotFound,
     TooLarge,
     UnableToAuthoriseJoin,
+    UnableToGrantJoin,
     /// HTTP 401 whose body (in `fields`) offers the flows of user-interactive authentication.
     Uia,
     Unauthorized,

@@ -46,7 +46,8 @@ impl Answering {
     /// Waits until the requests of this device that are being answered now have their answers, and those a head start.
     pub async fn answered(&self, device: DeviceSn) {
         let now = self.next.load(Ordering::Relaxed);
-        let is_pending = || self.pending.lock().get(&device).and_then(BTreeSet::first).is_some_and(|first| *first < now);
+        let is_pending =
+            || self.pending.lock().get(&device).and_then(BTreeSet::first).is_some_and(|first| *first < now);
         if !is_pending() {
             return;
         }

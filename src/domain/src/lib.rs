@@ -13,10 +13,12 @@ pub mod crypto;
 mod deactivate;
 pub mod devices;
 pub mod ephemeral;
+pub mod federation;
 pub mod keys;
 pub mod media;
 pub mod notify;
 pub mod personal;
+pub mod ports;
 pub mod push;
 pub mod rates;
 pub mod requester;
@@ -67,11 +69,13 @@ pub struct Domain {
     pub notified: push::notified::Notified,
     /// What is new.
     pub sync: Arc<sync::Sync>,
+    /// Other homeservers.
+    pub federation: Arc<federation::Federation>,
 }
 
 impl Domain {
-    /// Builds every part on the foundation.
-    pub fn new(core: Arc<Core>) -> hearth_base::Result<Arc<Self>> {
+    /// Builds every part on the foundation. `network` leads to other homeservers.
+    pub fn new(core: Arc<Core>, network: Arc<dyn ports::Network>) -> hearth_base::Result<Arc<Self>> {
         let rates = Arc::new(rates::Rates::new(core.config.clone(), core.seams.clock.clone()));
         let devices = Arc::new(devices::Devices::new(core.clone()));
         let accounts = Arc::new(accounts::Accounts::new(core.clone(), devices.clone(), rates.clone())?);
@@ -88,6 +92,7 @@ impl Domain {
         let counter = Arc::<push::counts::Counter>::default();
         let notified = push::notified::Notified::new(core.clone());
         let sync = sync::Sync::new(core.clone(), typing.clone(), presence.clone(), counter.clone());
+        let federation = Arc::new(federation::Federation::new(core.clone(), network));
         Ok(Arc::new(Self {
             rates,
             devices,
@@ -99,6 +104,7 @@ impl Domain {
             counter,
             notified,
             sync,
+            federation,
             core,
             rooms,
             calls,

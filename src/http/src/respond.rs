@@ -96,6 +96,7 @@ pub fn code(reason: Reason) -> (StatusCode, &'static str) {
         R::ThreepidNotFound => (S::BAD_REQUEST, "M_THREEPID_NOT_FOUND"),
         R::TooLarge => (S::PAYLOAD_TOO_LARGE, "M_TOO_LARGE"),
         R::UnableToAuthoriseJoin => (S::BAD_REQUEST, "M_UNABLE_TO_AUTHORISE_JOIN"),
+        R::UnableToGrantJoin => (S::BAD_REQUEST, "M_UNABLE_TO_GRANT_JOIN"),
         R::Uia | R::Unauthorized => (S::UNAUTHORIZED, "M_UNAUTHORIZED"),
         R::Unknown => (S::BAD_REQUEST, "M_UNKNOWN"),
         R::UnknownDevice => (S::BAD_REQUEST, "M_UNKNOWN_DEVICE"),

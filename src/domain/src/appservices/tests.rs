@@ -208,7 +208,10 @@ impl World {
         config.registration.mode = RegistrationMode::Open;
         let store = Store::open(Options::sqlite(data.path().join("hearth.db")), seams.clone()).expect("a store");
         let core = Core::new(store, seams, Arc::new(config)).expect("a core");
-        Self { domain: Domain::new(core).expect("a domain"), _folders: [data, services] }
+        Self {
+            domain: Domain::new(core, Arc::new(crate::ports::Nowhere)).expect("a domain"),
+            _folders: [data, services],
+        }
     }
 
     async fn asks(&self, token: &str, user: Option<&str>, device: Option<&str>) -> Result<Requester, Error> {

@@ -8,14 +8,17 @@ use hearth_base::{Error, Reason, Result, error::refuse, limits};
 use ruma::ServerName;
 use ruma::api::auth_scheme::{AuthScheme, NoAuthentication};
 use ruma::api::federation::authentication::{ServerSignatures, XMatrixSigningInput};
-use ruma::api::path_builder::{PathBuilder, SinglePath};
+use ruma::api::path_builder::SinglePath;
 use ruma::api::{IncomingResponseExt, OutgoingRequest, OutgoingRequestExt};
+use serde::Deserialize;
 
 use super::Federation;
 use crate::ports::{Answer, Call};
 
 /// How long a server may take to answer, unless the caller says otherwise.
 pub const ASK_WAIT: Duration = Duration::from_secs(30);
+/// How much of another server's error message is passed on.
+const SHOWN_CHARS_MAX: usize = 200;
 
 /// What a call of some authentication scheme is signed with.
 pub trait Signed: AuthScheme {
@@ -56,9 +59,12 @@ impl Federation {
         let status = answer.status;
         let body = tokio::time::timeout(wait, whole(answer, limits::FEDERATION_ANSWER_BYTES_MAX));
         let body = body.await.map_err(|_| unreadable(to, "it took too long to send its answer"))??;
-        let response = http::Response::builder().status(status).body(body);
+        if status >= 400 {
+            return Err(refused(to, status, &body));
+        }
+        let response = http::Response::builder().status(status).body(&*body);
         let response = response.map_err(|error| unreadable(to, error))?;
-        R::IncomingResponse::try_from_http_response(response).map_err(|error| refused(to, status, &error))
+        R::IncomingResponse::try_from_http_response(response).map_err(|error| unreadable(to, error))
     }
 
     /// As [`Federation::ask`], and leaves the reading to the caller: for files.
@@ -98,4 +104,55 @@ pub async fn whole(answer: Answer, bytes_max: usize) -> Result<Bytes> {
 
 fn unreadable(server: &ServerName, why: impl std::fmt::Display) -> Error {
     refuse(Reason::ConnectionFailed, format!("{server} could not be understood: {why}."))
+}
+
+/// The body of an error, as far as it is one.
+#[derive(Default, Deserialize)]
+struct Refused {
+    #[serde(default)]
+    errcode: String,
+    #[serde(default)]
+    error: String,
+}
+
+/// What another server's refusal means for whoever made us ask. Codes that speak about us and not about them become
+/// `M_UNKNOWN`: a client must not log out because a stranger says `M_UNKNOWN_TOKEN`.
+fn refused(server: &ServerName, status: u16, body: &[u8]) -> Error {
+    let Refused { errcode, error } = serde_json::from_slice(body).unwrap_or_default();
+    let reason = match (errcode.as_str(), status) {
+        ("M_FORBIDDEN" | "M_UNAUTHORIZED", _) | (_, 401 | 403) => Reason::Forbidden,
+        ("M_UNRECOGNIZED", _) | (_, 405) => Reason::Unrecognized,
+        ("M_NOT_FOUND", _) | (_, 404) => Reason::NotFound,
+        ("M_UNABLE_TO_AUTHORISE_JOIN", _) => Reason::UnableToAuthoriseJoin,
+        ("M_UNABLE_TO_GRANT_JOIN", _) => Reason::UnableToGrantJoin,
+        ("M_INCOMPATIBLE_ROOM_VERSION", _) => Reason::IncompatibleRoomVersion,
+        ("M_UNSUPPORTED_ROOM_VERSION", _) => Reason::UnsupportedRoomVersion,
+        ("M_BAD_STATE", _) => Reason::BadState,
+        ("M_NOT_YET_UPLOADED", _) => Reason::NotYetUploaded,
+        ("M_TOO_LARGE", _) => Reason::TooLarge,
+        (_, 500..) => Reason::ConnectionFailed,
+        _ => Reason::Unknown,
+    };
+    let shown: String = error.chars().filter(|c| !c.is_control()).take(SHOWN_CHARS_MAX).collect();
+    refuse(reason, format!("{server} answered {status} {}: {shown}", clean(&errcode)))
+}
+
+fn clean(errcode: &str) -> &str {
+    let is_code = errcode.len() <= 64 && errcode.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.'));
+    if is_code { errcode } else { "" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stranger_logs_nobody_out() {
+        let server = ServerName::parse("example.org").expect("a name");
+        let error = refused(&server, 401, br#"{"errcode":"M_UNKNOWN_TOKEN","error":"no\u001b[2J"}"#);
+        assert_eq!(error.reason(), Some(Reason::Forbidden));
+        assert!(!error.to_string().contains('\u{1b}'), "{error}");
+        assert_eq!(refused(&server, 404, b"<html>").reason(), Some(Reason::NotFound));
+        assert_eq!(refused(&server, 502, b"").reason(), Some(Reason::ConnectionFailed));
+    }
 }
