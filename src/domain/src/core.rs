@@ -12,6 +12,7 @@ use crate::answering::Answering;
 use crate::appservices::Registrations;
 use crate::keys::SigningKey;
 use crate::notify::Notifier;
+use crate::rooms::acl::Acls;
 use crate::rooms::load::EventCache;
 use crate::rooms::locals::LocalMembers;
 use crate::rooms::read::history::OpenHistories;
@@ -38,6 +39,8 @@ pub struct Core {
     pub locals: LocalMembers,
     /// Which rooms never had a strict history visibility.
     pub open_histories: OpenHistories,
+    /// Which servers rooms keep out.
+    pub acls: Acls,
     /// The application services, as their registration files describe them.
     pub appservices: Registrations,
 }
@@ -63,6 +66,7 @@ impl Core {
             events: EventCache::default(),
             locals: LocalMembers::default(),
             open_histories: OpenHistories::default(),
+            acls: Acls::default(),
             appservices,
         }))
     }

@@ -3,6 +3,7 @@
 //! [`Rooms`] is the service that writes: one file for each thing a user can do. What others build on without doing
 //! anything themselves (events, state, power, relations) are plain functions.
 
+pub mod acl;
 mod alias;
 pub mod append;
 pub mod content;
