@@ -23,6 +23,7 @@ pub mod pushers;
 pub mod receipts;
 pub mod registration_tokens;
 pub mod relations;
+pub mod remote_devices;
 pub mod reports;
 pub mod rooms;
 pub mod signing_keys;
@@ -59,6 +60,7 @@ pub const STATEMENTS: &[&[&str]] = &[
     pushers::STATEMENTS,
     registration_tokens::STATEMENTS,
     relations::STATEMENTS,
+    remote_devices::STATEMENTS,
     reports::STATEMENTS,
     rooms::STATEMENTS,
     signing_keys::STATEMENTS,
