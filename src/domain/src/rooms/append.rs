@@ -14,10 +14,10 @@ use hearth_store::tables::{events, state, state_keys};
 use ruma::events::{StateEventType, TimelineEventType};
 use ruma::room_version_rules::RoomVersionRules;
 use ruma::state_res::{auth_types_for_event, check_state_dependent_auth_rules, check_state_independent_auth_rules};
-use ruma::{EventId, OwnedEventId, UserId};
+use ruma::{EventId, OwnedEventId, RoomId, UserId};
 use serde_json::value::RawValue;
 
-use super::event::author::{Authored, Draft, Place, author};
+use super::event::author::{Authored, Draft, Place, assemble, author};
 use super::event::{Pdu, version};
 use super::load::Event;
 use super::state::snapshot::{self, Changes};
@@ -53,20 +53,50 @@ pub fn append(
     origin: &Origin,
     draft: Draft,
 ) -> Result<Arc<Event>> {
+    let authored = prepare(core, tx.tx(), room, &origin.user_id, draft)?;
+    store(core, tx, room, origin, authored)
+}
+
+/// Authors `draft` as [`append`] would now, and stores nothing: for an event that another server has to sign first.
+pub fn prepare(core: &Core, tx: &mut dyn Tx, room: &Room, sender: &UserId, draft: Draft) -> Result<Authored> {
     let rules = version::stored_rules(&room.version)?;
-    let grounds = Grounds::gather(core, tx.tx(), room, rules, &origin.user_id, &draft)?;
+    let grounds = Grounds::gather(core, tx, room, rules, sender, &draft)?;
     let is_hashed_create = rules.authorization.room_create_event_id_as_room_id && draft.kind == "m.room.create";
     let room_id = if is_hashed_create { None } else { Some(find::id(room)?) };
-    let place = Place {
-        room_id: room_id.as_deref(),
-        prev_events: head_ids(core, tx.tx(), &room.extremities)?,
-        auth_events: grounds.auth_events(rules),
-        depth: room.depth.saturating_add(1),
-    };
+    let place = grounds.place(core, tx, room, rules, room_id.as_deref())?;
     let signer = (&*core.server_name, core.key.pair());
-    let authored = author(signer, rules, &origin.user_id, core.now_ms(), place, draft)?;
+    let authored = author(signer, rules, sender, core.now_ms(), place, draft)?;
     grounds.judge(rules, &authored.pdu)?;
-    store(core, tx, room, origin, authored)
+    Ok(authored)
+}
+
+/// Appends what [`prepare`] has made, if nothing has happened in the room since; gives it back otherwise.
+pub fn append_prepared(
+    core: &Arc<Core>,
+    tx: &mut WriteTx<'_>,
+    room: &mut Room,
+    origin: &Origin,
+    authored: Authored,
+) -> Result<std::result::Result<Arc<Event>, Authored>> {
+    if head_ids(core, tx.tx(), &room.extremities)? != authored.pdu.prev_events {
+        return Ok(Err(authored));
+    }
+    store(core, tx, room, origin, authored).map(Ok)
+}
+
+/// The event that `sender`, who is of another server, would have to send now for `draft`: without hash and signature, for
+/// them to sign. `M_FORBIDDEN` when the room's rules would not let it in.
+pub fn template(core: &Core, tx: &mut dyn Tx, room: &Room, sender: &UserId, draft: Draft) -> Result<Vec<u8>> {
+    let rules = version::stored_rules(&room.version)?;
+    let grounds = Grounds::gather(core, tx, room, rules, sender, &draft)?;
+    let room_id = find::id(room)?;
+    let place = grounds.place(core, tx, room, rules, Some(&room_id))?;
+    let object = assemble(rules, sender, core.now_ms(), place, draft)?;
+    let json = serde_json::to_vec(&object).map_err(|error| Error::fault("writing a template as JSON", error))?;
+    // The rules never look at an event's own id.
+    let pdu = Pdu::parse(ruma::owned_event_id!("$template"), &json)?;
+    grounds.judge(rules, &pdu)?;
+    Ok(json)
 }
 
 fn head_ids(core: &Core, tx: &mut dyn Tx, heads: &[EventSn]) -> Result<Vec<OwnedEventId>> {
@@ -107,6 +137,18 @@ impl Grounds {
             }
         }
         Ok(Self(found))
+    }
+
+    fn place<'a>(
+        &self,
+        core: &Core,
+        tx: &mut dyn Tx,
+        room: &Room,
+        rules: &RoomVersionRules,
+        room_id: Option<&'a RoomId>,
+    ) -> Result<Place<'a>> {
+        let prev_events = head_ids(core, tx, &room.extremities)?;
+        Ok(Place { room_id, prev_events, auth_events: self.auth_events(rules), depth: room.depth.saturating_add(1) })
     }
 
     fn auth_events(&self, rules: &RoomVersionRules) -> Vec<OwnedEventId> {

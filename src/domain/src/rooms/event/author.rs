@@ -98,7 +98,8 @@ fn check_sizes(sender: &UserId, draft: &Draft) -> Result<()> {
     Ok(())
 }
 
-fn assemble(
+/// Everything of an event but its hash and signature.
+pub fn assemble(
     rules: &RoomVersionRules,
     sender: &UserId,
     now_ms: Millis,
