@@ -26,6 +26,7 @@ pub mod relations;
 pub mod remote_devices;
 pub mod reports;
 pub mod rooms;
+pub mod server_keys;
 pub mod signing_keys;
 pub mod state;
 pub mod state_keys;
@@ -63,6 +64,7 @@ pub const STATEMENTS: &[&[&str]] = &[
     remote_devices::STATEMENTS,
     reports::STATEMENTS,
     rooms::STATEMENTS,
+    server_keys::STATEMENTS,
     signing_keys::STATEMENTS,
     state::STATEMENTS,
     state_keys::STATEMENTS,
