@@ -43,6 +43,11 @@ impl Positions {
         Position(self.last)
     }
 
+    /// Passes over the next `count`: nobody ever gets them. They are free to be places in a timeline.
+    pub(crate) fn skip(&mut self, count: u64) {
+        self.last += count;
+    }
+
     /// Before a commit: raises the bound if this batch went above it. The answer goes to [`Self::reserved`] once committed.
     pub(crate) fn reserve(&self, tx: &mut dyn Tx) -> Result<Option<u64>> {
         if self.last <= self.reserved {

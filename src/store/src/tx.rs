@@ -23,6 +23,15 @@ impl WriteTx<'_> {
         self.positions.take()
     }
 
+    /// Passes over the next `count` positions, so that nothing is ever written at them but by whoever skipped them: places of
+    /// a timeline for what has yet to be fetched. Gives the last position before them; the next one taken lies after them.
+    /// There are enough: after 2^43 skips of a million each they would be used up.
+    pub fn skip(&mut self, count: u64) -> Position {
+        let before = self.positions.last();
+        self.positions.skip(count);
+        before
+    }
+
     /// Runs `effect` after the commit, on the writer's thread, before the commit's position is published and the caller is
     /// answered: for what belongs to the change but lives in memory, and for wakes. It must be quick and must not wait.
     /// Dropped without running when this closure or the commit fails.

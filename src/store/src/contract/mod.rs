@@ -140,6 +140,7 @@ cases! {
     positions::no_gap_after_a_clean_end,
     positions::positions_without_changes_are_published,
     positions::a_block_can_run_out_within_one_closure,
+    positions::skipped_positions_are_nobodys,
     positions::a_failed_closure_costs_a_gap_at_most,
     values::every_value_comes_back_as_it_went,
     values::numbers_are_chosen_and_returned,

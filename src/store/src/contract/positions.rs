@@ -81,6 +81,18 @@ pub(super) fn a_block_can_run_out_within_one_closure(bed: &Bed) {
     assert!(next > last, "{next} after {last}");
 }
 
+pub(super) fn skipped_positions_are_nobodys(bed: &Bed) {
+    const SKIPPED: u64 = BLOCK * 10;
+    let store = bed.open();
+    let (before, from, after) = write(&store, |tx| Ok((tx.position(), tx.skip(SKIPPED), tx.position()))).unwrap();
+    assert_eq!((from, after), (before, Position(before.0 + SKIPPED + 1)));
+    // Published like any other, and remembered over a crash.
+    assert_eq!(store.position(), after);
+    drop(store);
+    let next = write(&bed.open(), |tx| Ok(tx.position())).unwrap();
+    assert!(next > after, "{next} after {after}");
+}
+
 pub(super) fn a_failed_closure_costs_a_gap_at_most(bed: &Bed) {
     let store = bed.open();
     let first = write(&store, |tx| Ok(tx.position())).unwrap();

@@ -13,6 +13,7 @@ pub mod device_lists;
 pub mod devices;
 pub mod events;
 pub mod filters;
+pub mod history_gaps;
 pub mod media;
 pub mod memberships;
 pub mod network_rooms;
@@ -52,6 +53,7 @@ pub const STATEMENTS: &[&[&str]] = &[
     devices::STATEMENTS,
     events::STATEMENTS,
     filters::STATEMENTS,
+    history_gaps::STATEMENTS,
     media::STATEMENTS,
     memberships::STATEMENTS,
     network_rooms::STATEMENTS,
