@@ -52,9 +52,9 @@ pub struct Domain {
     /// What calls need.
     pub calls: calls::Calls,
     /// What users keep with the server for themselves.
-    pub personal: personal::Personal,
+    pub personal: Arc<personal::Personal>,
     /// Keys, backups and messages between devices.
-    pub crypto: crypto::Crypto,
+    pub crypto: Arc<crypto::Crypto>,
     /// Uploads, downloads, thumbnails.
     pub media: media::Media,
     /// What the operator sees and does.
@@ -84,15 +84,22 @@ impl Domain {
         let media = media::Media::new(core.clone(), rates.clone())?;
         let admin = admin::Admin::new(Arc::clone(&core), accounts.clone(), devices.clone());
         let rooms = Arc::new(rooms::Rooms::new(Arc::clone(&core)));
-        let personal = personal::Personal::new(&core, rooms.clone());
+        let personal = Arc::new(personal::Personal::new(&core, rooms.clone()));
         let calls = calls::Calls::new(core.clone());
-        let crypto = crypto::Crypto::new(core.clone());
+        let crypto = Arc::new(crypto::Crypto::new(core.clone()));
         let typing = ephemeral::Typing::new(core.clone());
         let presence = ephemeral::PresenceBook::new(core.clone());
         let counter = Arc::<push::counts::Counter>::default();
         let notified = push::notified::Notified::new(core.clone());
         let sync = sync::Sync::new(core.clone(), typing.clone(), presence.clone(), counter.clone());
-        let federation = Arc::new(federation::Federation::new(core.clone(), network));
+        let parts = federation::Parts {
+            rooms: rooms.clone(),
+            personal: personal.clone(),
+            crypto: crypto.clone(),
+            typing: typing.clone(),
+            presence: presence.clone(),
+        };
+        let federation = Arc::new(federation::Federation::new(core.clone(), network, parts));
         Ok(Arc::new(Self {
             rates,
             devices,
