@@ -174,3 +174,17 @@ pub const NAMESPACE_REGEX_COMPILED_BYTES_MAX: usize = 1024 * 1024;
 pub const NETWORK_ROOMS_PER_APPSERVICE_MAX: u64 = 10_000;
 /// The answer of another homeserver, unless it is a file: the state of a room of tens of thousands of members.
 pub const FEDERATION_ANSWER_BYTES_MAX: usize = 256 * 1024 * 1024;
+/// Gaps in one room's timeline; history that would make more is passed over.
+pub const HISTORY_GAPS_PER_ROOM_MAX: u64 = 64;
+/// Events right below a gap's upper end that are remembered as missing.
+pub const HISTORY_MISSING_MAX: usize = 100;
+/// Events asked for in one request for history, and taken from its answer.
+pub const BACKFILL_EVENTS_MAX: usize = 100;
+/// How long a client waits for history from other servers, all of them together.
+pub const BACKFILL_WAIT_MS_MAX: u64 = 10_000;
+/// Servers asked for the same piece of history.
+pub const BACKFILL_SERVERS_MAX: usize = 5;
+/// Events fetched one by one to judge and place one piece of history; where more are missing, a whole state is asked for.
+pub const BACKFILL_SINGLE_EVENTS_MAX: usize = 60;
+/// Whole states asked for to place one piece of history.
+pub const BACKFILL_STATES_MAX: usize = 8;

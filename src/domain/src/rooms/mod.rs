@@ -13,6 +13,7 @@ mod effects;
 pub mod event;
 pub mod face;
 pub mod find;
+pub mod gaps;
 mod joined;
 pub mod load;
 pub mod locals;

@@ -25,12 +25,25 @@ const INSERT: &str = "INSERT INTO events (sn, room, ord, id_hash, id, sender, st
      txn, codec, json) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)";
 const REDACT: &str = "UPDATE events SET flags = ?2, redacted_by = ?3, codec = ?4, json = ?5 WHERE sn = ?1";
 const NEWEST_ORD: &str = "SELECT max(ord) FROM events WHERE room = ?1 AND ord <= ?2";
+const OLDEST_ORD: &str = "SELECT min(ord) FROM events WHERE room = ?1 AND ord IS NOT NULL";
 const COUNT: &str = "SELECT count(*) FROM events";
 const COUNT_IN_ROOM: &str = "SELECT count(*) FROM events WHERE room = ?1 AND ord IS NOT NULL";
 
 /// Every statement of this file.
-pub const STATEMENTS: &[&str] =
-    &[BY_SN, BY_HASH, SN_BY_HASH, FORWARD, BACKWARD, NEWEST_FIRST, INSERT, REDACT, NEWEST_ORD, COUNT, COUNT_IN_ROOM];
+pub const STATEMENTS: &[&str] = &[
+    BY_SN,
+    BY_HASH,
+    SN_BY_HASH,
+    FORWARD,
+    BACKWARD,
+    NEWEST_FIRST,
+    INSERT,
+    REDACT,
+    NEWEST_ORD,
+    OLDEST_ORD,
+    COUNT,
+    COUNT_IN_ROOM,
+];
 
 /// The event failed its authorisation and is kept only so that it is not fetched again.
 pub const REJECTED: i64 = 1;
@@ -223,6 +236,11 @@ pub fn newest_first(
 /// The place of the newest event at or before `upto`; none in a room without a timeline.
 pub fn newest_ord(tx: &mut dyn Tx, room: RoomSn, upto: i64) -> Result<Option<i64>> {
     tx.int(NEWEST_ORD, &[room.into(), upto.into()])
+}
+
+/// The place of a room's oldest event; none in a room without a timeline.
+pub fn oldest_ord(tx: &mut dyn Tx, room: RoomSn) -> Result<Option<i64>> {
+    tx.int(OLDEST_ORD, &[room.into()])
 }
 
 /// How many events there are.
