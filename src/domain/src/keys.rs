@@ -1,52 +1,125 @@
 //! The server's own signing key: made on the first start, kept in the database, never shipped.
+//!
+//! `rotate` puts a new key in its place while the server runs. Keys that are out of use are published on, so that others can
+//! still check what was signed with them.
 
-use hearth_base::{Error, Result, Seams};
-use hearth_store::tables::signing_keys;
+mod rotate;
+
+pub use rotate::rotate;
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use hearth_base::random::Random;
+use hearth_base::{Error, Millis, Result, Seams};
+use hearth_store::engine::Tx;
+use hearth_store::tables::signing_keys::{self, SigningKeyRow};
 use hearth_store::{Lane, Store};
+use parking_lot::RwLock;
 use ruma::signatures::Ed25519KeyPair;
 
 /// PKCS#8 for Ed25519 is this and then the 32 secret bytes (RFC 8410, section 7).
 const PKCS8_PREFIX: [u8; 16] =
     [0x30, 0x2E, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2B, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
+/// Keys that one run of the server may use, one after the other.
+const KEYS_PER_RUN_MAX: usize = 16;
 
-/// The key that signs events and requests.
-pub struct SigningKey(Ed25519KeyPair);
+/// The key that signs events and requests, and those that did before.
+pub struct SigningKey {
+    /// In the order of use. Never taken out: whoever is signing holds a reference.
+    pairs: [OnceLock<Ed25519KeyPair>; KEYS_PER_RUN_MAX],
+    /// Which of them is in use. The key is there before this names it.
+    current: AtomicUsize,
+    retired: RwLock<Vec<RetiredKey>>,
+}
+
+/// The public half of a key that is out of use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RetiredKey {
+    /// With its algorithm, such as `ed25519:h_Xy12ab`.
+    pub id: String,
+    /// The public key.
+    pub public: [u8; 32],
+    /// When it was put out of use.
+    pub expired_ms: Millis,
+}
 
 impl SigningKey {
     /// The key in use; a fresh one when there is none yet.
     pub fn load_or_create(store: &Store, seams: &Seams) -> Result<Self> {
         let now_ms = seams.clock.now_ms();
         let random = seams.random.clone();
-        let row = store.write_blocking(Lane::Upkeep, "signing_key_load", move |tx| {
-            if let Some(row) = signing_keys::all(tx.tx())?.into_iter().rfind(|row| row.expired_ms.is_none()) {
-                return Ok((row.id, row.seed));
+        let (retired, current) = store.write_blocking(Lane::Upkeep, "signing_key_load", move |tx| {
+            let (retired, mut current): (Vec<_>, Vec<_>) =
+                signing_keys::all(tx.tx())?.into_iter().partition(|row| row.expired_ms.is_some());
+            match current.pop() {
+                Some(row) => Ok((retired, row)),
+                None => Ok((retired, make(tx.tx(), &*random, now_ms)?)),
             }
-            let id = format!("h_{}", random.alphanumeric(6));
-            let mut seed = vec![0; 32];
-            random.fill(&mut seed);
-            signing_keys::insert(tx.tx(), &id, &seed, now_ms)?;
-            Ok((id, seed))
         })?;
-        Self::from_seed(&row.1, row.0)
+        let key = Self::from_seed(&current.seed, current.id)?;
+        for row in retired {
+            let pair = pair_of(&row.seed, row.id)?;
+            key.retired.write().push(RetiredKey::new(&pair, row.expired_ms.unwrap_or(0)));
+        }
+        Ok(key)
     }
 
     /// The key of 32 secret bytes.
     pub fn from_seed(seed: &[u8], id: String) -> Result<Self> {
-        let der = [&PKCS8_PREFIX, seed].concat();
-        let pair =
-            Ed25519KeyPair::from_der(&der, id).map_err(|error| Error::fault("reading the signing key", error))?;
-        Ok(Self(pair))
+        let pairs: [OnceLock<Ed25519KeyPair>; KEYS_PER_RUN_MAX] = Default::default();
+        pairs[0].get_or_init({
+            let pair = pair_of(seed, id)?;
+            || pair
+        });
+        Ok(Self { pairs, current: AtomicUsize::new(0), retired: RwLock::default() })
     }
 
     /// For ruma's signing functions.
     #[must_use]
     pub fn pair(&self) -> &Ed25519KeyPair {
-        &self.0
+        self.pairs[self.current.load(Ordering::Acquire)].get().expect("a key is set before `current` names it")
     }
+
+    /// The id of the key in use, with its algorithm.
+    #[must_use]
+    pub fn id(&self) -> String {
+        key_id(self.pair())
+    }
+
+    /// The keys that are out of use, oldest first.
+    #[must_use]
+    pub fn retired(&self) -> Vec<RetiredKey> {
+        self.retired.read().clone()
+    }
+}
+
+impl RetiredKey {
+    fn new(pair: &Ed25519KeyPair, expired_ms: Millis) -> Self {
+        Self { id: key_id(pair), public: pair.public_key(), expired_ms }
+    }
+}
+
+fn key_id(pair: &Ed25519KeyPair) -> String {
+    format!("ed25519:{}", pair.version())
+}
+
+fn pair_of(seed: &[u8], id: String) -> Result<Ed25519KeyPair> {
+    let der = [&PKCS8_PREFIX, seed].concat();
+    Ed25519KeyPair::from_der(&der, id).map_err(|error| Error::fault("reading the signing key", error))
+}
+
+/// Makes a key and keeps it.
+fn make(tx: &mut dyn Tx, random: &(dyn Random + 'static), now_ms: Millis) -> Result<SigningKeyRow> {
+    let id = format!("h_{}", random.alphanumeric(6));
+    let mut seed = vec![0; 32];
+    random.fill(&mut seed);
+    signing_keys::insert(tx, &id, &seed, now_ms)?;
+    Ok(SigningKeyRow { id, seed, created_ms: now_ms, expired_ms: None })
 }
 
 impl std::fmt::Debug for SigningKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "SigningKey(ed25519:{})", self.0.version())
+        write!(f, "SigningKey({})", self.id())
     }
 }
