@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use hearth_base::config::Config;
 use hearth_base::{Error, Result, Seams};
+use hearth_domain::ports::{Network, Nowhere};
 use hearth_domain::{Core, Domain};
 use hearth_http::App;
 use hearth_http::admin::LogRing;
@@ -50,13 +51,20 @@ pub async fn start(config: Config, seams: Seams) -> Result<Running> {
 
 /// As [`start`], with the ring that the process logs into, for the admin API to show.
 pub(crate) async fn start_with_log(config: Config, seams: Seams, log: Arc<LogRing>) -> Result<Running> {
+    let network: Arc<dyn Network> = Arc::new(Nowhere);
+    start_on(config, seams, log, network).await
+}
+
+/// As [`start`], on another network than the real one: for many servers in one process.
+pub async fn start_with_network(config: Config, seams: Seams, network: Arc<dyn Network>) -> Result<Running> {
+    start_on(config, seams, Arc::default(), network).await
+}
+
+async fn start_on(config: Config, seams: Seams, log: Arc<LogRing>, network: Arc<dyn Network>) -> Result<Running> {
     let config = Arc::new(config);
     let domain = blocking({
         let config = Arc::clone(&config);
-        move || {
-            let core = Core::new(storage::open(&config, &seams)?, seams, config)?;
-            Domain::new(core, Arc::new(hearth_domain::ports::Nowhere))
-        }
+        move || Domain::new(Core::new(storage::open(&config, &seams)?, seams, config)?, network)
     });
     let domain = domain.await?;
     let (listeners, admin_socket) = (Listeners::bind(&config)?, AdminSocket::bind(&config)?);

@@ -14,6 +14,8 @@ mod person;
 mod reading;
 mod rooms;
 mod seen;
+mod streets;
+mod town;
 mod world;
 
 pub(crate) use answer::Answer;
@@ -23,6 +25,8 @@ pub(crate) use creation::Room;
 pub(crate) use path::{encoded, v1, v3};
 pub(crate) use person::{PASSWORD, Person};
 pub(crate) use seen::Seen;
+pub(crate) use streets::{Road, Streets, Weather};
+pub(crate) use town::Town;
 pub(crate) use world::World;
 
 pub(crate) use serde_json::{Value, json};

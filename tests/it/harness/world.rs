@@ -12,7 +12,7 @@ use hearth_base::random::SeededRandom;
 use hearth_store::{Options, Store};
 use tempfile::TempDir;
 
-use super::{Client, Person, TestClock};
+use super::{Client, Person, Road, TestClock};
 
 /// How long a server may take to stop. Whatever still runs then is a leftover.
 const GRACE: Duration = Duration::from_secs(10);
@@ -27,6 +27,8 @@ pub(crate) struct World {
     running: Option<Running>,
     client: Client,
     starts: u64,
+    /// How it reaches other servers, for those that do.
+    road: Option<Arc<Road>>,
 }
 
 impl World {
@@ -37,12 +39,17 @@ impl World {
 
     /// The same, changed.
     pub(crate) async fn with(change: impl FnOnce(&mut Config)) -> Self {
+        Self::at(None, Arc::new(TestClock::new()), change).await
+    }
+
+    /// The same, on a road to other servers, with their clock.
+    pub(super) async fn at(road: Option<Arc<Road>>, clock: Arc<TestClock>, change: impl FnOnce(&mut Config)) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let mut config = usual(&folder);
         change(&mut config);
         config.validate().expect("the test's configuration is a good one");
-        let clock = Arc::new(TestClock::new());
-        let mut world = Self { clock, config, _folder: folder, running: None, client: Client::new(""), starts: 0 };
+        let client = Client::new("");
+        let mut world = Self { clock, config, _folder: folder, running: None, client, starts: 0, road };
         world.start().await;
         world
     }
@@ -52,7 +59,15 @@ impl World {
         self.starts += 1;
         let seed = seed_of_this_test().wrapping_add(self.starts);
         let seams = Seams { clock: self.clock.clone(), random: Arc::new(SeededRandom::new(seed)) };
-        let running = hearth::start(self.config.clone(), seams).await.expect("the server starts");
+        let (config, road) = (self.config.clone(), self.road.clone());
+        let running = match &road {
+            Some(road) => hearth::start_with_network(config, seams, road.clone()).await,
+            None => hearth::start(config, seams).await,
+        };
+        let running = running.expect("the server starts");
+        if let Some(road) = road {
+            road.open_house(&running);
+        }
         let address = running.listeners[0].address.clone();
         // The same port after a restart, so that everybody finds the server again.
         self.config.listeners[0].address = address.clone();
@@ -72,6 +87,9 @@ impl World {
     async fn stop(&mut self) {
         self.nothing_has_failed().await;
         let running = self.running.take().expect("the server runs");
+        if let Some(road) = &self.road {
+            road.close_house();
+        }
         let began = Instant::now();
         running.stop(GRACE).await;
         assert!(began.elapsed() < GRACE, "something was still running when the server had to stop");

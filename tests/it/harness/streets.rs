@@ -1,0 +1,214 @@
+//! The network between the servers of a town, all in this process: requests go straight into the other server's router, as
+//! fast as possible, or late, twice, or not at all, as the weather is.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use futures_util::StreamExt;
+use hearth::Running;
+use hearth_base::config::Resource;
+use hearth_base::random::SeededRandom;
+use hearth_base::{Error, Random, Reason, Result, error::refuse};
+use hearth_domain::ports::{Answer, Call, Eventually, Network};
+use hearth_http::App;
+use hearth_http::edge::Counters;
+use parking_lot::Mutex;
+use tower::ServiceExt;
+
+/// What happens to requests on their way, in percent of them.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Weather {
+    /// Requests that never arrive.
+    pub(crate) lost: u64,
+    /// Requests that arrive and are answered, and whose answer never arrives.
+    pub(crate) unanswered: u64,
+    /// Requests that arrive twice.
+    pub(crate) doubled: u64,
+    /// The longest delay of a request or an answer, in milliseconds.
+    pub(crate) late_ms: u64,
+}
+
+/// All servers of a town, and who is parted from whom.
+pub(crate) struct Streets {
+    houses: Mutex<HashMap<String, Router>>,
+    parted: Mutex<HashSet<(String, String)>>,
+    weather: Mutex<Weather>,
+    chance: SeededRandom,
+    /// Requests that were delivered.
+    delivered: AtomicU64,
+    /// Every request, for tests that look at the wire: from, to, method and target.
+    seen: Mutex<Vec<(String, Call)>>,
+}
+
+impl std::fmt::Debug for Streets {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Streets")
+    }
+}
+
+impl Streets {
+    pub(crate) fn new(seed: u64) -> Arc<Self> {
+        Arc::new(Self {
+            houses: Mutex::default(),
+            parted: Mutex::default(),
+            weather: Mutex::default(),
+            chance: SeededRandom::new(seed),
+            delivered: AtomicU64::new(0),
+            seen: Mutex::default(),
+        })
+    }
+
+    /// The way out of one server.
+    pub(crate) fn road(self: &Arc<Self>, from: &str) -> Arc<Road> {
+        Arc::new(Road { from: from.to_owned(), streets: self.clone() })
+    }
+
+    /// Changes the weather.
+    pub(crate) fn weather(&self, weather: Weather) {
+        *self.weather.lock() = weather;
+    }
+
+    /// Nothing gets from one to the other any more, nor back.
+    pub(crate) fn part(&self, one: &str, other: &str) {
+        let mut parted = self.parted.lock();
+        parted.insert((one.to_owned(), other.to_owned()));
+        parted.insert((other.to_owned(), one.to_owned()));
+    }
+
+    /// Everybody reaches everybody again, in good weather.
+    pub(crate) fn heal(&self) {
+        self.parted.lock().clear();
+        self.weather(Weather::default());
+    }
+
+    /// How many requests were delivered.
+    pub(crate) fn delivered(&self) -> u64 {
+        self.delivered.load(Ordering::Relaxed)
+    }
+
+    /// Every request so far: who sent it, and the request.
+    pub(crate) fn seen(&self) -> Vec<(String, Call)> {
+        self.seen.lock().clone()
+    }
+
+    /// Puts a request of a test's own making into a server, as it stands.
+    pub(crate) async fn deliver(&self, call: &Call) -> Result<(u16, Vec<u8>)> {
+        let answer = self.enter(call).await?;
+        let status = answer.status;
+        let mut body = Vec::new();
+        let mut pieces = answer.body;
+        while let Some(piece) = pieces.next().await {
+            body.extend_from_slice(&piece?);
+        }
+        Ok((status, body))
+    }
+
+    fn happens(&self, percent: u64) -> bool {
+        percent > 0 && self.number_below(100) < percent
+    }
+
+    fn number_below(&self, bound: u64) -> u64 {
+        let mut bytes = [0; 8];
+        self.chance.fill(&mut bytes);
+        u64::from_le_bytes(bytes) % bound.max(1)
+    }
+
+    async fn delay(&self, weather: Weather) {
+        if weather.late_ms > 0 {
+            tokio::time::sleep(Duration::from_millis(self.number_below(weather.late_ms + 1))).await;
+        }
+    }
+
+    fn is_parted(&self, from: &str, to: &str) -> bool {
+        self.parted.lock().contains(&(from.to_owned(), to.to_owned()))
+    }
+
+    async fn carry(self: Arc<Self>, from: String, call: Call) -> Result<Answer> {
+        self.seen.lock().push((from.clone(), call.clone()));
+        let weather = *self.weather.lock();
+        self.delay(weather).await;
+        let to = call.to.as_str().to_owned();
+        if self.is_parted(&from, &to) || self.happens(weather.lost) {
+            return Err(gone("The request got lost."));
+        }
+        if self.happens(weather.doubled) {
+            drop(self.enter(&call).await);
+        }
+        let answer = self.enter(&call).await?;
+        self.delay(weather).await;
+        if self.is_parted(&from, &to) || self.happens(weather.unanswered) {
+            return Err(gone("The answer got lost."));
+        }
+        Ok(answer)
+    }
+
+    async fn enter(&self, call: &Call) -> Result<Answer> {
+        let house = self.houses.lock().get(call.to.as_str()).cloned();
+        let house = house.ok_or_else(|| gone("Nobody is there."))?;
+        let mut request = http::Request::builder().method(call.method.as_str()).uri(&call.target);
+        if let Some(authorization) = &call.authorization {
+            request = request.header(http::header::AUTHORIZATION, authorization);
+        }
+        if !call.body.is_empty() {
+            request = request.header(http::header::CONTENT_TYPE, "application/json");
+        }
+        let request = request.body(Body::from(call.body.clone())).map_err(|error| Error::fault("a request", error))?;
+        let Ok(answer) = house.oneshot(request).await;
+        self.delivered.fetch_add(1, Ordering::Relaxed);
+        let (parts, body) = answer.into_parts();
+        let content_type = parts.headers.get(http::header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let body = body.into_data_stream().map(|piece| piece.map_err(|error| Error::fault("reading an answer", error)));
+        Ok(Answer {
+            status: parts.status.as_u16(),
+            content_type: content_type.map(str::to_owned),
+            body: Box::pin(body),
+        })
+    }
+}
+
+fn gone(why: &'static str) -> Error {
+    refuse(Reason::ConnectionFailed, why)
+}
+
+/// One server's way to the others.
+#[derive(Debug)]
+pub(crate) struct Road {
+    from: String,
+    streets: Arc<Streets>,
+}
+
+impl Road {
+    /// The server at this end of the road can be reached.
+    pub(super) fn open_house(&self, running: &Running) {
+        let resources = [Resource::Client, Resource::Federation, Resource::Media];
+        let router = hearth_http::surface::router(&resources, &Arc::new(Counters::default()));
+        let router = router.with_state(App { domain: running.domain.clone() });
+        self.streets.houses.lock().insert(self.from.clone(), router);
+    }
+
+    /// The server at this end of the road is gone.
+    pub(super) fn close_house(&self) {
+        self.streets.houses.lock().remove(&self.from);
+    }
+}
+
+impl Network for Road {
+    fn call(&self, call: Call) -> Eventually<Result<Answer>> {
+        let wait = call.wait;
+        let carried = self.streets.clone().carry(self.from.clone(), call);
+        Box::pin(async move {
+            match tokio::time::timeout(wait, carried).await {
+                Ok(answer) => answer,
+                Err(_) => Err(gone("It took too long.")),
+            }
+        })
+    }
+
+    fn fetch(&self, _: String, _: Duration) -> Eventually<Result<Answer>> {
+        Box::pin(std::future::ready(Err(gone("There is no web here."))))
+    }
+}
