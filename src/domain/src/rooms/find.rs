@@ -27,6 +27,11 @@ pub fn standing(tx: &mut dyn Tx, room: &Room, user: UserSn) -> Result<Option<Mem
     Ok(memberships::get(tx, room.sn, user)?.map(|row| row.membership))
 }
 
+/// Whether this server is in a room: only then is what it knows of the room up to date.
+pub fn is_resident(tx: &mut dyn Tx, room: &Room) -> Result<bool> {
+    Ok(!memberships::local_joined(tx, room.sn)?.is_empty())
+}
+
 /// The room that an id or an alias names.
 pub fn by_name(core: &Core, tx: &mut dyn Tx, name: &RoomOrAliasId) -> Result<Room> {
     match <&RoomId>::try_from(name) {

@@ -33,7 +33,8 @@ pub struct StateChange {
 impl Rooms {
     /// Sets a part of the state. When the requester has already set it to the same, that event's id is the answer.
     ///
-    /// Refuses with `M_FORBIDDEN`, `M_BAD_JSON`, `M_TOO_LARGE`, and `M_BAD_ALIAS` for aliases that lead elsewhere.
+    /// Refuses with `M_FORBIDDEN`, `M_BAD_JSON`, `M_TOO_LARGE`, and `M_BAD_ALIAS` for aliases that lead elsewhere. Invites of
+    /// users of other servers are refused, too: see `Federation::set_state`.
     pub async fn set_state(&self, who: &Requester, change: StateChange) -> Result<OwnedEventId> {
         let content = content::from_client(&change.content)?;
         validate::state(&self.core.server_name, &change.room_id, &change.kind, &content)?;
@@ -64,8 +65,8 @@ fn set_member(
     let target = UserId::parse(state_key).map_err(|_| {
         Error::bad_json(format!("The state key of a member event must be a user id, not {state_key:?}."))
     })?;
-    if content::text(&content, "membership") == Some("invite") {
-        membership::check_reachable(core, &target)?;
+    if content::text(&content, "membership") == Some("invite") && !core.is_local(&target) {
+        return Err(Error::forbidden(format!("{target} is on another server, which has to agree to the invite.")));
     }
     membership::change(core, tx, room, origin, &target, content)
 }

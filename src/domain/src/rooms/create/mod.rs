@@ -25,7 +25,7 @@ use crate::Requester;
 use crate::core::Core;
 
 impl Rooms {
-    /// Makes a room as `wanted`.
+    /// Makes a room as `wanted`. Users of other servers are not invited here: see `Federation::create_room`.
     ///
     /// Refuses with `M_UNSUPPORTED_ROOM_VERSION`, `M_ROOM_IN_USE` (the alias), `M_INVALID_PARAM`, `M_BAD_JSON`,
     /// `M_THREEPID_DENIED`, and `M_FORBIDDEN` when the wishes contradict the rules of the room's version.
@@ -34,9 +34,6 @@ impl Rooms {
         let plan = plan::plan(&self.core.config.rooms, &self.core.server_name, who, wanted)?;
         if let Some(alias) = &plan.alias {
             self.core.appservices.check_alias(alias, who.appservice.as_deref())?;
-        }
-        for invitee in &plan.invites {
-            membership::check_reachable(&self.core, invitee)?;
         }
         let (core, who) = (self.core.clone(), who.clone());
         self.core.store.write("room_create", move |tx| make(&core, tx, &who, plan)).await
@@ -52,7 +49,7 @@ fn make(core: &Arc<Core>, tx: &mut WriteTx<'_>, who: &Requester, plan: Plan) -> 
     for draft in plan.state {
         append(core, tx, &mut room, &origin, draft)?;
     }
-    for invitee in &plan.invites {
+    for invitee in plan.invites.iter().filter(|invitee| core.is_local(invitee)) {
         let content = Wish::new(Membership::Invite, None).direct(plan.is_direct).content()?;
         membership::change(core, tx, &mut room, &origin, invitee, content)?;
     }

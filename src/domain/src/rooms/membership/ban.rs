@@ -6,8 +6,7 @@ use ruma::{OwnedRoomId, OwnedUserId};
 
 use super::Wish;
 use crate::Requester;
-use crate::rooms::append::Origin;
-use crate::rooms::{Rooms, find};
+use crate::rooms::Rooms;
 
 impl Rooms {
     /// Bans a user, whether they are in the room or not. Banning again changes nothing.
@@ -18,14 +17,7 @@ impl Rooms {
         target: OwnedUserId,
         reason: Option<String>,
     ) -> Result<()> {
-        let (core, who) = (self.core.clone(), who.clone());
-        let write = move |tx: &mut hearth_store::WriteTx<'_>| {
-            let mut room = find::joined(tx.tx(), &room_id, who.user)?;
-            let origin = Origin::new(who.user, &who.user_id);
-            let content = Wish::new(Membership::Ban, reason).content()?;
-            super::change(&core, tx, &mut room, &origin, &target, content).map(drop)
-        };
-        self.core.store.write("room_ban", write).await
+        self.impose(who, room_id, target, Wish::new(Membership::Ban, reason), |_, _| Ok(())).await
     }
 
     /// Lifts a ban; the user may then join or be invited again. `M_FORBIDDEN` when they are not banned.
@@ -36,17 +28,10 @@ impl Rooms {
         target: OwnedUserId,
         reason: Option<String>,
     ) -> Result<()> {
-        let (core, who) = (self.core.clone(), who.clone());
-        let write = move |tx: &mut hearth_store::WriteTx<'_>| {
-            let mut room = find::joined(tx.tx(), &room_id, who.user)?;
-            let before = super::standing(super::current(&core, tx, &room, &target)?.as_deref());
-            if before != Some(Membership::Ban) {
-                return Err(Error::forbidden(format!("{target} is not banned from the room.")));
-            }
-            let origin = Origin::new(who.user, &who.user_id);
-            let content = Wish::new(Membership::Leave, reason).content()?;
-            super::change(&core, tx, &mut room, &origin, &target, content).map(drop)
+        let is_banned = |before, target: &ruma::UserId| match before {
+            Some(Membership::Ban) => Ok(()),
+            _ => Err(Error::forbidden(format!("{target} is not banned from the room."))),
         };
-        self.core.store.write("room_unban", write).await
+        self.impose(who, room_id, target, Wish::new(Membership::Leave, reason), is_banned).await
     }
 }

@@ -6,8 +6,7 @@ use ruma::{OwnedRoomId, OwnedUserId};
 
 use super::Wish;
 use crate::Requester;
-use crate::rooms::append::Origin;
-use crate::rooms::{Rooms, find};
+use crate::rooms::Rooms;
 
 impl Rooms {
     /// Removes a member, or takes an invitation back. `M_FORBIDDEN` when they are not in the room, or above the requester.
@@ -18,17 +17,10 @@ impl Rooms {
         target: OwnedUserId,
         reason: Option<String>,
     ) -> Result<()> {
-        let (core, who) = (self.core.clone(), who.clone());
-        let write = move |tx: &mut hearth_store::WriteTx<'_>| {
-            let mut room = find::joined(tx.tx(), &room_id, who.user)?;
-            let before = super::standing(super::current(&core, tx, &room, &target)?.as_deref());
-            if !matches!(before, Some(Membership::Join | Membership::Invite | Membership::Knock)) {
-                return Err(Error::forbidden(format!("{target} is not in the room.")));
-            }
-            let origin = Origin::new(who.user, &who.user_id);
-            let content = Wish::new(Membership::Leave, reason).content()?;
-            super::change(&core, tx, &mut room, &origin, &target, content).map(drop)
+        let is_there = |before, target: &ruma::UserId| match before {
+            Some(Membership::Join | Membership::Invite | Membership::Knock) => Ok(()),
+            _ => Err(Error::forbidden(format!("{target} is not in the room."))),
         };
-        self.core.store.write("room_kick", write).await
+        self.impose(who, room_id, target, Wish::new(Membership::Leave, reason), is_there).await
     }
 }

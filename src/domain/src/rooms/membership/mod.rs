@@ -15,27 +15,31 @@ use std::sync::Arc;
 
 use hearth_base::{Error, Result};
 use hearth_store::WriteTx;
+use hearth_store::engine::Tx;
 use hearth_store::tables::memberships::Membership;
 use hearth_store::tables::rooms::Room;
 use hearth_store::tables::{state, users};
 use ruma::canonical_json::CanonicalJsonObject;
-use ruma::{OwnedEventId, UserId};
+use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId, UserId};
 use serde::Serialize;
 
-pub(in crate::rooms) use invite::{check_reachable, third_party};
+pub(crate) use invite::check_invitable;
+pub(in crate::rooms) use invite::third_party;
+pub(crate) use restricted::vouch;
 
 use super::append::{Origin, append};
 use super::event::Draft;
 use super::load::Event;
-use super::{content, face};
+use super::{Rooms, content, face, find};
+use crate::Requester;
 use crate::core::Core;
 
 /// Who vouches for a join of a restricted room.
-const AUTHORISED_VIA: &str = "join_authorised_via_users_server";
+pub(crate) const AUTHORISED_VIA: &str = "join_authorised_via_users_server";
 
 /// The content of a member event as a request describes it; what the profile adds comes later.
 #[derive(Debug, Clone, Serialize)]
-pub(in crate::rooms) struct Wish {
+pub(crate) struct Wish {
     membership: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
@@ -45,19 +49,40 @@ pub(in crate::rooms) struct Wish {
 
 impl Wish {
     /// Wishes for a standing, giving a reason.
-    pub(in crate::rooms) fn new(membership: Membership, reason: Option<String>) -> Self {
+    pub(crate) fn new(membership: Membership, reason: Option<String>) -> Self {
         Self { membership: membership.name(), reason, is_direct: false }
     }
 
     /// Says that the room is a direct chat.
-    pub(in crate::rooms) fn direct(mut self, is_direct: bool) -> Self {
+    pub(crate) fn direct(mut self, is_direct: bool) -> Self {
         self.is_direct = is_direct;
         self
     }
 
     /// As an event's content.
-    pub(in crate::rooms) fn content(self) -> Result<CanonicalJsonObject> {
+    pub(crate) fn content(self) -> Result<CanonicalJsonObject> {
         content::from_parts(self)
+    }
+}
+
+impl Rooms {
+    /// Changes how somebody else stands to a room that the requester is in, if `check` has nothing against how they stand now.
+    async fn impose(
+        &self,
+        who: &Requester,
+        room_id: OwnedRoomId,
+        target: OwnedUserId,
+        wish: Wish,
+        check: impl FnOnce(Option<Membership>, &UserId) -> Result<()> + Send + 'static,
+    ) -> Result<()> {
+        let (core, who) = (self.core.clone(), who.clone());
+        let write = move |tx: &mut WriteTx<'_>| {
+            let mut room = find::joined(tx.tx(), &room_id, who.user)?;
+            check(standing(current(&core, tx.tx(), &room, &target)?.as_deref()), &target)?;
+            let origin = Origin::new(who.user, &who.user_id);
+            change(&core, tx, &mut room, &origin, &target, wish.content()?).map(drop)
+        };
+        self.core.store.write("room_impose", write).await
     }
 }
 
@@ -76,7 +101,7 @@ pub(in crate::rooms) fn change(
     let membership = content::text(&content, "membership").and_then(Membership::from_name);
     let membership =
         membership.ok_or_else(|| Error::bad_json("`membership` must be one of join, leave, invite, knock and ban."))?;
-    let before = current(core, tx, room, target)?;
+    let before = current(core, tx.tx(), room, target)?;
     // Only we say who vouches: our signature stands for it.
     content.remove(AUTHORISED_VIA);
     if matches!(membership, Membership::Join | Membership::Invite | Membership::Knock) && core.is_local(target) {
@@ -97,13 +122,13 @@ pub(in crate::rooms) fn change(
 }
 
 /// A user's member event in force.
-fn current(core: &Core, tx: &mut WriteTx<'_>, room: &Room, user: &UserId) -> Result<Option<Arc<Event>>> {
-    let sn = state::current_named(tx.tx(), room.sn, "m.room.member", user.as_str())?;
-    sn.map(|sn| core.events.get(tx.tx(), sn)).transpose()
+pub(crate) fn current(core: &Core, tx: &mut dyn Tx, room: &Room, user: &UserId) -> Result<Option<Arc<Event>>> {
+    let sn = state::current_named(tx, room.sn, "m.room.member", user.as_str())?;
+    sn.map(|sn| core.events.get(tx, sn)).transpose()
 }
 
 /// The standing that a member event gives; those without one never had to do with the room.
-fn standing(event: Option<&Event>) -> Option<Membership> {
+pub(crate) fn standing(event: Option<&Event>) -> Option<Membership> {
     Membership::from_name(&event?.pdu.content_str("membership")?)
 }
 

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use super::AUTHORISED_VIA;
 use crate::core::Core;
 use crate::rooms::event::version;
-use crate::rooms::power;
+use crate::rooms::{find, power};
 
 /// Rooms of a join rule that are looked at.
 const ALLOWED_ROOMS_MAX: usize = 100;
@@ -25,9 +25,21 @@ struct JoinRules {
     allow: Vec<serde_json::Value>,
 }
 
+/// How a joiner stands to the rooms whose members may come in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Allowed {
+    In,
+    NotIn,
+    /// This server is in none of those rooms, so it cannot tell.
+    Unknown,
+}
+
 /// Puts who vouches into the content of a join, if the room is restricted and the joiner needs it. Somebody who is in none
 /// of the allowed rooms gets nobody, and the room's rules refuse them.
-pub(super) fn vouch(
+///
+/// Refuses with `M_UNABLE_TO_AUTHORISE_JOIN` when this server cannot tell whether the joiner, who is of another server, is in
+/// an allowed room, and with `M_UNABLE_TO_GRANT_JOIN` when nobody here may vouch: other servers may.
+pub(crate) fn vouch(
     core: &Core,
     tx: &mut dyn Tx,
     room: &Room,
@@ -43,12 +55,20 @@ pub(super) fn vouch(
         return Ok(());
     }
     let Some(rules) = join_rules(core, tx, room)? else { return Ok(()) };
-    if !matches!(rules.join_rule.as_str(), "restricted" | "knock_restricted") || !in_allowed(tx, &rules, joiner)? {
+    if !matches!(rules.join_rule.as_str(), "restricted" | "knock_restricted") {
         return Ok(());
+    }
+    match allowed(tx, &rules, joiner)? {
+        Allowed::In => {}
+        Allowed::Unknown if !core.is_local(joiner) => {
+            let message = "This server is in none of the rooms whose members may join; ask another one.";
+            return Err(refuse(Reason::UnableToAuthoriseJoin, message));
+        }
+        Allowed::NotIn | Allowed::Unknown => return Ok(()),
     }
     let Some(voucher) = voucher(core, tx, room)? else {
         let message = "Nobody on this server who could invite you is in that room; ask a member for an invite.";
-        return Err(refuse(Reason::UnableToAuthoriseJoin, message));
+        return Err(refuse(Reason::UnableToGrantJoin, message));
     };
     content.insert(AUTHORISED_VIA.to_owned(), voucher.as_str().into());
     Ok(())
@@ -59,18 +79,25 @@ fn join_rules(core: &Core, tx: &mut dyn Tx, room: &Room) -> Result<Option<JoinRu
     Ok(core.events.get(tx, sn)?.pdu.content_as().ok())
 }
 
-/// Whether the joiner is in one of the rooms whose members may come in.
-fn in_allowed(tx: &mut dyn Tx, rules: &JoinRules, joiner: &UserId) -> Result<bool> {
-    let Some(joiner) = users::find(tx, joiner.as_str())? else { return Ok(false) };
+/// Whether the joiner is in one of the rooms whose members may come in. What is known of rooms that this server has left is
+/// out of date and does not count.
+fn allowed(tx: &mut dyn Tx, rules: &JoinRules, joiner: &UserId) -> Result<Allowed> {
+    let joiner = users::find(tx, joiner.as_str())?;
+    let mut answer = Allowed::Unknown;
     let of_room = |rule: &&serde_json::Value| rule["type"] == "m.room_membership";
     for rule in rules.allow.iter().filter(of_room).take(ALLOWED_ROOMS_MAX) {
         let Some(room_id) = rule["room_id"].as_str() else { continue };
         let Some(allowed) = rooms::by_id(tx, room_id)? else { continue };
+        if !find::is_resident(tx, &allowed)? {
+            continue;
+        }
+        answer = Allowed::NotIn;
+        let Some(joiner) = joiner else { continue };
         if memberships::get(tx, allowed.sn, joiner)?.is_some_and(|row| row.membership == Membership::Join) {
-            return Ok(true);
+            return Ok(Allowed::In);
         }
     }
-    Ok(false)
+    Ok(answer)
 }
 
 /// A member of this server who may invite.

@@ -66,7 +66,7 @@ async fn members_of_an_allowed_room_come_into_a_restricted_one() {
         assert_eq!(member["join_authorised_via_users_server"], "@alice:home.example");
         world.rooms.leave(&world.alice, id.clone(), None).await.expect("a leave");
         world.rooms.leave(&world.bob, id.clone(), None).await.expect("a leave");
-        assert_eq!(why(world.joins(&world.bob, &id).await), Reason::UnableToAuthoriseJoin);
+        assert_eq!(why(world.joins(&world.bob, &id).await), Reason::UnableToGrantJoin);
         world.rooms.leave(&world.bob, space.clone(), None).await.expect("a leave");
     }
 }
