@@ -17,7 +17,7 @@ pub mod gaps;
 mod joined;
 pub mod load;
 pub mod locals;
-mod membership;
+pub(crate) mod membership;
 pub mod power;
 pub mod read;
 mod redact;
