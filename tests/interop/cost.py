@@ -55,28 +55,28 @@ async def measure(server, authority, options):
     resident = Resident(f"127.0.0.3:{port}", certificate, key, authority.file)
     await resident.start()
     try:
-        resident.found(options.members)
+        room = resident.found(options.members)
         idle = await settled(meter)
         figures["memory before, MiB"] = meter.resident()
         began = time.monotonic()
-        await person.call("POST", f"/v3/join/{resident.room}", query=[("server_name", resident.name), ("via", resident.name)])
+        await person.call("POST", f"/v3/join/{room.id}", query=[("server_name", resident.name), ("via", resident.name)])
         figures[f"join of {options.members} members, s"] = time.monotonic() - began
-        await person.is_member(resident.room, "join", 120)
+        await person.is_member(room.id, "join", 120)
         joined = await settled(meter)
         figures["join, CPU s"] = joined - idle
         figures["highest memory, MiB"] = meter.resident("VmHWM")
 
         for size in (1, 50):
-            pdus = [resident.message(f"in {size} {n}") for n in range(options.events)]
+            pdus = [room.message(f"in {size} {n}") for n in range(options.events)]
             for start in range(0, len(pdus), size):
                 await resident.says(server.name, pdus[start:start + size])
-            await eventually("the last one", lambda: f"in {size} {options.events - 1}" in person.texts(resident.room), 300)
+            await eventually("the last one", lambda: f"in {size} {options.events - 1}" in person.texts(room.id), 300)
             after = await settled(meter)
             figures[f"in, {size} a transaction, CPU ms per event"] = (after - joined) * 1000 / options.events
             joined = after
 
         for n in range(options.events):
-            await person.say(resident.room, f"out {n}")
+            await person.say(room.id, f"out {n}")
         await eventually("all have arrived", lambda: len(resident.received) >= options.events, 300)
         figures["out, CPU ms per event and destination, sending included"] = (await settled(meter) - joined) * 1000 / options.events
         ids = [pdu["content"].get("body") for pdu in resident.received]

@@ -1,13 +1,14 @@
-"""A homeserver made of nothing but events: it has one large room, lets anybody join it, and says things in it.
+"""A homeserver made of nothing but events: it has rooms of any size, lets anybody join them, and says things in them.
 
-Just enough of the server-server API to be the other side of a measurement: keys, make_join, send_join, and transactions in both
-directions. Events are of room version 11 and properly hashed, signed and authorised, since the servers that are measured check all of it.
+Just enough of the server-server API to be the other side of a measurement, or of a test that kills the server under test: keys,
+joining, transactions in both directions, and every question about events. Events are of room version 11 and properly hashed,
+signed and authorised, since the servers that are measured check all of it.
 """
 
-import asyncio
 import base64
 import hashlib
 import json
+import secrets
 import ssl
 import time
 from urllib.parse import quote
@@ -57,26 +58,100 @@ def event_id(event):
     return "$" + unpadded(hashlib.sha256(canonical(without(redacted(event), "signatures", "unsigned"))).digest(), True)
 
 
+class Room:
+    """A room that the resident made: all its events, in their order."""
+
+    def __init__(self, resident, members):
+        self.resident = resident
+        self.id = f"!{secrets.token_hex(9)}:{resident.name}"
+        self.events, self.place, self.heads, self.depth = [], {}, [], 1
+        self.creator = creator = f"@creator:{resident.name}"
+        create = self.add("m.room.create", creator, {"room_version": "11"}, [], "")
+        first = self.add("m.room.member", creator, {"membership": "join"}, [create], creator)
+        levels = self.add("m.room.power_levels", creator, {"users": {creator: 100}}, [create, first], "")
+        self.auth, own = [create, first, levels], [create, first, levels]
+        rules = self.add("m.room.join_rules", creator, {"join_rule": "public"}, own, "")
+        self.add("m.room.history_visibility", creator, {"history_visibility": "shared"}, own, "")
+        self.entry = [create, levels, rules]
+        for n in range(members - 1):
+            member = f"@member{n}:{resident.name}"
+            self.add("m.room.member", member, {"membership": "join", "displayname": f"Member {n}"}, self.entry, member)
+
+    def add(self, kind, sender, content, auth, state_key=None):
+        """Makes an event at the end of the room, and says its id."""
+        event = {
+            "type": kind, "sender": sender, "content": content, "room_id": self.id, "depth": self.depth,
+            "origin_server_ts": int(time.time() * 1000), "prev_events": list(self.heads), "auth_events": list(auth),
+        }
+        if state_key is not None:
+            event["state_key"] = state_key
+        event["hashes"] = {"sha256": unpadded(hashlib.sha256(canonical(event)).digest())}
+        event["signatures"] = {self.resident.name: {KEY: self.resident.sign(redacted(event))}}
+        return self.take(event)
+
+    def take(self, event):
+        """Puts an event at the end of the room."""
+        name = event_id(event)
+        if name not in self.place:
+            self.place[name] = len(self.events)
+            self.events.append(event)
+            self.heads, self.depth = [name], max(self.depth, event["depth"]) + 1
+        return name
+
+    def message(self, text):
+        name = self.add("m.room.message", self.creator, {"msgtype": "m.text", "body": text}, self.auth)
+        return self.events[self.place[name]]
+
+    def state_before(self, place):
+        """The events in force before the one at that place."""
+        found = {}
+        for event in self.events[:place]:
+            if "state_key" in event:
+                found[event["type"], event["state_key"]] = event
+        return list(found.values())
+
+    def auth_chain(self, events):
+        found, left = {}, list(events)
+        while left:
+            for name in left.pop()["auth_events"]:
+                if name not in found:
+                    found[name] = self.events[self.place[name]]
+                    left.append(found[name])
+        return list(found.values())
+
+    def before(self, names, limit):
+        """The newest events before these, newest first."""
+        end = max((self.place[name] for name in names if name in self.place), default=0)
+        return self.events[max(0, end - limit):end][::-1]
+
+
 class Resident:
     """The homeserver. `name` is also where it listens."""
 
     def __init__(self, name, certificate, key, authority):
-        self.name = name
+        self.name, self.rooms = name, {}
         self.signer = Ed25519PrivateKey.generate()
         self.incoming = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         self.incoming.load_cert_chain(certificate, key)
         self.outgoing = ssl.create_default_context(cafile=authority)
-        self.received, self.arrived, self.txn = [], asyncio.Event(), 0
+        self.received, self.txn = [], 0
 
     async def start(self):
         app = web.Application(client_max_size=1 << 28)
+        federation = "/_matrix/federation"
         app.router.add_get("/_matrix/key/v2/server", self.on_keys)
         app.router.add_get("/_matrix/key/v2/server/{id}", self.on_keys)
-        app.router.add_get("/_matrix/federation/v1/version", self.on_version)
-        app.router.add_get("/_matrix/federation/v1/make_join/{room}/{user}", self.on_make_join)
-        app.router.add_put("/_matrix/federation/v2/send_join/{room}/{event}", self.on_send_join)
-        app.router.add_put("/_matrix/federation/v1/send/{txn}", self.on_send)
-        app.router.add_post("/_matrix/federation/v1/user/keys/query", self.on_nothing)
+        app.router.add_get(federation + "/v1/version", self.on_version)
+        app.router.add_get(federation + "/v1/make_join/{room}/{user}", self.on_make_join)
+        app.router.add_put(federation + "/v2/send_join/{room}/{event}", self.on_send_join)
+        app.router.add_put(federation + "/v1/send/{txn}", self.on_send)
+        app.router.add_get(federation + "/v1/event/{event}", self.on_event)
+        app.router.add_get(federation + "/v1/event_auth/{room}/{event}", self.on_event_auth)
+        app.router.add_get(federation + "/v1/state_ids/{room}", self.on_state_ids)
+        app.router.add_get(federation + "/v1/state/{room}", self.on_state)
+        app.router.add_get(federation + "/v1/backfill/{room}", self.on_backfill)
+        app.router.add_post(federation + "/v1/get_missing_events/{room}", self.on_missing)
+        app.router.add_post(federation + "/v1/user/keys/query", self.on_keys_query)
         app.router.add_route("*", "/{rest:.*}", self.on_other)
         self.runner = web.AppRunner(app, access_log=None)
         await self.runner.setup()
@@ -88,40 +163,14 @@ class Resident:
         await self.session.close()
         await self.runner.cleanup()
 
-    # Events.
-
     def sign(self, value):
         return unpadded(self.signer.sign(canonical(without(value, "signatures", "unsigned"))))
 
-    def event(self, kind, sender, content, auth, state_key=None):
-        event = {
-            "type": kind, "sender": sender, "content": content, "room_id": self.room, "depth": min(self.depth, 2**40),
-            "origin_server_ts": int(time.time() * 1000), "prev_events": self.heads, "auth_events": list(auth),
-        }
-        if state_key is not None:
-            event["state_key"] = state_key
-        event["hashes"] = {"sha256": unpadded(hashlib.sha256(canonical(event)).digest())}
-        event["signatures"] = {self.name: {KEY: self.sign(redacted(event))}}
-        self.heads, self.depth = [event_id(event)], self.depth + 1
-        return event
-
     def found(self, members):
-        """Makes the room, with so many members."""
-        self.room, self.heads, self.depth = f"!{hashlib.sha256(str(time.time()).encode()).hexdigest()[:18]}:{self.name}", [], 1
-        self.creator = f"@creator:{self.name}"
-        create = self.event("m.room.create", self.creator, {"room_version": "11"}, [], "")
-        first = self.event("m.room.member", self.creator, {"membership": "join"}, [event_id(create)], self.creator)
-        own = [event_id(create), event_id(first)]
-        levels = self.event("m.room.power_levels", self.creator, {"users": {self.creator: 100}}, own, "")
-        own.append(event_id(levels))
-        rules = self.event("m.room.join_rules", self.creator, {"join_rule": "public"}, own, "")
-        seen = self.event("m.room.history_visibility", self.creator, {"history_visibility": "shared"}, own, "")
-        self.state, self.auth = [create, first, levels, rules, seen], own
-        self.entry = [event_id(create), event_id(levels), event_id(rules)]
-        for n in range(members - 1):
-            member = f"@member{n}:{self.name}"
-            content = {"membership": "join", "displayname": f"Member {n}"}
-            self.state.append(self.event("m.room.member", member, content, self.entry, member))
+        """Makes a room with so many members."""
+        room = Room(self, members)
+        self.rooms[room.id] = room
+        return room
 
     # What others ask.
 
@@ -137,35 +186,77 @@ class Resident:
     async def on_version(self, _):
         return web.json_response({"server": {"name": "Resident", "version": "1"}})
 
-    async def on_nothing(self, _):
+    async def on_keys_query(self, _):
         return web.json_response({"device_keys": {}})
 
     async def on_other(self, _):
-        return web.json_response({"errcode": "M_NOT_FOUND", "error": "A resident knows no more than its room."}, status=404)
+        return web.json_response({"errcode": "M_NOT_FOUND", "error": "A resident knows no more than its rooms."}, status=404)
 
     async def on_make_join(self, request):
-        user = request.match_info["user"]
+        user, room = request.match_info["user"], self.rooms[request.match_info["room"]]
         event = {
-            "type": "m.room.member", "sender": user, "state_key": user, "room_id": self.room, "content": {"membership": "join"},
-            "depth": self.depth, "prev_events": self.heads, "auth_events": self.entry, "origin_server_ts": int(time.time() * 1000),
+            "type": "m.room.member", "sender": user, "state_key": user, "room_id": room.id, "content": {"membership": "join"},
+            "depth": room.depth, "prev_events": room.heads, "auth_events": room.entry, "origin_server_ts": int(time.time() * 1000),
         }
         return web.json_response({"room_version": "11", "event": event})
 
     async def on_send_join(self, request):
-        event = json.loads(await request.read())
-        answer = {"origin": self.name, "state": self.state, "auth_chain": self.state[:4], "event": event}
-        self.state = [*self.state, event]
-        self.heads, self.depth = [event_id(event)], self.depth + 1
-        return web.Response(body=json.dumps(answer).encode(), content_type="application/json")
+        event, room = json.loads(await request.read()), self.rooms[request.match_info["room"]]
+        state = room.state_before(len(room.events))
+        answer = {"origin": self.name, "state": state, "auth_chain": room.auth_chain(state), "event": event}
+        room.take(event)
+        return self.large(answer)
 
     async def on_send(self, request):
-        body = json.loads(await request.read())
-        pdus = body.get("pdus", [])
+        pdus = json.loads(await request.read()).get("pdus", [])
         self.received += pdus
-        if pdus:
-            self.heads, self.depth = [event_id(pdus[-1])], max(self.depth, pdus[-1]["depth"] + 1)
-        self.arrived.set()
+        for pdu in pdus:
+            self.rooms[pdu["room_id"]].take(pdu)
         return web.json_response({"pdus": {event_id(pdu): {} for pdu in pdus}})
+
+    def place(self, name):
+        for room in self.rooms.values():
+            if name in room.place:
+                return room, room.place[name]
+        raise web.HTTPNotFound(text="{}", content_type="application/json")
+
+    async def on_event(self, request):
+        room, place = self.place(request.match_info["event"])
+        return self.transaction([room.events[place]])
+
+    async def on_event_auth(self, request):
+        room, place = self.place(request.match_info["event"])
+        return self.large({"auth_chain": room.auth_chain([room.events[place]])})
+
+    async def on_state_ids(self, request):
+        room, place = self.place(request.query["event_id"])
+        state = room.state_before(place)
+        chain = room.auth_chain(state)
+        return self.large({"pdu_ids": [event_id(e) for e in state], "auth_chain_ids": [event_id(e) for e in chain]})
+
+    async def on_state(self, request):
+        room, place = self.place(request.query["event_id"])
+        state = room.state_before(place)
+        return self.large({"pdus": state, "auth_chain": room.auth_chain(state)})
+
+    async def on_backfill(self, request):
+        room = self.rooms[request.match_info["room"]]
+        names, limit = request.query.getall("v", []), min(int(request.query["limit"]), 100)
+        own = [room.events[room.place[name]] for name in names if name in room.place]
+        return self.transaction(own + room.before(names, limit - len(own)))
+
+    async def on_missing(self, request):
+        body, room = await request.json(), self.rooms[request.match_info["room"]]
+        known = [room.place[name] for name in body["earliest_events"] if name in room.place]
+        found = room.before(body["latest_events"], min(body.get("limit", 10), 20))
+        return self.large({"events": [e for e in found[::-1] if room.place[event_id(e)] > max(known, default=-1)]})
+
+    def transaction(self, pdus):
+        return self.large({"origin": self.name, "origin_server_ts": int(time.time() * 1000), "pdus": pdus})
+
+    @staticmethod
+    def large(answer):
+        return web.Response(body=json.dumps(answer).encode(), content_type="application/json")
 
     # What it does itself.
 
@@ -179,13 +270,13 @@ class Resident:
             assert answer.status == 200, f"{answer.status} {text}"
             return json.loads(text)
 
-    def message(self, text):
-        return self.event("m.room.message", self.creator, {"msgtype": "m.text", "body": text}, self.auth)
-
-    async def says(self, server, pdus):
-        """Sends events to a server, in one transaction."""
+    def next_txn(self):
         self.txn += 1
+        return str(self.txn)
+
+    async def says(self, server, pdus, txn=None):
+        """Sends events to a server, in one transaction."""
         body = {"origin": self.name, "origin_server_ts": int(time.time() * 1000), "pdus": pdus}
-        answer = await self.put(server, f"/_matrix/federation/v1/send/{quote(str(self.txn))}", body)
+        answer = await self.put(server, f"/_matrix/federation/v1/send/{quote(txn or self.next_txn())}", body)
         refused = [result for result in answer.get("pdus", {}).values() if "error" in result]
         assert not refused, refused
