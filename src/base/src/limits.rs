@@ -22,8 +22,10 @@ pub const PAGE_EVENTS_DEFAULT: usize = 10;
 pub const AUTH_EVENTS_MAX: usize = 10;
 /// Previous events of one event (server-server API).
 pub const PREV_EVENTS_MAX: usize = 20;
-/// Previous events that we put into an event of our own.
-pub const PREV_EVENTS_AUTHORED_MAX: usize = 10;
+/// Previous events that we put into an event of our own: all extremities that a room may have here, so that it joins them.
+pub const PREV_EVENTS_AUTHORED_MAX: usize = EXTREMITIES_MAX;
+/// Ends of a room's graph that are followed. Each may have a state of its own, which is resolved whenever one moves.
+pub const EXTREMITIES_MAX: usize = PREV_EVENTS_MAX;
 /// A display name, in bytes.
 pub const DISPLAY_NAME_BYTES_MAX: usize = 1_000;
 /// An avatar URL, in bytes.
@@ -179,12 +181,76 @@ pub const HISTORY_GAPS_PER_ROOM_MAX: u64 = 64;
 /// Events right below a gap's upper end that are remembered as missing.
 pub const HISTORY_MISSING_MAX: usize = 100;
 /// Events asked for in one request for history, and taken from its answer.
-pub const BACKFILL_EVENTS_MAX: usize = 100;
+pub const HISTORY_PIECE_EVENTS_MAX: usize = 100;
 /// How long a client waits for history from other servers, all of them together.
-pub const BACKFILL_WAIT_MS_MAX: u64 = 10_000;
+pub const HISTORY_WAIT_MS_MAX: u64 = 10_000;
 /// Servers asked for the same piece of history.
-pub const BACKFILL_SERVERS_MAX: usize = 5;
+pub const HISTORY_SERVERS_MAX: usize = 5;
 /// Events fetched one by one to judge and place one piece of history; where more are missing, a whole state is asked for.
-pub const BACKFILL_SINGLE_EVENTS_MAX: usize = 60;
+pub const HISTORY_SINGLE_EVENTS_MAX: usize = 60;
 /// Whole states asked for to place one piece of history.
-pub const BACKFILL_STATES_MAX: usize = 8;
+pub const HISTORY_STATES_MAX: usize = 8;
+/// The body of a transaction of another server, in bytes: 50 events and 100 EDUs of the largest size, and some.
+pub const TRANSACTION_BYTES_MAX: usize = 200 * 65_536;
+/// Requests of one other server that are answered at the same time.
+pub const FEDERATION_REQUESTS_PER_SERVER_MAX: usize = 16;
+/// Requests of one other server that wait until others of it are answered; more are turned away.
+pub const FEDERATION_WAITING_PER_SERVER_MAX: usize = 64;
+/// How long such a request waits, in milliseconds.
+pub const FEDERATION_WAIT_MS_MAX: u64 = 30_000;
+/// Requests of other servers whose signatures are being checked at the same time, which may take a look at their keys.
+pub const FEDERATION_PROVING_MAX: usize = 256;
+/// Events of one answer to `/backfill`.
+pub const BACKFILL_EVENTS_MAX: usize = 100;
+/// Events of one answer to `/get_missing_events`.
+pub const MISSING_EVENTS_MAX: usize = 20;
+/// Events that another server's question about a room's graph may name.
+pub const GRAPH_QUESTION_EVENTS_MAX: usize = 100;
+/// Events of a room's graph that are walked over for one question.
+pub const GRAPH_WALKED_EVENTS_MAX: usize = 1_000;
+/// Events of one auth chain.
+pub const AUTH_CHAIN_EVENTS_MAX: usize = 200_000;
+/// Rooms of a space that another server is told about at once.
+pub const SPACE_CHILDREN_SERVED_MAX: usize = 100;
+/// Servers through which a room can be entered that another server is told.
+pub const ALIAS_SERVERS_MAX: usize = 50;
+/// Events in one transaction of another server (server-server API).
+pub const TRANSACTION_PDUS_MAX: usize = 50;
+/// EDUs in one transaction of another server (server-server API).
+pub const TRANSACTION_EDUS_MAX: usize = 100;
+/// How long the events of a transaction may take before what is not done is put aside, in milliseconds.
+pub const TRANSACTION_MS_MAX: u64 = 2_000;
+/// Transactions of other servers whose answers are remembered.
+pub const TRANSACTIONS_REMEMBERED_MAX: usize = 2_000;
+/// Events of one room that may be put aside; more are dropped, and asked for when a later event comes after them.
+pub const INBOX_EVENTS_PER_ROOM_MAX: u64 = 2_000;
+/// How often an event that was put aside is tried.
+pub const INBOX_TRIES_MAX: u64 = 12;
+/// Rounds of asking for what lies between an event and what is here, of up to [`MISSING_EVENTS_MAX`] each.
+pub const MISSING_ROUNDS_MAX: usize = 10;
+/// Events of a state, or of its authorisation, that another server is believed to have.
+pub const STATE_EVENTS_MAX: usize = 200_000;
+/// Events of a state that are fetched one by one; where more are missing, the whole state is asked for.
+pub const STATE_SINGLE_EVENTS_MAX: usize = 50;
+/// Something that is no event, on its way to another server, as JSON.
+pub const EDU_BYTES_MAX: usize = 256 * 1024;
+/// Events and EDUs of one transaction to another server, together; a single one may be larger.
+pub const OUTGOING_BYTES_MAX: usize = 1024 * 1024;
+/// The answer of another server to a transaction.
+pub const TRANSACTION_ANSWER_BYTES_MAX: usize = 1024 * 1024;
+/// Transactions under way to other servers at the same time, those not counted that take long.
+pub const OUTGOING_TRANSACTIONS_MAX: usize = 32;
+/// Transactions under way, with those that take long.
+pub const OUTGOING_TRANSACTIONS_WITH_SLOW_MAX: usize = 160;
+/// Events that wait for a server that does not answer; of more, only the newest of each room is kept.
+pub const OUTGOING_EVENTS_AWAY_MAX: usize = 50;
+/// Events that wait for a server that answers; of more, only the newest of each room is kept.
+pub const OUTGOING_EVENTS_MAX: usize = 5_000;
+/// Durable EDUs that wait for one server; the oldest go first.
+pub const OUTGOING_EDUS_MAX: usize = 10_000;
+/// Typing, receipts and presence that wait for one server, of each; more are dropped.
+pub const OUTGOING_EPHEMERAL_MAX: usize = 1_000;
+/// The longest time between two attempts to reach a server, while it was there not long ago.
+pub const BACKOFF_MS_MAX: u64 = 60 * 60 * 1_000;
+/// The longest time between two attempts to reach a server that has been away for days.
+pub const BACKOFF_AWAY_MS_MAX: u64 = 24 * 60 * 60 * 1_000;

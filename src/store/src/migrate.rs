@@ -19,6 +19,8 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     (8, "media", include_str!("migrations/0008_media.sql")),
     (9, "networks", include_str!("migrations/0009_networks.sql")),
     (10, "server_keys", include_str!("migrations/0010_server_keys.sql")),
+    (11, "outbox", include_str!("migrations/0011_outbox.sql")),
+    (12, "inbox", include_str!("migrations/0012_inbox.sql")),
     (13, "history_gaps", include_str!("migrations/0013_history_gaps.sql")),
     (14, "remote_devices", include_str!("migrations/0014_remote_devices.sql")),
 ];

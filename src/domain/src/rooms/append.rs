@@ -4,13 +4,13 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use hearth_base::limits::PREV_EVENTS_AUTHORED_MAX;
 use hearth_base::{Error, Position, Result};
 use hearth_store::WriteTx;
 use hearth_store::engine::Tx;
-use hearth_store::ids::{DeviceSn, EventSn, KeySn, UserSn};
-use hearth_store::tables::events::EventRow;
-use hearth_store::tables::rooms::{self, Room};
-use hearth_store::tables::{events, state, state_keys};
+use hearth_store::ids::{DeviceSn, EventSn, UserSn};
+use hearth_store::tables::rooms::Room;
+use hearth_store::tables::state;
 use ruma::events::{StateEventType, TimelineEventType};
 use ruma::room_version_rules::RoomVersionRules;
 use ruma::state_res::{auth_types_for_event, check_state_dependent_auth_rules, check_state_independent_auth_rules};
@@ -19,10 +19,14 @@ use serde_json::value::RawValue;
 
 use super::event::author::{Authored, Draft, Place, assemble, author};
 use super::event::{Pdu, version};
+use super::keep::{self, New, Step};
 use super::load::Event;
-use super::state::snapshot::{self, Changes};
-use super::{effects, find, relate};
+use super::state::snapshot::Changes;
+use super::{find, outgoing};
 use crate::core::Core;
+
+/// The greatest depth that canonical JSON can say. Whoever claims it for an event of theirs must not end the room.
+const DEPTH_MAX: i64 = (1 << 53) - 1;
 
 /// Who sends an event, and how they will recognise it.
 #[derive(Debug, Clone)]
@@ -100,7 +104,7 @@ pub fn template(core: &Core, tx: &mut dyn Tx, room: &Room, sender: &UserId, draf
 }
 
 fn head_ids(core: &Core, tx: &mut dyn Tx, heads: &[EventSn]) -> Result<Vec<OwnedEventId>> {
-    let newest = heads.iter().rev().take(hearth_base::limits::PREV_EVENTS_AUTHORED_MAX);
+    let newest = heads.iter().rev().take(PREV_EVENTS_AUTHORED_MAX);
     newest.map(|sn| Ok(core.events.get(tx, *sn)?.pdu.event_id.clone())).collect()
 }
 
@@ -148,7 +152,12 @@ impl Grounds {
         room_id: Option<&'a RoomId>,
     ) -> Result<Place<'a>> {
         let prev_events = head_ids(core, tx, &room.extremities)?;
-        Ok(Place { room_id, prev_events, auth_events: self.auth_events(rules), depth: room.depth.saturating_add(1) })
+        Ok(Place {
+            room_id,
+            prev_events,
+            auth_events: self.auth_events(rules),
+            depth: room.depth.saturating_add(1).min(DEPTH_MAX),
+        })
     }
 
     fn auth_events(&self, rules: &RoomVersionRules) -> Vec<OwnedEventId> {
@@ -183,45 +192,17 @@ fn store(
     authored: Authored,
 ) -> Result<Arc<Event>> {
     let Authored { pdu, json } = authored;
-    let at = tx.position();
-    let sn = EventSn::from(at);
-    let key = match &pdu.state_key {
-        Some(state_key) => Some(state_keys::intern(tx, &pdu.kind.to_string(), state_key)?),
-        None => None,
+    let before = room.snapshot;
+    let step = Step {
+        // It comes after all of them, unless there are more than an event can name.
+        others: room.extremities.iter().rev().skip(PREV_EVENTS_AUTHORED_MAX).rev().copied().collect(),
+        is_end: true,
+        flips: Changes::new(),
+        is_current: pdu.state_key.is_some(),
     };
-    let relation = relate::relation(&pdu);
-    let row = EventRow {
-        sn,
-        room: room.sn,
-        ord: Some(at.as_i64()),
-        id: pdu.event_id.to_string(),
-        sender: origin.sender,
-        state_key: key,
-        depth: pdu.depth,
-        snapshot: room.snapshot,
-        flags: 0,
-        redacted_by: None,
-        thread: relate::thread_of(core, tx.tx(), room.sn, relation.as_ref())?,
-        device: origin.txn.as_ref().map(|(device, _)| *device),
-        txn: origin.txn.as_ref().map(|(_, txn)| txn.clone()),
-        json,
-    };
-    events::insert(tx.tx(), &row)?;
-    let event = core.events.add(Event::new(row, pdu));
-    if let Some(key) = key {
-        advance_state(tx, room, key, sn, at)?;
-    }
-    room.extremities = vec![sn];
-    room.depth = event.pdu.depth;
-    rooms::advance(tx.tx(), room)?;
-    relate::note(core, tx, &event, relation)?;
-    effects::follow(core, tx, room, &event, at)?;
+    let concerned = outgoing::before(core, tx, room.sn, &pdu)?;
+    let new = New { pdu, json, sender: Some(origin.sender), txn: origin.txn.clone(), known: None };
+    let event = keep::live(core, tx, room, new, before, step)?;
+    outgoing::put(core, tx, &event, Position::from_i64(event.sn.0), concerned, None)?;
     Ok(event)
-}
-
-fn advance_state(tx: &mut WriteTx<'_>, room: &mut Room, key: KeySn, sn: EventSn, at: Position) -> Result<()> {
-    // The create event's own state before it is empty; its snapshot number is 0, which no snapshot has.
-    let before = (room.snapshot.0 != 0).then_some(room.snapshot);
-    room.snapshot = snapshot::store(tx, before, Changes::from([(key, Some(sn))]))?;
-    state::change(tx.tx(), room.sn, key, Some(sn), at)
 }

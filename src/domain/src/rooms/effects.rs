@@ -4,45 +4,56 @@ use std::sync::Arc;
 
 use hearth_base::{Position, Result};
 use hearth_store::WriteTx;
-use hearth_store::ids::UserSn;
+use hearth_store::ids::{KeySn, UserSn};
 use hearth_store::tables::memberships::{self, Membership, MembershipRow};
 use hearth_store::tables::rooms::Room;
-use hearth_store::tables::users;
+use hearth_store::tables::{state_keys, users};
 use ruma::UserId;
 use ruma::events::TimelineEventType;
 
 use super::load::Event;
+use super::state::snapshot::Changes;
 use super::{redaction, stripped};
 use crate::core::Core;
 
-/// Does what follows from an event, within the transaction that stored it.
+/// Does what follows from an event, within the transaction that stored it. `changes` is what it brought about in the current
+/// state: mostly itself, if it is a state event; after a state resolution also others, or others instead.
 pub(super) fn follow(
     core: &Arc<Core>,
     tx: &mut WriteTx<'_>,
     room: &Room,
     event: &Arc<Event>,
     at: Position,
+    changes: &Changes,
 ) -> Result<()> {
-    let member = match event.pdu.kind {
-        TimelineEventType::RoomMember => change_membership(core, tx, room, event, at)?,
-        _ => None,
-    };
+    let mut moved = Vec::new();
+    for (key, sn) in changes.iter().filter(|(key, _)| key.is_member()) {
+        let member = match sn {
+            Some(sn) if *sn == event.sn => Some(event.clone()),
+            Some(sn) => Some(core.events.get(tx.tx(), *sn)?),
+            None => None,
+        };
+        moved.extend(match member {
+            Some(member) => change_membership(core, tx, room, &member, at)?,
+            None => end_membership(core, tx, room, *key, at)?,
+        });
+    }
     if event.pdu.kind == TimelineEventType::RoomRedaction {
         redaction::apply(core, tx, room, event)?;
     }
-    let members = match member {
-        None => core.locals.get(tx.tx(), room.sn)?,
+    let members = match moved.is_empty() {
+        true => core.locals.get(tx.tx(), room.sn)?,
         // Not through the cache: it must not learn what may yet be undone.
-        Some(_) => memberships::local_joined(tx.tx(), room.sn)?.into(),
+        false => memberships::local_joined(tx.tx(), room.sn)?.into(),
     };
     let (core, room) = (core.clone(), room.sn);
     tx.after_commit(move || {
-        if let Some((member, is_local)) = member {
+        if !moved.is_empty() {
             core.locals.forget(room);
-            // Nobody of another server sleeps here, and all of them together would be many.
-            if is_local {
-                core.notifier.wake(&[member], at);
-            }
+        }
+        // Nobody of another server sleeps here, and all of them together would be many.
+        for (member, _) in moved.iter().filter(|(_, is_local)| *is_local) {
+            core.notifier.wake(&[*member], at);
         }
         core.notifier.wake_room(room, &members, at);
     });
@@ -77,4 +88,20 @@ fn change_membership(
     memberships::set(tx.tx(), &row, stripped.as_deref())?;
     core.locals.forget(room.sn);
     Ok(Some((user, local)))
+}
+
+/// Ends the membership of somebody whom the state says nothing of any more.
+fn end_membership(
+    core: &Core,
+    tx: &mut WriteTx<'_>,
+    room: &Room,
+    key: KeySn,
+    at: Position,
+) -> Result<Option<(UserSn, bool)>> {
+    let Some((_, user_id)) = state_keys::name(tx.tx(), key)? else { return Ok(None) };
+    let Some(user) = users::find(tx.tx(), &user_id)? else { return Ok(None) };
+    let Some(row) = memberships::get(tx.tx(), room.sn, user)? else { return Ok(None) };
+    memberships::set(tx.tx(), &MembershipRow { membership: Membership::Leave, position: at, since: at, ..row }, None)?;
+    core.locals.forget(room.sn);
+    Ok(Some((user, row.local)))
 }

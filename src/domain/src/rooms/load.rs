@@ -76,6 +76,12 @@ impl Event {
     pub fn is_redacted(&self) -> bool {
         self.flags & events::REDACTED != 0
     }
+
+    /// Whether it is known without its place in the room's graph.
+    #[must_use]
+    pub fn is_outlier(&self) -> bool {
+        self.flags & events::OUTLIER != 0
+    }
 }
 
 #[derive(Clone)]
@@ -93,12 +99,18 @@ pub struct EventCache {
     cache: Cache<EventSn, Arc<Event>, Bytes>,
     /// Redacted since the start: a reader whose snapshot is older must not put the content back into the cache.
     redacted: Mutex<HashSet<EventSn>>,
+    /// Outliers that were given a place since the start: likewise, they must not come back without it.
+    placed: Mutex<HashSet<EventSn>>,
 }
 
 impl Default for EventCache {
     fn default() -> Self {
         let items = usize::try_from(CACHE_BYTES_MAX / 1_000).unwrap_or(1_000);
-        Self { cache: Cache::with_weighter(items, CACHE_BYTES_MAX, Bytes), redacted: Mutex::default() }
+        Self {
+            cache: Cache::with_weighter(items, CACHE_BYTES_MAX, Bytes),
+            redacted: Mutex::default(),
+            placed: Mutex::default(),
+        }
     }
 }
 
@@ -130,11 +142,13 @@ impl EventCache {
         }
         let event = Arc::new(Event::from_row(row)?);
         // Held until the event is in: `redacted` in between would find nothing to remove, and the content would stay.
-        let redacted = self.redacted.lock();
-        if event.is_redacted() || !redacted.contains(&event.sn) {
+        let (redacted, placed) = (self.redacted.lock(), self.placed.lock());
+        let is_stale =
+            !event.is_redacted() && redacted.contains(&event.sn) || event.is_outlier() && placed.contains(&event.sn);
+        if !is_stale {
             self.cache.insert(event.sn, event.clone());
         }
-        drop(redacted);
+        drop((redacted, placed));
         Ok(event)
     }
 
@@ -151,6 +165,12 @@ impl EventCache {
             Some(event) => Ok(event),
             None => self.keep(stored.read()?),
         }
+    }
+
+    /// Forgets that an event was an outlier. Called when it is given a place, and after the commit.
+    pub fn placed(&self, sn: EventSn) {
+        self.placed.lock().insert(sn);
+        self.cache.remove(&sn);
     }
 
     /// Forgets the content of an event that has been redacted. Called after the commit.

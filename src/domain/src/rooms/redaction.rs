@@ -5,9 +5,9 @@ use std::sync::Arc;
 use hearth_base::{Error, Result};
 use hearth_store::WriteTx;
 use hearth_store::engine::Tx;
-use hearth_store::tables::events;
 use hearth_store::tables::relations;
 use hearth_store::tables::rooms::Room;
+use hearth_store::tables::{events, pending_redactions};
 use ruma::canonical_json::{CanonicalJsonObject, redact};
 use ruma::events::TimelineEventType;
 use ruma::{EventId, UserId};
@@ -17,11 +17,29 @@ use super::load::Event;
 use super::power;
 use crate::core::Core;
 
-/// Applies a stored redaction to its target, if the target is known and the sender may do that.
+/// Applies a stored redaction to its target, if the sender may do that; when the target is not here yet, notes that it waits.
 pub fn apply(core: &Arc<Core>, tx: &mut WriteTx<'_>, room: &Room, redaction: &Event) -> Result<()> {
     let Some(target_id) = &redaction.pdu.redacts else { return Ok(()) };
-    let Some(target) = core.events.find(tx.tx(), target_id)? else { return Ok(()) };
-    if target.room != room.sn || target.is_redacted() || !may_redact(core, tx.tx(), room, redaction, &target)? {
+    let Some(target) = core.events.find(tx.tx(), target_id)? else {
+        return pending_redactions::insert(tx.tx(), room.sn, redaction.sn, target_id.as_str());
+    };
+    redact_event(core, tx, room, redaction, &target)
+}
+
+/// Applies the redactions that came before the event they redact.
+pub fn apply_pending(core: &Arc<Core>, tx: &mut WriteTx<'_>, room: &Room, target: &Event) -> Result<()> {
+    for redaction in pending_redactions::of(tx.tx(), room.sn, target.pdu.event_id.as_str())? {
+        pending_redactions::delete(tx.tx(), redaction)?;
+        let redaction = core.events.get(tx.tx(), redaction)?;
+        redact_event(core, tx, room, &redaction, target)?;
+    }
+    Ok(())
+}
+
+fn redact_event(core: &Arc<Core>, tx: &mut WriteTx<'_>, room: &Room, redaction: &Event, target: &Event) -> Result<()> {
+    // Without its create event a room is none; every server ignores the redaction of one.
+    let is_beyond = target.room != room.sn || target.pdu.kind == TimelineEventType::RoomCreate || target.is_redacted();
+    if is_beyond || !may_redact(core, tx.tx(), room, redaction, target)? {
         return Ok(());
     }
     let rules = version::stored_rules(&room.version)?;

@@ -23,6 +23,7 @@ const BACKWARD: &str = columns!("FROM events WHERE room = ?1 AND ord > ?2 AND or
 const NEWEST_FIRST: &str = columns!("FROM events WHERE sn < ?1 AND ord IS NOT NULL ORDER BY sn DESC LIMIT ?2");
 const INSERT: &str = "INSERT INTO events (sn, room, ord, id_hash, id, sender, state_key, depth, snapshot, flags, thread, device, \
      txn, codec, json) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)";
+const PLACE: &str = "UPDATE events SET ord = ?2, snapshot = ?3, flags = ?4, thread = ?5 WHERE sn = ?1";
 const REDACT: &str = "UPDATE events SET flags = ?2, redacted_by = ?3, codec = ?4, json = ?5 WHERE sn = ?1";
 const NEWEST_ORD: &str = "SELECT max(ord) FROM events WHERE room = ?1 AND ord <= ?2";
 const OLDEST_ORD: &str = "SELECT min(ord) FROM events WHERE room = ?1 AND ord IS NOT NULL";
@@ -164,6 +165,13 @@ pub fn insert(tx: &mut dyn Tx, event: &EventRow) -> Result<()> {
             Value::Blob(&json),
         ],
     )?;
+    Ok(())
+}
+
+/// Gives an event that was an outlier its place: what [`EventRow`] says of where it stands and how it is judged.
+pub fn place(tx: &mut dyn Tx, event: &EventRow) -> Result<()> {
+    let args = [event.sn.into(), event.ord.into(), event.snapshot.into(), event.flags.into(), event.thread.into()];
+    tx.execute(PLACE, &args)?;
     Ok(())
 }
 

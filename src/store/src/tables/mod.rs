@@ -5,20 +5,25 @@ pub mod accounts;
 pub mod aliases;
 pub mod announced_media;
 pub mod audit;
+pub mod awaited_events;
 pub mod backups;
 pub mod cross_signing;
 pub mod dehydrated;
+pub mod destinations;
 pub mod device_keys;
 pub mod device_lists;
 pub mod devices;
 pub mod events;
 pub mod filters;
 pub mod history_gaps;
+pub mod inbox;
 pub mod media;
 pub mod memberships;
 pub mod network_rooms;
 pub mod one_time_keys;
 pub mod openid;
+pub mod outgoing;
+pub mod pending_redactions;
 pub mod profiles;
 pub mod pushers;
 pub mod receipts;
@@ -45,20 +50,25 @@ pub const STATEMENTS: &[&[&str]] = &[
     aliases::STATEMENTS,
     announced_media::STATEMENTS,
     audit::STATEMENTS,
+    awaited_events::STATEMENTS,
     backups::STATEMENTS,
     cross_signing::STATEMENTS,
     dehydrated::STATEMENTS,
+    destinations::STATEMENTS,
     device_keys::STATEMENTS,
     device_lists::STATEMENTS,
     devices::STATEMENTS,
     events::STATEMENTS,
     filters::STATEMENTS,
     history_gaps::STATEMENTS,
+    inbox::STATEMENTS,
     media::STATEMENTS,
     memberships::STATEMENTS,
     network_rooms::STATEMENTS,
     one_time_keys::STATEMENTS,
     openid::STATEMENTS,
+    outgoing::STATEMENTS,
+    pending_redactions::STATEMENTS,
     profiles::STATEMENTS,
     pushers::STATEMENTS,
     registration_tokens::STATEMENTS,

@@ -52,7 +52,9 @@ struct Wire<'a> {
     prev_events: Vec<OwnedEventId>,
     #[serde(default)]
     auth_events: Vec<OwnedEventId>,
-    redacts: Option<OwnedEventId>,
+    /// Whatever it is: anybody may put anything there, in an event of any type.
+    #[serde(borrow)]
+    redacts: Option<&'a RawValue>,
 }
 
 /// Where room version 11 and later keep what a redaction redacts.
@@ -66,7 +68,7 @@ impl Pdu {
     pub fn parse(event_id: OwnedEventId, json: &[u8]) -> Result<Self> {
         let wire: Wire<'_> =
             serde_json::from_slice(json).map_err(|error| Error::bad_json(format!("This is not an event: {error}")))?;
-        let mut redacts = wire.redacts;
+        let mut redacts = wire.redacts.and_then(|redacts| serde_json::from_str(redacts.get()).ok());
         if wire.kind == TimelineEventType::RoomRedaction && redacts.is_none() {
             redacts =
                 serde_json::from_str::<RedactionContent>(wire.content.get()).ok().and_then(|content| content.redacts);

@@ -1,0 +1,89 @@
+//! The inbox: events of other servers that were taken, and are not in their rooms yet.
+
+use hearth_base::{Millis, Position, Result};
+
+use crate::WriteTx;
+use crate::engine::{Tx, Value};
+use crate::ids::RoomSn;
+use crate::json_column;
+use crate::tables::events::id_hash;
+
+const INSERT: &str = "INSERT INTO inbox (position, room, origin, id_hash, tries, retry_at_ms, codec, json) \
+     VALUES (?1, ?2, ?3, ?4, 0, 0, ?5, ?6)";
+const HOLDS: &str = "SELECT 1 FROM inbox WHERE room = ?1 AND id_hash = ?2 LIMIT 1";
+const OF_ROOM: &str = "SELECT position, origin, tries, retry_at_ms, codec, json FROM inbox WHERE room = ?1 AND position > ?2 \
+     ORDER BY position LIMIT ?3";
+const ROOMS: &str = "SELECT DISTINCT room FROM inbox";
+const COUNT: &str = "SELECT count(*) FROM inbox";
+const COUNT_OF_ROOM: &str = "SELECT count(*) FROM inbox WHERE room = ?1";
+const POSTPONE: &str = "UPDATE inbox SET tries = ?2, retry_at_ms = ?3 WHERE position = ?1";
+const DELETE: &str = "DELETE FROM inbox WHERE position = ?1";
+
+/// Every statement of this file.
+pub const STATEMENTS: &[&str] = &[INSERT, HOLDS, OF_ROOM, ROOMS, COUNT, COUNT_OF_ROOM, POSTPONE, DELETE];
+
+/// An event that waits.
+#[derive(Debug, Clone)]
+pub struct InboxRow {
+    /// When it came, and its name here.
+    pub position: Position,
+    /// Who handed it over.
+    pub origin: String,
+    /// How often it was tried in vain.
+    pub tries: u64,
+    /// When it is tried next.
+    pub retry_at_ms: Millis,
+    /// The event as it came.
+    pub json: Vec<u8>,
+}
+
+/// Puts an event in, unless the same is there already.
+pub fn insert(tx: &mut WriteTx<'_>, room: RoomSn, origin: &str, id: &str, json: &[u8]) -> Result<()> {
+    let hash = id_hash(id);
+    if tx.tx().exists(HOLDS, &[room.into(), hash.into()])? {
+        return Ok(());
+    }
+    let (position, (codec, json)) = (tx.position(), json_column::pack(json));
+    tx.execute(INSERT, &[position.into(), room.into(), origin.into(), hash.into(), codec.into(), Value::Blob(&json)])?;
+    Ok(())
+}
+
+/// What waits in a room after `after`, in order of arrival.
+pub fn of_room(tx: &mut dyn Tx, room: RoomSn, after: Position, limit: u64) -> Result<Vec<InboxRow>> {
+    tx.all(OF_ROOM, &[room.into(), after.into(), limit.into()], |row| {
+        Ok(InboxRow {
+            position: Position::from_i64(row.int(0)?),
+            origin: row.text(1)?.to_owned(),
+            tries: row.int(2)?.unsigned_abs(),
+            retry_at_ms: row.int(3)?.unsigned_abs(),
+            json: json_column::unpack(row.int(4)?, row.blob(5)?)?,
+        })
+    })
+}
+
+/// The rooms in which something waits.
+pub fn rooms(tx: &mut dyn Tx) -> Result<Vec<RoomSn>> {
+    tx.all(ROOMS, &[], |row| Ok(RoomSn(row.int(0)?)))
+}
+
+/// How many events wait in all.
+pub fn count(tx: &mut dyn Tx) -> Result<u64> {
+    Ok(tx.int(COUNT, &[])?.unwrap_or(0).unsigned_abs())
+}
+
+/// How many events wait in a room.
+pub fn count_in_room(tx: &mut dyn Tx, room: RoomSn) -> Result<u64> {
+    Ok(tx.int(COUNT_OF_ROOM, &[room.into()])?.unwrap_or(0).unsigned_abs())
+}
+
+/// Notes that an event was tried in vain, and when to try it again.
+pub fn postpone(tx: &mut dyn Tx, position: Position, tries: u64, retry_at_ms: Millis) -> Result<()> {
+    tx.execute(POSTPONE, &[position.into(), tries.into(), retry_at_ms.into()])?;
+    Ok(())
+}
+
+/// Takes an event out.
+pub fn delete(tx: &mut dyn Tx, position: Position) -> Result<()> {
+    tx.execute(DELETE, &[position.into()])?;
+    Ok(())
+}
