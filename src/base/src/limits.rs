@@ -254,3 +254,25 @@ pub const OUTGOING_EPHEMERAL_MAX: usize = 1_000;
 pub const BACKOFF_MS_MAX: u64 = 60 * 60 * 1_000;
 /// The longest time between two attempts to reach a server that has been away for days.
 pub const BACKOFF_AWAY_MS_MAX: u64 = 24 * 60 * 60 * 1_000;
+/// The signed list of a server's keys, as JSON.
+pub const KEY_DOCUMENT_BYTES_MAX: usize = 128 * 1024;
+/// Keys in such a list, in use or out of use.
+pub const KEYS_PER_SERVER_MAX: usize = 500;
+/// Signatures of one server on one event that are looked at.
+pub const SIGNATURES_PER_SERVER_MAX: usize = 10;
+/// Servers whose keys one request asks a notary for.
+pub const NOTARY_SERVERS_MAX: usize = 100;
+/// Servers whose keys are remembered; those that were asked longest ago go first.
+pub const KEY_SERVERS_MAX: u64 = 50_000;
+/// Servers that are asked for a way into a room, or out of one, before a user is told that there is none.
+pub const ENTRY_SERVERS_MAX: usize = 20;
+/// Servers that are told that somebody has refused an invite or does not knock any more, before they are let go all the same.
+pub const LEAVE_SERVERS_MAX: usize = 3;
+/// Events in the answer to a join, twice told ones counted twice: state and auth chain of the largest rooms there are.
+pub const JOIN_EVENTS_MAX: usize = 400_000;
+/// Events that show somebody who is invited or knocks what kind of room it is.
+pub const STRIPPED_EVENTS_MAX: usize = 50;
+/// The same, as stored for the user, in bytes.
+pub const STRIPPED_BYTES_MAX: usize = 256 * 1024;
+/// Invites that a server passes on at once when somebody has proved to have an e-mail address or a telephone number.
+pub const BOUND_INVITES_MAX: usize = 100;
