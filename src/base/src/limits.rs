@@ -276,3 +276,17 @@ pub const STRIPPED_EVENTS_MAX: usize = 50;
 pub const STRIPPED_BYTES_MAX: usize = 256 * 1024;
 /// Invites that a server passes on at once when somebody has proved to have an e-mail address or a telephone number.
 pub const BOUND_INVITES_MAX: usize = 100;
+/// Files fetched from other servers at the same time.
+pub const MEDIA_FETCHES_MAX: usize = 8;
+/// The address that another server sends us to for a file.
+pub const MEDIA_LOCATION_BYTES_MAX: usize = 8 * 1024;
+/// Users in one `m.presence` of another server.
+pub const PRESENCE_UPDATES_MAX: usize = 1_000;
+/// Receipts in one `m.receipt` of another server.
+pub const RECEIPTS_PER_EDU_MAX: usize = 1_000;
+/// Events that one receipt of another server names.
+pub const EVENTS_PER_RECEIPT_MAX: usize = 5;
+/// Receipts of other servers that wait for their events.
+pub const LATE_RECEIPTS_MAX: usize = 1_000;
+/// How long it is remembered that a message for devices came from another server.
+pub const RECEIVED_MESSAGE_MS_MAX: u64 = 30 * 24 * 60 * 60 * 1_000;

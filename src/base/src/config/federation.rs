@@ -13,6 +13,10 @@ section! {
         allow: Vec<String> = Vec::new() => "['example.org', '*.example.org']",
         /// Servers not to talk to, even if they are allowed above.
         deny: Vec<String> = Vec::new() => "['spam.example']",
+        /// Servers that are believed about the keys of others, if those cannot be asked because they are gone: without
+        /// them, old messages and members from such servers are left out. They learn whose keys this server looks for,
+        /// and could vouch for keys that are wrong. Empty: each server is asked itself, and nobody else.
+        notaries: Vec<String> = Vec::new() => "['matrix.org']",
     }
 }
 
@@ -23,6 +27,11 @@ impl Federation {
                 if let Err(why) = check_server_name(name.strip_prefix("*.").unwrap_or(name)) {
                     checks.require(false, &format!("federation.{key}[{index}]"), why);
                 }
+            }
+        }
+        for (index, name) in self.notaries.iter().enumerate() {
+            if let Err(why) = check_server_name(name) {
+                checks.require(false, &format!("federation.notaries[{index}]"), why);
             }
         }
     }

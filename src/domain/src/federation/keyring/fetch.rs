@@ -1,0 +1,103 @@
+//! Asking a server for its keys, or a notary for those of others (server-server API, "Retrieving server keys").
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use hearth_base::{Error, Reason, Result, error::refuse, limits};
+use ruma::{CanonicalJsonObject, OwnedServerName, ServerName};
+use serde::Deserialize;
+
+use super::Keyring;
+use super::document;
+use super::known::{ServerKeys, Want, When};
+use crate::federation::ask;
+use crate::ports::Call;
+
+/// How long a server may take to send its keys.
+const WAIT: Duration = Duration::from_secs(10);
+/// How long a notary may take, which may have to ask others.
+const NOTARY_WAIT: Duration = Duration::from_secs(20);
+
+/// What a notary answers.
+#[derive(Deserialize)]
+struct Answered {
+    #[serde(default)]
+    server_keys: Vec<CanonicalJsonObject>,
+}
+
+impl Keyring {
+    /// Fetches the list of a server's keys from itself, and keeps it.
+    pub(super) async fn fetch(&self, server: &ServerName) -> Result<Arc<ServerKeys>> {
+        let call = Call {
+            to: server.to_owned(),
+            method: "GET".to_owned(),
+            target: "/_matrix/key/v2/server".to_owned(),
+            authorization: None,
+            body: Bytes::new(),
+            wait: WAIT,
+        };
+        let bytes = self.answer_to(call, limits::KEY_DOCUMENT_BYTES_MAX).await?;
+        let object = serde_json::from_slice(&bytes)
+            .map_err(|error| Error::bad_json(format!("{server} sent no list of keys: {error}.")))?;
+        let document = document::check(object, self.core.now_ms())?;
+        if *document.server != *server {
+            return Err(Error::bad_json(format!("{server} sent the list of keys of {}.", document.server)));
+        }
+        let kept = self.keep(vec![document], true).await?;
+        kept.into_iter().next().map(|(_, keys)| keys).ok_or_else(|| Error::broken("a list of keys was not kept"))
+    }
+
+    /// Fetches lists of other servers' keys from a notary, and keeps those that were asked for and are good. That they come
+    /// from the notary is what TLS shows; its signature would show the same.
+    pub(super) async fn ask_notary(&self, notary: &ServerName, wants: &[(OwnedServerName, Vec<Want>)]) -> Result<()> {
+        let server_keys: BTreeMap<_, _> = wants.iter().map(|(server, wants)| (server, criteria(wants))).collect();
+        let body = serde_json::to_vec(&serde_json::json!({ "server_keys": server_keys }));
+        let call = Call {
+            to: notary.to_owned(),
+            method: "POST".to_owned(),
+            target: "/_matrix/key/v2/query".to_owned(),
+            authorization: None,
+            body: body.map_err(|error| Error::fault("writing a question to a notary", error))?.into(),
+            wait: NOTARY_WAIT,
+        };
+        let bytes = self.answer_to(call, limits::KEY_DOCUMENT_BYTES_MAX * limits::NOTARY_SERVERS_MAX).await?;
+        let answered: Answered = serde_json::from_slice(&bytes)
+            .map_err(|error| Error::bad_json(format!("{notary} sent no lists of keys: {error}.")))?;
+        let now_ms = self.core.now_ms();
+        let good = answered.server_keys.into_iter().filter_map(|object| document::check(object, now_ms).ok());
+        let asked_for = good.filter(|document| wants.iter().any(|(server, _)| *server == document.server));
+        self.keep(asked_for.collect(), false).await.map(drop)
+    }
+
+    async fn answer_to(&self, call: Call, bytes_max: usize) -> Result<Bytes> {
+        let (server, wait) = (call.to.clone(), call.wait);
+        let asked = async {
+            let answer = self.network.call(call).await?;
+            if answer.status != 200 {
+                let why = format!("{server} answered {} when it was asked for keys.", answer.status);
+                return Err(refuse(Reason::ConnectionFailed, why));
+            }
+            ask::whole(answer, bytes_max).await
+        };
+        let late = |_| refuse(Reason::ConnectionFailed, format!("{server} took too long to send keys."));
+        tokio::time::timeout(wait, asked).await.map_err(late)?
+    }
+}
+
+/// Which keys are wanted, by id, and up to when they must be valid.
+fn criteria(wants: &[Want]) -> BTreeMap<&str, serde_json::Value> {
+    let mut criteria = BTreeMap::new();
+    for want in wants {
+        for id in &want.ids {
+            let at_ms = match want.when {
+                When::At(at_ms) => serde_json::json!({ "minimum_valid_until_ts": at_ms }),
+                When::Ever => serde_json::json!({}),
+            };
+            // The wants are in the order of their times, so the latest stays.
+            criteria.insert(id.as_str(), at_ms);
+        }
+    }
+    criteria
+}

@@ -1,0 +1,145 @@
+//! Keys that are at hand, when each may be relied on, and checking events with them. Pure: nothing is fetched here.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use hearth_base::{Error, Millis, Reason, Result, error::refuse, limits};
+use hearth_store::tables::server_keys::ServerKeyRow;
+use ruma::room_version_rules::RoomVersionRules;
+use ruma::serde::Base64;
+use ruma::signatures::{
+    PublicKeyMap, PublicKeySet, Verified, required_server_signatures_to_verify_event, verify_event,
+};
+use ruma::{CanonicalJsonObject, CanonicalJsonValue, OwnedServerName};
+
+/// One key of another server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Key {
+    pub(super) public: Base64,
+    /// Up to when it may be relied on, while it is in use.
+    pub(super) valid_until_ms: Millis,
+    /// When its server put it out of use.
+    pub(super) expired_ms: Option<Millis>,
+}
+
+/// Of which time a signature is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum When {
+    /// Of whatever time: rooms before version 5 do not ask.
+    Ever,
+    /// Of this one, in milliseconds since the epoch.
+    At(Millis),
+}
+
+/// The keys of one server, by their id with its algorithm.
+#[derive(Debug, Default)]
+pub(super) struct ServerKeys(BTreeMap<String, Key>);
+
+impl ServerKeys {
+    pub(super) fn new(rows: Vec<ServerKeyRow>) -> Self {
+        let keys = rows.into_iter().map(|row| {
+            let ServerKeyRow { key_id, public, valid_until_ms, expired_ms } = row;
+            (key_id, Key { public: Base64::new(public), valid_until_ms, expired_ms })
+        });
+        Self(keys.collect())
+    }
+
+    /// A key that may be relied on for signatures of that time.
+    pub(super) fn get(&self, id: &str, when: When) -> Option<&Key> {
+        let key = self.0.get(id)?;
+        let good = match when {
+            When::Ever => true,
+            When::At(at_ms) => at_ms <= key.expired_ms.unwrap_or(key.valid_until_ms),
+        };
+        good.then_some(key)
+    }
+
+    /// Whether one of the keys that are wanted is there, and may be relied on.
+    pub(super) fn satisfy(&self, want: &Want) -> bool {
+        want.ids.iter().any(|id| self.get(id, want.when).is_some())
+    }
+}
+
+/// Any one of some keys of a server, for signatures of some time.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Want {
+    pub(super) ids: Vec<String>,
+    pub(super) when: When,
+}
+
+/// What is needed to check an event: of each server that must have signed it, one of the keys that it signed with.
+pub(super) fn wanted_by(event: &CanonicalJsonObject, rules: &RoomVersionRules) -> Result<Vec<(OwnedServerName, Want)>> {
+    let servers = required_server_signatures_to_verify_event(event, &rules.signatures).map_err(|error| bad(&error))?;
+    let when = if rules.enforce_key_validity { When::At(sent_at(event)?) } else { When::Ever };
+    let of = |server: OwnedServerName| {
+        let ids = signing_ids(event, server.as_str());
+        if ids.is_empty() { Err(unsigned(&server)) } else { Ok((server, Want { ids, when })) }
+    };
+    servers.into_iter().map(of).collect()
+}
+
+/// The ids of the keys with which a server says that it signed an object; no more than it may need.
+fn signing_ids(object: &CanonicalJsonObject, server: &str) -> Vec<String> {
+    let Some(CanonicalJsonValue::Object(signatures)) = object.get("signatures") else { return Vec::new() };
+    let Some(CanonicalJsonValue::Object(of_server)) = signatures.get(server) else { return Vec::new() };
+    let ids = of_server.keys().filter(|id| id.starts_with("ed25519:"));
+    ids.take(limits::SIGNATURES_PER_SERVER_MAX).cloned().collect()
+}
+
+fn sent_at(event: &CanonicalJsonObject) -> Result<Millis> {
+    match event.get("origin_server_ts") {
+        Some(CanonicalJsonValue::Integer(ms)) => Ok(Millis::try_from(i64::from(*ms)).unwrap_or(0)),
+        _ => Err(Error::bad_json("The event does not say when it was sent (`origin_server_ts`).")),
+    }
+}
+
+/// Keys that were gathered for some events. Checks them without waiting for anything, on any thread.
+#[derive(Debug, Clone, Default)]
+pub struct Known {
+    pub(super) servers: HashMap<OwnedServerName, Arc<ServerKeys>>,
+    /// Why the keys of a server are not there.
+    pub(super) missing: HashMap<OwnedServerName, String>,
+}
+
+impl Known {
+    /// Checks the signatures and the content hash of an event, by the rules of its room's version. `Signatures` means: what is
+    /// signed is right, but the content is not what was hashed, so only its redacted form may be used.
+    ///
+    /// Refuses with `M_CONNECTION_FAILED` when keys could not be fetched, which may go better later, and with
+    /// `M_INVALID_SIGNATURE` or `M_BAD_JSON` when the event is wrong, which it will stay.
+    pub fn verify(&self, event: &CanonicalJsonObject, rules: &RoomVersionRules) -> Result<Verified> {
+        let mut keys = PublicKeyMap::new();
+        for (server, want) in wanted_by(event, rules)? {
+            let set = self.keys_of(&server, &want)?;
+            keys.insert(server.to_string(), set);
+        }
+        verify_event(&keys, event, rules).map_err(|error| bad(&error))
+    }
+
+    /// Those keys of a server that are wanted and may be relied on.
+    pub(super) fn keys_of(&self, server: &OwnedServerName, want: &Want) -> Result<PublicKeySet> {
+        let mut set = PublicKeySet::new();
+        if let Some(keys) = self.servers.get(server) {
+            let good = want.ids.iter().filter_map(|id| Some((id.clone(), keys.get(id, want.when)?.public.clone())));
+            set.extend(good);
+        }
+        if !set.is_empty() {
+            return Ok(set);
+        }
+        match self.missing.get(server) {
+            Some(why) => Err(refuse(Reason::ConnectionFailed, why.clone())),
+            None => Err(refuse(
+                Reason::InvalidSignature,
+                format!("{server} had no key {} that was good then.", want.ids.join(" or ")),
+            )),
+        }
+    }
+}
+
+fn unsigned(server: &OwnedServerName) -> Error {
+    refuse(Reason::InvalidSignature, format!("{server} has not signed this, and it must have."))
+}
+
+fn bad(error: &dyn std::error::Error) -> Error {
+    refuse(Reason::InvalidSignature, format!("The signatures are not good: {error}."))
+}

@@ -1,0 +1,82 @@
+//! Vouching for the keys of other servers (server-server API, "Querying keys through another server").
+//!
+//! Anybody may ask without saying who they are, so this costs little: what is kept is shown, and few servers are asked anew
+//! at the same time.
+
+use std::collections::BTreeMap;
+
+use futures_util::StreamExt;
+use hearth_base::{Error, Millis, Reason, Result, error::refuse, limits};
+use hearth_store::tables::server_keys::{self, DocumentRow};
+use ruma::signatures::sign_json;
+use ruma::{CanonicalJsonObject, OwnedServerName, ServerName};
+use serde_json::value::RawValue;
+
+use super::Keyring;
+use super::patience::Urgency;
+
+/// What is asked of a notary about one server: key ids with their algorithm, and up to when each must be valid. No ids: all.
+pub type Criteria = BTreeMap<String, Option<Millis>>;
+
+impl Keyring {
+    /// The lists of keys of some servers, each with its server's signature and this one's. A server that cannot be asked is
+    /// shown as it was last known, or left out.
+    pub async fn vouch(&self, wanted: BTreeMap<OwnedServerName, Criteria>) -> Result<Vec<Box<RawValue>>> {
+        if wanted.len() > limits::NOTARY_SERVERS_MAX {
+            let most = limits::NOTARY_SERVERS_MAX;
+            return Err(refuse(Reason::TooLarge, format!("Ask for the keys of at most {most} servers at once.")));
+        }
+        let lists = futures_util::stream::iter(wanted).map(|(server, criteria)| self.vouch_for(server, criteria));
+        let lists: Vec<Result<Option<Box<RawValue>>>> = lists.buffered(4).collect().await;
+        lists.into_iter().filter_map(Result::transpose).collect()
+    }
+
+    async fn vouch_for(&self, server: OwnedServerName, criteria: Criteria) -> Result<Option<Box<RawValue>>> {
+        if *server == *self.core.server_name {
+            let own = self.own_document()?;
+            return RawValue::from_string(own.get().to_owned())
+                .map(Some)
+                .map_err(|error| Error::fault("copying", error));
+        }
+        let mut list = self.document_of(&server).await?;
+        if !list.as_ref().is_some_and(|list| suffices(list, &criteria)) {
+            // Whoever waits for a turn holds up to four of the asker's; the asker's patience ends it.
+            let _turn =
+                self.notary_fetches.acquire().await.map_err(|error| Error::fault("waiting for a turn", error))?;
+            if let Err(error) = self.refresh(&server).await {
+                tracing::debug!(%server, %error, "The keys of a server were asked for by others, and are not to be had.");
+            }
+            list = self.document_of(&server).await?;
+        }
+        list.map(|list| self.countersign(&list)).transpose()
+    }
+
+    /// Asks a server anew, unless it is too early for that.
+    async fn refresh(&self, server: &ServerName) -> Result<()> {
+        self.core.check_talks_to(server)?;
+        let _flight = self.flights.take_off(server).await;
+        self.fetch_in_time(server, Urgency::Absent).await.map(drop)
+    }
+
+    async fn document_of(&self, server: &ServerName) -> Result<Option<DocumentRow>> {
+        let server = server.to_owned();
+        self.core.store.read("server_keys_document", move |tx| server_keys::document(tx.tx(), server.as_str())).await
+    }
+
+    fn countersign(&self, list: &DocumentRow) -> Result<Box<RawValue>> {
+        let signing = "signing another server's list of keys";
+        let mut object: CanonicalJsonObject =
+            serde_json::from_str(&list.json).map_err(|error| Error::fault(signing, error))?;
+        sign_json(self.core.server_name.as_str(), self.core.key.pair(), &mut object)
+            .map_err(|error| Error::fault(signing, error))?;
+        serde_json::value::to_raw_value(&object).map_err(|error| Error::fault(signing, error))
+    }
+}
+
+/// Whether a list answers the question, or is at least as good as another request could make it.
+fn suffices(list: &DocumentRow, criteria: &Criteria) -> bool {
+    let valid = criteria.values().flatten().all(|min_ms| *min_ms <= list.valid_until_ms);
+    let object: serde_json::Value = serde_json::from_str(&list.json).unwrap_or_default();
+    let has = |id: &String| ["verify_keys", "old_verify_keys"].iter().any(|field| object[field].get(id).is_some());
+    valid && criteria.keys().all(has)
+}

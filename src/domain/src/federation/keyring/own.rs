@@ -1,0 +1,86 @@
+//! This server's own list of keys, as it publishes and signs it (server-server API, "Publishing keys").
+
+use std::sync::Arc;
+
+use hearth_base::{Error, Millis, Result};
+use hearth_store::tables::server_keys::ServerKeyRow;
+use ruma::CanonicalJsonValue;
+use ruma::serde::{Base64, base64::Standard};
+use ruma::signatures::sign_json;
+use serde_json::json;
+use serde_json::value::RawValue;
+
+use super::Keyring;
+use super::known::ServerKeys;
+use crate::keys::SigningKey;
+
+/// For how long a list is good.
+const VALID_MS: u64 = 24 * 60 * 60 * 1_000;
+/// For how long the same one is given out.
+const FRESH_MS: u64 = 60 * 60 * 1_000;
+
+/// The list as it was last signed.
+#[derive(Debug)]
+pub(super) struct Published {
+    key_id: String,
+    made_ms: Millis,
+    json: Arc<RawValue>,
+}
+
+impl Keyring {
+    /// The list of this server's keys, signed.
+    pub fn own_document(&self) -> Result<Arc<RawValue>> {
+        let now_ms = self.core.now_ms();
+        let key_id = self.core.key.id();
+        let mut published = self.own.lock();
+        if let Some(last) = &*published
+            && last.key_id == key_id
+            && (last.made_ms..last.made_ms + FRESH_MS).contains(&now_ms)
+        {
+            return Ok(Arc::clone(&last.json));
+        }
+        let json = self.sign_own(&key_id, now_ms)?;
+        *published = Some(Published { key_id, made_ms: now_ms, json: Arc::clone(&json) });
+        Ok(json)
+    }
+
+    fn sign_own(&self, key_id: &str, now_ms: Millis) -> Result<Arc<RawValue>> {
+        let pair = self.core.key.pair();
+        let name = self.core.server_name.as_str();
+        let key = |public: &[u8]| Base64::<Standard, &[u8]>::new(public).encode();
+        let mut old = serde_json::Map::new();
+        for retired in self.core.key.retired() {
+            let entry = json!({ "key": key(&retired.public), "expired_ts": retired.expired_ms });
+            old.insert(retired.id, entry);
+        }
+        let document = json!({
+            "server_name": name,
+            "verify_keys": { key_id: { "key": key(&pair.public_key()) } },
+            "old_verify_keys": old,
+            "valid_until_ts": now_ms + VALID_MS,
+        });
+        let writing = "writing this server's list of keys";
+        let document = CanonicalJsonValue::try_from(document).map_err(|error| Error::fault(writing, error))?;
+        let CanonicalJsonValue::Object(mut document) = document else { return Err(Error::broken(writing)) };
+        sign_json(name, pair, &mut document).map_err(|error| Error::fault(writing, error))?;
+        let raw = serde_json::value::to_raw_value(&document).map_err(|error| Error::fault(writing, error))?;
+        Ok(raw.into())
+    }
+}
+
+/// This server's keys, for checking what comes back to it.
+pub(super) fn as_others_see_it(key: &SigningKey) -> ServerKeys {
+    let current = ServerKeyRow {
+        key_id: key.id(),
+        public: key.pair().public_key().to_vec(),
+        valid_until_ms: Millis::MAX,
+        expired_ms: None,
+    };
+    let retired = key.retired().into_iter().map(|retired| ServerKeyRow {
+        key_id: retired.id,
+        public: retired.public.to_vec(),
+        valid_until_ms: 0,
+        expired_ms: Some(retired.expired_ms),
+    });
+    ServerKeys::new(retired.chain([current]).collect())
+}

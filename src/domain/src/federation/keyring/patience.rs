@@ -1,0 +1,97 @@
+//! How often a server is asked for its keys: not again at once, and ever more seldom while it does not answer.
+
+use hearth_base::{Error, Millis, Reason, Result, error::refuse};
+use quick_cache::sync::Cache;
+use ruma::{OwnedServerName, ServerName};
+
+/// Servers whose last answer is remembered.
+const SERVERS_MAX: usize = 4_096;
+/// After an answer, and after the first failure, in milliseconds.
+const PAUSE_MS_MIN: u64 = 10_000;
+/// After many failures.
+const PAUSE_MS_MAX: u64 = 60 * 60 * 1_000;
+/// After many failures, if the server itself is here and wants something.
+const PAUSE_MS_MAX_PRESENT: u64 = 30_000;
+
+/// How urgent it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Urgency {
+    /// Something that somebody else passes on needs the server's key.
+    Absent,
+    /// The server itself has sent a request: it is likely to answer one.
+    Present,
+}
+
+#[derive(Debug, Clone)]
+struct Attempt {
+    failures: u32,
+    at_ms: Millis,
+    /// None when it went well.
+    why: Option<String>,
+}
+
+/// What came of asking servers for their keys lately.
+#[derive(Debug)]
+pub(super) struct Attempts(Cache<OwnedServerName, Attempt>);
+
+impl Default for Attempts {
+    fn default() -> Self {
+        Self(Cache::new(SERVERS_MAX))
+    }
+}
+
+impl Attempts {
+    /// Refuses with `M_CONNECTION_FAILED` when it is too early to ask again.
+    pub(super) fn check(&self, server: &ServerName, urgency: Urgency, now_ms: Millis) -> Result<()> {
+        let Some(Attempt { failures, at_ms, why }) = self.0.get(server) else { return Ok(()) };
+        let most = if urgency == Urgency::Present { PAUSE_MS_MAX_PRESENT } else { PAUSE_MS_MAX };
+        let pause_ms = (PAUSE_MS_MIN << failures.saturating_sub(1).min(16)).min(most);
+        // A clock that was set back must not make the pause longer.
+        if now_ms < at_ms || now_ms - at_ms >= pause_ms {
+            return Ok(());
+        }
+        let ago_s = (now_ms - at_ms) / 1_000;
+        Err(match why {
+            Some(why) => refuse(Reason::ConnectionFailed, format!("{why} (That was {ago_s} s ago.)")),
+            None => refuse(Reason::InvalidSignature, format!("{server} listed no such key {ago_s} s ago.")),
+        })
+    }
+
+    pub(super) fn went_well(&self, server: &ServerName, now_ms: Millis) {
+        self.0.insert(server.to_owned(), Attempt { failures: 0, at_ms: now_ms, why: None });
+    }
+
+    pub(super) fn failed(&self, server: &ServerName, why: &Error, now_ms: Millis) {
+        let failures = self.0.get(server).map_or(0, |attempt| attempt.failures).saturating_add(1);
+        self.0.insert(server.to_owned(), Attempt { failures, at_ms: now_ms, why: Some(why.to_string()) });
+    }
+
+    pub(super) fn forget(&self, server: &ServerName) {
+        self.0.remove(server);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_and_end() {
+        let (attempts, server) = (Attempts::default(), ServerName::parse("a.example").expect("a name"));
+        let may = |urgency, now_ms| attempts.check(&server, urgency, now_ms).is_ok();
+        assert!(may(Urgency::Absent, 0));
+        attempts.failed(&server, &Error::not_found("Nobody answers."), 1_000);
+        assert!(!may(Urgency::Absent, 10_999));
+        assert!(may(Urgency::Absent, 11_000));
+        for _ in 0..50 {
+            attempts.failed(&server, &Error::not_found("Nobody answers."), 1_000);
+        }
+        assert!(!may(Urgency::Absent, 3_600_999));
+        assert!(may(Urgency::Present, 31_000), "whoever is here need not wait for an hour");
+        assert!(may(Urgency::Absent, 3_601_000));
+        assert!(may(Urgency::Absent, 999), "the clock was set back");
+        attempts.went_well(&server, 5_000_000);
+        let refused = attempts.check(&server, Urgency::Present, 5_001_000).expect_err("it was just asked");
+        assert_eq!(refused.reason(), Some(Reason::InvalidSignature));
+    }
+}
