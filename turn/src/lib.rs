@@ -1,5 +1,14 @@
-//! What calls need of a relay. Knows nothing of Matrix.
+//! A relay for calls (STUN and TURN) that a household does not have to configure, and that cannot be used against it. Knows
+//! nothing of Matrix; depends on nothing else of this workspace.
+//!
+//! Three layers, each usable without the one above: [`stun`] is the wire format, [`server`] the relay as a state machine
+//! without input and output, and `net` the threads that move datagrams. [`peers`] decides whom may be sent to.
 
 pub mod credentials;
+pub mod limits;
+pub mod peers;
+pub mod server;
+pub mod shared;
+pub mod stun;
 
-pub use credentials::Credentials;
+pub use credentials::{Authority, Credentials};

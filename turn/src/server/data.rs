@@ -1,0 +1,178 @@
+//! What calls are made of: Send indications and ChannelData to peers, Data indications and ChannelData to clients. This runs
+//! for every datagram: it copies no payload, allocates nothing and takes no lock.
+
+use std::net::SocketAddr;
+use std::ops::Range;
+
+use super::allocation::Allocation;
+use super::{Outcome, Path, RelayKey, Server};
+use crate::shared::counters::add;
+use crate::shared::{Refusal, Shared};
+use crate::stun::address::{ADDRESS_BYTES_MAX, write_xor};
+use crate::stun::{HEADER_BYTES, MAGIC_COOKIE, Message, attribute, channel_data};
+
+/// A Data indication's type.
+const DATA_INDICATION: u16 = 0x0017;
+
+impl Server {
+    /// ChannelData of a client.
+    pub(super) fn channel_data(&mut self, now_ms: u64, path: &Path, packet: &[u8]) -> Outcome {
+        let Some((number, payload)) = channel_data::read(packet) else {
+            self.refuse(Refusal::Malformed);
+            return Outcome::Nothing;
+        };
+        let Some(slot) = self.by_path.get(path).copied() else {
+            self.refuse(Refusal::Permission);
+            return Outcome::Nothing;
+        };
+        let Some(peer) = self.allocations[slot].channel(number, now_ms).map(|channel| channel.peer) else {
+            self.refuse(Refusal::Permission);
+            return Outcome::Nothing;
+        };
+        self.to_peer(now_ms, slot, peer, payload, false)
+    }
+
+    /// A Send indication. Nobody signs these: the path has to be an allocation's, and the peer one that it may talk to.
+    pub(super) fn send_indication(&mut self, now_ms: u64, path: &Path, message: &Message<'_>) -> Outcome {
+        let peer = message.addresses(attribute::XOR_PEER_ADDRESS).next().flatten();
+        let (Some(peer), Some(data)) = (peer, message.get(attribute::DATA)) else {
+            self.refuse(Refusal::Malformed);
+            return Outcome::Nothing;
+        };
+        let foreign = |kind| attribute::must_be_understood(kind) && !attribute::is_known(kind);
+        if message.attributes().any(|found| foreign(found.kind)) {
+            self.refuse(Refusal::Malformed);
+            return Outcome::Nothing;
+        }
+        let Some(slot) = self.by_path.get(path).copied() else {
+            self.refuse(Refusal::Permission);
+            return Outcome::Nothing;
+        };
+        let start = data.at + 4;
+        let dont_fragment = message.get(attribute::DONT_FRAGMENT).is_some();
+        self.to_peer(now_ms, slot, peer, start..start + data.value.len(), dont_fragment)
+    }
+
+    fn to_peer(
+        &mut self,
+        now_ms: u64,
+        slot: usize,
+        peer: SocketAddr,
+        payload: Range<usize>,
+        dont_fragment: bool,
+    ) -> Outcome {
+        let allocation = &mut self.allocations[slot];
+        let Some((relay, peer)) = route(&self.shared, allocation, now_ms, peer) else {
+            self.refuse(Refusal::Permission);
+            return Outcome::Nothing;
+        };
+        if !allocation.user.takes(payload.len(), now_ms, self.shared.quotas.bytes_per_s_per_user) {
+            self.refuse(Refusal::Bandwidth);
+            return Outcome::Nothing;
+        }
+        allocation.to_peers.count(payload.len());
+        add(&self.counters.packets_to_peers, 1);
+        add(&self.counters.bytes_to_peers, payload.len() as u64);
+        Outcome::ToPeer { relay, peer, payload, dont_fragment }
+    }
+
+    /// Takes a datagram of a peer, which lies at `payload` in `buffer`, with [`HEADROOM_BYTES`] free before it and
+    /// [`TAILROOM_BYTES`] after. Returns what of the buffer goes to which client.
+    ///
+    /// [`HEADROOM_BYTES`]: crate::limits::HEADROOM_BYTES
+    /// [`TAILROOM_BYTES`]: crate::limits::TAILROOM_BYTES
+    pub fn from_peer(
+        &mut self,
+        now_ms: u64,
+        relay: RelayKey,
+        peer: SocketAddr,
+        buffer: &mut [u8],
+        payload: Range<usize>,
+    ) -> Option<(Path, Range<usize>)> {
+        let allocation = self.allocations.get_mut(relay.slot())?;
+        let leg = allocation.leg(peer.ip()).filter(|leg| leg.key == relay)?;
+        let peer = if peer.ip() == leg.at.local.ip() && self.shared.ports.is_open(peer) {
+            // Another client of ours, sending to our local address instead of the public one that ours knows it by.
+            SocketAddr::new(leg.at.public.ip(), peer.port())
+        } else {
+            peer
+        };
+        let permitted = allocation.permission(peer.ip(), now_ms);
+        if !permitted.is_some_and(|permission| !permission.own || self.shared.ports.is_open(peer)) {
+            self.refuse(Refusal::Permission);
+            return None;
+        }
+        if !allocation.user.takes(payload.len(), now_ms, self.shared.quotas.bytes_per_s_per_user) {
+            self.refuse(Refusal::Bandwidth);
+            return None;
+        }
+        allocation.to_clients.count(payload.len());
+        add(&self.counters.packets_to_clients, 1);
+        add(&self.counters.bytes_to_clients, payload.len() as u64);
+        let (path, channel) = (allocation.path, allocation.channel_to(peer, now_ms).map(|channel| channel.number));
+        let range = match channel {
+            Some(number) => wrap_channel(number, path.transport.is_stream(), buffer, payload)?,
+            None => {
+                self.indications = self.indications.wrapping_add(0x9E37_79B9_7F4A_7C15);
+                wrap_indication(peer, self.indications, buffer, payload)?
+            }
+        };
+        Some((path, range))
+    }
+}
+
+/// Through which socket and to which address a datagram for `peer` goes, if it may.
+fn route(shared: &Shared, allocation: &Allocation, now_ms: u64, peer: SocketAddr) -> Option<(RelayKey, SocketAddr)> {
+    let permission = allocation.permission(peer.ip(), now_ms)?;
+    let leg = allocation.leg(peer.ip())?;
+    if !permission.own {
+        return (peer.port() != 0).then_some((leg.key, peer));
+    }
+    // Another client of ours: not by way of an address translator, which need not turn such datagrams around.
+    let turned = if peer.ip() == leg.at.public.ip() { SocketAddr::new(leg.at.local.ip(), peer.port()) } else { peer };
+    shared.ports.is_open(peer).then_some((leg.key, turned))
+}
+
+/// Writes ChannelData's header before a payload.
+fn wrap_channel(number: u16, pad: bool, buffer: &mut [u8], payload: Range<usize>) -> Option<Range<usize>> {
+    let start = payload.start.checked_sub(channel_data::HEADER_BYTES)?;
+    let header = channel_data::header(number, u16::try_from(payload.len()).ok()?);
+    buffer.get_mut(start..payload.start)?.copy_from_slice(&header);
+    let end = if pad { payload.start + payload.len().next_multiple_of(4) } else { payload.end };
+    buffer.get_mut(payload.end..end)?.fill(0);
+    Some(start..end)
+}
+
+/// Writes a Data indication around a payload: header and peer before it, padding after it.
+fn wrap_indication(peer: SocketAddr, serial: u64, buffer: &mut [u8], payload: Range<usize>) -> Option<Range<usize>> {
+    let mut transaction = [0; 12];
+    transaction[..8].copy_from_slice(&mix(serial).to_be_bytes());
+    transaction[8..].copy_from_slice(&(mix(!serial) as u32).to_be_bytes());
+    let mut address = [0; ADDRESS_BYTES_MAX];
+    let address_bytes = write_xor(peer, &transaction, &mut address);
+    let before = HEADER_BYTES + 4 + address_bytes + 4;
+    let start = payload.start.checked_sub(before)?;
+    let end = payload.start + payload.len().next_multiple_of(4);
+    let length = u16::try_from(end - start - HEADER_BYTES).ok()?;
+    let mut head = [0; HEADER_BYTES + 4 + ADDRESS_BYTES_MAX + 4];
+    head[..2].copy_from_slice(&DATA_INDICATION.to_be_bytes());
+    head[2..4].copy_from_slice(&length.to_be_bytes());
+    head[4..8].copy_from_slice(&MAGIC_COOKIE.to_be_bytes());
+    head[8..20].copy_from_slice(&transaction);
+    head[20..22].copy_from_slice(&attribute::XOR_PEER_ADDRESS.to_be_bytes());
+    head[22..24].copy_from_slice(&u16::try_from(address_bytes).ok()?.to_be_bytes());
+    head[24..24 + address_bytes].copy_from_slice(&address[..address_bytes]);
+    head[before - 4..before - 2].copy_from_slice(&attribute::DATA.to_be_bytes());
+    head[before - 2..before].copy_from_slice(&u16::try_from(payload.len()).ok()?.to_be_bytes());
+    buffer.get_mut(start..payload.start)?.copy_from_slice(&head[..before]);
+    buffer.get_mut(payload.end..end)?.fill(0);
+    Some(start..end)
+}
+
+/// Spreads a serial number over all bits (the finaliser of SplitMix64). Transaction ids of indications are never answered:
+/// they only have to differ.
+fn mix(mut bits: u64) -> u64 {
+    bits = (bits ^ (bits >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    bits = (bits ^ (bits >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    bits ^ (bits >> 31)
+}

@@ -1,0 +1,111 @@
+//! Nonces that need no memory: when they end, and a code over that and the source's address. Nothing is kept for anybody who
+//! asks for one. A nonce may be used from another port of the same host: a browser opens several at once.
+
+use std::net::IpAddr;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+use hmac::{Hmac, Mac};
+use sha2::Sha256;
+use subtle::ConstantTimeEq;
+
+use crate::limits::NONCE_S;
+
+/// Begins a nonce of a server that knows RFC 8489's security features, with the set of them: password algorithms.
+pub(super) const COOKIE: &[u8] = b"obMatJos2AAAB";
+const EXPIRY_BYTES: usize = 4;
+/// Bytes of the code. Enough against guessing within a nonce's life, and a challenge stays short: see `AMPLIFICATION_MAX`.
+const CODE_BYTES: usize = 8;
+
+/// Makes and checks nonces.
+pub(crate) struct Nonces {
+    key: [u8; 32],
+}
+
+/// What a nonce turned out to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Found {
+    /// Ours, and in time.
+    Good,
+    /// Too old, for another source, or not ours.
+    Stale,
+}
+
+impl Nonces {
+    pub(crate) fn new(key: [u8; 32]) -> Self {
+        Self { key }
+    }
+
+    fn code(&self, expires_s: u32, source: IpAddr, features: bool) -> [u8; CODE_BYTES] {
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.key).expect("HMAC takes a key of any length");
+        mac.update(&expires_s.to_be_bytes());
+        mac.update(&[u8::from(features)]);
+        match source {
+            IpAddr::V4(ip) => mac.update(&ip.octets()),
+            IpAddr::V6(ip) => mac.update(&ip.octets()),
+        }
+        let mut code = [0; CODE_BYTES];
+        code.copy_from_slice(&mac.finalize().into_bytes()[..CODE_BYTES]);
+        code
+    }
+
+    /// A nonce for `source` from `now_ms` on. `features`: whether it says that we know password algorithms.
+    pub(super) fn issue(&self, now_ms: u64, source: IpAddr, features: bool) -> Vec<u8> {
+        let expires_s = seconds(now_ms).wrapping_add(NONCE_S);
+        let code = self.code(expires_s, source, features);
+        let text = STANDARD_NO_PAD.encode([&expires_s.to_be_bytes()[..], &code].concat());
+        [if features { COOKIE } else { b"" }, text.as_bytes()].concat()
+    }
+
+    pub(super) fn check(&self, now_ms: u64, source: IpAddr, nonce: &[u8]) -> Found {
+        let (features, text) = nonce.strip_prefix(COOKIE).map_or((false, nonce), |rest| (true, rest));
+        let mut raw = [0; EXPIRY_BYTES + CODE_BYTES];
+        if STANDARD_NO_PAD.decode_slice(text, &mut raw) != Ok(raw.len()) {
+            return Found::Stale;
+        }
+        let (expiry, code) = raw.split_at(EXPIRY_BYTES);
+        let expires_s = u32::from_be_bytes([expiry[0], expiry[1], expiry[2], expiry[3]]);
+        let ours = bool::from(self.code(expires_s, source, features).ct_eq(code));
+        // The difference, so that it works across the clock's wrap.
+        let left_s = expires_s.wrapping_sub(seconds(now_ms));
+        if ours && left_s > 0 && left_s <= NONCE_S { Found::Good } else { Found::Stale }
+    }
+}
+
+/// Whole seconds, of which only differences are used.
+#[expect(clippy::cast_possible_truncation, reason = "wraps after 136 years, and the difference is right even then")]
+fn seconds(now_ms: u64) -> u32 {
+    (now_ms / 1_000) as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nonces_are_good_for_their_source_and_time() {
+        let (nonces, other) = (Nonces::new([1; 32]), Nonces::new([2; 32]));
+        let (here, there) = ("192.0.2.1".parse().unwrap(), "192.0.2.2".parse().unwrap());
+        let end_ms = 5_000 + u64::from(NONCE_S) * 1_000;
+        for features in [false, true] {
+            let nonce = nonces.issue(5_000, here, features);
+            assert_eq!(nonces.check(5_000, here, &nonce), Found::Good);
+            assert_eq!(nonces.check(end_ms - 1, here, &nonce), Found::Good);
+            assert_eq!(nonces.check(end_ms, here, &nonce), Found::Stale);
+            assert_eq!(nonces.check(5_000, there, &nonce), Found::Stale);
+            assert_eq!(other.check(5_000, here, &nonce), Found::Stale);
+        }
+    }
+
+    #[test]
+    fn nobody_can_take_the_features_off_or_put_them_on() {
+        let (nonces, here) = (Nonces::new([1; 32]), "192.0.2.1".parse().unwrap());
+        let with = nonces.issue(0, here, true);
+        let without = nonces.issue(0, here, false);
+        assert_eq!(nonces.check(0, here, &with[COOKIE.len()..]), Found::Stale);
+        assert_eq!(nonces.check(0, here, &[COOKIE, &without].concat()), Found::Stale);
+        for bad in [&b""[..], b"a", b"obMatJos2", b"obMatJos2AAAB", &[0xFF; 16], &[b'A'; 500]] {
+            assert_eq!(nonces.check(0, here, bad), Found::Stale);
+        }
+    }
+}

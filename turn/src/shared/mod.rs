@@ -1,0 +1,77 @@
+//! What the relay's threads have in common. Looked at when something is asked for, never per datagram, except for one atomic
+//! number per user (bandwidth) and one bit per own port.
+
+pub mod counters;
+pub(crate) mod flood;
+pub(crate) mod ports;
+pub mod users;
+pub(crate) mod whereabouts;
+
+use std::sync::Arc;
+
+pub use counters::{Counters, Refusal};
+pub use users::{Quota, UserTotals};
+pub use whereabouts::{RelayAddress, Whereabouts};
+
+use crate::credentials::Authority;
+use crate::peers::PeerRules;
+use crate::server::Nonces;
+
+/// What a relay may hand out, per user and in all.
+#[derive(Debug, Clone)]
+pub struct Quotas {
+    /// Allocations of one user at a time. A call takes up to four.
+    pub allocations_per_user: u32,
+    /// Allocations of everybody at a time.
+    pub allocations: u32,
+    /// Peers that one allocation may have permissions for at a time.
+    pub permissions_per_allocation: usize,
+    /// Channels of one allocation at a time.
+    pub channels_per_allocation: usize,
+    /// What all of a user's allocations may relay, both ways together, in bytes per second. 0: no limit.
+    pub bytes_per_s_per_user: u64,
+}
+
+impl Default for Quotas {
+    fn default() -> Self {
+        Self {
+            allocations_per_user: 12,
+            allocations: 300,
+            permissions_per_allocation: 128,
+            channels_per_allocation: 64,
+            bytes_per_s_per_user: 5_000_000,
+        }
+    }
+}
+
+/// Rules and common state of all threads of one relay.
+pub struct Shared {
+    /// REALM. Short, as it is part of what strangers are answered.
+    pub realm: String,
+    /// Whom may be sent to.
+    pub peers: PeerRules,
+    /// How much may be taken.
+    pub quotas: Quotas,
+    /// Longest lifetime of an allocation, in seconds.
+    pub lifetime_max_s: u32,
+    /// Who may use the relay.
+    pub authority: Arc<dyn Authority>,
+    pub(crate) nonces: Nonces,
+    pub(crate) users: users::Users,
+    pub(crate) ports: ports::OpenPorts,
+    pub(crate) whereabouts: parking_lot::RwLock<Arc<Whereabouts>>,
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared").field("realm", &self.realm).field("quotas", &self.quotas).finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    /// Where the relay is, as far as is known now.
+    #[must_use]
+    pub fn whereabouts(&self) -> Arc<Whereabouts> {
+        Arc::clone(&self.whereabouts.read())
+    }
+}
