@@ -12,6 +12,7 @@ use crate::answering::Answering;
 use crate::appservices::Registrations;
 use crate::keys::SigningKey;
 use crate::notify::Notifier;
+use crate::outgoing::Outgoing;
 use crate::rooms::acl::Acls;
 use crate::rooms::load::EventCache;
 use crate::rooms::locals::LocalMembers;
@@ -35,6 +36,8 @@ pub struct Core {
     pub answering: Arc<Answering>,
     /// Events that were read lately.
     pub events: EventCache,
+    /// What other servers are to be told.
+    pub outgoing: Outgoing,
     /// Which local users are joined to a room.
     pub locals: LocalMembers,
     /// Which rooms never had a strict history visibility.
@@ -64,6 +67,7 @@ impl Core {
             notifier,
             answering: Arc::default(),
             events: EventCache::default(),
+            outgoing: Outgoing::default(),
             locals: LocalMembers::default(),
             open_histories: OpenHistories::default(),
             acls: Acls::default(),

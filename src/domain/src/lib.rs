@@ -5,6 +5,7 @@
 
 pub mod accounts;
 pub mod admin;
+mod allowed;
 pub mod answering;
 pub mod appservices;
 pub mod calls;
@@ -17,6 +18,7 @@ pub mod federation;
 pub mod keys;
 pub mod media;
 pub mod notify;
+pub mod outgoing;
 pub mod personal;
 pub mod ports;
 pub mod push;
@@ -56,7 +58,7 @@ pub struct Domain {
     /// Keys, backups and messages between devices.
     pub crypto: Arc<crypto::Crypto>,
     /// Uploads, downloads, thumbnails.
-    pub media: media::Media,
+    pub media: Arc<media::Media>,
     /// What the operator sees and does.
     pub admin: admin::Admin,
     /// Who is typing where.
@@ -81,7 +83,7 @@ impl Domain {
         let accounts = Arc::new(accounts::Accounts::new(core.clone(), devices.clone(), rates.clone())?);
         let appservices = appservices::Appservices::new(core.clone(), accounts.clone())?;
         let uia = uia::Uia::new(core.clone(), accounts.clone());
-        let media = media::Media::new(core.clone(), rates.clone())?;
+        let media = Arc::new(media::Media::new(core.clone(), rates.clone())?);
         let admin = admin::Admin::new(Arc::clone(&core), accounts.clone(), devices.clone());
         let rooms = Arc::new(rooms::Rooms::new(Arc::clone(&core)));
         let personal = Arc::new(personal::Personal::new(&core, rooms.clone()));
@@ -98,6 +100,7 @@ impl Domain {
             crypto: crypto.clone(),
             typing: typing.clone(),
             presence: presence.clone(),
+            media: media.clone(),
         };
         let federation = Arc::new(federation::Federation::new(core.clone(), network, parts));
         Ok(Arc::new(Self {

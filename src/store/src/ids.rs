@@ -36,6 +36,8 @@ serial_numbers! {
     SnapshotSn,
     /// A device of a local user.
     DeviceSn,
+    /// Another server that this one sends to.
+    DestinationSn,
 }
 
 impl KeySn {

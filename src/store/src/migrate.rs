@@ -23,6 +23,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     (12, "inbox", include_str!("migrations/0012_inbox.sql")),
     (13, "history_gaps", include_str!("migrations/0013_history_gaps.sql")),
     (14, "remote_devices", include_str!("migrations/0014_remote_devices.sql")),
+    (15, "remote_media", include_str!("migrations/0015_remote_media.sql")),
 ];
 
 const CREATE_META: &str =

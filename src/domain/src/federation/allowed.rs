@@ -1,6 +1,6 @@
-//! Which servers this one talks to at all: `[federation]` in the configuration.
+//! Which servers this one talks to: what `[federation]` in the configuration says, for those who have the service at hand.
 
-use hearth_base::{Error, Result};
+use hearth_base::Result;
 use ruma::ServerName;
 
 use super::Federation;
@@ -8,41 +8,6 @@ use super::Federation;
 impl Federation {
     /// Refuses with `M_FORBIDDEN` servers that the configuration does not let in or out, and this server itself.
     pub fn check_allowed(&self, server: &ServerName) -> Result<()> {
-        let config = &self.core.config.federation;
-        if *server == *self.core.server_name {
-            return Err(Error::forbidden("This server does not talk to itself over federation."));
-        }
-        if !config.enabled {
-            return Err(Error::forbidden("This server does not talk to others: `federation.enabled` is off."));
-        }
-        let is_named = |names: &[String]| names.iter().any(|name| covers(name, server));
-        if is_named(&config.deny) || !(config.allow.is_empty() || is_named(&config.allow)) {
-            return Err(Error::forbidden(format!("This server does not talk to {server}.")));
-        }
-        Ok(())
-    }
-}
-
-/// Whether a name from the configuration means this server: with its port or for any port, and `*.` for all names below.
-fn covers(name: &str, server: &ServerName) -> bool {
-    let (name, whole, host) = (name.to_ascii_lowercase(), server.as_str().to_ascii_lowercase(), server.host());
-    match name.strip_prefix("*.") {
-        Some(parent) => host.to_ascii_lowercase().strip_suffix(parent).is_some_and(|left| left.ends_with('.')),
-        None => name == whole || name == host.to_ascii_lowercase(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_cover_what_they_say() {
-        let server = |name: &str| ServerName::parse(name).expect("a name");
-        assert!(covers("example.org", &server("Example.org:8448")));
-        assert!(covers("*.example.org", &server("matrix.example.org")));
-        assert!(!covers("*.example.org", &server("example.org")));
-        assert!(!covers("*.example.org", &server("badexample.org")));
-        assert!(!covers("example.org:8448", &server("example.org")));
+        self.core.check_talks_to(server)
     }
 }

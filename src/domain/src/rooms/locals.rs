@@ -1,4 +1,5 @@
-//! Which users of this server are joined to a room: whom an event of that room wakes.
+//! Which users of this server are joined to a room: whom an event of that room wakes. Holds what is remembered of its
+//! other servers (`servers.rs`), too, since the same changes outdate it.
 
 use std::sync::Arc;
 
@@ -8,16 +9,21 @@ use hearth_store::ids::{RoomSn, UserSn};
 use hearth_store::tables::memberships;
 use quick_cache::sync::Cache;
 
+use super::servers;
+
 /// Rooms whose members are remembered.
 const ROOMS_MAX: usize = 2_000;
 
 /// Local members of rooms, remembered by the writer. Only write closures use it: they see one another's changes in order.
 #[derive(Debug)]
-pub struct LocalMembers(Cache<RoomSn, Arc<[UserSn]>>);
+pub struct LocalMembers {
+    members: Cache<RoomSn, Arc<[UserSn]>>,
+    pub(super) servers: servers::Known,
+}
 
 impl Default for LocalMembers {
     fn default() -> Self {
-        Self(Cache::new(ROOMS_MAX))
+        Self { members: Cache::new(ROOMS_MAX), servers: servers::Known::default() }
     }
 }
 
@@ -25,16 +31,17 @@ impl LocalMembers {
     /// The local joined members. A member who joined earlier in the same uncommitted batch may be missing; the join
     /// itself wakes them, and they then read everything up to the commit.
     pub fn get(&self, tx: &mut dyn Tx, room: RoomSn) -> Result<Arc<[UserSn]>> {
-        if let Some(members) = self.0.get(&room) {
+        if let Some(members) = self.members.get(&room) {
             return Ok(members);
         }
         let members: Arc<[UserSn]> = memberships::local_joined(tx, room)?.into();
-        self.0.insert(room, members.clone());
+        self.members.insert(room, members.clone());
         Ok(members)
     }
 
-    /// Forgets a room's members, as one of them changed. Called within the change and again after its commit.
+    /// Forgets a room's members and its servers, as a member changed, of this server or another. Called within the change and again after its commit.
     pub fn forget(&self, room: RoomSn) {
-        self.0.remove(&room);
+        self.members.remove(&room);
+        self.servers.forget(room);
     }
 }

@@ -9,7 +9,7 @@ pub mod append;
 pub mod content;
 mod create;
 pub mod directory;
-mod effects;
+pub(crate) mod effects;
 pub mod event;
 pub mod face;
 pub mod find;

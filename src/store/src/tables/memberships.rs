@@ -16,8 +16,12 @@ const ONE: &str = columns!("FROM memberships WHERE room = ?1 AND user = ?2");
 const OF_USER: &str = columns!("FROM memberships WHERE user = ?1 AND forgotten = 0");
 const OF_ROOM: &str = columns!("FROM memberships WHERE room = ?1");
 const LOCAL_JOINED: &str = "SELECT user FROM memberships WHERE room = ?1 AND membership = 1 AND local = 1";
+const REMOTE_JOINED: &str = "SELECT u.id FROM memberships m JOIN users u ON u.sn = m.user \
+     WHERE m.room = ?1 AND m.membership = 1 AND m.local = 0";
 const JOINED_ROOMS: &str = "SELECT room FROM memberships WHERE user = ?1 AND membership = 1";
 const STRIPPED: &str = "SELECT stripped FROM memberships WHERE room = ?1 AND user = ?2";
+const NAMES: &str =
+    "SELECT m.user, u.id, m.membership FROM memberships m JOIN users u ON u.sn = m.user WHERE m.room = ?1";
 const COUNTS: &str = "SELECT membership, count(*) FROM memberships WHERE room = ?1 GROUP BY membership";
 const FIRST_THERE: &str = "SELECT user FROM memberships WHERE room = ?1 AND user <> ?2 AND membership IN (1, 2) \
      ORDER BY event LIMIT ?3";
@@ -41,8 +45,10 @@ pub const STATEMENTS: &[&str] = &[
     OF_USER,
     OF_ROOM,
     LOCAL_JOINED,
+    REMOTE_JOINED,
     JOINED_ROOMS,
     STRIPPED,
+    NAMES,
     COUNTS,
     FIRST_THERE,
     FIRST_GONE,
@@ -159,6 +165,14 @@ pub fn local_joined(tx: &mut dyn Tx, room: RoomSn) -> Result<Vec<UserSn>> {
     tx.all(LOCAL_JOINED, &[room.into()], |row| Ok(UserSn(row.int(0)?)))
 }
 
+/// Visits the user ids of the joined users of other servers, who may be many.
+pub fn remote_joined(tx: &mut dyn Tx, room: RoomSn, each: &mut dyn FnMut(&str)) -> Result<()> {
+    tx.query(REMOTE_JOINED, &[room.into()], &mut |row| {
+        each(row.text(0)?);
+        Ok(true)
+    })
+}
+
 /// The rooms a user is joined to.
 pub fn joined_rooms(tx: &mut dyn Tx, user: UserSn) -> Result<Vec<RoomSn>> {
     tx.all(JOINED_ROOMS, &[user.into()], |row| Ok(RoomSn(row.int(0)?)))
@@ -167,6 +181,15 @@ pub fn joined_rooms(tx: &mut dyn Tx, user: UserSn) -> Result<Vec<RoomSn>> {
 /// The stripped state that came with an invite or a knock: a JSON array.
 pub fn stripped(tx: &mut dyn Tx, room: RoomSn, user: UserSn) -> Result<Option<Vec<u8>>> {
     Ok(tx.one(STRIPPED, &[room.into(), user.into()], |row| Ok(row.opt_blob(0)?.map(<[u8]>::to_vec)))?.flatten())
+}
+
+/// Visits everybody who has to do with a room, by serial number, user id and standing; `each` answers whether to go on.
+pub fn names(
+    tx: &mut dyn Tx,
+    room: RoomSn,
+    each: &mut dyn FnMut(UserSn, &str, Membership) -> Result<bool>,
+) -> Result<()> {
+    tx.query(NAMES, &[room.into()], &mut |row| each(UserSn(row.int(0)?), row.text(1)?, Membership::from_int(row.int(2)?)))
 }
 
 /// How many members of each standing a room has: joined and invited are what a room summary shows.
@@ -186,6 +209,16 @@ pub fn first_others(tx: &mut dyn Tx, room: RoomSn, user: UserSn, limit: u64) -> 
 pub fn set(tx: &mut dyn Tx, row: &MembershipRow, stripped: Option<&[u8]>) -> Result<()> {
     let before = get(tx, row.room, row.user)?.map_or(Membership::Leave, |row| row.membership);
     device_lists::note_move(tx, row, before)?;
+    write(tx, row, stripped)
+}
+
+/// As [`set`], for one of the many of another server who are there already when a room becomes known: nobody is told that they
+/// moved.
+pub fn adopt(tx: &mut dyn Tx, row: &MembershipRow) -> Result<()> {
+    write(tx, row, None)
+}
+
+fn write(tx: &mut dyn Tx, row: &MembershipRow, stripped: Option<&[u8]>) -> Result<()> {
     tx.execute(
         SET,
         &[

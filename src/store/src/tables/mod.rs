@@ -30,6 +30,7 @@ pub mod receipts;
 pub mod registration_tokens;
 pub mod relations;
 pub mod remote_devices;
+pub mod remote_media;
 pub mod reports;
 pub mod rooms;
 pub mod server_keys;
@@ -74,6 +75,7 @@ pub const STATEMENTS: &[&[&str]] = &[
     registration_tokens::STATEMENTS,
     relations::STATEMENTS,
     remote_devices::STATEMENTS,
+    remote_media::STATEMENTS,
     reports::STATEMENTS,
     rooms::STATEMENTS,
     server_keys::STATEMENTS,

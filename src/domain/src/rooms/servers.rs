@@ -1,0 +1,129 @@
+//! Which other servers are in a room: who gets its events, and who may be asked about it.
+//!
+//! Servers that the configuration keeps out do not count. Remembered like the local members, and forgotten with them
+//! (`locals.rs`).
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use hearth_base::Result;
+use hearth_store::WriteTx;
+use hearth_store::engine::Tx;
+use hearth_store::ids::{DestinationSn, RoomSn};
+use hearth_store::tables::{destinations, memberships};
+use quick_cache::sync::Cache;
+use ruma::{OwnedServerName, ServerName};
+
+use crate::core::Core;
+
+/// Rooms whose servers are remembered. A list is long where a room is: thousands of servers in the largest.
+const ROOMS_MAX: usize = 500;
+
+/// Other servers, by name and by serial number, in the order of the numbers.
+#[derive(Debug, Clone, Default)]
+pub struct Servers(Arc<[(DestinationSn, OwnedServerName)]>);
+
+/// The servers of rooms, remembered by the writer.
+#[derive(Debug)]
+pub(super) struct Known(Cache<RoomSn, Servers>);
+
+impl Default for Known {
+    fn default() -> Self {
+        Self(Cache::new(ROOMS_MAX))
+    }
+}
+
+impl Known {
+    pub(super) fn forget(&self, room: RoomSn) {
+        self.0.remove(&room);
+    }
+}
+
+impl Servers {
+    /// Gives serial numbers to servers. Those that the configuration keeps out are left out.
+    pub fn intern<'a>(
+        core: &Core,
+        tx: &mut WriteTx<'_>,
+        names: impl IntoIterator<Item = &'a ServerName>,
+    ) -> Result<Self> {
+        let names = names.into_iter().filter(|name| core.check_talks_to(name).is_ok());
+        let found = names.map(|name| Ok((destinations::intern(tx, name.as_str())?, name.to_owned())));
+        Ok(Self::sorted(found.collect::<Result<_>>()?))
+    }
+
+    fn sorted(mut list: Vec<(DestinationSn, OwnedServerName)>) -> Self {
+        list.sort_unstable_by_key(|(sn, _)| *sn);
+        list.dedup_by_key(|(sn, _)| *sn);
+        Self(list.into())
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Each with its serial number, ascending.
+    pub fn iter(&self) -> impl Iterator<Item = &(DestinationSn, OwnedServerName)> {
+        self.0.iter()
+    }
+
+    /// The serial numbers, ascending.
+    #[must_use]
+    pub fn sns(&self) -> Vec<DestinationSn> {
+        self.iter().map(|(sn, _)| *sn).collect()
+    }
+
+    /// These and those.
+    #[must_use]
+    pub fn with(self, others: Self) -> Self {
+        if others.is_empty() || Arc::ptr_eq(&self.0, &others.0) {
+            return self;
+        }
+        Self::sorted(self.iter().chain(others.iter()).cloned().collect())
+    }
+
+    /// These but one.
+    #[must_use]
+    pub fn without(self, server: &ServerName) -> Self {
+        if !self.iter().any(|(_, name)| name == server) {
+            return self;
+        }
+        Self(self.iter().filter(|(_, name)| name != server).cloned().collect())
+    }
+}
+
+/// The other servers with joined members in a room. For reads and writes; in a read, it may already know of what was
+/// committed after the read began.
+pub fn of(core: &Core, tx: &mut dyn Tx, room: RoomSn) -> Result<Arc<[OwnedServerName]>> {
+    if let Some(known) = core.locals.servers.0.get(&room) {
+        return Ok(known.iter().map(|(_, name)| name.clone()).collect());
+    }
+    Ok(look(core, tx, room)?.into())
+}
+
+/// As [`of`], with serial numbers, which servers get that have none yet.
+pub fn numbered(core: &Arc<Core>, tx: &mut WriteTx<'_>, room: RoomSn) -> Result<Servers> {
+    if let Some(known) = core.locals.servers.0.get(&room) {
+        return Ok(known);
+    }
+    let names = look(core, tx.tx(), room)?;
+    let servers = Servers::intern(core, tx, names.iter().map(|name| &**name))?;
+    let (core, list) = (core.clone(), servers.clone());
+    // Not before the commit: were this closure undone, the numbers just given would be, too.
+    tx.after_commit(move || core.locals.servers.0.insert(room, list));
+    Ok(servers)
+}
+
+fn look(core: &Core, tx: &mut dyn Tx, room: RoomSn) -> Result<Vec<OwnedServerName>> {
+    let mut names = BTreeSet::new();
+    memberships::remote_joined(tx, room, &mut |user| {
+        if let Some((_, server)) = user.split_once(':')
+            && !names.contains(server)
+        {
+            names.insert(server.to_owned());
+        }
+    })?;
+    let names = names.into_iter().filter_map(|name| ServerName::parse(name).ok());
+    Ok(names.filter(|name| core.check_talks_to(name).is_ok()).collect())
+}

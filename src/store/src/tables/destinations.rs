@@ -1,0 +1,117 @@
+//! Other servers that this one sends to: their serial numbers, and how sending goes.
+//!
+//! What is here lags behind what the sender knows by up to a minute; after a crash it tries sooner than it would have.
+
+use hearth_base::{Millis, Result};
+
+use crate::WriteTx;
+use crate::engine::{Row, Tx};
+use crate::ids::DestinationSn;
+
+macro_rules! columns {
+    ($rest:literal) => {
+        concat!(
+            "SELECT sn, name, failures, failing_since_ms, retry_at_ms, last_success_ms, reason FROM destinations ",
+            $rest
+        )
+    };
+}
+
+const FIND: &str = "SELECT sn FROM destinations WHERE name = ?1";
+const ONE: &str = columns!("WHERE name = ?1");
+const BY_SN: &str = columns!("WHERE sn = ?1");
+const FAILING: &str = columns!("WHERE failures > 0");
+const LIST: &str = columns!("WHERE name > ?1 ORDER BY name LIMIT ?2");
+const INSERT: &str = "INSERT INTO destinations (sn, name, failures) VALUES (?1, ?2, 0)";
+const SAVE: &str = "UPDATE destinations SET failures = ?2, failing_since_ms = ?3, retry_at_ms = ?4, last_success_ms = ?5, \
+     reason = ?6 WHERE sn = ?1";
+
+/// Every statement of this file.
+pub const STATEMENTS: &[&str] = &[FIND, ONE, BY_SN, FAILING, LIST, INSERT, SAVE];
+
+/// How sending to a server goes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Health {
+    /// Attempts since the last one that succeeded.
+    pub failures: u32,
+    /// When the first of them was.
+    pub failing_since_ms: Option<Millis>,
+    /// When the next attempt is due, unless there is a sign of life before.
+    pub retry_at_ms: Option<Millis>,
+    /// When an attempt last succeeded; may be up to an hour behind.
+    pub last_success_ms: Option<Millis>,
+    /// Why the last attempt failed, for people.
+    pub reason: Option<String>,
+}
+
+/// A server with its name.
+#[derive(Debug, Clone)]
+pub struct DestinationRow {
+    /// Its serial number.
+    pub sn: DestinationSn,
+    /// Its server name.
+    pub name: String,
+    /// How sending goes.
+    pub health: Health,
+}
+
+fn read(row: &dyn Row) -> Result<DestinationRow> {
+    let ms = |column| Ok::<_, hearth_base::Error>(row.opt_int(column)?.map(i64::unsigned_abs));
+    Ok(DestinationRow {
+        sn: DestinationSn(row.int(0)?),
+        name: row.text(1)?.to_owned(),
+        health: Health {
+            failures: u32::try_from(row.int(2)?).unwrap_or(u32::MAX),
+            failing_since_ms: ms(3)?,
+            retry_at_ms: ms(4)?,
+            last_success_ms: ms(5)?,
+            reason: row.opt_text(6)?.map(str::to_owned),
+        },
+    })
+}
+
+/// The serial number of a server, given one now if need be.
+pub fn intern(tx: &mut WriteTx<'_>, name: &str) -> Result<DestinationSn> {
+    if let Some(sn) = tx.tx().int(FIND, &[name.into()])? {
+        return Ok(DestinationSn(sn));
+    }
+    let sn = DestinationSn::from(tx.position());
+    tx.execute(INSERT, &[sn.into(), name.into()])?;
+    Ok(sn)
+}
+
+/// A server by its name.
+pub fn by_name(tx: &mut dyn Tx, name: &str) -> Result<Option<DestinationRow>> {
+    tx.one(ONE, &[name.into()], read)
+}
+
+/// A server by its serial number.
+pub fn by_sn(tx: &mut dyn Tx, sn: DestinationSn) -> Result<Option<DestinationRow>> {
+    tx.one(BY_SN, &[sn.into()], read)
+}
+
+/// Those whose last attempt failed.
+pub fn failing(tx: &mut dyn Tx) -> Result<Vec<DestinationRow>> {
+    tx.all(FAILING, &[], read)
+}
+
+/// Servers in the order of their names, those after `after`.
+pub fn list(tx: &mut dyn Tx, after: &str, limit: u64) -> Result<Vec<DestinationRow>> {
+    tx.all(LIST, &[after.into(), limit.into()], read)
+}
+
+/// Writes down how sending goes.
+pub fn save(tx: &mut dyn Tx, sn: DestinationSn, health: &Health) -> Result<()> {
+    let Health { failures, failing_since_ms, retry_at_ms, last_success_ms, reason } = health;
+    let (since, retry, success) = (failing_since_ms.as_ref(), retry_at_ms.as_ref(), last_success_ms.as_ref());
+    let args = [
+        sn.into(),
+        i64::from(*failures).into(),
+        since.copied().into(),
+        retry.copied().into(),
+        success.copied().into(),
+        reason.as_ref().into(),
+    ];
+    tx.execute(SAVE, &args)?;
+    Ok(())
+}

@@ -1,0 +1,157 @@
+//! What other servers are still to be told: one row for each piece of news, however many servers lack it.
+//!
+//! A row is written in the transaction that stores what it tells of. The sender keeps all rows in memory and, once in a
+//! while, shortens and deletes those here; after a crash what went out since then goes out again, which harms nobody.
+
+use hearth_base::{Error, Position, Result};
+
+use crate::engine::{Tx, Value};
+use crate::ids::{DestinationSn, EventSn, RoomSn};
+use crate::{json_column, varint};
+
+const INSERT: &str = "INSERT INTO outgoing (position, destinations, event, room, coalesce_key, edu) \
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+const ALL: &str = "SELECT position, destinations, event, room, coalesce_key FROM outgoing ORDER BY position";
+const JSON: &str = "SELECT o.edu, e.codec, e.json FROM outgoing o LEFT JOIN events e ON e.sn = o.event \
+     WHERE o.position = ?1";
+const SHRINK: &str = "UPDATE outgoing SET destinations = ?2 WHERE position = ?1";
+const DELETE: &str = "DELETE FROM outgoing WHERE position = ?1";
+const COUNT: &str = "SELECT count(*) FROM outgoing";
+
+/// Every statement of this file.
+pub const STATEMENTS: &[&str] = &[INSERT, ALL, JSON, SHRINK, DELETE, COUNT];
+
+/// What a row tells of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum News {
+    /// An event (PDU).
+    Event {
+        /// The event.
+        event: EventSn,
+        /// Its room.
+        room: RoomSn,
+    },
+    /// Something else (EDU).
+    Edu {
+        /// A newer one with the same key makes this one superfluous.
+        key: Option<String>,
+    },
+}
+
+/// A row, without the JSON.
+#[derive(Debug, Clone)]
+pub struct OutgoingRow {
+    /// When it was written: news go out in this order.
+    pub position: Position,
+    /// Who lacks it, ascending.
+    pub destinations: Vec<DestinationSn>,
+    /// What it tells of.
+    pub news: News,
+}
+
+/// Adds an event. `destinations` must be ascending.
+pub fn add_event(
+    tx: &mut dyn Tx,
+    at: Position,
+    destinations: &[DestinationSn],
+    event: EventSn,
+    room: RoomSn,
+) -> Result<()> {
+    let to = pack(destinations);
+    tx.execute(
+        INSERT,
+        &[at.into(), Value::Blob(&to), event.into(), room.into(), None::<&str>.into(), None::<&str>.into()],
+    )?;
+    Ok(())
+}
+
+/// Adds an EDU, as JSON. `destinations` must be ascending.
+pub fn add_edu(
+    tx: &mut dyn Tx,
+    at: Position,
+    destinations: &[DestinationSn],
+    key: Option<&str>,
+    json: &str,
+) -> Result<()> {
+    let to = pack(destinations);
+    tx.execute(
+        INSERT,
+        &[at.into(), Value::Blob(&to), None::<i64>.into(), None::<i64>.into(), key.into(), json.into()],
+    )?;
+    Ok(())
+}
+
+/// Every row, oldest first.
+pub fn all(tx: &mut dyn Tx) -> Result<Vec<OutgoingRow>> {
+    tx.all(ALL, &[], |row| {
+        let news = match (row.opt_int(2)?, row.opt_int(3)?) {
+            (Some(event), Some(room)) => News::Event { event: EventSn(event), room: RoomSn(room) },
+            _ => News::Edu { key: row.opt_text(4)?.map(str::to_owned) },
+        };
+        let destinations = unpack(row.blob(1)?).ok_or_else(|| Error::broken("a list of destinations is damaged"))?;
+        Ok(OutgoingRow { position: Position::from_i64(row.int(0)?), destinations, news })
+    })
+}
+
+/// The JSON to be sent for a row; none when the row, or the event that it tells of, is gone.
+pub fn json(tx: &mut dyn Tx, at: Position) -> Result<Option<String>> {
+    let found = tx.one(JSON, &[at.into()], |row| match (row.opt_text(0)?, row.opt_int(1)?, row.opt_blob(2)?) {
+        (Some(edu), ..) => Ok(Some(edu.to_owned())),
+        (None, Some(codec), Some(json)) => {
+            let json = String::from_utf8(json_column::unpack(codec, json)?);
+            json.map(Some).map_err(|error| Error::fault("reading a stored event", error))
+        }
+        _ => Ok(None),
+    })?;
+    Ok(found.flatten())
+}
+
+/// Leaves only these servers in a row. They must be ascending.
+pub fn shrink(tx: &mut dyn Tx, at: Position, destinations: &[DestinationSn]) -> Result<()> {
+    tx.execute(SHRINK, &[at.into(), Value::Blob(&pack(destinations))])?;
+    Ok(())
+}
+
+/// Deletes a row that nobody lacks any more.
+pub fn delete(tx: &mut dyn Tx, at: Position) -> Result<()> {
+    tx.execute(DELETE, &[at.into()])?;
+    Ok(())
+}
+
+/// How many rows there are.
+pub fn count(tx: &mut dyn Tx) -> Result<u64> {
+    Ok(tx.int(COUNT, &[])?.unwrap_or(0).unsigned_abs())
+}
+
+/// Serial numbers given at about the same time lie close together, so the differences are short.
+fn pack(destinations: &[DestinationSn]) -> Vec<u8> {
+    let mut before = 0;
+    varint::write_list(destinations.iter().map(|sn| sn.0.wrapping_sub(std::mem::replace(&mut before, sn.0))))
+}
+
+fn unpack(bytes: &[u8]) -> Option<Vec<DestinationSn>> {
+    let mut sn = 0_i64;
+    let steps = varint::read_list(bytes)?.into_iter();
+    Some(
+        steps
+            .map(|step| {
+                sn = sn.wrapping_add(step);
+                DestinationSn(sn)
+            })
+            .collect(),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_of_servers_are_short_and_come_back() {
+        let servers: Vec<_> = [1_000_000, 1_000_003, 1_000_004, i64::MAX].map(DestinationSn).to_vec();
+        let packed = pack(&servers);
+        assert_eq!(unpack(&packed), Some(servers));
+        assert!(pack(&[DestinationSn(1_000_000), DestinationSn(1_000_003), DestinationSn(1_000_004)]).len() <= 6);
+        assert_eq!(unpack(&[0x80]), None, "damage is noticed");
+    }
+}
