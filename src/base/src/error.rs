@@ -66,6 +66,8 @@ pub enum Reason {
     ProfileTooLarge,
     KeyTooLarge,
     RoomInUse,
+    /// `M_RESOURCE_LIMIT_EXCEEDED`: the room is larger than this server takes part in.
+    RoomTooLarge,
     /// HTTP 405 with `M_BAD_JSON`: the server keeps this itself, and it has endpoints of its own.
     ServerControlled,
     ThreepidDenied,

@@ -90,6 +90,7 @@ pub fn code(reason: Reason) -> (StatusCode, &'static str) {
         R::ProfileTooLarge => (S::BAD_REQUEST, "M_PROFILE_TOO_LARGE"),
         R::KeyTooLarge => (S::BAD_REQUEST, "M_KEY_TOO_LARGE"),
         R::RoomInUse => (S::BAD_REQUEST, "M_ROOM_IN_USE"),
+        R::RoomTooLarge => (S::BAD_REQUEST, "M_RESOURCE_LIMIT_EXCEEDED"),
         R::ServerControlled => (S::METHOD_NOT_ALLOWED, "M_BAD_JSON"),
         R::ThreepidDenied => (S::FORBIDDEN, "M_THREEPID_DENIED"),
         R::ThreepidMediumNotSupported => (S::BAD_REQUEST, "M_THREEPID_MEDIUM_NOT_SUPPORTED"),
