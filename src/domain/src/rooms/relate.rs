@@ -120,11 +120,26 @@ fn of_content(content: &CanonicalJsonObject) -> Option<Relation> {
 
 /// Notes what a stored event relates to.
 pub fn note(core: &Core, tx: &mut WriteTx<'_>, event: &Event, relation: Option<Relation>) -> Result<()> {
+    insert(core, tx, event, relation, relations::touch_thread)
+}
+
+/// As [`note`], for an event from before what is here: its thread has newer ones, if it is known at all.
+pub fn note_old(core: &Core, tx: &mut WriteTx<'_>, event: &Event, relation: Option<Relation>) -> Result<()> {
+    insert(core, tx, event, relation, relations::note_thread)
+}
+
+fn insert(
+    core: &Core,
+    tx: &mut WriteTx<'_>,
+    event: &Event,
+    relation: Option<Relation>,
+    into_thread: fn(&mut dyn Tx, RoomSn, EventSn, EventSn) -> Result<()>,
+) -> Result<()> {
     let Some(relation) = relation else { return Ok(()) };
     if relation.rel_type == "m.thread"
         && let Some(root) = known(core, tx.tx(), event.room, &relation.event_id)?
     {
-        relations::touch_thread(tx.tx(), event.room, root.sn, event.sn)?;
+        into_thread(tx.tx(), event.room, root.sn, event.sn)?;
     }
     let row = RelationRow {
         child: event.sn,

@@ -49,6 +49,8 @@ const ANY_THREAD: &str = "SELECT 1 FROM threads WHERE room = ?1 LIMIT 1";
 const OF_CHILD: &str = columns!("FROM relations WHERE child = ?1");
 const TOUCH_THREAD: &str = "INSERT INTO threads (root, room, newest) VALUES (?1, ?2, ?3) \
      ON CONFLICT (root) DO UPDATE SET newest = excluded.newest";
+const NOTE_THREAD: &str =
+    "INSERT INTO threads (root, room, newest) VALUES (?1, ?2, ?3) ON CONFLICT (root) DO NOTHING";
 const THREADS: &str = "SELECT root, newest FROM threads WHERE room = ?1 AND newest < ?2 ORDER BY newest DESC LIMIT ?3";
 
 /// Every statement of this file.
@@ -63,6 +65,7 @@ pub const STATEMENTS: &[&str] = &[
     ANY_THREAD,
     OF_CHILD,
     TOUCH_THREAD,
+    NOTE_THREAD,
     THREADS,
 ];
 
@@ -221,6 +224,12 @@ pub fn of_child(tx: &mut dyn Tx, child: EventSn) -> Result<Option<RelationRow>> 
 /// Notes that a thread has a new event.
 pub fn touch_thread(tx: &mut dyn Tx, room: RoomSn, root: EventSn, newest: EventSn) -> Result<()> {
     tx.execute(TOUCH_THREAD, &[root.into(), room.into(), newest.into()])?;
+    Ok(())
+}
+
+/// Notes a thread of which an old event was found; if it is known, its newest event stays what it is.
+pub fn note_thread(tx: &mut dyn Tx, room: RoomSn, root: EventSn, newest: EventSn) -> Result<()> {
+    tx.execute(NOTE_THREAD, &[root.into(), room.into(), newest.into()])?;
     Ok(())
 }
 

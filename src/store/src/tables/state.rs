@@ -18,6 +18,7 @@ const SET: &str = "INSERT INTO current_state (room, key, event) VALUES (?1, ?2, 
      ON CONFLICT (room, key) DO UPDATE SET event = excluded.event";
 const UNSET: &str = "DELETE FROM current_state WHERE room = ?1 AND key = ?2";
 const CHANGE: &str = "INSERT INTO state_changes (room, position, key, event) VALUES (?1, ?2, ?3, ?4)";
+const IN_FORCE_SINCE: &str = "SELECT max(position) FROM state_changes WHERE room = ?1 AND event = ?2";
 const CHANGES: &str =
     "SELECT key, event FROM state_changes WHERE room = ?1 AND position > ?2 AND position <= ?3 ORDER BY position";
 
@@ -34,6 +35,7 @@ pub const STATEMENTS: &[&str] = &[
     UNSET,
     CHANGE,
     CHANGES,
+    IN_FORCE_SINCE,
 ];
 
 /// A stored snapshot: the difference to `base`, encoded by the domain.
@@ -85,14 +87,25 @@ pub fn current_of_type(tx: &mut dyn Tx, room: RoomSn, event_type: &str) -> Resul
     tx.all(CURRENT_OF_TYPE, &[room.into(), event_type.into()], |row| Ok(EventSn(row.int(0)?)))
 }
 
-/// Changes one part of the current state, and notes when.
-pub fn change(tx: &mut dyn Tx, room: RoomSn, key: KeySn, event: Option<EventSn>, at: Position) -> Result<()> {
+/// Changes one part of the current state without noting it: for the state of a room that is new to all who read it.
+pub fn set(tx: &mut dyn Tx, room: RoomSn, key: KeySn, event: Option<EventSn>) -> Result<()> {
     match event {
         Some(event) => tx.execute(SET, &[room.into(), key.into(), event.into()])?,
         None => tx.execute(UNSET, &[room.into(), key.into()])?,
     };
+    Ok(())
+}
+
+/// Changes one part of the current state, and notes when.
+pub fn change(tx: &mut dyn Tx, room: RoomSn, key: KeySn, event: Option<EventSn>, at: Position) -> Result<()> {
+    set(tx, room, key, event)?;
     tx.execute(CHANGE, &[room.into(), at.into(), key.into(), event.into()])?;
     Ok(())
+}
+
+/// When an event last became a part of the current state; none when it never did. Looks at all changes of the room.
+pub fn in_force_since(tx: &mut dyn Tx, room: RoomSn, event: EventSn) -> Result<Option<Position>> {
+    Ok(tx.int(IN_FORCE_SINCE, &[room.into(), event.into()])?.map(Position::from_i64))
 }
 
 /// What changed after one position and up to another, oldest first; a key may come more than once.
