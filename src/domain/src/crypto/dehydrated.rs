@@ -55,7 +55,7 @@ impl Crypto {
         }
         upload.name.as_deref().map_or(Ok(()), check_name)?;
         let owner = keys::Owner { user: &who.user_id, device: &upload.device_id };
-        let checked = keys::Checked::new(&upload.keys, owner, None)?;
+        let checked = keys::Checked::new(&upload.keys, owner)?;
         let (core, user, now_ms) = (self.core.clone(), who.user, self.core.now_ms());
         let write = move |tx: &mut WriteTx<'_>| {
             remove(&core, tx, user)?;

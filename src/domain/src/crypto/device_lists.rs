@@ -19,8 +19,6 @@ use super::Crypto;
 use crate::Requester;
 use crate::core::Core;
 
-pub(crate) use crate::devices::purge::announce as changed;
-
 /// Up to how many users are asked one by one whether they still share a room.
 const ASKED_ONE_BY_ONE_MAX: usize = 16;
 

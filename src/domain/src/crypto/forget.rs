@@ -8,7 +8,7 @@ use hearth_store::ids::UserSn;
 use hearth_store::tables::{backups, cross_signing, device_keys};
 
 use super::Crypto;
-use super::device_lists::changed;
+use super::announce::{Changed, announce};
 use crate::core::Core;
 
 impl Crypto {
@@ -26,5 +26,5 @@ fn forget(core: &Arc<Core>, tx: &mut WriteTx<'_>, user: UserSn) -> Result<()> {
         device_keys::delete_signatures(tx.tx(), user, &row.public)?;
         cross_signing::delete(tx.tx(), user, *kind)?;
     }
-    if keys.is_empty() { Ok(()) } else { changed(core, tx, user) }
+    if keys.is_empty() { Ok(()) } else { announce(core, tx, user, Changed::Identity) }
 }

@@ -2,9 +2,10 @@
 //! JSON"). Pure functions.
 
 use hearth_base::{Error, Reason, Result, error::refuse, limits};
+use hearth_store::tables::device_keys::SignatureRow;
 use ruma::UserId;
 use ruma::canonical_json::{CanonicalJsonObject, CanonicalJsonValue};
-use ruma::serde::{Base64, base64::Standard};
+use ruma::serde::{Base64, Raw, base64::Standard};
 use ruma::signatures::{SigningKeyAlgorithm, to_canonical_json_string_for_signing, verify_canonical_json_bytes};
 
 /// The algorithm of all signatures, with the colon that a key's name follows.
@@ -89,4 +90,18 @@ pub(super) fn add_signature(object: &mut CanonicalJsonObject, signer: &str, key_
         return;
     };
     of_signer.insert(key_id.to_owned(), CanonicalJsonValue::String(signature.to_owned()));
+}
+
+/// A stored key with those of the signatures that were uploaded for it.
+pub(super) fn with_signatures(json: &str, item: &str, signatures: &[SignatureRow]) -> Result<CanonicalJsonObject> {
+    let mut object = serde_json::from_str(json).map_err(|error| Error::fault("reading a stored key", error))?;
+    for row in signatures.iter().filter(|row| row.item == item) {
+        add_signature(&mut object, &row.signer, &row.key_id, &row.signature);
+    }
+    Ok(object)
+}
+
+/// An object as the raw form of whatever ruma has a type for.
+pub(super) fn raw<T>(object: &CanonicalJsonObject) -> Result<Raw<T>> {
+    Raw::from_json_string(write(object)?).map_err(|error| Error::fault("writing a key", error))
 }

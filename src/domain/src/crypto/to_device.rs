@@ -10,18 +10,22 @@ use std::sync::Arc;
 use hearth_base::{Error, Reason, Result, error::refuse, limits};
 use hearth_store::WriteTx;
 use hearth_store::ids::{DeviceSn, UserSn};
-use hearth_store::tables::{devices, to_device, txns, users};
-use ruma::OwnedUserId;
+use hearth_store::tables::{devices, remote_devices, to_device, txns, users};
+use ruma::api::federation::transactions::edu::{DirectDeviceContent, Edu};
 use ruma::events::AnyToDeviceEventContent;
 use ruma::serde::Raw;
 use ruma::to_device::DeviceIdOrAllDevices;
+use ruma::{OwnedServerName, OwnedUserId, UserId};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use super::Crypto;
 use super::signed::may_exist;
-use super::{Crypto, remote};
 use crate::Requester;
 use crate::core::Core;
+
+/// How long the ids of messages to other servers are.
+const MESSAGE_ID_CHARS: usize = 24;
 
 /// Contents for devices of users.
 pub type Messages = BTreeMap<OwnedUserId, BTreeMap<DeviceIdOrAllDevices, Raw<AnyToDeviceEventContent>>>;
@@ -41,13 +45,22 @@ struct Parcel {
     messages: Vec<(DeviceIdOrAllDevices, String)>,
 }
 
+/// Messages on their way.
+#[derive(Default)]
+struct Post {
+    parcels: Vec<Parcel>,
+    /// For users of other servers, by server.
+    abroad: BTreeMap<OwnedServerName, Messages>,
+}
+
 impl Crypto {
-    /// Puts messages into the inboxes of devices; the same transaction again does nothing. Devices and users that do not
-    /// exist are passed over.
+    /// Puts messages into the inboxes of devices, or on their way to other servers; the same transaction again does nothing.
+    /// Devices and users that do not exist are passed over.
     ///
     /// Refuses with `M_TOO_LARGE` when a message is too large, `M_INVALID_PARAM` when there are too many.
     pub async fn send_to_device(&self, who: &Requester, kind: &str, txn: &str, messages: Messages) -> Result<()> {
-        let parcels = pack(&self.core, who, kind, messages)?;
+        let Post { parcels, abroad } = pack(&self.core, &who.user_id, kind, messages)?;
+        let abroad = letters(&self.core, &who.user_id, kind, abroad);
         let key = txns::key(&format!("sendToDevice\0{kind}"), txn);
         let (core, device, now_ms) = (self.core.clone(), who.device, self.core.now_ms());
         let write = move |tx: &mut WriteTx<'_>| {
@@ -55,35 +68,70 @@ impl Crypto {
                 return Ok(());
             }
             txns::insert(tx.tx(), device, key, "", now_ms)?;
-            parcels.iter().try_for_each(|parcel| deliver(&core, tx, parcel))
+            parcels.iter().try_for_each(|parcel| deliver(&core, tx, parcel))?;
+            abroad.iter().try_for_each(|(server, edu)| core.outgoing.edu(&core, tx, [&**server], edu))
         };
         self.core.store.write("to_device_send", write).await
     }
 }
 
-fn pack(core: &Core, who: &Requester, kind: &str, messages: Messages) -> Result<Vec<Parcel>> {
+/// Messages from another server, checked.
+pub struct Received {
+    sender: OwnedUserId,
+    message_id: String,
+    parcels: Vec<Parcel>,
+}
+
+impl Received {
+    /// Checks messages that another server brings: sizes, and that they are for users of this one; others are passed over. That
+    /// `sender` is of that server, the caller has checked.
+    ///
+    /// Refuses as [`Crypto::send_to_device`] does.
+    pub fn new(core: &Core, sender: &UserId, kind: &str, message_id: &str, messages: Messages) -> Result<Self> {
+        if message_id.is_empty() || message_id.len() > limits::ID_BYTES_MAX {
+            return Err(Error::invalid("A message id is too long, or missing."));
+        }
+        let parcels = pack(core, sender, kind, messages)?.parcels;
+        Ok(Self { sender: sender.to_owned(), message_id: message_id.to_owned(), parcels })
+    }
+
+    /// Puts the messages into the inboxes, unless they have come before.
+    pub fn deliver(&self, core: &Arc<Core>, tx: &mut WriteTx<'_>) -> Result<()> {
+        if self.parcels.is_empty() {
+            return Ok(());
+        }
+        let now_ms = core.now_ms();
+        if remote_devices::receive(tx.tx(), self.sender.as_str(), &self.message_id, now_ms)? {
+            self.parcels.iter().try_for_each(|parcel| deliver(core, tx, parcel))?;
+        }
+        Ok(())
+    }
+}
+
+fn pack(core: &Core, sender: &UserId, kind: &str, messages: Messages) -> Result<Post> {
     if messages.values().map(BTreeMap::len).sum::<usize>() > limits::TO_DEVICE_TARGETS_MAX {
         return Err(Error::invalid(format!("Send to at most {} devices at a time.", limits::TO_DEVICE_TARGETS_MAX)));
     }
     if kind.len() > limits::ID_BYTES_MAX {
         return Err(Error::invalid(format!("The event type is longer than {} bytes.", limits::ID_BYTES_MAX)));
     }
-    let mut parcels = Vec::with_capacity(messages.len());
+    let mut post = Post::default();
     for (to, of_user) in messages {
+        of_user.values().try_for_each(|content| check(content.json()))?;
         if !core.is_local(&to) {
-            remote::drop_message(&to);
+            post.abroad.entry(to.server_name().to_owned()).or_default().insert(to, of_user);
             continue;
         }
         let mut messages = Vec::with_capacity(of_user.len());
         for (device, content) in of_user {
-            messages.push((device, wire(who, kind, content.json())?));
+            messages.push((device, wire(sender, kind, content.json())?));
         }
-        parcels.push(Parcel { to, messages });
+        post.parcels.push(Parcel { to, messages });
     }
-    Ok(parcels)
+    Ok(post)
 }
 
-fn wire(who: &Requester, kind: &str, content: &RawValue) -> Result<String> {
+fn check(content: &RawValue) -> Result<()> {
     if content.get().len() > limits::TO_DEVICE_BYTES_MAX {
         let message = format!("A message to a device must not be larger than {} bytes.", limits::TO_DEVICE_BYTES_MAX);
         return Err(refuse(Reason::TooLarge, message));
@@ -91,8 +139,49 @@ fn wire(who: &Requester, kind: &str, content: &RawValue) -> Result<String> {
     if !content.get().starts_with('{') {
         return Err(Error::bad_json("The content of a message to a device must be an object."));
     }
-    let wire = Wire { content, sender: who.user_id.as_str(), kind };
+    Ok(())
+}
+
+fn wire(sender: &UserId, kind: &str, content: &RawValue) -> Result<String> {
+    let wire = Wire { content, sender: sender.as_str(), kind };
     serde_json::to_string(&wire).map_err(|error| Error::fault("writing a to-device message", error))
+}
+
+/// The messages for other servers: as many as it takes for none to be much larger than [`limits::TO_DEVICE_BYTES_MAX`]. Each gets an id, by which the other server knows it when it comes again.
+fn letters(
+    core: &Core,
+    sender: &UserId,
+    kind: &str,
+    abroad: BTreeMap<OwnedServerName, Messages>,
+) -> Vec<(OwnedServerName, Edu)> {
+    let mut letters = Vec::with_capacity(abroad.len());
+    for (server, messages) in abroad {
+        for messages in split(messages) {
+            let id = core.seams.random.alphanumeric(MESSAGE_ID_CHARS);
+            let mut content = DirectDeviceContent::new(sender.to_owned(), kind.into(), id.into());
+            content.messages = messages;
+            letters.push((server.clone(), Edu::DirectToDevice(content)));
+        }
+    }
+    letters
+}
+
+fn split(messages: Messages) -> Vec<Messages> {
+    let (mut parts, mut bytes) = (vec![Messages::new()], 0);
+    for (user, of_user) in messages {
+        for (device, content) in of_user {
+            bytes += content.json().get().len();
+            if bytes > limits::TO_DEVICE_BYTES_MAX {
+                bytes = content.json().get().len();
+                parts.push(Messages::new());
+            }
+            if let Some(part) = parts.last_mut() {
+                part.entry(user.clone()).or_default().insert(device, content);
+            }
+        }
+    }
+    parts.retain(|part| !part.is_empty());
+    parts
 }
 
 /// Stores one user's messages and wakes them.

@@ -1,6 +1,5 @@
 //! What goes when a device goes. Whoever gives devices something new to hold removes it here.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use hearth_base::Result;
@@ -8,9 +7,10 @@ use hearth_store::WriteTx;
 use hearth_store::ids::UserSn;
 use hearth_store::tables::devices::{self, DeviceRow};
 use hearth_store::tables::tokens::{self, TokenHash};
-use hearth_store::tables::{dehydrated, device_keys, device_lists, memberships, one_time_keys, pushers, to_device};
+use hearth_store::tables::{dehydrated, device_keys, one_time_keys, pushers, to_device};
 
 use crate::Core;
+use crate::crypto::announce::{Changed, announce};
 
 /// Removes devices of a user with all that they hold, and tells whoever shares a room with the user if any of them had
 /// keys. Wakes the user, so that syncs of these devices that wait find out at once. Answers with the access tokens that
@@ -21,10 +21,12 @@ pub(crate) fn purge(
     user: UserSn,
     gone: &[DeviceRow],
 ) -> Result<Vec<TokenHash>> {
-    let (mut access, mut had_keys) = (Vec::new(), false);
+    let (mut access, mut had_keys) = (Vec::new(), Vec::new());
     for device in gone {
         access.extend(tokens::delete_of_device(tx.tx(), device.sn)?);
-        had_keys |= device_keys::delete(tx.tx(), user, device.sn)?;
+        if device_keys::delete(tx.tx(), user, device.sn)? {
+            had_keys.push(device.id.clone());
+        }
         device_keys::delete_signatures(tx.tx(), user, &device.id)?;
         one_time_keys::clear(tx.tx(), device.sn)?;
         to_device::clear(tx.tx(), device.sn)?;
@@ -32,8 +34,8 @@ pub(crate) fn purge(
         pushers::delete_of_device(tx.tx(), device.sn)?;
         devices::delete(tx.tx(), device.sn)?;
     }
-    if had_keys {
-        announce(core, tx, user)?;
+    if !had_keys.is_empty() {
+        announce(core, tx, user, Changed::Gone(&had_keys))?;
     } else if !gone.is_empty() {
         wake(core, tx, user);
     }
@@ -44,17 +46,4 @@ pub(crate) fn purge(
 pub(crate) fn wake(core: &Arc<Core>, tx: &mut WriteTx<'_>, user: UserSn) {
     let (core, at) = (Arc::clone(core), tx.position());
     tx.after_commit(move || core.notifier.wake(&[user], at));
-}
-
-/// Puts a change of a user's devices into the device-list stream, and wakes the local users who must see it.
-pub(crate) fn announce(core: &Arc<Core>, tx: &mut WriteTx<'_>, user: UserSn) -> Result<()> {
-    let at = tx.position();
-    device_lists::set(tx.tx(), user, at)?;
-    let mut concerned = HashSet::from([user]);
-    for room in memberships::joined_rooms(tx.tx(), user)? {
-        concerned.extend(core.locals.get(tx.tx(), room)?.iter());
-    }
-    let (core, concerned) = (Arc::clone(core), concerned.into_iter().collect::<Vec<_>>());
-    tx.after_commit(move || core.notifier.wake(&concerned, at));
-    Ok(())
 }

@@ -6,7 +6,8 @@ use hearth_base::{Error, Result, limits};
 use hearth_store::ids::UserSn;
 use hearth_store::tables::{device_keys, devices};
 
-use super::{Devices, list, purge};
+use super::{Devices, list};
+use crate::crypto::announce;
 
 /// Refuses a device name that is too long or cannot be stored.
 pub(crate) fn check_name(name: &str) -> Result<()> {
@@ -29,9 +30,9 @@ impl Devices {
             let device = devices::find(tx.tx(), user, &id)?.ok_or_else(list::unknown)?;
             let Some(name) = name.filter(|name| device.name.as_ref() != Some(name)) else { return Ok(()) };
             devices::rename(tx.tx(), device.sn, Some(&name))?;
-            // The name is part of what others see of a device with keys.
+            // The name is part of what others see of a device with keys; other servers are not told it.
             if device_keys::get(tx.tx(), user, device.sn)?.is_some() {
-                purge::announce(&core, tx, user)?;
+                announce::note(&core, tx, user)?;
             }
             Ok(())
         });

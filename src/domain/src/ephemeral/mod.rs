@@ -1,5 +1,6 @@
 //! What passes: typing and presence, which live in memory, and read receipts, which are kept.
 
+mod abroad;
 pub mod presence;
 pub mod receipts;
 mod status;

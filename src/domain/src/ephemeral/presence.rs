@@ -1,4 +1,5 @@
-//! Who is there (client-server API, "Presence"). In memory: after a restart everybody is offline until they sync again.
+//! Who is there (client-server API, "Presence"), here and on other servers. In memory: after a restart everybody is offline
+//! until they sync again.
 //!
 //! Nothing ticks while nobody is online; one timer runs while somebody is. Wakes go out only when a state changes, not for
 //! every sign of life, so a room of fifty does not wake itself all day.
@@ -18,35 +19,41 @@ use ruma::{OwnedUserId, UInt};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use super::abroad::update;
 use crate::core::Core;
+use crate::outgoing::Ephemeral;
 
 /// A user whose last sync ended this long ago is offline.
 const OFFLINE_AFTER: Duration = Duration::from_secs(40);
 /// A user who did nothing but sync for this long is away.
-const IDLE_AFTER: Duration = Duration::from_secs(5 * 60);
+pub(super) const IDLE_AFTER: Duration = Duration::from_secs(5 * 60);
 /// How often overdue changes are looked for, while anybody is there.
 const LOOK_EVERY: Duration = Duration::from_secs(20);
+/// A user of another server of whom nothing was heard for so long is offline.
+const UNHEARD_AFTER: Duration = Duration::from_secs(30 * 60);
 
 #[derive(Debug, Clone)]
-struct Entry {
-    user_id: OwnedUserId,
-    state: PresenceState,
-    status: Option<String>,
+pub(super) struct Entry {
+    pub(super) user_id: OwnedUserId,
+    pub(super) state: PresenceState,
+    pub(super) status: Option<String>,
     /// The user did something.
-    active: Instant,
+    pub(super) active: Instant,
     /// The user's client was heard of.
-    seen: Instant,
-    changed: Position,
+    pub(super) seen: Instant,
+    pub(super) changed: Position,
     /// The state came by itself, as nothing happened; nobody said so.
-    faded: bool,
+    pub(super) faded: bool,
+    /// When other servers were last told; none for their own users.
+    pub(super) told: Option<Instant>,
 }
 
 /// Everybody's presence.
 #[derive(Debug)]
 pub struct PresenceBook {
     pub(super) core: Arc<Core>,
-    users: Mutex<HashMap<UserSn, Entry>>,
-    somebody: Notify,
+    pub(super) users: Mutex<HashMap<UserSn, Entry>>,
+    pub(super) somebody: Notify,
 }
 
 impl PresenceBook {
@@ -127,6 +134,7 @@ impl PresenceBook {
             let at = tx.position();
             let mut concerned = memberships::local_neighbours(tx.tx(), user)?;
             concerned.push(user);
+            let servers = this.listeners(tx, user, &user_id)?;
             tx.after_commit(move || {
                 {
                     let (mut users, now) = (this.users.lock(), Instant::now());
@@ -135,8 +143,11 @@ impl PresenceBook {
                         return;
                     }
                     let (active, seen) = before.map_or((now, now), |entry| (entry.active, entry.seen));
-                    let faded = fading.is_some();
-                    users.insert(user, Entry { user_id, state, status, active, seen, changed: at, faded });
+                    let is_remote = before.is_some_and(|entry| entry.told.is_none());
+                    let (faded, told) = (fading.is_some(), (!is_remote).then_some(now));
+                    let entry = Entry { user_id, state, status, active, seen, changed: at, faded, told };
+                    this.core.outgoing.ephemeral(servers, Ephemeral::Presence(update(&entry)));
+                    users.insert(user, entry);
                 }
                 this.core.notifier.wake(&concerned, at);
                 this.somebody.notify_one();
@@ -168,6 +179,7 @@ impl PresenceBook {
             } else {
                 self.somebody.notified().await;
             }
+            self.tell_again().await;
             for (user, entry, state) in self.overdue() {
                 let (status, fading) = (entry.status, Some(entry.changed));
                 if let Err(error) = self.change(user, &entry.user_id, state, status, fading).await {
@@ -188,6 +200,7 @@ impl PresenceBook {
         let next = users.iter().filter_map(|(user, entry)| {
             let state = match entry.state {
                 PresenceState::Offline => return None,
+                _ if entry.told.is_none() => (now - entry.seen > UNHEARD_AFTER).then_some(PresenceState::Offline)?,
                 _ if now - entry.seen > OFFLINE_AFTER && !self.core.notifier.is_awaited(*user) => {
                     PresenceState::Offline
                 }

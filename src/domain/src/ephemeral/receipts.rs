@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use hearth_base::{Error, Position, Result};
+use hearth_base::{Error, Millis, Position, Result};
 use hearth_store::WriteTx;
 use hearth_store::engine::Tx;
 use hearth_store::ids::{RoomSn, UserSn};
@@ -15,8 +15,9 @@ use ruma::{EventId, OwnedEventId, RoomId};
 use serde_json::{Map, Value, json};
 
 use crate::core::Core;
+use crate::outgoing::Ephemeral;
 use crate::requester::Requester;
-use crate::rooms::find;
+use crate::rooms::{find, servers};
 
 /// What a client says it has read, all in one request.
 #[derive(Debug, Clone, Default)]
@@ -38,8 +39,10 @@ pub async fn mark_read(core: &Arc<Core>, requester: &Requester, room_id: &RoomId
             set_marker(&this, tx, &room, &requester, event_id)?;
         }
         for (receipt, private) in [(&read.public, false), (&read.private, true)] {
-            if let Some((event_id, thread)) = receipt {
-                set_receipt(&this, tx, &room, requester.user, (event_id, thread), private)?;
+            let Some((event_id, thread)) = receipt else { continue };
+            let receipt = Receipt { event_id, thread, private, at_ms: this.now_ms() };
+            if set(&this, tx, &room, requester.user, receipt)? && !private {
+                tell(&this, tx, &room, &requester, receipt)?;
             }
         }
         Ok(())
@@ -65,14 +68,24 @@ fn set_marker(
     Ok(())
 }
 
-fn set_receipt(
-    core: &Arc<Core>,
-    tx: &mut WriteTx<'_>,
-    room: &Room,
-    user: UserSn,
-    (event_id, thread): (&EventId, &ReceiptThread),
-    private: bool,
-) -> Result<()> {
+/// How far somebody has read.
+#[derive(Debug, Clone, Copy)]
+pub struct Receipt<'a> {
+    /// Up to which event.
+    pub event_id: &'a EventId,
+    /// In which part of the room.
+    pub thread: &'a ReceiptThread,
+    /// Whether nobody else may see it.
+    pub private: bool,
+    /// When.
+    pub at_ms: Millis,
+}
+
+/// Notes how far a user has read who is in the room; says whether that is further than before.
+///
+/// Refuses with `M_NOT_FOUND` and `M_INVALID_PARAM` events and threads that the room does not have.
+pub fn set(core: &Arc<Core>, tx: &mut WriteTx<'_>, room: &Room, user: UserSn, receipt: Receipt<'_>) -> Result<bool> {
+    let Receipt { event_id, thread, private, at_ms } = receipt;
     let event = core.events.find(tx.tx(), event_id)?.filter(|event| event.room == room.sn);
     let Some((event, ord)) = event.and_then(|event| event.ord.map(|ord| (event, ord))) else {
         return Err(Error::not_found(format!("{event_id} is not in this room.")));
@@ -86,10 +99,10 @@ fn set_receipt(
         },
         other => return Err(Error::invalid(format!("{other:?} is not a thread."))),
     };
-    let row = ReceiptRow { user, private, thread, event: event.sn, ord, at_ms: core.now_ms() };
+    let row = ReceiptRow { user, private, thread, event: event.sn, ord, at_ms };
     let at = tx.position();
     if !receipts::set(tx.tx(), room.sn, &row, at)? {
-        return Ok(());
+        return Ok(false);
     }
     let (core, room) = (core.clone(), room.sn);
     if private {
@@ -98,6 +111,27 @@ fn set_receipt(
         let members = core.locals.get(tx.tx(), room)?;
         tx.after_commit(move || core.notifier.wake_room(room, &members, at));
     }
+    Ok(true)
+}
+
+/// Tells the other servers in the room of a receipt.
+fn tell(
+    core: &Arc<Core>,
+    tx: &mut WriteTx<'_>,
+    room: &Room,
+    requester: &Requester,
+    receipt: Receipt<'_>,
+) -> Result<()> {
+    let servers = servers::of(core, tx.tx(), room.sn)?;
+    let news = Ephemeral::Receipt {
+        room: find::id(room)?,
+        user: requester.user_id.clone(),
+        thread: receipt.thread.as_str().map(str::to_owned),
+        event: receipt.event_id.to_owned(),
+        at_ms: receipt.at_ms,
+    };
+    let core = core.clone();
+    tx.after_commit(move || core.outgoing.ephemeral(servers, news));
     Ok(())
 }
 

@@ -1,4 +1,4 @@
-//! Who is typing where. In memory only: after a restart nobody types.
+//! Who is typing where, here and on other servers. In memory only: after a restart nobody types.
 //!
 //! A change takes a position through the writer, so that a sync can order it among everything else, without a write.
 
@@ -7,20 +7,46 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hearth_base::{Position, Result, limits};
+use hearth_store::WriteTx;
 use hearth_store::ids::{RoomSn, UserSn};
+use hearth_store::tables::rooms;
 use parking_lot::Mutex;
-use ruma::{OwnedUserId, RoomId};
+use ruma::{OwnedUserId, RoomId, UserId};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::core::Core;
+use crate::outgoing::Ephemeral;
 use crate::requester::Requester;
-use crate::rooms::find;
+use crate::rooms::{find, servers};
+
+/// How often other servers are told again of somebody who goes on typing: they stop believing it after a while, as this one
+/// does.
+const TELL_AGAIN_AFTER: Duration = Duration::from_secs(40);
+
+#[derive(Debug)]
+struct Typist {
+    user_id: OwnedUserId,
+    until: Instant,
+    /// When other servers were last told.
+    told: Instant,
+}
 
 #[derive(Debug, Default)]
 struct Room {
-    typing: BTreeMap<UserSn, (OwnedUserId, Instant)>,
+    typing: BTreeMap<UserSn, Typist>,
     changed: Position,
+}
+
+/// What comes of somebody typing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Novelty {
+    /// They start or stop.
+    New,
+    /// They go on, and other servers are due to be told again.
+    Again,
+    /// They go on.
+    None,
 }
 
 /// Who is typing in which room.
@@ -55,40 +81,75 @@ impl Typing {
             .store
             .write("typing_set", move |tx| {
                 let room = find::joined(tx.tx(), &room_id, requester.user)?;
-                if !this.changes(room.sn, requester.user, until) {
+                let news = this.note(tx, room.sn, (requester.user, &requester.user_id), until)?;
+                if news == Novelty::None {
                     return Ok(());
                 }
-                let at = tx.position();
-                let members = this.core.locals.get(tx.tx(), room.sn)?;
+                let servers = servers::of(&this.core, tx.tx(), room.sn)?;
+                let (room, user, typing) = (room_id, requester.user_id, until.is_some());
                 tx.after_commit(move || {
-                    this.apply(room.sn, &requester, until, at);
-                    this.core.notifier.wake_room(room.sn, &members, at);
+                    this.core.outgoing.ephemeral(servers, Ephemeral::Typing { room, user, typing });
                 });
                 Ok(())
             })
             .await
     }
 
+    /// Notes that a user of another server types, who is in the room, as the caller has checked.
+    pub fn heard(
+        self: &Arc<Self>,
+        tx: &mut WriteTx<'_>,
+        room: RoomSn,
+        user: (UserSn, &UserId),
+        lasting: Option<Duration>,
+    ) -> Result<()> {
+        self.note(tx, room, user, lasting.map(|time| Instant::now() + time)).map(drop)
+    }
+
+    fn note(
+        self: &Arc<Self>,
+        tx: &mut WriteTx<'_>,
+        room: RoomSn,
+        (user, user_id): (UserSn, &UserId),
+        until: Option<Instant>,
+    ) -> Result<Novelty> {
+        let novelty = self.novelty(room, user, until);
+        if novelty == Novelty::New {
+            let (this, at, user_id) = (self.clone(), tx.position(), user_id.to_owned());
+            let members = self.core.locals.get(tx.tx(), room)?;
+            tx.after_commit(move || {
+                this.apply(room, (user, user_id), until, at);
+                this.core.notifier.wake_room(room, &members, at);
+            });
+        }
+        Ok(novelty)
+    }
+
     /// Whether anybody would notice; a repeated "still typing" only moves its end.
-    fn changes(&self, room: RoomSn, user: UserSn, until: Option<Instant>) -> bool {
+    fn novelty(&self, room: RoomSn, user: UserSn, until: Option<Instant>) -> Novelty {
         let mut rooms = self.rooms.lock();
         let known = rooms.get_mut(&room).and_then(|room| room.typing.get_mut(&user));
         match (known, until) {
             (Some(known), Some(until)) => {
-                known.1 = until;
-                false
+                known.until = until;
+                if known.told.elapsed() < TELL_AGAIN_AFTER {
+                    return Novelty::None;
+                }
+                known.told = Instant::now();
+                Novelty::Again
             }
-            (known, until) => known.is_some() != until.is_some(),
+            (None, None) => Novelty::None,
+            _ => Novelty::New,
         }
     }
 
-    fn apply(&self, room: RoomSn, requester: &Requester, until: Option<Instant>, at: Position) {
+    fn apply(&self, room: RoomSn, (user, user_id): (UserSn, OwnedUserId), until: Option<Instant>, at: Position) {
         {
             let mut rooms = self.rooms.lock();
             let room = rooms.entry(room).or_default();
             match until {
-                Some(until) => _ = room.typing.insert(requester.user, (requester.user_id.clone(), until)),
-                None => _ = room.typing.remove(&requester.user),
+                Some(until) => _ = room.typing.insert(user, Typist { user_id, until, told: Instant::now() }),
+                None => _ = room.typing.remove(&user),
             }
             room.changed = at;
         }
@@ -103,7 +164,7 @@ impl Typing {
         let rooms = self.rooms.lock();
         let room = rooms.get(&room)?;
         let is_news = after.map_or(!room.typing.is_empty(), |after| room.changed > after && room.changed <= upto);
-        is_news.then(|| room.typing.values().map(|(user, _)| user.clone()).collect())
+        is_news.then(|| room.typing.values().map(|typist| typist.user_id.clone()).collect())
     }
 
     /// Lets typing end when its time is over. Sleeps while nobody types. Runs until it is dropped.
@@ -124,26 +185,24 @@ impl Typing {
 
     fn next_end(&self) -> Option<Instant> {
         let rooms = self.rooms.lock();
-        rooms.values().flat_map(|room| room.typing.values().map(|(_, until)| *until)).min()
+        rooms.values().flat_map(|room| room.typing.values().map(|typist| typist.until)).min()
     }
 
     async fn end_overdue(self: &Arc<Self>) -> Result<()> {
         let now = Instant::now();
-        let overdue: Vec<RoomSn> = {
-            let rooms = self.rooms.lock();
-            let over = rooms.iter().filter(|(_, room)| room.typing.values().any(|(_, until)| *until <= now));
-            over.map(|(sn, _)| *sn).collect()
-        };
+        let overdue = self.overdue(now);
         if overdue.is_empty() {
             return Ok(());
         }
         let this = self.clone();
-        let end = move |tx: &mut hearth_store::WriteTx<'_>| {
-            for room in overdue {
-                let (this, at, members) = (this.clone(), tx.position(), this.core.locals.get(tx.tx(), room)?);
+        let end = move |tx: &mut WriteTx<'_>| {
+            for (room, typists) in overdue {
+                let (at, members) = (tx.position(), this.core.locals.get(tx.tx(), room)?);
+                this.tell_of_end(tx, room, typists)?;
+                let this = this.clone();
                 tx.after_commit(move || {
                     if let Some(room) = this.rooms.lock().get_mut(&room) {
-                        room.typing.retain(|_, (_, until)| *until > now);
+                        room.typing.retain(|_, typist| typist.until > now);
                         room.changed = at;
                     }
                     this.core.notifier.wake_room(room, &members, at);
@@ -152,6 +211,30 @@ impl Typing {
             Ok(())
         };
         self.core.store.write("typing_end", end).await
+    }
+
+    /// Whose time is over, by room.
+    fn overdue(&self, now: Instant) -> Vec<(RoomSn, Vec<OwnedUserId>)> {
+        let rooms = self.rooms.lock();
+        let over = rooms.iter().map(|(sn, room)| {
+            let typists = room.typing.values().filter(|typist| typist.until <= now);
+            (*sn, typists.map(|typist| typist.user_id.clone()).collect::<Vec<_>>())
+        });
+        over.filter(|(_, typists)| !typists.is_empty()).collect()
+    }
+
+    /// Tells other servers that these users, as far as they are of this one, do not type any more.
+    fn tell_of_end(self: &Arc<Self>, tx: &mut WriteTx<'_>, room: RoomSn, typists: Vec<OwnedUserId>) -> Result<()> {
+        let typists: Vec<_> = typists.into_iter().filter(|user| self.core.is_local(user)).collect();
+        let Some(row) = rooms::by_sn(tx.tx(), room)?.filter(|_| !typists.is_empty()) else { return Ok(()) };
+        let (this, room, servers) = (self.clone(), find::id(&row)?, servers::of(&self.core, tx.tx(), room)?);
+        tx.after_commit(move || {
+            for user in typists {
+                let end = Ephemeral::Typing { room: room.clone(), user, typing: false };
+                this.core.outgoing.ephemeral(servers.clone(), end);
+            }
+        });
+        Ok(())
     }
 }
 

@@ -9,19 +9,19 @@ use crate::crypto::signed::{self, ED25519};
 
 /// A cross-signing key of the right form; its signatures are not checked yet.
 #[derive(Debug)]
-pub(super) struct Candidate {
+pub(in crate::crypto) struct Candidate {
     /// What it is for.
-    pub(super) kind: KeyKind,
+    pub(in crate::crypto) kind: KeyKind,
     /// The key.
-    pub(super) object: CanonicalJsonObject,
+    pub(in crate::crypto) object: CanonicalJsonObject,
     /// As it will be stored.
-    pub(super) row: CrossSigningRow,
+    pub(in crate::crypto) row: CrossSigningRow,
 }
 
 /// Reads a cross-signing key of `user`.
 ///
 /// Refuses with `M_TOO_LARGE`, `M_BAD_JSON`, or `M_INVALID_PARAM` when it is not such a key.
-pub(super) fn key(json: &str, user: &UserId, kind: KeyKind) -> Result<Candidate> {
+pub(in crate::crypto) fn key(json: &str, user: &UserId, kind: KeyKind) -> Result<Candidate> {
     let what = format!("{}_key", kind.name());
     let invalid = |why: &str| Error::invalid(format!("The {what} {why}."));
     let mut object = signed::object(json, limits::IDENTITY_KEY_BYTES_MAX, &what)?;

@@ -1,7 +1,7 @@
 //! Cross-signing: a user's own keys, with which they vouch for their devices and for other users (client-server API,
 //! "Cross-signing").
 
-mod check;
+pub(super) mod check;
 mod signatures;
 mod upload;
 

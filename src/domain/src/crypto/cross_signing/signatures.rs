@@ -3,7 +3,7 @@
 //! A user signs three things: their own devices with their self-signing key, their own master key with a device, and the
 //! master keys of others with their user-signing key. Anything else is refused, item by item.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use hearth_base::{Error, Reason, Result, error::refuse, limits};
@@ -17,6 +17,7 @@ use ruma::{OwnedUserId, UserId};
 
 use crate::Requester;
 use crate::core::Core;
+use crate::crypto::announce::{Changed, announce};
 use crate::crypto::signed::{self, ED25519};
 use crate::crypto::{Crypto, device_lists};
 
@@ -30,6 +31,7 @@ pub type Failed = BTreeMap<OwnedUserId, BTreeMap<String, Error>>;
 struct Good {
     target: UserSn,
     item: String,
+    is_device: bool,
     key_id: String,
     signature: String,
     /// What was signed, to see whether that is still what is stored.
@@ -94,7 +96,7 @@ fn check(tx: &mut dyn Tx, who: &Requester, owner: &UserId, item: &str, json: &st
         signed::check(&object, &who.user_id, &name, &public)?;
         let key_id = format!("{ED25519}{name}");
         let signature = signed::signature(&object, &who.user_id, &key_id).unwrap_or_default().to_owned();
-        good.push(Good { target, item: item.to_owned(), key_id, signature, payload: payload.clone() });
+        good.push(Good { target, item: item.to_owned(), is_device, key_id, signature, payload: payload.clone() });
     }
     Ok(good)
 }
@@ -144,20 +146,24 @@ fn own_devices(tx: &mut dyn Tx, who: &Requester, object: &CanonicalJsonObject) -
 
 /// Stores signatures on what has not changed since they were checked, and tells who may see them.
 fn keep(core: &Arc<Core>, tx: &mut WriteTx<'_>, signer: UserSn, good: &[Good]) -> Result<()> {
-    let (mut own, mut others) = (false, std::collections::BTreeSet::new());
-    for Good { target, item, key_id, signature, payload } in good {
+    let (mut own_devices, mut own_master, mut others) = (BTreeSet::new(), false, BTreeSet::new());
+    for Good { target, item, is_device, key_id, signature, payload } in good {
         if stored(tx.tx(), *target, item)?.as_ref() != Some(payload) {
             continue;
         }
         device_keys::add_signature(tx.tx(), *target, item, signer, key_id, signature)?;
-        if *target == signer {
-            own = true;
-        } else {
-            others.insert(*target);
+        match (*target == signer, is_device) {
+            (true, true) => _ = own_devices.insert(item.clone()),
+            (true, false) => own_master = true,
+            (false, _) => _ = others.insert(*target),
         }
     }
-    if own {
-        device_lists::changed(core, tx, signer)?;
+    if !own_devices.is_empty() {
+        let devices: Vec<String> = own_devices.into_iter().collect();
+        announce(core, tx, signer, Changed::Devices(&devices))?;
+    }
+    if own_master {
+        announce(core, tx, signer, Changed::Identity)?;
     }
     others.into_iter().try_for_each(|target| device_lists::signed(core, tx, signer, target))
 }

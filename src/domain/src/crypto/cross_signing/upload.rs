@@ -13,8 +13,9 @@ use ruma::serde::Raw;
 use super::check::{self, Candidate};
 use crate::Requester;
 use crate::core::Core;
+use crate::crypto::Crypto;
+use crate::crypto::announce::{Changed, announce};
 use crate::crypto::signed::{self, ED25519};
-use crate::crypto::{Crypto, device_lists};
 
 /// Keys as a client uploads them.
 #[derive(Debug, Clone, Default)]
@@ -93,7 +94,7 @@ fn upload_keys(
     if is_new {
         drop_unvouched(tx, who, &candidates)?;
     }
-    device_lists::changed(core, tx, who.user)?;
+    announce(core, tx, who.user, Changed::Identity)?;
     Ok(Outcome::Stored)
 }
 

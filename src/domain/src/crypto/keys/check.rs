@@ -1,4 +1,8 @@
-//! What an upload of keys must keep to. Pure functions; each refusal says what is wrong with which key.
+//! What keys of devices must keep to, those that are uploaded here and those that other servers tell of. Pure functions; each
+//! refusal says what is wrong with which key.
+//!
+//! Signatures by devices are not checked: whoever uses a key checks them in any case, before trusting it, and no other server
+//! does, so that there are keys around which this one would hide alone.
 
 use hearth_base::{Error, Reason, Result, error::refuse, limits};
 use hearth_store::tables::one_time_keys::KeyRow;
@@ -11,7 +15,7 @@ use crate::crypto::signed::{self, ED25519};
 /// A key with its algorithm.
 pub(in crate::crypto) type Key = (String, KeyRow);
 
-/// An upload whose form, sizes and signatures are right.
+/// An upload whose form and sizes are right.
 #[derive(Debug)]
 pub(in crate::crypto) struct Checked {
     /// The identity keys.
@@ -29,8 +33,6 @@ pub(in crate::crypto) struct DeviceKeys {
     pub(in crate::crypto) json: String,
     /// The public keys: `algorithm:device` to key.
     pub(in crate::crypto) keys: CanonicalJsonObject,
-    /// The Ed25519 key, in unpadded base64.
-    pub(in crate::crypto) ed25519: String,
 }
 
 /// Whose upload it is.
@@ -43,19 +45,16 @@ pub(in crate::crypto) struct Owner<'a> {
 }
 
 impl Checked {
-    /// Checks an upload. `ed25519` is the device's signing key as known so far; one that comes with the upload goes before
-    /// it. Without either the signatures of one-time keys stay unchecked: whoever claims one checks it in any case.
-    pub(in crate::crypto) fn new(upload: &Upload, owner: Owner<'_>, ed25519: Option<&str>) -> Result<Self> {
+    /// Checks an upload.
+    pub(in crate::crypto) fn new(upload: &Upload, owner: Owner<'_>) -> Result<Self> {
         let device_keys = upload.device_keys.as_ref().map(|raw| device_keys(raw.json().get(), owner)).transpose()?;
-        let ed25519 = device_keys.as_ref().map(|keys| &*keys.ed25519).or(ed25519);
         for keys in [&upload.one_time_keys, &upload.fallback_keys] {
             if keys.len() > limits::ONE_TIME_KEYS_PER_DEVICE_MAX {
                 return Err(too_many());
             }
         }
-        let key = |(id, raw): (&ruma::OwnedOneTimeKeyId, &ruma::serde::Raw<_>)| {
-            one_time_key(id.as_str(), raw.json().get(), owner, ed25519)
-        };
+        let key =
+            |(id, raw): (&ruma::OwnedOneTimeKeyId, &ruma::serde::Raw<_>)| one_time_key(id.as_str(), raw.json().get());
         Ok(Self {
             one_time: upload.one_time_keys.iter().map(key).collect::<Result<_>>()?,
             fallback: upload.fallback_keys.iter().map(key).collect::<Result<_>>()?,
@@ -70,20 +69,28 @@ pub(super) fn too_many() -> Error {
     Error::invalid(format!("A device may have at most {max} one-time keys here; upload more when these are used up."))
 }
 
-/// Identity keys: of this user and device, with a key for signing, and signed with it.
+/// Identity keys as a client uploads them.
 fn device_keys(json: &str, owner: Owner<'_>) -> Result<DeviceKeys> {
     let mut object = signed::object(json, limits::IDENTITY_KEY_BYTES_MAX, "device_keys")?;
-    if signed::text(&object, "user_id") != Some(owner.user.as_str()) {
+    let keys = public_keys(&object, owner)?;
+    object.remove("unsigned");
+    signed::keep_signatures_of(&mut object, owner.user);
+    Ok(DeviceKeys { json: signed::write(&object)?, keys })
+}
+
+/// The public keys in identity keys, which must be of this user and device, with a key for signing.
+pub(in crate::crypto) fn public_keys(object: &CanonicalJsonObject, owner: Owner<'_>) -> Result<CanonicalJsonObject> {
+    if signed::text(object, "user_id") != Some(owner.user.as_str()) {
         return Err(Error::bad_json(format!("device_keys.user_id must be yours, {}.", owner.user)));
     }
-    if signed::text(&object, "device_id") != Some(owner.device.as_str()) {
+    if signed::text(object, "device_id") != Some(owner.device.as_str()) {
         return Err(Error::bad_json(format!("device_keys.device_id must be that of this device, {}.", owner.device)));
     }
     let algorithms = object.get("algorithms").and_then(CanonicalJsonValue::as_array);
     if !algorithms.is_some_and(|list| list.iter().all(CanonicalJsonValue::is_string)) {
         return Err(Error::bad_json("device_keys.algorithms must be a list of names."));
     }
-    let keys = signed::nested(&object, "keys").ok_or_else(|| Error::bad_json("device_keys.keys must be an object."))?;
+    let keys = signed::nested(object, "keys").ok_or_else(|| Error::bad_json("device_keys.keys must be an object."))?;
     let keys = keys.clone();
     for (id, key) in &keys {
         let named = id.split_once(':').is_some_and(|(_, name)| name == owner.device.as_str());
@@ -92,20 +99,16 @@ fn device_keys(json: &str, owner: Owner<'_>) -> Result<DeviceKeys> {
             return Err(Error::bad_json(message));
         }
     }
-    let ed25519 =
-        signed::text(&keys, &format!("{ED25519}{}", owner.device)).filter(|key| signed::public_key(key).is_some());
-    let ed25519 = ed25519.ok_or_else(|| {
-        Error::bad_json(format!("device_keys.keys must hold an Ed25519 key in base64 as {ED25519}{}.", owner.device))
-    })?;
-    let ed25519 = ed25519.to_owned();
-    signed::check(&object, owner.user, owner.device.as_str(), &ed25519)?;
-    object.remove("unsigned");
-    signed::keep_signatures_of(&mut object, owner.user);
-    Ok(DeviceKeys { json: signed::write(&object)?, keys, ed25519 })
+    let ed25519 = signed::text(&keys, &format!("{ED25519}{}", owner.device));
+    if ed25519.and_then(signed::public_key).is_none() {
+        let message = format!("device_keys.keys must hold an Ed25519 key in base64 as {ED25519}{}.", owner.device);
+        return Err(Error::bad_json(message));
+    }
+    Ok(keys)
 }
 
-/// A one-time or fallback key: a text, or an object with `key` that the device has signed.
-fn one_time_key(id: &str, json: &str, owner: Owner<'_>, ed25519: Option<&str>) -> Result<Key> {
+/// A one-time or fallback key: a text, or an object with `key`.
+fn one_time_key(id: &str, json: &str) -> Result<Key> {
     let malformed = |why: &str| Error::bad_json(format!("The key {id:?} {why}."));
     let (algorithm, key_id) = id.split_once(':').ok_or_else(|| malformed("must be named algorithm:id"))?;
     if algorithm.is_empty() || key_id.is_empty() || id.len() > limits::ID_BYTES_MAX || id.contains('\0') {
@@ -121,9 +124,6 @@ fn one_time_key(id: &str, json: &str, owner: Owner<'_>, ed25519: Option<&str>) -
         CanonicalJsonValue::Object(object) => {
             if signed::text(object, "key").is_none() {
                 return Err(malformed("must have a text `key`"));
-            }
-            if let Some(ed25519) = ed25519 {
-                signed::check(object, owner.user, owner.device.as_str(), ed25519)?;
             }
         }
         _ => return Err(malformed("must be an object with `key` and `signatures`")),

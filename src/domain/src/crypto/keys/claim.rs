@@ -14,7 +14,7 @@ use ruma::{OneTimeKeyAlgorithm, OwnedDeviceId, OwnedOneTimeKeyId, OwnedUserId};
 
 use crate::core::Core;
 use crate::crypto::Crypto;
-use crate::crypto::remote::{self, Failures};
+use crate::crypto::remote::Failures;
 use crate::crypto::signed::may_exist;
 
 /// One key of an algorithm for each of these devices.
@@ -33,24 +33,21 @@ pub struct Claimed {
 }
 
 impl Crypto {
-    /// Takes a one-time key of each device, or its fallback key when none is left. All in one transaction, which is on disk
+    /// Takes a one-time key of each device of this server's users, or its fallback key when none is left. All in one transaction, which is on disk
     /// before anybody sees a key: no key goes to two.
     ///
     /// Refuses with `M_INVALID_PARAM` when too many devices are asked for.
-    pub async fn claim_keys(&self, claims: Claims) -> Result<Claimed> {
+    pub async fn claim_keys(&self, claims: Claims) -> Result<ClaimedKeys> {
         if claims.values().map(BTreeMap::len).sum::<usize>() > limits::KEYS_QUERY_USERS_MAX {
             let message = format!("Claim keys of at most {} devices at a time.", limits::KEYS_QUERY_USERS_MAX);
             return Err(Error::invalid(message));
         }
-        let (local, others): (Claims, Claims) = claims.into_iter().partition(|(user, _)| self.core.is_local(user));
-        let mut failures = Failures::new();
-        others.keys().for_each(|user| remote::unreachable(&mut failures, user));
-        if local.is_empty() {
-            return Ok(Claimed { failures, ..Claimed::default() });
+        let claims: Claims = claims.into_iter().filter(|(user, _)| self.core.is_local(user)).collect();
+        if claims.is_empty() {
+            return Ok(ClaimedKeys::new());
         }
         let core = self.core.clone();
-        let keys = self.core.store.write("keys_claim", move |tx| claim(&core, tx, &local)).await?;
-        Ok(Claimed { keys, failures })
+        self.core.store.write("keys_claim", move |tx| claim(&core, tx, &claims)).await
     }
 }
 

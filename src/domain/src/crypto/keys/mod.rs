@@ -5,6 +5,7 @@ mod check;
 mod check_tests;
 mod claim;
 mod query;
+mod serve;
 mod upload;
 
 use std::collections::BTreeMap;
@@ -17,9 +18,10 @@ use ruma::{OneTimeKeyAlgorithm, UInt};
 
 pub use claim::{Claimed, ClaimedKeys, Claims};
 pub use query::{Queried, Query};
+pub use serve::DevicesServed;
 pub use upload::Upload;
 
-pub(super) use check::{Checked, Owner};
+pub(super) use check::{Checked, Owner, public_keys};
 pub(super) use upload::store;
 
 /// How many one-time keys of each algorithm a device has left: `one_time_key_counts` of an upload,

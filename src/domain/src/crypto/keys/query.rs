@@ -7,14 +7,14 @@ use hearth_store::engine::Tx;
 use hearth_store::ids::UserSn;
 use hearth_store::tables::cross_signing::{self, KeyKind};
 use hearth_store::tables::device_keys::{self, SignatureRow};
-use hearth_store::tables::{devices, users};
+use hearth_store::tables::{devices, remote_devices, users};
 use ruma::canonical_json::{CanonicalJsonObject, CanonicalJsonValue};
 use ruma::encryption::{CrossSigningKey, DeviceKeys};
 use ruma::serde::Raw;
 use ruma::{OwnedDeviceId, OwnedUserId};
 
 use crate::Requester;
-use crate::crypto::remote::{self, Failures};
+use crate::crypto::remote::{Failures, RemoteList, Sight};
 use crate::crypto::{Crypto, signed};
 
 /// Which devices of which users; an empty list means all of a user's.
@@ -33,23 +33,32 @@ pub struct Queried {
     pub user_signing_keys: BTreeMap<OwnedUserId, Raw<CrossSigningKey>>,
     /// Servers that could not be asked.
     pub failures: Failures,
+    /// Users of other servers of whom not everything is known here: their servers have to be asked.
+    pub elsewhere: Query,
 }
 
 impl Crypto {
-    /// Looks up keys as the requester may see them: with the signatures of the keys' owner and their own, no others'.
+    /// Looks up keys as the requester may see them: with the signatures of the keys' owner and their own, no others'. Users of
+    /// other servers are answered for as far as everything is known of them.
     ///
     /// Refuses with `M_INVALID_PARAM` when too many users are asked for.
     pub async fn query_keys(&self, who: &Requester, query: Query) -> Result<Queried> {
         if query.len() > limits::KEYS_QUERY_USERS_MAX {
             return Err(Error::invalid(format!("Ask for at most {} users at a time.", limits::KEYS_QUERY_USERS_MAX)));
         }
-        let mut queried = Queried::default();
-        let (local, others): (Query, Query) = query.into_iter().partition(|(user, _)| self.core.is_local(user));
-        others.keys().for_each(|user| remote::unreachable(&mut queried.failures, user));
-        let viewer = who.user;
+        let (core, viewer) = (self.core.clone(), who.user);
         let read = move |tx: &mut hearth_store::ReadTx<'_>| {
-            for (user, wanted) in local {
-                of_user(tx.tx(), viewer, user, &wanted, &mut queried)?;
+            let (mut queried, mut sight) = (Queried::default(), None);
+            for (user, wanted) in query {
+                if core.is_local(&user) {
+                    of_user(tx.tx(), Some(viewer), user, &wanted, &mut queried)?;
+                    continue;
+                }
+                let sight = match &sight {
+                    Some(sight) => sight,
+                    None => sight.insert(Sight::now(tx.tx())?),
+                };
+                of_remote(tx.tx(), (viewer, sight), user, wanted, &mut queried)?;
             }
             Ok(queried)
         };
@@ -57,10 +66,31 @@ impl Crypto {
     }
 }
 
-/// Adds what `viewer` may see of one user of this server.
-fn of_user(
+impl Queried {
+    /// Adds what a server has told of one of its users.
+    pub fn add(&mut self, user_id: &OwnedUserId, wanted: &[OwnedDeviceId], list: RemoteList) -> Result<()> {
+        let keys = [(list.master, &mut self.master_keys), (list.self_signing, &mut self.self_signing_keys)];
+        for (row, keys) in keys {
+            if let Some(row) = row {
+                keys.insert(user_id.clone(), raw_text(row.json)?);
+            }
+        }
+        let found = self.device_keys.entry(user_id.clone()).or_default();
+        for (device, json) in list.devices {
+            let id = OwnedDeviceId::from(device);
+            if wanted.is_empty() || wanted.contains(&id) {
+                found.insert(id, raw_text(json)?);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Adds what `viewer` may see of one user of this server; what another server may see, if it is none: no signatures but the
+/// user's own, and no names of devices.
+pub(super) fn of_user(
     tx: &mut dyn Tx,
-    viewer: UserSn,
+    viewer: Option<UserSn>,
     user_id: OwnedUserId,
     wanted: &[OwnedDeviceId],
     queried: &mut Queried,
@@ -69,20 +99,58 @@ fn of_user(
         queried.device_keys.insert(user_id, BTreeMap::new());
         return Ok(());
     };
-    let signatures = device_keys::signatures(tx, user, viewer)?;
+    let signatures = identity(tx, viewer, (user, &user_id), queried)?;
+    let found = devices_of(tx, user, wanted, &signatures, viewer.is_some())?;
+    queried.device_keys.insert(user_id, found);
+    Ok(())
+}
+
+/// Adds what is known of one user of another server, or that it has to be asked for.
+fn of_remote(
+    tx: &mut dyn Tx,
+    (viewer, sight): (UserSn, &Sight),
+    user_id: OwnedUserId,
+    wanted: Vec<OwnedDeviceId>,
+    queried: &mut Queried,
+) -> Result<()> {
+    let user = match users::find(tx, user_id.as_str())? {
+        Some(user) if sight.is_fresh(tx, user)? => user,
+        _ => {
+            queried.elsewhere.insert(user_id, wanted);
+            return Ok(());
+        }
+    };
+    identity(tx, Some(viewer), (user, &user_id), queried)?;
+    let mut found = BTreeMap::new();
+    for (device, json) in remote_devices::devices(tx, user)? {
+        let id = OwnedDeviceId::from(device);
+        if wanted.is_empty() || wanted.contains(&id) {
+            found.insert(id, raw_text(json)?);
+        }
+    }
+    queried.device_keys.insert(user_id, found);
+    Ok(())
+}
+
+/// Adds a user's cross-signing keys; answers with the signatures on them and on the user's devices.
+fn identity(
+    tx: &mut dyn Tx,
+    viewer: Option<UserSn>,
+    (user, user_id): (UserSn, &OwnedUserId),
+    queried: &mut Queried,
+) -> Result<Vec<SignatureRow>> {
+    let signatures = device_keys::signatures(tx, user, viewer.unwrap_or(user))?;
     for (kind, row) in cross_signing::of_user(tx, user)? {
         let keys = match kind {
             KeyKind::Master => &mut queried.master_keys,
             KeyKind::SelfSigning => &mut queried.self_signing_keys,
-            KeyKind::UserSigning if user == viewer => &mut queried.user_signing_keys,
+            KeyKind::UserSigning if viewer == Some(user) => &mut queried.user_signing_keys,
             KeyKind::UserSigning => continue,
         };
-        let object = with_signatures(&row.json, &row.public, &signatures)?;
-        keys.insert(user_id.clone(), raw(&object)?);
+        let object = signed::with_signatures(&row.json, &row.public, &signatures)?;
+        keys.insert(user_id.clone(), signed::raw(&object)?);
     }
-    let found = devices_of(tx, user, wanted, &signatures)?;
-    queried.device_keys.insert(user_id, found);
-    Ok(())
+    Ok(signatures)
 }
 
 fn devices_of(
@@ -90,6 +158,7 @@ fn devices_of(
     user: UserSn,
     wanted: &[OwnedDeviceId],
     signatures: &[SignatureRow],
+    with_names: bool,
 ) -> Result<BTreeMap<OwnedDeviceId, Raw<DeviceKeys>>> {
     let mut keys: BTreeMap<_, _> = device_keys::of_user(tx, user)?.into_iter().collect();
     let mut found = BTreeMap::new();
@@ -102,25 +171,16 @@ fn devices_of(
             continue;
         }
         let Some(json) = keys.remove(&device.sn) else { continue };
-        let mut object = with_signatures(&json, id.as_str(), signatures)?;
-        if let Some(name) = device.name {
+        let mut object = signed::with_signatures(&json, id.as_str(), signatures)?;
+        if let Some(name) = device.name.filter(|_| with_names) {
             let name = ("device_display_name".to_owned(), CanonicalJsonValue::String(name));
             object.insert("unsigned".to_owned(), CanonicalJsonValue::Object(CanonicalJsonObject::from([name])));
         }
-        found.insert(id, raw(&object)?);
+        found.insert(id, signed::raw(&object)?);
     }
     Ok(found)
 }
 
-/// A stored key with the signatures that were uploaded for it.
-fn with_signatures(json: &str, item: &str, signatures: &[SignatureRow]) -> Result<CanonicalJsonObject> {
-    let mut object = serde_json::from_str(json).map_err(|error| Error::fault("reading a stored key", error))?;
-    for row in signatures.iter().filter(|row| row.item == item) {
-        signed::add_signature(&mut object, &row.signer, &row.key_id, &row.signature);
-    }
-    Ok(object)
-}
-
-fn raw<T>(object: &CanonicalJsonObject) -> Result<Raw<T>> {
-    Raw::from_json_string(signed::write(object)?).map_err(|error| Error::fault("writing a key", error))
+fn raw_text<T>(json: String) -> Result<Raw<T>> {
+    Raw::from_json_string(json).map_err(|error| Error::fault("writing a key", error))
 }

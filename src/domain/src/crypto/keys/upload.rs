@@ -10,14 +10,15 @@ use hearth_store::tables::{device_keys, devices, one_time_keys};
 use ruma::canonical_json::CanonicalJsonObject;
 use ruma::encryption::{DeviceKeys, OneTimeKey};
 use ruma::serde::Raw;
-use ruma::{DeviceId, OneTimeKeyAlgorithm, OwnedOneTimeKeyId, UInt};
+use ruma::{OneTimeKeyAlgorithm, OwnedOneTimeKeyId, UInt};
 
 use super::check::{self, Checked, Key, Owner};
 use super::counts;
 use crate::Requester;
 use crate::core::Core;
-use crate::crypto::signed::{self, ED25519};
-use crate::crypto::{Crypto, device_lists};
+use crate::crypto::Crypto;
+use crate::crypto::announce::{Changed, announce};
+use crate::crypto::signed;
 
 /// Keys as a client uploads them.
 #[derive(Debug, Default)]
@@ -33,23 +34,17 @@ pub struct Upload {
 impl Crypto {
     /// Stores keys of the requester's device; says how many one-time keys it has then. What is there already may come again.
     ///
-    /// Refuses with `M_BAD_JSON`, `M_TOO_LARGE`, `M_INVALID_SIGNATURE`, `M_INVALID_PARAM` (too many), and `M_UNKNOWN` when a
+    /// Refuses with `M_BAD_JSON`, `M_TOO_LARGE`, `M_INVALID_PARAM` (too many), and `M_UNKNOWN` when a
     /// one-time key's id is taken by another key.
     pub async fn upload_keys(&self, who: &Requester, upload: Upload) -> Result<BTreeMap<OneTimeKeyAlgorithm, UInt>> {
         who.must_have_device()?;
         let (user, device) = (who.user, who.device);
-        let known = move |tx: &mut hearth_store::ReadTx<'_>| {
-            Ok((device_keys::get(tx.tx(), user, device)?, counts(tx.tx(), device)?))
-        };
-        let (known, counted) = self.core.store.read("keys_of_device", known).await?;
         let nothing =
             upload.device_keys.is_none() && upload.one_time_keys.is_empty() && upload.fallback_keys.is_empty();
         if nothing {
-            return Ok(counted);
+            return self.core.store.read("keys_of_device", move |tx| counts(tx.tx(), device)).await;
         }
-        let known = known.and_then(|json| signing_key(&json, &who.device_id));
-        let owner = Owner { user: &who.user_id, device: &who.device_id };
-        let checked = Checked::new(&upload, owner, known.as_deref())?;
+        let checked = Checked::new(&upload, Owner { user: &who.user_id, device: &who.device_id })?;
         let core = self.core.clone();
         let write = move |tx: &mut WriteTx<'_>| {
             store(&core, tx, user, device, &checked)?;
@@ -57,12 +52,6 @@ impl Crypto {
         };
         self.core.store.write("keys_upload", write).await
     }
-}
-
-/// The Ed25519 key in a device's stored identity keys.
-fn signing_key(json: &str, device: &DeviceId) -> Option<String> {
-    let object: CanonicalJsonObject = serde_json::from_str(json).ok()?;
-    signed::text(signed::nested(&object, "keys")?, &format!("{ED25519}{device}")).map(str::to_owned)
 }
 
 /// Stores checked keys of a device.
@@ -86,7 +75,7 @@ pub(in crate::crypto) fn store(
                 device_keys::delete_signatures(tx.tx(), user, &row.id)?;
             }
             device_keys::set(tx.tx(), user, device, &keys.json)?;
-            device_lists::changed(core, tx, user)?;
+            announce(core, tx, user, Changed::Devices(&[row.id]))?;
         }
     }
     add_one_time(tx, device, &checked.one_time)?;

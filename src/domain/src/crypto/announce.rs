@@ -1,0 +1,106 @@
+//! Telling that a user's devices or cross-signing keys changed: the people of this server, who share a room with them, and
+//! for a user of this server the other servers, too.
+
+use std::collections::{BTreeSet, HashSet};
+use std::sync::Arc;
+
+use hearth_base::{Error, Result};
+use hearth_store::WriteTx;
+use hearth_store::engine::Tx;
+use hearth_store::ids::UserSn;
+use hearth_store::tables::cross_signing::{self, KeyKind};
+use hearth_store::tables::{device_keys, device_lists, devices, memberships, remote_devices, users};
+use ruma::api::federation::transactions::edu::{DeviceListUpdateContent, Edu, SigningKeyUpdateContent};
+use ruma::{UInt, UserId};
+
+use super::signed;
+use crate::core::Core;
+use crate::rooms::servers;
+
+/// What changed about a user of this server.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Changed<'a> {
+    /// Keys of these devices, or signatures on them.
+    Devices(&'a [String]),
+    /// These devices are gone, and had keys.
+    Gone(&'a [String]),
+    /// The master key or the self-signing key, or signatures on them.
+    Identity,
+}
+
+/// Tells of a change of a user of this server.
+pub(crate) fn announce(core: &Arc<Core>, tx: &mut WriteTx<'_>, user: UserSn, changed: Changed<'_>) -> Result<()> {
+    note(core, tx, user)?;
+    let id = users::name(tx.tx(), user)?.ok_or_else(|| Error::broken(format!("user {} has no name", user.0)))?;
+    let id = UserId::parse(id).map_err(|error| Error::fault("reading a stored user id", error))?;
+    let mut servers = BTreeSet::new();
+    for room in memberships::joined_rooms(tx.tx(), user)? {
+        servers.extend(servers::of(core, tx.tx(), room)?.iter().cloned());
+    }
+    let (devices, gone) = match changed {
+        Changed::Devices(devices) => (devices, false),
+        Changed::Gone(devices) => (devices, true),
+        Changed::Identity => {
+            let edu = identity(tx.tx(), user, &id)?;
+            return core.outgoing.edu(core, tx, servers.iter().map(|server| &**server), &edu);
+        }
+    };
+    for device in devices {
+        let edu = device_update(tx, user, &id, device, gone)?;
+        core.outgoing.edu(core, tx, servers.iter().map(|server| &**server), &edu)?;
+    }
+    Ok(())
+}
+
+/// The next update in the stream of a user's device list. The stream goes on also when nobody is told: whoever comes to share
+/// a room later sees that they missed something.
+fn device_update(tx: &mut WriteTx<'_>, user: UserSn, id: &UserId, device: &str, gone: bool) -> Result<Edu> {
+    let last = remote_devices::stream(tx.tx(), user)?;
+    let stream = tx.position().as_i64();
+    remote_devices::set_stream(tx.tx(), user, stream)?;
+    let mut update = DeviceListUpdateContent::new(id.to_owned(), device.into(), number(stream));
+    update.prev_id = last.map(number).into_iter().collect();
+    if gone {
+        update.deleted = Some(true);
+        return Ok(Edu::DeviceListUpdate(update));
+    }
+    if let Some(row) = devices::find(tx.tx(), user, device)?
+        && let Some(json) = device_keys::get(tx.tx(), user, row.sn)?
+    {
+        let signatures = device_keys::signatures(tx.tx(), user, user)?;
+        update.keys = Some(signed::raw(&signed::with_signatures(&json, device, &signatures)?)?);
+    }
+    Ok(Edu::DeviceListUpdate(update))
+}
+
+/// A user's cross-signing keys, as other servers may see them.
+fn identity(tx: &mut dyn Tx, user: UserSn, id: &UserId) -> Result<Edu> {
+    let mut update = SigningKeyUpdateContent::new(id.to_owned());
+    let signatures = device_keys::signatures(tx, user, user)?;
+    for (kind, row) in cross_signing::of_user(tx, user)? {
+        let place = match kind {
+            KeyKind::Master => &mut update.master_key,
+            KeyKind::SelfSigning => &mut update.self_signing_key,
+            KeyKind::UserSigning => continue,
+        };
+        *place = Some(signed::raw(&signed::with_signatures(&row.json, &row.public, &signatures)?)?);
+    }
+    Ok(Edu::SigningKeyUpdate(update))
+}
+
+fn number(stream: i64) -> UInt {
+    UInt::new_saturating(stream.unsigned_abs())
+}
+
+/// Puts a change of a user's devices into the device-list stream, and wakes the local users who must see it.
+pub(crate) fn note(core: &Arc<Core>, tx: &mut WriteTx<'_>, user: UserSn) -> Result<()> {
+    let at = tx.position();
+    device_lists::set(tx.tx(), user, at)?;
+    let mut concerned = HashSet::from([user]);
+    for room in memberships::joined_rooms(tx.tx(), user)? {
+        concerned.extend(core.locals.get(tx.tx(), room)?.iter());
+    }
+    let (core, concerned) = (Arc::clone(core), concerned.into_iter().collect::<Vec<_>>());
+    tx.after_commit(move || core.notifier.wake(&concerned, at));
+    Ok(())
+}

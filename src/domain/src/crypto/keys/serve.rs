@@ -1,0 +1,67 @@
+//! Keys of users of this server, for other servers (server-server API, "End-to-End Encryption" and "Device Management").
+//!
+//! Any server may ask: whoever wants to write to somebody needs their keys before they share a room. Names of devices are
+//! not among what they get; they say more about people than anybody needs to encrypt for them.
+
+use std::collections::BTreeMap;
+
+use hearth_base::{Error, Position, Result, limits};
+use hearth_store::ReadTx;
+use hearth_store::tables::{remote_devices, users};
+use ruma::encryption::{CrossSigningKey, DeviceKeys};
+use ruma::serde::Raw;
+use ruma::{OwnedDeviceId, OwnedUserId};
+
+use super::query::{Queried, Query, of_user};
+use crate::crypto::Crypto;
+
+/// All devices of a user.
+#[derive(Debug)]
+pub struct DevicesServed {
+    /// When the list last changed: the `stream_id` under which other servers were told.
+    pub changed: Position,
+    /// The keys of each device that has any.
+    pub devices: BTreeMap<OwnedDeviceId, Raw<DeviceKeys>>,
+    /// The master key.
+    pub master_key: Option<Raw<CrossSigningKey>>,
+    /// The self-signing key.
+    pub self_signing_key: Option<Raw<CrossSigningKey>>,
+}
+
+impl Crypto {
+    /// `POST /user/keys/query`: as [`Crypto::query_keys`], of users of this server only.
+    pub async fn query_keys_for_server(&self, mut query: Query) -> Result<Queried> {
+        query.retain(|user, _| self.core.is_local(user));
+        if query.len() > limits::KEYS_QUERY_USERS_MAX {
+            return Err(Error::invalid(format!("Ask for at most {} users at a time.", limits::KEYS_QUERY_USERS_MAX)));
+        }
+        let read = move |tx: &mut ReadTx<'_>| {
+            let mut queried = Queried::default();
+            for (user, wanted) in query {
+                of_user(tx.tx(), None, user, &wanted, &mut queried)?;
+            }
+            Ok(queried)
+        };
+        self.core.store.read_slow("keys_query_for_server", read).await
+    }
+
+    /// `GET /user/devices/{userId}`. `M_NOT_FOUND` for users who are not of this server.
+    pub async fn devices_for_server(&self, user_id: OwnedUserId) -> Result<DevicesServed> {
+        let unknown = format!("{user_id} is not known here.");
+        if !self.core.is_local(&user_id) {
+            return Err(Error::not_found(unknown));
+        }
+        let read = move |tx: &mut ReadTx<'_>| {
+            let user = users::find(tx.tx(), user_id.as_str())?.ok_or_else(|| Error::not_found(unknown))?;
+            let mut found = Queried::default();
+            of_user(tx.tx(), None, user_id.clone(), &[], &mut found)?;
+            Ok(DevicesServed {
+                changed: remote_devices::stream(tx.tx(), user)?.map_or(Position::ZERO, Position::from_i64),
+                devices: found.device_keys.remove(&user_id).unwrap_or_default(),
+                master_key: found.master_keys.remove(&user_id),
+                self_signing_key: found.self_signing_keys.remove(&user_id),
+            })
+        };
+        self.core.store.read_slow("devices_for_server", read).await
+    }
+}

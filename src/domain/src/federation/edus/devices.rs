@@ -1,0 +1,61 @@
+//! `m.direct_to_device`, `m.device_list_update` and `m.signing_key_update` from other servers.
+
+use std::sync::Arc;
+
+use hearth_base::Result;
+use hearth_store::WriteTx;
+use ruma::api::federation::transactions::edu::{DeviceListUpdateContent, DirectDeviceContent, SigningKeyUpdateContent};
+use ruma::{ServerName, UInt};
+
+use super::place;
+use crate::core::Core;
+use crate::crypto::remote::{DeviceNews, device_news, identity_news};
+use crate::crypto::to_device::Received;
+
+/// How many earlier updates one may name; who names more has lost count.
+const PREVIOUS_MAX: usize = 100;
+
+/// Messages for devices of this server's users.
+pub(super) fn messages(core: &Core, origin: &ServerName, content: DirectDeviceContent) -> Option<Received> {
+    let DirectDeviceContent { sender, ev_type, message_id, messages, .. } = content;
+    if sender.server_name() != origin {
+        return None;
+    }
+    Received::new(core, &sender, &ev_type.to_string(), message_id.as_str(), messages)
+        .inspect_err(|error| tracing::debug!(server = %origin, %error, "Messages to devices were dropped."))
+        .ok()
+}
+
+/// A change of a device of one of `origin`'s users.
+pub(super) fn read(origin: &ServerName, content: DeviceListUpdateContent) -> Option<DeviceNews> {
+    if content.user_id.server_name() != origin || content.prev_id.len() > PREVIOUS_MAX {
+        return None;
+    }
+    Some(DeviceNews {
+        user_id: content.user_id,
+        device: content.device_id,
+        stream: number(content.stream_id),
+        follows: content.prev_id.into_iter().map(number).collect(),
+        keys: content.keys.filter(|_| content.deleted != Some(true)),
+        name: content.device_display_name,
+    })
+}
+
+fn number(stream: UInt) -> i64 {
+    i64::try_from(u64::from(stream)).unwrap_or(i64::MAX)
+}
+
+/// Takes in a change of a device.
+pub(super) fn device(core: &Arc<Core>, tx: &mut WriteTx<'_>, news: &DeviceNews) -> Result<()> {
+    match place::near(core, tx.tx(), &news.user_id)? {
+        Some(owner) => device_news(core, tx, owner, news),
+        None => Ok(()),
+    }
+}
+
+/// Takes in new cross-signing keys.
+pub(super) fn identity(core: &Arc<Core>, tx: &mut WriteTx<'_>, news: &SigningKeyUpdateContent) -> Result<()> {
+    let Some(owner) = place::near(core, tx.tx(), &news.user_id)? else { return Ok(()) };
+    let (master, self_signing) = (news.master_key.as_ref(), news.self_signing_key.as_ref());
+    identity_news(core, tx, (owner, &news.user_id), master, self_signing)
+}

@@ -1,0 +1,131 @@
+//! What other servers tell beside events (server-server API, "EDUs"): who types, reads and is there, whose devices changed,
+//! and messages for devices.
+//!
+//! A server speaks for its own users only, and in a room only for those who are in it. Whatever else comes, and what cannot be
+//! understood, is dropped without a word, and the rest of the transaction is taken in all the same.
+
+mod devices;
+mod late;
+mod place;
+mod presence;
+mod receipts;
+mod typing;
+
+use std::sync::Arc;
+
+use hearth_base::{Error, Result};
+use hearth_store::{Lane, WriteTx};
+use ruma::ServerName;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+
+use super::Federation;
+use crate::core::Core;
+
+pub(super) use late::Late;
+
+/// One piece of news, as far as it is understood without looking anything up.
+enum News {
+    /// Messages for devices.
+    Messages(crate::crypto::to_device::Received),
+    /// A change of a device.
+    Device(crate::crypto::remote::DeviceNews),
+    /// New cross-signing keys.
+    Identity(ruma::api::federation::transactions::edu::SigningKeyUpdateContent),
+    /// Somebody types, or stops.
+    Typing(ruma::api::federation::transactions::edu::TypingContent),
+    /// People have read something.
+    Receipts(Vec<receipts::RemoteReceipt>),
+    /// People are there, or not.
+    Presence(Vec<ruma::api::federation::transactions::edu::PresenceUpdate>),
+}
+
+impl Federation {
+    /// Takes in one EDU. An error is a fault of ours: the transaction should come again.
+    pub async fn edu(&self, origin: &ServerName, edu: &RawValue) -> Result<()> {
+        self.edus(origin, std::iter::once(edu)).await
+    }
+
+    /// Takes in the EDUs of a transaction, in their order; what has to last is on disk then. An error is a fault of ours: the
+    /// transaction should come again.
+    pub async fn edus(&self, origin: &ServerName, edus: impl IntoIterator<Item = &RawValue>) -> Result<()> {
+        let news: Vec<News> = edus.into_iter().filter_map(|edu| read(&self.core, origin, edu)).collect();
+        if news.is_empty() {
+            return Ok(());
+        }
+        let (core, parts, late) = (self.core.clone(), self.parts.clone(), self.late.clone());
+        let origin = origin.to_owned();
+        let take_in = move |tx: &mut WriteTx<'_>| {
+            for news in news {
+                let taken = match news {
+                    News::Messages(messages) => messages.deliver(&core, tx),
+                    News::Device(news) => devices::device(&core, tx, &news),
+                    News::Identity(news) => devices::identity(&core, tx, &news),
+                    News::Typing(news) => typing::take_in(&core, tx, &parts, &origin, &news),
+                    News::Receipts(receipts) => {
+                        let unplaced = receipts::take_in(&core, tx, &origin, receipts)?;
+                        let late = late.clone();
+                        tx.after_commit(move || late.add(unplaced));
+                        Ok(())
+                    }
+                    News::Presence(news) => presence::take_in(tx, &parts, news),
+                };
+                match taken {
+                    Err(Error::Fault(fault)) => return Err(fault.into()),
+                    Err(refusal) => tracing::debug!(server = %origin, %refusal, "An EDU was dropped."),
+                    Ok(()) => {}
+                }
+            }
+            Ok(())
+        };
+        self.core.store.write_in(Lane::Federation, "edus", take_in).await
+    }
+
+    /// Notes receipts for events that came after them. Runs until it is dropped, and sleeps while there are none.
+    pub async fn take_in_late_receipts(&self) {
+        self.late.run(&self.core).await;
+    }
+}
+
+/// The shape of every EDU.
+#[derive(Deserialize)]
+struct Shape<'a> {
+    edu_type: String,
+    #[serde(borrow)]
+    content: &'a RawValue,
+}
+
+/// Reads an EDU; none if it is of no known kind, malformed, or speaks for users of another server.
+fn read(core: &Arc<Core>, origin: &ServerName, edu: &RawValue) -> Option<News> {
+    let shape: Shape<'_> = serde_json::from_str(edu.get())
+        .inspect_err(|error| tracing::debug!(server = %origin, %error, "An EDU is malformed."))
+        .ok()?;
+    let news = match shape.edu_type.as_str() {
+        "m.typing" => content(&shape).map(News::Typing).filter(|news| of(origin, news)),
+        "m.receipt" => Some(News::Receipts(receipts::read(origin, shape.content))),
+        "m.presence" => Some(News::Presence(presence::read(origin, shape.content))),
+        "m.direct_to_device" => devices::messages(core, origin, content(&shape)?).map(News::Messages),
+        "m.device_list_update" => devices::read(origin, content(&shape)?).map(News::Device),
+        "m.signing_key_update" | "org.matrix.signing_key_update" => {
+            content(&shape).map(News::Identity).filter(|news| of(origin, news))
+        }
+        _ => None,
+    };
+    if news.is_none() {
+        tracing::debug!(server = %origin, edu.kind = %shape.edu_type.escape_debug(), "An EDU is not taken in.");
+    }
+    news
+}
+
+fn content<T: DeserializeOwned>(shape: &Shape<'_>) -> Option<T> {
+    serde_json::from_str(shape.content.get()).ok()
+}
+
+fn of(origin: &ServerName, news: &News) -> bool {
+    match news {
+        News::Typing(news) => news.user_id.server_name() == origin,
+        News::Identity(news) => news.user_id.server_name() == origin,
+        _ => true,
+    }
+}

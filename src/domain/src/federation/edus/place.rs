@@ -1,0 +1,38 @@
+//! Whether another server's user may be heard of in a room, or at all.
+
+use hearth_base::Result;
+use hearth_store::engine::Tx;
+use hearth_store::ids::UserSn;
+use hearth_store::tables::memberships::Membership;
+use hearth_store::tables::{memberships, rooms, rooms::Room, users};
+use ruma::{RoomId, ServerName, UserId};
+
+use crate::core::Core;
+use crate::rooms::{acl, find};
+
+/// A room and a user who is in it, with somebody of this server, and whose server the room does not keep out.
+pub(super) fn in_room(
+    core: &Core,
+    tx: &mut dyn Tx,
+    room_id: &RoomId,
+    user_id: &UserId,
+    origin: &ServerName,
+) -> Result<Option<(Room, UserSn)>> {
+    let Some(room) = rooms::by_id(tx, room_id.as_str())? else { return Ok(None) };
+    let Some(user) = users::find(tx, user_id.as_str())? else { return Ok(None) };
+    let is_there = find::standing(tx, &room, user)? == Some(Membership::Join)
+        && !core.locals.get(tx, room.sn)?.is_empty()
+        && acl::allows(core, tx, room.sn, origin)?;
+    Ok(is_there.then_some((room, user)))
+}
+
+/// A user who shares a room with somebody of this server.
+pub(super) fn near(core: &Core, tx: &mut dyn Tx, user_id: &UserId) -> Result<Option<UserSn>> {
+    let Some(user) = users::find(tx, user_id.as_str())? else { return Ok(None) };
+    for room in memberships::joined_rooms(tx, user)? {
+        if !core.locals.get(tx, room)?.is_empty() {
+            return Ok(Some(user));
+        }
+    }
+    Ok(None)
+}

@@ -1,0 +1,30 @@
+//! `m.typing` from other servers.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hearth_base::Result;
+use hearth_store::WriteTx;
+use ruma::ServerName;
+use ruma::api::federation::transactions::edu::TypingContent;
+
+use super::place;
+use crate::core::Core;
+use crate::federation::Parts;
+
+/// How long somebody types of whom nothing more is heard. Their server repeats itself before.
+const LASTING: Duration = Duration::from_secs(60);
+
+/// Notes that somebody types, or stops.
+pub(super) fn take_in(
+    core: &Arc<Core>,
+    tx: &mut WriteTx<'_>,
+    parts: &Parts,
+    origin: &ServerName,
+    news: &TypingContent,
+) -> Result<()> {
+    match place::in_room(core, tx.tx(), &news.room_id, &news.user_id, origin)? {
+        Some((room, user)) => parts.typing.heard(tx, room.sn, (user, &news.user_id), news.typing.then_some(LASTING)),
+        None => Ok(()),
+    }
+}
