@@ -290,3 +290,15 @@ pub const EVENTS_PER_RECEIPT_MAX: usize = 5;
 pub const LATE_RECEIPTS_MAX: usize = 1_000;
 /// How long it is remembered that a message for devices came from another server.
 pub const RECEIVED_MESSAGE_MS_MAX: u64 = 30 * 24 * 60 * 60 * 1_000;
+/// Open connections to other homeservers; more wait. With more than half of them open, none is kept for later.
+pub const FEDERATION_CONNECTIONS_MAX: usize = 512;
+/// What another server says at `/.well-known/matrix/server`.
+pub const WELL_KNOWN_BYTES_MAX: usize = 50 * 1024;
+/// Device lists of one other server's users, in one answer of it.
+pub const DEVICE_LISTS_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// One-time keys of one other server's users, in one answer of it.
+pub const CLAIMED_KEYS_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// A page of another server's directory, or its answer about a space.
+pub const REMOTE_ROOMS_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Rooms on one page of another server's directory.
+pub const REMOTE_ROOMS_MAX: usize = 500;

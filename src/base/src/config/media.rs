@@ -21,6 +21,9 @@ section! {
         unused_expires_ms: u64 = 24 * 60 * 60 * 1_000,
         /// How many announced uploads a user may have outstanding.
         max_pending_per_user: u32 = 10,
+        /// How much media of other homeservers is kept, in MiB. When it is more, what nobody has looked at for the longest
+        /// time goes first; it is fetched again when somebody wants it.
+        remote_cache_mib: u32 = 2_048,
     }
 }
 
@@ -31,5 +34,6 @@ impl Media {
         checks.within("media.thumbnail_pixels_max", self.thumbnail_pixels_max, 1_000..=1_000_000_000);
         checks.within("media.unused_expires_ms", self.unused_expires_ms, 60_000..=30 * 24 * 60 * 60 * 1_000);
         checks.within("media.max_pending_per_user", self.max_pending_per_user, 1..=10_000);
+        checks.within("media.remote_cache_mib", self.remote_cache_mib, 1..=16 * 1024 * 1024);
     }
 }

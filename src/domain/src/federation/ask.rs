@@ -11,6 +11,7 @@ use ruma::api::federation::authentication::{ServerSignatures, XMatrixSigningInpu
 use ruma::api::path_builder::SinglePath;
 use ruma::api::{IncomingResponseExt, OutgoingRequest, OutgoingRequestExt};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use super::Federation;
 use crate::ports::{Answer, Call};
@@ -55,16 +56,34 @@ impl Federation {
         R: OutgoingRequest<PathBuilder = SinglePath>,
         R::Authentication: Signed,
     {
-        let answer = self.ask_streamed(to, request, wait).await?;
-        let status = answer.status;
-        let body = tokio::time::timeout(wait, whole(answer, limits::FEDERATION_ANSWER_BYTES_MAX));
-        let body = body.await.map_err(|_| unreadable(to, "it took too long to send its answer"))??;
-        if status >= 400 {
-            return Err(refused(to, status, &body));
-        }
-        let response = http::Response::builder().status(status).body(&*body);
+        let body = self.ask_bytes(to, request, wait, limits::FEDERATION_ANSWER_BYTES_MAX).await?;
+        let response = http::Response::builder().status(200).body(&*body);
         let response = response.map_err(|error| unreadable(to, error))?;
         R::IncomingResponse::try_from_http_response(response).map_err(|error| unreadable(to, error))
+    }
+
+    /// As [`Federation::ask_within`], for answers of at most `bytes_max`, of which whoever asks picks what they can read: other
+    /// servers leave out what ruma insists on.
+    pub async fn ask_loosely<R, T>(&self, to: &ServerName, request: R, wait: Duration, bytes_max: usize) -> Result<T>
+    where
+        R: OutgoingRequest<PathBuilder = SinglePath>,
+        R::Authentication: Signed,
+        T: DeserializeOwned,
+    {
+        let body = self.ask_bytes(to, request, wait, bytes_max).await?;
+        serde_json::from_slice(&body).map_err(|error| unreadable(to, error))
+    }
+
+    async fn ask_bytes<R>(&self, to: &ServerName, request: R, wait: Duration, bytes_max: usize) -> Result<Bytes>
+    where
+        R: OutgoingRequest<PathBuilder = SinglePath>,
+        R::Authentication: Signed,
+    {
+        let answer = self.ask_streamed(to, request, wait).await?;
+        let status = answer.status;
+        let body = tokio::time::timeout(wait, whole(answer, bytes_max));
+        let body = body.await.map_err(|_| unreadable(to, "it took too long to send its answer"))??;
+        if status >= 400 { Err(refused(to, status, &body)) } else { Ok(body) }
     }
 
     /// As [`Federation::ask`], and leaves the reading to the caller: for files.
@@ -117,7 +136,7 @@ struct Refused {
 
 /// What another server's refusal means for whoever made us ask. Codes that speak about us and not about them become
 /// `M_UNKNOWN`: a client must not log out because a stranger says `M_UNKNOWN_TOKEN`.
-fn refused(server: &ServerName, status: u16, body: &[u8]) -> Error {
+pub(super) fn refused(server: &ServerName, status: u16, body: &[u8]) -> Error {
     let Refused { errcode, error } = serde_json::from_slice(body).unwrap_or_default();
     let reason = match (errcode.as_str(), status) {
         ("M_FORBIDDEN" | "M_UNAUTHORIZED", _) | (_, 401 | 403) => Reason::Forbidden,

@@ -3,20 +3,28 @@
 //! Stands on `rooms`, `crypto`, `media` and the rest, none of which knows of it: what they leave for other servers lies in the
 //! database, and what other servers bring goes into rooms through the same checks as everything else.
 
+pub mod admit;
 pub mod allowed;
 pub mod ask;
+mod edus;
+pub mod gate;
+pub mod keyring;
+mod media;
+pub mod outbox;
+pub mod serve;
 
 use std::sync::Arc;
 
 use crate::core::Core;
 use crate::crypto::Crypto;
 use crate::ephemeral::{PresenceBook, Typing};
+use crate::media::Media;
 use crate::personal::Personal;
 use crate::ports::Network;
 use crate::rooms::Rooms;
 
 /// The parts of this server that other servers ask for and bring something to.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Parts {
     /// Rooms.
     pub rooms: Arc<Rooms>,
@@ -28,6 +36,8 @@ pub struct Parts {
     pub typing: Arc<Typing>,
     /// Who is there.
     pub presence: Arc<PresenceBook>,
+    /// Uploads, and copies of what was uploaded elsewhere.
+    pub media: Arc<Media>,
 }
 
 /// What this server does with others.
@@ -36,12 +46,21 @@ pub struct Federation {
     core: Arc<Core>,
     network: Arc<dyn Network>,
     parts: Parts,
+    late: Arc<edus::Late>,
+    /// The keys of servers, others' and this one's.
+    pub keyring: keyring::Keyring,
+    /// How many requests of others are worked on at a time.
+    pub gate: gate::Gate,
+    fetching: media::Fetching,
+    outbox: outbox::Outbox,
 }
 
 impl Federation {
     /// The service; `network` leads to the others.
     #[must_use]
     pub fn new(core: Arc<Core>, network: Arc<dyn Network>, parts: Parts) -> Self {
-        Self { core, network, parts }
+        let keyring = keyring::Keyring::new(core.clone(), network.clone());
+        let outbox = outbox::Outbox::new(&core);
+        Self { core, outbox, network, parts, keyring, gate: gate::Gate::default(), late: Arc::default(), fetching: media::Fetching::default() }
     }
 }

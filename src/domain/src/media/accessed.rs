@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use hearth_base::{Millis, Result, limits};
 use hearth_store::Lane;
 use hearth_store::tables::media::{self, MediaRow};
+use hearth_store::tables::remote_media::{self, RemoteMediaRow};
 use parking_lot::Mutex;
 
 use super::Media;
@@ -15,17 +16,29 @@ const GRAIN_MS: u64 = 24 * 60 * 60 * 1_000;
 
 /// What is not yet written down.
 #[derive(Debug, Default)]
-pub(super) struct Accessed(Mutex<HashMap<String, Millis>>);
+pub(super) struct Accessed(Mutex<HashMap<Address, Millis>>);
+
+/// The server, for media of another one, and the id.
+type Address = (Option<String>, String);
 
 impl Accessed {
     /// Notes that media is fetched.
     pub(super) fn note(&self, row: &MediaRow, now_ms: Millis) {
-        if now_ms.saturating_sub(row.accessed_ms) < GRAIN_MS {
+        self.note_at((None, &row.id), row.accessed_ms, now_ms);
+    }
+
+    /// Notes that a copy of another server's media is fetched.
+    pub(super) fn note_remote(&self, row: &RemoteMediaRow, now_ms: Millis) {
+        self.note_at((Some(&row.server), &row.id), row.accessed_ms, now_ms);
+    }
+
+    fn note_at(&self, (server, id): (Option<&String>, &str), before_ms: Millis, now_ms: Millis) {
+        if now_ms.saturating_sub(before_ms) < GRAIN_MS {
             return;
         }
         let mut noted = self.0.lock();
         if noted.len() < limits::MEDIA_ACCESSES_NOTED_MAX {
-            noted.insert(row.id.clone(), now_ms);
+            noted.insert((server.cloned(), id.to_owned()), now_ms);
         }
     }
 }
@@ -38,7 +51,10 @@ impl Media {
             return Ok(());
         }
         let write = move |tx: &mut hearth_store::WriteTx<'_>| {
-            noted.iter().try_for_each(|(id, at_ms)| media::set_accessed(tx.tx(), id, *at_ms))
+            noted.iter().try_for_each(|((server, id), at_ms)| match server {
+                Some(server) => remote_media::set_accessed(tx.tx(), server, id, *at_ms),
+                None => media::set_accessed(tx.tx(), id, *at_ms),
+            })
         };
         self.core.store.write_in(Lane::Upkeep, "media_accessed", write).await
     }

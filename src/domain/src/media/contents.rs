@@ -6,8 +6,33 @@ use hearth_media::blobs::{BlobStream, hex};
 use hearth_media::ranges::ByteRange;
 use hearth_media::serving::{self, Disposition};
 use hearth_store::tables::media::{Hash, MediaRow};
+use hearth_store::tables::remote_media::RemoteMediaRow;
 
 use super::{Media, refuse};
+
+/// A file that was uploaded, here or elsewhere, as its row describes it.
+#[derive(Debug, Clone)]
+pub(super) struct Original {
+    pub(super) hash: Hash,
+    pub(super) bytes: u64,
+    content_type: String,
+    file_name: Option<String>,
+    markup: bool,
+}
+
+impl From<MediaRow> for Original {
+    fn from(row: MediaRow) -> Self {
+        let MediaRow { hash, bytes, content_type, file_name, markup, .. } = row;
+        Self { hash, bytes, content_type, file_name, markup }
+    }
+}
+
+impl From<RemoteMediaRow> for Original {
+    fn from(row: RemoteMediaRow) -> Self {
+        let RemoteMediaRow { hash, bytes, content_type, file_name, markup, .. } = row;
+        Self { hash, bytes, content_type, file_name, markup }
+    }
+}
 
 /// A file to serve.
 #[derive(Debug)]
@@ -46,14 +71,14 @@ pub enum Contents {
 
 impl MediaFile {
     /// What was uploaded.
-    pub(super) fn original(row: MediaRow) -> Self {
-        let shown = !row.markup && serving::inline_allowed(&row.content_type);
+    pub(super) fn original(original: Original) -> Self {
+        let shown = !original.markup && serving::inline_allowed(&original.content_type);
         Self {
-            content_type: row.content_type,
-            file_name: row.file_name,
+            content_type: original.content_type,
+            file_name: original.file_name,
             disposition: if shown { Disposition::Inline } else { Disposition::Attachment },
-            bytes: row.bytes,
-            held: Held::OnDisk(row.hash),
+            bytes: original.bytes,
+            held: Held::OnDisk(original.hash),
         }
     }
 

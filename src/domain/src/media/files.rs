@@ -5,7 +5,7 @@ use std::sync::Arc;
 use hearth_base::{Error, Result};
 use hearth_store::engine::Tx;
 use hearth_store::tables::media::Hash;
-use hearth_store::tables::{media, thumbnails};
+use hearth_store::tables::{media, remote_media, thumbnails};
 use tokio::sync::{OwnedRwLockReadGuard, RwLock};
 
 use super::{Media, refuse};
@@ -27,7 +27,12 @@ impl Gate {
 
 /// Whether any row refers to a file.
 pub(super) fn is_used(tx: &mut dyn Tx, hash: &Hash) -> Result<bool> {
-    Ok(media::has_hash(tx, hash)? || thumbnails::has_hash(tx, hash)?)
+    Ok(is_original(tx, hash)? || thumbnails::has_hash(tx, hash)?)
+}
+
+/// Whether a file was uploaded, here or elsewhere: then thumbnails may be made of it.
+pub(super) fn is_original(tx: &mut dyn Tx, hash: &Hash) -> Result<bool> {
+    Ok(media::has_hash(tx, hash)? || remote_media::has_hash(tx, hash)?)
 }
 
 impl Media {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use hearth_base::{Position, Reason, Result, error, limits};
 use hearth_store::engine::Tx;
+use hearth_store::ids::UserSn;
 use hearth_store::tables::media::MediaRow;
 use tokio::time::Instant;
 
@@ -11,17 +12,27 @@ use super::known::{Known, look};
 use super::{Media, MediaFile, MediaId, refuse};
 use crate::Requester;
 
+/// No user has this number: who sleeps under it is woken only when the server stops.
+pub(super) const NOBODY: UserSn = UserSn(0);
+
 impl Media {
     /// Media to download. Waits up to `wait_ms` for bytes that were announced: `M_NOT_YET_UPLOADED` when they do not come.
     pub async fn download(&self, who: &Requester, server: &str, id: &str, wait_ms: u64) -> Result<MediaFile> {
-        let (row, ()) = self.find(who, server, id, wait_ms, |_, _| Ok(())).await?;
-        Ok(MediaFile::original(row))
+        let (row, ()) = self.find(who.user, server, id, wait_ms, |_, _| Ok(())).await?;
+        Ok(MediaFile::original(row.into()))
+    }
+
+    /// As [`Media::download`], for another server.
+    pub async fn download_for_server(&self, id: &str, wait_ms: u64) -> Result<MediaFile> {
+        let server = self.core.server_name.as_str();
+        let (row, ()) = self.find(NOBODY, server, id, wait_ms, |_, _| Ok(())).await?;
+        Ok(MediaFile::original(row.into()))
     }
 
     /// The row of media, and what `also` reads about it in the same look at the database.
     pub(super) async fn find<T, F>(
         &self,
-        who: &Requester,
+        who: UserSn,
         server: &str,
         id: &str,
         wait_ms: u64,
@@ -64,20 +75,14 @@ impl Media {
         self.core.store.read("media_find", read).await
     }
 
-    async fn wait_for<T, F>(
-        &self,
-        who: &Requester,
-        id: &MediaId,
-        wait_ms: u64,
-        also: F,
-    ) -> Result<Option<(MediaRow, T)>>
+    async fn wait_for<T, F>(&self, who: UserSn, id: &MediaId, wait_ms: u64, also: F) -> Result<Option<(MediaRow, T)>>
     where
         T: Send + 'static,
         F: Fn(&mut dyn Tx, &MediaRow) -> Result<T> + Copy + Send + 'static,
     {
         let until = Instant::now() + Duration::from_millis(wait_ms.min(limits::MEDIA_WAIT_MS_MAX));
         let mut arrival = self.arrivals.expect(id);
-        let mut stopping = self.core.notifier.subscribe(who.user);
+        let mut stopping = self.core.notifier.subscribe(who);
         let found = self.look_once(id, also).await?;
         if found.is_some() || self.core.notifier.is_closed() {
             return Ok(found);

@@ -46,8 +46,7 @@ impl Media {
     /// The id of media of this server; `M_NOT_FOUND` for anything else.
     pub(super) fn own(&self, server: &str, id: &str) -> Result<MediaId> {
         if server != self.core.server_name.as_str() {
-            let message = "This is media of another homeserver, and this one does not fetch media from others.";
-            return Err(Error::not_found(message));
+            return Err(Error::not_found("This is media of another homeserver."));
         }
         MediaId::parse(id).ok_or_else(|| Error::not_found("This is not a media id."))
     }

@@ -4,7 +4,8 @@
 //! thumbnails are `hearth-media`'s. A file is on disk before its row is committed, and goes after its last row is gone, so
 //! that a row never lacks its file; a crash between the two leaves a file without a row, which upkeep finds.
 //!
-//! Media of other homeservers is not here, nor are previews of links.
+//! Copies of media of other homeservers are kept beside it ([`Media::copy`]); fetching them is `federation/media`'s. There are
+//! no previews of links.
 
 mod accessed;
 mod announce;
@@ -16,11 +17,12 @@ mod find;
 mod id;
 mod known;
 mod refuse;
+mod remote;
 mod remove;
 #[cfg(test)]
 mod tests;
 mod thumbnail;
-mod turns;
+pub(crate) mod turns;
 mod upkeep;
 mod upload;
 
@@ -28,6 +30,7 @@ pub use contents::{Contents, MediaFile};
 pub use hearth_media::{BlobError, Method, Spec, ranges, serving};
 pub use hearth_store::tables::media::{MediaRow, Usage};
 pub use id::MediaId;
+pub use remote::CopyUpload;
 pub use upload::{Described, Upload};
 
 use std::num::NonZeroUsize;

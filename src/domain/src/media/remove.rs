@@ -5,7 +5,7 @@ use hearth_store::tables::{media, thumbnails};
 use hearth_store::{Lane, WriteTx};
 use ruma::UserId;
 
-use super::{Media, MediaRow};
+use super::{Media, MediaRow, files};
 
 /// Rows deleted in one transaction, so that other writers get their turns.
 const ROWS_AT_ONCE: usize = 100;
@@ -55,7 +55,7 @@ fn delete_rows(tx: &mut WriteTx<'_>, ids: &[String]) -> Result<Deleted> {
         let Some(MediaRow { id, hash, .. }) = media::get(tx.tx(), id)? else { continue };
         media::delete(tx.tx(), &id)?;
         deleted.ids.push(id);
-        if !media::has_hash(tx.tx(), &hash)? {
+        if !files::is_original(tx.tx(), &hash)? {
             deleted.files.extend(thumbnails::delete(tx.tx(), &hash)?);
             deleted.files.push(hash);
         }

@@ -2,26 +2,29 @@
 
 use bytes::Bytes;
 use hearth_base::Result;
-use hearth_media::blobs::{BlobError, Stored};
+use hearth_media::blobs::{BlobError, Stored, hex};
 use hearth_media::{Method, Outcome, Source, Spec, Thumb, ThumbError};
-use hearth_store::tables::media::{self, Hash, MediaRow};
+use hearth_store::ids::UserSn;
+use hearth_store::tables::media::Hash;
 use hearth_store::tables::thumbnails::{self, Key, Thumbnail};
 
-use super::files::ComingIn;
+use super::contents::Original;
+use super::files::{self, ComingIn};
+use super::find::NOBODY;
 use super::{Media, MediaFile, refuse};
 use crate::Requester;
 
-fn key(source: Hash, spec: Spec) -> Key {
+pub(super) fn key(source: Hash, spec: Spec) -> Key {
     let size = spec.standard();
     let crop = size.method == Method::Crop;
     Key { source, width: size.width, height: size.height, crop, animated: spec.animated }
 }
 
 /// A thumbnail that is known, as a file.
-fn file(row: &MediaRow, thumbnail: Thumbnail) -> Result<MediaFile> {
+fn file(original: &Original, thumbnail: Thumbnail) -> Result<MediaFile> {
     match thumbnail {
         Thumbnail::Made { content_type, hash, bytes } => Ok(MediaFile::thumbnail(&content_type, hash, bytes)),
-        Thumbnail::Original { content_type } => Ok(MediaFile::thumbnail(&content_type, row.hash, row.bytes)),
+        Thumbnail::Original { content_type } => Ok(MediaFile::thumbnail(&content_type, original.hash, original.bytes)),
         Thumbnail::Unreadable => Err(refuse::unreadable()),
     }
 }
@@ -39,33 +42,52 @@ impl Media {
         spec: Spec,
         wait_ms: u64,
     ) -> Result<MediaFile> {
+        self.thumbnail_of(who.user, server, id, spec, wait_ms).await
+    }
+
+    /// As [`Media::thumbnail`], for another server.
+    pub async fn thumbnail_for_server(&self, id: &str, spec: Spec, wait_ms: u64) -> Result<MediaFile> {
+        self.thumbnail_of(NOBODY, self.core.server_name.as_str(), id, spec, wait_ms).await
+    }
+
+    async fn thumbnail_of(&self, who: UserSn, server: &str, id: &str, spec: Spec, wait_ms: u64) -> Result<MediaFile> {
         let find = self.find(who, server, id, wait_ms, move |tx, row| thumbnails::get(tx, &key(row.hash, spec)));
         let (row, known) = find.await?;
+        self.known_or_made(&row.into(), known, spec).await
+    }
+
+    /// A thumbnail, as far as it is known, of a picture.
+    pub(super) async fn known_or_made(
+        &self,
+        original: &Original,
+        known: Option<Thumbnail>,
+        spec: Spec,
+    ) -> Result<MediaFile> {
         match known {
-            Some(thumbnail) => file(&row, thumbnail),
-            None => self.make(&row, spec).await,
+            Some(thumbnail) => file(original, thumbnail),
+            None => self.make(original, spec).await,
         }
     }
 
-    async fn make(&self, row: &MediaRow, spec: Spec) -> Result<MediaFile> {
-        let key = key(row.hash, spec);
+    async fn make(&self, original: &Original, spec: Spec) -> Result<MediaFile> {
+        let key = key(original.hash, spec);
         let _turn = self.making.take(key).await;
         // Whoever had the turn before may have made it.
         let known = self.core.store.read("thumbnail_known", move |tx| thumbnails::get(tx.tx(), &key)).await?;
         if let Some(thumbnail) = known {
-            return file(row, thumbnail);
+            return file(original, thumbnail);
         }
-        let picture = self.blobs.open_expected(&row.hash, row.bytes).await.map_err(refuse::disk)?;
+        let picture = self.blobs.open_expected(&original.hash, original.bytes).await.map_err(refuse::disk)?;
         match self.thumbnailer.thumbnail(Source::File(picture.into_file()), spec).await {
             Ok(Outcome::Made(thumb)) => Ok(self.keep(key, thumb).await),
             Ok(Outcome::Original { content_type }) => {
                 let thumbnail = Thumbnail::Original { content_type: content_type.to_owned() };
                 self.remember(key, thumbnail.clone(), None).await;
-                file(row, thumbnail)
+                file(original, thumbnail)
             }
             // Found out only by decoding, so it is worth remembering. Other refusals come from a look at the header.
             Err(ThumbError::Unreadable(why)) => {
-                tracing::debug!(media.id = row.id, %why, "A picture cannot be read.");
+                tracing::debug!(media.hash = hex(&original.hash), %why, "A picture cannot be read.");
                 self.remember(key, Thumbnail::Unreadable, None).await;
                 Err(refuse::unreadable())
             }
@@ -99,7 +121,7 @@ impl Media {
     async fn remember(&self, key: Key, thumbnail: Thumbnail, coming_in: Option<ComingIn>) {
         let write = move |tx: &mut hearth_store::WriteTx<'_>| {
             // The picture may have been deleted meanwhile; upkeep then finds the thumbnail's file.
-            if media::has_hash(tx.tx(), &key.source)? {
+            if files::is_original(tx.tx(), &key.source)? {
                 thumbnails::insert(tx.tx(), &key, &thumbnail)?;
             }
             tx.after_commit(move || drop(coming_in));

@@ -11,7 +11,7 @@ type Turn = tokio::sync::Mutex<()>;
 
 /// Whose turn it is, for each key that anybody wants.
 #[derive(Debug)]
-pub(super) struct Turns<K>(Mutex<HashMap<K, Weak<Turn>>>);
+pub(crate) struct Turns<K>(Mutex<HashMap<K, Weak<Turn>>>);
 
 impl<K> Default for Turns<K> {
     fn default() -> Self {
@@ -21,7 +21,7 @@ impl<K> Default for Turns<K> {
 
 impl<K: Eq + Hash> Turns<K> {
     /// Waits until nobody else has this key's turn. Ours lasts as long as what this returns.
-    pub(super) async fn take(&self, key: K) -> OwnedMutexGuard<()> {
+    pub(crate) async fn take(&self, key: K) -> OwnedMutexGuard<()> {
         let turn = {
             let mut turns = self.0.lock();
             turns.retain(|_, turn| turn.strong_count() > 0);

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use hearth_base::Result;
 use hearth_store::Lane;
 use hearth_store::tables::media::Hash;
-use hearth_store::tables::{announced_media, media};
+use hearth_store::tables::{announced_media, media, remote_media};
 
 use super::files::is_used;
 use super::{Media, refuse};
@@ -20,6 +20,7 @@ impl Media {
         let before_ms = self.core.now_ms().saturating_sub(ANNOUNCED_GRACE_MS);
         let prune = move |tx: &mut hearth_store::WriteTx<'_>| announced_media::prune(tx.tx(), before_ms);
         self.core.store.write_in(Lane::Upkeep, "media_prune", prune).await?;
+        self.evict_remote().await?;
         self.sweep().await
     }
 
@@ -38,7 +39,7 @@ impl Media {
         }
         let find = move |tx: &mut hearth_store::ReadTx<'_>| {
             // A database that knows of no media at all is more likely the wrong one than every file is a leftover.
-            if !media::any(tx.tx())? {
+            if !media::any(tx.tx())? && remote_media::usage(tx.tx())?.files == 0 {
                 return Ok(Vec::new());
             }
             let mut unused: Vec<Hash> = Vec::new();

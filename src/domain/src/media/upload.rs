@@ -94,7 +94,7 @@ impl Media {
 }
 
 /// A content type that may stand in a header; whatever else was sent is unknown.
-fn content_type(described: Option<&str>) -> String {
+pub(super) fn content_type(described: Option<&str>) -> String {
     let described = described.unwrap_or_default().trim();
     let fits = described.len() <= limits::MEDIA_TYPE_BYTES_MAX && described.contains('/');
     let good = fits && described.bytes().all(|byte| (0x20..0x7f).contains(&byte));

@@ -53,6 +53,6 @@ async fn by_timestamp(
     request: Ruma<get_event_by_timestamp::v1::Request>,
 ) -> Result<get_event_by_timestamp::v1::Response> {
     let (room, ts, direction) = (request.room_id.clone(), request.ts, request.dir);
-    let (event, at) = app.domain.rooms.event_at(request.user()?, room, ts, direction).await?;
+    let (event, at) = app.domain.rooms.event_at(request.user()?, room, ts, direction).await?.found()?;
     Ok(get_event_by_timestamp::v1::Response::new(event, at))
 }

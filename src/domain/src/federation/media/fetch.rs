@@ -1,0 +1,138 @@
+//! Fetching one file from its server (server-server API, `GET /_matrix/federation/v1/media/download/{mediaId}`), from where
+//! that server sends us, or from the path of servers that are older than that. Straight to disk: what is in memory of a file
+//! is the piece that has just come.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::StreamExt;
+use hearth_base::{Error, Reason, Result, error::refuse, limits};
+use ruma::api::federation::authenticated_media::get_content;
+use ruma::http_headers::ContentDisposition;
+
+use super::Address;
+use super::multipart::{Head, Item, Multipart};
+use crate::federation::Federation;
+use crate::federation::ask::{refused, whole};
+use crate::media::{CopyUpload, Described};
+use crate::ports::{Answer, Call, Pieces};
+
+/// How long a server may be silent before and within its answer.
+const SILENCE: Duration = Duration::from_secs(30);
+/// How much is read of an answer that is an error.
+const ERROR_BYTES_MAX: usize = 64 * 1024;
+
+/// Fetches a file and keeps a copy of it.
+pub(super) async fn fetch(federation: &Federation, address: &Address) -> Result<()> {
+    let mut request = get_content::v1::Request::new(address.id.as_str().to_owned());
+    request.timeout_ms = Duration::from_millis(limits::MEDIA_WAIT_MS_DEFAULT);
+    let answer = federation.ask_streamed(&address.server, request, SILENCE).await?;
+    match accepted(address, answer).await {
+        Ok(answer) => receive(federation, address, answer).await,
+        // A server from before authenticated media, which is to say before 2024.
+        Err(error) if error.reason() == Some(Reason::Unrecognized) => fetch_openly(federation, address).await,
+        Err(error) => Err(error),
+    }
+}
+
+/// An answer that is the one hoped for; else the refusal that it holds.
+async fn accepted(address: &Address, answer: Answer) -> Result<Answer> {
+    if answer.status == 200 {
+        return Ok(answer);
+    }
+    let status = answer.status;
+    let body = tokio::time::timeout(SILENCE, whole(answer, ERROR_BYTES_MAX)).await;
+    let body = body.ok().and_then(Result::ok).unwrap_or_default();
+    // A redirect, or another success that is none.
+    if status < 400 {
+        return Err(refuse(
+            Reason::ConnectionFailed,
+            format!("{} answered {status} to a question for media.", address.server),
+        ));
+    }
+    Err(refused(&address.server, status, &body))
+}
+
+/// The way from before media needed authentication (client-server API, `GET /_matrix/media/v3/download`).
+async fn fetch_openly(federation: &Federation, address: &Address) -> Result<()> {
+    let (server, id) = (&address.server, &address.id);
+    // All that may not stand in a path is the brackets of an IPv6 address.
+    let name = server.as_str().replace('[', "%5B").replace(']', "%5D");
+    let target = format!("/_matrix/media/v3/download/{name}/{id}?allow_remote=false");
+    let call = Call {
+        to: server.clone(),
+        method: "GET".to_owned(),
+        target,
+        authorization: None,
+        body: Bytes::new(),
+        wait: SILENCE,
+    };
+    let answer = accepted(address, federation.network.call(call).await?).await?;
+    whole_file(federation, address, answer).await
+}
+
+/// Takes in an answer in parts.
+async fn receive(federation: &Federation, address: &Address, answer: Answer) -> Result<()> {
+    let mut multipart = Multipart::new(answer.content_type.as_deref())?;
+    let (mut pieces, mut copy) = (answer.body, None);
+    while let Some(piece) = next(&mut pieces).await? {
+        multipart.feed(&piece);
+        while let Some(item) = multipart.next()? {
+            match item {
+                Item::Head(Head { location: Some(location), .. }) => {
+                    return fetch_elsewhere(federation, address, location).await;
+                }
+                Item::Head(head) => copy = Some(begin(federation, address, head).await?),
+                Item::Data(bytes) => write(copy.as_mut(), bytes).await?,
+                Item::End => {}
+            }
+        }
+        if multipart.is_complete() {
+            break;
+        }
+    }
+    match copy {
+        Some(copy) if multipart.is_complete() => copy.finish().await,
+        _ => Err(refuse(Reason::ConnectionFailed, format!("{} stopped in the middle of the media.", address.server))),
+    }
+}
+
+async fn begin<'a>(federation: &'a Federation, address: &Address, head: Head) -> Result<CopyUpload<'a>> {
+    let disposition = head.disposition.as_deref().and_then(|text| ContentDisposition::try_from(text.as_bytes()).ok());
+    let file_name = disposition.and_then(|disposition| disposition.filename);
+    let described = Described { content_type: head.content_type, file_name, bytes: None };
+    federation.parts.media.begin_copy(&address.server, &address.id, described).await
+}
+
+async fn write(copy: Option<&mut CopyUpload<'_>>, bytes: Bytes) -> Result<()> {
+    let copy = copy.ok_or_else(|| Error::broken("a file's bytes were read before its headers"))?;
+    copy.write(bytes).await
+}
+
+/// Follows a server that keeps its files elsewhere. The network refuses addresses that are nobody else's business.
+async fn fetch_elsewhere(federation: &Federation, address: &Address, location: String) -> Result<()> {
+    if !location.starts_with("https://") || location.len() > limits::MEDIA_LOCATION_BYTES_MAX {
+        let message = format!("{} sends us for the media to where it cannot be.", address.server);
+        return Err(refuse(Reason::ConnectionFailed, message));
+    }
+    let answer = accepted(address, federation.network.fetch(location, SILENCE).await?).await?;
+    whole_file(federation, address, answer).await
+}
+
+/// Takes in an answer that is the file and nothing else.
+async fn whole_file(federation: &Federation, address: &Address, answer: Answer) -> Result<()> {
+    let head = Head { content_type: answer.content_type, ..Head::default() };
+    let mut copy = begin(federation, address, head).await?;
+    let mut pieces = answer.body;
+    while let Some(piece) = next(&mut pieces).await? {
+        copy.write(piece).await?;
+    }
+    copy.finish().await
+}
+
+async fn next(pieces: &mut Pieces) -> Result<Option<Bytes>> {
+    let piece = tokio::time::timeout(SILENCE, pieces.next()).await;
+    let piece =
+        piece.map_err(|_| refuse(Reason::ConnectionFailed, "The other server fell silent within the media."))?;
+    piece.transpose()
+}

@@ -1,0 +1,133 @@
+//! Media of other servers, for people here who want to see it: fetched once, kept as a copy, served like one's own.
+//!
+//! Of several who want the same, one fetches it and the others find it fetched. A fetch goes on when whoever asked first has
+//! gone away, so that a slow server's large file comes in the end. What could not be fetched is not asked for again right
+//! away. Serving our own media to others is `serve`'s.
+
+mod failures;
+mod fetch;
+mod multipart;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hearth_base::{Error, Reason, Result, error::refuse, limits};
+use ruma::{OwnedServerName, ServerName};
+use tokio::sync::Semaphore;
+
+use super::Federation;
+use crate::Requester;
+use crate::media::turns::Turns;
+use crate::media::{MediaFile, MediaId, Spec};
+use failures::Failures;
+
+/// How long one fetch may take in all.
+const FETCH_WAIT: Duration = Duration::from_secs(600);
+
+/// Media of another server.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Address {
+    server: OwnedServerName,
+    id: MediaId,
+}
+
+/// What is being fetched, and what could not be.
+#[derive(Debug)]
+pub(super) struct Fetching {
+    turns: Turns<Address>,
+    failures: Failures,
+    slots: Semaphore,
+}
+
+impl Default for Fetching {
+    fn default() -> Self {
+        let slots = Semaphore::new(limits::MEDIA_FETCHES_MAX);
+        Self { turns: Turns::default(), failures: Failures::default(), slots }
+    }
+}
+
+impl Federation {
+    /// Media of this server or another, to download. Waits up to `wait_ms`: `M_NOT_YET_UPLOADED` when it has not come by then.
+    ///
+    /// `M_NOT_FOUND` when there is no such media, `M_TOO_LARGE` when it is larger than this server takes,
+    /// `M_CONNECTION_FAILED` when the other server cannot be reached.
+    pub async fn download(
+        self: &Arc<Self>,
+        who: &Requester,
+        server: &str,
+        id: &str,
+        wait_ms: u64,
+    ) -> Result<MediaFile> {
+        if server == self.core.server_name.as_str() {
+            return self.parts.media.download(who, server, id, wait_ms).await;
+        }
+        let address = address(server, id)?;
+        if let Some(file) = self.parts.media.copy(&address.server, &address.id).await? {
+            return Ok(file);
+        }
+        self.fetch(&address, wait_ms).await?;
+        self.parts.media.copy(&address.server, &address.id).await?.ok_or_else(gone)
+    }
+
+    /// As [`Federation::download`], a thumbnail, made here. Refuses as [`crate::media::Media::thumbnail`] does, too.
+    pub async fn thumbnail(
+        self: &Arc<Self>,
+        who: &Requester,
+        (server, id): (&str, &str),
+        spec: Spec,
+        wait_ms: u64,
+    ) -> Result<MediaFile> {
+        if server == self.core.server_name.as_str() {
+            return self.parts.media.thumbnail(who, server, id, spec, wait_ms).await;
+        }
+        let address = address(server, id)?;
+        if let Some(file) = self.parts.media.copy_thumbnail(&address.server, &address.id, spec).await? {
+            return Ok(file);
+        }
+        self.fetch(&address, wait_ms).await?;
+        self.parts.media.copy_thumbnail(&address.server, &address.id, spec).await?.ok_or_else(gone)
+    }
+
+    /// Sees to it that there is a copy.
+    async fn fetch(self: &Arc<Self>, address: &Address, wait_ms: u64) -> Result<()> {
+        let (this, address) = (self.clone(), address.clone());
+        let fetching = tokio::spawn(async move { this.fetch_in_turn(&address).await });
+        let wait = Duration::from_millis(wait_ms.min(limits::MEDIA_WAIT_MS_MAX));
+        match tokio::time::timeout(wait, fetching).await {
+            Ok(fetched) => fetched.map_err(|error| Error::fault("fetching media of another server", error))?,
+            Err(_) => {
+                Err(refuse(Reason::NotYetUploaded, "The media is still on its way from its server: try again later."))
+            }
+        }
+    }
+
+    async fn fetch_in_turn(&self, address: &Address) -> Result<()> {
+        let _turn = self.fetching.turns.take(address.clone()).await;
+        // Whoever had the turn before may have fetched it, or found that it cannot be.
+        if self.parts.media.copy(&address.server, &address.id).await?.is_some() {
+            return Ok(());
+        }
+        self.fetching.failures.check(address, self.core.now_ms())?;
+        let slot = self.fetching.slots.acquire().await;
+        let _slot = slot.map_err(|error| Error::fault("waiting to fetch media", error))?;
+        let fetched = tokio::time::timeout(FETCH_WAIT, fetch::fetch(self, address)).await;
+        let fetched = fetched.unwrap_or_else(|_| {
+            Err(refuse(Reason::ConnectionFailed, format!("{} was too slow to send the media.", address.server)))
+        });
+        if let Err(error) = &fetched {
+            self.fetching.failures.note(address, error, self.core.now_ms());
+        }
+        fetched
+    }
+}
+
+fn address(server: &str, id: &str) -> Result<Address> {
+    let unknown = || Error::not_found("There is no such media: this is not an address of any.");
+    let server = ServerName::parse(server).map_err(|_| unknown())?;
+    Ok(Address { server, id: MediaId::parse(id).ok_or_else(unknown)? })
+}
+
+/// The disk was so short of room that the copy went right away.
+fn gone() -> Error {
+    refuse(Reason::NotYetUploaded, "The media was fetched and could not be kept: try again later.")
+}
