@@ -70,6 +70,22 @@ pub fn between(tx: &mut dyn Tx, room: RoomSn, (after, upto): (i64, i64)) -> Resu
     history_gaps::highest(tx, room, (after, upto))
 }
 
+/// Where to go on, once everything that is here has been read from the place `upto` down to the place `after`: below the
+/// lowest event there may be more, which others could not give us the last time. None when nothing is to be expected.
+pub fn open_end(tx: &mut dyn Tx, room: RoomSn, (after, upto): (i64, i64)) -> Result<Option<i64>> {
+    let Some(lowest) = history_gaps::of_room(tx, room)?.into_iter().find(|gap| gap.next > after) else {
+        return Ok(None);
+    };
+    let anything_below = events::newest_ord(tx, room, lowest.floor)?.is_some_and(|ord| ord > after);
+    let is_open = lowest.floor < upto && !lowest.refused && !anything_below;
+    Ok(is_open.then(|| lowest.next.min(upto)))
+}
+
+/// The first gap above a place: what lies above it does not follow upon what stands there.
+pub fn above(tx: &mut dyn Tx, room: RoomSn, place: i64) -> Result<Option<Gap>> {
+    Ok(history_gaps::of_room(tx, room)?.into_iter().find(|gap| gap.floor >= place))
+}
+
 /// Whether asking others about a gap is worth while now.
 #[must_use]
 pub fn is_due(gap: &Gap, now_ms: Millis) -> bool {

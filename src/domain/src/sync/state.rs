@@ -73,8 +73,10 @@ fn changed(
 ) -> Result<StateIds> {
     let mut newest: BTreeMap<KeySn, Option<EventSn>> = BTreeMap::new();
     let mut before: BTreeMap<KeySn, Option<EventSn>> = BTreeMap::new();
+    let in_timeline: HashSet<EventSn> = piece.events.iter().map(|event| event.sn).collect();
+    let told = |event: &Option<EventSn>| event.is_some_and(|event| in_timeline.contains(&event));
     for (key, event) in state::changes(tx, room.sn, after, upto)? {
-        if event.is_none_or(|event| event.0 <= piece.before) {
+        if !told(&event) {
             before.insert(key, event);
         }
         newest.insert(key, event);
@@ -82,8 +84,6 @@ fn changed(
     if scope.query.state_after {
         return Ok(newest.into_iter().filter_map(|(key, event)| Some((key, event?))).collect());
     }
-    let in_timeline: HashSet<EventSn> = piece.events.iter().map(|event| event.sn).collect();
-    let told = |event: &Option<EventSn>| event.is_some_and(|event| in_timeline.contains(&event));
     // Where the timeline tells the newest, the client needs what was before it; where it does not (the filter left it out),
     // the newest itself.
     let wanted = newest.into_iter().map(|(key, event)| {

@@ -7,6 +7,7 @@ use hearth_store::engine::Tx;
 use hearth_store::tables::events::{self, Direction};
 
 use super::read::Scope;
+use crate::rooms::gaps;
 use crate::rooms::load::Event;
 use crate::rooms::read::choice::Choice;
 use crate::rooms::read::visibility::Viewer;
@@ -43,6 +44,9 @@ pub(super) fn newest(
     let limit = usize::try_from(limit).unwrap_or(usize::MAX).min(limits::PAGE_EVENTS_MAX);
     let choice = Choice::from(filter);
     let after = after.map_or(i64::MIN, Position::as_i64);
+    // What stands below a gap does not come right before what stands above it; the client pages back if it wants to know.
+    let gap = gaps::between(tx, viewer.room(), (after, upto))?;
+    let after = gap.as_ref().map_or(after, |gap| gap.next.max(after));
     let mut piece = Piece { events: Vec::new(), limited: false, before: upto };
     let mut passed_over = 0;
     'pages: loop {
@@ -64,6 +68,7 @@ pub(super) fn newest(
             }
         }
         if is_last {
+            piece.limited |= gap.is_some();
             break;
         }
         if passed_over > PASSED_OVER_MAX {

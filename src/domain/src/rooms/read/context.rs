@@ -6,6 +6,7 @@ use std::sync::Arc;
 use hearth_base::{Error, Result, limits};
 use hearth_store::engine::Tx;
 use hearth_store::tables::events::Direction;
+use hearth_store::tables::history_gaps::Gap;
 use ruma::api::client::filter::RoomEventFilter;
 use ruma::events::{AnyStateEvent, AnyTimelineEvent, TimelineEventType};
 use ruma::serde::Raw;
@@ -18,9 +19,9 @@ use super::token::Token;
 use super::visibility::Viewer;
 use super::walk::{Way, walk};
 use crate::Requester;
-use crate::rooms::Rooms;
 use crate::rooms::load::Event;
 use crate::rooms::state::snapshot::{self, StateIds};
+use crate::rooms::{Rooms, gaps};
 
 /// An event and its surroundings.
 #[derive(Debug)]
@@ -37,6 +38,8 @@ pub struct Context {
     pub end: Token,
     /// The room's state at the last of the events.
     pub state: Vec<Raw<AnyStateEvent>>,
+    /// The gap because of which there are fewer events before it than asked for.
+    pub gap: Option<Gap>,
 }
 
 /// The surroundings before they are written down.
@@ -45,6 +48,8 @@ pub(super) struct Around {
     pub(super) after: Vec<Arc<Event>>,
     pub(super) start: Token,
     pub(super) end: Token,
+    /// The gap before which the events before it end early.
+    pub(super) gap: Option<Gap>,
 }
 
 impl Rooms {
@@ -93,10 +98,12 @@ fn context(
         start: around.start,
         end: around.end,
         state: present::state(viewer, tx, Some(room_id), state.into_values())?,
+        gap: around.gap,
     })
 }
 
-/// The events before and after one that stands in the timeline, each so many.
+/// The events before and after one that stands in the timeline, each so many; none from beyond a gap, as they are not what
+/// came right before or after it.
 pub(super) fn around(
     viewer: &mut Viewer<'_>,
     tx: &mut dyn Tx,
@@ -106,14 +113,18 @@ pub(super) fn around(
     wants: Option<&dyn Fn(&Event) -> bool>,
 ) -> Result<Around> {
     let ord = event.ord.ok_or_else(|| Error::broken("an event that may be seen stands in no timeline"))?;
-    let back = Way { after: i64::MIN, upto: ord - 1, direction: Direction::Backward, limit: before };
+    let gap = gaps::between(tx, viewer.room(), (i64::MIN, ord - 1))?;
+    let lowest = gap.as_ref().map_or(i64::MIN, |gap| gap.next);
+    let back = Way { after: lowest, upto: ord - 1, direction: Direction::Backward, limit: before };
     let before = walk(viewer, tx, back, wants)?;
-    let forth = Way { after: ord, upto: newest, direction: Direction::Forward, limit: after };
+    let highest = gaps::above(tx, viewer.room(), ord)?.map_or(newest, |gap| gap.floor.min(newest));
+    let forth = Way { after: ord, upto: highest, direction: Direction::Forward, limit: after };
     let after = walk(viewer, tx, forth, wants)?;
     let edge = |events: &[Arc<Event>]| events.last().and_then(|event| event.ord).unwrap_or(ord);
     Ok(Around {
         start: before.next.map_or_else(|| Token::before(edge(&before.events)), Token::Timeline),
         end: after.next.map_or_else(|| Token::after(edge(&after.events)), Token::Timeline),
+        gap: gap.filter(|_| before.next.is_none()),
         before: before.events,
         after: after.events,
     })

@@ -2,10 +2,11 @@
 
 use std::fmt;
 
-use hearth_base::Result;
+use hearth_base::{Position, Result};
 use hearth_store::engine::Tx;
 use hearth_store::ids::EventSn;
 use hearth_store::tables::memberships::Membership;
+use hearth_store::tables::state;
 use quick_cache::sync::Cache;
 use serde::Deserialize;
 
@@ -63,8 +64,9 @@ impl History {
     }
 }
 
-/// Remembers of visibility events that neither they nor any before them were strict: a fact that never changes.
-pub struct OpenHistories(Cache<EventSn, bool>);
+/// Remembers of visibility events from which place on neither they nor any before them were strict: a fact that never
+/// changes. It lies at [`i64::MIN`] when they never were, and at [`i64::MAX`] when they are.
+pub struct OpenHistories(Cache<EventSn, i64>);
 
 impl Default for OpenHistories {
     fn default() -> Self {
@@ -80,37 +82,44 @@ impl fmt::Debug for OpenHistories {
 
 impl OpenHistories {
     /// Whether everything up to now may be read by whoever is in the room now. `current` is the visibility event in force.
+    pub fn is_open(&self, core: &Core, tx: &mut dyn Tx, current: Option<EventSn>) -> Result<bool> {
+        Ok(self.open_from(core, tx, current)? == i64::MIN)
+    }
+
+    /// From which place on everything may be read by whoever is in the room now. `current` is the visibility event in
+    /// force.
     ///
     /// Follows the line of the state in force. A strict rule on a branch that lost a state resolution does not count here,
-    /// as it was never in force for anybody on this side.
-    pub fn is_open(&self, core: &Core, tx: &mut dyn Tx, current: Option<EventSn>) -> Result<bool> {
-        let Some(newest) = current else { return Ok(true) };
-        if let Some(open) = self.0.get(&newest) {
-            return Ok(open);
+    /// as it was never in force for anybody on this side. The line ends at a rule that was in force when this server came
+    /// into the room: what had been the rule before that is not known, so it is known to be open from then on only.
+    pub fn open_from(&self, core: &Core, tx: &mut dyn Tx, current: Option<EventSn>) -> Result<i64> {
+        let Some(newest) = current else { return Ok(i64::MIN) };
+        if let Some(from) = self.0.get(&newest) {
+            return Ok(from);
         }
-        let open = follow(core, tx, newest)?;
-        self.0.insert(newest, open);
-        Ok(open)
+        let from = follow(core, tx, newest)?;
+        self.0.insert(newest, from);
+        Ok(from)
     }
 }
 
-fn follow(core: &Core, tx: &mut dyn Tx, newest: EventSn) -> Result<bool> {
+fn follow(core: &Core, tx: &mut dyn Tx, newest: EventSn) -> Result<i64> {
     let mut next = newest;
     for _ in 0..CHANGES_MAX {
         let event = core.events.get(tx, next)?;
         if History::of(&event.pdu) < History::Shared {
-            return Ok(false);
+            return Ok(i64::MAX);
         }
-        let before = match event.state_key {
-            Some(key) if event.snapshot.0 != 0 => snapshot::get(tx, event.snapshot, key)?,
-            _ => None,
+        let Some(key) = event.state_key.filter(|_| event.snapshot.0 != 0) else {
+            let since = state::in_force_since(tx, event.room, event.sn)?;
+            return Ok(since.map_or(i64::MAX, Position::as_i64));
         };
-        match before {
+        match snapshot::get(tx, event.snapshot, key)? {
             Some(before) => next = before,
-            None => return Ok(true),
+            None => return Ok(i64::MIN),
         }
     }
-    Ok(false)
+    Ok(i64::MAX)
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use hearth_base::{Result, limits};
 use hearth_store::engine::Tx;
 use hearth_store::ids::EventSn;
+use hearth_store::tables::history_gaps::Gap;
 use hearth_store::tables::{relations, state_keys};
 use ruma::api::Direction;
 use ruma::api::client::filter::RoomEventFilter;
@@ -20,12 +21,12 @@ use super::token::Token;
 use super::visibility::Viewer;
 use super::walk::{Walked, Way, direction, walk};
 use crate::Requester;
-use crate::rooms::Rooms;
 use crate::rooms::load::Event;
 use crate::rooms::state::snapshot;
+use crate::rooms::{Rooms, gaps};
 
 /// What a page is asked for with.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Paging {
     /// Which way.
     pub direction: Direction,
@@ -40,7 +41,7 @@ pub struct Paging {
 }
 
 /// A filter of room events, with the two fields about relations that ruma leaves out.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct PageFilter {
     /// What ruma knows.
     pub events: RoomEventFilter,
@@ -61,17 +62,37 @@ pub struct Page {
     pub chunk: Vec<Raw<AnyTimelineEvent>>,
     /// With lazy loading: the member events of those who sent them.
     pub state: Vec<Raw<AnyStateEvent>>,
+    /// The gap before which the page ends early.
+    pub gap: Option<Gap>,
+}
+
+/// What becomes of a page that comes to a gap on its way back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum AtGap {
+    Stop,
+    PassOver,
 }
 
 impl Rooms {
-    /// A page of a room's timeline. A page may have fewer events than asked for, or none, and still go on.
+    /// A page of a room's timeline, as far as it is here. A page may have fewer events than asked for, or none, and still
+    /// go on.
     pub async fn messages(&self, who: &Requester, room_id: OwnedRoomId, paging: Paging) -> Result<Page> {
-        self.reading("rooms_messages", who, room_id, move |tx, room_id, access| page(tx, room_id, access, &paging))
-            .await
+        self.page(who, room_id, paging, AtGap::PassOver).await
+    }
+
+    /// As [`Rooms::messages`], and a page on its way back ends at a gap in the timeline, which it names.
+    pub async fn messages_to_gap(&self, who: &Requester, room_id: OwnedRoomId, paging: Paging) -> Result<Page> {
+        self.page(who, room_id, paging, AtGap::Stop).await
+    }
+
+    async fn page(&self, who: &Requester, room_id: OwnedRoomId, paging: Paging, at_gap: AtGap) -> Result<Page> {
+        let look =
+            move |tx: &mut dyn Tx, room_id: &RoomId, access: Access<'_>| page(tx, room_id, access, &paging, at_gap);
+        self.reading("rooms_messages", who, room_id, look).await
     }
 }
 
-fn page(tx: &mut dyn Tx, room_id: &RoomId, mut access: Access<'_>, paging: &Paging) -> Result<Page> {
+fn page(tx: &mut dyn Tx, room_id: &RoomId, mut access: Access<'_>, paging: &Paging, at_gap: AtGap) -> Result<Page> {
     let newest = access.newest(tx)?;
     let viewer = &mut access.viewer;
     let (from, to) = (paging.from.map(Token::cut), paging.to.map(Token::cut));
@@ -79,18 +100,31 @@ fn page(tx: &mut dyn Tx, room_id: &RoomId, mut access: Access<'_>, paging: &Pagi
         Direction::Backward => (to, from),
         Direction::Forward => (from, to),
     };
-    let way = Way {
+    let mut way = Way {
         after: after.unwrap_or(i64::MIN),
         upto: upto.unwrap_or(i64::MAX).min(newest),
         direction: direction(paging.direction),
         limit: paging.limit.min(limits::PAGE_EVENTS_MAX),
     };
+    let gap = match (paging.direction, at_gap) {
+        (Direction::Backward, AtGap::Stop) => gaps::between(tx, viewer.room(), (way.after, way.upto))?,
+        _ => None,
+    };
+    way.after = gap.as_ref().map_or(way.after, |gap| gap.next.max(way.after));
     let choice = Choice::from(&paging.filter.events);
     let mut walked = match choice.wants_room(room_id) {
         true if choice.is_open() => walk(viewer, tx, way, None)?,
         true => walk(viewer, tx, way, Some(&|event| choice.wants(&event.pdu)))?,
         false => Walked::default(),
     };
+    let gap = gap.filter(|_| walked.next.is_none());
+    if walked.next.is_none() && paging.direction == Direction::Backward {
+        walked.next = match &gap {
+            Some(gap) => Some(gap.next.min(way.upto)),
+            // What cannot be had now may be had later.
+            None => gaps::open_end(tx, viewer.room(), (way.after, way.upto))?,
+        };
+    }
     keep_related(viewer, tx, &paging.filter, &mut walked.events)?;
     let lazy = !paging.filter.events.lazy_load_options.is_disabled();
     let members = if lazy { senders(tx, &walked.events)? } else { Vec::new() };
@@ -99,6 +133,7 @@ fn page(tx: &mut dyn Tx, room_id: &RoomId, mut access: Access<'_>, paging: &Pagi
         end: walked.next.map(Token::Timeline),
         chunk: present::events(viewer, tx, &Form::timeline(Some(room_id)), &walked.events)?,
         state: present::state(viewer, tx, Some(room_id), members)?,
+        gap,
     })
 }
 

@@ -8,7 +8,9 @@ use std::sync::Arc;
 
 use hearth_base::{Error, Result};
 use hearth_store::engine::Tx;
+use hearth_store::ids::RoomSn;
 use hearth_store::tables::events;
+use hearth_store::tables::history_gaps::Gap;
 use ruma::api::Direction;
 use ruma::{MilliSecondsSinceUnixEpoch, OwnedEventId, OwnedRoomId, RoomId};
 
@@ -16,31 +18,73 @@ use super::access::Access;
 use super::visibility::Viewer;
 use super::walk::{Way, walk};
 use crate::Requester;
-use crate::rooms::Rooms;
+use crate::core::Core;
 use crate::rooms::load::Event;
+use crate::rooms::{Rooms, gaps};
 
 /// Events on each side of the point that are compared.
-const NEIGHBOURS: usize = 32;
+pub const NEIGHBOURS: usize = 32;
+
+/// The event nearest to a point in time, as far as this server knows.
+#[derive(Debug)]
+pub struct Near {
+    /// The event and its time; none when there is none here that the reader may see.
+    pub found: Option<(OwnedEventId, MilliSecondsSinceUnixEpoch)>,
+    /// The gap that may hold a nearer one.
+    pub gap: Option<Gap>,
+}
+
+impl Near {
+    /// The event. `M_NOT_FOUND` when there is none.
+    pub fn found(self) -> Result<(OwnedEventId, MilliSecondsSinceUnixEpoch)> {
+        self.found.ok_or_else(|| Error::not_found("There is no event on that side of that point in time."))
+    }
+}
 
 impl Rooms {
-    /// The first event at or after a point in time, or the last at or before it. `M_NOT_FOUND` when there is none that the
-    /// reader may see.
+    /// The first event at or after a point in time, or the last at or before it.
     pub async fn event_at(
         &self,
         who: &Requester,
         room_id: OwnedRoomId,
         at: MilliSecondsSinceUnixEpoch,
         direction: Direction,
-    ) -> Result<(OwnedEventId, MilliSecondsSinceUnixEpoch)> {
+    ) -> Result<Near> {
         let look = move |tx: &mut dyn Tx, _: &RoomId, mut access: Access<'_>| {
             let newest = access.newest(tx)?;
             let found = nearest(&mut access.viewer, tx, at.get().into(), direction, newest)?;
-            let event =
-                found.ok_or_else(|| Error::not_found("There is no event on that side of that point in time."))?;
-            let at = ruma::UInt::new_saturating(event.pdu.origin_server_ts);
-            Ok((event.pdu.event_id.clone(), MilliSecondsSinceUnixEpoch(at)))
+            let gap = nearer(tx, &access.viewer, found.as_deref(), direction)?;
+            let found = found.map(|event| {
+                let at = ruma::UInt::new_saturating(event.pdu.origin_server_ts);
+                (event.pdu.event_id.clone(), MilliSecondsSinceUnixEpoch(at))
+            });
+            Ok(Near { found, gap })
         };
         self.reading("rooms_event_at", who, room_id, look).await
+    }
+}
+
+/// The gap right on that side of an event from which a nearer one might come. When everything here is later than the point
+/// in time, that is the lowest one; when everything is earlier, there is none.
+fn nearer(tx: &mut dyn Tx, viewer: &Viewer<'_>, found: Option<&Event>, direction: Direction) -> Result<Option<Gap>> {
+    let room = viewer.room();
+    let Some(ord) = found.and_then(|event| event.ord) else {
+        return match direction {
+            Direction::Forward => Ok(None),
+            Direction::Backward => gaps::above(tx, room, i64::MIN),
+        };
+    };
+    match direction {
+        Direction::Forward => {
+            let Some(gap) = gaps::between(tx, room, (i64::MIN, ord - 1))? else { return Ok(None) };
+            let parted = events::newest_ord(tx, room, ord - 1)?.is_some_and(|below| below > gap.next);
+            Ok(Some(gap).filter(|_| !parted))
+        }
+        Direction::Backward => {
+            let Some(gap) = gaps::above(tx, room, ord)? else { return Ok(None) };
+            let parted = events::newest_ord(tx, room, gap.floor)?.is_some_and(|above| above > ord);
+            Ok(Some(gap).filter(|_| !parted))
+        }
     }
 }
 
@@ -51,7 +95,7 @@ fn nearest(
     direction: Direction,
     newest: i64,
 ) -> Result<Option<Arc<Event>>> {
-    let cut = halve(viewer, tx, at_ms, newest)?;
+    let cut = halve(viewer.core(), tx, viewer.room(), at_ms, newest)?;
     let before = Way { after: i64::MIN, upto: cut, direction: events::Direction::Backward, limit: NEIGHBOURS };
     let after = Way { after: cut, upto: newest, direction: events::Direction::Forward, limit: NEIGHBOURS };
     let mut around = walk(viewer, tx, before, None)?.events;
@@ -65,13 +109,13 @@ fn nearest(
 }
 
 /// The cut before which everything is older than a point in time, as far as the timeline is in order of time.
-fn halve(viewer: &Viewer<'_>, tx: &mut dyn Tx, at_ms: u64, newest: i64) -> Result<i64> {
-    let Some(first) = next_after(viewer, tx, i64::MIN, newest)? else { return Ok(newest) };
-    let Some(mut high) = events::newest_ord(tx, viewer.room(), newest)? else { return Ok(newest) };
+pub fn halve(core: &Core, tx: &mut dyn Tx, room: RoomSn, at_ms: u64, newest: i64) -> Result<i64> {
+    let Some(first) = next_after(core, tx, room, i64::MIN, newest)? else { return Ok(newest) };
+    let Some(mut high) = events::newest_ord(tx, room, newest)? else { return Ok(newest) };
     let mut low = first.ord.map_or(i64::MIN, |ord| ord - 1);
     while low < high {
         let middle = low + (high - low) / 2;
-        match next_after(viewer, tx, middle, newest)? {
+        match next_after(core, tx, room, middle, newest)? {
             Some(event) if event.pdu.origin_server_ts < at_ms => low = event.ord.unwrap_or(middle + 1),
             _ => high = middle,
         }
@@ -79,10 +123,10 @@ fn halve(viewer: &Viewer<'_>, tx: &mut dyn Tx, at_ms: u64, newest: i64) -> Resul
     Ok(low)
 }
 
-fn next_after(viewer: &Viewer<'_>, tx: &mut dyn Tx, cut: i64, newest: i64) -> Result<Option<Arc<Event>>> {
+fn next_after(core: &Core, tx: &mut dyn Tx, room: RoomSn, cut: i64, newest: i64) -> Result<Option<Arc<Event>>> {
     let mut found = None;
-    events::timeline(tx, viewer.room(), (cut, newest), events::Direction::Forward, 1, &mut |stored| {
-        found = Some(viewer.core().events.keep_stored(&stored)?);
+    events::timeline(tx, room, (cut, newest), events::Direction::Forward, 1, &mut |stored| {
+        found = Some(core.events.keep_stored(&stored)?);
         Ok(false)
     })?;
     Ok(found)

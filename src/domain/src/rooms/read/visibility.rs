@@ -34,8 +34,8 @@ pub struct Viewer<'a> {
     membership: Option<MembershipRow>,
     /// The last event that the user got as a member, their own leaving included: its place, and its number.
     departed: Option<Departure>,
-    /// Joined, and the history has always been open.
-    sees_all: bool,
+    /// For somebody who is joined: the place from which on the history has always been open.
+    sees_from: i64,
     keys: Option<Keys>,
     standings: HashMap<SnapshotSn, Standing>,
     ignored: Option<Arc<HashSet<UserSn>>>,
@@ -85,7 +85,7 @@ impl<'a> Viewer<'a> {
             room,
             membership,
             departed: None,
-            sees_all: false,
+            sees_from: i64::MAX,
             keys: None,
             standings: HashMap::new(),
             ignored: None,
@@ -93,7 +93,7 @@ impl<'a> Viewer<'a> {
         match membership {
             Some(row) if row.membership == Membership::Join => {
                 let current = state::current_named(tx, room, "m.room.history_visibility", "")?;
-                viewer.sees_all = core.open_histories.is_open(core, tx, current)?;
+                viewer.sees_from = core.open_histories.open_from(core, tx, current)?;
             }
             Some(row) => viewer.departed = departure(core, tx, &row)?,
             None => {}
@@ -147,7 +147,7 @@ impl<'a> Viewer<'a> {
     /// Whether nothing is hidden but what nobody sees: a caller may then skip asking about every event.
     #[must_use]
     pub fn sees_all(&self) -> bool {
-        self.sees_all && self.ignored.is_none()
+        self.sees_from == i64::MIN && self.ignored.is_none()
     }
 
     /// Whether the user ignores a sender.
@@ -164,7 +164,7 @@ impl<'a> Viewer<'a> {
         if event.state_key.is_none() && self.ignores(event.sender) {
             return Ok(false);
         }
-        if self.sees_all {
+        if event.ord.is_some_and(|ord| ord >= self.sees_from) {
             return Ok(true);
         }
         let before = self.standing(tx, event.snapshot)?;
@@ -282,7 +282,15 @@ fn departure(core: &Core, tx: &mut dyn Tx, row: &MembershipRow) -> Result<Option
     let mut next = row.event;
     for _ in 0..DEPARTURES_MAX {
         let event = core.events.get(tx, next)?;
-        let (Some(key), true) = (event.state_key, event.snapshot.0 != 0) else { return Ok(None) };
+        let Some(key) = event.state_key else { return Ok(None) };
+        if event.snapshot.0 == 0 {
+            // An invite from outside, or its refusal, stands on no state. What was left behind at an earlier stay may.
+            match state::current_one(tx, row.room, key)?.filter(|left| *left != event.sn) {
+                Some(left) => next = left,
+                None => return Ok(None),
+            }
+            continue;
+        }
         let Some(before) = snapshot::get(tx, event.snapshot, key)? else { return Ok(None) };
         if membership_of(&core.events.get(tx, before)?.pdu) == Some(Membership::Join) {
             return Ok(event.ord.map(|ord| Departure { event: event.sn, ord }));

@@ -204,11 +204,12 @@ async fn context_and_time_find_the_neighbourhood() {
     let missing = world.rooms.context(&world.alice, id.clone(), unknown, 3, Default::default()).await;
     assert_eq!(why(missing), Reason::NotFound);
     let at = |ms: u32| MilliSecondsSinceUnixEpoch(ms.into());
-    let (first, _) = world.rooms.event_at(&world.alice, id.clone(), at(0), Direction::Forward).await.expect("an event");
+    let first = world.rooms.event_at(&world.alice, id.clone(), at(0), Direction::Forward).await.expect("an answer");
+    let (first, _) = first.found().expect("an event");
     let create = world.rooms.event(&world.alice, id.clone(), first).await.expect("an event");
     assert_eq!(value(&create)["type"], "m.room.create");
-    let none = world.rooms.event_at(&world.alice, id.clone(), at(0), Direction::Backward).await;
-    assert_eq!(why(none), Reason::NotFound);
+    let none = world.rooms.event_at(&world.alice, id.clone(), at(0), Direction::Backward).await.expect("an answer");
+    assert_eq!(why(none.found()), Reason::NotFound);
 }
 
 #[tokio::test]
