@@ -75,6 +75,7 @@ async fn start_on(config: Config, seams: Seams, log: Arc<LogRing>, network: Arc<
     admin_socket.serve(&app, Arc::clone(&log), &listeners, &tasks);
     tasks::upkeep(&tasks, &domain);
     tasks::ephemeral(&tasks, &domain);
+    tasks::outbox(&tasks, &domain);
     Ok(Running { listeners, domain, log, tasks })
 }
 

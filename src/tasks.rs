@@ -81,3 +81,9 @@ pub(crate) fn ephemeral(tasks: &Tasks, domain: &Arc<Domain>) {
         }
     });
 }
+
+/// Starts the task that brings to other servers what is put down for them. It sleeps while there is nothing.
+pub(crate) fn outbox(tasks: &Tasks, domain: &Arc<Domain>) {
+    let federation = Arc::clone(&domain.federation);
+    tasks.handle().spawn(|mut stop| async move { federation.run_outbox(stop.stopped()).await });
+}

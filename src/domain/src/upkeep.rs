@@ -20,6 +20,7 @@ impl Domain {
     pub async fn last_upkeep(&self) {
         said("last seen", self.devices.flush_last_seen().await);
         said("media", self.media.last_upkeep().await);
+        said("outbox", self.federation.settle_outbox().await);
     }
 
     /// Forgets answers to requests that nobody will repeat any more.

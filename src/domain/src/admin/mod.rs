@@ -58,12 +58,12 @@ pub struct Listing {
 }
 
 impl Listing {
-    fn limit(&self) -> usize {
+    pub(crate) fn limit(&self) -> usize {
         self.limit.unwrap_or(PAGE_DEFAULT).clamp(1, PAGE_MAX)
     }
 
     /// The search in lower case; none for an empty one.
-    fn needle(&self) -> Option<String> {
+    pub(crate) fn needle(&self) -> Option<String> {
         self.search.as_deref().map(str::trim).filter(|search| !search.is_empty()).map(str::to_lowercase)
     }
 }

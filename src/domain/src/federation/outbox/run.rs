@@ -1,0 +1,146 @@
+//! The loop that sends: takes in what was put down, begins transactions, and learns what came of them.
+//!
+//! One transaction at a time for each server, so that events reach it in their order; several servers at a time. While there
+//! is nothing to do it sleeps, without a timer.
+
+use std::future::Future;
+use std::pin::pin;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::future::{Fuse, FutureExt};
+use futures_util::stream::FuturesUnordered;
+use tokio::time::Instant;
+
+use super::backoff;
+use super::book::Plan;
+use super::transaction::Fate;
+use crate::federation::Federation;
+use crate::outgoing::Posted;
+
+/// How long the database may be behind. What has been sent since is sent again after a crash.
+const SETTLE_EVERY: Duration = Duration::from_secs(30);
+/// How long transactions that are under way may take to end when the server stops.
+const STOP_WAIT: Duration = Duration::from_secs(2);
+/// How long to wait after the database would not be read.
+const TROUBLE_WAIT: Duration = Duration::from_secs(5);
+
+impl Federation {
+    /// Sends to other servers what is put down for them, until `stopping`; then gives transactions under way a moment to end.
+    /// What does not end is sent again after the next start. Runs once.
+    pub async fn run_outbox(&self, stopping: impl Future<Output = ()>) {
+        let mut stopping = pin!(stopping);
+        self.core.outgoing.open();
+        while let Err(error) = self.load_outbox().await {
+            tracing::error!(%error, "What waits to be sent to other servers could not be read.");
+            tokio::select! {
+                () = &mut stopping => return,
+                () = tokio::time::sleep(TROUBLE_WAIT) => {}
+            }
+        }
+        let (mut under_way, mut settling) = (FuturesUnordered::new(), pin!(Fuse::terminated()));
+        let mut settle_at = None;
+        loop {
+            self.take_in();
+            while let Some(plan) = self.outbox.book.lock().next(Instant::now()) {
+                under_way.push(self.send(plan));
+            }
+            if settle_at.is_none() && self.outbox.book.lock().is_unsettled() {
+                settle_at = Some(Instant::now() + SETTLE_EVERY);
+            }
+            let next_at = self.outbox.book.lock().next_at(Instant::now());
+            tokio::select! {
+                () = &mut stopping => break,
+                () = self.core.outgoing.rung() => {}
+                Some((plan, fate)) = under_way.next() => self.learn(plan, fate),
+                () = until(next_at) => {}
+                () = until(settle_at) => {
+                    settle_at = Some(Instant::now() + SETTLE_EVERY);
+                    settling.set(self.settle_outbox().fuse());
+                }
+                settled = &mut settling => {
+                    settle_at = None;
+                    if let Err(error) = settled {
+                        tracing::warn!(%error, "What was sent to other servers could not be noted; it will be.");
+                    }
+                }
+            }
+        }
+        self.core.outgoing.close();
+        let drain = async {
+            while let Some((plan, fate)) = under_way.next().await {
+                self.learn(plan, fate);
+            }
+        };
+        if tokio::time::timeout(STOP_WAIT, drain).await.is_err() {
+            tracing::info!("Some transactions to other servers were cut off; they are sent again after the start.");
+        }
+    }
+
+    /// Takes in what has been put down since.
+    fn take_in(&self) {
+        let posted = self.core.outgoing.take();
+        if posted.is_empty() {
+            return;
+        }
+        let (now, mut book) = (Instant::now(), self.outbox.book.lock());
+        for one in posted {
+            match one {
+                Posted::Row(at, news, to) => book.add_row(at, &news, to.iter().map(|(sn, name)| (*sn, name)), now),
+                Posted::Ephemeral(to, news) => {
+                    for name in to.iter().filter(|name| self.check_allowed(name).is_ok()) {
+                        book.add_ephemeral(name, &news, now);
+                    }
+                }
+            }
+        }
+    }
+
+    async fn send(&self, mut plan: Plan) -> (Plan, Fate) {
+        let fate = self.transact(&mut plan).await;
+        (plan, fate)
+    }
+
+    /// Notes what came of a transaction.
+    fn learn(&self, mut plan: Plan, fate: Fate) {
+        let (now, now_ms, outbox) = (Instant::now(), self.core.now_ms(), &self.outbox);
+        let chance = outbox.chance(&self.core);
+        let mut book = outbox.book.lock();
+        outbox.figures.note(&plan, &fate);
+        let was_failing = book.servers.get(&plan.to).is_some_and(super::server::Server::is_failing);
+        let to = plan.to.clone();
+        match fate {
+            Fate::Taken { .. } => {
+                if was_failing {
+                    tracing::info!(server = %to, "Another server can be reached again.");
+                }
+                book.succeeded(plan, now, now_ms);
+            }
+            Fate::Refused(why) => {
+                let dropped = book.refused(&mut plan);
+                tracing::warn!(server = %to, why, dropped, "Another server refuses what is sent to it.");
+                book.failed(plan, why, (now, now_ms), |failures, away| backoff::wait_ms(failures, away, chance));
+            }
+            Fate::Failed { why, retry_after_ms } => {
+                if !was_failing {
+                    tracing::info!(server = %to, why, "Another server cannot be reached; what waits for it is kept.");
+                }
+                let asked = retry_after_ms.unwrap_or(0).min(hearth_base::limits::BACKOFF_MS_MAX);
+                let wait = |failures, away| backoff::wait_ms(failures, away, chance).max(asked);
+                book.failed(plan, why, (now, now_ms), wait);
+            }
+            Fate::Unsent(error) => {
+                tracing::error!(server = %to, %error, "Something could not be sent to another server.");
+                book.postponed(plan, now + TROUBLE_WAIT, now);
+            }
+        }
+    }
+}
+
+/// Sleeps until then; forever without a then.
+async fn until(then: Option<Instant>) {
+    match then {
+        Some(then) => tokio::time::sleep_until(then).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,114 @@
+//! The database's side of the outbox: read at the start, brought up to date once in a while.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use hearth_base::{Millis, Result, limits};
+use hearth_store::ids::DestinationSn;
+use hearth_store::tables::destinations::{self, DestinationRow};
+use hearth_store::tables::outgoing::{self, OutgoingRow};
+use hearth_store::{Lane, ReadTx, WriteTx};
+use ruma::{OwnedServerName, ServerName};
+use tokio::time::Instant;
+
+use super::book::Unsettled;
+use crate::federation::Federation;
+
+/// Rows in one write.
+const ROWS_MAX: usize = 500;
+/// How long the first transactions after a start are spread over, for each server, and at most.
+const START_SPREAD_MS: u64 = 50;
+const START_SPREAD_MS_MAX: u64 = 20_000;
+
+/// What the database knows of: rows, and the servers that they or a failure name.
+type Found = (Vec<OutgoingRow>, HashMap<DestinationSn, DestinationRow>);
+
+impl Federation {
+    /// Reads what was not sent before the server last stopped.
+    pub(super) async fn load_outbox(&self) -> Result<()> {
+        let (rows, servers) = self.core.store.read("outbox_open", read).await?;
+        let (now, now_ms) = (Instant::now(), self.core.now_ms());
+        let mut names: HashMap<DestinationSn, OwnedServerName> = HashMap::new();
+        let mut book = self.outbox.book.lock();
+        for (sn, row) in servers {
+            let Ok(name) = ServerName::parse(row.name.as_str()) else { continue };
+            if self.check_allowed(&name).is_ok() {
+                let retry = row.health.retry_at_ms.map(|at_ms| now + remaining(at_ms, now_ms));
+                book.add_server(name.clone(), sn, row.health, retry.filter(|at| *at > now));
+                names.insert(sn, name);
+            }
+        }
+        for OutgoingRow { position, destinations, news } in rows {
+            let to: Vec<_> = destinations.iter().filter_map(|sn| Some((*sn, names.get(sn)?))).collect();
+            if to.is_empty() {
+                book.orphan(position);
+            } else {
+                book.add_row(position, &news, to.into_iter(), now);
+            }
+        }
+        self.spread(&mut book, now);
+        Ok(())
+    }
+
+    /// Lets servers that something waits for begin one after another, in no particular order.
+    fn spread(&self, book: &mut super::book::Book, now: Instant) {
+        let waiting: Vec<_> =
+            book.servers.iter().filter(|(_, server)| !server.queue.is_empty()).map(|(name, _)| name.clone()).collect();
+        let spread_ms = (waiting.len().saturating_sub(1) as u64 * START_SPREAD_MS).min(START_SPREAD_MS_MAX);
+        for name in waiting.iter().filter(|_| spread_ms > 0) {
+            let chance = u64::from(self.outbox.chance(&self.core)) << 8 | u64::from(self.outbox.chance(&self.core));
+            book.delay(name, now + Duration::from_millis(spread_ms * chance / 0xFFFF), now);
+        }
+    }
+
+    /// Brings the database up to date: deletes what everybody has, and writes down how sending goes. After this, a stop
+    /// leaves nothing to be sent twice.
+    pub async fn settle_outbox(&self) -> Result<()> {
+        loop {
+            let unsettled = {
+                let mut book = self.outbox.book.lock();
+                if !book.is_unsettled() {
+                    return Ok(());
+                }
+                book.unsettled(ROWS_MAX)
+            };
+            let what = unsettled.clone();
+            let written = self.core.store.write_in(Lane::Upkeep, "outbox_settle", move |tx| write(tx, &what)).await;
+            self.outbox.book.lock().settled(unsettled, written.is_ok());
+            written?;
+        }
+    }
+}
+
+/// How long until a moment of the wall clock. Clocks jump; no wait is longer than one that back-off would give.
+fn remaining(at_ms: Millis, now_ms: Millis) -> Duration {
+    Duration::from_millis(at_ms.saturating_sub(now_ms).min(limits::BACKOFF_AWAY_MS_MAX))
+}
+
+fn read(tx: &mut ReadTx<'_>) -> Result<Found> {
+    let rows = outgoing::all(tx.tx())?;
+    let mut servers: HashMap<_, _> = destinations::failing(tx.tx())?.into_iter().map(|row| (row.sn, row)).collect();
+    for sn in rows.iter().flat_map(|row| &row.destinations) {
+        if !servers.contains_key(sn)
+            && let Some(row) = destinations::by_sn(tx.tx(), *sn)?
+        {
+            servers.insert(*sn, row);
+        }
+    }
+    Ok((rows, servers))
+}
+
+fn write(tx: &mut WriteTx<'_>, Unsettled { rows, servers }: &Unsettled) -> Result<()> {
+    for (at, lacking) in rows {
+        if lacking.is_empty() {
+            outgoing::delete(tx.tx(), *at)?;
+        } else {
+            outgoing::shrink(tx.tx(), *at, lacking)?;
+        }
+    }
+    for (name, health) in servers {
+        let sn = destinations::intern(tx, name.as_str())?;
+        destinations::save(tx.tx(), sn, health)?;
+    }
+    Ok(())
+}

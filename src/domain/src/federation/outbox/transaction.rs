@@ -1,0 +1,154 @@
+//! One transaction to another server: put together, sent, and what came of it (`PUT /_matrix/federation/v1/send/{txnId}`).
+
+use std::collections::BTreeMap;
+
+use hearth_base::{Error, Position, Result, limits};
+use hearth_store::tables::outgoing;
+use ruma::api::federation::transactions::edu::Edu;
+use ruma::api::federation::transactions::send_transaction_message::v1::Request;
+use ruma::serde::Raw;
+use ruma::{MilliSecondsSinceUnixEpoch, OwnedTransactionId, UInt};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::book::Plan;
+use crate::federation::Federation;
+use crate::federation::ask::{ASK_WAIT, refused, whole};
+
+/// Complaints about single events that are logged for one transaction.
+const COMPLAINTS_LOGGED_MAX: usize = 5;
+
+/// What came of a transaction.
+#[derive(Debug)]
+pub(super) enum Fate {
+    /// The server has it. With how many events it is not content, which is its own business.
+    Taken {
+        /// How many.
+        complaints: usize,
+    },
+    /// The server is there, but objects to what was in it.
+    Refused(String),
+    /// The server was not reached, or cannot take it now.
+    Failed {
+        /// Why, in words for an operator.
+        why: String,
+        /// How long it wants to be left alone, if it says so.
+        retry_after_ms: Option<u64>,
+    },
+    /// It was not even sent, for a reason of our own.
+    Unsent(Error),
+}
+
+/// What a transaction brings, as JSON.
+#[derive(Debug, Default)]
+struct Load {
+    events: Vec<Box<RawValue>>,
+    edus: Vec<Raw<Edu>>,
+}
+
+impl Federation {
+    /// Sends what `plan` says, of it as much as fits; `plan` then says what that was.
+    pub(super) async fn transact(&self, plan: &mut Plan) -> Fate {
+        let load = match self.load_transaction(plan).await {
+            Ok(load) => load,
+            Err(error) => return Fate::Unsent(error),
+        };
+        if load.events.is_empty() && load.edus.is_empty() {
+            return Fate::Taken { complaints: 0 };
+        }
+        let now = MilliSecondsSinceUnixEpoch(UInt::new_saturating(self.core.now_ms()));
+        let id = OwnedTransactionId::from(self.outbox.next_transaction_id());
+        let mut request = Request::new(id, self.core.server_name.clone(), now);
+        (request.pdus, request.edus) = (load.events, load.edus);
+        let answer = match self.ask_streamed(&plan.to, request, ASK_WAIT).await {
+            Ok(answer) => answer,
+            Err(error @ Error::Fault(_)) => return Fate::Unsent(error),
+            Err(error) => return failed(error.to_string()),
+        };
+        let status = answer.status;
+        match tokio::time::timeout(ASK_WAIT, whole(answer, limits::TRANSACTION_ANSWER_BYTES_MAX)).await {
+            Ok(Ok(body)) => self.judge(plan, status, &body),
+            Ok(Err(error)) => failed(error.to_string()),
+            Err(_) => failed(format!("{} took too long to send its answer.", plan.to)),
+        }
+    }
+
+    async fn load_transaction(&self, plan: &mut Plan) -> Result<Load> {
+        let rows: Vec<Position> = plan.events.iter().chain(&plan.edus).copied().collect();
+        let found = if rows.is_empty() {
+            Vec::new()
+        } else {
+            self.core.store.read("outbox_load", move |tx| read_some(tx, &rows)).await?
+        };
+        let events = plan.events.len();
+        plan.events.truncate(found.len());
+        plan.edus.truncate(found.len().saturating_sub(events));
+        let mut load = Load::default();
+        for (index, json) in found.into_iter().enumerate().filter_map(|(index, json)| Some((index, json?))) {
+            let json = RawValue::from_string(json).map_err(|error| Error::fault("reading stored JSON", error))?;
+            if index < events { load.events.push(json) } else { load.edus.push(Raw::from_json(json)) }
+        }
+        for edu in plan.ephemera.edus() {
+            load.edus.push(Raw::new(&edu).map_err(|error| Error::fault("writing an EDU as JSON", error))?);
+        }
+        Ok(load)
+    }
+
+    fn judge(&self, plan: &Plan, status: u16, body: &[u8]) -> Fate {
+        let error = || refused(&plan.to, status, body).to_string();
+        match (status, serde_json::from_slice::<Answer>(body).ok()) {
+            (200..=299, Some(answer)) => {
+                let complaints = answer.pdus.iter().filter_map(|(id, outcome)| Some((id, outcome.error.as_ref()?)));
+                for (id, complaint) in complaints.clone().take(COMPLAINTS_LOGGED_MAX) {
+                    let complaint: String = complaint.to_string().chars().take(200).collect();
+                    tracing::warn!(server = %plan.to, event.id = id, complaint, "Another server did not like an event.");
+                }
+                Fate::Taken { complaints: complaints.count() }
+            }
+            (200..=299, None) => failed(format!("{} answered something that no homeserver answers.", plan.to)),
+            // Only a homeserver says so: what stands in front of one that is broken may answer any status.
+            (400 | 413..=422, Some(answer)) if answer.errcode.is_some() => Fate::Refused(error()),
+            (_, Some(answer)) => Fate::Failed { why: error(), retry_after_ms: answer.retry_after_ms },
+            (_, None) => failed(error()),
+        }
+    }
+}
+
+fn failed(why: String) -> Fate {
+    Fate::Failed { why, retry_after_ms: None }
+}
+
+/// The JSON of as many rows as fit into a transaction, but at least of the first; none for a row that is for nothing.
+fn read_some(tx: &mut hearth_store::ReadTx<'_>, rows: &[Position]) -> Result<Vec<Option<String>>> {
+    let (mut found, mut bytes) = (Vec::with_capacity(rows.len()), 0);
+    for at in rows {
+        let json = outgoing::json(tx.tx(), *at)?;
+        bytes += json.as_ref().map_or(0, String::len);
+        if bytes > limits::OUTGOING_BYTES_MAX && !found.is_empty() {
+            break;
+        }
+        found.push(json);
+    }
+    Ok(found)
+}
+
+/// Any answer, good or bad, as far as it matters here.
+#[derive(Deserialize)]
+struct Answer {
+    #[serde(default)]
+    pdus: BTreeMap<String, Outcome>,
+    errcode: Option<String>,
+    #[serde(default, deserialize_with = "lenient_ms")]
+    retry_after_ms: Option<u64>,
+}
+
+/// What a server says of one event.
+#[derive(Deserialize)]
+struct Outcome {
+    error: Option<serde_json::Value>,
+}
+
+/// A number, or nothing for whatever else stands there.
+fn lenient_ms<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    Ok(serde_json::Value::deserialize(deserializer)?.as_u64())
+}
