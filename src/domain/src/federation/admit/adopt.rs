@@ -72,22 +72,27 @@ pub fn adopt(
     join: Candidate,
 ) -> Result<Arc<Event>> {
     check(core, tx.tx(), room, &adoption, &join)?;
-    let at = tx.position();
-    for (key, event) in &adoption.changes {
-        state::set(tx.tx(), room.sn, *key, *event)?;
-    }
     let is_first_stay = room.snapshot.0 == 0;
-    if !adoption.changes.is_empty() {
-        let before = (!is_first_stay).then_some(room.snapshot);
-        room.snapshot = snapshot::store(tx, before, adoption.changes.clone())?;
-    }
-    adopt_members(core, tx, room, &adoption, at)?;
     let missing = missing(core, tx.tx(), &join)?;
     if is_first_stay {
         gaps::bottom(tx, room.sn, &missing)?;
     } else if !missing.is_empty() {
         gaps::middle(tx, room.sn, &missing)?;
     }
+    // After the gap's places: what is fetched into it happened before this state was known here.
+    let at = tx.position();
+    for (key, event) in &adoption.changes {
+        // Since when the rules have been in force is asked later (`read/history.rs`); of members there may be thousands.
+        match key.is_member() {
+            true => state::set(tx.tx(), room.sn, *key, *event)?,
+            false => state::change(tx.tx(), room.sn, *key, *event, at)?,
+        }
+    }
+    if !adoption.changes.is_empty() {
+        let before = (!is_first_stay).then_some(room.snapshot);
+        room.snapshot = snapshot::store(tx, before, adoption.changes.clone())?;
+    }
+    adopt_members(core, tx, room, &adoption, at)?;
     for id in &missing {
         awaited_events::insert(tx.tx(), room.sn, id.as_str())?;
     }
