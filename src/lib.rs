@@ -21,6 +21,7 @@ use hearth_domain::{Core, Domain};
 use hearth_http::App;
 use hearth_http::admin::LogRing;
 use hearth_http::edge::Counters;
+use hearth_remote::Homeservers;
 
 pub use listen::Bound;
 
@@ -51,7 +52,10 @@ pub async fn start(config: Config, seams: Seams) -> Result<Running> {
 
 /// As [`start`], with the ring that the process logs into, for the admin API to show.
 pub(crate) async fn start_with_log(config: Config, seams: Seams, log: Arc<LogRing>) -> Result<Running> {
-    let network: Arc<dyn Network> = Arc::new(Nowhere);
+    let network: Arc<dyn Network> = match config.federation.enabled {
+        true => Arc::new(Homeservers::new(&config.outgoing)?),
+        false => Arc::new(Nowhere),
+    };
     start_on(config, seams, log, network).await
 }
 

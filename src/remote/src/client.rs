@@ -6,13 +6,16 @@ use std::time::Duration;
 
 use hearth_base::config::Outgoing;
 use hearth_base::{Error, Reason, Result, error::refuse};
-use reqwest::{Client, Url, redirect};
+use reqwest::dns::Resolve;
+use reqwest::{Client, ClientBuilder, Url, redirect};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 
 use crate::guard::Guard;
 
+/// What this server calls itself.
+pub(crate) const USER_AGENT: &str = concat!("Hearth/", env!("CARGO_PKG_VERSION"));
 /// Redirects that are followed.
 const REDIRECTS_MAX: usize = 5;
 
@@ -25,31 +28,15 @@ pub struct Outbound {
 
 impl Outbound {
     /// A client as the configuration wants it.
-    #[expect(clippy::disallowed_methods, reason = "the one place that makes an HTTP client")]
     pub fn new(config: &Outgoing) -> Result<Self> {
         let guard = Guard::new(config);
-        let redirects = guard.clone();
-        let policy = redirect::Policy::custom(move |attempt| {
-            if attempt.previous().len() > REDIRECTS_MAX {
-                attempt.error("too many redirects")
-            } else if redirects.forbids_literal(attempt.url()) {
-                attempt.error("the redirect leads to an address that this server may not connect to")
-            } else {
-                attempt.follow()
-            }
-        });
-        let client = Client::builder()
-            .tls_backend_preconfigured(tls_config(config)?)
-            .dns_resolver(Arc::new(guard.clone()))
-            .no_proxy()
-            .redirect(policy)
-            .referer(false)
-            .user_agent(concat!("Hearth/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(Duration::from_millis(config.connect_timeout_ms))
-            .timeout(Duration::from_millis(config.request_timeout_ms))
-            .build()
-            .map_err(|error| Error::fault("building the client for outgoing requests", error))?;
-        Ok(Self { client, guard })
+        build(builder(config, &guard)?.dns_resolver(Arc::new(guard.clone())), guard)
+    }
+
+    /// A client that talks over TLS only, and asks `resolver`, which must ask the guard.
+    pub(crate) fn encrypted(config: &Outgoing, resolver: Arc<dyn Resolve>) -> Result<Self> {
+        let guard = Guard::new(config);
+        build(builder(config, &guard)?.dns_resolver(resolver).https_only(true), guard)
     }
 
     /// Starts a request; refuses URLs that name an address this server may not connect to.
@@ -62,6 +49,34 @@ impl Outbound {
         }
         Ok(self.client.request(method, url))
     }
+}
+
+/// All but the way to look names up.
+#[expect(clippy::disallowed_methods, reason = "the one place that makes an HTTP client")]
+fn builder(config: &Outgoing, guard: &Guard) -> Result<ClientBuilder> {
+    let redirects = guard.clone();
+    let policy = redirect::Policy::custom(move |attempt| {
+        if attempt.previous().len() > REDIRECTS_MAX {
+            attempt.error("too many redirects")
+        } else if redirects.forbids_literal(attempt.url()) {
+            attempt.error("the redirect leads to an address that this server may not connect to")
+        } else {
+            attempt.follow()
+        }
+    });
+    Ok(Client::builder()
+        .tls_backend_preconfigured(tls_config(config)?)
+        .no_proxy()
+        .redirect(policy)
+        .referer(false)
+        .user_agent(USER_AGENT)
+        .connect_timeout(Duration::from_millis(config.connect_timeout_ms))
+        .timeout(Duration::from_millis(config.request_timeout_ms)))
+}
+
+fn build(builder: ClientBuilder, guard: Guard) -> Result<Outbound> {
+    let client = builder.build().map_err(|error| Error::fault("building the client for outgoing requests", error))?;
+    Ok(Outbound { client, guard })
 }
 
 /// What certificates of others are checked against.

@@ -1,10 +1,13 @@
-//! Outbound HTTP: the one client through which this server talks to others.
+//! Outbound HTTP: the clients through which this server talks to others.
 //!
-//! Nothing else in Hearth opens a connection to the outside (`clippy.toml` says so). Federation, push gateways, application
-//! services and mail will stand on it; what they mean is the domain's business, which calls them through its ports.
+//! Nothing else in Hearth opens a connection to the outside (`clippy.toml` says so). [`Homeservers`] leads to other homeservers;
+//! push gateways, application services and mail stand on [`Outbound`]. What is said is the domain's business, which calls them
+//! through its ports.
 
 mod client;
+mod federation;
 mod guard;
 
 pub use client::{Outbound, tls_config};
+pub use federation::Homeservers;
 pub use guard::Guard;

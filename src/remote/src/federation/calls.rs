@@ -1,0 +1,163 @@
+//! Sending calls, over connections that are kept for a while: HTTP/2 where the other side offers it, else HTTP/1.1.
+//!
+//! Redirects are not followed: a signed request is for the server that it names.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::StreamExt;
+use hearth_base::{Error, Reason, Result, error::refuse, limits};
+use hearth_domain::ports::{Answer, Call, Pieces};
+use http::{HeaderValue, Request, Response, header};
+use http_body_util::{BodyDataStream, Full};
+use hyper::body::Incoming;
+use hyper_util::client::legacy::{Client, Error as ClientError};
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use parking_lot::RwLock;
+use ruma::ServerName;
+
+use super::authority::Authority;
+use super::dial::Dial;
+use super::well_known::WellKnown;
+use super::words::{self, Words};
+
+/// Idle connections that are kept to one server, and for how long. Servers close theirs after a minute or more.
+const IDLE_PER_SERVER_MAX: usize = 2;
+const IDLE_MAX: Duration = Duration::from_secs(30);
+/// How often a sign of life is asked for while an answer is outstanding over HTTP/2, and how long that may take.
+const PING_INTERVAL: Duration = Duration::from_secs(20);
+const PING_WAIT: Duration = Duration::from_secs(10);
+/// What may be on its way to this server over HTTP/2 in one answer, and in all of a connection.
+const STREAM_WINDOW_BYTES: u32 = 1024 * 1024;
+const CONNECTION_WINDOW_BYTES: u32 = 2 * 1024 * 1024;
+/// The headers of an answer over HTTP/2; over HTTP/1.1, hyper has limits of its own (100 headers, 400 KiB).
+const HEADER_LIST_BYTES_MAX: u32 = 64 * 1024;
+
+type Http = Client<Dial, Full<Bytes>>;
+
+/// Sends calls.
+#[derive(Debug)]
+pub(super) struct Calls {
+    dial: Dial,
+    http: RwLock<Http>,
+}
+
+impl Calls {
+    pub(super) fn new(dial: Dial) -> Self {
+        Self { http: RwLock::new(client(dial.clone())), dial }
+    }
+
+    /// Closes what is open and idle: what it leads to may have moved.
+    pub(super) fn forget(&self) {
+        *self.http.write() = client(self.dial.clone());
+    }
+
+    /// Finds the server, sends the call, and returns the head of the answer with a body that is still coming.
+    pub(super) async fn call(&self, well_known: &WellKnown, call: Call) -> Result<Answer> {
+        let (to, wait) = (call.to.clone(), call.wait);
+        let unreachable = |words: Words| refuse(Reason::ConnectionFailed, format!("{to} cannot be reached: {words}."));
+        let asked = tokio::time::timeout(wait, self.ask(well_known, call)).await;
+        let late = |_| Words(format!("no answer came within {} s", wait.as_secs_f32()));
+        let response = asked.map_err(late).and_then(|asked| asked).map_err(unreachable)?;
+        let content_type = response.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let content_type = content_type.map(str::to_owned);
+        Ok(Answer { status: response.status().as_u16(), content_type, body: pieces(&to, response.into_body()) })
+    }
+
+    async fn ask(&self, well_known: &WellKnown, call: Call) -> Result<Response<Incoming>, Words> {
+        let authority = Authority::of(&call.to)?;
+        let delegated = match authority.may_delegate() {
+            Some(name) => well_known.of(name).await,
+            None => None,
+        };
+        let authority = delegated.as_deref().unwrap_or(&authority);
+        let mut asked = self.send(&call, authority).await;
+        if let Err(error) = &asked
+            && matches!(&*call.method, "GET" | "PUT")
+            && was_idle_too_long(error)
+        {
+            // Both sides may close a connection at any time; what is the same twice as once may be sent again.
+            asked = self.send(&call, authority).await;
+        }
+        asked.map_err(|error| {
+            if error.is_connect() {
+                well_known.doubt(call.to.host());
+            }
+            words::of_request(&error)
+        })
+    }
+
+    async fn send(&self, call: &Call, authority: &Authority) -> Result<Response<Incoming>, ClientError> {
+        let request = written(call, authority);
+        let http = self.http.read().clone();
+        http.request(request).await
+    }
+}
+
+fn client(dial: Dial) -> Http {
+    Client::builder(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .pool_timer(TokioTimer::new())
+        .pool_idle_timeout(IDLE_MAX)
+        .pool_max_idle_per_host(IDLE_PER_SERVER_MAX)
+        .http2_max_header_list_size(HEADER_LIST_BYTES_MAX)
+        .http2_initial_stream_window_size(STREAM_WINDOW_BYTES)
+        .http2_initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+        .http2_keep_alive_interval(PING_INTERVAL)
+        .http2_keep_alive_timeout(PING_WAIT)
+        .build(dial)
+}
+
+/// The call as a request. What cannot be written becomes a request that no server understands: the domain writes neither
+/// targets nor headers that are not in order.
+fn written(call: &Call, authority: &Authority) -> Request<Full<Bytes>> {
+    let uri = http::Uri::builder().scheme("https").authority(&*authority.text).path_and_query(&*call.target);
+    let mut request = Request::new(Full::new(call.body.clone()));
+    *request.uri_mut() = uri.build().unwrap_or_default();
+    *request.method_mut() = call.method.parse().unwrap_or_default();
+    let headers = request.headers_mut();
+    // As the specification has it, also where HTTP would leave the port out.
+    if let Ok(host) = HeaderValue::from_str(&authority.text) {
+        headers.insert(header::HOST, host);
+    }
+    headers.insert(header::USER_AGENT, HeaderValue::from_static(crate::client::USER_AGENT));
+    if !call.body.is_empty() {
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    }
+    if let Some(Ok(mut value)) = call.authorization.as_deref().map(HeaderValue::from_str) {
+        value.set_sensitive(true);
+        headers.insert(header::AUTHORIZATION, value);
+    }
+    request
+}
+
+/// Whether a connection that was kept turned out to be closed already.
+fn was_idle_too_long(error: &ClientError) -> bool {
+    let source = std::error::Error::source(error).and_then(|source| source.downcast_ref::<hyper::Error>());
+    !error.is_connect() && source.is_some_and(words::was_closed)
+}
+
+/// The body of an answer. Whoever sends it may not fall silent for long.
+fn pieces(server: &ServerName, body: Incoming) -> Pieces {
+    let silence = Duration::from_millis(limits::BODY_SILENCE_MS_MAX);
+    let server: Arc<str> = server.as_str().into();
+    let pieces = futures_util::stream::unfold(Some(BodyDataStream::new(body)), move |body| {
+        let server = Arc::clone(&server);
+        async move {
+            let mut body = body?;
+            let broken = |why: String| {
+                let error: Error =
+                    refuse(Reason::ConnectionFailed, format!("The answer of {server} ended too early: {why}."));
+                Some((Err(error), None))
+            };
+            match tokio::time::timeout(silence, body.next()).await {
+                Ok(None) => None,
+                Ok(Some(Ok(piece))) => Some((Ok(piece), Some(body))),
+                Ok(Some(Err(error))) => broken(words::of_request(&error).0),
+                Err(_) => broken("it fell silent".to_owned()),
+            }
+        }
+    });
+    Box::pin(pieces)
+}

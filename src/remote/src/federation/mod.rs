@@ -1,0 +1,77 @@
+//! Other homeservers: finding them, connecting to them, asking them (server-server API, "Resolving server names").
+//!
+//! A call takes four steps, each in its file: `well_known` finds out where a server's name leads, `locate` which addresses that
+//! has, `dial` connects to one of them and checks its certificate, and `calls` sends the request over it.
+//!
+//! What is asked and what the answers mean is the domain's business; signatures, too.
+
+mod authority;
+mod calls;
+mod dial;
+mod dns;
+mod fetch;
+mod lifetime;
+mod link;
+mod locate;
+mod race;
+#[cfg(test)]
+mod tests;
+mod well_known;
+mod words;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hearth_base::Result;
+use hearth_base::config::Outgoing;
+use hearth_domain::ports::{Answer, Call, Eventually, Network};
+use ruma::ServerName;
+
+use crate::guard::Guard;
+use calls::Calls;
+use dial::Dial;
+use dns::{Dns, SystemDns};
+use fetch::Fetcher;
+use well_known::WellKnown;
+
+/// The network of homeservers. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Homeservers(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    well_known: WellKnown,
+    calls: Calls,
+    fetcher: Fetcher,
+}
+
+impl Homeservers {
+    /// The network as the configuration wants it. It looks names up in the DNS that the system uses.
+    pub fn new(config: &Outgoing) -> Result<Self> {
+        Self::with_dns(config, Arc::new(SystemDns::default()))
+    }
+
+    fn with_dns(config: &Outgoing, dns: Arc<dyn Dns>) -> Result<Self> {
+        let fetcher = Fetcher::new(config, Arc::clone(&dns))?;
+        let dial = Dial::new(config, Guard::new(config), dns)?;
+        let well_known = WellKnown::new(Box::new(fetcher.clone()));
+        Ok(Self(Arc::new(Inner { well_known, calls: Calls::new(dial), fetcher })))
+    }
+}
+
+impl Network for Homeservers {
+    fn call(&self, call: Call) -> Eventually<Result<Answer>> {
+        let inner = Arc::clone(&self.0);
+        Box::pin(async move { inner.calls.call(&inner.well_known, call).await })
+    }
+
+    fn fetch(&self, url: String, wait: Duration) -> Eventually<Result<Answer>> {
+        let inner = Arc::clone(&self.0);
+        Box::pin(async move { inner.fetcher.file(&url, wait).await })
+    }
+
+    fn forget(&self, server: &ServerName) {
+        self.0.well_known.forget(server.host());
+        self.0.calls.forget();
+    }
+}
