@@ -42,6 +42,8 @@ pub enum Rate {
     Search,
     /// Requests of other homeservers.
     Federation,
+    /// Requests in the name of another homeserver that it has not signed, or whose signature cannot be checked.
+    FederationUnproven,
     /// Everything else that writes.
     Other,
 }
@@ -111,6 +113,7 @@ impl Rates {
             Rate::Keys => &limits.keys,
             Rate::Search => &limits.search,
             Rate::Federation => &limits.federation,
+            Rate::FederationUnproven => &limits.federation_unproven,
             Rate::Other => &limits.other,
         };
         limits.enabled.then_some(limit)

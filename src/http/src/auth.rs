@@ -26,6 +26,8 @@ pub enum Need {
     AppserviceOptional,
     /// Only with the token of an application service.
     Appservice,
+    /// Only for other servers, which sign their requests: see [`crate::federation::auth`].
+    Server,
 }
 
 /// What an authentication scheme of ruma needs.
@@ -86,7 +88,7 @@ pub async fn authenticate(
     query: Option<&str>,
     peer: &Peer,
 ) -> Result<Option<Requester>> {
-    if need == Need::Nothing {
+    if matches!(need, Need::Nothing | Need::Server) {
         return Ok(None);
     }
     let Some(token) = token(headers, query)? else {

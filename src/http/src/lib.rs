@@ -7,6 +7,7 @@ pub mod app;
 pub mod auth;
 pub mod client;
 pub mod edge;
+pub mod federation;
 pub mod health;
 pub mod json;
 pub mod loose;

@@ -11,11 +11,13 @@ use axum::routing::{MethodFilter, on};
 use hearth_base::{Error, Reason, Result, error::refuse, limits};
 use hearth_domain::{Requester, uia};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
+use ruma::ServerName;
 use ruma::api::path_builder::PathBuilder;
 use ruma::api::{IncomingRequest, IncomingRequestExt, Metadata, OutgoingResponse};
 
 use crate::app::{App, Peer};
-use crate::auth::{self, Scheme};
+use crate::auth::{self, Need, Scheme};
+use crate::federation::{self, auth::Asker};
 use crate::respond::{Failure, answer};
 use crate::{edge, json, standing};
 
@@ -26,6 +28,8 @@ pub struct Ruma<T> {
     pub body: T,
     /// Who asks; always there when the endpoint requires a token.
     pub requester: Option<Requester>,
+    /// Which server asks; always there when the endpoint requires a server's signature.
+    pub asker: Option<Asker>,
     /// Where from.
     pub peer: Peer,
     /// The request's body as it came, for what ruma's types do not carry (user-interactive authentication binds to it).
@@ -56,6 +60,12 @@ impl<T> Ruma<T> {
 }
 
 impl<T> Ruma<T> {
+    /// Which server asks.
+    pub fn origin(&self) -> Result<&ServerName> {
+        let asker = self.asker.as_ref();
+        asker.map(|asker| &*asker.name).ok_or_else(|| refuse(Reason::Unauthorized, "This is for other servers."))
+    }
+
     /// This request as `Uia::check` wants it.
     #[must_use]
     pub fn uia(&self, flows: uia::Flows) -> uia::UiaRequest<'_> {
@@ -114,6 +124,15 @@ pub trait RouterExt: Sized {
         A: Future<Output = Result<R>> + Send,
         R: OutgoingResponse;
 
+    /// As [`RouterExt::endpoint`], for answers whose bytes come in pieces: files, and lists that may be long.
+    #[must_use]
+    fn streamed<T, F, A>(self, bounds: Bounds, handler: F) -> Self
+    where
+        T: IncomingRequest + Send + 'static,
+        T::Authentication: Scheme,
+        F: Fn(App, Ruma<T>) -> A + Clone + Send + Sync + 'static,
+        A: Future<Output = Result<Response>> + Send;
+
     /// As [`RouterExt::endpoint`], at other paths than the endpoint's own: for what ruma reads and does not list, such as a
     /// state event without a state key.
     #[must_use]
@@ -139,7 +158,7 @@ impl RouterExt for Router<App> {
         self.endpoint_at(&paths, bounds, handler)
     }
 
-    fn endpoint_at<T, F, A, R>(mut self, paths: &[&str], bounds: Bounds, handler: F) -> Self
+    fn endpoint_at<T, F, A, R>(self, paths: &[&str], bounds: Bounds, handler: F) -> Self
     where
         T: IncomingRequest + Send + 'static,
         T::Authentication: Scheme,
@@ -147,19 +166,45 @@ impl RouterExt for Router<App> {
         A: Future<Output = Result<R>> + Send,
         R: OutgoingResponse,
     {
-        let method = MethodFilter::try_from(T::METHOD).expect("ruma's endpoints use methods that axum knows");
-        for path in paths {
-            let handler = handler.clone();
-            let serve = move |State(app): State<App>, params: RawPathParams, request: Request| async move {
-                serve(app, params, request, bounds, handler).await.unwrap_or_else(|failure| failure.into_response())
-            };
-            self = self.route(path, on(method, serve));
-        }
-        self
+        let write = move |app, request| {
+            let answering = handler(app, request);
+            async move { answering.await.map(answer) }
+        };
+        routes(self, paths, bounds, write)
+    }
+
+    fn streamed<T, F, A>(self, bounds: Bounds, handler: F) -> Self
+    where
+        T: IncomingRequest + Send + 'static,
+        T::Authentication: Scheme,
+        F: Fn(App, Ruma<T>) -> A + Clone + Send + Sync + 'static,
+        A: Future<Output = Result<Response>> + Send,
+    {
+        let paths: Vec<&str> = T::PATH_BUILDER.all_paths().collect();
+        routes(self, &paths, bounds, handler)
     }
 }
 
-async fn serve<T, F, A, R>(
+/// A handler at some paths.
+fn routes<T, F, A>(mut router: Router<App>, paths: &[&str], bounds: Bounds, handler: F) -> Router<App>
+where
+    T: IncomingRequest + Send + 'static,
+    T::Authentication: Scheme,
+    F: Fn(App, Ruma<T>) -> A + Clone + Send + Sync + 'static,
+    A: Future<Output = Result<Response>> + Send,
+{
+    let method = MethodFilter::try_from(T::METHOD).expect("ruma's endpoints use methods that axum knows");
+    for path in paths {
+        let handler = handler.clone();
+        let serve = move |State(app): State<App>, params: RawPathParams, request: Request| async move {
+            serve(app, params, request, bounds, handler).await.unwrap_or_else(|failure| failure.into_response())
+        };
+        router = router.route(path, on(method, serve));
+    }
+    router
+}
+
+async fn serve<T, F, A>(
     app: App,
     params: RawPathParams,
     request: Request,
@@ -170,8 +215,7 @@ where
     T: IncomingRequest + Send + 'static,
     <T as Metadata>::Authentication: Scheme,
     F: Fn(App, Ruma<T>) -> A,
-    A: Future<Output = Result<R>>,
-    R: OutgoingResponse,
+    A: Future<Output = Result<Response>>,
 {
     let (parts, body) = request.into_parts();
     let peer = parts.extensions.get::<Peer>().cloned().unwrap_or(Peer { address: None });
@@ -181,7 +225,15 @@ where
         standing::check(requester, &parts.method, parts.extensions.get().map_or("", MatchedPath::as_str))?;
     }
     edge::rate_limit(&app, bounds.rate, &peer, requester.as_ref())?;
+    let claim = match need {
+        Need::Server => Some(federation::auth::claim(&app, &parts, &peer).await?),
+        _ => None,
+    };
     let raw = read_body(body, bounds.body_bytes_max).await?;
+    let asker = match claim {
+        Some(claim) => Some(claim.prove(&app, &parts, &raw, &peer).await?),
+        None => None,
+    };
     json::check_depth(&raw)?;
     let user_agent =
         parts.headers.get(http::header::USER_AGENT).and_then(|value| value.to_str().ok()).map(str::to_owned);
@@ -193,8 +245,7 @@ where
     }
     let uri = parts.uri.clone();
     let body = parse::<T>(parts, &raw, &params)?;
-    let response = handler(app, Ruma { body, requester, peer, raw, user_agent, uri, target, auth }).await?;
-    Ok(answer(response))
+    Ok(handler(app, Ruma { body, requester, asker, peer, raw, user_agent, uri, target, auth }).await?)
 }
 
 fn parse<T: IncomingRequest>(parts: http::request::Parts, raw: &[u8], params: &RawPathParams) -> Result<T> {

@@ -6,7 +6,7 @@ use axum::Router;
 use hearth_base::config::Resource;
 
 use crate::edge::Counters;
-use crate::{App, client, health, metrics, wellknown};
+use crate::{App, client, federation, health, metrics, wellknown};
 
 /// The routes of some resources.
 ///
@@ -15,6 +15,9 @@ pub fn router(resources: &[Resource], counters: &Arc<Counters>) -> Router<App> {
     let mut router = health::routes().merge(wellknown::routes());
     if resources.contains(&Resource::Client) {
         router = router.merge(client::router());
+    }
+    if resources.contains(&Resource::Federation) {
+        router = router.merge(federation::router());
     }
     if resources.contains(&Resource::Media) {
         router = router.merge(client::media_router());

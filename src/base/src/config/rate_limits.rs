@@ -30,6 +30,8 @@ section! {
         search: Rate = Rate::new(0.5, 20),
         /// Requests of other homeservers, by homeserver.
         federation: Rate = Rate::new(50.0, 500),
+        /// Requests in the name of another homeserver that it has not signed, by address.
+        federation_unproven: Rate = Rate::new(1.0, 100),
         /// Anything else.
         other: Rate = Rate::new(50.0, 200),
     }
@@ -48,6 +50,7 @@ impl RateLimits {
             ("keys", &self.keys),
             ("search", &self.search),
             ("federation", &self.federation),
+            ("federation_unproven", &self.federation_unproven),
             ("other", &self.other),
         ] {
             let key = format!("rate_limits.{kind}");

@@ -68,21 +68,31 @@ impl Crypto {
 
 impl Queried {
     /// Adds what a server has told of one of its users.
-    pub fn add(&mut self, user_id: &OwnedUserId, wanted: &[OwnedDeviceId], list: RemoteList) -> Result<()> {
-        let keys = [(list.master, &mut self.master_keys), (list.self_signing, &mut self.self_signing_keys)];
+    pub fn add(&mut self, user_id: &OwnedUserId, wanted: &[OwnedDeviceId], list: &RemoteList) -> Result<()> {
+        let keys = [(&list.master, &mut self.master_keys), (&list.self_signing, &mut self.self_signing_keys)];
         for (row, keys) in keys {
             if let Some(row) = row {
-                keys.insert(user_id.clone(), raw_text(row.json)?);
+                keys.insert(user_id.clone(), raw_text(row.json.clone())?);
             }
         }
         let found = self.device_keys.entry(user_id.clone()).or_default();
-        for (device, json) in list.devices {
-            let id = OwnedDeviceId::from(device);
+        for (device, json) in &list.devices {
+            let id = OwnedDeviceId::from(device.as_str());
             if wanted.is_empty() || wanted.contains(&id) {
-                found.insert(id, raw_text(json)?);
+                found.insert(id, raw_text(json.clone())?);
             }
         }
         Ok(())
+    }
+
+    /// Adds what another look found.
+    pub fn join(&mut self, more: Self) {
+        self.device_keys.extend(more.device_keys);
+        self.master_keys.extend(more.master_keys);
+        self.self_signing_keys.extend(more.self_signing_keys);
+        self.user_signing_keys.extend(more.user_signing_keys);
+        self.failures.extend(more.failures);
+        self.elsewhere.extend(more.elsewhere);
     }
 }
 

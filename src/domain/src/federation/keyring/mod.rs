@@ -14,6 +14,7 @@ mod own;
 mod patience;
 
 pub use known::Known;
+pub use notary::Criteria;
 
 use std::sync::Arc;
 

@@ -128,15 +128,18 @@ fn page(
 }
 
 /// A child as its space names it.
-struct Child {
+#[derive(Debug)]
+pub struct Child {
     /// What it is sorted by: those with an `order` first, by it; then by age; then by id.
     place: (bool, String, u64),
-    room: String,
-    stripped: Raw<HierarchySpaceChildEvent>,
+    /// Its room id, as the space says it.
+    pub room: String,
+    /// The `m.space.child` event.
+    pub stripped: Raw<HierarchySpaceChildEvent>,
 }
 
 /// The children of a space, in order; none of other rooms.
-fn children(core: &Core, tx: &mut dyn Tx, room: &Room, suggested_only: bool) -> Result<Vec<Child>> {
+pub fn children(core: &Core, tx: &mut dyn Tx, room: &Room, suggested_only: bool) -> Result<Vec<Child>> {
     let kind = crate::rooms::power::create_event(core, tx, room)?.pdu.content_str("type");
     if kind.as_deref() != Some(RoomType::Space.as_str()) {
         return Ok(Vec::new());

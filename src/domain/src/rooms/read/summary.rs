@@ -64,7 +64,7 @@ impl Rooms {
 }
 
 /// A room's summary, without the reader's part.
-pub(super) fn summary(core: &Core, tx: &mut dyn Tx, room: &Room) -> Result<Summary> {
+pub fn summary(core: &Core, tx: &mut dyn Tx, room: &Room) -> Result<Summary> {
     let encryption = match state::current_named(tx, room.sn, "m.room.encryption", "")? {
         Some(sn) => core.events.get(tx, sn)?.pdu.content_str("algorithm"),
         None => None,
@@ -104,13 +104,13 @@ pub(super) fn is_accessible(core: &Core, tx: &mut dyn Tx, room: &Room, reader: O
 }
 
 /// The join rule in force; by invitation where nothing is said, or nothing that can be read.
-fn join_rule(core: &Core, tx: &mut dyn Tx, room: &Room) -> Result<JoinRule> {
+pub(super) fn join_rule(core: &Core, tx: &mut dyn Tx, room: &Room) -> Result<JoinRule> {
     let Some(sn) = state::current_named(tx, room.sn, "m.room.join_rules", "")? else { return Ok(JoinRule::Invite) };
     let content = core.events.get(tx, sn)?.pdu.content_as::<RoomJoinRulesEventContent>();
     Ok(content.map_or(JoinRule::Invite, |content| content.join_rule))
 }
 
-fn allowed(rule: &JoinRule) -> Vec<OwnedRoomId> {
+pub(super) fn allowed(rule: &JoinRule) -> Vec<OwnedRoomId> {
     let (JoinRule::Restricted(restricted) | JoinRule::KnockRestricted(restricted)) = rule else { return Vec::new() };
     let rooms = restricted.allow.iter().filter_map(|rule| match rule {
         AllowRule::RoomMembership(gate) => Some(gate.room_id.clone()),

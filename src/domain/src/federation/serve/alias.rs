@@ -1,0 +1,21 @@
+//! `GET /query/directory`: which room an alias of this server leads to, and through which servers it can be entered.
+
+use hearth_base::{Result, limits};
+use ruma::{OwnedRoomAliasId, OwnedRoomId, OwnedServerName};
+
+use crate::federation::Federation;
+use crate::rooms::{find, servers};
+
+impl Federation {
+    /// The room behind an alias; `M_NOT_FOUND` when there is none, or the alias is another server's.
+    pub async fn serve_alias(&self, alias: OwnedRoomAliasId) -> Result<(OwnedRoomId, Vec<OwnedServerName>)> {
+        let core = self.core.clone();
+        let read = move |tx: &mut hearth_store::ReadTx<'_>| {
+            let room = find::by_alias(&core, tx.tx(), &alias)?;
+            let mut through = vec![core.server_name.clone()];
+            through.extend(servers::of(&core, tx.tx(), room.sn)?.iter().take(limits::ALIAS_SERVERS_MAX - 1).cloned());
+            Ok((find::id(&room)?, through))
+        };
+        self.core.store.read("serve_alias", read).await
+    }
+}

@@ -1,0 +1,165 @@
+//! `GET /backfill/{roomId}` and `POST /get_missing_events/{roomId}`: walks back along the events that precede others.
+//!
+//! Both walk from the deepest event down, so that what comes first is nearest to what the asker has, and both end at what
+//! this server does not have itself. They look at no more than [`limits::GRAPH_WALKED_EVENTS_MAX`] events.
+
+use std::collections::{BinaryHeap, HashSet};
+use std::sync::Arc;
+
+use hearth_base::{Error, Result, limits};
+use hearth_store::engine::Tx;
+use hearth_store::tables::events;
+use ruma::{OwnedEventId, OwnedRoomId, ServerName};
+use serde_json::value::RawValue;
+
+use crate::federation::Federation;
+use crate::rooms::load::Event;
+use crate::rooms::read::server_view::ServerView;
+
+/// Which events a server is missing.
+#[derive(Debug)]
+pub struct Missing {
+    /// What it has: the walk ends there.
+    pub earliest: Vec<OwnedEventId>,
+    /// What it has and whose past it lacks: the walk begins there.
+    pub latest: Vec<OwnedEventId>,
+    /// How many events; at most [`limits::MISSING_EVENTS_MAX`] come.
+    pub limit: usize,
+    /// The least depth that is wanted.
+    pub min_depth: i64,
+}
+
+impl Federation {
+    /// The events `from` and those that precede them, newest first, at most `limit` or [`limits::BACKFILL_EVENTS_MAX`].
+    pub async fn serve_backfill(
+        &self,
+        asker: &ServerName,
+        room_id: OwnedRoomId,
+        from: Vec<OwnedEventId>,
+        limit: usize,
+    ) -> Result<Vec<Box<RawValue>>> {
+        check_size(from.len())?;
+        let limit = limit.min(limits::BACKFILL_EVENTS_MAX);
+        let look = move |tx: &mut dyn Tx, mut view: ServerView<'_>| {
+            let mut walk = Walk::default();
+            for id in &from {
+                walk.go_to(&view, tx, id)?;
+            }
+            let found = walk.on(&view, tx, limit, |_| true)?;
+            found.iter().map(|event| view.pdu(tx, event)).collect()
+        };
+        self.shows("serve_backfill", asker, room_id, look).await
+    }
+
+    /// Events between what a server has and what it has seen since, oldest first. The events that it names do not come.
+    pub async fn serve_missing_events(
+        &self,
+        asker: &ServerName,
+        room_id: OwnedRoomId,
+        missing: Missing,
+    ) -> Result<Vec<Box<RawValue>>> {
+        check_size(missing.earliest.len() + missing.latest.len())?;
+        let look = move |tx: &mut dyn Tx, mut view: ServerView<'_>| {
+            let found = between(&view, tx, &missing)?;
+            found.iter().rev().map(|event| view.pdu(tx, event)).collect()
+        };
+        self.shows("serve_missing_events", asker, room_id, look).await
+    }
+}
+
+fn between(view: &ServerView<'_>, tx: &mut dyn Tx, missing: &Missing) -> Result<Vec<Arc<Event>>> {
+    let mut walk = Walk::default();
+    walk.seen.extend(missing.earliest.iter().chain(&missing.latest).cloned());
+    for id in &missing.latest {
+        let Some(event) = view.core().events.find(tx, id)?.filter(|event| view.has(event)) else { continue };
+        for before in &event.pdu.prev_events {
+            walk.go_to(view, tx, before)?;
+        }
+    }
+    let limit = missing.limit.min(limits::MISSING_EVENTS_MAX);
+    walk.on(view, tx, limit, |event| event.pdu.depth >= missing.min_depth)
+}
+
+fn check_size(events: usize) -> Result<()> {
+    if events > limits::GRAPH_QUESTION_EVENTS_MAX {
+        let message = format!("Name at most {} events at a time.", limits::GRAPH_QUESTION_EVENTS_MAX);
+        return Err(Error::invalid(message));
+    }
+    Ok(())
+}
+
+/// A walk back along the graph.
+#[derive(Default)]
+struct Walk {
+    /// What was come to, so that no event is come to twice.
+    seen: HashSet<OwnedEventId>,
+    /// Where to go on, the deepest first. Depth is only what servers say, so among equals the later arrival comes first.
+    ahead: BinaryHeap<Step>,
+}
+
+struct Step(Arc<Event>);
+
+impl Step {
+    fn place(&self) -> (i64, i64) {
+        (self.0.pdu.depth, self.0.sn.0)
+    }
+}
+
+impl PartialEq for Step {
+    fn eq(&self, other: &Self) -> bool {
+        self.place() == other.place()
+    }
+}
+
+impl Eq for Step {}
+
+impl PartialOrd for Step {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Step {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.place().cmp(&other.place())
+    }
+}
+
+impl Walk {
+    /// Comes to an event, if it is known here and of this room, with its place in the graph. A rejected one is walked over.
+    fn go_to(&mut self, view: &ServerView<'_>, tx: &mut dyn Tx, id: &OwnedEventId) -> Result<()> {
+        if self.seen.insert(id.clone())
+            && let Some(event) = view.core().events.find(tx, id)?
+            && event.room == view.room().sn
+            && event.flags & events::OUTLIER == 0
+        {
+            self.ahead.push(Step(event));
+        }
+        Ok(())
+    }
+
+    /// Walks on until `limit` events are found, the walk ends, or it has been long enough.
+    fn on(
+        mut self,
+        view: &ServerView<'_>,
+        tx: &mut dyn Tx,
+        limit: usize,
+        wants: impl Fn(&Event) -> bool,
+    ) -> Result<Vec<Arc<Event>>> {
+        let mut found = Vec::new();
+        for _ in 0..limits::GRAPH_WALKED_EVENTS_MAX {
+            let Some(Step(event)) = self.ahead.pop().filter(|_| found.len() < limit) else { break };
+            // Whatever precedes an event that is not wanted for its depth is not wanted either.
+            if !wants(&event) {
+                continue;
+            }
+            for before in &event.pdu.prev_events {
+                self.go_to(view, tx, before)?;
+            }
+            if view.has(&event) {
+                found.push(event);
+            }
+        }
+        Ok(found)
+    }
+}

@@ -1,0 +1,66 @@
+//! `GET /hierarchy/{roomId}`: one room of a space and the rooms in it, for the users of another server.
+
+use hearth_base::{Error, Result, limits};
+use hearth_store::engine::Tx;
+use hearth_store::tables::rooms;
+use ruma::{OwnedRoomId, RoomId, ServerName};
+use serde::Serialize;
+
+use crate::core::Core;
+use crate::federation::Federation;
+use crate::rooms::read::hierarchy::{Node, children};
+use crate::rooms::read::server_access::may_know;
+use crate::rooms::read::summary::{Summary, summary};
+
+/// A space as another server is shown it; also a room that is none, which has no children.
+#[derive(Debug, Serialize)]
+pub struct SpaceShown {
+    /// The space itself.
+    pub room: Node,
+    /// The rooms in it that are known here and that the server may know of.
+    pub children: Vec<Summary>,
+    /// Those known here that it may not know of, so that it need not ask others.
+    pub inaccessible_children: Vec<OwnedRoomId>,
+}
+
+impl Federation {
+    /// A space and the rooms in it. `M_NOT_FOUND` for rooms that the server may not know of.
+    pub async fn serve_hierarchy(
+        &self,
+        asker: &ServerName,
+        room_id: OwnedRoomId,
+        suggested_only: bool,
+    ) -> Result<SpaceShown> {
+        let (core, asker) = (self.core.clone(), asker.to_owned());
+        let read = move |tx: &mut hearth_store::ReadTx<'_>| shown(&core, tx.tx(), &asker, &room_id, suggested_only);
+        self.core.store.read_slow("serve_hierarchy", read).await
+    }
+}
+
+fn shown(
+    core: &Core,
+    tx: &mut dyn Tx,
+    asker: &ServerName,
+    room_id: &RoomId,
+    suggested_only: bool,
+) -> Result<SpaceShown> {
+    let hidden = || Error::not_found(format!("There is no room {room_id} that users of {asker} could enter."));
+    let room = rooms::by_id(tx, room_id.as_str())?.filter(|room| room.snapshot.0 != 0).ok_or_else(hidden)?;
+    if !may_know(core, tx, &room, asker)? {
+        return Err(hidden());
+    }
+    let mut inside = children(core, tx, &room, suggested_only)?;
+    inside.truncate(limits::SPACE_CHILDREN_SERVED_MAX);
+    let (mut accessible, mut inaccessible) = (Vec::new(), Vec::new());
+    for child in &inside {
+        let Some(room) = rooms::by_id(tx, &child.room)?.filter(|room| room.snapshot.0 != 0) else { continue };
+        if may_know(core, tx, &room, asker)? {
+            accessible.push(summary(core, tx, &room)?);
+        } else {
+            inaccessible.push(crate::rooms::find::id(&room)?);
+        }
+    }
+    let children_state = inside.into_iter().map(|child| child.stripped).collect();
+    let room = Node { summary: summary(core, tx, &room)?, children_state };
+    Ok(SpaceShown { room, children: accessible, inaccessible_children: inaccessible })
+}

@@ -1,0 +1,67 @@
+//! `GET /state/{roomId}` and `GET /state_ids/{roomId}`: a room's state before an event, and the auth chain of that state.
+
+use hearth_base::{Error, Result};
+use hearth_store::engine::Tx;
+use hearth_store::ids::EventSn;
+use hearth_store::tables::events;
+use ruma::events::TimelineEventType;
+use ruma::{OwnedEventId, OwnedRoomId, ServerName};
+
+use super::auth::{auth_chain, known};
+use super::lists::Lists;
+use crate::federation::Federation;
+use crate::rooms::read::server_view::ServerView;
+use crate::rooms::state::snapshot;
+
+/// A state by the ids of its events, and of those of its auth chain.
+#[derive(Debug)]
+pub struct StateIdsServed {
+    /// The state.
+    pub state: Vec<OwnedEventId>,
+    /// Its auth chain.
+    pub auth_chain: Vec<OwnedEventId>,
+}
+
+impl Federation {
+    /// The state before an event. `M_NOT_FOUND` when the event is not known, or its state is not.
+    pub async fn serve_state(&self, asker: &ServerName, room_id: OwnedRoomId, event_id: OwnedEventId) -> Result<Lists> {
+        let look = move |tx: &mut dyn Tx, view: ServerView<'_>| {
+            let state = before(&view, tx, &event_id)?;
+            let chain = auth_chain(view.core(), tx, view.room(), state.iter().copied())?;
+            let chain = chain.into_iter().map(|(sn, _)| sn).collect();
+            Ok(Lists::default().text("{\"auth_chain\":[").events(chain).text("],\"pdus\":[").events(state).text("]}"))
+        };
+        self.shows("serve_state", asker, room_id, look).await
+    }
+
+    /// As [`Federation::serve_state`], by ids.
+    pub async fn serve_state_ids(
+        &self,
+        asker: &ServerName,
+        room_id: OwnedRoomId,
+        event_id: OwnedEventId,
+    ) -> Result<StateIdsServed> {
+        let look = move |tx: &mut dyn Tx, view: ServerView<'_>| {
+            let state = before(&view, tx, &event_id)?;
+            let chain = auth_chain(view.core(), tx, view.room(), state.iter().copied())?;
+            let ids = state.iter().map(|sn| Ok(view.core().events.get(tx, *sn)?.pdu.event_id.clone()));
+            Ok(StateIdsServed {
+                state: ids.collect::<Result<_>>()?,
+                auth_chain: chain.into_iter().map(|(_, id)| id).collect(),
+            })
+        };
+        self.shows("serve_state_ids", asker, room_id, look).await
+    }
+}
+
+/// The state before an event.
+fn before(view: &ServerView<'_>, tx: &mut dyn Tx, event_id: &OwnedEventId) -> Result<Vec<EventSn>> {
+    let event = known(view, tx, event_id)?;
+    if event.snapshot.0 != 0 && event.flags & events::OUTLIER == 0 {
+        return Ok(snapshot::full(tx, event.snapshot)?.into_values().collect());
+    }
+    if event.pdu.kind == TimelineEventType::RoomCreate {
+        return Ok(Vec::new());
+    }
+    Err(Error::not_found(format!("This server does not know the state at {event_id}.")))
+}

@@ -1,0 +1,180 @@
+//! Which events of a room another server may see (server-server API, "Retrieving events"; client-server API, "Room history
+//! visibility"): as much as some of its users may.
+//!
+//! A [`ServerView`] answers for one server in one room that the server takes part in. What it may not see it gets redacted:
+//! it needs every event's place in the graph, and nobody's words.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use hearth_base::{Error, Result};
+use hearth_store::engine::Tx;
+use hearth_store::ids::{KeySn, SnapshotSn};
+use hearth_store::tables::memberships::{self, Membership};
+use hearth_store::tables::rooms::Room;
+use hearth_store::tables::{events, state, state_keys};
+use ruma::canonical_json::{CanonicalJsonObject, redact};
+use ruma::events::TimelineEventType;
+use ruma::{OwnedServerName, RoomId, ServerName};
+use serde_json::value::RawValue;
+
+use super::history::History;
+use super::server_access::{self, is_of};
+use super::visibility::membership_of;
+use crate::core::Core;
+use crate::rooms::event::version;
+use crate::rooms::load::Event;
+use crate::rooms::state::snapshot;
+
+/// One server's view of one room.
+#[derive(Debug)]
+pub struct ServerView<'a> {
+    core: &'a Core,
+    server: OwnedServerName,
+    room: Room,
+    /// The history has always been open to whoever is in the room now.
+    sees_all: bool,
+    keys: Option<Arc<Keys>>,
+    standings: HashMap<SnapshotSn, Standing>,
+}
+
+/// What matters of the state before an event.
+#[derive(Debug, Clone, Copy)]
+struct Standing {
+    history: History,
+    /// The most that any of the server's users was.
+    membership: Option<Membership>,
+}
+
+/// The parts of the state that matter.
+#[derive(Debug)]
+struct Keys {
+    history: Option<KeySn>,
+    /// The member events of all of the server's users who ever had to do with the room.
+    members: Vec<KeySn>,
+}
+
+impl<'a> ServerView<'a> {
+    /// The view of a server that takes part in a room now. `M_FORBIDDEN` for all others: see
+    /// [`server_access::participating`].
+    pub fn open(core: &'a Core, tx: &mut dyn Tx, room_id: &RoomId, server: &ServerName) -> Result<Self> {
+        let room = server_access::participating(core, tx, room_id, server)?;
+        Self::of_participant(core, tx, room, server)
+    }
+
+    /// As [`ServerView::open`], for a room that the server is known to be in.
+    pub fn of_participant(core: &'a Core, tx: &mut dyn Tx, room: Room, server: &ServerName) -> Result<Self> {
+        let current = state::current_named(tx, room.sn, "m.room.history_visibility", "")?;
+        let sees_all = core.open_histories.is_open(core, tx, current)?;
+        Ok(Self { core, server: server.to_owned(), room, sees_all, keys: None, standings: HashMap::new() })
+    }
+
+    /// The room.
+    #[must_use]
+    pub fn room(&self) -> &Room {
+        &self.room
+    }
+
+    /// What everything stands on.
+    #[must_use]
+    pub fn core(&self) -> &'a Core {
+        self.core
+    }
+
+    /// Whether an event is one of this room's that can be handed out at all: not one that was rejected.
+    #[must_use]
+    pub fn has(&self, event: &Event) -> bool {
+        event.room == self.room.sn && event.flags & events::REJECTED == 0
+    }
+
+    /// Whether the server may see what is in an event of this room.
+    pub fn may_see(&mut self, tx: &mut dyn Tx, event: &Event) -> Result<bool> {
+        if self.sees_all {
+            return Ok(true);
+        }
+        if event.snapshot.0 == 0 {
+            // The beginning of the room; or an event of which no more is known than that others rest on it. Such is state.
+            return Ok(event.state_key.is_some());
+        }
+        let before = self.standing(tx, event.snapshot)?;
+        let mut history = before.history;
+        if event.pdu.is_state(&TimelineEventType::RoomHistoryVisibility, "") {
+            // A change of the rule may be seen by those whom either rule allows.
+            history = history.max(History::of(&event.pdu));
+        }
+        // The server is in the room now, so that what is shared is shared with it.
+        Ok(history.allows(before.membership, true) || self.is_of_its_own(event))
+    }
+
+    /// The event as the server may have it: as it is stored, or redacted.
+    pub fn pdu(&mut self, tx: &mut dyn Tx, event: &Event) -> Result<Box<RawValue>> {
+        let row = events::by_sn(tx, event.sn)?.ok_or_else(|| Error::broken("an event that was found is missing"))?;
+        let json = if self.may_see(tx, event)? { row.json } else { self.without_words(&row.json)? };
+        let text = String::from_utf8(json).map_err(|error| Error::fault("reading a stored event", error))?;
+        RawValue::from_string(text).map_err(|error| Error::fault("reading a stored event", error))
+    }
+
+    fn without_words(&self, json: &[u8]) -> Result<Vec<u8>> {
+        let rules = version::stored_rules(&self.room.version)?;
+        let object: CanonicalJsonObject =
+            serde_json::from_slice(json).map_err(|error| Error::fault("reading a stored event", error))?;
+        let object =
+            redact(object, &rules.redaction, None).map_err(|error| Error::fault("redacting an event", error))?;
+        serde_json::to_vec(&object).map_err(|error| Error::fault("writing a redacted event", error))
+    }
+
+    /// Whether it is about one of the server's own users.
+    fn is_of_its_own(&self, event: &Event) -> bool {
+        event.pdu.kind == TimelineEventType::RoomMember
+            && event.pdu.state_key.as_deref().is_some_and(|user| is_of(user, &self.server))
+    }
+
+    fn standing(&mut self, tx: &mut dyn Tx, at: SnapshotSn) -> Result<Standing> {
+        if let Some(known) = self.standings.get(&at) {
+            return Ok(*known);
+        }
+        let mut standing = Standing { history: History::Shared, membership: None };
+        let keys = self.keys(tx)?;
+        if let Some(key) = keys.history
+            && let Some(sn) = snapshot::get(tx, at, key)?
+        {
+            standing.history = History::of(&self.core.events.get(tx, sn)?.pdu);
+        }
+        if standing.history < History::Shared {
+            standing.membership = self.best_membership(tx, at, &keys.members)?;
+        }
+        self.standings.insert(at, standing);
+        Ok(standing)
+    }
+
+    fn best_membership(&self, tx: &mut dyn Tx, at: SnapshotSn, members: &[KeySn]) -> Result<Option<Membership>> {
+        let mut best = None;
+        for sn in snapshot::get_many(tx, at, members)?.into_iter().flatten() {
+            match membership_of(&self.core.events.get(tx, sn)?.pdu) {
+                Some(Membership::Join) => return Ok(Some(Membership::Join)),
+                Some(Membership::Invite) => best = Some(Membership::Invite),
+                _ => {}
+            }
+        }
+        Ok(best)
+    }
+
+    fn keys(&mut self, tx: &mut dyn Tx) -> Result<Arc<Keys>> {
+        if let Some(keys) = &self.keys {
+            return Ok(Arc::clone(keys));
+        }
+        let mut users = Vec::new();
+        memberships::names(tx, self.room.sn, &mut |_, user_id, _| {
+            if is_of(user_id, &self.server) {
+                users.push(user_id.to_owned());
+            }
+            Ok(true)
+        })?;
+        let mut members = Vec::with_capacity(users.len());
+        for user in users {
+            members.extend(state_keys::find(tx, "m.room.member", &user)?);
+        }
+        let history = state_keys::find(tx, "m.room.history_visibility", "")?;
+        Ok(Arc::clone(self.keys.insert(Arc::new(Keys { history, members }))))
+    }
+}

@@ -1,0 +1,164 @@
+//! Which server asks: the signature that every request of the server-server API carries ("Request Authentication").
+//!
+//! What costs little comes first: a request that claims to come from a server which this one does not talk to, or from an
+//! address that has sent many false ones, is refused before its body is read; keys are asked for only once the rest of
+//! the claim is right. Fetching keys needs no signature on either side, so that two servers which do not know one another
+//! yet never wait for each other in a circle.
+
+use hearth_base::{Error, Reason, Result, error::refuse};
+use hearth_domain::federation::gate::Turn;
+use hearth_domain::rates::{Rate, Whose};
+use http::request::Parts;
+use ruma::api::federation::authentication::{ServerSignatures, XMatrix, XMatrixExtractError};
+use ruma::signatures::{PublicKeyMap, verify_canonical_json_bytes};
+use ruma::{OwnedServerName, ServerName, SigningKeyAlgorithm};
+
+use crate::App;
+use crate::app::Peer;
+use crate::auth::{Need, Scheme};
+
+impl Scheme for ServerSignatures {
+    const NEED: Need = Need::Server;
+}
+
+/// A request that says which server it is from, and the keys to check that with.
+#[derive(Debug)]
+pub struct Claim {
+    says: XMatrix,
+    keys: PublicKeyMap,
+    /// One of the few requests that are being checked.
+    _proving: tokio::sync::OwnedSemaphorePermit,
+}
+
+/// The server that a request is from.
+#[derive(Debug)]
+pub struct Asker {
+    /// The server.
+    pub name: OwnedServerName,
+    /// Its turn, until the request is answered.
+    _turn: Turn,
+}
+
+/// Reads the claim of a request, and gets the keys to check it with.
+///
+/// Refuses with `M_UNAUTHORIZED` (401) claims that cannot be true, with `M_FORBIDDEN` servers that this one does not talk to,
+/// with `M_LIMIT_EXCEEDED` addresses that have sent many false claims.
+pub async fn claim(app: &App, parts: &Parts, peer: &Peer) -> Result<Claim> {
+    let whose = Whose::address(peer.address);
+    app.domain.rates.peek(Rate::FederationUnproven, whose)?;
+    let claim = read(app, parts).await;
+    if claim.as_ref().is_err_and(|error| error.reason() == Some(Reason::Unauthorized)) {
+        app.domain.rates.take(Rate::FederationUnproven, whose)?;
+    }
+    claim
+}
+
+async fn read(app: &App, parts: &Parts) -> Result<Claim> {
+    let says = XMatrix::extract_from_http_headers(&parts.headers).map_err(|error| match error {
+        XMatrixExtractError::MissingAuthorizationHeader => {
+            unauthorized("Requests of other servers must be signed: the Authorization header is missing.")
+        }
+        error => unauthorized(format!("The Authorization header is not right: {error}")),
+    })?;
+    if says.destination.as_ref().is_some_and(|to| *to != app.domain.core.server_name) {
+        let message = format!("This request is for another server: this one is {}.", app.domain.core.server_name);
+        return Err(unauthorized(message));
+    }
+    app.domain.federation.check_allowed(&says.origin)?;
+    let proving = app.domain.federation.gate.prove()?;
+    let keys = app.domain.federation.keyring.request_keys(&says.origin, says.key.as_str()).await;
+    let keys = keys.map_err(|error| match error {
+        Error::Refusal(why) => {
+            unauthorized(format!("The key {} of {} is not known: {}", says.key, says.origin, why.message))
+        }
+        fault => fault,
+    })?;
+    Ok(Claim { says, keys, _proving: proving })
+}
+
+impl Claim {
+    /// Checks the signature over the request, and waits for the server's turn.
+    ///
+    /// Refuses with `M_UNAUTHORIZED` (401) what the server has not signed, with `M_LIMIT_EXCEEDED` a server that asks too much.
+    pub async fn prove(self, app: &App, parts: &Parts, body: &[u8], peer: &Peer) -> Result<Asker> {
+        let us = &app.domain.core.server_name;
+        if !self.is_true(us, parts, body) {
+            app.domain.rates.take(Rate::FederationUnproven, Whose::address(peer.address))?;
+            return Err(unauthorized(format!("The signature is not one of {} over this request.", self.says.origin)));
+        }
+        let Self { says: XMatrix { origin, .. }, _proving: proving, .. } = self;
+        drop(proving);
+        app.domain.rates.take(Rate::Federation, Whose::name(origin.as_str()))?;
+        let turn = app.domain.federation.gate.enter(&origin).await?;
+        Ok(Asker { name: origin, _turn: turn })
+    }
+
+    fn is_true(&self, us: &ServerName, parts: &Parts, body: &[u8]) -> bool {
+        // Most servers send bodies in the form in which they sign them. Then nothing need be parsed to check the signature,
+        // which matters for transactions. The bytes are what was signed, so nothing rests on what they mean.
+        if self.is_over(&signed_bytes(&self.says.origin, us, parts, body)) {
+            return true;
+        }
+        let request = http::Request::builder().method(&parts.method).uri(&parts.uri).body(body);
+        !body.is_empty() && request.is_ok_and(|request| self.says.verify_http_request(&request, us, &self.keys).is_ok())
+    }
+
+    fn is_over(&self, bytes: &[u8]) -> bool {
+        let keys = self.keys.get(self.says.origin.as_str());
+        let Some(key) = keys.and_then(|keys| keys.get(self.says.key.as_str())) else { return false };
+        let (algorithm, signature) = (SigningKeyAlgorithm::Ed25519, self.says.sig.as_bytes());
+        self.says.key.algorithm() == algorithm
+            && verify_canonical_json_bytes(&algorithm, key.as_bytes(), signature, bytes).is_ok()
+    }
+}
+
+/// The object that a request's signature is over, in canonical JSON if the body is.
+fn signed_bytes(origin: &ServerName, us: &ServerName, parts: &Parts, body: &[u8]) -> Vec<u8> {
+    let text = |text: &str| serde_json::Value::from(text).to_string();
+    let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
+    let rest = format!(
+        r#""destination":{},"method":{},"origin":{},"uri":{}}}"#,
+        text(us.as_str()),
+        text(parts.method.as_str()),
+        text(origin.as_str()),
+        text(target)
+    );
+    let mut bytes = Vec::with_capacity(body.len() + rest.len() + 12);
+    bytes.push(b'{');
+    if !body.is_empty() {
+        bytes.extend_from_slice(br#""content":"#);
+        bytes.extend_from_slice(body);
+        bytes.push(b',');
+    }
+    bytes.extend_from_slice(rest.as_bytes());
+    bytes
+}
+
+fn unauthorized(message: impl Into<std::borrow::Cow<'static, str>>) -> Error {
+    refuse(Reason::Unauthorized, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_signed_object_is_canonical_json() {
+        let parts = |uri: &str| {
+            let request = http::Request::builder().method("PUT").uri(uri).body(()).expect("a request");
+            request.into_parts().0
+        };
+        let (us, them) = (ruma::server_name!("us.example"), ruma::server_name!("them.example:8448"));
+        for (uri, body) in [
+            ("/_matrix/federation/v1/send/1?a=%20b", r#"{"a":[1,"\u0007ö\"\\"],"b":{}}"#),
+            ("/_matrix/federation/v1/version", ""),
+            ("/a%22\"b", "{}"),
+        ] {
+            let parts = parts(uri);
+            let request = http::Request::builder().method("PUT").uri(uri).body(body).expect("a request");
+            let object = XMatrix::request_object(&request, them, us).expect("an object");
+            let canonical = serde_json::to_vec(&object).expect("JSON");
+            assert_eq!(signed_bytes(them, us, &parts, body.as_bytes()), canonical, "{uri}");
+        }
+    }
+}

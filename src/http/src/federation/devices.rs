@@ -1,0 +1,36 @@
+//! Devices of users of this server, and their keys.
+
+use axum::Router;
+use hearth_base::Result;
+use ruma::UInt;
+use ruma::api::federation::device::get_devices;
+use ruma::api::federation::device::get_devices::v1::UserDevice;
+use ruma::api::federation::keys::{claim_keys, get_keys};
+
+use crate::App;
+use crate::route::{Bounds, RouterExt, Ruma};
+
+/// The routes of this file.
+pub(super) fn routes() -> Router<App> {
+    Router::new().endpoint(Bounds::default(), devices).endpoint(Bounds::keys(), query).endpoint(Bounds::keys(), claim)
+}
+
+async fn devices(app: App, request: Ruma<get_devices::v1::Request>) -> Result<get_devices::v1::Response> {
+    let user_id = request.user_id.clone();
+    let served = app.domain.crypto.devices_for_server(user_id.clone()).await?;
+    let mut response = get_devices::v1::Response::new(user_id, UInt::new_saturating(served.changed.0));
+    response.devices = served.devices.into_iter().map(|(id, keys)| UserDevice::new(id, keys)).collect();
+    (response.master_key, response.self_signing_key) = (served.master_key, served.self_signing_key);
+    Ok(response)
+}
+
+async fn query(app: App, request: Ruma<get_keys::v1::Request>) -> Result<get_keys::v1::Response> {
+    let queried = app.domain.crypto.query_keys_for_server(request.body.device_keys).await?;
+    let mut response = get_keys::v1::Response::new(queried.device_keys);
+    (response.master_keys, response.self_signing_keys) = (queried.master_keys, queried.self_signing_keys);
+    Ok(response)
+}
+
+async fn claim(app: App, request: Ruma<claim_keys::v1::Request>) -> Result<claim_keys::v1::Response> {
+    Ok(claim_keys::v1::Response::new(app.domain.crypto.claim_keys(request.body.one_time_keys).await?))
+}

@@ -1,0 +1,47 @@
+//! The public directory of rooms, for other servers.
+
+use axum::Router;
+use hearth_base::Result;
+use hearth_domain::rooms::directory::{Listing, Question};
+use ruma::UInt;
+use ruma::api::federation::directory::{get_public_rooms, get_public_rooms_filtered};
+
+use crate::App;
+use crate::route::{Bounds, RouterExt, Ruma};
+
+/// The routes of this file.
+pub(super) fn routes() -> Router<App> {
+    Router::new().endpoint(Bounds::default(), list).endpoint(Bounds::default(), search)
+}
+
+async fn list(app: App, request: Ruma<get_public_rooms::v1::Request>) -> Result<get_public_rooms::v1::Response> {
+    let question = Question {
+        limit: request.limit.map(Into::into),
+        since: request.since.clone(),
+        network: request.room_network.clone(),
+        ..Question::default()
+    };
+    let Listing { cards, next, previous, total } = app.domain.rooms.directory(question).await?;
+    let mut response = get_public_rooms::v1::Response::new();
+    (response.chunk, response.next_batch, response.prev_batch) = (cards, next, previous);
+    response.total_room_count_estimate = Some(UInt::new_saturating(total));
+    Ok(response)
+}
+
+async fn search(
+    app: App,
+    request: Ruma<get_public_rooms_filtered::v1::Request>,
+) -> Result<get_public_rooms_filtered::v1::Response> {
+    let question = Question {
+        server: None,
+        limit: request.limit.map(Into::into),
+        since: request.since.clone(),
+        filter: request.filter.clone(),
+        network: request.room_network.clone(),
+    };
+    let Listing { cards, next, previous, total } = app.domain.rooms.directory(question).await?;
+    let mut response = get_public_rooms_filtered::v1::Response::new();
+    (response.chunk, response.next_batch, response.prev_batch) = (cards, next, previous);
+    response.total_room_count_estimate = Some(UInt::new_saturating(total));
+    Ok(response)
+}

@@ -1,0 +1,62 @@
+//! Signing keys: this server's own, and those of others that it vouches for. Nobody has to say who they are to get them, or
+//! two servers that do not know one another's keys yet could never begin.
+
+use std::collections::BTreeMap;
+
+use axum::Router;
+use axum::extract::State;
+use axum::routing::get;
+use hearth_base::Result;
+use hearth_domain::federation::keyring::Criteria;
+use ruma::api::federation::discovery::{get_remote_server_keys, get_remote_server_keys_batch, get_server_keys};
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use crate::App;
+use crate::edge::Rate;
+use crate::respond::{Failure, Json};
+use crate::route::{Bounds, RouterExt, Ruma};
+
+/// What old servers ask instead, naming a key; the answer has always been all keys.
+const SERVER_BEFORE_1_1: &str = "/_matrix/key/v2/server/{keyId}";
+
+/// The routes of this file.
+pub(super) fn routes() -> Router<App> {
+    Router::new()
+        .endpoint(Bounds::default(), server)
+        .route(SERVER_BEFORE_1_1, get(server_before))
+        .endpoint(Bounds::rate(Rate::Other), of_server)
+        .endpoint(Bounds::rate(Rate::Other), of_servers)
+}
+
+/// Lists of keys, each signed by its server and by this one.
+#[derive(Serialize)]
+struct Vouched {
+    server_keys: Vec<Box<RawValue>>,
+}
+
+async fn server(app: App, _: Ruma<get_server_keys::v2::Request>) -> Result<Json<Box<RawValue>>> {
+    Ok(Json(own(&app)?))
+}
+
+async fn server_before(State(app): State<App>) -> Result<axum::Json<Box<RawValue>>, Failure> {
+    Ok(axum::Json(own(&app)?))
+}
+
+fn own(app: &App) -> Result<Box<RawValue>> {
+    Ok((*app.domain.federation.keyring.own_document()?).to_owned())
+}
+
+async fn of_server(app: App, request: Ruma<get_remote_server_keys::v2::Request>) -> Result<Json<Vouched>> {
+    let wanted = BTreeMap::from([(request.server_name.clone(), Criteria::new())]);
+    Ok(Json(Vouched { server_keys: app.domain.federation.keyring.vouch(wanted).await? }))
+}
+
+async fn of_servers(app: App, request: Ruma<get_remote_server_keys_batch::v2::Request>) -> Result<Json<Vouched>> {
+    let wanted = request.body.server_keys.into_iter().map(|(server, keys)| {
+        let until = |at: ruma::MilliSecondsSinceUnixEpoch| u64::from(at.get());
+        let criteria = keys.into_iter().map(|(id, wanted)| (id.to_string(), wanted.minimum_valid_until_ts.map(until)));
+        (server, criteria.collect::<Criteria>())
+    });
+    Ok(Json(Vouched { server_keys: app.domain.federation.keyring.vouch(wanted.collect()).await? }))
+}

@@ -1,0 +1,30 @@
+//! The server-server API: one file per group of endpoints, each with its routes and its handlers. [`auth`] says who asks.
+
+pub mod auth;
+mod devices;
+mod directory;
+mod discovery;
+mod events;
+mod keys;
+mod media;
+mod openid;
+mod query;
+mod spaces;
+
+use axum::Router;
+
+use crate::App;
+
+/// Every route of the server-server API.
+pub fn router() -> Router<App> {
+    Router::new()
+        .merge(devices::routes())
+        .merge(directory::routes())
+        .merge(discovery::routes())
+        .merge(events::routes())
+        .merge(keys::routes())
+        .merge(media::routes())
+        .merge(openid::routes())
+        .merge(query::routes())
+        .merge(spaces::routes())
+}

@@ -1,0 +1,37 @@
+//! `GET /query/{queryType}`: aliases and profiles. There are no other types.
+
+use axum::Router;
+use hearth_base::{Error, Result};
+use ruma::api::federation::query::{get_custom_information, get_profile_information, get_room_information};
+use serde_json::{Map, Value};
+
+use crate::App;
+use crate::respond::Json;
+use crate::route::{Bounds, RouterExt, Ruma};
+
+/// The routes of this file.
+pub(super) fn routes() -> Router<App> {
+    Router::new()
+        .endpoint(Bounds::default(), directory)
+        .endpoint(Bounds::default(), profile)
+        .endpoint(Bounds::default(), anything_else)
+}
+
+async fn directory(
+    app: App,
+    request: Ruma<get_room_information::v1::Request>,
+) -> Result<get_room_information::v1::Response> {
+    let (room_id, servers) = app.domain.federation.serve_alias(request.room_alias.clone()).await?;
+    Ok(get_room_information::v1::Response::new(room_id, servers))
+}
+
+async fn profile(app: App, request: Ruma<get_profile_information::v1::Request>) -> Result<Json<Map<String, Value>>> {
+    let profiles = &app.domain.personal.profiles;
+    let Some(field) = &request.field else { return Ok(Json(profiles.get(&request.user_id).await?)) };
+    let value = profiles.field(&request.user_id, field.as_str()).await?;
+    Ok(Json(value.into_iter().map(|value| (field.to_string(), value)).collect()))
+}
+
+async fn anything_else(_: App, request: Ruma<get_custom_information::v1::Request>) -> Result<Json<()>> {
+    Err(Error::not_found(format!("This server answers no queries of the type {:?}.", request.query_type)))
+}

@@ -1,0 +1,20 @@
+//! The rooms of a space, and by it what a room looks like from outside.
+
+use axum::Router;
+use hearth_base::Result;
+use hearth_domain::federation::serve::SpaceShown;
+use ruma::api::federation::space::get_hierarchy;
+
+use crate::App;
+use crate::respond::Json;
+use crate::route::{Bounds, RouterExt, Ruma};
+
+/// The routes of this file.
+pub(super) fn routes() -> Router<App> {
+    Router::new().endpoint(Bounds::default(), hierarchy)
+}
+
+async fn hierarchy(app: App, request: Ruma<get_hierarchy::v1::Request>) -> Result<Json<SpaceShown>> {
+    let (room_id, suggested_only) = (request.room_id.clone(), request.suggested_only);
+    Ok(Json(app.domain.federation.serve_hierarchy(request.origin()?, room_id, suggested_only).await?))
+}
