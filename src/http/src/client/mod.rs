@@ -49,6 +49,8 @@ mod user_directory;
 mod versions;
 mod voip;
 
+pub(crate) use media::body as media_body;
+
 use axum::Router;
 
 use crate::App;

@@ -9,6 +9,8 @@ mod serve;
 mod thumbnail;
 mod upload;
 
+pub(crate) use serve::body;
+
 use axum::Router;
 use axum::extract::MatchedPath;
 use axum::routing::{MethodRouter, get, post, put};

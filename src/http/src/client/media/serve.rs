@@ -92,7 +92,8 @@ fn value(text: &str) -> Result<HeaderValue> {
     HeaderValue::from_str(text).map_err(|error| Error::fault("writing a header about media", error))
 }
 
-fn body(contents: Contents) -> Body {
+/// The bytes of a file as a body.
+pub(crate) fn body(contents: Contents) -> Body {
     match contents {
         Contents::Whole(bytes) => bytes.into(),
         Contents::Chunks { first, rest } => {
