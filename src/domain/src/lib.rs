@@ -101,6 +101,7 @@ impl Domain {
             typing: typing.clone(),
             presence: presence.clone(),
             media: media.clone(),
+            jobs: admin.jobs.clone(),
         };
         let federation = Arc::new(federation::Federation::new(core.clone(), network, parts));
         Ok(Arc::new(Self {

@@ -17,6 +17,9 @@ section! {
         /// them, old messages and members from such servers are left out. They learn whose keys this server looks for,
         /// and could vouch for keys that are wrong. Empty: each server is asked itself, and nobody else.
         notaries: Vec<String> = Vec::new() => "['matrix.org']",
+        /// How large a room may be to be joined through another server: its state events, most of which are its members,
+        /// divided by 500. A larger room asks much memory, disk and patience of a small machine. 0: any.
+        complexity_limit: u64 = 60,
     }
 }
 

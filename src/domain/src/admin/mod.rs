@@ -33,7 +33,7 @@ pub struct Admin {
     accounts: Arc<Accounts>,
     devices: Arc<Devices>,
     /// Long work that is being done.
-    pub jobs: jobs::Jobs,
+    pub jobs: Arc<jobs::Jobs>,
     started: Instant,
 }
 
@@ -77,7 +77,7 @@ impl Admin {
     /// On the foundation, above accounts and devices.
     #[must_use]
     pub fn new(core: Arc<Core>, accounts: Arc<Accounts>, devices: Arc<Devices>) -> Self {
-        Self { core, accounts, devices, jobs: jobs::Jobs::default(), started: Instant::now() }
+        Self { core, accounts, devices, jobs: Arc::default(), started: Instant::now() }
     }
 
     /// The newest position of the streams.

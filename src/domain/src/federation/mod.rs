@@ -7,14 +7,21 @@ pub mod admit;
 pub mod allowed;
 pub mod ask;
 mod edus;
+mod enter;
 pub mod gate;
+pub mod host;
 pub mod keyring;
 mod media;
 pub mod outbox;
+mod plain;
 pub mod serve;
+mod sign;
+mod stripped;
+mod stub;
 
 use std::sync::Arc;
 
+use crate::admin::jobs::Jobs;
 use crate::core::Core;
 use crate::crypto::Crypto;
 use crate::ephemeral::{PresenceBook, Typing};
@@ -38,6 +45,8 @@ pub struct Parts {
     pub presence: Arc<PresenceBook>,
     /// Uploads, and copies of what was uploaded elsewhere.
     pub media: Arc<Media>,
+    /// Long work that is being done.
+    pub jobs: Arc<Jobs>,
 }
 
 /// What this server does with others.
@@ -53,6 +62,7 @@ pub struct Federation {
     pub gate: gate::Gate,
     fetching: media::Fetching,
     outbox: outbox::Outbox,
+    entering: enter::Entering,
 }
 
 impl Federation {
@@ -61,6 +71,6 @@ impl Federation {
     pub fn new(core: Arc<Core>, network: Arc<dyn Network>, parts: Parts) -> Self {
         let keyring = keyring::Keyring::new(core.clone(), network.clone());
         let outbox = outbox::Outbox::new(&core);
-        Self { core, outbox, network, parts, keyring, gate: gate::Gate::default(), late: Arc::default(), fetching: media::Fetching::default() }
+        Self { core, outbox, network, parts, keyring, gate: gate::Gate::default(), late: Arc::default(), fetching: media::Fetching::default(), entering: enter::Entering::default() }
     }
 }

@@ -3,9 +3,11 @@
 use hearth_base::{Error, Result};
 use hearth_store::engine::Tx;
 use hearth_store::tables::rooms::Room;
-use hearth_store::tables::state;
+use hearth_store::tables::{events, state};
 use ruma::events::AnyStrippedStateEvent;
+use ruma::UserId;
 use ruma::serde::Raw;
+use serde_json::value::RawValue;
 
 use super::event::client::strip;
 use super::load::Event;
@@ -21,6 +23,20 @@ pub const SHOWN: &[&str] = &[
     "m.room.canonical_alias",
     "m.room.encryption",
 ];
+
+/// What goes with a member event to another server: the same parts of the state as whole events, so that it can check them
+/// (server-server API, "Inviting to a room", since 1.16). `sender` is who sends the member event.
+pub fn events(tx: &mut dyn Tx, room: &Room, sender: &UserId) -> Result<Vec<Box<RawValue>>> {
+    let named = SHOWN.iter().map(|kind| (*kind, "")).chain([("m.room.member", sender.as_str())]);
+    let mut shown = Vec::with_capacity(SHOWN.len() + 1);
+    for (kind, key) in named {
+        let Some(sn) = state::current_named(tx, room.sn, kind, key)? else { continue };
+        let json = events::by_sn(tx, sn)?.map(|row| row.json);
+        let json = json.ok_or_else(|| Error::broken(format!("event {} is missing", sn.0)))?;
+        shown.push(serde_json::from_slice(&json).map_err(|error| Error::fault("reading a stored event", error))?);
+    }
+    Ok(shown)
+}
 
 /// The stripped state that goes with a member event: the room's face, the sender's own member event, and the event itself.
 pub fn state(core: &Core, tx: &mut dyn Tx, room: &Room, event: &Event) -> Result<Vec<u8>> {

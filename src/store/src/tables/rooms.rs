@@ -11,6 +11,7 @@ const BY_SN: &str = "SELECT sn, id, version, snapshot, extremities, depth, publi
 const INSERT: &str = "INSERT INTO rooms (sn, id, version, snapshot, extremities, depth, published, created_ms) \
      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
 const ADVANCE: &str = "UPDATE rooms SET snapshot = ?2, extremities = ?3, depth = ?4 WHERE sn = ?1";
+const SET_VERSION: &str = "UPDATE rooms SET version = ?2 WHERE sn = ?1";
 const PUBLISH: &str = "UPDATE rooms SET published = ?2 WHERE sn = ?1";
 const PUBLISHED: &str = "SELECT sn FROM rooms WHERE published = 1 ORDER BY sn";
 const LIST: &str =
@@ -18,7 +19,7 @@ const LIST: &str =
 const COUNT: &str = "SELECT count(*) FROM rooms";
 
 /// Every statement of this file.
-pub const STATEMENTS: &[&str] = &[BY_ID, BY_SN, INSERT, ADVANCE, PUBLISH, PUBLISHED, LIST, COUNT];
+pub const STATEMENTS: &[&str] = &[BY_ID, BY_SN, INSERT, ADVANCE, SET_VERSION, PUBLISH, PUBLISHED, LIST, COUNT];
 
 /// A room and its head.
 #[derive(Debug, Clone)]
@@ -92,6 +93,12 @@ pub fn insert(tx: &mut dyn Tx, room: &Room, created_ms: Millis) -> Result<()> {
 pub fn advance(tx: &mut dyn Tx, room: &Room) -> Result<()> {
     let heads = extremities(room);
     tx.execute(ADVANCE, &[room.sn.into(), room.snapshot.into(), heads.as_slice().into(), room.depth.into()])?;
+    Ok(())
+}
+
+/// Corrects the version of a room that this server was never in: until then it is hearsay.
+pub fn set_version(tx: &mut dyn Tx, room: RoomSn, version: &str) -> Result<()> {
+    tx.execute(SET_VERSION, &[room.into(), version.into()])?;
     Ok(())
 }
 

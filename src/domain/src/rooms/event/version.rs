@@ -38,3 +38,8 @@ pub fn rules(version: &str) -> Result<&'static RoomVersionRules> {
 pub fn stored_rules(version: &str) -> Result<&'static RoomVersionRules> {
     rules(version).map_err(|_| Error::broken(format!("a stored room has the unknown version {version:?}")))
 }
+
+/// A version read from our own database, as ruma's requests want it.
+pub fn id(version: &str) -> Result<RoomVersionId> {
+    RoomVersionId::try_from(version).map_err(|error| Error::fault("reading a stored room version", error))
+}

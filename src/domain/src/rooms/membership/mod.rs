@@ -133,7 +133,7 @@ pub(crate) fn standing(event: Option<&Event>) -> Option<Membership> {
 }
 
 /// Whether a member event already says `content`, whoever vouched for it then.
-fn same(event: &Event, content: &CanonicalJsonObject) -> bool {
+pub(crate) fn same(event: &Event, content: &CanonicalJsonObject) -> bool {
     let before = content::from_client(event.pdu.content.get());
     before.is_ok_and(|mut before| {
         before.remove(AUTHORISED_VIA);

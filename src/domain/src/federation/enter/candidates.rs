@@ -1,0 +1,62 @@
+//! Which servers to ask when a user wants into a room, or out of one, that this server is not in.
+
+use hearth_base::{Result, limits};
+use hearth_store::engine::Tx;
+use hearth_store::ids::UserSn;
+use hearth_store::tables::memberships::{self, Membership};
+use hearth_store::tables::rooms;
+use ruma::{OwnedServerName, OwnedUserId, RoomId, UserId};
+use serde::Deserialize;
+
+use super::Federation;
+use crate::core::Core;
+use crate::rooms::servers;
+
+impl Federation {
+    /// The servers that may know a room, best first: those that the client names, the one whose user invited ours, those that
+    /// were in the room when we last were, and the one that the room's id names. At most
+    /// [`limits::ENTRY_SERVERS_MAX`], none of them twice, ourselves and servers that we do not talk to left out.
+    pub(super) async fn candidates(
+        &self,
+        room_id: &RoomId,
+        user: UserSn,
+        via: Vec<OwnedServerName>,
+    ) -> Result<Vec<OwnedServerName>> {
+        let (core, of) = (self.core.clone(), room_id.to_owned());
+        let read = move |tx: &mut hearth_store::ReadTx<'_>| known(&core, tx.tx(), &of, user);
+        let known = self.core.store.read("federation_candidates", read).await?;
+        let mut servers: Vec<OwnedServerName> = Vec::new();
+        for server in via.into_iter().chain(known).chain(room_id.server_name().map(ToOwned::to_owned)) {
+            if !servers.contains(&server) && self.check_allowed(&server).is_ok() {
+                servers.push(server);
+            }
+        }
+        servers.truncate(limits::ENTRY_SERVERS_MAX);
+        Ok(servers)
+    }
+}
+
+/// What is known here of a room's servers.
+fn known(core: &Core, tx: &mut dyn Tx, room_id: &RoomId, user: UserSn) -> Result<Vec<OwnedServerName>> {
+    let Some(room) = rooms::by_id(tx, room_id.as_str())? else { return Ok(Vec::new()) };
+    let mut found = Vec::new();
+    if let Some(row) = memberships::get(tx, room.sn, user)? {
+        if row.membership == Membership::Invite {
+            found.push(core.events.get(tx, row.event)?.pdu.sender.server_name().to_owned());
+        }
+        let stripped = memberships::stripped(tx, room.sn, user)?;
+        found.extend(stripped.iter().flat_map(|json| senders(json)).map(|user| user.server_name().to_owned()));
+    }
+    found.extend(servers::of(core, tx, room.sn)?.iter().cloned());
+    Ok(found)
+}
+
+/// Who sent the stripped state that came with an invite or a knock: their servers are or were in the room.
+fn senders(stripped: &[u8]) -> Vec<OwnedUserId> {
+    #[derive(Deserialize)]
+    struct Stripped {
+        sender: String,
+    }
+    let stripped: Vec<Stripped> = serde_json::from_slice(stripped).unwrap_or_default();
+    stripped.into_iter().filter_map(|event| UserId::parse(event.sender).ok()).collect()
+}

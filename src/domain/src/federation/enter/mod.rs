@@ -1,0 +1,56 @@
+//! Users of this server into rooms of others, and out of them again: joins, knocks, invites, leaves (server-server API,
+//! "Joining Rooms" and what follows it).
+//!
+//! What can be done here is done here, as `rooms` does it; only then other servers are asked. Of what they answer, nothing is
+//! signed as it comes ([`template`]), and nothing is believed that is not signed and allowed by the room's own rules
+//! ([`join`]).
+
+mod answer;
+mod beside;
+mod candidates;
+mod complexity;
+mod door;
+mod entering;
+mod examine;
+mod invite;
+mod join;
+mod knock;
+mod leave;
+mod split;
+mod take_over;
+mod template;
+mod tries;
+
+use std::time::Duration;
+
+use hearth_base::{Error, Result};
+use ruma::canonical_json::CanonicalJsonObject;
+use serde_json::value::RawValue;
+
+pub(super) use entering::Entering;
+
+use super::Federation;
+use crate::Requester;
+use crate::rooms::event::Authored;
+use crate::rooms::face;
+use crate::rooms::membership::Wish;
+
+/// How long a server may take for one step on the way into a room.
+const ENTRY_WAIT: Duration = Duration::from_secs(30);
+/// How long a server may take to let somebody go: nobody waits longer to be rid of an invite.
+const LEAVE_WAIT: Duration = Duration::from_secs(10);
+
+/// An event of ours as ruma's requests want it.
+fn raw(event: &Authored) -> Result<Box<RawValue>> {
+    serde_json::from_slice(&event.json).map_err(|error| Error::fault("reading an own event", error))
+}
+
+impl Federation {
+    /// The content of a member event of our user, with their profile.
+    async fn own_content(&self, who: &Requester, wish: Wish) -> Result<CanonicalJsonObject> {
+        let (mut content, user) = (wish.content()?, who.user);
+        let face = self.core.store.read("profile_face", move |tx| face::face_of(tx.tx(), user)).await?;
+        face.fill(&mut content);
+        Ok(content)
+    }
+}

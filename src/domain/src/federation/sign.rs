@@ -1,0 +1,47 @@
+//! Events that more than one server signs: invites, and joins of restricted rooms.
+
+use hearth_base::{Error, Reason, Result, error::refuse, limits};
+use ruma::ServerName;
+use ruma::canonical_json::CanonicalJsonValue;
+use ruma::room_version_rules::RoomVersionRules;
+use ruma::signatures::sign_event;
+
+use super::admit::Candidate;
+use crate::core::Core;
+
+/// Signatures of one server that are taken over.
+const SIGNATURES_MAX: usize = 8;
+
+/// Adds this server's signature to an event that it has checked.
+pub(super) fn countersign(core: &Core, rules: &RoomVersionRules, mut event: Candidate) -> Result<Candidate> {
+    sign_event(core.server_name.as_str(), core.key.pair(), &mut event.object, &rules.redaction)
+        .map_err(|error| Error::bad_json(format!("The event cannot be signed: {error}")))?;
+    rewrite(&mut event)?;
+    Ok(event)
+}
+
+/// Adds the signatures that `server` has put on the same event. They are not checked here.
+pub(super) fn take_signatures(event: &mut Candidate, theirs: &Candidate, server: &ServerName) -> Result<()> {
+    let missing = || refuse(Reason::ConnectionFailed, format!("{server} did not sign the event."));
+    let all = theirs.object.get("signatures").and_then(CanonicalJsonValue::as_object).ok_or_else(missing)?;
+    let own = all.get(server.as_str()).and_then(CanonicalJsonValue::as_object).ok_or_else(missing)?;
+    let is_signature =
+        |value: &CanonicalJsonValue| value.as_str().is_some_and(|text| text.len() <= limits::ID_BYTES_MAX);
+    if own.is_empty() || own.len() > SIGNATURES_MAX || !own.values().all(is_signature) {
+        return Err(missing());
+    }
+    let signatures =
+        event.object.entry("signatures".to_owned()).or_insert_with(|| CanonicalJsonValue::Object([].into()));
+    if let CanonicalJsonValue::Object(signatures) = signatures {
+        signatures.insert(server.to_string(), CanonicalJsonValue::Object(own.clone()));
+    }
+    rewrite(event)
+}
+
+fn rewrite(event: &mut Candidate) -> Result<()> {
+    event.json = serde_json::to_vec(&event.object).map_err(|error| Error::fault("writing an event as JSON", error))?;
+    if event.json.len() > limits::PDU_BYTES_MAX {
+        return Err(refuse(Reason::TooLarge, "With all its signatures, the event is larger than 65,535 bytes."));
+    }
+    Ok(())
+}
