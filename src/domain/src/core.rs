@@ -17,6 +17,7 @@ use crate::rooms::acl::Acls;
 use crate::rooms::load::EventCache;
 use crate::rooms::locals::LocalMembers;
 use crate::rooms::read::history::OpenHistories;
+use crate::rooms::state::auth_chain::AuthEdges;
 
 /// Shared by all parts of the domain.
 pub struct Core {
@@ -44,6 +45,8 @@ pub struct Core {
     pub open_histories: OpenHistories,
     /// Which servers rooms keep out.
     pub acls: Acls,
+    /// What authorises what.
+    pub auth_edges: AuthEdges,
     /// The application services, as their registration files describe them.
     pub appservices: Registrations,
 }
@@ -71,6 +74,7 @@ impl Core {
             locals: LocalMembers::default(),
             open_histories: OpenHistories::default(),
             acls: Acls::default(),
+            auth_edges: AuthEdges::default(),
             appservices,
         }))
     }

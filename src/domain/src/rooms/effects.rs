@@ -18,7 +18,7 @@ use crate::core::Core;
 
 /// Does what follows from an event, within the transaction that stored it. `changes` is what it brought about in the current
 /// state: mostly itself, if it is a state event; after a state resolution also others, or others instead.
-pub fn follow(
+pub(crate) fn follow(
     core: &Arc<Core>,
     tx: &mut WriteTx<'_>,
     room: &Room,
@@ -61,7 +61,7 @@ pub fn follow(
 }
 
 /// Keeps `memberships` in step with a member event; says whose membership it is, and whether they are of this server.
-pub fn change_membership(
+pub(crate) fn change_membership(
     core: &Core,
     tx: &mut WriteTx<'_>,
     room: &Room,
@@ -91,7 +91,7 @@ pub fn change_membership(
 }
 
 /// Ends the membership of somebody whom the state says nothing of any more.
-pub fn end_membership(
+pub(crate) fn end_membership(
     core: &Core,
     tx: &mut WriteTx<'_>,
     room: &Room,

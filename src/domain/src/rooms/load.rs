@@ -10,7 +10,9 @@ use hearth_store::tables::events::{self, EventRow, Stored};
 use parking_lot::Mutex;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
-use ruma::EventId;
+use ruma::events::TimelineEventType;
+use ruma::{EventId, MilliSecondsSinceUnixEpoch, OwnedEventId, RoomId, UserId};
+use serde_json::value::RawValue;
 
 use super::event::Pdu;
 
@@ -81,6 +83,54 @@ impl Event {
     #[must_use]
     pub fn is_outlier(&self) -> bool {
         self.flags & events::OUTLIER != 0
+    }
+}
+
+impl ruma::state_res::Event for Event {
+    type Id = OwnedEventId;
+
+    fn event_id(&self) -> &Self::Id {
+        self.pdu.event_id()
+    }
+
+    fn room_id(&self) -> Option<&RoomId> {
+        ruma::state_res::Event::room_id(&self.pdu)
+    }
+
+    fn sender(&self) -> &UserId {
+        self.pdu.sender()
+    }
+
+    fn origin_server_ts(&self) -> MilliSecondsSinceUnixEpoch {
+        self.pdu.origin_server_ts()
+    }
+
+    fn event_type(&self) -> &TimelineEventType {
+        self.pdu.event_type()
+    }
+
+    fn content(&self) -> &RawValue {
+        self.pdu.content()
+    }
+
+    fn state_key(&self) -> Option<&str> {
+        ruma::state_res::Event::state_key(&self.pdu)
+    }
+
+    fn prev_events(&self) -> Box<dyn DoubleEndedIterator<Item = &Self::Id> + '_> {
+        self.pdu.prev_events()
+    }
+
+    fn auth_events(&self) -> Box<dyn DoubleEndedIterator<Item = &Self::Id> + '_> {
+        self.pdu.auth_events()
+    }
+
+    fn redacts(&self) -> Option<&Self::Id> {
+        ruma::state_res::Event::redacts(&self.pdu)
+    }
+
+    fn rejected(&self) -> bool {
+        self.pdu.rejected
     }
 }
 

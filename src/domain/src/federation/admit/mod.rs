@@ -10,6 +10,8 @@ mod checks;
 mod judge;
 mod outliers;
 mod parse;
+mod plan;
+mod store;
 mod strict;
 mod vet;
 
@@ -18,3 +20,4 @@ pub use backfilled::{Past, backfilled};
 pub use judge::judge;
 pub use outliers::outliers;
 pub use parse::{Candidate, parse};
+pub use plan::Verdict;

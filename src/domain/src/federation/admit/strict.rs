@@ -12,7 +12,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess,
 ///
 /// With `strict`, as room versions from 6 on want it, nothing but canonical JSON is taken. Without, the last of two equal
 /// keys counts; numbers that are no integers within ±(2^53-1) are refused all the same, as nobody agrees on how to write them.
-pub fn object(json: &str, strict: bool) -> Result<CanonicalJsonObject> {
+pub(super) fn object(json: &str, strict: bool) -> Result<CanonicalJsonObject> {
     let mut reader = serde_json::Deserializer::from_str(json);
     let value = Canonical { strict, depth: 0 }.deserialize(&mut reader).and_then(|value| reader.end().map(|()| value));
     match value {

@@ -1,0 +1,216 @@
+//! State resolution, version 2 and 2.1 (room versions, "State resolution"): ruma's algorithm, given no more of the states than
+//! what can matter. In a room of ten thousand members, nine thousand of whom nothing is disputed about are left out.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+
+use hearth_base::{Error, Result};
+use hearth_store::engine::Tx;
+use hearth_store::ids::{EventSn, KeySn};
+use hearth_store::tables::state_keys;
+use ruma::events::{StateEventType, TimelineEventType};
+use ruma::room_version_rules::RoomVersionRules;
+use ruma::state_res::utils::event_id_set::EventIdSet;
+use ruma::state_res::{StateMap, auth_types_for_event};
+use ruma::{EventId, OwnedEventId};
+
+use super::auth_chain::Graph;
+use super::snapshot::StateIds;
+use crate::core::Core;
+use crate::rooms::load::Event;
+
+/// The most states that are resolved with one another.
+pub const STATES_MAX: usize = 64;
+
+/// An event that is part of a state already and not stored yet, with the auth events it names. Its number and, if need be, that
+/// of its key are ones that nothing stored has.
+#[derive(Debug, Clone)]
+pub struct Newcomer {
+    /// The event.
+    pub event: Arc<Event>,
+    /// The numbers of its auth events.
+    pub auth: Arc<[EventSn]>,
+}
+
+/// Resolves states of one room. For room versions with state resolution 2 and later.
+pub fn resolve(
+    core: &Core,
+    tx: &mut dyn Tx,
+    rules: &RoomVersionRules,
+    states: &[StateIds],
+    newcomer: Option<&Newcomer>,
+) -> Result<StateIds> {
+    let Some(first) = states.first() else { return Ok(StateIds::new()) };
+    if states.len() > STATES_MAX {
+        return Err(Error::broken(format!("{} states are too many to resolve", states.len())));
+    }
+    let (common, conflicted) = split(first, &states[1..]);
+    if conflicted.is_empty() {
+        return Ok(common);
+    }
+    let graph = Graph::new(core, newcomer.map(|newcomer| (newcomer.event.sn, newcomer.auth.clone())));
+    let disputed = disputed_by_state(states, &conflicted);
+    // Those that many are authorised by come first: mostly they settle it.
+    let (face, members): (Vec<_>, Vec<_>) = common.iter().partition(|(key, _)| !key.is_member());
+    let in_common = face.into_iter().chain(members).map(|(_, sn)| *sn);
+    let difference = graph.difference(tx, &disputed, in_common)?;
+    let all: HashSet<EventSn> = disputed.iter().flatten().copied().collect();
+    let rules2 =
+        rules.state_res.v2_rules().ok_or_else(|| Error::broken("state resolution version 1 is not known here"))?;
+    let subgraph = if rules2.consider_conflicted_state_subgraph { graph.between(tx, &all)? } else { HashSet::new() };
+
+    let lookup = Lookup::new(core, tx, newcomer);
+    let full: BTreeSet<EventSn> = all.iter().chain(&difference).chain(&subgraph).copied().collect();
+    let relevant = lookup.relevant(rules, &full, &common)?;
+    let maps = states
+        .iter()
+        .map(|state| lookup.map(state, |key| conflicted.contains(&key) || relevant.contains(&key)))
+        .collect::<Result<Vec<_>>>()?;
+    let subgraph: EventIdSet<OwnedEventId> = lookup.ids(&subgraph)?.into_iter().collect();
+    // What is in one chain and not in the other is the difference, which is known already.
+    let chains = vec![lookup.ids(&difference)?.into_iter().collect(), EventIdSet::new()];
+    let resolved = ruma::state_res::resolve(
+        &rules.authorization,
+        rules2,
+        maps.iter(),
+        chains,
+        |id| lookup.find(id),
+        |_| Some(subgraph.clone()),
+    );
+    lookup.check()?;
+    let resolved = resolved.map_err(|error| Error::fault("resolving the state of a room", error))?;
+    let mut state = common;
+    for id in resolved.values() {
+        let event = lookup.find(id).ok_or_else(|| Error::broken(format!("{id} was resolved and is missing")))?;
+        state.extend(event.state_key.map(|key| (key, event.sn)));
+    }
+    Ok(state)
+}
+
+/// What all states have in common, and the keys about which they differ.
+fn split(first: &StateIds, others: &[StateIds]) -> (StateIds, BTreeSet<KeySn>) {
+    let (mut common, mut conflicted) = (first.clone(), BTreeSet::new());
+    for other in others {
+        conflicted.extend(other.keys().filter(|key| !first.contains_key(key)));
+        common.retain(|key, sn| {
+            let is_same = other.get(key) == Some(sn);
+            if !is_same {
+                conflicted.insert(*key);
+            }
+            is_same
+        });
+    }
+    (common, conflicted)
+}
+
+fn disputed_by_state(states: &[StateIds], conflicted: &BTreeSet<KeySn>) -> Vec<Vec<EventSn>> {
+    states.iter().map(|state| conflicted.iter().filter_map(|key| state.get(key)).copied().collect()).collect()
+}
+
+/// Events by id and by number while a resolution runs.
+struct Lookup<'a> {
+    core: &'a Core,
+    inner: RefCell<Inner<'a>>,
+}
+
+struct Inner<'a> {
+    tx: &'a mut dyn Tx,
+    by_sn: HashMap<EventSn, Arc<Event>>,
+    by_id: HashMap<OwnedEventId, Option<Arc<Event>>>,
+    failed: Option<Error>,
+}
+
+impl<'a> Lookup<'a> {
+    fn new(core: &'a Core, tx: &'a mut dyn Tx, newcomer: Option<&Newcomer>) -> Self {
+        let mut inner = Inner { tx, by_sn: HashMap::new(), by_id: HashMap::new(), failed: None };
+        if let Some(Newcomer { event, .. }) = newcomer {
+            inner.by_sn.insert(event.sn, event.clone());
+            inner.by_id.insert(event.pdu.event_id.clone(), Some(event.clone()));
+        }
+        Self { core, inner: RefCell::new(inner) }
+    }
+
+    fn get(&self, sn: EventSn) -> Result<Arc<Event>> {
+        let inner = &mut *self.inner.borrow_mut();
+        if let Some(event) = inner.by_sn.get(&sn) {
+            return Ok(event.clone());
+        }
+        let event = self.core.events.get(inner.tx, sn)?;
+        inner.by_sn.insert(sn, event.clone());
+        inner.by_id.insert(event.pdu.event_id.clone(), Some(event.clone()));
+        Ok(event)
+    }
+
+    /// For ruma, which cannot be told of errors; [`Self::check`] does it afterwards.
+    fn find(&self, id: &EventId) -> Option<Arc<Event>> {
+        let inner = &mut *self.inner.borrow_mut();
+        if let Some(event) = inner.by_id.get(id) {
+            return event.clone();
+        }
+        let event = self.core.events.find(inner.tx, id).unwrap_or_else(|error| {
+            inner.failed.get_or_insert(error);
+            None
+        });
+        inner.by_id.insert(id.to_owned(), event.clone());
+        event
+    }
+
+    fn check(&self) -> Result<()> {
+        self.inner.borrow_mut().failed.take().map_or(Ok(()), Err)
+    }
+
+    fn ids(&self, events: &HashSet<EventSn>) -> Result<Vec<OwnedEventId>> {
+        events.iter().map(|sn| Ok(self.get(*sn)?.pdu.event_id.clone())).collect()
+    }
+
+    /// A state as ruma wants it, of the keys that are wanted.
+    fn map(&self, state: &StateIds, wants: impl Fn(KeySn) -> bool) -> Result<StateMap<OwnedEventId>> {
+        let mut map = StateMap::new();
+        for (_, sn) in state.iter().filter(|(key, _)| wants(**key)) {
+            let event = self.get(*sn)?;
+            let Some(state_key) = &event.pdu.state_key else { continue };
+            map.insert(
+                (StateEventType::from(event.pdu.kind.to_string()), state_key.clone()),
+                event.pdu.event_id.clone(),
+            );
+        }
+        Ok(map)
+    }
+
+    /// The undisputed keys that the resolution may look at: all but the members, and of these the ones that the rules ask for
+    /// when they judge the events of the full conflicted set, or that these events set.
+    fn relevant(
+        &self,
+        rules: &RoomVersionRules,
+        full: &BTreeSet<EventSn>,
+        common: &StateIds,
+    ) -> Result<HashSet<KeySn>> {
+        let mut relevant: HashSet<KeySn> = common.keys().filter(|key| !key.is_member()).copied().collect();
+        let mut names: BTreeMap<String, Option<KeySn>> = BTreeMap::new();
+        for sn in full {
+            let event = self.get(*sn)?;
+            relevant.extend(event.state_key);
+            let pdu = &event.pdu;
+            let wanted = auth_types_for_event(
+                &pdu.kind,
+                &pdu.sender,
+                pdu.state_key.as_deref(),
+                &pdu.content,
+                &rules.authorization,
+            );
+            // A malformed event is not allowed whatever the state is.
+            for (kind, key) in wanted.unwrap_or_default() {
+                if TimelineEventType::from(kind) == TimelineEventType::RoomMember {
+                    names.entry(key).or_default();
+                }
+            }
+        }
+        let inner = &mut *self.inner.borrow_mut();
+        for (name, key) in &mut names {
+            *key = state_keys::find(inner.tx, "m.room.member", name)?;
+        }
+        relevant.extend(names.into_values().flatten());
+        Ok(relevant)
+    }
+}
