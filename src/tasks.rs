@@ -70,14 +70,17 @@ pub(crate) fn upkeep(tasks: &Tasks, domain: &Arc<Domain>) {
     });
 }
 
-/// Starts the tasks that let typing end and people go offline by themselves. Both sleep while there is nobody.
+/// Starts the tasks that let typing end and people go offline by themselves, and that note late receipts. All sleep while there
+/// is nobody.
 pub(crate) fn ephemeral(tasks: &Tasks, domain: &Arc<Domain>) {
     let (typing, presence) = (Arc::clone(&domain.typing), Arc::clone(&domain.presence));
+    let federation = Arc::clone(&domain.federation);
     tasks.handle().spawn(|mut stop| async move {
         tokio::select! {
             () = stop.stopped() => {}
             () = typing.run() => {}
             () = presence.run() => {}
+            () = federation.take_in_late_receipts() => {}
         }
     });
 }

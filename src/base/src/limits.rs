@@ -302,3 +302,7 @@ pub const CLAIMED_KEYS_BYTES_MAX: usize = 16 * 1024 * 1024;
 pub const REMOTE_ROOMS_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Rooms on one page of another server's directory.
 pub const REMOTE_ROOMS_MAX: usize = 500;
+/// Rooms of a space's hierarchy that other servers are asked about at the same time.
+pub const HIERARCHY_ASKED_MAX: usize = 50;
+/// Rooms that other servers have told of and that are remembered for a little while.
+pub const DISTANT_ROOMS_MAX: usize = 1_000;

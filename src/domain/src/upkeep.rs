@@ -13,6 +13,7 @@ impl Domain {
         said("last seen", self.devices.flush_last_seen().await);
         said("transactions", self.forget_txns().await);
         said("device lists", self.crypto.forget_moves().await);
+        said("device lists of others", self.crypto.forget_remote().await);
         said("media", self.media.upkeep().await);
     }
 

@@ -121,7 +121,7 @@ pub async fn whole(answer: Answer, bytes_max: usize) -> Result<Bytes> {
     Ok(bytes.freeze())
 }
 
-fn unreadable(server: &ServerName, why: impl std::fmt::Display) -> Error {
+pub(super) fn unreadable(server: &ServerName, why: impl std::fmt::Display) -> Error {
     refuse(Reason::ConnectionFailed, format!("{server} could not be understood: {why}."))
 }
 

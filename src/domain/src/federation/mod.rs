@@ -9,11 +9,15 @@ pub mod ask;
 mod edus;
 mod enter;
 pub mod gate;
+mod history;
 pub mod host;
 pub mod keyring;
+mod outside;
+pub mod people;
 mod media;
 pub mod outbox;
 mod plain;
+pub mod receive;
 pub mod serve;
 mod sign;
 mod stripped;
@@ -56,13 +60,18 @@ pub struct Federation {
     network: Arc<dyn Network>,
     parts: Parts,
     late: Arc<edus::Late>,
+    inbound: receive::Inbound,
+    turns: people::Turns,
+    distances: outside::Distances,
     /// The keys of servers, others' and this one's.
     pub keyring: keyring::Keyring,
     /// How many requests of others are worked on at a time.
     pub gate: gate::Gate,
     fetching: media::Fetching,
+    histories: history::Histories,
     outbox: outbox::Outbox,
     entering: enter::Entering,
+    binding: tokio::sync::Mutex<()>,
 }
 
 impl Federation {
@@ -71,6 +80,7 @@ impl Federation {
     pub fn new(core: Arc<Core>, network: Arc<dyn Network>, parts: Parts) -> Self {
         let keyring = keyring::Keyring::new(core.clone(), network.clone());
         let outbox = outbox::Outbox::new(&core);
-        Self { core, outbox, network, parts, keyring, gate: gate::Gate::default(), late: Arc::default(), fetching: media::Fetching::default(), entering: enter::Entering::default() }
+        Self { core, outbox, network, parts, keyring, gate: gate::Gate::default(), late: Arc::default(), inbound: receive::Inbound::default(), turns: people::Turns::default(), distances: outside::Distances::default(), fetching: media::Fetching::default(),
+            histories: history::Histories::default(), entering: enter::Entering::default(), binding: tokio::sync::Mutex::default() }
     }
 }

@@ -19,6 +19,9 @@ use crate::crypto;
 use crate::push::rules;
 use crate::rooms::read::choice::Choice;
 
+/// Up to how many others are asked about one by one whether the reader shares a room with them.
+const ASKED_ONE_BY_ONE_MAX: usize = 16;
+
 /// Any JSON as the raw form of an event that ruma has a type for.
 pub(super) fn raw<T>(value: &impl Serialize) -> Result<Raw<T>> {
     let json =
@@ -99,14 +102,27 @@ pub(super) fn presence(scope: &Scope<'_>, tx: &mut dyn Tx, response: &mut Respon
     if changed.is_empty() || !choice.wants_type("m.presence") {
         return Ok(());
     }
-    let mut known: HashSet<UserSn> = memberships::local_neighbours(tx, scope.reader.user)?.into_iter().collect();
-    known.insert(scope.reader.user);
+    let known = known(tx, scope.reader.user, changed.len())?;
     for (user, event) in changed {
-        if known.contains(&user) && choice.wants_sender(&event.sender) {
+        let is_known = user == scope.reader.user
+            || match &known {
+                Some(known) => known.contains(&user),
+                None => !memberships::shared_rooms(tx, scope.reader.user, user, 1)?.is_empty(),
+            };
+        if is_known && choice.wants_sender(&event.sender) {
             response.presence.events.push(raw(&event)?);
         }
     }
     Ok(())
+}
+
+/// Everybody whom a user shares a room with; none when only a few others are in question, who are better looked at one by one:
+/// in large rooms there are thousands.
+fn known(tx: &mut dyn Tx, user: UserSn, in_question: usize) -> Result<Option<HashSet<UserSn>>> {
+    if in_question <= ASKED_ONE_BY_ONE_MAX {
+        return Ok(None);
+    }
+    Ok(Some(memberships::neighbours(tx, user)?.into_iter().collect()))
 }
 
 /// Whose devices changed, and whose no longer matter. Only on an incremental sync: at first the client knows nobody.

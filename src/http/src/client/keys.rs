@@ -40,7 +40,7 @@ async fn upload(app: App, request: Ruma<upload_keys::v3::Request>) -> Result<upl
 
 async fn query(app: App, request: Ruma<get_keys::v3::Request>) -> Result<get_keys::v3::Response> {
     let who = request.user()?.clone();
-    let queried = app.domain.crypto.query_keys(&who, request.body.device_keys).await?;
+    let queried = app.domain.federation.query_keys(&who, request.body.device_keys, request.body.timeout).await?;
     let mut response = get_keys::v3::Response::new();
     response.failures = queried.failures;
     response.device_keys = queried.device_keys;
@@ -52,7 +52,7 @@ async fn query(app: App, request: Ruma<get_keys::v3::Request>) -> Result<get_key
 
 async fn claim(app: App, request: Ruma<claim_keys::v3::Request>) -> Result<claim_keys::v3::Response> {
     request.user()?;
-    let claimed = app.domain.crypto.claim_keys(request.body.one_time_keys).await?;
+    let claimed = app.domain.federation.claim_keys(request.body.one_time_keys, request.body.timeout).await?;
     let mut response = claim_keys::v3::Response::new(claimed.keys);
     response.failures = claimed.failures;
     Ok(response)

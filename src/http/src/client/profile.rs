@@ -23,12 +23,12 @@ pub(super) fn routes() -> Router<App> {
 }
 
 async fn profile(app: App, request: Ruma<get_profile::v3::Request>) -> Result<Json<Map<String, Value>>> {
-    Ok(Json(app.domain.personal.profiles.get(&request.user_id).await?))
+    Ok(Json(app.domain.federation.profile(&request.user_id).await?))
 }
 
 async fn field(app: App, request: Ruma<get_profile_field::v3::Request>) -> Result<Json<Map<String, Value>>> {
     let name = request.field.as_str();
-    let value = app.domain.personal.profiles.field(&request.user_id, name).await?;
+    let value = app.domain.federation.profile_field(&request.user_id, name).await?;
     Ok(Json(value.into_iter().map(|value| (name.to_owned(), value)).collect()))
 }
 

@@ -28,6 +28,7 @@ const STREAM: &str = "SELECT stream FROM device_streams WHERE owner = ?1";
 const SET_STREAM: &str = "INSERT INTO device_streams (owner, stream) VALUES (?1, ?2) \
      ON CONFLICT (owner) DO UPDATE SET stream = excluded.stream";
 const RECEIVE: &str = "INSERT INTO received_messages (hash, at_ms) VALUES (?1, ?2) ON CONFLICT (hash) DO NOTHING";
+const ANY_RECEIVED: &str = "SELECT 1 FROM received_messages WHERE at_ms < ?1 LIMIT 1";
 const PRUNE_RECEIVED: &str = "DELETE FROM received_messages WHERE at_ms < ?1";
 
 /// Every statement of this file.
@@ -47,6 +48,7 @@ pub const STATEMENTS: &[&str] = &[
     STREAM,
     SET_STREAM,
     RECEIVE,
+    ANY_RECEIVED,
     PRUNE_RECEIVED,
 ];
 
@@ -145,6 +147,11 @@ pub fn set_stream(tx: &mut dyn Tx, owner: UserSn, stream: i64) -> Result<()> {
 pub fn receive(tx: &mut dyn Tx, sender: &str, message: &str, now_ms: Millis) -> Result<bool> {
     let hash = crate::hash64(&[sender.as_bytes(), message.as_bytes()]);
     Ok(tx.execute(RECEIVE, &[hash.into(), now_ms.into()])? > 0)
+}
+
+/// Whether any message came before `before_ms`.
+pub fn any_received(tx: &mut dyn Tx, before_ms: Millis) -> Result<bool> {
+    Ok(tx.int(ANY_RECEIVED, &[before_ms.into()])?.is_some())
 }
 
 /// Forgets which messages came before `before_ms`.

@@ -5,6 +5,7 @@
 //! ever since. Otherwise it is asked for anew when somebody wants it, and not before: an update that cannot be placed costs
 //! nothing but a note. Nothing here asks; that is the matter of `federation`.
 
+mod forget;
 mod fresh;
 mod keep;
 mod list;

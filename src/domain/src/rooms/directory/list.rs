@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use hearth_base::{Error, Result};
+use hearth_base::Result;
 use hearth_store::engine::Tx;
 use hearth_store::ids::RoomSn;
 use hearth_store::tables::{network_rooms, rooms};
@@ -48,12 +48,9 @@ pub struct Listing {
 }
 
 impl Rooms {
-    /// A page of the public directory, rooms with many members first. `M_INVALID_PARAM` for tokens that are not ours,
-    /// `M_NOT_FOUND` for the directories of other servers.
+    /// A page of the public directory of this server, rooms with many members first. `M_INVALID_PARAM` for tokens that are not
+    /// ours.
     pub async fn directory(&self, question: Question) -> Result<Listing> {
-        if question.server.as_ref().is_some_and(|server| *server != self.core.server_name) {
-            return Err(Error::not_found("This server does not ask others for their directories."));
-        }
         let core = self.core.clone();
         self.core.store.read("directory_list", move |tx| list(&core, tx, &question)).await
     }

@@ -18,7 +18,7 @@ use crate::rooms::directory::card::card;
 use crate::rooms::{Rooms, find};
 
 /// A room's summary, as it goes over the wire. ruma's own type leaves out the join rule of public rooms.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Summary {
     /// What the public directory would show; its join rule is at its default, which is not written.
     #[serde(flatten)]
@@ -31,7 +31,8 @@ pub struct Summary {
     /// The encryption algorithm, if the room is encrypted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub encryption: Option<String>,
-    /// The room's version.
+    /// The room's version; empty when another server did not say.
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub room_version: String,
     /// How the reader stands to the room.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -92,15 +93,42 @@ pub(super) fn is_accessible(core: &Core, tx: &mut dyn Tx, room: &Room, reader: O
     if matches!(rule.kind(), JoinRuleKind::Public | JoinRuleKind::Knock | JoinRuleKind::KnockRestricted) {
         return Ok(true);
     }
-    if let Some(reader) = reader {
-        for gate in allowed(&rule) {
-            let Some(gate) = rooms::by_id(tx, gate.as_str())? else { continue };
-            if memberships::get(tx, gate.sn, reader)?.is_some_and(|row| row.membership == Membership::Join) {
-                return Ok(true);
-            }
-        }
+    if let Some(reader) = reader
+        && is_in_any(tx, &allowed(&rule), reader)?
+    {
+        return Ok(true);
     }
     super::access::is_world_readable(core, tx, room)
+}
+
+/// As [`is_accessible`], of a room as another server has told of it. Whether anybody of this server may know of it, that server
+/// has decided.
+pub fn is_enterable(tx: &mut dyn Tx, summary: &Summary, room: Option<&Room>, reader: Option<UserSn>) -> Result<bool> {
+    if let (Some(room), Some(reader)) = (room, reader)
+        && matches!(find::standing(tx, room, reader)?, Some(Membership::Join | Membership::Invite))
+    {
+        return Ok(true);
+    }
+    let is_open =
+        matches!(summary.join_rule, JoinRuleKind::Public | JoinRuleKind::Knock | JoinRuleKind::KnockRestricted);
+    if is_open || summary.card.world_readable {
+        return Ok(true);
+    }
+    match reader {
+        Some(reader) => is_in_any(tx, &summary.allowed_room_ids, reader),
+        None => Ok(false),
+    }
+}
+
+/// Whether somebody is in any of these rooms.
+fn is_in_any(tx: &mut dyn Tx, gates: &[OwnedRoomId], user: UserSn) -> Result<bool> {
+    for gate in gates {
+        let Some(gate) = rooms::by_id(tx, gate.as_str())? else { continue };
+        if memberships::get(tx, gate.sn, user)?.is_some_and(|row| row.membership == Membership::Join) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// The join rule in force; by invitation where nothing is said, or nothing that can be read.

@@ -1,0 +1,43 @@
+//! Forgetting what is known of users whom nobody here has to do with any more.
+
+use hearth_base::{Result, limits};
+use hearth_store::tables::cross_signing::{self, KeyKind};
+use hearth_store::tables::{device_keys, remote_devices};
+use hearth_store::{Lane, WriteTx};
+
+use crate::crypto::Crypto;
+
+/// How many lists are forgotten in one write, so that none is long.
+const FORGOTTEN_AT_ONCE_MAX: u64 = 100;
+
+impl Crypto {
+    /// Forgets device lists of users who are in no room any more, and which messages came from other servers long ago.
+    pub async fn forget_remote(&self) -> Result<()> {
+        let (store, now_ms) = (&self.core.store, self.core.now_ms());
+        let before_ms = now_ms.saturating_sub(limits::RECEIVED_MESSAGE_MS_MAX);
+        let old =
+            store.read("received_messages_old", move |tx| remote_devices::any_received(tx.tx(), before_ms)).await?;
+        if old {
+            let prune = move |tx: &mut WriteTx<'_>| remote_devices::prune_received(tx.tx(), before_ms);
+            store.write_in(Lane::Upkeep, "received_messages_prune", prune).await?;
+        }
+        let gone = store.read("device_lists_unshared", |tx| remote_devices::unshared(tx.tx(), 1)).await?;
+        if !gone.is_empty() {
+            store.write_in(Lane::Upkeep, "device_lists_forget", forget).await?;
+        }
+        Ok(())
+    }
+}
+
+fn forget(tx: &mut WriteTx<'_>) -> Result<()> {
+    for owner in remote_devices::unshared(tx.tx(), FORGOTTEN_AT_ONCE_MAX)? {
+        remote_devices::forget(tx.tx(), owner)?;
+        for kind in [KeyKind::Master, KeyKind::SelfSigning] {
+            if let Some(row) = cross_signing::get(tx.tx(), owner, kind)? {
+                device_keys::delete_signatures(tx.tx(), owner, &row.public)?;
+                cross_signing::delete(tx.tx(), owner, kind)?;
+            }
+        }
+    }
+    Ok(())
+}

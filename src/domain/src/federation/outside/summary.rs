@@ -1,0 +1,77 @@
+//! Summaries of rooms of all servers.
+
+use hearth_base::{Error, Reason, Result};
+use hearth_store::ReadTx;
+use hearth_store::tables::memberships::Membership;
+use hearth_store::tables::rooms;
+use ruma::{OwnedRoomId, OwnedRoomOrAliasId, OwnedServerName};
+
+use crate::Requester;
+use crate::federation::Federation;
+use crate::rooms::find;
+use crate::rooms::read::hierarchy::is_resident;
+use crate::rooms::read::summary::{Summary, is_enterable};
+
+impl Federation {
+    /// A room's summary, as [`crate::rooms::Rooms::summary`]; when nobody of this server is in the room, the servers `via` which
+    /// it can be reached are asked.
+    pub async fn summary(
+        &self,
+        who: Option<&Requester>,
+        name: OwnedRoomOrAliasId,
+        mut via: Vec<OwnedServerName>,
+    ) -> Result<Summary> {
+        let room_id = match <&ruma::RoomId>::try_from(&*name) {
+            Ok(room_id) => room_id.to_owned(),
+            Err(alias) => {
+                let (room_id, servers) = self.alias(alias).await?;
+                via.extend(servers);
+                room_id
+            }
+        };
+        let local = self.parts.rooms.summary(who, room_id.clone().into()).await;
+        let is_ours = |id: OwnedRoomId| {
+            move |tx: &mut ReadTx<'_>| {
+                let room = rooms::by_id(tx.tx(), id.as_str())?;
+                is_resident(tx.tx(), room.as_ref())
+            }
+        };
+        if self.core.store.read("room_is_resident", is_ours(room_id.clone())).await? {
+            return local;
+        }
+        match self.distant(&room_id, &via).await {
+            Some(distant) => self.with_standing(who, room_id, distant.summary.clone()).await,
+            None if local.as_ref().err().and_then(Error::reason) == Some(Reason::NotFound) => Err(hidden(&room_id)),
+            None => local,
+        }
+    }
+
+    /// Adds how the reader stands to the room, and refuses those who could not enter it.
+    async fn with_standing(
+        &self,
+        who: Option<&Requester>,
+        room_id: OwnedRoomId,
+        mut summary: Summary,
+    ) -> Result<Summary> {
+        let reader = who.map(|who| who.user);
+        let look = move |tx: &mut ReadTx<'_>| {
+            let room = rooms::by_id(tx.tx(), room_id.as_str())?;
+            if !is_enterable(tx.tx(), &summary, room.as_ref(), reader)? {
+                return Err(hidden(&room_id));
+            }
+            if let Some(reader) = reader {
+                let standing = match &room {
+                    Some(room) => find::standing(tx.tx(), room, reader)?,
+                    None => None,
+                };
+                summary.membership = Some(standing.unwrap_or(Membership::Leave).name());
+            }
+            Ok(summary)
+        };
+        self.core.store.read("rooms_summary_distant", look).await
+    }
+}
+
+fn hidden(room_id: &ruma::RoomId) -> Error {
+    Error::not_found(format!("There is no room {room_id} that you could enter."))
+}

@@ -1,0 +1,143 @@
+//! Walking through a space: depth first, each space's children in their order.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use hearth_base::{Error, Result, limits};
+use hearth_store::engine::Tx;
+use hearth_store::ids::UserSn;
+use hearth_store::tables::memberships;
+use hearth_store::tables::rooms::{self, Room};
+use ruma::{OwnedRoomId, OwnedServerName, RoomId};
+
+use super::children::{Child, children};
+use super::{Hierarchy, Node, Question, token};
+use crate::core::Core;
+use crate::rooms::read::summary::{Summary, is_accessible, is_enterable, summary};
+
+/// A room as another server has told of it.
+#[derive(Debug)]
+pub struct Distant {
+    /// Its summary, without the reader's part.
+    pub summary: Summary,
+    /// Its children, in order.
+    pub children: Vec<Child>,
+}
+
+/// What other servers told of rooms; none where none of them told anything.
+pub type Told = HashMap<OwnedRoomId, Option<Arc<Distant>>>;
+
+/// A room of a space that nobody of this server is in, and of which other servers have to be asked.
+#[derive(Debug, Clone)]
+pub struct Lack {
+    /// The room.
+    pub room: OwnedRoomId,
+    /// The servers through which it can be reached, as its space says.
+    pub via: Vec<OwnedServerName>,
+}
+
+/// A room that is to be looked at.
+struct Stop {
+    room: String,
+    via: Vec<OwnedServerName>,
+    depth: u64,
+}
+
+/// What a look at a room comes to.
+enum Look {
+    Hidden,
+    Lacking(Lack),
+    Seen(Summary, Vec<Child>),
+}
+
+/// What does not change on the way.
+pub(super) struct Walker<'a> {
+    pub(super) core: &'a Core,
+    pub(super) reader: UserSn,
+    pub(super) question: Question,
+    pub(super) told: &'a Told,
+}
+
+impl Walker<'_> {
+    /// A page of the walk: `limit` rooms after `skip`, and the rooms on the way of which other servers have to be asked. Those
+    /// are passed over.
+    pub(super) fn page(
+        &self,
+        tx: &mut dyn Tx,
+        space: &RoomId,
+        (skip, limit): (usize, usize),
+    ) -> Result<(Hierarchy, Vec<Lack>)> {
+        let refused = || Error::forbidden(format!("You are not in {space} and could not enter it."));
+        let root = rooms::by_id(tx, space.as_str())?.ok_or_else(refused)?;
+        if !is_accessible(self.core, tx, &root, Some(self.reader))? {
+            return Err(refused());
+        }
+        let mut stack = vec![Stop { room: root.id, via: Vec::new(), depth: 0 }];
+        let (mut seen, mut passed) = (HashSet::new(), 0);
+        let (mut nodes, mut lacking) = (Vec::new(), Vec::new());
+        while let Some(stop) = stack.pop() {
+            if seen.len() == limits::HIERARCHY_ROOMS_MAX || lacking.len() == limits::HIERARCHY_ASKED_MAX {
+                break;
+            }
+            if !seen.insert(stop.room.clone()) {
+                continue;
+            }
+            let (summary, children) = match self.look(tx, &stop)? {
+                Look::Hidden => continue,
+                Look::Lacking(lack) => {
+                    lacking.push(lack);
+                    continue;
+                }
+                Look::Seen(summary, children) => (summary, children),
+            };
+            if nodes.len() == limit {
+                let next_batch = Some(token(skip + limit, self.question));
+                return Ok((Hierarchy { rooms: nodes, next_batch }, lacking));
+            }
+            if self.question.depth_max.is_none_or(|max| stop.depth < max) {
+                let next = children.iter().rev();
+                let depth = stop.depth + 1;
+                stack.extend(next.map(|child| Stop { room: child.room.clone(), via: child.via.clone(), depth }));
+            }
+            passed += 1;
+            if passed > skip {
+                let children_state = children.into_iter().map(|child| child.stripped).collect();
+                nodes.push(Node { summary, children_state });
+            }
+        }
+        Ok((Hierarchy { rooms: nodes, next_batch: None }, lacking))
+    }
+
+    fn look(&self, tx: &mut dyn Tx, stop: &Stop) -> Result<Look> {
+        let room = rooms::by_id(tx, &stop.room)?;
+        if !is_resident(tx, room.as_ref())? {
+            let Ok(room_id) = OwnedRoomId::try_from(stop.room.as_str()) else { return Ok(Look::Hidden) };
+            match self.told.get(&room_id) {
+                Some(Some(distant)) => return self.look_at(tx, room.as_ref(), distant),
+                None => return Ok(Look::Lacking(Lack { room: room_id, via: stop.via.clone() })),
+                // Then what is left here from earlier days is better than nothing.
+                Some(None) => {}
+            }
+        }
+        let Some(room) = room.filter(|room| room.snapshot.0 != 0) else { return Ok(Look::Hidden) };
+        if !is_accessible(self.core, tx, &room, Some(self.reader))? {
+            return Ok(Look::Hidden);
+        }
+        let children = children(self.core, tx, &room, self.question.suggested_only)?;
+        Ok(Look::Seen(summary(self.core, tx, &room)?, children))
+    }
+
+    fn look_at(&self, tx: &mut dyn Tx, room: Option<&Room>, distant: &Distant) -> Result<Look> {
+        if !is_enterable(tx, &distant.summary, room, Some(self.reader))? {
+            return Ok(Look::Hidden);
+        }
+        let children = distant.children.iter().filter(|child| child.suggested || !self.question.suggested_only);
+        Ok(Look::Seen(distant.summary.clone(), children.cloned().collect()))
+    }
+}
+
+/// Whether somebody of this server is in a room, so that what is known of it here is true.
+pub fn is_resident(tx: &mut dyn Tx, room: Option<&Room>) -> Result<bool> {
+    let Some(room) = room.filter(|room| room.snapshot.0 != 0) else { return Ok(false) };
+    Ok(!memberships::local_joined(tx, room.sn)?.is_empty())
+}
