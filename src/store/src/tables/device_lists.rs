@@ -9,6 +9,7 @@ use crate::tables::memberships::{Membership, MembershipRow};
 
 const SET: &str = "INSERT INTO device_list_changes (owner, position) VALUES (?1, ?2) \
      ON CONFLICT (owner) DO UPDATE SET position = excluded.position";
+const NEWEST: &str = "SELECT position FROM device_list_changes WHERE owner = ?1";
 const BETWEEN: &str = "SELECT owner FROM device_list_changes WHERE position > ?1 AND position <= ?2";
 const SET_SIGNED: &str = "INSERT INTO signature_changes (signer, target, position) VALUES (?1, ?2, ?3) \
      ON CONFLICT (signer, target) DO UPDATE SET position = excluded.position";
@@ -29,6 +30,7 @@ const SET_MOVES_FLOOR: &str = "INSERT INTO meta (key, value) VALUES ('membership
 /// Every statement of this file.
 pub const STATEMENTS: &[&str] = &[
     SET,
+    NEWEST,
     BETWEEN,
     SET_SIGNED,
     SIGNED_BETWEEN,
@@ -58,6 +60,11 @@ pub struct Move {
 pub fn set(tx: &mut dyn Tx, owner: UserSn, at: Position) -> Result<()> {
     tx.execute(SET, &[owner.into(), at.into()])?;
     Ok(())
+}
+
+/// When a user's devices or keys last changed; none if they never did.
+pub fn newest(tx: &mut dyn Tx, owner: UserSn) -> Result<Option<Position>> {
+    Ok(tx.int(NEWEST, &[owner.into()])?.map(Position::from_i64))
 }
 
 /// The users whose newest change lies in `(after, upto]`.
