@@ -6,9 +6,16 @@
 
 pub mod credentials;
 pub mod limits;
+mod net;
 pub mod peers;
+mod reach;
 pub mod server;
+pub mod settings;
 pub mod shared;
 pub mod stun;
 
 pub use credentials::{Authority, Credentials};
+pub use net::running::{Accepted, Running, StartError, start};
+pub use server::{AllocationId, AllocationView, Traffic, Transport};
+pub use settings::{Public, Settings};
+pub use shared::{Counters, Quotas, Refusal, UserTotals};

@@ -16,7 +16,7 @@ impl Server {
             _ => return Err(Failure::bad("CHANNEL-NUMBER is missing or not well-formed")),
         };
         if !channel_data::CHANNELS.contains(&number) {
-            return Err(Failure::bad("channels are 0x4000 to 0x4FFF"));
+            return Err(Failure::bad("channels are 0x4000 to 0x7FFF"));
         }
         let peer = call.message.addresses(attribute::XOR_PEER_ADDRESS).next().flatten();
         let peer = peer.ok_or(Failure::bad("XOR-PEER-ADDRESS is missing or not well-formed"))?;

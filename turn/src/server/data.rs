@@ -81,7 +81,7 @@ impl Server {
     ///
     /// [`HEADROOM_BYTES`]: crate::limits::HEADROOM_BYTES
     /// [`TAILROOM_BYTES`]: crate::limits::TAILROOM_BYTES
-    pub fn from_peer(
+    pub fn peer_sent(
         &mut self,
         now_ms: u64,
         relay: RelayKey,

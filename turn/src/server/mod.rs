@@ -32,6 +32,7 @@ pub use allocation::{AllocationId, AllocationView, Traffic};
 pub(crate) use nonce::Nonces;
 pub use path::{Path, Transport};
 
+use crate::settings::Entropy;
 use crate::shared::flood::Flood;
 use crate::shared::whereabouts::Family;
 use crate::shared::{Counters, Refusal, Shared};
@@ -108,7 +109,7 @@ pub enum Outcome {
 pub struct Server {
     shared: Arc<Shared>,
     counters: Arc<Counters>,
-    entropy: Arc<dyn Fn(&mut [u8]) + Send + Sync>,
+    entropy: Entropy,
     flood: Flood,
     allocations: Slab<Allocation>,
     by_path: HashMap<Path, usize>,
@@ -130,12 +131,7 @@ impl std::fmt::Debug for Server {
 impl Server {
     /// A machine without allocations. `thread` tells it from others with the same `shared`; `entropy` fills a buffer with
     /// unpredictable bytes.
-    pub fn new(
-        shared: Arc<Shared>,
-        counters: Arc<Counters>,
-        thread: u16,
-        entropy: Arc<dyn Fn(&mut [u8]) + Send + Sync>,
-    ) -> Self {
+    pub fn new(shared: Arc<Shared>, counters: Arc<Counters>, thread: u16, entropy: Entropy) -> Self {
         let mut seed = [0; 8];
         entropy(&mut seed);
         Self {
@@ -153,7 +149,7 @@ impl Server {
     }
 
     /// Takes a packet of a client. `now_ms` is any clock that only goes forward; an answer is written into `reply`.
-    pub fn from_client(
+    pub fn client_sent(
         &mut self,
         now_ms: u64,
         path: &Path,

@@ -5,7 +5,7 @@ pub mod counters;
 pub(crate) mod flood;
 pub(crate) mod ports;
 pub mod users;
-pub(crate) mod whereabouts;
+pub mod whereabouts;
 
 use std::sync::Arc;
 

@@ -2,15 +2,16 @@
 
 use std::ops::Range;
 
-/// Channel numbers that a client may bind (RFC 8656 section 12).
-pub const CHANNELS: std::ops::RangeInclusive<u16> = 0x4000..=0x4FFF;
+/// Channel numbers that a client may bind. RFC 8656 section 12 ends at 0x4FFF so that peers can tell channels from DTLS and
+/// RTP; clients of RFC 5766, coturn's and some of WebRTC's among them, go on to 0x7FFF, which harms nobody here.
+pub const CHANNELS: std::ops::RangeInclusive<u16> = 0x4000..=0x7FFF;
 /// Bytes before the payload.
 pub const HEADER_BYTES: usize = 4;
 
 /// Whether a packet that begins with this byte is ChannelData. Others are STUN (0 to 3) or nothing of ours.
 #[must_use]
 pub fn is_channel_data(first: u8) -> bool {
-    (0x40..=0x4F).contains(&first)
+    (0x40..=0x7F).contains(&first)
 }
 
 /// Channel and place of the payload. `None` if the packet is too short for what it says it holds; what follows the

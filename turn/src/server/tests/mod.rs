@@ -185,7 +185,7 @@ impl Bench {
     /// Gives a packet to the machine.
     pub(super) fn raw(&mut self, path: &Path, packet: &[u8]) -> (Outcome, Vec<u8>) {
         let mut reply = Vec::new();
-        let outcome = self.server.from_client(self.now_ms, path, packet, &mut self.sockets, &mut reply);
+        let outcome = self.server.client_sent(self.now_ms, path, packet, &mut self.sockets, &mut reply);
         (outcome, reply)
     }
 
@@ -274,7 +274,7 @@ impl Bench {
         let mut buffer = vec![0xEE; 64 + data.len() + 4];
         buffer[64..64 + data.len()].copy_from_slice(data);
         let peer = peer.parse().unwrap();
-        let (_, range) = self.server.from_peer(self.now_ms, relay, peer, &mut buffer, 64..64 + data.len())?;
+        let (_, range) = self.server.peer_sent(self.now_ms, relay, peer, &mut buffer, 64..64 + data.len())?;
         Some(buffer[range].to_vec())
     }
 

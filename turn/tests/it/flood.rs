@@ -1,0 +1,73 @@
+//! A million packets of strangers: nothing is kept for them, and nobody else notices much.
+
+use std::net::UdpSocket;
+use std::time::{Duration, Instant};
+
+use hearth_turn::stun::{Class, Method, Writer, attribute};
+
+use super::client::{Client, Datagrams};
+use super::harness::{Echo, Relay};
+
+fn resident_kib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+/// The 99th percentile of the time that a message takes there and back.
+fn p99(client: &mut Client<Datagrams>, rounds: usize) -> Duration {
+    let mut times: Vec<Duration> = (0..rounds)
+        .filter_map(|_| {
+            let start = Instant::now();
+            client.send_channel(0x4000, &[7; 160]);
+            client.receive().map(|_| start.elapsed())
+        })
+        .collect();
+    times.sort_unstable();
+    assert!(times.len() * 100 >= rounds * 99, "more than 1% lost");
+    times[times.len() * 99 / 100]
+}
+
+#[test]
+#[ignore = "takes half a minute; wants the machine for itself: cargo test --release -p hearth-turn -- --ignored flood"]
+fn a_million_requests_of_strangers_cost_nothing_that_lasts() {
+    let (relay, echo) = (Relay::start(), Echo::start());
+    let mut client = Client::new(Datagrams::to(relay.udp()));
+    client.allocate();
+    assert_eq!(client.bind(0x4000, echo.at), 0);
+    client.link.0.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
+    p99(&mut client, 500);
+    let idle = p99(&mut client, 3_000);
+
+    let mut packets = [Vec::new(), Vec::new()];
+    Writer::new(&mut packets[0], Method::BINDING, Class::Request, [1; 12]);
+    Writer::new(&mut packets[1], Method::ALLOCATE, Class::Request, [2; 12])
+        .put(attribute::REQUESTED_TRANSPORT, &[17, 0, 0, 0]);
+    let sources: Vec<UdpSocket> = (0..100)
+        .map(|host| {
+            let socket = UdpSocket::bind((std::net::Ipv4Addr::new(127, 0, 1, host), 0)).unwrap();
+            socket.connect(relay.udp()).unwrap();
+            socket.set_nonblocking(true).unwrap();
+            socket
+        })
+        .collect();
+    let before = resident_kib();
+    let flood = std::thread::Builder::new()
+        .spawn(move || {
+            for index in 0..1_000_000usize {
+                let source = &sources[index % sources.len()];
+                let _ = source.send(&packets[index / sources.len() % 2]);
+                // Answers do not fill the sources' buffers.
+                let _ = source.recv(&mut [0; 256]);
+            }
+        })
+        .unwrap();
+    let during = p99(&mut client, 3_000);
+    flood.join().unwrap();
+    let grown = resident_kib().saturating_sub(before);
+    let counters = relay.running.counters();
+    let refused = counters.refused(hearth_turn::Refusal::RateLimited);
+    println!("p99 idle {idle:?}, during the flood {during:?}; grown by {grown} KiB; {refused} not answered");
+    assert!(grown <= 4 * 1_024, "grown by {grown} KiB");
+    assert!(refused > 300_000, "the flood did not arrive");
+}

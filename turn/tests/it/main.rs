@@ -1,0 +1,10 @@
+//! The relay over real sockets: with our own client, with webrtc-rs's, and with coturn's tools.
+
+mod client;
+mod coturn;
+mod flood;
+mod harness;
+mod operating;
+mod streams;
+mod udp;
+mod webrtc;
