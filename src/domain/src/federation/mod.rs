@@ -16,6 +16,7 @@ mod outside;
 pub mod people;
 mod media;
 pub mod outbox;
+mod pass_on;
 mod plain;
 pub mod receive;
 pub mod serve;

@@ -15,34 +15,42 @@ use crate::rooms::load::Event;
 /// Sorts events so that each comes after those that authorise it, and sets `pdu.rejected` of each that these do not allow in.
 /// `known` finds events that are stored already. An event that comes twice is left out once.
 ///
-/// What authorises an event must be known or among the others; else the event is rejected.
+/// An event of which something that authorises it is neither known nor among the others is left out: it cannot be judged, and
+/// to reject it would be for good.
 pub fn judge(
     rules: &RoomVersionRules,
     candidates: Vec<Candidate>,
     mut known: impl FnMut(&EventId) -> Result<Option<Arc<Event>>>,
 ) -> Result<Vec<Candidate>> {
-    let mut sorted = sort(candidates);
-    let mut places: HashMap<OwnedEventId, usize> = HashMap::with_capacity(sorted.len());
-    for at in 0..sorted.len() {
-        let (judged, rest) = sorted.split_at_mut(at);
-        let candidate = &mut rest[0];
-        let wanted = candidate.pdu.auth_events.iter().cloned().chain(checks::create_id(rules, &candidate.pdu));
-        let mut stored = Vec::new();
-        let mut auth: Vec<&Pdu> = Vec::new();
-        for id in wanted {
-            match places.get(&id) {
+    let mut judged: Vec<Candidate> = Vec::with_capacity(candidates.len());
+    let mut places: HashMap<OwnedEventId, usize> = HashMap::with_capacity(candidates.len());
+    for mut candidate in sort(candidates) {
+        let create = checks::create_id(rules, &candidate.pdu);
+        let (mut stored, mut auth, mut is_whole): (Vec<_>, Vec<&Pdu>, _) = (Vec::new(), Vec::new(), true);
+        for id in candidate.pdu.auth_events.iter().chain(&create) {
+            match places.get(id) {
                 Some(place) => auth.push(&judged[*place].pdu),
-                None => stored.extend(known(&id)?),
+                None => match known(id)? {
+                    Some(event) => stored.push(event),
+                    None => is_whole = false,
+                },
             }
         }
         auth.extend(stored.iter().map(|event| &event.pdu));
-        if let Err(why) = checks::by_auth_events(rules, &candidate.pdu, &auth) {
-            tracing::debug!(event = %candidate.pdu.event_id, why, "An event of another server is rejected.");
+        let verdict = checks::by_auth_events(rules, &candidate.pdu, &auth);
+        drop(auth);
+        if !is_whole {
+            tracing::debug!(event.id = %candidate.pdu.event_id, "An event came without what authorises it.");
+            continue;
+        }
+        if let Err(why) = verdict {
+            tracing::debug!(event.id = %candidate.pdu.event_id, why, "An event of another server is rejected.");
             candidate.pdu.rejected = true;
         }
-        places.insert(candidate.pdu.event_id.clone(), at);
+        places.insert(candidate.pdu.event_id.clone(), judged.len());
+        judged.push(candidate);
     }
-    Ok(sorted)
+    Ok(judged)
 }
 
 /// Every event after those of its auth events that are among them, each once. An event cannot authorise itself, however

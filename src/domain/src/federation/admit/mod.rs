@@ -6,18 +6,24 @@
 
 mod adopt;
 mod backfilled;
-mod checks;
+mod catch_up;
+pub(super) mod checks;
+mod enter;
+mod fetch;
 mod judge;
 mod outliers;
 mod parse;
 mod plan;
+mod state_before;
 mod store;
 mod strict;
 mod vet;
 
 pub use adopt::{Adoption, adopt};
 pub use backfilled::{Past, backfilled};
+pub(in crate::federation) use enter::Place;
 pub use judge::judge;
 pub use outliers::outliers;
 pub use parse::{Candidate, parse};
 pub use plan::Verdict;
+pub(in crate::federation) use store::{Tried, quickly, room};

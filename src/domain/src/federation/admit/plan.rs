@@ -43,7 +43,7 @@ pub enum Verdict {
 
 /// What has to be known before an event can be judged.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Lack {
+pub(in crate::federation) struct Lack {
     /// Events that authorise it.
     pub(super) auth: Vec<OwnedEventId>,
     /// Events that it comes after: not here, or here without the state at them.

@@ -15,7 +15,7 @@ use crate::rooms::gaps;
 use crate::rooms::keep::{self, New, Standing};
 
 /// What came of trying.
-pub(super) enum Tried {
+pub(in crate::federation) enum Tried {
     /// It is done.
     Done(Verdict),
     /// It is not, and here is the event again.
@@ -24,7 +24,7 @@ pub(super) enum Tried {
 
 /// Why an event could not be brought in at once.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Obstacle {
+pub(in crate::federation) enum Obstacle {
     /// Something is missing.
     Lacks(Lack),
     /// It takes a resolution, or the room has moved on since it was planned.
@@ -32,12 +32,17 @@ pub(super) enum Obstacle {
 }
 
 /// The room of an event that comes in.
-pub(super) fn room(tx: &mut WriteTx<'_>, room: RoomSn) -> Result<Room> {
+pub(in crate::federation) fn room(tx: &mut WriteTx<'_>, room: RoomSn) -> Result<Room> {
     rooms::by_sn(tx.tx(), room)?.ok_or_else(|| Error::broken("the room of an event is missing"))
 }
 
 /// Brings an event in if one look inside the writer is enough for that, as it is for most.
-pub(super) fn quickly(core: &Arc<Core>, tx: &mut WriteTx<'_>, room: &mut Room, candidate: Candidate) -> Result<Tried> {
+pub(in crate::federation) fn quickly(
+    core: &Arc<Core>,
+    tx: &mut WriteTx<'_>,
+    room: &mut Room,
+    candidate: Candidate,
+) -> Result<Tried> {
     match plan::look(core, tx.tx(), room, &candidate, Effort::Quick, None)? {
         Outlook::Known(verdict) => Ok(Tried::Done(verdict)),
         Outlook::Lacks(lack) => Ok(Tried::Not(Box::new(candidate), Obstacle::Lacks(lack))),

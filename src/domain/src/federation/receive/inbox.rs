@@ -1,0 +1,216 @@
+//! The durable inbox, and who works it off: one worker for each room in which something waits, and none otherwise.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hearth_base::{Millis, Position, Result, limits};
+use hearth_store::Lane;
+use hearth_store::ids::RoomSn;
+use hearth_store::tables::inbox::{self, InboxRow};
+use parking_lot::Mutex;
+use ruma::{OwnedEventId, ServerName};
+use serde_json::value::RawValue;
+use tokio::sync::Notify;
+
+use super::batch::may_pass;
+use crate::federation::Federation;
+use crate::federation::admit::{self, Place};
+
+/// Events read at once.
+const PAGE: u64 = 50;
+/// How long one event may take.
+const EVENT_WAIT: Duration = Duration::from_secs(5 * 60);
+/// How long an event waits after it was first tried in vain; twice as long each time, up to an hour.
+const RETRY_MS: Millis = 10_000;
+const RETRY_MS_MAX: Millis = 60 * 60 * 1_000;
+/// How long a worker rests after a fault of our own.
+const FAULT_WAIT: Duration = Duration::from_secs(30);
+
+/// The rooms in which something waits, each with what tells its worker that more has come.
+#[derive(Debug, Default)]
+pub(super) struct Workers(Mutex<HashMap<RoomSn, Arc<Notify>>>);
+
+impl Workers {
+    /// Whether events of a room wait already.
+    pub(super) fn are_busy_in(&self, room: RoomSn) -> bool {
+        self.0.lock().contains_key(&room)
+    }
+
+    /// Tells the worker of a room that there is more; or gives what a new one is told by.
+    fn call(&self, room: RoomSn) -> Option<Arc<Notify>> {
+        let mut rooms = self.0.lock();
+        if let Some(bell) = rooms.get(&room) {
+            bell.notify_one();
+            return None;
+        }
+        let bell = Arc::<Notify>::default();
+        rooms.insert(room, bell.clone());
+        Some(bell)
+    }
+}
+
+/// What a worker finds.
+enum Found {
+    Nothing,
+    /// Nothing before this time.
+    Later(Millis),
+    Due(Vec<InboxRow>),
+}
+
+impl Federation {
+    /// Puts events into the inbox, and sees that somebody works on them. What is too much for one room is dropped: when
+    /// something comes after it, it is asked for.
+    pub(super) async fn put_aside(
+        self: &Arc<Self>,
+        place: &Place,
+        origin: &ServerName,
+        events: Vec<(OwnedEventId, Box<RawValue>)>,
+    ) -> Result<()> {
+        if events.is_empty() {
+            return Ok(());
+        }
+        let (room, origin) = (place.room, origin.to_owned());
+        let write = move |tx: &mut hearth_store::WriteTx<'_>| {
+            let room_for = limits::INBOX_EVENTS_PER_ROOM_MAX.saturating_sub(inbox::count_in_room(tx.tx(), room)?);
+            for (event_id, json) in events.iter().take(usize::try_from(room_for).unwrap_or(usize::MAX)) {
+                inbox::insert(tx, room, origin.as_str(), event_id.as_str(), json.get().as_bytes())?;
+            }
+            Ok(())
+        };
+        self.core.store.write_in(Lane::Federation, "inbox_put", write).await?;
+        self.work_in(place.room);
+        Ok(())
+    }
+
+    /// Goes on with what lay in the inbox when the server stopped. Called once, at the start.
+    pub async fn resume(self: &Arc<Self>) -> Result<()> {
+        let rooms = self.core.store.read("inbox_rooms", |tx| inbox::rooms(tx.tx())).await?;
+        for room in rooms {
+            self.work_in(room);
+        }
+        Ok(())
+    }
+
+    fn work_in(self: &Arc<Self>, room: RoomSn) {
+        if let Some(bell) = self.inbound.workers.call(room) {
+            let this = self.clone();
+            tokio::spawn(async move { this.work_off(room, &bell).await });
+        }
+    }
+
+    /// A worker's life: until nothing waits in its room.
+    async fn work_off(self: &Arc<Self>, room: RoomSn, bell: &Notify) {
+        loop {
+            let worked = match self.find_work(room).await {
+                Ok(Found::Nothing) if self.retire(room).await => return,
+                Ok(Found::Nothing) => Ok(()),
+                Ok(Found::Later(at_ms)) => {
+                    let wait = Duration::from_millis(at_ms.saturating_sub(self.core.now_ms()).max(1));
+                    let _ = tokio::time::timeout(wait, bell.notified()).await;
+                    Ok(())
+                }
+                Ok(Found::Due(rows)) => self.work_on(room, rows).await,
+                Err(error) => Err(error),
+            };
+            if let Err(error) = worked {
+                tracing::error!(%error, "The inbox of a room could not be worked off; it is tried again.");
+                tokio::time::sleep(FAULT_WAIT).await;
+            }
+        }
+    }
+
+    async fn find_work(&self, room: RoomSn) -> Result<Found> {
+        let now_ms = self.core.now_ms();
+        let read = move |tx: &mut hearth_store::ReadTx<'_>| {
+            let (mut after, mut due, mut later) = (Position::ZERO, Vec::new(), None);
+            loop {
+                let page = inbox::of_room(tx.tx(), room, after, PAGE)?;
+                let Some(last) = page.last() else { break };
+                after = last.position;
+                for row in page {
+                    if row.retry_at_ms <= now_ms {
+                        due.push(row);
+                    } else {
+                        later = Some(later.map_or(row.retry_at_ms, |at: Millis| at.min(row.retry_at_ms)));
+                    }
+                }
+                if due.len() as u64 >= PAGE {
+                    break;
+                }
+            }
+            Ok(match later {
+                _ if !due.is_empty() => Found::Due(due),
+                Some(at_ms) => Found::Later(at_ms),
+                None => Found::Nothing,
+            })
+        };
+        self.core.store.read("inbox_read", read).await
+    }
+
+    /// Ends a worker, unless something has come in the meantime. Whoever puts something in calls a worker after that.
+    async fn retire(&self, room: RoomSn) -> bool {
+        self.inbound.workers.0.lock().remove(&room);
+        let is_empty = self.core.store.read("inbox_count", move |tx| inbox::count_in_room(tx.tx(), room)).await;
+        // Somebody who came in between has called a worker of their own; then this one is not needed either way.
+        if is_empty.is_ok_and(|count| count == 0) {
+            return true;
+        }
+        let mut rooms = self.inbound.workers.0.lock();
+        if rooms.contains_key(&room) {
+            return true;
+        }
+        rooms.insert(room, Arc::default());
+        false
+    }
+
+    async fn work_on(self: &Arc<Self>, room: RoomSn, rows: Vec<InboxRow>) -> Result<()> {
+        let place = self.place(room).await?;
+        for row in rows {
+            let worked = tokio::time::timeout(EVENT_WAIT, self.work_one(&place, &row)).await;
+            let may_go_better = match worked {
+                Ok(Ok(())) => false,
+                Ok(Err(error)) => {
+                    tracing::info!(%error, room.id = %place.room_id, server = row.origin, tries = row.tries,
+                        "An event that waits in the inbox could not be brought in.");
+                    may_pass(&error)
+                }
+                Err(_) => true,
+            };
+            self.settle(&row, may_go_better).await?;
+        }
+        Ok(())
+    }
+
+    async fn work_one(self: &Arc<Self>, place: &Place, row: &InboxRow) -> Result<()> {
+        let json: Box<RawValue> = serde_json::from_slice(&row.json)
+            .map_err(|error| hearth_base::Error::bad_json(format!("The inbox holds what is no JSON: {error}")))?;
+        let origin = ServerName::parse(row.origin.as_str())
+            .map_err(|error| hearth_base::Error::bad_json(format!("The inbox names no server: {error}")))?;
+        let candidate = admit::parse(place.rules, Some(&place.room_id), &json)?;
+        let batch = self.take_batch(place, &origin, vec![(candidate, json)]).await?;
+        for item in batch.open {
+            let Some(vetted) = item.vetted else {
+                return Err(hearth_base::error::refuse(
+                    hearth_base::Reason::ConnectionFailed,
+                    "The keys that it was signed with cannot be had.",
+                ));
+            };
+            self.admit(place.room, vetted, &origin).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes an event out of the inbox, or puts it off.
+    async fn settle(&self, row: &InboxRow, may_go_better: bool) -> Result<()> {
+        let (position, tries, now_ms) = (row.position, row.tries + 1, self.core.now_ms());
+        let write = move |tx: &mut hearth_store::WriteTx<'_>| {
+            if !may_go_better || tries >= limits::INBOX_TRIES_MAX {
+                return inbox::delete(tx.tx(), position);
+            }
+            let wait_ms = (RETRY_MS << tries.min(16)).min(RETRY_MS_MAX);
+            inbox::postpone(tx.tx(), position, tries, now_ms + wait_ms)
+        };
+        self.core.store.write_in(Lane::Federation, "inbox_settle", write).await
+    }
+}

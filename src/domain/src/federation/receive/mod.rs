@@ -1,0 +1,40 @@
+//! What other servers send (server-server API, "Transactions"): taken in at once as far as that goes, put into the durable inbox
+//! where something has to be fetched first, and worked off there room by room. How an event is judged is the matter of `admit`.
+
+mod batch;
+mod inbox;
+mod known_rooms;
+mod transaction;
+mod turns;
+
+use std::sync::Arc;
+
+use quick_cache::sync::Cache;
+
+use self::inbox::Workers;
+use self::known_rooms::KnownRooms;
+pub use self::transaction::Outcome;
+use self::transaction::Recent;
+use self::turns::Turns;
+
+/// What receiving keeps in memory.
+#[derive(Debug)]
+pub struct Inbound {
+    /// Who brings events into which room.
+    pub(in crate::federation) turns: Arc<Turns>,
+    /// Answers to the newest transactions.
+    recent: Recent,
+    rooms: KnownRooms,
+    workers: Workers,
+}
+
+impl Default for Inbound {
+    fn default() -> Self {
+        Self {
+            turns: Arc::default(),
+            recent: Cache::new(hearth_base::limits::TRANSACTIONS_REMEMBERED_MAX),
+            rooms: KnownRooms::default(),
+            workers: Workers::default(),
+        }
+    }
+}
