@@ -36,7 +36,7 @@ fn no_third_party(is_signed: bool) -> Result<()> {
 async fn join_by_id(app: App, request: Ruma<join_room_by_id::v3::Request>) -> Result<join_room_by_id::v3::Response> {
     no_third_party(request.third_party_signed.is_some())?;
     let name = request.room_id.clone().into();
-    let room_id = app.domain.rooms.join(request.user()?, name, request.reason.clone()).await?;
+    let room_id = app.domain.federation.join(request.user()?, name, Vec::new(), request.reason.clone()).await?;
     Ok(join_room_by_id::v3::Response::new(room_id))
 }
 
@@ -45,8 +45,8 @@ async fn join(
     request: Ruma<join_room_by_id_or_alias::v3::Request>,
 ) -> Result<join_room_by_id_or_alias::v3::Response> {
     no_third_party(request.third_party_signed.is_some())?;
-    let name = request.room_id_or_alias.clone();
-    let room_id = app.domain.rooms.join(request.user()?, name, request.reason.clone()).await?;
+    let (name, via) = (request.room_id_or_alias.clone(), request.via.clone());
+    let room_id = app.domain.federation.join(request.user()?, name, via, request.reason.clone()).await?;
     Ok(join_room_by_id_or_alias::v3::Response::new(room_id))
 }
 
@@ -54,7 +54,7 @@ async fn invite(app: App, request: Ruma<invite_user::v3::Request>) -> Result<inv
     match &request.recipient {
         InvitationRecipient::UserId(target) => {
             let (room, user, reason) = (request.room_id.clone(), target.user_id.clone(), target.reason.clone());
-            app.domain.rooms.invite(request.user()?, room, user, reason).await?;
+            app.domain.federation.invite(request.user()?, room, user, reason).await?;
         }
         _ => app.domain.rooms.invite_by_third_party()?,
     }
@@ -62,13 +62,13 @@ async fn invite(app: App, request: Ruma<invite_user::v3::Request>) -> Result<inv
 }
 
 async fn leave(app: App, request: Ruma<leave_room::v3::Request>) -> Result<leave_room::v3::Response> {
-    app.domain.rooms.leave(request.user()?, request.room_id.clone(), request.reason.clone()).await?;
+    app.domain.federation.leave(request.user()?, request.room_id.clone(), request.reason.clone()).await?;
     Ok(leave_room::v3::Response::new())
 }
 
 async fn knock(app: App, request: Ruma<knock_room::v3::Request>) -> Result<knock_room::v3::Response> {
-    let name = request.room_id_or_alias.clone();
-    let room_id = app.domain.rooms.knock(request.user()?, name, request.reason.clone()).await?;
+    let (name, via) = (request.room_id_or_alias.clone(), request.via.clone());
+    let room_id = app.domain.federation.knock(request.user()?, name, via, request.reason.clone()).await?;
     Ok(knock_room::v3::Response::new(room_id))
 }
 

@@ -21,7 +21,7 @@ pub(super) fn routes() -> Router<App> {
 }
 
 async fn create(app: App, request: Ruma<create_room::v3::Request>) -> Result<create_room::v3::Response> {
-    let room_id = app.domain.rooms.create(request.user()?, request.body.clone()).await?;
+    let room_id = app.domain.federation.create_room(request.user()?, request.body.clone()).await?;
     Ok(create_room::v3::Response::new(room_id))
 }
 

@@ -32,6 +32,6 @@ async fn set(app: App, request: Ruma<send_state_event::v3::Request>) -> Result<s
         content: request.body.body.json().get().to_owned(),
         timestamp_ms: massaged(request.user()?, request.timestamp),
     };
-    let event_id = app.domain.rooms.set_state(request.user()?, change).await?;
+    let event_id = app.domain.federation.set_state(request.user()?, change).await?;
     Ok(send_state_event::v3::Response::new(event_id))
 }

@@ -1,22 +1,45 @@
-//! Member events of ours that others have signed, brought into a room in which something else has happened meanwhile.
+//! Member events of ours that others have signed, brought into rooms that this server is in already.
 
 use std::sync::Arc;
 
-use hearth_base::{Reason, Result, error::refuse};
+use hearth_base::{Error, Result};
+use hearth_store::ids::RoomSn;
+use hearth_store::tables::rooms;
 use ruma::{RoomId, ServerName};
 
 use super::Federation;
-use crate::federation::admit::Candidate;
+use crate::federation::admit::{Candidate, Verdict};
 
 impl Federation {
-    /// Brings an event of ours into a room that this server is in. `from` is who has it already.
+    /// Brings an event in that `from` has signed and passes on.
     pub(super) async fn admit_own(
         self: &Arc<Self>,
         room_id: &RoomId,
         event: Candidate,
         from: &ServerName,
     ) -> Result<()> {
-        let _ = (event, from);
-        Err(refuse(Reason::BadState, format!("Something has happened in {room_id} meanwhile; try again.")))
+        let room = self.number(room_id).await?;
+        allowed(self.admit(room, event, from).await?)
+    }
+
+    /// Brings an event in, and passes it on.
+    pub(super) async fn let_in_own(self: &Arc<Self>, room_id: &RoomId, event: Candidate) -> Result<()> {
+        let room = self.number(room_id).await?;
+        allowed(self.let_in(room, event, None).await?)
+    }
+
+    async fn number(&self, room_id: &RoomId) -> Result<RoomSn> {
+        let id = room_id.to_string();
+        let room = self.core.store.read("room_by_id", move |tx| rooms::by_id(tx.tx(), &id)).await?;
+        room.map(|room| room.sn).ok_or_else(|| Error::not_found(format!("This server knows no room {room_id}.")))
+    }
+}
+
+fn allowed(verdict: Verdict) -> Result<()> {
+    match verdict {
+        Verdict::Accepted | Verdict::Known => Ok(()),
+        Verdict::SoftFailed(why) | Verdict::Rejected(why) => {
+            Err(Error::forbidden(format!("The rules of this room do not allow that: {why}")))
+        }
     }
 }

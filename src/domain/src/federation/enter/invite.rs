@@ -130,7 +130,7 @@ impl Federation {
         };
         if !self.core.store.write("federation_invited", write).await? {
             // Something has happened in the room meanwhile; the invite stands beside it.
-            self.admit_own(&room_id, event, &self.core.server_name).await?;
+            self.let_in_own(&room_id, event).await?;
         }
         Ok(event_id)
     }

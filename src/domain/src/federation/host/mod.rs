@@ -4,14 +4,21 @@
 //! Every question is first held against the room: whether this server is in it, and whether the room's access control list
 //! lets the asking server in. The events that come go into rooms through `admit`, like all others.
 
+mod complexity;
+mod invite;
+mod receive;
+mod rescind;
 mod template;
+mod third_party;
 
 use hearth_base::{Error, Result};
 use hearth_store::engine::Tx;
 use hearth_store::tables::rooms::{self, Room};
 use ruma::{RoomId, ServerName};
 
+pub use invite::Invite;
 pub use template::Template;
+pub use third_party::Bound;
 
 use super::Federation;
 use crate::core::Core;

@@ -90,7 +90,7 @@ impl Rooms {
 /// vouches. When everything already is so, nothing happens and the existing event's id is the answer.
 ///
 /// Refuses with `M_FORBIDDEN` what the room's rules do not allow, `M_BAD_JSON` a content that is no membership.
-pub(in crate::rooms) fn change(
+pub(crate) fn change(
     core: &Arc<Core>,
     tx: &mut WriteTx<'_>,
     room: &mut Room,
