@@ -6,7 +6,7 @@ use std::sync::Arc;
 use hearth_base::{Error, Reason, Result, error::refuse, limits};
 use hearth_store::engine::Tx;
 use ruma::api::federation::event::{get_room_state::v1 as room_state, get_room_state_ids::v1 as room_state_ids};
-use ruma::{OwnedEventId, OwnedServerName, ServerName};
+use ruma::{OwnedEventId, ServerName};
 
 use super::enter::Place;
 use super::fetch::nobody;
@@ -38,7 +38,7 @@ impl Federation {
         self: &Arc<Self>,
         place: &Place,
         event_id: &OwnedEventId,
-        server: &OwnedServerName,
+        server: &ServerName,
     ) -> Result<StateIds> {
         let request = room_state_ids::Request::new(event_id.clone(), place.room_id.clone());
         let room_state_ids::Response { auth_chain_ids, pdu_ids, .. } =

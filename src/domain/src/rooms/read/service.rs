@@ -1,6 +1,6 @@
 //! What the read use cases of [`Rooms`] share: one snapshot of the database, and access checked first.
 
-use hearth_base::Result;
+use hearth_base::{Reason, Result};
 use hearth_store::engine::Tx;
 use ruma::{OwnedRoomId, RoomId};
 
@@ -10,6 +10,15 @@ use crate::Requester;
 use crate::rooms::Rooms;
 
 impl Rooms {
+    /// Whether a user may read anything of a room.
+    pub async fn may_read(&self, who: &Requester, room_id: OwnedRoomId) -> Result<bool> {
+        match self.reading("rooms_may_read", who, room_id, |_, _, _| Ok(())).await {
+            Ok(()) => Ok(true),
+            Err(error) if error.reason() == Some(Reason::Forbidden) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Runs `look` over one snapshot, for a reader who may read the room; refuses everybody else with `M_FORBIDDEN`.
     pub(super) async fn reading<T, F>(
         &self,

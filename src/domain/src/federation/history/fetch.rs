@@ -1,0 +1,105 @@
+//! Asking one server for a piece of history or a single event, and storing what came as outliers, with what authorises it.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use hearth_base::{Reason, Result, error::refuse, limits};
+use hearth_store::Lane;
+use hearth_store::tables::events;
+use ruma::api::federation::backfill::get_backfill;
+use ruma::api::federation::event::get_event;
+use ruma::{OwnedEventId, ServerName, UInt};
+use serde_json::value::RawValue;
+
+use super::{ASK_WAIT, Target};
+use crate::federation::Federation;
+use crate::federation::admit::{self, Candidate};
+
+/// Ids that one request for history names.
+const ASKED_IDS_MAX: usize = 20;
+
+impl Federation {
+    /// Asks a server for events that come before what is known: the `missing` ones and those before them. In no order.
+    pub(super) async fn ask_history(
+        &self,
+        server: &ServerName,
+        target: &Target,
+        missing: &[OwnedEventId],
+    ) -> Result<Vec<Candidate>> {
+        let asked = missing.iter().take(ASKED_IDS_MAX).cloned().collect();
+        let limit = UInt::new_saturating(limits::HISTORY_PIECE_EVENTS_MAX as u64);
+        let request = get_backfill::v1::Request::new(target.place.room_id.clone(), asked, limit);
+        let response = self.ask_within(server, request, ASK_WAIT).await?;
+        let pdus = response.pdus.iter().take(limits::HISTORY_PIECE_EVENTS_MAX);
+        Ok(self.read_and_vet(target, pdus.map(|pdu| &**pdu)).await)
+    }
+
+    /// Asks a server for one event.
+    pub(super) async fn ask_event(&self, server: &ServerName, target: &Target, id: &OwnedEventId) -> Result<Candidate> {
+        let answer = self.ask_within(server, get_event::v1::Request::new(id.clone()), ASK_WAIT).await?;
+        let found = self.read_and_vet(target, std::iter::once(&*answer.pdu)).await;
+        found.into_iter().find(|candidate| candidate.pdu.event_id == *id).ok_or_else(|| {
+            refuse(Reason::ConnectionFailed, format!("{server} was asked for an event and gave something else."))
+        })
+    }
+
+    /// Those of some events that are well-formed, of this room, and signed.
+    async fn read_and_vet<'a>(&self, target: &Target, pdus: impl Iterator<Item = &'a RawValue>) -> Vec<Candidate> {
+        let mut seen = HashSet::new();
+        let read = pdus.filter_map(|pdu| self.read(&target.place, pdu));
+        let read = read.filter(|candidate| seen.insert(candidate.pdu.event_id.clone())).collect();
+        self.vet(target.place.rules, read).await.into_iter().flatten().collect()
+    }
+
+    /// Stores a piece of history, oldest event first, without places; fetches what authorises it before. Events that cannot be
+    /// judged, as what authorises them cannot be had now, are left out.
+    pub(super) async fn keep_piece(
+        self: &Arc<Self>,
+        server: &ServerName,
+        target: &Target,
+        piece: Vec<Candidate>,
+    ) -> Result<()> {
+        let Some(newest) = piece.last() else { return Ok(()) };
+        let among: HashSet<&OwnedEventId> = piece.iter().map(|candidate| &candidate.pdu.event_id).collect();
+        let authorising: HashSet<&OwnedEventId> =
+            piece.iter().flat_map(|candidate| &candidate.pdu.auth_events).filter(|id| !among.contains(id)).collect();
+        let mut authorising = self.unknown(authorising.into_iter().cloned().collect()).await?;
+        authorising.truncate(limits::HISTORY_SINGLE_EVENTS_MAX);
+        if !authorising.is_empty() {
+            self.fetch_auth(&target.place, newest, authorising, server).await?;
+        }
+        let (core, rules, room) = (self.core.clone(), target.place.rules, target.place.room);
+        let judged = move |tx: &mut hearth_store::ReadTx<'_>| {
+            let grounded = grounded(piece, |id| Ok(events::find(tx.tx(), id.as_str())?.is_some()))?;
+            admit::judge(rules, grounded, |id| core.events.find(tx.tx(), id))
+        };
+        let judged = self.core.store.read_slow("history_judge", judged).await?;
+        let core = self.core.clone();
+        let write = move |tx: &mut hearth_store::WriteTx<'_>| admit::outliers(&core, tx, room, judged).map(drop);
+        self.core.store.write_in(Lane::Federation, "history_outliers", write).await
+    }
+}
+
+/// Those of some events for which everything that authorises them is known or among them.
+fn grounded(
+    mut candidates: Vec<Candidate>,
+    mut is_known: impl FnMut(&OwnedEventId) -> Result<bool>,
+) -> Result<Vec<Candidate>> {
+    loop {
+        let among: HashSet<OwnedEventId> = candidates.iter().map(|candidate| candidate.pdu.event_id.clone()).collect();
+        let (mut kept, before) = (Vec::with_capacity(candidates.len()), candidates.len());
+        for candidate in candidates {
+            let mut is_grounded = true;
+            for id in &candidate.pdu.auth_events {
+                is_grounded = is_grounded && (among.contains(id) || is_known(id)?);
+            }
+            if is_grounded {
+                kept.push(candidate);
+            }
+        }
+        if kept.len() == before {
+            return Ok(kept);
+        }
+        candidates = kept;
+    }
+}

@@ -1,0 +1,123 @@
+//! Filling a gap from above by a piece: which servers are asked, in which order, and what becomes of a gap that nobody fills.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hearth_base::{Millis, Reason, Result};
+use hearth_store::engine::Tx;
+use hearth_store::ids::{EventSn, RoomSn, SnapshotSn};
+use hearth_store::tables::events::{self, Direction};
+use hearth_store::tables::history_gaps::{self, Gap};
+use hearth_store::{Lane, WriteTx};
+use ruma::{EventId, OwnedEventId, OwnedRoomId, OwnedServerName};
+
+use super::{Target, piece};
+use crate::federation::Federation;
+use crate::rooms::gaps;
+
+/// How long one piece may take, with everything that belongs to it and all servers together.
+const FILL_WAIT: Duration = Duration::from_secs(120);
+/// How soon a gap is asked about again that nobody could be reached for, at first and at most.
+const UNREACHED_MS: (Millis, Millis) = (20_000, 60 * 60 * 1_000);
+/// The same for a gap for which everybody had nothing: it may be that nobody has it any more, or that it is not for us.
+const REFUSED_MS: (Millis, Millis) = (10 * 60 * 1_000, 24 * 60 * 60 * 1_000);
+
+impl Federation {
+    /// Fetches a piece of history for the gap above `floor`. Says whether there is more to read now than before, or the gap is
+    /// closed; not when it was tried in vain lately.
+    pub(super) async fn fill(self: Arc<Self>, room_id: OwnedRoomId, floor: i64, next: i64) -> Result<bool> {
+        let target = self.target(&room_id).await?;
+        let _turn = self.histories.turns.take(target.place.room).await;
+        let gap = self.gap(&target, floor).await?;
+        // Whoever had the turn before may have filled it.
+        let Some(gap) = gap.filter(|gap| gap.next == next) else { return Ok(true) };
+        if !gaps::is_due(&gap, self.core.now_ms()) {
+            return Ok(false);
+        }
+        match tokio::time::timeout(FILL_WAIT, self.ask_around(&target, &gap)).await {
+            Ok(Asked::Filled) => return Ok(true),
+            Ok(Asked::Refused) => self.put_off(&target, floor, true).await?,
+            Ok(Asked::Unreached) | Err(_) => self.put_off(&target, floor, false).await?,
+        }
+        Ok(false)
+    }
+
+    async fn ask_around(self: &Arc<Self>, target: &Target, gap: &Gap) -> Asked {
+        let mut asked = Asked::Refused;
+        for server in &target.servers {
+            match self.fill_from(server, target, gap).await {
+                Ok(true) => {
+                    self.histories.givers.0.insert(target.place.room, server.clone());
+                    return Asked::Filled;
+                }
+                Ok(false) => {}
+                Err(error) => {
+                    tracing::debug!(room.id = %target.place.room_id, %server, %error, "A server gave no history.");
+                    let has_answered = matches!(error.reason(), Some(Reason::Forbidden | Reason::NotFound));
+                    if !has_answered {
+                        asked = Asked::Unreached;
+                    }
+                }
+            }
+        }
+        asked
+    }
+
+    async fn fill_from(self: &Arc<Self>, server: &OwnedServerName, target: &Target, gap: &Gap) -> Result<bool> {
+        let missing: Vec<OwnedEventId> = gap.missing.iter().filter_map(|id| EventId::parse(id.as_str()).ok()).collect();
+        let found = self.ask_history(server, target, &missing).await?;
+        let piece = piece::connected(&missing, found);
+        if piece.is_empty() {
+            return Ok(false);
+        }
+        let near = self.state_above(target, gap.next).await?;
+        let plan = self.plan_history(server, target, piece, near).await?;
+        self.place_history(target, gap.floor, plan).await
+    }
+
+    /// The state before the first event above a place; 0 when there is none.
+    pub(super) async fn state_above(&self, target: &Target, place: i64) -> Result<SnapshotSn> {
+        let (core, room) = (self.core.clone(), target.place.room);
+        let read = move |tx: &mut hearth_store::ReadTx<'_>| {
+            let above = first_above(tx.tx(), room, place)?;
+            above.map_or(Ok(SnapshotSn(0)), |sn| Ok(core.events.get(tx.tx(), sn)?.snapshot))
+        };
+        self.core.store.read("history_state_above", read).await
+    }
+
+    pub(super) async fn gap(&self, target: &Target, floor: i64) -> Result<Option<Gap>> {
+        let room = target.place.room;
+        self.core.store.read("history_gap", move |tx| history_gaps::get(tx.tx(), room, floor)).await
+    }
+
+    /// Notes that nobody could fill a gap now.
+    async fn put_off(&self, target: &Target, floor: i64, refused: bool) -> Result<()> {
+        let (room, now_ms) = (target.place.room, self.core.now_ms());
+        let write = move |tx: &mut WriteTx<'_>| {
+            let Some(gap) = history_gaps::get(tx.tx(), room, floor)? else { return Ok(()) };
+            let (first_ms, most_ms) = if refused { REFUSED_MS } else { UNREACHED_MS };
+            let wait_ms = first_ms.saturating_mul(1 << gap.tries.min(20)).min(most_ms);
+            let retry_ms = now_ms.saturating_add(wait_ms);
+            history_gaps::set(tx.tx(), room, &Gap { tries: gap.tries.saturating_add(1), retry_ms, refused, ..gap })
+        };
+        self.core.store.write_in(Lane::Federation, "history_put_off", write).await
+    }
+}
+
+/// What came of asking all servers.
+enum Asked {
+    Filled,
+    /// All have answered, and none had anything for us.
+    Refused,
+    Unreached,
+}
+
+/// The first event above a place.
+pub(super) fn first_above(tx: &mut dyn Tx, room: RoomSn, place: i64) -> Result<Option<EventSn>> {
+    let mut found = None;
+    events::timeline(tx, room, (place, i64::MAX), Direction::Forward, 1, &mut |stored| {
+        found = Some(stored.sn()?);
+        Ok(false)
+    })?;
+    Ok(found)
+}

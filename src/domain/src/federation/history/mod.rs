@@ -1,0 +1,100 @@
+//! History that other servers have and this one does not: fetched when somebody here pages back to a gap, jumps to a day, or
+//! asks for a single event.
+//!
+//! A gap (`rooms/gaps.rs`) is filled from above, a piece at a time: [`fill`] asks the servers in the room for what comes before
+//! what is known ([`piece`]), [`states`] finds the state before each event, for who may read it depends on that, [`fetch`] gets
+//! what else is needed for it and to judge the events, and [`place`] puts them into the timeline. [`jump`] places single
+//! events in the middle of a gap, which makes two gaps of it.
+//!
+//! Whoever waits gets an answer within [`limits::HISTORY_WAIT_MS_MAX`], with what is here by then; the work itself goes on, and
+//! the next page has its fruits. What is stored was judged by the rules of the room like everything else; it changes neither the
+//! room's state nor its head, and wakes nobody.
+
+mod fetch;
+mod fill;
+mod jump;
+mod piece;
+mod place;
+mod plan;
+mod read;
+mod states;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hearth_base::{Error, Result, limits};
+use hearth_store::ids::RoomSn;
+use quick_cache::sync::Cache;
+use ruma::{OwnedServerName, RoomId};
+
+use super::Federation;
+use super::admit::Place;
+use crate::media::turns::Turns;
+use crate::rooms::event::version;
+use crate::rooms::{find, servers};
+
+/// How long a server may take for one answer, when several are asked one after another.
+const ASK_WAIT: Duration = Duration::from_secs(15);
+/// Rooms of which it is remembered who gave history last.
+const GIVERS_MAX: usize = 500;
+
+/// Who is fetching history for which room, and who was able to help.
+#[derive(Debug)]
+pub(super) struct Histories {
+    turns: Arc<Turns<RoomSn>>,
+    givers: Givers,
+}
+
+struct Givers(Cache<RoomSn, OwnedServerName>);
+
+impl std::fmt::Debug for Givers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Givers({})", self.0.len())
+    }
+}
+
+impl Default for Histories {
+    fn default() -> Self {
+        Self { turns: Arc::default(), givers: Givers(Cache::new(GIVERS_MAX)) }
+    }
+}
+
+/// A room whose history is wanted.
+#[derive(Debug, Clone)]
+struct Target {
+    place: Place,
+    /// Whom to ask, the likeliest to help first.
+    servers: Vec<OwnedServerName>,
+}
+
+impl Federation {
+    /// A room as it is now, with those who may be asked about it.
+    async fn target(&self, room_id: &RoomId) -> Result<Target> {
+        let (core, id) = (self.core.clone(), room_id.to_owned());
+        let read = move |tx: &mut hearth_store::ReadTx<'_>| {
+            let room = find::resolve(tx.tx(), &id)?;
+            let rules = version::stored_rules(&room.version)?;
+            let servers = servers::of(&core, tx.tx(), room.sn)?.to_vec();
+            Ok(Target { place: Place { room: room.sn, room_id: id, rules }, servers })
+        };
+        let mut target = self.core.store.read("history_room", read).await?;
+        if let Some(giver) = self.histories.givers.0.get(&target.place.room)
+            && let Some(at) = target.servers.iter().position(|server| *server == giver)
+        {
+            target.servers.swap(0, at);
+        }
+        target.servers.truncate(limits::HISTORY_SERVERS_MAX);
+        Ok(target)
+    }
+}
+
+/// Lets work go on in the background, and waits for it as long as a client may be kept waiting. None when it takes longer.
+async fn within<T: Send + 'static>(
+    work: impl Future<Output = Result<T>> + Send + 'static,
+    until: tokio::time::Instant,
+) -> Result<Option<T>> {
+    match tokio::time::timeout_at(until, tokio::spawn(work)).await {
+        Ok(done) => done.map_err(|error| Error::fault("fetching history", error))?.map(Some),
+        Err(_) => Ok(None),
+    }
+}

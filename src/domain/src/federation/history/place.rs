@@ -1,0 +1,140 @@
+//! Giving a planned piece of history its places in the timeline, and moving the gap on.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use hearth_base::Result;
+use hearth_store::ids::{RoomSn, SnapshotSn};
+use hearth_store::tables::awaited_events;
+use hearth_store::tables::history_gaps::{self, Gap};
+use hearth_store::tables::rooms::Room;
+use hearth_store::{Lane, WriteTx};
+use ruma::canonical_json::CanonicalJsonObject;
+use ruma::{EventId, OwnedEventId};
+
+use super::Target;
+use super::plan::{Base, Plan, Planned};
+use crate::core::Core;
+use crate::federation::Federation;
+use crate::federation::admit::{self, Candidate, Past};
+use crate::rooms::{find, gaps};
+
+/// Places below a single event that has to have room for what comes before and after it.
+const FAR_DOWN: i64 = 1 << 30;
+/// A gap with fewer places is not parted.
+const PARTED_PLACES_MIN: i64 = 1 << 10;
+
+impl Federation {
+    /// Puts a piece right below what is known above a gap. Says whether that brought anything.
+    pub(super) async fn place_history(&self, target: &Target, floor: i64, plan: Plan) -> Result<bool> {
+        let (core, room_id) = (self.core.clone(), target.place.room_id.clone());
+        let write = move |tx: &mut WriteTx<'_>| {
+            let room = find::resolve(tx.tx(), &room_id)?;
+            let Some(gap) = history_gaps::get(tx.tx(), room.sn, floor)? else { return Ok(true) };
+            let mut gap_left = gap.clone();
+            let ids = following(&gap, &plan);
+            gap_left.next = put(&core, tx, &room, plan.planned, (gap.floor, gap.next))?;
+            gap_left.missing = missing(&core, tx, &room, ids)?;
+            let is_progress = gap_left.next != gap.next || gap_left.missing != gap.missing;
+            if is_progress {
+                settle(tx, room.sn, gap_left)?;
+            }
+            Ok(is_progress)
+        };
+        self.core.store.write_in(Lane::Federation, "history_place", write).await
+    }
+
+    /// Puts a single event somewhere into a gap, which becomes two. Says whether there was room.
+    pub(super) async fn place_apart(&self, target: &Target, floor: i64, plan: Plan) -> Result<bool> {
+        let (core, room_id) = (self.core.clone(), target.place.room_id.clone());
+        let write = move |tx: &mut WriteTx<'_>| {
+            let room = find::resolve(tx.tx(), &room_id)?;
+            let Some(gap) = history_gaps::get(tx.tx(), room.sn, floor)? else { return Ok(false) };
+            let is_full = history_gaps::count(tx.tx(), room.sn)? >= hearth_base::limits::HISTORY_GAPS_PER_ROOM_MAX;
+            let Some(middle) = middle(&gap).filter(|_| !is_full) else { return Ok(false) };
+            let below = plan.planned.iter().flat_map(|planned| planned.event.pdu.prev_events.clone()).collect();
+            put(&core, tx, &room, plan.planned, (gap.floor, middle))?;
+            let (below, above) = (missing(&core, tx, &room, below)?, missing(&core, tx, &room, ids(&gap))?);
+            settle(tx, room.sn, Gap { next: middle - 1, missing: below, ..gap.clone() })?;
+            settle(tx, room.sn, Gap { floor: middle, missing: above, ..gap })?;
+            Ok(true)
+        };
+        self.core.store.write_in(Lane::Federation, "history_place", write).await
+    }
+}
+
+/// Where in a gap a single event goes that came some time before what is above it.
+fn middle(gap: &Gap) -> Option<i64> {
+    if gap.floor == i64::MIN {
+        return gap.next.checked_sub(FAR_DOWN);
+    }
+    (gap.next - gap.floor > PARTED_PLACES_MIN).then(|| gap.floor + (gap.next - gap.floor) / 2)
+}
+
+/// What comes before what will be known above a gap.
+fn following(gap: &Gap, plan: &Plan) -> BTreeSet<OwnedEventId> {
+    let before = plan.planned.iter().flat_map(|planned| planned.event.pdu.prev_events.iter().cloned());
+    ids(gap).into_iter().chain(before).collect()
+}
+
+fn ids(gap: &Gap) -> BTreeSet<OwnedEventId> {
+    gap.missing.iter().filter_map(|id| EventId::parse(id.as_str()).ok()).collect()
+}
+
+/// Stores a piece from the place `next` downwards, as much of it as there are places above `floor`; gives the next free one.
+fn put(
+    core: &Arc<Core>,
+    tx: &mut WriteTx<'_>,
+    room: &Room,
+    planned: Vec<Planned>,
+    (floor, next): (i64, i64),
+) -> Result<i64> {
+    let mut snapshots: Vec<SnapshotSn> = Vec::with_capacity(planned.len());
+    for Planned { base, changes, .. } in &planned {
+        let base = match base {
+            Base::Nothing => None,
+            Base::Stored(snapshot) => Some(*snapshot),
+            Base::Before(at) => snapshots.get(*at).copied().filter(|snapshot| snapshot.0 != 0),
+        };
+        snapshots.push(match (base, changes.is_empty()) {
+            (Some(base), true) => base,
+            (None, true) => SnapshotSn(0),
+            (base, false) => crate::rooms::state::snapshot::store(tx, base, changes.clone())?,
+        });
+    }
+    let (mut past, mut ord) = (Vec::with_capacity(planned.len()), next);
+    for (Planned { event, rejected, .. }, snapshot) in planned.into_iter().zip(snapshots).rev() {
+        if ord <= floor {
+            break;
+        }
+        let mut pdu = event.pdu.clone();
+        pdu.rejected = rejected;
+        // It is stored already; only its standing changes.
+        let candidate = Candidate { pdu, json: Vec::new(), object: CanonicalJsonObject::new() };
+        past.push(Past { candidate, snapshot, ord });
+        ord -= i64::from(!rejected);
+    }
+    past.reverse();
+    admit::backfilled(core, tx, room, past)?;
+    Ok(ord)
+}
+
+/// Those of some events that have no place here, and are expected from now on.
+fn missing(core: &Core, tx: &mut WriteTx<'_>, room: &Room, ids: BTreeSet<OwnedEventId>) -> Result<Vec<String>> {
+    let mut missing = Vec::new();
+    for id in ids {
+        if core.events.find(tx.tx(), &id)?.is_none_or(|event| event.is_outlier()) {
+            awaited_events::insert(tx.tx(), room.sn, id.as_str())?;
+            missing.push(id);
+        }
+    }
+    Ok(gaps::storable(missing.iter().map(|id| &**id)).collect())
+}
+
+/// Keeps what is left of a gap; closes it when nothing is missing or no place is left.
+fn settle(tx: &mut WriteTx<'_>, room: RoomSn, gap: Gap) -> Result<()> {
+    if gap.missing.is_empty() || gap.next <= gap.floor {
+        return history_gaps::delete(tx.tx(), room, gap.floor);
+    }
+    history_gaps::set(tx.tx(), room, &Gap { tries: 0, retry_ms: 0, refused: false, ..gap })
+}
