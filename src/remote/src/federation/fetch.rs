@@ -36,11 +36,13 @@ pub(super) struct Fetcher {
 struct Guarded {
     dns: Arc<dyn Dns>,
     guard: Guard,
+    /// For URLs that name no port.
+    port: u16,
 }
 
 impl Fetcher {
-    pub(super) fn new(config: &Outgoing, dns: Arc<dyn Dns>) -> Result<Self> {
-        let resolver = Guarded { dns, guard: Guard::new(config) };
+    pub(super) fn new(config: &Outgoing, dns: Arc<dyn Dns>, port: u16) -> Result<Self> {
+        let resolver = Guarded { dns, guard: Guard::new(config), port };
         Ok(Self { http: Outbound::encrypted(config, Arc::new(resolver))? })
     }
 
@@ -112,7 +114,7 @@ impl Ask for Fetcher {
 
 impl Resolve for Guarded {
     fn resolve(&self, name: Name) -> Resolving {
-        let (looking, guard) = (self.dns.addresses(name.as_str()), self.guard.clone());
+        let (looking, guard, port) = (self.dns.addresses(name.as_str()), self.guard.clone(), self.port);
         Box::pin(async move {
             let name = name.as_str();
             let found = looking.await.map_err(|miss| match miss {
@@ -123,7 +125,7 @@ impl Resolve for Guarded {
             if allowed.is_empty() {
                 return Err(format!("{name} has no address that this server may connect to").into());
             }
-            Ok(Box::new(allowed.into_iter().map(|address| SocketAddr::new(address, 0))) as Addrs)
+            Ok(Box::new(allowed.into_iter().map(move |address| SocketAddr::new(address, port))) as Addrs)
         })
     }
 }

@@ -34,6 +34,9 @@ use dns::{Dns, SystemDns};
 use fetch::Fetcher;
 use well_known::WellKnown;
 
+/// The port of the web.
+const HTTPS_PORT: u16 = 443;
+
 /// The network of homeservers. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Homeservers(Arc<Inner>);
@@ -48,11 +51,12 @@ struct Inner {
 impl Homeservers {
     /// The network as the configuration wants it. It looks names up in the DNS that the system uses.
     pub fn new(config: &Outgoing) -> Result<Self> {
-        Self::with_dns(config, Arc::new(SystemDns::default()))
+        Self::with_dns(config, Arc::new(SystemDns::default()), HTTPS_PORT)
     }
 
-    fn with_dns(config: &Outgoing, dns: Arc<dyn Dns>) -> Result<Self> {
-        let fetcher = Fetcher::new(config, Arc::clone(&dns))?;
+    /// With another DNS and another port for the web.
+    fn with_dns(config: &Outgoing, dns: Arc<dyn Dns>, https_port: u16) -> Result<Self> {
+        let fetcher = Fetcher::new(config, Arc::clone(&dns), https_port)?;
         let dial = Dial::new(config, Guard::new(config), dns)?;
         let well_known = WellKnown::new(Box::new(fetcher.clone()));
         Ok(Self(Arc::new(Inner { well_known, calls: Calls::new(dial), fetcher })))

@@ -69,7 +69,7 @@ fn of_certificate(error: &CertificateError, name: &str, address: &dyn fmt::Displ
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
             format!("the certificate at {address} is not for {name}")
         }
-        CertificateError::UnknownIssuer => {
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
             format!(
                 "the certificate at {address} is signed by nobody whom this server trusts (`outgoing.extra_ca_file`)"
             )
