@@ -13,7 +13,7 @@ const ROOMS_TIDIED_AT: usize = 256;
 
 /// Whose turn it is, by room.
 #[derive(Debug, Default)]
-pub struct Turns(Mutex<HashMap<RoomSn, Arc<tokio::sync::Mutex<()>>>>);
+pub(in crate::federation) struct Turns(Mutex<HashMap<RoomSn, Arc<tokio::sync::Mutex<()>>>>);
 
 impl Turns {
     /// Waits for a turn in a room.

@@ -4,8 +4,12 @@ use hearth_base::{Error, Reason, Result};
 use ruma::RoomVersionId;
 use ruma::room_version_rules::RoomVersionRules;
 
-/// The versions that this server creates and serves, with whether the specification calls them stable.
+/// The versions that this server creates and serves; all are stable. Versions 1 and 2 are left out: their events are named by
+/// their servers and not by their hashes, and version 1 resolves state in a way that loses it.
 pub const SUPPORTED: &[RoomVersionId] = &[
+    RoomVersionId::V3,
+    RoomVersionId::V4,
+    RoomVersionId::V5,
     RoomVersionId::V6,
     RoomVersionId::V7,
     RoomVersionId::V8,
@@ -18,6 +22,9 @@ pub const SUPPORTED: &[RoomVersionId] = &[
 /// The rules of a supported room version.
 pub fn rules(version: &str) -> Result<&'static RoomVersionRules> {
     Ok(match version {
+        "3" => &RoomVersionRules::V3,
+        "4" => &RoomVersionRules::V4,
+        "5" => &RoomVersionRules::V5,
         "6" => &RoomVersionRules::V6,
         "7" => &RoomVersionRules::V7,
         "8" => &RoomVersionRules::V8,
@@ -28,7 +35,7 @@ pub fn rules(version: &str) -> Result<&'static RoomVersionRules> {
         _ => {
             return Err(hearth_base::error::refuse(
                 Reason::UnsupportedRoomVersion,
-                format!("This server does not support room version {version:?}; it supports 6 to 12."),
+                format!("This server does not support room version {version:?}; it supports 3 to 12."),
             ));
         }
     })
