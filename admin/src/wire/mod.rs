@@ -13,11 +13,13 @@
 
 mod audit;
 mod error;
+mod federation;
 mod jobs;
 mod log;
 mod page;
 pub mod paths;
 mod rooms;
+mod signing_keys;
 mod status;
 mod store;
 mod tokens;
@@ -25,10 +27,12 @@ mod users;
 
 pub use audit::{AuditEntry, AuditList, AuditQuery};
 pub use error::{ErrorBody, ErrorDetail};
+pub use federation::Destination;
 pub use jobs::{Job, JobList, JobState};
 pub use log::{LogEntry, LogLevel, LogPage, LogQuery};
 pub use page::{Done, ListQuery, Page};
 pub use rooms::{RoomDetail, RoomMember, RoomSummary};
+pub use signing_keys::{SigningKey, SigningKeyList};
 pub use status::{HealthLevel, Listener, Problem, Status};
 pub use store::{Operation, OperationKind, OperationList};
 pub use tokens::{NewRegistrationToken, RegistrationToken, RegistrationTokenList};

@@ -29,6 +29,10 @@ pub const ROOM: &str = "/api/v1/rooms/{room}";
 pub const REGISTRATION_TOKENS: &str = "/api/v1/registration-tokens";
 /// `DELETE`: [`super::Done`].
 pub const REGISTRATION_TOKEN: &str = "/api/v1/registration-tokens/{token}";
+/// `GET`: [`super::SigningKeyList`].
+pub const SIGNING_KEYS: &str = "/api/v1/signing-keys";
+/// `POST` empty object: [`super::SigningKeyList`].
+pub const SIGNING_KEYS_ROTATE: &str = "/api/v1/signing-keys/rotate";
 /// `GET` with [`LogQuery`]: [`super::LogPage`].
 pub const LOG: &str = "/api/v1/log";
 /// `GET`: [`super::OperationList`].
@@ -37,6 +41,12 @@ pub const STORE_OPERATIONS: &str = "/api/v1/store/operations";
 pub const JOBS: &str = "/api/v1/jobs";
 /// `POST` empty object: [`super::Job`].
 pub const JOB_CANCEL: &str = "/api/v1/jobs/{id}/cancel";
+/// `GET` with [`ListQuery`]: [`super::Page`] of [`super::Destination`].
+pub const DESTINATIONS: &str = "/api/v1/federation/destinations";
+/// `GET`: [`super::Destination`].
+pub const DESTINATION: &str = "/api/v1/federation/destinations/{server}";
+/// `POST` empty object: [`super::Destination`].
+pub const DESTINATION_RETRY: &str = "/api/v1/federation/destinations/{server}/retry";
 /// `GET` with [`AuditQuery`]: [`super::AuditList`].
 pub const AUDIT: &str = "/api/v1/audit";
 
@@ -103,6 +113,21 @@ pub fn log(query: &LogQuery) -> String {
 /// Where a job is cancelled.
 pub fn job_cancel(id: &str) -> String {
     fill(JOB_CANCEL, id)
+}
+
+/// A page of other homeservers.
+pub fn destinations(query: &ListQuery) -> String {
+    list(DESTINATIONS, query)
+}
+
+/// Another homeserver.
+pub fn destination(server: &str) -> String {
+    fill(DESTINATION, server)
+}
+
+/// Where another homeserver is tried again now.
+pub fn destination_retry(server: &str) -> String {
+    fill(DESTINATION_RETRY, server)
 }
 
 /// The audit log.
@@ -173,6 +198,8 @@ mod tests {
         assert_eq!(room("!x?#{y}:h"), "/api/v1/rooms/%21x%3F%23%7By%7D%3Ah");
         assert_eq!(registration_token("../status"), "/api/v1/registration-tokens/..%2Fstatus");
         assert_eq!(job_cancel("7"), "/api/v1/jobs/7/cancel");
+        let retry = "/api/v1/federation/destinations/%5B2001%3Adb8%3A%3A1%5D%3A8448/retry";
+        assert_eq!(destination_retry("[2001:db8::1]:8448"), retry);
     }
 
     #[test]

@@ -3,9 +3,11 @@
 //! Each command is one request to the running server, and prints its answer: for people, or with `--json` as it came.
 
 mod confirm;
+mod federation;
 mod figures;
 mod log;
 mod rooms;
+mod signing_keys;
 mod table;
 mod tokens;
 mod users;
@@ -48,6 +50,7 @@ Examples:
   hearth ctl users reset-password alice --logout   give a new password, and log out all devices
   hearth ctl tokens create --uses 1 --days 7       invite somebody to make an account
   hearth ctl log --follow --level warn             watch for trouble
+  hearth ctl federation list --failing             which other servers cannot be reached, and why
   hearth ctl users list --json | jq -r '.items[].user_id'
 
 Exit codes:
@@ -69,6 +72,12 @@ enum Command {
     /// Rooms that this server takes part in
     #[command(subcommand)]
     Rooms(rooms::Rooms),
+    /// The keys with which this server signs what it sends to other homeservers
+    #[command(subcommand)]
+    SigningKeys(signing_keys::SigningKeys),
+    /// Other homeservers: whether they can be reached, and what waits for them
+    #[command(subcommand)]
+    Federation(federation::Federation),
     /// The recent log
     Log(log::Log),
     /// Who changed what through this command and the dashboard
@@ -132,6 +141,8 @@ impl Command {
             Self::Users(users) => users.run(session).await,
             Self::Tokens(tokens) => tokens.run(session).await,
             Self::Rooms(rooms) => rooms.run(session).await,
+            Self::SigningKeys(keys) => keys.run(session).await,
+            Self::Federation(federation) => federation.run(session).await,
             Self::Log(log) => log.run(session).await,
             Self::Audit { limit } => figures::audit(session, limit).await,
             Self::Jobs => figures::jobs(session).await,

@@ -5,10 +5,12 @@
 
 mod answer;
 mod audit;
+mod federation;
 mod jobs;
 mod log;
 mod log_ring;
 mod rooms;
+mod signing_keys;
 mod status;
 mod store;
 mod tokens;
@@ -75,9 +77,11 @@ impl Api {
         let unknown_path = || async { Failure(refuse(Reason::Unrecognized, "There is nothing at this path.")) };
         let router = Router::new()
             .merge(audit::routes())
+            .merge(federation::routes())
             .merge(jobs::routes())
             .merge(log::routes())
             .merge(rooms::routes())
+            .merge(signing_keys::routes())
             .merge(status::routes())
             .merge(store::routes())
             .merge(tokens::routes())

@@ -48,15 +48,16 @@ fn own(app: &App) -> Result<Box<RawValue>> {
 }
 
 async fn of_server(app: App, request: Ruma<get_remote_server_keys::v2::Request>) -> Result<Json<Vouched>> {
-    let wanted = BTreeMap::from([(request.server_name.clone(), Criteria::new())]);
+    let criteria = Criteria { ids: Vec::new(), valid_until_ms: request.minimum_valid_until_ts.get().into() };
+    let wanted = BTreeMap::from([(request.server_name.clone(), criteria)]);
     Ok(Json(Vouched { server_keys: app.domain.federation.keyring.vouch(wanted).await? }))
 }
 
 async fn of_servers(app: App, request: Ruma<get_remote_server_keys_batch::v2::Request>) -> Result<Json<Vouched>> {
     let wanted = request.body.server_keys.into_iter().map(|(server, keys)| {
-        let until = |at: ruma::MilliSecondsSinceUnixEpoch| u64::from(at.get());
-        let criteria = keys.into_iter().map(|(id, wanted)| (id.to_string(), wanted.minimum_valid_until_ts.map(until)));
-        (server, criteria.collect::<Criteria>())
+        let times = keys.values().filter_map(|wanted| wanted.minimum_valid_until_ts);
+        let valid_until_ms = times.map(|at| at.get().into()).max().unwrap_or(0);
+        (server, Criteria { ids: keys.keys().map(ToString::to_string).collect(), valid_until_ms })
     });
     Ok(Json(Vouched { server_keys: app.domain.federation.keyring.vouch(wanted.collect()).await? }))
 }

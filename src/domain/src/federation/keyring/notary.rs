@@ -15,8 +15,14 @@ use serde_json::value::RawValue;
 use super::Keyring;
 use super::patience::Urgency;
 
-/// What is asked of a notary about one server: key ids with their algorithm, and up to when each must be valid. No ids: all.
-pub type Criteria = BTreeMap<String, Option<Millis>>;
+/// What is asked of a notary about one server. What it cannot give it leaves out: whoever asks checks what comes.
+#[derive(Debug, Clone, Default)]
+pub struct Criteria {
+    /// The ids of the keys that must be listed, with their algorithm.
+    pub ids: Vec<String>,
+    /// Up to when the list must be valid; 0 for any.
+    pub valid_until_ms: Millis,
+}
 
 impl Keyring {
     /// The lists of keys of some servers, each with its server's signature and this one's. A server that cannot be asked is
@@ -73,10 +79,12 @@ impl Keyring {
     }
 }
 
-/// Whether a list answers the question, or is at least as good as another request could make it.
+/// Whether a list answers the question.
 fn suffices(list: &DocumentRow, criteria: &Criteria) -> bool {
-    let valid = criteria.values().flatten().all(|min_ms| *min_ms <= list.valid_until_ms);
+    if list.valid_until_ms < criteria.valid_until_ms {
+        return false;
+    }
     let object: serde_json::Value = serde_json::from_str(&list.json).unwrap_or_default();
     let has = |id: &String| ["verify_keys", "old_verify_keys"].iter().any(|field| object[field].get(id).is_some());
-    valid && criteria.keys().all(has)
+    criteria.ids.iter().all(has)
 }

@@ -1,0 +1,32 @@
+//! The keys with which the server signs: `/api/v1/signing-keys`.
+
+use axum::extract::State;
+use axum::routing::{get, post};
+use axum::{Extension, Json, Router};
+use hearth_admin::wire::{SigningKey, SigningKeyList, paths};
+use hearth_domain::{Core, keys};
+
+use super::answer::Answer;
+use super::{Caller, Context};
+
+pub(super) fn routes() -> Router<Context> {
+    Router::new().route(paths::SIGNING_KEYS, get(list)).route(paths::SIGNING_KEYS_ROTATE, post(rotate))
+}
+
+async fn list(State(context): State<Context>) -> Answer<SigningKeyList> {
+    Ok(Json(shown(&context.app.domain.core)))
+}
+
+async fn rotate(State(context): State<Context>, Extension(caller): Extension<Caller>) -> Answer<SigningKeyList> {
+    let domain = &context.app.domain;
+    let id = keys::rotate(&domain.core).await?;
+    domain.admin.note(&caller.name, "signing_key.rotate", &id, String::new()).await?;
+    Ok(Json(shown(&domain.core)))
+}
+
+fn shown(core: &Core) -> SigningKeyList {
+    let current = SigningKey { id: core.key.id(), expired_ms: None };
+    let retired = core.key.retired().into_iter().rev();
+    let retired = retired.map(|key| SigningKey { id: key.id, expired_ms: Some(key.expired_ms) });
+    SigningKeyList { items: [current].into_iter().chain(retired).collect() }
+}
