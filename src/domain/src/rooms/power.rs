@@ -36,9 +36,12 @@ pub fn creators(core: &Core, tx: &mut dyn Tx, room: &Room) -> Result<Vec<OwnedUs
     creators.map_err(|error| Error::broken(format!("reading who created {}: {error}", room.id)))
 }
 
-/// The create event, which every room has.
+/// The create event, which every room has. `M_NOT_FOUND` for rooms of whose state this server has nothing.
 pub fn create_event(core: &Core, tx: &mut dyn Tx, room: &Room) -> Result<Arc<Event>> {
     let sn = state::current_named(tx, room.sn, "m.room.create", "")?
-        .ok_or_else(|| Error::broken(format!("{} has no create event", room.id)))?;
+        .ok_or_else(|| match room.snapshot.0 {
+            0 => Error::not_found(format!("This server is not in {}.", room.id)),
+            _ => Error::broken(format!("{} has no create event", room.id)),
+        })?;
     core.events.get(tx, sn)
 }

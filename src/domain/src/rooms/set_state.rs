@@ -11,7 +11,7 @@ use ruma::{OwnedEventId, OwnedRoomId, UserId};
 
 use super::append::{Origin, append};
 use super::event::Draft;
-use super::{Rooms, content, find, membership, validate};
+use super::{Rooms, content, find, membership, servers, validate};
 use crate::Requester;
 use crate::core::Core;
 
@@ -67,6 +67,10 @@ fn set_member(
     })?;
     if content::text(&content, "membership") == Some("invite") && !core.is_local(&target) {
         return Err(Error::forbidden(format!("{target} is on another server, which has to agree to the invite.")));
+    }
+    if !find::is_resident(tx.tx(), room)? && !servers::of(core, tx.tx(), room.sn)?.is_empty() {
+        // What is known here of its state is out of date; whoever is in it has to let them in.
+        return Err(Error::forbidden("The room is on other servers: join it, knock, or leave it by those requests."));
     }
     membership::change(core, tx, room, origin, &target, content)
 }
