@@ -83,11 +83,13 @@ pub struct Bounds {
     pub rate: edge::Rate,
     /// Whether it takes user-interactive authentication: then `auth` is taken out of the body before anything parses it.
     pub uia: bool,
+    /// Whether the handler itself bounds how deep each part of the body nests. It must not parse the whole then.
+    pub deep: bool,
 }
 
 impl Default for Bounds {
     fn default() -> Self {
-        Self { body_bytes_max: limits::BODY_BYTES_MAX, rate: edge::Rate::None, uia: false }
+        Self { body_bytes_max: limits::BODY_BYTES_MAX, rate: edge::Rate::None, uia: false, deep: false }
     }
 }
 
@@ -127,6 +129,15 @@ pub trait RouterExt: Sized {
     /// As [`RouterExt::endpoint`], for answers whose bytes come in pieces: files, and lists that may be long.
     #[must_use]
     fn streamed<T, F, A>(self, bounds: Bounds, handler: F) -> Self
+    where
+        T: IncomingRequest + Send + 'static,
+        T::Authentication: Scheme,
+        F: Fn(App, Ruma<T>) -> A + Clone + Send + Sync + 'static,
+        A: Future<Output = Result<Response>> + Send;
+
+    /// As [`RouterExt::streamed`], at other paths than the endpoint's own.
+    #[must_use]
+    fn streamed_at<T, F, A>(self, paths: &[&str], bounds: Bounds, handler: F) -> Self
     where
         T: IncomingRequest + Send + 'static,
         T::Authentication: Scheme,
@@ -181,7 +192,17 @@ impl RouterExt for Router<App> {
         A: Future<Output = Result<Response>> + Send,
     {
         let paths: Vec<&str> = T::PATH_BUILDER.all_paths().collect();
-        routes(self, &paths, bounds, handler)
+        self.streamed_at(&paths, bounds, handler)
+    }
+
+    fn streamed_at<T, F, A>(self, paths: &[&str], bounds: Bounds, handler: F) -> Self
+    where
+        T: IncomingRequest + Send + 'static,
+        T::Authentication: Scheme,
+        F: Fn(App, Ruma<T>) -> A + Clone + Send + Sync + 'static,
+        A: Future<Output = Result<Response>> + Send,
+    {
+        routes(self, paths, bounds, handler)
     }
 }
 
@@ -204,7 +225,8 @@ where
     router
 }
 
-async fn serve<T, F, A>(
+/// Answers one request to an endpoint: authenticates it, bounds it, parses it, and hands it to the handler.
+pub(crate) async fn serve<T, F, A>(
     app: App,
     params: RawPathParams,
     request: Request,
@@ -234,7 +256,9 @@ where
         Some(claim) => Some(claim.prove(&app, &parts, &raw, &peer).await?),
         None => None,
     };
-    json::check_depth(&raw)?;
+    if !bounds.deep {
+        json::check_depth(&raw)?;
+    }
     let user_agent =
         parts.headers.get(http::header::USER_AGENT).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let (mut raw, mut auth, mut target) = (raw, None, String::new());

@@ -5,11 +5,15 @@ mod devices;
 mod directory;
 mod discovery;
 mod events;
+mod invites;
 mod keys;
 mod media;
+mod members;
 mod openid;
 mod query;
 mod spaces;
+mod templates;
+mod transactions;
 
 use axum::Router;
 
@@ -22,9 +26,13 @@ pub fn router() -> Router<App> {
         .merge(directory::routes())
         .merge(discovery::routes())
         .merge(events::routes())
+        .merge(invites::routes())
         .merge(keys::routes())
         .merge(media::routes())
+        .merge(members::routes())
         .merge(openid::routes())
         .merge(query::routes())
         .merge(spaces::routes())
+        .merge(templates::routes())
+        .merge(transactions::routes())
 }

@@ -18,6 +18,7 @@ macro_rules! columns {
 const BY_SN: &str = columns!("FROM events WHERE sn = ?1");
 const BY_HASH: &str = columns!("FROM events WHERE id_hash = ?1");
 const SN_BY_HASH: &str = "SELECT sn, id FROM events WHERE id_hash = ?1";
+const ID_BY_SN: &str = "SELECT id FROM events WHERE sn = ?1";
 const FORWARD: &str = columns!("FROM events WHERE room = ?1 AND ord > ?2 AND ord <= ?3 ORDER BY ord LIMIT ?4");
 const BACKWARD: &str = columns!("FROM events WHERE room = ?1 AND ord > ?2 AND ord <= ?3 ORDER BY ord DESC LIMIT ?4");
 const NEWEST_FIRST: &str = columns!("FROM events WHERE sn < ?1 AND ord IS NOT NULL ORDER BY sn DESC LIMIT ?2");
@@ -35,6 +36,7 @@ pub const STATEMENTS: &[&str] = &[
     BY_SN,
     BY_HASH,
     SN_BY_HASH,
+    ID_BY_SN,
     FORWARD,
     BACKWARD,
     NEWEST_FIRST,
@@ -140,6 +142,11 @@ pub fn find(tx: &mut dyn Tx, id: &str) -> Result<Option<EventSn>> {
         Ok(found.is_none())
     })?;
     Ok(found)
+}
+
+/// The id behind a serial number, without loading the event.
+pub fn id(tx: &mut dyn Tx, sn: EventSn) -> Result<Option<String>> {
+    tx.one(ID_BY_SN, &[sn.into()], |row| Ok(row.text(0)?.to_owned()))
 }
 
 /// Stores a new event.

@@ -49,7 +49,7 @@ impl Federation {
             let join = join.ok_or_else(|| Error::broken("a join is missing that was just let in"))?;
             let state: Vec<_> = snapshot::full(tx.tx(), join.snapshot)?.into_values().collect();
             let of = state.iter().copied().chain([join.sn]);
-            let chain = auth_chain(&core, tx.tx(), &room, of)?.into_iter().map(|(sn, _)| sn).collect::<Vec<_>>();
+            let chain = auth_chain(&core, tx.tx(), &room, of)?;
             Ok((state, chain))
         };
         let (state, chain) = self.core.store.read_slow("federation_joined", read).await?;

@@ -28,7 +28,6 @@ impl Federation {
         let look = move |tx: &mut dyn Tx, view: ServerView<'_>| {
             let state = before(&view, tx, &event_id)?;
             let chain = auth_chain(view.core(), tx, view.room(), state.iter().copied())?;
-            let chain = chain.into_iter().map(|(sn, _)| sn).collect();
             Ok(Lists::default().text("{\"auth_chain\":[").events(chain).text("],\"pdus\":[").events(state).text("]}"))
         };
         self.shows("serve_state", asker, room_id, look).await
@@ -44,14 +43,18 @@ impl Federation {
         let look = move |tx: &mut dyn Tx, view: ServerView<'_>| {
             let state = before(&view, tx, &event_id)?;
             let chain = auth_chain(view.core(), tx, view.room(), state.iter().copied())?;
-            let ids = state.iter().map(|sn| Ok(view.core().events.get(tx, *sn)?.pdu.event_id.clone()));
-            Ok(StateIdsServed {
-                state: ids.collect::<Result<_>>()?,
-                auth_chain: chain.into_iter().map(|(_, id)| id).collect(),
-            })
+            Ok(StateIdsServed { state: ids(tx, state)?, auth_chain: ids(tx, chain)? })
         };
         self.shows("serve_state_ids", asker, room_id, look).await
     }
+}
+
+fn ids(tx: &mut dyn Tx, sns: Vec<EventSn>) -> Result<Vec<OwnedEventId>> {
+    let id = |sn: EventSn| {
+        let id = events::id(tx, sn)?.ok_or_else(|| Error::broken(format!("event {} is missing", sn.0)))?;
+        OwnedEventId::try_from(id).map_err(|error| Error::fault("reading a stored event id", error))
+    };
+    sns.into_iter().map(id).collect()
 }
 
 /// The state before an event.

@@ -93,6 +93,13 @@ impl<'a> Graph<'a> {
         Ok(())
     }
 
+    /// The auth chains of some events together; in no particular order, and without those of them that no other leads to.
+    pub fn chain(&self, tx: &mut dyn Tx, from: impl IntoIterator<Item = EventSn>) -> Result<HashSet<EventSn>> {
+        let mut chain = HashSet::new();
+        self.walk(tx, from, |sn| chain.insert(sn))?;
+        Ok(chain)
+    }
+
     /// The auth difference of states (room version 2, "State resolution"): the events that are in the auth chains of some
     /// and not of all. `conflicted` are the events of each state that not all have; `common` those that all have.
     ///

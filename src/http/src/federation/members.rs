@@ -1,0 +1,81 @@
+//! Member events of users of other servers: the second half of joining, knocking and leaving through this server.
+
+use axum::Router;
+use axum::response::Response;
+use hearth_base::Result;
+use ruma::api::federation::membership::{create_join_event, create_knock_event, create_leave_event};
+use ruma::{OwnedEventId, OwnedRoomId};
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use super::events::pieces;
+use crate::App;
+use crate::json;
+use crate::loose::Loose;
+use crate::respond::Json;
+use crate::route::{Bounds, RouterExt, Ruma};
+
+/// The first versions of the endpoints, whose answers stand in lists after their HTTP status.
+const JOIN_BEFORE: &[&str] = &["/_matrix/federation/v1/send_join/{roomId}/{eventId}"];
+const LEAVE_BEFORE: &[&str] = &["/_matrix/federation/v1/send_leave/{roomId}/{eventId}"];
+
+/// The routes of this file. All loose, because events must be taken as they are signed.
+pub(super) fn routes() -> Router<App> {
+    Router::new()
+        .streamed(Bounds::default(), join)
+        .streamed_at(JOIN_BEFORE, Bounds::default(), join_before)
+        .endpoint(Bounds::default(), knock)
+        .endpoint(Bounds::default(), leave)
+        .endpoint_at(LEAVE_BEFORE, Bounds::default(), leave_before)
+}
+
+/// The room, the event's id, and the event.
+fn event<E>(request: &Ruma<Loose<E>>) -> Result<(OwnedRoomId, OwnedEventId, &RawValue)> {
+    let pdu = serde_json::from_slice(&request.raw).map_err(|error| json::explain(&request.raw, &error))?;
+    Ok((request.id(0)?, request.id(1)?, pdu))
+}
+
+async fn join(app: App, request: Ruma<Loose<create_join_event::v2::Request>>) -> Result<Response> {
+    joined(app, request, false).await
+}
+
+async fn join_before(app: App, request: Ruma<Loose<create_join_event::v2::Request>>) -> Result<Response> {
+    joined(app, request, true).await
+}
+
+async fn joined(app: App, request: Ruma<Loose<create_join_event::v2::Request>>, is_old: bool) -> Result<Response> {
+    let (room_id, event_id, pdu) = event(&request)?;
+    let federation = &app.domain.federation;
+    let lists = federation.receive_join(request.origin()?, room_id, &event_id, pdu, is_old).await?;
+    Ok(pieces(&app, lists))
+}
+
+/// What shows a room to whoever knocks on it.
+#[derive(Serialize)]
+struct Knocked {
+    knock_room_state: Vec<Box<RawValue>>,
+}
+
+async fn knock(app: App, request: Ruma<Loose<create_knock_event::v1::Request>>) -> Result<Json<Knocked>> {
+    let (room_id, event_id, pdu) = event(&request)?;
+    let shown = app.domain.federation.receive_knock(request.origin()?, room_id, &event_id, pdu).await?;
+    Ok(Json(Knocked { knock_room_state: shown }))
+}
+
+async fn leave(
+    app: App,
+    request: Ruma<Loose<create_leave_event::v2::Request>>,
+) -> Result<create_leave_event::v2::Response> {
+    let (room_id, event_id, pdu) = event(&request)?;
+    app.domain.federation.receive_leave(request.origin()?, room_id, &event_id, pdu).await?;
+    Ok(create_leave_event::v2::Response::new())
+}
+
+/// An answer of the old form without content.
+#[derive(Serialize)]
+struct Nothing {}
+
+async fn leave_before(app: App, request: Ruma<Loose<create_leave_event::v2::Request>>) -> Result<Json<(u16, Nothing)>> {
+    leave(app, request).await?;
+    Ok(Json((200, Nothing {})))
+}
