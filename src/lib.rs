@@ -80,6 +80,7 @@ async fn start_on(config: Config, seams: Seams, log: Arc<LogRing>, network: Arc<
     tasks::upkeep(&tasks, &domain);
     tasks::ephemeral(&tasks, &domain);
     tasks::outbox(&tasks, &domain);
+    tasks::inbox(&tasks, &domain);
     Ok(Running { listeners, domain, log, tasks })
 }
 

@@ -90,3 +90,9 @@ pub(crate) fn outbox(tasks: &Tasks, domain: &Arc<Domain>) {
     let federation = Arc::clone(&domain.federation);
     tasks.handle().spawn(|mut stop| async move { federation.run_outbox(stop.stopped()).await });
 }
+
+/// Starts the task that works off what other servers have brought and that takes longer. It sleeps while there is nothing.
+pub(crate) fn inbox(tasks: &Tasks, domain: &Arc<Domain>) {
+    let federation = Arc::clone(&domain.federation);
+    tasks.handle().spawn(|mut stop| async move { federation.run_inbox(stop.stopped()).await });
+}

@@ -1,9 +1,13 @@
 //! The durable inbox, and who works it off: one worker for each room in which something waits, and none otherwise.
 
 use std::collections::HashMap;
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
 use hearth_base::{Millis, Position, Result, limits};
 use hearth_store::Lane;
 use hearth_store::ids::RoomSn;
@@ -29,24 +33,30 @@ const FAULT_WAIT: Duration = Duration::from_secs(30);
 
 /// The rooms in which something waits, each with what tells its worker that more has come.
 #[derive(Debug, Default)]
-pub(super) struct Workers(Mutex<HashMap<RoomSn, Arc<Notify>>>);
+pub(super) struct Workers {
+    rooms: Mutex<HashMap<RoomSn, Arc<Notify>>>,
+    /// Those that have no worker yet.
+    unserved: Mutex<Vec<RoomSn>>,
+    /// Tells that there are some.
+    news: Notify,
+}
 
 impl Workers {
     /// Whether events of a room wait already.
     pub(super) fn are_busy_in(&self, room: RoomSn) -> bool {
-        self.0.lock().contains_key(&room)
+        self.rooms.lock().contains_key(&room)
     }
 
-    /// Tells the worker of a room that there is more; or gives what a new one is told by.
-    fn call(&self, room: RoomSn) -> Option<Arc<Notify>> {
-        let mut rooms = self.0.lock();
+    /// Tells the worker of a room that there is more, or has one started.
+    fn call(&self, room: RoomSn) {
+        let mut rooms = self.rooms.lock();
         if let Some(bell) = rooms.get(&room) {
             bell.notify_one();
-            return None;
+            return;
         }
-        let bell = Arc::<Notify>::default();
-        rooms.insert(room, bell.clone());
-        Some(bell)
+        rooms.insert(room, Arc::default());
+        self.unserved.lock().push(room);
+        self.news.notify_one();
     }
 }
 
@@ -79,31 +89,53 @@ impl Federation {
             Ok(())
         };
         self.core.store.write_in(Lane::Federation, "inbox_put", write).await?;
-        self.work_in(place.room);
+        self.inbound.workers.call(place.room);
         Ok(())
     }
 
-    /// Goes on with what lay in the inbox when the server stopped. Called once, at the start.
-    pub async fn resume(self: &Arc<Self>) -> Result<()> {
-        let rooms = self.core.store.read("inbox_rooms", |tx| inbox::rooms(tx.tx())).await?;
-        for room in rooms {
-            self.work_in(room);
+    /// Works off the inbox until `stopping`: first what lay in it when the server stopped the last time, then what comes. Sleeps
+    /// while there is nothing.
+    pub async fn run_inbox(self: &Arc<Self>, stopping: impl Future<Output = ()>) {
+        let mut stopping = std::pin::pin!(stopping);
+        if let Err(error) = self.resume().await {
+            tracing::error!(%error, "The inbox could not be read; what lies in it waits for the next start.");
         }
+        let mut working = FuturesUnordered::new();
+        loop {
+            tokio::select! {
+                () = &mut stopping => return,
+                () = self.inbound.workers.news.notified() => {
+                    let unserved = std::mem::take(&mut *self.inbound.workers.unserved.lock());
+                    working.extend(unserved.into_iter().map(|room| self.work_safely(room)));
+                }
+                Some(()) = working.next() => {}
+            }
+        }
+    }
+
+    async fn resume(&self) -> Result<()> {
+        let rooms = self.core.store.read("inbox_rooms", |tx| inbox::rooms(tx.tx())).await?;
+        rooms.into_iter().for_each(|room| self.inbound.workers.call(room));
         Ok(())
     }
 
-    fn work_in(self: &Arc<Self>, room: RoomSn) {
-        if let Some(bell) = self.inbound.workers.call(room) {
-            let this = self.clone();
-            tokio::spawn(async move { this.work_off(room, &bell).await });
+    /// A worker's life, which takes no other with it should it end badly.
+    async fn work_safely(self: &Arc<Self>, room: RoomSn) {
+        if AssertUnwindSafe(self.work_off(room)).catch_unwind().await.is_err() {
+            tracing::error!(
+                room.sn = room.0,
+                "A worker of the inbox panicked. What waits in its room waits for more to come."
+            );
+            self.inbound.workers.rooms.lock().remove(&room);
         }
     }
 
     /// A worker's life: until nothing waits in its room.
-    async fn work_off(self: &Arc<Self>, room: RoomSn, bell: &Notify) {
+    async fn work_off(self: &Arc<Self>, room: RoomSn) {
+        let Some(bell) = self.inbound.workers.rooms.lock().get(&room).cloned() else { return };
         loop {
             let worked = match self.find_work(room).await {
-                Ok(Found::Nothing) if self.retire(room).await => return,
+                Ok(Found::Nothing) if self.retire(room, &bell) => return,
                 Ok(Found::Nothing) => Ok(()),
                 Ok(Found::Later(at_ms)) => {
                     let wait = Duration::from_millis(at_ms.saturating_sub(self.core.now_ms()).max(1));
@@ -148,20 +180,15 @@ impl Federation {
         self.core.store.read("inbox_read", read).await
     }
 
-    /// Ends a worker, unless something has come in the meantime. Whoever puts something in calls a worker after that.
-    async fn retire(&self, room: RoomSn) -> bool {
-        self.inbound.workers.0.lock().remove(&room);
-        let is_empty = self.core.store.read("inbox_count", move |tx| inbox::count_in_room(tx.tx(), room)).await;
-        // Somebody who came in between has called a worker of their own; then this one is not needed either way.
-        if is_empty.is_ok_and(|count| count == 0) {
-            return true;
+    /// Ends a worker, unless something has come in the meantime: whoever puts something in calls the worker after that.
+    fn retire(&self, room: RoomSn, bell: &Notify) -> bool {
+        let mut rooms = self.inbound.workers.rooms.lock();
+        // A bell that has been rung and not heard yet is heard at once.
+        let was_called = bell.notified().now_or_never().is_some();
+        if !was_called {
+            rooms.remove(&room);
         }
-        let mut rooms = self.inbound.workers.0.lock();
-        if rooms.contains_key(&room) {
-            return true;
-        }
-        rooms.insert(room, Arc::default());
-        false
+        !was_called
     }
 
     async fn work_on(self: &Arc<Self>, room: RoomSn, rows: Vec<InboxRow>) -> Result<()> {

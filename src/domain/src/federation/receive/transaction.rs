@@ -48,11 +48,8 @@ impl Federation {
         let key = (origin.to_owned(), Box::<str>::from(id));
         let answer = self.inbound.recent.get_or_insert_with(&key, || Ok::<_, Error>(Arc::default()))?;
         let (this, origin) = (self.clone(), origin.to_owned());
-        let answer = answer.get_or_try_init(|| async move {
-            // On a task of its own: whoever hangs up must not leave half of it undone.
-            let taken = tokio::spawn(async move { this.take(&origin, pdus, edus).await }).await;
-            taken.map_err(|error| Error::fault("taking in a transaction", error))?.map(Arc::new)
-        });
+        // Should the sender hang up, this ends half way. What was done then is found to be done when they come again.
+        let answer = answer.get_or_try_init(|| async move { this.take(&origin, pdus, edus).await.map(Arc::new) });
         answer.await.cloned()
     }
 
