@@ -4,6 +4,8 @@ mod claim;
 mod lists;
 mod profile;
 mod query;
+#[cfg(test)]
+mod tests;
 mod turns;
 
 pub(super) use turns::Turns;

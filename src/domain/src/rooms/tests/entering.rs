@@ -97,6 +97,6 @@ async fn a_new_name_shows_where_one_is() {
     world.core.store.write("test", move |tx| profiles::set(tx.tx(), user, &profile)).await.expect("a profile");
     world.rooms.renew_face(&world.alice).await.expect("renewed");
     assert_eq!(world.state(&id, "m.room.member", "@alice:home.example").await["displayname"], "Alice");
-    world.rooms.leave_all(&world.alice).await.expect("left");
+    world.rooms.leave(&world.alice, id.clone(), None).await.expect("left");
     assert!(world.rooms.joined(&world.alice).await.expect("rooms").is_empty());
 }

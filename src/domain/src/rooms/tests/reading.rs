@@ -254,7 +254,7 @@ async fn a_space_shows_what_the_reader_could_enter() {
     adopt(&sub, &leaf, json!({"via": ["home.example"]})).await;
     adopt(&leaf, &top, json!({"via": ["home.example"]})).await;
     let all = hierarchy::Question { suggested_only: false, depth_max: None };
-    let walk = async |who: &Requester, question, from, limit| {
+    let walk = async |who: &Requester, question, from: Option<String>, limit| {
         let told = std::sync::Arc::default();
         let page = world.rooms.hierarchy(who, top.clone(), question, (from.as_deref(), limit), told);
         let (page, _) = page.await.expect("a hierarchy");
@@ -268,7 +268,10 @@ async fn a_space_shows_what_the_reader_could_enter() {
     let (first, next) = walk(&world.alice, all, None, 2).await;
     assert_eq!((first.len(), next.is_some()), (2, true));
     assert_eq!(walk(&world.alice, all, next, 2).await, (vec![leaf, secret.clone()], None));
-    assert_eq!(why(world.rooms.hierarchy(&world.bob, secret.clone(), all, (None, 5), std::sync::Arc::default()).await), Reason::Forbidden);
+    assert_eq!(
+        why(world.rooms.hierarchy(&world.bob, secret.clone(), all, (None, 5), std::sync::Arc::default()).await),
+        Reason::Forbidden
+    );
     assert_eq!(why(world.rooms.summary(None, secret.into()).await), Reason::NotFound);
     let summary = world.rooms.summary(Some(&world.bob), top.into()).await.expect("a summary");
     let summary = serde_json::to_value(summary).expect("JSON");
