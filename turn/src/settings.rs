@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use crate::limits::LIFETIME_MAX_S;
+use crate::limits::{GATHER_US, LIFETIME_MAX_S};
 use crate::peers::PeerRules;
 use crate::shared::Quotas;
 
@@ -45,6 +45,8 @@ pub struct Settings {
     pub streams_per_source_max: u32,
     /// Whether many datagrams are moved in one system call, where the system can.
     pub batches: bool,
+    /// How long a thread that has much to do lets datagrams gather, in microseconds. 0: not at all.
+    pub gather_us: u64,
 }
 
 /// How peers reach this machine.
@@ -77,6 +79,7 @@ impl Settings {
             streams_max: 1_000,
             streams_per_source_max: 64,
             batches: true,
+            gather_us: GATHER_US,
         }
     }
 }

@@ -9,6 +9,7 @@ mod command;
 mod event;
 mod gate;
 mod open;
+mod pace;
 mod relays;
 mod reservations;
 pub(crate) mod running;

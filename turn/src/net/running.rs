@@ -17,6 +17,7 @@ use super::command::{Command, Mailbox, Which};
 use super::event::About;
 use super::gate::Gate;
 use super::open::{tcp_listener, udp_listener};
+use super::pace::Pace;
 use super::relays::Relays;
 use super::reservations::Reservations;
 use super::sending::ToPeers;
@@ -195,6 +196,7 @@ impl Running {
             reply: Vec::new(),
             unfinished: Vec::new(),
             swept: Instant::now(),
+            pace: Pace::new(settings.gather_us),
         };
         worker.register()?;
         let thread = std::thread::Builder::new().name(format!("turn-{index}")).spawn(move || worker.run())?;

@@ -11,6 +11,7 @@ use mio::{Events, Interest, Poll};
 use super::batch::{Inbox, Outgoing, Sender};
 use super::command::{Command, Mailbox, Which};
 use super::event::About;
+use super::pace::Pace;
 use super::relays::Relays;
 use super::reservations::Reservations;
 use super::sending::ToPeers;
@@ -44,6 +45,7 @@ pub(super) struct Worker {
     /// Sockets that have had their turn and may have more.
     pub(super) unfinished: Vec<About>,
     pub(super) swept: Instant,
+    pub(super) pace: Pace,
 }
 
 impl Worker {
@@ -61,6 +63,9 @@ impl Worker {
         let mut events = Events::with_capacity(256);
         let mut ready = Vec::new();
         loop {
+            if let Some(pause) = self.pace.pause(self.now_ms).filter(|_| self.unfinished.is_empty()) {
+                std::thread::sleep(pause);
+            }
             match self.poll.poll(&mut events, self.timeout()) {
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
                 Err(error) => {
@@ -133,6 +138,7 @@ impl Worker {
     fn serve_clients(&mut self, index: usize) -> bool {
         for _ in 0..BATCHES_PER_TURN {
             let (count, more) = self.inbox.receive(&self.udp[index].socket);
+            self.pace.served(count, self.now_ms);
             for at in 0..count {
                 self.serve_client(index, at);
             }
@@ -179,6 +185,7 @@ impl Worker {
         for _ in 0..BATCHES_PER_TURN {
             let Some(socket) = self.relays.get(key) else { return false };
             let (count, more) = self.inbox.receive(socket);
+            self.pace.served(count, self.now_ms);
             self.pass_to_client(key, count);
             if !more {
                 return false;

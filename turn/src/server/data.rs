@@ -29,7 +29,7 @@ impl Server {
             self.refuse(Refusal::Permission);
             return Outcome::Nothing;
         };
-        self.to_peer(now_ms, slot, peer, payload, false)
+        self.relay_to_peer(now_ms, slot, peer, payload, false)
     }
 
     /// A Send indication. Nobody signs these: the path has to be an allocation's, and the peer one that it may talk to.
@@ -50,10 +50,10 @@ impl Server {
         };
         let start = data.at + 4;
         let dont_fragment = message.get(attribute::DONT_FRAGMENT).is_some();
-        self.to_peer(now_ms, slot, peer, start..start + data.value.len(), dont_fragment)
+        self.relay_to_peer(now_ms, slot, peer, start..start + data.value.len(), dont_fragment)
     }
 
-    fn to_peer(
+    fn relay_to_peer(
         &mut self,
         now_ms: u64,
         slot: usize,

@@ -14,7 +14,6 @@ pub(crate) trait Link {
     fn send(&mut self, packet: &[u8]);
     /// The next packet; `None` if none comes soon or the relay has closed.
     fn receive(&mut self) -> Option<Vec<u8>>;
-    fn is_stream(&self) -> bool;
 }
 
 pub(crate) const WAIT: Duration = Duration::from_millis(2_000);
@@ -41,10 +40,6 @@ impl Link for Datagrams {
         let bytes = self.0.recv(&mut buffer).ok()?;
         buffer.truncate(bytes);
         Some(buffer)
-    }
-
-    fn is_stream(&self) -> bool {
-        false
     }
 }
 
@@ -80,10 +75,6 @@ impl<S: Read + Write> Link for Bytes<S> {
         let mut body = vec![0; rest];
         self.0.read_exact(&mut body).ok()?;
         Some([&head[..], &body[..keep]].concat())
-    }
-
-    fn is_stream(&self) -> bool {
-        true
     }
 }
 

@@ -1,5 +1,7 @@
 //! The relay over real sockets: with our own client, with webrtc-rs's, and with coturn's tools.
 
+#![expect(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "helpers of tests are tests")]
+
 mod client;
 mod coturn;
 mod flood;

@@ -1,0 +1,97 @@
+//! Measures what a relayed packet costs: our relay against coturn, alternating in one run, as CPU time of the server's process
+//! (from schedstat, so that other work on the machine matters little). Peers and clients are in this process.
+//!
+//! `cargo run --release -p hearth-turn --example relay_bench -- [rounds] [seconds]`; coturn: `apt-get install coturn`.
+
+#![expect(clippy::unwrap_used, clippy::print_stdout, clippy::panic, reason = "a measuring program for developers")]
+
+mod load;
+mod servers;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use load::{Load, Outcome, Wrapping};
+use servers::{Kind, Server};
+
+/// Times of one case, in microseconds per packet, by server.
+type Results = BTreeMap<(String, &'static str), Vec<(f64, f64)>>;
+
+fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+fn main() {
+    let mut arguments = std::env::args().skip(1);
+    let first = arguments.next();
+    if first.as_deref() == Some("serve") {
+        let mut number = || arguments.next().unwrap().parse::<u64>().unwrap();
+        return servers::serve(number() as usize, number() as u16, number());
+    }
+    let rounds: usize = first.map_or(5, |text| text.parse().unwrap());
+    let seconds: u64 = arguments.next().map_or(3, |text| text.parse().unwrap());
+    let mut results = Results::new();
+    for round in 0..rounds {
+        for threads in [1, 2] {
+            for case in cases(Duration::from_secs(seconds)) {
+                // Who is first alternates, too.
+                let mut kinds = [Kind::Ours, Kind::Coturn, Kind::Prompt];
+                kinds.rotate_left(round % 3);
+                for kind in kinds {
+                    measure(kind, threads, &case, &mut results);
+                }
+            }
+        }
+    }
+    report(&results);
+}
+
+fn cases(time: Duration) -> Vec<Load> {
+    let mut cases = Vec::new();
+    for bytes in [160, 1_000] {
+        for wrapping in [Wrapping::Channel, Wrapping::Indication] {
+            for per_s in [Some(10_000), None] {
+                cases.push(Load { bytes, wrapping, per_s, time });
+            }
+        }
+    }
+    cases
+}
+
+fn measure(kind: Kind, threads: usize, case: &Load, results: &mut Results) {
+    let Some(server) = Server::start(kind, threads) else { return };
+    let before = server.cpu_ns();
+    let Outcome { sent, received } = load::run(case, server.at);
+    let cpu_ns = server.cpu_ns() - before;
+    let lost = 100.0 * (1.0 - received as f64 / sent as f64);
+    let each_us = cpu_ns as f64 / 1_000.0 / (2 * received) as f64;
+    let per_s = 2.0 * received as f64 / case.time.as_secs_f64();
+    println!(
+        "{:<7} {threads} thread(s), {case}: {each_us:.2} us/packet, {per_s:.0} packets/s, lost {lost:.2}%",
+        kind.name()
+    );
+    results.entry((format!("{threads} thread(s), {case}"), kind.name())).or_default().push((each_us, lost));
+}
+
+fn report(results: &Results) {
+    println!("\nmedian CPU per relayed packet (least to most); largest loss");
+    let names: std::collections::BTreeSet<&String> = results.keys().map(|(name, _)| name).collect();
+    for name in names {
+        println!("{name}:");
+        let theirs = results.get(&(name.clone(), Kind::Coturn.name())).map(|all| median(all.iter().map(|one| one.0)));
+        for kind in [Kind::Coturn, Kind::Ours, Kind::Prompt] {
+            let Some(all) = results.get(&(name.clone(), kind.name())) else { continue };
+            let each = median(all.iter().map(|one| one.0));
+            let least = all.iter().map(|one| one.0).fold(f64::MAX, f64::min);
+            let most = all.iter().map(|one| one.0).fold(0.0, f64::max);
+            let lost = all.iter().map(|one| one.1).fold(0.0, f64::max);
+            let ratio = each / theirs.unwrap_or(f64::NAN);
+            println!(
+                "  {:<7} {each:.2} us ({least:.2} to {most:.2}), {ratio:.2} of coturn; lost {lost:.2}%",
+                kind.name()
+            );
+        }
+    }
+}
