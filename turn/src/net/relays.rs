@@ -20,14 +20,9 @@ use crate::shared::{RelayAddress, Shared};
 /// Up to so many ports, all are tried before there is none.
 const SMALL_RANGE: usize = 1_024;
 
-struct Relay {
-    socket: UdpSocket,
-    at: Opened,
-}
-
 /// Relay sockets by key.
 pub(super) struct Relays {
-    open: Vec<Option<Relay>>,
+    open: Vec<Option<UdpSocket>>,
     registry: Registry,
     shared: Arc<Shared>,
     reservations: Arc<Reservations>,
@@ -48,7 +43,7 @@ impl Relays {
 
     /// The socket with this key, if it is open.
     pub(super) fn get(&self, key: RelayKey) -> Option<&UdpSocket> {
-        self.open.get(key.0 as usize)?.as_ref().map(|relay| &relay.socket)
+        self.open.get(key.0 as usize)?.as_ref()
     }
 
     /// Ports to try, in order, from an unpredictable one on: who cannot guess a port cannot send to it from outside.
@@ -96,16 +91,14 @@ impl Sockets for Relays {
         if self.open.len() <= index {
             self.open.resize_with(index + 1, || None);
         }
-        self.open[index] = Some(Relay { socket, at });
-        self.shared.ports.set(at.public, true);
+        self.open[index] = Some(socket);
         Some(at)
     }
 
     fn close(&mut self, key: RelayKey) {
-        if let Some(relay) = self.open.get_mut(key.0 as usize).and_then(Option::take) {
-            self.shared.ports.set(relay.at.public, false);
+        if let Some(socket) = self.open.get_mut(key.0 as usize).and_then(Option::take) {
             // Closing it would do as well; an error means that it is gone already.
-            let _ = self.registry.deregister(&mut SourceFd(&relay.socket.as_raw_fd()));
+            let _ = self.registry.deregister(&mut SourceFd(&socket.as_raw_fd()));
         }
     }
 }

@@ -24,11 +24,11 @@ use super::sending::ToPeers;
 use super::streams::{StreamListener, Streams};
 use super::worker::{UdpListener, Worker};
 use crate::credentials::Authority;
-use crate::limits::{LIFETIME_MAX_S, LOG_EVERY_MS, THREADS_MAX};
+use crate::limits::{LOG_EVERY_MS, THREADS_MAX};
 use crate::reach;
-use crate::server::{AllocationId, AllocationView, Nonces, Server};
+use crate::server::{AllocationId, AllocationView, Server};
 use crate::settings::{Entropy, Settings};
-use crate::shared::{Counters, Refusal, Shared, UserTotals, Whereabouts, ports::OpenPorts, users::Users};
+use crate::shared::{Counters, Refusal, Shared, UserTotals, Whereabouts};
 
 /// How often to find out whether this machine has got other addresses.
 const LOOK_EVERY: Duration = Duration::from_secs(120);
@@ -91,19 +91,7 @@ pub fn start(settings: Settings, authority: Arc<dyn Authority>, entropy: Entropy
         return Err(StartError::NoCertificate);
     }
     let threads = thread_count(settings.threads);
-    let mut key = [0; 32];
-    entropy(&mut key);
-    let shared = Arc::new(Shared {
-        realm: settings.realm.clone(),
-        peers: settings.peers.clone(),
-        quotas: settings.quotas.clone(),
-        lifetime_max_s: settings.lifetime_max_s.min(LIFETIME_MAX_S),
-        authority,
-        nonces: Nonces::new(key),
-        users: Users::default(),
-        ports: OpenPorts::new(),
-        whereabouts: parking_lot::RwLock::default(),
-    });
+    let shared = Arc::new(Shared::new(&settings, authority, &entropy));
     let mut running = Running {
         shared,
         mailboxes: Vec::new(),
@@ -350,12 +338,10 @@ fn look(settings: &Settings, entropy: &Entropy, shared: &Shared, watch: &Watch) 
         tracing::warn!("{warning}");
     }
     *warnings = found.warnings;
-    let new = Arc::new(found.whereabouts);
-    let mut current = shared.whereabouts.write();
-    if **current != *new {
+    if shared.locate(found.whereabouts) {
+        let new = shared.whereabouts();
         let public = |at: Option<crate::shared::RelayAddress>| at.map_or("none".to_owned(), |at| at.public.to_string());
         tracing::info!(v4 = public(new.v4), v6 = public(new.v6), "The relay knows how it is reached.");
-        *current = new;
     }
 }
 

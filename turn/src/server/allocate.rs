@@ -143,6 +143,7 @@ impl Server {
             to_peers: super::Traffic::default(),
             to_clients: super::Traffic::default(),
         };
+        allocation.legs.iter().flatten().for_each(|leg| self.shared.ports.set(leg.at.public, true));
         answer(&allocation, writer);
         self.allocations.insert(allocation);
         self.by_path.insert(*call.path, slot);

@@ -4,6 +4,7 @@ use super::allocate::{granted_s, requested_family, requested_s};
 use super::request::{Call, Failure};
 use super::{Server, Sockets};
 use crate::shared::Refusal;
+use crate::shared::whereabouts::Family;
 use crate::stun::{Writer, attribute};
 
 impl Server {
@@ -36,11 +37,9 @@ impl Server {
             let both = allocation.families().count() == 2;
             match family {
                 Some(family) if both => {
-                    for leg in &mut allocation.legs {
-                        if let Some(gone) = leg.take_if(|leg| leg.at.public.is_ipv4() == (family.number() == 1)) {
-                            sockets.close(gone.key);
-                        }
-                    }
+                    let mut legs = allocation.legs.iter_mut();
+                    let gone = legs.find_map(|leg| leg.take_if(|leg| Family::of(leg.at.public.ip()) == family));
+                    gone.iter().for_each(|leg| self.close(leg, sockets));
                 }
                 _ => self.end(slot, sockets),
             }

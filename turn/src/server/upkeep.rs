@@ -1,6 +1,7 @@
 //! What happens without a packet: allocations end by time, with their stream, or because somebody says so; and they can be
 //! looked at.
 
+use super::allocation::Leg;
 use super::{AllocationId, AllocationView, Path, Server, Sockets};
 use crate::shared::Refusal;
 
@@ -35,10 +36,15 @@ impl Server {
     pub(super) fn end(&mut self, slot: usize, sockets: &mut dyn Sockets) {
         let allocation = self.allocations.remove(slot);
         for leg in allocation.legs.iter().flatten() {
-            sockets.close(leg.key);
+            self.close(leg, sockets);
         }
         self.by_path.remove(&allocation.path);
         self.shared.users.release(&allocation.user, allocation.to_peers, allocation.to_clients);
+    }
+
+    pub(super) fn close(&self, leg: &Leg, sockets: &mut dyn Sockets) {
+        self.shared.ports.set(leg.at.public, false);
+        sockets.close(leg.key);
     }
 
     /// The stream of this path is closed: its allocation ends (RFC 8656 section 3.1).

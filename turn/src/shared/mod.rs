@@ -14,8 +14,10 @@ pub use users::{Quota, UserTotals};
 pub use whereabouts::{RelayAddress, Whereabouts};
 
 use crate::credentials::Authority;
+use crate::limits::LIFETIME_MAX_S;
 use crate::peers::PeerRules;
 use crate::server::Nonces;
+use crate::settings::{Entropy, Settings};
 
 /// What a relay may hand out, per user and in all.
 #[derive(Debug, Clone)]
@@ -69,6 +71,34 @@ impl std::fmt::Debug for Shared {
 }
 
 impl Shared {
+    /// The state of a relay that does not know yet where it is.
+    #[must_use]
+    pub fn new(settings: &Settings, authority: Arc<dyn Authority>, entropy: &Entropy) -> Self {
+        let mut key = [0; 32];
+        entropy(&mut key);
+        Self {
+            realm: settings.realm.clone(),
+            peers: settings.peers.clone(),
+            quotas: settings.quotas.clone(),
+            lifetime_max_s: settings.lifetime_max_s.min(LIFETIME_MAX_S),
+            authority,
+            nonces: Nonces::new(key),
+            users: users::Users::default(),
+            ports: ports::OpenPorts::new(),
+            whereabouts: parking_lot::RwLock::default(),
+        }
+    }
+
+    /// Says where the relay is now. Returns whether that is news.
+    pub fn locate(&self, new: Whereabouts) -> bool {
+        let mut current = self.whereabouts.write();
+        let changed = **current != new;
+        if changed {
+            *current = Arc::new(new);
+        }
+        changed
+    }
+
     /// Where the relay is, as far as is known now.
     #[must_use]
     pub fn whereabouts(&self) -> Arc<Whereabouts> {

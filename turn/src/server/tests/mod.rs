@@ -14,7 +14,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use super::*;
 use crate::credentials::{Authority, mint};
 use crate::peers::PeerRules;
-use crate::shared::{Quotas, RelayAddress, Whereabouts, ports::OpenPorts, users::Users};
+use crate::settings::Settings;
+use crate::shared::{Quotas, RelayAddress, Whereabouts};
 use crate::stun::integrity::Integrity;
 use crate::stun::{Algorithm, Key, TransactionId, Writer, attribute};
 
@@ -48,7 +49,6 @@ impl Authority for House {
 /// Relay sockets that exist in a list only.
 #[derive(Default)]
 pub(super) struct Fake {
-    pub(super) shared: Option<Arc<Shared>>,
     pub(super) open: Vec<(RelayKey, SocketAddr)>,
     pub(super) asked: Vec<(Family, Port)>,
     pub(super) none_left: Option<Family>,
@@ -66,14 +66,12 @@ impl Sockets for Fake {
         let (local, public) = if family == Family::V4 { (LOCAL_V4, PUBLIC_V4) } else { (PUBLIC_V6, PUBLIC_V6) };
         let at = |ip: &str| SocketAddr::new(ip.parse().unwrap(), port);
         self.open.push((key, at(public)));
-        self.shared.as_ref().unwrap().ports.set(at(public), true);
         Some(Opened { local: at(local), public: at(public) })
     }
 
     fn close(&mut self, key: RelayKey) {
         let index = self.open.iter().position(|(open, _)| *open == key).expect("closed once, and was open");
-        let (_, at) = self.open.remove(index);
-        self.shared.as_ref().unwrap().ports.set(at, false);
+        self.open.remove(index);
     }
 }
 
@@ -137,27 +135,19 @@ impl Bench {
             v6: Some(RelayAddress { local: ip(PUBLIC_V6), public: ip(PUBLIC_V6) }),
             own: vec![ip(LOCAL_V4), ip(PUBLIC_V4), ip(PUBLIC_V6)],
         };
-        let shared = Arc::new(Shared {
-            realm: REALM.into(),
-            peers,
-            quotas,
-            lifetime_max_s: 3_600,
-            authority: Arc::clone(&house) as Arc<dyn Authority>,
-            nonces: Nonces::new([7; 32]),
-            users: Users::default(),
-            ports: OpenPorts::new(),
-            whereabouts: parking_lot::RwLock::new(Arc::new(whereabouts)),
-        });
+        let entropy: Entropy = Arc::new(|bytes| bytes.fill(9));
+        let settings = Settings { quotas, peers, realm: REALM.into(), ..Settings::new() };
+        let shared = Arc::new(Shared::new(&settings, Arc::clone(&house) as Arc<dyn Authority>, &entropy));
+        shared.locate(whereabouts);
         let counters = Arc::new(Counters::default());
-        let server = Server::new(Arc::clone(&shared), Arc::clone(&counters), 0, Arc::new(|bytes| bytes.fill(9)));
+        let server = Server::new(Arc::clone(&shared), Arc::clone(&counters), 0, entropy);
         let credentials = mint(b"north", "@alice:example.org", 5_000);
-        let sockets = Fake { shared: Some(Arc::clone(&shared)), ..Fake::default() };
         let mut bench = Self {
             server,
             shared,
             counters,
             house,
-            sockets,
+            sockets: Fake::default(),
             now_ms: 1_000_000,
             username: credentials.username,
             password: credentials.password,
