@@ -6,6 +6,7 @@ mod client;
 mod coturn;
 mod flood;
 mod harness;
+mod netns;
 mod operating;
 mod streams;
 mod udp;
