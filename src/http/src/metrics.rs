@@ -8,6 +8,7 @@ use axum::extract::State;
 use axum::response::IntoResponse;
 use axum::routing::get;
 use hearth_domain::admin::store::{StoreHealth, StoreOperation};
+use hearth_domain::federation::outbox::Figures;
 use http::header;
 
 use crate::App;
@@ -23,6 +24,7 @@ async fn metrics(app: App, counters: Arc<Counters>) -> impl IntoResponse {
     requests(&mut out, &counters);
     operations(&mut out, &app.domain.admin.store_operations());
     health(&mut out, &app.domain.admin.store_health());
+    outbox(&mut out, &app.domain.federation.outbox_figures());
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], out)
 }
 
@@ -91,4 +93,24 @@ fn health(out: &mut String, health: &StoreHealth) {
         "1 while writes are refused because the disk is full.",
         f64::from(u8::from(health.out_of_space)),
     );
+}
+
+fn outbox(out: &mut String, figures: &Figures) {
+    let mut metric = |name: &str, kind: &str, help: &str, value: u64| {
+        begin(out, name, kind, help);
+        let _ = writeln!(out, "hearth_{name} {value}");
+    };
+    let counters = [
+        ("federation_sent_transactions_total", "Transactions that other servers took.", figures.transactions),
+        ("federation_failed_transactions_total", "Transactions that they did not take.", figures.failed),
+        ("federation_sent_pdus_total", "Events sent, counted for each server.", figures.events),
+        ("federation_sent_edus_total", "EDUs sent, counted for each server.", figures.edus),
+        ("federation_objected_pdus_total", "Events that a server took and was not content with.", figures.complaints),
+    ];
+    for (name, help, value) in counters {
+        metric(name, "counter", help, value);
+    }
+    metric("federation_destinations_away", "gauge", "Servers whose last attempt failed.", figures.away as u64);
+    metric("federation_queued_pdus", "gauge", "Events that wait to be sent.", figures.queued_events as u64);
+    metric("federation_queued_edus", "gauge", "EDUs that wait to be sent.", figures.queued_edus as u64);
 }

@@ -1,1 +1,187 @@
-//! The outbox over a real database, with a network that a test breaks as it likes.
+//! The outbox over a real database, with a network that a test breaks as it likes. Time is tokio's and runs by itself as soon
+//! as nobody has anything to do.
+
+mod away;
+mod edus;
+mod order;
+mod storms;
+mod wire;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hearth_base::config::Config;
+use hearth_base::{Position, Seams};
+use hearth_store::ids::{DeviceSn, EventSn};
+use hearth_store::tables::memberships::{self, Membership, MembershipRow};
+use hearth_store::tables::{destinations, outgoing, rooms, users};
+use hearth_store::{Options, Store};
+use ruma::{OwnedEventId, OwnedRoomId, OwnedServerName, OwnedUserId, RoomId, ServerName, UserId};
+use serde_json::json;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use crate::rooms::Message;
+use crate::{Core, Domain, Requester};
+use wire::Wire;
+
+/// How long a test waits for something, in its own time.
+const PATIENCE: Duration = Duration::from_secs(4 * 60 * 60);
+/// And in everybody else's.
+const REAL_PATIENCE: Duration = Duration::from_secs(60);
+
+/// A server, and the others as far as it can tell.
+struct World {
+    domain: Arc<Domain>,
+    wire: Arc<Wire>,
+    alice: Requester,
+    sent: std::sync::atomic::AtomicU64,
+    folder: Arc<tempfile::TempDir>,
+    running: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
+}
+
+fn server(name: &str) -> OwnedServerName {
+    ServerName::parse(name).expect("a name")
+}
+
+impl World {
+    async fn new() -> Self {
+        Self::open(Arc::new(tempfile::tempdir().expect("a folder")), Arc::default()).await
+    }
+
+    async fn open(folder: Arc<tempfile::TempDir>, wire: Arc<Wire>) -> Self {
+        let options = Options { ballast: None, ..Options::sqlite(folder.path().join("test.db")) };
+        let seams = Seams::system();
+        let mut config = Config::default();
+        config.server.name = "home.example".to_owned();
+        config.federation.deny = vec!["denied.example".to_owned()];
+        let store = Store::open(options, seams.clone()).expect("a store");
+        let core = Core::new(store, seams, Arc::new(config)).expect("a core");
+        let user = core.store.write("test", |tx| users::intern(tx, "@alice:home.example")).await.expect("a user");
+        let alice = Requester {
+            user,
+            user_id: UserId::parse("@alice:home.example").expect("an id"),
+            device: DeviceSn(user.0),
+            device_id: "DEVICE".into(),
+            admin: false,
+            guest: false,
+            locked: false,
+            suspended: false,
+            appservice: None,
+        };
+        let domain = Domain::new(core, wire.clone()).expect("a domain");
+        Self { domain, wire, alice, sent: 0.into(), folder, running: None }
+    }
+
+    fn core(&self) -> &Arc<Core> {
+        &self.domain.core
+    }
+
+    /// Starts sending.
+    #[expect(clippy::disallowed_methods, reason = "the test ends the task itself")]
+    fn run(&mut self) {
+        let (stop, stopped) = oneshot::channel::<()>();
+        let federation = self.domain.federation.clone();
+        let stopped = async { _ = stopped.await };
+        let task = tokio::spawn(async move { federation.run_outbox(stopped).await });
+        self.running = Some((stop, task));
+    }
+
+    /// Stops it, as the server does when it stops.
+    async fn stop(&mut self) {
+        let (stop, task) = self.running.take().expect("it runs");
+        drop(stop);
+        task.await.expect("no panic");
+    }
+
+    /// Kills the server and starts it again with what is on disk.
+    async fn killed(mut self) -> Self {
+        if let Some((_, task)) = self.running.take() {
+            task.abort();
+            let _ = task.await;
+        }
+        self.domain.core.store.close();
+        Self::open(self.folder.clone(), self.wire.clone()).await
+    }
+
+    /// A room with Alice and somebody of each of these servers.
+    async fn room_with(&self, servers: &[&str]) -> OwnedRoomId {
+        use ruma::api::IncomingRequestExt;
+        let http = http::Request::post("/_matrix/client/v3/createRoom").body(&b"{}"[..]).expect("a request");
+        let wanted = ruma::api::client::room::create_room::v3::Request::try_from_http_request(http, &[]);
+        let id = self.domain.rooms.create(&self.alice, wanted.expect("a createRoom")).await.expect("a room");
+        for name in servers {
+            self.moves(&id, &format!("@bob:{name}"), Membership::Join).await;
+        }
+        id
+    }
+
+    /// Gives a user of another server a standing, as an event of theirs would.
+    async fn moves(&self, room: &RoomId, user: &str, membership: Membership) {
+        let (core, room, user) = (self.core().clone(), room.to_string(), user.to_owned());
+        let write = move |tx: &mut hearth_store::WriteTx<'_>| {
+            let room = rooms::by_id(tx.tx(), &room)?.expect("the room is known").sn;
+            let (user, position) = (users::intern(tx, &user)?, tx.position());
+            let event = EventSn::from(Position(1));
+            let (local, since, forgotten) = (false, position, false);
+            let row = MembershipRow { room, user, membership, local, event, position, since, forgotten };
+            memberships::set(tx.tx(), &row, None)?;
+            tx.after_commit(move || core.locals.forget(room));
+            Ok(())
+        };
+        self.core().store.write("test", write).await.expect("a membership");
+    }
+
+    /// Alice says something; returns the event's id.
+    async fn says(&self, room: &RoomId, what: &str) -> OwnedEventId {
+        let txn = self.sent.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let message = Message {
+            room_id: room.to_owned(),
+            kind: "m.room.message".to_owned(),
+            content: json!({"msgtype": "m.text", "body": what}).to_string(),
+            txn: format!("{txn}-{}", self.core().store.position()),
+            timestamp_ms: None,
+        };
+        self.domain.rooms.send(&self.alice, message).await.expect("sent")
+    }
+
+    /// Waits until something is so.
+    async fn until(&self, what: &str, mut is_so: impl FnMut() -> bool) {
+        let (began, really) = (tokio::time::Instant::now(), std::time::Instant::now());
+        while !is_so() {
+            assert!(began.elapsed() < PATIENCE && really.elapsed() < REAL_PATIENCE, "{what}: still not");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Waits until a server has heard so many messages.
+    async fn until_heard(&self, name: &str, messages: usize) {
+        self.until(&format!("{name} hears {messages}"), || self.wire.said_to(name).len() >= messages).await;
+    }
+
+    /// Waits until nothing waits, and returns the rows that are left in the database then.
+    async fn rows_left(&self) -> u64 {
+        let federation = &self.domain.federation;
+        self.until("all is sent", || {
+            let figures = federation.outbox_figures();
+            figures.queued_events + figures.queued_edus == 0
+        })
+        .await;
+        federation.settle_outbox().await.expect("settled");
+        self.rows().await
+    }
+
+    async fn rows(&self) -> u64 {
+        self.core().store.read("test", |tx| outgoing::count(tx.tx())).await.expect("a count")
+    }
+
+    async fn health(&self, name: &str) -> destinations::Health {
+        let name = name.to_owned();
+        let read = self.core().store.read("test", move |tx| destinations::by_name(tx.tx(), &name)).await;
+        read.expect("a read").expect("a server").health
+    }
+}
+
+fn user(id: &str) -> OwnedUserId {
+    UserId::parse(id).expect("an id")
+}
