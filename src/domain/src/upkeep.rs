@@ -14,6 +14,7 @@ impl Domain {
         said("transactions", self.forget_txns().await);
         said("device lists", self.crypto.forget_moves().await);
         said("device lists of others", self.crypto.forget_remote().await);
+        said("keys of other servers", self.federation.keyring.prune().await);
         said("media", self.media.upkeep().await);
     }
 
