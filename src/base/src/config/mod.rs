@@ -50,7 +50,7 @@ pub use server::Server;
 pub use server_name::check_server_name;
 pub use settings::Setting;
 pub use tokens::Tokens;
-pub use turn::Turn;
+pub use turn::{RelayMode, Turn};
 
 use std::path::PathBuf;
 

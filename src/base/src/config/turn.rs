@@ -1,18 +1,68 @@
 //! `[turn]`: the relay that calls need when two devices cannot reach each other.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 
-use super::Secret;
 use super::check::Checks;
-use super::schema::section;
+use super::schema::{choice, section};
+use super::{Address, Cidr, Secret};
+
+/// Names that lead nowhere on the internet (RFC 6761 and others): a server called so is not reached from outside.
+const PRIVATE_DOMAINS: [&str; 14] = [
+    "test",
+    "example",
+    "invalid",
+    "localhost",
+    "local",
+    "internal",
+    "lan",
+    "home",
+    "private",
+    "arpa",
+    "onion",
+    "example.com",
+    "example.net",
+    "example.org",
+];
 
 section! {
-    /// The relay that calls need when two devices cannot reach each other: a TURN server such as coturn, with which a
-    /// secret is shared (`use-auth-secret`).
+    /// The relay that calls need when two devices cannot reach each other (STUN and TURN). Hearth has one and runs it, unless
+    /// another one, such as coturn, is named here (`uris` and `shared_secret`, coturn's `use-auth-secret`).
     pub struct Turn {
-        /// Where clients find the relay. Empty: there is none.
+        /// Whether Hearth's own relay runs. `auto`: when the server's name is one of the internet and `uris` is empty; if
+        /// the relay cannot start then, the server goes on without it. `on`, `off`: always, never.
+        relay: RelayMode = RelayMode::Auto,
+        /// Where the relay listens, for UDP and TCP. Open these ports in a firewall and forward them in a router, and the ports
+        /// from `port_min` to `port_max` for UDP.
+        addresses: Vec<Address> = vec![tcp([0; 4].into(), 3_478), tcp([0u16; 8].into(), 3_478)],
+        /// Where the relay listens for TLS, with the certificate of the first listener that has one; without any, nowhere.
+        /// Networks that let nothing else through are reached by TLS on the port of HTTPS, which needs no setting.
+        tls_addresses: Vec<Address> = vec![tcp([0; 4].into(), 5_349), tcp([0u16; 8].into(), 5_349)],
+        /// The first of the UDP ports that devices are relayed from.
+        port_min: u16 = 49_152,
+        /// The last of them.
+        port_max: u16 = 65_535,
+        /// The IPv4 address at which this machine is reached from the internet. Unset, it is the machine's own if that is
+        /// a public one, or what `stun_servers` say, or what the server's name leads to.
+        public_ipv4: Option<String> = None => "'198.51.100.7'",
+        /// The IPv6 address at which this machine is reached from the internet. Unset, it is the machine's own.
+        public_ipv6: Option<String> = None => "'2001:db8::7'",
+        /// Servers, as host and port, that say by STUN which public IPv4 address this machine has. They learn that address.
+        stun_servers: Vec<String> = Vec::new() => "['stun.example.org:3478']",
+        /// Networks that may be relayed to although they are private: none, unless devices without any other way to each
+        /// other are there. Everything else that is not an ordinary address of the internet is refused, and so is this machine.
+        allow_peers: Vec<Cidr> = Vec::new() => "['192.168.1.0/24']",
+        /// Networks that are not relayed to.
+        deny_peers: Vec<Cidr> = Vec::new() => "['203.0.113.0/24']",
+        /// How many relayed addresses one user may have at the same time. A call takes up to four.
+        allocations_per_user: u32 = 12,
+        /// How many relayed addresses all users together may have.
+        allocations_max: u32 = 300,
+        /// How much may be relayed for one user, both ways together, in bytes per second; 0 for no limit.
+        bytes_per_s_per_user: u64 = 5_000_000,
+        /// Another relay instead: where clients find it.
         uris: Vec<String> = Vec::new() => "['turn:turn.example.org?transport=udp', 'turns:turn.example.org']",
-        /// The secret shared with the relay.
+        /// The secret shared with that other relay. Hearth's own needs none.
         shared_secret: Option<Secret> = None => "'a long random text'",
         /// A file that holds the value of `shared_secret`.
         shared_secret_file: Option<PathBuf> = None => "'/run/secrets/hearth-turn'",
@@ -21,24 +71,112 @@ section! {
     }
 }
 
+choice! {
+    /// Whether Hearth's own relay runs.
+    pub enum RelayMode {
+        /// If the server can be reached from the internet.
+        Auto = "auto",
+        /// Always; the server does not start without it.
+        On = "on",
+        /// Never.
+        Off = "off",
+    }
+}
+
+fn tcp(ip: IpAddr, port: u16) -> Address {
+    Address::Tcp((ip, port).into())
+}
+
 impl Turn {
+    /// Whether Hearth's own relay is to run on a server of this name.
+    #[must_use]
+    pub fn runs_relay(&self, server_name: &str) -> bool {
+        match self.relay {
+            RelayMode::Auto => self.uris.is_empty() && is_public_name(server_name),
+            RelayMode::On => true,
+            RelayMode::Off => false,
+        }
+    }
+
     pub(super) fn check(&self, checks: &mut Checks) {
         for (index, uri) in self.uris.iter().enumerate() {
             let good = ["turn:", "turns:", "stun:", "stuns:"].iter().any(|scheme| uri.starts_with(scheme));
             let text = format!("expected a URI such as `turn:turn.example.org?transport=udp`, found {uri:?}");
             checks.require(good, &format!("turn.uris[{index}]"), text);
         }
-        let relay = !self.uris.is_empty();
+        let other = !self.uris.is_empty();
         checks.require(
-            !relay || self.shared_secret.is_some(),
+            !other || self.shared_secret.is_some(),
             "turn.uris",
             "needs `turn.shared_secret` or `turn.shared_secret_file`, the same as the relay has",
         );
         checks.warn_if(
-            !relay && self.shared_secret.is_some(),
+            !other && self.shared_secret.is_some(),
             "turn.shared_secret",
             "not used, because `turn.uris` is empty",
         );
+        checks.warn_if(
+            other && self.relay == RelayMode::On,
+            "turn.relay",
+            "clients are sent to the relay of `turn.uris`; nobody uses the one that runs here",
+        );
         checks.within("turn.credential_lifetime_ms", self.credential_lifetime_ms, 60_000..=30 * 24 * 60 * 60 * 1_000);
+        self.check_relay(checks);
+    }
+
+    fn check_relay(&self, checks: &mut Checks) {
+        for (key, addresses) in [("turn.addresses", &self.addresses), ("turn.tls_addresses", &self.tls_addresses)] {
+            let all_tcp = addresses.iter().all(|address| matches!(address, Address::Tcp(_)));
+            checks.require(all_tcp, key, "expected IP addresses with ports; a relay cannot listen on a Unix socket");
+        }
+        checks.within("turn.port_min", self.port_min, 1_024..=65_535);
+        checks.require(
+            self.port_min <= self.port_max,
+            "turn.port_max",
+            format!("expected a number from {} (`turn.port_min`) to 65535, found {}", self.port_min, self.port_max),
+        );
+        let public = [("turn.public_ipv4", &self.public_ipv4, true), ("turn.public_ipv6", &self.public_ipv6, false)];
+        for (key, value, v4) in public {
+            let good = value.as_deref().is_none_or(|text| text.parse().is_ok_and(|ip: IpAddr| ip.is_ipv4() == v4));
+            checks.require(good, key, "expected an IP address of that kind, without a port");
+        }
+        for (index, server) in self.stun_servers.iter().enumerate() {
+            let good =
+                server.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
+            let text = format!("expected a host and port such as `stun.example.org:3478`, found {server:?}");
+            checks.require(good, &format!("turn.stun_servers[{index}]"), text);
+        }
+        checks.within("turn.allocations_per_user", self.allocations_per_user, 1..=10_000);
+        checks.within("turn.allocations_max", self.allocations_max, 1..=10_000);
+    }
+}
+
+/// Whether a server of this name may be reached from the internet: a domain that is not set aside for something else.
+fn is_public_name(server_name: &str) -> bool {
+    let host = server_name.split_once(':').map_or(server_name, |(host, _)| host).to_ascii_lowercase();
+    let within = |domain: &&str| host == **domain || host.strip_suffix(*domain).is_some_and(|rest| rest.ends_with('.'));
+    let domain = host.contains('.') && !host.starts_with('[') && host.parse::<IpAddr>().is_err();
+    domain && !PRIVATE_DOMAINS.iter().any(|private| within(&private))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_relay_runs_where_it_can_be_reached() {
+        let turn = Turn::default();
+        for name in ["hearth.family", "matrix.hearth.family:8448", "EXAMPLE.DE", "notexample.org", "latest.dev"] {
+            assert!(turn.runs_relay(name), "{name}");
+        }
+        for name in
+            ["localhost", "a.test", "matrix.example.org", "example.org:8448", "pi.local", "1.2.3.4", "[::1]:1", "pi"]
+        {
+            assert!(!turn.runs_relay(name), "{name}");
+        }
+        let other = Turn { uris: vec!["turn:a".to_owned()], ..Turn::default() };
+        assert!(!other.runs_relay("hearth.family"));
+        assert!(Turn { relay: RelayMode::On, ..Turn::default() }.runs_relay("localhost"));
+        assert!(!Turn { relay: RelayMode::Off, ..Turn::default() }.runs_relay("hearth.family"));
     }
 }

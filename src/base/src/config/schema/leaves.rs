@@ -102,4 +102,4 @@ macro_rules! whole_number {
     )* };
 }
 
-whole_number!(u32, u64);
+whole_number!(u16, u32, u64);
