@@ -8,6 +8,7 @@ pub mod credentials;
 pub mod limits;
 mod net;
 pub mod peers;
+pub mod probe;
 mod reach;
 pub mod server;
 pub mod settings;

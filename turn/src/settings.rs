@@ -58,6 +58,8 @@ pub struct Public {
     pub v6: Option<IpAddr>,
     /// Servers (`host:port`) that are asked for our IPv4 address by STUN if it is not configured and no interface has it.
     pub stun_servers: Vec<String>,
+    /// Names that lead to this machine: the last resort for its IPv4 address.
+    pub names: Vec<String>,
 }
 
 impl Settings {

@@ -61,7 +61,7 @@ pub struct Running {
     shared: Arc<Shared>,
     mailboxes: Vec<Arc<Mailbox>>,
     counters: Vec<Arc<Counters>>,
-    threads: Vec<JoinHandle<()>>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
     watch: Arc<Watch>,
     next: AtomicUsize,
     udp: Vec<SocketAddr>,
@@ -96,7 +96,7 @@ pub fn start(settings: Settings, authority: Arc<dyn Authority>, entropy: Entropy
         shared,
         mailboxes: Vec::new(),
         counters: Vec::new(),
-        threads: Vec::new(),
+        threads: Mutex::default(),
         watch: Arc::default(),
         next: AtomicUsize::new(0),
         udp: settings.udp.clone(),
@@ -190,7 +190,7 @@ impl Running {
         let thread = std::thread::Builder::new().name(format!("turn-{index}")).spawn(move || worker.run())?;
         self.mailboxes.push(mailbox);
         self.counters.push(counters);
-        self.threads.push(thread);
+        self.threads.lock().push(thread);
         Ok(())
     }
 
@@ -216,7 +216,7 @@ impl Running {
                 told = tell_refusals(&counters, &told);
             }
         })?;
-        self.threads.push(thread);
+        self.threads.lock().push(thread);
         Ok(())
     }
 
@@ -299,18 +299,14 @@ impl Running {
         self.watch.warnings.lock().clone()
     }
 
-    /// Ends all allocations, closes all sockets and waits for the threads.
-    pub fn stop(mut self) {
-        self.end();
-    }
-
-    fn end(&mut self) {
+    /// Ends all allocations, closes all sockets and waits for the threads. Does nothing the second time.
+    pub fn stop(&self) {
         *self.watch.stopping.lock() = true;
         self.watch.changed.notify_all();
         for mailbox in &self.mailboxes {
             mailbox.put(Command::Stop);
         }
-        for thread in self.threads.drain(..) {
+        for thread in std::mem::take(&mut *self.threads.lock()) {
             if thread.join().is_err() {
                 tracing::error!("A thread of the relay had panicked.");
             }
@@ -320,7 +316,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.end();
+        self.stop();
     }
 }
 

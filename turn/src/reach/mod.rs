@@ -1,14 +1,14 @@
-//! How is this machine reached from outside? The public address comes from the configuration, from an interface, or from a
-//! server that is asked by STUN; homes get new ones, so that this is looked at again and again. Whether a router passes
-//! packets on cannot be found out from inside.
+//! How is this machine reached from outside? The public address comes from the configuration, from an interface, from a server
+//! that is asked by STUN, or from the name service; homes get new ones, so that this is looked at again and again. Whether a
+//! router passes packets on cannot be found out from inside.
 
 mod ask;
 mod interfaces;
 
-use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs, UdpSocket};
 
 use crate::peers::is_public;
-use crate::settings::{Entropy, Settings};
+use crate::settings::{Entropy, Public, Settings};
 use crate::shared::whereabouts::Family;
 use crate::shared::{RelayAddress, Whereabouts};
 
@@ -51,20 +51,25 @@ fn find_v4(settings: &Settings, entropy: &Entropy, warnings: &mut Vec<String>) -
     if is_public(local) {
         return Some(RelayAddress { local, public: local });
     }
-    let servers = &settings.public.stun_servers;
-    let learned = servers.iter().find_map(|server| ask::public_address(server, Family::V4, entropy));
-    if let Some(public) = learned.filter(|ip| is_public(*ip)) {
+    let Public { stun_servers, names, .. } = &settings.public;
+    let asked = stun_servers.iter().find_map(|server| ask::public_address(server, Family::V4, entropy));
+    let learned = asked.filter(|ip| is_public(*ip)).or_else(|| names.iter().find_map(|name| named(name)));
+    if let Some(public) = learned {
         return Some(RelayAddress { local, public });
     }
-    warnings.push(if servers.is_empty() {
-        format!(
-            "The relay has no public IPv4 address: this machine is {local}, behind a router. Configure the router's public \
-             address, or a STUN server to ask for it."
-        )
-    } else {
-        format!("The relay has no public IPv4 address: this machine is {local}, and no STUN server said how it is seen.")
-    });
+    warnings.push(format!(
+        "The relay has no public IPv4 address: this machine is {local}, behind a router, and neither {} nor {} says how it is \
+         seen from outside. Configure that address, or a STUN server to ask for it.",
+        if stun_servers.is_empty() { "a STUN server (none is configured)" } else { "a configured STUN server" },
+        if names.is_empty() { "a name" } else { "the server's name" },
+    ));
     None
+}
+
+/// The public IPv4 address that a name leads to.
+fn named(name: &str) -> Option<IpAddr> {
+    let found = (name, 0).to_socket_addrs().ok()?;
+    found.map(|at| at.ip()).find(|ip| ip.is_ipv4() && is_public(*ip))
 }
 
 fn find_v6(settings: &Settings, warnings: &mut Vec<String>) -> Option<RelayAddress> {

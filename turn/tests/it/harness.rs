@@ -36,7 +36,7 @@ pub(crate) struct Relay {
 }
 
 /// Bytes that differ from call to call; nobody attacks a test.
-fn entropy(bytes: &mut [u8]) {
+pub(crate) fn entropy(bytes: &mut [u8]) {
     use std::hash::{BuildHasher, RandomState};
     for chunk in bytes.chunks_mut(8) {
         let random = RandomState::new().hash_one(0u8).to_ne_bytes();

@@ -8,6 +8,7 @@ mod flood;
 mod harness;
 mod netns;
 mod operating;
+mod probing;
 mod streams;
 mod udp;
 mod webrtc;

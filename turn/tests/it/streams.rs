@@ -13,7 +13,7 @@ use super::client::{Bytes, Client, WAIT};
 use super::harness::{Echo, Relay, wait_until};
 
 /// A certificate for `localhost` and who trusts it.
-fn tls() -> (Arc<ServerConfig>, Arc<ClientConfig>) {
+pub(crate) fn tls() -> (Arc<ServerConfig>, Arc<ClientConfig>) {
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let certificate = CertificateDer::from(made.cert.der().to_vec());
     let key = PrivateKeyDer::Pkcs8(made.signing_key.serialize_der().into());
