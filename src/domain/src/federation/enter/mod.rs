@@ -19,6 +19,8 @@ mod leave;
 mod split;
 mod take_over;
 mod template;
+#[cfg(test)]
+mod tests;
 mod tries;
 
 use std::time::Duration;

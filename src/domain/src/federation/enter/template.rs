@@ -6,7 +6,7 @@
 
 use std::collections::HashSet;
 
-use hearth_base::{Reason, Result, error::refuse, limits};
+use hearth_base::{Error, Reason, Result, error::refuse, limits};
 use hearth_store::tables::memberships::Membership;
 use ruma::canonical_json::CanonicalJsonObject;
 use ruma::room_version_rules::RoomVersionRules;
@@ -81,6 +81,9 @@ pub(super) fn read(
     // Servers that leave the version out mean the first one.
     let version = version.map_or("1", |version| version.as_str());
     let rules = version::rules(version)?;
+    if wanted.membership == Membership::Knock && !rules.authorization.knocking {
+        return Err(Error::forbidden(format!("Rooms of version {version} know no knocking; ask for an invite.")));
+    }
     let wrong = |what: &str| refuse(Reason::ConnectionFailed, format!("{from} sent a template with {what}."));
     if wanted.version.is_some_and(|known| known != version) {
         return Err(wrong("another room version than the room has"));

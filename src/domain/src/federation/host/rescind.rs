@@ -7,39 +7,78 @@
 use std::sync::Arc;
 
 use hearth_base::Result;
+use hearth_store::Lane;
 use hearth_store::engine::Tx;
 use hearth_store::tables::memberships::Membership;
-use ruma::events::TimelineEventType;
-use ruma::{ServerName, UserId};
+use ruma::{OwnedRoomId, OwnedUserId, ServerName};
+use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use super::Federation;
 use crate::core::Core;
-use crate::federation::admit::Candidate;
+use crate::federation::admit::{self, Candidate};
 use crate::federation::stub::{self, Standing};
-use crate::rooms::event::Authored;
+use crate::rooms::event::{Authored, version};
+
+/// As much of an event as tells whether it may end something.
+#[derive(Deserialize)]
+struct Glance {
+    room_id: OwnedRoomId,
+    #[serde(rename = "type")]
+    kind: String,
+    state_key: Option<OwnedUserId>,
+    content: GlanceContent,
+}
+
+#[derive(Deserialize)]
+struct GlanceContent {
+    membership: Option<String>,
+}
 
 impl Federation {
-    /// Takes in a member event of a room that this server is not in, if it ends an invite or a knock of a user of this server.
-    /// The event has been vetted. False when it is none of that, and of no use.
-    pub async fn stub_member_event(&self, origin: &ServerName, event: &Candidate) -> Result<bool> {
-        let pdu = &event.pdu;
-        let user = pdu.state_key.as_deref().and_then(|key| UserId::parse(key).ok());
-        let ends = matches!(pdu.content_str("membership").as_deref(), Some("leave" | "ban"));
-        let (Some(room_id), Some(user)) = (pdu.room_id.clone(), user) else { return Ok(false) };
-        let is_for_us = pdu.kind == TimelineEventType::RoomMember && self.core.is_local(&user) && ends;
-        if !is_for_us || pdu.sender.server_name() != origin {
-            return Ok(false);
-        }
-        let (core, event) = (self.core.clone(), event.clone());
-        let write = move |tx: &mut hearth_store::WriteTx<'_>| {
-            let Some(before) = stub::standing(tx.tx(), &room_id, &user)? else { return Ok(false) };
-            if !may_end(&core, tx.tx(), &before, &event)? {
-                return Ok(false);
+    /// Looks through what a server sends for the ends of invites and knocks in rooms that this server is not in. Whatever else
+    /// it sends is left for others to judge.
+    pub(in crate::federation) async fn take_endings(self: &Arc<Self>, origin: &ServerName, events: &[Box<RawValue>]) {
+        for json in events {
+            let Ok(glance) = serde_json::from_str::<Glance>(json.get()) else { continue };
+            let ends = matches!(glance.content.membership.as_deref(), Some("leave" | "ban"));
+            let Some(user) = glance.state_key.filter(|user| ends && self.core.is_local(user)) else { continue };
+            if glance.kind != "m.room.member" {
+                continue;
             }
-            stub::stand(&core, tx, &before.room, &Authored { pdu: event.pdu, json: event.json }, None)?;
-            Ok(true)
+            if let Err(error) = self.take_ending(origin, glance.room_id, user, json).await {
+                tracing::info!(%error, federation.server = %origin, "An invite or a knock is not ended.");
+            }
+        }
+    }
+
+    async fn take_ending(
+        self: &Arc<Self>,
+        origin: &ServerName,
+        room_id: OwnedRoomId,
+        user: OwnedUserId,
+        json: &RawValue,
+    ) -> Result<()> {
+        let (of, who) = (room_id.clone(), user.clone());
+        let read = move |tx: &mut hearth_store::ReadTx<'_>| stub::standing(tx.tx(), &of, &who);
+        let Some(standing) = self.core.store.read("federation_standing", read).await? else { return Ok(()) };
+        if !matches!(standing.row.membership, Membership::Invite | Membership::Knock) {
+            return Ok(());
+        }
+        let rules = version::stored_rules(&standing.room.version)?;
+        let event = self.unchanged(rules, admit::parse(rules, Some(&room_id), json)?).await?;
+        if event.pdu.sender.server_name() != origin {
+            return Ok(());
+        }
+        let core = self.core.clone();
+        let write = move |tx: &mut hearth_store::WriteTx<'_>| {
+            let Some(before) = stub::standing(tx.tx(), &room_id, &user)? else { return Ok(()) };
+            if !may_end(&core, tx.tx(), &before, &event)? {
+                return Ok(());
+            }
+            stub::stand(&core, tx, &before.room, &Authored { pdu: event.pdu, json: event.json }, None)
         };
-        self.core.store.write_in(hearth_store::Lane::Federation, "federation_rescind", write).await
+        self.core.store.write_in(Lane::Federation, "federation_rescind", write).await
     }
 }
 

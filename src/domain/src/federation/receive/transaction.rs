@@ -66,6 +66,7 @@ impl Federation {
     }
 
     async fn take_pdus(self: &Arc<Self>, origin: &ServerName, pdus: Vec<Box<RawValue>>) -> Result<Outcome> {
+        self.take_endings(origin, &pdus).await;
         let mut by_room: BTreeMap<OwnedRoomId, Vec<Box<RawValue>>> = BTreeMap::new();
         for json in pdus {
             // Without its room an event has no rules, and so no name to refuse it by.
