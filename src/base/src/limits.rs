@@ -198,8 +198,14 @@ pub const FEDERATION_REQUESTS_PER_SERVER_MAX: usize = 16;
 pub const FEDERATION_WAITING_PER_SERVER_MAX: usize = 64;
 /// How long such a request waits, in milliseconds.
 pub const FEDERATION_WAIT_MS_MAX: u64 = 30_000;
-/// Requests of other servers whose signatures are being checked at the same time, which may take a look at their keys.
-pub const FEDERATION_PROVING_MAX: usize = 256;
+/// Requests whose server's key is being looked up, which may take asking that server, at the same time.
+pub const FEDERATION_STRANGERS_MAX: usize = 64;
+/// Bodies of requests of other servers that are held in memory at the same time, in bytes; small ones do not count.
+pub const FEDERATION_BODIES_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// What a small one is, in bytes.
+pub const FEDERATION_SMALL_BODY_BYTES: usize = 64 * 1024;
+/// How long another server may take to send a request's body, in milliseconds.
+pub const FEDERATION_BODY_MS_MAX: u64 = 120_000;
 /// Events of one answer to `/backfill`.
 pub const BACKFILL_EVENTS_MAX: usize = 100;
 /// Events of one answer to `/get_missing_events`.

@@ -248,10 +248,13 @@ where
     }
     edge::rate_limit(&app, bounds.rate, &peer, requester.as_ref())?;
     let claim = match need {
-        Need::Server => Some(federation::auth::claim(&app, &parts, &peer).await?),
+        Need::Server => Some(federation::auth::claim(&app, &parts, &peer, bounds.body_bytes_max).await?),
         _ => None,
     };
-    let raw = read_body(body, bounds.body_bytes_max).await?;
+    let raw = match &claim {
+        Some(claim) => federation::auth::read_body(claim, body).await?,
+        None => read_body(body, bounds.body_bytes_max).await?,
+    };
     let asker = match claim {
         Some(claim) => Some(claim.prove(&app, &parts, &raw, &peer).await?),
         None => None,

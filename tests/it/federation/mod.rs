@@ -2,7 +2,12 @@
 //!
 //! Two servers or more in one process; their requests are signed as on the wire and go straight into the other's router.
 
+mod history;
+mod entering;
 mod letter;
+mod media;
+mod neighbours;
 mod people;
+mod reads;
 mod refused;
 mod signatures;

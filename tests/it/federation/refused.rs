@@ -12,7 +12,8 @@ async fn a_server_outside_gets_nothing_of_a_room() {
     let alice = a.register("alice").await;
     for room in [alice.creates_room().await, alice.creates_room().public().history("world_readable").await] {
         let event = alice.sends("hello").in_room(&room).await;
-        let (room, event) = (encoded(room.0.as_str()), encoded(&event));
+        let body = json!({ "earliest_events": [], "latest_events": [event], "limit": 10 });
+        let (room, event) = (encoded(&room.0), encoded(&event));
         for target in [
             format!("event/{event}"),
             format!("state/{room}?event_id={event}"),
@@ -25,7 +26,6 @@ async fn a_server_outside_gets_nothing_of_a_room() {
             Letter::get(b, a, &target).arrives(&town).await.refused(403, "M_FORBIDDEN");
         }
         let target = format!("/_matrix/federation/v1/get_missing_events/{room}");
-        let body = json!({ "earliest_events": [], "latest_events": [event], "limit": 10 });
         Letter::post(b, a, &target, &body).arrives(&town).await.refused(403, "M_FORBIDDEN");
     }
     town.ends().await;

@@ -34,7 +34,7 @@ async fn servers_before_1_3_do_not_name_the_destination() {
     let [a, b, _] = &town.worlds[..] else { unreachable!("three servers") };
     Letter::get(b, a, QUESTION).with_header_changed("destination=a.example,", "").arrives(&town).await.ok();
     let quoted = Letter::get(b, a, QUESTION).with_header_changed("origin=b.example", "ORIGIN=\"b.example\"");
-    quoted.with_header_changed("X-Matrix ", "x-matrix   ").arrives(&town).await.ok();
+    quoted.with_header_changed("X-Matrix ", "x-matrix ").arrives(&town).await.ok();
     town.ends().await;
 }
 
@@ -159,5 +159,17 @@ async fn hearing_from_oneself_changes_nothing() {
     let question = ruma::api::federation::directory::get_public_rooms::v1::Request::new();
     shared.ask(&us, question).await.expect_err("a server does not ask itself");
     assert!(town.streets.seen().is_empty());
+    town.ends().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_was_put_away_signs_no_more_requests() {
+    let town = town().await;
+    let [a, b, _] = &town.worlds[..] else { unreachable!("three servers") };
+    let before = Letter::get(b, a, QUESTION);
+    hearth_domain::keys::rotate(&b.server().domain.core).await.expect("a new key");
+    b.clock.skip(1_000);
+    before.arrives(&town).await.refused(401, "M_UNAUTHORIZED");
+    Letter::get(b, a, QUESTION).arrives(&town).await.ok();
     town.ends().await;
 }

@@ -1,10 +1,12 @@
 //! How many requests of other servers are worked on at a time: so many of each, a few more wait, and the rest are turned away.
-//! One server that asks a lot does not keep others waiting.
+//! One server that asks a lot does not keep others waiting. And how much of what nobody has checked yet is held in memory.
 
 use std::collections::HashMap;
+use std::future::Future;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use hearth_base::{Reason, Result, error::refuse, limits};
 use parking_lot::Mutex;
 use ruma::{OwnedServerName, ServerName};
@@ -15,17 +17,25 @@ const RETRY_MS: u64 = 5_000;
 /// Servers beyond which those are forgotten that ask nothing now.
 const SERVERS_TIDIED_AT: usize = 1_024;
 
+/// How long a request waits for room for its body.
+const ROOM_WAIT: Duration = Duration::from_secs(10);
+
 /// The gate.
 #[derive(Debug)]
 pub struct Gate {
-    proving: Arc<Semaphore>,
+    strangers: Semaphore,
+    /// Room for bodies, in units of the size of a small one.
+    room: Arc<Semaphore>,
     servers: Mutex<HashMap<OwnedServerName, Weak<Turns>>>,
 }
 
 impl Default for Gate {
     fn default() -> Self {
-        let proving = Arc::new(Semaphore::new(limits::FEDERATION_PROVING_MAX));
-        Self { proving, servers: Mutex::default() }
+        Self {
+            strangers: Semaphore::new(limits::FEDERATION_STRANGERS_MAX),
+            room: Arc::new(Semaphore::new(limits::FEDERATION_BODIES_BYTES_MAX / limits::FEDERATION_SMALL_BODY_BYTES)),
+            servers: Mutex::default(),
+        }
     }
 }
 
@@ -46,10 +56,29 @@ pub struct Turn {
 }
 
 impl Gate {
-    /// Lets a request in whose signature is to be checked; until then it is nobody's. `M_LIMIT_EXCEEDED` when too many are
-    /// being checked.
-    pub fn prove(&self) -> Result<OwnedSemaphorePermit> {
-        self.proving.clone().try_acquire_owned().map_err(|_| busy())
+    /// Looks up whose key something is signed with. What is known at once is never kept waiting by what has to be asked for,
+    /// of which only so much is asked at a time: `M_LIMIT_EXCEEDED` beyond that.
+    pub async fn look_up<T>(&self, looking: impl Future<Output = Result<T>>) -> Result<T> {
+        let mut looking = std::pin::pin!(looking);
+        if let Some(found) = looking.as_mut().now_or_never() {
+            return found;
+        }
+        let _stranger = self.strangers.try_acquire().map_err(|_| busy())?;
+        looking.await
+    }
+
+    /// Waits for room for a body of so many bytes. None for a small one, which needs none. `M_LIMIT_EXCEEDED` when there is no
+    /// room for too long.
+    pub async fn make_room(&self, bytes: usize) -> Result<Option<OwnedSemaphorePermit>> {
+        if bytes <= limits::FEDERATION_SMALL_BODY_BYTES {
+            return Ok(None);
+        }
+        let units = bytes.min(limits::FEDERATION_BODIES_BYTES_MAX).div_ceil(limits::FEDERATION_SMALL_BODY_BYTES);
+        let room = self.room.clone().acquire_many_owned(u32::try_from(units).unwrap_or(u32::MAX));
+        match tokio::time::timeout(ROOM_WAIT, room).await {
+            Ok(Ok(room)) => Ok(Some(room)),
+            _ => Err(busy()),
+        }
     }
 
     /// Waits for the turn of a server's request. `M_LIMIT_EXCEEDED` when too many of its requests wait, or for too long.
@@ -89,9 +118,29 @@ fn busy() -> hearth_base::Error {
 
 #[cfg(test)]
 mod tests {
-    use futures_util::FutureExt;
-
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn large_bodies_wait_for_room_and_small_ones_do_not() {
+        let gate = Gate::default();
+        let all = gate.make_room(limits::FEDERATION_BODIES_BYTES_MAX).await.expect("it is empty");
+        assert!(all.is_some());
+        assert!(gate.make_room(1_000).await.expect("a small one").is_none());
+        gate.make_room(limits::TRANSACTION_BYTES_MAX).await.expect_err("there is no room");
+        drop(all);
+        gate.make_room(limits::TRANSACTION_BYTES_MAX).await.expect("there is room again");
+    }
+
+    #[tokio::test]
+    async fn strangers_do_not_keep_friends_waiting() {
+        let gate = Gate::default();
+        let forever = || std::future::pending::<Result<()>>();
+        let mut asking: Vec<_> =
+            (0..limits::FEDERATION_STRANGERS_MAX).map(|_| Box::pin(gate.look_up(forever()))).collect();
+        asking.iter_mut().for_each(|asking| assert!(asking.as_mut().now_or_never().is_none()));
+        gate.look_up(forever()).await.expect_err("too many are being asked");
+        gate.look_up(std::future::ready(Ok(()))).await.expect("what is known is known");
+    }
 
     #[tokio::test]
     async fn one_server_does_not_keep_others_waiting() {

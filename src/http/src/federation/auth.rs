@@ -5,17 +5,24 @@
 //! the claim is right. Fetching keys needs no signature on either side, so that two servers which do not know one another
 //! yet never wait for each other in a circle.
 
-use hearth_base::{Error, Reason, Result, error::refuse};
+use std::future::Future;
+use std::time::Duration;
+
+use axum::body::Body;
+use bytes::Bytes;
+use hearth_base::{Error, Reason, Result, error::refuse, limits};
 use hearth_domain::federation::gate::Turn;
 use hearth_domain::rates::{Rate, Whose};
 use http::request::Parts;
+use http::{Method, header};
 use ruma::api::federation::authentication::{ServerSignatures, XMatrix, XMatrixExtractError};
 use ruma::signatures::{PublicKeyMap, verify_canonical_json_bytes};
 use ruma::{OwnedServerName, ServerName, SigningKeyAlgorithm};
+use tokio::sync::OwnedSemaphorePermit;
 
-use crate::App;
 use crate::app::Peer;
 use crate::auth::{Need, Scheme};
+use crate::{App, route};
 
 impl Scheme for ServerSignatures {
     const NEED: Need = Need::Server;
@@ -26,8 +33,8 @@ impl Scheme for ServerSignatures {
 pub struct Claim {
     says: XMatrix,
     keys: PublicKeyMap,
-    /// One of the few requests that are being checked.
-    _proving: tokio::sync::OwnedSemaphorePermit,
+    bytes_max: usize,
+    room: Option<OwnedSemaphorePermit>,
 }
 
 /// The server that a request is from.
@@ -37,23 +44,25 @@ pub struct Asker {
     pub name: OwnedServerName,
     /// Its turn, until the request is answered.
     _turn: Turn,
+    /// The room that the request's body takes, for as long.
+    _room: Option<OwnedSemaphorePermit>,
 }
 
-/// Reads the claim of a request, and gets the keys to check it with.
+/// Reads the claim of a request, gets the keys to check it with, and makes room for its body, of at most `bytes_max`.
 ///
 /// Refuses with `M_UNAUTHORIZED` (401) claims that cannot be true, with `M_FORBIDDEN` servers that this one does not talk to,
 /// with `M_LIMIT_EXCEEDED` addresses that have sent many false claims.
-pub async fn claim(app: &App, parts: &Parts, peer: &Peer) -> Result<Claim> {
+pub async fn claim(app: &App, parts: &Parts, peer: &Peer, bytes_max: usize) -> Result<Claim> {
     let whose = Whose::address(peer.address);
     app.domain.rates.peek(Rate::FederationUnproven, whose)?;
-    let claim = read(app, parts).await;
+    let claim = read(app, parts, bytes_max).await;
     if claim.as_ref().is_err_and(|error| error.reason() == Some(Reason::Unauthorized)) {
         app.domain.rates.take(Rate::FederationUnproven, whose)?;
     }
     claim
 }
 
-async fn read(app: &App, parts: &Parts) -> Result<Claim> {
+async fn read(app: &App, parts: &Parts, bytes_max: usize) -> Result<Claim> {
     let says = XMatrix::extract_from_http_headers(&parts.headers).map_err(|error| match error {
         XMatrixExtractError::MissingAuthorizationHeader => {
             unauthorized("Requests of other servers must be signed: the Authorization header is missing.")
@@ -65,15 +74,37 @@ async fn read(app: &App, parts: &Parts) -> Result<Claim> {
         return Err(unauthorized(message));
     }
     app.domain.federation.check_allowed(&says.origin)?;
-    let proving = app.domain.federation.gate.prove()?;
-    let keys = app.domain.federation.keyring.request_keys(&says.origin, says.key.as_str()).await;
+    let gate = &app.domain.federation.gate;
+    let keys = gate.look_up(app.domain.federation.keyring.request_keys(&says.origin, says.key.as_str())).await;
     let keys = keys.map_err(|error| match error {
-        Error::Refusal(why) => {
+        Error::Refusal(why) if !matches!(why.reason, Reason::LimitExceeded { .. }) => {
             unauthorized(format!("The key {} of {} is not known: {}", says.key, says.origin, why.message))
         }
-        fault => fault,
+        other => other,
     })?;
-    Ok(Claim { says, keys, _proving: proving })
+    let bytes_max = body_bytes_max(parts, bytes_max);
+    let room = gate.make_room(bytes_max).await?;
+    Ok(Claim { says, keys, bytes_max, room })
+}
+
+/// Reads a body of at most what there is room for, and not for longer than room is kept.
+pub async fn read_body(claim: &Claim, body: Body) -> Result<Bytes> {
+    let reading = route::read_body(body, claim.bytes_max);
+    match tokio::time::timeout(Duration::from_millis(limits::FEDERATION_BODY_MS_MAX), reading).await {
+        Ok(read) => read,
+        Err(_) => Err(refuse(Reason::Unknown, "The request's body took too long to come.")),
+    }
+}
+
+/// How large a request's body may be: as large as it says, or as the endpoint allows if it does not say. Questions that are
+/// asked by GET have next to none.
+fn body_bytes_max(parts: &Parts, bytes_max: usize) -> usize {
+    if parts.method == Method::GET {
+        return bytes_max.min(limits::FEDERATION_SMALL_BODY_BYTES);
+    }
+    let length = parts.headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    // What says that it is too large is refused when it is read.
+    length.unwrap_or(bytes_max).min(bytes_max)
 }
 
 impl Claim {
@@ -86,11 +117,12 @@ impl Claim {
             app.domain.rates.take(Rate::FederationUnproven, Whose::address(peer.address))?;
             return Err(unauthorized(format!("The signature is not one of {} over this request.", self.says.origin)));
         }
-        let Self { says: XMatrix { origin, .. }, _proving: proving, .. } = self;
-        drop(proving);
+        let Self { says: XMatrix { origin, .. }, room, .. } = self;
+        // Whatever it wants: it is there, so what waits for it need wait no longer.
+        app.domain.federation.alive(&origin);
         app.domain.rates.take(Rate::Federation, Whose::name(origin.as_str()))?;
         let turn = app.domain.federation.gate.enter(&origin).await?;
-        Ok(Asker { name: origin, _turn: turn })
+        Ok(Asker { name: origin, _turn: turn, _room: room })
     }
 
     fn is_true(&self, us: &ServerName, parts: &Parts, body: &[u8]) -> bool {
