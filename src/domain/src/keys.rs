@@ -16,7 +16,8 @@ use hearth_store::engine::Tx;
 use hearth_store::tables::signing_keys::{self, SigningKeyRow};
 use hearth_store::{Lane, Store};
 use parking_lot::RwLock;
-use ruma::signatures::Ed25519KeyPair;
+use ruma::signatures::{Ed25519KeyPair, KeyPair};
+use sha2::{Digest, Sha256};
 
 /// PKCS#8 for Ed25519 is this and then the 32 secret bytes (RFC 8410, section 7).
 const PKCS8_PREFIX: [u8; 16] =
@@ -85,6 +86,15 @@ impl SigningKey {
     #[must_use]
     pub fn id(&self) -> String {
         key_id(self.pair())
+    }
+
+    /// A secret that follows from the key and `purpose` alone: it need not be kept, and whoever has not got the key cannot
+    /// guess it. It is the hash of a signature that nobody else gets to see: what is signed for others is JSON, and begins
+    /// with `{`. Another key gives other secrets.
+    #[must_use]
+    pub fn derive(&self, purpose: &str) -> [u8; 32] {
+        let text = format!("hearth secret: {purpose}");
+        Sha256::digest(self.pair().sign(text.as_bytes()).as_bytes()).into()
     }
 
     /// The keys that are out of use, oldest first.
