@@ -9,6 +9,8 @@ use super::server::{Phase, Server};
 use crate::admin::{Listing, Page};
 use crate::federation::Federation;
 
+/// After so many failed attempts it was not just bad luck.
+const FAILURES_MANY: u32 = 3;
 /// Rows that are read at a time while searching.
 const STRIDE: u64 = 200;
 
@@ -71,6 +73,12 @@ impl Federation {
         Ok(self.shown(row.name, row.health))
     }
 
+    /// Whether the last attempts to send to a server all failed, so that nobody should wait for it for long.
+    pub(in crate::federation) fn is_failing(&self, server: &ServerName) -> bool {
+        let book = self.outbox.book.lock();
+        book.servers.get(server).is_some_and(|server| server.health.failures >= FAILURES_MANY)
+    }
+
     /// Forgets where a server is said to be, and tries it now.
     pub async fn retry(&self, name: &str) -> Result<Destination> {
         let row = self.destination(name).await?;
@@ -78,6 +86,7 @@ impl Federation {
         let server = server.map_err(|_| Error::invalid(format!("{name} is not a server name.")))?;
         self.check_allowed(&server)?;
         self.network.forget(&server);
+        self.keyring.forget_failures(&server);
         self.outbox.book.lock().retry(&server, Instant::now(), self.core.now_ms());
         self.core.outgoing.ring();
         self.destination(name).await

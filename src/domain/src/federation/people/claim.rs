@@ -32,15 +32,15 @@ impl Federation {
             let message = format!("Claim keys of at most {} devices at a time.", limits::KEYS_QUERY_USERS_MAX);
             return Err(Error::invalid(message));
         }
-        let wait = super::wait(wait);
         let (local, others): (Claims, Claims) = claims.into_iter().partition(|(user, _)| self.core.is_local(user));
         let mut claimed = Claimed { keys: self.parts.crypto.claim_keys(local).await?, ..Claimed::default() };
         let mut servers: BTreeMap<OwnedServerName, Claims> = BTreeMap::new();
         for (user, devices) in others {
             servers.entry(user.server_name().to_owned()).or_default().insert(user, devices);
         }
-        let asked = stream::iter(servers)
-            .map(|(server, claims)| async move { (self.claim_of(&server, claims, wait).await, server) });
+        let asked = stream::iter(servers).map(|(server, claims)| async move {
+            (self.claim_of(&server, claims, self.patience(&server, wait)).await, server)
+        });
         let mut asked = Box::pin(asked.buffer_unordered(SERVERS_AT_ONCE_MAX));
         while let Some((answer, server)) = asked.next().await {
             match answer {

@@ -22,13 +22,13 @@ impl Federation {
     ///
     /// Refuses with `M_INVALID_PARAM` when too many users are asked for. Servers that do not answer are among the failures.
     pub async fn query_keys(&self, who: &Requester, query: Query, wait: Option<Duration>) -> Result<Queried> {
-        let wait = super::wait(wait);
         let mut queried = self.parts.crypto.query_keys(who, query).await?;
         let mut servers: BTreeMap<OwnedServerName, Query> = BTreeMap::new();
         for (user, wanted) in std::mem::take(&mut queried.elsewhere) {
             servers.entry(user.server_name().to_owned()).or_default().insert(user, wanted);
         }
         let asked = stream::iter(servers).map(|(server, query)| async move {
+            let wait = self.patience(&server, wait);
             let answer = tokio::time::timeout(wait, self.query_server(who, &server, query, wait)).await;
             (answer.unwrap_or_else(|_| Err(ask::unreadable(&server, "it took too long to answer"))), server)
         });

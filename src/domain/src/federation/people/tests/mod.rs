@@ -2,6 +2,7 @@
 
 mod lists;
 mod news;
+mod outside;
 mod wire;
 
 use std::sync::Arc;

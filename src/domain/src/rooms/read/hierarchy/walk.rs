@@ -6,13 +6,13 @@ use std::sync::Arc;
 use hearth_base::{Error, Result, limits};
 use hearth_store::engine::Tx;
 use hearth_store::ids::UserSn;
-use hearth_store::tables::memberships;
 use hearth_store::tables::rooms::{self, Room};
 use ruma::{OwnedRoomId, OwnedServerName, RoomId};
 
 use super::children::{Child, children};
 use super::{Hierarchy, Node, Question, token};
 use crate::core::Core;
+use crate::rooms::find;
 use crate::rooms::read::summary::{Summary, is_accessible, is_enterable, summary};
 
 /// A room as another server has told of it.
@@ -138,6 +138,8 @@ impl Walker<'_> {
 
 /// Whether somebody of this server is in a room, so that what is known of it here is true.
 pub fn is_resident(tx: &mut dyn Tx, room: Option<&Room>) -> Result<bool> {
-    let Some(room) = room.filter(|room| room.snapshot.0 != 0) else { return Ok(false) };
-    Ok(!memberships::local_joined(tx, room.sn)?.is_empty())
+    match room.filter(|room| room.snapshot.0 != 0) {
+        Some(room) => find::is_resident(tx, room),
+        None => Ok(false),
+    }
 }
