@@ -9,10 +9,10 @@ use crate::App;
 use crate::edge::Rate;
 use crate::route::{Bounds, RouterExt, Ruma};
 
-/// The routes of this file.
+/// The routes of this file. What another server may have to be asked for is limited, since anybody can make us ask.
 pub(super) fn routes() -> Router<App> {
     Router::new()
-        .endpoint(Bounds::default(), find)
+        .endpoint(Bounds::rate(Rate::Other), find)
         .endpoint(Bounds::rate(Rate::Other), add)
         .endpoint(Bounds::rate(Rate::Other), remove)
         .endpoint(Bounds::default(), of_room)

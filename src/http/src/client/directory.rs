@@ -13,11 +13,11 @@ use crate::App;
 use crate::edge::Rate;
 use crate::route::{Bounds, RouterExt, Ruma};
 
-/// The routes of this file.
+/// The routes of this file. What another server may have to be asked for is limited, since anybody can make us ask.
 pub(super) fn routes() -> Router<App> {
     Router::new()
-        .endpoint(Bounds::default(), list)
-        .endpoint(Bounds::default(), search)
+        .endpoint(Bounds::rate(Rate::Other), list)
+        .endpoint(Bounds::rate(Rate::Other), search)
         .endpoint(Bounds::default(), visibility)
         .endpoint(Bounds::rate(Rate::Other), set_visibility)
 }

@@ -13,11 +13,11 @@ use crate::loose::Loose;
 use crate::respond::Json;
 use crate::route::{Bounds, RouterExt, Ruma};
 
-/// The routes of this file.
+/// The routes of this file. What another server may have to be asked for is limited, since anybody can make us ask.
 pub(super) fn routes() -> Router<App> {
     Router::new()
-        .endpoint(Bounds::default(), profile)
-        .endpoint(Bounds::default(), field)
+        .endpoint(Bounds::rate(Rate::Other), profile)
+        .endpoint(Bounds::rate(Rate::Other), field)
         .endpoint(Bounds::rate(Rate::Other), set_field)
         .endpoint(Bounds::rate(Rate::Other), delete_field)
 }

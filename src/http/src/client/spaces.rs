@@ -9,6 +9,7 @@ use ruma::api::client::space::get_hierarchy;
 
 use super::amount;
 use crate::App;
+use crate::edge::Rate;
 use crate::respond::Json;
 use crate::route::{Bounds, RouterExt, Ruma};
 
@@ -18,13 +19,10 @@ const SUMMARY_PATHS: &[&str] = &[
     "/_matrix/client/unstable/im.nheko.summary/room_summary/{room_id_or_alias}",
 ];
 
-/// The routes of this file.
+/// The routes of this file. What other servers may have to be asked for is limited, since anybody can make us ask.
 pub(super) fn routes() -> Router<App> {
-    Router::new().endpoint(Bounds::default(), hierarchy).endpoint(Bounds::default(), summary).endpoint_at(
-        SUMMARY_PATHS,
-        Bounds::default(),
-        summary,
-    )
+    let bounds = Bounds::rate(Rate::Other);
+    Router::new().endpoint(bounds, hierarchy).endpoint(bounds, summary).endpoint_at(SUMMARY_PATHS, bounds, summary)
 }
 
 async fn hierarchy(app: App, request: Ruma<get_hierarchy::v1::Request>) -> Result<Json<Hierarchy>> {
