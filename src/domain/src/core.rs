@@ -15,6 +15,7 @@ use crate::notify::Notifier;
 use crate::outgoing::Outgoing;
 use crate::rooms::acl::Acls;
 use crate::rooms::load::EventCache;
+use crate::rooms::policy::Policies;
 use crate::rooms::locals::LocalMembers;
 use crate::rooms::read::history::OpenHistories;
 use crate::rooms::state::auth_chain::AuthEdges;
@@ -45,6 +46,8 @@ pub struct Core {
     pub open_histories: OpenHistories,
     /// Which servers rooms keep out.
     pub acls: Acls,
+    /// What rooms' policy servers say.
+    pub policies: Policies,
     /// What authorises what.
     pub auth_edges: AuthEdges,
     /// The application services, as their registration files describe them.
@@ -74,6 +77,7 @@ impl Core {
             locals: LocalMembers::default(),
             open_histories: OpenHistories::default(),
             acls: Acls::default(),
+            policies: Policies::default(),
             auth_edges: AuthEdges::default(),
             appservices,
         }))

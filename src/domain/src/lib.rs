@@ -104,6 +104,7 @@ impl Domain {
             jobs: admin.jobs.clone(),
         };
         let federation = Arc::new(federation::Federation::new(core.clone(), network, parts));
+        core.policies.set_police(federation::policy::Beat::of(&federation));
         Ok(Arc::new(Self {
             rates,
             devices,

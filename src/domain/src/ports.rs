@@ -63,6 +63,14 @@ pub trait Network: Send + Sync + std::fmt::Debug {
     fn forget(&self, _server: &ruma::ServerName) {}
 }
 
+/// Those who ask the policy servers of rooms.
+pub trait Police: Send + Sync + std::fmt::Debug {
+    /// Has a policy server sign an event (canonical JSON), and gives the signature, which nobody has checked.
+    ///
+    /// Refuses with `M_FORBIDDEN` what the policy server does not want, with `M_CONNECTION_FAILED` when it does not answer.
+    fn sign(&self, via: OwnedServerName, event: Vec<u8>) -> Eventually<Result<String>>;
+}
+
 /// A network that leads nowhere: for a server that does not talk to others, and for tests that need none.
 #[derive(Debug)]
 pub struct Nowhere;

@@ -18,11 +18,14 @@ mod media;
 pub mod outbox;
 mod pass_on;
 mod plain;
+pub mod policy;
 pub mod receive;
 pub mod serve;
 mod sign;
 mod stripped;
 mod stub;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 

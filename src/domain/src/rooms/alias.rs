@@ -15,7 +15,7 @@ use ruma::{OwnedRoomAliasId, OwnedRoomId, OwnedServerName, RoomAliasId, UserId};
 use super::append::{Origin, append};
 use super::event::Draft;
 use super::read::access;
-use super::{Rooms, content, find, power};
+use super::{Rooms, content, find, policy, power};
 use crate::Requester;
 use crate::core::Core;
 
@@ -76,7 +76,7 @@ impl Rooms {
             let origin = Origin::new(who.user, &who.user_id);
             unname(&core, tx, &mut room, &origin, &BTreeSet::from([alias.to_string()]))
         };
-        self.core.store.write("alias_remove", write).await
+        policy::write(&self.core, "alias_remove", write).await
     }
 
     /// The names that this server knows for a room. `M_FORBIDDEN` for those who may not look inside.

@@ -22,7 +22,7 @@ use super::event::{Pdu, version};
 use super::keep::{self, New, Step};
 use super::load::Event;
 use super::state::snapshot::Changes;
-use super::{find, outgoing};
+use super::{find, outgoing, policy};
 use crate::core::Core;
 
 /// The greatest depth that canonical JSON can say. Whoever claims it for an event of theirs must not end the room.
@@ -49,7 +49,8 @@ impl Origin {
 
 /// Authors `draft` in `room` and appends it. `room` is moved forward, so that several events can follow in one closure.
 ///
-/// Refuses with `M_FORBIDDEN` what the room's authorisation rules do not allow; then nothing has been written.
+/// Refuses with `M_FORBIDDEN` what the room's authorisation rules do not allow; then nothing has been written. In a room with a
+/// policy server this must run under `policy::write`.
 pub fn append(
     core: &Arc<Core>,
     tx: &mut WriteTx<'_>,
@@ -58,6 +59,7 @@ pub fn append(
     draft: Draft,
 ) -> Result<Arc<Event>> {
     let authored = prepare(core, tx.tx(), room, &origin.user_id, draft)?;
+    let authored = policy::approve(core, tx.tx(), room, authored)?;
     store(core, tx, room, origin, authored)
 }
 
@@ -85,6 +87,7 @@ pub fn append_prepared(
     if head_ids(core, tx.tx(), &room.extremities)? != authored.pdu.prev_events {
         return Ok(Err(authored));
     }
+    policy::check(core, tx.tx(), room, &authored)?;
     store(core, tx, room, origin, authored).map(Ok)
 }
 

@@ -20,6 +20,7 @@ pub mod load;
 pub mod locals;
 pub(crate) mod membership;
 pub mod outgoing;
+pub mod policy;
 pub mod power;
 pub mod read;
 mod redact;

@@ -4,10 +4,10 @@ use hearth_base::Result;
 use ruma::canonical_json::CanonicalJsonObject;
 use ruma::{OwnedEventId, OwnedRoomId};
 
-use super::Rooms;
 use super::event::Draft;
 use super::send::send;
 use super::txn::Txn;
+use super::{Rooms, policy};
 use crate::Requester;
 
 impl Rooms {
@@ -27,6 +27,6 @@ impl Rooms {
         let txn = Txn::new(&["redact", room_id.as_str(), target.as_str()], txn);
         let draft = Draft { redacts: Some(target), ..Draft::message("m.room.redaction", content) };
         let (core, who) = (self.core.clone(), who.clone());
-        self.core.store.write("event_redact", move |tx| send(&core, tx, &who, &room_id, &txn, draft)).await
+        policy::write(&self.core, "event_redact", move |tx| send(&core, tx, &who, &room_id, &txn, draft)).await
     }
 }

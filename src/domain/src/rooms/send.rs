@@ -10,7 +10,7 @@ use ruma::{EventId, OwnedEventId, OwnedRoomId};
 use super::append::{Origin, append};
 use super::event::Draft;
 use super::txn::Txn;
-use super::{Rooms, content, find, redaction, relate, validate};
+use super::{Rooms, content, find, policy, redaction, relate, validate};
 use crate::Requester;
 use crate::core::Core;
 
@@ -41,7 +41,7 @@ impl Rooms {
         let txn = Txn::new(&["send", message.room_id.as_str(), &message.kind], message.txn);
         let draft = Draft { redacts, timestamp_ms: message.timestamp_ms, ..Draft::message(message.kind, content) };
         let (core, who, room_id) = (self.core.clone(), who.clone(), message.room_id);
-        self.core.store.write("event_send", move |tx| send(&core, tx, &who, &room_id, &txn, draft)).await
+        policy::write(&self.core, "event_send", move |tx| send(&core, tx, &who, &room_id, &txn, draft)).await
     }
 }
 

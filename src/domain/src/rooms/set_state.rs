@@ -11,7 +11,7 @@ use ruma::{OwnedEventId, OwnedRoomId, UserId};
 
 use super::append::{Origin, append};
 use super::event::Draft;
-use super::{Rooms, content, find, membership, servers, validate};
+use super::{Rooms, content, find, membership, policy, servers, validate};
 use crate::Requester;
 use crate::core::Core;
 
@@ -50,7 +50,7 @@ impl Rooms {
             let draft = Draft { timestamp_ms, ..Draft::state(kind, state_key, content) };
             set(&core, tx, &mut room, &origin, draft)
         };
-        self.core.store.write("state_set", write).await
+        policy::write(&self.core, "state_set", write).await
     }
 }
 

@@ -67,7 +67,7 @@ impl Federation {
         way: Way,
     ) -> Result<Verdict> {
         let (mut candidate, mut given) = (candidate, None);
-        let (mut auth_asked, mut prev_asked) = (false, way == Way::Pulled);
+        let (mut auth_asked, mut prev_asked, mut policy_asked) = (false, way == Way::Pulled, false);
         for _ in 0..PLANS_MAX {
             let obstacle;
             (candidate, obstacle) = match self.attempt(place, candidate, given.clone()).await? {
@@ -75,6 +75,16 @@ impl Federation {
                 Tried::Not(candidate, obstacle) => (*candidate, obstacle),
             };
             let Obstacle::Lacks(lack) = obstacle else { continue };
+            if let Some(via) = lack.policy {
+                if policy_asked {
+                    let why = format!("{via} signed with another key than the room's policy names.");
+                    self.core.policies.refuse(&candidate.pdu.event_id, &why);
+                } else {
+                    policy_asked = true;
+                    self.ask_policy_for(&via, &mut candidate).await;
+                }
+                continue;
+            }
             if !lack.auth.is_empty() {
                 if auth_asked {
                     return Err(refuse(Reason::NotFound, "Nobody has the events that authorise it."));

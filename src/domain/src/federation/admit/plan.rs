@@ -10,9 +10,9 @@ use hearth_store::engine::Tx;
 use hearth_store::ids::{EventSn, KeySn, SnapshotSn};
 use hearth_store::tables::rooms::Room;
 use hearth_store::tables::{awaited_events, events, state, state_keys};
-use ruma::OwnedEventId;
 use ruma::events::TimelineEventType;
 use ruma::room_version_rules::RoomVersionRules;
+use ruma::{OwnedEventId, OwnedServerName};
 
 use super::checks;
 use super::parse::Candidate;
@@ -20,6 +20,7 @@ use crate::core::Core;
 use crate::rooms::event::version;
 use crate::rooms::keep::{Step, state_after};
 use crate::rooms::load::Event;
+use crate::rooms::policy;
 use crate::rooms::state::resolve::{Newcomer, resolve};
 use crate::rooms::state::snapshot::{self, Changes, StateIds};
 
@@ -48,6 +49,8 @@ pub(in crate::federation) struct Lack {
     pub(super) auth: Vec<OwnedEventId>,
     /// Events that it comes after: not here, or here without the state at them.
     pub(super) prev: Vec<OwnedEventId>,
+    /// The room's policy server, which has not said what it thinks of the event.
+    pub(super) policy: Option<OwnedServerName>,
 }
 
 /// What a look at an event brings.
@@ -152,7 +155,14 @@ pub(super) fn look(
     if !(lack.auth.is_empty() && (lack.prev.is_empty() || given.is_some())) {
         return Ok(Outlook::Lacks(lack));
     }
-    let Some((before, fate)) = view.judge(given)? else { return Ok(Outlook::Hard) };
+    let Some((before, mut fate)) = view.judge(given)? else { return Ok(Outlook::Hard) };
+    if matches!(fate, Fate::In(_)) {
+        match policy::standing(core, view.tx, room, &candidate.pdu, &candidate.json)? {
+            policy::Standing::Fine => {}
+            policy::Standing::Refused(why) => fate = Fate::SoftFail(why.to_string()),
+            policy::Standing::Unasked(via) => return Ok(Outlook::Lacks(Lack { policy: Some(via), ..Lack::default() })),
+        }
+    }
     let (snapshot, extremities) = (room.snapshot, room.extremities.clone());
     Ok(Outlook::Planned(Box::new(Plan { snapshot, extremities, known, before, missing: lack.prev, fate })))
 }

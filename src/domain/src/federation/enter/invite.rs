@@ -24,7 +24,7 @@ use crate::rooms::StateChange;
 use crate::rooms::append::{Origin, append_prepared, prepare};
 use crate::rooms::event::{Authored, Draft, version};
 use crate::rooms::membership::{self, Wish, check_invitable};
-use crate::rooms::{content, find, stripped};
+use crate::rooms::{content, find, policy, stripped};
 
 /// An invite that the other server has not seen yet.
 struct Prepared {
@@ -109,7 +109,9 @@ impl Federation {
         let (core, by, to, of) = (self.core.clone(), origin.clone(), target.clone(), room_id.clone());
         let read = move |tx: &mut hearth_store::ReadTx<'_>| plan(&core, tx.tx(), &by, &of, &to, content);
         let prepared = match self.core.store.read("federation_invite", read).await? {
-            Plan::Ask(prepared) => *prepared,
+            Plan::Ask(prepared) => {
+                Prepared { event: policy::approved(&self.core, &prepared.room, prepared.event).await?, ..*prepared }
+            }
             Plan::Nothing(event_id) => return Ok(event_id),
         };
         let rules = version::stored_rules(&prepared.room.version)?;

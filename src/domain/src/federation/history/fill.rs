@@ -31,7 +31,7 @@ impl Federation {
         let gap = self.gap(&target, floor).await?;
         // Whoever had the turn before may have filled it.
         let Some(gap) = gap.filter(|gap| gap.next == next) else { return Ok(true) };
-        if !gaps::is_due(&gap, self.core.now_ms()) {
+        if target.servers.is_empty() || !gaps::is_due(&gap, self.core.now_ms()) {
             return Ok(false);
         }
         match tokio::time::timeout(FILL_WAIT, self.ask_around(&target, &gap)).await {
@@ -47,7 +47,7 @@ impl Federation {
         for server in &target.servers {
             match self.fill_from(server, target, gap).await {
                 Ok(true) => {
-                    self.histories.givers.0.insert(target.place.room, server.clone());
+                    self.histories.givers.insert(target.place.room, server.clone());
                     return Asked::Filled;
                 }
                 Ok(false) => {}

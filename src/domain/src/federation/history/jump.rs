@@ -12,7 +12,7 @@ use ruma::api::federation::event::get_event_by_timestamp;
 use ruma::{MilliSecondsSinceUnixEpoch, OwnedEventId, OwnedRoomId, OwnedServerName};
 
 use super::fill::first_above;
-use super::{ASK_WAIT, Target};
+use super::{ASK_WAIT, NOWHERE_MS, Target};
 use crate::core::Core;
 use crate::federation::Federation;
 use crate::federation::admit::Candidate;
@@ -21,7 +21,9 @@ impl Federation {
     /// Fetches an event and gives it a place. Says whether it is here now.
     pub(super) async fn obtain_apart(self: Arc<Self>, room_id: OwnedRoomId, event_id: OwnedEventId) -> Result<bool> {
         let target = self.target(&room_id).await?;
-        if !self.has_gaps(&target).await? {
+        let now_ms = self.core.now_ms();
+        let was_nowhere = self.histories.nowhere.get(&event_id).is_some_and(|until_ms| until_ms > now_ms);
+        if was_nowhere || !self.has_gaps(&target).await? {
             return Ok(false);
         }
         for server in &target.servers {
@@ -31,6 +33,7 @@ impl Federation {
                 Err(error) => tracing::debug!(event = %event_id, %server, %error, "A server gave no event."),
             }
         }
+        self.histories.nowhere.insert(event_id, now_ms.saturating_add(NOWHERE_MS));
         Ok(false)
     }
 

@@ -19,13 +19,12 @@ mod plan;
 mod read;
 mod states;
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use hearth_base::{Error, Result, limits};
+use hearth_base::{Error, Millis, Result, limits};
 use hearth_store::ids::RoomSn;
 use quick_cache::sync::Cache;
-use ruma::{OwnedServerName, RoomId};
+use ruma::{OwnedEventId, OwnedServerName, RoomId};
 
 use super::Federation;
 use super::admit::Place;
@@ -38,24 +37,28 @@ const ASK_WAIT: Duration = Duration::from_secs(15);
 /// Rooms of which it is remembered who gave history last.
 const GIVERS_MAX: usize = 500;
 
+/// Single events of which it is remembered that nobody had them.
+const NOWHERE_MAX: usize = 5_000;
+/// For how long.
+const NOWHERE_MS: Millis = 60_000;
+
 /// Who is fetching history for which room, and who was able to help.
-#[derive(Debug)]
 pub(super) struct Histories {
-    turns: Arc<Turns<RoomSn>>,
-    givers: Givers,
+    turns: Turns<RoomSn>,
+    givers: Cache<RoomSn, OwnedServerName>,
+    /// Events that nobody had, and until when nobody is asked again.
+    nowhere: Cache<OwnedEventId, Millis>,
 }
 
-struct Givers(Cache<RoomSn, OwnedServerName>);
-
-impl std::fmt::Debug for Givers {
+impl std::fmt::Debug for Histories {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Givers({})", self.0.len())
+        write!(f, "Histories({} givers)", self.givers.len())
     }
 }
 
 impl Default for Histories {
     fn default() -> Self {
-        Self { turns: Arc::default(), givers: Givers(Cache::new(GIVERS_MAX)) }
+        Self { turns: Turns::default(), givers: Cache::new(GIVERS_MAX), nowhere: Cache::new(NOWHERE_MAX) }
     }
 }
 
@@ -74,11 +77,13 @@ impl Federation {
         let read = move |tx: &mut hearth_store::ReadTx<'_>| {
             let room = find::resolve(tx.tx(), &id)?;
             let rules = version::stored_rules(&room.version)?;
-            let servers = servers::of(&core, tx.tx(), room.sn)?.to_vec();
+            // Nobody tells a server that is not in the room.
+            let is_in_it = !core.locals.get(tx.tx(), room.sn)?.is_empty();
+            let servers = if is_in_it { servers::of(&core, tx.tx(), room.sn)?.to_vec() } else { Vec::new() };
             Ok(Target { place: Place { room: room.sn, room_id: id, rules }, servers })
         };
         let mut target = self.core.store.read("history_room", read).await?;
-        if let Some(giver) = self.histories.givers.0.get(&target.place.room)
+        if let Some(giver) = self.histories.givers.get(&target.place.room)
             && let Some(at) = target.servers.iter().position(|server| *server == giver)
         {
             target.servers.swap(0, at);

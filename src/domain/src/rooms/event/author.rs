@@ -51,7 +51,7 @@ pub struct Place<'a> {
 }
 
 /// A finished event: its parsed form, and the canonical JSON to store and send.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Authored {
     /// Parsed.
     pub pdu: Pdu,

@@ -11,7 +11,7 @@ use super::Wish;
 use crate::Requester;
 use crate::core::Core;
 use crate::rooms::append::Origin;
-use crate::rooms::{Rooms, find};
+use crate::rooms::{Rooms, find, policy};
 
 impl Rooms {
     /// Makes the requester a member of the room that `name` is the id or an alias of.
@@ -30,7 +30,7 @@ impl Rooms {
             super::change(&core, tx, &mut room, &origin, &who.user_id, content)?;
             find::id(&room)
         };
-        self.core.store.write("room_join", write).await
+        policy::write(&self.core, "room_join", write).await
     }
 }
 

@@ -7,7 +7,7 @@ use ruma::{OwnedRoomId, OwnedRoomOrAliasId};
 use super::Wish;
 use crate::Requester;
 use crate::rooms::append::Origin;
-use crate::rooms::{Rooms, find};
+use crate::rooms::{Rooms, find, policy};
 
 impl Rooms {
     /// Knocks at a room. `M_FORBIDDEN` where the join rules know no knocking, or the requester is in, invited or banned.
@@ -26,6 +26,6 @@ impl Rooms {
             super::change(&core, tx, &mut room, &origin, &who.user_id, content)?;
             find::id(&room)
         };
-        self.core.store.write("room_knock", write).await
+        policy::write(&self.core, "room_knock", write).await
     }
 }

@@ -7,7 +7,7 @@ use ruma::OwnedRoomId;
 use super::Wish;
 use crate::Requester;
 use crate::rooms::append::Origin;
-use crate::rooms::{Rooms, find};
+use crate::rooms::{Rooms, find, policy};
 
 impl Rooms {
     /// Takes the requester out of a room; leaving again changes nothing.
@@ -24,6 +24,6 @@ impl Rooms {
             let content = Wish::new(Membership::Leave, reason).content()?;
             super::change(&core, tx, &mut room, &origin, &who.user_id, content).map(drop)
         };
-        self.core.store.write("room_leave", write).await
+        policy::write(&self.core, "room_leave", write).await
     }
 }

@@ -30,7 +30,7 @@ pub(crate) use restricted::vouch;
 use super::append::{Origin, append};
 use super::event::Draft;
 use super::load::Event;
-use super::{Rooms, content, face, find};
+use super::{Rooms, content, face, find, policy};
 use crate::Requester;
 use crate::core::Core;
 
@@ -73,7 +73,7 @@ impl Rooms {
         room_id: OwnedRoomId,
         target: OwnedUserId,
         wish: Wish,
-        check: impl FnOnce(Option<Membership>, &UserId) -> Result<()> + Send + 'static,
+        check: impl FnOnce(Option<Membership>, &UserId) -> Result<()> + Clone + Send + 'static,
     ) -> Result<()> {
         let (core, who) = (self.core.clone(), who.clone());
         let write = move |tx: &mut WriteTx<'_>| {
@@ -82,7 +82,7 @@ impl Rooms {
             let origin = Origin::new(who.user, &who.user_id);
             change(&core, tx, &mut room, &origin, &target, wish.content()?).map(drop)
         };
-        self.core.store.write("room_impose", write).await
+        policy::write(&self.core, "room_impose", write).await
     }
 }
 

@@ -7,7 +7,7 @@ use hearth_store::tables::rooms;
 
 use super::Wish;
 use crate::Requester;
-use crate::rooms::Rooms;
+use crate::rooms::{Rooms, policy};
 use crate::rooms::append::Origin;
 
 impl Rooms {
@@ -31,7 +31,7 @@ impl Rooms {
                     done => done.map(drop),
                 }
             };
-            self.core.store.write("room_renew_face", write).await?;
+            policy::write(&self.core, "room_renew_face", write).await?;
         }
         Ok(())
     }

@@ -121,6 +121,7 @@ fn page(tx: &mut dyn Tx, room_id: &RoomId, mut access: Access<'_>, paging: &Pagi
     if walked.next.is_none() && paging.direction == Direction::Backward {
         walked.next = match &gap {
             Some(gap) => Some(gap.next.min(way.upto)),
+            None if !viewer.is_joined() => None,
             // What cannot be had now may be had later.
             None => gaps::open_end(tx, viewer.room(), (way.after, way.upto))?,
         };

@@ -18,11 +18,12 @@ use serde_json::json;
 
 use super::append::{Origin, append};
 use super::event::{Draft, version};
-use super::{Rooms, alias, content, create, find, power};
+use super::{Rooms, alias, content, create, find, policy, power};
 use crate::Requester;
 use crate::core::Core;
 
 /// What an upgrade is to make.
+#[derive(Clone)]
 struct Wanted {
     version: String,
     additional_creators: Vec<OwnedUserId>,
@@ -54,7 +55,7 @@ impl Rooms {
             let origin = Origin::new(who.user, &who.user_id);
             replace(&core, tx, &mut old, &origin, wanted)
         };
-        self.core.store.write("room_upgrade", write).await
+        policy::write(&self.core, "room_upgrade", write).await
     }
 }
 
