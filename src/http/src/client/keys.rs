@@ -8,15 +8,17 @@ use hearth_domain::crypto::cross_signing::{self, Failed, Outcome, SignedKeys};
 use hearth_domain::crypto::keys::Upload;
 use hearth_domain::rooms::read::token::Token;
 use hearth_domain::uia;
-use ruma::OwnedUserId;
 use ruma::api::client::keys::upload_signatures::v3::Failure;
 use ruma::api::client::keys::{
     claim_keys, get_key_changes, get_keys, upload_keys, upload_signatures, upload_signing_keys,
 };
+use ruma::encryption::{CrossSigningKey, DeviceKeys};
+use ruma::serde::Raw;
+use ruma::{OwnedDeviceId, OwnedUserId};
 
 use crate::App;
 use crate::edge::Rate;
-use crate::respond;
+use crate::respond::{self, Json};
 use crate::route::{Bounds, RouterExt, Ruma};
 
 /// The routes of this file.
@@ -38,16 +40,26 @@ async fn upload(app: App, request: Ruma<upload_keys::v3::Request>) -> Result<upl
     Ok(upload_keys::v3::Response::new(app.domain.crypto.upload_keys(&who, upload).await?))
 }
 
-async fn query(app: App, request: Ruma<get_keys::v3::Request>) -> Result<get_keys::v3::Response> {
+/// An answer with every field, also the empty ones: clients read them without looking whether they are there.
+#[derive(serde::Serialize)]
+struct Found {
+    device_keys: BTreeMap<OwnedUserId, BTreeMap<OwnedDeviceId, Raw<DeviceKeys>>>,
+    master_keys: BTreeMap<OwnedUserId, Raw<CrossSigningKey>>,
+    self_signing_keys: BTreeMap<OwnedUserId, Raw<CrossSigningKey>>,
+    user_signing_keys: BTreeMap<OwnedUserId, Raw<CrossSigningKey>>,
+    failures: BTreeMap<String, serde_json::Value>,
+}
+
+async fn query(app: App, request: Ruma<get_keys::v3::Request>) -> Result<Json<Found>> {
     let who = request.user()?.clone();
     let queried = app.domain.federation.query_keys(&who, request.body.device_keys, request.body.timeout).await?;
-    let mut response = get_keys::v3::Response::new();
-    response.failures = queried.failures;
-    response.device_keys = queried.device_keys;
-    response.master_keys = queried.master_keys;
-    response.self_signing_keys = queried.self_signing_keys;
-    response.user_signing_keys = queried.user_signing_keys;
-    Ok(response)
+    Ok(Json(Found {
+        device_keys: queried.device_keys,
+        master_keys: queried.master_keys,
+        self_signing_keys: queried.self_signing_keys,
+        user_signing_keys: queried.user_signing_keys,
+        failures: queried.failures,
+    }))
 }
 
 async fn claim(app: App, request: Ruma<claim_keys::v3::Request>) -> Result<claim_keys::v3::Response> {

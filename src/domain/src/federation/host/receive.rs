@@ -47,6 +47,9 @@ impl Federation {
         let read = move |tx: &mut hearth_store::ReadTx<'_>| {
             let join = core.events.find(tx.tx(), &id)?;
             let join = join.ok_or_else(|| Error::broken("a join is missing that was just let in"))?;
+            if join.ord.is_none() {
+                return Err(Error::forbidden("The rules of this room do not allow that join any more."));
+            }
             let state: Vec<_> = snapshot::full(tx.tx(), join.snapshot)?.into_values().collect();
             let of = state.iter().copied().chain([join.sn]);
             let chain = auth_chain(&core, tx.tx(), &room, of)?;
@@ -101,15 +104,16 @@ impl Federation {
         let read = move |tx: &mut hearth_store::ReadTx<'_>| super::room(&core, tx.tx(), &of, &by);
         let room = self.core.store.read("federation_room", read).await?;
         let rules = version::stored_rules(&room.version)?;
-        let event = admit::parse(rules, Some(&room_id), pdu)?;
+        let mut event = admit::parse(rules, Some(&room_id), pdu)?;
         check(origin, event_id, &event, membership)?;
-        let mut event = self.unchanged(rules, event).await?;
+        // Ours has to be among the signatures, so it comes before they are checked; it leaves the house only afterwards.
         if event.pdu.content_str(AUTHORISED_VIA).is_some_and(|voucher| is_ours(&self.core, &voucher)) {
             let (core, of, pdu) = (self.core.clone(), room.clone(), event.pdu.clone());
             let read = move |tx: &mut hearth_store::ReadTx<'_>| check_vouched(&core, tx.tx(), &of, &pdu.sender);
             self.core.store.read("federation_vouch", read).await?;
             event = sign::countersign(&self.core, rules, event)?;
         }
+        let event = self.unchanged(rules, event).await?;
         let verdict = self.let_in(room.sn, event.clone(), Some(origin.to_owned())).await?;
         match verdict {
             Verdict::Accepted | Verdict::Known => Ok(LetIn { room, event }),

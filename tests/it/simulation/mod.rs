@@ -1,0 +1,35 @@
+//! Many servers in one process over a network that delays, loses, doubles and parts: whatever happens, once it is over every
+//! server has the same state for the room, and every client has seen every message exactly once.
+//!
+//! `HEARTH_SIMULATION=1000` runs so many seeds instead of a few; `HEARTH_SIMULATION_SEED=n` runs that one alone. A failure
+//! names its seed.
+
+mod resident;
+mod story;
+
+use std::env;
+
+use crate::harness::Town;
+use story::Story;
+
+/// Seeds in an ordinary run of the tests.
+const SEEDS: u64 = 8;
+/// Stories that one town lives through before it is torn down: so servers also carry what earlier stories left.
+const STORIES_PER_TOWN: u64 = 25;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn servers_agree_after_whatever_happened() {
+    let number = |name: &str| env::var(name).ok().and_then(|value| value.parse::<u64>().ok());
+    let seeds: Vec<u64> = match number("HEARTH_SIMULATION_SEED") {
+        Some(seed) => vec![seed],
+        None => (1..=number("HEARTH_SIMULATION").unwrap_or(SEEDS)).collect(),
+    };
+    let chunk = usize::try_from(STORIES_PER_TOWN).unwrap_or(1);
+    for seeds in seeds.chunks(chunk) {
+        let town = Town::with(["a.test", "b.test", "c.test"], seeds[0], |_| {}).await;
+        for seed in seeds {
+            Story::new(&town, *seed).await.unfolds().await;
+        }
+        town.ends().await;
+    }
+}

@@ -1,0 +1,126 @@
+//! Somebody in a simulated town: acts, syncs, and keeps count of what they have seen.
+
+use std::collections::HashMap;
+
+use serde_json::Value;
+
+use crate::harness::{Answer, Person, Room, World, v3};
+
+/// The largest timeline of one sync here; what a gap hides is paged in, as clients do.
+const FILTER: &str = r#"{"room":{"timeline":{"limit":200}},"presence":{"limit":0}}"#;
+
+/// A person with a client that remembers.
+#[derive(Debug)]
+pub(super) struct Resident {
+    pub(super) person: Person,
+    /// The server they live on, by its place in the town.
+    pub(super) home: usize,
+    pub(super) server: String,
+    since: Option<String>,
+    /// How often each event has come.
+    seen: HashMap<String, u32>,
+}
+
+impl Resident {
+    pub(super) async fn moves_in(world: &World, home: usize, name: &str) -> Self {
+        let person = world.register(name).await;
+        let server = world.config().server.name.clone();
+        Self { person, home, server, since: None, seen: HashMap::new() }
+    }
+
+    /// Says something; the event's id, if the server took it.
+    pub(super) async fn says(&self, room: &str, text: &str) -> Option<String> {
+        let content = serde_json::json!({ "msgtype": "m.text", "body": text });
+        let txn = self.person.fresh_transaction();
+        let path = v3!("rooms/{}/send/m.room.message/{}", room, txn);
+        self.person.put(path, content).await.json()["event_id"].as_str().map(str::to_owned)
+    }
+
+    pub(super) async fn sets(&self, room: &str, kind: &str, key: &str, content: Value) -> Answer {
+        self.person.put(v3!("rooms/{}/state/{}/{}", room, kind, key), content).await
+    }
+
+    pub(super) async fn joins(&self, room: &str, via: &str) -> Answer {
+        let body = serde_json::json!({});
+        self.person.post(v3!("join/{}", room), body).query(&[("via", via), ("server_name", via)]).await
+    }
+
+    /// The room's state as this person's server has it: the event in force for each type and key. None for those not in it.
+    pub(super) async fn state(&self, room: &str) -> Option<Vec<(String, String, String)>> {
+        let answer = self.person.get(v3!("rooms/{}/state", room)).await;
+        if answer.status != 200 {
+            return None;
+        }
+        let text = |event: &Value, field: &str| event[field].as_str().unwrap_or_default().to_owned();
+        let events = answer.json();
+        let events = events.as_array()?.iter();
+        let mut state: Vec<_> =
+            events.map(|e| (text(e, "type"), text(e, "state_key"), text(e, "event_id"))).collect();
+        state.sort();
+        Some(state)
+    }
+
+    /// Syncs once and takes in what is new, paging over what the timeline leaves out.
+    pub(super) async fn looks(&mut self, room: &str) {
+        let mut ask = self.person.get(v3!("sync")).query(&[("timeout", "0"), ("filter", FILTER)]);
+        if let Some(since) = &self.since {
+            ask = ask.query(&[("since", since)]);
+        }
+        let news = ask.await.ok();
+        let is_first = self.since.replace(news["next_batch"].as_str().expect("a token").to_owned()).is_none();
+        for part in ["join", "leave"] {
+            let timeline = &news["rooms"][part][room]["timeline"];
+            for event in timeline["events"].as_array().into_iter().flatten() {
+                self.takes(event);
+            }
+            if timeline["limited"] == true && !is_first {
+                self.pages_back(room, timeline["prev_batch"].as_str().unwrap_or_default()).await;
+            }
+        }
+    }
+
+    fn takes(&mut self, event: &Value) {
+        let id = event["event_id"].as_str().expect("events have ids").to_owned();
+        *self.seen.entry(id).or_default() += 1;
+    }
+
+    async fn pages_back(&mut self, room: &str, from: &str) {
+        let mut from = from.to_owned();
+        for _ in 0..20 {
+            let path = v3!("rooms/{}/messages", room);
+            let page = self.person.get(path).query(&[("dir", "b"), ("limit", "100"), ("from", &from)]).await.ok();
+            for event in page["chunk"].as_array().into_iter().flatten() {
+                let id = event["event_id"].as_str().expect("events have ids");
+                if self.seen.contains_key(id) {
+                    return;
+                }
+                self.takes(event);
+            }
+            match page["end"].as_str() {
+                Some(end) => end.clone_into(&mut from),
+                None => return,
+            }
+        }
+    }
+
+    /// How often an event has come.
+    pub(super) fn times(&self, event: &str) -> u32 {
+        self.seen.get(event).copied().unwrap_or_default()
+    }
+
+    /// Events that came more than once.
+    pub(super) fn doubled(&self) -> Vec<&str> {
+        self.seen.iter().filter(|(_, times)| **times > 1).map(|(id, _)| id.as_str()).collect()
+    }
+}
+
+impl AsRef<str> for Resident {
+    fn as_ref(&self) -> &str {
+        &self.person.id
+    }
+}
+
+/// A room's id, of a harness room.
+pub(super) fn id_of(room: &Room) -> String {
+    room.as_ref().to_owned()
+}

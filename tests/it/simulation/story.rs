@@ -1,0 +1,205 @@
+//! One seed's story: people in a room on three servers, weather, partitions, and what must be true afterwards.
+
+use std::time::{Duration, Instant};
+
+use hearth_base::Random;
+use hearth_base::random::SeededRandom;
+use serde_json::json;
+
+use super::resident::{Resident, id_of};
+use crate::harness::{Town, Weather, v3};
+
+/// Things that happen in a story.
+const EVENTS: u64 = 30;
+/// How long the servers may take to agree once the weather is good.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Room versions that stories play in.
+const VERSIONS: [&str; 4] = ["6", "10", "11", "12"];
+
+/// A story about one room.
+pub(super) struct Story<'a> {
+    town: &'a Town,
+    seed: u64,
+    chance: SeededRandom,
+    room: String,
+    /// The first made the room; the second lives with them; the third and fourth live elsewhere; the last is thrown out and
+    /// comes back, so what they say is not counted.
+    people: Vec<Resident>,
+    /// Messages that a server has taken from people who are never thrown out.
+    said: Vec<String>,
+    log: Vec<String>,
+}
+
+impl<'a> Story<'a> {
+    /// The people, the room, and everybody in it.
+    pub(super) async fn new(town: &'a Town, seed: u64) -> Self {
+        let mut people = Vec::new();
+        for (name, home) in [("ann", 0), ("abe", 0), ("bea", 1), ("cal", 2), ("out", 2)] {
+            people.push(Resident::moves_in(&town.worlds[home], home, &format!("{name}{seed}")).await);
+        }
+        let chance = SeededRandom::new(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let mut story = Self { town, seed, chance, room: String::new(), people, said: Vec::new(), log: Vec::new() };
+        let version = VERSIONS[story.below(4)];
+        let levels = json!({ "state_default": 0, "users_default": 0, "ban": 50, "kick": 50 });
+        let ann = &story.people[0].person;
+        let room = ann.creates_room().public().version(version).with("power_level_content_override", levels).await;
+        story.room = id_of(&room);
+        for index in 1..story.people.len() {
+            story.people[index].joins(&story.room, "a.test").await.ok();
+        }
+        // From here on everything that is said counts.
+        for person in &mut story.people {
+            person.looks(&story.room).await;
+        }
+        story
+    }
+
+    fn below(&self, bound: u64) -> usize {
+        let mut bytes = [0; 8];
+        self.chance.fill(&mut bytes);
+        usize::try_from(u64::from_le_bytes(bytes) % bound).unwrap_or_default()
+    }
+
+    /// Plays the story, and checks its end.
+    pub(super) async fn unfolds(mut self) {
+        for step in 0..EVENTS {
+            self.something_happens(step).await;
+            if self.below(3) == 0 {
+                let index = self.below(4);
+                self.people[index].looks(&self.room).await;
+            }
+        }
+        self.town.streets.heal();
+        self.settles().await;
+    }
+
+    async fn something_happens(&mut self, step: u64) {
+        let names = ["a.test", "b.test", "c.test"];
+        let what = match self.below(20) {
+            0 => {
+                let (one, other) = [(0, 1), (0, 2), (1, 2)][self.below(3)];
+                self.town.streets.part(names[one], names[other]);
+                format!("{} and {} are parted", names[one], names[other])
+            }
+            1 => {
+                self.town.streets.heal();
+                "the roads are open".to_owned()
+            }
+            2 => {
+                let weather =
+                    Weather { lost: 20, unanswered: 10, doubled: 10, late_ms: [0, 5, 40][self.below(3)] };
+                self.town.streets.weather(weather);
+                format!("{weather:?}")
+            }
+            3 => self.throws_out().await,
+            4 | 5 => self.changes_state(step).await,
+            6 => self.changes_power(step).await,
+            _ => self.speaks(step).await,
+        };
+        self.log.push(what);
+    }
+
+    async fn speaks(&mut self, step: u64) -> String {
+        let index = self.below(5);
+        let person = &self.people[index];
+        let event = person.says(&self.room, &format!("{step}")).await;
+        let what = format!("{} says {step}: {event:?}", person.person.id);
+        if let Some(event) = event.filter(|_| index < 4) {
+            self.said.push(event);
+        }
+        what
+    }
+
+    async fn changes_state(&mut self, step: u64) -> String {
+        let person = &self.people[self.below(5)];
+        let (kind, key) = [("m.room.topic", ""), ("org.example.note", "x"), ("org.example.note", "y")][self.below(3)];
+        let answer = person.sets(&self.room, kind, key, json!({ "topic": format!("{step}") })).await;
+        format!("{} sets {kind} {key}: {}", person.person.id, answer.text())
+    }
+
+    async fn changes_power(&mut self, step: u64) -> String {
+        // In version 12 who made the room is above all levels, and may not be named in them.
+        let mut users = serde_json::Map::new();
+        if self.room.contains(':') {
+            users.insert(self.people[0].person.id.clone(), json!(100));
+        }
+        users.insert(self.people[2].person.id.clone(), json!(step % 2 * 50));
+        let levels = json!({ "users": users, "state_default": 0, "users_default": 0, "ban": 50, "kick": 50 });
+        let answer = self.people[0].sets(&self.room, "m.room.power_levels", "", levels).await;
+        format!("levels: {}", answer.text())
+    }
+
+    /// The last of the people is banned, let in again, or comes back.
+    async fn throws_out(&mut self) -> String {
+        let (room, victim) = (&self.room, self.people[4].person.id.clone());
+        let path = |verb: &str| v3!("rooms/{}/{}", room, verb);
+        let body = json!({ "user_id": victim });
+        let by = &self.people[[0, 2][self.below(2)]].person;
+        match self.below(4) {
+            0 => format!("{} bans: {}", by.id, by.post(path("ban"), body).await.text()),
+            1 => format!("{} kicks: {}", by.id, by.post(path("kick"), body).await.text()),
+            2 => format!("{} unbans: {}", by.id, by.post(path("unban"), body).await.text()),
+            _ => format!("comes back: {}", self.people[4].joins(room, "a.test").await.text()),
+        }
+    }
+
+    /// Waits until everybody agrees and has seen everything.
+    async fn settles(&mut self) {
+        let began = Instant::now();
+        let mut round = 0;
+        loop {
+            // A sign of life from each server: whoever was away is tried again.
+            for index in [0, 2, 3] {
+                let event = self.people[index].says(&self.room, &format!("still here {round}")).await;
+                self.said.push(event.expect("nothing stands in the way of speaking"));
+            }
+            round += 1;
+            for _ in 0..10 {
+                tokio::time::sleep(Duration::from_millis(60)).await;
+                if self.is_settled().await {
+                    return self.nothing_came_twice();
+                }
+            }
+            assert!(began.elapsed() < PATIENCE, "{}", self.disagreement().await);
+        }
+    }
+
+    async fn is_settled(&mut self) -> bool {
+        for index in 0..4 {
+            self.people[index].looks(&self.room).await;
+        }
+        let all_seen = |person: &Resident| self.said.iter().all(|event| person.times(event) > 0);
+        if !self.people[..4].iter().all(all_seen) {
+            return false;
+        }
+        let first = self.people[0].state(&self.room).await;
+        first.is_some() && first == self.people[2].state(&self.room).await && first == self.people[3].state(&self.room).await
+    }
+
+    fn nothing_came_twice(&self) {
+        for person in &self.people[..4] {
+            let doubled = person.doubled();
+            assert!(doubled.is_empty(), "{}{} saw twice: {doubled:?}", self.so_far(), person.person.id);
+        }
+    }
+
+    fn so_far(&self) -> String {
+        format!("seed {} in {}:\n{}\n", self.seed, self.room, self.log.join("\n"))
+    }
+
+    async fn disagreement(&self) -> String {
+        let mut text = self.so_far();
+        for person in &self.people[..4] {
+            let missing: Vec<_> = self.said.iter().filter(|event| person.times(event) == 0).collect();
+            text += &format!("{} misses {missing:?}\n", person.person.id);
+        }
+        let ours = self.people[0].state(&self.room).await.unwrap_or_default();
+        for person in [&self.people[2], &self.people[3]] {
+            let theirs = person.state(&self.room).await.unwrap_or_default();
+            let lacks: Vec<_> = ours.iter().filter(|part| !theirs.contains(part)).collect();
+            let adds: Vec<_> = theirs.iter().filter(|part| !ours.contains(part)).collect();
+            text += &format!("{} lacks {lacks:?}, and has instead {adds:?}\n", person.server);
+        }
+        text
+    }
+}
