@@ -3,6 +3,7 @@
 //!
 //! The first version of the endpoint is for rooms of versions 1 and 2, in which this server does not take part.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use hearth_base::{Reason, Result, error::refuse};
@@ -73,11 +74,19 @@ impl Federation {
         }
         let is_direct = wanted.is_direct;
         let room_id = self.parts.rooms.create(who, wanted).await?;
+        let mut silent = HashSet::new();
         for guest in abroad {
+            if silent.contains(guest.server_name()) {
+                // It did not answer for another guest, and the maker of the room waits.
+                continue;
+            }
             let content = Wish::new(Membership::Invite, None).direct(is_direct).content()?;
             let origin = Origin::new(who.user, &who.user_id);
             if let Err(error) = self.invite_abroad(origin, room_id.clone(), guest.clone(), content).await {
                 tracing::warn!(room = %room_id, user = %guest, %error, "A guest of a new room could not be invited.");
+                if error.reason() == Some(Reason::ConnectionFailed) {
+                    silent.insert(guest.server_name().to_owned());
+                }
             }
         }
         Ok(room_id)

@@ -40,7 +40,11 @@ impl Network for Wire {
     fn call(&self, call: Call) -> Eventually<Result<Answer>> {
         let is_template = call.target.contains("/make_");
         self.0.asked.lock().push(call);
-        let body = if is_template { self.0.template.lock().to_string() } else { json!({"errcode": "M_FORBIDDEN"}).to_string() };
+        let body = if is_template {
+            self.0.template.lock().to_string()
+        } else {
+            json!({"errcode": "M_FORBIDDEN"}).to_string()
+        };
         let body = Box::pin(futures_util::stream::iter([Ok(Bytes::from(body))]));
         let status = if is_template { 200 } else { 403 };
         Box::pin(std::future::ready(Ok(Answer { status, content_type: None, body })))
@@ -216,8 +220,17 @@ async fn of_a_template_only_the_place_is_taken_over() {
             let sent: Value = serde_json::from_slice(&sent.body).expect("JSON");
             let keys: Vec<&str> = sent.as_object().expect("an object").keys().map(String::as_str).collect();
             let ours = [
-                "auth_events", "content", "depth", "hashes", "origin_server_ts", "prev_events", "room_id", "sender",
-                "signatures", "state_key", "type",
+                "auth_events",
+                "content",
+                "depth",
+                "hashes",
+                "origin_server_ts",
+                "prev_events",
+                "room_id",
+                "sender",
+                "signatures",
+                "state_key",
+                "type",
             ];
             assert_eq!(keys, ours, "{way} {version}");
             let mut content = json!({"membership": way});
