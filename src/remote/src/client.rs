@@ -16,6 +16,8 @@ use crate::guard::Guard;
 
 /// What this server calls itself.
 pub(crate) const USER_AGENT: &str = concat!("Hearth/", env!("CARGO_PKG_VERSION"));
+/// How long a connection to a stranger is kept for later.
+const IDLE_MAX: Duration = Duration::from_secs(15);
 /// Redirects that are followed.
 const REDIRECTS_MAX: usize = 5;
 
@@ -36,7 +38,9 @@ impl Outbound {
     /// A client that talks over TLS only, and asks `resolver`, which must ask the guard.
     pub(crate) fn encrypted(config: &Outgoing, resolver: Arc<dyn Resolve>) -> Result<Self> {
         let guard = Guard::new(config);
-        build(builder(config, &guard)?.dns_resolver(resolver).https_only(true), guard)
+        let builder = builder(config, &guard)?.dns_resolver(resolver).https_only(true);
+        // It talks to very many, and seldom twice.
+        build(builder.pool_max_idle_per_host(1).pool_idle_timeout(IDLE_MAX), guard)
     }
 
     /// Starts a request; refuses URLs that name an address this server may not connect to.

@@ -20,8 +20,9 @@ use super::well_known::{Ask, Asked};
 use crate::client::Outbound;
 use crate::guard::Guard;
 
-/// How long a server may take to say where it is.
-const WELL_KNOWN_WAIT: Duration = Duration::from_secs(10);
+/// How long a server may take to say where it is. Less than whoever wants to call it waits in all, so that what comes of it is
+/// remembered.
+const WELL_KNOWN_WAIT: Duration = Duration::from_secs(6);
 /// How long a file may take in all, however steadily it comes.
 const FILE_WAIT_MAX: Duration = Duration::from_secs(30 * 60);
 

@@ -15,8 +15,8 @@ use super::known::{ServerKeys, Want, When};
 use crate::federation::ask;
 use crate::ports::Call;
 
-/// How long a server may take to send its keys.
-const WAIT: Duration = Duration::from_secs(10);
+/// How long a server may take to be found and to send its keys.
+const WAIT: Duration = Duration::from_secs(20);
 /// How long a notary may take, which may have to ask others.
 const NOTARY_WAIT: Duration = Duration::from_secs(20);
 

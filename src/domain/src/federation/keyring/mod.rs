@@ -12,6 +12,8 @@ mod notary;
 mod obtain;
 mod own;
 mod patience;
+#[cfg(test)]
+mod tests;
 
 pub use known::Known;
 pub use notary::Criteria;

@@ -1,0 +1,122 @@
+//! Notaries: asking them, and being one.
+
+use std::collections::BTreeMap;
+
+use hearth_base::limits;
+use ruma::room_version_rules::RoomVersionRules;
+use ruma::{CanonicalJsonObject, OwnedServerName};
+use serde_json::{Value, json};
+
+use super::super::Criteria;
+use super::world::{DAY_MS, HERE, NOW_MS, World, event, key, list, name, signed, unsigned};
+
+const A: &str = "a.example";
+const NOTARY: &str = "notary.example";
+const QUERY: &str = "/_matrix/key/v2/query";
+
+fn trusting() -> World {
+    World::with(|config| config.federation.notaries = vec![NOTARY.to_owned()])
+}
+
+#[tokio::test]
+async fn a_notary_knows_of_servers_that_are_gone() {
+    let world = trusting();
+    let rules = RoomVersionRules::V11;
+    let own = key("1");
+    let old = signed(unsigned(A, &[&own], &[], NOW_MS - 30 * DAY_MS), A, &own);
+    world.answers(NOTARY, QUERY, 200, &json!({ "server_keys": [old] }));
+    let sent_ms = NOW_MS - 40 * DAY_MS;
+    world.keyring.verify_event(&event(A, &own, sent_ms, &rules), &rules).await.expect("the notary knows the key");
+    assert_eq!(world.calls(A), 1, "the server itself comes first");
+    let asked = world.last_body();
+    assert_eq!(asked["server_keys"][A]["ed25519:1"]["minimum_valid_until_ts"], sent_ms);
+    world.keyring.verify_event(&event(A, &own, NOW_MS, &rules), &rules).await.expect_err("not for today");
+}
+
+#[tokio::test]
+async fn a_notary_is_believed_no_further_than_that() {
+    let world = trusting();
+    let (own, made_up) = (key("1"), key("1"));
+    let unasked = list("b.example", &made_up);
+    let unsigned = unsigned("c.example", &[&made_up], &[], NOW_MS + DAY_MS);
+    world.answers(NOTARY, QUERY, 200, &json!({ "server_keys": [unasked, unsigned, list(A, &made_up)] }));
+    world.publishes(A, &list(A, &own));
+    assert_eq!(world.request_keys(A, &own).await.expect("its key"), own.public_key(), "the server has the last word");
+    world.request_keys("c.example", &made_up).await.expect_err("not signed by the server");
+    world.loses(NOTARY);
+    world.request_keys("b.example", &made_up).await.expect_err("nobody asked for that one");
+}
+
+#[tokio::test]
+async fn without_a_notary_nobody_else_is_asked() {
+    let world = World::new();
+    let own = key("1");
+    world.answers(NOTARY, QUERY, 200, &json!({ "server_keys": [list(A, &own)] }));
+    world.request_keys(A, &own).await.expect_err("it is gone");
+    assert_eq!(world.calls(NOTARY), 0);
+}
+
+#[tokio::test]
+async fn for_many_servers_the_notary_comes_first() {
+    let world = trusting();
+    let rules = RoomVersionRules::V11;
+    let own = key("1");
+    let names: Vec<_> = (0..30).map(|n| format!("s{n}.example")).collect();
+    let lists: Vec<_> = names.iter().map(|server| list(server, &own)).collect();
+    world.answers(NOTARY, QUERY, 200, &json!({ "server_keys": lists }));
+    let events: Vec<_> = names.iter().map(|server| event(server, &own, NOW_MS, &rules)).collect();
+    let known = world.keyring.gather(&events, &rules).await;
+    assert!(events.iter().all(|event| known.verify(event, &rules).is_ok()));
+    assert_eq!((world.calls(NOTARY), world.calls("s0.example")), (1, 0));
+}
+
+async fn vouched(world: &World, server: &str, criteria: Criteria) -> Vec<CanonicalJsonObject> {
+    let wanted = BTreeMap::from([(name(server), criteria)]);
+    let lists = world.keyring.vouch(wanted).await.expect("an answer");
+    lists.iter().map(|list| serde_json::from_str(list.get()).expect("an object")).collect()
+}
+
+fn signers(list: &CanonicalJsonObject) -> Vec<String> {
+    let list: Value = serde_json::to_value(list).expect("JSON");
+    list["signatures"].as_object().expect("signatures").keys().cloned().collect()
+}
+
+#[tokio::test]
+async fn being_a_notary() {
+    let world = World::new();
+    let own = key("1");
+    world.publishes(A, &list(A, &own));
+    let lists = vouched(&world, A, Criteria::default()).await;
+    assert_eq!(signers(&lists[0]), [A, HERE]);
+    super::super::document::check(lists[0].clone(), NOW_MS).expect("its own signature is still good");
+    vouched(&world, A, Criteria::default()).await;
+    assert_eq!(world.calls(A), 1, "what is kept is shown");
+
+    world.clock.advance(20_000);
+    let longer = Criteria { ids: Vec::new(), valid_until_ms: NOW_MS + 9 * DAY_MS };
+    vouched(&world, A, longer.clone()).await;
+    assert_eq!(world.calls(A), 2, "asked anew when more is wanted");
+    vouched(&world, A, longer).await;
+    assert_eq!(world.calls(A), 2, "but not at once again");
+
+    world.loses(A);
+    world.clock.advance(20_000);
+    let other = Criteria { ids: vec!["ed25519:2".to_owned()], valid_until_ms: 0 };
+    assert_eq!(vouched(&world, A, other).await.len(), 1, "what is known is shown");
+    assert!(vouched(&world, "gone.example", Criteria::default()).await.is_empty());
+}
+
+#[tokio::test]
+async fn this_server_is_among_those_that_are_asked_for() {
+    let world = World::new();
+    let lists = vouched(&world, HERE, Criteria::default()).await;
+    assert_eq!(signers(&lists[0]), [HERE]);
+}
+
+#[tokio::test]
+async fn too_many_servers_are_refused() {
+    let world = World::new();
+    let server = |n: usize| -> (OwnedServerName, Criteria) { (name(&format!("s{n}.example")), Criteria::default()) };
+    let many = (0..=limits::NOTARY_SERVERS_MAX).map(server).collect();
+    world.keyring.vouch(many).await.expect_err("too many");
+}
