@@ -6,6 +6,7 @@ mod admin_socket;
 pub mod cli;
 mod listen;
 mod machine;
+mod relay;
 mod storage;
 mod tasks;
 mod telemetry;
@@ -75,12 +76,16 @@ async fn start_on(config: Config, seams: Seams, log: Arc<LogRing>, network: Arc<
 
     let tasks = Tasks::new();
     let app = App { domain: Arc::clone(&domain) };
+    relay::start(&config, &domain, &listeners)?;
     let listeners = listeners.serve(&config, &app, &Arc::new(Counters::default()), &tasks);
     admin_socket.serve(&app, Arc::clone(&log), &listeners, &tasks);
     tasks::upkeep(&tasks, &domain);
     tasks::ephemeral(&tasks, &domain);
     tasks::outbox(&tasks, &domain);
     tasks::inbox(&tasks, &domain);
+    if domain.calls.own().is_some() {
+        tasks::relay(&tasks, &domain);
+    }
     Ok(Running { listeners, domain, log, tasks })
 }
 
@@ -91,6 +96,10 @@ impl Running {
         self.domain.core.notifier.close();
         self.log.close();
         self.tasks.stop(grace).await;
+        if let Some(own) = self.domain.calls.own() {
+            let running = Arc::clone(&own.running);
+            let _ = blocking(move || Ok(running.stop())).await;
+        }
         self.domain.last_upkeep().await;
         let store = self.domain.core.store.clone();
         let closed = blocking(move || {

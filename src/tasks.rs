@@ -12,6 +12,9 @@ use tokio::sync::watch;
 /// How often expired things are looked for. Nothing waits for it, and an idle machine should be left alone.
 const UPKEEP_EVERY: Duration = Duration::from_secs(5 * 60);
 
+/// How often those who use the relay are looked at. Without calls, there is nothing to look at.
+const RELAY_EVERY: Duration = Duration::from_secs(30);
+
 /// All tasks of a server.
 #[derive(Debug)]
 pub(crate) struct Tasks(watch::Sender<bool>);
@@ -81,6 +84,22 @@ pub(crate) fn ephemeral(tasks: &Tasks, domain: &Arc<Domain>) {
             () = typing.run() => {}
             () = presence.run() => {}
             () = federation.take_in_late_receipts() => {}
+        }
+    });
+}
+
+/// Starts the task that takes the relay from those whose account is locked or closed.
+pub(crate) fn relay(tasks: &Tasks, domain: &Arc<Domain>) {
+    let domain = Arc::clone(domain);
+    tasks.handle().spawn(|mut stop| async move {
+        loop {
+            tokio::select! {
+                () = stop.stopped() => return,
+                () = tokio::time::sleep(RELAY_EVERY) => {}
+            }
+            if let Err(error) = domain.calls.end_revoked().await {
+                tracing::warn!(%error, "It could not be found out who may no longer use the relay.");
+            }
         }
     });
 }

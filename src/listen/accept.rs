@@ -11,6 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::bind::Socket;
 use super::connection::{self, Service};
+use super::relayed;
 use super::stream::Stream;
 use super::tls::{self, Certificates};
 use crate::tasks::Stop;
@@ -85,6 +86,11 @@ async fn begin(
                 secured = secure(stream, certificates.as_deref()) => secured,
             };
             let Some(stream) = secured else { return };
+            let kept = tokio::select! {
+                () = stop.stopped() => return,
+                kept = relayed::hand_over(stream, service.relay()) => kept,
+            };
+            let Some(stream) = kept else { return };
             (stream, Some(from.to_canonical()))
         }
     };

@@ -35,15 +35,23 @@ const HTTP2_CONNECTION_WINDOW_BYTES: u32 = 512 * 1024;
 /// What answers the requests of a connection.
 pub(crate) enum Service {
     /// The Matrix APIs.
-    Public { edge: Arc<Edge>, config: Arc<Config> },
+    Public { edge: Arc<Edge>, config: Arc<Config>, relay: Option<Arc<hearth_turn::Running>> },
     /// The admin API, for somebody who may use it.
     Admin { api: Arc<Api>, caller: Caller },
 }
 
 impl Service {
+    /// The relay for calls that runs beside it, if one does.
+    pub(super) fn relay(&self) -> Option<&hearth_turn::Running> {
+        match self {
+            Self::Public { relay, .. } => relay.as_deref(),
+            Self::Admin { .. } => None,
+        }
+    }
+
     async fn answer(&self, remote: Option<IpAddr>, request: Request<Incoming>) -> Response {
         match self {
-            Self::Public { edge, config } => {
+            Self::Public { edge, config, .. } => {
                 let address = peer::address(remote, request.headers(), &config.server.trusted_proxies);
                 edge.serve(Peer { address }, request).await
             }

@@ -7,6 +7,7 @@ mod bind;
 mod connection;
 mod paced;
 mod peer;
+mod relayed;
 mod stream;
 #[cfg(test)]
 mod tests;
@@ -23,12 +24,12 @@ use tokio::sync::Semaphore;
 
 use crate::tasks::Tasks;
 use bind::Socket;
-use tls::Certificates;
 
 pub(crate) use accept::WAIT_AFTER_ERROR;
 pub(crate) use bind::bind_unix;
 pub(crate) use connection::{Service, serve as serve_connection};
 pub(crate) use stream::Stream;
+pub(crate) use tls::Certificates;
 
 /// A listener in use.
 #[derive(Debug, Clone)]
@@ -42,7 +43,7 @@ pub struct Bound {
 }
 
 /// Sockets that are open but not served yet.
-pub(crate) struct Listeners(Vec<(Socket, Option<Certificates>, Bound)>);
+pub(crate) struct Listeners(Vec<(Socket, Option<Arc<Certificates>>, Bound)>);
 
 impl Listeners {
     /// Opens all sockets and reads all certificates.
@@ -50,11 +51,26 @@ impl Listeners {
         config.listeners.iter().map(bind_one).collect::<Result<_>>().map(Self)
     }
 
+    /// The certificate of the first listener that has one.
+    pub(crate) fn certificates(&self) -> Option<Arc<Certificates>> {
+        self.0.iter().find_map(|(_, certificates, _)| certificates.clone())
+    }
+
+    /// The ports on which TLS is spoken.
+    pub(crate) fn tls_ports(&self) -> Vec<u16> {
+        let port = |bound: &Bound| match &bound.address {
+            Address::Tcp(address) if bound.tls => Some(address.port()),
+            _ => None,
+        };
+        self.0.iter().filter_map(|(_, _, bound)| port(bound)).collect()
+    }
+
     /// Serves them until the tasks are stopped.
     pub(crate) fn serve(self, config: &Arc<Config>, app: &App, counters: &Arc<Counters>, tasks: &Tasks) -> Vec<Bound> {
         let permits = Arc::new(Semaphore::new(connections_max()));
         let mut edges: Vec<(Vec<Resource>, Arc<Edge>)> = Vec::new();
         let mut bounds = Vec::new();
+        let relay = app.domain.calls.own().map(|own| Arc::clone(&own.running));
         for (socket, certificates, bound) in self.0 {
             // Listeners that serve the same share their routes, which take memory.
             let edge = match edges.iter().find(|(resources, _)| *resources == bound.resources) {
@@ -66,17 +82,17 @@ impl Listeners {
                     edge
                 }
             };
-            let service = Arc::new(Service::Public { edge, config: Arc::clone(config) });
+            let service = Arc::new(Service::Public { edge, config: Arc::clone(config), relay: relay.clone() });
             let permits = Arc::clone(&permits);
-            tasks.handle().spawn(|stop| accept::run(socket, certificates.map(Arc::new), service, permits, stop));
+            tasks.handle().spawn(|stop| accept::run(socket, certificates, service, permits, stop));
             bounds.push(bound);
         }
         bounds
     }
 }
 
-fn bind_one(listener: &Listener) -> Result<(Socket, Option<Certificates>, Bound)> {
-    let certificates = listener.tls.as_ref().map(Certificates::load).transpose()?;
+fn bind_one(listener: &Listener) -> Result<(Socket, Option<Arc<Certificates>>, Bound)> {
+    let certificates = listener.tls.as_ref().map(Certificates::load).transpose()?.map(Arc::new);
     let (socket, address) = bind::bind(&listener.address, listener.socket_mode)?;
     let bound = Bound { address, tls: certificates.is_some(), resources: listener.resources.clone() };
     Ok((socket, certificates, bound))

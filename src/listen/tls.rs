@@ -20,7 +20,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(30);
 
 /// A certificate that follows its files.
 #[derive(Debug)]
-pub(super) struct Certificates {
+pub(crate) struct Certificates {
     files: Tls,
     loaded: Mutex<Loaded>,
 }
@@ -40,7 +40,7 @@ impl Certificates {
     }
 
     /// What to shake hands with now. When new files cannot be used, the old certificate stays.
-    fn current(&self) -> Arc<ServerConfig> {
+    pub(crate) fn current(&self) -> Arc<ServerConfig> {
         let mut loaded = self.loaded.lock();
         if loaded.looked.elapsed() < LOOK_EVERY {
             return Arc::clone(&loaded.config);
@@ -88,7 +88,8 @@ fn server_config(
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()
         .with_single_cert(chain, key)?;
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    // The relay for calls has connections handed over; see `relayed`.
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec(), super::relayed::ALPN.to_vec()];
     Ok(Arc::new(config))
 }
 

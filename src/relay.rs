@@ -1,0 +1,145 @@
+//! The relay for calls, started from the configuration: where it listens, with which certificate, and what clients are told.
+//! How it works is the crate `turn`.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use hearth_base::config::{Address, Config, RelayMode, Turn};
+use hearth_base::{Error, Result};
+use hearth_domain::Domain;
+use hearth_domain::calls::OwnRelay;
+use hearth_turn::peers::PeerRules;
+use hearth_turn::settings::Entropy;
+use hearth_turn::{Public, Quotas, Running, Settings};
+
+use crate::listen::Listeners;
+
+/// The port that browsers of HTTPS use, and networks let through.
+const HTTPS: u16 = 443;
+
+/// Starts the relay if this server is to have one, and tells the domain. In `auto` mode a relay that cannot start is no
+/// reason for a server not to.
+pub(crate) fn start(config: &Config, domain: &Arc<Domain>, listeners: &Listeners) -> Result<()> {
+    if !config.turn.runs_relay(&config.server.name) {
+        return Ok(());
+    }
+    let host = host_of(&config.public_baseurl());
+    let settings = settings(&config.turn, &host, listeners);
+    let uris = uris(&host, &settings, &listeners.tls_ports());
+    let random = Arc::clone(&domain.core.seams.random);
+    let entropy: Entropy = Arc::new(move |bytes| random.fill(bytes));
+    match hearth_turn::start(settings, domain.calls.authority(), entropy) {
+        Ok(running) => {
+            tracing::info!(relay.udp = addresses(&running), "The relay for calls runs.");
+            domain.calls.runs(OwnRelay { running: Arc::new(running), uris });
+            Ok(())
+        }
+        Err(error) if config.turn.relay == RelayMode::Auto => {
+            tracing::warn!(%error, "The relay for calls does not run; `turn.addresses` and `turn.relay` are its settings.");
+            Ok(())
+        }
+        Err(error) => Err(Error::fault("starting the relay for calls (`turn.addresses`, `turn.relay`)", error)),
+    }
+}
+
+fn addresses(running: &Running) -> String {
+    let shown: Vec<String> = running.udp_addresses().iter().map(ToString::to_string).collect();
+    shown.join(" ")
+}
+
+/// The host of a URL, without a port.
+fn host_of(url: &str) -> String {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let authority = rest.split('/').next().unwrap_or_default();
+    let colon = authority.rfind(':').filter(|at| !authority[*at..].contains(']'));
+    colon.map_or(authority, |at| &authority[..at]).to_owned()
+}
+
+fn tcp(addresses: &[Address]) -> Vec<SocketAddr> {
+    let tcp = addresses.iter().map(|address| match address {
+        Address::Tcp(address) => Some(*address),
+        Address::Unix(_) => None,
+    });
+    tcp.flatten().collect()
+}
+
+fn settings(turn: &Turn, host: &str, listeners: &Listeners) -> Settings {
+    let certificates = listeners.certificates();
+    let ip = |text: &Option<String>| text.as_deref().and_then(|text| text.parse::<IpAddr>().ok());
+    // Both types read the same texts.
+    let networks = |cidrs: &[hearth_base::config::Cidr]| {
+        cidrs.iter().filter_map(|cidr| cidr.to_string().parse().ok()).collect::<Vec<_>>()
+    };
+    Settings {
+        udp: tcp(&turn.addresses),
+        tcp: tcp(&turn.addresses),
+        tls: if certificates.is_some() { tcp(&turn.tls_addresses) } else { Vec::new() },
+        tls_config: certificates.map(|found| Arc::new(move || found.current()) as _),
+        ports: turn.port_min..=turn.port_max,
+        public: Public {
+            v4: ip(&turn.public_ipv4),
+            v6: ip(&turn.public_ipv6),
+            stun_servers: turn.stun_servers.clone(),
+            names: vec![host.to_owned()],
+        },
+        peers: PeerRules { allow: networks(&turn.allow_peers), deny: networks(&turn.deny_peers) },
+        quotas: Quotas {
+            allocations_per_user: turn.allocations_per_user,
+            allocations: turn.allocations_max,
+            bytes_per_s_per_user: turn.bytes_per_s_per_user,
+            ..Quotas::default()
+        },
+        ..Settings::new()
+    }
+}
+
+/// Where clients find it, the cheapest way first: they try all, and prefer what works.
+fn uris(host: &str, settings: &Settings, https_ports: &[u16]) -> Vec<String> {
+    let mut uris = Vec::new();
+    let mut add = |uri: String| {
+        if !uris.contains(&uri) {
+            uris.push(uri);
+        }
+    };
+    for (listening, kind) in [(&settings.udp, "udp"), (&settings.tcp, "tcp")] {
+        for at in listening {
+            add(format!("turn:{host}:{}?transport={kind}", at.port()));
+        }
+    }
+    for at in &settings.tls {
+        add(format!("turns:{host}:{}?transport=tcp", at.port()));
+    }
+    if https_ports.contains(&HTTPS) {
+        add(format!("turns:{host}:{HTTPS}?transport=tcp"));
+    }
+    uris
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_host_is_that_of_the_url() {
+        for (url, host) in [
+            ("https://matrix.hearth.family", "matrix.hearth.family"),
+            ("https://matrix.hearth.family:8448/x", "matrix.hearth.family"),
+            ("https://[2001:db8::1]:8448", "[2001:db8::1]"),
+            ("https://[2001:db8::1]", "[2001:db8::1]"),
+            ("http://localhost:8008", "localhost"),
+        ] {
+            assert_eq!(host_of(url), host);
+        }
+    }
+
+    #[test]
+    fn clients_are_told_every_way_once() {
+        let turn = Turn::default();
+        let mut settings = Settings { udp: tcp(&turn.addresses), tcp: tcp(&turn.addresses), ..Settings::new() };
+        let two = ["turn:a.b:3478?transport=udp", "turn:a.b:3478?transport=tcp"];
+        assert_eq!(uris("a.b", &settings, &[8_448]), two);
+        settings.tls = tcp(&turn.tls_addresses);
+        let four = [&two[..], &["turns:a.b:5349?transport=tcp", "turns:a.b:443?transport=tcp"]].concat();
+        assert_eq!(uris("a.b", &settings, &[443]), four);
+    }
+}
