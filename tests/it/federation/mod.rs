@@ -5,6 +5,7 @@
 mod history;
 mod entering;
 mod letter;
+mod malformed;
 mod media;
 mod neighbours;
 mod people;

@@ -5,7 +5,6 @@
 //! the claim is right. Fetching keys needs no signature on either side, so that two servers which do not know one another
 //! yet never wait for each other in a circle.
 
-use std::future::Future;
 use std::time::Duration;
 
 use axum::body::Body;
