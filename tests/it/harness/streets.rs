@@ -3,7 +3,6 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -38,8 +37,6 @@ pub(crate) struct Streets {
     parted: Mutex<HashSet<(String, String)>>,
     weather: Mutex<Weather>,
     chance: SeededRandom,
-    /// Requests that were delivered.
-    delivered: AtomicU64,
     /// Every request, for tests that look at the wire: from, to, method and target.
     seen: Mutex<Vec<(String, Call)>>,
 }
@@ -57,7 +54,6 @@ impl Streets {
             parted: Mutex::default(),
             weather: Mutex::default(),
             chance: SeededRandom::new(seed),
-            delivered: AtomicU64::new(0),
             seen: Mutex::default(),
         })
     }
@@ -83,11 +79,6 @@ impl Streets {
     pub(crate) fn heal(&self) {
         self.parted.lock().clear();
         self.weather(Weather::default());
-    }
-
-    /// How many requests were delivered.
-    pub(crate) fn delivered(&self) -> u64 {
-        self.delivered.load(Ordering::Relaxed)
     }
 
     /// Every request so far: who sent it, and the request.
@@ -158,7 +149,6 @@ impl Streets {
         }
         let request = request.body(Body::from(call.body.clone())).map_err(|error| Error::fault("a request", error))?;
         let Ok(answer) = house.oneshot(request).await;
-        self.delivered.fetch_add(1, Ordering::Relaxed);
         let (parts, body) = answer.into_parts();
         let content_type = parts.headers.get(http::header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let body = body.into_data_stream().map(|piece| piece.map_err(|error| Error::fault("reading an answer", error)));

@@ -13,8 +13,6 @@ const FILTER: &str = r#"{"room":{"timeline":{"limit":200}},"presence":{"limit":0
 #[derive(Debug)]
 pub(super) struct Resident {
     pub(super) person: Person,
-    /// The server they live on, by its place in the town.
-    pub(super) home: usize,
     pub(super) server: String,
     since: Option<String>,
     /// How often each event has come.
@@ -22,18 +20,19 @@ pub(super) struct Resident {
 }
 
 impl Resident {
-    pub(super) async fn moves_in(world: &World, home: usize, name: &str) -> Self {
+    pub(super) async fn moves_in(world: &World, name: &str) -> Self {
         let person = world.register(name).await;
         let server = world.config().server.name.clone();
-        Self { person, home, server, since: None, seen: HashMap::new() }
+        Self { person, server, since: None, seen: HashMap::new() }
     }
 
-    /// Says something; the event's id, if the server took it.
-    pub(super) async fn says(&self, room: &str, text: &str) -> Option<String> {
+    /// Says something; the event's id, if the server took it, or what it said instead.
+    pub(super) async fn says(&self, room: &str, text: &str) -> Result<String, String> {
         let content = serde_json::json!({ "msgtype": "m.text", "body": text });
         let txn = self.person.fresh_transaction();
         let path = v3!("rooms/{}/send/m.room.message/{}", room, txn);
-        self.person.put(path, content).await.json()["event_id"].as_str().map(str::to_owned)
+        let answer = self.person.put(path, content).await;
+        answer.json()["event_id"].as_str().map(str::to_owned).ok_or_else(|| answer.text())
     }
 
     pub(super) async fn sets(&self, room: &str, kind: &str, key: &str, content: Value) -> Answer {
