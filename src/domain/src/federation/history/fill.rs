@@ -13,6 +13,7 @@ use ruma::{EventId, OwnedEventId, OwnedRoomId, OwnedServerName};
 
 use super::{Target, piece};
 use crate::federation::Federation;
+use crate::federation::admit::Candidate;
 use crate::rooms::gaps;
 
 /// How long one piece may take, with everything that belongs to it and all servers together.
@@ -66,13 +67,29 @@ impl Federation {
     async fn fill_from(self: &Arc<Self>, server: &OwnedServerName, target: &Target, gap: &Gap) -> Result<bool> {
         let missing: Vec<OwnedEventId> = gap.missing.iter().filter_map(|id| EventId::parse(id.as_str()).ok()).collect();
         let found = self.ask_history(server, target, &missing).await?;
-        let piece = piece::connected(&missing, found);
+        let piece = piece::connected(&missing, self.without_placed(found).await?);
         if piece.is_empty() {
             return Ok(false);
         }
         let near = self.state_above(target, gap.next).await?;
         let plan = self.plan_history(server, target, piece, near).await?;
         self.place_history(target, gap.floor, plan).await
+    }
+
+    /// Events without those that have their places: what comes before them belongs below them.
+    async fn without_placed(&self, found: Vec<Candidate>) -> Result<Vec<Candidate>> {
+        let core = self.core.clone();
+        let read = move |tx: &mut hearth_store::ReadTx<'_>| {
+            let mut others = Vec::with_capacity(found.len());
+            for candidate in found {
+                let known = core.events.find(tx.tx(), &candidate.pdu.event_id)?;
+                if known.is_none_or(|event| event.ord.is_none()) {
+                    others.push(candidate);
+                }
+            }
+            Ok(others)
+        };
+        self.core.store.read("history_known", read).await
     }
 
     /// The state before the first event above a place; 0 when there is none.
