@@ -25,11 +25,14 @@ pub(crate) fn start(config: &Config, domain: &Arc<Domain>, listeners: &Listeners
     }
     let host = host_of(&config.public_baseurl());
     let settings = settings(&config.turn, &host, listeners);
-    let uris = uris(&host, &settings, &listeners.tls_ports());
+    let plain = settings.tcp.len();
     let random = Arc::clone(&domain.core.seams.random);
     let entropy: Entropy = Arc::new(move |bytes| random.fill(bytes));
     match hearth_turn::start(settings, domain.calls.authority(), entropy) {
         Ok(running) => {
+            // With the ports that the system has chosen, where it was to choose.
+            let (tcp, tls) = running.stream_addresses().split_at(plain);
+            let uris = uris(&host, [running.udp_addresses(), tcp, tls], &listeners.tls_ports());
             tracing::info!(relay.udp = addresses(&running), "The relay for calls runs.");
             domain.calls.runs(OwnRelay { running: Arc::new(running), uris });
             Ok(())
@@ -94,19 +97,19 @@ fn settings(turn: &Turn, host: &str, listeners: &Listeners) -> Settings {
 }
 
 /// Where clients find it, the cheapest way first: they try all, and prefer what works.
-fn uris(host: &str, settings: &Settings, https_ports: &[u16]) -> Vec<String> {
+fn uris(host: &str, [udp, tcp, tls]: [&[SocketAddr]; 3], https_ports: &[u16]) -> Vec<String> {
     let mut uris = Vec::new();
     let mut add = |uri: String| {
         if !uris.contains(&uri) {
             uris.push(uri);
         }
     };
-    for (listening, kind) in [(&settings.udp, "udp"), (&settings.tcp, "tcp")] {
+    for (listening, kind) in [(udp, "udp"), (tcp, "tcp")] {
         for at in listening {
             add(format!("turn:{host}:{}?transport={kind}", at.port()));
         }
     }
-    for at in &settings.tls {
+    for at in tls {
         add(format!("turns:{host}:{}?transport=tcp", at.port()));
     }
     if https_ports.contains(&HTTPS) {
@@ -135,11 +138,10 @@ mod tests {
     #[test]
     fn clients_are_told_every_way_once() {
         let turn = Turn::default();
-        let mut settings = Settings { udp: tcp(&turn.addresses), tcp: tcp(&turn.addresses), ..Settings::new() };
+        let (plain, secure) = (tcp(&turn.addresses), tcp(&turn.tls_addresses));
         let two = ["turn:a.b:3478?transport=udp", "turn:a.b:3478?transport=tcp"];
-        assert_eq!(uris("a.b", &settings, &[8_448]), two);
-        settings.tls = tcp(&turn.tls_addresses);
+        assert_eq!(uris("a.b", [&plain, &plain, &[]], &[8_448]), two);
         let four = [&two[..], &["turns:a.b:5349?transport=tcp", "turns:a.b:443?transport=tcp"]].concat();
-        assert_eq!(uris("a.b", &settings, &[443]), four);
+        assert_eq!(uris("a.b", [&plain, &plain, &secure], &[443]), four);
     }
 }

@@ -47,6 +47,12 @@ pub const DESTINATIONS: &str = "/api/v1/federation/destinations";
 pub const DESTINATION: &str = "/api/v1/federation/destinations/{server}";
 /// `POST` empty object: [`super::Destination`].
 pub const DESTINATION_RETRY: &str = "/api/v1/federation/destinations/{server}/retry";
+/// `GET`: [`super::RelayStatus`].
+pub const RELAY: &str = "/api/v1/relay";
+/// `DELETE`: [`super::Done`].
+pub const RELAY_ALLOCATION: &str = "/api/v1/relay/allocations/{id}";
+/// `POST` empty object: [`super::RelayCheckList`].
+pub const RELAY_TEST: &str = "/api/v1/relay/test";
 /// `GET` with [`AuditQuery`]: [`super::AuditList`].
 pub const AUDIT: &str = "/api/v1/audit";
 
@@ -128,6 +134,11 @@ pub fn destination(server: &str) -> String {
 /// Where another homeserver is tried again now.
 pub fn destination_retry(server: &str) -> String {
     fill(DESTINATION_RETRY, server)
+}
+
+/// One relayed address.
+pub fn relay_allocation(id: &str) -> String {
+    fill(RELAY_ALLOCATION, id)
 }
 
 /// The audit log.

@@ -10,6 +10,7 @@ mod rooms;
 mod signing_keys;
 mod table;
 mod tokens;
+mod turn;
 mod users;
 
 use std::path::PathBuf;
@@ -51,6 +52,7 @@ Examples:
   hearth ctl tokens create --uses 1 --days 7       invite somebody to make an account
   hearth ctl log --follow --level warn             watch for trouble
   hearth ctl federation list --failing             which other servers cannot be reached, and why
+  hearth ctl turn test                             whether calls find their relay, and what to open if not
   hearth ctl users list --json | jq -r '.items[].user_id'
 
 Exit codes:
@@ -78,6 +80,9 @@ enum Command {
     /// Other homeservers: whether they can be reached, and what waits for them
     #[command(subcommand)]
     Federation(federation::Federation),
+    /// The relay for calls
+    #[command(subcommand)]
+    Turn(turn::Turn),
     /// The recent log
     Log(log::Log),
     /// Who changed what through this command and the dashboard
@@ -143,6 +148,7 @@ impl Command {
             Self::Rooms(rooms) => rooms.run(session).await,
             Self::SigningKeys(keys) => keys.run(session).await,
             Self::Federation(federation) => federation.run(session).await,
+            Self::Turn(turn) => turn.run(session).await,
             Self::Log(log) => log.run(session).await,
             Self::Audit { limit } => figures::audit(session, limit).await,
             Self::Jobs => figures::jobs(session).await,

@@ -60,6 +60,19 @@ pub struct Report {
     pub round_trip: Duration,
 }
 
+/// Trust in the authorities that browsers trust: what a device would say to the relay's certificate.
+///
+/// # Panics
+/// Never: the cryptography that is built in has the versions of TLS that are asked for.
+#[must_use]
+pub fn browser_trust() -> Arc<rustls::ClientConfig> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let builder = builder.expect("ring speaks both versions of TLS");
+    let roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    Arc::new(builder.with_root_certificates(roots).with_no_client_auth())
+}
+
 /// Makes two allocations and sends datagrams between them. Blocks, for a few seconds at most per step.
 ///
 /// # Errors

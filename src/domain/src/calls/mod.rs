@@ -4,9 +4,11 @@
 //! The relay itself is the crate `turn`, and the composition root runs it; here is who may use it (`keeper`), and what is
 //! told about it.
 
+mod check;
 mod keeper;
 #[cfg(test)]
 mod tests;
+mod view;
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
@@ -18,7 +20,9 @@ use ruma::UserId;
 
 use crate::core::Core;
 use crate::requester::Requester;
+pub use check::Checked;
 use keeper::Keeper;
+pub use view::RelayView;
 
 /// Calls.
 #[derive(Debug)]
@@ -114,7 +118,7 @@ impl Calls {
         let Some(own) = self.own.get() else { return Ok(()) };
         let using = own.running.users().into_iter().filter(|user| user.allocations > 0).map(|user| user.user);
         let looked_at: BTreeSet<String> = using.chain(self.keeper.revoked()).collect();
-        for user in looked_at {
+        for user in looked_at.into_iter().filter(|user| user != check::CHECKER) {
             let id = user.clone();
             let account = self.core.store.read("relay_user", move |tx| match users::find(tx.tx(), &id)? {
                 Some(user) => table::get(tx.tx(), user),

@@ -9,6 +9,7 @@ mod federation;
 mod jobs;
 mod log;
 mod log_ring;
+mod relay;
 mod rooms;
 mod signing_keys;
 mod status;
@@ -80,6 +81,7 @@ impl Api {
             .merge(federation::routes())
             .merge(jobs::routes())
             .merge(log::routes())
+            .merge(relay::routes())
             .merge(rooms::routes())
             .merge(signing_keys::routes())
             .merge(status::routes())

@@ -1,0 +1,95 @@
+//! The relay for calls: `/api/v1/relay`.
+
+use serde::{Deserialize, Serialize};
+
+/// `GET /api/v1/relay`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct RelayStatus {
+    /// Whether Hearth's own relay runs.
+    pub running: bool,
+    /// Where clients are sent, be it Hearth's own or another one.
+    pub uris: Vec<String>,
+    /// The addresses that others see.
+    pub public: Vec<String>,
+    /// What is wrong, in sentences.
+    pub warnings: Vec<String>,
+    /// Relayed addresses that are held now, oldest first.
+    pub allocations: Vec<RelayAllocation>,
+    /// Who has used it since it was started.
+    pub users: Vec<RelayUser>,
+    /// What was refused since it was started, by reason; only what was.
+    pub refused: Vec<RelayRefusals>,
+}
+
+/// A relayed address that somebody holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RelayAllocation {
+    /// To name it by.
+    pub id: String,
+    /// The user.
+    pub user_id: String,
+    /// Where the device is.
+    pub client: String,
+    /// `udp`, `tcp` or `tls`.
+    pub transport: String,
+    /// The addresses that others see.
+    pub relayed: Vec<String>,
+    /// Whom it may talk to.
+    pub peers: Vec<String>,
+    /// Since when, in seconds.
+    pub age_s: u64,
+    /// Datagrams from the device to others.
+    pub packets_out: u64,
+    /// Their bytes.
+    pub bytes_out: u64,
+    /// Datagrams from others to the device.
+    pub packets_in: u64,
+    /// Their bytes.
+    pub bytes_in: u64,
+}
+
+/// What a user has had of the relay.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RelayUser {
+    /// The user.
+    pub user_id: String,
+    /// Relayed addresses held now.
+    pub allocations: u32,
+    /// Those given back.
+    pub ended: u64,
+    /// Bytes relayed for them, both ways.
+    pub relayed_bytes: u64,
+}
+
+/// How often something was refused.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RelayRefusals {
+    /// Why.
+    pub reason: String,
+    /// How often.
+    pub count: u64,
+}
+
+/// `POST /api/v1/relay/test`: one for each way to the relay.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct RelayCheckList {
+    /// The ways that clients are told.
+    pub items: Vec<RelayCheck>,
+}
+
+/// A way to the relay, tried with two clients that send each other datagrams.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RelayCheck {
+    /// The way.
+    pub uri: String,
+    /// Whether it works.
+    pub works: bool,
+    /// What came of it, and what to do where it does not work.
+    pub message: String,
+    /// Median time there and back, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub round_trip_ms: Option<f64>,
+    /// Share of the datagrams that got lost, 0 to 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lost: Option<f64>,
+}

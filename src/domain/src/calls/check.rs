@@ -1,0 +1,139 @@
+//! Does the relay work, by every way that clients are told? Tried with real relayed addresses, from inside of the network: what
+//! fails is tried once more at the machine itself, to tell a relay that does not work from one that is not reached.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hearth_turn::probe::{Probe, Report, browser_trust, probe};
+use hearth_turn::settings::Entropy;
+use hearth_turn::{Running, Transport, credentials};
+
+use super::Calls;
+
+/// Whose addresses these are. No user: the name has no `@`.
+pub(super) const CHECKER: &str = "relay-test";
+/// How long to wait for each answer.
+const WAIT: Duration = Duration::from_millis(1_200);
+
+/// What came of trying one way.
+#[derive(Debug, Clone)]
+pub struct Checked {
+    /// The way.
+    pub uri: String,
+    /// Whether it works.
+    pub works: bool,
+    /// What came of it, and what to do where it does not work.
+    pub message: String,
+    /// Median time there and back.
+    pub round_trip: Option<Duration>,
+    /// Share of the datagrams that got lost, 0 to 1.
+    pub lost: Option<f64>,
+}
+
+/// A `turn:` or `turns:` URI, as far as ours go.
+fn read(uri: &str) -> Option<(String, u16, Transport)> {
+    let (scheme, rest) = uri.split_once(':')?;
+    let (place, query) = rest.split_once('?').unwrap_or((rest, "transport=udp"));
+    let (host, port) = place.rsplit_once(':')?;
+    let transport = match (scheme, query) {
+        ("turns", _) => Transport::Tls,
+        ("turn", "transport=tcp") => Transport::Tcp,
+        ("turn", _) => Transport::Udp,
+        _ => return None,
+    };
+    Some((host.trim_matches(['[', ']']).to_owned(), port.parse().ok()?, transport))
+}
+
+impl Calls {
+    /// Tries every way to the relay that runs here. Takes some seconds when one does not work.
+    pub async fn check(&self) -> Vec<Checked> {
+        let Some(own) = self.own() else { return Vec::new() };
+        let random = Arc::clone(&self.core.seams.random);
+        let entropy: Entropy = Arc::new(move |bytes| random.fill(bytes));
+        let minted = credentials::mint(&self.keeper.secret(), CHECKER, self.core.now_ms() / 1_000 + 120);
+        let under_way: Vec<_> = own
+            .uris
+            .iter()
+            .filter_map(|uri| Some((uri.clone(), read(uri)?)))
+            .map(|(uri, (host, port, transport))| {
+                let tls = (transport == Transport::Tls).then(browser_trust);
+                let credentials = [minted.clone(), minted.clone()];
+                let wanted = Probe { host, port, transport, tls, credentials, wait: WAIT };
+                let (running, entropy) = (Arc::clone(&own.running), Arc::clone(&entropy));
+                tokio::task::spawn_blocking(move || check_one(uri, &wanted, &running, &entropy))
+            })
+            .collect();
+        let mut checked = Vec::new();
+        for one in under_way {
+            checked.extend(one.await);
+        }
+        checked
+    }
+}
+
+fn check_one(uri: String, wanted: &Probe, running: &Running, entropy: &Entropy) -> Checked {
+    match probe(wanted, entropy) {
+        Ok(report) => works(uri, &report),
+        Err(error) => {
+            let inside = inside(wanted, running, entropy);
+            let message = format!("{error}. {}", advice(wanted, inside));
+            Checked { uri, works: false, message, round_trip: None, lost: None }
+        }
+    }
+}
+
+fn works(uri: String, report: &Report) -> Checked {
+    let Report { at, relayed: [one, other], sent, returned, round_trip, .. } = *report;
+    let lost = f64::from(sent - returned) / f64::from(sent);
+    let message = format!("Relayed by {at} between {one} and {other}.");
+    Checked { uri, works: true, message, round_trip: Some(round_trip), lost: Some(lost) }
+}
+
+/// Whether the same works without leaving this machine.
+fn inside(wanted: &Probe, running: &Running, entropy: &Entropy) -> bool {
+    let at = match wanted.transport {
+        Transport::Udp => running.udp_addresses().first(),
+        // A certificate is for a name: what TLS would show here is what TCP shows.
+        Transport::Tcp | Transport::Tls => running.stream_addresses().first(),
+    };
+    let Some(at) = at else { return false };
+    let host = match at.ip() {
+        ip if !ip.is_unspecified() => ip.to_string(),
+        ip if ip.is_ipv4() => "127.0.0.1".to_owned(),
+        _ => "::1".to_owned(),
+    };
+    let transport = if wanted.transport == Transport::Udp { Transport::Udp } else { Transport::Tcp };
+    probe(&Probe { host, port: at.port(), transport, tls: None, ..wanted.clone() }, entropy).is_ok()
+}
+
+fn advice(wanted: &Probe, inside: bool) -> String {
+    let (host, port) = (&wanted.host, wanted.port);
+    let kind = if wanted.transport == Transport::Udp { "UDP" } else { "TCP" };
+    if !inside {
+        return "It does not work on this machine either: look at the relay's warnings and at the log.".to_owned();
+    }
+    match wanted.transport {
+        Transport::Tls => format!(
+            "The relay works on this machine. Open port {port} for {kind} in the firewall, forward it in the router, and see that \
+             the certificate is one that browsers accept for {host}."
+        ),
+        _ => format!(
+            "The relay works on this machine. Open port {port} for {kind} in the firewall, forward it in the router, and see that \
+             {host} leads here. Some routers do not let a network reach itself from inside; then try a call from outside."
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn our_uris_are_read() {
+        let found = |uri: &str| read(uri).unwrap();
+        assert_eq!(found("turn:a.b:3478?transport=udp"), ("a.b".to_owned(), 3_478, Transport::Udp));
+        assert_eq!(found("turn:a.b:3478?transport=tcp"), ("a.b".to_owned(), 3_478, Transport::Tcp));
+        assert_eq!(found("turns:[2001:db8::1]:443?transport=tcp"), ("2001:db8::1".to_owned(), 443, Transport::Tls));
+        assert!(read("turn:a.b").is_none());
+    }
+}
