@@ -74,7 +74,7 @@ impl World {
         let seams = Seams::system();
         let mut config = Config::default();
         config.server.name = "home.example".to_owned();
-        config.media.folder = folder.path().join("media");
+        config.media.path = Some(folder.path().join("media"));
         let store = Store::open(options, seams.clone()).expect("a store");
         let core = Core::new(store, seams, Arc::new(config)).expect("a core");
         let user = core.store.write("test", move |tx| users::intern(tx, ALICE)).await.expect("a user");
