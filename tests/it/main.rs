@@ -5,6 +5,7 @@
 mod harness;
 
 mod accounts;
+mod calls;
 mod crash;
 mod devices;
 mod durability;

@@ -2,12 +2,14 @@
 
 use std::fmt::Write;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::Router;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use axum::routing::get;
 use hearth_domain::admin::store::{StoreHealth, StoreOperation};
+use hearth_domain::calls::OwnRelay;
 use hearth_domain::federation::outbox::Figures;
 use http::header;
 
@@ -25,7 +27,41 @@ async fn metrics(app: App, counters: Arc<Counters>) -> impl IntoResponse {
     operations(&mut out, &app.domain.admin.store_operations());
     health(&mut out, &app.domain.admin.store_health());
     outbox(&mut out, &app.domain.federation.outbox_figures());
+    if let Some(own) = app.domain.calls.own() {
+        relay(&mut out, own);
+    }
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], out)
+}
+
+/// The relay for calls.
+fn relay(out: &mut String, own: &OwnRelay) {
+    let counters = own.running.counters();
+    let held = u64::from(own.running.allocation_count());
+    let mut metric = |name: &str, kind: &str, help: &str, value: u64| {
+        begin(out, name, kind, help);
+        let _ = writeln!(out, "hearth_{name} {value}");
+    };
+    let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+    metric("relay_allocations", "gauge", "Relayed addresses held now.", held);
+    metric("relay_streams", "gauge", "Connections to the relay by TCP and TLS.", read(&counters.streams));
+    metric("relay_allocations_total", "counter", "Relayed addresses given out.", read(&counters.allocations));
+    metric("relay_bindings_total", "counter", "Devices told their own address.", read(&counters.bindings));
+    let directions = [
+        ("to_peers", &counters.packets_to_peers, &counters.bytes_to_peers),
+        ("to_clients", &counters.packets_to_clients, &counters.bytes_to_clients),
+    ];
+    begin(out, "relay_packets_total", "counter", "Datagrams relayed.");
+    for (direction, packets, _) in directions {
+        let _ = writeln!(out, "hearth_relay_packets_total{{direction=\"{direction}\"}} {}", read(packets));
+    }
+    begin(out, "relay_bytes_total", "counter", "Their bytes.");
+    for (direction, _, bytes) in directions {
+        let _ = writeln!(out, "hearth_relay_bytes_total{{direction=\"{direction}\"}} {}", read(bytes));
+    }
+    begin(out, "relay_refused_total", "counter", "Requests and data refused.");
+    for (reason, count) in own.refusals() {
+        let _ = writeln!(out, "hearth_relay_refused_total{{reason=\"{reason}\"}} {count}");
+    }
 }
 
 /// Begins a metric: what it is, and its kind.

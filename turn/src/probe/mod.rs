@@ -73,13 +73,23 @@ pub fn browser_trust() -> Arc<rustls::ClientConfig> {
     Arc::new(builder.with_root_certificates(roots).with_no_client_auth())
 }
 
-/// Makes two allocations and sends datagrams between them. Blocks, for a few seconds at most per step.
+/// Makes two allocations and sends datagrams between them. Blocks, for a few seconds at most per step. Of several addresses,
+/// one that works is enough, as for a device.
 ///
 /// # Errors
 /// [`ProbeError`] says which step failed, and how.
 pub fn probe(probe: &Probe, entropy: &Entropy) -> Result<Report, ProbeError> {
-    let at = (probe.host.as_str(), probe.port).to_socket_addrs().ok().and_then(|mut found| found.next());
-    let at = at.ok_or_else(|| ProbeError::Name(probe.host.clone()))?;
+    let mut failure = ProbeError::Name(probe.host.clone());
+    for at in (probe.host.as_str(), probe.port).to_socket_addrs().into_iter().flatten() {
+        match probe_at(at, probe, entropy) {
+            Ok(report) => return Ok(report),
+            Err(error) => failure = error,
+        }
+    }
+    Err(failure)
+}
+
+fn probe_at(at: SocketAddr, probe: &Probe, entropy: &Entropy) -> Result<Report, ProbeError> {
     let start = Instant::now();
     let open = |index: usize| -> Result<(ProbeClient, SocketAddr), ProbeError> {
         let link = Link::open(at, probe)?;

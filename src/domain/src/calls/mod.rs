@@ -15,7 +15,7 @@ use std::sync::{Arc, OnceLock};
 
 use hearth_base::Result;
 use hearth_store::tables::{accounts as table, users};
-use hearth_turn::{Authority, Credentials, Running, credentials};
+use hearth_turn::{Authority, Credentials, Refusal, Running, credentials};
 use ruma::UserId;
 
 use crate::core::Core;
@@ -58,6 +58,13 @@ impl OwnRelay {
     pub fn is_reachable(&self) -> bool {
         let whereabouts = self.running.whereabouts();
         whereabouts.v4.is_some() || whereabouts.v6.is_some()
+    }
+
+    /// How often something was refused since the start, by reason.
+    #[must_use]
+    pub fn refusals(&self) -> Vec<(&'static str, u64)> {
+        let counters = self.running.counters();
+        Refusal::ALL.iter().map(|why| (why.label(), counters.refused(*why))).collect()
     }
 }
 

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use hearth_turn::{AllocationId, AllocationView, Refusal, UserTotals};
+use hearth_turn::{AllocationId, AllocationView, UserTotals};
 
 use super::Calls;
 
@@ -29,16 +29,16 @@ impl Calls {
     pub async fn view(&self) -> Option<RelayView> {
         let own = self.own()?;
         let (running, uris) = (Arc::clone(&own.running), own.uris.clone());
+        let refused = own.refusals().into_iter().filter(|(_, count)| *count > 0).collect();
         let look = move || {
-            let (whereabouts, counters) = (running.whereabouts(), running.counters());
-            let refused = Refusal::ALL.iter().map(|why| (why.label(), counters.refused(*why)));
+            let whereabouts = running.whereabouts();
             RelayView {
                 uris,
                 public: [whereabouts.v4, whereabouts.v6].into_iter().flatten().map(|at| at.public).collect(),
                 warnings: running.warnings(),
                 allocations: running.allocations(),
                 users: running.users(),
-                refused: refused.filter(|(_, count)| *count > 0).collect(),
+                refused,
             }
         };
         tokio::task::spawn_blocking(look).await.ok()
