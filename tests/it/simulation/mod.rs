@@ -1,8 +1,8 @@
 //! Many servers in one process over a network that delays, loses, doubles and parts: whatever happens, once it is over every
 //! server has the same state for the room, and every client has seen every message exactly once.
 //!
-//! `HEARTH_SIMULATION=1000` runs so many seeds instead of a few; `HEARTH_SIMULATION_SEED=n` runs that one alone. A failure
-//! names its seed.
+//! `HEARTH_SIMULATION=1-1000` runs these seeds instead of a few, `HEARTH_SIMULATION=17` that one alone. A failure names its
+//! seed.
 
 mod resident;
 mod story;
@@ -19,10 +19,9 @@ const STORIES_PER_TOWN: u64 = 25;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn servers_agree_after_whatever_happened() {
-    let number = |name: &str| env::var(name).ok().and_then(|value| value.parse::<u64>().ok());
-    let seeds: Vec<u64> = match number("HEARTH_SIMULATION_SEED") {
-        Some(seed) => vec![seed],
-        None => (1..=number("HEARTH_SIMULATION").unwrap_or(SEEDS)).collect(),
+    let seeds: Vec<u64> = match env::var("HEARTH_SIMULATION") {
+        Ok(wish) => seeds(&wish).expect("HEARTH_SIMULATION is a seed, or two with a dash between them"),
+        Err(_) => (1..=SEEDS).collect(),
     };
     let chunk = usize::try_from(STORIES_PER_TOWN).unwrap_or(1);
     for seeds in seeds.chunks(chunk) {
@@ -32,4 +31,9 @@ async fn servers_agree_after_whatever_happened() {
         }
         town.ends().await;
     }
+}
+
+fn seeds(wish: &str) -> Option<Vec<u64>> {
+    let (first, last) = wish.split_once('-').unwrap_or((wish, wish));
+    Some((first.parse().ok()?..=last.parse().ok()?).collect())
 }
