@@ -8,7 +8,7 @@ mod tests;
 #[cfg(test)]
 pub(crate) mod tests_table;
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
 pub use cidr::Cidr;
 
@@ -26,35 +26,29 @@ pub struct PeerRules {
 pub enum Verdict {
     /// The relay may send to any port of it.
     Granted,
-    /// It is this machine: only ports on which the relay itself relays, so that two of its clients can meet.
+    /// It is an address that is relayed from: only ports on which that happens, so that two clients can meet.
     OwnPortsOnly,
     /// Nothing may be sent to it.
     Refused,
 }
 
 impl PeerRules {
-    /// What applies to `ip`, where `own` are this machine's addresses as far as they are known.
+    /// What applies to `ip`, where `own` are this machine's addresses as far as they are known, and `relayed` those of them
+    /// that are relayed from.
     #[must_use]
-    pub fn judge(&self, ip: IpAddr, own: &[IpAddr]) -> Verdict {
+    pub fn judge(&self, ip: IpAddr, own: &[IpAddr], relayed: &[IpAddr]) -> Verdict {
         let within = |nets: &[Cidr]| nets.iter().any(|net| net.contains(ip));
-        if own.contains(&ip) {
+        if relayed.contains(&ip) {
             Verdict::OwnPortsOnly
+        } else if own.contains(&ip) {
+            // Another service may have the same port at another of our addresses.
+            Verdict::Refused
         } else if within(&self.deny) || ip.is_unspecified() {
             Verdict::Refused
         } else if within(&self.allow) || !table::is_special(ip) {
             Verdict::Granted
         } else {
             Verdict::Refused
-        }
-    }
-
-    /// As [`judge`](Self::judge), for an address with its port: `is_relay_port` says on which ports the relay relays.
-    #[must_use]
-    pub fn permits(&self, peer: SocketAddr, own: &[IpAddr], is_relay_port: impl Fn(SocketAddr) -> bool) -> bool {
-        match self.judge(peer.ip(), own) {
-            Verdict::Granted => peer.port() != 0,
-            Verdict::OwnPortsOnly => is_relay_port(peer),
-            Verdict::Refused => false,
         }
     }
 }

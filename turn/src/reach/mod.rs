@@ -34,7 +34,7 @@ pub(crate) fn find(settings: &Settings, entropy: &Entropy) -> Found {
     }
     let listening = settings.udp.iter().chain(&settings.tcp).chain(&settings.tls).map(SocketAddr::ip);
     let mut own: Vec<IpAddr> = listening.filter(|ip| !ip.is_unspecified()).collect();
-    own.extend([v4, v6].into_iter().flatten().flat_map(|at| [at.local, at.public]));
+    own.extend(Whereabouts { v4, v6, own: Vec::new() }.relayed());
     own.extend([settings.public.v4, settings.public.v6].into_iter().flatten());
     own.extend(interfaces::addresses());
     own.sort_unstable();

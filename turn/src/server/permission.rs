@@ -22,7 +22,8 @@ impl Shared {
         if allocation.leg(peer.ip()).is_none() {
             return Err(Failure::new(443, Refusal::BadRequest, "the allocation has no address of the peer's family"));
         }
-        let verdict = self.peers.judge(peer.ip(), &self.whereabouts().own);
+        let here = self.whereabouts();
+        let verdict = self.peers.judge(peer.ip(), &here.own, &here.relayed());
         let own_port = peer.port() == 0 || self.ports.is_open(peer);
         match verdict {
             Verdict::Granted => Ok(Permission { ip: peer.ip(), expires_ms: 0, own: false }),

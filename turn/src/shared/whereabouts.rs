@@ -24,6 +24,12 @@ pub struct Whereabouts {
 }
 
 impl Whereabouts {
+    /// The addresses that are relayed from: what is bound, and what peers see.
+    #[must_use]
+    pub fn relayed(&self) -> Vec<IpAddr> {
+        [self.v4, self.v6].into_iter().flatten().flat_map(|at| [at.local, at.public]).collect()
+    }
+
     /// What is relayed from for this family.
     #[must_use]
     pub fn of(&self, family: Family) -> Option<RelayAddress> {

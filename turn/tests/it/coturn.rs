@@ -2,8 +2,10 @@
 
 use std::net::SocketAddr;
 use std::process::Command;
+use std::sync::Arc;
 
 use super::harness::{Echo, Relay, credentials};
+use super::streams::tls;
 
 fn run(tool: &str, arguments: &[&str]) -> Option<String> {
     match Command::new(tool).args(arguments).output() {
@@ -55,6 +57,16 @@ fn turnutils_uclient_to_a_peer() {
 #[test]
 fn turnutils_uclient_over_tcp() {
     uclient(Relay::start().tcp(), &["-y", "-c", "-t"]);
+}
+
+#[test]
+fn turnutils_uclient_over_tls() {
+    let (server, _) = tls();
+    let relay = Relay::with(|settings| {
+        settings.tls = vec!["127.0.0.1:0".parse().unwrap()];
+        settings.tls_config = Some(Arc::new(move || Arc::clone(&server)));
+    });
+    uclient(*relay.running.stream_addresses().last().unwrap(), &["-y", "-c", "-t", "-S"]);
 }
 
 #[test]

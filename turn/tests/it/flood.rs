@@ -71,3 +71,32 @@ fn a_million_requests_of_strangers_cost_nothing_that_lasts() {
     assert!(grown <= 4 * 1_024, "grown by {grown} KiB");
     assert!(refused > 300_000, "the flood did not arrive");
 }
+
+#[test]
+#[ignore = "wants the process for itself: cargo test --release -p hearth-turn -- --ignored flood::memory"]
+fn memory_of_allocations() {
+    const ALLOCATIONS: usize = 500;
+    let relay = Relay::with(|settings| {
+        (settings.quotas.allocations, settings.quotas.allocations_per_user) = (1_000, 1_000);
+    });
+    let echo = Echo::start();
+    let mut held: Vec<Client<Datagrams>> = Vec::with_capacity(ALLOCATIONS);
+    let mut before = 0;
+    for index in 0..ALLOCATIONS + 20 {
+        // The first ones make room that all use.
+        if index == 20 {
+            before = resident_kib();
+        }
+        let mut client = Client::new(Datagrams::to(relay.udp()));
+        client.allocate();
+        assert_eq!(client.bind(0x4000, echo.at), 0);
+        held.push(client);
+        if index % 20 == 19 {
+            // Strangers' requests are limited per source, and these all come from one.
+            std::thread::sleep(Duration::from_millis(2_200));
+        }
+    }
+    let each = (resident_kib() - before) as f64 * 1_024.0 / ALLOCATIONS as f64;
+    println!("{each:.0} bytes of the process for an allocation with its test client, the kernel's sockets not counted");
+    assert!(each < 8_192.0);
+}

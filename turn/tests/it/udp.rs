@@ -40,8 +40,16 @@ fn data_passes_when_listening_on_all_addresses() {
 
 #[test]
 fn bursts_arrive_whole_and_in_order() {
-    let (relay, echo) = (Relay::start(), Echo::start());
-    let mut client = Client::new(Datagrams::to(relay.udp()));
+    // Listening on one address, and on all, where the one to answer from goes with each datagram.
+    for at in ["127.0.0.1", "0.0.0.0", "[::]"] {
+        bursts(&Relay::with(|settings| settings.udp = vec![format!("{at}:0").parse().unwrap()]));
+    }
+}
+
+fn bursts(relay: &Relay) {
+    let echo = Echo::start();
+    let ip = if relay.udp().is_ipv4() { "127.0.0.1" } else { "::1" };
+    let mut client = Client::new(Datagrams::to(SocketAddr::new(ip.parse().unwrap(), relay.udp().port())));
     client.allocate();
     assert_eq!(client.bind(0x4000, echo.at), 0);
     for round in 0..50u32 {
