@@ -78,14 +78,14 @@ impl Federation {
         }
         let (core, room, origin) = (self.core.clone(), place.room, origin.to_owned());
         let write = move |tx: &mut hearth_store::WriteTx<'_>| {
-            let refused = refused(&core, tx, room, &origin)?;
+            if let Some(why) = refused(&core, tx, room, &origin)? {
+                let ids = good.into_iter().map(|(candidate, _)| candidate.pdu.event_id);
+                batch.done.extend(ids.map(|event_id| (event_id, Err(why.to_owned()))));
+                return Ok(batch);
+            }
             let mut room = admit::room(tx, room)?;
             for (candidate, json) in good {
                 let event_id = candidate.pdu.event_id.clone();
-                if let Some(why) = refused {
-                    batch.done.push((event_id, Err(why.to_owned())));
-                    continue;
-                }
                 match admit::quickly(&core, tx, &mut room, candidate)? {
                     Tried::Done(verdict) => batch.done.push((event_id, told(verdict))),
                     Tried::Not(vetted, _) => batch.open.push(Item { event_id, json, vetted: Some(*vetted) }),

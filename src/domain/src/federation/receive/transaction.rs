@@ -108,13 +108,19 @@ impl Federation {
         }
         let spare: Vec<_> = candidates.iter().map(|(one, json)| (one.pdu.event_id.clone(), json.clone())).collect();
         let batch = tokio::time::timeout_at(deadline, self.take_batch(place, origin, candidates)).await;
-        let Ok(batch) = batch else {
-            // The keys of some server take long. What of this was written all the same is found to be known later.
-            outcome.extend(spare.iter().map(|(event_id, _)| (event_id.clone(), Ok(()))));
-            self.put_aside(place, origin, spare).await?;
-            return Ok(outcome);
+        let batch = match batch {
+            Ok(Ok(batch)) => batch,
+            // The keys of some server take long, or one of the events is more than we can take: by and by each is tried alone.
+            // What was written all the same is then found to be here.
+            late_or_broken => {
+                if let Ok(Err(error)) = late_or_broken {
+                    tracing::error!(%error, room.id = %place.room_id, "Events of another server could not be taken in at once.");
+                }
+                outcome.extend(spare.iter().map(|(event_id, _)| (event_id.clone(), Ok(()))));
+                self.put_aside(place, origin, spare).await?;
+                return Ok(outcome);
+            }
         };
-        let batch = batch?;
         outcome.extend(batch.done);
         let aside = self.try_longer(place, origin, batch.open, deadline, &mut outcome).await;
         outcome.extend(aside.iter().map(|(event_id, _)| (event_id.clone(), Ok(()))));
