@@ -1,6 +1,7 @@
 //! One client's stream: TCP, or TLS on it. Bytes in become frames (a STUN message or ChannelData, RFC 8656 section 3.1);
 //! frames out wait in a bounded queue, beyond which they are dropped, as a slow network would.
 
+use std::collections::VecDeque;
 use std::io::{self, Read, Write};
 use std::ops::Range;
 
@@ -38,6 +39,9 @@ pub(super) struct Stream {
     /// To be sent, before TLS, if that has not taken it.
     output: Vec<u8>,
     sent: usize,
+    /// For TLS: the lengths of the frames that wait. Each becomes a record of its own; some clients look at no more than one
+    /// frame in each.
+    frames: VecDeque<usize>,
     _place: Place,
 }
 
@@ -51,7 +55,17 @@ impl Stream {
         since_ms: u64,
         place: Place,
     ) -> Self {
-        Self { socket, tls, path, since_ms, input: read, output: Vec::new(), sent: 0, _place: place }
+        Self {
+            socket,
+            tls,
+            path,
+            since_ms,
+            input: read,
+            output: Vec::new(),
+            sent: 0,
+            frames: VecDeque::new(),
+            _place: place,
+        }
     }
 
     /// Receives what is there, up to the largest frame. Returns whether more may be there.
@@ -127,6 +141,9 @@ impl Stream {
             return false;
         }
         self.output.extend_from_slice(frame);
+        if self.tls.is_some() {
+            self.frames.push_back(frame.len());
+        }
         true
     }
 
@@ -149,7 +166,11 @@ impl Stream {
             let wrote = match &mut self.tls {
                 // Before the handshake is done, nothing is taken: there is nobody to answer yet.
                 Some(tls) if tls.is_handshaking() => return Ok(()),
-                Some(tls) => tls.writer().write(rest),
+                // All that was written before has left, so that there is room for a whole frame.
+                Some(tls) => {
+                    let frame = self.frames.pop_front().unwrap_or(rest.len());
+                    tls.writer().write(&rest[..frame])
+                }
                 None => self.socket.write(rest),
             };
             match wrote {
