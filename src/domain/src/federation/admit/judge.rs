@@ -24,7 +24,7 @@ pub fn judge(
 ) -> Result<Vec<Candidate>> {
     let mut judged: Vec<Candidate> = Vec::with_capacity(candidates.len());
     let mut places: HashMap<OwnedEventId, usize> = HashMap::with_capacity(candidates.len());
-    for mut candidate in sort(candidates) {
+    for mut candidate in sort(rules, candidates) {
         let create = checks::create_id(rules, &candidate.pdu);
         let (mut stored, mut auth, mut is_whole): (Vec<_>, Vec<&Pdu>, _) = (Vec::new(), Vec::new(), true);
         for id in candidate.pdu.auth_events.iter().chain(&create) {
@@ -53,9 +53,9 @@ pub fn judge(
     Ok(judged)
 }
 
-/// Every event after those of its auth events that are among them, each once. An event cannot authorise itself, however
+/// Every event after those of its auth events that are among them, and after the create event, each once. An event cannot authorise itself, however
 /// indirectly, as it is named by its hash.
-fn sort(candidates: Vec<Candidate>) -> Vec<Candidate> {
+fn sort(rules: &RoomVersionRules, candidates: Vec<Candidate>) -> Vec<Candidate> {
     let places: HashMap<OwnedEventId, usize> =
         candidates.iter().enumerate().map(|(at, candidate)| (candidate.pdu.event_id.clone(), at)).collect();
     let mut order = Vec::with_capacity(candidates.len());
@@ -69,7 +69,9 @@ fn sort(candidates: Vec<Candidate>) -> Vec<Candidate> {
             let is_first = state[at] == State::New;
             if is_first {
                 state[at] = State::Open;
-                let auth = candidates[at].pdu.auth_events.iter().filter_map(|id| places.get(id));
+                let pdu = &candidates[at].pdu;
+                let create = checks::create_id(rules, pdu);
+                let auth = pdu.auth_events.iter().chain(&create).filter_map(|id| places.get(id));
                 path.extend(auth.filter(|place| state[**place] == State::New));
                 continue;
             }
