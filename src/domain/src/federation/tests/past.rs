@@ -120,8 +120,6 @@ async fn a_past_with_forks_and_conflicts_has_the_states_that_it_had() {
             }
         }
         let joined = join(&mut graph, &[last]);
-        eprintln!("DEBUG {version} {:?}", graph.made(&joined).before.keys().collect::<Vec<_>>());
-        eprintln!("DEBUG {:?}", graph.order.iter().filter(|id| !graph.made(id).allowed).count());
         let world = World::in_room(home, graph, &joined).await;
         let (seen, _) = pages_back(&world).await;
         let (mut seen, mut all) = (seen, world.graph(|graph| graph.order.clone()));

@@ -1,0 +1,195 @@
+//! History that the other server has: what people see who page back to before their server was there.
+
+use crate::harness::{Person, Room, Town, Value, World, bodies, json, list, v1, v3};
+
+/// Longer than a gap that nobody could fill is left alone.
+const A_DAY_MS: u64 = 25 * 60 * 60 * 1_000;
+
+async fn joins_via(person: &Person, room: &Room, server: &str) {
+    person.post(v3!("join/{}", room), json!({})).query(&[("via", server), ("server_name", server)]).await.ok();
+}
+
+/// Says things; gives the ids.
+async fn says(person: &Person, room: &Room, what: &str, times: usize) -> Vec<String> {
+    let mut ids = Vec::new();
+    for number in 0..times {
+        ids.push(person.sends(&format!("{what} {number}")).in_room(room).await);
+    }
+    ids
+}
+
+fn told(what: &str, times: usize) -> Vec<String> {
+    (0..times).map(|number| format!("{what} {number}")).collect()
+}
+
+/// The texts of all that somebody may read, oldest first.
+async fn reads(person: &Person, room: &Room) -> Vec<String> {
+    bodies(&person.reads_all_of(room).await).into_iter().map(str::to_owned).collect()
+}
+
+/// Waits until a text has come in a sync.
+async fn hears(person: &Person, room: &Room, text: &str) {
+    for _ in 0..200 {
+        let page = person.reads_back(room).limit(5).await;
+        if bodies(&page.chunk).contains(&text) {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    panic!("{} never heard {text:?}", person.id);
+}
+
+async fn two() -> (Town, Person, Person) {
+    let town = Town::of(["a.example", "b.example"]).await;
+    let alice = town.worlds[0].register("alice").await;
+    let bob = town.worlds[1].register("bob").await;
+    (town, alice, bob)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn newcomers_page_back_to_the_beginning() {
+    for version in ["10", "12"] {
+        let (town, alice, bob) = two().await;
+        let room = alice.creates_room().public().version(version).await;
+        says(&alice, &room, "old", 130).await;
+        alice.sets("m.room.topic", "", json!({ "topic": "first" })).in_room(&room).await;
+        says(&alice, &room, "newer", 130).await;
+        alice.sets("m.room.topic", "", json!({ "topic": "second" })).in_room(&room).await;
+        joins_via(&bob, &room, "a.example").await;
+        let all = bob.reads_all_of(&room).await;
+        assert_eq!(bodies(&all), [told("old", 130), told("newer", 130)].concat());
+        assert_eq!(all[0]["type"], "m.room.create");
+        let topic = all.iter().filter(|event| event["type"] == "m.room.topic").next_back().expect("a topic");
+        assert_eq!(topic["unsigned"]["prev_content"]["topic"], "first", "{topic}");
+        // A second time nobody has to be asked.
+        let asked = town.streets.seen().len();
+        assert_eq!(bob.reads_all_of(&room).await.len(), all.len());
+        assert_eq!(backfills(&town, asked), 0);
+        town.ends().await;
+    }
+}
+
+fn backfills(town: &Town, from: usize) -> usize {
+    town.streets.seen()[from..].iter().filter(|(_, call)| call.target.contains("/backfill/")).count()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_hidden_from_later_members_stays_hidden() {
+    let (town, alice, bob) = two().await;
+    let strict = alice.creates_room().public().history("joined").await;
+    says(&alice, &strict, "secret", 5).await;
+    joins_via(&bob, &strict, "a.example").await;
+    says(&alice, &strict, "open", 2).await;
+    hears(&bob, &strict, "open 1").await;
+    assert_eq!(reads(&bob, &strict).await, told("open", 2));
+
+    // Opened before he came: what was said before that is still not for him.
+    let opened = alice.creates_room().public().history("joined").await;
+    says(&alice, &opened, "secret", 5).await;
+    alice.sets("m.room.history_visibility", "", json!({ "history_visibility": "shared" })).in_room(&opened).await;
+    says(&alice, &opened, "open", 5).await;
+    joins_via(&bob, &opened, "a.example").await;
+    assert_eq!(reads(&bob, &opened).await, told("open", 5));
+    town.ends().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_comes_back_reads_what_was_said_meanwhile() {
+    let (town, alice, bob) = two().await;
+    let room = alice.creates_room().public().await;
+    says(&alice, &room, "before", 3).await;
+    joins_via(&bob, &room, "a.example").await;
+    says(&alice, &room, "there", 3).await;
+    hears(&bob, &room, "there 2").await;
+    let since = bob.syncs().await.next().to_owned();
+    bob.leaves(&room).await;
+    says(&alice, &room, "away", 30).await;
+    joins_via(&bob, &room, "a.example").await;
+    says(&alice, &room, "back", 3).await;
+    hears(&bob, &room, "back 2").await;
+    let seen = bob.syncs().since(&since).await;
+    assert_eq!(seen.joined(&room)["timeline"]["limited"], true);
+    let all = [told("before", 3), told("there", 3), told("away", 30), told("back", 3)].concat();
+    assert_eq!(reads(&bob, &room).await, all);
+    // Neither more nor less after a restart.
+    let Town { streets, mut worlds } = town;
+    worlds[1].restart().await;
+    assert_eq!(reads(&bob, &room).await, all);
+    Town { streets, worlds }.ends().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_is_not_the_last_while_nobody_can_be_asked() {
+    let (town, alice, bob) = two().await;
+    let room = alice.creates_room().public().await;
+    says(&alice, &room, "old", 5).await;
+    joins_via(&bob, &room, "a.example").await;
+    town.streets.part("a.example", "b.example");
+    let page = bob.reads_back(&room).limit(50).await;
+    assert!(bodies(&page.chunk).is_empty());
+    let end = page.end.expect("there is more");
+    // It is not asked for again at once, and still not the end.
+    let again = bob.reads_back(&room).from(&end).limit(50).await;
+    assert_eq!((again.chunk.len(), again.end.is_some()), (0, true));
+    town.streets.heal();
+    town.worlds[1].clock.skip(A_DAY_MS);
+    let page = bob.reads_back(&room).from(&end).limit(50).await;
+    assert_eq!(bodies(&page.chunk).len(), 5);
+    assert_eq!(reads(&bob, &room).await, told("old", 5));
+    town.ends().await;
+}
+
+async fn jumps(person: &Person, room: &Room, at_ms: u64, direction: &str) -> Value {
+    let query = [("ts", at_ms.to_string()), ("dir", direction.to_owned())];
+    let query: Vec<_> = query.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    person.get(v1!("rooms/{}/timestamp_to_event", room)).query(&query).await.ok()
+}
+
+fn now(world: &World) -> u64 {
+    hearth_base::Clock::now_ms(&*world.clock)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_can_jump_to_a_day_long_before() {
+    let (town, alice, bob) = two().await;
+    let room = alice.creates_room().public().await;
+    says(&alice, &room, "first", 130).await;
+    town.worlds[0].clock.skip(A_DAY_MS);
+    let noon = now(&town.worlds[0]);
+    let ids = says(&alice, &room, "second", 5).await;
+    town.worlds[0].clock.skip(A_DAY_MS);
+    says(&alice, &room, "third", 130).await;
+    joins_via(&bob, &room, "a.example").await;
+    let found = jumps(&bob, &room, noon, "f").await;
+    assert_eq!(found["event_id"], ids[0], "{found}");
+    let found = jumps(&bob, &room, noon + A_DAY_MS / 2, "b").await;
+    assert_eq!(found["event_id"], ids[4], "{found}");
+    let context = bob.get(v3!("rooms/{}/context/{}", room, ids[0])).query(&[("limit", "10")]).await.ok();
+    let before = bodies(list(&context["events_before"]));
+    assert_eq!(before[0], "first 129", "{before:?}");
+    // From there on back to the beginning, and from the end back over the jump: everything once, and in its order.
+    let all = reads(&bob, &room).await;
+    assert_eq!(all, [told("first", 130), told("second", 5), told("third", 130)].concat());
+    town.ends().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_single_old_event_can_be_looked_at() {
+    let (town, alice, bob) = two().await;
+    let room = alice.creates_room().public().await;
+    let ids = says(&alice, &room, "old", 120).await;
+    let strict = alice.creates_room().public().history("joined").await;
+    let hidden = says(&alice, &strict, "secret", 3).await;
+    joins_via(&bob, &room, "a.example").await;
+    joins_via(&bob, &strict, "a.example").await;
+    let event = bob.get(v3!("rooms/{}/event/{}", room, ids[7])).await.ok();
+    assert_eq!(event["content"]["body"], "old 7");
+    bob.get(v3!("rooms/{}/event/{}", strict, hidden[1])).await.refused(404, "M_NOT_FOUND");
+    bob.get(v3!("rooms/{}/event/{}", room, "$nothing")).await.refused(404, "M_NOT_FOUND");
+    let carol = town.worlds[1].register("carol").await;
+    let asked = town.streets.seen().len();
+    carol.get(v3!("rooms/{}/event/{}", strict, hidden[1])).await.refused(404, "M_NOT_FOUND");
+    assert_eq!(town.streets.seen().len(), asked, "a stranger makes nobody ask");
+    assert_eq!(reads(&bob, &room).await, told("old", 120));
+    town.ends().await;
+}
