@@ -46,6 +46,8 @@ impl World {
     pub(super) async fn at(road: Option<Arc<Road>>, clock: Arc<TestClock>, change: impl FnOnce(&mut Config)) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let mut config = usual(&folder);
+        // Tests ask nobody outside of this process.
+        config.federation.enabled = road.is_some();
         change(&mut config);
         config.validate().expect("the test's configuration is a good one");
         let client = Client::new("");
