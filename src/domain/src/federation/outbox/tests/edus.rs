@@ -8,7 +8,7 @@ use ruma::{OwnedServerName, UInt, owned_event_id, owned_room_id};
 use serde_json::json;
 
 use super::wire::Mood;
-use super::{World, server, user};
+use super::{World, really, server, user};
 use crate::outgoing::Ephemeral;
 
 fn device(id: &str, stream: u32) -> Edu {
@@ -24,10 +24,9 @@ impl World {
     async fn puts(&self, to: &'static [&'static str], edu: Edu) -> hearth_base::Result<()> {
         let core = self.core().clone();
         let to: Vec<OwnedServerName> = to.iter().map(|name| server(name)).collect();
-        let write = move |tx: &mut hearth_store::WriteTx<'_>| {
-            core.outgoing.edu(&core, tx, to.iter().map(|name| &**name), &edu)
-        };
-        self.core().store.write("test", write).await
+        let write =
+            move |tx: &mut hearth_store::WriteTx<'_>| core.outgoing.edu(&core, tx, to.iter().map(|name| &**name), &edu);
+        really(self.core().store.write("test", write)).await
     }
 
     fn tells(&self, to: &str, news: Ephemeral) {
@@ -56,10 +55,11 @@ async fn durable_ones_survive_a_kill_and_the_newest_replaces_the_others() {
     world.puts(&["b.example"], message("second")).await.expect("put down");
     let mut world = world.killed().await;
     world.run();
-    world.until("they are heard", || {
-        world.wire.edus_to("a.example").len() >= 3 && world.wire.edus_to("b.example").len() >= 4
-    })
-    .await;
+    world
+        .until("they are heard", || {
+            world.wire.edus_to("a.example").len() >= 3 && world.wire.edus_to("b.example").len() >= 4
+        })
+        .await;
     assert_eq!(world.rows_left().await, 0);
     let short = |name: &str| -> Vec<_> {
         let edus = world.wire.edus_to(name).into_iter();
@@ -84,11 +84,12 @@ async fn the_others_are_coalesced_and_fade_while_a_server_is_away() {
     world.wire.set("a.example", Mood::Down);
     world.run();
     tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-    world.until("it runs", || {
-        world.types("a.example", true);
-        world.wire.calls_to("a.example") > 0
-    })
-    .await;
+    world
+        .until("it runs", || {
+            world.types("a.example", true);
+            world.wire.calls_to("a.example") > 0
+        })
+        .await;
     for event in [owned_event_id!("$1"), owned_event_id!("$2"), owned_event_id!("$3")] {
         world.reads("a.example", event);
     }
