@@ -215,13 +215,12 @@ impl View<'_> {
 
     /// Judges the event; none when that takes more than a quick look.
     fn judge(&mut self, given: Option<&StateIds>) -> Result<Option<(Before, Fate)>> {
-        let nowhere = || Before::at(SnapshotSn(0));
-        if let Err(why) = self.by_auth_events() {
-            // The state at a rejected event matters to those that come after it, if it is easily had.
-            let before = if given.is_none() { self.easy_before() } else { None };
-            return Ok(Some((before.unwrap_or_else(nowhere), Fate::Reject(why))));
-        }
+        let by_auth_events = self.by_auth_events();
+        // Also of a rejected event: those that come after it need the state there.
         let Some(before) = self.before(given)? else { return Ok(None) };
+        if let Err(why) = by_auth_events {
+            return Ok(Some((before, Fate::Reject(why))));
+        }
         if let Err(why) = self.by_state(&before)? {
             return Ok(Some((before, Fate::Reject(why))));
         }

@@ -156,7 +156,11 @@ async fn poisonous_contents_break_nothing() {
         ("m.room.power_levels", Some(""), json!({"users": {CREATOR: 100}, "events": []})),
         ("m.room.power_levels", Some(""), json!({"users": [], "ban": null})),
         ("m.room.power_levels", Some(""), json!({"users": {CREATOR: 100, "x": 1}})),
-        ("m.room.power_levels", Some(""), json!({"users": {CREATOR: 100, "@x:far.example": -9_007_199_254_740_991_i64}})),
+        (
+            "m.room.power_levels",
+            Some(""),
+            json!({"users": {CREATOR: 100, "@x:far.example": -9_007_199_254_740_991_i64}}),
+        ),
         ("m.room.join_rules", Some(""), json!({"join_rule": "custom"})),
         ("m.room.join_rules", Some(""), json!({"join_rule": 7, "allow": "x"})),
         ("m.room.history_visibility", Some(""), json!({"history_visibility": {}})),
