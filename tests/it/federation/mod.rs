@@ -2,8 +2,9 @@
 //!
 //! Two servers or more in one process; their requests are signed as on the wire and go straight into the other's router.
 
-mod history;
 mod entering;
+mod history;
+mod hosting;
 mod letter;
 mod malformed;
 mod media;
