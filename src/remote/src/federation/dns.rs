@@ -150,3 +150,23 @@ impl Dns for SystemDns {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn this_machine_is_found_without_a_dns_server() {
+        let found = SystemDns::default().addresses("localhost").await.expect("every system knows it");
+        assert!(found.iter().all(IpAddr::is_loopback), "{found:?}");
+    }
+
+    #[test]
+    fn names_stand_for_themselves() {
+        assert!(absolute("a.example").expect("a name").is_fqdn());
+        let label = "a".repeat(64);
+        for name in ["a..example", &label] {
+            assert!(absolute(name).is_err(), "{name}");
+        }
+    }
+}

@@ -24,12 +24,12 @@ async fn a_server_is_asked_once() {
     assert_eq!(world.calls(A), 1);
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn whoever_asks_at_the_same_time_waits_for_one_answer() {
     let world = World::new();
     let own = key("1");
     world.publishes(A, &list(A, &own));
-    world.takes(Duration::from_secs(1));
+    world.takes(Duration::from_millis(100));
     let asked = futures_util::future::join_all((0..20).map(|_| world.request_keys(A, &own))).await;
     assert!(asked.iter().all(Result::is_ok));
     assert_eq!(world.calls(A), 1);
@@ -105,8 +105,8 @@ async fn servers_that_are_denied_are_not_asked() {
     assert_eq!(world.calls(A), 0);
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_batch_asks_many_servers_at_once_and_ends() {
+#[tokio::test]
+async fn a_batch_asks_many_servers_at_once() {
     let world = World::new();
     let rules = RoomVersionRules::V12;
     let own = key("1");
@@ -114,11 +114,11 @@ async fn a_batch_asks_many_servers_at_once_and_ends() {
     for server in names.iter().skip(10) {
         world.publishes(server, &list(server, &own));
     }
-    world.takes(Duration::from_secs(5));
+    world.takes(Duration::from_millis(200));
     let events: Vec<_> = names.iter().map(|server| event(server, &own, NOW_MS, &rules)).collect();
     let began = tokio::time::Instant::now();
     let known = world.keyring.gather(&events, &rules).await;
-    assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(4), "one after the other it would be 8 s: {:?}", began.elapsed());
     for (index, event) in events.iter().enumerate() {
         let verified = known.verify(event, &rules);
         assert_eq!(verified.is_ok(), index >= 10, "{index}: {verified:?}");
@@ -126,8 +126,14 @@ async fn a_batch_asks_many_servers_at_once_and_ends() {
             assert_eq!(error.reason(), Some(Reason::ConnectionFailed));
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_is_not_waited_for_without_end() {
+    let world = World::new();
+    let rules = RoomVersionRules::V12;
     world.takes(Duration::from_secs(600));
-    let stuck = [event("slow.example", &own, NOW_MS, &rules)];
+    let stuck = [event("slow.example", &key("1"), NOW_MS, &rules)];
     let began = tokio::time::Instant::now();
     assert!(world.keyring.gather(&stuck, &rules).await.verify(&stuck[0], &rules).is_err());
     assert!(began.elapsed() <= Duration::from_secs(30));
