@@ -15,8 +15,8 @@ use crate::notify::Notifier;
 use crate::outgoing::Outgoing;
 use crate::rooms::acl::Acls;
 use crate::rooms::load::EventCache;
-use crate::rooms::policy::Policies;
 use crate::rooms::locals::LocalMembers;
+use crate::rooms::policy::Policies;
 use crate::rooms::read::history::OpenHistories;
 use crate::rooms::state::auth_chain::AuthEdges;
 

@@ -53,8 +53,7 @@ impl Resident {
         let text = |event: &Value, field: &str| event[field].as_str().unwrap_or_default().to_owned();
         let events = answer.json();
         let events = events.as_array()?.iter();
-        let mut state: Vec<_> =
-            events.map(|e| (text(e, "type"), text(e, "state_key"), text(e, "event_id"))).collect();
+        let mut state: Vec<_> = events.map(|e| (text(e, "type"), text(e, "state_key"), text(e, "event_id"))).collect();
         state.sort();
         Some(state)
     }

@@ -86,8 +86,7 @@ impl<'a> Story<'a> {
                 "the roads are open".to_owned()
             }
             2 => {
-                let weather =
-                    Weather { lost: 20, unanswered: 10, doubled: 10, late_ms: [0, 5, 40][self.below(3)] };
+                let weather = Weather { lost: 20, unanswered: 10, doubled: 10, late_ms: [0, 5, 40][self.below(3)] };
                 self.town.streets.weather(weather);
                 format!("{weather:?}")
             }
@@ -151,7 +150,8 @@ impl<'a> Story<'a> {
             // A sign of life from each server: whoever was away is tried again.
             for index in [0, 2, 3] {
                 let event = self.people[index].says(&self.room, &format!("still here {round}")).await;
-                self.said.push(event.unwrap_or_else(|why| unreachable!("{}speaking was refused: {why}", self.so_far())));
+                self.said
+                    .push(event.unwrap_or_else(|why| unreachable!("{}speaking was refused: {why}", self.so_far())));
             }
             round += 1;
             for _ in 0..10 {
@@ -173,7 +173,9 @@ impl<'a> Story<'a> {
             return false;
         }
         let first = self.people[0].state(&self.room).await;
-        first.is_some() && first == self.people[2].state(&self.room).await && first == self.people[3].state(&self.room).await
+        first.is_some()
+            && first == self.people[2].state(&self.room).await
+            && first == self.people[3].state(&self.room).await
     }
 
     fn nothing_came_twice(&self) {

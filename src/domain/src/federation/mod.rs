@@ -12,11 +12,11 @@ pub mod gate;
 mod history;
 pub mod host;
 pub mod keyring;
-mod outside;
-pub mod people;
 mod media;
 pub mod outbox;
+mod outside;
 mod pass_on;
+pub mod people;
 mod plain;
 pub mod policy;
 pub mod receive;
@@ -84,7 +84,21 @@ impl Federation {
     pub fn new(core: Arc<Core>, network: Arc<dyn Network>, parts: Parts) -> Self {
         let keyring = keyring::Keyring::new(core.clone(), network.clone());
         let outbox = outbox::Outbox::new(&core);
-        Self { core, outbox, network, parts, keyring, gate: gate::Gate::default(), late: Arc::default(), inbound: receive::Inbound::default(), turns: people::Turns::default(), distances: outside::Distances::default(), fetching: media::Fetching::default(),
-            histories: history::Histories::default(), entering: enter::Entering::default(), binding: tokio::sync::Mutex::default() }
+        Self {
+            core,
+            outbox,
+            network,
+            parts,
+            keyring,
+            gate: gate::Gate::default(),
+            late: Arc::default(),
+            inbound: receive::Inbound::default(),
+            turns: people::Turns::default(),
+            distances: outside::Distances::default(),
+            fetching: media::Fetching::default(),
+            histories: history::Histories::default(),
+            entering: enter::Entering::default(),
+            binding: tokio::sync::Mutex::default(),
+        }
     }
 }

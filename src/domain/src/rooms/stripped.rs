@@ -4,8 +4,8 @@ use hearth_base::{Error, Result};
 use hearth_store::engine::Tx;
 use hearth_store::tables::rooms::Room;
 use hearth_store::tables::{events, state};
-use ruma::events::AnyStrippedStateEvent;
 use ruma::UserId;
+use ruma::events::AnyStrippedStateEvent;
 use ruma::serde::Raw;
 use serde_json::value::RawValue;
 

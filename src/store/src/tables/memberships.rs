@@ -189,7 +189,9 @@ pub fn names(
     room: RoomSn,
     each: &mut dyn FnMut(UserSn, &str, Membership) -> Result<bool>,
 ) -> Result<()> {
-    tx.query(NAMES, &[room.into()], &mut |row| each(UserSn(row.int(0)?), row.text(1)?, Membership::from_int(row.int(2)?)))
+    tx.query(NAMES, &[room.into()], &mut |row| {
+        each(UserSn(row.int(0)?), row.text(1)?, Membership::from_int(row.int(2)?))
+    })
 }
 
 /// How many members of each standing a room has: joined and invited are what a room summary shows.

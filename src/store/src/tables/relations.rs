@@ -49,8 +49,7 @@ const ANY_THREAD: &str = "SELECT 1 FROM threads WHERE room = ?1 LIMIT 1";
 const OF_CHILD: &str = columns!("FROM relations WHERE child = ?1");
 const TOUCH_THREAD: &str = "INSERT INTO threads (root, room, newest) VALUES (?1, ?2, ?3) \
      ON CONFLICT (root) DO UPDATE SET newest = excluded.newest";
-const NOTE_THREAD: &str =
-    "INSERT INTO threads (root, room, newest) VALUES (?1, ?2, ?3) ON CONFLICT (root) DO NOTHING";
+const NOTE_THREAD: &str = "INSERT INTO threads (root, room, newest) VALUES (?1, ?2, ?3) ON CONFLICT (root) DO NOTHING";
 const THREADS: &str = "SELECT root, newest FROM threads WHERE room = ?1 AND newest < ?2 ORDER BY newest DESC LIMIT ?3";
 
 /// Every statement of this file.

@@ -7,8 +7,8 @@ use hearth_store::tables::rooms;
 
 use super::Wish;
 use crate::Requester;
-use crate::rooms::{Rooms, policy};
 use crate::rooms::append::Origin;
+use crate::rooms::{Rooms, policy};
 
 impl Rooms {
     /// Renews the requester's member events after their profile has changed. One transaction for each room, so that nobody
