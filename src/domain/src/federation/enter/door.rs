@@ -3,8 +3,7 @@
 use hearth_base::Result;
 use hearth_store::engine::Tx;
 use hearth_store::tables::rooms;
-use ruma::api::federation::query::get_room_information;
-use ruma::{OwnedRoomAliasId, OwnedRoomId, OwnedRoomOrAliasId, OwnedServerName, RoomId};
+use ruma::{OwnedRoomId, OwnedRoomOrAliasId, OwnedServerName, RoomId};
 
 use super::Federation;
 use crate::core::Core;
@@ -27,26 +26,13 @@ impl Federation {
     pub(super) async fn door(&self, name: OwnedRoomOrAliasId, via: Vec<OwnedServerName>) -> Result<Door> {
         let (room_id, via) = match OwnedRoomId::try_from(name) {
             Ok(room_id) => (room_id, via),
-            Err(alias) => self.behind(alias, via).await?,
+            Err(alias) => {
+                let (room_id, servers) = self.alias(&alias).await?;
+                (room_id, via.into_iter().chain(servers).collect())
+            }
         };
         let is_own = self.is_own(&room_id).await?;
         Ok(Door { room_id, via, is_own })
-    }
-
-    async fn behind(
-        &self,
-        alias: OwnedRoomAliasId,
-        mut via: Vec<OwnedServerName>,
-    ) -> Result<(OwnedRoomId, Vec<OwnedServerName>)> {
-        if *alias.server_name() == *self.core.server_name {
-            let (room_id, _) = self.parts.rooms.alias(alias).await?;
-            return Ok((room_id, via));
-        }
-        let server = alias.server_name().to_owned();
-        let answer = self.ask(&server, get_room_information::v1::Request::new(alias)).await?;
-        via.extend(answer.servers);
-        via.push(server);
-        Ok((answer.room_id, via))
     }
 
     /// Whether this server lets users into a room by itself: it is in it, or it was and nobody else is.
