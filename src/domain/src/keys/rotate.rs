@@ -26,12 +26,10 @@ pub async fn rotate(core: &Arc<Core>) -> Result<String> {
             signing_keys::expire(tx.tx(), here.key.pair().version(), old.expired_ms)?;
             let new = make(tx.tx(), &*here.seams.random, now_ms)?;
             // Taking the place keeps a second rotation of the same batch out; it is lost if the commit fails.
-            let place = here.key.pairs.get(next);
-            if place.is_none_or(|place| place.get().is_some()) {
+            let pair = pair_of(&new.seed, new.id.clone())?;
+            if here.key.pairs.get(next).is_none_or(|place| place.set(pair).is_err()) {
                 return Err(refuse(Reason::Unknown, "The key was replaced too often; restart the server first."));
             }
-            let pair = pair_of(&new.seed, new.id.clone())?;
-            place.map(|place| place.set(pair));
             let core = Arc::clone(&here);
             tx.after_commit(move || {
                 core.key.retired.write().push(old);

@@ -59,14 +59,19 @@ pub(super) trait Dns: Send + Sync + fmt::Debug {
 /// The DNS servers that the system uses. The system's file of hosts counts, too.
 #[derive(Clone)]
 pub(super) struct SystemDns {
-    /// With the age of the settings that it was made from: they change when the machine comes into another network.
-    resolver: Arc<Mutex<Option<(Option<SystemTime>, TokioResolver)>>>,
+    made: Arc<Mutex<Option<Made>>>,
     turns: Arc<Semaphore>,
+}
+
+/// A resolver, and the age of the settings that it was made from: they change when the machine comes into another network.
+struct Made {
+    settings: Option<SystemTime>,
+    resolver: TokioResolver,
 }
 
 impl Default for SystemDns {
     fn default() -> Self {
-        Self { resolver: Arc::default(), turns: Arc::new(Semaphore::new(LOOKUPS_MAX)) }
+        Self { made: Arc::default(), turns: Arc::new(Semaphore::new(LOOKUPS_MAX)) }
     }
 }
 
@@ -78,16 +83,16 @@ impl fmt::Debug for SystemDns {
 
 impl SystemDns {
     fn resolver(&self) -> Result<TokioResolver, Miss> {
-        let changed = std::fs::metadata(SETTINGS).and_then(|file| file.modified()).ok();
-        let mut resolver = self.resolver.lock();
-        if let Some((made_of, resolver)) = &*resolver
-            && *made_of == changed
+        let settings = std::fs::metadata(SETTINGS).and_then(|file| file.modified()).ok();
+        let mut made = self.made.lock();
+        if let Some(made) = &*made
+            && made.settings == settings
         {
-            return Ok(resolver.clone());
+            return Ok(made.resolver.clone());
         }
-        let made = make().map_err(|error| Miss::Failed(format!("the DNS cannot be used: {error}")))?;
-        *resolver = Some((changed, made.clone()));
-        Ok(made)
+        let resolver = make().map_err(|error| Miss::Failed(format!("the DNS cannot be used: {error}")))?;
+        *made = Some(Made { settings, resolver: resolver.clone() });
+        Ok(resolver)
     }
 }
 
