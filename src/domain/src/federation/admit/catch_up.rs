@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use hearth_base::{Result, limits};
-use hearth_store::tables::rooms;
+use hearth_store::tables::{awaited_events, rooms};
 use ruma::api::federation::event::get_missing_events::v1 as missing_events;
 use ruma::{OwnedEventId, ServerName, UInt};
 
@@ -25,6 +25,8 @@ impl Federation {
         let earliest = self.ends(place).await?;
         let mut latest = vec![candidate.pdu.event_id.clone()];
         let mut found: HashMap<OwnedEventId, Candidate> = HashMap::new();
+        // What others sent of the time before what is here: not what was asked for, and the business of `history`.
+        let mut past: HashSet<OwnedEventId> = HashSet::new();
         for _ in 0..limits::MISSING_ROUNDS_MAX {
             let mut request = missing_events::Request::new(place.room_id.clone(), earliest.clone(), latest);
             request.limit = UInt::new_saturating(limits::MISSING_EVENTS_MAX as u64);
@@ -35,13 +37,15 @@ impl Federation {
                 Err(error) => return Err(error),
             };
             let new = answer.events.iter().take(limits::MISSING_EVENTS_MAX).filter_map(|json| self.read(place, json));
-            let new: Vec<_> = new.filter(|one| !found.contains_key(&one.pdu.event_id)).collect();
+            let is_new = |one: &Candidate| !found.contains_key(&one.pdu.event_id) && !past.contains(&one.pdu.event_id);
+            let new: Vec<_> = new.filter(is_new).collect();
             if new.is_empty() {
                 break;
             }
             found.extend(new.into_iter().map(|one| (one.pdu.event_id.clone(), one)));
+            self.part_with_past(place, &mut found, &mut past).await?;
             let named: BTreeSet<_> = found.values().flat_map(|one| one.pdu.prev_events.iter().cloned()).collect();
-            let missing = named.into_iter().filter(|id| !found.contains_key(id)).collect();
+            let missing = named.into_iter().filter(|id| !found.contains_key(id) && !past.contains(id)).collect();
             let missing: HashSet<_> = self.unplaced(missing).await?.into_iter().collect();
             if missing.is_empty() {
                 break;
@@ -54,6 +58,36 @@ impl Federation {
             let event_id = vetted.pdu.event_id.clone();
             if let Err(error) = self.bring_in(place, vetted, from, Way::Pulled).await {
                 tracing::debug!(%error, event.id = %event_id, "An event that was fetched is dropped.");
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes out of `found` what has its place here already, and all that lies before something that has, or before a gap: to
+    /// bring that in now would put it at the end of the room instead of where it was.
+    async fn part_with_past(
+        &self,
+        place: &Place,
+        found: &mut HashMap<OwnedEventId, Candidate>,
+        past: &mut HashSet<OwnedEventId>,
+    ) -> Result<()> {
+        let (core, room) = (self.core.clone(), place.room);
+        let ids: Vec<OwnedEventId> = found.keys().cloned().collect();
+        let read = move |tx: &mut hearth_store::ReadTx<'_>| {
+            let mut old = Vec::new();
+            for id in ids {
+                let is_placed = core.events.find(tx.tx(), &id)?.is_some_and(|event| !event.is_outlier());
+                if is_placed || awaited_events::has(tx.tx(), room, id.as_str())? {
+                    old.push(id);
+                }
+            }
+            Ok(old)
+        };
+        let mut open = self.core.store.read("admit_past", read).await?;
+        while let Some(id) = open.pop() {
+            if let Some(one) = found.remove(&id) {
+                open.extend(one.pdu.prev_events.iter().cloned());
+                past.insert(id);
             }
         }
         Ok(())

@@ -144,6 +144,8 @@ pub(super) fn look(
 ) -> Result<Outlook> {
     let known = match core.events.find(tx, &candidate.pdu.event_id)? {
         Some(event) if !event.is_outlier() => return Ok(Outlook::Known(verdict_of(&event))),
+        // The room's own, which came with its state: it needs no place, and must not lose its standing.
+        Some(event) if candidate.is_create() && event.room == room.sn => return Ok(Outlook::Known(Verdict::Known)),
         // The room stands on it: it is part of the state of every event here, and whoever brings it again tells us nothing.
         Some(event) if candidate.is_create() => return Ok(Outlook::Known(verdict_of(&event))),
         known => known.map(|event| event.sn),

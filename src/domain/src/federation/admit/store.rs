@@ -99,13 +99,14 @@ fn carry_out(
         Fate::Reject(why) => Verdict::Rejected(why),
     };
     tracing::info!(event.id = %event_id, room.id = room.id, ?verdict, "An event of another server stays out of its room.");
+    if known.is_some() {
+        // As an outlier it may authorise others, or be part of the room's state: it was judged when it came. Whoever hands it over
+        // again, with a state that does not allow it, must not take that away from it.
+        return Ok(verdict);
+    }
     let flags = if matches!(verdict, Verdict::SoftFailed(_)) { events::SOFT_FAILED } else { events::REJECTED };
     let at = tx.position();
     keep::event(core, tx, room.sn, new, at, Standing { ord: None, snapshot: before, flags })?;
-    if let Some(sn) = known {
-        let core = core.clone();
-        tx.after_commit(move || core.events.placed(sn));
-    }
     Ok(verdict)
 }
 
