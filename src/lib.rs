@@ -98,7 +98,13 @@ impl Running {
         self.tasks.stop(grace).await;
         if let Some(own) = self.domain.calls.own() {
             let running = Arc::clone(&own.running);
-            let _ = blocking(move || Ok(running.stop())).await;
+            let stop = move || {
+                running.stop();
+                Ok(())
+            };
+            if let Err(error) = blocking(stop).await {
+                tracing::error!(%error, "The relay was not stopped cleanly.");
+            }
         }
         self.domain.last_upkeep().await;
         let store = self.domain.core.store.clone();

@@ -72,7 +72,7 @@ struct Ports {
 impl Sockets for Ports {
     fn open(&mut self, key: RelayKey, family: Family, _port: Port, _owner: &str, _now_ms: u64) -> Option<Opened> {
         self.next = self.next.wrapping_add(1).max(50_000);
-        if self.next % 17 == 0 {
+        if self.next.is_multiple_of(17) {
             return None;
         }
         self.open.push(key);

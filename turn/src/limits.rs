@@ -12,7 +12,7 @@ pub const BUSY_DATAGRAMS: u64 = 16;
 /// The window, in milliseconds.
 pub const BUSY_WINDOW_MS: u64 = 4;
 /// How long a busy thread lets datagrams gather before it looks again, in microseconds: waking up costs more than relaying.
-pub const GATHER_US: u64 = 200;
+pub const GATHER_US: u64 = 300;
 /// Room before a peer's datagram for what the client gets to see before it: header and peer address of a Data indication.
 pub const HEADROOM_BYTES: usize = 64;
 /// Room after a peer's datagram for padding.

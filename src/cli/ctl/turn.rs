@@ -51,7 +51,7 @@ fn show(status: &RelayStatus) {
     if status.running {
         out::say(format_args!("Others see it as: {}", status.public.join(", ")));
     }
-    status.warnings.iter().for_each(|warning| out::warn(warning));
+    status.warnings.iter().for_each(out::warn);
     if !status.running {
         return;
     }

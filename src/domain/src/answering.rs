@@ -93,11 +93,11 @@ mod tests {
         assert_eq!(started.elapsed(), Duration::ZERO, "nothing is pending");
         let _others = answering.begin(DeviceSn(2));
         let request = answering.begin(DeviceSn(1));
-        tokio::spawn(async move {
+        let answers = async {
             sleep(Duration::from_millis(20)).await;
             drop(request);
-        });
-        answering.answered(DeviceSn(1)).await;
+        };
+        tokio::join!(answers, answering.answered(DeviceSn(1)));
         assert_eq!(started.elapsed(), Duration::from_millis(20) + HEAD_START);
     }
 

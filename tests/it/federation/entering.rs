@@ -21,7 +21,7 @@ async fn until(what: &str, is_so: impl AsyncFn() -> bool) {
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    panic!("it never came to be: {what}");
+    unreachable!("it never came to be: {what}")
 }
 
 /// Waits until a person's server has somebody stand to a room like this.

@@ -36,7 +36,7 @@ async fn hears(person: &Person, room: &Room, text: &str) {
         }
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
-    panic!("{} never heard {text:?}", person.id);
+    unreachable!("{} never heard {text:?}", person.id)
 }
 
 async fn two() -> (Town, Person, Person) {
@@ -59,7 +59,7 @@ async fn newcomers_page_back_to_the_beginning() {
         let all = bob.reads_all_of(&room).await;
         assert_eq!(bodies(&all), [told("old", 130), told("newer", 130)].concat());
         assert_eq!(all[0]["type"], "m.room.create");
-        let topic = all.iter().filter(|event| event["type"] == "m.room.topic").next_back().expect("a topic");
+        let topic = all.iter().rfind(|event| event["type"] == "m.room.topic").expect("a topic");
         assert_eq!(topic["unsigned"]["prev_content"]["topic"], "first", "{topic}");
         // A second time nobody has to be asked.
         let asked = town.streets.seen().len();

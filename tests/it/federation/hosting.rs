@@ -9,6 +9,9 @@ use serde_json::{Value, json};
 use super::letter::{Letter, Reply};
 use crate::harness::{Town, World, encoded, v3};
 
+/// What is done to an event that was right.
+type Twist = fn(&mut Value);
+
 /// An event, hashed and signed by a server, and its id.
 fn signed(by: &World, rules: &RoomVersionRules, event: &Value) -> (String, Value) {
     let core = &by.server().domain.core;
@@ -45,7 +48,7 @@ async fn only_invites_of_our_users_by_theirs_are_signed() {
         let body = json!({"room_version": version, "event": event, "invite_room_state": shown});
         put(&town, b, a, &target, &body).await
     };
-    let twists: [(&str, fn(&mut Value)); 5] = [
+    let twists: [(&str, Twist); 5] = [
         ("type", |event| event["type"] = json!("m.room.topic")),
         ("membership", |event| event["content"]["membership"] = json!("join")),
         ("sender", |event| event["sender"] = json!("@cat:c.example")),
@@ -168,7 +171,7 @@ async fn only_joins_of_their_users_by_themselves_are_let_in() {
         let path = format!("/_matrix/federation/{version}/send_join/{}/{}", encoded(&room.0), encoded(id));
         put(&town, b, a, &path, event).await
     };
-    let twists: [(&str, fn(&mut Value)); 5] = [
+    let twists: [(&str, Twist); 5] = [
         ("type", |event| event["type"] = json!("m.room.topic")),
         ("membership", |event| event["content"]["membership"] = json!("leave")),
         ("somebody else", |event| event["state_key"] = json!("@ben:b.example")),

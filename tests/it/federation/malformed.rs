@@ -44,7 +44,7 @@ fn values() -> Vec<String> {
     let hostile =
         ["", "x", "!", "$", "@", "!r:a.example", "$e", "@u:a.example", "@u:b.example", "../..", "\u{202e}", "-1"];
     let long = "a".repeat(5_000);
-    hostile.iter().map(|value| encoded(value)).chain(["%00".to_owned(), "%ff".to_owned(), long]).collect()
+    hostile.iter().map(encoded).chain(["%00".to_owned(), "%ff".to_owned(), long]).collect()
 }
 
 fn bodies() -> Vec<Value> {

@@ -41,16 +41,17 @@ impl Pace {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::GATHER_US;
 
     #[test]
     fn only_busy_threads_wait() {
-        let mut pace = Pace::new(200);
+        let mut pace = Pace::new(GATHER_US);
         pace.served(1, 0);
         assert_eq!(pace.pause(0), None);
         pace.served(100, 1);
         assert_eq!(pace.pause(1), None, "the first burst is served at once");
         pace.served(1, BUSY_WINDOW_MS);
-        assert_eq!(pace.pause(BUSY_WINDOW_MS), Some(Duration::from_micros(200)));
+        assert_eq!(pace.pause(BUSY_WINDOW_MS), Some(Duration::from_micros(GATHER_US)));
         pace.served(1, 2 * BUSY_WINDOW_MS);
         assert_eq!(pace.pause(2 * BUSY_WINDOW_MS), None, "little came");
         pace.served(100, 2 * BUSY_WINDOW_MS);

@@ -156,7 +156,7 @@ fn is_public_name(server_name: &str) -> bool {
     let host = server_name.split_once(':').map_or(server_name, |(host, _)| host).to_ascii_lowercase();
     let within = |domain: &&str| host == **domain || host.strip_suffix(*domain).is_some_and(|rest| rest.ends_with('.'));
     let domain = host.contains('.') && !host.starts_with('[') && host.parse::<IpAddr>().is_err();
-    domain && !PRIVATE_DOMAINS.iter().any(|private| within(private))
+    domain && !PRIVATE_DOMAINS.iter().any(within)
 }
 
 #[cfg(test)]

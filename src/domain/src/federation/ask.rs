@@ -34,7 +34,7 @@ impl Signed for ServerSignatures {
 }
 
 impl Signed for NoAuthentication {
-    fn input<'a>(_: &'a Federation, _: &ServerName) {}
+    fn input(_: &Federation, _: &ServerName) {}
 }
 
 impl Federation {

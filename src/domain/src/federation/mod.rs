@@ -6,6 +6,7 @@
 pub mod admit;
 pub mod allowed;
 pub mod ask;
+mod background;
 mod edus;
 mod enter;
 pub mod gate;

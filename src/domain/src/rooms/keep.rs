@@ -171,10 +171,12 @@ pub fn change_state(tx: &mut WriteTx<'_>, room: &mut Room, changes: &Changes, at
     Ok(())
 }
 
-/// What the state is after an event: the state before it, and what the event itself sets. `None` when it is not known, as for
-/// outliers.
+/// A state as what it is made of: the state before an event, and what the event itself sets.
+pub type After = (SnapshotSn, Option<(KeySn, EventSn)>);
+
+/// What the state is after an event; `None` when it is not known, as for outliers.
 #[must_use]
-pub fn state_after(event: &Event) -> Option<(SnapshotSn, Option<(KeySn, EventSn)>)> {
+pub fn state_after(event: &Event) -> Option<After> {
     let is_create = event.pdu.is_state(&ruma::events::TimelineEventType::RoomCreate, "");
     if event.flags & events::OUTLIER != 0 || (event.snapshot.0 == 0 && !is_create) {
         return None;

@@ -52,7 +52,8 @@ fn malformed_wishes_are_bad_requests() {
     let (more, even, token) =
         (attribute::ADDITIONAL_ADDRESS_FAMILY, attribute::EVEN_PORT, attribute::RESERVATION_TOKEN);
     let udp: (u16, &[u8]) = (transport, &[17, 0, 0, 0]);
-    let cases: [(&[(u16, &[u8])], u16); 16] = [
+    type Attributes<'a> = &'a [(u16, &'a [u8])];
+    let cases: [(Attributes<'_>, u16); 16] = [
         (&[], 400),
         (&[(transport, &[17])], 400),
         (&[(transport, &[6, 0, 0, 0])], 442),

@@ -24,7 +24,7 @@ fn channel(number: u16, data: &[u8]) -> Vec<u8> {
 fn data_needs_a_permission_both_ways() {
     let mut bench = ready();
     assert_eq!(bench.send(&path(CLIENT), peer(), b"hello"), Outcome::Nothing);
-    assert_eq!(bench.from_peer(RELAY, PEER, b"hello"), None);
+    assert_eq!(bench.peer_says(RELAY, PEER, b"hello"), None);
     assert_eq!(bench.refused(Refusal::Permission), 2);
     assert_eq!(bench.permit(&path(CLIENT), &[PEER]), 0);
     let Outcome::ToPeer { relay, peer: to, payload, dont_fragment } = bench.send(&path(CLIENT), peer(), b"hello")
@@ -32,10 +32,10 @@ fn data_needs_a_permission_both_ways() {
         panic!("not sent");
     };
     assert_eq!((relay, to, payload.len(), dont_fragment), (RELAY, peer(), 5, false));
-    assert!(bench.from_peer(RELAY, PEER, b"hello").is_some());
+    assert!(bench.peer_says(RELAY, PEER, b"hello").is_some());
     // For the address, whatever its port.
-    assert!(bench.from_peer(RELAY, "9.9.9.9:1", b"hello").is_some());
-    assert!(bench.from_peer(RELAY, "9.9.9.10:4444", b"hello").is_none());
+    assert!(bench.peer_says(RELAY, "9.9.9.9:1", b"hello").is_some());
+    assert!(bench.peer_says(RELAY, "9.9.9.10:4444", b"hello").is_none());
 }
 
 #[test]
@@ -49,7 +49,7 @@ fn a_data_indication_is_one_that_others_read() {
             });
             assert_eq!(bench.permit(&path(CLIENT), &[peer]), 0);
             let relay = if peer == PEER { RelayKey(0) } else { RelayKey(1) };
-            let packet = bench.from_peer(relay, peer, data).unwrap();
+            let packet = bench.peer_says(relay, peer, data).unwrap();
             let message = Message::parse(&packet).unwrap();
             assert_eq!((message.class(), message.method()), (Class::Indication, Method::DATA));
             assert_eq!(message.get(attribute::DATA).unwrap().value, data);
@@ -67,9 +67,9 @@ fn channels_carry_data_both_ways() {
     assert_eq!(bench.bind(&path(CLIENT), 0x4001, peer()), 0);
     let (outcome, _) = bench.raw(&path(CLIENT), &channel(0x4001, b"hello"));
     assert_eq!(outcome, Outcome::ToPeer { relay: RELAY, peer: peer(), payload: 4..9, dont_fragment: false });
-    assert_eq!(bench.from_peer(RELAY, PEER, b"hello").unwrap(), channel(0x4001, b"hello"));
+    assert_eq!(bench.peer_says(RELAY, PEER, b"hello").unwrap(), channel(0x4001, b"hello"));
     // From another port of the peer, there is no channel.
-    assert_eq!(bench.from_peer(RELAY, "9.9.9.9:1", b"hello").unwrap()[..2], [0, 0x17]);
+    assert_eq!(bench.peer_says(RELAY, "9.9.9.9:1", b"hello").unwrap()[..2], [0, 0x17]);
     assert_eq!(bench.raw(&path(CLIENT), &channel(0x4002, b"hello")).0, Outcome::Nothing);
     assert_eq!(bench.raw(&path("192.0.2.1:5001"), &channel(0x4001, b"hello")).0, Outcome::Nothing);
     let totals = &bench.server.allocations(bench.now_ms)[0];
@@ -82,7 +82,7 @@ fn on_a_stream_channel_data_is_padded() {
     let stream = Path { transport: Transport::Tcp, ..path(CLIENT) };
     bench.allocate(&stream);
     bench.bind(&stream, 0x4001, peer());
-    assert_eq!(bench.from_peer(RELAY, PEER, b"hello").unwrap(), [&channel(0x4001, b"hello")[..], &[0; 3]].concat());
+    assert_eq!(bench.peer_says(RELAY, PEER, b"hello").unwrap(), [&channel(0x4001, b"hello")[..], &[0; 3]].concat());
 }
 
 #[test]
@@ -109,11 +109,11 @@ fn one_request_permits_several_peers_or_none() {
     let mut bench = ready();
     assert_eq!(bench.permit(&path(CLIENT), &["9.9.9.1:1", "9.9.9.2:1", "9.9.9.3:1"]), 0);
     for peer in ["9.9.9.1:7", "9.9.9.2:7", "9.9.9.3:7"] {
-        assert!(bench.from_peer(RELAY, peer, b"x").is_some());
+        assert!(bench.peer_says(RELAY, peer, b"x").is_some());
     }
     assert_eq!(bench.permit(&path(CLIENT), &["9.9.9.4:1", "10.0.0.1:1"]), 403);
     assert_eq!(bench.permit(&path(CLIENT), &["9.9.9.4:1", "[2600::1]:1"]), 443);
-    assert!(bench.from_peer(RELAY, "9.9.9.4:7", b"x").is_none());
+    assert!(bench.peer_says(RELAY, "9.9.9.4:7", b"x").is_none());
     assert_eq!(bench.permit(&path(CLIENT), &[]), 400);
     let malformed =
         bench.ask(&path(CLIENT), Method::CREATE_PERMISSION, |w| _ = w.put(attribute::XOR_PEER_ADDRESS, &[0, 1]));
@@ -130,13 +130,13 @@ fn permissions_and_channels_end_when_they_should() {
     assert_ne!(bench.raw(&path(CLIENT), &packet).0, Outcome::Nothing);
     bench.now_ms += 1;
     assert_eq!(bench.raw(&path(CLIENT), &packet).0, Outcome::Nothing, "a channel is no permission");
-    assert_eq!(bench.from_peer(RELAY, PEER, b"hello"), None);
+    assert_eq!(bench.peer_says(RELAY, PEER, b"hello"), None);
     assert_eq!(bench.permit(&path(CLIENT), &[PEER]), 0);
     assert_ne!(bench.raw(&path(CLIENT), &packet).0, Outcome::Nothing);
     bench.now_ms += CHANNEL_MS - PERMISSION_MS;
     assert_eq!(bench.permit(&path(CLIENT), &[PEER]), 0);
     assert_eq!(bench.raw(&path(CLIENT), &packet).0, Outcome::Nothing, "a permission is no channel");
-    assert_eq!(bench.from_peer(RELAY, PEER, b"hello").unwrap()[..2], [0, 0x17]);
+    assert_eq!(bench.peer_says(RELAY, PEER, b"hello").unwrap()[..2], [0, 0x17]);
 }
 
 #[test]
@@ -164,7 +164,7 @@ fn two_clients_of_the_relay_meet_on_it() {
     assert_eq!(to, SocketAddr::new(LOCAL_V4.parse().unwrap(), other.port()));
     // … and shown as coming from the public one.
     let from = SocketAddr::new(LOCAL_V4.parse().unwrap(), mine.port()).to_string();
-    let packet = bench.from_peer(RelayKey(2), &from, b"hello").unwrap();
+    let packet = bench.peer_says(RelayKey(2), &from, b"hello").unwrap();
     let seen: Vec<_> = Message::parse(&packet).unwrap().addresses(attribute::XOR_PEER_ADDRESS).collect();
     assert_eq!(seen, [Some(mine)]);
     // Our other ports stay closed, though the permission is for the address.

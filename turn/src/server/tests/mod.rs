@@ -260,7 +260,7 @@ impl Bench {
     }
 
     /// A datagram of a peer; what the client gets.
-    pub(super) fn from_peer(&mut self, relay: RelayKey, peer: &str, data: &[u8]) -> Option<Vec<u8>> {
+    pub(super) fn peer_says(&mut self, relay: RelayKey, peer: &str, data: &[u8]) -> Option<Vec<u8>> {
         let mut buffer = vec![0xEE; 64 + data.len() + 4];
         buffer[64..64 + data.len()].copy_from_slice(data);
         let peer = peer.parse().unwrap();

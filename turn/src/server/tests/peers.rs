@@ -65,7 +65,7 @@ fn a_permission_for_our_address_opens_relay_ports_only() {
     let own = |port| SocketAddr::new(PUBLIC_V4.parse().unwrap(), port);
     for port in [22, 53, 443, 3_478, 50_001] {
         assert_eq!(bench.send(&path(CLIENT), own(port), b"x"), Outcome::Nothing);
-        assert_eq!(bench.from_peer(RelayKey(0), &own(port).to_string(), b"x"), None);
+        assert_eq!(bench.peer_says(RelayKey(0), &own(port).to_string(), b"x"), None);
     }
     let relay = bench.sockets.open[0].1;
     assert!(matches!(bench.send(&path(CLIENT), relay, b"x"), Outcome::ToPeer { .. }));

@@ -68,10 +68,10 @@ fn bandwidth_is_a_users_and_not_an_allocations() {
         sent += usize::from(outcome != Outcome::Nothing);
     }
     assert_eq!(sent, 100);
-    assert_eq!(bench.from_peer(RelayKey(0), PEER, b"x"), None, "both ways together");
+    assert_eq!(bench.peer_says(RelayKey(0), PEER, b"x"), None, "both ways together");
     assert_eq!(bench.refused(Refusal::Bandwidth), 901);
     bench.now_ms += 500;
-    assert!(bench.from_peer(RelayKey(0), PEER, b"x").is_some());
+    assert!(bench.peer_says(RelayKey(0), PEER, b"x").is_some());
 }
 
 #[test]

@@ -35,7 +35,7 @@ proptest! {
         for packet in &packets {
             let (outcome, _) = bench.raw(&path("192.0.2.1:1"), packet);
             prop_assert!(!matches!(outcome, Outcome::ToPeer { .. }), "nobody has a permission");
-            bench.from_peer(RelayKey(u32::from(packet.len() as u8)), PEER, packet);
+            bench.peer_says(RelayKey(u32::from(packet.len() as u8)), PEER, packet);
         }
     }
 

@@ -11,14 +11,14 @@ use crate::rooms::event::Pdu;
 pub(in crate::federation) type Verdict = Result<(), String>;
 
 /// Judges an event by its auth events. `auth` has all of them that are known, and the create event.
-pub(in crate::federation) fn by_auth_events<'a>(rules: &RoomVersionRules, pdu: &Pdu, auth: &[&'a Pdu]) -> Verdict {
+pub(in crate::federation) fn by_auth_events(rules: &RoomVersionRules, pdu: &Pdu, auth: &[&Pdu]) -> Verdict {
     let by_id = |id: &EventId| auth.iter().copied().find(|known| *known.event_id == *id);
     check_state_independent_auth_rules(&rules.authorization, pdu, by_id)?;
     by_state(rules, pdu, auth)
 }
 
 /// Judges an event by a state, of which `state` has the parts that [`wanted`] names.
-pub(in crate::federation) fn by_state<'a>(rules: &RoomVersionRules, pdu: &Pdu, state: &[&'a Pdu]) -> Verdict {
+pub(in crate::federation) fn by_state(rules: &RoomVersionRules, pdu: &Pdu, state: &[&Pdu]) -> Verdict {
     let by_name = |kind: &StateEventType, key: &str| {
         let kind = TimelineEventType::from(kind.clone());
         state.iter().copied().find(|known| known.kind == kind && known.state_key.as_deref() == Some(key))

@@ -18,7 +18,7 @@ use super::checks;
 use super::parse::Candidate;
 use crate::core::Core;
 use crate::rooms::event::version;
-use crate::rooms::keep::{Step, state_after};
+use crate::rooms::keep::{After, Step, state_after};
 use crate::rooms::load::Event;
 use crate::rooms::policy;
 use crate::rooms::state::resolve::{Newcomer, resolve};
@@ -370,11 +370,7 @@ impl View<'_> {
 
     /// Resolves the states after all ends, this event among them: what changes in the current state besides the event
     /// itself, and whether the event is part of it.
-    fn resolve_ends(
-        &mut self,
-        before: &Before,
-        ends: &BTreeMap<EventSn, (SnapshotSn, Option<(KeySn, EventSn)>)>,
-    ) -> Result<(Changes, bool)> {
+    fn resolve_ends(&mut self, before: &Before, ends: &BTreeMap<EventSn, After>) -> Result<(Changes, bool)> {
         let newcomer = self.newcomer()?;
         let own_key = newcomer.event.state_key;
         let mut mine = before.full(self.tx)?;
@@ -426,7 +422,7 @@ impl View<'_> {
 }
 
 /// Leaves out an end whose state another end has, too: the room's state stays what it is. Whether there was one.
-fn make_room(others: &mut Vec<EventSn>, ends: &mut BTreeMap<EventSn, (SnapshotSn, Option<(KeySn, EventSn)>)>) -> bool {
+fn make_room(others: &mut Vec<EventSn>, ends: &mut BTreeMap<EventSn, After>) -> bool {
     let mut seen = BTreeSet::new();
     // The newest of those that agree stays: it is the likeliest to be built upon.
     let twin = others.iter().rev().find(|end| ends.get(end).is_some_and(|after| !seen.insert(*after))).copied();

@@ -117,7 +117,7 @@ impl Federation {
         theirs: Option<Vec<u8>>,
         is_vouched: bool,
     ) -> Result<Candidate> {
-        let mut event = admit::parse(source.rules, Some(wanted.room_id), &*super::raw(ours)?)?;
+        let mut event = admit::parse(source.rules, Some(wanted.room_id), &super::raw(ours)?)?;
         if !is_vouched {
             return Ok(event);
         }

@@ -124,7 +124,7 @@ impl Federation {
             Plan::Nothing(event_id) => return Ok(event_id),
         };
         let rules = version::stored_rules(&prepared.room.version)?;
-        let mut event = admit::parse(rules, Some(&room_id), &*raw(&prepared.event)?)?;
+        let mut event = admit::parse(rules, Some(&room_id), &raw(&prepared.event)?)?;
         let theirs = self.have_signed(&target, &room_id, &prepared).await?;
         let theirs = admit::parse(rules, Some(&room_id), &theirs)?;
         if theirs.pdu.event_id != event.pdu.event_id {

@@ -20,7 +20,7 @@ use super::tries::Tries;
 use super::{ENTRY_WAIT, Federation};
 use crate::Requester;
 use crate::admin::jobs::{Handle, State};
-use crate::federation::stub;
+use crate::federation::{background, stub};
 use crate::ports::Answer;
 use crate::rooms::event::{Authored, version};
 use crate::rooms::find;
@@ -57,7 +57,7 @@ impl Federation {
         }
         find::no_guests(who)?;
         let (this, who) = (self.clone(), who.clone());
-        let job = tokio::spawn(async move { this.enter(&who, door, reason).await });
+        let job = background::go_on(async move { this.enter(&who, door, reason).await });
         job.await.map_err(|error| Error::fault("joining a room", error))?
     }
 
@@ -150,14 +150,14 @@ impl Federation {
     fn back_out(self: &Arc<Self>, server: &ServerName, wanted: &Wanted<'_>) {
         let (this, server) = (self.clone(), server.to_owned());
         let (room_id, user) = (wanted.room_id.to_owned(), wanted.user.to_owned());
-        tokio::spawn(async move {
+        drop(background::go_on(async move {
             let wanted = Wanted { room_id: &room_id, user: &user, membership: Membership::Leave, version: None };
             if let Ok(content) = Wish::new(Membership::Leave, None).content()
                 && let Err(error) = this.leave_at(&server, &wanted, content).await
             {
                 tracing::info!(federation.server = %server, room = %room_id, %error, "A failed join could not be taken back.");
             }
-        });
+        }));
     }
 }
 

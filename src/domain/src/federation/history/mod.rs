@@ -26,8 +26,8 @@ use hearth_store::ids::RoomSn;
 use quick_cache::sync::Cache;
 use ruma::{OwnedEventId, OwnedServerName, RoomId};
 
-use super::Federation;
 use super::admit::Place;
+use super::{Federation, background};
 use crate::media::turns::Turns;
 use crate::rooms::event::version;
 use crate::rooms::{find, servers};
@@ -98,7 +98,7 @@ async fn within<T: Send + 'static>(
     work: impl Future<Output = Result<T>> + Send + 'static,
     until: tokio::time::Instant,
 ) -> Result<Option<T>> {
-    match tokio::time::timeout_at(until, tokio::spawn(work)).await {
+    match tokio::time::timeout_at(until, background::go_on(work)).await {
         Ok(done) => done.map_err(|error| Error::fault("fetching history", error))?.map(Some),
         Err(_) => Ok(None),
     }

@@ -15,7 +15,7 @@ use hearth_base::{Error, Reason, Result, error::refuse, limits};
 use ruma::{OwnedServerName, ServerName};
 use tokio::sync::Semaphore;
 
-use super::Federation;
+use super::{Federation, background};
 use crate::Requester;
 use crate::media::turns::Turns;
 use crate::media::{MediaFile, MediaId, Spec};
@@ -91,7 +91,7 @@ impl Federation {
     /// Sees to it that there is a copy.
     async fn fetch(self: &Arc<Self>, address: &Address, wait_ms: u64) -> Result<()> {
         let (this, address) = (self.clone(), address.clone());
-        let fetching = tokio::spawn(async move { this.fetch_in_turn(&address).await });
+        let fetching = background::go_on(async move { this.fetch_in_turn(&address).await });
         let wait = Duration::from_millis(wait_ms.min(limits::MEDIA_WAIT_MS_MAX));
         match tokio::time::timeout(wait, fetching).await {
             Ok(fetched) => fetched.map_err(|error| Error::fault("fetching media of another server", error))?,

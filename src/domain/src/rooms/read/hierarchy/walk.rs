@@ -47,7 +47,7 @@ struct Stop {
 enum Look {
     Hidden,
     Lacking(Lack),
-    Seen(Summary, Vec<Child>),
+    Seen(Box<Summary>, Vec<Child>),
 }
 
 /// What does not change on the way.
@@ -88,7 +88,7 @@ impl Walker<'_> {
                     lacking.push(lack);
                     continue;
                 }
-                Look::Seen(summary, children) => (summary, children),
+                Look::Seen(summary, children) => (*summary, children),
             };
             if nodes.len() == limit {
                 let next_batch = Some(token(skip + limit, self.question));
@@ -124,7 +124,7 @@ impl Walker<'_> {
             return Ok(Look::Hidden);
         }
         let children = children(self.core, tx, &room, self.question.suggested_only)?;
-        Ok(Look::Seen(summary(self.core, tx, &room)?, children))
+        Ok(Look::Seen(Box::new(summary(self.core, tx, &room)?), children))
     }
 
     fn look_at(&self, tx: &mut dyn Tx, room: Option<&Room>, distant: &Distant) -> Result<Look> {
@@ -132,7 +132,7 @@ impl Walker<'_> {
             return Ok(Look::Hidden);
         }
         let children = distant.children.iter().filter(|child| child.suggested || !self.question.suggested_only);
-        Ok(Look::Seen(distant.summary.clone(), children.cloned().collect()))
+        Ok(Look::Seen(Box::new(distant.summary.clone()), children.cloned().collect()))
     }
 }
 
