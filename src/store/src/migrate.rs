@@ -76,7 +76,10 @@ fn schema(connection: &mut dyn Connection) -> Result<u32> {
 
 fn apply(connection: &mut dyn Connection, migrations: &[Migration], schema: u32, newest: u32) -> Result<()> {
     for (number, name, sql) in migrations.iter().filter(|(number, ..)| *number > schema) {
-        tracing::info!(migration = number, name, "Bringing the database up to date.");
+        // On a first start there is nothing to bring up to date, and nobody wants to read of it.
+        if schema > 0 {
+            tracing::info!(migration = number, name, "Bringing the database up to date.");
+        }
         for statement in statements(sql) {
             connection.script(&statement)?;
         }
