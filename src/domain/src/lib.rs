@@ -26,6 +26,7 @@ pub mod rates;
 pub mod requester;
 pub mod rooms;
 pub mod sync;
+mod turns;
 pub mod uia;
 mod upkeep;
 

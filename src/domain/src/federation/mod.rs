@@ -30,6 +30,8 @@ mod tests;
 
 use std::sync::Arc;
 
+use ruma::{OwnedRoomId, OwnedServerName};
+
 use crate::admin::jobs::Jobs;
 use crate::core::Core;
 use crate::crypto::Crypto;
@@ -38,6 +40,7 @@ use crate::media::Media;
 use crate::personal::Personal;
 use crate::ports::Network;
 use crate::rooms::Rooms;
+use crate::turns::Turns;
 
 /// The parts of this server that other servers ask for and bring something to.
 #[derive(Debug, Clone)]
@@ -66,7 +69,8 @@ pub struct Federation {
     parts: Parts,
     late: Arc<edus::Late>,
     inbound: receive::Inbound,
-    turns: people::Turns,
+    /// Which servers are being asked about device lists: all clients of a house ask about the same people at once.
+    asking: Turns<OwnedServerName>,
     distances: outside::Distances,
     /// The keys of servers, others' and this one's.
     pub keyring: keyring::Keyring,
@@ -75,7 +79,8 @@ pub struct Federation {
     fetching: media::Fetching,
     histories: history::Histories,
     outbox: outbox::Outbox,
-    entering: enter::Entering,
+    /// Which rooms this server is about to enter: whoever else wants in waits, and mostly finds the door open then.
+    entering: Turns<OwnedRoomId>,
     binding: tokio::sync::Mutex<()>,
 }
 
@@ -94,11 +99,11 @@ impl Federation {
             gate: gate::Gate::default(),
             late: Arc::default(),
             inbound: receive::Inbound::default(),
-            turns: people::Turns::default(),
+            asking: Turns::default(),
             distances: outside::Distances::default(),
             fetching: media::Fetching::default(),
             histories: history::Histories::default(),
-            entering: enter::Entering::default(),
+            entering: Turns::default(),
             binding: tokio::sync::Mutex::default(),
         }
     }

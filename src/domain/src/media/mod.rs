@@ -22,7 +22,6 @@ mod remove;
 #[cfg(test)]
 mod tests;
 mod thumbnail;
-pub(crate) mod turns;
 mod upkeep;
 mod upload;
 
@@ -43,6 +42,7 @@ use hearth_store::tables::thumbnails;
 
 use crate::Core;
 use crate::rates::Rates;
+use crate::turns::Turns;
 
 /// What users and administrators do with media.
 pub struct Media {
@@ -52,7 +52,7 @@ pub struct Media {
     thumbnailer: Thumbnailer,
     gate: files::Gate,
     arrivals: Arc<arrivals::Arrivals>,
-    making: turns::Turns<thumbnails::Key>,
+    making: Turns<thumbnails::Key>,
     accessed: accessed::Accessed,
     /// Which part of the files upkeep looks through next.
     sweep_next: AtomicU8,
@@ -76,7 +76,7 @@ impl Media {
             thumbnailer,
             gate: files::Gate::default(),
             arrivals: Arc::default(),
-            making: turns::Turns::default(),
+            making: Turns::default(),
             accessed: accessed::Accessed::default(),
             sweep_next: AtomicU8::new(0),
         })

@@ -44,8 +44,7 @@ impl Federation {
     /// `M_CONNECTION_FAILED` and `M_LIMIT_EXCEEDED` mean that it may go better later; other errors that the event is dropped.
     pub async fn admit(self: &Arc<Self>, room: RoomSn, candidate: Candidate, from: &ServerName) -> Result<Verdict> {
         let place = self.place(room).await?;
-        let turns = self.inbound.turns.clone();
-        let _turn = turns.take(room).await;
+        let _turn = self.inbound.turns.take(room).await;
         self.bring_in(&place, candidate, from, Way::Pushed).await
     }
 

@@ -62,7 +62,7 @@ impl Federation {
     }
 
     async fn enter(self: &Arc<Self>, who: &Requester, door: Door, reason: Option<String>) -> Result<OwnedRoomId> {
-        let _turn = self.entering.turn(&door.room_id).await;
+        let _turn = self.entering.take(door.room_id.clone()).await;
         let is_resident = self.is_own(&door.room_id).await?;
         if is_resident && !door.is_own {
             // Another user of this server came in while we waited.

@@ -10,7 +10,6 @@ mod beside;
 mod candidates;
 mod complexity;
 mod door;
-mod entering;
 mod examine;
 mod invite;
 mod join;
@@ -28,8 +27,6 @@ use std::time::Duration;
 use hearth_base::{Error, Result};
 use ruma::canonical_json::CanonicalJsonObject;
 use serde_json::value::RawValue;
-
-pub(super) use entering::Entering;
 
 use super::Federation;
 use crate::Requester;

@@ -28,9 +28,9 @@ use ruma::{OwnedEventId, OwnedServerName, RoomId};
 
 use super::admit::Place;
 use super::{Federation, background};
-use crate::media::turns::Turns;
 use crate::rooms::event::version;
 use crate::rooms::{find, servers};
+use crate::turns::Turns;
 
 /// How long a server may take for one answer, when several are asked one after another.
 const ASK_WAIT: Duration = Duration::from_secs(15);

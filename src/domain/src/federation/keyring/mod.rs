@@ -5,7 +5,6 @@
 
 mod document;
 mod fetch;
-mod flights;
 mod keep;
 mod known;
 mod notary;
@@ -30,7 +29,7 @@ use tokio::sync::Semaphore;
 
 use crate::core::Core;
 use crate::ports::Network;
-use flights::Flights;
+use crate::turns::Turns;
 use known::{ServerKeys, Want, When};
 use patience::{Attempts, Urgency};
 
@@ -47,7 +46,7 @@ pub struct Keyring {
     /// What the database has, and nothing else.
     known: Cache<OwnedServerName, Arc<ServerKeys>>,
     attempts: Attempts,
-    flights: Flights,
+    flights: Turns<OwnedServerName>,
     notary_fetches: Semaphore,
     own: Mutex<Option<own::Published>>,
 }
@@ -60,7 +59,7 @@ impl Keyring {
             network,
             known: Cache::new(SERVERS_IN_MEMORY_MAX),
             attempts: Attempts::default(),
-            flights: Flights::default(),
+            flights: Turns::default(),
             notary_fetches: Semaphore::new(NOTARY_FETCHES_MAX),
             own: Mutex::default(),
         }

@@ -60,7 +60,7 @@ impl Keyring {
     /// Asks a server anew, unless it is too early for that.
     async fn refresh(&self, server: &ServerName) -> Result<()> {
         self.core.check_talks_to(server)?;
-        let _flight = self.flights.take_off(server).await;
+        let _flight = self.flights.take(server.to_owned()).await;
         self.fetch_in_time(server, Urgency::Absent).await.map(drop)
     }
 

@@ -110,7 +110,7 @@ impl Keyring {
     /// Asks one server, unless somebody else has just done so.
     async fn ask_one(&self, server: &ServerName, wants: &[Want], urgency: Urgency) -> Result<Arc<ServerKeys>> {
         self.core.check_talks_to(server)?;
-        let _flight = self.flights.take_off(server).await;
+        let _flight = self.flights.take(server.to_owned()).await;
         let at_hand = self.at_hand(vec![server.to_owned()]).await?;
         if let Some(keys) = at_hand.get(server)
             && wants.iter().all(|want| keys.satisfy(want))

@@ -17,8 +17,8 @@ use tokio::sync::Semaphore;
 
 use super::{Federation, background};
 use crate::Requester;
-use crate::media::turns::Turns;
 use crate::media::{MediaFile, MediaId, Spec};
+use crate::turns::Turns;
 use failures::Failures;
 
 /// How long one fetch may take in all.

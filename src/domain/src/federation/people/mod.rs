@@ -6,9 +6,6 @@ mod profile;
 mod query;
 #[cfg(test)]
 mod tests;
-mod turns;
-
-pub(super) use turns::Turns;
 
 use std::time::Duration;
 

@@ -53,7 +53,7 @@ impl Federation {
         mut query: Query,
         wait: Duration,
     ) -> Result<Queried> {
-        let turn = self.turns.take(server).await;
+        let turn = self.asking.take(server.to_owned()).await;
         let mut queried = Queried::default();
         if turn.waited {
             queried = self.parts.crypto.query_keys(who, query).await?;

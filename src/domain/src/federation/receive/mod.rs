@@ -5,23 +5,22 @@ mod batch;
 mod inbox;
 mod known_rooms;
 mod transaction;
-mod turns;
 
-use std::sync::Arc;
-
+use hearth_store::ids::RoomSn;
 use quick_cache::sync::Cache;
 
 use self::inbox::Workers;
 use self::known_rooms::KnownRooms;
 pub use self::transaction::Outcome;
 use self::transaction::Recent;
-use self::turns::Turns;
+use crate::turns::Turns;
 
 /// What receiving keeps in memory.
 #[derive(Debug)]
 pub struct Inbound {
-    /// Who brings events into which room.
-    pub(in crate::federation) turns: Arc<Turns>,
+    /// Who brings events into a room the slow way, so that nobody fetches or resolves the same twice. Quick ones need no turn:
+    /// the writer puts them in order.
+    pub(in crate::federation) turns: Turns<RoomSn>,
     /// Answers to the newest transactions.
     recent: Recent,
     rooms: KnownRooms,
@@ -31,7 +30,7 @@ pub struct Inbound {
 impl Default for Inbound {
     fn default() -> Self {
         Self {
-            turns: Arc::default(),
+            turns: Turns::default(),
             recent: Cache::new(hearth_base::limits::TRANSACTIONS_REMEMBERED_MAX),
             rooms: KnownRooms::default(),
             workers: Workers::default(),
