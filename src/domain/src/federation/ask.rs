@@ -80,10 +80,8 @@ impl Federation {
         R::Authentication: Signed,
     {
         let answer = self.ask_streamed(to, request, wait).await?;
-        let status = answer.status;
-        let body = tokio::time::timeout(wait, whole(answer, bytes_max));
-        let body = body.await.map_err(|_| unreadable(to, "it took too long to send its answer"))??;
-        if status >= 400 { Err(refused(to, status, &body)) } else { Ok(body) }
+        let body = tokio::time::timeout(wait, body(to, answer, bytes_max));
+        body.await.map_err(|_| unreadable(to, "it took too long to send its answer"))?
     }
 
     /// As [`Federation::ask`], and leaves the reading to the caller: for files.
@@ -92,19 +90,36 @@ impl Federation {
         R: OutgoingRequest<PathBuilder = SinglePath>,
         R::Authentication: Signed,
     {
-        self.check_allowed(to)?;
+        self.core.check_talks_to(to)?;
         let signed = <R::Authentication as Signed>::input(self, to);
         let request: http::Request<Vec<u8>> = request
             .try_into_http_request("https://to.invalid", signed, ())
             .map_err(|error| Error::fault("writing a request to another server", error))?;
+        self.put_through(to, request, wait).await
+    }
+
+    /// Sends a request that is written, and signed if it has to be.
+    pub(super) async fn put_through(
+        &self,
+        to: &ServerName,
+        request: http::Request<impl Into<Bytes>>,
+        wait: Duration,
+    ) -> Result<Answer> {
         let (parts, body) = request.into_parts();
         let target = parts.uri.path_and_query().map_or("/", |target| target.as_str()).to_owned();
         let authorization = parts.headers.get(http::header::AUTHORIZATION).and_then(|value| value.to_str().ok());
         let authorization = authorization.map(str::to_owned);
         let method = parts.method.to_string();
-        let call = Call { to: to.to_owned(), method, target, authorization, body: Bytes::from(body), wait };
+        let call = Call { to: to.to_owned(), method, target, authorization, body: body.into(), wait };
         self.network.call(call).await
     }
+}
+
+/// The body of an answer, of at most `bytes_max`, or the refusal that it is.
+pub(super) async fn body(server: &ServerName, answer: Answer, bytes_max: usize) -> Result<Bytes> {
+    let status = answer.status;
+    let body = whole(answer, bytes_max).await?;
+    if status >= 400 { Err(refused(server, status, &body)) } else { Ok(body) }
 }
 
 /// Reads a body of at most `bytes_max`.

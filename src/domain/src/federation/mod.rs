@@ -4,7 +4,6 @@
 //! database, and what other servers bring goes into rooms through the same checks as everything else.
 
 pub mod admit;
-pub mod allowed;
 pub mod ask;
 mod background;
 mod edus;

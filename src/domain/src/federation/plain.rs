@@ -9,8 +9,8 @@ use ruma::api::auth_scheme::AuthScheme;
 use ruma::api::federation::authentication::ServerSignatures;
 
 use super::Federation;
-use super::ask::{Signed, refused, whole};
-use crate::ports::{Answer, Call};
+use super::ask::Signed;
+use crate::ports::Answer;
 
 /// The path of an endpoint of the federation, with parameters at its end.
 pub(super) fn path(endpoint: &str, parameters: &[&str]) -> String {
@@ -28,13 +28,6 @@ pub(super) fn path(endpoint: &str, parameters: &[&str]) -> String {
     path
 }
 
-/// The body of an answer, or the refusal that it is.
-pub(super) async fn body(server: &ServerName, answer: Answer, bytes_max: usize) -> Result<Bytes> {
-    let status = answer.status;
-    let body = whole(answer, bytes_max).await?;
-    if status >= 400 { Err(refused(server, status, &body)) } else { Ok(body) }
-}
-
 impl Federation {
     /// Asks another server, with a signature, and leaves the reading to the caller.
     pub(super) async fn ask_plain(
@@ -45,17 +38,13 @@ impl Federation {
         body: Bytes,
         wait: Duration,
     ) -> Result<Answer> {
-        self.check_allowed(to)?;
+        self.core.check_talks_to(to)?;
         let fault = |error| Error::fault("writing a request to another server", error);
         let request = http::Request::builder().method(method).uri(format!("https://to.invalid{target}")).body(body);
         let mut request = request.map_err(fault)?;
         ServerSignatures::add_authentication(&mut request, ServerSignatures::input(self, to))
             .map_err(|error| Error::fault("signing a request to another server", error))?;
-        let authorization = request.headers().get(http::header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let authorization = authorization.map(str::to_owned);
-        let (method, target) = (method.to_owned(), target.to_owned());
-        let call = Call { to: to.to_owned(), method, target, authorization, body: request.into_body(), wait };
-        self.network.call(call).await
+        self.put_through(to, request, wait).await
     }
 }
 

@@ -72,7 +72,7 @@ async fn read(app: &App, parts: &Parts, bytes_max: usize) -> Result<Claim> {
         let message = format!("This request is for another server: this one is {}.", app.domain.core.server_name);
         return Err(unauthorized(message));
     }
-    app.domain.federation.check_allowed(&says.origin)?;
+    app.domain.core.check_talks_to(&says.origin)?;
     let gate = &app.domain.federation.gate;
     let keys = gate.look_up(app.domain.federation.keyring.request_keys(&says.origin, says.key.as_str())).await;
     let keys = keys.map_err(|error| match error {

@@ -10,7 +10,7 @@ use ruma::{RoomId, ServerName};
 use super::split::{Piece, Splitter};
 use super::{Federation, raw};
 use crate::admin::jobs::Handle;
-use crate::federation::plain;
+use crate::federation::{ask, plain};
 use crate::ports::Answer;
 use crate::rooms::event::Authored;
 
@@ -90,7 +90,7 @@ async fn refusal(server: &ServerName, answer: Answer) -> Result<Answer> {
     if answer.status < 400 {
         return Ok(answer);
     }
-    let body = plain::body(server, answer, limits::BODY_BYTES_MAX).await;
+    let body = ask::body(server, answer, limits::BODY_BYTES_MAX).await;
     Err(body.err().unwrap_or_else(|| refuse(Reason::ConnectionFailed, format!("{server} did not answer."))))
 }
 

@@ -27,7 +27,7 @@ impl Federation {
         let known = self.core.store.read("federation_candidates", read).await?;
         let mut servers: Vec<OwnedServerName> = Vec::new();
         for server in via.into_iter().chain(known).chain(room_id.server_name().map(ToOwned::to_owned)) {
-            if !servers.contains(&server) && self.check_allowed(&server).is_ok() {
+            if !servers.contains(&server) && self.core.check_talks_to(&server).is_ok() {
                 servers.push(server);
             }
         }

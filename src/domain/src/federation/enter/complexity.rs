@@ -7,7 +7,7 @@ use ruma::{RoomId, ServerName};
 use serde::Deserialize;
 
 use super::Federation;
-use crate::federation::plain;
+use crate::federation::{ask, plain};
 
 /// How long a server may take to say how large a room is.
 const WAIT: Duration = Duration::from_secs(10);
@@ -26,7 +26,7 @@ impl Federation {
         let target = plain::path("unstable/rooms", &[room_id.as_str()]) + "/complexity";
         let asked = self.ask_plain(server, "GET", &target, bytes::Bytes::new(), WAIT);
         let Ok(answer) = asked.await else { return Ok(None) };
-        let Ok(body) = plain::body(server, answer, limits::BODY_BYTES_MAX).await else { return Ok(None) };
+        let Ok(body) = ask::body(server, answer, limits::BODY_BYTES_MAX).await else { return Ok(None) };
         let Ok(Complexity { v1 }) = serde_json::from_slice(&body) else { return Ok(None) };
         // Bounded first, as a stranger says it: the cast saturates.
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates, and NaN becomes 0")]

@@ -70,7 +70,7 @@ impl Federation {
         abroad.sort_unstable();
         abroad.dedup();
         for guest in &abroad {
-            self.check_allowed(guest.server_name())?;
+            self.core.check_talks_to(guest.server_name())?;
         }
         let is_direct = wanted.is_direct;
         let room_id = self.parts.rooms.create(who, wanted).await?;
@@ -114,7 +114,7 @@ impl Federation {
         target: OwnedUserId,
         content: CanonicalJsonObject,
     ) -> Result<OwnedEventId> {
-        self.check_allowed(target.server_name())?;
+        self.core.check_talks_to(target.server_name())?;
         let (core, by, to, of) = (self.core.clone(), origin.clone(), target.clone(), room_id.clone());
         let read = move |tx: &mut hearth_store::ReadTx<'_>| plan(&core, tx.tx(), &by, &of, &to, content);
         let prepared = match self.core.store.read("federation_invite", read).await? {

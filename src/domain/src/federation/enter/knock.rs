@@ -14,7 +14,7 @@ use super::template::{self, Wanted};
 use super::tries::Tries;
 use super::{ENTRY_WAIT, Federation, raw};
 use crate::Requester;
-use crate::federation::{plain, stub};
+use crate::federation::{ask, stub};
 use crate::rooms::event::version;
 use crate::rooms::find;
 use crate::rooms::membership::Wish;
@@ -70,7 +70,7 @@ impl Federation {
         let room_id = wanted.room_id.to_owned();
         let request = create_knock_event::v1::Request::new(room_id, ours.pdu.event_id.clone(), raw(&ours)?);
         let answer = self.ask_streamed(server, request, ENTRY_WAIT).await?;
-        let body = plain::body(server, answer, limits::BODY_BYTES_MAX).await?;
+        let body = ask::body(server, answer, limits::BODY_BYTES_MAX).await?;
         // They have let the knock in; an answer that shows nothing readable of the room takes nothing from that.
         let shown = serde_json::from_slice::<Shown>(&body).map_or_else(|_| Vec::new(), |shown| shown.knock_room_state);
         let stripped = self.read_stripped(rules, wanted.room_id, &shown, &ours.pdu).await?;

@@ -15,8 +15,8 @@ use super::template::{self, Wanted};
 use super::{Federation, LEAVE_WAIT, door, raw};
 use crate::Requester;
 use crate::core::Core;
-use crate::federation::plain;
 use crate::federation::stub::{self, Standing};
+use crate::federation::{ask, plain};
 use crate::rooms::event::author::author;
 use crate::rooms::event::{Authored, Draft, Place, version};
 use crate::rooms::find;
@@ -110,7 +110,7 @@ impl Federation {
         if sent.as_ref().is_err_and(|error| error.reason() == Some(Reason::Unrecognized)) {
             let target = plain::path("v1/send_leave", &[wanted.room_id.as_str(), id.as_str()]);
             let answer = self.ask_plain(server, "PUT", &target, ours.json.clone().into(), LEAVE_WAIT).await?;
-            plain::body(server, answer, limits::BODY_BYTES_MAX).await?;
+            ask::body(server, answer, limits::BODY_BYTES_MAX).await?;
             return Ok(ours);
         }
         sent.map(|_| ours)

@@ -88,7 +88,7 @@ impl Federation {
             match one {
                 Posted::Row(at, news, to) => book.add_row(at, &news, to.iter().map(|(sn, name)| (*sn, name)), now),
                 Posted::Ephemeral(to, news) => {
-                    for name in to.iter().filter(|name| self.check_allowed(name).is_ok()) {
+                    for name in to.iter().filter(|name| self.core.check_talks_to(name).is_ok()) {
                         book.add_ephemeral(name, &news, now);
                     }
                 }

@@ -32,7 +32,7 @@ impl Federation {
         let mut book = self.outbox.book.lock();
         for (sn, row) in servers {
             let Ok(name) = ServerName::parse(row.name.as_str()) else { continue };
-            if self.check_allowed(&name).is_ok() {
+            if self.core.check_talks_to(&name).is_ok() {
                 let retry = row.health.retry_at_ms.map(|at_ms| now + remaining(at_ms, now_ms));
                 book.add_server(name.clone(), sn, row.health, retry.filter(|at| *at > now));
                 names.insert(sn, name);

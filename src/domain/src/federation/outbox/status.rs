@@ -84,7 +84,7 @@ impl Federation {
         let row = self.destination(name).await?;
         let server = ServerName::parse(row.name.as_str());
         let server = server.map_err(|_| Error::invalid(format!("{name} is not a server name.")))?;
-        self.check_allowed(&server)?;
+        self.core.check_talks_to(&server)?;
         self.network.forget(&server);
         self.keyring.forget_failures(&server);
         self.outbox.book.lock().retry(&server, Instant::now(), self.core.now_ms());

@@ -70,7 +70,7 @@ impl Federation {
         }
         let mut servers: Vec<&ServerName> = via.iter().map(|server| &**server).collect();
         servers.extend(room.server_name().filter(|server| !via.iter().any(|via| via == server)));
-        servers.retain(|server| self.check_allowed(server).is_ok());
+        servers.retain(|server| self.core.check_talks_to(server).is_ok());
         for server in servers.into_iter().take(SERVERS_MAX) {
             match self.distant_of(server, room).await {
                 Ok(distant) => return Some(distant),
