@@ -26,6 +26,8 @@ pub mod rates;
 pub mod requester;
 pub mod rooms;
 pub mod sync;
+#[cfg(test)]
+mod testing;
 mod turns;
 pub mod uia;
 mod upkeep;

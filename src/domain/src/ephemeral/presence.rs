@@ -227,21 +227,16 @@ fn show(entry: &Entry) -> PresenceEvent {
 #[cfg(test)]
 mod tests {
     use hearth_base::Seams;
-    use hearth_base::config::Config;
-    use hearth_store::{Options, Store};
+
     use ruma::UserId;
 
     use super::*;
+    use crate::testing;
 
     #[tokio::test]
     async fn who_faded_is_back_with_the_next_thing_they_do_and_who_said_so_stays_away() {
         let folder = tempfile::tempdir().expect("a folder");
-        let options = Options { ballast: None, ..Options::sqlite(folder.path().join("test.db")) };
-        let mut config = Config::default();
-        config.server.name = "home.example".to_owned();
-        config.presence.enabled = true;
-        let store = Store::open(options, Seams::system()).expect("a store");
-        let book = PresenceBook::new(Core::new(store, Seams::system(), Arc::new(config)).expect("a core"));
+        let book = PresenceBook::new(testing::core(&folder, Seams::system(), |config| config.presence.enabled = true));
         let (user, id) = (UserSn(1), UserId::parse("@alice:home.example").expect("an id"));
         let state = || book.of(user).expect("known").content.presence;
         book.set(user, &id, PresenceState::Online, None).await.expect("set");

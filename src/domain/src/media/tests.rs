@@ -6,13 +6,10 @@ use bytes::Bytes;
 use hearth_base::clock::ManualClock;
 use hearth_base::config::Config;
 use hearth_base::{Reason, Result, Seams};
-use hearth_store::ids::DeviceSn;
-use hearth_store::tables::users;
-use hearth_store::{Options, Store};
-use ruma::UserId;
 
 use super::*;
 use crate::Requester;
+use crate::testing;
 
 const SERVER: &str = "home.example";
 const NOW_MS: u64 = 1_700_000_000_000;
@@ -34,18 +31,15 @@ impl World {
 
     async fn with(configure: impl FnOnce(&mut Config)) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let options = Options { ballast: None, ..Options::sqlite(folder.path().join("test.db")) };
         let clock = Arc::new(ManualClock::at(NOW_MS));
         let seams = Seams { clock: clock.clone(), ..Seams::system() };
-        let mut config = Config::default();
-        config.server.name = SERVER.to_owned();
-        config.server.data_dir = folder.path().to_owned();
-        config.rate_limits.enabled = false;
-        configure(&mut config);
-        let store = Store::open(options, seams.clone()).expect("a store");
-        let core = Core::new(store, seams, Arc::new(config)).expect("a core");
+        let core = testing::core(&folder, seams, |config| {
+            config.rate_limits.enabled = false;
+            configure(config);
+        });
         let rates = Arc::new(Rates::new(core.config.clone(), core.seams.clock.clone()));
-        let (alice, bob) = (user(&core, "@alice:home.example").await, user(&core, "@bob:home.example").await);
+        let (alice, bob) =
+            (testing::user(&core, "@alice:home.example").await, testing::user(&core, "@bob:home.example").await);
         let media = Arc::new(Media::new(core, rates).expect("a folder for media"));
         Self { media, clock, alice, bob, _folder: folder }
     }
@@ -75,23 +69,6 @@ impl World {
         for _ in 0..=u8::MAX {
             self.media.upkeep().await.expect("upkeep");
         }
-    }
-}
-
-async fn user(core: &Core, name: &str) -> Requester {
-    let user_id = UserId::parse(name).expect("an id");
-    let id = name.to_owned();
-    let user = core.store.write("test", move |tx| users::intern(tx, &id)).await.expect("a user");
-    Requester {
-        user,
-        user_id,
-        device: DeviceSn(user.0),
-        device_id: "DEVICE".into(),
-        admin: false,
-        guest: false,
-        locked: false,
-        suspended: false,
-        appservice: None,
     }
 }
 

@@ -3,11 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hearth_base::config::Config;
 use hearth_base::{Position, Seams};
 use hearth_store::ids::DeviceSn;
 use hearth_store::tables::users;
-use hearth_store::{Options, Store};
 use ruma::api::client::sync::sync_events::v3::Response;
 use ruma::{OwnedRoomId, UserId};
 use serde_json::{Value, json};
@@ -16,6 +14,7 @@ use super::{Query, Sync};
 use crate::ephemeral::{PresenceBook, Typing};
 use crate::rooms::read::Token;
 use crate::rooms::{Rooms, StateChange};
+use crate::testing;
 use crate::{Core, Requester};
 
 struct World {
@@ -29,11 +28,7 @@ struct World {
 impl World {
     async fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let options = Options { ballast: None, ..Options::sqlite(folder.path().join("test.db")) };
-        let mut config = Config::default();
-        config.server.name = "home.example".to_owned();
-        let store = Store::open(options, Seams::system()).expect("a store");
-        let core = Core::new(store, Seams::system(), Arc::new(config)).expect("a core");
+        let core = testing::core(&folder, Seams::system(), |_| {});
         let (typing, presence) = (Typing::new(core.clone()), PresenceBook::new(core.clone()));
         let sync = Sync::new(core.clone(), typing, presence, Arc::default());
         let (alice, bob) = (user(&core, "alice").await, user(&core, "bob").await);

@@ -3,12 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use hearth_base::config::Config;
 use hearth_base::{Position, Seams};
 use hearth_store::ids::{EventSn, RoomSn, UserSn};
 use hearth_store::tables::memberships::{self, Membership, MembershipRow};
 use hearth_store::tables::{devices, users};
-use hearth_store::{Options, Store};
 use ruma::canonical_json::CanonicalJsonObject;
 use ruma::encryption::{CrossSigningKey, DeviceKeys, OneTimeKey};
 use ruma::serde::{Base64, Raw};
@@ -20,6 +18,7 @@ use crate::Requester;
 use crate::core::Core;
 use crate::crypto::Crypto;
 use crate::crypto::keys::Upload;
+use crate::testing;
 
 pub(in crate::crypto) struct World {
     pub(in crate::crypto) core: Arc<Core>,
@@ -57,11 +56,7 @@ pub(in crate::crypto) fn signed<T>(value: Value, signers: &[(&UserId, &Ed25519Ke
 impl World {
     pub(in crate::crypto) fn new() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let seams = Seams::system();
-        let store = Store::open(Options::sqlite(folder.path().join("hearth.db")), seams.clone()).expect("a store");
-        let mut config = Config::default();
-        config.server.name = "example.org".to_owned();
-        let core = Core::new(store, seams, Arc::new(config)).expect("a core");
+        let core = testing::core(&folder, Seams::system(), |config| config.server.name = "example.org".to_owned());
         Self { crypto: Arc::new(Crypto::new(core.clone())), core, _folder: folder }
     }
 
@@ -77,17 +72,7 @@ impl World {
             })
             .await
             .expect("a device");
-        let who = Requester {
-            user,
-            user_id,
-            device: sn,
-            device_id: device.into(),
-            admin: false,
-            guest: false,
-            locked: false,
-            suspended: false,
-            appservice: None,
-        };
+        let who = testing::requester(user, user_id.as_str(), sn, device);
         Device { who, key: key_pair(Some(device)) }
     }
 

@@ -5,19 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use hearth_base::config::Config;
 use hearth_base::{Reason, Result, Seams};
-use hearth_store::ids::DeviceSn;
-use hearth_store::tables::users;
-use hearth_store::{Options, Store};
 use parking_lot::Mutex;
-use ruma::{OwnedRoomId, UserId};
+use ruma::OwnedRoomId;
 use serde_json::{Value, json};
 
 use crate::federation::stub;
 use crate::ports::{Answer, Call, Eventually, Network};
 use crate::rooms::event::{Authored, Pdu, version};
-use crate::{Core, Domain, Requester};
+use crate::testing;
+use crate::{Domain, Requester};
 
 /// Answers questions for templates with what it was told to, and refuses everything else; keeps what it was asked.
 #[derive(Debug, Default)]
@@ -70,25 +67,8 @@ const WAYS: [&str; 3] = ["join", "knock", "leave"];
 impl World {
     async fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let options = Options { ballast: None, ..Options::sqlite(folder.path().join("test.db")) };
-        let seams = Seams::system();
-        let mut config = Config::default();
-        config.server.name = "home.example".to_owned();
-        config.media.path = Some(folder.path().join("media"));
-        let store = Store::open(options, seams.clone()).expect("a store");
-        let core = Core::new(store, seams, Arc::new(config)).expect("a core");
-        let user = core.store.write("test", move |tx| users::intern(tx, ALICE)).await.expect("a user");
-        let alice = Requester {
-            user,
-            user_id: UserId::parse(ALICE).expect("an id"),
-            device: DeviceSn(user.0),
-            device_id: "DEVICE".into(),
-            admin: false,
-            guest: false,
-            locked: false,
-            suspended: false,
-            appservice: None,
-        };
+        let core = testing::core(&folder, Seams::system(), |_| {});
+        let alice = testing::user(&core, ALICE).await;
         let liar = Arc::new(Liar::default());
         let domain = Domain::new(core, Arc::new(Wire(liar.clone()))).expect("a domain");
         Self { domain, liar, alice, _folder: folder }

@@ -6,11 +6,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{FutureExt, stream};
-use hearth_base::config::Config;
 use hearth_base::{Error, Result, Seams};
 use hearth_store::ids::{DeviceSn, RoomSn};
 use hearth_store::tables::{events, inbox, rooms, state, state_keys, users};
-use hearth_store::{Lane, Options, ReadTx, Store};
+use hearth_store::{Lane, ReadTx};
 use parking_lot::Mutex;
 use ruma::canonical_json::CanonicalJsonObject;
 use ruma::room_version_rules::RoomVersionRules;
@@ -26,9 +25,9 @@ use crate::keys::SigningKey;
 use crate::ports::{Answer, Call, Eventually, Network};
 use crate::rooms::load::Event;
 use crate::rooms::state::snapshot;
+use crate::testing;
 use crate::{Core, Domain, Requester};
 
-pub(super) const HOME: &str = "home.example";
 pub(super) const ALICE: &str = "@alice:home.example";
 
 /// The others.
@@ -342,17 +341,7 @@ impl World {
     /// Alice, as she is after a log-in.
     pub(super) async fn alice(&self) -> Requester {
         let user = self.read(|_, tx| users::find(tx.tx(), ALICE).expect("found").expect("a user")).await;
-        Requester {
-            user,
-            user_id: ruma::UserId::parse(ALICE).expect("an id"),
-            device: DeviceSn(user.0),
-            device_id: "DEVICE".into(),
-            admin: false,
-            guest: false,
-            locked: false,
-            suspended: false,
-            appservice: None,
-        }
+        testing::requester(user, ALICE, DeviceSn(user.0), "DEVICE")
     }
 
     /// The ids of the events in the timeline, oldest first.
@@ -390,12 +379,7 @@ pub(super) struct Home {
 impl Home {
     pub(super) fn open() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let options = Options { ballast: None, ..Options::sqlite(folder.path().join("test.db")) };
-        let mut config = Config::default();
-        config.server.name = HOME.to_owned();
-        config.media.path = Some(folder.path().join("media"));
-        let store = Store::open(options, Seams::system()).expect("a store");
-        let core = Core::new(store, Seams::system(), Arc::new(config)).expect("a core");
+        let core = testing::core(&folder, Seams::system(), |_| {});
         Self { core, folder }
     }
 }

@@ -9,16 +9,13 @@ mod visibility;
 
 use std::sync::Arc;
 
-use hearth_base::config::Config;
 use hearth_base::{Reason, Result, Seams};
-use hearth_store::ids::DeviceSn;
-use hearth_store::tables::{rooms, state, users};
-use hearth_store::{Options, Store};
-use ruma::api::client::room::create_room::v3::Request;
-use ruma::{OwnedEventId, OwnedRoomId, RoomId, UserId};
+use hearth_store::tables::{rooms, state};
+use ruma::{OwnedEventId, OwnedRoomId, RoomId};
 use serde_json::Value;
 
 use super::{Message, Rooms, StateChange};
+use crate::testing;
 use crate::{Core, Requester};
 
 /// A server with three users.
@@ -34,35 +31,15 @@ struct World {
 impl World {
     async fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let options = Options { ballast: None, ..Options::sqlite(folder.path().join("test.db")) };
-        let seams = Seams::system();
-        let mut config = Config::default();
-        config.server.name = "home.example".to_owned();
-        let store = Store::open(options, seams.clone()).expect("a store");
-        let core = Core::new(store, seams, Arc::new(config)).expect("a core");
-        let user = async |name: &'static str| {
-            let user_id = UserId::parse(format!("@{name}:home.example")).expect("an id");
-            let id = user_id.to_string();
-            let user = core.store.write("test", move |tx| users::intern(tx, &id)).await.expect("a user");
-            Requester {
-                user,
-                user_id,
-                device: DeviceSn(user.0),
-                device_id: "DEVICE".into(),
-                admin: false,
-                guest: false,
-                locked: false,
-                suspended: false,
-                appservice: None,
-            }
-        };
+        let core = testing::core(&folder, Seams::system(), |_| {});
+        let user = async |name: &str| testing::user(&core, &format!("@{name}:home.example")).await;
         let (alice, bob, carol) = (user("alice").await, user("bob").await, user("carol").await);
         Self { rooms: Rooms::new(core.clone()), core, alice, bob, carol, _folder: folder }
     }
 
     /// Alice makes a room as the JSON of a request says.
     async fn makes(&self, wanted: Value) -> Result<OwnedRoomId> {
-        self.rooms.create(&self.alice, request(wanted)).await
+        self.rooms.create(&self.alice, testing::create_room(&wanted)).await
     }
 
     /// A part of a room's current state: its content.
@@ -112,14 +89,6 @@ impl World {
     async fn joins(&self, who: &Requester, room_id: &RoomId) -> Result<OwnedRoomId> {
         self.rooms.join(who, room_id.to_owned().into(), None).await
     }
-}
-
-/// A request to make a room, read as it comes from a client.
-fn request(wanted: Value) -> Request {
-    use ruma::api::IncomingRequestExt;
-    let body = wanted.to_string();
-    let http = http::Request::post("/_matrix/client/v3/createRoom").body(body.as_bytes()).expect("a request");
-    Request::try_from_http_request(http, &[]).expect("a createRoom")
 }
 
 /// Why something was refused.

@@ -10,18 +10,17 @@ mod wire;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hearth_base::config::Config;
-use hearth_base::{Position, Seams};
-use hearth_store::ids::{DeviceSn, EventSn};
-use hearth_store::tables::memberships::{self, Membership, MembershipRow};
-use hearth_store::tables::{destinations, outgoing, rooms, users};
-use hearth_store::{Lane, Options, Store};
+use hearth_base::Seams;
+use hearth_store::Lane;
+use hearth_store::tables::memberships::Membership;
+use hearth_store::tables::{destinations, outgoing};
 use ruma::{OwnedEventId, OwnedRoomId, OwnedServerName, OwnedUserId, RoomId, ServerName, UserId};
 use serde_json::json;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::rooms::Message;
+use crate::testing;
 use crate::{Core, Domain, Requester};
 use wire::Wire;
 
@@ -59,25 +58,10 @@ impl World {
     }
 
     async fn open(folder: Arc<tempfile::TempDir>, wire: Arc<Wire>) -> Self {
-        let options = Options { ballast: None, ..Options::sqlite(folder.path().join("test.db")) };
-        let seams = Seams::system();
-        let mut config = Config::default();
-        config.server.name = "home.example".to_owned();
-        config.federation.deny = vec!["denied.example".to_owned()];
-        let store = Store::open(options, seams.clone()).expect("a store");
-        let core = Core::new(store, seams, Arc::new(config)).expect("a core");
-        let user = core.store.write("test", |tx| users::intern(tx, "@alice:home.example")).await.expect("a user");
-        let alice = Requester {
-            user,
-            user_id: UserId::parse("@alice:home.example").expect("an id"),
-            device: DeviceSn(user.0),
-            device_id: "DEVICE".into(),
-            admin: false,
-            guest: false,
-            locked: false,
-            suspended: false,
-            appservice: None,
-        };
+        let core = testing::core(&folder, Seams::system(), |config| {
+            config.federation.deny = vec!["denied.example".to_owned()];
+        });
+        let alice = testing::user(&core, "@alice:home.example").await;
         let domain = Domain::new(core, wire.clone()).expect("a domain");
         Self { domain, wire, alice, sent: 0.into(), folder, running: None }
     }
@@ -115,10 +99,8 @@ impl World {
 
     /// A room with Alice and somebody of each of these servers.
     async fn room_with(&self, servers: &[&str]) -> OwnedRoomId {
-        use ruma::api::IncomingRequestExt;
-        let http = http::Request::post("/_matrix/client/v3/createRoom").body(&b"{}"[..]).expect("a request");
-        let wanted = ruma::api::client::room::create_room::v3::Request::try_from_http_request(http, &[]);
-        let id = really(self.domain.rooms.create(&self.alice, wanted.expect("a createRoom"))).await.expect("a room");
+        let wanted = testing::create_room(&json!({}));
+        let id = really(self.domain.rooms.create(&self.alice, wanted)).await.expect("a room");
         for name in servers {
             self.moves(&id, &format!("@bob:{name}"), Membership::Join).await;
         }
@@ -127,18 +109,7 @@ impl World {
 
     /// Gives a user of another server a standing, as an event of theirs would.
     async fn moves(&self, room: &RoomId, user: &str, membership: Membership) {
-        let (core, room, user) = (self.core().clone(), room.to_string(), user.to_owned());
-        let write = move |tx: &mut hearth_store::WriteTx<'_>| {
-            let room = rooms::by_id(tx.tx(), &room)?.expect("the room is known").sn;
-            let (user, position) = (users::intern(tx, &user)?, tx.position());
-            let event = EventSn::from(Position(1));
-            let (local, since, forgotten) = (false, position, false);
-            let row = MembershipRow { room, user, membership, local, event, position, since, forgotten };
-            memberships::set(tx.tx(), &row, None)?;
-            tx.after_commit(move || core.locals.forget(room));
-            Ok(())
-        };
-        really(self.core().store.write("test", write)).await.expect("a membership");
+        really(testing::moves(self.core(), room, user, membership)).await;
     }
 
     /// Alice says something; returns the event's id.

@@ -7,17 +7,15 @@ mod wire;
 
 use std::sync::Arc;
 
-use hearth_base::config::Config;
 use hearth_base::{Position, Seams};
-use hearth_store::ids::{EventSn, UserSn};
+use hearth_store::ids::UserSn;
 use hearth_store::tables::accounts::{self, AccountRow, Kind};
-use hearth_store::tables::memberships::{self, Membership, MembershipRow};
-use hearth_store::tables::{devices, rooms, to_device, users};
-use hearth_store::{Options, Store, WriteTx};
-use ruma::api::IncomingRequestExt;
+use hearth_store::tables::memberships::Membership;
+use hearth_store::tables::{devices, to_device, users};
 use ruma::{OwnedRoomId, OwnedUserId, RoomId, ServerName, UserId};
 use serde_json::{Value, json};
 
+use crate::testing;
 use crate::{Core, Domain, Requester};
 use wire::Wire;
 
@@ -45,12 +43,7 @@ fn device_keys(user: &str, device: &str, what: &str) -> Value {
 impl World {
     async fn new() -> Self {
         let (folder, wire) = (tempfile::tempdir().expect("a folder"), Arc::<Wire>::default());
-        let options = Options { ballast: None, ..Options::sqlite(folder.path().join("test.db")) };
-        let mut config = Config::default();
-        config.server.name = "home.example".to_owned();
-        config.presence.federated = true;
-        let store = Store::open(options, Seams::system()).expect("a store");
-        let core = Core::new(store, Seams::system(), Arc::new(config)).expect("a core");
+        let core = testing::core(&folder, Seams::system(), |config| config.presence.federated = true);
         let born = core.store.write("test", |tx| {
             let user = users::intern(tx, "@alice:home.example")?;
             let account = AccountRow {
@@ -66,17 +59,7 @@ impl World {
             Ok((user, devices::insert(tx, user, "PHONE", None, 0)?))
         });
         let (user, device) = born.await.expect("a user");
-        let alice = Requester {
-            user,
-            user_id: id("@alice:home.example"),
-            device,
-            device_id: "PHONE".into(),
-            admin: false,
-            guest: false,
-            locked: false,
-            suspended: false,
-            appservice: None,
-        };
+        let alice = testing::requester(user, "@alice:home.example", device, "PHONE");
         let domain = Domain::new(core, wire.clone()).expect("a domain");
         Self { domain, wire, alice, _folder: folder }
     }
@@ -87,9 +70,8 @@ impl World {
 
     /// A room of Alice's, with these people of other servers.
     async fn room_with(&self, people: &[&str]) -> OwnedRoomId {
-        let http = http::Request::post("/_matrix/client/v3/createRoom").body(&b"{}"[..]).expect("a request");
-        let wanted = ruma::api::client::room::create_room::v3::Request::try_from_http_request(http, &[]);
-        let room = self.domain.rooms.create(&self.alice, wanted.expect("a createRoom")).await.expect("a room");
+        let wanted = testing::create_room(&json!({}));
+        let room = self.domain.rooms.create(&self.alice, wanted).await.expect("a room");
         for user in people {
             self.moves(&room, user, Membership::Join).await;
         }
@@ -98,18 +80,7 @@ impl World {
 
     /// Gives a user of another server a standing, as an event of theirs would.
     async fn moves(&self, room: &RoomId, user: &str, membership: Membership) {
-        let (core, room, user) = (self.core().clone(), room.to_string(), user.to_owned());
-        let write = move |tx: &mut WriteTx<'_>| {
-            let room = rooms::by_id(tx.tx(), &room)?.expect("the room is known").sn;
-            let (user, position) = (users::intern(tx, &user)?, tx.position());
-            let event = EventSn::from(Position(1));
-            let (local, since, forgotten) = (false, position, false);
-            let row = MembershipRow { room, user, membership, local, event, position, since, forgotten };
-            memberships::set(tx.tx(), &row, None)?;
-            tx.after_commit(move || core.locals.forget(room));
-            Ok(())
-        };
-        self.core().store.write("test", write).await.expect("a membership");
+        testing::moves(self.core(), room, user, membership).await;
     }
 
     /// A server sends EDUs of one kind.
