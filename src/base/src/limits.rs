@@ -312,3 +312,11 @@ pub const REMOTE_ROOMS_MAX: usize = 500;
 pub const HIERARCHY_ASKED_MAX: usize = 50;
 /// Rooms that other servers have told of and that are remembered for a little while.
 pub const DISTANT_ROOMS_MAX: usize = 1_000;
+/// A token for the SFU of group calls. What the SFU makes of ours itself is hardly longer.
+pub const RTC_TOKEN_BYTES_MAX: usize = 8 * 1024;
+/// How long a token for the SFU may be used to get in; who is in stays, and gets newer ones from the SFU.
+pub const RTC_TOKEN_MS_MAX: u64 = 10 * 60 * 1_000;
+/// An answer of the SFU, such as the list of those in a call.
+pub const SFU_ANSWER_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// A device id, slot or membership id in a request for a token.
+pub const RTC_NAME_BYTES_MAX: usize = 255;

@@ -25,6 +25,7 @@ pub mod push;
 pub mod rates;
 pub mod requester;
 pub mod rooms;
+pub mod rtc;
 pub mod sync;
 #[cfg(test)]
 mod testing;
@@ -56,6 +57,8 @@ pub struct Domain {
     pub rooms: Arc<rooms::Rooms>,
     /// What calls need.
     pub calls: calls::Calls,
+    /// What group calls need.
+    pub rtc: Arc<rtc::Rtc>,
     /// What users keep with the server for themselves.
     pub personal: Arc<personal::Personal>,
     /// Keys, backups and messages between devices.
@@ -107,6 +110,7 @@ impl Domain {
             jobs: admin.jobs.clone(),
         };
         let federation = Arc::new(federation::Federation::new(core.clone(), network, parts));
+        let rtc = Arc::new(rtc::Rtc::new(core.clone(), federation.clone()));
         core.policies.set_police(federation::policy::Beat::of(&federation));
         Ok(Arc::new(Self {
             rates,
@@ -123,6 +127,7 @@ impl Domain {
             core,
             rooms,
             calls,
+            rtc,
             personal,
             crypto,
             media,

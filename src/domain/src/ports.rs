@@ -71,6 +71,42 @@ pub trait Police: Send + Sync + std::fmt::Debug {
     fn sign(&self, via: OwnedServerName, event: Vec<u8>) -> Eventually<Result<String>>;
 }
 
+/// A program that the operator has named by its address, which may be on this machine: the SFU of group calls. No stranger has a say
+/// in where these requests go, so nothing forbids them private addresses; redirects are not followed.
+pub trait Appointed: Send + Sync + std::fmt::Debug {
+    /// Sends a request to an `http` or `https` URL; up to the last byte of the answer's head it may take `wait`.
+    ///
+    /// Refuses with `M_CONNECTION_FAILED` when there is no answer; the message says why, in words for an operator.
+    fn send(&self, request: http::Request<Bytes>, wait: Duration) -> Eventually<Result<Answer>>;
+
+    /// Sends a request that asks to go on in another protocol, to an `http` URL, on a connection of its own.
+    ///
+    /// Refuses as [`Appointed::send`].
+    fn switch(&self, request: http::Request<()>, wait: Duration) -> Eventually<Result<Switched>>;
+}
+
+/// Bytes both ways.
+pub trait Duplex: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin {}
+
+impl<T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin> Duplex for T {}
+
+/// What came of [`Appointed::switch`].
+pub enum Switched {
+    /// The other protocol begins: the head of the answer, and the connection.
+    Yes(http::response::Parts, Box<dyn Duplex>),
+    /// It does not.
+    No(Answer),
+}
+
+impl std::fmt::Debug for Switched {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Yes(head, _) => f.debug_tuple("Yes").field(&head.status).finish(),
+            Self::No(answer) => f.debug_tuple("No").field(answer).finish(),
+        }
+    }
+}
+
 /// A network that leads nowhere: for a server that does not talk to others, and for tests that need none.
 #[derive(Debug)]
 pub struct Nowhere;

@@ -67,6 +67,7 @@ impl Config {
         self.outgoing.check(&mut checks);
         self.appservices.check(&mut checks);
         self.turn.check(&mut checks);
+        self.livekit.check(&mut checks);
         self.log.check(&mut checks);
         self.federation.check(&mut checks);
         if checks.problems.is_empty() { Ok(checks.warnings) } else { Err(ConfigError(checks.problems)) }

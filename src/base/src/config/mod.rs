@@ -16,6 +16,7 @@ mod appservices;
 mod database;
 mod federation;
 mod listeners;
+mod livekit;
 mod log;
 mod media;
 mod outgoing;
@@ -34,6 +35,7 @@ pub use appservices::AppServices;
 pub use database::{Database, Engine, Synchronous};
 pub use federation::Federation;
 pub use listeners::{Address, Listener, Resource, Tls};
+pub use livekit::{LiveKit, SfuUrl};
 pub use load::{ConfigError, Loaded, Place, Problem, process_environment};
 pub use log::{Colour, Log, LogFormat};
 pub use media::Media;
@@ -87,6 +89,8 @@ schema::section! {
         appservices: AppServices = AppServices::default(),
         /// The relay that calls need when two devices cannot reach each other.
         turn: Turn = Turn::default(),
+        /// Group calls: the SFU that they need.
+        livekit: LiveKit = LiveKit::default(),
         /// What is logged, and how.
         log: Log = Log::default(),
         /// Talking to other homeservers.

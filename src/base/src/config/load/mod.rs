@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::schema::{Found, Reading, Value};
-use super::{Config, Secret};
+use super::{Config, Secret, livekit};
 
 pub use environment::process_environment;
 pub(super) use nearest::nearest;
@@ -111,18 +111,22 @@ pub(super) fn source_of<'s>(sources: &'s BTreeMap<String, Place>, key: &str) -> 
     sources.get(key).or_else(|| source_of(sources, &key[..key.rfind(['.', '['])?]))
 }
 
+/// A secret, the file that may hold it, and how that is read.
+type Twin<'c> = (&'c str, &'c mut Option<Secret>, &'c Option<PathBuf>, fn(&Path) -> Result<Secret, String>);
+
 /// Fills in the secrets that stand in files of their own.
 fn read_secrets(config: &mut Config) -> Vec<Problem> {
-    let Config { database, registration, turn, .. } = config;
-    let twins: [(&str, &mut Option<Secret>, &Option<PathBuf>); 3] = [
-        ("database.url", &mut database.url, &database.url_file),
-        ("registration.shared_secret", &mut registration.shared_secret, &registration.shared_secret_file),
-        ("turn.shared_secret", &mut turn.shared_secret, &turn.shared_secret_file),
+    let Config { database, registration, turn, livekit, .. } = config;
+    let twins: [Twin<'_>; 4] = [
+        ("database.url", &mut database.url, &database.url_file, read_secret),
+        ("registration.shared_secret", &mut registration.shared_secret, &registration.shared_secret_file, read_secret),
+        ("turn.shared_secret", &mut turn.shared_secret, &turn.shared_secret_file, read_secret),
+        ("livekit.key", &mut livekit.key, &livekit.key_file, livekit::read_key),
     ];
     let mut problems = Vec::new();
-    for (key, secret, file) in twins {
+    for (key, secret, file, read) in twins {
         let Some(path) = file else { continue };
-        let text = match read_secret(path) {
+        let text = match read(path) {
             _ if secret.is_some() => format!("`{key}` is set as well; remove one of the two"),
             Err(text) => text,
             Ok(value) => {

@@ -1,0 +1,142 @@
+//! Group calls (MatrixRTC: MSC4143, MSC4195). Picture and sound go through an SFU, LiveKit, which is a program of its own; who may use it
+//! is said here: tokens for members of the room, and a room at the SFU when somebody of this server wants one.
+//!
+//! What is said in a call, and who says they are in it, are events like any other and not looked at here.
+
+pub mod names;
+mod sfu;
+pub mod token;
+
+use std::sync::{Arc, OnceLock};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hearth_base::config::SfuUrl;
+use hearth_base::{Error, Reason, Result, error::refuse};
+use ruma::{RoomId, UserId};
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+use crate::core::Core;
+use crate::federation::Federation;
+use crate::ports::Appointed;
+pub use names::Member;
+pub use sfu::Participant;
+use sfu::Sfu;
+use token::{Claims, Key};
+
+/// Where clients find what they ask for tokens, below the URL of this server. Under `/_matrix`, because every reverse proxy passes
+/// that on already.
+pub const SERVICE_PATH: &str = "/_matrix/livekit/jwt";
+/// Where clients find an SFU that they cannot reach themselves.
+pub const PASSAGE_PATH: &str = "/_matrix/livekit/sfu";
+
+/// Group calls.
+#[derive(Debug)]
+pub struct Rtc {
+    core: Arc<Core>,
+    federation: Arc<Federation>,
+    key: Option<Key>,
+    sfu: OnceLock<Sfu>,
+}
+
+impl Rtc {
+    /// On the foundation; without an SFU until [`Rtc::reached_by`].
+    #[must_use]
+    pub fn new(core: Arc<Core>, federation: Arc<Federation>) -> Self {
+        let livekit = &core.config.livekit;
+        let pair = livekit.address.as_ref().and_then(|_| livekit.key_pair());
+        let key = pair.map(|(name, secret)| Key::new(name, secret));
+        Self { core, federation, key, sfu: OnceLock::new() }
+    }
+
+    /// Says how the SFU is reached, once.
+    pub fn reached_by(&self, line: Arc<dyn Appointed>) {
+        if let (Some(address), Some(key)) = (self.address(), &self.key) {
+            // A second line would be a mistake of the composition root; the first one stays.
+            let _ = self.sfu.set(Sfu { base: address.http(), key: key.clone(), line });
+        }
+    }
+
+    /// Whether there are group calls.
+    #[must_use]
+    pub fn is_there(&self) -> bool {
+        self.key.is_some()
+    }
+
+    fn address(&self) -> Option<&SfuUrl> {
+        self.core.config.livekit.address.as_ref().filter(|_| self.key.is_some())
+    }
+
+    /// The WebSocket URL of the SFU, for clients.
+    #[must_use]
+    pub fn sfu_url(&self) -> Option<String> {
+        let address = self.address()?;
+        if !address.is_plain() {
+            return Some(address.as_str().to_owned());
+        }
+        let base = self.core.config.public_baseurl();
+        Some(format!("{}{PASSAGE_PATH}", base.replacen("http", "ws", 1)))
+    }
+
+    /// The URL at which clients that do not ask their homeserver ask for tokens.
+    #[must_use]
+    pub fn service_url(&self) -> Option<String> {
+        self.address().map(|_| format!("{}{SERVICE_PATH}", self.core.config.public_baseurl()))
+    }
+
+    /// What a participant is called at the SFU; see [`names::identity`].
+    #[must_use]
+    pub fn identity(&self, user: &UserId, member: Member<'_>) -> String {
+        names::identity(user, member)
+    }
+
+    /// What a room's slot is called at the SFU; see [`names::room_name`].
+    #[must_use]
+    pub fn room_name(&self, room: &RoomId, slot: &str) -> String {
+        names::room_name(room, slot)
+    }
+
+    /// Refuses with `M_INVALID_PARAM` a URL that is not that of this server's SFU.
+    pub fn check_url(&self, url: &str) -> Result<()> {
+        let ours = self.sfu_url().is_some_and(|ours| ours == url.trim_end_matches('/'));
+        if ours { Ok(()) } else { Err(Error::invalid("This server has no SFU at that `url`.")) }
+    }
+
+    /// Whether the SFU has sent this: `authorization` is its token, which says what the body's SHA-256 is.
+    ///
+    /// Refuses with `M_UNAUTHORIZED`; with `M_UNRECOGNIZED` when there is no SFU.
+    pub fn verify_webhook(&self, authorization: &str, body: &[u8]) -> Result<()> {
+        let token = authorization.strip_prefix("Bearer ").unwrap_or(authorization);
+        let claims = self.read_token(token)?;
+        let said = claims.sha256.as_deref().and_then(|sha256| STANDARD.decode(sha256).ok()).unwrap_or_default();
+        if bool::from(said.ct_eq(&Sha256::digest(body))) {
+            return Ok(());
+        }
+        Err(refuse(Reason::Unauthorized, "The token is of another body than this."))
+    }
+
+    /// What a token of ours says, or one that the SFU has made of it; see [`Key::verify`].
+    pub fn read_token(&self, token: &str) -> Result<Claims> {
+        self.key.as_ref().ok_or_else(nothing_here)?.verify(token, self.now_s())
+    }
+
+    /// Who is in a room of the SFU.
+    ///
+    /// Refuses with `M_CONNECTION_FAILED` when the SFU does not answer as it should; with `M_UNRECOGNIZED` when there is none.
+    pub async fn participants(&self, room_name: &str) -> Result<Vec<Participant>> {
+        self.sfu()?.participants(room_name, self.now_s()).await
+    }
+
+    fn sfu(&self) -> Result<&Sfu> {
+        self.sfu.get().ok_or_else(nothing_here)
+    }
+
+    fn now_s(&self) -> u64 {
+        self.core.now_ms() / 1_000
+    }
+}
+
+fn nothing_here() -> Error {
+    refuse(Reason::Unrecognized, "This server has no group calls: `livekit.address` is unset.")
+}

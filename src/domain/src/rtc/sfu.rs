@@ -1,0 +1,129 @@
+//! What this server asks of the SFU: to have a room ready, and who is in one. LiveKit's room service, over Twirp with JSON.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use hearth_base::{Error, Reason, Result, error::refuse, limits};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::token::{Claims, Grants, Key};
+use crate::federation::ask::whole;
+use crate::ports::Appointed;
+
+/// How long the SFU may take to answer. It is near, or it is not there.
+const WAIT: Duration = Duration::from_secs(10);
+/// How long a token for a request of our own counts.
+const OWN_TOKEN_S: u64 = 60;
+/// How long a room stays that nobody has come into, in seconds.
+const EMPTY_S: u64 = 5 * 60;
+/// How long a room stays that everybody has left, in seconds: short, and long enough for a client that reconnects.
+const DEPARTED_S: u64 = 20;
+
+/// The SFU, and how it is talked to.
+#[derive(Debug)]
+pub(super) struct Sfu {
+    /// Its `http` or `https` address, without a slash at its end.
+    pub(super) base: String,
+    pub(super) key: Key,
+    pub(super) line: Arc<dyn Appointed>,
+}
+
+/// Somebody in a call, as the SFU sees them.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Participant {
+    /// The name that this server gave them.
+    pub identity: String,
+}
+
+#[derive(Deserialize)]
+struct Participants {
+    #[serde(default)]
+    participants: Vec<Participant>,
+}
+
+/// A refusal as Twirp writes it.
+#[derive(Default, Deserialize)]
+struct Refused {
+    #[serde(default)]
+    code: String,
+}
+
+impl Sfu {
+    /// Has a room ready; one that is there stays as it is.
+    pub(super) async fn create_room(&self, room: &str, now_s: u64) -> Result<()> {
+        let grants = Grants { room_create: true, ..Grants::default() };
+        let room = json!({ "name": room, "empty_timeout": EMPTY_S, "departure_timeout": DEPARTED_S });
+        self.ask("CreateRoom", grants, &room, now_s).await.map(|_| ())
+    }
+
+    /// Who is in a room; nobody is in one that is not there.
+    pub(super) async fn participants(&self, room: &str, now_s: u64) -> Result<Vec<Participant>> {
+        let grants = Grants { room: room.to_owned(), room_admin: true, ..Grants::default() };
+        match self.ask("ListParticipants", grants, &json!({ "room": room }), now_s).await {
+            Ok(body) => read::<Participants>(&body).map(|list| list.participants),
+            Err(error) if error.reason() == Some(Reason::NotFound) => Ok(Vec::new()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether it answers and knows the key.
+    pub(super) async fn knock(&self, now_s: u64) -> Result<()> {
+        let grants = Grants { room_list: true, ..Grants::default() };
+        // A name that no room has: the answer is short.
+        self.ask("ListRooms", grants, &json!({ "names": ["-"] }), now_s).await.map(|_| ())
+    }
+
+    async fn ask(&self, method: &str, video: Grants, body: &Value, now_s: u64) -> Result<Bytes> {
+        let iss = self.key.name.clone();
+        let claims = Claims { iss, nbf: now_s, exp: now_s + OWN_TOKEN_S, video, ..Claims::default() };
+        let request = http::Request::post(format!("{}/twirp/livekit.RoomService/{method}", self.base))
+            .header(http::header::AUTHORIZATION, format!("Bearer {}", self.key.mint(&claims)))
+            .header(http::header::CONTENT_TYPE, "application/json")
+            .body(Bytes::from(body.to_string()))
+            .map_err(|error| Error::fault("writing a request to the SFU", error))?;
+        let answer = self.line.send(request, WAIT).await?;
+        let status = answer.status;
+        let body = tokio::time::timeout(WAIT, whole(answer, limits::SFU_ANSWER_BYTES_MAX));
+        let body = body.await.map_err(|_| unusable("it took too long to send its answer"))??;
+        if status == 200 { Ok(body) } else { Err(refused(status, &body, &self.key.name)) }
+    }
+}
+
+fn read<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T> {
+    serde_json::from_slice(body).map_err(|_| unusable("its answer could not be understood"))
+}
+
+fn unusable(why: &str) -> Error {
+    refuse(Reason::ConnectionFailed, format!("The SFU of group calls does not work: {why}."))
+}
+
+/// What a refusal of the SFU means, for the operator: users can do nothing about it.
+fn refused(status: u16, body: &[u8], key: &str) -> Error {
+    let Refused { code } = serde_json::from_slice(body).unwrap_or_default();
+    match (code.as_str(), status) {
+        ("not_found", _) => Error::not_found("The SFU has no such room."),
+        (_, 401 | 403) | ("unauthenticated" | "permission_denied", _) => unusable(&format!(
+            "it does not accept the key {key:?} of `livekit.key_file`; it must have the same key with the same secret, and its \
+             clock must be right"
+        )),
+        (_, 404) => unusable("what answers at `livekit.address` is not LiveKit (it answered 404)"),
+        _ => unusable(&format!("it answered {status}; look at its log")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refusals_say_what_to_look_at() {
+        let said = |status, body: &str| refused(status, body.as_bytes(), "devkey").to_string();
+        assert!(said(401, r#"{"code":"unauthenticated","msg":"x"}"#).contains("\"devkey\""));
+        assert!(said(404, "<html>").contains("not LiveKit"));
+        assert!(said(500, r#"{"code":"internal"}"#).contains("500"));
+        let gone = refused(404, br#"{"code":"not_found","msg":"no such room"}"#, "devkey");
+        assert_eq!(gone.reason(), Some(Reason::NotFound));
+    }
+}

@@ -1,0 +1,240 @@
+//! The tokens that the SFU knows (JSON Web Tokens, RFC 7519, signed with HMAC-SHA256, RFC 7518 section 3.2): made and checked
+//! here. No other algorithm is understood, so none can be talked into.
+
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hearth_base::{Reason, Result, error::refuse, limits};
+use hmac::{Hmac, Mac};
+use serde::{Deserialize, Serialize};
+use sha2::Sha256;
+
+/// `{"alg":"HS256","typ":"JWT"}`.
+const HEADER: &str = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9";
+/// How far the clocks of this server and the SFU may be apart; the SFU allows as much.
+const SKEW_S: u64 = 60;
+
+/// The key that is shared with the SFU.
+#[derive(Clone)]
+pub struct Key {
+    /// Its name, which tokens carry.
+    pub name: String,
+    secret: Vec<u8>,
+}
+
+/// What a token says.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claims {
+    /// The name of the key.
+    pub iss: String,
+    /// Who bears it: the participant's identity; empty for requests of this server.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub sub: String,
+    /// From when it counts, in seconds since 1970.
+    #[serde(default)]
+    pub nbf: u64,
+    /// Until when it counts, in seconds since 1970.
+    pub exp: u64,
+    /// What it allows.
+    #[serde(default)]
+    pub video: Grants,
+    /// On what the SFU brings here: base64 of the SHA-256 of the body.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+}
+
+/// What a token allows at the SFU.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Grants {
+    /// The room that it is for.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub room: String,
+    /// To make rooms, and to end any of them: never for clients.
+    pub room_create: bool,
+    /// To list rooms.
+    #[serde(skip_serializing_if = "is_false")]
+    pub room_list: bool,
+    /// To see who is in the room and to remove them.
+    #[serde(skip_serializing_if = "is_false")]
+    pub room_admin: bool,
+    /// To join the room.
+    pub room_join: bool,
+    /// To be seen and heard.
+    pub can_publish: bool,
+    /// To see and hear.
+    pub can_subscribe: bool,
+    /// To rename oneself at the SFU, for which no call has a use.
+    pub can_update_own_metadata: bool,
+}
+
+fn is_false(it: &bool) -> bool {
+    !it
+}
+
+#[derive(Deserialize)]
+struct Header {
+    alg: String,
+}
+
+impl Key {
+    /// A key.
+    #[must_use]
+    pub fn new(name: &str, secret: &str) -> Self {
+        Self { name: name.to_owned(), secret: secret.as_bytes().to_vec() }
+    }
+
+    fn mac(&self, signed: &str) -> Hmac<Sha256> {
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.secret).expect("HMAC takes keys of any length");
+        mac.update(signed.as_bytes());
+        mac
+    }
+
+    /// Makes a token.
+    #[must_use]
+    pub fn mint(&self, claims: &Claims) -> String {
+        let claims = serde_json::to_vec(claims).expect("texts and numbers are JSON");
+        let signed = format!("{HEADER}.{}", URL_SAFE_NO_PAD.encode(claims));
+        let signature = URL_SAFE_NO_PAD.encode(self.mac(&signed).finalize().into_bytes());
+        format!("{signed}.{signature}")
+    }
+
+    /// What a token says, if it is signed with this key and counts at `now_s`, seconds since 1970.
+    ///
+    /// Refuses with `M_UNAUTHORIZED`; the message says what is wrong, and nothing of what would be right.
+    pub fn verify(&self, token: &str, now_s: u64) -> Result<Claims> {
+        if token.len() > limits::RTC_TOKEN_BYTES_MAX {
+            return Err(bad("it is too long"));
+        }
+        let (signed, signature) = token.rsplit_once('.').ok_or_else(|| bad("it has no signature"))?;
+        let (header, claims) = signed.split_once('.').ok_or_else(|| bad("it has no claims"))?;
+        let signature = decode(signature).ok_or_else(|| bad("its signature cannot be read"))?;
+        // Compares in constant time.
+        self.mac(signed).verify_slice(&signature).map_err(|_| bad("it is not signed with the key of this server"))?;
+        let header: Header = read(header).ok_or_else(|| bad("its header cannot be read"))?;
+        if header.alg != "HS256" {
+            return Err(bad("it is signed in another way than HS256"));
+        }
+        let claims: Claims = read(claims).ok_or_else(|| bad("its claims cannot be read"))?;
+        if claims.iss != self.name {
+            return Err(bad("it is of another key"));
+        }
+        if now_s >= claims.exp.saturating_add(SKEW_S) {
+            return Err(bad("its time is over"));
+        }
+        if now_s.saturating_add(SKEW_S) < claims.nbf {
+            return Err(bad("its time has not come; is the clock right, here and at the SFU?"));
+        }
+        Ok(claims)
+    }
+}
+
+fn decode(text: &str) -> Option<Vec<u8>> {
+    URL_SAFE_NO_PAD.decode(text).ok()
+}
+
+fn read<T: serde::de::DeserializeOwned>(part: &str) -> Option<T> {
+    serde_json::from_slice(&decode(part)?).ok()
+}
+
+fn bad(why: &str) -> hearth_base::Error {
+    refuse(Reason::Unauthorized, format!("The token is not good: {why}."))
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Key").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW_S: u64 = 1_700_000_000;
+
+    fn key() -> Key {
+        Key::new("devkey", "a secret that is quite long enough")
+    }
+
+    fn claims() -> Claims {
+        let video = Grants { room: "room".to_owned(), room_join: true, ..Grants::default() };
+        let iss = "devkey".to_owned();
+        Claims { iss, sub: "@a:b.c:DEV".to_owned(), nbf: NOW_S, exp: NOW_S + 600, video, sha256: None }
+    }
+
+    /// RFC 7515, appendix A.1: what its key signs, and how.
+    #[test]
+    fn signatures_are_those_of_the_standard() {
+        let secret = "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow";
+        let signed = "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtc\
+                      GxlLmNvbS9pc19yb290Ijp0cnVlfQ";
+        let signature = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+        let key = Key { name: "joe".to_owned(), secret: decode(secret).expect("base64") };
+        assert_eq!(URL_SAFE_NO_PAD.encode(key.mac(signed).finalize().into_bytes()), signature);
+        let claims = key.verify(&format!("{signed}.{signature}"), 1_300_819_000).expect("its time is not over");
+        assert_eq!((claims.iss.as_str(), claims.exp), ("joe", 1_300_819_380));
+    }
+
+    #[test]
+    fn what_is_minted_counts_for_its_time() {
+        let token = key().mint(&claims());
+        assert_eq!(key().verify(&token, NOW_S).expect("a good token"), claims());
+        for (now_s, why) in [(NOW_S + 660, "is over"), (NOW_S - 61, "has not come"), (u64::MAX, "is over")] {
+            let error = key().verify(&token, now_s).expect_err(why).to_string();
+            assert!(error.contains(why), "{error}");
+        }
+        assert!(key().verify(&token, NOW_S + 659).is_ok() && key().verify(&token, NOW_S - 60).is_ok(), "clocks differ");
+    }
+
+    #[test]
+    fn no_client_may_make_rooms() {
+        let json = serde_json::to_value(claims().video).expect("JSON");
+        let wanted = serde_json::json!({
+            "room": "room", "roomJoin": true, "roomCreate": false, "canPublish": false, "canSubscribe": false,
+            "canUpdateOwnMetadata": false,
+        });
+        assert_eq!(json, wanted);
+    }
+
+    #[test]
+    fn what_is_not_signed_so_is_refused() {
+        let token = key().mint(&claims());
+        let [header, body, signature] = token.split('.').collect::<Vec<_>>()[..] else { panic!("three parts") };
+        let part = |json: &str| URL_SAFE_NO_PAD.encode(json);
+        let signed = |header: &str| {
+            let signed = format!("{}.{body}", part(header));
+            let signature = URL_SAFE_NO_PAD.encode(key().mac(&signed).finalize().into_bytes());
+            format!("{signed}.{signature}")
+        };
+        let other = Key::new("devkey", "another secret that is long enough").mint(&claims());
+        let renamed = Key { name: "other".to_owned(), ..key() }.mint(&Claims { iss: "other".to_owned(), ..claims() });
+        let none = part(r#"{"alg":"none"}"#);
+        let more = part(&serde_json::to_string(&claims()).expect("JSON").replace("false", "true"));
+        for (bad, why) in [
+            (String::new(), "no signature"),
+            ("a.b".to_owned(), "no claims"),
+            (format!("{none}.{body}."), "not signed"),
+            (format!("{none}.{body}.{signature}"), "not signed"),
+            (format!("{header}.{more}.{signature}"), "not signed"),
+            (format!("{header}.{body}.{}", &signature[..20]), "not signed"),
+            (format!("{header}.{body}.!!!"), "cannot be read"),
+            (other, "not signed"),
+            (renamed, "another key"),
+            (signed(r#"{"alg":"none"}"#), "HS256"),
+            (signed(r#"{"alg":"HS512"}"#), "HS256"),
+            (signed("[]"), "header"),
+            ("x".repeat(limits::RTC_TOKEN_BYTES_MAX + 1), "too long"),
+        ] {
+            let error = key().verify(&bad, NOW_S).expect_err(&bad);
+            assert_eq!(error.reason(), Some(Reason::Unauthorized));
+            assert!(error.to_string().contains(why), "{bad}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_key_does_not_show_its_secret() {
+        assert!(!format!("{:?}", key()).contains("secret that"));
+    }
+}
