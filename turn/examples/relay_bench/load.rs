@@ -42,8 +42,8 @@ pub(crate) struct Outcome {
     pub(crate) received: u64,
 }
 
-/// Asks the relay, answering its challenge.
-fn ask(socket: &UdpSocket, nonce: &mut Vec<u8>, method: Method, fill: &dyn Fn(&mut Writer<'_>)) {
+/// Asks the relay, answering its challenge. Returns whether there was an answer in time.
+pub(crate) fn ask(socket: &UdpSocket, nonce: &mut Vec<u8>, method: Method, fill: &dyn Fn(&mut Writer<'_>)) -> bool {
     let credentials = mint(SECRET.as_bytes(), "bench", 2_000_000_000);
     for attempt in 0..3u8 {
         let mut out = Vec::new();
@@ -57,10 +57,10 @@ fn ask(socket: &UdpSocket, nonce: &mut Vec<u8>, method: Method, fill: &dyn Fn(&m
         }
         socket.send(&out).unwrap();
         let mut buffer = [0; 2_048];
-        let bytes = socket.recv(&mut buffer).unwrap();
+        let Ok(bytes) = socket.recv(&mut buffer) else { return false };
         let answer = Message::parse(&buffer[..bytes]).unwrap();
         match answer.error_code() {
-            None => return,
+            None => return true,
             Some(401 | 438) => *nonce = answer.get(attribute::NONCE).unwrap().value.to_vec(),
             Some(code) => panic!("{method:?} was refused with {code}"),
         }
@@ -80,16 +80,18 @@ fn client(relay: SocketAddr, peer: SocketAddr) -> UdpSocket {
     socket.connect(relay).unwrap();
     socket.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
     let mut nonce = Vec::new();
-    ask(&socket, &mut nonce, Method::ALLOCATE, &|w| _ = w.put(attribute::REQUESTED_TRANSPORT, &[17, 0, 0, 0]));
-    ask(&socket, &mut nonce, Method::CREATE_PERMISSION, &|w| _ = w.put_address(attribute::XOR_PEER_ADDRESS, peer));
+    assert!(ask(&socket, &mut nonce, Method::ALLOCATE, &|w| _ = w.put(attribute::REQUESTED_TRANSPORT, &[17, 0, 0, 0])));
+    assert!(ask(&socket, &mut nonce, Method::CREATE_PERMISSION, &|w| {
+        w.put_address(attribute::XOR_PEER_ADDRESS, peer);
+    }));
     socket
 }
 
-fn bind_channel(socket: &UdpSocket, peer: SocketAddr) {
+pub(crate) fn bind_channel(socket: &UdpSocket, nonce: &mut Vec<u8>, peer: SocketAddr) -> bool {
     let fill = |writer: &mut Writer<'_>| {
         writer.put_number(attribute::CHANNEL_NUMBER, 0x4000_0000).put_address(attribute::XOR_PEER_ADDRESS, peer);
     };
-    ask(socket, &mut Vec::new(), Method::CHANNEL_BIND, &fill);
+    ask(socket, nonce, Method::CHANNEL_BIND, &fill)
 }
 
 fn packet(case: &Load, peer: SocketAddr) -> Vec<u8> {
@@ -124,7 +126,7 @@ pub(crate) fn run(case: &Load, relay: SocketAddr) -> Outcome {
         .unwrap();
     let clients: Vec<UdpSocket> = (0..CLIENTS).map(|_| client(relay, peer)).collect();
     if case.wrapping == Wrapping::Channel {
-        clients.iter().for_each(|socket| bind_channel(socket, peer));
+        clients.iter().for_each(|socket| assert!(bind_channel(socket, &mut Vec::new(), peer)));
     }
     clients.iter().for_each(|socket| socket.set_nonblocking(true).unwrap());
     let outcome = drive(case, &clients, &packet(case, peer));

@@ -2,11 +2,15 @@
 //! (from schedstat, so that other work on the machine matters little). Peers and clients are in this process.
 //!
 //! `cargo run --release -p hearth-turn --example relay_bench -- [rounds] [seconds]`; coturn: `apt-get install coturn`.
+//!
+//! With `-- flood [rounds] [requests per second, 0: as many as can be] [other builds of this program]`, see [`flood`].
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, clippy::panic, reason = "a measuring program for developers")]
 
+mod flood;
 mod load;
 mod servers;
+mod talk;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -24,21 +28,28 @@ fn median(values: impl Iterator<Item = f64>) -> f64 {
 }
 
 fn main() {
-    let mut arguments = std::env::args().skip(1);
-    let first = arguments.next();
-    if first.as_deref() == Some("serve") {
-        let mut number = || arguments.next().unwrap().parse::<u64>().unwrap();
-        return servers::serve(number() as usize, number() as u16, number());
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let word = |at: usize| arguments.get(at).map_or("", String::as_str);
+    let number = |at: usize, default: u64| arguments.get(at).map_or(default, |text| text.parse().unwrap());
+    match word(0) {
+        "serve" => return servers::serve(number(1, 1) as usize, number(2, 0) as u16, number(3, 0)),
+        "strangers" => return flood::strangers(word(1).parse().unwrap(), number(2, 0)),
+        "talk" => return talk::talk(word(1).parse().unwrap(), number(2, 0) as usize),
+        "flood" => {
+            let mut programs = vec![std::env::current_exe().unwrap().to_str().unwrap().to_owned()];
+            programs.extend(arguments.iter().skip(3).cloned());
+            return flood::compare(&programs, number(1, 5) as usize, number(2, 0));
+        }
+        _ => {}
     }
-    let rounds: usize = first.map_or(5, |text| text.parse().unwrap());
-    let seconds: u64 = arguments.next().map_or(3, |text| text.parse().unwrap());
+    let (rounds, seconds) = (number(0, 5), number(1, 3));
     let mut results = Results::new();
     for round in 0..rounds {
         for threads in [1, 2] {
             for case in cases(Duration::from_secs(seconds)) {
                 // Who is first alternates, too.
                 let mut kinds = [Kind::Ours, Kind::Coturn, Kind::Prompt];
-                kinds.rotate_left(round % 3);
+                kinds.rotate_left(round as usize % 3);
                 for kind in kinds {
                     measure(kind, threads, &case, &mut results);
                 }
