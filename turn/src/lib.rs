@@ -5,6 +5,8 @@
 //! without input and output, and `net` the threads that move datagrams. [`peers`] decides whom may be sent to.
 
 pub mod credentials;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 pub mod limits;
 mod net;
 pub mod peers;

@@ -10,6 +10,8 @@ mod allocation;
 mod auth;
 mod channel;
 mod data;
+#[cfg(any(test, fuzzing))]
+mod invariants;
 mod nonce;
 mod path;
 mod permission;

@@ -1,0 +1,235 @@
+//! Two threads of one relay, without sockets: what they share, the clock, and the ports that there are.
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+
+use parking_lot::Mutex;
+
+use super::super::script::Script;
+use crate::credentials::Authority;
+use crate::limits::{RESERVATION_MS, RESERVATIONS_MAX};
+use crate::peers::{Cidr, PeerRules};
+use crate::server::{Opened, Path, Port, RelayKey, Server, Sockets, Token, Transport};
+use crate::settings::{Entropy, Settings};
+use crate::shared::whereabouts::Family;
+use crate::shared::{Counters, Quotas, RelayAddress, Shared, Whereabouts};
+
+/// Threads of the relay.
+pub(super) const THREADS: usize = 2;
+/// Who has credentials.
+pub(super) const USERS: [&str; 3] = ["@alice:hearth", "@bob:hearth", "@carol:hearth"];
+/// The clock when a script begins: the relay's in milliseconds, the world's in seconds.
+const START_MS: u64 = 1_000_000;
+const START_UNIX_S: u64 = 1_700_000_000;
+/// Few, so that they are used again.
+const PORTS: std::ops::Range<u16> = 50_000..50_048;
+
+const LOCAL_V4: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 168, 7, 2));
+const PUBLIC_V4: IpAddr = IpAddr::V4(Ipv4Addr::new(198, 41, 0, 4));
+const V6: IpAddr = IpAddr::V6(Ipv6Addr::new(0x2a01, 0x4f8, 0, 0, 0, 0, 0, 7));
+/// This machine's, but nothing is relayed from it.
+pub(super) const OTHER_OWN: IpAddr = IpAddr::V4(Ipv4Addr::new(198, 41, 0, 5));
+pub(super) const OWN: [IpAddr; 4] = [LOCAL_V4, PUBLIC_V4, V6, OTHER_OWN];
+
+/// Knows who may use the relay; the script changes its mind.
+#[derive(Default)]
+pub(super) struct House {
+    /// Seconds since the script began.
+    pub(super) passed_s: AtomicU64,
+    pub(super) secrets: Mutex<Vec<Arc<[u8]>>>,
+    /// One bit for each of [`USERS`].
+    pub(super) revoked: AtomicU8,
+}
+
+impl Authority for House {
+    fn now_unix_s(&self) -> u64 {
+        START_UNIX_S + self.passed_s.load(Ordering::Relaxed)
+    }
+
+    fn secrets(&self) -> Vec<Arc<[u8]>> {
+        self.secrets.lock().clone()
+    }
+
+    fn is_revoked(&self, user: &str) -> bool {
+        let bit = USERS.iter().position(|name| *name == user);
+        bit.is_none_or(|bit| self.revoked.load(Ordering::Relaxed) >> bit & 1 == 1)
+    }
+}
+
+/// The ports of the machine, as the kernel and the reservations would hand them out.
+pub(super) struct Ports {
+    shared: Arc<Shared>,
+    pub(super) open: BTreeMap<(usize, RelayKey), Opened>,
+    kept: HashMap<Token, (String, SocketAddr, u64)>,
+    next: u16,
+    /// So many of the next sockets fail to open.
+    pub(super) failing: u8,
+}
+
+impl Ports {
+    fn is_free(&self, at: SocketAddr) -> bool {
+        PORTS.contains(&at.port())
+            && self.open.values().all(|opened| opened.local != at)
+            && self.kept.values().all(|(_, kept, _)| *kept != at)
+    }
+
+    fn free(&mut self, ip: IpAddr, wish: Port) -> Option<SocketAddr> {
+        let count = PORTS.end - PORTS.start;
+        let tries = (0..count).map(|step| PORTS.start + (self.next + step) % count);
+        let even = tries.filter(|port| wish == Port::Any || port % 2 == 0).map(|port| SocketAddr::new(ip, port));
+        let pair = |at: &SocketAddr| {
+            !matches!(wish, Port::EvenAndReserve(_)) || self.is_free(SocketAddr::new(ip, at.port() + 1))
+        };
+        let found = even.filter(|at| self.is_free(*at)).find(pair);
+        self.next = (self.next + 1) % count;
+        found
+    }
+
+    /// Closes what has been reserved and not taken in time.
+    pub(super) fn expire(&mut self, now_ms: u64) {
+        self.kept.retain(|_, (_, _, expires_ms)| *expires_ms > now_ms);
+    }
+}
+
+/// One thread's view of the ports.
+pub(super) struct ThreadPorts<'a> {
+    pub(super) ports: &'a mut Ports,
+    pub(super) thread: usize,
+}
+
+impl Sockets for ThreadPorts<'_> {
+    fn open(&mut self, key: RelayKey, family: Family, port: Port, owner: &str, now_ms: u64) -> Option<Opened> {
+        let ports = &mut *self.ports;
+        ports.expire(now_ms);
+        assert!(!ports.open.contains_key(&(self.thread, key)), "a socket is opened twice");
+        if ports.failing > 0 {
+            ports.failing -= 1;
+            return None;
+        }
+        let local = if let Port::Reserved(token) = port {
+            ports.kept.get(&token).filter(|(whose, _, _)| whose == owner)?;
+            ports.kept.remove(&token)?.1
+        } else {
+            ports.free(ports.shared.whereabouts().of(family)?.local, port)?
+        };
+        let public = SocketAddr::new(ports.shared.whereabouts().of(Family::of(local.ip()))?.public, local.port());
+        if let Port::EvenAndReserve(token) = port {
+            if ports.kept.len() >= RESERVATIONS_MAX || ports.kept.contains_key(&token) {
+                return None;
+            }
+            let next = SocketAddr::new(local.ip(), local.port() + 1);
+            ports.kept.insert(token, (owner.to_owned(), next, now_ms + RESERVATION_MS));
+        }
+        assert!(port == Port::Any || matches!(port, Port::Reserved(_)) || local.port() % 2 == 0);
+        ports.open.insert((self.thread, key), Opened { local, public });
+        Some(Opened { local, public })
+    }
+
+    fn close(&mut self, key: RelayKey) {
+        self.ports.open.remove(&(self.thread, key)).expect("what is closed was open");
+    }
+}
+
+/// All that a script acts upon.
+pub(super) struct World {
+    pub(super) shared: Arc<Shared>,
+    pub(super) house: Arc<House>,
+    pub(super) counters: Arc<Counters>,
+    pub(super) threads: [Server; THREADS],
+    pub(super) ports: Ports,
+    pub(super) now_ms: u64,
+}
+
+impl World {
+    /// A relay whose limits depend on `kind`.
+    pub(super) fn new(kind: u8) -> Self {
+        let quotas = Quotas {
+            allocations_per_user: 3,
+            allocations: 6,
+            permissions_per_allocation: 4,
+            channels_per_allocation: 3,
+            bytes_per_s_per_user: if kind & 1 == 0 { 0 } else { 20_000 },
+        };
+        let net = |ip: [u8; 4], bits| Cidr::new(ip.into(), bits).expect("fewer bits than an address has");
+        let peers = PeerRules { allow: vec![net([192, 168, 1, 0], 24)], deny: vec![net([9, 9, 9, 0], 24)] };
+        let lifetime_max_s = if kind & 2 == 0 { 3_600 } else { 300 };
+        let settings = Settings { quotas, peers, lifetime_max_s, ..Settings::new() };
+        let house = Arc::new(House::default());
+        house.secrets.lock().push(Arc::from(&b"north"[..]));
+        let dice = AtomicU64::new(u64::from(kind));
+        // Not unpredictable, but different each time.
+        let entropy: Entropy = Arc::new(move |bytes| {
+            bytes.fill_with(|| (dice.fetch_add(0x9E37_79B9_7F4A_7C15, Ordering::Relaxed) >> 40) as u8);
+        });
+        let authority = Arc::clone(&house) as Arc<dyn Authority>;
+        let shared = Arc::new(Shared::new(&settings, authority, &entropy));
+        let counters = Arc::new(Counters::default());
+        let server = |thread| Server::new(Arc::clone(&shared), Arc::clone(&counters), thread, Arc::clone(&entropy));
+        let threads = [server(0), server(1)];
+        let (open, kept) = (BTreeMap::new(), HashMap::new());
+        let ports = Ports { shared: Arc::clone(&shared), open, kept, next: 0, failing: 0 };
+        let mut world = Self { threads, shared, house, counters, ports, now_ms: START_MS };
+        world.locate(0);
+        world
+    }
+
+    /// Address families come and go.
+    pub(super) fn locate(&mut self, kind: u8) {
+        let v4 = RelayAddress { local: LOCAL_V4, public: PUBLIC_V4 };
+        let v6 = RelayAddress { local: V6, public: V6 };
+        let (v4, v6) = ((kind & 1 == 0).then_some(v4), (kind & 2 == 0).then_some(v6));
+        self.shared.locate(Whereabouts { v4, v6, own: OWN.to_vec() });
+    }
+
+    pub(super) fn pass(&mut self, ms: u64) {
+        self.now_ms += ms;
+        self.house.passed_s.store((self.now_ms - START_MS) / 1_000, Ordering::Relaxed);
+    }
+
+    /// Panics if something does not hold that has to.
+    pub(super) fn assert_sound(&self) {
+        self.threads.iter().for_each(|server| server.assert_sound(self.now_ms));
+        let views: Vec<_> = self.threads.iter().flat_map(|server| server.allocations(self.now_ms)).collect();
+        assert!(views.len() <= self.shared.quotas.allocations as usize, "more allocations than the quota has");
+        assert_eq!(self.shared.users.allocations() as usize, views.len(), "allocations are counted");
+        let relayed = views.iter().map(|view| view.relayed.len()).sum::<usize>();
+        assert_eq!(relayed, self.ports.open.len(), "a socket that is open is an allocation's");
+        for totals in self.shared.users.totals() {
+            let count = views.iter().filter(|view| view.user == totals.user).count();
+            assert_eq!(totals.allocations as usize, count, "a user's allocations are counted");
+            assert!(totals.allocations <= self.shared.quotas.allocations_per_user);
+        }
+    }
+
+    /// Numbers that stand for what clients have, and for all else that is remembered.
+    pub(super) fn digest(&self) -> ([u64; THREADS], [usize; 2]) {
+        let held = self.threads.each_ref().map(|server| server.digest(self.now_ms));
+        (held, [self.shared.users.totals().len(), self.ports.kept.len()])
+    }
+}
+
+/// Somebody out there. On which thread they are is in `link`.
+pub(super) fn client(script: &mut Script<'_>) -> Path {
+    let udp = Transport::Udp;
+    let (transport, ip, port, link) = match script.byte() % 10 {
+        0..3 => (udp, [192, 0, 2, 1], 1_001, 0),
+        3 => (udp, [192, 0, 2, 1], 1_002, 0),
+        4 => (udp, [192, 0, 2, 2], 1_001, 1),
+        5 => (Transport::Tcp, [192, 0, 2, 1], 1_003, 1),
+        6 => (Transport::Tcp, [192, 0, 2, 3], 1_001, 2),
+        7 => (Transport::Tls, [192, 0, 2, 1], 1_004, 3),
+        8 => (udp, [192, 0, 2, 4], 65_535, 1),
+        _ => {
+            let client = SocketAddr::new(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 9).into(), 1_001);
+            return Path { transport: udp, client, local: SocketAddr::new(V6, 3_478), link: 1 };
+        }
+    };
+    Path { transport, client: SocketAddr::from((ip, port)), local: SocketAddr::new(LOCAL_V4, 3_478), link }
+}
+
+/// Which thread serves it.
+pub(super) fn thread_of(path: &Path) -> usize {
+    path.link as usize % THREADS
+}
