@@ -2,10 +2,12 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "helpers of tests are tests")]
 
+mod calls;
 mod client;
 mod coturn;
 mod flood;
 mod harness;
+mod hop;
 mod netns;
 mod operating;
 mod probing;
