@@ -39,6 +39,7 @@ pub(crate) fn start(config: &Config, domain: &Arc<Domain>, listeners: &Listeners
         }
         Err(error) if config.turn.relay == RelayMode::Auto => {
             tracing::warn!(%error, "The relay for calls does not run; `turn.addresses` and `turn.relay` are its settings.");
+            domain.calls.cannot_run(&error);
             Ok(())
         }
         Err(error) => Err(Error::fault("starting the relay for calls (`turn.addresses`, `turn.relay`)", error)),

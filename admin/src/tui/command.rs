@@ -8,6 +8,8 @@ pub(crate) enum Command {
     Go(Screen),
     User(String),
     Room(String),
+    Server(String),
+    TestCalls,
     NewUser,
     NewToken,
     Filter(String),
@@ -19,19 +21,23 @@ pub(crate) enum Command {
 }
 
 /// Name, argument and meaning of each, in the order of the help.
-pub(crate) const COMMANDS: [(&str, &str, &str); 14] = [
+pub(crate) const COMMANDS: [(&str, &str, &str); 18] = [
     ("dashboard", "", "health and figures"),
     ("users", "", "local accounts"),
     ("rooms", "", "rooms of this server"),
     ("log", "", "the server's log"),
     ("tokens", "", "registration tokens"),
+    ("federation", "", "other servers, and how sending to them goes"),
+    ("calls", "", "the relay for calls"),
     ("user", "<id>", "open one user"),
     ("room", "<id>", "open one room"),
+    ("server", "<name>", "open one other server"),
+    ("test-calls", "", "try every way to the relay"),
     ("new-user", "", "make an account"),
     ("new-token", "", "make a registration token"),
     ("filter", "<text>", "filter this list"),
     ("level", "<level>", "least severe log level shown"),
-    ("sort", "<number>", "sort this list by a column, 1 to 5"),
+    ("sort", "<number>", "sort this list by a column, 1 for the first"),
     ("refresh", "", "load again"),
     ("quit", "", "leave; the server keeps running"),
 ];
@@ -48,8 +54,12 @@ pub(crate) fn parse(line: &str) -> Option<Command> {
         "rooms" => Some(Command::Go(Screen::Rooms)),
         "log" => Some(Command::Go(Screen::Log)),
         "tokens" => Some(Command::Go(Screen::Tokens)),
+        "federation" => Some(Command::Go(Screen::Federation)),
+        "calls" => Some(Command::Go(Screen::Calls)),
         "user" => with(Command::User),
         "room" => with(Command::Room),
+        "server" => with(Command::Server),
+        "test-calls" => Some(Command::TestCalls),
         "new-user" => Some(Command::NewUser),
         "new-token" => Some(Command::NewToken),
         "filter" => Some(Command::Filter(rest)),

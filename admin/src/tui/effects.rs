@@ -9,8 +9,8 @@ use tokio::time::timeout;
 
 use crate::client::{Client, Error};
 use crate::wire::{
-    CreatedUser, DeactivateUser, Done, JobList, LoggedOut, NewPassword, PasswordSet, RegistrationTokenList, SetAdmin,
-    SetLocked, paths,
+    CreatedUser, DeactivateUser, Done, JobList, LoggedOut, NewPassword, PasswordSet, RegistrationTokenList,
+    RelayCheckList, RelayEnded, SetAdmin, SetLocked, paths,
 };
 
 use super::message::{Change, Load, Loaded, Message, Outcome};
@@ -90,6 +90,15 @@ async fn read(client: &Client, load: &Load) -> Result<Loaded, Error> {
             Loaded::Tokens { items: list.items, ticket: *ticket }
         }
         Load::Log { query, ticket } => Loaded::Log { page: client.get(&paths::log(query)).await?, ticket: *ticket },
+        Load::Servers { query, ticket } => {
+            Loaded::Servers { page: client.get(&paths::destinations(query)).await?, ticket: *ticket }
+        }
+        Load::Server(name) => Loaded::Server(client.get(&paths::destination(name)).await?),
+        Load::Relay => Loaded::Relay(client.get(paths::RELAY).await?),
+        Load::RelayTest => {
+            let list: RelayCheckList = client.post(paths::RELAY_TEST, &Done {}).await?;
+            Loaded::RelayTest(list.items)
+        }
     })
 }
 
@@ -119,6 +128,12 @@ async fn make(client: &Client, change: &Change) -> Result<Outcome, Error> {
         }
         Change::CreateToken(token) => Ok(Outcome::Token(client.post(paths::REGISTRATION_TOKENS, token).await?)),
         Change::RevokeToken(token) => done(client.delete(&paths::registration_token(token)).await),
+        Change::RetryServer(name) => Ok(Outcome::Server(client.post(&paths::destination_retry(name), &Done {}).await?)),
+        Change::Disconnect { id, .. } => done(client.delete(&paths::relay_allocation(id)).await),
+        Change::DisconnectAll { user } => {
+            let ended: RelayEnded = client.delete(&paths::relay_user(user)).await?;
+            Ok(Outcome::Disconnected { allocations: ended.allocations })
+        }
     }
 }
 

@@ -29,6 +29,11 @@ pub(crate) enum Action {
     Menu,
     New,
     Revoke,
+    /// Try now: a server.
+    Retry,
+    /// Try every way to the relay.
+    Test,
+    Disconnect,
     Undo,
     Pause,
     Level,
@@ -51,8 +56,9 @@ pub(crate) struct Binding {
     screens: &'static [Screen],
 }
 
-const LISTS: &[Screen] = &[Screen::Users, Screen::Rooms, Screen::Log, Screen::Tokens];
-const TABLES: &[Screen] = &[Screen::Users, Screen::Rooms, Screen::Tokens];
+const LISTS: &[Screen] =
+    &[Screen::Users, Screen::Rooms, Screen::Log, Screen::Tokens, Screen::Federation, Screen::Calls];
+const TABLES: &[Screen] = &[Screen::Users, Screen::Rooms, Screen::Tokens, Screen::Federation, Screen::Calls];
 
 const fn key(action: Action, keys: &'static [KeyCode], label: &'static str, screens: &'static [Screen]) -> Binding {
     Binding { action, keys, ctrl: false, label, screens }
@@ -76,14 +82,19 @@ const BINDINGS: &[Binding] = &[
     key(Action::Back, &[KeyCode::Esc], "Esc", &[]),
     key(Action::NextPane, &[KeyCode::Tab], "Tab", &[]),
     key(Action::PreviousPane, &[KeyCode::BackTab], "Shift-Tab", &[]),
-    key(Action::Go(Screen::Dashboard), &[KeyCode::Char('1')], "1-5", &[]),
+    key(Action::Go(Screen::Dashboard), &[KeyCode::Char('1')], "1-7", &[]),
     key(Action::Go(Screen::Users), &[KeyCode::Char('2')], "", &[]),
     key(Action::Go(Screen::Rooms), &[KeyCode::Char('3')], "", &[]),
     key(Action::Go(Screen::Log), &[KeyCode::Char('4')], "", &[]),
     key(Action::Go(Screen::Tokens), &[KeyCode::Char('5')], "", &[]),
-    key(Action::Menu, &[KeyCode::Char('a')], "a", &[Screen::Users, Screen::Tokens]),
+    key(Action::Go(Screen::Federation), &[KeyCode::Char('6')], "", &[]),
+    key(Action::Go(Screen::Calls), &[KeyCode::Char('7')], "", &[]),
+    key(Action::Menu, &[KeyCode::Char('a')], "a", &[Screen::Users, Screen::Tokens, Screen::Federation, Screen::Calls]),
     key(Action::New, &[KeyCode::Char('n')], "n", &[Screen::Users, Screen::Tokens]),
     key(Action::Revoke, &[KeyCode::Char('x')], "x", &[Screen::Tokens]),
+    key(Action::Retry, &[KeyCode::Char('t')], "t", &[Screen::Federation]),
+    key(Action::Test, &[KeyCode::Char('t')], "t", &[Screen::Calls]),
+    key(Action::Disconnect, &[KeyCode::Char('x')], "x", &[Screen::Calls]),
     key(Action::Undo, &[KeyCode::Char('u')], "u", &[Screen::Users]),
     key(Action::Filter, &[KeyCode::Char('/')], "/", LISTS),
     key(Action::Sort, &[KeyCode::Char('s')], "s", TABLES),

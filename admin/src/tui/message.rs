@@ -4,8 +4,8 @@ use crossterm::event::KeyEvent;
 
 use crate::client::Error;
 use crate::wire::{
-    Job, ListQuery, LogPage, LogQuery, NewRegistrationToken, NewUser, Page, RegistrationToken, RoomDetail, RoomSummary,
-    Status, UserDetail, UserSummary,
+    Destination, Job, ListQuery, LogPage, LogQuery, NewRegistrationToken, NewUser, Page, RegistrationToken, RelayCheck,
+    RelayStatus, RoomDetail, RoomSummary, Status, UserDetail, UserSummary,
 };
 
 /// One thing that happened.
@@ -45,12 +45,31 @@ pub(crate) enum Effect {
 pub(crate) enum Load {
     Status,
     Jobs,
-    Users { query: ListQuery, ticket: u64 },
+    Users {
+        query: ListQuery,
+        ticket: u64,
+    },
     User(String),
-    Rooms { query: ListQuery, ticket: u64 },
+    Rooms {
+        query: ListQuery,
+        ticket: u64,
+    },
     Room(String),
-    Tokens { ticket: u64 },
-    Log { query: LogQuery, ticket: u64 },
+    Tokens {
+        ticket: u64,
+    },
+    Log {
+        query: LogQuery,
+        ticket: u64,
+    },
+    Servers {
+        query: ListQuery,
+        ticket: u64,
+    },
+    Server(String),
+    Relay,
+    /// Tries every way to the relay. It changes nothing that lasts, so whoever may only look may do it.
+    RelayTest,
 }
 
 /// What was read.
@@ -64,19 +83,46 @@ pub(crate) enum Loaded {
     Room(Box<RoomDetail>),
     Tokens { items: Vec<RegistrationToken>, ticket: u64 },
     Log { page: LogPage, ticket: u64 },
+    Servers { page: Page<Destination>, ticket: u64 },
+    Server(Box<Destination>),
+    Relay(Box<RelayStatus>),
+    RelayTest(Vec<RelayCheck>),
 }
 
 /// Something to change on the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Change {
     CreateUser(NewUser),
-    ResetPassword { user: String, logout_devices: bool },
-    SetLocked { user: String, locked: bool },
-    SetAdmin { user: String, admin: bool },
-    LogoutEverywhere { user: String },
-    Deactivate { user: String, erase: bool },
+    ResetPassword {
+        user: String,
+        logout_devices: bool,
+    },
+    SetLocked {
+        user: String,
+        locked: bool,
+    },
+    SetAdmin {
+        user: String,
+        admin: bool,
+    },
+    LogoutEverywhere {
+        user: String,
+    },
+    Deactivate {
+        user: String,
+        erase: bool,
+    },
     CreateToken(NewRegistrationToken),
     RevokeToken(String),
+    RetryServer(String),
+    /// Ends one relayed address; the user is for what is said afterwards.
+    Disconnect {
+        id: String,
+        user: String,
+    },
+    DisconnectAll {
+        user: String,
+    },
 }
 
 /// What came of a change.
@@ -92,6 +138,10 @@ pub(crate) enum Outcome {
         devices: u64,
     },
     Token(RegistrationToken),
+    Server(Box<Destination>),
+    Disconnected {
+        allocations: u64,
+    },
 }
 
 impl std::fmt::Debug for Outcome {
@@ -102,6 +152,8 @@ impl std::fmt::Debug for Outcome {
             Self::Password { .. } => "Password",
             Self::LoggedOut { .. } => "LoggedOut",
             Self::Token(_) => "Token",
+            Self::Server(_) => "Server",
+            Self::Disconnected { .. } => "Disconnected",
         })
     }
 }

@@ -40,6 +40,37 @@ pub(crate) const FORM_HINT: &str = "Tab next   Space switch   Enter create   Esc
 pub(crate) const PAUSED: &str = "PAUSED";
 pub(crate) const USER_TABS: [&str; 3] = ["Profile", "Devices", "Rooms"];
 pub(crate) const ROOM_TABS: [&str; 2] = ["Room", "Members"];
+pub(crate) const SERVER_TABS: [&str; 1] = ["Server"];
+pub(crate) const CALL_TABS: [&str; 2] = ["Relayed address", "Talks to"];
+pub(crate) const CALLS_PARTS: [&str; 4] = ["Now", "People", "Relay", "Test"];
+pub(crate) const NOBODY_USED_IT: &str = "Nobody has used the relay since it was started.";
+pub(crate) const NOTHING_HELD: &str = "This user holds no relayed address now.";
+pub(crate) const NOTHING_TO_TEST: &str = "No relay of Hearth's runs, so there is nothing to test.";
+pub(crate) const TEST_RUNS: &str = "A test is running already.";
+pub(crate) const JUST_NOW: &str = "just now";
+pub(crate) const NOTHING_TO_FILTER: &str = "There is no list to filter here.";
+pub(crate) const HINTS_NO_RELAY: &str = "r load again  : command  ? help  q quit";
+pub(crate) const NEVER_TESTED: &str = "Not tested yet: t tries every way to the relay, as a device would.";
+pub(crate) const CALL_ENDED: &str = "That relayed address is given back.";
+pub(crate) const NO_RELAY: &str = "No relay of Hearth's runs.";
+pub(crate) const NO_RELAY_SHORT: &str = "no relay here";
+pub(crate) const WITHOUT_RELAY: &str = "Calls work only between devices that reach each other by themselves.";
+pub(crate) const SENT_TO: &str = "Clients are sent to";
+pub(crate) const SENT_NOWHERE: &str = "nothing: they are told of no relay";
+pub(crate) const SEEN_AS: &str = "Others see it as";
+pub(crate) const SEEN_NOWHERE: &str = "nothing yet: it does not know its public address";
+pub(crate) const REFUSED: &str = "Refused since the server was started";
+pub(crate) const REFUSED_NOTHING: &str = "nothing";
+pub(crate) const WORKS: &str = "works";
+pub(crate) const FAILS: &str = "FAILS";
+pub(crate) const WAITING: &str = "...";
+pub(crate) const REACHED: &str = "ok";
+pub(crate) const SENDING: &str = "sending";
+pub(crate) const TRYING: &str = "trying";
+pub(crate) const AWAY: &str = "AWAY";
+pub(crate) const AT_ONCE: &str = "now";
+pub(crate) const DUE: &str = "due";
+pub(crate) const RATE_UNKNOWN: &str = "known after the second look";
 pub(crate) const HELP_TITLE: &str = "Keys on this screen";
 pub(crate) const FILTER_HELP: &str = "Filter: text, ~letters in order, !what to leave out";
 pub(crate) const NEW_USER: &str = "New user";
@@ -69,6 +100,8 @@ pub(crate) fn screen(screen: Screen) -> &'static str {
         Screen::Rooms => "Rooms",
         Screen::Log => "Log",
         Screen::Tokens => "Tokens",
+        Screen::Federation => "Federation",
+        Screen::Calls => "Calls",
     }
 }
 
@@ -80,6 +113,8 @@ pub(crate) fn empty(screen: Screen) -> &'static str {
         Screen::Rooms => "No rooms yet. They appear when someone makes or joins one.",
         Screen::Log => "Nothing at this level yet. v shows more levels.",
         Screen::Tokens => "No registration tokens. Press n to make one.",
+        Screen::Federation => "Nothing was ever sent to another server.",
+        Screen::Calls => "Nobody is being relayed. Devices that reach each other need no relay.",
     }
 }
 
@@ -87,12 +122,16 @@ pub(crate) fn empty(screen: Screen) -> &'static str {
 pub(crate) fn hints(screen: Screen, detail: bool) -> &'static str {
     match screen {
         Screen::Users if detail => "Esc back  Tab next part  a actions  y copy  ? help",
+        Screen::Federation if detail => "Esc back  t try now  y copy  ? help",
+        Screen::Calls if detail => "Esc back  Tab next part  x disconnect  y copy  ? help",
         _ if detail => "Esc back  Tab next part  y copy  ? help",
         Screen::Dashboard => "Enter what to do  Tab next  : command  ? help  q quit",
         Screen::Users => "Enter open  a actions  / filter  s sort  ? help  q quit",
         Screen::Rooms => "Enter open  / filter  s sort  y copy id  ? help  q quit",
         Screen::Log => "Enter open  / filter  v level  p pause  ? help  q quit",
         Screen::Tokens => "n new  x revoke  y copy  s sort  ? help  q quit",
+        Screen::Federation => "Enter open  t try now  / filter  s sort  ? help  q quit",
+        Screen::Calls => "← → part  t test  x disconnect  Enter open  ? help  q quit",
     }
 }
 
@@ -101,8 +140,8 @@ pub(crate) fn help(action: Action) -> &'static str {
     match action {
         Action::Up => "one up",
         Action::Down => "one down",
-        Action::Left => "previous part of a detail",
-        Action::Right => "next part of a detail",
+        Action::Left => "previous part",
+        Action::Right => "next part",
         Action::PageUp => "one page up",
         Action::PageDown => "one page down",
         Action::First => "to the top",
@@ -119,6 +158,9 @@ pub(crate) fn help(action: Action) -> &'static str {
         Action::Menu => "all actions",
         Action::New => "new",
         Action::Revoke => "revoke (asks first)",
+        Action::Retry => "try to reach the server now",
+        Action::Test => "test: try every way to the relay",
+        Action::Disconnect => "disconnect (asks first)",
         Action::Undo => "undo, within 10 s",
         Action::Pause => "pause, go on",
         Action::Level => "show the next level too",
@@ -144,6 +186,10 @@ pub(crate) fn menu_item(item: MenuItem, locked: bool, admin: bool) -> &'static s
         MenuItem::Erase => "Deactivate and erase...",
         MenuItem::NewToken => "New token...",
         MenuItem::RevokeToken => "Revoke...",
+        MenuItem::RetryServer => "Try to reach it now",
+        MenuItem::TestCalls => "Test every way to the relay",
+        MenuItem::Disconnect => "Disconnect this relayed address...",
+        MenuItem::DisconnectAll => "Disconnect all of this user...",
     }
 }
 
@@ -155,11 +201,16 @@ pub(crate) mod verb {
     pub(crate) const REVOKE: &str = "Revoke";
     pub(crate) const GRANT: &str = "Make admin";
     pub(crate) const WITHDRAW: &str = "Take away";
+    pub(crate) const DISCONNECT: &str = "Disconnect";
 }
 
 /// Sentences with something filled in. The fillings are safe text already, or our own figures.
 pub(crate) mod say {
     use crate::wire::LogLevel;
+
+    pub(crate) fn at(server: &str) -> String {
+        format!("Hearth at {server}")
+    }
 
     pub(crate) fn reset_title(user: &str) -> String {
         format!("Reset the password of {user}?")
@@ -266,6 +317,103 @@ pub(crate) mod say {
 
     pub(crate) fn revoked(token: &str) -> String {
         format!("The token {token} is revoked.")
+    }
+
+    pub(crate) fn retried(server: &str) -> String {
+        format!("{server} is being tried.")
+    }
+
+    pub(crate) fn in_time(span: &str) -> String {
+        format!("in {span}")
+    }
+
+    pub(crate) fn waiting(events: &str, others: &str) -> String {
+        format!("{events} events, {others} others")
+    }
+
+    pub(crate) fn federation(away: u64, waiting: &str) -> String {
+        match away {
+            0 => format!("all reached, {waiting} waiting"),
+            _ => format!("{away} away, {waiting} waiting"),
+        }
+    }
+
+    pub(crate) fn relayed(allocations: u64, users: u64) -> String {
+        match allocations {
+            0 => "none relayed".to_owned(),
+            _ => format!("{allocations} relayed for {}", plural(users, "person", "people")),
+        }
+    }
+
+    pub(crate) fn relay_runs(allocations: usize, users: usize, rate: Option<&str>) -> String {
+        if allocations == 0 {
+            return "The relay runs. Nobody is being relayed.".to_owned();
+        }
+        let rate = rate.map_or_else(String::new, |rate| format!(", {rate}"));
+        let held = plural(allocations as u64, "address", "addresses");
+        format!("The relay runs: {held} for {}{rate}.", plural(users as u64, "person", "people"))
+    }
+
+    pub(crate) fn more_below(lines: usize) -> String {
+        format!("↓ {} below", plural(lines as u64, "more line", "more lines"))
+    }
+
+    pub(crate) fn more_warnings(count: usize) -> String {
+        format!("{} on the part Relay.", plural(count as u64, "more line", "more lines"))
+    }
+
+    pub(crate) fn tested(when: &str, ways: usize, working: usize) -> String {
+        if working == ways {
+            return format!("Tested {when}: every way to it works ({ways}).");
+        }
+        format!("Tested {when}: {working} of {} to it work; see Test.", plural(ways as u64, "way", "ways"))
+    }
+
+    pub(crate) fn test_failed(when: &str) -> String {
+        format!("Tested {when}, and came to no end; see Test.")
+    }
+
+    pub(crate) fn testing(ways: usize, seconds: u64) -> String {
+        let ways = if ways == 0 { "every way".to_owned() } else { plural(ways as u64, "way", "ways") };
+        format!("Trying {ways} to the relay, as a device would... {seconds} s")
+    }
+
+    pub(crate) fn test_ended(when: &str) -> String {
+        format!("Tried {when} from the server's machine, with two clients that talk:")
+    }
+
+    pub(crate) fn round_trip(ms: f64, lost_percent: f64) -> String {
+        format!("{ms:.1} ms there and back, {lost_percent:.0} % lost.")
+    }
+
+    pub(crate) fn traffic(bytes: &str, packets: &str) -> String {
+        format!("{bytes} in {packets} datagrams")
+    }
+
+    pub(crate) fn disconnect_title(user: &str) -> String {
+        format!("Disconnect {user}?")
+    }
+
+    pub(crate) fn disconnect_lines(client: &str, age: &str, relayed: &str) -> Vec<String> {
+        vec![
+            format!("1 relayed address, held for {age} by the device at {client}; {relayed} went through it."),
+            "A call that goes through it breaks off.".to_owned(),
+            DEVICE_RETURNS.to_owned(),
+        ]
+    }
+
+    pub(crate) fn disconnect_all_lines(allocations: u64) -> Vec<String> {
+        vec![
+            format!("{} of this user end.", plural(allocations, "relayed address", "relayed addresses")),
+            "Calls that go through them break off.".to_owned(),
+            DEVICE_RETURNS.to_owned(),
+        ]
+    }
+
+    const DEVICE_RETURNS: &str = "The device may ask for a new one at once. To keep it out, lock the account.";
+
+    pub(crate) fn disconnected(user: &str, allocations: u64) -> String {
+        format!("{user}: {} ended.", plural(allocations, "relayed address", "relayed addresses"))
     }
 
     pub(crate) fn level(level: LogLevel) -> String {

@@ -32,10 +32,10 @@ pub use federation::Destination;
 pub use jobs::{Job, JobList, JobState};
 pub use log::{LogEntry, LogLevel, LogPage, LogQuery};
 pub use page::{Done, ListQuery, Page};
-pub use relay::{RelayAllocation, RelayCheck, RelayCheckList, RelayRefusals, RelayStatus, RelayUser};
+pub use relay::{RelayAllocation, RelayCheck, RelayCheckList, RelayEnded, RelayRefusals, RelayStatus, RelayUser};
 pub use rooms::{RoomDetail, RoomMember, RoomSummary};
 pub use signing_keys::{SigningKey, SigningKeyList};
-pub use status::{HealthLevel, Listener, Problem, Status};
+pub use status::{FederationFigures, HealthLevel, Listener, Problem, RelayFigures, Status, areas};
 pub use store::{Operation, OperationKind, OperationList};
 pub use tokens::{NewRegistrationToken, RegistrationToken, RegistrationTokenList};
 pub use users::{

@@ -51,6 +51,8 @@ pub const DESTINATION_RETRY: &str = "/api/v1/federation/destinations/{server}/re
 pub const RELAY: &str = "/api/v1/relay";
 /// `DELETE`: [`super::Done`].
 pub const RELAY_ALLOCATION: &str = "/api/v1/relay/allocations/{id}";
+/// `DELETE`: [`super::RelayEnded`].
+pub const RELAY_USER: &str = "/api/v1/relay/users/{user}";
 /// `POST` empty object: [`super::RelayCheckList`].
 pub const RELAY_TEST: &str = "/api/v1/relay/test";
 /// `GET` with [`AuditQuery`]: [`super::AuditList`].
@@ -139,6 +141,11 @@ pub fn destination_retry(server: &str) -> String {
 /// One relayed address.
 pub fn relay_allocation(id: &str) -> String {
     fill(RELAY_ALLOCATION, id)
+}
+
+/// All relayed addresses of a user.
+pub fn relay_user(user: &str) -> String {
+    fill(RELAY_USER, user)
 }
 
 /// The audit log.

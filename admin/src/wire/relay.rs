@@ -5,8 +5,14 @@ use serde::{Deserialize, Serialize};
 /// `GET /api/v1/relay`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct RelayStatus {
+    /// The server's clock when it answered: what was relayed between two answers, by time, is the rate.
+    #[serde(default)]
+    pub now_ms: u64,
     /// Whether Hearth's own relay runs.
     pub running: bool,
+    /// Why it does not run, and what to do, in sentences; absent while it runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub absence: Option<String>,
     /// Where clients are sent, be it Hearth's own or another one.
     pub uris: Vec<String>,
     /// The addresses that others see.
@@ -61,6 +67,13 @@ pub struct RelayUser {
     pub relayed_bytes: u64,
 }
 
+/// `DELETE /api/v1/relay/users/{user}`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RelayEnded {
+    /// Relayed addresses that were taken from the user.
+    pub allocations: u64,
+}
+
 /// How often something was refused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RelayRefusals {
@@ -68,6 +81,28 @@ pub struct RelayRefusals {
     pub reason: String,
     /// How often.
     pub count: u64,
+}
+
+impl RelayRefusals {
+    /// Why, in words for people; a reason that this version does not know speaks for itself.
+    pub fn words(&self) -> &str {
+        match self.reason.as_str() {
+            "malformed" => "broken packets",
+            "rate_limited" => "asked too often without a password",
+            "credentials" => "unknown, wrong or expired passwords",
+            "stale_nonce" => "had to ask again (normal after an hour)",
+            "bad_request" => "requests that make no sense",
+            "mismatch" => "addresses that are not there, or somebody else's",
+            "peer" => "destinations that are not allowed",
+            "quota" => "more addresses than one user may have",
+            "capacity" => "no room: too many addresses in all",
+            "permission" => "data without a permission",
+            "bandwidth" => "data beyond a user's bandwidth",
+            "backpressure" => "data that the network did not take",
+            "streams" => "connections beyond the limit",
+            other => other,
+        }
+    }
 }
 
 /// `POST /api/v1/relay/test`: one for each way to the relay.

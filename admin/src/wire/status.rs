@@ -42,6 +42,12 @@ pub struct Status {
     /// Where the server listens.
     #[serde(default)]
     pub listeners: Vec<Listener>,
+    /// The relay for calls; absent while none runs here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub relay: Option<RelayFigures>,
+    /// How sending to other homeservers goes.
+    #[serde(default)]
+    pub federation: FederationFigures,
     /// Findings of the health checks, worst first; may contain `ok` ones.
     #[serde(default)]
     pub problems: Vec<Problem>,
@@ -59,6 +65,30 @@ pub struct Listener {
     pub resources: Vec<String>,
 }
 
+/// What the relay for calls is doing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RelayFigures {
+    /// Relayed addresses held now. A call takes up to four of each user.
+    pub allocations: u64,
+    /// Users who hold them.
+    pub users: u64,
+}
+
+/// How sending to other homeservers goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FederationFigures {
+    /// Servers that the last attempt did not reach.
+    pub away: u64,
+    /// Events that wait to be sent, counted for each server.
+    pub queued_events: u64,
+}
+
+/// Words for [`Problem::area`].
+pub mod areas {
+    /// The relay for calls: more at [`crate::wire::paths::RELAY`].
+    pub const RELAY: &str = "relay";
+}
+
 /// One finding of a health check.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {
@@ -69,6 +99,10 @@ pub struct Problem {
     /// What to do about it, as one sentence; empty for `ok`.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub remedy: String,
+    /// The part of the server that it is about, one of [`areas`], where there is more to see; readers pass over words that
+    /// they do not know.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub area: Option<String>,
 }
 
 /// The health lamp's three colours, from good to bad.

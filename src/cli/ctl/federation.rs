@@ -78,7 +78,8 @@ async fn list(session: &Session, search: Option<String>, failing: bool) -> Outco
 
 fn state(server: &Destination) -> &'static str {
     match (server.reachable, server.sending) {
-        (true, _) => "reachable",
+        (true, false) => "reachable",
+        (true, true) => "sending",
         (false, true) => "trying",
         (false, false) => "away",
     }

@@ -31,6 +31,13 @@ fn show_status(status: &Status) {
         let tls = if listener.tls { ", TLS" } else { "" };
         line("Listening", &format!("{} ({}{tls})", listener.address, listener.resources.join(", ")));
     }
+    let relayed = status.relay.map_or_else(
+        || "no relay of Hearth's runs".to_owned(),
+        |relay| format!("{} relayed addresses for {} people", relay.allocations, relay.users),
+    );
+    line("Calls", &relayed);
+    let federation = status.federation;
+    line("Federation", &format!("{} servers away, {} events wait", federation.away, federation.queued_events));
     for problem in &status.problems {
         let title = match problem.level {
             HealthLevel::Ok => "Fine",

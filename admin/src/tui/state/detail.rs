@@ -1,10 +1,12 @@
-//! An opened user or room.
+//! An opened user, room, server or relayed address.
 
-use crate::wire::{RoomDetail, UserDetail};
+use crate::wire::{Destination, RoomDetail, UserDetail};
+
+use super::calls::Held;
 
 /// What is open, and how far it is scrolled.
 pub(crate) struct Detail {
-    /// Full id of the user or room.
+    /// Full id, whatever it is.
     pub(crate) id: String,
     pub(crate) data: DetailData,
     pub(crate) tab: usize,
@@ -18,6 +20,8 @@ pub(crate) enum DetailData {
     Waiting,
     User(Box<UserDetail>),
     Room(Box<RoomDetail>),
+    Server(Box<Destination>),
+    Call(Box<Held>),
 }
 
 impl Detail {
@@ -25,12 +29,29 @@ impl Detail {
         Self { id, data: DetailData::Waiting, tab: 0, scroll: 0 }
     }
 
+    /// What to call it.
+    pub(crate) fn title(&self) -> String {
+        match &self.data {
+            DetailData::Call(call) => format!("{} at {}", call.allocation.user_id, call.allocation.client),
+            _ => self.id.clone(),
+        }
+    }
+
+    /// What the copy key takes of it; nothing before the server has said that it is there.
+    pub(crate) fn copied(&self) -> Option<String> {
+        match &self.data {
+            DetailData::Waiting => None,
+            DetailData::Call(call) => Some(call.allocation.user_id.clone()),
+            _ => Some(self.id.clone()),
+        }
+    }
+
     /// How many tabs it has.
     pub(crate) fn tabs(&self) -> usize {
         match self.data {
-            DetailData::Waiting => 1,
+            DetailData::Waiting | DetailData::Server(_) => 1,
             DetailData::User(_) => 3,
-            DetailData::Room(_) => 2,
+            DetailData::Room(_) | DetailData::Call(_) => 2,
         }
     }
 
@@ -40,6 +61,7 @@ impl Detail {
             (DetailData::User(user), 1) => user.device_list.len(),
             (DetailData::User(user), 2) => user.rooms.len(),
             (DetailData::Room(room), 1) => room.members.len(),
+            (DetailData::Call(call), 1) => call.allocation.peers.len(),
             _ => 0,
         }
     }

@@ -20,6 +20,44 @@ pub(crate) trait Row {
     fn haystack(&self) -> String;
     /// Order by the given column, below [`Row::SORTS`].
     fn compare(&self, other: &Self, sort: usize) -> Ordering;
+    /// What the copy key takes.
+    fn copied(&self) -> String {
+        self.key().into_owned()
+    }
+}
+
+/// A list as the keys see it, whatever its rows are.
+pub(crate) trait List {
+    /// Rows that show.
+    fn len(&self) -> usize;
+    /// Rows loaded, shown or not.
+    fn loaded_rows(&self) -> usize;
+    /// Rows on the server, where it said so.
+    fn total(&self) -> Option<u64>;
+    /// The cursor's place in the view.
+    fn place(&self) -> usize;
+    /// Puts the cursor at a place, or at the nearest there is.
+    fn select(&mut self, place: usize);
+    /// What identifies the row under the cursor.
+    fn selected_key(&self) -> Option<String>;
+    /// What the copy key takes of it.
+    fn selected_text(&self) -> Option<String>;
+    /// The filter as it was typed.
+    fn filter(&self) -> &str;
+    /// Shows only what matches; the cursor stays on its row if that still shows.
+    fn set_filter(&mut self, text: &str);
+    /// Whether the server would answer another search than the one that was loaded.
+    fn search_is_stale(&self) -> bool;
+    /// Sorts by the next column.
+    fn sort_next(&mut self);
+    /// Sorts by a column, or by the last if there are fewer.
+    fn sort_by(&mut self, sort: usize);
+    /// Turns the order round.
+    fn reverse(&mut self);
+    /// Whether an answer is awaited.
+    fn is_loading(&self) -> bool;
+    /// Whether there ever was one.
+    fn is_loaded(&self) -> bool;
 }
 
 /// Rows and the reader's view of them.
@@ -35,14 +73,11 @@ pub(crate) struct Listing<T> {
     sort: usize,
     descending: bool,
     next: Option<String>,
-    /// Rows on the server, where it said so.
-    pub(crate) total: Option<u64>,
+    total: Option<u64>,
     ticket: u64,
     appending: bool,
-    /// Whether an answer is awaited.
-    pub(crate) loading: bool,
-    /// Whether there ever was one.
-    pub(crate) loaded: bool,
+    loading: bool,
+    loaded: bool,
 }
 
 impl<T: Row> Listing<T> {
@@ -64,16 +99,6 @@ impl<T: Row> Listing<T> {
         }
     }
 
-    /// Rows that show.
-    pub(crate) fn len(&self) -> usize {
-        self.shown.len()
-    }
-
-    /// Rows loaded, shown or not.
-    pub(crate) fn loaded_rows(&self) -> usize {
-        self.rows.len()
-    }
-
     /// The row at a place of the view.
     pub(crate) fn get(&self, place: usize) -> Option<&T> {
         self.shown.get(place).and_then(|&index| self.rows.get(index))
@@ -84,47 +109,14 @@ impl<T: Row> Listing<T> {
         self.get(self.selected)
     }
 
-    /// The cursor's place in the view.
-    pub(crate) fn place(&self) -> usize {
-        self.selected
-    }
-
-    /// Puts the cursor at a place, or at the nearest there is.
-    pub(crate) fn select(&mut self, place: usize) {
-        self.selected = place.min(self.shown.len().saturating_sub(1));
-    }
-
-    pub(crate) fn filter(&self) -> &str {
-        self.filter.as_str()
-    }
-
-    /// Shows only what matches; the cursor stays on its row if that still shows.
-    pub(crate) fn set_filter(&mut self, text: &str) {
-        self.filter = Filter::new(text);
-        self.arrange();
+    /// The row with this key, shown or not.
+    pub(crate) fn find(&self, key: &str) -> Option<&T> {
+        self.rows.iter().find(|row| row.key() == key)
     }
 
     /// The sorted column and whether it runs downward.
     pub(crate) fn sorting(&self) -> (usize, bool) {
         (self.sort, self.descending)
-    }
-
-    /// Sorts by the next column.
-    pub(crate) fn sort_next(&mut self) {
-        self.sort = (self.sort + 1) % T::SORTS.max(1);
-        self.arrange();
-    }
-
-    /// Sorts by a column, below [`Row::SORTS`].
-    pub(crate) fn sort_by(&mut self, sort: usize) {
-        self.sort = sort.min(T::SORTS.saturating_sub(1));
-        self.arrange();
-    }
-
-    /// Turns the order round.
-    pub(crate) fn reverse(&mut self) {
-        self.descending = !self.descending;
-        self.arrange();
     }
 
     /// Begins to load from the top: the query to send and the ticket that must come back with its answer.
@@ -134,10 +126,31 @@ impl<T: Row> Listing<T> {
         self.begin(None)
     }
 
-    /// Whether the server would answer another search than the one that was loaded.
-    pub(crate) fn search_is_stale(&self) -> bool {
-        let incomplete = self.next.is_some() || self.searched.is_some();
-        incomplete && self.searched.as_deref() != self.filter.for_server()
+    /// Begins to load the rows that are here again, searched for what they were.
+    pub(crate) fn refresh(&mut self) -> (ListQuery, u64) {
+        self.appending = false;
+        self.begin(None)
+    }
+
+    /// Begins to load a list that has no pages, and which the server does not search: the ticket that must come back.
+    pub(crate) fn reload_whole(&mut self) -> u64 {
+        self.searched = None;
+        self.appending = false;
+        self.begin(None).1
+    }
+
+    /// Whether the server has more rows than are loaded.
+    pub(crate) fn has_more(&self) -> bool {
+        self.next.is_some()
+    }
+
+    /// Puts a newer version of a row in its place; one that is not loaded is not added.
+    pub(crate) fn replace(&mut self, row: T) {
+        let key = self.selected_key();
+        if let Some(place) = self.rows.iter().position(|old| old.key() == row.key()) {
+            self.rows[place] = row;
+            self.arrange_at(key);
+        }
     }
 
     /// Begins to load the following page when the cursor is near the end and there is one.
@@ -190,15 +203,30 @@ impl<T: Row> Listing<T> {
         self.arrange_at(key);
     }
 
+    /// Takes other rows instead, all there are; true if they differ.
+    pub(crate) fn fill(&mut self, rows: Vec<T>) -> bool
+    where
+        T: PartialEq,
+    {
+        let new = !std::mem::replace(&mut self.loaded, true) || self.rows != rows;
+        if new {
+            let key = self.selected_key();
+            self.rows = rows;
+            self.arrange_at(key);
+        }
+        new
+    }
+
+    /// Notes that an answer came without rows; true if it was the first.
+    pub(crate) fn arrived_empty(&mut self) -> bool {
+        !std::mem::replace(&mut self.loaded, true)
+    }
+
     /// Forgets all rows.
     pub(crate) fn clear(&mut self) {
         self.rows.clear();
         self.loaded = false;
         self.arrange();
-    }
-
-    fn selected_key(&self) -> Option<String> {
-        self.selected().map(|row| row.key().into_owned())
     }
 
     fn arrange(&mut self) {
@@ -219,5 +247,72 @@ impl<T: Row> Listing<T> {
         let place = key.and_then(|key| shown.iter().position(|&index| rows[index].key() == key));
         self.shown = shown;
         self.select(place.unwrap_or(self.selected));
+    }
+}
+
+impl<T: Row> List for Listing<T> {
+    fn len(&self) -> usize {
+        self.shown.len()
+    }
+
+    fn loaded_rows(&self) -> usize {
+        self.rows.len()
+    }
+
+    fn total(&self) -> Option<u64> {
+        self.total
+    }
+
+    fn place(&self) -> usize {
+        self.selected
+    }
+
+    fn select(&mut self, place: usize) {
+        self.selected = place.min(self.shown.len().saturating_sub(1));
+    }
+
+    fn selected_key(&self) -> Option<String> {
+        self.selected().map(|row| row.key().into_owned())
+    }
+
+    fn selected_text(&self) -> Option<String> {
+        self.selected().map(Row::copied)
+    }
+
+    fn filter(&self) -> &str {
+        self.filter.as_str()
+    }
+
+    fn set_filter(&mut self, text: &str) {
+        self.filter = Filter::new(text);
+        self.arrange();
+    }
+
+    fn search_is_stale(&self) -> bool {
+        let incomplete = self.next.is_some() || self.searched.is_some();
+        incomplete && self.searched.as_deref() != self.filter.for_server()
+    }
+
+    fn sort_next(&mut self) {
+        self.sort = (self.sort + 1) % T::SORTS.max(1);
+        self.arrange();
+    }
+
+    fn sort_by(&mut self, sort: usize) {
+        self.sort = sort.min(T::SORTS.saturating_sub(1));
+        self.arrange();
+    }
+
+    fn reverse(&mut self) {
+        self.descending = !self.descending;
+        self.arrange();
+    }
+
+    fn is_loading(&self) -> bool {
+        self.loading
+    }
+
+    fn is_loaded(&self) -> bool {
+        self.loaded
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::wire::{LogEntry, LogLevel, LogPage, LogQuery};
 
-use super::listing::Listing;
+use super::listing::{List, Listing};
 
 /// Entries kept.
 const ENTRIES_MAX: usize = 2_000;
@@ -57,7 +57,7 @@ impl LogView {
         }
         self.after = Some(page.next);
         if page.entries.is_empty() {
-            return !std::mem::replace(&mut self.list.loaded, true);
+            return self.list.arrived_empty();
         }
         let at_end = self.list.place() + 1 >= self.list.len();
         self.list.append(page.entries, ENTRIES_MAX);

@@ -1,5 +1,6 @@
 //! Everything the dashboard knows and shows. Plain data with small invariants; what happens to it is in `update`.
 
+mod calls;
 mod detail;
 mod filter;
 mod history;
@@ -10,14 +11,15 @@ mod overlay;
 mod rows;
 
 use crate::client::Error;
-use crate::wire::{Job, RegistrationToken, RoomSummary, Status, UserSummary};
+use crate::wire::{Destination, Job, RegistrationToken, RoomSummary, Status, UserSummary};
 
 use super::message::Change;
 
+pub(crate) use calls::{CallsPart, CallsView, Held, Person, Tested};
 pub(crate) use detail::{Detail, DetailData};
 pub(crate) use history::History;
 pub(crate) use input::Input;
-pub(crate) use listing::{Listing, Row};
+pub(crate) use listing::{List, Listing, Row};
 pub(crate) use log::LogView;
 pub(crate) use overlay::{Confirm, Field, FieldValue, Form, FormKind, Menu, MenuItem, Overlay, Toggle, Typed};
 
@@ -42,8 +44,10 @@ pub(crate) struct State {
     pub(crate) rooms: Listing<RoomSummary>,
     pub(crate) tokens: Listing<RegistrationToken>,
     pub(crate) log: LogView,
+    pub(crate) servers: Listing<Destination>,
+    pub(crate) calls: CallsView,
     pub(crate) jobs: Vec<Job>,
-    /// The opened user or room, over its list.
+    /// What is opened over its list.
     pub(crate) detail: Option<Detail>,
     /// What lies over the screen and takes all keys.
     pub(crate) overlay: Option<Overlay>,
@@ -74,10 +78,13 @@ pub(crate) enum Screen {
     Rooms,
     Log,
     Tokens,
+    Federation,
+    Calls,
 }
 
 impl Screen {
-    pub(crate) const ALL: [Self; 5] = [Self::Dashboard, Self::Users, Self::Rooms, Self::Log, Self::Tokens];
+    pub(crate) const ALL: [Self; 7] =
+        [Self::Dashboard, Self::Users, Self::Rooms, Self::Log, Self::Tokens, Self::Federation, Self::Calls];
 
     /// Position in [`Screen::ALL`]; its number key is one more.
     pub(crate) fn index(self) -> usize {
@@ -152,6 +159,8 @@ impl State {
             rooms: Listing::new(),
             tokens: Listing::new(),
             log: LogView::new(),
+            servers: Listing::new(),
+            calls: CallsView::new(),
             jobs: Vec::new(),
             detail: None,
             overlay: None,
@@ -183,6 +192,32 @@ impl State {
         self.notice = Some(Notice { text: text.into(), error: true, until: self.ticks + Self::NOTICE_S });
     }
 
+    /// The list on the screen, under what is opened; none where there is no list.
+    pub(crate) fn list(&self) -> Option<&dyn List> {
+        match self.screen {
+            Screen::Dashboard => None,
+            Screen::Users => Some(&self.users),
+            Screen::Rooms => Some(&self.rooms),
+            Screen::Log => Some(&self.log.list),
+            Screen::Tokens => Some(&self.tokens),
+            Screen::Federation => Some(&self.servers),
+            Screen::Calls => self.calls.list(),
+        }
+    }
+
+    /// As [`State::list`].
+    pub(crate) fn list_mut(&mut self) -> Option<&mut dyn List> {
+        match self.screen {
+            Screen::Dashboard => None,
+            Screen::Users => Some(&mut self.users),
+            Screen::Rooms => Some(&mut self.rooms),
+            Screen::Log => Some(&mut self.log.list),
+            Screen::Tokens => Some(&mut self.tokens),
+            Screen::Federation => Some(&mut self.servers),
+            Screen::Calls => self.calls.list_mut(),
+        }
+    }
+
     /// The user that actions are about: the opened one, or the one under the cursor.
     pub(crate) fn target_user(&self) -> Option<&UserSummary> {
         if self.screen != Screen::Users {
@@ -193,5 +228,14 @@ impl State {
             Some(_) => None,
             None => self.users.selected(),
         }
+    }
+
+    /// The other server that actions are about: the opened one, or the one under the cursor.
+    pub(crate) fn target_server(&self) -> Option<String> {
+        if self.screen != Screen::Federation {
+            return None;
+        }
+        let opened = self.detail.as_ref().map(|detail| detail.id.clone());
+        opened.or_else(|| self.servers.selected_key())
     }
 }

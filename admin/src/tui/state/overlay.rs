@@ -48,6 +48,12 @@ pub(crate) enum MenuItem {
     Erase,
     NewToken,
     RevokeToken,
+    RetryServer,
+    TestCalls,
+    /// The one relayed address.
+    Disconnect,
+    /// All relayed addresses of one user.
+    DisconnectAll,
 }
 
 /// A yes-or-no question. `yes` is false to begin with: Enter alone never destroys.

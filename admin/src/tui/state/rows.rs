@@ -4,8 +4,9 @@
 use std::borrow::Cow;
 use std::cmp::{Ordering, Reverse};
 
-use crate::wire::{LogEntry, RegistrationToken, RoomSummary, UserSummary};
+use crate::wire::{Destination, LogEntry, RegistrationToken, RoomSummary, UserSummary};
 
+use super::calls::{Held, Person};
 use super::listing::Row;
 
 impl Row for UserSummary {
@@ -103,5 +104,92 @@ impl Row for LogEntry {
 
     fn compare(&self, other: &Self, _sort: usize) -> Ordering {
         self.seq.cmp(&other.seq)
+    }
+
+    fn copied(&self) -> String {
+        self.message.clone()
+    }
+}
+
+impl Row for Destination {
+    const SORTS: usize = 5;
+
+    fn key(&self) -> Cow<'_, str> {
+        Cow::Borrowed(&self.server_name)
+    }
+
+    fn haystack(&self) -> String {
+        format!("{} {}", self.server_name, self.reason.as_deref().unwrap_or_default())
+    }
+
+    fn compare(&self, other: &Self, sort: usize) -> Ordering {
+        let never = u64::MAX;
+        match sort {
+            0 => self.server_name.cmp(&other.server_name),
+            // Those away first, the longest first.
+            1 => self.failing_since_ms.unwrap_or(never).cmp(&other.failing_since_ms.unwrap_or(never)),
+            2 => other.waiting().cmp(&self.waiting()),
+            3 => seen_order(self.last_success_ms, other.last_success_ms),
+            _ => self.retry_at_ms.unwrap_or(never).cmp(&other.retry_at_ms.unwrap_or(never)),
+        }
+    }
+}
+
+impl Destination {
+    /// Everything that waits for it.
+    pub(crate) fn waiting(&self) -> u64 {
+        self.queued_events.saturating_add(self.queued_edus)
+    }
+}
+
+impl Row for Held {
+    const SORTS: usize = 5;
+
+    fn key(&self) -> Cow<'_, str> {
+        Cow::Borrowed(&self.allocation.id)
+    }
+
+    fn haystack(&self) -> String {
+        let one = &self.allocation;
+        let (relayed, peers) = (one.relayed.join(" "), one.peers.join(" "));
+        format!("{} {} {} {relayed} {peers}", one.user_id, one.client, one.transport)
+    }
+
+    fn compare(&self, other: &Self, sort: usize) -> Ordering {
+        let (one, two) = (&self.allocation, &other.allocation);
+        match sort {
+            0 => one.user_id.cmp(&two.user_id),
+            1 => two.age_s.cmp(&one.age_s),
+            2 => two.bytes_out.cmp(&one.bytes_out),
+            3 => two.bytes_in.cmp(&one.bytes_in),
+            _ => other.rate.cmp(&self.rate),
+        }
+    }
+
+    fn copied(&self) -> String {
+        self.allocation.user_id.clone()
+    }
+}
+
+impl Row for Person {
+    const SORTS: usize = 5;
+
+    fn key(&self) -> Cow<'_, str> {
+        Cow::Borrowed(&self.user.user_id)
+    }
+
+    fn haystack(&self) -> String {
+        self.user.user_id.clone()
+    }
+
+    fn compare(&self, other: &Self, sort: usize) -> Ordering {
+        let (one, two) = (&self.user, &other.user);
+        match sort {
+            0 => one.user_id.cmp(&two.user_id),
+            1 => two.allocations.cmp(&one.allocations),
+            2 => two.ended.cmp(&one.ended),
+            3 => two.relayed_bytes.cmp(&one.relayed_bytes),
+            _ => other.rate.cmp(&self.rate),
+        }
     }
 }

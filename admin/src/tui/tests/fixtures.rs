@@ -11,8 +11,9 @@ use crate::tui::state::{Screen, Settings, State};
 use crate::tui::update::update;
 use crate::tui::view::view;
 use crate::wire::{
-    Device, HealthLevel, Listener, LogEntry, LogLevel, LogPage, Page, Problem, RegistrationToken, RoomDetail,
-    RoomMember, RoomSummary, Status, UserDetail, UserRoom, UserSummary,
+    Destination, Device, FederationFigures, HealthLevel, Listener, LogEntry, LogLevel, LogPage, Page, Problem,
+    RegistrationToken, RelayAllocation, RelayCheck, RelayFigures, RelayRefusals, RelayStatus, RelayUser, RoomDetail,
+    RoomMember, RoomSummary, Status, UserDetail, UserRoom, UserSummary, areas,
 };
 
 /// The server's clock in every fixture: 2026-08-22 12:00 UTC.
@@ -58,6 +59,15 @@ pub(super) fn serve(state: &mut State, effects: Vec<Effect>) {
             Load::Room(_) => Loaded::Room(Box::new(room_detail())),
             Load::Tokens { ticket } => Loaded::Tokens { items: tokens(), ticket },
             Load::Log { ticket, .. } => Loaded::Log { page: LogPage { entries: log(), next: 104 }, ticket },
+            Load::Servers { ticket, .. } => {
+                Loaded::Servers { page: Page { items: servers(), ..Page::default() }, ticket }
+            }
+            Load::Server(name) => {
+                let found = servers().into_iter().find(|server| server.server_name == name);
+                Loaded::Server(Box::new(found.expect("one of the house's servers")))
+            }
+            Load::Relay => Loaded::Relay(Box::new(relay())),
+            Load::RelayTest => Loaded::RelayTest(checks()),
         };
         answer(state, loaded);
     }
@@ -85,7 +95,8 @@ pub(super) fn shown(state: &mut State, columns: u16, rows: u16) -> String {
 }
 
 pub(super) fn status() -> Status {
-    let problem = |level, what: &str, remedy: &str| Problem { level, what: what.into(), remedy: remedy.into() };
+    let problem =
+        |level, what: &str, remedy: &str| Problem { level, what: what.into(), remedy: remedy.into(), area: None };
     let listener = |address: &str, tls, resources: &[&str]| Listener {
         address: address.into(),
         tls,
@@ -113,9 +124,15 @@ pub(super) fn status() -> Status {
             listener("0.0.0.0:443", true, &["client", "federation", "media"]),
             listener("/run/hearth/admin.sock", false, &["admin"]),
         ],
+        relay: Some(RelayFigures { allocations: 3, users: 2 }),
+        federation: FederationFigures { away: 2, queued_events: 1_234 },
         problems: vec![
             problem(HealthLevel::Fail, "No backup has ever been made.", "Run `hearth backup` and put it elsewhere."),
             problem(HealthLevel::Warn, "The disk is 87 % full.", "Delete old remote media or use a larger card."),
+            Problem {
+                area: Some(areas::RELAY.into()),
+                ..problem(HealthLevel::Warn, "The relay has no public IPv4 address.", "Set one.")
+            },
             problem(HealthLevel::Ok, "The certificate is good for 60 days.", ""),
         ],
     }
@@ -266,5 +283,120 @@ pub(super) fn log() -> Vec<LogEntry> {
             &[("server", "slow.example"), ("waited_ms", "30000")],
         ),
         entry(103, LogLevel::Error, "hearth_store", "Line one\nline two \u{1b}[2J", &[]),
+    ]
+}
+
+pub(super) fn servers() -> Vec<Destination> {
+    let reached = |name: &str, queued_events, ago_ms| Destination {
+        server_name: name.into(),
+        reachable: true,
+        last_success_ms: Some(NOW_MS - ago_ms),
+        queued_events,
+        ..Destination::default()
+    };
+    let away = |name: &str, since_ms, failures, in_ms, reason: &str| Destination {
+        server_name: name.into(),
+        last_success_ms: Some(NOW_MS - since_ms - 60_000),
+        failing_since_ms: Some(NOW_MS - since_ms),
+        failures,
+        retry_at_ms: Some(NOW_MS + in_ms),
+        reason: Some(reason.into()),
+        queued_events: 617,
+        queued_edus: 12,
+        ..Destination::default()
+    };
+    vec![
+        away("dead.example", 40 * DAY_MS, 97, DAY_MS / 2, "the name dead.example leads nowhere"),
+        reached("matrix.other.example", 0, 4_000),
+        Destination { sending: true, ..reached("quick.example", 3, 90_000) },
+        away("slow.a-very-long-name.example:8448", 2 * HOUR_MS, 8, 250_000, "no answer within 30 s \u{1b}[31m\u{202e}"),
+    ]
+}
+
+pub(super) fn relay() -> RelayStatus {
+    let held = |id: &str, name: &str, transport: &str, client: &str, peers: &[&str]| RelayAllocation {
+        id: id.into(),
+        user_id: format!("@{name}:home.example"),
+        client: client.into(),
+        transport: transport.into(),
+        relayed: vec!["198.51.100.7:50001".into()],
+        peers: peers.iter().map(|&peer| peer.into()).collect(),
+        age_s: 754,
+        packets_out: 37_700,
+        bytes_out: 6_400_000,
+        packets_in: 37_512,
+        bytes_in: 6_350_000,
+    };
+    let user = |name: &str, allocations, ended, relayed_bytes| RelayUser {
+        user_id: format!("@{name}:home.example"),
+        allocations,
+        ended,
+        relayed_bytes,
+    };
+    let uri = |kind: &str, place: &str| format!("{kind}:home.example:{place}");
+    RelayStatus {
+        now_ms: NOW_MS,
+        running: true,
+        absence: None,
+        uris: vec![
+            uri("turn", "3478?transport=udp"),
+            uri("turn", "3478?transport=tcp"),
+            uri("turns", "5349?transport=tcp"),
+        ],
+        public: vec!["198.51.100.7".into(), "2001:db8::7".into()],
+        warnings: Vec::new(),
+        users: vec![user("alice", 1, 12, 45_000_000), user("bob", 2, 3, 1_200_000_000), user("eve", 0, 1, 0)],
+        allocations: vec![
+            held("7001", "bob", "udp", "203.0.113.44:50412", &["198.51.100.9", "2001:db8:0:1::2"]),
+            RelayAllocation {
+                bytes_out: 0,
+                packets_out: 0,
+                bytes_in: 0,
+                packets_in: 0,
+                age_s: 8,
+                ..held("7002", "bob", "tcp", "[2001:db8:1234:5678:9abc:def0:1234:5678]:50413", &[])
+            },
+            held("7003", "alice", "tls", "192.0.2.7:61000", &["198.51.100.9"]),
+        ],
+        refused: vec![
+            RelayRefusals { reason: "credentials".into(), count: 1_234 },
+            RelayRefusals { reason: "peer".into(), count: 8 },
+            RelayRefusals { reason: "something_new".into(), count: 1 },
+        ],
+    }
+}
+
+/// The relay five seconds later: bob talks, alice is silent.
+pub(super) fn relay_later() -> RelayStatus {
+    let mut later = relay();
+    later.now_ms += 5_000;
+    later.allocations[0].bytes_out += 40_000;
+    later.allocations[0].bytes_in += 42_500;
+    later.allocations.iter_mut().for_each(|one| one.age_s += 5);
+    later.users[1].relayed_bytes += 82_500;
+    later
+}
+
+pub(super) fn checks() -> Vec<RelayCheck> {
+    let [udp, tcp, tls] = &relay().uris[..] else { unreachable!("three ways") };
+    let works = |uri: &str, ms, lost| RelayCheck {
+        uri: uri.into(),
+        works: true,
+        message: "Relayed by 198.51.100.7:3478 between 198.51.100.7:50010 and 198.51.100.7:50011.".into(),
+        round_trip_ms: Some(ms),
+        lost: Some(lost),
+    };
+    vec![
+        works(udp, 1.23, 0.02),
+        works(tcp, 2.5, 0.0),
+        RelayCheck {
+            uri: tls.clone(),
+            works: false,
+            message: "No answer within 1.2 s. The relay works on this machine. Open port 5349 for TCP in the firewall, \
+                      forward it in the router, and see that the certificate is one that browsers accept for home.example."
+                .into(),
+            round_trip_ms: None,
+            lost: None,
+        },
     ]
 }

@@ -14,8 +14,9 @@ use crate::tui::state::{Screen, State};
 use crate::tui::update::update;
 use crate::tui::view::view;
 use crate::wire::{
-    Device, Listener, LogEntry, LogLevel, LogPage, Page, Problem, RegistrationToken, RoomDetail, RoomMember,
-    RoomSummary, UserDetail, UserRoom, UserSummary,
+    Destination, Device, Listener, LogEntry, LogLevel, LogPage, Page, Problem, RegistrationToken, RelayAllocation,
+    RelayCheck, RelayRefusals, RelayStatus, RelayUser, RoomDetail, RoomMember, RoomSummary, UserDetail, UserRoom,
+    UserSummary,
 };
 
 /// Everything bad at once, with a word in front that shows whether it was drawn at all.
@@ -83,6 +84,7 @@ fn on_the_dashboard_and_in_the_chrome() {
     status.problems.iter_mut().for_each(|problem: &mut Problem| {
         problem.what = evil();
         problem.remedy = evil();
+        problem.area = Some(evil());
     });
     answer(&mut state, Loaded::Status(Box::new(status)));
     assert!(inspected(&mut state).contains("EVIL"));
@@ -179,4 +181,97 @@ fn in_tokens() {
     let change = Change::CreateToken(crate::wire::NewRegistrationToken::default());
     update(&mut state, Message::Changed(change, Ok(Outcome::Token(token))));
     inspected(&mut state);
+}
+
+#[test]
+fn in_other_servers() {
+    let mut state = house_at(Screen::Federation);
+    let (_, ticket) = state.servers.reload();
+    let server = Destination {
+        server_name: evil(),
+        reason: Some(evil()),
+        failing_since_ms: Some(u64::MAX),
+        retry_at_ms: Some(u64::MAX),
+        queued_events: u64::MAX,
+        ..Destination::default()
+    };
+    answer(&mut state, Loaded::Servers { page: Page { items: vec![server.clone()], ..Page::default() }, ticket });
+    assert!(inspected(&mut state).contains("EVIL"));
+    type_keys(&mut state, "a");
+    assert!(inspected(&mut state).contains("EVIL"));
+    press(&mut state, KeyCode::Esc);
+    press(&mut state, KeyCode::Enter);
+    answer(&mut state, Loaded::Server(Box::new(server.clone())));
+    assert!(inspected(&mut state).contains("EVIL"));
+    let retry = Change::RetryServer(evil());
+    update(&mut state, Message::Changed(retry, Ok(Outcome::Server(Box::new(server)))));
+    inspected(&mut state);
+}
+
+/// A relay of which everything is evil, with counters at their end.
+fn evil_relay() -> RelayStatus {
+    let held = RelayAllocation {
+        id: evil(),
+        user_id: evil(),
+        client: evil(),
+        transport: evil(),
+        relayed: vec![evil()],
+        peers: vec![evil(), evil()],
+        age_s: u64::MAX,
+        packets_out: u64::MAX,
+        bytes_out: u64::MAX,
+        packets_in: u64::MAX,
+        bytes_in: u64::MAX,
+    };
+    let user = RelayUser { user_id: evil(), allocations: u32::MAX, ended: u64::MAX, relayed_bytes: u64::MAX };
+    RelayStatus {
+        now_ms: NOW_MS,
+        running: true,
+        absence: None,
+        uris: vec![evil()],
+        public: vec![evil()],
+        warnings: vec![evil()],
+        users: vec![user],
+        allocations: vec![held],
+        refused: vec![RelayRefusals { reason: evil(), count: u64::MAX }],
+    }
+}
+
+#[test]
+fn in_calls() {
+    let mut state = house_at(Screen::Calls);
+    answer(&mut state, Loaded::Relay(Box::new(evil_relay())));
+    for _ in 0..4 {
+        assert!(inspected(&mut state).contains("EVIL"));
+        press(&mut state, KeyCode::Right);
+    }
+    for keys in ["x", "ao"] {
+        type_keys(&mut state, keys);
+        assert!(state.overlay.is_some(), "{keys}");
+        assert!(inspected(&mut state).contains("EVIL"));
+        press(&mut state, KeyCode::Esc);
+    }
+    press(&mut state, KeyCode::Enter);
+    for _ in 0..2 {
+        assert!(inspected(&mut state).contains("EVIL"));
+        press(&mut state, KeyCode::Tab);
+    }
+    let all = Change::DisconnectAll { user: evil() };
+    update(&mut state, Message::Changed(all, Ok(Outcome::Disconnected { allocations: u64::MAX })));
+    inspected(&mut state);
+}
+
+#[test]
+fn in_the_test_of_calls_and_without_a_relay() {
+    let mut state = house_at(Screen::Calls);
+    answer(&mut state, Loaded::Relay(Box::new(evil_relay())));
+    type_keys(&mut state, "t");
+    assert!(inspected(&mut state).contains("EVIL"));
+    let check =
+        RelayCheck { uri: evil(), works: false, message: evil(), round_trip_ms: Some(f64::NAN), lost: Some(-1e300) };
+    answer(&mut state, Loaded::RelayTest(vec![check]));
+    assert!(inspected(&mut state).contains("EVIL"));
+    let absent = RelayStatus { running: false, absence: Some(evil()), ..evil_relay() };
+    answer(&mut state, Loaded::Relay(Box::new(absent)));
+    assert!(inspected(&mut state).contains("EVIL"));
 }

@@ -1,7 +1,7 @@
 //! Actions that change the server: which question each asks first.
 //!
 //! Three levels. What can be taken back happens at once and offers to undo it (lock, unlock). What costs something asks,
-//! starting at No (reset, log out, deactivate, revoke, admin right). What destroys wants the name typed (erase).
+//! starting at No (reset, log out, deactivate, revoke, admin right, disconnect). What destroys wants the name typed (erase).
 
 use crate::text::safe_text;
 use crate::tui::message::{Change, Effect};
@@ -11,6 +11,8 @@ use crate::tui::state::{
 use crate::tui::strings::{self, say, verb};
 use crate::tui::view::format;
 use crate::wire::{RegistrationToken, UserSummary};
+
+use super::calls;
 
 /// Opens the menu of the current screen.
 pub(super) fn open_menu(state: &mut State) -> Vec<Effect> {
@@ -30,7 +32,18 @@ pub(super) fn open_menu(state: &mut State) -> Vec<Effect> {
                 items.push(('x', MenuItem::RevokeToken));
             }
         }
+        Screen::Federation => {
+            if let Some(name) = state.target_server() {
+                title = safe_text(&name);
+                items.push(('t', MenuItem::RetryServer));
+            }
+        }
+        Screen::Calls => items.extend(calls::items(state)),
         Screen::Dashboard | Screen::Rooms | Screen::Log => return Vec::new(),
+    }
+    if items.is_empty() {
+        state.complain(strings::NOTHING_SELECTED);
+        return Vec::new();
     }
     let (locked, admin) = state.target_user().map_or((false, false), |user| (user.locked, user.admin));
     let named = |(key, item)| (key, strings::menu_item(item, locked, admin), item);
@@ -64,6 +77,10 @@ pub(super) fn ask_revoke(state: &mut State) -> Vec<Effect> {
 
 /// Begins what was chosen: a form, a question, or for what can be undone the change itself.
 pub(super) fn begin(state: &mut State, item: MenuItem) -> Vec<Effect> {
+    if item == MenuItem::TestCalls {
+        // Nothing changes by it.
+        return calls::test(state);
+    }
     if let Some(obstacle) = obstacle(state) {
         state.complain(obstacle);
         return Vec::new();
@@ -76,17 +93,26 @@ pub(super) fn begin(state: &mut State, item: MenuItem) -> Vec<Effect> {
             let lock = state.target_user().map(|user| (user.user_id.clone(), !user.locked));
             return lock.map_or_else(Vec::new, |(user, locked)| change(state, Change::SetLocked { user, locked }));
         }
+        MenuItem::RetryServer => {
+            if let Some(name) = state.target_server() {
+                return change(state, Change::RetryServer(name));
+            }
+            None
+        }
+        MenuItem::Disconnect => calls::ask_one(state),
+        MenuItem::DisconnectAll => calls::ask_all(state),
         _ => state.target_user().and_then(|user| question(user, item)),
     };
     if overlay.is_none() {
-        state.complain(strings::NOTHING_SELECTED);
+        let held = item == MenuItem::DisconnectAll && state.calls.people.selected().is_some();
+        state.complain(if held { strings::NOTHING_HELD } else { strings::NOTHING_SELECTED });
     }
     state.overlay = overlay;
     Vec::new()
 }
 
 /// Why nothing can be changed now, if so.
-fn obstacle(state: &State) -> Option<&'static str> {
+pub(super) fn obstacle(state: &State) -> Option<&'static str> {
     if state.settings.readonly {
         return Some(strings::READONLY);
     }
@@ -147,16 +173,24 @@ fn question(user: &UserSummary, item: MenuItem) -> Option<Overlay> {
             danger(ask(say::deactivate_title(&name), lines, verb::DEACTIVATE, change))
         }
         MenuItem::Erase => return Some(erase(user, &name, &media)),
-        MenuItem::NewUser | MenuItem::NewToken | MenuItem::RevokeToken | MenuItem::ToggleLocked => return None,
+        // They are not about an account, or need no question.
+        MenuItem::NewUser
+        | MenuItem::NewToken
+        | MenuItem::RevokeToken
+        | MenuItem::ToggleLocked
+        | MenuItem::RetryServer
+        | MenuItem::TestCalls
+        | MenuItem::Disconnect
+        | MenuItem::DisconnectAll => return None,
     };
     Some(Overlay::Confirm(confirm))
 }
 
-fn ask(title: String, lines: Vec<String>, verb: &'static str, change: Change) -> Confirm {
+pub(super) fn ask(title: String, lines: Vec<String>, verb: &'static str, change: Change) -> Confirm {
     Confirm { title, lines, verb, danger: false, toggle: None, yes: false, change }
 }
 
-fn danger(confirm: Confirm) -> Confirm {
+pub(super) fn danger(confirm: Confirm) -> Confirm {
     Confirm { danger: true, ..confirm }
 }
 

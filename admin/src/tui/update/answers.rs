@@ -5,9 +5,9 @@ use crate::text::safe_text;
 use crate::tui::message::{Change, Effect, Load, Loaded, Outcome};
 use crate::tui::state::{DetailData, Link, Overlay, Screen, State, Undo};
 use crate::tui::strings::{self, say};
-use crate::wire::{Page, RegistrationToken, Status};
+use crate::wire::{Destination, Page, RegistrationToken, Status};
 
-use super::{load, moves};
+use super::{calls, load, moves};
 
 /// Seconds a change can be taken back.
 const UNDO_S: u64 = 10;
@@ -41,6 +41,13 @@ pub(super) fn loaded(state: &mut State, loaded: Loaded) -> Vec<Effect> {
             let id = room.summary.room_id.clone();
             detail(state, &id, DetailData::Room(room));
         }
+        Loaded::Servers { page, ticket } => {
+            state.dirty = true;
+            state.servers.arrive(page, ticket);
+        }
+        Loaded::Server(server) => self::server(state, server),
+        Loaded::Relay(relay) => calls::arrived(state, *relay),
+        Loaded::RelayTest(checks) => calls::tested(state, Ok(checks)),
         Loaded::Log { page, ticket } => {
             state.dirty |= state.log.arrive(page, ticket);
             return load::log(state).into_iter().collect();
@@ -69,6 +76,14 @@ fn report(state: &mut State, status: Status) {
     state.problem = state.problem.min(last);
 }
 
+/// A newer look at another server, for its row and for what is opened.
+fn server(state: &mut State, server: Box<Destination>) {
+    state.dirty = true;
+    state.servers.replace((*server).clone());
+    let name = server.server_name.clone();
+    detail(state, &name, DetailData::Server(server));
+}
+
 /// Fills what is opened, if it is still the one that was asked for.
 fn detail(state: &mut State, id: &str, data: DetailData) {
     if let Some(detail) = state.detail.as_mut().filter(|detail| detail.id == id) {
@@ -87,13 +102,16 @@ pub(super) fn load_failed(state: &mut State, load: &Load, error: Error) -> Vec<E
         Load::Rooms { ticket, .. } => _ = state.rooms.end(*ticket),
         Load::Tokens { ticket } => _ = state.tokens.end(*ticket),
         Load::Log { ticket, .. } => _ = state.log.end(*ticket),
-        Load::Jobs | Load::User(_) | Load::Room(_) => {}
+        Load::Servers { ticket, .. } => _ = state.servers.end(*ticket),
+        Load::Relay => state.calls.end(),
+        Load::RelayTest => calls::tested(state, Err(error.to_string())),
+        Load::Jobs | Load::User(_) | Load::Room(_) | Load::Server(_) => {}
     }
     if error.is_down() {
         state.link = Link::Down(error);
         return Vec::new();
     }
-    if let Load::User(id) | Load::Room(id) = load
+    if let Load::User(id) | Load::Room(id) | Load::Server(id) = load
         && state.detail.as_ref().is_some_and(|detail| detail.id == *id && matches!(detail.data, DetailData::Waiting))
     {
         state.detail = None;
@@ -117,7 +135,8 @@ pub(super) fn changed(state: &mut State, change: Change, result: Result<Outcome,
     tell(state, change, outcome);
     match state.screen {
         Screen::Users | Screen::Tokens => load::screen(state),
-        Screen::Dashboard | Screen::Rooms | Screen::Log => Vec::new(),
+        Screen::Calls => load::relay(state).into_iter().collect(),
+        Screen::Dashboard | Screen::Rooms | Screen::Log | Screen::Federation => Vec::new(),
     }
 }
 
@@ -139,7 +158,22 @@ fn tell(state: &mut State, change: Change, outcome: Outcome) {
         (Change::Deactivate { user, .. }, _) => state.say(say::deactivated(&safe_text(&user))),
         (Change::RevokeToken(token), _) => state.say(say::revoked(&safe_text(&token))),
         (Change::ResetPassword { .. }, _) => state.say(strings::PASSWORD_CHANGED),
-        (Change::CreateUser(_) | Change::CreateToken(_) | Change::LogoutEverywhere { .. }, _) => {}
+        (Change::RetryServer(_), Outcome::Server(server)) => {
+            state.say(say::retried(&safe_text(&server.server_name)));
+            self::server(state, server);
+        }
+        (Change::Disconnect { user, .. }, _) => state.say(say::disconnected(&safe_text(&user), 1)),
+        (Change::DisconnectAll { user }, Outcome::Disconnected { allocations }) => {
+            state.say(say::disconnected(&safe_text(&user), allocations));
+        }
+        (
+            Change::CreateUser(_)
+            | Change::CreateToken(_)
+            | Change::LogoutEverywhere { .. }
+            | Change::RetryServer(_)
+            | Change::DisconnectAll { .. },
+            _,
+        ) => {}
     }
 }
 

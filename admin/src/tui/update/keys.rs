@@ -4,10 +4,10 @@ use crossterm::event::KeyEvent;
 
 use crate::tui::keys::{self, Action};
 use crate::tui::message::Effect;
-use crate::tui::state::{DetailData, Input, Line, LineKind, Overlay, Screen, State};
+use crate::tui::state::{Input, Line, LineKind, MenuItem, Overlay, Screen, State};
 use crate::tui::strings;
 
-use super::{act, line, load, moves, overlay};
+use super::{act, calls, line, load, moves, overlay};
 
 /// Takes a key.
 pub(super) fn press(state: &mut State, key: KeyEvent) -> Vec<Effect> {
@@ -55,6 +55,9 @@ fn perform(state: &mut State, action: Action) -> Vec<Effect> {
         Action::Menu => act::open_menu(state),
         Action::New => act::open_new(state),
         Action::Revoke => act::ask_revoke(state),
+        Action::Retry => act::begin(state, MenuItem::RetryServer),
+        Action::Test => act::begin(state, MenuItem::TestCalls),
+        Action::Disconnect => act::begin(state, calls::disconnect_item(state)),
         Action::Undo => act::undo(state),
         Action::Pause => {
             state.log.paused = !state.log.paused;
@@ -80,16 +83,13 @@ fn perform(state: &mut State, action: Action) -> Vec<Effect> {
 
 /// Copies the id of what is opened or selected.
 fn copy(state: &mut State) -> Vec<Effect> {
-    let text = match (&state.detail, state.screen) {
-        (Some(detail), _) if !matches!(detail.data, DetailData::Waiting) => Some(detail.id.clone()),
-        (Some(_), _) => None,
-        (None, Screen::Users) => state.users.selected().map(|user| user.user_id.clone()),
-        (None, Screen::Rooms) => state.rooms.selected().map(|room| room.room_id.clone()),
-        (None, Screen::Tokens) => state.tokens.selected().map(|token| token.token.clone()),
-        (None, Screen::Log) => state.log.list.selected().map(|entry| entry.message.clone()),
-        (None, Screen::Dashboard) => {
+    let text = match (&state.detail, state.list()) {
+        (Some(detail), _) => detail.copied(),
+        (None, Some(list)) => list.selected_text(),
+        (None, None) if state.screen == Screen::Dashboard => {
             moves::problem(state).map(|problem| format!("{} {}", problem.what, problem.remedy))
         }
+        (None, None) => None,
     };
     match text {
         Some(text) => {

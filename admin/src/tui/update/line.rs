@@ -7,10 +7,14 @@ use crate::tui::state::{Input, Line, LineKind, Overlay, Screen, State};
 use crate::tui::strings;
 use crate::wire::LogLevel;
 
-use super::{act, load, moves};
+use super::{act, calls, load, moves};
 
 /// Begins a filter with the one that is set.
 pub(super) fn open_filter(state: &mut State) {
+    if state.list().is_none() {
+        state.complain(strings::NOTHING_TO_FILTER);
+        return;
+    }
     let before = moves::filter(state).to_owned();
     state.detail = None;
     state.line = Some(Line { input: Input::new(&before), kind: LineKind::Filter { before } });
@@ -89,6 +93,12 @@ fn obey(state: &mut State, command: Command) -> Vec<Effect> {
         Command::Go(screen) => moves::go(state, screen),
         Command::User(id) => moves::open_user(state, id),
         Command::Room(id) => moves::open_room(state, id),
+        Command::Server(name) => moves::open_server(state, name),
+        Command::TestCalls => {
+            let mut effects = moves::go(state, Screen::Calls);
+            effects.extend(calls::test(state));
+            effects
+        }
         Command::NewUser => {
             let mut effects = moves::go(state, Screen::Users);
             effects.extend(act::open_new(state));
@@ -128,11 +138,8 @@ fn set_level(state: &mut State, name: &str) -> Vec<Effect> {
 
 fn sort_by(state: &mut State, number: &str) {
     let column = number.parse::<usize>().unwrap_or(1).saturating_sub(1);
-    match state.screen {
-        Screen::Users => state.users.sort_by(column),
-        Screen::Rooms => state.rooms.sort_by(column),
-        Screen::Tokens => state.tokens.sort_by(column),
-        Screen::Dashboard | Screen::Log => {}
+    if let Some(list) = state.list_mut() {
+        list.sort_by(column);
     }
 }
 

@@ -1,7 +1,7 @@
 //! Which questions to ask the server, and when.
 
 use crate::tui::message::{Effect, Load};
-use crate::tui::state::{Link, Screen, State};
+use crate::tui::state::{Link, List, Screen, State};
 
 impl State {
     /// Whether the last answer came.
@@ -19,13 +19,44 @@ pub(super) fn status(state: &mut State) -> Option<Effect> {
     Some(Effect::Load(Load::Status))
 }
 
-/// What is asked for regularly: health and, while the server is there, jobs.
+/// What is asked for regularly: health and, while the server is there, jobs, and what moves on the current screen.
 pub(super) fn periodic(state: &mut State) -> Vec<Effect> {
     let mut effects: Vec<Effect> = status(state).into_iter().collect();
     if state.is_up() {
         effects.push(Effect::Load(Load::Jobs));
+        effects.extend(live(state));
     }
     effects
+}
+
+/// What somebody looks at that changes without them. Nothing is asked for screens that nobody sees.
+fn live(state: &mut State) -> Option<Effect> {
+    match state.screen {
+        Screen::Calls => relay(state),
+        Screen::Federation => server(state),
+        Screen::Dashboard | Screen::Users | Screen::Rooms | Screen::Log | Screen::Tokens => None,
+    }
+}
+
+/// The relay, unless that question is open.
+pub(super) fn relay(state: &mut State) -> Option<Effect> {
+    state.calls.ask().then_some(Effect::Load(Load::Relay))
+}
+
+/// The opened server; or all of them, or where they are many, the one under the cursor.
+fn server(state: &mut State) -> Option<Effect> {
+    if let Some(detail) = &state.detail {
+        return Some(Effect::Load(Load::Server(detail.id.clone())));
+    }
+    let servers = &mut state.servers;
+    if servers.has_more() {
+        return servers.selected_key().map(|name| Effect::Load(Load::Server(name)));
+    }
+    if servers.is_loading() {
+        return None;
+    }
+    let (query, ticket) = servers.refresh();
+    Some(Effect::Load(Load::Servers { query, ticket }))
 }
 
 /// What the current screen shows, loaded anew.
@@ -33,7 +64,13 @@ pub(super) fn screen(state: &mut State) -> Vec<Effect> {
     let mut effects = Vec::new();
     if let Some(detail) = &state.detail {
         let id = detail.id.clone();
-        effects.push(Effect::Load(if state.screen == Screen::Users { Load::User(id) } else { Load::Room(id) }));
+        match state.screen {
+            Screen::Users => effects.push(Effect::Load(Load::User(id))),
+            Screen::Rooms => effects.push(Effect::Load(Load::Room(id))),
+            Screen::Federation => effects.push(Effect::Load(Load::Server(id))),
+            // A relayed address comes with all the others.
+            Screen::Calls | Screen::Dashboard | Screen::Log | Screen::Tokens => {}
+        }
     }
     match state.screen {
         Screen::Dashboard => effects.extend(periodic(state)),
@@ -46,10 +83,15 @@ pub(super) fn screen(state: &mut State) -> Vec<Effect> {
             effects.push(Effect::Load(Load::Rooms { query, ticket }));
         }
         Screen::Tokens => {
-            let (_, ticket) = state.tokens.reload();
+            let ticket = state.tokens.reload_whole();
             effects.push(Effect::Load(Load::Tokens { ticket }));
         }
         Screen::Log => effects.extend(log(state)),
+        Screen::Federation => {
+            let (query, ticket) = state.servers.reload();
+            effects.push(Effect::Load(Load::Servers { query, ticket }));
+        }
+        Screen::Calls => effects.extend(relay(state)),
     }
     effects
 }
@@ -69,6 +111,9 @@ pub(super) fn more(state: &mut State) -> Option<Effect> {
     match state.screen {
         Screen::Users => state.users.load_more(near).map(|(query, ticket)| Effect::Load(Load::Users { query, ticket })),
         Screen::Rooms => state.rooms.load_more(near).map(|(query, ticket)| Effect::Load(Load::Rooms { query, ticket })),
-        Screen::Dashboard | Screen::Log | Screen::Tokens => None,
+        Screen::Federation => {
+            state.servers.load_more(near).map(|(query, ticket)| Effect::Load(Load::Servers { query, ticket }))
+        }
+        Screen::Dashboard | Screen::Log | Screen::Tokens | Screen::Calls => None,
     }
 }

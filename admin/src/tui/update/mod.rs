@@ -2,6 +2,7 @@
 
 mod act;
 mod answers;
+mod calls;
 mod keys;
 mod line;
 mod load;
@@ -12,7 +13,7 @@ mod submit;
 pub(crate) use moves::problems;
 
 use super::message::{Effect, Message};
-use super::state::State;
+use super::state::{Screen, State};
 
 /// Seconds between health reports.
 const STATUS_EVERY_S: u64 = 5;
@@ -61,6 +62,8 @@ fn tick(state: &mut State) -> Vec<Effect> {
     if state.undo.as_ref().is_some_and(|undo| undo.until <= now) {
         state.undo = None;
     }
+    // The seconds of a test that is running show.
+    state.dirty |= state.screen == Screen::Calls && state.calls.test.since.is_some();
     let every = if state.is_up() { STATUS_EVERY_S } else { RETRY_EVERY_S };
     if now.is_multiple_of(every) { load::periodic(state) } else { Vec::new() }
 }

@@ -3,9 +3,9 @@
 use crate::text::safe_text;
 use crate::tui::keys::Action;
 use crate::tui::message::{Effect, Load};
-use crate::tui::state::{Detail, Overlay, Screen, State};
+use crate::tui::state::{Detail, DetailData, List, Overlay, Screen, State};
 use crate::tui::strings;
-use crate::wire::{HealthLevel, LogEntry, Problem};
+use crate::wire::{HealthLevel, LogEntry, Problem, areas};
 
 use super::load;
 
@@ -16,15 +16,15 @@ pub(super) fn step(state: &mut State, action: Action) {
         detail.scroll_to(moved(action, detail.scroll, page));
         return;
     }
-    match state.screen {
-        Screen::Dashboard => {
-            let last = problems(state).count().saturating_sub(1);
-            state.problem = moved(action, state.problem, page).min(last);
-        }
-        Screen::Users => state.users.select(moved(action, state.users.place(), page)),
-        Screen::Rooms => state.rooms.select(moved(action, state.rooms.place(), page)),
-        Screen::Tokens => state.tokens.select(moved(action, state.tokens.place(), page)),
-        Screen::Log => state.log.list.select(moved(action, state.log.list.place(), page)),
+    if let Some(list) = state.list_mut() {
+        list.select(moved(action, list.place(), page));
+    } else if state.screen == Screen::Dashboard {
+        let last = problems(state).count().saturating_sub(1);
+        state.problem = moved(action, state.problem, page).min(last);
+    } else if state.screen == Screen::Calls {
+        // Its other parts are text, and how much of it there is only the view knows.
+        let last = crate::tui::view::calls_text_lines(state).saturating_sub(1);
+        state.calls.scroll = moved(action, state.calls.scroll, page).min(last);
     }
 }
 
@@ -46,6 +46,7 @@ pub(super) fn turn(state: &mut State, steps: isize, screens: bool) -> Vec<Effect
     match &mut state.detail {
         Some(detail) => detail.turn(steps),
         None if screens => return go(state, state.screen.neighbour(steps)),
+        None if state.screen == Screen::Calls => state.calls.turn(steps),
         None => {}
     }
     Vec::new()
@@ -57,10 +58,9 @@ pub(super) fn go(state: &mut State, screen: Screen) -> Vec<Effect> {
     state.screen = screen;
     let fresh = match screen {
         Screen::Dashboard => state.status.is_some(),
-        Screen::Users => state.users.loading,
-        Screen::Rooms => state.rooms.loading,
-        Screen::Tokens => state.tokens.loading,
-        Screen::Log => false,
+        // They see to it themselves that no two questions are open.
+        Screen::Log | Screen::Calls => false,
+        _ => state.list().is_some_and(List::is_loading),
     };
     if fresh { Vec::new() } else { load::screen(state) }
 }
@@ -76,6 +76,17 @@ pub(super) fn open(state: &mut State) -> Vec<Effect> {
         }
         Screen::Rooms => {
             state.rooms.selected().map(|room| room.room_id.clone()).map_or_else(Vec::new, |id| open_room(state, id))
+        }
+        Screen::Federation => {
+            let name = state.servers.selected().map(|server| server.server_name.clone());
+            name.map_or_else(Vec::new, |name| open_server(state, name))
+        }
+        Screen::Calls => {
+            open_call(state);
+            Vec::new()
+        }
+        Screen::Dashboard if problem(state).is_some_and(|problem| problem.area.as_deref() == Some(areas::RELAY)) => {
+            go(state, Screen::Calls)
         }
         Screen::Dashboard => {
             state.overlay = problem(state).map(explain);
@@ -103,14 +114,26 @@ pub(super) fn open_room(state: &mut State, id: String) -> Vec<Effect> {
     vec![Effect::Load(Load::Room(id))]
 }
 
+/// Opens a server over the servers' list.
+pub(super) fn open_server(state: &mut State, name: String) -> Vec<Effect> {
+    state.screen = Screen::Federation;
+    state.detail = Some(Detail::new(name.clone()));
+    vec![Effect::Load(Load::Server(name))]
+}
+
+/// Opens the selected relayed address: everything about it is here already.
+fn open_call(state: &mut State) {
+    let selected = if state.calls.list_shows_calls() { state.calls.now.selected() } else { None };
+    state.detail = selected.map(|call| Detail {
+        data: DetailData::Call(Box::new(call.clone())),
+        ..Detail::new(call.allocation.id.clone())
+    });
+}
+
 /// One step back: closes what is opened, or clears the filter. Never leaves the program.
 pub(super) fn back(state: &mut State) -> Vec<Effect> {
     if state.detail.take().is_some() {
-        let never_loaded = match state.screen {
-            Screen::Users => !state.users.loaded && !state.users.loading,
-            Screen::Rooms => !state.rooms.loaded && !state.rooms.loading,
-            _ => false,
-        };
+        let never_loaded = state.list().is_some_and(|list| !list.is_loaded() && !list.is_loading());
         return if never_loaded { load::screen(state) } else { Vec::new() };
     }
     if set_filter(state, "") { load::screen(state) } else { Vec::new() }
@@ -118,48 +141,23 @@ pub(super) fn back(state: &mut State) -> Vec<Effect> {
 
 /// Filters the current list; true if the server should be asked for the missing part.
 pub(super) fn set_filter(state: &mut State, text: &str) -> bool {
-    match state.screen {
-        Screen::Users => {
-            state.users.set_filter(text);
-            state.users.search_is_stale()
-        }
-        Screen::Rooms => {
-            state.rooms.set_filter(text);
-            state.rooms.search_is_stale()
-        }
-        Screen::Tokens => {
-            state.tokens.set_filter(text);
-            false
-        }
-        Screen::Log => {
-            state.log.list.set_filter(text);
-            false
-        }
-        Screen::Dashboard => false,
-    }
+    state.list_mut().is_some_and(|list| {
+        list.set_filter(text);
+        list.search_is_stale()
+    })
 }
 
 /// The filter of the current list.
 pub(super) fn filter(state: &State) -> &str {
-    match state.screen {
-        Screen::Users => state.users.filter(),
-        Screen::Rooms => state.rooms.filter(),
-        Screen::Tokens => state.tokens.filter(),
-        Screen::Log => state.log.list.filter(),
-        Screen::Dashboard => "",
-    }
+    state.list().map_or("", List::filter)
 }
 
 /// Sorts the current list by the next column, or turns its order round.
 pub(super) fn sort(state: &mut State, reverse: bool) {
-    match (state.screen, reverse) {
-        (Screen::Users, false) => state.users.sort_next(),
-        (Screen::Users, true) => state.users.reverse(),
-        (Screen::Rooms, false) => state.rooms.sort_next(),
-        (Screen::Rooms, true) => state.rooms.reverse(),
-        (Screen::Tokens, false) => state.tokens.sort_next(),
-        (Screen::Tokens, true) => state.tokens.reverse(),
-        (Screen::Dashboard | Screen::Log, _) => {}
+    match state.list_mut() {
+        Some(list) if reverse => list.reverse(),
+        Some(list) => list.sort_next(),
+        None => {}
     }
 }
 

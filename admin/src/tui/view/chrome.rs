@@ -15,7 +15,7 @@ use crate::wire::{HealthLevel, JobState};
 use super::theme::{Theme, health_word};
 
 /// Below this width only the current screen is named.
-const NAMES_FROM_WIDTH: u16 = 72;
+const NAMES_FROM_WIDTH: u16 = 78;
 
 /// Draws it and returns what is left for the screen.
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, theme: Theme) -> Rect {
@@ -26,7 +26,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, theme: Them
         frame.render_widget(line, row(first));
         first += 1;
     }
-    frame.render_widget(Line::styled("─".repeat(usize::from(area.width)), theme.dim()), row(first));
+    frame.render_widget(rule(state, usize::from(area.width), theme), row(first));
     first += 1;
 
     let last = area.bottom() - 1;
@@ -34,15 +34,19 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, theme: Them
     match &state.line {
         Some(line) => typed(frame, row(last), line, theme),
         None => {
-            let hints = strings::hints(state.screen, state.detail.is_some());
+            let hints = match state.screen {
+                Screen::Calls if state.calls.is_absent() => strings::HINTS_NO_RELAY,
+                screen => strings::hints(screen, state.detail.is_some()),
+            };
             frame.render_widget(Line::styled(cut(hints, usize::from(area.width)), theme.dim()), row(last));
         }
     }
     Rect { y: first, height: (last - 1).saturating_sub(first), ..area }
 }
 
+/// The screens, and the lamp at the right.
 fn top(state: &State, columns: u16, theme: Theme) -> Line<'static> {
-    let mut spans = vec![Span::styled(format!("{} ", strings::PRODUCT), theme.title())];
+    let mut spans = Vec::new();
     for screen in Screen::ALL {
         let number = screen.index() + 1;
         let current = screen == state.screen;
@@ -55,12 +59,21 @@ fn top(state: &State, columns: u16, theme: Theme) -> Line<'static> {
     }
     let (word, style) = lamp(state, theme);
     let used: usize = spans.iter().map(Span::width).sum();
-    let room = usize::from(columns).saturating_sub(used + width(word) + 3);
-    let server = state.status.as_ref().map_or_else(String::new, |status| cut(&safe_text(&status.server_name), room));
-    let gap = (room + 2).saturating_sub(width(&server));
-    spans.push(Span::raw(format!("{}{server} ", " ".repeat(gap))));
+    spans.push(Span::raw(" ".repeat(usize::from(columns).saturating_sub(used + width(word)))));
     spans.push(Span::styled(word, style));
     Line::from(spans)
+}
+
+/// The line below, which says whose screens these are.
+fn rule(state: &State, columns: usize, theme: Theme) -> Line<'static> {
+    let server = state.status.as_ref().map(|status| say::at(&safe_text(&status.server_name)));
+    let name = cut(&server.unwrap_or_else(|| strings::PRODUCT.to_owned()), columns.saturating_sub(6));
+    let rest = columns.saturating_sub(width(&name) + 4);
+    Line::from(vec![
+        Span::styled("─ ", theme.dim()),
+        Span::styled(name, theme.title()),
+        Span::styled(format!(" {}", "─".repeat(rest + 1)), theme.dim()),
+    ])
 }
 
 /// The worst finding, in a word.
@@ -108,16 +121,8 @@ fn news(state: &State, theme: Theme, columns: usize) -> Line<'static> {
 
 /// How much of the list shows, and through which filter.
 fn extent(state: &State) -> Vec<String> {
-    let (shown, loaded, total, filter) = match state.screen {
-        Screen::Dashboard => return Vec::new(),
-        Screen::Users => (state.users.len(), state.users.loaded_rows(), state.users.total, state.users.filter()),
-        Screen::Rooms => (state.rooms.len(), state.rooms.loaded_rows(), state.rooms.total, state.rooms.filter()),
-        Screen::Tokens => (state.tokens.len(), state.tokens.loaded_rows(), None, state.tokens.filter()),
-        Screen::Log => {
-            let list = &state.log.list;
-            (list.len(), list.loaded_rows(), None, list.filter())
-        }
-    };
+    let Some(list) = state.list() else { return Vec::new() };
+    let (shown, total, filter) = (list.len(), list.total().unwrap_or(list.loaded_rows() as u64), list.filter());
     let mut parts = Vec::new();
     if state.screen == Screen::Log {
         parts.push(say::level(state.log.level));
@@ -125,7 +130,7 @@ fn extent(state: &State) -> Vec<String> {
             parts.push(strings::PAUSED.to_owned());
         }
     }
-    parts.push(say::shown(shown as u64, total.unwrap_or(loaded as u64)));
+    parts.push(say::shown(shown as u64, total));
     if !filter.is_empty() {
         parts.push(format!("/{}", safe_text(filter)));
     }

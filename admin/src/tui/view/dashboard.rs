@@ -9,7 +9,7 @@ use ratatui::widgets::Sparkline;
 
 use crate::text::{cut, fit, safe_text};
 use crate::tui::state::State;
-use crate::tui::strings;
+use crate::tui::strings::{self, say};
 use crate::tui::update::problems;
 use crate::wire::{Problem, Status};
 
@@ -99,6 +99,7 @@ fn health(frame: &mut Frame<'_>, rest: &mut Rows, state: &State, theme: Theme) {
 fn figures(status: &Status, columns: u16) -> Vec<String> {
     let used = status.disk_total_bytes.saturating_sub(status.disk_free_bytes);
     let percent = used.saturating_mul(100).checked_div(status.disk_total_bytes).unwrap_or(0);
+    let relay = status.relay;
     let cells = [
         ("Version", safe_text(&status.version)),
         ("Up for", duration(status.uptime_s)),
@@ -106,14 +107,19 @@ fn figures(status: &Status, columns: u16) -> Vec<String> {
         ("Memory", bytes(status.memory_resident_bytes)),
         ("Rooms", count(status.rooms)),
         ("Disk", format!("{} free, {percent} % used", bytes(status.disk_free_bytes))),
+        (
+            "Calls",
+            relay.map_or_else(|| strings::NO_RELAY_SHORT.to_owned(), |it| say::relayed(it.allocations, it.users)),
+        ),
+        ("Federation", say::federation(status.federation.away, &count(status.federation.queued_events))),
         ("Events", count(status.events)),
         ("Database", format!("{} {}", safe_text(&status.store_engine), bytes(status.database_bytes))),
         ("Media", bytes(status.media_bytes)),
         ("WAL", bytes(status.wal_bytes)),
-        ("Position", count(status.position)),
         ("Writes", format!("{}, {} waiting", count(status.commits), status.writer_queue)),
+        ("Position", count(status.position)),
     ];
-    let cell = |(label, value): &(&str, String), wide: usize| fit(&format!("{label:<9} {value}"), wide);
+    let cell = |(label, value): &(&str, String), wide: usize| fit(&format!("{label:<10} {value}"), wide);
     if columns >= TWO_COLUMNS_FROM {
         let half = usize::from(columns) / 2;
         cells.chunks(2).map(|pair| pair.iter().map(|entry| cell(entry, half)).collect()).collect()

@@ -1,4 +1,4 @@
-//! An opened user or room: its facts, and one tab for each list that hangs on it.
+//! What is opened, such as a user or a room: its facts, and one tab for each list that hangs on it.
 
 use ratatui::Frame;
 use ratatui::layout::{Position, Rect};
@@ -15,6 +15,7 @@ use super::format::{ago, bytes, count, date};
 use super::rooms::yes_no;
 use super::theme::Theme;
 use super::users::{seen, state_word};
+use super::{calls, federation};
 
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, detail: &Detail, theme: Theme) {
     let row = |offset: u16| Rect { y: area.y + offset, height: 1, ..area };
@@ -22,11 +23,13 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, detail: &De
         return;
     }
     let columns = usize::from(area.width);
-    frame.render_widget(Line::styled(cut(&safe_text(&detail.id), columns), theme.title()), row(0));
+    frame.render_widget(Line::styled(cut(&safe_text(&detail.title()), columns), theme.title()), row(0));
     let (tabs, lines): (&[&str], Vec<String>) = match &detail.data {
         DetailData::Waiting => (&[], vec![strings::LOADING.to_owned()]),
         DetailData::User(user) => (&strings::USER_TABS, user_lines(user, detail.tab, state.now_ms(), columns)),
         DetailData::Room(room) => (&strings::ROOM_TABS, room_lines(room, detail.tab, columns)),
+        DetailData::Server(server) => (&strings::SERVER_TABS, federation::lines(server, state.now_ms(), columns)),
+        DetailData::Call(call) => (&strings::CALL_TABS, calls::lines(call, detail.tab, columns)),
     };
     frame.render_widget(tab_line(tabs, detail.tab, theme), row(1));
     let list = detail.lines() > 0;
@@ -37,7 +40,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, detail: &De
     frame.set_cursor_position(Position { x: area.x, y: area.y + 2 });
 }
 
-fn tab_line(tabs: &[&'static str], current: usize, theme: Theme) -> Line<'static> {
+pub(super) fn tab_line(tabs: &[&'static str], current: usize, theme: Theme) -> Line<'static> {
     let span = |(place, name): (usize, &&'static str)| {
         Span::styled(format!(" {name} "), if place == current { theme.selected() } else { theme.dim() })
     };
@@ -109,7 +112,7 @@ fn room_lines(room: &RoomDetail, tab: usize, columns: usize) -> Vec<String> {
 }
 
 /// Labels and values; long values go on below, under themselves.
-fn facts(columns: usize, facts: &[(&str, String)]) -> Vec<String> {
+pub(super) fn facts(columns: usize, facts: &[(&str, String)]) -> Vec<String> {
     const LABEL: usize = 11;
     /// Lines one value may take: a topic of many pages must not hide the rest.
     const VALUE_LINES_MAX: usize = 3;
@@ -124,7 +127,7 @@ fn facts(columns: usize, facts: &[(&str, String)]) -> Vec<String> {
     lines
 }
 
-fn or_none(lines: impl Iterator<Item = String>) -> Vec<String> {
+pub(super) fn or_none(lines: impl Iterator<Item = String>) -> Vec<String> {
     let lines: Vec<_> = lines.collect();
     if lines.is_empty() { vec![strings::NONE.to_owned()] } else { lines }
 }

@@ -48,10 +48,23 @@ pub(crate) fn duration(seconds: u64) -> String {
 pub(crate) fn ago(now_ms: u64, then_ms: u64) -> String {
     match now_ms.saturating_sub(then_ms) / 1_000 {
         0..MINUTE_S => "now".to_owned(),
-        seconds @ MINUTE_S..HOUR_S => format!("{} min ago", seconds / MINUTE_S),
-        seconds @ HOUR_S..DAY_S => format!("{} h ago", seconds / HOUR_S),
-        seconds => format!("{} d ago", seconds / DAY_S),
+        seconds => format!("{} ago", span(seconds)),
     }
+}
+
+/// How long, in one unit: `42 s`, `5 min`, `3 h`, `4 d`.
+pub(crate) fn span(seconds: u64) -> String {
+    match seconds {
+        0..MINUTE_S => format!("{seconds} s"),
+        MINUTE_S..HOUR_S => format!("{} min", seconds / MINUTE_S),
+        HOUR_S..DAY_S => format!("{} h", seconds / HOUR_S),
+        _ => format!("{} d", seconds / DAY_S),
+    }
+}
+
+/// `45.2 kB/s`.
+pub(crate) fn rate(bytes_per_s: u64) -> String {
+    format!("{}/s", bytes(bytes_per_s))
 }
 
 /// `2026-08-22`, in UTC.
@@ -85,6 +98,8 @@ mod tests {
         assert_eq!([count(0), count(999), count(1_000), count(1_234_567)], ["0", "999", "1,000", "1,234,567"]);
         assert_eq!([duration(59), duration(3_599), duration(7_380)], ["59 s", "59 min", "2 h 3 min"]);
         assert_eq!(duration(352_800), "4 d 2 h");
+        assert_eq!([span(59), span(61), span(7_380), span(352_800)], ["59 s", "1 min", "2 h", "4 d"]);
+        assert_eq!(rate(45_250), "45.2 kB/s");
         assert_eq!([ago(5, 9), ago(120_000, 0), ago(7_200_000, 0)], ["now", "2 min ago", "2 h ago"]);
     }
 

@@ -3,7 +3,8 @@
 use ratatui::Frame;
 use ratatui::layout::Rect;
 
-use crate::tui::state::State;
+use crate::tui::state::{Screen, State};
+use crate::tui::strings;
 use crate::wire::LogEntry;
 
 use super::format;
@@ -17,7 +18,9 @@ const COLUMNS: &[Column<LogEntry>] = &[
 ];
 
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State) {
-    table::draw(frame, area, state, &state.log.list, COLUMNS, |theme, entry| theme.log(entry.level));
+    table::draw(frame, area, state, &state.log.list, COLUMNS, strings::empty(Screen::Log), |theme, entry| {
+        theme.log(entry.level)
+    });
 }
 
 fn message(entry: &LogEntry) -> String {

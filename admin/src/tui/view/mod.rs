@@ -1,8 +1,10 @@
 //! `view(state, frame)`: draws the state, changes nothing.
 
+mod calls;
 mod chrome;
 mod dashboard;
 mod detail;
+mod federation;
 pub(crate) mod format;
 mod guard;
 mod log;
@@ -12,6 +14,8 @@ mod table;
 mod theme;
 mod tokens;
 mod users;
+
+pub(super) use calls::text_lines as calls_text_lines;
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -49,6 +53,8 @@ fn draw(state: &State, frame: &mut Frame<'_>, area: Rect) {
         (None, Screen::Rooms) => rooms::draw(frame, body, state),
         (None, Screen::Log) => log::draw(frame, body, state),
         (None, Screen::Tokens) => tokens::draw(frame, body, state),
+        (None, Screen::Federation) => federation::draw(frame, body, state),
+        (None, Screen::Calls) => calls::draw(frame, body, state, theme),
     }
     if let Some(overlay) = &state.overlay {
         overlay::draw(frame, body, state, overlay, theme);

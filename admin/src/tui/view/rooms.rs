@@ -4,7 +4,7 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-use crate::tui::state::State;
+use crate::tui::state::{Screen, State};
 use crate::tui::strings;
 use crate::wire::RoomSummary;
 
@@ -23,7 +23,7 @@ const COLUMNS: &[Column<RoomSummary>] = &[
 ];
 
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State) {
-    table::draw(frame, area, state, &state.rooms, COLUMNS, |_, _| Style::new());
+    table::draw(frame, area, state, &state.rooms, COLUMNS, strings::empty(Screen::Rooms), |_, _| Style::new());
 }
 
 pub(super) fn yes_no(value: bool) -> &'static str {

@@ -8,7 +8,7 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use crate::text::{fit, safe_text, width};
-use crate::tui::state::{Listing, Row, State};
+use crate::tui::state::{List, Listing, Row, State};
 use crate::tui::strings;
 
 use super::theme::Theme;
@@ -49,13 +49,14 @@ impl<T> Column<T> {
     }
 }
 
-/// Draws a list as a table; `style` colours a row that is not selected.
+/// Draws a list as a table; `empty` is said when it has no rows, `style` colours a row that is not selected.
 pub(super) fn draw<T: Row>(
     frame: &mut Frame<'_>,
     area: Rect,
     state: &State,
     list: &Listing<T>,
     columns: &[Column<T>],
+    empty: &'static str,
     style: fn(Theme, &T) -> Style,
 ) {
     let theme = Theme { color: state.settings.color };
@@ -66,7 +67,7 @@ pub(super) fn draw<T: Row>(
     frame.render_widget(header(&columns, list.sorting(), theme), Rect { height: 1, ..area });
     let body = Rect { y: area.y + 1, height: area.height - 1, ..area };
     if list.len() == 0 {
-        frame.render_widget(Line::styled(empty_words(state, list), theme.dim()), Rect { height: 1, ..body });
+        frame.render_widget(Line::styled(empty_words(list, empty), theme.dim()), Rect { height: 1, ..body });
         return;
     }
     // Page by page rather than line by line: over a slow line, moving the cursor then repaints two rows, not all.
@@ -85,13 +86,13 @@ pub(super) fn draw<T: Row>(
     }
 }
 
-fn empty_words<T: Row>(state: &State, list: &Listing<T>) -> &'static str {
+fn empty_words<T: Row>(list: &Listing<T>, empty: &'static str) -> &'static str {
     if list.loaded_rows() > 0 || !list.filter().is_empty() {
         strings::NOTHING_MATCHES
-    } else if !list.loaded {
+    } else if !list.is_loaded() {
         strings::LOADING
     } else {
-        strings::empty(state.screen)
+        empty
     }
 }
 

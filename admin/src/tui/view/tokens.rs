@@ -4,7 +4,7 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-use crate::tui::state::State;
+use crate::tui::state::{Screen, State};
 use crate::tui::strings;
 use crate::wire::RegistrationToken;
 
@@ -30,7 +30,7 @@ const COLUMNS: &[Column<RegistrationToken>] = &[
 ];
 
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State) {
-    table::draw(frame, area, state, &state.tokens, COLUMNS, style);
+    table::draw(frame, area, state, &state.tokens, COLUMNS, strings::empty(Screen::Tokens), style);
 }
 
 /// Used-up tokens step back; whether one has expired its date says.

@@ -4,7 +4,7 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-use crate::tui::state::State;
+use crate::tui::state::{Screen, State};
 use crate::tui::strings;
 use crate::wire::UserSummary;
 
@@ -23,7 +23,7 @@ const COLUMNS: &[Column<UserSummary>] = &[
 ];
 
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State) {
-    table::draw(frame, area, state, &state.users, COLUMNS, style);
+    table::draw(frame, area, state, &state.users, COLUMNS, strings::empty(Screen::Users), style);
 }
 
 fn style(theme: Theme, user: &UserSummary) -> Style {

@@ -22,7 +22,7 @@ use crate::core::Core;
 use crate::requester::Requester;
 pub use check::Checked;
 use keeper::Keeper;
-pub use view::RelayView;
+pub use view::{Absence, RelayView};
 
 /// Calls.
 #[derive(Debug)]
@@ -30,6 +30,8 @@ pub struct Calls {
     core: Arc<Core>,
     keeper: Arc<Keeper>,
     own: OnceLock<OwnRelay>,
+    /// Why our own relay could not be started.
+    failure: OnceLock<String>,
 }
 
 /// A relay, and what opens it.
@@ -73,7 +75,7 @@ impl Calls {
     #[must_use]
     pub fn new(core: Arc<Core>) -> Self {
         let keeper = Arc::new(Keeper::new(Arc::clone(&core)));
-        Self { core, keeper, own: OnceLock::new() }
+        Self { core, keeper, own: OnceLock::new(), failure: OnceLock::new() }
     }
 
     /// Whom our own relay asks about credentials.
@@ -86,6 +88,11 @@ impl Calls {
     pub fn runs(&self, own: OwnRelay) {
         // A second relay would be a mistake of the composition root; the first one stays.
         let _ = self.own.set(own);
+    }
+
+    /// Says that our own relay was to run and could not, and why.
+    pub fn cannot_run(&self, error: &dyn std::fmt::Display) {
+        let _ = self.failure.set(error.to_string());
     }
 
     /// The relay that runs in this process, if one does.

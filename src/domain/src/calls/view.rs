@@ -1,8 +1,10 @@
 //! What an operator sees of the relay and does to it. Each question waits for the relay's threads, so on a thread that may wait.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use hearth_base::config::RelayMode;
 use hearth_turn::{AllocationId, AllocationView, UserTotals};
 
 use super::Calls;
@@ -24,7 +26,79 @@ pub struct RelayView {
     pub refused: Vec<(&'static str, u64)>,
 }
 
+/// Why no relay runs here. Displayed, it also says what to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Absence {
+    /// It could not be started, for this reason.
+    Failed(String),
+    /// Another one is configured.
+    Another,
+    /// The configuration says so.
+    Off,
+    /// A server of this name is not reached from the internet.
+    PrivateName(String),
+    /// The server has only just begun.
+    Starting,
+}
+
+impl fmt::Display for Absence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Failed(error) => write!(
+                f,
+                "The relay for calls could not be started: {error}. Free its ports or choose others (`turn.addresses`), and \
+                 start the server again; `turn.relay = \"off\"` does without it."
+            ),
+            Self::Another => f.write_str(
+                "Clients are sent to another relay (`turn.uris`). To use Hearth's own, empty `turn.uris` and start the \
+                 server again.",
+            ),
+            Self::Off => f.write_str(
+                "The configuration says so: `turn.relay = \"off\"`. Set it to \"auto\" or \"on\" and start the server again.",
+            ),
+            Self::PrivateName(name) => write!(
+                f,
+                "The server is called {name}, which is no name of the internet, so a relay would hardly be reached from \
+                 there. Set `turn.relay = \"on\"` and start the server again to have one nevertheless."
+            ),
+            Self::Starting => f.write_str("It is about to start. Look again in a moment."),
+        }
+    }
+}
+
 impl Calls {
+    /// Why no relay runs here; none if one does.
+    #[must_use]
+    pub fn absence(&self) -> Option<Absence> {
+        let config = &self.core.config;
+        let turn = &config.turn;
+        if self.own().is_some() {
+            return None;
+        }
+        Some(match (self.failure.get(), turn.relay) {
+            (Some(error), _) => Absence::Failed(error.clone()),
+            (None, RelayMode::Off) if turn.uris.is_empty() => Absence::Off,
+            (None, RelayMode::Off | RelayMode::Auto) if !turn.uris.is_empty() => Absence::Another,
+            (None, _) if !turn.runs_relay(&config.server.name) => Absence::PrivateName(config.server.name.clone()),
+            (None, _) => Absence::Starting,
+        })
+    }
+
+    /// Relayed addresses held now, and how many users hold them; none while no relay runs here. Waits for nobody.
+    #[must_use]
+    pub fn held(&self) -> Option<(u64, u64)> {
+        let running = &self.own()?.running;
+        let users = running.users().iter().filter(|user| user.allocations > 0).count();
+        Some((u64::from(running.allocation_count()), users as u64))
+    }
+
+    /// Ends all relayed addresses of a user, and says how many there were. The user may get new ones.
+    pub async fn end_all(&self, user: &str) -> usize {
+        let Some(own) = self.own() else { return 0 };
+        let (running, user) = (Arc::clone(&own.running), user.to_owned());
+        tokio::task::spawn_blocking(move || running.disconnect_user(&user)).await.unwrap_or(0)
+    }
+
     /// The relay that runs here, as it is now; none if none does.
     pub async fn view(&self) -> Option<RelayView> {
         let own = self.own()?;

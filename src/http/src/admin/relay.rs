@@ -4,10 +4,10 @@ use axum::extract::{Path, State};
 use axum::routing::{delete, get, post};
 use axum::{Extension, Json, Router};
 use hearth_admin::wire::{
-    Done, RelayAllocation, RelayCheck, RelayCheckList, RelayRefusals, RelayStatus, RelayUser, paths,
+    Done, RelayAllocation, RelayCheck, RelayCheckList, RelayEnded, RelayRefusals, RelayStatus, RelayUser, paths,
 };
 use hearth_base::Error;
-use hearth_domain::calls::{Checked, OwnRelay, RelayView};
+use hearth_domain::calls::{Checked, RelayView};
 
 use super::answer::Answer;
 use super::{Caller, Context};
@@ -16,15 +16,21 @@ pub(super) fn routes() -> Router<Context> {
     Router::new()
         .route(paths::RELAY, get(status))
         .route(paths::RELAY_ALLOCATION, delete(end))
+        .route(paths::RELAY_USER, delete(end_all))
         .route(paths::RELAY_TEST, post(test))
 }
 
 async fn status(State(context): State<Context>) -> Answer<RelayStatus> {
     let calls = &context.app.domain.calls;
-    Ok(Json(match calls.view().await {
+    let status = match calls.view().await {
         Some(view) => shown(view),
-        None => RelayStatus { uris: calls.other_uris().to_vec(), ..RelayStatus::default() },
-    }))
+        None => RelayStatus {
+            absence: calls.absence().map(|absence| absence.to_string()),
+            uris: calls.other_uris().to_vec(),
+            ..RelayStatus::default()
+        },
+    };
+    Ok(Json(RelayStatus { now_ms: context.app.domain.core.now_ms(), ..status }))
 }
 
 async fn end(
@@ -46,11 +52,23 @@ async fn end(
     Ok(Json(Done::default()))
 }
 
+async fn end_all(
+    State(context): State<Context>,
+    Extension(caller): Extension<Caller>,
+    Path(user): Path<String>,
+) -> Answer<RelayEnded> {
+    let domain = &context.app.domain;
+    let user_id = domain.admin.user_id(&user)?;
+    let allocations = domain.calls.end_all(user_id.as_str()).await as u64;
+    domain.admin.note(&caller.name, "relay.end_all", user_id.as_str(), format!("addresses {allocations}")).await?;
+    Ok(Json(RelayEnded { allocations }))
+}
+
 async fn test(State(context): State<Context>) -> Answer<RelayCheckList> {
     let calls = &context.app.domain.calls;
-    let Some(OwnRelay { .. }) = calls.own() else {
-        return Err(Error::not_found("The relay does not run here: see `turn.relay` in the configuration.").into());
-    };
+    if let Some(absence) = calls.absence() {
+        return Err(Error::not_found(format!("No relay runs here, so there is nothing to test. {absence}")).into());
+    }
     let items = calls.check().await.into_iter().map(checked).collect();
     Ok(Json(RelayCheckList { items }))
 }
@@ -90,5 +108,6 @@ fn shown(view: RelayView) -> RelayStatus {
         users: users.collect(),
         allocations,
         refused: refused.collect(),
+        ..RelayStatus::default()
     }
 }

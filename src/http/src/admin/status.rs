@@ -3,8 +3,9 @@
 use axum::extract::State;
 use axum::routing::get;
 use axum::{Json, Router};
-use hearth_admin::wire::{HealthLevel, Problem, Status, paths};
+use hearth_admin::wire::{FederationFigures, HealthLevel, Problem, RelayFigures, Status, areas, paths};
 use hearth_base::config::Engine;
+use hearth_domain::calls::{Absence, Calls};
 
 use super::Context;
 use super::answer::Answer;
@@ -56,8 +57,15 @@ async fn status(State(context): State<Context>) -> Answer<Status> {
         commits: health.commits,
         position: admin.position(),
         listeners: context.around.listeners.clone(),
+        relay: domain.calls.held().map(|(allocations, users)| RelayFigures { allocations, users }),
+        federation: federation(&context),
         problems: problems(&context, &machine, writer_queue),
     }))
+}
+
+fn federation(context: &Context) -> FederationFigures {
+    let figures = context.app.domain.federation.outbox_figures();
+    FederationFigures { away: figures.away as u64, queued_events: figures.queued_events as u64 }
 }
 
 /// What needs attention, worst first.
@@ -74,9 +82,24 @@ fn problems(context: &Context, machine: &Machine, writer_queue: u64) -> Vec<Prob
         let what = format!("{writer_queue} writes wait for the disk.");
         problems.push(problem(HealthLevel::Warn, &what, "If this stays so, the disk is too slow or about to fail."));
     }
+    problems.extend(relay(&context.app.domain.calls));
     problems
 }
 
+/// What is wrong with the relay for calls. That none is wanted is not.
+fn relay(calls: &Calls) -> Vec<Problem> {
+    let about = |what: &str, remedy: &str| Problem {
+        area: Some(areas::RELAY.to_owned()),
+        ..problem(HealthLevel::Warn, what, remedy)
+    };
+    let remedy = "An address that is missing can be set: `turn.public_ipv4`, or `turn.stun_servers` that say it. \
+                  `hearth ctl turn test` tries every way to the relay, and says what to open.";
+    let warnings = calls.own().map(|own| own.running.warnings()).unwrap_or_default();
+    let failed = calls.absence().filter(|absence| matches!(absence, Absence::Failed(_)));
+    let warned = warnings.iter().map(|warning| about(warning, remedy));
+    warned.chain(failed.map(|absence| about(&absence.to_string(), ""))).collect()
+}
+
 fn problem(level: HealthLevel, what: &str, remedy: &str) -> Problem {
-    Problem { level, what: what.to_owned(), remedy: remedy.to_owned() }
+    Problem { level, what: what.to_owned(), remedy: remedy.to_owned(), area: None }
 }

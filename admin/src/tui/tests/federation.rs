@@ -1,0 +1,112 @@
+//! The screen of other homeservers.
+
+use crossterm::event::KeyCode;
+
+use super::fixtures::*;
+use crate::client::{Error, ErrorKind};
+use crate::tui::message::{Change, Effect, Load, Loaded, Message, Outcome};
+use crate::tui::state::{List, Screen, State};
+use crate::tui::update::update;
+use crate::wire::{Destination, Page};
+
+fn names(state: &State) -> Vec<&str> {
+    let rows = (0..state.servers.len()).filter_map(|place| state.servers.get(place));
+    rows.map(|server| server.server_name.split('.').next().unwrap_or_default()).collect()
+}
+
+fn five_seconds(state: &mut State) -> Vec<Effect> {
+    (0..5).flat_map(|_| update(state, Message::Tick)).collect()
+}
+
+#[test]
+fn one_server() {
+    let mut state = house_at(Screen::Federation);
+    type_keys(&mut state, "G");
+    let effects = press(&mut state, KeyCode::Enter);
+    assert_eq!(effects, [Effect::Load(Load::Server("slow.a-very-long-name.example:8448".into()))]);
+    serve(&mut state, effects);
+    insta::assert_snapshot!("server_away", shown(&mut state, 80, 24));
+    insta::assert_snapshot!("server_away_60x20", shown(&mut state, 60, 20));
+    press(&mut state, KeyCode::Esc);
+    type_keys(&mut state, ":server quick.example");
+    let effects = press(&mut state, KeyCode::Enter);
+    serve(&mut state, effects);
+    insta::assert_snapshot!("server_reached", shown(&mut state, 80, 24));
+}
+
+#[test]
+fn trying_again_now() {
+    let mut state = house_at(Screen::Federation);
+    let retry = Change::RetryServer("dead.example".into());
+    for keys in ["t", "at"] {
+        assert_eq!(type_keys(&mut state, keys), [Effect::Change(retry.clone())], "{keys}: nothing to ask first");
+    }
+    let [dead, ..] = &servers()[..] else { unreachable!("the list is not empty") };
+    let tried = Destination { sending: true, ..dead.clone() };
+    update(&mut state, Message::Changed(retry.clone(), Ok(Outcome::Server(Box::new(tried)))));
+    let text = shown(&mut state, 80, 24);
+    assert!(text.contains("dead.example is being tried.") && text.contains("trying"), "{text}");
+
+    let effects = press(&mut state, KeyCode::Enter);
+    serve(&mut state, effects);
+    assert_eq!(type_keys(&mut state, "t"), [Effect::Change(retry.clone())], "also when it is opened");
+    let refusal = Error { kind: ErrorKind::Refused("x".into()), what: "Not allowed.".into(), remedy: String::new() };
+    update(&mut state, Message::Changed(retry, Err(refusal)));
+    assert!(shown(&mut state, 80, 24).contains("Not allowed."));
+    state.settings.readonly = true;
+    assert!(type_keys(&mut state, "t").is_empty());
+}
+
+#[test]
+fn those_in_trouble_come_first_when_sorted_by_state() {
+    let mut state = house_at(Screen::Federation);
+    assert_eq!(names(&state), ["dead", "matrix", "quick", "slow"]);
+    type_keys(&mut state, "s");
+    assert_eq!(names(&state), ["dead", "slow", "matrix", "quick"], "the longest away first");
+    type_keys(&mut state, "sss");
+    assert_eq!(names(&state), ["slow", "dead", "matrix", "quick"], "by the next try");
+    type_keys(&mut state, "/no answer");
+    assert_eq!(names(&state), ["slow"], "reasons are searched, too");
+}
+
+#[test]
+fn it_keeps_itself_fresh_while_it_shows() {
+    let mut state = house_at(Screen::Federation);
+    let asked = five_seconds(&mut state);
+    assert!(matches!(&asked[2..], [Effect::Load(Load::Servers { query, .. })] if query.from.is_none()), "{asked:?}");
+    let twice = five_seconds(&mut state);
+    assert!(!twice.iter().any(|effect| matches!(effect, Effect::Load(Load::Servers { .. }))), "one at a time");
+    serve(&mut state, asked);
+    type_keys(&mut state, "2");
+    let other = five_seconds(&mut state);
+    assert!(!other.iter().any(|effect| matches!(effect, Effect::Load(Load::Servers { .. }))), "nobody looks");
+}
+
+#[test]
+fn of_many_only_the_one_under_the_cursor_is_looked_at() {
+    let mut state = house();
+    let Some(Effect::Load(Load::Servers { ticket, .. })) = type_keys(&mut state, "6").pop() else {
+        panic!("the servers are loaded")
+    };
+    let page = Page { items: servers(), next: Some("t".into()), total: None };
+    answer(&mut state, Loaded::Servers { page, ticket });
+    assert_eq!(five_seconds(&mut state)[2..], [Effect::Load(Load::Server("dead.example".into()))]);
+    let [dead, ..] = &servers()[..] else { unreachable!("the list is not empty") };
+    let back = Destination { reachable: true, ..dead.clone() };
+    answer(&mut state, Loaded::Server(Box::new(back)));
+    assert!(state.servers.get(0).is_some_and(|server| server.reachable));
+    assert_eq!(state.servers.loaded_rows(), 4);
+    let more = type_keys(&mut state, "G");
+    assert!(matches!(&more[..], [Effect::Load(Load::Servers { query, .. })] if query.from.as_deref() == Some("t")));
+}
+
+#[test]
+fn an_unknown_server_is_not_opened() {
+    let mut state = house();
+    type_keys(&mut state, ":server nobody.example");
+    press(&mut state, KeyCode::Enter);
+    let refusal = Error { kind: ErrorKind::Refused("x".into()), what: "Unknown.".into(), remedy: String::new() };
+    update(&mut state, Message::LoadFailed(Load::Server("nobody.example".into()), refusal));
+    assert!(state.detail.is_none());
+    assert!(shown(&mut state, 80, 24).contains("Unknown."));
+}
