@@ -3,6 +3,7 @@
 //! Two servers or more in one process; their requests are signed as on the wire and go straight into the other's router.
 
 mod entering;
+mod forks;
 mod history;
 mod hosting;
 mod letter;

@@ -31,7 +31,7 @@ pub(super) fn events(
         piece.events.first().map_or(room.snapshot, |first| first.snapshot)
     };
     let mut ids = match after {
-        None => whole(tx, at)?,
+        None => whole(scope, tx, room, piece, at)?,
         Some(after) => changed(scope, tx, room, piece, (after, upto))?,
     };
     if scope.lazy() {
@@ -58,9 +58,26 @@ pub(super) fn events(
     Ok(found)
 }
 
-fn whole(tx: &mut dyn Tx, at: SnapshotSn) -> Result<StateIds> {
+/// The state that makes the room's with the timeline after it.
+fn whole(scope: &Scope<'_>, tx: &mut dyn Tx, room: &Room, piece: &Piece, at: SnapshotSn) -> Result<StateIds> {
     // Snapshot 0 is the empty state before a room's create event.
-    if at.0 == 0 { Ok(StateIds::new()) } else { snapshot::full(tx, at) }
+    let mut ids = if at.0 == 0 { StateIds::new() } else { snapshot::full(tx, at)? };
+    if at == room.snapshot || is_line(room, &piece.events) {
+        return Ok(ids);
+    }
+    // Where servers went on without each other, what came on another branch is neither in the state before the timeline nor
+    // in the timeline.
+    let in_timeline: HashSet<EventSn> = piece.events.iter().map(|event| event.sn).collect();
+    let now = snapshot::full(tx, room.snapshot)?;
+    ids.extend(now.into_iter().filter(|(_, sn)| !in_timeline.contains(sn) && sn.0 <= scope.upto.as_i64()));
+    Ok(ids)
+}
+
+/// Whether each event comes right after the one before it, and nothing after the last.
+fn is_line(room: &Room, events: &[Arc<Event>]) -> bool {
+    let follows = |pair: &[Arc<Event>]| pair[1].pdu.prev_events.iter().eq([&pair[0].pdu.event_id]);
+    let is_last = |last: &Arc<Event>| room.extremities == [last.sn];
+    events.last().is_some_and(is_last) && events.windows(2).all(follows)
 }
 
 /// What changed in a window and is not told by the timeline.
