@@ -12,7 +12,8 @@ use tokio::sync::watch;
 /// How often expired things are looked for. Nothing waits for it, and an idle machine should be left alone.
 const UPKEEP_EVERY: Duration = Duration::from_secs(5 * 60);
 
-/// How often those who use the relay are looked at. Without calls, there is nothing to look at.
+/// How often those who use the relay are looked at, beside when an account's standing changes: what changed before a restart
+/// is noticed this way. Without calls, there is nothing to look at.
 const RELAY_EVERY: Duration = Duration::from_secs(30);
 
 /// All tasks of a server.
@@ -96,6 +97,7 @@ pub(crate) fn relay(tasks: &Tasks, domain: &Arc<Domain>) {
             tokio::select! {
                 () = stop.stopped() => return,
                 () = tokio::time::sleep(RELAY_EVERY) => {}
+                () = domain.core.notifier.standing_news() => {}
             }
             if let Err(error) = domain.calls.end_revoked().await {
                 tracing::warn!(%error, "It could not be found out who may no longer use the relay.");

@@ -4,13 +4,13 @@
 //! question with the answer "nothing new" costs no database read. What happened before the start is not known here:
 //! [`Notifier::floor`] says from where on it is.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use hearth_base::Position;
 use hearth_store::ids::{RoomSn, UserSn};
 use parking_lot::Mutex;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 /// The one notifier of a server.
 #[derive(Debug)]
@@ -20,6 +20,8 @@ pub struct Notifier {
     due: Mutex<Vec<(UserSn, Position)>>,
     users: Mutex<HashMap<UserSn, watch::Sender<Position>>>,
     rooms: Mutex<HashMap<RoomSn, Position>>,
+    standings: Mutex<BTreeSet<UserSn>>,
+    standing: Notify,
 }
 
 /// A sleeper's subscription to one user's news.
@@ -36,6 +38,8 @@ impl Notifier {
             due: Mutex::default(),
             users: Mutex::default(),
             rooms: Mutex::default(),
+            standings: Mutex::default(),
+            standing: Notify::new(),
         }
     }
 
@@ -89,6 +93,23 @@ impl Notifier {
     #[must_use]
     pub fn newest_in(&self, room: RoomSn) -> Position {
         self.rooms.lock().get(&room).copied().unwrap_or(self.floor)
+    }
+
+    /// Notes that an account was locked, closed, or opened again, and wakes who waits in [`Self::standing_news`].
+    pub fn standing_changed(&self, user: UserSn) {
+        self.standings.lock().insert(user);
+        self.standing.notify_one();
+    }
+
+    /// Sleeps until an account's standing has changed. For one sleeper: the relay, which knows people by their credentials.
+    pub async fn standing_news(&self) {
+        self.standing.notified().await;
+    }
+
+    /// Whose standing has changed since this was last asked.
+    #[must_use]
+    pub fn take_standings(&self) -> BTreeSet<UserSn> {
+        std::mem::take(&mut *self.standings.lock())
     }
 
     /// Wakes everyone for good: the server stops, and whoever waits should answer with what there is.
@@ -156,6 +177,16 @@ mod tests {
         before.news_after(Position(9)).await;
         after.news_after(Position(9)).await;
         assert!(notifier.is_closed());
+    }
+
+    #[tokio::test]
+    async fn a_standing_that_changed_before_sleeping_is_not_missed() {
+        let notifier = Notifier::new(Position(0));
+        notifier.standing_changed(UserSn(4));
+        notifier.standing_changed(UserSn(4));
+        notifier.standing_news().await;
+        assert_eq!(notifier.take_standings(), BTreeSet::from([UserSn(4)]));
+        assert!(notifier.take_standings().is_empty());
     }
 
     #[tokio::test]

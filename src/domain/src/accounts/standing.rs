@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use hearth_base::{Error, Result};
+use hearth_store::WriteTx;
 use hearth_store::ids::UserSn;
 use hearth_store::tables::accounts::{self as table, AccountRow};
 use hearth_store::tables::{profiles, pushers, users};
 use ruma::UserId;
 
 use super::Accounts;
-use crate::Requester;
 use crate::devices::purge;
+use crate::{Core, Requester};
 
 /// What can be decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,6 +91,7 @@ impl Accounts {
             }
             table::set_flags(tx.tx(), user, flags)?;
             purge::wake(&core, tx, user);
+            tell(&core, tx, user);
             sessions.reread_after(tx, user)
         });
         write.await
@@ -107,6 +109,7 @@ impl Accounts {
             if erase {
                 profiles::erase(tx.tx(), user)?;
             }
+            tell(&core, tx, user);
             super::log_out::end_all_but(&core, &sessions, tx, user, None)
         });
         write.await?;
@@ -116,10 +119,18 @@ impl Accounts {
 
     /// Makes a deactivated account usable again, without a password: an administrator sets one next.
     pub async fn reopen(&self, user: UserSn) -> Result<()> {
+        let core = Arc::clone(&self.core);
         let write = self.core.store.write("account_reopen", move |tx| {
             let row = table::get(tx.tx(), user)?.ok_or_else(|| Error::not_found("There is no such account."))?;
+            tell(&core, tx, user);
             table::reactivate(tx.tx(), user, row.flags & !table::ERASED)
         });
         write.await
     }
+}
+
+/// Tells those who remember who may do what, once the transaction is committed.
+fn tell(core: &Arc<Core>, tx: &mut WriteTx<'_>, user: UserSn) {
+    let core = Arc::clone(core);
+    tx.after_commit(move || core.notifier.standing_changed(user));
 }

@@ -13,7 +13,7 @@ use crate::core::Core;
 /// Says which credentials our relay believes.
 pub(super) struct Keeper {
     core: Arc<Core>,
-    /// Who may no longer use it, whatever they still have. Only of users who were seen using it.
+    /// Who may no longer use it, whatever they still have: of users who were seen using it, or whose standing changed.
     revoked: RwLock<HashSet<String>>,
 }
 

@@ -126,12 +126,19 @@ impl Calls {
         self.core.now_ms().saturating_add(self.core.config.turn.credential_lifetime_ms) / 1_000
     }
 
-    /// Ends the calls of users who may no longer use the relay: whose account is locked or closed. Looks only at those who
-    /// are using it, and at those from whom it was taken.
+    /// Ends the calls of users who may no longer use the relay: whose account is locked or closed. Looks only at those whose
+    /// standing has just changed, who are using it, and from whom it was taken.
     pub async fn end_revoked(&self) -> Result<()> {
         let Some(own) = self.own.get() else { return Ok(()) };
         let using = own.running.users().into_iter().filter(|user| user.allocations > 0).map(|user| user.user);
-        let looked_at: BTreeSet<String> = using.chain(self.keeper.revoked()).collect();
+        let mut looked_at: BTreeSet<String> = using.chain(self.keeper.revoked()).collect();
+        let changed = self.core.notifier.take_standings();
+        if !changed.is_empty() {
+            let names = self.core.store.read("relay_standings", move |tx| {
+                changed.into_iter().map(|user| users::name(tx.tx(), user)).collect::<Result<Vec<_>>>()
+            });
+            looked_at.extend(names.await?.into_iter().flatten());
+        }
         for user in looked_at.into_iter().filter(|user| user != check::CHECKER) {
             let id = user.clone();
             let account = self.core.store.read("relay_user", move |tx| match users::find(tx.tx(), &id)? {

@@ -136,6 +136,17 @@ async fn who_is_locked_loses_the_relay_and_gets_it_back() {
     drop(held);
 }
 
+#[tokio::test]
+async fn who_is_locked_between_calls_begins_none() {
+    let world = World::new().await;
+    world.start_relay();
+    let account = world.accounts.account(alice()).await.unwrap().user;
+    let credentials = world.calls.own_credentials(alice());
+    world.accounts.set_flag(account, Flag::Locked, true).await.unwrap();
+    world.calls.end_revoked().await.unwrap();
+    assert!(matches!(world.try_as(credentials).await, Err(ProbeError::Refused { code: 401, .. })));
+}
+
 /// An allocation that stays.
 async fn hold(world: &World, credentials: &hearth_turn::Credentials) -> std::net::UdpSocket {
     use hearth_turn::stun::integrity::Integrity;
