@@ -113,11 +113,16 @@ async fn an_administrator_locks_and_suspends() {
     let root = crate::harness::Person::from_login(world.anyone(), &made);
     let (alice, bob) = (world.register("alice").await, world.register("bob").await);
     let room = alice.creates_room_with(&[&bob]).await;
+    let (hers, his) = (alice.sends("rude").in_room(&room).await, bob.sends("kind").in_room(&room).await);
 
     bob.put(v1!("admin/suspend/{}", alice), json!({ "suspended": true })).await.refused(403, "M_FORBIDDEN");
     root.put(v1!("admin/suspend/{}", alice), json!({ "suspended": true })).await.ok();
     let send = v3!("rooms/{}/send/m.room.message/1", room);
     alice.put(&send, json!({ "msgtype": "m.text", "body": "x" })).await.refused(403, "M_USER_SUSPENDED");
+    // She has the power to, and may no longer use it.
+    let redact = |event: &str| v3!("rooms/{}/redact/{}/2", room, event);
+    alice.put(redact(&his), json!({})).await.refused(403, "M_USER_SUSPENDED");
+    alice.put(redact(&hers), json!({})).await.ok();
     alice.syncs().await;
     root.put(v1!("admin/suspend/{}", alice), json!({ "suspended": false })).await.ok();
     alice.sends("thank you").in_room(&room).await;

@@ -1,19 +1,21 @@
 //! Removing the content of an event (client-server API, "Redactions").
 
 use hearth_base::Result;
+use hearth_store::WriteTx;
 use ruma::canonical_json::CanonicalJsonObject;
 use ruma::{OwnedEventId, OwnedRoomId};
 
 use super::event::Draft;
 use super::send::send;
 use super::txn::Txn;
-use super::{Rooms, policy};
+use super::{Rooms, policy, redaction};
 use crate::Requester;
 
 impl Rooms {
     /// Redacts an event; the same transaction again gives the first redaction's id.
     ///
-    /// Refuses with `M_FORBIDDEN` the events of others without the power for it, with `M_NOT_FOUND` unknown events.
+    /// Refuses with `M_FORBIDDEN` the events of others without the power for it, with `M_NOT_FOUND` unknown events; with
+    /// `M_USER_SUSPENDED` the events of others to those who are suspended, whatever their power.
     pub async fn redact(
         &self,
         who: &Requester,
@@ -25,8 +27,14 @@ impl Rooms {
         let content: CanonicalJsonObject =
             reason.map(|reason| ("reason".to_owned(), reason.into())).into_iter().collect();
         let txn = Txn::new(&["redact", room_id.as_str(), target.as_str()], txn);
-        let draft = Draft { redacts: Some(target), ..Draft::message("m.room.redaction", content) };
+        let draft = Draft { redacts: Some(target.clone()), ..Draft::message("m.room.redaction", content) };
         let (core, who) = (self.core.clone(), who.clone());
-        policy::write(&self.core, "event_redact", move |tx| send(&core, tx, &who, &room_id, &txn, draft)).await
+        let write = move |tx: &mut WriteTx<'_>| {
+            if who.suspended {
+                redaction::must_be_own(&core, tx.tx(), &who.user_id, &target)?;
+            }
+            send(&core, tx, &who, &room_id, &txn, draft)
+        };
+        policy::write(&self.core, "event_redact", write).await
     }
 }

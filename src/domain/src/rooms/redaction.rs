@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use hearth_base::{Error, Result};
+use hearth_base::error::refuse;
+use hearth_base::{Error, Reason, Result};
 use hearth_store::WriteTx;
 use hearth_store::engine::Tx;
 use hearth_store::tables::relations;
@@ -69,6 +70,18 @@ pub(super) fn check(core: &Core, tx: &mut dyn Tx, room: &Room, user: &UserId, ta
         return Ok(());
     }
     Err(Error::forbidden("You do not have the power to remove what others have sent."))
+}
+
+/// Refuses with `M_USER_SUSPENDED` what somebody else has sent: who is suspended takes back their own words and no others
+/// (client-server API, "Account suspension").
+pub(super) fn must_be_own(core: &Core, tx: &mut dyn Tx, user: &UserId, target_id: &EventId) -> Result<()> {
+    match core.events.find(tx, target_id)? {
+        Some(target) if *target.pdu.sender != *user => Err(refuse(
+            Reason::UserSuspended,
+            "This account is suspended: it can take back its own messages and no others.",
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// Whether the sender of a redaction may redact the target: by power, or as the target's own server.
