@@ -22,7 +22,7 @@ use hearth_domain::{Core, Domain};
 use hearth_http::App;
 use hearth_http::admin::LogRing;
 use hearth_http::edge::Counters;
-use hearth_remote::Homeservers;
+use hearth_remote::{Appointed, Homeservers};
 
 pub use listen::Bound;
 
@@ -72,6 +72,9 @@ async fn start_on(config: Config, seams: Seams, log: Arc<LogRing>, network: Arc<
         move || Domain::new(Core::new(storage::open(&config, &seams)?, seams, config)?, network)
     });
     let domain = domain.await?;
+    if domain.rtc.is_there() {
+        domain.rtc.reached_by(Arc::new(Appointed::new(&config.outgoing)?));
+    }
     let (listeners, admin_socket) = (Listeners::bind(&config)?, AdminSocket::bind(&config)?);
 
     let tasks = Tasks::new();
@@ -83,8 +86,12 @@ async fn start_on(config: Config, seams: Seams, log: Arc<LogRing>, network: Arc<
     tasks::ephemeral(&tasks, &domain);
     tasks::outbox(&tasks, &domain);
     tasks::inbox(&tasks, &domain);
+    tasks::delayed(&tasks, &domain);
     if domain.calls.own().is_some() {
         tasks::relay(&tasks, &domain);
+    }
+    if domain.rtc.is_there() {
+        tasks::group_calls(&tasks, &domain);
     }
     Ok(Running { listeners, domain, log, tasks })
 }

@@ -16,6 +16,9 @@ const UPKEEP_EVERY: Duration = Duration::from_secs(5 * 60);
 /// is noticed this way. Without calls, there is nothing to look at.
 const RELAY_EVERY: Duration = Duration::from_secs(30);
 
+/// How often those are looked at who were given a token for a group call. Without calls, there is nothing to look at.
+const GROUP_CALLS_EVERY: Duration = Duration::from_secs(30);
+
 /// All tasks of a server.
 #[derive(Debug)]
 pub(crate) struct Tasks(watch::Sender<bool>);
@@ -89,6 +92,12 @@ pub(crate) fn ephemeral(tasks: &Tasks, domain: &Arc<Domain>) {
     });
 }
 
+/// Starts the task that sends delayed events when they are due. It sleeps while none wait.
+pub(crate) fn delayed(tasks: &Tasks, domain: &Arc<Domain>) {
+    let delayed = Arc::clone(&domain.delayed);
+    tasks.handle().spawn(|mut stop| async move { delayed.run(stop.stopped()).await });
+}
+
 /// Starts the task that takes the relay from those whose account is locked or closed.
 pub(crate) fn relay(tasks: &Tasks, domain: &Arc<Domain>) {
     let domain = Arc::clone(domain);
@@ -101,6 +110,22 @@ pub(crate) fn relay(tasks: &Tasks, domain: &Arc<Domain>) {
             }
             if let Err(error) = domain.calls.end_revoked().await {
                 tracing::warn!(%error, "It could not be found out who may no longer use the relay.");
+            }
+        }
+    });
+}
+
+/// Starts the task that takes those out of group calls who are not in the room any more.
+pub(crate) fn group_calls(tasks: &Tasks, domain: &Arc<Domain>) {
+    let rtc = Arc::clone(&domain.rtc);
+    tasks.handle().spawn(|mut stop| async move {
+        loop {
+            tokio::select! {
+                () = stop.stopped() => return,
+                () = tokio::time::sleep(GROUP_CALLS_EVERY) => {}
+            }
+            if let Err(error) = rtc.keep_members_only().await {
+                tracing::warn!(%error, "Not everybody who left a room could be taken out of its calls.");
             }
         }
     });

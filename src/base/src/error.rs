@@ -54,6 +54,8 @@ pub enum Reason {
     LimitExceeded {
         retry_after_ms: u64,
     },
+    /// MSC4140: an event was to wait for longer than the server lets it.
+    MaxDelayExceeded,
     /// HTTP 405 with `M_UNRECOGNIZED`: the path exists, the method does not.
     MethodNotAllowed,
     MissingParam,

@@ -320,3 +320,25 @@ pub const RTC_TOKEN_MS_MAX: u64 = 10 * 60 * 1_000;
 pub const SFU_ANSWER_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// A device id, slot or membership id in a request for a token.
 pub const RTC_NAME_BYTES_MAX: usize = 255;
+/// A request for a token for the SFU.
+pub const RTC_BODY_BYTES_MAX: usize = 64 * 1024;
+/// Places in calls that are remembered, each with whose it is.
+pub const RTC_PLACES_MAX: usize = 10_000;
+/// Connections that are passed on to the SFU.
+pub const RTC_PASSAGES_MAX: usize = 256;
+/// Those of one user: several devices, each of which may be about to reconnect.
+pub const RTC_PASSAGES_PER_USER_MAX: usize = 16;
+/// How long nothing may come either way on such a connection. The SFU and its clients call each other every few seconds.
+pub const RTC_SILENCE_MS_MAX: u64 = 90_000;
+/// Why the SFU lets somebody not in.
+pub const SFU_REFUSAL_BYTES_MAX: usize = 64 * 1024;
+/// Delayed events of one user that wait to be sent.
+pub const DELAYED_EVENTS_PER_USER_MAX: usize = 100;
+/// Delayed events that wait to be sent, in all.
+pub const DELAYED_EVENTS_MAX: usize = 5_000;
+/// Delayed events of one user of which it is remembered what became of them.
+pub const DELAYED_FINALISED_PER_USER_MAX: u64 = 100;
+/// How long that is remembered.
+pub const DELAYED_FINALISED_MS_MAX: u64 = 7 * 24 * 60 * 60 * 1_000;
+/// The id of a delayed event; ours are shorter.
+pub const DELAY_ID_BYTES_MAX: usize = 64;

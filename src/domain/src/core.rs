@@ -14,6 +14,7 @@ use crate::keys::SigningKey;
 use crate::notify::Notifier;
 use crate::outgoing::Outgoing;
 use crate::rooms::acl::Acls;
+use crate::rooms::delayed::Delays;
 use crate::rooms::load::EventCache;
 use crate::rooms::locals::LocalMembers;
 use crate::rooms::policy::Policies;
@@ -50,6 +51,8 @@ pub struct Core {
     pub policies: Policies,
     /// What authorises what.
     pub auth_edges: AuthEdges,
+    /// Events that wait to be sent.
+    pub delayed: Delays,
     /// The application services, as their registration files describe them.
     pub appservices: Registrations,
 }
@@ -79,6 +82,7 @@ impl Core {
             acls: Acls::default(),
             policies: Policies::default(),
             auth_edges: AuthEdges::default(),
+            delayed: Delays::default(),
             appservices,
         }))
     }

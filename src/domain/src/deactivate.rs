@@ -13,6 +13,7 @@ impl Domain {
         self.accounts.close(user, erase).await?;
         self.crypto.forget_user(user).await?;
         self.personal.forget_user(user).await?;
+        self.delayed.forget_user(user).await?;
         self.federation.leave_all(&without_device(user, user_id)).await?;
         tracing::info!(user = %user_id, erase, "An account was deactivated.");
         Ok(())

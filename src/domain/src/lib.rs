@@ -55,6 +55,8 @@ pub struct Domain {
     pub uia: uia::Uia,
     /// What users do in rooms.
     pub rooms: Arc<rooms::Rooms>,
+    /// Events that are sent later.
+    pub delayed: Arc<rooms::delayed::Delayed>,
     /// What calls need.
     pub calls: calls::Calls,
     /// What group calls need.
@@ -92,6 +94,7 @@ impl Domain {
         let media = Arc::new(media::Media::new(core.clone(), rates.clone())?);
         let admin = admin::Admin::new(Arc::clone(&core), accounts.clone(), devices.clone());
         let rooms = Arc::new(rooms::Rooms::new(Arc::clone(&core)));
+        let delayed = Arc::new(rooms::delayed::Delayed::new(core.clone(), rates.clone())?);
         let personal = Arc::new(personal::Personal::new(&core, rooms.clone()));
         let calls = calls::Calls::new(core.clone());
         let crypto = Arc::new(crypto::Crypto::new(core.clone()));
@@ -110,7 +113,7 @@ impl Domain {
             jobs: admin.jobs.clone(),
         };
         let federation = Arc::new(federation::Federation::new(core.clone(), network, parts));
-        let rtc = Arc::new(rtc::Rtc::new(core.clone(), federation.clone()));
+        let rtc = Arc::new(rtc::Rtc::new(core.clone(), personal.clone(), federation.clone()));
         core.policies.set_police(federation::policy::Beat::of(&federation));
         Ok(Arc::new(Self {
             rates,
@@ -126,6 +129,7 @@ impl Domain {
             federation,
             core,
             rooms,
+            delayed,
             calls,
             rtc,
             personal,

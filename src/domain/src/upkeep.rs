@@ -12,6 +12,7 @@ impl Domain {
     pub async fn upkeep(&self) {
         said("last seen", self.devices.flush_last_seen().await);
         said("transactions", self.forget_txns().await);
+        said("delayed events", self.delayed.prune().await);
         said("device lists", self.crypto.forget_moves().await);
         said("device lists of others", self.crypto.forget_remote().await);
         said("keys of other servers", self.federation.keyring.prune().await);
@@ -23,6 +24,7 @@ impl Domain {
         said("last seen", self.devices.flush_last_seen().await);
         said("media", self.media.last_upkeep().await);
         said("outbox", self.federation.settle_outbox().await);
+        said("delayed events", self.delayed.settle().await);
     }
 
     /// Forgets answers to requests that nobody will repeat any more.

@@ -80,6 +80,7 @@ pub fn code(reason: Reason) -> (StatusCode, &'static str) {
         R::InvalidSignature => (S::BAD_REQUEST, "M_INVALID_SIGNATURE"),
         R::InvalidUsername => (S::BAD_REQUEST, "M_INVALID_USERNAME"),
         R::LimitExceeded { .. } => (S::TOO_MANY_REQUESTS, "M_LIMIT_EXCEEDED"),
+        R::MaxDelayExceeded => (S::BAD_REQUEST, "ORG.MATRIX.MSC4140_MAX_DELAY_EXCEEDED"),
         R::MethodNotAllowed => (S::METHOD_NOT_ALLOWED, "M_UNRECOGNIZED"),
         R::MissingParam => (S::BAD_REQUEST, "M_MISSING_PARAM"),
         R::MissingToken => (S::UNAUTHORIZED, "M_MISSING_TOKEN"),

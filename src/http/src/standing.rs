@@ -39,6 +39,7 @@ const SUSPENDED_MAY: &[&str] = &[
 /// What guests may call although it writes (client-server API, "Guest Access").
 const GUESTS_MAY: &[&str] = &[
     "/account_data/",
+    "/delayed_event/",
     "/filter",
     "/forget",
     "/join",
@@ -51,6 +52,7 @@ const GUESTS_MAY: &[&str] = &[
     "/read_markers",
     "/receipt/",
     "/room_keys/",
+    "/rtc/livekit/",
     "/send/",
     "/sendToDevice/",
     "/sync",

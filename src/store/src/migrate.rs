@@ -24,6 +24,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     (13, "history_gaps", include_str!("migrations/0013_history_gaps.sql")),
     (14, "remote_devices", include_str!("migrations/0014_remote_devices.sql")),
     (15, "remote_media", include_str!("migrations/0015_remote_media.sql")),
+    (16, "delayed_events", include_str!("migrations/0016_delayed_events.sql")),
 ];
 
 const CREATE_META: &str =

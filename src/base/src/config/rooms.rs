@@ -1,4 +1,4 @@
-//! `[rooms]`: what new rooms are like.
+//! `[rooms]`: what new rooms are like, and what goes on in rooms.
 
 use super::check::Checks;
 use super::schema::{choice, section};
@@ -6,8 +6,10 @@ use super::schema::{choice, section};
 /// The room versions that new rooms can have. Before 6, events need not even be canonical JSON.
 const VERSIONS: [&str; 7] = ["6", "7", "8", "9", "10", "11", "12"];
 
+const YEAR_MS: u64 = 365 * 24 * 60 * 60 * 1_000;
+
 section! {
-    /// What new rooms are like.
+    /// What new rooms are like, and what goes on in rooms.
     pub struct Rooms {
         /// The version of a new room, if whoever makes it does not choose: `6` to `12`.
         default_version: String = "12".to_owned(),
@@ -18,6 +20,9 @@ section! {
         /// Who may list a room in this server's public directory. `users`: whoever has the power to do so in the room.
         /// `admins`: of these, only administrators of this server.
         publishers: Publishers = Publishers::Users,
+        /// The longest time for which a client may have an event sent later, in milliseconds. Calls need this: it is how somebody
+        /// whose phone died leaves. 0: not at all.
+        event_delay_ms_max: u64 = 24 * 60 * 60 * 1_000,
     }
 }
 
@@ -28,6 +33,7 @@ impl Rooms {
             "rooms.default_version",
             format!("expected one of `{}`, found `{}`", VERSIONS.join("`, `"), self.default_version),
         );
+        checks.within("rooms.event_delay_ms_max", self.event_delay_ms_max, 0..=YEAR_MS);
     }
 }
 

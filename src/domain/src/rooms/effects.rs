@@ -1,4 +1,4 @@
-//! What follows from a stored event: memberships, redactions, and who has to be woken.
+//! What follows from a stored event: memberships, redactions, what it makes pointless, and who has to be woken.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use ruma::events::TimelineEventType;
 
 use super::load::Event;
 use super::state::snapshot::Changes;
-use super::{redaction, stripped};
+use super::{delayed, redaction, stripped};
 use crate::core::Core;
 
 /// Does what follows from an event, within the transaction that stored it. `changes` is what it brought about in the current
@@ -41,6 +41,7 @@ pub(crate) fn follow(
     if event.pdu.kind == TimelineEventType::RoomRedaction {
         redaction::apply(core, tx, room, event)?;
     }
+    delayed::overtake(core, tx, room.sn, event, changes)?;
     let members = match moved.is_empty() {
         true => core.locals.get(tx.tx(), room.sn)?,
         // Not through the cache: it must not learn what may yet be undone.

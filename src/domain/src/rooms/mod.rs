@@ -8,6 +8,7 @@ mod alias;
 pub mod append;
 pub mod content;
 mod create;
+pub mod delayed;
 pub mod directory;
 pub(crate) mod effects;
 pub mod event;

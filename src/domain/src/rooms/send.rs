@@ -9,6 +9,7 @@ use ruma::{EventId, OwnedEventId, OwnedRoomId};
 
 use super::append::{Origin, append};
 use super::event::Draft;
+use super::load::Event;
 use super::txn::Txn;
 use super::{Rooms, content, find, policy, redaction, relate, validate};
 use crate::Requester;
@@ -57,20 +58,31 @@ pub(super) fn send(
     if let Some(answer) = txn.answered(tx.tx(), who)? {
         return EventId::parse(answer).map_err(|error| Error::fault("reading the answer to a transaction", error));
     }
-    let mut room = find::joined(tx.tx(), room_id, who.user)?;
-    match &draft.redacts {
-        Some(target) => redaction::check(core, tx.tx(), &room, &who.user_id, target)?,
-        None => relate::check(core, tx.tx(), &room, who.user, &draft)?,
-    }
     let mut origin = Origin::new(who.user, &who.user_id);
     origin.txn = Some((who.device, txn.id().to_owned()));
-    let event = append(core, tx, &mut room, &origin, draft)?;
+    let event = say(core, tx, room_id, &origin, draft)?;
     txn.remember(tx, who, event.pdu.event_id.as_str(), core.now_ms())?;
     Ok(event.pdu.event_id.clone())
 }
 
+/// Sends a message-like event.
+pub(super) fn say(
+    core: &Arc<Core>,
+    tx: &mut WriteTx<'_>,
+    room_id: &ruma::RoomId,
+    origin: &Origin,
+    draft: Draft,
+) -> Result<Arc<Event>> {
+    let mut room = find::joined(tx.tx(), room_id, origin.sender)?;
+    match &draft.redacts {
+        Some(target) => redaction::check(core, tx.tx(), &room, &origin.user_id, target)?,
+        None => relate::check(core, tx.tx(), &room, origin.sender, &draft)?,
+    }
+    append(core, tx, &mut room, origin, draft)
+}
+
 /// What a redaction redacts, taken out of its content: the room version decides where it is kept.
-fn take_redacts(kind: &str, content: &mut CanonicalJsonObject) -> Result<Option<OwnedEventId>> {
+pub(super) fn take_redacts(kind: &str, content: &mut CanonicalJsonObject) -> Result<Option<OwnedEventId>> {
     if kind != "m.room.redaction" {
         return Ok(None);
     }

@@ -7,7 +7,7 @@ use hearth_store::WriteTx;
 use hearth_store::tables::rooms::Room;
 use hearth_store::tables::state;
 use ruma::canonical_json::CanonicalJsonObject;
-use ruma::{OwnedEventId, OwnedRoomId, UserId};
+use ruma::{OwnedEventId, OwnedRoomId, RoomId, UserId};
 
 use super::append::{Origin, append};
 use super::event::Draft;
@@ -40,18 +40,30 @@ impl Rooms {
         validate::state(&self.core.server_name, &change.room_id, &change.kind, &content)?;
         let StateChange { room_id, kind, state_key, timestamp_ms, .. } = change;
         let (core, who) = (self.core.clone(), who.clone());
+        let draft = Draft { timestamp_ms, ..Draft::state(kind, state_key, content) };
         let write = move |tx: &mut WriteTx<'_>| {
             let origin = Origin::new(who.user, &who.user_id);
-            if kind == "m.room.member" {
-                let mut room = find::resolve(tx.tx(), &room_id)?;
-                return set_member(&core, tx, &mut room, &origin, &state_key, content);
-            }
-            let mut room = find::joined(tx.tx(), &room_id, who.user)?;
-            let draft = Draft { timestamp_ms, ..Draft::state(kind, state_key, content) };
-            set(&core, tx, &mut room, &origin, draft)
+            put(&core, tx, &room_id, &origin, draft)
         };
         policy::write(&self.core, "state_set", write).await
     }
+}
+
+/// Sets a part of the state, memberships included.
+pub(super) fn put(
+    core: &Arc<Core>,
+    tx: &mut WriteTx<'_>,
+    room_id: &RoomId,
+    origin: &Origin,
+    draft: Draft,
+) -> Result<OwnedEventId> {
+    if draft.kind == "m.room.member" {
+        let mut room = find::resolve(tx.tx(), room_id)?;
+        let state_key = draft.state_key.unwrap_or_default();
+        return set_member(core, tx, &mut room, origin, &state_key, draft.content);
+    }
+    let mut room = find::joined(tx.tx(), room_id, origin.sender)?;
+    set(core, tx, &mut room, origin, draft)
 }
 
 fn set_member(

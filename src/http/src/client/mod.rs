@@ -6,6 +6,7 @@ mod aliases;
 mod appservice;
 mod capabilities;
 mod dehydrated;
+mod delayed_events;
 mod devices;
 mod directory;
 mod events;
@@ -32,6 +33,7 @@ mod relations;
 mod reports;
 mod room_keys;
 mod rooms;
+mod rtc;
 mod search;
 mod send;
 mod session;
@@ -69,6 +71,7 @@ pub fn router() -> Router<App> {
         .merge(appservice::routes())
         .merge(capabilities::routes())
         .merge(dehydrated::routes())
+        .merge(delayed_events::routes())
         .merge(devices::routes())
         .merge(directory::routes())
         .merge(events::routes())
@@ -94,6 +97,7 @@ pub fn router() -> Router<App> {
         .merge(reports::routes())
         .merge(room_keys::routes())
         .merge(rooms::routes())
+        .merge(rtc::routes())
         .merge(search::routes())
         .merge(send::routes())
         .merge(session::routes())

@@ -1,13 +1,16 @@
-//! Setting the state of rooms.
+//! Setting the state of rooms, now or later.
 
 use axum::Router;
 use hearth_base::Result;
 use hearth_domain::rooms::StateChange;
+use hearth_domain::rooms::delayed::Later;
 use ruma::api::client::state::send_state_event;
 
 use super::appservice::massaged;
+use super::delayed_events::{self, Sent};
 use crate::App;
 use crate::edge::Rate;
+use crate::respond::Json;
 use crate::route::{Bounds, RouterExt, Ruma};
 
 /// Without a state key it is the empty one.
@@ -24,7 +27,19 @@ pub(super) fn routes() -> Router<App> {
     Router::new().endpoint(bounds, set).endpoint_at(KEYLESS, bounds, set)
 }
 
-async fn set(app: App, request: Ruma<send_state_event::v3::Request>) -> Result<send_state_event::v3::Response> {
+async fn set(app: App, request: Ruma<send_state_event::v3::Request>) -> Result<Json<Sent>> {
+    if let Some(delay) = delayed_events::delay(&request.uri)? {
+        let later = Later {
+            room_id: request.room_id.clone(),
+            kind: request.event_type.to_string(),
+            state_key: Some(request.state_key.clone()),
+            content: request.body.body.json().get().to_owned(),
+            delay,
+            txn: None,
+            timestamp_ms: massaged(request.user()?, request.timestamp),
+        };
+        return delayed_events::later(&app, &request, later).await;
+    }
     let change = StateChange {
         room_id: request.room_id.clone(),
         kind: request.event_type.to_string(),
@@ -33,5 +48,5 @@ async fn set(app: App, request: Ruma<send_state_event::v3::Request>) -> Result<s
         timestamp_ms: massaged(request.user()?, request.timestamp),
     };
     let event_id = app.domain.federation.set_state(request.user()?, change).await?;
-    Ok(send_state_event::v3::Response::new(event_id))
+    Ok(Json(Sent::Now { event_id }))
 }

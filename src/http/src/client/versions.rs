@@ -25,8 +25,12 @@ pub(super) fn routes() -> Router<App> {
     Router::new().endpoint(Bounds::default(), list)
 }
 
-async fn list(_: App, _: Ruma<versions::Request>) -> Result<versions::Response> {
+async fn list(app: App, _: Ruma<versions::Request>) -> Result<versions::Response> {
     let mut response = versions::Response::new(VERSIONS.iter().map(|&version| version.to_owned()).collect());
     response.unstable_features = UNSTABLE_FEATURES.iter().map(|&name| (name.to_owned(), true)).collect();
+    // Events that are sent later: without them, calls would rather not begin.
+    response.unstable_features.insert("org.matrix.msc4140".to_owned(), !app.domain.delayed.longest().is_zero());
+    // Group calls.
+    response.unstable_features.insert("org.matrix.msc4143".to_owned(), app.domain.rtc.is_there());
     Ok(response)
 }

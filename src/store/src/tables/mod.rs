@@ -9,6 +9,8 @@ pub mod awaited_events;
 pub mod backups;
 pub mod cross_signing;
 pub mod dehydrated;
+pub mod delayed_events;
+pub mod delegated_leaves;
 pub mod destinations;
 pub mod device_keys;
 pub mod device_lists;
@@ -55,6 +57,8 @@ pub const STATEMENTS: &[&[&str]] = &[
     backups::STATEMENTS,
     cross_signing::STATEMENTS,
     dehydrated::STATEMENTS,
+    delayed_events::STATEMENTS,
+    delegated_leaves::STATEMENTS,
     destinations::STATEMENTS,
     device_keys::STATEMENTS,
     device_lists::STATEMENTS,

@@ -20,6 +20,9 @@ pub struct Unsigned {
     /// The transaction id under which the reader's own device sent it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub transaction_id: Option<String>,
+    /// By which id the reader knew the event while it waited to be sent (MSC4140).
+    #[serde(rename = "org.matrix.msc4140.delay_id", skip_serializing_if = "Option::is_none")]
+    pub delay_id: Option<String>,
     /// The content that this state event replaced.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prev_content: Option<Box<RawValue>>,
@@ -41,6 +44,7 @@ impl Unsigned {
     fn is_empty(&self) -> bool {
         self.age.is_none()
             && self.transaction_id.is_none()
+            && self.delay_id.is_none()
             && self.prev_content.is_none()
             && self.replaces_state.is_none()
             && self.redacted_because.is_none()

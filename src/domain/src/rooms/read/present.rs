@@ -12,6 +12,7 @@ use serde_json::value::RawValue;
 
 use super::bundle;
 use super::visibility::Viewer;
+use crate::rooms::delayed::NO_DEVICE;
 use crate::rooms::event::client::{Unsigned, show};
 use crate::rooms::load::Event;
 use crate::rooms::state::snapshot;
@@ -100,6 +101,7 @@ pub(super) fn one<T>(
     let mut unsigned = Unsigned {
         age: Some(now.cast_signed().saturating_sub_unsigned(event.pdu.origin_server_ts)),
         transaction_id: transaction_id(viewer, event),
+        delay_id: delay_id(viewer, event),
         relations,
         ..Unsigned::default()
     };
@@ -123,6 +125,12 @@ pub(super) fn one<T>(
 fn transaction_id(viewer: &Viewer<'_>, event: &Event) -> Option<String> {
     let (device, txn) = event.txn.as_ref()?;
     (Some(*device) == viewer.reader().device).then(|| txn.clone())
+}
+
+/// The id under which the event waited, for its sender.
+fn delay_id(viewer: &Viewer<'_>, event: &Event) -> Option<String> {
+    let (device, id) = event.txn.as_ref()?;
+    (*device == NO_DEVICE && event.sender == viewer.reader().user).then(|| id.clone())
 }
 
 /// The state event that a state event replaced.

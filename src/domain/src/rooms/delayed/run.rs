@@ -1,0 +1,68 @@
+//! Sends what is due. Sleeps until then, and without a timer while nothing waits.
+
+use std::future::Future;
+use std::pin::pin;
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use tokio::time::Instant;
+
+use super::book::Id;
+use super::{Delayed, fate, send};
+use crate::rates::{Rate, Whose};
+
+/// Events that are being sent at the same time. They share syncs of the disk; one whose room has a slow policy server does not
+/// hold up the others.
+const AT_ONCE_MAX: usize = 32;
+
+impl Delayed {
+    /// Sends what is due, until `stopping`. Runs once.
+    pub async fn run(&self, stopping: impl Future<Output = ()>) {
+        let (mut stopping, mut under_way) = (pin!(stopping), FuturesUnordered::new());
+        loop {
+            let free = AT_ONCE_MAX - under_way.len();
+            let due = self.core.delayed.book.lock().take_due(Instant::now(), free);
+            under_way.extend(due.into_iter().map(|id| self.send_due(id)));
+            let next = match under_way.len() {
+                AT_ONCE_MAX => None,
+                _ => self.core.delayed.book.lock().next_due(),
+            };
+            tokio::select! {
+                () = &mut stopping => return,
+                () = self.core.delayed.sooner.notified() => {}
+                Some(()) = under_way.next() => {}
+                () = until(next) => {}
+            }
+        }
+    }
+
+    async fn send_due(&self, id: Id) {
+        let Some(owner) = self.core.delayed.book.lock().owner(&id) else { return };
+        // Or many events for the same moment would be a way around the limit. Not tried again, as MSC4140 has it.
+        if let Err(refused) = self.rates.take(Rate::Message, Whose::User(owner)) {
+            return self.give_up(id, &refused).await;
+        }
+        let Err(error) = send::send(&self.core, id.clone()).await else { return };
+        let tries = self.core.delayed.book.lock().put_back(&id, fate::wait, Instant::now());
+        if fate::may_pass(&error, tries) {
+            tracing::warn!(%error, tries, "A delayed event could not be sent; it will be tried again.");
+        } else {
+            self.give_up(id, &error).await;
+        }
+    }
+
+    async fn give_up(&self, id: Id, why: &hearth_base::Error) {
+        tracing::debug!(error = %why, "A delayed event is not sent.");
+        if let Err(error) = fate::fail(&self.core, id.clone(), why).await {
+            tracing::warn!(%error, "It could not be noted that a delayed event is not sent; it will be tried again.");
+            self.core.delayed.book.lock().put_back(&id, fate::wait, Instant::now());
+        }
+    }
+}
+
+async fn until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}

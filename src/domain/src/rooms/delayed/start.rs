@@ -1,0 +1,119 @@
+//! Reading what waits when the server starts, and writing down exactly what waits when it stops.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hearth_base::{Millis, Result};
+use hearth_store::Lane;
+use hearth_store::tables::delayed_events::{self as table, Restarted, Waiting};
+use tokio::time::Instant;
+
+use super::Delayed;
+use super::book::{NOTE_EVERY, New, state_name};
+use crate::core::Core;
+
+/// What whoever puts off an event again and again gets after a start: meanwhile they could not.
+const GRACE_MS: u64 = 10_000;
+
+/// Reads what waits into memory.
+pub(super) fn read(core: &Core) -> Result<()> {
+    let waiting = core.store.read_blocking("delayed_load", |tx| table::waiting(tx.tx()))?;
+    let (now, now_ms, mut book) = (Instant::now(), core.now_ms(), core.delayed.book.lock());
+    for row in waiting {
+        let new = New {
+            user: row.user,
+            room: row.room,
+            state: row.state.as_ref().map(|(kind, key)| state_name(kind, key)),
+            delay: Duration::from_millis(row.delay_ms),
+            since_ms: row.since_ms,
+        };
+        let due = now + Duration::from_millis(left_ms(&row, now_ms));
+        book.add(row.id.into(), new, due);
+    }
+    Ok(())
+}
+
+/// How long an event has yet to wait. Never longer than its delay, whatever a clock says that was wrong before or is now.
+fn left_ms(row: &Waiting, now_ms: Millis) -> u64 {
+    let due_ms = row.since_ms.saturating_add(row.delay_ms);
+    let exactly = due_ms.saturating_sub(now_ms);
+    let left_ms = match row.restarted {
+        Restarted::Never => exactly,
+        Restarted::Noted => exactly.max(GRACE_MS),
+        Restarted::Unsure => {
+            let slack_ms = u64::try_from(NOTE_EVERY.as_millis()).unwrap_or(u64::MAX);
+            due_ms.saturating_add(slack_ms).saturating_sub(now_ms).max(GRACE_MS)
+        }
+    };
+    left_ms.min(row.delay_ms)
+}
+
+impl Delayed {
+    /// Writes down when what waits was restarted. For a clean stop, when no more requests come.
+    pub async fn settle(&self) -> Result<()> {
+        let restarted = self.core.delayed.book.lock().restarted();
+        if restarted.is_empty() {
+            return Ok(());
+        }
+        let write = self.core.store.write_in(Lane::Upkeep, "delayed_settle", move |tx| {
+            for (id, since_ms) in &restarted {
+                table::note(tx.tx(), id, *since_ms, Restarted::Noted)?;
+            }
+            Ok(())
+        });
+        write.await
+    }
+}
+
+/// Writes down when some events were restarted, knowing that they will be again.
+pub(super) async fn note(core: &Arc<Core>, restarted: Vec<(super::book::Id, Millis)>) -> Result<()> {
+    let rows = restarted.clone();
+    let write = core.store.write("delayed_note", move |tx| {
+        for (id, since_ms) in &rows {
+            table::note(tx.tx(), id, *since_ms, Restarted::Unsure)?;
+        }
+        Ok(())
+    });
+    let outcome = write.await;
+    if outcome.is_err() {
+        core.delayed.book.lock().not_noted(&restarted);
+    }
+    outcome
+}
+
+#[cfg(test)]
+mod tests {
+    use hearth_store::ids::{RoomSn, UserSn};
+
+    use super::*;
+
+    const START_MS: u64 = 1_000_000;
+
+    fn left(delay_ms: u64, restarted: Restarted, later_ms: i64) -> u64 {
+        let (user, room) = (UserSn(1), RoomSn(1));
+        let row = Waiting { id: String::new(), user, room, state: None, delay_ms, since_ms: START_MS, restarted };
+        left_ms(&row, START_MS.saturating_add_signed(later_ms))
+    }
+
+    #[test]
+    fn what_was_never_restarted_keeps_its_time() {
+        assert_eq!(left(60_000, Restarted::Never, 20_000), 40_000);
+        assert_eq!(left(60_000, Restarted::Never, 90_000), 0);
+        // The clock has been set back: a Raspberry Pi that has not asked anybody yet.
+        assert_eq!(left(60_000, Restarted::Never, -900_000), 60_000);
+    }
+
+    #[test]
+    fn what_is_restarted_again_and_again_gets_the_chance_to_be() {
+        assert_eq!(left(60_000, Restarted::Noted, 20_000), 40_000);
+        assert_eq!(left(60_000, Restarted::Noted, 59_000), 10_000);
+        assert_eq!(left(8_000, Restarted::Noted, 60_000), 8_000);
+    }
+
+    #[test]
+    fn after_a_crash_nothing_comes_early_and_nothing_very_late() {
+        assert_eq!(left(8_000, Restarted::Unsure, 200_000), 8_000);
+        assert_eq!(left(3_600_000, Restarted::Unsure, 1_000_000), 3_600_000 - 1_000_000 + 300_000);
+        assert_eq!(left(3_600_000, Restarted::Unsure, 10_000_000), 10_000);
+    }
+}

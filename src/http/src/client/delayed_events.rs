@@ -1,0 +1,240 @@
+//! Events that are sent later (MSC4140), in the forms in which clients have asked for that: as a parameter of the requests that
+//! send at once, and with a request of their own.
+
+use std::time::Duration;
+
+use axum::Router;
+use hearth_base::{Error, Reason, Result, error::refuse};
+use hearth_domain::rooms::delayed::{Action, Direction, End, Filter, Later, Order, Outcome, Page, Seen, Status, Why};
+use ruma::OwnedEventId;
+use ruma::api::client::delayed_events::update_delayed_event::unstable_v2 as update_delayed_event;
+use ruma::api::client::delayed_events::{get_all_delayed_events, get_delayed_event, send_delayed_event};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::appservice::massaged;
+use crate::App;
+use crate::edge::Rate;
+use crate::loose::Loose;
+use crate::respond::Json;
+use crate::route::{Bounds, RouterExt, Ruma};
+
+/// Where the action stands in the body. Once that took a token; now it is only there for those who do not know better.
+const ACTION_IN_BODY: &[&str] = &["/_matrix/client/unstable/org.matrix.msc4140/delayed_events/{delay_id}"];
+
+/// The routes of this file. What is done to an event that waits takes no token, only its id: a call's SFU does it, too.
+pub(super) fn routes() -> Router<App> {
+    let bounds = Bounds::rate(Rate::Other);
+    Router::new()
+        .endpoint(Bounds::rate(Rate::Message), schedule)
+        .endpoint(bounds, act)
+        .endpoint_at(ACTION_IN_BODY, bounds, act_by_body)
+        .endpoint(bounds, show)
+        .endpoint(bounds, list)
+}
+
+/// The answer to a request that sends an event now or later.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub(super) enum Sent {
+    /// It has been sent.
+    Now { event_id: OwnedEventId },
+    /// It waits.
+    Later { delay_id: String },
+}
+
+/// How long a request that sends an event wants it to wait; none if it is to be sent now.
+pub(super) fn delay(uri: &http::Uri) -> Result<Option<Duration>> {
+    #[derive(Deserialize)]
+    struct Query {
+        #[serde(rename = "org.matrix.msc4140.delay")]
+        delay: Option<String>,
+    }
+    let query: Query = serde_html_form::from_str(uri.query().unwrap_or_default())
+        .map_err(|error| Error::invalid(format!("The query is not right: {error}")))?;
+    let Some(delay) = query.delay else { return Ok(None) };
+    let delay_ms = delay.parse().map_err(|_| Error::invalid("The delay must be a number of milliseconds."))?;
+    Ok(Some(Duration::from_millis(delay_ms)))
+}
+
+/// Lets the event of such a request wait.
+pub(super) async fn later<T>(app: &App, request: &Ruma<T>, later: Later) -> Result<Json<Sent>> {
+    let scheduled = app.domain.delayed.schedule(request.user()?, later).await;
+    Ok(Json(Sent::Later { delay_id: scheduled.map_err(as_before)? }))
+}
+
+/// Clients that ask this way know the error from when it had no code of its own.
+fn as_before(error: Error) -> Error {
+    match error {
+        Error::Refusal(mut refusal) if refusal.reason == Reason::MaxDelayExceeded => {
+            refusal.reason = Reason::Unknown;
+            Error::Refusal(Box::new(refusal.with("org.matrix.msc4140.errcode", "M_MAX_DELAY_EXCEEDED")))
+        }
+        error => error,
+    }
+}
+
+async fn schedule(
+    app: App,
+    request: Ruma<send_delayed_event::unstable::Request>,
+) -> Result<send_delayed_event::unstable::Response> {
+    #[derive(Deserialize)]
+    struct Query {
+        ts: Option<ruma::MilliSecondsSinceUnixEpoch>,
+    }
+    let query: Query = serde_html_form::from_str(request.uri.query().unwrap_or_default())
+        .map_err(|error| Error::invalid(format!("The query is not right: {error}")))?;
+    let later = Later {
+        room_id: request.room_id.clone(),
+        kind: request.event_type.to_string(),
+        state_key: request.state_key.clone(),
+        content: request.content.json().get().to_owned(),
+        delay: request.delay,
+        txn: Some(request.txn_id.to_string()),
+        timestamp_ms: massaged(request.user()?, query.ts),
+    };
+    let delay_id = app.domain.delayed.schedule(request.user()?, later).await?;
+    Ok(send_delayed_event::unstable::Response::new(delay_id))
+}
+
+async fn act(app: App, request: Ruma<update_delayed_event::Request>) -> Result<update_delayed_event::Response> {
+    let action = Action::from_name(request.action.as_str());
+    let action =
+        action.ok_or_else(|| refuse(Reason::Unrecognized, "A delayed event takes restart, send and cancel."))?;
+    app.domain.delayed.act(&request.delay_id, action).await?;
+    Ok(update_delayed_event::Response::new())
+}
+
+async fn act_by_body(
+    app: App,
+    request: Ruma<Loose<update_delayed_event::Request>>,
+) -> Result<update_delayed_event::Response> {
+    let action = request.object()?.remove("action");
+    let action = action.ok_or_else(|| refuse(Reason::MissingParam, "The body must have an `action`."))?;
+    let action = action.as_str().and_then(Action::from_name);
+    let action = action.ok_or_else(|| Error::invalid("`action` must be one of restart, send, cancel."))?;
+    app.domain.delayed.act(request.text(0), action).await?;
+    Ok(update_delayed_event::Response::new())
+}
+
+async fn show(app: App, request: Ruma<get_delayed_event::unstable::Request>) -> Result<Json<Value>> {
+    Ok(Json(shown(&app.domain.delayed.get(request.user()?, &request.delay_id).await?)))
+}
+
+async fn list(app: App, request: Ruma<get_all_delayed_events::unstable::Request>) -> Result<Json<Value>> {
+    let filter = filter(request.uri.query(), app.domain.core.now_ms())?;
+    let (status, direction) = (filter.status, filter.direction);
+    let Page { events, next } = app.domain.delayed.list(request.user()?, filter).await?;
+    let mut answer = json!({ "delayed_events": events.iter().map(shown).collect::<Vec<_>>() });
+    // Whoever asks for one kind may know the answer from when the list was named by it.
+    match status {
+        Some(Status::Scheduled) => answer["scheduled"] = answer["delayed_events"].clone(),
+        Some(Status::Finalised) => answer["finalised"] = events.iter().map(shown_as_finalised).collect(),
+        None => {}
+    }
+    if let Some(next) = next {
+        let name = if direction == Direction::Forward { "next_batch" } else { "prev_batch" };
+        answer[name] = next.into();
+    }
+    Ok(Json(answer))
+}
+
+/// The query of a list, by MSC4140. Without a status and a time, a list begins with what is to be sent next.
+fn filter(query: Option<&str>, now_ms: u64) -> Result<Filter> {
+    #[derive(Deserialize)]
+    struct Query {
+        status: Option<String>,
+        room_id: Option<String>,
+        #[serde(rename = "type")]
+        kind: Option<String>,
+        outcome: Option<String>,
+        reason: Option<String>,
+        #[serde(default)]
+        delay_id: Vec<String>,
+        order_by: Option<String>,
+        dir: Option<String>,
+        since_ts: Option<String>,
+        from: Option<String>,
+    }
+    let query: Query = serde_html_form::from_str(query.unwrap_or_default())
+        .map_err(|error| Error::invalid(format!("The query is not right: {error}")))?;
+    let direction = one_of("dir", query.dir, &[("f", Direction::Forward), ("b", Direction::Backward)])?;
+    let status = one_of("status", query.status, &[("scheduled", Status::Scheduled), ("finalised", Status::Finalised)])?;
+    let orders = [("send_ts", Order::Due), ("origin_server_ts", Order::End), ("running_since", Order::Since)];
+    let outcomes = [("send", Outcome::Send), ("cancel", Outcome::Cancel), ("error", Outcome::Error)];
+    let direction = direction.unwrap_or_default();
+    let from_ms = match query.since_ts.as_deref() {
+        Some("end") => (direction == Direction::Forward).then_some(u64::MAX),
+        Some(at) => Some(at.parse().map_err(|_| Error::invalid("`since_ts` must be a time in milliseconds, or end."))?),
+        None if status.is_some() || query.from.is_some() || !query.delay_id.is_empty() => None,
+        None => Some(now_ms),
+    };
+    Ok(Filter {
+        status,
+        room_id: query.room_id,
+        kind: query.kind,
+        outcome: one_of("outcome", query.outcome, &outcomes)?,
+        why: one_of("reason", query.reason, &[("action", Why::Action), ("delay", Why::Delay)])?,
+        ids: query.delay_id,
+        order: one_of("order_by", query.order_by, &orders)?.unwrap_or_default(),
+        direction,
+        from_ms,
+        from: query.from,
+    })
+}
+
+fn one_of<T: Copy>(name: &str, given: Option<String>, values: &[(&str, T)]) -> Result<Option<T>> {
+    let Some(given) = given else { return Ok(None) };
+    let known = values.iter().find(|(value, _)| *value == given).map(|(_, meant)| *meant);
+    known.map(Some).ok_or_else(|| Error::invalid(format!("`{name}` cannot be {given:?}.")))
+}
+
+/// A delayed event with the names that its parts have had in the versions of MSC4140 that clients go by.
+fn shown(seen: &Seen) -> Value {
+    let mut shown = json!({
+        "delay_id": seen.id,
+        "room_id": seen.room_id,
+        "type": seen.kind,
+        "content": seen.content,
+        "delay": seen.delay_ms,
+        "delay_ms": seen.delay_ms,
+        "running_since": seen.since_ms,
+        "delayed_since_ts": seen.since_ms,
+    });
+    if let Some(state_key) = &seen.state_key {
+        shown["state_key"] = state_key.as_str().into();
+    }
+    if let Some(end) = &seen.end {
+        shown["origin_server_ts"] = end.at_ms.into();
+        shown["finalised_ts"] = end.at_ms.into();
+        shown["finalised"] = json!({ "finalised_ts": end.at_ms });
+        add_end(&mut shown, end);
+        add_end(&mut shown["finalised"], end);
+    }
+    shown
+}
+
+fn add_end(to: &mut Value, end: &End) {
+    if let Some(event_id) = &end.event_id {
+        to["event_id"] = event_id.as_str().into();
+    }
+    if let Some(error) = &end.error {
+        to["error"] = json!(error);
+    }
+}
+
+/// As [`shown`], the way a list of those that wait no longer once had them.
+fn shown_as_finalised(seen: &Seen) -> Value {
+    let outcome = if seen.outcome() == Some(Outcome::Send) { "send" } else { "cancel" };
+    let reason = match (seen.outcome(), seen.why()) {
+        (Some(Outcome::Error), _) => "error",
+        (_, Some(Why::Action)) => "action",
+        _ => "delay",
+    };
+    let mut shown = json!({ "delayed_event": shown(seen), "outcome": outcome, "reason": reason });
+    if let Some(end) = &seen.end {
+        shown["origin_server_ts"] = end.at_ms.into();
+        add_end(&mut shown, end);
+    }
+    shown
+}

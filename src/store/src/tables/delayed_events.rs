@@ -1,0 +1,203 @@
+//! Events that are sent later (MSC4140). What waits is small and mostly also in memory; when it is due is the domain's to say.
+
+use hearth_base::{Millis, Result};
+
+use crate::engine::{Row, Tx};
+use crate::ids::{EventSn, RoomSn, UserSn};
+
+macro_rules! columns {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, user, room, type, state_key, content, timestamp_ms, delay_ms, since_ms, restarted, finalised_ms, ",
+            "event, error FROM delayed_events ",
+            $rest
+        )
+    };
+}
+
+const INSERT: &str = "INSERT INTO delayed_events (id, user, room, type, state_key, content, timestamp_ms, delay_ms, since_ms, \
+     restarted) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 0)";
+const GET: &str = columns!("WHERE id = ?1");
+const OF_USER: &str = columns!("WHERE user = ?1");
+const WAITING: &str = "SELECT id, user, room, type, state_key, delay_ms, since_ms, restarted FROM delayed_events \
+     WHERE finalised_ms IS NULL";
+const NOTE: &str = "UPDATE delayed_events SET since_ms = ?2, restarted = ?3 WHERE id = ?1 AND finalised_ms IS NULL";
+const SENT: &str = "UPDATE delayed_events SET finalised_ms = ?2, event = ?3, content = '' \
+     WHERE id = ?1 AND finalised_ms IS NULL";
+const ENDED: &str = "UPDATE delayed_events SET finalised_ms = ?2, error = ?3 WHERE id = ?1 AND finalised_ms IS NULL";
+const PRUNE: &str = "DELETE FROM delayed_events WHERE finalised_ms < ?1";
+const PRUNE_USER: &str = "DELETE FROM delayed_events WHERE id IN (SELECT id FROM delayed_events \
+     WHERE user = ?1 AND finalised_ms IS NOT NULL ORDER BY finalised_ms DESC, id LIMIT 1000000 OFFSET ?2)";
+const FORGET_USER: &str = "DELETE FROM delayed_events WHERE user = ?1";
+
+/// Every statement of this file.
+pub const STATEMENTS: &[&str] = &[INSERT, GET, OF_USER, WAITING, NOTE, SENT, ENDED, PRUNE, PRUNE_USER, FORGET_USER];
+
+/// Whether what is written down of when an event was restarted can be relied on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Restarted {
+    /// It never was.
+    Never = 0,
+    /// It was, and `since_ms` is right.
+    Noted = 1,
+    /// It was, and may have been again since `since_ms`.
+    Unsure = 2,
+}
+
+impl Restarted {
+    fn from_int(value: i64) -> Self {
+        match value {
+            0 => Self::Never,
+            1 => Self::Noted,
+            _ => Self::Unsure,
+        }
+    }
+}
+
+/// An event that is to be sent.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    /// What clients call it.
+    pub id: String,
+    /// Whose it is.
+    pub user: UserSn,
+    /// Where it goes.
+    pub room: RoomSn,
+    /// Event type.
+    pub kind: String,
+    /// State key; none if it is not state.
+    pub state_key: Option<String>,
+    /// Canonical JSON; empty once the event has been sent.
+    pub content: String,
+    /// The time that the event is to carry, if not that of its sending.
+    pub timestamp_ms: Option<Millis>,
+    /// How long it waits.
+    pub delay_ms: u64,
+    /// When it was scheduled or restarted, as far as that has been written down.
+    pub since_ms: Millis,
+}
+
+/// What became of an event.
+#[derive(Debug, Clone)]
+pub struct Finalised {
+    /// When.
+    pub at_ms: Millis,
+    /// What was sent.
+    pub event: Option<EventSn>,
+    /// Why it was not sent, if not because somebody wanted that: a Matrix error as JSON.
+    pub error: Option<String>,
+}
+
+/// An event that waits, without its content.
+#[derive(Debug, Clone)]
+pub struct Waiting {
+    /// What clients call it.
+    pub id: String,
+    /// Whose it is.
+    pub user: UserSn,
+    /// Where it goes.
+    pub room: RoomSn,
+    /// Type and state key, if it is state.
+    pub state: Option<(String, String)>,
+    /// How long it waits.
+    pub delay_ms: u64,
+    /// When it was scheduled or restarted, as far as that has been written down.
+    pub since_ms: Millis,
+    /// How far that can be relied on.
+    pub restarted: Restarted,
+}
+
+fn read(row: &dyn Row) -> Result<(Wanted, Option<Finalised>)> {
+    let wanted = Wanted {
+        id: row.text(0)?.to_owned(),
+        user: UserSn(row.int(1)?),
+        room: RoomSn(row.int(2)?),
+        kind: row.text(3)?.to_owned(),
+        state_key: row.opt_text(4)?.map(str::to_owned),
+        content: row.text(5)?.to_owned(),
+        timestamp_ms: row.opt_int(6)?.map(i64::unsigned_abs),
+        delay_ms: row.int(7)?.unsigned_abs(),
+        since_ms: row.int(8)?.unsigned_abs(),
+    };
+    let Some(at_ms) = row.opt_int(10)? else { return Ok((wanted, None)) };
+    let (event, error) = (row.opt_int(11)?.map(EventSn), row.opt_text(12)?.map(str::to_owned));
+    Ok((wanted, Some(Finalised { at_ms: at_ms.unsigned_abs(), event, error })))
+}
+
+/// Adds an event that waits.
+pub fn insert(tx: &mut dyn Tx, wanted: &Wanted) -> Result<()> {
+    let args = [
+        (&wanted.id).into(),
+        wanted.user.into(),
+        wanted.room.into(),
+        (&wanted.kind).into(),
+        wanted.state_key.as_ref().into(),
+        (&wanted.content).into(),
+        wanted.timestamp_ms.into(),
+        wanted.delay_ms.into(),
+        wanted.since_ms.into(),
+    ];
+    tx.execute(INSERT, &args)?;
+    Ok(())
+}
+
+/// An event, whether it waits or not.
+pub fn get(tx: &mut dyn Tx, id: &str) -> Result<Option<(Wanted, Option<Finalised>)>> {
+    tx.one(GET, &[id.into()], read)
+}
+
+/// All events of a user, in no order.
+pub fn of_user(tx: &mut dyn Tx, user: UserSn) -> Result<Vec<(Wanted, Option<Finalised>)>> {
+    tx.all(OF_USER, &[user.into()], read)
+}
+
+/// All events that wait.
+pub fn waiting(tx: &mut dyn Tx) -> Result<Vec<Waiting>> {
+    tx.all(WAITING, &[], |row| {
+        Ok(Waiting {
+            id: row.text(0)?.to_owned(),
+            user: UserSn(row.int(1)?),
+            room: RoomSn(row.int(2)?),
+            state: match row.opt_text(4)? {
+                Some(key) => Some((row.text(3)?.to_owned(), key.to_owned())),
+                None => None,
+            },
+            delay_ms: row.int(5)?.unsigned_abs(),
+            since_ms: row.int(6)?.unsigned_abs(),
+            restarted: Restarted::from_int(row.int(7)?),
+        })
+    })
+}
+
+/// Writes down when an event that waits was restarted.
+pub fn note(tx: &mut dyn Tx, id: &str, since_ms: Millis, restarted: Restarted) -> Result<()> {
+    tx.execute(NOTE, &[id.into(), since_ms.into(), (restarted as i64).into()])?;
+    Ok(())
+}
+
+/// Notes that an event has been sent; its content is forgotten here. Says whether it was waiting.
+pub fn sent(tx: &mut dyn Tx, id: &str, now_ms: Millis, event: EventSn) -> Result<bool> {
+    Ok(tx.execute(SENT, &[id.into(), now_ms.into(), event.into()])? > 0)
+}
+
+/// Notes that an event will not be sent: as somebody wants it, or because of an error. Says whether it was waiting.
+pub fn ended(tx: &mut dyn Tx, id: &str, now_ms: Millis, error: Option<&str>) -> Result<bool> {
+    Ok(tx.execute(ENDED, &[id.into(), now_ms.into(), error.into()])? > 0)
+}
+
+/// Forgets what was finalised before `before_ms`.
+pub fn prune(tx: &mut dyn Tx, before_ms: Millis) -> Result<u64> {
+    tx.execute(PRUNE, &[before_ms.into()])
+}
+
+/// Forgets the oldest of what was finalised of a user, but for the newest `keep`.
+pub fn prune_user(tx: &mut dyn Tx, user: UserSn, keep: u64) -> Result<()> {
+    tx.execute(PRUNE_USER, &[user.into(), keep.into()])?;
+    Ok(())
+}
+
+/// Forgets everything of a user.
+pub fn forget_user(tx: &mut dyn Tx, user: UserSn) -> Result<()> {
+    tx.execute(FORGET_USER, &[user.into()])?;
+    Ok(())
+}
