@@ -18,7 +18,8 @@ pub mod shared;
 pub mod stun;
 
 pub use credentials::{Authority, Credentials};
-pub use net::running::{Accepted, Running, StartError, start};
+pub use net::running::{Accepted, Running};
+pub use net::start::{StartError, start};
 pub use server::{AllocationId, AllocationView, Traffic, Transport};
 pub use settings::{Public, Settings};
 pub use shared::{Counters, Quotas, Refusal, UserTotals};

@@ -50,6 +50,21 @@ pub const FLOOD_CELLS: usize = 4_096;
 /// An answer to somebody unauthenticated is at most this many times as long as the request.
 pub const AMPLIFICATION_MAX: usize = 3;
 
+/// Requests in a window of `BUSY_WINDOW_MS` from which on they are a crowd: then they are looked at only now and then, and
+/// data first. A household of callers makes a few in a second.
+pub const CROWD_REQUESTS: usize = 64;
+/// How long a crowd waits between two looks, in milliseconds.
+pub const CROWD_WAIT_MS: u64 = 1;
+/// Requests taken before data gets its turn again.
+pub const REQUESTS_PER_TURN: usize = 16;
+/// Requests of a crowd taken at one look. What does not fit into the system's queue until the next is dropped.
+pub const REQUESTS_PER_LOOK: usize = 1_024;
+
+/// Reports of unreachable peers that one allocation gets at once.
+pub const UNREACHABLE_BURST: u64 = 8;
+/// … and the time between two after that, in milliseconds.
+pub const UNREACHABLE_INTERVAL_MS: u64 = 100;
+
 /// Ports tried before an Allocate is refused for want of one.
 pub const PORT_TRIES_MAX: usize = 24;
 /// Users whose totals are remembered after their last allocation is gone.

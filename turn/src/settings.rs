@@ -45,6 +45,9 @@ pub struct Settings {
     pub streams_per_source_max: u32,
     /// Whether many datagrams are moved in one system call, where the system can.
     pub batches: bool,
+    /// Whether requests get sockets of their own, where the system can tell them from data, so that a flood of them does not
+    /// delay calls.
+    pub separate_requests: bool,
     /// How long a thread that has much to do lets datagrams gather, in microseconds. 0: not at all.
     pub gather_us: u64,
 }
@@ -81,6 +84,7 @@ impl Settings {
             streams_max: 1_000,
             streams_per_source_max: 64,
             batches: true,
+            separate_requests: true,
             gather_us: GATHER_US,
         }
     }

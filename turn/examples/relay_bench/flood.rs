@@ -2,8 +2,9 @@
 //! beside a flood that goes elsewhere (the machine is as busy, the relay is not), and in a flood that comes to the relay.
 //!
 //! Strangers have the second core for themselves, the relay the first. Clients and peers stand for other machines, so
-//! they are on the first core with real-time priority: neither relay nor strangers make them late. Needs two cores, and `taskset`
-//! and `chrt` with the right to use them.
+//! they are on the first core with more of a right to it than the relay: neither relay nor strangers make them late. Relay, clients
+//! and peers have real-time priority and strangers the highest of the ordinary ones, so that what else the machine does matters
+//! little. Needs two cores, and `taskset`, `chrt` and `nice` with the right to use them.
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
@@ -62,13 +63,10 @@ pub(crate) fn strangers(at: SocketAddr, per_s: u64) {
     println!("{sent} {}", start.elapsed().as_millis());
 }
 
-/// This program on one core.
-fn on_core(core: u32, real_time: bool, arguments: &[String]) -> Command {
+/// This program on one core, started through `before`.
+fn on_core(core: u32, before: &[&str], arguments: &[String]) -> Command {
     let mut command = Command::new("taskset");
-    command.args(["-c", &core.to_string()]);
-    if real_time {
-        command.args(["chrt", "-f", "10"]);
-    }
+    command.args(["-c", &core.to_string()]).args(before);
     command.arg(std::env::current_exe().unwrap()).args(arguments);
     command.stdin(Stdio::piped()).stdout(Stdio::piped());
     command
@@ -107,13 +105,17 @@ fn measure(relay: &Server, condition: usize, per_s: u64) -> (Vec<Talk>, String) 
     let elsewhere = UdpSocket::bind("127.0.0.9:0").unwrap();
     let target = if condition == 2 { relay.at } else { elsewhere.local_addr().unwrap() };
     let strangers = (condition > 0).then(|| {
-        on_core(1, false, &["strangers".to_owned(), target.to_string(), per_s.to_string()]).spawn().unwrap()
+        on_core(1, &["nice", "-n", "-20"], &["strangers".to_owned(), target.to_string(), per_s.to_string()])
+            .spawn()
+            .unwrap()
     });
     // As long with as without: who waits is colder.
     std::thread::sleep(Duration::from_millis(300));
     let cpu = relay.cpu_ns();
     let start = Instant::now();
-    let talking = on_core(0, true, &["talk".to_owned(), relay.at.to_string(), MESSAGES.to_string()]).output().unwrap();
+    let talking = on_core(0, &["chrt", "-f", "10"], &["talk".to_owned(), relay.at.to_string(), MESSAGES.to_string()])
+        .output()
+        .unwrap();
     let share = (relay.cpu_ns() - cpu) as f64 / start.elapsed().as_nanos() as f64;
     let text = String::from_utf8(talking.stdout).unwrap();
     let talks = text.lines().map(|line| line.parse().unwrap()).collect();

@@ -53,7 +53,8 @@ pub(crate) fn serve(threads: usize, port: u16, gather_us: u64) {
     settings.threads = threads;
     settings.public.v4 = Some([127, 0, 0, 1].into());
     settings.peers.allow = vec!["127.0.0.0/8".parse().unwrap()];
-    settings.quotas = Quotas { bytes_per_s_per_user: 0, allocations_per_user: 100_000, allocations: 100_000, ..Quotas::default() };
+    settings.quotas =
+        Quotas { bytes_per_s_per_user: 0, allocations_per_user: 100_000, allocations: 100_000, ..Quotas::default() };
     settings.gather_us = gather_us;
     let entropy = |bytes: &mut [u8]| {
         use std::hash::{BuildHasher, RandomState};
@@ -91,11 +92,12 @@ impl Server {
         Some(Self { child, at })
     }
 
-    /// A build of this program, on the first core.
+    /// A build of this program, on the first core and before everything else there but the clients.
     pub(crate) fn of_build(program: &str, threads: usize) -> Self {
         let port = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let mut command = Command::new("taskset");
-        command.args(["-c", "0", program, "serve", &threads.to_string(), &port.to_string(), &GATHER_US.to_string()]);
+        command.args(["-c", "0", "chrt", "-f", "5", program, "serve", &threads.to_string(), &port.to_string()]);
+        command.arg(GATHER_US.to_string());
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut String::new()).unwrap();
         std::thread::sleep(Duration::from_millis(300));

@@ -12,14 +12,18 @@ const INDEX_MASK: usize = (1 << KIND_SHIFT) - 1;
 pub(super) enum About {
     /// Somebody put a command into the mailbox.
     Mailbox,
-    /// A socket for clients' datagrams.
+    /// A socket for clients' data, or for all their datagrams.
     Udp(usize),
+    /// A socket for clients' requests.
+    Requests(usize),
     /// A socket for clients' streams.
     Listener(usize),
     /// A stream.
     Stream(usize),
     /// A relay socket.
     Relay(RelayKey),
+    /// What is heard of a relay socket's datagrams.
+    Outcry(RelayKey),
 }
 
 impl About {
@@ -30,6 +34,8 @@ impl About {
             Self::Listener(index) => (2, index),
             Self::Stream(index) => (3, index),
             Self::Relay(key) => (4, key.0 as usize),
+            Self::Requests(index) => (5, index),
+            Self::Outcry(key) => (6, key.0 as usize),
         };
         Token(kind << KIND_SHIFT | index & INDEX_MASK)
     }
@@ -41,6 +47,8 @@ impl About {
             2 => Self::Listener(index),
             3 => Self::Stream(index),
             4 => Self::Relay(RelayKey(u32::try_from(index).unwrap_or(u32::MAX))),
+            5 => Self::Requests(index),
+            6 => Self::Outcry(RelayKey(u32::try_from(index).unwrap_or(u32::MAX))),
             _ => Self::Mailbox,
         }
     }
@@ -52,8 +60,16 @@ mod tests {
 
     #[test]
     fn tokens_say_what_they_are_about() {
-        for about in [About::Mailbox, About::Udp(3), About::Listener(0), About::Stream(999), About::Relay(RelayKey(77))]
-        {
+        let key = RelayKey(77);
+        for about in [
+            About::Mailbox,
+            About::Udp(3),
+            About::Requests(2),
+            About::Listener(0),
+            About::Stream(999),
+            About::Relay(key),
+            About::Outcry(key),
+        ] {
             assert_eq!(About::of(about.token()), about);
         }
     }

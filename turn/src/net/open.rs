@@ -37,9 +37,16 @@ pub(super) fn udp_listener(at: SocketAddr, shared: bool) -> io::Result<UdpSocket
     let socket = UdpSocket::from(fd);
     #[cfg(target_os = "linux")]
     if at.ip().is_unspecified() {
-        super::batch::tell_destinations(&socket)?;
+        super::linux::tell_destinations(&socket)?;
     }
     Ok(socket)
+}
+
+/// This address, at which there is no socket for datagrams yet; with port 0, at a port that the system chooses.
+pub(super) fn unused(at: SocketAddr) -> io::Result<SocketAddr> {
+    let fd = socket(at, SocketType::DGRAM)?;
+    bind(&fd, &at)?;
+    UdpSocket::from(fd).local_addr()
 }
 
 /// A socket for clients' streams.
@@ -61,6 +68,9 @@ pub(super) fn relay(at: SocketAddr) -> io::Result<UdpSocket> {
     bind(&fd, &at)?;
     let socket = UdpSocket::from(fd);
     dont_fragment(&socket, at.is_ipv4(), false);
+    // Without it, clients are not told of peers that cannot be reached.
+    #[cfg(target_os = "linux")]
+    let _ = super::linux::listen_to_icmp(&socket);
     Ok(socket)
 }
 

@@ -5,6 +5,7 @@ use std::ops::AddAssign;
 use std::sync::Arc;
 
 use super::{Opened, Path, RelayKey, Transport};
+use crate::shared::Shared;
 use crate::shared::users::User;
 use crate::shared::whereabouts::Family;
 use crate::stun::TransactionId;
@@ -74,6 +75,17 @@ pub(super) struct Allocation {
     pub(super) channels: Vec<Channel>,
     pub(super) to_peers: Traffic,
     pub(super) to_clients: Traffic,
+    /// When the next report of an unreachable peer would be due if they were evenly spaced.
+    pub(super) unreachable_due_ms: u64,
+}
+
+impl Leg {
+    /// Who a peer is to clients: another client of ours, which sends to our local address and from there, is known to them by the
+    /// public one.
+    pub(super) fn as_clients_know(&self, peer: SocketAddr, shared: &Shared) -> SocketAddr {
+        let ours = peer.ip() == self.at.local.ip() && shared.ports.is_open(peer);
+        if ours { SocketAddr::new(self.at.public.ip(), peer.port()) } else { peer }
+    }
 }
 
 impl Allocation {

@@ -9,7 +9,7 @@ use super::{Outcome, Path, RelayKey, Server};
 use crate::shared::counters::add;
 use crate::shared::{Refusal, Shared};
 use crate::stun::address::{ADDRESS_BYTES_MAX, write_xor};
-use crate::stun::{HEADER_BYTES, MAGIC_COOKIE, Message, attribute, channel_data};
+use crate::stun::{HEADER_BYTES, MAGIC_COOKIE, Message, TransactionId, attribute, channel_data};
 
 /// A Data indication's type.
 const DATA_INDICATION: u16 = 0x0017;
@@ -91,12 +91,7 @@ impl Server {
     ) -> Option<(Path, Range<usize>)> {
         let allocation = self.allocations.get_mut(relay.slot())?;
         let leg = allocation.leg(peer.ip()).filter(|leg| leg.key == relay)?;
-        let peer = if peer.ip() == leg.at.local.ip() && self.shared.ports.is_open(peer) {
-            // Another client of ours, sending to our local address instead of the public one that ours knows it by.
-            SocketAddr::new(leg.at.public.ip(), peer.port())
-        } else {
-            peer
-        };
+        let peer = leg.as_clients_know(peer, &self.shared);
         let permitted = allocation.permission(peer.ip(), now_ms);
         if !permitted.is_some_and(|permission| !permission.own || self.shared.ports.is_open(peer)) {
             self.refuse(Refusal::Permission);
@@ -112,12 +107,18 @@ impl Server {
         let (path, channel) = (allocation.path, allocation.channel_to(peer, now_ms).map(|channel| channel.number));
         let range = match channel {
             Some(number) => wrap_channel(number, path.transport.is_stream(), buffer, payload)?,
-            None => {
-                self.indications = self.indications.wrapping_add(0x9E37_79B9_7F4A_7C15);
-                wrap_indication(peer, self.indications, buffer, payload)?
-            }
+            None => wrap_indication(peer, self.next_indication(), buffer, payload)?,
         };
         Some((path, range))
+    }
+
+    /// A transaction id for an indication. These are never answered: they only have to differ.
+    pub(super) fn next_indication(&mut self) -> TransactionId {
+        self.indications = self.indications.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut transaction = [0; 12];
+        transaction[..8].copy_from_slice(&mix(self.indications).to_be_bytes());
+        transaction[8..].copy_from_slice(&(mix(!self.indications) as u32).to_be_bytes());
+        transaction
     }
 }
 
@@ -144,10 +145,12 @@ fn wrap_channel(number: u16, pad: bool, buffer: &mut [u8], payload: Range<usize>
 }
 
 /// Writes a Data indication around a payload: header and peer before it, padding after it.
-fn wrap_indication(peer: SocketAddr, serial: u64, buffer: &mut [u8], payload: Range<usize>) -> Option<Range<usize>> {
-    let mut transaction = [0; 12];
-    transaction[..8].copy_from_slice(&mix(serial).to_be_bytes());
-    transaction[8..].copy_from_slice(&(mix(!serial) as u32).to_be_bytes());
+fn wrap_indication(
+    peer: SocketAddr,
+    transaction: TransactionId,
+    buffer: &mut [u8],
+    payload: Range<usize>,
+) -> Option<Range<usize>> {
     let mut address = [0; ADDRESS_BYTES_MAX];
     let address_bytes = write_xor(peer, &transaction, &mut address);
     let before = HEADER_BYTES + 4 + address_bytes + 4;
@@ -169,8 +172,7 @@ fn wrap_indication(peer: SocketAddr, serial: u64, buffer: &mut [u8], payload: Ra
     Some(start..end)
 }
 
-/// Spreads a serial number over all bits (the finaliser of SplitMix64). Transaction ids of indications are never answered:
-/// they only have to differ.
+/// Spreads a serial number over all bits (the finaliser of SplitMix64).
 fn mix(mut bits: u64) -> u64 {
     bits = (bits ^ (bits >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     bits = (bits ^ (bits >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);

@@ -3,7 +3,7 @@
 //! one thread.
 //!
 //! RFC 8656 over RFC 8489, without TCP relaying (RFC 6062) and mobility (RFC 8016), which have been the ways into other
-//! relays, and without passing on ICMP (RFC 8656 section 11.5).
+//! relays.
 
 mod allocate;
 mod allocation;
@@ -17,6 +17,7 @@ mod path;
 mod permission;
 mod refresh;
 mod request;
+mod unreachable;
 mod upkeep;
 
 #[cfg(test)]
@@ -33,6 +34,7 @@ use allocation::Allocation;
 pub use allocation::{AllocationId, AllocationView, Traffic};
 pub(crate) use nonce::Nonces;
 pub use path::{Path, Transport};
+pub use unreachable::Icmp;
 
 use crate::settings::Entropy;
 use crate::shared::flood::Flood;

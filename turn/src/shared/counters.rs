@@ -1,5 +1,6 @@
 //! Numbers for metrics. Each thread has its own and is the only one to write them, so that counting costs no more than adding.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 macro_rules! refusals {
@@ -87,8 +88,15 @@ impl Counters {
         add(&self.refusals[why as usize], times);
     }
 
+    /// The numbers of several threads together.
+    pub(crate) fn sum(threads: &[Arc<Self>]) -> Self {
+        let all = Self::default();
+        threads.iter().for_each(|each| all.merge(each));
+        all
+    }
+
     /// Adds another thread's numbers to these.
-    pub(crate) fn merge(&self, other: &Self) {
+    fn merge(&self, other: &Self) {
         let pairs = [
             (&self.allocations, &other.allocations),
             (&self.bindings, &other.bindings),

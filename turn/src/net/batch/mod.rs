@@ -1,20 +1,20 @@
 //! Many datagrams in one step: received into fixed places, sent from wherever they lie. [`linux`] needs one system call for a
 //! batch, [`portable`] one for each datagram; on Linux a setting chooses, so that both are tested there.
 
-#[cfg(target_os = "linux")]
-mod linux;
 mod portable;
 
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::ops::Range;
 
+#[cfg(target_os = "linux")]
+use super::linux;
 use crate::limits::{BATCH_DATAGRAMS, DATAGRAM_BYTES_MAX, HEADROOM_BYTES, TAILROOM_BYTES};
 
+/// Errors in a row after which a socket has to wait for its next turn.
 #[cfg(target_os = "linux")]
-pub(super) use linux::tell_destinations;
-
+const ERRORS_MAX: usize = 4;
 /// Bytes of one place. Not a multiple of a page, so that the first bytes of all places do not compete for the same cache lines.
-const PLACE_BYTES: usize = HEADROOM_BYTES + DATAGRAM_BYTES_MAX + TAILROOM_BYTES + 60;
+pub(super) const PLACE_BYTES: usize = HEADROOM_BYTES + DATAGRAM_BYTES_MAX + TAILROOM_BYTES + 60;
 
 /// A datagram that has been received.
 #[derive(Debug, Clone, Copy)]
@@ -22,7 +22,7 @@ pub(super) struct Received {
     pub(super) from: SocketAddr,
     /// Which of our addresses it was sent to, if the socket says so.
     pub(super) to: Option<IpAddr>,
-    bytes: usize,
+    pub(super) bytes: usize,
 }
 
 /// A datagram to be sent.
@@ -51,16 +51,24 @@ impl Inbox {
         }
     }
 
-    /// Receives what is there, at most one batch, without waiting. Returns how many datagrams, and whether more may be there.
-    /// Datagrams that are larger than a place are dropped.
-    pub(super) fn receive(&mut self, socket: &UdpSocket) -> (usize, bool) {
+    /// Receives what is there, at most `max` and at most one batch, without waiting. Returns how many datagrams, and whether
+    /// more may be there. Datagrams that are larger than a place are dropped.
+    pub(super) fn receive(&mut self, socket: &UdpSocket, max: usize) -> (usize, bool) {
         self.received.clear();
+        let max = max.min(BATCH_DATAGRAMS);
         #[cfg(target_os = "linux")]
         if let Some(system) = &mut self.system {
-            let got = system.receive(socket, &mut self.memory, &mut self.received);
-            return (self.received.len(), got == BATCH_DATAGRAMS);
+            for _ in 0..ERRORS_MAX {
+                match system.receive(socket, max, &mut self.memory, &mut self.received) {
+                    Ok(got) => return (got, got == max),
+                    Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return (0, false),
+                    // About a datagram that we sent: not about what is there to be received.
+                    Err(_) => {}
+                }
+            }
+            return (0, true);
         }
-        let more = portable::receive(socket, &mut self.memory, &mut self.received);
+        let more = portable::receive(socket, max, &mut self.memory, &mut self.received);
         (self.received.len(), more)
     }
 

@@ -4,11 +4,11 @@
 use std::net::{SocketAddr, UdpSocket};
 
 use super::{Outgoing, PLACE_BYTES, Received};
-use crate::limits::{BATCH_DATAGRAMS, DATAGRAM_BYTES_MAX, HEADROOM_BYTES};
+use crate::limits::{DATAGRAM_BYTES_MAX, HEADROOM_BYTES};
 
-/// Receives up to a batch. Returns whether more may be there.
-pub(super) fn receive(socket: &UdpSocket, memory: &mut [u8], received: &mut Vec<Received>) -> bool {
-    for _ in 0..BATCH_DATAGRAMS {
+/// Receives up to `max` datagrams. Returns whether more may be there.
+pub(super) fn receive(socket: &UdpSocket, max: usize, memory: &mut [u8], received: &mut Vec<Received>) -> bool {
+    for _ in 0..max {
         let start = received.len() * PLACE_BYTES + HEADROOM_BYTES;
         // One byte more than may be used shows what has been cut.
         match socket.recv_from(&mut memory[start..=start + DATAGRAM_BYTES_MAX]) {
@@ -26,5 +26,14 @@ pub(super) fn receive(socket: &UdpSocket, memory: &mut [u8], received: &mut Vec<
 
 /// Sends each. Returns how many were not taken.
 pub(super) fn send(socket: &UdpSocket, datagrams: &[Outgoing<'_>]) -> usize {
-    datagrams.iter().filter(|datagram| socket.send_to(datagram.bytes, datagram.to).is_err()).count()
+    datagrams.iter().filter(|datagram| !insist(socket, datagram)).count()
+}
+
+/// Tries twice: an error may be about an earlier datagram, perhaps to another peer, and is then told only once.
+fn insist(socket: &UdpSocket, datagram: &Outgoing<'_>) -> bool {
+    let send = || socket.send_to(datagram.bytes, datagram.to);
+    match send() {
+        Err(error) if error.kind() != std::io::ErrorKind::WouldBlock => send().is_ok(),
+        done => done.is_ok(),
+    }
 }

@@ -1,13 +1,15 @@
-//! recvmmsg, sendmmsg and segmentation offload (UDP_SEGMENT). The one place of this crate with unsafe code: the kernel is
-//! given addresses of buffers that outlive the call, as each function borrows them for its whole length.
+//! recvmmsg, sendmmsg and segmentation offload (UDP_SEGMENT).
 
+use std::io;
 use std::mem::{size_of, zeroed};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::os::fd::{AsRawFd, RawFd};
 use std::ptr;
 
-use super::{Outgoing, PLACE_BYTES, Received};
+use super::name::Name;
+use super::turn_on;
 use crate::limits::{BATCH_DATAGRAMS, DATAGRAM_BYTES_MAX, HEADROOM_BYTES};
+use crate::net::batch::{Outgoing, PLACE_BYTES, Received};
 
 /// Longest datagram that is handed over as one of several segments: below the MTU of every usual link, as a segment that does
 /// not fit is an error instead of being fragmented.
@@ -17,50 +19,6 @@ const SEGMENTS_MAX: usize = 32;
 const SEGMENTED_BYTES_MAX: usize = 60_000;
 /// Failures after which this thread gives up segmenting: the link or the kernel cannot.
 const SEGMENT_FAILURES_MAX: u32 = 8;
-
-/// A socket address as the kernel wants it: a sockaddr_in or a sockaddr_in6, whose fields are at the same place on every Linux.
-#[derive(Clone, Copy)]
-#[repr(C, align(8))]
-struct Name([u8; 28]);
-
-impl Name {
-    const EMPTY: Self = Self([0; 28]);
-
-    fn write(&mut self, address: SocketAddr) -> u32 {
-        self.0[2..4].copy_from_slice(&address.port().to_be_bytes());
-        match address.ip() {
-            IpAddr::V4(ip) => {
-                self.0[..2].copy_from_slice(&family(libc::AF_INET));
-                self.0[4..8].copy_from_slice(&ip.octets());
-                self.0[8..16].fill(0);
-                16
-            }
-            IpAddr::V6(ip) => {
-                self.0[..2].copy_from_slice(&family(libc::AF_INET6));
-                self.0[4..8].fill(0);
-                self.0[8..24].copy_from_slice(&ip.octets());
-                self.0[24..28].fill(0);
-                28
-            }
-        }
-    }
-
-    fn read(&self) -> Option<SocketAddr> {
-        let port = u16::from_be_bytes([self.0[2], self.0[3]]);
-        let ip = if self.0[..2] == family(libc::AF_INET) {
-            IpAddr::V4(Ipv4Addr::from(*self.0[4..].first_chunk::<4>()?))
-        } else if self.0[..2] == family(libc::AF_INET6) {
-            IpAddr::V6(Ipv6Addr::from(*self.0[8..].first_chunk::<16>()?))
-        } else {
-            return None;
-        };
-        Some(SocketAddr::new(ip, port))
-    }
-}
-
-fn family(number: libc::c_int) -> [u8; 2] {
-    u16::try_from(number).unwrap_or(0).to_ne_bytes()
-}
 
 /// Room for control messages: a packet-info and a segment size.
 #[derive(Clone, Copy)]
@@ -76,33 +34,41 @@ fn empty_message() -> libc::mmsghdr {
 }
 
 /// Receives batches.
-pub(super) struct Receiver {
+pub(in crate::net) struct Receiver {
     names: [Name; BATCH_DATAGRAMS],
     controls: [Control; BATCH_DATAGRAMS],
 }
 
 impl Receiver {
-    pub(super) fn new() -> Self {
+    pub(in crate::net) fn new() -> Self {
         Self { names: [Name::EMPTY; BATCH_DATAGRAMS], controls: [Control([0; 96]); BATCH_DATAGRAMS] }
     }
 
-    /// Fills `received` with what was taken, and returns how many the kernel gave, dropped ones included.
-    pub(super) fn receive(&mut self, socket: &UdpSocket, memory: &mut [u8], received: &mut Vec<Received>) -> usize {
+    /// Fills `received` with what was taken, at most `max`, and returns how many the kernel gave, dropped ones included. After
+    /// an error there may be more.
+    pub(in crate::net) fn receive(
+        &mut self,
+        socket: &UdpSocket,
+        max: usize,
+        memory: &mut [u8],
+        received: &mut Vec<Received>,
+    ) -> io::Result<usize> {
         let none = libc::iovec { iov_base: ptr::null_mut(), iov_len: 0 };
         let mut parts = [none; BATCH_DATAGRAMS];
         let mut messages = [empty_message(); BATCH_DATAGRAMS];
-        for (index, place) in memory.chunks_exact_mut(PLACE_BYTES).enumerate().take(BATCH_DATAGRAMS) {
+        let max = max.min(BATCH_DATAGRAMS);
+        for (index, place) in memory.chunks_exact_mut(PLACE_BYTES).enumerate().take(max) {
             let room = &mut place[HEADROOM_BYTES..HEADROOM_BYTES + DATAGRAM_BYTES_MAX];
             parts[index] = libc::iovec { iov_base: room.as_mut_ptr().cast(), iov_len: room.len() };
             let header = &mut messages[index].msg_hdr;
             header.msg_name = ptr::from_mut(&mut self.names[index]).cast();
-            header.msg_namelen = 28;
+            header.msg_namelen = Name::BYTES_MAX;
             header.msg_iov = &raw mut parts[index];
             header.msg_iovlen = 1;
             header.msg_control = self.controls[index].0.as_mut_ptr().cast();
             header.msg_controllen = size_of::<Control>() as _;
         }
-        let got = receive_many(socket.as_raw_fd(), &mut messages);
+        let got = receive_many(socket.as_raw_fd(), &mut messages[..max])?;
         for (index, message) in messages.iter().take(got).enumerate() {
             let whole = message.msg_hdr.msg_flags & libc::MSG_TRUNC == 0;
             let Some(from) = self.names[index].read().filter(|_| whole) else {
@@ -112,18 +78,17 @@ impl Receiver {
             };
             received.push(Received { from, to: destination(&message.msg_hdr), bytes: message.msg_len as usize });
         }
-        got
+        Ok(got)
     }
 }
 
-fn receive_many(socket: RawFd, messages: &mut [libc::mmsghdr]) -> usize {
+fn receive_many(socket: RawFd, messages: &mut [libc::mmsghdr]) -> io::Result<usize> {
     let count = libc::c_uint::try_from(messages.len()).unwrap_or(0);
     #[expect(unsafe_code, reason = "recvmmsg has no safe wrapper")]
     // SAFETY: `messages` holds `count` headers whose pointers are to buffers of the lengths beside them, all alive and not
     // otherwise used until this returns; no timeout is given.
     let got = unsafe { libc::recvmmsg(socket, messages.as_mut_ptr(), count, libc::MSG_DONTWAIT as _, ptr::null_mut()) };
-    // Errors are "nothing there" or about earlier datagrams.
-    usize::try_from(got).unwrap_or(0)
+    usize::try_from(got).map_err(|_| io::Error::last_os_error())
 }
 
 /// The address that a datagram was sent to, where the socket was asked to say so.
@@ -152,37 +117,41 @@ fn destination(header: &libc::msghdr) -> Option<IpAddr> {
 }
 
 /// Sends batches.
-pub(super) struct Sender {
+pub(in crate::net) struct Sender {
     names: [Name; BATCH_DATAGRAMS],
     controls: [Control; BATCH_DATAGRAMS],
     segment_failures: u32,
 }
 
 impl Sender {
-    pub(super) fn new() -> Self {
+    pub(in crate::net) fn new() -> Self {
         let controls = [Control([0; 96]); BATCH_DATAGRAMS];
         Self { names: [Name::EMPTY; BATCH_DATAGRAMS], controls, segment_failures: 0 }
     }
 
     /// Returns how many datagrams the kernel did not take.
-    pub(super) fn send(&mut self, socket: &UdpSocket, from: Option<IpAddr>, datagrams: &[Outgoing<'_>]) -> usize {
+    pub(in crate::net) fn send(
+        &mut self,
+        socket: &UdpSocket,
+        from: Option<IpAddr>,
+        datagrams: &[Outgoing<'_>],
+    ) -> usize {
         let (mut lost, mut rest) = (0, datagrams);
         while !rest.is_empty() {
             let segmenting = self.segment_failures < SEGMENT_FAILURES_MAX;
-            let step = self.step(socket.as_raw_fd(), from, rest, segmenting);
-            let done = match step {
+            let done = match self.insist(socket.as_raw_fd(), from, rest, segmenting) {
                 Step::Sent(sent) => sent,
-                Step::Failed { first: 1, full: false } => {
-                    lost += 1;
-                    1
+                Step::Failed { why: Why::Full, .. } => return lost + rest.len(),
+                Step::Failed { first, why: Why::Dropped } | Step::Failed { first: first @ 1, why: Why::Other } => {
+                    lost += first;
+                    first
                 }
                 // Several segments at once: this link may not have that. Each by itself, then.
-                Step::Failed { first, full: false } => {
+                Step::Failed { first, why: Why::Other } => {
                     self.segment_failures += 1;
                     lost += self.one_by_one(socket.as_raw_fd(), from, &rest[..first]);
                     first
                 }
-                Step::Failed { full: true, .. } => return lost + rest.len(),
             };
             rest = &rest[done..];
         }
@@ -190,8 +159,16 @@ impl Sender {
     }
 
     fn one_by_one(&mut self, socket: RawFd, from: Option<IpAddr>, datagrams: &[Outgoing<'_>]) -> usize {
-        let sent = |one| matches!(self.step(socket, from, std::slice::from_ref(one), false), Step::Sent(_));
+        let sent = |one| matches!(self.insist(socket, from, std::slice::from_ref(one), false), Step::Sent(_));
         datagrams.iter().map(sent).filter(|sent| !sent).count()
+    }
+
+    /// Tries twice: an error may be about an earlier datagram, perhaps to another peer, and is then told only once.
+    fn insist(&mut self, socket: RawFd, from: Option<IpAddr>, datagrams: &[Outgoing<'_>], segmenting: bool) -> Step {
+        match self.step(socket, from, datagrams, segmenting) {
+            Step::Failed { why: Why::Other, .. } => self.step(socket, from, datagrams, segmenting),
+            done => done,
+        }
     }
 
     /// One system call.
@@ -222,8 +199,13 @@ impl Sender {
         match send_many(socket, &mut messages[..count]) {
             Ok(sent) => Step::Sent(sizes[..sent].iter().sum()),
             Err(error) => {
-                let full = matches!(error.raw_os_error(), Some(libc::EAGAIN | libc::ENOBUFS | libc::ENOMEM));
-                Step::Failed { first: sizes[0], full }
+                let why = match error.raw_os_error() {
+                    Some(libc::EAGAIN | libc::ENOMEM) => Why::Full,
+                    // A socket that listens to ICMP is told of these, too.
+                    Some(libc::ENOBUFS) => Why::Dropped,
+                    _ => Why::Other,
+                };
+                Step::Failed { first: sizes[0], why }
             }
         }
     }
@@ -233,8 +215,18 @@ impl Sender {
 enum Step {
     /// So many datagrams are on their way.
     Sent(usize),
-    /// None is. The first message was of `first` datagrams; `full` says that the others would not fare better.
-    Failed { first: usize, full: bool },
+    /// None is. The first message was of `first` datagrams.
+    Failed { first: usize, why: Why },
+}
+
+/// Why not.
+enum Why {
+    /// The socket has too much to send. The other datagrams would not fare better.
+    Full,
+    /// The network's queue was full at that moment.
+    Dropped,
+    /// Something about this message, or about an earlier one.
+    Other,
 }
 
 /// How many datagrams from the first on can be segments of one message: the same receiver and length, but for the last,
@@ -296,27 +288,22 @@ fn write_control(header: &mut libc::msghdr, control: &mut Control, from: Option<
     header.msg_controllen = used as _;
 }
 
-fn send_many(socket: RawFd, messages: &mut [libc::mmsghdr]) -> std::io::Result<usize> {
+fn send_many(socket: RawFd, messages: &mut [libc::mmsghdr]) -> io::Result<usize> {
     let count = libc::c_uint::try_from(messages.len()).unwrap_or(0);
     #[expect(unsafe_code, reason = "sendmmsg has no safe wrapper")]
     // SAFETY: `messages` holds `count` headers whose pointers are to buffers of the lengths beside them, all alive until this
     // returns; the kernel only reads what the parts point to.
     let sent =
         unsafe { libc::sendmmsg(socket, messages.as_mut_ptr(), count, (libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL) as _) };
-    usize::try_from(sent).map_err(|_| std::io::Error::last_os_error())
+    usize::try_from(sent).map_err(|_| io::Error::last_os_error())
 }
 
 /// Asks a socket that is bound to all addresses to say with each datagram which of them it was sent to.
-pub(in crate::net) fn tell_destinations(socket: &UdpSocket) -> std::io::Result<()> {
+pub(in crate::net) fn tell_destinations(socket: &UdpSocket) -> io::Result<()> {
     let (level, option) = if socket.local_addr()?.is_ipv4() {
         (libc::IPPROTO_IP, libc::IP_PKTINFO)
     } else {
         (libc::IPPROTO_IPV6, libc::IPV6_RECVPKTINFO)
     };
-    let on: libc::c_int = 1;
-    let size = libc::socklen_t::try_from(size_of::<libc::c_int>()).unwrap_or(0);
-    #[expect(unsafe_code, reason = "this option has no safe wrapper")]
-    // SAFETY: the option takes an int, which lives until the call returns, and its size.
-    let done = unsafe { libc::setsockopt(socket.as_raw_fd(), level, option, (&raw const on).cast(), size) };
-    if done == 0 { Ok(()) } else { Err(std::io::Error::last_os_error()) }
+    turn_on(socket, level, option)
 }

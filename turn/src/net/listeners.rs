@@ -1,0 +1,77 @@
+//! Opening the sockets at which clients arrive, for all threads.
+
+use std::io;
+use std::net::{SocketAddr, UdpSocket};
+
+use super::open::{tcp_listener, udp_listener, unused};
+use super::start::StartError;
+use super::streams::StreamListener;
+use crate::settings::Settings;
+
+/// One thread's sockets for clients' datagrams at one address.
+pub(super) struct UdpListener {
+    pub(super) at: SocketAddr,
+    /// Data comes here, and answers leave from here.
+    pub(super) data: UdpSocket,
+    /// Requests come here; where the system cannot tell them apart, they come with the data.
+    pub(super) requests: Option<UdpSocket>,
+}
+
+/// One thread's sockets for clients.
+#[derive(Default)]
+pub(super) struct Listeners {
+    pub(super) udp: Vec<UdpListener>,
+    pub(super) streams: Vec<StreamListener>,
+}
+
+/// Opens all sockets of `threads` threads, and writes the ports that the system chose back into the settings.
+pub(super) fn open_all(settings: &mut Settings, threads: usize) -> Result<Vec<Listeners>, StartError> {
+    let mut all: Vec<Listeners> = (0..threads).map(|_| Listeners::default()).collect();
+    for at in &mut settings.udp {
+        let fail = |error| StartError::Listen { at: *at, transport: "UDP", error };
+        let opened = open_udp(*at, threads, settings.separate_requests).map_err(fail)?;
+        for (listeners, udp) in all.iter_mut().zip(opened) {
+            *at = udp.at;
+            listeners.udp.push(udp);
+        }
+    }
+    let tls_config = settings.tls_config.clone();
+    let tcp = settings.tcp.iter_mut().map(|at| (at, None));
+    for (at, tls) in tcp.chain(settings.tls.iter_mut().map(|at| (at, tls_config.clone()))) {
+        for listeners in &mut all {
+            let fail = |error| StartError::Listen { at: *at, transport: "TCP", error };
+            let socket = tcp_listener(*at, threads > 1).map_err(fail)?;
+            *at = socket.local_addr().map_err(fail)?;
+            listeners.streams.push(StreamListener { socket, tls: tls.clone() });
+        }
+    }
+    Ok(all)
+}
+
+fn open_udp(at: SocketAddr, threads: usize, separate: bool) -> io::Result<Vec<UdpListener>> {
+    let separate = separate && cfg!(target_os = "linux");
+    let shared = threads > 1 || separate;
+    // Sockets that may share a port share it with another relay's, too: each would get a part of the other's clients.
+    let at = if shared { unused(at)? } else { at };
+    let open = |_| {
+        let data = udp_listener(at, shared)?;
+        let requests = if separate { Some(udp_listener(at, true)?) } else { None };
+        Ok(UdpListener { at: data.local_addr()?, data, requests })
+    };
+    let mut opened = (0..threads).map(open).collect::<io::Result<Vec<_>>>()?;
+    if separate && let Err(error) = steer(&opened, threads) {
+        tracing::debug!(%error, "The system does not tell requests and data apart: they share sockets.");
+        opened.iter_mut().for_each(|udp| udp.requests = None);
+    }
+    Ok(opened)
+}
+
+#[cfg(target_os = "linux")]
+fn steer(opened: &[UdpListener], threads: usize) -> io::Result<()> {
+    super::linux::steer(&opened[0].data, u32::try_from(threads).map_err(io::Error::other)?)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn steer(_opened: &[UdpListener], _threads: usize) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
