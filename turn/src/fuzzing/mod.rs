@@ -2,5 +2,11 @@
 //! `cargo test` its corpus. Each reads its bytes as a script, does what it says to a part of the relay, and checks what must
 //! hold, against a model where there is one. A failure is a panic. Not compiled into a relay.
 
+pub mod message;
 pub mod packets;
-mod script;
+pub(crate) mod script;
+
+/// Streams, which live where nobody else can reach them.
+pub mod stream {
+    pub use crate::net::fuzzing::{Reached, stream};
+}

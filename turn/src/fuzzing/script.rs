@@ -2,47 +2,47 @@
 //! copy and change them as it likes, and what it makes of them stays a script.
 
 /// What is left of a script.
-pub(super) struct Script<'a> {
+pub(crate) struct Script<'a> {
     rest: &'a [u8],
 }
 
 impl<'a> Script<'a> {
-    pub(super) fn new(bytes: &'a [u8]) -> Self {
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
         Self { rest: bytes }
     }
 
-    pub(super) fn is_over(&self) -> bool {
+    pub(crate) fn is_over(&self) -> bool {
         self.rest.is_empty()
     }
 
     /// Up to `count` bytes.
-    pub(super) fn take(&mut self, count: usize) -> &'a [u8] {
+    pub(crate) fn take(&mut self, count: usize) -> &'a [u8] {
         let (taken, rest) = self.rest.split_at(count.min(self.rest.len()));
         self.rest = rest;
         taken
     }
 
-    pub(super) fn array<const N: usize>(&mut self) -> [u8; N] {
+    pub(crate) fn array<const N: usize>(&mut self) -> [u8; N] {
         let taken = self.take(N);
         let mut array = [0; N];
         array[..taken.len()].copy_from_slice(taken);
         array
     }
 
-    pub(super) fn byte(&mut self) -> u8 {
+    pub(crate) fn byte(&mut self) -> u8 {
         self.array::<1>()[0]
     }
 
-    pub(super) fn word(&mut self) -> u16 {
+    pub(crate) fn word(&mut self) -> u16 {
         u16::from_be_bytes(self.array())
     }
 
-    pub(super) fn pick<T: Copy>(&mut self, from: &[T]) -> T {
+    pub(crate) fn pick<T: Copy>(&mut self, from: &[T]) -> T {
         from[usize::from(self.byte()) % from.len()]
     }
 
     /// A length: any up to 199 bytes, and some up to nearly the largest datagram.
-    pub(super) fn length(&mut self) -> usize {
+    pub(crate) fn length(&mut self) -> usize {
         match usize::from(self.byte()) {
             short @ 0..200 => short,
             long => (long - 199) * 161,

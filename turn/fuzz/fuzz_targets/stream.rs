@@ -1,0 +1,7 @@
+//! Streams cut anywhere. See `hearth_turn::fuzzing::stream`.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    hearth_turn::fuzzing::stream::stream(bytes);
+});
