@@ -1,10 +1,10 @@
 //! Does anybody who is known to the relay notice a flood of strangers' requests? Round trips through a relay on a quiet machine,
 //! beside a flood that goes elsewhere (the machine is as busy, the relay is not), and in a flood that comes to the relay.
 //!
-//! Strangers have the second core for themselves, the relay the first. Clients and peers stand for other machines, so
-//! they are on the first core with more of a right to it than the relay: neither relay nor strangers make them late. Relay, clients
-//! and peers have real-time priority and strangers the highest of the ordinary ones, so that what else the machine does matters
-//! little. Needs two cores, and `taskset`, `chrt` and `nice` with the right to use them.
+//! Strangers are on the second core. The relay is on the first, or with two threads on both, as it would be by itself. Clients and
+//! peers stand for other machines, so they are on the first core with more of a right to it than the relay: neither relay nor
+//! strangers make them late. Relay, clients and peers have real-time priority and strangers the highest of the ordinary ones, so
+//! that what else the machine does matters little. Needs two cores, and `taskset`, `chrt` and `nice` with the right to use them.
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};

@@ -92,11 +92,12 @@ impl Server {
         Some(Self { child, at })
     }
 
-    /// A build of this program, on the first core and before everything else there but the clients.
+    /// A build of this program, before everything else but the clients: on the first core, or with two threads on both.
     pub(crate) fn of_build(program: &str, threads: usize) -> Self {
         let port = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let mut command = Command::new("taskset");
-        command.args(["-c", "0", "chrt", "-f", "5", program, "serve", &threads.to_string(), &port.to_string()]);
+        let cores = if threads == 1 { "0" } else { "0,1" };
+        command.args(["-c", cores, "chrt", "-f", "5", program, "serve", &threads.to_string(), &port.to_string()]);
         command.arg(GATHER_US.to_string());
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut String::new()).unwrap();

@@ -5,18 +5,19 @@
 
 use std::time::Duration;
 
-use crate::limits::{BUSY_WINDOW_MS, CROWD_REQUESTS, CROWD_WAIT_MS, REQUESTS_PER_LOOK};
+use crate::limits::{BUSY_WINDOW_MS, CROWD_REQUESTS, CROWD_STAY_MS, CROWD_WAIT_MS, REQUESTS_PER_LOOK};
 
-/// Fewer at one look than would have made a crowd: it is gone.
-const GONE_REQUESTS: usize = CROWD_REQUESTS / 8;
+/// A crowd of which fewer than this come while it has to stay is gone: a quarter of what makes one.
+const GONE_REQUESTS: usize = CROWD_REQUESTS / 4 * (CROWD_STAY_MS / BUSY_WINDOW_MS) as usize;
 
-/// Whether there is a crowd at this thread's sockets for requests, and when to look.
+/// Whether there is a crowd at a thread's sockets for requests, and when to look.
 #[derive(Debug, Default)]
 pub(super) struct Crowd {
     here: bool,
-    window: u64,
+    /// Since when requests are counted, and how many have come.
+    since_ms: u64,
     requests: usize,
-    /// When the next look begins, or that it has begun.
+    /// When the next look begins, or when this one began.
     look_ms: u64,
     taken: usize,
 }
@@ -24,13 +25,13 @@ pub(super) struct Crowd {
 impl Crowd {
     /// Counts requests that were waited for. Returns whether they are a crowd now.
     pub(super) fn came(&mut self, requests: usize, now_ms: u64) -> bool {
-        let window = now_ms / BUSY_WINDOW_MS;
-        if window != self.window {
-            (self.window, self.requests) = (window, 0);
+        if now_ms - self.since_ms >= BUSY_WINDOW_MS {
+            (self.since_ms, self.requests) = (now_ms, 0);
         }
         self.requests += requests;
-        self.here = self.requests >= CROWD_REQUESTS;
-        (self.look_ms, self.taken) = (now_ms, 0);
+        if self.requests >= CROWD_REQUESTS {
+            *self = Self { here: true, since_ms: now_ms, look_ms: now_ms + CROWD_WAIT_MS, ..Self::default() };
+        }
         self.here
     }
 
@@ -47,11 +48,15 @@ impl Crowd {
     /// Counts what was taken at one turn of a look, after which there may be more. Returns whether the crowd has gone.
     pub(super) fn took(&mut self, requests: usize, more: bool, now_ms: u64) -> bool {
         self.taken += requests;
+        self.requests += requests;
         if more && self.taken < REQUESTS_PER_LOOK {
             return false;
         }
-        self.here = self.taken >= GONE_REQUESTS;
         (self.look_ms, self.taken) = (now_ms + CROWD_WAIT_MS, 0);
+        if now_ms - self.since_ms >= CROWD_STAY_MS {
+            self.here = self.requests >= GONE_REQUESTS;
+            (self.since_ms, self.requests) = (now_ms, 0);
+        }
         !self.here
     }
 }
@@ -65,16 +70,27 @@ mod tests {
     fn a_crowd_is_looked_at_now_and_then_until_it_is_gone() {
         let mut crowd = Crowd::default();
         assert!(!crowd.came(CROWD_REQUESTS - 1, 0));
-        assert!(!crowd.came(CROWD_REQUESTS - 1, BUSY_WINDOW_MS), "windows are counted by themselves");
+        assert!(!crowd.came(CROWD_REQUESTS - 1, BUSY_WINDOW_MS), "what came long ago does not count");
         assert_eq!(crowd.wait(BUSY_WINDOW_MS), None);
-        assert!(crowd.came(1, BUSY_WINDOW_MS + 1));
         let now_ms = BUSY_WINDOW_MS + 1;
+        assert!(crowd.came(1, now_ms));
+        assert_eq!(crowd.wait(now_ms), Some(Duration::from_millis(CROWD_WAIT_MS)));
+        let now_ms = now_ms + CROWD_WAIT_MS;
         assert_eq!(crowd.wait(now_ms), Some(Duration::ZERO));
         assert!(!crowd.took(REQUESTS_PER_TURN, true, now_ms));
         assert_eq!(crowd.wait(now_ms), Some(Duration::ZERO), "the look goes on");
         assert!(!crowd.took(3, false, now_ms));
         assert_eq!(crowd.wait(now_ms), Some(Duration::from_millis(CROWD_WAIT_MS)));
-        assert!(crowd.took(GONE_REQUESTS - 1, false, now_ms + CROWD_WAIT_MS));
+    }
+
+    #[test]
+    fn a_crowd_stays_for_a_while_and_while_it_is_one() {
+        let mut crowd = Crowd::default();
+        assert!(crowd.came(CROWD_REQUESTS, 0));
+        assert!(!crowd.took(0, false, CROWD_STAY_MS - 1));
+        assert!(!crowd.took(GONE_REQUESTS, false, CROWD_STAY_MS));
+        assert!(!crowd.took(GONE_REQUESTS - 1, false, 2 * CROWD_STAY_MS - 1));
+        assert!(crowd.took(0, false, 2 * CROWD_STAY_MS));
         assert!(!crowd.is_here());
     }
 
@@ -83,8 +99,8 @@ mod tests {
         let mut crowd = Crowd::default();
         assert!(crowd.came(CROWD_REQUESTS, 0));
         let turns = (0..).take_while(|_| {
-            assert!(!crowd.took(REQUESTS_PER_TURN, true, 0));
-            crowd.wait(0) == Some(Duration::ZERO)
+            assert!(!crowd.took(REQUESTS_PER_TURN, true, CROWD_WAIT_MS));
+            crowd.wait(CROWD_WAIT_MS) == Some(Duration::ZERO)
         });
         assert_eq!(turns.count() + 1, REQUESTS_PER_LOOK / REQUESTS_PER_TURN);
     }

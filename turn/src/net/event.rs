@@ -2,6 +2,7 @@
 
 use mio::Token;
 
+use super::listeners::LANES;
 use crate::server::RelayKey;
 
 const KIND_SHIFT: u32 = 28;
@@ -14,8 +15,8 @@ pub(super) enum About {
     Mailbox,
     /// A socket for clients' data, or for all their datagrams.
     Udp(usize),
-    /// A socket for clients' requests.
-    Requests(usize),
+    /// A socket for clients' requests: at which address, and of which kind.
+    Requests(usize, usize),
     /// A socket for clients' streams.
     Listener(usize),
     /// A stream.
@@ -34,7 +35,7 @@ impl About {
             Self::Listener(index) => (2, index),
             Self::Stream(index) => (3, index),
             Self::Relay(key) => (4, key.0 as usize),
-            Self::Requests(index) => (5, index),
+            Self::Requests(index, lane) => (5, index * LANES + lane),
             Self::Outcry(key) => (6, key.0 as usize),
         };
         Token(kind << KIND_SHIFT | index & INDEX_MASK)
@@ -47,7 +48,7 @@ impl About {
             2 => Self::Listener(index),
             3 => Self::Stream(index),
             4 => Self::Relay(RelayKey(u32::try_from(index).unwrap_or(u32::MAX))),
-            5 => Self::Requests(index),
+            5 => Self::Requests(index / LANES, index % LANES),
             6 => Self::Outcry(RelayKey(u32::try_from(index).unwrap_or(u32::MAX))),
             _ => Self::Mailbox,
         }
@@ -64,7 +65,7 @@ mod tests {
         for about in [
             About::Mailbox,
             About::Udp(3),
-            About::Requests(2),
+            About::Requests(2, 1),
             About::Listener(0),
             About::Stream(999),
             About::Relay(key),

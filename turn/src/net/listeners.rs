@@ -3,7 +3,7 @@
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
 
-use super::open::{tcp_listener, udp_listener, unused};
+use super::open::{DATA_BUFFER_BYTES, REQUESTS_BUFFER_BYTES, tcp_listener, udp_listener, unused};
 use super::start::StartError;
 use super::streams::StreamListener;
 use crate::settings::Settings;
@@ -13,9 +13,13 @@ pub(super) struct UdpListener {
     pub(super) at: SocketAddr,
     /// Data comes here, and answers leave from here.
     pub(super) data: UdpSocket,
-    /// Requests come here; where the system cannot tell them apart, they come with the data.
-    pub(super) requests: Option<UdpSocket>,
+    /// Requests come here: those that may carry credentials to the first, others to the second. Where the system cannot tell
+    /// them apart, they come with the data.
+    pub(super) requests: Option<[UdpSocket; LANES]>,
 }
+
+/// Kinds of requests that are told apart.
+pub(super) const LANES: usize = 2;
 
 /// One thread's sockets for clients.
 #[derive(Default)]
@@ -54,8 +58,9 @@ fn open_udp(at: SocketAddr, threads: usize, separate: bool) -> io::Result<Vec<Ud
     // Sockets that may share a port share it with another relay's, too: each would get a part of the other's clients.
     let at = if shared { unused(at)? } else { at };
     let open = |_| {
-        let data = udp_listener(at, shared)?;
-        let requests = if separate { Some(udp_listener(at, true)?) } else { None };
+        let data = udp_listener(at, shared, DATA_BUFFER_BYTES)?;
+        let request = || udp_listener(at, true, REQUESTS_BUFFER_BYTES);
+        let requests = if separate { Some([request()?, request()?]) } else { None };
         Ok(UdpListener { at: data.local_addr()?, data, requests })
     };
     let mut opened = (0..threads).map(open).collect::<io::Result<Vec<_>>>()?;

@@ -5,8 +5,10 @@ use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
 
 use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, listen, socket_with, sockopt};
 
-/// Asked of the kernel for the socket on which all clients' datagrams arrive, in bytes. It gives what it may.
-const LISTENER_BUFFER_BYTES: usize = 4 * 1_024 * 1_024;
+/// Asked of the kernel for a socket on which many clients' data arrives, in bytes. It gives what it may.
+pub(super) const DATA_BUFFER_BYTES: usize = 4 * 1_024 * 1_024;
+/// … for one on which only requests do: a bound of what a flood of them takes, and of how long they wait.
+pub(super) const REQUESTS_BUFFER_BYTES: usize = 512 * 1_024;
 /// … and for a relay socket.
 const RELAY_BUFFER_BYTES: usize = 512 * 1_024;
 const BACKLOG: i32 = 256;
@@ -27,12 +29,12 @@ fn socket(at: SocketAddr, kind: SocketType) -> io::Result<std::os::fd::OwnedFd> 
 
 /// A socket for clients' datagrams. Several threads may each have one at the same address; the kernel keeps a client with
 /// the same one.
-pub(super) fn udp_listener(at: SocketAddr, shared: bool) -> io::Result<UdpSocket> {
+pub(super) fn udp_listener(at: SocketAddr, shared: bool, buffer_bytes: usize) -> io::Result<UdpSocket> {
     let fd = socket(at, SocketType::DGRAM)?;
     if shared {
         sockopt::set_socket_reuseport(&fd, true)?;
     }
-    buffers(&fd, LISTENER_BUFFER_BYTES);
+    buffers(&fd, buffer_bytes);
     bind(&fd, &at)?;
     let socket = UdpSocket::from(fd);
     #[cfg(target_os = "linux")]
@@ -68,9 +70,6 @@ pub(super) fn relay(at: SocketAddr) -> io::Result<UdpSocket> {
     bind(&fd, &at)?;
     let socket = UdpSocket::from(fd);
     dont_fragment(&socket, at.is_ipv4(), false);
-    // Without it, clients are not told of peers that cannot be reached.
-    #[cfg(target_os = "linux")]
-    let _ = super::linux::listen_to_icmp(&socket);
     Ok(socket)
 }
 

@@ -56,7 +56,9 @@ fn send_group(group: &[Waiting], inbox: &Inbox, relays: &Relays, sender: &mut Se
     if !group[0].whole {
         return sender.send(socket, None, datagrams);
     }
-    // Rare: a client that finds out how large its datagrams may be.
+    // Rare: a client that finds out how large its datagrams may be. Without the answers, it has to guess.
+    #[cfg(target_os = "linux")]
+    let _ = super::linux::listen_to_icmp(socket);
     dont_fragment(socket, group[0].to.is_ipv4(), true);
     let lost = sender.send(socket, None, datagrams);
     dont_fragment(socket, group[0].to.is_ipv4(), false);

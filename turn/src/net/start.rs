@@ -9,7 +9,6 @@ use mio::{Poll, Waker};
 
 use super::batch::{Inbox, Sender};
 use super::command::Mailbox;
-use super::crowd::Crowd;
 use super::event::About;
 use super::gate::Gate;
 use super::listeners::{Listeners, open_all};
@@ -124,7 +123,7 @@ fn start_worker(
         unfinished: Vec::new(),
         swept: Instant::now(),
         pace: Pace::new(settings.gather_us),
-        crowd: Crowd::default(),
+        crowds: Default::default(),
     };
     worker.register()?;
     let thread = std::thread::Builder::new().name(format!("turn-{index}")).spawn(move || worker.run())?;

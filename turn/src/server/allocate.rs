@@ -142,6 +142,7 @@ impl Server {
             channels: Vec::new(),
             to_peers: super::Traffic::default(),
             to_clients: super::Traffic::default(),
+            hears_icmp: false,
             unreachable_due_ms: 0,
         };
         allocation.legs.iter().flatten().for_each(|leg| self.shared.ports.set(leg.at.public, true));

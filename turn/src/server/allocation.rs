@@ -75,6 +75,8 @@ pub(super) struct Allocation {
     pub(super) channels: Vec<Channel>,
     pub(super) to_peers: Traffic,
     pub(super) to_clients: Traffic,
+    /// Whether the client is told which peers cannot be reached, and why.
+    pub(super) hears_icmp: bool,
     /// When the next report of an unreachable peer would be due if they were evenly spaced.
     pub(super) unreachable_due_ms: u64,
 }

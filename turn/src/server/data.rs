@@ -50,6 +50,7 @@ impl Server {
         };
         let start = data.at + 4;
         let dont_fragment = message.get(attribute::DONT_FRAGMENT).is_some();
+        self.allocations[slot].hears_icmp |= dont_fragment;
         self.relay_to_peer(now_ms, slot, peer, start..start + data.value.len(), dont_fragment)
     }
 

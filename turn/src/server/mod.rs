@@ -3,7 +3,7 @@
 //! one thread.
 //!
 //! RFC 8656 over RFC 8489, without TCP relaying (RFC 6062) and mobility (RFC 8016), which have been the ways into other
-//! relays.
+//! relays. ICMP is passed on (section 11.5) to those who can use it only: see `unreachable`.
 
 mod allocate;
 mod allocation;

@@ -1,5 +1,10 @@
 //! What becomes of datagrams that do not arrive (RFC 8656 section 11.5): what ICMP says of one that a client has sent to a peer,
-//! the client gets to know, so that it can turn to another path, or send less at a time.
+//! the client gets to know, so that it can send less at a time, or turn to another path.
+//!
+//! Only a client that has sent something with DONT-FRAGMENT is told, as it wants to find out how much goes through at a time. The
+//! RFC would have everybody told; but such an indication has no DATA, whereupon client libraries in wide use (pion's and webrtc-rs's)
+//! stop to read and lose their call, and those of browsers only write a warning. And peers that do not answer are what every call
+//! begins with.
 
 use std::net::SocketAddr;
 
@@ -70,7 +75,7 @@ impl Server {
         let allocation = self.allocations.get_mut(relay.slot())?;
         let leg = allocation.leg(peer.ip()).filter(|leg| leg.key == relay)?;
         let peer = leg.as_clients_know(peer, &self.shared);
-        allocation.permission(peer.ip(), now_ms)?;
+        allocation.permission(peer.ip(), now_ms).filter(|_| allocation.hears_icmp)?;
         if allocation.unreachable_due_ms.max(now_ms) >= now_ms + TOLERANCE_MS {
             return None;
         }

@@ -13,4 +13,6 @@ mod operating;
 mod probing;
 mod streams;
 mod udp;
+#[cfg(target_os = "linux")]
+mod unreachable;
 mod webrtc;

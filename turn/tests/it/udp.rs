@@ -26,6 +26,27 @@ fn data_passes_without_batches() {
 }
 
 #[test]
+fn data_passes_where_requests_and_data_share_a_socket() {
+    let relay = Relay::with(|settings| settings.separate_requests = false);
+    let echo = Echo::start();
+    for _ in 0..4 {
+        let mut client = Client::new(Datagrams::to(relay.udp()));
+        client.allocate();
+        client.passes_data(echo.at);
+    }
+}
+
+#[test]
+fn two_relays_do_not_share_an_address() {
+    let relay = Relay::start();
+    let mut settings = hearth_turn::Settings::new();
+    settings.udp = vec![relay.udp()];
+    let house = super::harness::House { now_unix_s: 0.into(), revoked: false.into() };
+    let error = hearth_turn::start(settings, std::sync::Arc::new(house), std::sync::Arc::new(|_| {})).unwrap_err();
+    assert!(error.to_string().contains(&relay.udp().to_string()), "{error}");
+}
+
+#[test]
 fn data_passes_when_listening_on_all_addresses() {
     let relay = Relay::with(|settings| settings.udp = vec!["0.0.0.0:0".parse().unwrap(), "[::]:0".parse().unwrap()]);
     let echo = Echo::start();

@@ -1,5 +1,6 @@
 //! What ICMP says about datagrams that we sent. A socket without a connection hears of it only if it asks to; then it lies in
-//! a queue of its own, and the socket's next call, whatever for, fails once to point at it.
+//! a queue of its own, and the socket's next call, whatever for, fails once to point at it. Sockets are asked to only when their
+//! client wants to know (see [`crate::server::Server::peer_unreachable`]); others cost nothing.
 
 use std::io;
 use std::mem::{size_of, zeroed};

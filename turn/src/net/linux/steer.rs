@@ -1,7 +1,7 @@
 //! Which of the sockets at one address gets a client's datagram: a program of a few instructions that the kernel runs for each
-//! (classic BPF, which needs no privilege). Each thread has two sockets, one for data and one for requests, so that a flood of
-//! requests has a queue of its own and no datagram of a call ever stands in it. A client's address and port choose the thread,
-//! the same for both sockets.
+//! (classic BPF, which needs no privilege). Each thread has a socket for data and two for requests, so that a flood of requests
+//! has a queue of its own and no datagram of a call ever stands in it; nor do requests of those who have credentials, if the
+//! flood's have none. A client's address and port choose the thread, the same for all its sockets.
 
 use std::io;
 use std::mem::size_of;
@@ -9,6 +9,8 @@ use std::net::UdpSocket;
 use std::os::fd::AsRawFd;
 
 use libc::sock_filter;
+
+use crate::limits::SIGNED_BYTES_MIN;
 
 /// Loads 32 bits, 16 bits, or one byte of the datagram; with `X`, that many bytes further.
 const WORD: u32 = libc::BPF_LD | libc::BPF_W | libc::BPF_ABS;
@@ -45,8 +47,11 @@ fn instruction(code: u32, yes: u8, no: u8, k: u32) -> sock_filter {
     sock_filter { code: code as u16, jt: yes, jf: no, k }
 }
 
-/// Makes the kernel choose among the sockets at this socket's address, which have been bound in the order data, requests, data,
-/// requests …, a pair for each thread.
+/// Sockets of a thread: for data, for requests that may carry credentials, and for those that are too short for that.
+const SOCKETS: u32 = 3;
+
+/// Makes the kernel choose among the sockets at this socket's address, which have been bound in the order of [`SOCKETS`], one
+/// thread's after the other's.
 pub(in crate::net) fn steer(socket: &UdpSocket, threads: u32) -> io::Result<()> {
     let mut program = program(socket.local_addr()?.is_ipv4(), threads);
     let length = libc::c_ushort::try_from(program.len()).map_err(io::Error::other)?;
@@ -64,7 +69,7 @@ pub(in crate::net) fn steer(socket: &UdpSocket, threads: u32) -> io::Result<()> 
 /// The program. What cannot be read (a datagram of no bytes) goes to the first socket; that is the kernel's rule.
 fn program(v4: bool, threads: u32) -> Vec<sock_filter> {
     let step = |code, k| instruction(code, 0, 0, k);
-    // 0: data (ChannelData, Send indications), 1: everything else. As in `Server::may_change_sockets`.
+    // Data is what `Server::may_change_sockets` says cannot: ChannelData and Send indications.
     let mut program = vec![
         step(LENGTH, 0),
         instruction(IF_AT_LEAST, 0, 7, 4),
@@ -74,8 +79,12 @@ fn program(v4: bool, threads: u32) -> Vec<sock_filter> {
         step(HALF, 0),
         instruction(IF_EQUAL, 0, 2, SEND_INDICATION),
         step(NUMBER, 0),
-        step(GO, 1),
+        step(GO, 5),
+        step(LENGTH, 0),
+        instruction(IF_AT_LEAST, 0, 2, SIGNED_BYTES_MIN),
         step(NUMBER, 1),
+        step(GO, 1),
+        step(NUMBER, 2),
         step(NOTE, 0),
     ];
     if v4 {
@@ -98,7 +107,7 @@ fn program(v4: bool, threads: u32) -> Vec<sock_filter> {
         step(MULTIPLY, ODD[1]),
         step(SHIFT, 16),
         step(REST, threads.max(1)),
-        step(MULTIPLY, 2),
+        step(MULTIPLY, SOCKETS),
         step(X, 0),
         step(NOTED, 0),
         step(ADD_X, 0),
@@ -112,15 +121,16 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::net::open::udp_listener;
+    use crate::net::open::{DATA_BUFFER_BYTES, udp_listener};
 
     const THREADS: u32 = 3;
 
     /// Sockets at one address, and who gets what.
     fn group(ip: &str) -> Vec<UdpSocket> {
-        let first = udp_listener(format!("{ip}:0").parse().unwrap(), true).unwrap();
+        let open = |at| udp_listener(at, true, DATA_BUFFER_BYTES).unwrap();
+        let first = open(format!("{ip}:0").parse().unwrap());
         let at = first.local_addr().unwrap();
-        let others = (1..2 * THREADS).map(|_| udp_listener(at, true).unwrap());
+        let others = (1..SOCKETS * THREADS).map(|_| open(at));
         let sockets: Vec<UdpSocket> = std::iter::once(first).chain(others).collect();
         steer(&sockets[0], THREADS).unwrap();
         sockets
@@ -138,7 +148,8 @@ mod tests {
     }
 
     #[test]
-    fn requests_and_data_of_a_client_go_to_the_two_sockets_of_one_thread() {
+    fn data_and_requests_of_a_client_go_to_the_sockets_of_one_thread() {
+        let (least, thread) = (SIGNED_BYTES_MIN as usize, SOCKETS as usize);
         for (here, there) in [("127.0.0.1", "127.0.0.1:0"), ("[::1]", "[::1]:0")] {
             let sockets = group(here);
             let mut threads = [0; THREADS as usize];
@@ -150,15 +161,16 @@ mod tests {
                     receiver(&sockets)
                 };
                 let data = gets(&[0x40, 0, 0, 0]);
-                assert_eq!(data % 2, 0);
-                threads[data / 2] += 1;
-                for packet in [&[0x7F, 0xFF, 0, 0][..], &[0x00, 0x16, 0, 0, 0, 0]] {
+                assert_eq!(data % thread, 0);
+                threads[data / thread] += 1;
+                for packet in [&[0x7F, 0xFF, 0, 0][..], &[0x00, 0x16, 0, 0, 0, 0], &[0x40; 1_000]] {
                     assert_eq!(gets(packet), data, "{packet:x?} is data");
                 }
-                for packet in
-                    [&[0, 1, 0, 0, 0][..], &[0, 3, 0, 0], &[1, 0x16, 0, 0], &[0x3F; 9], &[0x80; 5], &[0x40; 3]]
-                {
-                    assert_eq!(gets(packet), data + 1, "{packet:x?} is no data");
+                for packet in [&vec![0; least][..], &[3; 1_000], &[0x80; 500]] {
+                    assert_eq!(gets(packet), data + 1, "{packet:x?} may be signed");
+                }
+                for packet in [&vec![0; least - 1][..], &[1, 0x16, 0, 0], &[0x3F; 9], &[0x80; 5], &[0x40; 3]] {
+                    assert_eq!(gets(packet), data + 2, "{packet:x?} is neither data nor signed");
                 }
             }
             assert!(threads.iter().all(|clients| *clients > 0), "{threads:?}");

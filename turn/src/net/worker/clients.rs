@@ -10,6 +10,7 @@ use super::Worker;
 use crate::limits::{BATCH_DATAGRAMS, BATCHES_PER_TURN, REQUESTS_PER_TURN};
 use crate::net::batch::Outgoing;
 use crate::net::event::About;
+use crate::net::listeners::LANES;
 use crate::server::{Outcome, Path, Server, Transport};
 
 impl Worker {
@@ -19,16 +20,16 @@ impl Worker {
             let fd = listener.data.as_raw_fd();
             self.poll.registry().register(&mut SourceFd(&fd), About::Udp(index).token(), Interest::READABLE)?;
         }
-        self.watch_requests(true)
+        (0..LANES).try_for_each(|lane| self.watch_requests(lane, true))
     }
 
-    /// Makes the poll report requests, or stops that.
-    fn watch_requests(&self, watch: bool) -> std::io::Result<()> {
+    /// Makes the poll report requests of one kind, or stops that.
+    fn watch_requests(&self, lane: usize, watch: bool) -> std::io::Result<()> {
         for (index, listener) in self.udp.iter().enumerate() {
-            let Some(socket) = &listener.requests else { continue };
-            let (fd, registry) = (socket.as_raw_fd(), self.poll.registry());
+            let Some(sockets) = &listener.requests else { continue };
+            let (fd, registry) = (sockets[lane].as_raw_fd(), self.poll.registry());
             if watch {
-                registry.register(&mut SourceFd(&fd), About::Requests(index).token(), Interest::READABLE)?;
+                registry.register(&mut SourceFd(&fd), About::Requests(index, lane).token(), Interest::READABLE)?;
             } else {
                 registry.deregister(&mut SourceFd(&fd))?;
             }
@@ -50,38 +51,38 @@ impl Worker {
     }
 
     /// Takes a handful of requests, which may turn out to be a crowd. Returns whether there may be more.
-    pub(super) fn serve_requests(&mut self, index: usize) -> bool {
-        if self.crowd.is_here() {
+    pub(super) fn serve_requests(&mut self, index: usize, lane: usize) -> bool {
+        if self.crowds[lane].is_here() {
             return false;
         }
-        let (count, more) = self.take_requests(index);
-        if !self.crowd.came(count, self.now_ms) {
+        let (count, more) = self.take_requests(index, lane);
+        if !self.crowds[lane].came(count, self.now_ms) {
             return more;
         }
-        if let Err(error) = self.watch_requests(false) {
+        if let Err(error) = self.watch_requests(lane, false) {
             tracing::error!(%error, "The relay cannot stop waiting for requests.");
         }
         false
     }
 
     /// Takes a handful of a crowd's requests of each socket.
-    pub(super) fn serve_crowd(&mut self) {
+    pub(super) fn serve_crowd(&mut self, lane: usize) {
         let (mut taken, mut more) = (0, false);
         for index in 0..self.udp.len() {
-            let (count, again) = self.take_requests(index);
+            let (count, again) = self.take_requests(index, lane);
             taken += count;
             more |= again;
         }
-        if self.crowd.took(taken, more, self.now_ms)
-            && let Err(error) = self.watch_requests(true)
+        if self.crowds[lane].took(taken, more, self.now_ms)
+            && let Err(error) = self.watch_requests(lane, true)
         {
             tracing::error!(%error, "The relay cannot wait for requests.");
         }
     }
 
-    fn take_requests(&mut self, index: usize) -> (usize, bool) {
-        let Some(socket) = &self.udp[index].requests else { return (0, false) };
-        let (count, more) = self.inbox.receive(socket, REQUESTS_PER_TURN);
+    fn take_requests(&mut self, index: usize, lane: usize) -> (usize, bool) {
+        let Some(sockets) = &self.udp[index].requests else { return (0, false) };
+        let (count, more) = self.inbox.receive(&sockets[lane], REQUESTS_PER_TURN);
         self.serve_batch(index, count);
         (count, more)
     }

@@ -12,7 +12,7 @@ use super::batch::{Inbox, Sender};
 use super::command::{Command, Mailbox, Which};
 use super::crowd::Crowd;
 use super::event::About;
-use super::listeners::UdpListener;
+use super::listeners::{LANES, UdpListener};
 use super::pace::Pace;
 use super::relays::Relays;
 use super::reservations::Reservations;
@@ -42,7 +42,8 @@ pub(super) struct Worker {
     pub(super) unfinished: Vec<About>,
     pub(super) swept: Instant,
     pub(super) pace: Pace,
-    pub(super) crowd: Crowd,
+    /// For each kind of requests.
+    pub(super) crowds: [Crowd; LANES],
 }
 
 impl Worker {
@@ -90,8 +91,10 @@ impl Worker {
             for about in &ready {
                 self.serve(*about);
             }
-            if self.crowd.wait(self.now_ms) == Some(Duration::ZERO) {
-                self.serve_crowd();
+            for lane in 0..LANES {
+                if self.crowds[lane].wait(self.now_ms) == Some(Duration::ZERO) {
+                    self.serve_crowd(lane);
+                }
             }
             if mail && !self.read_mail() {
                 return;
@@ -103,7 +106,8 @@ impl Worker {
 
     /// Whether there is something to do without waiting for it.
     fn has_work(&self) -> bool {
-        !self.unfinished.is_empty() || self.crowd.wait(self.now_ms) == Some(Duration::ZERO)
+        let crowded = |crowd: &Crowd| crowd.wait(self.now_ms) == Some(Duration::ZERO);
+        !self.unfinished.is_empty() || self.crowds.iter().any(crowded)
     }
 
     fn timeout(&self) -> Option<Duration> {
@@ -112,7 +116,8 @@ impl Worker {
         }
         let next = self.server.next_timeout_ms().map(|at| Duration::from_millis(at.saturating_sub(self.now_ms)));
         let sweeping = (!self.streams.is_empty() || next.is_some()).then_some(SWEEP);
-        [next, sweeping, self.crowd.wait(self.now_ms)].into_iter().flatten().min()
+        let looking = self.crowds.iter().map(|crowd| crowd.wait(self.now_ms));
+        [next, sweeping].into_iter().chain(looking).flatten().min()
     }
 
     fn sweep(&mut self) {
@@ -127,7 +132,7 @@ impl Worker {
         let more = match about {
             About::Mailbox => false,
             About::Udp(index) => self.serve_data(index),
-            About::Requests(index) => self.serve_requests(index),
+            About::Requests(index, lane) => self.serve_requests(index, lane),
             About::Relay(key) => self.serve_peers(key),
             About::Outcry(key) => self.serve_outcry(key),
             About::Listener(index) => self.streams.accept(index, self.now_ms, self.poll.registry()),

@@ -6,6 +6,7 @@ mod data;
 mod peers;
 mod quotas;
 mod storm;
+mod unreachable;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
