@@ -12,14 +12,16 @@ use hearth_base::config::Config;
 use hearth_base::limits;
 use hearth_http::admin::{Api, Caller};
 use hearth_http::app::Peer;
-use hearth_http::edge::Edge;
-use http::Request;
+use hearth_http::edge::{Edge, Onward};
+use http::{Request, header};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
+use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
+use parking_lot::Mutex;
 
-use super::paced::{Pace, Paced};
+use super::paced::{Pace, Paced, UnderWay};
 use super::peer;
 use super::stream::Stream;
 use crate::tasks::Stop;
@@ -65,15 +67,20 @@ pub(crate) async fn serve(stream: Stream, remote: Option<IpAddr>, service: Arc<S
     let pace = Arc::new(Pace::default());
     let io = TokioIo::new(Paced::new(stream, Arc::clone(&pace)));
     let builder = builder(stop.clone());
-    let answer = service_fn(move |request: Request<Incoming>| {
-        let (service, under_way) = (Arc::clone(&service), pace.begin(request.version()));
+    let onward = Arc::<Mutex<Option<Beyond>>>::default();
+    let beyond = Arc::clone(&onward);
+    let answer = service_fn(move |mut request: Request<Incoming>| {
+        let (service, beyond, under_way) = (Arc::clone(&service), Arc::clone(&beyond), pace.begin(request.version()));
         async move {
-            let response = service.answer(remote, request).await;
-            drop(under_way);
+            let upgrade = request.headers().contains_key(header::UPGRADE).then(|| hyper::upgrade::on(&mut request));
+            let mut response = service.answer(remote, request).await;
+            if let Some((upgrade, onward)) = upgrade.zip(response.extensions_mut().remove::<Onward>()) {
+                *beyond.lock() = Some(Beyond { upgrade, onward, under_way });
+            }
             Ok::<_, Infallible>(response)
         }
     });
-    let mut connection = pin!(builder.serve_connection(io, answer));
+    let mut connection = pin!(builder.serve_connection_with_upgrades(io, answer));
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
         () = stop.stopped() => {
@@ -83,6 +90,30 @@ pub(crate) async fn serve(stream: Stream, remote: Option<IpAddr>, service: Arc<S
     };
     if let Err(error) = ended {
         tracing::trace!(%error, "A connection broke.");
+    }
+    let beyond = onward.lock().take();
+    if let Some(beyond) = beyond {
+        tokio::select! {
+            () = stop.stopped() => {}
+            () = beyond.carry() => {}
+        }
+    }
+}
+
+/// What a connection goes on as when it is not HTTP any more.
+struct Beyond {
+    upgrade: OnUpgrade,
+    onward: Onward,
+    /// As long as it is there, nothing on this connection is too slow.
+    under_way: UnderWay,
+}
+
+impl Beyond {
+    async fn carry(self) {
+        if let Ok(upgraded) = self.upgrade.await {
+            self.onward.carry(TokioIo::new(upgraded)).await;
+        }
+        drop(self.under_way);
     }
 }
 

@@ -3,11 +3,13 @@
 mod cors;
 mod counters;
 mod matched;
+mod onward;
 mod request_id;
 mod serve;
 mod slow_body;
 
 pub use counters::{Count, Counters};
+pub use onward::Onward;
 pub use serve::Edge;
 
 use hearth_base::Result;

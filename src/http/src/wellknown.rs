@@ -19,7 +19,13 @@ pub fn routes() -> Router<App> {
 
 /// Client-server API, "Well-known URIs".
 async fn client(State(app): State<App>) -> Json<Value> {
-    Json(json!({ "m.homeserver": { "base_url": app.domain.core.config.public_baseurl() } }))
+    let mut document = json!({ "m.homeserver": { "base_url": app.domain.core.config.public_baseurl() } });
+    if let Some(service) = app.domain.rtc.service_url() {
+        // Clients that ask here for the SFU of group calls, and not at `/rtc/transports` (MSC4143).
+        let livekit = json!({ "type": "livekit", "livekit_service_url": service });
+        document["org.matrix.msc4143.rtc_foci"] = json!([livekit]);
+    }
+    Json(document)
 }
 
 /// Server-server API, "Resolving server names".

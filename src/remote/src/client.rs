@@ -55,6 +55,12 @@ impl Outbound {
     }
 }
 
+/// A client that goes where the operator says, and nowhere else.
+pub(crate) fn direct(config: &Outgoing) -> Result<Client> {
+    let builder = builder(config, &Guard::default())?.redirect(redirect::Policy::none());
+    builder.build().map_err(|error| Error::fault("building the client for programs of the operator", error))
+}
+
 /// All but the way to look names up.
 #[expect(clippy::disallowed_methods, reason = "the one place that makes an HTTP client")]
 fn builder(config: &Outgoing, guard: &Guard) -> Result<ClientBuilder> {

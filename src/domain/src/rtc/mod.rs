@@ -3,8 +3,15 @@
 //!
 //! What is said in a call, and who says they are in it, are events like any other and not looked at here.
 
+mod check;
+mod give;
+mod given;
+mod keep;
 pub mod names;
+mod pass;
 mod sfu;
+#[cfg(test)]
+mod tests;
 pub mod token;
 
 use std::sync::{Arc, OnceLock};
@@ -19,8 +26,13 @@ use subtle::ConstantTimeEq;
 
 use crate::core::Core;
 use crate::federation::Federation;
+use crate::personal::Personal;
 use crate::ports::Appointed;
+pub use give::{OpenId, Wish};
+use given::Given;
 pub use names::Member;
+pub use pass::Pass;
+use pass::Passage;
 pub use sfu::Participant;
 use sfu::Sfu;
 use token::{Claims, Key};
@@ -36,18 +48,22 @@ pub const PASSAGE_PATH: &str = "/_matrix/livekit/sfu";
 pub struct Rtc {
     core: Arc<Core>,
     federation: Arc<Federation>,
+    personal: Arc<Personal>,
     key: Option<Key>,
     sfu: OnceLock<Sfu>,
+    given: Given,
+    passage: Passage,
 }
 
 impl Rtc {
     /// On the foundation; without an SFU until [`Rtc::reached_by`].
     #[must_use]
-    pub fn new(core: Arc<Core>, federation: Arc<Federation>) -> Self {
+    pub fn new(core: Arc<Core>, personal: Arc<Personal>, federation: Arc<Federation>) -> Self {
         let livekit = &core.config.livekit;
         let pair = livekit.address.as_ref().and_then(|_| livekit.key_pair());
         let key = pair.map(|(name, secret)| Key::new(name, secret));
-        Self { core, federation, key, sfu: OnceLock::new() }
+        let (given, passage) = (Given::default(), Passage::default());
+        Self { core, federation, personal, key, sfu: OnceLock::new(), given, passage }
     }
 
     /// Says how the SFU is reached, once.

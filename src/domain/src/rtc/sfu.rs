@@ -68,6 +68,16 @@ impl Sfu {
         }
     }
 
+    /// Sends somebody out of a room; whoever is not there is out already.
+    pub(super) async fn remove_participant(&self, room: &str, identity: &str, now_s: u64) -> Result<()> {
+        let grants = Grants { room: room.to_owned(), room_admin: true, ..Grants::default() };
+        let who = json!({ "room": room, "identity": identity });
+        match self.ask("RemoveParticipant", grants, &who, now_s).await {
+            Err(error) if error.reason() == Some(Reason::NotFound) => Ok(()),
+            outcome => outcome.map(|_| ()),
+        }
+    }
+
     /// Whether it answers and knows the key.
     pub(super) async fn knock(&self, now_s: u64) -> Result<()> {
         let grants = Grants { room_list: true, ..Grants::default() };

@@ -11,6 +11,7 @@ mod media;
 mod members;
 mod openid;
 mod query;
+mod rtc;
 mod spaces;
 mod templates;
 mod transactions;
@@ -32,6 +33,7 @@ pub fn router() -> Router<App> {
         .merge(members::routes())
         .merge(openid::routes())
         .merge(query::routes())
+        .merge(rtc::routes())
         .merge(spaces::routes())
         .merge(templates::routes())
         .merge(transactions::routes())

@@ -1,0 +1,20 @@
+//! Does the SFU work, as far as that can be seen from here? Asked by `hearth ctl turn test`.
+
+use super::Rtc;
+use crate::calls::Checked;
+
+impl Rtc {
+    /// Whether the SFU answers and has the same key; none when there is no SFU.
+    pub async fn check(&self) -> Option<Checked> {
+        let (sfu, address) = (self.sfu.get()?, self.address()?);
+        let began = std::time::Instant::now();
+        let answer = sfu.knock(self.now_s()).await;
+        let round_trip = answer.is_ok().then(|| began.elapsed());
+        let ports = "its own ports (7881 for TCP, 50000 to 60000 for UDP unless its configuration says otherwise) are not tried";
+        let message = match answer {
+            Ok(()) => format!("The SFU of group calls answers and has the same key; {ports}."),
+            Err(error) => format!("{error} Its address here is `livekit.address`."),
+        };
+        Some(Checked { uri: address.as_str().to_owned(), works: round_trip.is_some(), message, round_trip, lost: None })
+    }
+}

@@ -1,0 +1,109 @@
+//! The way to an SFU that clients cannot reach by themselves: a WebSocket, and a question about why there is none.
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use hearth_base::{Error, Reason, Result, error::refuse};
+use hearth_domain::ports::{Answer, Switched};
+use hearth_domain::rtc::PASSAGE_PATH;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use serde::Deserialize;
+
+use crate::app::{App, Peer};
+use crate::edge::{self, Onward, Rate};
+use crate::respond::Failure;
+
+/// What of a client's request is the SFU's business.
+const TO_THE_SFU: [HeaderName; 7] = [
+    header::AUTHORIZATION,
+    header::UPGRADE,
+    header::SEC_WEBSOCKET_KEY,
+    header::SEC_WEBSOCKET_VERSION,
+    header::SEC_WEBSOCKET_PROTOCOL,
+    header::SEC_WEBSOCKET_EXTENSIONS,
+    header::USER_AGENT,
+];
+/// What of the SFU's answer is the client's.
+const TO_THE_CLIENT: [HeaderName; 4] =
+    [header::UPGRADE, header::SEC_WEBSOCKET_ACCEPT, header::SEC_WEBSOCKET_PROTOCOL, header::SEC_WEBSOCKET_EXTENSIONS];
+
+/// The routes of this file.
+pub(super) fn routes() -> Router<App> {
+    Router::new().route(&format!("{PASSAGE_PATH}/{{*target}}"), get(pass))
+}
+
+#[derive(Deserialize)]
+struct Query {
+    #[serde(default)]
+    access_token: Option<String>,
+}
+
+async fn pass(State(app): State<App>, request: Request) -> Response {
+    try_pass(&app, request).await.unwrap_or_else(|error| Failure(error).into_response())
+}
+
+async fn try_pass(app: &App, request: Request) -> Result<Response> {
+    let peer = request.extensions().get::<Peer>().cloned().unwrap_or(Peer { address: None });
+    edge::rate_limit(app, Rate::Other, &peer, None)?;
+    let target = request.uri().path_and_query().map_or("", |target| target.as_str());
+    let target = target.strip_prefix(PASSAGE_PATH).and_then(|rest| rest.strip_prefix('/')).unwrap_or_default();
+    let token = token(&request).ok_or_else(|| refuse(Reason::MissingToken, "This needs a token for the SFU."))?;
+    let headers = headers(request.headers(), &peer);
+    if !asks_for_websocket(request.headers()) {
+        return Ok(plain(app.domain.rtc.ask(&token, target, headers).await?));
+    }
+    if request.version() != http::Version::HTTP_11 {
+        return Err(Error::invalid("A WebSocket begins with HTTP/1.1."));
+    }
+    match app.domain.rtc.pass(&token, target, headers).await? {
+        (Switched::No(answer), _) => Ok(plain(answer)),
+        (Switched::Yes(head, stream), pass) => {
+            let mut response = StatusCode::SWITCHING_PROTOCOLS.into_response();
+            copy(&TO_THE_CLIENT, &head.headers, response.headers_mut());
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+            response.extensions_mut().insert(Onward::new(stream, pass));
+            Ok(response)
+        }
+    }
+}
+
+/// Browsers cannot set headers of a WebSocket, so the token stands in the query.
+fn token(request: &Request) -> Option<String> {
+    let query: Option<Query> = serde_html_form::from_str(request.uri().query().unwrap_or_default()).ok();
+    let in_header = || {
+        let value = request.headers().get(header::AUTHORIZATION)?.to_str().ok()?;
+        value.strip_prefix("Bearer ").map(str::to_owned)
+    };
+    query.and_then(|query| query.access_token).or_else(in_header)
+}
+
+fn asks_for_websocket(headers: &HeaderMap) -> bool {
+    headers.get(header::UPGRADE).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"))
+}
+
+fn headers(from: &HeaderMap, peer: &Peer) -> HeaderMap {
+    let mut to = HeaderMap::new();
+    copy(&TO_THE_SFU, from, &mut to);
+    if asks_for_websocket(from) {
+        to.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+    }
+    if let Some(Ok(address)) = peer.address.map(|address| HeaderValue::try_from(address.to_string())) {
+        to.insert(HeaderName::from_static("x-forwarded-for"), address);
+    }
+    to
+}
+
+fn copy(names: &[HeaderName], from: &HeaderMap, to: &mut HeaderMap) {
+    for name in names {
+        to.extend(from.get(name).map(|value| (name.clone(), value.clone())));
+    }
+}
+
+/// What the SFU says instead; as text, whatever it is.
+fn plain(answer: Answer) -> Response {
+    let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::BAD_GATEWAY);
+    let kind = [(header::CONTENT_TYPE, "text/plain"), (header::X_CONTENT_TYPE_OPTIONS, "nosniff")];
+    (status, kind, Body::from_stream(answer.body)).into_response()
+}

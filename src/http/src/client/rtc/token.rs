@@ -1,0 +1,81 @@
+//! Tokens for SFUs, for clients that ask their homeserver.
+
+use axum::Router;
+use hearth_base::{Error, Result};
+use hearth_domain::rtc::{Member, Wish};
+use ruma::api::client::rtc::livekit::get_token::v1 as get_token;
+use ruma::api::error::DeserializationError;
+use ruma::api::{IncomingRequest, Metadata};
+use ruma::{OwnedRoomId, OwnedServerName};
+use serde::Deserialize;
+
+use crate::App;
+use crate::edge::Rate;
+use crate::route::{Bounds, RouterExt, Ruma};
+
+/// The proposal's own path, which ruma does not know yet.
+const STABLE: &str = "/_matrix/client/v1/rtc/livekit/get_token";
+
+/// The routes of this file.
+pub(super) fn routes() -> Router<App> {
+    let bounds = Bounds::rate(Rate::Other);
+    Router::new().endpoint(bounds, get_token).endpoint_at(&[STABLE], bounds, get_token)
+}
+
+/// The endpoint's request, as clients write it: those of 2026 have an object `member`, as an older draft wanted it.
+#[derive(Debug, Deserialize)]
+struct Request {
+    server_name: Option<OwnedServerName>,
+    url: String,
+    room_id: OwnedRoomId,
+    slot_id: String,
+    member_id: Option<String>,
+    member: Option<OldMember>,
+}
+
+#[derive(Debug, Deserialize)]
+struct OldMember {
+    id: String,
+    claimed_device_id: Option<String>,
+}
+
+impl Metadata for Request {
+    type Authentication = <get_token::Request as Metadata>::Authentication;
+    type PathBuilder = <get_token::Request as Metadata>::PathBuilder;
+
+    const METHOD: http::Method = get_token::Request::METHOD;
+    const RATE_LIMITED: bool = get_token::Request::RATE_LIMITED;
+    const PATH_BUILDER: Self::PathBuilder = get_token::Request::PATH_BUILDER;
+}
+
+impl IncomingRequest for Request {
+    type EndpointError = <get_token::Request as IncomingRequest>::EndpointError;
+    type OutgoingResponse = get_token::Response;
+
+    fn try_from_http_request_inner(request: http::Request<&[u8]>, _: &[&str]) -> Result<Self, DeserializationError> {
+        Ok(serde_json::from_slice(request.body())?)
+    }
+}
+
+impl Request {
+    fn member(&self) -> Result<Member<'_>> {
+        match (&self.member_id, &self.member) {
+            (Some(id), _) => Ok(Member::Id(id)),
+            (None, Some(OldMember { id, claimed_device_id: Some(device) })) => Ok(Member::DeviceAndId(device, id)),
+            (None, Some(OldMember { id, claimed_device_id: None })) => Ok(Member::Id(id)),
+            (None, None) => Err(Error::bad_json("`member_id` is missing.")),
+        }
+    }
+}
+
+async fn get_token(app: App, request: Ruma<Request>) -> Result<get_token::Response> {
+    let (who, body) = (request.user()?, &request.body);
+    let wish = Wish { room: &body.room_id, slot: &body.slot_id, member: body.member()? };
+    let (rtc, abroad) =
+        (&app.domain.rtc, body.server_name.as_ref().filter(|name| **name != app.domain.core.server_name));
+    let jwt = match abroad {
+        Some(server) => rtc.give_abroad(who, server, &body.url, wish).await?,
+        None => rtc.give(who, &body.url, wish).await?,
+    };
+    Ok(get_token::Response::new(jwt))
+}

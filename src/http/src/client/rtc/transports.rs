@@ -1,0 +1,28 @@
+//! Where the SFU is.
+
+use axum::Router;
+use hearth_base::{Reason, Result, error::refuse};
+use ruma::api::client::rtc::transports::v1 as transports;
+use serde_json::{Value, json};
+
+use crate::App;
+use crate::respond::Json;
+use crate::route::{Bounds, RouterExt, Ruma};
+
+/// The proposal's own path, which ruma does not know yet.
+const STABLE: &str = "/_matrix/client/v1/rtc/transports";
+
+/// The routes of this file.
+pub(super) fn routes() -> Router<App> {
+    Router::new().endpoint(Bounds::default(), list).endpoint_at(&[STABLE], Bounds::default(), list)
+}
+
+// The list under the name of the proposal, and under that which clients look for. ruma's type leaves out `url`.
+async fn list(app: App, request: Ruma<transports::Request>) -> Result<Json<Value>> {
+    request.user()?;
+    let (Some(url), Some(service)) = (app.domain.rtc.sfu_url(), app.domain.rtc.service_url()) else {
+        return Err(refuse(Reason::Unrecognized, "This server has no group calls."));
+    };
+    let list = json!([{ "type": "livekit", "url": url, "livekit_service_url": service }]);
+    Ok(Json(json!({ "rtc_transports": list, "transports": list })))
+}

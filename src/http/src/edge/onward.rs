@@ -1,0 +1,142 @@
+//! A connection that goes on as something else than HTTP: a handler puts an [`Onward`] beside its answer 101, and whoever has the
+//! connection carries bytes both ways until one side has had enough.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hearth_base::limits;
+use hearth_domain::ports::Duplex;
+use hearth_domain::rtc::Pass;
+use parking_lot::Mutex;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
+use tokio::time::Instant;
+
+/// How much is read at a time.
+const PIECE_BYTES: usize = 8 * 1024;
+/// How long one way stays open when the other has ended.
+const REST_MAX: Duration = Duration::from_secs(5);
+
+/// The other end, once. Answers' extensions must be such that they could be cloned.
+#[derive(Clone)]
+pub struct Onward(Arc<Mutex<Option<Box<dyn Duplex>>>>, Arc<Pass>);
+
+impl Onward {
+    /// Onward to `other`; the pass is kept as long.
+    #[must_use]
+    pub fn new(other: Box<dyn Duplex>, pass: Pass) -> Self {
+        Self(Arc::new(Mutex::new(Some(other))), Arc::new(pass))
+    }
+
+    /// Carries bytes both ways, until an end, an error, or a silence of [`limits::RTC_SILENCE_MS_MAX`].
+    pub async fn carry(self, client: impl Duplex) {
+        let Some(other) = self.0.lock().take() else { return };
+        between(client, other, Duration::from_millis(limits::RTC_SILENCE_MS_MAX)).await;
+    }
+}
+
+async fn between(one: impl Duplex, other: impl Duplex, silence_max: Duration) {
+    let heard = Mutex::new(Instant::now());
+    let ((one_out, one_in), (other_out, other_in)) = (tokio::io::split(one), tokio::io::split(other));
+    let mut there = std::pin::pin!(one_way(one_out, other_in, &heard));
+    let mut back = std::pin::pin!(one_way(other_out, one_in, &heard));
+    // However it ends, there is nobody left to tell.
+    tokio::select! {
+        _ = there.as_mut() => {
+            let _ = tokio::time::timeout(REST_MAX, back).await;
+        }
+        _ = back.as_mut() => {
+            let _ = tokio::time::timeout(REST_MAX, there).await;
+        }
+        () = silence(&heard, silence_max) => {}
+    }
+}
+
+async fn one_way<F: Duplex, T: Duplex>(
+    mut from: ReadHalf<F>,
+    mut to: WriteHalf<T>,
+    heard: &Mutex<Instant>,
+) -> io::Result<()> {
+    let mut piece = vec![0; PIECE_BYTES];
+    loop {
+        let read = from.read(&mut piece).await?;
+        if read == 0 {
+            return to.shutdown().await;
+        }
+        to.write_all(&piece[..read]).await?;
+        to.flush().await?;
+        *heard.lock() = Instant::now();
+    }
+}
+
+/// Returns when nothing has come through for so long.
+async fn silence(heard: &Mutex<Instant>, max: Duration) {
+    loop {
+        let until = *heard.lock() + max;
+        if until <= Instant::now() {
+            return;
+        }
+        tokio::time::sleep_until(until).await;
+    }
+}
+
+impl std::fmt::Debug for Onward {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Onward").field(&self.1).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{DuplexStream, duplex};
+
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(90);
+
+    fn ends() -> (DuplexStream, DuplexStream, impl Future<Output = ()>) {
+        let ((client, here), (there, sfu)) = (duplex(64), duplex(64));
+        (client, sfu, between(here, there, LONG))
+    }
+
+    #[tokio::test]
+    async fn bytes_go_both_ways_and_an_end_is_passed_on() {
+        let (mut client, mut sfu, carrying) = ends();
+        let talking = async {
+            let long = vec![7; 3 * PIECE_BYTES];
+            let (sent, read) = tokio::join!(client.write_all(&long), async {
+                let mut buffer = vec![0; long.len()];
+                sfu.read_exact(&mut buffer).await.expect("all of it");
+                buffer
+            });
+            sent.expect("sent");
+            assert!(read == long);
+            sfu.write_all(b"back").await.expect("sent");
+            let mut buffer = [0; 4];
+            client.read_exact(&mut buffer).await.expect("what came back");
+            drop(sfu);
+            assert_eq!(client.read(&mut buffer).await.expect("an end"), 0);
+            drop(client);
+        };
+        tokio::join!(carrying, talking);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn silence_ends_it_and_talk_does_not() {
+        let (mut client, mut sfu, carrying) = ends();
+        let began = Instant::now();
+        let talking = async {
+            for _ in 0..10 {
+                tokio::time::sleep(LONG / 2).await;
+                client.write_all(b"x").await.expect("sent");
+                sfu.read_u8().await.expect("arrived");
+            }
+            std::future::pending::<()>().await;
+        };
+        tokio::select! {
+            () = carrying => {}
+            () = talking => {}
+        }
+        assert!(began.elapsed() >= 5 * LONG + LONG && began.elapsed() < 7 * LONG, "{:?}", began.elapsed());
+    }
+}
