@@ -46,15 +46,21 @@ class Authority:
         made = self._builder(self.name, self.key).add_extension(x509.BasicConstraints(True, None), True).add_extension(usage, True)
         self.file = self._write("authority", None, made.sign(self.key, hashes.SHA256()))
 
-    def issue(self, address):
-        """A certificate and a key for an address."""
+    def issue(self, *names):
+        """A certificate and a key for addresses and domains; their files are called as the first."""
         key = ec.generate_private_key(ec.SECP256R1())
-        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, address)])
-        names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))])
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])])
+        alternatives = x509.SubjectAlternativeName([self._alternative(name) for name in names])
         issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key())
-        made = self._builder(subject, key).add_extension(names, False).add_extension(issuer, False)
-        file = self._write(address, key, made.sign(self.key, hashes.SHA256()))
+        made = self._builder(subject, key).add_extension(alternatives, False).add_extension(issuer, False)
+        file = self._write(names[0], key, made.sign(self.key, hashes.SHA256()))
         return file, file.with_suffix(".key")
+
+    @staticmethod
+    def _alternative(name):
+        with contextlib.suppress(ValueError):
+            return x509.IPAddress(ipaddress.ip_address(name))
+        return x509.DNSName(name)
 
     def _builder(self, subject, key):
         now = datetime.datetime.now(datetime.timezone.utc)

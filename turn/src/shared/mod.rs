@@ -22,7 +22,8 @@ use crate::settings::{Entropy, Settings};
 /// What a relay may hand out, per user and in all.
 #[derive(Debug, Clone)]
 pub struct Quotas {
-    /// Allocations of one user at a time. A call takes up to four.
+    /// Allocations of one user at a time. A browser takes one for each way it is told of, over IPv4 and IPv6, and while it sets
+    /// up a call that for each of sound, pictures and data: 24 for four ways.
     pub allocations_per_user: u32,
     /// Allocations of everybody at a time.
     pub allocations: u32,
@@ -37,7 +38,7 @@ pub struct Quotas {
 impl Default for Quotas {
     fn default() -> Self {
         Self {
-            allocations_per_user: 12,
+            allocations_per_user: 40,
             allocations: 300,
             permissions_per_allocation: 128,
             channels_per_allocation: 64,

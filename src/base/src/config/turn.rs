@@ -54,8 +54,9 @@ section! {
         allow_peers: Vec<Cidr> = Vec::new() => "['192.168.1.0/24']",
         /// Networks that are not relayed to.
         deny_peers: Vec<Cidr> = Vec::new() => "['203.0.113.0/24']",
-        /// How many relayed addresses one user may have at the same time. A call takes up to four.
-        allocations_per_user: u32 = 12,
+        /// How many relayed addresses one user may have at the same time. A call takes up to eight, and while a browser sets it
+        /// up three times as many.
+        allocations_per_user: u32 = 40,
         /// How many relayed addresses all users together may have.
         allocations_max: u32 = 300,
         /// How much may be relayed for one user, both ways together, in bytes per second; 0 for no limit.
