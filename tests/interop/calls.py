@@ -93,7 +93,7 @@ class House:
         tls = f'{{ certificate_file = "{certificate}", key_file = "{key}" }}'
         self.config = folder / "hearth.toml"
         self.config.write_text(CONFIG.format(v4=V4, v6=V6, name=NAME, folder=folder, tls=tls))
-        self.binary = os.environ["HEARTH_BIN"]
+        self.binary = os.path.abspath(os.environ["HEARTH_BIN"])
 
     async def __aenter__(self):
         environment = {name: value for name, value in os.environ.items() if not name.startswith("HEARTH_")}

@@ -23,9 +23,9 @@ use webrtc::peer_connection::configuration::RTCConfiguration;
 use webrtc::peer_connection::peer_connection_state::RTCPeerConnectionState;
 use webrtc::peer_connection::policy::ice_transport_policy::RTCIceTransportPolicy;
 
-use super::harness::{Relay, credentials};
-use super::hop::{Hop, Way};
-use super::streams::tls;
+use super::harness::credentials;
+use super::hop::Hop;
+use super::streams::relay_at;
 
 const WAIT: Duration = Duration::from_secs(20);
 /// Of the bulk transfer, each way.
@@ -145,33 +145,13 @@ async fn exchange(alice: &mut Peer, bob: &mut Peer, from_alice: &[Bytes], from_b
     (alice.received, bob.received) = (to_alice, to_bob);
 }
 
-/// A relay that listens for everything on this address.
-fn relay_at(ip: &str) -> (Relay, Arc<rustls::ClientConfig>) {
-    let (server, trust) = tls();
-    let at: SocketAddr = (ip.parse::<std::net::IpAddr>().unwrap(), 0).into();
-    let relay = Relay::with(|settings| {
-        (settings.udp, settings.tcp, settings.tls) = (vec![at], vec![at], vec![at]);
-        settings.tls_config = Some(Arc::new(move || Arc::clone(&server)));
-        // Peers are where the relay is and nowhere else: nothing needs to be allowed.
-        settings.peers.allow.clear();
-    });
-    (relay, trust)
-}
-
 /// A call by this way: connects over the relay and over nothing else, carries messages both ways in order, and a lot of them.
 async fn call(ip: &str, transport: Transport) {
-    let (relay, trust) = relay_at(ip);
-    let streams = relay.running.stream_addresses();
-    let at = match transport {
-        Transport::Udp => relay.udp(),
-        Transport::Tcp => streams[0],
-        Transport::Tls => streams[1],
-    };
-    let direct = transport == Transport::Udp && at.is_ipv4();
-    let hop = if direct { None } else { Some(Hop::start(Way { relay: at, transport, trust }).await) };
-    let found_at = hop.as_ref().map_or(at, |hop| hop.at);
-    let mut alice = Peer::new(found_at, credentials("@alice:example.org")).await;
-    let mut bob = Peer::new(found_at, credentials("@bob:example.org")).await;
+    let here = relay_at(ip);
+    let (relay, at) = (&here.relay, here.address(transport));
+    let hop = Hop::to(&here, transport).await;
+    let mut alice = Peer::new(hop.at, credentials("@alice:example.org")).await;
+    let mut bob = Peer::new(hop.at, credentials("@bob:example.org")).await;
     alice.calls(&mut bob).await;
 
     let [mine, theirs] = alice.pair().await;
@@ -233,7 +213,7 @@ async fn a_call_over_tls_and_ipv6() {
 /// Whoever the relay does not believe has no way to the other: what connects the calls above is the relay.
 #[tokio::test]
 async fn without_the_relay_there_is_no_call() {
-    let (relay, _) = relay_at("127.0.0.1");
+    let relay = relay_at("127.0.0.1").relay;
     let stranger = Credentials { password: "guessed".to_owned(), ..credentials("@alice:example.org") };
     let mut alice = Peer::new(relay.udp(), stranger).await;
     let bob = Peer::new(relay.udp(), credentials("@bob:example.org")).await;

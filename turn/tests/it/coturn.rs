@@ -1,16 +1,20 @@
-//! coturn's own test tools against our relay (Debian: `apt-get install coturn`). Without them, the tests say so and pass.
+//! coturn's own test tools against our relay (Debian: `apt-get install coturn`). Where they are missing these tests say so and
+//! pass, unless `HEARTH_REQUIRE_COTURN` is set.
 
 use std::net::SocketAddr;
 use std::process::Command;
-use std::sync::Arc;
+
+use hearth_turn::Transport;
 
 use super::harness::{Echo, Relay, credentials};
-use super::streams::tls;
+use super::streams::relay_at;
 
+#[expect(clippy::disallowed_methods, reason = "whether a missing tool is an error")]
 fn run(tool: &str, arguments: &[&str]) -> Option<String> {
     match Command::new(tool).args(arguments).output() {
         Ok(output) => Some(String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()),
-        Err(_) => {
+        Err(error) => {
+            assert!(std::env::var_os("HEARTH_REQUIRE_COTURN").is_none(), "{tool} does not run: {error}");
             println!("SKIPPED: {tool} is not installed (Debian: apt-get install coturn)");
             None
         }
@@ -32,14 +36,43 @@ fn uclient(at: SocketAddr, more: &[&str]) {
     }
 }
 
+/// Its clients talk to each other: at a relay reached over either family, by relayed addresses of either family.
+fn between_clients(transport: Transport) {
+    for ip in ["127.0.0.1", "::1"] {
+        let at = relay_at(ip);
+        for relayed_v6 in [false, true] {
+            let mut more = vec!["-y", "-c"];
+            more.extend(match transport {
+                Transport::Udp => &[][..],
+                Transport::Tcp => &["-t"],
+                Transport::Tls => &["-t", "-S"],
+            });
+            more.extend(relayed_v6.then_some("-x"));
+            uclient(at.address(transport), &more);
+        }
+    }
+}
+
 #[test]
-fn turnutils_uclient_between_its_own_clients_over_udp() {
-    uclient(Relay::start().udp(), &["-y", "-c"]);
+fn turnutils_uclient_over_udp() {
+    between_clients(Transport::Udp);
+}
+
+#[test]
+fn turnutils_uclient_over_tcp() {
+    between_clients(Transport::Tcp);
+}
+
+#[test]
+fn turnutils_uclient_over_tls() {
+    between_clients(Transport::Tls);
 }
 
 #[test]
 fn turnutils_uclient_with_send_indications() {
-    uclient(Relay::start().udp(), &["-y", "-c", "-s"]);
+    for ip in ["127.0.0.1", "::1"] {
+        uclient(relay_at(ip).address(Transport::Udp), &["-y", "-c", "-s"]);
+    }
 }
 
 #[test]
@@ -55,30 +88,12 @@ fn turnutils_uclient_to_a_peer() {
 }
 
 #[test]
-fn turnutils_uclient_over_tcp() {
-    uclient(Relay::start().tcp(), &["-y", "-c", "-t"]);
-}
-
-#[test]
-fn turnutils_uclient_over_tls() {
-    let (server, _) = tls();
-    let relay = Relay::with(|settings| {
-        settings.tls = vec!["127.0.0.1:0".parse().unwrap()];
-        settings.tls_config = Some(Arc::new(move || Arc::clone(&server)));
-    });
-    uclient(*relay.running.stream_addresses().last().unwrap(), &["-y", "-c", "-t", "-S"]);
-}
-
-#[test]
-fn turnutils_uclient_with_ipv6_relays() {
-    uclient(Relay::start().udp(), &["-y", "-c", "-x"]);
-}
-
-#[test]
 fn turnutils_stunclient_learns_its_address() {
-    let relay = Relay::start();
-    let port = relay.udp().port().to_string();
-    if let Some(text) = run("turnutils_stunclient", &["-p", &port, "127.0.0.1"]) {
-        assert!(text.contains("UDP reflexive addr: 127.0.0.1:"), "{text}");
+    for ip in ["127.0.0.1", "::1"] {
+        let at = relay_at(ip);
+        let port = at.relay.udp().port().to_string();
+        if let Some(text) = run("turnutils_stunclient", &["-p", &port, ip]) {
+            assert!(text.contains(&format!("UDP reflexive addr: {ip}:")), "{text}");
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! A way between the relay and a client that knows no other than UDP over IPv4, as webrtc-rs's: what the client sends here goes
 //! on over UDP, TCP or TLS, IPv4 or IPv6, and what the relay answers comes back. Knows no TURN beyond how frames are told apart.
+//! To a relay that needs no such help there is no hop: the client goes there itself.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -16,28 +17,32 @@ use tokio_rustls::TlsConnector;
 use hearth_turn::Transport;
 use hearth_turn::stun::channel_data;
 
+use super::streams::At;
+
 /// Packets that wait to go on; more get lost, as in a network.
 const WAITING_MAX: usize = 1_024;
 
 /// Where the relay is, and how it is reached.
 #[derive(Clone)]
-pub(crate) struct Way {
-    pub relay: SocketAddr,
-    pub transport: Transport,
+struct Way {
+    relay: SocketAddr,
+    transport: Transport,
     /// Whom TLS trusts, which takes the relay for `localhost`.
-    pub trust: Arc<ClientConfig>,
+    trust: Arc<ClientConfig>,
 }
 
 /// Carries for any number of clients until it is dropped.
 pub(crate) struct Hop {
     /// Where clients find the relay.
     pub at: SocketAddr,
-    task: JoinHandle<()>,
+    task: Option<JoinHandle<()>>,
 }
 
 impl Drop for Hop {
     fn drop(&mut self) {
-        self.task.abort();
+        if let Some(task) = &self.task {
+            task.abort();
+        }
     }
 }
 
@@ -56,10 +61,14 @@ impl Back {
 }
 
 impl Hop {
-    pub(crate) async fn start(way: Way) -> Self {
+    pub(crate) async fn to(here: &At, transport: Transport) -> Self {
+        let way = Way { relay: here.address(transport), transport, trust: Arc::clone(&here.trust) };
+        if transport == Transport::Udp && way.relay.is_ipv4() {
+            return Self { at: way.relay, task: None };
+        }
         let socket = Arc::new(UdpSocket::bind("127.0.0.1:0").await.unwrap());
         let at = socket.local_addr().unwrap();
-        Self { at, task: tokio::spawn(serve(socket, way)) }
+        Self { at, task: Some(tokio::spawn(serve(socket, way))) }
     }
 }
 

@@ -1,7 +1,7 @@
 //! TCP, TLS, and streams that somebody else has accepted.
 
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,7 +34,36 @@ pub(crate) fn tls() -> (Arc<ServerConfig>, Arc<ClientConfig>) {
     (Arc::new(server), Arc::new(client))
 }
 
-fn tls_to(at: std::net::SocketAddr, config: Arc<ClientConfig>) -> Bytes<StreamOwned<ClientConnection, TcpStream>> {
+/// A relay that listens for everything on one address.
+pub(crate) struct At {
+    pub relay: Relay,
+    /// How a client trusts it, as `localhost`.
+    pub trust: Arc<ClientConfig>,
+}
+
+impl At {
+    pub(crate) fn address(&self, transport: Transport) -> SocketAddr {
+        match transport {
+            Transport::Udp => self.relay.udp(),
+            Transport::Tcp => self.relay.tcp(),
+            Transport::Tls => self.relay.running.stream_addresses()[1],
+        }
+    }
+}
+
+/// Peers may be where the relay is, and nowhere else on this machine.
+pub(crate) fn relay_at(ip: &str) -> At {
+    let (server, trust) = tls();
+    let at: SocketAddr = (ip.parse::<IpAddr>().unwrap(), 0).into();
+    let relay = Relay::with(|settings| {
+        (settings.udp, settings.tcp, settings.tls) = (vec![at], vec![at], vec![at]);
+        settings.tls_config = Some(Arc::new(move || Arc::clone(&server)));
+        settings.peers.allow.clear();
+    });
+    At { relay, trust }
+}
+
+fn tls_to(at: SocketAddr, config: Arc<ClientConfig>) -> Bytes<StreamOwned<ClientConnection, TcpStream>> {
     let session = ClientConnection::new(config, ServerName::try_from("localhost").unwrap()).unwrap();
     Bytes(StreamOwned::new(session, Bytes::to(at).0))
 }

@@ -1,20 +1,24 @@
-//! webrtc-rs's client, which browsers' peers are built on in Rust.
+//! webrtc-rs's client, which browsers' peers are built on in Rust, by every way to the relay.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hearth_turn::Transport;
 use tokio::net::UdpSocket;
 use turn::client::{Client, ClientConfig};
 use webrtc_util::Conn;
 
 use super::harness::{Echo, Relay, credentials};
+use super::hop::Hop;
+use super::streams::relay_at;
 
-async fn client(relay: &Relay, user: &str) -> Client {
+async fn client(relay: SocketAddr, user: &str) -> Client {
     let conn = Arc::new(UdpSocket::bind("127.0.0.1:0").await.unwrap());
     let credentials = credentials(user);
     let config = ClientConfig {
-        stun_serv_addr: relay.udp().to_string(),
-        turn_serv_addr: relay.udp().to_string(),
+        stun_serv_addr: relay.to_string(),
+        turn_serv_addr: relay.to_string(),
         username: credentials.username,
         password: credentials.password,
         realm: "hearth".to_owned(),
@@ -31,7 +35,7 @@ async fn client(relay: &Relay, user: &str) -> Client {
 #[tokio::test]
 async fn webrtc_rs_relays_to_a_peer() {
     let (relay, echo) = (Relay::start(), Echo::start());
-    let client = client(&relay, "@alice:example.org").await;
+    let client = client(relay.udp(), "@alice:example.org").await;
     let mapped = client.send_binding_request().await.unwrap();
     assert_eq!(mapped.ip().to_string(), "127.0.0.1");
     let conn = client.allocate().await.unwrap();
@@ -49,9 +53,19 @@ async fn webrtc_rs_relays_to_a_peer() {
 
 #[tokio::test]
 async fn two_webrtc_rs_clients_meet_on_the_relay() {
-    let relay = Relay::start();
-    let (one, other) = (client(&relay, "@alice:example.org").await, client(&relay, "@bob:example.org").await);
-    let (one, other) = (one.allocate().await.unwrap(), other.allocate().await.unwrap());
+    for transport in [Transport::Udp, Transport::Tcp, Transport::Tls] {
+        for ip in ["127.0.0.1", "::1"] {
+            meet(ip, transport).await;
+        }
+    }
+}
+
+async fn meet(ip: &str, transport: Transport) {
+    let here = relay_at(ip);
+    let hop = Hop::to(&here, transport).await;
+    let clients = (client(hop.at, "@alice:example.org").await, client(hop.at, "@bob:example.org").await);
+    let (one, other) = (clients.0.allocate().await.unwrap(), clients.1.allocate().await.unwrap());
+    assert!(here.relay.running.allocations().iter().all(|held| held.transport == transport));
     let (at_one, at_other) = (one.local_addr().unwrap(), other.local_addr().unwrap());
     // A permission is needed on both sides first.
     other.send_to(b"open", at_one).await.unwrap();
@@ -64,4 +78,6 @@ async fn two_webrtc_rs_clients_meet_on_the_relay() {
         let got = tokio::time::timeout(Duration::from_secs(5), one.recv_from(&mut buffer)).await.unwrap().unwrap();
         assert_eq!(got.1, at_other);
     }
+    clients.0.close().await.unwrap();
+    clients.1.close().await.unwrap();
 }
