@@ -1,5 +1,6 @@
 //! Does anybody who is known to the relay notice a flood of strangers' requests? Round trips through a relay on a quiet machine,
-//! beside a flood that goes elsewhere (the machine is as busy, the relay is not), and in a flood that comes to the relay.
+//! beside a flood that goes elsewhere (the machine is as busy, the relay is not), in a flood that comes to the relay, and in one of
+//! requests with made-up credentials.
 //!
 //! Strangers are on the second core. The relay is on the first, or with two threads on both, as it would be by itself. Clients and
 //! peers stand for other machines, so they are on the first core with more of a right to it than the relay: neither relay nor
@@ -19,22 +20,28 @@ use super::talk::{KINDS, Talk};
 
 /// Strangers' addresses.
 const SOURCES: usize = 100;
-/// Round trips measured at a time.
-const MESSAGES: usize = 2_000;
-const CONDITIONS: [&str; 3] = ["quiet", "elsewhere", "flood"];
+/// Round trips measured at a time: for ten seconds, in which a million requests come.
+const MESSAGES: usize = 8_000;
+const CONDITIONS: [&str; 4] = ["quiet", "elsewhere", "flood", "made up"];
 
-/// What strangers ask: Binding, and Allocate without credentials.
-fn requests() -> [Vec<u8>; 2] {
+/// What strangers ask: Binding, and Allocate without credentials or with made-up ones.
+fn requests(made_up: bool) -> [Vec<u8>; 2] {
     let mut packets = [Vec::new(), Vec::new()];
     Writer::new(&mut packets[0], Method::BINDING, Class::Request, [1; 12]);
-    Writer::new(&mut packets[1], Method::ALLOCATE, Class::Request, [2; 12])
-        .put(attribute::REQUESTED_TRANSPORT, &[17, 0, 0, 0]);
+    for packet in &mut packets[usize::from(!made_up)..] {
+        let mut writer = Writer::new(packet, Method::ALLOCATE, Class::Request, [2; 12]);
+        writer.put(attribute::REQUESTED_TRANSPORT, &[17, 0, 0, 0]);
+        if made_up {
+            writer.put(attribute::USERNAME, b"2000000000:bench").put(attribute::REALM, b"hearth");
+            writer.put(attribute::NONCE, &[b'A'; 16]).put(attribute::MESSAGE_INTEGRITY, &[7; 20]);
+        }
+    }
     packets
 }
 
 /// Sends strangers' requests to `at`, `per_s` of them in a second (0: as fast as one core can), until standard input ends;
 /// prints how many, and in how many milliseconds.
-pub(crate) fn strangers(at: SocketAddr, per_s: u64) {
+pub(crate) fn strangers(at: SocketAddr, per_s: u64, made_up: bool) {
     let sources: Vec<UdpSocket> = (0..SOURCES)
         .map(|host| {
             let socket = UdpSocket::bind((Ipv4Addr::new(127, 0, 1, host as u8), 0)).unwrap();
@@ -50,7 +57,7 @@ pub(crate) fn strangers(at: SocketAddr, per_s: u64) {
         let _ = std::io::stdin().read_line(&mut String::new());
         ended.store(true, std::sync::atomic::Ordering::Relaxed);
     });
-    let (packets, start, mut sent) = (requests(), Instant::now(), 0);
+    let (packets, start, mut sent) = (requests(made_up), Instant::now(), 0);
     while !done.load(std::sync::atomic::Ordering::Relaxed) {
         let due = (start.elapsed().as_secs_f64() * per_s as f64) as usize;
         if per_s > 0 && sent >= due {
@@ -82,8 +89,8 @@ pub(crate) fn compare(programs: &[String], rounds: usize, per_s: u64) {
         for threads in [1, 2] {
             for program in programs {
                 let relay = Server::of_build(program, threads);
-                let mut conditions = [0, 1, 2];
-                conditions.rotate_left(round % 3);
+                let mut conditions = [0, 1, 2, 3];
+                conditions.rotate_left(round % 4);
                 for condition in conditions {
                     let (talks, strangers) = measure(&relay, condition, per_s);
                     for talk in talks {
@@ -103,11 +110,11 @@ pub(crate) fn compare(programs: &[String], rounds: usize, per_s: u64) {
 
 fn measure(relay: &Server, condition: usize, per_s: u64) -> (Vec<Talk>, String) {
     let elsewhere = UdpSocket::bind("127.0.0.9:0").unwrap();
-    let target = if condition == 2 { relay.at } else { elsewhere.local_addr().unwrap() };
+    let target = if condition >= 2 { relay.at } else { elsewhere.local_addr().unwrap() };
     let strangers = (condition > 0).then(|| {
-        on_core(1, &["nice", "-n", "-20"], &["strangers".to_owned(), target.to_string(), per_s.to_string()])
-            .spawn()
-            .unwrap()
+        let what = CONDITIONS[condition].to_owned();
+        let arguments = ["strangers".to_owned(), target.to_string(), per_s.to_string(), what];
+        on_core(1, &["nice", "-n", "-20"], &arguments).spawn().unwrap()
     });
     // As long with as without: who waits is colder.
     std::thread::sleep(Duration::from_millis(300));

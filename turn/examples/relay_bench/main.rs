@@ -33,7 +33,7 @@ fn main() {
     let number = |at: usize, default: u64| arguments.get(at).map_or(default, |text| text.parse().unwrap());
     match word(0) {
         "serve" => return servers::serve(number(1, 1) as usize, number(2, 0) as u16, number(3, 0)),
-        "strangers" => return flood::strangers(word(1).parse().unwrap(), number(2, 0)),
+        "strangers" => return flood::strangers(word(1).parse().unwrap(), number(2, 0), word(3) == "made up"),
         "talk" => return talk::talk(word(1).parse().unwrap(), number(2, 0) as usize),
         "flood" => {
             let mut programs = vec![std::env::current_exe().unwrap().to_str().unwrap().to_owned()];

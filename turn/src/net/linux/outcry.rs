@@ -57,7 +57,7 @@ fn error(header: &libc::msghdr) -> Option<libc::sock_extended_err> {
         let mut next = libc::CMSG_FIRSTHDR(header);
         while let Some(control) = next.as_ref() {
             let kind = (control.cmsg_level, control.cmsg_type);
-            let whole = control.cmsg_len as usize >= libc::CMSG_LEN(size_of::<libc::sock_extended_err>() as _) as usize;
+            let whole = control.cmsg_len >= libc::CMSG_LEN(size_of::<libc::sock_extended_err>() as _) as _;
             if whole && [(libc::IPPROTO_IP, libc::IP_RECVERR), (libc::IPPROTO_IPV6, libc::IPV6_RECVERR)].contains(&kind)
             {
                 return Some(ptr::read_unaligned(libc::CMSG_DATA(next).cast()));
