@@ -27,8 +27,8 @@ class Thrown(Exception):
 class Page:
     """A page in a profile of its own."""
 
-    def __init__(self, browser, session):
-        self.browser, self.session = browser, session
+    def __init__(self, browser, session, url):
+        self.browser, self.session, self.url = browser, session, url
 
     async def run(self, expression, seconds=60):
         """The value of an expression, awaited."""
@@ -114,7 +114,7 @@ class Browser:
         context = (await self.ask("Target.createBrowserContext"))["browserContextId"]
         target = (await self.ask("Target.createTarget", {"url": url, "browserContextId": context}))["targetId"]
         session = (await self.ask("Target.attachToTarget", {"targetId": target, "flatten": True}))["sessionId"]
-        page = Page(self, session)
+        page = Page(self, session, url)
         await self.ask("Runtime.enable", session=session)
         for _ in range(200):
             if await page.run("document.readyState === 'complete' && location.href !== 'about:blank'"):

@@ -140,7 +140,9 @@ const hasHeard = (from) =>
     call.words.length === WORDS && call.words.every((word, index) => word === `${from} ${index}`)
     && call.pieces === PIECES && call.wrong === 0;
 
-async function figures() {
+const figures = () => figuresOf(call);
+
+async function figuresOf(call) {
     const stats = await call.peer.getStats();
     const all = [...stats.values()];
     const transport = all.find((one) => one.type === "transport" && one.selectedCandidatePairId);

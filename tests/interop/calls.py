@@ -5,8 +5,9 @@
 Runs as root in a network of its own, which has public addresses and no way out. Hearth is started there as a household starts it: a
 name, a certificate, nothing about calls; the relay finds out the rest. Two people log in, each in a Chromium of their own profile, ask
 for the relay (`/voip/turnServer`), and call each other (`m.call.*`), with camera, microphone and a data channel, by each way to the
-relay alone: UDP, TCP, TLS, TLS on the port of HTTPS, over IPv4 and IPv6; then by all at once. Meanwhile the operator looks
-(`hearth ctl turn`), ends a call, and locks somebody out. Where the relay is not believed, or does not believe, there must be no call.
+relay alone: UDP, TCP, TLS, TLS on the port of HTTPS, over IPv4 and IPv6; then by all at once; then with the calling of matrix-js-sdk.
+Meanwhile the operator looks (`hearth ctl turn`), ends a call, and locks somebody out. Where the relay is not believed, or does not
+believe, there must be no call.
 """
 
 import argparse
@@ -222,10 +223,11 @@ def show(title, figures, took):
     for one, name in zip(figures, ("alice", "bob")):
         pair = one["pair"]
         local, remote = pair["local"], pair["remote"]
+        data = f", {one['words']} words, {one['pieces'] * PIECE} bytes of bulk" if one["words"] else ""
         print(f"{title}: {name} {local['candidateType']} {local['address']}:{local['port']} (relay by {local['relayProtocol']}) "
               f"<-> {remote['candidateType']} {remote['address']}:{remote['port']}, {pair['roundTripMs']:.0f} ms, "
-              f"sent {pair['sent']}, received {pair['received']} (audio {one['audio']}, video {one['video']}, {one['frames']} frames, "
-              f"{one['words']} words, {one['pieces'] * PIECE} bytes of bulk), all after {took:.1f} s", flush=True)
+              f"sent {pair['sent']}, received {pair['received']} (audio {one['audio']}, video {one['video']}, {one['frames']} frames"
+              f"{data}), all after {took:.1f} s", flush=True)
 
 
 async def by_each_way(town):
@@ -247,6 +249,30 @@ async def by_all_ways(town):
     refused = {one["reason"]: one["count"] for one in (await town.house.relay())["refused"]}
     assert "quota" not in refused, refused
     await town.hang_up()
+
+
+async def by_a_client(town):
+    """The calling of matrix-js-sdk, which Element has, between two more devices of theirs."""
+    pages = [await town.alice.browser.page(town.alice.url.replace("caller", "client")) for _ in range(2)]
+    for page, name in zip(pages, ("alice", "bob")):
+        told = await page.call("enterAsClient", f"https://{NAME}", name, PASSWORD)
+        assert told == town.told[0]["uris"], told
+    began = time.monotonic()
+    await pages[0].call("ringAsClient", town.room)
+
+    async def talk():
+        if [await page.call("stateAsClient") for page in pages] == ["connected"] * 2:
+            found = [await page.call("figuresAsClient") for page in pages]
+            if all(one["audio"] > 2000 and one["video"] > 5000 and one["frames"] > 5 for one in found):
+                return found
+    figures = await eventually("the clients see and hear each other", talk)
+    show("matrix-js-sdk", figures, time.monotonic() - began)
+    for one in figures:
+        assert [one["pair"][end]["candidateType"] for end in ("local", "remote")] == ["relay"] * 2, one
+    assert set(await town.house.held()) == set(town.names)
+    await pages[0].call("hangUpAsClient")
+    await eventually("the other client notices", lambda: pages[1].run("stateAsClient() === 'ended'"))
+    await town.house.is_quiet()
 
 
 async def not_without_the_relay(town):
@@ -314,14 +340,17 @@ async def ended_by_locking(town):
     await town.house.is_quiet()
 
 
-SCENARIOS = (by_each_way, by_all_ways, not_without_the_relay, ended_by_the_operator, ended_by_locking)
+SCENARIOS = (by_each_way, by_all_ways, by_a_client, not_without_the_relay, ended_by_the_operator, ended_by_locking)
 
 
 async def serve_pages():
-    """The page, on an address that browsers give a camera to."""
+    """The pages, on an address that browsers give a camera to."""
     application = web.Application()
-    for name in ("caller.html", "caller.js"):
-        application.router.add_get(f"/{name}", lambda _, name=name: web.FileResponse(HERE / name))
+    for name, scripts in (("caller", ["caller"]), ("client", ["caller", "client"])):
+        text = "<!doctype html><title>call</title>" + "".join(f'<script src="{script}.js"></script>' for script in scripts)
+        application.router.add_get(f"/{name}.html", lambda _, text=text: web.Response(text=text, content_type="text/html"))
+    for name, place in (("caller", HERE / "caller.js"), ("client", os.environ["CLIENT_BUNDLE"])):
+        application.router.add_get(f"/{name}.js", lambda _, place=place: web.FileResponse(place))
     runner = web.AppRunner(application)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)

@@ -2,6 +2,8 @@
 //! on over UDP, TCP or TLS, IPv4 or IPv6, and what the relay answers comes back. Knows no TURN beyond how frames are told apart.
 //! To a relay that needs no such help there is no hop: the client goes there itself.
 
+#![expect(clippy::disallowed_methods, reason = "tasks of a test end with it")]
+
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
