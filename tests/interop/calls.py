@@ -318,29 +318,37 @@ async def ended_by_the_operator(town):
     await town.hang_up()
 
 
-async def ended_by_locking(town):
-    uri = town.told[0]["uris"][-1].replace(NAME, NAME_V4)
+async def shut_out(town, which, *words):
+    """Ends the call of somebody whose account the operator shuts, whatever credentials they still have."""
+    uri, name = town.told[0]["uris"][-1].replace(NAME, NAME_V4), town.names[which]
     await connected(town, [uri], "tls", False)
     began = time.monotonic()
-    await town.house.ctl("users", "lock", "bob")
+    await town.house.ctl("users", *words)
 
     async def is_out():
-        return town.names[1] not in await town.house.held()
-    await eventually("the locked one's relayed address ends", is_out, 30)
-    print(f"locked: the relayed address is gone after {time.monotonic() - began:.1f} s")
-    await stops(town, "locked")
-    for page in (town.alice, town.bob):
+        return name not in await town.house.held()
+    await eventually("the relayed address ends", is_out)
+    print(f"{words[0]}: the relayed address is gone after {time.monotonic() - began:.1f} s")
+    await stops(town, words[0])
+    pages = (town.alice, town.bob)
+    for page in pages:
         await page.call("leave", True)
-    # Who still has credentials does not get another one.
-    await town.bob.call("prepare", town.servers([uri])[1], False, {})
-    await town.bob.run("call.peer.setLocalDescription()")
+    await pages[which].call("prepare", town.servers([uri])[which], False, {})
+    await pages[which].run("call.peer.setLocalDescription()")
     await asyncio.sleep(3)
-    assert (await town.bob.call("figures"))["candidates"] == 0 and town.names[1] not in await town.house.held()
-    await town.bob.call("leave", True)
+    assert (await pages[which].call("figures"))["candidates"] == 0 and name not in await town.house.held()
+    await pages[which].call("leave", True)
     await town.house.is_quiet()
 
 
-SCENARIOS = (by_each_way, by_all_ways, by_a_client, not_without_the_relay, ended_by_the_operator, ended_by_locking)
+async def ended_by_locking_and_closing(town):
+    await shut_out(town, 1, "lock", "bob")
+    await town.house.ctl("users", "unlock", "bob")
+    await town.bob.run("void listen()")
+    await shut_out(town, 0, "deactivate", "alice", "--yes")
+
+
+SCENARIOS = (by_each_way, by_all_ways, by_a_client, not_without_the_relay, ended_by_the_operator, ended_by_locking_and_closing)
 
 
 async def serve_pages():
