@@ -4,6 +4,8 @@
 
 pub mod message;
 pub mod packets;
+#[cfg(test)]
+mod replay;
 pub(crate) mod script;
 
 /// Streams, which live where nobody else can reach them.

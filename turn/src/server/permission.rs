@@ -58,17 +58,16 @@ pub(super) fn permit(
     permissions_max: usize,
 ) -> Result<(), Failure> {
     allocation.forget_expired(now_ms);
-    let kept = allocation.permissions.len();
+    // A copy, so that what is refused changes nothing: not even how long those hold that are there.
+    let mut permissions = allocation.permissions.clone();
     for new in wanted {
         let new = Permission { expires_ms: now_ms + PERMISSION_MS, ..*new };
-        match allocation.permissions.iter().position(|old| old.ip == new.ip) {
-            Some(index) => allocation.permissions[index] = new,
-            None if allocation.permissions.len() < permissions_max => allocation.permissions.push(new),
-            None => {
-                allocation.permissions.truncate(kept);
-                return Err(FULL);
-            }
+        match permissions.iter().position(|old| old.ip == new.ip) {
+            Some(index) => permissions[index] = new,
+            None if permissions.len() < permissions_max => permissions.push(new),
+            None => return Err(FULL),
         }
     }
+    allocation.permissions = permissions;
     Ok(())
 }

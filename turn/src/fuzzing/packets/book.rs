@@ -195,6 +195,21 @@ impl Book {
         (*expires_ms > now_ms).then_some(*peer)
     }
 
+    /// Whose a socket is, and who its owner takes `peer` for, if they may talk.
+    pub(super) fn owner(&self, world: &World, at: (usize, RelayKey), peer: SocketAddr) -> Option<(Path, SocketAddr)> {
+        let opened = world.ports.open.get(&at)?;
+        (opened.local.is_ipv4() == peer.is_ipv4()).then_some(())?;
+        let (path, held) = self.held.iter().find(|(_, held)| held.relayed.contains(&opened.public))?;
+        let known_as = match peer {
+            ours if ours.ip() == opened.local.ip() && has_port(world, ours) => {
+                SocketAddr::new(opened.public.ip(), ours.port())
+            }
+            other => other,
+        };
+        let expires_ms = held.permissions.get(&known_as.ip())?;
+        (*expires_ms > world.now_ms).then_some((*path, known_as))
+    }
+
     /// Who gets what a peer sends to a socket, by which channel, and as whose.
     pub(super) fn recipient(
         &self,
@@ -202,21 +217,11 @@ impl Book {
         at: (usize, RelayKey),
         from: SocketAddr,
     ) -> Option<(Path, Option<u16>, SocketAddr)> {
-        let opened = world.ports.open.get(&at)?;
-        (opened.local.is_ipv4() == from.is_ipv4()).then_some(())?;
-        let (path, held) = self.held.iter().find(|(_, held)| held.relayed.contains(&opened.public))?;
-        let from = match from {
-            ours if ours.ip() == opened.local.ip() && has_port(world, ours) => {
-                SocketAddr::new(opened.public.ip(), ours.port())
-            }
-            other => other,
-        };
-        held.permissions.get(&from.ip()).filter(|expires_ms| **expires_ms > world.now_ms)?;
-        if super::world::OWN.contains(&from.ip()) {
-            has_port(world, from).then_some(())?;
-        }
-        let bound = held.channels.iter().find(|(_, (peer, expires_ms))| *peer == from && *expires_ms > world.now_ms);
-        Some((*path, bound.map(|(number, _)| *number), from))
+        let (path, from) = self.owner(world, at, from)?;
+        (!super::world::OWN.contains(&from.ip()) || has_port(world, from)).then_some(())?;
+        let mut channels = self.held[&path].channels.iter();
+        let bound = channels.find(|(_, (peer, expires_ms))| *peer == from && *expires_ms > world.now_ms);
+        Some((path, bound.map(|(number, _)| *number), from))
     }
 
     /// Panics if the relay shows something else than the model has.

@@ -17,8 +17,9 @@ use self::world::{THREADS, ThreadPorts, USERS, World, client, thread_of};
 use super::script::Script;
 use crate::limits::{
     AMPLIFICATION_MAX, HEADROOM_BYTES, LIFETIME_MAX_S, TAILROOM_BYTES, UNAUTHENTICATED_BURST, UNAUTHENTICATED_PER_S,
+    UNREACHABLE_BURST,
 };
-use crate::server::{Outcome, Path, RelayKey};
+use crate::server::{Icmp, Outcome, Path, RelayKey};
 use crate::shared::Refusal;
 use crate::stun::integrity::Integrity;
 use crate::stun::{Class, Message, Method, attribute, channel_data};
@@ -37,6 +38,8 @@ pub struct Reached {
     pub to_clients: u64,
     /// … and from one client to another, through both their sockets.
     pub between_clients: u64,
+    /// Clients that were told of a peer that cannot be reached.
+    pub unreachable: u64,
 }
 
 /// Does what a script says.
@@ -98,7 +101,8 @@ impl Play {
                     self.give(&path, &packet);
                 }
             }
-            19..23 => self.peer(script),
+            19..22 => self.peer(script),
+            22 => self.unreachable(script),
             23..26 => self.time(script),
             26 => self.close(script),
             27 => self.world.ports.failing = script.byte() % 4,
@@ -239,14 +243,39 @@ impl Play {
         }
     }
 
-    fn peer(&mut self, script: &mut Script<'_>) {
+    /// A relay socket, open or not.
+    fn socket(&self, script: &mut Script<'_>) -> (usize, RelayKey) {
         let open: Vec<_> = self.world.ports.open.keys().copied().collect();
-        let at = match script.byte() {
+        match script.byte() {
             known @ 0..240 if !open.is_empty() => open[usize::from(known) % open.len()],
             any => (usize::from(any) % THREADS, RelayKey(u32::from(script.byte()))),
-        };
+        }
+    }
+
+    fn peer(&mut self, script: &mut Script<'_>) {
+        let at = self.socket(script);
         let (from, length) = (build::peer(script, &self.world.ports), script.length());
         self.deliver(at, from, &vec![0xEE; length]);
+    }
+
+    /// Somebody claims that a datagram did not arrive, perhaps often.
+    fn unreachable(&mut self, script: &mut Script<'_>) {
+        let (at, peer) = (self.socket(script), build::peer(script, &self.world.ports));
+        let icmp = Icmp { kind: script.pick(&[1, 2, 3, 11, 255]), code: script.byte(), mtu: u32::from(script.word()) };
+        let (before, expected, mut reply) = (self.world.digest(), self.book.owner(&self.world, at, peer), Vec::new());
+        for count in 0..script.pick(&[1, 1, 20]) {
+            let server = &mut self.world.threads[at.0];
+            let Some(path) = server.peer_unreachable(self.world.now_ms, at.1, peer, icmp, &mut reply) else { break };
+            assert!(count < UNREACHABLE_BURST, "a client is told a few times");
+            let (owner, known_as) = expected.expect("only who may talk to a peer hears of it");
+            assert_eq!(owner, path);
+            let message = Message::parse(&reply).expect("an indication is sound");
+            assert_eq!((message.method(), message.class()), (Method::DATA, Class::Indication));
+            assert!(message.addresses(attribute::XOR_PEER_ADDRESS).eq([Some(known_as)]));
+            assert!(message.get(attribute::ICMP).is_some_and(|found| found.value.len() == 8));
+            self.reached.unreachable += 1;
+        }
+        assert_eq!(before, self.world.digest(), "a claim changes nothing");
     }
 
     /// A datagram arrives at a relay socket. Returns whether a client gets it.

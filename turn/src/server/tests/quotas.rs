@@ -55,6 +55,19 @@ fn an_allocation_has_so_many_permissions_and_channels() {
 }
 
 #[test]
+fn a_refused_permission_prolongs_no_other() {
+    let mut bench = bench(Quotas { permissions_per_allocation: 1, ..Quotas::default() });
+    let (client, peer) = (path("192.0.2.1:1"), PEER.parse().unwrap());
+    bench.allocate(&client);
+    bench.permit(&client, &[PEER]);
+    bench.now_ms += crate::limits::PERMISSION_MS - 1;
+    assert_eq!(bench.permit(&client, &[PEER, "9.9.9.8:1"]), 508);
+    assert_ne!(bench.send(&client, peer, b"x"), Outcome::Nothing);
+    bench.now_ms += 1;
+    assert_eq!(bench.send(&client, peer, b"x"), Outcome::Nothing);
+}
+
+#[test]
 fn bandwidth_is_a_users_and_not_an_allocations() {
     let mut bench = bench(Quotas { bytes_per_s_per_user: 100_000, ..Quotas::default() });
     let paths = [path("192.0.2.1:1"), path("192.0.2.1:2")];
