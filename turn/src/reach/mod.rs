@@ -28,10 +28,7 @@ pub(crate) fn find(settings: &Settings, entropy: &Entropy) -> Found {
     let mut warnings = Vec::new();
     let v4 = find_v4(settings, entropy, &mut warnings);
     let v6 = find_v6(settings, &mut warnings);
-    if v4.is_none() && v6.is_none() {
-        warnings
-            .push("Calls cannot be relayed: there is no address at which this machine is reached from outside.".into());
-    }
+    warnings.extend(lacking(v4.is_some(), v6.is_some()).map(str::to_owned));
     let listening = settings.udp.iter().chain(&settings.tcp).chain(&settings.tls).map(SocketAddr::ip);
     let mut own: Vec<IpAddr> = listening.filter(|ip| !ip.is_unspecified()).collect();
     own.extend(Whereabouts { v4, v6, own: Vec::new() }.relayed());
@@ -40,6 +37,21 @@ pub(crate) fn find(settings: &Settings, entropy: &Entropy) -> Found {
     own.sort_unstable();
     own.dedup();
     Found { whereabouts: Whereabouts { v4, v6, own }, warnings }
+}
+
+/// What cannot be done without an address of each family. A client that asks for no family means IPv4 (RFC 8656, section 7.2), and
+/// browsers never ask for one, not even where they reach us over IPv6.
+fn lacking(v4: bool, v6: bool) -> Option<&'static str> {
+    match (v4, v6) {
+        (true, _) => None,
+        (false, false) => {
+            Some("Calls cannot be relayed: there is no address at which this machine is reached from outside.")
+        }
+        (false, true) => Some(
+            "Calls of browsers cannot be relayed: they ask for IPv4 addresses, and this machine has a public address of IPv6 \
+             alone. Let clients use a relay that has one of IPv4.",
+        ),
+    }
 }
 
 fn find_v4(settings: &Settings, entropy: &Entropy, warnings: &mut Vec<String>) -> Option<RelayAddress> {
@@ -110,6 +122,13 @@ mod tests {
 
     fn entropy() -> Entropy {
         Arc::new(|bytes| bytes.fill(7))
+    }
+
+    #[test]
+    fn without_ipv4_there_is_a_warning() {
+        assert_eq!([lacking(true, true), lacking(true, false)], [None, None]);
+        assert!(lacking(false, true).unwrap().contains("browsers"));
+        assert!(lacking(false, false).unwrap().contains("no address"));
     }
 
     #[test]
