@@ -39,8 +39,7 @@ pub(crate) fn find(settings: &Settings, entropy: &Entropy) -> Found {
     Found { whereabouts: Whereabouts { v4, v6, own }, warnings }
 }
 
-/// What cannot be done without an address of each family. A client that asks for no family means IPv4 (RFC 8656, section 7.2), and
-/// browsers never ask for one, not even where they reach us over IPv6.
+/// What cannot be done without an address of each family.
 fn lacking(v4: bool, v6: bool) -> Option<&'static str> {
     match (v4, v6) {
         (true, _) => None,
@@ -48,8 +47,8 @@ fn lacking(v4: bool, v6: bool) -> Option<&'static str> {
             Some("Calls cannot be relayed: there is no address at which this machine is reached from outside.")
         }
         (false, true) => Some(
-            "Calls of browsers cannot be relayed: they ask for IPv4 addresses, and this machine has a public address of IPv6 \
-             alone. Let clients use a relay that has one of IPv4.",
+            "Calls are relayed over IPv6 alone, as this machine has no public IPv4 address: who has no IPv6 is not helped by this \
+             relay.",
         ),
     }
 }
@@ -127,7 +126,7 @@ mod tests {
     #[test]
     fn without_ipv4_there_is_a_warning() {
         assert_eq!([lacking(true, true), lacking(true, false)], [None, None]);
-        assert!(lacking(false, true).unwrap().contains("browsers"));
+        assert!(lacking(false, true).unwrap().contains("IPv6 alone"));
         assert!(lacking(false, false).unwrap().contains("no address"));
     }
 

@@ -84,7 +84,16 @@ impl Server {
             },
         };
         let lifetime_s = granted_s(requested_s(message)?, self.shared.lifetime_max_s);
-        Ok(Wish { family: requested.unwrap_or(Family::V4), additional, port, lifetime_s })
+        let family = requested.unwrap_or_else(|| self.family_unasked(additional));
+        Ok(Wish { family, additional, port, lifetime_s })
+    }
+
+    /// What a client gets that asks for no family: IPv4 (RFC 8656, section 7.2). Where there is no IPv4, the RFC has nothing but an
+    /// error for it, and browsers never ask for a family; so they get what there is.
+    fn family_unasked(&self, additional: bool) -> Family {
+        let whereabouts = self.shared.whereabouts();
+        let v6_alone = whereabouts.v4.is_none() && whereabouts.v6.is_some();
+        if v6_alone && !additional { Family::V6 } else { Family::V4 }
     }
 
     fn new_token(&self) -> Token {

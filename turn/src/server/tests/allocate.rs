@@ -115,6 +115,22 @@ fn a_family_that_the_relay_does_not_have_is_440() {
 }
 
 #[test]
+fn without_ipv4_who_asks_for_no_family_gets_ipv6() {
+    let mut bench = Bench::new();
+    let both = Whereabouts::clone(&bench.shared.whereabouts());
+    *bench.shared.whereabouts.write() = Arc::new(Whereabouts { v4: None, ..both });
+    assert_eq!(
+        with(&mut bench, "192.0.2.1:1", |_| {}).address(attribute::XOR_RELAYED_ADDRESS).ip().to_string(),
+        PUBLIC_V6
+    );
+    let asked =
+        [(attribute::REQUESTED_ADDRESS_FAMILY, [1, 0, 0, 0]), (attribute::ADDITIONAL_ADDRESS_FAMILY, [2, 0, 0, 0])];
+    for (kind, family) in asked {
+        assert_eq!(with(&mut bench, "192.0.2.1:2", |w| _ = w.put(kind, &family)).code, 440);
+    }
+}
+
+#[test]
 fn no_port_to_be_had_is_508_and_costs_no_quota() {
     let mut bench = Bench::new();
     bench.sockets.none_left = Some(Family::V4);
