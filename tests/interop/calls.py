@@ -47,7 +47,7 @@ ip route add default via 2a01:4f8::1 dev out
 mount --bind "$1" /etc/resolv.conf
 """
 CONFIG = """
-listeners = [{{ address = "{v4}:443", tls = {tls} }}, {{ address = "[{v6}]:443", tls = {tls} }}]
+listeners = [{listeners}]
 server = {{ name = "{name}", data_dir = "{folder}/data" }}
 passwords = {{ memory_kib = 8, iterations = 1 }}
 """
@@ -88,12 +88,15 @@ async def network(folder):
 class House:
     """Hearth with next to nothing configured, and its operator."""
 
-    def __init__(self, folder, authority):
-        self.folder = folder
+    def __init__(self, folder, authority, name, addresses):
+        self.folder, self.name, self.addresses = folder, name, addresses
+        folder.mkdir()
         certificate, key = authority.issue(NAME, NAME_V4, NAME_V6)
         tls = f'{{ certificate_file = "{certificate}", key_file = "{key}" }}'
         self.config = folder / "hearth.toml"
-        self.config.write_text(CONFIG.format(v4=V4, v6=V6, name=NAME, folder=folder, tls=tls))
+        hosts = (f"[{address}]" if ":" in address else address for address in addresses)
+        listeners = ", ".join(f'{{ address = "{host}:443", tls = {tls} }}' for host in hosts)
+        self.config.write_text(CONFIG.format(listeners=listeners, name=name, folder=folder))
         self.binary = os.path.abspath(os.environ["HEARTH_BIN"])
 
     async def __aenter__(self):
@@ -106,7 +109,7 @@ class House:
             assert self.process.poll() is None, (self.folder / "output").read_text()
             with contextlib.suppress(subprocess.CalledProcessError):
                 return (await self.relay())["public"]
-        assert sorted(await eventually("the relay runs", runs)) == sorted([V6, V4])
+        assert sorted(await eventually("the relay runs", runs)) == sorted(self.addresses)
         return self
 
     async def __aexit__(self, *_):
@@ -149,7 +152,7 @@ class Town:
     async def meet(self):
         for name in ("alice", "bob"):
             await self.house.ctl("users", "create", name, "--password-stdin", say=PASSWORD + "\n")
-        self.names = [await page.call("enter", f"https://{NAME}", name, PASSWORD)
+        self.names = [await page.call("enter", f"https://{self.house.name}", name, PASSWORD)
                       for page, name in ((self.alice, "alice"), (self.bob, "bob"))]
         self.room = await self.alice.call("create", self.names[1])
         await self.bob.call("join", self.room)
@@ -196,7 +199,7 @@ def ways(told):
         yield uri.replace(NAME, NAME_V6), protocol, True
 
 
-async def connected(town, uris, protocol, over_v6):
+async def connected(town, uris, protocol, over_v6, relayed_at=V4):
     """A call by one way: what it is carried by, seen from its ends and by the operator."""
     began = time.monotonic()
     await town.ring(town.servers(uris), bundlePolicy="max-bundle")
@@ -207,13 +210,13 @@ async def connected(town, uris, protocol, over_v6):
     after = await town.house.held()
     for name in town.names:
         (was,), (now,) = before[name], after[name]
-        assert now["transport"] == protocol and now["peers"] == [V4] and now["client"].startswith("[") == over_v6, now
+        assert now["transport"] == protocol and now["peers"] == [relayed_at] and now["client"].startswith("[") == over_v6, now
         assert now["bytes_in"] > was["bytes_in"] > 0 and now["bytes_out"] > was["bytes_out"] > 0, (was, now)
     # By now the round trip is one without the bulk.
     figures = await town.figures()
     for one in figures:
         ends = one["pair"]["local"], one["pair"]["remote"]
-        assert [(end["candidateType"], end["address"]) for end in ends] == [("relay", V4)] * 2, ends
+        assert [(end["candidateType"], end["address"]) for end in ends] == [("relay", relayed_at)] * 2, ends
         assert (ends[0]["relayProtocol"], ends[0]["url"]) == (protocol, uris[0]), ends[0]
         assert one["pair"]["received"] > PIECES * PIECE and one["pair"]["sent"] > PIECES * PIECE, one
     return figures, took
@@ -366,6 +369,25 @@ async def serve_pages():
     return f"http://localhost:{site._server.sockets[0].getsockname()[1]}/caller.html"
 
 
+async def by_ipv6_alone(town):
+    """Where there is no public IPv4, as behind many a household's router, browsers get what there is, though they ask for nothing."""
+    for uri in town.told[0]["uris"]:
+        protocol = "tls" if uri.startswith("turns:") else uri.rpartition("=")[2]
+        figures, took = await connected(town, [uri], protocol, True, V6)
+        show(f"IPv6 alone, {uri}", figures, took)
+        await town.hang_up()
+
+
+async def play(house, browser, page, scenarios):
+    """One house, two people, and what is done there."""
+    async with house:
+        town = Town(house, await browser.page(page), await browser.page(page))
+        await town.meet()
+        print(f"told: {town.told[0]['uris']}")
+        for scenario in scenarios:
+            await scenario(town)
+
+
 async def main(folder):
     await network(folder)
     authority = Authority(folder)
@@ -373,13 +395,11 @@ async def main(folder):
     browser = Browser(folder / "browser")
     browser.trust(authority.file)
     page = await serve_pages()
-    async with House(folder, authority) as house, browser:
-        town = Town(house, await browser.page(page), await browser.page(page))
-        await town.meet()
-        print(f"told: {town.told[0]['uris']}")
+    async with browser:
         try:
-            for scenario in SCENARIOS:
-                await scenario(town)
+            await play(House(folder / "house", authority, NAME, [V4, V6]), browser, page, SCENARIOS)
+            subprocess.run(["ip", "addr", "del", f"{V4}/24", "dev", "out"], check=True)
+            await play(House(folder / "six", authority, NAME_V6, [V6]), browser, page, (by_ipv6_alone,))
         except BaseException:
             for line in browser.said[-20:]:
                 print(f"  a page says: {line}")
