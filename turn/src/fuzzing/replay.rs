@@ -18,17 +18,20 @@ fn corpus(target: &str) -> Vec<Vec<u8>> {
 fn packets_hold() {
     let scripts = corpus("packets");
     assert!(scripts.len() >= 300, "only {} scripts", scripts.len());
-    let (mut codes, mut to_peers, mut to_clients, mut between) = (BTreeSet::new(), 0, 0, 0);
+    let mut codes = BTreeSet::new();
+    let (mut to_peers, mut to_clients, mut between, mut unreachable) = (0, 0, 0, 0);
     for script in &scripts {
         let reached = packets::packets(script);
         codes.extend(reached.codes);
         to_peers += reached.to_peers;
         to_clients += reached.to_clients;
         between += reached.between_clients;
+        unreachable += reached.unreachable;
     }
     let all = [0, 400, 401, 403, 420, 437, 438, 440, 441, 442, 443, 486, 508];
     assert!(codes.iter().eq(&all), "{codes:?}");
-    assert!(to_peers > 100 && to_clients > 100 && between > 10, "{to_peers} {to_clients} {between}");
+    assert!(to_peers > 1_000 && to_clients > 1_000, "{to_peers} to peers, {to_clients} to clients");
+    assert!(between > 100 && unreachable > 10, "{between} between clients, {unreachable} unreachable");
 }
 
 #[test]

@@ -21,6 +21,13 @@ impl Server {
         assert!(self.allocations.is_empty() || self.wake_ms != u64::MAX, "somebody wakes up to end what is there");
     }
 
+    /// Whose allocations there are, and how many relay addresses each has.
+    pub(crate) fn holders(&self) -> impl Iterator<Item = (&str, usize)> {
+        self.allocations
+            .iter()
+            .map(|(_, allocation)| (&*allocation.user.name, allocation.legs.iter().flatten().count()))
+    }
+
     fn assert_allocation_sound(&self, slot: usize, allocation: &Allocation, now_ms: u64) {
         assert!(allocation.expires_ms > now_ms, "nothing outlives its time");
         assert!(self.wake_ms <= allocation.expires_ms, "the time to end it is not missed");

@@ -44,7 +44,8 @@ fn knows_password(house: &House, realm: &str, message: &Message<'_>) -> Option<M
     let secrets = house.secrets();
     let mut keys = secrets.iter().flat_map(|secret| {
         let password = password(secret, username);
-        [Algorithm::Md5, Algorithm::Sha256].map(|algorithm| Key::long_term(algorithm, username, realm, &password))
+        let algorithms = [Algorithm::Md5, Algorithm::Sha256].into_iter();
+        algorithms.map(move |algorithm| Key::long_term(algorithm, username, realm, &password))
     });
     let key = keys.find(|key| key.verifies(message, integrity)).filter(|_| good)?;
     Some(Maker { user: user.to_owned(), key, integrity })

@@ -191,13 +191,14 @@ impl World {
     /// Panics if something does not hold that has to.
     pub(super) fn assert_sound(&self) {
         self.threads.iter().for_each(|server| server.assert_sound(self.now_ms));
-        let views: Vec<_> = self.threads.iter().flat_map(|server| server.allocations(self.now_ms)).collect();
-        assert!(views.len() <= self.shared.quotas.allocations as usize, "more allocations than the quota has");
-        assert_eq!(self.shared.users.allocations() as usize, views.len(), "allocations are counted");
-        let relayed = views.iter().map(|view| view.relayed.len()).sum::<usize>();
+        let holders = || self.threads.iter().flat_map(Server::holders);
+        let count = holders().count();
+        assert!(count <= self.shared.quotas.allocations as usize, "more allocations than the quota has");
+        assert_eq!(self.shared.users.allocations() as usize, count, "allocations are counted");
+        let relayed = holders().map(|(_, addresses)| addresses).sum::<usize>();
         assert_eq!(relayed, self.ports.open.len(), "a socket that is open is an allocation's");
         for totals in self.shared.users.totals() {
-            let count = views.iter().filter(|view| view.user == totals.user).count();
+            let count = holders().filter(|(user, _)| *user == totals.user).count();
             assert_eq!(totals.allocations as usize, count, "a user's allocations are counted");
             assert!(totals.allocations <= self.shared.quotas.allocations_per_user);
         }
