@@ -141,14 +141,13 @@ fn report(figures: &Figures) {
         println!("{name}:");
         let of = |condition| figures.get(&(name.clone(), condition));
         let p99 = |condition| of(condition).map_or(f64::NAN, |all| median(all.iter().map(|talk| talk.p99_us)));
-        for condition in 0..CONDITIONS.len() {
+        for (condition, called) in CONDITIONS.iter().enumerate() {
             let Some(all) = of(condition) else { continue };
             let least = all.iter().map(|talk| talk.p99_us).fold(f64::MAX, f64::min);
             let most = all.iter().map(|talk| talk.p99_us).fold(0.0, f64::max);
             let (asked, lost) = all.iter().fold((0, 0), |sum, talk| (sum.0 + talk.asked, sum.1 + talk.lost));
             println!(
-                "  {:<9} p99 {:.0} ({least:.0} to {most:.0}), median {:.0}; {lost} of {asked} lost; {:.2} of quiet, {:.2} of elsewhere",
-                CONDITIONS[condition],
+                "  {called:<9} p99 {:.0} ({least:.0} to {most:.0}), median {:.0}; {lost} of {asked} lost; {:.2} of quiet, {:.2} of elsewhere",
                 p99(condition),
                 median(all.iter().map(|talk| talk.median_us)),
                 p99(condition) / p99(0),

@@ -72,22 +72,7 @@ impl Worker {
             self.now_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
             ready.clear();
             ready.append(&mut self.unfinished);
-            // Commands last: what they end has then had its data relayed.
-            let mut mail = false;
-            for event in &events {
-                let about = About::of(event.token());
-                // First, as the socket's other calls fail until it has been heard.
-                if let About::Relay(key) = about
-                    && event.is_error()
-                {
-                    ready.push(About::Outcry(key));
-                }
-                match about {
-                    About::Mailbox => mail = true,
-                    about if !ready.contains(&about) => ready.push(about),
-                    _ => {}
-                }
-            }
+            let mail = note_events(&events, &mut ready);
             for about in &ready {
                 self.serve(*about);
             }
@@ -96,6 +81,7 @@ impl Worker {
                     self.serve_crowd(lane);
                 }
             }
+            // Commands last: what they end has then had its data relayed.
             if mail && !self.read_mail() {
                 return;
             }
@@ -173,4 +159,24 @@ impl Worker {
         }
         true
     }
+}
+
+/// Notes what events are about, each once. Returns whether there is mail.
+fn note_events(events: &Events, ready: &mut Vec<About>) -> bool {
+    let mut mail = false;
+    for event in events {
+        let about = About::of(event.token());
+        // First, as the socket's other calls fail until it has been heard.
+        if let About::Relay(key) = about
+            && event.is_error()
+        {
+            ready.push(About::Outcry(key));
+        }
+        match about {
+            About::Mailbox => mail = true,
+            about if !ready.contains(&about) => ready.push(about),
+            _ => {}
+        }
+    }
+    mail
 }
