@@ -98,7 +98,7 @@ fn composed(script: &mut Script<'_>, damaged: bool) -> Vec<u8> {
     if damaged {
         let (at, value) = (usize::from(script.word()) % out.len(), script.byte());
         out[at] = value;
-        if script.byte() % 4 == 0 {
+        if script.byte().is_multiple_of(4) {
             out.truncate(usize::from(script.word()) % (out.len() + 1));
         }
     }
@@ -131,7 +131,7 @@ fn check_refusal(packet: &[u8], why: Malformed, theirs: &stun::message::Message)
     let length = theirs.length as usize;
     match why {
         Malformed::NotStun => assert!(packet[0] & 0xC0 != 0, "it begins as another protocol does"),
-        Malformed::Length => assert!(length % 4 != 0 || HEADER_BYTES + length != packet.len()),
+        Malformed::Length => assert!(!length.is_multiple_of(4) || HEADER_BYTES + length != packet.len()),
         Malformed::Attribute => assert!(attributes.len() > ATTRIBUTES_MAX, "they have no limit"),
         Malformed::Fingerprint => {
             let before = attributes.iter().take(attributes.len() - 1);

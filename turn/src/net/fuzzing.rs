@@ -1,6 +1,8 @@
 //! The fuzzer's view of streams: what comes in pieces, cut anywhere, has to give the packets that it gives in one piece, and
 //! what goes out arrives in order and whole. TCP, TLS, and noise instead of TLS. Not compiled into a relay.
 
+#![expect(clippy::panic, reason = "that is how a fuzzer and a test hear of what is wrong")]
+
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};

@@ -1,5 +1,7 @@
 //! What must hold whatever anybody sends. Asked by the fuzzer and by tests; the relay itself has no use for it.
 
+#![expect(clippy::panic, reason = "that is how a fuzzer and a test hear of what is wrong")]
+
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 

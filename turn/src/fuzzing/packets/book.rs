@@ -1,5 +1,7 @@
 //! The model: what clients have, worked out from what they sent and what they were told, by other means than the relay's.
 
+#![expect(clippy::panic, reason = "that is how a fuzzer and a test hear of what is wrong")]
+
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 
