@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use hearth_admin::wire::{RelayCheckList, RelayStatus, paths};
+use hearth_admin::wire::{RelayCheckList, RelayEnded, RelayFigures, RelayStatus, Status, paths};
 use hearth_base::config::{Address, Config, Listener, RelayMode, Tls};
 use hearth_turn::probe::{Probe, Report, probe};
 use hearth_turn::{Credentials, Transport};
@@ -75,12 +75,13 @@ async fn clients_are_told_of_a_relay_that_works() {
 }
 
 #[tokio::test]
-async fn without_a_relay_clients_are_told_nothing() {
+async fn without_a_relay_clients_are_told_nothing_and_the_operator_why() {
     let world = World::new().await;
     let alice = world.register("alice").await;
     assert_eq!(alice.get(v3!("voip/turnServer")).await.ok(), json!({}));
     let status: RelayStatus = world.operator().get(paths::RELAY).await.expect("a status");
     assert!(!status.running);
+    assert!(status.absence.is_some_and(|why| why.contains("`turn.relay")), "why, and what to set");
     world.ends().await;
 }
 
@@ -95,7 +96,12 @@ async fn the_operator_sees_and_tests_it() {
     let status: RelayStatus = operator.get(paths::RELAY).await.expect("a status");
     assert_eq!((status.running, &status.public[..]), (true, &["127.0.0.1".to_owned()][..]));
     assert_eq!((status.users[0].user_id.as_str(), status.users[0].ended), ("relay-test", 4));
-    assert!(status.users[0].relayed_bytes > 0 && status.allocations.is_empty());
+    assert!(status.users[0].relayed_bytes > 0 && status.allocations.is_empty() && status.absence.is_none());
+    let figures: Status = operator.get(paths::STATUS).await.expect("figures");
+    assert_eq!(figures.relay, Some(RelayFigures::default()), "the test leaves nothing behind");
+    assert!(figures.problems.is_empty(), "{:?}", figures.problems);
+    let ended: RelayEnded = operator.delete(&paths::relay_user("alice")).await.expect("an answer");
+    assert_eq!(ended, RelayEnded { allocations: 0 }, "she holds none");
     let metrics = world.anyone().get("/metrics").await;
     let text = String::from_utf8_lossy(&metrics.bytes).into_owned();
     assert!(text.contains("\nhearth_relay_allocations_total 4\n"), "{text}");

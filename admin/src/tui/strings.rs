@@ -33,6 +33,7 @@ pub(crate) const DELETE_MARK: &str = "DELETE";
 pub(crate) const TYPE_TO_CONFIRM: &str = "Type this to go on, Esc to stop:";
 pub(crate) const TYPED_WRONG: &str = "That is not the name. Nothing was changed.";
 pub(crate) const CLOSE_HINT: &str = "Esc close";
+pub(crate) const MORE_HINT: &str = "↓ more   ";
 pub(crate) const SECRET_HINT: &str = "y copy   Esc close for good";
 pub(crate) const CONFIRM_HINT: &str = "← → choose   Enter do it   Esc no";
 pub(crate) const MENU_HINT: &str = "Enter or its letter   Esc close";
@@ -45,11 +46,10 @@ pub(crate) const CALL_TABS: [&str; 2] = ["Relayed address", "Talks to"];
 pub(crate) const CALLS_PARTS: [&str; 4] = ["Now", "People", "Relay", "Test"];
 pub(crate) const NOBODY_USED_IT: &str = "Nobody has used the relay since it was started.";
 pub(crate) const NOTHING_HELD: &str = "This user holds no relayed address now.";
-pub(crate) const NOTHING_TO_TEST: &str = "No relay of Hearth's runs, so there is nothing to test.";
 pub(crate) const TEST_RUNS: &str = "A test is running already.";
 pub(crate) const JUST_NOW: &str = "just now";
 pub(crate) const NOTHING_TO_FILTER: &str = "There is no list to filter here.";
-pub(crate) const HINTS_NO_RELAY: &str = "r load again  : command  ? help  q quit";
+pub(crate) const HINTS_NO_RELAY: &str = "t test  r load again  : command  ? help  q quit";
 pub(crate) const NEVER_TESTED: &str = "Not tested yet: t tries every way to the relay, as a device would.";
 pub(crate) const CALL_ENDED: &str = "That relayed address is given back.";
 pub(crate) const NO_RELAY: &str = "No relay of Hearth's runs.";
@@ -58,7 +58,7 @@ pub(crate) const WITHOUT_RELAY: &str = "Calls work only between devices that rea
 pub(crate) const SENT_TO: &str = "Clients are sent to";
 pub(crate) const SENT_NOWHERE: &str = "nothing: they are told of no relay";
 pub(crate) const SEEN_AS: &str = "Others see it as";
-pub(crate) const SEEN_NOWHERE: &str = "nothing yet: it does not know its public address";
+pub(crate) const SEEN_NOWHERE: &str = "nothing: set `turn.public_ipv4`, or `turn.stun_servers` that tell it";
 pub(crate) const REFUSED: &str = "Refused since the server was started";
 pub(crate) const REFUSED_NOTHING: &str = "nothing";
 pub(crate) const WORKS: &str = "works";
@@ -70,6 +70,7 @@ pub(crate) const TRYING: &str = "trying";
 pub(crate) const AWAY: &str = "AWAY";
 pub(crate) const AT_ONCE: &str = "now";
 pub(crate) const DUE: &str = "due";
+pub(crate) const WHEN_NEEDED: &str = "when there is something to send";
 pub(crate) const RATE_UNKNOWN: &str = "known after the second look";
 pub(crate) const HELP_TITLE: &str = "Keys on this screen";
 pub(crate) const FILTER_HELP: &str = "Filter: text, ~letters in order, !what to leave out";
@@ -114,7 +115,7 @@ pub(crate) fn empty(screen: Screen) -> &'static str {
         Screen::Log => "Nothing at this level yet. v shows more levels.",
         Screen::Tokens => "No registration tokens. Press n to make one.",
         Screen::Federation => "Nothing was ever sent to another server.",
-        Screen::Calls => "Nobody is being relayed. Devices that reach each other need no relay.",
+        Screen::Calls => "No call needs the relay now.",
     }
 }
 
@@ -319,8 +320,11 @@ pub(crate) mod say {
         format!("The token {token} is revoked.")
     }
 
-    pub(crate) fn retried(server: &str) -> String {
-        format!("{server} is being tried.")
+    pub(crate) fn retried(server: &str, waiting: bool) -> String {
+        match waiting {
+            true => format!("{server} is being tried."),
+            false => format!("Nothing waits for {server}: it is tried when something does."),
+        }
     }
 
     pub(crate) fn in_time(span: &str) -> String {
@@ -333,7 +337,7 @@ pub(crate) mod say {
 
     pub(crate) fn federation(away: u64, waiting: &str) -> String {
         match away {
-            0 => format!("all reached, {waiting} waiting"),
+            0 => format!("none away, {waiting} waiting"),
             _ => format!("{away} away, {waiting} waiting"),
         }
     }
@@ -374,8 +378,12 @@ pub(crate) mod say {
     }
 
     pub(crate) fn testing(ways: usize, seconds: u64) -> String {
-        let ways = if ways == 0 { "every way".to_owned() } else { plural(ways as u64, "way", "ways") };
-        format!("Trying {ways} to the relay, as a device would... {seconds} s")
+        match ways {
+            0 => format!("Testing... {seconds} s"),
+            _ => {
+                format!("Trying {} to the relay, as a device would... {seconds} s", plural(ways as u64, "way", "ways"))
+            }
+        }
     }
 
     pub(crate) fn test_ended(when: &str) -> String {
@@ -424,8 +432,9 @@ pub(crate) mod say {
         format!("{}: {name} {percent} %", plural(count as u64, "job", "jobs"))
     }
 
-    pub(crate) fn shown(shown: u64, total: u64) -> String {
-        if shown == total { format!("{total} rows") } else { format!("{shown} of {total} rows") }
+    pub(crate) fn shown(shown: u64, total: u64, more: bool) -> String {
+        let more = if more { ", and more on the server" } else { "" };
+        if shown == total { format!("{total} rows{more}") } else { format!("{shown} of {total} rows{more}") }
     }
 
     /// `1 device`, `2 devices`.

@@ -45,7 +45,12 @@ impl Federation {
                 let path = paths::destination_retry(&server);
                 let server: Destination = session.client.post(&path, &serde_json::json!({})).await?;
                 session.print(&server, |server| {
-                    out::say(format_args!("{} is being tried.", safe_text(&server.server_name)));
+                    let name = safe_text(&server.server_name);
+                    if server.sending || server.queued_events + server.queued_edus > 0 {
+                        out::say(format_args!("{name} is being tried."));
+                    } else {
+                        out::say(format_args!("Nothing waits for {name}: it is tried when something does."));
+                    }
                 });
                 Ok(())
             }

@@ -85,7 +85,11 @@ fn show_whereabouts(status: &RelayStatus) {
     status.uris.iter().for_each(|uri| out::say(format_args!("  {}", safe_text(uri))));
     if status.running {
         let public = status.public.join(", ");
-        let known = if public.is_empty() { "nothing yet: it does not know its public address" } else { &public };
+        let known = if public.is_empty() {
+            "nothing: set `turn.public_ipv4`, or `turn.stun_servers` that tell it"
+        } else {
+            &public
+        };
         out::say(format_args!("Others see it as: {}", safe_text(known)));
     }
     status.warnings.iter().chain(&status.absence).for_each(|warning| out::warn(safe_text(warning)));

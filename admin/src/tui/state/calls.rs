@@ -127,11 +127,6 @@ impl CallsView {
         }
     }
 
-    /// Whether the current part lists relayed addresses.
-    pub(crate) fn list_shows_calls(&self) -> bool {
-        self.part == CallsPart::Now
-    }
-
     /// Goes to another part, round and round.
     pub(crate) fn turn(&mut self, steps: isize) {
         let count = CallsPart::ALL.len();

@@ -9,6 +9,8 @@ use super::filter::Filter;
 
 /// Rows asked for at a time.
 const PAGE_ROWS: u32 = 200;
+/// Rows that are loaded for the sake of an order; beyond, only what is loaded is sorted.
+const SORTED_ROWS_MAX: usize = 10_000;
 
 /// What a list needs to know about its rows.
 pub(crate) trait Row {
@@ -54,6 +56,8 @@ pub(crate) trait List {
     fn sort_by(&mut self, sort: usize);
     /// Turns the order round.
     fn reverse(&mut self);
+    /// Whether the server has more rows than are loaded.
+    fn has_more(&self) -> bool;
     /// Whether an answer is awaited.
     fn is_loading(&self) -> bool;
     /// Whether there ever was one.
@@ -139,9 +143,9 @@ impl<T: Row> Listing<T> {
         self.begin(None).1
     }
 
-    /// Whether the server has more rows than are loaded.
-    pub(crate) fn has_more(&self) -> bool {
-        self.next.is_some()
+    /// Whether all there is came in one page.
+    pub(crate) fn is_one_page(&self) -> bool {
+        self.next.is_none() && self.rows.len() <= PAGE_ROWS as usize
     }
 
     /// Puts a newer version of a row in its place; one that is not loaded is not added.
@@ -153,9 +157,14 @@ impl<T: Row> Listing<T> {
         }
     }
 
+    /// Whether the order needs rows that are not here: the server's pages are in the order of the first column.
+    pub(crate) fn needs_rest(&self) -> bool {
+        (self.sort != 0 || self.descending) && self.rows.len() < SORTED_ROWS_MAX
+    }
+
     /// Begins to load the following page when the cursor is near the end and there is one.
     pub(crate) fn load_more(&mut self, near: usize) -> Option<(ListQuery, u64)> {
-        if self.loading || self.selected + near < self.shown.len() {
+        if self.loading || self.selected.saturating_add(near) < self.shown.len() {
             return None;
         }
         let from = self.next.clone()?;
@@ -306,6 +315,10 @@ impl<T: Row> List for Listing<T> {
     fn reverse(&mut self) {
         self.descending = !self.descending;
         self.arrange();
+    }
+
+    fn has_more(&self) -> bool {
+        self.next.is_some()
     }
 
     fn is_loading(&self) -> bool {

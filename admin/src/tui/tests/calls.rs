@@ -89,6 +89,9 @@ fn what_is_too_long_scrolls() {
     assert!(shown(&mut state, 40, 10).contains("home.example."), "the end is reached");
     type_keys(&mut state, "gk");
     assert_eq!(state.calls.scroll, 0);
+    shown(&mut state, 80, 24);
+    type_keys(&mut state, "jjG");
+    assert_eq!(state.calls.scroll, 0, "what fits stays where it is");
 }
 
 #[test]
@@ -124,8 +127,12 @@ fn no_relay_says_why_and_what_to_do() {
     };
     answer(&mut state, Loaded::Relay(Box::new(relay.clone())));
     insta::assert_snapshot!("calls_no_relay", shown(&mut state, 80, 24));
-    assert!(type_keys(&mut state, "t").is_empty(), "there is nothing to test");
-    assert!(state.notice.as_ref().is_some_and(|notice| notice.error));
+    assert_eq!(type_keys(&mut state, "t"), [Effect::Load(Load::RelayTest)], "there may be something else to test");
+    let [_, _, tls] = &checks()[..] else { unreachable!("three ways") };
+    answer(&mut state, Loaded::RelayTest(vec![tls.clone()]));
+    assert!(shown(&mut state, 80, 24).contains("FAILS turns:home.example:5349"));
+    type_keys(&mut state, "jx");
+    assert!(state.overlay.is_none(), "nobody is there to disconnect");
     let another = RelayStatus { uris: vec!["turn:turn.example.org".into()], ..relay };
     answer(&mut state, Loaded::Relay(Box::new(another)));
     assert!(shown(&mut state, 80, 24).contains("turn:turn.example.org"));
@@ -195,6 +202,9 @@ fn rates_filter_and_order() {
     press(&mut state, KeyCode::Left);
     press(&mut state, KeyCode::Esc);
     assert_eq!(state.calls.now.len(), 3);
+    type_keys(&mut state, "lj");
+    press(&mut state, KeyCode::Enter);
+    assert_eq!((state.calls.part, state.calls.now.len()), (CallsPart::Now, 2), "what bob holds");
 }
 
 #[test]

@@ -101,6 +101,39 @@ fn of_many_only_the_one_under_the_cursor_is_looked_at() {
 }
 
 #[test]
+fn an_order_that_is_not_the_servers_loads_the_rest() {
+    let mut state = house();
+    let Some(Effect::Load(Load::Servers { ticket, .. })) = type_keys(&mut state, "6").pop() else {
+        panic!("the servers are loaded")
+    };
+    let page = |next: Option<&str>| Page { items: servers(), next: next.map(Into::into), total: None };
+    assert!(answer(&mut state, Loaded::Servers { page: page(Some("a")), ticket }).is_empty(), "by name, as they come");
+    assert!(shown(&mut state, 80, 24).contains("4 rows, and more on the server"));
+    let mut asked = type_keys(&mut state, "s");
+    for token in ["a", "b"] {
+        let [Effect::Load(Load::Servers { query, ticket })] = &asked[..] else { panic!("a page, not {asked:?}") };
+        assert_eq!(query.from.as_deref(), Some(token));
+        let next = if token == "a" { Some("b") } else { None };
+        asked = answer(&mut state, Loaded::Servers { page: page(next), ticket: *ticket });
+    }
+    assert!(asked.is_empty(), "that was all");
+    assert_eq!(state.servers.loaded_rows(), 12);
+}
+
+#[test]
+fn a_server_for_which_nothing_waits_is_not_tried() {
+    let mut state = house_at(Screen::Federation);
+    let [dead, ..] = &servers()[..] else { unreachable!("the list is not empty") };
+    let idle = Destination { queued_events: 0, queued_edus: 0, ..dead.clone() };
+    let retry = Change::RetryServer("dead.example".into());
+    update(&mut state, Message::Changed(retry, Ok(Outcome::Server(Box::new(idle)))));
+    assert!(shown(&mut state, 80, 24).contains("Nothing waits for dead.example: it is tried when something does."));
+    state.servers.select(0);
+    let effects = press(&mut state, KeyCode::Enter);
+    let Some(Effect::Load(Load::Server(_))) = effects.first() else { panic!("{effects:?}") };
+}
+
+#[test]
 fn an_unknown_server_is_not_opened() {
     let mut state = house();
     type_keys(&mut state, ":server nobody.example");

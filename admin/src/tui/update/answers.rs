@@ -15,6 +15,7 @@ const UNDO_S: u64 = 10;
 /// Takes in an answer.
 pub(super) fn loaded(state: &mut State, loaded: Loaded) -> Vec<Effect> {
     let returned = connected(state);
+    let page = matches!(loaded, Loaded::Users { .. } | Loaded::Rooms { .. } | Loaded::Servers { .. });
     match loaded {
         Loaded::Status(status) => report(state, *status),
         Loaded::Jobs(jobs) => {
@@ -53,7 +54,11 @@ pub(super) fn loaded(state: &mut State, loaded: Loaded) -> Vec<Effect> {
             return load::log(state).into_iter().collect();
         }
     }
-    if returned { load::screen(state) } else { Vec::new() }
+    match (returned, page) {
+        (true, _) => load::screen(state),
+        (false, true) => load::rest(state).into_iter().collect(),
+        (false, false) => Vec::new(),
+    }
 }
 
 /// Notes that the server is there; true if it had been away.
@@ -104,7 +109,7 @@ pub(super) fn load_failed(state: &mut State, load: &Load, error: Error) -> Vec<E
         Load::Log { ticket, .. } => _ = state.log.end(*ticket),
         Load::Servers { ticket, .. } => _ = state.servers.end(*ticket),
         Load::Relay => state.calls.end(),
-        Load::RelayTest => calls::tested(state, Err(error.to_string())),
+        Load::RelayTest => calls::not_tested(state, &error),
         Load::Jobs | Load::User(_) | Load::Room(_) | Load::Server(_) => {}
     }
     if error.is_down() {
@@ -116,7 +121,9 @@ pub(super) fn load_failed(state: &mut State, load: &Load, error: Error) -> Vec<E
     {
         state.detail = None;
     }
-    state.complain(error.to_string());
+    if *load != Load::RelayTest {
+        state.complain(error.to_string());
+    }
     Vec::new()
 }
 
@@ -159,7 +166,8 @@ fn tell(state: &mut State, change: Change, outcome: Outcome) {
         (Change::RevokeToken(token), _) => state.say(say::revoked(&safe_text(&token))),
         (Change::ResetPassword { .. }, _) => state.say(strings::PASSWORD_CHANGED),
         (Change::RetryServer(_), Outcome::Server(server)) => {
-            state.say(say::retried(&safe_text(&server.server_name)));
+            let waiting = server.sending || server.waiting() > 0;
+            state.say(say::retried(&safe_text(&server.server_name), waiting));
             self::server(state, server);
         }
         (Change::Disconnect { user, .. }, _) => state.say(say::disconnected(&safe_text(&user), 1)),

@@ -50,7 +50,7 @@ fn perform(state: &mut State, action: Action) -> Vec<Effect> {
         }
         Action::Sort | Action::Reverse => {
             moves::sort(state, action == Action::Reverse);
-            Vec::new()
+            load::rest(state).into_iter().collect()
         }
         Action::Menu => act::open_menu(state),
         Action::New => act::open_new(state),

@@ -113,7 +113,7 @@ fn obey(state: &mut State, command: Command) -> Vec<Effect> {
         Command::Level(name) => set_level(state, &name),
         Command::Sort(number) => {
             sort_by(state, &number);
-            Vec::new()
+            load::rest(state).into_iter().collect()
         }
         Command::Refresh => load::screen(state),
         Command::Help => {

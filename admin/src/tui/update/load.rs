@@ -49,7 +49,7 @@ fn server(state: &mut State) -> Option<Effect> {
         return Some(Effect::Load(Load::Server(detail.id.clone())));
     }
     let servers = &mut state.servers;
-    if servers.has_more() {
+    if !servers.is_one_page() {
         return servers.selected_key().map(|name| Effect::Load(Load::Server(name)));
     }
     if servers.is_loading() {
@@ -108,6 +108,21 @@ pub(super) fn log(state: &mut State) -> Option<Effect> {
 /// The following page, when the cursor nears the end of what is loaded.
 pub(super) fn more(state: &mut State) -> Option<Effect> {
     let near = state.page_rows();
+    following(state, near)
+}
+
+/// The following page, when the list's order needs what is not loaded yet. Asked again for each page that comes.
+pub(super) fn rest(state: &mut State) -> Option<Effect> {
+    let needed = match state.screen {
+        Screen::Users => state.users.needs_rest(),
+        Screen::Rooms => state.rooms.needs_rest(),
+        Screen::Federation => state.servers.needs_rest(),
+        Screen::Dashboard | Screen::Log | Screen::Tokens | Screen::Calls => false,
+    };
+    if needed { following(state, usize::MAX) } else { None }
+}
+
+fn following(state: &mut State, near: usize) -> Option<Effect> {
     match state.screen {
         Screen::Users => state.users.load_more(near).map(|(query, ticket)| Effect::Load(Load::Users { query, ticket })),
         Screen::Rooms => state.rooms.load_more(near).map(|(query, ticket)| Effect::Load(Load::Rooms { query, ticket })),

@@ -3,8 +3,9 @@
 use crate::text::safe_text;
 use crate::tui::keys::Action;
 use crate::tui::message::{Effect, Load};
-use crate::tui::state::{Detail, DetailData, List, Overlay, Screen, State};
+use crate::tui::state::{CallsPart, Detail, DetailData, List, Overlay, Screen, State};
 use crate::tui::strings;
+use crate::tui::view;
 use crate::wire::{HealthLevel, LogEntry, Problem, areas};
 
 use super::load;
@@ -23,8 +24,9 @@ pub(super) fn step(state: &mut State, action: Action) {
         state.problem = moved(action, state.problem, page).min(last);
     } else if state.screen == Screen::Calls {
         // Its other parts are text, and how much of it there is only the view knows.
-        let last = crate::tui::view::calls_text_lines(state).saturating_sub(1);
-        state.calls.scroll = moved(action, state.calls.scroll, page).min(last);
+        let max = view::calls_scroll_max(state);
+        // It may have become shorter since.
+        state.calls.scroll = moved(action, state.calls.scroll.min(max), page).min(max);
     }
 }
 
@@ -121,9 +123,15 @@ pub(super) fn open_server(state: &mut State, name: String) -> Vec<Effect> {
     vec![Effect::Load(Load::Server(name))]
 }
 
-/// Opens the selected relayed address: everything about it is here already.
+/// Opens the selected relayed address: everything about it is here already. Of a user, shows what they hold.
 fn open_call(state: &mut State) {
-    let selected = if state.calls.list_shows_calls() { state.calls.now.selected() } else { None };
+    if state.calls.part == CallsPart::People {
+        let Some(user) = state.calls.people.selected_key() else { return };
+        state.calls.show(CallsPart::Now);
+        state.calls.now.set_filter(&user);
+        return;
+    }
+    let selected = if state.calls.part == CallsPart::Now { state.calls.now.selected() } else { None };
     state.detail = selected.map(|call| Detail {
         data: DetailData::Call(Box::new(call.clone())),
         ..Detail::new(call.allocation.id.clone())

@@ -10,7 +10,7 @@ use crate::tui::state::{CallsPart, Held, Person, Screen, State, Tested};
 use crate::tui::strings::{self, say};
 use crate::wire::{HealthLevel, RelayCheck, RelayStatus};
 
-use super::chrome::wrapped;
+use super::chrome::{CHROME_ROWS, wrapped};
 use super::detail::{facts, or_none, tab_line};
 use super::format::{self, ago, bytes, count, duration};
 use super::table::{self, Column};
@@ -60,12 +60,10 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, theme: Them
         return;
     };
     if !relay.running {
-        lines_at(frame, area, absence(relay, columns, theme));
+        text_at(frame, area, state, text(state, relay, columns, theme), theme);
         return;
     }
-    let mut head = head(state, relay, columns, theme);
-    // The list counts more than what is said above it.
-    head.truncate(usize::from(area.height / 3).max(1));
+    let head = head(state, relay, area.width, area.height, theme);
     let below = u16::try_from(head.len()).unwrap_or(area.height);
     lines_at(frame, area, head);
     let tabs = Rect { y: area.y + below, height: 1, ..area };
@@ -79,17 +77,22 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, theme: Them
             table::draw(frame, body, state, &calls.people, PEOPLE, strings::NOBODY_USED_IT, |_, _| Style::new());
         }
         CallsPart::Relay | CallsPart::Test => {
-            let mut lines: Vec<_> = text(state, relay, columns, theme).into_iter().skip(calls.scroll).collect();
-            let rows = usize::from(body.height);
-            if lines.len() > rows {
-                let hidden = lines.len() - rows.saturating_sub(1);
-                lines.truncate(rows.saturating_sub(1));
-                lines.push(Line::styled(say::more_below(hidden), theme.dim()));
-            }
-            lines_at(frame, body, lines);
-            frame.set_cursor_position(Position { x: body.x, y: body.y });
+            text_at(frame, body, state, text(state, relay, columns, theme), theme);
         }
     }
+}
+
+/// Text from where it is scrolled to, as far down as leaves no row empty; says so when there is more of it.
+fn text_at(frame: &mut Frame<'_>, area: Rect, state: &State, mut lines: Vec<Line<'_>>, theme: Theme) {
+    let rows = usize::from(area.height);
+    lines.drain(..state.calls.scroll.min(lines.len().saturating_sub(rows)));
+    if lines.len() > rows {
+        let hidden = lines.len() - rows.saturating_sub(1);
+        lines.truncate(rows.saturating_sub(1));
+        lines.push(Line::styled(say::more_below(hidden), theme.dim()));
+    }
+    lines_at(frame, area, lines);
+    frame.set_cursor_position(Position { x: area.x, y: area.y });
 }
 
 fn lines_at(frame: &mut Frame<'_>, area: Rect, lines: Vec<Line<'_>>) {
@@ -98,15 +101,18 @@ fn lines_at(frame: &mut Frame<'_>, area: Rect, lines: Vec<Line<'_>>) {
     }
 }
 
-/// Lines of the part that is text; what scrolling goes by.
-pub(crate) fn text_lines(state: &State) -> usize {
-    let columns = usize::from(state.size.0);
-    let relay = state.calls.relay.as_ref().filter(|relay| relay.running);
-    relay.map_or(0, |relay| text(state, relay, columns, Theme { color: false }).len())
+/// How far the part that is text can be scrolled: to where its last line is the last on the screen.
+pub(crate) fn text_scroll_max(state: &State) -> usize {
+    let Some(relay) = &state.calls.relay else { return 0 };
+    let theme = Theme { color: false };
+    let (columns, rows) = (state.size.0, state.size.1.saturating_sub(CHROME_ROWS));
+    let above = if relay.running { head(state, relay, columns, rows, theme).len() + 1 } else { 0 };
+    text(state, relay, usize::from(columns), theme).len().saturating_sub(usize::from(rows).saturating_sub(above))
 }
 
 fn text(state: &State, relay: &RelayStatus, columns: usize, theme: Theme) -> Vec<Line<'static>> {
     match state.calls.part {
+        _ if !relay.running => absence(state, relay, columns, theme),
         CallsPart::Test => test(state, relay, columns, theme),
         _ => whereabouts(relay, columns, theme),
     }
@@ -121,8 +127,8 @@ fn remark(word: &'static str, style: Style, text: &str, columns: usize) -> Vec<L
     parts.into_iter().enumerate().map(line).collect()
 }
 
-/// Why no relay runs, what to do, and where clients are sent instead.
-fn absence(relay: &RelayStatus, columns: usize, theme: Theme) -> Vec<Line<'static>> {
+/// Why no relay runs, what to do, where clients are sent instead, and the last test.
+fn absence(state: &State, relay: &RelayStatus, columns: usize, theme: Theme) -> Vec<Line<'static>> {
     let mut lines = vec![Line::styled(strings::NO_RELAY, theme.warning())];
     let why = safe_text(relay.absence.as_deref().unwrap_or_default());
     lines.extend(wrapped(&why, columns).into_iter().map(Line::raw));
@@ -133,11 +139,19 @@ fn absence(relay: &RelayStatus, columns: usize, theme: Theme) -> Vec<Line<'stati
         lines.push(Line::styled(strings::SENT_TO, theme.title()));
         lines.extend(relay.uris.iter().map(|uri| indented(uri, columns)));
     }
+    // What else calls need can be tested all the same.
+    let words = testing(state);
+    if words.is_some() || state.calls.test.last.is_some() {
+        lines.push(Line::default());
+        lines.extend(words.map(Line::raw));
+        lines.extend(test(state, relay, columns, theme));
+    }
     lines
 }
 
-/// How it is, in a line; what is wrong; how the last test went.
-fn head(state: &State, relay: &RelayStatus, columns: usize, theme: Theme) -> Vec<Line<'static>> {
+/// How it is, in a line; what is wrong; how the last test went. Never more than a third: the list counts more.
+fn head(state: &State, relay: &RelayStatus, columns: u16, rows: u16, theme: Theme) -> Vec<Line<'static>> {
+    let columns = usize::from(columns);
     let level = if relay.warnings.is_empty() { HealthLevel::Ok } else { HealthLevel::Warn };
     let people = relay.users.iter().filter(|user| user.allocations > 0).count();
     let rate = state.calls.rate().map(format::rate);
@@ -154,6 +168,7 @@ fn head(state: &State, relay: &RelayStatus, columns: usize, theme: Theme) -> Vec
     }
     let (style, words) = last_test(state, theme);
     lines.push(Line::styled(cut(&format!("{:WORD$}{words}", ""), columns), style));
+    lines.truncate(usize::from(rows / 3).max(1));
     lines
 }
 

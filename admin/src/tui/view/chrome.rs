@@ -14,6 +14,8 @@ use crate::wire::{HealthLevel, JobState};
 
 use super::theme::{Theme, health_word};
 
+/// Rows around the screen while the server is there.
+pub(super) const CHROME_ROWS: u16 = 4;
 /// Below this width only the current screen is named.
 const NAMES_FROM_WIDTH: u16 = 78;
 
@@ -130,7 +132,7 @@ fn extent(state: &State) -> Vec<String> {
             parts.push(strings::PAUSED.to_owned());
         }
     }
-    parts.push(say::shown(shown as u64, total));
+    parts.push(say::shown(shown as u64, total, list.has_more() && list.total().is_none()));
     if !filter.is_empty() {
         parts.push(format!("/{}", safe_text(filter)));
     }

@@ -121,6 +121,9 @@ pub(super) fn facts(columns: usize, facts: &[(&str, String)]) -> Vec<String> {
         let parts = wrapped(&safe_text(value), columns.saturating_sub(LABEL));
         for (place, part) in parts.iter().take(VALUE_LINES_MAX).enumerate() {
             let label = if place == 0 { label } else { "" };
+            // With what would follow the last line it is too long, and cut so that this shows.
+            let rest = if place + 1 == VALUE_LINES_MAX { parts.get(VALUE_LINES_MAX) } else { None };
+            let part = rest.map_or_else(|| part.clone(), |rest| cut(&format!("{part} {rest}"), columns - LABEL));
             lines.push(format!("{label:<LABEL$}{part}"));
         }
     }

@@ -44,6 +44,8 @@ fn word(server: &Destination) -> &'static str {
 fn next_try(server: &Destination, now_ms: u64) -> String {
     match server.retry_at_ms {
         _ if server.sending => strings::AT_ONCE.to_owned(),
+        // Nobody is disturbed for nothing.
+        _ if server.waiting() == 0 => strings::NONE.to_owned(),
         None => strings::NONE.to_owned(),
         Some(at_ms) if at_ms <= now_ms => strings::DUE.to_owned(),
         Some(at_ms) => say::in_time(&span((at_ms - now_ms).div_ceil(1_000))),
@@ -59,10 +61,12 @@ pub(super) fn lines(server: &Destination, now_ms: u64, columns: usize) -> Vec<St
     let mut all =
         vec![("State", word(server).to_owned()), ("Waiting", waiting), ("Last sent", when(server.last_success_ms))];
     if !server.reachable {
+        let idle = server.waiting() == 0 && !server.sending;
+        let next = if idle { strings::WHEN_NEEDED.to_owned() } else { next_try(server, now_ms) };
         all.extend([
             ("Away since", when(server.failing_since_ms)),
             ("Attempts", count(server.failures.into())),
-            ("Next try", next_try(server, now_ms)),
+            ("Next try", next),
             ("Why", server.reason.clone().unwrap_or_else(|| strings::NONE.to_owned())),
         ]);
     }

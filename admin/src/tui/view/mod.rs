@@ -15,7 +15,7 @@ mod theme;
 mod tokens;
 mod users;
 
-pub(super) use calls::text_lines as calls_text_lines;
+pub(super) use calls::text_scroll_max as calls_scroll_max;
 
 use ratatui::Frame;
 use ratatui::layout::Rect;

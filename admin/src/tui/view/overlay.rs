@@ -61,13 +61,15 @@ fn paint(frame: &mut Frame<'_>, area: Rect, sheet: Sheet<'_>, theme: Theme) {
     frame.render_widget(block, outer);
     let text = Rect { x: inner.x + 1, width: inner.width.saturating_sub(2), ..inner };
     let room = usize::from(text.height.saturating_sub(1));
-    let first = sheet.scroll.min(sheet.lines.len().saturating_sub(room));
+    let total = sheet.lines.len();
+    let first = sheet.scroll.min(total.saturating_sub(room));
     let row = |offset: u16| Rect { y: text.y + offset, height: 1, ..text };
     for (offset, line) in (0..text.height.saturating_sub(1)).zip(sheet.lines.into_iter().skip(first)) {
         frame.render_widget(line, row(offset));
     }
     if text.height > 0 {
-        frame.render_widget(Line::styled(sheet.hint, theme.dim()), row(text.height - 1));
+        let more = if first + room < total { strings::MORE_HINT } else { "" };
+        frame.render_widget(Line::styled(format!("{more}{}", sheet.hint), theme.dim()), row(text.height - 1));
     }
     let cursor = sheet.cursor.filter(|(line, _)| *line >= first && line - first < room).unwrap_or((first, 0));
     let at = |value: usize| u16::try_from(value).unwrap_or(u16::MAX);
