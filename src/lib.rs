@@ -92,6 +92,7 @@ async fn start_on(config: Config, seams: Seams, log: Arc<LogRing>, network: Arc<
     }
     if domain.rtc.is_there() {
         tasks::group_calls(&tasks, &domain);
+        tasks::leaves(&tasks, &domain);
     }
     Ok(Running { listeners, domain, log, tasks })
 }

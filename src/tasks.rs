@@ -115,6 +115,12 @@ pub(crate) fn relay(tasks: &Tasks, domain: &Arc<Domain>) {
     });
 }
 
+/// Starts the task that leaves group calls for those who handed that over. It sleeps while there are none.
+pub(crate) fn leaves(tasks: &Tasks, domain: &Arc<Domain>) {
+    let leaves = Arc::clone(&domain.leaves);
+    tasks.handle().spawn(|mut stop| async move { leaves.run(stop.stopped()).await });
+}
+
 /// Starts the task that takes those out of group calls who are not in the room any more.
 pub(crate) fn group_calls(tasks: &Tasks, domain: &Arc<Domain>) {
     let rtc = Arc::clone(&domain.rtc);

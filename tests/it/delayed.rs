@@ -231,8 +231,8 @@ async fn state_that_another_sets_is_not_overwritten() {
     let end = one(&alice, &overtaken).await;
     assert_eq!(end["error"]["org.matrix.msc4140.errcode"], "M_CANCELLED_BY_STATE_UPDATE");
     does(&alice, "restart", &overtaken).await.refused(404, "M_NOT_FOUND");
-    assert_eq!(ids(&alice, "?outcome=error").await, [] as [String; 0]);
-    assert_eq!(ids(&alice, "?outcome=error&status=finalised").await, [overtaken]);
+    assert_eq!(ids(&alice, "?outcome=cancel").await, [] as [String; 0]);
+    assert_eq!(ids(&alice, "?outcome=error").await, [overtaken]);
     assert_eq!(alice.state_of(&room, CALL, "shared").await, json!({ "by": "bob" }));
     world.ends().await;
 }

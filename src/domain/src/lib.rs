@@ -61,6 +61,8 @@ pub struct Domain {
     pub calls: calls::Calls,
     /// What group calls need.
     pub rtc: Arc<rtc::Rtc>,
+    /// Leaves of group calls that were handed over.
+    pub leaves: Arc<rtc::leave::Leaves>,
     /// What users keep with the server for themselves.
     pub personal: Arc<personal::Personal>,
     /// Keys, backups and messages between devices.
@@ -114,6 +116,7 @@ impl Domain {
         };
         let federation = Arc::new(federation::Federation::new(core.clone(), network, parts));
         let rtc = Arc::new(rtc::Rtc::new(core.clone(), personal.clone(), federation.clone()));
+        let leaves = Arc::new(rtc::leave::Leaves::new(core.clone(), rtc.clone(), delayed.clone())?);
         core.policies.set_police(federation::policy::Beat::of(&federation));
         Ok(Arc::new(Self {
             rates,
@@ -132,6 +135,7 @@ impl Domain {
             delayed,
             calls,
             rtc,
+            leaves,
             personal,
             crypto,
             media,

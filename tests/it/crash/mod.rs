@@ -7,6 +7,7 @@
 //! A kill does not lose what the operating system has in memory, so this says nothing about power cuts.
 
 mod clients;
+mod delayed;
 mod process;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -318,4 +318,23 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
     ),
     ("POST", "/_matrix/media/v3/upload", &[], &["filename"]),
     ("PUT", "/_matrix/media/v3/upload/{serverName}/{mediaId}", &[], &["filename"]),
+    // MSC4140 and MSC4195, which are not in it yet.
+    ("GET", "/_matrix/client/unstable/org.matrix.msc4140/delayed_events", &[], &["status", "since_ts", "from", "dir"]),
+    ("GET", "/_matrix/client/unstable/org.matrix.msc4140/delayed_events/{delayId}", &[], &[]),
+    ("POST", "/_matrix/client/unstable/org.matrix.msc4140/delayed_events/{delayId}", &["action"], &[]),
+    ("POST", "/_matrix/client/unstable/org.matrix.msc4140/delayed_events/{delayId}/restart", &[], &[]),
+    (
+        "PUT",
+        "/_matrix/client/unstable/org.matrix.msc4140/rooms/{roomId}/delayed_event/{eventType}/{txnId}",
+        &["delay", "state_key", "content"],
+        &["ts"],
+    ),
+    ("PUT", "/_matrix/client/v3/rooms/{roomId}/state/{eventType}/{stateKey}", &[], &["org.matrix.msc4140.delay", "ts"]),
+    (
+        "POST",
+        "/_matrix/client/unstable/io.element.msc4195/rtc/livekit/delegate_delayed_leave",
+        &["url", "room_id", "slot_id", "member_id", "delay_id"],
+        &[],
+    ),
+    ("POST", "/_matrix/livekit/jwt/sfu_webhook", &["event", "room", "participant"], &[]),
 ];

@@ -7,6 +7,7 @@ mod check;
 mod give;
 mod given;
 mod keep;
+pub mod leave;
 pub mod names;
 mod pass;
 mod sfu;

@@ -122,7 +122,7 @@ async fn show(app: App, request: Ruma<get_delayed_event::unstable::Request>) -> 
 }
 
 async fn list(app: App, request: Ruma<get_all_delayed_events::unstable::Request>) -> Result<Json<Value>> {
-    let filter = filter(request.uri.query(), app.domain.core.now_ms())?;
+    let filter = filter(request.uri.query())?;
     let (status, direction) = (filter.status, filter.direction);
     let Page { events, next } = app.domain.delayed.list(request.user()?, filter).await?;
     let mut answer = json!({ "delayed_events": events.iter().map(shown).collect::<Vec<_>>() });
@@ -139,8 +139,8 @@ async fn list(app: App, request: Ruma<get_all_delayed_events::unstable::Request>
     Ok(Json(answer))
 }
 
-/// The query of a list, by MSC4140. Without a status and a time, a list begins with what is to be sent next.
-fn filter(query: Option<&str>, now_ms: u64) -> Result<Filter> {
+/// The query of a list, by MSC4140. Who asks for nothing in particular gets what waits, as they always did.
+fn filter(query: Option<&str>) -> Result<Filter> {
     #[derive(Deserialize)]
     struct Query {
         status: Option<String>,
@@ -162,12 +162,18 @@ fn filter(query: Option<&str>, now_ms: u64) -> Result<Filter> {
     let status = one_of("status", query.status, &[("scheduled", Status::Scheduled), ("finalised", Status::Finalised)])?;
     let orders = [("send_ts", Order::Due), ("origin_server_ts", Order::End), ("running_since", Order::Since)];
     let outcomes = [("send", Outcome::Send), ("cancel", Outcome::Cancel), ("error", Outcome::Error)];
+    let is_particular = query.outcome.is_some()
+        || query.reason.is_some()
+        || query.order_by.is_some()
+        || query.since_ts.is_some()
+        || direction.is_some()
+        || !query.delay_id.is_empty();
+    let status = status.or((!is_particular).then_some(Status::Scheduled));
     let direction = direction.unwrap_or_default();
     let from_ms = match query.since_ts.as_deref() {
         Some("end") => (direction == Direction::Forward).then_some(u64::MAX),
         Some(at) => Some(at.parse().map_err(|_| Error::invalid("`since_ts` must be a time in milliseconds, or end."))?),
-        None if status.is_some() || query.from.is_some() || !query.delay_id.is_empty() => None,
-        None => Some(now_ms),
+        None => None,
     };
     Ok(Filter {
         status,

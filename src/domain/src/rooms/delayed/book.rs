@@ -130,6 +130,11 @@ impl Book {
         self.entries.get(id).map(|entry| entry.new.user)
     }
 
+    /// Whose an event is, and where it goes.
+    pub(super) fn place(&self, id: &str) -> Option<(UserSn, RoomSn)> {
+        self.entries.get(id).map(|entry| (entry.new.user, entry.new.room))
+    }
+
     /// How long an event waits, and since when.
     pub(super) fn times(&self, id: &str) -> Option<(Duration, Millis)> {
         self.entries.get(id).map(|entry| (entry.new.delay, entry.new.since_ms))
@@ -283,7 +288,8 @@ mod tests {
         }
         let Restart::Note(mut both) = book.restart("a", now + NOTE_EVERY, 99) else { panic!("it is time") };
         both.sort();
-        assert_eq!(both, [("a".into(), 99), ("b".into(), 59)]);
+        let wanted: Vec<(Id, Millis)> = vec![("a".into(), 99), ("b".into(), 59)];
+        assert_eq!(both, wanted);
         assert_eq!(book.restart("b", now + NOTE_EVERY, 99), Restart::Done);
         book.not_noted(&both);
         assert!(matches!(book.restart("b", now + NOTE_EVERY, 99), Restart::Note(all) if all.len() == 2));

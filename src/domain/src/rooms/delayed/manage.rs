@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use hearth_base::{Error, Result, limits};
+use hearth_store::ids::{RoomSn, UserSn};
 use hearth_store::tables::delayed_events as table;
 use tokio::time::Instant;
 
@@ -22,6 +23,15 @@ pub enum Action {
     Send,
     /// Never send it.
     Cancel,
+}
+
+/// An event that waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Waits {
+    /// Whose it is.
+    pub user: UserSn,
+    /// Where it goes.
+    pub room: RoomSn,
 }
 
 impl Action {
@@ -80,10 +90,10 @@ impl Delayed {
         }
     }
 
-    /// How long an event waits that waits now.
+    /// Whose an event is and where it goes; none when no event of that id waits.
     #[must_use]
-    pub fn delay_of(&self, id: &str) -> Option<Duration> {
-        self.core.delayed.book.lock().times(id).map(|(delay, _)| delay)
+    pub fn waiting(&self, id: &str) -> Option<Waits> {
+        self.core.delayed.book.lock().place(id).map(|(user, room)| Waits { user, room })
     }
 
     /// As [`Action::Restart`]; besides, the event is not sent by itself before `lease` is over, even if its delay is shorter.

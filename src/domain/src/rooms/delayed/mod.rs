@@ -30,7 +30,7 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 pub use list::{Direction, End, Filter, Order, Outcome, Page, Seen, Status, Why};
-pub use manage::Action;
+pub use manage::{Action, Waits};
 pub(in crate::rooms) use overtake::overtake;
 pub use schedule::Later;
 

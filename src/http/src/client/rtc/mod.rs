@@ -1,5 +1,6 @@
 //! Group calls (MatrixRTC, MSC4143 and MSC4195): where the SFU is, tokens for it, and the way to it.
 
+mod leave;
 mod passage;
 mod service;
 mod token;
@@ -11,5 +12,5 @@ use crate::App;
 
 /// The routes of this folder.
 pub(super) fn routes() -> Router<App> {
-    Router::new().merge(passage::routes()).merge(service::routes()).merge(token::routes()).merge(transports::routes())
+    Router::new().merge(leave::routes()).merge(passage::routes()).merge(service::routes()).merge(token::routes()).merge(transports::routes())
 }

@@ -1,0 +1,111 @@
+//! Leaving a call for those who cannot (MSC4195, `delegate_delayed_leave`): a client hands over the delayed event by which it would
+//! leave. While the SFU has its user, this server puts the event off; when they are gone, it is sent.
+//!
+//! What the SFU says by itself is only a hint to look: who is in a call is asked of it, so that a message that is old, comes twice
+//! or not at all does no harm. It is also looked at every half minute. If the SFU does not answer for two minutes, the event goes
+//! out by itself, and so it does for those who never came.
+
+mod book;
+mod hear;
+mod watch;
+
+use std::sync::Arc;
+
+use hearth_base::{Error, Result, limits};
+use hearth_store::tables::delegated_leaves::{self as table, Delegated};
+use hearth_store::tables::{rooms, users};
+use hearth_store::{Lane, WriteTx};
+use parking_lot::Mutex;
+use ruma::UserId;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use super::{Rtc, Wish, names, nothing_here};
+use crate::core::Core;
+use crate::rooms::delayed::Delayed;
+use book::{Book, Place};
+
+/// Leaves that were handed over.
+#[derive(Debug)]
+pub struct Leaves {
+    core: Arc<Core>,
+    rtc: Arc<Rtc>,
+    delayed: Arc<Delayed>,
+    book: Mutex<Book>,
+    /// Wakes whoever looks at the SFU.
+    sooner: Notify,
+}
+
+impl Leaves {
+    /// The service; reads what was handed over before the start, for [`Leaves::run`] to ask the SFU about.
+    pub fn new(core: Arc<Core>, rtc: Arc<Rtc>, delayed: Arc<Delayed>) -> Result<Self> {
+        let (mut book, mut gone) = (Book::default(), Vec::new());
+        for row in core.store.read_blocking("leaves_load", |tx| table::all(tx.tx()))? {
+            if rtc.is_there() && delayed.waiting(&row.delay_id).is_some() {
+                let place = Place { room: row.sfu_room, identity: row.identity };
+                book.add(row.delay_id.into(), place, row.connected, Instant::now());
+            } else {
+                gone.push(row.delay_id);
+            }
+        }
+        if !gone.is_empty() {
+            core.store.write_blocking(Lane::Upkeep, "leaves_tidy", move |tx| {
+                gone.iter().try_for_each(|id| table::delete(tx.tx(), id))
+            })?;
+        }
+        Ok(Self { core, rtc, delayed, book: Mutex::new(book), sooner: Notify::new() })
+    }
+
+    /// Takes over the delayed event by which a user of this server leaves a call.
+    ///
+    /// `M_NOT_FOUND` when they have no such event waiting in that room; `M_INVALID_PARAM` when `url` is not that of this server's
+    /// SFU; `M_UNRECOGNIZED` when there are no group calls here.
+    pub async fn delegate(&self, user: &UserId, url: &str, wish: Wish<'_>, delay_id: &str) -> Result<()> {
+        if !self.rtc.is_there() {
+            return Err(nothing_here());
+        }
+        self.rtc.check_url(url)?;
+        if wish.slot.is_empty() || wish.slot.len() > limits::RTC_NAME_BYTES_MAX {
+            return Err(Error::invalid(format!("A slot has between 1 and {} bytes.", limits::RTC_NAME_BYTES_MAX)));
+        }
+        let waiting = self.delayed.waiting(delay_id).ok_or_else(unknown)?;
+        let (owner, room) = (user.to_owned(), wish.room.to_owned());
+        let read = self.core.store.read("leave_check", move |tx| {
+            let room = rooms::by_id(tx.tx(), room.as_str())?;
+            Ok((users::find(tx.tx(), owner.as_str())?, room.map(|room| room.sn)))
+        });
+        if read.await? != (Some(waiting.user), Some(waiting.room)) {
+            return Err(unknown());
+        }
+        // Whoever handed it over stops putting it off; the SFU is asked next.
+        self.delayed.lease(delay_id, std::time::Duration::ZERO).await?;
+        let place =
+            Place { room: names::room_name(wish.room, wish.slot), identity: names::identity(user, wish.member) };
+        self.keep(delay_id, place).await
+    }
+
+    async fn keep(&self, delay_id: &str, place: Place) -> Result<()> {
+        let id: book::Id = delay_id.into();
+        let replaced = self.book.lock().add(id.clone(), place.clone(), false, Instant::now());
+        let row = Delegated {
+            delay_id: delay_id.to_owned(),
+            sfu_room: place.room,
+            identity: place.identity,
+            connected: false,
+        };
+        let write = self.core.store.write("leave_add", move |tx: &mut WriteTx<'_>| {
+            replaced.iter().try_for_each(|id| table::delete(tx.tx(), id))?;
+            table::set(tx.tx(), &row)
+        });
+        let outcome = write.await;
+        match outcome {
+            Ok(()) => self.sooner.notify_one(),
+            Err(_) => self.book.lock().remove(&id),
+        }
+        outcome
+    }
+}
+
+fn unknown() -> Error {
+    Error::not_found("You have no delayed event of that id waiting in that room.")
+}

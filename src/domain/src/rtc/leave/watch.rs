@@ -1,0 +1,121 @@
+//! Looks at the SFU, and does what follows. Sleeps until the next look, and without a timer while no leave is handed over.
+
+use std::future::Future;
+use std::pin::pin;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use hearth_base::{Reason, Result};
+use hearth_store::tables::delegated_leaves::{self as table, Delegated};
+use tokio::time::Instant;
+
+use super::Leaves;
+use super::book::{Id, Place, Seen, Verdict};
+use crate::rooms::delayed::Action;
+
+/// For how long a leave is put off at a time: so long the SFU may not answer.
+const LEASE: Duration = Duration::from_secs(120);
+/// Rooms of the SFU that are looked at at the same time.
+const AT_ONCE_MAX: usize = 8;
+
+impl Leaves {
+    /// Looks after the leaves that are handed over, until `stopping`. Runs once.
+    pub async fn run(&self, stopping: impl Future<Output = ()>) {
+        let (mut stopping, mut under_way) = (pin!(stopping), FuturesUnordered::new());
+        loop {
+            while under_way.len() < AT_ONCE_MAX {
+                let due = self.book.lock().take_due(Instant::now());
+                let Some((room, ids)) = due else { break };
+                under_way.push(self.look(room, ids));
+            }
+            let next = if under_way.len() < AT_ONCE_MAX { self.book.lock().next_look() } else { None };
+            tokio::select! {
+                () = &mut stopping => return,
+                () = self.sooner.notified() => {}
+                Some(()) = under_way.next() => {}
+                () = until(next) => {}
+            }
+        }
+    }
+
+    async fn look(&self, room: String, ids: Vec<Id>) {
+        let mut waiting = Vec::new();
+        for id in ids {
+            if self.delayed.waiting(&id).is_some() {
+                waiting.push(id);
+            } else {
+                self.forget(&id).await;
+            }
+        }
+        if waiting.is_empty() {
+            return;
+        }
+        let there = self.rtc.participants(&room).await;
+        if let Err(error) = &there {
+            tracing::debug!(%error, "The SFU cannot be asked who is in a call.");
+        }
+        for id in waiting {
+            let Some(place) = self.book.lock().place(&id).cloned() else { continue };
+            let seen = match &there {
+                Err(_) => Seen::Unknown,
+                Ok(there) if there.iter().any(|one| one.identity == place.identity) => Seen::There,
+                Ok(_) => Seen::Missing,
+            };
+            let verdict = self.book.lock().learn(&id, seen, Instant::now());
+            if let Err(error) = self.carry_out(&id, place, verdict).await {
+                tracing::warn!(%error, "Somebody's leave from a call could not be looked after; it will be tried again.");
+            }
+        }
+    }
+
+    async fn carry_out(&self, id: &Id, place: Place, verdict: Verdict) -> Result<()> {
+        let outcome = match verdict {
+            Verdict::Nothing => return Ok(()),
+            Verdict::Came => match self.delayed.lease(id, LEASE).await {
+                Ok(()) => return self.note_connected(id, place).await,
+                refused => refused,
+            },
+            Verdict::Stays => self.delayed.lease(id, LEASE).await,
+            Verdict::Gone => self.delayed.act(id, Action::Send).await,
+        };
+        match outcome {
+            Ok(()) if verdict == Verdict::Stays => Ok(()),
+            Ok(()) => {
+                self.forget(id).await;
+                Ok(())
+            }
+            Err(error) => match error.reason() {
+                None | Some(Reason::LimitExceeded { .. } | Reason::OutOfSpace | Reason::ConnectionFailed) => Err(error),
+                // It has been sent or taken back; or it cannot be sent, which is noted when it is due.
+                Some(_) => {
+                    self.forget(id).await;
+                    Ok(())
+                }
+            },
+        }
+    }
+
+    /// So that after a restart it is known that they were there.
+    async fn note_connected(&self, id: &Id, place: Place) -> Result<()> {
+        let (delay_id, sfu_room, identity) = (id.to_string(), place.room, place.identity);
+        let row = Delegated { delay_id, sfu_room, identity, connected: true };
+        self.core.store.write("leave_connected", move |tx| table::set(tx.tx(), &row)).await
+    }
+
+    async fn forget(&self, id: &Id) {
+        self.book.lock().remove(id);
+        let delay_id = id.clone();
+        let write = self.core.store.write("leave_forget", move |tx| table::delete(tx.tx(), &delay_id));
+        if let Err(error) = write.await {
+            tracing::debug!(%error, "A leave that is over could not be forgotten; it will be at the next start.");
+        }
+    }
+}
+
+async fn until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,86 @@
+//! Leaving a call for those who cannot: a client hands its leave over, and the SFU says who is gone.
+
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use axum::{Json, Router};
+use hearth_base::{Error, Result, limits};
+use hearth_domain::rtc::{Member, SERVICE_PATH, Wish};
+use http::header::AUTHORIZATION;
+use ruma::OwnedRoomId;
+use ruma::api::client::rtc::livekit::delegate_delayed_leave::v1 as delegate_delayed_leave;
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::app::{App, Peer};
+use crate::edge::{self, Rate};
+use crate::loose::Loose;
+use crate::respond::Failure;
+use crate::route::{Bounds, RouterExt, Ruma, read_body};
+
+/// The proposal's own path, which ruma does not know yet.
+const STABLE: &str = "/_matrix/client/v1/rtc/livekit/delegate_delayed_leave";
+
+/// The routes of this file.
+pub(super) fn routes() -> Router<App> {
+    let bounds = Bounds::rate(Rate::Other);
+    Router::new()
+        .endpoint(bounds, delegate)
+        .endpoint_at(&[STABLE], bounds, delegate)
+        .route(&format!("{SERVICE_PATH}/sfu_webhook"), post(webhook))
+}
+
+/// What a client hands over; those of 2026 have an object `member`, as an older draft wanted it.
+#[derive(Debug, Deserialize)]
+struct Delegation {
+    url: String,
+    room_id: OwnedRoomId,
+    slot_id: String,
+    member_id: Option<String>,
+    member: Option<OldMember>,
+    delay_id: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct OldMember {
+    id: String,
+    claimed_device_id: Option<String>,
+}
+
+impl Delegation {
+    fn member(&self) -> Result<Member<'_>> {
+        match (&self.member_id, &self.member) {
+            (Some(id), _) | (None, Some(OldMember { id, claimed_device_id: None })) => Ok(Member::Id(id)),
+            (None, Some(OldMember { id, claimed_device_id: Some(device) })) => Ok(Member::DeviceAndId(device, id)),
+            (None, None) => Err(Error::bad_json("`member_id` is missing.")),
+        }
+    }
+}
+
+async fn delegate(
+    app: App,
+    request: Ruma<Loose<delegate_delayed_leave::Request>>,
+) -> Result<delegate_delayed_leave::Response> {
+    let body: Delegation =
+        serde_json::from_slice(&request.raw).map_err(|error| crate::json::explain(&request.raw, &error))?;
+    let wish = Wish { room: &body.room_id, slot: &body.slot_id, member: body.member()? };
+    let who = request.user()?;
+    app.domain.leaves.delegate(&who.user_id, &body.url, wish, &body.delay_id).await?;
+    Ok(delegate_delayed_leave::Response::new())
+}
+
+async fn webhook(State(app): State<App>, request: Request) -> Response {
+    match try_webhook(&app, request).await {
+        Ok(()) => Json(json!({})).into_response(),
+        Err(error) => Failure(error).into_response(),
+    }
+}
+
+async fn try_webhook(app: &App, request: Request) -> Result<()> {
+    let (parts, body) = request.into_parts();
+    let peer = parts.extensions.get::<Peer>().cloned().unwrap_or(Peer { address: None });
+    edge::rate_limit(app, Rate::Other, &peer, None)?;
+    let authorization = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let raw = read_body(body, limits::SFU_WEBHOOK_BYTES_MAX).await?;
+    app.domain.leaves.hear(authorization, &raw)
+}
