@@ -3,6 +3,7 @@
 //!
 //! `cargo run --release -p hearth-turn --example relay_bench -- [rounds] [seconds]`; coturn: `apt-get install coturn`.
 //!
+//! With `-- builds [rounds] [seconds] [other builds of this program]`, compares what a packet costs in each.
 //! With `-- flood [rounds] [requests per second, 0: as many as can be] [other builds of this program]`, see [`flood`].
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, clippy::panic, reason = "a measuring program for developers")]
@@ -35,10 +36,13 @@ fn main() {
         "serve" => return servers::serve(number(1, 1) as usize, number(2, 0) as u16, number(3, 0)),
         "strangers" => return flood::strangers(word(1).parse().unwrap(), number(2, 0), word(3) == "made up"),
         "talk" => return talk::talk(word(1).parse().unwrap(), number(2, 0) as usize),
-        "flood" => {
+        "flood" | "builds" => {
             let mut programs = vec![std::env::current_exe().unwrap().to_str().unwrap().to_owned()];
             programs.extend(arguments.iter().skip(3).cloned());
-            return flood::compare(&programs, number(1, 5) as usize, number(2, 0));
+            return match word(0) {
+                "flood" => flood::compare(&programs, number(1, 5) as usize, number(2, 0)),
+                _ => compare_builds(&programs, number(1, 5), Duration::from_secs(number(2, 2))),
+            };
         }
         _ => {}
     }
@@ -57,6 +61,27 @@ fn main() {
         }
     }
     report(&results);
+}
+
+/// The cost of a packet in builds of this program, alternating, on the first core.
+fn compare_builds(programs: &[String], rounds: u64, time: Duration) {
+    for case in cases(time) {
+        let mut costs = vec![Vec::new(); programs.len()];
+        for round in 0..rounds as usize {
+            for at in (0..programs.len()).map(|step| (round + step) % programs.len()) {
+                let server = Server::of_build(&programs[at], 1);
+                let before = server.cpu_ns();
+                let Outcome { received, .. } = load::run(&case, server.at);
+                costs[at].push((server.cpu_ns() - before) as f64 / 1_000.0 / (2 * received) as f64);
+            }
+        }
+        for (program, costs) in programs.iter().zip(&mut costs) {
+            costs.sort_by(f64::total_cmp);
+            let (least, most) = (costs[0], costs[costs.len() - 1]);
+            let middle = median(costs.iter().copied());
+            println!("{case}, {program}: {middle:.2} us/packet ({least:.2} to {most:.2})");
+        }
+    }
 }
 
 fn cases(time: Duration) -> Vec<Load> {
