@@ -32,6 +32,8 @@ const KINDS: [u16; 8] = [
 ];
 /// A FINGERPRINT with its header.
 const FINGERPRINT_BYTES: usize = 8;
+/// The shorter of the two codes.
+const CODE_BYTES_MIN: usize = 20;
 /// XOR-MAPPED-ADDRESS before it had its number; webrtc-rs's codec takes it for the new one.
 const OLD_XOR_MAPPED_ADDRESS: u16 = 0x8020;
 
@@ -95,6 +97,9 @@ fn composed(script: &mut Script<'_>, damaged: bool) -> Vec<u8> {
             }
         }
     }
+    if script.byte() & 1 == 1 {
+        right_fingerprints(&mut out);
+    }
     if damaged {
         let (at, value) = (usize::from(script.word()) % out.len(), script.byte());
         out[at] = value;
@@ -103,6 +108,19 @@ fn composed(script: &mut Script<'_>, damaged: bool) -> Vec<u8> {
         }
     }
     out
+}
+
+/// Makes fingerprints right that were not last and became wrong with the length that is in the header.
+fn right_fingerprints(out: &mut [u8]) {
+    let mut at = HEADER_BYTES;
+    while at + FINGERPRINT_BYTES <= out.len() {
+        let [kind, length] = [at, at + 2].map(|at| u16::from_be_bytes([out[at], out[at + 1]]));
+        if (kind, length) == (attribute::FINGERPRINT, 4) {
+            let sum = stun::fingerprint::fingerprint_value(&out[..at]);
+            out[at + 4..at + FINGERPRINT_BYTES].copy_from_slice(&sum.to_be_bytes());
+        }
+        at += 4 + usize::from(length).next_multiple_of(4);
+    }
 }
 
 /// Any bytes after a header that is sound.
@@ -226,12 +244,16 @@ fn check_writing(ours: &Message<'_>, (at, change): (usize, u8)) {
         let message = Message::parse(&signed).expect("what we write, we can read");
         assert!(key.verifies(&message, integrity) && message.has_fingerprint());
         assert!(message.attributes().eq(ours.attributes()));
-        let (at, end) = (at % signed.len(), signed.len() - FINGERPRINT_BYTES);
-        signed[at] ^= change.max(1);
-        // A fingerprint is not signed: changed, it is wrong, or something else that nobody looks at.
-        let survives =
-            |message: Message<'_>| key.verifies(&message, integrity) && (at < end || message.has_fingerprint());
-        assert!(!Message::parse(&signed).is_ok_and(survives), "a change at {at} goes unnoticed");
+        let end = signed.len() - FINGERPRINT_BYTES;
+        // Anywhere, and in the code itself.
+        for at in [at % signed.len(), end - 1 - at % CODE_BYTES_MIN] {
+            signed[at] ^= change.max(1);
+            // A fingerprint is not signed: changed, it is wrong, or something else that nobody looks at.
+            let survives =
+                |found: Message<'_>| key.verifies(&found, integrity) && (at < end || found.has_fingerprint());
+            assert!(!Message::parse(&signed).is_ok_and(survives), "a change at {at} goes unnoticed");
+            signed[at] ^= change.max(1);
+        }
     }
 }
 

@@ -71,6 +71,12 @@ impl Book {
         knows_password(&world.house, realm, message)
     }
 
+    /// The newest nonce that somebody has who is not at `ip`.
+    pub(super) fn nonce_elsewhere(&self, ip: IpAddr) -> &[u8] {
+        let mut newest = self.nonces.iter().rev();
+        newest.find(|(other, _, _)| *other != ip).map_or(&[], |(_, nonce, _)| nonce)
+    }
+
     /// Somebody was given a nonce.
     pub(super) fn note_nonce(&mut self, now_ms: u64, path: &Path, answer: &Message<'_>) {
         if let Some(nonce) = answer.get(attribute::NONCE) {

@@ -12,7 +12,6 @@ use crate::stun::{Algorithm, Class, Key, Method, Writer, attribute, channel_data
 #[derive(Default, Clone)]
 pub(super) struct Memory {
     pub(super) nonce: Vec<u8>,
-    pub(super) token: Vec<u8>,
     pub(super) last: Vec<u8>,
 }
 
@@ -21,6 +20,10 @@ pub(super) struct Desk<'a> {
     pub(super) house: &'a House,
     pub(super) ports: &'a Ports,
     pub(super) memory: &'a Memory,
+    /// The newest token for a reserved port, whoever has it.
+    pub(super) token: &'a [u8],
+    /// The newest nonce that somebody elsewhere has.
+    pub(super) stolen: &'a [u8],
 }
 
 const METHODS: [Method; 6] = [
@@ -71,7 +74,7 @@ pub(super) fn peer(script: &mut Script<'_>, ports: &Ports) -> SocketAddr {
         10 => v6([0, 0, 0, 0, 0, 0xffff, 0x0a00, 1]),
         11 => v6([0x2002, 0x0a00, 1, 0, 0, 0, 0, 1]),
         12 => OTHER_OWN,
-        13 => script.pick(&OWN),
+        13 => return SocketAddr::new(script.pick(&OWN), 50_000 + u16::from(script.byte()) % 48),
         14..20 => {
             // Another client of ours, perhaps.
             let open: Vec<_> = ports.open.values().flat_map(|opened| [opened.public, opened.local]).collect();
@@ -103,7 +106,7 @@ fn attribute(script: &mut Script<'_>, desk: &Desk<'_>, writer: &mut Writer<'_>) 
         5 => _ = writer.put(attribute::REQUESTED_ADDRESS_FAMILY, &[script.pick(&[1, 2, 2, 3]), 0, 0, 0]),
         6 => _ = writer.put(attribute::ADDITIONAL_ADDRESS_FAMILY, &[script.pick(&[2, 2, 1]), 0, 0, 0]),
         7 => _ = writer.put(attribute::EVEN_PORT, &[script.pick(&[0, 0x80])]),
-        8 => _ = writer.put(attribute::RESERVATION_TOKEN, &desk.memory.token),
+        8 => _ = writer.put(attribute::RESERVATION_TOKEN, desk.token),
         9 => _ = writer.put(attribute::DATA, script.take(16)),
         10 => _ = writer.put(attribute::DONT_FRAGMENT, &[]),
         11 => _ = writer.put(attribute::PASSWORD_ALGORITHMS, &OFFERED),
@@ -154,7 +157,11 @@ fn sign(script: &mut Script<'_>, desk: &Desk<'_>, mode: u8, writer: &mut Writer<
     let secrets = desk.house.secrets();
     let secret = secrets.get(usize::from(fault == 13)).map_or(&b"west"[..], |secret| secret);
     let minted = mint(secret, USERS[usize::from(mode & 3).saturating_sub(1)], expires_s);
-    let nonce = if fault == 14 { script.take(32) } else { &desk.memory.nonce };
+    let nonce = match fault {
+        14 if script.byte() & 1 == 1 => desk.stolen,
+        14 => script.take(32),
+        _ => &desk.memory.nonce,
+    };
     writer.put(attribute::USERNAME, minted.username.as_bytes());
     writer.put(attribute::REALM, b"hearth").put(attribute::NONCE, nonce);
     let (algorithm, integrity) = match mode >> 2 & 3 {

@@ -67,6 +67,7 @@ struct Play {
     world: World,
     book: Book,
     memories: HashMap<Path, Memory>,
+    token: Vec<u8>,
     /// Answers to the unauthenticated, by source, since the time after it.
     answered: HashMap<IpAddr, (u64, u64)>,
     reached: Reached,
@@ -78,6 +79,7 @@ impl Play {
             world: World::new(kind),
             book: Book::default(),
             memories: HashMap::new(),
+            token: Vec::new(),
             answered: HashMap::new(),
             reached: Reached::default(),
         }
@@ -130,7 +132,14 @@ impl Play {
             self.give(&path, &hello);
         }
         let memory = self.memory(&path).clone();
-        let packet = make(script, &Desk { house: &self.world.house, ports: &self.world.ports, memory: &memory });
+        let desk = Desk {
+            house: &self.world.house,
+            ports: &self.world.ports,
+            memory: &memory,
+            token: &self.token,
+            stolen: self.book.nonce_elsewhere(path.client.ip()),
+        };
+        let packet = make(script, &desk);
         self.memory(&path).last.clone_from(&packet);
         self.give(&path, &packet);
     }
@@ -204,7 +213,7 @@ impl Play {
             memory.nonce = nonce.value.to_vec();
         }
         if let Some(token) = told.get(attribute::RESERVATION_TOKEN) {
-            memory.token = token.value.to_vec();
+            self.token = token.value.to_vec();
         }
         let after = self.world.digest();
         let Some(maker) = maker.filter(|_| Integrity::of(&told).is_some()) else {
@@ -383,7 +392,7 @@ impl Play {
         self.world.pass(u64::from(LIFETIME_MAX_S) * 1_000);
         self.expire();
         self.world.assert_sound();
-        assert!(self.world.ports.open.is_empty() && self.book.held.is_empty());
+        assert!(self.world.is_closed() && self.book.held.is_empty());
         assert!(self.world.threads.iter().all(|server| server.next_timeout_ms().is_none()));
     }
 }

@@ -204,6 +204,12 @@ impl World {
         }
     }
 
+    /// Whether no port is open, nor counts as open.
+    pub(super) fn is_closed(&self) -> bool {
+        let mut all = PORTS.flat_map(|port| [PUBLIC_V4, V6].map(|ip| SocketAddr::new(ip, port)));
+        self.ports.open.is_empty() && !all.any(|at| self.shared.ports.is_open(at))
+    }
+
     /// Numbers that stand for what clients have, and for all else that is remembered.
     pub(super) fn digest(&self) -> ([u64; THREADS], [usize; 2]) {
         let held = self.threads.each_ref().map(|server| server.digest(self.now_ms));
