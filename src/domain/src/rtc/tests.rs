@@ -24,7 +24,7 @@ use crate::ports::{Answer, Appointed, Eventually, Switched};
 use crate::testing::{core, create_room, moves, requester};
 use crate::{Domain, Requester};
 
-const SECRET: &str = "a secret that is quite long enough";
+const SECRET: &str = "a-secret-that-is-quite-long-enough";
 const MINUTE_MS: u64 = 60_000;
 
 /// Remembers what it was asked, and says that these are there.

@@ -94,14 +94,25 @@ async fn of_member(State(app): State<App>, request: Request) -> Response {
 }
 
 async fn give(app: &App, token: &Token, claimed: Option<&str>, wish: Wish<'_>, delayed: &Delayed) -> Result<Value> {
-    if !delayed.delay_id.is_empty() {
-        // Clients ask again without it.
-        return Err(Error::bad_json("Delegate the delayed event at `delegate_delayed_leave`."));
-    }
     let rtc = &app.domain.rtc;
     let openid = OpenId { token: &token.access_token, server: &token.matrix_server_name };
     let jwt = rtc.give_for(openid, claimed, wish).await?;
+    if !delayed.delay_id.is_empty() {
+        delegate(app, openid, wish, &delayed.delay_id).await?;
+    }
     Ok(json!({ "url": rtc.sfu_url(), "jwt": jwt }))
+}
+
+/// Takes over a leave of somebody of this server; the delay is what they have scheduled it with.
+async fn delegate(app: &App, openid: OpenId<'_>, wish: Wish<'_>, delay_id: &str) -> Result<()> {
+    let user = match *openid.server == *app.domain.core.server_name {
+        true => app.domain.personal.openid.whose(openid.token).await?,
+        false => None,
+    };
+    // Clients ask again without it.
+    let user = user.ok_or_else(|| Error::bad_json("This server takes over delayed events of its own users only."))?;
+    let url = app.domain.rtc.sfu_url().unwrap_or_default();
+    app.domain.leaves.delegate(&user, &url, wish, delay_id).await
 }
 
 /// Anybody may ask, so they are counted by their address.

@@ -4,13 +4,12 @@ use axum::Router;
 use hearth_base::{Error, Result};
 use hearth_domain::rtc::{Member, Wish};
 use ruma::api::client::rtc::livekit::get_token::v1 as get_token;
-use ruma::api::error::DeserializationError;
-use ruma::api::{IncomingRequest, Metadata};
 use ruma::{OwnedRoomId, OwnedServerName};
 use serde::Deserialize;
 
 use crate::App;
 use crate::edge::Rate;
+use crate::loose::Loose;
 use crate::route::{Bounds, RouterExt, Ruma};
 
 /// The proposal's own path, which ruma does not know yet.
@@ -22,9 +21,9 @@ pub(super) fn routes() -> Router<App> {
     Router::new().endpoint(bounds, get_token).endpoint_at(&[STABLE], bounds, get_token)
 }
 
-/// The endpoint's request, as clients write it: those of 2026 have an object `member`, as an older draft wanted it.
+/// What clients ask: those of 2026 have an object `member`, as an older draft wanted it.
 #[derive(Debug, Deserialize)]
-struct Request {
+struct Asked {
     server_name: Option<OwnedServerName>,
     url: String,
     room_id: OwnedRoomId,
@@ -39,25 +38,7 @@ struct OldMember {
     claimed_device_id: Option<String>,
 }
 
-impl Metadata for Request {
-    type Authentication = <get_token::Request as Metadata>::Authentication;
-    type PathBuilder = <get_token::Request as Metadata>::PathBuilder;
-
-    const METHOD: http::Method = get_token::Request::METHOD;
-    const RATE_LIMITED: bool = get_token::Request::RATE_LIMITED;
-    const PATH_BUILDER: Self::PathBuilder = get_token::Request::PATH_BUILDER;
-}
-
-impl IncomingRequest for Request {
-    type EndpointError = <get_token::Request as IncomingRequest>::EndpointError;
-    type OutgoingResponse = get_token::Response;
-
-    fn try_from_http_request_inner(request: http::Request<&[u8]>, _: &[&str]) -> Result<Self, DeserializationError> {
-        Ok(serde_json::from_slice(request.body())?)
-    }
-}
-
-impl Request {
+impl Asked {
     fn member(&self) -> Result<Member<'_>> {
         match (&self.member_id, &self.member) {
             (Some(id), _) => Ok(Member::Id(id)),
@@ -68,8 +49,10 @@ impl Request {
     }
 }
 
-async fn get_token(app: App, request: Ruma<Request>) -> Result<get_token::Response> {
-    let (who, body) = (request.user()?, &request.body);
+async fn get_token(app: App, request: Ruma<Loose<get_token::Request>>) -> Result<get_token::Response> {
+    let body: Asked =
+        serde_json::from_slice(&request.raw).map_err(|error| crate::json::explain(&request.raw, &error))?;
+    let who = request.user()?;
     let wish = Wish { room: &body.room_id, slot: &body.slot_id, member: body.member()? };
     let (rtc, abroad) =
         (&app.domain.rtc, body.server_name.as_ref().filter(|name| **name != app.domain.core.server_name));
