@@ -294,3 +294,33 @@ fn a_missing_file_is_an_error() {
     let error = Config::load(Some(Path::new("/nonexistent/hearth.toml")), std::iter::empty()).unwrap_err();
     assert_eq!(error.to_string(), "/nonexistent/hearth.toml: cannot be read: No such file or directory (os error 2)");
 }
+
+#[test]
+fn the_key_of_the_sfu_is_read_from_livekits_own_file() {
+    let at = |rest: &str| load(&format!("[livekit]\naddress = 'ws://127.0.0.1:7880'\n{rest}"), &[]);
+    for (rest, said) in [
+        ("", "DIR/hearth.toml:2: livekit.address: needs `livekit.key_file`"),
+        ("key_file = 'DIR/secret'", "DIR/hearth.toml:3: livekit.key_file: DIR/secret has no line `NAME: SECRET`"),
+        ("key_file = 'DIR/empty'", "DIR/hearth.toml:3: livekit.key_file: DIR/empty is empty"),
+        ("key_file = 'DIR/nothing'", "DIR/hearth.toml:3: livekit.key_file: DIR/nothing cannot be read"),
+        ("key = 'correct horse'", "DIR/hearth.toml:3: livekit.key: expected the name of the key"),
+    ] {
+        let error = at(rest).unwrap_err();
+        assert!(error.starts_with(said) && !error.contains("horse"), "{error}");
+    }
+    let folder = Folder::new();
+    let file = folder.0.join("keys.yaml");
+    std::fs::write(&file, "# shared\n\nhearth: 0123456789abcdef0123456789abcdef\nother: x\n").unwrap();
+    let loaded = at(&format!("key_file = '{}'", file.display())).unwrap();
+    assert_eq!(loaded.config.livekit.key_pair(), Some(("hearth", "0123456789abcdef0123456789abcdef")));
+    assert!(!format!("{loaded:?} {:?}", loaded.settings()).contains("abcdef"));
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let warned = |mode| {
+            std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
+            at(&format!("key_file = '{}'", file.display())).unwrap().warnings.len()
+        };
+        assert_eq!((warned(0o640), warned(0o644)), (0, 1), "LiveKit refuses what everybody may read");
+    }
+}
