@@ -259,6 +259,10 @@ async fn servers_ask_each_other_for_their_users() {
     let wish = |member: &str| json!({ "member_id": member, "server_name": "a.example" });
     let claims = said(&ask(&bob, &url, &room, wish("m")).await);
     assert_eq!((&claims["video"]["canPublish"], &claims["video"]["canSubscribe"]), (&json!(false), &json!(true)));
+    assert_eq!((sfus[0].rooms(), sfus[1].rooms()), (Vec::new(), Vec::new()), "nobody of the house is in the call");
+    let here = json!({ "application": "m.call" });
+    alice.sets("org.matrix.msc3401.call.member", &alice.id, here).in_room(&room).await;
+    said(&ask(&bob, &url, &room, wish("m")).await);
     assert_eq!((sfus[0].rooms().len(), sfus[1].rooms().len()), (1, 0), "the room is made where the call is");
     assert_eq!(
         said(&ask(&alice, &url, &room, json!({ "member_id": "m" })).await)["video"]["room"],

@@ -97,7 +97,7 @@ impl Rtc {
     }
 
     /// A token for a user of another server, who listens here and is heard at the SFU of their own (MSC4195). The room is made ready
-    /// for them as that says: who is first to know of a call may be they.
+    /// for them if the call is one of this server's people, too: who comes first may be they.
     ///
     /// Refuses as [`Rtc::give`], and with `M_FORBIDDEN` users who are not of `origin`.
     pub async fn give_to(&self, origin: &ServerName, user: &UserId, url: &str, wish: Wish<'_>) -> Result<String> {
@@ -109,11 +109,12 @@ impl Rtc {
         }
         self.admit(user, wish).await?;
         self.check_url(url)?;
-        self.ticket(user, wish, Extent { publish: false, create: true }).await
+        let create = self.is_wanted_here(wish).await?;
+        self.ticket(user, wish, Extent { publish: false, create }).await
     }
 
-    /// A token for whoever bears an OpenID token, of this server or another. Those of other servers get into rooms of the SFU that are
-    /// there, and have none made. `claimed` is who they say they are, if they say it.
+    /// A token for whoever bears an OpenID token, of this server or another; rooms are made as [`Rtc::give_to`] says. `claimed` is
+    /// who they say they are, if they say it.
     ///
     /// Refuses with `M_UNAUTHORIZED` OpenID tokens that are not good, else as [`Rtc::give`].
     pub async fn give_for(&self, openid: OpenId<'_>, claimed: Option<&str>, wish: Wish<'_>) -> Result<String> {
@@ -129,7 +130,8 @@ impl Rtc {
         let is_local = self.core.is_local(&user);
         // Clients that tell devices apart and nothing else choose one SFU for all in a call, and it may be this one.
         let publish = is_local || matches!(wish.member, Member::Device(_));
-        self.ticket(&user, wish, Extent { publish, create: is_local }).await
+        let create = is_local || self.is_wanted_here(wish).await?;
+        self.ticket(&user, wish, Extent { publish, create }).await
     }
 
     /// Whose an OpenID token is. Another server is asked only if it is in the room: strangers do not choose whom this server talks to.

@@ -48,6 +48,11 @@ impl Given {
         self.0.lock().get(place).cloned()
     }
 
+    /// Whether somebody of whom `test` says so has a place in a room of the SFU.
+    pub(super) fn has(&self, room_name: &str, test: impl Fn(&Holder) -> bool) -> bool {
+        self.0.lock().iter().any(|(place, holder)| place.room_name == room_name && test(holder))
+    }
+
     /// All of them.
     pub(super) fn all(&self) -> Vec<(Place, Holder)> {
         self.0.lock().iter().map(|(place, holder)| (place.clone(), holder.clone())).collect()

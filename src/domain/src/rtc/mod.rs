@@ -14,6 +14,7 @@ mod sfu;
 #[cfg(test)]
 mod tests;
 pub mod token;
+mod wanted;
 
 use std::sync::{Arc, OnceLock};
 

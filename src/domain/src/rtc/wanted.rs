@@ -1,0 +1,39 @@
+//! Is a call one of this house? Rooms are made at the SFU for people of this server: for those of others only where one of ours is in
+//! the call or has announced that they come, so that strangers do not hold calls among themselves at our cost.
+
+use hearth_base::Result;
+use hearth_store::tables::{rooms, state};
+use ruma::RoomId;
+
+use super::{Rtc, Wish, names};
+use crate::core::Core;
+
+/// The state events by which members of a room say that they are in its call, of now and of before.
+const MEMBER_EVENTS: [&str; 3] = ["m.rtc.member", "org.matrix.msc4143.rtc.member", "org.matrix.msc3401.call.member"];
+
+impl Rtc {
+    /// Whether a user of this server takes part in the call, or says so in the room.
+    pub(super) async fn is_wanted_here(&self, wish: Wish<'_>) -> Result<bool> {
+        let room_name = names::room_name(wish.room, wish.slot);
+        let is_ours = |user: &ruma::UserId| self.core.is_local(user);
+        if self.given.has(&room_name, |holder| !holder.is_out && is_ours(&holder.user)) {
+            return Ok(true);
+        }
+        let (core, room) = (self.core.clone(), wish.room.to_owned());
+        self.core.store.read("rtc_wanted", move |tx| is_announced(&core, tx, &room)).await
+    }
+}
+
+fn is_announced(core: &Core, tx: &mut hearth_store::ReadTx<'_>, room: &RoomId) -> Result<bool> {
+    let Some(room) = rooms::by_id(tx.tx(), room.as_str())? else { return Ok(false) };
+    for kind in MEMBER_EVENTS {
+        for sn in state::current_of_type(tx.tx(), room.sn, kind)? {
+            let event = core.events.get(tx.tx(), sn)?;
+            // Whoever has left leaves an empty event behind.
+            if core.is_local(&event.pdu.sender) && event.pdu.content.get().trim() != "{}" {
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
+}
