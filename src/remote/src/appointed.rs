@@ -37,10 +37,10 @@ impl ports::Appointed for Appointed {
             let (place, request) = (place(&request), reqwest::Request::try_from(request));
             let mut request = request.map_err(|error| Error::fault("writing a request", error))?;
             *request.timeout_mut() = Some(wait);
-            let answer = client.execute(request).await.map_err(|error| silent(&place, &error.without_url()))?;
+            let answer = client.execute(request).await.map_err(|error| silent(&place, error.without_url()))?;
             let content_type = answer.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
             let (status, content_type) = (answer.status().as_u16(), content_type.map(str::to_owned));
-            let broken = move |error: reqwest::Error| silent(&place, &error.without_url());
+            let broken = move |error: reqwest::Error| silent(&place, error.without_url());
             let body = futures_util::TryStreamExt::map_err(answer.bytes_stream(), broken);
             Ok(Answer { status, content_type, body: Box::pin(body) })
         })
