@@ -65,11 +65,12 @@ async fn end_all(
 }
 
 async fn test(State(context): State<Context>) -> Answer<RelayCheckList> {
-    let calls = &context.app.domain.calls;
-    if let Some(absence) = calls.absence() {
+    let domain = &context.app.domain;
+    let sfu = domain.rtc.check().await;
+    if let Some(absence) = domain.calls.absence().filter(|_| sfu.is_none()) {
         return Err(Error::not_found(format!("No relay runs here, so there is nothing to test. {absence}")).into());
     }
-    let items = calls.check().await.into_iter().map(checked).collect();
+    let items = domain.calls.check().await.into_iter().chain(sfu).map(checked).collect();
     Ok(Json(RelayCheckList { items }))
 }
 
