@@ -12,5 +12,10 @@ use crate::App;
 
 /// The routes of this folder.
 pub(super) fn routes() -> Router<App> {
-    Router::new().merge(leave::routes()).merge(passage::routes()).merge(service::routes()).merge(token::routes()).merge(transports::routes())
+    Router::new()
+        .merge(leave::routes())
+        .merge(passage::routes())
+        .merge(service::routes())
+        .merge(token::routes())
+        .merge(transports::routes())
 }
