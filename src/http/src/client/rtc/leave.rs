@@ -4,14 +4,15 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
-use hearth_base::{Error, Result, limits};
-use hearth_domain::rtc::{Member, SERVICE_PATH, Wish};
+use hearth_base::{Result, limits};
+use hearth_domain::rtc::{SERVICE_PATH, Wish};
 use http::header::AUTHORIZATION;
 use ruma::OwnedRoomId;
 use ruma::api::client::rtc::livekit::delegate_delayed_leave::v1 as delegate_delayed_leave;
 use serde::Deserialize;
 use serde_json::json;
 
+use super::member::{OldMember, member};
 use crate::app::{App, Peer};
 use crate::edge::{self, Rate};
 use crate::loose::Loose;
@@ -30,7 +31,7 @@ pub(super) fn routes() -> Router<App> {
         .route(&format!("{SERVICE_PATH}/sfu_webhook"), post(webhook))
 }
 
-/// What a client hands over; those of 2026 have an object `member`, as an older draft wanted it.
+/// What a client hands over.
 #[derive(Debug, Deserialize)]
 struct Delegation {
     url: String,
@@ -41,29 +42,17 @@ struct Delegation {
     delay_id: String,
 }
 
-#[derive(Debug, Deserialize)]
-struct OldMember {
-    id: String,
-    claimed_device_id: Option<String>,
-}
-
-impl Delegation {
-    fn member(&self) -> Result<Member<'_>> {
-        match (&self.member_id, &self.member) {
-            (Some(id), _) | (None, Some(OldMember { id, claimed_device_id: None })) => Ok(Member::Id(id)),
-            (None, Some(OldMember { id, claimed_device_id: Some(device) })) => Ok(Member::DeviceAndId(device, id)),
-            (None, None) => Err(Error::bad_json("`member_id` is missing.")),
-        }
-    }
-}
-
 async fn delegate(
     app: App,
     request: Ruma<Loose<delegate_delayed_leave::Request>>,
 ) -> Result<delegate_delayed_leave::Response> {
     let body: Delegation =
         serde_json::from_slice(&request.raw).map_err(|error| crate::json::explain(&request.raw, &error))?;
-    let wish = Wish { room: &body.room_id, slot: &body.slot_id, member: body.member()? };
+    let wish = Wish {
+        room: &body.room_id,
+        slot: &body.slot_id,
+        member: member(body.member_id.as_deref(), body.member.as_ref())?,
+    };
     let who = request.user()?;
     app.domain.leaves.delegate(&who.user_id, &body.url, wish, &body.delay_id).await?;
     Ok(delegate_delayed_leave::Response::new())

@@ -1,6 +1,7 @@
 //! Group calls (MatrixRTC, MSC4143 and MSC4195): where the SFU is, tokens for it, and the way to it.
 
 mod leave;
+mod member;
 mod passage;
 mod service;
 mod token;

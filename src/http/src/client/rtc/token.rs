@@ -1,12 +1,13 @@
 //! Tokens for SFUs, for clients that ask their homeserver.
 
 use axum::Router;
-use hearth_base::{Error, Result};
-use hearth_domain::rtc::{Member, Wish};
+use hearth_base::Result;
+use hearth_domain::rtc::Wish;
 use ruma::api::client::rtc::livekit::get_token::v1 as get_token;
 use ruma::{OwnedRoomId, OwnedServerName};
 use serde::Deserialize;
 
+use super::member::{OldMember, member};
 use crate::App;
 use crate::edge::Rate;
 use crate::loose::Loose;
@@ -21,7 +22,7 @@ pub(super) fn routes() -> Router<App> {
     Router::new().endpoint(bounds, get_token).endpoint_at(&[STABLE], bounds, get_token)
 }
 
-/// What clients ask: those of 2026 have an object `member`, as an older draft wanted it.
+/// What clients ask.
 #[derive(Debug, Deserialize)]
 struct Asked {
     server_name: Option<OwnedServerName>,
@@ -32,28 +33,15 @@ struct Asked {
     member: Option<OldMember>,
 }
 
-#[derive(Debug, Deserialize)]
-struct OldMember {
-    id: String,
-    claimed_device_id: Option<String>,
-}
-
-impl Asked {
-    fn member(&self) -> Result<Member<'_>> {
-        match (&self.member_id, &self.member) {
-            (Some(id), _) => Ok(Member::Id(id)),
-            (None, Some(OldMember { id, claimed_device_id: Some(device) })) => Ok(Member::DeviceAndId(device, id)),
-            (None, Some(OldMember { id, claimed_device_id: None })) => Ok(Member::Id(id)),
-            (None, None) => Err(Error::bad_json("`member_id` is missing.")),
-        }
-    }
-}
-
 async fn get_token(app: App, request: Ruma<Loose<get_token::Request>>) -> Result<get_token::Response> {
     let body: Asked =
         serde_json::from_slice(&request.raw).map_err(|error| crate::json::explain(&request.raw, &error))?;
     let who = request.user()?;
-    let wish = Wish { room: &body.room_id, slot: &body.slot_id, member: body.member()? };
+    let wish = Wish {
+        room: &body.room_id,
+        slot: &body.slot_id,
+        member: member(body.member_id.as_deref(), body.member.as_ref())?,
+    };
     let (rtc, abroad) =
         (&app.domain.rtc, body.server_name.as_ref().filter(|name| **name != app.domain.core.server_name));
     let jwt = match abroad {
