@@ -12,7 +12,7 @@ use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use hearth_base::Position;
 use hearth_base::config::Synchronous;
 use hearth_domain::Requester;
-use hearth_domain::sync::Query;
+use hearth_domain::sync::SyncQuery;
 use ruma::presence::PresenceState;
 use support::{Bench, message};
 
@@ -20,8 +20,8 @@ use support::{Bench, message};
 const ROOMS: u64 = 50;
 const MESSAGES: u64 = 20;
 
-fn query(since: Option<Position>) -> Query {
-    Query {
+fn query(since: Option<Position>) -> SyncQuery {
+    SyncQuery {
         since,
         filter: Arc::default(),
         full_state: false,

@@ -7,7 +7,7 @@ use hearth::Running;
 use hearth_base::Seams;
 use hearth_base::config::{Address, Config, Passwords, RegistrationMode, Synchronous};
 use hearth_domain::accounts::{Authority, DeviceRequest, NewAccount};
-use hearth_domain::devices::Whence;
+use hearth_domain::devices::RequestSource;
 use hearth_domain::rooms::Message;
 use hearth_domain::{Domain, Requester};
 use ruma::OwnedRoomId;
@@ -59,7 +59,7 @@ impl Bench {
         self.runtime.block_on(async {
             let made = domain.accounts.register(new, Some(DeviceRequest::default())).await.expect("an account");
             let token = made.1.expect("logged in").tokens.access_token;
-            let whence = Whence { address: None, agent: None };
+            let whence = RequestSource { address: None, agent: None };
             domain.accounts.authenticate(&token, whence).await.expect("a session")
         })
     }

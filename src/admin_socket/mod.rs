@@ -9,7 +9,7 @@ use hearth_admin::wire;
 use hearth_base::config::{Config, Resource};
 use hearth_base::{Error, Result};
 use hearth_http::App;
-use hearth_http::admin::{Api, Caller, LogRing, Surroundings};
+use hearth_http::admin::{Api, Caller, HostInfo, LogRing};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 
@@ -59,7 +59,7 @@ impl AdminSocket {
         let mut shown: Vec<_> = listeners.iter().map(listener_shown).collect();
         let (address, resources) = (self.file.0.display().to_string(), vec!["admin".to_owned()]);
         shown.push(wire::Listener { address, tls: false, resources });
-        let around = Surroundings { log, listeners: shown, machine: Box::new(move || machine::look(&data_dir)) };
+        let around = HostInfo { log, listeners: shown, machine: Box::new(move || machine::look(&data_dir)) };
         let api = Arc::new(Api::new(app.clone(), around));
         tasks.handle().spawn(|mut stop| async move {
             let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));

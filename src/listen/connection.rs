@@ -11,7 +11,7 @@ use axum::response::Response;
 use hearth_base::config::Config;
 use hearth_base::limits;
 use hearth_http::admin::{Api, Caller};
-use hearth_http::app::Peer;
+use hearth_http::app::ClientAddress;
 use hearth_http::edge::{Edge, Onward};
 use http::{Request, header};
 use hyper::body::Incoming;
@@ -55,7 +55,7 @@ impl Service {
         match self {
             Self::Public { edge, config, .. } => {
                 let address = peer::address(remote, request.headers(), &config.server.trusted_proxies);
-                edge.serve(Peer { address }, request).await
+                edge.serve(ClientAddress { address }, request).await
             }
             Self::Admin { api, caller } => api.serve(caller.clone(), request).await,
         }

@@ -12,7 +12,7 @@ use crate::wire::ErrorBody;
 
 /// A request that did not get its answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Error {
+pub struct ClientError {
     /// Which kind, for a program.
     pub kind: ErrorKind,
     /// What happened, as one sentence, safe to print.
@@ -21,7 +21,7 @@ pub struct Error {
     pub remedy: String,
 }
 
-/// Kinds of [`Error`].
+/// Kinds of [`ClientError`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ErrorKind {
     /// Nobody listens on the socket.
@@ -36,14 +36,14 @@ pub enum ErrorKind {
     Unreadable,
 }
 
-impl Error {
+impl ClientError {
     /// Whether the server is gone, rather than unwilling.
     pub fn is_down(&self) -> bool {
         matches!(self.kind, ErrorKind::NotRunning | ErrorKind::NotAllowed | ErrorKind::Broken)
     }
 }
 
-impl fmt::Display for Error {
+impl fmt::Display for ClientError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.what)?;
         if !self.remedy.is_empty() {
@@ -53,14 +53,14 @@ impl fmt::Display for Error {
     }
 }
 
-impl std::error::Error for Error {}
+impl std::error::Error for ClientError {}
 
-fn error(kind: ErrorKind, what: impl Into<String>, remedy: impl Into<String>) -> Error {
-    Error { kind, what: what.into(), remedy: remedy.into() }
+fn error(kind: ErrorKind, what: impl Into<String>, remedy: impl Into<String>) -> ClientError {
+    ClientError { kind, what: what.into(), remedy: remedy.into() }
 }
 
 /// The socket could not be connected to.
-pub(super) fn unreachable(socket: &Path, cause: &io::Error) -> Error {
+pub(super) fn unreachable(socket: &Path, cause: &io::Error) -> ClientError {
     let path = safe_text(&socket.to_string_lossy());
     match cause.kind() {
         io::ErrorKind::NotFound => error(
@@ -87,7 +87,7 @@ pub(super) fn unreachable(socket: &Path, cause: &io::Error) -> Error {
 }
 
 /// The connection failed half-way.
-pub(super) fn broken(cause: &dyn fmt::Display) -> Error {
+pub(super) fn broken(cause: &dyn fmt::Display) -> ClientError {
     error(
         ErrorKind::Broken,
         format!("The connection to the server broke: {}.", safe_text(&cause.to_string())),
@@ -96,7 +96,7 @@ pub(super) fn broken(cause: &dyn fmt::Display) -> Error {
 }
 
 /// No answer in time.
-pub(super) fn silent(waited: Duration) -> Error {
+pub(super) fn silent(waited: Duration) -> ClientError {
     error(
         ErrorKind::Broken,
         format!("The server did not answer within {} s.", waited.as_secs()),
@@ -105,7 +105,7 @@ pub(super) fn silent(waited: Duration) -> Error {
 }
 
 /// An answer that is not 2xx.
-pub(super) fn refused(status: StatusCode, body: &[u8]) -> Error {
+pub(super) fn refused(status: StatusCode, body: &[u8]) -> ClientError {
     match serde_json::from_slice::<ErrorBody>(body) {
         Ok(body) => error(
             ErrorKind::Refused(safe_text(&body.error.code)),
@@ -121,7 +121,7 @@ pub(super) fn refused(status: StatusCode, body: &[u8]) -> Error {
 }
 
 /// A 2xx answer that does not parse.
-pub(super) fn unreadable(path: &str, cause: &serde_json::Error) -> Error {
+pub(super) fn unreadable(path: &str, cause: &serde_json::Error) -> ClientError {
     error(
         ErrorKind::Unreadable,
         format!("The answer to {} is not understood: {}.", safe_text(path), safe_text(&cause.to_string())),
@@ -130,6 +130,6 @@ pub(super) fn unreadable(path: &str, cause: &serde_json::Error) -> Error {
 }
 
 /// A request body that cannot be JSON.
-pub(super) fn unsendable(cause: &serde_json::Error) -> Error {
+pub(super) fn unsendable(cause: &serde_json::Error) -> ClientError {
     error(ErrorKind::Broken, format!("The request cannot be written as JSON: {cause}."), "")
 }

@@ -11,7 +11,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::UnixStream;
 use tokio::time::timeout;
 
-use super::error::{self, Error};
+use super::error::{self, ClientError};
 
 /// Longest answer that is read; the largest honest one, a page of 1,000 log lines, is below a tenth of it.
 const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
@@ -24,7 +24,7 @@ pub(super) async fn exchange(
     method: Method,
     path: &str,
     body: Option<Vec<u8>>,
-) -> Result<(StatusCode, Bytes), Error> {
+) -> Result<(StatusCode, Bytes), ClientError> {
     let stream = UnixStream::connect(socket).await.map_err(|cause| error::unreachable(socket, &cause))?;
     timeout(ANSWER_WAIT, talk(stream, method, path, body)).await.map_err(|_| error::silent(ANSWER_WAIT))?
 }
@@ -34,7 +34,7 @@ async fn talk(
     method: Method,
     path: &str,
     body: Option<Vec<u8>>,
-) -> Result<(StatusCode, Bytes), Error> {
+) -> Result<(StatusCode, Bytes), ClientError> {
     let (mut sender, connection) =
         http1::handshake(TokioIo::new(stream)).await.map_err(|cause| error::broken(&cause))?;
     let answer = async move {

@@ -12,7 +12,7 @@ use http::Method;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-pub use error::{Error, ErrorKind};
+pub use error::{ClientError, ErrorKind};
 
 /// Speaks to one server; cheap to clone.
 #[derive(Clone, Debug)]
@@ -35,7 +35,7 @@ impl Client {
     ///
     /// # Errors
     /// When the server cannot be reached, refuses, or answers something else than `T`.
-    pub async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Error> {
+    pub async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
         self.ask(Method::GET, path, None).await
     }
 
@@ -43,7 +43,11 @@ impl Client {
     ///
     /// # Errors
     /// As [`Client::get`].
-    pub async fn post<B: Serialize + ?Sized, T: DeserializeOwned>(&self, path: &str, body: &B) -> Result<T, Error> {
+    pub async fn post<B: Serialize + ?Sized, T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &B,
+    ) -> Result<T, ClientError> {
         self.ask(Method::POST, path, Some(encode(body)?)).await
     }
 
@@ -51,7 +55,11 @@ impl Client {
     ///
     /// # Errors
     /// As [`Client::get`].
-    pub async fn put<B: Serialize + ?Sized, T: DeserializeOwned>(&self, path: &str, body: &B) -> Result<T, Error> {
+    pub async fn put<B: Serialize + ?Sized, T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &B,
+    ) -> Result<T, ClientError> {
         self.ask(Method::PUT, path, Some(encode(body)?)).await
     }
 
@@ -59,11 +67,16 @@ impl Client {
     ///
     /// # Errors
     /// As [`Client::get`].
-    pub async fn delete<T: DeserializeOwned>(&self, path: &str) -> Result<T, Error> {
+    pub async fn delete<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
         self.ask(Method::DELETE, path, None).await
     }
 
-    async fn ask<T: DeserializeOwned>(&self, method: Method, path: &str, body: Option<Vec<u8>>) -> Result<T, Error> {
+    async fn ask<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<Vec<u8>>,
+    ) -> Result<T, ClientError> {
         let (status, bytes) = exchange::exchange(&self.socket, method, path, body).await?;
         if !status.is_success() {
             return Err(error::refused(status, &bytes));
@@ -72,7 +85,7 @@ impl Client {
     }
 }
 
-fn encode<B: Serialize + ?Sized>(body: &B) -> Result<Vec<u8>, Error> {
+fn encode<B: Serialize + ?Sized>(body: &B) -> Result<Vec<u8>, ClientError> {
     serde_json::to_vec(body).map_err(|cause| error::unsendable(&cause))
 }
 

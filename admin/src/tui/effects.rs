@@ -7,7 +7,7 @@ use tokio::sync::mpsc::Sender;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::timeout;
 
-use crate::client::{Client, Error};
+use crate::client::{Client, ClientError};
 use crate::wire::{
     CreatedUser, DeactivateUser, Done, JobList, LoggedOut, NewPassword, PasswordSet, RegistrationTokenList,
     RelayCheckList, RelayEnded, SetAdmin, SetLocked, paths,
@@ -73,7 +73,7 @@ fn forget_finished(tasks: &mut JoinSet<()>) {
     while tasks.try_join_next().is_some() {}
 }
 
-async fn read(client: &Client, load: &Load) -> Result<Loaded, Error> {
+async fn read(client: &Client, load: &Load) -> Result<Loaded, ClientError> {
     Ok(match load {
         Load::Status => Loaded::Status(client.get(paths::STATUS).await?),
         Load::Jobs => Loaded::Jobs(client.get::<JobList>(paths::JOBS).await?.items),
@@ -102,7 +102,7 @@ async fn read(client: &Client, load: &Load) -> Result<Loaded, Error> {
     })
 }
 
-async fn make(client: &Client, change: &Change) -> Result<Outcome, Error> {
+async fn make(client: &Client, change: &Change) -> Result<Outcome, ClientError> {
     match change {
         Change::CreateUser(user) => {
             let made: CreatedUser = client.post(paths::USERS, user).await?;
@@ -137,6 +137,6 @@ async fn make(client: &Client, change: &Change) -> Result<Outcome, Error> {
     }
 }
 
-fn done(answer: Result<Done, Error>) -> Result<Outcome, Error> {
+fn done(answer: Result<Done, ClientError>) -> Result<Outcome, ClientError> {
     answer.map(|Done {}| Outcome::Done)
 }

@@ -2,7 +2,7 @@
 
 use crossterm::event::KeyEvent;
 
-use crate::client::Error;
+use crate::client::ClientError;
 use crate::wire::{
     Destination, Job, ListQuery, LogPage, LogQuery, NewRegistrationToken, NewUser, Page, RegistrationToken, RelayCheck,
     RelayStatus, RoomDetail, RoomSummary, Status, UserDetail, UserSummary,
@@ -22,9 +22,9 @@ pub(crate) enum Message {
     /// The server answered.
     Loaded(Loaded),
     /// The server did not answer, or refused.
-    LoadFailed(Load, Error),
+    LoadFailed(Load, ClientError),
     /// A change was made, or was not.
-    Changed(Change, Result<Outcome, Error>),
+    Changed(Change, Result<Outcome, ClientError>),
 }
 
 /// One thing to do outside of the state.

@@ -21,4 +21,4 @@ mod tests;
 mod update;
 mod view;
 
-pub use run::{Error, Options, run};
+pub use run::{DashboardError, Options, run};

@@ -39,14 +39,14 @@ pub struct Options {
 
 /// Why the dashboard could not run. An absent server is not among the reasons: it waits for it.
 #[derive(Debug)]
-pub enum Error {
+pub enum DashboardError {
     /// Standard input or output is not a terminal.
     NotATerminal,
     /// The terminal failed.
     Terminal(io::Error),
 }
 
-impl fmt::Display for Error {
+impl fmt::Display for DashboardError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotATerminal => {
@@ -59,7 +59,7 @@ impl fmt::Display for Error {
     }
 }
 
-impl std::error::Error for Error {
+impl std::error::Error for DashboardError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::NotATerminal => None,
@@ -68,7 +68,7 @@ impl std::error::Error for Error {
     }
 }
 
-impl From<io::Error> for Error {
+impl From<io::Error> for DashboardError {
     fn from(cause: io::Error) -> Self {
         Self::Terminal(cause)
     }
@@ -78,9 +78,9 @@ impl From<io::Error> for Error {
 ///
 /// # Errors
 /// When there is no terminal, or it fails. A server that is away is shown, and tried again.
-pub async fn run(options: Options) -> Result<(), Error> {
+pub async fn run(options: Options) -> Result<(), DashboardError> {
     if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
-        return Err(Error::NotATerminal);
+        return Err(DashboardError::NotATerminal);
     }
     let color = options.color && !no_color();
     let settings = Settings { color, ascii: options.ascii, readonly: options.readonly };
@@ -113,7 +113,7 @@ struct Dashboard {
 }
 
 impl Dashboard {
-    async fn live(&mut self) -> Result<(), Error> {
+    async fn live(&mut self) -> Result<(), DashboardError> {
         let mut events = EventStream::new();
         let mut seconds = interval(Duration::from_secs(1));
         seconds.set_missed_tick_behavior(MissedTickBehavior::Skip);
@@ -143,14 +143,14 @@ impl Dashboard {
         Ok(())
     }
 
-    fn paint(&mut self) -> Result<(), Error> {
+    fn paint(&mut self) -> Result<(), DashboardError> {
         self.terminal.draw(&self.state)?;
         self.state.dirty = false;
         self.painted = Some(Instant::now());
         Ok(())
     }
 
-    fn perform(&mut self, effects: Vec<Effect>) -> Result<(), Error> {
+    fn perform(&mut self, effects: Vec<Effect>) -> Result<(), DashboardError> {
         for effect in effects {
             match effect {
                 Effect::Load(load) => self.worker.load(load),

@@ -17,7 +17,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Subcommand;
-use hearth_admin::client::{Client, Error};
+use hearth_admin::client::{Client, ClientError};
 use serde::Serialize;
 
 use super::config::ConfigFile;
@@ -104,7 +104,7 @@ pub(super) struct Session {
 }
 
 /// How a command ends: the errors are the client's.
-type Outcome = Result<(), Error>;
+type Outcome = Result<(), ClientError>;
 
 impl Session {
     /// Prints an answer: as JSON when that was asked for, otherwise as `show` does.

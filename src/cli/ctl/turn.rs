@@ -51,7 +51,7 @@ impl Turn {
 }
 
 fn show(status: &RelayStatus) {
-    show_whereabouts(status);
+    show_external_address(status);
     if !status.running {
         return;
     }
@@ -76,7 +76,7 @@ fn show(status: &RelayStatus) {
 }
 
 /// Whether there is one, where, and what is wrong with it.
-fn show_whereabouts(status: &RelayStatus) {
+fn show_external_address(status: &RelayStatus) {
     match (status.running, status.uris.is_empty()) {
         (true, _) => out::say("Hearth's own relay runs. Clients are sent to:"),
         (false, false) => out::say("Clients are sent to another relay:"),

@@ -3,7 +3,7 @@
 use std::io::IsTerminal;
 
 use clap::Subcommand;
-use hearth_admin::client::{Error, ErrorKind};
+use hearth_admin::client::{ClientError, ErrorKind};
 use hearth_admin::text::safe_text;
 use hearth_admin::wire::{
     CreatedUser, DeactivateUser, Done, ListQuery, LoggedOut, NewPassword, NewUser, Page, PasswordSet, SetAdmin,
@@ -116,12 +116,12 @@ impl Users {
 
 /// The password, when it is to be read: from a pipe, or typed by somebody who sees it. Never from an argument, where every
 /// account of the machine could read it.
-fn password(read: bool) -> Result<Option<String>, Error> {
+fn password(read: bool) -> Result<Option<String>, ClientError> {
     if !read {
         return Ok(None);
     }
     let question = if std::io::stdin().is_terminal() { "Password (it is shown):" } else { "" };
-    out::ask(question).filter(|password| !password.is_empty()).map(Some).ok_or_else(|| Error {
+    out::ask(question).filter(|password| !password.is_empty()).map(Some).ok_or_else(|| ClientError {
         kind: ErrorKind::Refused("no_password".to_owned()),
         what: "There was no password on the standard input.".to_owned(),
         remedy: "Leave out --password-stdin to have one made.".to_owned(),
@@ -229,7 +229,7 @@ async fn set_admin(session: &Session, name: &str, admin: bool) -> Outcome {
 async fn deactivate(session: &Session, name: &str, erase: bool, yes: bool) -> Outcome {
     let what = format!("This closes {} for good.", safe_text(name));
     if !yes && !confirm::typed(&what, name) {
-        return Err(Error {
+        return Err(ClientError {
             kind: ErrorKind::Refused("not_confirmed".to_owned()),
             what: "The account was not deactivated.".to_owned(),
             remedy: String::new(),

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use hearth_base::{Error, Millis, Position, Reason, Result, error::refuse, limits};
 use hearth_store::WriteTx;
-use hearth_store::tables::outgoing::{self, News};
+use hearth_store::tables::outgoing::{self, OutgoingKind};
 use parking_lot::Mutex;
 use ruma::api::federation::transactions::edu::{Edu, PresenceUpdate};
 use ruma::{OwnedEventId, OwnedRoomId, OwnedServerName, OwnedUserId, ServerName};
@@ -21,7 +21,7 @@ use crate::rooms::servers::Servers;
 
 /// What is only worth telling while it is fresh. Newer news of the same kind about the same thing replace older ones.
 #[derive(Debug, Clone)]
-pub enum Ephemeral {
+pub enum EphemeralEdu {
     /// Somebody of this server types in a room, or no longer does.
     Typing {
         /// The room.
@@ -50,18 +50,18 @@ pub enum Ephemeral {
 
 /// One piece of news on its way to the sender.
 #[derive(Debug)]
-pub(crate) enum Posted {
+pub(crate) enum OutgoingItem {
     /// Durable, and committed.
-    Row(Position, News, Servers),
+    Row(Position, OutgoingKind, Servers),
     /// In memory only.
-    Ephemeral(Arc<[OwnedServerName]>, Arc<Ephemeral>),
+    Ephemeral(Arc<[OwnedServerName]>, Arc<EphemeralEdu>),
 }
 
 /// The slot.
 #[derive(Debug, Default)]
 pub struct Outgoing {
     open: AtomicBool,
-    posted: Mutex<Vec<Posted>>,
+    posted: Mutex<Vec<OutgoingItem>>,
     bell: Notify,
 }
 
@@ -79,8 +79,8 @@ impl Outgoing {
             return Ok(());
         }
         outgoing::add_event(tx.tx(), at, &to.sns(), event.sn, event.room)?;
-        let (core, news) = (core.clone(), News::Event { event: event.sn, room: event.room });
-        tx.after_commit(move || core.outgoing.post(Posted::Row(at, news, to)));
+        let (core, news) = (core.clone(), OutgoingKind::Event { event: event.sn, room: event.room });
+        tx.after_commit(move || core.outgoing.post(OutgoingItem::Row(at, news, to)));
         Ok(())
     }
 
@@ -109,18 +109,18 @@ impl Outgoing {
         let (at, key) = (tx.position(), coalesce_key(edu));
         outgoing::add_edu(tx.tx(), at, &to.sns(), key.as_deref(), &json)?;
         let core = core.clone();
-        tx.after_commit(move || core.outgoing.post(Posted::Row(at, News::Edu { key }, to)));
+        tx.after_commit(move || core.outgoing.post(OutgoingItem::Row(at, OutgoingKind::Edu { key }, to)));
         Ok(())
     }
 
     /// Hands on something that need not survive a restart. To servers that cannot be reached it never gets, or late.
-    pub fn ephemeral(&self, to: Arc<[OwnedServerName]>, news: Ephemeral) {
+    pub fn ephemeral(&self, to: Arc<[OwnedServerName]>, news: EphemeralEdu) {
         if !to.is_empty() {
-            self.post(Posted::Ephemeral(to, Arc::new(news)));
+            self.post(OutgoingItem::Ephemeral(to, Arc::new(news)));
         }
     }
 
-    fn post(&self, posted: Posted) {
+    fn post(&self, posted: OutgoingItem) {
         // Whoever opens the slot reads the database afterwards, and finds there what was not posted.
         if self.open.load(Ordering::Acquire) {
             self.posted.lock().push(posted);
@@ -140,7 +140,7 @@ impl Outgoing {
     }
 
     /// Takes what there is.
-    pub(crate) fn take(&self) -> Vec<Posted> {
+    pub(crate) fn take(&self) -> Vec<OutgoingItem> {
         std::mem::take(&mut *self.posted.lock())
     }
 

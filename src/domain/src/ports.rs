@@ -33,7 +33,7 @@ pub struct Call {
 }
 
 /// What came back.
-pub struct Answer {
+pub struct RemoteResponse {
     /// HTTP status.
     pub status: u16,
     /// `Content-Type`, if it was text.
@@ -42,7 +42,7 @@ pub struct Answer {
     pub body: Pieces,
 }
 
-impl std::fmt::Debug for Answer {
+impl std::fmt::Debug for RemoteResponse {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Answer").field("status", &self.status).finish_non_exhaustive()
     }
@@ -54,17 +54,17 @@ pub trait Network: Send + Sync + std::fmt::Debug {
     ///
     /// Refuses with `M_CONNECTION_FAILED` when the server cannot be found or reached; the message says why, in words for an
     /// operator.
-    fn call(&self, call: Call) -> Eventually<Result<Answer>>;
+    fn call(&self, call: Call) -> Eventually<Result<RemoteResponse>>;
 
     /// Fetches a URL that another server has sent us to for a file, following redirects, under the same guard.
-    fn fetch(&self, url: String, wait: Duration) -> Eventually<Result<Answer>>;
+    fn fetch(&self, url: String, wait: Duration) -> Eventually<Result<RemoteResponse>>;
 
     /// Forgets what is known about where a server is, and closes what is open to it: before an operator's "try again now".
     fn forget(&self, _server: &ruma::ServerName) {}
 }
 
 /// Those who ask the policy servers of rooms.
-pub trait Police: Send + Sync + std::fmt::Debug {
+pub trait PolicyServerClient: Send + Sync + std::fmt::Debug {
     /// Has a policy server sign an event (canonical JSON), and gives the signature, which nobody has checked.
     ///
     /// Refuses with `M_FORBIDDEN` what the policy server does not want, with `M_CONNECTION_FAILED` when it does not answer.
@@ -77,7 +77,7 @@ pub trait Appointed: Send + Sync + std::fmt::Debug {
     /// Sends a request to an `http` or `https` URL; up to the last byte of the answer's head it may take `wait`.
     ///
     /// Refuses with `M_CONNECTION_FAILED` when there is no answer; the message says why, in words for an operator.
-    fn send(&self, request: http::Request<Bytes>, wait: Duration) -> Eventually<Result<Answer>>;
+    fn send(&self, request: http::Request<Bytes>, wait: Duration) -> Eventually<Result<RemoteResponse>>;
 
     /// Sends a request that asks to go on in another protocol, to an `http` URL, on a connection of its own.
     ///
@@ -95,7 +95,7 @@ pub enum Switched {
     /// The other protocol begins: the head of the answer, and the connection.
     Yes(http::response::Parts, Box<dyn Duplex>),
     /// It does not.
-    No(Answer),
+    No(RemoteResponse),
 }
 
 impl std::fmt::Debug for Switched {
@@ -112,11 +112,11 @@ impl std::fmt::Debug for Switched {
 pub struct Nowhere;
 
 impl Network for Nowhere {
-    fn call(&self, _: Call) -> Eventually<Result<Answer>> {
+    fn call(&self, _: Call) -> Eventually<Result<RemoteResponse>> {
         Box::pin(std::future::ready(Err(unreachable())))
     }
 
-    fn fetch(&self, _: String, _: Duration) -> Eventually<Result<Answer>> {
+    fn fetch(&self, _: String, _: Duration) -> Eventually<Result<RemoteResponse>> {
         Box::pin(std::future::ready(Err(unreachable())))
     }
 }

@@ -50,7 +50,7 @@ pub enum Rate {
 
 /// Whose bucket it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Whose {
+pub enum RateSubject {
     /// A user's.
     User(UserSn),
     /// An IPv4 address's.
@@ -63,7 +63,7 @@ pub enum Whose {
     Unknown,
 }
 
-impl Whose {
+impl RateSubject {
     /// The bucket of an address.
     #[must_use]
     pub fn address(address: Option<IpAddr>) -> Self {
@@ -89,7 +89,7 @@ pub struct Rates {
     config: Arc<Config>,
     clock: Arc<dyn Clock>,
     /// When each bucket is full again, in microseconds.
-    full_at_us: Mutex<HashMap<(Rate, Whose), u64>>,
+    full_at_us: Mutex<HashMap<(Rate, RateSubject), u64>>,
 }
 
 impl Rates {
@@ -120,21 +120,21 @@ impl Rates {
     }
 
     /// Takes a permit out of a bucket; refuses with `M_LIMIT_EXCEEDED` when there is none.
-    pub fn take(&self, rate: Rate, whose: Whose) -> Result<()> {
+    pub fn take(&self, rate: Rate, whose: RateSubject) -> Result<()> {
         self.ask(rate, whose, true)
     }
 
     /// As [`Rates::take`] for a user; application services may be exempt.
     pub fn take_of(&self, rate: Rate, who: &Requester) -> Result<()> {
-        if who.is_unlimited() { Ok(()) } else { self.take(rate, Whose::User(who.user)) }
+        if who.is_unlimited() { Ok(()) } else { self.take(rate, RateSubject::User(who.user)) }
     }
 
     /// Refuses when a bucket is empty, and leaves it as it is: for what counts only when it fails.
-    pub fn peek(&self, rate: Rate, whose: Whose) -> Result<()> {
+    pub fn peek(&self, rate: Rate, whose: RateSubject) -> Result<()> {
         self.ask(rate, whose, false)
     }
 
-    fn ask(&self, rate: Rate, whose: Whose, take: bool) -> Result<()> {
+    fn ask(&self, rate: Rate, whose: RateSubject, take: bool) -> Result<()> {
         let Some(limit) = self.limit(rate) else { return Ok(()) };
         let permit_us = permit_us(limit);
         let capacity_us = permit_us.saturating_mul(limit.burst.into());
@@ -168,7 +168,7 @@ fn permit_us(limit: &config::Rate) -> u64 {
     (1_000_000.0 / limit.per_second) as u64
 }
 
-fn make_room(buckets: &mut HashMap<(Rate, Whose), u64>, now_us: u64) {
+fn make_room(buckets: &mut HashMap<(Rate, RateSubject), u64>, now_us: u64) {
     if buckets.len() < BUCKETS_MAX {
         return;
     }
@@ -203,13 +203,13 @@ mod tests {
     #[test]
     fn a_bucket_gives_its_burst_and_then_its_rate() {
         let (clock, rates) = rates(config::Rate::new(0.5, 3));
-        let whose = Whose::address("192.0.2.1".parse().ok());
+        let whose = RateSubject::address("192.0.2.1".parse().ok());
         for _ in 0..3 {
             rates.take(Rate::Login, whose).unwrap();
         }
         let reason = rates.take(Rate::Login, whose).unwrap_err().reason();
         assert_eq!(reason, Some(Reason::LimitExceeded { retry_after_ms: 2_000 }));
-        assert!(rates.take(Rate::Login, Whose::address("192.0.2.2".parse().ok())).is_ok());
+        assert!(rates.take(Rate::Login, RateSubject::address("192.0.2.2".parse().ok())).is_ok());
         clock.advance(2_000);
         rates.peek(Rate::Login, whose).unwrap();
         rates.take(Rate::Login, whose).unwrap();
@@ -218,7 +218,7 @@ mod tests {
 
     #[test]
     fn an_ipv6_household_is_one_and_a_mapped_address_is_its_ipv4() {
-        let bucket = |text: &str| Whose::address(text.parse().ok());
+        let bucket = |text: &str| RateSubject::address(text.parse().ok());
         assert_eq!(bucket("2001:db8::1"), bucket("2001:db8::ffff:1"));
         assert_ne!(bucket("2001:db8::1"), bucket("2001:db8:0:1::1"));
         assert_eq!(bucket("::ffff:192.0.2.1"), bucket("192.0.2.1"));
@@ -228,7 +228,7 @@ mod tests {
     fn memory_is_bounded() {
         let (_, rates) = rates(config::Rate::new(0.001, 5));
         for n in 0..BUCKETS_MAX as i64 + 100 {
-            rates.take(Rate::Login, Whose::Name(n)).unwrap();
+            rates.take(Rate::Login, RateSubject::Name(n)).unwrap();
         }
         assert!(rates.full_at_us.lock().len() <= BUCKETS_MAX);
     }

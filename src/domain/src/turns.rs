@@ -12,25 +12,25 @@ type Lock = tokio::sync::Mutex<()>;
 
 /// Whose turn it is, for each key that anybody wants.
 #[derive(Debug)]
-pub(crate) struct Turns<K>(Mutex<HashMap<K, Weak<Lock>>>);
+pub(crate) struct KeyedLocks<K>(Mutex<HashMap<K, Weak<Lock>>>);
 
 /// A turn; the next begins when it is dropped.
 #[derive(Debug)]
-pub(crate) struct Turn {
+pub(crate) struct KeyedPermit {
     _guard: OwnedMutexGuard<()>,
     /// Whether others had theirs in the meantime, so that what was wanted may be there by now.
     pub(crate) waited: bool,
 }
 
-impl<K> Default for Turns<K> {
+impl<K> Default for KeyedLocks<K> {
     fn default() -> Self {
         Self(Mutex::default())
     }
 }
 
-impl<K: Eq + Hash> Turns<K> {
+impl<K: Eq + Hash> KeyedLocks<K> {
     /// Waits until nobody else has this key's turn.
-    pub(crate) async fn take(&self, key: K) -> Turn {
+    pub(crate) async fn take(&self, key: K) -> KeyedPermit {
         let lock = {
             let mut locks = self.0.lock();
             locks.retain(|_, lock| lock.strong_count() > 0);
@@ -42,8 +42,8 @@ impl<K: Eq + Hash> Turns<K> {
             })
         };
         match lock.clone().try_lock_owned() {
-            Ok(guard) => Turn { _guard: guard, waited: false },
-            Err(_) => Turn { _guard: lock.lock_owned().await, waited: true },
+            Ok(guard) => KeyedPermit { _guard: guard, waited: false },
+            Err(_) => KeyedPermit { _guard: lock.lock_owned().await, waited: true },
         }
     }
 }
@@ -54,7 +54,7 @@ mod tests {
 
     #[tokio::test]
     async fn one_after_the_other_and_nothing_is_left_behind() {
-        let turns = Turns::default();
+        let turns = KeyedLocks::default();
         let first = turns.take("a").await;
         assert!(!first.waited && !turns.take("b").await.waited);
         let waits = tokio::time::timeout(std::time::Duration::from_millis(20), turns.take("a")).await;

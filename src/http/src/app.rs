@@ -13,7 +13,7 @@ pub struct App {
 
 /// Where a request came from. Put into the request's extensions by the listener, after it has looked at trusted proxies.
 #[derive(Debug, Clone)]
-pub struct Peer {
+pub struct ClientAddress {
     /// The client's address as far as it can be trusted; none for a Unix socket without a proxy header.
     pub address: Option<std::net::IpAddr>,
 }

@@ -2,16 +2,16 @@
 
 use hearth_base::{Error, Reason, Result, error::refuse};
 use hearth_domain::Requester;
-use hearth_domain::appservices::Guise;
-use hearth_domain::devices::Whence;
+use hearth_domain::appservices::AssertedIdentity;
+use hearth_domain::devices::RequestSource;
 use http::{HeaderMap, header};
 use ruma::api::auth_scheme::{
     AccessToken, AccessTokenOptional, AppserviceToken, AppserviceTokenOptional, NoAccessToken, NoAuthentication,
 };
 use serde::Deserialize;
 
-use crate::app::Peer;
-use crate::{App, standing};
+use crate::app::ClientAddress;
+use crate::{App, access};
 
 /// Whether an endpoint wants an access token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,10 +73,10 @@ pub async fn requester(
     need: Need,
     headers: &HeaderMap,
     query: Option<&str>,
-    peer: &Peer,
+    peer: &ClientAddress,
 ) -> Result<Option<Requester>> {
     let requester = authenticate(app, need, headers, query, peer).await?;
-    requester.as_ref().map_or(Ok(()), standing::check_locked)?;
+    requester.as_ref().map_or(Ok(()), access::check_locked)?;
     Ok(requester)
 }
 
@@ -86,7 +86,7 @@ pub async fn authenticate(
     need: Need,
     headers: &HeaderMap,
     query: Option<&str>,
-    peer: &Peer,
+    peer: &ClientAddress,
 ) -> Result<Option<Requester>> {
     if matches!(need, Need::Nothing | Need::Server) {
         return Ok(None);
@@ -102,7 +102,7 @@ pub async fn authenticate(
     if let Some(service) = app.domain.appservices.by_token(&token) {
         // Where only application services come, they come as themselves: the user that they name may have yet to be made.
         let themselves = matches!(need, Need::Appservice | Need::AppserviceOptional);
-        let guise = if themselves { Guise::default() } else { guise(query)? };
+        let guise = if themselves { AssertedIdentity::default() } else { guise(query)? };
         return app.domain.appservices.requester(service, guise).await.map(Some);
     }
     match need {
@@ -111,11 +111,11 @@ pub async fn authenticate(
         _ => {}
     }
     let agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
-    app.domain.accounts.authenticate(&token, Whence { address: peer.address, agent }).await.map(Some)
+    app.domain.accounts.authenticate(&token, RequestSource { address: peer.address, agent }).await.map(Some)
 }
 
 /// Whom an application service asks as (application-service API, "Identity assertion").
-fn guise(query: Option<&str>) -> Result<Guise> {
+fn guise(query: Option<&str>) -> Result<AssertedIdentity> {
     #[derive(Deserialize)]
     struct Query {
         user_id: Option<String>,
@@ -126,5 +126,5 @@ fn guise(query: Option<&str>) -> Result<Guise> {
     }
     let query: Query = serde_html_form::from_str(query.unwrap_or_default())
         .map_err(|error| Error::invalid(format!("The query is not right: {error}")))?;
-    Ok(Guise { user: query.user_id, device: query.device_id.or(query.unstable_device_id) })
+    Ok(AssertedIdentity { user: query.user_id, device: query.device_id.or(query.unstable_device_id) })
 }

@@ -15,14 +15,14 @@ pub use serve::Edge;
 use hearth_base::Result;
 use hearth_domain::Requester;
 pub use hearth_domain::rates::Rate;
-use hearth_domain::rates::Whose;
+use hearth_domain::rates::RateSubject;
 
-use crate::app::{App, Peer};
+use crate::app::{App, ClientAddress};
 
 /// Refuses with `M_LIMIT_EXCEEDED` when a user, or an address without one, asks too often.
-pub fn rate_limit(app: &App, rate: Rate, peer: &Peer, requester: Option<&Requester>) -> Result<()> {
+pub fn rate_limit(app: &App, rate: Rate, peer: &ClientAddress, requester: Option<&Requester>) -> Result<()> {
     match requester {
         Some(requester) => app.domain.rates.take_of(rate, requester),
-        None => app.domain.rates.take(rate, Whose::address(peer.address)),
+        None => app.domain.rates.take(rate, RateSubject::address(peer.address)),
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! A handler extracts, makes one domain call, and answers; it does not decide. It names neither the store nor the network.
 
+pub mod access;
 pub mod admin;
 pub mod app;
 pub mod auth;
@@ -15,7 +16,6 @@ pub mod metrics;
 mod page;
 pub mod respond;
 pub mod route;
-pub mod standing;
 pub mod surface;
 pub mod wellknown;
 

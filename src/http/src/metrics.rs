@@ -10,7 +10,7 @@ use axum::response::IntoResponse;
 use axum::routing::get;
 use hearth_domain::admin::store::{StoreHealth, StoreOperation};
 use hearth_domain::calls::OwnRelay;
-use hearth_domain::federation::outbox::Figures;
+use hearth_domain::federation::outbox::OutboxFigures;
 use http::header;
 
 use crate::App;
@@ -131,7 +131,7 @@ fn health(out: &mut String, health: &StoreHealth) {
     );
 }
 
-fn outbox(out: &mut String, figures: &Figures) {
+fn outbox(out: &mut String, figures: &OutboxFigures) {
     let mut metric = |name: &str, kind: &str, help: &str, value: u64| {
         begin(out, name, kind, help);
         let _ = writeln!(out, "hearth_{name} {value}");

@@ -15,11 +15,11 @@ use ruma::ServerName;
 use ruma::api::path_builder::PathBuilder;
 use ruma::api::{IncomingRequest, IncomingRequestExt, Metadata, OutgoingResponse};
 
-use crate::app::{App, Peer};
+use crate::app::{App, ClientAddress};
 use crate::auth::{self, Need, Scheme};
-use crate::federation::{self, auth::Asker};
+use crate::federation::{self, auth::RequestingServer};
 use crate::respond::{Failure, answer};
-use crate::{edge, json, standing};
+use crate::{access, edge, json};
 
 /// A request as a handler gets it: parsed, authenticated, within its limits.
 #[derive(Debug)]
@@ -29,9 +29,9 @@ pub struct Ruma<T> {
     /// Who asks; always there when the endpoint requires a token.
     pub requester: Option<Requester>,
     /// Which server asks; always there when the endpoint requires a server's signature.
-    pub asker: Option<Asker>,
+    pub asker: Option<RequestingServer>,
     /// Where from.
-    pub peer: Peer,
+    pub peer: ClientAddress,
     /// The request's body as it came, for what ruma's types do not carry (user-interactive authentication binds to it).
     pub raw: bytes::Bytes,
     /// What the client calls itself.
@@ -240,11 +240,11 @@ where
     A: Future<Output = Result<Response>>,
 {
     let (parts, body) = request.into_parts();
-    let peer = parts.extensions.get::<Peer>().cloned().unwrap_or(Peer { address: None });
+    let peer = parts.extensions.get::<ClientAddress>().cloned().unwrap_or(ClientAddress { address: None });
     let need = <T::Authentication as Scheme>::NEED;
     let requester = auth::authenticate(&app, need, &parts.headers, parts.uri.query(), &peer).await?;
     if let Some(requester) = &requester {
-        standing::check(requester, &parts.method, parts.extensions.get().map_or("", MatchedPath::as_str))?;
+        access::check(requester, &parts.method, parts.extensions.get().map_or("", MatchedPath::as_str))?;
     }
     edge::rate_limit(&app, bounds.rate, &peer, requester.as_ref())?;
     let claim = match need {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use hearth_base::config::Outgoing;
 use hearth_base::{Error, Reason, Result, error::refuse, limits};
-use hearth_domain::ports::{self, Answer, Eventually, Switched};
+use hearth_domain::ports::{self, Eventually, RemoteResponse, Switched};
 use http::{Request, StatusCode, header};
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper::body::Incoming;
@@ -31,7 +31,7 @@ impl Appointed {
 }
 
 impl ports::Appointed for Appointed {
-    fn send(&self, request: Request<Bytes>, wait: Duration) -> Eventually<Result<Answer>> {
+    fn send(&self, request: Request<Bytes>, wait: Duration) -> Eventually<Result<RemoteResponse>> {
         let client = self.client.clone();
         Box::pin(async move {
             let (place, request) = (place(&request), reqwest::Request::try_from(request));
@@ -42,7 +42,7 @@ impl ports::Appointed for Appointed {
             let (status, content_type) = (answer.status().as_u16(), content_type.map(str::to_owned));
             let broken = move |error: reqwest::Error| silent(&place, error.without_url());
             let body = futures_util::TryStreamExt::map_err(answer.bytes_stream(), broken);
-            Ok(Answer { status, content_type, body: Box::pin(body) })
+            Ok(RemoteResponse { status, content_type, body: Box::pin(body) })
         })
     }
 
@@ -107,13 +107,13 @@ fn written(request: Request<()>, place: &str) -> Result<Request<Empty<Bytes>>> {
 }
 
 /// A refusal, which is short.
-async fn answer(response: http::Response<Incoming>, place: &str) -> Result<Answer> {
+async fn answer(response: http::Response<Incoming>, place: &str) -> Result<RemoteResponse> {
     let (head, body) = response.into_parts();
     let content_type = head.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let body = Limited::new(body, limits::SFU_REFUSAL_BYTES_MAX).collect().await;
     let body = body.map_err(|error| silent(place, error))?.to_bytes();
     let body = Box::pin(futures_util::stream::iter([Ok(body)]));
-    Ok(Answer { status: head.status.as_u16(), content_type, body })
+    Ok(RemoteResponse { status: head.status.as_u16(), content_type, body })
 }
 
 fn silent(place: &str, why: impl std::fmt::Display) -> Error {
@@ -188,7 +188,7 @@ mod tests {
         let refused = line().switch(request(port, ()), WAIT).await.expect("it answers");
         let Switched::No(answer) = refused else { panic!("{refused:?}") };
         assert_eq!(answer.status, 401);
-        assert_eq!(hearth_domain::federation::ask::whole(answer, 100).await.expect("a body"), "invalid");
+        assert_eq!(hearth_domain::federation::request::whole(answer, 100).await.expect("a body"), "invalid");
         let (port, _) =
             answering("HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 0\r\n\r\n").await;
         assert_eq!(line().send(request(port, Bytes::new()), WAIT).await.expect("it answers").status, 302);

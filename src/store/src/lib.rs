@@ -27,7 +27,7 @@ mod writer;
 
 pub use engine::{EachRow, Row, Tx, Value};
 pub use hash::hash64;
-pub use metrics::{Health, Kind, Operation};
+pub use metrics::{Operation, OperationKind, StoreHealth};
 pub use options::{BALLAST_BYTES_DEFAULT, BallastOptions, EngineOptions, Options, SqliteOptions};
 pub use queue::Lane;
 pub use store::Store;

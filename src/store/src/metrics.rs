@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 
 /// Whether an operation reads or writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Kind {
+pub enum OperationKind {
     /// Runs on a reader.
     Read,
     /// Runs on the writer.
@@ -21,7 +21,7 @@ pub struct Operation {
     /// The name given to `read` or `write`.
     pub name: &'static str,
     /// Reading or writing.
-    pub kind: Kind,
+    pub kind: OperationKind,
     /// How often it ran.
     pub count: u64,
     /// How often it ended in an error or a refusal.
@@ -34,7 +34,7 @@ pub struct Operation {
 
 /// The store's condition at this moment.
 #[derive(Debug, Clone, Default)]
-pub struct Health {
+pub struct StoreHealth {
     /// Commits that reached the disk.
     pub commits: u64,
     /// Closures that were committed; divided by `commits` it is the mean batch.
@@ -61,10 +61,10 @@ pub struct Health {
     pub in_doubt: bool,
 }
 
-/// The counters behind [`Operation`] and [`Health`].
+/// The counters behind [`Operation`] and [`StoreHealth`].
 #[derive(Debug, Default)]
 pub(crate) struct Metrics {
-    operations: Mutex<HashMap<(&'static str, Kind), Operation>>,
+    operations: Mutex<HashMap<(&'static str, OperationKind), Operation>>,
     commits: AtomicU64,
     writes: AtomicU64,
     batch_max: AtomicU64,
@@ -74,7 +74,7 @@ pub(crate) struct Metrics {
 
 impl Metrics {
     /// One closure ran.
-    pub(crate) fn ran(&self, name: &'static str, kind: Kind, took: Duration, failed: bool) {
+    pub(crate) fn ran(&self, name: &'static str, kind: OperationKind, took: Duration, failed: bool) {
         let mut operations = self.operations.lock();
         let operation = operations.entry((name, kind)).or_insert(Operation {
             name,
@@ -107,15 +107,15 @@ impl Metrics {
         all
     }
 
-    /// The counters' part of a [`Health`].
-    pub(crate) fn health(&self) -> Health {
-        Health {
+    /// The counters' part of a [`StoreHealth`].
+    pub(crate) fn health(&self) -> StoreHealth {
+        StoreHealth {
             commits: self.commits.load(Ordering::Relaxed),
             writes: self.writes.load(Ordering::Relaxed),
             batch_max: self.batch_max.load(Ordering::Relaxed),
             commit_time: Duration::from_nanos(self.commit_ns.load(Ordering::Relaxed)),
             commit_time_max: Duration::from_nanos(self.commit_ns_max.load(Ordering::Relaxed)),
-            ..Health::default()
+            ..StoreHealth::default()
         }
     }
 }

@@ -9,12 +9,12 @@ use hearth_base::{Position, Result};
 
 use crate::engine::{Connection, Trouble};
 use crate::job::{Outcome, ReadJob};
-use crate::metrics::Kind;
+use crate::metrics::OperationKind;
 use crate::store::Shared;
 use crate::tx::ReadTx;
 
 /// A read waiting for a reader.
-pub(crate) struct Waiting {
+pub(crate) struct WaitingRead {
     pub(crate) name: &'static str,
     pub(crate) job: ReadJob,
     /// It may take long, so nobody is made to wait behind it.
@@ -42,14 +42,14 @@ pub(crate) fn run(shared: &Arc<Shared>, readers: usize, connection: Box<dyn Conn
 }
 
 /// Runs the jobs of a batch over one snapshot, until one fails: it may have spoilt the transaction for the others.
-fn work_off(shared: &Shared, connection: &mut Option<Box<dyn Connection>>, batch: &mut VecDeque<Waiting>) {
+fn work_off(shared: &Shared, connection: &mut Option<Box<dyn Connection>>, batch: &mut VecDeque<WaitingRead>) {
     let mut began = Instant::now();
     match begin(shared, connection) {
         Ok(tx) => {
-            while let Some(Waiting { name, job, .. }) = batch.pop_front() {
+            while let Some(WaitingRead { name, job, .. }) = batch.pop_front() {
                 let position = tx.position;
                 let outcome = job(Ok(ReadTx { connection: &mut *tx.connection, position }));
-                shared.metrics.ran(name, Kind::Read, began.elapsed(), outcome == Outcome::Failed);
+                shared.metrics.ran(name, OperationKind::Read, began.elapsed(), outcome == Outcome::Failed);
                 began = Instant::now();
                 if outcome == Outcome::Failed {
                     break;
@@ -57,9 +57,9 @@ fn work_off(shared: &Shared, connection: &mut Option<Box<dyn Connection>>, batch
             }
         }
         Err(error) => {
-            if let Some(Waiting { name, job, .. }) = batch.pop_front() {
+            if let Some(WaitingRead { name, job, .. }) = batch.pop_front() {
                 job(Err(error));
-                shared.metrics.ran(name, Kind::Read, began.elapsed(), true);
+                shared.metrics.ran(name, OperationKind::Read, began.elapsed(), true);
             }
         }
     }

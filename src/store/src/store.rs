@@ -10,12 +10,12 @@ use parking_lot::Mutex;
 
 use crate::engine::{Connection, Engine, sqlite::Sqlite};
 use crate::job::{self, WriteJob};
-use crate::metrics::{Health, Metrics, Operation};
+use crate::metrics::{Metrics, Operation, StoreHealth};
 use crate::migrate::{self, Migration};
 use crate::options::{EngineOptions, Options};
 use crate::positions::Positions;
 use crate::queue::{Lane, Queue};
-use crate::readers::{self, Waiting};
+use crate::readers::{self, WaitingRead};
 use crate::snapshot;
 use crate::space::Space;
 use crate::tx::{ReadTx, WriteTx};
@@ -42,7 +42,7 @@ struct Threads {
 pub(crate) struct Shared {
     pub(crate) engine: Box<dyn Engine>,
     pub(crate) writes: Queue<Box<dyn WriteJob>, 3>,
-    pub(crate) reads: Queue<Waiting, 1>,
+    pub(crate) reads: Queue<WaitingRead, 1>,
     /// The newest committed position.
     pub(crate) committed: AtomicU64,
     /// Called when a position has been published.
@@ -152,7 +152,7 @@ impl Store {
         F: FnOnce(&mut ReadTx<'_>) -> Result<T> + Send + 'static,
     {
         let (job, answer) = job::read(name, closure);
-        self.0.shared.reads.push(0, Waiting { name, job, slow }).map_err(|why| job::turned_away(name, &why))?;
+        self.0.shared.reads.push(0, WaitingRead { name, job, slow }).map_err(|why| job::turned_away(name, &why))?;
         Ok(answer)
     }
 
@@ -176,10 +176,10 @@ impl Store {
 
     /// The store's condition at this moment.
     #[must_use]
-    pub fn health(&self) -> Health {
+    pub fn health(&self) -> StoreHealth {
         let shared = &self.0.shared;
         let sizes = shared.engine.sizes();
-        Health {
+        StoreHealth {
             queued_writes: shared.writes.lengths(),
             queued_reads: shared.reads.lengths()[0],
             db_bytes: sizes.database,

@@ -11,7 +11,7 @@ use hearth_base::{Error, Reason, Result, error::refuse};
 use crate::engine::sqlite::OUT_OF_SPACE;
 use crate::engine::{Connection, Trouble};
 use crate::job::{Outcome, WriteJob};
-use crate::metrics::Kind;
+use crate::metrics::OperationKind;
 use crate::positions::Positions;
 use crate::store::Shared;
 use crate::tx::{Effect, WriteTx};
@@ -223,7 +223,7 @@ fn run(
     }
     let (before, kept, began) = (connection.changes(), batch.effects.len(), Instant::now());
     let outcome = job.run(&mut WriteTx { connection: &mut *connection, positions, effects: &mut batch.effects });
-    shared.metrics.ran(job.name(), Kind::Write, began.elapsed(), outcome == Outcome::Failed);
+    shared.metrics.ran(job.name(), OperationKind::Write, began.elapsed(), outcome == Outcome::Failed);
     let settled = settle(&mut *job, outcome, connection);
     match settled {
         Ok(Outcome::Done) => {

@@ -12,7 +12,7 @@ use hearth::Running;
 use hearth_base::config::Resource;
 use hearth_base::random::SeededRandom;
 use hearth_base::{Error, Random, Reason, Result, error::refuse};
-use hearth_domain::ports::{Answer, Call, Eventually, Network};
+use hearth_domain::ports::{Call, Eventually, Network, RemoteResponse};
 use hearth_http::App;
 use hearth_http::edge::Counters;
 use parking_lot::Mutex;
@@ -118,7 +118,7 @@ impl Streets {
         self.parted.lock().contains(&(from.to_owned(), to.to_owned()))
     }
 
-    async fn carry(self: Arc<Self>, from: String, call: Call) -> Result<Answer> {
+    async fn carry(self: Arc<Self>, from: String, call: Call) -> Result<RemoteResponse> {
         self.seen.lock().push((from.clone(), call.clone()));
         let weather = *self.weather.lock();
         self.delay(weather).await;
@@ -137,7 +137,7 @@ impl Streets {
         Ok(answer)
     }
 
-    async fn enter(&self, call: &Call) -> Result<Answer> {
+    async fn enter(&self, call: &Call) -> Result<RemoteResponse> {
         let house = self.houses.lock().get(call.to.as_str()).cloned();
         let house = house.ok_or_else(|| gone("Nobody is there."))?;
         let mut request = http::Request::builder().method(call.method.as_str()).uri(&call.target);
@@ -152,7 +152,7 @@ impl Streets {
         let (parts, body) = answer.into_parts();
         let content_type = parts.headers.get(http::header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let body = body.into_data_stream().map(|piece| piece.map_err(|error| Error::fault("reading an answer", error)));
-        Ok(Answer {
+        Ok(RemoteResponse {
             status: parts.status.as_u16(),
             content_type: content_type.map(str::to_owned),
             body: Box::pin(body),
@@ -187,7 +187,7 @@ impl Road {
 }
 
 impl Network for Road {
-    fn call(&self, call: Call) -> Eventually<Result<Answer>> {
+    fn call(&self, call: Call) -> Eventually<Result<RemoteResponse>> {
         let wait = call.wait;
         let carried = self.streets.clone().carry(self.from.clone(), call);
         Box::pin(async move {
@@ -198,7 +198,7 @@ impl Network for Road {
         })
     }
 
-    fn fetch(&self, _: String, _: Duration) -> Eventually<Result<Answer>> {
+    fn fetch(&self, _: String, _: Duration) -> Eventually<Result<RemoteResponse>> {
         Box::pin(std::future::ready(Err(gone("There is no web here."))))
     }
 }

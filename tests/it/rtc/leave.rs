@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use hearth_domain::rtc::{Member, names};
+use hearth_domain::rtc::{CallMember, names};
 use hmac::{Hmac, Mac};
 use ruma::{RoomId, UserId};
 use sha2::{Digest, Sha256};
@@ -40,7 +40,7 @@ impl Caller {
         person.sets(CALL, "k", json!({ "in": "call" })).in_room(&room).await;
         let room_id = <&RoomId>::try_from(&*room.0).expect("an id");
         let user = <&UserId>::try_from(&*person.id).expect("an id");
-        let (sfu_room, identity) = (names::room_name(room_id, SLOT), names::identity(user, Member::Id("m")));
+        let (sfu_room, identity) = (names::room_name(room_id, SLOT), names::identity(user, CallMember::Id("m")));
         let url = sfu_url(&person).await;
         Self { person, room, url, delay_id, sfu_room, identity }
     }

@@ -6,8 +6,8 @@
 //! socket and what they ask of the relay through another, so that no call waits behind a flood of requests.
 
 mod batch;
+mod client_table;
 mod command;
-mod crowd;
 mod event;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;

@@ -14,7 +14,7 @@ use super::reservations::Reservations;
 use crate::limits::PORT_TRIES_MAX;
 use crate::server::{Opened, Port, RelayKey, Sockets, Token};
 use crate::settings::Entropy;
-use crate::shared::whereabouts::Family;
+use crate::shared::external_address::Family;
 use crate::shared::{RelayAddress, Shared};
 
 /// Up to so many ports, all are tried before there is none.
@@ -80,10 +80,10 @@ impl Sockets for Relays {
     fn open(&mut self, key: RelayKey, family: Family, port: Port, owner: &str, now_ms: u64) -> Option<Opened> {
         let socket = match port {
             Port::Reserved(token) => self.reservations.take(&token, owner, now_ms)?,
-            _ => self.bind(self.shared.whereabouts().of(family)?, port, owner, now_ms)?,
+            _ => self.bind(self.shared.external_address().of(family)?, port, owner, now_ms)?,
         };
         let local = socket.local_addr().ok()?;
-        let public = self.shared.whereabouts().of(Family::of(local.ip()))?.public;
+        let public = self.shared.external_address().of(Family::of(local.ip()))?.public;
         let at = Opened { local, public: SocketAddr::new(public, local.port()) };
         let interest = Interest::READABLE;
         self.registry.register(&mut SourceFd(&socket.as_raw_fd()), About::Relay(key).token(), interest).ok()?;

@@ -15,7 +15,7 @@ use super::start::StartError;
 use super::watch::Watch;
 use crate::server::{AllocationId, AllocationView};
 use crate::settings::{Entropy, Settings};
-use crate::shared::{Counters, Shared, UserTotals, Whereabouts};
+use crate::shared::{Counters, ExternalAddress, Shared, UserTotals};
 
 /// How long a thread gets to answer a question. They answer within one batch.
 const ANSWER_MAX: Duration = Duration::from_secs(2);
@@ -134,8 +134,8 @@ impl Running {
 
     /// What peers see, as far as it is known.
     #[must_use]
-    pub fn whereabouts(&self) -> Arc<Whereabouts> {
-        self.shared.whereabouts()
+    pub fn external_address(&self) -> Arc<ExternalAddress> {
+        self.shared.external_address()
     }
 
     /// What is wrong, in sentences for the operator.

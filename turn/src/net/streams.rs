@@ -17,7 +17,7 @@ use super::gate::Gate;
 use super::relays::Relays;
 use super::stream::{Ended, Stream};
 use crate::limits::STREAM_IDLE_MS;
-use crate::server::{Outcome, Path, Server, Transport};
+use crate::server::{PacketOutcome, Path, Server, Transport};
 use crate::settings::TlsConfig;
 use crate::shared::{Counters, Refusal};
 
@@ -89,7 +89,7 @@ impl Streams {
         let interest = Interest::READABLE | Interest::WRITABLE;
         registry.register(&mut socket, About::Stream(index).token(), interest).ok()?;
         let transport = if tls.is_some() { Transport::Tls } else { Transport::Tcp };
-        let plain = |at: SocketAddr| crate::shared::whereabouts::plain(at);
+        let plain = |at: SocketAddr| crate::shared::external_address::plain(at);
         let link = u32::try_from(index).unwrap_or(u32::MAX);
         let path = Path { transport, client: plain(client), local: plain(local), link };
         entry.insert(Stream::new(socket, tls, read, path, now_ms, place));
@@ -184,13 +184,13 @@ fn serve_frames(
     while let Some((range, whole)) = stream.frame(at)? {
         at += whole;
         match server.client_sent(now_ms, &stream.path, stream.bytes(range.clone()), relays, reply) {
-            Outcome::Nothing => {}
-            Outcome::Reply => {
+            PacketOutcome::Nothing => {}
+            PacketOutcome::Reply => {
                 if !stream.queue(reply) {
                     server.count_lost(1);
                 }
             }
-            Outcome::ToPeer { relay, peer, payload, dont_fragment: _ } => {
+            PacketOutcome::ToPeer { relay, peer, payload, dont_fragment: _ } => {
                 let bytes = &stream.bytes(range)[payload];
                 let datagram = [Outgoing { to: peer, bytes }];
                 let lost = relays.get(relay).map_or(1, |socket| sender.send(socket, None, &datagram));

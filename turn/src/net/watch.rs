@@ -73,8 +73,8 @@ fn look(settings: &Settings, entropy: &Entropy, shared: &Shared, watch: &Watch) 
         tracing::warn!("{warning}");
     }
     *warnings = found.warnings;
-    if shared.locate(found.whereabouts) {
-        let new = shared.whereabouts();
+    if shared.locate(found.external_address) {
+        let new = shared.external_address();
         let public = |at: Option<crate::shared::RelayAddress>| at.map_or("none".to_owned(), |at| at.public.to_string());
         tracing::info!(v4 = public(new.v4), v6 = public(new.v6), "The relay knows how it is reached.");
     }

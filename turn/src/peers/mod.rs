@@ -23,7 +23,7 @@ pub struct PeerRules {
 
 /// What is decided about a peer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub enum PeerVerdict {
     /// The relay may send to any port of it.
     Granted,
     /// It is an address that is relayed from: only ports on which that happens, so that two clients can meet.
@@ -36,19 +36,19 @@ impl PeerRules {
     /// What applies to `ip`, where `own` are this machine's addresses as far as they are known, and `relayed` those of them
     /// that are relayed from.
     #[must_use]
-    pub fn judge(&self, ip: IpAddr, own: &[IpAddr], relayed: &[IpAddr]) -> Verdict {
+    pub fn judge(&self, ip: IpAddr, own: &[IpAddr], relayed: &[IpAddr]) -> PeerVerdict {
         let within = |nets: &[Cidr]| nets.iter().any(|net| net.contains(ip));
         if relayed.contains(&ip) {
-            Verdict::OwnPortsOnly
+            PeerVerdict::OwnPortsOnly
         } else if own.contains(&ip) {
             // Another service may have the same port at another of our addresses.
-            Verdict::Refused
+            PeerVerdict::Refused
         } else if within(&self.deny) || ip.is_unspecified() {
-            Verdict::Refused
+            PeerVerdict::Refused
         } else if within(&self.allow) || !table::is_special(ip) {
-            Verdict::Granted
+            PeerVerdict::Granted
         } else {
-            Verdict::Refused
+            PeerVerdict::Refused
         }
     }
 }

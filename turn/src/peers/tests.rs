@@ -14,7 +14,7 @@ fn the_whole_table_is_refused() {
     let rules = PeerRules::default();
     for (first, last) in REFUSED_V4.iter().chain(&REFUSED_V6) {
         for end in [first, last] {
-            assert_eq!(rules.judge(ip(end), &[], &[]), Verdict::Refused, "{end}");
+            assert_eq!(rules.judge(ip(end), &[], &[]), PeerVerdict::Refused, "{end}");
         }
     }
 }
@@ -52,7 +52,7 @@ fn neighbours_of_the_table_are_granted() {
         "3ffe::1",
     ];
     for neighbour in neighbours {
-        assert_eq!(PeerRules::default().judge(ip(neighbour), &[], &[]), Verdict::Granted, "{neighbour}");
+        assert_eq!(PeerRules::default().judge(ip(neighbour), &[], &[]), PeerVerdict::Granted, "{neighbour}");
     }
 }
 
@@ -61,7 +61,7 @@ fn no_embedding_is_a_way_in() {
     let rules = PeerRules::default();
     for v4 in REFUSED_V4.iter().flat_map(|(a, b)| [*a, *b]).chain(["8.8.8.8"]) {
         for embedded in embeddings(v4.parse().unwrap()) {
-            assert_eq!(rules.judge(embedded, &[], &[]), Verdict::Refused, "{v4} as {embedded}");
+            assert_eq!(rules.judge(embedded, &[], &[]), PeerVerdict::Refused, "{v4} as {embedded}");
         }
     }
 }
@@ -70,10 +70,10 @@ fn no_embedding_is_a_way_in() {
 fn an_operator_opens_a_lan_and_nothing_else() {
     let rules =
         PeerRules { allow: vec!["192.168.1.0/24".parse().unwrap()], deny: vec!["192.168.1.9".parse().unwrap()] };
-    assert_eq!(rules.judge(ip("192.168.1.5"), &[], &[]), Verdict::Granted);
-    assert_eq!(rules.judge(ip("192.168.1.9"), &[], &[]), Verdict::Refused);
-    assert_eq!(rules.judge(ip("192.168.2.5"), &[], &[]), Verdict::Refused);
-    assert_eq!(rules.judge(ip("::ffff:192.168.1.5"), &[], &[]), Verdict::Refused);
+    assert_eq!(rules.judge(ip("192.168.1.5"), &[], &[]), PeerVerdict::Granted);
+    assert_eq!(rules.judge(ip("192.168.1.9"), &[], &[]), PeerVerdict::Refused);
+    assert_eq!(rules.judge(ip("192.168.2.5"), &[], &[]), PeerVerdict::Refused);
+    assert_eq!(rules.judge(ip("::ffff:192.168.1.5"), &[], &[]), PeerVerdict::Refused);
 }
 
 #[test]
@@ -81,8 +81,8 @@ fn our_own_addresses_are_refused_but_for_relay_ports() {
     let all = Cidr::new(Ipv4Addr::UNSPECIFIED.into(), 0).unwrap();
     let rules = PeerRules { allow: vec![all], deny: Vec::new() };
     let own = [ip("8.8.8.8"), ip("192.168.1.2"), ip("10.0.0.1")];
-    assert_eq!(rules.judge(own[0], &own, &own[..2]), Verdict::OwnPortsOnly);
-    assert_eq!(rules.judge(own[1], &own, &own[..2]), Verdict::OwnPortsOnly);
-    assert_eq!(rules.judge(own[2], &own, &own[..2]), Verdict::Refused);
-    assert_eq!(rules.judge(ip("9.9.9.9"), &own, &own[..2]), Verdict::Granted);
+    assert_eq!(rules.judge(own[0], &own, &own[..2]), PeerVerdict::OwnPortsOnly);
+    assert_eq!(rules.judge(own[1], &own, &own[..2]), PeerVerdict::OwnPortsOnly);
+    assert_eq!(rules.judge(own[2], &own, &own[..2]), PeerVerdict::Refused);
+    assert_eq!(rules.judge(ip("9.9.9.9"), &own, &own[..2]), PeerVerdict::Granted);
 }

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr, ToSocketAddrs, UdpSocket};
 use std::time::Duration;
 
 use crate::settings::Entropy;
-use crate::shared::whereabouts::Family;
+use crate::shared::external_address::Family;
 use crate::stun::{Class, Message, Method, Writer, attribute};
 
 const TRIES: u32 = 3;

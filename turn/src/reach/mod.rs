@@ -9,8 +9,8 @@ use std::net::{IpAddr, SocketAddr, ToSocketAddrs, UdpSocket};
 
 use crate::peers::is_public;
 use crate::settings::{Entropy, Public, Settings};
-use crate::shared::whereabouts::Family;
-use crate::shared::{RelayAddress, Whereabouts};
+use crate::shared::external_address::Family;
+use crate::shared::{ExternalAddress, RelayAddress};
 
 /// Somewhere on the internet. Nothing is sent there: the system is asked by which of our addresses it would be.
 const FAR_V4: &str = "198.41.0.4:53";
@@ -18,25 +18,25 @@ const FAR_V6: &str = "[2001:503:ba3e::2:30]:53";
 
 /// What was found out, and what is wrong with it, for the operator.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Found {
-    pub(crate) whereabouts: Whereabouts,
+pub(crate) struct ReachReport {
+    pub(crate) external_address: ExternalAddress,
     pub(crate) warnings: Vec<String>,
 }
 
 /// Finds out where the relay is. Takes some seconds if servers have to be asked and do not answer.
-pub(crate) fn find(settings: &Settings, entropy: &Entropy) -> Found {
+pub(crate) fn find(settings: &Settings, entropy: &Entropy) -> ReachReport {
     let mut warnings = Vec::new();
     let v4 = find_v4(settings, entropy, &mut warnings);
     let v6 = find_v6(settings, &mut warnings);
     warnings.extend(lacking(v4.is_some(), v6.is_some()).map(str::to_owned));
     let listening = settings.udp.iter().chain(&settings.tcp).chain(&settings.tls).map(SocketAddr::ip);
     let mut own: Vec<IpAddr> = listening.filter(|ip| !ip.is_unspecified()).collect();
-    own.extend(Whereabouts { v4, v6, own: Vec::new() }.relayed());
+    own.extend(ExternalAddress { v4, v6, own: Vec::new() }.relayed());
     own.extend([settings.public.v4, settings.public.v6].into_iter().flatten());
     own.extend(interfaces::addresses());
     own.sort_unstable();
     own.dedup();
-    Found { whereabouts: Whereabouts { v4, v6, own }, warnings }
+    ReachReport { external_address: ExternalAddress { v4, v6, own }, warnings }
 }
 
 /// What cannot be done without an address of each family.
@@ -136,15 +136,15 @@ mod tests {
         settings.public.v4 = Some("127.0.0.1".parse().unwrap());
         let found = find(&settings, &entropy());
         let loopback = "127.0.0.1".parse().unwrap();
-        assert_eq!(found.whereabouts.v4, Some(RelayAddress { local: loopback, public: loopback }));
-        assert!(found.whereabouts.own.contains(&loopback));
+        assert_eq!(found.external_address.v4, Some(RelayAddress { local: loopback, public: loopback }));
+        assert!(found.external_address.own.contains(&loopback));
     }
 
     #[test]
     fn what_we_listen_on_is_ours() {
         let mut settings = Settings::new();
         settings.udp = vec!["192.0.2.77:3478".parse().unwrap(), "0.0.0.0:3478".parse().unwrap()];
-        let own = find(&settings, &entropy()).whereabouts.own;
+        let own = find(&settings, &entropy()).external_address.own;
         assert!(own.contains(&"192.0.2.77".parse().unwrap()));
         assert!(!own.contains(&"0.0.0.0".parse().unwrap()));
     }

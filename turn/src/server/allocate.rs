@@ -6,7 +6,7 @@ use super::{Opened, Port, RelayKey, Server, Sockets, Token};
 use crate::limits::LIFETIME_DEFAULT_S;
 use crate::shared::Refusal;
 use crate::shared::counters::add;
-use crate::shared::whereabouts::Family;
+use crate::shared::external_address::Family;
 use crate::stun::{Message, Writer, attribute};
 
 /// REQUESTED-TRANSPORT's number for UDP.
@@ -15,7 +15,7 @@ const NO_PORT: Failure = Failure::new(508, Refusal::Capacity, "no relay port to 
 const NO_FAMILY: Failure = Failure::new(440, Refusal::BadRequest, "this relay has no address of that family");
 
 /// What a client asks for.
-struct Wish {
+struct AllocateRequest {
     family: Family,
     /// Whether it wants IPv6 as well.
     additional: bool,
@@ -50,7 +50,7 @@ pub(super) fn requested_family(message: &Message<'_>, kind: u16) -> Result<Optio
 }
 
 impl Server {
-    fn wish(&self, message: &Message<'_>) -> Result<Wish, Failure> {
+    fn wish(&self, message: &Message<'_>) -> Result<AllocateRequest, Failure> {
         match message.get(attribute::REQUESTED_TRANSPORT).map(|found| found.value) {
             None => return bad("REQUESTED-TRANSPORT is missing"),
             Some([UDP, _, _, _]) => {}
@@ -85,14 +85,14 @@ impl Server {
         };
         let lifetime_s = granted_s(requested_s(message)?, self.shared.lifetime_max_s);
         let family = requested.unwrap_or_else(|| self.family_unasked(additional));
-        Ok(Wish { family, additional, port, lifetime_s })
+        Ok(AllocateRequest { family, additional, port, lifetime_s })
     }
 
     /// What a client gets that asks for no family: IPv4 (RFC 8656, section 7.2). Where there is no IPv4, the RFC has nothing but an
     /// error for it, and browsers never ask for a family; so they get what there is.
     fn family_unasked(&self, additional: bool) -> Family {
-        let whereabouts = self.shared.whereabouts();
-        let v6_alone = whereabouts.v4.is_none() && whereabouts.v6.is_some();
+        let external_address = self.shared.external_address();
+        let v6_alone = external_address.v4.is_none() && external_address.v6.is_some();
         if v6_alone && !additional { Family::V6 } else { Family::V4 }
     }
 
@@ -120,7 +120,7 @@ impl Server {
             return Ok(());
         }
         let wish = self.wish(call.message)?;
-        if self.shared.whereabouts().of(wish.family).is_none() && !matches!(wish.port, Port::Reserved(_)) {
+        if self.shared.external_address().of(wish.family).is_none() && !matches!(wish.port, Port::Reserved(_)) {
             return Err(NO_FAMILY);
         }
         let user = self.shared.users.take(&call.caller.user, &self.shared.quotas);
@@ -166,7 +166,7 @@ impl Server {
 
 /// Opens one socket, or two. Only the first has to succeed; for the second there is an error code to tell.
 fn open_legs(
-    wish: &Wish,
+    wish: &AllocateRequest,
     slot: usize,
     call: &Call<'_>,
     sockets: &mut dyn Sockets,

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use super::{Opened, Path, RelayKey, Transport};
 use crate::shared::Shared;
+use crate::shared::external_address::Family;
 use crate::shared::users::User;
-use crate::shared::whereabouts::Family;
 use crate::stun::TransactionId;
 
 /// Names an allocation, over all threads and for as long as the relay runs.

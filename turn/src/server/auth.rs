@@ -2,7 +2,7 @@
 //! them up.
 
 use super::Path;
-use super::nonce::{COOKIE, Found};
+use super::nonce::{COOKIE, NonceCheck};
 use super::request::Failure;
 use crate::credentials::{password, read_username};
 use crate::limits::USERNAME_BYTES_MAX;
@@ -44,8 +44,8 @@ impl Shared {
         let fresh = self.nonces.check(now_ms, path.client.ip(), nonce);
         let known = self.known(username, algorithm, integrity, message).filter(|_| realm == self.realm.as_bytes());
         match (known, fresh) {
-            (Some(caller), Found::Good) => Ok(caller),
-            (Some(_), Found::Stale) => Err(STALE),
+            (Some(caller), NonceCheck::Good) => Ok(caller),
+            (Some(_), NonceCheck::Stale) => Err(STALE),
             (None, _) => Err(CHALLENGE),
         }
     }

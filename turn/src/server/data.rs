@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::ops::Range;
 
 use super::allocation::Allocation;
-use super::{Outcome, Path, RelayKey, Server};
+use super::{PacketOutcome, Path, RelayKey, Server};
 use crate::shared::counters::add;
 use crate::shared::{Refusal, Shared};
 use crate::stun::address::{ADDRESS_BYTES_MAX, write_xor};
@@ -16,37 +16,37 @@ const DATA_INDICATION: u16 = 0x0017;
 
 impl Server {
     /// ChannelData of a client.
-    pub(super) fn channel_data(&mut self, now_ms: u64, path: &Path, packet: &[u8]) -> Outcome {
+    pub(super) fn channel_data(&mut self, now_ms: u64, path: &Path, packet: &[u8]) -> PacketOutcome {
         let Some((number, payload)) = channel_data::read(packet) else {
             self.refuse(Refusal::Malformed);
-            return Outcome::Nothing;
+            return PacketOutcome::Nothing;
         };
         let Some(slot) = self.by_path.get(path).copied() else {
             self.refuse(Refusal::Permission);
-            return Outcome::Nothing;
+            return PacketOutcome::Nothing;
         };
         let Some(peer) = self.allocations[slot].channel(number, now_ms).map(|channel| channel.peer) else {
             self.refuse(Refusal::Permission);
-            return Outcome::Nothing;
+            return PacketOutcome::Nothing;
         };
         self.relay_to_peer(now_ms, slot, peer, payload, false)
     }
 
     /// A Send indication. Nobody signs these: the path has to be an allocation's, and the peer one that it may talk to.
-    pub(super) fn send_indication(&mut self, now_ms: u64, path: &Path, message: &Message<'_>) -> Outcome {
+    pub(super) fn send_indication(&mut self, now_ms: u64, path: &Path, message: &Message<'_>) -> PacketOutcome {
         let peer = message.addresses(attribute::XOR_PEER_ADDRESS).next().flatten();
         let (Some(peer), Some(data)) = (peer, message.get(attribute::DATA)) else {
             self.refuse(Refusal::Malformed);
-            return Outcome::Nothing;
+            return PacketOutcome::Nothing;
         };
         let foreign = |kind| attribute::must_be_understood(kind) && !attribute::is_known(kind);
         if message.attributes().any(|found| foreign(found.kind)) {
             self.refuse(Refusal::Malformed);
-            return Outcome::Nothing;
+            return PacketOutcome::Nothing;
         }
         let Some(slot) = self.by_path.get(path).copied() else {
             self.refuse(Refusal::Permission);
-            return Outcome::Nothing;
+            return PacketOutcome::Nothing;
         };
         let start = data.at + 4;
         let dont_fragment = message.get(attribute::DONT_FRAGMENT).is_some();
@@ -61,20 +61,20 @@ impl Server {
         peer: SocketAddr,
         payload: Range<usize>,
         dont_fragment: bool,
-    ) -> Outcome {
+    ) -> PacketOutcome {
         let allocation = &mut self.allocations[slot];
         let Some((relay, peer)) = route(&self.shared, allocation, now_ms, peer) else {
             self.refuse(Refusal::Permission);
-            return Outcome::Nothing;
+            return PacketOutcome::Nothing;
         };
         if !allocation.user.takes(payload.len(), now_ms, self.shared.quotas.bytes_per_s_per_user) {
             self.refuse(Refusal::Bandwidth);
-            return Outcome::Nothing;
+            return PacketOutcome::Nothing;
         }
         allocation.to_peers.count(payload.len());
         add(&self.counters.packets_to_peers, 1);
         add(&self.counters.bytes_to_peers, payload.len() as u64);
-        Outcome::ToPeer { relay, peer, payload, dont_fragment }
+        PacketOutcome::ToPeer { relay, peer, payload, dont_fragment }
     }
 
     /// Takes a datagram of a peer, which lies at `payload` in `buffer`, with [`HEADROOM_BYTES`] free before it and

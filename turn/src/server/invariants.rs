@@ -7,7 +7,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::allocation::Allocation;
 use super::{RelayKey, Server};
-use crate::peers::Verdict;
+use crate::peers::PeerVerdict;
 use crate::stun::channel_data::CHANNELS;
 
 impl Server {
@@ -59,12 +59,12 @@ impl Server {
         let bound: HashSet<_> = channels.iter().map(|channel| channel.peer).collect();
         assert_eq!((numbers.len(), bound.len()), (channels.len(), channels.len()), "one number for each peer");
         assert!(channels.iter().all(|channel| CHANNELS.contains(&channel.number) && channel.peer.port() != 0));
-        let here = self.shared.whereabouts();
+        let here = self.shared.external_address();
         for permission in permissions {
             match self.shared.peers.judge(permission.ip, &here.own, &here.own) {
-                Verdict::Granted => assert!(!permission.own),
-                Verdict::OwnPortsOnly => assert!(permission.own, "our own addresses are more than an address"),
-                Verdict::Refused => panic!("a permission for {}, which may not be reached", permission.ip),
+                PeerVerdict::Granted => assert!(!permission.own),
+                PeerVerdict::OwnPortsOnly => assert!(permission.own, "our own addresses are more than an address"),
+                PeerVerdict::Refused => panic!("a permission for {}, which may not be reached", permission.ip),
             }
         }
     }

@@ -37,8 +37,8 @@ pub use path::{Path, Transport};
 pub use unreachable::Icmp;
 
 use crate::settings::Entropy;
+use crate::shared::external_address::Family;
 use crate::shared::flood::Flood;
-use crate::shared::whereabouts::Family;
 use crate::shared::{Counters, Refusal, Shared};
 use crate::stun::{Class, Message, Method, channel_data};
 
@@ -91,7 +91,7 @@ pub trait Sockets {
 
 /// What is to be done after a packet from a client.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
+pub enum PacketOutcome {
     /// Nothing.
     Nothing,
     /// The reply buffer goes back to the client.
@@ -160,20 +160,20 @@ impl Server {
         packet: &[u8],
         sockets: &mut dyn Sockets,
         reply: &mut Vec<u8>,
-    ) -> Outcome {
-        let Some(&first) = packet.first() else { return Outcome::Nothing };
+    ) -> PacketOutcome {
+        let Some(&first) = packet.first() else { return PacketOutcome::Nothing };
         if channel_data::is_channel_data(first) {
             return self.channel_data(now_ms, path, packet);
         }
         let Ok(message) = Message::parse(packet) else {
             self.refuse(Refusal::Malformed);
-            return Outcome::Nothing;
+            return PacketOutcome::Nothing;
         };
         match (message.class(), message.method()) {
             (Class::Indication, Method::SEND) => self.send_indication(now_ms, path, &message),
             (Class::Request, _) => self.request(now_ms, path, &message, sockets, reply),
             // Other indications keep an address translator's mapping open; answers are to nothing that we asked.
-            _ => Outcome::Nothing,
+            _ => PacketOutcome::Nothing,
         }
     }
 

@@ -24,7 +24,7 @@ pub(crate) struct Nonces {
 
 /// What a nonce turned out to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Found {
+pub(super) enum NonceCheck {
     /// Ours, and in time.
     Good,
     /// Too old, for another source, or not ours.
@@ -57,18 +57,18 @@ impl Nonces {
         [if features { COOKIE } else { b"" }, text.as_bytes()].concat()
     }
 
-    pub(super) fn check(&self, now_ms: u64, source: IpAddr, nonce: &[u8]) -> Found {
+    pub(super) fn check(&self, now_ms: u64, source: IpAddr, nonce: &[u8]) -> NonceCheck {
         let (features, text) = nonce.strip_prefix(COOKIE).map_or((false, nonce), |rest| (true, rest));
         let mut raw = [0; EXPIRY_BYTES + CODE_BYTES];
         if STANDARD_NO_PAD.decode_slice(text, &mut raw) != Ok(raw.len()) {
-            return Found::Stale;
+            return NonceCheck::Stale;
         }
         let (expiry, code) = raw.split_at(EXPIRY_BYTES);
         let expires_s = u32::from_be_bytes([expiry[0], expiry[1], expiry[2], expiry[3]]);
         let ours = bool::from(self.code(expires_s, source, features).ct_eq(code));
         // The difference, so that it works across the clock's wrap.
         let left_s = expires_s.wrapping_sub(seconds(now_ms));
-        if ours && left_s > 0 && left_s <= NONCE_S { Found::Good } else { Found::Stale }
+        if ours && left_s > 0 && left_s <= NONCE_S { NonceCheck::Good } else { NonceCheck::Stale }
     }
 }
 
@@ -89,11 +89,11 @@ mod tests {
         let end_ms = 5_000 + u64::from(NONCE_S) * 1_000;
         for features in [false, true] {
             let nonce = nonces.issue(5_000, here, features);
-            assert_eq!(nonces.check(5_000, here, &nonce), Found::Good);
-            assert_eq!(nonces.check(end_ms - 1, here, &nonce), Found::Good);
-            assert_eq!(nonces.check(end_ms, here, &nonce), Found::Stale);
-            assert_eq!(nonces.check(5_000, there, &nonce), Found::Stale);
-            assert_eq!(other.check(5_000, here, &nonce), Found::Stale);
+            assert_eq!(nonces.check(5_000, here, &nonce), NonceCheck::Good);
+            assert_eq!(nonces.check(end_ms - 1, here, &nonce), NonceCheck::Good);
+            assert_eq!(nonces.check(end_ms, here, &nonce), NonceCheck::Stale);
+            assert_eq!(nonces.check(5_000, there, &nonce), NonceCheck::Stale);
+            assert_eq!(other.check(5_000, here, &nonce), NonceCheck::Stale);
         }
     }
 
@@ -102,10 +102,10 @@ mod tests {
         let (nonces, here) = (Nonces::new([1; 32]), "192.0.2.1".parse().unwrap());
         let with = nonces.issue(0, here, true);
         let without = nonces.issue(0, here, false);
-        assert_eq!(nonces.check(0, here, &with[COOKIE.len()..]), Found::Stale);
-        assert_eq!(nonces.check(0, here, &[COOKIE, &without].concat()), Found::Stale);
+        assert_eq!(nonces.check(0, here, &with[COOKIE.len()..]), NonceCheck::Stale);
+        assert_eq!(nonces.check(0, here, &[COOKIE, &without].concat()), NonceCheck::Stale);
         for bad in [&b""[..], b"a", b"obMatJos2", b"obMatJos2AAAB", &[0xFF; 16], &[b'A'; 500]] {
-            assert_eq!(nonces.check(0, here, bad), Found::Stale);
+            assert_eq!(nonces.check(0, here, bad), NonceCheck::Stale);
         }
     }
 }

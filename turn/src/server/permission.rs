@@ -6,7 +6,7 @@ use super::allocation::Permission;
 use super::request::{Call, Failure};
 use super::{Allocation, Server};
 use crate::limits::PERMISSION_MS;
-use crate::peers::Verdict;
+use crate::peers::PeerVerdict;
 use crate::shared::{Refusal, Shared};
 use crate::stun::attribute;
 
@@ -22,13 +22,13 @@ impl Shared {
         if allocation.leg(peer.ip()).is_none() {
             return Err(Failure::new(443, Refusal::BadRequest, "the allocation has no address of the peer's family"));
         }
-        let here = self.whereabouts();
+        let here = self.external_address();
         let verdict = self.peers.judge(peer.ip(), &here.own, &here.relayed());
         let own_port = peer.port() == 0 || self.ports.is_open(peer);
         match verdict {
-            Verdict::Granted => Ok(Permission { ip: peer.ip(), expires_ms: 0, own: false }),
-            Verdict::OwnPortsOnly if own_port => Ok(Permission { ip: peer.ip(), expires_ms: 0, own: true }),
-            Verdict::OwnPortsOnly | Verdict::Refused => Err(FORBIDDEN),
+            PeerVerdict::Granted => Ok(Permission { ip: peer.ip(), expires_ms: 0, own: false }),
+            PeerVerdict::OwnPortsOnly if own_port => Ok(Permission { ip: peer.ip(), expires_ms: 0, own: true }),
+            PeerVerdict::OwnPortsOnly | PeerVerdict::Refused => Err(FORBIDDEN),
         }
     }
 }

@@ -4,7 +4,7 @@ use super::allocate::{granted_s, requested_family, requested_s};
 use super::request::{Call, Failure};
 use super::{Server, Sockets};
 use crate::shared::Refusal;
-use crate::shared::whereabouts::Family;
+use crate::shared::external_address::Family;
 use crate::stun::{Writer, attribute};
 
 impl Server {

@@ -1,7 +1,7 @@
 //! A request: who makes it, which part of the machine it is for, and how the answer leaves.
 
 use super::auth::{ALGORITHMS, Caller};
-use super::{Outcome, Path, Server, Sockets};
+use super::{PacketOutcome, Path, Server, Sockets};
 use crate::limits::AMPLIFICATION_MAX;
 use crate::shared::Refusal;
 use crate::shared::counters::add;
@@ -48,11 +48,11 @@ impl Server {
         message: &Message<'_>,
         sockets: &mut dyn Sockets,
         reply: &mut Vec<u8>,
-    ) -> Outcome {
+    ) -> PacketOutcome {
         // Whoever has an allocation has shown credentials, and has a quota.
         if !self.by_path.contains_key(path) && !self.flood.admits(path.client.ip(), now_ms) {
             self.refuse(Refusal::RateLimited);
-            return Outcome::Nothing;
+            return PacketOutcome::Nothing;
         }
         match message.method() {
             Method::BINDING => self.binding(path, message, reply),
@@ -64,10 +64,10 @@ impl Server {
             }
             _ => {
                 self.refuse(Refusal::Malformed);
-                return Outcome::Nothing;
+                return PacketOutcome::Nothing;
             }
         }
-        Outcome::Reply
+        PacketOutcome::Reply
     }
 
     /// Tells a client what its address looks like from here.

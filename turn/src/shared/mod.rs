@@ -2,16 +2,16 @@
 //! number per user (bandwidth) and one bit per own port.
 
 pub mod counters;
+pub mod external_address;
 pub(crate) mod flood;
 pub(crate) mod ports;
 pub mod users;
-pub mod whereabouts;
 
 use std::sync::Arc;
 
 pub use counters::{Counters, Refusal};
+pub use external_address::{ExternalAddress, RelayAddress};
 pub use users::{Quota, UserTotals};
-pub use whereabouts::{RelayAddress, Whereabouts};
 
 use crate::credentials::Authority;
 use crate::limits::LIFETIME_MAX_S;
@@ -62,7 +62,7 @@ pub struct Shared {
     pub(crate) nonces: Nonces,
     pub(crate) users: users::Users,
     pub(crate) ports: ports::OpenPorts,
-    pub(crate) whereabouts: parking_lot::RwLock<Arc<Whereabouts>>,
+    pub(crate) external_address: parking_lot::RwLock<Arc<ExternalAddress>>,
 }
 
 impl std::fmt::Debug for Shared {
@@ -86,13 +86,13 @@ impl Shared {
             nonces: Nonces::new(key),
             users: users::Users::default(),
             ports: ports::OpenPorts::new(),
-            whereabouts: parking_lot::RwLock::default(),
+            external_address: parking_lot::RwLock::default(),
         }
     }
 
     /// Says where the relay is now. Returns whether that is news.
-    pub fn locate(&self, new: Whereabouts) -> bool {
-        let mut current = self.whereabouts.write();
+    pub fn locate(&self, new: ExternalAddress) -> bool {
+        let mut current = self.external_address.write();
         let changed = **current != new;
         if changed {
             *current = Arc::new(new);
@@ -102,7 +102,7 @@ impl Shared {
 
     /// Where the relay is, as far as is known now.
     #[must_use]
-    pub fn whereabouts(&self) -> Arc<Whereabouts> {
-        Arc::clone(&self.whereabouts.read())
+    pub fn external_address(&self) -> Arc<ExternalAddress> {
+        Arc::clone(&self.external_address.read())
     }
 }

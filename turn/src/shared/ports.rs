@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::whereabouts::Family;
+use super::external_address::Family;
 
 const WORDS: usize = 65_536 / 64;
 

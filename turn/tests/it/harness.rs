@@ -66,7 +66,7 @@ impl Relay {
         let house = Arc::new(House { now_unix_s: 1_000_000_000.into(), revoked: false.into() });
         let running = start(settings, Arc::clone(&house) as Arc<dyn Authority>, Arc::new(entropy)).unwrap();
         let relay = Self { running, house };
-        wait_until("the relay knows where it is", || relay.running.whereabouts().v4.is_some());
+        wait_until("the relay knows where it is", || relay.running.external_address().v4.is_some());
         relay
     }
 

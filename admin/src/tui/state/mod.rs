@@ -10,7 +10,7 @@ mod log;
 mod overlay;
 mod rows;
 
-use crate::client::Error;
+use crate::client::ClientError;
 use crate::wire::{Destination, Job, RegistrationToken, RoomSummary, Status, UserSummary};
 
 use super::message::Change;
@@ -105,7 +105,7 @@ pub(crate) enum Link {
     Connecting,
     Up,
     /// It is not, and this is why.
-    Down(Error),
+    Down(ClientError),
 }
 
 /// The line at the bottom that takes text.

@@ -3,14 +3,14 @@
 use crossterm::event::KeyCode;
 
 use super::fixtures::*;
-use crate::client::{Error, ErrorKind};
+use crate::client::{ClientError, ErrorKind};
 use crate::tui::message::{Change, Effect, Load, Loaded, Message, Outcome};
 use crate::tui::state::{CallsPart, Link, List, Overlay, Screen, State};
 use crate::tui::update::update;
 use crate::wire::RelayStatus;
 
-fn gone() -> Error {
-    Error { kind: ErrorKind::NotRunning, what: "Gone.".into(), remedy: "Start it.".into() }
+fn gone() -> ClientError {
+    ClientError { kind: ErrorKind::NotRunning, what: "Gone.".into(), remedy: "Start it.".into() }
 }
 
 /// The screen after its second look, five seconds later.
@@ -98,7 +98,8 @@ fn what_is_too_long_scrolls() {
 fn a_test_that_came_to_no_end_says_why() {
     let mut state = house_at(Screen::Calls);
     type_keys(&mut state, "t");
-    let error = Error { kind: ErrorKind::Refused("x".into()), what: "No relay runs here.".into(), remedy: "".into() };
+    let error =
+        ClientError { kind: ErrorKind::Refused("x".into()), what: "No relay runs here.".into(), remedy: "".into() };
     update(&mut state, Message::LoadFailed(Load::RelayTest, error));
     let text = shown(&mut state, 80, 24);
     assert!(text.contains("FAILS No relay runs here.") && text.contains("came to no end"), "{text}");

@@ -3,7 +3,7 @@
 use crossterm::event::KeyCode;
 
 use super::fixtures::*;
-use crate::client::{Error, ErrorKind};
+use crate::client::{ClientError, ErrorKind};
 use crate::tui::message::{Change, Effect, Load, Loaded, Message, Outcome};
 use crate::tui::state::{List, Screen, State};
 use crate::tui::update::update;
@@ -50,7 +50,8 @@ fn trying_again_now() {
     let effects = press(&mut state, KeyCode::Enter);
     serve(&mut state, effects);
     assert_eq!(type_keys(&mut state, "t"), [Effect::Change(retry.clone())], "also when it is opened");
-    let refusal = Error { kind: ErrorKind::Refused("x".into()), what: "Not allowed.".into(), remedy: String::new() };
+    let refusal =
+        ClientError { kind: ErrorKind::Refused("x".into()), what: "Not allowed.".into(), remedy: String::new() };
     update(&mut state, Message::Changed(retry, Err(refusal)));
     assert!(shown(&mut state, 80, 24).contains("Not allowed."));
     state.settings.readonly = true;
@@ -138,7 +139,7 @@ fn an_unknown_server_is_not_opened() {
     let mut state = house();
     type_keys(&mut state, ":server nobody.example");
     press(&mut state, KeyCode::Enter);
-    let refusal = Error { kind: ErrorKind::Refused("x".into()), what: "Unknown.".into(), remedy: String::new() };
+    let refusal = ClientError { kind: ErrorKind::Refused("x".into()), what: "Unknown.".into(), remedy: String::new() };
     update(&mut state, Message::LoadFailed(Load::Server("nobody.example".into()), refusal));
     assert!(state.detail.is_none());
     assert!(shown(&mut state, 80, 24).contains("Unknown."));

@@ -7,7 +7,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::fixtures::*;
-use crate::client::{Error, ErrorKind};
+use crate::client::{ClientError, ErrorKind};
 use crate::text::safe_text;
 use crate::tui::message::{Change, Load, Loaded, Message, Outcome};
 use crate::tui::state::{Screen, State};
@@ -95,7 +95,7 @@ fn on_the_dashboard_and_in_the_chrome() {
     update(&mut state, Message::Paste(evil()));
     inspected(&mut state);
     press(&mut state, KeyCode::Esc);
-    let error = Error { kind: ErrorKind::NotRunning, what: safe_text(EVIL), remedy: safe_text(EVIL) };
+    let error = ClientError { kind: ErrorKind::NotRunning, what: safe_text(EVIL), remedy: safe_text(EVIL) };
     update(&mut state, Message::LoadFailed(Load::Status, error));
     inspected(&mut state);
 }

@@ -3,7 +3,7 @@
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::fixtures::*;
-use crate::client::{Error, ErrorKind};
+use crate::client::{ClientError, ErrorKind};
 use crate::tui::message::{Effect, Load, Loaded, Message};
 use crate::tui::state::{Link, List, Screen, State};
 use crate::tui::update::{begin, update};
@@ -18,8 +18,8 @@ fn selected(state: &State) -> &str {
     state.users.selected().map_or("", |user| user.user_id.as_str())
 }
 
-fn down() -> Error {
-    Error { kind: ErrorKind::NotRunning, what: "Gone.".into(), remedy: "Start it.".into() }
+fn down() -> ClientError {
+    ClientError { kind: ErrorKind::NotRunning, what: "Gone.".into(), remedy: "Start it.".into() }
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use crossterm::event::KeyCode;
 
 use super::fixtures::*;
-use crate::client::{Error, ErrorKind};
+use crate::client::{ClientError, ErrorKind};
 use crate::tui::message::{Change, Effect, Message, Outcome};
 use crate::tui::state::{Link, Overlay, Screen, State};
 use crate::tui::update::update;
@@ -116,7 +116,7 @@ fn read_only_and_away_change_nothing() {
     let mut readonly = house_at(Screen::Users);
     readonly.settings.readonly = true;
     let mut away = house_at(Screen::Users);
-    away.link = Link::Down(Error { kind: ErrorKind::NotRunning, what: String::new(), remedy: String::new() });
+    away.link = Link::Down(ClientError { kind: ErrorKind::NotRunning, what: String::new(), remedy: String::new() });
     for mut state in [readonly, away] {
         for keys in ["n", "al", "ad", "ae", "ap"] {
             assert!(type_keys(&mut state, keys).is_empty(), "{keys}");
@@ -166,7 +166,8 @@ fn pasted_text_is_text() {
 #[test]
 fn a_refusal_is_said_in_the_servers_words() {
     let mut state = house_at(Screen::Tokens);
-    let error = Error { kind: ErrorKind::Refused("x".into()), what: "No such token.".into(), remedy: "Reload.".into() };
+    let error =
+        ClientError { kind: ErrorKind::Refused("x".into()), what: "No such token.".into(), remedy: "Reload.".into() };
     let effects = update(&mut state, Message::Changed(Change::RevokeToken("party".into()), Err(error)));
     assert!(effects.is_empty());
     assert!(shown(&mut state, 80, 24).contains("No such token. Reload."));

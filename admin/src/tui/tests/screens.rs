@@ -3,7 +3,7 @@
 use crossterm::event::KeyCode;
 
 use super::fixtures::*;
-use crate::client::{Error, ErrorKind};
+use crate::client::{ClientError, ErrorKind};
 use crate::tui::message::{Load, Message};
 use crate::tui::state::{Screen, State};
 use crate::tui::update::update;
@@ -109,7 +109,7 @@ fn typed_lines() {
 #[test]
 fn the_server_goes_away() {
     let mut state = house_at(Screen::Rooms);
-    let error = Error {
+    let error = ClientError {
         kind: ErrorKind::NotRunning,
         what: "Is the server running? There is no socket at /run/hearth/admin.sock.".into(),
         remedy: "Start it with `systemctl start hearth`, or name the right socket with --socket.".into(),

@@ -1,6 +1,6 @@
 //! What the server said: reports, rows, refusals, and what came of a change.
 
-use crate::client::Error;
+use crate::client::ClientError;
 use crate::text::safe_text;
 use crate::tui::message::{Change, Effect, Load, Loaded, Outcome};
 use crate::tui::state::{DetailData, Link, Overlay, Screen, State, Undo};
@@ -99,7 +99,7 @@ fn detail(state: &mut State, id: &str, data: DetailData) {
 }
 
 /// Takes in a failure: of one question, or of the whole connection.
-pub(super) fn load_failed(state: &mut State, load: &Load, error: Error) -> Vec<Effect> {
+pub(super) fn load_failed(state: &mut State, load: &Load, error: ClientError) -> Vec<Effect> {
     state.dirty = true;
     match load {
         Load::Status => state.status_asked = false,
@@ -128,7 +128,7 @@ pub(super) fn load_failed(state: &mut State, load: &Load, error: Error) -> Vec<E
 }
 
 /// Takes in what came of a change, and loads what it changed.
-pub(super) fn changed(state: &mut State, change: Change, result: Result<Outcome, Error>) -> Vec<Effect> {
+pub(super) fn changed(state: &mut State, change: Change, result: Result<Outcome, ClientError>) -> Vec<Effect> {
     let outcome = match result {
         Ok(outcome) => outcome,
         Err(error) => {

@@ -1,6 +1,6 @@
 //! The relay for calls: testing it, and what to ask before somebody is disconnected.
 
-use crate::client::Error;
+use crate::client::ClientError;
 use crate::text::safe_text;
 use crate::tui::message::{Change, Effect, Load};
 use crate::tui::state::{CallsPart, DetailData, Held, MenuItem, Overlay, Person, State, Tested};
@@ -49,7 +49,7 @@ pub(super) fn tested(state: &mut State, result: Result<Vec<RelayCheck>, String>)
 }
 
 /// Takes in that there was no test. Where there is a place for it, it stays in sight; where no relay runs, the screen says that.
-pub(super) fn not_tested(state: &mut State, error: &Error) {
+pub(super) fn not_tested(state: &mut State, error: &ClientError) {
     if !state.calls.is_absent() {
         return tested(state, Err(error.to_string()));
     }

@@ -114,7 +114,7 @@ fn text(state: &State, relay: &RelayStatus, columns: usize, theme: Theme) -> Vec
     match state.calls.part {
         _ if !relay.running => absence(state, relay, columns, theme),
         CallsPart::Test => test(state, relay, columns, theme),
-        _ => whereabouts(relay, columns, theme),
+        _ => external_address(relay, columns, theme),
     }
 }
 
@@ -203,7 +203,7 @@ fn when(state: &State, tested: &Tested) -> String {
 }
 
 /// Where it is, and what it refused.
-fn whereabouts(relay: &RelayStatus, columns: usize, theme: Theme) -> Vec<Line<'static>> {
+fn external_address(relay: &RelayStatus, columns: usize, theme: Theme) -> Vec<Line<'static>> {
     let mut lines = Vec::new();
     for warning in &relay.warnings {
         lines.extend(remark(health_word(HealthLevel::Warn), theme.warning(), warning, columns));

@@ -11,13 +11,13 @@ use ruma::UserId;
 use super::sessions::Session;
 use super::{Accounts, tokens::hash};
 use crate::Requester;
-use crate::devices::Whence;
+use crate::devices::RequestSource;
 
 impl Accounts {
     /// Who stands behind an access token. Refuses with `M_UNKNOWN_TOKEN`, softly when the token has only expired.
     ///
     /// Does not refuse locked and suspended users: the caller knows what they may still do.
-    pub async fn authenticate(&self, token: &str, whence: Whence<'_>) -> Result<Requester> {
+    pub async fn authenticate(&self, token: &str, whence: RequestSource<'_>) -> Result<Requester> {
         let Some(hash) = hash(token) else { return Err(unknown()) };
         let session = match self.sessions.get(&hash) {
             Some(session) => session,

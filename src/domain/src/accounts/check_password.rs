@@ -5,8 +5,8 @@ use hearth_store::ids::UserSn;
 use hearth_store::tables::accounts::{self as table, AccountRow};
 
 use super::Accounts;
-use super::passwords::Verdict;
-use crate::rates::{Rate, Whose};
+use super::passwords::PasswordCheck;
+use crate::rates::{Rate, RateSubject};
 
 /// The refusal that tells neither whether the name exists nor whether the password was close.
 pub(crate) fn wrong() -> Error {
@@ -17,7 +17,7 @@ impl Accounts {
     /// The account of a name, if the password is its own. Refuses with `M_FORBIDDEN` otherwise, in the same time for a name
     /// that nobody has; with `M_LIMIT_EXCEEDED` after too many wrong ones; with `M_USER_DEACTIVATED` for former accounts.
     pub(crate) async fn check_password(&self, localpart: &str, password: &str) -> Result<AccountRow> {
-        let whose = Whose::name(localpart);
+        let whose = RateSubject::name(localpart);
         self.rates.peek(Rate::Login, whose)?;
         let name = localpart.to_owned();
         let row = self.core.store.read("password_check", move |tx| table::by_name(tx.tx(), &name)).await?;
@@ -29,8 +29,8 @@ impl Accounts {
             Some(row) if row.deactivated_ms.is_some() => {
                 Err(refuse(Reason::UserDeactivated, "This account has been deactivated."))
             }
-            Some(mut row) if verdict != Verdict::Wrong => {
-                if verdict == Verdict::RightButOld {
+            Some(mut row) if verdict != PasswordCheck::Wrong => {
+                if verdict == PasswordCheck::RightButOld {
                     self.rehash(&mut row, password).await?;
                 }
                 Ok(row)

@@ -1,7 +1,7 @@
 //! Looking through accounts, for administrators and for the user directory.
 
 use hearth_base::{Result, limits};
-use hearth_store::tables::accounts::{self as table, AccountRow, Counts, Page};
+use hearth_store::tables::accounts::{self as table, AccountRow, AccountsPage, Counts};
 
 use super::Accounts;
 
@@ -19,7 +19,7 @@ impl Accounts {
         let (after, contains) = (after.to_owned(), contains.to_lowercase());
         let limit = limit.min(limits::PAGE_EVENTS_MAX) as u64;
         let read = self.core.store.read("account_list", move |tx| {
-            table::page(tx.tx(), &Page { after: &after, contains: &contains, deactivated, guests, limit })
+            table::page(tx.tx(), &AccountsPage { after: &after, contains: &contains, deactivated, guests, limit })
         });
         read.await
     }

@@ -20,7 +20,7 @@ pub(crate) struct Hasher {
 
 /// What became of a password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Verdict {
+pub(crate) enum PasswordCheck {
     /// It is wrong, or there is none.
     Wrong,
     /// It is right.
@@ -60,14 +60,14 @@ impl Hasher {
     }
 
     /// Compares a password with a hash; without a hash, takes as long and says no.
-    pub(crate) async fn verify(&self, password: String, hash: Option<String>) -> Result<Verdict> {
+    pub(crate) async fn verify(&self, password: String, hash: Option<String>) -> Result<PasswordCheck> {
         if password.len() > limits::PASSWORD_BYTES_MAX {
-            return Ok(Verdict::Wrong);
+            return Ok(PasswordCheck::Wrong);
         }
         let known = hash.is_some();
         let (hash, params) = (hash.unwrap_or_else(|| self.nobody.clone()), self.params.clone());
         let verdict = self.run(move || verify(&params, &password, &hash)).await?;
-        Ok(if known { verdict } else { Verdict::Wrong })
+        Ok(if known { verdict } else { PasswordCheck::Wrong })
     }
 
     async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
@@ -90,16 +90,16 @@ fn hash(params: &Params, seams: &Seams, password: &str) -> Result<String> {
     Ok(hash.map_err(|error| Error::broken(format!("hashing a password: {error}")))?.to_string())
 }
 
-fn verify(params: &Params, password: &str, stored: &str) -> Result<Verdict> {
+fn verify(params: &Params, password: &str, stored: &str) -> Result<PasswordCheck> {
     let stored =
         PasswordHash::new(stored).map_err(|error| Error::broken(format!("reading a stored password hash: {error}")))?;
     if Argon2::default().verify_password(password.as_bytes(), &stored).is_err() {
-        return Ok(Verdict::Wrong);
+        return Ok(PasswordCheck::Wrong);
     }
     let same = Params::try_from(&stored).is_ok_and(|used| {
         (used.m_cost(), used.t_cost(), used.p_cost()) == (params.m_cost(), params.t_cost(), params.p_cost())
     });
-    Ok(if same { Verdict::Right } else { Verdict::RightButOld })
+    Ok(if same { PasswordCheck::Right } else { PasswordCheck::RightButOld })
 }
 
 impl std::fmt::Debug for Hasher {
@@ -120,12 +120,12 @@ mod tests {
             hasher.verify(password.to_owned(), Some(hash.to_owned()))
         };
         let cheap: &'static Hasher = Box::leak(Box::new(cheap));
-        assert_eq!(verify(cheap, "correct horse", &hash).await.unwrap(), Verdict::Right);
-        assert_eq!(verify(cheap, "wrong horse", &hash).await.unwrap(), Verdict::Wrong);
-        assert_eq!(cheap.verify("nobody has this password".to_owned(), None).await.unwrap(), Verdict::Wrong);
+        assert_eq!(verify(cheap, "correct horse", &hash).await.unwrap(), PasswordCheck::Right);
+        assert_eq!(verify(cheap, "wrong horse", &hash).await.unwrap(), PasswordCheck::Wrong);
+        assert_eq!(cheap.verify("nobody has this password".to_owned(), None).await.unwrap(), PasswordCheck::Wrong);
         let dearer = Passwords { iterations: 2, ..Passwords::cheap() };
         let dearer: &'static Hasher = Box::leak(Box::new(Hasher::new(&dearer, Seams::system()).unwrap()));
-        assert_eq!(verify(dearer, "correct horse", &hash).await.unwrap(), Verdict::RightButOld);
+        assert_eq!(verify(dearer, "correct horse", &hash).await.unwrap(), PasswordCheck::RightButOld);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use hearth_base::config::RegistrationMode;
 use hearth_base::{Error, Millis, Reason, Result, error::refuse, limits};
 use hearth_store::WriteTx;
 use hearth_store::ids::UserSn;
-use hearth_store::tables::accounts::{self as table, AccountRow, Kind};
+use hearth_store::tables::accounts::{self as table, AccountKind, AccountRow};
 use hearth_store::tables::{profiles, users};
 use ruma::OwnedUserId;
 
@@ -166,9 +166,9 @@ fn insert(tx: &mut WriteTx<'_>, new: &Prepared) -> Result<UserSn> {
         flags |= table::ADMIN;
     }
     let kind = match new.authority {
-        Authority::Guest => Kind::Guest,
-        Authority::Appservice => Kind::Appservice,
-        _ => Kind::Person,
+        Authority::Guest => AccountKind::Guest,
+        Authority::Appservice => AccountKind::Appservice,
+        _ => AccountKind::Person,
     };
     let row = AccountRow {
         user: users::intern(tx, new.user_id.as_str())?,

@@ -10,7 +10,7 @@ use hearth_store::{Options, Store};
 use serde_json::{Value, json};
 
 use super::{Accounts, Authority, DeviceRequest, Flag, LoggedIn, NewAccount};
-use crate::devices::{Devices, Whence};
+use crate::devices::{Devices, RequestSource};
 use crate::rates::Rates;
 use crate::uia::{self, Uia, UiaRequest};
 use crate::{Core, Requester};
@@ -55,7 +55,7 @@ impl World {
     }
 
     async fn who(&self, token: &str) -> Result<Requester, Error> {
-        self.accounts.authenticate(token, Whence::default()).await
+        self.accounts.authenticate(token, RequestSource::default()).await
     }
 }
 
@@ -249,7 +249,7 @@ async fn a_proof_expires_and_need_not_repeat_the_body() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_sync_that_waits_ends_with_its_session() {
     use crate::ephemeral::{PresenceBook, Typing};
-    use crate::sync::{Query, Sync};
+    use crate::sync::{Sync, SyncQuery};
 
     let world = World::new(RegistrationMode::Open);
     let core = world.accounts.core.clone();
@@ -258,7 +258,7 @@ async fn a_sync_that_waits_ends_with_its_session() {
     let who = world.who(&alice.tokens.access_token).await.unwrap();
     let waits = |who: &Requester| {
         let (sync, who) = (sync.clone(), who.clone());
-        let query = Query {
+        let query = SyncQuery {
             since: Some(core.store.position()),
             filter: Arc::default(),
             full_state: false,

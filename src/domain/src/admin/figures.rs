@@ -7,7 +7,7 @@ use super::Admin;
 
 /// Numbers for the dashboard's first screen.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Figures {
+pub struct ServerFigures {
     /// Accounts in use.
     pub users: u64,
     /// Rooms that this server takes part in.
@@ -20,12 +20,12 @@ pub struct Figures {
 
 impl Admin {
     /// Counts everything. Not for every second: counting events reads an index from end to end.
-    pub async fn figures(&self) -> Result<Figures> {
+    pub async fn figures(&self) -> Result<ServerFigures> {
         let read = self.core.store.read("admin_figures", |tx| {
             let accounts = accounts::counts(tx.tx())?;
             let users = accounts.people + accounts.guests + accounts.appservice;
             let media_bytes = media::usage(tx.tx())?.bytes;
-            Ok(Figures { users, rooms: rooms::count(tx.tx())?, events: events::count(tx.tx())?, media_bytes })
+            Ok(ServerFigures { users, rooms: rooms::count(tx.tx())?, events: events::count(tx.tx())?, media_bytes })
         });
         read.await
     }

@@ -18,7 +18,7 @@ use crate::Core;
 use crate::accounts::Accounts;
 use crate::devices::Devices;
 
-pub use figures::Figures;
+pub use figures::ServerFigures;
 pub use hearth_store::tables::devices::DeviceRow;
 pub use hearth_store::tables::registration_tokens::RegistrationTokenRow;
 
@@ -39,7 +39,7 @@ pub struct Admin {
 
 /// A page of something.
 #[derive(Debug, Clone)]
-pub struct Page<T> {
+pub struct AdminPage<T> {
     /// The rows.
     pub items: Vec<T>,
     /// Where the next page starts; none when this is the last one.
@@ -48,7 +48,7 @@ pub struct Page<T> {
 
 /// Which page of a list.
 #[derive(Debug, Clone, Default)]
-pub struct Listing {
+pub struct PageRequest {
     /// [`Page::next`] of the page before; none for the first page.
     pub from: Option<String>,
     /// Rows wanted.
@@ -57,7 +57,7 @@ pub struct Listing {
     pub search: Option<String>,
 }
 
-impl Listing {
+impl PageRequest {
     pub(crate) fn limit(&self) -> usize {
         self.limit.unwrap_or(PAGE_DEFAULT).clamp(1, PAGE_MAX)
     }

@@ -8,7 +8,7 @@ use hearth_store::tables::{events, rooms, rooms::Room as RoomRow, state, users};
 use ruma::UserId;
 use ruma::events::room::power_levels::UserPowerLevel;
 
-use super::{Admin, Listing, Page, matches};
+use super::{Admin, AdminPage, PageRequest, matches};
 use crate::Core;
 use crate::rooms::directory;
 use crate::rooms::power;
@@ -53,12 +53,12 @@ pub struct RoomDetail {
     /// Who may join.
     pub join_rule: String,
     /// Joined members, highest power first, the first [`MEMBERS_SHOWN_MAX`].
-    pub members: Vec<Member>,
+    pub members: Vec<JoinedMember>,
 }
 
 /// A joined member.
 #[derive(Debug, Clone)]
-pub struct Member {
+pub struct JoinedMember {
     /// The user id.
     pub user_id: String,
     /// What they are called in this room.
@@ -69,7 +69,7 @@ pub struct Member {
 
 impl Admin {
     /// A page of rooms in the order in which they came.
-    pub async fn rooms(&self, listing: Listing) -> Result<Page<Room>> {
+    pub async fn rooms(&self, listing: PageRequest) -> Result<AdminPage<Room>> {
         let (limit, needle, core) = (listing.limit(), listing.needle(), self.core.clone());
         let mut after = match &listing.from {
             None => RoomSn(0),
@@ -79,14 +79,14 @@ impl Admin {
             let mut items: Vec<Room> = Vec::new();
             loop {
                 let rows = rooms::list(tx.tx(), after, STRIDE)?;
-                let Some(last) = rows.last().map(|row| row.sn) else { return Ok(Page { items, next: None }) };
+                let Some(last) = rows.last().map(|row| row.sn) else { return Ok(AdminPage { items, next: None }) };
                 for row in rows {
                     let (name, alias) = (name(&core, tx.tx(), &row)?, alias(&core, tx.tx(), &row)?);
                     if !matches(needle.as_deref(), &[Some(&row.id), name.as_deref(), alias.as_deref()]) {
                         continue;
                     }
                     if items.len() == limit {
-                        return Ok(Page { items, next: Some(after.0.to_string()) });
+                        return Ok(AdminPage { items, next: Some(after.0.to_string()) });
                     }
                     after = row.sn;
                     items.push(read_room(&core, tx.tx(), row, name, alias)?);
@@ -144,7 +144,7 @@ fn read_room(core: &Core, tx: &mut dyn Tx, row: RoomRow, name: Option<String>, a
 }
 
 /// The joined members with the most power.
-fn members(core: &Core, tx: &mut dyn Tx, room: &RoomRow) -> Result<Vec<Member>> {
+fn members(core: &Core, tx: &mut dyn Tx, room: &RoomRow) -> Result<Vec<JoinedMember>> {
     let levels = power::levels(core, tx, room)?;
     let mut joined = Vec::new();
     for row in memberships::of_room(tx, room.sn)?.into_iter().filter(|row| row.membership == Membership::Join) {
@@ -160,7 +160,7 @@ fn members(core: &Core, tx: &mut dyn Tx, room: &RoomRow) -> Result<Vec<Member>> 
     joined.sort_by(|one, other| other.0.cmp(&one.0).then_with(|| one.1.cmp(&other.1)));
     let member = |(power_level, user_id, event)| {
         let display_name = core.events.get(tx, event)?.pdu.content_str("displayname");
-        Ok(Member { user_id, display_name, power_level })
+        Ok(JoinedMember { user_id, display_name, power_level })
     };
     joined.into_iter().take(MEMBERS_SHOWN_MAX).map(member).collect()
 }

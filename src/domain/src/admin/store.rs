@@ -1,11 +1,11 @@
 //! What the database says about itself, in words that do not need the store's crate.
 
-use hearth_store::{Kind, Operation};
+use hearth_store::{Operation, OperationKind};
 
 use super::Admin;
 
 /// The database's condition.
-pub use hearth_store::Health as StoreHealth;
+pub use hearth_store::StoreHealth;
 
 /// What one kind of work on the database has cost since the start.
 #[derive(Debug, Clone)]
@@ -27,7 +27,7 @@ pub struct StoreOperation {
 impl From<Operation> for StoreOperation {
     fn from(operation: Operation) -> Self {
         let Operation { name, kind, count, failed, total, max } = operation;
-        Self { name, writes: kind == Kind::Write, count, failed, total, max }
+        Self { name, writes: kind == OperationKind::Write, count, failed, total, max }
     }
 }
 

@@ -8,7 +8,7 @@ use hearth_store::tables::devices::{self, DeviceRow};
 use hearth_store::tables::{media, memberships, profiles, rooms};
 use ruma::{OwnedUserId, UserId};
 
-use super::{Admin, Listing, Page, matches};
+use super::{Admin, AdminPage, PageRequest, matches};
 use crate::rooms::directory;
 
 /// Rooms that a user's page names.
@@ -56,14 +56,19 @@ pub struct UserDetail {
 
 impl Admin {
     /// A page of accounts in the order of their names, guests left out.
-    pub async fn users(&self, listing: Listing) -> Result<Page<User>> {
+    pub async fn users(&self, listing: PageRequest) -> Result<AdminPage<User>> {
         let (limit, needle) = (listing.limit(), listing.needle());
         let (server, mut after) = (self.core.server_name.clone(), listing.from.unwrap_or_default());
         let read = self.core.store.read("admin_users", move |tx| {
             let mut items: Vec<User> = Vec::new();
             loop {
-                let page =
-                    accounts::Page { after: &after, contains: "", deactivated: true, guests: false, limit: STRIDE };
+                let page = accounts::AccountsPage {
+                    after: &after,
+                    contains: "",
+                    deactivated: true,
+                    guests: false,
+                    limit: STRIDE,
+                };
                 let rows = accounts::page(tx.tx(), &page)?;
                 let Some(last) = rows.last().map(|row| row.localpart.clone()) else { return Ok((items, None)) };
                 for row in rows {
@@ -83,7 +88,7 @@ impl Admin {
         });
         let (mut items, next) = read.await?;
         items.iter_mut().for_each(|user| self.freshen(user, &[]));
-        Ok(Page { items, next })
+        Ok(AdminPage { items, next })
     }
 
     /// One account; `M_NOT_FOUND` if there is none of that id here. A name without `@` and server is taken as one of here.

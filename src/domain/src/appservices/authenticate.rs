@@ -13,7 +13,7 @@ use crate::Requester;
 
 /// Whom an application service wants to be for one request.
 #[derive(Debug, Clone, Default)]
-pub struct Guise {
+pub struct AssertedIdentity {
     /// The user; none for the service's own.
     pub user: Option<String>,
     /// A device of that user; none for none.
@@ -31,7 +31,7 @@ impl Appservices {
     ///
     /// Refuses with `M_FORBIDDEN` users that are not its own or have no account, `M_USER_DEACTIVATED`, and
     /// `M_UNKNOWN_DEVICE`. Does not refuse locked and suspended users: the caller knows what they may still do.
-    pub async fn requester(&self, service: Arc<Registration>, guise: Guise) -> Result<Requester> {
+    pub async fn requester(&self, service: Arc<Registration>, guise: AssertedIdentity) -> Result<Requester> {
         let user_id = self.assumed(&service, guise.user)?;
         let (localpart, device_id) = (user_id.localpart().to_owned(), guise.device);
         let read = move |tx: &mut hearth_store::ReadTx<'_>| {

@@ -15,7 +15,7 @@ mod sender;
 mod tests;
 mod yaml;
 
-pub use authenticate::Guise;
+pub use authenticate::AssertedIdentity;
 pub use registration::{Namespace, Namespaces, Registration};
 pub use registrations::Registrations;
 

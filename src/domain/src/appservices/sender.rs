@@ -1,7 +1,7 @@
 //! The users that application services are when they act as themselves: made when the server starts, if they are missing.
 
 use hearth_base::Result;
-use hearth_store::tables::accounts::{self, AccountRow, Kind};
+use hearth_store::tables::accounts::{self, AccountKind, AccountRow};
 use hearth_store::tables::users;
 use hearth_store::{Lane, WriteTx};
 use ruma::OwnedUserId;
@@ -29,7 +29,7 @@ fn make(tx: &mut WriteTx<'_>, user_id: &OwnedUserId, now_ms: hearth_base::Millis
         localpart: user_id.localpart().to_owned(),
         password: None,
         created_ms: now_ms,
-        kind: Kind::Appservice,
+        kind: AccountKind::Appservice,
         flags: 0,
         deactivated_ms: None,
     };

@@ -12,9 +12,9 @@ use ruma::directory::RoomNetwork;
 use ruma::{RoomAliasId, ServerName, UserId};
 use tempfile::TempDir;
 
-use super::{Guise, Registrations};
+use super::{AssertedIdentity, Registrations};
 use crate::accounts::{Authority, DeviceRequest, NewAccount};
-use crate::rooms::directory::Question;
+use crate::rooms::directory::DirectoryQuery;
 use crate::uia::{self, UiaRequest};
 use crate::{Core, Domain, Requester};
 
@@ -216,7 +216,7 @@ impl World {
 
     async fn asks(&self, token: &str, user: Option<&str>, device: Option<&str>) -> Result<Requester, Error> {
         let service = self.domain.appservices.by_token(token).expect("the token is known");
-        let guise = Guise { user: user.map(str::to_owned), device: device.map(str::to_owned) };
+        let guise = AssertedIdentity { user: user.map(str::to_owned), device: device.map(str::to_owned) };
         self.domain.appservices.requester(service, guise).await
     }
 
@@ -325,7 +325,7 @@ async fn aliases_and_networks_are_the_services_own() {
     let appservices = &world.domain.appservices;
     let irc = appservices.by_token("secret_of_irc").expect("the token is known");
     let listed = async |network| {
-        let question = Question { network, ..Question::default() };
+        let question = DirectoryQuery { network, ..DirectoryQuery::default() };
         rooms.directory(question).await.expect("a directory").total
     };
     let of = |name: &str| RoomNetwork::ThirdParty(name.to_owned());

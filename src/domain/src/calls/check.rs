@@ -17,7 +17,7 @@ const WAIT: Duration = Duration::from_millis(1_200);
 
 /// What came of trying one way.
 #[derive(Debug, Clone)]
-pub struct Checked {
+pub struct TransportCheck {
     /// The way.
     pub uri: String,
     /// Whether it works.
@@ -46,7 +46,7 @@ fn read(uri: &str) -> Option<(String, u16, Transport)> {
 
 impl Calls {
     /// Tries every way to the relay that runs here. Takes some seconds when one does not work.
-    pub async fn check(&self) -> Vec<Checked> {
+    pub async fn check(&self) -> Vec<TransportCheck> {
         let Some(own) = self.own() else { return Vec::new() };
         let random = Arc::clone(&self.core.seams.random);
         let entropy: Entropy = Arc::new(move |bytes| random.fill(bytes));
@@ -71,22 +71,22 @@ impl Calls {
     }
 }
 
-fn check_one(uri: String, wanted: &Probe, running: &Running, entropy: &Entropy) -> Checked {
+fn check_one(uri: String, wanted: &Probe, running: &Running, entropy: &Entropy) -> TransportCheck {
     match probe(wanted, entropy) {
         Ok(report) => works(uri, &report),
         Err(error) => {
             let inside = inside(wanted, running, entropy);
             let message = format!("{error}. {}", advice(wanted, inside));
-            Checked { uri, works: false, message, round_trip: None, lost: None }
+            TransportCheck { uri, works: false, message, round_trip: None, lost: None }
         }
     }
 }
 
-fn works(uri: String, report: &Report) -> Checked {
+fn works(uri: String, report: &Report) -> TransportCheck {
     let Report { at, relayed: [one, other], sent, returned, round_trip, .. } = *report;
     let lost = f64::from(sent - returned) / f64::from(sent);
     let message = format!("Relayed by {at} between {one} and {other}.");
-    Checked { uri, works: true, message, round_trip: Some(round_trip), lost: Some(lost) }
+    TransportCheck { uri, works: true, message, round_trip: Some(round_trip), lost: Some(lost) }
 }
 
 /// Whether the same works without leaving this machine.

@@ -20,7 +20,7 @@ use ruma::UserId;
 
 use crate::core::Core;
 use crate::requester::Requester;
-pub use check::Checked;
+pub use check::TransportCheck;
 use keeper::Keeper;
 pub use view::{Absence, RelayView};
 
@@ -58,8 +58,8 @@ impl OwnRelay {
     /// Whether anything can be relayed: without an address that others reach, all it could do is refuse.
     #[must_use]
     pub fn is_reachable(&self) -> bool {
-        let whereabouts = self.running.whereabouts();
-        whereabouts.v4.is_some() || whereabouts.v6.is_some()
+        let external_address = self.running.external_address();
+        external_address.v4.is_some() || external_address.v6.is_some()
     }
 
     /// How often something was refused since the start, by reason.

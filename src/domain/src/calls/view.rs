@@ -105,10 +105,10 @@ impl Calls {
         let (running, uris) = (Arc::clone(&own.running), own.uris.clone());
         let refused = own.refusals().into_iter().filter(|(_, count)| *count > 0).collect();
         let look = move || {
-            let whereabouts = running.whereabouts();
+            let external_address = running.external_address();
             RelayView {
                 uris,
-                public: [whereabouts.v4, whereabouts.v6].into_iter().flatten().map(|at| at.public).collect(),
+                public: [external_address.v4, external_address.v6].into_iter().flatten().map(|at| at.public).collect(),
                 warnings: running.warnings(),
                 allocations: running.allocations(),
                 users: running.users(),

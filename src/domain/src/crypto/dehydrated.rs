@@ -30,12 +30,12 @@ pub struct Dehydrated {
     /// Its encrypted secret part.
     pub data: Raw<DehydratedDeviceData>,
     /// Its public keys.
-    pub keys: keys::Upload,
+    pub keys: keys::KeysUpload,
 }
 
 /// Messages for a dehydrated device.
 #[derive(Debug)]
-pub struct Messages {
+pub struct DehydratedMessages {
     /// The messages, oldest first.
     pub events: Vec<Raw<AnyToDeviceEvent>>,
     /// Where the next ones begin.
@@ -54,8 +54,8 @@ impl Crypto {
             return Err(Error::invalid("The device id is empty, too long, or has a NUL character."));
         }
         upload.name.as_deref().map_or(Ok(()), check_name)?;
-        let owner = keys::Owner { user: &who.user_id, device: &upload.device_id };
-        let checked = keys::Checked::new(&upload.keys, owner)?;
+        let owner = keys::UploadOwner { user: &who.user_id, device: &upload.device_id };
+        let checked = keys::CheckedUpload::new(&upload.keys, owner)?;
         let (core, user, now_ms) = (self.core.clone(), who.user, self.core.now_ms());
         let write = move |tx: &mut WriteTx<'_>| {
             remove(&core, tx, user)?;
@@ -88,7 +88,12 @@ impl Crypto {
     /// wakes the device up must be able to begin again.
     ///
     /// Refuses with `M_NOT_FOUND` when `device` is not the dehydrated device, `M_INVALID_PARAM` for a foreign token.
-    pub async fn dehydrated_events(&self, who: &Requester, device: &DeviceId, from: Option<&str>) -> Result<Messages> {
+    pub async fn dehydrated_events(
+        &self,
+        who: &Requester,
+        device: &DeviceId,
+        from: Option<&str>,
+    ) -> Result<DehydratedMessages> {
         let after = match from {
             Some(from) => {
                 from.parse().map(Position).map_err(|_| Error::invalid("This is not a next_batch of this endpoint."))?
@@ -107,7 +112,10 @@ impl Crypto {
         let rows = read.await?;
         let next_batch = rows.last().map_or(after, |(at, _)| *at).to_string();
         let events = rows.into_iter().map(|(_, json)| Raw::from_json_string(json)).collect::<Result<_, _>>();
-        Ok(Messages { events: events.map_err(|error| Error::fault("reading a to-device message", error))?, next_batch })
+        Ok(DehydratedMessages {
+            events: events.map_err(|error| Error::fault("reading a to-device message", error))?,
+            next_batch,
+        })
     }
 }
 

@@ -28,7 +28,7 @@ use crate::core::Core;
 const MESSAGE_ID_CHARS: usize = 24;
 
 /// Contents for devices of users.
-pub type Messages = BTreeMap<OwnedUserId, BTreeMap<DeviceIdOrAllDevices, Raw<AnyToDeviceEventContent>>>;
+pub type ToDeviceMessages = BTreeMap<OwnedUserId, BTreeMap<DeviceIdOrAllDevices, Raw<AnyToDeviceEventContent>>>;
 
 /// A message as a sync shows it.
 #[derive(Serialize)]
@@ -40,17 +40,17 @@ struct Wire<'a> {
 }
 
 /// Messages for one user of this server, ready to be stored.
-struct Parcel {
+struct LocalDelivery {
     to: OwnedUserId,
     messages: Vec<(DeviceIdOrAllDevices, String)>,
 }
 
 /// Messages on their way.
 #[derive(Default)]
-struct Post {
-    parcels: Vec<Parcel>,
+struct ToDeviceBatch {
+    parcels: Vec<LocalDelivery>,
     /// For users of other servers, by server.
-    abroad: BTreeMap<OwnedServerName, Messages>,
+    abroad: BTreeMap<OwnedServerName, ToDeviceMessages>,
 }
 
 impl Crypto {
@@ -58,8 +58,14 @@ impl Crypto {
     /// Devices and users that do not exist are passed over.
     ///
     /// Refuses with `M_TOO_LARGE` when a message is too large, `M_INVALID_PARAM` when there are too many.
-    pub async fn send_to_device(&self, who: &Requester, kind: &str, txn: &str, messages: Messages) -> Result<()> {
-        let Post { parcels, abroad } = pack(&self.core, &who.user_id, kind, messages)?;
+    pub async fn send_to_device(
+        &self,
+        who: &Requester,
+        kind: &str,
+        txn: &str,
+        messages: ToDeviceMessages,
+    ) -> Result<()> {
+        let ToDeviceBatch { parcels, abroad } = pack(&self.core, &who.user_id, kind, messages)?;
         let abroad = letters(&self.core, &who.user_id, kind, abroad);
         let key = txns::key(&format!("sendToDevice\0{kind}"), txn);
         let (core, device, now_ms) = (self.core.clone(), who.device, self.core.now_ms());
@@ -79,7 +85,7 @@ impl Crypto {
 pub struct Received {
     sender: OwnedUserId,
     message_id: String,
-    parcels: Vec<Parcel>,
+    parcels: Vec<LocalDelivery>,
 }
 
 impl Received {
@@ -87,7 +93,7 @@ impl Received {
     /// `sender` is of that server, the caller has checked.
     ///
     /// Refuses as [`Crypto::send_to_device`] does.
-    pub fn new(core: &Core, sender: &UserId, kind: &str, message_id: &str, messages: Messages) -> Result<Self> {
+    pub fn new(core: &Core, sender: &UserId, kind: &str, message_id: &str, messages: ToDeviceMessages) -> Result<Self> {
         if message_id.is_empty() || message_id.len() > limits::ID_BYTES_MAX {
             return Err(Error::invalid("A message id is too long, or missing."));
         }
@@ -108,14 +114,14 @@ impl Received {
     }
 }
 
-fn pack(core: &Core, sender: &UserId, kind: &str, messages: Messages) -> Result<Post> {
+fn pack(core: &Core, sender: &UserId, kind: &str, messages: ToDeviceMessages) -> Result<ToDeviceBatch> {
     if messages.values().map(BTreeMap::len).sum::<usize>() > limits::TO_DEVICE_TARGETS_MAX {
         return Err(Error::invalid(format!("Send to at most {} devices at a time.", limits::TO_DEVICE_TARGETS_MAX)));
     }
     if kind.len() > limits::ID_BYTES_MAX {
         return Err(Error::invalid(format!("The event type is longer than {} bytes.", limits::ID_BYTES_MAX)));
     }
-    let mut post = Post::default();
+    let mut post = ToDeviceBatch::default();
     for (to, of_user) in messages {
         of_user.values().try_for_each(|content| check(content.json()))?;
         if !core.is_local(&to) {
@@ -126,7 +132,7 @@ fn pack(core: &Core, sender: &UserId, kind: &str, messages: Messages) -> Result<
         for (device, content) in of_user {
             messages.push((device, wire(sender, kind, content.json())?));
         }
-        post.parcels.push(Parcel { to, messages });
+        post.parcels.push(LocalDelivery { to, messages });
     }
     Ok(post)
 }
@@ -152,7 +158,7 @@ fn letters(
     core: &Core,
     sender: &UserId,
     kind: &str,
-    abroad: BTreeMap<OwnedServerName, Messages>,
+    abroad: BTreeMap<OwnedServerName, ToDeviceMessages>,
 ) -> Vec<(OwnedServerName, Edu)> {
     let mut letters = Vec::with_capacity(abroad.len());
     for (server, messages) in abroad {
@@ -166,14 +172,14 @@ fn letters(
     letters
 }
 
-fn split(messages: Messages) -> Vec<Messages> {
-    let (mut parts, mut bytes) = (vec![Messages::new()], 0);
+fn split(messages: ToDeviceMessages) -> Vec<ToDeviceMessages> {
+    let (mut parts, mut bytes) = (vec![ToDeviceMessages::new()], 0);
     for (user, of_user) in messages {
         for (device, content) in of_user {
             bytes += content.json().get().len();
             if bytes > limits::TO_DEVICE_BYTES_MAX {
                 bytes = content.json().get().len();
-                parts.push(Messages::new());
+                parts.push(ToDeviceMessages::new());
             }
             if let Some(part) = parts.last_mut() {
                 part.entry(user.clone()).or_default().insert(device, content);
@@ -185,7 +191,7 @@ fn split(messages: Messages) -> Vec<Messages> {
 }
 
 /// Stores one user's messages and wakes them.
-fn deliver(core: &Arc<Core>, tx: &mut WriteTx<'_>, parcel: &Parcel) -> Result<()> {
+fn deliver(core: &Arc<Core>, tx: &mut WriteTx<'_>, parcel: &LocalDelivery) -> Result<()> {
     let Some(user) = users::find(tx.tx(), parcel.to.as_str())? else { return Ok(()) };
     for (target, json) in &parcel.messages {
         for device in targets(tx, user, target)? {

@@ -18,7 +18,7 @@ const AGENT_BYTES_MAX: usize = 255;
 
 /// Where a request comes from.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Whence<'a> {
+pub struct RequestSource<'a> {
     /// The client's address, if it is known.
     pub address: Option<std::net::IpAddr>,
     /// What the client calls itself.
@@ -31,7 +31,7 @@ pub(crate) struct LastSeen(Mutex<HashMap<DeviceSn, Seen>>);
 
 impl LastSeen {
     /// Notes a request of a device. `noted_ms` belongs to the caller's session and says when this was last done for it.
-    pub(crate) fn note(&self, device: DeviceSn, noted_ms: &AtomicU64, now_ms: Millis, whence: Whence<'_>) {
+    pub(crate) fn note(&self, device: DeviceSn, noted_ms: &AtomicU64, now_ms: Millis, whence: RequestSource<'_>) {
         if now_ms.abs_diff(noted_ms.load(Ordering::Relaxed)) < NOTE_EVERY_MS {
             return;
         }

@@ -9,7 +9,7 @@ mod rename;
 
 pub use hearth_store::tables::devices::{DeviceRow, Seen};
 pub(crate) use last_seen::LastSeen;
-pub use last_seen::Whence;
+pub use last_seen::RequestSource;
 pub(crate) use rename::check_name;
 
 use std::sync::Arc;

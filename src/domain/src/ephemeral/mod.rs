@@ -1,6 +1,6 @@
 //! What passes: typing and presence, which live in memory, and read receipts, which are kept.
 
-mod abroad;
+mod federate;
 pub mod presence;
 pub mod receipts;
 mod status;

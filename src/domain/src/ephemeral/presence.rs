@@ -19,9 +19,9 @@ use ruma::{OwnedUserId, UInt};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::abroad::update;
+use super::federate::update;
 use crate::core::Core;
-use crate::outgoing::Ephemeral;
+use crate::outgoing::EphemeralEdu;
 
 /// A user whose last sync ended this long ago is offline.
 const OFFLINE_AFTER: Duration = Duration::from_secs(40);
@@ -146,7 +146,7 @@ impl PresenceBook {
                     let is_remote = before.is_some_and(|entry| entry.told.is_none());
                     let (faded, told) = (fading.is_some(), (!is_remote).then_some(now));
                     let entry = Entry { user_id, state, status, active, seen, changed: at, faded, told };
-                    this.core.outgoing.ephemeral(servers, Ephemeral::Presence(update(&entry)));
+                    this.core.outgoing.ephemeral(servers, EphemeralEdu::Presence(update(&entry)));
                     users.insert(user, entry);
                 }
                 this.core.notifier.wake(&concerned, at);

@@ -15,7 +15,7 @@ use ruma::{EventId, OwnedEventId, RoomId};
 use serde_json::{Map, Value, json};
 
 use crate::core::Core;
-use crate::outgoing::Ephemeral;
+use crate::outgoing::EphemeralEdu;
 use crate::requester::Requester;
 use crate::rooms::{find, servers};
 
@@ -123,7 +123,7 @@ fn tell(
     receipt: Receipt<'_>,
 ) -> Result<()> {
     let servers = servers::of(core, tx.tx(), room.sn)?;
-    let news = Ephemeral::Receipt {
+    let news = EphemeralEdu::Receipt {
         room: find::id(room)?,
         user: requester.user_id.clone(),
         thread: receipt.thread.as_str().map(str::to_owned),

@@ -16,7 +16,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::core::Core;
-use crate::outgoing::Ephemeral;
+use crate::outgoing::EphemeralEdu;
 use crate::requester::Requester;
 use crate::rooms::{find, servers};
 
@@ -25,7 +25,7 @@ use crate::rooms::{find, servers};
 const TELL_AGAIN_AFTER: Duration = Duration::from_secs(40);
 
 #[derive(Debug)]
-struct Typist {
+struct TypingUser {
     user_id: OwnedUserId,
     until: Instant,
     /// When other servers were last told.
@@ -34,13 +34,13 @@ struct Typist {
 
 #[derive(Debug, Default)]
 struct Room {
-    typing: BTreeMap<UserSn, Typist>,
+    typing: BTreeMap<UserSn, TypingUser>,
     changed: Position,
 }
 
 /// What comes of somebody typing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Novelty {
+enum TypingChange {
     /// They start or stop.
     New,
     /// They go on, and other servers are due to be told again.
@@ -82,13 +82,13 @@ impl Typing {
             .write("typing_set", move |tx| {
                 let room = find::joined(tx.tx(), &room_id, requester.user)?;
                 let news = this.note(tx, room.sn, (requester.user, &requester.user_id), until)?;
-                if news == Novelty::None {
+                if news == TypingChange::None {
                     return Ok(());
                 }
                 let servers = servers::of(&this.core, tx.tx(), room.sn)?;
                 let (room, user, typing) = (room_id, requester.user_id, until.is_some());
                 tx.after_commit(move || {
-                    this.core.outgoing.ephemeral(servers, Ephemeral::Typing { room, user, typing });
+                    this.core.outgoing.ephemeral(servers, EphemeralEdu::Typing { room, user, typing });
                 });
                 Ok(())
             })
@@ -112,9 +112,9 @@ impl Typing {
         room: RoomSn,
         (user, user_id): (UserSn, &UserId),
         until: Option<Instant>,
-    ) -> Result<Novelty> {
+    ) -> Result<TypingChange> {
         let novelty = self.novelty(room, user, until);
-        if novelty == Novelty::New {
+        if novelty == TypingChange::New {
             let (this, at, user_id) = (self.clone(), tx.position(), user_id.to_owned());
             let members = self.core.locals.get(tx.tx(), room)?;
             tx.after_commit(move || {
@@ -126,20 +126,20 @@ impl Typing {
     }
 
     /// Whether anybody would notice; a repeated "still typing" only moves its end.
-    fn novelty(&self, room: RoomSn, user: UserSn, until: Option<Instant>) -> Novelty {
+    fn novelty(&self, room: RoomSn, user: UserSn, until: Option<Instant>) -> TypingChange {
         let mut rooms = self.rooms.lock();
         let known = rooms.get_mut(&room).and_then(|room| room.typing.get_mut(&user));
         match (known, until) {
             (Some(known), Some(until)) => {
                 known.until = until;
                 if known.told.elapsed() < TELL_AGAIN_AFTER {
-                    return Novelty::None;
+                    return TypingChange::None;
                 }
                 known.told = Instant::now();
-                Novelty::Again
+                TypingChange::Again
             }
-            (None, None) => Novelty::None,
-            _ => Novelty::New,
+            (None, None) => TypingChange::None,
+            _ => TypingChange::New,
         }
     }
 
@@ -148,7 +148,7 @@ impl Typing {
             let mut rooms = self.rooms.lock();
             let room = rooms.entry(room).or_default();
             match until {
-                Some(until) => _ = room.typing.insert(user, Typist { user_id, until, told: Instant::now() }),
+                Some(until) => _ = room.typing.insert(user, TypingUser { user_id, until, told: Instant::now() }),
                 None => _ = room.typing.remove(&user),
             }
             room.changed = at;
@@ -230,7 +230,7 @@ impl Typing {
         let (this, room, servers) = (self.clone(), find::id(&row)?, servers::of(&self.core, tx.tx(), room)?);
         tx.after_commit(move || {
             for user in typists {
-                let end = Ephemeral::Typing { room: room.clone(), user, typing: false };
+                let end = EphemeralEdu::Typing { room: room.clone(), user, typing: false };
                 this.core.outgoing.ephemeral(servers.clone(), end);
             }
         });

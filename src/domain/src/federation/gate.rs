@@ -22,14 +22,14 @@ const ROOM_WAIT: Duration = Duration::from_secs(10);
 
 /// The gate.
 #[derive(Debug)]
-pub struct Gate {
+pub struct RequestGate {
     strangers: Semaphore,
     /// Room for bodies, in units of the size of a small one.
     room: Arc<Semaphore>,
     servers: Mutex<HashMap<OwnedServerName, Weak<Turns>>>,
 }
 
-impl Default for Gate {
+impl Default for RequestGate {
     fn default() -> Self {
         Self {
             strangers: Semaphore::new(limits::FEDERATION_STRANGERS_MAX),
@@ -49,13 +49,13 @@ struct Turns {
 
 /// A request that is worked on; the turn ends with it.
 #[derive(Debug)]
-pub struct Turn {
+pub struct RequestPermit {
     _here: OwnedSemaphorePermit,
     _working: OwnedSemaphorePermit,
     _turns: Arc<Turns>,
 }
 
-impl Gate {
+impl RequestGate {
     /// Looks up whose key something is signed with. What is known at once is never kept waiting by what has to be asked for,
     /// of which only so much is asked at a time: `M_LIMIT_EXCEEDED` beyond that.
     pub async fn look_up<T>(&self, looking: impl Future<Output = Result<T>>) -> Result<T> {
@@ -82,13 +82,13 @@ impl Gate {
     }
 
     /// Waits for the turn of a server's request. `M_LIMIT_EXCEEDED` when too many of its requests wait, or for too long.
-    pub async fn enter(&self, server: &ServerName) -> Result<Turn> {
+    pub async fn enter(&self, server: &ServerName) -> Result<RequestPermit> {
         let turns = self.turns(server);
         let here = turns.here.clone().try_acquire_owned().map_err(|_| busy())?;
         let working = turns.working.clone().acquire_owned();
         let working = tokio::time::timeout(Duration::from_millis(limits::FEDERATION_WAIT_MS_MAX), working).await;
         match working {
-            Ok(Ok(working)) => Ok(Turn { _here: here, _working: working, _turns: turns }),
+            Ok(Ok(working)) => Ok(RequestPermit { _here: here, _working: working, _turns: turns }),
             _ => Err(busy()),
         }
     }
@@ -122,7 +122,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn large_bodies_wait_for_room_and_small_ones_do_not() {
-        let gate = Gate::default();
+        let gate = RequestGate::default();
         let all = gate.make_room(limits::FEDERATION_BODIES_BYTES_MAX).await.expect("it is empty");
         assert!(all.is_some());
         assert!(gate.make_room(1_000).await.expect("a small one").is_none());
@@ -133,7 +133,7 @@ mod tests {
 
     #[tokio::test]
     async fn strangers_do_not_keep_friends_waiting() {
-        let gate = Gate::default();
+        let gate = RequestGate::default();
         let forever = || std::future::pending::<Result<()>>();
         let mut asking: Vec<_> =
             (0..limits::FEDERATION_STRANGERS_MAX).map(|_| Box::pin(gate.look_up(forever()))).collect();
@@ -144,7 +144,7 @@ mod tests {
 
     #[tokio::test]
     async fn one_server_does_not_keep_others_waiting() {
-        let gate = Gate::default();
+        let gate = RequestGate::default();
         let (loud, quiet) = (ruma::server_name!("loud.example"), ruma::server_name!("quiet.example"));
         let mut turns = Vec::new();
         for _ in 0..limits::FEDERATION_REQUESTS_PER_SERVER_MAX {

@@ -3,29 +3,29 @@
 //! Stands on `rooms`, `crypto`, `media` and the rest, none of which knows of it: what they leave for other servers lies in the
 //! database, and what other servers bring goes into rooms through the same checks as everything else.
 
-pub mod admit;
-pub mod ask;
-mod background;
+mod detached;
 mod edus;
-mod enter;
 pub mod gate;
 mod history;
-pub mod host;
 pub mod keyring;
+mod legacy;
 mod media;
+mod out_of_band;
 pub mod outbox;
-mod outside;
-mod pass_on;
-pub mod people;
-mod plain;
-pub mod policy;
-pub mod receive;
+pub mod pdu;
+pub mod policy_server;
+mod remote_membership;
+mod remote_rooms;
+pub mod remote_users;
+pub mod request;
+pub mod resident;
 pub mod serve;
 mod sign;
 mod stripped;
-mod stub;
 #[cfg(test)]
 mod tests;
+pub mod transactions;
+mod vouched;
 
 use std::sync::Arc;
 
@@ -39,7 +39,7 @@ use crate::media::Media;
 use crate::personal::Personal;
 use crate::ports::Network;
 use crate::rooms::Rooms;
-use crate::turns::Turns;
+use crate::turns::KeyedLocks;
 
 /// The parts of this server that other servers ask for and bring something to.
 #[derive(Debug, Clone)]
@@ -66,20 +66,20 @@ pub struct Federation {
     core: Arc<Core>,
     network: Arc<dyn Network>,
     parts: Parts,
-    late: Arc<edus::Late>,
-    inbound: receive::Inbound,
+    late: Arc<edus::PendingReceipts>,
+    inbound: transactions::Inbound,
     /// Which servers are being asked about device lists: all clients of a house ask about the same people at once.
-    asking: Turns<OwnedServerName>,
-    distances: outside::Distances,
+    asking: KeyedLocks<OwnedServerName>,
+    distances: remote_rooms::RemoteRoomCache,
     /// The keys of servers, others' and this one's.
     pub keyring: keyring::Keyring,
     /// How many requests of others are worked on at a time.
-    pub gate: gate::Gate,
+    pub gate: gate::RequestGate,
     fetching: media::Fetching,
     histories: history::Histories,
     outbox: outbox::Outbox,
     /// Which rooms this server is about to enter: whoever else wants in waits, and mostly finds the door open then.
-    entering: Turns<OwnedRoomId>,
+    entering: KeyedLocks<OwnedRoomId>,
     binding: tokio::sync::Mutex<()>,
 }
 
@@ -95,14 +95,14 @@ impl Federation {
             network,
             parts,
             keyring,
-            gate: gate::Gate::default(),
+            gate: gate::RequestGate::default(),
             late: Arc::default(),
-            inbound: receive::Inbound::default(),
-            asking: Turns::default(),
-            distances: outside::Distances::default(),
+            inbound: transactions::Inbound::default(),
+            asking: KeyedLocks::default(),
+            distances: remote_rooms::RemoteRoomCache::default(),
             fetching: media::Fetching::default(),
             histories: history::Histories::default(),
-            entering: Turns::default(),
+            entering: KeyedLocks::default(),
             binding: tokio::sync::Mutex::default(),
         }
     }

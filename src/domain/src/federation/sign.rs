@@ -6,14 +6,14 @@ use ruma::canonical_json::CanonicalJsonValue;
 use ruma::room_version_rules::RoomVersionRules;
 use ruma::signatures::sign_event;
 
-use super::admit::Candidate;
+use super::pdu::IncomingPdu;
 use crate::core::Core;
 
 /// Signatures of one server that are taken over.
 const SIGNATURES_MAX: usize = 8;
 
 /// Adds this server's signature to an event that it has checked.
-pub(super) fn countersign(core: &Core, rules: &RoomVersionRules, mut event: Candidate) -> Result<Candidate> {
+pub(super) fn countersign(core: &Core, rules: &RoomVersionRules, mut event: IncomingPdu) -> Result<IncomingPdu> {
     sign_event(core.server_name.as_str(), core.key.pair(), &mut event.object, &rules.redaction)
         .map_err(|error| Error::bad_json(format!("The event cannot be signed: {error}")))?;
     rewrite(&mut event)?;
@@ -21,7 +21,7 @@ pub(super) fn countersign(core: &Core, rules: &RoomVersionRules, mut event: Cand
 }
 
 /// Adds the signatures that `server` has put on the same event. They are not checked here.
-pub(super) fn take_signatures(event: &mut Candidate, theirs: &Candidate, server: &ServerName) -> Result<()> {
+pub(super) fn take_signatures(event: &mut IncomingPdu, theirs: &IncomingPdu, server: &ServerName) -> Result<()> {
     let missing = || refuse(Reason::ConnectionFailed, format!("{server} did not sign the event."));
     let all = theirs.object.get("signatures").and_then(CanonicalJsonValue::as_object).ok_or_else(missing)?;
     let own = all.get(server.as_str()).and_then(CanonicalJsonValue::as_object).ok_or_else(missing)?;
@@ -38,7 +38,7 @@ pub(super) fn take_signatures(event: &mut Candidate, theirs: &Candidate, server:
     rewrite(event)
 }
 
-fn rewrite(event: &mut Candidate) -> Result<()> {
+fn rewrite(event: &mut IncomingPdu) -> Result<()> {
     event.json = serde_json::to_vec(&event.object).map_err(|error| Error::fault("writing an event as JSON", error))?;
     if event.json.len() > limits::PDU_BYTES_MAX {
         return Err(refuse(Reason::TooLarge, "With all its signatures, the event is larger than 65,535 bytes."));

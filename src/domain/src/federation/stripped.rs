@@ -16,15 +16,15 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::Federation;
-use super::admit::{self, Candidate};
+use super::pdu::{self, IncomingPdu};
 use crate::rooms::event::Pdu;
 use crate::rooms::event::client::strip;
 
-type Shown = Raw<AnyStrippedStateEvent>;
+type ClientStripped = Raw<AnyStrippedStateEvent>;
 
 /// The form for clients.
 #[derive(Deserialize, Serialize)]
-struct Plain<'a> {
+struct PlainStripped<'a> {
     #[serde(borrow)]
     content: &'a RawValue,
     sender: OwnedUserId,
@@ -35,16 +35,16 @@ struct Plain<'a> {
 
 /// What tells an event from the form for clients.
 #[derive(Deserialize)]
-struct Form {
+struct StrippedShape {
     #[serde(rename = "type")]
     kind: Option<String>,
     signatures: Option<serde::de::IgnoredAny>,
 }
 
 /// An entry, as far as it has been read.
-enum Entry {
-    Event(Box<Candidate>),
-    Plain(Shown),
+enum StrippedEntry {
+    Event(Box<IncomingPdu>),
+    Plain(ClientStripped),
 }
 
 impl Federation {
@@ -63,8 +63,8 @@ impl Federation {
         let mut plain = Vec::new();
         for entry in entries.collect::<Result<Vec<_>>>()? {
             match entry {
-                Entry::Event(event) => events.push(*event),
-                Entry::Plain(shown) => plain.push(shown),
+                StrippedEntry::Event(event) => events.push(*event),
+                StrippedEntry::Plain(shown) => plain.push(shown),
             }
         }
         let vetted = if events.is_empty() { Vec::new() } else { self.vet(rules, events).await };
@@ -74,14 +74,14 @@ impl Federation {
 }
 
 /// Reads an entry; none when it is not worth showing.
-fn read(rules: &RoomVersionRules, room_id: &RoomId, raw: &RawValue) -> Option<Result<Entry>> {
-    let form: Form = serde_json::from_str(raw.get()).ok()?;
+fn read(rules: &RoomVersionRules, room_id: &RoomId, raw: &RawValue) -> Option<Result<StrippedEntry>> {
+    let form: StrippedShape = serde_json::from_str(raw.get()).ok()?;
     if form.signatures.is_none() {
-        return plain(raw).map(|shown| Ok(Entry::Plain(shown)));
+        return plain(raw).map(|shown| Ok(StrippedEntry::Plain(shown)));
     }
-    let event = admit::parse(rules, Some(room_id), raw).ok().filter(|event| event.pdu.state_key.is_some());
+    let event = pdu::parse(rules, Some(room_id), raw).ok().filter(|event| event.pdu.state_key.is_some());
     match event {
-        Some(event) => Some(Ok(Entry::Event(Box::new(event)))),
+        Some(event) => Some(Ok(StrippedEntry::Event(Box::new(event)))),
         None if form.kind.as_deref() == Some("m.room.create") => {
             Some(Err(Error::invalid(format!("The create event that comes along is not that of {room_id}."))))
         }
@@ -89,20 +89,20 @@ fn read(rules: &RoomVersionRules, room_id: &RoomId, raw: &RawValue) -> Option<Re
     }
 }
 
-fn plain(raw: &RawValue) -> Option<Shown> {
-    let plain: Plain<'_> = serde_json::from_str(raw.get()).ok()?;
+fn plain(raw: &RawValue) -> Option<ClientStripped> {
+    let plain: PlainStripped<'_> = serde_json::from_str(raw.get()).ok()?;
     let is_right = plain.content.get().starts_with('{')
         && [&plain.kind, &plain.state_key].iter().all(|text| text.len() <= limits::ID_BYTES_MAX);
     is_right.then(|| Raw::new(&plain).ok().map(Raw::cast_unchecked)).flatten()
 }
 
 /// Writes as many entries as there is room for, and the member event.
-fn write(shown: impl Iterator<Item = Shown>, member: Shown) -> Result<Vec<u8>> {
+fn write(shown: impl Iterator<Item = ClientStripped>, member: ClientStripped) -> Result<Vec<u8>> {
     let mut bytes = member.json().get().len();
-    let fits = |shown: &Shown| {
+    let fits = |shown: &ClientStripped| {
         bytes += shown.json().get().len() + 1;
         bytes <= limits::STRIPPED_BYTES_MAX
     };
-    let all: Vec<Shown> = shown.take_while(fits).chain([member]).collect();
+    let all: Vec<ClientStripped> = shown.take_while(fits).chain([member]).collect();
     serde_json::to_vec(&all).map_err(|error| Error::fault("writing stripped state", error))
 }

@@ -16,10 +16,10 @@ const GRAIN_MS: u64 = 24 * 60 * 60 * 1_000;
 
 /// What is not yet written down.
 #[derive(Debug, Default)]
-pub(super) struct Accessed(Mutex<HashMap<Address, Millis>>);
+pub(super) struct Accessed(Mutex<HashMap<MediaKey, Millis>>);
 
 /// The server, for media of another one, and the id.
-type Address = (Option<String>, String);
+type MediaKey = (Option<String>, String);
 
 impl Accessed {
     /// Notes that media is fetched.

@@ -13,13 +13,13 @@ use super::{Media, refuse};
 /// Between a file's last byte and its row's commit the file has no row and must not be deleted, nor may one with the same
 /// bytes be. Those who bring files in share the gate; whoever deletes has it alone.
 #[derive(Debug, Default)]
-pub(super) struct Gate(Arc<RwLock<()>>);
+pub(super) struct FileGuard(Arc<RwLock<()>>);
 
 /// Held from before a file is finished until its row is committed. It goes into the write's closure and its effects,
 /// because the write goes on when the request's future is dropped.
 pub(super) type ComingIn = OwnedRwLockReadGuard<()>;
 
-impl Gate {
+impl FileGuard {
     pub(super) async fn come_in(&self) -> ComingIn {
         self.0.clone().read_owned().await
     }

@@ -8,7 +8,7 @@ use hearth_store::ids::UserSn;
 use hearth_store::tables::media::MediaRow;
 use tokio::time::Instant;
 
-use super::known::{Known, look};
+use super::known::{MediaState, look};
 use super::{Media, MediaFile, MediaId, refuse};
 use crate::Requester;
 
@@ -65,12 +65,12 @@ impl Media {
     {
         let (id, now_ms) = (id.clone(), self.core.now_ms());
         let read = move |tx: &mut hearth_store::ReadTx<'_>| match look(tx.tx(), &id)? {
-            Known::Uploaded(row) => {
+            MediaState::Uploaded(row) => {
                 let more = also(tx.tx(), &row)?;
                 Ok(Some((row, more)))
             }
-            Known::Announced(announced) if announced.expires_ms > now_ms => Ok(None),
-            Known::Announced(_) | Known::Nothing => Err(refuse::unknown()),
+            MediaState::Announced(announced) if announced.expires_ms > now_ms => Ok(None),
+            MediaState::Announced(_) | MediaState::Nothing => Err(refuse::unknown()),
         };
         self.core.store.read("media_find", read).await
     }

@@ -10,7 +10,7 @@ use super::{MediaId, refuse};
 
 /// The state of a media id.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Known {
+pub(super) enum MediaState {
     /// Never given out, or forgotten.
     Nothing,
     /// Given out; its bytes have not come.
@@ -20,14 +20,14 @@ pub(super) enum Known {
 }
 
 /// Looks a media id up.
-pub(super) fn look(tx: &mut dyn Tx, id: &MediaId) -> Result<Known> {
+pub(super) fn look(tx: &mut dyn Tx, id: &MediaId) -> Result<MediaState> {
     if let Some(row) = media::get(tx, id.as_str())? {
-        return Ok(Known::Uploaded(row));
+        return Ok(MediaState::Uploaded(row));
     }
-    Ok(announced_media::get(tx, id.as_str())?.map_or(Known::Nothing, Known::Announced))
+    Ok(announced_media::get(tx, id.as_str())?.map_or(MediaState::Nothing, MediaState::Announced))
 }
 
-impl Known {
+impl MediaState {
     /// Whether `who` may upload to this id at `now_ms`: only whoever announced it, in time, and once (client-server API,
     /// `PUT /_matrix/media/v3/upload/{serverName}/{mediaId}`).
     pub(super) fn may_be_uploaded(&self, who: UserSn, now_ms: Millis) -> Result<()> {
@@ -57,8 +57,8 @@ mod tests {
     #[test]
     fn an_id_is_uploaded_once_by_its_creator_and_in_time() {
         let (alice, bob) = (UserSn(1), UserSn(2));
-        let announced = Known::Announced(Announced { uploader: alice, expires_ms: 100 });
-        let uploaded = Known::Uploaded(MediaRow {
+        let announced = MediaState::Announced(Announced { uploader: alice, expires_ms: 100 });
+        let uploaded = MediaState::Uploaded(MediaRow {
             id: "x".to_owned(),
             uploader: alice,
             created_ms: 1,
@@ -70,12 +70,12 @@ mod tests {
             markup: false,
         });
         let reason =
-            |known: &Known, who, now_ms| known.may_be_uploaded(who, now_ms).err().and_then(|error| error.reason());
+            |known: &MediaState, who, now_ms| known.may_be_uploaded(who, now_ms).err().and_then(|error| error.reason());
         assert_eq!(reason(&announced, alice, 99), None);
         assert_eq!(reason(&announced, alice, 100), Some(Reason::NotFound));
         assert_eq!(reason(&announced, bob, 99), Some(Reason::Forbidden));
         assert_eq!(reason(&uploaded, alice, 99), Some(Reason::CannotOverwriteMedia));
         assert_eq!(reason(&uploaded, bob, 99), Some(Reason::Forbidden));
-        assert_eq!(reason(&Known::Nothing, alice, 99), Some(Reason::NotFound));
+        assert_eq!(reason(&MediaState::Nothing, alice, 99), Some(Reason::NotFound));
     }
 }

@@ -30,7 +30,7 @@ pub use hearth_media::{BlobError, Method, Spec, ranges, serving};
 pub use hearth_store::tables::media::{MediaRow, Usage};
 pub use id::MediaId;
 pub use remote::CopyUpload;
-pub use upload::{Described, Upload};
+pub use upload::{Described, MediaUpload};
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -42,7 +42,7 @@ use hearth_store::tables::thumbnails;
 
 use crate::Core;
 use crate::rates::Rates;
-use crate::turns::Turns;
+use crate::turns::KeyedLocks;
 
 /// What users and administrators do with media.
 pub struct Media {
@@ -50,9 +50,9 @@ pub struct Media {
     rates: Arc<Rates>,
     blobs: Blobs,
     thumbnailer: Thumbnailer,
-    gate: files::Gate,
+    gate: files::FileGuard,
     arrivals: Arc<arrivals::Arrivals>,
-    making: Turns<thumbnails::Key>,
+    making: KeyedLocks<thumbnails::ThumbnailKey>,
     accessed: accessed::Accessed,
     /// Which part of the files upkeep looks through next.
     sweep_next: AtomicU8,
@@ -74,9 +74,9 @@ impl Media {
             rates,
             blobs,
             thumbnailer,
-            gate: files::Gate::default(),
+            gate: files::FileGuard::default(),
             arrivals: Arc::default(),
-            making: Turns::default(),
+            making: KeyedLocks::default(),
             accessed: accessed::Accessed::default(),
             sweep_next: AtomicU8::new(0),
         })

@@ -80,7 +80,7 @@ fn id(address: &ruma::MxcUri) -> String {
     address.media_id().expect("an address").to_owned()
 }
 
-async fn finish(upload: Result<Upload<'_>>, bytes: &[u8]) -> Result<ruma::OwnedMxcUri> {
+async fn finish(upload: Result<MediaUpload<'_>>, bytes: &[u8]) -> Result<ruma::OwnedMxcUri> {
     let mut upload = upload?;
     upload.write(Bytes::copy_from_slice(bytes)).await?;
     upload.finish().await

@@ -6,7 +6,7 @@ use hearth_media::blobs::{BlobError, Stored, hex};
 use hearth_media::{Method, Outcome, Source, Spec, Thumb, ThumbError};
 use hearth_store::ids::UserSn;
 use hearth_store::tables::media::Hash;
-use hearth_store::tables::thumbnails::{self, Key, Thumbnail};
+use hearth_store::tables::thumbnails::{self, Thumbnail, ThumbnailKey};
 
 use super::contents::Original;
 use super::files::{self, ComingIn};
@@ -14,10 +14,10 @@ use super::find::NOBODY;
 use super::{Media, MediaFile, refuse};
 use crate::Requester;
 
-pub(super) fn key(source: Hash, spec: Spec) -> Key {
+pub(super) fn key(source: Hash, spec: Spec) -> ThumbnailKey {
     let size = spec.standard();
     let crop = size.method == Method::Crop;
-    Key { source, width: size.width, height: size.height, crop, animated: spec.animated }
+    ThumbnailKey { source, width: size.width, height: size.height, crop, animated: spec.animated }
 }
 
 /// A thumbnail that is known, as a file.
@@ -96,7 +96,7 @@ impl Media {
     }
 
     /// Keeps a thumbnail. One that cannot be kept, on a full disk for example, can still be shown.
-    async fn keep(&self, key: Key, thumb: Thumb) -> MediaFile {
+    async fn keep(&self, key: ThumbnailKey, thumb: Thumb) -> MediaFile {
         let (content_type, contents) = (thumb.content_type, Bytes::from(thumb.bytes));
         let coming_in = self.gate.come_in().await;
         let stored = match self.store_file(contents.clone()).await {
@@ -118,7 +118,7 @@ impl Media {
         writer.finish().await
     }
 
-    async fn remember(&self, key: Key, thumbnail: Thumbnail, coming_in: Option<ComingIn>) {
+    async fn remember(&self, key: ThumbnailKey, thumbnail: Thumbnail, coming_in: Option<ComingIn>) {
         let write = move |tx: &mut hearth_store::WriteTx<'_>| {
             // The picture may have been deleted meanwhile; upkeep then finds the thumbnail's file.
             if files::is_original(tx.tx(), &key.source)? {

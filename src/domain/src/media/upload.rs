@@ -32,7 +32,7 @@ pub struct Described {
 
 /// An upload under way. Dropping it leaves nothing behind.
 #[derive(Debug)]
-pub struct Upload<'a> {
+pub struct MediaUpload<'a> {
     media: &'a Media,
     writer: BlobWriter,
     id: MediaId,
@@ -48,13 +48,19 @@ impl Media {
     ///
     /// `M_TOO_LARGE` when more is to come than is allowed, `M_LIMIT_EXCEEDED` after too many, and
     /// [`hearth_base::Reason::OutOfSpace`] when the disk is nearly full.
-    pub async fn upload(&self, who: &Requester, described: Described) -> Result<Upload<'_>> {
+    pub async fn upload(&self, who: &Requester, described: Described) -> Result<MediaUpload<'_>> {
         self.rates.take_of(Rate::MediaUpload, who)?;
         self.begin(who, MediaId::fresh(&self.core.seams), None, described).await
     }
 
     /// Begins an upload to an address that was given out before; also refuses as the state of that address demands.
-    pub async fn upload_to(&self, who: &Requester, server: &str, id: &str, described: Described) -> Result<Upload<'_>> {
+    pub async fn upload_to(
+        &self,
+        who: &Requester,
+        server: &str,
+        id: &str,
+        described: Described,
+    ) -> Result<MediaUpload<'_>> {
         self.rates.take_of(Rate::MediaUpload, who)?;
         let (id, now_ms) = (self.own(server, id)?, self.core.now_ms());
         let (wanted, uploader) = (id.clone(), who.user);
@@ -69,7 +75,7 @@ impl Media {
         id: MediaId,
         announced_ms: Option<Millis>,
         described: Described,
-    ) -> Result<Upload<'_>> {
+    ) -> Result<MediaUpload<'_>> {
         let bytes_max = self.upload_bytes_max();
         let bytes = described.bytes.unwrap_or(0);
         if bytes > bytes_max {
@@ -81,7 +87,7 @@ impl Media {
             return Err(refuse::full());
         }
         let file_name = described.file_name.as_deref().map(clean_file_name);
-        Ok(Upload {
+        Ok(MediaUpload {
             media: self,
             writer: self.blobs.writer(bytes_max).await.map_err(refuse::disk)?,
             id,
@@ -101,7 +107,7 @@ pub(super) fn content_type(described: Option<&str>) -> String {
     if good { described } else { UNKNOWN_TYPE }.to_owned()
 }
 
-impl Upload<'_> {
+impl MediaUpload<'_> {
     /// Takes the next bytes. `M_TOO_LARGE` as soon as there are too many; after any error the upload is over.
     pub async fn write(&mut self, chunk: Bytes) -> Result<()> {
         self.writer.write(chunk).await.map_err(refuse::disk)

@@ -30,7 +30,7 @@ pub struct Personal {
     /// Filters.
     pub filters: filters::Filters,
     /// OpenID tokens.
-    pub openid: openid::OpenId,
+    pub openid: openid::OpenIdToken,
     /// Profiles.
     pub profiles: profiles::Profiles,
     /// Push rules.
@@ -47,7 +47,7 @@ impl Personal {
             core: core.clone(),
             account_data: account_data::AccountData::new(core.clone()),
             filters: filters::Filters::new(core.clone()),
-            openid: openid::OpenId::new(core.clone()),
+            openid: openid::OpenIdToken::new(core.clone()),
             profiles: profiles::Profiles::new(core.clone(), rooms),
             push_rules: push_rules::PushRules::new(core.clone()),
             pushers: pushers::Pushers::new(core.clone()),

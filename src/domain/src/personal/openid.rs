@@ -19,11 +19,11 @@ const RANDOM_CHARS: usize = 40;
 
 /// OpenID tokens.
 #[derive(Debug)]
-pub struct OpenId {
+pub struct OpenIdToken {
     core: Arc<Core>,
 }
 
-impl OpenId {
+impl OpenIdToken {
     pub(super) fn new(core: Arc<Core>) -> Self {
         Self { core }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use hearth_base::{Error, Reason, Result, error::refuse, limits};
 use hearth_store::WriteTx;
-use hearth_store::tables::pushers::{self as table, Key, PusherRow};
+use hearth_store::tables::pushers::{self as table, PusherKey, PusherRow};
 use ruma::api::client::push::{Pusher, PusherIds, PusherKind};
 
 use crate::core::Core;
@@ -49,7 +49,7 @@ impl Pushers {
         }
         let (who, ids) = (who.clone(), pusher.ids.clone());
         let write = move |tx: &mut WriteTx<'_>| {
-            let key = Key { user: who.user, app_id: &ids.app_id, pushkey: &ids.pushkey };
+            let key = PusherKey { user: who.user, app_id: &ids.app_id, pushkey: &ids.pushkey };
             if !table::exists(tx.tx(), key)? && table::count(tx.tx(), who.user)? >= limits::PUSHERS_PER_USER_MAX {
                 let message = format!("You have {} pushers; remove one first.", limits::PUSHERS_PER_USER_MAX);
                 return Err(refuse(Reason::TooLarge, message));
@@ -66,7 +66,7 @@ impl Pushers {
     pub async fn delete(&self, who: &Requester, ids: PusherIds) -> Result<()> {
         let user = who.user;
         let write = move |tx: &mut WriteTx<'_>| {
-            table::delete(tx.tx(), Key { user, app_id: &ids.app_id, pushkey: &ids.pushkey })
+            table::delete(tx.tx(), PusherKey { user, app_id: &ids.app_id, pushkey: &ids.pushkey })
         };
         self.core.store.write("pusher_delete", write).await
     }

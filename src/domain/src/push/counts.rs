@@ -17,7 +17,7 @@ use ruma::UserId;
 use ruma::events::TimelineEventType;
 use ruma::push::PushConditionRoomCtx;
 
-use super::evaluate::{Evaluator, Outcome, context};
+use super::evaluate::{Evaluator, PushOutcome, context};
 use super::rules::RuleCache;
 use crate::core::Core;
 use crate::rooms::load::Event;
@@ -55,15 +55,15 @@ impl Counts {
 }
 
 /// How far a user has read, by thread: places in the timeline.
-pub(super) type Marks = BTreeMap<Thread, i64>;
+pub(super) type ReadMarkers = BTreeMap<Thread, i64>;
 
 #[derive(Debug)]
-struct Kept {
+struct CachedCount {
     /// Everything up to this place in the timeline is counted.
     upto: i64,
     /// Since when the user has been in the room.
     since: Position,
-    marks: Marks,
+    marks: ReadMarkers,
     /// Whose events do not count.
     ignored: Arc<HashSet<UserSn>>,
     counts: Arc<Counts>,
@@ -74,7 +74,7 @@ struct Kept {
 
 /// Where counting begins.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Start {
+struct CountStart {
     counts: Counts,
     /// The place after which events are looked at.
     after: i64,
@@ -84,15 +84,15 @@ struct Start {
     again: BTreeSet<Thread>,
 }
 
-impl Start {
+impl CountStart {
     /// From the beginning: from where everything is read.
-    fn anew(marks: &Marks, since: Position) -> Self {
+    fn anew(marks: &ReadMarkers, since: Position) -> Self {
         let after = marks.get(&Thread::Unthreaded).copied().unwrap_or(i64::MIN).max(since.as_i64());
         Self { after, ..Self::default() }
     }
 
     /// From what is remembered, as far as that still holds: mostly the user has read one thread, to its end.
-    fn from(known: &Kept, marks: &Marks) -> Self {
+    fn from(known: &CachedCount, marks: &ReadMarkers) -> Self {
         let went_on = |(thread, at): (&Thread, &i64)| marks.get(thread).is_some_and(|now| now >= at);
         if !known.marks.iter().all(went_on) {
             return Self::anew(marks, known.since);
@@ -119,14 +119,14 @@ impl Start {
 }
 
 /// How far a thread is read; what is read of the whole room is read of each of its threads.
-fn read_upto(marks: &Marks, thread: Thread) -> i64 {
+fn read_upto(marks: &ReadMarkers, thread: Thread) -> i64 {
     marks.get(&thread).max(marks.get(&Thread::Unthreaded)).copied().unwrap_or(i64::MIN)
 }
 
 /// Counts unread events.
 #[derive(Debug)]
 pub struct Counter {
-    kept: Cache<(UserSn, RoomSn), Arc<Kept>>,
+    kept: Cache<(UserSn, RoomSn), Arc<CachedCount>>,
     evaluator: Evaluator,
     rules: RuleCache,
 }
@@ -161,8 +161,8 @@ impl Counter {
             Some(known) if known.snapshot == room.snapshot => known.context.clone(),
             _ => Arc::new(context(core, tx, room, (member.user, user_id))?),
         };
-        let start = known.as_ref().map(|known| Start::from(known, &marks));
-        let start = start.unwrap_or_else(|| Start::anew(&marks, member.since));
+        let start = known.as_ref().map(|known| CountStart::from(known, &marks));
+        let start = start.unwrap_or_else(|| CountStart::anew(&marks, member.since));
         let upto = upto.max(start.counted_upto.unwrap_or(i64::MIN));
         let mut unread = unread(core, tx, room.sn, (start.after, upto))?;
         // What a redaction took away may have been counted.
@@ -170,7 +170,7 @@ impl Counter {
         let start = match unread.iter().any(is_redaction) && start.counted_upto.is_some() {
             false => start,
             true => {
-                let anew = Start::anew(&marks, member.since);
+                let anew = CountStart::anew(&marks, member.since);
                 unread = self::unread(core, tx, room.sn, (anew.after, upto))?;
                 anew
             }
@@ -179,7 +179,8 @@ impl Counter {
         let evaluate = |event: &Event| self.evaluator.outcome(&rules, event, &context);
         let counts = Arc::new(tally(start, &unread, &marks, ignored, &evaluate));
         let (since, ignored) = (member.since, ignored.clone());
-        let kept = Kept { upto, since, marks, ignored, counts: counts.clone(), context, snapshot: room.snapshot };
+        let kept =
+            CachedCount { upto, since, marks, ignored, counts: counts.clone(), context, snapshot: room.snapshot };
         self.kept.insert(key, Arc::new(kept));
         Ok(counts)
     }
@@ -197,11 +198,11 @@ fn unread(core: &Core, tx: &mut dyn Tx, room: RoomSn, part: (i64, i64)) -> Resul
 
 /// Adds up what `unread` is worth, from `start` on.
 fn tally(
-    mut start: Start,
+    mut start: CountStart,
     unread: &[Arc<Event>],
-    marks: &Marks,
+    marks: &ReadMarkers,
     ignored: &HashSet<UserSn>,
-    evaluate: &dyn Fn(&Event) -> Outcome,
+    evaluate: &dyn Fn(&Event) -> PushOutcome,
 ) -> Counts {
     for event in unread.iter().filter(|event| event.flags & events::SOFT_FAILED == 0 && !event.is_redacted()) {
         let thread = event.thread.map_or(Thread::Main, Thread::Root);
@@ -221,8 +222,8 @@ fn tally(
 }
 
 /// How far a user has read in a room.
-pub(super) fn marks(tx: &mut dyn Tx, room: RoomSn, user: UserSn) -> Result<Marks> {
-    let mut marks = Marks::new();
+pub(super) fn marks(tx: &mut dyn Tx, room: RoomSn, user: UserSn) -> Result<ReadMarkers> {
+    let mut marks = ReadMarkers::new();
     for receipt in receipts::of_user(tx, room, user)? {
         let mark = marks.entry(receipt.thread).or_insert(receipt.ord);
         *mark = receipt.ord.max(*mark);
@@ -238,11 +239,11 @@ mod tests {
 
     const ONE: Count = Count { notify: 1, highlight: 0 };
 
-    fn kept(marks: &[(Thread, i64)], main: Count, threads: &[i64]) -> Kept {
+    fn kept(marks: &[(Thread, i64)], main: Count, threads: &[i64]) -> CachedCount {
         let room = RoomId::parse("!a:home.example").expect("an id");
         let user = UserId::parse("@alice:home.example").expect("an id");
         let threads = threads.iter().map(|root| (EventSn(*root), ONE)).collect();
-        Kept {
+        CachedCount {
             upto: 100,
             since: Position(5),
             marks: marks.iter().copied().collect(),
@@ -253,8 +254,8 @@ mod tests {
         }
     }
 
-    fn start(known: &Kept, marks: &[(Thread, i64)]) -> Start {
-        Start::from(known, &marks.iter().copied().collect())
+    fn start(known: &CachedCount, marks: &[(Thread, i64)]) -> CountStart {
+        CountStart::from(known, &marks.iter().copied().collect())
     }
 
     #[test]
@@ -281,7 +282,7 @@ mod tests {
     fn what_is_not_remembered_is_counted_anew() {
         let known = kept(&[(Thread::Main, 40)], ONE, &[]);
         let anew = start(&known, &[(Thread::Unthreaded, 20)]);
-        assert_eq!(anew, Start { after: 20, ..Start::default() });
-        assert_eq!(Start::anew(&Marks::new(), Position(5)).after, 5);
+        assert_eq!(anew, CountStart { after: 20, ..CountStart::default() });
+        assert_eq!(CountStart::anew(&ReadMarkers::new(), Position(5)).after, 5);
     }
 }

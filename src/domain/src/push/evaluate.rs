@@ -24,7 +24,7 @@ const FLATTENED_MAX: usize = 256;
 
 /// What the rules say about an event.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Outcome {
+pub struct PushOutcome {
     /// It counts as a notification.
     pub notify: bool,
     /// It counts as a highlight.
@@ -45,8 +45,8 @@ impl Default for Evaluator {
 
 impl Evaluator {
     /// What `rules` say about `event` in `context`.
-    pub fn outcome(&self, rules: &Ruleset, event: &Event, context: &PushConditionRoomCtx) -> Outcome {
-        self.matching(rules, event, context).map_or(Outcome::default(), |rule| Outcome {
+    pub fn outcome(&self, rules: &Ruleset, event: &Event, context: &PushConditionRoomCtx) -> PushOutcome {
+        self.matching(rules, event, context).map_or(PushOutcome::default(), |rule| PushOutcome {
             notify: rule.triggers_notification(),
             highlight: rule.triggers_highlight(),
         })

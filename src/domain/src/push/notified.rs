@@ -18,14 +18,14 @@ use ruma::push::{Action, PushConditionRoomCtx, Ruleset};
 use ruma::serde::Raw;
 use ruma::{MilliSecondsSinceUnixEpoch, OwnedRoomId, UInt};
 
-use super::counts::{Marks, marks};
+use super::counts::{ReadMarkers, marks};
 use super::evaluate::{Evaluator, context};
 use super::rules::RuleCache;
 use crate::Requester;
 use crate::core::Core;
 use crate::rooms::find;
 use crate::rooms::load::Event;
-use crate::rooms::read::{Form, Reader, Viewer, ignored, present};
+use crate::rooms::read::{EventFormat, Reader, Viewer, ignored, present};
 
 /// Events read at once.
 const STEP_EVENTS: usize = 500;
@@ -54,7 +54,7 @@ pub struct Notification {
 
 /// A page of notifications, newest first.
 #[derive(Debug)]
-pub struct Page {
+pub struct NotificationsPage {
     /// The notifications.
     pub notifications: Vec<Notification>,
     /// The token of the next page; a page may be empty and still go on.
@@ -62,11 +62,11 @@ pub struct Page {
 }
 
 /// A room of the user, with what notifications depend on there.
-struct Place<'a> {
+struct NotifiedRoom<'a> {
     room_id: OwnedRoomId,
     viewer: Viewer<'a>,
     context: PushConditionRoomCtx,
-    marks: Marks,
+    marks: ReadMarkers,
     /// When the user came in; what was before notified nobody.
     since: i64,
 }
@@ -80,14 +80,20 @@ impl Notified {
 
     /// A page of what the user has been notified of, in the rooms they are in; with `highlights` only of what was
     /// highlighted. `from` is a token of an earlier page.
-    pub async fn list(&self, who: &Requester, highlights: bool, from: Option<String>, limit: usize) -> Result<Page> {
+    pub async fn list(
+        &self,
+        who: &Requester,
+        highlights: bool,
+        from: Option<String>,
+        limit: usize,
+    ) -> Result<NotificationsPage> {
         let before = from.as_deref().map(parse).transpose()?.unwrap_or(EventSn(i64::MAX));
         let (core, tools, who) = (self.core.clone(), self.tools.clone(), who.clone());
         let limit = limit.clamp(1, limits::PAGE_EVENTS_MAX);
         let look = move |tx: &mut ReadTx<'_>| {
             let rules = tools.0.get(tx.tx(), who.user, &who.user_id)?;
             let mut places = places(&core, tx.tx(), &who)?;
-            let choice = |event: &Event, place: &Place<'_>| actions(&tools.1, &rules, event, place, highlights);
+            let choice = |event: &Event, place: &NotifiedRoom<'_>| actions(&tools.1, &rules, event, place, highlights);
             scan(&core, tx.tx(), &mut places, &choice, before, limit)
         };
         self.core.store.read_slow("notifications_list", look).await
@@ -99,7 +105,7 @@ fn parse(token: &str) -> Result<EventSn> {
     number.map(EventSn).ok_or_else(|| Error::invalid("`from` is not from an earlier answer; leave it out."))
 }
 
-fn places<'a>(core: &'a Core, tx: &mut dyn Tx, who: &'a Requester) -> Result<HashMap<RoomSn, Place<'a>>> {
+fn places<'a>(core: &'a Core, tx: &mut dyn Tx, who: &'a Requester) -> Result<HashMap<RoomSn, NotifiedRoom<'a>>> {
     let ignored = ignored::by(tx, who.user)?;
     let mut places = HashMap::new();
     for row in memberships::of_user(tx, who.user)? {
@@ -108,7 +114,7 @@ fn places<'a>(core: &'a Core, tx: &mut dyn Tx, who: &'a Requester) -> Result<Has
         }
         let Some(room) = rooms::by_sn(tx, row.room)? else { continue };
         let viewer = Viewer::of_member(core, tx, room.sn, Reader::from(who), Some(row))?.ignoring(ignored.clone());
-        let place = Place {
+        let place = NotifiedRoom {
             room_id: find::id(&room)?,
             viewer,
             context: context(core, tx, &room, (who.user, &who.user_id))?,
@@ -125,7 +131,7 @@ fn actions(
     evaluator: &Evaluator,
     rules: &Ruleset,
     event: &Event,
-    place: &Place<'_>,
+    place: &NotifiedRoom<'_>,
     highlights: bool,
 ) -> Option<Vec<Action>> {
     if event.is_redacted() || event.ord.is_none_or(|ord| ord <= place.since) {
@@ -139,11 +145,11 @@ fn actions(
 fn scan(
     core: &Core,
     tx: &mut dyn Tx,
-    places: &mut HashMap<RoomSn, Place<'_>>,
-    choice: &dyn Fn(&Event, &Place<'_>) -> Option<Vec<Action>>,
+    places: &mut HashMap<RoomSn, NotifiedRoom<'_>>,
+    choice: &dyn Fn(&Event, &NotifiedRoom<'_>) -> Option<Vec<Action>>,
     mut before: EventSn,
     limit: usize,
-) -> Result<Page> {
+) -> Result<NotificationsPage> {
     let (mut notifications, mut left) = (Vec::new(), limits::NOTIFICATIONS_SCANNED_EVENTS_MAX);
     while left > 0 {
         let step = left.min(STEP_EVENTS);
@@ -163,20 +169,20 @@ fn scan(
             }
             notifications.push(notification(tx, place, &event, actions)?);
             if notifications.len() == limit {
-                return Ok(Page { notifications, next: Some(format!("n{}", event.sn.0)) });
+                return Ok(NotificationsPage { notifications, next: Some(format!("n{}", event.sn.0)) });
             }
         }
         if seen < step {
-            return Ok(Page { notifications, next: None });
+            return Ok(NotificationsPage { notifications, next: None });
         }
         left -= seen;
     }
-    Ok(Page { notifications, next: Some(format!("n{}", before.0)) })
+    Ok(NotificationsPage { notifications, next: Some(format!("n{}", before.0)) })
 }
 
 fn notification(
     tx: &mut dyn Tx,
-    place: &mut Place<'_>,
+    place: &mut NotifiedRoom<'_>,
     event: &Arc<Event>,
     actions: Vec<Action>,
 ) -> Result<Notification> {
@@ -184,7 +190,7 @@ fn notification(
     let upto = place.marks.get(&own).max(place.marks.get(&Thread::Unthreaded)).copied();
     Ok(Notification {
         actions,
-        event: present::event(&mut place.viewer, tx, &Form::timeline(None), event)?,
+        event: present::event(&mut place.viewer, tx, &EventFormat::timeline(None), event)?,
         read: event.ord <= upto,
         room_id: place.room_id.clone(),
         at: MilliSecondsSinceUnixEpoch(UInt::new_saturating(event.pdu.origin_server_ts)),

@@ -12,7 +12,7 @@ use ruma::canonical_json::{CanonicalJsonObject, CanonicalJsonValue};
 use ruma::events::StateEventType;
 use ruma::{OwnedRoomAliasId, OwnedRoomId, OwnedServerName, RoomAliasId, UserId};
 
-use super::append::{Origin, append};
+use super::append::{Sender, append};
 use super::event::Draft;
 use super::read::access;
 use super::{Rooms, content, find, policy, power};
@@ -73,7 +73,7 @@ impl Rooms {
                 return Err(Error::forbidden("You did not make that alias, and may not change the room's main one."));
             }
             aliases::delete(tx.tx(), alias.as_str())?;
-            let origin = Origin::new(who.user, &who.user_id);
+            let origin = Sender::new(who.user, &who.user_id);
             unname(&core, tx, &mut room, &origin, &BTreeSet::from([alias.to_string()]))
         };
         policy::write(&self.core, "alias_remove", write).await
@@ -123,7 +123,7 @@ pub(super) fn unname(
     core: &Arc<Core>,
     tx: &mut WriteTx<'_>,
     room: &mut Room,
-    origin: &Origin,
+    origin: &Sender,
     gone: &BTreeSet<String>,
 ) -> Result<()> {
     let Some(sn) = state::current_named(tx.tx(), room.sn, "m.room.canonical_alias", "")? else { return Ok(()) };

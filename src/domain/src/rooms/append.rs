@@ -17,10 +17,10 @@ use ruma::state_res::{auth_types_for_event, check_state_dependent_auth_rules, ch
 use ruma::{EventId, OwnedEventId, RoomId, UserId};
 use serde_json::value::RawValue;
 
-use super::event::author::{Authored, Draft, Place, assemble, author};
+use super::event::author::{Authored, Draft, GraphPosition, assemble, author};
 use super::event::{Pdu, version};
-use super::keep::{self, New, Step};
 use super::load::Event;
+use super::persist::{self, HeadChange, NewEvent};
 use super::state::snapshot::Changes;
 use super::{find, outgoing, policy};
 use crate::core::Core;
@@ -30,7 +30,7 @@ const DEPTH_MAX: i64 = (1 << 53) - 1;
 
 /// Who sends an event, and how they will recognise it.
 #[derive(Debug, Clone)]
-pub struct Origin {
+pub struct Sender {
     /// The sender's serial number.
     pub sender: UserSn,
     /// The sender.
@@ -39,7 +39,7 @@ pub struct Origin {
     pub txn: Option<(DeviceSn, String)>,
 }
 
-impl Origin {
+impl Sender {
     /// An origin without a transaction.
     #[must_use]
     pub fn new(sender: UserSn, user_id: &UserId) -> Self {
@@ -55,7 +55,7 @@ pub fn append(
     core: &Arc<Core>,
     tx: &mut WriteTx<'_>,
     room: &mut Room,
-    origin: &Origin,
+    origin: &Sender,
     draft: Draft,
 ) -> Result<Arc<Event>> {
     let authored = prepare(core, tx.tx(), room, &origin.user_id, draft)?;
@@ -66,7 +66,7 @@ pub fn append(
 /// Authors `draft` as [`append`] would now, and stores nothing: for an event that another server has to sign first.
 pub fn prepare(core: &Core, tx: &mut dyn Tx, room: &Room, sender: &UserId, draft: Draft) -> Result<Authored> {
     let rules = version::stored_rules(&room.version)?;
-    let grounds = Grounds::gather(core, tx, room, rules, sender, &draft)?;
+    let grounds = AuthEvents::gather(core, tx, room, rules, sender, &draft)?;
     let is_hashed_create = rules.authorization.room_create_event_id_as_room_id && draft.kind == "m.room.create";
     let room_id = if is_hashed_create { None } else { Some(find::id(room)?) };
     let place = grounds.place(core, tx, room, rules, room_id.as_deref())?;
@@ -81,7 +81,7 @@ pub fn append_prepared(
     core: &Arc<Core>,
     tx: &mut WriteTx<'_>,
     room: &mut Room,
-    origin: &Origin,
+    origin: &Sender,
     authored: Authored,
 ) -> Result<std::result::Result<Arc<Event>, Authored>> {
     if head_ids(core, tx.tx(), &room.extremities)? != authored.pdu.prev_events {
@@ -95,7 +95,7 @@ pub fn append_prepared(
 /// them to sign. `M_FORBIDDEN` when the room's rules would not let it in.
 pub fn template(core: &Core, tx: &mut dyn Tx, room: &Room, sender: &UserId, draft: Draft) -> Result<Vec<u8>> {
     let rules = version::stored_rules(&room.version)?;
-    let grounds = Grounds::gather(core, tx, room, rules, sender, &draft)?;
+    let grounds = AuthEvents::gather(core, tx, room, rules, sender, &draft)?;
     let room_id = find::id(room)?;
     let place = grounds.place(core, tx, room, rules, Some(&room_id))?;
     let object = assemble(rules, sender, core.now_ms(), place, draft)?;
@@ -113,9 +113,9 @@ fn head_ids(core: &Core, tx: &mut dyn Tx, heads: &[EventSn]) -> Result<Vec<Owned
 
 /// The parts of the current state by which an event is judged. The rules may ask for nothing else: what a server reads off
 /// an event's auth events must lead it to the same verdict.
-struct Grounds(Vec<(StateEventType, String, Arc<Event>)>);
+struct AuthEvents(Vec<(StateEventType, String, Arc<Event>)>);
 
-impl Grounds {
+impl AuthEvents {
     /// The auth events by the specification (server-server API, "Auth events selection"), and the create event, which from
     /// version 12 on is not among them although the rules look at it.
     fn gather(
@@ -153,9 +153,9 @@ impl Grounds {
         room: &Room,
         rules: &RoomVersionRules,
         room_id: Option<&'a RoomId>,
-    ) -> Result<Place<'a>> {
+    ) -> Result<GraphPosition<'a>> {
         let prev_events = head_ids(core, tx, &room.extremities)?;
-        Ok(Place {
+        Ok(GraphPosition {
             room_id,
             prev_events,
             auth_events: self.auth_events(rules),
@@ -191,12 +191,12 @@ fn store(
     core: &Arc<Core>,
     tx: &mut WriteTx<'_>,
     room: &mut Room,
-    origin: &Origin,
+    origin: &Sender,
     authored: Authored,
 ) -> Result<Arc<Event>> {
     let Authored { pdu, json } = authored;
     let before = room.snapshot;
-    let step = Step {
+    let step = HeadChange {
         // It comes after all of them, unless there are more than an event can name.
         others: room.extremities.iter().rev().skip(PREV_EVENTS_AUTHORED_MAX).rev().copied().collect(),
         is_end: true,
@@ -204,8 +204,8 @@ fn store(
         is_current: pdu.state_key.is_some(),
     };
     let concerned = outgoing::before(core, tx, room.sn, &pdu)?;
-    let new = New { pdu, json, sender: Some(origin.sender), txn: origin.txn.clone(), known: None };
-    let event = keep::live(core, tx, room, new, before, step)?;
+    let new = NewEvent { pdu, json, sender: Some(origin.sender), txn: origin.txn.clone(), known: None };
+    let event = persist::live(core, tx, room, new, before, step)?;
     outgoing::put(core, tx, &event, Position::from_i64(event.sn.0), concerned, None)?;
     Ok(event)
 }

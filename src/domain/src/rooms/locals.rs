@@ -18,12 +18,12 @@ const ROOMS_MAX: usize = 2_000;
 #[derive(Debug)]
 pub struct LocalMembers {
     members: Cache<RoomSn, Arc<[UserSn]>>,
-    pub(super) servers: servers::Known,
+    pub(super) servers: servers::ServerCache,
 }
 
 impl Default for LocalMembers {
     fn default() -> Self {
-        Self { members: Cache::new(ROOMS_MAX), servers: servers::Known::default() }
+        Self { members: Cache::new(ROOMS_MAX), servers: servers::ServerCache::default() }
     }
 }
 

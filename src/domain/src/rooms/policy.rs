@@ -29,7 +29,7 @@ use ruma::{EventId, OwnedEventId, OwnedServerName};
 use super::event::{Authored, Pdu, version};
 use super::servers;
 use crate::core::Core;
-use crate::ports::Police;
+use crate::ports::PolicyServerClient;
 
 /// How often a use case starts over as its room has moved on, or as it appends several events.
 const ROUNDS_MAX: usize = 12;
@@ -38,7 +38,7 @@ const REFUSALS_MAX: usize = 1_000;
 
 /// What is known of policy servers and what they say.
 pub struct Policies {
-    police: OnceLock<Box<dyn Police>>,
+    police: OnceLock<Box<dyn PolicyServerClient>>,
     /// What belongs to the use case whose closure the writer runs; it runs one at a time.
     running: Mutex<Option<Arc<Slot>>>,
     refusals: Cache<OwnedEventId, Arc<str>>,
@@ -58,7 +58,7 @@ impl fmt::Debug for Policies {
 
 impl Policies {
     /// Says who asks policy servers. Once, before the first event is sent.
-    pub fn set_police(&self, police: impl Police + 'static) {
+    pub fn set_police(&self, police: impl PolicyServerClient + 'static) {
         // A second one would be the same.
         let _ = self.police.set(Box::new(police));
     }
@@ -85,7 +85,7 @@ struct Policy {
 
 /// How an event of another server stands to the room's policy.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Standing {
+pub enum PolicyStatus {
     /// There is no policy, or it has been signed.
     Fine,
     /// The policy server does not want it.
@@ -110,24 +110,24 @@ fn is_exempt(pdu: &Pdu) -> bool {
 }
 
 /// How an event that comes from elsewhere stands to the policy of its room now.
-pub fn standing(core: &Core, tx: &mut dyn Tx, room: &Room, pdu: &Pdu, json: &[u8]) -> Result<Standing> {
+pub fn standing(core: &Core, tx: &mut dyn Tx, room: &Room, pdu: &Pdu, json: &[u8]) -> Result<PolicyStatus> {
     if is_exempt(pdu) {
-        return Ok(Standing::Fine);
+        return Ok(PolicyStatus::Fine);
     }
-    let Some(content) = of(core, tx, room.sn)? else { return Ok(Standing::Fine) };
+    let Some(content) = of(core, tx, room.sn)? else { return Ok(PolicyStatus::Fine) };
     if verify_policy_server_signature(&content, &object(json)?, version::stored_rules(&room.version)?).is_ok() {
-        return Ok(Standing::Fine);
+        return Ok(PolicyStatus::Fine);
     }
     Ok(match core.policies.refusals.get(&pdu.event_id) {
-        Some(why) => Standing::Refused(why),
-        None => Standing::Unasked(content.via),
+        Some(why) => PolicyStatus::Refused(why),
+        None => PolicyStatus::Unasked(content.via),
     })
 }
 
 /// Refuses an event of this server that lacks the signature it needs: the policy has come into force while others signed it.
 pub(super) fn check(core: &Core, tx: &mut dyn Tx, room: &Room, event: &Authored) -> Result<()> {
     match standing(core, tx, room, &event.pdu, &event.json)? {
-        Standing::Fine => Ok(()),
+        PolicyStatus::Fine => Ok(()),
         _ => {
             Err(refuse(Reason::LimitExceeded { retry_after_ms: 1_000 }, "The room has a new policy server: try again."))
         }

@@ -7,7 +7,7 @@ use hearth_store::WriteTx;
 use ruma::canonical_json::CanonicalJsonObject;
 use ruma::{EventId, OwnedEventId, OwnedRoomId};
 
-use super::append::{Origin, append};
+use super::append::{Sender, append};
 use super::event::Draft;
 use super::load::Event;
 use super::txn::Txn;
@@ -58,7 +58,7 @@ pub(super) fn send(
     if let Some(answer) = txn.answered(tx.tx(), who)? {
         return EventId::parse(answer).map_err(|error| Error::fault("reading the answer to a transaction", error));
     }
-    let mut origin = Origin::new(who.user, &who.user_id);
+    let mut origin = Sender::new(who.user, &who.user_id);
     origin.txn = Some((who.device, txn.id().to_owned()));
     let event = say(core, tx, room_id, &origin, draft)?;
     txn.remember(tx, who, event.pdu.event_id.as_str(), core.now_ms())?;
@@ -70,7 +70,7 @@ pub(super) fn say(
     core: &Arc<Core>,
     tx: &mut WriteTx<'_>,
     room_id: &ruma::RoomId,
-    origin: &Origin,
+    origin: &Sender,
     draft: Draft,
 ) -> Result<Arc<Event>> {
     let mut room = find::joined(tx.tx(), room_id, origin.sender)?;

@@ -25,15 +25,15 @@ pub struct Servers(Arc<[(DestinationSn, OwnedServerName)]>);
 
 /// The servers of rooms, remembered by the writer.
 #[derive(Debug)]
-pub(super) struct Known(Cache<RoomSn, Servers>);
+pub(super) struct ServerCache(Cache<RoomSn, Servers>);
 
-impl Default for Known {
+impl Default for ServerCache {
     fn default() -> Self {
         Self(Cache::new(ROOMS_MAX))
     }
 }
 
-impl Known {
+impl ServerCache {
     pub(super) fn forget(&self, room: RoomSn) {
         self.0.remove(&room);
     }

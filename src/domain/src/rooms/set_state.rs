@@ -9,7 +9,7 @@ use hearth_store::tables::state;
 use ruma::canonical_json::CanonicalJsonObject;
 use ruma::{OwnedEventId, OwnedRoomId, RoomId, UserId};
 
-use super::append::{Origin, append};
+use super::append::{Sender, append};
 use super::event::Draft;
 use super::{Rooms, content, find, membership, policy, servers, validate};
 use crate::Requester;
@@ -42,7 +42,7 @@ impl Rooms {
         let (core, who) = (self.core.clone(), who.clone());
         let draft = Draft { timestamp_ms, ..Draft::state(kind, state_key, content) };
         let write = move |tx: &mut WriteTx<'_>| {
-            let origin = Origin::new(who.user, &who.user_id);
+            let origin = Sender::new(who.user, &who.user_id);
             put(&core, tx, &room_id, &origin, draft)
         };
         policy::write(&self.core, "state_set", write).await
@@ -54,7 +54,7 @@ pub(super) fn put(
     core: &Arc<Core>,
     tx: &mut WriteTx<'_>,
     room_id: &RoomId,
-    origin: &Origin,
+    origin: &Sender,
     draft: Draft,
 ) -> Result<OwnedEventId> {
     if draft.kind == "m.room.member" {
@@ -70,7 +70,7 @@ fn set_member(
     core: &Arc<Core>,
     tx: &mut WriteTx<'_>,
     room: &mut Room,
-    origin: &Origin,
+    origin: &Sender,
     state_key: &str,
     content: CanonicalJsonObject,
 ) -> Result<OwnedEventId> {
@@ -92,7 +92,7 @@ pub(super) fn set(
     core: &Arc<Core>,
     tx: &mut WriteTx<'_>,
     room: &mut Room,
-    origin: &Origin,
+    origin: &Sender,
     draft: Draft,
 ) -> Result<OwnedEventId> {
     let state_key = draft.state_key.as_deref().unwrap_or_default();

@@ -1,11 +1,11 @@
 //! Does the SFU work, as far as that can be seen from here? Asked by `hearth ctl turn test`.
 
 use super::Rtc;
-use crate::calls::Checked;
+use crate::calls::TransportCheck;
 
 impl Rtc {
     /// Whether the SFU answers and has the same key; none when there is no SFU.
-    pub async fn check(&self) -> Option<Checked> {
+    pub async fn check(&self) -> Option<TransportCheck> {
         let (sfu, address) = (self.sfu.get()?, self.address()?);
         let began = std::time::Instant::now();
         let answer = sfu.knock(self.now_s()).await;
@@ -15,6 +15,12 @@ impl Rtc {
             Ok(()) => format!("The SFU of group calls answers and has the same key; {ports}."),
             Err(error) => format!("{error} Its address here is `livekit.address`."),
         };
-        Some(Checked { uri: address.as_str().to_owned(), works: round_trip.is_some(), message, round_trip, lost: None })
+        Some(TransportCheck {
+            uri: address.as_str().to_owned(),
+            works: round_trip.is_some(),
+            message,
+            round_trip,
+            lost: None,
+        })
     }
 }

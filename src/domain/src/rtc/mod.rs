@@ -4,12 +4,12 @@
 //! What is said in a call, and who says they are in it, are events like any other and not looked at here.
 
 mod check;
-mod give;
-mod given;
-mod keep;
+mod evict;
+mod issue;
+mod issued;
 pub mod leave;
 pub mod names;
-mod pass;
+mod permit;
 mod sfu;
 #[cfg(test)]
 mod tests;
@@ -30,14 +30,14 @@ use crate::core::Core;
 use crate::federation::Federation;
 use crate::personal::Personal;
 use crate::ports::Appointed;
-pub use give::{OpenId, Wish};
-use given::Given;
-pub use names::Member;
-pub use pass::Pass;
-use pass::Passage;
+pub use issue::{OpenIdProof, TokenRequest};
+use issued::IssuedTokens;
+pub use names::CallMember;
+pub use permit::SignallingPermit;
+use permit::SignallingPermits;
 pub use sfu::Participant;
 use sfu::Sfu;
-use token::{Claims, Key};
+use token::{SfuKey, TokenClaims};
 
 /// Where clients find what they ask for tokens, below the URL of this server. Under `/_matrix`, because every reverse proxy passes
 /// that on already.
@@ -51,10 +51,10 @@ pub struct Rtc {
     core: Arc<Core>,
     federation: Arc<Federation>,
     personal: Arc<Personal>,
-    key: Option<Key>,
+    key: Option<SfuKey>,
     sfu: OnceLock<Sfu>,
-    given: Given,
-    passage: Passage,
+    given: IssuedTokens,
+    passage: SignallingPermits,
 }
 
 impl Rtc {
@@ -63,8 +63,8 @@ impl Rtc {
     pub fn new(core: Arc<Core>, personal: Arc<Personal>, federation: Arc<Federation>) -> Self {
         let livekit = &core.config.livekit;
         let pair = livekit.address.as_ref().and_then(|_| livekit.key_pair());
-        let key = pair.map(|(name, secret)| Key::new(name, secret));
-        let (given, passage) = (Given::default(), Passage::default());
+        let key = pair.map(|(name, secret)| SfuKey::new(name, secret));
+        let (given, passage) = (IssuedTokens::default(), SignallingPermits::default());
         Self { core, federation, personal, key, sfu: OnceLock::new(), given, passage }
     }
 
@@ -105,7 +105,7 @@ impl Rtc {
 
     /// What a participant is called at the SFU; see [`names::identity`].
     #[must_use]
-    pub fn identity(&self, user: &UserId, member: Member<'_>) -> String {
+    pub fn identity(&self, user: &UserId, member: CallMember<'_>) -> String {
         names::identity(user, member)
     }
 
@@ -135,7 +135,7 @@ impl Rtc {
     }
 
     /// What a token of ours says, or one that the SFU has made of it; see [`Key::verify`].
-    pub fn read_token(&self, token: &str) -> Result<Claims> {
+    pub fn read_token(&self, token: &str) -> Result<TokenClaims> {
         self.key.as_ref().ok_or_else(nothing_here)?.verify(token, self.now_s())
     }
 

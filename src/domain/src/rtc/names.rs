@@ -11,7 +11,7 @@ pub const DEFAULT_SLOT: &str = "m.call#ROOM";
 
 /// By what somebody in a call is told from their other devices; each way of asking for a token has its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Member<'a> {
+pub enum CallMember<'a> {
     /// A device: `/sfu/get`.
     Device(&'a str),
     /// A device and the `id` of the membership: `/get_token` of a service beside the homeserver.
@@ -22,12 +22,12 @@ pub enum Member<'a> {
 
 /// What a participant is called at the SFU.
 #[must_use]
-pub fn identity(user: &UserId, member: Member<'_>) -> String {
+pub fn identity(user: &UserId, member: CallMember<'_>) -> String {
     let user = user.as_str();
     match member {
-        Member::Device(device) => format!("{user}:{device}"),
-        Member::DeviceAndId(device, id) => digest(&[user, device, id]),
-        Member::Id(id) => digest(&[user, id]),
+        CallMember::Device(device) => format!("{user}:{device}"),
+        CallMember::DeviceAndId(device, id) => digest(&[user, device, id]),
+        CallMember::Id(id) => digest(&[user, id]),
     }
 }
 
@@ -54,18 +54,18 @@ mod tests {
         let room = room_name(room_id!("!roomid:example.com"), "slot1234");
         assert_eq!(room, "O8437W3+jmzMVjoIP3tNwbm+XxHQk2iKpOA7aqw3qSc");
         let alice = user_id!("@alice:example.com");
-        assert_eq!(identity(alice, Member::Id("memberABC")), "M3VnsLXrkbxIDINXO64u8PZzFyD9ZYFiQULR2dshWYs");
-        assert_eq!(identity(alice, Member::Device("DEV")), "@alice:example.com:DEV");
+        assert_eq!(identity(alice, CallMember::Id("memberABC")), "M3VnsLXrkbxIDINXO64u8PZzFyD9ZYFiQULR2dshWYs");
+        assert_eq!(identity(alice, CallMember::Device("DEV")), "@alice:example.com:DEV");
     }
 
     #[test]
     fn no_two_lists_are_one_name() {
         let alice = user_id!("@alice:example.com");
         let names = [
-            identity(alice, Member::DeviceAndId("a", "b")),
-            identity(alice, Member::DeviceAndId("a\",\"b", "")),
-            identity(alice, Member::DeviceAndId("ab", "")),
-            identity(alice, Member::Id("a")),
+            identity(alice, CallMember::DeviceAndId("a", "b")),
+            identity(alice, CallMember::DeviceAndId("a\",\"b", "")),
+            identity(alice, CallMember::DeviceAndId("ab", "")),
+            identity(alice, CallMember::Id("a")),
         ];
         let distinct: std::collections::HashSet<_> = names.iter().collect();
         assert_eq!(distinct.len(), names.len());

@@ -8,8 +8,8 @@ use hearth_base::{Error, Reason, Result, error::refuse, limits};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::token::{Claims, Grants, Key};
-use crate::federation::ask::whole;
+use super::token::{Grants, SfuKey, TokenClaims};
+use crate::federation::request::whole;
 use crate::ports::Appointed;
 
 /// How long the SFU may take to answer. It is near, or it is not there.
@@ -26,7 +26,7 @@ const DEPARTED_S: u64 = 20;
 pub(super) struct Sfu {
     /// Its `http` or `https` address, without a slash at its end.
     pub(super) base: String,
-    pub(super) key: Key,
+    pub(super) key: SfuKey,
     pub(super) line: Arc<dyn Appointed>,
 }
 
@@ -87,7 +87,7 @@ impl Sfu {
 
     async fn ask(&self, method: &str, video: Grants, body: &Value, now_s: u64) -> Result<Bytes> {
         let iss = self.key.name.clone();
-        let claims = Claims { iss, nbf: now_s, exp: now_s + OWN_TOKEN_S, video, ..Claims::default() };
+        let claims = TokenClaims { iss, nbf: now_s, exp: now_s + OWN_TOKEN_S, video, ..TokenClaims::default() };
         let request = http::Request::post(format!("{}/twirp/livekit.RoomService/{method}", self.base))
             .header(http::header::AUTHORIZATION, format!("Bearer {}", self.key.mint(&claims)))
             .header(http::header::CONTENT_TYPE, "application/json")

@@ -17,10 +17,10 @@ use ruma::{OwnedRoomId, server_name, user_id};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::token::{Claims, Key};
-use super::{Member, OpenId, Rtc, Wish};
+use super::token::{SfuKey, TokenClaims};
+use super::{CallMember, OpenIdProof, Rtc, TokenRequest};
 use crate::accounts::{Authority, Flag, NewAccount};
-use crate::ports::{Answer, Appointed, Eventually, Switched};
+use crate::ports::{Appointed, Eventually, RemoteResponse, Switched};
 use crate::testing::{core, create_room, moves, requester};
 use crate::{Domain, Requester};
 
@@ -45,13 +45,13 @@ impl List {
     }
 }
 
-fn answered(status: u16, body: &Value) -> Answer {
+fn answered(status: u16, body: &Value) -> RemoteResponse {
     let body = Box::pin(futures_util::stream::iter([Ok(Bytes::from(body.to_string()))]));
-    Answer { status, content_type: None, body }
+    RemoteResponse { status, content_type: None, body }
 }
 
 impl Appointed for List {
-    fn send(&self, request: http::Request<Bytes>, _: Duration) -> Eventually<Result<Answer>> {
+    fn send(&self, request: http::Request<Bytes>, _: Duration) -> Eventually<Result<RemoteResponse>> {
         let method = request.uri().path().rsplit('/').next().expect("a path").to_owned();
         let asked: Value = serde_json::from_slice(request.body()).unwrap_or_default();
         if let Some(status) = *self.refuses.lock() {
@@ -123,20 +123,20 @@ impl World {
         &self.domain.rtc
     }
 
-    fn wish<'a>(&'a self, member: &'a str) -> Wish<'a> {
-        Wish { room: &self.room, slot: "m.call#ROOM", member: Member::Id(member) }
+    fn wish<'a>(&'a self, member: &'a str) -> TokenRequest<'a> {
+        TokenRequest { room: &self.room, slot: "m.call#ROOM", member: CallMember::Id(member) }
     }
 
-    async fn gives(&self, who: &Requester, member: &str) -> Result<Claims> {
+    async fn gives(&self, who: &Requester, member: &str) -> Result<TokenClaims> {
         let token = self.rtc().give(who, "wss://home.example/_matrix/livekit/sfu", self.wish(member)).await?;
         Ok(self.rtc().read_token(&token).expect("a good token"))
     }
 
     /// What somebody's token opens at the passage now.
-    async fn passes(&self, claims: &Claims) -> Result<()> {
+    async fn passes(&self, claims: &TokenClaims) -> Result<()> {
         let now_s = self.clock_s();
-        let fresh = Claims { nbf: now_s, exp: now_s + 600, ..claims.clone() };
-        let token = Key::new("devkey", SECRET).mint(&fresh);
+        let fresh = TokenClaims { nbf: now_s, exp: now_s + 600, ..claims.clone() };
+        let token = SfuKey::new("devkey", SECRET).mint(&fresh);
         self.rtc().pass(&token, "rtc", http::HeaderMap::new()).await.map(drop)
     }
 
@@ -153,7 +153,7 @@ fn reason<T: std::fmt::Debug>(outcome: Result<T>) -> Reason {
 async fn a_member_gets_a_token_for_their_room_and_a_while() {
     let world = World::new().await;
     let claims = world.gives(&world.alice, "one").await.expect("a token");
-    assert_eq!(claims.sub, world.rtc().identity(user_id!("@alice:home.example"), Member::Id("one")));
+    assert_eq!(claims.sub, world.rtc().identity(user_id!("@alice:home.example"), CallMember::Id("one")));
     assert_eq!(claims.video.room, world.rtc().room_name(&world.room, "m.call#ROOM"));
     assert!(claims.video.room_join && claims.video.can_publish && claims.video.can_subscribe);
     assert!(!claims.video.room_create && !claims.video.room_admin && !claims.video.can_update_own_metadata);
@@ -168,7 +168,7 @@ async fn nobody_else_gets_one() {
     let carol = register(&world.domain, "carol").await;
     assert_eq!(reason(world.gives(&carol, "one").await), Reason::Forbidden, "not in the room");
     let nowhere = ruma::room_id!("!nowhere:home.example");
-    let wish = Wish { room: nowhere, ..world.wish("one") };
+    let wish = TokenRequest { room: nowhere, ..world.wish("one") };
     assert_eq!(reason(world.rtc().give(&world.alice, "x", wish).await), Reason::Forbidden, "no such room");
     let other = world.rtc().give(&world.alice, "wss://other.example", world.wish("one"));
     assert_eq!(reason(other.await), Reason::InvalidParam, "another SFU");
@@ -195,7 +195,7 @@ async fn servers_speak_for_their_own_members_only() {
     assert_eq!(reason(mallory.await), Reason::Forbidden, "not in the room");
     let elsewhere = world.rtc().give_to(far, eve, "wss://far.example", world.wish("one"));
     assert_eq!(reason(elsewhere.await), Reason::InvalidParam);
-    let stranger = OpenId { token: "x", server: server_name!("stranger.example") };
+    let stranger = OpenIdProof { token: "x", server: server_name!("stranger.example") };
     let asked = world.rtc().give_for(stranger, None, world.wish("one")).await;
     assert_eq!(reason(asked), Reason::Forbidden, "a server that is not in the room is not even asked");
 }
@@ -256,13 +256,14 @@ async fn the_sfu_proves_what_it_says() {
     let world = World::new().await;
     let (body, now_s) = (br#"{"event":"participant_left"}"#, world.clock_s());
     let sha256 = Some(STANDARD.encode(Sha256::digest(body)));
-    let claims = Claims { iss: "devkey".to_owned(), nbf: now_s, exp: now_s + 300, sha256, ..Claims::default() };
-    let token = Key::new("devkey", SECRET).mint(&claims);
+    let claims =
+        TokenClaims { iss: "devkey".to_owned(), nbf: now_s, exp: now_s + 300, sha256, ..TokenClaims::default() };
+    let token = SfuKey::new("devkey", SECRET).mint(&claims);
     world.rtc().verify_webhook(&token, body).expect("it is the SFU");
     for (token, body) in [
         (token.clone(), &b"{}"[..]),
-        (Key::new("devkey", "another secret, also long enough").mint(&claims), body),
-        (Key::new("devkey", SECRET).mint(&Claims { sha256: None, ..claims.clone() }), body),
+        (SfuKey::new("devkey", "another secret, also long enough").mint(&claims), body),
+        (SfuKey::new("devkey", SECRET).mint(&TokenClaims { sha256: None, ..claims.clone() }), body),
         (String::new(), body),
     ] {
         let refused: Result<(), Error> = world.rtc().verify_webhook(&token, body);

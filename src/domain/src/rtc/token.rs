@@ -17,7 +17,7 @@ const SKEW_S: u64 = 60;
 
 /// The key that is shared with the SFU.
 #[derive(Clone)]
-pub struct Key {
+pub struct SfuKey {
     /// Its name, which tokens carry.
     pub name: String,
     secret: Vec<u8>,
@@ -25,7 +25,7 @@ pub struct Key {
 
 /// What a token says.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Claims {
+pub struct TokenClaims {
     /// The name of the key.
     pub iss: String,
     /// Who bears it: the participant's identity; empty for requests of this server.
@@ -78,7 +78,7 @@ struct Header {
     alg: String,
 }
 
-impl Key {
+impl SfuKey {
     /// A key.
     #[must_use]
     pub fn new(name: &str, secret: &str) -> Self {
@@ -93,7 +93,7 @@ impl Key {
 
     /// Makes a token.
     #[must_use]
-    pub fn mint(&self, claims: &Claims) -> String {
+    pub fn mint(&self, claims: &TokenClaims) -> String {
         let claims = serde_json::to_vec(claims).expect("texts and numbers are JSON");
         let signed = format!("{HEADER}.{}", URL_SAFE_NO_PAD.encode(claims));
         let signature = URL_SAFE_NO_PAD.encode(self.mac(&signed).finalize().into_bytes());
@@ -103,7 +103,7 @@ impl Key {
     /// What a token says, if it is signed with this key and counts at `now_s`, seconds since 1970.
     ///
     /// Refuses with `M_UNAUTHORIZED`; the message says what is wrong, and nothing of what would be right.
-    pub fn verify(&self, token: &str, now_s: u64) -> Result<Claims> {
+    pub fn verify(&self, token: &str, now_s: u64) -> Result<TokenClaims> {
         if token.len() > limits::RTC_TOKEN_BYTES_MAX {
             return Err(bad("it is too long"));
         }
@@ -116,7 +116,7 @@ impl Key {
         if header.alg != "HS256" {
             return Err(bad("it is signed in another way than HS256"));
         }
-        let claims: Claims = read(claims).ok_or_else(|| bad("its claims cannot be read"))?;
+        let claims: TokenClaims = read(claims).ok_or_else(|| bad("its claims cannot be read"))?;
         if claims.iss != self.name {
             return Err(bad("it is of another key"));
         }
@@ -142,7 +142,7 @@ fn bad(why: &str) -> hearth_base::Error {
     refuse(Reason::Unauthorized, format!("The token is not good: {why}."))
 }
 
-impl fmt::Debug for Key {
+impl fmt::Debug for SfuKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Key").field("name", &self.name).finish_non_exhaustive()
     }
@@ -154,14 +154,14 @@ mod tests {
 
     const NOW_S: u64 = 1_700_000_000;
 
-    fn key() -> Key {
-        Key::new("devkey", "a secret that is quite long enough")
+    fn key() -> SfuKey {
+        SfuKey::new("devkey", "a secret that is quite long enough")
     }
 
-    fn claims() -> Claims {
+    fn claims() -> TokenClaims {
         let video = Grants { room: "room".to_owned(), room_join: true, ..Grants::default() };
         let iss = "devkey".to_owned();
-        Claims { iss, sub: "@a:b.c:DEV".to_owned(), nbf: NOW_S, exp: NOW_S + 600, video, sha256: None }
+        TokenClaims { iss, sub: "@a:b.c:DEV".to_owned(), nbf: NOW_S, exp: NOW_S + 600, video, sha256: None }
     }
 
     /// RFC 7515, appendix A.1: what its key signs, and how.
@@ -171,7 +171,7 @@ mod tests {
         let signed = "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtc\
                       GxlLmNvbS9pc19yb290Ijp0cnVlfQ";
         let signature = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
-        let key = Key { name: "joe".to_owned(), secret: decode(secret).expect("base64") };
+        let key = SfuKey { name: "joe".to_owned(), secret: decode(secret).expect("base64") };
         assert_eq!(URL_SAFE_NO_PAD.encode(key.mac(signed).finalize().into_bytes()), signature);
         let claims = key.verify(&format!("{signed}.{signature}"), 1_300_819_000).expect("its time is not over");
         assert_eq!((claims.iss.as_str(), claims.exp), ("joe", 1_300_819_380));
@@ -208,8 +208,9 @@ mod tests {
             let signature = URL_SAFE_NO_PAD.encode(key().mac(&signed).finalize().into_bytes());
             format!("{signed}.{signature}")
         };
-        let other = Key::new("devkey", "another secret that is long enough").mint(&claims());
-        let renamed = Key { name: "other".to_owned(), ..key() }.mint(&Claims { iss: "other".to_owned(), ..claims() });
+        let other = SfuKey::new("devkey", "another secret that is long enough").mint(&claims());
+        let renamed =
+            SfuKey { name: "other".to_owned(), ..key() }.mint(&TokenClaims { iss: "other".to_owned(), ..claims() });
         let none = part(r#"{"alg":"none"}"#);
         let more = part(&serde_json::to_string(&claims()).expect("JSON").replace("false", "true"));
         for (bad, why) in [

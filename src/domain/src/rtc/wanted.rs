@@ -5,7 +5,7 @@ use hearth_base::Result;
 use hearth_store::tables::{rooms, state};
 use ruma::RoomId;
 
-use super::{Rtc, Wish, names};
+use super::{Rtc, TokenRequest, names};
 use crate::core::Core;
 
 /// The state events by which members of a room say that they are in its call, of now and of before.
@@ -13,7 +13,7 @@ const MEMBER_EVENTS: [&str; 3] = ["m.rtc.member", "org.matrix.msc4143.rtc.member
 
 impl Rtc {
     /// Whether a user of this server takes part in the call, or says so in the room.
-    pub(super) async fn is_wanted_here(&self, wish: Wish<'_>) -> Result<bool> {
+    pub(super) async fn is_wanted_here(&self, wish: TokenRequest<'_>) -> Result<bool> {
         let room_name = names::room_name(wish.room, wish.slot);
         let is_ours = |user: &ruma::UserId| self.core.is_local(user);
         if self.given.has(&room_name, |holder| !holder.is_out && is_ours(&holder.user)) {

@@ -8,7 +8,7 @@ use ruma::api::client::sync::sync_events::v3::{InvitedRoom, KnockState, KnockedR
 use ruma::events::AnyStrippedStateEvent;
 use ruma::serde::Raw;
 
-use super::read::Scope;
+use super::read::SyncScope;
 use super::{joined, state, timeline};
 use crate::rooms::event::client::{Unsigned, show};
 use crate::rooms::read::visibility::Viewer;
@@ -37,7 +37,7 @@ pub(super) fn knocked(tx: &mut dyn Tx, row: &MembershipRow) -> Result<KnockedRoo
 }
 
 /// A room that the user has left, been banned from, or refused to enter: up to the moment when they left.
-pub(super) fn left(scope: &Scope<'_>, tx: &mut dyn Tx, (row, room): (&MembershipRow, &Room)) -> Result<LeftRoom> {
+pub(super) fn left(scope: &SyncScope<'_>, tx: &mut dyn Tx, (row, room): (&MembershipRow, &Room)) -> Result<LeftRoom> {
     let core = &*scope.sync.core;
     let member = core.events.get(tx, row.event)?;
     if member.is_outlier() {

@@ -12,20 +12,20 @@ use ruma::serde::Raw;
 use ruma::{RoomId, UInt};
 use serde_json::{Value, json};
 
-use super::read::Scope;
-use super::timeline::Piece;
+use super::read::SyncScope;
+use super::timeline::TimelinePiece;
 use super::{personal, state, summary, timeline};
 use crate::ephemeral::receipts;
 use crate::push::counts::Count;
 use crate::rooms::find;
-use crate::rooms::read::choice::Choice;
-use crate::rooms::read::present::{self, Form};
+use crate::rooms::read::choice::EventChoice;
+use crate::rooms::read::present::{self, EventFormat};
 use crate::rooms::read::token::Token;
 use crate::rooms::read::visibility::Viewer;
 
 /// What is new in a room; none when nothing is.
 pub(super) fn room(
-    scope: &Scope<'_>,
+    scope: &SyncScope<'_>,
     tx: &mut dyn Tx,
     (row, room): (&MembershipRow, &Room),
     data: Vec<AccountDataRow>,
@@ -61,27 +61,27 @@ pub(super) fn room(
 }
 
 /// A timeline as the client gets it.
-pub(super) fn write_timeline(tx: &mut dyn Tx, viewer: &mut Viewer<'_>, piece: &Piece) -> Result<Timeline> {
+pub(super) fn write_timeline(tx: &mut dyn Tx, viewer: &mut Viewer<'_>, piece: &TimelinePiece) -> Result<Timeline> {
     let mut timeline = Timeline::new();
     timeline.limited = piece.limited;
     timeline.prev_batch = Some(Token::after(piece.before).to_string());
-    timeline.events = present::events(viewer, tx, &Form::timeline(None), &piece.events)?;
+    timeline.events = present::events(viewer, tx, &EventFormat::timeline(None), &piece.events)?;
     Ok(timeline)
 }
 
 /// State as the client gets it.
 pub(super) fn write_state(
-    scope: &Scope<'_>,
+    scope: &SyncScope<'_>,
     tx: &mut dyn Tx,
     viewer: &mut Viewer<'_>,
     events: &[std::sync::Arc<crate::rooms::load::Event>],
 ) -> Result<State> {
-    let events = StateEvents::with_events(present::events(viewer, tx, &Form::state(None), events)?);
+    let events = StateEvents::with_events(present::events(viewer, tx, &EventFormat::state(None), events)?);
     Ok(if scope.query.state_after { State::After(events) } else { State::Before(events) })
 }
 
 fn counts(
-    scope: &Scope<'_>,
+    scope: &SyncScope<'_>,
     tx: &mut dyn Tx,
     (row, room): (&MembershipRow, &Room),
     joined: &mut JoinedRoom,
@@ -109,12 +109,12 @@ fn write_count(count: Count) -> UnreadNotificationsCount {
 
 /// Receipts and typing.
 fn ephemeral(
-    scope: &Scope<'_>,
+    scope: &SyncScope<'_>,
     tx: &mut dyn Tx,
     room: &Room,
     after: Option<Position>,
 ) -> Result<Vec<Raw<AnySyncEphemeralRoomEvent>>> {
-    let choice = Choice::from(&scope.query.filter.room.ephemeral);
+    let choice = EventChoice::from(&scope.query.filter.room.ephemeral);
     let id: &RoomId = &find::id(room)?;
     let mut events = Vec::new();
     if !choice.wants_room(id) {

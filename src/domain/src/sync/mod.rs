@@ -32,7 +32,7 @@ use crate::requester::Requester;
 
 /// What a client asks for.
 #[derive(Debug, Clone)]
-pub struct Query {
+pub struct SyncQuery {
     /// Where its last sync ended; none for the first.
     pub since: Option<Position>,
     /// What it wants to see.
@@ -59,7 +59,7 @@ pub struct Sync {
 }
 
 /// What one look at the database found.
-struct Look {
+struct SyncRead {
     response: Response,
     /// Whether there is anything in it that the client does not know.
     is_news: bool,
@@ -77,7 +77,7 @@ impl Sync {
     }
 
     /// What is new, at once if there is anything, else as soon as there is, or nothing when the time is up.
-    pub async fn sync(self: &Arc<Self>, requester: &Requester, mut query: Query) -> Result<Response> {
+    pub async fn sync(self: &Arc<Self>, requester: &Requester, mut query: SyncQuery) -> Result<Response> {
         query.since = query.since.filter(|since| !self.is_ahead(*since));
         let mut news = self.core.notifier.subscribe(requester.user);
         // Reading goes on when writing does not, on a full disk for example.
@@ -115,7 +115,7 @@ impl Sync {
     }
 
     /// One look. After a wait the session that asks may be over, which its own snapshot says.
-    async fn look(self: &Arc<Self>, requester: &Requester, query: &Query, has_waited: bool) -> Result<Look> {
+    async fn look(self: &Arc<Self>, requester: &Requester, query: &SyncQuery, has_waited: bool) -> Result<SyncRead> {
         let (this, requester, query) = (self.clone(), requester.clone(), query.clone());
         let is_whole = query.since.is_none() || query.full_state;
         let read = move |tx: &mut hearth_store::ReadTx<'_>| {

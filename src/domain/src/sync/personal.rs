@@ -14,10 +14,10 @@ use ruma::serde::Raw;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::read::Scope;
+use super::read::SyncScope;
 use crate::crypto;
 use crate::push::rules;
-use crate::rooms::read::choice::Choice;
+use crate::rooms::read::choice::EventChoice;
 
 /// Up to how many others are asked about one by one whether the reader shares a room with them.
 const ASKED_ONE_BY_ONE_MAX: usize = 16;
@@ -44,8 +44,8 @@ fn item<T>(row: &AccountDataRow) -> Result<Raw<T>> {
 }
 
 /// New account data of the whole account.
-pub(super) fn account_data(scope: &Scope<'_>, rows: Vec<AccountDataRow>, response: &mut Response) -> Result<()> {
-    let choice = Choice::from(&scope.query.filter.account_data);
+pub(super) fn account_data(scope: &SyncScope<'_>, rows: Vec<AccountDataRow>, response: &mut Response) -> Result<()> {
+    let choice = EventChoice::from(&scope.query.filter.account_data);
     for row in rows.iter().filter(|row| choice.wants_type(&row.kind)) {
         if row.kind != rules::TYPE {
             response.account_data.events.push(item(row)?);
@@ -66,10 +66,10 @@ pub(super) fn account_data(scope: &Scope<'_>, rows: Vec<AccountDataRow>, respons
 
 /// New account data of one room.
 pub(super) fn room_account_data(
-    scope: &Scope<'_>,
+    scope: &SyncScope<'_>,
     rows: Vec<AccountDataRow>,
 ) -> Result<Vec<Raw<AnyRoomAccountDataEvent>>> {
-    let choice = Choice::from(&scope.query.filter.room.account_data);
+    let choice = EventChoice::from(&scope.query.filter.room.account_data);
     rows.iter().filter(|row| choice.wants_type(&row.kind)).map(item).collect()
 }
 
@@ -96,8 +96,8 @@ pub(super) fn to_device(messages: Vec<(Position, String)>, response: &mut Respon
 }
 
 /// Presence of those who share a room with the user.
-pub(super) fn presence(scope: &Scope<'_>, tx: &mut dyn Tx, response: &mut Response) -> Result<()> {
-    let choice = Choice::from(&scope.query.filter.presence);
+pub(super) fn presence(scope: &SyncScope<'_>, tx: &mut dyn Tx, response: &mut Response) -> Result<()> {
+    let choice = EventChoice::from(&scope.query.filter.presence);
     let changed = scope.sync.presence.changed(scope.since.unwrap_or(Position::ZERO), scope.upto);
     if changed.is_empty() || !choice.wants_type("m.presence") {
         return Ok(());
@@ -126,7 +126,7 @@ fn known(tx: &mut dyn Tx, user: UserSn, in_question: usize) -> Result<Option<Has
 }
 
 /// Whose devices changed, and whose no longer matter. Only on an incremental sync: at first the client knows nobody.
-pub(super) fn device_lists(scope: &Scope<'_>, tx: &mut dyn Tx, response: &mut Response) -> Result<()> {
+pub(super) fn device_lists(scope: &SyncScope<'_>, tx: &mut dyn Tx, response: &mut Response) -> Result<()> {
     let Some(since) = scope.since else { return Ok(()) };
     let (changed, left) = crypto::device_lists::for_sync(tx, scope.reader.user, since, scope.upto)?;
     response.device_lists.changed = changed;
@@ -135,7 +135,7 @@ pub(super) fn device_lists(scope: &Scope<'_>, tx: &mut dyn Tx, response: &mut Re
 }
 
 /// How many one-time keys are left, and which fallback keys are unused: always there, as clients take silence for none.
-pub(super) fn key_counts(scope: &Scope<'_>, tx: &mut dyn Tx, response: &mut Response) -> Result<()> {
+pub(super) fn key_counts(scope: &SyncScope<'_>, tx: &mut dyn Tx, response: &mut Response) -> Result<()> {
     for (algorithm, count) in one_time_keys::counts(tx, scope.requester.device)? {
         response.device_one_time_keys_count.insert(algorithm.as_str().into(), UInt::new_saturating(count));
     }

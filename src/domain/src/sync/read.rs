@@ -14,7 +14,7 @@ use ruma::OwnedRoomId;
 use ruma::api::client::filter::LazyLoadOptions;
 use ruma::api::client::sync::sync_events::v3::{Response, Rooms};
 
-use super::{Look, Query, Sync, gone, joined, personal};
+use super::{Sync, SyncQuery, SyncRead, gone, joined, personal};
 use crate::requester::Requester;
 use crate::rooms::find;
 use crate::rooms::read::choice::wants_room;
@@ -22,11 +22,11 @@ use crate::rooms::read::reader::Reader;
 use crate::rooms::read::token::Token;
 
 /// What one look is about; handed to everything that looks.
-pub(super) struct Scope<'a> {
+pub(super) struct SyncScope<'a> {
     pub(super) sync: &'a Sync,
     pub(super) reader: Reader<'a>,
     pub(super) requester: &'a Requester,
-    pub(super) query: &'a Query,
+    pub(super) query: &'a SyncQuery,
     /// Where the client stands; none when it gets everything.
     pub(super) since: Option<Position>,
     /// What this look may see.
@@ -34,7 +34,7 @@ pub(super) struct Scope<'a> {
     pub(super) ignored: std::sync::Arc<std::collections::HashSet<hearth_store::ids::UserSn>>,
 }
 
-impl Scope<'_> {
+impl SyncScope<'_> {
     pub(super) fn lazy(&self) -> bool {
         !matches!(self.query.filter.room.state.lazy_load_options, LazyLoadOptions::Disabled)
     }
@@ -46,7 +46,7 @@ impl Scope<'_> {
 }
 
 /// Looks once.
-pub(super) fn look(sync: &Sync, tx: &mut ReadTx<'_>, requester: &Requester, query: &Query) -> Result<Look> {
+pub(super) fn look(sync: &Sync, tx: &mut ReadTx<'_>, requester: &Requester, query: &SyncQuery) -> Result<SyncRead> {
     let mut upto = tx.position();
     let tx = tx.tx();
     let after = query.since.unwrap_or(Position::ZERO);
@@ -56,7 +56,7 @@ pub(super) fn look(sync: &Sync, tx: &mut ReadTx<'_>, requester: &Requester, quer
         upto = personal::cut(&mut messages).max(after);
     }
     let ignored = crate::rooms::read::ignored::by(tx, requester.user)?;
-    let scope = Scope { sync, reader: requester.into(), requester, query, since: query.since, upto, ignored };
+    let scope = SyncScope { sync, reader: requester.into(), requester, query, since: query.since, upto, ignored };
     let mut response = Response::new(Token::Sync(upto).to_string());
     let mut data = account_data_news(&scope, tx)?;
     personal::account_data(&scope, data.remove(&WHOLE_ACCOUNT).unwrap_or_default(), &mut response)?;
@@ -71,11 +71,11 @@ pub(super) fn look(sync: &Sync, tx: &mut ReadTx<'_>, requester: &Requester, quer
         || !response.device_lists.is_empty();
     personal::key_counts(&scope, tx, &mut response)?;
     let has_received = query.since.map_or(Ok(false), |since| to_device::any_upto(tx, requester.device, since))?;
-    Ok(Look { response, is_news, upto, has_received })
+    Ok(SyncRead { response, is_news, upto, has_received })
 }
 
 /// New account data, by room.
-fn account_data_news(scope: &Scope<'_>, tx: &mut dyn Tx) -> Result<HashMap<RoomSn, Vec<AccountDataRow>>> {
+fn account_data_news(scope: &SyncScope<'_>, tx: &mut dyn Tx) -> Result<HashMap<RoomSn, Vec<AccountDataRow>>> {
     let rows = match scope.since {
         None => account_data::all(tx, scope.reader.user)?,
         Some(since) => account_data::changed(tx, scope.reader.user, since, scope.upto)?,
@@ -87,7 +87,11 @@ fn account_data_news(scope: &Scope<'_>, tx: &mut dyn Tx) -> Result<HashMap<RoomS
     Ok(by_room)
 }
 
-fn rooms_news(scope: &Scope<'_>, tx: &mut dyn Tx, data: &mut HashMap<RoomSn, Vec<AccountDataRow>>) -> Result<Rooms> {
+fn rooms_news(
+    scope: &SyncScope<'_>,
+    tx: &mut dyn Tx,
+    data: &mut HashMap<RoomSn, Vec<AccountDataRow>>,
+) -> Result<Rooms> {
     let mut news = Rooms::new();
     for row in memberships::of_user(tx, scope.reader.user)? {
         let data = data.remove(&row.room).unwrap_or_default();
@@ -105,7 +109,7 @@ fn rooms_news(scope: &Scope<'_>, tx: &mut dyn Tx, data: &mut HashMap<RoomSn, Vec
 }
 
 /// Whether it is known without a look that a room has nothing new.
-fn is_quiet(scope: &Scope<'_>, row: &MembershipRow) -> bool {
+fn is_quiet(scope: &SyncScope<'_>, row: &MembershipRow) -> bool {
     let Some(since) = scope.since else { return false };
     let notifier = &scope.sync.core.notifier;
     match row.membership {
@@ -119,7 +123,7 @@ fn is_quiet(scope: &Scope<'_>, row: &MembershipRow) -> bool {
 }
 
 fn room_news(
-    scope: &Scope<'_>,
+    scope: &SyncScope<'_>,
     tx: &mut dyn Tx,
     (row, room, id): (&MembershipRow, &Room, OwnedRoomId),
     data: Vec<AccountDataRow>,
@@ -145,7 +149,7 @@ fn room_news(
     Ok(())
 }
 
-impl Scope<'_> {
+impl SyncScope<'_> {
     /// Rooms that were left are news on an incremental sync; on a first one only for clients that ask for them.
     fn shows_left(&self) -> bool {
         self.since.is_some() || self.query.filter.room.include_leave

@@ -10,19 +10,19 @@ use hearth_store::tables::rooms::Room;
 use hearth_store::tables::{state, state_keys};
 use ruma::OwnedUserId;
 
-use super::read::Scope;
-use super::timeline::Piece;
+use super::read::SyncScope;
+use super::timeline::TimelinePiece;
 use crate::rooms::load::Event;
-use crate::rooms::read::choice::Choice;
+use crate::rooms::read::choice::EventChoice;
 use crate::rooms::state::snapshot::{self, StateIds};
 
 /// The state events for a room: all of it for a room that is new to the client (`after` none), else what changed after one
 /// position and up to another.
 pub(super) fn events(
-    scope: &Scope<'_>,
+    scope: &SyncScope<'_>,
     tx: &mut dyn Tx,
     room: &Room,
-    piece: &Piece,
+    piece: &TimelinePiece,
     (after, upto): (Option<Position>, Position),
 ) -> Result<Vec<Arc<Event>>> {
     let at = if scope.query.state_after {
@@ -41,7 +41,7 @@ pub(super) fn events(
         }
         add_members(tx, at, &members, &mut ids)?;
     }
-    let choice = Choice::from(&scope.query.filter.room.state);
+    let choice = EventChoice::from(&scope.query.filter.room.state);
     let in_timeline: HashSet<EventSn> = piece.events.iter().map(|event| event.sn).collect();
     let mut found = Vec::with_capacity(ids.len());
     for sn in ids.into_values() {
@@ -59,7 +59,13 @@ pub(super) fn events(
 }
 
 /// The state that makes the room's with the timeline after it.
-fn whole(scope: &Scope<'_>, tx: &mut dyn Tx, room: &Room, piece: &Piece, at: SnapshotSn) -> Result<StateIds> {
+fn whole(
+    scope: &SyncScope<'_>,
+    tx: &mut dyn Tx,
+    room: &Room,
+    piece: &TimelinePiece,
+    at: SnapshotSn,
+) -> Result<StateIds> {
     // Snapshot 0 is the empty state before a room's create event.
     let mut ids = if at.0 == 0 { StateIds::new() } else { snapshot::full(tx, at)? };
     if at == room.snapshot || is_line(room, &piece.events) {
@@ -82,10 +88,10 @@ fn is_line(room: &Room, events: &[Arc<Event>]) -> bool {
 
 /// What changed in a window and is not told by the timeline.
 fn changed(
-    scope: &Scope<'_>,
+    scope: &SyncScope<'_>,
     tx: &mut dyn Tx,
     room: &Room,
-    piece: &Piece,
+    piece: &TimelinePiece,
     (after, upto): (Position, Position),
 ) -> Result<StateIds> {
     let mut newest: BTreeMap<KeySn, Option<EventSn>> = BTreeMap::new();
@@ -113,17 +119,17 @@ fn changed(
 /// Adds the member events of `heroes` that neither the timeline nor `found` tells: with lazy loading the client may know
 /// nothing of them but their ids, and could not name the room after them.
 pub(super) fn add_heroes(
-    scope: &Scope<'_>,
+    scope: &SyncScope<'_>,
     tx: &mut dyn Tx,
     room: &Room,
-    piece: &Piece,
+    piece: &TimelinePiece,
     heroes: &[OwnedUserId],
     found: &mut Vec<Arc<Event>>,
 ) -> Result<()> {
     if !scope.lazy() {
         return Ok(());
     }
-    let choice = Choice::from(&scope.query.filter.room.state);
+    let choice = EventChoice::from(&scope.query.filter.room.state);
     for hero in heroes {
         let Some(sn) = state::current_named(tx, room.sn, "m.room.member", hero.as_str())? else { continue };
         let told = found.iter().chain(&piece.events).any(|event| event.sn == sn);
@@ -140,7 +146,12 @@ pub(super) fn add_heroes(
 }
 
 /// With lazy loading: whose member events the timeline needs, and one's own for a room that is new.
-fn members_wanted(scope: &Scope<'_>, tx: &mut dyn Tx, piece: &Piece, is_new: bool) -> Result<HashSet<KeySn>> {
+fn members_wanted(
+    scope: &SyncScope<'_>,
+    tx: &mut dyn Tx,
+    piece: &TimelinePiece,
+    is_new: bool,
+) -> Result<HashSet<KeySn>> {
     let mut users: HashSet<&str> = piece.events.iter().map(|event| event.pdu.sender.as_str()).collect();
     if is_new {
         users.insert(scope.reader.user_id.as_str());

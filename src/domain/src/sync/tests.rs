@@ -10,7 +10,7 @@ use ruma::api::client::sync::sync_events::v3::Response;
 use ruma::{OwnedRoomId, UserId};
 use serde_json::{Value, json};
 
-use super::{Query, Sync};
+use super::{Sync, SyncQuery};
 use crate::ephemeral::{PresenceBook, Typing};
 use crate::rooms::read::Token;
 use crate::rooms::{Rooms, StateChange};
@@ -55,7 +55,7 @@ impl World {
 
     async fn syncs(&self, who: &Requester, since: Option<&Response>, filter: Value) -> Response {
         let since = since.map(|seen| Token::parse(&seen.next_batch).expect("a token").cut());
-        let query = Query {
+        let query = SyncQuery {
             since: since.map(Position::from_i64),
             filter: Arc::new(serde_json::from_value(filter).expect("a filter")),
             full_state: false,

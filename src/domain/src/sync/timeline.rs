@@ -6,10 +6,10 @@ use hearth_base::{Position, Result, limits};
 use hearth_store::engine::Tx;
 use hearth_store::tables::events::{self, Direction};
 
-use super::read::Scope;
+use super::read::SyncScope;
 use crate::rooms::gaps;
 use crate::rooms::load::Event;
-use crate::rooms::read::choice::Choice;
+use crate::rooms::read::choice::EventChoice;
 use crate::rooms::read::visibility::Viewer;
 
 /// Timeline events of a room in a sync whose filter says nothing.
@@ -22,7 +22,7 @@ const STEP_EVENTS_MAX: usize = 128;
 
 /// A piece of a timeline.
 #[derive(Debug)]
-pub(super) struct Piece {
+pub(super) struct TimelinePiece {
     /// Oldest first.
     pub(super) events: Vec<Arc<Event>>,
     /// Whether there is more between the client's position and this.
@@ -33,21 +33,21 @@ pub(super) struct Piece {
 
 /// The newest events after `after`, as many as the filter wants.
 pub(super) fn newest(
-    scope: &Scope<'_>,
+    scope: &SyncScope<'_>,
     tx: &mut dyn Tx,
     viewer: &mut Viewer<'_>,
     after: Option<Position>,
     upto: i64,
-) -> Result<Piece> {
+) -> Result<TimelinePiece> {
     let filter = &scope.query.filter.room.timeline;
     let limit = u64::from(filter.limit.unwrap_or_else(|| LIMIT_DEFAULT.try_into().unwrap_or_default()));
     let limit = usize::try_from(limit).unwrap_or(usize::MAX).min(limits::PAGE_EVENTS_MAX);
-    let choice = Choice::from(filter);
+    let choice = EventChoice::from(filter);
     let after = after.map_or(i64::MIN, Position::as_i64);
     // What stands below a gap does not come right before what stands above it; the client pages back if it wants to know.
     let gap = gaps::between(tx, viewer.room(), (after, upto))?;
     let after = gap.as_ref().map_or(after, |gap| gap.next.max(after));
-    let mut piece = Piece { events: Vec::new(), limited: false, before: upto };
+    let mut piece = TimelinePiece { events: Vec::new(), limited: false, before: upto };
     let mut passed_over = 0;
     'pages: loop {
         // One more than wanted tells whether there is more. Where much is passed over, not one by one.
@@ -81,7 +81,7 @@ pub(super) fn newest(
 }
 
 fn page(
-    scope: &Scope<'_>,
+    scope: &SyncScope<'_>,
     tx: &mut dyn Tx,
     viewer: &Viewer<'_>,
     range: (i64, i64),

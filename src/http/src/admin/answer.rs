@@ -17,18 +17,18 @@ const BODY_BYTES_MAX: usize = 64 * 1024;
 
 /// An error on its way to the caller, as [`ErrorBody`].
 #[derive(Debug)]
-pub(super) struct Failure(pub(super) Error);
+pub(super) struct AdminFailure(pub(super) Error);
 
-impl<E: Into<Error>> From<E> for Failure {
+impl<E: Into<Error>> From<E> for AdminFailure {
     fn from(error: E) -> Self {
         Self(error.into())
     }
 }
 
 /// What a handler answers.
-pub(super) type Answer<T> = Result<Json<T>, Failure>;
+pub(super) type AdminAnswer<T> = Result<Json<T>, AdminFailure>;
 
-impl IntoResponse for Failure {
+impl IntoResponse for AdminFailure {
     fn into_response(self) -> Response {
         match self.0 {
             Error::Refusal(refusal) => {
@@ -47,28 +47,28 @@ impl IntoResponse for Failure {
 }
 
 /// A JSON body; an absent one is the empty object.
-pub(super) struct Wanted<T>(pub(super) T);
+pub(super) struct AdminBody<T>(pub(super) T);
 
-impl<S: Sync, T: DeserializeOwned> FromRequest<S> for Wanted<T> {
-    type Rejection = Failure;
+impl<S: Sync, T: DeserializeOwned> FromRequest<S> for AdminBody<T> {
+    type Rejection = AdminFailure;
 
-    async fn from_request(request: Request<Body>, _: &S) -> Result<Self, Failure> {
+    async fn from_request(request: Request<Body>, _: &S) -> Result<Self, AdminFailure> {
         let body = route::read_body(request.into_body(), BODY_BYTES_MAX).await?;
         let body: &[u8] = if body.is_empty() { b"{}" } else { &body };
         json::check_depth(body)?;
-        serde_json::from_slice(body).map(Self).map_err(|error| Failure(json::explain(body, &error)))
+        serde_json::from_slice(body).map(Self).map_err(|error| AdminFailure(json::explain(body, &error)))
     }
 }
 
 /// A query string.
-pub(super) struct Asked<T>(pub(super) T);
+pub(super) struct AdminQuery<T>(pub(super) T);
 
-impl<S: Sync, T: DeserializeOwned> FromRequestParts<S> for Asked<T> {
-    type Rejection = Failure;
+impl<S: Sync, T: DeserializeOwned> FromRequestParts<S> for AdminQuery<T> {
+    type Rejection = AdminFailure;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, AdminFailure> {
         let query = parts.uri.query().unwrap_or_default();
         let wrong = |error| refuse(Reason::InvalidParam, format!("The query string is not understood: {error}."));
-        serde_html_form::from_str(query).map(Self).map_err(|error| Failure(wrong(error)))
+        serde_html_form::from_str(query).map(Self).map_err(|error| AdminFailure(wrong(error)))
     }
 }

@@ -6,7 +6,7 @@ use axum::{Json, Router};
 use hearth_admin::wire::{AuditEntry, AuditList, AuditQuery, paths};
 
 use super::Context;
-use super::answer::{Answer, Asked};
+use super::answer::{AdminAnswer, AdminQuery};
 
 /// Entries, unless asked otherwise.
 const ENTRIES_DEFAULT: u32 = 100;
@@ -15,7 +15,7 @@ pub(super) fn routes() -> Router<Context> {
     Router::new().route(paths::AUDIT, get(list))
 }
 
-async fn list(State(context): State<Context>, Asked(query): Asked<AuditQuery>) -> Answer<AuditList> {
+async fn list(State(context): State<Context>, AdminQuery(query): AdminQuery<AuditQuery>) -> AdminAnswer<AuditList> {
     let entries = context.app.domain.admin.audit(query.limit.unwrap_or(ENTRIES_DEFAULT).into()).await?;
     let items = entries.into_iter().map(|entry| AuditEntry {
         ts_ms: entry.at_ms,

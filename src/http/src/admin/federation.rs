@@ -6,8 +6,8 @@ use axum::{Extension, Json, Router};
 use hearth_admin::wire::{Destination, ListQuery, Page, paths};
 use hearth_domain::federation::outbox;
 
-use super::answer::{Answer, Asked};
-use super::users::listing;
+use super::answer::{AdminAnswer, AdminQuery};
+use super::users::page_request;
 use super::{Caller, Context};
 
 pub(super) fn routes() -> Router<Context> {
@@ -17,12 +17,15 @@ pub(super) fn routes() -> Router<Context> {
         .route(paths::DESTINATION_RETRY, post(retry))
 }
 
-async fn list(State(context): State<Context>, Asked(query): Asked<ListQuery>) -> Answer<Page<Destination>> {
-    let page = context.app.domain.federation.destinations(listing(query)).await?;
+async fn list(
+    State(context): State<Context>,
+    AdminQuery(query): AdminQuery<ListQuery>,
+) -> AdminAnswer<Page<Destination>> {
+    let page = context.app.domain.federation.destinations(page_request(query)).await?;
     Ok(Json(Page { items: page.items.into_iter().map(shown).collect(), next: page.next, total: None }))
 }
 
-async fn detail(State(context): State<Context>, Path(server): Path<String>) -> Answer<Destination> {
+async fn detail(State(context): State<Context>, Path(server): Path<String>) -> AdminAnswer<Destination> {
     Ok(Json(shown(context.app.domain.federation.destination(&server).await?)))
 }
 
@@ -30,7 +33,7 @@ async fn retry(
     State(context): State<Context>,
     Extension(caller): Extension<Caller>,
     Path(server): Path<String>,
-) -> Answer<Destination> {
+) -> AdminAnswer<Destination> {
     let domain = &context.app.domain;
     let destination = domain.federation.retry(&server).await?;
     domain.admin.note(&caller.name, "federation.retry", &server, String::new()).await?;

@@ -7,7 +7,7 @@ use hearth_admin::wire::{Job, JobList, JobState, paths};
 use hearth_base::Error;
 use hearth_domain::admin::jobs;
 
-use super::answer::Answer;
+use super::answer::AdminAnswer;
 use super::{Caller, Context};
 
 pub(super) fn routes() -> Router<Context> {
@@ -22,7 +22,7 @@ async fn cancel(
     State(context): State<Context>,
     Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
-) -> Answer<Job> {
+) -> AdminAnswer<Job> {
     let admin = &context.app.domain.admin;
     let job = id.parse().ok().and_then(|id| admin.jobs.cancel(id));
     let job = job.ok_or_else(|| Error::not_found("There is no such job; `jobs` lists those that there are."))?;

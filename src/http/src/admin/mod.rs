@@ -33,10 +33,10 @@ pub use log_ring::LogRing;
 pub use status::Machine;
 
 use crate::App;
-use answer::Failure;
+use answer::AdminFailure;
 
 /// What the admin API shows beside the domain: what only the program around it knows.
-pub struct Surroundings {
+pub struct HostInfo {
     /// The recent log.
     pub log: Arc<LogRing>,
     /// Where the server listens.
@@ -45,7 +45,7 @@ pub struct Surroundings {
     pub machine: Box<dyn Fn() -> Machine + Send + Sync>,
 }
 
-impl std::fmt::Debug for Surroundings {
+impl std::fmt::Debug for HostInfo {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Surroundings")
     }
@@ -62,7 +62,7 @@ pub struct Caller {
 #[derive(Clone)]
 struct Context {
     app: App,
-    around: Arc<Surroundings>,
+    around: Arc<HostInfo>,
 }
 
 /// The admin API.
@@ -72,10 +72,10 @@ pub struct Api(Router);
 impl Api {
     /// Every route.
     #[must_use]
-    pub fn new(app: App, around: Surroundings) -> Self {
+    pub fn new(app: App, around: HostInfo) -> Self {
         let unknown_method =
-            || async { Failure(refuse(Reason::MethodNotAllowed, "This path does not take this method.")) };
-        let unknown_path = || async { Failure(refuse(Reason::Unrecognized, "There is nothing at this path.")) };
+            || async { AdminFailure(refuse(Reason::MethodNotAllowed, "This path does not take this method.")) };
+        let unknown_path = || async { AdminFailure(refuse(Reason::Unrecognized, "There is nothing at this path.")) };
         let router = Router::new()
             .merge(audit::routes())
             .merge(federation::routes())
@@ -104,7 +104,7 @@ impl Api {
         let answering = AssertUnwindSafe(self.0.clone().call(request)).catch_unwind();
         match answering.await {
             Ok(Ok(response)) => response,
-            Err(_) => Failure(Error::broken("the handler panicked")).into_response(),
+            Err(_) => AdminFailure(Error::broken("the handler panicked")).into_response(),
         }
     }
 }

@@ -7,9 +7,9 @@ use hearth_admin::wire::{
     Done, RelayAllocation, RelayCheck, RelayCheckList, RelayEnded, RelayRefusals, RelayStatus, RelayUser, paths,
 };
 use hearth_base::Error;
-use hearth_domain::calls::{Checked, RelayView};
+use hearth_domain::calls::{RelayView, TransportCheck};
 
-use super::answer::Answer;
+use super::answer::AdminAnswer;
 use super::{Caller, Context};
 
 pub(super) fn routes() -> Router<Context> {
@@ -20,7 +20,7 @@ pub(super) fn routes() -> Router<Context> {
         .route(paths::RELAY_TEST, post(test))
 }
 
-async fn status(State(context): State<Context>) -> Answer<RelayStatus> {
+async fn status(State(context): State<Context>) -> AdminAnswer<RelayStatus> {
     let calls = &context.app.domain.calls;
     let status = match calls.view().await {
         Some(view) => shown(view),
@@ -37,7 +37,7 @@ async fn end(
     State(context): State<Context>,
     Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
-) -> Answer<Done> {
+) -> AdminAnswer<Done> {
     let domain = &context.app.domain;
     let ended = match id.parse() {
         Ok(number) => domain.calls.end(number).await,
@@ -56,7 +56,7 @@ async fn end_all(
     State(context): State<Context>,
     Extension(caller): Extension<Caller>,
     Path(user): Path<String>,
-) -> Answer<RelayEnded> {
+) -> AdminAnswer<RelayEnded> {
     let domain = &context.app.domain;
     let user_id = domain.admin.user_id(&user)?;
     let allocations = domain.calls.end_all(user_id.as_str()).await as u64;
@@ -64,7 +64,7 @@ async fn end_all(
     Ok(Json(RelayEnded { allocations }))
 }
 
-async fn test(State(context): State<Context>) -> Answer<RelayCheckList> {
+async fn test(State(context): State<Context>) -> AdminAnswer<RelayCheckList> {
     let domain = &context.app.domain;
     let sfu = domain.rtc.check().await;
     if let Some(absence) = domain.calls.absence().filter(|_| sfu.is_none()) {
@@ -74,8 +74,8 @@ async fn test(State(context): State<Context>) -> Answer<RelayCheckList> {
     Ok(Json(RelayCheckList { items }))
 }
 
-fn checked(one: Checked) -> RelayCheck {
-    let Checked { uri, works, message, round_trip, lost } = one;
+fn checked(one: TransportCheck) -> RelayCheck {
+    let TransportCheck { uri, works, message, round_trip, lost } = one;
     let round_trip_ms = round_trip.map(|time| time.as_secs_f64() * 1_000.0);
     RelayCheck { uri, works, message, round_trip_ms, lost }
 }

@@ -7,19 +7,22 @@ use hearth_admin::wire::{ListQuery, Page, RoomDetail, RoomMember, RoomSummary, p
 use hearth_domain::admin::rooms;
 
 use super::Context;
-use super::answer::{Answer, Asked};
-use super::users::listing;
+use super::answer::{AdminAnswer, AdminQuery};
+use super::users::page_request;
 
 pub(super) fn routes() -> Router<Context> {
     Router::new().route(paths::ROOMS, get(list)).route(paths::ROOM, get(detail))
 }
 
-async fn list(State(context): State<Context>, Asked(query): Asked<ListQuery>) -> Answer<Page<RoomSummary>> {
-    let page = context.app.domain.admin.rooms(listing(query)).await?;
+async fn list(
+    State(context): State<Context>,
+    AdminQuery(query): AdminQuery<ListQuery>,
+) -> AdminAnswer<Page<RoomSummary>> {
+    let page = context.app.domain.admin.rooms(page_request(query)).await?;
     Ok(Json(Page { items: page.items.into_iter().map(summary).collect(), next: page.next, total: None }))
 }
 
-async fn detail(State(context): State<Context>, Path(room): Path<String>) -> Answer<RoomDetail> {
+async fn detail(State(context): State<Context>, Path(room): Path<String>) -> AdminAnswer<RoomDetail> {
     let rooms::RoomDetail { room, topic, join_rule, members } = context.app.domain.admin.room(&room).await?;
     let members = members.into_iter().map(|member| RoomMember {
         user_id: member.user_id,

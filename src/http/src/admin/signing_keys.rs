@@ -6,18 +6,18 @@ use axum::{Extension, Json, Router};
 use hearth_admin::wire::{SigningKey, SigningKeyList, paths};
 use hearth_domain::{Core, keys};
 
-use super::answer::Answer;
+use super::answer::AdminAnswer;
 use super::{Caller, Context};
 
 pub(super) fn routes() -> Router<Context> {
     Router::new().route(paths::SIGNING_KEYS, get(list)).route(paths::SIGNING_KEYS_ROTATE, post(rotate))
 }
 
-async fn list(State(context): State<Context>) -> Answer<SigningKeyList> {
+async fn list(State(context): State<Context>) -> AdminAnswer<SigningKeyList> {
     Ok(Json(shown(&context.app.domain.core)))
 }
 
-async fn rotate(State(context): State<Context>, Extension(caller): Extension<Caller>) -> Answer<SigningKeyList> {
+async fn rotate(State(context): State<Context>, Extension(caller): Extension<Caller>) -> AdminAnswer<SigningKeyList> {
     let domain = &context.app.domain;
     let id = keys::rotate(&domain.core).await?;
     domain.admin.note(&caller.name, "signing_key.rotate", &id, String::new()).await?;

@@ -8,7 +8,7 @@ use hearth_base::config::Engine;
 use hearth_domain::calls::{Absence, Calls};
 
 use super::Context;
-use super::answer::Answer;
+use super::answer::AdminAnswer;
 
 /// Less free space than this is worth a warning, in bytes: enough for a few days of photos.
 const DISK_FREE_BYTES_WARN: u64 = 500 * 1024 * 1024;
@@ -30,7 +30,7 @@ pub(super) fn routes() -> Router<Context> {
     Router::new().route(paths::STATUS, get(status))
 }
 
-async fn status(State(context): State<Context>) -> Answer<Status> {
+async fn status(State(context): State<Context>) -> AdminAnswer<Status> {
     let domain = &context.app.domain;
     let (core, admin) = (&domain.core, &domain.admin);
     let (figures, health, machine) = (admin.figures().await?, admin.store_health(), (context.around.machine)());

@@ -7,7 +7,7 @@ use hearth_admin::wire::{Done, NewRegistrationToken, RegistrationToken, Registra
 use hearth_domain::accounts;
 use hearth_domain::admin::RegistrationTokenRow;
 
-use super::answer::{Answer, Wanted};
+use super::answer::{AdminAnswer, AdminBody};
 use super::{Caller, Context};
 
 pub(super) fn routes() -> Router<Context> {
@@ -16,7 +16,7 @@ pub(super) fn routes() -> Router<Context> {
         .route(paths::REGISTRATION_TOKEN, delete(revoke))
 }
 
-async fn list(State(context): State<Context>) -> Answer<RegistrationTokenList> {
+async fn list(State(context): State<Context>) -> AdminAnswer<RegistrationTokenList> {
     let rows = context.app.domain.accounts.registration_tokens().await?;
     Ok(Json(RegistrationTokenList { items: rows.into_iter().rev().map(shown).collect() }))
 }
@@ -24,8 +24,8 @@ async fn list(State(context): State<Context>) -> Answer<RegistrationTokenList> {
 async fn create(
     State(context): State<Context>,
     Extension(caller): Extension<Caller>,
-    Wanted(wanted): Wanted<NewRegistrationToken>,
-) -> Answer<RegistrationToken> {
+    AdminBody(wanted): AdminBody<NewRegistrationToken>,
+) -> AdminAnswer<RegistrationToken> {
     let domain = &context.app.domain;
     let NewRegistrationToken { token, uses_allowed, expires_ms } = wanted;
     let new = accounts::NewRegistrationToken { token, uses_max: uses_allowed, expires_ms };
@@ -40,7 +40,7 @@ async fn revoke(
     State(context): State<Context>,
     Extension(caller): Extension<Caller>,
     Path(token): Path<String>,
-) -> Answer<Done> {
+) -> AdminAnswer<Done> {
     let domain = &context.app.domain;
     domain.accounts.delete_registration_token(&token).await?;
     domain.admin.note(&caller.name, "registration_token.revoke", &beginning(&token), String::new()).await?;

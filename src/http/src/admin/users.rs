@@ -8,9 +8,9 @@ use hearth_admin::wire::{
     SetLocked, UserDetail, UserRoom, UserSummary, paths,
 };
 use hearth_domain::accounts::Flag;
-use hearth_domain::admin::{Listing, users};
+use hearth_domain::admin::{PageRequest, users};
 
-use super::answer::{Answer, Asked, Wanted};
+use super::answer::{AdminAnswer, AdminBody, AdminQuery};
 use super::{Caller, Context};
 
 pub(super) fn routes() -> Router<Context> {
@@ -24,12 +24,15 @@ pub(super) fn routes() -> Router<Context> {
         .route(paths::USER_ADMIN, put(set_admin))
 }
 
-async fn list(State(context): State<Context>, Asked(query): Asked<ListQuery>) -> Answer<Page<UserSummary>> {
-    let page = context.app.domain.admin.users(listing(query)).await?;
+async fn list(
+    State(context): State<Context>,
+    AdminQuery(query): AdminQuery<ListQuery>,
+) -> AdminAnswer<Page<UserSummary>> {
+    let page = context.app.domain.admin.users(page_request(query)).await?;
     Ok(Json(Page { items: page.items.into_iter().map(summary).collect(), next: page.next, total: None }))
 }
 
-async fn detail(State(context): State<Context>, Path(user): Path<String>) -> Answer<UserDetail> {
+async fn detail(State(context): State<Context>, Path(user): Path<String>) -> AdminAnswer<UserDetail> {
     let users::UserDetail { user, devices, rooms } = context.app.domain.admin.user(&user).await?;
     let device_list = devices.into_iter().map(|device| Device {
         device_id: device.id,
@@ -44,8 +47,8 @@ async fn detail(State(context): State<Context>, Path(user): Path<String>) -> Ans
 async fn create(
     State(context): State<Context>,
     Extension(caller): Extension<Caller>,
-    Wanted(new): Wanted<NewUser>,
-) -> Answer<CreatedUser> {
+    AdminBody(new): AdminBody<NewUser>,
+) -> AdminAnswer<CreatedUser> {
     let admin = &context.app.domain.admin;
     let NewUser { username, password, admin: is_admin, display_name } = new;
     let (user_id, password) = admin.create_user(&username, password, is_admin, display_name).await?;
@@ -58,8 +61,8 @@ async fn set_password(
     State(context): State<Context>,
     Extension(caller): Extension<Caller>,
     Path(user): Path<String>,
-    Wanted(new): Wanted<NewPassword>,
-) -> Answer<PasswordSet> {
+    AdminBody(new): AdminBody<NewPassword>,
+) -> AdminAnswer<PasswordSet> {
     let admin = &context.app.domain.admin;
     let (user_id, password) = admin.reset_password(&user, new.password, new.logout_devices).await?;
     let detail = if new.logout_devices { "logged out everywhere" } else { "" };
@@ -71,8 +74,8 @@ async fn deactivate(
     State(context): State<Context>,
     Extension(caller): Extension<Caller>,
     Path(user): Path<String>,
-    Wanted(wanted): Wanted<DeactivateUser>,
-) -> Answer<Done> {
+    AdminBody(wanted): AdminBody<DeactivateUser>,
+) -> AdminAnswer<Done> {
     let domain = &context.app.domain;
     let user_id = domain.admin.user_id(&user)?;
     let account = domain.accounts.account(&user_id).await?;
@@ -86,7 +89,7 @@ async fn log_out(
     State(context): State<Context>,
     Extension(caller): Extension<Caller>,
     Path(user): Path<String>,
-) -> Answer<LoggedOut> {
+) -> AdminAnswer<LoggedOut> {
     let domain = &context.app.domain;
     let detail = domain.admin.user(&user).await?;
     domain.accounts.log_out_everywhere(detail.user.sn).await?;
@@ -99,8 +102,8 @@ async fn set_locked(
     State(context): State<Context>,
     Extension(caller): Extension<Caller>,
     Path(user): Path<String>,
-    Wanted(wanted): Wanted<SetLocked>,
-) -> Answer<Done> {
+    AdminBody(wanted): AdminBody<SetLocked>,
+) -> AdminAnswer<Done> {
     let action = if wanted.locked { "user.lock" } else { "user.unlock" };
     set_flag(&context, &caller, &user, Flag::Locked, wanted.locked, action).await
 }
@@ -109,8 +112,8 @@ async fn set_admin(
     State(context): State<Context>,
     Extension(caller): Extension<Caller>,
     Path(user): Path<String>,
-    Wanted(wanted): Wanted<SetAdmin>,
-) -> Answer<Done> {
+    AdminBody(wanted): AdminBody<SetAdmin>,
+) -> AdminAnswer<Done> {
     let action = if wanted.admin { "user.grant_admin" } else { "user.revoke_admin" };
     set_flag(&context, &caller, &user, Flag::Admin, wanted.admin, action).await
 }
@@ -122,7 +125,7 @@ async fn set_flag(
     flag: Flag,
     on: bool,
     action: &'static str,
-) -> Answer<Done> {
+) -> AdminAnswer<Done> {
     let domain = &context.app.domain;
     let user_id = domain.admin.user_id(user)?;
     let account = domain.accounts.account(&user_id).await?;
@@ -132,9 +135,9 @@ async fn set_flag(
 }
 
 /// A list's query in the domain's words.
-pub(super) fn listing(query: ListQuery) -> Listing {
+pub(super) fn page_request(query: ListQuery) -> PageRequest {
     let ListQuery { from, limit, search } = query;
-    Listing { from, limit: limit.and_then(|limit| usize::try_from(limit).ok()), search }
+    PageRequest { from, limit: limit.and_then(|limit| usize::try_from(limit).ok()), search }
 }
 
 fn summary(user: users::User) -> UserSummary {

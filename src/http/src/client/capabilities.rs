@@ -9,7 +9,7 @@ use hearth_domain::rooms::event::version;
 use http::request::Parts;
 use serde_json::{Value, json};
 
-use crate::app::{App, Peer};
+use crate::app::{App, ClientAddress};
 use crate::auth::{self, Need};
 use crate::respond::Failure;
 
@@ -27,7 +27,7 @@ async fn show(State(app): State<App>, request: Request) -> Response {
 }
 
 async fn capabilities(app: &App, request: &Parts) -> Result<Value> {
-    let peer = request.extensions.get::<Peer>().cloned().unwrap_or(Peer { address: None });
+    let peer = request.extensions.get::<ClientAddress>().cloned().unwrap_or(ClientAddress { address: None });
     let asks = auth::requester(app, Need::Token, &request.headers, request.uri.query(), &peer).await?;
     let versions = version::SUPPORTED.iter().map(|version| (version.to_string(), json!("stable")));
     let person = asks.as_ref().is_some_and(|asks| !asks.guest);

@@ -3,7 +3,7 @@
 use axum::Router;
 use hearth_base::Result;
 use hearth_domain::crypto::dehydrated::Dehydrated;
-use hearth_domain::crypto::keys::Upload;
+use hearth_domain::crypto::keys::KeysUpload;
 use ruma::api::client::dehydrated_device::{
     delete_dehydrated_device, get_dehydrated_device, get_events, put_dehydrated_device,
 };
@@ -23,7 +23,7 @@ async fn put(
 ) -> Result<put_dehydrated_device::unstable::Response> {
     let who = request.user()?.clone();
     let body = request.body;
-    let keys = Upload {
+    let keys = KeysUpload {
         device_keys: Some(body.device_keys),
         one_time_keys: body.one_time_keys,
         fallback_keys: body.fallback_keys,

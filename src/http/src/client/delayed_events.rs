@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use axum::Router;
 use hearth_base::{Error, Reason, Result, error::refuse};
-use hearth_domain::rooms::delayed::{Action, Direction, End, Filter, Later, Order, Outcome, Page, Seen, Status, Why};
+use hearth_domain::rooms::delayed::{
+    Action, DelayedOutcome, DelayedPage, DelayedView, Direction, End, Filter, Later, Order, Status, Why,
+};
 use ruma::OwnedEventId;
 use ruma::api::client::delayed_events::update_delayed_event::unstable_v2 as update_delayed_event;
 use ruma::api::client::delayed_events::{get_all_delayed_events, get_delayed_event, send_delayed_event};
@@ -36,7 +38,7 @@ pub(super) fn routes() -> Router<App> {
 /// The answer to a request that sends an event now or later.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
-pub(super) enum Sent {
+pub(super) enum SentOrDelayed {
     /// It has been sent.
     Now { event_id: OwnedEventId },
     /// It waits.
@@ -58,9 +60,9 @@ pub(super) fn delay(uri: &http::Uri) -> Result<Option<Duration>> {
 }
 
 /// Lets the event of such a request wait.
-pub(super) async fn later<T>(app: &App, request: &Ruma<T>, later: Later) -> Result<Json<Sent>> {
+pub(super) async fn later<T>(app: &App, request: &Ruma<T>, later: Later) -> Result<Json<SentOrDelayed>> {
     let scheduled = app.domain.delayed.schedule(request.user()?, later).await;
-    Ok(Json(Sent::Later { delay_id: scheduled.map_err(as_before)? }))
+    Ok(Json(SentOrDelayed::Later { delay_id: scheduled.map_err(as_before)? }))
 }
 
 /// Clients that ask this way know the error from when it had no code of its own.
@@ -124,7 +126,7 @@ async fn show(app: App, request: Ruma<get_delayed_event::unstable::Request>) -> 
 async fn list(app: App, request: Ruma<get_all_delayed_events::unstable::Request>) -> Result<Json<Value>> {
     let filter = filter(request.uri.query())?;
     let (status, direction) = (filter.status, filter.direction);
-    let Page { events, next } = app.domain.delayed.list(request.user()?, filter).await?;
+    let DelayedPage { events, next } = app.domain.delayed.list(request.user()?, filter).await?;
     let mut answer = json!({ "delayed_events": events.iter().map(shown).collect::<Vec<_>>() });
     // Whoever asks for one kind may know the answer from when the list was named by it.
     match status {
@@ -161,7 +163,8 @@ fn filter(query: Option<&str>) -> Result<Filter> {
     let direction = one_of("dir", query.dir, &[("f", Direction::Forward), ("b", Direction::Backward)])?;
     let status = one_of("status", query.status, &[("scheduled", Status::Scheduled), ("finalised", Status::Finalised)])?;
     let orders = [("send_ts", Order::Due), ("origin_server_ts", Order::End), ("running_since", Order::Since)];
-    let outcomes = [("send", Outcome::Send), ("cancel", Outcome::Cancel), ("error", Outcome::Error)];
+    let outcomes =
+        [("send", DelayedOutcome::Send), ("cancel", DelayedOutcome::Cancel), ("error", DelayedOutcome::Error)];
     let is_particular = query.outcome.is_some()
         || query.reason.is_some()
         || query.order_by.is_some()
@@ -196,7 +199,7 @@ fn one_of<T: Copy>(name: &str, given: Option<String>, values: &[(&str, T)]) -> R
 }
 
 /// A delayed event with the names that its parts have had in the versions of MSC4140 that clients go by.
-fn shown(seen: &Seen) -> Value {
+fn shown(seen: &DelayedView) -> Value {
     let mut shown = json!({
         "delay_id": seen.id,
         "room_id": seen.room_id,
@@ -230,10 +233,10 @@ fn add_end(to: &mut Value, end: &End) {
 }
 
 /// As [`shown`], the way a list of those that wait no longer once had them.
-fn shown_as_finalised(seen: &Seen) -> Value {
-    let outcome = if seen.outcome() == Some(Outcome::Send) { "send" } else { "cancel" };
+fn shown_as_finalised(seen: &DelayedView) -> Value {
+    let outcome = if seen.outcome() == Some(DelayedOutcome::Send) { "send" } else { "cancel" };
     let reason = match (seen.outcome(), seen.why()) {
-        (Some(Outcome::Error), _) => "error",
+        (Some(DelayedOutcome::Error), _) => "error",
         (_, Some(Why::Action)) => "action",
         _ => "delay",
     };

@@ -2,7 +2,7 @@
 
 use axum::Router;
 use hearth_base::{Error, Result};
-use hearth_domain::rooms::directory::{Listing, Question};
+use hearth_domain::rooms::directory::{DirectoryListing, DirectoryQuery};
 use ruma::UInt;
 use ruma::api::client::directory::{
     get_public_rooms, get_public_rooms_filtered, get_room_visibility, set_room_visibility,
@@ -23,13 +23,13 @@ pub(super) fn routes() -> Router<App> {
 }
 
 async fn list(app: App, request: Ruma<get_public_rooms::v3::Request>) -> Result<get_public_rooms::v3::Response> {
-    let question = Question {
+    let question = DirectoryQuery {
         server: request.server.clone(),
         limit: request.limit.map(Into::into),
         since: request.since.clone(),
-        ..Question::default()
+        ..DirectoryQuery::default()
     };
-    let Listing { cards, next, previous, total } = app.domain.federation.directory(question).await?;
+    let DirectoryListing { cards, next, previous, total } = app.domain.federation.directory(question).await?;
     let mut response = get_public_rooms::v3::Response::new(cards);
     (response.next_batch, response.prev_batch) = (next, previous);
     response.total_room_count_estimate = Some(UInt::new_saturating(total));
@@ -40,14 +40,14 @@ async fn search(
     app: App,
     request: Ruma<get_public_rooms_filtered::v3::Request>,
 ) -> Result<get_public_rooms_filtered::v3::Response> {
-    let question = Question {
+    let question = DirectoryQuery {
         server: request.server.clone(),
         limit: request.limit.map(Into::into),
         since: request.since.clone(),
         filter: request.filter.clone(),
         network: request.room_network.clone(),
     };
-    let Listing { cards, next, previous, total } = app.domain.federation.directory(question).await?;
+    let DirectoryListing { cards, next, previous, total } = app.domain.federation.directory(question).await?;
     let mut response = get_public_rooms_filtered::v3::Response::new();
     (response.chunk, response.next_batch, response.prev_batch) = (cards, next, previous);
     response.total_room_count_estimate = Some(UInt::new_saturating(total));

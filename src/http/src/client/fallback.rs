@@ -9,7 +9,7 @@ use hearth_domain::rates::Rate;
 use hearth_domain::uia::Stage;
 use serde::Deserialize;
 
-use crate::app::{App, Peer};
+use crate::app::{App, ClientAddress};
 use crate::edge;
 use crate::page::{escape, page};
 use crate::respond::Failure;
@@ -44,14 +44,14 @@ async fn show(State(app): State<App>, Path(stage): Path<String>, Query(of): Quer
 }
 
 async fn complete(State(app): State<App>, Path(stage): Path<String>, request: Request) -> Response {
-    let peer = request.extensions().get::<Peer>().cloned().unwrap_or(Peer { address: None });
+    let peer = request.extensions().get::<ClientAddress>().cloned().unwrap_or(ClientAddress { address: None });
     match try_complete(&app, &stage, &peer, request).await {
         Ok(response) => response,
         Err(error) => Failure(error).into_response(),
     }
 }
 
-async fn try_complete(app: &App, stage: &str, peer: &Peer, request: Request) -> Result<Response> {
+async fn try_complete(app: &App, stage: &str, peer: &ClientAddress, request: Request) -> Result<Response> {
     edge::rate_limit(app, Rate::Registration, peer, None)?;
     let raw = read_body(request.into_body(), FORM_BYTES_MAX).await?;
     let filled: Filled = serde_html_form::from_bytes(&raw)

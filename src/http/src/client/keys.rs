@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use axum::Router;
 use hearth_base::{Error, Result};
-use hearth_domain::crypto::cross_signing::{self, Failed, Outcome, SignedKeys};
-use hearth_domain::crypto::keys::Upload;
+use hearth_domain::crypto::cross_signing::{self, CrossSigningOutcome, Failed, SignedKeys};
+use hearth_domain::crypto::keys::KeysUpload;
 use hearth_domain::rooms::read::token::Token;
 use hearth_domain::uia;
 use ruma::api::client::keys::upload_signatures::v3::Failure;
@@ -36,13 +36,13 @@ pub(super) fn routes() -> Router<App> {
 async fn upload(app: App, request: Ruma<upload_keys::v3::Request>) -> Result<upload_keys::v3::Response> {
     let who = request.user()?.clone();
     let upload_keys::v3::Request { device_keys, one_time_keys, fallback_keys, .. } = request.body;
-    let upload = Upload { device_keys, one_time_keys, fallback_keys };
+    let upload = KeysUpload { device_keys, one_time_keys, fallback_keys };
     Ok(upload_keys::v3::Response::new(app.domain.crypto.upload_keys(&who, upload).await?))
 }
 
 /// An answer with every field, also the empty ones: clients read them without looking whether they are there.
 #[derive(serde::Serialize)]
-struct Found {
+struct KeysQueryResponse {
     device_keys: BTreeMap<OwnedUserId, BTreeMap<OwnedDeviceId, Raw<DeviceKeys>>>,
     master_keys: BTreeMap<OwnedUserId, Raw<CrossSigningKey>>,
     self_signing_keys: BTreeMap<OwnedUserId, Raw<CrossSigningKey>>,
@@ -50,10 +50,10 @@ struct Found {
     failures: BTreeMap<String, serde_json::Value>,
 }
 
-async fn query(app: App, request: Ruma<get_keys::v3::Request>) -> Result<Json<Found>> {
+async fn query(app: App, request: Ruma<get_keys::v3::Request>) -> Result<Json<KeysQueryResponse>> {
     let who = request.user()?.clone();
     let queried = app.domain.federation.query_keys(&who, request.body.device_keys, request.body.timeout).await?;
-    Ok(Json(Found {
+    Ok(Json(KeysQueryResponse {
         device_keys: queried.device_keys,
         master_keys: queried.master_keys,
         self_signing_keys: queried.self_signing_keys,
@@ -83,12 +83,14 @@ async fn upload_cross_signing(
     request: Ruma<upload_signing_keys::v3::Request>,
 ) -> Result<upload_signing_keys::v3::Response> {
     let who = request.user()?;
-    let upload = cross_signing::Upload {
+    let upload = cross_signing::CrossSigningUpload {
         master: request.master_key.clone(),
         self_signing: request.self_signing_key.clone(),
         user_signing: request.user_signing_key.clone(),
     };
-    if app.domain.crypto.upload_cross_signing(who, upload.clone(), false).await? == Outcome::NeedsAuthentication {
+    if app.domain.crypto.upload_cross_signing(who, upload.clone(), false).await?
+        == CrossSigningOutcome::NeedsAuthentication
+    {
         app.domain.uia.check_unless_service(request.uia(uia::PASSWORD)).await?;
         let _stored = app.domain.crypto.upload_cross_signing(who, upload, true).await?;
     }

@@ -15,7 +15,7 @@ use serde::Deserialize;
 use std::time::Duration;
 
 use super::appservice;
-use crate::app::{App, Peer};
+use crate::app::{App, ClientAddress};
 use crate::auth::{self, Need};
 use crate::respond::{Failure, answer};
 use crate::route::{Bounds, RouterExt as _, Ruma, read_body};
@@ -97,7 +97,7 @@ async fn log_in(State(app): State<App>, request: Request) -> Response {
 }
 
 async fn try_log_in(app: &App, request: Request) -> Result<LoggedIn> {
-    let peer = request.extensions().get::<Peer>().cloned().unwrap_or(Peer { address: None });
+    let peer = request.extensions().get::<ClientAddress>().cloned().unwrap_or(ClientAddress { address: None });
     let need = Need::AppserviceOptional;
     let service = auth::requester(app, need, request.headers(), request.uri().query(), &peer).await?;
     edge::rate_limit(app, Rate::Login, &peer, service.as_ref())?;

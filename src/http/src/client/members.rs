@@ -3,7 +3,7 @@
 use axum::Router;
 use hearth_base::Result;
 use hearth_domain::rooms::read::Token;
-use hearth_domain::rooms::read::members::Question;
+use hearth_domain::rooms::read::members::MembersQuery;
 use ruma::api::client::membership::joined_members::v3::RoomMember;
 use ruma::api::client::membership::{get_member_events, joined_members};
 
@@ -16,7 +16,7 @@ pub(super) fn routes() -> Router<App> {
 }
 
 async fn members(app: App, request: Ruma<get_member_events::v3::Request>) -> Result<get_member_events::v3::Response> {
-    let question = Question {
+    let question = MembersQuery {
         at: Token::parse_opt(request.at.as_deref())?,
         only: request.membership.clone(),
         except: request.not_membership.clone(),

@@ -2,7 +2,7 @@
 
 use axum::Router;
 use hearth_base::{Reason, Result, error::refuse};
-use hearth_domain::personal::profiles::Field;
+use hearth_domain::personal::profiles::ProfileField;
 use ruma::OwnedUserId;
 use ruma::api::client::profile::{delete_profile_field, get_profile, get_profile_field, set_profile_field};
 use serde_json::{Map, Value};
@@ -40,7 +40,7 @@ async fn set_field(
     let (user_id, name): (OwnedUserId, _) = (request.id(0)?, request.text(1));
     let missing = || refuse(Reason::MissingParam, format!("The body must have the field {name:?}."));
     let value = request.object()?.remove(name).ok_or_else(missing)?;
-    app.domain.personal.profiles.set(request.user()?, &user_id, Field::set(name, Some(value))?).await?;
+    app.domain.personal.profiles.set(request.user()?, &user_id, ProfileField::set(name, Some(value))?).await?;
     Ok(set_profile_field::v3::Response::new())
 }
 
@@ -48,7 +48,7 @@ async fn delete_field(
     app: App,
     request: Ruma<delete_profile_field::v3::Request>,
 ) -> Result<delete_profile_field::v3::Response> {
-    let field = Field::removed(request.field.as_str())?;
+    let field = ProfileField::removed(request.field.as_str())?;
     app.domain.personal.profiles.set(request.user()?, &request.user_id, field).await?;
     Ok(delete_profile_field::v3::Response::new())
 }

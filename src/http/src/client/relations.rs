@@ -3,7 +3,7 @@
 use axum::Router;
 use hearth_base::Result;
 use hearth_domain::rooms::read::Token;
-use hearth_domain::rooms::read::relations::{Question, Relations};
+use hearth_domain::rooms::read::relations::{Relations, RelationsQuery};
 use ruma::UInt;
 use ruma::api::client::relations::{
     get_relating_events as of_any, get_relating_events_with_rel_type as of_relation,
@@ -25,7 +25,7 @@ pub(super) fn routes() -> Router<App> {
 /// The three endpoints differ in what their paths name; the rest of the question is the same.
 macro_rules! question {
     ($request:ident, $rel_type:expr, $event_type:expr) => {
-        Question {
+        RelationsQuery {
             event: $request.event_id.clone(),
             rel_type: $rel_type,
             event_type: $event_type,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use axum::Router;
 use hearth_base::{Error, Result};
-use hearth_domain::crypto::backup::{Keys, Scope};
+use hearth_domain::crypto::backup::{BackupScope, Keys};
 use ruma::UInt;
 use ruma::api::client::backup::{
     RoomKeyBackup, add_backup_keys, add_backup_keys_for_room, add_backup_keys_for_session, create_backup_version,
@@ -104,7 +104,7 @@ async fn put_session(
 }
 
 async fn get_all(app: App, request: Ruma<get_backup_keys::v3::Request>) -> Result<get_backup_keys::v3::Response> {
-    let keys = app.domain.crypto.room_keys(request.user()?, &request.version, Scope::All).await?;
+    let keys = app.domain.crypto.room_keys(request.user()?, &request.version, BackupScope::All).await?;
     let rooms = keys.into_iter().map(|(room, sessions)| (room, RoomKeyBackup::new(sessions))).collect();
     Ok(get_backup_keys::v3::Response::new(rooms))
 }
@@ -113,7 +113,7 @@ async fn get_room(
     app: App,
     request: Ruma<get_backup_keys_for_room::v3::Request>,
 ) -> Result<get_backup_keys_for_room::v3::Response> {
-    let scope = Scope::Room(request.room_id.to_string());
+    let scope = BackupScope::Room(request.room_id.to_string());
     let mut keys = app.domain.crypto.room_keys(request.user()?, &request.version, scope).await?;
     Ok(get_backup_keys_for_room::v3::Response::new(keys.remove(&request.room_id).unwrap_or_default()))
 }
@@ -122,7 +122,7 @@ async fn get_session(
     app: App,
     request: Ruma<get_backup_keys_for_session::v3::Request>,
 ) -> Result<get_backup_keys_for_session::v3::Response> {
-    let scope = Scope::Session(request.room_id.to_string(), request.session_id.clone());
+    let scope = BackupScope::Session(request.room_id.to_string(), request.session_id.clone());
     let keys = app.domain.crypto.room_keys(request.user()?, &request.version, scope).await?;
     let found = keys.into_values().flat_map(BTreeMap::into_values).next();
     let found = found.ok_or_else(|| Error::not_found("The backup does not hold this room key."))?;
@@ -133,7 +133,7 @@ async fn delete_all(
     app: App,
     request: Ruma<delete_backup_keys::v3::Request>,
 ) -> Result<delete_backup_keys::v3::Response> {
-    let left = app.domain.crypto.delete_room_keys(request.user()?, &request.version, Scope::All).await?;
+    let left = app.domain.crypto.delete_room_keys(request.user()?, &request.version, BackupScope::All).await?;
     Ok(delete_backup_keys::v3::Response::new(left.etag, UInt::new_saturating(left.count)))
 }
 
@@ -141,7 +141,7 @@ async fn delete_room(
     app: App,
     request: Ruma<delete_backup_keys_for_room::v3::Request>,
 ) -> Result<delete_backup_keys_for_room::v3::Response> {
-    let scope = Scope::Room(request.room_id.to_string());
+    let scope = BackupScope::Room(request.room_id.to_string());
     let left = app.domain.crypto.delete_room_keys(request.user()?, &request.version, scope).await?;
     Ok(delete_backup_keys_for_room::v3::Response::new(left.etag, UInt::new_saturating(left.count)))
 }
@@ -150,7 +150,7 @@ async fn delete_session(
     app: App,
     request: Ruma<delete_backup_keys_for_session::v3::Request>,
 ) -> Result<delete_backup_keys_for_session::v3::Response> {
-    let scope = Scope::Session(request.room_id.to_string(), request.session_id.clone());
+    let scope = BackupScope::Session(request.room_id.to_string(), request.session_id.clone());
     let left = app.domain.crypto.delete_room_keys(request.user()?, &request.version, scope).await?;
     Ok(delete_backup_keys_for_session::v3::Response::new(left.etag, UInt::new_saturating(left.count)))
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use axum::Router;
 use hearth_base::{Error, Result};
 use hearth_domain::rooms::read::search::{Hit, Results, Search};
-use hearth_domain::rooms::read::term::{Field, Term};
+use hearth_domain::rooms::read::term::{SearchField, SearchTerm};
 use ruma::UInt;
 use ruma::api::client::search::search_events::v3::{
     Criteria, EventContextResult, GroupingKey, OrderBy, Request, Response, ResultCategories, ResultGroup,
@@ -34,13 +34,13 @@ async fn search(app: App, request: Ruma<Request>) -> Result<Response> {
 
 fn question(criteria: &Criteria, from: Option<String>) -> Result<Search> {
     let fields = criteria.keys.iter().flatten().map(|key| match key {
-        SearchKeys::ContentBody => Ok(Field::Body),
-        SearchKeys::ContentName => Ok(Field::Name),
-        SearchKeys::ContentTopic => Ok(Field::Topic),
+        SearchKeys::ContentBody => Ok(SearchField::Body),
+        SearchKeys::ContentName => Ok(SearchField::Name),
+        SearchKeys::ContentTopic => Ok(SearchField::Topic),
         other => Err(Error::invalid(format!("{:?} cannot be searched.", other.as_str()))),
     });
     Ok(Search {
-        term: Term::new(&criteria.search_term, fields.collect::<Result<_>>()?)?,
+        term: SearchTerm::new(&criteria.search_term, fields.collect::<Result<_>>()?)?,
         filter: criteria.filter.clone(),
         by_rank: !matches!(criteria.order_by, Some(OrderBy::Recent)),
         context: (amount(criteria.event_context.before_limit), amount(criteria.event_context.after_limit)),

@@ -9,7 +9,7 @@ use ruma::api::client::redact::redact_event;
 use serde_json::json;
 
 use super::appservice::massaged;
-use super::delayed_events::{self, Sent};
+use super::delayed_events::{self, SentOrDelayed};
 use crate::App;
 use crate::edge::Rate;
 use crate::respond::Json;
@@ -20,7 +20,7 @@ pub(super) fn routes() -> Router<App> {
     Router::new().endpoint(Bounds::rate(Rate::Message), send).endpoint(Bounds::rate(Rate::Message), redact)
 }
 
-async fn send(app: App, request: Ruma<send_message_event::v3::Request>) -> Result<Json<Sent>> {
+async fn send(app: App, request: Ruma<send_message_event::v3::Request>) -> Result<Json<SentOrDelayed>> {
     if let Some(delay) = delayed_events::delay(&request.uri)? {
         let later = Later {
             room_id: request.room_id.clone(),
@@ -44,10 +44,10 @@ async fn send(app: App, request: Ruma<send_message_event::v3::Request>) -> Resul
     let who = request.user()?;
     let event_id = app.domain.rooms.send(who, message).await?;
     app.domain.presence.active(who.user).await;
-    Ok(Json(Sent::Now { event_id }))
+    Ok(Json(SentOrDelayed::Now { event_id }))
 }
 
-async fn redact(app: App, request: Ruma<redact_event::v3::Request>) -> Result<Json<Sent>> {
+async fn redact(app: App, request: Ruma<redact_event::v3::Request>) -> Result<Json<SentOrDelayed>> {
     if let Some(delay) = delayed_events::delay(&request.uri)? {
         let content = match &request.reason {
             Some(reason) => json!({ "redacts": request.event_id, "reason": reason }),
@@ -68,5 +68,5 @@ async fn redact(app: App, request: Ruma<redact_event::v3::Request>) -> Result<Js
     let (room, target) = (request.room_id.clone(), request.event_id.clone());
     let (txn, reason) = (request.txn_id.to_string(), request.reason.clone());
     let event_id = app.domain.rooms.redact(request.user()?, room, target, txn, reason).await?;
-    Ok(Json(Sent::Now { event_id }))
+    Ok(Json(SentOrDelayed::Now { event_id }))
 }

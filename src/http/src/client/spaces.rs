@@ -2,7 +2,7 @@
 
 use axum::Router;
 use hearth_base::{Result, limits};
-use hearth_domain::rooms::read::hierarchy::{Hierarchy, Question};
+use hearth_domain::rooms::read::hierarchy::{Hierarchy, HierarchyQuery};
 use hearth_domain::rooms::read::summary::Summary;
 use ruma::api::client::room::get_summary;
 use ruma::api::client::space::get_hierarchy;
@@ -26,7 +26,8 @@ pub(super) fn routes() -> Router<App> {
 }
 
 async fn hierarchy(app: App, request: Ruma<get_hierarchy::v1::Request>) -> Result<Json<Hierarchy>> {
-    let question = Question { suggested_only: request.suggested_only, depth_max: request.max_depth.map(Into::into) };
+    let question =
+        HierarchyQuery { suggested_only: request.suggested_only, depth_max: request.max_depth.map(Into::into) };
     let limit = request.limit.map_or(limits::HIERARCHY_PAGE_ROOMS_MAX, amount);
     let (space, from) = (request.room_id.clone(), request.from.clone());
     Ok(Json(app.domain.federation.hierarchy(request.user()?, space, question, from, limit).await?))

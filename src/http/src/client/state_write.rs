@@ -7,7 +7,7 @@ use hearth_domain::rooms::delayed::Later;
 use ruma::api::client::state::send_state_event;
 
 use super::appservice::massaged;
-use super::delayed_events::{self, Sent};
+use super::delayed_events::{self, SentOrDelayed};
 use crate::App;
 use crate::edge::Rate;
 use crate::respond::Json;
@@ -27,7 +27,7 @@ pub(super) fn routes() -> Router<App> {
     Router::new().endpoint(bounds, set).endpoint_at(KEYLESS, bounds, set)
 }
 
-async fn set(app: App, request: Ruma<send_state_event::v3::Request>) -> Result<Json<Sent>> {
+async fn set(app: App, request: Ruma<send_state_event::v3::Request>) -> Result<Json<SentOrDelayed>> {
     if let Some(delay) = delayed_events::delay(&request.uri)? {
         let later = Later {
             room_id: request.room_id.clone(),
@@ -48,5 +48,5 @@ async fn set(app: App, request: Ruma<send_state_event::v3::Request>) -> Result<J
         timestamp_ms: massaged(request.user()?, request.timestamp),
     };
     let event_id = app.domain.federation.set_state(request.user()?, change).await?;
-    Ok(Json(Sent::Now { event_id }))
+    Ok(Json(SentOrDelayed::Now { event_id }))
 }

@@ -9,7 +9,7 @@ use hearth_domain::rates::Rate;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::app::{App, Peer};
+use crate::app::{App, ClientAddress};
 use crate::respond::Failure;
 use crate::route::read_body;
 use crate::{edge, json as json_rules};
@@ -46,7 +46,7 @@ async fn register(State(app): State<App>, request: Request) -> Response {
 }
 
 async fn try_register(app: &App, request: Request) -> Result<Value> {
-    let peer = request.extensions().get::<Peer>().cloned().unwrap_or(Peer { address: None });
+    let peer = request.extensions().get::<ClientAddress>().cloned().unwrap_or(ClientAddress { address: None });
     edge::rate_limit(app, Rate::Other, &peer, None)?;
     let raw = read_body(request.into_body(), limits::BODY_BYTES_MAX).await?;
     json_rules::check_depth(&raw)?;

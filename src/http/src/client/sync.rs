@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Router;
 use hearth_base::{Position, Result};
 use hearth_domain::rooms::read::Token;
-use hearth_domain::sync::Query;
+use hearth_domain::sync::SyncQuery;
 use ruma::api::client::sync::sync_events;
 
 use crate::App;
@@ -25,7 +25,7 @@ async fn sync(app: App, request: Ruma<sync_events::v3::Request>) -> Result<sync_
         _ => filters.choose(who, None).await?,
     };
     let since = Token::parse_opt(request.since.as_deref())?;
-    let query = Query {
+    let query = SyncQuery {
         since: since.map(|since| Position::from_i64(since.cut().max(0))),
         filter,
         full_state: request.full_state,

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use hearth_base::limits;
 use hearth_domain::ports::Duplex;
-use hearth_domain::rtc::Pass;
+use hearth_domain::rtc::SignallingPermit;
 use parking_lot::Mutex;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::time::Instant;
@@ -19,12 +19,12 @@ const REST_MAX: Duration = Duration::from_secs(5);
 
 /// The other end, once. Answers' extensions must be such that they could be cloned.
 #[derive(Clone)]
-pub struct Onward(Arc<Mutex<Option<Box<dyn Duplex>>>>, Arc<Pass>);
+pub struct Onward(Arc<Mutex<Option<Box<dyn Duplex>>>>, Arc<SignallingPermit>);
 
 impl Onward {
     /// Onward to `other`; the pass is kept as long.
     #[must_use]
-    pub fn new(other: Box<dyn Duplex>, pass: Pass) -> Self {
+    pub fn new(other: Box<dyn Duplex>, pass: SignallingPermit) -> Self {
         Self(Arc::new(Mutex::new(Some(other))), Arc::new(pass))
     }
 

@@ -23,7 +23,7 @@ use super::counters::Counters;
 use super::matched::Matched;
 use super::request_id::{RequestId, RequestIds};
 use super::slow_body::SlowBody;
-use crate::app::{App, Peer};
+use crate::app::{App, ClientAddress};
 use crate::respond::Failure;
 
 /// What no route matched is counted under this name.
@@ -55,7 +55,7 @@ impl Edge {
     }
 
     /// Answers one request that came from `peer`.
-    pub async fn serve<B>(&self, peer: Peer, request: Request<B>) -> Response
+    pub async fn serve<B>(&self, peer: ClientAddress, request: Request<B>) -> Response
     where
         B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
         B::Error: Into<axum::BoxError>,
@@ -72,7 +72,7 @@ impl Edge {
         response
     }
 
-    async fn route<B>(&self, peer: Peer, request: Request<B>) -> Response
+    async fn route<B>(&self, peer: ClientAddress, request: Request<B>) -> Response
     where
         B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
         B::Error: Into<axum::BoxError>,

@@ -10,8 +10,8 @@ use std::time::Duration;
 use axum::body::Body;
 use bytes::Bytes;
 use hearth_base::{Error, Reason, Result, error::refuse, limits};
-use hearth_domain::federation::gate::Turn;
-use hearth_domain::rates::{Rate, Whose};
+use hearth_domain::federation::gate::RequestPermit;
+use hearth_domain::rates::{Rate, RateSubject};
 use http::request::Parts;
 use http::{Method, header};
 use ruma::api::federation::authentication::{ServerSignatures, XMatrix, XMatrixExtractError};
@@ -19,7 +19,7 @@ use ruma::signatures::{PublicKeyMap, verify_canonical_json_bytes};
 use ruma::{OwnedServerName, ServerName, SigningKeyAlgorithm};
 use tokio::sync::OwnedSemaphorePermit;
 
-use crate::app::Peer;
+use crate::app::ClientAddress;
 use crate::auth::{Need, Scheme};
 use crate::{App, route};
 
@@ -29,7 +29,7 @@ impl Scheme for ServerSignatures {
 
 /// A request that says which server it is from, and the keys to check that with.
 #[derive(Debug)]
-pub struct Claim {
+pub struct ServerClaim {
     says: XMatrix,
     keys: PublicKeyMap,
     bytes_max: usize,
@@ -38,11 +38,11 @@ pub struct Claim {
 
 /// The server that a request is from.
 #[derive(Debug)]
-pub struct Asker {
+pub struct RequestingServer {
     /// The server.
     pub name: OwnedServerName,
     /// Its turn, until the request is answered.
-    _turn: Turn,
+    _turn: RequestPermit,
     /// The room that the request's body takes, for as long.
     _room: Option<OwnedSemaphorePermit>,
 }
@@ -51,8 +51,8 @@ pub struct Asker {
 ///
 /// Refuses with `M_UNAUTHORIZED` (401) claims that cannot be true, with `M_FORBIDDEN` servers that this one does not talk to,
 /// with `M_LIMIT_EXCEEDED` addresses that have sent many false claims.
-pub async fn claim(app: &App, parts: &Parts, peer: &Peer, bytes_max: usize) -> Result<Claim> {
-    let whose = Whose::address(peer.address);
+pub async fn claim(app: &App, parts: &Parts, peer: &ClientAddress, bytes_max: usize) -> Result<ServerClaim> {
+    let whose = RateSubject::address(peer.address);
     app.domain.rates.peek(Rate::FederationUnproven, whose)?;
     let claim = read(app, parts, bytes_max).await;
     if claim.as_ref().is_err_and(|error| error.reason() == Some(Reason::Unauthorized)) {
@@ -61,7 +61,7 @@ pub async fn claim(app: &App, parts: &Parts, peer: &Peer, bytes_max: usize) -> R
     claim
 }
 
-async fn read(app: &App, parts: &Parts, bytes_max: usize) -> Result<Claim> {
+async fn read(app: &App, parts: &Parts, bytes_max: usize) -> Result<ServerClaim> {
     let says = XMatrix::extract_from_http_headers(&parts.headers).map_err(|error| match error {
         XMatrixExtractError::MissingAuthorizationHeader => {
             unauthorized("Requests of other servers must be signed: the Authorization header is missing.")
@@ -83,11 +83,11 @@ async fn read(app: &App, parts: &Parts, bytes_max: usize) -> Result<Claim> {
     })?;
     let bytes_max = body_bytes_max(parts, bytes_max);
     let room = gate.make_room(bytes_max).await?;
-    Ok(Claim { says, keys, bytes_max, room })
+    Ok(ServerClaim { says, keys, bytes_max, room })
 }
 
 /// Reads a body of at most what there is room for, and not for longer than room is kept.
-pub async fn read_body(claim: &Claim, body: Body) -> Result<Bytes> {
+pub async fn read_body(claim: &ServerClaim, body: Body) -> Result<Bytes> {
     let reading = route::read_body(body, claim.bytes_max);
     match tokio::time::timeout(Duration::from_millis(limits::FEDERATION_BODY_MS_MAX), reading).await {
         Ok(read) => read,
@@ -106,22 +106,22 @@ fn body_bytes_max(parts: &Parts, bytes_max: usize) -> usize {
     length.unwrap_or(bytes_max).min(bytes_max)
 }
 
-impl Claim {
+impl ServerClaim {
     /// Checks the signature over the request, and waits for the server's turn.
     ///
     /// Refuses with `M_UNAUTHORIZED` (401) what the server has not signed, with `M_LIMIT_EXCEEDED` a server that asks too much.
-    pub async fn prove(self, app: &App, parts: &Parts, body: &[u8], peer: &Peer) -> Result<Asker> {
+    pub async fn prove(self, app: &App, parts: &Parts, body: &[u8], peer: &ClientAddress) -> Result<RequestingServer> {
         let us = &app.domain.core.server_name;
         if !self.is_true(us, parts, body) {
-            app.domain.rates.take(Rate::FederationUnproven, Whose::address(peer.address))?;
+            app.domain.rates.take(Rate::FederationUnproven, RateSubject::address(peer.address))?;
             return Err(unauthorized(format!("The signature is not one of {} over this request.", self.says.origin)));
         }
         let Self { says: XMatrix { origin, .. }, room, .. } = self;
         // Whatever it wants: it is there, so what waits for it need wait no longer.
         app.domain.federation.alive(&origin);
-        app.domain.rates.take(Rate::Federation, Whose::name(origin.as_str()))?;
+        app.domain.rates.take(Rate::Federation, RateSubject::name(origin.as_str()))?;
         let turn = app.domain.federation.gate.enter(&origin).await?;
-        Ok(Asker { name: origin, _turn: turn, _room: room })
+        Ok(RequestingServer { name: origin, _turn: turn, _room: room })
     }
 
     fn is_true(&self, us: &ServerName, parts: &Parts, body: &[u8]) -> bool {

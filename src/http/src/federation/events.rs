@@ -4,7 +4,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::response::Response;
 use hearth_base::Result;
-use hearth_domain::federation::serve::{Lists, Missing};
+use hearth_domain::federation::serve::{EventListBody, Missing};
 use http::{HeaderValue, header};
 use ruma::MilliSecondsSinceUnixEpoch;
 use ruma::api::federation::authorization::get_event_authorization;
@@ -91,7 +91,7 @@ fn amount(number: ruma::UInt) -> usize {
 }
 
 /// JSON that is written as it is sent.
-pub(super) fn pieces(app: &App, lists: Lists) -> Response {
+pub(super) fn pieces(app: &App, lists: EventListBody) -> Response {
     let mut response = Response::new(Body::from_stream(app.domain.federation.write_lists(lists)));
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response

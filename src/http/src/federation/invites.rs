@@ -5,7 +5,7 @@ use axum::extract::{RawPathParams, Request, State};
 use axum::response::Response;
 use axum::routing::post;
 use hearth_base::Result;
-use hearth_domain::federation::host::{Bound, Invite};
+use hearth_domain::federation::resident::{Bound, Invite};
 use http::Method;
 use ruma::api::Metadata;
 use ruma::api::federation::membership::create_invite;

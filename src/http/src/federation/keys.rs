@@ -7,7 +7,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::routing::get;
 use hearth_base::Result;
-use hearth_domain::federation::keyring::Criteria;
+use hearth_domain::federation::keyring::NotaryQuery;
 use ruma::api::federation::discovery::{get_remote_server_keys, get_remote_server_keys_batch, get_server_keys};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -31,7 +31,7 @@ pub(super) fn routes() -> Router<App> {
 
 /// Lists of keys, each signed by its server and by this one.
 #[derive(Serialize)]
-struct Vouched {
+struct NotaryResponse {
     server_keys: Vec<Box<RawValue>>,
 }
 
@@ -47,17 +47,20 @@ fn own(app: &App) -> Result<Box<RawValue>> {
     Ok((*app.domain.federation.keyring.own_document()?).to_owned())
 }
 
-async fn of_server(app: App, request: Ruma<get_remote_server_keys::v2::Request>) -> Result<Json<Vouched>> {
-    let criteria = Criteria { ids: Vec::new(), valid_until_ms: request.minimum_valid_until_ts.get().into() };
+async fn of_server(app: App, request: Ruma<get_remote_server_keys::v2::Request>) -> Result<Json<NotaryResponse>> {
+    let criteria = NotaryQuery { ids: Vec::new(), valid_until_ms: request.minimum_valid_until_ts.get().into() };
     let wanted = BTreeMap::from([(request.server_name.clone(), criteria)]);
-    Ok(Json(Vouched { server_keys: app.domain.federation.keyring.vouch(wanted).await? }))
+    Ok(Json(NotaryResponse { server_keys: app.domain.federation.keyring.vouch(wanted).await? }))
 }
 
-async fn of_servers(app: App, request: Ruma<get_remote_server_keys_batch::v2::Request>) -> Result<Json<Vouched>> {
+async fn of_servers(
+    app: App,
+    request: Ruma<get_remote_server_keys_batch::v2::Request>,
+) -> Result<Json<NotaryResponse>> {
     let wanted = request.body.server_keys.into_iter().map(|(server, keys)| {
         let times = keys.values().filter_map(|wanted| wanted.minimum_valid_until_ts);
         let valid_until_ms = times.map(|at| at.get().into()).max().unwrap_or(0);
-        (server, Criteria { ids: keys.keys().map(ToString::to_string).collect(), valid_until_ms })
+        (server, NotaryQuery { ids: keys.keys().map(ToString::to_string).collect(), valid_until_ms })
     });
-    Ok(Json(Vouched { server_keys: app.domain.federation.keyring.vouch(wanted.collect()).await? }))
+    Ok(Json(NotaryResponse { server_keys: app.domain.federation.keyring.vouch(wanted.collect()).await? }))
 }

@@ -52,14 +52,14 @@ async fn joined(app: App, request: Ruma<Loose<create_join_event::v2::Request>>, 
 
 /// What shows a room to whoever knocks on it.
 #[derive(Serialize)]
-struct Knocked {
+struct KnockResponse {
     knock_room_state: Vec<Box<RawValue>>,
 }
 
-async fn knock(app: App, request: Ruma<Loose<create_knock_event::v1::Request>>) -> Result<Json<Knocked>> {
+async fn knock(app: App, request: Ruma<Loose<create_knock_event::v1::Request>>) -> Result<Json<KnockResponse>> {
     let (room_id, event_id, pdu) = event(&request)?;
     let shown = app.domain.federation.receive_knock(request.origin()?, room_id, &event_id, pdu).await?;
-    Ok(Json(Knocked { knock_room_state: shown }))
+    Ok(Json(KnockResponse { knock_room_state: shown }))
 }
 
 async fn leave(
@@ -73,9 +73,12 @@ async fn leave(
 
 /// An answer of the old form without content.
 #[derive(Serialize)]
-struct Nothing {}
+struct EmptyResponse {}
 
-async fn leave_before(app: App, request: Ruma<Loose<create_leave_event::v2::Request>>) -> Result<Json<(u16, Nothing)>> {
+async fn leave_before(
+    app: App,
+    request: Ruma<Loose<create_leave_event::v2::Request>>,
+) -> Result<Json<(u16, EmptyResponse)>> {
     leave(app, request).await?;
-    Ok(Json((200, Nothing {})))
+    Ok(Json((200, EmptyResponse {})))
 }

@@ -7,13 +7,13 @@ mod discovery;
 mod events;
 mod invites;
 mod keys;
+mod make_join;
 mod media;
 mod members;
 mod openid;
 mod query;
 mod rtc;
 mod spaces;
-mod templates;
 mod transactions;
 
 use axum::Router;
@@ -35,6 +35,6 @@ pub fn router() -> Router<App> {
         .merge(query::routes())
         .merge(rtc::routes())
         .merge(spaces::routes())
-        .merge(templates::routes())
+        .merge(make_join::routes())
         .merge(transactions::routes())
 }

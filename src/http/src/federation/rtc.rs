@@ -2,7 +2,7 @@
 
 use axum::Router;
 use hearth_base::Result;
-use hearth_domain::rtc::{Member, Wish};
+use hearth_domain::rtc::{CallMember, TokenRequest};
 use ruma::api::federation::rtc::livekit::get_token::msc4195 as get_token;
 
 use crate::App;
@@ -18,6 +18,6 @@ pub(super) fn routes() -> Router<App> {
 
 async fn give(app: App, request: Ruma<get_token::Request>) -> Result<get_token::Response> {
     let (origin, body) = (request.origin()?, &request.body);
-    let wish = Wish { room: &body.room_id, slot: &body.slot_id, member: Member::Id(&body.member_id) };
+    let wish = TokenRequest { room: &body.room_id, slot: &body.slot_id, member: CallMember::Id(&body.member_id) };
     Ok(get_token::Response::new(app.domain.rtc.give_to(origin, &body.user_id, &body.url, wish).await?))
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::StreamExt;
 use hearth_base::{Error, Reason, Result, error::refuse, limits};
-use hearth_domain::ports::{Answer, Call, Pieces};
+use hearth_domain::ports::{Call, Pieces, RemoteResponse};
 use http::{HeaderValue, Request, Response, header};
 use http_body_util::{BodyDataStream, Full};
 use hyper::body::Incoming;
@@ -54,7 +54,7 @@ impl Calls {
     }
 
     /// Finds the server, sends the call, and returns the head of the answer with a body that is still coming.
-    pub(super) async fn call(&self, well_known: &WellKnown, call: Call) -> Result<Answer> {
+    pub(super) async fn call(&self, well_known: &WellKnown, call: Call) -> Result<RemoteResponse> {
         let (to, wait) = (call.to.clone(), call.wait);
         let unreachable = |words: Words| refuse(Reason::ConnectionFailed, format!("{to} cannot be reached: {words}."));
         let asked = tokio::time::timeout(wait, self.ask(well_known, call)).await;
@@ -62,7 +62,7 @@ impl Calls {
         let response = asked.map_err(late).and_then(|asked| asked).map_err(unreachable)?;
         let content_type = response.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let content_type = content_type.map(str::to_owned);
-        Ok(Answer { status: response.status().as_u16(), content_type, body: pieces(&to, response.into_body()) })
+        Ok(RemoteResponse { status: response.status().as_u16(), content_type, body: pieces(&to, response.into_body()) })
     }
 
     async fn ask(&self, well_known: &WellKnown, call: Call) -> Result<Response<Incoming>, Words> {

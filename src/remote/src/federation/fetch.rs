@@ -10,7 +10,7 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use hearth_base::config::Outgoing;
 use hearth_base::{Error, Reason, Result, error::refuse, limits};
-use hearth_domain::ports::{Answer, Eventually};
+use hearth_domain::ports::{Eventually, RemoteResponse};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::{Method, Url, header};
 
@@ -48,7 +48,7 @@ impl Fetcher {
     }
 
     /// Fetches a file. `wait` is for the head of the answer.
-    pub(super) async fn file(&self, url: &str, wait: Duration) -> Result<Answer> {
+    pub(super) async fn file(&self, url: &str, wait: Duration) -> Result<RemoteResponse> {
         let url =
             Url::parse(url).map_err(|_| Error::bad_json("The other server sends us to something that is no URL."))?;
         let host = url.host_str().unwrap_or_default().to_owned();
@@ -70,7 +70,7 @@ impl Fetcher {
                 Err(_) => broken("The file ended too early: its server fell silent.".to_owned()),
             }
         });
-        Ok(Answer { status, content_type, body: Box::pin(pieces) })
+        Ok(RemoteResponse { status, content_type, body: Box::pin(pieces) })
     }
 
     async fn well_known(self, host: String) -> Asked {

@@ -24,7 +24,7 @@ use std::time::Duration;
 
 use hearth_base::Result;
 use hearth_base::config::Outgoing;
-use hearth_domain::ports::{Answer, Call, Eventually, Network};
+use hearth_domain::ports::{Call, Eventually, Network, RemoteResponse};
 use ruma::ServerName;
 
 use crate::guard::Guard;
@@ -64,12 +64,12 @@ impl Homeservers {
 }
 
 impl Network for Homeservers {
-    fn call(&self, call: Call) -> Eventually<Result<Answer>> {
+    fn call(&self, call: Call) -> Eventually<Result<RemoteResponse>> {
         let inner = Arc::clone(&self.0);
         Box::pin(async move { inner.calls.call(&inner.well_known, call).await })
     }
 
-    fn fetch(&self, url: String, wait: Duration) -> Eventually<Result<Answer>> {
+    fn fetch(&self, url: String, wait: Duration) -> Eventually<Result<RemoteResponse>> {
         let inner = Arc::clone(&self.0);
         Box::pin(async move { inner.fetcher.file(&url, wait).await })
     }

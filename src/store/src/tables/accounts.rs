@@ -58,7 +58,7 @@ pub const STATEMENTS: &[&str] = &[
 
 /// What an account is for. The numbers are the database's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum AccountKind {
     /// A person or a bot of their own.
     Person = 0,
     /// Somebody who looks around without an account of their own.
@@ -67,7 +67,7 @@ pub enum Kind {
     Appservice = 2,
 }
 
-impl Kind {
+impl AccountKind {
     fn from_int(value: i64) -> Self {
         match value {
             1 => Self::Guest,
@@ -89,7 +89,7 @@ pub struct AccountRow {
     /// When it was made.
     pub created_ms: Millis,
     /// What it is for.
-    pub kind: Kind,
+    pub kind: AccountKind,
     /// [`ADMIN`], [`LOCKED`], [`SUSPENDED`], [`ERASED`].
     pub flags: i64,
     /// When it was deactivated.
@@ -110,7 +110,7 @@ fn read(row: &dyn Row) -> Result<AccountRow> {
         localpart: row.text(1)?.to_owned(),
         password: row.opt_text(2)?.map(str::to_owned),
         created_ms: row.int(3)?.unsigned_abs(),
-        kind: Kind::from_int(row.int(4)?),
+        kind: AccountKind::from_int(row.int(4)?),
         flags: row.int(5)?,
         deactivated_ms: row.opt_int(6)?.map(i64::unsigned_abs),
     })
@@ -128,7 +128,7 @@ pub fn get(tx: &mut dyn Tx, user: UserSn) -> Result<Option<AccountRow>> {
 
 /// What a listing shows.
 #[derive(Debug, Clone, Default)]
-pub struct Page<'a> {
+pub struct AccountsPage<'a> {
     /// The name after which it starts; empty for the first page.
     pub after: &'a str,
     /// Part of a name; empty for any.
@@ -142,7 +142,7 @@ pub struct Page<'a> {
 }
 
 /// A page of accounts in the order of their names.
-pub fn page(tx: &mut dyn Tx, page: &Page<'_>) -> Result<Vec<AccountRow>> {
+pub fn page(tx: &mut dyn Tx, page: &AccountsPage<'_>) -> Result<Vec<AccountRow>> {
     let escaped = page.contains.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
     let pattern = format!("%{escaped}%");
     let args = [page.after.into(), (&pattern).into(), page.deactivated.into(), page.guests.into(), page.limit.into()];
@@ -227,13 +227,13 @@ pub struct Counts {
 pub fn counts(tx: &mut dyn Tx) -> Result<Counts> {
     let mut counts = Counts::default();
     tx.query(COUNTS, &[], &mut |row| {
-        let (kind, gone, flags, number) = (Kind::from_int(row.int(0)?), row.int(1)?, row.int(2)?, row.int(3)?);
+        let (kind, gone, flags, number) = (AccountKind::from_int(row.int(0)?), row.int(1)?, row.int(2)?, row.int(3)?);
         let number = number.unsigned_abs();
         match kind {
             _ if gone != 0 => counts.deactivated += number,
-            Kind::Guest => counts.guests += number,
-            Kind::Appservice => counts.appservice += number,
-            Kind::Person => {
+            AccountKind::Guest => counts.guests += number,
+            AccountKind::Appservice => counts.appservice += number,
+            AccountKind::Person => {
                 counts.people += number;
                 for (flag, count) in
                     [(ADMIN, &mut counts.admins), (LOCKED, &mut counts.locked), (SUSPENDED, &mut counts.suspended)]

@@ -79,7 +79,7 @@ pub struct VersionRow {
 
 /// A room key in a backup.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SessionRow {
+pub struct BackupSessionRow {
     /// The room.
     pub room: String,
     /// The Megolm session.
@@ -96,7 +96,7 @@ pub struct SessionRow {
 
 /// Which keys of a backup.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Scope {
+pub enum BackupScope {
     /// All of them.
     All,
     /// Those of a room.
@@ -115,8 +115,8 @@ fn read_version(row: &dyn Row) -> Result<VersionRow> {
     })
 }
 
-fn read_session(row: &dyn Row) -> Result<SessionRow> {
-    Ok(SessionRow {
+fn read_session(row: &dyn Row) -> Result<BackupSessionRow> {
+    Ok(BackupSessionRow {
         room: row.text(0)?.to_owned(),
         session: row.text(1)?.to_owned(),
         first_index: row.int(2)?,
@@ -172,22 +172,30 @@ pub fn delete_all(tx: &mut dyn Tx, owner: UserSn) -> Result<()> {
 }
 
 /// Keys of a version.
-pub fn sessions(tx: &mut dyn Tx, owner: UserSn, version: i64, scope: &Scope) -> Result<Vec<SessionRow>> {
+pub fn sessions(tx: &mut dyn Tx, owner: UserSn, version: i64, scope: &BackupScope) -> Result<Vec<BackupSessionRow>> {
     let (owner, version) = (owner.into(), version.into());
     match scope {
-        Scope::All => tx.all(ALL, &[owner, version], read_session),
-        Scope::Room(room) => tx.all(OF_ROOM, &[owner, version, room.into()], read_session),
-        Scope::Session(room, session) => tx.all(ONE, &[owner, version, room.into(), session.into()], read_session),
+        BackupScope::All => tx.all(ALL, &[owner, version], read_session),
+        BackupScope::Room(room) => tx.all(OF_ROOM, &[owner, version, room.into()], read_session),
+        BackupScope::Session(room, session) => {
+            tx.all(ONE, &[owner, version, room.into(), session.into()], read_session)
+        }
     }
 }
 
 /// One key of a version.
-pub fn session(tx: &mut dyn Tx, owner: UserSn, version: i64, room: &str, session: &str) -> Result<Option<SessionRow>> {
+pub fn session(
+    tx: &mut dyn Tx,
+    owner: UserSn,
+    version: i64,
+    room: &str,
+    session: &str,
+) -> Result<Option<BackupSessionRow>> {
     tx.one(ONE, &[owner.into(), version.into(), room.into(), session.into()], read_session)
 }
 
 /// Stores a key in a version, in place of the one it may have.
-pub fn set_session(tx: &mut dyn Tx, owner: UserSn, version: i64, row: &SessionRow) -> Result<()> {
+pub fn set_session(tx: &mut dyn Tx, owner: UserSn, version: i64, row: &BackupSessionRow) -> Result<()> {
     tx.execute(
         SET,
         &[
@@ -205,11 +213,11 @@ pub fn set_session(tx: &mut dyn Tx, owner: UserSn, version: i64, row: &SessionRo
 }
 
 /// Deletes keys of a version; says how many.
-pub fn delete_sessions(tx: &mut dyn Tx, owner: UserSn, version: i64, scope: &Scope) -> Result<u64> {
+pub fn delete_sessions(tx: &mut dyn Tx, owner: UserSn, version: i64, scope: &BackupScope) -> Result<u64> {
     let (owner, version) = (owner.into(), version.into());
     match scope {
-        Scope::All => tx.execute(DELETE_ALL, &[owner, version]),
-        Scope::Room(room) => tx.execute(DELETE_ROOM, &[owner, version, room.into()]),
-        Scope::Session(room, session) => tx.execute(DELETE_ONE, &[owner, version, room.into(), session.into()]),
+        BackupScope::All => tx.execute(DELETE_ALL, &[owner, version]),
+        BackupScope::Room(room) => tx.execute(DELETE_ROOM, &[owner, version, room.into()]),
+        BackupScope::Session(room, session) => tx.execute(DELETE_ONE, &[owner, version, room.into(), session.into()]),
     }
 }

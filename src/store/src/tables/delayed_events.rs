@@ -56,7 +56,7 @@ impl Restarted {
 
 /// An event that is to be sent.
 #[derive(Debug, Clone)]
-pub struct Wanted {
+pub struct DelayedEventRow {
     /// What clients call it.
     pub id: String,
     /// Whose it is.
@@ -90,7 +90,7 @@ pub struct Finalised {
 
 /// An event that waits, without its content.
 #[derive(Debug, Clone)]
-pub struct Waiting {
+pub struct WaitingDelayedRow {
     /// What clients call it.
     pub id: String,
     /// Whose it is.
@@ -107,8 +107,8 @@ pub struct Waiting {
     pub restarted: Restarted,
 }
 
-fn read(row: &dyn Row) -> Result<(Wanted, Option<Finalised>)> {
-    let wanted = Wanted {
+fn read(row: &dyn Row) -> Result<(DelayedEventRow, Option<Finalised>)> {
+    let wanted = DelayedEventRow {
         id: row.text(0)?.to_owned(),
         user: UserSn(row.int(1)?),
         room: RoomSn(row.int(2)?),
@@ -125,7 +125,7 @@ fn read(row: &dyn Row) -> Result<(Wanted, Option<Finalised>)> {
 }
 
 /// Adds an event that waits.
-pub fn insert(tx: &mut dyn Tx, wanted: &Wanted) -> Result<()> {
+pub fn insert(tx: &mut dyn Tx, wanted: &DelayedEventRow) -> Result<()> {
     let args = [
         (&wanted.id).into(),
         wanted.user.into(),
@@ -142,19 +142,19 @@ pub fn insert(tx: &mut dyn Tx, wanted: &Wanted) -> Result<()> {
 }
 
 /// An event, whether it waits or not.
-pub fn get(tx: &mut dyn Tx, id: &str) -> Result<Option<(Wanted, Option<Finalised>)>> {
+pub fn get(tx: &mut dyn Tx, id: &str) -> Result<Option<(DelayedEventRow, Option<Finalised>)>> {
     tx.one(GET, &[id.into()], read)
 }
 
 /// All events of a user, in no order.
-pub fn of_user(tx: &mut dyn Tx, user: UserSn) -> Result<Vec<(Wanted, Option<Finalised>)>> {
+pub fn of_user(tx: &mut dyn Tx, user: UserSn) -> Result<Vec<(DelayedEventRow, Option<Finalised>)>> {
     tx.all(OF_USER, &[user.into()], read)
 }
 
 /// All events that wait.
-pub fn waiting(tx: &mut dyn Tx) -> Result<Vec<Waiting>> {
+pub fn waiting(tx: &mut dyn Tx) -> Result<Vec<WaitingDelayedRow>> {
     tx.all(WAITING, &[], |row| {
-        Ok(Waiting {
+        Ok(WaitingDelayedRow {
             id: row.text(0)?.to_owned(),
             user: UserSn(row.int(1)?),
             room: RoomSn(row.int(2)?),

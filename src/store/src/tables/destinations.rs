@@ -31,7 +31,7 @@ pub const STATEMENTS: &[&str] = &[FIND, ONE, BY_SN, FAILING, LIST, INSERT, SAVE]
 
 /// How sending to a server goes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Health {
+pub struct DestinationHealth {
     /// Attempts since the last one that succeeded.
     pub failures: u32,
     /// When the first of them was.
@@ -52,7 +52,7 @@ pub struct DestinationRow {
     /// Its server name.
     pub name: String,
     /// How sending goes.
-    pub health: Health,
+    pub health: DestinationHealth,
 }
 
 fn read(row: &dyn Row) -> Result<DestinationRow> {
@@ -60,7 +60,7 @@ fn read(row: &dyn Row) -> Result<DestinationRow> {
     Ok(DestinationRow {
         sn: DestinationSn(row.int(0)?),
         name: row.text(1)?.to_owned(),
-        health: Health {
+        health: DestinationHealth {
             failures: u32::try_from(row.int(2)?).unwrap_or(u32::MAX),
             failing_since_ms: ms(3)?,
             retry_at_ms: ms(4)?,
@@ -101,8 +101,8 @@ pub fn list(tx: &mut dyn Tx, after: &str, limit: u64) -> Result<Vec<DestinationR
 }
 
 /// Writes down how sending goes.
-pub fn save(tx: &mut dyn Tx, sn: DestinationSn, health: &Health) -> Result<()> {
-    let Health { failures, failing_since_ms, retry_at_ms, last_success_ms, reason } = health;
+pub fn save(tx: &mut dyn Tx, sn: DestinationSn, health: &DestinationHealth) -> Result<()> {
+    let DestinationHealth { failures, failing_since_ms, retry_at_ms, last_success_ms, reason } = health;
     let (since, retry, success) = (failing_since_ms.as_ref(), retry_at_ms.as_ref(), last_success_ms.as_ref());
     let args = [
         sn.into(),

@@ -23,7 +23,7 @@ pub const STATEMENTS: &[&str] = &[INSERT, ALL, JSON, SHRINK, DELETE, COUNT];
 
 /// What a row tells of.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum News {
+pub enum OutgoingKind {
     /// An event (PDU).
     Event {
         /// The event.
@@ -46,7 +46,7 @@ pub struct OutgoingRow {
     /// Who lacks it, ascending.
     pub destinations: Vec<DestinationSn>,
     /// What it tells of.
-    pub news: News,
+    pub news: OutgoingKind,
 }
 
 /// Adds an event. `destinations` must be ascending.
@@ -85,8 +85,8 @@ pub fn add_edu(
 pub fn all(tx: &mut dyn Tx) -> Result<Vec<OutgoingRow>> {
     tx.all(ALL, &[], |row| {
         let news = match (row.opt_int(2)?, row.opt_int(3)?) {
-            (Some(event), Some(room)) => News::Event { event: EventSn(event), room: RoomSn(room) },
-            _ => News::Edu { key: row.opt_text(4)?.map(str::to_owned) },
+            (Some(event), Some(room)) => OutgoingKind::Event { event: EventSn(event), room: RoomSn(room) },
+            _ => OutgoingKind::Edu { key: row.opt_text(4)?.map(str::to_owned) },
         };
         let destinations = unpack(row.blob(1)?).ok_or_else(|| Error::broken("a list of destinations is damaged"))?;
         Ok(OutgoingRow { position: Position::from_i64(row.int(0)?), destinations, news })

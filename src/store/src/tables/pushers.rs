@@ -20,7 +20,7 @@ pub const STATEMENTS: &[&str] = &[OF_USER, COUNT, EXISTS, SET, DELETE, DELETE_OF
 
 /// What names a pusher among its user's.
 #[derive(Debug, Clone, Copy)]
-pub struct Key<'a> {
+pub struct PusherKey<'a> {
     /// Whose it is.
     pub user: UserSn,
     /// The application.
@@ -51,25 +51,25 @@ pub fn count(tx: &mut dyn Tx, user: UserSn) -> Result<u64> {
 }
 
 /// Whether there is such a pusher.
-pub fn exists(tx: &mut dyn Tx, key: Key<'_>) -> Result<bool> {
+pub fn exists(tx: &mut dyn Tx, key: PusherKey<'_>) -> Result<bool> {
     tx.exists(EXISTS, &[key.user.into(), key.app_id.into(), key.pushkey.into()])
 }
 
 /// Adds a pusher, or replaces it.
-pub fn set(tx: &mut dyn Tx, key: Key<'_>, pusher: &PusherRow) -> Result<()> {
+pub fn set(tx: &mut dyn Tx, key: PusherKey<'_>, pusher: &PusherRow) -> Result<()> {
     let args = [key.user.into(), key.app_id.into(), key.pushkey.into(), pusher.device.into(), (&pusher.json).into()];
     tx.execute(SET, &args)?;
     Ok(())
 }
 
 /// Removes a pusher.
-pub fn delete(tx: &mut dyn Tx, key: Key<'_>) -> Result<()> {
+pub fn delete(tx: &mut dyn Tx, key: PusherKey<'_>) -> Result<()> {
     tx.execute(DELETE, &[key.user.into(), key.app_id.into(), key.pushkey.into()])?;
     Ok(())
 }
 
 /// Removes the pushers that other users have for the same installation of an application: it is not theirs any more.
-pub fn delete_of_others(tx: &mut dyn Tx, key: Key<'_>) -> Result<()> {
+pub fn delete_of_others(tx: &mut dyn Tx, key: PusherKey<'_>) -> Result<()> {
     tx.execute(DELETE_OF_OTHERS, &[key.user.into(), key.app_id.into(), key.pushkey.into()])?;
     Ok(())
 }

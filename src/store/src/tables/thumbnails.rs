@@ -18,7 +18,7 @@ pub const STATEMENTS: &[&str] = &[GET, INSERT, HASHES, DELETE, HAS_HASH];
 
 /// Which thumbnail of a picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Key {
+pub struct ThumbnailKey {
     /// The picture.
     pub source: Hash,
     /// Width of the standard size, in pixels.
@@ -52,7 +52,7 @@ pub enum Thumbnail {
     Unreadable,
 }
 
-fn args(key: &Key) -> [Value<'_>; 5] {
+fn args(key: &ThumbnailKey) -> [Value<'_>; 5] {
     [
         key.source.as_slice().into(),
         i64::from(key.width).into(),
@@ -71,12 +71,12 @@ fn read(row: &dyn Row) -> Result<Thumbnail> {
 }
 
 /// A thumbnail that was made, or tried, before.
-pub fn get(tx: &mut dyn Tx, key: &Key) -> Result<Option<Thumbnail>> {
+pub fn get(tx: &mut dyn Tx, key: &ThumbnailKey) -> Result<Option<Thumbnail>> {
     tx.one(GET, &args(key), read)
 }
 
 /// Remembers what came of making a thumbnail, unless that is known already.
-pub fn insert(tx: &mut dyn Tx, key: &Key, thumbnail: &Thumbnail) -> Result<()> {
+pub fn insert(tx: &mut dyn Tx, key: &ThumbnailKey, thumbnail: &Thumbnail) -> Result<()> {
     let [source, width, height, crop, animated] = args(key);
     let (content_type, hash, bytes): (Option<&str>, Option<&[u8]>, Option<u64>) = match thumbnail {
         Thumbnail::Made { content_type, hash, bytes } => (Some(content_type), Some(hash), Some(*bytes)),

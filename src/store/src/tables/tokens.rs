@@ -95,7 +95,7 @@ pub fn session(tx: &mut dyn Tx, token: &TokenHash) -> Result<Option<SessionRow>>
             device: DeviceSn(row.int(2)?),
             device_id: row.text(3)?.to_owned(),
             user: UserSn(row.int(4)?),
-            guest: row.int(5)? == super::accounts::Kind::Guest as i64,
+            guest: row.int(5)? == super::accounts::AccountKind::Guest as i64,
             flags: row.int(6)?,
             user_id: row.text(7)?.to_owned(),
         })

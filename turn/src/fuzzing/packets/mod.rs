@@ -19,7 +19,7 @@ use crate::limits::{
     AMPLIFICATION_MAX, HEADROOM_BYTES, LIFETIME_MAX_S, TAILROOM_BYTES, UNAUTHENTICATED_BURST, UNAUTHENTICATED_PER_S,
     UNREACHABLE_BURST,
 };
-use crate::server::{Icmp, Outcome, Path, RelayKey};
+use crate::server::{Icmp, PacketOutcome, Path, RelayKey};
 use crate::shared::Refusal;
 use crate::stun::integrity::Integrity;
 use crate::stun::{Class, Message, Method, attribute, channel_data};
@@ -158,9 +158,9 @@ impl Play {
         let late = self.world.counters.refused(Refusal::Bandwidth) != bandwidth;
         let expected = self.data(path, packet);
         match outcome {
-            Outcome::Reply => return self.answered(path, packet, &reply, &before),
-            Outcome::Nothing => assert!(expected.is_none() || late, "data that may pass does"),
-            Outcome::ToPeer { relay, peer, payload, dont_fragment } => {
+            PacketOutcome::Reply => return self.answered(path, packet, &reply, &before),
+            PacketOutcome::Nothing => assert!(expected.is_none() || late, "data that may pass does"),
+            PacketOutcome::ToPeer { relay, peer, payload, dont_fragment } => {
                 let (number, to, range, whole) = expected.expect("no data passes that may not");
                 assert_eq!((relay, peer, payload.clone(), dont_fragment), (number, to, range, whole));
                 assert_may_be_sent(&self.world, peer);

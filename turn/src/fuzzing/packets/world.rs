@@ -13,8 +13,8 @@ use crate::limits::{RESERVATION_MS, RESERVATIONS_MAX};
 use crate::peers::{Cidr, PeerRules};
 use crate::server::{Opened, Path, Port, RelayKey, Server, Sockets, Token, Transport};
 use crate::settings::{Entropy, Settings};
-use crate::shared::whereabouts::Family;
-use crate::shared::{Counters, Quotas, RelayAddress, Shared, Whereabouts};
+use crate::shared::external_address::Family;
+use crate::shared::{Counters, ExternalAddress, Quotas, RelayAddress, Shared};
 
 /// Threads of the relay.
 pub(super) const THREADS: usize = 2;
@@ -112,9 +112,9 @@ impl Sockets for ThreadPorts<'_> {
             ports.kept.get(&token).filter(|(whose, _, _)| whose == owner)?;
             ports.kept.remove(&token)?.1
         } else {
-            ports.free(ports.shared.whereabouts().of(family)?.local, port)?
+            ports.free(ports.shared.external_address().of(family)?.local, port)?
         };
-        let public = SocketAddr::new(ports.shared.whereabouts().of(Family::of(local.ip()))?.public, local.port());
+        let public = SocketAddr::new(ports.shared.external_address().of(Family::of(local.ip()))?.public, local.port());
         if let Port::EvenAndReserve(token) = port {
             if ports.kept.len() >= RESERVATIONS_MAX || ports.kept.contains_key(&token) {
                 return None;
@@ -180,7 +180,7 @@ impl World {
         let v4 = RelayAddress { local: LOCAL_V4, public: PUBLIC_V4 };
         let v6 = RelayAddress { local: V6, public: V6 };
         let (v4, v6) = ((kind & 1 == 0).then_some(v4), (kind & 2 == 0).then_some(v6));
-        self.shared.locate(Whereabouts { v4, v6, own: OWN.to_vec() });
+        self.shared.locate(ExternalAddress { v4, v6, own: OWN.to_vec() });
     }
 
     pub(super) fn pass(&mut self, ms: u64) {

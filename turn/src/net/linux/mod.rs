@@ -3,8 +3,8 @@
 //! call, as each function borrows it for its whole length.
 
 mod batch;
+mod icmp_errors;
 mod name;
-mod outcry;
 mod steer;
 
 use std::io;
@@ -13,7 +13,7 @@ use std::net::UdpSocket;
 use std::os::fd::AsRawFd;
 
 pub(super) use batch::{Receiver, Sender, tell_destinations};
-pub(super) use outcry::{hear, listen_to_icmp};
+pub(super) use icmp_errors::{hear, listen_to_icmp};
 pub(super) use steer::steer;
 
 /// Turns a socket's option on.

@@ -11,7 +11,7 @@ use crate::limits::{BATCH_DATAGRAMS, BATCHES_PER_TURN, REQUESTS_PER_TURN};
 use crate::net::batch::Outgoing;
 use crate::net::event::About;
 use crate::net::listeners::LANES;
-use crate::server::{Outcome, Path, Server, Transport};
+use crate::server::{PacketOutcome, Path, Server, Transport};
 
 impl Worker {
     /// Makes the poll report clients' datagrams.
@@ -106,13 +106,13 @@ impl Worker {
         let path = Path { transport: Transport::Udp, client: received.from, local, link };
         let packet = self.inbox.bytes(at);
         match self.server.client_sent(self.now_ms, &path, packet, &mut self.relays, &mut self.reply) {
-            Outcome::Nothing => {}
-            Outcome::Reply => {
+            PacketOutcome::Nothing => {}
+            PacketOutcome::Reply => {
                 let datagram = Outgoing { to: received.from, bytes: &self.reply };
                 let lost = self.sender.send(&listener.data, received.to, &[datagram]);
                 self.server.count_lost(lost as u64);
             }
-            Outcome::ToPeer { relay, peer, payload, dont_fragment } => {
+            PacketOutcome::ToPeer { relay, peer, payload, dont_fragment } => {
                 self.to_peers.push(relay, peer, at, payload, dont_fragment);
             }
         }

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use mio::{Events, Poll};
 
 use super::batch::{Inbox, Sender};
+use super::client_table::ClientTable;
 use super::command::{Command, Mailbox, Which};
-use super::crowd::Crowd;
 use super::event::About;
 use super::listeners::{LANES, UdpListener};
 use super::pace::Pace;
@@ -43,7 +43,7 @@ pub(super) struct Worker {
     pub(super) swept: Instant,
     pub(super) pace: Pace,
     /// For each kind of requests.
-    pub(super) crowds: [Crowd; LANES],
+    pub(super) crowds: [ClientTable; LANES],
 }
 
 impl Worker {
@@ -92,7 +92,7 @@ impl Worker {
 
     /// Whether there is something to do without waiting for it.
     fn has_work(&self) -> bool {
-        let crowded = |crowd: &Crowd| crowd.wait(self.now_ms) == Some(Duration::ZERO);
+        let crowded = |crowd: &ClientTable| crowd.wait(self.now_ms) == Some(Duration::ZERO);
         !self.unfinished.is_empty() || self.crowds.iter().any(crowded)
     }
 

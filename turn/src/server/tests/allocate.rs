@@ -110,15 +110,15 @@ fn families_are_as_wished() {
 #[test]
 fn a_family_that_the_relay_does_not_have_is_440() {
     let mut bench = Bench::new();
-    *bench.shared.whereabouts.write() = Arc::default();
+    *bench.shared.external_address.write() = Arc::default();
     assert_eq!(bench.allocate(&path(CLIENT)).code, 440);
 }
 
 #[test]
 fn without_ipv4_who_asks_for_no_family_gets_ipv6() {
     let mut bench = Bench::new();
-    let both = Whereabouts::clone(&bench.shared.whereabouts());
-    *bench.shared.whereabouts.write() = Arc::new(Whereabouts { v4: None, ..both });
+    let both = ExternalAddress::clone(&bench.shared.external_address());
+    *bench.shared.external_address.write() = Arc::new(ExternalAddress { v4: None, ..both });
     assert_eq!(
         with(&mut bench, "192.0.2.1:1", |_| {}).address(attribute::XOR_RELAYED_ADDRESS).ip().to_string(),
         PUBLIC_V6

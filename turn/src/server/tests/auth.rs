@@ -176,10 +176,10 @@ fn sources_that_ask_too_often_are_not_answered() {
     let mut bench = Bench::new();
     bench.allocate(&path("198.51.100.7:1"));
     let packet = stranger(Method::BINDING, |_| {});
-    let answered = (0..1_000).filter(|_| bench.raw(&path(CLIENT), &packet).0 == Outcome::Reply).count();
+    let answered = (0..1_000).filter(|_| bench.raw(&path(CLIENT), &packet).0 == PacketOutcome::Reply).count();
     assert_eq!(answered, UNAUTHENTICATED_BURST as usize);
     assert_eq!(bench.refused(Refusal::RateLimited), 1_000 - u64::from(UNAUTHENTICATED_BURST));
-    assert_eq!(bench.raw(&path("192.0.2.9:1"), &packet).0, Outcome::Reply);
+    assert_eq!(bench.raw(&path("192.0.2.9:1"), &packet).0, PacketOutcome::Reply);
 }
 
 #[test]

@@ -23,11 +23,11 @@ fn channel(number: u16, data: &[u8]) -> Vec<u8> {
 #[test]
 fn data_needs_a_permission_both_ways() {
     let mut bench = ready();
-    assert_eq!(bench.send(&path(CLIENT), peer(), b"hello"), Outcome::Nothing);
+    assert_eq!(bench.send(&path(CLIENT), peer(), b"hello"), PacketOutcome::Nothing);
     assert_eq!(bench.peer_says(RELAY, PEER, b"hello"), None);
     assert_eq!(bench.refused(Refusal::Permission), 2);
     assert_eq!(bench.permit(&path(CLIENT), &[PEER]), 0);
-    let Outcome::ToPeer { relay, peer: to, payload, dont_fragment } = bench.send(&path(CLIENT), peer(), b"hello")
+    let PacketOutcome::ToPeer { relay, peer: to, payload, dont_fragment } = bench.send(&path(CLIENT), peer(), b"hello")
     else {
         panic!("not sent");
     };
@@ -66,12 +66,12 @@ fn channels_carry_data_both_ways() {
     let mut bench = ready();
     assert_eq!(bench.bind(&path(CLIENT), 0x4001, peer()), 0);
     let (outcome, _) = bench.raw(&path(CLIENT), &channel(0x4001, b"hello"));
-    assert_eq!(outcome, Outcome::ToPeer { relay: RELAY, peer: peer(), payload: 4..9, dont_fragment: false });
+    assert_eq!(outcome, PacketOutcome::ToPeer { relay: RELAY, peer: peer(), payload: 4..9, dont_fragment: false });
     assert_eq!(bench.peer_says(RELAY, PEER, b"hello").unwrap(), channel(0x4001, b"hello"));
     // From another port of the peer, there is no channel.
     assert_eq!(bench.peer_says(RELAY, "9.9.9.9:1", b"hello").unwrap()[..2], [0, 0x17]);
-    assert_eq!(bench.raw(&path(CLIENT), &channel(0x4002, b"hello")).0, Outcome::Nothing);
-    assert_eq!(bench.raw(&path("192.0.2.1:5001"), &channel(0x4001, b"hello")).0, Outcome::Nothing);
+    assert_eq!(bench.raw(&path(CLIENT), &channel(0x4002, b"hello")).0, PacketOutcome::Nothing);
+    assert_eq!(bench.raw(&path("192.0.2.1:5001"), &channel(0x4001, b"hello")).0, PacketOutcome::Nothing);
     let totals = &bench.server.allocations(bench.now_ms)[0];
     assert_eq!((totals.to_peers, totals.to_clients.packets), (Traffic { packets: 1, bytes: 5 }, 2));
 }
@@ -127,15 +127,15 @@ fn permissions_and_channels_end_when_they_should() {
     assert_eq!(bench.bind(&path(CLIENT), 0x4001, peer()), 0);
     let packet = channel(0x4001, b"hello");
     bench.now_ms += PERMISSION_MS - 1;
-    assert_ne!(bench.raw(&path(CLIENT), &packet).0, Outcome::Nothing);
+    assert_ne!(bench.raw(&path(CLIENT), &packet).0, PacketOutcome::Nothing);
     bench.now_ms += 1;
-    assert_eq!(bench.raw(&path(CLIENT), &packet).0, Outcome::Nothing, "a channel is no permission");
+    assert_eq!(bench.raw(&path(CLIENT), &packet).0, PacketOutcome::Nothing, "a channel is no permission");
     assert_eq!(bench.peer_says(RELAY, PEER, b"hello"), None);
     assert_eq!(bench.permit(&path(CLIENT), &[PEER]), 0);
-    assert_ne!(bench.raw(&path(CLIENT), &packet).0, Outcome::Nothing);
+    assert_ne!(bench.raw(&path(CLIENT), &packet).0, PacketOutcome::Nothing);
     bench.now_ms += CHANNEL_MS - PERMISSION_MS;
     assert_eq!(bench.permit(&path(CLIENT), &[PEER]), 0);
-    assert_eq!(bench.raw(&path(CLIENT), &packet).0, Outcome::Nothing, "a permission is no channel");
+    assert_eq!(bench.raw(&path(CLIENT), &packet).0, PacketOutcome::Nothing, "a permission is no channel");
     assert_eq!(bench.peer_says(RELAY, PEER, b"hello").unwrap()[..2], [0, 0x17]);
 }
 
@@ -149,7 +149,7 @@ fn dont_fragment_is_passed_on() {
         .put_address(attribute::XOR_PEER_ADDRESS, peer())
         .put(attribute::DONT_FRAGMENT, &[])
         .put(attribute::DATA, b"x");
-    assert!(matches!(bench.raw(&path(CLIENT), &out).0, Outcome::ToPeer { dont_fragment: true, .. }));
+    assert!(matches!(bench.raw(&path(CLIENT), &out).0, PacketOutcome::ToPeer { dont_fragment: true, .. }));
 }
 
 #[test]
@@ -160,7 +160,7 @@ fn two_clients_of_the_relay_meet_on_it() {
     assert_eq!(bench.permit_all(&path(CLIENT), &[other]), 0);
     assert_eq!(bench.permit_all(&path("192.0.2.1:6000"), &[mine]), 0);
     // Sent to the local address, so that no address translator has to turn it around …
-    let Outcome::ToPeer { peer: to, .. } = bench.send(&path(CLIENT), other, b"hello") else { panic!("not sent") };
+    let PacketOutcome::ToPeer { peer: to, .. } = bench.send(&path(CLIENT), other, b"hello") else { panic!("not sent") };
     assert_eq!(to, SocketAddr::new(LOCAL_V4.parse().unwrap(), other.port()));
     // … and shown as coming from the public one.
     let from = SocketAddr::new(LOCAL_V4.parse().unwrap(), mine.port()).to_string();
@@ -169,7 +169,7 @@ fn two_clients_of_the_relay_meet_on_it() {
     assert_eq!(seen, [Some(mine)]);
     // Our other ports stay closed, though the permission is for the address.
     let service = SocketAddr::new(PUBLIC_V4.parse().unwrap(), 53);
-    assert_eq!(bench.send(&path(CLIENT), service, b"hello"), Outcome::Nothing);
+    assert_eq!(bench.send(&path(CLIENT), service, b"hello"), PacketOutcome::Nothing);
     bench.refresh(&path("192.0.2.1:6000"), 0);
-    assert_eq!(bench.send(&path(CLIENT), other, b"hello"), Outcome::Nothing, "the port is not ours any more");
+    assert_eq!(bench.send(&path(CLIENT), other, b"hello"), PacketOutcome::Nothing, "the port is not ours any more");
 }

@@ -16,7 +16,7 @@ use super::*;
 use crate::credentials::{Authority, mint};
 use crate::peers::PeerRules;
 use crate::settings::Settings;
-use crate::shared::{Quotas, RelayAddress, Whereabouts};
+use crate::shared::{ExternalAddress, Quotas, RelayAddress};
 use crate::stun::integrity::Integrity;
 use crate::stun::{Algorithm, Key, TransactionId, Writer, attribute};
 
@@ -131,7 +131,7 @@ impl Bench {
             revoked: false.into(),
         });
         let ip = |text: &str| text.parse::<IpAddr>().unwrap();
-        let whereabouts = Whereabouts {
+        let external_address = ExternalAddress {
             v4: Some(RelayAddress { local: ip(LOCAL_V4), public: ip(PUBLIC_V4) }),
             v6: Some(RelayAddress { local: ip(PUBLIC_V6), public: ip(PUBLIC_V6) }),
             own: vec![ip(LOCAL_V4), ip(PUBLIC_V4), ip(PUBLIC_V6)],
@@ -139,7 +139,7 @@ impl Bench {
         let entropy: Entropy = Arc::new(|bytes| bytes.fill(9));
         let settings = Settings { quotas, peers, realm: REALM.into(), ..Settings::new() };
         let shared = Arc::new(Shared::new(&settings, Arc::clone(&house) as Arc<dyn Authority>, &entropy));
-        shared.locate(whereabouts);
+        shared.locate(external_address);
         let counters = Arc::new(Counters::default());
         let server = Server::new(Arc::clone(&shared), Arc::clone(&counters), 0, entropy);
         let credentials = mint(b"north", "@alice:example.org", 5_000);
@@ -174,7 +174,7 @@ impl Bench {
     }
 
     /// Gives a packet to the machine.
-    pub(super) fn raw(&mut self, path: &Path, packet: &[u8]) -> (Outcome, Vec<u8>) {
+    pub(super) fn raw(&mut self, path: &Path, packet: &[u8]) -> (PacketOutcome, Vec<u8>) {
         let mut reply = Vec::new();
         let outcome = self.server.client_sent(self.now_ms, path, packet, &mut self.sockets, &mut reply);
         (outcome, reply)
@@ -212,7 +212,7 @@ impl Bench {
 
     pub(super) fn give(&mut self, path: &Path, packet: &[u8]) -> Answer {
         let (outcome, bytes) = self.raw(path, packet);
-        assert_eq!(outcome, Outcome::Reply);
+        assert_eq!(outcome, PacketOutcome::Reply);
         let code = Message::parse(&bytes).unwrap().error_code().unwrap_or(0);
         Answer { code, bytes }
     }
@@ -252,7 +252,7 @@ impl Bench {
     }
 
     /// A Send indication.
-    pub(super) fn send(&mut self, path: &Path, peer: SocketAddr, data: &[u8]) -> Outcome {
+    pub(super) fn send(&mut self, path: &Path, peer: SocketAddr, data: &[u8]) -> PacketOutcome {
         let mut out = Vec::new();
         let id = self.transaction();
         let mut writer = Writer::new(&mut out, Method::SEND, Class::Indication, id);

@@ -17,9 +17,9 @@ fn dual() -> Bench {
 fn refuses_everything_to(bench: &mut Bench, peer: SocketAddr) {
     assert_eq!(bench.permit_all(&path(CLIENT), &[peer]), 403, "CreatePermission for {peer}");
     assert_eq!(bench.bind(&path(CLIENT), 0x4000, peer), 403, "ChannelBind for {peer}");
-    assert_eq!(bench.send(&path(CLIENT), peer, b"x"), Outcome::Nothing, "Send to {peer}");
+    assert_eq!(bench.send(&path(CLIENT), peer, b"x"), PacketOutcome::Nothing, "Send to {peer}");
     let data = [&channel_data::header(0x4000, 1)[..], b"x"].concat();
-    assert_eq!(bench.raw(&path(CLIENT), &data).0, Outcome::Nothing, "ChannelData to {peer}");
+    assert_eq!(bench.raw(&path(CLIENT), &data).0, PacketOutcome::Nothing, "ChannelData to {peer}");
 }
 
 #[test]
@@ -64,9 +64,9 @@ fn a_permission_for_our_address_opens_relay_ports_only() {
     assert_eq!(bench.permit(&path(CLIENT), &["198.41.0.4:0"]), 0);
     let own = |port| SocketAddr::new(PUBLIC_V4.parse().unwrap(), port);
     for port in [22, 53, 443, 3_478, 50_001] {
-        assert_eq!(bench.send(&path(CLIENT), own(port), b"x"), Outcome::Nothing);
+        assert_eq!(bench.send(&path(CLIENT), own(port), b"x"), PacketOutcome::Nothing);
         assert_eq!(bench.peer_says(RelayKey(0), &own(port).to_string(), b"x"), None);
     }
     let relay = bench.sockets.open[0].1;
-    assert!(matches!(bench.send(&path(CLIENT), relay, b"x"), Outcome::ToPeer { .. }));
+    assert!(matches!(bench.send(&path(CLIENT), relay, b"x"), PacketOutcome::ToPeer { .. }));
 }

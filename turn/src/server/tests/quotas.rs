@@ -62,9 +62,9 @@ fn a_refused_permission_prolongs_no_other() {
     bench.permit(&client, &[PEER]);
     bench.now_ms += crate::limits::PERMISSION_MS - 1;
     assert_eq!(bench.permit(&client, &[PEER, "9.9.9.8:1"]), 508);
-    assert_ne!(bench.send(&client, peer, b"x"), Outcome::Nothing);
+    assert_ne!(bench.send(&client, peer, b"x"), PacketOutcome::Nothing);
     bench.now_ms += 1;
-    assert_eq!(bench.send(&client, peer, b"x"), Outcome::Nothing);
+    assert_eq!(bench.send(&client, peer, b"x"), PacketOutcome::Nothing);
 }
 
 #[test]
@@ -78,7 +78,7 @@ fn bandwidth_is_a_users_and_not_an_allocations() {
     let mut sent = 0;
     for index in 0..1_000 {
         let outcome = bench.send(&paths[index % 2], PEER.parse().unwrap(), &[0; 1_000]);
-        sent += usize::from(outcome != Outcome::Nothing);
+        sent += usize::from(outcome != PacketOutcome::Nothing);
     }
     assert_eq!(sent, 100);
     assert_eq!(bench.peer_says(RelayKey(0), PEER, b"x"), None, "both ways together");

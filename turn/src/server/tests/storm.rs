@@ -34,7 +34,7 @@ proptest! {
         bench.allocate(&path("192.0.2.1:1"));
         for packet in &packets {
             let (outcome, _) = bench.raw(&path("192.0.2.1:1"), packet);
-            prop_assert!(!matches!(outcome, Outcome::ToPeer { .. }), "nobody has a permission");
+            prop_assert!(!matches!(outcome, PacketOutcome::ToPeer { .. }), "nobody has a permission");
             bench.peer_says(RelayKey(u32::from(packet.len() as u8)), PEER, packet);
         }
     }
@@ -50,9 +50,9 @@ proptest! {
             let at = at % packet.len();
             packet[at] = byte;
             let (outcome, reply) = bench.raw(&client, &packet);
-            if let Outcome::ToPeer { payload, .. } = outcome {
+            if let PacketOutcome::ToPeer { payload, .. } = outcome {
                 prop_assert!(payload.end <= packet.len());
-            } else if outcome == Outcome::Reply {
+            } else if outcome == PacketOutcome::Reply {
                 prop_assert!(Message::parse(&reply).is_ok());
             }
             packet.truncate(at);

@@ -19,7 +19,7 @@ fn ready() -> Bench {
         .put_address(attribute::XOR_PEER_ADDRESS, PEER.parse().unwrap())
         .put(attribute::DONT_FRAGMENT, &[])
         .put(attribute::DATA, b"x");
-    assert_ne!(bench.raw(&path(CLIENT), &out).0, Outcome::Nothing);
+    assert_ne!(bench.raw(&path(CLIENT), &out).0, PacketOutcome::Nothing);
     bench
 }
 

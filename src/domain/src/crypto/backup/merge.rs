@@ -2,15 +2,15 @@
 
 use std::cmp::Reverse;
 
-use hearth_store::tables::backups::SessionRow;
+use hearth_store::tables::backups::BackupSessionRow;
 
 /// Whether `new` replaces `old`: the verified one stays, then the one that decrypts from an earlier message on, then the one
 /// that came over fewer hands; of equals the older (client-server API, "PUT /room_keys/keys").
-pub(super) fn replaces(new: &SessionRow, old: &SessionRow) -> bool {
+pub(super) fn replaces(new: &BackupSessionRow, old: &BackupSessionRow) -> bool {
     rank(new) > rank(old)
 }
 
-fn rank(row: &SessionRow) -> (bool, Reverse<i64>, Reverse<i64>) {
+fn rank(row: &BackupSessionRow) -> (bool, Reverse<i64>, Reverse<i64>) {
     (row.verified, Reverse(row.first_index), Reverse(row.forwarded))
 }
 
@@ -18,8 +18,8 @@ fn rank(row: &SessionRow) -> (bool, Reverse<i64>, Reverse<i64>) {
 mod tests {
     use super::*;
 
-    fn row((verified, first_index, forwarded): (bool, i64, i64)) -> SessionRow {
-        SessionRow {
+    fn row((verified, first_index, forwarded): (bool, i64, i64)) -> BackupSessionRow {
+        BackupSessionRow {
             room: String::new(),
             session: String::new(),
             first_index,

@@ -8,7 +8,7 @@ mod versions;
 use hearth_base::{Error, Result};
 use hearth_store::tables::backups::VersionRow;
 
-pub use hearth_store::tables::backups::Scope;
+pub use hearth_store::tables::backups::BackupScope;
 pub use sessions::{Keys, Stored};
 pub use versions::Version;
 

@@ -6,7 +6,7 @@ use hearth_base::{Error, Reason, Result, error, error::refuse, limits};
 use hearth_store::WriteTx;
 use hearth_store::engine::Tx;
 use hearth_store::ids::UserSn;
-use hearth_store::tables::backups::{self, Scope, SessionRow, VersionRow};
+use hearth_store::tables::backups::{self, BackupScope, BackupSessionRow, VersionRow};
 use ruma::api::client::backup::KeyBackupData;
 use ruma::serde::Raw;
 use ruma::{OwnedRoomId, RoomId, UInt};
@@ -65,7 +65,7 @@ impl Crypto {
     }
 
     /// Keys of a version. Refuses with `M_NOT_FOUND` when there is no such version.
-    pub async fn room_keys(&self, who: &Requester, version: &str, scope: Scope) -> Result<Keys> {
+    pub async fn room_keys(&self, who: &Requester, version: &str, scope: BackupScope) -> Result<Keys> {
         let (user, number) = (who.user, number(version)?);
         let read = self.core.store.read("backup_keys_get", move |tx| {
             existing(backups::get(tx.tx(), user, number)?)?;
@@ -83,7 +83,7 @@ impl Crypto {
     }
 
     /// Deletes keys of a version. Refuses with `M_NOT_FOUND` when there is no such version.
-    pub async fn delete_room_keys(&self, who: &Requester, version: &str, scope: Scope) -> Result<Stored> {
+    pub async fn delete_room_keys(&self, who: &Requester, version: &str, scope: BackupScope) -> Result<Stored> {
         let (user, number) = (who.user, number(version)?);
         let write = self.core.store.write("backup_keys_delete", move |tx| {
             let mut version = existing(backups::get(tx.tx(), user, number)?)?;
@@ -100,7 +100,7 @@ impl Crypto {
 }
 
 /// Reads what the server must know of each key.
-fn rows(keys: Keys) -> Result<Vec<SessionRow>> {
+fn rows(keys: Keys) -> Result<Vec<BackupSessionRow>> {
     let mut rows = Vec::with_capacity(keys.values().map(BTreeMap::len).sum());
     for (room, sessions) in keys {
         for (session, raw) in sessions {
@@ -110,7 +110,7 @@ fn rows(keys: Keys) -> Result<Vec<SessionRow>> {
     Ok(rows)
 }
 
-fn row(room: &str, session: String, raw: &Raw<KeyBackupData>) -> Result<SessionRow> {
+fn row(room: &str, session: String, raw: &Raw<KeyBackupData>) -> Result<BackupSessionRow> {
     let json = raw.json().get();
     if json.len() > limits::BACKUP_SESSION_BYTES_MAX {
         return Err(refuse(Reason::TooLarge, format!("The key of session {session:?} is too large.")));
@@ -120,7 +120,7 @@ fn row(room: &str, session: String, raw: &Raw<KeyBackupData>) -> Result<SessionR
     }
     let header: Header = serde_json::from_str(json)
         .map_err(|error| Error::bad_json(format!("The key of session {session:?} cannot be read: {error}")))?;
-    Ok(SessionRow {
+    Ok(BackupSessionRow {
         room: room.to_owned(),
         session,
         first_index: header.first_message_index.into(),
@@ -143,7 +143,7 @@ fn writable(tx: &mut dyn Tx, user: UserSn, version: i64) -> Result<VersionRow> {
 }
 
 /// Stores what is new or better; says whether that was anything.
-fn put(tx: &mut WriteTx<'_>, user: UserSn, version: &mut VersionRow, rows: &[SessionRow]) -> Result<bool> {
+fn put(tx: &mut WriteTx<'_>, user: UserSn, version: &mut VersionRow, rows: &[BackupSessionRow]) -> Result<bool> {
     let (mut changed, was_empty) = (false, version.sessions == 0);
     for row in rows {
         // The first upload of a long history is the largest one there is, and has nothing to compare with.

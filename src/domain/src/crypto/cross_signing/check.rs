@@ -9,7 +9,7 @@ use crate::crypto::signed::{self, ED25519};
 
 /// A cross-signing key of the right form; its signatures are not checked yet.
 #[derive(Debug)]
-pub(in crate::crypto) struct Candidate {
+pub(in crate::crypto) struct UncheckedKey {
     /// What it is for.
     pub(in crate::crypto) kind: KeyKind,
     /// The key.
@@ -21,7 +21,7 @@ pub(in crate::crypto) struct Candidate {
 /// Reads a cross-signing key of `user`.
 ///
 /// Refuses with `M_TOO_LARGE`, `M_BAD_JSON`, or `M_INVALID_PARAM` when it is not such a key.
-pub(in crate::crypto) fn key(json: &str, user: &UserId, kind: KeyKind) -> Result<Candidate> {
+pub(in crate::crypto) fn key(json: &str, user: &UserId, kind: KeyKind) -> Result<UncheckedKey> {
     let what = format!("{}_key", kind.name());
     let invalid = |why: &str| Error::invalid(format!("The {what} {why}."));
     let mut object = signed::object(json, limits::IDENTITY_KEY_BYTES_MAX, &what)?;
@@ -36,7 +36,7 @@ pub(in crate::crypto) fn key(json: &str, user: &UserId, kind: KeyKind) -> Result
     object.remove("unsigned");
     signed::keep_signatures_of(&mut object, user);
     let row = CrossSigningRow { public, json: signed::write(&object)? };
-    Ok(Candidate { kind, object, row })
+    Ok(UncheckedKey { kind, object, row })
 }
 
 /// The one public key in `keys`, under the name `ed25519:<itself>`.

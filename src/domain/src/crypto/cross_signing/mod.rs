@@ -6,4 +6,4 @@ mod signatures;
 mod upload;
 
 pub use signatures::{Failed, SignedKeys};
-pub use upload::{Outcome, Upload};
+pub use upload::{CrossSigningOutcome, CrossSigningUpload};

@@ -10,7 +10,7 @@ use hearth_store::tables::{device_keys, devices};
 use ruma::encryption::CrossSigningKey;
 use ruma::serde::Raw;
 
-use super::check::{self, Candidate};
+use super::check::{self, UncheckedKey};
 use crate::Requester;
 use crate::core::Core;
 use crate::crypto::Crypto;
@@ -19,7 +19,7 @@ use crate::crypto::signed::{self, ED25519};
 
 /// Keys as a client uploads them.
 #[derive(Debug, Clone, Default)]
-pub struct Upload {
+pub struct CrossSigningUpload {
     /// The master key.
     pub master: Option<Raw<CrossSigningKey>>,
     /// The self-signing key, signed by the master key.
@@ -31,7 +31,7 @@ pub struct Upload {
 /// What became of an upload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
-pub enum Outcome {
+pub enum CrossSigningOutcome {
     /// The keys are stored, or were already.
     Stored,
     /// Nothing happened: keys would be replaced, and for that the user must authenticate.
@@ -44,7 +44,12 @@ impl Crypto {
     ///
     /// Refuses with `M_MISSING_PARAM` (no master key), `M_INVALID_PARAM`, `M_BAD_JSON`, `M_TOO_LARGE`,
     /// `M_INVALID_SIGNATURE`.
-    pub async fn upload_cross_signing(&self, who: &Requester, upload: Upload, authenticated: bool) -> Result<Outcome> {
+    pub async fn upload_cross_signing(
+        &self,
+        who: &Requester,
+        upload: CrossSigningUpload,
+        authenticated: bool,
+    ) -> Result<CrossSigningOutcome> {
         let read =
             |raw: Option<Raw<CrossSigningKey>>, kind| raw.map(|raw| check::key(raw.json().get(), &who.user_id, kind));
         let candidates = [
@@ -53,7 +58,7 @@ impl Crypto {
             read(upload.user_signing, KeyKind::UserSigning),
         ];
         // Whether a malformed key is one is told only to who may replace the good one, so that both ask for the same.
-        let candidates: Result<Vec<Candidate>> = candidates.into_iter().flatten().collect();
+        let candidates: Result<Vec<UncheckedKey>> = candidates.into_iter().flatten().collect();
         let (core, who) = (self.core.clone(), who.clone());
         let write = move |tx: &mut WriteTx<'_>| upload_keys(&core, tx, &who, candidates, authenticated);
         self.core.store.write("cross_signing_upload", write).await
@@ -64,17 +69,17 @@ fn upload_keys(
     core: &Arc<Core>,
     tx: &mut WriteTx<'_>,
     who: &Requester,
-    candidates: Result<Vec<Candidate>>,
+    candidates: Result<Vec<UncheckedKey>>,
     authenticated: bool,
-) -> Result<Outcome> {
+) -> Result<CrossSigningOutcome> {
     let stored = cross_signing::of_user(tx.tx(), who.user)?;
-    let is_stored = |new: &Candidate| stored.iter().any(|(kind, row)| *kind == new.kind && *row == new.row);
+    let is_stored = |new: &UncheckedKey| stored.iter().any(|(kind, row)| *kind == new.kind && *row == new.row);
     if candidates.as_ref().is_ok_and(|candidates| candidates.iter().all(is_stored)) {
-        return Ok(Outcome::Stored);
+        return Ok(CrossSigningOutcome::Stored);
     }
     let stored_master = stored.into_iter().find(|(kind, _)| *kind == KeyKind::Master).map(|(_, row)| row);
     if stored_master.is_some() && !authenticated {
-        return Ok(Outcome::NeedsAuthentication);
+        return Ok(CrossSigningOutcome::NeedsAuthentication);
     }
     let candidates = candidates?;
     let new_master = candidates.iter().find(|new| new.kind == KeyKind::Master).map(|new| new.row.public.clone());
@@ -95,11 +100,11 @@ fn upload_keys(
         drop_unvouched(tx, who, &candidates)?;
     }
     announce(core, tx, who.user, Changed::Identity)?;
-    Ok(Outcome::Stored)
+    Ok(CrossSigningOutcome::Stored)
 }
 
 /// The master key vouches for the other two. No key may be mistaken for a device.
-fn check_candidate(tx: &mut dyn Tx, who: &Requester, new: &Candidate, master: &str) -> Result<()> {
+fn check_candidate(tx: &mut dyn Tx, who: &Requester, new: &UncheckedKey, master: &str) -> Result<()> {
     if new.kind != KeyKind::Master {
         signed::check(&new.object, &who.user_id, master, master)?;
     }
@@ -110,7 +115,7 @@ fn check_candidate(tx: &mut dyn Tx, who: &Requester, new: &Candidate, master: &s
 }
 
 /// Stores a key. Signatures on the one it replaces, and by it, go: they say nothing any more.
-fn replace(tx: &mut WriteTx<'_>, who: &Requester, new: &Candidate) -> Result<()> {
+fn replace(tx: &mut WriteTx<'_>, who: &Requester, new: &UncheckedKey) -> Result<()> {
     if let Some(old) = cross_signing::get(tx.tx(), who.user, new.kind)?.filter(|old| old.public != new.row.public) {
         forget_signatures(tx, who, &old)?;
     }
@@ -123,7 +128,7 @@ fn forget_signatures(tx: &mut WriteTx<'_>, who: &Requester, old: &CrossSigningRo
 }
 
 /// With another master key, keys that did not come along have nobody to vouch for them.
-fn drop_unvouched(tx: &mut WriteTx<'_>, who: &Requester, candidates: &[Candidate]) -> Result<()> {
+fn drop_unvouched(tx: &mut WriteTx<'_>, who: &Requester, candidates: &[UncheckedKey]) -> Result<()> {
     for kind in [KeyKind::SelfSigning, KeyKind::UserSigning] {
         if candidates.iter().any(|new| new.kind == kind) {
             continue;

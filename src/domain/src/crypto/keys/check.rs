@@ -9,21 +9,21 @@ use hearth_store::tables::one_time_keys::KeyRow;
 use ruma::canonical_json::{CanonicalJsonObject, CanonicalJsonValue};
 use ruma::{DeviceId, UserId};
 
-use super::Upload;
+use super::KeysUpload;
 use crate::crypto::signed::{self, ED25519};
 
 /// A key with its algorithm.
-pub(in crate::crypto) type Key = (String, KeyRow);
+pub(in crate::crypto) type AlgorithmKey = (String, KeyRow);
 
 /// An upload whose form and sizes are right.
 #[derive(Debug)]
-pub(in crate::crypto) struct Checked {
+pub(in crate::crypto) struct CheckedUpload {
     /// The identity keys.
     pub(in crate::crypto) device_keys: Option<DeviceKeys>,
     /// One-time keys.
-    pub(in crate::crypto) one_time: Vec<Key>,
+    pub(in crate::crypto) one_time: Vec<AlgorithmKey>,
     /// Fallback keys.
-    pub(in crate::crypto) fallback: Vec<Key>,
+    pub(in crate::crypto) fallback: Vec<AlgorithmKey>,
 }
 
 /// Identity keys that fit their device.
@@ -37,16 +37,16 @@ pub(in crate::crypto) struct DeviceKeys {
 
 /// Whose upload it is.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::crypto) struct Owner<'a> {
+pub(in crate::crypto) struct UploadOwner<'a> {
     /// The user.
     pub(in crate::crypto) user: &'a UserId,
     /// The device.
     pub(in crate::crypto) device: &'a DeviceId,
 }
 
-impl Checked {
+impl CheckedUpload {
     /// Checks an upload.
-    pub(in crate::crypto) fn new(upload: &Upload, owner: Owner<'_>) -> Result<Self> {
+    pub(in crate::crypto) fn new(upload: &KeysUpload, owner: UploadOwner<'_>) -> Result<Self> {
         let device_keys = upload.device_keys.as_ref().map(|raw| device_keys(raw.json().get(), owner)).transpose()?;
         for keys in [&upload.one_time_keys, &upload.fallback_keys] {
             if keys.len() > limits::ONE_TIME_KEYS_PER_DEVICE_MAX {
@@ -70,7 +70,7 @@ pub(super) fn too_many() -> Error {
 }
 
 /// Identity keys as a client uploads them.
-fn device_keys(json: &str, owner: Owner<'_>) -> Result<DeviceKeys> {
+fn device_keys(json: &str, owner: UploadOwner<'_>) -> Result<DeviceKeys> {
     let mut object = signed::object(json, limits::IDENTITY_KEY_BYTES_MAX, "device_keys")?;
     let keys = public_keys(&object, owner)?;
     object.remove("unsigned");
@@ -79,7 +79,10 @@ fn device_keys(json: &str, owner: Owner<'_>) -> Result<DeviceKeys> {
 }
 
 /// The public keys in identity keys, which must be of this user and device, with a key for signing.
-pub(in crate::crypto) fn public_keys(object: &CanonicalJsonObject, owner: Owner<'_>) -> Result<CanonicalJsonObject> {
+pub(in crate::crypto) fn public_keys(
+    object: &CanonicalJsonObject,
+    owner: UploadOwner<'_>,
+) -> Result<CanonicalJsonObject> {
     if signed::text(object, "user_id") != Some(owner.user.as_str()) {
         return Err(Error::bad_json(format!("device_keys.user_id must be yours, {}.", owner.user)));
     }
@@ -108,7 +111,7 @@ pub(in crate::crypto) fn public_keys(object: &CanonicalJsonObject, owner: Owner<
 }
 
 /// A one-time or fallback key: a text, or an object with `key`.
-fn one_time_key(id: &str, json: &str) -> Result<Key> {
+fn one_time_key(id: &str, json: &str) -> Result<AlgorithmKey> {
     let malformed = |why: &str| Error::bad_json(format!("The key {id:?} {why}."));
     let (algorithm, key_id) = id.split_once(':').ok_or_else(|| malformed("must be named algorithm:id"))?;
     if algorithm.is_empty() || key_id.is_empty() || id.len() > limits::ID_BYTES_MAX || id.contains('\0') {

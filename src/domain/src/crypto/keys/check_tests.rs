@@ -4,13 +4,13 @@ use hearth_base::{Reason, limits};
 use ruma::{OneTimeKeyAlgorithm, OwnedOneTimeKeyId};
 use serde_json::{Value, json};
 
-use super::check::{Checked, Owner, is_same_key};
-use crate::crypto::keys::Upload;
+use super::check::{CheckedUpload, UploadOwner, is_same_key};
+use crate::crypto::keys::KeysUpload;
 use crate::crypto::tests::world::{Device, World, key_pair, signed};
 
-fn check(device: &Device, upload: &Upload) -> Result<Checked, Reason> {
-    let owner = Owner { user: &device.who.user_id, device: &device.who.device_id };
-    Checked::new(upload, owner).map_err(|error| error.reason().expect("a refusal, not a fault"))
+fn check(device: &Device, upload: &KeysUpload) -> Result<CheckedUpload, Reason> {
+    let owner = UploadOwner { user: &device.who.user_id, device: &device.who.device_id };
+    CheckedUpload::new(upload, owner).map_err(|error| error.reason().expect("a refusal, not a fault"))
 }
 
 #[tokio::test]
@@ -38,13 +38,16 @@ async fn device_keys_must_fit_their_device() {
         ("too large", change("/algorithms", json!([long])), Reason::TooLarge),
     ];
     for (what, keys, expected) in cases {
-        let upload =
-            Upload { device_keys: Some(signed(keys, &[(&alice.who.user_id, &alice.key)])), ..Upload::default() };
+        let upload = KeysUpload {
+            device_keys: Some(signed(keys, &[(&alice.who.user_id, &alice.key)])),
+            ..KeysUpload::default()
+        };
         assert_eq!(check(&alice, &upload).expect_err(what), expected, "{what}");
     }
     // Whoever uses them checks the signature.
     for signers in [vec![], vec![(&*alice.who.user_id, &other)]] {
-        let upload = Upload { device_keys: Some(signed(alice.device_keys_json(), &signers)), ..Upload::default() };
+        let upload =
+            KeysUpload { device_keys: Some(signed(alice.device_keys_json(), &signers)), ..KeysUpload::default() };
         assert!(check(&alice, &upload).is_ok());
     }
     assert!(check(&alice, &alice.upload(&["A"], &["F"])).is_ok());
@@ -57,7 +60,7 @@ async fn what_others_signed_and_what_nobody_signed_is_not_kept() {
     let mut keys = alice.device_keys_json();
     keys["unsigned"] = json!({ "device_display_name": "evil" });
     let raw = signed(keys, &[(&alice.who.user_id, &alice.key), (bob, &key_pair(Some("X")))]);
-    let checked = check(&alice, &Upload { device_keys: Some(raw), ..Upload::default() }).expect("good keys");
+    let checked = check(&alice, &KeysUpload { device_keys: Some(raw), ..KeysUpload::default() }).expect("good keys");
     let json = checked.device_keys.expect("keys").json;
     assert!(!json.contains("bob") && !json.contains("evil") && json.contains("signatures"), "{json}");
 }
@@ -76,8 +79,11 @@ async fn one_time_keys_must_be_keys_and_small() {
     for (what, key, expected) in cases {
         let id = OwnedOneTimeKeyId::try_from("signed_curve25519:A").expect("an id");
         assert_eq!(id.algorithm(), OneTimeKeyAlgorithm::SignedCurve25519);
-        let upload =
-            Upload { one_time_keys: [(id, key)].into(), device_keys: Some(alice.device_keys()), ..Upload::default() };
+        let upload = KeysUpload {
+            one_time_keys: [(id, key)].into(),
+            device_keys: Some(alice.device_keys()),
+            ..KeysUpload::default()
+        };
         assert_eq!(check(&alice, &upload).expect_err(what), expected, "{what}");
     }
 }

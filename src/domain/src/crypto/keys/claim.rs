@@ -14,11 +14,11 @@ use ruma::{OneTimeKeyAlgorithm, OwnedDeviceId, OwnedOneTimeKeyId, OwnedUserId};
 
 use crate::core::Core;
 use crate::crypto::Crypto;
-use crate::crypto::remote::Failures;
+use crate::crypto::remote::KeyFailures;
 use crate::crypto::signed::may_exist;
 
 /// One key of an algorithm for each of these devices.
-pub type Claims = BTreeMap<OwnedUserId, BTreeMap<OwnedDeviceId, OneTimeKeyAlgorithm>>;
+pub type KeyClaims = BTreeMap<OwnedUserId, BTreeMap<OwnedDeviceId, OneTimeKeyAlgorithm>>;
 
 /// Keys by user and device.
 pub type ClaimedKeys = BTreeMap<OwnedUserId, BTreeMap<OwnedDeviceId, BTreeMap<OwnedOneTimeKeyId, Raw<OneTimeKey>>>>;
@@ -29,7 +29,7 @@ pub struct Claimed {
     /// The keys; devices without any are not there.
     pub keys: ClaimedKeys,
     /// Servers that could not be asked.
-    pub failures: Failures,
+    pub failures: KeyFailures,
 }
 
 impl Crypto {
@@ -37,12 +37,12 @@ impl Crypto {
     /// before anybody sees a key: no key goes to two.
     ///
     /// Refuses with `M_INVALID_PARAM` when too many devices are asked for.
-    pub async fn claim_keys(&self, claims: Claims) -> Result<ClaimedKeys> {
+    pub async fn claim_keys(&self, claims: KeyClaims) -> Result<ClaimedKeys> {
         if claims.values().map(BTreeMap::len).sum::<usize>() > limits::KEYS_QUERY_USERS_MAX {
             let message = format!("Claim keys of at most {} devices at a time.", limits::KEYS_QUERY_USERS_MAX);
             return Err(Error::invalid(message));
         }
-        let claims: Claims = claims.into_iter().filter(|(user, _)| self.core.is_local(user)).collect();
+        let claims: KeyClaims = claims.into_iter().filter(|(user, _)| self.core.is_local(user)).collect();
         if claims.is_empty() {
             return Ok(ClaimedKeys::new());
         }
@@ -52,7 +52,7 @@ impl Crypto {
 }
 
 /// Claims keys of users of this server, and wakes whoever has fewer now: their clients upload new ones.
-fn claim(core: &Arc<Core>, tx: &mut WriteTx<'_>, claims: &Claims) -> Result<ClaimedKeys> {
+fn claim(core: &Arc<Core>, tx: &mut WriteTx<'_>, claims: &KeyClaims) -> Result<ClaimedKeys> {
     let (mut claimed, mut concerned) = (ClaimedKeys::new(), BTreeSet::<UserSn>::new());
     for (user_id, of_user) in claims {
         let Some(user) = users::find(tx.tx(), user_id.as_str())? else { continue };

@@ -16,12 +16,12 @@ use hearth_store::ids::DeviceSn;
 use hearth_store::tables::one_time_keys;
 use ruma::{OneTimeKeyAlgorithm, UInt};
 
-pub use claim::{Claimed, ClaimedKeys, Claims};
-pub use query::{Queried, Query};
+pub use claim::{Claimed, ClaimedKeys, KeyClaims};
+pub use query::{KeysQuery, Queried};
 pub use serve::DevicesServed;
-pub use upload::Upload;
+pub use upload::KeysUpload;
 
-pub(super) use check::{Checked, Owner, public_keys};
+pub(super) use check::{CheckedUpload, UploadOwner, public_keys};
 pub(super) use upload::store;
 
 /// How many one-time keys of each algorithm a device has left: `one_time_key_counts` of an upload,

@@ -14,11 +14,11 @@ use ruma::serde::Raw;
 use ruma::{OwnedDeviceId, OwnedUserId};
 
 use crate::Requester;
-use crate::crypto::remote::{Failures, RemoteList, Sight};
+use crate::crypto::remote::{KeyFailures, RemoteList, SharedRooms};
 use crate::crypto::{Crypto, signed};
 
 /// Which devices of which users; an empty list means all of a user's.
-pub type Query = BTreeMap<OwnedUserId, Vec<OwnedDeviceId>>;
+pub type KeysQuery = BTreeMap<OwnedUserId, Vec<OwnedDeviceId>>;
 
 /// What a query found.
 #[derive(Debug, Default)]
@@ -32,9 +32,9 @@ pub struct Queried {
     /// User-signing keys: the requester's own at most.
     pub user_signing_keys: BTreeMap<OwnedUserId, Raw<CrossSigningKey>>,
     /// Servers that could not be asked.
-    pub failures: Failures,
+    pub failures: KeyFailures,
     /// Users of other servers of whom not everything is known here: their servers have to be asked.
-    pub elsewhere: Query,
+    pub elsewhere: KeysQuery,
 }
 
 impl Crypto {
@@ -42,7 +42,7 @@ impl Crypto {
     /// other servers are answered for as far as everything is known of them.
     ///
     /// Refuses with `M_INVALID_PARAM` when too many users are asked for.
-    pub async fn query_keys(&self, who: &Requester, query: Query) -> Result<Queried> {
+    pub async fn query_keys(&self, who: &Requester, query: KeysQuery) -> Result<Queried> {
         if query.len() > limits::KEYS_QUERY_USERS_MAX {
             return Err(Error::invalid(format!("Ask for at most {} users at a time.", limits::KEYS_QUERY_USERS_MAX)));
         }
@@ -56,7 +56,7 @@ impl Crypto {
                 }
                 let sight = match &sight {
                     Some(sight) => sight,
-                    None => sight.insert(Sight::now(tx.tx())?),
+                    None => sight.insert(SharedRooms::now(tx.tx())?),
                 };
                 of_remote(tx.tx(), (viewer, sight), user, wanted, &mut queried)?;
             }
@@ -118,7 +118,7 @@ pub(super) fn of_user(
 /// Adds what is known of one user of another server, or that it has to be asked for.
 fn of_remote(
     tx: &mut dyn Tx,
-    (viewer, sight): (UserSn, &Sight),
+    (viewer, sight): (UserSn, &SharedRooms),
     user_id: OwnedUserId,
     wanted: Vec<OwnedDeviceId>,
     queried: &mut Queried,

@@ -12,7 +12,7 @@ use ruma::encryption::{CrossSigningKey, DeviceKeys};
 use ruma::serde::Raw;
 use ruma::{OwnedDeviceId, OwnedUserId};
 
-use super::query::{Queried, Query, of_user};
+use super::query::{KeysQuery, Queried, of_user};
 use crate::crypto::Crypto;
 
 /// All devices of a user.
@@ -30,7 +30,7 @@ pub struct DevicesServed {
 
 impl Crypto {
     /// `POST /user/keys/query`: as [`Crypto::query_keys`], of users of this server only.
-    pub async fn query_keys_for_server(&self, mut query: Query) -> Result<Queried> {
+    pub async fn query_keys_for_server(&self, mut query: KeysQuery) -> Result<Queried> {
         query.retain(|user, _| self.core.is_local(user));
         if query.len() > limits::KEYS_QUERY_USERS_MAX {
             return Err(Error::invalid(format!("Ask for at most {} users at a time.", limits::KEYS_QUERY_USERS_MAX)));

@@ -12,7 +12,7 @@ use ruma::encryption::{DeviceKeys, OneTimeKey};
 use ruma::serde::Raw;
 use ruma::{OneTimeKeyAlgorithm, OwnedOneTimeKeyId, UInt};
 
-use super::check::{self, Checked, Key, Owner};
+use super::check::{self, AlgorithmKey, CheckedUpload, UploadOwner};
 use super::counts;
 use crate::Requester;
 use crate::core::Core;
@@ -22,7 +22,7 @@ use crate::crypto::signed;
 
 /// Keys as a client uploads them.
 #[derive(Debug, Default)]
-pub struct Upload {
+pub struct KeysUpload {
     /// The device's identity keys.
     pub device_keys: Option<Raw<DeviceKeys>>,
     /// One-time keys, added to those that are there.
@@ -36,7 +36,11 @@ impl Crypto {
     ///
     /// Refuses with `M_BAD_JSON`, `M_TOO_LARGE`, `M_INVALID_PARAM` (too many), and `M_UNKNOWN` when a
     /// one-time key's id is taken by another key.
-    pub async fn upload_keys(&self, who: &Requester, upload: Upload) -> Result<BTreeMap<OneTimeKeyAlgorithm, UInt>> {
+    pub async fn upload_keys(
+        &self,
+        who: &Requester,
+        upload: KeysUpload,
+    ) -> Result<BTreeMap<OneTimeKeyAlgorithm, UInt>> {
         who.must_have_device()?;
         let (user, device) = (who.user, who.device);
         let nothing =
@@ -44,7 +48,7 @@ impl Crypto {
         if nothing {
             return self.core.store.read("keys_of_device", move |tx| counts(tx.tx(), device)).await;
         }
-        let checked = Checked::new(&upload, Owner { user: &who.user_id, device: &who.device_id })?;
+        let checked = CheckedUpload::new(&upload, UploadOwner { user: &who.user_id, device: &who.device_id })?;
         let core = self.core.clone();
         let write = move |tx: &mut WriteTx<'_>| {
             store(&core, tx, user, device, &checked)?;
@@ -60,7 +64,7 @@ pub(in crate::crypto) fn store(
     tx: &mut WriteTx<'_>,
     user: UserSn,
     device: DeviceSn,
-    checked: &Checked,
+    checked: &CheckedUpload,
 ) -> Result<()> {
     // A logout may have come in between; keys without a device would be inherited by the next one of that name.
     let Some(row) = devices::get(tx.tx(), device)? else {
@@ -95,7 +99,7 @@ fn is_other_identity(old: &str, keys: &CanonicalJsonObject) -> bool {
     old.as_ref().and_then(|old| signed::nested(old, "keys")) != Some(keys)
 }
 
-fn add_one_time(tx: &mut WriteTx<'_>, device: DeviceSn, keys: &[Key]) -> Result<()> {
+fn add_one_time(tx: &mut WriteTx<'_>, device: DeviceSn, keys: &[AlgorithmKey]) -> Result<()> {
     if keys.is_empty() {
         return Ok(());
     }

@@ -9,9 +9,9 @@ use hearth_store::tables::remote_devices;
 
 /// What the users of this server see: their rooms, and since when. Made once for many users.
 #[derive(Debug)]
-pub(in crate::crypto) struct Sight(HashMap<RoomSn, Position>);
+pub(in crate::crypto) struct SharedRooms(HashMap<RoomSn, Position>);
 
-impl Sight {
+impl SharedRooms {
     /// As it is now.
     pub(in crate::crypto) fn now(tx: &mut dyn Tx) -> Result<Self> {
         remote_devices::own_rooms(tx).map(Self)

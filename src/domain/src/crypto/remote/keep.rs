@@ -11,7 +11,7 @@ use hearth_store::tables::remote_devices::{self, ListRow};
 use hearth_store::tables::{device_keys, device_lists, users};
 use ruma::OwnedUserId;
 
-use super::{RemoteList, Sight};
+use super::{RemoteList, SharedRooms};
 use crate::core::Core;
 use crate::crypto::announce;
 
@@ -23,7 +23,7 @@ pub fn keep(
     lists: &BTreeMap<OwnedUserId, RemoteList>,
     asked: Position,
 ) -> Result<()> {
-    let sight = Sight::now(tx.tx())?;
+    let sight = SharedRooms::now(tx.tx())?;
     for (user_id, list) in lists {
         let Some(owner) = users::find(tx.tx(), user_id.as_str())? else { continue };
         if !sight.covers(tx.tx(), owner)? {

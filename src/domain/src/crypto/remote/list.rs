@@ -10,7 +10,7 @@ use ruma::serde::Raw;
 use ruma::{DeviceId, OwnedDeviceId, UserId};
 
 use crate::crypto::cross_signing::check;
-use crate::crypto::keys::{Owner, public_keys};
+use crate::crypto::keys::{UploadOwner, public_keys};
 use crate::crypto::signed;
 
 /// The field in which the name of a device comes with its keys.
@@ -67,7 +67,7 @@ pub(super) fn device(user: &UserId, id: &DeviceId, json: &str, name: Option<Stri
         return Err(Error::invalid("A device id is too long or has a NUL character."));
     }
     let mut object = signed::object(json, limits::IDENTITY_KEY_BYTES_MAX, "device_keys")?;
-    public_keys(&object, Owner { user, device: id })?;
+    public_keys(&object, UploadOwner { user, device: id })?;
     let named = signed::nested(&object, "unsigned").and_then(|unsigned| signed::text(unsigned, NAME));
     let name = name.or_else(|| named.map(str::to_owned));
     object.remove("unsigned");

@@ -15,10 +15,10 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-pub(super) use fresh::Sight;
+pub(super) use fresh::SharedRooms;
 pub use keep::keep;
 pub use list::{DeviceEntry, RemoteList};
 pub use news::{DeviceNews, device_news, identity_news};
 
 /// Servers whose users could not be served, as `failures` of `/keys/query` and `/keys/claim` lists them.
-pub type Failures = BTreeMap<String, Value>;
+pub type KeyFailures = BTreeMap<String, Value>;

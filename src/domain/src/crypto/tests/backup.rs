@@ -7,7 +7,7 @@ use ruma::serde::Raw;
 use serde_json::json;
 
 use super::world::World;
-use crate::crypto::backup::{Keys, Scope};
+use crate::crypto::backup::{BackupScope, Keys};
 
 fn key(first_message_index: u32, is_verified: bool) -> Raw<KeyBackupData> {
     let value = json!({
@@ -43,11 +43,11 @@ async fn the_etag_changes_only_with_the_keys() {
     assert_eq!(store(&[("one", key(9, false))]).await, first, "a worse one");
     let better = store(&[("one", key(3, false)), ("three", key(0, true))]).await;
     assert!(better.0 != first.0 && better.1 == 3, "{better:?}");
-    let room = Scope::Room("!room:example.org".to_owned());
+    let room = BackupScope::Room("!room:example.org".to_owned());
     let found = world.crypto.room_keys(&who, &version, room).await.expect("keys");
     let one = &found.values().next().expect("the room")["one"];
     assert!(one.json().get().contains("\"first_message_index\":3"));
-    let one = Scope::Session("!room:example.org".to_owned(), "one".to_owned());
+    let one = BackupScope::Session("!room:example.org".to_owned(), "one".to_owned());
     let left = world.crypto.delete_room_keys(&who, &version, one.clone()).await.expect("deleted");
     assert!(left.etag != better.0 && left.count == 2);
     let again = world.crypto.delete_room_keys(&who, &version, one).await.expect("nothing left to delete");
@@ -75,7 +75,7 @@ async fn keys_go_to_the_newest_version_and_numbers_are_not_used_again() {
         let errors = [
             crypto.backup(&who, Some(gone)).await.expect_err(gone),
             crypto.delete_backup(&who, gone).await.expect_err(gone),
-            crypto.room_keys(&who, gone, Scope::All).await.expect_err(gone),
+            crypto.room_keys(&who, gone, BackupScope::All).await.expect_err(gone),
             crypto.store_room_keys(&who, gone, Keys::new()).await.expect_err(gone),
         ];
         assert!(errors.iter().all(|error| error.reason() == Some(Reason::NotFound)), "{gone:?}: {errors:?}");
@@ -119,7 +119,7 @@ async fn malformed_keys_are_refused_and_nothing_is_stored() {
         let result = world.crypto.store_room_keys(&who, &version, keys(&[("good", key(0, true)), ("zbad", bad)])).await;
         assert!(matches!(result.expect_err(what).reason(), Some(Reason::BadJson | Reason::TooLarge)), "{what}");
     }
-    assert!(world.crypto.room_keys(&who, &version, Scope::All).await.expect("keys").is_empty());
+    assert!(world.crypto.room_keys(&who, &version, BackupScope::All).await.expect("keys").is_empty());
     for bad in [json!({}), json!({ "algorithm": 1, "auth_data": {} }), json!({ "algorithm": "a", "auth_data": [] })] {
         let raw = Raw::from_json_string(bad.to_string()).expect("JSON");
         let error = world.crypto.create_backup(&who, &raw).await.expect_err("malformed");

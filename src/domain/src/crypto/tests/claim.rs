@@ -6,11 +6,11 @@ use ruma::OneTimeKeyAlgorithm;
 use ruma::OwnedUserId;
 
 use super::world::{Device, World};
-use crate::crypto::keys::{ClaimedKeys, Claims};
+use crate::crypto::keys::{ClaimedKeys, KeyClaims};
 
-fn claims(of: &Device) -> Claims {
+fn claims(of: &Device) -> KeyClaims {
     let device = [(of.who.device_id.clone(), OneTimeKeyAlgorithm::SignedCurve25519)].into();
-    Claims::from([(of.who.user_id.clone(), device)])
+    KeyClaims::from([(of.who.user_id.clone(), device)])
 }
 
 fn ids(claimed: &ClaimedKeys) -> Vec<String> {

@@ -6,8 +6,8 @@ use ruma::signatures::Ed25519KeyPair;
 use serde_json::Value;
 
 use super::world::{Device, World, key_pair, public, signed};
-use crate::crypto::cross_signing::{Outcome, SignedKeys, Upload};
-use crate::crypto::keys::Query;
+use crate::crypto::cross_signing::{CrossSigningOutcome, CrossSigningUpload, SignedKeys};
+use crate::crypto::keys::KeysQuery;
 
 struct Identity {
     master: Ed25519KeyPair,
@@ -20,8 +20,8 @@ impl Identity {
         Self { master: key_pair(None), own: key_pair(None), others: key_pair(None) }
     }
 
-    fn upload(&self, device: &Device) -> Upload {
-        Upload {
+    fn upload(&self, device: &Device) -> CrossSigningUpload {
+        CrossSigningUpload {
             master: Some(device.cross_signing_key("master", &self.master, None)),
             self_signing: Some(device.cross_signing_key("self_signing", &self.own, Some(&self.master))),
             user_signing: Some(device.cross_signing_key("user_signing", &self.others, Some(&self.master))),
@@ -34,7 +34,7 @@ fn json<T>(raw: &Raw<T>) -> Value {
 }
 
 async fn query(world: &World, viewer: &Device, of: &Device) -> crate::crypto::keys::Queried {
-    let query = Query::from([(of.who.user_id.clone(), vec![])]);
+    let query = KeysQuery::from([(of.who.user_id.clone(), vec![])]);
     world.crypto.query_keys(&viewer.who, query).await.expect("an answer")
 }
 
@@ -43,17 +43,18 @@ async fn the_first_keys_and_the_same_keys_need_no_proof_and_others_do() {
     let world = World::new();
     let alice = world.device("alice", "PHONE").await;
     let (first, second) = (Identity::new(), Identity::new());
-    let upload = async |upload: Upload, proof| world.crypto.upload_cross_signing(&alice.who, upload, proof).await;
-    assert_eq!(upload(first.upload(&alice), false).await.expect("first"), Outcome::Stored);
-    assert_eq!(upload(first.upload(&alice), false).await.expect("same"), Outcome::Stored);
-    assert_eq!(upload(second.upload(&alice), false).await.expect("other"), Outcome::NeedsAuthentication);
+    let upload =
+        async |upload: CrossSigningUpload, proof| world.crypto.upload_cross_signing(&alice.who, upload, proof).await;
+    assert_eq!(upload(first.upload(&alice), false).await.expect("first"), CrossSigningOutcome::Stored);
+    assert_eq!(upload(first.upload(&alice), false).await.expect("same"), CrossSigningOutcome::Stored);
+    assert_eq!(upload(second.upload(&alice), false).await.expect("other"), CrossSigningOutcome::NeedsAuthentication);
     let malformed =
         Raw::from_json_string(r#"{"usage":["master"],"keys":{"ed25519:AAAA":"AAAA"}}"#.into()).expect("JSON");
-    let malformed = Upload { master: Some(malformed), ..Upload::default() };
-    assert_eq!(upload(malformed.clone(), false).await.expect("asked first"), Outcome::NeedsAuthentication);
+    let malformed = CrossSigningUpload { master: Some(malformed), ..CrossSigningUpload::default() };
+    assert_eq!(upload(malformed.clone(), false).await.expect("asked first"), CrossSigningOutcome::NeedsAuthentication);
     assert_eq!(upload(malformed, true).await.expect_err("then refused").reason(), Some(Reason::InvalidParam));
-    let alone = Upload { master: second.upload(&alice).master, ..Upload::default() };
-    assert_eq!(upload(alone, true).await.expect("with proof"), Outcome::Stored);
+    let alone = CrossSigningUpload { master: second.upload(&alice).master, ..CrossSigningUpload::default() };
+    assert_eq!(upload(alone, true).await.expect("with proof"), CrossSigningOutcome::Stored);
     let queried = query(&world, &alice, &alice).await;
     assert!(queried.self_signing_keys.is_empty(), "what the old master key vouched for is gone");
     assert!(json(&queried.master_keys[&alice.who.user_id])["keys"].to_string().contains(&public(&second.master)));
@@ -64,13 +65,17 @@ async fn keys_need_their_master_keys_signature() {
     let world = World::new();
     let alice = world.device("alice", "PHONE").await;
     let (good, other) = (Identity::new(), key_pair(None));
-    let without_master = Upload { master: None, ..good.upload(&alice) };
+    let without_master = CrossSigningUpload { master: None, ..good.upload(&alice) };
     let forged = alice.cross_signing_key("self_signing", &good.own, Some(&other));
     let wrong_usage = alice.cross_signing_key("user_signing", &good.own, Some(&good.master));
     let cases = [
         ("no master", without_master, Reason::MissingParam),
-        ("forged", Upload { self_signing: Some(forged), ..good.upload(&alice) }, Reason::InvalidSignature),
-        ("wrong usage", Upload { self_signing: Some(wrong_usage), ..good.upload(&alice) }, Reason::InvalidParam),
+        ("forged", CrossSigningUpload { self_signing: Some(forged), ..good.upload(&alice) }, Reason::InvalidSignature),
+        (
+            "wrong usage",
+            CrossSigningUpload { self_signing: Some(wrong_usage), ..good.upload(&alice) },
+            Reason::InvalidParam,
+        ),
     ];
     for (what, upload, expected) in cases {
         let error = world.crypto.upload_cross_signing(&alice.who, upload, false).await.expect_err(what);
@@ -88,7 +93,7 @@ async fn signatures_are_checked_and_shown_to_signer_and_owner_alone() {
     for (device, identity) in [(&alice, &of_alice), (&bob, &of_bob)] {
         world.crypto.upload_keys(&device.who, device.upload(&[], &[])).await.expect("stored");
         let outcome = world.crypto.upload_cross_signing(&device.who, identity.upload(device), false).await;
-        assert_eq!(outcome.expect("stored"), Outcome::Stored);
+        assert_eq!(outcome.expect("stored"), CrossSigningOutcome::Stored);
     }
     let sign = |raw: &str, key| signed::<Value>(serde_json::from_str(raw).expect("JSON"), &[(&alice.who.user_id, key)]);
     let own = json(&alice.device_keys()).to_string();

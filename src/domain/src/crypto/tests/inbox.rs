@@ -7,11 +7,11 @@ use ruma::serde::Raw;
 use ruma::to_device::DeviceIdOrAllDevices::{self, AllDevices};
 
 use super::world::{Device, World};
-use crate::crypto::to_device::Messages;
+use crate::crypto::to_device::ToDeviceMessages;
 
-fn to(target: &Device, device: DeviceIdOrAllDevices, content: &str) -> Messages {
+fn to(target: &Device, device: DeviceIdOrAllDevices, content: &str) -> ToDeviceMessages {
     let content: Raw<AnyToDeviceEventContent> = Raw::from_json_string(content.to_owned()).expect("JSON");
-    Messages::from([(target.who.user_id.clone(), [(device, content)].into())])
+    ToDeviceMessages::from([(target.who.user_id.clone(), [(device, content)].into())])
 }
 
 async fn waiting(world: &World, of: &Device) -> Vec<(Position, String)> {

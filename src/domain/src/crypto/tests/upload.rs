@@ -4,7 +4,7 @@ use hearth_base::Reason;
 use hearth_store::tables::devices;
 
 use super::world::{World, key_pair};
-use crate::crypto::keys::{Query, Upload};
+use crate::crypto::keys::{KeysQuery, KeysUpload};
 use crate::devices::purge;
 
 fn count(counts: &std::collections::BTreeMap<ruma::OneTimeKeyAlgorithm, ruma::UInt>) -> u64 {
@@ -25,8 +25,10 @@ async fn what_is_there_may_come_again_and_another_key_of_that_id_may_not() {
 
     let mut other = alice.one_time_keys(&["C"]);
     let key = other.pop_last().expect("a key").1;
-    let clash =
-        Upload { one_time_keys: [("signed_curve25519:A".try_into().expect("an id"), key)].into(), ..Upload::default() };
+    let clash = KeysUpload {
+        one_time_keys: [("signed_curve25519:A".try_into().expect("an id"), key)].into(),
+        ..KeysUpload::default()
+    };
     let error = world.crypto.upload_keys(&alice.who, clash).await.expect_err("another key under the same id");
     assert_eq!(error.reason(), Some(Reason::Unknown));
     assert!(error.to_string().contains("One time key signed_curve25519:A already exists. Old key:"), "{error}");
@@ -50,7 +52,7 @@ async fn too_many_keys_are_refused_and_none_of_them_stored() {
     let more: Vec<&str> = more.iter().map(String::as_str).collect();
     let error = world.crypto.upload_keys(&alice.who, alice.upload(&more, &[])).await.expect_err("above the limit");
     assert_eq!(error.reason(), Some(Reason::InvalidParam));
-    assert_eq!(count(&world.crypto.upload_keys(&alice.who, Upload::default()).await.expect("counts")), 600);
+    assert_eq!(count(&world.crypto.upload_keys(&alice.who, KeysUpload::default()).await.expect("counts")), 600);
 }
 
 #[tokio::test]
@@ -67,8 +69,8 @@ async fn a_device_id_that_is_used_again_inherits_nothing() {
     let error = world.crypto.upload_keys(&alice.who, alice.upload(&["B"], &[])).await.expect_err("the device is gone");
     assert_eq!(error.reason(), Some(Reason::UnknownToken { soft_logout: false }));
     let again = world.device("alice", "PHONE").await;
-    assert_eq!(count(&world.crypto.upload_keys(&again.who, Upload::default()).await.expect("counts")), 0);
-    let query = Query::from([(again.who.user_id.clone(), vec![])]);
+    assert_eq!(count(&world.crypto.upload_keys(&again.who, KeysUpload::default()).await.expect("counts")), 0);
+    let query = KeysQuery::from([(again.who.user_id.clone(), vec![])]);
     let queried = world.crypto.query_keys(&again.who, query).await.expect("an answer");
     assert!(queried.device_keys[&again.who.user_id].is_empty());
 }

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use crate::Requester;
 use crate::core::Core;
 use crate::crypto::Crypto;
-use crate::crypto::keys::Upload;
+use crate::crypto::keys::KeysUpload;
 use crate::testing;
 
 pub(in crate::crypto) struct World {
@@ -123,8 +123,8 @@ impl Device {
         ids.iter().map(key).collect()
     }
 
-    pub(in crate::crypto) fn upload(&self, one_time: &[&str], fallback: &[&str]) -> Upload {
-        Upload {
+    pub(in crate::crypto) fn upload(&self, one_time: &[&str], fallback: &[&str]) -> KeysUpload {
+        KeysUpload {
             device_keys: Some(self.device_keys()),
             one_time_keys: self.one_time_keys(one_time),
             fallback_keys: self.one_time_keys(fallback),

@@ -7,7 +7,7 @@ use hearth_store::WriteTx;
 use ruma::api::federation::transactions::edu::{DeviceListUpdateContent, DirectDeviceContent, SigningKeyUpdateContent};
 use ruma::{ServerName, UInt};
 
-use super::place;
+use super::visibility;
 use crate::core::Core;
 use crate::crypto::remote::{DeviceNews, device_news, identity_news};
 use crate::crypto::to_device::Received;
@@ -47,7 +47,7 @@ fn number(stream: UInt) -> i64 {
 
 /// Takes in a change of a device.
 pub(super) fn device(core: &Arc<Core>, tx: &mut WriteTx<'_>, news: &DeviceNews) -> Result<()> {
-    match place::near(core, tx.tx(), &news.user_id)? {
+    match visibility::near(core, tx.tx(), &news.user_id)? {
         Some(owner) => device_news(core, tx, owner, news),
         None => Ok(()),
     }
@@ -55,7 +55,7 @@ pub(super) fn device(core: &Arc<Core>, tx: &mut WriteTx<'_>, news: &DeviceNews) 
 
 /// Takes in new cross-signing keys.
 pub(super) fn identity(core: &Arc<Core>, tx: &mut WriteTx<'_>, news: &SigningKeyUpdateContent) -> Result<()> {
-    let Some(owner) = place::near(core, tx.tx(), &news.user_id)? else { return Ok(()) };
+    let Some(owner) = visibility::near(core, tx.tx(), &news.user_id)? else { return Ok(()) };
     let (master, self_signing) = (news.master_key.as_ref(), news.self_signing_key.as_ref());
     identity_news(core, tx, (owner, &news.user_id), master, self_signing)
 }

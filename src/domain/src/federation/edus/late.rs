@@ -19,12 +19,12 @@ const LOOKS_MAX: u32 = 15;
 
 /// The receipts that wait, and how often they have been looked at.
 #[derive(Debug, Default)]
-pub(in crate::federation) struct Late {
+pub(in crate::federation) struct PendingReceipts {
     waiting: Mutex<Vec<(RemoteReceipt, u32)>>,
     some: Notify,
 }
 
-impl Late {
+impl PendingReceipts {
     pub(super) fn add(&self, receipts: Vec<RemoteReceipt>) {
         if receipts.is_empty() {
             return;

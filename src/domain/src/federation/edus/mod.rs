@@ -6,10 +6,10 @@
 
 mod devices;
 mod late;
-mod place;
 mod presence;
 mod receipts;
 mod typing;
+mod visibility;
 
 use std::sync::Arc;
 
@@ -23,10 +23,10 @@ use serde_json::value::RawValue;
 use super::Federation;
 use crate::core::Core;
 
-pub(super) use late::Late;
+pub(super) use late::PendingReceipts;
 
 /// One piece of news, as far as it is understood without looking anything up.
-enum News {
+enum ParsedEdu {
     /// Messages for devices.
     Messages(crate::crypto::to_device::Received),
     /// A change of a device.
@@ -50,7 +50,7 @@ impl Federation {
     /// Takes in the EDUs of a transaction, in their order; what has to last is on disk then. An error is a fault of ours: the
     /// transaction should come again.
     pub async fn edus(&self, origin: &ServerName, edus: impl IntoIterator<Item = &RawValue>) -> Result<()> {
-        let news: Vec<News> = edus.into_iter().filter_map(|edu| read(&self.core, origin, edu)).collect();
+        let news: Vec<ParsedEdu> = edus.into_iter().filter_map(|edu| read(&self.core, origin, edu)).collect();
         if news.is_empty() {
             return Ok(());
         }
@@ -59,17 +59,17 @@ impl Federation {
         let take_in = move |tx: &mut WriteTx<'_>| {
             for news in news {
                 let taken = match news {
-                    News::Messages(messages) => messages.deliver(&core, tx),
-                    News::Device(news) => devices::device(&core, tx, &news),
-                    News::Identity(news) => devices::identity(&core, tx, &news),
-                    News::Typing(news) => typing::take_in(&core, tx, &parts, &origin, &news),
-                    News::Receipts(receipts) => {
+                    ParsedEdu::Messages(messages) => messages.deliver(&core, tx),
+                    ParsedEdu::Device(news) => devices::device(&core, tx, &news),
+                    ParsedEdu::Identity(news) => devices::identity(&core, tx, &news),
+                    ParsedEdu::Typing(news) => typing::take_in(&core, tx, &parts, &origin, &news),
+                    ParsedEdu::Receipts(receipts) => {
                         let unplaced = receipts::take_in(&core, tx, &origin, receipts)?;
                         let late = late.clone();
                         tx.after_commit(move || late.add(unplaced));
                         Ok(())
                     }
-                    News::Presence(news) => presence::take_in(tx, &parts, news),
+                    ParsedEdu::Presence(news) => presence::take_in(tx, &parts, news),
                 };
                 match taken {
                     Err(Error::Fault(fault)) => return Err(fault.into()),
@@ -97,18 +97,18 @@ struct Shape<'a> {
 }
 
 /// Reads an EDU; none if it is of no known kind, malformed, or speaks for users of another server.
-fn read(core: &Arc<Core>, origin: &ServerName, edu: &RawValue) -> Option<News> {
+fn read(core: &Arc<Core>, origin: &ServerName, edu: &RawValue) -> Option<ParsedEdu> {
     let shape: Shape<'_> = serde_json::from_str(edu.get())
         .inspect_err(|error| tracing::debug!(server = %origin, %error, "An EDU is malformed."))
         .ok()?;
     let news = match shape.edu_type.as_str() {
-        "m.typing" => content(&shape).map(News::Typing).filter(|news| of(origin, news)),
-        "m.receipt" => Some(News::Receipts(receipts::read(origin, shape.content))),
-        "m.presence" => Some(News::Presence(presence::read(origin, shape.content))),
-        "m.direct_to_device" => devices::messages(core, origin, content(&shape)?).map(News::Messages),
-        "m.device_list_update" => devices::read(origin, content(&shape)?).map(News::Device),
+        "m.typing" => content(&shape).map(ParsedEdu::Typing).filter(|news| of(origin, news)),
+        "m.receipt" => Some(ParsedEdu::Receipts(receipts::read(origin, shape.content))),
+        "m.presence" => Some(ParsedEdu::Presence(presence::read(origin, shape.content))),
+        "m.direct_to_device" => devices::messages(core, origin, content(&shape)?).map(ParsedEdu::Messages),
+        "m.device_list_update" => devices::read(origin, content(&shape)?).map(ParsedEdu::Device),
         "m.signing_key_update" | "org.matrix.signing_key_update" => {
-            content(&shape).map(News::Identity).filter(|news| of(origin, news))
+            content(&shape).map(ParsedEdu::Identity).filter(|news| of(origin, news))
         }
         _ => None,
     };
@@ -122,10 +122,10 @@ fn content<T: DeserializeOwned>(shape: &Shape<'_>) -> Option<T> {
     serde_json::from_str(shape.content.get()).ok()
 }
 
-fn of(origin: &ServerName, news: &News) -> bool {
+fn of(origin: &ServerName, news: &ParsedEdu) -> bool {
     match news {
-        News::Typing(news) => news.user_id.server_name() == origin,
-        News::Identity(news) => news.user_id.server_name() == origin,
+        ParsedEdu::Typing(news) => news.user_id.server_name() == origin,
+        ParsedEdu::Identity(news) => news.user_id.server_name() == origin,
         _ => true,
     }
 }

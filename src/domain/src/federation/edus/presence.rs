@@ -12,13 +12,13 @@ use serde_json::value::RawValue;
 use crate::federation::Parts;
 
 #[derive(Deserialize)]
-struct Content {
+struct PresenceContent {
     push: Vec<Value>,
 }
 
 /// The updates in an EDU that can be read and are about users of `origin`.
 pub(super) fn read(origin: &ServerName, content: &RawValue) -> Vec<PresenceUpdate> {
-    let Ok(content) = serde_json::from_str::<Content>(content.get()) else { return Vec::new() };
+    let Ok(content) = serde_json::from_str::<PresenceContent>(content.get()) else { return Vec::new() };
     let updates = content.push.into_iter().take(limits::PRESENCE_UPDATES_MAX);
     let updates = updates.filter_map(|update| serde_json::from_value(with_age(update)).ok());
     updates.filter(|update: &PresenceUpdate| update.user_id.server_name() == origin).collect()

@@ -11,7 +11,7 @@ use ruma::{OwnedEventId, OwnedRoomId, OwnedServerName, OwnedUserId, ServerName};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::place;
+use super::visibility;
 use crate::core::Core;
 use crate::ephemeral::receipts::{Receipt, set};
 
@@ -65,7 +65,9 @@ pub(super) fn take_in(
 ) -> Result<Vec<RemoteReceipt>> {
     let mut unplaced = Vec::new();
     for receipt in receipts {
-        let Some((room, user)) = place::in_room(core, tx.tx(), &receipt.room, &receipt.user, origin)? else { continue };
+        let Some((room, user)) = visibility::in_room(core, tx.tx(), &receipt.room, &receipt.user, origin)? else {
+            continue;
+        };
         let now_ms = core.now_ms();
         let mut is_placed = false;
         for event_id in &receipt.events {

@@ -8,7 +8,7 @@ use hearth_store::WriteTx;
 use ruma::ServerName;
 use ruma::api::federation::transactions::edu::TypingContent;
 
-use super::place;
+use super::visibility;
 use crate::core::Core;
 use crate::federation::Parts;
 
@@ -23,7 +23,7 @@ pub(super) fn take_in(
     origin: &ServerName,
     news: &TypingContent,
 ) -> Result<()> {
-    match place::in_room(core, tx.tx(), &news.room_id, &news.user_id, origin)? {
+    match visibility::in_room(core, tx.tx(), &news.room_id, &news.user_id, origin)? {
         Some((room, user)) => parts.typing.heard(tx, room.sn, (user, &news.user_id), news.typing.then_some(LASTING)),
         None => Ok(()),
     }

@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 
 use super::{ASK_WAIT, Target};
 use crate::federation::Federation;
-use crate::federation::admit::{self, Candidate};
+use crate::federation::pdu::{self, IncomingPdu};
 
 /// Ids that one request for history names.
 const ASKED_IDS_MAX: usize = 20;
@@ -25,7 +25,7 @@ impl Federation {
         server: &ServerName,
         target: &Target,
         missing: &[OwnedEventId],
-    ) -> Result<Vec<Candidate>> {
+    ) -> Result<Vec<IncomingPdu>> {
         let asked = missing.iter().take(ASKED_IDS_MAX).cloned().collect();
         let limit = UInt::new_saturating(limits::HISTORY_PIECE_EVENTS_MAX as u64);
         let request = get_backfill::v1::Request::new(target.place.room_id.clone(), asked, limit);
@@ -35,7 +35,12 @@ impl Federation {
     }
 
     /// Asks a server for one event.
-    pub(super) async fn ask_event(&self, server: &ServerName, target: &Target, id: &OwnedEventId) -> Result<Candidate> {
+    pub(super) async fn ask_event(
+        &self,
+        server: &ServerName,
+        target: &Target,
+        id: &OwnedEventId,
+    ) -> Result<IncomingPdu> {
         let answer = self.ask_within(server, get_event::v1::Request::new(id.clone()), ASK_WAIT).await?;
         let found = self.read_and_vet(target, std::iter::once(&*answer.pdu)).await;
         found.into_iter().find(|candidate| candidate.pdu.event_id == *id).ok_or_else(|| {
@@ -44,7 +49,7 @@ impl Federation {
     }
 
     /// Those of some events that are well-formed, of this room, and signed.
-    async fn read_and_vet<'a>(&self, target: &Target, pdus: impl Iterator<Item = &'a RawValue>) -> Vec<Candidate> {
+    async fn read_and_vet<'a>(&self, target: &Target, pdus: impl Iterator<Item = &'a RawValue>) -> Vec<IncomingPdu> {
         let mut seen = HashSet::new();
         let read = pdus.filter_map(|pdu| self.read(&target.place, pdu));
         let read = read.filter(|candidate| seen.insert(candidate.pdu.event_id.clone())).collect();
@@ -57,7 +62,7 @@ impl Federation {
         self: &Arc<Self>,
         server: &ServerName,
         target: &Target,
-        piece: Vec<Candidate>,
+        piece: Vec<IncomingPdu>,
     ) -> Result<()> {
         let Some(newest) = piece.last() else { return Ok(()) };
         let among: HashSet<&OwnedEventId> = piece.iter().map(|candidate| &candidate.pdu.event_id).collect();
@@ -71,20 +76,20 @@ impl Federation {
         let (core, rules, room) = (self.core.clone(), target.place.rules, target.place.room);
         let judged = move |tx: &mut hearth_store::ReadTx<'_>| {
             let grounded = grounded(piece, |id| Ok(events::find(tx.tx(), id.as_str())?.is_some()))?;
-            admit::judge(rules, grounded, |id| core.events.find(tx.tx(), id))
+            pdu::judge(rules, grounded, |id| core.events.find(tx.tx(), id))
         };
         let judged = self.core.store.read_slow("history_judge", judged).await?;
         let core = self.core.clone();
-        let write = move |tx: &mut hearth_store::WriteTx<'_>| admit::outliers(&core, tx, room, judged).map(drop);
+        let write = move |tx: &mut hearth_store::WriteTx<'_>| pdu::outliers(&core, tx, room, judged).map(drop);
         self.core.store.write_in(Lane::Federation, "history_outliers", write).await
     }
 }
 
 /// Those of some events for which everything that authorises them is known or among them.
 fn grounded(
-    mut candidates: Vec<Candidate>,
+    mut candidates: Vec<IncomingPdu>,
     mut is_known: impl FnMut(&OwnedEventId) -> Result<bool>,
-) -> Result<Vec<Candidate>> {
+) -> Result<Vec<IncomingPdu>> {
     loop {
         let among: HashSet<OwnedEventId> = candidates.iter().map(|candidate| candidate.pdu.event_id.clone()).collect();
         let (mut kept, before) = (Vec::with_capacity(candidates.len()), candidates.len());

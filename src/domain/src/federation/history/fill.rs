@@ -13,7 +13,7 @@ use ruma::{EventId, OwnedEventId, OwnedRoomId, OwnedServerName};
 
 use super::{Target, piece};
 use crate::federation::Federation;
-use crate::federation::admit::Candidate;
+use crate::federation::pdu::IncomingPdu;
 use crate::rooms::gaps;
 
 /// How long one piece may take, with everything that belongs to it and all servers together.
@@ -36,27 +36,27 @@ impl Federation {
             return Ok(false);
         }
         match tokio::time::timeout(FILL_WAIT, self.ask_around(&target, &gap)).await {
-            Ok(Asked::Filled) => return Ok(true),
-            Ok(Asked::Refused) => self.put_off(&target, floor, true).await?,
-            Ok(Asked::Unreached) | Err(_) => self.put_off(&target, floor, false).await?,
+            Ok(FillOutcome::Filled) => return Ok(true),
+            Ok(FillOutcome::Refused) => self.put_off(&target, floor, true).await?,
+            Ok(FillOutcome::Unreached) | Err(_) => self.put_off(&target, floor, false).await?,
         }
         Ok(false)
     }
 
-    async fn ask_around(self: &Arc<Self>, target: &Target, gap: &Gap) -> Asked {
-        let mut asked = Asked::Refused;
+    async fn ask_around(self: &Arc<Self>, target: &Target, gap: &Gap) -> FillOutcome {
+        let mut asked = FillOutcome::Refused;
         for server in &target.servers {
             match self.fill_from(server, target, gap).await {
                 Ok(true) => {
                     self.histories.givers.insert(target.place.room, server.clone());
-                    return Asked::Filled;
+                    return FillOutcome::Filled;
                 }
                 Ok(false) => {}
                 Err(error) => {
                     tracing::debug!(room.id = %target.place.room_id, %server, %error, "A server gave no history.");
                     let has_answered = matches!(error.reason(), Some(Reason::Forbidden | Reason::NotFound));
                     if !has_answered {
-                        asked = Asked::Unreached;
+                        asked = FillOutcome::Unreached;
                     }
                 }
             }
@@ -77,7 +77,7 @@ impl Federation {
     }
 
     /// Events without those that have their places: what comes before them belongs below them.
-    async fn without_placed(&self, found: Vec<Candidate>) -> Result<Vec<Candidate>> {
+    async fn without_placed(&self, found: Vec<IncomingPdu>) -> Result<Vec<IncomingPdu>> {
         let core = self.core.clone();
         let read = move |tx: &mut hearth_store::ReadTx<'_>| {
             let mut others = Vec::with_capacity(found.len());
@@ -122,7 +122,7 @@ impl Federation {
 }
 
 /// What came of asking all servers.
-enum Asked {
+enum FillOutcome {
     Filled,
     /// All have answered, and none had anything for us.
     Refused,

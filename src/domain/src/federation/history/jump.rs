@@ -15,7 +15,7 @@ use super::fill::first_above;
 use super::{ASK_WAIT, NOWHERE_MS, Target};
 use crate::core::Core;
 use crate::federation::Federation;
-use crate::federation::admit::Candidate;
+use crate::federation::pdu::IncomingPdu;
 
 impl Federation {
     /// Fetches an event and gives it a place. Says whether it is here now.
@@ -99,7 +99,7 @@ impl Federation {
     }
 
     /// The gap that an event lies in, by its depth: floor, and highest free place.
-    async fn gap_around(&self, target: &Target, candidate: &Candidate) -> Result<Option<(i64, i64)>> {
+    async fn gap_around(&self, target: &Target, candidate: &IncomingPdu) -> Result<Option<(i64, i64)>> {
         let (core, room) = (self.core.clone(), target.place.room);
         let (id, depth) = (candidate.pdu.event_id.clone(), candidate.pdu.depth);
         let read = move |tx: &mut hearth_store::ReadTx<'_>| {

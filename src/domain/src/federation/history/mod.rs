@@ -26,11 +26,11 @@ use hearth_store::ids::RoomSn;
 use quick_cache::sync::Cache;
 use ruma::{OwnedEventId, OwnedServerName, RoomId};
 
-use super::admit::Place;
-use super::{Federation, background};
+use super::pdu::RoomInfo;
+use super::{Federation, detached};
 use crate::rooms::event::version;
 use crate::rooms::{find, servers};
-use crate::turns::Turns;
+use crate::turns::KeyedLocks;
 
 /// How long a server may take for one answer, when several are asked one after another.
 const ASK_WAIT: Duration = Duration::from_secs(15);
@@ -44,7 +44,7 @@ const NOWHERE_MS: Millis = 60_000;
 
 /// Who is fetching history for which room, and who was able to help.
 pub(super) struct Histories {
-    turns: Turns<RoomSn>,
+    turns: KeyedLocks<RoomSn>,
     givers: Cache<RoomSn, OwnedServerName>,
     /// Events that nobody had, and until when nobody is asked again.
     nowhere: Cache<OwnedEventId, Millis>,
@@ -58,14 +58,14 @@ impl std::fmt::Debug for Histories {
 
 impl Default for Histories {
     fn default() -> Self {
-        Self { turns: Turns::default(), givers: Cache::new(GIVERS_MAX), nowhere: Cache::new(NOWHERE_MAX) }
+        Self { turns: KeyedLocks::default(), givers: Cache::new(GIVERS_MAX), nowhere: Cache::new(NOWHERE_MAX) }
     }
 }
 
 /// A room whose history is wanted.
 #[derive(Debug, Clone)]
 struct Target {
-    place: Place,
+    place: RoomInfo,
     /// Whom to ask, the likeliest to help first.
     servers: Vec<OwnedServerName>,
 }
@@ -80,7 +80,7 @@ impl Federation {
             // Nobody tells a server that is not in the room.
             let is_in_it = !core.locals.get(tx.tx(), room.sn)?.is_empty();
             let servers = if is_in_it { servers::of(&core, tx.tx(), room.sn)?.to_vec() } else { Vec::new() };
-            Ok(Target { place: Place { room: room.sn, room_id: id, rules }, servers })
+            Ok(Target { place: RoomInfo { room: room.sn, room_id: id, rules }, servers })
         };
         let mut target = self.core.store.read("history_room", read).await?;
         if let Some(giver) = self.histories.givers.get(&target.place.room)
@@ -98,7 +98,7 @@ async fn within<T: Send + 'static>(
     work: impl Future<Output = Result<T>> + Send + 'static,
     until: tokio::time::Instant,
 ) -> Result<Option<T>> {
-    match tokio::time::timeout_at(until, background::go_on(work)).await {
+    match tokio::time::timeout_at(until, detached::go_on(work)).await {
         Ok(done) => done.map_err(|error| Error::fault("fetching history", error))?.map(Some),
         Err(_) => Ok(None),
     }

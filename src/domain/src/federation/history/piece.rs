@@ -6,12 +6,12 @@ use std::collections::{BinaryHeap, HashMap, HashSet};
 
 use ruma::OwnedEventId;
 
-use crate::federation::admit::Candidate;
+use crate::federation::pdu::IncomingPdu;
 
 /// Of `candidates` those that lead back from the `missing` events without a hole, oldest first: each after those of the others
 /// that come before it, and else by depth and time.
-pub(super) fn connected(missing: &[OwnedEventId], candidates: Vec<Candidate>) -> Vec<Candidate> {
-    let mut by_id: HashMap<OwnedEventId, Candidate> =
+pub(super) fn connected(missing: &[OwnedEventId], candidates: Vec<IncomingPdu>) -> Vec<IncomingPdu> {
+    let mut by_id: HashMap<OwnedEventId, IncomingPdu> =
         candidates.into_iter().map(|candidate| (candidate.pdu.event_id.clone(), candidate)).collect();
     let mut reached = HashSet::new();
     let mut next: Vec<OwnedEventId> = missing.to_vec();
@@ -26,7 +26,7 @@ pub(super) fn connected(missing: &[OwnedEventId], candidates: Vec<Candidate>) ->
     sort(by_id)
 }
 
-fn sort(mut by_id: HashMap<OwnedEventId, Candidate>) -> Vec<Candidate> {
+fn sort(mut by_id: HashMap<OwnedEventId, IncomingPdu>) -> Vec<IncomingPdu> {
     let mut waits_for: HashMap<OwnedEventId, usize> = HashMap::with_capacity(by_id.len());
     let mut followers: HashMap<OwnedEventId, Vec<OwnedEventId>> = HashMap::new();
     for (id, candidate) in &by_id {
@@ -37,7 +37,7 @@ fn sort(mut by_id: HashMap<OwnedEventId, Candidate>) -> Vec<Candidate> {
             followers.entry(prev.clone()).or_default().push(id.clone());
         }
     }
-    let key = |candidate: &Candidate| {
+    let key = |candidate: &IncomingPdu| {
         Reverse((candidate.pdu.depth, candidate.pdu.origin_server_ts, candidate.pdu.event_id.clone()))
     };
     let ready = by_id.values().filter(|candidate| waits_for.get(&candidate.pdu.event_id) == Some(&0));
@@ -64,17 +64,17 @@ mod tests {
     use super::*;
     use crate::rooms::event::Pdu;
 
-    fn event(name: &str, depth: i64, prev: &[&str]) -> Candidate {
+    fn event(name: &str, depth: i64, prev: &[&str]) -> IncomingPdu {
         let prev: Vec<String> = prev.iter().map(|prev| format!("\"${prev}\"")).collect();
         let json = format!(
             r#"{{"type":"m.room.message","sender":"@a:b","origin_server_ts":1,"depth":{depth},"content":{{}},"prev_events":[{}]}}"#,
             prev.join(",")
         );
         let pdu = Pdu::parse(EventId::parse(format!("${name}")).expect("an id"), json.as_bytes()).expect("an event");
-        Candidate { pdu, json: json.into_bytes(), object: CanonicalJsonObject::new() }
+        IncomingPdu { pdu, json: json.into_bytes(), object: CanonicalJsonObject::new() }
     }
 
-    fn names(missing: &[&str], candidates: Vec<Candidate>) -> Vec<String> {
+    fn names(missing: &[&str], candidates: Vec<IncomingPdu>) -> Vec<String> {
         let missing: Vec<_> = missing.iter().map(|id| EventId::parse(format!("${id}")).expect("an id")).collect();
         let events = connected(&missing, candidates);
         events.iter().map(|event| event.pdu.event_id.as_str()[1..].to_owned()).collect()

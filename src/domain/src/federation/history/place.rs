@@ -13,10 +13,10 @@ use ruma::canonical_json::CanonicalJsonObject;
 use ruma::{EventId, OwnedEventId};
 
 use super::Target;
-use super::plan::{Base, Plan, Planned};
+use super::plan::{HistoryPlan, Planned, SnapshotBase};
 use crate::core::Core;
 use crate::federation::Federation;
-use crate::federation::admit::{self, Candidate, Past};
+use crate::federation::pdu::{self, BackfilledEvent, IncomingPdu};
 use crate::rooms::{find, gaps};
 
 /// Places below a single event that has to have room for what comes before and after it.
@@ -26,7 +26,7 @@ const PARTED_PLACES_MIN: i64 = 1 << 10;
 
 impl Federation {
     /// Puts a piece right below what is known above a gap. Says whether that brought anything.
-    pub(super) async fn place_history(&self, target: &Target, floor: i64, plan: Plan) -> Result<bool> {
+    pub(super) async fn place_history(&self, target: &Target, floor: i64, plan: HistoryPlan) -> Result<bool> {
         let (core, room_id) = (self.core.clone(), target.place.room_id.clone());
         let write = move |tx: &mut WriteTx<'_>| {
             let room = find::resolve(tx.tx(), &room_id)?;
@@ -45,7 +45,7 @@ impl Federation {
     }
 
     /// Puts a single event somewhere into a gap, which becomes two. Says whether there was room.
-    pub(super) async fn place_apart(&self, target: &Target, floor: i64, plan: Plan) -> Result<bool> {
+    pub(super) async fn place_apart(&self, target: &Target, floor: i64, plan: HistoryPlan) -> Result<bool> {
         let (core, room_id) = (self.core.clone(), target.place.room_id.clone());
         let write = move |tx: &mut WriteTx<'_>| {
             let room = find::resolve(tx.tx(), &room_id)?;
@@ -72,7 +72,7 @@ fn middle(gap: &Gap) -> Option<i64> {
 }
 
 /// What comes before what will be known above a gap.
-fn following(gap: &Gap, plan: &Plan) -> BTreeSet<OwnedEventId> {
+fn following(gap: &Gap, plan: &HistoryPlan) -> BTreeSet<OwnedEventId> {
     let before = plan.planned.iter().flat_map(|planned| planned.event.pdu.prev_events.iter().cloned());
     ids(gap).into_iter().chain(before).collect()
 }
@@ -92,9 +92,9 @@ fn put(
     let mut snapshots: Vec<SnapshotSn> = Vec::with_capacity(planned.len());
     for Planned { base, changes, .. } in &planned {
         let base = match base {
-            Base::Nothing => None,
-            Base::Stored(snapshot) => Some(*snapshot),
-            Base::Before(at) => snapshots.get(*at).copied().filter(|snapshot| snapshot.0 != 0),
+            SnapshotBase::Nothing => None,
+            SnapshotBase::Stored(snapshot) => Some(*snapshot),
+            SnapshotBase::Before(at) => snapshots.get(*at).copied().filter(|snapshot| snapshot.0 != 0),
         };
         snapshots.push(match (base, changes.is_empty()) {
             (Some(base), true) => base,
@@ -110,12 +110,12 @@ fn put(
         let mut pdu = event.pdu.clone();
         pdu.rejected = rejected;
         // It is stored already; only its standing changes.
-        let candidate = Candidate { pdu, json: Vec::new(), object: CanonicalJsonObject::new() };
-        past.push(Past { candidate, snapshot, ord });
+        let candidate = IncomingPdu { pdu, json: Vec::new(), object: CanonicalJsonObject::new() };
+        past.push(BackfilledEvent { candidate, snapshot, ord });
         ord -= i64::from(!rejected);
     }
     past.reverse();
-    admit::backfilled(core, tx, room, past)?;
+    pdu::backfilled(core, tx, room, past)?;
     Ok(ord)
 }
 

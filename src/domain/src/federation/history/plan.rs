@@ -12,15 +12,15 @@ use ruma::OwnedEventId;
 use ruma::room_version_rules::RoomVersionRules;
 
 use crate::core::Core;
-use crate::federation::admit::checks;
-use crate::rooms::keep;
+use crate::federation::pdu::auth_rules;
 use crate::rooms::load::Event;
+use crate::rooms::persist;
 use crate::rooms::state::resolve::resolve;
 use crate::rooms::state::snapshot::{self, Changes, StateIds};
 
 /// What a state is stored as the difference to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Base {
+pub(super) enum SnapshotBase {
     /// The empty state.
     Nothing,
     /// A stored one.
@@ -33,7 +33,7 @@ pub(super) enum Base {
 #[derive(Debug)]
 pub(super) struct Planned {
     pub(super) event: Arc<Event>,
-    pub(super) base: Base,
+    pub(super) base: SnapshotBase,
     pub(super) changes: Changes,
     /// Whether the room's rules did not allow the event.
     pub(super) rejected: bool,
@@ -41,7 +41,7 @@ pub(super) struct Planned {
 
 /// What came of planning.
 #[derive(Debug)]
-pub(super) struct Plan {
+pub(super) struct HistoryPlan {
     /// Oldest first. Events before which the state is not known are not among them.
     pub(super) planned: Vec<Planned>,
     /// Events before which another server has to say what the state was, as none of the events before them are known.
@@ -51,38 +51,38 @@ pub(super) struct Plan {
 }
 
 /// What another server says of states, by the event that they were the state before.
-pub(super) type Said = HashMap<OwnedEventId, Arc<StateIds>>;
+pub(super) type ReportedStates = HashMap<OwnedEventId, Arc<StateIds>>;
 
 /// What planning works with.
-pub(super) struct Planner<'a> {
+pub(super) struct HistoryPlanner<'a> {
     pub(super) core: &'a Core,
     pub(super) rules: &'static RoomVersionRules,
     /// The state right above the gap, near which the others will be; 0 when there is none.
     pub(super) near: SnapshotSn,
     /// What another server has said of the state before some events.
-    pub(super) said: &'a Said,
+    pub(super) said: &'a ReportedStates,
 }
 
 /// A state while planning, and how to come to it.
 #[derive(Clone)]
-struct Known {
+struct PlannedState {
     state: Arc<StateIds>,
-    base: Base,
+    base: SnapshotBase,
     changes: Changes,
 }
 
-impl Planner<'_> {
+impl HistoryPlanner<'_> {
     /// Plans a piece, oldest event first, all of them stored.
-    pub(super) fn plan(&self, tx: &mut dyn Tx, piece: &[Arc<Event>]) -> Result<Plan> {
-        let mut plan = Plan { planned: Vec::new(), blind: Vec::new(), half_blind: Vec::new() };
+    pub(super) fn plan(&self, tx: &mut dyn Tx, piece: &[Arc<Event>]) -> Result<HistoryPlan> {
+        let mut plan = HistoryPlan { planned: Vec::new(), blind: Vec::new(), half_blind: Vec::new() };
         let members: HashSet<&OwnedEventId> = piece.iter().map(|event| &event.pdu.event_id).collect();
-        let mut after: HashMap<OwnedEventId, Known> = HashMap::new();
+        let mut after: HashMap<OwnedEventId, PlannedState> = HashMap::new();
         for event in piece {
             let Some(before) = self.before(tx, event, &members, &after, &mut plan)? else { continue };
             let rejected = event.pdu.rejected || !self.is_allowed(tx, event, &before.state)?;
             let at = plan.planned.len();
             let own = event.state_key.filter(|_| !rejected).map(|key| (key, event.sn));
-            after.insert(event.pdu.event_id.clone(), step(&before.state, Base::Before(at), own));
+            after.insert(event.pdu.event_id.clone(), step(&before.state, SnapshotBase::Before(at), own));
             plan.planned.push(Planned { event: event.clone(), base: before.base, changes: before.changes, rejected });
         }
         Ok(plan)
@@ -94,17 +94,21 @@ impl Planner<'_> {
         tx: &mut dyn Tx,
         event: &Event,
         members: &HashSet<&OwnedEventId>,
-        after: &HashMap<OwnedEventId, Known>,
-        plan: &mut Plan,
-    ) -> Result<Option<Known>> {
+        after: &HashMap<OwnedEventId, PlannedState>,
+        plan: &mut HistoryPlan,
+    ) -> Result<Option<PlannedState>> {
         let id = &event.pdu.event_id;
         if event.pdu.prev_events.is_empty() {
-            return Ok(Some(Known { state: Arc::default(), base: Base::Nothing, changes: Changes::new() }));
+            return Ok(Some(PlannedState {
+                state: Arc::default(),
+                base: SnapshotBase::Nothing,
+                changes: Changes::new(),
+            }));
         }
         if let Some(said) = self.said.get(id) {
             return self.near(tx, StateIds::clone(said)).map(Some);
         }
-        let (mut known, mut unknown): (Vec<Known>, bool) = (Vec::new(), false);
+        let (mut known, mut unknown): (Vec<PlannedState>, bool) = (Vec::new(), false);
         for prev in &event.pdu.prev_events {
             let found = match after.get(prev) {
                 Some(state) => Some(state.clone()),
@@ -141,30 +145,30 @@ impl Planner<'_> {
     }
 
     /// The state after an event that is stored with its own.
-    fn after_stored(&self, tx: &mut dyn Tx, id: &OwnedEventId) -> Result<Option<Known>> {
+    fn after_stored(&self, tx: &mut dyn Tx, id: &OwnedEventId) -> Result<Option<PlannedState>> {
         let Some(event) = self.core.events.find(tx, id)? else { return Ok(None) };
-        let Some((snapshot, own)) = keep::state_after(&event) else { return Ok(None) };
+        let Some((snapshot, own)) = persist::state_after(&event) else { return Ok(None) };
         if snapshot.0 == 0 {
-            return Ok(Some(step(&StateIds::new(), Base::Nothing, own)));
+            return Ok(Some(step(&StateIds::new(), SnapshotBase::Nothing, own)));
         }
-        Ok(Some(step(&snapshot::full(tx, snapshot)?, Base::Stored(snapshot), own)))
+        Ok(Some(step(&snapshot::full(tx, snapshot)?, SnapshotBase::Stored(snapshot), own)))
     }
 
     /// A state as a difference to the one above the gap: mostly a small one.
-    fn near(&self, tx: &mut dyn Tx, state: StateIds) -> Result<Known> {
+    fn near(&self, tx: &mut dyn Tx, state: StateIds) -> Result<PlannedState> {
         let (base, other) = match self.near.0 {
-            0 => (Base::Nothing, StateIds::new()),
-            _ => (Base::Stored(self.near), snapshot::full(tx, self.near)?),
+            0 => (SnapshotBase::Nothing, StateIds::new()),
+            _ => (SnapshotBase::Stored(self.near), snapshot::full(tx, self.near)?),
         };
         let mut changes: Changes =
             state.iter().filter(|(key, sn)| other.get(key) != Some(sn)).map(|(key, sn)| (*key, Some(*sn))).collect();
         changes.extend(other.keys().filter(|key| !state.contains_key(key)).map(|key| (*key, None)));
-        Ok(Known { state: Arc::new(state), base, changes })
+        Ok(PlannedState { state: Arc::new(state), base, changes })
     }
 
     /// Whether the room's rules allow an event by the state before it. (Whether what authorises it does was judged before.)
     fn is_allowed(&self, tx: &mut dyn Tx, event: &Event, state: &StateIds) -> Result<bool> {
-        let Ok(wanted) = checks::wanted(self.rules, &event.pdu) else { return Ok(false) };
+        let Ok(wanted) = auth_rules::wanted(self.rules, &event.pdu) else { return Ok(false) };
         let mut parts = Vec::with_capacity(wanted.len());
         for (kind, key) in wanted {
             let key = state_keys::find(tx, &kind.to_string(), &key)?;
@@ -173,13 +177,13 @@ impl Planner<'_> {
             }
         }
         let parts: Vec<_> = parts.iter().map(|part| &part.pdu).collect();
-        Ok(checks::by_state(self.rules, &event.pdu, &parts).is_ok())
+        Ok(auth_rules::by_state(self.rules, &event.pdu, &parts).is_ok())
     }
 }
 
 /// The state that follows from one by what an event sets.
-fn step(state: &StateIds, base: Base, own: Option<(KeySn, EventSn)>) -> Known {
+fn step(state: &StateIds, base: SnapshotBase, own: Option<(KeySn, EventSn)>) -> PlannedState {
     let mut next = state.clone();
     next.extend(own);
-    Known { state: Arc::new(next), base, changes: own.map(|(key, sn)| (key, Some(sn))).into_iter().collect() }
+    PlannedState { state: Arc::new(next), base, changes: own.map(|(key, sn)| (key, Some(sn))).into_iter().collect() }
 }

@@ -16,7 +16,7 @@ use crate::Requester;
 use crate::federation::Federation;
 use crate::rooms::gaps;
 use crate::rooms::read::context::Context;
-use crate::rooms::read::page::{Page, Paging};
+use crate::rooms::read::page::{MessagesPage, Paging};
 
 /// Pieces of history fetched for one page: hidden events, or a filter, may use up a whole piece.
 const PIECES_MAX: usize = 4;
@@ -27,7 +27,12 @@ impl Federation {
     /// A page that comes to a gap with less than half of what it may have waits for the gap to be filled. When nobody fills it
     /// in time, it passes over it; when there is nothing beyond, it is not the last one until everybody has said that there
     /// is nothing more.
-    pub async fn messages(self: &Arc<Self>, who: &Requester, room_id: OwnedRoomId, paging: Paging) -> Result<Page> {
+    pub async fn messages(
+        self: &Arc<Self>,
+        who: &Requester,
+        room_id: OwnedRoomId,
+        paging: Paging,
+    ) -> Result<MessagesPage> {
         let rooms = &self.parts.rooms;
         if paging.direction == Direction::Forward {
             return rooms.messages(who, room_id, paging).await;

@@ -9,9 +9,9 @@ use hearth_store::ids::SnapshotSn;
 use ruma::{OwnedEventId, OwnedServerName};
 
 use super::Target;
-use super::plan::{Plan, Planner, Said};
+use super::plan::{HistoryPlan, HistoryPlanner, ReportedStates};
 use crate::federation::Federation;
-use crate::federation::admit::Candidate;
+use crate::federation::pdu::IncomingPdu;
 use crate::rooms::load::Event;
 
 impl Federation {
@@ -21,12 +21,12 @@ impl Federation {
         self: &Arc<Self>,
         server: &OwnedServerName,
         target: &Target,
-        piece: Vec<Candidate>,
+        piece: Vec<IncomingPdu>,
         near: SnapshotSn,
-    ) -> Result<Plan> {
+    ) -> Result<HistoryPlan> {
         let ids: Arc<[OwnedEventId]> = piece.iter().map(|candidate| candidate.pdu.event_id.clone()).collect();
         self.keep_piece(server, target, piece).await?;
-        let mut said = Said::new();
+        let mut said = ReportedStates::new();
         let plan = self.plan_with(target, ids.clone(), near, &said).await?;
         // At first those that cannot be placed otherwise: mostly just the oldest event.
         for id in plan.blind.iter().chain(&plan.half_blind).take(limits::HISTORY_STATES_MAX) {
@@ -43,8 +43,8 @@ impl Federation {
         target: &Target,
         ids: Arc<[OwnedEventId]>,
         near: SnapshotSn,
-        said: &Said,
-    ) -> Result<Plan> {
+        said: &ReportedStates,
+    ) -> Result<HistoryPlan> {
         let (core, rules, said): (_, _, HashMap<_, _>) = (self.core.clone(), target.place.rules, said.clone());
         let read = move |tx: &mut hearth_store::ReadTx<'_>| {
             let mut piece: Vec<Arc<Event>> = Vec::with_capacity(ids.len());
@@ -52,7 +52,7 @@ impl Federation {
                 // One that is more than an outlier has its place.
                 piece.extend(core.events.find(tx.tx(), id)?.filter(|event| event.is_outlier()));
             }
-            Planner { core: &core, rules, near, said: &said }.plan(tx.tx(), &piece)
+            HistoryPlanner { core: &core, rules, near, said: &said }.plan(tx.tx(), &piece)
         };
         self.core.store.read_slow("history_plan", read).await
     }

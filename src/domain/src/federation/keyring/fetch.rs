@@ -11,8 +11,8 @@ use serde::Deserialize;
 
 use super::Keyring;
 use super::document;
-use super::known::{ServerKeys, Want, When};
-use crate::federation::ask;
+use super::known::{ServerKeys, SignedAt, WantedKeys};
+use crate::federation::request;
 use crate::ports::Call;
 
 /// How long a server may take to be found and to send its keys.
@@ -51,7 +51,11 @@ impl Keyring {
 
     /// Fetches lists of other servers' keys from a notary, and keeps those that were asked for and are good. That they come
     /// from the notary is what TLS shows; its signature would show the same.
-    pub(super) async fn ask_notary(&self, notary: &ServerName, wants: &[(OwnedServerName, Vec<Want>)]) -> Result<()> {
+    pub(super) async fn ask_notary(
+        &self,
+        notary: &ServerName,
+        wants: &[(OwnedServerName, Vec<WantedKeys>)],
+    ) -> Result<()> {
         let server_keys: BTreeMap<_, _> = wants.iter().map(|(server, wants)| (server, criteria(wants))).collect();
         let body = serde_json::to_vec(&serde_json::json!({ "server_keys": server_keys }));
         let call = Call {
@@ -79,7 +83,7 @@ impl Keyring {
                 let why = format!("{server} answered {} when it was asked for keys.", answer.status);
                 return Err(refuse(Reason::ConnectionFailed, why));
             }
-            ask::whole(answer, bytes_max).await
+            request::whole(answer, bytes_max).await
         };
         let late = |_| refuse(Reason::ConnectionFailed, format!("{server} took too long to send keys."));
         tokio::time::timeout(wait, asked).await.map_err(late)?
@@ -87,13 +91,13 @@ impl Keyring {
 }
 
 /// Which keys are wanted, by id, and up to when they must be valid.
-fn criteria(wants: &[Want]) -> BTreeMap<&str, serde_json::Value> {
+fn criteria(wants: &[WantedKeys]) -> BTreeMap<&str, serde_json::Value> {
     let mut criteria = BTreeMap::new();
     for want in wants {
         for id in &want.ids {
             let at_ms = match want.when {
-                When::At(at_ms) => serde_json::json!({ "minimum_valid_until_ts": at_ms }),
-                When::Ever => serde_json::json!({}),
+                SignedAt::At(at_ms) => serde_json::json!({ "minimum_valid_until_ts": at_ms }),
+                SignedAt::Ever => serde_json::json!({}),
             };
             // The wants are in the order of their times, so the latest stays.
             criteria.insert(id.as_str(), at_ms);

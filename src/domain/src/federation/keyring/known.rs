@@ -14,7 +14,7 @@ use ruma::{CanonicalJsonObject, CanonicalJsonValue, OwnedServerName};
 
 /// One key of another server.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Key {
+pub(super) struct RemoteKey {
     pub(super) public: Base64,
     /// Up to when it may be relied on, while it is in use.
     pub(super) valid_until_ms: Millis,
@@ -24,7 +24,7 @@ pub(super) struct Key {
 
 /// Of which time a signature is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum When {
+pub(super) enum SignedAt {
     /// Of whatever time: rooms before version 5 do not ask.
     Ever,
     /// Of this one, in milliseconds since the epoch.
@@ -33,47 +33,50 @@ pub(super) enum When {
 
 /// The keys of one server, by their id with its algorithm.
 #[derive(Debug, Default)]
-pub(super) struct ServerKeys(BTreeMap<String, Key>);
+pub(super) struct ServerKeys(BTreeMap<String, RemoteKey>);
 
 impl ServerKeys {
     pub(super) fn new(rows: Vec<ServerKeyRow>) -> Self {
         let keys = rows.into_iter().map(|row| {
             let ServerKeyRow { key_id, public, valid_until_ms, expired_ms } = row;
-            (key_id, Key { public: Base64::new(public), valid_until_ms, expired_ms })
+            (key_id, RemoteKey { public: Base64::new(public), valid_until_ms, expired_ms })
         });
         Self(keys.collect())
     }
 
     /// A key that may be relied on for signatures of that time.
-    pub(super) fn get(&self, id: &str, when: When) -> Option<&Key> {
+    pub(super) fn get(&self, id: &str, when: SignedAt) -> Option<&RemoteKey> {
         let key = self.0.get(id)?;
         let good = match when {
-            When::Ever => true,
-            When::At(at_ms) => at_ms <= key.expired_ms.unwrap_or(key.valid_until_ms),
+            SignedAt::Ever => true,
+            SignedAt::At(at_ms) => at_ms <= key.expired_ms.unwrap_or(key.valid_until_ms),
         };
         good.then_some(key)
     }
 
     /// Whether one of the keys that are wanted is there, and may be relied on.
-    pub(super) fn satisfy(&self, want: &Want) -> bool {
+    pub(super) fn satisfy(&self, want: &WantedKeys) -> bool {
         want.ids.iter().any(|id| self.get(id, want.when).is_some())
     }
 }
 
 /// Any one of some keys of a server, for signatures of some time.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Want {
+pub(super) struct WantedKeys {
     pub(super) ids: Vec<String>,
-    pub(super) when: When,
+    pub(super) when: SignedAt,
 }
 
 /// What is needed to check an event: of each server that must have signed it, one of the keys that it signed with.
-pub(super) fn wanted_by(event: &CanonicalJsonObject, rules: &RoomVersionRules) -> Result<Vec<(OwnedServerName, Want)>> {
+pub(super) fn wanted_by(
+    event: &CanonicalJsonObject,
+    rules: &RoomVersionRules,
+) -> Result<Vec<(OwnedServerName, WantedKeys)>> {
     let servers = required_server_signatures_to_verify_event(event, &rules.signatures).map_err(|error| bad(&error))?;
-    let when = if rules.enforce_key_validity { When::At(sent_at(event)?) } else { When::Ever };
+    let when = if rules.enforce_key_validity { SignedAt::At(sent_at(event)?) } else { SignedAt::Ever };
     let of = |server: OwnedServerName| {
         let ids = signing_ids(event, server.as_str());
-        if ids.is_empty() { Err(unsigned(&server)) } else { Ok((server, Want { ids, when })) }
+        if ids.is_empty() { Err(unsigned(&server)) } else { Ok((server, WantedKeys { ids, when })) }
     };
     servers.into_iter().map(of).collect()
 }
@@ -95,13 +98,13 @@ fn sent_at(event: &CanonicalJsonObject) -> Result<Millis> {
 
 /// Keys that were gathered for some events. Checks them without waiting for anything, on any thread.
 #[derive(Debug, Clone, Default)]
-pub struct Known {
+pub struct KeySet {
     pub(super) servers: HashMap<OwnedServerName, Arc<ServerKeys>>,
     /// Why the keys of a server are not there.
     pub(super) missing: HashMap<OwnedServerName, String>,
 }
 
-impl Known {
+impl KeySet {
     /// Checks the signatures and the content hash of an event, by the rules of its room's version. `Signatures` means: what is
     /// signed is right, but the content is not what was hashed, so only its redacted form may be used.
     ///
@@ -117,7 +120,7 @@ impl Known {
     }
 
     /// Those keys of a server that are wanted and may be relied on.
-    pub(super) fn keys_of(&self, server: &OwnedServerName, want: &Want) -> Result<PublicKeySet> {
+    pub(super) fn keys_of(&self, server: &OwnedServerName, want: &WantedKeys) -> Result<PublicKeySet> {
         let mut set = PublicKeySet::new();
         if let Some(keys) = self.servers.get(server) {
             let good = want.ids.iter().filter_map(|id| Some((id.clone(), keys.get(id, want.when)?.public.clone())));

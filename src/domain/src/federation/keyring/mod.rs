@@ -5,17 +5,17 @@
 
 mod document;
 mod fetch;
-mod keep;
+mod gather;
 mod known;
 mod notary;
-mod obtain;
 mod own;
-mod patience;
+mod persist;
+mod retry;
 #[cfg(test)]
 mod tests;
 
-pub use known::Known;
-pub use notary::Criteria;
+pub use known::KeySet;
+pub use notary::NotaryQuery;
 
 use std::sync::Arc;
 
@@ -29,9 +29,9 @@ use tokio::sync::Semaphore;
 
 use crate::core::Core;
 use crate::ports::Network;
-use crate::turns::Turns;
-use known::{ServerKeys, Want, When};
-use patience::{Attempts, Urgency};
+use crate::turns::KeyedLocks;
+use known::{ServerKeys, SignedAt, WantedKeys};
+use retry::{Attempts, Urgency};
 
 /// Servers whose keys are held in memory.
 const SERVERS_IN_MEMORY_MAX: usize = 4_096;
@@ -46,9 +46,9 @@ pub struct Keyring {
     /// What the database has, and nothing else.
     known: Cache<OwnedServerName, Arc<ServerKeys>>,
     attempts: Attempts,
-    flights: Turns<OwnedServerName>,
+    flights: KeyedLocks<OwnedServerName>,
     notary_fetches: Semaphore,
-    own: Mutex<Option<own::Published>>,
+    own: Mutex<Option<own::PublishedKeys>>,
 }
 
 impl Keyring {
@@ -59,7 +59,7 @@ impl Keyring {
             network,
             known: Cache::new(SERVERS_IN_MEMORY_MAX),
             attempts: Attempts::default(),
-            flights: Turns::default(),
+            flights: KeyedLocks::default(),
             notary_fetches: Semaphore::new(NOTARY_FETCHES_MAX),
             own: Mutex::default(),
         }
@@ -69,7 +69,7 @@ impl Keyring {
     ///
     /// Refuses when the server does not have such a key now, or cannot be asked.
     pub async fn request_keys(&self, origin: &ServerName, key_id: &str) -> Result<PublicKeyMap> {
-        let want = Want { ids: vec![key_id.to_owned()], when: When::At(self.core.now_ms()) };
+        let want = WantedKeys { ids: vec![key_id.to_owned()], when: SignedAt::At(self.core.now_ms()) };
         let wants = [(origin.to_owned(), vec![want.clone()])].into();
         let known = self.obtain(wants, Urgency::Present).await;
         let set = known.keys_of(&origin.to_owned(), &want)?;
@@ -89,8 +89,8 @@ impl Keyring {
         &self,
         events: impl IntoIterator<Item = &'a CanonicalJsonObject>,
         rules: &RoomVersionRules,
-    ) -> Known {
-        let mut wants = obtain::Wants::new();
+    ) -> KeySet {
+        let mut wants = gather::WantedByServer::new();
         for (server, want) in events.into_iter().filter_map(|event| known::wanted_by(event, rules).ok()).flatten() {
             wants.entry(server).or_default().push(want);
         }

@@ -13,11 +13,11 @@ use ruma::{CanonicalJsonObject, OwnedServerName, ServerName};
 use serde_json::value::RawValue;
 
 use super::Keyring;
-use super::patience::Urgency;
+use super::retry::Urgency;
 
 /// What is asked of a notary about one server. What it cannot give it leaves out: whoever asks checks what comes.
 #[derive(Debug, Clone, Default)]
-pub struct Criteria {
+pub struct NotaryQuery {
     /// The ids of the keys that must be listed, with their algorithm.
     pub ids: Vec<String>,
     /// Up to when the list must be valid; 0 for any.
@@ -27,7 +27,7 @@ pub struct Criteria {
 impl Keyring {
     /// The lists of keys of some servers, each with its server's signature and this one's. A server that cannot be asked is
     /// shown as it was last known, or left out.
-    pub async fn vouch(&self, wanted: BTreeMap<OwnedServerName, Criteria>) -> Result<Vec<Box<RawValue>>> {
+    pub async fn vouch(&self, wanted: BTreeMap<OwnedServerName, NotaryQuery>) -> Result<Vec<Box<RawValue>>> {
         if wanted.len() > limits::NOTARY_SERVERS_MAX {
             let most = limits::NOTARY_SERVERS_MAX;
             return Err(refuse(Reason::TooLarge, format!("Ask for the keys of at most {most} servers at once.")));
@@ -37,7 +37,7 @@ impl Keyring {
         lists.into_iter().filter_map(Result::transpose).collect()
     }
 
-    async fn vouch_for(&self, server: OwnedServerName, criteria: Criteria) -> Result<Option<Box<RawValue>>> {
+    async fn vouch_for(&self, server: OwnedServerName, criteria: NotaryQuery) -> Result<Option<Box<RawValue>>> {
         if *server == *self.core.server_name {
             let own = self.own_document()?;
             return RawValue::from_string(own.get().to_owned())
@@ -80,7 +80,7 @@ impl Keyring {
 }
 
 /// Whether a list answers the question.
-fn suffices(list: &DocumentRow, criteria: &Criteria) -> bool {
+fn suffices(list: &DocumentRow, criteria: &NotaryQuery) -> bool {
     if list.valid_until_ms < criteria.valid_until_ms {
         return false;
     }

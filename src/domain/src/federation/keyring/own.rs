@@ -21,7 +21,7 @@ const FRESH_MS: u64 = 60 * 60 * 1_000;
 
 /// The list as it was last signed.
 #[derive(Debug)]
-pub(super) struct Published {
+pub(super) struct PublishedKeys {
     key_id: String,
     made_ms: Millis,
     json: Arc<RawValue>,
@@ -40,7 +40,7 @@ impl Keyring {
             return Ok(Arc::clone(&last.json));
         }
         let json = self.sign_own(&key_id, now_ms)?;
-        *published = Some(Published { key_id, made_ms: now_ms, json: Arc::clone(&json) });
+        *published = Some(PublishedKeys { key_id, made_ms: now_ms, json: Arc::clone(&json) });
         Ok(json)
     }
 

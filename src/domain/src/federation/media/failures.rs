@@ -6,7 +6,7 @@ use std::fmt;
 use hearth_base::{Error, Millis, Reason, Result, error::refuse};
 use quick_cache::sync::Cache;
 
-use super::Address;
+use super::RemoteMediaId;
 
 /// Failures that are remembered.
 const FAILURES_MAX: usize = 10_000;
@@ -18,30 +18,30 @@ const TOO_LARGE_MS: Millis = 60 * 60 * 1_000;
 const OTHER_MS: Millis = 20_000;
 
 #[derive(Clone)]
-struct Failure {
+struct FetchFailure {
     until_ms: Millis,
     reason: Reason,
     message: String,
 }
 
 /// What could not be fetched lately, and why.
-pub(super) struct Failures(Cache<Address, Failure>);
+pub(super) struct FetchFailures(Cache<RemoteMediaId, FetchFailure>);
 
-impl Default for Failures {
+impl Default for FetchFailures {
     fn default() -> Self {
         Self(Cache::new(FAILURES_MAX))
     }
 }
 
-impl fmt::Debug for Failures {
+impl fmt::Debug for FetchFailures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Failures({})", self.0.len())
     }
 }
 
-impl Failures {
+impl FetchFailures {
     /// Refuses what was refused a moment ago.
-    pub(super) fn check(&self, address: &Address, now_ms: Millis) -> Result<()> {
+    pub(super) fn check(&self, address: &RemoteMediaId, now_ms: Millis) -> Result<()> {
         match self.0.get(address) {
             Some(failure) if failure.until_ms > now_ms => Err(refuse(failure.reason, failure.message)),
             _ => Ok(()),
@@ -49,7 +49,7 @@ impl Failures {
     }
 
     /// Remembers why something could not be fetched, unless that is our own doing or soon over.
-    pub(super) fn note(&self, address: &Address, error: &Error, now_ms: Millis) {
+    pub(super) fn note(&self, address: &RemoteMediaId, error: &Error, now_ms: Millis) {
         let Some(reason) = error.reason() else { return };
         let last_ms = match reason {
             Reason::NotFound => NOT_FOUND_MS,
@@ -57,7 +57,7 @@ impl Failures {
             Reason::NotYetUploaded | Reason::OutOfSpace => return,
             _ => OTHER_MS,
         };
-        let failure = Failure { until_ms: now_ms.saturating_add(last_ms), reason, message: error.to_string() };
+        let failure = FetchFailure { until_ms: now_ms.saturating_add(last_ms), reason, message: error.to_string() };
         self.0.insert(address.clone(), failure);
     }
 }

@@ -10,12 +10,12 @@ use hearth_base::{Error, Reason, Result, error::refuse, limits};
 use ruma::api::federation::authenticated_media::get_content;
 use ruma::http_headers::ContentDisposition;
 
-use super::Address;
-use super::multipart::{Head, Item, Multipart};
+use super::RemoteMediaId;
+use super::multipart::{Head, Multipart, MultipartItem};
 use crate::federation::Federation;
-use crate::federation::ask::{refused, whole};
+use crate::federation::request::{refused, whole};
 use crate::media::{CopyUpload, Described};
-use crate::ports::{Answer, Call, Pieces};
+use crate::ports::{Call, Pieces, RemoteResponse};
 
 /// How long a server may be silent before and within its answer.
 const SILENCE: Duration = Duration::from_secs(30);
@@ -23,7 +23,7 @@ const SILENCE: Duration = Duration::from_secs(30);
 const ERROR_BYTES_MAX: usize = 64 * 1024;
 
 /// Fetches a file and keeps a copy of it.
-pub(super) async fn fetch(federation: &Federation, address: &Address) -> Result<()> {
+pub(super) async fn fetch(federation: &Federation, address: &RemoteMediaId) -> Result<()> {
     let mut request = get_content::v1::Request::new(address.id.as_str().to_owned());
     request.timeout_ms = Duration::from_millis(limits::MEDIA_WAIT_MS_DEFAULT);
     let answer = federation.ask_streamed(&address.server, request, SILENCE).await?;
@@ -36,7 +36,7 @@ pub(super) async fn fetch(federation: &Federation, address: &Address) -> Result<
 }
 
 /// An answer that is the one hoped for; else the refusal that it holds.
-async fn accepted(address: &Address, answer: Answer) -> Result<Answer> {
+async fn accepted(address: &RemoteMediaId, answer: RemoteResponse) -> Result<RemoteResponse> {
     if answer.status == 200 {
         return Ok(answer);
     }
@@ -54,7 +54,7 @@ async fn accepted(address: &Address, answer: Answer) -> Result<Answer> {
 }
 
 /// The way from before media needed authentication (client-server API, `GET /_matrix/media/v3/download`).
-async fn fetch_openly(federation: &Federation, address: &Address) -> Result<()> {
+async fn fetch_openly(federation: &Federation, address: &RemoteMediaId) -> Result<()> {
     let (server, id) = (&address.server, &address.id);
     // All that may not stand in a path is the brackets of an IPv6 address.
     let name = server.as_str().replace('[', "%5B").replace(']', "%5D");
@@ -72,19 +72,19 @@ async fn fetch_openly(federation: &Federation, address: &Address) -> Result<()> 
 }
 
 /// Takes in an answer in parts.
-async fn receive(federation: &Federation, address: &Address, answer: Answer) -> Result<()> {
+async fn receive(federation: &Federation, address: &RemoteMediaId, answer: RemoteResponse) -> Result<()> {
     let mut multipart = Multipart::new(answer.content_type.as_deref())?;
     let (mut pieces, mut copy) = (answer.body, None);
     while let Some(piece) = next(&mut pieces).await? {
         multipart.feed(&piece);
         while let Some(item) = multipart.next()? {
             match item {
-                Item::Head(Head { location: Some(location), .. }) => {
+                MultipartItem::Head(Head { location: Some(location), .. }) => {
                     return fetch_elsewhere(federation, address, location).await;
                 }
-                Item::Head(head) => copy = Some(begin(federation, address, head).await?),
-                Item::Data(bytes) => write(copy.as_mut(), bytes).await?,
-                Item::End => {}
+                MultipartItem::Head(head) => copy = Some(begin(federation, address, head).await?),
+                MultipartItem::Data(bytes) => write(copy.as_mut(), bytes).await?,
+                MultipartItem::End => {}
             }
         }
         if multipart.is_complete() {
@@ -97,7 +97,7 @@ async fn receive(federation: &Federation, address: &Address, answer: Answer) -> 
     }
 }
 
-async fn begin<'a>(federation: &'a Federation, address: &Address, head: Head) -> Result<CopyUpload<'a>> {
+async fn begin<'a>(federation: &'a Federation, address: &RemoteMediaId, head: Head) -> Result<CopyUpload<'a>> {
     let disposition = head.disposition.as_deref().and_then(|text| ContentDisposition::try_from(text.as_bytes()).ok());
     let file_name = disposition.and_then(|disposition| disposition.filename);
     let described = Described { content_type: head.content_type, file_name, bytes: None };
@@ -110,7 +110,7 @@ async fn write(copy: Option<&mut CopyUpload<'_>>, bytes: Bytes) -> Result<()> {
 }
 
 /// Follows a server that keeps its files elsewhere. The network refuses addresses that are nobody else's business.
-async fn fetch_elsewhere(federation: &Federation, address: &Address, location: String) -> Result<()> {
+async fn fetch_elsewhere(federation: &Federation, address: &RemoteMediaId, location: String) -> Result<()> {
     if !location.starts_with("https://") || location.len() > limits::MEDIA_LOCATION_BYTES_MAX {
         let message = format!("{} sends us for the media to where it cannot be.", address.server);
         return Err(refuse(Reason::ConnectionFailed, message));
@@ -120,7 +120,7 @@ async fn fetch_elsewhere(federation: &Federation, address: &Address, location: S
 }
 
 /// Takes in an answer that is the file and nothing else.
-async fn whole_file(federation: &Federation, address: &Address, answer: Answer) -> Result<()> {
+async fn whole_file(federation: &Federation, address: &RemoteMediaId, answer: RemoteResponse) -> Result<()> {
     let head = Head { content_type: answer.content_type, ..Head::default() };
     let mut copy = begin(federation, address, head).await?;
     let mut pieces = answer.body;

@@ -15,18 +15,18 @@ use hearth_base::{Error, Reason, Result, error::refuse, limits};
 use ruma::{OwnedServerName, ServerName};
 use tokio::sync::Semaphore;
 
-use super::{Federation, background};
+use super::{Federation, detached};
 use crate::Requester;
 use crate::media::{MediaFile, MediaId, Spec};
-use crate::turns::Turns;
-use failures::Failures;
+use crate::turns::KeyedLocks;
+use failures::FetchFailures;
 
 /// How long one fetch may take in all.
 const FETCH_WAIT: Duration = Duration::from_secs(600);
 
 /// Media of another server.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Address {
+struct RemoteMediaId {
     server: OwnedServerName,
     id: MediaId,
 }
@@ -34,15 +34,15 @@ struct Address {
 /// What is being fetched, and what could not be.
 #[derive(Debug)]
 pub(super) struct Fetching {
-    turns: Turns<Address>,
-    failures: Failures,
+    turns: KeyedLocks<RemoteMediaId>,
+    failures: FetchFailures,
     slots: Semaphore,
 }
 
 impl Default for Fetching {
     fn default() -> Self {
         let slots = Semaphore::new(limits::MEDIA_FETCHES_MAX);
-        Self { turns: Turns::default(), failures: Failures::default(), slots }
+        Self { turns: KeyedLocks::default(), failures: FetchFailures::default(), slots }
     }
 }
 
@@ -89,9 +89,9 @@ impl Federation {
     }
 
     /// Sees to it that there is a copy.
-    async fn fetch(self: &Arc<Self>, address: &Address, wait_ms: u64) -> Result<()> {
+    async fn fetch(self: &Arc<Self>, address: &RemoteMediaId, wait_ms: u64) -> Result<()> {
         let (this, address) = (self.clone(), address.clone());
-        let fetching = background::go_on(async move { this.fetch_in_turn(&address).await });
+        let fetching = detached::go_on(async move { this.fetch_in_turn(&address).await });
         let wait = Duration::from_millis(wait_ms.min(limits::MEDIA_WAIT_MS_MAX));
         match tokio::time::timeout(wait, fetching).await {
             Ok(fetched) => fetched.map_err(|error| Error::fault("fetching media of another server", error))?,
@@ -101,7 +101,7 @@ impl Federation {
         }
     }
 
-    async fn fetch_in_turn(&self, address: &Address) -> Result<()> {
+    async fn fetch_in_turn(&self, address: &RemoteMediaId) -> Result<()> {
         let _turn = self.fetching.turns.take(address.clone()).await;
         // Whoever had the turn before may have fetched it, or found that it cannot be.
         if self.parts.media.copy(&address.server, &address.id).await?.is_some() {
@@ -121,10 +121,10 @@ impl Federation {
     }
 }
 
-fn address(server: &str, id: &str) -> Result<Address> {
+fn address(server: &str, id: &str) -> Result<RemoteMediaId> {
     let unknown = || Error::not_found("There is no such media: this is not an address of any.");
     let server = ServerName::parse(server).map_err(|_| unknown())?;
-    Ok(Address { server, id: MediaId::parse(id).ok_or_else(unknown)? })
+    Ok(RemoteMediaId { server, id: MediaId::parse(id).ok_or_else(unknown)? })
 }
 
 /// The disk was so short of room that the copy went right away.

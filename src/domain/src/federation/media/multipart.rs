@@ -27,7 +27,7 @@ pub(super) struct Head {
 
 /// What has been read.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Item {
+pub(super) enum MultipartItem {
     /// The second part begins.
     Head(Head),
     /// Some of its bytes.
@@ -70,7 +70,7 @@ impl Multipart {
     }
 
     /// The next item that can be told from what has come; none when more has to come first.
-    pub(super) fn next(&mut self) -> Result<Option<Item>> {
+    pub(super) fn next(&mut self) -> Result<Option<MultipartItem>> {
         loop {
             match self.stage {
                 Stage::Preamble => match self.pass_delimiter(PREAMBLE_BYTES_MAX)? {
@@ -81,7 +81,7 @@ impl Multipart {
                     let Some(head) = self.headers()? else { return Ok(None) };
                     if second {
                         self.stage = Stage::File;
-                        return Ok(Some(Item::Head(head)));
+                        return Ok(Some(MultipartItem::Head(head)));
                     }
                     self.stage = Stage::Metadata;
                 }
@@ -127,17 +127,17 @@ impl Multipart {
         Ok(Some(head))
     }
 
-    fn file(&mut self) -> Option<Item> {
+    fn file(&mut self) -> Option<MultipartItem> {
         if let Some(at) = find(&self.buffer, &self.delimiter) {
             if at > 0 {
-                return Some(Item::Data(self.buffer.split_to(at).freeze()));
+                return Some(MultipartItem::Data(self.buffer.split_to(at).freeze()));
             }
             self.stage = Stage::End;
-            return Some(Item::End);
+            return Some(MultipartItem::End);
         }
         // The last bytes may be the beginning of the delimiter.
         let certain = self.buffer.len().saturating_sub(self.delimiter.len() - 1);
-        (certain > 0).then(|| Item::Data(self.buffer.split_to(certain).freeze()))
+        (certain > 0).then(|| MultipartItem::Data(self.buffer.split_to(certain).freeze()))
     }
 }
 
@@ -213,9 +213,9 @@ mod tests {
             multipart.feed(piece);
             while let Some(item) = multipart.next()? {
                 match item {
-                    Item::Head(found) => head = found,
-                    Item::Data(bytes) => file.extend_from_slice(&bytes),
-                    Item::End => {}
+                    MultipartItem::Head(found) => head = found,
+                    MultipartItem::Data(bytes) => file.extend_from_slice(&bytes),
+                    MultipartItem::End => {}
                 }
             }
         }

@@ -2,8 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::book::Plan;
-use super::transaction::Fate;
+use super::model::TransactionPlan;
+use super::transaction::TransactionFate;
 
 /// Counters.
 #[derive(Debug, Default)]
@@ -17,7 +17,7 @@ pub(super) struct Counters {
 
 /// Numbers for the operator.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Figures {
+pub struct OutboxFigures {
     /// Transactions that other servers took.
     pub transactions: u64,
     /// Transactions that they did not take.
@@ -37,9 +37,9 @@ pub struct Figures {
 }
 
 impl Counters {
-    pub(super) fn note(&self, plan: &Plan, fate: &Fate) {
+    pub(super) fn note(&self, plan: &TransactionPlan, fate: &TransactionFate) {
         let add = |counter: &AtomicU64, count: usize| _ = counter.fetch_add(count as u64, Ordering::Relaxed);
-        if let Fate::Taken { complaints: found } = fate {
+        if let TransactionFate::Taken { complaints: found } = fate {
             add(&self.transactions, 1);
             add(&self.events, plan.events.len());
             add(&self.edus, plan.edus.len() + plan.ephemera.edus().len());
@@ -50,9 +50,9 @@ impl Counters {
     }
 
     /// With what waits at the moment: servers away, events, EDUs.
-    pub(super) fn with(&self, (away, queued_events, queued_edus): (usize, usize, usize)) -> Figures {
+    pub(super) fn with(&self, (away, queued_events, queued_edus): (usize, usize, usize)) -> OutboxFigures {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        Figures {
+        OutboxFigures {
             transactions: read(&self.transactions),
             failed: read(&self.failed),
             events: read(&self.events),

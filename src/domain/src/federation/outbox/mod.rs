@@ -12,9 +12,9 @@
 //! What is sent, and to whom, is decided where it is put down.
 
 mod backoff;
-mod book;
-mod ephemera;
+mod ephemeral;
 mod figures;
+mod model;
 mod queue;
 mod run;
 mod server;
@@ -30,7 +30,7 @@ use parking_lot::Mutex;
 use ruma::ServerName;
 use tokio::time::Instant;
 
-pub use figures::Figures;
+pub use figures::OutboxFigures;
 pub use status::Destination;
 
 use super::Federation;
@@ -39,7 +39,7 @@ use crate::core::Core;
 /// The outbox's memory.
 #[derive(Debug)]
 pub struct Outbox {
-    book: Mutex<book::Book>,
+    book: Mutex<model::OutboxModel>,
     figures: figures::Counters,
     /// What transaction ids begin with: different after each start, for a server ignores a transaction whose id it has seen.
     run: String,
@@ -77,7 +77,7 @@ impl Federation {
 
     /// What was sent, and what waits.
     #[must_use]
-    pub fn outbox_figures(&self) -> Figures {
+    pub fn outbox_figures(&self) -> OutboxFigures {
         let totals = self.outbox.book.lock().totals();
         self.outbox.figures.with(totals)
     }

@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use hearth_base::{Position, limits};
 use hearth_store::ids::RoomSn;
-use hearth_store::tables::outgoing::News;
+use hearth_store::tables::outgoing::OutgoingKind;
 
-use super::ephemera::Ephemera;
+use super::ephemeral::EphemeralQueue;
 
 /// Superfluous EDUs are looked for when so many wait, and again whenever their number has doubled.
 const COALESCE_AT: usize = 64;
@@ -19,13 +19,18 @@ const COALESCE_AT: usize = 64;
 pub(super) struct Queue {
     events: VecDeque<(Position, RoomSn)>,
     edus: VecDeque<(Position, Option<Arc<str>>)>,
-    pub(super) ephemera: Ephemera,
+    pub(super) ephemera: EphemeralQueue,
     coalesce_at: usize,
 }
 
 impl Default for Queue {
     fn default() -> Self {
-        Self { events: VecDeque::new(), edus: VecDeque::new(), ephemera: Ephemera::default(), coalesce_at: COALESCE_AT }
+        Self {
+            events: VecDeque::new(),
+            edus: VecDeque::new(),
+            ephemera: EphemeralQueue::default(),
+            coalesce_at: COALESCE_AT,
+        }
     }
 }
 
@@ -45,13 +50,13 @@ impl Queue {
     }
 
     /// Adds a row, which is newer than all before. Returns rows that became superfluous.
-    pub(super) fn push(&mut self, at: Position, news: &News) -> Vec<Position> {
+    pub(super) fn push(&mut self, at: Position, news: &OutgoingKind) -> Vec<Position> {
         match news {
-            News::Event { room, .. } => {
+            OutgoingKind::Event { room, .. } => {
                 self.events.push_back((at, *room));
                 Vec::new()
             }
-            News::Edu { key } => {
+            OutgoingKind::Edu { key } => {
                 self.edus.push_back((at, key.as_deref().map(Into::into)));
                 if self.edus.len() < self.coalesce_at { Vec::new() } else { self.coalesce() }
             }
@@ -108,11 +113,11 @@ mod tests {
     use hearth_store::ids::EventSn;
 
     fn event(queue: &mut Queue, at: u64, room: i64) {
-        assert!(queue.push(Position(at), &News::Event { event: EventSn(1), room: RoomSn(room) }).is_empty());
+        assert!(queue.push(Position(at), &OutgoingKind::Event { event: EventSn(1), room: RoomSn(room) }).is_empty());
     }
 
     fn edu(queue: &mut Queue, at: u64, key: Option<&str>) -> Vec<Position> {
-        queue.push(Position(at), &News::Edu { key: key.map(str::to_owned) })
+        queue.push(Position(at), &OutgoingKind::Edu { key: key.map(str::to_owned) })
     }
 
     fn positions(of: &[u64]) -> Vec<Position> {

@@ -13,10 +13,10 @@ use futures_util::stream::FuturesUnordered;
 use tokio::time::Instant;
 
 use super::backoff;
-use super::book::Plan;
-use super::transaction::Fate;
+use super::model::TransactionPlan;
+use super::transaction::TransactionFate;
 use crate::federation::Federation;
-use crate::outgoing::Posted;
+use crate::outgoing::OutgoingItem;
 
 /// How long the database may be behind. What has been sent since is sent again after a crash.
 const SETTLE_EVERY: Duration = Duration::from_secs(30);
@@ -86,8 +86,10 @@ impl Federation {
         let (now, mut book) = (Instant::now(), self.outbox.book.lock());
         for one in posted {
             match one {
-                Posted::Row(at, news, to) => book.add_row(at, &news, to.iter().map(|(sn, name)| (*sn, name)), now),
-                Posted::Ephemeral(to, news) => {
+                OutgoingItem::Row(at, news, to) => {
+                    book.add_row(at, &news, to.iter().map(|(sn, name)| (*sn, name)), now)
+                }
+                OutgoingItem::Ephemeral(to, news) => {
                     for name in to.iter().filter(|name| self.core.check_talks_to(name).is_ok()) {
                         book.add_ephemeral(name, &news, now);
                     }
@@ -96,13 +98,13 @@ impl Federation {
         }
     }
 
-    async fn send(&self, mut plan: Plan) -> (Plan, Fate) {
+    async fn send(&self, mut plan: TransactionPlan) -> (TransactionPlan, TransactionFate) {
         let fate = self.transact(&mut plan).await;
         (plan, fate)
     }
 
     /// Notes what came of a transaction.
-    fn learn(&self, mut plan: Plan, fate: Fate) {
+    fn learn(&self, mut plan: TransactionPlan, fate: TransactionFate) {
         let (now, now_ms, outbox) = (Instant::now(), self.core.now_ms(), &self.outbox);
         let chance = outbox.chance(&self.core);
         let mut book = outbox.book.lock();
@@ -110,18 +112,18 @@ impl Federation {
         let was_failing = book.servers.get(&plan.to).is_some_and(super::server::Server::is_failing);
         let to = plan.to.clone();
         match fate {
-            Fate::Taken { .. } => {
+            TransactionFate::Taken { .. } => {
                 if was_failing {
                     tracing::info!(server = %to, "Another server can be reached again.");
                 }
                 book.succeeded(plan, now, now_ms);
             }
-            Fate::Refused(why) => {
+            TransactionFate::Refused(why) => {
                 let dropped = book.refused(&mut plan);
                 tracing::warn!(server = %to, why, dropped, "Another server refuses what is sent to it.");
                 book.failed(plan, why, (now, now_ms), |failures, away| backoff::wait_ms(failures, away, chance));
             }
-            Fate::Failed { why, retry_after_ms } => {
+            TransactionFate::Failed { why, retry_after_ms } => {
                 if !was_failing {
                     tracing::info!(server = %to, why, "Another server cannot be reached; what waits for it is kept.");
                 }
@@ -129,7 +131,7 @@ impl Federation {
                 let wait = |failures, away| backoff::wait_ms(failures, away, chance).max(asked);
                 book.failed(plan, why, (now, now_ms), wait);
             }
-            Fate::Unsent(error) => {
+            TransactionFate::Unsent(error) => {
                 tracing::error!(server = %to, %error, "Something could not be sent to another server.");
                 book.postponed(plan, now + TROUBLE_WAIT, now);
             }

@@ -2,7 +2,7 @@
 
 use hearth_base::{Millis, limits};
 use hearth_store::ids::DestinationSn;
-use hearth_store::tables::destinations::Health;
+use hearth_store::tables::destinations::DestinationHealth;
 use tokio::time::Instant;
 
 use super::queue::Queue;
@@ -32,9 +32,9 @@ pub(super) struct Server {
     pub(super) sn: Option<DestinationSn>,
     pub(super) queue: Queue,
     pub(super) phase: Phase,
-    pub(super) health: Health,
+    pub(super) health: DestinationHealth,
     /// As it is written down.
-    pub(super) saved: Health,
+    pub(super) saved: DestinationHealth,
     /// When the last attempt was begun.
     pub(super) tried: Option<Instant>,
     /// Do not try before this, unless there is a sign of life or the operator says so.
@@ -46,7 +46,7 @@ pub(super) struct Server {
 }
 
 impl Server {
-    pub(super) fn new(sn: Option<DestinationSn>, health: Health) -> Self {
+    pub(super) fn new(sn: Option<DestinationSn>, health: DestinationHealth) -> Self {
         Self {
             sn,
             queue: Queue::default(),
@@ -72,7 +72,7 @@ impl Server {
 
     /// Notes a success.
     pub(super) fn succeeded(&mut self, now_ms: Millis) {
-        self.health = Health { last_success_ms: Some(now_ms), ..Health::default() };
+        self.health = DestinationHealth { last_success_ms: Some(now_ms), ..DestinationHealth::default() };
         self.retry = None;
         self.refusals = 0;
         self.batch_max = (self.batch_max * 4).min(limits::TRANSACTION_PDUS_MAX);
@@ -113,7 +113,7 @@ impl Server {
 
     /// Whether what is written down says something else. Successes alone are not worth a write each.
     pub(super) fn is_unsaved(&self) -> bool {
-        let timeless = |health: &Health| Health { last_success_ms: None, ..health.clone() };
+        let timeless = |health: &DestinationHealth| DestinationHealth { last_success_ms: None, ..health.clone() };
         let stale = match (self.health.last_success_ms, self.saved.last_success_ms) {
             (Some(now), Some(saved)) => now.saturating_sub(saved) >= SUCCESS_STALE_MS,
             (now, saved) => now != saved,
@@ -133,7 +133,7 @@ mod tests {
 
     #[tokio::test]
     async fn failures_count_until_a_success_or_a_sign_of_life() {
-        let mut server = Server::new(None, Health::default());
+        let mut server = Server::new(None, DestinationHealth::default());
         server.failed("away".to_owned(), 1_000, 2_000, Instant::now());
         server.failed("away".to_owned(), 5_000, 4_000, Instant::now());
         assert_eq!((server.health.failures, server.health.failing_since_ms), (2, Some(1_000)));
@@ -141,7 +141,7 @@ mod tests {
         server.forgiven(9_000);
         assert_eq!((server.health.failures, server.health.failing_since_ms, server.retry), (1, Some(9_000), None));
         server.succeeded(10_000);
-        assert_eq!(server.health, Health { last_success_ms: Some(10_000), ..Health::default() });
+        assert_eq!(server.health, DestinationHealth { last_success_ms: Some(10_000), ..DestinationHealth::default() });
         server.saved = server.health.clone();
         server.succeeded(10_000 + SUCCESS_STALE_MS - 1);
         assert!(!server.is_unsaved());
@@ -151,7 +151,7 @@ mod tests {
 
     #[tokio::test]
     async fn only_what_is_refused_alone_and_again_and_again_is_dropped() {
-        let mut server = Server::new(None, Health::default());
+        let mut server = Server::new(None, DestinationHealth::default());
         assert!(!server.refused(50) && server.batch_max == 1);
         assert!((1..REFUSALS_MAX).all(|_| !server.refused(1)));
         assert!(server.refused(1));

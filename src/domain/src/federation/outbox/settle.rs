@@ -11,7 +11,7 @@ use hearth_store::{Lane, ReadTx, WriteTx};
 use ruma::{OwnedServerName, ServerName};
 use tokio::time::Instant;
 
-use super::book::Unsettled;
+use super::model::UnsettledRows;
 use crate::federation::Federation;
 
 /// Rows in one write.
@@ -21,7 +21,7 @@ const START_SPREAD_MS: u64 = 50;
 const START_SPREAD_MS_MAX: u64 = 20_000;
 
 /// What the database knows of: rows, and the servers that they or a failure name.
-type Found = (Vec<OutgoingRow>, HashMap<DestinationSn, DestinationRow>);
+type StoredOutbox = (Vec<OutgoingRow>, HashMap<DestinationSn, DestinationRow>);
 
 impl Federation {
     /// Reads what was not sent before the server last stopped.
@@ -51,7 +51,7 @@ impl Federation {
     }
 
     /// Lets servers that something waits for begin one after another, in no particular order.
-    fn spread(&self, book: &mut super::book::Book, now: Instant) {
+    fn spread(&self, book: &mut super::model::OutboxModel, now: Instant) {
         let waiting: Vec<_> =
             book.servers.iter().filter(|(_, server)| !server.queue.is_empty()).map(|(name, _)| name.clone()).collect();
         let spread_ms = (waiting.len().saturating_sub(1) as u64 * START_SPREAD_MS).min(START_SPREAD_MS_MAX);
@@ -85,7 +85,7 @@ fn remaining(at_ms: Millis, now_ms: Millis) -> Duration {
     Duration::from_millis(at_ms.saturating_sub(now_ms).min(limits::BACKOFF_AWAY_MS_MAX))
 }
 
-fn read(tx: &mut ReadTx<'_>) -> Result<Found> {
+fn read(tx: &mut ReadTx<'_>) -> Result<StoredOutbox> {
     let rows = outgoing::all(tx.tx())?;
     let mut servers: HashMap<_, _> = destinations::failing(tx.tx())?.into_iter().map(|row| (row.sn, row)).collect();
     for sn in rows.iter().flat_map(|row| &row.destinations) {
@@ -98,7 +98,7 @@ fn read(tx: &mut ReadTx<'_>) -> Result<Found> {
     Ok((rows, servers))
 }
 
-fn write(tx: &mut WriteTx<'_>, Unsettled { rows, servers }: &Unsettled) -> Result<()> {
+fn write(tx: &mut WriteTx<'_>, UnsettledRows { rows, servers }: &UnsettledRows) -> Result<()> {
     for (at, lacking) in rows {
         if lacking.is_empty() {
             outgoing::delete(tx.tx(), *at)?;

@@ -6,7 +6,7 @@ use ruma::ServerName;
 use tokio::time::Instant;
 
 use super::server::{Phase, Server};
-use crate::admin::{Listing, Page};
+use crate::admin::{AdminPage, PageRequest};
 use crate::federation::Federation;
 
 /// After so many failed attempts it was not just bad luck.
@@ -41,7 +41,7 @@ pub struct Destination {
 
 impl Federation {
     /// A page of the servers that something was ever sent to, in the order of their names.
-    pub async fn destinations(&self, listing: Listing) -> Result<Page<Destination>> {
+    pub async fn destinations(&self, listing: PageRequest) -> Result<AdminPage<Destination>> {
         let (limit, needle) = (listing.limit(), listing.needle());
         let mut after = listing.from.unwrap_or_default();
         let rows = self.core.store.read("destinations_list", move |tx| {
@@ -60,7 +60,7 @@ impl Federation {
         });
         let (rows, more) = rows.await?;
         let next = rows.last().filter(|_| more).map(|row| row.name.clone());
-        Ok(Page { items: rows.into_iter().map(|row| self.shown(row.name, row.health)).collect(), next })
+        Ok(AdminPage { items: rows.into_iter().map(|row| self.shown(row.name, row.health)).collect(), next })
     }
 
     /// One server; `M_NOT_FOUND` when nothing was ever sent to it.
@@ -93,7 +93,7 @@ impl Federation {
     }
 
     /// What is written down, and what is newer in memory.
-    fn shown(&self, name: String, saved: destinations::Health) -> Destination {
+    fn shown(&self, name: String, saved: destinations::DestinationHealth) -> Destination {
         let book = self.outbox.book.lock();
         let server = ServerName::parse(name.as_str()).ok().and_then(|name| book.servers.get(&name));
         let health = server.map_or(saved, |server| server.health.clone());

@@ -11,16 +11,16 @@ use ruma::{MilliSecondsSinceUnixEpoch, OwnedTransactionId, UInt};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::book::Plan;
+use super::model::TransactionPlan;
 use crate::federation::Federation;
-use crate::federation::ask::{ASK_WAIT, refused, whole};
+use crate::federation::request::{ASK_WAIT, refused, whole};
 
 /// Complaints about single events that are logged for one transaction.
 const COMPLAINTS_LOGGED_MAX: usize = 5;
 
 /// What came of a transaction.
 #[derive(Debug)]
-pub(super) enum Fate {
+pub(super) enum TransactionFate {
     /// The server has it. With how many events it is not content, which is its own business.
     Taken {
         /// How many.
@@ -48,13 +48,13 @@ struct Load {
 
 impl Federation {
     /// Sends what `plan` says, of it as much as fits; `plan` then says what that was.
-    pub(super) async fn transact(&self, plan: &mut Plan) -> Fate {
+    pub(super) async fn transact(&self, plan: &mut TransactionPlan) -> TransactionFate {
         let load = match self.load_transaction(plan).await {
             Ok(load) => load,
-            Err(error) => return Fate::Unsent(error),
+            Err(error) => return TransactionFate::Unsent(error),
         };
         if load.events.is_empty() && load.edus.is_empty() {
-            return Fate::Taken { complaints: 0 };
+            return TransactionFate::Taken { complaints: 0 };
         }
         let now = MilliSecondsSinceUnixEpoch(UInt::new_saturating(self.core.now_ms()));
         let id = OwnedTransactionId::from(self.outbox.next_transaction_id());
@@ -62,7 +62,7 @@ impl Federation {
         (request.pdus, request.edus) = (load.events, load.edus);
         let answer = match self.ask_streamed(&plan.to, request, ASK_WAIT).await {
             Ok(answer) => answer,
-            Err(error @ Error::Fault(_)) => return Fate::Unsent(error),
+            Err(error @ Error::Fault(_)) => return TransactionFate::Unsent(error),
             Err(error) => return failed(error.to_string()),
         };
         let status = answer.status;
@@ -73,7 +73,7 @@ impl Federation {
         }
     }
 
-    async fn load_transaction(&self, plan: &mut Plan) -> Result<Load> {
+    async fn load_transaction(&self, plan: &mut TransactionPlan) -> Result<Load> {
         let rows: Vec<Position> = plan.events.iter().chain(&plan.edus).copied().collect();
         let found = if rows.is_empty() {
             Vec::new()
@@ -94,28 +94,28 @@ impl Federation {
         Ok(load)
     }
 
-    fn judge(&self, plan: &Plan, status: u16, body: &[u8]) -> Fate {
+    fn judge(&self, plan: &TransactionPlan, status: u16, body: &[u8]) -> TransactionFate {
         let error = || refused(&plan.to, status, body).to_string();
-        match (status, serde_json::from_slice::<Answer>(body).ok()) {
+        match (status, serde_json::from_slice::<TransactionResponse>(body).ok()) {
             (200..=299, Some(answer)) => {
                 let complaints = answer.pdus.iter().filter_map(|(id, outcome)| Some((id, outcome.error.as_ref()?)));
                 for (id, complaint) in complaints.clone().take(COMPLAINTS_LOGGED_MAX) {
                     let complaint: String = complaint.to_string().chars().take(200).collect();
                     tracing::warn!(server = %plan.to, event.id = id, complaint, "Another server did not like an event.");
                 }
-                Fate::Taken { complaints: complaints.count() }
+                TransactionFate::Taken { complaints: complaints.count() }
             }
             (200..=299, None) => failed(format!("{} answered something that no homeserver answers.", plan.to)),
             // Only a homeserver says so: what stands in front of one that is broken may answer any status.
-            (400 | 413..=422, Some(answer)) if answer.errcode.is_some() => Fate::Refused(error()),
-            (_, Some(answer)) => Fate::Failed { why: error(), retry_after_ms: answer.retry_after_ms },
+            (400 | 413..=422, Some(answer)) if answer.errcode.is_some() => TransactionFate::Refused(error()),
+            (_, Some(answer)) => TransactionFate::Failed { why: error(), retry_after_ms: answer.retry_after_ms },
             (_, None) => failed(error()),
         }
     }
 }
 
-fn failed(why: String) -> Fate {
-    Fate::Failed { why, retry_after_ms: None }
+fn failed(why: String) -> TransactionFate {
+    TransactionFate::Failed { why, retry_after_ms: None }
 }
 
 /// The JSON of as many rows as fit into a transaction, but at least of the first; none for a row that is for nothing.
@@ -134,9 +134,9 @@ fn read_some(tx: &mut hearth_store::ReadTx<'_>, rows: &[Position]) -> Result<Vec
 
 /// Any answer, good or bad, as far as it matters here.
 #[derive(Deserialize)]
-struct Answer {
+struct TransactionResponse {
     #[serde(default)]
-    pdus: BTreeMap<String, Outcome>,
+    pdus: BTreeMap<String, PduResponse>,
     errcode: Option<String>,
     #[serde(default, deserialize_with = "lenient_ms")]
     retry_after_ms: Option<u64>,
@@ -144,7 +144,7 @@ struct Answer {
 
 /// What a server says of one event.
 #[derive(Deserialize)]
-struct Outcome {
+struct PduResponse {
     error: Option<serde_json::Value>,
 }
 

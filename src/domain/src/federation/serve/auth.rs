@@ -8,7 +8,7 @@ use hearth_store::ids::EventSn;
 use hearth_store::tables::rooms::Room;
 use ruma::{EventId, OwnedEventId, OwnedRoomId, ServerName};
 
-use super::lists::Lists;
+use super::lists::EventListBody;
 use crate::core::Core;
 use crate::federation::Federation;
 use crate::rooms::event::version;
@@ -24,11 +24,11 @@ impl Federation {
         asker: &ServerName,
         room_id: OwnedRoomId,
         event_id: OwnedEventId,
-    ) -> Result<Lists> {
+    ) -> Result<EventListBody> {
         let look = move |tx: &mut dyn Tx, view: ServerView<'_>| {
             let event = known(&view, tx, &event_id)?;
             let chain = auth_chain(view.core(), tx, view.room(), [event.sn])?;
-            Ok(Lists::default().text("{\"auth_chain\":[").events(chain).text("]}"))
+            Ok(EventListBody::default().text("{\"auth_chain\":[").events(chain).text("]}"))
         };
         self.shows("serve_event_auth", asker, room_id, look).await
     }

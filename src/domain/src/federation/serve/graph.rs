@@ -94,32 +94,32 @@ struct Walk {
     /// What was come to, so that no event is come to twice.
     seen: HashSet<OwnedEventId>,
     /// Where to go on, the deepest first. Depth is only what servers say, so among equals the later arrival comes first.
-    ahead: BinaryHeap<Step>,
+    ahead: BinaryHeap<WalkStep>,
 }
 
-struct Step(Arc<Event>);
+struct WalkStep(Arc<Event>);
 
-impl Step {
+impl WalkStep {
     fn place(&self) -> (i64, i64) {
         (self.0.pdu.depth, self.0.sn.0)
     }
 }
 
-impl PartialEq for Step {
+impl PartialEq for WalkStep {
     fn eq(&self, other: &Self) -> bool {
         self.place() == other.place()
     }
 }
 
-impl Eq for Step {}
+impl Eq for WalkStep {}
 
-impl PartialOrd for Step {
+impl PartialOrd for WalkStep {
     fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl Ord for Step {
+impl Ord for WalkStep {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
         self.place().cmp(&other.place())
     }
@@ -133,7 +133,7 @@ impl Walk {
             && event.room == view.room().sn
             && event.flags & events::OUTLIER == 0
         {
-            self.ahead.push(Step(event));
+            self.ahead.push(WalkStep(event));
         }
         Ok(())
     }
@@ -148,7 +148,7 @@ impl Walk {
     ) -> Result<Vec<Arc<Event>>> {
         let mut found = Vec::new();
         for _ in 0..limits::GRAPH_WALKED_EVENTS_MAX {
-            let Some(Step(event)) = self.ahead.pop().filter(|_| found.len() < limit) else { break };
+            let Some(WalkStep(event)) = self.ahead.pop().filter(|_| found.len() < limit) else { break };
             // Whatever precedes an event that is not wanted for its depth is not wanted either.
             if !wants(&event) {
                 continue;

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::core::Core;
 use crate::federation::Federation;
-use crate::rooms::read::hierarchy::{Node, children};
+use crate::rooms::read::hierarchy::{HierarchyNode, children};
 use crate::rooms::read::server_access::may_know;
 use crate::rooms::read::summary::{Summary, summary};
 
@@ -16,7 +16,7 @@ use crate::rooms::read::summary::{Summary, summary};
 #[derive(Debug, Serialize)]
 pub struct SpaceShown {
     /// The space itself.
-    pub room: Node,
+    pub room: HierarchyNode,
     /// The rooms in it that are known here and that the server may know of.
     pub children: Vec<Summary>,
     /// Those known here that it may not know of, so that it need not ask others.
@@ -61,6 +61,6 @@ fn shown(
         }
     }
     let children_state = inside.into_iter().map(|child| child.stripped).collect();
-    let room = Node { summary: summary(core, tx, &room)?, children_state };
+    let room = HierarchyNode { summary: summary(core, tx, &room)?, children_state };
     Ok(SpaceShown { room, children: accessible, inaccessible_children: inaccessible })
 }

@@ -20,20 +20,20 @@ const PIECE_BYTES: usize = 64 * 1024;
 
 /// JSON with lists of events in it.
 #[derive(Debug, Default)]
-pub struct Lists(VecDeque<Part>);
+pub struct EventListBody(VecDeque<BodyPart>);
 
 #[derive(Debug)]
-enum Part {
+enum BodyPart {
     Text(Bytes),
     /// Which events are still to be written, the next one last, and whether any has been.
     Events(Vec<EventSn>, bool),
 }
 
-impl Lists {
+impl EventListBody {
     /// Goes on with JSON as it is.
     #[must_use]
     pub fn text(mut self, json: impl Into<Bytes>) -> Self {
-        self.0.push_back(Part::Text(json.into()));
+        self.0.push_back(BodyPart::Text(json.into()));
         self
     }
 
@@ -41,7 +41,7 @@ impl Lists {
     #[must_use]
     pub fn events(mut self, mut events: Vec<EventSn>) -> Self {
         events.reverse();
-        self.0.push_back(Part::Events(events, false));
+        self.0.push_back(BodyPart::Events(events, false));
         self
     }
 }
@@ -49,7 +49,7 @@ impl Lists {
 impl Federation {
     /// The bytes of such an answer.
     #[must_use]
-    pub fn write_lists(&self, lists: Lists) -> Pieces {
+    pub fn write_lists(&self, lists: EventListBody) -> Pieces {
         let store = self.core.store.clone();
         Box::pin(stream::try_unfold(lists, move |mut lists| {
             let store = store.clone();
@@ -65,13 +65,13 @@ impl Federation {
 }
 
 /// The next piece; none of it is left over for later.
-fn piece(tx: &mut dyn Tx, lists: &mut Lists) -> Result<Bytes> {
+fn piece(tx: &mut dyn Tx, lists: &mut EventListBody) -> Result<Bytes> {
     let (mut piece, mut count) = (Vec::with_capacity(PIECE_BYTES), 0);
     while piece.len() < PIECE_BYTES && count < PIECE_EVENTS_MAX {
         match lists.0.front_mut() {
             None => break,
-            Some(Part::Text(json)) => piece.extend_from_slice(json),
-            Some(Part::Events(events, begun)) => {
+            Some(BodyPart::Text(json)) => piece.extend_from_slice(json),
+            Some(BodyPart::Events(events, begun)) => {
                 if let Some(sn) = events.pop() {
                     if std::mem::replace(begun, true) {
                         piece.push(b',');

@@ -22,7 +22,7 @@ use ruma::{OwnedRoomId, ServerName};
 pub use auth::auth_chain;
 pub use graph::Missing;
 pub use hierarchy::SpaceShown;
-pub use lists::Lists;
+pub use lists::EventListBody;
 pub use state::StateIdsServed;
 
 use super::Federation;

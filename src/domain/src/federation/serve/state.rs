@@ -8,7 +8,7 @@ use ruma::events::TimelineEventType;
 use ruma::{OwnedEventId, OwnedRoomId, ServerName};
 
 use super::auth::{auth_chain, known};
-use super::lists::Lists;
+use super::lists::EventListBody;
 use crate::federation::Federation;
 use crate::rooms::read::server_view::ServerView;
 use crate::rooms::state::snapshot;
@@ -24,11 +24,21 @@ pub struct StateIdsServed {
 
 impl Federation {
     /// The state before an event. `M_NOT_FOUND` when the event is not known, or its state is not.
-    pub async fn serve_state(&self, asker: &ServerName, room_id: OwnedRoomId, event_id: OwnedEventId) -> Result<Lists> {
+    pub async fn serve_state(
+        &self,
+        asker: &ServerName,
+        room_id: OwnedRoomId,
+        event_id: OwnedEventId,
+    ) -> Result<EventListBody> {
         let look = move |tx: &mut dyn Tx, view: ServerView<'_>| {
             let state = before(&view, tx, &event_id)?;
             let chain = auth_chain(view.core(), tx, view.room(), state.iter().copied())?;
-            Ok(Lists::default().text("{\"auth_chain\":[").events(chain).text("],\"pdus\":[").events(state).text("]}"))
+            Ok(EventListBody::default()
+                .text("{\"auth_chain\":[")
+                .events(chain)
+                .text("],\"pdus\":[")
+                .events(state)
+                .text("]}"))
         };
         self.shows("serve_state", asker, room_id, look).await
     }

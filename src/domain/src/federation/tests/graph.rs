@@ -15,7 +15,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use crate::Core;
-use crate::federation::admit::parse;
+use crate::federation::pdu::parse;
 use crate::keys::SigningKey;
 use crate::rooms::event::Pdu;
 use crate::rooms::event::version;

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::graph::{Graph, Wish};
 use super::world::{Home, World};
-use crate::federation::admit;
+use crate::federation::pdu;
 use crate::rooms::event::client::{Unsigned, show};
 
 const CREATOR: &str = "@creator:far.example";
@@ -203,12 +203,12 @@ async fn a_depth_beyond_all_bounds_does_not_end_a_room() {
     world.receives(&[&deep]).await;
     let (core, room) = (world.core.clone(), world.room);
     let sent = world.core.store.write("test", move |tx| {
-        use crate::rooms::append::{Origin, append};
+        use crate::rooms::append::{Sender, append};
         let alice = ruma::UserId::parse(super::world::ALICE).expect("an id");
         let sender = hearth_store::tables::users::intern(tx, alice.as_str())?;
         let mut room = hearth_store::tables::rooms::by_sn(tx.tx(), room)?.expect("a room");
         let draft = crate::rooms::event::Draft::message("m.room.message", Default::default());
-        append(&core, tx, &mut room, &Origin::new(sender, &alice), draft).map(|event| event.pdu.depth)
+        append(&core, tx, &mut room, &Sender::new(sender, &alice), draft).map(|event| event.pdu.depth)
     });
     assert_eq!(sent.await.expect("sent"), 9_007_199_254_740_991);
 }
@@ -270,10 +270,10 @@ async fn auth_events_of_another_room_authorise_nothing() {
     object.insert("auth_events".into(), serde_json::from_value(json!([])).expect("none"));
     other.sign(&mut object);
     let raw_event = raw(&serde_json::to_value(&object).expect("JSON"));
-    let foreign = admit::parse(other.rules, Some(&other.room_id), &raw_event).expect("an event");
+    let foreign = pdu::parse(other.rules, Some(&other.room_id), &raw_event).expect("an event");
     let foreign_id = foreign.pdu.event_id.clone();
     let (core, room) = (world.core.clone(), hearth_store::ids::RoomSn(world.room.0 + 1_000_000));
-    let write = move |tx: &mut hearth_store::WriteTx<'_>| admit::outliers(&core, tx, room, vec![foreign]);
+    let write = move |tx: &mut hearth_store::WriteTx<'_>| pdu::outliers(&core, tx, room, vec![foreign]);
     world.core.store.write("test", write).await.expect("an outlier");
     let wish = Wish { sender: CREATOR, kind: "m.room.message", state_key: None, content: json!({}) };
     let mut object = world.graph(|graph| graph.object(&wish, &[world.joined.clone()]));
@@ -294,9 +294,9 @@ fn a_room_of_version_12_is_named_after_its_create_event() {
     let graph = Graph::new("12", &home.core);
     let create = graph.made(&graph.order[0]);
     assert_eq!(create.pdu.kind, TimelineEventType::RoomCreate);
-    assert!(admit::parse(graph.rules, Some(&graph.room_id), &create.json).is_ok());
+    assert!(pdu::parse(graph.rules, Some(&graph.room_id), &create.json).is_ok());
     let other = ruma::room_id!("!AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA");
-    assert!(admit::parse(graph.rules, Some(other), &create.json).is_err());
+    assert!(pdu::parse(graph.rules, Some(other), &create.json).is_err());
     let named: HashSet<_> = graph.order.iter().skip(1).map(|id| graph.made(id).pdu.room_id.clone()).collect();
     assert_eq!(named, HashSet::from([Some(graph.room_id.clone())]));
 }

@@ -189,12 +189,12 @@ async fn local_events_join_what_has_come_apart() {
         .core
         .store
         .write("test", move |tx| {
-            use crate::rooms::append::{Origin, append};
+            use crate::rooms::append::{Sender, append};
             let alice = ruma::UserId::parse(ALICE).expect("an id");
             let sender = hearth_store::tables::users::intern(tx, ALICE)?;
             let mut room = hearth_store::tables::rooms::by_sn(tx.tx(), room)?.expect("a room");
             let draft = crate::rooms::event::Draft::message("m.room.message", Default::default());
-            let event = append(&core, tx, &mut room, &Origin::new(sender, &alice), draft)?;
+            let event = append(&core, tx, &mut room, &Sender::new(sender, &alice), draft)?;
             assert_eq!(room.extremities, [event.sn]);
             Ok(event.pdu.prev_events.clone())
         })

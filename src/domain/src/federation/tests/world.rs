@@ -20,9 +20,9 @@ use serde_json::{Value, json};
 
 use super::graph::{Graph, State, Wish, key_of};
 use crate::federation::Federation;
-use crate::federation::admit::{self, Adoption, Candidate};
+use crate::federation::pdu::{self, Adoption, IncomingPdu};
 use crate::keys::SigningKey;
-use crate::ports::{Answer, Call, Eventually, Network};
+use crate::ports::{Call, Eventually, Network, RemoteResponse};
 use crate::rooms::load::Event;
 use crate::rooms::state::snapshot;
 use crate::testing;
@@ -47,7 +47,7 @@ impl std::fmt::Debug for Others {
 }
 
 impl Network for Others {
-    fn call(&self, call: Call) -> Eventually<Result<Answer>> {
+    fn call(&self, call: Call) -> Eventually<Result<RemoteResponse>> {
         self.asked.lock().push(format!("{} {}", call.to, call.target));
         let is_silent = self.silent.lock().iter().any(|part| call.target.contains(part));
         let answer = if is_silent {
@@ -58,12 +58,12 @@ impl Network for Others {
             let (status, body) = self.answer(&call).map_or(refusal, |body| (200, body));
             let body = Bytes::from(body.to_string());
             let body = Box::pin(stream::once(async move { Ok::<_, Error>(body) }));
-            Ok(Answer { status, content_type: Some("application/json".to_owned()), body })
+            Ok(RemoteResponse { status, content_type: Some("application/json".to_owned()), body })
         };
         Box::pin(async move { answer })
     }
 
-    fn fetch(&self, _: String, _: Duration) -> Eventually<Result<Answer>> {
+    fn fetch(&self, _: String, _: Duration) -> Eventually<Result<RemoteResponse>> {
         Box::pin(async { Err(Error::not_found("nothing")) })
     }
 }
@@ -214,15 +214,15 @@ impl World {
         let others = Arc::<Others>::default();
         let domain = Domain::new(core.clone(), others.clone()).expect("a domain");
         let federation = domain.federation.clone();
-        let parse = |id: &EventId| -> Candidate {
-            admit::parse(graph.rules, Some(&graph.room_id), &graph.made(id).json).expect("an event")
+        let parse = |id: &EventId| -> IncomingPdu {
+            pdu::parse(graph.rules, Some(&graph.room_id), &graph.made(id).json).expect("an event")
         };
         let before = &graph.made(join).before;
         let with_auth: HashSet<_> =
             before.values().flat_map(|id| graph.auth_chain(id)).chain(before.values().cloned()).collect();
         let state_ids: Vec<_> = before.values().cloned().collect();
         let candidates = with_auth.iter().map(|id| parse(id)).collect();
-        let judged = admit::judge(graph.rules, candidates, |_| Ok(None)).expect("judged");
+        let judged = pdu::judge(graph.rules, candidates, |_| Ok(None)).expect("judged");
         let (id, version, joining, core2) =
             (graph.room_id.to_string(), graph.version.clone(), parse(join), core.clone());
         let write = move |tx: &mut hearth_store::WriteTx<'_>| {
@@ -236,11 +236,11 @@ impl World {
                 published: false,
             };
             rooms::insert(tx.tx(), &room, 1)?;
-            admit::outliers(&core2, tx, room.sn, judged)?;
+            pdu::outliers(&core2, tx, room.sn, judged)?;
             let state: Vec<_> =
                 state_ids.iter().filter_map(|id| events::find(tx.tx(), id.as_str()).expect("found")).collect();
             let adoption = Adoption::plan(&core2, tx.tx(), &room, &state)?;
-            admit::adopt(&core2, tx, &mut room, adoption, joining)?;
+            pdu::adopt(&core2, tx, &mut room, adoption, joining)?;
             Ok(room.sn)
         };
         let room = core.store.write_in(Lane::Federation, "test", write).await.expect("a room");

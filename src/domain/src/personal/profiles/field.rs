@@ -5,7 +5,7 @@ use serde_json::Value;
 
 /// A field with its new value; without one it is to be removed.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Field {
+pub enum ProfileField {
     /// `displayname`.
     DisplayName(Option<String>),
     /// `avatar_url`, an `mxc://` URI.
@@ -14,7 +14,7 @@ pub enum Field {
     Other(String, Option<Value>),
 }
 
-impl Field {
+impl ProfileField {
     /// Whether a field is part of how rooms show the user.
     #[must_use]
     pub fn is_face(name: &str) -> bool {
@@ -98,15 +98,19 @@ mod tests {
     #[test]
     fn fields_take_what_the_specification_says() {
         for (name, value, field) in [
-            ("displayname", json!("Alice"), Field::DisplayName(Some("Alice".to_owned()))),
-            ("displayname", json!(""), Field::DisplayName(None)),
-            ("displayname", json!(null), Field::DisplayName(None)),
-            ("avatar_url", json!("mxc://a.example/b"), Field::AvatarUrl(Some("mxc://a.example/b".to_owned()))),
-            ("m.tz", json!("Europe/Berlin"), Field::Other("m.tz".to_owned(), Some(json!("Europe/Berlin")))),
-            ("org.example.job", json!({"x": [1]}), Field::Other("org.example.job".to_owned(), Some(json!({"x": [1]})))),
-            ("org.example.job", json!(null), Field::Other("org.example.job".to_owned(), Some(json!(null)))),
+            ("displayname", json!("Alice"), ProfileField::DisplayName(Some("Alice".to_owned()))),
+            ("displayname", json!(""), ProfileField::DisplayName(None)),
+            ("displayname", json!(null), ProfileField::DisplayName(None)),
+            ("avatar_url", json!("mxc://a.example/b"), ProfileField::AvatarUrl(Some("mxc://a.example/b".to_owned()))),
+            ("m.tz", json!("Europe/Berlin"), ProfileField::Other("m.tz".to_owned(), Some(json!("Europe/Berlin")))),
+            (
+                "org.example.job",
+                json!({"x": [1]}),
+                ProfileField::Other("org.example.job".to_owned(), Some(json!({"x": [1]}))),
+            ),
+            ("org.example.job", json!(null), ProfileField::Other("org.example.job".to_owned(), Some(json!(null)))),
         ] {
-            assert_eq!(Field::set(name, Some(value)).expect(name), field);
+            assert_eq!(ProfileField::set(name, Some(value)).expect(name), field);
         }
     }
 
@@ -120,7 +124,7 @@ mod tests {
             ("avatar_url", json!(format!("mxc://{}", "x".repeat(limits::AVATAR_URL_BYTES_MAX)))),
             ("m.tz", json!(1)),
         ] {
-            let error = Field::set(name, Some(value)).expect_err(name);
+            let error = ProfileField::set(name, Some(value)).expect_err(name);
             assert_eq!(error.reason(), Some(Reason::InvalidParam), "{name}");
         }
     }

@@ -13,7 +13,7 @@ use hearth_store::tables::{accounts, users};
 use ruma::UserId;
 use serde_json::{Map, Value};
 
-pub use field::Field;
+pub use field::ProfileField;
 
 use crate::core::Core;
 use crate::rooms::Rooms;
@@ -42,7 +42,7 @@ impl Profiles {
     pub async fn field(&self, user_id: &UserId, name: &str) -> Result<Option<Value>> {
         field::check_name(name)?;
         let value = self.get(user_id).await?.remove(name);
-        if value.is_none() && !Field::is_face(name) {
+        if value.is_none() && !ProfileField::is_face(name) {
             return Err(Error::not_found(format!("{user_id} has not set {name}.")));
         }
         Ok(value)

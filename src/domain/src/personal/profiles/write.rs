@@ -7,7 +7,7 @@ use hearth_store::tables::profiles::{self as table, ProfileRow};
 use ruma::UserId;
 use serde_json::Value;
 
-use super::{Field, Profiles, fields, more};
+use super::{ProfileField, Profiles, fields, more};
 use crate::requester::Requester;
 
 impl Profiles {
@@ -16,9 +16,9 @@ impl Profiles {
     ///
     /// Refuses with `M_FORBIDDEN` other users' profiles, `M_PROFILE_TOO_LARGE` what makes the profile larger than
     /// [`limits::PROFILE_BYTES_MAX`].
-    pub async fn set(&self, who: &Requester, user_id: &UserId, field: Field) -> Result<()> {
+    pub async fn set(&self, who: &Requester, user_id: &UserId, field: ProfileField) -> Result<()> {
         who.must_be(user_id)?;
-        let is_face = !matches!(field, Field::Other(..));
+        let is_face = !matches!(field, ProfileField::Other(..));
         let user = who.user;
         self.core.store.write("profile_set", move |tx| store(tx.tx(), user, field)).await?;
         if is_face {
@@ -31,18 +31,18 @@ impl Profiles {
 }
 
 /// Stores a field, unless it already is so.
-fn store(tx: &mut dyn Tx, user: UserSn, field: Field) -> Result<()> {
+fn store(tx: &mut dyn Tx, user: UserSn, field: ProfileField) -> Result<()> {
     let before = table::get(tx, user)?;
     let after = apply(before.clone(), field)?;
     if after == before { Ok(()) } else { table::set(tx, user, &after) }
 }
 
 /// A profile with a field set or removed; refused when it is too large then.
-fn apply(mut row: ProfileRow, field: Field) -> Result<ProfileRow> {
+fn apply(mut row: ProfileRow, field: ProfileField) -> Result<ProfileRow> {
     match field {
-        Field::DisplayName(name) => row.displayname = name,
-        Field::AvatarUrl(url) => row.avatar_url = url,
-        Field::Other(name, value) => {
+        ProfileField::DisplayName(name) => row.displayname = name,
+        ProfileField::AvatarUrl(url) => row.avatar_url = url,
+        ProfileField::Other(name, value) => {
             let mut others = more(row.more.as_deref())?;
             match value {
                 Some(value) => _ = others.insert(name, value),
@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     fn set(row: ProfileRow, name: &str, value: Value) -> Result<ProfileRow> {
-        apply(row, Field::set(name, Some(value))?)
+        apply(row, ProfileField::set(name, Some(value))?)
     }
 
     #[test]
@@ -77,7 +77,7 @@ mod tests {
             Value::Object(fields(row.clone()).expect("fields")),
             json!({"displayname": "Alice", "m.tz": "Europe/Berlin"})
         );
-        let row = apply(row, Field::removed("m.tz").expect("field")).expect("removed");
+        let row = apply(row, ProfileField::removed("m.tz").expect("field")).expect("removed");
         assert_eq!(row, ProfileRow { displayname: Some("Alice".to_owned()), ..ProfileRow::default() });
     }
 

@@ -10,9 +10,9 @@ use hearth_store::tables::rooms::{self, Room};
 use ruma::canonical_json::CanonicalJsonObject;
 
 use crate::core::Core;
-use crate::rooms::append::{Origin, append};
+use crate::rooms::append::{Sender, append};
 use crate::rooms::event::{Draft, version};
-use crate::rooms::membership::{self, Wish};
+use crate::rooms::membership::{self, MembershipRequest};
 
 /// Letters of a room id, in the versions where it is not a hash.
 const ID_CHARS: usize = 18;
@@ -21,7 +21,7 @@ const ID_CHARS: usize = 18;
 pub(in crate::rooms) fn found(
     core: &Arc<Core>,
     tx: &mut WriteTx<'_>,
-    origin: &Origin,
+    origin: &Sender,
     version: &str,
     creation: CanonicalJsonObject,
 ) -> Result<Room> {
@@ -41,7 +41,7 @@ pub(in crate::rooms) fn found(
         room.id = create.pdu.event_id.as_str().replacen('$', "!", 1);
     }
     rooms::insert(tx.tx(), &room, core.now_ms())?;
-    let content = Wish::new(Membership::Join, None).content()?;
+    let content = MembershipRequest::new(Membership::Join, None).content()?;
     membership::change(core, tx, &mut room, origin, &origin.user_id, content)?;
     Ok(room)
 }

@@ -16,10 +16,10 @@ use ruma::OwnedRoomId;
 use ruma::api::client::room::create_room::v3::Request;
 
 pub(in crate::rooms) use found::found;
-use plan::Plan;
+use plan::CreatePlan;
 
-use super::append::{Origin, append};
-use super::membership::{self, Wish};
+use super::append::{Sender, append};
+use super::membership::{self, MembershipRequest};
 use super::{Rooms, find};
 use crate::Requester;
 use crate::core::Core;
@@ -40,8 +40,8 @@ impl Rooms {
     }
 }
 
-fn make(core: &Arc<Core>, tx: &mut WriteTx<'_>, who: &Requester, plan: Plan) -> Result<OwnedRoomId> {
-    let origin = Origin::new(who.user, &who.user_id);
+fn make(core: &Arc<Core>, tx: &mut WriteTx<'_>, who: &Requester, plan: CreatePlan) -> Result<OwnedRoomId> {
+    let origin = Sender::new(who.user, &who.user_id);
     let mut room = found(core, tx, &origin, &plan.version, plan.creation)?;
     if let Some(alias) = &plan.alias {
         add_alias(tx, &room, &origin, alias.as_str())?;
@@ -50,7 +50,7 @@ fn make(core: &Arc<Core>, tx: &mut WriteTx<'_>, who: &Requester, plan: Plan) -> 
         append(core, tx, &mut room, &origin, draft)?;
     }
     for invitee in plan.invites.iter().filter(|invitee| core.is_local(invitee)) {
-        let content = Wish::new(Membership::Invite, None).direct(plan.is_direct).content()?;
+        let content = MembershipRequest::new(Membership::Invite, None).direct(plan.is_direct).content()?;
         membership::change(core, tx, &mut room, &origin, invitee, content)?;
     }
     if plan.published {
@@ -59,7 +59,7 @@ fn make(core: &Arc<Core>, tx: &mut WriteTx<'_>, who: &Requester, plan: Plan) -> 
     find::id(&room)
 }
 
-fn add_alias(tx: &mut WriteTx<'_>, room: &Room, origin: &Origin, alias: &str) -> Result<()> {
+fn add_alias(tx: &mut WriteTx<'_>, room: &Room, origin: &Sender, alias: &str) -> Result<()> {
     if aliases::find(tx.tx(), alias)?.is_some() {
         return Err(refuse(Reason::RoomInUse, format!("{alias} already leads to a room; choose another alias.")));
     }

@@ -19,7 +19,7 @@ use crate::rooms::membership::third_party;
 
 /// A room that is to be made.
 #[derive(Debug)]
-pub(super) struct Plan {
+pub(super) struct CreatePlan {
     /// Room version.
     pub(super) version: String,
     /// The content of the create event.
@@ -47,7 +47,7 @@ struct Initial {
 }
 
 /// Plans a room; see [`Rooms::create`](crate::rooms::Rooms::create) for what it refuses.
-pub(super) fn plan(config: &Config, server: &ServerName, who: &Requester, wanted: Request) -> Result<Plan> {
+pub(super) fn plan(config: &Config, server: &ServerName, who: &Requester, wanted: Request) -> Result<CreatePlan> {
     if wanted.initial_state.len() + wanted.invite.len() > limits::CREATE_ROOM_ITEMS_MAX {
         return Err(wrong(format!(
             "A new room takes at most {} initial events and invites.",
@@ -82,7 +82,7 @@ pub(super) fn plan(config: &Config, server: &ServerName, who: &Requester, wanted
         let block = json!({"m.text": [{"mimetype": "text/plain", "body": topic}]});
         state.push(draft("m.room.topic", json!({"topic": topic, "m.topic": block}))?);
     }
-    Ok(Plan { version, creation, state, alias, invites, is_direct: wanted.is_direct, published })
+    Ok(CreatePlan { version, creation, state, alias, invites, is_direct: wanted.is_direct, published })
 }
 
 fn draft(kind: &str, parts: serde_json::Value) -> Result<Draft> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use hearth_base::{Error, Millis, Result};
 use hearth_store::engine::Tx;
-use hearth_store::tables::delayed_events::{self as table, Finalised, Wanted};
+use hearth_store::tables::delayed_events::{self as table, DelayedEventRow, Finalised};
 use hearth_store::tables::rooms;
 use ruma::{OwnedEventId, OwnedRoomId};
 use serde_json::value::RawValue;
@@ -19,7 +19,7 @@ const PAGE_MAX: usize = 50;
 
 /// A delayed event as its owner sees it.
 #[derive(Debug)]
-pub struct Seen {
+pub struct DelayedView {
     /// What clients call it.
     pub id: String,
     /// Where it goes.
@@ -60,7 +60,7 @@ pub enum Status {
 
 /// What became of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
+pub enum DelayedOutcome {
     /// It was sent.
     Send,
     /// Somebody did not want it any more.
@@ -110,7 +110,7 @@ pub struct Filter {
     /// Of an event type.
     pub kind: Option<String>,
     /// By what became of them.
-    pub outcome: Option<Outcome>,
+    pub outcome: Option<DelayedOutcome>,
     /// By why that became of them.
     pub why: Option<Why>,
     /// With one of these ids, if there are any.
@@ -127,14 +127,14 @@ pub struct Filter {
 
 /// Some events, and where the next page begins, if there is one.
 #[derive(Debug)]
-pub struct Page {
+pub struct DelayedPage {
     /// The events.
-    pub events: Vec<Seen>,
+    pub events: Vec<DelayedView>,
     /// What [`Filter::from`] takes.
     pub next: Option<String>,
 }
 
-impl Seen {
+impl DelayedView {
     /// When it is to be sent, or was.
     fn due_ms(&self) -> Millis {
         self.since_ms.saturating_add(self.delay_ms)
@@ -142,11 +142,11 @@ impl Seen {
 
     /// What became of it; none while it waits.
     #[must_use]
-    pub fn outcome(&self) -> Option<Outcome> {
+    pub fn outcome(&self) -> Option<DelayedOutcome> {
         self.end.as_ref().map(|end| match (&end.event_id, &end.error) {
-            (Some(_), _) => Outcome::Send,
-            (None, Some(_)) => Outcome::Error,
-            (None, None) => Outcome::Cancel,
+            (Some(_), _) => DelayedOutcome::Send,
+            (None, Some(_)) => DelayedOutcome::Error,
+            (None, None) => DelayedOutcome::Cancel,
         })
     }
 
@@ -166,7 +166,7 @@ impl Seen {
 }
 
 impl Filter {
-    fn lets(&self, seen: &Seen) -> bool {
+    fn lets(&self, seen: &DelayedView) -> bool {
         let is_of = |wanted: Status| seen.end.is_some() == (wanted == Status::Finalised);
         self.status.is_none_or(is_of)
             && self.room_id.as_ref().is_none_or(|id| seen.room_id == *id)
@@ -177,11 +177,11 @@ impl Filter {
     }
 
     /// The page of `all` that is wanted.
-    fn page(&self, all: Vec<Seen>) -> Result<Page> {
-        let place = |seen: &Seen| (seen.place(self.order), seen.id.clone());
+    fn page(&self, all: Vec<DelayedView>) -> Result<DelayedPage> {
+        let place = |seen: &DelayedView| (seen.place(self.order), seen.id.clone());
         let start = self.from.as_deref().map(read_token).transpose()?;
         let forward = self.direction == Direction::Forward;
-        let mut events: Vec<Seen> = all.into_iter().filter(|seen| self.lets(seen)).collect();
+        let mut events: Vec<DelayedView> = all.into_iter().filter(|seen| self.lets(seen)).collect();
         events.sort_by_cached_key(&place);
         if !forward {
             events.reverse();
@@ -194,7 +194,7 @@ impl Filter {
         let is_more = events.len() > PAGE_MAX;
         events.truncate(PAGE_MAX);
         let next = events.last().filter(|_| is_more).map(|last| format!("{}_{}", last.place(self.order), last.id));
-        Ok(Page { events, next })
+        Ok(DelayedPage { events, next })
     }
 }
 
@@ -207,17 +207,17 @@ impl Delayed {
     /// The requester's delayed events that a filter lets through.
     ///
     /// Refuses with `M_INVALID_PARAM` a `from` that no answer had.
-    pub async fn list(&self, who: &Requester, filter: Filter) -> Result<Page> {
+    pub async fn list(&self, who: &Requester, filter: Filter) -> Result<DelayedPage> {
         let (core, user) = (self.core.clone(), who.user);
         let read = self.core.store.read("delayed_list", move |tx| {
             let rows = table::of_user(tx.tx(), user)?;
-            rows.into_iter().map(|(wanted, end)| see(&core, tx.tx(), wanted, end)).collect::<Result<Vec<Seen>>>()
+            rows.into_iter().map(|(wanted, end)| see(&core, tx.tx(), wanted, end)).collect::<Result<Vec<DelayedView>>>()
         });
         filter.page(read.await?)
     }
 
     /// One of the requester's delayed events; `M_NOT_FOUND` when there is none of that id.
-    pub async fn get(&self, who: &Requester, id: &str) -> Result<Seen> {
+    pub async fn get(&self, who: &Requester, id: &str) -> Result<DelayedView> {
         let (core, user, id) = (self.core.clone(), who.user, id.to_owned());
         let read = self.core.store.read("delayed_get", move |tx| match table::get(tx.tx(), &id)? {
             Some((wanted, end)) if wanted.user == user => see(&core, tx.tx(), wanted, end).map(Some),
@@ -227,7 +227,7 @@ impl Delayed {
     }
 }
 
-fn see(core: &Arc<Core>, tx: &mut dyn Tx, wanted: Wanted, end: Option<Finalised>) -> Result<Seen> {
+fn see(core: &Arc<Core>, tx: &mut dyn Tx, wanted: DelayedEventRow, end: Option<Finalised>) -> Result<DelayedView> {
     let room = rooms::by_sn(tx, wanted.room)?.ok_or_else(|| Error::broken("a delayed event's room is missing"))?;
     let raw =
         |json: String| RawValue::from_string(json).map_err(|error| Error::fault("reading a delayed event", error));
@@ -236,7 +236,7 @@ fn see(core: &Arc<Core>, tx: &mut dyn Tx, wanted: Wanted, end: Option<Finalised>
         Some(event) => event.pdu.content.clone(),
         None => raw(wanted.content)?,
     };
-    // What is in memory is newer: see `book.rs`.
+    // What is in memory is newer: see `model.rs`.
     let times = core.delayed.book.lock().times(&wanted.id).filter(|_| end.is_none());
     let end = match end {
         Some(end) => {
@@ -245,7 +245,7 @@ fn see(core: &Arc<Core>, tx: &mut dyn Tx, wanted: Wanted, end: Option<Finalised>
         }
         None => None,
     };
-    Ok(Seen {
+    Ok(DelayedView {
         room_id: find::id(&room)?,
         kind: wanted.kind,
         state_key: wanted.state_key,
@@ -261,8 +261,8 @@ fn see(core: &Arc<Core>, tx: &mut dyn Tx, wanted: Wanted, end: Option<Finalised>
 mod tests {
     use super::*;
 
-    fn seen(n: u64, end: Option<u64>) -> Seen {
-        Seen {
+    fn seen(n: u64, end: Option<u64>) -> DelayedView {
+        DelayedView {
             id: format!("id{n:03}"),
             room_id: ruma::owned_room_id!("!a:home.example"),
             kind: "m.test".to_owned(),
@@ -274,7 +274,7 @@ mod tests {
         }
     }
 
-    fn ids(page: &Page) -> Vec<&str> {
+    fn ids(page: &DelayedPage) -> Vec<&str> {
         page.events.iter().map(|seen| &*seen.id).collect()
     }
 
@@ -306,7 +306,7 @@ mod tests {
         assert_eq!(ids(&page(Filter { order: Order::End, ..Filter::default() })), ["id003", "id001", "id002"]);
         assert_eq!(ids(&page(Filter { status: Some(Status::Scheduled), ..Filter::default() })), ["id001"]);
         assert_eq!(ids(&page(Filter { why: Some(Why::Action), ..Filter::default() })), ["id003"]);
-        assert_eq!(ids(&page(Filter { outcome: Some(Outcome::Error), ..Filter::default() })), [""; 0]);
+        assert_eq!(ids(&page(Filter { outcome: Some(DelayedOutcome::Error), ..Filter::default() })), [""; 0]);
         assert_eq!(ids(&page(Filter { from_ms: Some(1_200), ..Filter::default() })), ["id002", "id003"]);
         for bad in ["", "x", "7", "_", "x_y"] {
             assert!(Filter { from: Some(bad.to_owned()), ..Filter::default() }.page(some()).is_err(), "{bad}");

@@ -10,9 +10,9 @@ use hearth_store::ids::{RoomSn, UserSn};
 use hearth_store::tables::delayed_events as table;
 use tokio::time::Instant;
 
-use super::book::Restart;
-use super::{Delayed, fate, send, start};
-use crate::rates::{Rate, Whose};
+use super::model::Restart;
+use super::{Delayed, outcome, send, start};
+use crate::rates::{Rate, RateSubject};
 
 /// What can be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,10 +64,10 @@ impl Delayed {
         let was_waiting = match (owner, action) {
             (None, _) => false,
             (Some(owner), Action::Send) => {
-                self.rates.take(Rate::Message, Whose::User(owner))?;
+                self.rates.take(Rate::Message, RateSubject::User(owner))?;
                 send::send(&self.core, id.into()).await?
             }
-            (Some(_), _) => fate::end(&self.core, id.into(), None).await?,
+            (Some(_), _) => outcome::end(&self.core, id.into(), None).await?,
         };
         if was_waiting { Ok(()) } else { self.became(id, action == Action::Send).await }
     }

@@ -6,13 +6,13 @@
 //! the note that it is done; `overtake.rs` drops what another user has made pointless; `start.rs` reads what waits at the start.
 //!
 //! What is promised: an event that was acknowledged is sent once, or its owner can ask why not; never before its time, not even
-//! when the server crashed. Restarts are many, and mostly in memory only: see `book.rs`. That is why after a crash an event may
+//! when the server crashed. Restarts are many, and mostly in memory only: see `model.rs`. That is why after a crash an event may
 //! come late, by at most its delay, and by at most five minutes.
 
-mod book;
-mod fate;
 mod list;
 mod manage;
+mod model;
+mod outcome;
 mod overtake;
 mod run;
 mod schedule;
@@ -29,14 +29,14 @@ use hearth_store::tables::delayed_events as table;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-pub use list::{Direction, End, Filter, Order, Outcome, Page, Seen, Status, Why};
+pub use list::{DelayedOutcome, DelayedPage, DelayedView, Direction, End, Filter, Order, Status, Why};
 pub use manage::{Action, Waits};
 pub(in crate::rooms) use overtake::overtake;
 pub use schedule::Later;
 
 use crate::core::Core;
 use crate::rates::Rates;
-use book::Book;
+use model::DelayedModel;
 
 /// Under this number stands the delay id of an event, where the device and the transaction id stand of others. No device has
 /// it: positions begin at 1.
@@ -45,7 +45,7 @@ pub(crate) const NO_DEVICE: DeviceSn = DeviceSn(0);
 /// What waits, for all parts of the domain that have to do with it.
 #[derive(Debug, Default)]
 pub struct Delays {
-    book: Mutex<Book>,
+    book: Mutex<DelayedModel>,
     /// Wakes whoever sends what is due.
     sooner: Notify,
 }

@@ -8,7 +8,7 @@ use hearth_store::ids::RoomSn;
 use hearth_store::tables::delayed_events as table;
 use serde_json::json;
 
-use super::book::state_name;
+use super::model::state_name;
 use crate::core::Core;
 use crate::rooms::load::Event;
 use crate::rooms::state::snapshot::Changes;

@@ -7,9 +7,9 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use tokio::time::Instant;
 
-use super::book::Id;
-use super::{Delayed, fate, send};
-use crate::rates::{Rate, Whose};
+use super::model::DelayId;
+use super::{Delayed, outcome, send};
+use crate::rates::{Rate, RateSubject};
 
 /// Events that are being sent at the same time. They share syncs of the disk; one whose room has a slow policy server does not
 /// hold up the others.
@@ -36,26 +36,26 @@ impl Delayed {
         }
     }
 
-    async fn send_due(&self, id: Id) {
+    async fn send_due(&self, id: DelayId) {
         let Some(owner) = self.core.delayed.book.lock().owner(&id) else { return };
         // Or many events for the same moment would be a way around the limit. Not tried again, as MSC4140 has it.
-        if let Err(refused) = self.rates.take(Rate::Message, Whose::User(owner)) {
+        if let Err(refused) = self.rates.take(Rate::Message, RateSubject::User(owner)) {
             return self.give_up(id, &refused).await;
         }
         let Err(error) = send::send(&self.core, id.clone()).await else { return };
-        let tries = self.core.delayed.book.lock().put_back(&id, fate::wait, Instant::now());
-        if fate::may_pass(&error, tries) {
+        let tries = self.core.delayed.book.lock().put_back(&id, outcome::wait, Instant::now());
+        if outcome::may_pass(&error, tries) {
             tracing::warn!(%error, tries, "A delayed event could not be sent; it will be tried again.");
         } else {
             self.give_up(id, &error).await;
         }
     }
 
-    async fn give_up(&self, id: Id, why: &hearth_base::Error) {
+    async fn give_up(&self, id: DelayId, why: &hearth_base::Error) {
         tracing::debug!(error = %why, "A delayed event is not sent.");
-        if let Err(error) = fate::fail(&self.core, id.clone(), why).await {
+        if let Err(error) = outcome::fail(&self.core, id.clone(), why).await {
             tracing::warn!(%error, "It could not be noted that a delayed event is not sent; it will be tried again.");
-            self.core.delayed.book.lock().put_back(&id, fate::wait, Instant::now());
+            self.core.delayed.book.lock().put_back(&id, outcome::wait, Instant::now());
         }
     }
 }

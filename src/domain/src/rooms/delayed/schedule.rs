@@ -6,13 +6,13 @@ use std::time::Duration;
 use hearth_base::error::refusal;
 use hearth_base::{Error, Millis, Reason, Result, error::refuse, limits};
 use hearth_store::WriteTx;
-use hearth_store::tables::delayed_events::{self as table, Wanted};
+use hearth_store::tables::delayed_events::{self as table, DelayedEventRow};
 use ruma::OwnedRoomId;
 use ruma::canonical_json::CanonicalJsonObject;
 use tokio::time::Instant;
 
 use super::Delayed;
-use super::book::{New, state_name};
+use super::model::{NewDelayed, state_name};
 use crate::Requester;
 use crate::core::Core;
 use crate::rooms::txn::Txn;
@@ -51,7 +51,7 @@ impl Delayed {
         self.check_delay(later.delay)?;
         let content = self.check(&later)?;
         let txn = later.txn.map(|id| Txn::new(&["delayed", later.room_id.as_str(), &later.kind], id));
-        let wish = Wish {
+        let wish = CheckedDelayed {
             who: who.clone(),
             room_id: later.room_id,
             txn,
@@ -112,7 +112,7 @@ impl Delayed {
 }
 
 /// An event that has been checked.
-struct Wish {
+struct CheckedDelayed {
     who: Requester,
     room_id: OwnedRoomId,
     txn: Option<Txn>,
@@ -124,7 +124,7 @@ struct Wish {
     timestamp_ms: Option<Millis>,
 }
 
-impl Wish {
+impl CheckedDelayed {
     fn store(self, core: &Arc<Core>, tx: &mut WriteTx<'_>) -> Result<String> {
         if let Some(txn) = &self.txn
             && let Some(id) = txn.answered(tx.tx(), &self.who)?
@@ -134,7 +134,7 @@ impl Wish {
         check_room_for_one(core, &self.who)?;
         let room = find::joined(tx.tx(), &self.room_id, self.who.user)?;
         let now_ms = core.now_ms();
-        let wanted = Wanted {
+        let wanted = DelayedEventRow {
             id: self.id,
             user: self.who.user,
             room: room.sn,
@@ -150,7 +150,7 @@ impl Wish {
             txn.remember(tx, &self.who, &wanted.id, now_ms)?;
         }
         let state = wanted.state_key.as_ref().map(|key| state_name(&wanted.kind, key));
-        let new = New { user: wanted.user, room: wanted.room, state, delay: self.delay, since_ms: now_ms };
+        let new = NewDelayed { user: wanted.user, room: wanted.room, state, delay: self.delay, since_ms: now_ms };
         // Already, so that what comes after it in the same batch knows of it. If the batch fails, what is in the book and not in the
         // database is noticed when it is due.
         core.delayed.book.lock().add(wanted.id.as_str().into(), new, Instant::now() + self.delay);

@@ -7,24 +7,24 @@ use hearth_base::{Error, Reason, Result, error::refuse, limits};
 use hearth_store::WriteTx;
 use hearth_store::engine::Tx;
 use hearth_store::ids::EventSn;
-use hearth_store::tables::delayed_events::{self as table, Wanted};
+use hearth_store::tables::delayed_events::{self as table, DelayedEventRow};
 use hearth_store::tables::{accounts, rooms, users};
 use ruma::UserId;
 
 use super::NO_DEVICE;
-use super::book::Id;
+use super::model::DelayId;
 use crate::core::Core;
-use crate::rooms::append::Origin;
+use crate::rooms::append::Sender;
 use crate::rooms::event::Draft;
 use crate::rooms::{content, find, policy, send, set_state};
 
 /// Sends an event; says whether it was waiting. A refusal is what sending it at once would have met; it goes on waiting then.
-pub(super) async fn send(core: &Arc<Core>, id: Id) -> Result<bool> {
+pub(super) async fn send(core: &Arc<Core>, id: DelayId) -> Result<bool> {
     let desk = core.clone();
     policy::write(core, "delayed_send", move |tx| in_tx(&desk, tx, id)).await
 }
 
-fn in_tx(core: &Arc<Core>, tx: &mut WriteTx<'_>, id: Id) -> Result<bool> {
+fn in_tx(core: &Arc<Core>, tx: &mut WriteTx<'_>, id: DelayId) -> Result<bool> {
     let wanted = match table::get(tx.tx(), &id)? {
         Some((wanted, None)) => Some(wanted),
         _ => None,
@@ -41,14 +41,14 @@ fn in_tx(core: &Arc<Core>, tx: &mut WriteTx<'_>, id: Id) -> Result<bool> {
     Ok(is_sent)
 }
 
-fn append(core: &Arc<Core>, tx: &mut WriteTx<'_>, wanted: Wanted) -> Result<EventSn> {
+fn append(core: &Arc<Core>, tx: &mut WriteTx<'_>, wanted: DelayedEventRow) -> Result<EventSn> {
     check_standing(tx.tx(), &wanted)?;
     let sender = users::name(tx.tx(), wanted.user)?.ok_or_else(|| Error::broken("a sender is missing"))?;
     let sender = UserId::parse(sender).map_err(|error| Error::fault("reading a stored user id", error))?;
     let room = rooms::by_sn(tx.tx(), wanted.room)?.ok_or_else(|| Error::not_found("The room is gone."))?;
     let room_id = find::id(&room)?;
     // The sender's clients recognise it by that: see `read/present.rs`.
-    let origin = Origin { txn: Some((NO_DEVICE, wanted.id)), ..Origin::new(wanted.user, &sender) };
+    let origin = Sender { txn: Some((NO_DEVICE, wanted.id)), ..Sender::new(wanted.user, &sender) };
     let mut content = content::from_client(&wanted.content)?;
     let timestamp_ms = wanted.timestamp_ms;
     let Some(state_key) = wanted.state_key else {
@@ -64,7 +64,7 @@ fn append(core: &Arc<Core>, tx: &mut WriteTx<'_>, wanted: Wanted) -> Result<Even
 
 /// Refuses for those who may not send it themselves. What takes state of theirs away goes out even so: nobody gains by a call
 /// that seems to have somebody in it who was thrown out.
-fn check_standing(tx: &mut dyn Tx, wanted: &Wanted) -> Result<()> {
+fn check_standing(tx: &mut dyn Tx, wanted: &DelayedEventRow) -> Result<()> {
     let Some(account) = accounts::get(tx, wanted.user)? else { return Ok(()) };
     if account.deactivated_ms.is_some() {
         return Err(refuse(Reason::UserDeactivated, "The account has been deactivated."));

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use hearth_base::{Millis, Result};
 use hearth_store::Lane;
-use hearth_store::tables::delayed_events::{self as table, Restarted, Waiting};
+use hearth_store::tables::delayed_events::{self as table, Restarted, WaitingDelayedRow};
 use tokio::time::Instant;
 
 use super::Delayed;
-use super::book::{NOTE_EVERY, New, state_name};
+use super::model::{NOTE_EVERY, NewDelayed, state_name};
 use crate::core::Core;
 
 /// What whoever puts off an event again and again gets after a start: meanwhile they could not.
@@ -20,7 +20,7 @@ pub(super) fn read(core: &Core) -> Result<()> {
     let waiting = core.store.read_blocking("delayed_load", |tx| table::waiting(tx.tx()))?;
     let (now, now_ms, mut book) = (Instant::now(), core.now_ms(), core.delayed.book.lock());
     for row in waiting {
-        let new = New {
+        let new = NewDelayed {
             user: row.user,
             room: row.room,
             state: row.state.as_ref().map(|(kind, key)| state_name(kind, key)),
@@ -34,7 +34,7 @@ pub(super) fn read(core: &Core) -> Result<()> {
 }
 
 /// How long an event has yet to wait. Never longer than its delay, whatever a clock says that was wrong before or is now.
-fn left_ms(row: &Waiting, now_ms: Millis) -> u64 {
+fn left_ms(row: &WaitingDelayedRow, now_ms: Millis) -> u64 {
     let due_ms = row.since_ms.saturating_add(row.delay_ms);
     let exactly = due_ms.saturating_sub(now_ms);
     let left_ms = match row.restarted {
@@ -66,7 +66,7 @@ impl Delayed {
 }
 
 /// Writes down when some events were restarted, knowing that they will be again.
-pub(super) async fn note(core: &Arc<Core>, restarted: Vec<(super::book::Id, Millis)>) -> Result<()> {
+pub(super) async fn note(core: &Arc<Core>, restarted: Vec<(super::model::DelayId, Millis)>) -> Result<()> {
     let rows = restarted.clone();
     let write = core.store.write("delayed_note", move |tx| {
         for (id, since_ms) in &rows {
@@ -91,7 +91,8 @@ mod tests {
 
     fn left(delay_ms: u64, restarted: Restarted, later_ms: i64) -> u64 {
         let (user, room) = (UserSn(1), RoomSn(1));
-        let row = Waiting { id: String::new(), user, room, state: None, delay_ms, since_ms: START_MS, restarted };
+        let row =
+            WaitingDelayedRow { id: String::new(), user, room, state: None, delay_ms, since_ms: START_MS, restarted };
         left_ms(&row, START_MS.saturating_add_signed(later_ms))
     }
 

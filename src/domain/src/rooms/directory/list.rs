@@ -21,7 +21,7 @@ const PAGE_ROOMS_DEFAULT: u64 = 100;
 
 /// What somebody looks for.
 #[derive(Debug, Default)]
-pub struct Question {
+pub struct DirectoryQuery {
     /// Whose directory; none for this server's.
     pub server: Option<OwnedServerName>,
     /// Rooms on one page.
@@ -36,7 +36,7 @@ pub struct Question {
 
 /// A page of the directory.
 #[derive(Debug)]
-pub struct Listing {
+pub struct DirectoryListing {
     /// The rooms.
     pub cards: Vec<PublicRoomsChunk>,
     /// The token of the next page.
@@ -50,13 +50,13 @@ pub struct Listing {
 impl Rooms {
     /// A page of the public directory of this server, rooms with many members first. `M_INVALID_PARAM` for tokens that are not
     /// ours.
-    pub async fn directory(&self, question: Question) -> Result<Listing> {
+    pub async fn directory(&self, question: DirectoryQuery) -> Result<DirectoryListing> {
         let core = self.core.clone();
         self.core.store.read("directory_list", move |tx| list(&core, tx, &question)).await
     }
 }
 
-fn list(core: &Arc<Core>, tx: &mut hearth_store::ReadTx<'_>, question: &Question) -> Result<Listing> {
+fn list(core: &Arc<Core>, tx: &mut hearth_store::ReadTx<'_>, question: &DirectoryQuery) -> Result<DirectoryListing> {
     let mut cards = Vec::new();
     for sn in listed(tx.tx(), &question.network)? {
         let Some(room) = rooms::by_sn(tx.tx(), sn)? else { continue };
@@ -68,7 +68,7 @@ fn list(core: &Arc<Core>, tx: &mut hearth_store::ReadTx<'_>, question: &Question
     let total = cards.len() as u64;
     let limit = question.limit.unwrap_or(PAGE_ROOMS_DEFAULT).clamp(1, PAGE_ROOMS_MAX);
     let page = page(cards, question.since.as_deref(), usize::try_from(limit).unwrap_or(usize::MAX))?;
-    Ok(Listing { cards: page.cards, next: page.next, previous: page.previous, total })
+    Ok(DirectoryListing { cards: page.cards, next: page.next, previous: page.previous, total })
 }
 
 /// The rooms that stand in the directory of a network.

@@ -11,7 +11,7 @@ use hearth_store::tables::rooms;
 use ruma::OwnedRoomId;
 
 pub use card::card;
-pub use list::{Listing, Question};
+pub use list::{DirectoryListing, DirectoryQuery};
 
 use super::{Rooms, alias, find};
 use crate::Requester;

@@ -38,14 +38,14 @@ impl Token {
 
 /// A page, and how to get at its neighbours.
 #[derive(Debug)]
-pub(super) struct Page {
+pub(super) struct DirectoryPage {
     pub(super) cards: Vec<PublicRoomsChunk>,
     pub(super) next: Option<String>,
     pub(super) previous: Option<String>,
 }
 
 /// The page of `cards` that `since` names, with at most `limit` rooms.
-pub(super) fn page(mut cards: Vec<PublicRoomsChunk>, since: Option<&str>, limit: usize) -> Result<Page> {
+pub(super) fn page(mut cards: Vec<PublicRoomsChunk>, since: Option<&str>, limit: usize) -> Result<DirectoryPage> {
     // The order: most members first, then by id.
     let place =
         |card: &PublicRoomsChunk| (std::cmp::Reverse(u64::from(card.num_joined_members)), card.room_id.to_string());
@@ -64,7 +64,7 @@ pub(super) fn page(mut cards: Vec<PublicRoomsChunk>, since: Option<&str>, limit:
     let end = begin.saturating_add(limit).min(cards.len());
     let previous = (begin > 0).then(|| cards.get(begin).map(Token::previous)).flatten();
     let next = (end > begin && end < cards.len()).then(|| Token::next(&cards[end - 1]));
-    Ok(Page { cards: cards.drain(begin..end).collect(), next, previous })
+    Ok(DirectoryPage { cards: cards.drain(begin..end).collect(), next, previous })
 }
 
 #[cfg(test)]
@@ -86,7 +86,7 @@ mod tests {
         members.iter().enumerate().map(card).collect()
     }
 
-    fn members(page: &Page) -> Vec<u64> {
+    fn members(page: &DirectoryPage) -> Vec<u64> {
         page.cards.iter().map(|card| card.num_joined_members.into()).collect()
     }
 

@@ -39,7 +39,7 @@ impl Draft {
 
 /// Where in the room's graph an event goes.
 #[derive(Debug)]
-pub struct Place<'a> {
+pub struct GraphPosition<'a> {
     /// The room; none for the create event of a room whose id is that event's hash.
     pub room_id: Option<&'a RoomId>,
     /// The room's extremities.
@@ -67,7 +67,7 @@ pub fn author(
     rules: &RoomVersionRules,
     sender: &UserId,
     now_ms: Millis,
-    place: Place<'_>,
+    place: GraphPosition<'_>,
     draft: Draft,
 ) -> Result<Authored> {
     check_sizes(sender, &draft)?;
@@ -103,7 +103,7 @@ pub fn assemble(
     rules: &RoomVersionRules,
     sender: &UserId,
     now_ms: Millis,
-    place: Place<'_>,
+    place: GraphPosition<'_>,
     draft: Draft,
 ) -> Result<CanonicalJsonObject> {
     let ids = |ids: Vec<OwnedEventId>| CanonicalJsonValue::Array(ids.into_iter().map(|id| text(id.as_str())).collect());

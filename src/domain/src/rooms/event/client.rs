@@ -54,7 +54,7 @@ impl Unsigned {
 }
 
 #[derive(Serialize)]
-struct Shown<'a> {
+struct ClientEvent<'a> {
     content: &'a RawValue,
     event_id: &'a EventId,
     origin_server_ts: u64,
@@ -77,7 +77,7 @@ struct Shown<'a> {
 #[must_use]
 pub fn show<T>(pdu: &Pdu, room_id: Option<&RoomId>, unsigned: &Unsigned) -> Raw<T> {
     let content = content_for_clients(pdu);
-    let shown = Shown {
+    let shown = ClientEvent {
         content: &content,
         event_id: &pdu.event_id,
         origin_server_ts: pdu.origin_server_ts,

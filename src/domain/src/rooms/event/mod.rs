@@ -5,5 +5,5 @@ pub mod client;
 pub mod pdu;
 pub mod version;
 
-pub use author::{Authored, Draft, Place};
+pub use author::{Authored, Draft, GraphPosition};
 pub use pdu::Pdu;

@@ -4,7 +4,7 @@ use hearth_base::{Error, Result};
 use hearth_store::tables::memberships::Membership;
 use ruma::{OwnedRoomId, OwnedUserId};
 
-use super::Wish;
+use super::MembershipRequest;
 use crate::Requester;
 use crate::rooms::Rooms;
 
@@ -17,7 +17,7 @@ impl Rooms {
         target: OwnedUserId,
         reason: Option<String>,
     ) -> Result<()> {
-        self.impose(who, room_id, target, Wish::new(Membership::Ban, reason), |_, _| Ok(())).await
+        self.impose(who, room_id, target, MembershipRequest::new(Membership::Ban, reason), |_, _| Ok(())).await
     }
 
     /// Lifts a ban; the user may then join or be invited again. `M_FORBIDDEN` when they are not banned.
@@ -32,6 +32,6 @@ impl Rooms {
             Some(Membership::Ban) => Ok(()),
             _ => Err(Error::forbidden(format!("{target} is not banned from the room."))),
         };
-        self.impose(who, room_id, target, Wish::new(Membership::Leave, reason), is_banned).await
+        self.impose(who, room_id, target, MembershipRequest::new(Membership::Leave, reason), is_banned).await
     }
 }

@@ -4,7 +4,7 @@ use hearth_base::{Error, Reason, Result, error::refuse};
 use hearth_store::tables::memberships::Membership;
 use ruma::{OwnedRoomId, OwnedUserId, UserId};
 
-use super::Wish;
+use super::MembershipRequest;
 use crate::Requester;
 use crate::rooms::Rooms;
 
@@ -18,7 +18,7 @@ impl Rooms {
         target: OwnedUserId,
         reason: Option<String>,
     ) -> Result<()> {
-        self.impose(who, room_id, target, Wish::new(Membership::Invite, reason), check_invitable).await
+        self.impose(who, room_id, target, MembershipRequest::new(Membership::Invite, reason), check_invitable).await
     }
 
     /// Refuses an invitation by e-mail address or telephone number, which needs an identity server that this one does not ask.

@@ -7,10 +7,10 @@ use hearth_store::tables::rooms::Room;
 use hearth_store::tables::state;
 use ruma::{OwnedRoomId, OwnedRoomOrAliasId};
 
-use super::Wish;
+use super::MembershipRequest;
 use crate::Requester;
 use crate::core::Core;
-use crate::rooms::append::Origin;
+use crate::rooms::append::Sender;
 use crate::rooms::{Rooms, find, policy};
 
 impl Rooms {
@@ -25,8 +25,8 @@ impl Rooms {
             if who.guest {
                 check_guest_access(&core, tx.tx(), &room)?;
             }
-            let origin = Origin::new(who.user, &who.user_id);
-            let content = Wish::new(Membership::Join, reason).content()?;
+            let origin = Sender::new(who.user, &who.user_id);
+            let content = MembershipRequest::new(Membership::Join, reason).content()?;
             super::change(&core, tx, &mut room, &origin, &who.user_id, content)?;
             find::id(&room)
         };

@@ -4,7 +4,7 @@ use hearth_base::{Error, Result};
 use hearth_store::tables::memberships::Membership;
 use ruma::{OwnedRoomId, OwnedUserId};
 
-use super::Wish;
+use super::MembershipRequest;
 use crate::Requester;
 use crate::rooms::Rooms;
 
@@ -21,6 +21,6 @@ impl Rooms {
             Some(Membership::Join | Membership::Invite | Membership::Knock) => Ok(()),
             _ => Err(Error::forbidden(format!("{target} is not in the room."))),
         };
-        self.impose(who, room_id, target, Wish::new(Membership::Leave, reason), is_there).await
+        self.impose(who, room_id, target, MembershipRequest::new(Membership::Leave, reason), is_there).await
     }
 }

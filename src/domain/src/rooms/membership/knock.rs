@@ -4,9 +4,9 @@ use hearth_base::Result;
 use hearth_store::tables::memberships::Membership;
 use ruma::{OwnedRoomId, OwnedRoomOrAliasId};
 
-use super::Wish;
+use super::MembershipRequest;
 use crate::Requester;
-use crate::rooms::append::Origin;
+use crate::rooms::append::Sender;
 use crate::rooms::{Rooms, find, policy};
 
 impl Rooms {
@@ -21,8 +21,8 @@ impl Rooms {
         let (core, who) = (self.core.clone(), who.clone());
         let write = move |tx: &mut hearth_store::WriteTx<'_>| {
             let mut room = find::by_name(&core, tx.tx(), &name)?;
-            let origin = Origin::new(who.user, &who.user_id);
-            let content = Wish::new(Membership::Knock, reason).content()?;
+            let origin = Sender::new(who.user, &who.user_id);
+            let content = MembershipRequest::new(Membership::Knock, reason).content()?;
             super::change(&core, tx, &mut room, &origin, &who.user_id, content)?;
             find::id(&room)
         };

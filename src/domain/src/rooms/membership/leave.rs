@@ -4,9 +4,9 @@ use hearth_base::{Error, Result};
 use hearth_store::tables::memberships::Membership;
 use ruma::OwnedRoomId;
 
-use super::Wish;
+use super::MembershipRequest;
 use crate::Requester;
-use crate::rooms::append::Origin;
+use crate::rooms::append::Sender;
 use crate::rooms::{Rooms, find, policy};
 
 impl Rooms {
@@ -20,8 +20,8 @@ impl Rooms {
                 Some(Membership::Leave) => return Ok(()),
                 Some(_) => {}
             }
-            let origin = Origin::new(who.user, &who.user_id);
-            let content = Wish::new(Membership::Leave, reason).content()?;
+            let origin = Sender::new(who.user, &who.user_id);
+            let content = MembershipRequest::new(Membership::Leave, reason).content()?;
             super::change(&core, tx, &mut room, &origin, &who.user_id, content).map(drop)
         };
         policy::write(&self.core, "room_leave", write).await

@@ -27,10 +27,10 @@ pub(crate) use invite::check_invitable;
 pub(in crate::rooms) use invite::third_party;
 pub(crate) use restricted::vouch;
 
-use super::append::{Origin, append};
+use super::append::{Sender, append};
 use super::event::Draft;
 use super::load::Event;
-use super::{Rooms, content, face, find, policy};
+use super::{Rooms, content, find, member_profile, policy};
 use crate::Requester;
 use crate::core::Core;
 
@@ -39,7 +39,7 @@ pub(crate) const AUTHORISED_VIA: &str = "join_authorised_via_users_server";
 
 /// The content of a member event as a request describes it; what the profile adds comes later.
 #[derive(Debug, Clone, Serialize)]
-pub(crate) struct Wish {
+pub(crate) struct MembershipRequest {
     membership: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
@@ -47,7 +47,7 @@ pub(crate) struct Wish {
     is_direct: bool,
 }
 
-impl Wish {
+impl MembershipRequest {
     /// Wishes for a standing, giving a reason.
     pub(crate) fn new(membership: Membership, reason: Option<String>) -> Self {
         Self { membership: membership.name(), reason, is_direct: false }
@@ -72,14 +72,14 @@ impl Rooms {
         who: &Requester,
         room_id: OwnedRoomId,
         target: OwnedUserId,
-        wish: Wish,
+        wish: MembershipRequest,
         check: impl FnOnce(Option<Membership>, &UserId) -> Result<()> + Clone + Send + 'static,
     ) -> Result<()> {
         let (core, who) = (self.core.clone(), who.clone());
         let write = move |tx: &mut WriteTx<'_>| {
             let mut room = find::joined(tx.tx(), &room_id, who.user)?;
             check(standing(current(&core, tx.tx(), &room, &target)?.as_deref()), &target)?;
-            let origin = Origin::new(who.user, &who.user_id);
+            let origin = Sender::new(who.user, &who.user_id);
             change(&core, tx, &mut room, &origin, &target, wish.content()?).map(drop)
         };
         policy::write(&self.core, "room_impose", write).await
@@ -94,7 +94,7 @@ pub(crate) fn change(
     core: &Arc<Core>,
     tx: &mut WriteTx<'_>,
     room: &mut Room,
-    origin: &Origin,
+    origin: &Sender,
     target: &UserId,
     mut content: CanonicalJsonObject,
 ) -> Result<OwnedEventId> {
@@ -106,7 +106,7 @@ pub(crate) fn change(
     content.remove(AUTHORISED_VIA);
     if matches!(membership, Membership::Join | Membership::Invite | Membership::Knock) && core.is_local(target) {
         let user = users::intern(tx, target.as_str())?;
-        face::face_of(tx.tx(), user)?.fill(&mut content);
+        member_profile::face_of(tx.tx(), user)?.fill(&mut content);
     }
     if let Some(before) = &before
         && before.pdu.sender == origin.user_id

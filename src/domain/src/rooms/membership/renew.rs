@@ -5,9 +5,9 @@ use hearth_base::{Reason, Result};
 use hearth_store::tables::memberships::{self, Membership};
 use hearth_store::tables::rooms;
 
-use super::Wish;
+use super::MembershipRequest;
 use crate::Requester;
-use crate::rooms::append::Origin;
+use crate::rooms::append::Sender;
 use crate::rooms::{Rooms, policy};
 
 impl Rooms {
@@ -24,8 +24,8 @@ impl Rooms {
                 if row.is_none_or(|row| row.membership != Membership::Join) {
                     return Ok(());
                 }
-                let origin = Origin::new(who.user, &who.user_id);
-                let content = Wish::new(Membership::Join, None).content()?;
+                let origin = Sender::new(who.user, &who.user_id);
+                let content = MembershipRequest::new(Membership::Join, None).content()?;
                 match super::change(&core, tx, &mut room, &origin, &who.user_id, content) {
                     Err(error) if error.reason() == Some(Reason::Forbidden) => Ok(()),
                     done => done.map(drop),

@@ -17,7 +17,7 @@ use ruma::serde::Raw;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::present::{self, Bundle, Form};
+use super::present::{self, Bundle, EventFormat};
 use super::replies::{self, Replies};
 use super::visibility::Viewer;
 use crate::rooms::load::Event;
@@ -51,7 +51,7 @@ struct Reference<'a> {
 pub(super) fn of(
     viewer: &mut Viewer<'_>,
     tx: &mut dyn Tx,
-    form: &Form<'_>,
+    form: &EventFormat<'_>,
     events: &[Arc<Event>],
 ) -> Result<HashMap<EventSn, Bundle>> {
     let parents = ids(events);
@@ -110,7 +110,7 @@ fn takes_bundles(event: &Event) -> bool {
 fn edit(
     viewer: &mut Viewer<'_>,
     tx: &mut dyn Tx,
-    form: &Form<'_>,
+    form: &EventFormat<'_>,
     event: &Event,
     children: &[ChildRow],
 ) -> Result<Option<Box<RawValue>>> {
@@ -153,7 +153,7 @@ fn references(children: &[ChildRow]) -> Result<Option<Box<RawValue>>> {
 fn summaries(
     viewer: &mut Viewer<'_>,
     tx: &mut dyn Tx,
-    form: &Form<'_>,
+    form: &EventFormat<'_>,
     threads: &[(&Arc<Event>, Arc<Event>, Replies)],
 ) -> Result<Vec<(EventSn, Box<RawValue>)>> {
     if threads.is_empty() {

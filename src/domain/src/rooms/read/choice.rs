@@ -7,7 +7,7 @@ use crate::rooms::event::Pdu;
 
 /// The senders and types of a filter, whichever kind of filter it is.
 #[derive(Debug, Clone, Copy)]
-pub struct Choice<'a> {
+pub struct EventChoice<'a> {
     types: Option<&'a [String]>,
     not_types: &'a [String],
     senders: Option<&'a [OwnedUserId]>,
@@ -17,7 +17,7 @@ pub struct Choice<'a> {
     url: Option<UrlFilter>,
 }
 
-impl<'a> From<&'a RoomEventFilter> for Choice<'a> {
+impl<'a> From<&'a RoomEventFilter> for EventChoice<'a> {
     fn from(filter: &'a RoomEventFilter) -> Self {
         Self {
             types: filter.types.as_deref(),
@@ -31,7 +31,7 @@ impl<'a> From<&'a RoomEventFilter> for Choice<'a> {
     }
 }
 
-impl<'a> From<&'a Filter> for Choice<'a> {
+impl<'a> From<&'a Filter> for EventChoice<'a> {
     fn from(filter: &'a Filter) -> Self {
         Self {
             types: filter.types.as_deref(),
@@ -45,7 +45,7 @@ impl<'a> From<&'a Filter> for Choice<'a> {
     }
 }
 
-impl Choice<'_> {
+impl EventChoice<'_> {
     /// Whether an event of this type may come.
     pub fn wants_type(&self, kind: &str) -> bool {
         let any = |patterns: &[String]| patterns.iter().any(|pattern| type_matches(pattern, kind));

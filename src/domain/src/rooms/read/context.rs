@@ -13,11 +13,11 @@ use ruma::serde::Raw;
 use ruma::{EventId, OwnedEventId, OwnedRoomId, RoomId};
 
 use super::access::Access;
-use super::choice::Choice;
-use super::present::{self, Form};
+use super::choice::EventChoice;
+use super::present::{self, EventFormat};
 use super::token::Token;
 use super::visibility::Viewer;
-use super::walk::{Way, walk};
+use super::walk::{WalkQuery, walk};
 use crate::Requester;
 use crate::rooms::load::Event;
 use crate::rooms::state::snapshot::{self, StateIds};
@@ -78,7 +78,7 @@ fn context(
     limit: usize,
     filter: &RoomEventFilter,
 ) -> Result<Context> {
-    let (newest, choice) = (access.newest(tx)?, Choice::from(filter));
+    let (newest, choice) = (access.newest(tx)?, EventChoice::from(filter));
     let viewer = &mut access.viewer;
     let wants = |other: &Event| choice.wants(&other.pdu);
     let wants: Option<&dyn Fn(&Event) -> bool> = if choice.is_open() { None } else { Some(&wants) };
@@ -90,7 +90,7 @@ fn context(
         let senders: HashSet<&str> = shown.map(|event| event.pdu.sender.as_str()).collect();
         drop_members(viewer, tx, &mut state, &senders)?;
     }
-    let form = Form::timeline(Some(room_id));
+    let form = EventFormat::timeline(Some(room_id));
     Ok(Context {
         event: present::event(viewer, tx, &form, &event)?,
         before: present::events(viewer, tx, &form, &around.before)?,
@@ -115,10 +115,10 @@ pub(super) fn around(
     let ord = event.ord.ok_or_else(|| Error::broken("an event that may be seen stands in no timeline"))?;
     let gap = gaps::between(tx, viewer.room(), (i64::MIN, ord - 1))?;
     let lowest = gap.as_ref().map_or(i64::MIN, |gap| gap.next);
-    let back = Way { after: lowest, upto: ord - 1, direction: Direction::Backward, limit: before };
+    let back = WalkQuery { after: lowest, upto: ord - 1, direction: Direction::Backward, limit: before };
     let before = walk(viewer, tx, back, wants)?;
     let highest = gaps::above(tx, viewer.room(), ord)?.map_or(newest, |gap| gap.floor.min(newest));
-    let forth = Way { after: ord, upto: highest, direction: Direction::Forward, limit: after };
+    let forth = WalkQuery { after: ord, upto: highest, direction: Direction::Forward, limit: after };
     let after = walk(viewer, tx, forth, wants)?;
     let edge = |events: &[Arc<Event>]| events.last().and_then(|event| event.ord).unwrap_or(ord);
     Ok(Around {

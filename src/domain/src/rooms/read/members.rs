@@ -20,11 +20,11 @@ use super::token::Token;
 use super::visibility::membership_of;
 use crate::Requester;
 use crate::rooms::Rooms;
-use crate::rooms::face::Face;
+use crate::rooms::member_profile::MemberProfile;
 
 /// Which members are asked for.
 #[derive(Debug, Clone, Default)]
-pub struct Question {
+pub struct MembersQuery {
     /// As of when; now when it is missing.
     pub at: Option<Token>,
     /// Only of this standing.
@@ -33,7 +33,7 @@ pub struct Question {
     pub except: Option<MembershipState>,
 }
 
-impl Question {
+impl MembersQuery {
     fn wants(&self, membership: Membership) -> bool {
         let is = |state: &MembershipState| state.as_str() == membership.name();
         self.only.as_ref().is_none_or(is) && !self.except.as_ref().is_some_and(is)
@@ -46,7 +46,7 @@ impl Rooms {
         &self,
         who: &Requester,
         room_id: OwnedRoomId,
-        question: Question,
+        question: MembersQuery,
     ) -> Result<Vec<Raw<RoomMemberEvent>>> {
         let look = move |tx: &mut dyn Tx, room_id: &RoomId, mut access: Access<'_>| {
             let found = members(tx, &access, &question)?;
@@ -56,7 +56,11 @@ impl Rooms {
     }
 
     /// The joined users of a room and how they look there. `M_FORBIDDEN` for those who have left.
-    pub async fn joined_members(&self, who: &Requester, room_id: OwnedRoomId) -> Result<BTreeMap<OwnedUserId, Face>> {
+    pub async fn joined_members(
+        &self,
+        who: &Requester,
+        room_id: OwnedRoomId,
+    ) -> Result<BTreeMap<OwnedUserId, MemberProfile>> {
         let look = |tx: &mut dyn Tx, room_id: &RoomId, access: Access<'_>| {
             let core = access.viewer.core();
             if !access.viewer.is_joined() && !access::is_world_readable(core, tx, &access.room)? {
@@ -78,7 +82,7 @@ impl Rooms {
 }
 
 /// How a member event says that its user looks; what is not text is not said.
-pub(super) fn face(content: &str) -> Face {
+pub(super) fn face(content: &str) -> MemberProfile {
     #[derive(Deserialize)]
     struct Content {
         displayname: Option<serde_json::Value>,
@@ -86,12 +90,12 @@ pub(super) fn face(content: &str) -> Face {
     }
     let text = |value: Option<serde_json::Value>| value.and_then(|value| value.as_str().map(str::to_owned));
     serde_json::from_str::<Content>(content).map_or_else(
-        |_| Face::default(),
-        |content| Face { displayname: text(content.displayname), avatar_url: text(content.avatar_url) },
+        |_| MemberProfile::default(),
+        |content| MemberProfile { displayname: text(content.displayname), avatar_url: text(content.avatar_url) },
     )
 }
 
-fn members(tx: &mut dyn Tx, access: &Access<'_>, question: &Question) -> Result<Vec<EventSn>> {
+fn members(tx: &mut dyn Tx, access: &Access<'_>, question: &MembersQuery) -> Result<Vec<EventSn>> {
     let past = match question.at {
         Some(at) => newest_before(tx, access, at.cut())?,
         None => None,

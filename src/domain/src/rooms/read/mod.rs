@@ -33,8 +33,8 @@ pub mod visibility;
 pub mod walk;
 
 pub use access::Access;
-pub use present::Form;
+pub use present::EventFormat;
 pub use reader::Reader;
-pub use timestamp::Near;
+pub use timestamp::NearestEvent;
 pub use token::Token;
 pub use visibility::Viewer;

@@ -15,11 +15,11 @@ use ruma::serde::Raw;
 use ruma::{OwnedRoomId, OwnedUserId, RoomId};
 
 use super::access::Access;
-use super::choice::Choice;
-use super::present::{self, Form};
+use super::choice::EventChoice;
+use super::present::{self, EventFormat};
 use super::token::Token;
 use super::visibility::Viewer;
-use super::walk::{Walked, Way, direction, walk};
+use super::walk::{WalkQuery, WalkResult, direction, walk};
 use crate::Requester;
 use crate::rooms::load::Event;
 use crate::rooms::state::snapshot;
@@ -53,7 +53,7 @@ pub struct PageFilter {
 
 /// A page of a timeline.
 #[derive(Debug)]
-pub struct Page {
+pub struct MessagesPage {
     /// The token of where the page starts.
     pub start: Token,
     /// The token of the next page; none when there is nothing more.
@@ -76,23 +76,29 @@ enum AtGap {
 impl Rooms {
     /// A page of a room's timeline, as far as it is here. A page may have fewer events than asked for, or none, and still
     /// go on.
-    pub async fn messages(&self, who: &Requester, room_id: OwnedRoomId, paging: Paging) -> Result<Page> {
+    pub async fn messages(&self, who: &Requester, room_id: OwnedRoomId, paging: Paging) -> Result<MessagesPage> {
         self.page(who, room_id, paging, AtGap::PassOver).await
     }
 
     /// As [`Rooms::messages`], and a page on its way back ends at a gap in the timeline, which it names.
-    pub async fn messages_to_gap(&self, who: &Requester, room_id: OwnedRoomId, paging: Paging) -> Result<Page> {
+    pub async fn messages_to_gap(&self, who: &Requester, room_id: OwnedRoomId, paging: Paging) -> Result<MessagesPage> {
         self.page(who, room_id, paging, AtGap::Stop).await
     }
 
-    async fn page(&self, who: &Requester, room_id: OwnedRoomId, paging: Paging, at_gap: AtGap) -> Result<Page> {
+    async fn page(&self, who: &Requester, room_id: OwnedRoomId, paging: Paging, at_gap: AtGap) -> Result<MessagesPage> {
         let look =
             move |tx: &mut dyn Tx, room_id: &RoomId, access: Access<'_>| page(tx, room_id, access, &paging, at_gap);
         self.reading("rooms_messages", who, room_id, look).await
     }
 }
 
-fn page(tx: &mut dyn Tx, room_id: &RoomId, mut access: Access<'_>, paging: &Paging, at_gap: AtGap) -> Result<Page> {
+fn page(
+    tx: &mut dyn Tx,
+    room_id: &RoomId,
+    mut access: Access<'_>,
+    paging: &Paging,
+    at_gap: AtGap,
+) -> Result<MessagesPage> {
     let newest = access.newest(tx)?;
     let viewer = &mut access.viewer;
     let (from, to) = (paging.from.map(Token::cut), paging.to.map(Token::cut));
@@ -100,7 +106,7 @@ fn page(tx: &mut dyn Tx, room_id: &RoomId, mut access: Access<'_>, paging: &Pagi
         Direction::Backward => (to, from),
         Direction::Forward => (from, to),
     };
-    let mut way = Way {
+    let mut way = WalkQuery {
         after: after.unwrap_or(i64::MIN),
         upto: upto.unwrap_or(i64::MAX).min(newest),
         direction: direction(paging.direction),
@@ -111,11 +117,11 @@ fn page(tx: &mut dyn Tx, room_id: &RoomId, mut access: Access<'_>, paging: &Pagi
         _ => None,
     };
     way.after = gap.as_ref().map_or(way.after, |gap| gap.next.max(way.after));
-    let choice = Choice::from(&paging.filter.events);
+    let choice = EventChoice::from(&paging.filter.events);
     let mut walked = match choice.wants_room(room_id) {
         true if choice.is_open() => walk(viewer, tx, way, None)?,
         true => walk(viewer, tx, way, Some(&|event| choice.wants(&event.pdu)))?,
-        false => Walked::default(),
+        false => WalkResult::default(),
     };
     let gap = gap.filter(|_| walked.next.is_none());
     if walked.next.is_none() && paging.direction == Direction::Backward {
@@ -129,10 +135,10 @@ fn page(tx: &mut dyn Tx, room_id: &RoomId, mut access: Access<'_>, paging: &Pagi
     keep_related(viewer, tx, &paging.filter, &mut walked.events)?;
     let lazy = !paging.filter.events.lazy_load_options.is_disabled();
     let members = if lazy { senders(tx, &walked.events)? } else { Vec::new() };
-    Ok(Page {
+    Ok(MessagesPage {
         start: paging.from.unwrap_or_else(|| start(paging.direction, walked.events.first())),
         end: walked.next.map(Token::Timeline),
-        chunk: present::events(viewer, tx, &Form::timeline(Some(room_id)), &walked.events)?,
+        chunk: present::events(viewer, tx, &EventFormat::timeline(Some(room_id)), &walked.events)?,
         state: present::state(viewer, tx, Some(room_id), members)?,
         gap,
     })

@@ -11,9 +11,9 @@ use ruma::serde::Raw;
 use ruma::{OwnedRoomId, RoomId};
 
 use super::access::Access;
-use super::present::{self, Form};
+use super::present::{self, EventFormat};
 use super::token::Token;
-use super::walk::{Way, walk};
+use super::walk::{WalkQuery, walk};
 use crate::Requester;
 use crate::rooms::Rooms;
 
@@ -41,7 +41,7 @@ pub struct FirstLook {
 
 /// What has happened in a room since a token.
 #[derive(Debug)]
-pub struct News {
+pub struct PeekPage {
     /// The events, oldest first.
     pub chunk: Vec<Raw<AnyTimelineEvent>>,
     /// The token that was given.
@@ -56,14 +56,15 @@ impl Rooms {
         let now = self.core.store.position();
         let look = move |tx: &mut dyn Tx, room_id: &RoomId, mut access: Access<'_>| {
             let (state, newest) = (access.state(tx)?, access.newest(tx)?.min(now.as_i64()));
-            let way = Way { after: i64::MIN, upto: newest, direction: Direction::Backward, limit: FIRST_LOOK_EVENTS };
+            let way =
+                WalkQuery { after: i64::MIN, upto: newest, direction: Direction::Backward, limit: FIRST_LOOK_EVENTS };
             let viewer = &mut access.viewer;
             let mut walked = walk(viewer, tx, way, None)?;
             walked.events.reverse();
             let first = walked.events.first().and_then(|event| event.ord).unwrap_or(newest);
             Ok(FirstLook {
                 membership: viewer.membership().map(|membership| membership.name()),
-                chunk: present::events(viewer, tx, &Form::timeline(Some(room_id)), &walked.events)?,
+                chunk: present::events(viewer, tx, &EventFormat::timeline(Some(room_id)), &walked.events)?,
                 start: Token::before(first),
                 end: Token::Sync(now),
                 state: present::state(viewer, tx, Some(room_id), state.into_values())?,
@@ -80,7 +81,7 @@ impl Rooms {
         room_id: OwnedRoomId,
         from: Option<Token>,
         wait: Duration,
-    ) -> Result<News> {
+    ) -> Result<PeekPage> {
         let from = from.unwrap_or_else(|| Token::Sync(self.core.store.position()));
         let deadline = tokio::time::Instant::now() + wait.min(Duration::from_millis(limits::SYNC_WAIT_MS_MAX));
         let mut seen: Option<Position> = None;
@@ -95,20 +96,20 @@ impl Rooms {
                 seen = Some(now);
             }
             if tokio::time::Instant::now() >= deadline || self.core.notifier.is_closed() {
-                return Ok(News { chunk: Vec::new(), start: from, end: Token::Sync(now) });
+                return Ok(PeekPage { chunk: Vec::new(), start: from, end: Token::Sync(now) });
             }
             tokio::time::sleep_until(deadline.min(tokio::time::Instant::now() + LOOK_EVERY)).await;
         }
     }
 
-    async fn news(&self, who: &Requester, room_id: OwnedRoomId, from: Token, now: Position) -> Result<News> {
+    async fn news(&self, who: &Requester, room_id: OwnedRoomId, from: Token, now: Position) -> Result<PeekPage> {
         let look = move |tx: &mut dyn Tx, room_id: &RoomId, mut access: Access<'_>| {
             let upto = access.newest(tx)?.min(now.as_i64());
             let limit = limits::PAGE_EVENTS_DEFAULT;
-            let way = Way { after: from.cut(), upto, direction: Direction::Forward, limit };
+            let way = WalkQuery { after: from.cut(), upto, direction: Direction::Forward, limit };
             let walked = walk(&mut access.viewer, tx, way, None)?;
-            let chunk = present::events(&mut access.viewer, tx, &Form::timeline(Some(room_id)), &walked.events)?;
-            Ok(News { chunk, start: from, end: walked.next.map_or(Token::Sync(now), Token::Timeline) })
+            let chunk = present::events(&mut access.viewer, tx, &EventFormat::timeline(Some(room_id)), &walked.events)?;
+            Ok(PeekPage { chunk, start: from, end: walked.next.map_or(Token::Sync(now), Token::Timeline) })
         };
         self.reading("rooms_watch", who, room_id, look).await
     }

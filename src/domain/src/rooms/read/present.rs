@@ -22,7 +22,7 @@ pub(super) type Bundle = BTreeMap<&'static str, Box<RawValue>>;
 
 /// What an answer wants of its events.
 #[derive(Debug, Clone, Copy)]
-pub struct Form<'a> {
+pub struct EventFormat<'a> {
     /// The room's id, where events carry it: everywhere but in `/sync`.
     pub room_id: Option<&'a RoomId>,
     /// With bundled aggregations (edits, threads, references).
@@ -31,7 +31,7 @@ pub struct Form<'a> {
     pub past: bool,
 }
 
-impl<'a> Form<'a> {
+impl<'a> EventFormat<'a> {
     /// For events of a timeline.
     #[must_use]
     pub fn timeline(room_id: Option<&'a RoomId>) -> Self {
@@ -49,7 +49,7 @@ impl<'a> Form<'a> {
 pub fn events<T>(
     viewer: &mut Viewer<'_>,
     tx: &mut dyn Tx,
-    form: &Form<'_>,
+    form: &EventFormat<'_>,
     events: &[Arc<Event>],
 ) -> Result<Vec<Raw<T>>> {
     let mut bundles = if form.bundle { bundle::of(viewer, tx, form, events)? } else { HashMap::new() };
@@ -63,7 +63,12 @@ pub fn events<T>(
 }
 
 /// As [`events`], for a single event.
-pub fn event<T>(viewer: &mut Viewer<'_>, tx: &mut dyn Tx, form: &Form<'_>, event: &Arc<Event>) -> Result<Raw<T>> {
+pub fn event<T>(
+    viewer: &mut Viewer<'_>,
+    tx: &mut dyn Tx,
+    form: &EventFormat<'_>,
+    event: &Arc<Event>,
+) -> Result<Raw<T>> {
     let bundle = match form.bundle {
         true => bundle::of(viewer, tx, form, std::slice::from_ref(event))?.remove(&event.sn),
         false => None,
@@ -79,7 +84,7 @@ pub fn state<T>(
     room_id: Option<&RoomId>,
     state: impl IntoIterator<Item = EventSn>,
 ) -> Result<Vec<Raw<T>>> {
-    let (form, now) = (Form::state(room_id), viewer.core().now_ms());
+    let (form, now) = (EventFormat::state(room_id), viewer.core().now_ms());
     state
         .into_iter()
         .map(|sn| {
@@ -93,7 +98,7 @@ pub fn state<T>(
 pub(super) fn one<T>(
     viewer: &mut Viewer<'_>,
     tx: &mut dyn Tx,
-    form: &Form<'_>,
+    form: &EventFormat<'_>,
     event: &Event,
     now: Millis,
     relations: Bundle,

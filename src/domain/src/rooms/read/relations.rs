@@ -14,7 +14,7 @@ use ruma::{OwnedEventId, OwnedRoomId, RoomId};
 
 use super::access::Access;
 use super::context::visible;
-use super::present::{self, Form};
+use super::present::{self, EventFormat};
 use super::token::Token;
 use super::visibility::Viewer;
 use crate::Requester;
@@ -26,7 +26,7 @@ const RECURSION_MAX: u32 = 3;
 
 /// What relations are asked for.
 #[derive(Debug)]
-pub struct Question {
+pub struct RelationsQuery {
     /// The event that they relate to.
     pub event: OwnedEventId,
     /// Only of this relation type.
@@ -58,7 +58,12 @@ pub struct Relations {
 
 impl Rooms {
     /// A page of what relates to an event. `M_NOT_FOUND` for an event that the reader may not see.
-    pub async fn relations(&self, who: &Requester, room_id: OwnedRoomId, question: Question) -> Result<Relations> {
+    pub async fn relations(
+        &self,
+        who: &Requester,
+        room_id: OwnedRoomId,
+        question: RelationsQuery,
+    ) -> Result<Relations> {
         let look = move |tx: &mut dyn Tx, room_id: &RoomId, mut access: Access<'_>| {
             let parent = visible(&mut access.viewer, tx, &question.event)?;
             page(tx, room_id, &mut access.viewer, &parent, &question)
@@ -72,7 +77,7 @@ fn page(
     room_id: &RoomId,
     viewer: &mut Viewer<'_>,
     parent: &Event,
-    question: &Question,
+    question: &RelationsQuery,
 ) -> Result<Relations> {
     let (mut children, depth) = gather(viewer, tx, parent, question.recurse)?;
     children.retain(|child| {
@@ -81,7 +86,7 @@ fn page(
     });
     let (events, next) = pick(viewer, tx, children, question)?;
     Ok(Relations {
-        chunk: present::events(viewer, tx, &Form::timeline(Some(room_id)), &events)?,
+        chunk: present::events(viewer, tx, &EventFormat::timeline(Some(room_id)), &events)?,
         next: next.map(Token::Timeline),
         depth: question.recurse.then_some(depth),
     })
@@ -114,7 +119,7 @@ fn pick(
     viewer: &mut Viewer<'_>,
     tx: &mut dyn Tx,
     children: Vec<ChildRow>,
-    question: &Question,
+    question: &RelationsQuery,
 ) -> Result<(Vec<Arc<Event>>, Option<i64>)> {
     let (from, to) = (question.from.map(Token::cut), question.to.map(Token::cut));
     let (after, upto) = match question.direction {

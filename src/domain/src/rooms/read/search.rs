@@ -17,19 +17,19 @@ use ruma::events::{AnyStateEvent, AnyTimelineEvent};
 use ruma::serde::Raw;
 use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId, UserId};
 
-use super::choice::Choice;
+use super::choice::EventChoice;
 use super::context::around;
 use super::members::face;
-use super::present::{self, Form};
+use super::present::{self, EventFormat};
 use super::reader::Reader;
-use super::term::Term;
+use super::term::SearchTerm;
 use super::token::Token;
 use super::visibility::Viewer;
 use super::{access, ignored};
 use crate::Requester;
 use crate::core::Core;
 use crate::rooms::load::Event;
-use crate::rooms::{Rooms, face::Face, find};
+use crate::rooms::{Rooms, find, member_profile::MemberProfile};
 
 /// Results of one page for a client that does not say.
 const RESULTS_DEFAULT: usize = 10;
@@ -40,7 +40,7 @@ const CONTEXT_MAX: usize = 50;
 #[derive(Debug)]
 pub struct Search {
     /// What for.
-    pub term: Term,
+    pub term: SearchTerm,
     /// Where, and for how many results.
     pub filter: RoomEventFilter,
     /// Best matches of the page first, instead of newest.
@@ -75,7 +75,7 @@ pub struct Hit {
     /// The tokens for going on from there.
     pub around: (Token, Token),
     /// The faces asked for.
-    pub profiles: BTreeMap<OwnedUserId, Face>,
+    pub profiles: BTreeMap<OwnedUserId, MemberProfile>,
 }
 
 /// A page of results.
@@ -144,7 +144,7 @@ fn results(
 }
 
 fn places<'a>(core: &'a Core, tx: &mut dyn Tx, who: &'a Requester, filter: &RoomEventFilter) -> Result<Places<'a>> {
-    let (choice, ignored) = (Choice::from(filter), ignored::by(tx, who.user)?);
+    let (choice, ignored) = (EventChoice::from(filter), ignored::by(tx, who.user)?);
     let mut places = HashMap::new();
     for row in memberships::of_user(tx, who.user)? {
         let Some(room) = rooms::by_sn(tx, row.room)? else { continue };
@@ -172,7 +172,7 @@ fn scan(
         .filter
         .limit
         .map_or(RESULTS_DEFAULT, |limit| usize::try_from(u64::from(limit)).unwrap_or(RESULTS_DEFAULT));
-    let (limit, choice) = (limit.clamp(1, limits::PAGE_EVENTS_MAX), Choice::from(&search.filter));
+    let (limit, choice) = (limit.clamp(1, limits::PAGE_EVENTS_MAX), EventChoice::from(&search.filter));
     let (mut found, mut left) = (Vec::new(), limits::SEARCH_SCANNED_EVENTS_MAX);
     while left > 0 {
         let step = left.min(1_000);
@@ -220,7 +220,7 @@ fn hit(
     let sizes = (search.context.0.min(CONTEXT_MAX), search.context.1.min(CONTEXT_MAX));
     let newest = viewer.departure().map_or(i64::MAX, |left| left.ord);
     let around = around(viewer, tx, event, sizes, newest, None)?;
-    let form = Form::timeline(Some(room_id));
+    let form = EventFormat::timeline(Some(room_id));
     let mut profiles = BTreeMap::new();
     if search.profiles {
         for shown in around.before.iter().chain(&around.after).chain([event]) {
@@ -244,7 +244,7 @@ fn hit(
 }
 
 /// How a user looks in a room.
-fn profile(viewer: &Viewer<'_>, tx: &mut dyn Tx, user: &UserId) -> Result<Option<Face>> {
+fn profile(viewer: &Viewer<'_>, tx: &mut dyn Tx, user: &UserId) -> Result<Option<MemberProfile>> {
     let Some(sn) = state::current_named(tx, viewer.room(), "m.room.member", user.as_str())? else { return Ok(None) };
     Ok(Some(face(viewer.core().events.get(tx, sn)?.pdu.content.get())))
 }

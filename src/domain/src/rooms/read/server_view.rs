@@ -35,12 +35,12 @@ pub struct ServerView<'a> {
     /// The history has always been open to whoever is in the room now.
     sees_all: bool,
     keys: Option<Arc<Keys>>,
-    standings: HashMap<SnapshotSn, Standing>,
+    standings: HashMap<SnapshotSn, ServerVisibility>,
 }
 
 /// What matters of the state before an event.
 #[derive(Debug, Clone, Copy)]
-struct Standing {
+struct ServerVisibility {
     history: History,
     /// The most that any of the server's users was.
     membership: Option<Membership>,
@@ -129,11 +129,11 @@ impl<'a> ServerView<'a> {
             && event.pdu.state_key.as_deref().is_some_and(|user| is_of(user, &self.server))
     }
 
-    fn standing(&mut self, tx: &mut dyn Tx, at: SnapshotSn) -> Result<Standing> {
+    fn standing(&mut self, tx: &mut dyn Tx, at: SnapshotSn) -> Result<ServerVisibility> {
         if let Some(known) = self.standings.get(&at) {
             return Ok(*known);
         }
-        let mut standing = Standing { history: History::Shared, membership: None };
+        let mut standing = ServerVisibility { history: History::Shared, membership: None };
         let keys = self.keys(tx)?;
         if let Some(key) = keys.history
             && let Some(sn) = snapshot::get(tx, at, key)?

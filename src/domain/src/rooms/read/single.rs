@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 
 use super::access::Access;
 use super::context::visible;
-use super::present::{self, Form};
+use super::present::{self, EventFormat};
 use crate::Requester;
 use crate::rooms::Rooms;
 
@@ -23,7 +23,7 @@ impl Rooms {
     ) -> Result<Raw<AnyTimelineEvent>> {
         let look = move |tx: &mut dyn Tx, room_id: &RoomId, mut access: Access<'_>| {
             let event = visible(&mut access.viewer, tx, &event_id)?;
-            present::event(&mut access.viewer, tx, &Form::timeline(Some(room_id)), &event)
+            present::event(&mut access.viewer, tx, &EventFormat::timeline(Some(room_id)), &event)
         };
         self.reading("rooms_event", who, room_id, look).await.map_err(|error| match error.reason() {
             Some(Reason::Forbidden) => Error::not_found("There is no such event that you may see."),
@@ -55,7 +55,7 @@ impl Rooms {
             if !whole {
                 return Ok(event.pdu.content.clone());
             }
-            let form = Form { room_id: Some(room_id), bundle: false, past: true };
+            let form = EventFormat { room_id: Some(room_id), bundle: false, past: true };
             present::event::<AnyStateEvent>(&mut access.viewer, tx, &form, &event).map(Raw::into_json)
         };
         self.reading("rooms_state_event", who, room_id, look).await

@@ -7,7 +7,7 @@ use crate::rooms::event::Pdu;
 
 /// A field that is searched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Field {
+pub enum SearchField {
     /// What messages say.
     Body,
     /// Names of rooms.
@@ -18,9 +18,9 @@ pub enum Field {
 
 /// A search term.
 #[derive(Debug)]
-pub struct Term {
+pub struct SearchTerm {
     words: Vec<String>,
-    fields: Vec<Field>,
+    fields: Vec<SearchField>,
 }
 
 #[derive(Default, Deserialize)]
@@ -33,9 +33,9 @@ struct Content {
     topic: serde_json::Value,
 }
 
-impl Term {
+impl SearchTerm {
     /// Reads a term: words, of which an event must have all. `M_INVALID_PARAM` when there are none, or too many.
-    pub fn new(text: &str, fields: Vec<Field>) -> Result<Self> {
+    pub fn new(text: &str, fields: Vec<SearchField>) -> Result<Self> {
         if text.len() > limits::SEARCH_TERM_BYTES_MAX {
             return Err(Error::invalid("The search term is too long; search for fewer words."));
         }
@@ -43,7 +43,7 @@ impl Term {
         if words.is_empty() {
             return Err(Error::invalid("The search term has no words in it."));
         }
-        let all = vec![Field::Body, Field::Name, Field::Topic];
+        let all = vec![SearchField::Body, SearchField::Name, SearchField::Topic];
         Ok(Self { words, fields: if fields.is_empty() { all } else { fields } })
     }
 
@@ -66,9 +66,9 @@ impl Term {
     #[must_use]
     pub fn rank(&self, pdu: &Pdu) -> Option<usize> {
         let field = match pdu.kind.to_string().as_str() {
-            "m.room.message" => Field::Body,
-            "m.room.name" => Field::Name,
-            "m.room.topic" => Field::Topic,
+            "m.room.message" => SearchField::Body,
+            "m.room.name" => SearchField::Name,
+            "m.room.topic" => SearchField::Topic,
             _ => return None,
         };
         if !self.fields.contains(&field) {
@@ -76,9 +76,9 @@ impl Term {
         }
         let content: Content = serde_json::from_str(pdu.content.get()).ok()?;
         let value = match field {
-            Field::Body => content.body,
-            Field::Name => content.name,
-            Field::Topic => content.topic,
+            SearchField::Body => content.body,
+            SearchField::Name => content.name,
+            SearchField::Topic => content.topic,
         };
         let text = value.as_str()?.to_lowercase();
         self.words.iter().try_fold(0, |sum, word| match text.matches(word.as_str()).count() {
@@ -104,18 +104,18 @@ mod tests {
         for (term, rank) in
             [("needle", Some(1)), ("hay", Some(2)), ("hay needle", Some(3)), ("Ärger", Some(1)), ("\"q\"", Some(1))]
         {
-            let term = Term::new(term, Vec::new()).expect("a term");
+            let term = SearchTerm::new(term, Vec::new()).expect("a term");
             assert!(term.may_match(&json), "{term:?}");
             assert_eq!(term.rank(&pdu), rank, "{term:?}");
         }
-        let absent = Term::new("hay straw", Vec::new()).expect("a term");
+        let absent = SearchTerm::new("hay straw", Vec::new()).expect("a term");
         assert!(!absent.may_match(&json));
         assert_eq!(absent.rank(&pdu), None);
     }
 
     #[test]
     fn only_the_fields_asked_for_are_searched() {
-        let topic = Term::new("x", vec![Field::Topic]).expect("a term");
+        let topic = SearchTerm::new("x", vec![SearchField::Topic]).expect("a term");
         assert_eq!(topic.rank(&event("m.room.topic", r#"{"topic":"x"}"#).0), Some(1));
         assert_eq!(topic.rank(&event("m.room.message", r#"{"body":"x","topic":"x"}"#).0), None);
         assert_eq!(topic.rank(&event("m.room.topic", r#"{"topic":["x"]}"#).0), None);
@@ -124,7 +124,7 @@ mod tests {
 
     #[test]
     fn empty_and_endless_terms_are_refused() {
-        assert!(Term::new(" \t", Vec::new()).is_err());
-        assert!(Term::new(&"x".repeat(10_000), Vec::new()).is_err());
+        assert!(SearchTerm::new(" \t", Vec::new()).is_err());
+        assert!(SearchTerm::new(&"x".repeat(10_000), Vec::new()).is_err());
     }
 }

@@ -11,7 +11,7 @@ use ruma::serde::Raw;
 use ruma::{OwnedRoomId, RoomId};
 
 use super::access::Access;
-use super::present::{self, Form};
+use super::present::{self, EventFormat};
 use super::replies;
 use super::visibility::Viewer;
 use crate::Requester;
@@ -45,7 +45,7 @@ impl Rooms {
         let look = move |tx: &mut dyn Tx, room_id: &RoomId, mut access: Access<'_>| {
             let viewer = &mut access.viewer;
             let (roots, next) = pick(viewer, tx, participated, before, limit.clamp(1, limits::PAGE_EVENTS_MAX))?;
-            let chunk = present::events(viewer, tx, &Form::timeline(Some(room_id)), &roots)?;
+            let chunk = present::events(viewer, tx, &EventFormat::timeline(Some(room_id)), &roots)?;
             Ok(Threads { chunk, next: next.map(|next| format!("a{}", next.0)) })
         };
         self.reading("rooms_threads", who, room_id, look).await

@@ -16,7 +16,7 @@ use ruma::{MilliSecondsSinceUnixEpoch, OwnedEventId, OwnedRoomId, RoomId};
 
 use super::access::Access;
 use super::visibility::Viewer;
-use super::walk::{Way, walk};
+use super::walk::{WalkQuery, walk};
 use crate::Requester;
 use crate::core::Core;
 use crate::rooms::load::Event;
@@ -27,14 +27,14 @@ pub const NEIGHBOURS: usize = 32;
 
 /// The event nearest to a point in time, as far as this server knows.
 #[derive(Debug)]
-pub struct Near {
+pub struct NearestEvent {
     /// The event and its time; none when there is none here that the reader may see.
     pub found: Option<(OwnedEventId, MilliSecondsSinceUnixEpoch)>,
     /// The gap that may hold a nearer one.
     pub gap: Option<Gap>,
 }
 
-impl Near {
+impl NearestEvent {
     /// The event. `M_NOT_FOUND` when there is none.
     pub fn found(self) -> Result<(OwnedEventId, MilliSecondsSinceUnixEpoch)> {
         self.found.ok_or_else(|| Error::not_found("There is no event on that side of that point in time."))
@@ -49,7 +49,7 @@ impl Rooms {
         room_id: OwnedRoomId,
         at: MilliSecondsSinceUnixEpoch,
         direction: Direction,
-    ) -> Result<Near> {
+    ) -> Result<NearestEvent> {
         let look = move |tx: &mut dyn Tx, _: &RoomId, mut access: Access<'_>| {
             let newest = access.newest(tx)?;
             let found = nearest(&mut access.viewer, tx, at.get().into(), direction, newest)?;
@@ -58,7 +58,7 @@ impl Rooms {
                 let at = ruma::UInt::new_saturating(event.pdu.origin_server_ts);
                 (event.pdu.event_id.clone(), MilliSecondsSinceUnixEpoch(at))
             });
-            Ok(Near { found, gap })
+            Ok(NearestEvent { found, gap })
         };
         self.reading("rooms_event_at", who, room_id, look).await
     }
@@ -96,8 +96,8 @@ fn nearest(
     newest: i64,
 ) -> Result<Option<Arc<Event>>> {
     let cut = halve(viewer.core(), tx, viewer.room(), at_ms, newest)?;
-    let before = Way { after: i64::MIN, upto: cut, direction: events::Direction::Backward, limit: NEIGHBOURS };
-    let after = Way { after: cut, upto: newest, direction: events::Direction::Forward, limit: NEIGHBOURS };
+    let before = WalkQuery { after: i64::MIN, upto: cut, direction: events::Direction::Backward, limit: NEIGHBOURS };
+    let after = WalkQuery { after: cut, upto: newest, direction: events::Direction::Forward, limit: NEIGHBOURS };
     let mut around = walk(viewer, tx, before, None)?.events;
     around.append(&mut walk(viewer, tx, after, None)?.events);
     let key = |event: &Arc<Event>| (event.pdu.origin_server_ts, event.ord);

@@ -14,20 +14,20 @@ use ruma::{OwnedUserId, UserId};
 use crate::Requester;
 use crate::core::Core;
 use crate::rooms::Rooms;
-use crate::rooms::face::{Face, face_of};
+use crate::rooms::member_profile::{MemberProfile, face_of};
 
 /// Users found, and whether there are more.
 #[derive(Debug)]
-pub struct Found {
+pub struct UserSearchResults {
     /// The users and how they look, best matches first.
-    pub users: Vec<(OwnedUserId, Face)>,
+    pub users: Vec<(OwnedUserId, MemberProfile)>,
     /// Whether some were left out.
     pub limited: bool,
 }
 
 impl Rooms {
     /// Users whose id or display name has all words of `term` in it.
-    pub async fn find_users(&self, who: &Requester, term: &str, limit: usize) -> Result<Found> {
+    pub async fn find_users(&self, who: &Requester, term: &str, limit: usize) -> Result<UserSearchResults> {
         if term.len() > limits::SEARCH_TERM_BYTES_MAX {
             return Err(Error::invalid("The search term is too long; search for a part of the name."));
         }
@@ -37,7 +37,7 @@ impl Rooms {
     }
 }
 
-fn search(core: &Core, tx: &mut ReadTx<'_>, who: &Requester, term: &str, limit: usize) -> Result<Found> {
+fn search(core: &Core, tx: &mut ReadTx<'_>, who: &Requester, term: &str, limit: usize) -> Result<UserSearchResults> {
     let mut candidates: HashSet<_> = memberships::neighbours(tx.tx(), who.user)?.into_iter().collect();
     for room in rooms::published(tx.tx())? {
         let members = memberships::of_room(tx.tx(), room)?.into_iter();
@@ -47,14 +47,14 @@ fn search(core: &Core, tx: &mut ReadTx<'_>, who: &Requester, term: &str, limit: 
     let mut found = Vec::new();
     for user in candidates {
         let Some(Ok(id)) = users::name(tx.tx(), user)?.map(UserId::parse) else { continue };
-        let face = if core.is_local(&id) { face_of(tx.tx(), user)? } else { Face::default() };
+        let face = if core.is_local(&id) { face_of(tx.tx(), user)? } else { MemberProfile::default() };
         if let Some(distance) = distance(term, &id, face.displayname.as_deref()) {
             found.push((distance, id, face));
         }
     }
     found.sort_by(|one, other| (one.0, &one.1).cmp(&(other.0, &other.1)));
     let limited = found.len() > limit;
-    Ok(Found { users: found.into_iter().take(limit).map(|(_, id, face)| (id, face)).collect(), limited })
+    Ok(UserSearchResults { users: found.into_iter().take(limit).map(|(_, id, face)| (id, face)).collect(), limited })
 }
 
 /// How far a user is from what is looked for (lowercase): 0 is the very name, more is further; none does not match.

@@ -37,7 +37,7 @@ pub struct Viewer<'a> {
     /// For somebody who is joined: the place from which on the history has always been open.
     sees_from: i64,
     keys: Option<Keys>,
-    standings: HashMap<SnapshotSn, Standing>,
+    standings: HashMap<SnapshotSn, HistoryVisibility>,
     ignored: Option<Arc<HashSet<UserSn>>>,
 }
 
@@ -52,7 +52,7 @@ pub struct Departure {
 
 /// What matters of the state before an event.
 #[derive(Debug, Clone, Copy)]
-struct Standing {
+struct HistoryVisibility {
     history: History,
     membership: Option<Membership>,
 }
@@ -213,11 +213,11 @@ impl<'a> Viewer<'a> {
         membership_of(&event.pdu)
     }
 
-    fn standing(&mut self, tx: &mut dyn Tx, at: SnapshotSn) -> Result<Standing> {
+    fn standing(&mut self, tx: &mut dyn Tx, at: SnapshotSn) -> Result<HistoryVisibility> {
         if let Some(known) = self.standings.get(&at) {
             return Ok(*known);
         }
-        let mut standing = Standing { history: History::Shared, membership: None };
+        let mut standing = HistoryVisibility { history: History::Shared, membership: None };
         // Before the create event there is no state, and no snapshot of it.
         if at.0 != 0 {
             let keys = self.keys(tx)?;

@@ -22,7 +22,7 @@ pub(super) fn direction(direction: ruma::api::Direction) -> Direction {
 
 /// Where to walk.
 #[derive(Debug, Clone, Copy)]
-pub struct Way {
+pub struct WalkQuery {
     /// Only places after this one.
     pub after: i64,
     /// Only places up to this one.
@@ -35,7 +35,7 @@ pub struct Way {
 
 /// What a walk has found.
 #[derive(Debug, Default)]
-pub struct Walked {
+pub struct WalkResult {
     /// The picked events, in the order of walking.
     pub events: Vec<Arc<Event>>,
     /// The cut at which to go on; none when the timeline ends here.
@@ -48,10 +48,10 @@ pub struct Walked {
 pub fn walk(
     viewer: &mut Viewer<'_>,
     tx: &mut dyn Tx,
-    mut way: Way,
+    mut way: WalkQuery,
     wants: Option<&dyn Fn(&Event) -> bool>,
-) -> Result<Walked> {
-    let mut walked = Walked::default();
+) -> Result<WalkResult> {
+    let mut walked = WalkResult::default();
     let mut looked_at = 0;
     if way.limit == 0 {
         walked.next = Some(if way.direction == Direction::Forward { way.after } else { way.upto });
@@ -84,7 +84,7 @@ pub fn walk(
     }
 }
 
-fn read(viewer: &Viewer<'_>, tx: &mut dyn Tx, way: &Way, step: usize) -> Result<Vec<Arc<Event>>> {
+fn read(viewer: &Viewer<'_>, tx: &mut dyn Tx, way: &WalkQuery, step: usize) -> Result<Vec<Arc<Event>>> {
     let mut found = Vec::with_capacity(step);
     events::timeline(tx, viewer.room(), (way.after, way.upto), way.direction, step, &mut |stored| {
         found.push(viewer.core().events.keep_stored(&stored)?);

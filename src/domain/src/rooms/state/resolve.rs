@@ -26,7 +26,7 @@ pub const STATES_MAX: usize = 64;
 /// An event that is part of a state already and not stored yet, with the auth events it names. Its number and, if need be, that
 /// of its key are ones that nothing stored has.
 #[derive(Debug, Clone)]
-pub struct Newcomer {
+pub struct UnstoredEvent {
     /// The event.
     pub event: Arc<Event>,
     /// The numbers of its auth events.
@@ -39,7 +39,7 @@ pub fn resolve(
     tx: &mut dyn Tx,
     rules: &RoomVersionRules,
     states: &[StateIds],
-    newcomer: Option<&Newcomer>,
+    newcomer: Option<&UnstoredEvent>,
 ) -> Result<StateIds> {
     let Some(first) = states.first() else { return Ok(StateIds::new()) };
     if states.len() > STATES_MAX {
@@ -60,7 +60,7 @@ pub fn resolve(
         rules.state_res.v2_rules().ok_or_else(|| Error::broken("state resolution version 1 is not known here"))?;
     let subgraph = if rules2.consider_conflicted_state_subgraph { graph.between(tx, &all)? } else { HashSet::new() };
 
-    let lookup = Lookup::new(core, tx, newcomer);
+    let lookup = EventLookup::new(core, tx, newcomer);
     let full: BTreeSet<EventSn> = all.iter().chain(&difference).chain(&subgraph).copied().collect();
     let relevant = lookup.relevant(rules, &full, &common)?;
     let maps = states
@@ -109,7 +109,7 @@ fn disputed_by_state(states: &[StateIds], conflicted: &BTreeSet<KeySn>) -> Vec<V
 }
 
 /// Events by id and by number while a resolution runs.
-struct Lookup<'a> {
+struct EventLookup<'a> {
     core: &'a Core,
     inner: RefCell<Inner<'a>>,
 }
@@ -121,10 +121,10 @@ struct Inner<'a> {
     failed: Option<Error>,
 }
 
-impl<'a> Lookup<'a> {
-    fn new(core: &'a Core, tx: &'a mut dyn Tx, newcomer: Option<&Newcomer>) -> Self {
+impl<'a> EventLookup<'a> {
+    fn new(core: &'a Core, tx: &'a mut dyn Tx, newcomer: Option<&UnstoredEvent>) -> Self {
         let mut inner = Inner { tx, by_sn: HashMap::new(), by_id: HashMap::new(), failed: None };
-        if let Some(Newcomer { event, .. }) = newcomer {
+        if let Some(UnstoredEvent { event, .. }) = newcomer {
             inner.by_sn.insert(event.sn, event.clone());
             inner.by_id.insert(event.pdu.event_id.clone(), Some(event.clone()));
         }

@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 
 use super::{World, why};
 use crate::Requester;
-use crate::rooms::read::page::{Page, PageFilter, Paging};
-use crate::rooms::read::relations::Question;
+use crate::rooms::read::page::{MessagesPage, PageFilter, Paging};
+use crate::rooms::read::relations::RelationsQuery;
 use crate::rooms::read::search::Search;
-use crate::rooms::read::term::Term;
+use crate::rooms::read::term::SearchTerm;
 use crate::rooms::read::{hierarchy, members};
 
 fn value<T>(raw: &ruma::serde::Raw<T>) -> Value {
@@ -35,7 +35,7 @@ impl World {
         self.send(who, id, "m.room.message", &txn, content).await.expect("sent")
     }
 
-    async fn page(&self, id: &RoomId, paging: Paging) -> Page {
+    async fn page(&self, id: &RoomId, paging: Paging) -> MessagesPage {
         self.rooms.messages(&self.alice, id.to_owned(), paging).await.expect("a page")
     }
 }
@@ -139,7 +139,7 @@ async fn relations_page_either_way_and_recurse() {
     let reaction = json!({"m.relates_to": {"rel_type": "m.annotation", "event_id": last, "key": "x"}});
     let reaction = world.send(&world.alice, &id, "m.reaction", "r", reaction).await.expect("a reaction");
     let ask = async |direction, from, recurse, rel_type: Option<&str>| {
-        let question = Question {
+        let question = RelationsQuery {
             event: root.clone(),
             rel_type: rel_type.map(str::to_owned),
             event_type: None,
@@ -221,10 +221,10 @@ async fn members_are_as_of_then_or_now() {
     world.joins(&world.carol, &id).await.expect("a join");
     world.rooms.leave(&world.carol, id.clone(), None).await.expect("left");
     let count = async |question| world.rooms.members(&world.alice, id.clone(), question).await.expect("members").len();
-    assert_eq!(count(members::Question::default()).await, 3);
-    assert_eq!(count(members::Question { only: Some("join".into()), ..Default::default() }).await, 2);
-    assert_eq!(count(members::Question { except: Some("leave".into()), ..Default::default() }).await, 2);
-    assert_eq!(count(members::Question { at: Some(then), ..Default::default() }).await, 1);
+    assert_eq!(count(members::MembersQuery::default()).await, 3);
+    assert_eq!(count(members::MembersQuery { only: Some("join".into()), ..Default::default() }).await, 2);
+    assert_eq!(count(members::MembersQuery { except: Some("leave".into()), ..Default::default() }).await, 2);
+    assert_eq!(count(members::MembersQuery { at: Some(then), ..Default::default() }).await, 1);
     assert_eq!(world.rooms.joined_members(&world.alice, id.clone()).await.expect("members").len(), 2);
     assert_eq!(why(world.rooms.joined_members(&world.carol, id.clone()).await), Reason::Forbidden);
 }
@@ -253,7 +253,7 @@ async fn a_space_shows_what_the_reader_could_enter() {
     adopt(&top, &secret, json!({"via": ["home.example"]})).await;
     adopt(&sub, &leaf, json!({"via": ["home.example"]})).await;
     adopt(&leaf, &top, json!({"via": ["home.example"]})).await;
-    let all = hierarchy::Question { suggested_only: false, depth_max: None };
+    let all = hierarchy::HierarchyQuery { suggested_only: false, depth_max: None };
     let walk = async |who: &Requester, question, from: Option<String>, limit| {
         let told = std::sync::Arc::default();
         let page = world.rooms.hierarchy(who, top.clone(), question, (from.as_deref(), limit), told);
@@ -263,7 +263,7 @@ async fn a_space_shows_what_the_reader_could_enter() {
     };
     let (rooms, next) = walk(&world.bob, all, None, 50).await;
     assert_eq!((rooms, next), (vec![top.clone(), sub.clone(), leaf.clone()], None));
-    let suggested = hierarchy::Question { suggested_only: true, depth_max: Some(1) };
+    let suggested = hierarchy::HierarchyQuery { suggested_only: true, depth_max: Some(1) };
     assert_eq!(walk(&world.bob, suggested, None, 50).await.0, [top.clone(), sub.clone()]);
     let (first, next) = walk(&world.alice, all, None, 2).await;
     assert_eq!((first.len(), next.is_some()), (2, true));
@@ -290,7 +290,7 @@ async fn a_search_finds_only_what_the_reader_may_see() {
     world.says(&other, "a needle elsewhere").await;
     let search = async |who: &Requester, limit: u32, from: Option<String>| {
         let filter = serde_json::from_value(json!({ "limit": limit })).expect("a filter");
-        let term = Term::new("needle", Vec::new()).expect("a term");
+        let term = SearchTerm::new("needle", Vec::new()).expect("a term");
         let search = Search { term, filter, by_rank: false, context: (1, 1), profiles: true, state: true, from };
         world.rooms.search(who, search).await.expect("results")
     };
@@ -319,7 +319,7 @@ async fn notifications_are_what_the_rules_say() {
     let notified = crate::push::notified::Notified::new(world.core.clone());
     let list =
         async |highlights, from, limit| notified.list(&world.bob, highlights, from, limit).await.expect("a page");
-    let shown = |page: &crate::push::notified::Page| {
+    let shown = |page: &crate::push::notified::NotificationsPage| {
         page.notifications.iter().map(|one| value(&one.event)["content"]["body"].clone()).collect::<Vec<_>>()
     };
     let all = list(false, None, 10).await;

@@ -4,7 +4,7 @@ use hearth_base::Reason;
 use serde_json::json;
 
 use super::{World, why};
-use crate::rooms::directory::Question;
+use crate::rooms::directory::DirectoryQuery;
 
 #[tokio::test]
 async fn a_room_moves_with_all_that_makes_it() {
@@ -47,17 +47,19 @@ async fn the_directory_is_searched_and_paged() {
             world.joins(&world.bob, &id).await.expect("a join");
         }
     }
-    let first = world.rooms.directory(Question { limit: Some(1), ..Question::default() }).await.expect("a page");
+    let first =
+        world.rooms.directory(DirectoryQuery { limit: Some(1), ..DirectoryQuery::default() }).await.expect("a page");
     assert_eq!((first.cards[0].name.as_deref(), first.total, first.previous), (Some("Kitchen"), 3, None));
-    let second = world.rooms.directory(Question { since: first.next, ..Question::default() }).await.expect("a page");
+    let second =
+        world.rooms.directory(DirectoryQuery { since: first.next, ..DirectoryQuery::default() }).await.expect("a page");
     assert_eq!((second.cards.len(), second.next), (2, None));
     let mut filter = ruma::directory::Filter::new();
     filter.generic_search_term = Some("cell".to_owned());
-    let found = world.rooms.directory(Question { filter, ..Question::default() }).await.expect("a page");
+    let found = world.rooms.directory(DirectoryQuery { filter, ..DirectoryQuery::default() }).await.expect("a page");
     assert_eq!((found.cards.len(), found.cards[0].name.as_deref()), (1, Some("Cellar")));
     let room = found.cards[0].room_id.clone();
     assert_eq!(why(world.rooms.publish(&world.bob, room.clone(), false).await), Reason::Forbidden);
     world.rooms.publish(&world.alice, room.clone(), false).await.expect("unpublished");
-    assert_eq!(world.rooms.directory(Question::default()).await.expect("a page").total, 2);
+    assert_eq!(world.rooms.directory(DirectoryQuery::default()).await.expect("a page").total, 2);
     world.rooms.report_room(&world.bob, room, "boring".to_owned()).await.expect("reported");
 }

@@ -16,7 +16,7 @@ use ruma::events::StateEventType;
 use ruma::{OwnedRoomId, OwnedUserId, RoomVersionId, UserId};
 use serde_json::json;
 
-use super::append::{Origin, append};
+use super::append::{Sender, append};
 use super::event::{Draft, version};
 use super::{Rooms, alias, content, create, find, policy, power};
 use crate::Requester;
@@ -24,7 +24,7 @@ use crate::core::Core;
 
 /// What an upgrade is to make.
 #[derive(Clone)]
-struct Wanted {
+struct UpgradeRequest {
     version: String,
     additional_creators: Vec<OwnedUserId>,
 }
@@ -45,14 +45,14 @@ impl Rooms {
         if additional_creators.len() > limits::CREATE_ROOM_ITEMS_MAX {
             return Err(Error::invalid(format!("A room has at most {} creators.", limits::CREATE_ROOM_ITEMS_MAX)));
         }
-        let wanted = Wanted { version: version.to_string(), additional_creators };
+        let wanted = UpgradeRequest { version: version.to_string(), additional_creators };
         let (core, who) = (self.core.clone(), who.clone());
         let write = move |tx: &mut WriteTx<'_>| {
             let mut old = find::joined(tx.tx(), &room_id, who.user)?;
             if !power::levels(&core, tx.tx(), &old)?.user_can_send_state(&who.user_id, StateEventType::RoomTombstone) {
                 return Err(Error::forbidden("You do not have the power to replace this room."));
             }
-            let origin = Origin::new(who.user, &who.user_id);
+            let origin = Sender::new(who.user, &who.user_id);
             replace(&core, tx, &mut old, &origin, wanted)
         };
         policy::write(&self.core, "room_upgrade", write).await
@@ -63,8 +63,8 @@ fn replace(
     core: &Arc<Core>,
     tx: &mut WriteTx<'_>,
     old: &mut Room,
-    origin: &Origin,
-    wanted: Wanted,
+    origin: &Sender,
+    wanted: UpgradeRequest,
 ) -> Result<OwnedRoomId> {
     let creation = creation(core, tx, old, &origin.user_id, &wanted)?;
     let mut new = create::found(core, tx, origin, &wanted.version, creation)?;
@@ -84,7 +84,7 @@ fn creation(
     tx: &mut WriteTx<'_>,
     old: &Room,
     creator: &UserId,
-    wanted: &Wanted,
+    wanted: &UpgradeRequest,
 ) -> Result<CanonicalJsonObject> {
     let rules = version::rules(&wanted.version)?;
     let before = power::create_event(core, tx.tx(), old)?;
@@ -114,7 +114,7 @@ fn creation(
 }
 
 /// Moves what leads to the old room: aliases, the main one among them, and the place in the public directory.
-fn names(core: &Arc<Core>, tx: &mut WriteTx<'_>, old: &mut Room, new: &mut Room, origin: &Origin) -> Result<()> {
+fn names(core: &Arc<Core>, tx: &mut WriteTx<'_>, old: &mut Room, new: &mut Room, origin: &Sender) -> Result<()> {
     let moved: BTreeSet<String> = aliases::of_room(tx.tx(), old.sn)?.into_iter().collect();
     if !moved.is_empty() {
         aliases::move_all(tx.tx(), old.sn, new.sn)?;

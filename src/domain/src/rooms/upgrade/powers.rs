@@ -11,7 +11,7 @@ use ruma::room_version_rules::AuthorizationRules;
 use ruma::{Int, OwnedUserId, UserId};
 
 use crate::core::Core;
-use crate::rooms::append::{Origin, append};
+use crate::rooms::append::{Sender, append};
 use crate::rooms::content;
 use crate::rooms::event::Draft;
 
@@ -91,7 +91,7 @@ pub(super) fn enough_for(
 }
 
 /// Makes the old room a place to read only, as far as whoever upgrades may change its power levels.
-pub(super) fn quieten(core: &Arc<Core>, tx: &mut WriteTx<'_>, old: &mut Room, origin: &Origin) -> Result<()> {
+pub(super) fn quieten(core: &Arc<Core>, tx: &mut WriteTx<'_>, old: &mut Room, origin: &Sender) -> Result<()> {
     let Some(sn) = state::current_named(tx.tx(), old.sn, "m.room.power_levels", "")? else { return Ok(()) };
     let before = content::from_client(core.events.get(tx.tx(), sn)?.pdu.content.get()).unwrap_or_default();
     let quiet = quiet(&before);

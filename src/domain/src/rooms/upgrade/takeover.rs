@@ -13,7 +13,7 @@ use ruma::room_version_rules::AuthorizationRules;
 
 use super::powers;
 use crate::core::Core;
-use crate::rooms::append::{Origin, append};
+use crate::rooms::append::{Sender, append};
 use crate::rooms::event::{Draft, version};
 use crate::rooms::{content, power};
 
@@ -29,7 +29,7 @@ const COPIED: &[&str] = &[
 ];
 
 /// Copies the state. The power levels come first, with enough for whoever upgrades; the old ones come last, if they differ.
-pub(super) fn state(core: &Arc<Core>, tx: &mut WriteTx<'_>, old: &Room, new: &mut Room, origin: &Origin) -> Result<()> {
+pub(super) fn state(core: &Arc<Core>, tx: &mut WriteTx<'_>, old: &Room, new: &mut Room, origin: &Sender) -> Result<()> {
     let rules = &version::stored_rules(&new.version)?.authorization;
     let levels = named(core, tx, old, "m.room.power_levels")?.unwrap_or_default();
     let old_creators = power::creators(core, tx.tx(), old)?;
@@ -78,7 +78,7 @@ fn is_space(core: &Core, tx: &mut WriteTx<'_>, room: &Room) -> Result<bool> {
 }
 
 /// Copies a space's children; those that have been taken out have an empty content.
-fn children(core: &Arc<Core>, tx: &mut WriteTx<'_>, old: &Room, new: &mut Room, origin: &Origin) -> Result<()> {
+fn children(core: &Arc<Core>, tx: &mut WriteTx<'_>, old: &Room, new: &mut Room, origin: &Sender) -> Result<()> {
     for sn in state::current_of_type(tx.tx(), old.sn, "m.space.child")? {
         let child = core.events.get(tx.tx(), sn)?;
         let content = content::from_client(child.pdu.content.get()).unwrap_or_default();
@@ -89,7 +89,7 @@ fn children(core: &Arc<Core>, tx: &mut WriteTx<'_>, old: &Room, new: &mut Room, 
 }
 
 /// Bans whoever is banned in the old room.
-pub(super) fn bans(core: &Arc<Core>, tx: &mut WriteTx<'_>, old: &Room, new: &mut Room, origin: &Origin) -> Result<()> {
+pub(super) fn bans(core: &Arc<Core>, tx: &mut WriteTx<'_>, old: &Room, new: &mut Room, origin: &Sender) -> Result<()> {
     let everybody = memberships::of_room(tx.tx(), old.sn)?;
     for row in everybody.into_iter().filter(|row| row.membership == Membership::Ban) {
         let content = content::from_client(core.events.get(tx.tx(), row.event)?.pdu.content.get()).unwrap_or_default();

@@ -5,9 +5,9 @@
 //! or not at all does no harm. It is also looked at every half minute. If the SFU does not answer for two minutes, the event goes
 //! out by itself, and so it does for those who never came.
 
-mod book;
-mod hear;
+mod model;
 mod watch;
+mod webhook;
 
 use std::sync::Arc;
 
@@ -20,10 +20,10 @@ use ruma::UserId;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::{Rtc, Wish, names, nothing_here};
+use super::{Rtc, TokenRequest, names, nothing_here};
 use crate::core::Core;
 use crate::rooms::delayed::Delayed;
-use book::{Book, Place};
+use model::{LeaveSeat, LeavesModel};
 
 /// Leaves that were handed over.
 #[derive(Debug)]
@@ -31,7 +31,7 @@ pub struct Leaves {
     core: Arc<Core>,
     rtc: Arc<Rtc>,
     delayed: Arc<Delayed>,
-    book: Mutex<Book>,
+    book: Mutex<LeavesModel>,
     /// Wakes whoever looks at the SFU.
     sooner: Notify,
 }
@@ -39,10 +39,10 @@ pub struct Leaves {
 impl Leaves {
     /// The service; reads what was handed over before the start, for [`Leaves::run`] to ask the SFU about.
     pub fn new(core: Arc<Core>, rtc: Arc<Rtc>, delayed: Arc<Delayed>) -> Result<Self> {
-        let (mut book, mut gone) = (Book::default(), Vec::new());
+        let (mut book, mut gone) = (LeavesModel::default(), Vec::new());
         for row in core.store.read_blocking("leaves_load", |tx| table::all(tx.tx()))? {
             if rtc.is_there() && delayed.waiting(&row.delay_id).is_some() {
-                let place = Place { room: row.sfu_room, identity: row.identity };
+                let place = LeaveSeat { room: row.sfu_room, identity: row.identity };
                 book.add(row.delay_id.into(), place, row.connected, Instant::now());
             } else {
                 gone.push(row.delay_id);
@@ -60,7 +60,7 @@ impl Leaves {
     ///
     /// `M_NOT_FOUND` when they have no such event waiting in that room; `M_INVALID_PARAM` when `url` is not that of this server's
     /// SFU; `M_UNRECOGNIZED` when there are no group calls here.
-    pub async fn delegate(&self, user: &UserId, url: &str, wish: Wish<'_>, delay_id: &str) -> Result<()> {
+    pub async fn delegate(&self, user: &UserId, url: &str, wish: TokenRequest<'_>, delay_id: &str) -> Result<()> {
         if !self.rtc.is_there() {
             return Err(nothing_here());
         }
@@ -80,12 +80,12 @@ impl Leaves {
         // Whoever handed it over stops putting it off; the SFU is asked next.
         self.delayed.lease(delay_id, std::time::Duration::ZERO).await?;
         let place =
-            Place { room: names::room_name(wish.room, wish.slot), identity: names::identity(user, wish.member) };
+            LeaveSeat { room: names::room_name(wish.room, wish.slot), identity: names::identity(user, wish.member) };
         self.keep(delay_id, place).await
     }
 
-    async fn keep(&self, delay_id: &str, place: Place) -> Result<()> {
-        let id: book::Id = delay_id.into();
+    async fn keep(&self, delay_id: &str, place: LeaveSeat) -> Result<()> {
+        let id: model::LeaveId = delay_id.into();
         let replaced = self.book.lock().add(id.clone(), place.clone(), false, Instant::now());
         let row = Delegated {
             delay_id: delay_id.to_owned(),

@@ -11,7 +11,7 @@ use hearth_store::tables::delegated_leaves::{self as table, Delegated};
 use tokio::time::Instant;
 
 use super::Leaves;
-use super::book::{Id, Place, Seen, Verdict};
+use super::model::{LeaveAction, LeaveId, LeaveSeat, SfuPresence};
 use crate::rooms::delayed::Action;
 
 /// For how long a leave is put off at a time: so long the SFU may not answer.
@@ -39,7 +39,7 @@ impl Leaves {
         }
     }
 
-    async fn look(&self, room: String, ids: Vec<Id>) {
+    async fn look(&self, room: String, ids: Vec<LeaveId>) {
         let mut waiting = Vec::new();
         for id in ids {
             if self.delayed.waiting(&id).is_some() {
@@ -58,9 +58,9 @@ impl Leaves {
         for id in waiting {
             let Some(place) = self.book.lock().place(&id).cloned() else { continue };
             let seen = match &there {
-                Err(_) => Seen::Unknown,
-                Ok(there) if there.iter().any(|one| one.identity == place.identity) => Seen::There,
-                Ok(_) => Seen::Missing,
+                Err(_) => SfuPresence::Unknown,
+                Ok(there) if there.iter().any(|one| one.identity == place.identity) => SfuPresence::There,
+                Ok(_) => SfuPresence::Missing,
             };
             let verdict = self.book.lock().learn(&id, seen, Instant::now());
             if let Err(error) = self.carry_out(&id, place, verdict).await {
@@ -69,18 +69,18 @@ impl Leaves {
         }
     }
 
-    async fn carry_out(&self, id: &Id, place: Place, verdict: Verdict) -> Result<()> {
+    async fn carry_out(&self, id: &LeaveId, place: LeaveSeat, verdict: LeaveAction) -> Result<()> {
         let outcome = match verdict {
-            Verdict::Nothing => return Ok(()),
-            Verdict::Came => match self.delayed.lease(id, LEASE).await {
+            LeaveAction::Nothing => return Ok(()),
+            LeaveAction::Came => match self.delayed.lease(id, LEASE).await {
                 Ok(()) => return self.note_connected(id, place).await,
                 refused => refused,
             },
-            Verdict::Stays => self.delayed.lease(id, LEASE).await,
-            Verdict::Gone => self.delayed.act(id, Action::Send).await,
+            LeaveAction::Stays => self.delayed.lease(id, LEASE).await,
+            LeaveAction::Gone => self.delayed.act(id, Action::Send).await,
         };
         match outcome {
-            Ok(()) if verdict == Verdict::Stays => Ok(()),
+            Ok(()) if verdict == LeaveAction::Stays => Ok(()),
             Ok(()) => {
                 self.forget(id).await;
                 Ok(())
@@ -97,13 +97,13 @@ impl Leaves {
     }
 
     /// So that after a restart it is known that they were there.
-    async fn note_connected(&self, id: &Id, place: Place) -> Result<()> {
+    async fn note_connected(&self, id: &LeaveId, place: LeaveSeat) -> Result<()> {
         let (delay_id, sfu_room, identity) = (id.to_string(), place.room, place.identity);
         let row = Delegated { delay_id, sfu_room, identity, connected: true };
         self.core.store.write("leave_connected", move |tx| table::set(tx.tx(), &row)).await
     }
 
-    async fn forget(&self, id: &Id) {
+    async fn forget(&self, id: &LeaveId) {
         self.book.lock().remove(id);
         let delay_id = id.clone();
         let write = self.core.store.write("leave_forget", move |tx| table::delete(tx.tx(), &delay_id));

@@ -25,11 +25,11 @@ use ruma::api::client::media::{create_content, create_content_async, create_mxc_
 use ruma::api::path_builder::PathBuilder;
 use ruma::{MilliSecondsSinceUnixEpoch, UInt};
 
-use crate::app::{App, Peer};
+use crate::access;
+use crate::app::{App, ClientAddress};
 use crate::auth::{self, Need};
 use crate::respond::Failure;
 use crate::route::{Bounds, RouterExt, Ruma};
-use crate::standing;
 
 /// Where the same was asked for before it took a token; here it always does, as on other servers.
 const CONFIG_BEFORE_1_11: &[&str] = &["/_matrix/media/r0/config", "/_matrix/media/v3/config"];
@@ -81,10 +81,10 @@ async fn frozen() -> Failure {
 
 /// Authenticates a request as `route` does for ruma's endpoints.
 async fn user(app: &App, parts: &Parts) -> Result<Requester> {
-    let peer = parts.extensions.get::<Peer>().cloned().unwrap_or(Peer { address: None });
+    let peer = parts.extensions.get::<ClientAddress>().cloned().unwrap_or(ClientAddress { address: None });
     let requester = auth::authenticate(app, Need::Token, &parts.headers, parts.uri.query(), &peer).await?;
     let requester = requester.ok_or_else(|| Error::broken("a token was needed and nobody asked for it"))?;
-    standing::check(&requester, &parts.method, parts.extensions.get().map_or("", MatchedPath::as_str))?;
+    access::check(&requester, &parts.method, parts.extensions.get().map_or("", MatchedPath::as_str))?;
     Ok(requester)
 }
 

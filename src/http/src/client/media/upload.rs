@@ -6,7 +6,7 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, Request, State};
 use hearth_base::{Reason, Result, error::refuse, limits};
-use hearth_domain::media::{Described, Upload};
+use hearth_domain::media::{Described, MediaUpload};
 use http::request::Parts;
 use http::{Version, header};
 use http_body::Body as _;
@@ -58,7 +58,7 @@ fn described(parts: &Parts, body: &Body) -> Result<Described> {
 }
 
 /// Takes the body of an upload that was allowed to begin.
-async fn receive(begun: Result<Upload<'_>>, parts: &Parts, mut body: Body) -> Result<OwnedMxcUri> {
+async fn receive(begun: Result<MediaUpload<'_>>, parts: &Parts, mut body: Body) -> Result<OwnedMxcUri> {
     // Reading would make hyper ask for the body of a client that waits to be asked.
     let waits = begun.is_err() && parts.headers.contains_key(header::EXPECT);
     let received = match begun {
@@ -71,7 +71,7 @@ async fn receive(begun: Result<Upload<'_>>, parts: &Parts, mut body: Body) -> Re
     received
 }
 
-async fn take(mut upload: Upload<'_>, body: &mut Body) -> Result<OwnedMxcUri> {
+async fn take(mut upload: MediaUpload<'_>, body: &mut Body) -> Result<OwnedMxcUri> {
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| refuse(Reason::Unknown, "The upload ended too early: send it again."))?;
         if let Ok(chunk) = frame.into_data() {

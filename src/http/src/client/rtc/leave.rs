@@ -5,7 +5,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
 use hearth_base::{Result, limits};
-use hearth_domain::rtc::{SERVICE_PATH, Wish};
+use hearth_domain::rtc::{SERVICE_PATH, TokenRequest};
 use http::header::AUTHORIZATION;
 use ruma::OwnedRoomId;
 use ruma::api::client::rtc::livekit::delegate_delayed_leave::v1 as delegate_delayed_leave;
@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::member::{OldMember, member};
-use crate::app::{App, Peer};
+use crate::app::{App, ClientAddress};
 use crate::edge::{self, Rate};
 use crate::loose::Loose;
 use crate::respond::Failure;
@@ -48,7 +48,7 @@ async fn delegate(
 ) -> Result<delegate_delayed_leave::Response> {
     let body: Delegation =
         serde_json::from_slice(&request.raw).map_err(|error| crate::json::explain(&request.raw, &error))?;
-    let wish = Wish {
+    let wish = TokenRequest {
         room: &body.room_id,
         slot: &body.slot_id,
         member: member(body.member_id.as_deref(), body.member.as_ref())?,
@@ -67,7 +67,7 @@ async fn webhook(State(app): State<App>, request: Request) -> Response {
 
 async fn try_webhook(app: &App, request: Request) -> Result<()> {
     let (parts, body) = request.into_parts();
-    let peer = parts.extensions.get::<Peer>().cloned().unwrap_or(Peer { address: None });
+    let peer = parts.extensions.get::<ClientAddress>().cloned().unwrap_or(ClientAddress { address: None });
     edge::rate_limit(app, Rate::Other, &peer, None)?;
     let authorization = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let raw = read_body(body, limits::SFU_WEBHOOK_BYTES_MAX).await?;

@@ -6,12 +6,12 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use hearth_base::{Error, Reason, Result, error::refuse};
-use hearth_domain::ports::{Answer, Switched};
+use hearth_domain::ports::{RemoteResponse, Switched};
 use hearth_domain::rtc::PASSAGE_PATH;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use serde::Deserialize;
 
-use crate::app::{App, Peer};
+use crate::app::{App, ClientAddress};
 use crate::edge::{self, Onward, Rate};
 use crate::respond::Failure;
 
@@ -45,7 +45,7 @@ async fn pass(State(app): State<App>, request: Request) -> Response {
 }
 
 async fn try_pass(app: &App, request: Request) -> Result<Response> {
-    let peer = request.extensions().get::<Peer>().cloned().unwrap_or(Peer { address: None });
+    let peer = request.extensions().get::<ClientAddress>().cloned().unwrap_or(ClientAddress { address: None });
     edge::rate_limit(app, Rate::Other, &peer, None)?;
     let target = request.uri().path_and_query().map_or("", |target| target.as_str());
     let target = target.strip_prefix(PASSAGE_PATH).and_then(|rest| rest.strip_prefix('/')).unwrap_or_default();
@@ -83,7 +83,7 @@ fn asks_for_websocket(headers: &HeaderMap) -> bool {
     headers.get(header::UPGRADE).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"))
 }
 
-fn headers(from: &HeaderMap, peer: &Peer) -> HeaderMap {
+fn headers(from: &HeaderMap, peer: &ClientAddress) -> HeaderMap {
     let mut to = HeaderMap::new();
     copy(&TO_THE_SFU, from, &mut to);
     if asks_for_websocket(from) {
@@ -102,7 +102,7 @@ fn copy(names: &[HeaderName], from: &HeaderMap, to: &mut HeaderMap) {
 }
 
 /// What the SFU says instead; as text, whatever it is.
-fn plain(answer: Answer) -> Response {
+fn plain(answer: RemoteResponse) -> Response {
     let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::BAD_GATEWAY);
     let kind = [(header::CONTENT_TYPE, "text/plain"), (header::X_CONTENT_TYPE_OPTIONS, "nosniff")];
     (status, kind, Body::from_stream(answer.body)).into_response()

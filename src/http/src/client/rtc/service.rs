@@ -7,13 +7,13 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use hearth_base::{Error, Result, limits};
 use hearth_domain::rtc::names::DEFAULT_SLOT;
-use hearth_domain::rtc::{Member, OpenId, SERVICE_PATH, Wish};
+use hearth_domain::rtc::{CallMember, OpenIdProof, SERVICE_PATH, TokenRequest};
 use ruma::{OwnedRoomId, OwnedServerName};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use crate::app::{App, Peer};
+use crate::app::{App, ClientAddress};
 use crate::edge::{self, Rate};
 use crate::respond::Failure;
 use crate::route::read_body;
@@ -77,7 +77,7 @@ async fn healthy(State(app): State<App>) -> Response {
 async fn of_device(State(app): State<App>, request: Request) -> Response {
     let answering = async {
         let body: OfDevice = read(&app, request).await?;
-        let wish = Wish { room: &body.room, slot: DEFAULT_SLOT, member: Member::Device(&body.device_id) };
+        let wish = TokenRequest { room: &body.room, slot: DEFAULT_SLOT, member: CallMember::Device(&body.device_id) };
         give(&app, &body.openid_token, None, wish, &body.delayed).await
     };
     answer(answering.await)
@@ -86,16 +86,22 @@ async fn of_device(State(app): State<App>, request: Request) -> Response {
 async fn of_member(State(app): State<App>, request: Request) -> Response {
     let answering = async {
         let body: OfMember = read(&app, request).await?;
-        let member = Member::DeviceAndId(&body.member.claimed_device_id, &body.member.id);
-        let wish = Wish { room: &body.room_id, slot: &body.slot_id, member };
+        let member = CallMember::DeviceAndId(&body.member.claimed_device_id, &body.member.id);
+        let wish = TokenRequest { room: &body.room_id, slot: &body.slot_id, member };
         give(&app, &body.openid_token, Some(&body.member.claimed_user_id), wish, &body.delayed).await
     };
     answer(answering.await)
 }
 
-async fn give(app: &App, token: &Token, claimed: Option<&str>, wish: Wish<'_>, delayed: &Delayed) -> Result<Value> {
+async fn give(
+    app: &App,
+    token: &Token,
+    claimed: Option<&str>,
+    wish: TokenRequest<'_>,
+    delayed: &Delayed,
+) -> Result<Value> {
     let rtc = &app.domain.rtc;
-    let openid = OpenId { token: &token.access_token, server: &token.matrix_server_name };
+    let openid = OpenIdProof { token: &token.access_token, server: &token.matrix_server_name };
     let jwt = rtc.give_for(openid, claimed, wish).await?;
     if !delayed.delay_id.is_empty() {
         delegate(app, openid, wish, &delayed.delay_id).await?;
@@ -104,7 +110,7 @@ async fn give(app: &App, token: &Token, claimed: Option<&str>, wish: Wish<'_>, d
 }
 
 /// Takes over a leave of somebody of this server; the delay is what they have scheduled it with.
-async fn delegate(app: &App, openid: OpenId<'_>, wish: Wish<'_>, delay_id: &str) -> Result<()> {
+async fn delegate(app: &App, openid: OpenIdProof<'_>, wish: TokenRequest<'_>, delay_id: &str) -> Result<()> {
     let user = match *openid.server == *app.domain.core.server_name {
         true => app.domain.personal.openid.whose(openid.token).await?,
         false => None,
@@ -117,7 +123,7 @@ async fn delegate(app: &App, openid: OpenId<'_>, wish: Wish<'_>, delay_id: &str)
 
 /// Anybody may ask, so they are counted by their address.
 async fn read<T: DeserializeOwned>(app: &App, request: Request) -> Result<T> {
-    let peer = request.extensions().get::<Peer>().cloned().unwrap_or(Peer { address: None });
+    let peer = request.extensions().get::<ClientAddress>().cloned().unwrap_or(ClientAddress { address: None });
     edge::rate_limit(app, Rate::Other, &peer, None)?;
     let raw = read_body(request.into_body(), limits::RTC_BODY_BYTES_MAX).await?;
     crate::json::check_depth(&raw)?;

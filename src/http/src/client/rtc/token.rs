@@ -2,7 +2,7 @@
 
 use axum::Router;
 use hearth_base::Result;
-use hearth_domain::rtc::Wish;
+use hearth_domain::rtc::TokenRequest;
 use ruma::api::client::rtc::livekit::get_token::v1 as get_token;
 use ruma::{OwnedRoomId, OwnedServerName};
 use serde::Deserialize;
@@ -24,7 +24,7 @@ pub(super) fn routes() -> Router<App> {
 
 /// What clients ask.
 #[derive(Debug, Deserialize)]
-struct Asked {
+struct TokenQuery {
     server_name: Option<OwnedServerName>,
     url: String,
     room_id: OwnedRoomId,
@@ -34,10 +34,10 @@ struct Asked {
 }
 
 async fn get_token(app: App, request: Ruma<Loose<get_token::Request>>) -> Result<get_token::Response> {
-    let body: Asked =
+    let body: TokenQuery =
         serde_json::from_slice(&request.raw).map_err(|error| crate::json::explain(&request.raw, &error))?;
     let who = request.user()?;
-    let wish = Wish {
+    let wish = TokenRequest {
         room: &body.room_id,
         slot: &body.slot_id,
         member: member(body.member_id.as_deref(), body.member.as_ref())?,

@@ -9,7 +9,7 @@ use base64::Engine;
 use bytes::Bytes;
 use hearth_base::Result;
 use hearth_base::config::Outgoing;
-use hearth_domain::ports::{Answer, Call, Eventually, Network};
+use hearth_domain::ports::{Call, Eventually, Network, RemoteResponse};
 use http::{Request, Response, header};
 use http_body_util::Full;
 use hyper::body::Incoming;
@@ -264,7 +264,7 @@ fn answer(books: &Books, sni: Option<String>, request: &Request<Incoming>) -> Re
 }
 
 /// Asks a homeserver for its version.
-pub(super) async fn ask(network: &Homeservers, server: &str) -> Result<Answer> {
+pub(super) async fn ask(network: &Homeservers, server: &str) -> Result<RemoteResponse> {
     let call = Call {
         to: ServerName::parse(server).expect("a server name"),
         method: "GET".to_owned(),

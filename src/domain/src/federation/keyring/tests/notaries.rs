@@ -7,7 +7,7 @@ use ruma::room_version_rules::RoomVersionRules;
 use ruma::{CanonicalJsonObject, OwnedServerName};
 use serde_json::{Value, json};
 
-use super::super::Criteria;
+use super::super::NotaryQuery;
 use super::world::{DAY_MS, HERE, NOW_MS, World, event, key, list, name, signed, unsigned};
 
 const A: &str = "a.example";
@@ -70,7 +70,7 @@ async fn for_many_servers_the_notary_comes_first() {
     assert_eq!((world.calls(NOTARY), world.calls("s0.example")), (1, 0));
 }
 
-async fn vouched(world: &World, server: &str, criteria: Criteria) -> Vec<CanonicalJsonObject> {
+async fn vouched(world: &World, server: &str, criteria: NotaryQuery) -> Vec<CanonicalJsonObject> {
     let wanted = BTreeMap::from([(name(server), criteria)]);
     let lists = world.keyring.vouch(wanted).await.expect("an answer");
     lists.iter().map(|list| serde_json::from_str(list.get()).expect("an object")).collect()
@@ -86,14 +86,14 @@ async fn being_a_notary() {
     let world = World::new();
     let own = key("1");
     world.publishes(A, &list(A, &own));
-    let lists = vouched(&world, A, Criteria::default()).await;
+    let lists = vouched(&world, A, NotaryQuery::default()).await;
     assert_eq!(signers(&lists[0]), [A, HERE]);
     super::super::document::check(lists[0].clone(), NOW_MS).expect("its own signature is still good");
-    vouched(&world, A, Criteria::default()).await;
+    vouched(&world, A, NotaryQuery::default()).await;
     assert_eq!(world.calls(A), 1, "what is kept is shown");
 
     world.clock.advance(20_000);
-    let longer = Criteria { ids: Vec::new(), valid_until_ms: NOW_MS + 9 * DAY_MS };
+    let longer = NotaryQuery { ids: Vec::new(), valid_until_ms: NOW_MS + 9 * DAY_MS };
     vouched(&world, A, longer.clone()).await;
     assert_eq!(world.calls(A), 2, "asked anew when more is wanted");
     vouched(&world, A, longer).await;
@@ -101,22 +101,23 @@ async fn being_a_notary() {
 
     world.loses(A);
     world.clock.advance(20_000);
-    let other = Criteria { ids: vec!["ed25519:2".to_owned()], valid_until_ms: 0 };
+    let other = NotaryQuery { ids: vec!["ed25519:2".to_owned()], valid_until_ms: 0 };
     assert_eq!(vouched(&world, A, other).await.len(), 1, "what is known is shown");
-    assert!(vouched(&world, "gone.example", Criteria::default()).await.is_empty());
+    assert!(vouched(&world, "gone.example", NotaryQuery::default()).await.is_empty());
 }
 
 #[tokio::test]
 async fn this_server_is_among_those_that_are_asked_for() {
     let world = World::new();
-    let lists = vouched(&world, HERE, Criteria::default()).await;
+    let lists = vouched(&world, HERE, NotaryQuery::default()).await;
     assert_eq!(signers(&lists[0]), [HERE]);
 }
 
 #[tokio::test]
 async fn too_many_servers_are_refused() {
     let world = World::new();
-    let server = |n: usize| -> (OwnedServerName, Criteria) { (name(&format!("s{n}.example")), Criteria::default()) };
+    let server =
+        |n: usize| -> (OwnedServerName, NotaryQuery) { (name(&format!("s{n}.example")), NotaryQuery::default()) };
     let many = (0..=limits::NOTARY_SERVERS_MAX).map(server).collect();
     world.keyring.vouch(many).await.expect_err("too many");
 }

@@ -20,7 +20,7 @@ use tempfile::TempDir;
 
 use super::super::Keyring;
 use crate::core::Core;
-use crate::ports::{Answer, Call, Eventually, Network};
+use crate::ports::{Call, Eventually, Network, RemoteResponse};
 
 pub(super) const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 /// When it is.
@@ -41,7 +41,7 @@ pub(super) struct Script {
 struct Scripted(Arc<Script>);
 
 impl Network for Scripted {
-    fn call(&self, call: Call) -> Eventually<Result<Answer>> {
+    fn call(&self, call: Call) -> Eventually<Result<RemoteResponse>> {
         let line = format!("{} {}", call.to, call.target);
         self.0.calls.lock().push((line, call.body.clone()));
         let answer = self.0.answers.lock().get(&(call.to.to_string(), call.target)).cloned();
@@ -51,11 +51,11 @@ impl Network for Scripted {
             let gone = || refuse(Reason::ConnectionFailed, format!("{} cannot be reached: it is gone.", call.to));
             let (status, body) = answer.ok_or_else(gone)?;
             let body = Box::pin(futures_util::stream::iter([Ok(body)]));
-            Ok(Answer { status, content_type: None, body })
+            Ok(RemoteResponse { status, content_type: None, body })
         })
     }
 
-    fn fetch(&self, _: String, _: Duration) -> Eventually<Result<Answer>> {
+    fn fetch(&self, _: String, _: Duration) -> Eventually<Result<RemoteResponse>> {
         Box::pin(std::future::ready(Err(refuse(Reason::ConnectionFailed, "There is no web here."))))
     }
 }

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::wire::Mood;
 use super::{World, really, server, user};
-use crate::outgoing::Ephemeral;
+use crate::outgoing::EphemeralEdu;
 
 fn device(id: &str, stream: u32) -> Edu {
     let content = DeviceListUpdateContent::new(user("@alice:home.example"), id.into(), UInt::from(stream));
@@ -29,18 +29,18 @@ impl World {
         really(self.core().store.write("test", write)).await
     }
 
-    fn tells(&self, to: &str, news: Ephemeral) {
+    fn tells(&self, to: &str, news: EphemeralEdu) {
         self.core().outgoing.ephemeral(Arc::new([server(to)]), news);
     }
 
     fn types(&self, to: &str, typing: bool) {
         let (room, user) = (owned_room_id!("!r:home.example"), user("@alice:home.example"));
-        self.tells(to, Ephemeral::Typing { room, user, typing });
+        self.tells(to, EphemeralEdu::Typing { room, user, typing });
     }
 
     fn reads(&self, to: &str, event: ruma::OwnedEventId) {
         let (room, user) = (owned_room_id!("!r:home.example"), user("@alice:home.example"));
-        self.tells(to, Ephemeral::Receipt { room, user, thread: None, event, at_ms: 7 });
+        self.tells(to, EphemeralEdu::Receipt { room, user, thread: None, event, at_ms: 7 });
     }
 }
 

@@ -165,7 +165,7 @@ impl World {
         really(self.core().store.read("test", |tx| outgoing::count(tx.tx()))).await.expect("a count")
     }
 
-    async fn health(&self, name: &str) -> destinations::Health {
+    async fn health(&self, name: &str) -> destinations::DestinationHealth {
         let name = name.to_owned();
         let read = really(self.core().store.read("test", move |tx| destinations::by_name(tx.tx(), &name))).await;
         read.expect("a read").expect("a server").health

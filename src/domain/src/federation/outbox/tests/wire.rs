@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use ruma::ServerName;
 use serde_json::{Value, json};
 
-use crate::ports::{Answer, Call, Eventually, Network};
+use crate::ports::{Call, Eventually, Network, RemoteResponse};
 
 /// How a server answers.
 #[derive(Debug, Clone, Default)]
@@ -99,7 +99,7 @@ impl Wire {
         now
     }
 
-    fn answer(&self, call: &Call, mood: &Mood) -> Result<Answer> {
+    fn answer(&self, call: &Call, mood: &Mood) -> Result<RemoteResponse> {
         let unreachable = || Err(refuse(Reason::ConnectionFailed, format!("{} does not answer.", call.to)));
         match mood {
             Mood::Well | Mood::Slow(_) => Ok(shaped(200, &self.hear(call))),
@@ -126,14 +126,14 @@ impl Wire {
     }
 }
 
-fn shaped(status: u16, body: &Value) -> Answer {
+fn shaped(status: u16, body: &Value) -> RemoteResponse {
     let piece = Ok(bytes::Bytes::from(body.to_string()));
     let body = Box::pin(futures_util::stream::iter([piece]));
-    Answer { status, content_type: Some("application/json".to_owned()), body }
+    RemoteResponse { status, content_type: Some("application/json".to_owned()), body }
 }
 
 impl Network for Wire {
-    fn call(&self, call: Call) -> Eventually<Result<Answer>> {
+    fn call(&self, call: Call) -> Eventually<Result<RemoteResponse>> {
         assert!(call.target.starts_with("/_matrix/federation/v1/send/") && call.method == "PUT", "{call:?}");
         assert!(call.authorization.is_some());
         *self.calls.lock().entry(call.to.to_string()).or_default() += 1;
@@ -150,7 +150,7 @@ impl Network for Wire {
         }
     }
 
-    fn fetch(&self, _: String, _: Duration) -> Eventually<Result<Answer>> {
+    fn fetch(&self, _: String, _: Duration) -> Eventually<Result<RemoteResponse>> {
         Box::pin(std::future::ready(Err(refuse(Reason::ConnectionFailed, "There is no web here."))))
     }
 

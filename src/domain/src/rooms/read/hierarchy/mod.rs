@@ -17,7 +17,7 @@ use serde::Serialize;
 
 pub use children::{Child, children, sort};
 use walk::Walker;
-pub use walk::{Distant, Lack, Told, is_resident};
+pub use walk::{RemoteRoom, RemoteRooms, UnknownRoom, is_resident};
 
 use super::summary::Summary;
 use crate::Requester;
@@ -25,7 +25,7 @@ use crate::rooms::Rooms;
 
 /// What of a space is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Question {
+pub struct HierarchyQuery {
     /// Only rooms that their spaces suggest.
     pub suggested_only: bool,
     /// How deep to go; the space itself is at 0.
@@ -34,7 +34,7 @@ pub struct Question {
 
 /// A room of a hierarchy.
 #[derive(Debug, Serialize)]
-pub struct Node {
+pub struct HierarchyNode {
     /// The room.
     #[serde(flatten)]
     pub summary: Summary,
@@ -46,7 +46,7 @@ pub struct Node {
 #[derive(Debug, Serialize)]
 pub struct Hierarchy {
     /// The rooms.
-    pub rooms: Vec<Node>,
+    pub rooms: Vec<HierarchyNode>,
     /// The token of the next page.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_batch: Option<String>,
@@ -60,10 +60,10 @@ impl Rooms {
         &self,
         who: &Requester,
         space: OwnedRoomId,
-        question: Question,
+        question: HierarchyQuery,
         (from, limit): (Option<&str>, usize),
-        told: Arc<Told>,
-    ) -> Result<(Hierarchy, Vec<Lack>)> {
+        told: Arc<RemoteRooms>,
+    ) -> Result<(Hierarchy, Vec<UnknownRoom>)> {
         let skip = from.map(|from| parse(from, question)).transpose()?.unwrap_or(0);
         let (core, reader) = (self.core.clone(), who.user);
         let limit = limit.clamp(1, limits::HIERARCHY_PAGE_ROOMS_MAX);
@@ -76,12 +76,12 @@ impl Rooms {
 }
 
 /// A token says how many rooms came before, and what was asked: with another question it would mean other rooms.
-fn token(skip: usize, question: Question) -> String {
+fn token(skip: usize, question: HierarchyQuery) -> String {
     let depth = question.depth_max.map_or_else(|| "-".to_owned(), |depth| depth.to_string());
     format!("h{skip}.{depth}.{}", u8::from(question.suggested_only))
 }
 
-fn parse(from: &str, question: Question) -> Result<usize> {
+fn parse(from: &str, question: HierarchyQuery) -> Result<usize> {
     let skip = from.strip_prefix('h').and_then(|rest| rest.split('.').next()?.parse().ok());
     skip.filter(|skip| token(*skip, question) == from)
         .ok_or_else(|| Error::invalid("`from` is not from an answer to this question; leave it out to start anew."))
@@ -93,9 +93,9 @@ mod tests {
 
     #[test]
     fn a_token_goes_with_its_question() {
-        let question = Question { suggested_only: true, depth_max: Some(3) };
+        let question = HierarchyQuery { suggested_only: true, depth_max: Some(3) };
         assert_eq!(parse(&token(7, question), question).expect("our own token"), 7);
-        let other = Question { suggested_only: true, depth_max: None };
+        let other = HierarchyQuery { suggested_only: true, depth_max: None };
         assert!(parse(&token(7, question), other).is_err());
         for bad in ["", "h", "h-1.3.1", "h7", "h7.3.2", "x7.3.1", "h99999999999999999999.3.1"] {
             assert!(parse(bad, question).is_err(), "{bad}");

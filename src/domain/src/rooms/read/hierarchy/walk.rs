@@ -10,14 +10,14 @@ use hearth_store::tables::rooms::{self, Room};
 use ruma::{OwnedRoomId, OwnedServerName, RoomId};
 
 use super::children::{Child, children};
-use super::{Hierarchy, Node, Question, token};
+use super::{Hierarchy, HierarchyNode, HierarchyQuery, token};
 use crate::core::Core;
 use crate::rooms::find;
 use crate::rooms::read::summary::{Summary, is_accessible, is_enterable, summary};
 
 /// A room as another server has told of it.
 #[derive(Debug)]
-pub struct Distant {
+pub struct RemoteRoom {
     /// Its summary, without the reader's part.
     pub summary: Summary,
     /// Its children, in order.
@@ -25,11 +25,11 @@ pub struct Distant {
 }
 
 /// What other servers told of rooms; none where none of them told anything.
-pub type Told = HashMap<OwnedRoomId, Option<Arc<Distant>>>;
+pub type RemoteRooms = HashMap<OwnedRoomId, Option<Arc<RemoteRoom>>>;
 
 /// A room of a space that nobody of this server is in, and of which other servers have to be asked.
 #[derive(Debug, Clone)]
-pub struct Lack {
+pub struct UnknownRoom {
     /// The room.
     pub room: OwnedRoomId,
     /// The servers through which it can be reached, as its space says.
@@ -37,16 +37,16 @@ pub struct Lack {
 }
 
 /// A room that is to be looked at.
-struct Stop {
+struct WalkStop {
     room: String,
     via: Vec<OwnedServerName>,
     depth: u64,
 }
 
 /// What a look at a room comes to.
-enum Look {
+enum RoomLook {
     Hidden,
-    Lacking(Lack),
+    Lacking(UnknownRoom),
     Seen(Box<Summary>, Vec<Child>),
 }
 
@@ -54,8 +54,8 @@ enum Look {
 pub(super) struct Walker<'a> {
     pub(super) core: &'a Core,
     pub(super) reader: UserSn,
-    pub(super) question: Question,
-    pub(super) told: &'a Told,
+    pub(super) question: HierarchyQuery,
+    pub(super) told: &'a RemoteRooms,
 }
 
 impl Walker<'_> {
@@ -66,13 +66,13 @@ impl Walker<'_> {
         tx: &mut dyn Tx,
         space: &RoomId,
         (skip, limit): (usize, usize),
-    ) -> Result<(Hierarchy, Vec<Lack>)> {
+    ) -> Result<(Hierarchy, Vec<UnknownRoom>)> {
         let refused = || Error::forbidden(format!("You are not in {space} and could not enter it."));
         let root = rooms::by_id(tx, space.as_str())?.ok_or_else(refused)?;
         if !is_accessible(self.core, tx, &root, Some(self.reader))? {
             return Err(refused());
         }
-        let mut stack = vec![Stop { room: root.id, via: Vec::new(), depth: 0 }];
+        let mut stack = vec![WalkStop { room: root.id, via: Vec::new(), depth: 0 }];
         let (mut seen, mut passed) = (HashSet::new(), 0);
         let (mut nodes, mut lacking) = (Vec::new(), Vec::new());
         while let Some(stop) = stack.pop() {
@@ -83,12 +83,12 @@ impl Walker<'_> {
                 continue;
             }
             let (summary, children) = match self.look(tx, &stop)? {
-                Look::Hidden => continue,
-                Look::Lacking(lack) => {
+                RoomLook::Hidden => continue,
+                RoomLook::Lacking(lack) => {
                     lacking.push(lack);
                     continue;
                 }
-                Look::Seen(summary, children) => (*summary, children),
+                RoomLook::Seen(summary, children) => (*summary, children),
             };
             if nodes.len() == limit {
                 let next_batch = Some(token(skip + limit, self.question));
@@ -97,42 +97,42 @@ impl Walker<'_> {
             if self.question.depth_max.is_none_or(|max| stop.depth < max) {
                 let next = children.iter().rev();
                 let depth = stop.depth + 1;
-                stack.extend(next.map(|child| Stop { room: child.room.clone(), via: child.via.clone(), depth }));
+                stack.extend(next.map(|child| WalkStop { room: child.room.clone(), via: child.via.clone(), depth }));
             }
             passed += 1;
             if passed > skip {
                 let children_state = children.into_iter().map(|child| child.stripped).collect();
-                nodes.push(Node { summary, children_state });
+                nodes.push(HierarchyNode { summary, children_state });
             }
         }
         Ok((Hierarchy { rooms: nodes, next_batch: None }, lacking))
     }
 
-    fn look(&self, tx: &mut dyn Tx, stop: &Stop) -> Result<Look> {
+    fn look(&self, tx: &mut dyn Tx, stop: &WalkStop) -> Result<RoomLook> {
         let room = rooms::by_id(tx, &stop.room)?;
         if !is_resident(tx, room.as_ref())? {
-            let Ok(room_id) = OwnedRoomId::try_from(stop.room.as_str()) else { return Ok(Look::Hidden) };
+            let Ok(room_id) = OwnedRoomId::try_from(stop.room.as_str()) else { return Ok(RoomLook::Hidden) };
             match self.told.get(&room_id) {
                 Some(Some(distant)) => return self.look_at(tx, room.as_ref(), distant),
-                None => return Ok(Look::Lacking(Lack { room: room_id, via: stop.via.clone() })),
+                None => return Ok(RoomLook::Lacking(UnknownRoom { room: room_id, via: stop.via.clone() })),
                 // Then what is left here from earlier days is better than nothing.
                 Some(None) => {}
             }
         }
-        let Some(room) = room.filter(|room| room.snapshot.0 != 0) else { return Ok(Look::Hidden) };
+        let Some(room) = room.filter(|room| room.snapshot.0 != 0) else { return Ok(RoomLook::Hidden) };
         if !is_accessible(self.core, tx, &room, Some(self.reader))? {
-            return Ok(Look::Hidden);
+            return Ok(RoomLook::Hidden);
         }
         let children = children(self.core, tx, &room, self.question.suggested_only)?;
-        Ok(Look::Seen(Box::new(summary(self.core, tx, &room)?), children))
+        Ok(RoomLook::Seen(Box::new(summary(self.core, tx, &room)?), children))
     }
 
-    fn look_at(&self, tx: &mut dyn Tx, room: Option<&Room>, distant: &Distant) -> Result<Look> {
+    fn look_at(&self, tx: &mut dyn Tx, room: Option<&Room>, distant: &RemoteRoom) -> Result<RoomLook> {
         if !is_enterable(tx, &distant.summary, room, Some(self.reader))? {
-            return Ok(Look::Hidden);
+            return Ok(RoomLook::Hidden);
         }
         let children = distant.children.iter().filter(|child| child.suggested || !self.question.suggested_only);
-        Ok(Look::Seen(Box::new(distant.summary.clone()), children.cloned().collect()))
+        Ok(RoomLook::Seen(Box::new(distant.summary.clone()), children.cloned().collect()))
     }
 }
 

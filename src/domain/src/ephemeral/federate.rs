@@ -1,0 +1,126 @@
+//! Presence between servers: who is there elsewhere, and telling others who is there here. Only where the configuration says
+//! so (`presence.federated`).
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hearth_base::{Result, limits};
+use hearth_store::ids::UserSn;
+use hearth_store::tables::memberships;
+use hearth_store::{Lane, WriteTx};
+use ruma::api::federation::transactions::edu::PresenceUpdate;
+use ruma::presence::PresenceState;
+use ruma::{OwnedServerName, UInt, UserId};
+use tokio::time::Instant;
+
+use super::PresenceBook;
+use super::presence::{Entry, IDLE_AFTER};
+use crate::outgoing::EphemeralEdu;
+use crate::rooms::servers;
+
+/// How often other servers are told again of somebody who is there: as this one, they stop believing it after a while.
+const TELL_AGAIN_AFTER: Duration = Duration::from_secs(25 * 60);
+
+/// What other servers are told of somebody.
+pub(super) fn update(entry: &Entry) -> PresenceUpdate {
+    let idle = entry.active.elapsed();
+    let ago = UInt::new_saturating(u64::try_from(idle.as_millis()).unwrap_or(u64::MAX));
+    let mut update = PresenceUpdate::new(entry.user_id.clone(), entry.state.clone(), ago);
+    update.status_msg.clone_from(&entry.status);
+    update.currently_active = entry.state == PresenceState::Online && idle < IDLE_AFTER;
+    update
+}
+
+impl PresenceBook {
+    /// Whether presence goes to other servers and comes from them.
+    #[must_use]
+    pub fn is_federated(&self) -> bool {
+        self.enabled() && self.core.config.presence.federated
+    }
+
+    /// The servers that want to know of a user of this server.
+    pub(super) fn listeners(
+        &self,
+        tx: &mut WriteTx<'_>,
+        user: UserSn,
+        user_id: &UserId,
+    ) -> Result<Arc<[OwnedServerName]>> {
+        let mut found = BTreeSet::new();
+        if self.is_federated() && self.core.is_local(user_id) {
+            for room in memberships::joined_rooms(tx.tx(), user)? {
+                found.extend(servers::of(&self.core, tx.tx(), room)?.iter().cloned());
+            }
+        }
+        Ok(found.into_iter().collect())
+    }
+
+    /// Notes what another server tells of one of its users, if somebody here shares a room with them. That the user is of
+    /// that server, the caller has checked.
+    pub fn heard(self: &Arc<Self>, tx: &mut WriteTx<'_>, user: UserSn, news: PresenceUpdate) -> Result<()> {
+        let known =
+            matches!(news.presence, PresenceState::Online | PresenceState::Offline | PresenceState::Unavailable);
+        if !self.is_federated() || !known {
+            return Ok(());
+        }
+        let now = Instant::now();
+        let active = now.checked_sub(Duration::from_millis(news.last_active_ago.into()));
+        let active = active.or_else(|| now.checked_sub(IDLE_AFTER)).unwrap_or(now);
+        let status = news.status_msg.filter(|status| status.len() <= limits::PRESENCE_STATUS_BYTES_MAX);
+        if let Some(entry) = self.users.lock().get_mut(&user)
+            && entry.state == news.presence
+            && entry.status == status
+            && (entry.active.elapsed() < IDLE_AFTER) == (active.elapsed() < IDLE_AFTER)
+        {
+            (entry.active, entry.seen) = (active, now);
+            return Ok(());
+        }
+        let concerned = memberships::local_neighbours(tx.tx(), user)?;
+        if concerned.is_empty() {
+            return Ok(());
+        }
+        let (this, at) = (self.clone(), tx.position());
+        let (user_id, state) = (news.user_id, news.presence);
+        tx.after_commit(move || {
+            let entry = Entry { user_id, state, status, active, seen: now, changed: at, faded: false, told: None };
+            this.users.lock().insert(user, entry);
+            this.core.notifier.wake(&concerned, at);
+            this.somebody.notify_one();
+        });
+        Ok(())
+    }
+
+    /// Tells other servers again of whoever has been there for long.
+    pub(super) async fn tell_again(self: &Arc<Self>) {
+        if !self.is_federated() {
+            return;
+        }
+        let due: Vec<_> = {
+            let mut users = self.users.lock();
+            let due = users.iter_mut().filter(|(_, entry)| {
+                entry.state != PresenceState::Offline
+                    && entry.told.is_some_and(|told| told.elapsed() > TELL_AGAIN_AFTER)
+            });
+            due.map(|(user, entry)| {
+                entry.told = Some(Instant::now());
+                (*user, update(entry))
+            })
+            .collect()
+        };
+        if due.is_empty() {
+            return;
+        }
+        let this = self.clone();
+        let tell = move |tx: &mut WriteTx<'_>| {
+            for (user, update) in due {
+                let servers = this.listeners(tx, user, &update.user_id)?;
+                let this = this.clone();
+                tx.after_commit(move || this.core.outgoing.ephemeral(servers, EphemeralEdu::Presence(update)));
+            }
+            Ok(())
+        };
+        if let Err(error) = self.core.store.write_in(Lane::Upkeep, "presence_tell_again", tell).await {
+            tracing::debug!(%error, "Other servers could not be told again who is there.");
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! Getting hold of keys: from memory, from the database, from their servers, from notaries, in this order.
+//!
+//! Where very many servers are wanted, as for the members of a large room, notaries come before the servers: one request
+//! to them answers for many.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use hearth_base::{Error, Result, limits};
+use ruma::{OwnedServerName, ServerName};
+
+use super::known::{KeySet, ServerKeys, WantedKeys};
+use super::retry::Urgency;
+use super::{Keyring, own};
+
+/// What is wanted of which server.
+pub(super) type WantedByServer = BTreeMap<OwnedServerName, Vec<WantedKeys>>;
+
+/// How long getting the keys for a batch of events may take.
+pub(super) const ALL_WAIT: Duration = Duration::from_secs(30);
+/// Servers that are asked at the same time.
+const AT_ONCE: usize = 32;
+/// From how many servers on notaries are asked first.
+const MANY: usize = 16;
+
+impl Keyring {
+    /// Gets keys that satisfy what is wanted, as far as they can be had.
+    pub(super) async fn obtain(&self, wants: WantedByServer, urgency: Urgency) -> KeySet {
+        let mut known = KeySet::default();
+        let mut wants: Vec<_> = wants.into_iter().collect();
+        for (_, wants) in &mut wants {
+            wants.sort_unstable();
+            wants.dedup();
+        }
+        self.take(&mut known, &mut wants).await;
+        if wants.is_empty() {
+            return known;
+        }
+        let fetching = async {
+            let notaries_first = wants.len() >= MANY;
+            if notaries_first {
+                self.ask_notaries(&mut known, &mut wants).await;
+            }
+            self.ask_servers(&mut known, &mut wants, urgency).await;
+            if !notaries_first {
+                self.ask_notaries(&mut known, &mut wants).await;
+            }
+        };
+        if tokio::time::timeout(ALL_WAIT, fetching).await.is_err() {
+            // What came in time is in the database.
+            self.take(&mut known, &mut wants).await;
+            let late = |server: &OwnedServerName| format!("{server} took too long to send its keys.");
+            for (server, _) in wants {
+                known.missing.entry(server).or_insert_with_key(late);
+            }
+        }
+        known
+    }
+
+    /// Takes what memory and the database have, and leaves in `wants` what they have not.
+    async fn take(&self, known: &mut KeySet, wants: &mut Vec<(OwnedServerName, Vec<WantedKeys>)>) {
+        let names: Vec<_> = wants.iter().map(|(server, _)| server.clone()).collect();
+        match self.at_hand(names).await {
+            Ok(servers) => known.servers.extend(servers),
+            Err(error) => tracing::error!(%error, "The keys of other servers could not be read."),
+        }
+        wants.retain(|(server, wants)| !satisfied(known, server, wants));
+    }
+
+    /// What memory and the database know of some servers, and of this one.
+    async fn at_hand(&self, servers: Vec<OwnedServerName>) -> Result<HashMap<OwnedServerName, Arc<ServerKeys>>> {
+        let mut found = HashMap::with_capacity(servers.len());
+        let mut unknown = Vec::new();
+        for server in servers {
+            if *server == *self.core.server_name {
+                found.insert(server, Arc::new(own::as_others_see_it(&self.core.key)));
+            } else if let Some(keys) = self.known.get(&*server) {
+                found.insert(server, keys);
+            } else {
+                unknown.push(server);
+            }
+        }
+        if !unknown.is_empty() {
+            found.extend(self.load(unknown).await?);
+        }
+        Ok(found)
+    }
+
+    async fn ask_servers(
+        &self,
+        known: &mut KeySet,
+        wants: &mut Vec<(OwnedServerName, Vec<WantedKeys>)>,
+        urgency: Urgency,
+    ) {
+        let asked = futures_util::stream::iter(wants.clone().into_iter().map(|(server, wants)| async move {
+            let outcome = self.ask_one(&server, &wants, urgency).await;
+            (server, outcome)
+        }));
+        let mut asked = asked.buffer_unordered(AT_ONCE);
+        while let Some((server, outcome)) = asked.next().await {
+            match outcome {
+                Ok(keys) => {
+                    known.servers.insert(server, keys);
+                }
+                Err(error) => {
+                    known.missing.insert(server, error.to_string());
+                }
+            }
+        }
+        wants.retain(|(server, wants)| !satisfied(known, server, wants));
+    }
+
+    /// Asks one server, unless somebody else has just done so.
+    async fn ask_one(&self, server: &ServerName, wants: &[WantedKeys], urgency: Urgency) -> Result<Arc<ServerKeys>> {
+        self.core.check_talks_to(server)?;
+        let _flight = self.flights.take(server.to_owned()).await;
+        let at_hand = self.at_hand(vec![server.to_owned()]).await?;
+        if let Some(keys) = at_hand.get(server)
+            && wants.iter().all(|want| keys.satisfy(want))
+        {
+            return Ok(Arc::clone(keys));
+        }
+        self.fetch_in_time(server, urgency).await
+    }
+
+    /// Fetches a server's keys, unless it is too early to ask again. The caller holds the server's flight.
+    pub(super) async fn fetch_in_time(&self, server: &ServerName, urgency: Urgency) -> Result<Arc<ServerKeys>> {
+        self.attempts.check(server, urgency, self.core.now_ms())?;
+        let fetched = self.fetch(server).await;
+        match &fetched {
+            Ok(_) => self.attempts.went_well(server, self.core.now_ms()),
+            Err(error) => self.attempts.failed(server, error, self.core.now_ms()),
+        }
+        fetched
+    }
+
+    async fn ask_notaries(&self, known: &mut KeySet, wants: &mut Vec<(OwnedServerName, Vec<WantedKeys>)>) {
+        for notary in &self.core.config.federation.notaries {
+            let Ok(notary) = ServerName::parse(notary.as_str()) else { continue };
+            if wants.is_empty() || self.core.check_talks_to(&notary).is_err() {
+                continue;
+            }
+            for some in wants.chunks(limits::NOTARY_SERVERS_MAX) {
+                let asked: Result<_, Error> = self.ask_notary(&notary, some).await;
+                if let Err(error) = asked {
+                    tracing::info!(%notary, %error, "A notary could not be asked for keys.");
+                    break;
+                }
+            }
+            self.take(known, wants).await;
+        }
+    }
+}
+
+fn satisfied(known: &KeySet, server: &ServerName, wants: &[WantedKeys]) -> bool {
+    known.servers.get(server).is_some_and(|keys| wants.iter().all(|want| keys.satisfy(want)))
+}

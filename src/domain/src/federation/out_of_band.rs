@@ -1,0 +1,143 @@
+//! Rooms that this server is not in and whose users have to do with nevertheless: they are invited, knock, or have refused.
+//!
+//! Such a room is a row without state, or with the state of an earlier stay, which is out of date. The member event lies
+//! beside the timeline (an outlier), and the user's standing follows it and not the state. Entering the room is the matter of
+//! `enter`.
+
+use std::sync::Arc;
+
+use hearth_base::{Error, Reason, Result, error::refuse};
+use hearth_store::WriteTx;
+use hearth_store::engine::Tx;
+use hearth_store::ids::{EventSn, RoomSn, SnapshotSn};
+use hearth_store::tables::events::{self, EventRow};
+use hearth_store::tables::memberships::{self, Membership, MembershipRow};
+use hearth_store::tables::rooms::{self, Room};
+use hearth_store::tables::{state_keys, users};
+use ruma::room_version_rules::RoomVersionRules;
+use ruma::{RoomId, UserId};
+
+use crate::core::Core;
+use crate::rooms::event::Authored;
+
+/// Refuses with `M_INVALID_PARAM` ids that no room of a version has: from 12 on they name no server.
+pub(super) fn check_id(room_id: &RoomId, rules: &RoomVersionRules) -> Result<()> {
+    if rules.authorization.room_create_event_id_as_room_id == room_id.server_name().is_some() {
+        return Err(Error::invalid(format!("{room_id} is not the id of a room of that version.")));
+    }
+    Ok(())
+}
+
+/// The row of a room, made now if need be. The version of a room that this server was never in is hearsay, and the newest
+/// word counts; what is known for sure is `M_UNSUPPORTED_ROOM_VERSION` to contradict.
+pub(super) fn room(core: &Core, tx: &mut WriteTx<'_>, room_id: &RoomId, version: &str) -> Result<Room> {
+    let Some(mut room) = rooms::by_id(tx.tx(), room_id.as_str())? else {
+        let room = Room {
+            sn: RoomSn::from(tx.position()),
+            id: room_id.to_string(),
+            version: version.to_owned(),
+            snapshot: SnapshotSn(0),
+            extremities: Vec::new(),
+            depth: 0,
+            published: false,
+        };
+        rooms::insert(tx.tx(), &room, core.now_ms())?;
+        return Ok(room);
+    };
+    if room.version != version {
+        if is_known(&room) {
+            let message = format!("{room_id} has the version {}, and not {version}.", room.version);
+            return Err(refuse(Reason::UnsupportedRoomVersion, message));
+        }
+        rooms::set_version(tx.tx(), room.sn, version)?;
+        version.clone_into(&mut room.version);
+    }
+    Ok(room)
+}
+
+/// Whether this server is or was in a room, so that it knows more of it than others have said.
+pub(super) fn is_known(room: &Room) -> bool {
+    room.snapshot.0 != 0
+}
+
+/// Makes a user of this server stand to a room as a member event says, and wakes them. Not for rooms that this server is in:
+/// there the state decides.
+pub(super) fn stand(
+    core: &Arc<Core>,
+    tx: &mut WriteTx<'_>,
+    room: &Room,
+    member: &Authored,
+    stripped: Option<&[u8]>,
+) -> Result<()> {
+    let pdu = &member.pdu;
+    let membership = pdu.content_str("membership").as_deref().and_then(Membership::from_name);
+    let user_id = pdu.state_key.as_deref().map(UserId::parse);
+    let (Some(membership), Some(Ok(user_id))) = (membership, user_id) else {
+        return Err(Error::broken("a member event without a member was to be stored"));
+    };
+    let event = put(tx, room, member)?;
+    let user = users::intern(tx, user_id.as_str())?;
+    let at = tx.position();
+    let row = MembershipRow {
+        room: room.sn,
+        user,
+        membership,
+        local: core.is_local(&user_id),
+        event,
+        position: at,
+        since: at,
+        forgotten: false,
+    };
+    memberships::set(tx.tx(), &row, stripped)?;
+    let core = core.clone();
+    tx.after_commit(move || core.notifier.wake(&[user], at));
+    Ok(())
+}
+
+/// Stores an event beside the timeline, unless it is known.
+fn put(tx: &mut WriteTx<'_>, room: &Room, event: &Authored) -> Result<EventSn> {
+    let pdu = &event.pdu;
+    if let Some(known) = events::find(tx.tx(), pdu.event_id.as_str())? {
+        return Ok(known);
+    }
+    let sender = users::intern(tx, pdu.sender.as_str())?;
+    let state_key = pdu.state_key.as_deref().unwrap_or_default();
+    let key = state_keys::intern(tx, &pdu.kind.to_string(), state_key)?;
+    let row = EventRow {
+        sn: EventSn::from(tx.position()),
+        room: room.sn,
+        ord: None,
+        id: pdu.event_id.to_string(),
+        sender,
+        state_key: Some(key),
+        depth: pdu.depth,
+        snapshot: SnapshotSn(0),
+        flags: events::OUTLIER,
+        redacted_by: None,
+        thread: None,
+        device: None,
+        txn: None,
+        json: event.json.clone(),
+    };
+    events::insert(tx.tx(), &row)?;
+    Ok(row.sn)
+}
+
+/// How a user stands to a room that this server is not in.
+#[derive(Debug, Clone)]
+pub(super) struct OutOfBandMembership {
+    /// The room.
+    pub(super) room: Room,
+    /// Their membership.
+    pub(super) row: MembershipRow,
+}
+
+/// How a user stands to a room that this server is not in; none when it is in it, or they have nothing to do with it.
+pub(super) fn standing(tx: &mut dyn Tx, room_id: &RoomId, user: &UserId) -> Result<Option<OutOfBandMembership>> {
+    let Some(room) = rooms::by_id(tx, room_id.as_str())? else { return Ok(None) };
+    if crate::rooms::find::is_resident(tx, &room)? {
+        return Ok(None);
+    }
+    let Some(user) = users::find(tx, user.as_str())? else { return Ok(None) };
+    Ok(memberships::get(tx, room.sn, user)?.map(|row| OutOfBandMembership { room, row }))
+}

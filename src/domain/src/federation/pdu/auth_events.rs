@@ -1,0 +1,154 @@
+//! Getting events that others name: what authorises an event, and single ones. They become outliers.
+
+use std::collections::{BTreeSet, HashSet};
+use std::sync::Arc;
+
+use futures_util::StreamExt;
+use hearth_base::{Error, Reason, Result, error::refuse, limits};
+use hearth_store::Lane;
+use hearth_store::tables::events;
+use ruma::api::federation::authorization::get_event_authorization::v1 as event_auth;
+use ruma::api::federation::event::get_event::v1 as get_event;
+use ruma::{OwnedEventId, OwnedServerName, ServerName};
+use serde_json::value::RawValue;
+
+use super::handle::RoomInfo;
+use super::parse::{IncomingPdu, parse};
+use super::{judge, outliers};
+use crate::federation::Federation;
+use crate::rooms::servers;
+
+/// Single events asked for at the same time.
+const AT_ONCE: usize = 8;
+/// Servers asked for the same thing.
+const SERVERS_MAX: usize = 4;
+/// Generations of auth events that are fetched one by one.
+const GENERATIONS_MAX: usize = 6;
+/// Outliers stored in one write: others want to write, too.
+const CHUNK: usize = 250;
+
+impl Federation {
+    /// Whom to ask about a room: the one who brought something up, then others who are in it.
+    pub(super) async fn askable(&self, place: &RoomInfo, from: &ServerName) -> Result<Vec<OwnedServerName>> {
+        let (core, room) = (self.core.clone(), place.room);
+        let others = self.core.store.read("admit_servers", move |tx| servers::of(&core, tx.tx(), room)).await?;
+        let mut askable = vec![from.to_owned()];
+        askable.extend(others.iter().filter(|server| **server != *from && **server != self.core.server_name).cloned());
+        askable.truncate(SERVERS_MAX);
+        Ok(askable)
+    }
+
+    /// Fetches what authorises an event, and what authorises that, and stores it as outliers.
+    pub(in crate::federation) async fn fetch_auth(
+        self: &Arc<Self>,
+        place: &RoomInfo,
+        candidate: &IncomingPdu,
+        missing: Vec<OwnedEventId>,
+        from: &ServerName,
+    ) -> Result<()> {
+        let request = event_auth::Request::new(place.room_id.clone(), candidate.pdu.event_id.clone());
+        if let Ok(answer) = self.ask(from, request).await {
+            let found = answer.auth_chain.into_iter().take(limits::STATE_EVENTS_MAX).collect();
+            self.take_outliers(place, found).await?;
+        }
+        let (mut missing, mut found) = (self.unknown(missing).await?, Vec::new());
+        for _ in 0..GENERATIONS_MAX {
+            if missing.is_empty() {
+                break;
+            }
+            let fetched = self.fetch_events(place, missing, from).await?;
+            let parsed: Vec<_> = fetched.iter().filter_map(|json| self.read(place, json)).collect();
+            let named: BTreeSet<_> = parsed.iter().flat_map(|one| one.pdu.auth_events.iter().cloned()).collect();
+            found.extend(fetched);
+            missing = self.unknown(named.into_iter().take(limits::STATE_SINGLE_EVENTS_MAX).collect()).await?;
+        }
+        self.take_outliers(place, found).await
+    }
+
+    /// Fetches single events, from `from` or whoever has them. Those that nobody has are left out; an error when there is
+    /// one that nobody could be asked for.
+    pub(super) async fn fetch_events(
+        self: &Arc<Self>,
+        place: &RoomInfo,
+        ids: Vec<OwnedEventId>,
+        from: &ServerName,
+    ) -> Result<Vec<Box<RawValue>>> {
+        let servers = Arc::new(self.askable(place, from).await?);
+        let fetches = ids.into_iter().map(|id| {
+            let (this, servers) = (self.clone(), servers.clone());
+            async move { this.fetch_event(&servers, &id).await }
+        });
+        let answers: Vec<_> = futures_util::stream::iter(fetches).buffer_unordered(AT_ONCE).collect().await;
+        let found = answers.into_iter().collect::<Result<Vec<_>>>()?;
+        Ok(found.into_iter().flatten().collect())
+    }
+
+    /// One event from the first server that has it.
+    async fn fetch_event(&self, servers: &[OwnedServerName], id: &OwnedEventId) -> Result<Option<Box<RawValue>>> {
+        let mut last = Ok(None);
+        for server in servers {
+            match self.ask(server, get_event::Request::new(id.clone())).await {
+                Ok(answer) => return Ok(Some(answer.pdu)),
+                Err(error) if error.reason() == Some(Reason::ConnectionFailed) => last = last.and(Err(error)),
+                Err(_) => last = Ok(None),
+            }
+        }
+        last
+    }
+
+    /// Those of some events that are not here.
+    pub(in crate::federation) async fn unknown(&self, ids: Vec<OwnedEventId>) -> Result<Vec<OwnedEventId>> {
+        let read = move |tx: &mut hearth_store::ReadTx<'_>| {
+            let mut unknown = Vec::new();
+            for id in ids {
+                if events::find(tx.tx(), id.as_str())?.is_none() {
+                    unknown.push(id);
+                }
+            }
+            Ok(unknown)
+        };
+        self.core.store.read_slow("admit_unknown", read).await
+    }
+
+    /// Reads an event of a room; none when it is none, which is the sender's loss.
+    pub(in crate::federation) fn read(&self, place: &RoomInfo, json: &RawValue) -> Option<IncomingPdu> {
+        parse(place.rules, Some(&place.room_id), json)
+            .inspect_err(|error| tracing::debug!(%error, room.id = %place.room_id, "A malformed event is dropped."))
+            .ok()
+    }
+
+    /// Checks events that came without a place, and stores those that are not here yet as outliers.
+    pub(super) async fn take_outliers(self: &Arc<Self>, place: &RoomInfo, found: Vec<Box<RawValue>>) -> Result<()> {
+        let parsed: Vec<IncomingPdu> = found.iter().filter_map(|json| self.read(place, json)).collect();
+        drop(found);
+        let unknown = self.unknown(parsed.iter().map(|one| one.pdu.event_id.clone()).collect()).await?;
+        let unknown: HashSet<_> = unknown.into_iter().collect();
+        let parsed: Vec<_> = parsed.into_iter().filter(|one| unknown.contains(&one.pdu.event_id)).collect();
+        if parsed.is_empty() {
+            return Ok(());
+        }
+        let vetted: Vec<_> = self.vet(place.rules, parsed).await.into_iter().flatten().collect();
+        let (core, rules) = (self.core.clone(), place.rules);
+        let read = move |tx: &mut hearth_store::ReadTx<'_>| judge(rules, vetted, |id| core.events.find(tx.tx(), id));
+        let judged = self.core.store.read_slow("admit_judge", read).await?;
+        self.store_outliers(place, judged).await
+    }
+
+    async fn store_outliers(&self, place: &RoomInfo, judged: Vec<IncomingPdu>) -> Result<()> {
+        let mut rest = judged.into_iter();
+        loop {
+            let chunk: Vec<_> = rest.by_ref().take(CHUNK).collect();
+            if chunk.is_empty() {
+                return Ok(());
+            }
+            let (core, room) = (self.core.clone(), place.room);
+            let write = move |tx: &mut hearth_store::WriteTx<'_>| outliers(&core, tx, room, chunk).map(drop);
+            self.core.store.write_in(Lane::Federation, "admit_outliers", write).await?;
+        }
+    }
+}
+
+/// An error that says who was asked in vain.
+pub(super) fn nobody(what: &str, place: &RoomInfo) -> Error {
+    refuse(Reason::ConnectionFailed, format!("No server of {} could be asked for {what}.", place.room_id))
+}

@@ -1,0 +1,64 @@
+//! Storing events that happened before what is here: history that was fetched from other servers.
+
+use std::sync::Arc;
+
+use hearth_base::Result;
+use hearth_store::WriteTx;
+use hearth_store::ids::SnapshotSn;
+use hearth_store::tables::rooms::Room;
+use hearth_store::tables::{awaited_events, events};
+use ruma::events::TimelineEventType;
+
+use super::parse::IncomingPdu;
+use crate::core::Core;
+use crate::rooms::load::Event;
+use crate::rooms::persist::{self, EventStatus, NewEvent};
+use crate::rooms::{redaction, relate};
+
+/// An event of the past.
+#[derive(Debug)]
+pub struct BackfilledEvent {
+    /// The event, vetted; `pdu.rejected` if it failed its authorisation.
+    pub candidate: IncomingPdu,
+    /// The state before it.
+    pub snapshot: SnapshotSn,
+    /// Its place in the timeline.
+    pub ord: i64,
+}
+
+/// Stores events of the past at their places; the room's head and state stay as they are, and nobody is woken. Rejected ones
+/// get no place. Those that have a place already are left alone and not among the answer.
+pub fn backfilled(
+    core: &Arc<Core>,
+    tx: &mut WriteTx<'_>,
+    room: &Room,
+    past: Vec<BackfilledEvent>,
+) -> Result<Vec<Arc<Event>>> {
+    let mut stored = Vec::with_capacity(past.len());
+    for BackfilledEvent { candidate: IncomingPdu { pdu, json, .. }, snapshot, ord } in past {
+        let known = core.events.find(tx.tx(), &pdu.event_id)?;
+        if known.as_ref().is_some_and(|event| !event.is_outlier()) {
+            continue;
+        }
+        let known = known.map(|event| event.sn);
+        let flags = if pdu.rejected { events::REJECTED } else { 0 };
+        let standing = EventStatus { ord: (!pdu.rejected).then_some(ord), snapshot, flags };
+        let at = tx.position();
+        let new = NewEvent { pdu, json, sender: None, txn: None, known };
+        let (event, relation) = persist::event(core, tx, room.sn, new, at, standing)?;
+        awaited_events::delete(tx.tx(), room.sn, event.pdu.event_id.as_str())?;
+        if flags == 0 {
+            relate::note_old(core, tx, &event, relation)?;
+            if event.pdu.kind == TimelineEventType::RoomRedaction {
+                redaction::apply(core, tx, room, &event)?;
+            }
+            redaction::apply_pending(core, tx, room, &event)?;
+        }
+        if let Some(sn) = known {
+            let core = core.clone();
+            tx.after_commit(move || core.events.placed(sn));
+        }
+        stored.push(event);
+    }
+    Ok(stored)
+}

@@ -1,0 +1,154 @@
+//! Bringing one event of another server into its room, with all that has to be fetched and resolved for that.
+
+use std::sync::Arc;
+
+use hearth_base::{Error, Reason, Result, error::refuse};
+use hearth_store::Lane;
+use hearth_store::ids::RoomSn;
+use hearth_store::tables::rooms;
+use ruma::room_version_rules::RoomVersionRules;
+use ruma::{OwnedRoomId, ServerName};
+
+use super::parse::IncomingPdu;
+use super::persist::{self, PersistConflict, PersistOutcome};
+use super::plan::{self, Budget, PduOutcome, PlanResult};
+use crate::federation::Federation;
+use crate::rooms::event::version;
+use crate::rooms::find;
+use crate::rooms::state::snapshot::StateIds;
+
+/// How often an event is planned anew because its room has moved on.
+const PLANS_MAX: usize = 12;
+
+/// The room that an event comes into: what never changes of it.
+#[derive(Debug, Clone)]
+pub(in crate::federation) struct RoomInfo {
+    pub(in crate::federation) room: RoomSn,
+    pub(in crate::federation) room_id: OwnedRoomId,
+    pub(in crate::federation) rules: &'static RoomVersionRules,
+}
+
+/// How an event came here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum PduSource {
+    /// It was handed to us.
+    Pushed,
+    /// We asked for it, as another comes after it. Nobody is asked what comes before it.
+    Pulled,
+}
+
+impl Federation {
+    /// Brings one vetted event into a room that this server is in. What is missing is asked of `from`, which has handed it
+    /// over, and then of others.
+    ///
+    /// `M_CONNECTION_FAILED` and `M_LIMIT_EXCEEDED` mean that it may go better later; other errors that the event is dropped.
+    pub async fn admit(
+        self: &Arc<Self>,
+        room: RoomSn,
+        candidate: IncomingPdu,
+        from: &ServerName,
+    ) -> Result<PduOutcome> {
+        let place = self.place(room).await?;
+        let _turn = self.inbound.turns.take(room).await;
+        self.bring_in(&place, candidate, from, PduSource::Pushed).await
+    }
+
+    /// What never changes of a room that is known here.
+    pub(in crate::federation) async fn place(&self, room: RoomSn) -> Result<RoomInfo> {
+        let read = move |tx: &mut hearth_store::ReadTx<'_>| {
+            let room = rooms::by_sn(tx.tx(), room)?.ok_or_else(|| Error::not_found("There is no such room here."))?;
+            Ok(RoomInfo { room: room.sn, room_id: find::id(&room)?, rules: version::stored_rules(&room.version)? })
+        };
+        self.core.store.read("admit_place", read).await
+    }
+
+    /// As [`Self::admit`], for whoever has the room's turn.
+    pub(super) async fn bring_in(
+        self: &Arc<Self>,
+        place: &RoomInfo,
+        candidate: IncomingPdu,
+        from: &ServerName,
+        way: PduSource,
+    ) -> Result<PduOutcome> {
+        let (mut candidate, mut given) = (candidate, None);
+        let (mut auth_asked, mut prev_asked, mut policy_asked) = (false, way == PduSource::Pulled, false);
+        for _ in 0..PLANS_MAX {
+            let obstacle;
+            (candidate, obstacle) = match self.attempt(place, candidate, given.clone()).await? {
+                PersistOutcome::Done(verdict) => return Ok(verdict),
+                PersistOutcome::Not(candidate, obstacle) => (*candidate, obstacle),
+            };
+            let PersistConflict::Lacks(lack) = obstacle else { continue };
+            if let Some(via) = lack.policy {
+                if policy_asked {
+                    let why = format!("{via} signed with another key than the room's policy names.");
+                    self.core.policies.refuse(&candidate.pdu.event_id, &why);
+                } else {
+                    policy_asked = true;
+                    self.ask_policy_for(&via, &mut candidate).await;
+                }
+                continue;
+            }
+            if !lack.auth.is_empty() {
+                if auth_asked {
+                    return Err(refuse(Reason::NotFound, "Nobody has the events that authorise it."));
+                }
+                auth_asked = true;
+                self.fetch_auth(place, &candidate, lack.auth, from).await?;
+            } else if !prev_asked {
+                prev_asked = true;
+                if let Err(error) = Box::pin(self.catch_up(place, &candidate, from)).await {
+                    tracing::debug!(%error, room.id = %place.room_id, "Asking for missing events was in vain.");
+                }
+            } else {
+                given = Some(Arc::new(self.state_before(place, &candidate, from).await?));
+            }
+        }
+        Err(refuse(Reason::LimitExceeded { retry_after_ms: 1_000 }, "The room moves too fast to follow; try again."))
+    }
+
+    /// Tries once: inside the writer, and if that is not enough, by a plan made outside of it.
+    async fn attempt(
+        self: &Arc<Self>,
+        place: &RoomInfo,
+        candidate: IncomingPdu,
+        given: Option<Arc<StateIds>>,
+    ) -> Result<PersistOutcome> {
+        let candidate = if given.is_none() {
+            match self.try_quickly(place, candidate).await? {
+                PersistOutcome::Not(candidate, PersistConflict::Hard) => candidate,
+                tried => return Ok(tried),
+            }
+        } else {
+            Box::new(candidate)
+        };
+        let (core, room) = (self.core.clone(), place.room);
+        let read = move |tx: &mut hearth_store::ReadTx<'_>| {
+            let room = rooms::by_sn(tx.tx(), room)?.ok_or_else(|| Error::broken("the room of an event is missing"))?;
+            let outlook = plan::look(&core, tx.tx(), &room, &candidate, Budget::Full, given.as_deref())?;
+            Ok((candidate, outlook))
+        };
+        let (candidate, outlook) = self.core.store.read_slow("admit_plan", read).await?;
+        let plan = match outlook {
+            PlanResult::Known(verdict) => return Ok(PersistOutcome::Done(verdict)),
+            PlanResult::Lacks(lack) => return Ok(PersistOutcome::Not(candidate, PersistConflict::Lacks(lack))),
+            PlanResult::Hard => return Ok(PersistOutcome::Not(candidate, PersistConflict::Hard)),
+            PlanResult::Planned(plan) => plan,
+        };
+        let (core, room) = (self.core.clone(), place.room);
+        let write = move |tx: &mut hearth_store::WriteTx<'_>| {
+            let mut room = persist::room(tx, room)?;
+            persist::planned(&core, tx, &mut room, *candidate, *plan)
+        };
+        self.core.store.write_in(Lane::Federation, "admit_planned", write).await
+    }
+
+    async fn try_quickly(self: &Arc<Self>, place: &RoomInfo, candidate: IncomingPdu) -> Result<PersistOutcome> {
+        let (core, room) = (self.core.clone(), place.room);
+        let write = move |tx: &mut hearth_store::WriteTx<'_>| {
+            let mut room = persist::room(tx, room)?;
+            persist::quickly(&core, tx, &mut room, candidate)
+        };
+        self.core.store.write_in(Lane::Federation, "admit", write).await
+    }
+}

@@ -1,0 +1,145 @@
+//! Asking for the events between what is here and an event that comes after others (server-server API,
+//! `get_missing_events`), and bringing them in first.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+
+use hearth_base::{Result, limits};
+use hearth_store::tables::{awaited_events, rooms};
+use ruma::api::federation::event::get_missing_events::v1 as missing_events;
+use ruma::{OwnedEventId, ServerName, UInt};
+
+use super::handle::{PduSource, RoomInfo};
+use super::parse::IncomingPdu;
+use crate::federation::Federation;
+use crate::rooms::find;
+
+impl Federation {
+    /// Fetches what comes before `candidate`, up to [`limits::MISSING_ROUNDS_MAX`] rounds of it, and brings it in.
+    pub(super) async fn catch_up(
+        self: &Arc<Self>,
+        place: &RoomInfo,
+        candidate: &IncomingPdu,
+        from: &ServerName,
+    ) -> Result<()> {
+        let earliest = self.ends(place).await?;
+        let mut latest = vec![candidate.pdu.event_id.clone()];
+        let mut found: HashMap<OwnedEventId, IncomingPdu> = HashMap::new();
+        // What others sent of the time before what is here: not what was asked for, and the business of `history`.
+        let mut past: HashSet<OwnedEventId> = HashSet::new();
+        for _ in 0..limits::MISSING_ROUNDS_MAX {
+            let mut request = missing_events::Request::new(place.room_id.clone(), earliest.clone(), latest);
+            request.limit = UInt::new_saturating(limits::MISSING_EVENTS_MAX as u64);
+            let answer = match self.ask(from, request).await {
+                Ok(answer) => answer,
+                // What came before is still of use.
+                Err(_) if !found.is_empty() => break,
+                Err(error) => return Err(error),
+            };
+            let new = answer.events.iter().take(limits::MISSING_EVENTS_MAX).filter_map(|json| self.read(place, json));
+            let is_new =
+                |one: &IncomingPdu| !found.contains_key(&one.pdu.event_id) && !past.contains(&one.pdu.event_id);
+            let new: Vec<_> = new.filter(is_new).collect();
+            if new.is_empty() {
+                break;
+            }
+            found.extend(new.into_iter().map(|one| (one.pdu.event_id.clone(), one)));
+            self.part_with_past(place, &mut found, &mut past).await?;
+            let named: BTreeSet<_> = found.values().flat_map(|one| one.pdu.prev_events.iter().cloned()).collect();
+            let missing = named.into_iter().filter(|id| !found.contains_key(id) && !past.contains(id)).collect();
+            let missing: HashSet<_> = self.unplaced(missing).await?.into_iter().collect();
+            if missing.is_empty() {
+                break;
+            }
+            let open = found.values().filter(|one| one.pdu.prev_events.iter().any(|id| missing.contains(id)));
+            latest = open.map(|one| one.pdu.event_id.clone()).take(limits::MISSING_EVENTS_MAX).collect();
+        }
+        let found = in_order(found);
+        for vetted in self.vet(place.rules, found).await.into_iter().flatten() {
+            let event_id = vetted.pdu.event_id.clone();
+            if let Err(error) = self.bring_in(place, vetted, from, PduSource::Pulled).await {
+                tracing::debug!(%error, event.id = %event_id, "An event that was fetched is dropped.");
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes out of `found` what has its place here already, and all that lies before something that has, or before a gap: to
+    /// bring that in now would put it at the end of the room instead of where it was.
+    async fn part_with_past(
+        &self,
+        place: &RoomInfo,
+        found: &mut HashMap<OwnedEventId, IncomingPdu>,
+        past: &mut HashSet<OwnedEventId>,
+    ) -> Result<()> {
+        let (core, room) = (self.core.clone(), place.room);
+        let ids: Vec<OwnedEventId> = found.keys().cloned().collect();
+        let read = move |tx: &mut hearth_store::ReadTx<'_>| {
+            let mut old = Vec::new();
+            for id in ids {
+                let is_placed = core.events.find(tx.tx(), &id)?.is_some_and(|event| !event.is_outlier());
+                if is_placed || awaited_events::has(tx.tx(), room, id.as_str())? {
+                    old.push(id);
+                }
+            }
+            Ok(old)
+        };
+        let mut open = self.core.store.read("admit_past", read).await?;
+        while let Some(id) = open.pop() {
+            if let Some(one) = found.remove(&id) {
+                open.extend(one.pdu.prev_events.iter().cloned());
+                past.insert(id);
+            }
+        }
+        Ok(())
+    }
+
+    async fn ends(&self, place: &RoomInfo) -> Result<Vec<OwnedEventId>> {
+        let (core, room_id) = (self.core.clone(), place.room_id.clone());
+        let read = move |tx: &mut hearth_store::ReadTx<'_>| {
+            let room: rooms::Room = find::resolve(tx.tx(), &room_id)?;
+            room.extremities.iter().map(|sn| Ok(core.events.get(tx.tx(), *sn)?.pdu.event_id.clone())).collect()
+        };
+        self.core.store.read("admit_ends", read).await
+    }
+
+    /// Those of some events that are not here with the state at them.
+    async fn unplaced(&self, ids: Vec<OwnedEventId>) -> Result<Vec<OwnedEventId>> {
+        let core = self.core.clone();
+        let read = move |tx: &mut hearth_store::ReadTx<'_>| {
+            let mut unplaced = Vec::new();
+            for id in ids {
+                if core.events.find(tx.tx(), &id)?.is_none_or(|event| event.is_outlier()) {
+                    unplaced.push(id);
+                }
+            }
+            Ok(unplaced)
+        };
+        self.core.store.read("admit_unplaced", read).await
+    }
+}
+
+/// Each event after those before it, as far as they are among them.
+fn in_order(mut found: HashMap<OwnedEventId, IncomingPdu>) -> Vec<IncomingPdu> {
+    let mut by_depth: Vec<_> = found.values().map(|one| (one.pdu.depth, one.pdu.event_id.clone())).collect();
+    // Depths are right when their servers are honest; the walk below does not rely on them.
+    by_depth.sort_unstable();
+    let mut order = Vec::with_capacity(found.len());
+    let mut open: HashSet<OwnedEventId> = HashSet::new();
+    for (_, id) in by_depth {
+        let mut path = vec![id];
+        while let Some(id) = path.last().cloned() {
+            let Some(one) = found.get(&id) else {
+                path.pop();
+                continue;
+            };
+            if open.insert(id.clone()) {
+                path.extend(one.pdu.prev_events.iter().filter(|id| found.contains_key(*id)).cloned());
+            } else {
+                order.extend(found.remove(&id));
+                path.pop();
+            }
+        }
+    }
+    order
+}

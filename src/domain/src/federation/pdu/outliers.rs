@@ -1,0 +1,28 @@
+//! Storing events without a place in the room's graph: state and auth events that came with something else.
+
+use hearth_base::Result;
+use hearth_store::WriteTx;
+use hearth_store::ids::{EventSn, RoomSn, SnapshotSn};
+use hearth_store::tables::events;
+
+use super::parse::IncomingPdu;
+use crate::core::Core;
+use crate::rooms::persist::{self, EventStatus, NewEvent};
+
+/// Stores vetted and judged events (see `admit::judge`) as outliers, and gives their numbers in the same order. Those that are
+/// here already keep what they are.
+pub fn outliers(core: &Core, tx: &mut WriteTx<'_>, room: RoomSn, candidates: Vec<IncomingPdu>) -> Result<Vec<EventSn>> {
+    let mut numbers = Vec::with_capacity(candidates.len());
+    for IncomingPdu { pdu, json, .. } in candidates {
+        if let Some(sn) = events::find(tx.tx(), pdu.event_id.as_str())? {
+            numbers.push(sn);
+            continue;
+        }
+        let rejected = if pdu.rejected { events::REJECTED } else { 0 };
+        let standing = EventStatus { ord: None, snapshot: SnapshotSn(0), flags: events::OUTLIER | rejected };
+        let new = NewEvent { pdu, json, sender: None, txn: None, known: None };
+        let at = tx.position();
+        numbers.push(persist::event(core, tx, room, new, at, standing)?.0.sn);
+    }
+    Ok(numbers)
+}

@@ -1,0 +1,119 @@
+//! Writing down what was planned for an event (`plan.rs`), if its room is still as it was then.
+
+use std::sync::Arc;
+
+use hearth_base::{Error, Result};
+use hearth_store::WriteTx;
+use hearth_store::ids::{RoomSn, SnapshotSn};
+use hearth_store::tables::rooms::{self, Room};
+use hearth_store::tables::{awaited_events, events};
+
+use super::parse::IncomingPdu;
+use super::plan::{self, AuthStatus, Budget, MissingEvents, PduOutcome, PduPlan, PlanResult, StateBefore};
+use crate::core::Core;
+use crate::rooms::gaps;
+use crate::rooms::persist::{self, EventStatus, NewEvent};
+
+/// What came of trying.
+pub(in crate::federation) enum PersistOutcome {
+    /// It is done.
+    Done(PduOutcome),
+    /// It is not, and here is the event again.
+    Not(Box<IncomingPdu>, PersistConflict),
+}
+
+/// Why an event could not be brought in at once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::federation) enum PersistConflict {
+    /// Something is missing.
+    Lacks(MissingEvents),
+    /// It takes a resolution, or the room has moved on since it was planned.
+    Hard,
+}
+
+/// The room of an event that comes in.
+pub(in crate::federation) fn room(tx: &mut WriteTx<'_>, room: RoomSn) -> Result<Room> {
+    rooms::by_sn(tx.tx(), room)?.ok_or_else(|| Error::broken("the room of an event is missing"))
+}
+
+/// Brings an event in if one look inside the writer is enough for that, as it is for most.
+pub(in crate::federation) fn quickly(
+    core: &Arc<Core>,
+    tx: &mut WriteTx<'_>,
+    room: &mut Room,
+    candidate: IncomingPdu,
+) -> Result<PersistOutcome> {
+    match plan::look(core, tx.tx(), room, &candidate, Budget::Quick, None)? {
+        PlanResult::Known(verdict) => Ok(PersistOutcome::Done(verdict)),
+        PlanResult::Lacks(lack) => Ok(PersistOutcome::Not(Box::new(candidate), PersistConflict::Lacks(lack))),
+        PlanResult::Hard => Ok(PersistOutcome::Not(Box::new(candidate), PersistConflict::Hard)),
+        PlanResult::Planned(plan) => Ok(PersistOutcome::Done(carry_out(core, tx, room, candidate, *plan)?)),
+    }
+}
+
+/// Carries out a plan made earlier, unless the room has moved on since, or the event has come in on another way.
+pub(super) fn planned(
+    core: &Arc<Core>,
+    tx: &mut WriteTx<'_>,
+    room: &mut Room,
+    candidate: IncomingPdu,
+    plan: PduPlan,
+) -> Result<PersistOutcome> {
+    let known = core.events.find(tx.tx(), &candidate.pdu.event_id)?;
+    let is_as_planned = known.as_ref().is_none_or(|event| event.is_outlier())
+        && known.map(|event| event.sn) == plan.known
+        && room.snapshot == plan.snapshot
+        && room.extremities == plan.extremities;
+    if !is_as_planned {
+        return Ok(PersistOutcome::Not(Box::new(candidate), PersistConflict::Hard));
+    }
+    Ok(PersistOutcome::Done(carry_out(core, tx, room, candidate, plan)?))
+}
+
+fn carry_out(
+    core: &Arc<Core>,
+    tx: &mut WriteTx<'_>,
+    room: &mut Room,
+    candidate: IncomingPdu,
+    plan: PduPlan,
+) -> Result<PduOutcome> {
+    let IncomingPdu { pdu, json, .. } = candidate;
+    let before = snapshot_of(tx, plan.before)?;
+    let (event_id, known) = (pdu.event_id.clone(), plan.known);
+    let new = NewEvent { pdu, json, sender: None, txn: None, known };
+    let verdict = match plan.fate {
+        AuthStatus::In(step) => {
+            if !plan.missing.is_empty() {
+                gaps::middle(tx, room.sn, &plan.missing)?;
+            }
+            for id in &plan.missing {
+                awaited_events::insert(tx.tx(), room.sn, id.as_str())?;
+            }
+            if !step.is_end {
+                awaited_events::delete(tx.tx(), room.sn, event_id.as_str())?;
+            }
+            persist::live(core, tx, room, new, before, step)?;
+            return Ok(PduOutcome::Accepted);
+        }
+        AuthStatus::SoftFail(why) => PduOutcome::SoftFailed(why),
+        AuthStatus::Reject(why) => PduOutcome::Rejected(why),
+    };
+    tracing::info!(event.id = %event_id, room.id = room.id, ?verdict, "An event of another server stays out of its room.");
+    if known.is_some() {
+        // As an outlier it may authorise others, or be part of the room's state: it was judged when it came. Whoever hands it over
+        // again, with a state that does not allow it, must not take that away from it.
+        return Ok(verdict);
+    }
+    let flags = if matches!(verdict, PduOutcome::SoftFailed(_)) { events::SOFT_FAILED } else { events::REJECTED };
+    let at = tx.position();
+    persist::event(core, tx, room.sn, new, at, EventStatus { ord: None, snapshot: before, flags })?;
+    Ok(verdict)
+}
+
+fn snapshot_of(tx: &mut WriteTx<'_>, before: StateBefore) -> Result<SnapshotSn> {
+    if before.changes.is_empty() {
+        return Ok(before.base);
+    }
+    let base = (before.base.0 != 0).then_some(before.base);
+    crate::rooms::state::snapshot::store(tx, base, before.changes)
+}

@@ -1,0 +1,444 @@
+//! Where an event goes and how it is judged: everything between its signature and its row, read from one snapshot of the
+//! database (server-server API, "Checks performed on receipt of a PDU", steps 4 to 6). Writes nothing; what comes out assumes
+//! that the room's head stays what it was, and whoever writes it down looks again (`store.rs`).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use hearth_base::{Error, Result, limits::EXTREMITIES_MAX};
+use hearth_store::engine::Tx;
+use hearth_store::ids::{EventSn, KeySn, SnapshotSn};
+use hearth_store::tables::rooms::Room;
+use hearth_store::tables::{awaited_events, events, state, state_keys};
+use ruma::events::TimelineEventType;
+use ruma::room_version_rules::RoomVersionRules;
+use ruma::{OwnedEventId, OwnedServerName};
+
+use super::auth_rules;
+use super::parse::IncomingPdu;
+use crate::core::Core;
+use crate::rooms::event::version;
+use crate::rooms::load::Event;
+use crate::rooms::persist::{HeadChange, StateAfter, state_after};
+use crate::rooms::policy;
+use crate::rooms::state::resolve::{UnstoredEvent, resolve};
+use crate::rooms::state::snapshot::{self, Changes, StateIds};
+
+/// The number of an event that is not stored yet.
+const NEW: EventSn = EventSn(i64::MAX);
+/// How many generations of rejected and soft-failed events are looked through for what an event comes after.
+const HIDDEN_GENERATIONS_MAX: usize = 20;
+
+/// What became of an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PduOutcome {
+    /// It is in the room.
+    Accepted,
+    /// It was here already.
+    Known,
+    /// It is valid, but not by the room's current state: kept, and shown to nobody.
+    SoftFailed(String),
+    /// It is not allowed where it stands, and kept only so that it is not fetched again.
+    Rejected(String),
+}
+
+/// What has to be known before an event can be judged.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(in crate::federation) struct MissingEvents {
+    /// Events that authorise it.
+    pub(super) auth: Vec<OwnedEventId>,
+    /// Events that it comes after: not here, or here without the state at them.
+    pub(super) prev: Vec<OwnedEventId>,
+    /// The room's policy server, which has not said what it thinks of the event.
+    pub(super) policy: Option<OwnedServerName>,
+}
+
+/// What a look at an event brings.
+#[derive(Debug)]
+pub(super) enum PlanResult {
+    /// It is here already.
+    Known(PduOutcome),
+    /// Something has to be fetched first.
+    Lacks(MissingEvents),
+    /// States have to be resolved or compared, which a quick look does not do.
+    Hard,
+    /// It is clear what to do.
+    Planned(Box<PduPlan>),
+}
+
+/// What to do with an event.
+#[derive(Debug)]
+pub(super) struct PduPlan {
+    /// The head of the room for which this was found.
+    pub(super) snapshot: SnapshotSn,
+    /// As above.
+    pub(super) extremities: Vec<EventSn>,
+    /// The event's number, if it is an outlier so far.
+    pub(super) known: Option<EventSn>,
+    /// The state before it.
+    pub(super) before: StateBefore,
+    /// Events right before it that are not here.
+    pub(super) missing: Vec<OwnedEventId>,
+    /// How it is judged.
+    pub(super) fate: AuthStatus,
+}
+
+/// A state, as a stored snapshot and what is different.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct StateBefore {
+    /// The snapshot; 0 for none.
+    pub(super) base: SnapshotSn,
+    /// What is different.
+    pub(super) changes: Changes,
+}
+
+impl StateBefore {
+    fn at(base: SnapshotSn) -> Self {
+        Self { base, changes: Changes::new() }
+    }
+
+    fn after((base, own): (SnapshotSn, Option<(KeySn, EventSn)>)) -> Self {
+        Self { base, changes: own.into_iter().map(|(key, sn)| (key, Some(sn))).collect() }
+    }
+
+    fn full(&self, tx: &mut dyn Tx) -> Result<StateIds> {
+        let mut ids = if self.base.0 == 0 { StateIds::new() } else { snapshot::full(tx, self.base)? };
+        for (key, sn) in &self.changes {
+            match sn {
+                Some(sn) => _ = ids.insert(*key, *sn),
+                None => _ = ids.remove(key),
+            }
+        }
+        Ok(ids)
+    }
+}
+
+/// How an event is judged.
+#[derive(Debug)]
+pub(super) enum AuthStatus {
+    /// It goes into the room.
+    In(HeadChange),
+    /// See [`Verdict::SoftFailed`].
+    SoftFail(String),
+    /// See [`Verdict::Rejected`].
+    Reject(String),
+}
+
+/// How much work a look may be: inside the writer little, on a reader's thread all it takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Budget {
+    /// Nothing that grows with the room.
+    Quick,
+    /// Resolution, too.
+    Full,
+}
+
+/// Looks at an event. `given` is the state before it as another server has it, for one that comes after a gap.
+pub(super) fn look(
+    core: &Core,
+    tx: &mut dyn Tx,
+    room: &Room,
+    candidate: &IncomingPdu,
+    effort: Budget,
+    given: Option<&StateIds>,
+) -> Result<PlanResult> {
+    let known = match core.events.find(tx, &candidate.pdu.event_id)? {
+        Some(event) if !event.is_outlier() => return Ok(PlanResult::Known(verdict_of(&event))),
+        // The room's own, which came with its state: it needs no place, and must not lose its standing.
+        Some(event) if candidate.is_create() && event.room == room.sn => {
+            return Ok(PlanResult::Known(PduOutcome::Known));
+        }
+        // The room stands on it: it is part of the state of every event here, and whoever brings it again tells us nothing.
+        Some(event) if candidate.is_create() => return Ok(PlanResult::Known(verdict_of(&event))),
+        known => known.map(|event| event.sn),
+    };
+    if room.extremities.is_empty() {
+        return Err(Error::forbidden("This server is not in that room."));
+    }
+    let rules = version::stored_rules(&room.version)?;
+    let mut view = PlanView { core, tx, room, rules, candidate, effort, auth: Vec::new(), prev: Vec::new() };
+    let lack = view.gather(given.is_some())?;
+    if !(lack.auth.is_empty() && (lack.prev.is_empty() || given.is_some())) {
+        return Ok(PlanResult::Lacks(lack));
+    }
+    let Some((before, mut fate)) = view.judge(given)? else { return Ok(PlanResult::Hard) };
+    if matches!(fate, AuthStatus::In(_)) {
+        match policy::standing(core, view.tx, room, &candidate.pdu, &candidate.json)? {
+            policy::PolicyStatus::Fine => {}
+            policy::PolicyStatus::Refused(why) => fate = AuthStatus::SoftFail(why.to_string()),
+            policy::PolicyStatus::Unasked(via) => {
+                return Ok(PlanResult::Lacks(MissingEvents { policy: Some(via), ..MissingEvents::default() }));
+            }
+        }
+    }
+    let (snapshot, extremities) = (room.snapshot, room.extremities.clone());
+    Ok(PlanResult::Planned(Box::new(PduPlan { snapshot, extremities, known, before, missing: lack.prev, fate })))
+}
+
+fn verdict_of(event: &Event) -> PduOutcome {
+    match event.flags {
+        flags if flags & events::REJECTED != 0 => PduOutcome::Rejected("It was rejected before.".to_owned()),
+        _ => PduOutcome::Known,
+    }
+}
+
+/// One look at one event.
+struct PlanView<'a> {
+    core: &'a Core,
+    tx: &'a mut dyn Tx,
+    room: &'a Room,
+    rules: &'a RoomVersionRules,
+    candidate: &'a IncomingPdu,
+    effort: Budget,
+    /// The auth events, and the create event.
+    auth: Vec<Arc<Event>>,
+    /// The previous events that are here with the state at them.
+    prev: Vec<Arc<Event>>,
+}
+
+impl PlanView<'_> {
+    /// Finds the events that this one names.
+    fn gather(&mut self, state_is_given: bool) -> Result<MissingEvents> {
+        let (pdu, mut lack) = (&self.candidate.pdu, MissingEvents::default());
+        for id in pdu.auth_events.iter().cloned().chain(auth_rules::create_id(self.rules, pdu)) {
+            match self.core.events.find(self.tx, &id)? {
+                Some(event) => self.auth.push(event),
+                None => lack.auth.push(id),
+            }
+        }
+        let mut seen = BTreeSet::new();
+        for id in pdu.prev_events.iter().filter(|id| seen.insert(*id)) {
+            let event = self.core.events.find(self.tx, id)?.filter(|event| event.room == self.room.sn);
+            match event {
+                // With its state given, all that counts is whether it is here.
+                Some(event) if state_is_given && !event.is_outlier() => self.prev.push(event),
+                Some(event) if state_after(&event).is_some() => self.prev.push(event),
+                _ => lack.prev.push(id.clone()),
+            }
+        }
+        Ok(lack)
+    }
+
+    /// Judges the event; none when that takes more than a quick look.
+    fn judge(&mut self, given: Option<&StateIds>) -> Result<Option<(StateBefore, AuthStatus)>> {
+        let by_auth_events = self.by_auth_events();
+        // Also of a rejected event: those that come after it need the state there.
+        let Some(before) = self.before(given)? else { return Ok(None) };
+        if let Err(why) = by_auth_events {
+            return Ok(Some((before, AuthStatus::Reject(why))));
+        }
+        if let Err(why) = self.by_state(&before)? {
+            return Ok(Some((before, AuthStatus::Reject(why))));
+        }
+        let current = StateBefore::at(self.room.snapshot);
+        if before != current
+            && let Err(why) = self.by_state(&current)?
+        {
+            return Ok(Some((before, AuthStatus::SoftFail(why))));
+        }
+        let Some(step) = self.step(&before)? else { return Ok(None) };
+        Ok(Some((before, AuthStatus::In(step))))
+    }
+
+    fn by_auth_events(&self) -> auth_rules::AuthResult {
+        let pdu = &self.candidate.pdu;
+        if pdu.kind == TimelineEventType::RoomCreate {
+            return Err("The room has a create event, and only one.".to_owned());
+        }
+        if self.auth.iter().any(|event| event.room != self.room.sn) {
+            return Err("One of its auth events is of another room.".to_owned());
+        }
+        let auth: Vec<_> = self.auth.iter().map(|event| &event.pdu).collect();
+        auth_rules::by_auth_events(self.rules, pdu, &auth)
+    }
+
+    /// Judges by a state, of which only the parts are read that the rules look at.
+    fn by_state(&mut self, state: &StateBefore) -> Result<auth_rules::AuthResult> {
+        let wanted = match auth_rules::wanted(self.rules, &self.candidate.pdu) {
+            Ok(wanted) => wanted,
+            Err(why) => return Ok(Err(why)),
+        };
+        let mut keys = Vec::with_capacity(wanted.len());
+        for (kind, key) in wanted {
+            keys.extend(state_keys::find(self.tx, &kind.to_string(), &key)?);
+        }
+        let mut found = Vec::with_capacity(keys.len());
+        let mut in_base = Vec::with_capacity(keys.len());
+        for key in keys {
+            match state.changes.get(&key) {
+                Some(changed) => found.extend(*changed),
+                None => in_base.push(key),
+            }
+        }
+        if state.base == self.room.snapshot {
+            for key in in_base {
+                found.extend(state::current_one(self.tx, self.room.sn, key)?);
+            }
+        } else if state.base.0 != 0 {
+            found.extend(snapshot::get_many(self.tx, state.base, &in_base)?.into_iter().flatten());
+        }
+        let mut events = Vec::with_capacity(found.len());
+        for sn in found {
+            events.push(self.core.events.get(self.tx, sn)?);
+        }
+        let pdus: Vec<_> = events.iter().map(|event| &event.pdu).collect();
+        Ok(auth_rules::by_state(self.rules, &self.candidate.pdu, &pdus))
+    }
+
+    /// The state before the event, where that is one that is known: after all extremities, or after events that agree.
+    fn easy_before(&self) -> Option<StateBefore> {
+        let (prev, ends): (BTreeSet<_>, BTreeSet<_>) =
+            (self.prev.iter().map(|event| event.sn).collect(), self.room.extremities.iter().copied().collect());
+        if prev == ends {
+            return Some(StateBefore::at(self.room.snapshot));
+        }
+        let mut after = self.prev.iter().map(|event| state_after(event));
+        let first = after.next()??;
+        after.all(|other| other == Some(first)).then(|| StateBefore::after(first))
+    }
+
+    /// The state before the event; none when that takes more than a quick look.
+    fn before(&mut self, given: Option<&StateIds>) -> Result<Option<StateBefore>> {
+        let target = match (given, self.easy_before()) {
+            (None, Some(before)) => return Ok(Some(before)),
+            (None, None) if self.prev.is_empty() => return Ok(Some(StateBefore::at(SnapshotSn(0)))),
+            _ if self.effort == Budget::Quick => return Ok(None),
+            (Some(given), _) => given.clone(),
+            (None, None) => {
+                let after: BTreeSet<_> = self.prev.iter().filter_map(|event| state_after(event)).collect();
+                let mut states = Vec::with_capacity(after.len());
+                for one in after {
+                    states.push(StateBefore::after(one).full(self.tx)?);
+                }
+                resolve(self.core, self.tx, self.rules, &states, None)?
+            }
+        };
+        let changes = difference(&StateBefore::at(self.room.snapshot).full(self.tx)?, &target);
+        Ok(Some(StateBefore { base: self.room.snapshot, changes }))
+    }
+
+    /// How the event moves the room's head; none when that takes more than a quick look.
+    fn step(&mut self, before: &StateBefore) -> Result<Option<HeadChange>> {
+        // On the straight way nothing can be waiting for it: whatever comes after it comes after the ends, too.
+        let is_straight = before.base == self.room.snapshot && before.changes.is_empty();
+        let covered = self.covered()?;
+        let mut others: Vec<_> = self.room.extremities.iter().filter(|end| !covered.contains(end)).copied().collect();
+        let id = self.candidate.pdu.event_id.as_str();
+        if !(is_straight && others.is_empty()) && awaited_events::has(self.tx, self.room.sn, id)? {
+            return Ok(Some(HeadChange::default()));
+        }
+        let is_current = self.candidate.pdu.state_key.is_some();
+        if others.is_empty() && before.base == self.room.snapshot {
+            return Ok(Some(HeadChange { others, is_end: true, flips: before.changes.clone(), is_current }));
+        }
+        let mut ends = BTreeMap::new();
+        for end in &others {
+            let after = state_after(&*self.core.events.get(self.tx, *end)?);
+            ends.insert(*end, after.ok_or_else(|| Error::broken("an extremity has no state"))?);
+        }
+        if others.len() >= EXTREMITIES_MAX && !make_room(&mut others, &mut ends) {
+            return Ok(Some(HeadChange::default()));
+        }
+        let agrees = |after: &(SnapshotSn, Option<_>)| *after == (self.room.snapshot, None);
+        if is_straight && !is_current && ends.values().all(agrees) {
+            return Ok(Some(HeadChange { others, is_end: true, flips: Changes::new(), is_current: false }));
+        }
+        if self.effort == Budget::Quick {
+            return Ok(None);
+        }
+        let (flips, is_current) = self.resolve_ends(before, &ends)?;
+        Ok(Some(HeadChange { others, is_end: true, flips, is_current }))
+    }
+
+    /// The events that this one comes after: its previous events, and through those that nobody sees, theirs.
+    fn covered(&mut self) -> Result<BTreeSet<EventSn>> {
+        let mut covered: BTreeSet<EventSn> = self.prev.iter().map(|event| event.sn).collect();
+        let mut hidden: Vec<_> = self.prev.iter().filter(|event| event.ord.is_none()).cloned().collect();
+        for _ in 0..HIDDEN_GENERATIONS_MAX {
+            let mut next = Vec::new();
+            for id in hidden.iter().flat_map(|event| &event.pdu.prev_events) {
+                if let Some(event) = self.core.events.find(self.tx, id)?
+                    && covered.insert(event.sn)
+                    && event.ord.is_none()
+                {
+                    next.push(event);
+                }
+            }
+            if next.is_empty() {
+                break;
+            }
+            hidden = next;
+        }
+        Ok(covered)
+    }
+
+    /// Resolves the states after all ends, this event among them: what changes in the current state besides the event
+    /// itself, and whether the event is part of it.
+    fn resolve_ends(&mut self, before: &StateBefore, ends: &BTreeMap<EventSn, StateAfter>) -> Result<(Changes, bool)> {
+        let newcomer = self.newcomer()?;
+        let own_key = newcomer.event.state_key;
+        let mut mine = before.full(self.tx)?;
+        mine.extend(own_key.map(|key| (key, NEW)));
+        let mut states = vec![mine];
+        for after in ends.values().collect::<BTreeSet<_>>() {
+            states.push(StateBefore::after(*after).full(self.tx)?);
+        }
+        let mut target = resolve(self.core, self.tx, self.rules, &states, Some(&newcomer))?;
+        let current = StateBefore::at(self.room.snapshot).full(self.tx)?;
+        let is_current = own_key.is_some_and(|key| target.get(&key) == Some(&NEW));
+        if let Some(key) = own_key.filter(|_| is_current) {
+            // What it replaces is told by the event itself.
+            match current.get(&key) {
+                Some(sn) => _ = target.insert(key, *sn),
+                None => _ = target.remove(&key),
+            }
+        }
+        Ok((difference(&current, &target), is_current))
+    }
+
+    /// The event as a resolution sees it before it is stored.
+    fn newcomer(&mut self) -> Result<UnstoredEvent> {
+        let pdu = self.candidate.pdu.clone();
+        let state_key = match &pdu.state_key {
+            // One that nothing stored has, on the side of members or the other.
+            Some(name) => Some(state_keys::find(self.tx, &pdu.kind.to_string(), name)?.unwrap_or({
+                let is_member = pdu.kind == TimelineEventType::RoomMember;
+                KeySn(if is_member { -i64::MAX } else { i64::MAX })
+            })),
+            None => None,
+        };
+        let event = Event {
+            sn: NEW,
+            room: self.room.sn,
+            ord: None,
+            sender: hearth_store::ids::UserSn(0),
+            state_key,
+            snapshot: SnapshotSn(0),
+            flags: 0,
+            redacted_by: None,
+            thread: None,
+            txn: None,
+            pdu,
+        };
+        let named = self.auth.iter().filter(|event| self.candidate.pdu.auth_events.contains(&event.pdu.event_id));
+        Ok(UnstoredEvent { event: Arc::new(event), auth: named.map(|event| event.sn).collect() })
+    }
+}
+
+/// Leaves out an end whose state another end has, too: the room's state stays what it is. Whether there was one.
+fn make_room(others: &mut Vec<EventSn>, ends: &mut BTreeMap<EventSn, StateAfter>) -> bool {
+    let mut seen = BTreeSet::new();
+    // The newest of those that agree stays: it is the likeliest to be built upon.
+    let twin = others.iter().rev().find(|end| ends.get(end).is_some_and(|after| !seen.insert(*after))).copied();
+    let Some(twin) = twin else { return false };
+    others.retain(|end| *end != twin);
+    ends.remove(&twin);
+    true
+}
+
+/// What has to change for one state to become another.
+fn difference(from: &StateIds, to: &StateIds) -> Changes {
+    let set = to.iter().filter(|(key, sn)| from.get(key) != Some(sn)).map(|(key, sn)| (*key, Some(*sn)));
+    let unset = from.keys().filter(|key| !to.contains_key(key)).map(|key| (*key, None));
+    set.chain(unset).collect()
+}

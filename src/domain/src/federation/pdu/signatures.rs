@@ -1,0 +1,57 @@
+//! Signatures and content hashes of events (server-server API, "Validating hashes and signatures on received events").
+
+use std::sync::Arc;
+
+use hearth_base::{Error, Result};
+use ruma::room_version_rules::RoomVersionRules;
+use ruma::signatures::Verified;
+
+use super::parse::IncomingPdu;
+use crate::federation::Federation;
+use crate::federation::keyring::KeySet;
+
+/// Events checked one after another on one thread; more are shared out, away from the threads that answer requests.
+const CHUNK: usize = 16;
+
+impl Federation {
+    /// Checks the signatures of events, in the order in which they come. One whose signatures are right but whose content
+    /// is not what was hashed comes back redacted.
+    ///
+    /// An error stands for an event that must be dropped, or (`M_CONNECTION_FAILED`) for one whose keys cannot be had now.
+    pub async fn vet(
+        &self,
+        rules: &'static RoomVersionRules,
+        candidates: Vec<IncomingPdu>,
+    ) -> Vec<Result<IncomingPdu>> {
+        let objects = candidates.iter().map(|candidate| &candidate.object);
+        let known = Arc::new(self.keyring.gather(objects, rules).await);
+        if candidates.len() <= CHUNK {
+            return candidates.into_iter().map(|candidate| check(&known, rules, candidate)).collect();
+        }
+        let (mut rest, mut chunks) = (candidates.into_iter(), Vec::new());
+        loop {
+            let chunk: Vec<IncomingPdu> = rest.by_ref().take(CHUNK).collect();
+            if chunk.is_empty() {
+                break;
+            }
+            let (known, count) = (known.clone(), chunk.len());
+            let task = move || chunk.into_iter().map(|one| check(&known, rules, one)).collect::<Vec<_>>();
+            chunks.push((tokio::task::spawn_blocking(task), count));
+        }
+        let mut vetted = Vec::new();
+        for (chunk, count) in chunks {
+            match chunk.await {
+                Ok(chunk) => vetted.extend(chunk),
+                Err(_) => vetted.extend((0..count).map(|_| Err(Error::broken("checking signatures was cut short")))),
+            }
+        }
+        vetted
+    }
+}
+
+fn check(known: &KeySet, rules: &RoomVersionRules, candidate: IncomingPdu) -> Result<IncomingPdu> {
+    match known.verify(&candidate.object, rules)? {
+        Verified::All => Ok(candidate),
+        Verified::Signatures => candidate.redacted(rules),
+    }
+}

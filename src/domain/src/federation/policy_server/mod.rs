@@ -1,0 +1,73 @@
+//! Asking the policy servers of rooms (server-server API 1.18, `POST /_matrix/policy/v1/sign`). When they have to be asked, and
+//! what follows from what they say, is decided in `rooms/policy.rs`. This server is no policy server itself.
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use hearth_base::{Error, Reason, Result, error::refuse, limits};
+use ruma::OwnedServerName;
+use ruma::api::federation::policy::sign_event;
+use serde_json::value::RawValue;
+
+use super::Federation;
+use super::pdu::IncomingPdu;
+use crate::ports::{Eventually, PolicyServerClient};
+use crate::rooms::policy;
+
+/// How long a policy server may think. Somebody waits with a message on their screen.
+const SIGN_WAIT: Duration = Duration::from_secs(10);
+
+/// What lets `rooms` ask policy servers without knowing how.
+#[derive(Debug)]
+pub struct FederationPolicyClient(Weak<Federation>);
+
+impl FederationPolicyClient {
+    /// Asks by way of `federation`, as long as there is one.
+    #[must_use]
+    pub fn of(federation: &Arc<Federation>) -> Self {
+        Self(Arc::downgrade(federation))
+    }
+}
+
+impl PolicyServerClient for FederationPolicyClient {
+    fn sign(&self, via: OwnedServerName, event: Vec<u8>) -> Eventually<Result<String>> {
+        let federation = self.0.upgrade();
+        Box::pin(async move {
+            let federation =
+                federation.ok_or_else(|| Error::broken("a policy server is asked while the server stops"))?;
+            federation.ask_policy(&via, &event).await
+        })
+    }
+}
+
+impl Federation {
+    /// Has the policy server of a room sign an event that came without its signature, as events of servers do that know
+    /// nothing of policy servers. When it does not, the event is known as refused from now on: also when the server does not
+    /// answer, for a room must not be open to everything while its guard is away.
+    pub(super) async fn ask_policy_for(&self, via: &OwnedServerName, candidate: &mut IncomingPdu) {
+        let signed = policy::signed_by(&self.core, via, &candidate.json).await;
+        let signed = signed.and_then(|json| match json.len() <= limits::PDU_BYTES_MAX {
+            true => Ok(json),
+            false => Err(refuse(Reason::TooLarge, "With the policy server's signature the event is too large.")),
+        });
+        match signed {
+            Ok(json) => candidate.json = json,
+            Err(error) => self.core.policies.refuse(&candidate.pdu.event_id, &error.to_string()),
+        }
+    }
+
+    async fn ask_policy(&self, via: &OwnedServerName, event: &[u8]) -> Result<String> {
+        let json = str::from_utf8(event).map_err(|error| Error::fault("reading an event", error))?;
+        let json = RawValue::from_string(json.to_owned()).map_err(|error| Error::fault("reading an event", error))?;
+        let answer = self.ask_within(via, sign_event::v1::Request::new(json), SIGN_WAIT).await.map_err(|error| {
+            let refused = error.reason() == Some(Reason::Forbidden);
+            let reason = if refused { Reason::Forbidden } else { Reason::ConnectionFailed };
+            let what = if refused { "does not allow this" } else { "could not be asked about this; try again later" };
+            refuse(reason, format!("The room's policy server {what}: {error}"))
+        })?;
+        let signature = answer.ed25519_signature(via).filter(|signature| signature.len() <= limits::ID_BYTES_MAX);
+        signature.map(str::to_owned).ok_or_else(|| {
+            refuse(Reason::ConnectionFailed, format!("The room's policy server {via} answered without a signature."))
+        })
+    }
+}

@@ -1,0 +1,139 @@
+//! The answer to `send_join`, as it arrives: the room's state and its auth chain, in pieces that are not looked into yet.
+
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use hearth_base::{Reason, Result, error::refuse, limits};
+use ruma::api::federation::membership::create_join_event;
+use ruma::{RoomId, ServerName};
+
+use super::send_join_parser::{ResponseParser, ResponsePiece};
+use super::{Federation, raw};
+use crate::admin::jobs::Handle;
+use crate::federation::{legacy, request};
+use crate::ports::RemoteResponse;
+use crate::rooms::event::Authored;
+
+/// How long a server may take to begin its answer: it has to gather the state of a room that may be large.
+const BEGIN_WAIT: Duration = Duration::from_secs(180);
+/// How long it may then be silent.
+const SILENCE_MAX: Duration = Duration::from_secs(60);
+/// Events between two words about how far it is.
+const EVENTS_PER_STEP: usize = 500;
+
+/// What was told about a room.
+#[derive(Debug, Default)]
+pub(super) struct SendJoinResponse {
+    /// The events of the state before the join, as JSON.
+    pub(super) state: Vec<Vec<u8>>,
+    /// The events by which those were judged, as JSON.
+    pub(super) auth_chain: Vec<Vec<u8>>,
+    /// Our event with the resident's signature.
+    pub(super) event: Option<Vec<u8>>,
+}
+
+/// How much may be told, and how much is expected.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ResponseLimits {
+    /// State events that are expected, if that is known.
+    pub(super) expected: Option<u64>,
+    /// State events that are allowed.
+    pub(super) max: Option<u64>,
+}
+
+impl Federation {
+    /// Sends our join, and returns the answer from its beginning, if the server has let us in.
+    pub(super) async fn send_join(
+        &self,
+        server: &ServerName,
+        room_id: &RoomId,
+        ours: &Authored,
+    ) -> Result<RemoteResponse> {
+        let id = ours.pdu.event_id.clone();
+        let request = create_join_event::v2::Request::new(room_id.to_owned(), id.clone(), raw(ours)?);
+        let answer = self.ask_streamed(server, request, BEGIN_WAIT).await?;
+        match refusal(server, answer).await {
+            Err(error) if error.reason() == Some(Reason::Unrecognized) => {
+                let target = legacy::path("v1/send_join", &[room_id.as_str(), id.as_str()]);
+                let answer = self.ask_plain(server, "PUT", &target, ours.json.clone().into(), BEGIN_WAIT).await?;
+                refusal(server, answer).await
+            }
+            done => done,
+        }
+    }
+
+    /// Reads the answer. `M_RESOURCE_LIMIT_EXCEEDED` as soon as it is more than `extent` allows.
+    pub(super) async fn hear(
+        &self,
+        room_id: &RoomId,
+        answer: RemoteResponse,
+        extent: ResponseLimits,
+        job: &Handle,
+    ) -> Result<SendJoinResponse> {
+        let (mut body, mut splitter, mut told, mut bytes) =
+            (answer.body, ResponseParser::default(), SendJoinResponse::default(), 0);
+        let broken = |what: &str| refuse(Reason::ConnectionFailed, format!("The answer to the join {what}."));
+        while let Some(piece) =
+            tokio::time::timeout(SILENCE_MAX, body.next()).await.map_err(|_| broken("does not come to an end"))?
+        {
+            let piece = piece?;
+            bytes += piece.len();
+            if bytes > limits::FEDERATION_ANSWER_BYTES_MAX {
+                return Err(broken("is larger than any room"));
+            }
+            splitter.push(&piece, &mut |piece| {
+                told.take(piece)?;
+                match extent.max {
+                    Some(max) if told.state.len() as u64 > max => Err(self.too_large(room_id)),
+                    _ => Ok(()),
+                }
+            })?;
+            if !told.report(extent, job) {
+                return Err(broken("is not waited for any longer: the join was cancelled"));
+            }
+        }
+        splitter.finish()?;
+        Ok(told)
+    }
+}
+
+/// The answer, or the refusal that it is.
+async fn refusal(server: &ServerName, answer: RemoteResponse) -> Result<RemoteResponse> {
+    if answer.status < 400 {
+        return Ok(answer);
+    }
+    let body = request::body(server, answer, limits::BODY_BYTES_MAX).await;
+    Err(body.err().unwrap_or_else(|| refuse(Reason::ConnectionFailed, format!("{server} did not answer."))))
+}
+
+impl SendJoinResponse {
+    fn take(&mut self, piece: ResponsePiece) -> Result<()> {
+        match piece {
+            ResponsePiece::State(event) => self.state.push(event),
+            ResponsePiece::Auth(event) => self.auth_chain.push(event),
+            ResponsePiece::Event(event) if event != b"null" => self.event = Some(event),
+            ResponsePiece::Omitted(value) if value == b"true" => {
+                return Err(refuse(Reason::ConnectionFailed, "The answer to the join leaves members out, unasked."));
+            }
+            ResponsePiece::Event(_) | ResponsePiece::Omitted(_) => {}
+        }
+        if self.state.len() + self.auth_chain.len() > limits::JOIN_EVENTS_MAX {
+            return Err(refuse(Reason::ConnectionFailed, "The answer to the join has more events than any room."));
+        }
+        Ok(())
+    }
+
+    /// Says how far it is; false when it should not go on.
+    fn report(&self, extent: ResponseLimits, job: &Handle) -> bool {
+        let count = self.state.len() + self.auth_chain.len();
+        // An auth chain has about as many events as the state.
+        let expected = extent.expected.map_or(u64::MAX, |state| state.saturating_mul(2).max(1));
+        let expected = u32::try_from(expected).unwrap_or(u32::MAX);
+        let share = f64::from(u32::try_from(count).unwrap_or(u32::MAX)) / f64::from(expected);
+        let told = match extent.expected {
+            Some(state) => format!("{} of about {state} state events received", self.state.len()),
+            None => format!("{} state events received", self.state.len() / EVENTS_PER_STEP * EVENTS_PER_STEP),
+        };
+        job.step(0.05 + 0.35 * share.min(1.0), told)
+    }
+}

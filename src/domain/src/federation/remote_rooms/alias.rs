@@ -1,0 +1,37 @@
+//! Where aliases of all servers lead.
+
+use hearth_base::{Result, limits};
+use ruma::api::federation::query::get_room_information;
+use ruma::{OwnedRoomId, OwnedServerName, RoomAliasId};
+use serde::Deserialize;
+
+use super::OUTSIDE_WAIT;
+use crate::federation::Federation;
+
+/// The answer of a server.
+#[derive(Deserialize)]
+struct AliasResponse {
+    room_id: OwnedRoomId,
+    #[serde(default)]
+    servers: Vec<String>,
+}
+
+impl Federation {
+    /// Where an alias leads, and through which servers the room can be entered; the alias's server is asked for it.
+    /// `M_NOT_FOUND` when it leads nowhere.
+    pub async fn alias(&self, alias: &RoomAliasId) -> Result<(OwnedRoomId, Vec<OwnedServerName>)> {
+        let server = alias.server_name();
+        if *server == *self.core.server_name {
+            return self.serve_alias(alias.to_owned()).await;
+        }
+        let request = get_room_information::v1::Request::new(alias.to_owned());
+        let answer: AliasResponse =
+            self.ask_loosely(server, request, OUTSIDE_WAIT, limits::REMOTE_ROOMS_BYTES_MAX).await?;
+        let named = answer.servers.iter().filter_map(|server| OwnedServerName::try_from(server.as_str()).ok());
+        let mut servers: Vec<_> = named.take(limits::ALIAS_SERVERS_MAX).collect();
+        if !servers.iter().any(|named| named == server) {
+            servers.push(server.to_owned());
+        }
+        Ok((answer.room_id, servers))
+    }
+}

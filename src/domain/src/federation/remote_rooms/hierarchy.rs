@@ -1,0 +1,48 @@
+//! Spaces with rooms of all servers.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::stream;
+use hearth_base::Result;
+use ruma::OwnedRoomId;
+
+use crate::Requester;
+use crate::federation::Federation;
+use crate::rooms::read::hierarchy::{Hierarchy, HierarchyQuery, RemoteRooms};
+
+/// How long other servers are asked for one page; what they have not told by then is left out.
+const PAGE_WAIT: Duration = Duration::from_secs(15);
+/// Rooms that are asked about at the same time.
+const ROOMS_AT_ONCE_MAX: usize = 10;
+
+impl Federation {
+    /// A page of a space's rooms, as [`crate::rooms::Rooms::hierarchy`]; other servers are asked about those that nobody of this
+    /// server is in.
+    pub async fn hierarchy(
+        &self,
+        who: &Requester,
+        space: OwnedRoomId,
+        question: HierarchyQuery,
+        from: Option<String>,
+        limit: usize,
+    ) -> Result<Hierarchy> {
+        let began = tokio::time::Instant::now();
+        let mut told = Arc::new(RemoteRooms::new());
+        loop {
+            let (space, page) = (space.clone(), (from.as_deref(), limit));
+            let (page, lacking) = self.parts.rooms.hierarchy(who, space, question, page, told.clone()).await?;
+            let left = PAGE_WAIT.saturating_sub(began.elapsed());
+            if lacking.is_empty() || left.is_zero() {
+                return Ok(page);
+            }
+            let asked = stream::iter(lacking).map(|lack| async move {
+                let distant = tokio::time::timeout(left, self.distant(&lack.room, &lack.via)).await;
+                (lack.room, distant.unwrap_or_default())
+            });
+            let answers: Vec<_> = asked.buffer_unordered(ROOMS_AT_ONCE_MAX).collect().await;
+            Arc::make_mut(&mut told).extend(answers);
+        }
+    }
+}

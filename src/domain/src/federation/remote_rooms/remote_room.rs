@@ -1,0 +1,144 @@
+//! One room as another server tells of it (`GET /hierarchy/{roomId}`), remembered for a little while: somebody who opens a
+//! space asks for its pages one after the other.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hearth_base::{Result, limits};
+use quick_cache::sync::Cache;
+use ruma::api::federation::space::get_hierarchy;
+use ruma::directory::PublicRoomsChunk;
+use ruma::events::space::child::HierarchySpaceChildEvent;
+use ruma::room::{JoinRuleKind, RoomType};
+use ruma::serde::Raw;
+use ruma::{OwnedRoomId, OwnedServerName, RoomId, ServerName};
+use serde::Deserialize;
+use serde_json::Value;
+use tokio::time::Instant;
+
+use super::OUTSIDE_WAIT;
+use crate::federation::Federation;
+use crate::rooms::read::hierarchy::{Child, RemoteRoom, sort};
+use crate::rooms::read::summary::Summary;
+
+/// How long an answer is remembered.
+const KNOWN_FOR: Duration = Duration::from_secs(60);
+/// How long it is remembered that nobody would answer.
+const UNKNOWN_FOR: Duration = Duration::from_secs(15);
+/// Servers that are asked about one room.
+const SERVERS_MAX: usize = 3;
+
+/// What other servers told of rooms, and when; none where none of them told anything.
+#[derive(Debug)]
+pub(in crate::federation) struct RemoteRoomCache(Cache<OwnedRoomId, (Instant, Option<Arc<RemoteRoom>>)>);
+
+impl Default for RemoteRoomCache {
+    fn default() -> Self {
+        Self(Cache::new(limits::DISTANT_ROOMS_MAX))
+    }
+}
+
+/// A room, as other servers write it.
+#[derive(Deserialize)]
+struct HierarchyRoom {
+    #[serde(flatten)]
+    card: PublicRoomsChunk,
+    join_rule: Option<JoinRuleKind>,
+    #[serde(default)]
+    allowed_room_ids: Vec<OwnedRoomId>,
+    encryption: Option<String>,
+    room_version: Option<String>,
+    #[serde(default)]
+    children_state: Vec<Raw<HierarchySpaceChildEvent>>,
+}
+
+/// The answer of a server.
+#[derive(Deserialize)]
+struct HierarchyResponse {
+    room: HierarchyRoom,
+    #[serde(default)]
+    children: Vec<Value>,
+    #[serde(default)]
+    inaccessible_children: Vec<OwnedRoomId>,
+}
+
+impl Federation {
+    /// What other servers tell of a room: these, the first that answers. None when none of them does.
+    pub(super) async fn distant(&self, room: &RoomId, via: &[OwnedServerName]) -> Option<Arc<RemoteRoom>> {
+        if let Some(known) = self.distances.get(room) {
+            return known;
+        }
+        let mut servers: Vec<&ServerName> = via.iter().map(|server| &**server).collect();
+        servers.extend(room.server_name().filter(|server| !via.iter().any(|via| via == server)));
+        servers.retain(|server| self.core.check_talks_to(server).is_ok());
+        for server in servers.into_iter().take(SERVERS_MAX) {
+            match self.distant_of(server, room).await {
+                Ok(distant) => return Some(distant),
+                Err(error) => {
+                    tracing::debug!(%server, room.id = %room, %error, "Another server told nothing of a room.")
+                }
+            }
+        }
+        self.distances.keep(room.to_owned(), None);
+        None
+    }
+
+    async fn distant_of(&self, server: &ServerName, room: &RoomId) -> Result<Arc<RemoteRoom>> {
+        let request = get_hierarchy::v1::Request::new(room.to_owned());
+        let answer: HierarchyResponse =
+            self.ask_loosely(server, request, OUTSIDE_WAIT, limits::REMOTE_ROOMS_BYTES_MAX).await?;
+        if answer.room.card.room_id != room {
+            return Err(hearth_base::Error::not_found(format!("{server} answered for another room than {room}.")));
+        }
+        let distant = Arc::new(answer.room.read());
+        self.distances.keep(room.to_owned(), Some(distant.clone()));
+        for child in answer.children.into_iter().take(limits::HIERARCHY_ROOMS_MAX) {
+            let Ok(child) = serde_json::from_value::<HierarchyRoom>(child) else { continue };
+            // What is in a space within is not told here. And who is not the space's child was not asked for.
+            let is_child = distant.children.iter().any(|named| named.room == child.card.room_id);
+            if is_child && child.card.room_type != Some(RoomType::Space) {
+                self.distances.keep(child.card.room_id.clone(), Some(Arc::new(child.read())));
+            }
+        }
+        for child in answer.inaccessible_children.into_iter().take(limits::HIERARCHY_ROOMS_MAX) {
+            if self.distances.get(&child).is_none() && distant.children.iter().any(|named| named.room == child) {
+                self.distances.keep(child, None);
+            }
+        }
+        Ok(distant)
+    }
+}
+
+impl RemoteRoomCache {
+    /// What is known of a room, if that is recent.
+    fn get(&self, room: &RoomId) -> Option<Option<Arc<RemoteRoom>>> {
+        let (at, distant) = self.0.get(room)?;
+        let lasting = if distant.is_some() { KNOWN_FOR } else { UNKNOWN_FOR };
+        (at.elapsed() < lasting).then_some(distant)
+    }
+
+    fn keep(&self, room: OwnedRoomId, distant: Option<Arc<RemoteRoom>>) {
+        self.0.insert(room, (Instant::now(), distant));
+    }
+}
+
+impl HierarchyRoom {
+    fn read(self) -> RemoteRoom {
+        let mut children: Vec<Child> = Vec::new();
+        if self.card.room_type == Some(RoomType::Space) {
+            let stripped = self.children_state.into_iter().take(limits::HIERARCHY_ROOMS_MAX);
+            children.extend(stripped.filter_map(Child::new));
+            sort(&mut children);
+        }
+        let summary = Summary {
+            card: self.card,
+            // As the specification has it for a server that does not say.
+            join_rule: self.join_rule.unwrap_or(JoinRuleKind::Public),
+            allowed_room_ids: self.allowed_room_ids,
+            encryption: self.encryption,
+            room_version: self.room_version.unwrap_or_default(),
+            membership: None,
+        };
+        RemoteRoom { summary, children }
+    }
+}

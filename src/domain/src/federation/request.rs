@@ -1,0 +1,192 @@
+//! Asking other homeservers: ruma's requests, signed (server-server API, "Request Authentication"), and their answers, bounded.
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use futures_util::StreamExt;
+use hearth_base::{Error, Reason, Result, error::refuse, limits};
+use ruma::ServerName;
+use ruma::api::auth_scheme::{AuthScheme, NoAuthentication};
+use ruma::api::federation::authentication::{ServerSignatures, XMatrixSigningInput};
+use ruma::api::path_builder::SinglePath;
+use ruma::api::{IncomingResponseExt, OutgoingRequest, OutgoingRequestExt};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::Federation;
+use crate::ports::{Call, RemoteResponse};
+
+/// How long a server may take to answer, unless the caller says otherwise.
+pub const ASK_WAIT: Duration = Duration::from_secs(30);
+/// How much of another server's error message is passed on.
+const SHOWN_CHARS_MAX: usize = 200;
+
+/// What a call of some authentication scheme is signed with.
+pub trait Signed: AuthScheme {
+    /// What ruma wants for it.
+    fn input<'a>(asker: &'a Federation, to: &ServerName) -> Self::Input<'a>;
+}
+
+impl Signed for ServerSignatures {
+    fn input<'a>(asker: &'a Federation, to: &ServerName) -> XMatrixSigningInput<'a> {
+        XMatrixSigningInput::new(asker.core.server_name.clone(), to.to_owned(), asker.core.key.pair())
+    }
+}
+
+impl Signed for NoAuthentication {
+    fn input(_: &Federation, _: &ServerName) {}
+}
+
+impl Federation {
+    /// Asks another homeserver and reads its whole answer, of at most [`limits::FEDERATION_ANSWER_BYTES_MAX`].
+    ///
+    /// Refuses with `M_FORBIDDEN` servers that this one does not talk to, `M_CONNECTION_FAILED` when there is no answer, and
+    /// with the other server's own error when it refuses.
+    pub async fn ask<R>(&self, to: &ServerName, request: R) -> Result<R::IncomingResponse>
+    where
+        R: OutgoingRequest<PathBuilder = SinglePath>,
+        R::Authentication: Signed,
+    {
+        self.ask_within(to, request, ASK_WAIT).await
+    }
+
+    /// As [`Federation::ask`], with another time limit.
+    pub async fn ask_within<R>(&self, to: &ServerName, request: R, wait: Duration) -> Result<R::IncomingResponse>
+    where
+        R: OutgoingRequest<PathBuilder = SinglePath>,
+        R::Authentication: Signed,
+    {
+        let body = self.ask_bytes(to, request, wait, limits::FEDERATION_ANSWER_BYTES_MAX).await?;
+        let response = http::Response::builder().status(200).body(&*body);
+        let response = response.map_err(|error| unreadable(to, error))?;
+        R::IncomingResponse::try_from_http_response(response).map_err(|error| unreadable(to, error))
+    }
+
+    /// As [`Federation::ask_within`], for answers of at most `bytes_max`, of which whoever asks picks what they can read: other
+    /// servers leave out what ruma insists on.
+    pub async fn ask_loosely<R, T>(&self, to: &ServerName, request: R, wait: Duration, bytes_max: usize) -> Result<T>
+    where
+        R: OutgoingRequest<PathBuilder = SinglePath>,
+        R::Authentication: Signed,
+        T: DeserializeOwned,
+    {
+        let body = self.ask_bytes(to, request, wait, bytes_max).await?;
+        serde_json::from_slice(&body).map_err(|error| unreadable(to, error))
+    }
+
+    async fn ask_bytes<R>(&self, to: &ServerName, request: R, wait: Duration, bytes_max: usize) -> Result<Bytes>
+    where
+        R: OutgoingRequest<PathBuilder = SinglePath>,
+        R::Authentication: Signed,
+    {
+        let answer = self.ask_streamed(to, request, wait).await?;
+        let body = tokio::time::timeout(wait, body(to, answer, bytes_max));
+        body.await.map_err(|_| unreadable(to, "it took too long to send its answer"))?
+    }
+
+    /// As [`Federation::ask`], and leaves the reading to the caller: for files.
+    pub async fn ask_streamed<R>(&self, to: &ServerName, request: R, wait: Duration) -> Result<RemoteResponse>
+    where
+        R: OutgoingRequest<PathBuilder = SinglePath>,
+        R::Authentication: Signed,
+    {
+        self.core.check_talks_to(to)?;
+        let signed = <R::Authentication as Signed>::input(self, to);
+        let request: http::Request<Vec<u8>> = request
+            .try_into_http_request("https://to.invalid", signed, ())
+            .map_err(|error| Error::fault("writing a request to another server", error))?;
+        self.put_through(to, request, wait).await
+    }
+
+    /// Sends a request that is written, and signed if it has to be.
+    pub(super) async fn put_through(
+        &self,
+        to: &ServerName,
+        request: http::Request<impl Into<Bytes>>,
+        wait: Duration,
+    ) -> Result<RemoteResponse> {
+        let (parts, body) = request.into_parts();
+        let target = parts.uri.path_and_query().map_or("/", |target| target.as_str()).to_owned();
+        let authorization = parts.headers.get(http::header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let authorization = authorization.map(str::to_owned);
+        let method = parts.method.to_string();
+        let call = Call { to: to.to_owned(), method, target, authorization, body: body.into(), wait };
+        self.network.call(call).await
+    }
+}
+
+/// The body of an answer, of at most `bytes_max`, or the refusal that it is.
+pub(super) async fn body(server: &ServerName, answer: RemoteResponse, bytes_max: usize) -> Result<Bytes> {
+    let status = answer.status;
+    let body = whole(answer, bytes_max).await?;
+    if status >= 400 { Err(refused(server, status, &body)) } else { Ok(body) }
+}
+
+/// Reads a body of at most `bytes_max`.
+pub async fn whole(answer: RemoteResponse, bytes_max: usize) -> Result<Bytes> {
+    let mut body = answer.body;
+    let mut bytes = BytesMut::new();
+    while let Some(piece) = body.next().await {
+        let piece = piece?;
+        if bytes.len() + piece.len() > bytes_max {
+            return Err(refuse(Reason::ConnectionFailed, format!("The answer is larger than {bytes_max} bytes.")));
+        }
+        bytes.extend_from_slice(&piece);
+    }
+    Ok(bytes.freeze())
+}
+
+pub(super) fn unreadable(server: &ServerName, why: impl std::fmt::Display) -> Error {
+    refuse(Reason::ConnectionFailed, format!("{server} could not be understood: {why}."))
+}
+
+/// The body of an error, as far as it is one.
+#[derive(Default, Deserialize)]
+struct Refused {
+    #[serde(default)]
+    errcode: String,
+    #[serde(default)]
+    error: String,
+}
+
+/// What another server's refusal means for whoever made us ask. Codes that speak about us and not about them become
+/// `M_UNKNOWN`: a client must not log out because a stranger says `M_UNKNOWN_TOKEN`.
+pub(super) fn refused(server: &ServerName, status: u16, body: &[u8]) -> Error {
+    let Refused { errcode, error } = serde_json::from_slice(body).unwrap_or_default();
+    let reason = match (errcode.as_str(), status) {
+        ("M_FORBIDDEN" | "M_UNAUTHORIZED", _) | (_, 401 | 403) => Reason::Forbidden,
+        ("M_UNRECOGNIZED", _) | (_, 405) => Reason::Unrecognized,
+        ("M_NOT_FOUND", _) | (_, 404) => Reason::NotFound,
+        ("M_UNABLE_TO_AUTHORISE_JOIN", _) => Reason::UnableToAuthoriseJoin,
+        ("M_UNABLE_TO_GRANT_JOIN", _) => Reason::UnableToGrantJoin,
+        ("M_INCOMPATIBLE_ROOM_VERSION", _) => Reason::IncompatibleRoomVersion,
+        ("M_UNSUPPORTED_ROOM_VERSION", _) => Reason::UnsupportedRoomVersion,
+        ("M_BAD_STATE", _) => Reason::BadState,
+        ("M_NOT_YET_UPLOADED", _) => Reason::NotYetUploaded,
+        ("M_TOO_LARGE", _) => Reason::TooLarge,
+        (_, 500..) => Reason::ConnectionFailed,
+        _ => Reason::Unknown,
+    };
+    let shown: String = error.chars().filter(|c| !c.is_control()).take(SHOWN_CHARS_MAX).collect();
+    refuse(reason, format!("{server} answered {status} {}: {shown}", clean(&errcode)))
+}
+
+fn clean(errcode: &str) -> &str {
+    let is_code = errcode.len() <= 64 && errcode.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.'));
+    if is_code { errcode } else { "" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stranger_logs_nobody_out() {
+        let server = ServerName::parse("example.org").expect("a name");
+        let error = refused(&server, 401, br#"{"errcode":"M_UNKNOWN_TOKEN","error":"no\u001b[2J"}"#);
+        assert_eq!(error.reason(), Some(Reason::Forbidden));
+        assert!(!error.to_string().contains('\u{1b}'), "{error}");
+        assert_eq!(refused(&server, 404, b"<html>").reason(), Some(Reason::NotFound));
+        assert_eq!(refused(&server, 502, b"").reason(), Some(Reason::ConnectionFailed));
+    }
+}

@@ -1,0 +1,152 @@
+//! Users of this server are invited by others (server-server API, "Inviting to a room").
+
+use std::sync::Arc;
+
+use hearth_base::{Error, Reason, Result, error::refusal};
+use hearth_store::engine::Tx;
+use hearth_store::tables::memberships::Membership;
+use hearth_store::tables::{accounts, rooms};
+use ruma::events::TimelineEventType;
+use ruma::room_version_rules::RoomVersionRules;
+use ruma::{EventId, OwnedRoomId, ServerName, UserId};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::Federation;
+use crate::core::Core;
+use crate::federation::pdu::{self, IncomingPdu};
+use crate::federation::{out_of_band, sign};
+use crate::rooms::event::{Authored, version};
+use crate::rooms::{acl, find};
+
+/// An invite on its way in: the body of the endpoint's second version.
+#[derive(Debug, Deserialize)]
+pub struct Invite {
+    /// The room's version, as the other server says.
+    pub room_version: String,
+    /// The event.
+    pub event: Box<RawValue>,
+    /// What shows the room to the invited user. Servers from before 1.16 may leave it out.
+    #[serde(default)]
+    pub invite_room_state: Option<Vec<Box<RawValue>>>,
+}
+
+/// The parts of the body of the endpoint's first version that matter beside the event, which it is.
+#[derive(Default, Deserialize)]
+struct Old {
+    #[serde(default)]
+    unsigned: OldUnsigned,
+}
+
+#[derive(Default, Deserialize)]
+struct OldUnsigned {
+    #[serde(default)]
+    invite_room_state: Vec<Box<RawValue>>,
+}
+
+impl Federation {
+    /// Takes an invite in for a user of this server, and returns the event with this server's signature.
+    ///
+    /// Refuses with `M_INCOMPATIBLE_ROOM_VERSION`, with `M_INVALID_PARAM` or `M_BAD_JSON` what is not an invite of a user of
+    /// this server by one of the other, and with `M_FORBIDDEN` invites of nobody and by whom the room keeps out.
+    pub async fn receive_invite(
+        self: &Arc<Self>,
+        origin: &ServerName,
+        room_id: OwnedRoomId,
+        event_id: &EventId,
+        invite: Invite,
+    ) -> Result<Box<RawValue>> {
+        let rules = version::rules(&invite.room_version).map_err(|error| incompatible(error, &invite.room_version))?;
+        out_of_band::check_id(&room_id, rules)?;
+        let event = pdu::parse(rules, Some(&room_id), &invite.event)?;
+        check(&self.core, origin, event_id, &event)?;
+        let event = sign::countersign(&self.core, rules, self.unchanged(rules, event).await?)?;
+        let shown = invite.invite_room_state.unwrap_or_default();
+        let stripped = self.read_stripped(rules, &room_id, &shown, &event.pdu).await?;
+        let signed = serde_json::from_slice(&event.json).map_err(|error| Error::fault("writing an invite", error))?;
+        let (core, origin, version) = (self.core.clone(), origin.to_owned(), invite.room_version);
+        let write = move |tx: &mut hearth_store::WriteTx<'_>| {
+            check_invitee(&core, tx.tx(), &event)?;
+            let room = out_of_band::room(&core, tx, &room_id, &version)?;
+            if find::is_resident(tx.tx(), &room)? {
+                // It comes once more, as an event of the room, and that is the one that counts.
+                return acl::check(&core, tx.tx(), room.sn, &origin);
+            }
+            out_of_band::stand(&core, tx, &room, &Authored { pdu: event.pdu, json: event.json }, Some(&stripped))
+        };
+        self.core.store.write("federation_invited", write).await?;
+        Ok(signed)
+    }
+
+    /// As [`Federation::receive_invite`], for the endpoint's first version, whose body is the event. It is for rooms of
+    /// versions 1 and 2, and serves others only where this server knows which version the room has.
+    pub async fn receive_old_invite(
+        self: &Arc<Self>,
+        origin: &ServerName,
+        room_id: OwnedRoomId,
+        event_id: &EventId,
+        event: Box<RawValue>,
+    ) -> Result<Box<RawValue>> {
+        let of = room_id.clone();
+        let read = move |tx: &mut hearth_store::ReadTx<'_>| {
+            let room = rooms::by_id(tx.tx(), of.as_str())?.filter(out_of_band::is_known);
+            Ok(room.map_or_else(|| "1".to_owned(), |room| room.version))
+        };
+        let room_version = self.core.store.read("room_version", read).await?;
+        let old: Old = serde_json::from_str(event.get()).unwrap_or_default();
+        let invite = Invite { room_version, event, invite_room_state: Some(old.unsigned.invite_room_state) };
+        self.receive_invite(origin, room_id, event_id, invite).await
+    }
+
+    /// The event, if its signatures hold and its content is what was hashed: a member event without its content is of no use.
+    pub(super) async fn unchanged(
+        self: &Arc<Self>,
+        rules: &'static RoomVersionRules,
+        event: IncomingPdu,
+    ) -> Result<IncomingPdu> {
+        let before = event.json.len();
+        let vetted = self.vet(rules, vec![event]).await.pop();
+        let vetted = vetted.unwrap_or_else(|| Err(Error::broken("an event got lost while it was checked")));
+        let vetted = vetted.map_err(|error| match error.reason() {
+            Some(Reason::ConnectionFailed) | None => error,
+            Some(_) => Error::invalid(format!("The event is not signed as it should be: {error}")),
+        })?;
+        if vetted.json.len() != before {
+            return Err(Error::invalid("The content of the event is not what was hashed."));
+        }
+        Ok(vetted)
+    }
+}
+
+/// Why rooms of a version cannot be entered from here.
+fn incompatible(error: Error, version: &str) -> Error {
+    let version: String = version.chars().take(hearth_base::limits::ID_BYTES_MAX).collect();
+    refusal(Reason::IncompatibleRoomVersion, error.to_string()).with("room_version", version).into()
+}
+
+fn check(core: &Core, origin: &ServerName, event_id: &EventId, event: &IncomingPdu) -> Result<()> {
+    let pdu = &event.pdu;
+    let invitee = pdu.state_key.as_deref().and_then(|key| <&UserId>::try_from(key).ok());
+    let parts = [
+        (*pdu.event_id == *event_id, "has another id than the path says"),
+        (pdu.kind == TimelineEventType::RoomMember, "is no member event"),
+        (pdu.content_str("membership").as_deref() == Some(Membership::Invite.name()), "is no invite"),
+        (pdu.sender.server_name() == origin, "is not by a user of the server that sends it"),
+        (invitee.is_some_and(|user| core.is_local(user)), "does not invite a user of this server"),
+    ];
+    match parts.into_iter().find(|(is_right, _)| !is_right) {
+        Some((_, what)) => Err(Error::invalid(format!("The event {what}."))),
+        None => Ok(()),
+    }
+}
+
+/// Refuses invites of users whom there is not, unless an application service may make them when it hears of them.
+fn check_invitee(core: &Core, tx: &mut dyn Tx, event: &IncomingPdu) -> Result<()> {
+    let Some(Ok(user)) = event.pdu.state_key.as_deref().map(<&UserId>::try_from) else {
+        return Err(Error::invalid("The event does not invite anybody."));
+    };
+    let account = accounts::by_name(tx, user.localpart())?;
+    let is_there = account.is_some_and(|account| account.deactivated_ms.is_none())
+        || core.appservices.iter().any(|service| service.owns_user(user));
+    if is_there { Ok(()) } else { Err(Error::forbidden(format!("There is no user {user} to be invited."))) }
+}

@@ -1,0 +1,93 @@
+//! Invites that are taken back, and knocks that are turned down, in rooms that this server is not in.
+//!
+//! The room's rules cannot be asked, as its state is not here. What can be told: the event was made by a server that knows the
+//! very invite or knock that it ends, since it must be among its auth events; and an invite is only taken back by the server
+//! that made it, which could have signed anything else in the inviter's name, too.
+
+use std::sync::Arc;
+
+use hearth_base::Result;
+use hearth_store::Lane;
+use hearth_store::engine::Tx;
+use hearth_store::tables::memberships::Membership;
+use ruma::{OwnedRoomId, OwnedUserId, ServerName};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::Federation;
+use crate::core::Core;
+use crate::federation::out_of_band::{self, OutOfBandMembership};
+use crate::federation::pdu::{self, IncomingPdu};
+use crate::rooms::event::{Authored, version};
+
+/// As much of an event as tells whether it may end something.
+#[derive(Deserialize)]
+struct MemberGlimpse {
+    room_id: OwnedRoomId,
+    #[serde(rename = "type")]
+    kind: String,
+    state_key: Option<OwnedUserId>,
+    content: GlanceContent,
+}
+
+#[derive(Deserialize)]
+struct GlanceContent {
+    membership: Option<String>,
+}
+
+impl Federation {
+    /// Looks through what a server sends for the ends of invites and knocks in rooms that this server is not in. Whatever else
+    /// it sends is left for others to judge.
+    pub(in crate::federation) async fn take_endings(self: &Arc<Self>, origin: &ServerName, events: &[Box<RawValue>]) {
+        for json in events {
+            let Ok(glance) = serde_json::from_str::<MemberGlimpse>(json.get()) else { continue };
+            let ends = matches!(glance.content.membership.as_deref(), Some("leave" | "ban"));
+            let Some(user) = glance.state_key.filter(|user| ends && self.core.is_local(user)) else { continue };
+            if glance.kind != "m.room.member" {
+                continue;
+            }
+            if let Err(error) = self.take_ending(origin, glance.room_id, user, json).await {
+                tracing::info!(%error, federation.server = %origin, "An invite or a knock is not ended.");
+            }
+        }
+    }
+
+    async fn take_ending(
+        self: &Arc<Self>,
+        origin: &ServerName,
+        room_id: OwnedRoomId,
+        user: OwnedUserId,
+        json: &RawValue,
+    ) -> Result<()> {
+        let (of, who) = (room_id.clone(), user.clone());
+        let read = move |tx: &mut hearth_store::ReadTx<'_>| out_of_band::standing(tx.tx(), &of, &who);
+        let Some(standing) = self.core.store.read("federation_standing", read).await? else { return Ok(()) };
+        if !matches!(standing.row.membership, Membership::Invite | Membership::Knock) {
+            return Ok(());
+        }
+        let rules = version::stored_rules(&standing.room.version)?;
+        let event = self.unchanged(rules, pdu::parse(rules, Some(&room_id), json)?).await?;
+        if event.pdu.sender.server_name() != origin {
+            return Ok(());
+        }
+        let core = self.core.clone();
+        let write = move |tx: &mut hearth_store::WriteTx<'_>| {
+            let Some(before) = out_of_band::standing(tx.tx(), &room_id, &user)? else { return Ok(()) };
+            if !may_end(&core, tx.tx(), &before, &event)? {
+                return Ok(());
+            }
+            out_of_band::stand(&core, tx, &before.room, &Authored { pdu: event.pdu, json: event.json }, None)
+        };
+        self.core.store.write_in(Lane::Federation, "federation_rescind", write).await
+    }
+}
+
+fn may_end(core: &Arc<Core>, tx: &mut dyn Tx, before: &OutOfBandMembership, event: &IncomingPdu) -> Result<bool> {
+    let member = core.events.get(tx, before.row.event)?;
+    let knows = event.pdu.auth_events.contains(&member.pdu.event_id);
+    Ok(match before.row.membership {
+        Membership::Invite => knows && event.pdu.sender.server_name() == member.pdu.sender.server_name(),
+        Membership::Knock => knows,
+        _ => false,
+    })
+}

@@ -1,0 +1,177 @@
+//! Invites by e-mail address or telephone number, once an identity server has found out whose it is (server-server API,
+//! "Third-party invites"). The room has a token that the identity server's signature belongs to; whoever shows both may be
+//! invited.
+//!
+//! This server does not ask identity servers, and makes no such tokens. It takes part where others have made one, and checks
+//! what is shown to it by the room's rules alone.
+
+use std::sync::Arc;
+
+use hearth_base::{Error, Reason, Result, error::refuse, limits};
+use hearth_store::WriteTx;
+use hearth_store::engine::Tx;
+use hearth_store::tables::{state, users};
+use ruma::api::federation::thirdparty::exchange_invite;
+use ruma::canonical_json::{CanonicalJsonObject, CanonicalJsonValue};
+use ruma::events::StateEventType;
+use ruma::serde::Raw;
+use ruma::{OwnedRoomId, OwnedUserId, ServerName};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::Federation;
+use crate::core::Core;
+use crate::rooms::append::Sender;
+use crate::rooms::membership::{self, check_invitable};
+use crate::rooms::{content, find};
+
+/// What an identity server has signed.
+#[derive(Deserialize)]
+struct Signed {
+    mxid: OwnedUserId,
+    token: String,
+}
+
+/// An invite that has found its user.
+#[derive(Debug, Clone)]
+pub struct Bound {
+    /// The room.
+    pub room_id: OwnedRoomId,
+    /// Who invited.
+    pub sender: OwnedUserId,
+    /// Who is invited.
+    pub target: OwnedUserId,
+    /// What the identity server has signed, as JSON.
+    pub signed: String,
+}
+
+impl Bound {
+    fn signed(&self) -> Result<Signed> {
+        let signed: Signed = serde_json::from_str(&self.signed)
+            .map_err(|error| Error::bad_json(format!("`signed` cannot be read: {error}")))?;
+        if signed.mxid != self.target {
+            return Err(Error::invalid("`signed` is about somebody else than the invited user."));
+        }
+        Ok(signed)
+    }
+
+    /// From the body of `exchange_third_party_invite`, a member event that is not finished. Nothing else of it counts.
+    pub fn from_event(
+        room_id: OwnedRoomId,
+        kind: &StateEventType,
+        sender: OwnedUserId,
+        target: OwnedUserId,
+        content: &str,
+    ) -> Result<Self> {
+        #[derive(Deserialize)]
+        struct Content {
+            membership: String,
+            third_party_invite: Invite,
+        }
+        #[derive(Deserialize)]
+        struct Invite {
+            signed: Box<serde_json::value::RawValue>,
+        }
+        let content: Content = serde_json::from_str(content)
+            .map_err(|error| Error::bad_json(format!("This is no third-party invite: {error}")))?;
+        if *kind != StateEventType::RoomMember || content.membership != "invite" {
+            return Err(Error::invalid("The event is not an invite."));
+        }
+        Ok(Self { room_id, sender, target, signed: content.third_party_invite.signed.get().to_owned() })
+    }
+}
+
+impl Federation {
+    /// Another server shows the token of an invite that a user of this server made, now for a user of its own: they are
+    /// invited in that user's name.
+    ///
+    /// Refuses with `M_FORBIDDEN` users of third servers, and tokens and signatures that the room does not know.
+    pub async fn exchange_third_party_invite(self: &Arc<Self>, origin: &ServerName, invite: Bound) -> Result<()> {
+        if invite.target.server_name() != origin {
+            return Err(Error::forbidden(format!("{} is not of {origin}.", invite.target)));
+        }
+        let (core, of, origin) = (self.core.clone(), invite.room_id.clone(), origin.to_owned());
+        let read = move |tx: &mut hearth_store::ReadTx<'_>| super::room(&core, tx.tx(), &of, &origin).map(drop);
+        self.core.store.read("federation_exchange", read).await?;
+        self.invite_bound(&invite).await
+    }
+
+    /// An identity server says that somebody of this server has an address that was invited (`3pid/onbind`). Anybody may say
+    /// that, so it counts for nothing by itself: each invite is shown to the server that made it, which asks the room.
+    pub async fn bound(self: &Arc<Self>, user: OwnedUserId, invites: Vec<Bound>) -> Result<()> {
+        if !self.core.is_local(&user) {
+            return Err(Error::invalid(format!("{user} is not a user of this server.")));
+        }
+        if invites.len() > limits::BOUND_INVITES_MAX {
+            return Err(Error::invalid(format!("At most {} invites at a time.", limits::BOUND_INVITES_MAX)));
+        }
+        // One at a time in all: strangers must not make this server ask around for them.
+        let Ok(_turn) = self.binding.try_lock() else {
+            let message = "Another address is just being bound; try again in a few seconds.";
+            return Err(refuse(Reason::LimitExceeded { retry_after_ms: 5_000 }, message));
+        };
+        for invite in invites.into_iter().filter(|invite| invite.target == user) {
+            let done = match self.core.is_local(&invite.sender) {
+                true => self.invite_bound(&invite).await,
+                false => self.show_to_inviter(&invite).await,
+            };
+            if let Err(error) = done {
+                tracing::info!(room = %invite.room_id, %user, %error, "An invite to an address came to nothing.");
+            }
+        }
+        Ok(())
+    }
+
+    /// Shows what an identity server has signed to the server whose user invited.
+    async fn show_to_inviter(&self, invite: &Bound) -> Result<()> {
+        invite.signed()?;
+        let signed: serde_json::Value = serde_json::from_str(&invite.signed)
+            .map_err(|error| Error::bad_json(format!("`signed` cannot be read: {error}")))?;
+        let content = json!({"membership": "invite", "third_party_invite": {"display_name": "", "signed": signed}});
+        let content = Raw::new(&content).map_err(|error| Error::fault("writing a third-party invite", error))?;
+        let (room, sender, target) = (invite.room_id.clone(), invite.sender.clone(), invite.target.clone());
+        let request = exchange_invite::v1::Request::new(room, sender, target, content.cast_unchecked());
+        self.ask(invite.sender.server_name(), request).await.map(drop)
+    }
+
+    /// Invites in the name of a user of this server, as the room's token allows.
+    async fn invite_bound(self: &Arc<Self>, invite: &Bound) -> Result<()> {
+        if !self.core.is_local(&invite.sender) {
+            return Err(Error::forbidden(format!("{} is not a user of this server.", invite.sender)));
+        }
+        let (core, of) = (self.core.clone(), invite.clone());
+        let read = move |tx: &mut hearth_store::ReadTx<'_>| write(&core, tx.tx(), &of);
+        let (origin, content) = self.core.store.read("federation_third_party", read).await?;
+        let (room_id, target) = (invite.room_id.clone(), invite.target.clone());
+        if !self.core.is_local(&target) {
+            return self.invite_abroad(origin, room_id, target, content).await.map(drop);
+        }
+        let core = self.core.clone();
+        let write = move |tx: &mut WriteTx<'_>| {
+            let mut room = find::joined(tx.tx(), &room_id, origin.sender)?;
+            let before = membership::current(&core, tx.tx(), &room, &target)?;
+            check_invitable(membership::standing(before.as_deref()), &target)?;
+            membership::change(&core, tx, &mut room, &origin, &target, content).map(drop)
+        };
+        self.core.store.write("federation_third_party", write).await
+    }
+}
+
+/// The content of the invite, built anew, and in whose name it is. The room's rules check the signature when it is authored.
+fn write(core: &Core, tx: &mut dyn Tx, invite: &Bound) -> Result<(Sender, CanonicalJsonObject)> {
+    let token = invite.signed()?.token;
+    let sender = users::find(tx, invite.sender.as_str())?;
+    let sender = sender.ok_or_else(|| Error::forbidden(format!("There is no user {}.", invite.sender)))?;
+    let room = find::joined(tx, &invite.room_id, sender)?;
+    let made = state::current_named(tx, room.sn, "m.room.third_party_invite", &token)?;
+    let made = made.ok_or_else(|| Error::forbidden("The room knows no such invite; it may have been taken back."))?;
+    let shown = core.events.get(tx, made)?.pdu.content_str("display_name").unwrap_or_default();
+    let signed = content::from_client(&invite.signed)?;
+    let mut content = content::from_parts(json!({"membership": "invite"}))?;
+    let inner = CanonicalJsonObject::from([
+        ("display_name".to_owned(), shown.into()),
+        ("signed".to_owned(), CanonicalJsonValue::Object(signed)),
+    ]);
+    content.insert("third_party_invite".to_owned(), CanonicalJsonValue::Object(inner));
+    Ok((Sender::new(sender, &invite.sender), content))
+}

@@ -1,0 +1,243 @@
+//! The durable inbox, and who works it off: one worker for each room in which something waits, and none otherwise.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
+use hearth_base::{Millis, Position, Result, limits};
+use hearth_store::Lane;
+use hearth_store::ids::RoomSn;
+use hearth_store::tables::inbox::{self, InboxRow};
+use parking_lot::Mutex;
+use ruma::{OwnedEventId, ServerName};
+use serde_json::value::RawValue;
+use tokio::sync::Notify;
+
+use super::batch::may_pass;
+use crate::federation::Federation;
+use crate::federation::pdu::{self, RoomInfo};
+
+/// Events read at once.
+const PAGE: u64 = 50;
+/// How long one event may take.
+const EVENT_WAIT: Duration = Duration::from_secs(5 * 60);
+/// How long an event waits after it was first tried in vain; twice as long each time, up to an hour.
+const RETRY_MS: Millis = 10_000;
+const RETRY_MS_MAX: Millis = 60 * 60 * 1_000;
+/// How long a worker rests after a fault of our own.
+const FAULT_WAIT: Duration = Duration::from_secs(30);
+
+/// The rooms in which something waits, each with what tells its worker that more has come.
+#[derive(Debug, Default)]
+pub(super) struct Workers {
+    rooms: Mutex<HashMap<RoomSn, Arc<Notify>>>,
+    /// Those that have no worker yet.
+    unserved: Mutex<Vec<RoomSn>>,
+    /// Tells that there are some.
+    news: Notify,
+}
+
+impl Workers {
+    /// Whether events of a room wait already.
+    pub(super) fn are_busy_in(&self, room: RoomSn) -> bool {
+        self.rooms.lock().contains_key(&room)
+    }
+
+    /// Tells the worker of a room that there is more, or has one started.
+    fn call(&self, room: RoomSn) {
+        let mut rooms = self.rooms.lock();
+        if let Some(bell) = rooms.get(&room) {
+            bell.notify_one();
+            return;
+        }
+        rooms.insert(room, Arc::default());
+        self.unserved.lock().push(room);
+        self.news.notify_one();
+    }
+}
+
+/// What a worker finds.
+enum InboxWork {
+    Nothing,
+    /// Nothing before this time.
+    Later(Millis),
+    Due(Vec<InboxRow>),
+}
+
+impl Federation {
+    /// Puts events into the inbox, and sees that somebody works on them. What is too much for one room is dropped: when
+    /// something comes after it, it is asked for.
+    pub(super) async fn put_aside(
+        self: &Arc<Self>,
+        place: &RoomInfo,
+        origin: &ServerName,
+        events: Vec<(OwnedEventId, Box<RawValue>)>,
+    ) -> Result<()> {
+        if events.is_empty() {
+            return Ok(());
+        }
+        let (room, origin) = (place.room, origin.to_owned());
+        let write = move |tx: &mut hearth_store::WriteTx<'_>| {
+            let room_for = limits::INBOX_EVENTS_PER_ROOM_MAX.saturating_sub(inbox::count_in_room(tx.tx(), room)?);
+            for (event_id, json) in events.iter().take(usize::try_from(room_for).unwrap_or(usize::MAX)) {
+                inbox::insert(tx, room, origin.as_str(), event_id.as_str(), json.get().as_bytes())?;
+            }
+            Ok(())
+        };
+        self.core.store.write_in(Lane::Federation, "inbox_put", write).await?;
+        self.inbound.workers.call(place.room);
+        Ok(())
+    }
+
+    /// Works off the inbox until `stopping`: first what lay in it when the server stopped the last time, then what comes. Sleeps
+    /// while there is nothing.
+    pub async fn run_inbox(self: &Arc<Self>, stopping: impl Future<Output = ()>) {
+        let mut stopping = std::pin::pin!(stopping);
+        if let Err(error) = self.resume().await {
+            tracing::error!(%error, "The inbox could not be read; what lies in it waits for the next start.");
+        }
+        let mut working = FuturesUnordered::new();
+        loop {
+            tokio::select! {
+                () = &mut stopping => return,
+                () = self.inbound.workers.news.notified() => {
+                    let unserved = std::mem::take(&mut *self.inbound.workers.unserved.lock());
+                    working.extend(unserved.into_iter().map(|room| self.work_safely(room)));
+                }
+                Some(()) = working.next() => {}
+            }
+        }
+    }
+
+    async fn resume(&self) -> Result<()> {
+        let rooms = self.core.store.read("inbox_rooms", |tx| inbox::rooms(tx.tx())).await?;
+        rooms.into_iter().for_each(|room| self.inbound.workers.call(room));
+        Ok(())
+    }
+
+    /// A worker's life, which takes no other with it should it end badly.
+    async fn work_safely(self: &Arc<Self>, room: RoomSn) {
+        if AssertUnwindSafe(self.work_off(room)).catch_unwind().await.is_err() {
+            tracing::error!(
+                room.sn = room.0,
+                "A worker of the inbox panicked. What waits in its room waits for more to come."
+            );
+            self.inbound.workers.rooms.lock().remove(&room);
+        }
+    }
+
+    /// A worker's life: until nothing waits in its room.
+    async fn work_off(self: &Arc<Self>, room: RoomSn) {
+        let Some(bell) = self.inbound.workers.rooms.lock().get(&room).cloned() else { return };
+        loop {
+            let worked = match self.find_work(room).await {
+                Ok(InboxWork::Nothing) if self.retire(room, &bell) => return,
+                Ok(InboxWork::Nothing) => Ok(()),
+                Ok(InboxWork::Later(at_ms)) => {
+                    let wait = Duration::from_millis(at_ms.saturating_sub(self.core.now_ms()).max(1));
+                    let _ = tokio::time::timeout(wait, bell.notified()).await;
+                    Ok(())
+                }
+                Ok(InboxWork::Due(rows)) => self.work_on(room, rows).await,
+                Err(error) => Err(error),
+            };
+            if let Err(error) = worked {
+                tracing::error!(%error, "The inbox of a room could not be worked off; it is tried again.");
+                tokio::time::sleep(FAULT_WAIT).await;
+            }
+        }
+    }
+
+    async fn find_work(&self, room: RoomSn) -> Result<InboxWork> {
+        let now_ms = self.core.now_ms();
+        let read = move |tx: &mut hearth_store::ReadTx<'_>| {
+            let (mut after, mut due, mut later) = (Position::ZERO, Vec::new(), None);
+            loop {
+                let page = inbox::of_room(tx.tx(), room, after, PAGE)?;
+                let Some(last) = page.last() else { break };
+                after = last.position;
+                for row in page {
+                    if row.retry_at_ms <= now_ms {
+                        due.push(row);
+                    } else {
+                        later = Some(later.map_or(row.retry_at_ms, |at: Millis| at.min(row.retry_at_ms)));
+                    }
+                }
+                if due.len() as u64 >= PAGE {
+                    break;
+                }
+            }
+            Ok(match later {
+                _ if !due.is_empty() => InboxWork::Due(due),
+                Some(at_ms) => InboxWork::Later(at_ms),
+                None => InboxWork::Nothing,
+            })
+        };
+        self.core.store.read("inbox_read", read).await
+    }
+
+    /// Ends a worker, unless something has come in the meantime: whoever puts something in calls the worker after that.
+    fn retire(&self, room: RoomSn, bell: &Notify) -> bool {
+        let mut rooms = self.inbound.workers.rooms.lock();
+        // A bell that has been rung and not heard yet is heard at once.
+        let was_called = bell.notified().now_or_never().is_some();
+        if !was_called {
+            rooms.remove(&room);
+        }
+        !was_called
+    }
+
+    async fn work_on(self: &Arc<Self>, room: RoomSn, rows: Vec<InboxRow>) -> Result<()> {
+        let place = self.place(room).await?;
+        for row in rows {
+            let worked = tokio::time::timeout(EVENT_WAIT, self.work_one(&place, &row)).await;
+            let may_go_better = match worked {
+                Ok(Ok(())) => false,
+                Ok(Err(error)) => {
+                    tracing::info!(%error, room.id = %place.room_id, server = row.origin, tries = row.tries,
+                        "An event that waits in the inbox could not be brought in.");
+                    may_pass(&error)
+                }
+                Err(_) => true,
+            };
+            self.settle(&row, may_go_better).await?;
+        }
+        Ok(())
+    }
+
+    async fn work_one(self: &Arc<Self>, place: &RoomInfo, row: &InboxRow) -> Result<()> {
+        let json: Box<RawValue> = serde_json::from_slice(&row.json)
+            .map_err(|error| hearth_base::Error::bad_json(format!("The inbox holds what is no JSON: {error}")))?;
+        let origin = ServerName::parse(row.origin.as_str())
+            .map_err(|error| hearth_base::Error::bad_json(format!("The inbox names no server: {error}")))?;
+        let candidate = pdu::parse(place.rules, Some(&place.room_id), &json)?;
+        let batch = self.take_batch(place, &origin, vec![(candidate, json)]).await?;
+        for item in batch.open {
+            let Some(vetted) = item.vetted else {
+                return Err(hearth_base::error::refuse(
+                    hearth_base::Reason::ConnectionFailed,
+                    "The keys that it was signed with cannot be had.",
+                ));
+            };
+            self.admit(place.room, vetted, &origin).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes an event out of the inbox, or puts it off.
+    async fn settle(&self, row: &InboxRow, may_go_better: bool) -> Result<()> {
+        let (position, tries, now_ms) = (row.position, row.tries + 1, self.core.now_ms());
+        let write = move |tx: &mut hearth_store::WriteTx<'_>| {
+            if !may_go_better || tries >= limits::INBOX_TRIES_MAX {
+                return inbox::delete(tx.tx(), position);
+            }
+            let wait_ms = (RETRY_MS << tries.min(16)).min(RETRY_MS_MAX);
+            inbox::postpone(tx.tx(), position, tries, now_ms + wait_ms)
+        };
+        self.core.store.write_in(Lane::Federation, "inbox_settle", write).await
+    }
+}

@@ -1,0 +1,168 @@
+//! Taking in one transaction of another server.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use hearth_base::{Error, Result, limits};
+use quick_cache::sync::Cache;
+use ruma::{OwnedEventId, OwnedRoomId, OwnedServerName, ServerName};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use tokio::sync::OnceCell;
+use tokio::time::Instant;
+
+use super::batch::{DeferredEvent, may_bring, may_pass, told};
+use crate::federation::Federation;
+use crate::federation::pdu::{self, IncomingPdu, RoomInfo};
+
+/// What became of the events of a transaction, by their ids: an error is what the sender is told.
+pub type TransactionOutcome = BTreeMap<OwnedEventId, Result<(), String>>;
+
+/// Answers to the newest transactions, by origin and id; one that comes again while it is worked on gets the same answer.
+pub(super) type RecentTransactions = Cache<(OwnedServerName, Box<str>), Arc<OnceCell<Arc<TransactionOutcome>>>>;
+
+/// What must be known of an event to know by which rules to read it.
+#[derive(Deserialize)]
+struct PduAddress {
+    room_id: OwnedRoomId,
+}
+
+impl Federation {
+    /// Takes in a transaction of a server whose request has been checked. When this returns, each event is in its room, is
+    /// refused, or lies in the inbox on disk, and so does what has to last of the EDUs.
+    ///
+    /// An event that is wrong is told in the answer and keeps no other from being taken. Refuses with `M_INVALID_PARAM`
+    /// transactions that are too large; a fault means that the transaction should come again.
+    pub async fn receive(
+        self: &Arc<Self>,
+        origin: &ServerName,
+        id: &str,
+        pdus: Vec<Box<RawValue>>,
+        edus: Vec<Box<RawValue>>,
+    ) -> Result<Arc<TransactionOutcome>> {
+        if pdus.len() > limits::TRANSACTION_PDUS_MAX || edus.len() > limits::TRANSACTION_EDUS_MAX {
+            return Err(Error::invalid("A transaction may hold at most 50 events and 100 EDUs."));
+        }
+        let key = (origin.to_owned(), Box::<str>::from(id));
+        let answer = self.inbound.recent.get_or_insert_with(&key, || Ok::<_, Error>(Arc::default()))?;
+        let (this, origin) = (self.clone(), origin.to_owned());
+        // Should the sender hang up, this ends half way. What was done then is found to be done when they come again.
+        let answer = answer.get_or_try_init(|| async move { this.take(&origin, pdus, edus).await.map(Arc::new) });
+        answer.await.cloned()
+    }
+
+    async fn take(
+        self: &Arc<Self>,
+        origin: &ServerName,
+        pdus: Vec<Box<RawValue>>,
+        edus: Vec<Box<RawValue>>,
+    ) -> Result<TransactionOutcome> {
+        let (taken, heard) =
+            tokio::join!(self.take_pdus(origin, pdus), self.edus(origin, edus.iter().map(|edu| &**edu)));
+        heard?;
+        taken
+    }
+
+    async fn take_pdus(self: &Arc<Self>, origin: &ServerName, pdus: Vec<Box<RawValue>>) -> Result<TransactionOutcome> {
+        self.take_endings(origin, &pdus).await;
+        let mut by_room: BTreeMap<OwnedRoomId, Vec<Box<RawValue>>> = BTreeMap::new();
+        for json in pdus {
+            // Without its room an event has no rules, and so no name to refuse it by.
+            let Ok(PduAddress { room_id }) = serde_json::from_str(json.get()) else { continue };
+            by_room.entry(room_id).or_default().push(json);
+        }
+        let deadline = Instant::now() + Duration::from_millis(limits::TRANSACTION_MS_MAX);
+        let places = self.places(by_room.keys().cloned().collect::<BTreeSet<_>>()).await?;
+        let rooms = places.into_iter().filter_map(|place| by_room.remove(&place.room_id).map(|events| (place, events)));
+        let taken = rooms.map(|(place, events)| async move { self.take_room(&place, origin, events, deadline).await });
+        let mut outcome = TransactionOutcome::new();
+        for of_room in join_all(taken).await {
+            outcome.extend(of_room?);
+        }
+        Ok(outcome)
+    }
+
+    /// Takes in the events of one room; those that are not through at the deadline go into the inbox.
+    async fn take_room(
+        self: &Arc<Self>,
+        place: &RoomInfo,
+        origin: &ServerName,
+        events: Vec<Box<RawValue>>,
+        deadline: Instant,
+    ) -> Result<TransactionOutcome> {
+        let (mut outcome, mut candidates) = (TransactionOutcome::new(), Vec::with_capacity(events.len()));
+        for json in events {
+            let Some(candidate) = self.read_for(place, &json) else { continue };
+            let event_id = candidate.pdu.event_id.clone();
+            if may_bring(origin, &candidate) {
+                candidates.push((candidate, json));
+            } else {
+                // Told nothing: whoever tries that knows why.
+                outcome.insert(event_id, Ok(()));
+            }
+        }
+        if candidates.is_empty() {
+            return Ok(outcome);
+        }
+        let spare: Vec<_> = candidates.iter().map(|(one, json)| (one.pdu.event_id.clone(), json.clone())).collect();
+        let batch = tokio::time::timeout_at(deadline, self.take_batch(place, origin, candidates)).await;
+        let batch = match batch {
+            Ok(Ok(batch)) => batch,
+            // The keys of some server take long, or one of the events is more than we can take: by and by each is tried alone.
+            // What was written all the same is then found to be here.
+            late_or_broken => {
+                if let Ok(Err(error)) = late_or_broken {
+                    tracing::error!(%error, room.id = %place.room_id, "Events of another server could not be taken in at once.");
+                }
+                outcome.extend(spare.iter().map(|(event_id, _)| (event_id.clone(), Ok(()))));
+                self.put_aside(place, origin, spare).await?;
+                return Ok(outcome);
+            }
+        };
+        outcome.extend(batch.done);
+        let aside = self.try_longer(place, origin, batch.open, deadline, &mut outcome).await;
+        outcome.extend(aside.iter().map(|(event_id, _)| (event_id.clone(), Ok(()))));
+        self.put_aside(place, origin, aside).await?;
+        Ok(outcome)
+    }
+
+    fn read_for(&self, place: &RoomInfo, json: &RawValue) -> Option<IncomingPdu> {
+        pdu::parse(place.rules, Some(&place.room_id), json)
+            .inspect_err(|error| tracing::info!(%error, room.id = %place.room_id, "A malformed event is dropped."))
+            .ok()
+    }
+
+    /// Brings in what takes longer, until the deadline; gives what is left then. Where others wait already, all is left.
+    async fn try_longer(
+        self: &Arc<Self>,
+        place: &RoomInfo,
+        origin: &ServerName,
+        open: Vec<DeferredEvent>,
+        deadline: Instant,
+        outcome: &mut TransactionOutcome,
+    ) -> Vec<(OwnedEventId, Box<RawValue>)> {
+        let mut aside = Vec::new();
+        let mut is_late = self.inbound.workers.are_busy_in(place.room);
+        for DeferredEvent { event_id, json, vetted } in open {
+            let Some(candidate) = vetted.filter(|_| !is_late) else {
+                aside.push((event_id, json));
+                continue;
+            };
+            match tokio::time::timeout_at(deadline, self.admit(place.room, candidate, origin)).await {
+                Ok(Ok(verdict)) => _ = outcome.insert(event_id, told(verdict)),
+                Ok(Err(error)) if may_pass(&error) => aside.push((event_id, json)),
+                Ok(Err(error)) => {
+                    tracing::info!(%error, event.id = %event_id, server = %origin, "An event of another server is dropped.");
+                    outcome.insert(event_id, Err(error.to_string()));
+                }
+                Err(_) => {
+                    aside.push((event_id, json));
+                    is_late = true;
+                }
+            }
+        }
+        aside
+    }
+}

@@ -1,0 +1,78 @@
+//! Member events that this server vouches for: brought into their rooms and passed on to the other servers there, since
+//! whoever made them is not in the room, or was not until now.
+
+use std::sync::Arc;
+
+use hearth_base::{Error, Result};
+use hearth_store::ids::RoomSn;
+use hearth_store::{Lane, WriteTx};
+use ruma::{OwnedEventId, OwnedServerName, ServerName};
+
+use super::Federation;
+use super::pdu::{self, IncomingPdu, PduOutcome, PersistOutcome};
+use crate::core::Core;
+use crate::rooms::outgoing;
+use crate::rooms::servers::Servers;
+
+impl Federation {
+    /// Brings an event into a room that this server is in, and puts it down for the other servers there, but for `except`,
+    /// which has it. For events that another server has just signed, which mostly fit where the room stands.
+    pub(super) async fn let_in(
+        self: &Arc<Self>,
+        room: RoomSn,
+        event: IncomingPdu,
+        except: Option<OwnedServerName>,
+    ) -> Result<PduOutcome> {
+        let from = except.clone().unwrap_or_else(|| self.core.server_name.clone());
+        let event_id = event.pdu.event_id.clone();
+        let (core, to) = (self.core.clone(), except.clone());
+        let write = move |tx: &mut WriteTx<'_>| quickly(&core, tx, room, event, to.as_deref());
+        let (event, before) = match self.core.store.write_in(Lane::Federation, "member_let_in", write).await? {
+            Ok(verdict) => return Ok(verdict),
+            Err(hard) => *hard,
+        };
+        let verdict = self.admit(room, event, &from).await?;
+        if verdict == PduOutcome::Accepted {
+            let core = self.core.clone();
+            let write = move |tx: &mut WriteTx<'_>| put(&core, tx, &event_id, before, except.as_deref());
+            self.core.store.write_in(Lane::Federation, "member_passed_on", write).await?;
+        }
+        Ok(verdict)
+    }
+}
+
+/// An event that takes more than a quick look, and who has to hear of it because of how things were.
+type DeferredPdu = Box<(IncomingPdu, Servers)>;
+
+fn quickly(
+    core: &Arc<Core>,
+    tx: &mut WriteTx<'_>,
+    room: RoomSn,
+    event: IncomingPdu,
+    except: Option<&ServerName>,
+) -> Result<std::result::Result<PduOutcome, DeferredPdu>> {
+    let mut room = pdu::room(tx, room)?;
+    let event_id = event.pdu.event_id.clone();
+    let before = outgoing::before(core, tx, room.sn, &event.pdu)?;
+    match pdu::quickly(core, tx, &mut room, event)? {
+        PersistOutcome::Done(PduOutcome::Accepted) => {
+            put(core, tx, &event_id, before, except)?;
+            Ok(Ok(PduOutcome::Accepted))
+        }
+        PersistOutcome::Done(verdict) => Ok(Ok(verdict)),
+        PersistOutcome::Not(event, _) => Ok(Err(Box::new((*event, before)))),
+    }
+}
+
+fn put(
+    core: &Arc<Core>,
+    tx: &mut WriteTx<'_>,
+    event_id: &OwnedEventId,
+    before: Servers,
+    except: Option<&ServerName>,
+) -> Result<()> {
+    let event = core.events.find(tx.tx(), event_id)?;
+    let event = event.ok_or_else(|| Error::broken("an event is missing that was just let in"))?;
+    let at = tx.position();
+    outgoing::put(core, tx, &event, at, before, except)
+}

@@ -1,0 +1,65 @@
+//! What becomes of an event that could not be sent: tried again, if the reason is likely to pass; else noted for its owner to see.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hearth_base::{Error, Reason, Result, limits};
+use hearth_store::tables::delayed_events as table;
+use serde_json::{Value, json};
+
+use super::model::DelayId;
+use crate::core::Core;
+
+/// How often an event is tried whose room's policy server does not answer.
+pub(super) const TRIES_MAX: u32 = 30;
+
+/// Whether it is worth trying again: it is our fault, and the event was promised to be sent; or a policy server is away.
+pub(super) fn may_pass(error: &Error, tries: u32) -> bool {
+    match error.reason() {
+        None | Some(Reason::OutOfSpace) => true,
+        Some(Reason::ConnectionFailed | Reason::LimitExceeded { .. }) => tries < TRIES_MAX,
+        Some(_) => false,
+    }
+}
+
+/// How long to wait before another try: 1, 2, 4 seconds up to a minute.
+pub(super) fn wait(tries: u32) -> Duration {
+    Duration::from_secs(1 << tries.saturating_sub(1).min(6)).min(Duration::from_secs(60))
+}
+
+/// Notes that an event is not sent because of an error. Says whether it was waiting.
+pub(super) async fn fail(core: &Arc<Core>, id: DelayId, error: &Error) -> Result<bool> {
+    end(core, id, Some(as_json(error))).await
+}
+
+/// Notes that an event is not sent; `error` says why, if not because somebody wants it so. Says whether it was waiting.
+pub(super) async fn end(core: &Arc<Core>, id: DelayId, error: Option<Value>) -> Result<bool> {
+    let (desk, error) = (core.clone(), error.map(|error| error.to_string()));
+    let write = core.store.write("delayed_end", move |tx| {
+        let was_waiting = table::ended(tx.tx(), &id, desk.now_ms(), error.as_deref())?;
+        if was_waiting && let Some((wanted, _)) = table::get(tx.tx(), &id)? {
+            table::prune_user(tx.tx(), wanted.user, limits::DELAYED_FINALISED_PER_USER_MAX)?;
+        }
+        tx.after_commit(move || desk.delayed.book.lock().remove(&id));
+        Ok(was_waiting)
+    });
+    write.await
+}
+
+/// An error as clients know them.
+fn as_json(error: &Error) -> Value {
+    let errcode = match error.reason() {
+        Some(Reason::Forbidden) => "M_FORBIDDEN",
+        Some(Reason::NotFound) => "M_NOT_FOUND",
+        Some(Reason::BadJson) => "M_BAD_JSON",
+        Some(Reason::InvalidParam) => "M_INVALID_PARAM",
+        Some(Reason::TooLarge) => "M_TOO_LARGE",
+        Some(Reason::LimitExceeded { .. }) => "M_LIMIT_EXCEEDED",
+        Some(Reason::DuplicateAnnotation) => "M_DUPLICATE_ANNOTATION",
+        Some(Reason::UserDeactivated) => "M_USER_DEACTIVATED",
+        Some(Reason::UserLocked) => "M_USER_LOCKED",
+        Some(Reason::UserSuspended) => "M_USER_SUSPENDED",
+        _ => "M_UNKNOWN",
+    };
+    json!({ "errcode": errcode, "error": error.to_string() })
+}

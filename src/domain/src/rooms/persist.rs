@@ -1,0 +1,186 @@
+//! Stores an event that has passed its checks, with everything that follows from it, whoever sent it: the one way into a room
+//! for events of this server (`append.rs`) and of others (`federation/admit`). Judges nothing.
+
+use std::sync::Arc;
+
+use hearth_base::{Error, Position, Result};
+use hearth_store::WriteTx;
+use hearth_store::ids::{DeviceSn, EventSn, KeySn, RoomSn, SnapshotSn, UserSn};
+use hearth_store::tables::events::{self, EventRow};
+use hearth_store::tables::rooms::{self, Room};
+use hearth_store::tables::{state, state_keys, users};
+
+use super::event::Pdu;
+use super::load::Event;
+use super::relate::{self, Relation};
+use super::state::snapshot::{self, Changes};
+use super::{effects, redaction};
+use crate::core::Core;
+
+/// An event to store.
+#[derive(Debug)]
+pub struct NewEvent {
+    /// Parsed.
+    pub pdu: Pdu,
+    /// Canonical JSON with signatures.
+    pub json: Vec<u8>,
+    /// Its sender, if the caller knows the number.
+    pub sender: Option<UserSn>,
+    /// The local device that sent it, and under which transaction id.
+    pub txn: Option<(DeviceSn, String)>,
+    /// Its number, if it is here already as an outlier.
+    pub known: Option<EventSn>,
+}
+
+/// Where an event stands, and how it was judged: the columns of `events` of these names.
+#[derive(Debug, Clone, Copy)]
+pub struct EventStatus {
+    /// Place in the timeline, if it has one.
+    pub ord: Option<i64>,
+    /// The state before it; 0 for none.
+    pub snapshot: SnapshotSn,
+    /// See `hearth_store::tables::events`.
+    pub flags: i64,
+}
+
+/// How a new event moves the head of its room.
+#[derive(Debug, Clone, Default)]
+pub struct HeadChange {
+    /// The extremities that stay beside the event.
+    pub others: Vec<EventSn>,
+    /// Whether the event is an extremity. It is not if the room has gone on from it already.
+    pub is_end: bool,
+    /// What changes in the current state, but for what the event itself sets: the outcome of a state resolution.
+    pub flips: Changes,
+    /// Whether the event is from now on the current state for its key.
+    pub is_current: bool,
+}
+
+/// Stores an event, or gives an outlier its place, and nothing that follows from it but its number.
+pub fn event(
+    core: &Core,
+    tx: &mut WriteTx<'_>,
+    room: RoomSn,
+    new: NewEvent,
+    at: Position,
+    standing: EventStatus,
+) -> Result<(Arc<Event>, Option<Relation>)> {
+    let relation = relate::relation(&new.pdu).filter(|_| standing.ord.is_some());
+    let thread = relate::thread_of(core, tx.tx(), room, relation.as_ref())?;
+    if let Some(sn) = new.known {
+        return Ok((place(core, tx, sn, thread, standing)?, relation));
+    }
+    let NewEvent { pdu, json, sender, txn, .. } = new;
+    let state_key = match &pdu.state_key {
+        Some(state_key) => Some(state_keys::intern(tx, &pdu.kind.to_string(), state_key)?),
+        None => None,
+    };
+    let sender = match sender {
+        Some(sender) => sender,
+        None => users::intern(tx, pdu.sender.as_str())?,
+    };
+    let (device, txn) = txn.unzip();
+    let row = EventRow {
+        sn: EventSn::from(at),
+        room,
+        ord: standing.ord,
+        id: pdu.event_id.to_string(),
+        sender,
+        state_key,
+        depth: pdu.depth,
+        snapshot: standing.snapshot,
+        flags: standing.flags,
+        redacted_by: None,
+        thread,
+        device,
+        txn,
+        json,
+    };
+    events::insert(tx.tx(), &row)?;
+    let mut event = Event::new(row, pdu);
+    event.pdu.rejected = standing.flags & events::REJECTED != 0;
+    Ok((core.events.add(event), relation))
+}
+
+/// Gives an outlier its place.
+fn place(
+    core: &Core,
+    tx: &mut WriteTx<'_>,
+    sn: EventSn,
+    thread: Option<EventSn>,
+    standing: EventStatus,
+) -> Result<Arc<Event>> {
+    let row = events::by_sn(tx.tx(), sn)?.ok_or_else(|| Error::broken(format!("event {} is missing", sn.0)))?;
+    // What was redacted while it was an outlier stays so.
+    let flags = standing.flags | row.flags & events::REDACTED;
+    let row = EventRow { ord: standing.ord, snapshot: standing.snapshot, flags, thread, ..row };
+    events::place(tx.tx(), &row)?;
+    core.events.placed(sn);
+    Ok(Arc::new(Event::from_row(row)?))
+}
+
+/// Stores an event at the end of its room's timeline, with what follows from it: the room's head moves by `step`, relations
+/// and redactions take effect, and whoever is concerned is woken. `before` is the state before the event.
+pub fn live(
+    core: &Arc<Core>,
+    tx: &mut WriteTx<'_>,
+    room: &mut Room,
+    new: NewEvent,
+    before: SnapshotSn,
+    step: HeadChange,
+) -> Result<Arc<Event>> {
+    let at = tx.position();
+    let was_known = new.known;
+    let standing = EventStatus { ord: Some(at.as_i64()), snapshot: before, flags: 0 };
+    let (event, relation) = self::event(core, tx, room.sn, new, at, standing)?;
+    let mut changes = step.flips;
+    if let Some(key) = event.state_key.filter(|_| step.is_current) {
+        changes.insert(key, Some(event.sn));
+    }
+    if step.is_end {
+        room.depth = if step.others.is_empty() { event.pdu.depth } else { room.depth.max(event.pdu.depth) };
+        room.extremities = step.others;
+        room.extremities.push(event.sn);
+    }
+    change_state(tx, room, &changes, at)?;
+    rooms::advance(tx.tx(), room)?;
+    relate::note(core, tx, &event, relation)?;
+    effects::follow(core, tx, room, &event, at, &changes)?;
+    if !core.is_local(&event.pdu.sender) {
+        redaction::apply_pending(core, tx, room, &event)?;
+    }
+    if let Some(sn) = was_known {
+        let core = core.clone();
+        // Again: somebody may have read it in between.
+        tx.after_commit(move || core.events.placed(sn));
+    }
+    Ok(event)
+}
+
+/// Moves the current state on.
+pub fn change_state(tx: &mut WriteTx<'_>, room: &mut Room, changes: &Changes, at: Position) -> Result<()> {
+    if changes.is_empty() {
+        return Ok(());
+    }
+    for (key, event) in changes {
+        state::change(tx.tx(), room.sn, *key, *event, at)?;
+    }
+    // The state before the create event is empty; its snapshot number is 0, which no snapshot has.
+    let before = (room.snapshot.0 != 0).then_some(room.snapshot);
+    room.snapshot = snapshot::store(tx, before, changes.clone())?;
+    Ok(())
+}
+
+/// A state as what it is made of: the state before an event, and what the event itself sets.
+pub type StateAfter = (SnapshotSn, Option<(KeySn, EventSn)>);
+
+/// What the state is after an event; `None` when it is not known, as for outliers.
+#[must_use]
+pub fn state_after(event: &Event) -> Option<StateAfter> {
+    let is_create = event.pdu.is_state(&ruma::events::TimelineEventType::RoomCreate, "");
+    if event.flags & events::OUTLIER != 0 || (event.snapshot.0 == 0 && !is_create) {
+        return None;
+    }
+    let own = event.state_key.filter(|_| !event.pdu.rejected).map(|key| (key, event.sn));
+    Some((event.snapshot, own))
+}
