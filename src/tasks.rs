@@ -106,7 +106,7 @@ pub(crate) fn relay(tasks: &Tasks, domain: &Arc<Domain>) {
             tokio::select! {
                 () = stop.stopped() => return,
                 () = tokio::time::sleep(RELAY_EVERY) => {}
-                () = domain.core.notifier.standing_news() => {}
+                () = domain.core.notifier.account_status_changes() => {}
             }
             if let Err(error) = domain.calls.end_revoked().await {
                 tracing::warn!(%error, "It could not be found out who may no longer use the relay.");

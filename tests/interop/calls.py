@@ -29,9 +29,9 @@ from aiohttp import web
 
 from browser import Browser
 from person import eventually
-from town import HERE, Authority
+from cluster import HERE, Authority
 
-# The house has a name and an address of each kind; and names with one of them, to go that way alone.
+# The server has a name and an address of each kind; and names with one of them, to go that way alone.
 V4, V6 = "45.32.1.2", "2a01:4f8::2"
 NAME, NAME_V4, NAME_V6 = "hearth.family", "four.hearth.family", "six.hearth.family"
 NETWORK = f"""
@@ -143,16 +143,16 @@ class House:
         await eventually("nothing is left of the call", quiet)
 
 
-class Town:
+class Cluster:
     """Two people, a room, and what they know of the relay."""
 
-    def __init__(self, house, alice, bob):
-        self.house, self.alice, self.bob = house, alice, bob
+    def __init__(self, server, alice, bob):
+        self.server, self.alice, self.bob = server, alice, bob
 
     async def meet(self):
         for name in ("alice", "bob"):
-            await self.house.ctl("users", "create", name, "--password-stdin", say=PASSWORD + "\n")
-        self.names = [await page.call("enter", f"https://{self.house.name}", name, PASSWORD)
+            await self.server.ctl("users", "create", name, "--password-stdin", say=PASSWORD + "\n")
+        self.names = [await page.call("enter", f"https://{self.server.name}", name, PASSWORD)
                       for page, name in ((self.alice, "alice"), (self.bob, "bob"))]
         self.room = await self.alice.call("create", self.names[1])
         await self.bob.call("join", self.room)
@@ -175,7 +175,7 @@ class Town:
         await self.alice.call("leave", False)
         await eventually("the other one notices", lambda: self.bob.run("call.theyLeft"))
         await self.bob.call("leave", True)
-        await self.house.is_quiet()
+        await self.server.is_quiet()
 
     async def all_has_come(self):
         """Waits until everything that a call carries has come at both ends, and says what is known of it then."""
@@ -199,21 +199,21 @@ def ways(told):
         yield uri.replace(NAME, NAME_V6), protocol, True
 
 
-async def connected(town, uris, protocol, over_v6, relayed_at=V4):
+async def connected(cluster, uris, protocol, over_v6, relayed_at=V4):
     """A call by one way: what it is carried by, seen from its ends and by the operator."""
     began = time.monotonic()
-    await town.ring(town.servers(uris), bundlePolicy="max-bundle")
-    await town.all_has_come()
+    await cluster.ring(cluster.servers(uris), bundlePolicy="max-bundle")
+    await cluster.all_has_come()
     took = time.monotonic() - began
-    before = await town.house.held()
+    before = await cluster.server.held()
     await asyncio.sleep(0.7)
-    after = await town.house.held()
-    for name in town.names:
+    after = await cluster.server.held()
+    for name in cluster.names:
         (was,), (now,) = before[name], after[name]
         assert now["transport"] == protocol and now["peers"] == [relayed_at] and now["client"].startswith("[") == over_v6, now
         assert now["bytes_in"] > was["bytes_in"] > 0 and now["bytes_out"] > was["bytes_out"] > 0, (was, now)
     # By now the round trip is one without the bulk.
-    figures = await town.figures()
+    figures = await cluster.figures()
     for one in figures:
         ends = one["pair"]["local"], one["pair"]["remote"]
         assert [(end["candidateType"], end["address"]) for end in ends] == [("relay", relayed_at)] * 2, ends
@@ -233,35 +233,35 @@ def show(title, figures, took):
               f"{data}), all after {took:.1f} s", flush=True)
 
 
-async def by_each_way(town):
-    for uri, protocol, over_v6 in ways(town.told[0]):
-        figures, took = await connected(town, [uri], protocol, over_v6)
+async def by_each_way(cluster):
+    for uri, protocol, over_v6 in ways(cluster.told[0]):
+        figures, took = await connected(cluster, [uri], protocol, over_v6)
         show(uri, figures, took)
-        await town.hang_up()
+        await cluster.hang_up()
 
 
-async def by_all_ways(town):
+async def by_all_ways(cluster):
     """As a client does it that leaves everything to the browser: it takes addresses by each way, over IPv4 and IPv6, for sound,
     pictures and data, until it knows that one is enough for all. None of that may be refused."""
     began = time.monotonic()
-    await town.ring(town.servers(town.told[0]["uris"]))
-    figures = await town.all_has_come()
+    await cluster.ring(cluster.servers(cluster.told[0]["uris"]))
+    figures = await cluster.all_has_come()
     show("everything at once", figures, time.monotonic() - began)
-    held = await town.house.held()
-    print(f"  relayed addresses held: {[len(held[name]) for name in town.names]}")
-    refused = {one["reason"]: one["count"] for one in (await town.house.relay())["refused"]}
+    held = await cluster.server.held()
+    print(f"  relayed addresses held: {[len(held[name]) for name in cluster.names]}")
+    refused = {one["reason"]: one["count"] for one in (await cluster.server.relay())["refused"]}
     assert "quota" not in refused, refused
-    await town.hang_up()
+    await cluster.hang_up()
 
 
-async def by_a_client(town):
+async def by_a_client(cluster):
     """The calling of matrix-js-sdk, which Element has, between two more devices of theirs."""
-    pages = [await town.alice.browser.page(town.alice.url.replace("caller", "client")) for _ in range(2)]
+    pages = [await cluster.alice.browser.page(cluster.alice.url.replace("caller", "client")) for _ in range(2)]
     for page, name in zip(pages, ("alice", "bob")):
         told = await page.call("enterAsClient", f"https://{NAME}", name, PASSWORD)
-        assert told == town.told[0]["uris"], told
+        assert told == cluster.told[0]["uris"], told
     began = time.monotonic()
-    await pages[0].call("ringAsClient", town.room)
+    await pages[0].call("ringAsClient", cluster.room)
 
     async def talk():
         if [await page.call("stateAsClient") for page in pages] == ["connected"] * 2:
@@ -272,83 +272,83 @@ async def by_a_client(town):
     show("matrix-js-sdk", figures, time.monotonic() - began)
     for one in figures:
         assert [one["pair"][end]["candidateType"] for end in ("local", "remote")] == ["relay"] * 2, one
-    assert set(await town.house.held()) == set(town.names)
+    assert set(await cluster.server.held()) == set(cluster.names)
     await pages[0].call("hangUpAsClient")
     await eventually("the other client notices", lambda: pages[1].run("stateAsClient() === 'ended'"))
-    await town.house.is_quiet()
+    await cluster.server.is_quiet()
 
 
-async def not_without_the_relay(town):
+async def not_without_the_relay(cluster):
     """The tests above can fail: without what the relay asks for, or what the browser asks for, there is no call."""
-    uris = town.told[0]["uris"]
+    uris = cluster.told[0]["uris"]
     other_name = [uri.replace(NAME, V4) for uri in uris if uri.startswith("turns:")]
     for why, servers, error in (
-            ("wrong credentials", town.servers(uris, wrong=True), " 401 "),
-            ("a certificate for another name", town.servers(other_name), " 701 ")):
-        await town.ring(servers, bundlePolicy="max-bundle")
+            ("wrong credentials", cluster.servers(uris, wrong=True), " 401 "),
+            ("a certificate for another name", cluster.servers(other_name), " 701 ")):
+        await cluster.ring(servers, bundlePolicy="max-bundle")
         await asyncio.sleep(6)
-        for one in await town.figures():
+        for one in await cluster.figures():
             assert (one["candidates"], one.get("pair"), one["words"]) == (0, None, 0) and one["state"] != "connected", one
             assert any(error in text for text in one["errors"]), one["errors"]
-        assert await town.house.held() == {}
+        assert await cluster.server.held() == {}
         print(f"{why}: no call;", next(text for text in one["errors"] if error in text))
-        await town.hang_up()
+        await cluster.hang_up()
 
 
-async def stops(town, what):
+async def stops(cluster, what):
     """Nothing comes any more."""
     async def stopped():
-        before = [one["audio"] for one in await town.figures()]
+        before = [one["audio"] for one in await cluster.figures()]
         await asyncio.sleep(1)
-        return before == [one["audio"] for one in await town.figures()]
+        return before == [one["audio"] for one in await cluster.figures()]
     await eventually(f"{what}: nothing passes", stopped)
-    await eventually(f"{what}: both notice", lambda: both_notice(town), 60)
+    await eventually(f"{what}: both notice", lambda: both_notice(cluster), 60)
 
 
-async def both_notice(town):
-    return all(one["ice"] in ("disconnected", "failed") for one in await town.figures())
+async def both_notice(cluster):
+    return all(one["ice"] in ("disconnected", "failed") for one in await cluster.figures())
 
 
-async def ended_by_the_operator(town):
-    uri = town.told[0]["uris"][0].replace(NAME, NAME_V4)
-    await connected(town, [uri], "udp", False)
-    (one,) = (await town.house.held())[town.names[0]]
-    await town.house.ctl("turn", "end", one["id"])
-    assert town.names[0] not in await town.house.held()
+async def ended_by_the_operator(cluster):
+    uri = cluster.told[0]["uris"][0].replace(NAME, NAME_V4)
+    await connected(cluster, [uri], "udp", False)
+    (one,) = (await cluster.server.held())[cluster.names[0]]
+    await cluster.server.ctl("turn", "end", one["id"])
+    assert cluster.names[0] not in await cluster.server.held()
     began = time.monotonic()
-    await stops(town, "ended")
+    await stops(cluster, "ended")
     print(f"ended by the operator: both browsers have noticed after {time.monotonic() - began:.0f} s")
-    await town.hang_up()
+    await cluster.hang_up()
 
 
-async def shut_out(town, which, *words):
+async def shut_out(cluster, which, *words):
     """Ends the call of somebody whose account the operator shuts, whatever credentials they still have."""
-    uri, name = town.told[0]["uris"][-1].replace(NAME, NAME_V4), town.names[which]
-    await connected(town, [uri], "tls", False)
+    uri, name = cluster.told[0]["uris"][-1].replace(NAME, NAME_V4), cluster.names[which]
+    await connected(cluster, [uri], "tls", False)
     began = time.monotonic()
-    await town.house.ctl("users", *words)
+    await cluster.server.ctl("users", *words)
 
     async def is_out():
-        return name not in await town.house.held()
+        return name not in await cluster.server.held()
     await eventually("the relayed address ends", is_out)
     print(f"{words[0]}: the relayed address is gone after {time.monotonic() - began:.1f} s")
-    await stops(town, words[0])
-    pages = (town.alice, town.bob)
+    await stops(cluster, words[0])
+    pages = (cluster.alice, cluster.bob)
     for page in pages:
         await page.call("leave", True)
-    await pages[which].call("prepare", town.servers([uri])[which], False, {})
+    await pages[which].call("prepare", cluster.servers([uri])[which], False, {})
     await pages[which].run("call.peer.setLocalDescription()")
     await asyncio.sleep(3)
-    assert (await pages[which].call("figures"))["candidates"] == 0 and name not in await town.house.held()
+    assert (await pages[which].call("figures"))["candidates"] == 0 and name not in await cluster.server.held()
     await pages[which].call("leave", True)
-    await town.house.is_quiet()
+    await cluster.server.is_quiet()
 
 
-async def ended_by_locking_and_closing(town):
-    await shut_out(town, 1, "lock", "bob")
-    await town.house.ctl("users", "unlock", "bob")
-    await town.bob.run("void listen()")
-    await shut_out(town, 0, "deactivate", "alice", "--yes")
+async def ended_by_locking_and_closing(cluster):
+    await shut_out(cluster, 1, "lock", "bob")
+    await cluster.server.ctl("users", "unlock", "bob")
+    await cluster.bob.run("void listen()")
+    await shut_out(cluster, 0, "deactivate", "alice", "--yes")
 
 
 SCENARIOS = (by_each_way, by_all_ways, by_a_client, not_without_the_relay, ended_by_the_operator, ended_by_locking_and_closing)
@@ -369,23 +369,23 @@ async def serve_pages():
     return f"http://localhost:{site._server.sockets[0].getsockname()[1]}/caller.html"
 
 
-async def by_ipv6_alone(town):
+async def by_ipv6_alone(cluster):
     """Where there is no public IPv4, as behind many a household's router, browsers get what there is, though they ask for nothing."""
-    for uri in town.told[0]["uris"]:
+    for uri in cluster.told[0]["uris"]:
         protocol = "tls" if uri.startswith("turns:") else uri.rpartition("=")[2]
-        figures, took = await connected(town, [uri], protocol, True, V6)
+        figures, took = await connected(cluster, [uri], protocol, True, V6)
         show(f"IPv6 alone, {uri}", figures, took)
-        await town.hang_up()
+        await cluster.hang_up()
 
 
-async def play(house, browser, page, scenarios):
-    """One house, two people, and what is done there."""
-    async with house:
-        town = Town(house, await browser.page(page), await browser.page(page))
-        await town.meet()
-        print(f"told: {town.told[0]['uris']}")
+async def play(server, browser, page, scenarios):
+    """One server, two people, and what is done there."""
+    async with server:
+        cluster = Cluster(server, await browser.page(page), await browser.page(page))
+        await cluster.meet()
+        print(f"told: {cluster.told[0]['uris']}")
         for scenario in scenarios:
-            await scenario(town)
+            await scenario(cluster)
 
 
 async def main(folder):
@@ -397,7 +397,7 @@ async def main(folder):
     page = await serve_pages()
     async with browser:
         try:
-            await play(House(folder / "house", authority, NAME, [V4, V6]), browser, page, SCENARIOS)
+            await play(House(folder / "server", authority, NAME, [V4, V6]), browser, page, SCENARIOS)
             subprocess.run(["ip", "addr", "del", f"{V4}/24", "dev", "out"], check=True)
             await play(House(folder / "six", authority, NAME_V6, [V6]), browser, page, (by_ipv6_alone,))
         except BaseException:

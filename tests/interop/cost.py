@@ -16,7 +16,7 @@ from pathlib import Path
 
 from person import Person, eventually
 from resident import Resident
-from town import Authority, Hearth, Synapse, free_ports
+from cluster import Authority, Hearth, Synapse, free_ports
 
 
 class Meter:

@@ -12,7 +12,7 @@ import traceback
 import nio
 
 from person import Person, eventually, refused
-from town import town
+from cluster import cluster
 
 SCENARIOS = []
 
@@ -262,7 +262,7 @@ async def main(wanted):
     folder, failed, began = tempfile.mkdtemp(prefix="hearth-interop-"), [], time.monotonic()
     chosen = [s for s in SCENARIOS if not wanted or s.__name__ in wanted]
     assert chosen, f"no such scenario; there are {', '.join(s.__name__ for s in SCENARIOS)}"
-    async with town(folder) as (hearth, synapse):
+    async with cluster(folder) as (hearth, synapse):
         for one in chosen:
             started = time.monotonic()
             try:

@@ -19,7 +19,7 @@ from google.protobuf.json_format import MessageToJson, ParseDict
 from livekit import api
 
 from person import Person, eventually, refused
-from town import free_ports, town
+from cluster import free_ports, cluster
 
 KEY, SECRET = "household", "that-only-the-two-of-them-know-in-forty"
 SLOT = "m.call#ROOM"
@@ -219,7 +219,7 @@ async def main():
         await sfu.start()
         os.environ["HEARTH_LIVEKIT__ADDRESS"] = f"ws://{sfu.address}:{sfu.port}"
         os.environ["HEARTH_LIVEKIT__KEY_FILE"] = str(keys)
-        async with town(folder) as (hearth, synapse):
+        async with cluster(folder) as (hearth, synapse):
             sfu.hearth = hearth
             await calls(sfu, hearth, synapse)
         await sfu.runner.cleanup()

@@ -22,7 +22,7 @@ import aiohttp
 
 from person import Person, Refused, eventually
 from resident import Resident
-from town import Authority, Hearth, free_ports
+from cluster import Authority, Hearth, free_ports
 
 BROKEN = (aiohttp.ClientError, asyncio.TimeoutError, OSError, AssertionError)
 

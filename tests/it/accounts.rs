@@ -20,7 +20,7 @@ async fn first_run_token(world: &World) -> Option<String> {
 }
 
 #[tokio::test]
-async fn whoever_registers_is_logged_in_and_can_log_in_again() {
+async fn who_registers_is_logged_in_and_can_log_in_again() {
     let world = World::new().await;
     let alice = world.register("alice").await;
     let me = alice.get(v3!("account/whoami")).await.ok();

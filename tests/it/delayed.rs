@@ -288,7 +288,7 @@ async fn closed_and_locked_accounts_send_nothing_more() {
 }
 
 #[tokio::test]
-async fn nobody_lets_too_much_wait_or_too_long() {
+async fn no_one_lets_too_much_wait_or_too_long() {
     let world = World::with(|config| config.rooms.event_delay_ms_max = 60_000).await;
     let (alice, bob) = (world.register("alice").await, world.register("bob").await);
     let room = room_for_calls(&alice, &[&bob]).await;

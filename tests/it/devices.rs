@@ -18,7 +18,7 @@ async fn devices_are_listed_with_their_names_and_when_they_were_last_seen() {
 }
 
 #[tokio::test]
-async fn nobody_sees_or_names_the_devices_of_others() {
+async fn no_one_sees_or_names_the_devices_of_others() {
     let world = World::new().await;
     let (alice, bob) = (world.register("alice").await, world.register("bob").await);
     bob.get(v3!("devices/{}", alice.device)).await.refused(404, "M_NOT_FOUND");

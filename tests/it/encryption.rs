@@ -97,7 +97,7 @@ async fn a_one_time_key_cannot_be_replaced() {
 }
 
 #[tokio::test]
-async fn nobody_uploads_keys_for_another_device_or_person() {
+async fn no_one_uploads_keys_for_another_device_or_person() {
     let world = World::new().await;
     let (alice, bob) = (world.register("alice").await, world.register("bob").await);
     let (keys, _) = device_keys(&alice, 1);

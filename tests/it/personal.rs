@@ -21,7 +21,7 @@ async fn a_new_name_shows_in_every_room() {
 }
 
 #[tokio::test]
-async fn nobody_changes_the_profile_of_others() {
+async fn no_one_changes_the_profile_of_others() {
     let world = World::new().await;
     let (alice, bob) = (world.register("alice").await, world.register("bob").await);
     let body = json!({ "displayname": "Mallory" });
@@ -45,7 +45,7 @@ async fn fields_of_a_profile_come_and_go() {
 }
 
 #[tokio::test]
-async fn account_data_reaches_the_other_devices_and_nobody_else() {
+async fn account_data_reaches_the_other_devices_and_no_one_else() {
     let world = World::new().await;
     let (alice, bob) = (world.register("alice").await, world.register("bob").await);
     let room = alice.creates_room_with(&[&bob]).await;

@@ -55,11 +55,11 @@ pub const AMPLIFICATION_MAX: usize = 3;
 pub const SIGNED_BYTES_MIN: u32 = 20 + 8 + 8 + 20 + 24;
 /// Requests in a window of `BUSY_WINDOW_MS` from which on they are a crowd: then they are looked at only now and then, and
 /// data first. A household of callers makes a few in a second.
-pub const CROWD_REQUESTS: usize = 64;
+pub const CLIENT_TABLE_REQUESTS: usize = 64;
 /// How long a crowd waits between two looks, in milliseconds.
-pub const CROWD_WAIT_MS: u64 = 1;
+pub const CLIENT_TABLE_WAIT_MS: u64 = 1;
 /// How long a crowd counts as one, however few come, in milliseconds.
-pub const CROWD_STAY_MS: u64 = 64;
+pub const CLIENT_TABLE_STAY_MS: u64 = 64;
 /// Requests taken before data gets its turn again.
 pub const REQUESTS_PER_TURN: usize = 8;
 /// Requests of a crowd taken at one look. What does not fit into the system's queue until the next is dropped.

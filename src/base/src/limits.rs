@@ -311,7 +311,7 @@ pub const REMOTE_ROOMS_MAX: usize = 500;
 /// Rooms of a space's hierarchy that other servers are asked about at the same time.
 pub const HIERARCHY_ASKED_MAX: usize = 50;
 /// Rooms that other servers have told of and that are remembered for a little while.
-pub const DISTANT_ROOMS_MAX: usize = 1_000;
+pub const REMOTE_ROOMS_CACHED_MAX: usize = 1_000;
 /// A token for the SFU of group calls. What the SFU makes of ours itself is hardly longer.
 pub const RTC_TOKEN_BYTES_MAX: usize = 8 * 1024;
 /// How long a token for the SFU may be used to get in; who is in stays, and gets newer ones from the SFU.

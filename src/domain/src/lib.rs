@@ -117,7 +117,7 @@ impl Domain {
         let federation = Arc::new(federation::Federation::new(core.clone(), network, parts));
         let rtc = Arc::new(rtc::Rtc::new(core.clone(), personal.clone(), federation.clone()));
         let leaves = Arc::new(rtc::leave::Leaves::new(core.clone(), rtc.clone(), delayed.clone())?);
-        core.policies.set_police(federation::policy_server::FederationPolicyClient::of(&federation));
+        core.policies.set_policy_client(federation::policy_server::FederationPolicyClient::of(&federation));
         Ok(Arc::new(Self {
             rates,
             devices,

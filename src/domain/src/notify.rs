@@ -20,8 +20,8 @@ pub struct Notifier {
     due: Mutex<Vec<(UserSn, Position)>>,
     users: Mutex<HashMap<UserSn, watch::Sender<Position>>>,
     rooms: Mutex<HashMap<RoomSn, Position>>,
-    standings: Mutex<BTreeSet<UserSn>>,
-    standing: Notify,
+    account_statuses: Mutex<BTreeSet<UserSn>>,
+    membership_status: Notify,
 }
 
 /// A sleeper's subscription to one user's news.
@@ -38,8 +38,8 @@ impl Notifier {
             due: Mutex::default(),
             users: Mutex::default(),
             rooms: Mutex::default(),
-            standings: Mutex::default(),
-            standing: Notify::new(),
+            account_statuses: Mutex::default(),
+            membership_status: Notify::new(),
         }
     }
 
@@ -96,20 +96,20 @@ impl Notifier {
     }
 
     /// Notes that an account was locked, closed, or opened again, and wakes who waits in [`Self::standing_news`].
-    pub fn standing_changed(&self, user: UserSn) {
-        self.standings.lock().insert(user);
-        self.standing.notify_one();
+    pub fn account_status_changed(&self, user: UserSn) {
+        self.account_statuses.lock().insert(user);
+        self.membership_status.notify_one();
     }
 
     /// Sleeps until an account's standing has changed. For one sleeper: the relay, which knows people by their credentials.
-    pub async fn standing_news(&self) {
-        self.standing.notified().await;
+    pub async fn account_status_changes(&self) {
+        self.membership_status.notified().await;
     }
 
     /// Whose standing has changed since this was last asked.
     #[must_use]
-    pub fn take_standings(&self) -> BTreeSet<UserSn> {
-        std::mem::take(&mut *self.standings.lock())
+    pub fn take_account_status_changes(&self) -> BTreeSet<UserSn> {
+        std::mem::take(&mut *self.account_statuses.lock())
     }
 
     /// Wakes everyone for good: the server stops, and whoever waits should answer with what there is.
@@ -160,16 +160,16 @@ mod tests {
     #[tokio::test]
     async fn a_wake_before_sleeping_is_not_missed() {
         let notifier = Notifier::new(Position(5));
-        let mut sleeper = notifier.subscribe(UserSn(1));
+        let mut waiter = notifier.subscribe(UserSn(1));
         notifier.wake(&[UserSn(1)], Position(7));
         notifier.published();
-        sleeper.news_after(Position(6)).await;
+        waiter.news_after(Position(6)).await;
         assert_eq!(notifier.newest_for(UserSn(1)), Position(7));
         assert_eq!(notifier.newest_for(UserSn(2)), Position(5));
     }
 
     #[tokio::test]
-    async fn whoever_comes_after_the_end_does_not_sleep() {
+    async fn who_comes_after_the_end_does_not_sleep() {
         let notifier = Notifier::new(Position(5));
         let mut before = notifier.subscribe(UserSn(1));
         notifier.close();
@@ -182,11 +182,11 @@ mod tests {
     #[tokio::test]
     async fn a_standing_that_changed_before_sleeping_is_not_missed() {
         let notifier = Notifier::new(Position(0));
-        notifier.standing_changed(UserSn(4));
-        notifier.standing_changed(UserSn(4));
-        notifier.standing_news().await;
-        assert_eq!(notifier.take_standings(), BTreeSet::from([UserSn(4)]));
-        assert!(notifier.take_standings().is_empty());
+        notifier.account_status_changed(UserSn(4));
+        notifier.account_status_changed(UserSn(4));
+        notifier.account_status_changes().await;
+        assert_eq!(notifier.take_account_status_changes(), BTreeSet::from([UserSn(4)]));
+        assert!(notifier.take_account_status_changes().is_empty());
     }
 
     #[tokio::test]

@@ -151,7 +151,7 @@ impl Rates {
             ));
         }
         if take {
-            make_room(&mut buckets, now_us);
+            reserve(&mut buckets, now_us);
             buckets.insert((rate, whose), after_us);
         }
         Ok(())
@@ -168,7 +168,7 @@ fn permit_us(limit: &config::Rate) -> u64 {
     (1_000_000.0 / limit.per_second) as u64
 }
 
-fn make_room(buckets: &mut HashMap<(Rate, RateSubject), u64>, now_us: u64) {
+fn reserve(buckets: &mut HashMap<(Rate, RateSubject), u64>, now_us: u64) {
     if buckets.len() < BUCKETS_MAX {
         return;
     }

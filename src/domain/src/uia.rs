@@ -262,7 +262,7 @@ impl Uia {
         let session =
             Session { binding, begun_ms: now_ms, completed: HashSet::new(), registration_token: None, body: kept };
         let mut sessions = self.sessions.lock();
-        sessions.make_room(now_ms);
+        sessions.reserve(now_ms);
         sessions.order.push_back(id.clone());
         sessions.open.insert(id.clone(), session);
         id
@@ -315,7 +315,7 @@ impl Session {
 
 impl Sessions {
     /// Forgets what is finished or too old at the old end, and the oldest if there are too many.
-    fn make_room(&mut self, now_ms: Millis) {
+    fn reserve(&mut self, now_ms: Millis) {
         while let Some(oldest) = self.order.front() {
             let lives = self.open.get(oldest).is_some_and(|session| session.lives(now_ms));
             if lives && self.order.len() < limits::UIA_SESSIONS_MAX {

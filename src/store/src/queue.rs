@@ -137,7 +137,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn clients_go_first_and_nobody_starves() {
+    fn clients_go_first_and_no_one_starves() {
         let queue = Queue::<usize, 3>::new();
         for _ in 0..160 {
             for lane in 0..3 {

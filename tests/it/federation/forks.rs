@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Person, Room, Town, v3};
+use crate::harness::{Cluster, Person, Room, v3};
 
 /// Waits until somebody's server has an event.
 async fn until_there(who: &Person, room: &Room, event: &str) {
@@ -19,10 +19,10 @@ async fn until_there(who: &Person, room: &Room, event: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_new_device_gets_the_state_of_both_branches() {
-    let town = Town::of(["a.example", "b.example", "c.example"]).await;
-    let alice = town.worlds[0].register("alice").await;
-    let bob = town.worlds[1].register("bob").await;
-    let carol = town.worlds[2].register("carol").await;
+    let cluster = Cluster::of(["a.example", "b.example", "c.example"]).await;
+    let alice = cluster.worlds[0].register("alice").await;
+    let bob = cluster.worlds[1].register("bob").await;
+    let carol = cluster.worlds[2].register("carol").await;
     let room = alice.creates_room().public().await;
     for person in [&bob, &carol] {
         person.post(v3!("join/{}?via=a.example", room), json!({})).await.ok();
@@ -32,7 +32,7 @@ async fn a_new_device_gets_the_state_of_both_branches() {
     until_there(&carol, &room, &together).await;
 
     // Carol's server does not get what Alice's sends, so that what both do next comes after the same event.
-    town.streets.part("a.example", "c.example");
+    cluster.network.part("a.example", "c.example");
     let named = alice.sets("m.room.name", "", json!({ "name": "one branch" })).in_room(&room).await;
     until_there(&bob, &room, &named).await;
     let mut last = String::new();
@@ -47,5 +47,5 @@ async fn a_new_device_gets_the_state_of_both_branches() {
     let names: Vec<&Value> = seen.state(&room).iter().filter(|event| event["type"] == "m.room.name").collect();
     assert_eq!(names.len(), 1, "{:?}", seen.state(&room));
     assert_eq!(names[0]["content"]["name"], "one branch");
-    town.ends().await;
+    cluster.ends().await;
 }

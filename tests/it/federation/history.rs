@@ -1,6 +1,6 @@
 //! History that the other server has: what people see who page back to before their server was there.
 
-use crate::harness::{Person, Room, Town, Value, World, bodies, json, list, v1, v3};
+use crate::harness::{Cluster, Person, Room, Value, World, bodies, json, list, v1, v3};
 
 /// Longer than a gap that nobody could fill is left alone.
 const A_DAY_MS: u64 = 25 * 60 * 60 * 1_000;
@@ -39,17 +39,17 @@ async fn hears(person: &Person, room: &Room, text: &str) {
     unreachable!("{} never heard {text:?}", person.id)
 }
 
-async fn two() -> (Town, Person, Person) {
-    let town = Town::of(["a.example", "b.example"]).await;
-    let alice = town.worlds[0].register("alice").await;
-    let bob = town.worlds[1].register("bob").await;
-    (town, alice, bob)
+async fn two() -> (Cluster, Person, Person) {
+    let cluster = Cluster::of(["a.example", "b.example"]).await;
+    let alice = cluster.worlds[0].register("alice").await;
+    let bob = cluster.worlds[1].register("bob").await;
+    (cluster, alice, bob)
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn newcomers_page_back_to_the_beginning() {
     for version in ["10", "12"] {
-        let (town, alice, bob) = two().await;
+        let (cluster, alice, bob) = two().await;
         let room = alice.creates_room().public().version(version).await;
         says(&alice, &room, "old", 130).await;
         alice.sets("m.room.topic", "", json!({ "topic": "first" })).in_room(&room).await;
@@ -62,20 +62,20 @@ async fn newcomers_page_back_to_the_beginning() {
         let topic = all.iter().rfind(|event| event["type"] == "m.room.topic").expect("a topic");
         assert_eq!(topic["unsigned"]["prev_content"]["topic"], "first", "{topic}");
         // A second time nobody has to be asked.
-        let asked = town.streets.seen().len();
+        let asked = cluster.network.seen().len();
         assert_eq!(bob.reads_all_of(&room).await.len(), all.len());
-        assert_eq!(backfills(&town, asked), 0);
-        town.ends().await;
+        assert_eq!(backfills(&cluster, asked), 0);
+        cluster.ends().await;
     }
 }
 
-fn backfills(town: &Town, from: usize) -> usize {
-    town.streets.seen()[from..].iter().filter(|(_, call)| call.target.contains("/backfill/")).count()
+fn backfills(cluster: &Cluster, from: usize) -> usize {
+    cluster.network.seen()[from..].iter().filter(|(_, call)| call.target.contains("/backfill/")).count()
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_hidden_from_later_members_stays_hidden() {
-    let (town, alice, bob) = two().await;
+    let (cluster, alice, bob) = two().await;
     let strict = alice.creates_room().public().history("joined").await;
     says(&alice, &strict, "secret", 5).await;
     joins_via(&bob, &strict, "a.example").await;
@@ -90,12 +90,12 @@ async fn what_was_hidden_from_later_members_stays_hidden() {
     says(&alice, &opened, "open", 5).await;
     joins_via(&bob, &opened, "a.example").await;
     assert_eq!(reads(&bob, &opened).await, told("open", 5));
-    town.ends().await;
+    cluster.ends().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_comes_back_reads_what_was_said_meanwhile() {
-    let (town, alice, bob) = two().await;
+    let (cluster, alice, bob) = two().await;
     let room = alice.creates_room().public().await;
     says(&alice, &room, "before", 3).await;
     joins_via(&bob, &room, "a.example").await;
@@ -112,31 +112,31 @@ async fn who_comes_back_reads_what_was_said_meanwhile() {
     let all = [told("before", 3), told("there", 3), told("away", 30), told("back", 3)].concat();
     assert_eq!(reads(&bob, &room).await, all);
     // Neither more nor less after a restart.
-    let Town { streets, mut worlds } = town;
+    let Cluster { network, mut worlds } = cluster;
     worlds[1].restart().await;
     assert_eq!(reads(&bob, &room).await, all);
-    Town { streets, worlds }.ends().await;
+    Cluster { network, worlds }.ends().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_page_is_not_the_last_while_nobody_can_be_asked() {
-    let (town, alice, bob) = two().await;
+async fn a_page_is_not_the_last_while_no_one_can_be_asked() {
+    let (cluster, alice, bob) = two().await;
     let room = alice.creates_room().public().await;
     says(&alice, &room, "old", 5).await;
     joins_via(&bob, &room, "a.example").await;
-    town.streets.part("a.example", "b.example");
+    cluster.network.part("a.example", "b.example");
     let page = bob.reads_back(&room).limit(50).await;
     assert!(bodies(&page.chunk).is_empty());
     let end = page.end.expect("there is more");
     // It is not asked for again at once, and still not the end.
     let again = bob.reads_back(&room).from(&end).limit(50).await;
     assert_eq!((again.chunk.len(), again.end.is_some()), (0, true));
-    town.streets.heal();
-    town.worlds[1].clock.skip(A_DAY_MS);
+    cluster.network.heal();
+    cluster.worlds[1].clock.skip(A_DAY_MS);
     let page = bob.reads_back(&room).from(&end).limit(50).await;
     assert_eq!(bodies(&page.chunk).len(), 5);
     assert_eq!(reads(&bob, &room).await, told("old", 5));
-    town.ends().await;
+    cluster.ends().await;
 }
 
 async fn jumps(person: &Person, room: &Room, at_ms: u64, direction: &str) -> Value {
@@ -151,13 +151,13 @@ fn now(world: &World) -> u64 {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_can_jump_to_a_day_long_before() {
-    let (town, alice, bob) = two().await;
+    let (cluster, alice, bob) = two().await;
     let room = alice.creates_room().public().await;
     says(&alice, &room, "first", 130).await;
-    town.worlds[0].clock.skip(A_DAY_MS);
-    let noon = now(&town.worlds[0]);
+    cluster.worlds[0].clock.skip(A_DAY_MS);
+    let noon = now(&cluster.worlds[0]);
     let ids = says(&alice, &room, "second", 5).await;
-    town.worlds[0].clock.skip(A_DAY_MS);
+    cluster.worlds[0].clock.skip(A_DAY_MS);
     says(&alice, &room, "third", 130).await;
     joins_via(&bob, &room, "a.example").await;
     let found = jumps(&bob, &room, noon, "f").await;
@@ -170,12 +170,12 @@ async fn one_can_jump_to_a_day_long_before() {
     // From there on back to the beginning, and from the end back over the jump: everything once, and in its order.
     let all = reads(&bob, &room).await;
     assert_eq!(all, [told("first", 130), told("second", 5), told("third", 130)].concat());
-    town.ends().await;
+    cluster.ends().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_single_old_event_can_be_looked_at() {
-    let (town, alice, bob) = two().await;
+    let (cluster, alice, bob) = two().await;
     let room = alice.creates_room().public().await;
     let ids = says(&alice, &room, "old", 120).await;
     let strict = alice.creates_room().public().history("joined").await;
@@ -186,10 +186,10 @@ async fn a_single_old_event_can_be_looked_at() {
     assert_eq!(event["content"]["body"], "old 7");
     bob.get(v3!("rooms/{}/event/{}", strict, hidden[1])).await.refused(404, "M_NOT_FOUND");
     bob.get(v3!("rooms/{}/event/{}", room, "$nothing")).await.refused(404, "M_NOT_FOUND");
-    let carol = town.worlds[1].register("carol").await;
-    let asked = town.streets.seen().len();
+    let carol = cluster.worlds[1].register("carol").await;
+    let asked = cluster.network.seen().len();
     carol.get(v3!("rooms/{}/event/{}", strict, hidden[1])).await.refused(404, "M_NOT_FOUND");
-    assert_eq!(town.streets.seen().len(), asked, "a stranger makes nobody ask");
+    assert_eq!(cluster.network.seen().len(), asked, "a stranger makes nobody ask");
     assert_eq!(reads(&bob, &room).await, told("old", 120));
-    town.ends().await;
+    cluster.ends().await;
 }

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::letter::Letter;
-use crate::harness::{Town, World, encoded};
+use super::transaction::Letter;
+use crate::harness::{Cluster, World, encoded};
 
 const READS: &[&str] = &[
     "event/{event}",
@@ -71,60 +71,60 @@ fn filled(pattern: &str, value: &str) -> String {
     ["{event}", "{room}", "{user}"].iter().fold(pattern.to_owned(), |text, name| text.replace(name, value))
 }
 
-async fn check(town: &Town, letter: Letter) {
-    let what = format!("{} {}", letter.0.method, letter.0.target);
-    let reply = letter.arrives(town).await;
+async fn check(cluster: &Cluster, transaction: Letter) {
+    let what = format!("{} {}", transaction.0.method, transaction.0.target);
+    let reply = transaction.arrives(cluster).await;
     assert!(reply.status < 500, "{what}: {}: {}", reply.status, String::from_utf8_lossy(&reply.body));
 }
 
-async fn is_well(town: &Town, from: &World, to: &World) {
-    Letter::get(from, to, "/_matrix/federation/v1/publicRooms").arrives(town).await.ok();
+async fn is_well(cluster: &Cluster, from: &World, to: &World) {
+    Letter::get(from, to, "/_matrix/federation/v1/publicRooms").arrives(cluster).await.ok();
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn targets_that_make_no_sense_are_refused() {
-    let town = Town::of(["a.example", "b.example"]).await;
-    let [a, b] = &town.worlds[..] else { unreachable!("two servers") };
+    let cluster = Cluster::of(["a.example", "b.example"]).await;
+    let [a, b] = &cluster.worlds[..] else { unreachable!("two servers") };
     for pattern in READS {
         for value in values() {
-            check(&town, Letter::get(b, a, &format!("/_matrix/federation/v1/{}", filled(pattern, &value)))).await;
+            check(&cluster, Letter::get(b, a, &format!("/_matrix/federation/v1/{}", filled(pattern, &value)))).await;
         }
     }
-    is_well(&town, b, a).await;
-    town.ends().await;
+    is_well(&cluster, b, a).await;
+    cluster.ends().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn bodies_that_make_no_sense_are_refused() {
-    let town = Town::of(["a.example", "b.example"]).await;
-    let [a, b] = &town.worlds[..] else { unreachable!("two servers") };
+    let cluster = Cluster::of(["a.example", "b.example"]).await;
+    let [a, b] = &cluster.worlds[..] else { unreachable!("two servers") };
     for (method, pattern) in WRITES {
         for body in bodies() {
             for (room, event) in [("!r:a.example", "$e"), ("x", "x")] {
                 let target = pattern.replace("{room}", &encoded(room)).replace("{event}", &encoded(event));
-                let mut letter = Letter::post(b, a, &format!("/_matrix/federation/{target}"), &body);
-                letter.0.method = (*method).to_owned();
-                check(&town, letter.signed_for(b, ruma::owned_server_name!("a.example"))).await;
+                let mut transaction = Letter::post(b, a, &format!("/_matrix/federation/{target}"), &body);
+                transaction.0.method = (*method).to_owned();
+                check(&cluster, transaction.signed_for(b, ruma::owned_server_name!("a.example"))).await;
             }
         }
     }
-    is_well(&town, b, a).await;
-    town.ends().await;
+    is_well(&cluster, b, a).await;
+    cluster.ends().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn bodies_that_are_no_canonical_json_are_nobodys() {
-    let town = Town::of(["a.example", "b.example"]).await;
-    let [a, b] = &town.worlds[..] else { unreachable!("two servers") };
+async fn bodies_that_are_no_canonical_json_are_no_ones() {
+    let cluster = Cluster::of(["a.example", "b.example"]).await;
+    let [a, b] = &cluster.worlds[..] else { unreachable!("two servers") };
     let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
     for body in [deep.as_str(), "{\"a\":1e400}", "{\"a\":", "\u{0}", "{\"a\":\"\\ud800\"}"] {
-        let mut letter = Letter::post(b, a, "/_matrix/federation/v1/publicRooms", &json!({}));
-        letter.0.body = body.as_bytes().to_vec().into();
-        letter.arrives(&town).await.refused(401, "M_UNAUTHORIZED");
+        let mut transaction = Letter::post(b, a, "/_matrix/federation/v1/publicRooms", &json!({}));
+        transaction.0.body = body.as_bytes().to_vec().into();
+        transaction.arrives(&cluster).await.refused(401, "M_UNAUTHORIZED");
     }
     let mut large = Letter::post(b, a, "/_matrix/federation/v1/publicRooms", &json!({}));
     large.0.body = vec![b' '; 2 * 1024 * 1024].into();
-    large.arrives(&town).await.refused(413, "M_TOO_LARGE");
-    is_well(&town, b, a).await;
-    town.ends().await;
+    large.arrives(&cluster).await.refused(413, "M_TOO_LARGE");
+    is_well(&cluster, b, a).await;
+    cluster.ends().await;
 }

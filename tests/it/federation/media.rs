@@ -1,6 +1,6 @@
 //! Pictures of people of other servers.
 
-use crate::harness::{Answer, Person, Town, v1};
+use crate::harness::{Answer, Cluster, Person, v1};
 
 async fn uploads(person: &Person, content_type: &str, name: &str, bytes: impl Into<Vec<u8>>) -> String {
     let ask = person.ask(reqwest::Method::POST, "/_matrix/media/v3/upload").query(&[("filename", name)]);
@@ -15,8 +15,8 @@ async fn download(person: &Person, id: &str) -> Answer {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn media_of_others_is_fetched_once() {
-    let town = Town::of(["a.example", "b.example"]).await;
-    let (alice, bob) = (town.worlds[0].register("alice").await, town.worlds[1].register("bob").await);
+    let cluster = Cluster::of(["a.example", "b.example"]).await;
+    let (alice, bob) = (cluster.worlds[0].register("alice").await, cluster.worlds[1].register("bob").await);
     // Full of what ends parts.
     let file = b"\r\n--\r\n\r".repeat(40_000);
     let id = uploads(&alice, "text/plain; charset=utf-8", "caf\u{e9}.txt", file.clone()).await;
@@ -27,32 +27,32 @@ async fn media_of_others_is_fetched_once() {
         assert_eq!(got.header("content-type"), Some("text/plain; charset=utf-8"));
         assert!(got.header("content-disposition").is_some_and(|text| text.contains("caf%C3%A9.txt")), "{got:?}");
     }
-    let fetched = town.streets.seen().iter().filter(|(_, call)| call.target.contains("/media/download/")).count();
+    let fetched = cluster.network.seen().iter().filter(|(_, call)| call.target.contains("/media/download/")).count();
     assert_eq!(fetched, 1);
     // It stays when its server is gone.
-    town.streets.part("a.example", "b.example");
+    cluster.network.part("a.example", "b.example");
     download(&bob, &id).await.status_is(200);
-    town.ends().await;
+    cluster.ends().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn several_who_want_the_same_make_one_request() {
-    let town = Town::of(["a.example", "b.example"]).await;
-    let (alice, bob) = (town.worlds[0].register("alice").await, town.worlds[1].register("bob").await);
+    let cluster = Cluster::of(["a.example", "b.example"]).await;
+    let (alice, bob) = (cluster.worlds[0].register("alice").await, cluster.worlds[1].register("bob").await);
     let id = uploads(&alice, "application/octet-stream", "x", vec![7; 300_000]).await;
     let (one, other, third) = tokio::join!(download(&bob, &id), download(&bob, &id), download(&bob, &id));
     for got in [one, other, third] {
         assert_eq!((got.status, got.bytes.len()), (200, 300_000));
     }
-    let fetched = town.streets.seen().iter().filter(|(_, call)| call.target.contains("/media/download/")).count();
+    let fetched = cluster.network.seen().iter().filter(|(_, call)| call.target.contains("/media/download/")).count();
     assert_eq!(fetched, 1);
-    town.ends().await;
+    cluster.ends().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_there_is_not_is_not_asked_for_again_and_again() {
-    let town = Town::of(["a.example", "b.example"]).await;
-    let bob = town.worlds[1].register("bob").await;
+    let cluster = Cluster::of(["a.example", "b.example"]).await;
+    let bob = cluster.worlds[1].register("bob").await;
     for _ in 0..3 {
         download(&bob, "nothing").await.refused(404, "M_NOT_FOUND");
     }
@@ -61,9 +61,9 @@ async fn what_there_is_not_is_not_asked_for_again_and_again() {
         assert_eq!(bob.get(&path).await.status, 404, "{bad:?}");
     }
     bob.get(v1!("media/download/{}/{}", "not a server", "x")).await.refused(404, "M_NOT_FOUND");
-    let asked = town.streets.seen().iter().filter(|(_, call)| call.target.contains("/media/")).count();
+    let asked = cluster.network.seen().iter().filter(|(_, call)| call.target.contains("/media/")).count();
     assert_eq!(asked, 1);
-    town.ends().await;
+    cluster.ends().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -73,9 +73,9 @@ async fn what_is_too_large_for_this_server_is_not_kept() {
             config.media.max_upload_mib = 1;
         }
     };
-    let town = Town::with(["a.example", "b.example"], 1, change).await;
-    let (alice, bob) = (town.worlds[0].register("alice").await, town.worlds[1].register("bob").await);
+    let cluster = Cluster::with(["a.example", "b.example"], 1, change).await;
+    let (alice, bob) = (cluster.worlds[0].register("alice").await, cluster.worlds[1].register("bob").await);
     let id = uploads(&alice, "application/octet-stream", "x", vec![7; 1_500_000]).await;
     download(&bob, &id).await.refused(413, "M_TOO_LARGE");
-    town.ends().await;
+    cluster.ends().await;
 }

@@ -2,15 +2,15 @@
 //!
 //! Two servers or more in one process; their requests are signed as on the wire and go straight into the other's router.
 
-mod entering;
 mod forks;
 mod history;
-mod hosting;
-mod letter;
 mod malformed;
 mod media;
 mod neighbours;
 mod people;
 mod reads;
 mod refused;
+mod remote_joins;
+mod resident;
 mod signatures;
+mod transaction;

@@ -5,14 +5,14 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::harness::keys::device_keys;
-use crate::harness::{Person, Room, Seen, Town, encoded, v3};
+use crate::harness::{Cluster, Person, Room, Seen, encoded, v3};
 
 /// How long anything may take to get to the other server.
 const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Alice and her room on one server, Bob on the other.
 struct Neighbours {
-    town: Town,
+    cluster: Cluster,
     alice: Person,
     bob: Person,
     room: Room,
@@ -20,12 +20,12 @@ struct Neighbours {
 
 impl Neighbours {
     async fn meet() -> Self {
-        let town = Town::with(["a.example", "b.example"], 1, |config| config.presence.federated = true).await;
-        let (alice, bob) = (town.worlds[0].register("alice").await, town.worlds[1].register("bob").await);
+        let cluster = Cluster::with(["a.example", "b.example"], 1, |config| config.presence.federated = true).await;
+        let (alice, bob) = (cluster.worlds[0].register("alice").await, cluster.worlds[1].register("bob").await);
         let room = alice.creates_room().public().with("room_alias_name", json!("hall")).await;
         let joined = bob.post(v3!("join/{}", "#hall:a.example"), json!({})).await.ok();
         assert_eq!(joined["room_id"], room.0);
-        Self { town, alice, bob, room }
+        Self { cluster, alice, bob, room }
     }
 }
 
@@ -52,7 +52,7 @@ fn names(list: &Value) -> Vec<&str> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn they_see_each_other_type_and_read_and_be_there() {
-    let Neighbours { town, alice, bob, room } = Neighbours::meet().await;
+    let Neighbours { cluster, alice, bob, room } = Neighbours::meet().await;
     let since = now(&bob).await;
     alice.put(v3!("rooms/{}/typing/{}", room, alice), json!({ "typing": true, "timeout": 20_000 })).await.ok();
     let typing = |seen: &Seen| names(&seen.ephemeral(&room, "m.typing")["user_ids"]) == [&*alice.id];
@@ -91,12 +91,12 @@ async fn they_see_each_other_type_and_read_and_be_there() {
         events.iter().any(|event| event["sender"] == *alice.id && event["content"]["status_msg"] == "here")
     };
     until(&bob, &since, "presence", is_there).await;
-    town.ends().await;
+    cluster.ends().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn messages_between_devices_arrive_once() {
-    let Neighbours { town, alice, bob, room: _ } = Neighbours::meet().await;
+    let Neighbours { cluster, alice, bob, room: _ } = Neighbours::meet().await;
     let second = bob.at_another_device().await;
     let since = [now(&bob).await, now(&second).await];
     for n in 0..3 {
@@ -117,7 +117,7 @@ async fn messages_between_devices_arrive_once() {
         .await;
     }
     assert_eq!(heard, [vec![0, 1, 2, 3], vec![3]]);
-    town.ends().await;
+    cluster.ends().await;
 }
 
 /// Bob's view of Alice's devices.
@@ -133,7 +133,7 @@ fn is_changed(seen: &Seen, who: &Person) -> bool {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn devices_are_followed_across_servers() {
-    let Neighbours { town, alice, bob, room } = Neighbours::meet().await;
+    let Neighbours { cluster, alice, bob, room } = Neighbours::meet().await;
     let since = now(&bob).await;
     let (keys, _) = device_keys(&alice, 1);
     let one = json!({ "signed_curve25519:AAAA": { "key": "k" } });
@@ -147,8 +147,9 @@ async fn devices_are_followed_across_servers() {
     assert_eq!(bob.post(v3!("keys/claim"), claim).await.ok()["one_time_keys"], json!({}));
 
     // From here on updates say what changed: nobody needs to ask.
-    let asked = |town: &Town| town.streets.seen().iter().filter(|(_, call)| call.target.contains("/user/")).count();
-    let before = asked(&town);
+    let asked =
+        |cluster: &Cluster| cluster.network.seen().iter().filter(|(_, call)| call.target.contains("/user/")).count();
+    let before = asked(&cluster);
     let second = alice.at_another_device().await;
     let (keys, _) = device_keys(&second, 2);
     second.post(v3!("keys/upload"), json!({ "device_keys": keys })).await.ok();
@@ -158,26 +159,26 @@ async fn devices_are_followed_across_servers() {
     let since = until(&bob, &since, "a device less", |seen| is_changed(seen, &alice)).await;
     let left = devices_of(&bob, &alice).await;
     assert!(left[&second.device].is_null() && !left[&alice.device].is_null(), "{left}");
-    assert_eq!(asked(&town), before);
+    assert_eq!(asked(&cluster), before);
 
     // While nobody gets through, devices come and go; afterwards the truth is asked for.
-    town.streets.part("a.example", "b.example");
+    cluster.network.part("a.example", "b.example");
     let third = alice.at_another_device().await;
     let (keys, _) = device_keys(&third, 3);
     third.post(v3!("keys/upload"), json!({ "device_keys": keys })).await.ok();
-    town.streets.heal();
+    cluster.network.heal();
     let since = until(&bob, &since, "a third device", |seen| is_changed(seen, &alice)).await;
     assert_eq!(devices_of(&bob, &alice).await[&third.device]["keys"], keys["keys"]);
 
     bob.leaves(&room).await;
     let gone = |seen: &Seen| names(&seen.0["device_lists"]["left"]).contains(&&*alice.id);
     until(&bob, &since, "that there is nothing in common any more", gone).await;
-    town.ends().await;
+    cluster.ends().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn they_find_each_other_and_what_they_show() {
-    let Neighbours { town, alice, bob, room } = Neighbours::meet().await;
+    let Neighbours { cluster, alice, bob, room } = Neighbours::meet().await;
     bob.put(v3!("profile/{}/displayname", bob.id), json!({ "displayname": "Bøb" })).await.ok();
     let profile = |of: &str| alice.get(format!("/_matrix/client/v3/profile/{of}"));
     assert_eq!(profile(&encoded(&bob.id)).await.ok()["displayname"], "Bøb");
@@ -198,12 +199,12 @@ async fn they_find_each_other_and_what_they_show() {
     let search = json!({ "filter": { "generic_search_term": "nothing like it" } });
     let found = bob.post("/_matrix/client/v3/publicRooms?server=a.example", search).await.ok();
     assert_eq!(found["chunk"], json!([]));
-    town.ends().await;
+    cluster.ends().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_space_holds_rooms_of_both_servers() {
-    let Neighbours { town, alice, bob, room: _ } = Neighbours::meet().await;
+    let Neighbours { cluster, alice, bob, room: _ } = Neighbours::meet().await;
     let space = |of: &'static str| json!({ "type": "m.space", "org.example.of": of });
     let top = alice.creates_room().public().with("creation_content", space("top")).await;
     let sub = alice.creates_room().public().with("creation_content", space("sub")).await;
@@ -239,5 +240,5 @@ async fn a_space_holds_rooms_of_both_servers() {
         (&json!("open"), &json!(1), &json!("leave"))
     );
     bob.get(summary(&secret)).await.refused(404, "M_NOT_FOUND");
-    town.ends().await;
+    cluster.ends().await;
 }

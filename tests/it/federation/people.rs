@@ -2,18 +2,18 @@
 
 use serde_json::json;
 
-use super::letter::Letter;
-use crate::harness::{Town, encoded, v3};
+use super::transaction::Letter;
+use crate::harness::{Cluster, encoded, v3};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn profiles_and_aliases_are_for_everybody() {
-    let town = Town::of(["a.example", "b.example"]).await;
-    let [a, b] = &town.worlds[..] else { unreachable!("two servers") };
+async fn profiles_and_aliases_are_for_all() {
+    let cluster = Cluster::of(["a.example", "b.example"]).await;
+    let [a, b] = &cluster.worlds[..] else { unreachable!("two servers") };
     let alice = a.register("alice").await;
     alice.put(v3!("profile/{}/displayname", alice.id), json!({ "displayname": "Ålice" })).await.ok();
     let room = alice.creates_room().public().with("room_alias_name", json!("hall")).await;
     let ask =
-        async |query: &str| Letter::get(b, a, &format!("/_matrix/federation/v1/query/{query}")).arrives(&town).await;
+        async |query: &str| Letter::get(b, a, &format!("/_matrix/federation/v1/query/{query}")).arrives(&cluster).await;
     let alice = encoded(&alice.id);
     assert_eq!(ask(&format!("profile?user_id={alice}")).await.ok()["displayname"], "Ålice");
     let name = ask(&format!("profile?user_id={alice}&field=displayname")).await.ok();
@@ -28,29 +28,29 @@ async fn profiles_and_aliases_are_for_everybody() {
     ask("directory?room_alias=%23attic:a.example").await.refused(404, "M_NOT_FOUND");
     ask("directory?room_alias=%23hall:c.example").await.refused(404, "M_NOT_FOUND");
     ask("client_versions").await.refused(404, "M_NOT_FOUND");
-    town.ends().await;
+    cluster.ends().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_public_directory_is_public() {
-    let town = Town::of(["a.example", "b.example"]).await;
-    let [a, b] = &town.worlds[..] else { unreachable!("two servers") };
+    let cluster = Cluster::of(["a.example", "b.example"]).await;
+    let [a, b] = &cluster.worlds[..] else { unreachable!("two servers") };
     let alice = a.register("alice").await;
     let hall = alice.creates_room().public().with("visibility", json!("public")).with("name", json!("Hall")).await;
     alice.creates_room().public().await;
-    let listed = Letter::get(b, a, "/_matrix/federation/v1/publicRooms").arrives(&town).await.ok();
+    let listed = Letter::get(b, a, "/_matrix/federation/v1/publicRooms").arrives(&cluster).await.ok();
     assert_eq!(listed["chunk"][0]["room_id"], hall.0);
     assert_eq!(listed["total_room_count_estimate"], 1);
     let search = json!({ "filter": { "generic_search_term": "cellar" } });
-    let found = Letter::post(b, a, "/_matrix/federation/v1/publicRooms", &search).arrives(&town).await.ok();
+    let found = Letter::post(b, a, "/_matrix/federation/v1/publicRooms", &search).arrives(&cluster).await.ok();
     assert_eq!(found["chunk"], json!([]));
-    town.ends().await;
+    cluster.ends().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn keys_are_for_everybody_but_names_of_devices_are_not() {
-    let town = Town::of(["a.example", "b.example"]).await;
-    let [a, b] = &town.worlds[..] else { unreachable!("two servers") };
+async fn keys_are_for_all_but_names_of_devices_are_not() {
+    let cluster = Cluster::of(["a.example", "b.example"]).await;
+    let [a, b] = &cluster.worlds[..] else { unreachable!("two servers") };
     let alice = a.register("alice").await;
     let (id, device) = (&alice.id, &alice.device);
     alice.put(v3!("devices/{}", device), json!({ "display_name": "Alice's phone" })).await.ok();
@@ -63,31 +63,32 @@ async fn keys_are_for_everybody_but_names_of_devices_are_not() {
     alice.post(v3!("keys/upload"), json!({ "device_keys": keys, "one_time_keys": one })).await.ok();
 
     let target = format!("/_matrix/federation/v1/user/devices/{}", encoded(id));
-    let devices = Letter::get(b, a, &target).arrives(&town).await;
+    let devices = Letter::get(b, a, &target).arrives(&cluster).await;
     assert!(!String::from_utf8_lossy(&devices.body).contains("phone"), "a device's name is its owner's business");
     let devices = devices.ok();
     assert_eq!(devices["devices"][0]["device_id"], *device);
     assert_eq!(devices["devices"][0]["keys"]["keys"], keys["keys"]);
     assert!(devices["stream_id"].as_u64() > Some(0));
     let target = "/_matrix/federation/v1/user/devices/@nobody:a.example";
-    Letter::get(b, a, target).arrives(&town).await.refused(404, "M_NOT_FOUND");
+    Letter::get(b, a, target).arrives(&cluster).await.refused(404, "M_NOT_FOUND");
 
     let query = json!({ "device_keys": { id: [], "@bob:b.example": [] } });
-    let queried = Letter::post(b, a, "/_matrix/federation/v1/user/keys/query", &query).arrives(&town).await.ok();
+    let queried = Letter::post(b, a, "/_matrix/federation/v1/user/keys/query", &query).arrives(&cluster).await.ok();
     assert_eq!(queried["device_keys"][id][device]["keys"], keys["keys"]);
     assert!(queried["device_keys"]["@bob:b.example"].is_null());
 
     let claim = json!({ "one_time_keys": { id: { device: "signed_curve25519" }, "@bob:b.example": { "X": "y" } } });
-    let ask = async || Letter::post(b, a, "/_matrix/federation/v1/user/keys/claim", &claim).arrives(&town).await.ok();
+    let ask =
+        async || Letter::post(b, a, "/_matrix/federation/v1/user/keys/claim", &claim).arrives(&cluster).await.ok();
     assert_eq!(ask().await["one_time_keys"][id][device]["signed_curve25519:AAAA"]["key"], "k".repeat(43));
     assert_eq!(ask().await, json!({ "one_time_keys": {} }), "a one-time key is given out once");
-    town.ends().await;
+    cluster.ends().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_openid_token_says_whose_it_is() {
-    let town = Town::of(["a.example"]).await;
-    let [a] = &town.worlds[..] else { unreachable!("one server") };
+    let cluster = Cluster::of(["a.example"]).await;
+    let [a] = &cluster.worlds[..] else { unreachable!("one server") };
     let alice = a.register("alice").await;
     let issued = alice.post(v3!("user/{}/openid/request_token", alice.id), json!({})).await.ok();
     let token = issued["access_token"].as_str().expect("a token");
@@ -97,19 +98,19 @@ async fn an_openid_token_says_whose_it_is() {
     a.anyone().get(path).query(&[("access_token", &alice.token)]).await.refused(401, "M_UNKNOWN_TOKEN");
     a.anyone().get("/_matrix/federation/v1/version").await.ok();
     a.anyone().get("/_matrix/key/v2/server").await.ok();
-    town.ends().await;
+    cluster.ends().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn media_comes_in_two_parts() {
-    let town = Town::of(["a.example", "b.example"]).await;
-    let [a, b] = &town.worlds[..] else { unreachable!("two servers") };
+    let cluster = Cluster::of(["a.example", "b.example"]).await;
+    let [a, b] = &cluster.worlds[..] else { unreachable!("two servers") };
     let alice = a.register("alice").await;
     let bytes: Vec<u8> = (0..300_000_u32).map(|n| n.to_le_bytes()[1]).collect();
     let upload = alice.ask(reqwest::Method::POST, "/_matrix/media/v3/upload?filename=blob.bin");
     let address = upload.bytes("application/octet-stream", bytes.clone()).await.ok();
     let id = address["content_uri"].as_str().and_then(|uri| uri.rsplit('/').next()).expect("an address").to_owned();
-    let answer = Letter::get(b, a, &format!("/_matrix/federation/v1/media/download/{id}")).arrives(&town).await;
+    let answer = Letter::get(b, a, &format!("/_matrix/federation/v1/media/download/{id}")).arrives(&cluster).await;
     assert_eq!(answer.status, 200);
     let head = b"\r\n--";
     assert!(answer.body.starts_with(head));
@@ -126,11 +127,11 @@ async fn media_comes_in_two_parts() {
 
     for id in ["nothing", "..%2f..%2fetc", "%00"] {
         let target = format!("/_matrix/federation/v1/media/download/{id}");
-        let answer = Letter::get(b, a, &target).arrives(&town).await;
+        let answer = Letter::get(b, a, &target).arrives(&cluster).await;
         assert!(matches!(answer.status, 400 | 404), "{id}: {}", answer.status);
     }
     let target = format!("/_matrix/federation/v1/media/thumbnail/{id}?width=32&height=32&method=crop");
-    let answer = Letter::get(b, a, &target).arrives(&town).await;
+    let answer = Letter::get(b, a, &target).arrives(&cluster).await;
     assert_eq!(answer.status, 400, "no thumbnail of what is no picture");
-    town.ends().await;
+    cluster.ends().await;
 }

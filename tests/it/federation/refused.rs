@@ -2,13 +2,13 @@
 
 use serde_json::json;
 
-use super::letter::Letter;
-use crate::harness::{Town, encoded};
+use super::transaction::Letter;
+use crate::harness::{Cluster, encoded};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_outside_gets_nothing_of_a_room() {
-    let town = Town::of(["a.example", "b.example"]).await;
-    let [a, b] = &town.worlds[..] else { unreachable!("two servers") };
+    let cluster = Cluster::of(["a.example", "b.example"]).await;
+    let [a, b] = &cluster.worlds[..] else { unreachable!("two servers") };
     let alice = a.register("alice").await;
     for room in [alice.creates_room().await, alice.creates_room().public().history("world_readable").await] {
         let event = alice.sends("hello").in_room(&room).await;
@@ -23,29 +23,29 @@ async fn a_server_outside_gets_nothing_of_a_room() {
             format!("timestamp_to_event/{room}?ts=0&dir=f"),
         ] {
             let target = format!("/_matrix/federation/v1/{target}");
-            Letter::get(b, a, &target).arrives(&town).await.refused(403, "M_FORBIDDEN");
+            Letter::get(b, a, &target).arrives(&cluster).await.refused(403, "M_FORBIDDEN");
         }
         let target = format!("/_matrix/federation/v1/get_missing_events/{room}");
-        Letter::post(b, a, &target, &body).arrives(&town).await.refused(403, "M_FORBIDDEN");
+        Letter::post(b, a, &target, &body).arrives(&cluster).await.refused(403, "M_FORBIDDEN");
     }
-    town.ends().await;
+    cluster.ends().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn rooms_that_are_not_there_look_like_those_that_are() {
-    let town = Town::of(["a.example", "b.example"]).await;
-    let [a, b] = &town.worlds[..] else { unreachable!("two servers") };
+    let cluster = Cluster::of(["a.example", "b.example"]).await;
+    let [a, b] = &cluster.worlds[..] else { unreachable!("two servers") };
     let target = "/_matrix/federation/v1/state_ids/!none:a.example?event_id=$x";
-    Letter::get(b, a, target).arrives(&town).await.refused(403, "M_FORBIDDEN");
+    Letter::get(b, a, target).arrives(&cluster).await.refused(403, "M_FORBIDDEN");
     let target = "/_matrix/federation/v1/event/$none";
-    Letter::get(b, a, target).arrives(&town).await.refused(404, "M_NOT_FOUND");
-    town.ends().await;
+    Letter::get(b, a, target).arrives(&cluster).await.refused(404, "M_NOT_FOUND");
+    cluster.ends().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_space_shows_what_could_be_entered() {
-    let town = Town::of(["a.example", "b.example"]).await;
-    let [a, b] = &town.worlds[..] else { unreachable!("two servers") };
+    let cluster = Cluster::of(["a.example", "b.example"]).await;
+    let [a, b] = &cluster.worlds[..] else { unreachable!("two servers") };
     let alice = a.register("alice").await;
     let space = alice.creates_room().public().with("creation_content", json!({ "type": "m.space" })).await;
     let (open, shut) = (alice.creates_room().public().await, alice.creates_room().await);
@@ -54,7 +54,7 @@ async fn a_space_shows_what_could_be_entered() {
     }
     let ask = async |room: &str| {
         let target = format!("/_matrix/federation/v1/hierarchy/{}", encoded(room));
-        Letter::get(b, a, &target).arrives(&town).await
+        Letter::get(b, a, &target).arrives(&cluster).await
     };
     let shown = ask(&space.0).await.ok();
     assert_eq!(shown["room"]["room_id"], space.0);
@@ -64,5 +64,5 @@ async fn a_space_shows_what_could_be_entered() {
     assert_eq!(shown["inaccessible_children"], json!([shut.0]));
     ask(&shut.0).await.refused(404, "M_NOT_FOUND");
     ask("!none:a.example").await.refused(404, "M_NOT_FOUND");
-    town.ends().await;
+    cluster.ends().await;
 }

@@ -5,43 +5,43 @@ use std::sync::Arc;
 use hearth_base::config::Rate;
 use serde_json::json;
 
-use super::letter::Letter;
-use crate::harness::{Town, World};
+use super::transaction::Letter;
+use crate::harness::{Cluster, World};
 
 const QUESTION: &str = "/_matrix/federation/v1/publicRooms?limit=3";
 
 /// Two servers, and a third that is known.
-async fn town() -> Town {
-    Town::of(["a.example", "b.example", "c.example"]).await
+async fn cluster() -> Cluster {
+    Cluster::of(["a.example", "b.example", "c.example"]).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_signed_request_is_answered() {
-    let town = town().await;
-    let [a, b, _] = &town.worlds[..] else { unreachable!("three servers") };
-    Letter::get(b, a, QUESTION).arrives(&town).await.ok();
-    Letter::post(b, a, "/_matrix/federation/v1/publicRooms", &json!({ "limit": 1 })).arrives(&town).await.ok();
+    let cluster = cluster().await;
+    let [a, b, _] = &cluster.worlds[..] else { unreachable!("three servers") };
+    Letter::get(b, a, QUESTION).arrives(&cluster).await.ok();
+    Letter::post(b, a, "/_matrix/federation/v1/publicRooms", &json!({ "limit": 1 })).arrives(&cluster).await.ok();
     // The signature is over canonical JSON, whatever the spaces on the wire.
     let mut spaced = Letter::post(b, a, "/_matrix/federation/v1/publicRooms", &json!({ "limit": 1 }));
     spaced.0.body = "{ \"limit\" :1 }".into();
-    spaced.arrives(&town).await.ok();
-    town.ends().await;
+    spaced.arrives(&cluster).await.ok();
+    cluster.ends().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn servers_before_1_3_do_not_name_the_destination() {
-    let town = town().await;
-    let [a, b, _] = &town.worlds[..] else { unreachable!("three servers") };
-    Letter::get(b, a, QUESTION).with_header_changed("destination=a.example,", "").arrives(&town).await.ok();
+    let cluster = cluster().await;
+    let [a, b, _] = &cluster.worlds[..] else { unreachable!("three servers") };
+    Letter::get(b, a, QUESTION).with_header_changed("destination=a.example,", "").arrives(&cluster).await.ok();
     let quoted = Letter::get(b, a, QUESTION).with_header_changed("origin=b.example", "ORIGIN=\"b.example\"");
-    quoted.with_header_changed("X-Matrix ", "x-matrix ").arrives(&town).await.ok();
-    town.ends().await;
+    quoted.with_header_changed("X-Matrix ", "x-matrix ").arrives(&cluster).await.ok();
+    cluster.ends().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_its_server_has_not_signed_is_refused() {
-    let town = town().await;
-    let [a, b, c] = &town.worlds[..] else { unreachable!("three servers") };
+    let cluster = cluster().await;
+    let [a, b, c] = &cluster.worlds[..] else { unreachable!("three servers") };
     let good = || Letter::get(b, a, QUESTION);
     let mut unsigned = good();
     unsigned.0.authorization = None;
@@ -63,7 +63,7 @@ async fn what_its_server_has_not_signed_is_refused() {
     let key = b.server().domain.core.key.id();
     let unknown_key = good().with_header_changed(&key, "ed25519:other");
     let twice = good().with_header_changed("origin=b.example", "origin=b.example,origin=c.example");
-    for letter in [
+    for transaction in [
         unsigned,
         bearer,
         nonsense,
@@ -77,25 +77,25 @@ async fn what_its_server_has_not_signed_is_refused() {
         unknown_key,
         twice,
     ] {
-        letter.arrives(&town).await.refused(401, "M_UNAUTHORIZED");
+        transaction.arrives(&cluster).await.refused(401, "M_UNAUTHORIZED");
     }
-    Letter::get(c, a, QUESTION).arrives(&town).await.ok();
-    town.ends().await;
+    Letter::get(c, a, QUESTION).arrives(&cluster).await.ok();
+    cluster.ends().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_nobody_can_ask_is_nobody() {
-    let town = town().await;
-    let [a, b, _] = &town.worlds[..] else { unreachable!("three servers") };
-    town.streets.part("a.example", "b.example");
-    Letter::get(b, a, QUESTION).arrives(&town).await.refused(401, "M_UNAUTHORIZED");
-    town.ends().await;
+async fn a_server_that_no_one_can_ask_is_no_one() {
+    let cluster = cluster().await;
+    let [a, b, _] = &cluster.worlds[..] else { unreachable!("three servers") };
+    cluster.network.part("a.example", "b.example");
+    Letter::get(b, a, QUESTION).arrives(&cluster).await.refused(401, "M_UNAUTHORIZED");
+    cluster.ends().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn getting_to_know_one_another_takes_one_question_each_way() {
-    let town = town().await;
-    let [a, b, _] = &town.worlds[..] else { unreachable!("three servers") };
+    let cluster = cluster().await;
+    let [a, b, _] = &cluster.worlds[..] else { unreachable!("three servers") };
     let ask = |from: &World, to: &World| {
         let (federation, to) = (from.server().domain.federation.clone(), to.server().domain.core.server_name.clone());
         async move {
@@ -106,22 +106,22 @@ async fn getting_to_know_one_another_takes_one_question_each_way() {
     // Both at once, each without the other's keys.
     tokio::join!(ask(a, b), ask(b, a));
     ask(a, b).await;
-    let seen = town.streets.seen();
+    let seen = cluster.network.seen();
     let keys = seen.iter().filter(|(_, call)| call.target.starts_with("/_matrix/key/")).count();
     assert_eq!(keys, 2, "{seen:?}");
-    town.ends().await;
+    cluster.ends().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn servers_that_are_shut_out_are_told_so() {
     let names = ["a.example", "b.example", "c.example"];
-    let town = Town::with(names, 1, |config| config.federation.deny = vec!["b.example".to_owned()]).await;
-    let [a, b, c] = &town.worlds[..] else { unreachable!("three servers") };
-    Letter::get(b, a, QUESTION).arrives(&town).await.refused(403, "M_FORBIDDEN");
-    Letter::get(c, a, QUESTION).arrives(&town).await.ok();
+    let cluster = Cluster::with(names, 1, |config| config.federation.deny = vec!["b.example".to_owned()]).await;
+    let [a, b, c] = &cluster.worlds[..] else { unreachable!("three servers") };
+    Letter::get(b, a, QUESTION).arrives(&cluster).await.refused(403, "M_FORBIDDEN");
+    Letter::get(c, a, QUESTION).arrives(&cluster).await.ok();
     // A server that says it is this one.
-    Letter::get(a, a, QUESTION).arrives(&town).await.refused(403, "M_FORBIDDEN");
-    town.ends().await;
+    Letter::get(a, a, QUESTION).arrives(&cluster).await.refused(403, "M_FORBIDDEN");
+    cluster.ends().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -131,46 +131,46 @@ async fn a_flood_of_false_claims_is_turned_away_before_anything_is_done() {
         config.rate_limits.federation_unproven = Rate::new(0.001, 3);
         config.rate_limits.federation = Rate::new(0.001, 2);
     };
-    let town = Town::with(["a.example", "b.example"], 1, limits).await;
-    let [a, b] = &town.worlds[..] else { unreachable!("two servers") };
+    let cluster = Cluster::with(["a.example", "b.example"], 1, limits).await;
+    let [a, b] = &cluster.worlds[..] else { unreachable!("two servers") };
     for _ in 0..2 {
-        Letter::get(b, a, QUESTION).arrives(&town).await.ok();
+        Letter::get(b, a, QUESTION).arrives(&cluster).await.ok();
     }
-    Letter::get(b, a, QUESTION).arrives(&town).await.refused(429, "M_LIMIT_EXCEEDED");
+    Letter::get(b, a, QUESTION).arrives(&cluster).await.refused(429, "M_LIMIT_EXCEEDED");
     for _ in 0..3 {
         let pretended = Letter::get(b, a, QUESTION).with_header_changed("origin=b.example", "origin=x.example");
-        pretended.arrives(&town).await.refused(401, "M_UNAUTHORIZED");
+        pretended.arrives(&cluster).await.refused(401, "M_UNAUTHORIZED");
     }
-    let asked = town.streets.seen().len();
+    let asked = cluster.network.seen().len();
     for _ in 0..5 {
         let pretended = Letter::get(b, a, QUESTION).with_header_changed("origin=b.example", "origin=y.example");
-        pretended.arrives(&town).await.refused(429, "M_LIMIT_EXCEEDED");
+        pretended.arrives(&cluster).await.refused(429, "M_LIMIT_EXCEEDED");
     }
-    assert_eq!(town.streets.seen().len(), asked, "nobody was asked for the keys of a server that did not ask");
-    town.ends().await;
+    assert_eq!(cluster.network.seen().len(), asked, "nobody was asked for the keys of a server that did not ask");
+    cluster.ends().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn hearing_from_oneself_changes_nothing() {
-    let town = town().await;
-    let [a, ..] = &town.worlds[..] else { unreachable!("three servers") };
+    let cluster = cluster().await;
+    let [a, ..] = &cluster.worlds[..] else { unreachable!("three servers") };
     let shared = Arc::clone(&a.server().domain.federation);
     let us = a.server().domain.core.server_name.clone();
     let question = ruma::api::federation::directory::get_public_rooms::v1::Request::new();
     shared.ask(&us, question).await.expect_err("a server does not ask itself");
-    assert!(town.streets.seen().is_empty());
-    town.ends().await;
+    assert!(cluster.network.seen().is_empty());
+    cluster.ends().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_that_was_put_away_signs_no_more_requests() {
-    let town = town().await;
-    let [a, b, _] = &town.worlds[..] else { unreachable!("three servers") };
+    let cluster = cluster().await;
+    let [a, b, _] = &cluster.worlds[..] else { unreachable!("three servers") };
     let before = Letter::get(b, a, QUESTION);
     hearth_domain::keys::rotate(&b.server().domain.core).await.expect("a new key");
     // Longer than what was being signed when it was replaced may take.
     b.clock.skip(120_000);
-    before.arrives(&town).await.refused(401, "M_UNAUTHORIZED");
-    Letter::get(b, a, QUESTION).arrives(&town).await.ok();
-    town.ends().await;
+    before.arrives(&cluster).await.refused(401, "M_UNAUTHORIZED");
+    Letter::get(b, a, QUESTION).arrives(&cluster).await.ok();
+    cluster.ends().await;
 }

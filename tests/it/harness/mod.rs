@@ -7,26 +7,26 @@
 mod answer;
 mod client;
 mod clock;
+mod cluster;
 mod creation;
 pub(crate) mod keys;
+mod network;
 mod path;
 mod person;
 mod reading;
 mod rooms;
 mod seen;
-mod streets;
-mod town;
 mod world;
 
 pub(crate) use answer::Answer;
 pub(crate) use client::{Ask, Client};
 pub(crate) use clock::TestClock;
+pub(crate) use cluster::Cluster;
 pub(crate) use creation::Room;
+pub(crate) use network::{Faults, ServerLink, SimulatedNetwork};
 pub(crate) use path::{encoded, v1, v3};
 pub(crate) use person::{PASSWORD, Person};
 pub(crate) use seen::Seen;
-pub(crate) use streets::{Road, Streets, Weather};
-pub(crate) use town::Town;
 pub(crate) use world::World;
 
 pub(crate) use serde_json::{Value, json};

@@ -12,7 +12,7 @@ use hearth_base::random::SeededRandom;
 use hearth_store::{Options, Store};
 use tempfile::TempDir;
 
-use super::{Client, Person, Road, TestClock};
+use super::{Client, Person, ServerLink, TestClock};
 
 /// How long a server may take to stop. Whatever still runs then is a leftover.
 const GRACE: Duration = Duration::from_secs(10);
@@ -28,7 +28,7 @@ pub(crate) struct World {
     client: Client,
     starts: u64,
     /// How it reaches other servers, for those that do.
-    road: Option<Arc<Road>>,
+    link: Option<Arc<ServerLink>>,
 }
 
 impl World {
@@ -43,15 +43,19 @@ impl World {
     }
 
     /// The same, on a road to other servers, with their clock.
-    pub(super) async fn at(road: Option<Arc<Road>>, clock: Arc<TestClock>, change: impl FnOnce(&mut Config)) -> Self {
+    pub(super) async fn at(
+        link: Option<Arc<ServerLink>>,
+        clock: Arc<TestClock>,
+        change: impl FnOnce(&mut Config),
+    ) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let mut config = usual(&folder);
         // Tests ask nobody outside of this process.
-        config.federation.enabled = road.is_some();
+        config.federation.enabled = link.is_some();
         change(&mut config);
         config.validate().expect("the test's configuration is a good one");
         let client = Client::new("");
-        let mut world = Self { clock, config, _folder: folder, running: None, client, starts: 0, road };
+        let mut world = Self { clock, config, _folder: folder, running: None, client, starts: 0, link };
         world.start().await;
         world
     }
@@ -61,14 +65,14 @@ impl World {
         self.starts += 1;
         let seed = seed_of_this_test().wrapping_add(self.starts);
         let seams = Seams { clock: self.clock.clone(), random: Arc::new(SeededRandom::new(seed)) };
-        let (config, road) = (self.config.clone(), self.road.clone());
-        let running = match &road {
-            Some(road) => hearth::start_with_network(config, seams, road.clone()).await,
+        let (config, link) = (self.config.clone(), self.link.clone());
+        let running = match &link {
+            Some(link) => hearth::start_with_network(config, seams, link.clone()).await,
             None => hearth::start(config, seams).await,
         };
         let running = running.expect("the server starts");
-        if let Some(road) = road {
-            road.open_house(&running);
+        if let Some(link) = link {
+            link.attach(&running);
         }
         let address = running.listeners[0].address.clone();
         // The same port after a restart, so that everybody finds the server again.
@@ -89,8 +93,8 @@ impl World {
     async fn stop(&mut self) {
         self.nothing_has_failed().await;
         let running = self.running.take().expect("the server runs");
-        if let Some(road) = &self.road {
-            road.close_house();
+        if let Some(link) = &self.link {
+            link.detach();
         }
         let began = Instant::now();
         running.stop(GRACE).await;

@@ -37,7 +37,7 @@ async fn a_sender_recognises_their_own_message_by_its_transaction_id() {
 }
 
 #[tokio::test]
-async fn a_redacted_message_loses_its_content_for_everybody() {
+async fn a_redacted_message_loses_its_content_for_all() {
     let world = World::new().await;
     let (alice, bob) = (world.register("alice").await, world.register("bob").await);
     let room = alice.creates_room_with(&[&bob]).await;

@@ -22,7 +22,7 @@ async fn who_is_kicked_is_told_why_and_may_come_back() {
 }
 
 #[tokio::test]
-async fn those_without_power_moderate_nobody() {
+async fn those_without_power_moderate_no_one() {
     let world = World::new().await;
     let (alice, bob, carol) =
         (world.register("alice").await, world.register("bob").await, world.register("carol").await);
@@ -39,7 +39,7 @@ async fn those_without_power_moderate_nobody() {
 }
 
 #[tokio::test]
-async fn nobody_takes_power_that_they_do_not_have() {
+async fn no_one_takes_power_that_they_do_not_have() {
     let world = World::new().await;
     let (alice, bob, carol) =
         (world.register("alice").await, world.register("bob").await, world.register("carol").await);

@@ -105,7 +105,7 @@ async fn passes(ms: u64) {
 }
 
 #[tokio::test]
-async fn who_is_gone_leaves_at_once_and_nobody_before() {
+async fn who_is_gone_leaves_at_once_and_no_one_before() {
     let sfu = Sfu::starts().await;
     let world = world(&sfu).await;
     let caller = Caller::enters(&world, 1_500).await;

@@ -7,7 +7,7 @@ mod sfu;
 use hearth_admin::wire::{RelayCheckList, paths};
 use hearth_base::config::RelayMode;
 
-use crate::harness::{Answer, Person, Room, Town, Value, World, json, v3};
+use crate::harness::{Answer, Cluster, Person, Room, Value, World, json, v3};
 use sfu::{Sfu, claims};
 
 const SFU_GET: &str = "/_matrix/livekit/jwt/sfu/get";
@@ -216,23 +216,23 @@ async fn an_sfu_that_does_not_work_is_said_so() {
 }
 
 /// Two servers with an SFU each, and a room that alice of the first has made and bob of the second is in.
-async fn town() -> (Town, [Sfu; 2], Person, Person, Room) {
+async fn cluster() -> (Cluster, [Sfu; 2], Person, Person, Room) {
     let sfus = [Sfu::starts().await, Sfu::starts().await];
     let names = ["a.example", "b.example"];
     let set_up = |config: &mut hearth_base::config::Config| {
         sfus[usize::from(config.server.name == names[1])].is_named_in(config);
     };
-    let town = Town::with(names, 1, set_up).await;
-    let (alice, bob) = (town.worlds[0].register("alice").await, town.worlds[1].register("bob").await);
+    let cluster = Cluster::with(names, 1, set_up).await;
+    let (alice, bob) = (cluster.worlds[0].register("alice").await, cluster.worlds[1].register("bob").await);
     let room = alice.creates_room().public().await;
     bob.post(format!("{}?via=a.example", v3!("join/{}", room.0)), json!({})).await.ok();
-    (town, sfus, alice, bob, room)
+    (cluster, sfus, alice, bob, room)
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn somebody_of_another_server_is_let_in_and_makes_no_rooms() {
-    let (town, sfus, alice, bob, room) = town().await;
-    let [a, _] = &town.worlds[..] else { unreachable!("two servers") };
+async fn a_user_of_another_server_is_let_in_and_makes_no_rooms() {
+    let (cluster, sfus, alice, bob, room) = cluster().await;
+    let [a, _] = &cluster.worlds[..] else { unreachable!("two servers") };
     let claims = said(&sfu_get(a, &bob, &room).await);
     assert_eq!(claims["sub"], format!("{}:{}", bob.id, bob.device));
     assert_eq!(claims["video"]["canPublish"], true, "clients that ask here choose one SFU for all");
@@ -240,21 +240,21 @@ async fn somebody_of_another_server_is_let_in_and_makes_no_rooms() {
     assert_eq!(said(&sfu_get(a, &alice, &room).await)["video"]["room"], claims["video"]["room"]);
     assert_eq!(sfus[0].rooms().len(), 1);
 
-    let carol = town.worlds[1].register("carol").await;
+    let carol = cluster.worlds[1].register("carol").await;
     sfu_get(a, &carol, &room).await.refused(403, "M_FORBIDDEN");
     // A token of one server does not become one of another by saying so.
     let mut token = openid(&alice).await;
     token["matrix_server_name"] = json!("b.example");
     let body = json!({ "room": room.0, "openid_token": token, "device_id": "D" });
     a.anyone().post(SFU_GET, body).await.refused(401, "M_UNAUTHORIZED");
-    town.streets.part("a.example", "b.example");
+    cluster.network.part("a.example", "b.example");
     sfu_get(a, &bob, &room).await.refused(502, "M_CONNECTION_FAILED");
-    town.ends().await;
+    cluster.ends().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn servers_ask_each_other_for_their_users() {
-    let (town, sfus, alice, bob, room) = town().await;
+    let (cluster, sfus, alice, bob, room) = cluster().await;
     let url = sfu_url(&alice).await;
     let wish = |member: &str| json!({ "member_id": member, "server_name": "a.example" });
     let claims = said(&ask(&bob, &url, &room, wish("m")).await);
@@ -277,8 +277,8 @@ async fn servers_ask_each_other_for_their_users() {
     let members = alice.get(target).await.ok();
     assert!(members["joined"][&bob.id].is_null());
     ask(&bob, &url, &room, wish("m")).await.refused(403, "M_FORBIDDEN");
-    town.streets.part("a.example", "b.example");
+    cluster.network.part("a.example", "b.example");
     let other = bob.creates_room().await;
     ask(&bob, &url, &other, wish("m")).await.refused(403, "M_FORBIDDEN");
-    town.ends().await;
+    cluster.ends().await;
 }

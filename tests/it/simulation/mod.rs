@@ -9,7 +9,7 @@ mod story;
 
 use std::env;
 
-use crate::harness::Town;
+use crate::harness::Cluster;
 use story::Story;
 
 /// Seeds in an ordinary run of the tests.
@@ -25,11 +25,11 @@ async fn servers_agree_after_whatever_happened() {
     };
     let chunk = usize::try_from(STORIES_PER_TOWN).unwrap_or(1);
     for seeds in seeds.chunks(chunk) {
-        let town = Town::with(["a.test", "b.test", "c.test"], seeds[0], |_| {}).await;
+        let cluster = Cluster::with(["a.test", "b.test", "c.test"], seeds[0], |_| {}).await;
         for seed in seeds {
-            Story::new(&town, *seed).await.unfolds().await;
+            Story::new(&cluster, *seed).await.unfolds().await;
         }
-        town.ends().await;
+        cluster.ends().await;
     }
 }
 

@@ -1,4 +1,4 @@
-//! One seed's story: people in a room on three servers, weather, partitions, and what must be true afterwards.
+//! One seed's story: people in a room on three servers, faults, partitions, and what must be true afterwards.
 
 use std::time::{Duration, Instant};
 
@@ -7,18 +7,18 @@ use hearth_base::random::SeededRandom;
 use serde_json::json;
 
 use super::resident::{Resident, id_of};
-use crate::harness::{Town, Weather, v3};
+use crate::harness::{Cluster, Faults, v3};
 
 /// Things that happen in a story.
 const EVENTS: u64 = 30;
-/// How long the servers may take to agree once the weather is good.
+/// How long the servers may take to agree once the faults is good.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Room versions that stories play in.
 const VERSIONS: [&str; 4] = ["6", "10", "11", "12"];
 
 /// A story about one room.
 pub(super) struct Story<'a> {
-    town: &'a Town,
+    cluster: &'a Cluster,
     seed: u64,
     chance: SeededRandom,
     room: String,
@@ -32,13 +32,13 @@ pub(super) struct Story<'a> {
 
 impl<'a> Story<'a> {
     /// The people, the room, and everybody in it.
-    pub(super) async fn new(town: &'a Town, seed: u64) -> Self {
+    pub(super) async fn new(cluster: &'a Cluster, seed: u64) -> Self {
         let mut people = Vec::new();
         for (name, home) in [("ann", 0), ("abe", 0), ("bea", 1), ("cal", 2), ("out", 2)] {
-            people.push(Resident::moves_in(&town.worlds[home], &format!("{name}{seed}")).await);
+            people.push(Resident::moves_in(&cluster.worlds[home], &format!("{name}{seed}")).await);
         }
         let chance = SeededRandom::new(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
-        let mut story = Self { town, seed, chance, room: String::new(), people, said: Vec::new(), log: Vec::new() };
+        let mut story = Self { cluster, seed, chance, room: String::new(), people, said: Vec::new(), log: Vec::new() };
         let version = VERSIONS[story.below(4)];
         let levels = json!({ "state_default": 0, "users_default": 0, "ban": 50, "kick": 50 });
         let ann = &story.people[0].person;
@@ -69,7 +69,7 @@ impl<'a> Story<'a> {
                 self.people[index].looks(&self.room).await;
             }
         }
-        self.town.streets.heal();
+        self.cluster.network.heal();
         self.settles().await;
     }
 
@@ -78,17 +78,17 @@ impl<'a> Story<'a> {
         let what = match self.below(20) {
             0 => {
                 let (one, other) = [(0, 1), (0, 2), (1, 2)][self.below(3)];
-                self.town.streets.part(names[one], names[other]);
+                self.cluster.network.part(names[one], names[other]);
                 format!("{} and {} are parted", names[one], names[other])
             }
             1 => {
-                self.town.streets.heal();
+                self.cluster.network.heal();
                 "the roads are open".to_owned()
             }
             2 => {
-                let weather = Weather { lost: 20, unanswered: 10, doubled: 10, late_ms: [0, 5, 40][self.below(3)] };
-                self.town.streets.weather(weather);
-                format!("{weather:?}")
+                let faults = Faults { lost: 20, unanswered: 10, doubled: 10, late_ms: [0, 5, 40][self.below(3)] };
+                self.cluster.network.faults(faults);
+                format!("{faults:?}")
             }
             3 => self.throws_out().await,
             4 | 5 => self.changes_state(step).await,

@@ -26,7 +26,7 @@ async fn typing_shows_and_fades() {
 }
 
 #[tokio::test]
-async fn nobody_types_for_others_or_where_they_are_not() {
+async fn no_one_types_for_others_or_where_they_are_not() {
     let world = World::new().await;
     let (alice, bob) = (world.register("alice").await, world.register("bob").await);
     let room = alice.creates_room().await;
@@ -74,7 +74,7 @@ async fn read_markers_move_together_with_receipts() {
 }
 
 #[tokio::test]
-async fn presence_reaches_those_who_share_a_room_and_nobody_else() {
+async fn presence_reaches_those_who_share_a_room_and_no_one_else() {
     let world = World::new().await;
     let (alice, bob, eve) = (world.register("alice").await, world.register("bob").await, world.register("eve").await);
     alice.creates_room_with(&[&bob]).await;

@@ -5,10 +5,12 @@
 
 use std::time::Duration;
 
-use crate::limits::{BUSY_WINDOW_MS, CROWD_REQUESTS, CROWD_STAY_MS, CROWD_WAIT_MS, REQUESTS_PER_LOOK};
+use crate::limits::{
+    BUSY_WINDOW_MS, CLIENT_TABLE_REQUESTS, CLIENT_TABLE_STAY_MS, CLIENT_TABLE_WAIT_MS, REQUESTS_PER_LOOK,
+};
 
 /// A crowd of which fewer than this come while it has to stay is gone: a quarter of what makes one.
-const GONE_REQUESTS: usize = CROWD_REQUESTS / 4 * (CROWD_STAY_MS / BUSY_WINDOW_MS) as usize;
+const GONE_REQUESTS: usize = CLIENT_TABLE_REQUESTS / 4 * (CLIENT_TABLE_STAY_MS / BUSY_WINDOW_MS) as usize;
 
 /// Whether there is a crowd at a thread's sockets for requests, and when to look.
 #[derive(Debug, Default)]
@@ -29,8 +31,8 @@ impl ClientTable {
             (self.since_ms, self.requests) = (now_ms, 0);
         }
         self.requests += requests;
-        if self.requests >= CROWD_REQUESTS {
-            *self = Self { here: true, since_ms: now_ms, look_ms: now_ms + CROWD_WAIT_MS, ..Self::default() };
+        if self.requests >= CLIENT_TABLE_REQUESTS {
+            *self = Self { here: true, since_ms: now_ms, look_ms: now_ms + CLIENT_TABLE_WAIT_MS, ..Self::default() };
         }
         self.here
     }
@@ -52,8 +54,8 @@ impl ClientTable {
         if more && self.taken < REQUESTS_PER_LOOK {
             return false;
         }
-        (self.look_ms, self.taken) = (now_ms + CROWD_WAIT_MS, 0);
-        if now_ms - self.since_ms >= CROWD_STAY_MS {
+        (self.look_ms, self.taken) = (now_ms + CLIENT_TABLE_WAIT_MS, 0);
+        if now_ms - self.since_ms >= CLIENT_TABLE_STAY_MS {
             self.here = self.requests >= GONE_REQUESTS;
             (self.since_ms, self.requests) = (now_ms, 0);
         }
@@ -67,40 +69,40 @@ mod tests {
     use crate::limits::REQUESTS_PER_TURN;
 
     #[test]
-    fn a_crowd_is_looked_at_now_and_then_until_it_is_gone() {
-        let mut crowd = ClientTable::default();
-        assert!(!crowd.came(CROWD_REQUESTS - 1, 0));
-        assert!(!crowd.came(CROWD_REQUESTS - 1, BUSY_WINDOW_MS), "what came long ago does not count");
-        assert_eq!(crowd.wait(BUSY_WINDOW_MS), None);
+    fn a_full_table_is_polled_until_it_empties() {
+        let mut client_table = ClientTable::default();
+        assert!(!client_table.came(CLIENT_TABLE_REQUESTS - 1, 0));
+        assert!(!client_table.came(CLIENT_TABLE_REQUESTS - 1, BUSY_WINDOW_MS), "what came long ago does not count");
+        assert_eq!(client_table.wait(BUSY_WINDOW_MS), None);
         let now_ms = BUSY_WINDOW_MS + 1;
-        assert!(crowd.came(1, now_ms));
-        assert_eq!(crowd.wait(now_ms), Some(Duration::from_millis(CROWD_WAIT_MS)));
-        let now_ms = now_ms + CROWD_WAIT_MS;
-        assert_eq!(crowd.wait(now_ms), Some(Duration::ZERO));
-        assert!(!crowd.took(REQUESTS_PER_TURN, true, now_ms));
-        assert_eq!(crowd.wait(now_ms), Some(Duration::ZERO), "the look goes on");
-        assert!(!crowd.took(3, false, now_ms));
-        assert_eq!(crowd.wait(now_ms), Some(Duration::from_millis(CROWD_WAIT_MS)));
+        assert!(client_table.came(1, now_ms));
+        assert_eq!(client_table.wait(now_ms), Some(Duration::from_millis(CLIENT_TABLE_WAIT_MS)));
+        let now_ms = now_ms + CLIENT_TABLE_WAIT_MS;
+        assert_eq!(client_table.wait(now_ms), Some(Duration::ZERO));
+        assert!(!client_table.took(REQUESTS_PER_TURN, true, now_ms));
+        assert_eq!(client_table.wait(now_ms), Some(Duration::ZERO), "the look goes on");
+        assert!(!client_table.took(3, false, now_ms));
+        assert_eq!(client_table.wait(now_ms), Some(Duration::from_millis(CLIENT_TABLE_WAIT_MS)));
     }
 
     #[test]
-    fn a_crowd_stays_for_a_while_and_while_it_is_one() {
-        let mut crowd = ClientTable::default();
-        assert!(crowd.came(CROWD_REQUESTS, 0));
-        assert!(!crowd.took(0, false, CROWD_STAY_MS - 1));
-        assert!(!crowd.took(GONE_REQUESTS, false, CROWD_STAY_MS));
-        assert!(!crowd.took(GONE_REQUESTS - 1, false, 2 * CROWD_STAY_MS - 1));
-        assert!(crowd.took(0, false, 2 * CROWD_STAY_MS));
-        assert!(!crowd.is_here());
+    fn a_full_table_stays_full_for_a_while() {
+        let mut client_table = ClientTable::default();
+        assert!(client_table.came(CLIENT_TABLE_REQUESTS, 0));
+        assert!(!client_table.took(0, false, CLIENT_TABLE_STAY_MS - 1));
+        assert!(!client_table.took(GONE_REQUESTS, false, CLIENT_TABLE_STAY_MS));
+        assert!(!client_table.took(GONE_REQUESTS - 1, false, 2 * CLIENT_TABLE_STAY_MS - 1));
+        assert!(client_table.took(0, false, 2 * CLIENT_TABLE_STAY_MS));
+        assert!(!client_table.is_here());
     }
 
     #[test]
-    fn a_look_ends_even_if_the_crowd_does_not() {
-        let mut crowd = ClientTable::default();
-        assert!(crowd.came(CROWD_REQUESTS, 0));
+    fn a_poll_round_ends_with_a_full_table() {
+        let mut client_table = ClientTable::default();
+        assert!(client_table.came(CLIENT_TABLE_REQUESTS, 0));
         let turns = (0..).take_while(|_| {
-            assert!(!crowd.took(REQUESTS_PER_TURN, true, CROWD_WAIT_MS));
-            crowd.wait(CROWD_WAIT_MS) == Some(Duration::ZERO)
+            assert!(!client_table.took(REQUESTS_PER_TURN, true, CLIENT_TABLE_WAIT_MS));
+            client_table.wait(CLIENT_TABLE_WAIT_MS) == Some(Duration::ZERO)
         });
         assert_eq!(turns.count() + 1, REQUESTS_PER_LOOK / REQUESTS_PER_TURN);
     }

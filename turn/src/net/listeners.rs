@@ -64,7 +64,7 @@ fn open_udp(at: SocketAddr, threads: usize, separate: bool) -> io::Result<Vec<Ud
         Ok(UdpListener { at: data.local_addr()?, data, requests })
     };
     let mut opened = (0..threads).map(open).collect::<io::Result<Vec<_>>>()?;
-    if separate && let Err(error) = steer(&opened, threads) {
+    if separate && let Err(error) = select_sockets(&opened, threads) {
         tracing::debug!(%error, "The system does not tell requests and data apart: they share sockets.");
         opened.iter_mut().for_each(|udp| udp.requests = None);
     }
@@ -72,11 +72,11 @@ fn open_udp(at: SocketAddr, threads: usize, separate: bool) -> io::Result<Vec<Ud
 }
 
 #[cfg(target_os = "linux")]
-fn steer(opened: &[UdpListener], threads: usize) -> io::Result<()> {
-    super::linux::steer(&opened[0].data, u32::try_from(threads).map_err(io::Error::other)?)
+fn select_sockets(opened: &[UdpListener], threads: usize) -> io::Result<()> {
+    super::linux::select_sockets(&opened[0].data, u32::try_from(threads).map_err(io::Error::other)?)
 }
 
 #[cfg(not(target_os = "linux"))]
-fn steer(_opened: &[UdpListener], _threads: usize) -> io::Result<()> {
+fn select_sockets(_opened: &[UdpListener], _threads: usize) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }

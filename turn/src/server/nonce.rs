@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_can_take_the_features_off_or_put_them_on() {
+    fn no_one_can_take_the_features_off_or_put_them_on() {
         let (nonces, here) = (Nonces::new([1; 32]), "192.0.2.1".parse().unwrap());
         let with = nonces.issue(0, here, true);
         let without = nonces.issue(0, here, false);

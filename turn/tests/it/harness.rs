@@ -9,14 +9,14 @@ use hearth_turn::credentials::{Authority, mint};
 use hearth_turn::{Credentials, Running, Settings, start};
 
 /// Whom the tests' relay believes.
-pub(crate) struct House {
+pub(crate) struct TestAuth {
     pub now_unix_s: AtomicU64,
     pub revoked: AtomicBool,
 }
 
 pub(crate) const SECRET: &[u8] = b"north";
 
-impl Authority for House {
+impl Authority for TestAuth {
     fn now_unix_s(&self) -> u64 {
         self.now_unix_s.load(Ordering::Relaxed)
     }
@@ -32,7 +32,7 @@ impl Authority for House {
 
 pub(crate) struct Relay {
     pub running: Running,
-    pub house: Arc<House>,
+    pub auth: Arc<TestAuth>,
 }
 
 /// Bytes that differ from call to call; nobody attacks a test.
@@ -63,9 +63,9 @@ impl Relay {
         settings.public.v6 = Some("::1".parse().unwrap());
         settings.peers.allow = vec!["127.0.0.0/8".parse().unwrap()];
         change(&mut settings);
-        let house = Arc::new(House { now_unix_s: 1_000_000_000.into(), revoked: false.into() });
-        let running = start(settings, Arc::clone(&house) as Arc<dyn Authority>, Arc::new(entropy)).unwrap();
-        let relay = Self { running, house };
+        let auth = Arc::new(TestAuth { now_unix_s: 1_000_000_000.into(), revoked: false.into() });
+        let running = start(settings, Arc::clone(&auth) as Arc<dyn Authority>, Arc::new(entropy)).unwrap();
+        let relay = Self { running, auth };
         wait_until("the relay knows where it is", || relay.running.external_address().v4.is_some());
         relay
     }

@@ -36,11 +36,11 @@ fn expired_and_revoked_credentials_end_at_the_next_refresh() {
     let relay = Relay::start();
     let mut client = Client::new(Datagrams::to(relay.udp()));
     client.allocate();
-    relay.house.revoked.store(true, Ordering::Relaxed);
+    relay.auth.revoked.store(true, Ordering::Relaxed);
     assert_eq!(client.refresh(600), 401);
-    relay.house.revoked.store(false, Ordering::Relaxed);
+    relay.auth.revoked.store(false, Ordering::Relaxed);
     assert_eq!(client.refresh(600), 0);
-    relay.house.now_unix_s.store(2_000_000_000, Ordering::Relaxed);
+    relay.auth.now_unix_s.store(2_000_000_000, Ordering::Relaxed);
     assert_eq!(client.refresh(600), 401);
     assert!(relay.running.counters().refused(Refusal::Credentials) >= 2);
 }
@@ -72,7 +72,7 @@ fn an_address_in_use_is_an_error_that_names_it() {
     let taken = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
     let mut settings = hearth_turn::Settings::new();
     settings.udp = vec![taken.local_addr().unwrap()];
-    let house = super::harness::House { now_unix_s: 0.into(), revoked: false.into() };
-    let error = hearth_turn::start(settings, std::sync::Arc::new(house), std::sync::Arc::new(|_| {})).unwrap_err();
+    let auth = super::harness::TestAuth { now_unix_s: 0.into(), revoked: false.into() };
+    let error = hearth_turn::start(settings, std::sync::Arc::new(auth), std::sync::Arc::new(|_| {})).unwrap_err();
     assert!(error.to_string().contains(&taken.local_addr().unwrap().to_string()), "{error}");
 }

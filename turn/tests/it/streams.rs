@@ -169,7 +169,7 @@ fn streams_are_limited_per_source() {
 }
 
 #[test]
-fn a_client_that_does_not_read_is_dropped_for_and_harms_nobody() {
+fn a_client_that_does_not_read_is_dropped_for_and_harms_no_one() {
     let (relay, echo) = (Relay::with(|settings| settings.quotas.bytes_per_s_per_user = 0), Echo::start());
     let mut deaf = Client::of(Bytes::to(relay.tcp()), "@deaf:example.org");
     deaf.allocate();

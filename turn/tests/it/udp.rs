@@ -41,8 +41,8 @@ fn two_relays_do_not_share_an_address() {
     let relay = Relay::start();
     let mut settings = hearth_turn::Settings::new();
     settings.udp = vec![relay.udp()];
-    let house = super::harness::House { now_unix_s: 0.into(), revoked: false.into() };
-    let error = hearth_turn::start(settings, std::sync::Arc::new(house), std::sync::Arc::new(|_| {})).unwrap_err();
+    let auth = super::harness::TestAuth { now_unix_s: 0.into(), revoked: false.into() };
+    let error = hearth_turn::start(settings, std::sync::Arc::new(auth), std::sync::Arc::new(|_| {})).unwrap_err();
     assert!(error.to_string().contains(&relay.udp().to_string()), "{error}");
 }
 

@@ -24,7 +24,7 @@ fn nobody() -> SocketAddr {
 }
 
 #[test]
-fn a_client_is_told_that_nobody_listens() {
+fn a_client_is_told_that_no_one_listens() {
     for batches in [true, false] {
         let relay = Relay::with(|settings| settings.batches = batches);
         let mut client = Client::new(Datagrams::to(relay.udp()));

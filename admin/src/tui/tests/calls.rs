@@ -15,7 +15,7 @@ fn gone() -> ClientError {
 
 /// The screen after its second look, five seconds later.
 fn looked_twice() -> State {
-    let mut state = house_at(Screen::Calls);
+    let mut state = sample_state_at(Screen::Calls);
     answer(&mut state, Loaded::Relay(Box::new(relay_later())));
     state
 }
@@ -66,7 +66,7 @@ fn one_relayed_address() {
 
 #[test]
 fn a_test_shows_that_it_runs_and_what_came_of_it() {
-    let mut state = house_at(Screen::Calls);
+    let mut state = sample_state_at(Screen::Calls);
     assert_eq!(type_keys(&mut state, "t"), [Effect::Load(Load::RelayTest)]);
     seconds(&mut state, 3);
     insta::assert_snapshot!("calls_testing", shown(&mut state, 80, 24));
@@ -81,7 +81,7 @@ fn a_test_shows_that_it_runs_and_what_came_of_it() {
 
 #[test]
 fn what_is_too_long_scrolls() {
-    let mut state = house_at(Screen::Calls);
+    let mut state = sample_state_at(Screen::Calls);
     type_keys(&mut state, "t");
     answer(&mut state, Loaded::RelayTest(checks()));
     assert!(!shown(&mut state, 40, 10).contains("accept"), "not everything fits");
@@ -96,7 +96,7 @@ fn what_is_too_long_scrolls() {
 
 #[test]
 fn a_test_that_came_to_no_end_says_why() {
-    let mut state = house_at(Screen::Calls);
+    let mut state = sample_state_at(Screen::Calls);
     type_keys(&mut state, "t");
     let error =
         ClientError { kind: ErrorKind::Refused("x".into()), what: "No relay runs here.".into(), remedy: "".into() };
@@ -111,7 +111,7 @@ fn a_test_that_came_to_no_end_says_why() {
 
 #[test]
 fn who_may_only_look_may_test() {
-    let mut state = house_at(Screen::Calls);
+    let mut state = sample_state_at(Screen::Calls);
     state.settings.readonly = true;
     assert_eq!(type_keys(&mut state, "t"), [Effect::Load(Load::RelayTest)]);
     type_keys(&mut state, "h");
@@ -121,7 +121,7 @@ fn who_may_only_look_may_test() {
 
 #[test]
 fn no_relay_says_why_and_what_to_do() {
-    let mut state = house_at(Screen::Calls);
+    let mut state = sample_state_at(Screen::Calls);
     let relay = RelayStatus {
         absence: Some("The configuration says so: `turn.relay = \"off\"`. Set it to \"auto\" or \"on\".".into()),
         ..RelayStatus::default()
@@ -141,7 +141,7 @@ fn no_relay_says_why_and_what_to_do() {
 
 #[test]
 fn warnings_stand_on_top() {
-    let mut state = house_at(Screen::Calls);
+    let mut state = sample_state_at(Screen::Calls);
     let mut relay = relay();
     relay.warnings = vec![
         "The relay has no public IPv4 address: this machine is 192.168.1.2, behind a router, and neither a STUN server \
@@ -189,7 +189,7 @@ fn disconnecting_one_or_all_of_a_user() {
 
 #[test]
 fn rates_filter_and_order() {
-    let mut state = house_at(Screen::Calls);
+    let mut state = sample_state_at(Screen::Calls);
     assert!(state.calls.rate().is_none(), "the first look knows none");
     answer(&mut state, Loaded::Relay(Box::new(relay_later())));
     assert_eq!(state.calls.rate(), Some(16_500));
@@ -210,7 +210,7 @@ fn rates_filter_and_order() {
 
 #[test]
 fn it_is_looked_at_while_it_shows_and_not_otherwise() {
-    let mut state = house_at(Screen::Calls);
+    let mut state = sample_state_at(Screen::Calls);
     let asked = seconds(&mut state, 5);
     assert_eq!(asked, [Effect::Load(Load::Status), Effect::Load(Load::Jobs), Effect::Load(Load::Relay)]);
     assert!(!seconds(&mut state, 5).contains(&Effect::Load(Load::Relay)), "one question at a time");
@@ -222,7 +222,7 @@ fn it_is_looked_at_while_it_shows_and_not_otherwise() {
 
 #[test]
 fn the_same_again_is_nothing_to_draw() {
-    let mut state = house_at(Screen::Calls);
+    let mut state = sample_state_at(Screen::Calls);
     let later = RelayStatus { now_ms: NOW_MS + 300, ..relay() };
     state.dirty = false;
     answer(&mut state, Loaded::Relay(Box::new(later)));
@@ -231,7 +231,7 @@ fn the_same_again_is_nothing_to_draw() {
 
 #[test]
 fn a_warning_on_the_first_screen_leads_here() {
-    let mut state = house();
+    let mut state = sample_state();
     type_keys(&mut state, "jj");
     let effects = press(&mut state, KeyCode::Enter);
     assert_eq!((state.screen, effects), (Screen::Calls, vec![Effect::Load(Load::Relay)]));

@@ -20,7 +20,7 @@ fn five_seconds(state: &mut State) -> Vec<Effect> {
 
 #[test]
 fn one_server() {
-    let mut state = house_at(Screen::Federation);
+    let mut state = sample_state_at(Screen::Federation);
     type_keys(&mut state, "G");
     let effects = press(&mut state, KeyCode::Enter);
     assert_eq!(effects, [Effect::Load(Load::Server("slow.a-very-long-name.example:8448".into()))]);
@@ -36,7 +36,7 @@ fn one_server() {
 
 #[test]
 fn trying_again_now() {
-    let mut state = house_at(Screen::Federation);
+    let mut state = sample_state_at(Screen::Federation);
     let retry = Change::RetryServer("dead.example".into());
     for keys in ["t", "at"] {
         assert_eq!(type_keys(&mut state, keys), [Effect::Change(retry.clone())], "{keys}: nothing to ask first");
@@ -60,7 +60,7 @@ fn trying_again_now() {
 
 #[test]
 fn those_in_trouble_come_first_when_sorted_by_state() {
-    let mut state = house_at(Screen::Federation);
+    let mut state = sample_state_at(Screen::Federation);
     assert_eq!(names(&state), ["dead", "matrix", "quick", "slow"]);
     type_keys(&mut state, "s");
     assert_eq!(names(&state), ["dead", "slow", "matrix", "quick"], "the longest away first");
@@ -72,7 +72,7 @@ fn those_in_trouble_come_first_when_sorted_by_state() {
 
 #[test]
 fn it_keeps_itself_fresh_while_it_shows() {
-    let mut state = house_at(Screen::Federation);
+    let mut state = sample_state_at(Screen::Federation);
     let asked = five_seconds(&mut state);
     assert!(matches!(&asked[2..], [Effect::Load(Load::Servers { query, .. })] if query.from.is_none()), "{asked:?}");
     let twice = five_seconds(&mut state);
@@ -85,7 +85,7 @@ fn it_keeps_itself_fresh_while_it_shows() {
 
 #[test]
 fn of_many_only_the_one_under_the_cursor_is_looked_at() {
-    let mut state = house();
+    let mut state = sample_state();
     let Some(Effect::Load(Load::Servers { ticket, .. })) = type_keys(&mut state, "6").pop() else {
         panic!("the servers are loaded")
     };
@@ -103,7 +103,7 @@ fn of_many_only_the_one_under_the_cursor_is_looked_at() {
 
 #[test]
 fn an_order_that_is_not_the_servers_loads_the_rest() {
-    let mut state = house();
+    let mut state = sample_state();
     let Some(Effect::Load(Load::Servers { ticket, .. })) = type_keys(&mut state, "6").pop() else {
         panic!("the servers are loaded")
     };
@@ -123,7 +123,7 @@ fn an_order_that_is_not_the_servers_loads_the_rest() {
 
 #[test]
 fn a_server_for_which_nothing_waits_is_not_tried() {
-    let mut state = house_at(Screen::Federation);
+    let mut state = sample_state_at(Screen::Federation);
     let [dead, ..] = &servers()[..] else { unreachable!("the list is not empty") };
     let idle = Destination { queued_events: 0, queued_edus: 0, ..dead.clone() };
     let retry = Change::RetryServer("dead.example".into());
@@ -136,7 +136,7 @@ fn a_server_for_which_nothing_waits_is_not_tried() {
 
 #[test]
 fn an_unknown_server_is_not_opened() {
-    let mut state = house();
+    let mut state = sample_state();
     type_keys(&mut state, ":server nobody.example");
     press(&mut state, KeyCode::Enter);
     let refusal = ClientError { kind: ErrorKind::Refused("x".into()), what: "Unknown.".into(), remedy: String::new() };

@@ -24,7 +24,7 @@ const DAY_MS: u64 = 24 * HOUR_MS;
 pub(super) const SETTINGS: Settings = Settings { color: false, ascii: false, readonly: false };
 
 /// A dashboard that has had its first answers.
-pub(super) fn house() -> State {
+pub(super) fn sample_state() -> State {
     let mut state = State::new(SETTINGS, (80, 24));
     // Counters that ended where the fixture is, a little busier every minute.
     for before in (1..30).rev() {
@@ -39,8 +39,8 @@ pub(super) fn house() -> State {
 }
 
 /// The house, looking at a screen that has loaded.
-pub(super) fn house_at(screen: Screen) -> State {
-    let mut state = house();
+pub(super) fn sample_state_at(screen: Screen) -> State {
+    let mut state = sample_state();
     let effects = press(&mut state, KeyCode::Char(char::from(b'1' + u8::try_from(screen.index()).expect("few"))));
     serve(&mut state, effects);
     state

@@ -75,7 +75,7 @@ fn evil_room() -> RoomSummary {
 
 #[test]
 fn on_the_dashboard_and_in_the_chrome() {
-    let mut state = house();
+    let mut state = sample_state();
     let mut status = status();
     status.server_name = evil();
     status.version = evil();
@@ -102,7 +102,7 @@ fn on_the_dashboard_and_in_the_chrome() {
 
 #[test]
 fn in_users_and_their_questions() {
-    let mut state = house_at(Screen::Users);
+    let mut state = sample_state_at(Screen::Users);
     let (_, ticket) = state.users.reload();
     answer(&mut state, Loaded::Users { page: Page { items: vec![evil_user()], ..Page::default() }, ticket });
     assert!(inspected(&mut state).contains("EVIL"));
@@ -130,7 +130,7 @@ fn in_users_and_their_questions() {
 
 #[test]
 fn in_rooms() {
-    let mut state = house_at(Screen::Rooms);
+    let mut state = sample_state_at(Screen::Rooms);
     let (_, ticket) = state.rooms.reload();
     answer(&mut state, Loaded::Rooms { page: Page { items: vec![evil_room()], ..Page::default() }, ticket });
     assert!(inspected(&mut state).contains("EVIL"));
@@ -146,7 +146,7 @@ fn in_rooms() {
 
 #[test]
 fn in_the_log() {
-    let mut state = house_at(Screen::Log);
+    let mut state = sample_state_at(Screen::Log);
     let entry = LogEntry {
         seq: 500,
         ts_ms: NOW_MS,
@@ -163,7 +163,7 @@ fn in_the_log() {
 
 #[test]
 fn in_tokens() {
-    let mut state = house_at(Screen::Tokens);
+    let mut state = sample_state_at(Screen::Tokens);
     let (_, ticket) = state.tokens.reload();
     let token = RegistrationToken {
         token: evil(),
@@ -185,7 +185,7 @@ fn in_tokens() {
 
 #[test]
 fn in_other_servers() {
-    let mut state = house_at(Screen::Federation);
+    let mut state = sample_state_at(Screen::Federation);
     let (_, ticket) = state.servers.reload();
     let server = Destination {
         server_name: evil(),
@@ -239,7 +239,7 @@ fn evil_relay() -> RelayStatus {
 
 #[test]
 fn in_calls() {
-    let mut state = house_at(Screen::Calls);
+    let mut state = sample_state_at(Screen::Calls);
     answer(&mut state, Loaded::Relay(Box::new(evil_relay())));
     for _ in 0..4 {
         assert!(inspected(&mut state).contains("EVIL"));
@@ -263,7 +263,7 @@ fn in_calls() {
 
 #[test]
 fn in_the_test_of_calls_and_without_a_relay() {
-    let mut state = house_at(Screen::Calls);
+    let mut state = sample_state_at(Screen::Calls);
     answer(&mut state, Loaded::Relay(Box::new(evil_relay())));
     type_keys(&mut state, "t");
     assert!(inspected(&mut state).contains("EVIL"));

@@ -25,7 +25,7 @@ fn down() -> ClientError {
 #[test]
 fn esc_never_quits_and_q_does() {
     for screen in Screen::ALL {
-        let mut state = house_at(screen);
+        let mut state = sample_state_at(screen);
         for open in ["", "?", "a", "/x", ":users", "n"] {
             type_keys(&mut state, open);
             for _ in 0..4 {
@@ -42,7 +42,7 @@ fn esc_never_quits_and_q_does() {
 
 #[test]
 fn q_is_a_letter_where_text_is_typed() {
-    let mut state = house_at(Screen::Users);
+    let mut state = sample_state_at(Screen::Users);
     type_keys(&mut state, "/q");
     assert!(!state.quit);
     assert_eq!(state.users.filter(), "q");
@@ -53,7 +53,7 @@ fn q_is_a_letter_where_text_is_typed() {
 
 #[test]
 fn ctrl_c_quits_but_only_closes_an_overlay() {
-    let mut state = house_at(Screen::Users);
+    let mut state = sample_state_at(Screen::Users);
     let ctrl_c = || Message::Key(KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL));
     type_keys(&mut state, "?");
     update(&mut state, ctrl_c());
@@ -64,7 +64,7 @@ fn ctrl_c_quits_but_only_closes_an_overlay() {
 
 #[test]
 fn numbers_tab_and_commands_reach_every_screen() {
-    let mut state = house();
+    let mut state = sample_state();
     for screen in Screen::ALL.into_iter().skip(1).chain([Screen::Dashboard]) {
         press(&mut state, KeyCode::Tab);
         assert_eq!(state.screen, screen);
@@ -82,7 +82,7 @@ fn numbers_tab_and_commands_reach_every_screen() {
 
 #[test]
 fn moving_stays_within_the_list() {
-    let mut state = house_at(Screen::Users);
+    let mut state = sample_state_at(Screen::Users);
     type_keys(&mut state, "kk");
     assert_eq!(selected(&state), "@alice:home.example");
     type_keys(&mut state, "j");
@@ -99,7 +99,7 @@ fn moving_stays_within_the_list() {
 
 #[test]
 fn a_filter_works_while_it_is_typed_and_esc_takes_it_back() {
-    let mut state = house_at(Screen::Users);
+    let mut state = sample_state_at(Screen::Users);
     type_keys(&mut state, "/AL");
     assert_eq!(order(&state), ["alice"]);
     press(&mut state, KeyCode::Backspace);
@@ -118,7 +118,7 @@ fn a_filter_works_while_it_is_typed_and_esc_takes_it_back() {
 
 #[test]
 fn the_server_searches_when_not_all_rows_are_here() {
-    let mut state = house();
+    let mut state = sample_state();
     let Some(Effect::Load(Load::Users { query, ticket })) = type_keys(&mut state, "2").pop() else {
         panic!("the users are loaded")
     };
@@ -149,7 +149,7 @@ fn the_server_searches_when_not_all_rows_are_here() {
 
 #[test]
 fn sorting_keeps_the_selected_row() {
-    let mut state = house_at(Screen::Users);
+    let mut state = sample_state_at(Screen::Users);
     type_keys(&mut state, "j");
     assert_eq!(selected(&state), "@bob:home.example");
     type_keys(&mut state, "s");
@@ -167,7 +167,7 @@ fn sorting_keeps_the_selected_row() {
 
 #[test]
 fn a_reload_keeps_the_selected_row() {
-    let mut state = house_at(Screen::Users);
+    let mut state = sample_state_at(Screen::Users);
     type_keys(&mut state, "jj");
     let Some(Effect::Load(Load::Users { ticket, .. })) = type_keys(&mut state, "r").pop() else { panic!("a reload") };
     let mut items = users();
@@ -178,7 +178,7 @@ fn a_reload_keeps_the_selected_row() {
 
 #[test]
 fn away_and_back_again() {
-    let mut state = house_at(Screen::Users);
+    let mut state = sample_state_at(Screen::Users);
     update(&mut state, Message::LoadFailed(Load::Status, down()));
     assert!(matches!(state.link, Link::Down(_)));
     let asked: Vec<_> = (0..4).flat_map(|_| update(&mut state, Message::Tick)).collect();
@@ -191,7 +191,7 @@ fn away_and_back_again() {
 
 #[test]
 fn nothing_new_means_nothing_to_draw() {
-    let mut state = house();
+    let mut state = sample_state();
     state.dirty = false;
     update(&mut state, Message::Tick);
     answer(&mut state, Loaded::Status(Box::new(status())));
@@ -214,7 +214,7 @@ fn the_first_question_is_for_the_status() {
 
 #[test]
 fn the_log_follows_pauses_and_changes_level() {
-    let mut state = house_at(Screen::Log);
+    let mut state = sample_state_at(Screen::Log);
     assert_eq!(state.log.list.place(), 2, "at the end");
     let again = answer(&mut state, Loaded::Log { page: LogPage { entries: Vec::new(), next: 104 }, ticket: 2 });
     let [Effect::Load(Load::Log { query, ticket })] = &again[..] else { panic!("the next wait, not {again:?}") };
@@ -239,7 +239,7 @@ fn the_log_follows_pauses_and_changes_level() {
 
 #[test]
 fn the_cursor_in_the_log_stays_when_not_at_the_end() {
-    let mut state = house_at(Screen::Log);
+    let mut state = sample_state_at(Screen::Log);
     type_keys(&mut state, "g");
     let mut entries = log();
     entries.iter_mut().for_each(|entry| entry.seq += 100);
@@ -250,7 +250,7 @@ fn the_cursor_in_the_log_stays_when_not_at_the_end() {
 
 #[test]
 fn copying_takes_the_whole_id() {
-    let mut state = house_at(Screen::Rooms);
+    let mut state = sample_state_at(Screen::Rooms);
     assert_eq!(type_keys(&mut state, "y"), [Effect::Copy("!ghi:evil.example".into())]);
     let mut state = State::new(SETTINGS, (80, 24));
     assert!(type_keys(&mut state, "y").is_empty());

@@ -35,7 +35,7 @@ fn every_question_starts_at_no() {
         (Screen::Tokens, "x"),
         (Screen::Tokens, "ax"),
     ] {
-        let mut state = house_at(screen);
+        let mut state = sample_state_at(screen);
         assert!(type_keys(&mut state, keys).is_empty(), "{keys} changes nothing yet");
         assert!(matches!(&state.overlay, Some(Overlay::Confirm(confirm)) if !confirm.yes), "{keys}");
         assert!(press(&mut state, KeyCode::Enter).is_empty(), "Enter alone is no");
@@ -51,7 +51,7 @@ fn every_question_starts_at_no() {
 
 #[test]
 fn deactivating_names_what_it_costs() {
-    let mut state = house_at(Screen::Users);
+    let mut state = sample_state_at(Screen::Users);
     type_keys(&mut state, "ad");
     let text = shown(&mut state, 80, 24);
     for word in ["DELETE", "3 devices", "12 rooms", "1.2 GB", "[ No ]"] {
@@ -64,7 +64,7 @@ fn deactivating_names_what_it_costs() {
 
 #[test]
 fn erasing_wants_the_name() {
-    let mut state = house_at(Screen::Users);
+    let mut state = sample_state_at(Screen::Users);
     type_keys(&mut state, "ae");
     assert!(press(&mut state, KeyCode::Enter).is_empty());
     assert!(state.overlay.is_none(), "a wrong name ends it");
@@ -77,7 +77,7 @@ fn erasing_wants_the_name() {
 
 #[test]
 fn a_password_is_shown_once() {
-    let mut state = house_at(Screen::Users);
+    let mut state = sample_state_at(Screen::Users);
     type_keys(&mut state, "ap l");
     let effects = press(&mut state, KeyCode::Enter);
     let change = Change::ResetPassword { user: alice(), logout_devices: true };
@@ -96,7 +96,7 @@ fn a_password_is_shown_once() {
 
 #[test]
 fn locking_happens_at_once_and_can_be_undone_for_ten_seconds() {
-    let mut state = house_at(Screen::Users);
+    let mut state = sample_state_at(Screen::Users);
     let effects = type_keys(&mut state, "al");
     assert_eq!(changes(&effects), [&Change::SetLocked { user: alice(), locked: true }]);
     locked(&mut state, true);
@@ -113,9 +113,9 @@ fn locking_happens_at_once_and_can_be_undone_for_ten_seconds() {
 
 #[test]
 fn read_only_and_away_change_nothing() {
-    let mut readonly = house_at(Screen::Users);
+    let mut readonly = sample_state_at(Screen::Users);
     readonly.settings.readonly = true;
-    let mut away = house_at(Screen::Users);
+    let mut away = sample_state_at(Screen::Users);
     away.link = Link::Down(ClientError { kind: ErrorKind::NotRunning, what: String::new(), remedy: String::new() });
     for mut state in [readonly, away] {
         for keys in ["n", "al", "ad", "ae", "ap"] {
@@ -128,7 +128,7 @@ fn read_only_and_away_change_nothing() {
 
 #[test]
 fn a_new_user_and_a_new_token() {
-    let mut state = house_at(Screen::Users);
+    let mut state = sample_state_at(Screen::Users);
     type_keys(&mut state, "n");
     assert!(press(&mut state, KeyCode::Enter).is_empty(), "a name is needed");
     type_keys(&mut state, "@frank");
@@ -139,7 +139,7 @@ fn a_new_user_and_a_new_token() {
     let [Change::CreateUser(user)] = changes(&effects)[..] else { panic!("an account, not {effects:?}") };
     assert_eq!((user.username.as_str(), user.admin, user.display_name.as_deref()), ("frank", true, None));
 
-    let mut state = house_at(Screen::Tokens);
+    let mut state = sample_state_at(Screen::Tokens);
     type_keys(&mut state, "n0");
     assert!(press(&mut state, KeyCode::Enter).is_empty(), "0 uses make no sense");
     press(&mut state, KeyCode::Backspace);
@@ -154,7 +154,7 @@ fn a_new_user_and_a_new_token() {
 
 #[test]
 fn pasted_text_is_text() {
-    let mut state = house_at(Screen::Users);
+    let mut state = sample_state_at(Screen::Users);
     update(&mut state, Message::Paste("ad\r\n".into()));
     assert!(state.overlay.is_none(), "not keys");
     type_keys(&mut state, "ae");
@@ -165,7 +165,7 @@ fn pasted_text_is_text() {
 
 #[test]
 fn a_refusal_is_said_in_the_servers_words() {
-    let mut state = house_at(Screen::Tokens);
+    let mut state = sample_state_at(Screen::Tokens);
     let error =
         ClientError { kind: ErrorKind::Refused("x".into()), what: "No such token.".into(), remedy: "Reload.".into() };
     let effects = update(&mut state, Message::Changed(Change::RevokeToken("party".into()), Err(error)));

@@ -15,21 +15,21 @@ fn name(screen: Screen) -> String {
 #[test]
 fn each_screen_at_80x24() {
     for screen in Screen::ALL {
-        insta::assert_snapshot!(format!("{}_80x24", name(screen)), shown(&mut house_at(screen), 80, 24));
+        insta::assert_snapshot!(format!("{}_80x24", name(screen)), shown(&mut sample_state_at(screen), 80, 24));
     }
 }
 
 #[test]
 fn each_screen_at_60x20() {
     for screen in Screen::ALL {
-        insta::assert_snapshot!(format!("{}_60x20", name(screen)), shown(&mut house_at(screen), 60, 20));
+        insta::assert_snapshot!(format!("{}_60x20", name(screen)), shown(&mut sample_state_at(screen), 60, 20));
     }
 }
 
 #[test]
 fn each_screen_refuses_at_30x8() {
     for screen in Screen::ALL {
-        let text = shown(&mut house_at(screen), 30, 8);
+        let text = shown(&mut sample_state_at(screen), 30, 8);
         insta::allow_duplicates!(insta::assert_snapshot!("any_30x8", text));
     }
 }
@@ -37,7 +37,7 @@ fn each_screen_refuses_at_30x8() {
 #[test]
 fn each_screen_in_ascii() {
     for screen in Screen::ALL {
-        let mut state = house_at(screen);
+        let mut state = sample_state_at(screen);
         state.settings.ascii = true;
         let text = shown(&mut state, 80, 24);
         assert!(text.is_ascii(), "{text}");
@@ -57,7 +57,7 @@ fn each_screen_before_the_first_answer() {
 
 #[test]
 fn details_of_a_user_and_a_room() {
-    let mut state = house_at(Screen::Users);
+    let mut state = sample_state_at(Screen::Users);
     let effects = press(&mut state, KeyCode::Enter);
     serve(&mut state, effects);
     insta::assert_snapshot!("user_profile", shown(&mut state, 80, 24));
@@ -66,7 +66,7 @@ fn details_of_a_user_and_a_room() {
     press(&mut state, KeyCode::Tab);
     insta::assert_snapshot!("user_rooms_60x20", shown(&mut state, 60, 20));
 
-    let mut state = house_at(Screen::Rooms);
+    let mut state = sample_state_at(Screen::Rooms);
     let effects = press(&mut state, KeyCode::Enter);
     serve(&mut state, effects);
     insta::assert_snapshot!("room_facts", shown(&mut state, 80, 24));
@@ -76,7 +76,7 @@ fn details_of_a_user_and_a_room() {
 
 #[test]
 fn menu_questions_and_forms() {
-    let mut state = house_at(Screen::Users);
+    let mut state = sample_state_at(Screen::Users);
     type_keys(&mut state, "a");
     insta::assert_snapshot!("menu", shown(&mut state, 80, 24));
     type_keys(&mut state, "d");
@@ -98,7 +98,7 @@ fn menu_questions_and_forms() {
 
 #[test]
 fn typed_lines() {
-    let mut state = house_at(Screen::Users);
+    let mut state = sample_state_at(Screen::Users);
     type_keys(&mut state, "/bo");
     insta::assert_snapshot!("filter", shown(&mut state, 80, 24));
     press(&mut state, KeyCode::Esc);
@@ -108,7 +108,7 @@ fn typed_lines() {
 
 #[test]
 fn the_server_goes_away() {
-    let mut state = house_at(Screen::Rooms);
+    let mut state = sample_state_at(Screen::Rooms);
     let error = ClientError {
         kind: ErrorKind::NotRunning,
         what: "Is the server running? There is no socket at /run/hearth/admin.sock.".into(),

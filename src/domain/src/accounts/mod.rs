@@ -15,7 +15,7 @@ mod register;
 mod registration_tokens;
 mod sessions;
 mod shared_secret;
-mod standing;
+mod status;
 #[cfg(test)]
 mod tests;
 mod tokens;
@@ -25,7 +25,7 @@ pub use log_in::{DeviceRequest, LoggedIn};
 pub use register::{Authority, NewAccount};
 pub use registration_tokens::NewRegistrationToken;
 pub use shared_secret::SharedSecretRequest;
-pub use standing::Flag;
+pub use status::Flag;
 pub use tokens::Issued;
 pub(crate) use username::parse as parse_username;
 

@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn some_names_are_not_for_everybody() {
+    fn some_names_are_not_for_all() {
         let config = Registration { reserved_usernames: vec!["admin".into()], ..Registration::default() };
         assert!(check_chosen("alice", &config).is_ok());
         assert_eq!(check_chosen("_bridge", &config).unwrap_err().reason(), Some(Reason::Exclusive));

@@ -128,7 +128,9 @@ fn said(core: &Core, tx: &mut dyn Tx, room: &RoomRow, kind: &str, field: &str) -
 }
 
 fn read_room(core: &Core, tx: &mut dyn Tx, row: RoomRow, name: Option<String>, alias: Option<String>) -> Result<Room> {
-    let joined = memberships::counts(tx, row.sn)?.into_iter().find(|(standing, _)| *standing == Membership::Join);
+    let joined = memberships::counts(tx, row.sn)?
+        .into_iter()
+        .find(|(membership_status, _)| *membership_status == Membership::Join);
     Ok(Room {
         name,
         canonical_alias: alias,

@@ -132,7 +132,7 @@ impl Calls {
         let Some(own) = self.own.get() else { return Ok(()) };
         let using = own.running.users().into_iter().filter(|user| user.allocations > 0).map(|user| user.user);
         let mut looked_at: BTreeSet<String> = using.chain(self.keeper.revoked()).collect();
-        let changed = self.core.notifier.take_standings();
+        let changed = self.core.notifier.take_account_status_changes();
         if !changed.is_empty() {
             let names = self.core.store.read("relay_standings", move |tx| {
                 changed.into_iter().map(|user| users::name(tx.tx(), user)).collect::<Result<Vec<_>>>()

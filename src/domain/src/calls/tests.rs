@@ -105,7 +105,7 @@ async fn credentials_open_the_relay_for_as_long_as_they_say() {
 }
 
 #[tokio::test]
-async fn nobody_keeps_the_secret_and_it_survives_a_restart() {
+async fn no_one_keeps_the_secret_and_it_survives_a_restart() {
     let world = World::new().await;
     let before = world.calls.own_credentials(alice());
     let World { clock, folder, calls, accounts } = world;

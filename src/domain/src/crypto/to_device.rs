@@ -50,7 +50,7 @@ struct LocalDelivery {
 struct ToDeviceBatch {
     parcels: Vec<LocalDelivery>,
     /// For users of other servers, by server.
-    abroad: BTreeMap<OwnedServerName, ToDeviceMessages>,
+    remote: BTreeMap<OwnedServerName, ToDeviceMessages>,
 }
 
 impl Crypto {
@@ -65,8 +65,8 @@ impl Crypto {
         txn: &str,
         messages: ToDeviceMessages,
     ) -> Result<()> {
-        let ToDeviceBatch { parcels, abroad } = pack(&self.core, &who.user_id, kind, messages)?;
-        let abroad = letters(&self.core, &who.user_id, kind, abroad);
+        let ToDeviceBatch { parcels, remote } = pack(&self.core, &who.user_id, kind, messages)?;
+        let remote = letters(&self.core, &who.user_id, kind, remote);
         let key = txns::key(&format!("sendToDevice\0{kind}"), txn);
         let (core, device, now_ms) = (self.core.clone(), who.device, self.core.now_ms());
         let write = move |tx: &mut WriteTx<'_>| {
@@ -75,7 +75,7 @@ impl Crypto {
             }
             txns::insert(tx.tx(), device, key, "", now_ms)?;
             parcels.iter().try_for_each(|parcel| deliver(&core, tx, parcel))?;
-            abroad.iter().try_for_each(|(server, edu)| core.outgoing.edu(&core, tx, [&**server], edu))
+            remote.iter().try_for_each(|(server, edu)| core.outgoing.edu(&core, tx, [&**server], edu))
         };
         self.core.store.write("to_device_send", write).await
     }
@@ -125,7 +125,7 @@ fn pack(core: &Core, sender: &UserId, kind: &str, messages: ToDeviceMessages) ->
     for (to, of_user) in messages {
         of_user.values().try_for_each(|content| check(content.json()))?;
         if !core.is_local(&to) {
-            post.abroad.entry(to.server_name().to_owned()).or_default().insert(to, of_user);
+            post.remote.entry(to.server_name().to_owned()).or_default().insert(to, of_user);
             continue;
         }
         let mut messages = Vec::with_capacity(of_user.len());
@@ -158,10 +158,10 @@ fn letters(
     core: &Core,
     sender: &UserId,
     kind: &str,
-    abroad: BTreeMap<OwnedServerName, ToDeviceMessages>,
+    remote: BTreeMap<OwnedServerName, ToDeviceMessages>,
 ) -> Vec<(OwnedServerName, Edu)> {
-    let mut letters = Vec::with_capacity(abroad.len());
-    for (server, messages) in abroad {
+    let mut letters = Vec::with_capacity(remote.len());
+    for (server, messages) in remote {
         for messages in split(messages) {
             let id = core.seams.random.alphanumeric(MESSAGE_ID_CHARS);
             let mut content = DirectDeviceContent::new(sender.to_owned(), kind.into(), id.into());

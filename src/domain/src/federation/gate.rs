@@ -69,7 +69,7 @@ impl RequestGate {
 
     /// Waits for room for a body of so many bytes. None for a small one, which needs none. `M_LIMIT_EXCEEDED` when there is no
     /// room for too long.
-    pub async fn make_room(&self, bytes: usize) -> Result<Option<OwnedSemaphorePermit>> {
+    pub async fn reserve(&self, bytes: usize) -> Result<Option<OwnedSemaphorePermit>> {
         if bytes <= limits::FEDERATION_SMALL_BODY_BYTES {
             return Ok(None);
         }
@@ -123,12 +123,12 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn large_bodies_wait_for_room_and_small_ones_do_not() {
         let gate = RequestGate::default();
-        let all = gate.make_room(limits::FEDERATION_BODIES_BYTES_MAX).await.expect("it is empty");
+        let all = gate.reserve(limits::FEDERATION_BODIES_BYTES_MAX).await.expect("it is empty");
         assert!(all.is_some());
-        assert!(gate.make_room(1_000).await.expect("a small one").is_none());
-        gate.make_room(limits::TRANSACTION_BYTES_MAX).await.expect_err("there is no room");
+        assert!(gate.reserve(1_000).await.expect("a small one").is_none());
+        gate.reserve(limits::TRANSACTION_BYTES_MAX).await.expect_err("there is no room");
         drop(all);
-        gate.make_room(limits::TRANSACTION_BYTES_MAX).await.expect("there is room again");
+        gate.reserve(limits::TRANSACTION_BYTES_MAX).await.expect("there is room again");
     }
 
     #[tokio::test]

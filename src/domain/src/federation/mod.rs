@@ -70,7 +70,7 @@ pub struct Federation {
     inbound: transactions::Inbound,
     /// Which servers are being asked about device lists: all clients of a house ask about the same people at once.
     asking: KeyedLocks<OwnedServerName>,
-    distances: remote_rooms::RemoteRoomCache,
+    remote_room_cache: remote_rooms::RemoteRoomCache,
     /// The keys of servers, others' and this one's.
     pub keyring: keyring::Keyring,
     /// How many requests of others are worked on at a time.
@@ -99,7 +99,7 @@ impl Federation {
             late: Arc::default(),
             inbound: transactions::Inbound::default(),
             asking: KeyedLocks::default(),
-            distances: remote_rooms::RemoteRoomCache::default(),
+            remote_room_cache: remote_rooms::RemoteRoomCache::default(),
             fetching: media::Fetching::default(),
             histories: history::Histories::default(),
             entering: KeyedLocks::default(),

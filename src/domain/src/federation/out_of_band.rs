@@ -133,7 +133,11 @@ pub(super) struct OutOfBandMembership {
 }
 
 /// How a user stands to a room that this server is not in; none when it is in it, or they have nothing to do with it.
-pub(super) fn standing(tx: &mut dyn Tx, room_id: &RoomId, user: &UserId) -> Result<Option<OutOfBandMembership>> {
+pub(super) fn membership_status(
+    tx: &mut dyn Tx,
+    room_id: &RoomId,
+    user: &UserId,
+) -> Result<Option<OutOfBandMembership>> {
     let Some(room) = rooms::by_id(tx, room_id.as_str())? else { return Ok(None) };
     if crate::rooms::find::is_resident(tx, &room)? {
         return Ok(None);

@@ -181,7 +181,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_stranger_logs_nobody_out() {
+    fn a_stranger_logs_no_one_out() {
         let server = ServerName::parse("example.org").expect("a name");
         let error = refused(&server, 401, br#"{"errcode":"M_UNKNOWN_TOKEN","error":"no\u001b[2J"}"#);
         assert_eq!(error.reason(), Some(Reason::Forbidden));

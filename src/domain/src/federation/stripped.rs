@@ -67,9 +67,9 @@ impl Federation {
                 StrippedEntry::Plain(shown) => plain.push(shown),
             }
         }
-        let vetted = if events.is_empty() { Vec::new() } else { self.vet(rules, events).await };
-        let vetted = vetted.into_iter().flatten().map(|event| strip::<AnyStrippedStateEvent>(&event.pdu));
-        write(vetted.chain(plain), strip(member))
+        let verified = if events.is_empty() { Vec::new() } else { self.check_signatures(rules, events).await };
+        let verified = verified.into_iter().flatten().map(|event| strip::<AnyStrippedStateEvent>(&event.pdu));
+        write(verified.chain(plain), strip(member))
     }
 }
 

@@ -31,7 +31,7 @@ impl Federation {
             Ok(verdict) => return Ok(verdict),
             Err(hard) => *hard,
         };
-        let verdict = self.admit(room, event, &from).await?;
+        let verdict = self.handle_pdu(room, event, &from).await?;
         if verdict == PduOutcome::Accepted {
             let core = self.core.clone();
             let write = move |tx: &mut WriteTx<'_>| put(&core, tx, &event_id, before, except.as_deref());

@@ -207,8 +207,8 @@ mod tests {
     #[test]
     fn rules_have_an_end() {
         let mut rules = defaults();
-        let room_for = limits::PUSH_RULES_PER_USER_MAX - rules.iter().count();
-        for n in 0..room_for {
+        let permits = limits::PUSH_RULES_PER_USER_MAX - rules.iter().count();
+        for n in 0..permits {
             put(&mut rules, word(&n.to_string())).expect("fits");
         }
         assert_eq!(put(&mut rules, word("more")).expect_err("full").reason(), Some(Reason::TooLarge));

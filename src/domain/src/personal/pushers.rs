@@ -93,8 +93,8 @@ fn check_gateway(url: &str) -> Result<()> {
     let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
     let rest = rest.ok_or_else(|| Error::invalid("`data.url` must be an https:// URL."))?;
     let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
-    let is_host = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '[' | ']');
-    if authority.is_empty() || !authority.chars().all(is_host) {
+    let is_resident_server = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '[' | ']');
+    if authority.is_empty() || !authority.chars().all(is_resident_server) {
         return Err(Error::invalid("`data.url` must name a host, without a user name."));
     }
     let end = path.find('?').unwrap_or(path.len());

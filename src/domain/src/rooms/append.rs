@@ -66,13 +66,13 @@ pub fn append(
 /// Authors `draft` as [`append`] would now, and stores nothing: for an event that another server has to sign first.
 pub fn prepare(core: &Core, tx: &mut dyn Tx, room: &Room, sender: &UserId, draft: Draft) -> Result<Authored> {
     let rules = version::stored_rules(&room.version)?;
-    let grounds = AuthEvents::gather(core, tx, room, rules, sender, &draft)?;
+    let auth_events = AuthEvents::gather(core, tx, room, rules, sender, &draft)?;
     let is_hashed_create = rules.authorization.room_create_event_id_as_room_id && draft.kind == "m.room.create";
     let room_id = if is_hashed_create { None } else { Some(find::id(room)?) };
-    let place = grounds.place(core, tx, room, rules, room_id.as_deref())?;
+    let place = auth_events.place(core, tx, room, rules, room_id.as_deref())?;
     let signer = (&*core.server_name, core.key.pair());
     let authored = author(signer, rules, sender, core.now_ms(), place, draft)?;
-    grounds.judge(rules, &authored.pdu)?;
+    auth_events.check_auth(rules, &authored.pdu)?;
     Ok(authored)
 }
 
@@ -95,14 +95,14 @@ pub fn append_prepared(
 /// them to sign. `M_FORBIDDEN` when the room's rules would not let it in.
 pub fn template(core: &Core, tx: &mut dyn Tx, room: &Room, sender: &UserId, draft: Draft) -> Result<Vec<u8>> {
     let rules = version::stored_rules(&room.version)?;
-    let grounds = AuthEvents::gather(core, tx, room, rules, sender, &draft)?;
+    let auth_events = AuthEvents::gather(core, tx, room, rules, sender, &draft)?;
     let room_id = find::id(room)?;
-    let place = grounds.place(core, tx, room, rules, Some(&room_id))?;
+    let place = auth_events.place(core, tx, room, rules, Some(&room_id))?;
     let object = assemble(rules, sender, core.now_ms(), place, draft)?;
     let json = serde_json::to_vec(&object).map_err(|error| Error::fault("writing a template as JSON", error))?;
     // The rules never look at an event's own id.
     let pdu = Pdu::parse(ruma::owned_event_id!("$template"), &json)?;
-    grounds.judge(rules, &pdu)?;
+    auth_events.check_auth(rules, &pdu)?;
     Ok(json)
 }
 
@@ -171,7 +171,7 @@ impl AuthEvents {
     }
 
     /// The two checks that an event of our own has to pass: by its auth events, and by the current state.
-    fn judge(&self, rules: &RoomVersionRules, pdu: &Pdu) -> Result<()> {
+    fn check_auth(&self, rules: &RoomVersionRules, pdu: &Pdu) -> Result<()> {
         let by_id = |id: &EventId| self.0.iter().map(|(.., event)| &event.pdu).find(|known| *known.event_id == *id);
         let by_name = |kind: &StateEventType, key: &str| {
             self.0.iter().find(|(known, of, _)| known == kind && of == key).map(|(.., event)| &event.pdu)

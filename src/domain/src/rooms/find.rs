@@ -19,11 +19,11 @@ pub fn resolve(tx: &mut dyn Tx, room_id: &RoomId) -> Result<Room> {
 pub fn joined(tx: &mut dyn Tx, room_id: &RoomId, user: UserSn) -> Result<Room> {
     let refused = || Error::forbidden(format!("You are not in {room_id}; join it first."));
     let room = rooms::by_id(tx, room_id.as_str())?.ok_or_else(refused)?;
-    if standing(tx, &room, user)? == Some(Membership::Join) { Ok(room) } else { Err(refused()) }
+    if membership_status(tx, &room, user)? == Some(Membership::Join) { Ok(room) } else { Err(refused()) }
 }
 
 /// How a user stands to a room; none when they never had to do with it.
-pub fn standing(tx: &mut dyn Tx, room: &Room, user: UserSn) -> Result<Option<Membership>> {
+pub fn membership_status(tx: &mut dyn Tx, room: &Room, user: UserSn) -> Result<Option<Membership>> {
     Ok(memberships::get(tx, room.sn, user)?.map(|row| row.membership))
 }
 

@@ -24,8 +24,8 @@ pub fn before(core: &Arc<Core>, tx: &mut WriteTx<'_>, room: RoomSn, pdu: &Pdu) -
     let Some(target) = remote_member(core, pdu) else { return Ok(Servers::default()) };
     let servers = servers::numbered(core, tx, room)?;
     let Some(user) = users::find(tx.tx(), target.as_str())? else { return Ok(servers) };
-    let standing = memberships::get(tx.tx(), room, user)?.map(|row| row.membership);
-    if !matches!(standing, Some(Membership::Invite | Membership::Knock)) {
+    let membership_status = memberships::get(tx.tx(), room, user)?.map(|row| row.membership);
+    if !matches!(membership_status, Some(Membership::Invite | Membership::Knock)) {
         return Ok(servers);
     }
     Ok(servers.with(Servers::intern(core, tx, [target.server_name()])?))

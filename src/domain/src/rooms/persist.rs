@@ -63,12 +63,12 @@ pub fn event(
     room: RoomSn,
     new: NewEvent,
     at: Position,
-    standing: EventStatus,
+    membership_status: EventStatus,
 ) -> Result<(Arc<Event>, Option<Relation>)> {
-    let relation = relate::relation(&new.pdu).filter(|_| standing.ord.is_some());
+    let relation = relate::relation(&new.pdu).filter(|_| membership_status.ord.is_some());
     let thread = relate::thread_of(core, tx.tx(), room, relation.as_ref())?;
     if let Some(sn) = new.known {
-        return Ok((place(core, tx, sn, thread, standing)?, relation));
+        return Ok((place(core, tx, sn, thread, membership_status)?, relation));
     }
     let NewEvent { pdu, json, sender, txn, .. } = new;
     let state_key = match &pdu.state_key {
@@ -83,13 +83,13 @@ pub fn event(
     let row = EventRow {
         sn: EventSn::from(at),
         room,
-        ord: standing.ord,
+        ord: membership_status.ord,
         id: pdu.event_id.to_string(),
         sender,
         state_key,
         depth: pdu.depth,
-        snapshot: standing.snapshot,
-        flags: standing.flags,
+        snapshot: membership_status.snapshot,
+        flags: membership_status.flags,
         redacted_by: None,
         thread,
         device,
@@ -98,7 +98,7 @@ pub fn event(
     };
     events::insert(tx.tx(), &row)?;
     let mut event = Event::new(row, pdu);
-    event.pdu.rejected = standing.flags & events::REJECTED != 0;
+    event.pdu.rejected = membership_status.flags & events::REJECTED != 0;
     Ok((core.events.add(event), relation))
 }
 
@@ -108,12 +108,12 @@ fn place(
     tx: &mut WriteTx<'_>,
     sn: EventSn,
     thread: Option<EventSn>,
-    standing: EventStatus,
+    membership_status: EventStatus,
 ) -> Result<Arc<Event>> {
     let row = events::by_sn(tx.tx(), sn)?.ok_or_else(|| Error::broken(format!("event {} is missing", sn.0)))?;
     // What was redacted while it was an outlier stays so.
-    let flags = standing.flags | row.flags & events::REDACTED;
-    let row = EventRow { ord: standing.ord, snapshot: standing.snapshot, flags, thread, ..row };
+    let flags = membership_status.flags | row.flags & events::REDACTED;
+    let row = EventRow { ord: membership_status.ord, snapshot: membership_status.snapshot, flags, thread, ..row };
     events::place(tx.tx(), &row)?;
     core.events.placed(sn);
     Ok(Arc::new(Event::from_row(row)?))
@@ -131,8 +131,8 @@ pub fn live(
 ) -> Result<Arc<Event>> {
     let at = tx.position();
     let was_known = new.known;
-    let standing = EventStatus { ord: Some(at.as_i64()), snapshot: before, flags: 0 };
-    let (event, relation) = self::event(core, tx, room.sn, new, at, standing)?;
+    let membership_status = EventStatus { ord: Some(at.as_i64()), snapshot: before, flags: 0 };
+    let (event, relation) = self::event(core, tx, room.sn, new, at, membership_status)?;
     let mut changes = step.flips;
     if let Some(key) = event.state_key.filter(|_| step.is_current) {
         changes.insert(key, Some(event.sn));

@@ -38,7 +38,7 @@ const REFUSALS_MAX: usize = 1_000;
 
 /// What is known of policy servers and what they say.
 pub struct Policies {
-    police: OnceLock<Box<dyn PolicyServerClient>>,
+    policy_client: OnceLock<Box<dyn PolicyServerClient>>,
     /// What belongs to the use case whose closure the writer runs; it runs one at a time.
     running: Mutex<Option<Arc<Slot>>>,
     refusals: Cache<OwnedEventId, Arc<str>>,
@@ -46,7 +46,7 @@ pub struct Policies {
 
 impl Default for Policies {
     fn default() -> Self {
-        Self { police: OnceLock::new(), running: Mutex::default(), refusals: Cache::new(REFUSALS_MAX) }
+        Self { policy_client: OnceLock::new(), running: Mutex::default(), refusals: Cache::new(REFUSALS_MAX) }
     }
 }
 
@@ -58,9 +58,9 @@ impl fmt::Debug for Policies {
 
 impl Policies {
     /// Says who asks policy servers. Once, before the first event is sent.
-    pub fn set_police(&self, police: impl PolicyServerClient + 'static) {
+    pub fn set_policy_client(&self, policy_client: impl PolicyServerClient + 'static) {
         // A second one would be the same.
-        let _ = self.police.set(Box::new(police));
+        let _ = self.policy_client.set(Box::new(policy_client));
     }
 
     /// Remembers that an event was refused, and why.
@@ -110,7 +110,7 @@ fn is_exempt(pdu: &Pdu) -> bool {
 }
 
 /// How an event that comes from elsewhere stands to the policy of its room now.
-pub fn standing(core: &Core, tx: &mut dyn Tx, room: &Room, pdu: &Pdu, json: &[u8]) -> Result<PolicyStatus> {
+pub fn membership_status(core: &Core, tx: &mut dyn Tx, room: &Room, pdu: &Pdu, json: &[u8]) -> Result<PolicyStatus> {
     if is_exempt(pdu) {
         return Ok(PolicyStatus::Fine);
     }
@@ -126,7 +126,7 @@ pub fn standing(core: &Core, tx: &mut dyn Tx, room: &Room, pdu: &Pdu, json: &[u8
 
 /// Refuses an event of this server that lacks the signature it needs: the policy has come into force while others signed it.
 pub(super) fn check(core: &Core, tx: &mut dyn Tx, room: &Room, event: &Authored) -> Result<()> {
-    match standing(core, tx, room, &event.pdu, &event.json)? {
+    match membership_status(core, tx, room, &event.pdu, &event.json)? {
         PolicyStatus::Fine => Ok(()),
         _ => {
             Err(refuse(Reason::LimitExceeded { retry_after_ms: 1_000 }, "The room has a new policy server: try again."))
@@ -146,9 +146,9 @@ where
 {
     let slot = Arc::<Slot>::default();
     for _ in 0..ROUNDS_MAX {
-        let (desk, attempt, here) = (core.clone(), closure.clone(), slot.clone());
+        let (shared_core, attempt, here) = (core.clone(), closure.clone(), slot.clone());
         let run = move |tx: &mut WriteTx<'_>| {
-            let _running = Running::begin(&desk.policies, here);
+            let _running = Running::begin(&shared_core.policies, here);
             attempt(tx)
         };
         let outcome = core.store.write(name, run).await;
@@ -224,8 +224,8 @@ pub async fn approved(core: &Arc<Core>, room: &Room, authored: Authored) -> Resu
     if is_exempt(&authored.pdu) {
         return Ok(authored);
     }
-    let (desk, sn) = (core.clone(), room.sn);
-    let Some(content) = core.store.read("room_policy", move |tx| of(&desk, tx.tx(), sn)).await? else {
+    let (shared_core, sn) = (core.clone(), room.sn);
+    let Some(content) = core.store.read("room_policy", move |tx| of(&shared_core, tx.tx(), sn)).await? else {
         return Ok(authored);
     };
     ask(core, &Policy { content, rules: version::stored_rules(&room.version)? }, authored).await
@@ -249,10 +249,10 @@ async fn ask(core: &Core, policy: &Policy, event: Authored) -> Result<Authored> 
 
 /// Asks a policy server about an event, and gives the event with its signature. The signature is not checked here.
 pub async fn signed_by(core: &Core, via: &OwnedServerName, json: &[u8]) -> Result<Vec<u8>> {
-    let police = core.policies.police.get();
-    let police = police.ok_or_else(|| Error::broken("nobody can ask policy servers"))?;
+    let policy_client = core.policies.policy_client.get();
+    let policy_client = policy_client.ok_or_else(|| Error::broken("nobody can ask policy servers"))?;
     let mut event = object(json)?;
-    let signature = police.sign(via.clone(), json.to_vec()).await?;
+    let signature = policy_client.sign(via.clone(), json.to_vec()).await?;
     let nothing = || CanonicalJsonValue::Object(CanonicalJsonObject::new());
     if let CanonicalJsonValue::Object(all) = event.entry("signatures".to_owned()).or_insert_with(nothing)
         && let CanonicalJsonValue::Object(own) = all.entry(via.to_string()).or_insert_with(nothing)

@@ -22,7 +22,7 @@ impl Rtc {
             return Ok(());
         }
         let (mut outcome, mut present) = (Ok(()), Present::new());
-        for (place, holder, is_in) in self.standings(places).await? {
+        for (place, holder, is_in) in self.account_statuses(places).await? {
             let kept = match is_in && !holder.is_out {
                 true => self.see(sfu, &place, &holder, &mut present).await,
                 false => self.send_away(sfu, &place, &holder).await,
@@ -34,15 +34,18 @@ impl Rtc {
     }
 
     /// Adds whether they may be in the call.
-    async fn standings(&self, places: Vec<(IssuedSeat, SeatHolder)>) -> Result<Vec<(IssuedSeat, SeatHolder, bool)>> {
+    async fn account_statuses(
+        &self,
+        places: Vec<(IssuedSeat, SeatHolder)>,
+    ) -> Result<Vec<(IssuedSeat, SeatHolder, bool)>> {
         let core = self.core.clone();
         let read = self.core.store.read("rtc_standings", move |tx| {
-            let mut standings = Vec::with_capacity(places.len());
+            let mut account_statuses = Vec::with_capacity(places.len());
             for (place, holder) in places {
                 let is_in = is_member(&core, tx, &holder.user, &holder.room)?;
-                standings.push((place, holder, is_in));
+                account_statuses.push((place, holder, is_in));
             }
-            Ok(standings)
+            Ok(account_statuses)
         });
         read.await
     }

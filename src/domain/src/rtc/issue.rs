@@ -58,7 +58,7 @@ impl Rtc {
         if !self.is_there() {
             return Err(nothing_here());
         }
-        self.admit(&who.user_id, wish).await?;
+        self.handle_pdu(&who.user_id, wish).await?;
         self.check_url(url)?;
         self.ticket(&who.user_id, wish, TokenGrants { publish: true, create: true }).await
     }
@@ -67,7 +67,7 @@ impl Rtc {
     ///
     /// Refuses with `M_FORBIDDEN` whoever is not in the room, or when that server is not; with `M_FORBIDDEN` and `M_INVALID_PARAM` if
     /// that server does; with `M_CONNECTION_FAILED` when nothing comes of it otherwise.
-    pub async fn give_abroad(
+    pub async fn issue_to_remote(
         &self,
         who: &Requester,
         server: &ServerName,
@@ -75,7 +75,7 @@ impl Rtc {
         wish: TokenRequest<'_>,
     ) -> Result<String> {
         let CallMember::Id(member) = wish.member else { return Err(Error::invalid("Say `member_id`.")) };
-        self.admit(&who.user_id, wish).await?;
+        self.handle_pdu(&who.user_id, wish).await?;
         if !self.has_server(wish.room, server).await? {
             return Err(Error::forbidden(format!("{server} is not in that room.")));
         }
@@ -119,7 +119,7 @@ impl Rtc {
         if user.server_name() != origin {
             return Err(Error::forbidden(format!("{user} is not a user of {origin}.")));
         }
-        self.admit(user, wish).await?;
+        self.handle_pdu(user, wish).await?;
         self.check_url(url)?;
         let create = self.is_wanted_here(wish).await?;
         self.ticket(user, wish, TokenGrants { publish: false, create }).await
@@ -143,7 +143,7 @@ impl Rtc {
         if claimed.is_some_and(|claimed| claimed != user) {
             return Err(unproven());
         }
-        self.admit(&user, wish).await?;
+        self.handle_pdu(&user, wish).await?;
         let is_local = self.core.is_local(&user);
         // Clients that tell devices apart and nothing else choose one SFU for all in a call, and it may be this one.
         let publish = is_local || matches!(wish.member, CallMember::Device(_));
@@ -168,7 +168,7 @@ impl Rtc {
     }
 
     /// Refuses whoever may not take part.
-    async fn admit(&self, user: &UserId, wish: TokenRequest<'_>) -> Result<()> {
+    async fn handle_pdu(&self, user: &UserId, wish: TokenRequest<'_>) -> Result<()> {
         check_wish(wish)?;
         let (core, user, room) = (self.core.clone(), user.to_owned(), wish.room.to_owned());
         let read = self.core.store.read("rtc_admit", move |tx| is_member(&core, tx, &user, &room));
@@ -226,7 +226,7 @@ fn read(body: &[u8]) -> Answered {
 pub(super) fn is_member(core: &Core, tx: &mut hearth_store::ReadTx<'_>, user: &UserId, room: &RoomId) -> Result<bool> {
     let Some(sn) = users::find(tx.tx(), user.as_str())? else { return Ok(false) };
     let Some(room) = rooms::by_id(tx.tx(), room.as_str())? else { return Ok(false) };
-    if find::standing(tx.tx(), &room, sn)? != Some(Membership::Join) {
+    if find::membership_status(tx.tx(), &room, sn)? != Some(Membership::Join) {
         return Ok(false);
     }
     if !core.is_local(user) {

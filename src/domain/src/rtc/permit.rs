@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_takes_all_places() {
+    fn no_one_takes_all_places() {
         let passage = SignallingPermits::default();
         let mut mine: Vec<SignallingPermit> =
             (0..limits::RTC_PASSAGES_PER_USER_MAX).map(|_| passage.enter("me".to_owned()).expect("a place")).collect();

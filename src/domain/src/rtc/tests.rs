@@ -163,7 +163,7 @@ async fn a_member_gets_a_token_for_their_room_and_a_while() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nobody_else_gets_one() {
+async fn no_one_else_gets_one() {
     let world = World::new().await;
     let carol = register(&world.domain, "carol").await;
     assert_eq!(reason(world.gives(&carol, "one").await), Reason::Forbidden, "not in the room");
@@ -201,7 +201,7 @@ async fn servers_speak_for_their_own_members_only() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whoever_leaves_the_room_leaves_the_call() {
+async fn who_leaves_the_room_leaves_the_call() {
     let world = World::new().await;
     let (alice, bob) = (world.gives(&world.alice, "a").await.expect("a token"), world.gives(&world.bob, "b").await);
     let bob = bob.expect("a token");

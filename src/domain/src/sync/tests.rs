@@ -81,7 +81,7 @@ fn written(response: &impl serde::Serialize) -> String {
 }
 
 #[tokio::test]
-async fn what_changes_after_somebody_left_does_not_reach_them() {
+async fn what_changes_after_a_user_left_does_not_reach_them() {
     let world = World::new().await;
     let room = world.room_of_both().await;
     let filter = json!({});

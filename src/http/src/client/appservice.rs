@@ -27,7 +27,10 @@ pub(super) fn of(requester: Option<&Requester>) -> Result<&Registration> {
 
 /// The time that an application service gives an event of its users; from anybody else it does not count ("Timestamp
 /// massaging").
-pub(super) fn massaged(requester: &Requester, timestamp: Option<MilliSecondsSinceUnixEpoch>) -> Option<Millis> {
+pub(super) fn overridden_timestamp(
+    requester: &Requester,
+    timestamp: Option<MilliSecondsSinceUnixEpoch>,
+) -> Option<Millis> {
     timestamp.filter(|_| requester.appservice.is_some()).map(|timestamp| timestamp.get().into())
 }
 

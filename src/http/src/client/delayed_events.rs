@@ -14,7 +14,7 @@ use ruma::api::client::delayed_events::{get_all_delayed_events, get_delayed_even
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::appservice::massaged;
+use super::appservice::overridden_timestamp;
 use crate::App;
 use crate::edge::Rate;
 use crate::loose::Loose;
@@ -93,7 +93,7 @@ async fn schedule(
         content: request.content.json().get().to_owned(),
         delay: request.delay,
         txn: Some(request.txn_id.to_string()),
-        timestamp_ms: massaged(request.user()?, query.ts),
+        timestamp_ms: overridden_timestamp(request.user()?, query.ts),
     };
     let delay_id = app.domain.delayed.schedule(request.user()?, later).await?;
     Ok(send_delayed_event::unstable::Response::new(delay_id))

@@ -8,7 +8,7 @@ use ruma::api::client::message::send_message_event;
 use ruma::api::client::redact::redact_event;
 use serde_json::json;
 
-use super::appservice::massaged;
+use super::appservice::overridden_timestamp;
 use super::delayed_events::{self, SentOrDelayed};
 use crate::App;
 use crate::edge::Rate;
@@ -29,7 +29,7 @@ async fn send(app: App, request: Ruma<send_message_event::v3::Request>) -> Resul
             content: request.body.body.json().get().to_owned(),
             delay,
             txn: Some(request.txn_id.to_string()),
-            timestamp_ms: massaged(request.user()?, request.timestamp),
+            timestamp_ms: overridden_timestamp(request.user()?, request.timestamp),
         };
         return delayed_events::later(&app, &request, later).await;
     }
@@ -39,7 +39,7 @@ async fn send(app: App, request: Ruma<send_message_event::v3::Request>) -> Resul
         kind: request.event_type.to_string(),
         content: request.body.body.json().get().to_owned(),
         txn: request.txn_id.to_string(),
-        timestamp_ms: massaged(request.user()?, request.timestamp),
+        timestamp_ms: overridden_timestamp(request.user()?, request.timestamp),
     };
     let who = request.user()?;
     let event_id = app.domain.rooms.send(who, message).await?;

@@ -6,7 +6,7 @@ use hearth_domain::rooms::StateChange;
 use hearth_domain::rooms::delayed::Later;
 use ruma::api::client::state::send_state_event;
 
-use super::appservice::massaged;
+use super::appservice::overridden_timestamp;
 use super::delayed_events::{self, SentOrDelayed};
 use crate::App;
 use crate::edge::Rate;
@@ -36,7 +36,7 @@ async fn set(app: App, request: Ruma<send_state_event::v3::Request>) -> Result<J
             content: request.body.body.json().get().to_owned(),
             delay,
             txn: None,
-            timestamp_ms: massaged(request.user()?, request.timestamp),
+            timestamp_ms: overridden_timestamp(request.user()?, request.timestamp),
         };
         return delayed_events::later(&app, &request, later).await;
     }
@@ -45,7 +45,7 @@ async fn set(app: App, request: Ruma<send_state_event::v3::Request>) -> Result<J
         kind: request.event_type.to_string(),
         state_key: request.state_key.clone(),
         content: request.body.body.json().get().to_owned(),
-        timestamp_ms: massaged(request.user()?, request.timestamp),
+        timestamp_ms: overridden_timestamp(request.user()?, request.timestamp),
     };
     let event_id = app.domain.federation.set_state(request.user()?, change).await?;
     Ok(Json(SentOrDelayed::Now { event_id }))

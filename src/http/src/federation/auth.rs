@@ -82,7 +82,7 @@ async fn read(app: &App, parts: &Parts, bytes_max: usize) -> Result<ServerClaim>
         other => other,
     })?;
     let bytes_max = body_bytes_max(parts, bytes_max);
-    let room = gate.make_room(bytes_max).await?;
+    let room = gate.reserve(bytes_max).await?;
     Ok(ServerClaim { says, keys, bytes_max, room })
 }
 

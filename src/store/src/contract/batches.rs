@@ -54,7 +54,7 @@ pub(super) fn a_broken_constraint_leaves_the_others_fine(bed: &Bed) {
 }
 
 /// The rule is not to; but who breaks it shall be the only one to suffer.
-pub(super) fn going_on_after_an_error_harms_nobody_else(bed: &Bed) {
+pub(super) fn going_on_after_an_error_harms_no_one_else(bed: &Bed) {
     let store = bed.open();
     let release = hold(&store);
     let first = queue(&store, |tx| tx.execute(ADD, &[1_i64.into(), "x".into()]));
@@ -96,7 +96,7 @@ pub(super) fn effects_run_after_the_commit_and_in_order(bed: &Bed) {
     assert_eq!(seen, [(1, true, Some(3)), (2, true, Some(3)), (3, true, Some(3))]);
 }
 
-pub(super) fn positions_are_published_before_anybody_is_woken(bed: &Bed) {
+pub(super) fn positions_are_published_before_any_user_is_woken(bed: &Bed) {
     let store = bed.open();
     let (woken, wakes) = mpsc::channel();
     let reader = store.clone();

@@ -81,7 +81,7 @@ pub(super) fn a_block_can_run_out_within_one_closure(bed: &Bed) {
     assert!(next > last, "{next} after {last}");
 }
 
-pub(super) fn skipped_positions_are_nobodys(bed: &Bed) {
+pub(super) fn skipped_positions_are_no_ones(bed: &Bed) {
     const SKIPPED: u64 = BLOCK * 10;
     let store = bed.open();
     let (before, from, after) = write(&store, |tx| Ok((tx.position(), tx.skip(SKIPPED), tx.position()))).unwrap();

@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 
-use super::world::{House, World, thread_of};
+use super::world::{TestAuth, World, thread_of};
 use crate::credentials::{Authority, password, read_username};
 use crate::limits::{CHANNEL_MS, NONCE_S, PERMISSION_MS};
 use crate::peers;
@@ -38,12 +38,12 @@ pub(super) struct Maker {
 }
 
 /// Whoever knows a password of ours that is good now made this message.
-fn knows_password(house: &House, realm: &str, message: &Message<'_>) -> Option<Maker> {
+fn knows_password(auth: &TestAuth, realm: &str, message: &Message<'_>) -> Option<Maker> {
     let integrity = Integrity::of(message)?;
     let username = std::str::from_utf8(message.get(attribute::USERNAME)?.value).ok()?;
     let (expires_s, user) = read_username(username)?;
-    let good = expires_s > house.now_unix_s() && !house.is_revoked(user);
-    let secrets = house.secrets();
+    let good = expires_s > auth.now_unix_s() && !auth.is_revoked(user);
+    let secrets = auth.secrets();
     let mut keys = secrets.iter().flat_map(|secret| {
         let password = password(secret, username);
         let algorithms = [Algorithm::Md5, Algorithm::Sha256].into_iter();
@@ -68,7 +68,7 @@ impl Book {
         self.nonces.iter().any(fresh).then_some(())?;
         let realm = &world.shared.realm;
         (message.get(attribute::REALM)?.value == realm.as_bytes()).then_some(())?;
-        knows_password(&world.house, realm, message)
+        knows_password(&world.auth, realm, message)
     }
 
     /// The newest nonce that somebody has who is not at `ip`.

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use super::super::script::Script;
-use super::world::{House, OTHER_OWN, OWN, Ports, USERS};
+use super::world::{OTHER_OWN, OWN, Ports, TestAuth, USERS};
 use crate::credentials::{Authority, mint};
 use crate::stun::integrity::Integrity;
 use crate::stun::{Algorithm, Class, Key, Method, Writer, attribute, channel_data};
@@ -16,8 +16,8 @@ pub(super) struct Memory {
 }
 
 /// What packets are made from.
-pub(super) struct Desk<'a> {
-    pub(super) house: &'a House,
+pub(super) struct PacketBuilder<'a> {
+    pub(super) auth: &'a TestAuth,
     pub(super) ports: &'a Ports,
     pub(super) memory: &'a Memory,
     /// The newest token for a reserved port, whoever has it.
@@ -90,13 +90,13 @@ pub(super) fn peer(script: &mut Script<'_>, ports: &Ports) -> SocketAddr {
     SocketAddr::new(ip, script.word())
 }
 
-fn attribute(script: &mut Script<'_>, desk: &Desk<'_>, writer: &mut Writer<'_>) {
+fn attribute(script: &mut Script<'_>, builder: &PacketBuilder<'_>, writer: &mut Writer<'_>) {
     let value = |script: &mut Script<'_>| {
         let length = usize::from(script.byte()) % 48;
         script.take(length).to_vec()
     };
     match script.byte() % 16 {
-        0 | 1 => _ = writer.put_address(attribute::XOR_PEER_ADDRESS, peer(script, desk.ports)),
+        0 | 1 => _ = writer.put_address(attribute::XOR_PEER_ADDRESS, peer(script, builder.ports)),
         2 => _ = writer.put(attribute::REQUESTED_TRANSPORT, &[script.pick(&[17, 6, 0]), 0, 0, 0]),
         3 => {
             let lifetime = script.pick(&[0, 0, 1, 299, 300, 600, 601, 3_599, 3_600, 3_601, u32::MAX]);
@@ -106,7 +106,7 @@ fn attribute(script: &mut Script<'_>, desk: &Desk<'_>, writer: &mut Writer<'_>) 
         5 => _ = writer.put(attribute::REQUESTED_ADDRESS_FAMILY, &[script.pick(&[1, 2, 2, 3]), 0, 0, 0]),
         6 => _ = writer.put(attribute::ADDITIONAL_ADDRESS_FAMILY, &[script.pick(&[2, 2, 1]), 0, 0, 0]),
         7 => _ = writer.put(attribute::EVEN_PORT, &[script.pick(&[0, 0x80])]),
-        8 => _ = writer.put(attribute::RESERVATION_TOKEN, desk.token),
+        8 => _ = writer.put(attribute::RESERVATION_TOKEN, builder.token),
         9 => _ = writer.put(attribute::DATA, script.take(16)),
         10 => _ = writer.put(attribute::DONT_FRAGMENT, &[]),
         11 => _ = writer.put(attribute::PASSWORD_ALGORITHMS, &OFFERED),
@@ -123,7 +123,7 @@ fn attribute(script: &mut Script<'_>, desk: &Desk<'_>, writer: &mut Writer<'_>) 
 }
 
 /// What a request of this kind cannot do without.
-fn usual(script: &mut Script<'_>, desk: &Desk<'_>, method: Method, writer: &mut Writer<'_>) {
+fn usual(script: &mut Script<'_>, builder: &PacketBuilder<'_>, method: Method, writer: &mut Writer<'_>) {
     if method == Method::ALLOCATE {
         writer.put(attribute::REQUESTED_TRANSPORT, &[17, 0, 0, 0]);
     }
@@ -131,7 +131,7 @@ fn usual(script: &mut Script<'_>, desk: &Desk<'_>, method: Method, writer: &mut 
         writer.put_number(attribute::CHANNEL_NUMBER, channel(script) << 16);
     }
     if [Method::CHANNEL_BIND, Method::CREATE_PERMISSION].contains(&method) {
-        writer.put_address(attribute::XOR_PEER_ADDRESS, peer(script, desk.ports));
+        writer.put_address(attribute::XOR_PEER_ADDRESS, peer(script, builder.ports));
     }
 }
 
@@ -143,24 +143,24 @@ fn channel(script: &mut Script<'_>) -> u32 {
 }
 
 /// Signs a request, well or badly, as `mode` says.
-fn sign(script: &mut Script<'_>, desk: &Desk<'_>, mode: u8, writer: &mut Writer<'_>) {
+fn sign(script: &mut Script<'_>, builder: &PacketBuilder<'_>, mode: u8, writer: &mut Writer<'_>) {
     let fault = mode >> 4;
     if fault == 10 {
         return;
     }
-    let now_s = desk.house.now_unix_s();
+    let now_s = builder.auth.now_unix_s();
     let expires_s = match fault {
         11 => now_s,
         12 => now_s + 1 + u64::from(script.byte()),
         _ => now_s - now_s % 100_000 + 200_000,
     };
-    let secrets = desk.house.secrets();
+    let secrets = builder.auth.secrets();
     let secret = secrets.get(usize::from(fault == 13)).map_or(&b"west"[..], |secret| secret);
     let minted = mint(secret, USERS[usize::from(mode & 3).saturating_sub(1)], expires_s);
     let nonce = match fault {
-        14 if script.byte() & 1 == 1 => desk.stolen,
+        14 if script.byte() & 1 == 1 => builder.stolen,
         14 => script.take(32),
-        _ => &desk.memory.nonce,
+        _ => &builder.memory.nonce,
     };
     writer.put(attribute::USERNAME, minted.username.as_bytes());
     writer.put(attribute::REALM, b"hearth").put(attribute::NONCE, nonce);
@@ -178,7 +178,7 @@ fn sign(script: &mut Script<'_>, desk: &Desk<'_>, mode: u8, writer: &mut Writer<
 }
 
 /// A request.
-pub(super) fn request(script: &mut Script<'_>, desk: &Desk<'_>) -> Vec<u8> {
+pub(super) fn request(script: &mut Script<'_>, builder: &PacketBuilder<'_>) -> Vec<u8> {
     let (method, mode, shape) = (script.byte(), script.byte(), script.byte());
     let method = match usize::from(method) {
         known @ 0..240 => METHODS[known % METHODS.len()],
@@ -188,19 +188,19 @@ pub(super) fn request(script: &mut Script<'_>, desk: &Desk<'_>) -> Vec<u8> {
     let mut out = Vec::new();
     let mut writer = Writer::new(&mut out, method, class, [script.byte(); 12]);
     if shape & 1 == 0 {
-        usual(script, desk, method, &mut writer);
+        usual(script, builder, method, &mut writer);
     }
     let extras = [0, 0, 0, 1, 2, 3, 4, 20][usize::from(shape >> 1 & 7)];
     for _ in 0..extras {
-        attribute(script, desk, &mut writer);
+        attribute(script, builder, &mut writer);
     }
     if method != Method::BINDING || mode & 1 == 1 {
-        sign(script, desk, mode, &mut writer);
+        sign(script, builder, mode, &mut writer);
     }
     match shape >> 4 {
         0..4 => {}
         4..8 => _ = writer.put_fingerprint(),
-        8..10 => attribute(script, desk, &mut writer),
+        8..10 => attribute(script, builder, &mut writer),
         10..12 => mangle(script, &mut out),
         _ => {}
     }
@@ -223,18 +223,18 @@ pub(super) fn mangle(script: &mut Script<'_>, packet: &mut Vec<u8>) {
 }
 
 /// A Send indication.
-pub(super) fn send(script: &mut Script<'_>, desk: &Desk<'_>) -> Vec<u8> {
+pub(super) fn send(script: &mut Script<'_>, builder: &PacketBuilder<'_>) -> Vec<u8> {
     let shape = script.byte();
     let mut out = Vec::new();
     let mut writer = Writer::new(&mut out, Method::SEND, Class::Indication, [shape; 12]);
     if shape & 1 == 1 {
-        attribute(script, desk, &mut writer);
+        attribute(script, builder, &mut writer);
     }
-    writer.put_address(attribute::XOR_PEER_ADDRESS, peer(script, desk.ports));
+    writer.put_address(attribute::XOR_PEER_ADDRESS, peer(script, builder.ports));
     let length = script.length();
     writer.put(attribute::DATA, &vec![shape; length]);
     if shape & 2 == 2 {
-        attribute(script, desk, &mut writer);
+        attribute(script, builder, &mut writer);
     }
     if shape & 4 == 4 {
         writer.put_fingerprint();

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use self::book::{Book, assert_may_be_sent};
-use self::build::{Desk, Memory};
+use self::build::{Memory, PacketBuilder};
 use self::world::{THREADS, ThreadPorts, USERS, World, client, thread_of};
 use super::script::Script;
 use crate::limits::{
@@ -122,7 +122,7 @@ impl Play {
         self.memories.entry(*path).or_default()
     }
 
-    fn compose(&mut self, script: &mut Script<'_>, make: impl FnOnce(&mut Script<'_>, &Desk<'_>) -> Vec<u8>) {
+    fn compose(&mut self, script: &mut Script<'_>, make: impl FnOnce(&mut Script<'_>, &PacketBuilder<'_>) -> Vec<u8>) {
         let path = client(script);
         if self.memory(&path).nonce.is_empty() {
             // Clients begin by asking without credentials.
@@ -132,14 +132,14 @@ impl Play {
             self.give(&path, &hello);
         }
         let memory = self.memory(&path).clone();
-        let desk = Desk {
-            house: &self.world.house,
+        let builder = PacketBuilder {
+            auth: &self.world.auth,
             ports: &self.world.ports,
             memory: &memory,
             token: &self.token,
             stolen: self.book.nonce_elsewhere(path.client.ip()),
         };
-        let packet = make(script, &desk);
+        let packet = make(script, &builder);
         self.memory(&path).last.clone_from(&packet);
         self.give(&path, &packet);
     }
@@ -375,11 +375,11 @@ impl Play {
 
     /// Who may use the relay changes.
     fn rules(&mut self, script: &mut Script<'_>) {
-        let house = &self.world.house;
+        let auth = &self.world.auth;
         match script.byte() {
-            mask @ 0..128 => house.revoked.store(mask & mask >> 3, Ordering::Relaxed),
+            mask @ 0..128 => auth.revoked.store(mask & mask >> 3, Ordering::Relaxed),
             number => {
-                let mut secrets = house.secrets.lock();
+                let mut secrets = auth.secrets.lock();
                 secrets.insert(0, Arc::from([number].as_slice()));
                 secrets.truncate(2);
             }

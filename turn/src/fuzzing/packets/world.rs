@@ -35,7 +35,7 @@ pub(super) const OWN: [IpAddr; 4] = [LOCAL_V4, PUBLIC_V4, V6, OTHER_OWN];
 
 /// Knows who may use the relay; the script changes its mind.
 #[derive(Default)]
-pub(super) struct House {
+pub(super) struct TestAuth {
     /// Seconds since the script began.
     pub(super) passed_s: AtomicU64,
     pub(super) secrets: Mutex<Vec<Arc<[u8]>>>,
@@ -43,7 +43,7 @@ pub(super) struct House {
     pub(super) revoked: AtomicU8,
 }
 
-impl Authority for House {
+impl Authority for TestAuth {
     fn now_unix_s(&self) -> u64 {
         START_UNIX_S + self.passed_s.load(Ordering::Relaxed)
     }
@@ -135,7 +135,7 @@ impl Sockets for ThreadPorts<'_> {
 /// All that a script acts upon.
 pub(super) struct World {
     pub(super) shared: Arc<Shared>,
-    pub(super) house: Arc<House>,
+    pub(super) auth: Arc<TestAuth>,
     pub(super) counters: Arc<Counters>,
     pub(super) threads: [Server; THREADS],
     pub(super) ports: Ports,
@@ -156,21 +156,21 @@ impl World {
         let peers = PeerRules { allow: vec![net([192, 168, 1, 0], 24)], deny: vec![net([9, 9, 9, 0], 24)] };
         let lifetime_max_s = if kind & 2 == 0 { 3_600 } else { 300 };
         let settings = Settings { quotas, peers, lifetime_max_s, ..Settings::new() };
-        let house = Arc::new(House::default());
-        house.secrets.lock().push(Arc::from(&b"north"[..]));
+        let auth = Arc::new(TestAuth::default());
+        auth.secrets.lock().push(Arc::from(&b"north"[..]));
         let dice = AtomicU64::new(u64::from(kind));
         // Not unpredictable, but different each time.
         let entropy: Entropy = Arc::new(move |bytes| {
             bytes.fill_with(|| (dice.fetch_add(0x9E37_79B9_7F4A_7C15, Ordering::Relaxed) >> 40) as u8);
         });
-        let authority = Arc::clone(&house) as Arc<dyn Authority>;
+        let authority = Arc::clone(&auth) as Arc<dyn Authority>;
         let shared = Arc::new(Shared::new(&settings, authority, &entropy));
         let counters = Arc::new(Counters::default());
         let server = |thread| Server::new(Arc::clone(&shared), Arc::clone(&counters), thread, Arc::clone(&entropy));
         let threads = [server(0), server(1)];
         let (open, kept) = (BTreeMap::new(), HashMap::new());
         let ports = Ports { shared: Arc::clone(&shared), open, kept, next: 0, failing: 0 };
-        let mut world = Self { threads, shared, house, counters, ports, now_ms: START_MS };
+        let mut world = Self { threads, shared, auth, counters, ports, now_ms: START_MS };
         world.locate(0);
         world
     }
@@ -185,7 +185,7 @@ impl World {
 
     pub(super) fn pass(&mut self, ms: u64) {
         self.now_ms += ms;
-        self.house.passed_s.store((self.now_ms - START_MS) / 1_000, Ordering::Relaxed);
+        self.auth.passed_s.store((self.now_ms - START_MS) / 1_000, Ordering::Relaxed);
     }
 
     /// Panics if something does not hold that has to.

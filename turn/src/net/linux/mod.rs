@@ -5,7 +5,7 @@
 mod batch;
 mod icmp_errors;
 mod name;
-mod steer;
+mod select_sockets;
 
 use std::io;
 use std::mem::size_of;
@@ -14,7 +14,7 @@ use std::os::fd::AsRawFd;
 
 pub(super) use batch::{Receiver, Sender, tell_destinations};
 pub(super) use icmp_errors::{hear, listen_to_icmp};
-pub(super) use steer::steer;
+pub(super) use select_sockets::select_sockets;
 
 /// Turns a socket's option on.
 fn turn_on(socket: &UdpSocket, level: libc::c_int, option: libc::c_int) -> io::Result<()> {

@@ -66,7 +66,7 @@ impl Worker {
     }
 
     /// Takes a handful of a crowd's requests of each socket.
-    pub(super) fn serve_crowd(&mut self, lane: usize) {
+    pub(super) fn serve_client_table(&mut self, lane: usize) {
         let (mut taken, mut more) = (0, false);
         for index in 0..self.udp.len() {
             let (count, again) = self.take_requests(index, lane);

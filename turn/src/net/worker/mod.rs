@@ -78,7 +78,7 @@ impl Worker {
             }
             for lane in 0..LANES {
                 if self.crowds[lane].wait(self.now_ms) == Some(Duration::ZERO) {
-                    self.serve_crowd(lane);
+                    self.serve_client_table(lane);
                 }
             }
             // Commands last: what they end has then had its data relayed.
@@ -92,8 +92,8 @@ impl Worker {
 
     /// Whether there is something to do without waiting for it.
     fn has_work(&self) -> bool {
-        let crowded = |crowd: &ClientTable| crowd.wait(self.now_ms) == Some(Duration::ZERO);
-        !self.unfinished.is_empty() || self.crowds.iter().any(crowded)
+        let is_full = |client_table: &ClientTable| client_table.wait(self.now_ms) == Some(Duration::ZERO);
+        !self.unfinished.is_empty() || self.crowds.iter().any(is_full)
     }
 
     fn timeout(&self) -> Option<Duration> {
@@ -102,7 +102,7 @@ impl Worker {
         }
         let next = self.server.next_timeout_ms().map(|at| Duration::from_millis(at.saturating_sub(self.now_ms)));
         let sweeping = (!self.streams.is_empty() || next.is_some()).then_some(SWEEP);
-        let looking = self.crowds.iter().map(|crowd| crowd.wait(self.now_ms));
+        let looking = self.crowds.iter().map(|client_table| client_table.wait(self.now_ms));
         [next, sweeping].into_iter().chain(looking).flatten().min()
     }
 
@@ -120,7 +120,7 @@ impl Worker {
             About::Udp(index) => self.serve_data(index),
             About::Requests(index, lane) => self.serve_requests(index, lane),
             About::Relay(key) => self.serve_peers(key),
-            About::Outcry(key) => self.serve_outcry(key),
+            About::Outcry(key) => self.serve_icmp_errors(key),
             About::Listener(index) => self.streams.accept(index, self.now_ms, self.poll.registry()),
             About::Stream(index) => self.streams.serve(
                 index,

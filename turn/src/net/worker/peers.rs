@@ -50,7 +50,7 @@ impl Worker {
 
     /// Tells a client which of its peers cannot be reached. Returns whether there may be more to tell.
     #[cfg(target_os = "linux")]
-    pub(super) fn serve_outcry(&mut self, key: RelayKey) -> bool {
+    pub(super) fn serve_icmp_errors(&mut self, key: RelayKey) -> bool {
         for _ in 0..BATCH_DATAGRAMS {
             let Some(heard) = self.relays.get(key).and_then(crate::net::linux::hear) else { return false };
             let Some((peer, icmp)) = heard else { continue };
@@ -71,7 +71,7 @@ impl Worker {
 
     /// Elsewhere nothing is heard.
     #[cfg(not(target_os = "linux"))]
-    pub(super) fn serve_outcry(&mut self, _key: RelayKey) -> bool {
+    pub(super) fn serve_icmp_errors(&mut self, _key: RelayKey) -> bool {
         false
     }
 }

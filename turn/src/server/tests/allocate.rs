@@ -150,7 +150,7 @@ fn requests_about_no_allocation_are_437() {
 }
 
 #[test]
-fn requests_about_somebody_elses_allocation_are_441() {
+fn requests_about_a_user_elses_allocation_are_441() {
     let mut bench = Bench::new();
     assert_eq!(bench.allocate(&path(CLIENT)).code, 0);
     bench.become_user("@bob:example.org");

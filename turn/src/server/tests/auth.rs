@@ -74,16 +74,16 @@ fn wrong_passwords_and_unknown_users_get_401_and_not_400() {
 fn credentials_end_when_they_say() {
     let mut bench = Bench::new();
     assert_eq!(bench.allocate(&path(CLIENT)).code, 0);
-    bench.house.now_unix_s.store(4_999, Ordering::Relaxed);
+    bench.auth.now_unix_s.store(4_999, Ordering::Relaxed);
     assert_eq!(bench.refresh(&path(CLIENT), 600).code, 0);
-    bench.house.now_unix_s.store(5_000, Ordering::Relaxed);
+    bench.auth.now_unix_s.store(5_000, Ordering::Relaxed);
     assert_eq!(bench.refresh(&path(CLIENT), 600).code, 401);
 }
 
 #[test]
 fn revoked_users_are_turned_away() {
     let mut bench = Bench::new();
-    bench.house.revoked.store(true, Ordering::Relaxed);
+    bench.auth.revoked.store(true, Ordering::Relaxed);
     assert_eq!(bench.allocate(&path(CLIENT)).code, 401);
 }
 
@@ -91,9 +91,9 @@ fn revoked_users_are_turned_away() {
 fn old_secrets_work_for_as_long_as_they_are_named() {
     let mut bench = Bench::new();
     let (new, old): (Arc<[u8]>, Arc<[u8]>) = (Arc::from(&b"south"[..]), Arc::from(&b"north"[..]));
-    *bench.house.secrets.lock() = vec![Arc::clone(&new), old];
+    *bench.auth.secrets.lock() = vec![Arc::clone(&new), old];
     assert_eq!(bench.allocate(&path(CLIENT)).code, 0);
-    *bench.house.secrets.lock() = vec![new];
+    *bench.auth.secrets.lock() = vec![new];
     assert_eq!(bench.refresh(&path(CLIENT), 600).code, 401);
 }
 

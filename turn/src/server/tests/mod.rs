@@ -27,13 +27,13 @@ pub(super) const PUBLIC_V6: &str = "2a01:4f8::7";
 pub(super) const PEER: &str = "9.9.9.9:4444";
 
 /// Says what a test wants it to.
-pub(super) struct House {
+pub(super) struct TestAuth {
     pub(super) now_unix_s: AtomicU64,
     pub(super) secrets: parking_lot::Mutex<Vec<Arc<[u8]>>>,
     pub(super) revoked: AtomicBool,
 }
 
-impl Authority for House {
+impl Authority for TestAuth {
     fn now_unix_s(&self) -> u64 {
         self.now_unix_s.load(Ordering::Relaxed)
     }
@@ -81,7 +81,7 @@ pub(super) struct Bench {
     pub(super) server: Server,
     pub(super) shared: Arc<Shared>,
     pub(super) counters: Arc<Counters>,
-    pub(super) house: Arc<House>,
+    pub(super) auth: Arc<TestAuth>,
     pub(super) sockets: Fake,
     pub(super) now_ms: u64,
     pub(super) username: String,
@@ -125,7 +125,7 @@ impl Bench {
 
     pub(super) fn with(quotas: Quotas, peers: PeerRules) -> Self {
         let secret: Arc<[u8]> = Arc::from(&b"north"[..]);
-        let house = Arc::new(House {
+        let auth = Arc::new(TestAuth {
             now_unix_s: 1_000.into(),
             secrets: parking_lot::Mutex::new(vec![secret]),
             revoked: false.into(),
@@ -138,7 +138,7 @@ impl Bench {
         };
         let entropy: Entropy = Arc::new(|bytes| bytes.fill(9));
         let settings = Settings { quotas, peers, realm: REALM.into(), ..Settings::new() };
-        let shared = Arc::new(Shared::new(&settings, Arc::clone(&house) as Arc<dyn Authority>, &entropy));
+        let shared = Arc::new(Shared::new(&settings, Arc::clone(&auth) as Arc<dyn Authority>, &entropy));
         shared.locate(external_address);
         let counters = Arc::new(Counters::default());
         let server = Server::new(Arc::clone(&shared), Arc::clone(&counters), 0, entropy);
@@ -147,7 +147,7 @@ impl Bench {
             server,
             shared,
             counters,
-            house,
+            auth,
             sockets: Fake::default(),
             now_ms: 1_000_000,
             username: credentials.username,

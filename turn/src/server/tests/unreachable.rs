@@ -80,7 +80,7 @@ fn only_who_asked_for_whole_datagrams_is_told() {
 }
 
 #[test]
-fn nobody_is_told_without_end() {
+fn no_one_is_told_without_end() {
     let mut bench = ready();
     let told = |bench: &mut Bench| (0..100).filter(|_| hears(bench, PEER, NO_PORT).is_some()).count() as u64;
     assert_eq!(told(&mut bench), UNREACHABLE_BURST);

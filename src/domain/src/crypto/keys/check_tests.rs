@@ -54,7 +54,7 @@ async fn device_keys_must_fit_their_device() {
 }
 
 #[tokio::test]
-async fn what_others_signed_and_what_nobody_signed_is_not_kept() {
+async fn what_others_signed_and_what_no_one_signed_is_not_kept() {
     let alice = World::new().device("alice", "PHONE").await;
     let bob = ruma::user_id!("@bob:example.org");
     let mut keys = alice.device_keys_json();

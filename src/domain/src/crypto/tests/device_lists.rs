@@ -23,12 +23,12 @@ async fn changes_reach_those_who_share_a_room() {
     world.set_membership(1, alice.who.user, Join).await;
     world.set_membership(1, bob.who.user, Join).await;
     let start = world.core.store.position();
-    let sleeper = world.core.notifier.newest_for(bob.who.user);
+    let waiter = world.core.notifier.newest_for(bob.who.user);
     world.crypto.upload_keys(&alice.who, alice.upload(&["A"], &[])).await.expect("stored");
     assert_eq!(news(&world, &bob, start).await, told(&["alice"], &[]));
     assert_eq!(news(&world, &alice, start).await, told(&["alice"], &[]));
     assert_eq!(news(&world, &carol, start).await, told(&[], &[]));
-    assert!(world.core.notifier.newest_for(bob.who.user) > sleeper, "and wake them");
+    assert!(world.core.notifier.newest_for(bob.who.user) > waiter, "and wake them");
     let now = world.core.store.position();
     assert_eq!(news(&world, &bob, now).await, told(&[], &[]));
 }
@@ -60,7 +60,7 @@ async fn coming_and_going_begins_and_ends_tracking() {
 }
 
 #[tokio::test]
-async fn whoever_synced_before_what_is_forgotten_is_told_of_everybody_near() {
+async fn who_synced_before_what_is_forgotten_is_told_of_all_near() {
     let world = World::new();
     let (alice, bob) = (world.device("alice", "PHONE").await, world.device("bob", "LAPTOP").await);
     let carol = world.device("carol", "TABLET").await;

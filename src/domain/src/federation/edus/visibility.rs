@@ -20,7 +20,7 @@ pub(super) fn in_room(
 ) -> Result<Option<(Room, UserSn)>> {
     let Some(room) = rooms::by_id(tx, room_id.as_str())? else { return Ok(None) };
     let Some(user) = users::find(tx, user_id.as_str())? else { return Ok(None) };
-    let is_there = find::standing(tx, &room, user)? == Some(Membership::Join)
+    let is_there = find::membership_status(tx, &room, user)? == Some(Membership::Join)
         && !core.locals.get(tx, room.sn)?.is_empty()
         && acl::allows(core, tx, room.sn, origin)?;
     Ok(is_there.then_some((room, user)))

@@ -53,7 +53,7 @@ impl Federation {
         let mut seen = HashSet::new();
         let read = pdus.filter_map(|pdu| self.read(&target.place, pdu));
         let read = read.filter(|candidate| seen.insert(candidate.pdu.event_id.clone())).collect();
-        self.vet(target.place.rules, read).await.into_iter().flatten().collect()
+        self.check_signatures(target.place.rules, read).await.into_iter().flatten().collect()
     }
 
     /// Stores a piece of history, oldest event first, without places; fetches what authorises it before. Events that cannot be
@@ -74,13 +74,13 @@ impl Federation {
             self.fetch_auth(&target.place, newest, authorising, server).await?;
         }
         let (core, rules, room) = (self.core.clone(), target.place.rules, target.place.room);
-        let judged = move |tx: &mut hearth_store::ReadTx<'_>| {
+        let auth_checked = move |tx: &mut hearth_store::ReadTx<'_>| {
             let grounded = grounded(piece, |id| Ok(events::find(tx.tx(), id.as_str())?.is_some()))?;
-            pdu::judge(rules, grounded, |id| core.events.find(tx.tx(), id))
+            pdu::check_auth(rules, grounded, |id| core.events.find(tx.tx(), id))
         };
-        let judged = self.core.store.read_slow("history_judge", judged).await?;
+        let auth_checked = self.core.store.read_slow("history_judge", auth_checked).await?;
         let core = self.core.clone();
-        let write = move |tx: &mut hearth_store::WriteTx<'_>| pdu::outliers(&core, tx, room, judged).map(drop);
+        let write = move |tx: &mut hearth_store::WriteTx<'_>| pdu::outliers(&core, tx, room, auth_checked).map(drop);
         self.core.store.write_in(Lane::Federation, "history_outliers", write).await
     }
 }

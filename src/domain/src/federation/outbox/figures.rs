@@ -37,9 +37,9 @@ pub struct OutboxFigures {
 }
 
 impl Counters {
-    pub(super) fn note(&self, plan: &TransactionPlan, fate: &TransactionFate) {
+    pub(super) fn note(&self, plan: &TransactionPlan, status: &TransactionFate) {
         let add = |counter: &AtomicU64, count: usize| _ = counter.fetch_add(count as u64, Ordering::Relaxed);
-        if let TransactionFate::Taken { complaints: found } = fate {
+        if let TransactionFate::Taken { complaints: found } = status {
             add(&self.transactions, 1);
             add(&self.events, plan.events.len());
             add(&self.edus, plan.edus.len() + plan.ephemera.edus().len());

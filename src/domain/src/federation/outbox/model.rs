@@ -60,17 +60,17 @@ impl OutboxModel {
         if self.rows.contains_key(&at) {
             return;
         }
-        let (mut lacking, mut superfluous) = (Vec::new(), Vec::new());
+        let (mut missing, mut superfluous) = (Vec::new(), Vec::new());
         for (sn, name) in to {
             let server = self.server(name);
             server.sn = Some(sn);
             let mut gone = server.queue.push(at, news);
             gone.extend(server.queue.thin(server.events_max()));
             superfluous.extend(gone.into_iter().map(|at| (sn, at)));
-            lacking.push(sn);
+            missing.push(sn);
             self.arrange(name, now);
         }
-        self.rows.insert(at, lacking);
+        self.rows.insert(at, missing);
         superfluous.into_iter().for_each(|(sn, at)| self.got(sn, &[at]));
     }
 
@@ -293,12 +293,12 @@ impl OutboxModel {
     /// Notes that a server lacks these rows no more.
     pub(super) fn got(&mut self, sn: DestinationSn, rows: &[Position]) {
         for at in rows {
-            let Some(lacking) = self.rows.get_mut(at) else { continue };
-            if let Ok(index) = lacking.binary_search(&sn) {
-                lacking.remove(index);
+            let Some(missing) = self.rows.get_mut(at) else { continue };
+            if let Ok(index) = missing.binary_search(&sn) {
+                missing.remove(index);
                 self.touched.insert(*at);
             }
-            if lacking.is_empty() {
+            if missing.is_empty() {
                 self.rows.remove(at);
             }
         }

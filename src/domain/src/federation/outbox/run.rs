@@ -52,7 +52,7 @@ impl Federation {
             tokio::select! {
                 () = &mut stopping => break,
                 () = self.core.outgoing.rung() => {}
-                Some((plan, fate)) = under_way.next() => self.learn(plan, fate),
+                Some((plan, status)) = under_way.next() => self.learn(plan, status),
                 () = until(next_at) => {}
                 () = until(settle_at) => {
                     settle_at = Some(Instant::now() + SETTLE_EVERY);
@@ -68,8 +68,8 @@ impl Federation {
         }
         self.core.outgoing.close();
         let drain = async {
-            while let Some((plan, fate)) = under_way.next().await {
-                self.learn(plan, fate);
+            while let Some((plan, status)) = under_way.next().await {
+                self.learn(plan, status);
             }
         };
         if tokio::time::timeout(STOP_WAIT, drain).await.is_err() {
@@ -99,19 +99,19 @@ impl Federation {
     }
 
     async fn send(&self, mut plan: TransactionPlan) -> (TransactionPlan, TransactionFate) {
-        let fate = self.transact(&mut plan).await;
-        (plan, fate)
+        let status = self.transact(&mut plan).await;
+        (plan, status)
     }
 
     /// Notes what came of a transaction.
-    fn learn(&self, mut plan: TransactionPlan, fate: TransactionFate) {
+    fn learn(&self, mut plan: TransactionPlan, status: TransactionFate) {
         let (now, now_ms, outbox) = (Instant::now(), self.core.now_ms(), &self.outbox);
         let chance = outbox.chance(&self.core);
         let mut book = outbox.book.lock();
-        outbox.figures.note(&plan, &fate);
+        outbox.figures.note(&plan, &status);
         let was_failing = book.servers.get(&plan.to).is_some_and(super::server::Server::is_failing);
         let to = plan.to.clone();
-        match fate {
+        match status {
             TransactionFate::Taken { .. } => {
                 if was_failing {
                     tracing::info!(server = %to, "Another server can be reached again.");

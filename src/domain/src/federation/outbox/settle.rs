@@ -99,11 +99,11 @@ fn read(tx: &mut ReadTx<'_>) -> Result<StoredOutbox> {
 }
 
 fn write(tx: &mut WriteTx<'_>, UnsettledRows { rows, servers }: &UnsettledRows) -> Result<()> {
-    for (at, lacking) in rows {
-        if lacking.is_empty() {
+    for (at, missing) in rows {
+        if missing.is_empty() {
             outgoing::delete(tx.tx(), *at)?;
         } else {
-            outgoing::shrink(tx.tx(), *at, lacking)?;
+            outgoing::shrink(tx.tx(), *at, missing)?;
         }
     }
     for (name, health) in servers {

@@ -67,7 +67,7 @@ impl Federation {
         };
         let status = answer.status;
         match tokio::time::timeout(ASK_WAIT, whole(answer, limits::TRANSACTION_ANSWER_BYTES_MAX)).await {
-            Ok(Ok(body)) => self.judge(plan, status, &body),
+            Ok(Ok(body)) => self.check_auth(plan, status, &body),
             Ok(Err(error)) => failed(error.to_string()),
             Err(_) => failed(format!("{} took too long to send its answer.", plan.to)),
         }
@@ -94,7 +94,7 @@ impl Federation {
         Ok(load)
     }
 
-    fn judge(&self, plan: &TransactionPlan, status: u16, body: &[u8]) -> TransactionFate {
+    fn check_auth(&self, plan: &TransactionPlan, status: u16, body: &[u8]) -> TransactionFate {
         let error = || refused(&plan.to, status, body).to_string();
         match (status, serde_json::from_slice::<TransactionResponse>(body).ok()) {
             (200..=299, Some(answer)) => {

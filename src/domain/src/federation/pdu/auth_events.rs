@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 
 use super::handle::RoomInfo;
 use super::parse::{IncomingPdu, parse};
-use super::{judge, outliers};
+use super::{check_auth, outliers};
 use crate::federation::Federation;
 use crate::rooms::servers;
 
@@ -127,15 +127,16 @@ impl Federation {
         if parsed.is_empty() {
             return Ok(());
         }
-        let vetted: Vec<_> = self.vet(place.rules, parsed).await.into_iter().flatten().collect();
+        let verified: Vec<_> = self.check_signatures(place.rules, parsed).await.into_iter().flatten().collect();
         let (core, rules) = (self.core.clone(), place.rules);
-        let read = move |tx: &mut hearth_store::ReadTx<'_>| judge(rules, vetted, |id| core.events.find(tx.tx(), id));
-        let judged = self.core.store.read_slow("admit_judge", read).await?;
-        self.store_outliers(place, judged).await
+        let read =
+            move |tx: &mut hearth_store::ReadTx<'_>| check_auth(rules, verified, |id| core.events.find(tx.tx(), id));
+        let auth_checked = self.core.store.read_slow("admit_judge", read).await?;
+        self.store_outliers(place, auth_checked).await
     }
 
-    async fn store_outliers(&self, place: &RoomInfo, judged: Vec<IncomingPdu>) -> Result<()> {
-        let mut rest = judged.into_iter();
+    async fn store_outliers(&self, place: &RoomInfo, auth_checked: Vec<IncomingPdu>) -> Result<()> {
+        let mut rest = auth_checked.into_iter();
         loop {
             let chunk: Vec<_> = rest.by_ref().take(CHUNK).collect();
             if chunk.is_empty() {

@@ -17,19 +17,19 @@ use crate::rooms::load::Event;
 ///
 /// An event of which something that authorises it is neither known nor among the others is left out: it cannot be judged, and
 /// to reject it would be for good.
-pub fn judge(
+pub fn check_auth(
     rules: &RoomVersionRules,
     candidates: Vec<IncomingPdu>,
     mut known: impl FnMut(&EventId) -> Result<Option<Arc<Event>>>,
 ) -> Result<Vec<IncomingPdu>> {
-    let mut judged: Vec<IncomingPdu> = Vec::with_capacity(candidates.len());
+    let mut auth_checked: Vec<IncomingPdu> = Vec::with_capacity(candidates.len());
     let mut places: HashMap<OwnedEventId, usize> = HashMap::with_capacity(candidates.len());
     for mut candidate in sort(rules, candidates) {
         let create = auth_rules::create_id(rules, &candidate.pdu);
         let (mut stored, mut auth, mut is_whole): (Vec<_>, Vec<&Pdu>, _) = (Vec::new(), Vec::new(), true);
         for id in candidate.pdu.auth_events.iter().chain(&create) {
             match places.get(id) {
-                Some(place) => auth.push(&judged[*place].pdu),
+                Some(place) => auth.push(&auth_checked[*place].pdu),
                 None => match known(id)? {
                     Some(event) => stored.push(event),
                     None => is_whole = false,
@@ -47,10 +47,10 @@ pub fn judge(
             tracing::debug!(event.id = %candidate.pdu.event_id, why, "An event of another server is rejected.");
             candidate.pdu.rejected = true;
         }
-        places.insert(candidate.pdu.event_id.clone(), judged.len());
-        judged.push(candidate);
+        places.insert(candidate.pdu.event_id.clone(), auth_checked.len());
+        auth_checked.push(candidate);
     }
-    Ok(judged)
+    Ok(auth_checked)
 }
 
 /// Every event after those of its auth events that are among them, and after the create event, each once. An event cannot authorise itself, however

@@ -42,7 +42,7 @@ impl Federation {
     /// over, and then of others.
     ///
     /// `M_CONNECTION_FAILED` and `M_LIMIT_EXCEEDED` mean that it may go better later; other errors that the event is dropped.
-    pub async fn admit(
+    pub async fn handle_pdu(
         self: &Arc<Self>,
         room: RoomSn,
         candidate: IncomingPdu,
@@ -78,8 +78,8 @@ impl Federation {
                 PersistOutcome::Done(verdict) => return Ok(verdict),
                 PersistOutcome::Not(candidate, obstacle) => (*candidate, obstacle),
             };
-            let PersistConflict::Lacks(lack) = obstacle else { continue };
-            if let Some(via) = lack.policy {
+            let PersistConflict::Lacks(missing) = obstacle else { continue };
+            if let Some(via) = missing.policy {
                 if policy_asked {
                     let why = format!("{via} signed with another key than the room's policy names.");
                     self.core.policies.refuse(&candidate.pdu.event_id, &why);
@@ -89,12 +89,12 @@ impl Federation {
                 }
                 continue;
             }
-            if !lack.auth.is_empty() {
+            if !missing.auth.is_empty() {
                 if auth_asked {
                     return Err(refuse(Reason::NotFound, "Nobody has the events that authorise it."));
                 }
                 auth_asked = true;
-                self.fetch_auth(place, &candidate, lack.auth, from).await?;
+                self.fetch_auth(place, &candidate, missing.auth, from).await?;
             } else if !prev_asked {
                 prev_asked = true;
                 if let Err(error) = Box::pin(self.catch_up(place, &candidate, from)).await {
@@ -131,7 +131,7 @@ impl Federation {
         let (candidate, outlook) = self.core.store.read_slow("admit_plan", read).await?;
         let plan = match outlook {
             PlanResult::Known(verdict) => return Ok(PersistOutcome::Done(verdict)),
-            PlanResult::Lacks(lack) => return Ok(PersistOutcome::Not(candidate, PersistConflict::Lacks(lack))),
+            PlanResult::Lacks(missing) => return Ok(PersistOutcome::Not(candidate, PersistConflict::Lacks(missing))),
             PlanResult::Hard => return Ok(PersistOutcome::Not(candidate, PersistConflict::Hard)),
             PlanResult::Planned(plan) => plan,
         };

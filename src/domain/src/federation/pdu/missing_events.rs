@@ -55,9 +55,9 @@ impl Federation {
             latest = open.map(|one| one.pdu.event_id.clone()).take(limits::MISSING_EVENTS_MAX).collect();
         }
         let found = in_order(found);
-        for vetted in self.vet(place.rules, found).await.into_iter().flatten() {
-            let event_id = vetted.pdu.event_id.clone();
-            if let Err(error) = self.bring_in(place, vetted, from, PduSource::Pulled).await {
+        for verified in self.check_signatures(place.rules, found).await.into_iter().flatten() {
+            let event_id = verified.pdu.event_id.clone();
+            if let Err(error) = self.bring_in(place, verified, from, PduSource::Pulled).await {
                 tracing::debug!(%error, event.id = %event_id, "An event that was fetched is dropped.");
             }
         }

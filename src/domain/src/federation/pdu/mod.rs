@@ -19,7 +19,7 @@ mod plan;
 mod signatures;
 mod state_before;
 
-pub use auth_order::judge;
+pub use auth_order::check_auth;
 pub use backfilled::{BackfilledEvent, backfilled};
 pub(in crate::federation) use handle::RoomInfo;
 pub use join_state::{Adoption, adopt};

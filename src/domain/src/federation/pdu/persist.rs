@@ -45,7 +45,7 @@ pub(in crate::federation) fn quickly(
 ) -> Result<PersistOutcome> {
     match plan::look(core, tx.tx(), room, &candidate, Budget::Quick, None)? {
         PlanResult::Known(verdict) => Ok(PersistOutcome::Done(verdict)),
-        PlanResult::Lacks(lack) => Ok(PersistOutcome::Not(Box::new(candidate), PersistConflict::Lacks(lack))),
+        PlanResult::Lacks(missing) => Ok(PersistOutcome::Not(Box::new(candidate), PersistConflict::Lacks(missing))),
         PlanResult::Hard => Ok(PersistOutcome::Not(Box::new(candidate), PersistConflict::Hard)),
         PlanResult::Planned(plan) => Ok(PersistOutcome::Done(carry_out(core, tx, room, candidate, *plan)?)),
     }
@@ -81,7 +81,7 @@ fn carry_out(
     let before = snapshot_of(tx, plan.before)?;
     let (event_id, known) = (pdu.event_id.clone(), plan.known);
     let new = NewEvent { pdu, json, sender: None, txn: None, known };
-    let verdict = match plan.fate {
+    let verdict = match plan.status {
         AuthStatus::In(step) => {
             if !plan.missing.is_empty() {
                 gaps::middle(tx, room.sn, &plan.missing)?;

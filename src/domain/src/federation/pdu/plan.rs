@@ -80,7 +80,7 @@ pub(super) struct PduPlan {
     /// Events right before it that are not here.
     pub(super) missing: Vec<OwnedEventId>,
     /// How it is judged.
-    pub(super) fate: AuthStatus,
+    pub(super) status: AuthStatus,
 }
 
 /// A state, as a stored snapshot and what is different.
@@ -157,22 +157,22 @@ pub(super) fn look(
     }
     let rules = version::stored_rules(&room.version)?;
     let mut view = PlanView { core, tx, room, rules, candidate, effort, auth: Vec::new(), prev: Vec::new() };
-    let lack = view.gather(given.is_some())?;
-    if !(lack.auth.is_empty() && (lack.prev.is_empty() || given.is_some())) {
-        return Ok(PlanResult::Lacks(lack));
+    let missing = view.gather(given.is_some())?;
+    if !(missing.auth.is_empty() && (missing.prev.is_empty() || given.is_some())) {
+        return Ok(PlanResult::Lacks(missing));
     }
-    let Some((before, mut fate)) = view.judge(given)? else { return Ok(PlanResult::Hard) };
-    if matches!(fate, AuthStatus::In(_)) {
-        match policy::standing(core, view.tx, room, &candidate.pdu, &candidate.json)? {
+    let Some((before, mut status)) = view.check_auth(given)? else { return Ok(PlanResult::Hard) };
+    if matches!(status, AuthStatus::In(_)) {
+        match policy::membership_status(core, view.tx, room, &candidate.pdu, &candidate.json)? {
             policy::PolicyStatus::Fine => {}
-            policy::PolicyStatus::Refused(why) => fate = AuthStatus::SoftFail(why.to_string()),
+            policy::PolicyStatus::Refused(why) => status = AuthStatus::SoftFail(why.to_string()),
             policy::PolicyStatus::Unasked(via) => {
                 return Ok(PlanResult::Lacks(MissingEvents { policy: Some(via), ..MissingEvents::default() }));
             }
         }
     }
     let (snapshot, extremities) = (room.snapshot, room.extremities.clone());
-    Ok(PlanResult::Planned(Box::new(PduPlan { snapshot, extremities, known, before, missing: lack.prev, fate })))
+    Ok(PlanResult::Planned(Box::new(PduPlan { snapshot, extremities, known, before, missing: missing.prev, status })))
 }
 
 fn verdict_of(event: &Event) -> PduOutcome {
@@ -199,11 +199,11 @@ struct PlanView<'a> {
 impl PlanView<'_> {
     /// Finds the events that this one names.
     fn gather(&mut self, state_is_given: bool) -> Result<MissingEvents> {
-        let (pdu, mut lack) = (&self.candidate.pdu, MissingEvents::default());
+        let (pdu, mut missing) = (&self.candidate.pdu, MissingEvents::default());
         for id in pdu.auth_events.iter().cloned().chain(auth_rules::create_id(self.rules, pdu)) {
             match self.core.events.find(self.tx, &id)? {
                 Some(event) => self.auth.push(event),
-                None => lack.auth.push(id),
+                None => missing.auth.push(id),
             }
         }
         let mut seen = BTreeSet::new();
@@ -213,14 +213,14 @@ impl PlanView<'_> {
                 // With its state given, all that counts is whether it is here.
                 Some(event) if state_is_given && !event.is_outlier() => self.prev.push(event),
                 Some(event) if state_after(&event).is_some() => self.prev.push(event),
-                _ => lack.prev.push(id.clone()),
+                _ => missing.prev.push(id.clone()),
             }
         }
-        Ok(lack)
+        Ok(missing)
     }
 
     /// Judges the event; none when that takes more than a quick look.
-    fn judge(&mut self, given: Option<&StateIds>) -> Result<Option<(StateBefore, AuthStatus)>> {
+    fn check_auth(&mut self, given: Option<&StateIds>) -> Result<Option<(StateBefore, AuthStatus)>> {
         let by_auth_events = self.by_auth_events();
         // Also of a rejected event: those that come after it need the state there.
         let Some(before) = self.before(given)? else { return Ok(None) };
@@ -336,7 +336,7 @@ impl PlanView<'_> {
             let after = state_after(&*self.core.events.get(self.tx, *end)?);
             ends.insert(*end, after.ok_or_else(|| Error::broken("an extremity has no state"))?);
         }
-        if others.len() >= EXTREMITIES_MAX && !make_room(&mut others, &mut ends) {
+        if others.len() >= EXTREMITIES_MAX && !reserve(&mut others, &mut ends) {
             return Ok(Some(HeadChange::default()));
         }
         let agrees = |after: &(SnapshotSn, Option<_>)| *after == (self.room.snapshot, None);
@@ -426,7 +426,7 @@ impl PlanView<'_> {
 }
 
 /// Leaves out an end whose state another end has, too: the room's state stays what it is. Whether there was one.
-fn make_room(others: &mut Vec<EventSn>, ends: &mut BTreeMap<EventSn, StateAfter>) -> bool {
+fn reserve(others: &mut Vec<EventSn>, ends: &mut BTreeMap<EventSn, StateAfter>) -> bool {
     let mut seen = BTreeSet::new();
     // The newest of those that agree stays: it is the likeliest to be built upon.
     let twin = others.iter().rev().find(|end| ends.get(end).is_some_and(|after| !seen.insert(*after))).copied();

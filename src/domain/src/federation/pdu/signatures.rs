@@ -18,7 +18,7 @@ impl Federation {
     /// is not what was hashed comes back redacted.
     ///
     /// An error stands for an event that must be dropped, or (`M_CONNECTION_FAILED`) for one whose keys cannot be had now.
-    pub async fn vet(
+    pub async fn check_signatures(
         &self,
         rules: &'static RoomVersionRules,
         candidates: Vec<IncomingPdu>,
@@ -38,14 +38,14 @@ impl Federation {
             let task = move || chunk.into_iter().map(|one| check(&known, rules, one)).collect::<Vec<_>>();
             chunks.push((tokio::task::spawn_blocking(task), count));
         }
-        let mut vetted = Vec::new();
+        let mut verified = Vec::new();
         for (chunk, count) in chunks {
             match chunk.await {
-                Ok(chunk) => vetted.extend(chunk),
-                Err(_) => vetted.extend((0..count).map(|_| Err(Error::broken("checking signatures was cut short")))),
+                Ok(chunk) => verified.extend(chunk),
+                Err(_) => verified.extend((0..count).map(|_| Err(Error::broken("checking signatures was cut short")))),
             }
         }
-        vetted
+        verified
     }
 }
 

@@ -19,7 +19,7 @@ impl Federation {
         from: &ServerName,
     ) -> Result<()> {
         let room = self.number(room_id).await?;
-        allowed(self.admit(room, event, from).await?)
+        allowed(self.handle_pdu(room, event, from).await?)
     }
 
     /// Brings an event in, and passes it on.

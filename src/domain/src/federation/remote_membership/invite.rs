@@ -55,7 +55,7 @@ impl Federation {
             return self.parts.rooms.invite(who, room_id, target, reason).await;
         }
         let content = MembershipRequest::new(Membership::Invite, reason).content()?;
-        self.invite_abroad(Sender::new(who.user, &who.user_id), room_id, target, content).await.map(drop)
+        self.invite_remote(Sender::new(who.user, &who.user_id), room_id, target, content).await.map(drop)
     }
 
     /// Makes a room, and invites those of its first guests who are of other servers once it is there. An invite that does not
@@ -65,24 +65,24 @@ impl Federation {
         who: &Requester,
         wanted: create_room::v3::Request,
     ) -> Result<OwnedRoomId> {
-        let mut abroad: Vec<OwnedUserId> =
+        let mut remote: Vec<OwnedUserId> =
             wanted.invite.iter().filter(|user| !self.core.is_local(user)).cloned().collect();
-        abroad.sort_unstable();
-        abroad.dedup();
-        for guest in &abroad {
+        remote.sort_unstable();
+        remote.dedup();
+        for guest in &remote {
             self.core.check_talks_to(guest.server_name())?;
         }
         let is_direct = wanted.is_direct;
         let room_id = self.parts.rooms.create(who, wanted).await?;
         let mut silent = HashSet::new();
-        for guest in abroad {
+        for guest in remote {
             if silent.contains(guest.server_name()) {
                 // It did not answer for another guest, and the maker of the room waits.
                 continue;
             }
             let content = MembershipRequest::new(Membership::Invite, None).direct(is_direct).content()?;
             let origin = Sender::new(who.user, &who.user_id);
-            if let Err(error) = self.invite_abroad(origin, room_id.clone(), guest.clone(), content).await {
+            if let Err(error) = self.invite_remote(origin, room_id.clone(), guest.clone(), content).await {
                 tracing::warn!(room = %room_id, user = %guest, %error, "A guest of a new room could not be invited.");
                 if error.reason() == Some(Reason::ConnectionFailed) {
                     silent.insert(guest.server_name().to_owned());
@@ -100,14 +100,14 @@ impl Federation {
         {
             let content = content::from_client(&change.content)?;
             if content::text(&content, "membership") == Some("invite") {
-                return self.invite_abroad(Sender::new(who.user, &who.user_id), change.room_id, target, content).await;
+                return self.invite_remote(Sender::new(who.user, &who.user_id), change.room_id, target, content).await;
             }
         }
         self.parts.rooms.set_state(who, change).await
     }
 
     /// Invites a user of another server in the name of a user of this one.
-    pub(in crate::federation) async fn invite_abroad(
+    pub(in crate::federation) async fn invite_remote(
         self: &Arc<Self>,
         origin: Sender,
         room_id: OwnedRoomId,
@@ -175,7 +175,7 @@ fn plan(
 ) -> Result<InvitePlan> {
     let room = find::joined(tx, room_id, origin.sender)?;
     let before = membership::current(core, tx, &room, target)?;
-    check_invitable(membership::standing(before.as_deref()), target)?;
+    check_invitable(membership::membership_status(before.as_deref()), target)?;
     if let Some(before) = &before
         && before.pdu.sender == origin.user_id
         && membership::same(before, &content)

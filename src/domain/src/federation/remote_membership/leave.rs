@@ -26,20 +26,20 @@ impl Federation {
     /// Takes the requester out of a room. An invite to a room of another server, or a knock there, ends in any case: if no
     /// server can be told, only this one knows.
     pub async fn leave(self: &Arc<Self>, who: &Requester, room_id: OwnedRoomId, reason: Option<String>) -> Result<()> {
-        let Some(standing) = self.abroad(who, &room_id).await? else {
+        let Some(membership_status) = self.remote(who, &room_id).await? else {
             return self.parts.rooms.leave(who, room_id, reason).await;
         };
-        match standing.row.membership {
+        match membership_status.row.membership {
             Membership::Invite | Membership::Knock => {}
             Membership::Leave => return Ok(()),
             _ => return Err(Error::forbidden(format!("You are not in {room_id}."))),
         }
         let content = MembershipRequest::new(Membership::Leave, reason).content()?;
-        let left = match self.leave_by_others(who, &room_id, &standing, &content).await {
+        let left = match self.leave_by_others(who, &room_id, &membership_status, &content).await {
             Some(left) => left,
-            None => self.leave_alone(who, &standing, content).await?,
+            None => self.leave_alone(who, &membership_status, content).await?,
         };
-        self.core.store.write("federation_leave", left_behind(self.core.clone(), standing, left)).await
+        self.core.store.write("federation_leave", left_behind(self.core.clone(), membership_status, left)).await
     }
 
     /// Takes a user out of every room they are in, are invited to, or have knocked at: for an account that is deactivated.
@@ -62,13 +62,13 @@ impl Federation {
     }
 
     /// How the requester stands to a room that others decide about.
-    async fn abroad(&self, who: &Requester, room_id: &OwnedRoomId) -> Result<Option<OutOfBandMembership>> {
+    async fn remote(&self, who: &Requester, room_id: &OwnedRoomId) -> Result<Option<OutOfBandMembership>> {
         let (core, room_id, user_id) = (self.core.clone(), room_id.clone(), who.user_id.clone());
         let read = move |tx: &mut hearth_store::ReadTx<'_>| {
             if route::is_own(&core, tx.tx(), &room_id)? {
                 return Ok(None);
             }
-            out_of_band::standing(tx.tx(), &room_id, &user_id)
+            out_of_band::membership_status(tx.tx(), &room_id, &user_id)
         };
         self.core.store.read("federation_standing", read).await
     }
@@ -78,10 +78,10 @@ impl Federation {
         &self,
         who: &Requester,
         room_id: &OwnedRoomId,
-        standing: &OutOfBandMembership,
+        membership_status: &OutOfBandMembership,
         content: &CanonicalJsonObject,
     ) -> Option<Authored> {
-        let version = Some(standing.room.version.as_str());
+        let version = Some(membership_status.room.version.as_str());
         let wanted = TemplateRequest { room_id, user: &who.user_id, membership: Membership::Leave, version };
         let servers = self.candidates(room_id, who.user, Vec::new()).await.ok()?;
         for server in servers.iter().take(limits::LEAVE_SERVERS_MAX) {
@@ -120,11 +120,11 @@ impl Federation {
     async fn leave_alone(
         &self,
         who: &Requester,
-        standing: &OutOfBandMembership,
+        membership_status: &OutOfBandMembership,
         content: CanonicalJsonObject,
     ) -> Result<Authored> {
-        let (core, who, standing) = (self.core.clone(), who.clone(), standing.clone());
-        let read = move |tx: &mut hearth_store::ReadTx<'_>| alone(&core, tx.tx(), &who, &standing, content);
+        let (core, who, membership_status) = (self.core.clone(), who.clone(), membership_status.clone());
+        let read = move |tx: &mut hearth_store::ReadTx<'_>| alone(&core, tx.tx(), &who, &membership_status, content);
         self.core.store.read("federation_leave_alone", read).await
     }
 }
@@ -133,18 +133,18 @@ fn alone(
     core: &Core,
     tx: &mut dyn Tx,
     who: &Requester,
-    standing: &OutOfBandMembership,
+    membership_status: &OutOfBandMembership,
     content: CanonicalJsonObject,
 ) -> Result<Authored> {
-    let before = core.events.get(tx, standing.row.event)?;
-    let room_id = find::id(&standing.room)?;
+    let before = core.events.get(tx, membership_status.row.event)?;
+    let room_id = find::id(&membership_status.room)?;
     let place = GraphPosition {
         room_id: Some(&room_id),
         prev_events: vec![before.pdu.event_id.clone()],
         auth_events: vec![before.pdu.event_id.clone()],
         depth: before.pdu.depth,
     };
-    let rules = version::stored_rules(&standing.room.version)?;
+    let rules = version::stored_rules(&membership_status.room.version)?;
     let draft = Draft::state("m.room.member", who.user_id.as_str(), content);
     author((&core.server_name, core.key.pair()), rules, &who.user_id, core.now_ms(), place, draft)
 }

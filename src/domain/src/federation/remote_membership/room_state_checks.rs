@@ -82,8 +82,8 @@ impl Federation {
         }
         begin_with_create(source, &mut events, &state_ids)?;
         let rules = source.rules;
-        let judged = tokio::task::spawn_blocking(move || pdu::judge(rules, events, |_| Ok(None)));
-        let events = judged.await.map_err(|error| Error::fault("judging the events of a room", error))??;
+        let auth_checked = tokio::task::spawn_blocking(move || pdu::check_auth(rules, events, |_| Ok(None)));
+        let events = auth_checked.await.map_err(|error| Error::fault("judging the events of a room", error))??;
         Ok(CheckedState { events, state: state_ids })
     }
 
@@ -96,21 +96,21 @@ impl Federation {
         };
         let parsed = tokio::task::spawn_blocking(parse).await;
         let parsed = parsed.map_err(|error| Error::fault("parsing the events of a room", error))?;
-        let mut vetted = Vec::with_capacity(parsed.len());
-        for event in self.vet(rules, parsed).await {
+        let mut verified = Vec::with_capacity(parsed.len());
+        for event in self.check_signatures(rules, parsed).await {
             match event {
                 // The large form has served its purpose.
-                Ok(event) => vetted.push(IncomingPdu { object: Default::default(), ..event }),
+                Ok(event) => verified.push(IncomingPdu { object: Default::default(), ..event }),
                 Err(error) => {
                     tracing::debug!(%error, room = %source.room_id, "An event of a room's state is left out.")
                 }
             }
         }
-        if vetted.len() < count {
-            let dropped = count - vetted.len();
+        if verified.len() < count {
+            let dropped = count - verified.len();
             tracing::info!(dropped, room = %source.room_id, federation.server = %source.server, "Events of a room's state do not hold.");
         }
-        Ok(vetted)
+        Ok(verified)
     }
 
     /// Our join as everybody gets it: with the signature of whoever vouches, which the answer must have then.
@@ -133,7 +133,7 @@ impl Federation {
             return Err(source.wrong("another event than ours"));
         }
         take_signatures(&mut event, &theirs, source.server)?;
-        self.vet(source.rules, vec![event]).await.pop().unwrap_or_else(|| Err(source.wrong("no event")))
+        self.check_signatures(source.rules, vec![event]).await.pop().unwrap_or_else(|| Err(source.wrong("no event")))
     }
 }
 

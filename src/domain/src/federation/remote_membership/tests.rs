@@ -226,7 +226,7 @@ async fn of_a_template_only_the_place_is_taken_over() {
 }
 
 #[tokio::test]
-async fn nobody_of_a_third_server_vouches() {
+async fn no_one_of_a_third_server_vouches() {
     let world = World::new().await;
     let room_id = room_of("10");
     let mut template = template("join", "10", &room_id);

@@ -32,14 +32,14 @@ impl Federation {
         let mut told = Arc::new(RemoteRooms::new());
         loop {
             let (space, page) = (space.clone(), (from.as_deref(), limit));
-            let (page, lacking) = self.parts.rooms.hierarchy(who, space, question, page, told.clone()).await?;
+            let (page, missing) = self.parts.rooms.hierarchy(who, space, question, page, told.clone()).await?;
             let left = PAGE_WAIT.saturating_sub(began.elapsed());
-            if lacking.is_empty() || left.is_zero() {
+            if missing.is_empty() || left.is_zero() {
                 return Ok(page);
             }
-            let asked = stream::iter(lacking).map(|lack| async move {
-                let distant = tokio::time::timeout(left, self.distant(&lack.room, &lack.via)).await;
-                (lack.room, distant.unwrap_or_default())
+            let asked = stream::iter(missing).map(|missing| async move {
+                let remote_room = tokio::time::timeout(left, self.remote_room(&missing.room, &missing.via)).await;
+                (missing.room, remote_room.unwrap_or_default())
             });
             let answers: Vec<_> = asked.buffer_unordered(ROOMS_AT_ONCE_MAX).collect().await;
             Arc::make_mut(&mut told).extend(answers);

@@ -34,7 +34,7 @@ pub(in crate::federation) struct RemoteRoomCache(Cache<OwnedRoomId, (Instant, Op
 
 impl Default for RemoteRoomCache {
     fn default() -> Self {
-        Self(Cache::new(limits::DISTANT_ROOMS_MAX))
+        Self(Cache::new(limits::REMOTE_ROOMS_CACHED_MAX))
     }
 }
 
@@ -64,61 +64,63 @@ struct HierarchyResponse {
 
 impl Federation {
     /// What other servers tell of a room: these, the first that answers. None when none of them does.
-    pub(super) async fn distant(&self, room: &RoomId, via: &[OwnedServerName]) -> Option<Arc<RemoteRoom>> {
-        if let Some(known) = self.distances.get(room) {
+    pub(super) async fn remote_room(&self, room: &RoomId, via: &[OwnedServerName]) -> Option<Arc<RemoteRoom>> {
+        if let Some(known) = self.remote_room_cache.get(room) {
             return known;
         }
         let mut servers: Vec<&ServerName> = via.iter().map(|server| &**server).collect();
         servers.extend(room.server_name().filter(|server| !via.iter().any(|via| via == server)));
         servers.retain(|server| self.core.check_talks_to(server).is_ok());
         for server in servers.into_iter().take(SERVERS_MAX) {
-            match self.distant_of(server, room).await {
-                Ok(distant) => return Some(distant),
+            match self.remote_room_from(server, room).await {
+                Ok(remote_room) => return Some(remote_room),
                 Err(error) => {
                     tracing::debug!(%server, room.id = %room, %error, "Another server told nothing of a room.")
                 }
             }
         }
-        self.distances.keep(room.to_owned(), None);
+        self.remote_room_cache.keep(room.to_owned(), None);
         None
     }
 
-    async fn distant_of(&self, server: &ServerName, room: &RoomId) -> Result<Arc<RemoteRoom>> {
+    async fn remote_room_from(&self, server: &ServerName, room: &RoomId) -> Result<Arc<RemoteRoom>> {
         let request = get_hierarchy::v1::Request::new(room.to_owned());
         let answer: HierarchyResponse =
             self.ask_loosely(server, request, OUTSIDE_WAIT, limits::REMOTE_ROOMS_BYTES_MAX).await?;
         if answer.room.card.room_id != room {
             return Err(hearth_base::Error::not_found(format!("{server} answered for another room than {room}.")));
         }
-        let distant = Arc::new(answer.room.read());
-        self.distances.keep(room.to_owned(), Some(distant.clone()));
+        let remote_room = Arc::new(answer.room.read());
+        self.remote_room_cache.keep(room.to_owned(), Some(remote_room.clone()));
         for child in answer.children.into_iter().take(limits::HIERARCHY_ROOMS_MAX) {
             let Ok(child) = serde_json::from_value::<HierarchyRoom>(child) else { continue };
             // What is in a space within is not told here. And who is not the space's child was not asked for.
-            let is_child = distant.children.iter().any(|named| named.room == child.card.room_id);
+            let is_child = remote_room.children.iter().any(|named| named.room == child.card.room_id);
             if is_child && child.card.room_type != Some(RoomType::Space) {
-                self.distances.keep(child.card.room_id.clone(), Some(Arc::new(child.read())));
+                self.remote_room_cache.keep(child.card.room_id.clone(), Some(Arc::new(child.read())));
             }
         }
         for child in answer.inaccessible_children.into_iter().take(limits::HIERARCHY_ROOMS_MAX) {
-            if self.distances.get(&child).is_none() && distant.children.iter().any(|named| named.room == child) {
-                self.distances.keep(child, None);
+            if self.remote_room_cache.get(&child).is_none()
+                && remote_room.children.iter().any(|named| named.room == child)
+            {
+                self.remote_room_cache.keep(child, None);
             }
         }
-        Ok(distant)
+        Ok(remote_room)
     }
 }
 
 impl RemoteRoomCache {
     /// What is known of a room, if that is recent.
     fn get(&self, room: &RoomId) -> Option<Option<Arc<RemoteRoom>>> {
-        let (at, distant) = self.0.get(room)?;
-        let lasting = if distant.is_some() { KNOWN_FOR } else { UNKNOWN_FOR };
-        (at.elapsed() < lasting).then_some(distant)
+        let (at, remote_room) = self.0.get(room)?;
+        let lasting = if remote_room.is_some() { KNOWN_FOR } else { UNKNOWN_FOR };
+        (at.elapsed() < lasting).then_some(remote_room)
     }
 
-    fn keep(&self, room: OwnedRoomId, distant: Option<Arc<RemoteRoom>>) {
-        self.0.insert(room, (Instant::now(), distant));
+    fn keep(&self, room: OwnedRoomId, remote_room: Option<Arc<RemoteRoom>>) {
+        self.0.insert(room, (Instant::now(), remote_room));
     }
 }
 

@@ -39,15 +39,15 @@ impl Federation {
         if self.core.store.read("room_is_resident", is_ours(room_id.clone())).await? {
             return local;
         }
-        match self.distant(&room_id, &via).await {
-            Some(distant) => self.with_standing(who, room_id, distant.summary.clone()).await,
+        match self.remote_room(&room_id, &via).await {
+            Some(remote_room) => self.with_membership(who, room_id, remote_room.summary.clone()).await,
             None if local.as_ref().err().and_then(Error::reason) == Some(Reason::NotFound) => Err(hidden(&room_id)),
             None => local,
         }
     }
 
     /// Adds how the reader stands to the room, and refuses those who could not enter it.
-    async fn with_standing(
+    async fn with_membership(
         &self,
         who: Option<&Requester>,
         room_id: OwnedRoomId,
@@ -60,11 +60,11 @@ impl Federation {
                 return Err(hidden(&room_id));
             }
             if let Some(reader) = reader {
-                let standing = match &room {
-                    Some(room) => find::standing(tx.tx(), room, reader)?,
+                let membership_status = match &room {
+                    Some(room) => find::membership_status(tx.tx(), room, reader)?,
                     None => None,
                 };
-                summary.membership = Some(standing.unwrap_or(Membership::Leave).name());
+                summary.membership = Some(membership_status.unwrap_or(Membership::Leave).name());
             }
             Ok(summary)
         };

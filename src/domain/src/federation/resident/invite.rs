@@ -105,16 +105,16 @@ impl Federation {
         event: IncomingPdu,
     ) -> Result<IncomingPdu> {
         let before = event.json.len();
-        let vetted = self.vet(rules, vec![event]).await.pop();
-        let vetted = vetted.unwrap_or_else(|| Err(Error::broken("an event got lost while it was checked")));
-        let vetted = vetted.map_err(|error| match error.reason() {
+        let verified = self.check_signatures(rules, vec![event]).await.pop();
+        let verified = verified.unwrap_or_else(|| Err(Error::broken("an event got lost while it was checked")));
+        let verified = verified.map_err(|error| match error.reason() {
             Some(Reason::ConnectionFailed) | None => error,
             Some(_) => Error::invalid(format!("The event is not signed as it should be: {error}")),
         })?;
-        if vetted.json.len() != before {
+        if verified.json.len() != before {
             return Err(Error::invalid("The content of the event is not what was hashed."));
         }
-        Ok(vetted)
+        Ok(verified)
     }
 }
 

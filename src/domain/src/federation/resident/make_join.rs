@@ -94,7 +94,7 @@ fn check_version(room: &Room, versions: &[RoomVersionId]) -> Result<()> {
 fn write(core: &Core, tx: &mut dyn Tx, room: &Room, user: &UserId, membership: Membership) -> Result<LocalTemplate> {
     let mut content = MembershipRequest::new(membership, None).content()?;
     if membership == Membership::Join {
-        let before = membership::standing(membership::current(core, tx, room, user)?.as_deref());
+        let before = membership::membership_status(membership::current(core, tx, room, user)?.as_deref());
         membership::vouch(core, tx, room, user, before, &mut content)?;
     }
     let event = append::template(core, tx, room, user, Draft::state("m.room.member", user.as_str(), content))?;

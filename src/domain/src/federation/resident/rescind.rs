@@ -60,19 +60,19 @@ impl Federation {
         json: &RawValue,
     ) -> Result<()> {
         let (of, who) = (room_id.clone(), user.clone());
-        let read = move |tx: &mut hearth_store::ReadTx<'_>| out_of_band::standing(tx.tx(), &of, &who);
-        let Some(standing) = self.core.store.read("federation_standing", read).await? else { return Ok(()) };
-        if !matches!(standing.row.membership, Membership::Invite | Membership::Knock) {
+        let read = move |tx: &mut hearth_store::ReadTx<'_>| out_of_band::membership_status(tx.tx(), &of, &who);
+        let Some(membership_status) = self.core.store.read("federation_standing", read).await? else { return Ok(()) };
+        if !matches!(membership_status.row.membership, Membership::Invite | Membership::Knock) {
             return Ok(());
         }
-        let rules = version::stored_rules(&standing.room.version)?;
+        let rules = version::stored_rules(&membership_status.room.version)?;
         let event = self.unchanged(rules, pdu::parse(rules, Some(&room_id), json)?).await?;
         if event.pdu.sender.server_name() != origin {
             return Ok(());
         }
         let core = self.core.clone();
         let write = move |tx: &mut hearth_store::WriteTx<'_>| {
-            let Some(before) = out_of_band::standing(tx.tx(), &room_id, &user)? else { return Ok(()) };
+            let Some(before) = out_of_band::membership_status(tx.tx(), &room_id, &user)? else { return Ok(()) };
             if !may_end(&core, tx.tx(), &before, &event)? {
                 return Ok(());
             }

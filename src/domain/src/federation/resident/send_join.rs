@@ -145,7 +145,7 @@ fn check(origin: &ServerName, event_id: &EventId, event: &IncomingPdu, membershi
 
 /// Refuses to vouch for whom this server would not vouch: our signature says that they are in one of the allowed rooms.
 fn check_vouched(core: &Core, tx: &mut dyn Tx, room: &Room, joiner: &UserId) -> Result<()> {
-    let before = membership::standing(membership::current(core, tx, room, joiner)?.as_deref());
+    let before = membership::membership_status(membership::current(core, tx, room, joiner)?.as_deref());
     let mut content = CanonicalJsonObject::new();
     membership::vouch(core, tx, room, joiner, before, &mut content)?;
     // Those who need nobody to vouch may have been invited since the template was made.

@@ -144,13 +144,13 @@ impl Federation {
         let (origin, content) = self.core.store.read("federation_third_party", read).await?;
         let (room_id, target) = (invite.room_id.clone(), invite.target.clone());
         if !self.core.is_local(&target) {
-            return self.invite_abroad(origin, room_id, target, content).await.map(drop);
+            return self.invite_remote(origin, room_id, target, content).await.map(drop);
         }
         let core = self.core.clone();
         let write = move |tx: &mut WriteTx<'_>| {
             let mut room = find::joined(tx.tx(), &room_id, origin.sender)?;
             let before = membership::current(&core, tx.tx(), &room, &target)?;
-            check_invitable(membership::standing(before.as_deref()), &target)?;
+            check_invitable(membership::membership_status(before.as_deref()), &target)?;
             membership::change(&core, tx, &mut room, &origin, &target, content).map(drop)
         };
         self.core.store.write("federation_third_party", write).await

@@ -7,5 +7,5 @@ mod missing;
 mod orders;
 mod ordinary;
 mod past;
-mod policed;
+mod policy_rooms;
 mod world;

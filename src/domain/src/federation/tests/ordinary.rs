@@ -128,7 +128,7 @@ async fn strangers_redact_nothing() {
 }
 
 #[tokio::test]
-async fn only_the_sender_s_server_brings_an_event_but_anybody_a_membership() {
+async fn only_the_sender_s_server_brings_an_event_but_any_user_a_membership() {
     let world = World::of_version("10").await;
     let said = world.says(CREATOR, "hello", &[world.joined.clone()]);
     let json = world.graph(|graph| graph.made(&said).json.clone());

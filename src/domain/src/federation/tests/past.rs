@@ -155,7 +155,7 @@ async fn what_was_never_allowed_is_not_in_the_past_either() {
 }
 
 #[tokio::test]
-async fn a_hole_in_the_middle_is_filled_when_somebody_pages_over_it() {
+async fn a_hole_in_the_middle_is_filled_when_a_user_pages_over_it() {
     let world = World::of_version("11").await;
     let mut chain = vec![world.joined.clone()];
     for nth in 1..=300 {
@@ -173,7 +173,7 @@ async fn a_hole_in_the_middle_is_filled_when_somebody_pages_over_it() {
 }
 
 #[tokio::test]
-async fn while_nobody_answers_there_is_more_to_come() {
+async fn while_no_one_answers_there_is_more_to_come() {
     let world = World::of_version("10").await;
     world.others.silent.lock().push("backfill");
     let (alice, room_id) = (world.alice().await, world.graph(|graph| graph.room_id.clone()));

@@ -70,7 +70,7 @@ impl Network for Others {
 
 impl Others {
     /// What a policy server says that does not like spam.
-    fn judged(&self, call: &Call, rules: &RoomVersionRules) -> Option<Value> {
+    fn auth_checked(&self, call: &Call, rules: &RoomVersionRules) -> Option<Value> {
         let mut event: CanonicalJsonObject = serde_json::from_slice(&call.body).expect("an event");
         if serde_json::to_string(&event["content"]).expect("JSON").contains("spam") {
             return None;
@@ -93,7 +93,7 @@ impl Others {
         let graph = graph.as_ref()?;
         let raw = |id: &OwnedEventId| serde_json::from_str::<Value>(graph.made(id).json.get()).expect("JSON");
         if target == "/_matrix/policy/v1/sign" {
-            return self.judged(call, graph.rules);
+            return self.auth_checked(call, graph.rules);
         }
         let path = target.strip_prefix("/_matrix/federation/v1/")?;
         let (what, rest) = path.split_once('/')?;
@@ -222,7 +222,7 @@ impl World {
             before.values().flat_map(|id| graph.auth_chain(id)).chain(before.values().cloned()).collect();
         let state_ids: Vec<_> = before.values().cloned().collect();
         let candidates = with_auth.iter().map(|id| parse(id)).collect();
-        let judged = pdu::judge(graph.rules, candidates, |_| Ok(None)).expect("judged");
+        let auth_checked = pdu::check_auth(graph.rules, candidates, |_| Ok(None)).expect("judged");
         let (id, version, joining, core2) =
             (graph.room_id.to_string(), graph.version.clone(), parse(join), core.clone());
         let write = move |tx: &mut hearth_store::WriteTx<'_>| {
@@ -236,7 +236,7 @@ impl World {
                 published: false,
             };
             rooms::insert(tx.tx(), &room, 1)?;
-            pdu::outliers(&core2, tx, room.sn, judged)?;
+            pdu::outliers(&core2, tx, room.sn, auth_checked)?;
             let state: Vec<_> =
                 state_ids.iter().filter_map(|id| events::find(tx.tx(), id.as_str()).expect("found")).collect();
             let adoption = Adoption::plan(&core2, tx.tx(), &room, &state)?;

@@ -21,7 +21,7 @@ pub(super) struct DeferredEvent {
     /// As it came.
     pub(super) json: Box<RawValue>,
     /// Checked; none if its signatures could not be checked now.
-    pub(super) vetted: Option<IncomingPdu>,
+    pub(super) verified: Option<IncomingPdu>,
 }
 
 /// What became of the events of a batch.
@@ -63,10 +63,12 @@ impl Federation {
         let (mut batch, mut good) = (Batch::default(), Vec::with_capacity(events.len()));
         let (candidates, sources): (Vec<_>, Vec<_>) = events.into_iter().unzip();
         let ids: Vec<_> = candidates.iter().map(|one| one.pdu.event_id.clone()).collect();
-        for ((event_id, json), vetted) in ids.into_iter().zip(sources).zip(self.vet(place.rules, candidates).await) {
-            match vetted {
+        for ((event_id, json), verified) in
+            ids.into_iter().zip(sources).zip(self.check_signatures(place.rules, candidates).await)
+        {
+            match verified {
                 Ok(candidate) => good.push((candidate, json)),
-                Err(error) if may_pass(&error) => batch.open.push(DeferredEvent { event_id, json, vetted: None }),
+                Err(error) if may_pass(&error) => batch.open.push(DeferredEvent { event_id, json, verified: None }),
                 Err(error) => {
                     tracing::info!(%error, event.id = %event_id, server = %origin, "An event of another server is dropped.");
                     batch.done.push((event_id, Err(error.to_string())));
@@ -88,8 +90,8 @@ impl Federation {
                 let event_id = candidate.pdu.event_id.clone();
                 match pdu::quickly(&core, tx, &mut room, candidate)? {
                     PersistOutcome::Done(verdict) => batch.done.push((event_id, told(verdict))),
-                    PersistOutcome::Not(vetted, _) => {
-                        batch.open.push(DeferredEvent { event_id, json, vetted: Some(*vetted) })
+                    PersistOutcome::Not(verified, _) => {
+                        batch.open.push(DeferredEvent { event_id, json, verified: Some(*verified) })
                     }
                 }
             }

@@ -82,8 +82,8 @@ impl Federation {
         }
         let (room, origin) = (place.room, origin.to_owned());
         let write = move |tx: &mut hearth_store::WriteTx<'_>| {
-            let room_for = limits::INBOX_EVENTS_PER_ROOM_MAX.saturating_sub(inbox::count_in_room(tx.tx(), room)?);
-            for (event_id, json) in events.iter().take(usize::try_from(room_for).unwrap_or(usize::MAX)) {
+            let permits = limits::INBOX_EVENTS_PER_ROOM_MAX.saturating_sub(inbox::count_in_room(tx.tx(), room)?);
+            for (event_id, json) in events.iter().take(usize::try_from(permits).unwrap_or(usize::MAX)) {
                 inbox::insert(tx, room, origin.as_str(), event_id.as_str(), json.get().as_bytes())?;
             }
             Ok(())
@@ -217,13 +217,13 @@ impl Federation {
         let candidate = pdu::parse(place.rules, Some(&place.room_id), &json)?;
         let batch = self.take_batch(place, &origin, vec![(candidate, json)]).await?;
         for item in batch.open {
-            let Some(vetted) = item.vetted else {
+            let Some(verified) = item.verified else {
                 return Err(hearth_base::error::refuse(
                     hearth_base::Reason::ConnectionFailed,
                     "The keys that it was signed with cannot be had.",
                 ));
             };
-            self.admit(place.room, vetted, &origin).await?;
+            self.handle_pdu(place.room, verified, &origin).await?;
         }
         Ok(())
     }

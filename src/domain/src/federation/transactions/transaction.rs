@@ -145,12 +145,12 @@ impl Federation {
     ) -> Vec<(OwnedEventId, Box<RawValue>)> {
         let mut aside = Vec::new();
         let mut is_late = self.inbound.workers.are_busy_in(place.room);
-        for DeferredEvent { event_id, json, vetted } in open {
-            let Some(candidate) = vetted.filter(|_| !is_late) else {
+        for DeferredEvent { event_id, json, verified } in open {
+            let Some(candidate) = verified.filter(|_| !is_late) else {
                 aside.push((event_id, json));
                 continue;
             };
-            match tokio::time::timeout_at(deadline, self.admit(place.room, candidate, origin)).await {
+            match tokio::time::timeout_at(deadline, self.handle_pdu(place.room, candidate, origin)).await {
                 Ok(Ok(verdict)) => _ = outcome.insert(event_id, told(verdict)),
                 Ok(Err(error)) if may_pass(&error) => aside.push((event_id, json)),
                 Ok(Err(error)) => {

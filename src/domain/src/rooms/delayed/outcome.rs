@@ -34,13 +34,13 @@ pub(super) async fn fail(core: &Arc<Core>, id: DelayId, error: &Error) -> Result
 
 /// Notes that an event is not sent; `error` says why, if not because somebody wants it so. Says whether it was waiting.
 pub(super) async fn end(core: &Arc<Core>, id: DelayId, error: Option<Value>) -> Result<bool> {
-    let (desk, error) = (core.clone(), error.map(|error| error.to_string()));
+    let (shared_core, error) = (core.clone(), error.map(|error| error.to_string()));
     let write = core.store.write("delayed_end", move |tx| {
-        let was_waiting = table::ended(tx.tx(), &id, desk.now_ms(), error.as_deref())?;
+        let was_waiting = table::ended(tx.tx(), &id, shared_core.now_ms(), error.as_deref())?;
         if was_waiting && let Some((wanted, _)) = table::get(tx.tx(), &id)? {
             table::prune_user(tx.tx(), wanted.user, limits::DELAYED_FINALISED_PER_USER_MAX)?;
         }
-        tx.after_commit(move || desk.delayed.book.lock().remove(&id));
+        tx.after_commit(move || shared_core.delayed.book.lock().remove(&id));
         Ok(was_waiting)
     });
     write.await

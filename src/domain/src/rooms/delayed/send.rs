@@ -20,8 +20,8 @@ use crate::rooms::{content, find, policy, send, set_state};
 
 /// Sends an event; says whether it was waiting. A refusal is what sending it at once would have met; it goes on waiting then.
 pub(super) async fn send(core: &Arc<Core>, id: DelayId) -> Result<bool> {
-    let desk = core.clone();
-    policy::write(core, "delayed_send", move |tx| in_tx(&desk, tx, id)).await
+    let shared_core = core.clone();
+    policy::write(core, "delayed_send", move |tx| in_tx(&shared_core, tx, id)).await
 }
 
 fn in_tx(core: &Arc<Core>, tx: &mut WriteTx<'_>, id: DelayId) -> Result<bool> {

@@ -14,7 +14,9 @@ use crate::rooms::find;
 
 /// A room's card.
 pub fn card(core: &Core, tx: &mut dyn Tx, room: &Room) -> Result<PublicRoomsChunk> {
-    let joined = memberships::counts(tx, room.sn)?.into_iter().find(|(standing, _)| *standing == Membership::Join);
+    let joined = memberships::counts(tx, room.sn)?
+        .into_iter()
+        .find(|(membership_status, _)| *membership_status == Membership::Join);
     let joined = joined.map_or(0, |(_, count)| count);
     let mut said = |kind: &str, field: &str| said(core, tx, room, kind, field);
     let mut card = PublicRoomsChunk::from(PublicRoomsChunkInit {

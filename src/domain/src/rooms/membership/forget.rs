@@ -13,7 +13,7 @@ impl Rooms {
         let user = who.user;
         let write = move |tx: &mut hearth_store::WriteTx<'_>| {
             let room = find::resolve(tx.tx(), &room_id)?;
-            match find::standing(tx.tx(), &room, user)? {
+            match find::membership_status(tx.tx(), &room, user)? {
                 None => Ok(()),
                 Some(Membership::Leave | Membership::Ban) => memberships::forget(tx.tx(), room.sn, user),
                 Some(_) => Err(refuse(Reason::Unknown, format!("You are still in {room_id}; leave it first."))),

@@ -15,7 +15,7 @@ impl Rooms {
         let (core, who) = (self.core.clone(), who.clone());
         let write = move |tx: &mut hearth_store::WriteTx<'_>| {
             let mut room = find::resolve(tx.tx(), &room_id)?;
-            match find::standing(tx.tx(), &room, who.user)? {
+            match find::membership_status(tx.tx(), &room, who.user)? {
                 None => return Err(Error::forbidden(format!("You are not in {room_id}."))),
                 Some(Membership::Leave) => return Ok(()),
                 Some(_) => {}

@@ -78,7 +78,7 @@ impl Rooms {
         let (core, who) = (self.core.clone(), who.clone());
         let write = move |tx: &mut WriteTx<'_>| {
             let mut room = find::joined(tx.tx(), &room_id, who.user)?;
-            check(standing(current(&core, tx.tx(), &room, &target)?.as_deref()), &target)?;
+            check(membership_status(current(&core, tx.tx(), &room, &target)?.as_deref()), &target)?;
             let origin = Sender::new(who.user, &who.user_id);
             change(&core, tx, &mut room, &origin, &target, wish.content()?).map(drop)
         };
@@ -115,7 +115,7 @@ pub(crate) fn change(
         return Ok(before.pdu.event_id.clone());
     }
     if membership == Membership::Join && target == origin.user_id {
-        restricted::vouch(core, tx.tx(), room, target, standing(before.as_deref()), &mut content)?;
+        restricted::vouch(core, tx.tx(), room, target, membership_status(before.as_deref()), &mut content)?;
     }
     let event = append(core, tx, room, origin, Draft::state("m.room.member", target.as_str(), content))?;
     Ok(event.pdu.event_id.clone())
@@ -128,7 +128,7 @@ pub(crate) fn current(core: &Core, tx: &mut dyn Tx, room: &Room, user: &UserId) 
 }
 
 /// The standing that a member event gives; those without one never had to do with the room.
-pub(crate) fn standing(event: Option<&Event>) -> Option<Membership> {
+pub(crate) fn membership_status(event: Option<&Event>) -> Option<Membership> {
     Membership::from_name(&event?.pdu.content_str("membership")?)
 }
 

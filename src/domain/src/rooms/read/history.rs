@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_knows_is_shared() {
+    fn what_no_one_knows_is_shared() {
         let pdu = |content: &str| {
             let json = format!(
                 r#"{{"type":"m.room.history_visibility","state_key":"","sender":"@a:b","origin_server_ts":1,"content":{content}}}"#

@@ -35,7 +35,7 @@ pub struct ServerView<'a> {
     /// The history has always been open to whoever is in the room now.
     sees_all: bool,
     keys: Option<Arc<Keys>>,
-    standings: HashMap<SnapshotSn, ServerVisibility>,
+    account_statuses: HashMap<SnapshotSn, ServerVisibility>,
 }
 
 /// What matters of the state before an event.
@@ -66,7 +66,7 @@ impl<'a> ServerView<'a> {
     pub fn of_participant(core: &'a Core, tx: &mut dyn Tx, room: Room, server: &ServerName) -> Result<Self> {
         let current = state::current_named(tx, room.sn, "m.room.history_visibility", "")?;
         let sees_all = core.open_histories.is_open(core, tx, current)?;
-        Ok(Self { core, server: server.to_owned(), room, sees_all, keys: None, standings: HashMap::new() })
+        Ok(Self { core, server: server.to_owned(), room, sees_all, keys: None, account_statuses: HashMap::new() })
     }
 
     /// The room.
@@ -96,7 +96,7 @@ impl<'a> ServerView<'a> {
             // The beginning of the room; or an event of which no more is known than that others rest on it. Such is state.
             return Ok(event.state_key.is_some());
         }
-        let before = self.standing(tx, event.snapshot)?;
+        let before = self.membership_status(tx, event.snapshot)?;
         let mut history = before.history;
         if event.pdu.is_state(&TimelineEventType::RoomHistoryVisibility, "") {
             // A change of the rule may be seen by those whom either rule allows.
@@ -129,22 +129,22 @@ impl<'a> ServerView<'a> {
             && event.pdu.state_key.as_deref().is_some_and(|user| is_of(user, &self.server))
     }
 
-    fn standing(&mut self, tx: &mut dyn Tx, at: SnapshotSn) -> Result<ServerVisibility> {
-        if let Some(known) = self.standings.get(&at) {
+    fn membership_status(&mut self, tx: &mut dyn Tx, at: SnapshotSn) -> Result<ServerVisibility> {
+        if let Some(known) = self.account_statuses.get(&at) {
             return Ok(*known);
         }
-        let mut standing = ServerVisibility { history: History::Shared, membership: None };
+        let mut membership_status = ServerVisibility { history: History::Shared, membership: None };
         let keys = self.keys(tx)?;
         if let Some(key) = keys.history
             && let Some(sn) = snapshot::get(tx, at, key)?
         {
-            standing.history = History::of(&self.core.events.get(tx, sn)?.pdu);
+            membership_status.history = History::of(&self.core.events.get(tx, sn)?.pdu);
         }
-        if standing.history < History::Shared {
-            standing.membership = self.best_membership(tx, at, &keys.members)?;
+        if membership_status.history < History::Shared {
+            membership_status.membership = self.best_membership(tx, at, &keys.members)?;
         }
-        self.standings.insert(at, standing);
-        Ok(standing)
+        self.account_statuses.insert(at, membership_status);
+        Ok(membership_status)
     }
 
     fn best_membership(&self, tx: &mut dyn Tx, at: SnapshotSn, members: &[KeySn]) -> Result<Option<Membership>> {

@@ -55,8 +55,8 @@ impl Rooms {
             }
             let mut summary = summary(&core, tx.tx(), &room)?;
             if let Some(reader) = reader {
-                let standing = find::standing(tx.tx(), &room, reader)?;
-                summary.membership = Some(standing.unwrap_or(Membership::Leave).name());
+                let membership_status = find::membership_status(tx.tx(), &room, reader)?;
+                summary.membership = Some(membership_status.unwrap_or(Membership::Leave).name());
             }
             Ok(summary)
         };
@@ -84,8 +84,8 @@ pub fn summary(core: &Core, tx: &mut dyn Tx, room: &Room) -> Result<Summary> {
 /// Whether somebody may know of a room: they are in it or invited, could enter or ask to, or anybody may read it.
 pub(super) fn is_accessible(core: &Core, tx: &mut dyn Tx, room: &Room, reader: Option<UserSn>) -> Result<bool> {
     if let Some(reader) = reader {
-        let standing = find::standing(tx, room, reader)?;
-        if matches!(standing, Some(Membership::Join | Membership::Invite)) {
+        let membership_status = find::membership_status(tx, room, reader)?;
+        if matches!(membership_status, Some(Membership::Join | Membership::Invite)) {
             return Ok(true);
         }
     }
@@ -105,7 +105,7 @@ pub(super) fn is_accessible(core: &Core, tx: &mut dyn Tx, room: &Room, reader: O
 /// has decided.
 pub fn is_enterable(tx: &mut dyn Tx, summary: &Summary, room: Option<&Room>, reader: Option<UserSn>) -> Result<bool> {
     if let (Some(room), Some(reader)) = (room, reader)
-        && matches!(find::standing(tx, room, reader)?, Some(Membership::Join | Membership::Invite))
+        && matches!(find::membership_status(tx, room, reader)?, Some(Membership::Join | Membership::Invite))
     {
         return Ok(true);
     }

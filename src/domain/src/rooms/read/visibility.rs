@@ -37,7 +37,7 @@ pub struct Viewer<'a> {
     /// For somebody who is joined: the place from which on the history has always been open.
     sees_from: i64,
     keys: Option<Keys>,
-    standings: HashMap<SnapshotSn, HistoryVisibility>,
+    account_statuses: HashMap<SnapshotSn, HistoryVisibility>,
     ignored: Option<Arc<HashSet<UserSn>>>,
 }
 
@@ -87,7 +87,7 @@ impl<'a> Viewer<'a> {
             departed: None,
             sees_from: i64::MAX,
             keys: None,
-            standings: HashMap::new(),
+            account_statuses: HashMap::new(),
             ignored: None,
         };
         match membership {
@@ -167,7 +167,7 @@ impl<'a> Viewer<'a> {
         if event.ord.is_some_and(|ord| ord >= self.sees_from) {
             return Ok(true);
         }
-        let before = self.standing(tx, event.snapshot)?;
+        let before = self.membership_status(tx, event.snapshot)?;
         let shared = self.is_joined() || self.departed.is_some_and(|left| event.ord.is_some_and(|ord| ord <= left.ord));
         let mut history = before.history;
         if event.pdu.is_state(&TimelineEventType::RoomHistoryVisibility, "") {
@@ -200,7 +200,7 @@ impl<'a> Viewer<'a> {
         {
             return Ok(row.membership);
         }
-        Ok(self.standing(tx, event.snapshot)?.membership.unwrap_or(Membership::Leave))
+        Ok(self.membership_status(tx, event.snapshot)?.membership.unwrap_or(Membership::Leave))
     }
 
     /// What the user becomes by an event, if it is their own member event.
@@ -213,11 +213,11 @@ impl<'a> Viewer<'a> {
         membership_of(&event.pdu)
     }
 
-    fn standing(&mut self, tx: &mut dyn Tx, at: SnapshotSn) -> Result<HistoryVisibility> {
-        if let Some(known) = self.standings.get(&at) {
+    fn membership_status(&mut self, tx: &mut dyn Tx, at: SnapshotSn) -> Result<HistoryVisibility> {
+        if let Some(known) = self.account_statuses.get(&at) {
             return Ok(*known);
         }
-        let mut standing = HistoryVisibility { history: History::Shared, membership: None };
+        let mut membership_status = HistoryVisibility { history: History::Shared, membership: None };
         // Before the create event there is no state, and no snapshot of it.
         if at.0 != 0 {
             let keys = self.keys(tx)?;
@@ -226,14 +226,14 @@ impl<'a> Viewer<'a> {
                 let Some(found) = found else { continue };
                 let event = self.core.events.get(tx, found)?;
                 if Some(*key) == keys.history {
-                    standing.history = History::of(&event.pdu);
+                    membership_status.history = History::of(&event.pdu);
                 } else {
-                    standing.membership = membership_of(&event.pdu);
+                    membership_status.membership = membership_of(&event.pdu);
                 }
             }
         }
-        self.standings.insert(at, standing);
-        Ok(standing)
+        self.account_statuses.insert(at, membership_status);
+        Ok(membership_status)
     }
 
     fn keys(&mut self, tx: &mut dyn Tx) -> Result<Keys> {

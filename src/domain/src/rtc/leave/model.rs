@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_said_twice_or_late_throws_nobody_out() {
+    fn what_is_said_twice_or_late_throws_no_one_out() {
         let (mut book, now) = book(true);
         book.hear("room", Some("alice"), SfuNotice::Left, now);
         assert_eq!(look(&mut book, SfuPresence::There, now), (LeaveAction::Stays, 2));

@@ -45,7 +45,7 @@ async fn get_token(app: App, request: Ruma<Loose<get_token::Request>>) -> Result
     let (rtc, abroad) =
         (&app.domain.rtc, body.server_name.as_ref().filter(|name| **name != app.domain.core.server_name));
     let jwt = match abroad {
-        Some(server) => rtc.give_abroad(who, server, &body.url, wish).await?,
+        Some(server) => rtc.issue_to_remote(who, server, &body.url, wish).await?,
         None => rtc.give(who, &body.url, wish).await?,
     };
     Ok(get_token::Response::new(jwt))

@@ -25,7 +25,7 @@ async fn a_server_is_asked_once() {
 }
 
 #[tokio::test]
-async fn whoever_asks_at_the_same_time_waits_for_one_answer() {
+async fn who_asks_at_the_same_time_waits_for_one_answer() {
     let world = World::new();
     let own = key("1");
     world.publishes(A, &list(A, &own));

@@ -48,7 +48,7 @@ async fn a_notary_is_believed_no_further_than_that() {
 }
 
 #[tokio::test]
-async fn without_a_notary_nobody_else_is_asked() {
+async fn without_a_notary_no_one_else_is_asked() {
     let world = World::new();
     let own = key("1");
     world.answers(NOTARY, QUERY, 200, &json!({ "server_keys": [list(A, &own)] }));

@@ -89,7 +89,7 @@ async fn requests_need_a_key_that_is_in_use_now() {
 }
 
 #[tokio::test]
-async fn whoever_lets_a_member_in_must_have_signed_too() {
+async fn who_lets_a_member_in_must_have_signed_too() {
     let world = World::new();
     let rules = RoomVersionRules::V11;
     let (joiner, resident) = (key("j"), key("r"));
@@ -114,7 +114,7 @@ async fn whoever_lets_a_member_in_must_have_signed_too() {
 }
 
 #[tokio::test]
-async fn malformed_events_are_refused_and_nobody_is_asked() {
+async fn malformed_events_are_refused_and_no_one_is_asked() {
     let world = World::new();
     let rules = RoomVersionRules::V11;
     let good = event(A, &key("1"), NOW_MS, &rules);

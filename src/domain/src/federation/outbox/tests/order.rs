@@ -61,7 +61,7 @@ async fn what_waits_goes_out_in_batches_and_each_has_its_own_id() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_has_to_go_hears_of_it_themselves() {
+async fn who_has_to_go_hears_of_it_themselves() {
     let mut world = World::new().await;
     let room = world.room_with(&["a.example", "b.example"]).await;
     world.moves(&room, "@bob:invited.example", Membership::Invite).await;

@@ -44,7 +44,7 @@ async fn a_list_is_asked_for_once_and_updates_follow_upon_it() {
 }
 
 #[tokio::test]
-async fn a_gap_means_asking_again_when_somebody_wants_to_know() {
+async fn a_gap_means_asking_again_when_a_user_wants_to_know() {
     let world = World::new().await;
     world.room_with(&[BOB]).await;
     world.wire.set_devices(BOB, 7, &[("A", device_keys(BOB, "A", "one"))]);
@@ -95,7 +95,7 @@ async fn who_was_out_of_sight_is_asked_for_again() {
 }
 
 #[tokio::test]
-async fn whoever_shares_no_room_is_asked_for_every_time() {
+async fn who_shares_no_room_is_asked_for_every_time() {
     let world = World::new().await;
     world.wire.set_devices(BOB, 7, &[("A", device_keys(BOB, "A", "one"))]);
     for asked in 1..3 {
@@ -114,7 +114,7 @@ async fn a_server_that_tells_less_is_asked_in_the_other_way() {
 }
 
 #[tokio::test]
-async fn silent_servers_are_failures_and_keep_nobody_from_their_answer() {
+async fn silent_servers_are_failures_and_keep_no_one_from_their_answer() {
     let world = World::new().await;
     world.room_with(&[BOB]).await;
     world.wire.set_devices(BOB, 7, &[("A", device_keys(BOB, "A", "one"))]);

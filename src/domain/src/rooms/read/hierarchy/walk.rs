@@ -74,9 +74,9 @@ impl Walker<'_> {
         }
         let mut stack = vec![WalkStop { room: root.id, via: Vec::new(), depth: 0 }];
         let (mut seen, mut passed) = (HashSet::new(), 0);
-        let (mut nodes, mut lacking) = (Vec::new(), Vec::new());
+        let (mut nodes, mut missing) = (Vec::new(), Vec::new());
         while let Some(stop) = stack.pop() {
-            if seen.len() == limits::HIERARCHY_ROOMS_MAX || lacking.len() == limits::HIERARCHY_ASKED_MAX {
+            if seen.len() == limits::HIERARCHY_ROOMS_MAX || missing.len() == limits::HIERARCHY_ASKED_MAX {
                 break;
             }
             if !seen.insert(stop.room.clone()) {
@@ -84,15 +84,15 @@ impl Walker<'_> {
             }
             let (summary, children) = match self.look(tx, &stop)? {
                 RoomLook::Hidden => continue,
-                RoomLook::Lacking(lack) => {
-                    lacking.push(lack);
+                RoomLook::Lacking(room) => {
+                    missing.push(room);
                     continue;
                 }
                 RoomLook::Seen(summary, children) => (*summary, children),
             };
             if nodes.len() == limit {
                 let next_batch = Some(token(skip + limit, self.question));
-                return Ok((Hierarchy { rooms: nodes, next_batch }, lacking));
+                return Ok((Hierarchy { rooms: nodes, next_batch }, missing));
             }
             if self.question.depth_max.is_none_or(|max| stop.depth < max) {
                 let next = children.iter().rev();
@@ -105,7 +105,7 @@ impl Walker<'_> {
                 nodes.push(HierarchyNode { summary, children_state });
             }
         }
-        Ok((Hierarchy { rooms: nodes, next_batch: None }, lacking))
+        Ok((Hierarchy { rooms: nodes, next_batch: None }, missing))
     }
 
     fn look(&self, tx: &mut dyn Tx, stop: &WalkStop) -> Result<RoomLook> {
@@ -113,7 +113,7 @@ impl Walker<'_> {
         if !is_resident(tx, room.as_ref())? {
             let Ok(room_id) = OwnedRoomId::try_from(stop.room.as_str()) else { return Ok(RoomLook::Hidden) };
             match self.told.get(&room_id) {
-                Some(Some(distant)) => return self.look_at(tx, room.as_ref(), distant),
+                Some(Some(remote_room)) => return self.look_at(tx, room.as_ref(), remote_room),
                 None => return Ok(RoomLook::Lacking(UnknownRoom { room: room_id, via: stop.via.clone() })),
                 // Then what is left here from earlier days is better than nothing.
                 Some(None) => {}
@@ -127,12 +127,12 @@ impl Walker<'_> {
         Ok(RoomLook::Seen(Box::new(summary(self.core, tx, &room)?), children))
     }
 
-    fn look_at(&self, tx: &mut dyn Tx, room: Option<&Room>, distant: &RemoteRoom) -> Result<RoomLook> {
-        if !is_enterable(tx, &distant.summary, room, Some(self.reader))? {
+    fn look_at(&self, tx: &mut dyn Tx, room: Option<&Room>, remote_room: &RemoteRoom) -> Result<RoomLook> {
+        if !is_enterable(tx, &remote_room.summary, room, Some(self.reader))? {
             return Ok(RoomLook::Hidden);
         }
-        let children = distant.children.iter().filter(|child| child.suggested || !self.question.suggested_only);
-        Ok(RoomLook::Seen(Box::new(distant.summary.clone()), children.cloned().collect()))
+        let children = remote_room.children.iter().filter(|child| child.suggested || !self.question.suggested_only);
+        Ok(RoomLook::Seen(Box::new(remote_room.summary.clone()), children.cloned().collect()))
     }
 }
 

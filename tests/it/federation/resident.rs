@@ -6,8 +6,8 @@ use ruma::room_version_rules::RoomVersionRules;
 use ruma::signatures::{Ed25519KeyPair, hash_and_sign_event, reference_hash, sign_json};
 use serde_json::{Value, json};
 
-use super::letter::{Letter, Reply};
-use crate::harness::{Town, World, encoded, v3};
+use super::transaction::{Letter, Reply};
+use crate::harness::{Cluster, World, encoded, v3};
 
 /// What is done to an event that was right.
 type Twist = fn(&mut Value);
@@ -22,10 +22,10 @@ fn signed(by: &World, rules: &RoomVersionRules, event: &Value) -> (String, Value
 }
 
 /// A `PUT` of one server to another.
-async fn put(town: &Town, from: &World, to: &World, target: &str, body: &Value) -> Reply {
-    let mut letter = Letter::post(from, to, target, body);
-    letter.0.method = "PUT".to_owned();
-    letter.signed_for(from, to.server().domain.core.server_name.clone()).arrives(town).await
+async fn put(cluster: &Cluster, from: &World, to: &World, target: &str, body: &Value) -> Reply {
+    let mut transaction = Letter::post(from, to, target, body);
+    transaction.0.method = "PUT".to_owned();
+    transaction.signed_for(from, to.server().domain.core.server_name.clone()).arrives(cluster).await
 }
 
 /// An invite of Ann by Bob, before it is signed.
@@ -39,14 +39,14 @@ fn invite(b: &World, room: &str) -> Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn only_invites_of_our_users_by_theirs_are_signed() {
-    let town = Town::of(["a.example", "b.example"]).await;
-    let [a, b] = &town.worlds[..] else { unreachable!("two servers") };
+    let cluster = Cluster::of(["a.example", "b.example"]).await;
+    let [a, b] = &cluster.worlds[..] else { unreachable!("two servers") };
     let ann = a.register("ann").await;
     let (room, rules) = ("!den:b.example", &RoomVersionRules::V11);
     let send = async |id: &str, version: &str, event: &Value, shown: Value| {
         let target = format!("/_matrix/federation/v2/invite/{}/{}", encoded(room), encoded(id));
         let body = json!({"room_version": version, "event": event, "invite_room_state": shown});
-        put(&town, b, a, &target, &body).await
+        put(&cluster, b, a, &target, &body).await
     };
     let twists: [(&str, Twist); 5] = [
         ("type", |event| event["type"] = json!("m.room.topic")),
@@ -82,7 +82,7 @@ async fn only_invites_of_our_users_by_theirs_are_signed() {
     });
     send(&nobody, "11", &of_nobody, json!([])).await.refused(403, "M_FORBIDDEN");
     let old = format!("/_matrix/federation/v1/invite/{}/{}", encoded(room), encoded(&id));
-    put(&town, b, a, &old, &good).await.refused(400, "M_INCOMPATIBLE_ROOM_VERSION");
+    put(&cluster, b, a, &old, &good).await.refused(400, "M_INCOMPATIBLE_ROOM_VERSION");
     assert!(ann.syncs().await.0["rooms"]["invite"].get(room).is_none());
 
     let taken = send(&id, "11", &good, json!([])).await.ok();
@@ -90,13 +90,13 @@ async fn only_invites_of_our_users_by_theirs_are_signed() {
     assert_eq!(signers, ["a.example", "b.example"]);
     send(&id, "11", &good, json!([])).await.ok();
     assert!(ann.syncs().await.0["rooms"]["invite"].get(room).is_some());
-    town.ends().await;
+    cluster.ends().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_comes_with_an_invite_is_sifted() {
-    let town = Town::of(["a.example", "b.example"]).await;
-    let [a, b] = &town.worlds[..] else { unreachable!("two servers") };
+    let cluster = Cluster::of(["a.example", "b.example"]).await;
+    let [a, b] = &cluster.worlds[..] else { unreachable!("two servers") };
     let ann = a.register("ann").await;
     let (room, rules) = ("!den:b.example", &RoomVersionRules::V11);
     let mut name = invite(b, room);
@@ -119,7 +119,7 @@ async fn what_comes_with_an_invite_is_sifted() {
     ]);
     let (id, event) = signed(b, rules, &invite(b, room));
     let target = format!("/_matrix/federation/v2/invite/{}/{}", encoded(room), encoded(&id));
-    put(&town, b, a, &target, &json!({"room_version": "11", "event": event, "invite_room_state": shown})).await.ok();
+    put(&cluster, b, a, &target, &json!({"room_version": "11", "event": event, "invite_room_state": shown})).await.ok();
     let seen = ann.syncs().await.0;
     let events = seen["rooms"]["invite"][room]["invite_state"]["events"].as_array().expect("a list").clone();
     let mut kinds: Vec<_> = events.iter().filter_map(|event| event["type"].as_str()).collect();
@@ -140,27 +140,27 @@ async fn what_comes_with_an_invite_is_sifted() {
         let (id, event) = signed(b, v12, &invite(b, &room));
         let target = format!("/_matrix/federation/v2/invite/{}/{}", encoded(&room), encoded(&id));
         let body = json!({"room_version": "12", "event": event, "invite_room_state": [create]});
-        let reply = put(&town, b, a, &target, &body).await;
+        let reply = put(&cluster, b, a, &target, &body).await;
         assert_eq!(reply.status, status, "{room}: {}", reply.json());
     }
     // None at all shows nothing, and is an invite.
     let (id, event) = signed(b, rules, &invite(b, "!bare:b.example"));
     let target = format!("/_matrix/federation/v2/invite/{}/{}", encoded("!bare:b.example"), encoded(&id));
-    put(&town, b, a, &target, &json!({"room_version": "11", "event": event})).await.ok();
+    put(&cluster, b, a, &target, &json!({"room_version": "11", "event": event})).await.ok();
     assert_eq!(ann.syncs().await.0["rooms"]["invite"].as_object().map(serde_json::Map::len), Some(3));
-    town.ends().await;
+    cluster.ends().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn only_joins_of_their_users_by_themselves_are_let_in() {
-    let town = Town::of(["a.example", "b.example"]).await;
-    let [a, b] = &town.worlds[..] else { unreachable!("two servers") };
+    let cluster = Cluster::of(["a.example", "b.example"]).await;
+    let [a, b] = &cluster.worlds[..] else { unreachable!("two servers") };
     let ann = a.register("ann").await;
     let room = ann.creates_room().public().version("11").await;
     let rules = &RoomVersionRules::V11;
     let make = async |user: &str, versions: &str| {
         let path = format!("/_matrix/federation/v1/make_join/{}/{}?{versions}", encoded(&room.0), encoded(user));
-        Letter::get(b, a, &path).arrives(&town).await
+        Letter::get(b, a, &path).arrives(&cluster).await
     };
     make("@bob:b.example", "ver=6&ver=10").await.refused(400, "M_INCOMPATIBLE_ROOM_VERSION");
     make("@ann:a.example", "ver=11").await.refused(403, "M_FORBIDDEN");
@@ -169,7 +169,7 @@ async fn only_joins_of_their_users_by_themselves_are_let_in() {
     assert_eq!(template["room_version"], "11");
     let send = async |version: &str, id: &str, event: &Value| {
         let path = format!("/_matrix/federation/{version}/send_join/{}/{}", encoded(&room.0), encoded(id));
-        put(&town, b, a, &path, event).await
+        put(&cluster, b, a, &path, event).await
     };
     let twists: [(&str, Twist); 5] = [
         ("type", |event| event["type"] = json!("m.room.topic")),
@@ -221,13 +221,13 @@ async fn only_joins_of_their_users_by_themselves_are_let_in() {
     assert_eq!(ann.state_of(&room, "m.room.member", "@bob:b.example").await["membership"], "join");
     ann.sets("m.room.server_acl", "", json!({"allow": ["*"], "deny": ["b.example"]})).in_room(&room).await;
     make("@ben:b.example", "ver=11").await.refused(403, "M_FORBIDDEN");
-    town.ends().await;
+    cluster.ends().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_address_that_was_invited_finds_its_user() {
-    let town = Town::of(["a.example", "b.example"]).await;
-    let [a, b] = &town.worlds[..] else { unreachable!("two servers") };
+    let cluster = Cluster::of(["a.example", "b.example"]).await;
+    let [a, b] = &cluster.worlds[..] else { unreachable!("two servers") };
     let (ann, bob) = (a.register("ann").await, b.register("bob").await);
     let ben = b.register("ben").await;
     let key = Ed25519KeyPair::from_der(&Ed25519KeyPair::generate(), "0".to_owned());
@@ -266,5 +266,5 @@ async fn an_address_that_was_invited_finds_its_user() {
         (&json!("invite"), &json!("b...@example.org"))
     );
     bob.post(v3!("join/{}", room), json!({})).await.ok();
-    town.ends().await;
+    cluster.ends().await;
 }

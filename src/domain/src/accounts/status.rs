@@ -132,5 +132,5 @@ impl Accounts {
 /// Tells those who remember who may do what, once the transaction is committed.
 fn tell(core: &Arc<Core>, tx: &mut WriteTx<'_>, user: UserSn) {
     let core = Arc::clone(core);
-    tx.after_commit(move || core.notifier.standing_changed(user));
+    tx.after_commit(move || core.notifier.account_status_changed(user));
 }

@@ -7,7 +7,7 @@ use ruma::OwnedServerName;
 use ruma::api::federation::authentication::{XMatrix, XMatrixSigningInput};
 use serde_json::Value;
 
-use crate::harness::{Town, World};
+use crate::harness::{Cluster, World};
 
 /// A request, signed.
 #[derive(Debug, Clone)]
@@ -68,8 +68,8 @@ impl Letter {
     }
 
     /// Delivers it.
-    pub(super) async fn arrives(self, town: &Town) -> Reply {
-        let (status, body) = town.streets.deliver(&self.0).await.expect("the server is there");
+    pub(super) async fn arrives(self, cluster: &Cluster) -> Reply {
+        let (status, body) = cluster.network.deliver(&self.0).await.expect("the server is there");
         Reply { asked: format!("{} {}", self.0.method, self.0.target), status, body }
     }
 }

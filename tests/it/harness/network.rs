@@ -20,7 +20,7 @@ use tower::ServiceExt;
 
 /// What happens to requests on their way, in percent of them.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Weather {
+pub(crate) struct Faults {
     /// Requests that never arrive.
     pub(crate) lost: u64,
     /// Requests that arrive and are answered, and whose answer never arrives.
@@ -32,40 +32,40 @@ pub(crate) struct Weather {
 }
 
 /// All servers of a town, and who is parted from whom.
-pub(crate) struct Streets {
-    houses: Mutex<HashMap<String, Router>>,
+pub(crate) struct SimulatedNetwork {
+    servers: Mutex<HashMap<String, Router>>,
     parted: Mutex<HashSet<(String, String)>>,
-    weather: Mutex<Weather>,
+    faults: Mutex<Faults>,
     chance: SeededRandom,
     /// Every request, for tests that look at the wire: from, to, method and target.
     seen: Mutex<Vec<(String, Call)>>,
 }
 
-impl std::fmt::Debug for Streets {
+impl std::fmt::Debug for SimulatedNetwork {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Streets")
     }
 }
 
-impl Streets {
+impl SimulatedNetwork {
     pub(crate) fn new(seed: u64) -> Arc<Self> {
         Arc::new(Self {
-            houses: Mutex::default(),
+            servers: Mutex::default(),
             parted: Mutex::default(),
-            weather: Mutex::default(),
+            faults: Mutex::default(),
             chance: SeededRandom::new(seed),
             seen: Mutex::default(),
         })
     }
 
     /// The way out of one server.
-    pub(crate) fn road(self: &Arc<Self>, from: &str) -> Arc<Road> {
-        Arc::new(Road { from: from.to_owned(), streets: self.clone() })
+    pub(crate) fn link(self: &Arc<Self>, from: &str) -> Arc<ServerLink> {
+        Arc::new(ServerLink { from: from.to_owned(), network: self.clone() })
     }
 
     /// Changes the weather.
-    pub(crate) fn weather(&self, weather: Weather) {
-        *self.weather.lock() = weather;
+    pub(crate) fn faults(&self, faults: Faults) {
+        *self.faults.lock() = faults;
     }
 
     /// Nothing gets from one to the other any more, nor back.
@@ -78,7 +78,7 @@ impl Streets {
     /// Everybody reaches everybody again, in good weather.
     pub(crate) fn heal(&self) {
         self.parted.lock().clear();
-        self.weather(Weather::default());
+        self.faults(Faults::default());
     }
 
     /// Every request so far: who sent it, and the request.
@@ -108,9 +108,9 @@ impl Streets {
         u64::from_le_bytes(bytes) % bound.max(1)
     }
 
-    async fn delay(&self, weather: Weather) {
-        if weather.late_ms > 0 {
-            tokio::time::sleep(Duration::from_millis(self.number_below(weather.late_ms + 1))).await;
+    async fn delay(&self, faults: Faults) {
+        if faults.late_ms > 0 {
+            tokio::time::sleep(Duration::from_millis(self.number_below(faults.late_ms + 1))).await;
         }
     }
 
@@ -120,26 +120,26 @@ impl Streets {
 
     async fn carry(self: Arc<Self>, from: String, call: Call) -> Result<RemoteResponse> {
         self.seen.lock().push((from.clone(), call.clone()));
-        let weather = *self.weather.lock();
-        self.delay(weather).await;
+        let faults = *self.faults.lock();
+        self.delay(faults).await;
         let to = call.to.as_str().to_owned();
-        if self.is_parted(&from, &to) || self.happens(weather.lost) {
+        if self.is_parted(&from, &to) || self.happens(faults.lost) {
             return Err(gone("The request got lost."));
         }
-        if self.happens(weather.doubled) {
+        if self.happens(faults.doubled) {
             drop(self.enter(&call).await);
         }
         let answer = self.enter(&call).await?;
-        self.delay(weather).await;
-        if self.is_parted(&from, &to) || self.happens(weather.unanswered) {
+        self.delay(faults).await;
+        if self.is_parted(&from, &to) || self.happens(faults.unanswered) {
             return Err(gone("The answer got lost."));
         }
         Ok(answer)
     }
 
     async fn enter(&self, call: &Call) -> Result<RemoteResponse> {
-        let house = self.houses.lock().get(call.to.as_str()).cloned();
-        let house = house.ok_or_else(|| gone("Nobody is there."))?;
+        let server = self.servers.lock().get(call.to.as_str()).cloned();
+        let server = server.ok_or_else(|| gone("Nobody is there."))?;
         let mut request = http::Request::builder().method(call.method.as_str()).uri(&call.target);
         if let Some(authorization) = &call.authorization {
             request = request.header(http::header::AUTHORIZATION, authorization);
@@ -148,7 +148,7 @@ impl Streets {
             request = request.header(http::header::CONTENT_TYPE, "application/json");
         }
         let request = request.body(Body::from(call.body.clone())).map_err(|error| Error::fault("a request", error))?;
-        let Ok(answer) = house.oneshot(request).await;
+        let Ok(answer) = server.oneshot(request).await;
         let (parts, body) = answer.into_parts();
         let content_type = parts.headers.get(http::header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let body = body.into_data_stream().map(|piece| piece.map_err(|error| Error::fault("reading an answer", error)));
@@ -166,30 +166,30 @@ fn gone(why: &'static str) -> Error {
 
 /// One server's way to the others.
 #[derive(Debug)]
-pub(crate) struct Road {
+pub(crate) struct ServerLink {
     from: String,
-    streets: Arc<Streets>,
+    network: Arc<SimulatedNetwork>,
 }
 
-impl Road {
+impl ServerLink {
     /// The server at this end of the road can be reached.
-    pub(super) fn open_house(&self, running: &Running) {
+    pub(super) fn attach(&self, running: &Running) {
         let resources = [Resource::Client, Resource::Federation, Resource::Media];
         let router = hearth_http::surface::router(&resources, &Arc::new(Counters::default()));
         let router = router.with_state(App { domain: running.domain.clone() });
-        self.streets.houses.lock().insert(self.from.clone(), router);
+        self.network.servers.lock().insert(self.from.clone(), router);
     }
 
     /// The server at this end of the road is gone.
-    pub(super) fn close_house(&self) {
-        self.streets.houses.lock().remove(&self.from);
+    pub(super) fn detach(&self) {
+        self.network.servers.lock().remove(&self.from);
     }
 }
 
-impl Network for Road {
+impl Network for ServerLink {
     fn call(&self, call: Call) -> Eventually<Result<RemoteResponse>> {
         let wait = call.wait;
-        let carried = self.streets.clone().carry(self.from.clone(), call);
+        let carried = self.network.clone().carry(self.from.clone(), call);
         Box::pin(async move {
             match tokio::time::timeout(wait, carried).await {
                 Ok(answer) => answer,

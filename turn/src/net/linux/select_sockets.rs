@@ -52,7 +52,7 @@ const SOCKETS: u32 = 3;
 
 /// Makes the kernel choose among the sockets at this socket's address, which have been bound in the order of [`SOCKETS`], one
 /// thread's after the other's.
-pub(in crate::net) fn steer(socket: &UdpSocket, threads: u32) -> io::Result<()> {
+pub(in crate::net) fn select_sockets(socket: &UdpSocket, threads: u32) -> io::Result<()> {
     let mut program = program(socket.local_addr()?.is_ipv4(), threads);
     let length = libc::c_ushort::try_from(program.len()).map_err(io::Error::other)?;
     let filter = libc::sock_fprog { len: length, filter: program.as_mut_ptr() };
@@ -132,7 +132,7 @@ mod tests {
         let at = first.local_addr().unwrap();
         let others = (1..SOCKETS * THREADS).map(|_| open(at));
         let sockets: Vec<UdpSocket> = std::iter::once(first).chain(others).collect();
-        steer(&sockets[0], THREADS).unwrap();
+        select_sockets(&sockets[0], THREADS).unwrap();
         sockets
     }
 

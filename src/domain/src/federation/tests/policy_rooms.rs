@@ -13,7 +13,7 @@ use crate::rooms::Message;
 const CREATOR: &str = "@creator:far.example";
 
 /// A room whose policy server is the creator's.
-async fn policed(key: &[u8]) -> (World, OwnedEventId) {
+async fn policy_rooms(key: &[u8]) -> (World, OwnedEventId) {
     let world = World::of_version("11").await;
     let key = Base64::<Standard, _>::new(key.to_vec()).encode();
     let content = json!({ "via": "far.example", "public_keys": { "ed25519": key } });
@@ -44,7 +44,7 @@ async fn is_signed(world: &World, id: &OwnedEventId) -> bool {
 
 #[tokio::test]
 async fn what_is_sent_is_signed_first_and_what_is_not_wanted_not_sent() {
-    let (world, _) = policed(&policy_key().pair().public_key()).await;
+    let (world, _) = policy_rooms(&policy_key().pair().public_key()).await;
     let sent = alice_says(&world, "hello").await.expect("sent");
     assert!(is_signed(&world, &sent).await);
     assert_eq!(alice_says(&world, "hello").await.expect("the same transaction"), sent);
@@ -58,14 +58,14 @@ async fn what_is_sent_is_signed_first_and_what_is_not_wanted_not_sent() {
 
 #[tokio::test]
 async fn a_signature_with_another_key_is_none() {
-    let (world, _) = policed(&[3; 32]).await;
+    let (world, _) = policy_rooms(&[3; 32]).await;
     let refused = alice_says(&world, "hello").await.expect_err("not signed");
     assert_eq!(refused.reason(), Some(Reason::ConnectionFailed), "{refused}");
 }
 
 #[tokio::test]
 async fn what_comes_unsigned_is_asked_about_and_kept_out_if_not_wanted() {
-    let (world, policy) = policed(&policy_key().pair().public_key()).await;
+    let (world, policy) = policy_rooms(&policy_key().pair().public_key()).await;
     let good = world.says(CREATOR, "hello", &[policy]);
     world.receives(&[&good]).await;
     world.works_off().await;

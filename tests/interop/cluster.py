@@ -234,7 +234,7 @@ class Synapse(Server):
 
 
 @contextlib.asynccontextmanager
-async def town(folder):
+async def cluster(folder):
     """Both servers, running."""
     authority = Authority(folder)
     servers = Hearth(Path(folder) / "hearth", "127.0.0.1", authority), Synapse(Path(folder) / "synapse", "127.0.0.2", authority)

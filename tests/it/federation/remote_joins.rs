@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, Person, Room, Town, v3};
+use crate::harness::{Answer, Cluster, Person, Room, v3};
 
 const VERSIONS: [&str; 7] = ["6", "7", "8", "9", "10", "11", "12"];
 
@@ -50,8 +50,8 @@ fn restricted(club: &Room) -> Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn rooms_of_every_version_are_joined_from_elsewhere() {
-    let town = Town::of(["a.example", "b.example"]).await;
-    let [a, b] = &town.worlds[..] else { unreachable!("two servers") };
+    let cluster = Cluster::of(["a.example", "b.example"]).await;
+    let [a, b] = &cluster.worlds[..] else { unreachable!("two servers") };
     let (ann, bob, ben) = (a.register("ann").await, b.register("bob").await, b.register("ben").await);
     bob.put(v3!("profile/{}/displayname", bob.id), json!({ "displayname": "Bob" })).await.ok();
     for version in VERSIONS {
@@ -71,13 +71,13 @@ async fn rooms_of_every_version_are_joined_from_elsewhere() {
         bob.leaves(&room).await;
         becomes(&ann, &bob, &room, "leave").await;
     }
-    town.ends().await;
+    cluster.ends().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_alias_leads_there_and_an_unknown_room_nowhere() {
-    let town = Town::of(["a.example", "b.example"]).await;
-    let [a, b] = &town.worlds[..] else { unreachable!("two servers") };
+    let cluster = Cluster::of(["a.example", "b.example"]).await;
+    let [a, b] = &cluster.worlds[..] else { unreachable!("two servers") };
     let (ann, bob) = (a.register("ann").await, b.register("bob").await);
     let room = ann.creates_room().public().version("12").with("room_alias_name", json!("hall")).await;
     assert_eq!(joins(&bob, "#hall:a.example", "b.example").await.ok()["room_id"], room.0);
@@ -86,16 +86,16 @@ async fn an_alias_leads_there_and_an_unknown_room_nowhere() {
     joins(&bob, "!nowhere:b.example", "b.example").await.refused(404, "M_NOT_FOUND");
     let secret = ann.creates_room().await;
     joins(&bob, &secret.0, "a.example").await.refused(403, "M_FORBIDDEN");
-    town.streets.part("a.example", "b.example");
+    cluster.network.part("a.example", "b.example");
     let answer = joins(&bob, &secret.0, "a.example").await;
     assert!(answer.status >= 500, "nobody can be reached: {}", answer.status);
-    town.ends().await;
+    cluster.ends().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_clients_that_join_at_once_join_once() {
-    let town = Town::of(["a.example", "b.example"]).await;
-    let [a, b] = &town.worlds[..] else { unreachable!("two servers") };
+    let cluster = Cluster::of(["a.example", "b.example"]).await;
+    let [a, b] = &cluster.worlds[..] else { unreachable!("two servers") };
     let (ann, bob, ben) = (a.register("ann").await, b.register("bob").await, b.register("ben").await);
     let room = ann.creates_room().public().await;
     let (one, two, three) = tokio::join!(
@@ -106,16 +106,16 @@ async fn two_clients_that_join_at_once_join_once() {
     for answer in [one, two, three] {
         answer.ok();
     }
-    let sent = town.streets.seen().iter().filter(|(_, call)| call.target.contains("/send_join/")).count();
+    let sent = cluster.network.seen().iter().filter(|(_, call)| call.target.contains("/send_join/")).count();
     assert_eq!(sent, 1, "the others find the door open");
     becomes(&ann, &ben, &room, "join").await;
-    town.ends().await;
+    cluster.ends().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_was_away_is_let_in_again_and_hears_what_was_said() {
-    let town = Town::of(["a.example", "b.example"]).await;
-    let [a, b] = &town.worlds[..] else { unreachable!("two servers") };
+async fn who_was_away_is_let_in_again_and_hears_what_was_said() {
+    let cluster = Cluster::of(["a.example", "b.example"]).await;
+    let [a, b] = &cluster.worlds[..] else { unreachable!("two servers") };
     let (ann, bob) = (a.register("ann").await, b.register("bob").await);
     let room = ann.creates_room().public().await;
     joins(&bob, &room.0, "a.example").await.ok();
@@ -133,13 +133,13 @@ async fn whoever_was_away_is_let_in_again_and_hears_what_was_said() {
     becomes(&bob, &ann, &room, "leave").await;
     joins(&ann, &room.0, "b.example").await.ok();
     becomes(&bob, &ann, &room, "join").await;
-    town.ends().await;
+    cluster.ends().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn invites_are_accepted_refused_and_taken_back() {
-    let town = Town::of(["a.example", "b.example"]).await;
-    let [a, b] = &town.worlds[..] else { unreachable!("two servers") };
+    let cluster = Cluster::of(["a.example", "b.example"]).await;
+    let [a, b] = &cluster.worlds[..] else { unreachable!("two servers") };
     let (ann, bob, ben) = (a.register("ann").await, b.register("bob").await, b.register("ben").await);
     for version in ["6", "11", "12"] {
         let room = ann.creates_room().version(version).with("name", json!("Parlour")).inviting(&[&bob]).await;
@@ -174,17 +174,17 @@ async fn invites_are_accepted_refused_and_taken_back() {
         ann.kicks(&ben, &room).await;
         is_shown(&ben, "that it was taken back", |seen| !invited(seen)).await;
     }
-    town.ends().await;
+    cluster.ends().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_invite_is_refused_even_if_its_server_is_gone() {
-    let town = Town::of(["a.example", "b.example"]).await;
-    let [a, b] = &town.worlds[..] else { unreachable!("two servers") };
+    let cluster = Cluster::of(["a.example", "b.example"]).await;
+    let [a, b] = &cluster.worlds[..] else { unreachable!("two servers") };
     let (ann, bob) = (a.register("ann").await, b.register("bob").await);
     let room = ann.creates_room().inviting(&[&bob]).await;
     let seen = is_shown(&bob, "an invite", |seen| seen["rooms"]["invite"].get(&room.0).is_some()).await;
-    town.streets.part("a.example", "b.example");
+    cluster.network.part("a.example", "b.example");
     bob.leaves(&room).await;
     let since = seen["next_batch"].as_str().expect("a token");
     let news = bob.syncs().since(since).await;
@@ -193,13 +193,13 @@ async fn an_invite_is_refused_even_if_its_server_is_gone() {
     bob.leaves(&room).await;
     bob.forgets(&room).await;
     assert!(bob.syncs().await.0["rooms"]["invite"].get(&room.0).is_none());
-    town.ends().await;
+    cluster.ends().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn invites_of_nobody_and_of_the_wrong_people_are_refused() {
-    let town = Town::of(["a.example", "b.example"]).await;
-    let [a, b] = &town.worlds[..] else { unreachable!("two servers") };
+async fn invites_of_no_one_and_of_the_wrong_people_are_refused() {
+    let cluster = Cluster::of(["a.example", "b.example"]).await;
+    let [a, b] = &cluster.worlds[..] else { unreachable!("two servers") };
     let (ann, bob) = (a.register("ann").await, b.register("bob").await);
     let room = ann.creates_room().await;
     let invite = async |id: &str| ann.post(v3!("rooms/{}/invite", room), json!({ "user_id": id })).await;
@@ -207,18 +207,18 @@ async fn invites_of_nobody_and_of_the_wrong_people_are_refused() {
     assert!(invite("@bob:c.example").await.status >= 400);
     invite(&bob.id).await.ok();
     invite(&bob.id).await.ok();
-    let asked = town.streets.seen().iter().filter(|(_, call)| call.target.contains("/v2/invite/")).count();
+    let asked = cluster.network.seen().iter().filter(|(_, call)| call.target.contains("/v2/invite/")).count();
     assert_eq!(asked, 3, "inviting again changes nothing");
     let state = v3!("rooms/{}/state/m.room.member/{}", room, "@nobody:b.example");
     ann.put(state, json!({ "membership": "invite" })).await.refused(403, "M_FORBIDDEN");
     ann.get(v3!("rooms/{}/state/m.room.member/{}", room, "@nobody:b.example")).await.refused(404, "M_NOT_FOUND");
-    town.ends().await;
+    cluster.ends().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_knocks_elsewhere_may_be_let_in_or_think_better_of_it() {
-    let town = Town::of(["a.example", "b.example"]).await;
-    let [a, b] = &town.worlds[..] else { unreachable!("two servers") };
+    let cluster = Cluster::of(["a.example", "b.example"]).await;
+    let [a, b] = &cluster.worlds[..] else { unreachable!("two servers") };
     let (ann, bob, ben) = (a.register("ann").await, b.register("bob").await, b.register("ben").await);
     let knocks = async |who: &Person, room: &Room| {
         who.post(v3!("knock/{}", room), json!({ "reason": "let me in" })).query(&[("via", "a.example")]).await
@@ -250,13 +250,13 @@ async fn who_knocks_elsewhere_may_be_let_in_or_think_better_of_it() {
     }
     let shut = ann.creates_room().await;
     knocks(&bob, &shut).await.refused(403, "M_FORBIDDEN");
-    town.ends().await;
+    cluster.ends().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn members_of_an_allowed_room_come_in_from_elsewhere() {
-    let town = Town::of(["a.example", "b.example", "c.example"]).await;
-    let [a, b, c] = &town.worlds[..] else { unreachable!("three servers") };
+    let cluster = Cluster::of(["a.example", "b.example", "c.example"]).await;
+    let [a, b, c] = &cluster.worlds[..] else { unreachable!("three servers") };
     let (ann, bob, ben) = (a.register("ann").await, b.register("bob").await, b.register("ben").await);
     let cat = c.register("cat").await;
     let club = ann.creates_room().public().await;
@@ -289,19 +289,19 @@ async fn members_of_an_allowed_room_come_in_from_elsewhere() {
         cat.post(v3!("join/{}", room), json!({})).query(&query).await.ok();
         becomes(&bob, &cat, &room, "join").await;
     }
-    town.ends().await;
+    cluster.ends().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn rooms_that_are_too_large_are_not_entered() {
-    let town = Town::with(["a.example", "b.example"], 1, |config| config.federation.complexity_limit = 1).await;
-    let [a, b] = &town.worlds[..] else { unreachable!("two servers") };
+    let cluster = Cluster::with(["a.example", "b.example"], 1, |config| config.federation.complexity_limit = 1).await;
+    let [a, b] = &cluster.worlds[..] else { unreachable!("two servers") };
     let (ann, bob) = (a.register("ann").await, b.register("bob").await);
     let initial: Vec<Value> =
         (0..498).map(|n| json!({ "type": "org.example.shelf", "state_key": n.to_string(), "content": {} })).collect();
     let room = ann.creates_room().public().with("initial_state", json!(initial)).await;
     joins(&bob, &room.0, "a.example").await.refused(400, "M_RESOURCE_LIMIT_EXCEEDED");
-    let sent = town.streets.seen().iter().any(|(_, call)| call.target.contains("/send_join/"));
+    let sent = cluster.network.seen().iter().any(|(_, call)| call.target.contains("/send_join/"));
     assert!(!sent, "it is asked first");
-    town.ends().await;
+    cluster.ends().await;
 }

@@ -4,18 +4,18 @@ use std::sync::Arc;
 
 use hearth_base::config::Config;
 
-use super::{Streets, TestClock, World};
+use super::{SimulatedNetwork, TestClock, World};
 
 /// Some servers, and the streets between them.
 #[derive(Debug)]
-pub(crate) struct Town {
+pub(crate) struct Cluster {
     /// What lies between the servers.
-    pub(crate) streets: Arc<Streets>,
+    pub(crate) network: Arc<SimulatedNetwork>,
     /// The servers, in the order of their names.
     pub(crate) worlds: Vec<World>,
 }
 
-impl Town {
+impl Cluster {
     /// Servers of these names, with one clock.
     pub(crate) async fn of<const N: usize>(names: [&str; N]) -> Self {
         Self::with(names, 1, |_| {}).await
@@ -23,7 +23,7 @@ impl Town {
 
     /// The same, changed, with what chance there is on the streets seeded.
     pub(crate) async fn with<const N: usize>(names: [&str; N], seed: u64, change: impl Fn(&mut Config)) -> Self {
-        let streets = Streets::new(seed);
+        let network = SimulatedNetwork::new(seed);
         let clock = Arc::new(TestClock::new());
         let mut worlds = Vec::with_capacity(N);
         for name in names {
@@ -31,14 +31,14 @@ impl Town {
                 config.server.name = name.to_owned();
                 change(config);
             };
-            worlds.push(World::at(Some(streets.road(name)), clock.clone(), set_up).await);
+            worlds.push(World::at(Some(network.link(name)), clock.clone(), set_up).await);
         }
-        Self { streets, worlds }
+        Self { network, worlds }
     }
 
     /// Ends all servers, and looks for leftovers.
     pub(crate) async fn ends(self) {
-        self.streets.heal();
+        self.network.heal();
         for world in self.worlds {
             world.ends().await;
         }
