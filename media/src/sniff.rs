@@ -57,11 +57,6 @@ impl Kind {
             Self::Markup => "application/octet-stream",
         }
     }
-
-    /// Whether [`crate::Thumbnailer`] decodes it.
-    pub fn has_thumbnail(self) -> bool {
-        matches!(self, Self::Png | Self::Jpeg | Self::Gif | Self::WebP)
-    }
 }
 
 /// Tells what a file is from its first bytes (512 are enough); `None` when unknown.

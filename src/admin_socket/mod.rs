@@ -100,7 +100,6 @@ fn listener_shown(bound: &Bound) -> wire::Listener {
         let name = match resource {
             Resource::Client => "client",
             Resource::Federation => "federation",
-            Resource::Identity => "identity",
             Resource::Media => "media",
             Resource::Metrics => "metrics",
         };

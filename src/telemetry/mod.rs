@@ -22,17 +22,23 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use entry::Fields;
 
-/// Parts that others wrote, and that say much at `debug` which is nobody's concern but theirs; naming them in `log.level`
-/// brings it back.
-const QUIET: &str = "hyper=info,hyper_util=info,h2=info,rustls=info,reqwest=info,postgres=info,tokio_postgres=info";
+/// Levels of libraries, which `log.level` overrides by naming them. `ruma_state_res` writes two lines an event at `info` for every
+/// authorisation that it checks; the others explain themselves at `debug`.
+const QUIET: &str =
+    "ruma_state_res=warn,hyper=info,hyper_util=info,h2=info,rustls=info,reqwest=info,postgres=info,tokio_postgres=info";
 
 /// Makes this process log as configured, and keep what it logs in `ring`. Only the first call in a process counts.
 pub(crate) fn install(log: &Log, clock: Arc<dyn Clock>, ring: Arc<LogRing>) {
-    let filter = EnvFilter::builder().parse_lossy(format!("{QUIET},{}", log.level));
+    let filter = filter(&log.level);
     let out = Out { format: log.format, colour: has_colour(log.colour), clock, ring };
     if tracing_subscriber::registry().with(out.with_filter(filter)).try_init().is_ok() {
         std::panic::set_hook(Box::new(panicked));
     }
+}
+
+/// What is logged at a level, or a list of levels, of the configuration.
+fn filter(level: &str) -> EnvFilter {
+    EnvFilter::builder().parse_lossy(format!("{QUIET},{level}"))
 }
 
 fn has_colour(colour: Colour) -> bool {
@@ -107,6 +113,22 @@ mod tests {
     use hearth_base::clock::ManualClock;
 
     use super::*;
+
+    #[tokio::test]
+    async fn state_resolution_is_silent_unless_it_is_asked_for() {
+        for (level, lines) in [("info", vec!["warn"]), ("info,ruma_state_res=info", vec!["info", "warn"])] {
+            let ring = Arc::<LogRing>::default();
+            let clock = Arc::new(ManualClock::at(5));
+            let out = Out { format: LogFormat::Text, colour: false, clock, ring: Arc::clone(&ring) };
+            let logging = tracing_subscriber::registry().with(out.with_filter(filter(level)));
+            tracing::subscriber::with_default(logging, || {
+                tracing::info!(target: "ruma_state_res::event_auth", "info");
+                tracing::warn!(target: "ruma_state_res", "warn");
+            });
+            let page = ring.page(&LogQuery::default()).await;
+            assert_eq!(page.entries.iter().map(|entry| entry.message.as_str()).collect::<Vec<_>>(), lines, "{level}");
+        }
+    }
 
     #[tokio::test]
     async fn strangers_do_not_reach_the_terminal() {

@@ -1,5 +1,10 @@
 //! The rules of the house, as tests: what a reader of this code may rely on everywhere.
 
+mod ballast;
+mod bounds;
+mod source;
+mod statements;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

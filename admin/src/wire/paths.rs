@@ -118,11 +118,6 @@ pub fn log(query: &LogQuery) -> String {
         .path
 }
 
-/// Where a job is cancelled.
-pub fn job_cancel(id: &str) -> String {
-    fill(JOB_CANCEL, id)
-}
-
 /// A page of other homeservers.
 pub fn destinations(query: &ListQuery) -> String {
     list(DESTINATIONS, query)
@@ -215,7 +210,6 @@ mod tests {
         assert_eq!(user_password("@a:h"), "/api/v1/users/%40a%3Ah/password");
         assert_eq!(room("!x?#{y}:h"), "/api/v1/rooms/%21x%3F%23%7By%7D%3Ah");
         assert_eq!(registration_token("../status"), "/api/v1/registration-tokens/..%2Fstatus");
-        assert_eq!(job_cancel("7"), "/api/v1/jobs/7/cancel");
         let retry = "/api/v1/federation/destinations/%5B2001%3Adb8%3A%3A1%5D%3A8448/retry";
         assert_eq!(destination_retry("[2001:db8::1]:8448"), retry);
     }

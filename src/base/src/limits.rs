@@ -18,8 +18,6 @@ pub const SYNC_WAIT_MS_MAX: u64 = 90_000;
 pub const PAGE_EVENTS_MAX: usize = 1_000;
 /// What a client gets that does not say.
 pub const PAGE_EVENTS_DEFAULT: usize = 10;
-/// Authorisation events of one event (server-server API).
-pub const AUTH_EVENTS_MAX: usize = 10;
 /// Previous events of one event (server-server API).
 pub const PREV_EVENTS_MAX: usize = 20;
 /// Previous events that we put into an event of our own: all extremities that a room may have here, so that it joins them.

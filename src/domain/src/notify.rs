@@ -84,8 +84,8 @@ impl Notifier {
     }
 
     /// When there last was something for a user; the floor if there was nothing since the start.
-    #[must_use]
-    pub fn newest_for(&self, user: UserSn) -> Position {
+    #[cfg(test)]
+    pub(crate) fn newest_for(&self, user: UserSn) -> Position {
         self.users.lock().get(&user).map_or(self.floor, |topic| *topic.borrow())
     }
 

@@ -10,7 +10,6 @@ pub mod engine;
 mod hash;
 pub mod ids;
 mod job;
-mod json_column;
 mod metrics;
 mod migrate;
 mod options;

@@ -25,6 +25,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     (14, "remote_devices", include_str!("migrations/0014_remote_devices.sql")),
     (15, "remote_media", include_str!("migrations/0015_remote_media.sql")),
     (16, "delayed_events", include_str!("migrations/0016_delayed_events.sql")),
+    (17, "plain_json", include_str!("migrations/0017_plain_json.sql")),
 ];
 
 const CREATE_META: &str =

@@ -8,8 +8,7 @@ use super::schema::section;
 section! {
     /// Bridges and bots.
     pub struct AppServices {
-        /// A folder of registration files, one for each bridge. Unset, there are none beside those that were registered
-        /// by the dashboard.
+        /// A folder of registration files, one for each bridge. Unset, there are none.
         folder: Option<PathBuf> = None => "'/etc/hearth/appservices'",
     }
 }

@@ -42,8 +42,6 @@ choice! {
         Client = "client",
         /// What other homeservers use.
         Federation = "federation",
-        /// The identity service.
-        Identity = "identity",
         /// Uploads and downloads.
         Media = "media",
         /// Numbers for Prometheus; they are for the operator, not for the public.

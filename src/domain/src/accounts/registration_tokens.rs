@@ -108,21 +108,6 @@ impl Accounts {
         if write.await? { Ok(made) } else { Err(Error::invalid("There is such a registration token already.")) }
     }
 
-    /// Changes how often and how long a token is good for. `M_NOT_FOUND` if there is none.
-    pub async fn change_registration_token(
-        &self,
-        token: &str,
-        uses_max: Option<u64>,
-        expires_ms: Option<Millis>,
-    ) -> Result<RegistrationTokenRow> {
-        let token = token.to_owned();
-        let write = self.core.store.write("registration_token_change", move |tx| {
-            table::update(tx.tx(), &token, uses_max, expires_ms)?;
-            table::get(tx.tx(), &token)?.ok_or_else(|| Error::not_found("There is no such registration token."))
-        });
-        write.await
-    }
-
     /// Deletes a token; `M_NOT_FOUND` if there is none.
     pub async fn delete_registration_token(&self, token: &str) -> Result<()> {
         let token = token.to_owned();

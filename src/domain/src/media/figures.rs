@@ -1,6 +1,6 @@
 //! What there is, for administrators.
 
-use hearth_base::{Millis, Result, limits};
+use hearth_base::{Result, limits};
 use hearth_store::tables::{media, users};
 use ruma::UserId;
 
@@ -21,15 +21,6 @@ impl Media {
             Ok((media::of_user(tx.tx(), user, from, limit)?, media::usage_of(tx.tx(), user)?))
         };
         self.core.store.read("media_of_user", read).await
-    }
-
-    /// Uploads that nobody has fetched since `before_ms` and that are larger than `larger_bytes`, some of them: ask again
-    /// once they are deleted.
-    pub async fn unused_since(&self, before_ms: Millis, larger_bytes: u64) -> Result<Vec<MediaRow>> {
-        let read = move |tx: &mut hearth_store::ReadTx<'_>| {
-            media::unused(tx.tx(), before_ms, larger_bytes, limits::MEDIA_PAGE_MAX)
-        };
-        self.core.store.read("media_unused", read).await
     }
 
     /// How much was uploaded in all. What was uploaded twice counts twice; thumbnails do not count.

@@ -3,14 +3,11 @@
 use hearth_base::Result;
 use hearth_store::tables::{media, thumbnails};
 use hearth_store::{Lane, WriteTx};
-use ruma::UserId;
 
 use super::{Media, MediaRow, files};
 
 /// Rows deleted in one transaction, so that other writers get their turns.
 const ROWS_AT_ONCE: usize = 100;
-/// Rows asked for at once while all media of a user is deleted.
-const ROWS_READ: u64 = 100;
 
 impl Media {
     /// Deletes media of this server by its ids; gives those that were there. Who may do so is the caller's to decide.
@@ -26,18 +23,6 @@ impl Media {
             deleted.extend(rows.ids);
         }
         Ok(deleted)
-    }
-
-    /// Deletes all that a user has uploaded; says how many.
-    pub async fn delete_all_of(&self, user: &UserId) -> Result<u64> {
-        let mut deleted = 0;
-        loop {
-            let (rows, _) = self.of_user(user, 0, ROWS_READ).await?;
-            if rows.is_empty() {
-                return Ok(deleted);
-            }
-            deleted += self.delete(rows.into_iter().map(|row| row.id).collect()).await?.len() as u64;
-        }
     }
 }
 

@@ -1,12 +1,11 @@
 //! Transaction ids: a request that a client repeats, because its answer got lost, does nothing a second time and gets the
 //! first answer (client-server API, "Transaction identifiers").
 
-use hearth_base::{Millis, Result, limits};
+use hearth_base::{Millis, Result};
+use hearth_store::WriteTx;
 use hearth_store::engine::Tx;
 use hearth_store::tables::txns;
-use hearth_store::{Lane, WriteTx};
 
-use super::Rooms;
 use crate::Requester;
 
 /// One transaction: a device, an endpoint (with its room), and the id the client chose.
@@ -41,13 +40,5 @@ impl Txn {
         now_ms: Millis,
     ) -> Result<()> {
         txns::insert(tx.tx(), requester.device, self.key, answer, now_ms)
-    }
-}
-
-impl Rooms {
-    /// Forgets transactions that are older than any client's patience; says how many. For the hourly upkeep.
-    pub async fn prune_transactions(&self) -> Result<u64> {
-        let before_ms = self.core.now_ms().saturating_sub(limits::TXN_MS_MAX);
-        self.core.store.write_in(Lane::Upkeep, "txns_prune", move |tx| txns::prune(tx.tx(), before_ms)).await
     }
 }

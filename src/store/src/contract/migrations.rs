@@ -1,10 +1,12 @@
 //! Bringing a schema up to date.
 
-use hearth_base::Seams;
+use hearth_base::{Position, Seams};
 
 use super::{ADD, Bed, SCHEMA, ids, read, write};
-use crate::migrate::Migration;
-use crate::{Store, Tx};
+use crate::ids::RoomSn;
+use crate::migrate::{MIGRATIONS, Migration};
+use crate::tables::{events, inbox};
+use crate::{Store, Tx, Value};
 
 const SECOND: Migration = (2, "colours", "ALTER TABLE notes ADD COLUMN colour TEXT NOT NULL DEFAULT 'red';");
 const TWO: &[Migration] = &[SCHEMA[0], SECOND];
@@ -45,4 +47,33 @@ pub(super) fn a_newer_schema_is_refused(bed: &Bed) {
     let error = open(bed, SCHEMA).err().unwrap().to_string();
     assert!(error.contains("newer Hearth"), "{error}");
     assert!(ids(&open(bed, TWO).unwrap()).is_empty());
+}
+
+/// Schema 17 drops a column from the largest table: what was stored before must read as it did.
+pub(super) fn events_survive_the_loss_of_their_codec(bed: &Bed) {
+    let store = open(bed, &MIGRATIONS[..16]).unwrap();
+    write(&store, |tx| {
+        tx.execute(
+            "INSERT INTO events (sn, room, ord, id_hash, id, sender, depth, snapshot, flags, codec, json) \
+             VALUES (7, 1, 7, ?1, '$e', 2, 3, 4, 0, 0, ?2)",
+            &[events::id_hash("$e").into(), Value::Blob(b"{}")],
+        )?;
+        tx.execute(
+            "INSERT INTO inbox (position, room, origin, id_hash, tries, retry_at_ms, codec, json) \
+             VALUES (8, 1, 'a.example', 5, 0, 0, 0, ?1)",
+            &[Value::Blob(b"{1}")],
+        )
+    })
+    .unwrap();
+    store.close();
+    let store = Store::open(bed.options.clone(), Seams::system()).unwrap();
+    let (event, waiting) = read(&store, |tx| {
+        let event = events::by_id(tx.tx(), "$e")?;
+        Ok((event, inbox::of_room(tx.tx(), RoomSn(1), Position::ZERO, 10)?))
+    })
+    .unwrap();
+    let event = event.unwrap();
+    assert_eq!((event.sn.0, event.depth, event.json.as_slice()), (7, 3, &b"{}"[..]));
+    assert_eq!(waiting.iter().map(|row| row.json.as_slice()).collect::<Vec<_>>(), [b"{1}"]);
+    store.close();
 }

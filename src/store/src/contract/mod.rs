@@ -152,6 +152,7 @@ cases! {
     migrations::steps_are_applied_once_and_in_order,
     migrations::a_step_that_fails_changes_nothing,
     migrations::a_newer_schema_is_refused,
+    migrations::events_survive_the_loss_of_their_codec,
     statements::every_statement_is_understood,
     statements::a_second_server_is_kept_out,
 }

@@ -4,12 +4,11 @@ use hearth_base::{Error, Result};
 
 use crate::engine::{Row, Tx, Value};
 use crate::ids::{DeviceSn, EventSn, KeySn, RoomSn, SnapshotSn, UserSn};
-use crate::json_column;
 
 macro_rules! columns {
     ($rest:literal) => {
         concat!(
-            "SELECT sn, room, ord, id, sender, state_key, depth, snapshot, flags, redacted_by, thread, device, txn, codec, json ",
+            "SELECT sn, room, ord, id, sender, state_key, depth, snapshot, flags, redacted_by, thread, device, txn, json ",
             $rest
         )
     };
@@ -23,9 +22,9 @@ const FORWARD: &str = columns!("FROM events WHERE room = ?1 AND ord > ?2 AND ord
 const BACKWARD: &str = columns!("FROM events WHERE room = ?1 AND ord > ?2 AND ord <= ?3 ORDER BY ord DESC LIMIT ?4");
 const NEWEST_FIRST: &str = columns!("FROM events WHERE sn < ?1 AND ord IS NOT NULL ORDER BY sn DESC LIMIT ?2");
 const INSERT: &str = "INSERT INTO events (sn, room, ord, id_hash, id, sender, state_key, depth, snapshot, flags, thread, device, \
-     txn, codec, json) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)";
+     txn, json) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
 const PLACE: &str = "UPDATE events SET ord = ?2, snapshot = ?3, flags = ?4, thread = ?5 WHERE sn = ?1";
-const REDACT: &str = "UPDATE events SET flags = ?2, redacted_by = ?3, codec = ?4, json = ?5 WHERE sn = ?1";
+const REDACT: &str = "UPDATE events SET flags = ?2, redacted_by = ?3, json = ?4 WHERE sn = ?1";
 const NEWEST_ORD: &str = "SELECT max(ord) FROM events WHERE room = ?1 AND ord <= ?2";
 const OLDEST_ORD: &str = "SELECT min(ord) FROM events WHERE room = ?1 AND ord IS NOT NULL";
 const COUNT: &str = "SELECT count(*) FROM events";
@@ -41,6 +40,7 @@ pub const STATEMENTS: &[&str] = &[
     BACKWARD,
     NEWEST_FIRST,
     INSERT,
+    PLACE,
     REDACT,
     NEWEST_ORD,
     OLDEST_ORD,
@@ -105,7 +105,7 @@ fn read(row: &dyn Row) -> Result<EventRow> {
         thread: row.opt_int(10)?.map(EventSn),
         device: row.opt_int(11)?.map(DeviceSn),
         txn: row.opt_text(12)?.map(str::to_owned),
-        json: json_column::unpack(row.int(13)?, row.blob(14)?)?,
+        json: row.blob(13)?.to_vec(),
     })
 }
 
@@ -151,7 +151,6 @@ pub fn id(tx: &mut dyn Tx, sn: EventSn) -> Result<Option<String>> {
 
 /// Stores a new event.
 pub fn insert(tx: &mut dyn Tx, event: &EventRow) -> Result<()> {
-    let (codec, json) = json_column::pack(&event.json);
     tx.execute(
         INSERT,
         &[
@@ -168,8 +167,7 @@ pub fn insert(tx: &mut dyn Tx, event: &EventRow) -> Result<()> {
             event.thread.into(),
             event.device.into(),
             event.txn.as_ref().into(),
-            codec.into(),
-            Value::Blob(&json),
+            Value::Blob(&event.json),
         ],
     )?;
     Ok(())
@@ -184,9 +182,8 @@ pub fn place(tx: &mut dyn Tx, event: &EventRow) -> Result<()> {
 
 /// Replaces an event's content by what a redaction leaves of it.
 pub fn redact(tx: &mut dyn Tx, event: &EventRow, by: EventSn, redacted_json: &[u8]) -> Result<()> {
-    let (codec, json) = json_column::pack(redacted_json);
     let flags = event.flags | REDACTED;
-    tx.execute(REDACT, &[event.sn.into(), flags.into(), by.into(), codec.into(), Value::Blob(&json)])?;
+    tx.execute(REDACT, &[event.sn.into(), flags.into(), by.into(), Value::Blob(redacted_json)])?;
     Ok(())
 }
 

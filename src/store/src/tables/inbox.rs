@@ -5,13 +5,12 @@ use hearth_base::{Millis, Position, Result};
 use crate::WriteTx;
 use crate::engine::{Tx, Value};
 use crate::ids::RoomSn;
-use crate::json_column;
 use crate::tables::events::id_hash;
 
-const INSERT: &str = "INSERT INTO inbox (position, room, origin, id_hash, tries, retry_at_ms, codec, json) \
-     VALUES (?1, ?2, ?3, ?4, 0, 0, ?5, ?6)";
+const INSERT: &str = "INSERT INTO inbox (position, room, origin, id_hash, tries, retry_at_ms, json) \
+     VALUES (?1, ?2, ?3, ?4, 0, 0, ?5)";
 const HOLDS: &str = "SELECT 1 FROM inbox WHERE room = ?1 AND id_hash = ?2 LIMIT 1";
-const OF_ROOM: &str = "SELECT position, origin, tries, retry_at_ms, codec, json FROM inbox WHERE room = ?1 AND position > ?2 \
+const OF_ROOM: &str = "SELECT position, origin, tries, retry_at_ms, json FROM inbox WHERE room = ?1 AND position > ?2 \
      ORDER BY position LIMIT ?3";
 const ROOMS: &str = "SELECT DISTINCT room FROM inbox";
 const COUNT: &str = "SELECT count(*) FROM inbox";
@@ -43,8 +42,8 @@ pub fn insert(tx: &mut WriteTx<'_>, room: RoomSn, origin: &str, id: &str, json: 
     if tx.tx().exists(HOLDS, &[room.into(), hash.into()])? {
         return Ok(());
     }
-    let (position, (codec, json)) = (tx.position(), json_column::pack(json));
-    tx.execute(INSERT, &[position.into(), room.into(), origin.into(), hash.into(), codec.into(), Value::Blob(&json)])?;
+    let position = tx.position();
+    tx.execute(INSERT, &[position.into(), room.into(), origin.into(), hash.into(), Value::Blob(json)])?;
     Ok(())
 }
 
@@ -56,7 +55,7 @@ pub fn of_room(tx: &mut dyn Tx, room: RoomSn, after: Position, limit: u64) -> Re
             origin: row.text(1)?.to_owned(),
             tries: row.int(2)?.unsigned_abs(),
             retry_at_ms: row.int(3)?.unsigned_abs(),
-            json: json_column::unpack(row.int(4)?, row.blob(5)?)?,
+            json: row.blob(4)?.to_vec(),
         })
     })
 }

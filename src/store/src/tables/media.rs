@@ -26,7 +26,6 @@ const ACCESSED: &str = "UPDATE media SET accessed_ms = ?2 WHERE id = ?1 AND acce
 const HAS_HASH: &str = "SELECT 1 FROM media WHERE hash = ?1 LIMIT 1";
 const ANY: &str = "SELECT 1 FROM media LIMIT 1";
 const OF_USER: &str = columns!("WHERE uploader = ?1 ORDER BY created_ms DESC, id LIMIT ?2 OFFSET ?3");
-const UNUSED: &str = columns!("WHERE accessed_ms < ?1 AND bytes > ?2 ORDER BY id LIMIT ?3");
 const USAGE: &str = "SELECT COUNT(*), COALESCE(CAST(SUM(bytes) AS INTEGER), 0) FROM media";
 const USAGE_OF: &str = "SELECT COUNT(*), COALESCE(CAST(SUM(bytes) AS INTEGER), 0) FROM media WHERE uploader = ?1";
 const USAGE_BY_USER: &str = "SELECT users.id, COUNT(*), CAST(SUM(media.bytes) AS INTEGER) \
@@ -34,7 +33,7 @@ const USAGE_BY_USER: &str = "SELECT users.id, COUNT(*), CAST(SUM(media.bytes) AS
 
 /// Every statement of this file.
 pub const STATEMENTS: &[&str] =
-    &[GET, INSERT, DELETE, ACCESSED, HAS_HASH, ANY, OF_USER, UNUSED, USAGE, USAGE_OF, USAGE_BY_USER];
+    &[GET, INSERT, DELETE, ACCESSED, HAS_HASH, ANY, OF_USER, USAGE, USAGE_OF, USAGE_BY_USER];
 
 /// One upload.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -138,11 +137,6 @@ pub fn any(tx: &mut dyn Tx) -> Result<bool> {
 /// Up to `limit` uploads of a user after the first `offset`, newest first.
 pub fn of_user(tx: &mut dyn Tx, user: UserSn, offset: u64, limit: u64) -> Result<Vec<MediaRow>> {
     tx.all(OF_USER, &[user.into(), limit.into(), offset.into()], read)
-}
-
-/// Up to `limit` uploads that nobody has fetched since `before_ms` and that are larger than `larger_bytes`.
-pub fn unused(tx: &mut dyn Tx, before_ms: Millis, larger_bytes: u64, limit: u64) -> Result<Vec<MediaRow>> {
-    tx.all(UNUSED, &[before_ms.into(), larger_bytes.into(), limit.into()], read)
 }
 
 /// How much there is in all.

@@ -7,12 +7,12 @@ use hearth_base::{Error, Position, Result};
 
 use crate::engine::{Tx, Value};
 use crate::ids::{DestinationSn, EventSn, RoomSn};
-use crate::{json_column, varint};
+use crate::varint;
 
 const INSERT: &str = "INSERT INTO outgoing (position, destinations, event, room, coalesce_key, edu) \
      VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
 const ALL: &str = "SELECT position, destinations, event, room, coalesce_key FROM outgoing ORDER BY position";
-const JSON: &str = "SELECT o.edu, e.codec, e.json FROM outgoing o LEFT JOIN events e ON e.sn = o.event \
+const JSON: &str = "SELECT o.edu, e.json FROM outgoing o LEFT JOIN events e ON e.sn = o.event \
      WHERE o.position = ?1";
 const SHRINK: &str = "UPDATE outgoing SET destinations = ?2 WHERE position = ?1";
 const DELETE: &str = "DELETE FROM outgoing WHERE position = ?1";
@@ -95,10 +95,10 @@ pub fn all(tx: &mut dyn Tx) -> Result<Vec<OutgoingRow>> {
 
 /// The JSON to be sent for a row; none when the row, or the event that it tells of, is gone.
 pub fn json(tx: &mut dyn Tx, at: Position) -> Result<Option<String>> {
-    let found = tx.one(JSON, &[at.into()], |row| match (row.opt_text(0)?, row.opt_int(1)?, row.opt_blob(2)?) {
-        (Some(edu), ..) => Ok(Some(edu.to_owned())),
-        (None, Some(codec), Some(json)) => {
-            let json = String::from_utf8(json_column::unpack(codec, json)?);
+    let found = tx.one(JSON, &[at.into()], |row| match (row.opt_text(0)?, row.opt_blob(1)?) {
+        (Some(edu), _) => Ok(Some(edu.to_owned())),
+        (None, Some(json)) => {
+            let json = String::from_utf8(json.to_vec());
             json.map(Some).map_err(|error| Error::fault("reading a stored event", error))
         }
         _ => Ok(None),

@@ -16,13 +16,12 @@ const ALL: &str = columns!("ORDER BY created_ms, token");
 const FIRST_RUN: &str = columns!("WHERE first_run = 1 LIMIT 1");
 const INSERT: &str = "INSERT INTO registration_tokens (token, uses_max, uses, expires_ms, created_ms, first_run) \
      VALUES (?1, ?2, 0, ?3, ?4, ?5) ON CONFLICT DO NOTHING";
-const UPDATE: &str = "UPDATE registration_tokens SET uses_max = ?2, expires_ms = ?3 WHERE token = ?1";
 const USE: &str = "UPDATE registration_tokens SET uses = uses + 1 WHERE token = ?1";
 const DELETE: &str = "DELETE FROM registration_tokens WHERE token = ?1";
 const DELETE_FIRST_RUN: &str = "DELETE FROM registration_tokens WHERE first_run = 1";
 
 /// Every statement of this file.
-pub const STATEMENTS: &[&str] = &[GET, ALL, FIRST_RUN, INSERT, UPDATE, USE, DELETE, DELETE_FIRST_RUN];
+pub const STATEMENTS: &[&str] = &[GET, ALL, FIRST_RUN, INSERT, USE, DELETE, DELETE_FIRST_RUN];
 
 /// A registration token.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,11 +71,6 @@ pub fn insert(tx: &mut dyn Tx, row: &RegistrationTokenRow) -> Result<bool> {
     let args =
         [(&row.token).into(), row.uses_max.into(), row.expires_ms.into(), row.created_ms.into(), row.first_run.into()];
     Ok(tx.execute(INSERT, &args)? > 0)
-}
-
-/// Changes how often and how long a token is good for; says whether there is such a token.
-pub fn update(tx: &mut dyn Tx, token: &str, uses_max: Option<u64>, expires_ms: Option<Millis>) -> Result<bool> {
-    Ok(tx.execute(UPDATE, &[token.into(), uses_max.into(), expires_ms.into()])? > 0)
 }
 
 /// Counts one use.

@@ -46,7 +46,6 @@ const REPLIES: &str = where_parents!(
 const REPLIES_BEFORE: &str = "SELECT child FROM relations WHERE parent_hash = ?1 AND room = ?2 AND parent = ?3 \
      AND rel_type = 'm.thread' AND child < ?4 ORDER BY child DESC LIMIT ?5";
 const ANY_THREAD: &str = "SELECT 1 FROM threads WHERE room = ?1 LIMIT 1";
-const OF_CHILD: &str = columns!("FROM relations WHERE child = ?1");
 const TOUCH_THREAD: &str = "INSERT INTO threads (root, room, newest) VALUES (?1, ?2, ?3) \
      ON CONFLICT (root) DO UPDATE SET newest = excluded.newest";
 const NOTE_THREAD: &str = "INSERT INTO threads (root, room, newest) VALUES (?1, ?2, ?3) ON CONFLICT (root) DO NOTHING";
@@ -62,7 +61,6 @@ pub const STATEMENTS: &[&str] = &[
     REPLIES,
     REPLIES_BEFORE,
     ANY_THREAD,
-    OF_CHILD,
     TOUCH_THREAD,
     NOTE_THREAD,
     THREADS,
@@ -213,11 +211,6 @@ pub fn replies_before(tx: &mut dyn Tx, room: RoomSn, root: &str, before: EventSn
 /// Whether a room has ever had a thread.
 pub fn any_thread(tx: &mut dyn Tx, room: RoomSn) -> Result<bool> {
     tx.exists(ANY_THREAD, &[room.into()])
-}
-
-/// What an event relates to.
-pub fn of_child(tx: &mut dyn Tx, child: EventSn) -> Result<Option<RelationRow>> {
-    tx.one(OF_CHILD, &[child.into()], read)
 }
 
 /// Notes that a thread has a new event.

@@ -115,12 +115,6 @@ pub fn delete_device(tx: &mut dyn Tx, owner: UserSn, device: &str) -> Result<()>
     Ok(())
 }
 
-/// Removes all devices of a user.
-pub fn clear_devices(tx: &mut dyn Tx, owner: UserSn) -> Result<()> {
-    tx.execute(CLEAR_DEVICES, &[owner.into()])?;
-    Ok(())
-}
-
 /// The rooms with members of this server, and since when there has been one who is there still.
 pub fn own_rooms(tx: &mut dyn Tx) -> Result<HashMap<RoomSn, Position>> {
     let rows = tx.all(OWN_ROOMS, &[], |row| Ok((RoomSn(row.int(0)?), Position::from_i64(row.int(1)?))))?;

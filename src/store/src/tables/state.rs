@@ -9,7 +9,6 @@ const SNAPSHOT: &str = "SELECT depth, base, changes FROM state_snapshots WHERE s
 const INSERT_SNAPSHOT: &str = "INSERT INTO state_snapshots (sn, depth, base, changes) VALUES (?1, ?2, ?3, ?4)";
 const CURRENT: &str = "SELECT key, event FROM current_state WHERE room = ?1";
 const COUNT: &str = "SELECT count(*) FROM current_state WHERE room = ?1";
-const CURRENT_FACE: &str = "SELECT key, event FROM current_state WHERE room = ?1 AND key > 0";
 const CURRENT_ONE: &str = "SELECT event FROM current_state WHERE room = ?1 AND key = ?2";
 const CURRENT_NAMED: &str = "SELECT s.event FROM state_keys k JOIN current_state s ON s.key = k.sn \
      WHERE k.type = ?2 AND k.key = ?3 AND s.room = ?1";
@@ -29,7 +28,6 @@ pub const STATEMENTS: &[&str] = &[
     INSERT_SNAPSHOT,
     CURRENT,
     COUNT,
-    CURRENT_FACE,
     CURRENT_ONE,
     CURRENT_NAMED,
     CURRENT_OF_TYPE,
@@ -72,11 +70,6 @@ pub fn current(tx: &mut dyn Tx, room: RoomSn) -> Result<Vec<(KeySn, EventSn)>> {
 /// How many parts the current state of a room has.
 pub fn count(tx: &mut dyn Tx, room: RoomSn) -> Result<u64> {
     Ok(tx.int(COUNT, &[room.into()])?.unwrap_or(0).unsigned_abs())
-}
-
-/// The current state of a room without its members.
-pub fn current_without_members(tx: &mut dyn Tx, room: RoomSn) -> Result<Vec<(KeySn, EventSn)>> {
-    tx.all(CURRENT_FACE, &[room.into()], |row| Ok((KeySn(row.int(0)?), EventSn(row.int(1)?))))
 }
 
 /// One part of the current state.

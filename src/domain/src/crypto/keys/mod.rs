@@ -30,9 +30,3 @@ pub fn counts(tx: &mut dyn Tx, device: DeviceSn) -> Result<BTreeMap<OneTimeKeyAl
     let counts = one_time_keys::counts(tx, device)?;
     Ok(counts.into_iter().map(|(algorithm, count)| (algorithm.as_str().into(), UInt::new_saturating(count))).collect())
 }
-
-/// The algorithms whose fallback key has not been handed out: `device_unused_fallback_key_types` of a sync.
-pub fn unused_fallbacks(tx: &mut dyn Tx, device: DeviceSn) -> Result<Vec<OneTimeKeyAlgorithm>> {
-    let types = one_time_keys::unused_fallback_types(tx, device)?;
-    Ok(types.iter().map(|algorithm| algorithm.as_str().into()).collect())
-}

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use hearth_store::tables::one_time_keys;
 use ruma::OneTimeKeyAlgorithm;
 use ruma::OwnedUserId;
 
@@ -49,7 +50,7 @@ async fn the_oldest_key_leaves_first_and_the_fallback_is_marked() {
     world.crypto.upload_keys(&alice.who, alice.upload(&["A"], &["F"])).await.expect("stored");
     let unused = async || {
         let device = alice.who.device;
-        let read = world.core.store.read("test", move |tx| crate::crypto::keys::unused_fallbacks(tx.tx(), device));
+        let read = world.core.store.read("test", move |tx| one_time_keys::unused_fallback_types(tx.tx(), device));
         read.await.expect("types").len()
     };
     let mut order = Vec::new();

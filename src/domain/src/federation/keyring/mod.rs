@@ -97,15 +97,6 @@ impl Keyring {
         self.obtain(wants, Urgency::Absent).await
     }
 
-    /// Fetches the keys that some events will be checked with, so that checking them one by one will not wait.
-    pub async fn prefetch<'a>(
-        &self,
-        events: impl IntoIterator<Item = &'a CanonicalJsonObject>,
-        rules: &RoomVersionRules,
-    ) {
-        self.gather(events, rules).await;
-    }
-
     /// Forgets that a server did not answer: before an operator's "try again now".
     pub fn forget_failures(&self, server: &ServerName) {
         self.attempts.forget(server);

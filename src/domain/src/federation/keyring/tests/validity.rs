@@ -136,7 +136,7 @@ async fn malformed_events_are_refused_and_no_one_is_asked() {
     ] {
         let error = world.keyring.verify_event(&event, &rules).await.expect_err("malformed");
         assert!(matches!(error.reason(), Some(Reason::InvalidSignature | Reason::BadJson)), "{error}");
-        world.keyring.prefetch([&event], &rules).await;
+        world.keyring.gather([&event], &rules).await;
     }
     assert_eq!(world.calls(A), 0);
 }
