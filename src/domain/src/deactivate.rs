@@ -15,7 +15,7 @@ impl Domain {
         self.personal.forget_user(user).await?;
         self.delayed.forget_user(user).await?;
         self.federation.leave_all(&without_device(user, user_id)).await?;
-        tracing::info!(user = %user_id, erase, "An account was deactivated.");
+        tracing::info!(user = %user_id, erase, "Deactivated an account.");
         Ok(())
     }
 }

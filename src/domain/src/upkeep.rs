@@ -36,6 +36,6 @@ impl Domain {
 
 fn said(part: &'static str, result: Result<()>) {
     if let Err(error) = result {
-        tracing::warn!(part, %error, "Upkeep failed.");
+        tracing::warn!(part, %error, "Upkeep task failed.");
     }
 }

@@ -77,7 +77,7 @@ impl Accounts {
             device.map(|device| open(&core, &sessions, tx, user, &device)).transpose()
         });
         let logged_in = write.await?;
-        tracing::info!(user = %user_id, "An account was made.");
+        tracing::info!(user = %user_id, "Registered an account.");
         Ok((user_id, logged_in))
     }
 

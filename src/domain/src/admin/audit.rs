@@ -19,7 +19,7 @@ impl Admin {
             audit.action = action,
             audit.target = target,
             audit.detail = detail,
-            "Changed."
+            "Recorded an admin action."
         );
         let (at_ms, actor, target) = (self.core.now_ms(), actor.to_owned(), target.to_owned());
         let row = Entry { at_ms, actor, action: action.to_owned(), target, detail };

@@ -17,7 +17,7 @@ pub(super) fn make_all(core: &Core) -> Result<()> {
         if found.is_none() {
             let made = sender.clone();
             core.store.write_blocking(Lane::Upkeep, "appservice_sender", move |tx| make(tx, &made, now_ms))?;
-            tracing::info!(user = %sender, appservice = service.id, "An account was made for an application service.");
+            tracing::info!(user = %sender, appservice = service.id, "Registered the sender account of an application service.");
         }
     }
     Ok(())

@@ -152,7 +152,7 @@ impl Calls {
                 let ended = tokio::task::spawn_blocking(move || running.disconnect_user(&user)).await.unwrap_or(0);
                 tracing::info!(
                     relay.allocations = ended,
-                    "Ended the relaying for an account that is locked or closed."
+                    "Ended the relay allocations of a locked or deactivated account."
                 );
             }
         }

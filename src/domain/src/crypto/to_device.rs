@@ -215,7 +215,7 @@ fn targets(tx: &mut WriteTx<'_>, user: UserSn, target: &DeviceIdOrAllDevices) ->
 pub(super) fn put(core: &Arc<Core>, tx: &mut WriteTx<'_>, user: UserSn, device: DeviceSn, json: &str) -> Result<()> {
     let at = tx.position();
     if to_device::insert(tx.tx(), device, at, json, limits::TO_DEVICE_PER_DEVICE_MAX)? {
-        tracing::debug!(device.sn = device.0, "A device's inbox is full; its oldest message was dropped.");
+        tracing::debug!(device.sn = device.0, "To-device inbox full; dropped its oldest message.");
     }
     let core = core.clone();
     tx.after_commit(move || core.notifier.wake(&[user], at));

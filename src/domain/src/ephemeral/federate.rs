@@ -120,7 +120,7 @@ impl PresenceBook {
             Ok(())
         };
         if let Err(error) = self.core.store.write_in(Lane::Upkeep, "presence_tell_again", tell).await {
-            tracing::debug!(%error, "Other servers could not be told again who is there.");
+            tracing::debug!(%error, "Failed to resend presence to other servers.");
         }
     }
 }

@@ -102,7 +102,7 @@ impl PresenceBook {
         if let Some((user_id, status)) = back
             && let Err(error) = self.set(user, &user_id, PresenceState::Online, status).await
         {
-            tracing::debug!(%error, "Somebody who is back could not be shown so.");
+            tracing::debug!(%error, "Failed to update the presence of a returning user.");
         }
     }
 
@@ -183,7 +183,7 @@ impl PresenceBook {
             for (user, entry, state) in self.overdue() {
                 let (status, fading) = (entry.status, Some(entry.changed));
                 if let Err(error) = self.change(user, &entry.user_id, state, status, fading).await {
-                    tracing::warn!(%error, "presence could not be changed");
+                    tracing::warn!(%error, "Failed to update presence.");
                 }
             }
         }

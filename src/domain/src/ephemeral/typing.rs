@@ -175,7 +175,7 @@ impl Typing {
                 () = self.sooner.notified() => {}
                 () = sleep_until(next) => {
                     if let Err(error) = self.end_overdue().await {
-                        tracing::warn!(%error, "typing could not be ended");
+                        tracing::warn!(%error, "Failed to end typing.");
                         tokio::time::sleep(Duration::from_secs(1)).await;
                     }
                 }

@@ -87,7 +87,7 @@ impl Media {
             }
             // Found out only by decoding, so it is worth remembering. Other refusals come from a look at the header.
             Err(ThumbError::Unreadable(why)) => {
-                tracing::debug!(media.hash = hex(&original.hash), %why, "A picture cannot be read.");
+                tracing::debug!(media.hash = hex(&original.hash), %why, "Failed to decode an image.");
                 self.remember(key, Thumbnail::Unreadable, None).await;
                 Err(refuse::unreadable())
             }
@@ -102,7 +102,7 @@ impl Media {
         let stored = match self.store_file(contents.clone()).await {
             Ok(stored) => stored,
             Err(error) => {
-                tracing::warn!(%error, "A thumbnail was made and could not be kept.");
+                tracing::warn!(%error, "Failed to store a thumbnail.");
                 return MediaFile::fresh(content_type, contents, None);
             }
         };
@@ -128,7 +128,7 @@ impl Media {
             Ok(())
         };
         if let Err(error) = self.core.store.write("thumbnail_add", write).await {
-            tracing::warn!(%error, "A thumbnail was made and could not be noted.");
+            tracing::warn!(%error, "Failed to record a thumbnail.");
         }
     }
 }

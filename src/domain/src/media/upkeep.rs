@@ -53,10 +53,7 @@ impl Media {
         for hash in self.core.store.read("media_sweep", find).await? {
             // Looks again, alone this time: its row may have come meanwhile.
             if self.delete_unused(hash).await? {
-                tracing::info!(
-                    media.hash = hearth_media::blobs::hex(&hash),
-                    "Deleted a media file that belonged to nothing."
-                );
+                tracing::info!(media.hash = hearth_media::blobs::hex(&hash), "Deleted an orphaned media file.");
             }
         }
         Ok(())

@@ -75,7 +75,7 @@ impl Rtc {
             return Ok(());
         }
         if !holder.is_out {
-            tracing::info!(user = %holder.user, room = %holder.room, "Took somebody out of a call: they are not in the room any more.");
+            tracing::info!(user = %holder.user, room = %holder.room, "Removed a participant from a call: the user left the room.");
             // Whoever was in the call has a token of the SFU that is as fresh as this.
             self.given.take(place, now_ms.saturating_add(limits::RTC_TOKEN_MS_MAX));
         }

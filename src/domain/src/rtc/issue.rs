@@ -161,7 +161,7 @@ impl Rtc {
         }
         let request = get_openid_userinfo::v1::Request::new(openid.token.to_owned());
         let user = self.federation.ask_within(openid.server, request, ASK_WAIT).await.map_err(|error| {
-            tracing::debug!(%error, server = %openid.server, "An OpenID token could not be looked up.");
+            tracing::debug!(%error, server = %openid.server, "Failed to verify an OpenID token.");
             if error.reason() == Some(Reason::ConnectionFailed) { error } else { unproven() }
         })?;
         if user.sub.server_name() == openid.server { Ok(user.sub) } else { Err(unproven()) }
@@ -191,7 +191,7 @@ impl Rtc {
         let (sfu, now_ms) = (self.sfu()?, self.core.now_ms());
         if extent.create {
             sfu.create_room(&room_name, now_ms / 1_000).await.inspect_err(|error| {
-                tracing::warn!(%error, "A group call could not begin.");
+                tracing::warn!(%error, "Failed to create the SFU room of a call.");
             })?;
         }
         let until_ms = now_ms.saturating_add(limits::RTC_TOKEN_MS_MAX);

@@ -17,7 +17,7 @@ fn stripped(tx: &mut dyn Tx, row: &MembershipRow) -> Result<Vec<Raw<AnyStrippedS
     let Some(json) = memberships::stripped(tx, row.room, row.user)? else { return Ok(Vec::new()) };
     // Most of it is from other servers. An invite that shows nothing can be accepted or refused; a sync that fails shows nothing.
     Ok(serde_json::from_slice(&json).unwrap_or_else(|error| {
-        tracing::warn!(%error, "What shows a room to somebody who is invited cannot be read.");
+        tracing::warn!(%error, "Failed to read an invite's stripped state.");
         Vec::new()
     }))
 }

@@ -109,7 +109,7 @@ impl Sync {
         let newest = self.core.store.position();
         let is_ahead = since > newest;
         if is_ahead && !self.said_ahead.swap(true, Ordering::Relaxed) {
-            tracing::warn!(%since, %newest, "A client is ahead of the database, as after restoring a backup: such clients sync anew.");
+            tracing::warn!(%since, %newest, "Client token is ahead of the database, as after restoring a backup: answering with an initial sync.");
         }
         is_ahead
     }
@@ -154,7 +154,7 @@ fn still_in(tx: &mut dyn Tx, requester: &Requester) -> Result<()> {
 /// Notes what could not be written and can be written another time.
 fn passed_over(written: Result<()>) {
     if let Err(error) = written {
-        tracing::debug!(%error, "A sync could not write something down.");
+        tracing::debug!(%error, "Failed to store sync bookkeeping.");
     }
 }
 

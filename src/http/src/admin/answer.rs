@@ -37,7 +37,7 @@ impl IntoResponse for AdminFailure {
                 (status, Json(ErrorBody::new(code, refusal.message, ""))).into_response()
             }
             Error::Fault(fault) => {
-                tracing::error!(error = %fault, "A request to the admin socket failed.");
+                tracing::error!(error = %fault, "Admin request failed.");
                 let remedy = "Look at the last lines of the log: `hearth ctl log`.";
                 let body = ErrorBody::new("internal", "Something went wrong on the server.", remedy);
                 (StatusCode::INTERNAL_SERVER_ERROR, Json(body)).into_response()

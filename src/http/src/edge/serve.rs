@@ -94,7 +94,7 @@ impl Edge {
         let route = extensions.remove::<MatchedPath>();
         let route = route.as_ref().map_or(NO_ROUTE, MatchedPath::as_str);
         if let Some(fault) = extensions.remove::<Arc<Fault>>() {
-            tracing::error!(request.id = %id, http.route = route, error = %fault, "A request failed.");
+            tracing::error!(request.id = %id, http.route = route, error = %fault, "Request failed.");
         }
         // The pattern, not the path or the query: those carry ids and, from old clients, tokens.
         tracing::debug!(

@@ -53,7 +53,9 @@ impl RemoteList {
         for entry in devices.into_iter().take(limits::DEVICES_PER_USER_MAX) {
             match device(user, &entry.id, entry.keys.json().get(), entry.name) {
                 Ok(json) => _ = list.devices.insert(entry.id.to_string(), json),
-                Err(error) => tracing::debug!(user.id = %user, %error, "Another server's device is left out."),
+                Err(error) => {
+                    tracing::debug!(user.id = %user, %error, "Ignored a malformed device in a remote device list.")
+                }
             }
         }
         (list.master, list.self_signing) = identity(user, master, self_signing);
@@ -87,7 +89,9 @@ pub(super) fn identity(
 ) -> (Option<CrossSigningRow>, Option<CrossSigningRow>) {
     let read = |raw: Option<&Raw<CrossSigningKey>>, kind| {
         check::key(raw?.json().get(), user, kind)
-            .inspect_err(|error| tracing::debug!(user.id = %user, %error, "Another server's key is left out."))
+            .inspect_err(
+                |error| tracing::debug!(user.id = %user, %error, "Ignored a malformed key in a remote device list."),
+            )
             .ok()
     };
     let master = read(master, KeyKind::Master).map(|key| key.row);

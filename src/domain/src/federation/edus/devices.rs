@@ -22,7 +22,7 @@ pub(super) fn messages(core: &Core, origin: &ServerName, content: DirectDeviceCo
         return None;
     }
     Received::new(core, &sender, &ev_type.to_string(), message_id.as_str(), messages)
-        .inspect_err(|error| tracing::debug!(server = %origin, %error, "Messages to devices were dropped."))
+        .inspect_err(|error| tracing::debug!(server = %origin, %error, "Dropped to-device messages."))
         .ok()
 }
 

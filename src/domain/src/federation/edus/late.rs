@@ -53,7 +53,7 @@ impl PendingReceipts {
                 Ok(())
             };
             if let Err(error) = core.store.write_in(Lane::Federation, "late_receipts", look).await {
-                tracing::warn!(%error, "Receipts of other servers could not be noted.");
+                tracing::warn!(%error, "Failed to store remote receipts.");
             }
         }
     }

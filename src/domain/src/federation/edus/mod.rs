@@ -73,7 +73,7 @@ impl Federation {
                 };
                 match taken {
                     Err(Error::Fault(fault)) => return Err(fault.into()),
-                    Err(refusal) => tracing::debug!(server = %origin, %refusal, "An EDU was dropped."),
+                    Err(refusal) => tracing::debug!(server = %origin, %refusal, "Dropped an EDU."),
                     Ok(()) => {}
                 }
             }
@@ -99,7 +99,7 @@ struct Shape<'a> {
 /// Reads an EDU; none if it is of no known kind, malformed, or speaks for users of another server.
 fn read(core: &Arc<Core>, origin: &ServerName, edu: &RawValue) -> Option<ParsedEdu> {
     let shape: Shape<'_> = serde_json::from_str(edu.get())
-        .inspect_err(|error| tracing::debug!(server = %origin, %error, "An EDU is malformed."))
+        .inspect_err(|error| tracing::debug!(server = %origin, %error, "Malformed EDU."))
         .ok()?;
     let news = match shape.edu_type.as_str() {
         "m.typing" => content(&shape).map(ParsedEdu::Typing).filter(|news| of(origin, news)),
@@ -113,7 +113,7 @@ fn read(core: &Arc<Core>, origin: &ServerName, edu: &RawValue) -> Option<ParsedE
         _ => None,
     };
     if news.is_none() {
-        tracing::debug!(server = %origin, edu.kind = %shape.edu_type.escape_debug(), "An EDU is not taken in.");
+        tracing::debug!(server = %origin, edu.kind = %shape.edu_type.escape_debug(), "Ignored an EDU.");
     }
     news
 }

@@ -53,7 +53,7 @@ impl Federation {
                 }
                 Ok(false) => {}
                 Err(error) => {
-                    tracing::debug!(room.id = %target.place.room_id, %server, %error, "A server gave no history.");
+                    tracing::debug!(room.id = %target.place.room_id, %server, %error, "Failed to backfill from a server.");
                     let has_answered = matches!(error.reason(), Some(Reason::Forbidden | Reason::NotFound));
                     if !has_answered {
                         asked = FillOutcome::Unreached;

@@ -30,7 +30,9 @@ impl Federation {
             match self.obtain_apart_from(server, &target, &event_id).await {
                 Ok(true) => return Ok(true),
                 Ok(false) => {}
-                Err(error) => tracing::debug!(event = %event_id, %server, %error, "A server gave no event."),
+                Err(error) => {
+                    tracing::debug!(event = %event_id, %server, %error, "Failed to fetch an event from a server.")
+                }
             }
         }
         self.histories.nowhere.insert(event_id, now_ms.saturating_add(NOWHERE_MS));

@@ -137,7 +137,7 @@ impl HistoryPlanner<'_> {
             Ok(resolved) => self.near(tx, resolved).map(Some),
             // A part of some auth chain is not here. Another server may know the outcome.
             Err(error) => {
-                tracing::debug!(event = %id, %error, "States of the past could not be resolved.");
+                tracing::debug!(event = %id, %error, "Failed to resolve historical state.");
                 plan.blind.push(id.clone());
                 Ok(None)
             }

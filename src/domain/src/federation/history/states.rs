@@ -32,7 +32,7 @@ impl Federation {
         for id in plan.blind.iter().chain(&plan.half_blind).take(limits::HISTORY_STATES_MAX) {
             match self.state_of(&target.place, id, server).await {
                 Ok(state) => _ = said.insert(id.clone(), Arc::new(state)),
-                Err(error) => tracing::debug!(event = %id, %error, "A state of the past could not be had."),
+                Err(error) => tracing::debug!(event = %id, %error, "Failed to fetch historical state."),
             }
         }
         if said.is_empty() { Ok(plan) } else { self.plan_with(target, ids, near, &said).await }

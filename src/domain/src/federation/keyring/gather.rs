@@ -64,7 +64,7 @@ impl Keyring {
         let names: Vec<_> = wants.iter().map(|(server, _)| server.clone()).collect();
         match self.at_hand(names).await {
             Ok(servers) => known.servers.extend(servers),
-            Err(error) => tracing::error!(%error, "The keys of other servers could not be read."),
+            Err(error) => tracing::error!(%error, "Failed to read server keys from the database."),
         }
         wants.retain(|(server, wants)| !satisfied(known, server, wants));
     }
@@ -145,7 +145,7 @@ impl Keyring {
             for some in wants.chunks(limits::NOTARY_SERVERS_MAX) {
                 let asked: Result<_, Error> = self.ask_notary(&notary, some).await;
                 if let Err(error) = asked {
-                    tracing::info!(%notary, %error, "A notary could not be asked for keys.");
+                    tracing::info!(%notary, %error, "Failed to query a notary.");
                     break;
                 }
             }

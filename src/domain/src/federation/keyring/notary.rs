@@ -50,7 +50,7 @@ impl Keyring {
             let _turn =
                 self.notary_fetches.acquire().await.map_err(|error| Error::fault("waiting for a turn", error))?;
             if let Err(error) = self.refresh(&server).await {
-                tracing::debug!(%server, %error, "The keys of a server were asked for by others, and are not to be had.");
+                tracing::debug!(%server, %error, "Notary request for keys that cannot be fetched.");
             }
             list = self.document_of(&server).await?;
         }

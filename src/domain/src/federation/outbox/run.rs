@@ -32,7 +32,7 @@ impl Federation {
         let mut stopping = pin!(stopping);
         self.core.outgoing.open();
         while let Err(error) = self.load_outbox().await {
-            tracing::error!(%error, "What waits to be sent to other servers could not be read.");
+            tracing::error!(%error, "Failed to read the outbox.");
             tokio::select! {
                 () = &mut stopping => return,
                 () = tokio::time::sleep(TROUBLE_WAIT) => {}
@@ -61,7 +61,7 @@ impl Federation {
                 settled = &mut settling => {
                     settle_at = None;
                     if let Err(error) = settled {
-                        tracing::warn!(%error, "What was sent to other servers could not be noted; it will be.");
+                        tracing::warn!(%error, "Failed to record sent transactions; will retry.");
                     }
                 }
             }
@@ -73,7 +73,7 @@ impl Federation {
             }
         };
         if tokio::time::timeout(STOP_WAIT, drain).await.is_err() {
-            tracing::info!("Some transactions to other servers were cut off; they are sent again after the start.");
+            tracing::info!("Stopped with transactions in flight; they are sent again after the start.");
         }
     }
 
@@ -114,25 +114,25 @@ impl Federation {
         match status {
             TransactionFate::Taken { .. } => {
                 if was_failing {
-                    tracing::info!(server = %to, "Another server can be reached again.");
+                    tracing::info!(server = %to, "Destination is reachable again.");
                 }
                 book.succeeded(plan, now, now_ms);
             }
             TransactionFate::Refused(why) => {
                 let dropped = book.refused(&mut plan);
-                tracing::warn!(server = %to, why, dropped, "Another server refuses what is sent to it.");
+                tracing::warn!(server = %to, why, dropped, "Destination refuses transactions.");
                 book.failed(plan, why, (now, now_ms), |failures, away| backoff::wait_ms(failures, away, chance));
             }
             TransactionFate::Failed { why, retry_after_ms } => {
                 if !was_failing {
-                    tracing::info!(server = %to, why, "Another server cannot be reached; what waits for it is kept.");
+                    tracing::info!(server = %to, why, "Destination is unreachable; queued rows are kept.");
                 }
                 let asked = retry_after_ms.unwrap_or(0).min(hearth_base::limits::BACKOFF_MS_MAX);
                 let wait = |failures, away| backoff::wait_ms(failures, away, chance).max(asked);
                 book.failed(plan, why, (now, now_ms), wait);
             }
             TransactionFate::Unsent(error) => {
-                tracing::error!(server = %to, %error, "Something could not be sent to another server.");
+                tracing::error!(server = %to, %error, "Failed to build a transaction.");
                 book.postponed(plan, now + TROUBLE_WAIT, now);
             }
         }

@@ -101,7 +101,7 @@ impl Federation {
                 let complaints = answer.pdus.iter().filter_map(|(id, outcome)| Some((id, outcome.error.as_ref()?)));
                 for (id, complaint) in complaints.clone().take(COMPLAINTS_LOGGED_MAX) {
                     let complaint: String = complaint.to_string().chars().take(200).collect();
-                    tracing::warn!(server = %plan.to, event.id = id, complaint, "Another server did not like an event.");
+                    tracing::warn!(server = %plan.to, event.id = id, complaint, "Destination rejected a PDU.");
                 }
                 TransactionFate::Taken { complaints: complaints.count() }
             }

@@ -113,7 +113,7 @@ impl Federation {
     /// Reads an event of a room; none when it is none, which is the sender's loss.
     pub(in crate::federation) fn read(&self, place: &RoomInfo, json: &RawValue) -> Option<IncomingPdu> {
         parse(place.rules, Some(&place.room_id), json)
-            .inspect_err(|error| tracing::debug!(%error, room.id = %place.room_id, "A malformed event is dropped."))
+            .inspect_err(|error| tracing::debug!(%error, room.id = %place.room_id, "Dropped a malformed event."))
             .ok()
     }
 

@@ -40,11 +40,11 @@ pub fn check_auth(
         let verdict = auth_rules::by_auth_events(rules, &candidate.pdu, &auth);
         drop(auth);
         if !is_whole {
-            tracing::debug!(event.id = %candidate.pdu.event_id, "An event came without what authorises it.");
+            tracing::debug!(event.id = %candidate.pdu.event_id, "Event lacks its auth events.");
             continue;
         }
         if let Err(why) = verdict {
-            tracing::debug!(event.id = %candidate.pdu.event_id, why, "An event of another server is rejected.");
+            tracing::debug!(event.id = %candidate.pdu.event_id, why, "Rejected a PDU.");
             candidate.pdu.rejected = true;
         }
         places.insert(candidate.pdu.event_id.clone(), auth_checked.len());

@@ -98,7 +98,7 @@ impl Federation {
             } else if !prev_asked {
                 prev_asked = true;
                 if let Err(error) = Box::pin(self.catch_up(place, &candidate, from)).await {
-                    tracing::debug!(%error, room.id = %place.room_id, "Asking for missing events was in vain.");
+                    tracing::debug!(%error, room.id = %place.room_id, "get_missing_events returned nothing usable.");
                 }
             } else {
                 given = Some(Arc::new(self.state_before(place, &candidate, from).await?));

@@ -58,7 +58,7 @@ impl Federation {
         for verified in self.check_signatures(place.rules, found).await.into_iter().flatten() {
             let event_id = verified.pdu.event_id.clone();
             if let Err(error) = self.bring_in(place, verified, from, PduSource::Pulled).await {
-                tracing::debug!(%error, event.id = %event_id, "An event that was fetched is dropped.");
+                tracing::debug!(%error, event.id = %event_id, "Dropped a fetched event.");
             }
         }
         Ok(())

@@ -98,7 +98,7 @@ fn carry_out(
         AuthStatus::SoftFail(why) => PduOutcome::SoftFailed(why),
         AuthStatus::Reject(why) => PduOutcome::Rejected(why),
     };
-    tracing::info!(event.id = %event_id, room.id = room.id, ?verdict, "An event of another server stays out of its room.");
+    tracing::info!(event.id = %event_id, room.id = room.id, ?verdict, "PDU rejected or soft-failed.");
     if known.is_some() {
         // As an outlier it may authorise others, or be part of the room's state: it was judged when it came. Whoever hands it over
         // again, with a state that does not allow it, must not take that away from it.

@@ -13,7 +13,7 @@ impl JoinErrors {
     /// Notes that a server did not lead into the room, so that the next one is tried. What is our own fault is passed on at
     /// once, as no other server could help.
     pub(super) fn note(&mut self, server: &ServerName, error: Error) -> Result<()> {
-        tracing::debug!(federation.server = %server, %error, "A server does not lead into a room.");
+        tracing::debug!(federation.server = %server, %error, "A candidate server refused the join.");
         if error.reason().is_none() || error.reason() == Some(Reason::RoomTooLarge) {
             return Err(error);
         }

@@ -83,7 +83,7 @@ impl Federation {
             let content = MembershipRequest::new(Membership::Invite, None).direct(is_direct).content()?;
             let origin = Sender::new(who.user, &who.user_id);
             if let Err(error) = self.invite_remote(origin, room_id.clone(), guest.clone(), content).await {
-                tracing::warn!(room = %room_id, user = %guest, %error, "A guest of a new room could not be invited.");
+                tracing::warn!(room = %room_id, user = %guest, %error, "Failed to invite a user to a new room.");
                 if error.reason() == Some(Reason::ConnectionFailed) {
                     silent.insert(guest.server_name().to_owned());
                 }

@@ -157,7 +157,7 @@ impl Federation {
             if let Ok(content) = MembershipRequest::new(Membership::Leave, None).content()
                 && let Err(error) = this.leave_at(&server, &wanted, content).await
             {
-                tracing::info!(federation.server = %server, room = %room_id, %error, "A failed join could not be taken back.");
+                tracing::info!(federation.server = %server, room = %room_id, %error, "Failed to clean up after a failed join.");
             }
         }));
     }

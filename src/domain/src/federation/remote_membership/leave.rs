@@ -87,7 +87,9 @@ impl Federation {
         for server in servers.iter().take(limits::LEAVE_SERVERS_MAX) {
             match self.leave_at(server, &wanted, content.clone()).await {
                 Ok(left) => return Some(left),
-                Err(error) => tracing::info!(federation.server = %server, %error, "A server does not let somebody go."),
+                Err(error) => {
+                    tracing::info!(federation.server = %server, %error, "A resident server refused send_leave.")
+                }
             }
         }
         None

@@ -102,13 +102,13 @@ impl Federation {
                 // The large form has served its purpose.
                 Ok(event) => verified.push(IncomingPdu { object: Default::default(), ..event }),
                 Err(error) => {
-                    tracing::debug!(%error, room = %source.room_id, "An event of a room's state is left out.")
+                    tracing::debug!(%error, room = %source.room_id, "Left a state event out of the send_join response.")
                 }
             }
         }
         if verified.len() < count {
             let dropped = count - verified.len();
-            tracing::info!(dropped, room = %source.room_id, federation.server = %source.server, "Events of a room's state do not hold.");
+            tracing::info!(dropped, room = %source.room_id, federation.server = %source.server, "State events in the send_join response failed their checks.");
         }
         Ok(verified)
     }

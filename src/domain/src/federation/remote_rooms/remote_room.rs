@@ -75,7 +75,7 @@ impl Federation {
             match self.remote_room_from(server, room).await {
                 Ok(remote_room) => return Some(remote_room),
                 Err(error) => {
-                    tracing::debug!(%server, room.id = %room, %error, "Another server told nothing of a room.")
+                    tracing::debug!(%server, room.id = %room, %error, "Failed to fetch a room's hierarchy from a server.")
                 }
             }
         }

@@ -47,7 +47,7 @@ impl Federation {
             match answer {
                 Ok(keys) => claimed.keys.extend(keys),
                 Err(error) => {
-                    tracing::debug!(%server, %error, "Keys could not be claimed from another server.");
+                    tracing::debug!(%server, %error, "Failed to claim one-time keys from a server.");
                     claimed.failures.insert(server.to_string(), failure(&error));
                 }
             }

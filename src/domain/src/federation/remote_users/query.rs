@@ -37,7 +37,7 @@ impl Federation {
             match answer {
                 Ok(more) => queried.join(more),
                 Err(error) => {
-                    tracing::debug!(%server, %error, "Another server was asked for keys in vain.");
+                    tracing::debug!(%server, %error, "Failed to query device keys from a server.");
                     queried.failures.insert(server.to_string(), failure(&error));
                 }
             }

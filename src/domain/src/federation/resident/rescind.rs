@@ -47,7 +47,7 @@ impl Federation {
                 continue;
             }
             if let Err(error) = self.take_ending(origin, glance.room_id, user, json).await {
-                tracing::info!(%error, federation.server = %origin, "An invite or a knock is not ended.");
+                tracing::info!(%error, federation.server = %origin, "Failed to withdraw an invite or a knock.");
             }
         }
     }

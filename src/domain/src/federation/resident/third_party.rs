@@ -116,7 +116,7 @@ impl Federation {
                 false => self.show_to_inviter(&invite).await,
             };
             if let Err(error) = done {
-                tracing::info!(room = %invite.room_id, %user, %error, "An invite to an address came to nothing.");
+                tracing::info!(room = %invite.room_id, %user, %error, "Failed to turn a third-party invite into an invite.");
             }
         }
         Ok(())

@@ -70,7 +70,7 @@ impl Federation {
                 Ok(candidate) => good.push((candidate, json)),
                 Err(error) if may_pass(&error) => batch.open.push(DeferredEvent { event_id, json, verified: None }),
                 Err(error) => {
-                    tracing::info!(%error, event.id = %event_id, server = %origin, "An event of another server is dropped.");
+                    tracing::info!(%error, event.id = %event_id, server = %origin, "Dropped a PDU.");
                     batch.done.push((event_id, Err(error.to_string())));
                 }
             }

@@ -98,7 +98,7 @@ impl Federation {
     pub async fn run_inbox(self: &Arc<Self>, stopping: impl Future<Output = ()>) {
         let mut stopping = std::pin::pin!(stopping);
         if let Err(error) = self.resume().await {
-            tracing::error!(%error, "The inbox could not be read; what lies in it waits for the next start.");
+            tracing::error!(%error, "Failed to read the inbox; its events wait for the next start.");
         }
         let mut working = FuturesUnordered::new();
         loop {
@@ -122,10 +122,7 @@ impl Federation {
     /// A worker's life, which takes no other with it should it end badly.
     async fn work_safely(self: &Arc<Self>, room: RoomSn) {
         if AssertUnwindSafe(self.work_off(room)).catch_unwind().await.is_err() {
-            tracing::error!(
-                room.sn = room.0,
-                "A worker of the inbox panicked. What waits in its room waits for more to come."
-            );
+            tracing::error!(room.sn = room.0, "An inbox worker panicked; the room's events wait for the next PDU.");
             self.inbound.workers.rooms.lock().remove(&room);
         }
     }
@@ -146,7 +143,7 @@ impl Federation {
                 Err(error) => Err(error),
             };
             if let Err(error) = worked {
-                tracing::error!(%error, "The inbox of a room could not be worked off; it is tried again.");
+                tracing::error!(%error, "Failed to process a room's inbox; will retry.");
                 tokio::time::sleep(FAULT_WAIT).await;
             }
         }
@@ -199,7 +196,7 @@ impl Federation {
                 Ok(Ok(())) => false,
                 Ok(Err(error)) => {
                     tracing::info!(%error, room.id = %place.room_id, server = row.origin, tries = row.tries,
-                        "An event that waits in the inbox could not be brought in.");
+                        "Failed to process a PDU from the inbox.");
                     may_pass(&error)
                 }
                 Err(_) => true,

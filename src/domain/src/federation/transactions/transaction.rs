@@ -114,7 +114,7 @@ impl Federation {
             // What was written all the same is then found to be here.
             late_or_broken => {
                 if let Ok(Err(error)) = late_or_broken {
-                    tracing::error!(%error, room.id = %place.room_id, "Events of another server could not be taken in at once.");
+                    tracing::error!(%error, room.id = %place.room_id, "Failed to process a transaction's PDUs at once.");
                 }
                 outcome.extend(spare.iter().map(|(event_id, _)| (event_id.clone(), Ok(()))));
                 self.put_aside(place, origin, spare).await?;
@@ -130,7 +130,7 @@ impl Federation {
 
     fn read_for(&self, place: &RoomInfo, json: &RawValue) -> Option<IncomingPdu> {
         pdu::parse(place.rules, Some(&place.room_id), json)
-            .inspect_err(|error| tracing::info!(%error, room.id = %place.room_id, "A malformed event is dropped."))
+            .inspect_err(|error| tracing::info!(%error, room.id = %place.room_id, "Dropped a malformed event."))
             .ok()
     }
 
@@ -154,7 +154,7 @@ impl Federation {
                 Ok(Ok(verdict)) => _ = outcome.insert(event_id, told(verdict)),
                 Ok(Err(error)) if may_pass(&error) => aside.push((event_id, json)),
                 Ok(Err(error)) => {
-                    tracing::info!(%error, event.id = %event_id, server = %origin, "An event of another server is dropped.");
+                    tracing::info!(%error, event.id = %event_id, server = %origin, "Dropped a PDU.");
                     outcome.insert(event_id, Err(error.to_string()));
                 }
                 Err(_) => {

@@ -45,16 +45,16 @@ impl Delayed {
         let Err(error) = send::send(&self.core, id.clone()).await else { return };
         let tries = self.core.delayed.book.lock().put_back(&id, outcome::wait, Instant::now());
         if outcome::may_pass(&error, tries) {
-            tracing::warn!(%error, tries, "A delayed event could not be sent; it will be tried again.");
+            tracing::warn!(%error, tries, "Failed to send a delayed event; will retry.");
         } else {
             self.give_up(id, &error).await;
         }
     }
 
     async fn give_up(&self, id: DelayId, why: &hearth_base::Error) {
-        tracing::debug!(error = %why, "A delayed event is not sent.");
+        tracing::debug!(error = %why, "Delayed event refused.");
         if let Err(error) = outcome::fail(&self.core, id.clone(), why).await {
-            tracing::warn!(%error, "It could not be noted that a delayed event is not sent; it will be tried again.");
+            tracing::warn!(%error, "Failed to record a refused delayed event; will retry.");
             self.core.delayed.book.lock().put_back(&id, outcome::wait, Instant::now());
         }
     }

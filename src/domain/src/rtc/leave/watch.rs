@@ -53,7 +53,7 @@ impl Leaves {
         }
         let there = self.rtc.participants(&room).await;
         if let Err(error) = &there {
-            tracing::debug!(%error, "The SFU cannot be asked who is in a call.");
+            tracing::debug!(%error, "Failed to list a call's participants at the SFU.");
         }
         for id in waiting {
             let Some(place) = self.book.lock().place(&id).cloned() else { continue };
@@ -64,7 +64,7 @@ impl Leaves {
             };
             let verdict = self.book.lock().learn(&id, seen, Instant::now());
             if let Err(error) = self.carry_out(&id, place, verdict).await {
-                tracing::warn!(%error, "Somebody's leave from a call could not be looked after; it will be tried again.");
+                tracing::warn!(%error, "Failed to process a delegated leave; will retry.");
             }
         }
     }
@@ -108,7 +108,7 @@ impl Leaves {
         let delay_id = id.clone();
         let write = self.core.store.write("leave_forget", move |tx| table::delete(tx.tx(), &delay_id));
         if let Err(error) = write.await {
-            tracing::debug!(%error, "A leave that is over could not be forgotten; it will be at the next start.");
+            tracing::debug!(%error, "Failed to delete a finished delegated leave; retried at the next start.");
         }
     }
 }

@@ -100,7 +100,7 @@ pub(crate) fn body(contents: Contents) -> Body {
             let rest = rest.into_stream().inspect(|chunk| {
                 if let Err(error) = chunk {
                     // The status has been sent; all that is left is to break the connection.
-                    tracing::error!(%error, "A media file could not be read to its end.");
+                    tracing::error!(%error, "Failed to read a media file.");
                 }
             });
             Body::from_stream(stream::once(std::future::ready(Ok(first))).chain(rest))
