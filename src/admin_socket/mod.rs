@@ -75,7 +75,7 @@ impl AdminSocket {
                 let Some(caller) = self.caller(&stream) else { continue };
                 let service = Arc::new(Service::Admin { api: Arc::clone(&api), caller });
                 stop.spawn(|stop| async move {
-                    listen::serve_connection(Stream::Unix(stream), None, service, stop).await;
+                    listen::serve_admin(Stream::Unix(stream), service, stop).await;
                     drop(permit);
                 });
             }

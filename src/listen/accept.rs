@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use hearth_base::limits;
 use tokio::net::TcpStream;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::bind::Socket;
 use super::connection::{self, Service};
+use super::connections::{ConnectionPlace, Connections};
 use super::relayed;
 use super::stream::Stream;
 use super::tls::{self, Certificates};
@@ -30,18 +30,20 @@ pub(super) async fn run(
     socket: Socket,
     certificates: Option<Arc<Certificates>>,
     service: Arc<Service>,
-    permits: Arc<Semaphore>,
+    connections: Arc<Connections>,
     mut stop: Stop,
 ) {
     loop {
         let next = tokio::select! {
             () = stop.stopped() => return,
-            next = next(&socket, &permits) => next,
+            next = next(&socket) => next,
         };
         match next {
-            Ok((raw, permit)) => {
+            Ok(raw) => {
+                // Refused by closing it: whoever may come in again is known soon, and an answer would cost a task.
+                let Some(place) = connections.admit(counted_address(&raw, &service)) else { continue };
                 let (certificates, service) = (certificates.clone(), Arc::clone(&service));
-                stop.spawn(|stop| begin(raw, certificates, service, permit, stop));
+                stop.spawn(|stop| begin(raw, certificates, service, place, stop));
             }
             // The connection was gone before we took it; that is its affair.
             Err(error) if is_of_the_connection(&error) => {}
@@ -53,14 +55,20 @@ pub(super) async fn run(
     }
 }
 
-/// A connection, as soon as there may be one more.
-async fn next(socket: &Socket, permits: &Arc<Semaphore>) -> io::Result<(Raw, OwnedSemaphorePermit)> {
-    let permit = Arc::clone(permits).acquire_owned().await.map_err(io::Error::other)?;
-    let raw = match socket {
+/// The next connection.
+async fn next(socket: &Socket) -> io::Result<Raw> {
+    Ok(match socket {
         Socket::Tcp(listener) => listener.accept().await.map(|(stream, from)| Raw::Tcp(stream, from.ip()))?,
         Socket::Unix(listener) => listener.accept().await.map(|(stream, _)| Raw::Unix(stream))?,
-    };
-    Ok((raw, permit))
+    })
+}
+
+/// The address by which a connection is bounded. All clients of a proxy come from its address, so the proxy bounds them.
+fn counted_address(raw: &Raw, service: &Service) -> Option<IpAddr> {
+    match raw {
+        Raw::Tcp(_, from) if !service.is_trusted_proxy(from.to_canonical()) => Some(from.to_canonical()),
+        Raw::Tcp(..) | Raw::Unix(_) => None,
+    }
 }
 
 fn is_of_the_connection(error: &io::Error) -> bool {
@@ -68,12 +76,25 @@ fn is_of_the_connection(error: &io::Error) -> bool {
     matches!(error.kind(), K::ConnectionAborted | K::ConnectionReset | K::ConnectionRefused | K::Interrupted)
 }
 
-/// Serves one connection; the permit is held as long.
+/// Serves one connection until it ends or has to give way to another.
 async fn begin(
     raw: Raw,
     certificates: Option<Arc<Certificates>>,
     service: Arc<Service>,
-    _permit: OwnedSemaphorePermit,
+    place: ConnectionPlace,
+    stop: Stop,
+) {
+    tokio::select! {
+        () = place.closed() => {}
+        () = carry(raw, certificates, service, &place, stop) => {}
+    }
+}
+
+async fn carry(
+    raw: Raw,
+    certificates: Option<Arc<Certificates>>,
+    service: Arc<Service>,
+    place: &ConnectionPlace,
     mut stop: Stop,
 ) {
     let (stream, remote) = match raw {
@@ -94,7 +115,7 @@ async fn begin(
             (stream, Some(from.to_canonical()))
         }
     };
-    connection::serve(stream, remote, service, stop).await;
+    connection::serve(stream, remote, service, (place.pace(), place.auth()), stop).await;
 }
 
 /// Shakes hands if the listener speaks TLS; none when that came to nothing.

@@ -11,7 +11,7 @@ use axum::response::Response;
 use hearth_base::config::Config;
 use hearth_base::limits;
 use hearth_http::admin::{Api, Caller};
-use hearth_http::app::ClientAddress;
+use hearth_http::app::{ClientAddress, ConnectionAuth};
 use hearth_http::edge::{Edge, Onward};
 use http::{Request, header};
 use hyper::body::Incoming;
@@ -51,6 +51,14 @@ impl Service {
         }
     }
 
+    /// Whether connections from this address are those of a trusted reverse proxy.
+    pub(super) fn is_trusted_proxy(&self, address: IpAddr) -> bool {
+        match self {
+            Self::Public { config, .. } => config.server.trusted_proxies.iter().any(|range| range.contains(address)),
+            Self::Admin { .. } => false,
+        }
+    }
+
     async fn answer(&self, remote: Option<IpAddr>, request: Request<Incoming>) -> Response {
         match self {
             Self::Public { edge, config, .. } => {
@@ -63,14 +71,22 @@ impl Service {
 }
 
 /// Serves a connection until it ends; when the server stops, after the requests that are under way.
-pub(crate) async fn serve(stream: Stream, remote: Option<IpAddr>, service: Arc<Service>, mut stop: Stop) {
-    let pace = Arc::new(Pace::default());
+///
+/// `pace` and `auth` tell its table of connections what its requests do.
+pub(super) async fn serve(
+    stream: Stream,
+    remote: Option<IpAddr>,
+    service: Arc<Service>,
+    (pace, auth): (Arc<Pace>, ConnectionAuth),
+    mut stop: Stop,
+) {
     let io = TokioIo::new(Paced::new(stream, Arc::clone(&pace)));
     let builder = builder(stop.clone());
     let onward = Arc::<Mutex<Option<Beyond>>>::default();
     let beyond = Arc::clone(&onward);
     let answer = service_fn(move |mut request: Request<Incoming>| {
         let (service, beyond, under_way) = (Arc::clone(&service), Arc::clone(&beyond), pace.begin(request.version()));
+        request.extensions_mut().insert(auth.clone());
         async move {
             let upgrade = request.headers().contains_key(header::UPGRADE).then(|| hyper::upgrade::on(&mut request));
             let mut response = service.answer(remote, request).await;
@@ -98,6 +114,11 @@ pub(crate) async fn serve(stream: Stream, remote: Option<IpAddr>, service: Arc<S
             () = beyond.carry() => {}
         }
     }
+}
+
+/// Serves a connection of the admin socket, which has a bound of its own.
+pub(crate) async fn serve_admin(stream: Stream, service: Arc<Service>, stop: Stop) {
+    serve(stream, None, service, (Arc::default(), ConnectionAuth::default()), stop).await;
 }
 
 /// What a connection goes on as when it is not HTTP any more.

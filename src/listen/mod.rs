@@ -5,6 +5,7 @@
 mod accept;
 mod bind;
 mod connection;
+mod connections;
 mod paced;
 mod peer;
 mod relayed;
@@ -20,14 +21,14 @@ use hearth_base::{Result, limits};
 use hearth_http::App;
 use hearth_http::edge::{Counters, Edge};
 use hearth_http::surface;
-use tokio::sync::Semaphore;
 
 use crate::tasks::Tasks;
 use bind::Socket;
+use connections::{ConnectionLimits, Connections};
 
 pub(crate) use accept::WAIT_AFTER_ERROR;
 pub(crate) use bind::bind_unix;
-pub(crate) use connection::{Service, serve as serve_connection};
+pub(crate) use connection::{Service, serve_admin};
 pub(crate) use stream::Stream;
 pub(crate) use tls::Certificates;
 
@@ -67,7 +68,7 @@ impl Listeners {
 
     /// Serves them until the tasks are stopped.
     pub(crate) fn serve(self, config: &Arc<Config>, app: &App, counters: &Arc<Counters>, tasks: &Tasks) -> Vec<Bound> {
-        let permits = Arc::new(Semaphore::new(connections_max()));
+        let connections = Connections::new(ConnectionLimits::of(connections_max()));
         let mut edges: Vec<(Vec<Resource>, Arc<Edge>)> = Vec::new();
         let mut bounds = Vec::new();
         let relay = app.domain.calls.own().map(|own| Arc::clone(&own.running));
@@ -83,8 +84,8 @@ impl Listeners {
                 }
             };
             let service = Arc::new(Service::Public { edge, config: Arc::clone(config), relay: relay.clone() });
-            let permits = Arc::clone(&permits);
-            tasks.handle().spawn(|stop| accept::run(socket, certificates, service, permits, stop));
+            let connections = Arc::clone(&connections);
+            tasks.handle().spawn(|stop| accept::run(socket, certificates, service, connections, stop));
             bounds.push(bound);
         }
         bounds

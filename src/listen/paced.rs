@@ -12,6 +12,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use hearth_base::limits;
+use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
@@ -29,6 +30,8 @@ pub(super) struct Pace {
     turns: AtomicU32,
     /// HTTP/2 asks by itself whether the other side is alive, and its heads may come between other frames.
     http2: AtomicBool,
+    /// When the last request ended.
+    ended: Mutex<Option<Instant>>,
 }
 
 /// A request that is being answered.
@@ -44,10 +47,19 @@ impl Pace {
         self.turns.fetch_add(1, Ordering::Relaxed);
         UnderWay(Arc::clone(self))
     }
+
+    /// Since when no request has been answered on a connection that was accepted at `accepted`; none while one is.
+    pub(super) fn idle_since(&self, accepted: Instant) -> Option<Instant> {
+        if self.under_way.load(Ordering::Relaxed) > 0 {
+            return None;
+        }
+        Some(self.ended.lock().unwrap_or(accepted))
+    }
 }
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
+        *self.0.ended.lock() = Some(Instant::now());
         self.0.under_way.fetch_sub(1, Ordering::Relaxed);
         self.0.turns.fetch_add(1, Ordering::Relaxed);
     }

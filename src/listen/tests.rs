@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use hearth_base::Seams;
 use hearth_base::config::{Address, Config, Listener, Passwords};
+use hearth_base::{Seams, limits};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -87,4 +87,28 @@ async fn a_stop_does_not_wait_for_idle_connections() {
     let began = std::time::Instant::now();
     server.stop(Duration::from_secs(30)).await;
     assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+}
+
+#[tokio::test]
+async fn one_address_cannot_take_every_place() {
+    let (server, _folder) = server().await;
+    let Address::Tcp(address) = server.listeners[0].address else { panic!("a TCP listener") };
+    let share = super::connections_max() / 8;
+    let mut idle = Vec::new();
+    for _ in 0..share.min(limits::ANONYMOUS_CONNECTIONS_PER_ADDRESS_MAX) + 20 {
+        idle.push(connect(&server).await);
+    }
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.2:0".parse().unwrap()).unwrap();
+    let mut other = socket.connect(address).await.unwrap();
+    other.write_all(get("/health").as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    other.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    // The ones that have been idle longest gave way to the newest.
+    assert_eq!(idle[0].read(&mut [0]).await.unwrap_or(0), 0);
+    let newest = idle.last_mut().unwrap();
+    newest.write_all(get("/health").as_bytes()).await.unwrap();
+    assert_ne!(newest.read(&mut [0; 16]).await.unwrap(), 0);
+    server.stop(Duration::from_secs(1)).await;
 }

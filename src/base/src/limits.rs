@@ -92,6 +92,9 @@ pub const ALIASES_PER_ROOM_MAX: usize = 100;
 pub const REPORT_REASON_BYTES_MAX: usize = 10_000;
 /// Open connections of all listeners together; more wait in the system's queue. Fewer when the process may open fewer files.
 pub const CONNECTIONS_MAX: usize = 16_384;
+/// Open connections of one client address (an IPv4 address or an IPv6 /64) without an access token; a /56 has twice, a /48 four
+/// times as many. Fewer when the process may open fewer files: an eighth of all.
+pub const ANONYMOUS_CONNECTIONS_PER_ADDRESS_MAX: usize = 1_024;
 /// A request's head: its line and headers, in HTTP/1.1 and in HTTP/2.
 pub const HEAD_BYTES_MAX: usize = 64 * 1024;
 /// How long a request's head may take to arrive once it has begun; also the first one of a connection.

@@ -1,6 +1,7 @@
 //! What every handler gets.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use hearth_domain::Domain;
 
@@ -9,6 +10,24 @@ use hearth_domain::Domain;
 pub struct App {
     /// The use cases.
     pub domain: Arc<Domain>,
+}
+
+/// Whether a connection has carried a request with a valid access token. The listener puts one for each connection into the
+/// extensions of its requests; connections without a token give way when places run out.
+#[derive(Debug, Clone, Default)]
+pub struct ConnectionAuth(Arc<AtomicBool>);
+
+impl ConnectionAuth {
+    /// Notes that a request bore a valid token.
+    pub fn set(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether one has.
+    #[must_use]
+    pub fn is_authenticated(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 /// Where a request came from. Put into the request's extensions by the listener, after it has looked at trusted proxies.

@@ -15,7 +15,7 @@ use ruma::ServerName;
 use ruma::api::path_builder::PathBuilder;
 use ruma::api::{IncomingRequest, IncomingRequestExt, Metadata, OutgoingResponse};
 
-use crate::app::{App, ClientAddress};
+use crate::app::{App, ClientAddress, ConnectionAuth};
 use crate::auth::{self, Need, Scheme};
 use crate::federation::{self, auth::RequestingServer};
 use crate::respond::{Failure, answer};
@@ -244,6 +244,10 @@ where
     let need = <T::Authentication as Scheme>::NEED;
     let requester = auth::authenticate(&app, need, &parts.headers, parts.uri.query(), &peer).await?;
     if let Some(requester) = &requester {
+        // So that the connection keeps its place when others run out of theirs.
+        if let Some(connection) = parts.extensions.get::<ConnectionAuth>() {
+            connection.set();
+        }
         access::check(requester, &parts.method, parts.extensions.get().map_or("", MatchedPath::as_str))?;
     }
     edge::rate_limit(&app, bounds.rate, &peer, requester.as_ref())?;
