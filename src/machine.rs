@@ -25,6 +25,8 @@ fn resident_bytes() -> Option<u64> {
 /// memory in small pages, since one byte used of a huge page takes two megabytes.
 pub(crate) fn prepare() {
     use rustix::process::{Resource, getrlimit, setrlimit};
+    // What the server writes (keys, messages, media) is its own account's, whatever folder it lies in.
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
     if let Err(error) = setrlimit(Resource::Nofile, limit) {

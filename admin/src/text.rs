@@ -6,6 +6,10 @@
 //!
 //! Not here: judging whether two visible names are confusable (`paypal` with a Cyrillic a); they are printed as they are.
 
+mod json;
+
+pub use json::safe_json;
+
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 

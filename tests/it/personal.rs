@@ -64,6 +64,23 @@ async fn account_data_reaches_the_other_devices_and_no_one_else() {
 }
 
 #[tokio::test]
+async fn account_data_has_a_quota_that_one_gets_back_under() {
+    let world = World::new().await;
+    let (alice, bob) = (world.register("alice").await, world.register("bob").await);
+    let large = json!({ "x": "x".repeat(500_000) });
+    for n in 0..20 {
+        alice.put(v3!("user/{}/account_data/org.example.{}", alice, n), large.clone()).await.ok();
+    }
+    let more = json!({ "x": "x".repeat(520_000) });
+    alice.put(v3!("user/{}/account_data/org.example.0", alice), more.clone()).await.ok();
+    alice.put(v3!("user/{}/account_data/org.more", alice), more.clone()).await.refused(403, "M_USER_LIMIT_EXCEEDED");
+    bob.put(v3!("user/{}/account_data/org.more", bob), more.clone()).await.ok();
+    alice.put(v3!("user/{}/account_data/org.example.0", alice), json!({})).await.ok();
+    alice.put(v3!("user/{}/account_data/org.more", alice), large).await.ok();
+    world.ends().await;
+}
+
+#[tokio::test]
 async fn types_that_the_server_manages_cannot_be_set_as_account_data() {
     let world = World::new().await;
     let alice = world.register("alice").await;

@@ -42,12 +42,29 @@ pub const DEVICES_PER_USER_MAX: usize = 1_000;
 pub const ONE_TIME_KEYS_PER_DEVICE_MAX: usize = 1_000;
 /// One account-data item.
 pub const ACCOUNT_DATA_BYTES_MAX: usize = 512 * 1024;
+/// All account data of one user, of the account and of all rooms together, in bytes. A first `/sync` answers all of it.
+pub const ACCOUNT_DATA_TOTAL_BYTES_MAX: u64 = 10 * 1024 * 1024;
+/// Account-data items of one user, of the account and of all rooms together.
+pub const ACCOUNT_DATA_ITEMS_MAX: u64 = 20_000;
 /// A filter definition.
 pub const FILTER_BYTES_MAX: usize = 16 * 1024;
 /// Filters kept per account; older ones go first.
 pub const FILTERS_PER_USER_MAX: usize = 1_000;
-/// Messages waiting for one device.
-pub const TO_DEVICE_PER_DEVICE_MAX: usize = 10_000;
+/// All messages that wait for one device, in bytes. What has been accepted is kept; over this, new messages are refused.
+pub const TO_DEVICE_INBOX_BYTES_MAX: u64 = 32 * 1024 * 1024;
+/// What one user has waiting for one device, in bytes and in messages.
+pub const TO_DEVICE_SENDER_BYTES_MAX: u64 = 8 * 1024 * 1024;
+/// See [`TO_DEVICE_SENDER_BYTES_MAX`].
+pub const TO_DEVICE_SENDER_MESSAGES_MAX: u64 = 10_000;
+/// What one server that shares no room with the receiver has waiting for one device, in bytes and in messages.
+pub const TO_DEVICE_STRANGER_BYTES_MAX: u64 = 64 * 1024;
+/// See [`TO_DEVICE_STRANGER_BYTES_MAX`].
+pub const TO_DEVICE_STRANGER_MESSAGES_MAX: u64 = 100;
+/// What all servers that share no room with the receiver have waiting for one device, in bytes: they leave the rest of the
+/// inbox to those who do.
+pub const TO_DEVICE_STRANGERS_BYTES_MAX: u64 = 2 * 1024 * 1024;
+/// When a client may try again whose messages did not fit into an inbox, in milliseconds.
+pub const TO_DEVICE_RETRY_MS: u64 = 30_000;
 /// To-device messages in one `/sync`.
 pub const TO_DEVICE_PER_SYNC_MAX: usize = 100;
 /// Devices and users in one `/keys/query` or `/keys/claim`.

@@ -1,7 +1,7 @@
 //! `hearth ctl log`.
 
 use clap::ValueEnum;
-use hearth_admin::text::safe_text;
+use hearth_admin::text::{safe_json, safe_text};
 use hearth_admin::wire::{LogEntry, LogLevel, LogPage, LogQuery, paths};
 
 use super::{Outcome, Session};
@@ -65,7 +65,7 @@ impl Log {
 /// One line for one entry, also as JSON: so that a script can read them as they come.
 fn print(session: &Session, entry: &LogEntry) {
     match serde_json::to_string(entry) {
-        Ok(json) if session.json => out::say(json),
+        Ok(json) if session.json => out::say(safe_json(&json)),
         _ => {
             let fields: String = entry.fields.iter().map(|(name, value)| format!(" {name}={value}")).collect();
             let (time, level) = (timestamp(entry.ts_ms), entry.level.as_str().to_uppercase());

@@ -18,6 +18,7 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 use hearth_admin::client::{Client, ClientError};
+use hearth_admin::text::safe_json;
 use serde::Serialize;
 
 use super::config::ConfigFile;
@@ -110,7 +111,7 @@ impl Session {
     /// Prints an answer: as JSON when that was asked for, otherwise as `show` does.
     fn print<T: Serialize>(&self, answer: &T, show: impl FnOnce(&T)) {
         match serde_json::to_string_pretty(answer) {
-            Ok(json) if self.json => out::say(json),
+            Ok(json) if self.json => out::say(safe_json(&json)),
             _ => show(answer),
         }
     }

@@ -12,6 +12,7 @@ pub mod cross_signing;
 pub mod dehydrated;
 pub mod device_lists;
 mod forget;
+mod inbox;
 pub mod keys;
 pub mod remote;
 mod signed;

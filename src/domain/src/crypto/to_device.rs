@@ -9,8 +9,7 @@ use std::sync::Arc;
 
 use hearth_base::{Error, Reason, Result, error::refuse, limits};
 use hearth_store::WriteTx;
-use hearth_store::ids::{DeviceSn, UserSn};
-use hearth_store::tables::{devices, remote_devices, to_device, txns, users};
+use hearth_store::tables::{remote_devices, txns};
 use ruma::api::federation::transactions::edu::{DirectDeviceContent, Edu};
 use ruma::events::AnyToDeviceEventContent;
 use ruma::serde::Raw;
@@ -19,8 +18,7 @@ use ruma::{OwnedServerName, OwnedUserId, UserId};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::Crypto;
-use super::signed::may_exist;
+use super::{Crypto, inbox};
 use crate::Requester;
 use crate::core::Core;
 
@@ -40,9 +38,9 @@ struct Wire<'a> {
 }
 
 /// Messages for one user of this server, ready to be stored.
-struct LocalDelivery {
-    to: OwnedUserId,
-    messages: Vec<(DeviceIdOrAllDevices, String)>,
+pub(super) struct LocalDelivery {
+    pub(super) to: OwnedUserId,
+    pub(super) messages: Vec<(DeviceIdOrAllDevices, String)>,
 }
 
 /// Messages on their way.
@@ -57,7 +55,8 @@ impl Crypto {
     /// Puts messages into the inboxes of devices, or on their way to other servers; the same transaction again does nothing.
     /// Devices and users that do not exist are passed over.
     ///
-    /// Refuses with `M_TOO_LARGE` when a message is too large, `M_INVALID_PARAM` when there are too many.
+    /// Refuses with `M_TOO_LARGE` when a message is too large, `M_INVALID_PARAM` when there are too many, and with
+    /// `M_LIMIT_EXCEEDED` when the sender's share of a device's inbox is full: then none of the messages is stored.
     pub async fn send_to_device(
         &self,
         who: &Requester,
@@ -69,12 +68,16 @@ impl Crypto {
         let remote = letters(&self.core, &who.user_id, kind, remote);
         let key = txns::key(&format!("sendToDevice\0{kind}"), txn);
         let (core, device, now_ms) = (self.core.clone(), who.device, self.core.now_ms());
+        let sender = who.user_id.clone();
         let write = move |tx: &mut WriteTx<'_>| {
             if txns::find(tx.tx(), device, key)?.is_some() {
                 return Ok(());
             }
             txns::insert(tx.tx(), device, key, "", now_ms)?;
-            parcels.iter().try_for_each(|parcel| deliver(&core, tx, parcel))?;
+            for parcel in &parcels {
+                let share = inbox::sender_share(&sender);
+                inbox::deliver(&core, tx, parcel, share)?.all()?;
+            }
             remote.iter().try_for_each(|(server, edu)| core.outgoing.edu(&core, tx, [&**server], edu))
         };
         self.core.store.write("to_device_send", write).await
@@ -108,7 +111,14 @@ impl Received {
         }
         let now_ms = core.now_ms();
         if remote_devices::receive(tx.tx(), self.sender.as_str(), &self.message_id, now_ms)? {
-            self.parcels.iter().try_for_each(|parcel| deliver(core, tx, parcel))?;
+            for parcel in &self.parcels {
+                let share = inbox::remote_share(tx, &self.sender, &parcel.to)?;
+                let refused = inbox::deliver(core, tx, parcel, share)?.refused;
+                if refused > 0 {
+                    let (sender, to) = (&self.sender, &parcel.to);
+                    tracing::info!(%sender, user = %to, refused, "Refused to-device messages: the sender's share of the inbox is full.");
+                }
+            }
         }
         Ok(())
     }
@@ -188,36 +198,4 @@ fn split(messages: ToDeviceMessages) -> Vec<ToDeviceMessages> {
     }
     parts.retain(|part| !part.is_empty());
     parts
-}
-
-/// Stores one user's messages and wakes them.
-fn deliver(core: &Arc<Core>, tx: &mut WriteTx<'_>, parcel: &LocalDelivery) -> Result<()> {
-    let Some(user) = users::find(tx.tx(), parcel.to.as_str())? else { return Ok(()) };
-    for (target, json) in &parcel.messages {
-        for device in targets(tx, user, target)? {
-            put(core, tx, user, device, json)?;
-        }
-    }
-    Ok(())
-}
-
-fn targets(tx: &mut WriteTx<'_>, user: UserSn, target: &DeviceIdOrAllDevices) -> Result<Vec<DeviceSn>> {
-    Ok(match target {
-        DeviceIdOrAllDevices::AllDevices => devices::of_user(tx.tx(), user)?.into_iter().map(|row| row.sn).collect(),
-        DeviceIdOrAllDevices::DeviceId(id) if !may_exist(id.as_str()) => Vec::new(),
-        DeviceIdOrAllDevices::DeviceId(id) => {
-            devices::find(tx.tx(), user, id.as_str())?.map(|row| row.sn).into_iter().collect()
-        }
-    })
-}
-
-/// Puts a message (JSON with `content`, `sender`, `type`) into the inbox of a device and wakes its user.
-pub(super) fn put(core: &Arc<Core>, tx: &mut WriteTx<'_>, user: UserSn, device: DeviceSn, json: &str) -> Result<()> {
-    let at = tx.position();
-    if to_device::insert(tx.tx(), device, at, json, limits::TO_DEVICE_PER_DEVICE_MAX)? {
-        tracing::debug!(device.sn = device.0, "To-device inbox full; dropped its oldest message.");
-    }
-    let core = core.clone();
-    tx.after_commit(move || core.notifier.wake(&[user], at));
-    Ok(())
 }

@@ -86,6 +86,26 @@ pub(super) fn resolve(tx: &mut dyn Tx, user: UserSn, room: Option<&RoomId>) -> R
     Ok(room.sn)
 }
 
+/// Refuses with `M_USER_LIMIT_EXCEEDED` what would exceed the account's quota. What makes an item smaller always passes, so that
+/// an account over its quota can be brought back under it.
+fn check_quota(tx: &mut dyn Tx, user: UserSn, before: Option<&str>, content: &str) -> Result<()> {
+    let (old, new) = (before.map_or(0, str::len) as u64, content.len() as u64);
+    if before.is_some() && new <= old {
+        return Ok(());
+    }
+    let (items, bytes) = table::usage(tx, user)?;
+    if before.is_none() && items >= limits::ACCOUNT_DATA_ITEMS_MAX {
+        let message = format!("An account can have {} items of account data. Delete some.", limits::ACCOUNT_DATA_ITEMS_MAX);
+        return Err(refuse(Reason::UserLimitExceeded, message));
+    }
+    if bytes - old.min(bytes) + new > limits::ACCOUNT_DATA_TOTAL_BYTES_MAX {
+        let most = limits::ACCOUNT_DATA_TOTAL_BYTES_MAX;
+        let message = format!("All account data of an account can have {most} bytes. Make some smaller or delete it.");
+        return Err(refuse(Reason::UserLimitExceeded, message));
+    }
+    Ok(())
+}
+
 /// Stores an item and wakes its user, unless it already is so: an SD card has only so many writes.
 pub(super) fn store(
     core: &Arc<Core>,
@@ -94,9 +114,11 @@ pub(super) fn store(
     kind: &str,
     content: &str,
 ) -> Result<()> {
-    if table::get(tx.tx(), user, room, kind)?.as_deref() == Some(content) {
+    let before = table::get(tx.tx(), user, room, kind)?;
+    if before.as_deref() == Some(content) {
         return Ok(());
     }
+    check_quota(tx.tx(), user, before.as_deref(), content)?;
     let at = tx.position();
     table::set(tx.tx(), user, room, kind, Some(content), at)?;
     wake(core, tx, user, at);

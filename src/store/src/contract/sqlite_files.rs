@@ -238,3 +238,35 @@ fn a_copy_and_a_check_work_while_the_store_is_open() {
     let copy = Store::open_with(options, Seams::system(), SCHEMA).unwrap();
     assert_eq!(read(&copy, |tx| tx.tx().int(COUNT, &[])).unwrap(), Some(1));
 }
+
+#[test]
+fn a_write_waits_while_another_program_holds_the_lock() {
+    let bed = Bed::sqlite();
+    let store = bed.open();
+    let path = path(&bed);
+    let outsider = rusqlite::Connection::open(&path).unwrap();
+    outsider.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let release = std::thread::Builder::new().spawn(move || {
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        outsider.execute_batch("ROLLBACK").unwrap();
+    });
+    // Reads first, as use cases do: a plain BEGIN would fail here at once.
+    write(&store, |tx| {
+        let count = tx.int(COUNT, &[])?.unwrap_or(0);
+        tx.execute(ADD, &[count.into(), "x".into()]).map(drop)
+    })
+    .unwrap();
+    release.unwrap().join().unwrap();
+    store.close();
+}
+
+#[test]
+fn only_the_owner_reads_the_database() {
+    use std::os::unix::fs::PermissionsExt;
+    let bed = filled();
+    let path = path(&bed);
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let store = bed.open();
+    assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    store.close();
+}

@@ -16,10 +16,13 @@ const OF_ROOM: &str =
 const ALL: &str = "SELECT room, type, content FROM account_data WHERE user = ?1 AND content IS NOT NULL";
 const CHANGED: &str =
     "SELECT room, type, content FROM account_data WHERE user = ?1 AND position > ?2 AND position <= ?3";
+// OCTET_LENGTH, because SQLite knows it without reading what overflows to other pages.
+const USAGE: &str = "SELECT COUNT(*), CAST(COALESCE(SUM(OCTET_LENGTH(content)), 0) AS INTEGER) \
+     FROM account_data WHERE user = ?1 AND content IS NOT NULL";
 const ERASE: &str = "DELETE FROM account_data WHERE user = ?1";
 
 /// Every statement of this file.
-pub const STATEMENTS: &[&str] = &[GET, SET, OF_ROOM, ALL, CHANGED, ERASE];
+pub const STATEMENTS: &[&str] = &[GET, SET, OF_ROOM, ALL, CHANGED, USAGE, ERASE];
 
 /// One item.
 #[derive(Debug, Clone)]
@@ -50,6 +53,13 @@ pub fn set(tx: &mut dyn Tx, user: UserSn, room: RoomSn, kind: &str, content: Opt
     let content = content.map_or(Value::Null, Value::Text);
     tx.execute(SET, &[user.into(), room.into(), kind.into(), content, at.into()])?;
     Ok(())
+}
+
+/// How many items a user has, of the account and of all rooms together, and their length in bytes.
+pub fn usage(tx: &mut dyn Tx, user: UserSn) -> Result<(u64, u64)> {
+    let number = |number: i64| u64::try_from(number).unwrap_or(0);
+    let usage = tx.one(USAGE, &[user.into()], |row| Ok((number(row.int(0)?), number(row.int(1)?))))?;
+    Ok(usage.unwrap_or_default())
 }
 
 /// All items of one room, or of the whole account.

@@ -4,34 +4,83 @@
 use hearth_base::{Position, Result};
 
 use crate::engine::Tx;
+use crate::hash::hash64;
 use crate::ids::DeviceSn;
 
-const FIRST: &str = "SELECT seq, position FROM to_device WHERE device = ?1 ORDER BY position LIMIT 1";
-const LAST: &str = "SELECT seq FROM to_device WHERE device = ?1 ORDER BY position DESC LIMIT 1";
-const INSERT: &str = "INSERT INTO to_device (device, position, seq, json) VALUES (?1, ?2, ?3, ?4)";
+const FIRST: &str = "SELECT position FROM to_device WHERE device = ?1 ORDER BY position LIMIT 1";
+// `json` comes last in a row, so that SQLite adds up an inbox without reading what overflows to other pages.
+const USAGE: &str = "SELECT CAST(COALESCE(SUM(bytes), 0) AS INTEGER), \
+     CAST(COALESCE(SUM(CASE WHEN sender = ?2 THEN bytes ELSE 0 END), 0) AS INTEGER), \
+     CAST(COALESCE(SUM(CASE WHEN sender = ?2 THEN 1 ELSE 0 END), 0) AS INTEGER), \
+     CAST(COALESCE(SUM(CASE WHEN stranger = 1 THEN bytes ELSE 0 END), 0) AS INTEGER) \
+     FROM to_device WHERE device = ?1";
+const INSERT: &str =
+    "INSERT INTO to_device (device, position, sender, stranger, bytes, json) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
 const BATCH: &str = "SELECT position, json FROM to_device WHERE device = ?1 AND position > ?2 AND position <= ?3 \
      ORDER BY position LIMIT ?4";
 const DELETE: &str = "DELETE FROM to_device WHERE device = ?1 AND position <= ?2";
 const CLEAR: &str = "DELETE FROM to_device WHERE device = ?1";
 
 /// Every statement of this file.
-pub const STATEMENTS: &[&str] = &[FIRST, LAST, INSERT, BATCH, DELETE, CLEAR];
+pub const STATEMENTS: &[&str] = &[FIRST, USAGE, INSERT, BATCH, DELETE, CLEAR];
 
-/// Adds a message. When `count_max` already wait, the oldest go: a device that was off for a year wants the newest.
-/// Says whether any had to go.
-///
-/// `at` must be greater than that of every message the device has.
-pub fn insert(tx: &mut dyn Tx, device: DeviceSn, at: Position, json: &str, count_max: usize) -> Result<bool> {
-    let last = tx.int(LAST, &[device.into()])?.unwrap_or(0);
-    let first = tx.one(FIRST, &[device.into()], |row| Ok((row.int(0)?, row.int(1)?)))?;
-    let count_max = i64::try_from(count_max).unwrap_or(i64::MAX);
-    // Rows only ever go from the front, so the numbers between the first and the last have no gaps.
-    let full = first.filter(|(seq, _)| last - seq + 1 >= count_max);
-    if let Some((_, oldest)) = full {
-        tx.execute(DELETE, &[device.into(), oldest.into()])?;
+/// Whom a message counts for in the inbox of its receiver.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InboxShare {
+    /// A hash of the sender, or of the server if that shares no room with the receiver.
+    pub sender: i64,
+    /// Whether it is such a server.
+    pub is_stranger: bool,
+}
+
+impl InboxShare {
+    /// The share of a user who shares a room with the receiver, or is of this server.
+    #[must_use]
+    pub fn of_user(user_id: &str) -> Self {
+        Self { sender: hash64(&[b"user", user_id.as_bytes()]), is_stranger: false }
     }
-    tx.execute(INSERT, &[device.into(), at.into(), (last + 1).into(), json.into()])?;
-    Ok(full.is_some())
+
+    /// The share of a server that shares no room with the receiver.
+    #[must_use]
+    pub fn of_stranger(server: &str) -> Self {
+        Self { sender: hash64(&[b"server", server.as_bytes()]), is_stranger: true }
+    }
+}
+
+/// How full an inbox is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct InboxUsage {
+    /// Bytes of all messages.
+    pub bytes: u64,
+    /// Bytes that count for one sender.
+    pub sender_bytes: u64,
+    /// Messages that count for that sender.
+    pub sender_messages: u64,
+    /// Bytes of all servers that share no room with the receiver.
+    pub stranger_bytes: u64,
+}
+
+/// How full a device's inbox is, and by how much of it `sender` (see [`InboxShare`]) has. Reads every row of the inbox.
+pub fn usage(tx: &mut dyn Tx, device: DeviceSn, sender: i64) -> Result<InboxUsage> {
+    let number = |number: i64| u64::try_from(number).unwrap_or(0);
+    let usage = tx.one(USAGE, &[device.into(), sender.into()], |row| {
+        Ok(InboxUsage {
+            bytes: number(row.int(0)?),
+            sender_bytes: number(row.int(1)?),
+            sender_messages: number(row.int(2)?),
+            stranger_bytes: number(row.int(3)?),
+        })
+    })?;
+    Ok(usage.unwrap_or_default())
+}
+
+/// Adds a message. `at` must be greater than that of every message the device has.
+pub fn insert(tx: &mut dyn Tx, device: DeviceSn, at: Position, json: &str, share: InboxShare) -> Result<()> {
+    let bytes = i64::try_from(json.len()).unwrap_or(i64::MAX);
+    let stranger = i64::from(share.is_stranger);
+    let row = [device.into(), at.into(), share.sender.into(), stranger.into(), bytes.into(), json.into()];
+    tx.execute(INSERT, &row)?;
+    Ok(())
 }
 
 /// The first `limit` messages in `(after, upto]`, oldest first: JSON with `type`, `sender`, `content`.
@@ -52,7 +101,7 @@ pub fn batch(
 
 /// Whether anything waits at or before `upto`: whether [`delete_upto`] would do something.
 pub fn any_upto(tx: &mut dyn Tx, device: DeviceSn, upto: Position) -> Result<bool> {
-    let first = tx.one(FIRST, &[device.into()], |row| row.int(1))?;
+    let first = tx.one(FIRST, &[device.into()], |row| row.int(0))?;
     Ok(first.is_some_and(|first| first <= upto.as_i64()))
 }
 

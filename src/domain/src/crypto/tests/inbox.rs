@@ -7,7 +7,7 @@ use ruma::serde::Raw;
 use ruma::to_device::DeviceIdOrAllDevices::{self, AllDevices};
 
 use super::world::{Device, World};
-use crate::crypto::to_device::ToDeviceMessages;
+use crate::crypto::to_device::{Received, ToDeviceMessages};
 
 fn to(target: &Device, device: DeviceIdOrAllDevices, content: &str) -> ToDeviceMessages {
     let content: Raw<AnyToDeviceEventContent> = Raw::from_json_string(content.to_owned()).expect("JSON");
@@ -49,21 +49,59 @@ async fn messages_wait_until_acknowledged() {
 }
 
 #[tokio::test]
-async fn a_full_inbox_loses_its_oldest() {
+async fn a_sender_who_is_over_their_share_is_refused_and_others_are_not() {
     let world = World::new();
+    let (alice, mallory) = (world.device("alice", "A").await, world.device("mallory", "M").await);
     let phone = world.device("bob", "PHONE").await;
-    let device = phone.who.device;
-    let write = world.core.store.write("test", move |tx| {
-        let mut dropped = 0;
-        for n in 0..7 {
-            let at = tx.position();
-            dropped += u32::from(to_device::insert(tx.tx(), device, at, &format!("{{\"n\":{n}}}"), 4)?);
+    let large = format!(r#"{{"x":"{}"}}"#, "x".repeat(60_000));
+    let sent = async |by: &Device, txn: usize, content: &str| {
+        let messages = to(&phone, AllDevices, content);
+        world.crypto.send_to_device(&by.who, "m.test", &txn.to_string(), messages).await
+    };
+    sent(&alice, 0, r#"{"key":1}"#).await.expect("the first");
+    let mut accepted = 0;
+    let refusal = loop {
+        match sent(&mallory, accepted, &large).await {
+            Ok(()) => accepted += 1,
+            Err(refusal) => break refusal,
         }
-        Ok(dropped)
-    });
-    assert_eq!(write.await.expect("written"), 3);
-    let texts: Vec<_> = waiting(&world, &phone).await.into_iter().map(|(_, json)| json).collect();
-    assert_eq!(texts, [r#"{"n":3}"#, r#"{"n":4}"#, r#"{"n":5}"#, r#"{"n":6}"#]);
+    };
+    assert!(matches!(refusal.reason(), Some(Reason::LimitExceeded { .. })), "{refusal:?}");
+    let bytes = accepted as u64 * 60_000;
+    assert!(bytes < limits::TO_DEVICE_SENDER_BYTES_MAX && bytes > limits::TO_DEVICE_SENDER_BYTES_MAX - 200_000);
+    sent(&alice, 1, r#"{"key":2}"#).await.expect("others have shares of their own");
+    let messages = waiting(&world, &phone).await;
+    assert_eq!(messages.len(), accepted + 2, "what was accepted is kept");
+    assert!(messages[0].1.contains(r#""key":1"#) && messages[accepted + 1].1.contains(r#""key":2"#));
+}
+
+#[tokio::test]
+async fn servers_that_share_no_room_cannot_fill_an_inbox() {
+    let world = World::new();
+    let (alice, phone) = (world.device("alice", "A").await, world.device("bob", "PHONE").await);
+    let deliver = async |sender: String, n: usize, content: &str| {
+        let messages = to(&phone, AllDevices, content);
+        let sender = ruma::UserId::parse(sender).expect("a user id");
+        let received = Received::new(&world.core, &sender, "m.test", &n.to_string(), messages).expect("well-formed");
+        let core = world.core.clone();
+        world.core.store.write("test", move |tx| received.deliver(&core, tx)).await.expect("delivered")
+    };
+    let alices = to(&phone, AllDevices, r#"{"key":1}"#);
+    world.crypto.send_to_device(&alice.who, "m.test", "1", alices).await.expect("sent");
+    for n in 0..150 {
+        deliver("@m:one.example".into(), n, "{}").await;
+    }
+    assert_eq!(waiting(&world, &phone).await.len(), 101, "a hundred of a stranger, and alice's");
+    let large = format!(r#"{{"x":"{}"}}"#, "x".repeat(60_000));
+    for n in 0..50 {
+        deliver(format!("@m:server{n}.example"), n, &large).await;
+    }
+    let messages = waiting(&world, &phone).await;
+    let bytes: usize = messages.iter().map(|(_, json)| json.len()).sum();
+    assert!(bytes as u64 <= limits::TO_DEVICE_STRANGERS_BYTES_MAX + 1_000, "{bytes}");
+    assert!(messages[0].1.contains(r#""key":1"#));
+    let alices = to(&phone, AllDevices, r#"{"key":2}"#);
+    world.crypto.send_to_device(&alice.who, "m.test", "2", alices).await.expect("there is room for her");
 }
 
 #[tokio::test]

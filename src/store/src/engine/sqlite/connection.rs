@@ -117,7 +117,9 @@ impl Connection for SqliteConnection {
 
     // Deferred too: with a single writer nobody can get in between, and a batch that writes nothing takes no lock.
     fn begin_write(&mut self) -> Result<()> {
-        self.run("BEGIN")
+        // With IMMEDIATE, SQLite waits (`busy_timeout`) while another program holds the lock, such as a backup script. A plain
+        // BEGIN takes the lock at the first write, after the snapshot of the first read, and then fails at once.
+        self.run("BEGIN IMMEDIATE")
     }
 
     fn commit(&mut self) -> Result<()> {

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use hearth_base::{Error, Result};
@@ -103,6 +104,10 @@ pub(super) fn inspect(path: &Path) -> Result<()> {
 pub(super) fn connect_writer(options: &SqliteOptions) -> Result<Box<dyn Connection>> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = open(options, flags)?;
+    // The database holds the server's signing key. SQLite gives the log the permissions of the database.
+    let doing = || format!("making {} readable by its owner only", options.path.display());
+    std::fs::set_permissions(&options.path, std::fs::Permissions::from_mode(0o600))
+        .map_err(|error| Error::fault(doing(), error))?;
     let synchronous = if options.synchronous_full { "FULL" } else { "NORMAL" };
     let limit = options.pages_max.map_or(String::new(), |pages| format!("PRAGMA max_page_count = {pages};"));
     // Secure deletion overwrites what was removed, redacted contents for example, as far as that writes no page more.
