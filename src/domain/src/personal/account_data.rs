@@ -95,7 +95,8 @@ fn check_quota(tx: &mut dyn Tx, user: UserSn, before: Option<&str>, content: &st
     }
     let (items, bytes) = table::usage(tx, user)?;
     if before.is_none() && items >= limits::ACCOUNT_DATA_ITEMS_MAX {
-        let message = format!("An account can have {} items of account data. Delete some.", limits::ACCOUNT_DATA_ITEMS_MAX);
+        let message =
+            format!("An account can have {} items of account data. Delete some.", limits::ACCOUNT_DATA_ITEMS_MAX);
         return Err(refuse(Reason::UserLimitExceeded, message));
     }
     if bytes - old.min(bytes) + new > limits::ACCOUNT_DATA_TOTAL_BYTES_MAX {

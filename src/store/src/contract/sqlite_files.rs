@@ -252,8 +252,8 @@ fn a_write_waits_while_another_program_holds_the_lock() {
     });
     // Reads first, as use cases do: a plain BEGIN would fail here at once.
     write(&store, |tx| {
-        let count = tx.int(COUNT, &[])?.unwrap_or(0);
-        tx.execute(ADD, &[count.into(), "x".into()]).map(drop)
+        let count = tx.tx().int(COUNT, &[])?.unwrap_or(0);
+        tx.tx().execute(ADD, &[count.into(), "x".into()]).map(drop)
     })
     .unwrap();
     release.unwrap().join().unwrap();
