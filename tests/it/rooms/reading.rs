@@ -51,7 +51,9 @@ async fn the_context_of_an_event_has_the_old_fields_too() {
         let room = alice.creates_room().version(version).await;
         let said = alice.sends("hello").in_room(&room).await;
         let context = alice.get(v3!("rooms/{}/context/{}", room, said)).await.ok();
-        for event in [&context["event"]].into_iter().chain(list(&context["state"])).chain(list(&context["events_before"])) {
+        for event in
+            [&context["event"]].into_iter().chain(list(&context["state"])).chain(list(&context["events_before"]))
+        {
             assert_eq!(event["user_id"], event["sender"], "{event}");
             assert!(event["age"].is_i64() && event["age"] == event["unsigned"]["age"], "{event}");
         }
@@ -147,7 +149,8 @@ async fn guests_leave_when_a_room_no_longer_lets_them_in() {
     let guest = crate::harness::Person::from_login(world.anyone(), &answer);
     for version in VERSIONS {
         let access = |access: &str| json!({ "guest_access": access });
-        let room = alice.creates_room().public().version(version).state("m.room.guest_access", access("can_join")).await;
+        let room =
+            alice.creates_room().public().version(version).state("m.room.guest_access", access("can_join")).await;
         bob.joins(&room).await;
         guest.joins(&room).await;
         let since = guest.syncs().await;

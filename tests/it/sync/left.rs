@@ -118,7 +118,8 @@ async fn a_knock_that_is_refused_or_taken_back_shows_how() {
     let (alice, bob) = (world.register("alice").await, world.register("bob").await);
     for version in VERSIONS {
         for refused in [true, false] {
-            let room = alice.creates_room().version(version).state("m.room.join_rules", json!({ "join_rule": "knock" })).await;
+            let room =
+                alice.creates_room().version(version).state("m.room.join_rules", json!({ "join_rule": "knock" })).await;
             bob.knocks_on(&room).await;
             let since = bob.syncs().await;
             assert!(!since.knocked(&room).is_empty());
@@ -133,7 +134,10 @@ async fn a_knock_that_is_refused_or_taken_back_shows_how() {
             let leave = timeline.last().unwrap_or_else(|| panic!("no leave event: {}", seen.left(&room)));
             let by = if refused { &alice } else { &bob };
             assert_eq!(leave["sender"], by.id.as_str());
-            assert_eq!((&leave["content"]["membership"], &leave["content"]["reason"]), (&json!("leave"), &json!("no room")));
+            assert_eq!(
+                (&leave["content"]["membership"], &leave["content"]["reason"]),
+                (&json!("leave"), &json!("no room"))
+            );
             assert_eq!(membership(&seen, &room, &bob), "leave");
         }
     }

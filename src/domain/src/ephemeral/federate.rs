@@ -82,7 +82,17 @@ impl PresenceBook {
         let (this, at) = (self.clone(), tx.position());
         let (user_id, state) = (news.user_id, news.presence);
         tx.after_commit(move || {
-            let entry = Entry { user_id, state, status, active, seen: now, changed: at, cause: Cause::Heard, devices: HashMap::new(), told: None };
+            let entry = Entry {
+                user_id,
+                state,
+                status,
+                active,
+                seen: now,
+                changed: at,
+                cause: Cause::Heard,
+                devices: HashMap::new(),
+                told: None,
+            };
             this.users.lock().insert(user, entry);
             this.core.notifier.wake(&concerned, at);
             this.somebody.notify_one();
@@ -154,7 +164,10 @@ impl PresenceBook {
         let updates: BTreeMap<UserSn, PresenceUpdate> = {
             let users = self.users.lock();
             let known = people.iter().filter_map(|user| Some((*user, users.get(user)?)));
-            known.filter(|(_, entry)| entry.state != PresenceState::Offline).map(|(user, entry)| (user, update(entry))).collect()
+            known
+                .filter(|(_, entry)| entry.state != PresenceState::Offline)
+                .map(|(user, entry)| (user, update(entry)))
+                .collect()
         };
         for update in updates.into_values() {
             self.core.outgoing.ephemeral(servers.clone(), EphemeralEdu::Presence(update));

@@ -158,7 +158,9 @@ impl Typing {
             let mut rooms = self.rooms.lock();
             let room = rooms.entry(room).or_default();
             match until {
-                Some(until) => _ = room.typing.insert(user, TypingUser { user_id, until, since: at, told: Instant::now() }),
+                Some(until) => {
+                    _ = room.typing.insert(user, TypingUser { user_id, until, since: at, told: Instant::now() })
+                }
                 None => _ = room.typing.remove(&user),
             }
             room.changed = at;

@@ -24,9 +24,9 @@ use ruma::push::PushConditionRoomCtx;
 use super::context::Contexts;
 use super::evaluate::Evaluator;
 use super::rules::RuleCache;
-pub(super) use super::tally::{ReadMarkers, read_upto};
-pub use super::tally::{Count, Counts};
 use super::tally::Tally;
+pub use super::tally::{Count, Counts};
+pub(super) use super::tally::{ReadMarkers, read_upto};
 use super::walk::Walk;
 use crate::core::Core;
 
@@ -104,7 +104,11 @@ pub struct Counter {
 
 impl Default for Counter {
     fn default() -> Self {
-        Self { cache: Cache::new(limits::COUNTS_CACHED_MAX), evaluator: Evaluator::default(), rules: RuleCache::default() }
+        Self {
+            cache: Cache::new(limits::COUNTS_CACHED_MAX),
+            evaluator: Evaluator::default(),
+            rules: RuleCache::default(),
+        }
     }
 }
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use futures_util::FutureExt;
 use hearth_store::ids::EventSn;
 use quick_cache::sync::Cache;
-use ruma::events::AnySyncTimelineEvent;
 use ruma::RoomId;
+use ruma::events::AnySyncTimelineEvent;
 use ruma::push::{AnyPushRuleRef, FlattenedJson, PushCondition, PushConditionRoomCtx, Ruleset};
 
 use super::display_name::is_named;

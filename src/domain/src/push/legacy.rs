@@ -5,8 +5,9 @@
 use ruma::UserId;
 use ruma::power_levels::NotificationPowerLevelsKey;
 use ruma::push::{
-    Action, ConditionalPushRule, ConditionalPushRuleInit, EventMatchConditionData, HighlightTweakValue, PatternedPushRule,
-    PatternedPushRuleInit, PushCondition, Ruleset, SenderNotificationPermissionConditionData, SoundTweakValue, Tweak,
+    Action, ConditionalPushRule, ConditionalPushRuleInit, EventMatchConditionData, HighlightTweakValue,
+    PatternedPushRule, PatternedPushRuleInit, PushCondition, Ruleset, SenderNotificationPermissionConditionData,
+    SoundTweakValue, Tweak,
 };
 
 /// The rule for the user's display name.

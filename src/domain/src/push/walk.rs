@@ -115,7 +115,8 @@ impl<'a> Walk<'a> {
     /// What an event adds to the counts.
     fn outcome(&mut self, tx: &mut dyn Tx, event: &Event) -> Result<PushOutcome> {
         let is_unread = event.ord.is_some_and(|ord| self.tally.is_unread(ord, thread_of(event)));
-        let counts = event.flags & HIDDEN == 0 && event.sender != self.member.user && !self.ignored.contains(&event.sender);
+        let counts =
+            event.flags & HIDDEN == 0 && event.sender != self.member.user && !self.ignored.contains(&event.sender);
         if !is_unread || !counts {
             return Ok(PushOutcome::default());
         }

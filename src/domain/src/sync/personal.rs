@@ -49,7 +49,8 @@ pub(super) fn account_data(scope: &SyncScope<'_>, rows: Vec<AccountDataRow>, res
     let stored = rows.iter().find(|row| row.kind == rules::TYPE);
     if (stored.is_some() || scope.since.is_none()) && choice.wants_type(rules::TYPE) {
         let text = stored.and_then(|row| row.content.as_deref());
-        let global = rules::shown(&rules::parse(text, scope.reader.user_id, scope.sync.core.config.push.legacy_mentions))?;
+        let global =
+            rules::shown(&rules::parse(text, scope.reader.user_id, scope.sync.core.config.push.legacy_mentions))?;
         response
             .account_data
             .events

@@ -64,7 +64,8 @@ pub(super) fn look(sync: &Sync, tx: &mut ReadTx<'_>, requester: &Requester, quer
         upto = personal::cut(&mut messages).max(after);
     }
     let ignored = crate::rooms::read::ignored::by(tx, requester.user)?;
-    let (reader, since, budget) = (requester.into(), query.since, CountBudget::new(limits::COUNTED_PER_READ_EVENTS_MAX));
+    let (reader, since, budget) =
+        (requester.into(), query.since, CountBudget::new(limits::COUNTED_PER_READ_EVENTS_MAX));
     let scope = SyncScope { sync, reader, requester, query, since, upto, ignored, budget };
     let mut response = Response::new(Token::Sync(upto).to_string());
     let mut data = account_data_news(&scope, tx)?;

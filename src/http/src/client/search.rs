@@ -8,8 +8,8 @@ use hearth_domain::rooms::read::search::{Hit, Results, Search};
 use hearth_domain::rooms::read::term::{SearchField, SearchTerm};
 use ruma::UInt;
 use ruma::api::client::search::search_events::v3::{
-    Criteria, EventContextResult, GroupingKey, OrderBy, Request, ResultGroup,
-    ResultGroupMap, ResultRoomEvents, SearchKeys, SearchResult, UserProfile,
+    Criteria, EventContextResult, GroupingKey, OrderBy, Request, ResultGroup, ResultGroupMap, ResultRoomEvents,
+    SearchKeys, SearchResult, UserProfile,
 };
 use serde_json::{Value, json};
 
