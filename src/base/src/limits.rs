@@ -99,8 +99,16 @@ pub const TXN_MS_MAX: u64 = 48 * 60 * 60 * 1_000;
 pub const PRESENCE_STATUS_BYTES_MAX: usize = 1_000;
 /// How long typing may last without being repeated.
 pub const TYPING_MS_MAX: u64 = 120_000;
-/// Unread events that are looked at to count notifications in one room.
-pub const UNREAD_EVENTS_MAX: usize = 1_000;
+/// Unread events that one read transaction looks at to count notifications. All are counted; more take several.
+pub const COUNTED_PER_READ_EVENTS_MAX: usize = 2_000;
+/// Unread events that are added up together: as many are counted again when one of them is redacted.
+pub const COUNT_BLOCK_EVENTS_MAX: u64 = 256;
+/// Pairs of user and room whose unread counts are remembered.
+pub const COUNTS_CACHED_MAX: usize = 5_000;
+/// Up to how many others are asked about one by one whether they share a room with a user.
+pub const NEIGHBOURS_ASKED_ONE_BY_ONE_MAX: usize = 16;
+/// Member events of one stay in a room that are followed back to when it began.
+pub const STAY_MEMBER_EVENTS_MAX: usize = 32;
 /// Items in initial state, invites, and aliases of one `createRoom`.
 pub const CREATE_ROOM_ITEMS_MAX: usize = 500;
 /// Aliases of one room.
@@ -152,6 +160,8 @@ pub const HIERARCHY_ROOMS_MAX: usize = 1_000;
 pub const HIERARCHY_PAGE_ROOMS_MAX: usize = 100;
 /// Events that one search looks at, newest first.
 pub const SEARCH_SCANNED_EVENTS_MAX: usize = 20_000;
+/// Events that are looked at to say how many results a search has in all.
+pub const SEARCH_COUNTED_EVENTS_MAX: usize = 400_000;
 /// A search term, in bytes.
 pub const SEARCH_TERM_BYTES_MAX: usize = 512;
 /// Events that one request for past notifications looks at, newest first.

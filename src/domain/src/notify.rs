@@ -22,6 +22,7 @@ pub struct Notifier {
     rooms: Mutex<HashMap<RoomSn, Position>>,
     account_statuses: Mutex<BTreeSet<UserSn>>,
     membership_status: Notify,
+    membership: Notify,
 }
 
 /// A sleeper's subscription to one user's news.
@@ -40,6 +41,7 @@ impl Notifier {
             rooms: Mutex::default(),
             account_statuses: Mutex::default(),
             membership_status: Notify::new(),
+            membership: Notify::new(),
         }
     }
 
@@ -93,6 +95,16 @@ impl Notifier {
     #[must_use]
     pub fn newest_in(&self, room: RoomSn) -> Position {
         self.rooms.lock().get(&room).copied().unwrap_or(self.floor)
+    }
+
+    /// Notes that memberships have changed, and wakes who waits in [`Self::membership_news`].
+    pub fn membership_changed(&self) {
+        self.membership.notify_one();
+    }
+
+    /// Sleeps until a membership has changed somewhere. For one sleeper: presence, which new neighbours are told of.
+    pub async fn membership_news(&self) {
+        self.membership.notified().await;
     }
 
     /// Notes that an account was locked, closed, or opened again, and wakes who waits in [`Self::standing_news`].

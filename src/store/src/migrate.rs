@@ -26,6 +26,8 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     (15, "remote_media", include_str!("migrations/0015_remote_media.sql")),
     (16, "delayed_events", include_str!("migrations/0016_delayed_events.sql")),
     (17, "plain_json", include_str!("migrations/0017_plain_json.sql")),
+    (18, "unread_counts", include_str!("migrations/0018_unread_counts.sql")),
+    (19, "presence_status", include_str!("migrations/0019_presence_status.sql")),
     (21, "to_device_shares", include_str!("migrations/0021_to_device_shares.sql")),
 ];
 

@@ -58,12 +58,14 @@ impl Positions {
         Ok(Some(bound))
     }
 
-    /// Lowers the bound to the last position taken, at a clean end; says whether that wrote anything.
+    /// Lowers the bound to right after the last position taken, at a clean end; says whether that wrote anything. The next run
+    /// begins at a position that this one has told nobody, so that it knows the tokens of earlier runs from its own.
     pub(crate) fn settle(&self, tx: &mut dyn Tx) -> Result<bool> {
-        if self.last == self.reserved {
+        let bound = self.last + 1;
+        if bound == self.reserved {
             return Ok(false);
         }
-        tx.execute(RESERVE, &[Value::from(self.last)])?;
+        tx.execute(RESERVE, &[Value::from(bound)])?;
         Ok(true)
     }
 

@@ -181,7 +181,7 @@ impl Writer {
         Ok(())
     }
 
-    /// The clean end, unless the store was merely dropped: the next start continues with the very next position.
+    /// The clean end, unless the store was merely dropped: the next start continues right after the positions of this run.
     fn finish(mut self) {
         if !self.shared.graceful.load(Ordering::Acquire) {
             return;

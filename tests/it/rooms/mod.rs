@@ -5,4 +5,5 @@ mod directory;
 mod events;
 mod joining;
 mod moderation;
+mod reading;
 mod upgrading;

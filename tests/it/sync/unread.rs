@@ -76,3 +76,133 @@ async fn threads_count_by_themselves_for_those_who_ask() {
     bob.post(&receipt, json!({ "thread_id": "" })).await.refused(400, "M_INVALID_PARAM");
     world.ends().await;
 }
+
+#[tokio::test]
+async fn ones_own_message_reads_what_came_before_it() {
+    let mut world = World::new().await;
+    let (alice, bob) = (world.register("alice").await, world.register("bob").await);
+    for version in ["11", "12"] {
+        let room = alice.creates_room().public().version(version).await;
+        bob.joins(&room).await;
+        let root = alice.sends("root").in_room(&room).await;
+        alice.replies("in the thread", "m.thread", &root).in_room(&room).await;
+        assert_eq!(unread(&bob, &room).await, (2, 0));
+        bob.sends("an answer").in_room(&room).await;
+        assert_eq!(unread(&bob, &room).await, (1, 0), "the thread is not read");
+        bob.replies("an answer there", "m.thread", &root).in_room(&room).await;
+        assert_eq!(unread(&bob, &room).await, (0, 0));
+        alice.sends("more").in_room(&room).await;
+        // A change of profile goes to all rooms and says nothing of what was read.
+        bob.put(v3!("profile/{}/displayname", bob), json!({ "displayname": version })).await.ok();
+        assert_eq!(unread(&bob, &room).await, (1, 0));
+        world.restart().await;
+        assert_eq!(unread(&bob, &room).await, (1, 0), "version {version}, after a restart");
+    }
+    world.ends().await;
+}
+
+#[tokio::test]
+async fn a_mention_counts_however_far_back_it_is() {
+    let mut world = World::new().await;
+    let (alice, bob) = (world.register("alice").await, world.register("bob").await);
+    let room = alice.creates_room_with(&[&bob]).await;
+    let mention = json!({ "msgtype": "m.text", "body": "bob?", "m.mentions": { "user_ids": [bob.id] } });
+    let first = alice.sends_event("m.room.message", mention.clone()).in_room(&room).await;
+    let mut read = String::new();
+    for n in 0..2_100 {
+        let sent = alice.sends("more").in_room(&room).await;
+        if n == 1_049 {
+            read = sent;
+        }
+    }
+    let second = alice.sends_event("m.room.message", mention).in_room(&room).await;
+    assert_eq!(unread(&bob, &room).await, (2_102, 2), "more than one look counts");
+    assert_eq!(unread(&bob, &room).await, (2_102, 2), "looking again changes nothing");
+    world.restart().await;
+    assert_eq!(unread(&bob, &room).await, (2_102, 2), "nor does a restart");
+    alice.redacts(&first, &room).await;
+    assert_eq!(unread(&bob, &room).await, (2_101, 1));
+    world.restart().await;
+    bob.reads_up_to(&read, &room).await;
+    assert_eq!(unread(&bob, &room).await, (1_051, 1), "half of it is read");
+    alice.redacts(&second, &room).await;
+    assert_eq!(unread(&bob, &room).await, (1_050, 0));
+    world.ends().await;
+}
+
+#[tokio::test]
+async fn rules_and_names_count_alike_before_and_after_a_restart() {
+    let mut world = World::new().await;
+    let (alice, bob) = (world.register("alice").await, world.register("bob").await);
+    bob.put(v3!("profile/{}/displayname", bob), json!({ "displayname": "Bobby Tables" })).await.ok();
+    // From version 12 on nobody can take power from who made the room.
+    let room = alice.creates_room().public().version("11").await;
+    bob.joins(&room).await;
+    alice.sends("hello Bobby Tables").in_room(&room).await;
+    alice.sends("@room, dinner").in_room(&room).await;
+    assert_eq!(unread(&bob, &room).await, (2, 2));
+    // Names and powers are those of the time of the message.
+    bob.put(v3!("profile/{}/displayname", bob), json!({ "displayname": "Robert" })).await.ok();
+    alice
+        .sets("m.room.power_levels", "", json!({ "users": { &alice.id: 100 }, "notifications": { "room": 101 } }))
+        .in_room(&room)
+        .await;
+    let before = unread(&bob, &room).await;
+    assert_eq!(before, (2, 2));
+    world.restart().await;
+    assert_eq!(unread(&bob, &room).await, before);
+    // Rules are those of now, whenever one looks.
+    let mute = json!({ "conditions": [{ "kind": "event_match", "key": "room_id", "pattern": room.0 }], "actions": [] });
+    bob.put(v3!("pushrules/global/override/mute"), mute).await.ok();
+    assert_eq!(unread(&bob, &room).await, (0, 0));
+    world.restart().await;
+    assert_eq!(unread(&bob, &room).await, (0, 0));
+    world.ends().await;
+}
+
+#[tokio::test]
+async fn messages_without_mentions_mention_by_their_text() {
+    let world = World::new().await;
+    let (alice, berta) = (world.register("alice").await, world.register("berta1").await);
+    berta.put(v3!("profile/{}/displayname", berta), json!({ "displayname": "Berta *" })).await.ok();
+    for version in ["11", "12"] {
+        let room = alice.creates_room().public().version(version).await;
+        berta.joins(&room).await;
+        for (text, mentions, highlights) in [
+            ("Berta *: come to dinner", None, 1),
+            ("berta1: come", None, 2),
+            ("@room everybody", None, 3),
+            ("Berta xyz, berta1234 and @roommate", None, 3),
+            ("Berta *, berta1 and @room", Some(json!({})), 3),
+            ("you", Some(json!({ "user_ids": [berta.id] })), 4),
+        ] {
+            let mut content = json!({ "msgtype": "m.text", "body": text });
+            if let Some(mentions) = mentions {
+                content["m.mentions"] = mentions;
+            }
+            alice.sends_event("m.room.message", content).in_room(&room).await;
+            assert_eq!(unread(&berta, &room).await.1, highlights, "{text}");
+        }
+    }
+    let rules = berta.get(v3!("pushrules/")).await.ok();
+    let ids = |kind: &str| -> Vec<String> {
+        let rules = rules["global"][kind].as_array().expect("rules");
+        rules.iter().map(|rule| rule["rule_id"].as_str().expect("an id").to_owned()).collect()
+    };
+    let at = |id: &str| ids("override").iter().position(|known| known == id).expect(id);
+    assert_eq!(at(".m.rule.contains_display_name"), at(".m.rule.is_user_mention") + 1);
+    assert_eq!(at(".m.rule.roomnotif"), at(".m.rule.is_room_mention") + 1);
+    assert_eq!(ids("content"), [".m.rule.contains_user_name"]);
+    world.ends().await;
+}
+
+#[tokio::test]
+async fn a_household_of_new_clients_can_do_without_the_old_rules() {
+    let world = World::with(|config| config.push.legacy_mentions = false).await;
+    let (alice, bob) = (world.register("alice").await, world.register("bob").await);
+    let room = alice.creates_room_with(&[&bob]).await;
+    alice.sends("bob, @room").in_room(&room).await;
+    assert_eq!(unread(&bob, &room).await, (1, 0));
+    assert!(!bob.get(v3!("pushrules/")).await.ok().to_string().contains("contains_user_name"));
+    world.ends().await;
+}

@@ -22,6 +22,7 @@ mod media;
 mod outgoing;
 mod passwords;
 mod presence;
+mod push;
 mod rate_limits;
 mod registration;
 mod rooms;
@@ -41,6 +42,7 @@ pub use media::Media;
 pub use outgoing::Outgoing;
 pub use passwords::Passwords;
 pub use presence::Presence;
+pub use push::Push;
 pub use rate_limits::{Rate, RateLimits};
 pub use reference::{example_toml, reference_markdown};
 pub use registration::{Registration, RegistrationMode};
@@ -79,6 +81,8 @@ schema::section! {
         presence: Presence = Presence::default(),
         /// Uploads, downloads, thumbnails.
         media: Media = Media::default(),
+        /// What users are notified of.
+        push: Push = Push::default(),
         /// Requests that this server makes to others.
         outgoing: Outgoing = Outgoing::default(),
         /// Bridges and bots.

@@ -1,13 +1,13 @@
 //! Presence between servers: who is there elsewhere, and telling others who is there here. Only where the configuration says
 //! so (`presence.federated`).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
 use hearth_base::{Result, limits};
-use hearth_store::ids::UserSn;
-use hearth_store::tables::memberships;
+use hearth_store::ids::{RoomSn, UserSn};
+use hearth_store::tables::{device_lists, memberships, users};
 use hearth_store::{Lane, WriteTx};
 use ruma::api::federation::transactions::edu::PresenceUpdate;
 use ruma::presence::PresenceState;
@@ -15,7 +15,7 @@ use ruma::{OwnedServerName, UInt, UserId};
 use tokio::time::Instant;
 
 use super::PresenceBook;
-use super::presence::{Entry, IDLE_AFTER};
+use super::presence::{Cause, Entry, IDLE_AFTER};
 use crate::outgoing::EphemeralEdu;
 use crate::rooms::servers;
 
@@ -82,7 +82,17 @@ impl PresenceBook {
         let (this, at) = (self.clone(), tx.position());
         let (user_id, state) = (news.user_id, news.presence);
         tx.after_commit(move || {
-            let entry = Entry { user_id, state, status, active, seen: now, changed: at, faded: false, told: None };
+            let entry = Entry {
+                user_id,
+                state,
+                status,
+                active,
+                seen: now,
+                changed: at,
+                cause: Cause::Heard,
+                devices: HashMap::new(),
+                told: None,
+            };
             this.users.lock().insert(user, entry);
             this.core.notifier.wake(&concerned, at);
             this.somebody.notify_one();
@@ -122,5 +132,46 @@ impl PresenceBook {
         if let Err(error) = self.core.store.write_in(Lane::Upkeep, "presence_tell_again", tell).await {
             tracing::debug!(%error, "Failed to resend presence to other servers.");
         }
+    }
+
+    /// Tells servers of whoever they newly share a room with: of the members here when a user of theirs joins, of a user of
+    /// this server who joins.
+    pub(super) async fn tell_newcomers(self: &Arc<Self>) {
+        let (after, upto) = (*self.joins_upto.lock(), self.core.store.position());
+        *self.joins_upto.lock() = upto;
+        if !self.is_federated() || after >= upto {
+            return;
+        }
+        let this = self.clone();
+        let tell = move |tx: &mut WriteTx<'_>| {
+            for (room, member) in device_lists::joins_between(tx.tx(), after, upto)? {
+                this.tell_of_join(tx, room, member)?;
+            }
+            Ok(())
+        };
+        if let Err(error) = self.core.store.write_in(Lane::Upkeep, "presence_tell_newcomers", tell).await {
+            tracing::debug!(%error, "Failed to send presence to servers that newly share a room.");
+        }
+    }
+
+    fn tell_of_join(self: &Arc<Self>, tx: &mut WriteTx<'_>, room: RoomSn, member: UserSn) -> Result<()> {
+        let name = users::name(tx.tx(), member)?;
+        let Some(Ok(member_id)) = name.map(UserId::parse) else { return Ok(()) };
+        let (servers, people): (Arc<[OwnedServerName]>, Vec<UserSn>) = match self.core.is_local(&member_id) {
+            true => (servers::of(&self.core, tx.tx(), room)?.iter().cloned().collect(), vec![member]),
+            false => ([member_id.server_name().to_owned()].into(), memberships::local_joined(tx.tx(), room)?),
+        };
+        let updates: BTreeMap<UserSn, PresenceUpdate> = {
+            let users = self.users.lock();
+            let known = people.iter().filter_map(|user| Some((*user, users.get(user)?)));
+            known
+                .filter(|(_, entry)| entry.state != PresenceState::Offline)
+                .map(|(user, entry)| (user, update(entry)))
+                .collect()
+        };
+        for update in updates.into_values() {
+            self.core.outgoing.ephemeral(servers.clone(), EphemeralEdu::Presence(update));
+        }
+        Ok(())
     }
 }

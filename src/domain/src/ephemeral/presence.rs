@@ -1,5 +1,5 @@
 //! Who is there (client-server API, "Presence"), here and on other servers. In memory: after a restart everybody is offline
-//! until they sync again.
+//! until they sync again. Only what users of this server say beside it, their status message, is kept.
 //!
 //! Nothing ticks while nobody is online; one timer runs while somebody is. Wakes go out only when a state changes, not for
 //! every sign of life, so a room of fifty does not wake itself all day.
@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use hearth_base::{Position, Result};
 use hearth_store::WriteTx;
-use hearth_store::ids::UserSn;
-use hearth_store::tables::memberships;
+use hearth_store::ids::{DeviceSn, UserSn};
+use hearth_store::tables::{memberships, presence_status};
 use parking_lot::Mutex;
 use ruma::events::presence::{PresenceEvent, PresenceEventContent};
 use ruma::presence::PresenceState;
@@ -22,15 +22,36 @@ use tokio::time::Instant;
 use super::federate::update;
 use crate::core::Core;
 use crate::outgoing::EphemeralEdu;
+use crate::requester::Requester;
 
 /// A user whose last sync ended this long ago is offline.
 const OFFLINE_AFTER: Duration = Duration::from_secs(40);
 /// A user who did nothing but sync for this long is away.
 pub(super) const IDLE_AFTER: Duration = Duration::from_secs(5 * 60);
+/// How long a sync says in which state a client is: the longest sync, and some time to come back.
+const SYNCED_FOR: Duration = Duration::from_secs(120);
 /// How often overdue changes are looked for, while anybody is there.
 const LOOK_EVERY: Duration = Duration::from_secs(20);
 /// A user of another server of whom nothing was heard for so long is offline.
 const UNHEARD_AFTER: Duration = Duration::from_secs(30 * 60);
+
+/// Why a user's state is what it is.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Cause {
+    /// The user said so, with a status message or without.
+    Said(Option<String>),
+    /// A client of theirs syncs and asked for it.
+    Synced(DeviceSn, PresenceState),
+    /// They did something again.
+    Returned,
+    /// Nothing happened since the state was set at a position. Comes to nothing if the state has changed since then.
+    Faded(Position),
+    /// Another server said so.
+    Heard,
+}
+
+/// What a client last asked for in a sync, and when.
+type Synced = (PresenceState, Instant);
 
 #[derive(Debug, Clone)]
 pub(super) struct Entry {
@@ -42,10 +63,67 @@ pub(super) struct Entry {
     /// The user's client was heard of.
     pub(super) seen: Instant,
     pub(super) changed: Position,
-    /// The state came by itself, as nothing happened; nobody said so.
-    pub(super) faded: bool,
+    pub(super) cause: Cause,
+    /// What the user's clients asked for in their syncs.
+    pub(super) devices: HashMap<DeviceSn, Synced>,
     /// When other servers were last told; none for their own users.
     pub(super) told: Option<Instant>,
+}
+
+impl Entry {
+    /// What comes after `before` of a user of this server.
+    fn next(
+        before: Option<&Self>,
+        user_id: OwnedUserId,
+        (state, status): (PresenceState, Option<String>),
+        cause: Cause,
+        changed: Position,
+    ) -> Self {
+        let now = Instant::now();
+        let faded = before.filter(|_| matches!(cause, Cause::Faded(_)));
+        let (active, seen) = faded.map_or((now, now), |entry| (entry.active, entry.seen));
+        let is_remote = faded.is_some_and(|entry| entry.told.is_none());
+        let status = status.or_else(|| faded.filter(|_| is_remote).and_then(|entry| entry.status.clone()));
+        let devices = before.map(|entry| entry.devices.clone()).unwrap_or_default();
+        let told = (!is_remote).then_some(now);
+        let mut entry = Self { user_id, state, status, active, seen, changed, cause, devices, told };
+        if let Cause::Synced(device, asked) = &entry.cause {
+            entry.devices.insert(*device, (asked.clone(), now));
+        }
+        entry
+    }
+
+    /// Notes a sync of a client.
+    fn sync(&mut self, device: DeviceSn, asked: &PresenceState) {
+        let now = Instant::now();
+        self.seen = now;
+        self.devices.retain(|_, (_, at)| now - *at < SYNCED_FOR);
+        self.devices.insert(device, (asked.clone(), now));
+    }
+
+    /// The state that the user's clients make it; none when it stays. A client that asks to be shown as online does not
+    /// override what the user said, nor that they do nothing; one that asks to be shown as away does.
+    fn by_devices(&self) -> Option<PresenceState> {
+        let is_away = self.devices.values().all(|(asked, _)| *asked == PresenceState::Unavailable);
+        let changes = match self.state {
+            PresenceState::Offline => true,
+            PresenceState::Online => is_away,
+            _ => !is_away && matches!(self.cause, Cause::Synced(..)),
+        };
+        changes.then_some(if is_away { PresenceState::Unavailable } else { PresenceState::Online })
+    }
+}
+
+/// The status message that goes with a state; what the user says is kept.
+fn status(tx: &mut WriteTx<'_>, user: UserSn, cause: &Cause) -> Result<Option<String>> {
+    let kept = presence_status::get(tx.tx(), user)?;
+    let Cause::Said(status) = cause else { return Ok(kept) };
+    match status {
+        _ if kept == *status => {}
+        Some(status) => presence_status::set(tx.tx(), user, status)?,
+        None => presence_status::erase(tx.tx(), user)?,
+    }
+    Ok(status.clone())
 }
 
 /// Everybody's presence.
@@ -54,13 +132,16 @@ pub struct PresenceBook {
     pub(super) core: Arc<Core>,
     pub(super) users: Mutex<HashMap<UserSn, Entry>>,
     pub(super) somebody: Notify,
+    /// Up to where other servers and new members have been told of each other.
+    pub(super) joins_upto: Mutex<Position>,
 }
 
 impl PresenceBook {
     /// Nobody is there yet.
     #[must_use]
     pub fn new(core: Arc<Core>) -> Arc<Self> {
-        Arc::new(Self { core, users: Mutex::default(), somebody: Notify::new() })
+        let joins_upto = Mutex::new(core.store.position());
+        Arc::new(Self { core, users: Mutex::default(), somebody: Notify::new(), joins_upto })
     }
 
     /// Whether presence is switched on.
@@ -69,24 +150,20 @@ impl PresenceBook {
         self.core.config.presence.enabled
     }
 
-    /// A client of this user syncs, asking to be shown in this state.
-    pub async fn seen(self: &Arc<Self>, user: UserSn, user_id: &OwnedUserId, state: &PresenceState) -> Result<()> {
+    /// A client of this user syncs, asking to be shown in this state. Of several clients the one that is most there counts.
+    pub async fn seen(self: &Arc<Self>, who: &Requester, state: &PresenceState) -> Result<()> {
         if !self.enabled() || *state == PresenceState::Offline {
             return Ok(());
         }
-        let now = Instant::now();
-        {
-            let mut users = self.users.lock();
-            if let Some(entry) = users.get_mut(&user) {
-                entry.seen = now;
-                // What the user said explicitly stands; a sync only brings back those who were gone.
-                if entry.state != PresenceState::Offline {
-                    return Ok(());
-                }
+        let wanted = match self.users.lock().get_mut(&who.user) {
+            Some(entry) => {
+                entry.sync(who.device, state);
+                entry.by_devices()
             }
-        }
-        let status = self.users.lock().get(&user).and_then(|entry| entry.status.clone());
-        self.set(user, user_id, state.clone(), status).await
+            None => Some(state.clone()),
+        };
+        let Some(wanted) = wanted else { return Ok(()) };
+        self.change(who.user, &who.user_id, wanted, Cause::Synced(who.device, state.clone())).await
     }
 
     /// The user did something: sent a message, typed, read. Who was away because they did nothing is back.
@@ -94,13 +171,13 @@ impl PresenceBook {
         let back = match self.users.lock().get_mut(&user) {
             Some(entry) => {
                 entry.active = Instant::now();
-                let is_away = entry.faded && entry.state == PresenceState::Unavailable;
-                is_away.then(|| (entry.user_id.clone(), entry.status.clone()))
+                let is_away = matches!(entry.cause, Cause::Faded(_)) && entry.state == PresenceState::Unavailable;
+                is_away.then(|| entry.user_id.clone())
             }
             None => None,
         };
-        if let Some((user_id, status)) = back
-            && let Err(error) = self.set(user, &user_id, PresenceState::Online, status).await
+        if let Some(user_id) = back
+            && let Err(error) = self.change(user, &user_id, PresenceState::Online, Cause::Returned).await
         {
             tracing::debug!(%error, "Failed to update the presence of a returning user.");
         }
@@ -114,17 +191,15 @@ impl PresenceBook {
         state: PresenceState,
         status: Option<String>,
     ) -> Result<()> {
-        self.change(user, user_id, state, status, None).await
+        self.change(user, user_id, state, Cause::Said(status)).await
     }
 
-    /// As [`Self::set`]. With `fading` it is no sign of life, and comes to nothing if the user's state has changed since then.
     async fn change(
         self: &Arc<Self>,
         user: UserSn,
         user_id: &OwnedUserId,
         state: PresenceState,
-        status: Option<String>,
-        fading: Option<Position>,
+        cause: Cause,
     ) -> Result<()> {
         if !self.enabled() {
             return Ok(());
@@ -132,20 +207,20 @@ impl PresenceBook {
         let (this, user_id) = (self.clone(), user_id.clone());
         let change = move |tx: &mut WriteTx<'_>| {
             let at = tx.position();
+            let status = status(tx, user, &cause)?;
             let mut concerned = memberships::local_neighbours(tx.tx(), user)?;
             concerned.push(user);
             let servers = this.listeners(tx, user, &user_id)?;
             tx.after_commit(move || {
                 {
-                    let (mut users, now) = (this.users.lock(), Instant::now());
-                    let before = users.get(&user).filter(|_| fading.is_some());
-                    if before.map(|entry| entry.changed) != fading {
+                    let mut users = this.users.lock();
+                    let before = users.get(&user);
+                    if let Cause::Faded(seen) = cause
+                        && before.is_none_or(|entry| entry.changed != seen)
+                    {
                         return;
                     }
-                    let (active, seen) = before.map_or((now, now), |entry| (entry.active, entry.seen));
-                    let is_remote = before.is_some_and(|entry| entry.told.is_none());
-                    let (faded, told) = (fading.is_some(), (!is_remote).then_some(now));
-                    let entry = Entry { user_id, state, status, active, seen, changed: at, faded, told };
+                    let entry = Entry::next(before, user_id, (state, status), cause, at);
                     this.core.outgoing.ephemeral(servers, EphemeralEdu::Presence(update(&entry)));
                     users.insert(user, entry);
                 }
@@ -171,18 +246,27 @@ impl PresenceBook {
         changed.map(|(user, entry)| (*user, show(entry))).collect()
     }
 
+    /// Of whom anything is known.
+    #[must_use]
+    pub fn known_users(&self) -> Vec<UserSn> {
+        self.users.lock().keys().copied().collect()
+    }
+
     /// Lets users go idle and offline. Sleeps while everybody is offline. Runs until it is dropped.
     pub async fn run(self: Arc<Self>) {
         loop {
             if self.anybody() {
-                tokio::time::sleep(LOOK_EVERY).await;
+                tokio::select! {
+                    () = tokio::time::sleep(LOOK_EVERY) => {}
+                    () = self.core.notifier.membership_news() => {}
+                }
             } else {
                 self.somebody.notified().await;
             }
             self.tell_again().await;
+            self.tell_newcomers().await;
             for (user, entry, state) in self.overdue() {
-                let (status, fading) = (entry.status, Some(entry.changed));
-                if let Err(error) = self.change(user, &entry.user_id, state, status, fading).await {
+                if let Err(error) = self.change(user, &entry.user_id, state, Cause::Faded(entry.changed)).await {
                     tracing::warn!(%error, "Failed to update presence.");
                 }
             }
@@ -217,7 +301,8 @@ fn show(entry: &Entry) -> PresenceEvent {
     let mut content = PresenceEventContent::new(entry.state.clone());
     content.status_msg.clone_from(&entry.status);
     if entry.state != PresenceState::Offline {
-        content.currently_active = Some(entry.active.elapsed() < IDLE_AFTER);
+        let is_active = entry.state == PresenceState::Online && entry.active.elapsed() < IDLE_AFTER;
+        content.currently_active = Some(is_active);
         let ago = u64::try_from(entry.active.elapsed().as_millis()).unwrap_or(u64::MAX);
         content.last_active_ago = Some(UInt::new_saturating(ago));
     }
@@ -241,12 +326,12 @@ mod tests {
         let state = || book.of(user).expect("known").content.presence;
         book.set(user, &id, PresenceState::Online, None).await.expect("set");
         let online = book.users.lock()[&user].changed;
-        book.change(user, &id, PresenceState::Unavailable, None, Some(online)).await.expect("faded");
+        book.change(user, &id, PresenceState::Unavailable, Cause::Faded(online)).await.expect("faded");
         assert_eq!(state(), PresenceState::Unavailable);
         book.active(user).await;
         assert_eq!(state(), PresenceState::Online);
         // It was decided upon before the user was back.
-        book.change(user, &id, PresenceState::Offline, None, Some(online)).await.expect("not faded");
+        book.change(user, &id, PresenceState::Offline, Cause::Faded(online)).await.expect("not faded");
         assert_eq!(state(), PresenceState::Online);
         book.set(user, &id, PresenceState::Unavailable, None).await.expect("set");
         book.active(user).await;

@@ -150,6 +150,10 @@ pub fn news(
         if receipt.private && receipt.user != reader {
             continue;
         }
+        // One user has one receipt of a kind on an event in what clients get: that for the whole room says more (MSC4102).
+        if receipt.thread != Thread::Unthreaded && is_read_as_whole(tx, room, &receipt)? {
+            continue;
+        }
         let Some(user) = users::name(tx, receipt.user)? else { continue };
         let event = core.events.get(tx, receipt.event)?;
         let mut what = Map::from_iter([("ts".to_owned(), receipt.at_ms.into())]);
@@ -169,4 +173,12 @@ pub fn news(
         }
     }
     Ok((!content.is_empty()).then(|| json!(content)))
+}
+
+/// Whether the user has a receipt of the same kind on the same event that is for the whole room.
+fn is_read_as_whole(tx: &mut dyn Tx, room: RoomSn, receipt: &ReceiptRow) -> Result<bool> {
+    let is_whole = |other: &ReceiptRow| {
+        other.thread == Thread::Unthreaded && other.private == receipt.private && other.event == receipt.event
+    };
+    Ok(receipts::of_user(tx, room, receipt.user)?.iter().any(is_whole))
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use hearth_base::{Error, Result, limits};
-use hearth_store::tables::{memberships, users};
+use hearth_store::tables::{memberships, presence_status, users};
 use ruma::UserId;
 use ruma::events::presence::{PresenceEvent, PresenceEventContent};
 use ruma::presence::PresenceState;
@@ -20,12 +20,14 @@ impl PresenceBook {
         let known = self.core.store.read("presence_look", move |tx| {
             let Some(user) = users::find(tx.tx(), id.as_str())? else { return Ok(None) };
             let knows = user == reader || !memberships::shared_rooms(tx.tx(), reader, user, 1)?.is_empty();
-            Ok(knows.then_some(user))
+            let status = presence_status::get(tx.tx(), user)?;
+            Ok(knows.then_some((user, status)))
         });
         let refused =
             || Error::forbidden(format!("You share no room with {user_id}, so you do not see their presence."));
-        let user = known.await?.ok_or_else(refused)?;
-        let offline = PresenceEventContent::new(PresenceState::Offline);
+        let (user, status) = known.await?.ok_or_else(refused)?;
+        let mut offline = PresenceEventContent::new(PresenceState::Offline);
+        offline.status_msg = status.filter(|_| self.enabled());
         Ok(self.of(user).unwrap_or_else(|| PresenceEvent { content: offline, sender: user_id.to_owned() }))
     }
 

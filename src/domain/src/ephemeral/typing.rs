@@ -1,5 +1,6 @@
 //! Who is typing where, here and on other servers. In memory only: after a restart nobody types.
 //!
+//! Who leaves a room has stopped typing in it. Nothing tells this part of that: it asks for the memberships when it is read.
 //! A change takes a position through the writer, so that a sync can order it among everything else, without a write.
 
 use std::collections::{BTreeMap, HashMap};
@@ -8,7 +9,9 @@ use std::time::Duration;
 
 use hearth_base::{Position, Result, limits};
 use hearth_store::WriteTx;
+use hearth_store::engine::Tx;
 use hearth_store::ids::{RoomSn, UserSn};
+use hearth_store::tables::memberships::{self, Membership};
 use hearth_store::tables::rooms;
 use parking_lot::Mutex;
 use ruma::{OwnedUserId, RoomId, UserId};
@@ -28,6 +31,8 @@ const TELL_AGAIN_AFTER: Duration = Duration::from_secs(40);
 struct TypingUser {
     user_id: OwnedUserId,
     until: Instant,
+    /// When they began.
+    since: Position,
     /// When other servers were last told.
     told: Instant,
 }
@@ -53,6 +58,8 @@ enum TypingChange {
 #[derive(Debug)]
 pub struct Typing {
     core: Arc<Core>,
+    /// What clients were told before this position is not known any more.
+    started: Position,
     rooms: Mutex<HashMap<RoomSn, Room>>,
     /// Wakes the task that lets typing end by itself.
     sooner: Notify,
@@ -62,7 +69,8 @@ impl Typing {
     /// Nobody types yet.
     #[must_use]
     pub fn new(core: Arc<Core>) -> Arc<Self> {
-        Arc::new(Self { core, rooms: Mutex::default(), sooner: Notify::new() })
+        let started = core.store.position();
+        Arc::new(Self { core, started, rooms: Mutex::default(), sooner: Notify::new() })
     }
 
     /// Notes that a user types for the next `lasting`, or no longer.
@@ -113,7 +121,8 @@ impl Typing {
         (user, user_id): (UserSn, &UserId),
         until: Option<Instant>,
     ) -> Result<TypingChange> {
-        let novelty = self.novelty(room, user, until);
+        let member = memberships::get(tx.tx(), room, user)?;
+        let novelty = self.novelty(room, user, until, member.map_or(Position::ZERO, |row| row.since));
         if novelty == TypingChange::New {
             let (this, at, user_id) = (self.clone(), tx.position(), user_id.to_owned());
             let members = self.core.locals.get(tx.tx(), room)?;
@@ -125,12 +134,13 @@ impl Typing {
         Ok(novelty)
     }
 
-    /// Whether anybody would notice; a repeated "still typing" only moves its end.
-    fn novelty(&self, room: RoomSn, user: UserSn, until: Option<Instant>) -> TypingChange {
+    /// Whether anybody would notice; a repeated "still typing" only moves its end. What the user typed before they came into
+    /// the room at `came` has ended.
+    fn novelty(&self, room: RoomSn, user: UserSn, until: Option<Instant>, came: Position) -> TypingChange {
         let mut rooms = self.rooms.lock();
         let known = rooms.get_mut(&room).and_then(|room| room.typing.get_mut(&user));
         match (known, until) {
-            (Some(known), Some(until)) => {
+            (Some(known), Some(until)) if known.since >= came => {
                 known.until = until;
                 if known.told.elapsed() < TELL_AGAIN_AFTER {
                     return TypingChange::None;
@@ -148,7 +158,9 @@ impl Typing {
             let mut rooms = self.rooms.lock();
             let room = rooms.entry(room).or_default();
             match until {
-                Some(until) => _ = room.typing.insert(user, TypingUser { user_id, until, told: Instant::now() }),
+                Some(until) => {
+                    _ = room.typing.insert(user, TypingUser { user_id, until, since: at, told: Instant::now() })
+                }
                 None => _ = room.typing.remove(&user),
             }
             room.changed = at;
@@ -159,12 +171,38 @@ impl Typing {
     }
 
     /// Who types in a room, if that changed after `after` and up to `upto`; on a first look (`after` none) only if anybody does.
-    #[must_use]
-    pub fn news(&self, room: RoomSn, after: Option<Position>, upto: Position) -> Option<Vec<OwnedUserId>> {
+    ///
+    /// Who has left the room does not type there any more. A client that last looked before the server started is told in any
+    /// case: it may still show what it was told then.
+    pub fn news(
+        &self,
+        tx: &mut dyn Tx,
+        room: RoomSn,
+        after: Option<Position>,
+        upto: Position,
+    ) -> Result<Option<Vec<OwnedUserId>>> {
+        let (typing, changed) = self.in_room(room);
+        let is_between = |at: Position| after.is_some_and(|after| at > after && at <= upto);
+        let mut is_news = is_between(changed) || after.is_some_and(|after| after < self.started);
+        let mut users = Vec::with_capacity(typing.len());
+        for (user, user_id, since) in typing {
+            let member = memberships::get(tx, room, user)?;
+            if member.is_some_and(|row| row.membership == Membership::Join && row.since <= since) {
+                users.push(user_id);
+            } else {
+                is_news |= member.is_some_and(|row| is_between(row.since));
+            }
+        }
+        is_news |= after.is_none() && !users.is_empty();
+        Ok(is_news.then_some(users))
+    }
+
+    /// Who types in a room, since when, and when that last changed.
+    fn in_room(&self, room: RoomSn) -> (Vec<(UserSn, OwnedUserId, Position)>, Position) {
         let rooms = self.rooms.lock();
-        let room = rooms.get(&room)?;
-        let is_news = after.map_or(!room.typing.is_empty(), |after| room.changed > after && room.changed <= upto);
-        is_news.then(|| room.typing.values().map(|typist| typist.user_id.clone()).collect())
+        let Some(room) = rooms.get(&room) else { return (Vec::new(), Position::ZERO) };
+        let typing = room.typing.iter().map(|(user, typing)| (*user, typing.user_id.clone(), typing.since));
+        (typing.collect(), room.changed)
     }
 
     /// Lets typing end when its time is over. Sleeps while nobody types. Runs until it is dropped.

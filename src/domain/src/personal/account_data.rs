@@ -31,12 +31,12 @@ impl AccountData {
     ///
     /// Push rules are always there: where the user has said nothing the server has its own.
     pub async fn get(&self, who: &Requester, room: Option<OwnedRoomId>, kind: String) -> Result<String> {
-        let who = who.clone();
+        let (who, has_legacy) = (who.clone(), self.core.config.push.legacy_mentions);
         let read = self.core.store.read("account_data_get", move |tx| {
             let room = resolve(tx.tx(), who.user, room.as_deref())?;
             let content = table::get(tx.tx(), who.user, room, &kind)?;
             if room == WHOLE_ACCOUNT && kind == rules::TYPE {
-                let global = rules::shown(&rules::parse(content.as_deref(), &who.user_id))?;
+                let global = rules::shown(&rules::parse(content.as_deref(), &who.user_id, has_legacy))?;
                 return Ok(Some(serde_json::json!({ "global": global }).to_string()));
             }
             Ok(content)

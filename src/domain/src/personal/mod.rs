@@ -60,6 +60,7 @@ impl Personal {
             tables::account_data::erase(tx.tx(), user)?;
             tables::filters::erase(tx.tx(), user)?;
             tables::openid::erase(tx.tx(), user)?;
+            tables::presence_status::erase(tx.tx(), user)?;
             tables::profiles::erase(tx.tx(), user)?;
             tables::pushers::erase(tx.tx(), user)
         };

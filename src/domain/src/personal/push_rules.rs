@@ -39,10 +39,10 @@ impl PushRules {
 
     /// All rules of a user, the server's own among them.
     pub async fn all(&self, who: &Requester) -> Result<Ruleset> {
-        let who = who.clone();
+        let (who, has_legacy) = (who.clone(), self.core.config.push.legacy_mentions);
         let read = self.core.store.read("push_rules_get", move |tx| {
             let text = table::get(tx.tx(), who.user, WHOLE_ACCOUNT, rules::TYPE)?;
-            Ok(rules::parse(text.as_deref(), &who.user_id))
+            Ok(rules::parse(text.as_deref(), &who.user_id, has_legacy))
         });
         read.await
     }
@@ -82,7 +82,7 @@ impl PushRules {
         let (core, who) = (self.core.clone(), who.clone());
         let write = move |tx: &mut WriteTx<'_>| {
             let text = table::get(tx.tx(), who.user, WHOLE_ACCOUNT, rules::TYPE)?;
-            let mut rules = rules::parse(text.as_deref(), &who.user_id);
+            let mut rules = rules::parse(text.as_deref(), &who.user_id, core.config.push.legacy_mentions);
             change(&mut rules)?;
             let content = json!({ "global": rules::shown(&rules)? }).to_string();
             if content.len() > limits::ACCOUNT_DATA_BYTES_MAX {
@@ -140,7 +140,7 @@ mod tests {
     use super::*;
 
     fn defaults() -> Ruleset {
-        rules::parse(None, user_id!("@alice:a.example"))
+        rules::parse(None, user_id!("@alice:a.example"), true)
     }
 
     fn word(id: &str) -> Placed {

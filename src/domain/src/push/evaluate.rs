@@ -3,21 +3,16 @@
 use std::sync::Arc;
 
 use futures_util::FutureExt;
-use hearth_base::{Error, Result};
-use hearth_store::engine::Tx;
-use hearth_store::ids::{EventSn, UserSn};
-use hearth_store::tables::memberships::{self, Membership};
-use hearth_store::tables::rooms::Room;
-use hearth_store::tables::state;
+use hearth_store::ids::EventSn;
 use quick_cache::sync::Cache;
+use ruma::RoomId;
 use ruma::events::AnySyncTimelineEvent;
-use ruma::push::{AnyPushRuleRef, FlattenedJson, PushConditionRoomCtx, Ruleset};
-use ruma::{RoomId, UInt, UserId};
+use ruma::push::{AnyPushRuleRef, FlattenedJson, PushCondition, PushConditionRoomCtx, Ruleset};
 
-use crate::core::Core;
+use super::display_name::is_named;
+use super::legacy;
 use crate::rooms::event::client::{Unsigned, show};
 use crate::rooms::load::Event;
-use crate::rooms::power;
 
 /// Events whose flattened form is remembered: an event is evaluated once for each member, mostly at about the same time.
 const FLATTENED_MAX: usize = 256;
@@ -63,8 +58,7 @@ impl Evaluator {
             return None;
         }
         let flat = self.flatten(event, &context.room_id);
-        // Without thread subscriptions, which Hearth does not have, nothing in ruma's rules waits for anything.
-        rules.iter().find(|rule| rule.applies(&flat, context).now_or_never().unwrap_or(false))
+        rules.iter().find(|rule| applies(*rule, &flat, context))
     }
 
     fn flatten(&self, event: &Event, room_id: &RoomId) -> Arc<FlattenedJson> {
@@ -78,18 +72,26 @@ impl Evaluator {
     }
 }
 
-/// What rules look at beside the event: the room and the user in it, as they stand now.
-pub fn context(core: &Core, tx: &mut dyn Tx, room: &Room, user: (UserSn, &UserId)) -> Result<PushConditionRoomCtx> {
-    let room_id = RoomId::parse(room.id.as_str()).map_err(|error| Error::fault("reading a stored room id", error))?;
-    let counts = memberships::counts(tx, room.sn)?;
-    let joined = counts.iter().find(|(membership, _)| *membership == Membership::Join).map_or(0, |(_, count)| *count);
-    let member = state::current_named(tx, room.sn, "m.room.member", user.1.as_str())?;
-    let name = match member {
-        Some(sn) => core.events.get(tx, sn)?.pdu.content_str("displayname"),
-        None => None,
+/// As ruma's own, but for display names, which are not patterns.
+fn applies(rule: AnyPushRuleRef<'_>, event: &FlattenedJson, context: &PushConditionRoomCtx) -> bool {
+    // Without thread subscriptions, which Hearth does not have, nothing in ruma's rules waits for anything.
+    let (AnyPushRuleRef::Override(conditional) | AnyPushRuleRef::Underride(conditional)) = rule else {
+        return rule.applies(event, context).now_or_never().unwrap_or(false);
     };
-    let name = name.unwrap_or_else(|| user.1.localpart().to_owned());
-    let levels = power::levels(core, tx, room)?;
-    let context = PushConditionRoomCtx::new(room_id, UInt::new_saturating(joined), user.1.to_owned(), name);
-    Ok(context.with_power_levels(levels.into()))
+    if !conditional.conditions.iter().any(is_display_name) {
+        return rule.applies(event, context).now_or_never().unwrap_or(false);
+    }
+    let is_disabled = !conditional.enabled || conditional.rule_id == legacy::DISPLAY_NAME && event.contains_mentions();
+    !is_disabled
+        && conditional.conditions.iter().all(|condition| match condition {
+            name if is_display_name(name) => {
+                event.get_str("content.body").is_some_and(|body| is_named(body, &context.user_display_name))
+            }
+            other => other.applies(event, context).now_or_never().unwrap_or(false),
+        })
+}
+
+#[expect(deprecated, reason = "old clients go by it")]
+fn is_display_name(condition: &PushCondition) -> bool {
+    matches!(condition, PushCondition::ContainsDisplayName)
 }

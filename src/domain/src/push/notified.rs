@@ -14,12 +14,13 @@ use hearth_store::tables::memberships::{self, Membership};
 use hearth_store::tables::receipts::Thread;
 use hearth_store::tables::{events, rooms};
 use ruma::events::AnySyncTimelineEvent;
-use ruma::push::{Action, PushConditionRoomCtx, Ruleset};
+use ruma::push::{Action, Ruleset};
 use ruma::serde::Raw;
 use ruma::{MilliSecondsSinceUnixEpoch, OwnedRoomId, UInt};
 
-use super::counts::{ReadMarkers, marks};
-use super::evaluate::{Evaluator, context};
+use super::context::Contexts;
+use super::counts::{ReadMarkers, markers, read_upto};
+use super::evaluate::Evaluator;
 use super::rules::RuleCache;
 use crate::Requester;
 use crate::core::Core;
@@ -65,8 +66,8 @@ pub struct NotificationsPage {
 struct NotifiedRoom<'a> {
     room_id: OwnedRoomId,
     viewer: Viewer<'a>,
-    context: PushConditionRoomCtx,
-    marks: ReadMarkers,
+    contexts: Contexts<'a>,
+    markers: ReadMarkers,
     /// When the user came in; what was before notified nobody.
     since: i64,
 }
@@ -91,9 +92,11 @@ impl Notified {
         let (core, tools, who) = (self.core.clone(), self.tools.clone(), who.clone());
         let limit = limit.clamp(1, limits::PAGE_EVENTS_MAX);
         let look = move |tx: &mut ReadTx<'_>| {
-            let rules = tools.0.get(tx.tx(), who.user, &who.user_id)?;
+            let rules = tools.0.get(&core, tx.tx(), who.user, &who.user_id)?;
             let mut places = places(&core, tx.tx(), &who)?;
-            let choice = |event: &Event, place: &NotifiedRoom<'_>| actions(&tools.1, &rules, event, place, highlights);
+            let choice = |tx: &mut dyn Tx, event: &Event, place: &mut NotifiedRoom<'_>| {
+                actions(tx, (&tools.1, &rules), event, place, highlights)
+            };
             scan(&core, tx.tx(), &mut places, &choice, before, limit)
         };
         self.core.store.read_slow("notifications_list", look).await
@@ -117,8 +120,8 @@ fn places<'a>(core: &'a Core, tx: &mut dyn Tx, who: &'a Requester) -> Result<Has
         let place = NotifiedRoom {
             room_id: find::id(&room)?,
             viewer,
-            context: context(core, tx, &room, (who.user, &who.user_id))?,
-            marks: marks(tx, room.sn, who.user)?,
+            contexts: Contexts::new(core, room.clone(), &who.user_id),
+            markers: markers(tx, room.sn, who.user)?,
             since: row.since.as_i64(),
         };
         places.insert(room.sn, place);
@@ -128,25 +131,29 @@ fn places<'a>(core: &'a Core, tx: &mut dyn Tx, who: &'a Requester) -> Result<Has
 
 /// What to do about an event; none when it notifies nobody, or not in the way that is asked for.
 fn actions(
-    evaluator: &Evaluator,
-    rules: &Ruleset,
+    tx: &mut dyn Tx,
+    (evaluator, rules): (&Evaluator, &Ruleset),
     event: &Event,
-    place: &NotifiedRoom<'_>,
+    place: &mut NotifiedRoom<'_>,
     highlights: bool,
-) -> Option<Vec<Action>> {
+) -> Result<Option<Vec<Action>>> {
     if event.is_redacted() || event.ord.is_none_or(|ord| ord <= place.since) {
-        return None;
+        return Ok(None);
     }
-    let rule = evaluator.matching(rules, event, &place.context)?;
+    let context = place.contexts.at(tx, event.snapshot)?;
+    let Some(rule) = evaluator.matching(rules, event, &context) else { return Ok(None) };
     let wanted = if highlights { rule.triggers_highlight() } else { rule.triggers_notification() };
-    wanted.then(|| rule.actions().to_vec())
+    Ok(wanted.then(|| rule.actions().to_vec()))
 }
+
+/// What to do about an event in a room.
+type Choice<'a> = &'a dyn Fn(&mut dyn Tx, &Event, &mut NotifiedRoom<'_>) -> Result<Option<Vec<Action>>>;
 
 fn scan(
     core: &Core,
     tx: &mut dyn Tx,
     places: &mut HashMap<RoomSn, NotifiedRoom<'_>>,
-    choice: &dyn Fn(&Event, &NotifiedRoom<'_>) -> Option<Vec<Action>>,
+    choice: Choice<'_>,
     mut before: EventSn,
     limit: usize,
 ) -> Result<NotificationsPage> {
@@ -163,7 +170,7 @@ fn scan(
         })?;
         for event in candidates {
             let Some(place) = places.get_mut(&event.room) else { continue };
-            let Some(actions) = choice(&event, place) else { continue };
+            let Some(actions) = choice(tx, &event, place)? else { continue };
             if !place.viewer.may_see(tx, &event)? {
                 continue;
             }
@@ -187,11 +194,11 @@ fn notification(
     actions: Vec<Action>,
 ) -> Result<Notification> {
     let own = event.thread.map_or(Thread::Main, Thread::Root);
-    let upto = place.marks.get(&own).max(place.marks.get(&Thread::Unthreaded)).copied();
+    let upto = read_upto(&place.markers, own);
     Ok(Notification {
         actions,
         event: present::event(&mut place.viewer, tx, &EventFormat::timeline(None), event)?,
-        read: event.ord <= upto,
+        read: event.ord.is_some_and(|ord| ord <= upto),
         room_id: place.room_id.clone(),
         at: MilliSecondsSinceUnixEpoch(UInt::new_saturating(event.pdu.origin_server_ts)),
     })

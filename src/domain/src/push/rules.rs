@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use hearth_base::{Error, Result};
 use hearth_store::engine::Tx;
+use hearth_store::hash64;
 use hearth_store::ids::UserSn;
 use hearth_store::tables::account_data::{self, WHOLE_ACCOUNT};
 use quick_cache::sync::Cache;
@@ -11,6 +12,9 @@ use ruma::UserId;
 use ruma::events::push_rules::PushRulesEventContent;
 use ruma::push::Ruleset;
 use serde_json::{Map, Value};
+
+use super::legacy;
+use crate::core::Core;
 
 /// The account data type that holds push rules.
 pub const TYPE: &str = "m.push_rules";
@@ -20,7 +24,15 @@ const USERS_MAX: usize = 500;
 
 /// Rules that were parsed lately, with the text they were parsed from.
 #[derive(Debug)]
-pub struct RuleCache(Cache<UserSn, Arc<(Option<String>, Ruleset)>>);
+pub struct RuleCache(Cache<UserSn, Arc<Parsed>>);
+
+#[derive(Debug)]
+struct Parsed {
+    text: Option<String>,
+    /// Of what the rules were made of.
+    hash: i64,
+    rules: Ruleset,
+}
 
 impl Default for RuleCache {
     fn default() -> Self {
@@ -30,37 +42,51 @@ impl Default for RuleCache {
 
 /// A user's rules; dereferences to the ruleset.
 #[derive(Debug, Clone)]
-pub struct Rules(Arc<(Option<String>, Ruleset)>);
+pub struct Rules(Arc<Parsed>);
+
+impl Rules {
+    /// Another number for other rules.
+    #[must_use]
+    pub fn hash(&self) -> i64 {
+        self.0.hash
+    }
+}
 
 impl std::ops::Deref for Rules {
     type Target = Ruleset;
 
     fn deref(&self) -> &Ruleset {
-        &self.0.1
+        &self.0.rules
     }
 }
 
 impl RuleCache {
     /// A user's rules as this transaction sees them.
-    pub fn get(&self, tx: &mut dyn Tx, user: UserSn, user_id: &UserId) -> Result<Rules> {
+    pub fn get(&self, core: &Core, tx: &mut dyn Tx, user: UserSn, user_id: &UserId) -> Result<Rules> {
         let text = account_data::get(tx, user, WHOLE_ACCOUNT, TYPE)?;
         // Comparing the text needs no invalidation, so a rule change can't be missed.
-        if let Some(known) = self.0.get(&user).filter(|known| known.0 == text) {
+        if let Some(known) = self.0.get(&user).filter(|known| known.text == text) {
             return Ok(Rules(known));
         }
-        let rules = parse(text.as_deref(), user_id);
-        let entry = Arc::new((text, rules));
+        let has_legacy = core.config.push.legacy_mentions;
+        let rules = parse(text.as_deref(), user_id, has_legacy);
+        let hash = hash64(&[text.as_deref().unwrap_or_default().as_bytes(), &[u8::from(has_legacy)]]);
+        let entry = Arc::new(Parsed { text, hash, rules });
         self.0.insert(user, entry.clone());
         Ok(Rules(entry))
     }
 }
 
 /// Rules from their stored text; the server's defaults when there is none. Defaults that came with a newer version of the
-/// specification are added, what the user has changed about old ones stays.
+/// specification are added, what the user has changed about old ones stays. With `has_legacy`, the defaults have the mention
+/// rules of before `m.mentions` (`push.legacy_mentions`).
 #[must_use]
-pub fn parse(text: Option<&str>, user_id: &UserId) -> Ruleset {
+pub fn parse(text: Option<&str>, user_id: &UserId, has_legacy: bool) -> Ruleset {
     let stored = text.and_then(|text| serde_json::from_str::<PushRulesEventContent>(text).ok());
-    let defaults = Ruleset::server_default(user_id);
+    let mut defaults = Ruleset::server_default(user_id);
+    if has_legacy {
+        legacy::add(&mut defaults, user_id);
+    }
     match stored {
         None => defaults,
         Some(content) => {

@@ -22,7 +22,7 @@ use super::event::{Pdu, version};
 use super::load::Event;
 use super::persist::{self, HeadChange, NewEvent};
 use super::state::snapshot::Changes;
-use super::{find, outgoing, policy};
+use super::{find, guests, outgoing, policy};
 use crate::core::Core;
 
 /// The greatest depth that canonical JSON can say. Whoever claims it for an event of theirs must not end the room.
@@ -207,5 +207,6 @@ fn store(
     let new = NewEvent { pdu, json, sender: Some(origin.sender), txn: origin.txn.clone(), known: None };
     let event = persist::live(core, tx, room, new, before, step)?;
     outgoing::put(core, tx, &event, Position::from_i64(event.sn.0), concerned, None)?;
+    guests::leave_after(core, tx, room, &event)?;
     Ok(event)
 }

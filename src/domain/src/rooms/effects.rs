@@ -51,6 +51,7 @@ pub(crate) fn follow(
     tx.after_commit(move || {
         if !moved.is_empty() {
             core.locals.forget(room);
+            core.notifier.membership_changed();
         }
         // Nobody of another server sleeps here, and all of them together would be many.
         for (member, _) in moved.iter().filter(|(_, is_local)| *is_local) {

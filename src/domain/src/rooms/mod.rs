@@ -14,6 +14,7 @@ pub(crate) mod effects;
 pub mod event;
 pub mod find;
 pub mod gaps;
+pub(crate) mod guests;
 mod joined;
 pub mod load;
 pub mod locals;

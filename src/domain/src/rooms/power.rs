@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use hearth_base::{Error, Result};
 use hearth_store::engine::Tx;
+use hearth_store::ids::EventSn;
 use hearth_store::tables::rooms::Room;
 use hearth_store::tables::state;
 use ruma::OwnedUserId;
@@ -16,8 +17,14 @@ use crate::core::Core;
 
 /// The power levels in force; the specification's defaults when the room has none, or none that can be read.
 pub fn levels(core: &Core, tx: &mut dyn Tx, room: &Room) -> Result<RoomPowerLevels> {
+    let event = state::current_named(tx, room.sn, "m.room.power_levels", "")?;
+    levels_by(core, tx, room, event)
+}
+
+/// As [`levels`], by another event than the one in force.
+pub fn levels_by(core: &Core, tx: &mut dyn Tx, room: &Room, event: Option<EventSn>) -> Result<RoomPowerLevels> {
     let rules = version::stored_rules(&room.version)?;
-    let source = match state::current_named(tx, room.sn, "m.room.power_levels", "")? {
+    let source = match event {
         None => RoomPowerLevelsSource::None,
         Some(sn) => {
             let event = core.events.get(tx, sn)?;

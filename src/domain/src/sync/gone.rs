@@ -1,17 +1,23 @@
 //! Rooms that the user is not in: invited to, knocking at, or left.
 
-use hearth_base::{Position, Result};
+use std::sync::Arc;
+
+use hearth_base::{Position, Result, limits};
 use hearth_store::engine::Tx;
-use hearth_store::tables::memberships::{self, MembershipRow};
+use hearth_store::tables::memberships::{self, Membership, MembershipRow};
 use hearth_store::tables::rooms::Room;
 use ruma::api::client::sync::sync_events::v3::{InvitedRoom, KnockState, KnockedRoom, LeftRoom};
 use ruma::events::AnyStrippedStateEvent;
 use ruma::serde::Raw;
 
 use super::read::SyncScope;
+use super::timeline::TimelinePiece;
 use super::{joined, state, timeline};
-use crate::rooms::event::client::{Unsigned, show};
-use crate::rooms::read::visibility::Viewer;
+use crate::core::Core;
+use crate::rooms::load::Event;
+use crate::rooms::read::choice::EventChoice;
+use crate::rooms::read::visibility::{Departure, Viewer, membership_of};
+use crate::rooms::state::snapshot;
 
 fn stripped(tx: &mut dyn Tx, row: &MembershipRow) -> Result<Vec<Raw<AnyStrippedStateEvent>>> {
     let Some(json) = memberships::stripped(tx, row.room, row.user)? else { return Ok(Vec::new()) };
@@ -36,34 +42,81 @@ pub(super) fn knocked(tx: &mut dyn Tx, row: &MembershipRow) -> Result<KnockedRoo
     Ok(state.into())
 }
 
-/// A room that the user has left, been banned from, or refused to enter: up to the moment when they left.
+/// A room that the user has left, been banned from, or refused to enter: up to the moment when they left. Timeline and state
+/// together always end in how they left, whatever the client's limit is.
 pub(super) fn left(scope: &SyncScope<'_>, tx: &mut dyn Tx, (row, room): (&MembershipRow, &Room)) -> Result<LeftRoom> {
     let core = &*scope.sync.core;
     let member = core.events.get(tx, row.event)?;
+    let mut viewer = Viewer::of_member(core, tx, room.sn, scope.reader, Some(*row))?.ignoring(scope.ignored.clone());
+    let mut left = LeftRoom::new();
     if member.is_outlier() {
         // An invite or a knock that ended in a room of other servers: all that is known is how.
-        let mut left = LeftRoom::new();
-        left.timeline.events = vec![show(&member.pdu, None, &Unsigned::default())];
+        let mut piece = TimelinePiece { events: vec![member.clone()], limited: false, before: row.position.as_i64() };
+        piece.events.truncate(timeline::limit(scope));
+        left.timeline.events = joined::write_timeline(scope, tx, &mut viewer, &piece)?.events;
+        let state = end_in(scope, (row, &member), &piece, Vec::new());
+        left.state = joined::write_state(scope, tx, &mut viewer, &state)?;
         return Ok(left);
     }
-    let mut viewer = Viewer::of_member(core, tx, room.sn, scope.reader, Some(*row))?.ignoring(scope.ignored.clone());
-    let end = scope.upto.min(row.position).as_i64();
-    let piece = timeline::newest(scope, tx, &mut viewer, scope.since, end)?;
+    let departure = viewer.departure();
+    let after = match (scope.since, departure) {
+        // A room that was joined since then is new to the client.
+        (Some(since), Some(departure)) if !was_in(core, tx, departure, since)? => None,
+        (since, _) => since,
+    };
+    let mut piece = timeline::newest(scope, tx, &mut viewer, after, scope.upto.min(row.position).as_i64())?;
+    piece.limited |= after.is_none() && scope.since.is_some();
     // Only those who were in the room get its state; who refused an invite learns nothing more of it.
-    let state = match viewer.departure() {
+    let state = match departure {
         Some(departure) => {
             let leave = core.events.get(tx, departure.event)?;
             let mut then = room.clone();
             then.snapshot = leave.snapshot;
-            let after = scope.since.map(|since: Position| since.min(row.position));
             // What changed after they left is not for them.
             let upto = Position::from_i64(departure.ord).min(scope.upto);
             state::events(scope, tx, &then, &piece, (after, upto))?
         }
         None => Vec::new(),
     };
-    let mut left = LeftRoom::new();
-    left.timeline = joined::write_timeline(tx, &mut viewer, &piece)?;
+    let state = end_in(scope, (row, &member), &piece, state);
+    left.timeline = joined::write_timeline(scope, tx, &mut viewer, &piece)?;
     left.state = joined::write_state(scope, tx, &mut viewer, &state)?;
     Ok(left)
+}
+
+/// The state of a left room with the user's own member event in it, unless the timeline tells it.
+fn end_in(
+    scope: &SyncScope<'_>,
+    (row, member): (&MembershipRow, &Arc<Event>),
+    piece: &TimelinePiece,
+    mut state: Vec<Arc<Event>>,
+) -> Vec<Arc<Event>> {
+    let is_told = !scope.query.state_after && piece.events.iter().any(|event| event.sn == member.sn);
+    let choice = EventChoice::from(&scope.query.filter.room.state);
+    let is_wanted = choice.is_open() || choice.wants(&member.pdu);
+    // A membership that a state resolution took away has no event that ends it.
+    let is_end = membership_of(&member.pdu) == Some(row.membership);
+    if !is_told && is_wanted && is_end {
+        state.retain(|event| event.state_key.is_none() || event.state_key != member.state_key);
+        state.push(member.clone());
+    }
+    state
+}
+
+/// Whether somebody who left was in the room already at `since`. Where that cannot be found out quickly, the client gets the
+/// whole room again.
+fn was_in(core: &Core, tx: &mut dyn Tx, departure: Departure, since: Position) -> Result<bool> {
+    let mut event = core.events.get(tx, departure.event)?;
+    for _ in 0..limits::STAY_MEMBER_EVENTS_MAX {
+        let Some(key) = event.state_key.filter(|_| event.snapshot.0 != 0) else { return Ok(false) };
+        let Some(before) = snapshot::get(tx, event.snapshot, key)? else { return Ok(false) };
+        event = core.events.get(tx, before)?;
+        if membership_of(&event.pdu) != Some(Membership::Join) {
+            return Ok(false);
+        }
+        if event.sn.0 <= since.as_i64() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }

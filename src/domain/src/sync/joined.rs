@@ -16,7 +16,7 @@ use super::read::SyncScope;
 use super::timeline::TimelinePiece;
 use super::{personal, state, summary, timeline};
 use crate::ephemeral::receipts;
-use crate::push::counts::Count;
+use crate::push::counts::{Count, CountQuery};
 use crate::rooms::find;
 use crate::rooms::read::choice::EventChoice;
 use crate::rooms::read::present::{self, EventFormat};
@@ -54,18 +54,24 @@ pub(super) fn room(
         joined.summary = summary::of(core, tx, room, row.user)?;
         state::add_heroes(scope, tx, room, &piece, &joined.summary.heroes, &mut state)?;
     }
-    joined.timeline = write_timeline(tx, &mut viewer, &piece)?;
+    joined.timeline = write_timeline(scope, tx, &mut viewer, &piece)?;
     joined.state = write_state(scope, tx, &mut viewer, &state)?;
     counts(scope, tx, (row, room), &mut joined)?;
     Ok(Some(joined))
 }
 
 /// A timeline as the client gets it.
-pub(super) fn write_timeline(tx: &mut dyn Tx, viewer: &mut Viewer<'_>, piece: &TimelinePiece) -> Result<Timeline> {
+pub(super) fn write_timeline(
+    scope: &SyncScope<'_>,
+    tx: &mut dyn Tx,
+    viewer: &mut Viewer<'_>,
+    piece: &TimelinePiece,
+) -> Result<Timeline> {
     let mut timeline = Timeline::new();
     timeline.limited = piece.limited;
     timeline.prev_batch = Some(Token::after(piece.before).to_string());
-    timeline.events = present::events(viewer, tx, &EventFormat::timeline(None), &piece.events)?;
+    let format = EventFormat { federation: scope.wants_federation_format(), ..EventFormat::timeline(None) };
+    timeline.events = present::events(viewer, tx, &format, &piece.events)?;
     Ok(timeline)
 }
 
@@ -76,7 +82,8 @@ pub(super) fn write_state(
     viewer: &mut Viewer<'_>,
     events: &[std::sync::Arc<crate::rooms::load::Event>],
 ) -> Result<State> {
-    let events = StateEvents::with_events(present::events(viewer, tx, &EventFormat::state(None), events)?);
+    let format = EventFormat { federation: scope.wants_federation_format(), ..EventFormat::state(None) };
+    let events = StateEvents::with_events(present::events(viewer, tx, &format, events)?);
     Ok(if scope.query.state_after { State::After(events) } else { State::Before(events) })
 }
 
@@ -87,7 +94,10 @@ fn counts(
     joined: &mut JoinedRoom,
 ) -> Result<()> {
     let core = &*scope.sync.core;
-    let found = scope.sync.counter.count(core, tx, room, (row, scope.reader.user_id), &scope.ignored, scope.upto)?;
+    let query =
+        CountQuery { room, member: row, user_id: scope.reader.user_id, ignored: &scope.ignored, upto: scope.upto };
+    // Where counting has not got to the end, this answer is thrown away and another made.
+    let found = scope.sync.counter.count(core, tx, query, &scope.budget)?.unwrap_or_default();
     if !scope.query.filter.room.timeline.unread_thread_notifications {
         joined.unread_notifications = write_count(found.total());
         return Ok(());
@@ -128,7 +138,7 @@ fn ephemeral(
         }
     }
     if choice.wants_type("m.typing")
-        && let Some(users) = scope.sync.typing.news(room.sn, after, scope.upto)
+        && let Some(users) = scope.sync.typing.news(tx, room.sn, after, scope.upto)?
     {
         events.push(ephemeral_event("m.typing", &json!({ "user_ids": users }))?);
     }

@@ -4,9 +4,11 @@
 //! asked twice gives the same answer, and nothing falls between two answers. A waiting client costs nothing: it sleeps
 //! until the notifier has something for its user.
 
+mod count;
 mod gone;
 mod joined;
 mod personal;
+mod presence;
 mod read;
 mod state;
 mod summary;
@@ -18,6 +20,7 @@ use std::time::Duration;
 
 use hearth_base::{Position, Reason, Result, error::refuse, limits};
 use hearth_store::engine::Tx;
+use hearth_store::ids::RoomSn;
 use hearth_store::tables::{accounts, devices, to_device};
 use hearth_store::{Lane, WriteTx};
 use ruma::api::client::filter::FilterDefinition;
@@ -29,6 +32,7 @@ use crate::core::Core;
 use crate::ephemeral::{PresenceBook, Typing};
 use crate::push::counts::Counter;
 use crate::requester::Requester;
+use crate::rooms::read::token::Token;
 
 /// What a client asks for.
 #[derive(Debug, Clone)]
@@ -67,6 +71,10 @@ struct SyncRead {
     upto: Position,
     /// Messages to the device are kept that it has shown to have.
     has_received: bool,
+    /// Rooms in which more is unread than one look counts.
+    behind: Vec<RoomSn>,
+    /// Rooms whose unread counts are worth writing down.
+    unsaved: Vec<RoomSn>,
 }
 
 impl Sync {
@@ -81,11 +89,24 @@ impl Sync {
         query.since = query.since.filter(|since| !self.is_ahead(*since));
         let mut news = self.core.notifier.subscribe(requester.user);
         // Reading goes on when writing does not, on a full disk for example.
-        passed_over(self.presence.seen(requester.user, &requester.user_id, &query.presence).await);
+        passed_over(self.presence.seen(requester, &query.presence).await);
         let deadline = Instant::now() + query.wait.min(Duration::from_millis(limits::SYNC_WAIT_MS_MAX));
         let mut has_waited = false;
+        let mut last = Response::new(query.since.map(Token::Sync).map_or_else(String::new, |since| since.to_string()));
         loop {
-            let look = self.look(requester, &query, has_waited).await?;
+            let Some(mut look) = self.look(requester, &query, has_waited).await? else {
+                // The session ended while this waited. That is an ordinary end, after the answer to whatever ended it; the
+                // next request is told that the token is unknown.
+                self.core.answering.answered(requester.device).await;
+                return Ok(last);
+            };
+            if !look.behind.is_empty() {
+                self.count_on(requester, look.behind).await?;
+                continue;
+            }
+            if !look.unsaved.is_empty() {
+                passed_over(self.counter.save(&self.core, requester.user, std::mem::take(&mut look.unsaved)).await);
+            }
             if let Some(since) = query.since.filter(|_| look.has_received) {
                 passed_over(self.drop_received(requester, since).await);
             }
@@ -100,6 +121,7 @@ impl Sync {
             if woken.is_err() || self.core.notifier.is_closed() {
                 return Ok(look.response);
             }
+            last = look.response;
         }
     }
 
@@ -114,15 +136,20 @@ impl Sync {
         is_ahead
     }
 
-    /// One look. After a wait the session that asks may be over, which its own snapshot says.
-    async fn look(self: &Arc<Self>, requester: &Requester, query: &SyncQuery, has_waited: bool) -> Result<SyncRead> {
+    /// One look. None when the session that asks has ended while it waited, which the look's own snapshot says.
+    async fn look(
+        self: &Arc<Self>,
+        requester: &Requester,
+        query: &SyncQuery,
+        has_waited: bool,
+    ) -> Result<Option<SyncRead>> {
         let (this, requester, query) = (self.clone(), requester.clone(), query.clone());
         let is_whole = query.since.is_none() || query.full_state;
         let read = move |tx: &mut hearth_store::ReadTx<'_>| {
-            if has_waited {
-                still_in(tx.tx(), &requester)?;
+            if has_waited && !still_in(tx.tx(), &requester)? {
+                return Ok(None);
             }
-            read::look(&this, tx, &requester, &query)
+            read::look(&this, tx, &requester, &query).map(Some)
         };
         let store = &self.core.store;
         if is_whole { store.read_slow("sync_whole", read).await } else { store.read("sync", read).await }
@@ -137,18 +164,15 @@ impl Sync {
     }
 }
 
-/// Refuses as authentication would, were it asked again now: `M_UNKNOWN_TOKEN` when the device or the account is gone,
-/// `M_USER_LOCKED` when the account is locked. Logging out, locking and deactivating wake the user for this.
-fn still_in(tx: &mut dyn Tx, requester: &Requester) -> Result<()> {
+/// Whether the session is one still: the device and the account are there. Logging out, locking and deactivating wake the user
+/// for this. Refuses with `M_USER_LOCKED` when the account is locked.
+fn still_in(tx: &mut dyn Tx, requester: &Requester) -> Result<bool> {
     let has_device = !requester.has_device() || devices::get(tx, requester.device)?.is_some();
     let account = accounts::get(tx, requester.user)?.filter(|account| has_device && account.deactivated_ms.is_none());
-    match account {
-        None => Err(refuse(Reason::UnknownToken { soft_logout: false }, "This session has ended: log in again.")),
-        Some(account) if account.is(accounts::LOCKED) => {
-            Err(refuse(Reason::UserLocked, "This account has been locked. Ask the server's administrator."))
-        }
-        Some(_) => Ok(()),
+    if account.as_ref().is_some_and(|account| account.is(accounts::LOCKED)) {
+        return Err(refuse(Reason::UserLocked, "This account has been locked. Ask the server's administrator."));
     }
+    Ok(account.is_some())
 }
 
 /// Notes what could not be written and can be written another time.

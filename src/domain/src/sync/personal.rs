@@ -1,12 +1,9 @@
 //! What concerns the user and the device, not a room: account data, messages to the device, presence, keys.
 
-use std::collections::HashSet;
-
 use hearth_base::{Error, Position, Result};
 use hearth_store::engine::Tx;
-use hearth_store::ids::UserSn;
 use hearth_store::tables::account_data::AccountDataRow;
-use hearth_store::tables::{memberships, one_time_keys};
+use hearth_store::tables::one_time_keys;
 use ruma::UInt;
 use ruma::api::client::sync::sync_events::v3::Response;
 use ruma::events::AnyRoomAccountDataEvent;
@@ -18,9 +15,6 @@ use super::read::SyncScope;
 use crate::crypto;
 use crate::push::rules;
 use crate::rooms::read::choice::EventChoice;
-
-/// Up to how many others are asked about one by one whether the reader shares a room with them.
-const ASKED_ONE_BY_ONE_MAX: usize = 16;
 
 /// Any JSON as the raw form of an event that ruma has a type for.
 pub(super) fn raw<T>(value: &impl Serialize) -> Result<Raw<T>> {
@@ -55,7 +49,8 @@ pub(super) fn account_data(scope: &SyncScope<'_>, rows: Vec<AccountDataRow>, res
     let stored = rows.iter().find(|row| row.kind == rules::TYPE);
     if (stored.is_some() || scope.since.is_none()) && choice.wants_type(rules::TYPE) {
         let text = stored.and_then(|row| row.content.as_deref());
-        let global = rules::shown(&rules::parse(text, scope.reader.user_id))?;
+        let global =
+            rules::shown(&rules::parse(text, scope.reader.user_id, scope.sync.core.config.push.legacy_mentions))?;
         response
             .account_data
             .events
@@ -93,36 +88,6 @@ pub(super) fn to_device(messages: Vec<(Position, String)>, response: &mut Respon
         response.to_device.events.push(Raw::from_json(json));
     }
     Ok(())
-}
-
-/// Presence of those who share a room with the user.
-pub(super) fn presence(scope: &SyncScope<'_>, tx: &mut dyn Tx, response: &mut Response) -> Result<()> {
-    let choice = EventChoice::from(&scope.query.filter.presence);
-    let changed = scope.sync.presence.changed(scope.since.unwrap_or(Position::ZERO), scope.upto);
-    if changed.is_empty() || !choice.wants_type("m.presence") {
-        return Ok(());
-    }
-    let known = known(tx, scope.reader.user, changed.len())?;
-    for (user, event) in changed {
-        let is_known = user == scope.reader.user
-            || match &known {
-                Some(known) => known.contains(&user),
-                None => !memberships::shared_rooms(tx, scope.reader.user, user, 1)?.is_empty(),
-            };
-        if is_known && choice.wants_sender(&event.sender) {
-            response.presence.events.push(raw(&event)?);
-        }
-    }
-    Ok(())
-}
-
-/// Everybody whom a user shares a room with; none when only a few others are in question, who are better looked at one by one:
-/// in large rooms there are thousands.
-fn known(tx: &mut dyn Tx, user: UserSn, in_question: usize) -> Result<Option<HashSet<UserSn>>> {
-    if in_question <= ASKED_ONE_BY_ONE_MAX {
-        return Ok(None);
-    }
-    Ok(Some(memberships::neighbours(tx, user)?.into_iter().collect()))
 }
 
 /// Whose devices changed, and whose no longer matter. Only on an incremental sync: at first the client knows nobody.

@@ -11,10 +11,11 @@ use hearth_store::tables::memberships::{self, Membership, MembershipRow};
 use hearth_store::tables::rooms::{self, Room};
 use hearth_store::tables::to_device;
 use ruma::OwnedRoomId;
-use ruma::api::client::filter::LazyLoadOptions;
+use ruma::api::client::filter::{EventFormat as FilterFormat, LazyLoadOptions};
 use ruma::api::client::sync::sync_events::v3::{Response, Rooms};
 
-use super::{Sync, SyncQuery, SyncRead, gone, joined, personal};
+use super::{Sync, SyncQuery, SyncRead, gone, joined, personal, presence};
+use crate::push::counts::CountBudget;
 use crate::requester::Requester;
 use crate::rooms::find;
 use crate::rooms::read::choice::wants_room;
@@ -32,11 +33,18 @@ pub(super) struct SyncScope<'a> {
     /// What this look may see.
     pub(super) upto: Position,
     pub(super) ignored: std::sync::Arc<std::collections::HashSet<hearth_store::ids::UserSn>>,
+    /// How many unread events may still be counted.
+    pub(super) budget: CountBudget,
 }
 
 impl SyncScope<'_> {
     pub(super) fn lazy(&self) -> bool {
         !matches!(self.query.filter.room.state.lazy_load_options, LazyLoadOptions::Disabled)
+    }
+
+    /// Whether events are to look as they do between servers.
+    pub(super) fn wants_federation_format(&self) -> bool {
+        self.query.filter.event_format == FilterFormat::Federation
     }
 
     /// Whether something that changed at `at` is new.
@@ -56,13 +64,15 @@ pub(super) fn look(sync: &Sync, tx: &mut ReadTx<'_>, requester: &Requester, quer
         upto = personal::cut(&mut messages).max(after);
     }
     let ignored = crate::rooms::read::ignored::by(tx, requester.user)?;
-    let scope = SyncScope { sync, reader: requester.into(), requester, query, since: query.since, upto, ignored };
+    let (reader, since, budget) =
+        (requester.into(), query.since, CountBudget::new(limits::COUNTED_PER_READ_EVENTS_MAX));
+    let scope = SyncScope { sync, reader, requester, query, since, upto, ignored, budget };
     let mut response = Response::new(Token::Sync(upto).to_string());
     let mut data = account_data_news(&scope, tx)?;
     personal::account_data(&scope, data.remove(&WHOLE_ACCOUNT).unwrap_or_default(), &mut response)?;
     response.rooms = rooms_news(&scope, tx, &mut data)?;
     personal::to_device(messages, &mut response)?;
-    personal::presence(&scope, tx, &mut response)?;
+    presence::presence(&scope, tx, &mut response)?;
     personal::device_lists(&scope, tx, &mut response)?;
     let is_news = !response.rooms.is_empty()
         || !response.presence.is_empty()
@@ -71,7 +81,8 @@ pub(super) fn look(sync: &Sync, tx: &mut ReadTx<'_>, requester: &Requester, quer
         || !response.device_lists.is_empty();
     personal::key_counts(&scope, tx, &mut response)?;
     let has_received = query.since.map_or(Ok(false), |since| to_device::any_upto(tx, requester.device, since))?;
-    Ok(SyncRead { response, is_news, upto, has_received })
+    let (behind, unsaved) = scope.budget.into_rooms();
+    Ok(SyncRead { response, is_news, upto, has_received, behind, unsaved })
 }
 
 /// New account data, by room.
@@ -93,7 +104,11 @@ fn rooms_news(
     data: &mut HashMap<RoomSn, Vec<AccountDataRow>>,
 ) -> Result<Rooms> {
     let mut news = Rooms::new();
-    for row in memberships::of_user(tx, scope.reader.user)? {
+    let rows = match scope.since {
+        None => memberships::of_user(tx, scope.reader.user)?,
+        Some(since) => memberships::of_user_since(tx, scope.reader.user, since)?,
+    };
+    for row in rows {
         let data = data.remove(&row.room).unwrap_or_default();
         if row.since > scope.upto || (data.is_empty() && is_quiet(scope, &row)) {
             continue;
@@ -141,7 +156,7 @@ fn room_news(
         Membership::Knock if scope.is_new(row.position) => {
             news.knock.insert(id, gone::knocked(tx, row)?);
         }
-        Membership::Leave | Membership::Ban if scope.is_new(row.position) && scope.shows_left() => {
+        Membership::Leave | Membership::Ban if scope.is_new(row.position) && scope.shows_left(tx, row)? => {
             news.leave.insert(id, gone::left(scope, tx, (row, room))?);
         }
         _ => {}
@@ -150,9 +165,13 @@ fn room_news(
 }
 
 impl SyncScope<'_> {
-    /// Rooms that were left are news on an incremental sync; on a first one only for clients that ask for them.
-    fn shows_left(&self) -> bool {
-        self.since.is_some() || self.query.filter.room.include_leave
+    /// Rooms that were left are news on an incremental sync. On a first one, as in Synapse, those that the user was put out
+    /// of are shown to all clients, and those that they left only to clients that ask for them.
+    fn shows_left(&self, tx: &mut dyn Tx, row: &MembershipRow) -> Result<bool> {
+        if self.since.is_some() || self.query.filter.room.include_leave || row.membership == Membership::Ban {
+            return Ok(true);
+        }
+        Ok(self.sync.core.events.get(tx, row.event)?.sender != self.reader.user)
     }
 
     /// Invites from ignored users are not shown.

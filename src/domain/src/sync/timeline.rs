@@ -31,6 +31,12 @@ pub(super) struct TimelinePiece {
     pub(super) before: i64,
 }
 
+/// How many events the client wants.
+pub(super) fn limit(scope: &SyncScope<'_>) -> usize {
+    let wanted = scope.query.filter.room.timeline.limit.map_or(LIMIT_DEFAULT, u64::from);
+    usize::try_from(wanted).unwrap_or(usize::MAX).min(limits::PAGE_EVENTS_MAX)
+}
+
 /// The newest events after `after`, as many as the filter wants.
 pub(super) fn newest(
     scope: &SyncScope<'_>,
@@ -40,8 +46,7 @@ pub(super) fn newest(
     upto: i64,
 ) -> Result<TimelinePiece> {
     let filter = &scope.query.filter.room.timeline;
-    let limit = u64::from(filter.limit.unwrap_or_else(|| LIMIT_DEFAULT.try_into().unwrap_or_default()));
-    let limit = usize::try_from(limit).unwrap_or(usize::MAX).min(limits::PAGE_EVENTS_MAX);
+    let limit = limit(scope);
     let choice = EventChoice::from(filter);
     let after = after.map_or(i64::MIN, Position::as_i64);
     // What stands below a gap does not come right before what stands above it; the client pages back if it wants to know.

@@ -1,13 +1,18 @@
 //! Who is in a room.
 
+use std::collections::BTreeMap;
+
 use axum::Router;
 use hearth_base::Result;
+use hearth_domain::rooms::member_profile::MemberProfile;
 use hearth_domain::rooms::read::Token;
 use hearth_domain::rooms::read::members::MembersQuery;
-use ruma::api::client::membership::joined_members::v3::RoomMember;
+use ruma::OwnedUserId;
 use ruma::api::client::membership::{get_member_events, joined_members};
+use serde::Serialize;
 
 use crate::App;
+use crate::respond::Json;
 use crate::route::{Bounds, RouterExt, Ruma};
 
 /// The routes of this file.
@@ -25,13 +30,20 @@ async fn members(app: App, request: Ruma<get_member_events::v3::Request>) -> Res
     Ok(get_member_events::v3::Response::new(members))
 }
 
-async fn joined(app: App, request: Ruma<joined_members::v3::Request>) -> Result<joined_members::v3::Response> {
+/// The fields are there also when a member has none: clients read them without looking whether they exist.
+#[derive(Serialize)]
+struct Member {
+    display_name: Option<String>,
+    avatar_url: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Joined {
+    joined: BTreeMap<OwnedUserId, Member>,
+}
+
+async fn joined(app: App, request: Ruma<joined_members::v3::Request>) -> Result<Json<impl Serialize>> {
     let joined = app.domain.rooms.joined_members(request.user()?, request.room_id.clone()).await?;
-    let joined = joined.into_iter().map(|(user, face)| {
-        let mut member = RoomMember::new();
-        member.display_name = face.displayname;
-        member.avatar_url = face.avatar_url.map(Into::into);
-        (user, member)
-    });
-    Ok(joined_members::v3::Response::new(joined.collect()))
+    let member = |face: MemberProfile| Member { display_name: face.displayname, avatar_url: face.avatar_url };
+    Ok(Json(Joined { joined: joined.into_iter().map(|(user, face)| (user, member(face))).collect() }))
 }

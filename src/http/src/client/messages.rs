@@ -13,6 +13,7 @@ use ruma::serde::Raw;
 use serde::{Deserialize, Serialize};
 
 use super::amount;
+use super::old_format::{all_with_old_fields, with_old_fields};
 use crate::App;
 use crate::respond::Json;
 use crate::route::{Bounds, RouterExt, Ruma};
@@ -87,9 +88,9 @@ async fn context(app: App, request: Ruma<get_context::v3::Request>) -> Result<Js
     Ok(Json(Context {
         start: found.start.to_string(),
         end: found.end.to_string(),
-        event: found.event,
-        events_before: found.before,
-        events_after: found.after,
-        state: found.state,
+        event: with_old_fields(found.event),
+        events_before: all_with_old_fields(found.before),
+        events_after: all_with_old_fields(found.after),
+        state: all_with_old_fields(found.state),
     }))
 }

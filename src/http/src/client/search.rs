@@ -8,13 +8,15 @@ use hearth_domain::rooms::read::search::{Hit, Results, Search};
 use hearth_domain::rooms::read::term::{SearchField, SearchTerm};
 use ruma::UInt;
 use ruma::api::client::search::search_events::v3::{
-    Criteria, EventContextResult, GroupingKey, OrderBy, Request, Response, ResultCategories, ResultGroup,
-    ResultGroupMap, ResultRoomEvents, SearchKeys, SearchResult, UserProfile,
+    Criteria, EventContextResult, GroupingKey, OrderBy, Request, ResultGroup, ResultGroupMap, ResultRoomEvents,
+    SearchKeys, SearchResult, UserProfile,
 };
+use serde_json::{Value, json};
 
 use super::amount;
 use crate::App;
 use crate::edge::Rate;
+use crate::respond::Json;
 use crate::route::{Bounds, RouterExt, Ruma};
 
 /// The routes of this file.
@@ -22,14 +24,31 @@ pub(super) fn routes() -> Router<App> {
     Router::new().endpoint(Bounds::rate(Rate::Search), search)
 }
 
-async fn search(app: App, request: Ruma<Request>) -> Result<Response> {
-    let mut categories = ResultCategories::new();
-    if let Some(criteria) = &request.search_categories.room_events {
-        let question = question(criteria, request.next_batch.clone())?;
-        let results = app.domain.rooms.search(request.user()?, question).await?;
-        categories.room_events = answer(results, criteria);
+async fn search(app: App, request: Ruma<Request>) -> Result<Json<Value>> {
+    let Some(criteria) = &request.search_categories.room_events else {
+        return Ok(Json(json!({ "search_categories": {} })));
+    };
+    let question = question(criteria, request.next_batch.clone())?;
+    let results = app.domain.rooms.search(request.user()?, question).await?;
+    let answer = serde_json::to_value(answer(results, criteria));
+    let mut answer = answer.map_err(|error| Error::fault("writing search results", error))?;
+    // ruma leaves out lists without entries; clients read them without looking.
+    for list in ["results", "highlights"] {
+        fill(&mut answer, list);
     }
-    Ok(Response::new(categories))
+    for result in answer["results"].as_array_mut().into_iter().flatten() {
+        for list in ["events_before", "events_after"] {
+            fill(&mut result["context"], list);
+        }
+    }
+    Ok(Json(json!({ "search_categories": { "room_events": answer } })))
+}
+
+/// Puts an empty list where there is none.
+fn fill(object: &mut Value, list: &str) {
+    if let Some(object) = object.as_object_mut() {
+        object.entry(list).or_insert_with(|| json!([]));
+    }
 }
 
 fn question(criteria: &Criteria, from: Option<String>) -> Result<Search> {
@@ -52,7 +71,7 @@ fn question(criteria: &Criteria, from: Option<String>) -> Result<Search> {
 
 fn answer(results: Results, criteria: &Criteria) -> ResultRoomEvents {
     let mut answer = ResultRoomEvents::new();
-    answer.count = Some(UInt::new_saturating(results.hits.len() as u64));
+    answer.count = Some(UInt::new_saturating(results.count as u64));
     answer.highlights = results.words;
     answer.next_batch = results.next;
     answer.state = results.state;

@@ -8,7 +8,9 @@ use hearth_domain::rooms::read::Token;
 use hearth_domain::sync::SyncQuery;
 use ruma::api::client::sync::sync_events;
 
+use super::sync_answer::Answer;
 use crate::App;
+use crate::respond::Json;
 use crate::route::{Bounds, RouterExt, Ruma};
 
 /// The routes of this file.
@@ -16,7 +18,7 @@ pub(super) fn routes() -> Router<App> {
     Router::new().endpoint(Bounds::default(), sync)
 }
 
-async fn sync(app: App, request: Ruma<sync_events::v3::Request>) -> Result<sync_events::v3::Response> {
+async fn sync(app: App, request: Ruma<sync_events::v3::Request>) -> Result<Json<Answer>> {
     use sync_events::v3::Filter;
     let (who, filters) = (request.user()?, &app.domain.personal.filters);
     let filter = match &request.filter {
@@ -33,5 +35,5 @@ async fn sync(app: App, request: Ruma<sync_events::v3::Request>) -> Result<sync_
         presence: request.set_presence.clone(),
         state_after: request.use_state_after,
     };
-    app.domain.sync.sync(who, query).await
+    Ok(Json(app.domain.sync.sync(who, query).await?.into()))
 }

@@ -20,6 +20,8 @@ const NOTE_MOVE: &str = "INSERT INTO membership_moves (position, room, member, w
 const MOVES: &str = "SELECT m.room, m.member, m.was, m.now FROM membership_moves m \
      WHERE m.position > ?1 AND m.position <= ?2 AND EXISTS (SELECT 1 FROM memberships s \
      WHERE s.room = m.room AND s.user = ?3 AND (s.membership = 1 OR s.since > ?1)) ORDER BY m.position";
+const JOINS: &str = "SELECT room, member FROM membership_moves WHERE position > ?1 AND position <= ?2 AND now = 1 \
+     ORDER BY position";
 const COUNT_MOVES: &str = "SELECT count(*) FROM membership_moves";
 const NTH_MOVE: &str = "SELECT position FROM membership_moves ORDER BY position LIMIT 1 OFFSET ?1";
 const PRUNE_MOVES: &str = "DELETE FROM membership_moves WHERE position <= ?1";
@@ -36,6 +38,7 @@ pub const STATEMENTS: &[&str] = &[
     SIGNED_BETWEEN,
     NOTE_MOVE,
     MOVES,
+    JOINS,
     COUNT_MOVES,
     NTH_MOVE,
     PRUNE_MOVES,
@@ -104,6 +107,11 @@ pub fn moves_between(tx: &mut dyn Tx, user: UserSn, after: Position, upto: Posit
             now: Membership::from_int(row.int(3)?),
         })
     })
+}
+
+/// Who joined which room in `(after, upto]`, oldest first.
+pub fn joins_between(tx: &mut dyn Tx, after: Position, upto: Position) -> Result<Vec<(RoomSn, UserSn)>> {
+    tx.all(JOINS, &[after.into(), upto.into()], |row| Ok((RoomSn(row.int(0)?), UserSn(row.int(1)?))))
 }
 
 /// Up to where changes of memberships have been forgotten.

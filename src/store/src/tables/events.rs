@@ -20,6 +20,7 @@ const SN_BY_HASH: &str = "SELECT sn, id FROM events WHERE id_hash = ?1";
 const ID_BY_SN: &str = "SELECT id FROM events WHERE sn = ?1";
 const FORWARD: &str = columns!("FROM events WHERE room = ?1 AND ord > ?2 AND ord <= ?3 ORDER BY ord LIMIT ?4");
 const BACKWARD: &str = columns!("FROM events WHERE room = ?1 AND ord > ?2 AND ord <= ?3 ORDER BY ord DESC LIMIT ?4");
+const IN_THREAD: &str = "SELECT ord, sn FROM events WHERE thread = ?1 AND ord > ?2 AND ord <= ?3 ORDER BY ord LIMIT ?4";
 const NEWEST_FIRST: &str = columns!("FROM events WHERE sn < ?1 AND ord IS NOT NULL ORDER BY sn DESC LIMIT ?2");
 const INSERT: &str = "INSERT INTO events (sn, room, ord, id_hash, id, sender, state_key, depth, snapshot, flags, thread, device, \
      txn, json) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
@@ -38,6 +39,7 @@ pub const STATEMENTS: &[&str] = &[
     ID_BY_SN,
     FORWARD,
     BACKWARD,
+    IN_THREAD,
     NEWEST_FIRST,
     INSERT,
     PLACE,
@@ -232,6 +234,19 @@ pub fn timeline(
     };
     let limit = i64::try_from(limit).map_err(|error| Error::fault("counting a page", error))?;
     tx.query(sql, &[room.into(), after.into(), upto.into(), limit.into()], &mut |row| each(Stored(row)))
+}
+
+/// Places and numbers of the events of a thread between `after` (exclusive) and `upto` (inclusive), oldest first, at most
+/// `limit`. The root is not among them.
+pub fn in_thread(
+    tx: &mut dyn Tx,
+    root: EventSn,
+    (after, upto): (i64, i64),
+    limit: usize,
+) -> Result<Vec<(i64, EventSn)>> {
+    let limit = i64::try_from(limit).map_err(|error| Error::fault("counting a page", error))?;
+    let args = [root.into(), after.into(), upto.into(), limit.into()];
+    tx.all(IN_THREAD, &args, |row| Ok((row.int(0)?, EventSn(row.int(1)?))))
 }
 
 /// Visits the timelines of all rooms together, newest first, from before `before` on; at most `limit` rows.

@@ -14,6 +14,7 @@ macro_rules! columns {
 
 const ONE: &str = columns!("FROM memberships WHERE room = ?1 AND user = ?2");
 const OF_USER: &str = columns!("FROM memberships WHERE user = ?1 AND forgotten = 0");
+const OF_USER_SINCE: &str = columns!("FROM memberships WHERE user = ?1 AND (forgotten = 0 OR position > ?2)");
 const OF_ROOM: &str = columns!("FROM memberships WHERE room = ?1");
 const LOCAL_JOINED: &str = "SELECT user FROM memberships WHERE room = ?1 AND membership = 1 AND local = 1";
 const REMOTE_JOINED: &str = "SELECT u.id FROM memberships m JOIN users u ON u.sn = m.user \
@@ -43,6 +44,7 @@ const LOCAL_NEIGHBOURS: &str = "SELECT DISTINCT b.user FROM memberships a JOIN m
 pub const STATEMENTS: &[&str] = &[
     ONE,
     OF_USER,
+    OF_USER_SINCE,
     OF_ROOM,
     LOCAL_JOINED,
     REMOTE_JOINED,
@@ -153,6 +155,11 @@ pub fn get(tx: &mut dyn Tx, room: RoomSn, user: UserSn) -> Result<Option<Members
 /// All rooms that a user has to do with and has not forgotten.
 pub fn of_user(tx: &mut dyn Tx, user: UserSn) -> Result<Vec<MembershipRow>> {
     tx.all(OF_USER, &[user.into()], read)
+}
+
+/// As [`of_user`], with those rooms that the user has left since `after` and forgotten: not all of their clients know.
+pub fn of_user_since(tx: &mut dyn Tx, user: UserSn, after: Position) -> Result<Vec<MembershipRow>> {
+    tx.all(OF_USER_SINCE, &[user.into(), after.into()], read)
 }
 
 /// Everybody who has to do with a room.

@@ -26,6 +26,7 @@ pub mod one_time_keys;
 pub mod openid;
 pub mod outgoing;
 pub mod pending_redactions;
+pub mod presence_status;
 pub mod profiles;
 pub mod pushers;
 pub mod receipts;
@@ -43,6 +44,7 @@ pub mod thumbnails;
 pub mod to_device;
 pub mod tokens;
 pub mod txns;
+pub mod unread_counts;
 pub mod users;
 
 /// Every statement of every group, for the test that prepares them on both engines.
@@ -74,6 +76,7 @@ pub const STATEMENTS: &[&[&str]] = &[
     openid::STATEMENTS,
     outgoing::STATEMENTS,
     pending_redactions::STATEMENTS,
+    presence_status::STATEMENTS,
     profiles::STATEMENTS,
     pushers::STATEMENTS,
     registration_tokens::STATEMENTS,
@@ -90,5 +93,6 @@ pub const STATEMENTS: &[&[&str]] = &[
     to_device::STATEMENTS,
     tokens::STATEMENTS,
     txns::STATEMENTS,
+    unread_counts::STATEMENTS,
     users::STATEMENTS,
 ];

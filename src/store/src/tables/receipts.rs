@@ -32,7 +32,9 @@ pub enum Thread {
 }
 
 impl Thread {
-    fn as_int(self) -> i64 {
+    /// As one number, for columns: a root's serial number, or one that no event has.
+    #[must_use]
+    pub fn as_int(self) -> i64 {
         match self {
             Self::Unthreaded => -1,
             Self::Main => 0,
@@ -40,7 +42,9 @@ impl Thread {
         }
     }
 
-    fn from_int(value: i64) -> Self {
+    /// From what [`Thread::as_int`] gave.
+    #[must_use]
+    pub fn from_int(value: i64) -> Self {
         match value {
             -1 => Self::Unthreaded,
             0 => Self::Main,

@@ -51,6 +51,8 @@ const TOUCH_THREAD: &str = "INSERT INTO threads (root, room, newest) VALUES (?1,
 const NOTE_THREAD: &str = "INSERT INTO threads (root, room, newest) VALUES (?1, ?2, ?3) ON CONFLICT (root) DO NOTHING";
 const THREADS: &str = "SELECT root, newest FROM threads WHERE room = ?1 AND newest < ?2 ORDER BY newest DESC LIMIT ?3";
 
+const ROOTS: &str = "SELECT root FROM threads WHERE room = ?1";
+
 /// Every statement of this file.
 pub const STATEMENTS: &[&str] = &[
     INSERT,
@@ -64,6 +66,7 @@ pub const STATEMENTS: &[&str] = &[
     TOUCH_THREAD,
     NOTE_THREAD,
     THREADS,
+    ROOTS,
 ];
 
 /// One relation.
@@ -228,4 +231,9 @@ pub fn note_thread(tx: &mut dyn Tx, room: RoomSn, root: EventSn, newest: EventSn
 /// Threads of a room whose newest event is before `before`, newest first: root and newest event.
 pub fn threads(tx: &mut dyn Tx, room: RoomSn, before: EventSn, limit: u64) -> Result<Vec<(EventSn, EventSn)>> {
     tx.all(THREADS, &[room.into(), before.into(), limit.into()], |row| Ok((EventSn(row.int(0)?), EventSn(row.int(1)?))))
+}
+
+/// The roots of all threads of a room.
+pub fn roots(tx: &mut dyn Tx, room: RoomSn) -> Result<Vec<EventSn>> {
+    tx.all(ROOTS, &[room.into()], |row| Ok(EventSn(row.int(0)?)))
 }

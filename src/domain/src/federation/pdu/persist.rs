@@ -11,8 +11,8 @@ use hearth_store::tables::{awaited_events, events};
 use super::parse::IncomingPdu;
 use super::plan::{self, AuthStatus, Budget, MissingEvents, PduOutcome, PduPlan, PlanResult, StateBefore};
 use crate::core::Core;
-use crate::rooms::gaps;
 use crate::rooms::persist::{self, EventStatus, NewEvent};
+use crate::rooms::{gaps, guests};
 
 /// What came of trying.
 pub(in crate::federation) enum PersistOutcome {
@@ -92,7 +92,14 @@ fn carry_out(
             if !step.is_end {
                 awaited_events::delete(tx.tx(), room.sn, event_id.as_str())?;
             }
-            persist::live(core, tx, room, new, before, step)?;
+            let event = persist::live(core, tx, room, new, before, step)?;
+            // The other server's event is in its room whatever becomes of the guests here; a refusal has written nothing.
+            match guests::leave_after(core, tx, room, &event) {
+                Err(error) if error.reason().is_some() => {
+                    tracing::warn!(%error, "Failed to remove guests from a room.")
+                }
+                left => left?,
+            }
             return Ok(PduOutcome::Accepted);
         }
         AuthStatus::SoftFail(why) => PduOutcome::SoftFailed(why),

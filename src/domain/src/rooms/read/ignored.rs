@@ -16,7 +16,8 @@ struct List {
     ignored_users: BTreeMap<String, IgnoredAny>,
 }
 
-/// The users that `user` ignores, as far as this server has heard of them. A list that makes no sense ignores nobody.
+/// The users that `user` ignores, as far as this server has heard of them; never themselves, whatever the list says. A list
+/// that makes no sense ignores nobody.
 pub fn by(tx: &mut dyn Tx, user: UserSn) -> Result<Arc<HashSet<UserSn>>> {
     let content = account_data::get(tx, user, account_data::WHOLE_ACCOUNT, "m.ignored_user_list")?;
     let list = content.and_then(|content| serde_json::from_str::<List>(&content).ok());
@@ -24,5 +25,6 @@ pub fn by(tx: &mut dyn Tx, user: UserSn) -> Result<Arc<HashSet<UserSn>>> {
     for name in list.into_iter().flat_map(|list| list.ignored_users.into_keys()) {
         ignored.extend(users::find(tx, &name)?);
     }
+    ignored.remove(&user);
     Ok(Arc::new(ignored))
 }

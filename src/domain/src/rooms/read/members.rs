@@ -124,6 +124,7 @@ fn members(tx: &mut dyn Tx, access: &Access<'_>, question: &MembersQuery) -> Res
 }
 
 /// The newest event at or before a cut, if it is not the newest of all that the reader may see: then now is as good.
+/// `M_NOT_FOUND` before the room's beginning, as in Synapse.
 fn newest_before(tx: &mut dyn Tx, access: &Access<'_>, cut: i64) -> Result<Option<EventSn>> {
     let limit = access.newest(tx)?;
     let newest = events::newest_ord(tx, access.room.sn, limit)?;
@@ -132,9 +133,10 @@ fn newest_before(tx: &mut dyn Tx, access: &Access<'_>, cut: i64) -> Result<Optio
     }
     let mut found = None;
     let way = (i64::MIN, cut.min(limit));
+    let unknown = || Error::not_found("The room has no events before the point that `at` names.");
     events::timeline(tx, access.room.sn, way, Direction::Backward, 1, &mut |stored| {
         found = Some(stored.sn()?);
         Ok(false)
     })?;
-    Ok(found)
+    found.map(Some).ok_or_else(unknown)
 }

@@ -56,7 +56,7 @@ pub struct PageFilter {
 pub struct MessagesPage {
     /// The token of where the page starts.
     pub start: Token,
-    /// The token of the next page; none when there is nothing more.
+    /// The token of the next page; none when this one is empty and there is nothing more.
     pub end: Option<Token>,
     /// The events, in the direction asked for.
     pub chunk: Vec<Raw<AnyTimelineEvent>>,
@@ -132,12 +132,17 @@ fn page(
             None => gaps::open_end(tx, viewer.room(), (way.after, way.upto))?,
         };
     }
+    // Synapse ends every page that has events in a token, and there are clients that throw a page without one away.
+    let last = walked.events.last().and_then(|event| event.ord).map(|ord| match paging.direction {
+        Direction::Backward => Token::before(ord),
+        Direction::Forward => Token::after(ord),
+    });
     keep_related(viewer, tx, &paging.filter, &mut walked.events)?;
     let lazy = !paging.filter.events.lazy_load_options.is_disabled();
     let members = if lazy { senders(tx, &walked.events)? } else { Vec::new() };
     Ok(MessagesPage {
         start: paging.from.unwrap_or_else(|| start(paging.direction, walked.events.first())),
-        end: walked.next.map(Token::Timeline),
+        end: walked.next.map(Token::Timeline).or(last),
         chunk: present::events(viewer, tx, &EventFormat::timeline(Some(room_id)), &walked.events)?,
         state: present::state(viewer, tx, Some(room_id), members)?,
         gap,

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use hearth_base::{Millis, Result};
+use hearth_base::{Error, Millis, Result};
 use hearth_store::engine::Tx;
 use hearth_store::ids::EventSn;
+use hearth_store::tables::events;
 use ruma::RoomId;
 use ruma::serde::Raw;
 use serde_json::value::RawValue;
@@ -29,19 +30,21 @@ pub struct EventFormat<'a> {
     pub bundle: bool,
     /// With what a state event replaced, and how the reader stood to the room then. Costs a look into the past.
     pub past: bool,
+    /// As servers send it to each other (`event_format` of a filter), with its id.
+    pub federation: bool,
 }
 
 impl<'a> EventFormat<'a> {
     /// For events of a timeline.
     #[must_use]
     pub fn timeline(room_id: Option<&'a RoomId>) -> Self {
-        Self { room_id, bundle: true, past: true }
+        Self { room_id, bundle: true, past: true, federation: false }
     }
 
     /// For the state of a room, of which there may be thousands of events: nothing that has to be looked up.
     #[must_use]
     pub fn state(room_id: Option<&'a RoomId>) -> Self {
-        Self { room_id, bundle: false, past: false }
+        Self { room_id, bundle: false, past: false, federation: false }
     }
 }
 
@@ -123,7 +126,20 @@ pub(super) fn one<T>(
         let because = Unsigned { age, transaction_id: transaction_id(viewer, &redaction), ..Unsigned::default() };
         unsigned.redacted_because = Some(show::<()>(&redaction.pdu, form.room_id, &because).into_json());
     }
+    if form.federation {
+        return as_servers_see_it(tx, event, &unsigned);
+    }
     Ok(show(&event.pdu, form.room_id, &unsigned))
+}
+
+/// An event with its hashes, signatures and place in the graph.
+fn as_servers_see_it<T>(tx: &mut dyn Tx, event: &Event, unsigned: &Unsigned) -> Result<Raw<T>> {
+    let row = events::by_sn(tx, event.sn)?.ok_or_else(|| Error::broken("an event to be shown is missing"))?;
+    let broken = |error| Error::fault("writing an event in federation format", error);
+    let mut fields: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(&row.json).map_err(broken)?;
+    fields.insert("event_id".to_owned(), event.pdu.event_id.as_str().into());
+    fields.insert("unsigned".to_owned(), serde_json::to_value(unsigned).map_err(broken)?);
+    Ok(Raw::from_json(serde_json::value::to_raw_value(&fields).map_err(broken)?))
 }
 
 /// The transaction id, for the very device that sent the event, so that it recognises its local echo.

@@ -87,6 +87,8 @@ pub struct Results {
     pub state: BTreeMap<OwnedRoomId, Vec<Raw<AnyStateEvent>>>,
     /// The words to highlight.
     pub words: Vec<String>,
+    /// How many matches there are in all, on this page and on others.
+    pub count: usize,
     /// The token of the next page; a page may be empty and still go on.
     pub next: Option<String>,
 }
@@ -94,15 +96,47 @@ pub struct Results {
 impl Rooms {
     /// A page of what a search finds in the rooms that the reader is in, or was in.
     pub async fn search(&self, who: &Requester, search: Search) -> Result<Results> {
-        let before = search.from.as_deref().map(parse).transpose()?.unwrap_or(EventSn(i64::MAX));
-        let (core, who) = (self.core.clone(), who.clone());
-        self.core.store.read_slow("rooms_search", move |tx| results(&core, tx, &who, &search, before)).await
+        let from = search.from.as_deref().map(parse).transpose()?;
+        let (before, known) = from.unzip();
+        let before = before.unwrap_or(EventSn(i64::MAX));
+        let (this, reader, search) = (self.core.clone(), who.clone(), Arc::new(search));
+        let query = search.clone();
+        let page = self.core.store.read_slow("rooms_search", move |tx| results(&this, tx, &reader, &query, before));
+        let (mut results, next) = page.await?;
+        results.count = match (known, next) {
+            (Some(count), _) => count,
+            (None, None) => results.hits.len(),
+            (None, Some(next)) => results.hits.len() + self.count_on(who, &search, next).await?,
+        };
+        // Later pages need not count again.
+        results.next = next.map(|next| format!("n{}.{}", next.0, results.count));
+        Ok(results)
+    }
+
+    /// Counts the matches from `before` back, in pieces, so that no snapshot is held for long. After
+    /// [`limits::SEARCH_COUNTED_EVENTS_MAX`] events the count is as approximate as the specification lets it be.
+    async fn count_on(&self, who: &Requester, search: &Arc<Search>, before: EventSn) -> Result<usize> {
+        let (mut count, mut next) = (0, Some(before));
+        for _ in 0..limits::SEARCH_COUNTED_EVENTS_MAX / limits::SEARCH_SCANNED_EVENTS_MAX {
+            let Some(before) = next else { break };
+            let (core, who, search) = (self.core.clone(), who.clone(), search.clone());
+            let piece = move |tx: &mut ReadTx<'_>| {
+                let mut places = places(&core, tx.tx(), &who, &search.filter)?;
+                let (found, next) = scan(&core, tx.tx(), &mut places, &search, (before, usize::MAX))?;
+                Ok((found.len(), next))
+            };
+            let (found, after) = self.core.store.read_slow("rooms_search_count", piece).await?;
+            (count, next) = (count + found, after);
+        }
+        Ok(count)
     }
 }
 
-fn parse(token: &str) -> Result<EventSn> {
-    let number = token.strip_prefix('n').and_then(|number| number.parse().ok());
-    number.map(EventSn).ok_or_else(|| Error::invalid("`next_batch` is not from an earlier answer; leave it out."))
+/// Where a page begins, and how many matches there are in all.
+fn parse(token: &str) -> Result<(EventSn, usize)> {
+    let numbers = token.strip_prefix('n').and_then(|numbers| numbers.split_once('.'));
+    let numbers = numbers.and_then(|(before, count)| Some((EventSn(before.parse().ok()?), count.parse().ok()?)));
+    numbers.ok_or_else(|| Error::invalid("`next_batch` is not from an earlier answer; leave it out."))
 }
 
 /// A match with its rank.
@@ -117,10 +151,13 @@ fn results(
     who: &Requester,
     search: &Search,
     before: EventSn,
-) -> Result<Results> {
+) -> Result<(Results, Option<EventSn>)> {
     let tx = tx.tx();
     let mut places = places(core, tx, who, &search.filter)?;
-    let (mut found, next) = scan(core, tx, &mut places, search, before)?;
+    let limit = search.filter.limit.map_or(RESULTS_DEFAULT, |limit| {
+        usize::try_from(u64::from(limit)).unwrap_or(RESULTS_DEFAULT).clamp(1, limits::PAGE_EVENTS_MAX)
+    });
+    let (mut found, next) = scan(core, tx, &mut places, search, (before, limit))?;
     if search.by_rank {
         // Stable: among equals the newest stay first.
         found.sort_by_key(|(rank, _)| std::cmp::Reverse(*rank));
@@ -129,7 +166,8 @@ fn results(
         hits: Vec::with_capacity(found.len()),
         state: BTreeMap::new(),
         words: search.term.words().to_vec(),
-        next: next.map(|next| format!("n{}", next.0)),
+        count: 0,
+        next: None,
     };
     for (rank, event) in found {
         let Some((room_id, viewer)) = places.get_mut(&event.room) else { continue };
@@ -140,7 +178,7 @@ fn results(
         }
         results.hits.push(hit(viewer, tx, room_id, search, rank, &event)?);
     }
-    Ok(results)
+    Ok((results, next))
 }
 
 fn places<'a>(core: &'a Core, tx: &mut dyn Tx, who: &'a Requester, filter: &RoomEventFilter) -> Result<Places<'a>> {
@@ -166,13 +204,9 @@ fn scan(
     tx: &mut dyn Tx,
     places: &mut Places<'_>,
     search: &Search,
-    mut before: EventSn,
+    (mut before, limit): (EventSn, usize),
 ) -> Result<(Vec<Match>, Option<EventSn>)> {
-    let limit = search
-        .filter
-        .limit
-        .map_or(RESULTS_DEFAULT, |limit| usize::try_from(u64::from(limit)).unwrap_or(RESULTS_DEFAULT));
-    let (limit, choice) = (limit.clamp(1, limits::PAGE_EVENTS_MAX), EventChoice::from(&search.filter));
+    let choice = EventChoice::from(&search.filter);
     let (mut found, mut left) = (Vec::new(), limits::SEARCH_SCANNED_EVENTS_MAX);
     while left > 0 {
         let step = left.min(1_000);

@@ -55,7 +55,7 @@ impl Rooms {
             if !whole {
                 return Ok(event.pdu.content.clone());
             }
-            let form = EventFormat { room_id: Some(room_id), bundle: false, past: true };
+            let form = EventFormat { room_id: Some(room_id), bundle: false, past: true, federation: false };
             present::event::<AnyStateEvent>(&mut access.viewer, tx, &form, &event).map(Raw::into_json)
         };
         self.reading("rooms_state_event", who, room_id, look).await

@@ -177,8 +177,8 @@ impl<'a> Viewer<'a> {
         let mut then = before.membership;
         if let Some(after) = self.own_membership(event) {
             // One's own coming and going may be seen from either side of it, and a leave or ban always: or a refused invite
-            // would never go away.
-            let ends = matches!(then, Some(Membership::Invite | Membership::Join));
+            // or knock would never go away.
+            let ends = matches!(then, Some(Membership::Invite | Membership::Join | Membership::Knock));
             if matches!(after, Membership::Ban) || (matches!(after, Membership::Leave) && ends) {
                 return Ok(true);
             }

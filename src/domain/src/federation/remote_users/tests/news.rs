@@ -99,12 +99,19 @@ async fn typing_is_for_those_in_the_room() {
         read.await.expect("a read").expect("a room").sn
     };
     let typing = |user: &str, room: &str| json!({ "room_id": room, "user_id": user, "typing": true });
-    let who = || world.domain.typing.news(sn, None, world.core().store.position()).unwrap_or_default();
+    let who = || async {
+        let typing = world.domain.typing.clone();
+        let read = world.core().store.read("test", move |tx| {
+            let upto = tx.position();
+            typing.news(tx.tx(), sn, None, upto)
+        });
+        read.await.expect("a read").unwrap_or_default()
+    };
     world.hears("b.example", "m.typing", &[typing("@eve:b.example", room.as_str()), typing(BOB, "!x:b.example")]).await;
     world.hears("e.example", "m.typing", &[typing(BOB, room.as_str())]).await;
-    assert!(who().is_empty());
+    assert!(who().await.is_empty());
     world.hears("b.example", "m.typing", &[typing(BOB, room.as_str())]).await;
-    assert_eq!(who(), [BOB]);
+    assert_eq!(who().await, [BOB]);
 }
 
 #[tokio::test]

@@ -1,0 +1,197 @@
+//! Walks along what is unread of a room and adds it up.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use hearth_base::Result;
+use hearth_store::engine::Tx;
+use hearth_store::ids::{EventSn, RoomSn, SnapshotSn, UserSn};
+use hearth_store::tables::events::{self, Direction};
+use hearth_store::tables::memberships::MembershipRow;
+use hearth_store::tables::receipts::Thread;
+use hearth_store::tables::relations;
+use ruma::events::TimelineEventType;
+use ruma::push::PushConditionRoomCtx;
+
+use super::context::Contexts;
+use super::counts::CountBudget;
+use super::evaluate::PushOutcome;
+use super::tally::{Counts, Part, ReadMarkers, Tally, read_upto};
+use crate::core::Core;
+use crate::rooms::delayed::NO_DEVICE;
+use crate::rooms::load::Event;
+
+/// Events read at once.
+const STEP_EVENTS: usize = 256;
+/// Events that are never shown.
+const HIDDEN: i64 = events::REJECTED | events::SOFT_FAILED | events::OUTLIER | events::REDACTED;
+
+/// What the rules say about an event in a context.
+type Evaluate<'a> = &'a dyn Fn(&Event, &PushConditionRoomCtx) -> PushOutcome;
+
+/// A walk of one user through one room.
+pub(super) struct Walk<'a> {
+    core: &'a Core,
+    member: &'a MembershipRow,
+    ignored: &'a HashSet<UserSn>,
+    contexts: Contexts<'a>,
+    tally: Tally,
+    evaluate: Evaluate<'a>,
+    looked_at: usize,
+}
+
+impl<'a> Walk<'a> {
+    pub(super) fn new(
+        core: &'a Core,
+        member: &'a MembershipRow,
+        ignored: &'a HashSet<UserSn>,
+        contexts: Contexts<'a>,
+        tally: Tally,
+        evaluate: Evaluate<'a>,
+    ) -> Self {
+        Self { core, member, ignored, contexts, tally, evaluate, looked_at: 0 }
+    }
+
+    /// What it came to, how many events were looked at, and the context of the room's current state.
+    pub(super) fn end(self) -> (Tally, usize, Option<(SnapshotSn, Arc<PushConditionRoomCtx>)>) {
+        let context = self.contexts.current();
+        (self.tally, self.looked_at, context)
+    }
+
+    /// Takes in how far the user has read.
+    pub(super) fn read(&mut self, tx: &mut dyn Tx, receipts: &ReadMarkers) -> Result<()> {
+        for part in self.tally.read(receipts) {
+            self.recount(tx, part)?;
+        }
+        Ok(())
+    }
+
+    /// Goes on to the place `upto`, as far as the budget lasts; says whether it got there.
+    pub(super) fn go(&mut self, tx: &mut dyn Tx, upto: i64, budget: &CountBudget) -> Result<bool> {
+        while let Some((after, until)) = self.tally.only_threads() {
+            let limit = budget.left().min(STEP_EVENTS);
+            if limit == 0 {
+                return Ok(false);
+            }
+            let (found, reached) = in_threads(tx, self.member.room, (after, until), limit, self.tally.markers())?;
+            budget.spend(found.len().max(1));
+            for (_, sn) in found {
+                let event = self.core.events.get(tx, sn)?;
+                self.take(tx, &event)?;
+            }
+            self.tally.pass(reached);
+        }
+        while self.tally.upto() < upto {
+            let limit = budget.left().min(STEP_EVENTS);
+            if limit == 0 {
+                return Ok(false);
+            }
+            let events = timeline(self.core, tx, self.member.room, (self.tally.upto(), upto), limit)?;
+            budget.spend(events.len());
+            for event in &events {
+                self.take(tx, event)?;
+            }
+            if events.len() < limit {
+                self.tally.pass(upto);
+            }
+        }
+        Ok(true)
+    }
+
+    fn take(&mut self, tx: &mut dyn Tx, event: &Event) -> Result<()> {
+        let Some(ord) = event.ord else { return Ok(()) };
+        self.looked_at += 1;
+        if event.pdu.kind == TimelineEventType::RoomRedaction {
+            self.redact(tx, event)?;
+        }
+        if event.sender == self.member.user && is_said(event) {
+            self.tally.own(ord, thread_of(event));
+        }
+        let outcome = self.outcome(tx, event)?;
+        self.tally.look(ord, event.thread, outcome);
+        Ok(())
+    }
+
+    /// What an event adds to the counts.
+    fn outcome(&mut self, tx: &mut dyn Tx, event: &Event) -> Result<PushOutcome> {
+        let is_unread = event.ord.is_some_and(|ord| self.tally.is_unread(ord, thread_of(event)));
+        let counts =
+            event.flags & HIDDEN == 0 && event.sender != self.member.user && !self.ignored.contains(&event.sender);
+        if !is_unread || !counts {
+            return Ok(PushOutcome::default());
+        }
+        let context = self.contexts.at(tx, event.snapshot)?;
+        Ok((self.evaluate)(event, &context))
+    }
+
+    /// What a redaction took away may have been counted.
+    fn redact(&mut self, tx: &mut dyn Tx, redaction: &Event) -> Result<()> {
+        let Some(target) = &redaction.pdu.redacts else { return Ok(()) };
+        let target = self.core.events.find(tx, target)?.filter(|target| target.room == redaction.room);
+        match target.and_then(|target| self.tally.part_with(target.ord?)) {
+            Some(part) => self.recount(tx, part),
+            None => Ok(()),
+        }
+    }
+
+    fn recount(&mut self, tx: &mut dyn Tx, part: Part) -> Result<()> {
+        let (room, (after, upto), mut counts) = (self.member.room, part, Counts::default());
+        // Below this place only threads are unread, and there may be much between their events.
+        let middle = read_upto(self.tally.markers(), Thread::Main).clamp(after, upto);
+        let (in_threads, _) = in_threads(tx, room, (after, middle), usize::MAX >> 1, self.tally.markers())?;
+        for (_, sn) in in_threads {
+            let event = self.core.events.get(tx, sn)?;
+            counts.add(event.thread, self.outcome(tx, &event)?);
+        }
+        for event in timeline(self.core, tx, room, (middle, upto), usize::MAX >> 1)? {
+            counts.add(event.thread, self.outcome(tx, &event)?);
+        }
+        self.tally.replace(part, counts);
+        Ok(())
+    }
+}
+
+fn thread_of(event: &Event) -> Thread {
+    event.thread.map_or(Thread::Main, Thread::Root)
+}
+
+/// Whether a user who sends this has seen what came before it. A change of their profile goes to all their rooms, a delayed
+/// event is sent by the server, and old messages may be taken back in bulk.
+fn is_said(event: &Event) -> bool {
+    let is_delayed = event.txn.as_ref().is_some_and(|(device, _)| *device == NO_DEVICE);
+    !is_delayed && !matches!(event.pdu.kind, TimelineEventType::RoomMember | TimelineEventType::RoomRedaction)
+}
+
+fn timeline(core: &Core, tx: &mut dyn Tx, room: RoomSn, part: Part, limit: usize) -> Result<Vec<Arc<Event>>> {
+    let mut found = Vec::new();
+    events::timeline(tx, room, part, Direction::Forward, limit, &mut |row| {
+        found.push(core.events.keep_stored(&row)?);
+        Ok(true)
+    })?;
+    Ok(found)
+}
+
+/// Unread events in the threads of a room, oldest first, about `limit`; and up to which place those are all.
+fn in_threads(
+    tx: &mut dyn Tx,
+    room: RoomSn,
+    (after, mut upto): Part,
+    limit: usize,
+    markers: &ReadMarkers,
+) -> Result<(Vec<(i64, EventSn)>, i64)> {
+    let mut found = Vec::new();
+    if after >= upto {
+        return Ok((found, upto));
+    }
+    for root in relations::roots(tx, room)? {
+        let after = read_upto(markers, Thread::Root(root)).max(after);
+        let of_thread = events::in_thread(tx, root, (after, upto), limit)?;
+        if let Some((last, _)) = of_thread.last().filter(|_| of_thread.len() == limit) {
+            upto = *last;
+        }
+        found.extend(of_thread);
+    }
+    found.retain(|(ord, _)| *ord <= upto);
+    found.sort_unstable();
+    Ok((found, upto))
+}
