@@ -9,6 +9,7 @@ mod allowed;
 pub mod answering;
 pub mod appservices;
 pub mod calls;
+mod canonical;
 pub mod core;
 pub mod crypto;
 mod deactivate;

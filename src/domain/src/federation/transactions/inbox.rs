@@ -191,15 +191,21 @@ impl Federation {
     async fn work_on(self: &Arc<Self>, room: RoomSn, rows: Vec<InboxRow>) -> Result<()> {
         let place = self.place(room).await?;
         for row in rows {
-            let worked = tokio::time::timeout(EVENT_WAIT, self.work_one(&place, &row)).await;
-            let may_go_better = match worked {
-                Ok(Ok(())) => false,
-                Ok(Err(error)) => {
+            let working = tokio::time::timeout(EVENT_WAIT, self.work_one(&place, &row));
+            // One event that makes the worker panic must not keep those behind it waiting: it is put off like any other.
+            let may_go_better = match AssertUnwindSafe(working).catch_unwind().await {
+                Ok(Ok(Ok(()))) => false,
+                Ok(Ok(Err(error))) => {
                     tracing::info!(%error, room.id = %place.room_id, server = row.origin, tries = row.tries,
                         "Failed to process a PDU from the inbox.");
                     may_pass(&error)
                 }
-                Err(_) => true,
+                Ok(Err(_)) => true,
+                Err(_) => {
+                    tracing::error!(room.id = %place.room_id, server = row.origin, tries = row.tries,
+                        "Bringing in an event that waits in the inbox panicked; it is tried again later.");
+                    true
+                }
             };
             self.settle(&row, may_go_better).await?;
         }
