@@ -72,6 +72,7 @@ async fn no_row_stops_what_is_behind_it_wherever_it_stands() {
             world.wire.set("a.example", Mood::Fickle(round));
         }
         world.run();
+        world.until("the last good one is heard", || world.numbers_heard_by("a.example").last() == expected.last()).await;
         assert_eq!(world.rows_left().await, 0, "round {round}");
         let mut heard = world.numbers_heard_by("a.example");
         heard.dedup();
