@@ -16,6 +16,7 @@ mod deactivate;
 pub mod devices;
 pub mod ephemeral;
 pub mod federation;
+pub mod incoming;
 pub mod keys;
 pub mod media;
 pub mod notify;

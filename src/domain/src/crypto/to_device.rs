@@ -60,7 +60,13 @@ impl Crypto {
     ///
     /// Refuses with `M_TOO_LARGE` when a message is too large, `M_INVALID_PARAM` when there are too many, `M_BAD_JSON` when one
     /// is not canonical JSON.
-    pub async fn send_to_device(&self, who: &Requester, kind: &str, txn: &str, messages: ToDeviceMessages) -> Result<()> {
+    pub async fn send_to_device(
+        &self,
+        who: &Requester,
+        kind: &str,
+        txn: &str,
+        messages: ToDeviceMessages,
+    ) -> Result<()> {
         // Also of messages to local devices: whether a content is right must not depend on whom it is for.
         for content in messages.values().flat_map(BTreeMap::values) {
             canonical::check("The content of a message to a device", content.json().get())?;

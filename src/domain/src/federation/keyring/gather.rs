@@ -136,6 +136,27 @@ impl Keyring {
         fetched
     }
 
+    /// Asks a server in the room for keys of others, and adds what it says to `known`.
+    pub(super) async fn ask_room_server(
+        &self,
+        notary: &ServerName,
+        wants: &[(OwnedServerName, Vec<WantedKeys>)],
+        known: &mut KeySet,
+    ) {
+        if self.core.check_talks_to(notary).is_err() {
+            return;
+        }
+        for some in wants.chunks(limits::NOTARY_SERVERS_MAX) {
+            match self.notary_documents(notary, some).await {
+                Ok(documents) => documents.into_iter().for_each(|document| known.add(document.server, document.keys)),
+                Err(error) => {
+                    tracing::info!(%notary, %error, "A server in the room could not be asked for keys of others.");
+                    return;
+                }
+            }
+        }
+    }
+
     async fn ask_notaries(&self, known: &mut KeySet, wants: &mut Vec<(OwnedServerName, Vec<WantedKeys>)>) {
         for notary in &self.core.config.federation.notaries {
             let Ok(notary) = ServerName::parse(notary.as_str()) else { continue };
@@ -154,6 +175,6 @@ impl Keyring {
     }
 }
 
-fn satisfied(known: &KeySet, server: &ServerName, wants: &[WantedKeys]) -> bool {
+pub(super) fn satisfied(known: &KeySet, server: &ServerName, wants: &[WantedKeys]) -> bool {
     known.servers.get(server).is_some_and(|keys| wants.iter().all(|want| keys.satisfy(want)))
 }

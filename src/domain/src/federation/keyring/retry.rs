@@ -20,6 +20,9 @@ pub(super) enum Urgency {
     Absent,
     /// The server itself has sent a request: it is likely to answer one.
     Present,
+    /// Another server asks for a newer list than the one that is here (`minimum_valid_until_ts`). How many such questions are
+    /// worked on is bounded where they come in.
+    Notary,
 }
 
 #[derive(Debug, Clone)]
@@ -44,6 +47,9 @@ impl Attempts {
     /// Refuses with `M_CONNECTION_FAILED` when it is too early to ask again.
     pub(super) fn check(&self, server: &ServerName, urgency: Urgency, now_ms: Millis) -> Result<()> {
         let Some(Attempt { failures, at_ms, why }) = self.0.get(server) else { return Ok(()) };
+        if urgency == Urgency::Notary && failures == 0 {
+            return Ok(());
+        }
         let most = if urgency == Urgency::Present { PAUSE_MS_MAX_PRESENT } else { PAUSE_MS_MAX };
         let pause_ms = (PAUSE_MS_MIN << failures.saturating_sub(1).min(16)).min(most);
         // A clock that was set back must not make the pause longer.

@@ -120,7 +120,9 @@ impl Federation {
             let json = serde_json::to_string(&edu).map_err(|error| error.to_string());
             match json.and_then(|json| raw(json, care)) {
                 Ok(json) => load.edus.push(Raw::from_json(json)),
-                Err(why) => tracing::error!(server = %plan.to, why, "An EDU in memory cannot be written and is dropped."),
+                Err(why) => {
+                    tracing::error!(server = %plan.to, why, "An EDU in memory cannot be written and is dropped.")
+                }
             }
         }
         Ok(load)
