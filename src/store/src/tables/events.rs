@@ -122,7 +122,7 @@ pub fn one_rejected_outlier_too_many(tx: &mut dyn Tx, kept: u64) -> Result<Optio
 /// Deletes rejected outliers up to `upto`, at most `limit` of them, and says how many. Nothing refers to them but ids in the JSON
 /// of other rejected events.
 pub fn delete_rejected_outliers(tx: &mut dyn Tx, upto: EventSn, limit: u64) -> Result<u64> {
-    Ok(tx.execute(DELETE_REJECTED_OUTLIERS, &[upto.into(), limit.into()])? as u64)
+    tx.execute(DELETE_REJECTED_OUTLIERS, &[upto.into(), limit.into()])
 }
 
 /// The index key of an event id.

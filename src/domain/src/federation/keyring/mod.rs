@@ -114,6 +114,7 @@ impl Keyring {
         }
         let mut known = self.obtain(wants.clone(), Urgency::Absent).await;
         let mut missing: Vec<_> = wants.into_iter().collect();
+        missing.iter_mut().for_each(|(_, wants)| wants.sort_unstable());
         for notary in notaries {
             missing.retain(|(server, wants)| !gather::satisfied(&known, server, wants));
             if missing.is_empty() {
