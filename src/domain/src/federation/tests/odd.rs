@@ -45,7 +45,7 @@ async fn odd_events_are_taken() {
         }
         for (kind, key) in [
             ("", ""),
-            ("org.example.odd", "@not a user"),
+            ("org.example.odd", "not @a user"),
             ("org.example.odd", " "),
             ("org.example.odd", "\u{202e}\u{1f600}"),
             ("org.example.odd", "ein langer Schlüssel mit / und ? und #"),
