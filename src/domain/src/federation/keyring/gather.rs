@@ -130,7 +130,7 @@ impl Keyring {
         self.attempts.check(server, urgency, self.core.now_ms())?;
         let fetched = self.fetch(server).await;
         match &fetched {
-            Ok(_) => self.attempts.went_well(server, self.core.now_ms()),
+            Ok(_) => self.attempts.went_well(server, urgency, self.core.now_ms()),
             Err(error) => self.attempts.failed(server, error, self.core.now_ms()),
         }
         fetched

@@ -5,7 +5,6 @@ use hearth_store::tables::{history_gaps, inbox};
 use ruma::OwnedEventId;
 use serde_json::json;
 
-use super::graph::Wish;
 use super::world::World;
 
 const CREATOR: &str = "@creator:far.example";
