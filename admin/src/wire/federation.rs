@@ -24,6 +24,12 @@ pub struct Destination {
     /// Why the last attempt failed, in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// Items that were left out since the server's start, as they cannot be written in a form that other servers take.
+    #[serde(default)]
+    pub left_out: u64,
+    /// What the last of them was, and why, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left_out_reason: Option<String>,
     /// Events that wait to be sent. While a server is away, only the newest of each room are kept.
     #[serde(default)]
     pub queued_events: u64,

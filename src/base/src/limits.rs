@@ -4,8 +4,11 @@
 pub const PDU_BYTES_MAX: usize = 65_535;
 /// User ids, room ids, event ids, event types, state keys: bytes, not characters.
 pub const ID_BYTES_MAX: usize = 255;
-/// Nesting of any JSON that comes in. serde_json itself stops at 128.
-pub const JSON_DEPTH_MAX: usize = 64;
+/// Nesting of JSON that comes in from clients, and of an event. Other servers have no limit; clients' parsers, to which an event
+/// comes some levels deeper, stop at 128 as serde_json does.
+pub const JSON_DEPTH_MAX: usize = 112;
+/// Nesting of a body of the server-server API: events stand in it some levels deep, and each is bounded by itself.
+pub const FEDERATION_JSON_DEPTH_MAX: usize = 1_000;
 /// A request body, unless the endpoint says otherwise.
 pub const BODY_BYTES_MAX: usize = 1024 * 1024;
 /// Bodies that carry keys for many devices: `/keys/*`, `/room_keys/*`, `/sendToDevice`.
@@ -20,10 +23,14 @@ pub const PAGE_EVENTS_MAX: usize = 1_000;
 pub const PAGE_EVENTS_DEFAULT: usize = 10;
 /// Previous events of one event (server-server API).
 pub const PREV_EVENTS_MAX: usize = 20;
-/// Previous events that we put into an event of our own: all extremities that a room may have here, so that it joins them.
-pub const PREV_EVENTS_AUTHORED_MAX: usize = EXTREMITIES_MAX;
-/// Ends of a room's graph that are followed. Each may have a state of its own, which is resolved whenever one moves.
-pub const EXTREMITIES_MAX: usize = PREV_EVENTS_MAX;
+/// Previous events that we put into an event of our own. A room may have more extremities; the next events join those.
+pub const PREV_EVENTS_AUTHORED_MAX: usize = PREV_EVENTS_MAX;
+/// Extremities of a room, beyond which those are let go whose state another one has, too. One with a state of its own is
+/// always kept: without it this server would come to another state than all others.
+pub const EXTREMITIES_MAX: usize = 1_000;
+/// States after different extremities that are resolved all at once. Of more, the newest is resolved with the room's current
+/// state, in which all others are.
+pub const EXTREMITY_STATES_MAX: usize = 200;
 /// A display name, in bytes.
 pub const DISPLAY_NAME_BYTES_MAX: usize = 1_000;
 /// An avatar URL, in bytes.
@@ -258,6 +265,20 @@ pub const TRANSACTION_MS_MAX: u64 = 2_000;
 pub const TRANSACTIONS_REMEMBERED_MAX: usize = 2_000;
 /// Events of one room that may be put aside; more are dropped, and asked for when a later event comes after them.
 pub const INBOX_EVENTS_PER_ROOM_MAX: u64 = 2_000;
+/// Soft-failed events that are judged again when an auth event of theirs gets its place.
+pub const SOFT_FAILED_WAITING_MAX: u64 = 100;
+/// Events of one server that is not known to be in the room, put aside until its join comes; more are refused.
+pub const INBOX_STRANGER_EVENTS_MAX: u64 = 10;
+/// Events in a room's inbox, from which on no more of strangers are put aside.
+pub const INBOX_STRANGER_ROOM_MAX: u64 = 200;
+/// The answer to a question for the auth chain of one event, in bytes.
+pub const AUTH_ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Events taken from such an answer: those that the event's auth events lead to.
+pub const AUTH_ANSWER_EVENTS_MAX: usize = 5_000;
+/// How long a rejected event without a place is kept, so that it is not fetched again at once.
+pub const REJECTED_OUTLIER_MS_MAX: u64 = 24 * 60 * 60 * 1_000;
+/// Rejected events without a place that are kept; of more the oldest go.
+pub const REJECTED_OUTLIERS_MAX: u64 = 2_000;
 /// How often an event that was put aside is tried.
 pub const INBOX_TRIES_MAX: u64 = 12;
 /// Rounds of asking for what lies between an event and what is here, of up to [`MISSING_EVENTS_MAX`] each.

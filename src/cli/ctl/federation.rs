@@ -73,7 +73,7 @@ async fn list(session: &Session, search: Option<String>, failing: bool) -> Outco
         let rows = all.items.iter().map(|server| {
             let waiting = (server.queued_events + server.queued_edus).to_string();
             let (success, retry) = (time(server.last_success_ms), time(server.retry_at_ms));
-            let reason = or_dash(server.reason.as_deref());
+            let reason = or_dash(server.reason.as_deref().or(server.left_out_reason.as_deref()));
             [server.server_name.clone(), state(server).to_owned(), waiting, success, retry, reason]
         });
         table::print(["SERVER", "STATE", "WAITING", "LAST SENT", "NEXT TRY", "REASON"], rows);
@@ -96,6 +96,9 @@ fn show(server: &Destination) {
     line("State", state(server));
     line("Last sent", &time(server.last_success_ms));
     line("Waiting", &format!("{} events, {} others", server.queued_events, server.queued_edus));
+    if server.left_out > 0 {
+        line("Left out", &format!("{}, the last: {}", server.left_out, or_dash(server.left_out_reason.as_deref())));
+    }
     if !server.reachable {
         line("Away since", &time(server.failing_since_ms));
         line("Attempts", &server.failures.to_string());

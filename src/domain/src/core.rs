@@ -10,6 +10,7 @@ use ruma::{OwnedServerName, ServerName, UserId};
 
 use crate::answering::Answering;
 use crate::appservices::Registrations;
+use crate::incoming::Incoming;
 use crate::keys::SigningKey;
 use crate::notify::Notifier;
 use crate::outgoing::Outgoing;
@@ -41,6 +42,8 @@ pub struct Core {
     pub events: EventCache,
     /// What other servers are to be told.
     pub outgoing: Outgoing,
+    /// Rooms whose inbox has something new.
+    pub incoming: Incoming,
     /// Which local users are joined to a room.
     pub locals: LocalMembers,
     /// Which rooms never had a strict history visibility.
@@ -77,6 +80,7 @@ impl Core {
             answering: Arc::default(),
             events: EventCache::default(),
             outgoing: Outgoing::default(),
+            incoming: Incoming::default(),
             locals: LocalMembers::default(),
             open_histories: OpenHistories::default(),
             acls: Acls::default(),

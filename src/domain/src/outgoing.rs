@@ -15,6 +15,7 @@ use ruma::api::federation::transactions::edu::{Edu, PresenceUpdate};
 use ruma::{OwnedEventId, OwnedRoomId, OwnedServerName, OwnedUserId, ServerName};
 use tokio::sync::Notify;
 
+use crate::canonical;
 use crate::core::Core;
 use crate::rooms::load::Event;
 use crate::rooms::servers::Servers;
@@ -88,7 +89,7 @@ impl Outgoing {
     /// of device lists and of signing keys. An update of the same device or keys replaces what a server has not got yet.
     ///
     /// Servers that the configuration keeps out, and this one, are passed over. Refuses with `M_TOO_LARGE` beyond
-    /// [`limits::EDU_BYTES_MAX`].
+    /// [`limits::EDU_BYTES_MAX`], with `M_BAD_JSON` what is not canonical JSON: no transaction with it could be signed.
     pub fn edu<'a>(
         &self,
         core: &Arc<Core>,
@@ -106,6 +107,7 @@ impl Outgoing {
                 format!("What goes to another server at once must not exceed {} bytes.", limits::EDU_BYTES_MAX);
             return Err(refuse(Reason::TooLarge, message));
         }
+        canonical::check("What goes to another server", &json)?;
         let (at, key) = (tx.position(), coalesce_key(edu));
         outgoing::add_edu(tx.tx(), at, &to.sns(), key.as_deref(), &json)?;
         let core = core.clone();

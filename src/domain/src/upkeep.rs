@@ -16,6 +16,7 @@ impl Domain {
         said("device lists", self.crypto.forget_moves().await);
         said("device lists of others", self.crypto.forget_remote().await);
         said("keys of other servers", self.federation.keyring.prune().await);
+        said("rejected events", self.federation.expire_outliers().await);
         said("media", self.media.upkeep().await);
     }
 

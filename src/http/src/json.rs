@@ -2,9 +2,13 @@
 
 use hearth_base::{Error, Reason, Result, error::refuse, limits};
 
-/// Refuses JSON that nests deeper than [`limits::JSON_DEPTH_MAX`]; counts brackets outside of strings, so it needs no
-/// parsing and no stack.
+/// Refuses JSON that nests deeper than [`limits::JSON_DEPTH_MAX`].
 pub fn check_depth(body: &[u8]) -> Result<()> {
+    check_depth_within(body, limits::JSON_DEPTH_MAX)
+}
+
+/// Refuses JSON that nests deeper than `depth_max`; counts brackets outside of strings, so it needs no parsing and no stack.
+pub fn check_depth_within(body: &[u8], depth_max: usize) -> Result<()> {
     let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
     for byte in body {
         match byte {
@@ -13,8 +17,8 @@ pub fn check_depth(body: &[u8]) -> Result<()> {
             b'"' => in_string = !in_string,
             b'[' | b'{' if !in_string => {
                 depth += 1;
-                if depth > limits::JSON_DEPTH_MAX {
-                    let message = format!("The JSON nests deeper than {} levels.", limits::JSON_DEPTH_MAX);
+                if depth > depth_max {
+                    let message = format!("The JSON nests deeper than {depth_max} levels.");
                     return Err(refuse(Reason::BadJson, message));
                 }
             }

@@ -263,8 +263,11 @@ where
         Some(claim) => Some(claim.prove(&app, &parts, &raw, &peer).await?),
         None => None,
     };
-    if !bounds.deep {
-        json::check_depth(&raw)?;
+    match need {
+        _ if bounds.deep => {}
+        // An event that is too deep is that event's fault alone, and not that of the others in its transaction.
+        Need::Server => json::check_depth_within(&raw, limits::FEDERATION_JSON_DEPTH_MAX)?,
+        _ => json::check_depth(&raw)?,
     }
     let user_agent =
         parts.headers.get(http::header::USER_AGENT).and_then(|value| value.to_str().ok()).map(str::to_owned);

@@ -29,6 +29,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     (18, "unread_counts", include_str!("migrations/0018_unread_counts.sql")),
     (19, "presence_status", include_str!("migrations/0019_presence_status.sql")),
     (21, "to_device_shares", include_str!("migrations/0021_to_device_shares.sql")),
+    (22, "soft_failed", include_str!("migrations/0022_soft_failed.sql")),
 ];
 
 const CREATE_META: &str =

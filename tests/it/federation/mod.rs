@@ -3,6 +3,7 @@
 //! Two servers or more in one process; their requests are signed as on the wire and go straight into the other's router.
 
 mod forks;
+mod forms;
 mod history;
 mod malformed;
 mod media;

@@ -6,6 +6,7 @@ use hearth_base::Random;
 use hearth_base::random::SeededRandom;
 use serde_json::json;
 
+use super::outage::Newcomer;
 use super::resident::{Resident, id_of};
 use crate::harness::{Cluster, Faults, v3};
 
@@ -14,20 +15,24 @@ const EVENTS: u64 = 30;
 /// How long the servers may take to agree once the faults is good.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Room versions that stories play in.
-const VERSIONS: [&str; 4] = ["6", "10", "11", "12"];
+const VERSIONS: [&str; 6] = ["6", "10", "11", "11", "12", "12"];
+/// Every so many stories have an outage.
+const OUTAGE_EVERY: u64 = 2;
 
 /// A story about one room.
 pub(super) struct Story<'a> {
-    cluster: &'a Cluster,
-    seed: u64,
+    pub(super) cluster: &'a Cluster,
+    pub(super) seed: u64,
     chance: SeededRandom,
-    room: String,
+    pub(super) room: String,
     /// The first made the room; the second lives with them; the third and fourth live elsewhere; the last is thrown out and
     /// comes back, so what they say is not counted.
-    people: Vec<Resident>,
+    pub(super) people: Vec<Resident>,
+    /// Those who came in while a server was away.
+    pub(super) newcomers: Vec<Newcomer>,
     /// Messages that a server has taken from people who are never thrown out.
-    said: Vec<String>,
-    log: Vec<String>,
+    pub(super) said: Vec<String>,
+    pub(super) log: Vec<String>,
 }
 
 impl<'a> Story<'a> {
@@ -38,8 +43,9 @@ impl<'a> Story<'a> {
             people.push(Resident::moves_in(&cluster.worlds[home], &format!("{name}{seed}")).await);
         }
         let chance = SeededRandom::new(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
-        let mut story = Self { cluster, seed, chance, room: String::new(), people, said: Vec::new(), log: Vec::new() };
-        let version = VERSIONS[story.below(4)];
+        let (newcomers, said, log) = (Vec::new(), Vec::new(), Vec::new());
+        let mut story = Self { cluster, seed, chance, room: String::new(), people, newcomers, said, log };
+        let version = VERSIONS[story.below(VERSIONS.len() as u64)];
         let levels = json!({ "state_default": 0, "users_default": 0, "ban": 50, "kick": 50 });
         let ann = &story.people[0].person;
         let room = ann.creates_room().public().version(version).with("power_level_content_override", levels).await;
@@ -54,7 +60,7 @@ impl<'a> Story<'a> {
         story
     }
 
-    fn below(&self, bound: u64) -> usize {
+    pub(super) fn below(&self, bound: u64) -> usize {
         let mut bytes = [0; 8];
         self.chance.fill(&mut bytes);
         usize::try_from(u64::from_le_bytes(bytes) % bound).unwrap_or_default()
@@ -63,6 +69,9 @@ impl<'a> Story<'a> {
     /// Plays the story, and checks its end.
     pub(super) async fn unfolds(mut self) {
         for step in 0..EVENTS {
+            if step == EVENTS / 2 && self.seed % OUTAGE_EVERY == 0 {
+                self.outage().await;
+            }
             self.something_happens(step).await;
             if self.below(3) == 0 {
                 let index = self.below(4);
@@ -109,7 +118,7 @@ impl<'a> Story<'a> {
         what
     }
 
-    async fn changes_state(&mut self, step: u64) -> String {
+    pub(super) async fn changes_state(&mut self, step: u64) -> String {
         let person = &self.people[self.below(5)];
         let (kind, key) = [("m.room.topic", ""), ("org.example.note", "x"), ("org.example.note", "y")][self.below(3)];
         let answer = person.sets(&self.room, kind, key, json!({ "topic": format!("{step}") })).await;
@@ -168,6 +177,15 @@ impl<'a> Story<'a> {
         for index in 0..4 {
             self.people[index].looks(&self.room).await;
         }
+        for newcomer in &mut self.newcomers {
+            newcomer.resident.looks(&self.room).await;
+        }
+        let has_all = |newcomer: &Newcomer| {
+            self.said[newcomer.after..].iter().all(|event| newcomer.resident.times(event) > 0)
+        };
+        if !self.newcomers.iter().all(has_all) {
+            return false;
+        }
         let all_seen = |person: &Resident| self.said.iter().all(|event| person.times(event) > 0);
         if !self.people[..4].iter().all(all_seen) {
             return false;
@@ -179,13 +197,14 @@ impl<'a> Story<'a> {
     }
 
     fn nothing_came_twice(&self) {
-        for person in &self.people[..4] {
+        let newcomers = self.newcomers.iter().map(|newcomer| &newcomer.resident);
+        for person in self.people[..4].iter().chain(newcomers) {
             let doubled = person.doubled();
             assert!(doubled.is_empty(), "{}{} saw twice: {doubled:?}", self.so_far(), person.person.id);
         }
     }
 
-    fn so_far(&self) -> String {
+    pub(super) fn so_far(&self) -> String {
         format!("seed {} in {}:\n{}\n", self.seed, self.room, self.log.join("\n"))
     }
 

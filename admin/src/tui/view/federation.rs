@@ -60,6 +60,10 @@ pub(super) fn lines(server: &Destination, now_ms: u64, columns: usize) -> Vec<St
     let waiting = say::waiting(&count(server.queued_events), &count(server.queued_edus));
     let mut all =
         vec![("State", word(server).to_owned()), ("Waiting", waiting), ("Last sent", when(server.last_success_ms))];
+    if server.left_out > 0 {
+        let reason = server.left_out_reason.as_deref().unwrap_or(strings::NONE);
+        all.push(("Left out", format!("{}: {reason}", count(server.left_out))));
+    }
     if !server.reachable {
         let idle = server.waiting() == 0 && !server.sending;
         let next = if idle { strings::WHEN_NEEDED.to_owned() } else { next_try(server, now_ms) };

@@ -20,6 +20,7 @@ use serde_json::value::RawValue;
 
 use super::{Crypto, inbox};
 use crate::Requester;
+use crate::canonical;
 use crate::core::Core;
 
 /// How long the ids of messages to other servers are.
@@ -55,8 +56,9 @@ impl Crypto {
     /// Puts messages into the inboxes of devices, or on their way to other servers; the same transaction again does nothing.
     /// Devices and users that do not exist are passed over.
     ///
-    /// Refuses with `M_TOO_LARGE` when a message is too large, `M_INVALID_PARAM` when there are too many, and with
-    /// `M_LIMIT_EXCEEDED` when the sender's share of a device's inbox is full: then none of the messages is stored.
+    /// Refuses with `M_TOO_LARGE` when a message is too large, `M_INVALID_PARAM` when there are too many, `M_BAD_JSON` when one
+    /// is not canonical JSON, and with `M_LIMIT_EXCEEDED` when the sender's share of a device's inbox is full: then none of
+    /// the messages is stored.
     pub async fn send_to_device(
         &self,
         who: &Requester,
@@ -64,6 +66,10 @@ impl Crypto {
         txn: &str,
         messages: ToDeviceMessages,
     ) -> Result<()> {
+        // Also of messages to local devices: whether a content is right must not depend on whom it is for.
+        for content in messages.values().flat_map(BTreeMap::values) {
+            canonical::check("The content of a message to a device", content.json().get())?;
+        }
         let ToDeviceBatch { parcels, remote } = pack(&self.core, &who.user_id, kind, messages)?;
         let remote = letters(&self.core, &who.user_id, kind, remote);
         let key = txns::key(&format!("sendToDevice\0{kind}"), txn);
@@ -99,6 +105,9 @@ impl Received {
     pub fn new(core: &Core, sender: &UserId, kind: &str, message_id: &str, messages: ToDeviceMessages) -> Result<Self> {
         if message_id.is_empty() || message_id.len() > limits::ID_BYTES_MAX {
             return Err(Error::invalid("A message id is too long, or missing."));
+        }
+        for content in messages.values().flat_map(BTreeMap::values) {
+            canonical::check_readable("The content of a message to a device", content.json().get())?;
         }
         let parcels = pack(core, sender, kind, messages)?.parcels;
         Ok(Self { sender: sender.to_owned(), message_id: message_id.to_owned(), parcels })

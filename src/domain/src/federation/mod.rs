@@ -78,6 +78,7 @@ pub struct Federation {
     fetching: media::Fetching,
     histories: history::Histories,
     outbox: outbox::Outbox,
+    ages: parking_lot::Mutex<pdu::Ages>,
     /// Which rooms this server is about to enter: whoever else wants in waits, and mostly finds the door open then.
     entering: KeyedLocks<OwnedRoomId>,
     binding: tokio::sync::Mutex<()>,
@@ -92,6 +93,7 @@ impl Federation {
         Self {
             core,
             outbox,
+            ages: parking_lot::Mutex::default(),
             network,
             parts,
             keyring,

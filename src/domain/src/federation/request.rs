@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
-use hearth_base::{Error, Reason, Result, error::refuse, limits};
+use hearth_base::error::{refusal, refuse};
+use hearth_base::{Error, Reason, Result, limits};
 use ruma::ServerName;
 use ruma::api::auth_scheme::{AuthScheme, NoAuthentication};
 use ruma::api::federation::authentication::{ServerSignatures, XMatrixSigningInput};
@@ -147,28 +148,47 @@ struct Refused {
     errcode: String,
     #[serde(default)]
     error: String,
+    room_version: Option<String>,
 }
 
 /// What another server's refusal means for whoever made us ask. Codes that speak about us and not about them become
 /// `M_UNKNOWN`: a client must not log out because a stranger says `M_UNKNOWN_TOKEN`.
 pub(super) fn refused(server: &ServerName, status: u16, body: &[u8]) -> Error {
-    let Refused { errcode, error } = serde_json::from_slice(body).unwrap_or_default();
+    let Refused { errcode, error, room_version } = serde_json::from_slice(body).unwrap_or_default();
     let reason = match (errcode.as_str(), status) {
-        ("M_FORBIDDEN" | "M_UNAUTHORIZED", _) | (_, 401 | 403) => Reason::Forbidden,
-        ("M_UNRECOGNIZED", _) | (_, 405) => Reason::Unrecognized,
-        ("M_NOT_FOUND", _) | (_, 404) => Reason::NotFound,
+        ("M_BAD_JSON", _) => Reason::BadJson,
+        ("M_BAD_STATE", _) => Reason::BadState,
+        ("M_FORBIDDEN" | "M_UNAUTHORIZED", _) => Reason::Forbidden,
+        ("M_GUEST_ACCESS_FORBIDDEN", _) => Reason::GuestAccessForbidden,
+        ("M_INCOMPATIBLE_ROOM_VERSION", _) => Reason::IncompatibleRoomVersion,
+        ("M_INVALID_PARAM", _) => Reason::InvalidParam,
+        ("M_MISSING_PARAM", _) => Reason::MissingParam,
+        ("M_NOT_FOUND", _) => Reason::NotFound,
+        ("M_NOT_YET_UPLOADED", _) => Reason::NotYetUploaded,
+        ("M_RESOURCE_LIMIT_EXCEEDED", _) => Reason::RoomTooLarge,
+        ("M_TOO_LARGE", _) => Reason::TooLarge,
         ("M_UNABLE_TO_AUTHORISE_JOIN", _) => Reason::UnableToAuthoriseJoin,
         ("M_UNABLE_TO_GRANT_JOIN", _) => Reason::UnableToGrantJoin,
-        ("M_INCOMPATIBLE_ROOM_VERSION", _) => Reason::IncompatibleRoomVersion,
+        ("M_UNRECOGNIZED", _) => Reason::Unrecognized,
         ("M_UNSUPPORTED_ROOM_VERSION", _) => Reason::UnsupportedRoomVersion,
-        ("M_BAD_STATE", _) => Reason::BadState,
-        ("M_NOT_YET_UPLOADED", _) => Reason::NotYetUploaded,
-        ("M_TOO_LARGE", _) => Reason::TooLarge,
+        (_, 401 | 403) => Reason::Forbidden,
+        (_, 404) => Reason::NotFound,
+        (_, 405) => Reason::Unrecognized,
         (_, 500..) => Reason::ConnectionFailed,
         _ => Reason::Unknown,
     };
     let shown: String = error.chars().filter(|c| !c.is_control()).take(SHOWN_CHARS_MAX).collect();
-    refuse(reason, format!("{server} answered {status} {}: {shown}", clean(&errcode)))
+    let mut refusal = refusal(reason, format!("{server} answered {status} {}: {shown}", clean(&errcode)));
+    if let Some(version) = room_version.filter(|version| reason == Reason::IncompatibleRoomVersion && version.len() <= 64) {
+        refusal = refusal.with("room_version", version);
+    }
+    refusal.into()
+}
+
+/// Whether a refusal means that the server does not have the endpoint at all. Some say so in no Matrix error.
+pub(super) fn is_unknown_endpoint(status: u16, body: &[u8]) -> bool {
+    let Refused { errcode, .. } = serde_json::from_slice(body).unwrap_or_default();
+    matches!(status, 400 | 404 | 405 | 501) && (errcode.is_empty() || errcode == "M_UNRECOGNIZED")
 }
 
 fn clean(errcode: &str) -> &str {
@@ -187,6 +207,13 @@ mod tests {
         assert_eq!(error.reason(), Some(Reason::Forbidden));
         assert!(!error.to_string().contains('\u{1b}'), "{error}");
         assert_eq!(refused(&server, 404, b"<html>").reason(), Some(Reason::NotFound));
+        let vouch = refused(&server, 403, br#"{"errcode":"M_UNABLE_TO_GRANT_JOIN","error":""}"#);
+        assert_eq!(vouch.reason(), Some(Reason::UnableToGrantJoin));
+        let version = br#"{"errcode":"M_INCOMPATIBLE_ROOM_VERSION","error":"","room_version":"13"}"#;
+        let Error::Refusal(version) = refused(&server, 400, version) else { panic!("a refusal") };
+        assert_eq!(version.fields["room_version"], "13");
+        assert!(is_unknown_endpoint(404, b"<html>") && is_unknown_endpoint(405, br#"{"errcode":"M_UNRECOGNIZED"}"#));
+        assert!(!is_unknown_endpoint(404, br#"{"errcode":"M_NOT_FOUND"}"#) && !is_unknown_endpoint(403, b""));
         assert_eq!(refused(&server, 502, b"").reason(), Some(Reason::ConnectionFailed));
     }
 }

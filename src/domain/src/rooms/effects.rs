@@ -13,7 +13,7 @@ use ruma::events::TimelineEventType;
 
 use super::load::Event;
 use super::state::snapshot::Changes;
-use super::{delayed, redaction, stripped};
+use super::{delayed, gaps, redaction, stripped};
 use crate::core::Core;
 
 /// Does what follows from an event, within the transaction that stored it. `changes` is what it brought about in the current
@@ -40,6 +40,10 @@ pub(crate) fn follow(
     }
     if event.pdu.kind == TimelineEventType::RoomRedaction {
         redaction::apply(core, tx, room, event)?;
+    }
+    let is_newcomer = moved.iter().any(|(_, is_local)| *is_local);
+    if is_newcomer || event.pdu.is_state(&TimelineEventType::RoomHistoryVisibility, "") {
+        gaps::forget_refusals(tx, room.sn)?;
     }
     delayed::overtake(core, tx, room.sn, event, changes)?;
     let members = match moved.is_empty() {

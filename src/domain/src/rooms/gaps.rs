@@ -65,6 +65,20 @@ pub fn storable<'a>(ids: impl Iterator<Item = &'a EventId>) -> impl Iterator<Ite
     ids.filter(good).take(limits::HISTORY_MISSING_MAX).map(|id| id.as_str().to_owned())
 }
 
+/// Whether all of some missing events are what gaps of the room lead to already.
+pub fn has(tx: &mut dyn Tx, room: RoomSn, missing: &[OwnedEventId]) -> Result<bool> {
+    let gaps = history_gaps::of_room(tx, room)?;
+    Ok(storable(missing.iter().map(|id| &**id)).all(|id| gaps.iter().any(|gap| gap.missing.contains(&id))))
+}
+
+/// Forgets that others had nothing for a room's gaps: its history may be open to this server now.
+pub fn forget_refusals(tx: &mut WriteTx<'_>, room: RoomSn) -> Result<()> {
+    for gap in history_gaps::of_room(tx.tx(), room)?.into_iter().filter(|gap| gap.refused) {
+        history_gaps::set(tx.tx(), room, &Gap { tries: 0, retry_ms: 0, refused: false, ..gap })?;
+    }
+    Ok(())
+}
+
 /// The highest gap that a reader meets on the way from the place `upto` down to the place `after`.
 pub fn between(tx: &mut dyn Tx, room: RoomSn, (after, upto): (i64, i64)) -> Result<Option<Gap>> {
     history_gaps::highest(tx, room, (after, upto))

@@ -79,6 +79,12 @@ impl Event {
         self.flags & events::REDACTED != 0
     }
 
+    /// Whether it is valid, and kept out of the timeline as the current state did not allow it.
+    #[must_use]
+    pub fn is_soft_failed(&self) -> bool {
+        self.flags & events::SOFT_FAILED != 0
+    }
+
     /// Whether it is known without its place in the room's graph.
     #[must_use]
     pub fn is_outlier(&self) -> bool {
@@ -149,7 +155,7 @@ pub struct EventCache {
     cache: Cache<EventSn, Arc<Event>, Bytes>,
     /// Redacted since the start: a reader whose snapshot is older must not put the content back into the cache.
     redacted: Mutex<HashSet<EventSn>>,
-    /// Outliers that were given a place since the start: likewise, they must not come back without it.
+    /// Outliers and soft-failed events that were given a place since the start: likewise, they must not come back without it.
     placed: Mutex<HashSet<EventSn>>,
 }
 
@@ -194,7 +200,7 @@ impl EventCache {
         // Held until the event is in: `redacted` in between would find nothing to remove, and the content would stay.
         let (redacted, placed) = (self.redacted.lock(), self.placed.lock());
         let is_stale =
-            !event.is_redacted() && redacted.contains(&event.sn) || event.is_outlier() && placed.contains(&event.sn);
+            !event.is_redacted() && redacted.contains(&event.sn) || event.ord.is_none() && placed.contains(&event.sn);
         if !is_stale {
             self.cache.insert(event.sn, event.clone());
         }

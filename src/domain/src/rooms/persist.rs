@@ -119,6 +119,16 @@ fn place(
     Ok(Arc::new(Event::from_row(row)?))
 }
 
+/// Gives an event that was withheld a place at the end of the timeline.
+pub(super) fn show(core: &Arc<Core>, tx: &mut WriteTx<'_>, event: &Event) -> Result<()> {
+    let at = tx.position();
+    let status = EventStatus { ord: Some(at.as_i64()), snapshot: event.snapshot, flags: event.flags };
+    place(core, tx, event.sn, event.thread, status)?;
+    let (core, sn) = (core.clone(), event.sn);
+    tx.after_commit(move || core.events.placed(sn));
+    Ok(())
+}
+
 /// Stores an event at the end of its room's timeline, with what follows from it: the room's head moves by `step`, relations
 /// and redactions take effect, and whoever is concerned is woken. `before` is the state before the event.
 pub fn live(
@@ -131,7 +141,8 @@ pub fn live(
 ) -> Result<Arc<Event>> {
     let at = tx.position();
     let was_known = new.known;
-    let membership_status = EventStatus { ord: Some(at.as_i64()), snapshot: before, flags: 0 };
+    let ord = (!redaction::is_withheld(core, tx.tx(), room, &new.pdu)?).then_some(at.as_i64());
+    let membership_status = EventStatus { ord, snapshot: before, flags: 0 };
     let (event, relation) = self::event(core, tx, room.sn, new, at, membership_status)?;
     let mut changes = step.flips;
     if let Some(key) = event.state_key.filter(|_| step.is_current) {
@@ -147,7 +158,7 @@ pub fn live(
     relate::note(core, tx, &event, relation)?;
     effects::follow(core, tx, room, &event, at, &changes)?;
     if !core.is_local(&event.pdu.sender) {
-        redaction::apply_pending(core, tx, room, &event)?;
+        redaction::apply_pending(core, tx, room, &event, true)?;
     }
     if let Some(sn) = was_known {
         let core = core.clone();

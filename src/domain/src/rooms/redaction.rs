@@ -13,9 +13,9 @@ use ruma::canonical_json::{CanonicalJsonObject, redact};
 use ruma::events::TimelineEventType;
 use ruma::{EventId, UserId};
 
-use super::event::version;
+use super::event::{Pdu, version};
 use super::load::Event;
-use super::power;
+use super::{persist, power};
 use crate::core::Core;
 
 /// Applies a stored redaction to its target, if the sender may do that; when the target is not here yet, notes that it waits.
@@ -27,12 +27,36 @@ pub fn apply(core: &Arc<Core>, tx: &mut WriteTx<'_>, room: &Room, redaction: &Ev
     redact_event(core, tx, room, redaction, &target)
 }
 
-/// Applies the redactions that came before the event they redact.
-pub fn apply_pending(core: &Arc<Core>, tx: &mut WriteTx<'_>, room: &Room, target: &Event) -> Result<()> {
+/// Whether an event is a redaction that clients must not get: they would hide what it names. It is one if its sender may not
+/// redact that, if that is in another room, and also as long as that is not here, as no one can tell then.
+pub fn is_withheld(core: &Core, tx: &mut dyn Tx, room: &Room, pdu: &Pdu) -> Result<bool> {
+    if pdu.kind != TimelineEventType::RoomRedaction || pdu.state_key.is_some() || core.is_local(&pdu.sender) {
+        return Ok(false);
+    }
+    let Some(target) = &pdu.redacts else { return Ok(true) };
+    match core.events.find(tx, target)? {
+        Some(target) if target.room == room.sn => Ok(!may_redact(core, tx, room, pdu, &target)?),
+        _ => Ok(true),
+    }
+}
+
+/// Applies the redactions that came before the event they redact. Those that were withheld until now and prove right get a
+/// place at the end of the timeline if `is_live`; of what lies in the past, clients see the redacted event alone.
+pub fn apply_pending(
+    core: &Arc<Core>,
+    tx: &mut WriteTx<'_>,
+    room: &Room,
+    target: &Event,
+    is_live: bool,
+) -> Result<()> {
     for redaction in pending_redactions::of(tx.tx(), room.sn, target.pdu.event_id.as_str())? {
         pending_redactions::delete(tx.tx(), redaction)?;
         let redaction = core.events.get(tx.tx(), redaction)?;
         redact_event(core, tx, room, &redaction, target)?;
+        let was_withheld = redaction.ord.is_none() && !redaction.is_outlier() && !redaction.is_soft_failed();
+        if is_live && was_withheld && !redaction.pdu.rejected && may_redact(core, tx.tx(), room, &redaction.pdu, target)? {
+            persist::show(core, tx, &redaction)?;
+        }
     }
     Ok(())
 }
@@ -40,7 +64,7 @@ pub fn apply_pending(core: &Arc<Core>, tx: &mut WriteTx<'_>, room: &Room, target
 fn redact_event(core: &Arc<Core>, tx: &mut WriteTx<'_>, room: &Room, redaction: &Event, target: &Event) -> Result<()> {
     // Without its create event a room is none; every server ignores the redaction of one.
     let is_beyond = target.room != room.sn || target.pdu.kind == TimelineEventType::RoomCreate || target.is_redacted();
-    if is_beyond || !may_redact(core, tx.tx(), room, redaction, target)? {
+    if is_beyond || !may_redact(core, tx.tx(), room, &redaction.pdu, target)? {
         return Ok(());
     }
     let rules = version::stored_rules(&room.version)?;
@@ -85,9 +109,9 @@ pub(super) fn must_be_own(core: &Core, tx: &mut dyn Tx, user: &UserId, target_id
 }
 
 /// Whether the sender of a redaction may redact the target: by power, or as the target's own server.
-fn may_redact(core: &Core, tx: &mut dyn Tx, room: &Room, redaction: &Event, target: &Event) -> Result<bool> {
-    if redaction.pdu.sender.server_name() == target.pdu.sender.server_name() {
+fn may_redact(core: &Core, tx: &mut dyn Tx, room: &Room, redaction: &Pdu, target: &Event) -> Result<bool> {
+    if redaction.sender.server_name() == target.pdu.sender.server_name() {
         return Ok(true);
     }
-    Ok(power::levels(core, tx, room)?.user_can_redact_event_of_other(&redaction.pdu.sender))
+    Ok(power::levels(core, tx, room)?.user_can_redact_event_of_other(&redaction.sender))
 }

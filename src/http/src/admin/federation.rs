@@ -49,6 +49,8 @@ fn shown(destination: outbox::Destination) -> Destination {
         failures: destination.failures,
         retry_at_ms: destination.retry_at_ms,
         reason: destination.reason,
+        left_out: destination.left_out,
+        left_out_reason: destination.left_out_reason,
         queued_events: destination.queued_events as u64,
         queued_edus: destination.queued_edus as u64,
         sending: destination.sending,

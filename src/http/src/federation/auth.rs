@@ -14,11 +14,12 @@ use hearth_domain::federation::gate::RequestPermit;
 use hearth_domain::rates::{Rate, RateSubject};
 use http::request::Parts;
 use http::{Method, header};
-use ruma::api::federation::authentication::{ServerSignatures, XMatrix, XMatrixExtractError};
+use ruma::api::federation::authentication::{ServerSignatures, XMatrix};
 use ruma::signatures::{PublicKeyMap, verify_canonical_json_bytes};
 use ruma::{OwnedServerName, ServerName, SigningKeyAlgorithm};
 use tokio::sync::OwnedSemaphorePermit;
 
+use super::x_matrix;
 use crate::app::ClientAddress;
 use crate::auth::{Need, Scheme};
 use crate::{App, route};
@@ -62,12 +63,10 @@ pub async fn claim(app: &App, parts: &Parts, peer: &ClientAddress, bytes_max: us
 }
 
 async fn read(app: &App, parts: &Parts, bytes_max: usize) -> Result<ServerClaim> {
-    let says = XMatrix::extract_from_http_headers(&parts.headers).map_err(|error| match error {
-        XMatrixExtractError::MissingAuthorizationHeader => {
-            unauthorized("Requests of other servers must be signed: the Authorization header is missing.")
-        }
-        error => unauthorized(format!("The Authorization header is not right: {error}")),
-    })?;
+    let missing = || unauthorized("Requests of other servers must be signed: the Authorization header is missing.");
+    let header = parts.headers.get(header::AUTHORIZATION).ok_or_else(missing)?;
+    let says = header.to_str().map_err(|error| error.to_string()).and_then(x_matrix::parse);
+    let says = says.map_err(|why| unauthorized(format!("The Authorization header is not right: {why}.")))?;
     if says.destination.as_ref().is_some_and(|to| *to != app.domain.core.server_name) {
         let message = format!("This request is for another server: this one is {}.", app.domain.core.server_name);
         return Err(unauthorized(message));
@@ -114,6 +113,8 @@ impl ServerClaim {
         let us = &app.domain.core.server_name;
         if !self.is_true(us, parts, body) {
             app.domain.rates.take(Rate::FederationUnproven, RateSubject::address(peer.address))?;
+            // What has no canonical form has no signature either, and the sender should learn which of the two is wrong.
+            canonical(body)?;
             return Err(unauthorized(format!("The signature is not one of {} over this request.", self.says.origin)));
         }
         let Self { says: XMatrix { origin, .. }, room, .. } = self;
@@ -163,6 +164,17 @@ fn signed_bytes(origin: &ServerName, us: &ServerName, parts: &Parts, body: &[u8]
     }
     bytes.extend_from_slice(rest.as_bytes());
     bytes
+}
+
+/// Refuses with `M_NOT_JSON` or `M_BAD_JSON` a body that could not have been signed.
+fn canonical(body: &[u8]) -> Result<()> {
+    if body.is_empty() {
+        return Ok(());
+    }
+    match serde_json::from_slice::<ruma::canonical_json::CanonicalJsonValue>(body) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(crate::json::explain(body, &format!("it is not canonical JSON: {error}"))),
+    }
 }
 
 fn unauthorized(message: impl Into<std::borrow::Cow<'static, str>>) -> Error {

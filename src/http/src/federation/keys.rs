@@ -57,9 +57,11 @@ async fn of_servers(
     app: App,
     request: Ruma<get_remote_server_keys_batch::v2::Request>,
 ) -> Result<Json<NotaryResponse>> {
+    // A list that has run out says nothing of today's keys (server-server API, `POST /_matrix/key/v2/query`).
+    let now_ms = app.domain.core.now_ms();
     let wanted = request.body.server_keys.into_iter().map(|(server, keys)| {
         let times = keys.values().filter_map(|wanted| wanted.minimum_valid_until_ts);
-        let valid_until_ms = times.map(|at| at.get().into()).max().unwrap_or(0);
+        let valid_until_ms = times.map(|at| at.get().into()).max().unwrap_or(now_ms);
         (server, NotaryQuery { ids: keys.keys().map(ToString::to_string).collect(), valid_until_ms })
     });
     Ok(Json(NotaryResponse { server_keys: app.domain.federation.keyring.vouch(wanted.collect()).await? }))

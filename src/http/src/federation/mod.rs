@@ -15,6 +15,7 @@ mod query;
 mod rtc;
 mod spaces;
 mod transactions;
+mod x_matrix;
 
 use axum::Router;
 

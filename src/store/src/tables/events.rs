@@ -28,6 +28,9 @@ const PLACE: &str = "UPDATE events SET ord = ?2, snapshot = ?3, flags = ?4, thre
 const REDACT: &str = "UPDATE events SET flags = ?2, redacted_by = ?3, json = ?4 WHERE sn = ?1";
 const NEWEST_ORD: &str = "SELECT max(ord) FROM events WHERE room = ?1 AND ord <= ?2";
 const OLDEST_ORD: &str = "SELECT min(ord) FROM events WHERE room = ?1 AND ord IS NOT NULL";
+const OLD_REJECTED_OUTLIER: &str = "SELECT sn FROM events WHERE flags = 9 ORDER BY sn DESC LIMIT 1 OFFSET ?1";
+const DELETE_REJECTED_OUTLIERS: &str = "DELETE FROM events WHERE sn IN \
+     (SELECT sn FROM events WHERE flags = 9 AND sn <= ?1 ORDER BY sn LIMIT ?2)";
 const COUNT: &str = "SELECT count(*) FROM events";
 const COUNT_IN_ROOM: &str = "SELECT count(*) FROM events WHERE room = ?1 AND ord IS NOT NULL";
 
@@ -46,6 +49,8 @@ pub const STATEMENTS: &[&str] = &[
     REDACT,
     NEWEST_ORD,
     OLDEST_ORD,
+    OLD_REJECTED_OUTLIER,
+    DELETE_REJECTED_OUTLIERS,
     COUNT,
     COUNT_IN_ROOM,
 ];
@@ -109,6 +114,17 @@ fn read(row: &dyn Row) -> Result<EventRow> {
         txn: row.opt_text(12)?.map(str::to_owned),
         json: row.blob(13)?.to_vec(),
     })
+}
+
+/// The newest of the rejected outliers that are one too many when `kept` stay.
+pub fn one_rejected_outlier_too_many(tx: &mut dyn Tx, kept: u64) -> Result<Option<EventSn>> {
+    tx.one(OLD_REJECTED_OUTLIER, &[kept.into()], |row| Ok(EventSn(row.int(0)?)))
+}
+
+/// Deletes rejected outliers up to `upto`, at most `limit` of them, and says how many. Nothing refers to them but ids in the JSON
+/// of other rejected events.
+pub fn delete_rejected_outliers(tx: &mut dyn Tx, upto: EventSn, limit: u64) -> Result<u64> {
+    tx.execute(DELETE_REJECTED_OUTLIERS, &[upto.into(), limit.into()])
 }
 
 /// The index key of an event id.

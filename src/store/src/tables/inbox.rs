@@ -15,11 +15,13 @@ const OF_ROOM: &str = "SELECT position, origin, tries, retry_at_ms, json FROM in
 const ROOMS: &str = "SELECT DISTINCT room FROM inbox";
 const COUNT: &str = "SELECT count(*) FROM inbox";
 const COUNT_OF_ROOM: &str = "SELECT count(*) FROM inbox WHERE room = ?1";
+const COUNT_OF_ORIGIN: &str = "SELECT count(*) FROM inbox WHERE room = ?1 AND origin = ?2";
+const HURRY: &str = "UPDATE inbox SET retry_at_ms = 0 WHERE room = ?1 AND origin = ?2";
 const POSTPONE: &str = "UPDATE inbox SET tries = ?2, retry_at_ms = ?3 WHERE position = ?1";
 const DELETE: &str = "DELETE FROM inbox WHERE position = ?1";
 
 /// Every statement of this file.
-pub const STATEMENTS: &[&str] = &[INSERT, HOLDS, OF_ROOM, ROOMS, COUNT, COUNT_OF_ROOM, POSTPONE, DELETE];
+pub const STATEMENTS: &[&str] = &[INSERT, HOLDS, OF_ROOM, ROOMS, COUNT, COUNT_OF_ROOM, COUNT_OF_ORIGIN, HURRY, POSTPONE, DELETE];
 
 /// An event that waits.
 #[derive(Debug, Clone)]
@@ -73,6 +75,16 @@ pub fn count(tx: &mut dyn Tx) -> Result<u64> {
 /// How many events wait in a room.
 pub fn count_in_room(tx: &mut dyn Tx, room: RoomSn) -> Result<u64> {
     Ok(tx.int(COUNT_OF_ROOM, &[room.into()])?.unwrap_or(0).unsigned_abs())
+}
+
+/// How many events of one server wait in a room.
+pub fn count_of_origin(tx: &mut dyn Tx, room: RoomSn, origin: &str) -> Result<u64> {
+    Ok(tx.int(COUNT_OF_ORIGIN, &[room.into(), origin.into()])?.unwrap_or(0).unsigned_abs())
+}
+
+/// Lets what a server has handed over be tried at once. Says whether there was anything.
+pub fn hurry(tx: &mut dyn Tx, room: RoomSn, origin: &str) -> Result<bool> {
+    Ok(tx.execute(HURRY, &[room.into(), origin.into()])? > 0)
 }
 
 /// Notes that an event was tried in vain, and when to try it again.

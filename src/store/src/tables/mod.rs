@@ -38,6 +38,7 @@ pub mod reports;
 pub mod rooms;
 pub mod server_keys;
 pub mod signing_keys;
+pub mod soft_failed;
 pub mod state;
 pub mod state_keys;
 pub mod thumbnails;
@@ -87,6 +88,7 @@ pub const STATEMENTS: &[&[&str]] = &[
     rooms::STATEMENTS,
     server_keys::STATEMENTS,
     signing_keys::STATEMENTS,
+    soft_failed::STATEMENTS,
     state::STATEMENTS,
     state_keys::STATEMENTS,
     thumbnails::STATEMENTS,

@@ -3,7 +3,7 @@
 //! A row is written in the transaction that stores what it tells of. The sender keeps all rows in memory and, once in a
 //! while, shortens and deletes those here; after a crash what went out since then goes out again, which harms nobody.
 
-use hearth_base::{Error, Position, Result};
+use hearth_base::{Position, Result};
 
 use crate::engine::{Tx, Value};
 use crate::ids::{DestinationSn, EventSn, RoomSn};
@@ -81,26 +81,25 @@ pub fn add_edu(
     Ok(())
 }
 
-/// Every row, oldest first.
+/// Every row, oldest first. A row whose list of servers cannot be read comes with an empty one: it must not keep the others
+/// from being sent.
 pub fn all(tx: &mut dyn Tx) -> Result<Vec<OutgoingRow>> {
     tx.all(ALL, &[], |row| {
         let news = match (row.opt_int(2)?, row.opt_int(3)?) {
             (Some(event), Some(room)) => OutgoingKind::Event { event: EventSn(event), room: RoomSn(room) },
             _ => OutgoingKind::Edu { key: row.opt_text(4)?.map(str::to_owned) },
         };
-        let destinations = unpack(row.blob(1)?).ok_or_else(|| Error::broken("a list of destinations is damaged"))?;
+        let destinations = unpack(row.blob(1)?).unwrap_or_default();
         Ok(OutgoingRow { position: Position::from_i64(row.int(0)?), destinations, news })
     })
 }
 
-/// The JSON to be sent for a row; none when the row, or the event that it tells of, is gone.
-pub fn json(tx: &mut dyn Tx, at: Position) -> Result<Option<String>> {
+/// The JSON to be sent for a row; none when the row, or the event that it tells of, is gone. The inner error is a row that
+/// cannot be read whatever is tried, and why; the outer one is the database's.
+pub fn json(tx: &mut dyn Tx, at: Position) -> Result<Option<Result<String, String>>> {
     let found = tx.one(JSON, &[at.into()], |row| match (row.opt_text(0)?, row.opt_blob(1)?) {
-        (Some(edu), _) => Ok(Some(edu.to_owned())),
-        (None, Some(json)) => {
-            let json = String::from_utf8(json.to_vec());
-            json.map(Some).map_err(|error| Error::fault("reading a stored event", error))
-        }
+        (Some(edu), _) => Ok(Some(Ok(edu.to_owned()))),
+        (None, Some(json)) => Ok(Some(String::from_utf8(json.to_vec()).map_err(|error| error.to_string()))),
         _ => Ok(None),
     })?;
     Ok(found.flatten())

@@ -40,7 +40,7 @@ const GIVERS_MAX: usize = 500;
 /// Single events of which it is remembered that nobody had them.
 const NOWHERE_MAX: usize = 5_000;
 /// For how long.
-const NOWHERE_MS: Millis = 60_000;
+const NOWHERE_MS: Millis = 5_000;
 
 /// Who is fetching history for which room, and who was able to help.
 pub(super) struct Histories {

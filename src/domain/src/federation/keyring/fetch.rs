@@ -10,7 +10,7 @@ use ruma::{CanonicalJsonObject, OwnedServerName, ServerName};
 use serde::Deserialize;
 
 use super::Keyring;
-use super::document;
+use super::document::{self, Document};
 use super::known::{ServerKeys, SignedAt, WantedKeys};
 use crate::federation::request;
 use crate::ports::Call;
@@ -56,6 +56,16 @@ impl Keyring {
         notary: &ServerName,
         wants: &[(OwnedServerName, Vec<WantedKeys>)],
     ) -> Result<()> {
+        let documents = self.notary_documents(notary, wants).await?;
+        self.keep(documents, false).await.map(drop)
+    }
+
+    /// The lists of other servers' keys that a notary gives, of those that were asked for and are good.
+    pub(super) async fn notary_documents(
+        &self,
+        notary: &ServerName,
+        wants: &[(OwnedServerName, Vec<WantedKeys>)],
+    ) -> Result<Vec<Document>> {
         let server_keys: BTreeMap<_, _> = wants.iter().map(|(server, wants)| (server, criteria(wants))).collect();
         let body = serde_json::to_vec(&serde_json::json!({ "server_keys": server_keys }));
         let call = Call {
@@ -72,7 +82,7 @@ impl Keyring {
         let now_ms = self.core.now_ms();
         let good = answered.server_keys.into_iter().filter_map(|object| document::check(object, now_ms).ok());
         let asked_for = good.filter(|document| wants.iter().any(|(server, _)| *server == document.server));
-        self.keep(asked_for.collect(), false).await.map(drop)
+        Ok(asked_for.collect())
     }
 
     async fn answer_to(&self, call: Call, bytes_max: usize) -> Result<Bytes> {

@@ -130,10 +130,31 @@ impl Keyring {
         self.attempts.check(server, urgency, self.core.now_ms())?;
         let fetched = self.fetch(server).await;
         match &fetched {
-            Ok(_) => self.attempts.went_well(server, self.core.now_ms()),
+            Ok(_) => self.attempts.went_well(server, urgency, self.core.now_ms()),
             Err(error) => self.attempts.failed(server, error, self.core.now_ms()),
         }
         fetched
+    }
+
+    /// Asks a server in the room for keys of others, and adds what it says to `known`.
+    pub(super) async fn ask_room_server(
+        &self,
+        notary: &ServerName,
+        wants: &[(OwnedServerName, Vec<WantedKeys>)],
+        known: &mut KeySet,
+    ) {
+        if self.core.check_talks_to(notary).is_err() {
+            return;
+        }
+        for some in wants.chunks(limits::NOTARY_SERVERS_MAX) {
+            match self.notary_documents(notary, some).await {
+                Ok(documents) => documents.into_iter().for_each(|document| known.add(document.server, document.keys)),
+                Err(error) => {
+                    tracing::info!(%notary, %error, "A server in the room could not be asked for keys of others.");
+                    return;
+                }
+            }
+        }
     }
 
     async fn ask_notaries(&self, known: &mut KeySet, wants: &mut Vec<(OwnedServerName, Vec<WantedKeys>)>) {
@@ -154,6 +175,6 @@ impl Keyring {
     }
 }
 
-fn satisfied(known: &KeySet, server: &ServerName, wants: &[WantedKeys]) -> bool {
+pub(super) fn satisfied(known: &KeySet, server: &ServerName, wants: &[WantedKeys]) -> bool {
     known.servers.get(server).is_some_and(|keys| wants.iter().all(|want| keys.satisfy(want)))
 }

@@ -44,6 +44,13 @@ impl ServerKeys {
         Self(keys.collect())
     }
 
+    /// With keys that someone else says are this server's; those that are known stay as they are.
+    fn with(&self, rows: Vec<ServerKeyRow>) -> Self {
+        let mut keys = Self::new(rows).0;
+        keys.extend(self.0.iter().map(|(id, key)| (id.clone(), key.clone())));
+        Self(keys)
+    }
+
     /// A key that may be relied on for signatures of that time.
     pub(super) fn get(&self, id: &str, when: SignedAt) -> Option<&RemoteKey> {
         let key = self.0.get(id)?;
@@ -105,6 +112,12 @@ pub struct KeySet {
 }
 
 impl KeySet {
+    /// Adds keys of a server that someone else has told of.
+    pub(super) fn add(&mut self, server: OwnedServerName, rows: Vec<ServerKeyRow>) {
+        let known = self.servers.get(&server).cloned().unwrap_or_default();
+        self.servers.insert(server, Arc::new(known.with(rows)));
+    }
+
     /// Checks the signatures and the content hash of an event, by the rules of its room's version. `Signatures` means: what is
     /// signed is right, but the content is not what was hashed, so only its redacted form may be used.
     ///

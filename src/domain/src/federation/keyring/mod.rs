@@ -97,6 +97,34 @@ impl Keyring {
         self.obtain(wants, Urgency::Absent).await
     }
 
+    /// As [`Self::gather`]; keys that neither their servers nor the operator's notaries give are asked of `notaries`, which are
+    /// servers in the room: a room outlives the servers that made it.
+    ///
+    /// What these say counts for these events alone and is not kept. The operator does not trust them, and a key that one of
+    /// them made up must not speak for a server elsewhere.
+    pub async fn gather_via<'a>(
+        &self,
+        events: impl IntoIterator<Item = &'a CanonicalJsonObject>,
+        rules: &RoomVersionRules,
+        notaries: &[OwnedServerName],
+    ) -> KeySet {
+        let mut wants = gather::WantedByServer::new();
+        for (server, want) in events.into_iter().filter_map(|event| known::wanted_by(event, rules).ok()).flatten() {
+            wants.entry(server).or_default().push(want);
+        }
+        let mut known = self.obtain(wants.clone(), Urgency::Absent).await;
+        let mut missing: Vec<_> = wants.into_iter().collect();
+        missing.iter_mut().for_each(|(_, wants)| wants.sort_unstable());
+        for notary in notaries {
+            missing.retain(|(server, wants)| !gather::satisfied(&known, server, wants));
+            if missing.is_empty() {
+                break;
+            }
+            self.ask_room_server(notary, &missing, &mut known).await;
+        }
+        known
+    }
+
     /// Forgets that a server did not answer: before an operator's "try again now".
     pub fn forget_failures(&self, server: &ServerName) {
         self.attempts.forget(server);

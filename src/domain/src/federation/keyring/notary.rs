@@ -61,7 +61,7 @@ impl Keyring {
     async fn refresh(&self, server: &ServerName) -> Result<()> {
         self.core.check_talks_to(server)?;
         let _flight = self.flights.take(server.to_owned()).await;
-        self.fetch_in_time(server, Urgency::Absent).await.map(drop)
+        self.fetch_in_time(server, Urgency::Notary).await.map(drop)
     }
 
     async fn document_of(&self, server: &ServerName) -> Result<Option<DocumentRow>> {

@@ -20,6 +20,9 @@ pub(super) enum Urgency {
     Absent,
     /// The server itself has sent a request: it is likely to answer one.
     Present,
+    /// Another server asks for a newer list than the one that is here (`minimum_valid_until_ts`): at once, unless that was just
+    /// done for another.
+    Notary,
 }
 
 #[derive(Debug, Clone)]
@@ -28,6 +31,8 @@ struct Attempt {
     at_ms: Millis,
     /// None when it went well.
     why: Option<String>,
+    /// Whether another server wanted it.
+    for_others: bool,
 }
 
 /// What came of asking servers for their keys lately.
@@ -43,7 +48,10 @@ impl Default for Attempts {
 impl Attempts {
     /// Refuses with `M_CONNECTION_FAILED` when it is too early to ask again.
     pub(super) fn check(&self, server: &ServerName, urgency: Urgency, now_ms: Millis) -> Result<()> {
-        let Some(Attempt { failures, at_ms, why }) = self.0.get(server) else { return Ok(()) };
+        let Some(Attempt { failures, at_ms, why, for_others }) = self.0.get(server) else { return Ok(()) };
+        if urgency == Urgency::Notary && failures == 0 && !for_others {
+            return Ok(());
+        }
         let most = if urgency == Urgency::Present { PAUSE_MS_MAX_PRESENT } else { PAUSE_MS_MAX };
         let pause_ms = (PAUSE_MS_MIN << failures.saturating_sub(1).min(16)).min(most);
         // A clock that was set back must not make the pause longer.
@@ -57,13 +65,14 @@ impl Attempts {
         })
     }
 
-    pub(super) fn went_well(&self, server: &ServerName, now_ms: Millis) {
-        self.0.insert(server.to_owned(), Attempt { failures: 0, at_ms: now_ms, why: None });
+    pub(super) fn went_well(&self, server: &ServerName, urgency: Urgency, now_ms: Millis) {
+        let for_others = urgency == Urgency::Notary;
+        self.0.insert(server.to_owned(), Attempt { failures: 0, at_ms: now_ms, why: None, for_others });
     }
 
     pub(super) fn failed(&self, server: &ServerName, why: &Error, now_ms: Millis) {
         let failures = self.0.get(server).map_or(0, |attempt| attempt.failures).saturating_add(1);
-        self.0.insert(server.to_owned(), Attempt { failures, at_ms: now_ms, why: Some(why.to_string()) });
+        self.0.insert(server.to_owned(), Attempt { failures, at_ms: now_ms, why: Some(why.to_string()), for_others: false });
     }
 
     pub(super) fn forget(&self, server: &ServerName) {
@@ -90,7 +99,7 @@ mod tests {
         assert!(may(Urgency::Present, 31_000), "whoever is here need not wait for an hour");
         assert!(may(Urgency::Absent, 3_601_000));
         assert!(may(Urgency::Absent, 999), "the clock was set back");
-        attempts.went_well(&server, 5_000_000);
+        attempts.went_well(&server, Urgency::Absent, 5_000_000);
         let refused = attempts.check(&server, Urgency::Present, 5_001_000).expect_err("it was just asked");
         assert_eq!(refused.reason(), Some(Reason::InvalidSignature));
     }

@@ -32,6 +32,28 @@ pub(super) struct TransactionPlan {
     pub(super) events: Vec<Position>,
     pub(super) edus: Vec<Position>,
     pub(super) ephemera: EphemeralQueue,
+    /// Of the above, what cannot be written, ever.
+    pub(super) left_out: Vec<LeftOut>,
+}
+
+/// A row that cannot be sent, whatever is tried.
+#[derive(Debug)]
+pub(super) struct LeftOut {
+    /// The row.
+    pub(super) at: Position,
+    /// Whether it is an event.
+    pub(super) is_event: bool,
+    /// Why, in words.
+    pub(super) why: String,
+}
+
+impl TransactionPlan {
+    /// Notes a row that cannot be sent.
+    pub(super) fn leave_out(&mut self, at: Position, is_event: bool, why: String) {
+        if self.left_out.iter().all(|other| other.at != at) {
+            self.left_out.push(LeftOut { at, is_event, why });
+        }
+    }
 }
 
 /// The book.
@@ -163,7 +185,7 @@ impl OutboxModel {
             self.got(sn, &superfluous);
         }
         self.busy.insert(name.clone(), now);
-        Some(TransactionPlan { to: name, events, edus, ephemera })
+        Some(TransactionPlan { to: name, events, edus, ephemera, left_out: Vec::new() })
     }
 
     /// When there is room for another transaction; none while there is none before one of those under way ends.
@@ -237,6 +259,24 @@ impl OutboxModel {
             self.got(sn, &plan.edus);
         }
         true
+    }
+
+    /// Takes out what cannot be sent, whatever comes of the rest, and counts it for the operator.
+    pub(super) fn leave_out(&mut self, plan: &mut TransactionPlan) {
+        let Some(server) = self.servers.get_mut(&plan.to) else { return };
+        let rows: Vec<Position> = plan.left_out.iter().map(|one| one.at).collect();
+        for LeftOut { at, is_event, why } in plan.left_out.drain(..) {
+            let what = if is_event { "an event" } else { "an EDU" };
+            tracing::error!(server = %plan.to, row = %at, why, "Left out {what} that cannot be written; what waits behind it goes on.");
+            server.left_out.count += 1;
+            server.left_out.last = Some(format!("{what} was left out: {why}"));
+        }
+        server.queue.remove(&rows);
+        plan.events.retain(|at| !rows.contains(at));
+        plan.edus.retain(|at| !rows.contains(at));
+        if let Some(sn) = server.sn {
+            self.got(sn, &rows);
+        }
     }
 
     /// A transaction could not even be put together, by no fault of the server.

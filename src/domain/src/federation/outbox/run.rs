@@ -111,6 +111,9 @@ impl Federation {
         outbox.figures.note(&plan, &status);
         let was_failing = book.servers.get(&plan.to).is_some_and(super::server::Server::is_failing);
         let to = plan.to.clone();
+        if !plan.left_out.is_empty() {
+            book.leave_out(&mut plan);
+        }
         match status {
             TransactionFate::Taken { .. } => {
                 if was_failing {

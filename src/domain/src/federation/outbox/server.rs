@@ -43,6 +43,17 @@ pub(super) struct Server {
     pub(super) batch_max: usize,
     /// How often it has refused what now comes first, by itself.
     refusals: u32,
+    /// What was never sent to it, as it cannot be written.
+    pub(super) left_out: LeftOut,
+}
+
+/// Items that cannot be sent to a server, whatever is tried. Counted since the start: the rows themselves are deleted.
+#[derive(Debug, Clone, Default)]
+pub(super) struct LeftOut {
+    /// How many.
+    pub(super) count: u64,
+    /// What the last one was, and why, in words.
+    pub(super) last: Option<String>,
 }
 
 impl Server {
@@ -57,6 +68,7 @@ impl Server {
             retry: None,
             batch_max: limits::TRANSACTION_PDUS_MAX,
             refusals: 0,
+            left_out: LeftOut::default(),
         }
     }
 
@@ -123,7 +135,11 @@ impl Server {
 
     /// Whether nothing would be lost by forgetting it.
     pub(super) fn is_forgettable(&self) -> bool {
-        self.phase == Phase::Idle && self.queue.is_empty() && !self.is_failing() && !self.is_unsaved()
+        self.phase == Phase::Idle
+            && self.queue.is_empty()
+            && !self.is_failing()
+            && !self.is_unsaved()
+            && self.left_out.count == 0
     }
 }
 

@@ -31,6 +31,10 @@ pub struct Destination {
     pub retry_at_ms: Option<Millis>,
     /// Why the last attempt failed, in words.
     pub reason: Option<String>,
+    /// Items that were left out since the start, as they cannot be written as JSON that a server would take.
+    pub left_out: u64,
+    /// What the last of them was, and why, in words.
+    pub left_out_reason: Option<String>,
     /// Events that wait for it.
     pub queued_events: usize,
     /// Other things that wait for it.
@@ -97,6 +101,7 @@ impl Federation {
         let book = self.outbox.book.lock();
         let server = ServerName::parse(name.as_str()).ok().and_then(|name| book.servers.get(&name));
         let health = server.map_or(saved, |server| server.health.clone());
+        let left_out = server.map(|server| server.left_out.clone()).unwrap_or_default();
         let (queued_events, queued_edus) = server.map_or((0, 0), |server: &Server| server.queue.lengths());
         Destination {
             name,
@@ -106,6 +111,8 @@ impl Federation {
             failures: health.failures,
             retry_at_ms: health.retry_at_ms,
             reason: health.reason,
+            left_out: left_out.count,
+            left_out_reason: left_out.last,
             queued_events,
             queued_edus,
             sending: server.is_some_and(|server| server.phase == Phase::Busy),

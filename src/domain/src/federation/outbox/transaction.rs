@@ -12,6 +12,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::model::TransactionPlan;
+use crate::canonical;
 use crate::federation::Federation;
 use crate::federation::request::{ASK_WAIT, refused, whole};
 
@@ -46,10 +47,31 @@ struct Load {
     edus: Vec<Raw<Edu>>,
 }
 
+/// How carefully a transaction is put together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Care {
+    /// What is stored was checked when it was put down.
+    Usual,
+    /// Each item is checked, as the whole could not be signed.
+    Each,
+}
+
 impl Federation {
-    /// Sends what `plan` says, of it as much as fits; `plan` then says what that was.
+    /// Sends what `plan` says, of it as much as fits; `plan` then says what that was, and what had to be left out.
     pub(super) async fn transact(&self, plan: &mut TransactionPlan) -> TransactionFate {
-        let load = match self.load_transaction(plan).await {
+        match self.transact_with(plan, Care::Usual).await {
+            // One item that has no canonical form makes the whole transaction impossible to sign. It is found and left out:
+            // it would keep everything behind it from that server for ever.
+            TransactionFate::Unsent(error @ Error::Fault(_)) => {
+                tracing::warn!(server = %plan.to, %error, "A transaction could not be written; each item in it is checked.");
+                self.transact_with(plan, Care::Each).await
+            }
+            fate => fate,
+        }
+    }
+
+    async fn transact_with(&self, plan: &mut TransactionPlan, care: Care) -> TransactionFate {
+        let load = match self.load_transaction(plan, care).await {
             Ok(load) => load,
             Err(error) => return TransactionFate::Unsent(error),
         };
@@ -62,7 +84,8 @@ impl Federation {
         (request.pdus, request.edus) = (load.events, load.edus);
         let answer = match self.ask_streamed(&plan.to, request, ASK_WAIT).await {
             Ok(answer) => answer,
-            Err(error @ Error::Fault(_)) => return TransactionFate::Unsent(error),
+            // With each item checked it is something else that is wrong: back-off, and the reason for the operator to see.
+            Err(error @ Error::Fault(_)) if care == Care::Usual => return TransactionFate::Unsent(error),
             Err(error) => return failed(error.to_string()),
         };
         let status = answer.status;
@@ -73,7 +96,7 @@ impl Federation {
         }
     }
 
-    async fn load_transaction(&self, plan: &mut TransactionPlan) -> Result<Load> {
+    async fn load_transaction(&self, plan: &mut TransactionPlan, care: Care) -> Result<Load> {
         let rows: Vec<Position> = plan.events.iter().chain(&plan.edus).copied().collect();
         let found = if rows.is_empty() {
             Vec::new()
@@ -83,13 +106,24 @@ impl Federation {
         let events = plan.events.len();
         plan.events.truncate(found.len());
         plan.edus.truncate(found.len().saturating_sub(events));
+        let places: Vec<Position> = plan.events.iter().chain(&plan.edus).copied().collect();
         let mut load = Load::default();
-        for (index, json) in found.into_iter().enumerate().filter_map(|(index, json)| Some((index, json?))) {
-            let json = RawValue::from_string(json).map_err(|error| Error::fault("reading stored JSON", error))?;
-            if index < events { load.events.push(json) } else { load.edus.push(Raw::from_json(json)) }
+        for (index, (stored, at)) in found.into_iter().zip(places).enumerate() {
+            let Some(stored) = stored else { continue };
+            match stored.and_then(|json| raw(json, care)) {
+                Ok(json) if index < events => load.events.push(json),
+                Ok(json) => load.edus.push(Raw::from_json(json)),
+                Err(why) => plan.leave_out(at, index < events, why),
+            }
         }
         for edu in plan.ephemera.edus() {
-            load.edus.push(Raw::new(&edu).map_err(|error| Error::fault("writing an EDU as JSON", error))?);
+            let json = serde_json::to_string(&edu).map_err(|error| error.to_string());
+            match json.and_then(|json| raw(json, care)) {
+                Ok(json) => load.edus.push(Raw::from_json(json)),
+                Err(why) => {
+                    tracing::error!(server = %plan.to, why, "An EDU in memory cannot be written and is dropped.")
+                }
+            }
         }
         Ok(load)
     }
@@ -118,12 +152,23 @@ fn failed(why: String) -> TransactionFate {
     TransactionFate::Failed { why, retry_after_ms: None }
 }
 
-/// The JSON of as many rows as fit into a transaction, but at least of the first; none for a row that is for nothing.
-fn read_some(tx: &mut hearth_store::ReadTx<'_>, rows: &[Position]) -> Result<Vec<Option<String>>> {
+/// Stored text as JSON to be sent, or why it cannot be.
+fn raw(json: String, care: Care) -> Result<Box<RawValue>, String> {
+    if care == Care::Each {
+        canonical::check("It", &json).map_err(|error| error.to_string())?;
+    }
+    RawValue::from_string(json).map_err(|error| format!("It is not JSON: {error}"))
+}
+
+/// What is stored for a row: none for a row that is for nothing, an error for one that cannot be read.
+type Stored = Option<Result<String, String>>;
+
+/// What is stored for as many rows as fit into a transaction, but at least for the first.
+fn read_some(tx: &mut hearth_store::ReadTx<'_>, rows: &[Position]) -> Result<Vec<Stored>> {
     let (mut found, mut bytes) = (Vec::with_capacity(rows.len()), 0);
     for at in rows {
         let json = outgoing::json(tx.tx(), *at)?;
-        bytes += json.as_ref().map_or(0, String::len);
+        bytes += json.as_ref().and_then(|json| json.as_ref().ok()).map_or(0, String::len);
         if bytes > limits::OUTGOING_BYTES_MAX && !found.is_empty() {
             break;
         }

@@ -1,6 +1,6 @@
 //! Getting events that others name: what authorises an event, and single ones. They become outliers.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use futures_util::StreamExt;
@@ -10,12 +10,14 @@ use hearth_store::tables::events;
 use ruma::api::federation::authorization::get_event_authorization::v1 as event_auth;
 use ruma::api::federation::event::get_event::v1 as get_event;
 use ruma::{OwnedEventId, OwnedServerName, ServerName};
+use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::handle::RoomInfo;
 use super::parse::{IncomingPdu, parse};
 use super::{check_auth, outliers};
 use crate::federation::Federation;
+use crate::federation::request::ASK_WAIT;
 use crate::rooms::servers;
 
 /// Single events asked for at the same time.
@@ -24,6 +26,13 @@ const AT_ONCE: usize = 8;
 const SERVERS_MAX: usize = 4;
 /// Generations of auth events that are fetched one by one.
 const GENERATIONS_MAX: usize = 6;
+/// The answer to a question for an auth chain.
+#[derive(Deserialize)]
+struct AuthChain {
+    #[serde(default)]
+    auth_chain: Vec<Box<RawValue>>,
+}
+
 /// Outliers stored in one write: others want to write, too.
 const CHUNK: usize = 250;
 
@@ -47,8 +56,10 @@ impl Federation {
         from: &ServerName,
     ) -> Result<()> {
         let request = event_auth::Request::new(place.room_id.clone(), candidate.pdu.event_id.clone());
-        if let Ok(answer) = self.ask(from, request).await {
-            let found = answer.auth_chain.into_iter().take(limits::STATE_EVENTS_MAX).collect();
+        let answer: Result<AuthChain> =
+            self.ask_loosely(from, request, ASK_WAIT, limits::AUTH_ANSWER_BYTES_MAX).await;
+        if let Ok(answer) = answer {
+            let found = self.reachable(place, &missing, answer.auth_chain).await?;
             self.take_outliers(place, found).await?;
         }
         let (mut missing, mut found) = (self.unknown(missing).await?, Vec::new());
@@ -63,6 +74,31 @@ impl Federation {
             missing = self.unknown(named.into_iter().take(limits::STATE_SINGLE_EVENTS_MAX).collect()).await?;
         }
         self.take_outliers(place, found).await
+    }
+
+    /// Those of the events in an answer that the `wanted` auth events lead to without passing by one that is known, at most
+    /// [`limits::AUTH_ANSWER_EVENTS_MAX`]: whatever else a server puts into its answer is not kept.
+    async fn reachable(
+        &self,
+        place: &RoomInfo,
+        wanted: &[OwnedEventId],
+        found: Vec<Box<RawValue>>,
+    ) -> Result<Vec<Box<RawValue>>> {
+        let mut by_id: HashMap<OwnedEventId, (Box<RawValue>, Vec<OwnedEventId>)> = HashMap::new();
+        for json in found {
+            if let Some(one) = self.read(place, &json) {
+                by_id.insert(one.pdu.event_id, (json, one.pdu.auth_events));
+            }
+        }
+        let unknown: HashSet<_> = self.unknown(by_id.keys().cloned().collect()).await?.into_iter().collect();
+        let (mut open, mut reached) = (wanted.to_vec(), Vec::new());
+        while let Some(id) = open.pop().filter(|_| reached.len() < limits::AUTH_ANSWER_EVENTS_MAX) {
+            if let Some((json, auth_events)) = by_id.remove(&id).filter(|_| unknown.contains(&id)) {
+                open.extend(auth_events);
+                reached.push(json);
+            }
+        }
+        Ok(reached)
     }
 
     /// Fetches single events, from `from` or whoever has them. Those that nobody has are left out; an error when there is

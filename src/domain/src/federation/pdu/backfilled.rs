@@ -42,7 +42,8 @@ pub fn backfilled(
         }
         let known = known.map(|event| event.sn);
         let flags = if pdu.rejected { events::REJECTED } else { 0 };
-        let membership_status = EventStatus { ord: (!pdu.rejected).then_some(ord), snapshot, flags };
+        let is_withheld = redaction::is_withheld(core, tx.tx(), room, &pdu)?;
+        let membership_status = EventStatus { ord: (!pdu.rejected && !is_withheld).then_some(ord), snapshot, flags };
         let at = tx.position();
         let new = NewEvent { pdu, json, sender: None, txn: None, known };
         let (event, relation) = persist::event(core, tx, room.sn, new, at, membership_status)?;
@@ -52,7 +53,7 @@ pub fn backfilled(
             if event.pdu.kind == TimelineEventType::RoomRedaction {
                 redaction::apply(core, tx, room, &event)?;
             }
-            redaction::apply_pending(core, tx, room, &event)?;
+            redaction::apply_pending(core, tx, room, &event, false)?;
         }
         if let Some(sn) = known {
             let core = core.clone();

@@ -107,7 +107,8 @@ mod tests {
 
     #[test]
     fn only_canonical_json_is_taken() {
-        let deep = format!("{}{}", "{\"a\":".repeat(65), "1".to_owned() + &"}".repeat(65));
+        let levels = JSON_DEPTH_MAX + 1;
+        let deep = format!("{}{}", "{\"a\":".repeat(levels), "1".to_owned() + &"}".repeat(levels));
         for json in [
             r#"{"a":1,"a":2}"#,
             r#"{"b":{"a":1,"a":1}}"#,

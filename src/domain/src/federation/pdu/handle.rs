@@ -71,7 +71,8 @@ impl Federation {
         way: PduSource,
     ) -> Result<PduOutcome> {
         let (mut candidate, mut given) = (candidate, None);
-        let (mut auth_asked, mut prev_asked, mut policy_asked) = (false, way == PduSource::Pulled, false);
+        let (mut auth_asked, mut prev_asked) = (false, way == PduSource::Pulled);
+        let (mut state_asked, mut policy_asked) = (false, false);
         for _ in 0..PLANS_MAX {
             let obstacle;
             (candidate, obstacle) = match self.attempt(place, candidate, given.clone()).await? {
@@ -89,19 +90,28 @@ impl Federation {
                 }
                 continue;
             }
-            if !missing.auth.is_empty() {
-                if auth_asked {
-                    return Err(refuse(Reason::NotFound, "Nobody has the events that authorise it."));
-                }
+            // Whatever can tell what is unknown is asked before anything is refused: the event's auth chain, the events before
+            // it, which may be or bring the rest, and the state there.
+            if !missing.auth.is_empty() && !auth_asked {
                 auth_asked = true;
-                self.fetch_auth(place, &candidate, missing.auth, from).await?;
-            } else if !prev_asked {
+                if let Err(error) = self.fetch_auth(place, &candidate, missing.auth, from).await {
+                    tracing::debug!(%error, room.id = %place.room_id, "Asking for auth events failed.");
+                }
+            } else if !missing.prev.is_empty() && !prev_asked {
                 prev_asked = true;
                 if let Err(error) = Box::pin(self.catch_up(place, &candidate, from)).await {
-                    tracing::debug!(%error, room.id = %place.room_id, "get_missing_events returned nothing usable.");
+                    tracing::debug!(%error, room.id = %place.room_id, "Asking for missing events failed.");
+                }
+            } else if !state_asked {
+                state_asked = true;
+                let state = self.state_before(place, &candidate, from).await;
+                if !missing.prev.is_empty() {
+                    given = Some(Arc::new(state?));
+                } else if state.is_err_and(|error| error.reason() == Some(Reason::ConnectionFailed)) {
+                    return Err(refuse(Reason::ConnectionFailed, "No server could be asked for its auth events."));
                 }
             } else {
-                given = Some(Arc::new(self.state_before(place, &candidate, from).await?));
+                return Err(refuse(Reason::NotFound, "Missing auth events: no server in the room returned them."));
             }
         }
         Err(refuse(Reason::LimitExceeded { retry_after_ms: 1_000 }, "The room moves too fast to follow; try again."))

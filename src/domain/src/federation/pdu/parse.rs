@@ -36,7 +36,7 @@ pub fn parse(rules: &RoomVersionRules, room_id: Option<&RoomId>, json: &RawValue
     let mut object = canonical_json::object(json.get(), rules.authorization.strict_canonical_json)?;
     // It is not signed, so anybody on the way may have written it.
     object.remove("unsigned");
-    check_pdu_format(&object, &rules.event_format).map_err(Error::bad_json)?;
+    check_format(rules, &object)?;
     IncomingPdu::of(rules, room_id, object)
 }
 
@@ -71,6 +71,30 @@ impl IncomingPdu {
     }
 }
 
+/// The format of the version, with lengths as Synapse counts them: code points up to version 10, and bytes from 11 on. Who counts
+/// otherwise drops what all others have, and parts from them.
+fn check_format(rules: &RoomVersionRules, object: &CanonicalJsonObject) -> Result<()> {
+    if rules.redaction.content_field_redacts {
+        return check_pdu_format(object, &rules.event_format).map_err(Error::bad_json);
+    }
+    let is_long = |field: &str| {
+        let text = object.get(field).and_then(CanonicalJsonValue::as_str);
+        text.is_some_and(|text| text.len() > limits::ID_BYTES_MAX && text.chars().count() <= limits::ID_BYTES_MAX)
+    };
+    let long: Vec<&str> = ["type", "sender", "room_id", "state_key"].into_iter().filter(|field| is_long(field)).collect();
+    if long.is_empty() {
+        return check_pdu_format(object, &rules.event_format).map_err(Error::bad_json);
+    }
+    // ruma counts bytes: it gets to see the same event with these fields cut short.
+    let mut counted = object.clone();
+    for field in long {
+        if let Some(CanonicalJsonValue::String(text)) = counted.get_mut(field) {
+            *text = text.chars().take(limits::ID_BYTES_MAX / 4).collect();
+        }
+    }
+    check_pdu_format(&counted, &rules.event_format).map_err(Error::bad_json)
+}
+
 /// What ruma's format check leaves open: types that every server relies on, and NUL characters, which not every database
 /// can store.
 fn check_fields(object: &CanonicalJsonObject) -> Result<()> {
@@ -92,7 +116,7 @@ fn read(rules: &RoomVersionRules, event_id: OwnedEventId, object: &CanonicalJson
     let text = |field: &str| object.get(field).and_then(CanonicalJsonValue::as_str);
     let number = |field: &str| object.get(field).and_then(CanonicalJsonValue::as_integer).map(i64::from);
     let content = object.get("content").ok_or_else(|| missing("content"))?;
-    let kind = TimelineEventType::from(text("type").filter(|kind| !kind.is_empty()).ok_or_else(|| missing("type"))?);
+    let kind = TimelineEventType::from(text("type").ok_or_else(|| missing("type"))?);
     let redacts_home = if rules.redaction.content_field_redacts { content.as_object() } else { Some(object) };
     let redacts =
         redacts_home.filter(|_| kind == TimelineEventType::RoomRedaction).and_then(|home| home.get("redacts"));
@@ -104,7 +128,8 @@ fn read(rules: &RoomVersionRules, event_id: OwnedEventId, object: &CanonicalJson
         state_key: text("state_key").map(str::to_owned),
         sender: text("sender").and_then(|id| UserId::parse(id).ok()).ok_or_else(|| missing("sender"))?,
         origin_server_ts: number("origin_server_ts")
-            .and_then(|at| u64::try_from(at).ok())
+            // Before 1970 is odd, and every other server takes it.
+            .map(|at| u64::try_from(at).unwrap_or(0))
             .ok_or_else(|| missing("origin_server_ts"))?,
         depth: number("depth").ok_or_else(|| missing("depth"))?,
         content: raw,

@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
-use hearth_base::{Error, Result};
+use hearth_base::{Error, Result, limits};
 use hearth_store::WriteTx;
 use hearth_store::ids::{RoomSn, SnapshotSn};
 use hearth_store::tables::rooms::{self, Room};
-use hearth_store::tables::{awaited_events, events};
+use hearth_store::tables::{awaited_events, events, inbox, soft_failed};
+
+use ruma::events::TimelineEventType;
+use ruma::{EventId, ServerName};
 
 use super::parse::IncomingPdu;
 use super::plan::{self, AuthStatus, Budget, MissingEvents, PduOutcome, PduPlan, PlanResult, StateBefore};
@@ -60,7 +63,7 @@ pub(super) fn planned(
     plan: PduPlan,
 ) -> Result<PersistOutcome> {
     let known = core.events.find(tx.tx(), &candidate.pdu.event_id)?;
-    let is_as_planned = known.as_ref().is_none_or(|event| event.is_outlier())
+    let is_as_planned = known.as_ref().is_none_or(|event| event.is_outlier() || event.is_soft_failed())
         && known.map(|event| event.sn) == plan.known
         && room.snapshot == plan.snapshot
         && room.extremities == plan.extremities;
@@ -86,7 +89,7 @@ fn carry_out(
             if !plan.missing.is_empty() {
                 gaps::middle(tx, room.sn, &plan.missing)?;
             }
-            for id in &plan.missing {
+            for id in plan.missing.iter().chain(&plan.hidden) {
                 awaited_events::insert(tx.tx(), room.sn, id.as_str())?;
             }
             if !step.is_end {
@@ -100,12 +103,18 @@ fn carry_out(
                 }
                 left => left?,
             }
+            let joining = (event.pdu.kind == TimelineEventType::RoomMember).then(|| event.pdu.sender.server_name());
+            judge_again(core, tx, room.sn, &event_id, joining)?;
             return Ok(PduOutcome::Accepted);
         }
         AuthStatus::SoftFail(why) => PduOutcome::SoftFailed(why),
         AuthStatus::Reject(why) => PduOutcome::Rejected(why),
     };
     tracing::info!(event.id = %event_id, room.id = room.id, ?verdict, "PDU rejected or soft-failed.");
+    if !plan.missing.is_empty() && !gaps::has(tx.tx(), room.sn, &plan.missing)? {
+        // What lies before it can be reached through it alone, whatever is thought of itself.
+        gaps::middle(tx, room.sn, &plan.missing)?;
+    }
     if known.is_some() {
         // As an outlier it may authorise others, or be part of the room's state: it was judged when it came. Whoever hands it over
         // again, with a state that does not allow it, must not take that away from it.
@@ -113,8 +122,41 @@ fn carry_out(
     }
     let flags = if matches!(verdict, PduOutcome::SoftFailed(_)) { events::SOFT_FAILED } else { events::REJECTED };
     let at = tx.position();
-    persist::event(core, tx, room.sn, new, at, EventStatus { ord: None, snapshot: before, flags })?;
+    let (event, _) = persist::event(core, tx, room.sn, new, at, EventStatus { ord: None, snapshot: before, flags })?;
+    if event.is_soft_failed() {
+        for auth in &plan.unplaced {
+            soft_failed::insert(tx.tx(), room.sn, auth.as_str(), event.sn)?;
+        }
+    }
     Ok(verdict)
+}
+
+/// Has the soft-failed events judged again that the event `placed` authorises, now that it has its place: through the inbox, as
+/// that takes resolving states, which no write waits for.
+fn judge_again(
+    core: &Arc<Core>,
+    tx: &mut WriteTx<'_>,
+    room: RoomSn,
+    placed: &EventId,
+    joining: Option<&ServerName>,
+) -> Result<()> {
+    let waiting = soft_failed::take(tx.tx(), room, placed.as_str(), limits::SOFT_FAILED_WAITING_MAX)?;
+    // A server that is now in the room may have been heard before its join was.
+    let has_newcomers = match joining {
+        Some(server) => inbox::hurry(tx.tx(), room, server.as_str())?,
+        None => false,
+    };
+    if waiting.is_empty() && !has_newcomers {
+        return Ok(());
+    }
+    for sn in waiting {
+        let Some(row) = events::by_sn(tx.tx(), sn)? else { continue };
+        let event = core.events.get(tx.tx(), sn)?;
+        inbox::insert(tx, room, event.pdu.sender.server_name().as_str(), &row.id, &row.json)?;
+    }
+    let core = core.clone();
+    tx.after_commit(move || core.incoming.tell(room));
+    Ok(())
 }
 
 fn snapshot_of(tx: &mut WriteTx<'_>, before: StateBefore) -> Result<SnapshotSn> {

@@ -5,7 +5,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use hearth_base::{Error, Result, limits::EXTREMITIES_MAX};
+use hearth_base::limits::{EXTREMITIES_MAX, EXTREMITY_STATES_MAX};
+use hearth_base::{Error, Result};
 use hearth_store::engine::Tx;
 use hearth_store::ids::{EventSn, KeySn, SnapshotSn};
 use hearth_store::tables::rooms::Room;
@@ -73,12 +74,16 @@ pub(super) struct PduPlan {
     pub(super) snapshot: SnapshotSn,
     /// As above.
     pub(super) extremities: Vec<EventSn>,
-    /// The event's number, if it is an outlier so far.
+    /// The event's number, if it is an outlier or soft-failed so far.
     pub(super) known: Option<EventSn>,
     /// The state before it.
     pub(super) before: StateBefore,
     /// Events right before it that are not here.
     pub(super) missing: Vec<OwnedEventId>,
+    /// Soft-failed events that it comes after: if one of them is let in later, the room has gone on from it already.
+    pub(super) hidden: Vec<OwnedEventId>,
+    /// Those of its auth events that have no place in the room yet: with one of them it may be allowed.
+    pub(super) unplaced: Vec<OwnedEventId>,
     /// How it is judged.
     pub(super) status: AuthStatus,
 }
@@ -142,7 +147,13 @@ pub(super) fn look(
     effort: Budget,
     given: Option<&StateIds>,
 ) -> Result<PlanResult> {
+    let mut stored = None;
     let known = match core.events.find(tx, &candidate.pdu.event_id)? {
+        // It was kept out by a state that may have been behind; sent again, it is judged again.
+        Some(event) if event.is_soft_failed() && event.room == room.sn && event.snapshot.0 != 0 => {
+            stored = Some(event.snapshot);
+            Some(event.sn)
+        }
         Some(event) if !event.is_outlier() => return Ok(PlanResult::Known(verdict_of(&event))),
         // The room's own, which came with its state: it needs no place, and must not lose its standing.
         Some(event) if candidate.is_create() && event.room == room.sn => {
@@ -156,12 +167,19 @@ pub(super) fn look(
         return Err(Error::forbidden("This server is not in that room."));
     }
     let rules = version::stored_rules(&room.version)?;
-    let mut view = PlanView { core, tx, room, rules, candidate, effort, auth: Vec::new(), prev: Vec::new() };
-    let missing = view.gather(given.is_some())?;
-    if !(missing.auth.is_empty() && (missing.prev.is_empty() || given.is_some())) {
+    let (auth, prev, hidden) = (Vec::new(), Vec::new(), Vec::new());
+    let mut view = PlanView { core, tx, room, rules, candidate, effort, auth, prev, hidden };
+    let mut missing = view.gather(given.is_some())?;
+    if !(missing.auth.is_empty() && (missing.prev.is_empty() || given.is_some() || stored.is_some())) {
         return Ok(PlanResult::Lacks(missing));
     }
-    let Some((before, mut status)) = view.check_auth(given)? else { return Ok(PlanResult::Hard) };
+    let is_behind = !missing.prev.is_empty();
+    if stored.is_some() {
+        // The gap before it was opened when it came first.
+        missing.prev.clear();
+    }
+    let Some(before) = view.state_before(given, stored)? else { return Ok(PlanResult::Hard) };
+    let Some(mut status) = view.check_auth(&before, is_behind)? else { return Ok(PlanResult::Hard) };
     if matches!(status, AuthStatus::In(_)) {
         match policy::membership_status(core, view.tx, room, &candidate.pdu, &candidate.json)? {
             policy::PolicyStatus::Fine => {}
@@ -172,7 +190,11 @@ pub(super) fn look(
         }
     }
     let (snapshot, extremities) = (room.snapshot, room.extremities.clone());
-    Ok(PlanResult::Planned(Box::new(PduPlan { snapshot, extremities, known, before, missing: missing.prev, status })))
+    let unplaced = view.auth.iter().filter(|event| event.is_outlier() && !event.pdu.rejected);
+    let unplaced = unplaced.map(|event| event.pdu.event_id.clone()).collect();
+    let (missing, hidden) = (missing.prev, view.hidden);
+    let plan = PduPlan { snapshot, extremities, known, before, missing, hidden, unplaced, status };
+    Ok(PlanResult::Planned(Box::new(plan)))
 }
 
 fn verdict_of(event: &Event) -> PduOutcome {
@@ -194,6 +216,8 @@ struct PlanView<'a> {
     auth: Vec<Arc<Event>>,
     /// The previous events that are here with the state at them.
     prev: Vec<Arc<Event>>,
+    /// The soft-failed ones among the events that it comes after.
+    hidden: Vec<OwnedEventId>,
 }
 
 impl PlanView<'_> {
@@ -219,25 +243,53 @@ impl PlanView<'_> {
         Ok(missing)
     }
 
-    /// Judges the event; none when that takes more than a quick look.
-    fn check_auth(&mut self, given: Option<&StateIds>) -> Result<Option<(StateBefore, AuthStatus)>> {
-        let by_auth_events = self.by_auth_events();
-        // Also of a rejected event: those that come after it need the state there.
-        let Some(before) = self.before(given)? else { return Ok(None) };
-        if let Err(why) = by_auth_events {
-            return Ok(Some((before, AuthStatus::Reject(why))));
+    /// The state before the event, also of a rejected one: those that come after it need it. `stored` is that of an event which
+    /// was judged before. None when it takes more than a quick look.
+    fn state_before(&mut self, given: Option<&StateIds>, stored: Option<SnapshotSn>) -> Result<Option<StateBefore>> {
+        match stored {
+            None => self.before(given),
+            Some(_) if self.effort == Budget::Quick => Ok(None),
+            Some(snapshot) => {
+                let state = StateBefore::at(snapshot).full(self.tx)?;
+                self.relative(&state).map(Some)
+            }
         }
-        if let Err(why) = self.by_state(&before)? {
-            return Ok(Some((before, AuthStatus::Reject(why))));
+    }
+
+    /// A state as a difference to the room's current one.
+    fn relative(&mut self, state: &StateIds) -> Result<StateBefore> {
+        let changes = difference(&StateBefore::at(self.room.snapshot).full(self.tx)?, state);
+        Ok(StateBefore { base: self.room.snapshot, changes })
+    }
+
+    /// Judges the event; none when that takes more than a quick look. `is_behind` says that something before it is missing here.
+    fn check_auth(&mut self, before: &StateBefore, is_behind: bool) -> Result<Option<AuthStatus>> {
+        if let Err(why) = self.by_auth_events() {
+            return Ok(Some(AuthStatus::Reject(why)));
+        }
+        if let Err(why) = self.by_state(before)? {
+            return Ok(Some(AuthStatus::Reject(why)));
         }
         let current = StateBefore::at(self.room.snapshot);
-        if before != current
+        if *before != current
             && let Err(why) = self.by_state(&current)?
         {
-            return Ok(Some((before, AuthStatus::SoftFail(why))));
+            // After an outage the current state is older than the event: its sender may have come in, or got the power,
+            // in what is missing. What counts is the state that both lead to.
+            if !is_behind {
+                return Ok(Some(AuthStatus::SoftFail(why)));
+            }
+            if self.effort == Budget::Quick {
+                return Ok(None);
+            }
+            let states = [current.full(self.tx)?, before.full(self.tx)?];
+            let joint = resolve(self.core, self.tx, self.rules, &states, None)?;
+            let joint = self.relative(&joint)?;
+            if let Err(why) = self.by_state(&joint)? {
+                return Ok(Some(AuthStatus::SoftFail(why)));
+            }
         }
-        let Some(step) = self.step(&before)? else { return Ok(None) };
-        Ok(Some((before, AuthStatus::In(step))))
+        Ok(self.step(before)?.map(AuthStatus::In))
     }
 
     fn by_auth_events(&self) -> auth_rules::AuthResult {
@@ -313,8 +365,7 @@ impl PlanView<'_> {
                 resolve(self.core, self.tx, self.rules, &states, None)?
             }
         };
-        let changes = difference(&StateBefore::at(self.room.snapshot).full(self.tx)?, &target);
-        Ok(Some(StateBefore { base: self.room.snapshot, changes }))
+        self.relative(&target).map(Some)
     }
 
     /// How the event moves the room's head; none when that takes more than a quick look.
@@ -336,8 +387,8 @@ impl PlanView<'_> {
             let after = state_after(&*self.core.events.get(self.tx, *end)?);
             ends.insert(*end, after.ok_or_else(|| Error::broken("an extremity has no state"))?);
         }
-        if others.len() >= EXTREMITIES_MAX && !reserve(&mut others, &mut ends) {
-            return Ok(Some(HeadChange::default()));
+        if others.len() >= EXTREMITIES_MAX {
+            drop_twin(&mut others, &mut ends);
         }
         let agrees = |after: &(SnapshotSn, Option<_>)| *after == (self.room.snapshot, None);
         if is_straight && !is_current && ends.values().all(agrees) {
@@ -355,6 +406,8 @@ impl PlanView<'_> {
         let mut covered: BTreeSet<EventSn> = self.prev.iter().map(|event| event.sn).collect();
         let mut hidden: Vec<_> = self.prev.iter().filter(|event| event.ord.is_none()).cloned().collect();
         for _ in 0..HIDDEN_GENERATIONS_MAX {
+            let soft_failed = hidden.iter().filter(|event| event.is_soft_failed());
+            self.hidden.extend(soft_failed.map(|event| event.pdu.event_id.clone()));
             let mut next = Vec::new();
             for id in hidden.iter().flat_map(|event| &event.pdu.prev_events) {
                 if let Some(event) = self.core.events.find(self.tx, id)?
@@ -380,8 +433,13 @@ impl PlanView<'_> {
         let mut mine = before.full(self.tx)?;
         mine.extend(own_key.map(|key| (key, NEW)));
         let mut states = vec![mine];
-        for after in ends.values().collect::<BTreeSet<_>>() {
-            states.push(StateBefore::after(*after).full(self.tx)?);
+        let ends: BTreeSet<_> = ends.values().collect();
+        if ends.len() > EXTREMITY_STATES_MAX {
+            states.push(StateBefore::at(self.room.snapshot).full(self.tx)?);
+        } else {
+            for after in ends {
+                states.push(StateBefore::after(*after).full(self.tx)?);
+            }
         }
         let mut target = resolve(self.core, self.tx, self.rules, &states, Some(&newcomer))?;
         let current = StateBefore::at(self.room.snapshot).full(self.tx)?;
@@ -425,15 +483,15 @@ impl PlanView<'_> {
     }
 }
 
-/// Leaves out an end whose state another end has, too: the room's state stays what it is. Whether there was one.
-fn reserve(others: &mut Vec<EventSn>, ends: &mut BTreeMap<EventSn, StateAfter>) -> bool {
+/// Leaves out an end whose state another end has, too, if there is one: the room's state stays what it is.
+fn drop_twin(others: &mut Vec<EventSn>, ends: &mut BTreeMap<EventSn, StateAfter>) {
     let mut seen = BTreeSet::new();
     // The newest of those that agree stays: it is the likeliest to be built upon.
     let twin = others.iter().rev().find(|end| ends.get(end).is_some_and(|after| !seen.insert(*after))).copied();
-    let Some(twin) = twin else { return false };
-    others.retain(|end| *end != twin);
-    ends.remove(&twin);
-    true
+    if let Some(twin) = twin {
+        others.retain(|end| *end != twin);
+        ends.remove(&twin);
+    }
 }
 
 /// What has to change for one state to become another.

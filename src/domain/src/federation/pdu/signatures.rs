@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use hearth_base::{Error, Result};
+use ruma::OwnedServerName;
 use ruma::room_version_rules::RoomVersionRules;
 use ruma::signatures::Verified;
 
@@ -23,8 +24,18 @@ impl Federation {
         rules: &'static RoomVersionRules,
         candidates: Vec<IncomingPdu>,
     ) -> Vec<Result<IncomingPdu>> {
+        self.check_signatures_via(rules, candidates, &[]).await
+    }
+
+    /// As [`Self::check_signatures`], asking servers in the room for keys that their owners do not give.
+    pub async fn check_signatures_via(
+        &self,
+        rules: &'static RoomVersionRules,
+        candidates: Vec<IncomingPdu>,
+        notaries: &[OwnedServerName],
+    ) -> Vec<Result<IncomingPdu>> {
         let objects = candidates.iter().map(|candidate| &candidate.object);
-        let known = Arc::new(self.keyring.gather(objects, rules).await);
+        let known = Arc::new(self.keyring.gather_via(objects, rules, notaries).await);
         if candidates.len() <= CHUNK {
             return candidates.into_iter().map(|candidate| check(&known, rules, candidate)).collect();
         }

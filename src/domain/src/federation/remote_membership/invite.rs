@@ -1,12 +1,12 @@
 //! Inviting users of other servers: theirs has to agree and signs the event, before it goes into the room (server-server API,
 //! "Inviting to a room").
 //!
-//! The first version of the endpoint is for rooms of versions 1 and 2, in which this server does not take part.
+//! Servers that do not have the second version of the endpoint are asked by the first.
 
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use hearth_base::{Reason, Result, error::refuse};
+use hearth_base::{Error, Reason, Result, error::refuse, limits};
 use hearth_store::engine::Tx;
 use hearth_store::tables::memberships::Membership;
 use hearth_store::tables::rooms::Room;
@@ -14,12 +14,13 @@ use ruma::api::client::room::create_room;
 use ruma::api::federation::membership::{RawStrippedState, create_invite};
 use ruma::canonical_json::CanonicalJsonObject;
 use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId, UserId};
+use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{ENTRY_WAIT, Federation, raw};
 use crate::Requester;
 use crate::core::Core;
-use crate::federation::pdu;
+use crate::federation::{legacy, pdu, request};
 use crate::federation::sign::take_signatures;
 use crate::rooms::StateChange;
 use crate::rooms::append::{Sender, append_prepared, prepare};
@@ -154,15 +155,46 @@ impl Federation {
         room_id: &OwnedRoomId,
         prepared: &PreparedInvite,
     ) -> Result<Box<RawValue>> {
-        let request = create_invite::v2::Request::new(
+        let (server, event_id) = (target.server_name(), &prepared.event.pdu.event_id);
+        let invite = create_invite::v2::Request::new(
             room_id.clone(),
-            prepared.event.pdu.event_id.clone(),
+            event_id.clone(),
             version::id(&prepared.room.version)?,
             raw(&prepared.event)?,
             prepared.shown.iter().cloned().map(RawStrippedState::Pdu).collect(),
         );
-        Ok(self.ask_within(target.server_name(), request, ENTRY_WAIT).await?.event)
+        let answer = self.ask_streamed(server, invite, ENTRY_WAIT).await?;
+        let status = answer.status;
+        let body = request::whole(answer, limits::BODY_BYTES_MAX).await?;
+        if status < 400 {
+            let signed: SignedInvite = serde_json::from_slice(&body).map_err(|error| request::unreadable(server, error))?;
+            return Ok(signed.event);
+        }
+        if !request::is_unknown_endpoint(status, &body) {
+            return Err(request::refused(server, status, &body));
+        }
+        // An old server has the first version alone, whose body is the event itself.
+        let target = legacy::path("v1/invite", &[room_id.as_str(), event_id.as_str()]);
+        let answer = self.ask_plain(server, "PUT", &target, first_version(prepared)?.into(), ENTRY_WAIT).await?;
+        let body = request::body(server, answer, limits::BODY_BYTES_MAX).await?;
+        let (_, signed): (u16, SignedInvite) =
+            serde_json::from_slice(&body).map_err(|error| request::unreadable(server, error))?;
+        Ok(signed.event)
     }
+}
+
+/// What the invited server answers.
+#[derive(Deserialize)]
+struct SignedInvite {
+    event: Box<RawValue>,
+}
+
+/// The body of an invite by the first version of the endpoint: the event, with what shows the room beside it.
+fn first_version(prepared: &PreparedInvite) -> Result<Vec<u8>> {
+    let fault = |error| Error::fault("writing an invite as JSON", error);
+    let mut event: serde_json::Value = serde_json::from_slice(&prepared.event.json).map_err(fault)?;
+    event["unsigned"] = serde_json::json!({ "invite_room_state": prepared.shown });
+    serde_json::to_vec(&event).map_err(fault)
 }
 
 fn plan(

@@ -1,11 +1,13 @@
 //! What was told about a room, held against signatures and the room's own rules, before anything of it is believed.
 
-use std::collections::HashSet;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use hearth_base::{Error, Reason, Result, error::refuse};
 use ruma::room_version_rules::RoomVersionRules;
-use ruma::{OwnedEventId, RoomId, ServerName};
+use ruma::events::TimelineEventType;
+use ruma::{OwnedEventId, OwnedServerName, RoomId, ServerName, UserId};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -19,6 +21,11 @@ use crate::rooms::event::Authored;
 
 /// Events that are parsed and checked at a time: so many are in memory in their large form.
 const CHUNK: usize = 1_024;
+
+/// Servers in the room that are asked for keys of others.
+const NOTARIES_MAX: usize = 4;
+/// Servers that are named in an error.
+const SERVERS_NAMED_MAX: usize = 5;
 
 /// The room as the resident has it, as far as it holds.
 #[derive(Debug)]
@@ -55,6 +62,9 @@ impl Federation {
         job: &Handle,
     ) -> Result<CheckedState> {
         let SendJoinResponse { state, auth_chain, .. } = told;
+        let has_levels = state.iter().any(|json| is_levels(json));
+        let notaries = notaries(source, &state);
+        let mut dropped = Dropped::default();
         let total = state.len() + auth_chain.len();
         let (mut events, mut seen) = (Vec::with_capacity(total), HashSet::with_capacity(total));
         let mut done = 0;
@@ -67,7 +77,7 @@ impl Federation {
                     break;
                 }
                 done += chunk.len();
-                for event in self.sift(source, chunk).await? {
+                for event in self.sift(source, chunk, &notaries, &mut dropped).await? {
                     if is_state {
                         state_ids.insert(event.pdu.event_id.clone());
                     }
@@ -80,15 +90,30 @@ impl Federation {
                 }
             }
         }
+        if !events.iter().any(|event| event.is_create() && state_ids.contains(&event.pdu.event_id)) {
+            return Err(dropped.explain(source, "create event"));
+        }
         begin_with_create(source, &mut events, &state_ids)?;
         let rules = source.rules;
         let auth_checked = tokio::task::spawn_blocking(move || pdu::check_auth(rules, events, |_| Ok(None)));
         let events = auth_checked.await.map_err(|error| Error::fault("judging the events of a room", error))??;
+        let is_levels = |event: &IncomingPdu| event.pdu.is_state(&TimelineEventType::RoomPowerLevels, "");
+        let holds = |event: &IncomingPdu| !event.pdu.rejected && state_ids.contains(&event.pdu.event_id);
+        if has_levels && !events.iter().any(|event| is_levels(event) && holds(event)) {
+            return Err(dropped.explain(source, "power levels"));
+        }
+        dropped.report(source, job);
         Ok(CheckedState { events, state: state_ids })
     }
 
-    /// Parses some events and checks their signatures; what does not hold is left out.
-    async fn sift(self: &Arc<Self>, source: &Source<'_>, pieces: Vec<Vec<u8>>) -> Result<Vec<IncomingPdu>> {
+    /// Parses some events and checks their signatures; what does not hold is noted and left out.
+    async fn sift(
+        self: &Arc<Self>,
+        source: &Source<'_>,
+        pieces: Vec<Vec<u8>>,
+        notaries: &[OwnedServerName],
+        dropped: &mut Dropped,
+    ) -> Result<Vec<IncomingPdu>> {
         let (rules, room_id, count) = (source.rules, source.room_id.to_owned(), pieces.len());
         let parse = move || {
             let parsed = pieces.iter().filter_map(|json| serde_json::from_slice::<&RawValue>(json).ok());
@@ -96,19 +121,19 @@ impl Federation {
         };
         let parsed = tokio::task::spawn_blocking(parse).await;
         let parsed = parsed.map_err(|error| Error::fault("parsing the events of a room", error))?;
+        dropped.malformed += count - parsed.len();
+        let senders: Vec<_> = parsed.iter().map(|event| event.pdu.sender.server_name().to_owned()).collect();
         let mut verified = Vec::with_capacity(parsed.len());
-        for event in self.check_signatures(rules, parsed).await {
+        let checked = self.check_signatures_via(rules, parsed, notaries).await;
+        for (event, server) in checked.into_iter().zip(senders) {
             match event {
                 // The large form has served its purpose.
                 Ok(event) => verified.push(IncomingPdu { object: Default::default(), ..event }),
                 Err(error) => {
-                    tracing::debug!(%error, room = %source.room_id, "Left a state event out of the send_join response.")
+                    tracing::debug!(%error, room = %source.room_id, "An event of a room's state is left out.");
+                    *dropped.unverified.entry(server).or_default() += 1;
                 }
             }
-        }
-        if verified.len() < count {
-            let dropped = count - verified.len();
-            tracing::info!(dropped, room = %source.room_id, federation.server = %source.server, "State events in the send_join response failed their checks.");
         }
         Ok(verified)
     }
@@ -135,6 +160,88 @@ impl Federation {
         take_signatures(&mut event, &theirs, source.server)?;
         self.check_signatures(source.rules, vec![event]).await.pop().unwrap_or_else(|| Err(source.wrong("no event")))
     }
+}
+
+/// Events of an answer to a join that are not taken.
+#[derive(Debug, Default)]
+struct Dropped {
+    /// How many are not events of the room's version.
+    malformed: usize,
+    /// How many could not be checked, by the servers whose signatures they need.
+    unverified: BTreeMap<OwnedServerName, usize>,
+}
+
+impl Dropped {
+    /// Why a room is not joined without a part that it cannot be without, and what helps.
+    fn explain(&self, source: &Source<'_>, part: &str) -> Error {
+        let mut why = format!("the room's {part} could not be checked");
+        if !self.unverified.is_empty() {
+            why += &format!(": no one gave keys of {}", self.servers());
+        }
+        refuse(
+            Reason::ConnectionFailed,
+            format!(
+                "{} is not joined: in the answer of {}, {why}. Join through another server that is in the room (?via=), or \
+                 have the operator name a notary that knows those keys in `federation.notaries`.",
+                source.room_id, source.server
+            ),
+        )
+    }
+
+    /// Says in the log and in the job what is missing here of a room that was joined all the same.
+    fn report(&self, source: &Source<'_>, job: &Handle) {
+        let unverified: usize = self.unverified.values().sum();
+        if unverified + self.malformed == 0 {
+            return;
+        }
+        let servers = self.servers();
+        tracing::warn!(unverified, malformed = self.malformed, servers, room = %source.room_id, federation.server = %source.server,
+            "Parts of a room's state could not be checked and are missing here.");
+        job.step(0.7, format!("{} parts of the state could not be checked and are left out", unverified + self.malformed));
+    }
+
+    fn servers(&self) -> String {
+        let mut names: Vec<&str> = self.unverified.keys().take(SERVERS_NAMED_MAX).map(|name| name.as_str()).collect();
+        if self.unverified.len() > SERVERS_NAMED_MAX {
+            names.push("others");
+        }
+        names.join(", ")
+    }
+}
+
+/// As much of an event as is looked at before it is checked.
+#[derive(Deserialize)]
+struct Glimpse<'a> {
+    #[serde(rename = "type", borrow)]
+    kind: Cow<'a, str>,
+    #[serde(borrow)]
+    state_key: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    content: Option<&'a RawValue>,
+}
+
+fn is_levels(json: &[u8]) -> bool {
+    serde_json::from_slice::<Glimpse<'_>>(json).is_ok_and(|event| event.kind == "m.room.power_levels")
+}
+
+/// Servers that may know keys which their owners do not give any more: the one that lets us in, and some others that it says
+/// are in the room.
+fn notaries(source: &Source<'_>, state: &[Vec<u8>]) -> Vec<OwnedServerName> {
+    let mut notaries = vec![source.server.to_owned()];
+    for json in state {
+        let Ok(event) = serde_json::from_slice::<Glimpse<'_>>(json) else { continue };
+        let is_join = event.content.is_some_and(|content| content.get().contains("\"join\""));
+        let user = event.state_key.filter(|_| event.kind == "m.room.member" && is_join);
+        if let Some(Ok(user)) = user.as_deref().map(UserId::parse)
+            && !notaries.iter().any(|known| known == user.server_name())
+        {
+            notaries.push(user.server_name().to_owned());
+            if notaries.len() == NOTARIES_MAX {
+                break;
+            }
+        }
+    }
+    notaries
 }
 
 fn share(done: usize, total: usize) -> f64 {

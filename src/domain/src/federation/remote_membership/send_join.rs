@@ -50,16 +50,18 @@ impl Federation {
         ours: &Authored,
     ) -> Result<RemoteResponse> {
         let id = ours.pdu.event_id.clone();
-        let request = create_join_event::v2::Request::new(room_id.to_owned(), id.clone(), raw(ours)?);
-        let answer = self.ask_streamed(server, request, BEGIN_WAIT).await?;
-        match refusal(server, answer).await {
-            Err(error) if error.reason() == Some(Reason::Unrecognized) => {
-                let target = legacy::path("v1/send_join", &[room_id.as_str(), id.as_str()]);
-                let answer = self.ask_plain(server, "PUT", &target, ours.json.clone().into(), BEGIN_WAIT).await?;
-                refusal(server, answer).await
-            }
-            done => done,
+        let join = create_join_event::v2::Request::new(room_id.to_owned(), id.clone(), raw(ours)?);
+        let answer = self.ask_streamed(server, join, BEGIN_WAIT).await?;
+        let (status, body) = match refusal(answer).await? {
+            Ok(answer) => return Ok(answer),
+            Err(refused) => refused,
+        };
+        if !request::is_unknown_endpoint(status, &body) {
+            return Err(request::refused(server, status, &body));
         }
+        let target = legacy::path("v1/send_join", &[room_id.as_str(), id.as_str()]);
+        let answer = self.ask_plain(server, "PUT", &target, ours.json.clone().into(), BEGIN_WAIT).await?;
+        refusal(answer).await?.map_err(|(status, body)| request::refused(server, status, &body))
     }
 
     /// Reads the answer. `M_RESOURCE_LIMIT_EXCEEDED` as soon as it is more than `extent` allows.
@@ -97,13 +99,13 @@ impl Federation {
     }
 }
 
-/// The answer, or the refusal that it is.
-async fn refusal(server: &ServerName, answer: RemoteResponse) -> Result<RemoteResponse> {
+/// The answer, or the status and the body of the refusal that it is.
+async fn refusal(answer: RemoteResponse) -> Result<std::result::Result<RemoteResponse, (u16, bytes::Bytes)>> {
     if answer.status < 400 {
-        return Ok(answer);
+        return Ok(Ok(answer));
     }
-    let body = request::body(server, answer, limits::BODY_BYTES_MAX).await;
-    Err(body.err().unwrap_or_else(|| refuse(Reason::ConnectionFailed, format!("{server} did not answer."))))
+    let status = answer.status;
+    Ok(Err((status, request::whole(answer, limits::BODY_BYTES_MAX).await?)))
 }
 
 impl SendJoinResponse {

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hearth_base::{Result, limits};
+use hearth_base::{Reason, Result, limits};
 use quick_cache::sync::Cache;
 use ruma::api::federation::space::get_hierarchy;
 use ruma::directory::PublicRoomsChunk;
@@ -71,15 +71,20 @@ impl Federation {
         let mut servers: Vec<&ServerName> = via.iter().map(|server| &**server).collect();
         servers.extend(room.server_name().filter(|server| !via.iter().any(|via| via == server)));
         servers.retain(|server| self.core.check_talks_to(server).is_ok());
+        let mut is_unreachable = true;
         for server in servers.into_iter().take(SERVERS_MAX) {
             match self.remote_room_from(server, room).await {
                 Ok(remote_room) => return Some(remote_room),
                 Err(error) => {
-                    tracing::debug!(%server, room.id = %room, %error, "Failed to fetch a room's hierarchy from a server.")
+                    is_unreachable &= error.reason() == Some(Reason::ConnectionFailed);
+                    tracing::debug!(%server, room.id = %room, %error, "Another server told nothing of a room.")
                 }
             }
         }
-        self.remote_room_cache.keep(room.to_owned(), None);
+        // A server that answers may answer otherwise in a moment, when the room is public; one that does not costs time.
+        if is_unreachable {
+            self.remote_room_cache.keep(room.to_owned(), None);
+        }
         None
     }
 

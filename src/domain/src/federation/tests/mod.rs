@@ -4,8 +4,12 @@
 mod graph;
 mod hostile;
 mod missing;
+mod odd;
 mod orders;
 mod ordinary;
+mod outage;
 mod past;
 mod policy_rooms;
+mod redactions;
+mod wide;
 mod world;

@@ -11,8 +11,8 @@ use serde_json::value::RawValue;
 
 use crate::core::Core;
 use crate::federation::Federation;
-use crate::federation::pdu::{self, IncomingPdu, PduOutcome, PersistOutcome, RoomInfo};
-use crate::rooms::acl;
+use crate::federation::pdu::{self, IncomingPdu, PduOutcome, PersistConflict, PersistOutcome, RoomInfo};
+use crate::rooms::{acl, servers};
 
 /// An event on its way in that takes longer.
 #[derive(Debug)]
@@ -31,6 +31,9 @@ pub(super) struct Batch {
     pub(super) done: Vec<(OwnedEventId, Result<(), String>)>,
     /// Those that take longer, in order.
     pub(super) open: Vec<DeferredEvent>,
+    /// Those for which something would have to be fetched, of a server that is not known to be in the room: nothing is fetched
+    /// for it. If its join is still on its way, they are taken in after that.
+    pub(super) strangers: Vec<DeferredEvent>,
 }
 
 /// What other servers are told of a verdict. Of soft failures they learn nothing.
@@ -85,11 +88,15 @@ impl Federation {
                 batch.done.extend(ids.map(|event_id| (event_id, Err(why.to_owned()))));
                 return Ok(batch);
             }
+            let is_inside = servers::of(&core, tx.tx(), room)?.contains(&origin);
             let mut room = pdu::room(tx, room)?;
             for (candidate, json) in good {
                 let event_id = candidate.pdu.event_id.clone();
                 match pdu::quickly(&core, tx, &mut room, candidate)? {
                     PersistOutcome::Done(verdict) => batch.done.push((event_id, told(verdict))),
+                    PersistOutcome::Not(verified, PersistConflict::Lacks(_)) if !is_inside => {
+                        batch.strangers.push(DeferredEvent { event_id, json, verified: Some(*verified) });
+                    }
                     PersistOutcome::Not(verified, _) => {
                         batch.open.push(DeferredEvent { event_id, json, verified: Some(*verified) })
                     }

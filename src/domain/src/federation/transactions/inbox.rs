@@ -17,7 +17,8 @@ use ruma::{OwnedEventId, ServerName};
 use serde_json::value::RawValue;
 use tokio::sync::Notify;
 
-use super::batch::may_pass;
+use super::TransactionOutcome;
+use super::batch::{DeferredEvent, may_pass};
 use crate::federation::Federation;
 use crate::federation::pdu::{self, RoomInfo};
 
@@ -93,6 +94,40 @@ impl Federation {
         Ok(())
     }
 
+    /// Puts events of a server that is not known to be in the room into the inbox, as many as a server may wait with for its
+    /// join to come; the others are refused.
+    pub(super) async fn defer_strangers(
+        self: &Arc<Self>,
+        place: &RoomInfo,
+        origin: &ServerName,
+        events: Vec<DeferredEvent>,
+        outcome: &mut TransactionOutcome,
+    ) -> Result<()> {
+        if events.is_empty() {
+            return Ok(());
+        }
+        let (room, name) = (place.room, origin.to_owned());
+        let waiting = move |tx: &mut hearth_store::ReadTx<'_>| {
+            Ok((inbox::count_in_room(tx.tx(), room)?, inbox::count_of_origin(tx.tx(), room, name.as_str())?))
+        };
+        let (in_room, of_origin) = self.core.store.read("inbox_strangers", waiting).await?;
+        let capacity = match in_room {
+            0..limits::INBOX_STRANGER_ROOM_MAX => limits::INBOX_STRANGER_EVENTS_MAX.saturating_sub(of_origin),
+            _ => 0,
+        };
+        let capacity = usize::try_from(capacity).unwrap_or(usize::MAX);
+        let mut kept = Vec::new();
+        for DeferredEvent { event_id, json, .. } in events {
+            if kept.len() < capacity {
+                outcome.insert(event_id.clone(), Ok(()));
+                kept.push((event_id, json));
+            } else {
+                outcome.insert(event_id, Err("Your server is not in that room.".to_owned()));
+            }
+        }
+        self.put_aside(place, origin, kept).await
+    }
+
     /// Works off the inbox until `stopping`: first what lay in it when the server stopped the last time, then what comes. Sleeps
     /// while there is nothing.
     pub async fn run_inbox(self: &Arc<Self>, stopping: impl Future<Output = ()>) {
@@ -108,6 +143,7 @@ impl Federation {
                     let unserved = std::mem::take(&mut *self.inbound.workers.unserved.lock());
                     working.extend(unserved.into_iter().map(|room| self.work_safely(room)));
                 }
+                rooms = self.core.incoming.rooms() => rooms.into_iter().for_each(|room| self.inbound.workers.call(room)),
                 Some(()) = working.next() => {}
             }
         }
@@ -191,15 +227,21 @@ impl Federation {
     async fn work_on(self: &Arc<Self>, room: RoomSn, rows: Vec<InboxRow>) -> Result<()> {
         let place = self.place(room).await?;
         for row in rows {
-            let worked = tokio::time::timeout(EVENT_WAIT, self.work_one(&place, &row)).await;
-            let may_go_better = match worked {
-                Ok(Ok(())) => false,
-                Ok(Err(error)) => {
+            let working = tokio::time::timeout(EVENT_WAIT, self.work_one(&place, &row));
+            // One event that makes the worker panic must not keep those behind it waiting: it is put off like any other.
+            let may_go_better = match AssertUnwindSafe(working).catch_unwind().await {
+                Ok(Ok(Ok(()))) => false,
+                Ok(Ok(Err(error))) => {
                     tracing::info!(%error, room.id = %place.room_id, server = row.origin, tries = row.tries,
                         "Failed to process a PDU from the inbox.");
                     may_pass(&error)
                 }
-                Err(_) => true,
+                Ok(Err(_)) => true,
+                Err(_) => {
+                    tracing::error!(room.id = %place.room_id, server = row.origin, tries = row.tries,
+                        "Bringing in an event that waits in the inbox panicked; it is tried again later.");
+                    true
+                }
             };
             self.settle(&row, may_go_better).await?;
         }
@@ -213,6 +255,12 @@ impl Federation {
             .map_err(|error| hearth_base::Error::bad_json(format!("The inbox names no server: {error}")))?;
         let candidate = pdu::parse(place.rules, Some(&place.room_id), &json)?;
         let batch = self.take_batch(place, &origin, vec![(candidate, json)]).await?;
+        if !batch.strangers.is_empty() {
+            return Err(hearth_base::error::refuse(
+                hearth_base::Reason::ConnectionFailed,
+                "Its server is not known to be in the room.",
+            ));
+        }
         for item in batch.open {
             let Some(verified) = item.verified else {
                 return Err(hearth_base::error::refuse(

@@ -122,6 +122,7 @@ impl Federation {
             }
         };
         outcome.extend(batch.done);
+        self.defer_strangers(place, origin, batch.strangers, &mut outcome).await?;
         let aside = self.try_longer(place, origin, batch.open, deadline, &mut outcome).await;
         outcome.extend(aside.iter().map(|(event_id, _)| (event_id.clone(), Ok(()))));
         self.put_aside(place, origin, aside).await?;

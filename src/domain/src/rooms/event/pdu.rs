@@ -19,7 +19,7 @@ pub struct Pdu {
     pub state_key: Option<String>,
     /// Who sent it.
     pub sender: OwnedUserId,
-    /// When its server says it was sent, in milliseconds since the Unix epoch.
+    /// When its server says it was sent, in milliseconds since the Unix epoch; 0 for a time before that.
     pub origin_server_ts: u64,
     /// Depth in the room's graph, as its server says.
     pub depth: i64,
@@ -43,7 +43,7 @@ struct Wire<'a> {
     kind: TimelineEventType,
     state_key: Option<String>,
     sender: OwnedUserId,
-    origin_server_ts: u64,
+    origin_server_ts: i64,
     #[serde(default)]
     depth: i64,
     #[serde(borrow)]
@@ -79,7 +79,7 @@ impl Pdu {
             kind: wire.kind,
             state_key: wire.state_key,
             sender: wire.sender,
-            origin_server_ts: wire.origin_server_ts,
+            origin_server_ts: u64::try_from(wire.origin_server_ts).unwrap_or(0),
             depth: wire.depth,
             content: wire.content.to_owned(),
             prev_events: wire.prev_events,

@@ -83,8 +83,9 @@ fn join_rules(core: &Core, tx: &mut dyn Tx, room: &Room) -> Result<Option<JoinRu
 /// out of date and does not count.
 fn allowed(tx: &mut dyn Tx, rules: &JoinRules, joiner: &UserId) -> Result<Allowed> {
     let joiner = users::find(tx, joiner.as_str())?;
-    let mut answer = Allowed::Unknown;
     let of_room = |rule: &&serde_json::Value| rule["type"] == "m.room_membership";
+    // With no room to be a member of, no other server can tell more.
+    let mut answer = if rules.allow.iter().any(|rule| of_room(&rule)) { Allowed::Unknown } else { Allowed::NotIn };
     for rule in rules.allow.iter().filter(of_room).take(ALLOWED_ROOMS_MAX) {
         let Some(room_id) = rule["room_id"].as_str() else { continue };
         let Some(allowed) = rooms::by_id(tx, room_id)? else { continue };

@@ -111,18 +111,19 @@ impl<'a> Graph<'a> {
         conflicted: &[Vec<EventSn>],
         common: impl Iterator<Item = EventSn>,
     ) -> Result<HashSet<EventSn>> {
-        let mut marks: HashMap<EventSn, u64> = HashMap::new();
-        for (state, events) in conflicted.iter().enumerate() {
-            let bit = 1_u64 << state;
+        // In how many chains each event is, and the last of them, so that none is counted twice for it. States may be many.
+        let mut marks: HashMap<EventSn, (usize, usize)> = HashMap::new();
+        for (state, events) in (1..).zip(conflicted) {
             self.walk(tx, events.iter().copied(), |sn| {
-                let mark = marks.entry(sn).or_default();
-                let is_new = *mark & bit == 0;
-                *mark |= bit;
+                let (count, last) = marks.entry(sn).or_default();
+                let is_new = *last != state;
+                (*count, *last) = (*count + usize::from(is_new), state);
                 is_new
             })?;
         }
-        let all = u64::MAX >> (64 - conflicted.len());
-        let mut left: HashSet<EventSn> = marks.into_iter().filter(|(_, mark)| *mark != all).map(|(sn, _)| sn).collect();
+        let all = conflicted.len();
+        let is_in_some = |(_, (count, _)): &(EventSn, (usize, usize))| *count != all;
+        let mut left: HashSet<EventSn> = marks.into_iter().filter(is_in_some).map(|(sn, _)| sn).collect();
         let mut seen = HashSet::new();
         for sn in common {
             if left.is_empty() {

@@ -20,9 +20,6 @@ use super::snapshot::StateIds;
 use crate::core::Core;
 use crate::rooms::load::Event;
 
-/// The most states that are resolved with one another.
-pub const STATES_MAX: usize = 64;
-
 /// An event that is part of a state already and not stored yet, with the auth events it names. Its number and, if need be, that
 /// of its key are ones that nothing stored has.
 #[derive(Debug, Clone)]
@@ -42,9 +39,6 @@ pub fn resolve(
     newcomer: Option<&UnstoredEvent>,
 ) -> Result<StateIds> {
     let Some(first) = states.first() else { return Ok(StateIds::new()) };
-    if states.len() > STATES_MAX {
-        return Err(Error::broken(format!("{} states are too many to resolve", states.len())));
-    }
     let (common, conflicted) = split(first, &states[1..]);
     if conflicted.is_empty() {
         return Ok(common);

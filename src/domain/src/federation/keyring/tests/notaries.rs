@@ -121,3 +121,48 @@ async fn too_many_servers_are_refused() {
     let many = (0..=limits::NOTARY_SERVERS_MAX).map(server).collect();
     world.keyring.vouch(many).await.expect_err("too many");
 }
+
+#[tokio::test]
+async fn a_server_in_the_room_gives_keys_of_one_that_is_gone_for_that_room_alone() {
+    let world = World::new();
+    let rules = RoomVersionRules::V11;
+    let (own, resident, other) = (key("1"), name("resident.example"), name("other.example"));
+    let old = event(A, &own, NOW_MS - DAY_MS, &rules);
+    let list = signed(unsigned(A, &[&own], &[], NOW_MS), A, &own);
+    world.answers(other.as_str(), QUERY, 200, &json!({ "server_keys": [list] }));
+    let known = world.keyring.gather_via([&old], &rules, &[resident.clone(), other.clone()]).await;
+    known.verify(&old, &rules).expect("the other server in the room knows the key");
+    assert_eq!((world.calls(A), world.calls(resident.as_str()), world.calls(other.as_str())), (1, 1, 1));
+    // What the operator does not trust is not kept: the same key speaks for the server nowhere else.
+    world.keyring.verify_event(&old, &rules).await.expect_err("not kept");
+    world.request_keys(A, &own).await.expect_err("not kept");
+}
+
+#[tokio::test]
+async fn a_server_in_the_room_does_not_replace_a_key() {
+    let world = World::new();
+    let rules = RoomVersionRules::V11;
+    let (own, made_up, resident) = (key("1"), key("1"), name("resident.example"));
+    world.publishes(A, &list(A, &own));
+    world.request_keys(A, &own).await.expect("its key");
+    world.answers(resident.as_str(), QUERY, 200, &json!({ "server_keys": [list(A, &made_up)] }));
+    let forged = event(A, &made_up, NOW_MS + 30 * DAY_MS, &rules);
+    let known = world.keyring.gather_via([&forged], &rules, &[resident]).await;
+    known.verify(&forged, &rules).expect_err("the key of that id is another one");
+}
+
+#[tokio::test]
+async fn a_notary_asks_anew_at_once_for_a_list_that_is_valid_for_longer() {
+    let world = World::new();
+    let own = key("1");
+    let ask = async |valid_until_ms| {
+        let wanted = BTreeMap::from([(name(A), NotaryQuery { ids: Vec::new(), valid_until_ms })]);
+        let lists = world.keyring.vouch(wanted).await.expect("lists");
+        serde_json::from_str::<Value>(lists[0].get()).expect("JSON")["valid_until_ts"].as_u64()
+    };
+    world.publishes(A, &signed(unsigned(A, &[&own], &[], NOW_MS + 1_000), A, &own));
+    world.request_keys(A, &own).await.expect("its key");
+    world.publishes(A, &signed(unsigned(A, &[&own], &[], NOW_MS + DAY_MS), A, &own));
+    assert_eq!(ask(NOW_MS).await, Some(NOW_MS + 1_000), "what is here is enough");
+    assert_eq!(ask(NOW_MS + 2_000).await, Some(NOW_MS + DAY_MS));
+}

@@ -4,6 +4,7 @@
 mod away;
 mod edus;
 mod order;
+mod poison;
 mod storms;
 mod wire;
 

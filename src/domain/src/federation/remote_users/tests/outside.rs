@@ -85,7 +85,8 @@ async fn a_space_goes_on_at_other_servers_and_ends() {
     assert_eq!(rooms, ["!sub:b.example", "!a:b.example", "!deep:b.example", "!end:b.example"]);
     let asked = world.wire.asked();
     assert_eq!(world.rooms_of(&space).await, rooms);
-    assert_eq!(world.wire.asked(), asked, "remembered for a little while, what is not there, too");
+    // What was told is remembered for a little while; a room of which its server said nothing may be public now.
+    assert!(world.wire.asked() <= asked + 1);
 }
 
 #[tokio::test]

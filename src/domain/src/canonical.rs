@@ -1,0 +1,40 @@
+//! Canonical JSON (appendices, "Canonical JSON"), checked before anything is taken that other servers are sent.
+//!
+//! A request to another server is signed over its canonical form. JSON that has none (fractions, integers beyond 2^53, lone
+//! surrogates) cannot be sent at all, so it must not get past the door through which it would come in.
+
+use hearth_base::{Error, Result};
+use ruma::canonical_json::CanonicalJsonValue;
+
+/// Refuses with `M_BAD_JSON` what has no canonical form; `what` names it in the error. Of two equal keys the last counts, as
+/// for every other server.
+pub(crate) fn check(what: &str, json: &str) -> Result<()> {
+    let refused = |error| {
+        Error::bad_json(format!("{what} is not canonical JSON (no fractions, integers within \u{b1}(2^53-1)): {error}"))
+    };
+    serde_json::from_str::<CanonicalJsonValue>(json).map(drop).map_err(refused)
+}
+
+/// Refuses with `M_BAD_JSON` what clients cannot parse (lone surrogates, nesting beyond 128 levels), although a shallow look
+/// takes it for JSON. Other servers send fractions to devices, which harm no one as long as they go no further.
+pub(crate) fn check_readable(what: &str, json: &str) -> Result<()> {
+    let refused = |error| Error::bad_json(format!("{what} is not JSON: {error}"));
+    serde_json::from_str::<serde_json::Value>(json).map(drop).map_err(refused)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_signed_is_refused() {
+        for bad in ["1.5", "1.0", "1e300", "-0", "9007199254740992", "9223372036854775808", "18446744073709551616"] {
+            assert!(check("This", &format!("{{\"n\":[{bad}]}}")).is_err(), "{bad}");
+            assert!(check_readable("This", &format!("{{\"n\":[{bad}]}}")).is_ok(), "{bad}");
+        }
+        for bad in [r#"{"a":"\ud800"}"#, r#"{"\ud800":1}"#] {
+            assert!(check("This", bad).is_err() && check_readable("This", bad).is_err(), "{bad}");
+        }
+        assert!(check("This", r#"{"a":[-9007199254740991,null,true,"\u0000"]}"#).is_ok());
+    }
+}
