@@ -24,6 +24,8 @@ use super::signed::may_exist;
 use crate::Requester;
 use crate::core::Core;
 
+/// Messages of one device that are dropped between two warnings.
+const DROPPED_PER_WARNING: i64 = 1_000;
 /// How long the ids of messages to other servers are.
 const MESSAGE_ID_CHARS: usize = 24;
 
@@ -214,8 +216,15 @@ fn targets(tx: &mut WriteTx<'_>, user: UserSn, target: &DeviceIdOrAllDevices) ->
 /// Puts a message (JSON with `content`, `sender`, `type`) into the inbox of a device and wakes its user.
 pub(super) fn put(core: &Arc<Core>, tx: &mut WriteTx<'_>, user: UserSn, device: DeviceSn, json: &str) -> Result<()> {
     let at = tx.position();
-    if to_device::insert(tx.tx(), device, at, json, limits::TO_DEVICE_PER_DEVICE_MAX)? {
-        tracing::debug!(device.sn = device.0, "To-device inbox full; dropped its oldest message.");
+    let dropped = to_device::insert(tx.tx(), device, at, json, limits::TO_DEVICE_PER_DEVICE_MAX)?;
+    // The first, and then as often as not to fill the log as well.
+    if let Some(count) = dropped.filter(|count| count % DROPPED_PER_WARNING == 1) {
+        tracing::warn!(
+            user.sn = user.0,
+            device.sn = device.0,
+            messages.dropped = count,
+            "To-device inbox full: dropping its oldest messages until the device syncs or is logged out."
+        );
     }
     let core = core.clone();
     tx.after_commit(move || core.notifier.wake(&[user], at));

@@ -17,11 +17,11 @@ const CLEAR: &str = "DELETE FROM to_device WHERE device = ?1";
 /// Every statement of this file.
 pub const STATEMENTS: &[&str] = &[FIRST, LAST, INSERT, BATCH, DELETE, CLEAR];
 
-/// Adds a message. When `count_max` already wait, the oldest go: a device that was off for a year wants the newest.
-/// Says whether any had to go.
+/// Adds a message. When `count_max` already wait, the oldest goes: a device that was off for years wants the newest. Says how
+/// many have had to go so far, if this one made another go.
 ///
 /// `at` must be greater than that of every message the device has.
-pub fn insert(tx: &mut dyn Tx, device: DeviceSn, at: Position, json: &str, count_max: usize) -> Result<bool> {
+pub fn insert(tx: &mut dyn Tx, device: DeviceSn, at: Position, json: &str, count_max: usize) -> Result<Option<i64>> {
     let last = tx.int(LAST, &[device.into()])?.unwrap_or(0);
     let first = tx.one(FIRST, &[device.into()], |row| Ok((row.int(0)?, row.int(1)?)))?;
     let count_max = i64::try_from(count_max).unwrap_or(i64::MAX);
@@ -31,7 +31,8 @@ pub fn insert(tx: &mut dyn Tx, device: DeviceSn, at: Position, json: &str, count
         tx.execute(DELETE, &[device.into(), oldest.into()])?;
     }
     tx.execute(INSERT, &[device.into(), at.into(), (last + 1).into(), json.into()])?;
-    Ok(full.is_some())
+    // The messages of an inbox that was never empty since are numbered from 1.
+    Ok(full.map(|(dropped, _)| dropped))
 }
 
 /// The first `limit` messages in `(after, upto]`, oldest first: JSON with `type`, `sender`, `content`.

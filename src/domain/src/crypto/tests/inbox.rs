@@ -57,7 +57,7 @@ async fn a_full_inbox_loses_its_oldest() {
         let mut dropped = 0;
         for n in 0..7 {
             let at = tx.position();
-            dropped += u32::from(to_device::insert(tx.tx(), device, at, &format!("{{\"n\":{n}}}"), 4)?);
+            dropped += u32::from(to_device::insert(tx.tx(), device, at, &format!("{{\"n\":{n}}}"), 4)?.is_some());
         }
         Ok(dropped)
     });
