@@ -11,6 +11,7 @@ use ruma::serde::Raw;
 use serde_json::value::RawValue;
 
 use super::bundle;
+use super::erased;
 use super::visibility::Viewer;
 use crate::rooms::delayed::NO_DEVICE;
 use crate::rooms::event::client::{Unsigned, show};
@@ -114,7 +115,7 @@ pub(super) fn one<T>(
         unsigned.membership = Some(viewer.membership_at(tx, event)?.name());
         if let Some(replaced) = replaced(viewer, tx, event)? {
             unsigned.replaces_state = Some(replaced.pdu.event_id.to_string());
-            unsigned.prev_content = Some(replaced.pdu.content.clone());
+            unsigned.prev_content = Some(erased::shown_to(viewer, tx, &replaced)?.content.clone());
         }
     }
     if let Some(by) = event.redacted_by {
@@ -123,7 +124,7 @@ pub(super) fn one<T>(
         let because = Unsigned { age, transaction_id: transaction_id(viewer, &redaction), ..Unsigned::default() };
         unsigned.redacted_because = Some(show::<()>(&redaction.pdu, form.room_id, &because).into_json());
     }
-    Ok(show(&event.pdu, form.room_id, &unsigned))
+    Ok(show(&*erased::shown_to(viewer, tx, event)?, form.room_id, &unsigned))
 }
 
 /// The transaction id, for the very device that sent the event, so that it recognises its local echo.
