@@ -154,6 +154,7 @@ struct Refused {
 pub(super) fn refused(server: &ServerName, status: u16, body: &[u8]) -> Error {
     let Refused { errcode, error } = serde_json::from_slice(body).unwrap_or_default();
     let reason = match (errcode.as_str(), status) {
+        ("M_INVITE_BLOCKED", _) => Reason::InviteBlocked,
         ("M_FORBIDDEN" | "M_UNAUTHORIZED", _) | (_, 401 | 403) => Reason::Forbidden,
         ("M_UNRECOGNIZED", _) | (_, 405) => Reason::Unrecognized,
         ("M_NOT_FOUND", _) | (_, 404) => Reason::NotFound,
