@@ -66,7 +66,7 @@ async fn the_words_of_an_erased_user_are_for_those_who_were_there() {
 }
 
 #[tokio::test]
-async fn whoever_closes_an_account_without_erasing_stays_readable() {
+async fn a_closed_account_that_is_not_erased_stays_readable() {
     let mut world = World::new().await;
     let (alice, bob, carol) =
         (world.register("alice").await, world.register("bob").await, world.register("carol").await);

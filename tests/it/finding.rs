@@ -49,7 +49,7 @@ async fn people_in_rooms_that_are_open_are_found_without_the_room_being_listed()
     dora.creates_room().await;
     assert_eq!(ids(&finds(&alice, "bob").await), [bob.id.as_str()]);
     assert_eq!(ids(&finds(&alice, "carol").await), [carol.id.as_str()]);
-    assert!(finds(&alice, "dora").await.is_empty(), "whoever is in private rooms only is not found");
+    assert!(finds(&alice, "dora").await.is_empty(), "members of private rooms only are not found");
     // Oneself, like everyone else: in an open room and not in a private one.
     assert_eq!(ids(&finds(&bob, "bob").await), [bob.id.as_str()]);
     assert!(finds(&dora, "dora").await.is_empty());

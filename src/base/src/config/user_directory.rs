@@ -8,7 +8,7 @@ section! {
     /// anyone may join or read.
     pub struct UserDirectory {
         /// Whether all people of this server find each other as well. `auto`: while registration is closed or takes a
-        /// token, so that everyone here knows everyone. `always`, `never`: whoever may register.
+        /// token, so that the people here know each other. `always`, `never`: no matter who may register.
         all_local_users: AllLocalUsers = AllLocalUsers::Auto,
     }
 }

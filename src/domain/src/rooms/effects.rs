@@ -42,7 +42,7 @@ pub(crate) fn follow(
     if event.pdu.kind == TimelineEventType::RoomRedaction {
         redaction::apply(core, tx, room, event)?;
     }
-    upgrade::follow::unpublish_replaced(tx.tx(), room, event)?;
+    upgrade::follow::unpublish_replaced(core, tx.tx(), room, changes)?;
     delayed::overtake(core, tx, room.sn, event, changes)?;
     let members = match moved.is_empty() {
         true => core.locals.get(tx.tx(), room.sn)?,

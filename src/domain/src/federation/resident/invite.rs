@@ -49,7 +49,7 @@ impl Federation {
     /// Takes an invite in for a user of this server, and returns the event with this server's signature.
     ///
     /// Refuses with `M_INCOMPATIBLE_ROOM_VERSION`, with `M_INVALID_PARAM` or `M_BAD_JSON` what is not an invite of a user of
-    /// this server by one of the other, with `M_FORBIDDEN` invites of nobody and by whom the room keeps out, and with
+    /// this server by one of the other, with `M_FORBIDDEN` invites of unknown users and by senders whom the room keeps out, and with
     /// `M_INVITE_BLOCKED` those of users who take none.
     pub async fn receive_invite(
         self: &Arc<Self>,

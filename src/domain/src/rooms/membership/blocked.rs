@@ -1,4 +1,4 @@
-//! Users who take no invites (client-server API, "Invite permission"): the invite is refused, whoever it comes from.
+//! Users who take no invites (client-server API, "Invite permission"): the invite is refused, from any sender.
 
 use hearth_base::{Error, Reason, Result, error::refuse};
 use hearth_store::engine::Tx;

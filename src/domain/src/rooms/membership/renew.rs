@@ -19,7 +19,7 @@ use crate::rooms::{Rooms, policy};
 
 impl Rooms {
     /// Renews the requester's member events after a field of their profile has changed. One transaction for each room, so that
-    /// nobody waits for all of them; rooms in which nothing changes get no event, and neither do those that do not allow it.
+    /// no other write waits for all of them; rooms in which nothing changes get no event, and neither do those that do not allow it.
     ///
     /// The rest of the member event stays: a name that the user has in one room only survives a new picture.
     pub async fn renew_face(&self, who: &Requester, changed: MemberProfileField) -> Result<()> {

@@ -1,8 +1,8 @@
 //! Events of users who asked to be forgotten when they closed their accounts (client-server API, `/account/deactivate`,
-//! `erase`): those who were in the room at the time keep what they saw; everyone else gets a redacted copy, and so do all
+//! `erase`): those who were in the room at the time keep what they saw; all other users get a redacted copy, and so do all
 //! other servers. What is stored stays as it is, so that nothing changes for the former.
 //!
-//! This is about words and names. State that belongs to the room, such as its topic, stays, whoever set it.
+//! This is about words and names. State that belongs to the room, such as its topic, stays.
 
 use std::borrow::Cow;
 use std::collections::HashSet;

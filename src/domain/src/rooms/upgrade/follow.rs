@@ -1,5 +1,5 @@
 //! What users have set for a room goes on to hold for the room that replaces it: tags, push rules, being a direct chat. For
-//! users who are in the old room when it is upgraded here, and for everyone who joins the replacement, whoever made it.
+//! users who are in the old room when it is upgraded here, and for all who join the replacement, also one that another server made.
 //!
 //! A room is only believed to be the replacement of another when that one says so: anyone can name any predecessor.
 
@@ -12,11 +12,12 @@ use hearth_store::ids::{RoomSn, UserSn};
 use hearth_store::tables::account_data::{self, WHOLE_ACCOUNT};
 use hearth_store::tables::rooms::{self, Room};
 use hearth_store::tables::{aliases, state};
+use ruma::events::TimelineEventType;
 use serde_json::{Map, Value};
 
 use crate::core::Core;
-use crate::rooms::load::Event;
 use crate::rooms::power;
+use crate::rooms::state::snapshot::Changes;
 
 /// Account data of the whole account that names rooms, and how it follows.
 const OF_ACCOUNT: [(&str, Copy); 2] = [("m.push_rules", copy_rules), ("m.direct", copy_direct)];
@@ -67,13 +68,21 @@ fn replaced_by(core: &Core, tx: &mut dyn Tx, room: &Room) -> Result<Option<Room>
     Ok(says_so.then_some(old))
 }
 
-/// Takes a room that has been replaced out of the public directory, whichever server its upgrade came from.
-pub(in crate::rooms) fn unpublish_replaced(tx: &mut dyn Tx, room: &Room, event: &Event) -> Result<()> {
-    let is_tombstone = event.pdu.kind == ruma::events::TimelineEventType::RoomTombstone
-        && event.pdu.state_key.as_deref() == Some("")
-        && event.pdu.content_str("replacement_room").is_some();
-    if is_tombstone && rooms::by_sn(tx, room.sn)?.is_some_and(|room| room.published) {
-        rooms::publish(tx, room.sn, false)?;
+/// Takes a room out of the public directory when `changes` bring a tombstone into its state, from whichever server.
+pub(in crate::rooms) fn unpublish_replaced(
+    core: &Core,
+    tx: &mut dyn Tx,
+    room: &Room,
+    changes: &Changes,
+) -> Result<()> {
+    for sn in changes.iter().filter(|(key, _)| !key.is_member()).filter_map(|(_, sn)| *sn) {
+        let event = core.events.get(tx, sn)?;
+        if event.pdu.is_state(&TimelineEventType::RoomTombstone, "")
+            && event.pdu.content_str("replacement_room").is_some()
+            && rooms::by_sn(tx, room.sn)?.is_some_and(|room| room.published)
+        {
+            rooms::publish(tx, room.sn, false)?;
+        }
     }
     Ok(())
 }
