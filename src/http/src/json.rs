@@ -73,8 +73,50 @@ fn wrong_shape(body: &[u8], why: &str, missing: Reason) -> Error {
         // Of a field that is missing further in, the outer object is what is wrong.
         Some(name) if !object.contains_key(name) => refuse(missing, format!("The body has no `{name}`.")),
         Some(name) => Error::bad_json(format!("Something in the body has no `{name}`.")),
-        None => Error::bad_json(format!("The body does not have the right shape: {why}")),
+        None => match where_and_what(body, why) {
+            Some((field, what)) => Error::bad_json(format!("`{field}` in the body is not right: {what}.")),
+            None => Error::bad_json(format!("The body does not have the right shape: {why}")),
+        },
     }
+}
+
+/// The field that the parser stumbled over, such as `filter.limit`, and what is wrong with it. The parser only tells the place.
+fn where_and_what<'a>(body: &[u8], why: &'a str) -> Option<(String, &'a str)> {
+    let (what, place) = why.rsplit_once(" at line ")?;
+    let (line, column) = place.split_once(" column ")?;
+    let (line, column): (usize, usize) = (line.parse().ok()?, column.trim_end_matches('.').parse().ok()?);
+    let before: usize = body.split(|byte| *byte == b'\n').take(line.checked_sub(1)?).map(|line| line.len() + 1).sum();
+    let read = body.get(..before.checked_add(column)?.min(body.len()))?;
+    let field = field_at_end(read)?;
+    Some((field, what))
+}
+
+/// The names of the fields that are open where a piece of JSON ends, with dots between them.
+fn field_at_end(json: &[u8]) -> Option<String> {
+    // For each bracket that is open: the name of the field in it, if it is an object.
+    let mut open: Vec<Option<&str>> = Vec::new();
+    let (mut text, mut last_text): (Option<usize>, Option<&str>) = (None, None);
+    let mut escaped = false;
+    for (at, byte) in json.iter().enumerate() {
+        match (text, byte) {
+            (Some(_), _) if escaped => escaped = false,
+            (Some(_), b'\\') => escaped = true,
+            (Some(begin), b'"') => {
+                last_text = std::str::from_utf8(&json[begin..at]).ok();
+                text = None;
+            }
+            (Some(_), _) => {}
+            (None, b'"') => text = Some(at + 1),
+            (None, b'{' | b'[') => open.push(None),
+            // What has just been closed may be what was wrong: at the very end it still counts.
+            (None, b'}' | b']') if at + 1 < json.len() => _ = open.pop(),
+            (None, b':') => _ = open.last_mut().map(|field| *field = last_text),
+            (None, b',') if at + 1 < json.len() => _ = open.last_mut().map(|field| *field = None),
+            _ => {}
+        }
+    }
+    let names: Vec<&str> = open.into_iter().flatten().collect();
+    (!names.is_empty()).then(|| names.join("."))
 }
 
 /// What stands between `before`, which ends with a backtick, and the next backtick.
@@ -124,7 +166,9 @@ mod tests {
         let (reason, message) = refused(r#"{"inner":{}}"#);
         assert_eq!((reason, message.contains("`name`")), (Some(Reason::MissingParam), true), "{message}");
         let (reason, message) = refused(r#"{"inner":{"name":7}}"#);
-        assert_eq!((reason, message.is_empty()), (Some(Reason::BadJson), false), "{message}");
+        assert_eq!((reason, message.contains("`inner.name`")), (Some(Reason::BadJson), true), "{message}");
+        let (reason, message) = refused("{\n \"other\": {\"name\": []},\n \"inner\": 7\n}");
+        assert_eq!((reason, message.contains("`inner`")), (Some(Reason::BadJson), true), "{message}");
         assert_eq!(refused("[]").0, Some(Reason::BadJson));
         assert_eq!(refused("{").0, Some(Reason::NotJson));
     }

@@ -4,7 +4,6 @@ use hearth_base::{Position, Result};
 
 use crate::engine::{Row, Tx, Value};
 use crate::ids::{EventSn, RoomSn, UserSn};
-use crate::json_column;
 use crate::tables::device_lists;
 
 macro_rules! columns {
@@ -37,7 +36,7 @@ const SHARE: &str = "SELECT a.room FROM memberships a JOIN memberships b ON b.ro
      WHERE a.user = ?1 AND b.user = ?2 AND a.membership = 1 AND b.membership = 1 ORDER BY a.room LIMIT ?3";
 const NEIGHBOURS: &str = "SELECT DISTINCT b.user FROM memberships a JOIN memberships b ON b.room = a.room \
      WHERE a.user = ?1 AND a.membership = 1 AND b.membership = 1";
-const JOINED_EVENTS: &str = "SELECT m.user, u.id, m.local, e.codec, e.json FROM memberships m \
+const JOINED_EVENTS: &str = "SELECT m.user, u.id, m.local, e.json FROM memberships m \
      JOIN users u ON u.sn = m.user JOIN events e ON e.sn = m.event WHERE m.room = ?1 AND m.membership = 1";
 const LOCAL_NEIGHBOURS: &str = "SELECT DISTINCT b.user FROM memberships a JOIN memberships b ON b.room = a.room \
      WHERE a.user = ?1 AND a.membership = 1 AND b.membership = 1 AND b.local = 1";
@@ -222,7 +221,7 @@ pub fn joined_with_events(
             user: UserSn(row.int(0)?),
             id: row.text(1)?,
             local: row.int(2)? != 0,
-            json: json_column::unpack(row.int(3)?, row.blob(4)?)?,
+            json: row.blob(3)?.to_vec(),
         })
     })
 }
