@@ -283,3 +283,172 @@ async fn many_messages_between_devices_come_in_order_and_in_portions() {
     assert_eq!(numbers, (0..250).collect::<Vec<_>>());
     world.ends().await;
 }
+
+fn named(seen: &Value, list_name: &str) -> Vec<String> {
+    list(&seen[list_name]).iter().filter_map(|user| user.as_str().map(str::to_owned)).collect()
+}
+
+/// `device_lists.changed` of a sync, and of `/keys/changes` for the same time: they have to agree.
+async fn changed_since(person: &Person, since: &str) -> Vec<String> {
+    let seen = person.syncs().since(since).await;
+    let query = [("from", since), ("to", seen.next())];
+    let changes = person.get(v3!("keys/changes")).query(&query).await.ok();
+    let mut told = named(&seen.0["device_lists"], "changed");
+    let mut again = named(&changes, "changed");
+    told.sort_unstable();
+    again.sort_unstable();
+    assert_eq!(told, again, "sync and /keys/changes");
+    told
+}
+
+#[tokio::test]
+async fn who_left_and_came_back_between_two_syncs_may_have_other_devices() {
+    let world = World::new().await;
+    let (alice, bob, carol) =
+        (world.register("alice").await, world.register("bob").await, world.register("carol").await);
+    for version in ["11", "12"] {
+        let room = alice.creates_room().version(version).public().await;
+        bob.joins(&room).await;
+        carol.joins(&room).await;
+        let before = alice.syncs().await;
+        bob.leaves(&room).await;
+        uploads_keys(&bob, 1, 1).await;
+        bob.joins(&room).await;
+        assert_eq!(changed_since(&alice, before.next()).await, [bob.id.clone()]);
+
+        // One's own return: whatever the others did meanwhile was not told.
+        let before = alice.syncs().await;
+        alice.leaves(&room).await;
+        alice.joins(&room).await;
+        assert_eq!(changed_since(&alice, before.next()).await, [bob.id.clone(), carol.id.clone()]);
+        assert!(changed_since(&alice, alice.syncs().await.next()).await.is_empty());
+    }
+    world.ends().await;
+}
+
+#[tokio::test]
+async fn who_comes_into_a_room_looks_at_their_own_devices_too() {
+    let world = World::new().await;
+    let (alice, bob) = (world.register("alice").await, world.register("bob").await);
+    for version in ["11", "12"] {
+        let room = alice.creates_room().version(version).public().await;
+        let before = bob.syncs().await;
+        bob.joins(&room).await;
+        assert_eq!(changed_since(&bob, before.next()).await, [alice.id.clone(), bob.id.clone()]);
+    }
+    world.ends().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_join_tells_the_servers_that_newly_listen() {
+    for (version, with_names) in [("11", false), ("12", true)] {
+        let change = |config: &mut hearth_base::config::Config| config.federation.share_device_names = with_names;
+        let cluster = crate::harness::Cluster::with(["a.example", "b.example"], 1, change).await;
+        let [a, b] = &cluster.worlds[..] else { unreachable!("two servers") };
+        let (alice, bob, carol) = (a.register("alice").await, b.register("bob").await, b.register("carol").await);
+        for person in [&bob, &carol] {
+            uploads_keys(person, 1, 1).await;
+            person.put(v3!("devices/{}", person.device), json!({ "display_name": "Telephone" })).await.ok();
+        }
+        let room = alice.creates_room().version(version).public().await;
+        let updates = async |of: &Person| {
+            for _ in 0..50 {
+                let seen = cluster.network.seen();
+                let bodies = seen.iter().filter(|(from, _)| from == "b.example");
+                let bodies = bodies.filter_map(|(_, call)| serde_json::from_slice::<Value>(&call.body).ok());
+                let edus: Vec<Value> = bodies.flat_map(|body| list(&body["edus"]).to_vec()).collect();
+                let of_user = |edu: &Value| {
+                    edu["edu_type"] == "m.device_list_update" && edu["content"]["user_id"] == of.id.as_str()
+                };
+                let found: Vec<Value> = edus.into_iter().filter(of_user).collect();
+                if !found.is_empty() {
+                    return found;
+                }
+                tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            }
+            Vec::new()
+        };
+        let via = [("via", "a.example"), ("server_name", "a.example")];
+        for person in [&bob, &carol] {
+            // The second finds this server in the room already.
+            person.post(v3!("join/{}", room), json!({})).query(&via).await.ok();
+            let told = updates(person).await;
+            let update = &told.first().expect("a.example is told")["content"];
+            assert_eq!((&update["device_id"], update["prev_id"].as_array().map_or(0, Vec::len)), (&json!(person.device), 0));
+            assert!(update["keys"].is_object(), "{update}");
+            let name = if with_names { json!("Telephone") } else { Value::Null };
+            assert_eq!(update["device_display_name"], name);
+            let queried = alice.post(v3!("keys/query"), json!({ "device_keys": { person.id.clone(): [] } })).await.ok();
+            let device = &queried["device_keys"][&person.id][&person.device];
+            assert_eq!(device["unsigned"]["device_display_name"], name, "{queried}");
+        }
+        // Another room with the same servers is no news to them.
+        let before = updates(&bob).await.len();
+        let second = alice.creates_room().version(version).public().await;
+        bob.post(v3!("join/{}", second), json!({})).query(&via).await.ok();
+        bob.sends("here").in_room(&second).await;
+        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        assert_eq!(updates(&bob).await.len(), before);
+        cluster.ends().await;
+    }
+}
+
+#[tokio::test]
+async fn an_inbox_keeps_everything_that_came_while_the_device_was_away() {
+    let world = World::new().await;
+    let (alice, bob) = (world.register("alice").await, world.register("bob").await);
+    bob.syncs().await;
+    // More than were kept once.
+    let count: u64 = 10_050;
+    for first in (0..count).step_by(150) {
+        let sends = (first..(first + 150).min(count)).map(|n| {
+            let body = json!({ "messages": { bob.id.clone(): { bob.device.clone(): { "n": n } } } });
+            alice.put(v3!("sendToDevice/org.example.key/{}", n.to_string()), body).into_future()
+        });
+        for answer in join_all(sends).await {
+            answer.ok();
+        }
+    }
+    let mut since: Option<String> = None;
+    let mut got = std::collections::BTreeSet::new();
+    loop {
+        let syncing = bob.syncs();
+        let seen = match &since {
+            Some(since) => syncing.since(since).await,
+            None => syncing.await,
+        };
+        if seen.to_device().is_empty() {
+            break;
+        }
+        got.extend(seen.to_device().iter().filter_map(|message| message["content"]["n"].as_u64()));
+        since = Some(seen.next().to_owned());
+    }
+    assert_eq!(u64::try_from(got.len()).expect("small"), count);
+    world.ends().await;
+}
+
+#[tokio::test]
+async fn logging_out_everywhere_keeps_the_dehydrated_device() {
+    let world = World::new().await;
+    let alice = world.register("alice").await;
+    let path = "/_matrix/client/unstable/org.matrix.msc3814.v1/dehydrated_device";
+    let pair = key_pair("DEHYDRATED", 9);
+    let keys = json!({
+        "user_id": alice.id, "device_id": "DEHYDRATED", "algorithms": ["m.olm.v1.curve25519-aes-sha2"], "dehydrated": true,
+        "keys": { "curve25519:DEHYDRATED": public(&pair), "ed25519:DEHYDRATED": public(&pair) },
+    });
+    let body = json!({ "device_id": "DEHYDRATED", "device_data": { "algorithm": "m.dehydration.v2" },
+        "device_keys": signed(keys, &alice.id, &pair) });
+    alice.put(path, body).await.ok();
+    alice.at_another_device().await;
+    alice.post(v3!("logout/all"), json!({})).await.ok();
+    alice.get(v3!("account/whoami")).await.refused(401, "M_UNKNOWN_TOKEN");
+    let again = Person::logs_in(world.anyone(), "alice").await;
+    assert_eq!(again.get(path).await.ok()["device_id"], "DEHYDRATED");
+    // Closing the account ends it, too.
+    again.post(v3!("account/deactivate"), json!({ "auth": again.proof(None) })).await.ok();
+    let bob = world.register("bob").await;
+    let queried = bob.post(v3!("keys/query"), json!({ "device_keys": { alice.id.clone(): [] } })).await.ok();
+    assert!(queried["device_keys"][&alice.id]["DEHYDRATED"].is_null(), "{queried}");
+    world.ends().await;
+}

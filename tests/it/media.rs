@@ -241,3 +241,30 @@ async fn ids_lead_to_media_and_nowhere_else() {
     alice.get(v3!("account/whoami")).await.ok();
     world.ends().await;
 }
+
+#[tokio::test]
+async fn old_paths_serve_media_without_a_token_where_the_setting_has_it_so() {
+    let world = World::with(|config| config.media.unauthenticated_downloads = true).await;
+    let alice = world.register("alice").await;
+    let picture = png(4, 4);
+    let id = uploads(&alice, "image/png", "cat.png", picture.clone()).await;
+    for version in ["r0", "v1", "v3"] {
+        let path = |rest: &str| format!("/_matrix/media/{version}/{rest}");
+        let got = world.anyone().get(path(&format!("download/localhost/{id}"))).query(&[("allow_remote", "true")]).await;
+        assert_eq!((got.status, &*got.bytes), (200, &*picture));
+        let named = world.anyone().get(path(&format!("download/localhost/{id}/dog.png"))).await;
+        assert!(named.header("content-disposition").is_some_and(|value| value.contains("dog.png")));
+        let thumbnail = world.anyone().get(path(&format!("thumbnail/localhost/{id}")));
+        let thumbnail = thumbnail.query(&[("width", "32"), ("height", "32"), ("method", "crop")]).await;
+        assert_eq!((thumbnail.status, thumbnail.header("content-type")), (200, Some("image/png")));
+        // A token is not asked for, but one that comes has to be good.
+        alice.get(path(&format!("download/localhost/{id}"))).await.status_is(200);
+        let guess = world.anyone().with_token("a guess");
+        guess.get(path(&format!("download/localhost/{id}"))).await.refused(401, "M_UNKNOWN_TOKEN");
+        world.anyone().get(path("download/localhost/nothing")).await.refused(404, "M_NOT_FOUND");
+        let remote = world.anyone().get(path("download/elsewhere.example/abc")).query(&[("allow_remote", "false")]);
+        remote.await.refused(404, "M_NOT_FOUND");
+    }
+    world.anyone().get(v1!("media/download/{}/{}", "localhost", id)).await.refused(401, "M_MISSING_TOKEN");
+    world.ends().await;
+}

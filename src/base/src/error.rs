@@ -50,6 +50,7 @@ pub enum Reason {
     InvalidRoomState,
     InvalidSignature,
     InvalidUsername,
+    InviteBlocked,
     /// `M_LIMIT_EXCEEDED`, with the time after which another try makes sense, in milliseconds.
     LimitExceeded {
         retry_after_ms: u64,

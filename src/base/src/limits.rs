@@ -43,6 +43,14 @@ pub const PASSWORD_BYTES_MAX: usize = 512;
 pub const PASSWORD_CHARS_MIN: usize = 8;
 /// A device's display name, in bytes.
 pub const DEVICE_NAME_BYTES_MAX: usize = 255;
+/// Rooms that one user makes with one content in one millisecond; each takes the next millisecond for its own.
+pub const ROOMS_PER_CREATOR_AND_MS_MAX: u64 = 1_000;
+/// Rooms that one search for users looks at, when it looks for those that are open to all.
+pub const USER_SEARCH_ROOMS_MAX: u64 = 10_000;
+/// Members that one search for users looks at.
+pub const USER_SEARCH_MEMBERS_MAX: usize = 100_000;
+/// Devices that other servers are told one by one when their user comes to share a room with them.
+pub const DEVICES_ANNOUNCED_ON_JOIN_MAX: usize = 20;
 /// Devices of one account.
 pub const DEVICES_PER_USER_MAX: usize = 1_000;
 /// One-time keys of one device and algorithm.

@@ -19,6 +19,7 @@ use crate::rooms::delayed::Delays;
 use crate::rooms::load::EventCache;
 use crate::rooms::locals::LocalMembers;
 use crate::rooms::policy::Policies;
+use crate::rooms::read::erased::ErasedUsers;
 use crate::rooms::read::history::OpenHistories;
 use crate::rooms::state::auth_chain::AuthEdges;
 
@@ -48,6 +49,8 @@ pub struct Core {
     pub locals: LocalMembers,
     /// Which rooms never had a strict history visibility.
     pub open_histories: OpenHistories,
+    /// Which users asked to be forgotten.
+    pub erased: ErasedUsers,
     /// Which servers rooms keep out.
     pub acls: Acls,
     /// What rooms' policy servers say.
@@ -83,6 +86,7 @@ impl Core {
             incoming: Incoming::default(),
             locals: LocalMembers::default(),
             open_histories: OpenHistories::default(),
+            erased: ErasedUsers::default(),
             acls: Acls::default(),
             policies: Policies::default(),
             auth_edges: AuthEdges::default(),

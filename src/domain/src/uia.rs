@@ -12,9 +12,12 @@
 //! shown; most callers have no use for it.
 //!
 //! A session belongs to the user and device that began it, to the method and path, and to the body without `auth`: a proof
-//! for one thing is none for another. Registration has no user yet, so there the body may still change. A request that
-//! has nothing but `auth` is taken to repeat the body of the session's first one. Sessions are in memory, for ten minutes,
-//! a bounded number; bodies with passwords in them are kept as a hash only and must be sent again.
+//! for one thing is none for another. A request that has nothing but `auth` is taken to repeat the body of the session's
+//! first one. Sessions are in memory, for ten minutes, a bounded number; bodies with passwords in them are kept as a hash
+//! only and must be sent again.
+//!
+//! Registration has no user yet: there the body may still change, and what a later request leaves out is taken from the first.
+//! A session that has made an account remembers which, for a client that never got the answer and asks again.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -22,10 +25,12 @@ use std::sync::Arc;
 use hearth_base::{Error, Millis, Reason, Result, error::refusal, limits};
 use hearth_store::ids::{DeviceSn, UserSn};
 use parking_lot::Mutex;
+use ruma::{OwnedUserId, UserId};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::accounts::Accounts;
+use crate::turns::{KeyedLocks, KeyedPermit};
 use crate::{Core, Requester};
 
 /// Random characters of a session id.
@@ -99,6 +104,14 @@ pub struct UiaRequest<'a> {
 pub struct Passed {
     /// The invitation that was shown. It is valid, and not used up by this.
     pub registration_token: Option<String>,
+    /// The session that was completed.
+    pub session: String,
+}
+
+/// One request's turn with a registration's session; the next begins when it is dropped.
+#[derive(Debug)]
+pub struct RegistrationTurn {
+    _turn: KeyedPermit,
 }
 
 /// What a session belongs to.
@@ -116,7 +129,29 @@ struct Session {
     begun_ms: Millis,
     completed: HashSet<Stage>,
     registration_token: Option<String>,
-    body: Option<Vec<u8>>,
+    body: Option<Kept>,
+    /// It has been used, and is only remembered for what it made.
+    is_spent: bool,
+    registered: Option<OwnedUserId>,
+}
+
+/// A body without `auth`. That of a registration has a password in it, which must not end up in a log.
+#[derive(Clone)]
+struct Kept(Vec<u8>);
+
+impl Kept {
+    /// The rest of a body, which a client that repeats its request relies on.
+    fn without_password(self) -> Option<Self> {
+        let mut body: Map<String, Value> = serde_json::from_slice(&self.0).ok()?;
+        body.remove("password");
+        Some(Self(Value::Object(body).to_string().into_bytes()))
+    }
+}
+
+impl std::fmt::Debug for Kept {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Kept").field(&self.0.len()).finish()
+    }
 }
 
 #[derive(Debug, Default)]
@@ -132,13 +167,14 @@ pub struct Uia {
     core: Arc<Core>,
     accounts: Arc<Accounts>,
     sessions: Mutex<Sessions>,
+    registering: KeyedLocks<String>,
 }
 
 impl Uia {
     /// On the foundation.
     #[must_use]
     pub fn new(core: Arc<Core>, accounts: Arc<Accounts>) -> Self {
-        Self { core, accounts, sessions: Mutex::default() }
+        Self { core, accounts, sessions: Mutex::default(), registering: KeyedLocks::default() }
     }
 
     /// As [`Uia::check`], for the few things that application services may do for their users, who have no password: there
@@ -151,7 +187,7 @@ impl Uia {
     }
 
     /// Returns when the request comes with, or completes, a proof. Refuses with [`Reason::Uia`], whose fields are the answer
-    /// to the client, until then; with `M_FORBIDDEN` when a proof for something else is shown.
+    /// to the client, until then; with `M_FORBIDDEN` when a proof for something else, or of another user, is shown.
     pub async fn check(&self, request: UiaRequest<'_>) -> Result<Passed> {
         let binding = Binding::of(&request);
         let Some(auth) = request.auth.and_then(Value::as_object) else {
@@ -173,6 +209,7 @@ impl Uia {
                 }
             },
         };
+        check_named(&self.accounts, auth, &request)?;
         if let Some(kind) = auth.get("type").and_then(Value::as_str)
             && let Err(error) = self.try_stage(&id, kind, auth, &request).await
         {
@@ -208,14 +245,6 @@ impl Uia {
 
     async fn check_password(&self, auth: &Map<String, Value>, request: &UiaRequest<'_>) -> Result<()> {
         let requester = request.requester.ok_or_else(|| Error::forbidden("Log in first."))?;
-        // `user` is what clients sent before there were identifiers.
-        let named = auth.get("identifier").and_then(|identifier| identifier.get("user")).or_else(|| auth.get("user"));
-        if let Some(named) = named {
-            let localpart = named.as_str().and_then(|named| self.accounts.localpart_of(named));
-            if localpart.as_deref() != Some(requester.user_id.localpart()) {
-                return Err(Error::forbidden("This is another user's name: authenticate as the one who is logged in."));
-            }
-        }
         self.accounts.check_password_of(requester.user, text(auth, "password")?).await
     }
 
@@ -241,26 +270,67 @@ impl Uia {
     pub fn split(&self, body: &[u8], target: &str) -> (Vec<u8>, Option<Value>) {
         let Ok(Value::Object(mut map)) = serde_json::from_slice::<Value>(body) else { return (body.to_vec(), None) };
         let auth = map.remove("auth").filter(|auth| !auth.is_null());
-        if map.is_empty()
-            && let Some(id) = auth.as_ref().and_then(|auth| auth.get("session")).and_then(Value::as_str)
-            && let Some(session) = self.session(id).filter(|session| session.binding.target == target)
-            && let Some(first) = session.body
-        {
-            return (first, auth);
+        let first = auth.as_ref().and_then(|auth| auth.get("session")).and_then(Value::as_str);
+        let first = first.and_then(|id| self.any_session(id)).filter(|session| session.binding.target == target);
+        if let Some(Session { binding, body: Some(Kept(body)), .. }) = first {
+            if map.is_empty() {
+                return (body, auth);
+            }
+            if binding.who.is_none()
+                && let Ok(mut whole) = serde_json::from_slice::<Map<String, Value>>(&body)
+            {
+                whole.extend(map);
+                map = whole;
+            }
         }
         (Value::Object(map).to_string().into_bytes(), auth)
     }
 
+    /// Lets one request at a time go on with a registration's session: a client that asks again while its first request is
+    /// still being worked on waits for what comes of that.
+    pub async fn registration_turn(&self, session: Option<&str>) -> Option<RegistrationTurn> {
+        match session.filter(|id| self.sessions.lock().open.contains_key(*id)) {
+            Some(id) => Some(RegistrationTurn { _turn: self.registering.take(id.to_owned()).await }),
+            None => None,
+        }
+    }
+
+    /// The account that was made with a session.
+    #[must_use]
+    pub fn registered(&self, session: &str) -> Option<OwnedUserId> {
+        self.any_session(session)?.registered
+    }
+
+    /// Remembers the account that was made with a session.
+    pub fn note_registered(&self, session: &str, user_id: &UserId) {
+        if let Some(session) = self.sessions.lock().open.get_mut(session) {
+            session.registered = Some(user_id.to_owned());
+        }
+    }
+
     fn session(&self, id: &str) -> Option<Session> {
+        self.any_session(id).filter(|session| !session.is_spent)
+    }
+
+    /// A session, also one that has been used.
+    fn any_session(&self, id: &str) -> Option<Session> {
         let now_ms = self.core.now_ms();
         self.sessions.lock().open.get(id).filter(|session| session.lives(now_ms)).cloned()
     }
 
     fn begin(&self, binding: Binding, body: &[u8]) -> String {
         let (id, now_ms) = (self.core.seams.random.alphanumeric(SESSION_CHARS), self.core.now_ms());
-        let kept = (body.len() <= BODY_KEPT_BYTES_MAX && !holds_password(body)).then(|| body.to_vec());
-        let session =
-            Session { binding, begun_ms: now_ms, completed: HashSet::new(), registration_token: None, body: kept };
+        // Who registers has no account yet that the password in the body could open.
+        let may_keep = binding.who.is_none() || !holds_password(body);
+        let session = Session {
+            binding,
+            begun_ms: now_ms,
+            completed: HashSet::new(),
+            registration_token: None,
+            body: (body.len() <= BODY_KEPT_BYTES_MAX && may_keep).then(|| Kept(body.to_vec())),
+            is_spent: false,
+            registered: None,
+        };
         let mut sessions = self.sessions.lock();
         sessions.reserve(now_ms);
         sessions.order.push_back(id.clone());
@@ -282,12 +352,18 @@ impl Uia {
     /// Ends a session that completes one of the flows: it works once.
     fn finish(&self, id: &str, flows: Flows) -> Option<Passed> {
         let mut sessions = self.sessions.lock();
-        let completed = &sessions.open.get(id)?.completed;
-        if !flows.iter().any(|flow| flow.iter().all(|stage| completed.contains(stage))) {
+        let session = sessions.open.get_mut(id).filter(|session| !session.is_spent)?;
+        if !flows.iter().any(|flow| flow.iter().all(|stage| session.completed.contains(stage))) {
             return None;
         }
-        let session = sessions.open.remove(id)?;
-        Some(Passed { registration_token: session.registration_token })
+        let passed = Passed { registration_token: session.registration_token.take(), session: id.to_owned() };
+        if session.binding.who.is_none() {
+            session.is_spent = true;
+            session.body = session.body.take().and_then(Kept::without_password);
+        } else {
+            sessions.open.remove(id);
+        }
+        Some(passed)
     }
 
     fn challenge(&self, id: &str, flows: Flows, why: Option<Map<String, Value>>) -> Error {
@@ -334,6 +410,20 @@ impl Binding {
         let body = if who.is_some() { Sha256::digest(request.body).into() } else { [0; 32] };
         Self { who, target: request.target.to_owned(), body }
     }
+}
+
+/// Refuses a password stage that names another user than the one who asks.
+fn check_named(accounts: &Accounts, auth: &Map<String, Value>, request: &UiaRequest<'_>) -> Result<()> {
+    let is_password = auth.get("type").and_then(Value::as_str) == Some(Stage::Password.name());
+    let Some(requester) = request.requester.filter(|_| is_password) else { return Ok(()) };
+    // `user` is what clients sent before there were identifiers.
+    let named = auth.get("identifier").and_then(|identifier| identifier.get("user")).or_else(|| auth.get("user"));
+    let Some(named) = named else { return Ok(()) };
+    let localpart = named.as_str().and_then(|named| accounts.localpart_of(named));
+    if localpart.as_deref() == Some(requester.user_id.localpart()) {
+        return Ok(());
+    }
+    Err(Error::forbidden("This is another user's name: authenticate as the one who is logged in."))
 }
 
 /// The fields that name the reason why a stage failed.

@@ -63,8 +63,18 @@ pub fn token<'a>(headers: &'a HeaderMap, query: Option<&'a str>) -> Result<Optio
         return Ok(bearer.map(|_| text[7..].trim().into()));
     }
     let pairs = query.into_iter().flat_map(|query| query.split('&'));
-    let raw = pairs.filter_map(|pair| pair.strip_prefix("access_token=")).next();
-    Ok(raw.filter(|raw| !raw.is_empty()).map(Into::into))
+    let raw = pairs.filter_map(|pair| pair.strip_prefix("access_token=")).find(|raw| !raw.is_empty());
+    Ok(raw.map(decoded))
+}
+
+/// A percent-decoded value of a query: tokens of application services may have any characters. Bytes that are not UTF-8
+/// make a token that no one has.
+fn decoded(raw: &str) -> std::borrow::Cow<'_, str> {
+    if !raw.contains(['%', '+']) {
+        return raw.into();
+    }
+    let pair = serde_html_form::from_str::<Vec<(String, String)>>(&format!("token={raw}")).unwrap_or_default();
+    pair.into_iter().next().map_or_else(|| raw.into(), |(_, value)| value.into())
 }
 
 /// Authenticates a request by the endpoint's need. Locked users are refused.
@@ -127,4 +137,18 @@ fn guise(query: Option<&str>) -> Result<AssertedIdentity> {
     let query: Query = serde_html_form::from_str(query.unwrap_or_default())
         .map_err(|error| Error::invalid(format!("The query is not right: {error}")))?;
     Ok(AssertedIdentity { user: query.user_id, device: query.device_id.or(query.unstable_device_id) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_in_the_query_is_percent_decoded() {
+        let of = |query| token(&HeaderMap::new(), Some(query)).expect("a query").map(std::borrow::Cow::into_owned);
+        assert_eq!(of("timeout=0&access_token=syt_a%2Bb%3D%3D"), Some("syt_a+b==".to_owned()));
+        assert_eq!(of("access_token=plain_token"), Some("plain_token".to_owned()));
+        assert_eq!(of("access_token=&x=1"), None);
+        assert_eq!(of("my_access_token=x"), None);
+    }
 }

@@ -7,6 +7,7 @@ pub mod admin;
 pub mod app;
 pub mod auth;
 pub mod client;
+mod directory_page;
 pub mod edge;
 pub mod federation;
 pub mod health;

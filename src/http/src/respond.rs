@@ -78,6 +78,7 @@ pub fn code(reason: Reason) -> (StatusCode, &'static str) {
         R::InvalidParam => (S::BAD_REQUEST, "M_INVALID_PARAM"),
         R::InvalidRoomState => (S::BAD_REQUEST, "M_INVALID_ROOM_STATE"),
         R::InvalidSignature => (S::BAD_REQUEST, "M_INVALID_SIGNATURE"),
+        R::InviteBlocked => (S::FORBIDDEN, "M_INVITE_BLOCKED"),
         R::InvalidUsername => (S::BAD_REQUEST, "M_INVALID_USERNAME"),
         R::LimitExceeded { .. } => (S::TOO_MANY_REQUESTS, "M_LIMIT_EXCEEDED"),
         R::MaxDelayExceeded => (S::BAD_REQUEST, "ORG.MATRIX.MSC4140_MAX_DELAY_EXCEEDED"),

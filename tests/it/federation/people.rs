@@ -21,7 +21,7 @@ async fn profiles_and_aliases_are_for_all() {
     assert_eq!(ask(&format!("profile?user_id={alice}&field=avatar_url")).await.ok(), json!({}));
     ask("profile?user_id=@nobody:a.example").await.refused(404, "M_NOT_FOUND");
     ask("profile?user_id=@alice:c.example").await.refused(404, "M_NOT_FOUND");
-    ask("profile?user_id=alice").await.refused(400, "M_BAD_JSON");
+    ask("profile?user_id=alice").await.refused(400, "M_INVALID_PARAM");
 
     let found = ask("directory?room_alias=%23hall:a.example").await.ok();
     assert_eq!(found, json!({ "room_id": room.0, "servers": ["a.example"] }));
@@ -96,6 +96,8 @@ async fn an_openid_token_says_whose_it_is() {
     let said = a.anyone().get(path).query(&[("access_token", token)]).await.ok();
     assert_eq!(said, json!({ "sub": alice.id }));
     a.anyone().get(path).query(&[("access_token", &alice.token)]).await.refused(401, "M_UNKNOWN_TOKEN");
+    a.anyone().get(path).await.refused(401, "M_MISSING_TOKEN");
+    a.anyone().get(path).query(&[("access_token", "")]).await.refused(401, "M_MISSING_TOKEN");
     a.anyone().get("/_matrix/federation/v1/version").await.ok();
     a.anyone().get("/_matrix/key/v2/server").await.ok();
     cluster.ends().await;

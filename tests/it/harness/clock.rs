@@ -13,11 +13,13 @@ const BEGINNING_MS: Millis = 1_800_000_000_000;
 pub(crate) struct TestClock {
     started: Instant,
     skipped_ms: AtomicU64,
+    /// Where it stands; 0 while it runs.
+    stopped_ms: AtomicU64,
 }
 
 impl TestClock {
     pub(crate) fn new() -> Self {
-        Self { started: Instant::now(), skipped_ms: AtomicU64::new(0) }
+        Self { started: Instant::now(), skipped_ms: AtomicU64::new(0), stopped_ms: AtomicU64::new(0) }
     }
 
     /// Lets `ms` milliseconds pass at once.
@@ -26,8 +28,19 @@ impl TestClock {
     }
 }
 
+impl TestClock {
+    /// Stops the clock where it is.
+    pub(crate) fn stop(&self) {
+        self.stopped_ms.store(self.now_ms(), Ordering::Relaxed);
+    }
+}
+
 impl Clock for TestClock {
     fn now_ms(&self) -> Millis {
+        let stopped = self.stopped_ms.load(Ordering::Relaxed);
+        if stopped != 0 {
+            return stopped;
+        }
         let elapsed = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
         BEGINNING_MS + elapsed + self.skipped_ms.load(Ordering::Relaxed)
     }

@@ -152,7 +152,7 @@ async fn nothing_is_left_of_a_room_that_could_not_be_made() {
         (json!({ "room_version": "1" }), "M_UNSUPPORTED_ROOM_VERSION"),
         (json!({ "room_version": "org.example.none" }), "M_UNSUPPORTED_ROOM_VERSION"),
         (json!({ "invite": ["not a user"] }), "M_BAD_JSON"),
-        (json!({ "power_level_content_override": { "users_default": "many" } }), "M_FORBIDDEN"),
+        (json!({ "power_level_content_override": { "users_default": "many" } }), "M_BAD_JSON"),
         (json!({ "name": "x".repeat(70_000) }), "M_TOO_LARGE"),
     ];
     for (body, errcode) in refused {
@@ -182,5 +182,69 @@ async fn the_events_of_a_new_room_come_in_the_order_of_the_specification() {
     unique.sort_unstable();
     unique.dedup();
     assert_eq!(unique.len(), events.len());
+    world.ends().await;
+}
+
+#[tokio::test]
+async fn rooms_that_are_made_in_the_same_millisecond_are_not_the_same() {
+    let world = World::new().await;
+    let alice = world.register("alice").await;
+    for version in ["11", "12"] {
+        world.clock.stop();
+        let mut rooms = Vec::new();
+        for _ in 0..5 {
+            rooms.push(alice.creates_room().version(version).await);
+        }
+        let upgrade = v3!("rooms/{}/upgrade", rooms[0]);
+        alice.post(upgrade, json!({ "new_version": version })).await.ok();
+        rooms.sort_unstable();
+        rooms.dedup();
+        assert_eq!(rooms.len(), 5, "{rooms:?}");
+        for room in &rooms {
+            alice.sends("here").in_room(room).await;
+        }
+    }
+    world.ends().await;
+}
+
+#[tokio::test]
+async fn creators_and_levels_that_cannot_be_are_refused() {
+    let world = World::new().await;
+    let (alice, bob) = (world.register("alice").await, world.register("bob").await);
+    let creators = |list: Value| json!({ "creation_content": { "additional_creators": list } });
+    let levels = |users: Value| json!({ "power_level_content_override": { "users": users } });
+    let mut with_bob = levels(json!({ bob.id.clone(): 50 }));
+    with_bob["creation_content"] = json!({ "additional_creators": [bob.id] });
+    let mut stranger = levels(json!({ alice.id.clone(): 100 }));
+    stranger["initial_state"] = json!([{ "type": "m.room.power_levels", "content": { "users": { alice.id.clone(): 1 } } }]);
+    let wrong = [
+        (creators(json!(["bob"])), "M_BAD_JSON"),
+        (creators(json!("@bob:localhost")), "M_BAD_JSON"),
+        (creators(json!([7])), "M_BAD_JSON"),
+        (creators(json!({})), "M_BAD_JSON"),
+        (levels(json!({ alice.id.clone(): 100 })), "M_INVALID_ROOM_STATE"),
+        (with_bob, "M_INVALID_ROOM_STATE"),
+        (levels(json!({ "bob": 50 })), "M_BAD_JSON"),
+        (levels(json!({ bob.id.clone(): "many" })), "M_BAD_JSON"),
+        (json!({ "initial_state": [{ "type": "m.room.power_levels", "content": { "users": { alice.id.clone(): 1 } } }] }), "M_INVALID_ROOM_STATE"),
+        (stranger, "M_INVALID_ROOM_STATE"),
+    ];
+    for (mut body, errcode) in wrong {
+        body["room_version"] = json!("12");
+        alice.post(v3!("createRoom"), body).await.refused(400, errcode);
+    }
+    // In older versions a level for oneself is as it should be, but too little to set up the room is not.
+    let little = json!({ "room_version": "11", "name": "x",
+        "power_level_content_override": { "users": { alice.id.clone(): 10 } } });
+    alice.post(v3!("createRoom"), little).await.refused(400, "M_INVALID_ROOM_STATE");
+    assert_eq!(list(&alice.get(v3!("joined_rooms")).await.ok()["joined_rooms"]).len(), 0);
+
+    let room = alice.creates_room().version("12").await;
+    let create = v3!("rooms/{}/state/m.room.create/", room);
+    alice.put(&create, json!({ "room_version": "12", "additional_creators": ["x"] })).await.refused(400, "M_BAD_JSON");
+    alice.put(&create, json!({ "room_version": "12" })).await.refused(403, "M_FORBIDDEN");
+    let mut powers = alice.state_of(&room, "m.room.power_levels", "").await;
+    powers["users"][&alice.id] = json!(100);
+    alice.put(v3!("rooms/{}/state/m.room.power_levels/", room), powers).await.refused(400, "M_BAD_JSON");
     world.ends().await;
 }

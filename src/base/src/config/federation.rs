@@ -20,6 +20,9 @@ section! {
         /// How large a room may be to be joined through another server: its state events, most of which are its members,
         /// divided by 500. A larger room asks much memory, disk and patience of a small machine. 0: any.
         complexity_limit: u64 = 60,
+        /// Whether other servers, and with them everyone who shares a room with a user, are told the names of the user's
+        /// devices. They often say more than people mean to tell, such as where they work.
+        share_device_names: bool = false,
     }
 }
 

@@ -24,6 +24,10 @@ section! {
         /// How much media of other homeservers is kept, in MiB. When it is more, what nobody has looked at for the longest
         /// time goes first; it is fetched again when somebody wants it.
         remote_cache_mib: u32 = 2_048,
+        /// Whether media is also served at the paths from before Matrix 1.11 (`/_matrix/media/v3/download` and `thumbnail`),
+        /// for clients that know no others. Those clients send no access token: with this, an address is enough to get
+        /// a file, also one that this server has to fetch from another.
+        unauthenticated_downloads: bool = false,
     }
 }
 

@@ -29,6 +29,7 @@ mod rooms;
 mod server;
 mod tokens;
 mod turn;
+mod user_directory;
 
 pub use admin::Admin;
 pub use appservices::AppServices;
@@ -53,6 +54,7 @@ pub use server_name::check_server_name;
 pub use settings::Setting;
 pub use tokens::Tokens;
 pub use turn::{RelayMode, Turn};
+pub use user_directory::{AllLocalUsers, UserDirectory};
 
 use std::path::PathBuf;
 
@@ -79,6 +81,8 @@ schema::section! {
         rate_limits: RateLimits = RateLimits::default(),
         /// Who is online.
         presence: Presence = Presence::default(),
+        /// Whom people find when they search for others.
+        user_directory: UserDirectory = UserDirectory::default(),
         /// Uploads, downloads, thumbnails.
         media: Media = Media::default(),
         /// What users are notified of.

@@ -6,14 +6,15 @@ use hearth_base::{Error, Reason, Result, error::refuse, limits};
 use hearth_store::WriteTx;
 use hearth_store::ids::UserSn;
 use hearth_store::tables::accounts::{self as table, AccountRow};
-use hearth_store::tables::{devices, tokens as token_table, users};
+use hearth_store::tables::{dehydrated, devices, tokens as token_table, users};
 use ruma::{OwnedDeviceId, OwnedUserId, UserId};
 
 use super::Accounts;
 use super::check_password::wrong;
 use super::sessions::Sessions;
 use super::tokens::{self, Issued};
-use crate::{Core, devices::check_name};
+use crate::devices::{check_name, purge};
+use crate::Core;
 
 /// Random letters of a device id that the client leaves to us.
 const DEVICE_ID_CHARS: usize = 10;
@@ -117,7 +118,7 @@ pub(super) fn check_usable(account: &AccountRow) -> Result<()> {
 
 /// Opens a session on a device: makes the device if it is new; ends what tokens it had if it is not.
 pub(super) fn open(
-    core: &Core,
+    core: &Arc<Core>,
     sessions: &Arc<Sessions>,
     tx: &mut WriteTx<'_>,
     user: UserSn,
@@ -135,7 +136,7 @@ pub(super) fn open(
         }
         None => {
             if devices::count(tx.tx(), user)? >= limits::DEVICES_PER_USER_MAX as u64 {
-                return Err(Error::forbidden("This account has too many devices: log out of some of them first."));
+                drop_longest_unused(core, sessions, tx, user)?;
             }
             devices::insert(tx, user, id.as_str(), request.name.as_deref(), core.now_ms())?
         }
@@ -144,4 +145,17 @@ pub(super) fn open(
     let name = users::name(tx.tx(), user)?.ok_or_else(|| Error::broken("an account has no user id"))?;
     let user_id = UserId::parse(name.as_str()).map_err(|error| Error::fault("reading a stored user id", error))?;
     Ok(LoggedIn { user_id, device_id: id, tokens })
+}
+
+/// Makes room for one more device: scripts that log in anew each time must not lock their owner out. The dehydrated device
+/// stays, which no one uses by design.
+fn drop_longest_unused(core: &Arc<Core>, sessions: &Arc<Sessions>, tx: &mut WriteTx<'_>, user: UserSn) -> Result<()> {
+    let dehydrated = dehydrated::get(tx.tx(), user)?.map(|(device, _)| device);
+    let unused_since = |device: &devices::DeviceRow| device.seen.at_ms.unwrap_or(device.created_ms);
+    let devices = devices::of_user(tx.tx(), user)?.into_iter().filter(|device| Some(device.sn) != dehydrated);
+    let Some(oldest) = devices.min_by_key(unused_since) else { return Ok(()) };
+    tracing::info!(device = %oldest.id, "An account has as many devices as it may: its longest unused one was logged out.");
+    let access = purge::purge(core, tx, user, &[oldest])?;
+    sessions.forget_after(tx, access);
+    Ok(())
 }

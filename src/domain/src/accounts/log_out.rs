@@ -5,7 +5,7 @@ use std::sync::Arc;
 use hearth_base::{Error, Result, limits};
 use hearth_store::WriteTx;
 use hearth_store::ids::{DeviceSn, UserSn};
-use hearth_store::tables::devices;
+use hearth_store::tables::{dehydrated, devices};
 
 use super::Accounts;
 use super::sessions::Sessions;
@@ -19,9 +19,12 @@ impl Accounts {
         self.remove(requester.user, move |device| device.sn == mine).await
     }
 
-    /// Ends all sessions of a user and deletes all of their devices.
+    /// Ends all sessions of a user and deletes all of their devices, but for the dehydrated one: it is not logged in, and
+    /// takes in keys for just that time in which no device is.
     pub async fn log_out_everywhere(&self, user: UserSn) -> Result<()> {
-        self.remove(user, |_| true).await
+        let (core, sessions) = (Arc::clone(&self.core), Arc::clone(&self.sessions));
+        let write = self.core.store.write("devices_delete_all", move |tx| end_all_but(&core, &sessions, tx, user, None));
+        write.await
     }
 
     /// Deletes devices of a user by their ids; ids that there are not are passed over.
@@ -48,7 +51,7 @@ impl Accounts {
     }
 }
 
-/// Ends all devices of a user except one, within a larger change.
+/// Ends all devices of a user except one and the dehydrated one, within a larger change.
 pub(super) fn end_all_but(
     core: &Arc<Core>,
     sessions: &Arc<Sessions>,
@@ -56,8 +59,15 @@ pub(super) fn end_all_but(
     user: UserSn,
     kept: Option<DeviceSn>,
 ) -> Result<()> {
+    let dehydrated = dehydrated::get(tx.tx(), user)?.map(|(device, _)| device);
     let mut gone = devices::of_user(tx.tx(), user)?;
-    gone.retain(|device| Some(device.sn) != kept);
+    gone.retain(|device| Some(device.sn) != kept && Some(device.sn) != dehydrated);
+    end(core, sessions, tx, user, &gone)
+}
+
+/// Ends all devices of a user, the dehydrated one too, within a larger change.
+pub(super) fn end_all(core: &Arc<Core>, sessions: &Arc<Sessions>, tx: &mut WriteTx<'_>, user: UserSn) -> Result<()> {
+    let gone = devices::of_user(tx.tx(), user)?;
     end(core, sessions, tx, user, &gone)
 }
 

@@ -92,7 +92,10 @@ impl Accounts {
             _ => {}
         }
         let localpart = match new.localpart {
-            Some(localpart) => localpart,
+            // An application service gets the very name that it asks for, or none.
+            Some(localpart) if new.authority == Authority::Appservice => localpart,
+            // Phones begin a word with a capital letter.
+            Some(localpart) => localpart.to_ascii_lowercase(),
             None => {
                 let prefix = if new.authority == Authority::Guest { "guest-" } else { "user-" };
                 let random = self.core.seams.random.string(NAME_CHARS, b"abcdefghijklmnopqrstuvwxyz0123456789");

@@ -110,7 +110,8 @@ impl Accounts {
                 profiles::erase(tx.tx(), user)?;
             }
             tell(&core, tx, user);
-            super::log_out::end_all_but(&core, &sessions, tx, user, None)
+            erased_changed(&core, tx);
+            super::log_out::end_all(&core, &sessions, tx, user)
         });
         write.await?;
         self.revoke_login_tokens(user);
@@ -123,10 +124,17 @@ impl Accounts {
         let write = self.core.store.write("account_reopen", move |tx| {
             let row = table::get(tx.tx(), user)?.ok_or_else(|| Error::not_found("There is no such account."))?;
             tell(&core, tx, user);
+            erased_changed(&core, tx);
             table::reactivate(tx.tx(), user, row.flags & !table::ERASED)
         });
         write.await
     }
+}
+
+/// Has it looked up anew who asked to be forgotten, once the transaction is committed.
+fn erased_changed(core: &Arc<Core>, tx: &mut WriteTx<'_>) {
+    let core = Arc::clone(core);
+    tx.after_commit(move || core.erased.changed());
 }
 
 /// Tells those who remember who may do what, once the transaction is committed.

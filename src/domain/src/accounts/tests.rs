@@ -285,3 +285,27 @@ async fn a_sync_that_waits_ends_with_its_session() {
     let ended = waiting.await.unwrap().expect("a sync that is under way ends without an error");
     assert!(ended.rooms.is_empty() && !ended.next_batch.is_empty());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_in_beyond_the_last_device_ends_the_longest_unused_one() {
+    let world = World::new(RegistrationMode::Open);
+    let first = world.register("alice", Authority::Anyone, false).await.unwrap();
+    let log_in = async |device: Option<&str>| {
+        let request = DeviceRequest { id: device.map(Into::into), ..DeviceRequest::default() };
+        world.accounts.log_in_trusted(&first.user_id, request).await.unwrap()
+    };
+    world.clock.advance(1_000);
+    let second = log_in(None).await;
+    world.clock.advance(1_000);
+    for _ in 2..hearth_base::limits::DEVICES_PER_USER_MAX {
+        log_in(None).await;
+    }
+    world.who(&first.tokens.access_token).await.unwrap();
+    let last = log_in(None).await;
+    assert_eq!(reason(world.who(&first.tokens.access_token).await), UNKNOWN, "the one that logged in first");
+    world.who(&second.tokens.access_token).await.unwrap();
+    world.who(&last.tokens.access_token).await.unwrap();
+    // A device that is there already takes no one's place.
+    log_in(Some(last.device_id.as_str())).await;
+    world.who(&second.tokens.access_token).await.unwrap();
+}

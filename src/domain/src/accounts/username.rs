@@ -48,8 +48,10 @@ pub(crate) fn taken() -> Error {
 }
 
 impl Accounts {
-    /// Refuses a name that cannot be registered (`M_INVALID_USERNAME`, `M_EXCLUSIVE`, `M_USER_IN_USE`).
+    /// Refuses a name that cannot be registered (`M_INVALID_USERNAME`, `M_EXCLUSIVE`, `M_USER_IN_USE`). Capital letters
+    /// count as small ones.
     pub async fn check_username(&self, localpart: &str) -> Result<()> {
+        let localpart = &*localpart.to_ascii_lowercase();
         let user_id = parse(localpart, &self.core.server_name)?;
         check_chosen(localpart, &self.core.config.registration)?;
         self.core.appservices.check_user(&user_id, None)?;

@@ -4,16 +4,16 @@
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
-use hearth_base::{Error, Result};
+use hearth_base::{Error, Result, limits};
 use hearth_store::WriteTx;
 use hearth_store::engine::Tx;
 use hearth_store::ids::UserSn;
 use hearth_store::tables::cross_signing::{self, KeyKind};
-use hearth_store::tables::{device_keys, device_lists, devices, memberships, remote_devices, users};
+use hearth_store::tables::{device_keys, device_lists, devices, memberships, remote_devices, rooms, users};
 use ruma::api::federation::transactions::edu::{DeviceListUpdateContent, Edu, SigningKeyUpdateContent};
-use ruma::{UInt, UserId};
+use ruma::{OwnedRoomId, UInt, UserId};
 
-use super::signed;
+use super::{Crypto, signed};
 use crate::core::Core;
 use crate::rooms::servers;
 
@@ -46,15 +46,77 @@ pub(crate) fn announce(core: &Arc<Core>, tx: &mut WriteTx<'_>, user: UserSn, cha
         }
     };
     for device in devices {
-        let edu = device_update(tx, user, &id, device, gone)?;
+        let edu = device_update(core, tx, user, &id, device, gone)?;
         core.outgoing.edu(core, tx, servers.iter().map(|server| &**server), &edu)?;
     }
     Ok(())
 }
 
+impl Crypto {
+    /// Tells the devices of a user who has joined a room to those servers in it that shared no room with them before
+    /// (server-server API, "Device Management"). They get what is known now, and not a next step of the stream: to all others
+    /// that would look as if they had missed one.
+    pub async fn announce_to_new_servers(&self, user: UserSn, room_id: OwnedRoomId) -> Result<()> {
+        let core = self.core.clone();
+        let write = move |tx: &mut WriteTx<'_>| {
+            let Some(room) = rooms::by_id(tx.tx(), room_id.as_str())? else { return Ok(()) };
+            let mut new: BTreeSet<_> = servers::of(&core, tx.tx(), room.sn)?.iter().cloned().collect();
+            for other in memberships::joined_rooms(tx.tx(), user)? {
+                if new.is_empty() {
+                    return Ok(());
+                }
+                if other != room.sn {
+                    servers::of(&core, tx.tx(), other)?.iter().for_each(|known| _ = new.remove(known));
+                }
+            }
+            if new.is_empty() {
+                return Ok(());
+            }
+            for edu in current_updates(&core, tx.tx(), user)? {
+                core.outgoing.edu(&core, tx, new.iter().map(|server| &**server), &edu)?;
+            }
+            Ok(())
+        };
+        self.core.store.write("devices_announce", write).await
+    }
+}
+
+/// Updates that say of each device with keys what it is now. Without the id of one before it, each makes a server read the
+/// whole list anew, so the newest few do for all.
+fn current_updates(core: &Core, tx: &mut dyn Tx, user: UserSn) -> Result<Vec<Edu>> {
+    let id = users::name(tx, user)?.ok_or_else(|| Error::broken(format!("user {} has no name", user.0)))?;
+    let id = UserId::parse(id).map_err(|error| Error::fault("reading a stored user id", error))?;
+    let stream = remote_devices::stream(tx, user)?.unwrap_or_default();
+    let signatures = device_keys::signatures(tx, user, user)?;
+    let mut updates = Vec::new();
+    for row in devices::of_user(tx, user)?.into_iter().rev() {
+        if updates.len() == limits::DEVICES_ANNOUNCED_ON_JOIN_MAX {
+            break;
+        }
+        let Some(json) = device_keys::get(tx, user, row.sn)? else { continue };
+        let mut update = DeviceListUpdateContent::new(id.clone(), row.id.as_str().into(), number(stream));
+        update.device_display_name = name_shown(core, row.name);
+        update.keys = Some(signed::raw(&signed::with_signatures(&json, &row.id, &signatures)?)?);
+        updates.push(Edu::DeviceListUpdate(update));
+    }
+    Ok(updates)
+}
+
+/// A device's name, if other servers are told names.
+fn name_shown(core: &Core, name: Option<String>) -> Option<String> {
+    name.filter(|_| core.config.federation.share_device_names)
+}
+
 /// The next update in the stream of a user's device list. The stream goes on also when nobody is told: whoever comes to share
 /// a room later sees that they missed something.
-fn device_update(tx: &mut WriteTx<'_>, user: UserSn, id: &UserId, device: &str, gone: bool) -> Result<Edu> {
+fn device_update(
+    core: &Core,
+    tx: &mut WriteTx<'_>,
+    user: UserSn,
+    id: &UserId,
+    device: &str,
+    gone: bool,
+) -> Result<Edu> {
     let last = remote_devices::stream(tx.tx(), user)?;
     let stream = tx.position().as_i64();
     remote_devices::set_stream(tx.tx(), user, stream)?;
@@ -69,6 +131,7 @@ fn device_update(tx: &mut WriteTx<'_>, user: UserSn, id: &UserId, device: &str, 
     {
         let signatures = device_keys::signatures(tx.tx(), user, user)?;
         update.keys = Some(signed::raw(&signed::with_signatures(&json, device, &signatures)?)?);
+        update.device_display_name = name_shown(core, row.name);
     }
     Ok(Edu::DeviceListUpdate(update))
 }

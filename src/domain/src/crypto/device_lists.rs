@@ -25,8 +25,17 @@ const ASKED_ONE_BY_ONE_MAX: usize = 16;
 /// How many changes of memberships are forgotten in one write, so that none is long.
 const FORGOTTEN_AT_ONCE_MAX: u64 = 1_000;
 
-/// First and last standing of each member of a room in a window.
-type Moves = BTreeMap<UserSn, (Membership, Membership)>;
+/// How a member of a room moved in a window.
+#[derive(Debug, Clone, Copy)]
+struct Moved {
+    before: Membership,
+    now: Membership,
+    /// Whether they were out of the room for a while: what their devices, or those of others for them, did then was not followed.
+    was_out: bool,
+}
+
+/// What moved in a room in a window, by member.
+type Moves = BTreeMap<UserSn, Moved>;
 
 /// Notes that `signer` signed a key of `target`. Nobody else sees the signature, so nobody else is told.
 pub(super) fn signed(core: &Arc<Core>, tx: &mut WriteTx<'_>, signer: UserSn, target: UserSn) -> Result<()> {
@@ -83,7 +92,10 @@ fn moves_by_room(tx: &mut dyn Tx, user: UserSn, after: Position, upto: Position)
     let mut rooms: BTreeMap<RoomSn, Moves> = BTreeMap::new();
     for step in device_lists::moves_between(tx, user, after, upto)? {
         let moves = rooms.entry(step.room).or_default();
-        moves.entry(step.member).and_modify(|(_, now)| *now = step.now).or_insert((step.before, step.now));
+        let moved =
+            moves.entry(step.member).or_insert(Moved { before: step.before, now: step.now, was_out: false });
+        moved.now = step.now;
+        moved.was_out |= !is_tracked(step.now);
     }
     Ok(rooms)
 }
@@ -103,28 +115,34 @@ fn by_moves(
     changed: &mut BTreeSet<UserSn>,
     gone: &mut BTreeSet<UserSn>,
 ) -> Result<()> {
-    let (before, now) = match moves.get(&user) {
+    let mine = match moves.get(&user) {
         Some(mine) => *mine,
         None => {
-            let mine = memberships::get(tx, room, user)?.map_or(Membership::Leave, |row| row.membership);
-            (mine, mine)
+            let now = memberships::get(tx, room, user)?.map_or(Membership::Leave, |row| row.membership);
+            Moved { before: now, now, was_out: false }
         }
     };
-    let (was_in, is_in) = (before == Membership::Join, now == Membership::Join);
-    if was_in != is_in {
+    let (was_in, is_in) = (mine.before == Membership::Join, mine.now == Membership::Join);
+    let came_back = was_in && is_in && mine.was_out;
+    if was_in != is_in || came_back {
         let members = memberships::of_room(tx, room)?;
         let members = members.into_iter().filter(|row| is_tracked(row.membership) && row.user != user);
         let found = if is_in { &mut *changed } else { &mut *gone };
         found.extend(members.map(|row| row.user));
     }
+    if is_in && !was_in {
+        // As Synapse does, and clients rely on: in their first encrypted room they read their own list, too.
+        changed.insert(user);
+    }
     if was_in {
-        gone.extend(
-            moves.iter().filter(|(_, (was, is))| is_tracked(*was) && !is_tracked(*is)).map(|(member, _)| *member),
-        );
+        let left = moves.iter().filter(|(_, moved)| is_tracked(moved.before) && !is_tracked(moved.now));
+        gone.extend(left.map(|(member, _)| *member));
     }
     if is_in {
-        let came = |(_, (was, is)): &(&UserSn, &(Membership, Membership))| is_tracked(*is) && was != is;
-        changed.extend(moves.iter().filter(came).map(|(member, _)| *member).filter(|member| *member != user));
+        // Also those who are what they were, if in between they were not.
+        let came = |moved: &Moved| is_tracked(moved.now) && (moved.before != moved.now || moved.was_out);
+        let came = moves.iter().filter(|(member, moved)| **member != user && came(moved));
+        changed.extend(came.map(|(member, _)| *member));
     }
     Ok(())
 }

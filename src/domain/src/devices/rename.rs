@@ -7,7 +7,7 @@ use hearth_store::ids::UserSn;
 use hearth_store::tables::{device_keys, devices};
 
 use super::{Devices, list};
-use crate::crypto::announce;
+use crate::crypto::announce::{self, Changed};
 
 /// Refuses a device name that is too long or cannot be stored.
 pub(crate) fn check_name(name: &str) -> Result<()> {
@@ -30,11 +30,14 @@ impl Devices {
             let device = devices::find(tx.tx(), user, &id)?.ok_or_else(list::unknown)?;
             let Some(name) = name.filter(|name| device.name.as_ref() != Some(name)) else { return Ok(()) };
             devices::rename(tx.tx(), device.sn, Some(&name))?;
-            // The name is part of what others see of a device with keys; other servers are not told it.
-            if device_keys::get(tx.tx(), user, device.sn)?.is_some() {
-                announce::note(&core, tx, user)?;
+            // The name is part of what others see of a device with keys.
+            if device_keys::get(tx.tx(), user, device.sn)?.is_none() {
+                return Ok(());
             }
-            Ok(())
+            match core.config.federation.share_device_names {
+                true => announce::announce(&core, tx, user, Changed::Devices(&[id])),
+                false => announce::note(&core, tx, user),
+            }
         });
         write.await
     }

@@ -162,6 +162,7 @@ pub(super) fn refused(server: &ServerName, status: u16, body: &[u8]) -> Error {
         ("M_GUEST_ACCESS_FORBIDDEN", _) => Reason::GuestAccessForbidden,
         ("M_INCOMPATIBLE_ROOM_VERSION", _) => Reason::IncompatibleRoomVersion,
         ("M_INVALID_PARAM", _) => Reason::InvalidParam,
+        ("M_INVITE_BLOCKED", _) => Reason::InviteBlocked,
         ("M_MISSING_PARAM", _) => Reason::MissingParam,
         ("M_NOT_FOUND", _) => Reason::NotFound,
         ("M_NOT_YET_UPLOADED", _) => Reason::NotYetUploaded,

@@ -15,10 +15,15 @@ use crate::Requester;
 /// No user has this number: who sleeps under it is woken only when the server stops.
 pub(super) const NOBODY: UserSn = UserSn(0);
 
+/// Under whose number a requester waits.
+pub(super) fn user_of(who: Option<&Requester>) -> UserSn {
+    who.map_or(NOBODY, |who| who.user)
+}
+
 impl Media {
     /// Media to download. Waits up to `wait_ms` for bytes that were announced: `M_NOT_YET_UPLOADED` when they do not come.
-    pub async fn download(&self, who: &Requester, server: &str, id: &str, wait_ms: u64) -> Result<MediaFile> {
-        let (row, ()) = self.find(who.user, server, id, wait_ms, |_, _| Ok(())).await?;
+    pub async fn download(&self, who: Option<&Requester>, server: &str, id: &str, wait_ms: u64) -> Result<MediaFile> {
+        let (row, ()) = self.find(user_of(who), server, id, wait_ms, |_, _| Ok(())).await?;
         Ok(MediaFile::original(row.into()))
     }
 

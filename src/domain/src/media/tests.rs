@@ -56,7 +56,7 @@ impl World {
 
     /// What is at an id, without waiting for it.
     async fn fetch(&self, id: &str) -> Result<Bytes> {
-        let file = self.media.download(&self.bob, SERVER, id, 0).await?;
+        let file = self.media.download(Some(&self.bob), SERVER, id, 0).await?;
         Ok(whole(self.media.contents(&file, None).await?))
     }
 
@@ -128,7 +128,7 @@ async fn what_is_uploaded_comes_back_as_it_was() {
     let world = World::new().await;
     let id = world.uploads(b"some bytes").await;
     assert!(id.len() >= 24);
-    let file = world.media.download(&world.bob, SERVER, &id, 0).await.expect("a file");
+    let file = world.media.download(Some(&world.bob), SERVER, &id, 0).await.expect("a file");
     assert_eq!((file.content_type.as_str(), file.file_name.as_deref(), file.bytes), ("image/png", Some("a_b.png"), 10));
     let range = ranges::ByteRange::new(5, 7);
     assert_eq!(whole(world.media.contents(&file, range).await.expect("a part")), &b"byt"[..]);
@@ -144,7 +144,7 @@ async fn what_a_browser_would_run_is_not_shown() {
     for (bytes, shown) in [(&b"plain"[..], serving::Disposition::Inline), (b"<svg>", serving::Disposition::Attachment)]
     {
         let id = world.uploads(bytes).await;
-        let file = world.media.download(&world.bob, SERVER, &id, 0).await.expect("a file");
+        let file = world.media.download(Some(&world.bob), SERVER, &id, 0).await.expect("a file");
         assert_eq!(file.disposition, shown);
     }
 }
@@ -156,7 +156,7 @@ async fn nothing_is_found_by_strange_names() {
     for (server, id) in
         [("other.example", id.as_str()), (SERVER, "../hearth.db"), (SERVER, ""), (SERVER, "nosuchmedia")]
     {
-        assert_eq!(reason(world.media.download(&world.bob, server, id, 0).await), Some(Reason::NotFound), "{id}");
+        assert_eq!(reason(world.media.download(Some(&world.bob), server, id, 0).await), Some(Reason::NotFound), "{id}");
     }
 }
 
@@ -177,7 +177,7 @@ async fn announced_media_is_waited_for() {
     let world = World::new().await;
     let id = world.announces().await.expect("an id");
     assert_eq!(reason(world.fetch(&id).await), Some(Reason::NotYetUploaded));
-    let waits = world.media.download(&world.bob, SERVER, &id, 60_000);
+    let waits = world.media.download(Some(&world.bob), SERVER, &id, 60_000);
     let comes = async {
         tokio::task::yield_now().await;
         finish(world.media.upload_to(&world.alice, SERVER, &id, png()).await, b"late").await
@@ -255,7 +255,7 @@ async fn thumbnails_are_made_once_and_go_with_their_picture() {
     let world = World::new().await;
     let id = world.uploads(&gif(200, 100)).await;
     let spec = Spec { width: 32, height: 32, method: Method::Crop, animated: false };
-    let thumbnail = || world.media.thumbnail(&world.bob, SERVER, &id, spec, 0);
+    let thumbnail = || world.media.thumbnail(Some(&world.bob), SERVER, &id, spec, 0);
     let (first, same) = tokio::join!(thumbnail(), thumbnail());
     let (first, same) = (first.expect("a thumbnail"), same.expect("the same"));
     assert!(first.etag().is_some());
@@ -274,13 +274,13 @@ async fn small_pictures_are_their_own_thumbnails_and_others_have_none() {
     let spec = Spec { width: 96, height: 96, method: Method::Scale, animated: true };
     let small = world.uploads(&gif(20, 10)).await;
     for _ in 0..2 {
-        let file = world.media.thumbnail(&world.bob, SERVER, &small, spec, 0).await.expect("itself");
+        let file = world.media.thumbnail(Some(&world.bob), SERVER, &small, spec, 0).await.expect("itself");
         assert_eq!((file.content_type.as_str(), file.file_name.as_deref()), ("image/gif", Some("thumbnail.gif")));
     }
     for bytes in [&b"no picture"[..], b"\x89PNG\r\n\x1a\n and then nonsense"] {
         let id = world.uploads(bytes).await;
         for _ in 0..2 {
-            let refused = world.media.thumbnail(&world.bob, SERVER, &id, spec, 0).await;
+            let refused = world.media.thumbnail(Some(&world.bob), SERVER, &id, spec, 0).await;
             assert_eq!(reason(refused), Some(Reason::Unknown));
         }
     }

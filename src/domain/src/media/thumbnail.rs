@@ -10,7 +10,7 @@ use hearth_store::tables::thumbnails::{self, Thumbnail, ThumbnailKey};
 
 use super::contents::Original;
 use super::files::{self, ComingIn};
-use super::find::NOBODY;
+use super::find::{NOBODY, user_of};
 use super::{Media, MediaFile, refuse};
 use crate::Requester;
 
@@ -36,13 +36,13 @@ impl Media {
     /// too many are being made.
     pub async fn thumbnail(
         &self,
-        who: &Requester,
+        who: Option<&Requester>,
         server: &str,
         id: &str,
         spec: Spec,
         wait_ms: u64,
     ) -> Result<MediaFile> {
-        self.thumbnail_of(who.user, server, id, spec, wait_ms).await
+        self.thumbnail_of(user_of(who), server, id, spec, wait_ms).await
     }
 
     /// As [`Media::thumbnail`], for another server.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use hearth_base::{Position, Result};
 use hearth_store::WriteTx;
+use hearth_store::engine::Tx;
 use hearth_store::ids::{KeySn, UserSn};
 use hearth_store::tables::memberships::{self, Membership, MembershipRow};
 use hearth_store::tables::rooms::Room;
@@ -13,7 +14,7 @@ use ruma::events::TimelineEventType;
 
 use super::load::Event;
 use super::state::snapshot::Changes;
-use super::{delayed, gaps, redaction, stripped};
+use super::{delayed, gaps, redaction, stripped, upgrade};
 use crate::core::Core;
 
 /// Does what follows from an event, within the transaction that stored it. `changes` is what it brought about in the current
@@ -45,6 +46,7 @@ pub(crate) fn follow(
     if is_newcomer || event.pdu.is_state(&TimelineEventType::RoomHistoryVisibility, "") {
         gaps::forget_refusals(tx, room.sn)?;
     }
+    upgrade::follow::unpublish_replaced(core, tx.tx(), room, changes)?;
     delayed::overtake(core, tx, room.sn, event, changes)?;
     let members = match moved.is_empty() {
         true => core.locals.get(tx.tx(), room.sn)?,
@@ -68,7 +70,7 @@ pub(crate) fn follow(
 
 /// Keeps `memberships` in step with a member event; says whose membership it is, and whether they are of this server.
 pub(crate) fn change_membership(
-    core: &Core,
+    core: &Arc<Core>,
     tx: &mut WriteTx<'_>,
     room: &Room,
     event: &Event,
@@ -91,9 +93,17 @@ pub(crate) fn change_membership(
         since: at,
         forgotten: false,
     };
+    let comes_in = local && membership == Membership::Join && !is_joined(tx.tx(), room, user)?;
     memberships::set(tx.tx(), &row, stripped.as_deref())?;
     core.locals.forget(room.sn);
+    if comes_in {
+        upgrade::follow::joined(core, tx, room, user)?;
+    }
     Ok(Some((user, local)))
+}
+
+fn is_joined(tx: &mut dyn Tx, room: &Room, user: UserSn) -> Result<bool> {
+    Ok(memberships::get(tx, room.sn, user)?.is_some_and(|row| row.membership == Membership::Join))
 }
 
 /// Ends the membership of somebody whom the state says nothing of any more.

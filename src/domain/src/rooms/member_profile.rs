@@ -15,6 +15,15 @@ pub struct MemberProfile {
     pub avatar_url: Option<String>,
 }
 
+/// One of the fields of a [`MemberProfile`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MemberProfileField {
+    /// `displayname`.
+    DisplayName,
+    /// `avatar_url`.
+    AvatarUrl,
+}
+
 impl MemberProfile {
     /// Puts the face into a member event's content where the content does not already say something.
     pub fn fill(self, content: &mut CanonicalJsonObject) {

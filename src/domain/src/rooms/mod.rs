@@ -42,6 +42,7 @@ mod validate;
 
 use std::sync::Arc;
 
+pub use membership::JoinContent;
 pub use send::Message;
 pub use set_state::StateChange;
 

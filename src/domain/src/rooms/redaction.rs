@@ -83,10 +83,14 @@ fn redact_event(core: &Arc<Core>, tx: &mut WriteTx<'_>, room: &Room, redaction: 
 }
 
 /// Refuses with `M_FORBIDDEN` a redaction that `user` of this server may not make: of their own events they may redact all,
-/// of others only with the power to. `M_NOT_FOUND` when there is no such event in the room.
+/// of others only with the power to. `M_NOT_FOUND` for an event of another room.
+///
+/// An event that is not known here may be known to others: the redaction goes out, and each server judges it when it has both.
 pub(super) fn check(core: &Core, tx: &mut dyn Tx, room: &Room, user: &UserId, target_id: &EventId) -> Result<()> {
-    let target = core.events.find(tx, target_id)?.filter(|event| event.room == room.sn);
-    let target = target.ok_or_else(|| Error::not_found(format!("There is no event {target_id} in this room.")))?;
+    let Some(target) = core.events.find(tx, target_id)? else { return Ok(()) };
+    if target.room != room.sn {
+        return Err(Error::not_found(format!("There is no event {target_id} in this room.")));
+    }
     if matches!(target.pdu.kind, TimelineEventType::RoomCreate | TimelineEventType::RoomServerAcl) {
         return Err(Error::forbidden(format!("Without its {} the room would break; it stays.", target.pdu.kind)));
     }
@@ -99,13 +103,11 @@ pub(super) fn check(core: &Core, tx: &mut dyn Tx, room: &Room, user: &UserId, ta
 /// Refuses with `M_USER_SUSPENDED` what somebody else has sent: who is suspended takes back their own words and no others
 /// (client-server API, "Account suspension").
 pub(super) fn must_be_own(core: &Core, tx: &mut dyn Tx, user: &UserId, target_id: &EventId) -> Result<()> {
-    match core.events.find(tx, target_id)? {
-        Some(target) if *target.pdu.sender != *user => Err(refuse(
-            Reason::UserSuspended,
-            "This account is suspended: it can take back its own messages and no others.",
-        )),
-        _ => Ok(()),
+    let target = core.events.find(tx, target_id)?;
+    if target.is_some_and(|target| *target.pdu.sender == *user) {
+        return Ok(());
     }
+    Err(refuse(Reason::UserSuspended, "This account is suspended: it can take back its own messages and no others."))
 }
 
 /// Whether the sender of a redaction may redact the target: by power, or as the target's own server.

@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use hearth_base::{Error, Millis, Result};
 use hearth_store::WriteTx;
+use hearth_store::engine::Tx;
 use hearth_store::tables::rooms::Room;
 use hearth_store::tables::state;
-use ruma::canonical_json::CanonicalJsonObject;
+use ruma::canonical_json::{CanonicalJsonObject, CanonicalJsonValue};
 use ruma::{OwnedEventId, OwnedRoomId, RoomId, UserId};
 
 use super::append::{Sender, append};
-use super::event::Draft;
-use super::{Rooms, content, find, membership, policy, servers, validate};
+use super::event::{Draft, version};
+use super::{Rooms, content, find, membership, policy, power, servers, validate};
 use crate::Requester;
 use crate::core::Core;
 
@@ -108,5 +109,22 @@ pub(super) fn set(
         let before = before.as_ref().map(|event| event.pdu.content.get());
         validate::canonical_alias(core, tx.tx(), room, before, &draft.content)?;
     }
+    if draft.kind == "m.room.power_levels" {
+        no_creators(core, tx.tx(), room, &draft.content)?;
+    }
     Ok(append(core, tx, room, origin, draft)?.pdu.event_id.clone())
+}
+
+/// Refuses with `M_BAD_JSON` levels for those who stand above all levels, where the room's version has such.
+fn no_creators(core: &Core, tx: &mut dyn Tx, room: &Room, content: &CanonicalJsonObject) -> Result<()> {
+    if !version::stored_rules(&room.version)?.authorization.explicitly_privilege_room_creators {
+        return Ok(());
+    }
+    let Some(users) = content.get("users").and_then(CanonicalJsonValue::as_object) else { return Ok(()) };
+    match power::creators(core, tx, room)?.iter().find(|creator| users.contains_key(creator.as_str())) {
+        None => Ok(()),
+        Some(creator) => Err(Error::bad_json(format!(
+            "{creator} made the room, so they stand above its power levels: leave them out of `users`."
+        ))),
+    }
 }

@@ -8,7 +8,7 @@ use hearth_store::tables::rooms::Room;
 use ruma::canonical_json::{CanonicalJsonObject, CanonicalJsonValue};
 use ruma::events::room::power_levels::RoomPowerLevelsEventContent;
 use ruma::events::room::server_acl::RoomServerAclEventContent;
-use ruma::{RoomAliasId, RoomId, ServerName};
+use ruma::{RoomAliasId, RoomId, ServerName, UserId};
 use serde::de::DeserializeOwned;
 
 use super::content::text;
@@ -48,7 +48,10 @@ pub(super) fn message(kind: &str, content: &CanonicalJsonObject) -> Result<()> {
 /// Checks a state event. The room's aliases are checked apart, by [`canonical_alias`].
 pub(super) fn state(server: &ServerName, room_id: &RoomId, kind: &str, content: &CanonicalJsonObject) -> Result<()> {
     match kind {
-        "m.room.create" => Err(Error::forbidden("A room is created once; its create event cannot be replaced.")),
+        "m.room.create" => {
+            additional_creators(content)?;
+            Err(Error::forbidden("A room is created once; its create event cannot be replaced."))
+        }
         // As state it would remove content past the check of who may.
         "m.room.redaction" => Err(Error::invalid("A redaction is not state: send it with PUT .../redact.")),
         "m.room.name" => strings(kind, content, &["name"]),
@@ -56,7 +59,7 @@ pub(super) fn state(server: &ServerName, room_id: &RoomId, kind: &str, content: 
         "m.room.encryption" => strings(kind, content, &["algorithm"]),
         "m.room.history_visibility" => one_of(content, kind, &["invited", "joined", "shared", "world_readable"]),
         "m.room.guest_access" => one_of(content, kind, &["can_join", "forbidden"]),
-        "m.room.power_levels" => shaped::<RoomPowerLevelsEventContent>(kind, content).map(drop),
+        "m.room.power_levels" => power_levels(content),
         "m.room.tombstone" if text(content, "replacement_room") == Some(room_id.as_str()) => {
             Err(Error::bad_json("A room cannot be replaced by itself."))
         }
@@ -68,6 +71,21 @@ pub(super) fn state(server: &ServerName, room_id: &RoomId, kind: &str, content: 
         }
         _ => Ok(()),
     }
+}
+
+/// Checks the form of power levels.
+pub(super) fn power_levels(content: &CanonicalJsonObject) -> Result<()> {
+    shaped::<RoomPowerLevelsEventContent>("m.room.power_levels", content).map(drop)
+}
+
+/// Checks that who shares the creator's rights is named by user ids.
+pub(super) fn additional_creators(content: &CanonicalJsonObject) -> Result<()> {
+    let Some(creators) = content.get("additional_creators") else { return Ok(()) };
+    let is_user = |user: &CanonicalJsonValue| user.as_str().is_some_and(|user| <&UserId>::try_from(user).is_ok());
+    if creators.as_array().is_some_and(|creators| creators.iter().all(is_user)) {
+        return Ok(());
+    }
+    Err(Error::bad_json("`additional_creators` must be a list of user ids."))
 }
 
 fn strings(kind: &str, content: &CanonicalJsonObject, fields: &[&str]) -> Result<()> {

@@ -115,7 +115,7 @@ impl World {
         let (alice, bob) = (register(&domain, "alice").await, register(&domain, "bob").await);
         let wanted = create_room(&json!({ "preset": "public_chat" }));
         let room = domain.rooms.create(&alice, wanted).await.expect("a room");
-        domain.rooms.join(&bob, room.clone().into(), None).await.expect("joined");
+        domain.rooms.join(&bob, room.clone().into(), crate::rooms::JoinContent::default()).await.expect("joined");
         Self { domain, clock, sfu, room, alice, bob, _folder: folder }
     }
 
@@ -221,7 +221,7 @@ async fn who_leaves_the_room_leaves_the_call() {
     assert_eq!(*world.sfu.there.lock(), BTreeSet::from([alice.sub.clone()]));
 
     // In the room again, he gets in with a new token.
-    world.domain.rooms.join(&world.bob, world.room.clone().into(), None).await.expect("joined");
+    world.domain.rooms.join(&world.bob, world.room.clone().into(), crate::rooms::JoinContent::default()).await.expect("joined");
     assert_eq!(reason(world.passes(&bob).await), Reason::Unauthorized);
     world.gives(&world.bob, "b").await.expect("a token");
     world.passes(&bob).await.expect("he passes");

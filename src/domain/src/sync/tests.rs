@@ -42,7 +42,7 @@ impl World {
         let wanted =
             ruma::api::client::room::create_room::v3::Request::try_from_http_request(http, &[]).expect("a wish");
         let room = self.rooms.create(&self.alice, wanted).await.expect("a room");
-        self.rooms.join(&self.bob, room.clone().into(), None).await.expect("a join");
+        self.rooms.join(&self.bob, room.clone().into(), crate::rooms::JoinContent::default()).await.expect("a join");
         room
     }
 

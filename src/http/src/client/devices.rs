@@ -4,10 +4,11 @@ use axum::Router;
 use hearth_base::Result;
 use hearth_domain::devices::DeviceRow;
 use hearth_domain::uia;
-use ruma::MilliSecondsSinceUnixEpoch;
-use ruma::api::client::device::{Device, delete_device, delete_devices, get_device, get_devices, update_device};
+use ruma::api::client::device::{delete_device, delete_devices, get_device, get_devices, update_device};
+use serde::Serialize;
 
 use crate::App;
+use crate::respond::Json;
 use crate::route::{Bounds, RouterExt as _, Ruma};
 
 pub(super) fn routes() -> Router<App> {
@@ -19,23 +20,35 @@ pub(super) fn routes() -> Router<App> {
         .endpoint(Bounds::default().uia(), delete_many)
 }
 
-/// A device as clients see it.
-fn shown(row: DeviceRow) -> Device {
-    let mut device = Device::new(row.id.into());
-    device.display_name = row.name;
-    device.last_seen_ip = row.seen.ip;
-    device.last_seen_ts = row.seen.at_ms.and_then(ruma::UInt::new).map(MilliSecondsSinceUnixEpoch);
-    device
+/// A device as clients see it: what is not known is null and not left out, which some clients refuse the whole list for.
+#[derive(Serialize)]
+struct Shown {
+    device_id: String,
+    display_name: Option<String>,
+    last_seen_ip: Option<String>,
+    last_seen_ts: Option<u64>,
 }
 
-async fn list(app: App, request: Ruma<get_devices::v3::Request>) -> Result<get_devices::v3::Response> {
+impl From<DeviceRow> for Shown {
+    fn from(row: DeviceRow) -> Self {
+        let DeviceRow { id, name, seen, .. } = row;
+        Self { device_id: id, display_name: name, last_seen_ip: seen.ip, last_seen_ts: seen.at_ms }
+    }
+}
+
+/// All devices of a user.
+#[derive(Serialize)]
+struct List {
+    devices: Vec<Shown>,
+}
+
+async fn list(app: App, request: Ruma<get_devices::v3::Request>) -> Result<Json<List>> {
     let rows = app.domain.devices.list(request.user()?.user).await?;
-    Ok(get_devices::v3::Response::new(rows.into_iter().map(shown).collect()))
+    Ok(Json(List { devices: rows.into_iter().map(Shown::from).collect() }))
 }
 
-async fn get(app: App, request: Ruma<get_device::v3::Request>) -> Result<get_device::v3::Response> {
-    let row = app.domain.devices.get(request.user()?, request.device_id.as_str()).await?;
-    Ok(get_device::v3::Response::new(shown(row)))
+async fn get(app: App, request: Ruma<get_device::v3::Request>) -> Result<Json<Shown>> {
+    Ok(Json(app.domain.devices.get(request.user()?, request.device_id.as_str()).await?.into()))
 }
 
 async fn rename(app: App, request: Ruma<update_device::v3::Request>) -> Result<update_device::v3::Response> {

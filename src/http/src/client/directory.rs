@@ -2,15 +2,16 @@
 
 use axum::Router;
 use hearth_base::{Error, Result};
-use hearth_domain::rooms::directory::{DirectoryListing, DirectoryQuery};
-use ruma::UInt;
+use hearth_domain::rooms::directory::DirectoryQuery;
 use ruma::api::client::directory::{
     get_public_rooms, get_public_rooms_filtered, get_room_visibility, set_room_visibility,
 };
 use ruma::api::client::room::Visibility;
 
 use crate::App;
+use crate::directory_page::Page;
 use crate::edge::Rate;
+use crate::respond::Json;
 use crate::route::{Bounds, RouterExt, Ruma};
 
 /// The routes of this file. What another server may have to be asked for is limited, since anybody can make us ask.
@@ -22,24 +23,21 @@ pub(super) fn routes() -> Router<App> {
         .endpoint(Bounds::rate(Rate::Other), set_visibility)
 }
 
-async fn list(app: App, request: Ruma<get_public_rooms::v3::Request>) -> Result<get_public_rooms::v3::Response> {
+async fn list(app: App, request: Ruma<get_public_rooms::v3::Request>) -> Result<Json<Page>> {
     let question = DirectoryQuery {
         server: request.server.clone(),
         limit: request.limit.map(Into::into),
         since: request.since.clone(),
         ..DirectoryQuery::default()
     };
-    let DirectoryListing { cards, next, previous, total } = app.domain.federation.directory(question).await?;
-    let mut response = get_public_rooms::v3::Response::new(cards);
-    (response.next_batch, response.prev_batch) = (next, previous);
-    response.total_room_count_estimate = Some(UInt::new_saturating(total));
-    Ok(response)
+    let listing = app.domain.federation.directory(question).await?;
+    Ok(Json(Page::from(listing)))
 }
 
 async fn search(
     app: App,
     request: Ruma<get_public_rooms_filtered::v3::Request>,
-) -> Result<get_public_rooms_filtered::v3::Response> {
+) -> Result<Json<Page>> {
     let question = DirectoryQuery {
         server: request.server.clone(),
         limit: request.limit.map(Into::into),
@@ -47,11 +45,8 @@ async fn search(
         filter: request.filter.clone(),
         network: request.room_network.clone(),
     };
-    let DirectoryListing { cards, next, previous, total } = app.domain.federation.directory(question).await?;
-    let mut response = get_public_rooms_filtered::v3::Response::new();
-    (response.chunk, response.next_batch, response.prev_batch) = (cards, next, previous);
-    response.total_room_count_estimate = Some(UInt::new_saturating(total));
-    Ok(response)
+    let listing = app.domain.federation.directory(question).await?;
+    Ok(Json(Page::from(listing)))
 }
 
 async fn visibility(

@@ -103,7 +103,7 @@ async fn try_log_in(app: &App, request: Request) -> Result<LoggedIn> {
     edge::rate_limit(app, Rate::Login, &peer, service.as_ref())?;
     let raw = read_body(request.into_body(), limits::BODY_BYTES_MAX).await?;
     json::check_depth(&raw)?;
-    let body: Body = serde_json::from_slice(&raw).map_err(|error| json::explain(&raw, &error))?;
+    let body: Body = serde_json::from_slice(&raw).map_err(|error| json::explain_request(&raw, &error.into()))?;
     let accounts = &app.domain.accounts;
     match body.kind.as_str() {
         "m.login.password" => {

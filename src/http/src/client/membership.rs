@@ -2,6 +2,7 @@
 
 use axum::Router;
 use hearth_base::{Error, Result};
+use hearth_domain::rooms::JoinContent;
 use ruma::api::client::knock::knock_room;
 use ruma::api::client::membership::invite_user::v3::InvitationRecipient;
 use ruma::api::client::membership::{
@@ -33,10 +34,15 @@ fn no_third_party(is_signed: bool) -> Result<()> {
     Ok(())
 }
 
+/// What else a client wants in its join: everything in the body is kept.
+fn content<T>(request: &Ruma<T>) -> Result<JoinContent> {
+    JoinContent::from_body(request.text_body()?)
+}
+
 async fn join_by_id(app: App, request: Ruma<join_room_by_id::v3::Request>) -> Result<join_room_by_id::v3::Response> {
     no_third_party(request.third_party_signed.is_some())?;
     let name = request.room_id.clone().into();
-    let room_id = app.domain.federation.join(request.user()?, name, Vec::new(), request.reason.clone()).await?;
+    let room_id = app.domain.federation.join(request.user()?, name, Vec::new(), content(&request)?).await?;
     Ok(join_room_by_id::v3::Response::new(room_id))
 }
 
@@ -46,7 +52,7 @@ async fn join(
 ) -> Result<join_room_by_id_or_alias::v3::Response> {
     no_third_party(request.third_party_signed.is_some())?;
     let (name, via) = (request.room_id_or_alias.clone(), request.via.clone());
-    let room_id = app.domain.federation.join(request.user()?, name, via, request.reason.clone()).await?;
+    let room_id = app.domain.federation.join(request.user()?, name, via, content(&request)?).await?;
     Ok(join_room_by_id_or_alias::v3::Response::new(room_id))
 }
 

@@ -1,7 +1,7 @@
 //! Push rules.
 
 use axum::Router;
-use hearth_base::Result;
+use hearth_base::{Error, Result};
 use hearth_domain::personal::push_rules::Placed;
 use hearth_domain::push::rules;
 use ruma::api::client::push::{
@@ -12,6 +12,7 @@ use serde_json::{Map, Value, json};
 
 use crate::App;
 use crate::edge::Rate;
+use crate::loose::Loose;
 use crate::respond::Json;
 use crate::route::{Bounds, RouterExt, Ruma};
 
@@ -19,6 +20,14 @@ use crate::route::{Bounds, RouterExt, Ruma};
 const ALL_PATHS: &[&str] = &["/_matrix/client/r0/pushrules", "/_matrix/client/v3/pushrules"];
 /// As [`ALL_PATHS`].
 const GLOBAL_PATHS: &[&str] = &["/_matrix/client/r0/pushrules/global", "/_matrix/client/v3/pushrules/global"];
+
+/// The rules of one kind, which is what old clients ask for; with and without the slash at the end.
+const KIND_PATHS: &[&str] = &[
+    "/_matrix/client/r0/pushrules/global/{kind}",
+    "/_matrix/client/r0/pushrules/global/{kind}/",
+    "/_matrix/client/v3/pushrules/global/{kind}",
+    "/_matrix/client/v3/pushrules/global/{kind}/",
+];
 
 /// The routes of this file.
 pub(super) fn routes() -> Router<App> {
@@ -28,6 +37,7 @@ pub(super) fn routes() -> Router<App> {
         .endpoint_at(ALL_PATHS, bounds, all)
         .endpoint(bounds, global)
         .endpoint_at(GLOBAL_PATHS, bounds, global)
+        .endpoint_at(KIND_PATHS, bounds, of_kind)
         .endpoint(bounds, get)
         .endpoint(write, put)
         .endpoint(write, delete)
@@ -45,6 +55,14 @@ async fn all(app: App, request: Ruma<get_pushrules_all::v3::Request>) -> Result<
 async fn global(app: App, request: Ruma<get_pushrules_global_scope::v3::Request>) -> Result<Json<Map<String, Value>>> {
     let rules = app.domain.personal.push_rules.all(request.user()?).await?;
     Ok(Json(rules::shown(&rules)?))
+}
+
+async fn of_kind(app: App, request: Ruma<Loose<get_pushrules_global_scope::v3::Request>>) -> Result<Json<Value>> {
+    let kind = request.text(0);
+    let rules = app.domain.personal.push_rules.all(request.user()?).await?;
+    let of_kind = rules::shown(&rules)?.remove(kind);
+    let unknown = || Error::invalid(format!("{kind:?} is no kind of push rules."));
+    Ok(Json(of_kind.ok_or_else(unknown)?))
 }
 
 async fn get(app: App, request: Ruma<get_pushrule::v3::Request>) -> Result<get_pushrule::v3::Response> {

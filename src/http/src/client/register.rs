@@ -1,19 +1,20 @@
 //! Making an account.
 
-use std::time::Duration;
-
 use axum::Router;
 use hearth_base::{Reason, Result, error::refuse};
 use hearth_domain::accounts::{Authority, DeviceRequest, LoggedIn, NewAccount};
 use hearth_domain::rates::Rate;
 use hearth_domain::uia::Passed;
-use ruma::OwnedUserId;
+use ruma::{OwnedDeviceId, OwnedUserId};
 use ruma::api::client::account::register::{LoginType, RegistrationKind, v3 as register};
 use ruma::api::client::account::{check_registration_token_validity, get_username_availability};
+use serde::Serialize;
+use serde_json::Value;
 
 use super::appservice;
 use crate::App;
 use crate::edge;
+use crate::respond::Json;
 use crate::route::{Bounds, RouterExt as _, Ruma};
 
 pub(super) fn routes() -> Router<App> {
@@ -23,7 +24,7 @@ pub(super) fn routes() -> Router<App> {
         .endpoint(Bounds::rate(Rate::Registration), token_validity)
 }
 
-async fn create(app: App, request: Ruma<register::Request>) -> Result<register::Response> {
+async fn create(app: App, request: Ruma<register::Request>) -> Result<Json<Registered>> {
     if request.login_type == Some(LoginType::ApplicationService) {
         return appservice_user(&app, &request).await;
     }
@@ -31,17 +32,40 @@ async fn create(app: App, request: Ruma<register::Request>) -> Result<register::
         let message = "An application service registers users with the type m.login.application_service.";
         return Err(refuse(Reason::Unknown, message));
     }
-    let authority = if request.kind == RegistrationKind::Guest {
+    if request.kind == RegistrationKind::Guest {
         edge::rate_limit(&app, Rate::Registration, &request.peer, None)?;
-        Authority::Guest
-    } else {
-        prove(&app, &request).await?
-    };
-    let password = request.password.clone().filter(|_| authority != Authority::Guest);
-    let localpart = request.username.clone().filter(|_| authority != Authority::Guest);
-    let device = device(&request);
+        let new = NewAccount {
+            localpart: None,
+            displayname: None,
+            password: None,
+            admin: false,
+            authority: Authority::Guest,
+        };
+        let (user_id, session) = app.domain.accounts.register(new, device(&request)).await?;
+        return Ok(response(user_id, session));
+    }
+    let session = request.auth.as_ref().and_then(|auth| auth.get("session")).and_then(Value::as_str);
+    let _turn = app.domain.uia.registration_turn(session).await;
+    if let Some(user_id) = session.and_then(|session| app.domain.uia.registered(session)) {
+        return again(&app, &request, user_id).await;
+    }
+    let Passed { registration_token, session } = prove(&app, &request).await?;
+    let authority = registration_token.map_or(Authority::Anyone, Authority::Token);
+    let (localpart, password) = (request.username.clone(), request.password.clone());
     let new = NewAccount { localpart, displayname: None, password, admin: false, authority };
-    let (user_id, session) = app.domain.accounts.register(new, device).await?;
+    let (user_id, logged_in) = app.domain.accounts.register(new, device(&request)).await?;
+    app.domain.uia.note_registered(&session, &user_id);
+    Ok(response(user_id, logged_in))
+}
+
+/// Answers a client whose registration succeeded and whose answer got lost. The proof still holds: only this client knows the
+/// session.
+async fn again(app: &App, request: &Ruma<register::Request>, user_id: OwnedUserId) -> Result<Json<Registered>> {
+    edge::rate_limit(app, Rate::Registration, &request.peer, None)?;
+    let session = match device(request) {
+        Some(device) => Some(app.domain.accounts.log_in_trusted(&user_id, device).await?),
+        None => None,
+    };
     Ok(response(user_id, session))
 }
 
@@ -54,19 +78,29 @@ fn device(request: &register::Request) -> Option<DeviceRequest> {
     })
 }
 
-fn response(user_id: OwnedUserId, session: Option<LoggedIn>) -> register::Response {
-    let mut response = register::Response::new(user_id);
-    if let Some(session) = session {
-        response.device_id = Some(session.device_id);
-        response.access_token = Some(session.tokens.access_token);
-        response.refresh_token = session.tokens.refresh_token;
-        response.expires_in = session.tokens.expires_in_ms.map(Duration::from_millis);
-    }
-    response
+/// The answer to `/register`. Ruma's own has a device id of null where no one logs in.
+#[derive(Debug, Serialize)]
+struct Registered {
+    user_id: OwnedUserId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    device_id: Option<OwnedDeviceId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    access_token: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refresh_token: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_in_ms: Option<u64>,
+}
+
+fn response(user_id: OwnedUserId, session: Option<LoggedIn>) -> Json<Registered> {
+    let (device_id, tokens) = session.map(|session| (session.device_id, session.tokens)).unzip();
+    let (access_token, refresh_token, expires_in_ms) =
+        tokens.map_or((None, None, None), |tokens| (Some(tokens.access_token), tokens.refresh_token, tokens.expires_in_ms));
+    Json(Registered { user_id, device_id, access_token, refresh_token, expires_in_ms })
 }
 
 /// Makes a user of an application service.
-async fn appservice_user(app: &App, request: &Ruma<register::Request>) -> Result<register::Response> {
+async fn appservice_user(app: &App, request: &Ruma<register::Request>) -> Result<Json<Registered>> {
     let service = appservice::of(request.requester.as_ref())?;
     let registered = app.domain.appservices.register(service, request.username.clone(), device(request));
     let (user_id, session) = registered.await?;
@@ -74,15 +108,14 @@ async fn appservice_user(app: &App, request: &Ruma<register::Request>) -> Result
 }
 
 /// The proof that a person may register; only whoever tries one uses up the limit, not whoever asks what it takes.
-async fn prove(app: &App, request: &Ruma<register::Request>) -> Result<Authority> {
+async fn prove(app: &App, request: &Ruma<register::Request>) -> Result<Passed> {
     let accounts = &app.domain.accounts;
     let flows = accounts.registration_flows().await?;
     if request.auth.is_some() {
         edge::rate_limit(app, Rate::Registration, &request.peer, None)?;
     }
     accounts.check_application(request.username.as_deref(), request.password.as_deref()).await?;
-    let Passed { registration_token } = app.domain.uia.check(request.uia(flows)).await?;
-    Ok(registration_token.map_or(Authority::Anyone, Authority::Token))
+    app.domain.uia.check(request.uia(flows)).await
 }
 
 async fn available(

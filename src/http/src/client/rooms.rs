@@ -1,13 +1,15 @@
 //! Making and upgrading rooms, and which ones the user is in.
 
 use axum::Router;
-use hearth_base::{Error, Result};
-use ruma::UInt;
+use hearth_base::{Error, Reason, Result, error::refuse};
+use ruma::{OwnedUserId, UInt};
 use ruma::api::client::membership::{get_mutual_rooms, joined_rooms};
 use ruma::api::client::room::{create_room, upgrade_room};
+use serde_json::Value;
 
 use crate::App;
 use crate::edge::Rate;
+use crate::loose::Loose;
 use crate::route::{Bounds, RouterExt, Ruma};
 
 /// The routes of this file.
@@ -25,10 +27,20 @@ async fn create(app: App, request: Ruma<create_room::v3::Request>) -> Result<cre
     Ok(create_room::v3::Response::new(room_id))
 }
 
-async fn upgrade(app: App, request: Ruma<upgrade_room::v3::Request>) -> Result<upgrade_room::v3::Response> {
-    let (room, version) = (request.room_id.clone(), request.new_version.clone());
-    let creators = request.additional_creators.clone();
-    let replacement = app.domain.rooms.upgrade(request.user()?, room, version, creators).await?;
+// Loose, because ruma refuses some unknown versions as malformed.
+async fn upgrade(app: App, request: Ruma<Loose<upgrade_room::v3::Request>>) -> Result<upgrade_room::v3::Response> {
+    let mut body = request.object()?;
+    let version = match body.remove("new_version") {
+        Some(Value::String(version)) => version,
+        Some(_) => return Err(Error::bad_json("`new_version` must be a string.")),
+        None => return Err(refuse(Reason::MissingParam, "The body has no `new_version`.")),
+    };
+    let creators = body.remove("additional_creators").filter(|creators| !creators.is_null()).map(serde_json::from_value);
+    let creators: Vec<OwnedUserId> = creators
+        .transpose()
+        .map_err(|error| Error::bad_json(format!("`additional_creators` must be a list of user ids: {error}.")))?
+        .unwrap_or_default();
+    let replacement = app.domain.rooms.upgrade(request.user()?, request.id(0)?, &version, creators).await?;
     Ok(upgrade_room::v3::Response::new(replacement))
 }
 

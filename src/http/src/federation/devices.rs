@@ -2,7 +2,9 @@
 
 use axum::Router;
 use hearth_base::Result;
-use ruma::UInt;
+use ruma::encryption::{DeviceKeys, UnsignedDeviceInfo};
+use ruma::serde::Raw;
+use ruma::{OwnedDeviceId, UInt};
 use ruma::api::federation::device::get_devices;
 use ruma::api::federation::device::get_devices::v1::UserDevice;
 use ruma::api::federation::keys::{claim_keys, get_keys};
@@ -19,9 +21,17 @@ async fn devices(app: App, request: Ruma<get_devices::v1::Request>) -> Result<ge
     let user_id = request.user_id.clone();
     let served = app.domain.crypto.devices_for_server(user_id.clone()).await?;
     let mut response = get_devices::v1::Response::new(user_id, UInt::new_saturating(served.changed.0));
-    response.devices = served.devices.into_iter().map(|(id, keys)| UserDevice::new(id, keys)).collect();
+    response.devices = served.devices.into_iter().map(|(id, keys)| user_device(id, keys)).collect();
     (response.master_key, response.self_signing_key) = (served.master_key, served.self_signing_key);
     Ok(response)
+}
+
+/// A device with its name, where the keys carry one.
+fn user_device(id: OwnedDeviceId, keys: Raw<DeviceKeys>) -> UserDevice {
+    let unsigned = keys.get_field::<UnsignedDeviceInfo>("unsigned").ok().flatten();
+    let mut device = UserDevice::new(id, keys);
+    device.device_display_name = unsigned.and_then(|unsigned| unsigned.device_display_name);
+    device
 }
 
 async fn query(app: App, request: Ruma<get_keys::v1::Request>) -> Result<get_keys::v1::Response> {

@@ -2,11 +2,12 @@
 
 use axum::Router;
 use hearth_base::Result;
-use hearth_domain::rooms::directory::{DirectoryListing, DirectoryQuery};
-use ruma::UInt;
+use hearth_domain::rooms::directory::DirectoryQuery;
 use ruma::api::federation::directory::{get_public_rooms, get_public_rooms_filtered};
 
 use crate::App;
+use crate::directory_page::Page;
+use crate::respond::Json;
 use crate::route::{Bounds, RouterExt, Ruma};
 
 /// The routes of this file.
@@ -14,24 +15,21 @@ pub(super) fn routes() -> Router<App> {
     Router::new().endpoint(Bounds::default(), list).endpoint(Bounds::default(), search)
 }
 
-async fn list(app: App, request: Ruma<get_public_rooms::v1::Request>) -> Result<get_public_rooms::v1::Response> {
+async fn list(app: App, request: Ruma<get_public_rooms::v1::Request>) -> Result<Json<Page>> {
     let question = DirectoryQuery {
         limit: request.limit.map(Into::into),
         since: request.since.clone(),
         network: request.room_network.clone(),
         ..DirectoryQuery::default()
     };
-    let DirectoryListing { cards, next, previous, total } = app.domain.rooms.directory(question).await?;
-    let mut response = get_public_rooms::v1::Response::new();
-    (response.chunk, response.next_batch, response.prev_batch) = (cards, next, previous);
-    response.total_room_count_estimate = Some(UInt::new_saturating(total));
-    Ok(response)
+    let listing = app.domain.rooms.directory(question).await?;
+    Ok(Json(Page::from(listing)))
 }
 
 async fn search(
     app: App,
     request: Ruma<get_public_rooms_filtered::v1::Request>,
-) -> Result<get_public_rooms_filtered::v1::Response> {
+) -> Result<Json<Page>> {
     let question = DirectoryQuery {
         server: None,
         limit: request.limit.map(Into::into),
@@ -39,9 +37,6 @@ async fn search(
         filter: request.filter.clone(),
         network: request.room_network.clone(),
     };
-    let DirectoryListing { cards, next, previous, total } = app.domain.rooms.directory(question).await?;
-    let mut response = get_public_rooms_filtered::v1::Response::new();
-    (response.chunk, response.next_batch, response.prev_batch) = (cards, next, previous);
-    response.total_room_count_estimate = Some(UInt::new_saturating(total));
-    Ok(response)
+    let listing = app.domain.rooms.directory(question).await?;
+    Ok(Json(Page::from(listing)))
 }

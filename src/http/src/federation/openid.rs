@@ -2,10 +2,13 @@
 
 use axum::Router;
 use hearth_base::{Reason, Result, error::refuse};
+use http::HeaderMap;
 use ruma::api::federation::openid::get_openid_userinfo;
 
 use crate::App;
 use crate::edge::Rate;
+use crate::auth;
+use crate::loose::Loose;
 use crate::route::{Bounds, RouterExt, Ruma};
 
 /// The routes of this file.
@@ -13,11 +16,15 @@ pub(super) fn routes() -> Router<App> {
     Router::new().endpoint(Bounds::rate(Rate::Other), userinfo)
 }
 
+// Loose, because a token that is missing is as wrong as one that is unknown, and not a malformed request.
 async fn userinfo(
     app: App,
-    request: Ruma<get_openid_userinfo::v1::Request>,
+    request: Ruma<Loose<get_openid_userinfo::v1::Request>>,
 ) -> Result<get_openid_userinfo::v1::Response> {
+    let no_headers = HeaderMap::new();
+    let token = auth::token(&no_headers, request.uri.query())?;
+    let token = token.ok_or_else(|| refuse(Reason::MissingToken, "This needs an OpenID token in `access_token`."))?;
     let unknown = || refuse(Reason::UnknownToken { soft_logout: false }, "This OpenID token is unknown or too old.");
-    let user = app.domain.personal.openid.whose(&request.access_token).await?.ok_or_else(unknown)?;
+    let user = app.domain.personal.openid.whose(&token).await?.ok_or_else(unknown)?;
     Ok(get_openid_userinfo::v1::Response::new(user))
 }

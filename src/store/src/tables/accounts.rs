@@ -36,6 +36,8 @@ const REHASH: &str = "UPDATE accounts SET password = ?3 WHERE sn = ?1 AND passwo
 const SET_FLAGS: &str = "UPDATE accounts SET flags = ?2 WHERE sn = ?1";
 const DEACTIVATE: &str = "UPDATE accounts SET deactivated_ms = ?2, password = NULL, flags = ?3 WHERE sn = ?1";
 const REACTIVATE: &str = "UPDATE accounts SET deactivated_ms = NULL, flags = ?2 WHERE sn = ?1";
+const ALL_ERASED: &str = "SELECT sn FROM accounts WHERE (flags & 8) <> 0";
+const PEOPLE: &str = "SELECT sn FROM accounts WHERE kind = 0 AND deactivated_ms IS NULL AND (flags & 2) = 0";
 const ANY_PERSON: &str = "SELECT 1 FROM accounts WHERE kind = 0 LIMIT 1";
 const COUNTS: &str = "SELECT kind, CASE WHEN deactivated_ms IS NULL THEN 0 ELSE 1 END AS gone, flags, count(*) \
      FROM accounts GROUP BY kind, gone, flags";
@@ -52,6 +54,8 @@ pub const STATEMENTS: &[&str] = &[
     SET_FLAGS,
     DEACTIVATE,
     REACTIVATE,
+    ALL_ERASED,
+    PEOPLE,
     ANY_PERSON,
     COUNTS,
 ];
@@ -197,6 +201,16 @@ pub fn deactivate(tx: &mut dyn Tx, user: UserSn, now_ms: Millis, flags: i64) -> 
 pub fn reactivate(tx: &mut dyn Tx, user: UserSn, flags: i64) -> Result<()> {
     tx.execute(REACTIVATE, &[user.into(), flags.into()])?;
     Ok(())
+}
+
+/// The users with [`ERASED`].
+pub fn erased(tx: &mut dyn Tx) -> Result<Vec<UserSn>> {
+    tx.all(ALL_ERASED, &[], |row| Ok(UserSn(row.int(0)?)))
+}
+
+/// The people whose accounts are in use: no guests, no users of application services, no one who is locked.
+pub fn people(tx: &mut dyn Tx) -> Result<Vec<UserSn>> {
+    tx.all(PEOPLE, &[], |row| Ok(UserSn(row.int(0)?)))
 }
 
 /// Whether any person ever made an account here.

@@ -37,6 +37,8 @@ const SHARE: &str = "SELECT a.room FROM memberships a JOIN memberships b ON b.ro
      WHERE a.user = ?1 AND b.user = ?2 AND a.membership = 1 AND b.membership = 1 ORDER BY a.room LIMIT ?3";
 const NEIGHBOURS: &str = "SELECT DISTINCT b.user FROM memberships a JOIN memberships b ON b.room = a.room \
      WHERE a.user = ?1 AND a.membership = 1 AND b.membership = 1";
+const JOINED_EVENTS: &str = "SELECT m.user, u.id, m.local, e.json FROM memberships m \
+     JOIN users u ON u.sn = m.user JOIN events e ON e.sn = m.event WHERE m.room = ?1 AND m.membership = 1";
 const LOCAL_NEIGHBOURS: &str = "SELECT DISTINCT b.user FROM memberships a JOIN memberships b ON b.room = a.room \
      WHERE a.user = ?1 AND a.membership = 1 AND b.membership = 1 AND b.local = 1";
 
@@ -58,6 +60,7 @@ pub const STATEMENTS: &[&str] = &[
     FORGET,
     SHARE,
     NEIGHBOURS,
+    JOINED_EVENTS,
     LOCAL_NEIGHBOURS,
 ];
 
@@ -198,6 +201,35 @@ pub fn names(
 ) -> Result<()> {
     tx.query(NAMES, &[room.into()], &mut |row| {
         each(UserSn(row.int(0)?), row.text(1)?, Membership::from_int(row.int(2)?))
+    })
+}
+
+/// A joined member with their member event.
+#[derive(Debug)]
+pub struct JoinedMember<'a> {
+    /// Serial number.
+    pub user: UserSn,
+    /// User id.
+    pub id: &'a str,
+    /// Whether they are of this server.
+    pub local: bool,
+    /// Their member event, JSON.
+    pub json: Vec<u8>,
+}
+
+/// Visits the joined members of a room with their member events; `each` answers whether to go on.
+pub fn joined_with_events(
+    tx: &mut dyn Tx,
+    room: RoomSn,
+    each: &mut dyn FnMut(JoinedMember<'_>) -> Result<bool>,
+) -> Result<()> {
+    tx.query(JOINED_EVENTS, &[room.into()], &mut |row| {
+        each(JoinedMember {
+            user: UserSn(row.int(0)?),
+            id: row.text(1)?,
+            local: row.int(2)? != 0,
+            json: row.blob(3)?.to_vec(),
+        })
     })
 }
 

@@ -51,7 +51,7 @@ impl Crypto {
             let (mut queried, mut sight) = (Queried::default(), None);
             for (user, wanted) in query {
                 if core.is_local(&user) {
-                    of_user(tx.tx(), Some(viewer), user, &wanted, &mut queried)?;
+                    of_user(tx.tx(), KeysViewer::User(viewer), user, &wanted, &mut queried)?;
                     continue;
                 }
                 let sight = match &sight {
@@ -96,21 +96,33 @@ impl Queried {
     }
 }
 
-/// Adds what `viewer` may see of one user of this server; what another server may see, if it is none: no signatures but the
-/// user's own, and no names of devices.
+/// Who looks at the keys of a user of this server.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum KeysViewer {
+    /// A user of this server, who sees their own signatures beside the owner's, and the names of devices.
+    User(UserSn),
+    /// Another server: no signatures but the owner's, and names only where the configuration shares them.
+    Server { with_names: bool },
+}
+
+/// Adds what `viewer` may see of one user of this server.
 pub(super) fn of_user(
     tx: &mut dyn Tx,
-    viewer: Option<UserSn>,
+    viewer: KeysViewer,
     user_id: OwnedUserId,
     wanted: &[OwnedDeviceId],
     queried: &mut Queried,
 ) -> Result<()> {
+    let (viewer, with_names) = match viewer {
+        KeysViewer::User(user) => (Some(user), true),
+        KeysViewer::Server { with_names } => (None, with_names),
+    };
     let Some(user) = users::find(tx, user_id.as_str())? else {
         queried.device_keys.insert(user_id, BTreeMap::new());
         return Ok(());
     };
     let signatures = identity(tx, viewer, (user, &user_id), queried)?;
-    let found = devices_of(tx, user, wanted, &signatures, viewer.is_some())?;
+    let found = devices_of(tx, user, wanted, &signatures, with_names)?;
     queried.device_keys.insert(user_id, found);
     Ok(())
 }

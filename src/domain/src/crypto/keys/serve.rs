@@ -1,7 +1,8 @@
 //! Keys of users of this server, for other servers (server-server API, "End-to-End Encryption" and "Device Management").
 //!
 //! Any server may ask: whoever wants to write to somebody needs their keys before they share a room. Names of devices are
-//! not among what they get; they say more about people than anybody needs to encrypt for them.
+//! not among what they get, unless `federation.share_device_names` is set; they say more about people than encrypting for them
+//! needs.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +13,7 @@ use ruma::encryption::{CrossSigningKey, DeviceKeys};
 use ruma::serde::Raw;
 use ruma::{OwnedDeviceId, OwnedUserId};
 
-use super::query::{KeysQuery, Queried, of_user};
+use super::query::{KeysQuery, KeysViewer, Queried, of_user};
 use crate::crypto::Crypto;
 
 /// All devices of a user.
@@ -29,16 +30,21 @@ pub struct DevicesServed {
 }
 
 impl Crypto {
+    fn as_server(&self) -> KeysViewer {
+        KeysViewer::Server { with_names: self.core.config.federation.share_device_names }
+    }
+
     /// `POST /user/keys/query`: as [`Crypto::query_keys`], of users of this server only.
     pub async fn query_keys_for_server(&self, mut query: KeysQuery) -> Result<Queried> {
         query.retain(|user, _| self.core.is_local(user));
         if query.len() > limits::KEYS_QUERY_USERS_MAX {
             return Err(Error::invalid(format!("Ask for at most {} users at a time.", limits::KEYS_QUERY_USERS_MAX)));
         }
+        let viewer = self.as_server();
         let read = move |tx: &mut ReadTx<'_>| {
             let mut queried = Queried::default();
             for (user, wanted) in query {
-                of_user(tx.tx(), None, user, &wanted, &mut queried)?;
+                of_user(tx.tx(), viewer, user, &wanted, &mut queried)?;
             }
             Ok(queried)
         };
@@ -51,10 +57,11 @@ impl Crypto {
         if !self.core.is_local(&user_id) {
             return Err(Error::not_found(unknown));
         }
+        let viewer = self.as_server();
         let read = move |tx: &mut ReadTx<'_>| {
             let user = users::find(tx.tx(), user_id.as_str())?.ok_or_else(|| Error::not_found(unknown))?;
             let mut found = Queried::default();
-            of_user(tx.tx(), None, user_id.clone(), &[], &mut found)?;
+            of_user(tx.tx(), viewer, user_id.clone(), &[], &mut found)?;
             Ok(DevicesServed {
                 changed: remote_devices::stream(tx.tx(), user)?.map_or(Position::ZERO, Position::from_i64),
                 devices: found.device_keys.remove(&user_id).unwrap_or_default(),

@@ -47,44 +47,45 @@ impl Default for Fetching {
 }
 
 impl Federation {
-    /// Media of this server or another, to download. Waits up to `wait_ms`: `M_NOT_YET_UPLOADED` when it has not come by then.
+    /// Media of this server or another, to download. Waits up to `wait_ms`: `M_NOT_YET_UPLOADED` when it has not come by then;
+    /// with none, media that is not here is not fetched.
     ///
     /// `M_NOT_FOUND` when there is no such media, `M_TOO_LARGE` when it is larger than this server takes,
     /// `M_CONNECTION_FAILED` when the other server cannot be reached.
     pub async fn download(
         self: &Arc<Self>,
-        who: &Requester,
+        who: Option<&Requester>,
         server: &str,
         id: &str,
-        wait_ms: u64,
+        wait_ms: Option<u64>,
     ) -> Result<MediaFile> {
         if server == self.core.server_name.as_str() {
-            return self.parts.media.download(who, server, id, wait_ms).await;
+            return self.parts.media.download(who, server, id, wait_ms.unwrap_or(0)).await;
         }
         let address = address(server, id)?;
         if let Some(file) = self.parts.media.copy(&address.server, &address.id).await? {
             return Ok(file);
         }
-        self.fetch(&address, wait_ms).await?;
+        self.fetch(&address, wait_ms.ok_or_else(not_here)?).await?;
         self.parts.media.copy(&address.server, &address.id).await?.ok_or_else(gone)
     }
 
     /// As [`Federation::download`], a thumbnail, made here. Refuses as [`crate::media::Media::thumbnail`] does, too.
     pub async fn thumbnail(
         self: &Arc<Self>,
-        who: &Requester,
+        who: Option<&Requester>,
         (server, id): (&str, &str),
         spec: Spec,
-        wait_ms: u64,
+        wait_ms: Option<u64>,
     ) -> Result<MediaFile> {
         if server == self.core.server_name.as_str() {
-            return self.parts.media.thumbnail(who, server, id, spec, wait_ms).await;
+            return self.parts.media.thumbnail(who, server, id, spec, wait_ms.unwrap_or(0)).await;
         }
         let address = address(server, id)?;
         if let Some(file) = self.parts.media.copy_thumbnail(&address.server, &address.id, spec).await? {
             return Ok(file);
         }
-        self.fetch(&address, wait_ms).await?;
+        self.fetch(&address, wait_ms.ok_or_else(not_here)?).await?;
         self.parts.media.copy_thumbnail(&address.server, &address.id, spec).await?.ok_or_else(gone)
     }
 
@@ -125,6 +126,10 @@ fn address(server: &str, id: &str) -> Result<RemoteMediaId> {
     let unknown = || Error::not_found("There is no such media: this is not an address of any.");
     let server = ServerName::parse(server).map_err(|_| unknown())?;
     Ok(RemoteMediaId { server, id: MediaId::parse(id).ok_or_else(unknown)? })
+}
+
+fn not_here() -> Error {
+    Error::not_found("This server has no copy of the media, and the request does not allow asking its server.")
 }
 
 /// The disk was so short of room that the copy went right away.

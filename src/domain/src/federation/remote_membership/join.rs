@@ -10,7 +10,7 @@ use hearth_base::{Error, Reason, Result};
 use hearth_store::tables::memberships::Membership;
 use ruma::api::federation::membership::prepare_join_event;
 use ruma::canonical_json::CanonicalJsonObject;
-use ruma::{OwnedRoomId, OwnedRoomOrAliasId, OwnedServerName, ServerName};
+use ruma::{OwnedRoomId, OwnedRoomOrAliasId, OwnedServerName, RoomId, ServerName};
 
 use super::attempts::JoinErrors;
 use super::make_join::{self, TemplateRequest};
@@ -23,7 +23,7 @@ use crate::admin::jobs::{Handle, State};
 use crate::federation::{detached, out_of_band};
 use crate::ports::RemoteResponse;
 use crate::rooms::event::{Authored, version};
-use crate::rooms::find;
+use crate::rooms::{JoinContent, find};
 use crate::rooms::membership::MembershipRequest;
 
 /// A user on their way in.
@@ -46,33 +46,53 @@ impl Federation {
         who: &Requester,
         name: OwnedRoomOrAliasId,
         via: Vec<OwnedServerName>,
-        reason: Option<String>,
+        content: JoinContent,
+    ) -> Result<OwnedRoomId> {
+        let room_id = self.join_room(who, name, via, content).await?;
+        self.tell_devices(who, &room_id).await;
+        Ok(room_id)
+    }
+
+    /// Tells servers that have not followed the requester's devices so far that they now have to. The join stands without it:
+    /// they find out when they ask for keys.
+    async fn tell_devices(&self, who: &Requester, room_id: &RoomId) {
+        if let Err(error) = self.parts.crypto.announce_to_new_servers(who.user, room_id.to_owned()).await {
+            tracing::warn!(room = %room_id, user = %who.user_id, %error, "Failed to announce devices after a join.");
+        }
+    }
+
+    async fn join_room(
+        self: &Arc<Self>,
+        who: &Requester,
+        name: OwnedRoomOrAliasId,
+        via: Vec<OwnedServerName>,
+        content: JoinContent,
     ) -> Result<OwnedRoomId> {
         let door = self.door(name, via).await?;
         if door.is_own {
-            match self.parts.rooms.join(who, door.room_id.clone().into(), reason.clone()).await {
+            match self.parts.rooms.join(who, door.room_id.clone().into(), content.clone()).await {
                 Err(error) if others_may(&error) => {}
                 done => return done,
             }
         }
         find::no_guests(who)?;
         let (this, who) = (self.clone(), who.clone());
-        let job = detached::go_on(async move { this.enter(&who, door, reason).await });
+        let job = detached::go_on(async move { this.enter(&who, door, content).await });
         job.await.map_err(|error| Error::fault("joining a room", error))?
     }
 
-    async fn enter(self: &Arc<Self>, who: &Requester, door: JoinRoute, reason: Option<String>) -> Result<OwnedRoomId> {
+    async fn enter(self: &Arc<Self>, who: &Requester, door: JoinRoute, content: JoinContent) -> Result<OwnedRoomId> {
         let _turn = self.entering.take(door.room_id.clone()).await;
         let is_resident = self.is_own(&door.room_id).await?;
         if is_resident && !door.is_own {
             // Another user of this server came in while we waited.
-            match self.parts.rooms.join(who, door.room_id.clone().into(), reason.clone()).await {
+            match self.parts.rooms.join(who, door.room_id.clone().into(), content.clone()).await {
                 Err(error) if others_may(&error) => {}
                 done => return done,
             }
         }
         let job = self.parts.jobs.begin("join_room", self.core.now_ms());
-        let entered = self.enter_by_any(who, &door, is_resident, reason, &job).await;
+        let entered = self.enter_by_any(who, &door, is_resident, content, &job).await;
         match &entered {
             Ok(()) => job.done(State::Done, format!("{} is in {}.", who.user_id, door.room_id)),
             Err(error) => job.done(State::Failed, error.to_string()),
@@ -85,10 +105,10 @@ impl Federation {
         who: &Requester,
         door: &JoinRoute,
         is_resident: bool,
-        reason: Option<String>,
+        content: JoinContent,
         job: &Handle,
     ) -> Result<()> {
-        let content = self.own_content(who, MembershipRequest::new(Membership::Join, reason)).await?;
+        let content = self.own_content(who, content.content()?).await?;
         let wanted =
             TemplateRequest { room_id: &door.room_id, user: &who.user_id, membership: Membership::Join, version: None };
         let entry = JoinAttempt { wanted, content, is_resident, job };

@@ -41,7 +41,7 @@ impl Federation {
         if door.is_own {
             return self.parts.rooms.knock(who, door.room_id.into(), reason).await;
         }
-        let content = self.own_content(who, MembershipRequest::new(Membership::Knock, reason)).await?;
+        let content = self.own_content(who, MembershipRequest::new(Membership::Knock, reason).content()?).await?;
         let wanted = TemplateRequest {
             room_id: &door.room_id,
             user: &who.user_id,

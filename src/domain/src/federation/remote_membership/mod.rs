@@ -32,7 +32,6 @@ use super::Federation;
 use crate::Requester;
 use crate::rooms::event::Authored;
 use crate::rooms::member_profile;
-use crate::rooms::membership::MembershipRequest;
 
 /// How long a server may take for one step on the way into a room.
 const ENTRY_WAIT: Duration = Duration::from_secs(30);
@@ -46,8 +45,8 @@ fn raw(event: &Authored) -> Result<Box<RawValue>> {
 
 impl Federation {
     /// The content of a member event of our user, with their profile.
-    async fn own_content(&self, who: &Requester, wish: MembershipRequest) -> Result<CanonicalJsonObject> {
-        let (mut content, user) = (wish.content()?, who.user);
+    async fn own_content(&self, who: &Requester, mut content: CanonicalJsonObject) -> Result<CanonicalJsonObject> {
+        let user = who.user;
         let face = self.core.store.read("profile_face", move |tx| member_profile::face_of(tx.tx(), user)).await?;
         face.fill(&mut content);
         Ok(content)

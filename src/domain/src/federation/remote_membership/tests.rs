@@ -96,7 +96,7 @@ impl World {
         let via = vec![ruma::owned_server_name!("evil.example")];
         let (federation, name) = (&self.domain.federation, room_id.clone().into());
         match way {
-            "join" => federation.join(&self.alice, name, via, None).await.map(drop),
+            "join" => federation.join(&self.alice, name, via, crate::rooms::JoinContent::default()).await.map(drop),
             "knock" => federation.knock(&self.alice, name, via, None).await.map(drop),
             _ => federation.leave(&self.alice, room_id.clone(), None).await,
         }

@@ -17,6 +17,7 @@ use crate::core::Core;
 use crate::federation::pdu::{self, IncomingPdu};
 use crate::federation::{out_of_band, sign};
 use crate::rooms::event::{Authored, version};
+use crate::rooms::membership::check_not_blocked;
 use crate::rooms::{acl, find};
 
 /// An invite on its way in: the body of the endpoint's second version.
@@ -48,7 +49,8 @@ impl Federation {
     /// Takes an invite in for a user of this server, and returns the event with this server's signature.
     ///
     /// Refuses with `M_INCOMPATIBLE_ROOM_VERSION`, with `M_INVALID_PARAM` or `M_BAD_JSON` what is not an invite of a user of
-    /// this server by one of the other, and with `M_FORBIDDEN` invites of nobody and by whom the room keeps out.
+    /// this server by one of the other, with `M_FORBIDDEN` invites of unknown users and by senders whom the room keeps out, and with
+    /// `M_INVITE_BLOCKED` those of users who take none.
     pub async fn receive_invite(
         self: &Arc<Self>,
         origin: &ServerName,
@@ -148,5 +150,8 @@ fn check_invitee(core: &Core, tx: &mut dyn Tx, event: &IncomingPdu) -> Result<()
     let account = accounts::by_name(tx, user.localpart())?;
     let is_there = account.is_some_and(|account| account.deactivated_ms.is_none())
         || core.appservices.iter().any(|service| service.owns_user(user));
-    if is_there { Ok(()) } else { Err(Error::forbidden(format!("There is no user {user} to be invited."))) }
+    if is_there {
+        return check_not_blocked(tx, user);
+    }
+    Err(Error::forbidden(format!("There is no user {user} to be invited.")))
 }

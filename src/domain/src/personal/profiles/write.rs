@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::{ProfileField, Profiles, fields, more};
 use crate::requester::Requester;
+use crate::rooms::member_profile::MemberProfileField;
 
 impl Profiles {
     /// Sets or removes a field of the requester's own profile. A display name or an avatar then changes in all rooms that
@@ -18,13 +19,17 @@ impl Profiles {
     /// [`limits::PROFILE_BYTES_MAX`].
     pub async fn set(&self, who: &Requester, user_id: &UserId, field: ProfileField) -> Result<()> {
         who.must_be(user_id)?;
-        let is_face = !matches!(field, ProfileField::Other(..));
+        let face = match field {
+            ProfileField::DisplayName(_) => Some(MemberProfileField::DisplayName),
+            ProfileField::AvatarUrl(_) => Some(MemberProfileField::AvatarUrl),
+            ProfileField::Other(..) => None,
+        };
         let user = who.user;
         self.core.store.write("profile_set", move |tx| store(tx.tx(), user, field)).await?;
-        if is_face {
+        if let Some(face) = face {
             // Also when nothing has changed: a client that stopped waiting before all rooms had the new one finishes by asking
             // again. Rooms that have it already get nothing.
-            self.rooms.renew_face(who).await?;
+            self.rooms.renew_face(who, face).await?;
         }
         Ok(())
     }

@@ -2,15 +2,17 @@
 
 use std::sync::Arc;
 
-use hearth_base::Result;
+use hearth_base::{Millis, Reason, Result, error::refuse, limits};
 use hearth_store::WriteTx;
+use hearth_store::engine::Tx;
+use hearth_store::tables::events;
 use hearth_store::ids::{RoomSn, SnapshotSn};
 use hearth_store::tables::memberships::Membership;
 use hearth_store::tables::rooms::{self, Room};
 use ruma::canonical_json::CanonicalJsonObject;
 
 use crate::core::Core;
-use crate::rooms::append::{Sender, append};
+use crate::rooms::append::{Sender, append, prepare};
 use crate::rooms::event::{Draft, version};
 use crate::rooms::membership::{self, MembershipRequest};
 
@@ -36,7 +38,11 @@ pub(in crate::rooms) fn found(
         depth: 0,
         published: false,
     };
-    let create = append(core, tx, &mut room, origin, Draft::state("m.room.create", "", creation))?;
+    let mut draft = Draft::state("m.room.create", "", creation);
+    if named_by_hash {
+        draft.timestamp_ms = Some(unused_time(core, tx.tx(), &room, origin, &draft)?);
+    }
+    let create = append(core, tx, &mut room, origin, draft)?;
     if named_by_hash {
         room.id = create.pdu.event_id.as_str().replacen('$', "!", 1);
     }
@@ -44,4 +50,19 @@ pub(in crate::rooms) fn found(
     let content = MembershipRequest::new(Membership::Join, None).content()?;
     membership::change(core, tx, &mut room, origin, &origin.user_id, content)?;
     Ok(room)
+}
+
+/// A time at which no room has been made by the same creator with the same content: where a room is named by the hash of its
+/// create event, two such rooms would be one. It is the present, or the first free millisecond after it.
+fn unused_time(core: &Core, tx: &mut dyn Tx, room: &Room, origin: &Sender, draft: &Draft) -> Result<Millis> {
+    let now_ms = core.now_ms();
+    for at_ms in now_ms..now_ms.saturating_add(limits::ROOMS_PER_CREATOR_AND_MS_MAX) {
+        let draft = Draft { timestamp_ms: Some(at_ms), ..draft.clone() };
+        let authored = prepare(core, tx, room, &origin.user_id, draft)?;
+        if events::find(tx, authored.pdu.event_id.as_str())?.is_none() {
+            return Ok(at_ms);
+        }
+    }
+    let message = "You have made too many rooms just now: try again in a moment.";
+    Err(refuse(Reason::LimitExceeded { retry_after_ms: limits::ROOMS_PER_CREATOR_AND_MS_MAX }, message))
 }

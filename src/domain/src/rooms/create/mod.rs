@@ -28,7 +28,7 @@ impl Rooms {
     /// Makes a room as `wanted`. Users of other servers are not invited here: see `Federation::create_room`.
     ///
     /// Refuses with `M_UNSUPPORTED_ROOM_VERSION`, `M_ROOM_IN_USE` (the alias), `M_INVALID_PARAM`, `M_BAD_JSON`,
-    /// `M_THREEPID_DENIED`, and `M_FORBIDDEN` when the wishes contradict the rules of the room's version.
+    /// `M_THREEPID_DENIED`, and `M_INVALID_ROOM_STATE` when the wishes contradict each other or the rules of the room's version.
     pub async fn create(&self, who: &Requester, wanted: Request) -> Result<OwnedRoomId> {
         find::no_guests(who)?;
         let plan = plan::plan(&self.core.config.rooms, &self.core.server_name, who, wanted)?;
@@ -47,7 +47,7 @@ fn make(core: &Arc<Core>, tx: &mut WriteTx<'_>, who: &Requester, plan: CreatePla
         add_alias(tx, &room, &origin, alias.as_str())?;
     }
     for draft in plan.state {
-        append(core, tx, &mut room, &origin, draft)?;
+        append(core, tx, &mut room, &origin, draft).map_err(contradicts)?;
     }
     for invitee in plan.invites.iter().filter(|invitee| core.is_local(invitee)) {
         let content = MembershipRequest::new(Membership::Invite, None).direct(plan.is_direct).content()?;
@@ -64,6 +64,16 @@ fn add_alias(tx: &mut WriteTx<'_>, room: &Room, origin: &Sender, alias: &str) ->
         return Err(refuse(Reason::RoomInUse, format!("{alias} already leads to a room; choose another alias.")));
     }
     aliases::insert(tx.tx(), alias, room.sn, origin.sender)
+}
+
+/// What the new room's own rules do not allow is a mistake in the request, and not a lack of rights.
+fn contradicts(error: Error) -> Error {
+    match error.reason() {
+        Some(Reason::Forbidden) => {
+            refuse(Reason::InvalidRoomState, format!("The room cannot begin like that. {error}"))
+        }
+        _ => error,
+    }
 }
 
 /// Why a wish for a room is not granted.

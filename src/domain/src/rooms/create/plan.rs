@@ -1,7 +1,7 @@
 //! From a request to the events of a new room, in the order that the specification demands. Pure.
 
 use hearth_base::config::{EncryptionDefault, Publishers, Rooms as Config};
-use hearth_base::{Error, Result, limits};
+use hearth_base::{Error, Reason, Result, error::refuse, limits};
 use ruma::api::client::room::Visibility;
 use ruma::api::client::room::create_room::v3::Request;
 use ruma::canonical_json::{CanonicalJsonObject, CanonicalJsonValue};
@@ -13,7 +13,7 @@ use serde_json::json;
 use super::defaults::{Preset, power_levels};
 use super::wrong;
 use crate::Requester;
-use crate::rooms::content;
+use crate::rooms::{content, validate};
 use crate::rooms::event::{Draft, version};
 use crate::rooms::membership::third_party;
 
@@ -70,6 +70,9 @@ pub(super) fn plan(config: &Config, server: &ServerName, who: &Requester, wanted
 
     let overrides = wanted.power_level_content_override.as_ref().map_or("{}", |raw| raw.json().get());
     let mut state = vec![levels(rules, preset, &who.user_id, trusted, overrides)?];
+    if rules.authorization.explicitly_privilege_room_creators {
+        no_creators(&who.user_id, &creation, &state[0].content)?;
+    }
     if let Some(alias) = &alias {
         state.push(draft("m.room.canonical_alias", json!({"alias": alias}))?);
     }
@@ -133,9 +136,10 @@ fn creation_content(
         content.remove("additional_creators");
         return Ok(content);
     }
+    validate::additional_creators(&content)?;
     let creators = content.entry("additional_creators".to_owned()).or_insert_with(|| Vec::new().into());
     let CanonicalJsonValue::Array(creators) = creators else {
-        return Err(Error::bad_json("`additional_creators` must be a list of user ids."));
+        return Err(Error::broken("additional creators that were checked are not a list"));
     };
     for user in trusted.iter().map(|user| CanonicalJsonValue::from(user.as_str())) {
         if !creators.contains(&user) {
@@ -164,12 +168,30 @@ fn levels(
     };
     let mut content = content::from_parts(power_levels(rules, preset, &users))?;
     content.extend(content::from_client(overrides)?);
+    validate::power_levels(&content)?;
     let named = content.get("users").and_then(CanonicalJsonValue::as_object);
     if !above_levels && !named.is_some_and(|users| users.contains_key(creator.as_str())) {
         let message = "`power_level_content_override` names `users` without the creator, who could then do nothing.";
         return Err(Error::bad_json(message));
     }
     Ok(Draft::state("m.room.power_levels", "", content))
+}
+
+/// Refuses levels for those who stand above all levels.
+fn no_creators(creator: &UserId, creation: &CanonicalJsonObject, levels: &CanonicalJsonObject) -> Result<()> {
+    let additional = creation.get("additional_creators").and_then(CanonicalJsonValue::as_array);
+    let additional = additional.into_iter().flatten().filter_map(CanonicalJsonValue::as_str);
+    let users = levels.get("users").and_then(CanonicalJsonValue::as_object);
+    let named = std::iter::once(creator.as_str())
+        .chain(additional)
+        .find(|creator| users.is_some_and(|users| users.contains_key(*creator)));
+    match named {
+        None => Ok(()),
+        Some(creator) => Err(refuse(
+            Reason::InvalidRoomState,
+            format!("{creator} makes the room, so they stand above its power levels: leave them out of `users`."),
+        )),
+    }
 }
 
 fn read_initial(json: &str) -> Result<Initial> {

@@ -5,20 +5,44 @@ use hearth_store::engine::Tx;
 use hearth_store::tables::memberships::Membership;
 use hearth_store::tables::rooms::Room;
 use hearth_store::tables::state;
+use ruma::canonical_json::CanonicalJsonObject;
 use ruma::{OwnedRoomId, OwnedRoomOrAliasId};
 
 use super::MembershipRequest;
 use crate::Requester;
 use crate::core::Core;
 use crate::rooms::append::Sender;
-use crate::rooms::{Rooms, find, policy};
+use crate::rooms::{Rooms, content, find, policy};
+
+/// What a client wants in the content of its join: the reason, and whatever else it puts there.
+#[derive(Debug, Clone, Default)]
+pub struct JoinContent(CanonicalJsonObject);
+
+impl JoinContent {
+    /// From the body of a request to join; an empty one is as good as `{}`.
+    ///
+    /// Refuses with `M_BAD_JSON` what cannot be the content of an event.
+    pub fn from_body(body: &str) -> Result<Self> {
+        let mut content = content::from_client(if body.is_empty() { "{}" } else { body })?;
+        // A parameter of the request, and no part of the event.
+        content.remove("third_party_signed");
+        Ok(Self(content))
+    }
+
+    /// The content of the event, without what the user's profile adds.
+    pub(crate) fn content(self) -> Result<CanonicalJsonObject> {
+        let mut content = self.0;
+        content.extend(MembershipRequest::new(Membership::Join, None).content()?);
+        Ok(content)
+    }
+}
 
 impl Rooms {
     /// Makes the requester a member of the room that `name` is the id or an alias of.
     ///
     /// Refuses with `M_NOT_FOUND` for rooms unknown here, `M_FORBIDDEN` when the room does not let them in,
     /// `M_UNABLE_TO_AUTHORISE_JOIN` when nobody here can vouch for them.
-    pub async fn join(&self, who: &Requester, name: OwnedRoomOrAliasId, reason: Option<String>) -> Result<OwnedRoomId> {
+    pub async fn join(&self, who: &Requester, name: OwnedRoomOrAliasId, wanted: JoinContent) -> Result<OwnedRoomId> {
         let (core, who) = (self.core.clone(), who.clone());
         let write = move |tx: &mut hearth_store::WriteTx<'_>| {
             let mut room = find::by_name(&core, tx.tx(), &name)?;
@@ -26,7 +50,7 @@ impl Rooms {
                 check_guest_access(&core, tx.tx(), &room)?;
             }
             let origin = Sender::new(who.user, &who.user_id);
-            let content = MembershipRequest::new(Membership::Join, reason).content()?;
+            let content = wanted.content()?;
             super::change(&core, tx, &mut room, &origin, &who.user_id, content)?;
             find::id(&room)
         };

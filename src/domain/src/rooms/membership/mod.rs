@@ -2,6 +2,7 @@
 //! event that a client writes by itself through the state endpoint.
 
 mod ban;
+mod blocked;
 mod forget;
 mod invite;
 mod join;
@@ -23,8 +24,10 @@ use ruma::canonical_json::CanonicalJsonObject;
 use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId, UserId};
 use serde::Serialize;
 
+pub(crate) use blocked::check_not_blocked;
 pub(crate) use invite::check_invitable;
 pub(in crate::rooms) use invite::third_party;
+pub use join::JoinContent;
 pub(crate) use restricted::vouch;
 
 use super::append::{Sender, append};
@@ -89,7 +92,8 @@ impl Rooms {
 /// Changes how `target` stands to the room; `origin` is who does it. Fills in the profile and, for restricted rooms, who
 /// vouches. When everything already is so, nothing happens and the existing event's id is the answer.
 ///
-/// Refuses with `M_FORBIDDEN` what the room's rules do not allow, `M_BAD_JSON` a content that is no membership.
+/// Refuses with `M_FORBIDDEN` what the room's rules do not allow, with `M_INVITE_BLOCKED` invites of users who take none,
+/// `M_BAD_JSON` a content that is no membership.
 pub(crate) fn change(
     core: &Arc<Core>,
     tx: &mut WriteTx<'_>,
@@ -113,6 +117,9 @@ pub(crate) fn change(
         && same(before, &content)
     {
         return Ok(before.pdu.event_id.clone());
+    }
+    if membership == Membership::Invite && core.is_local(target) {
+        check_not_blocked(tx.tx(), target)?;
     }
     if membership == Membership::Join && target == origin.user_id {
         restricted::vouch(core, tx.tx(), room, target, membership_status(before.as_deref()), &mut content)?;

@@ -5,15 +5,24 @@ use hearth_base::{Reason, Result};
 use hearth_store::tables::memberships::{self, Membership};
 use hearth_store::tables::rooms;
 
+use hearth_store::WriteTx;
+use hearth_store::tables::rooms::Room;
+use ruma::canonical_json::CanonicalJsonObject;
+
 use super::MembershipRequest;
 use crate::Requester;
+use crate::core::Core;
 use crate::rooms::append::Sender;
+use crate::rooms::content;
+use crate::rooms::member_profile::{MemberProfileField, face_of};
 use crate::rooms::{Rooms, policy};
 
 impl Rooms {
-    /// Renews the requester's member events after their profile has changed. One transaction for each room, so that nobody
-    /// waits for all of them; rooms in which nothing changes get no event, and neither do those that do not allow it.
-    pub async fn renew_face(&self, who: &Requester) -> Result<()> {
+    /// Renews the requester's member events after a field of their profile has changed. One transaction for each room, so that
+    /// no other write waits for all of them; rooms in which nothing changes get no event, and neither do those that do not allow it.
+    ///
+    /// The rest of the member event stays: a name that the user has in one room only survives a new picture.
+    pub async fn renew_face(&self, who: &Requester, changed: MemberProfileField) -> Result<()> {
         let user = who.user;
         for sn in self.core.store.read("rooms_joined", move |tx| memberships::joined_rooms(tx.tx(), user)).await? {
             let (core, who) = (self.core.clone(), who.clone());
@@ -25,7 +34,7 @@ impl Rooms {
                     return Ok(());
                 }
                 let origin = Sender::new(who.user, &who.user_id);
-                let content = MembershipRequest::new(Membership::Join, None).content()?;
+                let content = renewed(&core, tx, &room, &who, changed)?;
                 match super::change(&core, tx, &mut room, &origin, &who.user_id, content) {
                     Err(error) if error.reason() == Some(Reason::Forbidden) => Ok(()),
                     done => done.map(drop),
@@ -35,4 +44,31 @@ impl Rooms {
         }
         Ok(())
     }
+}
+
+/// The requester's member event with the changed field as the profile now has it.
+fn renewed(
+    core: &Core,
+    tx: &mut WriteTx<'_>,
+    room: &Room,
+    who: &Requester,
+    changed: MemberProfileField,
+) -> Result<CanonicalJsonObject> {
+    let mut content = MembershipRequest::new(Membership::Join, None).content()?;
+    if let Some(before) = super::current(core, tx.tx(), room, &who.user_id)? {
+        let before = content::from_client(before.pdu.content.get()).unwrap_or_default();
+        // Who vouched and why they came was about the join.
+        let kept = ["displayname", "avatar_url", "is_direct"];
+        content.extend(before.into_iter().filter(|(field, _)| kept.contains(&field.as_str())));
+    }
+    let face = face_of(tx.tx(), who.user)?;
+    let (field, value) = match changed {
+        MemberProfileField::DisplayName => ("displayname", face.displayname),
+        MemberProfileField::AvatarUrl => ("avatar_url", face.avatar_url),
+    };
+    match value {
+        Some(value) => _ = content.insert(field.to_owned(), value.into()),
+        None => _ = content.remove(field),
+    }
+    Ok(content)
 }

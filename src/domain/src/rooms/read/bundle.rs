@@ -17,6 +17,7 @@ use ruma::serde::Raw;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use super::erased::is_erased_for;
 use super::present::{self, Bundle, EventFormat};
 use super::replies::{self, Replies};
 use super::visibility::Viewer;
@@ -129,6 +130,7 @@ fn edit(
         if has_new_content(&candidate)
             && newest.as_deref().is_none_or(|newest| key(newest) < key(&candidate))
             && viewer.may_see(tx, &candidate)?
+            && !is_erased_for(viewer, tx, &candidate)?
         {
             newest = Some(candidate);
         }

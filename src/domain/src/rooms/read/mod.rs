@@ -8,6 +8,7 @@ pub mod access;
 mod bundle;
 pub mod choice;
 pub mod context;
+pub mod erased;
 pub mod hierarchy;
 pub mod history;
 pub mod ignored;

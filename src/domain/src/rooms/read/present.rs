@@ -12,6 +12,7 @@ use ruma::serde::Raw;
 use serde_json::value::RawValue;
 
 use super::bundle;
+use super::erased;
 use super::visibility::Viewer;
 use crate::rooms::delayed::NO_DEVICE;
 use crate::rooms::event::client::{Unsigned, show};
@@ -117,7 +118,7 @@ pub(super) fn one<T>(
         unsigned.membership = Some(viewer.membership_at(tx, event)?.name());
         if let Some(replaced) = replaced(viewer, tx, event)? {
             unsigned.replaces_state = Some(replaced.pdu.event_id.to_string());
-            unsigned.prev_content = Some(replaced.pdu.content.clone());
+            unsigned.prev_content = Some(erased::shown_to(viewer, tx, &replaced)?.content.clone());
         }
     }
     if let Some(by) = event.redacted_by {
@@ -126,18 +127,22 @@ pub(super) fn one<T>(
         let because = Unsigned { age, transaction_id: transaction_id(viewer, &redaction), ..Unsigned::default() };
         unsigned.redacted_because = Some(show::<()>(&redaction.pdu, form.room_id, &because).into_json());
     }
+    let pdu = erased::shown_to(viewer, tx, event)?;
     if form.federation {
-        return as_servers_see_it(tx, event, &unsigned);
+        return as_servers_see_it(tx, event, &pdu, &unsigned);
     }
-    Ok(show(&event.pdu, form.room_id, &unsigned))
+    Ok(show(&*pdu, form.room_id, &unsigned))
 }
 
 /// An event with its hashes, signatures and place in the graph.
-fn as_servers_see_it<T>(tx: &mut dyn Tx, event: &Event, unsigned: &Unsigned) -> Result<Raw<T>> {
+///
+/// `pdu` is the event as the reader may see it: redacted if its sender's account was erased.
+fn as_servers_see_it<T>(tx: &mut dyn Tx, event: &Event, pdu: &Pdu, unsigned: &Unsigned) -> Result<Raw<T>> {
     let row = events::by_sn(tx, event.sn)?.ok_or_else(|| Error::broken("an event to be shown is missing"))?;
     let broken = |error| Error::fault("writing an event in federation format", error);
     let mut fields: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(&row.json).map_err(broken)?;
     fields.insert("event_id".to_owned(), event.pdu.event_id.as_str().into());
+    fields.insert("content".to_owned(), serde_json::to_value(&pdu.content).map_err(broken)?);
     fields.insert("unsigned".to_owned(), serde_json::to_value(unsigned).map_err(broken)?);
     Ok(Raw::from_json(serde_json::value::to_raw_value(&fields).map_err(broken)?))
 }

@@ -20,6 +20,7 @@ use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId, UserId};
 use super::choice::EventChoice;
 use super::context::around;
 use super::members::face;
+use super::erased::is_erased_for;
 use super::present::{self, EventFormat};
 use super::reader::Reader;
 use super::term::SearchTerm;
@@ -226,7 +227,7 @@ fn scan(
             let event = core.events.keep(row)?;
             let Some(rank) = search.term.rank(&event.pdu).filter(|_| choice.wants(&event.pdu)) else { continue };
             let Some((_, viewer)) = places.get_mut(&event.room) else { continue };
-            if !viewer.may_see(tx, &event)? {
+            if !viewer.may_see(tx, &event)? || is_erased_for(viewer, tx, &event)? {
                 continue;
             }
             let sn = event.sn;

@@ -18,6 +18,7 @@ use ruma::events::TimelineEventType;
 use ruma::{OwnedServerName, RoomId, ServerName};
 use serde_json::value::RawValue;
 
+use super::erased::is_erased;
 use super::history::History;
 use super::server_access::{self, is_of};
 use super::visibility::membership_of;
@@ -109,7 +110,8 @@ impl<'a> ServerView<'a> {
     /// The event as the server may have it: as it is stored, or redacted.
     pub fn pdu(&mut self, tx: &mut dyn Tx, event: &Event) -> Result<Box<RawValue>> {
         let row = events::by_sn(tx, event.sn)?.ok_or_else(|| Error::broken("an event that was found is missing"))?;
-        let json = if self.may_see(tx, event)? { row.json } else { self.without_words(&row.json)? };
+        let may_see = self.may_see(tx, event)? && !is_erased(self.core, tx, event)?;
+        let json = if may_see { row.json } else { self.without_words(&row.json)? };
         let text = String::from_utf8(json).map_err(|error| Error::fault("reading a stored event", error))?;
         RawValue::from_string(text).map_err(|error| Error::fault("reading a stored event", error))
     }

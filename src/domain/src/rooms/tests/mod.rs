@@ -87,7 +87,7 @@ impl World {
     }
 
     async fn joins(&self, who: &Requester, room_id: &RoomId) -> Result<OwnedRoomId> {
-        self.rooms.join(who, room_id.to_owned().into(), None).await
+        self.rooms.join(who, room_id.to_owned().into(), crate::rooms::JoinContent::default()).await
     }
 }
 

@@ -1,6 +1,7 @@
 //! Replacing a room by one of another version (client-server API, "Room upgrades"): the new room, what it takes over, and
 //! the sign on the old one's door, all in one transaction.
 
+pub(in crate::rooms) mod follow;
 mod powers;
 mod takeover;
 
@@ -10,10 +11,10 @@ use std::sync::Arc;
 use hearth_base::{Error, Result, limits};
 use hearth_store::WriteTx;
 use hearth_store::tables::rooms::{self, Room};
-use hearth_store::tables::{aliases, state};
+use hearth_store::tables::{aliases, memberships, state};
 use ruma::canonical_json::{CanonicalJsonObject, CanonicalJsonValue};
 use ruma::events::StateEventType;
-use ruma::{OwnedRoomId, OwnedUserId, RoomVersionId, UserId};
+use ruma::{OwnedRoomId, OwnedUserId, UserId};
 use serde_json::json;
 
 use super::append::{Sender, append};
@@ -32,22 +33,24 @@ struct UpgradeRequest {
 impl Rooms {
     /// Replaces a room; members follow by joining the new one.
     ///
-    /// Refuses with `M_UNSUPPORTED_ROOM_VERSION`, and `M_FORBIDDEN` without the power to send `m.room.tombstone`.
+    /// Refuses with `M_UNSUPPORTED_ROOM_VERSION`, with `M_NOT_FOUND` rooms that this server knows nothing of, and with
+    /// `M_FORBIDDEN` without the power to send `m.room.tombstone`.
     pub async fn upgrade(
         &self,
         who: &Requester,
         room_id: OwnedRoomId,
-        version: RoomVersionId,
+        version: &str,
         additional_creators: Vec<OwnedUserId>,
     ) -> Result<OwnedRoomId> {
         find::no_guests(who)?;
-        version::rules(version.as_str())?;
+        version::rules(version)?;
         if additional_creators.len() > limits::CREATE_ROOM_ITEMS_MAX {
             return Err(Error::invalid(format!("A room has at most {} creators.", limits::CREATE_ROOM_ITEMS_MAX)));
         }
-        let wanted = UpgradeRequest { version: version.to_string(), additional_creators };
+        let wanted = UpgradeRequest { version: version.to_owned(), additional_creators };
         let (core, who) = (self.core.clone(), who.clone());
         let write = move |tx: &mut WriteTx<'_>| {
+            find::resolve(tx.tx(), &room_id)?;
             let mut old = find::joined(tx.tx(), &room_id, who.user)?;
             if !power::levels(&core, tx.tx(), &old)?.user_can_send_state(&who.user_id, StateEventType::RoomTombstone) {
                 return Err(Error::forbidden("You do not have the power to replace this room."));
@@ -75,6 +78,9 @@ fn replace(
     append(core, tx, old, origin, Draft::state("m.room.tombstone", "", content::from_parts(tombstone)?))?;
     names(core, tx, old, &mut new, origin)?;
     powers::quieten(core, tx, old, origin)?;
+    for member in memberships::local_joined(tx.tx(), old.sn)? {
+        follow::copy(core, tx, old, &new, member)?;
+    }
     Ok(new_id)
 }
 
@@ -124,8 +130,8 @@ fn names(core: &Arc<Core>, tx: &mut WriteTx<'_>, old: &mut Room, new: &mut Room,
         append(core, tx, new, origin, Draft::state("m.room.canonical_alias", "", content))?;
         alias::unname(core, tx, old, origin, &moved)?;
     }
+    // The tombstone has taken the old room out already.
     if old.published {
-        rooms::publish(tx.tx(), old.sn, false)?;
         rooms::publish(tx.tx(), new.sn, true)?;
     }
     Ok(())

@@ -35,7 +35,10 @@ pub(super) fn state(core: &Arc<Core>, tx: &mut WriteTx<'_>, old: &Room, new: &mu
     let old_creators = power::creators(core, tx.tx(), old)?;
     let above_before = version::stored_rules(&old.version)?.authorization.explicitly_privilege_room_creators;
     let new_creators = power::creators(core, tx.tx(), new)?;
-    let lasting = powers::translate(levels, if above_before { &old_creators } else { &[] }, rules, &new_creators);
+    // Between versions that set creators above all levels they lose that place, and get no level for it: who makes the new room
+    // names those who are to stay creators.
+    let lose_place = above_before && !rules.explicitly_privilege_room_creators;
+    let lasting = powers::translate(levels, if lose_place { &old_creators } else { &[] }, rules, &new_creators);
     let first = powers::enough_for(&lasting, rules, &origin.user_id);
     append(core, tx, new, origin, Draft::state("m.room.power_levels", "", first.clone()))?;
     for kind in COPIED {

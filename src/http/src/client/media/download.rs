@@ -5,6 +5,8 @@
 use axum::extract::{Path, Request, State};
 use axum::response::Response;
 use hearth_base::limits;
+use hearth_domain::Requester;
+use http::request::Parts;
 use serde::Deserialize;
 
 use super::serve::serve;
@@ -50,7 +52,19 @@ async fn answer(
     let (parts, _) = request.into_parts();
     let who = super::user(app, &parts).await?;
     let Query { timeout_ms } = super::query(&parts)?;
-    let mut file = app.domain.federation.download(&who, server, id, timeout_ms).await?;
+    file(app, Some(&who), (server, id), name, timeout_ms.into(), &parts).await
+}
+
+/// A file. Without `wait_ms`, media of another server is not fetched.
+pub(super) async fn file(
+    app: &App,
+    who: Option<&Requester>,
+    (server, id): (&str, &str),
+    name: Option<String>,
+    wait_ms: Option<u64>,
+    parts: &Parts,
+) -> Result<Response, Failure> {
+    let mut file = app.domain.federation.download(who, server, id, wait_ms).await?;
     file.file_name = name.or(file.file_name);
-    Ok(serve(&app.domain.media, file, &parts).await?)
+    Ok(serve(&app.domain.media, file, parts).await?)
 }

@@ -1,10 +1,12 @@
 //! Uploads, downloads and thumbnails (client-server API, "Content repository").
 //!
 //! Bytes stream through in both directions, which ruma's whole-body types cannot, so these are plain handlers; ruma only
-//! says at which paths. Media has never been served here without a token: the old paths for that answer that there is
-//! none, as the specification says of a server that has frozen them. Previews of links are not offered.
+//! says at which paths. Unless `media.unauthenticated_downloads` is set, media is not served without a token: the old paths
+//! for that answer that there is none, as the specification says of a server that has frozen them. Previews of links are
+//! not offered.
 
 mod download;
+mod legacy;
 mod serve;
 mod thumbnail;
 mod upload;
@@ -28,7 +30,6 @@ use ruma::{MilliSecondsSinceUnixEpoch, UInt};
 use crate::access;
 use crate::app::{App, ClientAddress};
 use crate::auth::{self, Need};
-use crate::respond::Failure;
 use crate::route::{Bounds, RouterExt, Ruma};
 
 /// Where the same was asked for before it took a token; here it always does, as on other servers.
@@ -48,9 +49,11 @@ pub(super) fn routes() -> Router<App> {
     router = at::<get_content_as_filename::v1::Request>(router, get(download::download_as));
     router = at::<get_content_thumbnail::v1::Request>(router, get(thumbnail::thumbnail));
     for version in ["r0", "v1", "v3"] {
-        for rest in ["download/{server}/{id}", "download/{server}/{id}/{name}", "thumbnail/{server}/{id}"] {
-            router = router.route(&format!("/_matrix/media/{version}/{rest}"), get(frozen));
-        }
+        let path = |rest: &str| format!("/_matrix/media/{version}/{rest}");
+        router = router
+            .route(&path("download/{server}/{id}"), get(legacy::download))
+            .route(&path("download/{server}/{id}/{name}"), get(legacy::download_as))
+            .route(&path("thumbnail/{server}/{id}"), get(legacy::thumbnail));
     }
     router
 }
@@ -74,18 +77,23 @@ async fn config(app: App, _: Ruma<get_config::v1::Request>) -> Result<get_config
     Ok(get_config::v1::Response::new(UInt::new_saturating(app.domain.media.upload_bytes_max())))
 }
 
-/// Client-server API 1.11, "Content repository": what was uploaded after the freeze is not found at the old paths.
-async fn frozen() -> Failure {
-    Failure(Error::not_found("Media is served only to who logs in: use /_matrix/client/v1/media instead."))
-}
-
 /// Authenticates a request as `route` does for ruma's endpoints.
 async fn user(app: &App, parts: &Parts) -> Result<Requester> {
-    let peer = parts.extensions.get::<ClientAddress>().cloned().unwrap_or(ClientAddress { address: None });
-    let requester = auth::authenticate(app, Need::Token, &parts.headers, parts.uri.query(), &peer).await?;
-    let requester = requester.ok_or_else(|| Error::broken("a token was needed and nobody asked for it"))?;
-    access::check(&requester, &parts.method, parts.extensions.get().map_or("", MatchedPath::as_str))?;
+    let requester = requester(app, parts, Need::Token).await?;
+    requester.ok_or_else(|| Error::broken("a token was needed and not asked for"))
+}
+
+/// As [`user`], with another need.
+async fn requester(app: &App, parts: &Parts, need: Need) -> Result<Option<Requester>> {
+    let requester = auth::authenticate(app, need, &parts.headers, parts.uri.query(), &peer(parts)).await?;
+    if let Some(requester) = &requester {
+        access::check(requester, &parts.method, parts.extensions.get().map_or("", MatchedPath::as_str))?;
+    }
     Ok(requester)
+}
+
+fn peer(parts: &Parts) -> ClientAddress {
+    parts.extensions.get::<ClientAddress>().cloned().unwrap_or(ClientAddress { address: None })
 }
 
 /// The query of a request. What it does not know, such as an old client's token, it leaves alone.

@@ -2,7 +2,9 @@
 
 use axum::extract::{Path, Request, State};
 use axum::response::Response;
+use hearth_domain::Requester;
 use hearth_domain::media::{Method, Spec};
+use http::request::Parts;
 use serde::Deserialize;
 
 use super::download::wait_ms_default;
@@ -50,7 +52,19 @@ pub(super) async fn thumbnail(
 ) -> Result<Response, Failure> {
     let (parts, _) = request.into_parts();
     let who = super::user(&app, &parts).await?;
-    let query: Query = super::query(&parts)?;
-    let file = app.domain.federation.thumbnail(&who, (&server, &id), query.spec(), query.timeout_ms).await?;
-    Ok(serve(&app.domain.media, file, &parts).await?)
+    let wait_ms = super::query::<Query>(&parts)?.timeout_ms;
+    picture(&app, Some(&who), (&server, &id), wait_ms.into(), &parts).await
+}
+
+/// A thumbnail. Without `wait_ms`, media of another server is not fetched.
+pub(super) async fn picture(
+    app: &App,
+    who: Option<&Requester>,
+    address: (&str, &str),
+    wait_ms: Option<u64>,
+    parts: &Parts,
+) -> Result<Response, Failure> {
+    let spec = super::query::<Query>(parts)?.spec();
+    let file = app.domain.federation.thumbnail(who, address, spec, wait_ms).await?;
+    Ok(serve(&app.domain.media, file, parts).await?)
 }
