@@ -26,6 +26,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     (15, "remote_media", include_str!("migrations/0015_remote_media.sql")),
     (16, "delayed_events", include_str!("migrations/0016_delayed_events.sql")),
     (17, "plain_json", include_str!("migrations/0017_plain_json.sql")),
+    (18, "durable_actions", include_str!("migrations/0018_durable_actions.sql")),
 ];
 
 const CREATE_META: &str =

@@ -14,27 +14,36 @@ use crate::{Core, Requester};
 
 impl Accounts {
     /// Ends the session that asks, and deletes its device.
-    pub async fn log_out(&self, requester: &Requester) -> Result<()> {
+    pub(crate) async fn log_out(&self, requester: &Requester) -> Result<()> {
         let mine = requester.device;
-        self.remove(requester.user, move |device| device.sn == mine).await
+        self.remove(requester.user, move |device| device.sn == mine, |_, _| Ok(())).await
     }
 
-    /// Ends all sessions of a user and deletes all of their devices.
-    pub async fn log_out_everywhere(&self, user: UserSn) -> Result<()> {
-        self.remove(user, |_| true).await
+    /// Ends all sessions of a user and deletes all of their devices; `also` is in the same transaction, and gets how many there were.
+    pub(crate) async fn log_out_everywhere<T: Send + 'static>(
+        &self,
+        user: UserSn,
+        also: impl FnOnce(&mut WriteTx<'_>, u64) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.remove(user, |_| true, also).await
     }
 
     /// Deletes devices of a user by their ids; ids that there are not are passed over.
-    pub async fn delete_devices(&self, user: UserSn, ids: Vec<String>) -> Result<()> {
+    pub(crate) async fn delete_devices(&self, user: UserSn, ids: Vec<String>) -> Result<()> {
         if ids.len() > limits::DEVICES_PER_USER_MAX {
             let message = format!("Delete at most {} devices at a time.", limits::DEVICES_PER_USER_MAX);
             return Err(Error::invalid(message));
         }
         let ids: std::collections::HashSet<String> = ids.into_iter().collect();
-        self.remove(user, move |device| ids.contains(&device.id)).await
+        self.remove(user, move |device| ids.contains(&device.id), |_, _| Ok(())).await
     }
 
-    async fn remove<F>(&self, user: UserSn, which: F) -> Result<()>
+    async fn remove<F, T: Send + 'static>(
+        &self,
+        user: UserSn,
+        which: F,
+        also: impl FnOnce(&mut WriteTx<'_>, u64) -> Result<T> + Send + 'static,
+    ) -> Result<T>
     where
         F: Fn(&devices::DeviceRow) -> bool + Send + 'static,
     {
@@ -42,7 +51,8 @@ impl Accounts {
         let write = self.core.store.write("devices_delete", move |tx| {
             let mut gone = devices::of_user(tx.tx(), user)?;
             gone.retain(|device| which(device));
-            end(&core, &sessions, tx, user, &gone)
+            end(&core, &sessions, tx, user, &gone)?;
+            also(tx, gone.len() as u64)
         });
         write.await
     }

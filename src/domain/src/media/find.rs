@@ -17,7 +17,7 @@ pub(super) const NOBODY: UserSn = UserSn(0);
 
 impl Media {
     /// Media to download. Waits up to `wait_ms` for bytes that were announced: `M_NOT_YET_UPLOADED` when they do not come.
-    pub async fn download(&self, who: &Requester, server: &str, id: &str, wait_ms: u64) -> Result<MediaFile> {
+    pub(crate) async fn download(&self, who: &Requester, server: &str, id: &str, wait_ms: u64) -> Result<MediaFile> {
         let (row, ()) = self.find(who.user, server, id, wait_ms, |_, _| Ok(())).await?;
         Ok(MediaFile::original(row.into()))
     }

@@ -114,7 +114,7 @@ impl World {
         domain.rtc.reached_by(sfu.clone());
         let (alice, bob) = (register(&domain, "alice").await, register(&domain, "bob").await);
         let wanted = create_room(&json!({ "preset": "public_chat" }));
-        let room = domain.rooms.create(&alice, wanted).await.expect("a room");
+        let room = domain.actions.create_room(&alice, wanted).await.expect("a room");
         domain.rooms.join(&bob, room.clone().into(), None).await.expect("joined");
         Self { domain, clock, sfu, room, alice, bob, _folder: folder }
     }
@@ -175,7 +175,12 @@ async fn no_one_else_gets_one() {
     for member in ["", &"x".repeat(256)] {
         assert_eq!(reason(world.gives(&world.alice, member).await), Reason::InvalidParam, "{member:?}");
     }
-    world.domain.accounts.set_flag(world.bob.user, Flag::Suspended, true).await.expect("suspended");
+    world
+        .domain
+        .accounts
+        .set_flag(world.bob.user, Flag::Suspended, true, crate::also::nothing())
+        .await
+        .expect("suspended");
     assert_eq!(reason(world.gives(&world.bob, "one").await), Reason::Forbidden, "suspended");
     assert_eq!(world.sfu.methods(), Vec::<String>::new());
 }
@@ -241,7 +246,7 @@ async fn those_who_are_not_there_are_forgotten_and_those_who_are_stay() {
     assert_eq!(places.iter().map(|(place, _)| &place.identity).collect::<Vec<_>>(), [&alice.sub]);
     // An SFU that does not answer is no reason to forget anybody.
     *world.sfu.refuses.lock() = Some(503);
-    world.domain.accounts.set_flag(world.alice.user, Flag::Locked, true).await.expect("locked");
+    world.domain.accounts.set_flag(world.alice.user, Flag::Locked, true, crate::also::nothing()).await.expect("locked");
     assert_eq!(reason(world.rtc().keep_members_only().await), Reason::ConnectionFailed);
     *world.sfu.refuses.lock() = None;
     world.rtc().keep_members_only().await.expect("kept");

@@ -29,7 +29,7 @@ async fn list(app: App, request: Ruma<get_public_rooms::v3::Request>) -> Result<
         since: request.since.clone(),
         ..DirectoryQuery::default()
     };
-    let DirectoryListing { cards, next, previous, total } = app.domain.federation.directory(question).await?;
+    let DirectoryListing { cards, next, previous, total } = app.domain.actions.public_rooms(question).await?;
     let mut response = get_public_rooms::v3::Response::new(cards);
     (response.next_batch, response.prev_batch) = (next, previous);
     response.total_room_count_estimate = Some(UInt::new_saturating(total));
@@ -47,7 +47,7 @@ async fn search(
         filter: request.filter.clone(),
         network: request.room_network.clone(),
     };
-    let DirectoryListing { cards, next, previous, total } = app.domain.federation.directory(question).await?;
+    let DirectoryListing { cards, next, previous, total } = app.domain.actions.public_rooms(question).await?;
     let mut response = get_public_rooms_filtered::v3::Response::new();
     (response.chunk, response.next_batch, response.prev_batch) = (cards, next, previous);
     response.total_room_count_estimate = Some(UInt::new_saturating(total));

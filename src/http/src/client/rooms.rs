@@ -21,14 +21,14 @@ pub(super) fn routes() -> Router<App> {
 }
 
 async fn create(app: App, request: Ruma<create_room::v3::Request>) -> Result<create_room::v3::Response> {
-    let room_id = app.domain.federation.create_room(request.user()?, request.body.clone()).await?;
+    let room_id = app.domain.actions.create_room(request.user()?, request.body.clone()).await?;
     Ok(create_room::v3::Response::new(room_id))
 }
 
 async fn upgrade(app: App, request: Ruma<upgrade_room::v3::Request>) -> Result<upgrade_room::v3::Response> {
     let (room, version) = (request.room_id.clone(), request.new_version.clone());
     let creators = request.additional_creators.clone();
-    let replacement = app.domain.rooms.upgrade(request.user()?, room, version, creators).await?;
+    let replacement = app.domain.actions.upgrade(request.user()?, room, version, creators).await?;
     Ok(upgrade_room::v3::Response::new(replacement))
 }
 

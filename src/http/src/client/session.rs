@@ -25,11 +25,11 @@ async fn refresh(app: App, request: Ruma<refresh_token::v3::Request>) -> Result<
 }
 
 async fn log_out(app: App, request: Ruma<logout::v3::Request>) -> Result<logout::v3::Response> {
-    app.domain.accounts.log_out(request.user()?).await?;
+    app.domain.actions.log_out(request.user()?).await?;
     Ok(logout::v3::Response::new())
 }
 
 async fn log_out_everywhere(app: App, request: Ruma<logout_all::v3::Request>) -> Result<logout_all::v3::Response> {
-    app.domain.accounts.log_out_everywhere(request.user()?.user).await?;
+    app.domain.actions.log_out_everywhere(request.user()?).await?;
     Ok(logout_all::v3::Response::new())
 }

@@ -32,5 +32,5 @@ async fn query(app: App, request: Ruma<get_keys::v1::Request>) -> Result<get_key
 }
 
 async fn claim(app: App, request: Ruma<claim_keys::v1::Request>) -> Result<claim_keys::v1::Response> {
-    Ok(claim_keys::v1::Response::new(app.domain.crypto.claim_keys(request.body.one_time_keys).await?))
+    Ok(claim_keys::v1::Response::new(app.domain.crypto.claim_keys_for_server(request.body.one_time_keys).await?))
 }

@@ -21,7 +21,7 @@ async fn list(app: App, request: Ruma<get_public_rooms::v1::Request>) -> Result<
         network: request.room_network.clone(),
         ..DirectoryQuery::default()
     };
-    let DirectoryListing { cards, next, previous, total } = app.domain.rooms.directory(question).await?;
+    let DirectoryListing { cards, next, previous, total } = app.domain.federation.serve_directory(question).await?;
     let mut response = get_public_rooms::v1::Response::new();
     (response.chunk, response.next_batch, response.prev_batch) = (cards, next, previous);
     response.total_room_count_estimate = Some(UInt::new_saturating(total));
@@ -39,7 +39,7 @@ async fn search(
         filter: request.filter.clone(),
         network: request.room_network.clone(),
     };
-    let DirectoryListing { cards, next, previous, total } = app.domain.rooms.directory(question).await?;
+    let DirectoryListing { cards, next, previous, total } = app.domain.federation.serve_directory(question).await?;
     let mut response = get_public_rooms_filtered::v1::Response::new();
     (response.chunk, response.next_batch, response.prev_batch) = (cards, next, previous);
     response.total_room_count_estimate = Some(UInt::new_saturating(total));

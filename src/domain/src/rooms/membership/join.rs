@@ -18,7 +18,12 @@ impl Rooms {
     ///
     /// Refuses with `M_NOT_FOUND` for rooms unknown here, `M_FORBIDDEN` when the room does not let them in,
     /// `M_UNABLE_TO_AUTHORISE_JOIN` when nobody here can vouch for them.
-    pub async fn join(&self, who: &Requester, name: OwnedRoomOrAliasId, reason: Option<String>) -> Result<OwnedRoomId> {
+    pub(crate) async fn join(
+        &self,
+        who: &Requester,
+        name: OwnedRoomOrAliasId,
+        reason: Option<String>,
+    ) -> Result<OwnedRoomId> {
         let (core, who) = (self.core.clone(), who.clone());
         let write = move |tx: &mut hearth_store::WriteTx<'_>| {
             let mut room = find::by_name(&core, tx.tx(), &name)?;

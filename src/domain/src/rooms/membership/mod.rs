@@ -23,8 +23,8 @@ use ruma::canonical_json::CanonicalJsonObject;
 use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId, UserId};
 use serde::Serialize;
 
-pub(crate) use invite::check_invitable;
 pub(in crate::rooms) use invite::third_party;
+pub(crate) use invite::{check_invitable, remotely_invited};
 pub(crate) use restricted::vouch;
 
 use super::append::{Sender, append};

@@ -12,9 +12,10 @@ use crate::rooms::{Rooms, policy};
 
 impl Rooms {
     /// Renews the requester's member events after their profile has changed. One transaction for each room, so that nobody
-    /// waits for all of them; rooms in which nothing changes get no event, and neither do those that do not allow it.
-    pub async fn renew_face(&self, who: &Requester) -> Result<()> {
-        let user = who.user;
+    /// waits for all of them; rooms in which nothing changes get no event, and neither do those that do not allow it. A room that
+    /// fails does not hold up the others; the last error is the answer then.
+    pub(crate) async fn renew_face(&self, who: &Requester) -> Result<()> {
+        let (user, renewed, mut failed) = (who.user, who, None);
         for sn in self.core.store.read("rooms_joined", move |tx| memberships::joined_rooms(tx.tx(), user)).await? {
             let (core, who) = (self.core.clone(), who.clone());
             let write = move |tx: &mut hearth_store::WriteTx<'_>| {
@@ -31,8 +32,11 @@ impl Rooms {
                     done => done.map(drop),
                 }
             };
-            policy::write(&self.core, "room_renew_face", write).await?;
+            if let Err(error) = policy::write(&self.core, "room_renew_face", write).await {
+                tracing::info!(user = %renewed.user_id, %error, "Failed to renew a member event; going on with other rooms.");
+                failed = Some(error);
+            }
         }
-        Ok(())
+        failed.map_or(Ok(()), Err)
     }
 }

@@ -33,7 +33,7 @@ impl Rooms {
     /// Replaces a room; members follow by joining the new one.
     ///
     /// Refuses with `M_UNSUPPORTED_ROOM_VERSION`, and `M_FORBIDDEN` without the power to send `m.room.tombstone`.
-    pub async fn upgrade(
+    pub(crate) async fn upgrade(
         &self,
         who: &Requester,
         room_id: OwnedRoomId,

@@ -50,7 +50,7 @@ async fn answer(
     let (parts, _) = request.into_parts();
     let who = super::user(app, &parts).await?;
     let Query { timeout_ms } = super::query(&parts)?;
-    let mut file = app.domain.federation.download(&who, server, id, timeout_ms).await?;
+    let mut file = app.domain.actions.download(&who, server, id, timeout_ms).await?;
     file.file_name = name.or(file.file_name);
     Ok(serve(&app.domain.media, file, &parts).await?)
 }

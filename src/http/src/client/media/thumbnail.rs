@@ -51,6 +51,6 @@ pub(super) async fn thumbnail(
     let (parts, _) = request.into_parts();
     let who = super::user(&app, &parts).await?;
     let query: Query = super::query(&parts)?;
-    let file = app.domain.federation.thumbnail(&who, (&server, &id), query.spec(), query.timeout_ms).await?;
+    let file = app.domain.actions.thumbnail(&who, (&server, &id), query.spec(), query.timeout_ms).await?;
     Ok(serve(&app.domain.media, file, &parts).await?)
 }
