@@ -28,7 +28,7 @@ fn send(criterion: &mut Criterion) {
         group.bench_function(format!("one by one, {name}"), |bencher| {
             bencher.iter(|| {
                 number += 1;
-                bench.runtime.block_on(domain.rooms.send(&alice, message(&room, number))).expect("sent")
+                bench.runtime.block_on(domain.actions.send(&alice, message(&room, number), None)).expect("sent")
             });
         });
         group.throughput(Throughput::Elements(SENDERS));
@@ -36,7 +36,7 @@ fn send(criterion: &mut Criterion) {
             bencher.iter(|| {
                 let first = number + 1;
                 number += SENDERS;
-                let sends = (first..=number).map(|number| domain.rooms.send(&alice, message(&room, number)));
+                let sends = (first..=number).map(|number| domain.actions.send(&alice, message(&room, number), None));
                 bench.runtime.block_on(join_all(sends)).into_iter().for_each(|sent| drop(sent.expect("sent")));
             });
         });

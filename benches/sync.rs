@@ -47,7 +47,7 @@ fn syncs(criterion: &mut Criterion) {
     let mut number = 0;
     for room in rooms.iter().flat_map(|room| std::iter::repeat_n(room, MESSAGES as usize)) {
         number += 1;
-        bench.runtime.block_on(domain.rooms.send(&alice, message(room, number))).expect("sent");
+        bench.runtime.block_on(domain.actions.send(&alice, message(room, number), None)).expect("sent");
     }
 
     group.bench_function(format!("the first, {ROOMS} rooms"), |bencher| {
@@ -59,7 +59,7 @@ fn syncs(criterion: &mut Criterion) {
         let one_message = || {
             let since = sync(&bench, &alice, None);
             number += 1;
-            bench.runtime.block_on(domain.rooms.send(&alice, message(&rooms[0], number))).expect("sent");
+            bench.runtime.block_on(domain.actions.send(&alice, message(&rooms[0], number), None)).expect("sent");
             since
         };
         bencher.iter_batched(one_message, |since| sync(&bench, &alice, Some(since)), BatchSize::PerIteration);

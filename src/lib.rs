@@ -13,10 +13,10 @@ mod telemetry;
 mod timestamp;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hearth_base::config::Config;
-use hearth_base::{Error, Result, Seams};
+use hearth_base::{Error, Result, Seams, limits};
 use hearth_domain::ports::{Network, Nowhere};
 use hearth_domain::{Core, Domain};
 use hearth_http::App;
@@ -87,6 +87,7 @@ async fn start_on(config: Config, seams: Seams, log: Arc<LogRing>, network: Arc<
     tasks::outbox(&tasks, &domain);
     tasks::inbox(&tasks, &domain);
     tasks::delayed(&tasks, &domain);
+    tasks::durable_actions(&tasks, &domain);
     if domain.calls.own().is_some() {
         tasks::relay(&tasks, &domain);
     }
@@ -103,7 +104,11 @@ impl Running {
     pub async fn stop(self, grace: Duration) {
         self.domain.core.notifier.close();
         self.log.close();
+        let until = Instant::now() + grace;
         self.tasks.stop(grace).await;
+        // After the requests: they begin actions. What does not end in time is resumed at the next start, as after a crash.
+        let left = until.saturating_duration_since(Instant::now());
+        self.domain.actions.settled(left.min(Duration::from_millis(limits::STOP_ACTIONS_MS_MAX))).await;
         if let Some(own) = self.domain.calls.own() {
             let running = Arc::clone(&own.running);
             let stop = move || {

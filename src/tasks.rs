@@ -94,8 +94,14 @@ pub(crate) fn ephemeral(tasks: &Tasks, domain: &Arc<Domain>) {
 
 /// Starts the task that sends delayed events when they are due. It sleeps while none wait.
 pub(crate) fn delayed(tasks: &Tasks, domain: &Arc<Domain>) {
-    let delayed = Arc::clone(&domain.delayed);
-    tasks.handle().spawn(|mut stop| async move { delayed.run(stop.stopped()).await });
+    let actions = Arc::clone(&domain.actions);
+    tasks.handle().spawn(|mut stop| async move { actions.run_delayed(stop.stopped()).await });
+}
+
+/// Starts the task that resumes actions of users which the last run of the server did not finish. It sleeps while there are none.
+pub(crate) fn durable_actions(tasks: &Tasks, domain: &Arc<Domain>) {
+    let actions = Arc::clone(&domain.actions);
+    tasks.handle().spawn(|mut stop| async move { actions.run_durable(stop.stopped()).await });
 }
 
 /// Starts the task that takes the relay from those whose account is locked or closed.

@@ -68,7 +68,7 @@ impl Bench {
     pub(crate) fn room(&self, creator: &Requester) -> OwnedRoomId {
         let mut wanted = CreateRoom::new();
         wanted.preset = Some(RoomPreset::PublicChat);
-        self.runtime.block_on(self.domain().rooms.create(creator, wanted)).expect("a room")
+        self.runtime.block_on(self.domain().actions.create_room(creator, wanted)).expect("a room")
     }
 }
 

@@ -116,13 +116,13 @@ async fn a_closed_server_lets_the_first_one_in_by_its_token_and_makes_them_admin
 #[tokio::test]
 async fn a_registration_token_for_one_is_good_for_one_of_many_who_race() {
     let world = World::with(|config| config.registration.mode = RegistrationMode::Token).await;
-    let accounts = &world.server().domain.accounts;
+    let actions = &world.server().domain.actions;
     let new = hearth_domain::accounts::NewRegistrationToken {
         token: Some("welcome".to_owned()),
         uses_max: Some(1),
         expires_ms: None,
     };
-    accounts.make_registration_token(new).await.expect("a token can be made");
+    actions.admin_create_registration_token("test", new).await.expect("a token can be made");
     let valid = v1!("register/m.login.registration_token/validity");
     assert_eq!(world.anyone().get(&valid).query(&[("token", "welcome")]).await.ok()["valid"], true);
 

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use hearth_base::config::Rate;
 
-use crate::harness::{Answer, Ask, Client, Person, Room, Value, World, encoded, json, list, v3};
+use crate::harness::{Answer, Ask, Client, Cluster, Person, Room, Value, World, encoded, json, list, v3};
 
 /// The state by which clients say that they are in a call.
 const CALL: &str = "org.matrix.msc3401.call.member";
@@ -276,9 +276,8 @@ async fn closed_and_locked_accounts_send_nothing_more() {
     let left = delay_id(&sets_later(&carol, &room, "left", LONG_MS, json!({})).await);
     carol.sets(CALL, "left", json!({ "in": "call" })).in_room(&room).await;
     let server = world.server();
-    let account = server.domain.accounts.account(<&ruma::UserId>::try_from(&*carol.id).expect("an id")).await;
     let lock = hearth_domain::accounts::Flag::Locked;
-    server.domain.accounts.set_flag(account.expect("an account").user, lock, true).await.expect("locked");
+    server.domain.actions.admin_set_flag("test", &carol.id, lock, true).await.expect("locked");
     does(world.anyone(), "send", &said).await.refused(401, "M_USER_LOCKED");
     does(world.anyone(), "send", &left).await.ok();
     assert_eq!(alice.state_of(&room, CALL, "left").await, json!({}));
@@ -445,4 +444,51 @@ async fn what_falls_due_while_the_server_is_away_is_sent_when_it_is_back() {
     world.server().domain.upkeep().await;
     assert_eq!(ids(&alice, "?status=finalised").await, [] as [String; 0]);
     world.ends().await;
+}
+
+/// The rooms that a person is invited to.
+async fn invites(person: &Person) -> Value {
+    person.syncs().await.0["rooms"]["invite"].clone()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_delayed_invite_of_a_user_of_another_server_arrives() {
+    let town = Cluster::of(["a.example", "b.example"]).await;
+    let [a, b] = &town.worlds[..] else { unreachable!("two servers") };
+    let ann = a.register("ann").await;
+    for (version, sent_by) in [("11", "due"), ("12", "due"), ("11", "request"), ("12", "request")] {
+        let bob = b.register(&format!("bob{version}{sent_by}")).await;
+        let room = ann.creates_room().version(version).await;
+        let delay_ms = if sent_by == "due" { "300" } else { "3600000" };
+        let path = v3!("rooms/{}/state/m.room.member/{}", room, bob.id);
+        let invite = ann.put(&path, json!({ "membership": "invite", "reason": "later" }));
+        let id = delay_id(&invite.query(&[("org.matrix.msc4140.delay", delay_ms)]).await);
+        assert!(invites(&bob).await.is_null(), "not before its time");
+        if sent_by == "request" {
+            does(a.anyone(), "send", &id).await.ok();
+        }
+        let began = Instant::now();
+        while invites(&bob).await[&room.0].is_null() {
+            assert!(began.elapsed() < Duration::from_secs(20), "version {version}: the invite never arrives");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        // Noted as sent after the other server has it.
+        while one(&ann, &id).await["finalised"].is_null() {
+            assert!(began.elapsed() < Duration::from_secs(20), "version {version}: the event goes on waiting");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        let here = ann.state_of(&room, "m.room.member", &bob.id).await;
+        assert_eq!((&here["membership"], &here["reason"]), (&json!("invite"), &json!("later")));
+        assert!(one(&ann, &id).await["finalised"]["event_id"].is_string());
+        bob.post(v3!("join/{}", room), json!({})).await.ok();
+        assert_eq!(ann.state_of(&room, "m.room.member", &bob.id).await["membership"], "join");
+    }
+    // One that its server does not want is refused as the undelayed one is, and its owner can see why.
+    let room = ann.creates_room().await;
+    let path = v3!("rooms/{}/state/m.room.member/@nobody:b.example", room);
+    let invite = ann.put(&path, json!({ "membership": "invite" }));
+    let id = delay_id(&invite.query(&[("org.matrix.msc4140.delay", "3600000")]).await);
+    let at_once = ann.put(&path, json!({ "membership": "invite" })).await;
+    assert_eq!(does(a.anyone(), "send", &id).await.status, at_once.status);
+    town.ends().await;
 }

@@ -374,7 +374,10 @@ async fn a_join_tells_the_servers_that_newly_listen() {
             person.post(v3!("join/{}", room), json!({})).query(&via).await.ok();
             let told = updates(person).await;
             let update = &told.first().expect("a.example is told")["content"];
-            assert_eq!((&update["device_id"], update["prev_id"].as_array().map_or(0, Vec::len)), (&json!(person.device), 0));
+            assert_eq!(
+                (&update["device_id"], update["prev_id"].as_array().map_or(0, Vec::len)),
+                (&json!(person.device), 0)
+            );
             assert!(update["keys"].is_object(), "{update}");
             let name = if with_names { json!("Telephone") } else { Value::Null };
             assert_eq!(update["device_display_name"], name);

@@ -16,7 +16,15 @@ async fn everything_read(person: &Person, room: &Room, event: &str) -> Vec<(&'st
         read("messages", format!("{}?dir=b&limit=100", v3!("rooms/{}/messages", room))).await,
         read("forward", format!("{}?dir=f&limit=100", v3!("rooms/{}/messages", room))).await,
         read("initialSync", v3!("rooms/{}/initialSync", room)).await,
-        read("relations", format!("/_matrix/client/v1/rooms/{}/relations/{}", crate::harness::encoded(&room.0), crate::harness::encoded(event))).await,
+        read(
+            "relations",
+            format!(
+                "/_matrix/client/v1/rooms/{}/relations/{}",
+                crate::harness::encoded(&room.0),
+                crate::harness::encoded(event)
+            ),
+        )
+        .await,
         read("threads", format!("/_matrix/client/v1/rooms/{}/threads", crate::harness::encoded(&room.0))).await,
         read("state", v3!("rooms/{}/state", room)).await,
         ("search", person.post(v3!("search"), search).await.text()),
@@ -57,7 +65,10 @@ async fn the_words_of_an_erased_user_are_for_those_who_were_there() {
 
         let kept = alice.get(v3!("rooms/{}/event/{}", room, root)).await.ok();
         assert_eq!(kept["content"]["body"], "a secret");
-        assert_eq!(kept["unsigned"]["m.relations"]["m.replace"]["content"]["m.new_content"]["body"], "an edited secret");
+        assert_eq!(
+            kept["unsigned"]["m.relations"]["m.replace"]["content"]["m.new_content"]["body"],
+            "an edited secret"
+        );
         let search = json!({ "search_categories": { "room_events": { "search_term": "secret" } } });
         let found = alice.post(v3!("search"), search).await.ok();
         assert!(found["search_categories"]["room_events"]["count"].as_u64() > Some(0), "{found}");

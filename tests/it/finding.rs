@@ -63,13 +63,9 @@ async fn in_a_household_all_find_each_other() {
     use AllLocalUsers::{Always, Auto, Never};
     use RegistrationMode::{Closed, Open, Token};
     // setting, registration, whether those who share no room find each other
-    for (setting, mode, find_each_other) in [
-        (Auto, Open, false),
-        (Auto, Token, true),
-        (Auto, Closed, true),
-        (Always, Open, true),
-        (Never, Closed, false),
-    ] {
+    for (setting, mode, find_each_other) in
+        [(Auto, Open, false), (Auto, Token, true), (Auto, Closed, true), (Always, Open, true), (Never, Closed, false)]
+    {
         let world = World::with(|config| {
             config.user_directory.all_local_users = setting;
             config.registration.mode = mode;

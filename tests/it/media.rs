@@ -250,7 +250,8 @@ async fn old_paths_serve_media_without_a_token_where_the_setting_has_it_so() {
     let id = uploads(&alice, "image/png", "cat.png", picture.clone()).await;
     for version in ["r0", "v1", "v3"] {
         let path = |rest: &str| format!("/_matrix/media/{version}/{rest}");
-        let got = world.anyone().get(path(&format!("download/localhost/{id}"))).query(&[("allow_remote", "true")]).await;
+        let got =
+            world.anyone().get(path(&format!("download/localhost/{id}"))).query(&[("allow_remote", "true")]).await;
         assert_eq!((got.status, &*got.bytes), (200, &*picture));
         let named = world.anyone().get(path(&format!("download/localhost/{id}/dog.png"))).await;
         assert!(named.header("content-disposition").is_some_and(|value| value.contains("dog.png")));

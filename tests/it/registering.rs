@@ -62,7 +62,10 @@ async fn a_registration_whose_answer_was_lost_can_be_repeated() {
         "auth": { "type": "m.login.dummy", "session": session } });
     let send = || world.anyone().post(v3!("register"), both.clone());
     let (one, other) = tokio::join!(send().into_future(), send().into_future());
-    assert_eq!((one.ok()["user_id"].clone(), other.ok()["user_id"].clone()), (json!("@bob:localhost"), json!("@bob:localhost")));
+    assert_eq!(
+        (one.ok()["user_id"].clone(), other.ok()["user_id"].clone()),
+        (json!("@bob:localhost"), json!("@bob:localhost"))
+    );
 
     // Another session's proof is none for this account.
     let stranger = asks(&world, &json!({ "username": "eve", "password": PASSWORD })).await;

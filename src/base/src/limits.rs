@@ -329,6 +329,16 @@ pub const NOTARY_SERVERS_MAX: usize = 100;
 pub const KEY_SERVERS_MAX: u64 = 50_000;
 /// Servers that are asked for a way into a room, or out of one, before a user is told that there is none.
 pub const ENTRY_SERVERS_MAX: usize = 20;
+/// How long an action of a user may take that goes on when its client hangs up, all requests to other servers together.
+pub const ACTION_MS_MAX: u64 = 10 * 60 * 1_000;
+/// Durable actions that are resumed at the same time: one that waits for a slow server does not hold up the others.
+pub const DURABLE_ACTIONS_AT_ONCE_MAX: usize = 16;
+/// How often the list of a user's rooms is read while they leave all: rooms that they come into meanwhile are left, too.
+pub const LEAVE_ALL_ROUNDS_MAX: usize = 4;
+/// How long a stop of the server waits for actions that go on without their client, such as an invite that another server signs.
+pub const STOP_ACTIONS_MS_MAX: u64 = 5_000;
+/// How long an action is tried again that a crash has interrupted, or whose server does not answer, such as an invite.
+pub const DURABLE_ACTION_MS_MAX: u64 = 24 * 60 * 60 * 1_000;
 /// Servers that are told that somebody has refused an invite or does not knock any more, before they are let go all the same.
 pub const LEAVE_SERVERS_MAX: usize = 3;
 /// Events in the answer to a join, twice told ones counted twice: state and auth chain of the largest rooms there are.

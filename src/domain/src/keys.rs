@@ -5,7 +5,7 @@
 
 mod rotate;
 
-pub use rotate::rotate;
+pub(crate) use rotate::rotate;
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};

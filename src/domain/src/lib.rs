@@ -1,18 +1,20 @@
 //! What a homeserver does: accounts, devices, rooms, sync, keys, push, presence, media. No SQL text, no HTTP.
 //!
-//! Folders call downward only: `sync` and `push` use `rooms`, `rooms` uses `accounts` and `devices`, and `rooms/event` and
+//! Folders call downward only: `actions`, the front door to what users do, uses all others; `sync` and `push` use `rooms`, `rooms` uses `accounts` and `devices`, and `rooms/event` and
 //! `rooms/state` use nobody. News travels upward through the database and the notifier, never through calls.
 
 pub mod accounts;
+pub mod actions;
 pub mod admin;
 mod allowed;
+mod also;
 pub mod answering;
 pub mod appservices;
 pub mod calls;
 mod canonical;
 pub mod core;
 pub mod crypto;
-mod deactivate;
+mod detached;
 pub mod devices;
 pub mod ephemeral;
 pub mod federation;
@@ -45,6 +47,8 @@ use std::sync::Arc;
 pub struct Domain {
     /// What all parts stand on.
     pub core: Arc<Core>,
+    /// What users and administrators do.
+    pub actions: Arc<actions::Actions>,
     /// How often things may be done.
     pub rates: Arc<rates::Rates>,
     /// What users do with their devices.
@@ -60,7 +64,7 @@ pub struct Domain {
     /// Events that are sent later.
     pub delayed: Arc<rooms::delayed::Delayed>,
     /// What calls need.
-    pub calls: calls::Calls,
+    pub calls: Arc<calls::Calls>,
     /// What group calls need.
     pub rtc: Arc<rtc::Rtc>,
     /// Leaves of group calls that were handed over.
@@ -72,7 +76,7 @@ pub struct Domain {
     /// Uploads, downloads, thumbnails.
     pub media: Arc<media::Media>,
     /// What the operator sees and does.
-    pub admin: admin::Admin,
+    pub admin: Arc<admin::Admin>,
     /// Who is typing where.
     pub typing: Arc<ephemeral::Typing>,
     /// Who is there.
@@ -96,11 +100,11 @@ impl Domain {
         let appservices = appservices::Appservices::new(core.clone(), accounts.clone())?;
         let uia = uia::Uia::new(core.clone(), accounts.clone());
         let media = Arc::new(media::Media::new(core.clone(), rates.clone())?);
-        let admin = admin::Admin::new(Arc::clone(&core), accounts.clone(), devices.clone());
+        let admin = Arc::new(admin::Admin::new(Arc::clone(&core), accounts.clone(), devices.clone()));
         let rooms = Arc::new(rooms::Rooms::new(Arc::clone(&core)));
         let delayed = Arc::new(rooms::delayed::Delayed::new(core.clone(), rates.clone())?);
-        let personal = Arc::new(personal::Personal::new(&core, rooms.clone()));
-        let calls = calls::Calls::new(core.clone());
+        let personal = Arc::new(personal::Personal::new(&core));
+        let calls = Arc::new(calls::Calls::new(core.clone()));
         let crypto = Arc::new(crypto::Crypto::new(core.clone()));
         let typing = ephemeral::Typing::new(core.clone());
         let presence = ephemeral::PresenceBook::new(core.clone());
@@ -118,9 +122,24 @@ impl Domain {
         };
         let federation = Arc::new(federation::Federation::new(core.clone(), network, parts));
         let rtc = Arc::new(rtc::Rtc::new(core.clone(), personal.clone(), federation.clone()));
-        let leaves = Arc::new(rtc::leave::Leaves::new(core.clone(), rtc.clone(), delayed.clone())?);
+        let parts = actions::Parts {
+            accounts: accounts.clone(),
+            admin: admin.clone(),
+            calls: calls.clone(),
+            crypto: crypto.clone(),
+            delayed: delayed.clone(),
+            federation: federation.clone(),
+            media: media.clone(),
+            personal: personal.clone(),
+            presence: presence.clone(),
+            rooms: rooms.clone(),
+            typing: typing.clone(),
+        };
+        let actions = actions::Actions::new(core.clone(), parts);
+        let leaves = Arc::new(rtc::leave::Leaves::new(core.clone(), rtc.clone(), delayed.clone(), actions.clone())?);
         core.policies.set_policy_client(federation::policy_server::FederationPolicyClient::of(&federation));
         Ok(Arc::new(Self {
+            actions,
             rates,
             devices,
             accounts,

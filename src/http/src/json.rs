@@ -62,7 +62,9 @@ pub fn explain_request(body: &[u8], why: &FromHttpRequestError) -> Error {
             Some(name) => refuse(Reason::MissingParam, format!("The query has no `{name}`.")),
             None => Error::invalid(format!("The query is not right: {error}.")),
         },
-        DeserializationError::Ident(error) => Error::invalid(format!("An identifier in the path is not right: {error}.")),
+        DeserializationError::Ident(error) => {
+            Error::invalid(format!("An identifier in the path is not right: {error}."))
+        }
         DeserializationError::Header(error) => Error::invalid(format!("A header is not right: {error}.")),
         other => explained(body, other, Reason::MissingParam),
     }

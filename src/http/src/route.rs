@@ -290,7 +290,8 @@ fn parse<T: IncomingRequest>(parts: http::request::Parts, raw: &[u8], params: &R
     }
     // Clients leave out a body that would be empty (joining, leaving, forgetting).
     let raw: &[u8] = if raw.is_empty() && parts.method != http::Method::GET { b"{}" } else { raw };
-    T::try_from_http_request(http::Request::from_parts(parts, raw), &params).map_err(|error| json::explain_request(raw, &error))
+    T::try_from_http_request(http::Request::from_parts(parts, raw), &params)
+        .map_err(|error| json::explain_request(raw, &error))
 }
 
 /// Reads a body of at most `bytes_max`.

@@ -28,6 +28,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     (17, "plain_json", include_str!("migrations/0017_plain_json.sql")),
     (18, "unread_counts", include_str!("migrations/0018_unread_counts.sql")),
     (19, "presence_status", include_str!("migrations/0019_presence_status.sql")),
+    (20, "durable_actions", include_str!("migrations/0020_durable_actions.sql")),
     (21, "to_device_shares", include_str!("migrations/0021_to_device_shares.sql")),
     (22, "soft_failed", include_str!("migrations/0022_soft_failed.sql")),
 ];

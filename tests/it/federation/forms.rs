@@ -37,7 +37,8 @@ async fn a_restricted_room_that_allows_no_room_refuses_joins() {
     for version in ["11", "12"] {
         let rules = json!({ "join_rule": "restricted", "allow": [] });
         let room = alice.creates_room().version(version).state("m.room.join_rules", rules).await;
-        let target = format!("/_matrix/federation/v1/make_join/{}/{}?ver={version}", encoded(&room.0), encoded(&bob.id));
+        let target =
+            format!("/_matrix/federation/v1/make_join/{}/{}?ver={version}", encoded(&room.0), encoded(&bob.id));
         let answer = Letter::get(&cluster.worlds[1], &cluster.worlds[0], &target).arrives(&cluster).await;
         answer.refused(403, "M_FORBIDDEN");
     }

@@ -216,7 +216,8 @@ async fn creators_and_levels_that_cannot_be_are_refused() {
     let mut with_bob = levels(json!({ bob.id.clone(): 50 }));
     with_bob["creation_content"] = json!({ "additional_creators": [bob.id] });
     let mut stranger = levels(json!({ alice.id.clone(): 100 }));
-    stranger["initial_state"] = json!([{ "type": "m.room.power_levels", "content": { "users": { alice.id.clone(): 1 } } }]);
+    stranger["initial_state"] =
+        json!([{ "type": "m.room.power_levels", "content": { "users": { alice.id.clone(): 1 } } }]);
     let wrong = [
         (creators(json!(["bob"])), "M_BAD_JSON"),
         (creators(json!("@bob:localhost")), "M_BAD_JSON"),
@@ -226,7 +227,10 @@ async fn creators_and_levels_that_cannot_be_are_refused() {
         (with_bob, "M_INVALID_ROOM_STATE"),
         (levels(json!({ "bob": 50 })), "M_BAD_JSON"),
         (levels(json!({ bob.id.clone(): "many" })), "M_BAD_JSON"),
-        (json!({ "initial_state": [{ "type": "m.room.power_levels", "content": { "users": { alice.id.clone(): 1 } } }] }), "M_INVALID_ROOM_STATE"),
+        (
+            json!({ "initial_state": [{ "type": "m.room.power_levels", "content": { "users": { alice.id.clone(): 1 } } }] }),
+            "M_INVALID_ROOM_STATE",
+        ),
         (stranger, "M_INVALID_ROOM_STATE"),
     ];
     for (mut body, errcode) in wrong {

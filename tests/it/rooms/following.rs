@@ -1,6 +1,6 @@
 //! What belongs to a user follows the room when it is upgraded.
 
-use crate::harness::{Person, Room, Cluster, Value, World, json, list, v3};
+use crate::harness::{Cluster, Person, Room, Value, World, json, list, v3};
 
 /// Gives a room a tag, a push rule, and a place in `m.direct`.
 async fn settles(person: &Person, room: &Room, with: &Person) {
@@ -105,8 +105,10 @@ async fn the_name_in_one_room_survives_a_new_picture() {
     let world = World::new().await;
     let (alice, bob) = (world.register("alice").await, world.register("bob").await);
     for version in ["11", "12"] {
-        let (one, two) =
-            (alice.creates_room().version(version).public().await, alice.creates_room().version(version).public().await);
+        let (one, two) = (
+            alice.creates_room().version(version).public().await,
+            alice.creates_room().version(version).public().await,
+        );
         bob.joins(&one).await;
         bob.joins(&two).await;
         let nick = json!({ "membership": "join", "displayname": "Captain", "avatar_url": "mxc://x.example/hat" });

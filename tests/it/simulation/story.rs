@@ -180,9 +180,8 @@ impl<'a> Story<'a> {
         for newcomer in &mut self.newcomers {
             newcomer.resident.looks(&self.room).await;
         }
-        let has_all = |newcomer: &Newcomer| {
-            self.said[newcomer.after..].iter().all(|event| newcomer.resident.times(event) > 0)
-        };
+        let has_all =
+            |newcomer: &Newcomer| self.said[newcomer.after..].iter().all(|event| newcomer.resident.times(event) > 0);
         if !self.newcomers.iter().all(has_all) {
             return false;
         }

@@ -13,8 +13,8 @@ use super::Accounts;
 use super::check_password::wrong;
 use super::sessions::Sessions;
 use super::tokens::{self, Issued};
-use crate::devices::{check_name, purge};
 use crate::Core;
+use crate::devices::{check_name, purge};
 
 /// Random letters of a device id that the client leaves to us.
 const DEVICE_ID_CHARS: usize = 10;

@@ -7,16 +7,18 @@ use hearth_store::ids::{DeviceSn, UserSn};
 use hearth_store::tables::accounts as table;
 
 use super::{Accounts, log_out};
+use crate::also::Also;
 
 impl Accounts {
     /// Sets a user's password, who has proven to be that user, or whom an administrator helps. With `log_out_others` all
-    /// devices but `kept` are logged out.
-    pub async fn set_password(
+    /// devices but `kept` are logged out. `also` is in the same transaction.
+    pub(crate) async fn set_password(
         &self,
         user: UserSn,
         password: String,
         log_out_others: bool,
         kept: Option<DeviceSn>,
+        also: Also,
     ) -> Result<()> {
         self.hasher.check_strength(&password)?;
         let hash = self.hasher.hash(password).await?;
@@ -27,7 +29,11 @@ impl Accounts {
                 return Err(Error::forbidden("This account has been deactivated: reactivate it first."));
             }
             table::set_password(tx.tx(), user, Some(&hash))?;
-            if log_out_others { log_out::end_all_but(&core, &sessions, tx, user, kept) } else { Ok(()) }
+            also(tx)?;
+            if log_out_others {
+                log_out::end_all_but(&core, &sessions, tx, user, kept)?;
+            }
+            Ok(())
         });
         write.await?;
         if log_out_others {

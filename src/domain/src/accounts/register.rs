@@ -13,6 +13,7 @@ use ruma::OwnedUserId;
 use super::first_run::WaysIn;
 use super::log_in::{DeviceRequest, LoggedIn, open};
 use super::{Accounts, registration_tokens, username};
+use crate::also::{self, Also};
 use crate::uia;
 
 /// Random characters of a name that nobody chose.
@@ -68,12 +69,23 @@ impl Accounts {
         new: NewAccount,
         device: Option<DeviceRequest>,
     ) -> Result<(OwnedUserId, Option<LoggedIn>)> {
+        self.register_also(new, device, also::nothing()).await
+    }
+
+    /// As [`Accounts::register`]; `also` is in the same transaction.
+    pub(crate) async fn register_also(
+        &self,
+        new: NewAccount,
+        device: Option<DeviceRequest>,
+        also: Also,
+    ) -> Result<(OwnedUserId, Option<LoggedIn>)> {
         let device = device.map(DeviceRequest::checked).transpose()?;
         let prepared = self.prepare(new).await?;
         let (core, sessions) = (Arc::clone(&self.core), Arc::clone(&self.sessions));
         let user_id = prepared.user_id.clone();
         let write = self.core.store.write("register", move |tx| {
             let user = insert(tx, &prepared)?;
+            also(tx)?;
             device.map(|device| open(&core, &sessions, tx, user, &device)).transpose()
         });
         let logged_in = write.await?;

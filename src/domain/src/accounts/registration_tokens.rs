@@ -1,11 +1,13 @@
 //! Registration tokens: invitations to make an account (client-server API, "Token-authenticated registration").
 
 use hearth_base::{Error, Millis, Result};
+use hearth_store::WriteTx;
 use hearth_store::engine::Tx;
 use hearth_store::tables::accounts as accounts_table;
 use hearth_store::tables::registration_tokens::{self as table, RegistrationTokenRow};
 
 use super::Accounts;
+use crate::also::Also;
 
 /// The longest token that the specification allows.
 const TOKEN_CHARS_MAX: usize = 64;
@@ -84,8 +86,12 @@ impl Accounts {
         self.core.store.read("registration_token", move |tx| table::get(tx.tx(), &token)).await
     }
 
-    /// Makes a registration token. Refuses one that exists or cannot be one.
-    pub async fn make_registration_token(&self, new: NewRegistrationToken) -> Result<RegistrationTokenRow> {
+    /// Makes a registration token; `also` is in the same transaction, and gets the token. Refuses one that exists or cannot be one.
+    pub(crate) async fn make_registration_token(
+        &self,
+        new: NewRegistrationToken,
+        also: impl FnOnce(&mut WriteTx<'_>, &str) -> Result<()> + Send + 'static,
+    ) -> Result<RegistrationTokenRow> {
         let now_ms = self.core.now_ms();
         let token = new.token.unwrap_or_else(|| fresh(&self.core));
         if !is_wellformed(&token) {
@@ -104,14 +110,24 @@ impl Accounts {
             first_run: false,
         };
         let made = row.clone();
-        let write = self.core.store.write("registration_token_make", move |tx| table::insert(tx.tx(), &row));
-        if write.await? { Ok(made) } else { Err(Error::invalid("There is such a registration token already.")) }
+        let write = self.core.store.write("registration_token_make", move |tx| {
+            if !table::insert(tx.tx(), &row)? {
+                return Err(Error::invalid("There is such a registration token already."));
+            }
+            also(tx, &row.token)
+        });
+        write.await.map(|()| made)
     }
 
-    /// Deletes a token; `M_NOT_FOUND` if there is none.
-    pub async fn delete_registration_token(&self, token: &str) -> Result<()> {
+    /// Deletes a token; `also` is in the same transaction. `M_NOT_FOUND` if there is none.
+    pub(crate) async fn delete_registration_token(&self, token: &str, also: Also) -> Result<()> {
         let token = token.to_owned();
-        let write = self.core.store.write("registration_token_delete", move |tx| table::delete(tx.tx(), &token));
-        if write.await? { Ok(()) } else { Err(Error::not_found("There is no such registration token.")) }
+        let write = self.core.store.write("registration_token_delete", move |tx| {
+            if !table::delete(tx.tx(), &token)? {
+                return Err(Error::not_found("There is no such registration token."));
+            }
+            also(tx)
+        });
+        write.await
     }
 }

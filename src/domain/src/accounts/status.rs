@@ -10,6 +10,7 @@ use hearth_store::tables::{profiles, pushers, users};
 use ruma::UserId;
 
 use super::Accounts;
+use crate::also::{self, Also};
 use crate::devices::purge;
 use crate::{Core, Requester};
 
@@ -65,7 +66,7 @@ impl Accounts {
         if on && row.is(table::ADMIN) {
             return Err(Error::forbidden("Administrators cannot be locked or suspended this way."));
         }
-        self.set_flag(row.user, flag, on).await
+        self.set_flag(row.user, flag, on, also::nothing()).await
     }
 
     async fn moderated(&self, requester: &Requester, user_id: &UserId) -> Result<AccountRow> {
@@ -80,12 +81,14 @@ impl Accounts {
         Ok(row)
     }
 
-    /// Sets or clears an account's flag. It holds from the user's next request on, and for syncs that wait.
-    pub async fn set_flag(&self, user: UserSn, flag: Flag, on: bool) -> Result<()> {
+    /// Sets or clears an account's flag; `also` is in the same transaction. It holds from the user's next request on, and for syncs
+    /// that wait.
+    pub(crate) async fn set_flag(&self, user: UserSn, flag: Flag, on: bool, also: Also) -> Result<()> {
         let (core, sessions) = (Arc::clone(&self.core), Arc::clone(&self.sessions));
         let write = self.core.store.write("account_flag", move |tx| {
             let row = table::get(tx.tx(), user)?.ok_or_else(|| Error::not_found("There is no such account."))?;
             let flags = if on { row.flags | flag.bit() } else { row.flags & !flag.bit() };
+            also(tx)?;
             if flags == row.flags {
                 return Ok(());
             }
@@ -97,8 +100,14 @@ impl Accounts {
         write.await
     }
 
-    /// Marks an account as deactivated: no password, no devices. Leaving rooms is the caller's (`Domain::deactivate`).
-    pub(crate) async fn close(&self, user: UserSn, erase: bool) -> Result<()> {
+    /// Marks an account as deactivated: no password, no devices; `also` is in the same transaction. What else the server keeps for the
+    /// user, and their rooms, are the caller's (`Actions::deactivate`).
+    pub(crate) async fn close<T: Send + 'static>(
+        &self,
+        user: UserSn,
+        erase: bool,
+        also: impl FnOnce(&mut WriteTx<'_>) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
         let (core, sessions) = (Arc::clone(&self.core), Arc::clone(&self.sessions));
         let write = self.core.store.write("account_close", move |tx| {
             let row = table::get(tx.tx(), user)?.ok_or_else(|| Error::not_found("There is no such account."))?;
@@ -111,11 +120,12 @@ impl Accounts {
             }
             tell(&core, tx, user);
             erased_changed(&core, tx);
-            super::log_out::end_all(&core, &sessions, tx, user)
+            super::log_out::end_all(&core, &sessions, tx, user)?;
+            also(tx)
         });
-        write.await?;
+        let done = write.await?;
         self.revoke_login_tokens(user);
-        Ok(())
+        Ok(done)
     }
 
     /// Makes a deactivated account usable again, without a password: an administrator sets one next.

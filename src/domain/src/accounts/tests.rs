@@ -10,6 +10,7 @@ use hearth_store::{Options, Store};
 use serde_json::{Value, json};
 
 use super::{Accounts, Authority, DeviceRequest, Flag, LoggedIn, NewAccount};
+use crate::also;
 use crate::devices::{Devices, RequestSource};
 use crate::rates::Rates;
 use crate::uia::{self, Uia, UiaRequest};
@@ -71,7 +72,7 @@ async fn a_token_works_until_log_out_and_a_locked_user_is_seen_at_once() {
     let alice = world.register("alice", Authority::Anyone, false).await.unwrap();
     let who = world.who(&alice.tokens.access_token).await.unwrap();
     assert_eq!((who.user_id.as_str(), who.admin, who.locked), ("@alice:localhost", false, false));
-    world.accounts.set_flag(who.user, Flag::Locked, true).await.unwrap();
+    world.accounts.set_flag(who.user, Flag::Locked, true, also::nothing()).await.unwrap();
     assert!(world.who(&alice.tokens.access_token).await.unwrap().locked);
     let locked = world.accounts.log_in_by_password("alice", PASSWORD, DeviceRequest::default()).await;
     assert_eq!(reason(locked), Reason::UserLocked);
@@ -146,7 +147,7 @@ async fn the_first_account_administers_also_where_registration_is_closed() {
 async fn two_cannot_have_the_last_use_of_a_token_nor_the_same_name() {
     let world = World::new(RegistrationMode::Open);
     let new = super::NewRegistrationToken { uses_max: Some(1), ..Default::default() };
-    let token = Authority::Token(world.accounts.make_registration_token(new).await.unwrap().token);
+    let token = Authority::Token(world.accounts.make_registration_token(new, |_, _| Ok(())).await.unwrap().token);
     let (one, two) =
         tokio::join!(world.register("alice", token.clone(), false), world.register("bob", token.clone(), false));
     assert_eq!(u8::from(one.is_ok()) + u8::from(two.is_ok()), 1);
@@ -276,9 +277,9 @@ async fn a_sync_that_waits_ends_with_its_session() {
     };
     let waiting = waits(&who);
     asleep().await;
-    world.accounts.set_flag(who.user, Flag::Locked, true).await.unwrap();
+    world.accounts.set_flag(who.user, Flag::Locked, true, also::nothing()).await.unwrap();
     assert_eq!(reason(waiting.await.unwrap()), Reason::UserLocked);
-    world.accounts.set_flag(who.user, Flag::Locked, false).await.unwrap();
+    world.accounts.set_flag(who.user, Flag::Locked, false, also::nothing()).await.unwrap();
     let waiting = waits(&who);
     asleep().await;
     world.accounts.log_out(&who).await.unwrap();

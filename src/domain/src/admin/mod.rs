@@ -21,6 +21,7 @@ use crate::devices::Devices;
 pub use figures::ServerFigures;
 pub use hearth_store::tables::devices::DeviceRow;
 pub use hearth_store::tables::registration_tokens::RegistrationTokenRow;
+pub use people::UserToCreate;
 
 /// Rows in a list, unless asked otherwise and at most.
 const PAGE_DEFAULT: usize = 100;

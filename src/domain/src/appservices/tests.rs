@@ -305,7 +305,7 @@ async fn people_keep_out_of_exclusive_namespaces() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn aliases_and_networks_are_the_services_own() {
     let world = World::new();
-    let rooms = &world.domain.rooms;
+    let (rooms, actions) = (&world.domain.rooms, &world.domain.actions);
     let named = |name: &str| {
         let mut wanted = create_room::Request::new();
         wanted.room_alias_name = Some(name.to_owned());
@@ -313,9 +313,9 @@ async fn aliases_and_networks_are_the_services_own() {
     };
     let bot = world.asks("secret_of_irc", None, None).await.expect("the sender");
     let puppeteer = world.asks("secret_of_puppets", None, None).await.expect("the sender");
-    assert_eq!(reason(rooms.create(&bot, named("kitchen")).await), Reason::Exclusive);
-    assert_eq!(reason(rooms.create(&puppeteer, named("irc_x")).await), Reason::Exclusive);
-    let room = rooms.create(&bot, named("irc_x")).await.expect("its own name");
+    assert_eq!(reason(actions.create_room(&bot, named("kitchen")).await), Reason::Exclusive);
+    assert_eq!(reason(actions.create_room(&puppeteer, named("irc_x")).await), Reason::Exclusive);
+    let room = actions.create_room(&bot, named("irc_x")).await.expect("its own name");
     let alias = RoomAliasId::parse("#irc_x:home.example").expect("an alias");
     let person = Requester { appservice: None, ..bot.clone() };
     assert_eq!(reason(rooms.add_alias(&person, alias.clone(), room.clone()).await), Reason::Exclusive);

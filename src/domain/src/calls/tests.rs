@@ -126,11 +126,11 @@ async fn who_is_locked_loses_the_relay_and_gets_it_back() {
     let own = world.calls.own().unwrap();
     world.calls.end_revoked().await.unwrap();
     assert_eq!(own.running.allocation_count(), 1, "nothing is wrong with the account");
-    world.accounts.set_flag(account, Flag::Locked, true).await.unwrap();
+    world.accounts.set_flag(account, Flag::Locked, true, crate::also::nothing()).await.unwrap();
     world.calls.end_revoked().await.unwrap();
     assert_eq!(own.running.allocation_count(), 0);
     assert!(matches!(world.try_as(credentials.clone()).await, Err(ProbeError::Refused { code: 401, .. })));
-    world.accounts.set_flag(account, Flag::Locked, false).await.unwrap();
+    world.accounts.set_flag(account, Flag::Locked, false, crate::also::nothing()).await.unwrap();
     world.calls.end_revoked().await.unwrap();
     assert!(world.try_as(credentials).await.is_ok());
     drop(held);
@@ -142,7 +142,7 @@ async fn who_is_locked_between_calls_begins_none() {
     world.start_relay();
     let account = world.accounts.account(alice()).await.unwrap().user;
     let credentials = world.calls.own_credentials(alice());
-    world.accounts.set_flag(account, Flag::Locked, true).await.unwrap();
+    world.accounts.set_flag(account, Flag::Locked, true, crate::also::nothing()).await.unwrap();
     world.calls.end_revoked().await.unwrap();
     assert!(matches!(world.try_as(credentials).await, Err(ProbeError::Refused { code: 401, .. })));
 }

@@ -92,8 +92,7 @@ fn moves_by_room(tx: &mut dyn Tx, user: UserSn, after: Position, upto: Position)
     let mut rooms: BTreeMap<RoomSn, Moves> = BTreeMap::new();
     for step in device_lists::moves_between(tx, user, after, upto)? {
         let moves = rooms.entry(step.room).or_default();
-        let moved =
-            moves.entry(step.member).or_insert(Moved { before: step.before, now: step.now, was_out: false });
+        let moved = moves.entry(step.member).or_insert(Moved { before: step.before, now: step.now, was_out: false });
         moved.now = step.now;
         moved.was_out |= !is_tracked(step.now);
     }

@@ -7,19 +7,11 @@ use hearth_store::WriteTx;
 use hearth_store::ids::UserSn;
 use hearth_store::tables::{backups, cross_signing, device_keys};
 
-use super::Crypto;
 use super::announce::{Changed, announce};
 use crate::core::Core;
 
-impl Crypto {
-    /// Removes a user's backups and cross-signing keys, and tells those who share a room with them if there were keys.
-    pub async fn forget_user(&self, user: UserSn) -> Result<()> {
-        let core = self.core.clone();
-        self.core.store.write("crypto_forget_user", move |tx| forget(&core, tx, user)).await
-    }
-}
-
-fn forget(core: &Arc<Core>, tx: &mut WriteTx<'_>, user: UserSn) -> Result<()> {
+/// Removes a user's backups and cross-signing keys, and tells those who share a room with them if there were keys.
+pub(crate) fn forget_user(core: &Arc<Core>, tx: &mut WriteTx<'_>, user: UserSn) -> Result<()> {
     backups::delete_all(tx.tx(), user)?;
     let keys = cross_signing::of_user(tx.tx(), user)?;
     for (kind, row) in &keys {

@@ -20,6 +20,8 @@ mod signed;
 mod tests;
 pub mod to_device;
 
+pub(crate) use forget::forget_user;
+
 use std::sync::Arc;
 
 use crate::core::Core;

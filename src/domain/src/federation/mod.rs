@@ -3,7 +3,6 @@
 //! Stands on `rooms`, `crypto`, `media` and the rest, none of which knows of it: what they leave for other servers lies in the
 //! database, and what other servers bring goes into rooms through the same checks as everything else.
 
-mod detached;
 mod edus;
 pub mod gate;
 mod history;
@@ -29,6 +28,8 @@ mod vouched;
 
 use std::sync::Arc;
 
+pub(crate) use history::wait_until;
+pub(crate) use media::RemoteMediaId;
 use ruma::{OwnedRoomId, OwnedServerName};
 
 use crate::admin::jobs::Jobs;
@@ -80,7 +81,7 @@ pub struct Federation {
     outbox: outbox::Outbox,
     ages: parking_lot::Mutex<pdu::Ages>,
     /// Which rooms this server is about to enter: whoever else wants in waits, and mostly finds the door open then.
-    entering: KeyedLocks<OwnedRoomId>,
+    pub(crate) entering: KeyedLocks<OwnedRoomId>,
     binding: tokio::sync::Mutex<()>,
 }
 

@@ -125,11 +125,11 @@ fn put(tx: &mut WriteTx<'_>, room: &Room, event: &Authored) -> Result<EventSn> {
 
 /// How a user stands to a room that this server is not in.
 #[derive(Debug, Clone)]
-pub(super) struct OutOfBandMembership {
+pub(crate) struct OutOfBandMembership {
     /// The room.
-    pub(super) room: Room,
+    pub(crate) room: Room,
     /// Their membership.
-    pub(super) row: MembershipRow,
+    pub(crate) row: MembershipRow,
 }
 
 /// How a user stands to a room that this server is not in; none when it is in it, or they have nothing to do with it.

@@ -180,7 +180,9 @@ pub(super) fn refused(server: &ServerName, status: u16, body: &[u8]) -> Error {
     };
     let shown: String = error.chars().filter(|c| !c.is_control()).take(SHOWN_CHARS_MAX).collect();
     let mut refusal = refusal(reason, format!("{server} answered {status} {}: {shown}", clean(&errcode)));
-    if let Some(version) = room_version.filter(|version| reason == Reason::IncompatibleRoomVersion && version.len() <= 64) {
+    if let Some(version) =
+        room_version.filter(|version| reason == Reason::IncompatibleRoomVersion && version.len() <= 64)
+    {
         refusal = refusal.with("room_version", version);
     }
     refusal.into()

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use hearth_base::{Reason, Result, error::refuse};
+use hearth_store::WriteTx;
 use hearth_store::tables::signing_keys;
 
 use super::{RetiredKey, make, pair_of};
@@ -13,10 +14,13 @@ use crate::Core;
 const OVERLAP_MS: u64 = 60_000;
 
 /// Makes a new signing key and uses it from now on; the old one stays published as one that is out of use. Gives the new
-/// key's id, with its algorithm.
+/// key's id, with its algorithm; `also` is in the same transaction, and gets it.
 ///
 /// Refuses when this run of the server has had too many keys already.
-pub async fn rotate(core: &Arc<Core>) -> Result<String> {
+pub(crate) async fn rotate(
+    core: &Arc<Core>,
+    also: impl FnOnce(&mut WriteTx<'_>, &str) -> Result<()> + Send + 'static,
+) -> Result<String> {
     let here = Arc::clone(core);
     core.store
         .write("signing_key_rotate", move |tx| {
@@ -35,7 +39,9 @@ pub async fn rotate(core: &Arc<Core>) -> Result<String> {
                 core.key.retired.write().push(old);
                 core.key.current.store(next, Ordering::Release);
             });
-            Ok(format!("ed25519:{}", new.id))
+            let id = format!("ed25519:{}", new.id);
+            also(tx, &id)?;
+            Ok(id)
         })
         .await
 }

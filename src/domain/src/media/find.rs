@@ -22,7 +22,13 @@ pub(super) fn user_of(who: Option<&Requester>) -> UserSn {
 
 impl Media {
     /// Media to download. Waits up to `wait_ms` for bytes that were announced: `M_NOT_YET_UPLOADED` when they do not come.
-    pub async fn download(&self, who: Option<&Requester>, server: &str, id: &str, wait_ms: u64) -> Result<MediaFile> {
+    pub(crate) async fn download(
+        &self,
+        who: Option<&Requester>,
+        server: &str,
+        id: &str,
+        wait_ms: u64,
+    ) -> Result<MediaFile> {
         let (row, ()) = self.find(user_of(who), server, id, wait_ms, |_, _| Ok(())).await?;
         Ok(MediaFile::original(row.into()))
     }

@@ -34,7 +34,7 @@ impl Media {
     ///
     /// `M_UNKNOWN` when no thumbnails are made of it, `M_TOO_LARGE` when making one takes too much, `M_LIMIT_EXCEEDED` when
     /// too many are being made.
-    pub async fn thumbnail(
+    pub(crate) async fn thumbnail(
         &self,
         who: Option<&Requester>,
         server: &str,

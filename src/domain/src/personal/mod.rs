@@ -19,12 +19,10 @@ use hearth_store::ids::UserSn;
 use hearth_store::tables;
 
 use crate::core::Core;
-use crate::rooms::Rooms;
 
 /// The personal data of users, by kind.
 #[derive(Debug)]
 pub struct Personal {
-    core: Arc<Core>,
     /// Account data, tags among it.
     pub account_data: account_data::AccountData,
     /// Filters.
@@ -42,30 +40,26 @@ pub struct Personal {
 impl Personal {
     /// All of it, on the foundation.
     #[must_use]
-    pub fn new(core: &Arc<Core>, rooms: Arc<Rooms>) -> Self {
+    pub fn new(core: &Arc<Core>) -> Self {
         Self {
-            core: core.clone(),
             account_data: account_data::AccountData::new(core.clone()),
             filters: filters::Filters::new(core.clone()),
             openid: openid::OpenIdToken::new(core.clone()),
-            profiles: profiles::Profiles::new(core.clone(), rooms),
+            profiles: profiles::Profiles::new(core.clone()),
             push_rules: push_rules::PushRules::new(core.clone()),
             pushers: pushers::Pushers::new(core.clone()),
         }
     }
+}
 
-    /// Removes all personal data of a user whose account is closed. What rooms have of it stays with them.
-    pub async fn forget_user(&self, user: UserSn) -> Result<()> {
-        let erase = move |tx: &mut WriteTx<'_>| {
-            tables::account_data::erase(tx.tx(), user)?;
-            tables::filters::erase(tx.tx(), user)?;
-            tables::openid::erase(tx.tx(), user)?;
-            tables::presence_status::erase(tx.tx(), user)?;
-            tables::profiles::erase(tx.tx(), user)?;
-            tables::pushers::erase(tx.tx(), user)
-        };
-        self.core.store.write("personal_forget", erase).await
-    }
+/// Removes all personal data of a user whose account is closed, as part of closing it. What rooms have of it stays with them.
+pub(crate) fn forget_user(tx: &mut WriteTx<'_>, user: UserSn) -> Result<()> {
+    tables::account_data::erase(tx.tx(), user)?;
+    tables::filters::erase(tx.tx(), user)?;
+    tables::openid::erase(tx.tx(), user)?;
+    tables::presence_status::erase(tx.tx(), user)?;
+    tables::profiles::erase(tx.tx(), user)?;
+    tables::pushers::erase(tx.tx(), user)
 }
 
 /// Wakes a user's clients after the commit: there is something for them at `at`.

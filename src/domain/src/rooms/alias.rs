@@ -10,7 +10,7 @@ use hearth_store::tables::rooms::{self, Room};
 use hearth_store::tables::{aliases, state};
 use ruma::canonical_json::{CanonicalJsonObject, CanonicalJsonValue};
 use ruma::events::StateEventType;
-use ruma::{OwnedRoomAliasId, OwnedRoomId, OwnedServerName, RoomAliasId, UserId};
+use ruma::{OwnedRoomAliasId, OwnedRoomId, RoomAliasId, UserId};
 
 use super::append::{Sender, append};
 use super::event::Draft;
@@ -20,16 +20,6 @@ use crate::Requester;
 use crate::core::Core;
 
 impl Rooms {
-    /// Where an alias leads, and through which servers the room can be joined. `M_NOT_FOUND` when it leads nowhere.
-    pub async fn alias(&self, alias: OwnedRoomAliasId) -> Result<(OwnedRoomId, Vec<OwnedServerName>)> {
-        let core = self.core.clone();
-        let read = move |tx: &mut hearth_store::ReadTx<'_>| {
-            let room = find::by_alias(&core, tx.tx(), &alias)?;
-            Ok((find::id(&room)?, vec![core.server_name.clone()]))
-        };
-        self.core.store.read("alias_find", read).await
-    }
-
     /// Gives a room another name. `M_FORBIDDEN` for those outside, a conflict when the alias is in use, `M_INVALID_PARAM` for
     /// aliases of other servers.
     pub async fn add_alias(&self, who: &Requester, alias: OwnedRoomAliasId, room_id: OwnedRoomId) -> Result<()> {

@@ -16,7 +16,8 @@ pub struct MemberProfile {
 }
 
 /// One of the fields of a [`MemberProfile`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum MemberProfileField {
     /// `displayname`.
     DisplayName,

@@ -16,7 +16,7 @@ impl Rooms {
     ///
     /// Refuses with `M_FORBIDDEN` the events of others without the power for it, with `M_NOT_FOUND` unknown events; with
     /// `M_USER_SUSPENDED` the events of others to those who are suspended, whatever their power.
-    pub async fn redact(
+    pub(crate) async fn redact(
         &self,
         who: &Requester,
         room_id: OwnedRoomId,

@@ -42,19 +42,17 @@ pub fn is_withheld(core: &Core, tx: &mut dyn Tx, room: &Room, pdu: &Pdu) -> Resu
 
 /// Applies the redactions that came before the event they redact. Those that were withheld until now and prove right get a
 /// place at the end of the timeline if `is_live`; of what lies in the past, clients see the redacted event alone.
-pub fn apply_pending(
-    core: &Arc<Core>,
-    tx: &mut WriteTx<'_>,
-    room: &Room,
-    target: &Event,
-    is_live: bool,
-) -> Result<()> {
+pub fn apply_pending(core: &Arc<Core>, tx: &mut WriteTx<'_>, room: &Room, target: &Event, is_live: bool) -> Result<()> {
     for redaction in pending_redactions::of(tx.tx(), room.sn, target.pdu.event_id.as_str())? {
         pending_redactions::delete(tx.tx(), redaction)?;
         let redaction = core.events.get(tx.tx(), redaction)?;
         redact_event(core, tx, room, &redaction, target)?;
         let was_withheld = redaction.ord.is_none() && !redaction.is_outlier() && !redaction.is_soft_failed();
-        if is_live && was_withheld && !redaction.pdu.rejected && may_redact(core, tx.tx(), room, &redaction.pdu, target)? {
+        if is_live
+            && was_withheld
+            && !redaction.pdu.rejected
+            && may_redact(core, tx.tx(), room, &redaction.pdu, target)?
+        {
             persist::show(core, tx, &redaction)?;
         }
     }

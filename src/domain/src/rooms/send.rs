@@ -35,7 +35,7 @@ impl Rooms {
     ///
     /// Refuses with `M_FORBIDDEN` (not in the room, not enough power), `M_BAD_JSON`, `M_TOO_LARGE`,
     /// `M_DUPLICATE_ANNOTATION`.
-    pub async fn send(&self, who: &Requester, message: Message) -> Result<OwnedEventId> {
+    pub(crate) async fn send(&self, who: &Requester, message: Message) -> Result<OwnedEventId> {
         let mut content = content::from_client(&message.content)?;
         validate::message(&message.kind, &content)?;
         let redacts = take_redacts(&message.kind, &mut content)?;

@@ -35,8 +35,8 @@ impl Rooms {
     /// Sets a part of the state. When the requester has already set it to the same, that event's id is the answer.
     ///
     /// Refuses with `M_FORBIDDEN`, `M_BAD_JSON`, `M_TOO_LARGE`, and `M_BAD_ALIAS` for aliases that lead elsewhere. Invites of
-    /// users of other servers are refused, too: see `Federation::set_state`.
-    pub async fn set_state(&self, who: &Requester, change: StateChange) -> Result<OwnedEventId> {
+    /// users of other servers are refused, too: see `Actions::set_state`.
+    pub(crate) async fn set_state(&self, who: &Requester, change: StateChange) -> Result<OwnedEventId> {
         let content = content::from_client(&change.content)?;
         validate::state(&self.core.server_name, &change.room_id, &change.kind, &content)?;
         let StateChange { room_id, kind, state_key, timestamp_ms, .. } = change;

@@ -114,7 +114,7 @@ impl World {
         domain.rtc.reached_by(sfu.clone());
         let (alice, bob) = (register(&domain, "alice").await, register(&domain, "bob").await);
         let wanted = create_room(&json!({ "preset": "public_chat" }));
-        let room = domain.rooms.create(&alice, wanted).await.expect("a room");
+        let room = domain.actions.create_room(&alice, wanted).await.expect("a room");
         domain.rooms.join(&bob, room.clone().into(), crate::rooms::JoinContent::default()).await.expect("joined");
         Self { domain, clock, sfu, room, alice, bob, _folder: folder }
     }
@@ -175,7 +175,12 @@ async fn no_one_else_gets_one() {
     for member in ["", &"x".repeat(256)] {
         assert_eq!(reason(world.gives(&world.alice, member).await), Reason::InvalidParam, "{member:?}");
     }
-    world.domain.accounts.set_flag(world.bob.user, Flag::Suspended, true).await.expect("suspended");
+    world
+        .domain
+        .accounts
+        .set_flag(world.bob.user, Flag::Suspended, true, crate::also::nothing())
+        .await
+        .expect("suspended");
     assert_eq!(reason(world.gives(&world.bob, "one").await), Reason::Forbidden, "suspended");
     assert_eq!(world.sfu.methods(), Vec::<String>::new());
 }
@@ -221,7 +226,12 @@ async fn who_leaves_the_room_leaves_the_call() {
     assert_eq!(*world.sfu.there.lock(), BTreeSet::from([alice.sub.clone()]));
 
     // In the room again, he gets in with a new token.
-    world.domain.rooms.join(&world.bob, world.room.clone().into(), crate::rooms::JoinContent::default()).await.expect("joined");
+    world
+        .domain
+        .rooms
+        .join(&world.bob, world.room.clone().into(), crate::rooms::JoinContent::default())
+        .await
+        .expect("joined");
     assert_eq!(reason(world.passes(&bob).await), Reason::Unauthorized);
     world.gives(&world.bob, "b").await.expect("a token");
     world.passes(&bob).await.expect("he passes");
@@ -241,7 +251,7 @@ async fn those_who_are_not_there_are_forgotten_and_those_who_are_stay() {
     assert_eq!(places.iter().map(|(place, _)| &place.identity).collect::<Vec<_>>(), [&alice.sub]);
     // An SFU that does not answer is no reason to forget anybody.
     *world.sfu.refuses.lock() = Some(503);
-    world.domain.accounts.set_flag(world.alice.user, Flag::Locked, true).await.expect("locked");
+    world.domain.accounts.set_flag(world.alice.user, Flag::Locked, true, crate::also::nothing()).await.expect("locked");
     assert_eq!(reason(world.rtc().keep_members_only().await), Reason::ConnectionFailed);
     *world.sfu.refuses.lock() = None;
     world.rtc().keep_members_only().await.expect("kept");

@@ -41,7 +41,7 @@ impl World {
         let http = http::Request::post("/_matrix/client/v3/createRoom").body(body.as_bytes()).expect("a request");
         let wanted =
             ruma::api::client::room::create_room::v3::Request::try_from_http_request(http, &[]).expect("a wish");
-        let room = self.rooms.create(&self.alice, wanted).await.expect("a room");
+        let room = self.rooms.create(&self.alice, wanted, |_, _| Ok(())).await.expect("a room").0;
         self.rooms.join(&self.bob, room.clone().into(), crate::rooms::JoinContent::default()).await.expect("a join");
         room
     }

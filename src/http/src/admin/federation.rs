@@ -34,10 +34,7 @@ async fn retry(
     Extension(caller): Extension<Caller>,
     Path(server): Path<String>,
 ) -> AdminAnswer<Destination> {
-    let domain = &context.app.domain;
-    let destination = domain.federation.retry(&server).await?;
-    domain.admin.note(&caller.name, "federation.retry", &server, String::new()).await?;
-    Ok(Json(shown(destination)))
+    Ok(Json(shown(context.app.domain.actions.admin_retry_destination(&caller.name, &server).await?)))
 }
 
 fn shown(destination: outbox::Destination) -> Destination {

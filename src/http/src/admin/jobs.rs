@@ -4,7 +4,6 @@ use axum::extract::{Path, State};
 use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
 use hearth_admin::wire::{Job, JobList, JobState, paths};
-use hearth_base::Error;
 use hearth_domain::admin::jobs;
 
 use super::answer::AdminAnswer;
@@ -23,11 +22,7 @@ async fn cancel(
     Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
 ) -> AdminAnswer<Job> {
-    let admin = &context.app.domain.admin;
-    let job = id.parse().ok().and_then(|id| admin.jobs.cancel(id));
-    let job = job.ok_or_else(|| Error::not_found("There is no such job; `jobs` lists those that there are."))?;
-    admin.note(&caller.name, "job.cancel", &id, job.name.to_owned()).await?;
-    Ok(Json(shown(job)))
+    Ok(Json(shown(context.app.domain.actions.admin_cancel_job(&caller.name, &id).await?)))
 }
 
 fn shown(job: jobs::Job) -> Job {

@@ -38,17 +38,7 @@ async fn end(
     Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
 ) -> AdminAnswer<Done> {
-    let domain = &context.app.domain;
-    let ended = match id.parse() {
-        Ok(number) => domain.calls.end(number).await,
-        Err(_) => false,
-    };
-    if !ended {
-        return Err(
-            Error::not_found("There is no such relayed address; `ctl turn list` lists those that there are.").into()
-        );
-    }
-    domain.admin.note(&caller.name, "relay.end", &id, String::new()).await?;
+    context.app.domain.actions.admin_end_allocation(&caller.name, &id).await?;
     Ok(Json(Done::default()))
 }
 
@@ -57,10 +47,7 @@ async fn end_all(
     Extension(caller): Extension<Caller>,
     Path(user): Path<String>,
 ) -> AdminAnswer<RelayEnded> {
-    let domain = &context.app.domain;
-    let user_id = domain.admin.user_id(&user)?;
-    let allocations = domain.calls.end_all(user_id.as_str()).await as u64;
-    domain.admin.note(&caller.name, "relay.end_all", user_id.as_str(), format!("addresses {allocations}")).await?;
+    let allocations = context.app.domain.actions.admin_end_allocations(&caller.name, &user).await?;
     Ok(Json(RelayEnded { allocations }))
 }
 

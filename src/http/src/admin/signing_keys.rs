@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
 use hearth_admin::wire::{SigningKey, SigningKeyList, paths};
-use hearth_domain::{Core, keys};
+use hearth_domain::Core;
 
 use super::answer::AdminAnswer;
 use super::{Caller, Context};
@@ -19,8 +19,7 @@ async fn list(State(context): State<Context>) -> AdminAnswer<SigningKeyList> {
 
 async fn rotate(State(context): State<Context>, Extension(caller): Extension<Caller>) -> AdminAnswer<SigningKeyList> {
     let domain = &context.app.domain;
-    let id = keys::rotate(&domain.core).await?;
-    domain.admin.note(&caller.name, "signing_key.rotate", &id, String::new()).await?;
+    domain.actions.admin_rotate_signing_key(&caller.name).await?;
     Ok(Json(shown(&domain.core)))
 }
 

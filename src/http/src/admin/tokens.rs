@@ -26,14 +26,9 @@ async fn create(
     Extension(caller): Extension<Caller>,
     AdminBody(wanted): AdminBody<NewRegistrationToken>,
 ) -> AdminAnswer<RegistrationToken> {
-    let domain = &context.app.domain;
     let NewRegistrationToken { token, uses_allowed, expires_ms } = wanted;
     let new = accounts::NewRegistrationToken { token, uses_max: uses_allowed, expires_ms };
-    let made = shown(domain.accounts.make_registration_token(new).await?);
-    // Whoever reads the audit log should not be able to register.
-    let uses = made.uses_allowed.map_or_else(|| "without limit".to_owned(), |uses| format!("uses {uses}"));
-    domain.admin.note(&caller.name, "registration_token.create", &beginning(&made.token), uses).await?;
-    Ok(Json(made))
+    Ok(Json(shown(context.app.domain.actions.admin_create_registration_token(&caller.name, new).await?)))
 }
 
 async fn revoke(
@@ -41,16 +36,8 @@ async fn revoke(
     Extension(caller): Extension<Caller>,
     Path(token): Path<String>,
 ) -> AdminAnswer<Done> {
-    let domain = &context.app.domain;
-    domain.accounts.delete_registration_token(&token).await?;
-    domain.admin.note(&caller.name, "registration_token.revoke", &beginning(&token), String::new()).await?;
+    context.app.domain.actions.admin_revoke_registration_token(&caller.name, &token).await?;
     Ok(Json(Done {}))
-}
-
-/// Enough of a token to tell it from others, not enough to use it.
-fn beginning(token: &str) -> String {
-    let shown: String = token.chars().take(4).collect();
-    format!("{shown}…")
 }
 
 fn shown(row: RegistrationTokenRow) -> RegistrationToken {

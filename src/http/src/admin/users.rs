@@ -8,7 +8,7 @@ use hearth_admin::wire::{
     SetLocked, UserDetail, UserRoom, UserSummary, paths,
 };
 use hearth_domain::accounts::Flag;
-use hearth_domain::admin::{PageRequest, users};
+use hearth_domain::admin::{PageRequest, UserToCreate, users};
 
 use super::answer::{AdminAnswer, AdminBody, AdminQuery};
 use super::{Caller, Context};
@@ -49,11 +49,9 @@ async fn create(
     Extension(caller): Extension<Caller>,
     AdminBody(new): AdminBody<NewUser>,
 ) -> AdminAnswer<CreatedUser> {
-    let admin = &context.app.domain.admin;
-    let NewUser { username, password, admin: is_admin, display_name } = new;
-    let (user_id, password) = admin.create_user(&username, password, is_admin, display_name).await?;
-    let detail = if is_admin { "administrator" } else { "" };
-    admin.note(&caller.name, "user.create", user_id.as_str(), detail.to_owned()).await?;
+    let NewUser { username: name, password, admin, display_name } = new;
+    let new = UserToCreate { name, password, admin, display_name };
+    let (user_id, password) = context.app.domain.actions.admin_create_user(&caller.name, new).await?;
     Ok(Json(CreatedUser { user_id: user_id.into(), password }))
 }
 
@@ -63,10 +61,8 @@ async fn set_password(
     Path(user): Path<String>,
     AdminBody(new): AdminBody<NewPassword>,
 ) -> AdminAnswer<PasswordSet> {
-    let admin = &context.app.domain.admin;
-    let (user_id, password) = admin.reset_password(&user, new.password, new.logout_devices).await?;
-    let detail = if new.logout_devices { "logged out everywhere" } else { "" };
-    admin.note(&caller.name, "user.password", user_id.as_str(), detail.to_owned()).await?;
+    let actions = &context.app.domain.actions;
+    let password = actions.admin_reset_password(&caller.name, &user, new.password, new.logout_devices).await?;
     Ok(Json(PasswordSet { password }))
 }
 
@@ -76,12 +72,7 @@ async fn deactivate(
     Path(user): Path<String>,
     AdminBody(wanted): AdminBody<DeactivateUser>,
 ) -> AdminAnswer<Done> {
-    let domain = &context.app.domain;
-    let user_id = domain.admin.user_id(&user)?;
-    let account = domain.accounts.account(&user_id).await?;
-    domain.deactivate(account.user, &user_id, wanted.erase).await?;
-    let detail = if wanted.erase { "erased" } else { "" };
-    domain.admin.note(&caller.name, "user.deactivate", user_id.as_str(), detail.to_owned()).await?;
+    context.app.domain.actions.admin_deactivate(&caller.name, &user, wanted.erase).await?;
     Ok(Json(Done {}))
 }
 
@@ -90,11 +81,7 @@ async fn log_out(
     Extension(caller): Extension<Caller>,
     Path(user): Path<String>,
 ) -> AdminAnswer<LoggedOut> {
-    let domain = &context.app.domain;
-    let detail = domain.admin.user(&user).await?;
-    domain.accounts.log_out_everywhere(detail.user.sn).await?;
-    let devices = detail.devices.len() as u64;
-    domain.admin.note(&caller.name, "user.logout", &detail.user.user_id, format!("devices {devices}")).await?;
+    let devices = context.app.domain.actions.admin_log_out(&caller.name, &user).await?;
     Ok(Json(LoggedOut { devices }))
 }
 
@@ -104,8 +91,8 @@ async fn set_locked(
     Path(user): Path<String>,
     AdminBody(wanted): AdminBody<SetLocked>,
 ) -> AdminAnswer<Done> {
-    let action = if wanted.locked { "user.lock" } else { "user.unlock" };
-    set_flag(&context, &caller, &user, Flag::Locked, wanted.locked, action).await
+    context.app.domain.actions.admin_set_flag(&caller.name, &user, Flag::Locked, wanted.locked).await?;
+    Ok(Json(Done {}))
 }
 
 async fn set_admin(
@@ -114,23 +101,7 @@ async fn set_admin(
     Path(user): Path<String>,
     AdminBody(wanted): AdminBody<SetAdmin>,
 ) -> AdminAnswer<Done> {
-    let action = if wanted.admin { "user.grant_admin" } else { "user.revoke_admin" };
-    set_flag(&context, &caller, &user, Flag::Admin, wanted.admin, action).await
-}
-
-async fn set_flag(
-    context: &Context,
-    caller: &Caller,
-    user: &str,
-    flag: Flag,
-    on: bool,
-    action: &'static str,
-) -> AdminAnswer<Done> {
-    let domain = &context.app.domain;
-    let user_id = domain.admin.user_id(user)?;
-    let account = domain.accounts.account(&user_id).await?;
-    domain.accounts.set_flag(account.user, flag, on).await?;
-    domain.admin.note(&caller.name, action, user_id.as_str(), String::new()).await?;
+    context.app.domain.actions.admin_set_flag(&caller.name, &user, Flag::Admin, wanted.admin).await?;
     Ok(Json(Done {}))
 }
 

@@ -30,7 +30,7 @@ async fn change(app: App, request: Ruma<change_password::v3::Request>) -> Result
     }
     app.domain.uia.check(request.uia(uia::PASSWORD)).await?;
     let password = request.new_password.clone();
-    app.domain.accounts.set_password(user.user, password, request.logout_devices, Some(user.device)).await?;
+    app.domain.actions.change_password(user, password, request.logout_devices).await?;
     Ok(change_password::v3::Response::new())
 }
 
@@ -43,6 +43,6 @@ async fn close(app: App, request: Ruma<deactivate::v3::Request>) -> Result<deact
         return Err(Error::forbidden("This account has no password: ask the server's administrator to close it."));
     }
     app.domain.uia.check(request.uia(uia::PASSWORD)).await?;
-    app.domain.deactivate(user.user, &user.user_id, request.erase).await?;
+    app.domain.actions.deactivate(user, request.erase).await?;
     Ok(deactivate::v3::Response::new(ThirdPartyIdRemovalStatus::NoSupport))
 }

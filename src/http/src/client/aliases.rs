@@ -19,7 +19,7 @@ pub(super) fn routes() -> Router<App> {
 }
 
 async fn find(app: App, request: Ruma<get_alias::v3::Request>) -> Result<get_alias::v3::Response> {
-    let (room_id, servers) = app.domain.federation.alias(&request.room_alias).await?;
+    let (room_id, servers) = app.domain.actions.find_alias(&request.room_alias).await?;
     Ok(get_alias::v3::Response::new(room_id, servers))
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use axum::Router;
 use hearth_base::{Error, Reason, Result, error::refuse};
+use hearth_domain::actions::Sent;
 use hearth_domain::rooms::delayed::{
     Action, DelayedOutcome, DelayedPage, DelayedView, Direction, End, Filter, Later, Order, Status, Why,
 };
@@ -59,10 +60,12 @@ pub(super) fn delay(uri: &http::Uri) -> Result<Option<Duration>> {
     Ok(Some(Duration::from_millis(delay_ms)))
 }
 
-/// Lets the event of such a request wait.
-pub(super) async fn later<T>(app: &App, request: &Ruma<T>, later: Later) -> Result<Json<SentOrDelayed>> {
-    let scheduled = app.domain.delayed.schedule(request.user()?, later).await;
-    Ok(Json(SentOrDelayed::Later { delay_id: scheduled.map_err(as_before)? }))
+/// The answer to such a request.
+pub(super) fn answer(sent: Result<Sent>) -> Result<Json<SentOrDelayed>> {
+    Ok(Json(match sent.map_err(as_before)? {
+        Sent::Now(event_id) => SentOrDelayed::Now { event_id },
+        Sent::Later(delay_id) => SentOrDelayed::Later { delay_id },
+    }))
 }
 
 /// Clients that ask this way know the error from when it had no code of its own.
@@ -95,7 +98,7 @@ async fn schedule(
         txn: Some(request.txn_id.to_string()),
         timestamp_ms: overridden_timestamp(request.user()?, query.ts),
     };
-    let delay_id = app.domain.delayed.schedule(request.user()?, later).await?;
+    let delay_id = app.domain.actions.send_later(request.user()?, later).await?;
     Ok(send_delayed_event::unstable::Response::new(delay_id))
 }
 
@@ -103,7 +106,7 @@ async fn act(app: App, request: Ruma<update_delayed_event::Request>) -> Result<u
     let action = Action::from_name(request.action.as_str());
     let action =
         action.ok_or_else(|| refuse(Reason::Unrecognized, "A delayed event takes restart, send and cancel."))?;
-    app.domain.delayed.act(&request.delay_id, action).await?;
+    app.domain.actions.update_delayed_event(&request.delay_id, action).await?;
     Ok(update_delayed_event::Response::new())
 }
 
@@ -115,7 +118,7 @@ async fn act_by_body(
     let action = action.ok_or_else(|| refuse(Reason::MissingParam, "The body must have an `action`."))?;
     let action = action.as_str().and_then(Action::from_name);
     let action = action.ok_or_else(|| Error::invalid("`action` must be one of restart, send, cancel."))?;
-    app.domain.delayed.act(request.text(0), action).await?;
+    app.domain.actions.update_delayed_event(request.text(0), action).await?;
     Ok(update_delayed_event::Response::new())
 }
 

@@ -59,13 +59,13 @@ async fn rename(app: App, request: Ruma<update_device::v3::Request>) -> Result<u
 
 async fn delete(app: App, request: Ruma<delete_device::v3::Request>) -> Result<delete_device::v3::Response> {
     app.domain.uia.check_unless_service(request.uia(uia::PASSWORD)).await?;
-    app.domain.accounts.delete_devices(request.user()?.user, vec![request.device_id.to_string()]).await?;
+    app.domain.actions.delete_devices(request.user()?, vec![request.device_id.to_string()]).await?;
     Ok(delete_device::v3::Response::new())
 }
 
 async fn delete_many(app: App, request: Ruma<delete_devices::v3::Request>) -> Result<delete_devices::v3::Response> {
     app.domain.uia.check_unless_service(request.uia(uia::PASSWORD)).await?;
     let ids = request.devices.iter().map(ToString::to_string).collect();
-    app.domain.accounts.delete_devices(request.user()?.user, ids).await?;
+    app.domain.actions.delete_devices(request.user()?, ids).await?;
     Ok(delete_devices::v3::Response::new())
 }

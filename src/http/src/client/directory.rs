@@ -30,14 +30,11 @@ async fn list(app: App, request: Ruma<get_public_rooms::v3::Request>) -> Result<
         since: request.since.clone(),
         ..DirectoryQuery::default()
     };
-    let listing = app.domain.federation.directory(question).await?;
+    let listing = app.domain.actions.public_rooms(question).await?;
     Ok(Json(Page::from(listing)))
 }
 
-async fn search(
-    app: App,
-    request: Ruma<get_public_rooms_filtered::v3::Request>,
-) -> Result<Json<Page>> {
+async fn search(app: App, request: Ruma<get_public_rooms_filtered::v3::Request>) -> Result<Json<Page>> {
     let question = DirectoryQuery {
         server: request.server.clone(),
         limit: request.limit.map(Into::into),
@@ -45,7 +42,7 @@ async fn search(
         filter: request.filter.clone(),
         network: request.room_network.clone(),
     };
-    let listing = app.domain.federation.directory(question).await?;
+    let listing = app.domain.actions.public_rooms(question).await?;
     Ok(Json(Page::from(listing)))
 }
 

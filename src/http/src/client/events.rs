@@ -29,7 +29,7 @@ pub(super) fn routes() -> Router<App> {
 
 async fn event(app: App, request: Ruma<get_room_event::v3::Request>) -> Result<get_room_event::v3::Response> {
     let (room, event) = (request.room_id.clone(), request.event_id.clone());
-    let event = app.domain.federation.event(request.user()?, room, event).await?;
+    let event = app.domain.actions.event(request.user()?, room, event).await?;
     Ok(get_room_event::v3::Response::new(event))
 }
 
@@ -53,6 +53,6 @@ async fn by_timestamp(
     request: Ruma<get_event_by_timestamp::v1::Request>,
 ) -> Result<get_event_by_timestamp::v1::Response> {
     let (room, ts, direction) = (request.room_id.clone(), request.ts, request.dir);
-    let (event, at) = app.domain.federation.event_at(request.user()?, room, ts, direction).await?;
+    let (event, at) = app.domain.actions.event_at(request.user()?, room, ts, direction).await?;
     Ok(get_event_by_timestamp::v1::Response::new(event, at))
 }

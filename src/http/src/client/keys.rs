@@ -52,7 +52,7 @@ struct KeysQueryResponse {
 
 async fn query(app: App, request: Ruma<get_keys::v3::Request>) -> Result<Json<KeysQueryResponse>> {
     let who = request.user()?.clone();
-    let queried = app.domain.federation.query_keys(&who, request.body.device_keys, request.body.timeout).await?;
+    let queried = app.domain.actions.query_keys(&who, request.body.device_keys, request.body.timeout).await?;
     Ok(Json(KeysQueryResponse {
         device_keys: queried.device_keys,
         master_keys: queried.master_keys,
@@ -64,7 +64,7 @@ async fn query(app: App, request: Ruma<get_keys::v3::Request>) -> Result<Json<Ke
 
 async fn claim(app: App, request: Ruma<claim_keys::v3::Request>) -> Result<claim_keys::v3::Response> {
     request.user()?;
-    let claimed = app.domain.federation.claim_keys(request.body.one_time_keys, request.body.timeout).await?;
+    let claimed = app.domain.actions.claim_keys(request.body.one_time_keys, request.body.timeout).await?;
     let mut response = claim_keys::v3::Response::new(claimed.keys);
     response.failures = claimed.failures;
     Ok(response)

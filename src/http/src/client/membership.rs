@@ -42,7 +42,7 @@ fn content<T>(request: &Ruma<T>) -> Result<JoinContent> {
 async fn join_by_id(app: App, request: Ruma<join_room_by_id::v3::Request>) -> Result<join_room_by_id::v3::Response> {
     no_third_party(request.third_party_signed.is_some())?;
     let name = request.room_id.clone().into();
-    let room_id = app.domain.federation.join(request.user()?, name, Vec::new(), content(&request)?).await?;
+    let room_id = app.domain.actions.join(request.user()?, name, Vec::new(), content(&request)?).await?;
     Ok(join_room_by_id::v3::Response::new(room_id))
 }
 
@@ -52,7 +52,7 @@ async fn join(
 ) -> Result<join_room_by_id_or_alias::v3::Response> {
     no_third_party(request.third_party_signed.is_some())?;
     let (name, via) = (request.room_id_or_alias.clone(), request.via.clone());
-    let room_id = app.domain.federation.join(request.user()?, name, via, content(&request)?).await?;
+    let room_id = app.domain.actions.join(request.user()?, name, via, content(&request)?).await?;
     Ok(join_room_by_id_or_alias::v3::Response::new(room_id))
 }
 
@@ -60,7 +60,7 @@ async fn invite(app: App, request: Ruma<invite_user::v3::Request>) -> Result<inv
     match &request.recipient {
         InvitationRecipient::UserId(target) => {
             let (room, user, reason) = (request.room_id.clone(), target.user_id.clone(), target.reason.clone());
-            app.domain.federation.invite(request.user()?, room, user, reason).await?;
+            app.domain.actions.invite(request.user()?, room, user, reason).await?;
         }
         _ => app.domain.rooms.invite_by_third_party()?,
     }
@@ -68,35 +68,35 @@ async fn invite(app: App, request: Ruma<invite_user::v3::Request>) -> Result<inv
 }
 
 async fn leave(app: App, request: Ruma<leave_room::v3::Request>) -> Result<leave_room::v3::Response> {
-    app.domain.federation.leave(request.user()?, request.room_id.clone(), request.reason.clone()).await?;
+    app.domain.actions.leave(request.user()?, request.room_id.clone(), request.reason.clone()).await?;
     Ok(leave_room::v3::Response::new())
 }
 
 async fn knock(app: App, request: Ruma<knock_room::v3::Request>) -> Result<knock_room::v3::Response> {
     let (name, via) = (request.room_id_or_alias.clone(), request.via.clone());
-    let room_id = app.domain.federation.knock(request.user()?, name, via, request.reason.clone()).await?;
+    let room_id = app.domain.actions.knock(request.user()?, name, via, request.reason.clone()).await?;
     Ok(knock_room::v3::Response::new(room_id))
 }
 
 async fn kick(app: App, request: Ruma<kick_user::v3::Request>) -> Result<kick_user::v3::Response> {
     let (room, target, reason) = (request.room_id.clone(), request.user_id.clone(), request.reason.clone());
-    app.domain.rooms.kick(request.user()?, room, target, reason).await?;
+    app.domain.actions.kick(request.user()?, room, target, reason).await?;
     Ok(kick_user::v3::Response::new())
 }
 
 async fn ban(app: App, request: Ruma<ban_user::v3::Request>) -> Result<ban_user::v3::Response> {
     let (room, target, reason) = (request.room_id.clone(), request.user_id.clone(), request.reason.clone());
-    app.domain.rooms.ban(request.user()?, room, target, reason).await?;
+    app.domain.actions.ban(request.user()?, room, target, reason).await?;
     Ok(ban_user::v3::Response::new())
 }
 
 async fn unban(app: App, request: Ruma<unban_user::v3::Request>) -> Result<unban_user::v3::Response> {
     let (room, target, reason) = (request.room_id.clone(), request.user_id.clone(), request.reason.clone());
-    app.domain.rooms.unban(request.user()?, room, target, reason).await?;
+    app.domain.actions.unban(request.user()?, room, target, reason).await?;
     Ok(unban_user::v3::Response::new())
 }
 
 async fn forget(app: App, request: Ruma<forget_room::v3::Request>) -> Result<forget_room::v3::Response> {
-    app.domain.rooms.forget(request.user()?, request.room_id.clone()).await?;
+    app.domain.actions.forget(request.user()?, request.room_id.clone()).await?;
     Ok(forget_room::v3::Response::new())
 }

@@ -34,7 +34,7 @@ async fn messages(
         limit: amount(request.limit),
         filter: filter(request.filter.clone(), request.uri.query())?,
     };
-    let page = app.domain.federation.messages(request.user()?, request.room_id.clone(), paging).await?;
+    let page = app.domain.actions.messages(request.user()?, request.room_id.clone(), paging).await?;
     let mut response = get_message_events::v3::Response::new();
     response.start = page.start.to_string();
     response.end = page.end.map(|end| end.to_string());
@@ -84,7 +84,7 @@ struct Context {
 
 async fn context(app: App, request: Ruma<get_context::v3::Request>) -> Result<Json<impl Serialize>> {
     let (room, event, limit) = (request.room_id.clone(), request.event_id.clone(), amount(request.limit));
-    let found = app.domain.federation.context(request.user()?, room, event, limit, request.filter.clone()).await?;
+    let found = app.domain.actions.context(request.user()?, room, event, limit, request.filter.clone()).await?;
     Ok(Json(Context {
         start: found.start.to_string(),
         end: found.end.to_string(),

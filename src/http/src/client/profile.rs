@@ -23,12 +23,12 @@ pub(super) fn routes() -> Router<App> {
 }
 
 async fn profile(app: App, request: Ruma<get_profile::v3::Request>) -> Result<Json<Map<String, Value>>> {
-    Ok(Json(app.domain.federation.profile(&request.user_id).await?))
+    Ok(Json(app.domain.actions.profile(&request.user_id).await?))
 }
 
 async fn field(app: App, request: Ruma<get_profile_field::v3::Request>) -> Result<Json<Map<String, Value>>> {
     let name = request.field.as_str();
-    let value = app.domain.federation.profile_field(&request.user_id, name).await?;
+    let value = app.domain.actions.profile_field(&request.user_id, name).await?;
     Ok(Json(value.into_iter().map(|value| (name.to_owned(), value)).collect()))
 }
 
@@ -40,7 +40,7 @@ async fn set_field(
     let (user_id, name): (OwnedUserId, _) = (request.id(0)?, request.text(1));
     let missing = || refuse(Reason::MissingParam, format!("The body must have the field {name:?}."));
     let value = request.object()?.remove(name).ok_or_else(missing)?;
-    app.domain.personal.profiles.set(request.user()?, &user_id, ProfileField::set(name, Some(value))?).await?;
+    app.domain.actions.set_profile_field(request.user()?, &user_id, ProfileField::set(name, Some(value))?).await?;
     Ok(set_profile_field::v3::Response::new())
 }
 
@@ -49,6 +49,6 @@ async fn delete_field(
     request: Ruma<delete_profile_field::v3::Request>,
 ) -> Result<delete_profile_field::v3::Response> {
     let field = ProfileField::removed(request.field.as_str())?;
-    app.domain.personal.profiles.set(request.user()?, &request.user_id, field).await?;
+    app.domain.actions.set_profile_field(request.user()?, &request.user_id, field).await?;
     Ok(delete_profile_field::v3::Response::new())
 }

@@ -2,7 +2,7 @@
 
 use axum::Router;
 use hearth_base::{Error, Result};
-use hearth_domain::ephemeral::receipts::{Read, mark_read};
+use hearth_domain::ephemeral::receipts::Read;
 use ruma::api::client::read_marker::set_read_marker;
 use ruma::api::client::receipt::create_receipt::{self, v3::ReceiptType};
 use ruma::events::receipt::ReceiptThread;
@@ -27,9 +27,7 @@ async fn receipt(app: App, request: Ruma<create_receipt::v3::Request>) -> Result
         ReceiptType::FullyRead => Read { fully: Some(event), ..Read::default() },
         _ => return Err(Error::invalid("A receipt is of the type m.read, m.read.private or m.fully_read.")),
     };
-    let who = request.user()?;
-    mark_read(&app.domain.core, who, &request.room_id, read).await?;
-    app.domain.presence.active(who.user).await;
+    app.domain.actions.mark_read(request.user()?, &request.room_id, read).await?;
     Ok(create_receipt::v3::Response::new())
 }
 
@@ -39,8 +37,6 @@ async fn markers(app: App, request: Ruma<set_read_marker::v3::Request>) -> Resul
         public: request.read_receipt.clone().map(|event| (event, ReceiptThread::Unthreaded)),
         private: request.private_read_receipt.clone().map(|event| (event, ReceiptThread::Unthreaded)),
     };
-    let who = request.user()?;
-    mark_read(&app.domain.core, who, &request.room_id, read).await?;
-    app.domain.presence.active(who.user).await;
+    app.domain.actions.mark_read(request.user()?, &request.room_id, read).await?;
     Ok(set_read_marker::v3::Response::new())
 }

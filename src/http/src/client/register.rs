@@ -5,9 +5,9 @@ use hearth_base::{Reason, Result, error::refuse};
 use hearth_domain::accounts::{Authority, DeviceRequest, LoggedIn, NewAccount};
 use hearth_domain::rates::Rate;
 use hearth_domain::uia::Passed;
-use ruma::{OwnedDeviceId, OwnedUserId};
 use ruma::api::client::account::register::{LoginType, RegistrationKind, v3 as register};
 use ruma::api::client::account::{check_registration_token_validity, get_username_availability};
+use ruma::{OwnedDeviceId, OwnedUserId};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -94,8 +94,8 @@ struct Registered {
 
 fn response(user_id: OwnedUserId, session: Option<LoggedIn>) -> Json<Registered> {
     let (device_id, tokens) = session.map(|session| (session.device_id, session.tokens)).unzip();
-    let (access_token, refresh_token, expires_in_ms) =
-        tokens.map_or((None, None, None), |tokens| (Some(tokens.access_token), tokens.refresh_token, tokens.expires_in_ms));
+    let (access_token, refresh_token, expires_in_ms) = tokens
+        .map_or((None, None, None), |tokens| (Some(tokens.access_token), tokens.refresh_token, tokens.expires_in_ms));
     Json(Registered { user_id, device_id, access_token, refresh_token, expires_in_ms })
 }
 

@@ -2,9 +2,9 @@
 
 use axum::Router;
 use hearth_base::{Error, Reason, Result, error::refuse};
-use ruma::{OwnedUserId, UInt};
 use ruma::api::client::membership::{get_mutual_rooms, joined_rooms};
 use ruma::api::client::room::{create_room, upgrade_room};
+use ruma::{OwnedUserId, UInt};
 use serde_json::Value;
 
 use crate::App;
@@ -23,7 +23,7 @@ pub(super) fn routes() -> Router<App> {
 }
 
 async fn create(app: App, request: Ruma<create_room::v3::Request>) -> Result<create_room::v3::Response> {
-    let room_id = app.domain.federation.create_room(request.user()?, request.body.clone()).await?;
+    let room_id = app.domain.actions.create_room(request.user()?, request.body.clone()).await?;
     Ok(create_room::v3::Response::new(room_id))
 }
 
@@ -35,12 +35,13 @@ async fn upgrade(app: App, request: Ruma<Loose<upgrade_room::v3::Request>>) -> R
         Some(_) => return Err(Error::bad_json("`new_version` must be a string.")),
         None => return Err(refuse(Reason::MissingParam, "The body has no `new_version`.")),
     };
-    let creators = body.remove("additional_creators").filter(|creators| !creators.is_null()).map(serde_json::from_value);
+    let creators =
+        body.remove("additional_creators").filter(|creators| !creators.is_null()).map(serde_json::from_value);
     let creators: Vec<OwnedUserId> = creators
         .transpose()
         .map_err(|error| Error::bad_json(format!("`additional_creators` must be a list of user ids: {error}.")))?
         .unwrap_or_default();
-    let replacement = app.domain.rooms.upgrade(request.user()?, request.id(0)?, &version, creators).await?;
+    let replacement = app.domain.actions.upgrade(request.user()?, request.id(0)?, version, creators).await?;
     Ok(upgrade_room::v3::Response::new(replacement))
 }
 

@@ -2,14 +2,13 @@
 
 use axum::Router;
 use hearth_base::Result;
+use hearth_domain::actions::Redaction;
 use hearth_domain::rooms::Message;
-use hearth_domain::rooms::delayed::Later;
 use ruma::api::client::message::send_message_event;
 use ruma::api::client::redact::redact_event;
-use serde_json::json;
 
 use super::appservice::overridden_timestamp;
-use super::delayed_events::{self, SentOrDelayed};
+use super::delayed_events::{SentOrDelayed, answer, delay};
 use crate::App;
 use crate::edge::Rate;
 use crate::respond::Json;
@@ -21,52 +20,23 @@ pub(super) fn routes() -> Router<App> {
 }
 
 async fn send(app: App, request: Ruma<send_message_event::v3::Request>) -> Result<Json<SentOrDelayed>> {
-    if let Some(delay) = delayed_events::delay(&request.uri)? {
-        let later = Later {
-            room_id: request.room_id.clone(),
-            kind: request.event_type.to_string(),
-            state_key: None,
-            content: request.body.body.json().get().to_owned(),
-            delay,
-            txn: Some(request.txn_id.to_string()),
-            timestamp_ms: overridden_timestamp(request.user()?, request.timestamp),
-        };
-        return delayed_events::later(&app, &request, later).await;
-    }
-    let _answering = app.domain.core.answering.begin(request.user()?.device);
+    let who = request.user()?;
     let message = Message {
         room_id: request.room_id.clone(),
         kind: request.event_type.to_string(),
         content: request.body.body.json().get().to_owned(),
         txn: request.txn_id.to_string(),
-        timestamp_ms: overridden_timestamp(request.user()?, request.timestamp),
+        timestamp_ms: overridden_timestamp(who, request.timestamp),
     };
-    let who = request.user()?;
-    let event_id = app.domain.rooms.send(who, message).await?;
-    app.domain.presence.active(who.user).await;
-    Ok(Json(SentOrDelayed::Now { event_id }))
+    answer(app.domain.actions.send(who, message, delay(&request.uri)?).await)
 }
 
 async fn redact(app: App, request: Ruma<redact_event::v3::Request>) -> Result<Json<SentOrDelayed>> {
-    if let Some(delay) = delayed_events::delay(&request.uri)? {
-        let content = match &request.reason {
-            Some(reason) => json!({ "redacts": request.event_id, "reason": reason }),
-            None => json!({ "redacts": request.event_id }),
-        };
-        let later = Later {
-            room_id: request.room_id.clone(),
-            kind: "m.room.redaction".to_owned(),
-            state_key: None,
-            content: content.to_string(),
-            delay,
-            txn: Some(request.txn_id.to_string()),
-            timestamp_ms: None,
-        };
-        return delayed_events::later(&app, &request, later).await;
-    }
-    let _answering = app.domain.core.answering.begin(request.user()?.device);
-    let (room, target) = (request.room_id.clone(), request.event_id.clone());
-    let (txn, reason) = (request.txn_id.to_string(), request.reason.clone());
-    let event_id = app.domain.rooms.redact(request.user()?, room, target, txn, reason).await?;
-    Ok(Json(SentOrDelayed::Now { event_id }))
+    let redaction = Redaction {
+        room_id: request.room_id.clone(),
+        target: request.event_id.clone(),
+        txn: request.txn_id.to_string(),
+        reason: request.reason.clone(),
+    };
+    answer(app.domain.actions.redact(request.user()?, redaction, delay(&request.uri)?).await)
 }

@@ -27,12 +27,12 @@ async fn refresh(app: App, request: Ruma<refresh_token::v3::Request>) -> Result<
 async fn log_out(app: App, request: Ruma<logout::v3::Request>) -> Result<logout::v3::Response> {
     // A sync under way ends with the session, after this is answered: some clients take the one for an error without the other.
     let _answering = app.domain.core.answering.begin(request.user()?.device);
-    app.domain.accounts.log_out(request.user()?).await?;
+    app.domain.actions.log_out(request.user()?).await?;
     Ok(logout::v3::Response::new())
 }
 
 async fn log_out_everywhere(app: App, request: Ruma<logout_all::v3::Request>) -> Result<logout_all::v3::Response> {
     let _answering = app.domain.core.answering.begin(request.user()?.device);
-    app.domain.accounts.log_out_everywhere(request.user()?.user).await?;
+    app.domain.actions.log_out_everywhere(request.user()?).await?;
     Ok(logout_all::v3::Response::new())
 }

@@ -30,10 +30,10 @@ async fn hierarchy(app: App, request: Ruma<get_hierarchy::v1::Request>) -> Resul
         HierarchyQuery { suggested_only: request.suggested_only, depth_max: request.max_depth.map(Into::into) };
     let limit = request.limit.map_or(limits::HIERARCHY_PAGE_ROOMS_MAX, amount);
     let (space, from) = (request.room_id.clone(), request.from.clone());
-    Ok(Json(app.domain.federation.hierarchy(request.user()?, space, question, from, limit).await?))
+    Ok(Json(app.domain.actions.hierarchy(request.user()?, space, question, from, limit).await?))
 }
 
 async fn summary(app: App, request: Ruma<get_summary::v1::Request>) -> Result<Json<Summary>> {
     let name = request.room_id_or_alias.clone();
-    Ok(Json(app.domain.federation.summary(request.requester.as_ref(), name, request.via.clone()).await?))
+    Ok(Json(app.domain.actions.summary(request.requester.as_ref(), name, request.via.clone()).await?))
 }

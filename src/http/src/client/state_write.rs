@@ -3,11 +3,10 @@
 use axum::Router;
 use hearth_base::Result;
 use hearth_domain::rooms::StateChange;
-use hearth_domain::rooms::delayed::Later;
 use ruma::api::client::state::send_state_event;
 
 use super::appservice::overridden_timestamp;
-use super::delayed_events::{self, SentOrDelayed};
+use super::delayed_events::{SentOrDelayed, answer, delay};
 use crate::App;
 use crate::edge::Rate;
 use crate::respond::Json;
@@ -28,25 +27,13 @@ pub(super) fn routes() -> Router<App> {
 }
 
 async fn set(app: App, request: Ruma<send_state_event::v3::Request>) -> Result<Json<SentOrDelayed>> {
-    if let Some(delay) = delayed_events::delay(&request.uri)? {
-        let later = Later {
-            room_id: request.room_id.clone(),
-            kind: request.event_type.to_string(),
-            state_key: Some(request.state_key.clone()),
-            content: request.body.body.json().get().to_owned(),
-            delay,
-            txn: None,
-            timestamp_ms: overridden_timestamp(request.user()?, request.timestamp),
-        };
-        return delayed_events::later(&app, &request, later).await;
-    }
+    let who = request.user()?;
     let change = StateChange {
         room_id: request.room_id.clone(),
         kind: request.event_type.to_string(),
         state_key: request.state_key.clone(),
         content: request.body.body.json().get().to_owned(),
-        timestamp_ms: overridden_timestamp(request.user()?, request.timestamp),
+        timestamp_ms: overridden_timestamp(who, request.timestamp),
     };
-    let event_id = app.domain.federation.set_state(request.user()?, change).await?;
-    Ok(Json(SentOrDelayed::Now { event_id }))
+    answer(app.domain.actions.set_state(who, change, delay(&request.uri)?).await)
 }

@@ -38,7 +38,6 @@ async fn set(
             Duration::from_millis(ms)
         }
     };
-    app.domain.typing.set(who, &room_id, typing.then_some(lasting)).await?;
-    app.domain.presence.active(who.user).await;
+    app.domain.actions.set_typing(who, &room_id, typing.then_some(lasting)).await?;
     Ok(create_typing_event::v3::Response::new())
 }

@@ -2,12 +2,12 @@
 
 use axum::Router;
 use hearth_base::Result;
-use ruma::encryption::{DeviceKeys, UnsignedDeviceInfo};
-use ruma::serde::Raw;
-use ruma::{OwnedDeviceId, UInt};
 use ruma::api::federation::device::get_devices;
 use ruma::api::federation::device::get_devices::v1::UserDevice;
 use ruma::api::federation::keys::{claim_keys, get_keys};
+use ruma::encryption::{DeviceKeys, UnsignedDeviceInfo};
+use ruma::serde::Raw;
+use ruma::{OwnedDeviceId, UInt};
 
 use crate::App;
 use crate::route::{Bounds, RouterExt, Ruma};
@@ -42,5 +42,5 @@ async fn query(app: App, request: Ruma<get_keys::v1::Request>) -> Result<get_key
 }
 
 async fn claim(app: App, request: Ruma<claim_keys::v1::Request>) -> Result<claim_keys::v1::Response> {
-    Ok(claim_keys::v1::Response::new(app.domain.crypto.claim_keys(request.body.one_time_keys).await?))
+    Ok(claim_keys::v1::Response::new(app.domain.crypto.claim_keys_for_server(request.body.one_time_keys).await?))
 }

@@ -22,14 +22,11 @@ async fn list(app: App, request: Ruma<get_public_rooms::v1::Request>) -> Result<
         network: request.room_network.clone(),
         ..DirectoryQuery::default()
     };
-    let listing = app.domain.rooms.directory(question).await?;
+    let listing = app.domain.federation.serve_directory(question).await?;
     Ok(Json(Page::from(listing)))
 }
 
-async fn search(
-    app: App,
-    request: Ruma<get_public_rooms_filtered::v1::Request>,
-) -> Result<Json<Page>> {
+async fn search(app: App, request: Ruma<get_public_rooms_filtered::v1::Request>) -> Result<Json<Page>> {
     let question = DirectoryQuery {
         server: None,
         limit: request.limit.map(Into::into),
@@ -37,6 +34,6 @@ async fn search(
         filter: request.filter.clone(),
         network: request.room_network.clone(),
     };
-    let listing = app.domain.rooms.directory(question).await?;
+    let listing = app.domain.federation.serve_directory(question).await?;
     Ok(Json(Page::from(listing)))
 }

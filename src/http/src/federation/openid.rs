@@ -6,8 +6,8 @@ use http::HeaderMap;
 use ruma::api::federation::openid::get_openid_userinfo;
 
 use crate::App;
-use crate::edge::Rate;
 use crate::auth;
+use crate::edge::Rate;
 use crate::loose::Loose;
 use crate::route::{Bounds, RouterExt, Ruma};
 

@@ -21,7 +21,8 @@ const POSTPONE: &str = "UPDATE inbox SET tries = ?2, retry_at_ms = ?3 WHERE posi
 const DELETE: &str = "DELETE FROM inbox WHERE position = ?1";
 
 /// Every statement of this file.
-pub const STATEMENTS: &[&str] = &[INSERT, HOLDS, OF_ROOM, ROOMS, COUNT, COUNT_OF_ROOM, COUNT_OF_ORIGIN, HURRY, POSTPONE, DELETE];
+pub const STATEMENTS: &[&str] =
+    &[INSERT, HOLDS, OF_ROOM, ROOMS, COUNT, COUNT_OF_ROOM, COUNT_OF_ORIGIN, HURRY, POSTPONE, DELETE];
 
 /// An event that waits.
 #[derive(Debug, Clone)]

@@ -15,6 +15,7 @@ pub mod destinations;
 pub mod device_keys;
 pub mod device_lists;
 pub mod devices;
+pub mod durable_actions;
 pub mod events;
 pub mod filters;
 pub mod history_gaps;
@@ -66,6 +67,7 @@ pub const STATEMENTS: &[&[&str]] = &[
     device_keys::STATEMENTS,
     device_lists::STATEMENTS,
     devices::STATEMENTS,
+    durable_actions::STATEMENTS,
     events::STATEMENTS,
     filters::STATEMENTS,
     history_gaps::STATEMENTS,

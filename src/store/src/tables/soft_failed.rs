@@ -6,8 +6,7 @@ use crate::engine::Tx;
 use crate::ids::{EventSn, RoomSn};
 use crate::tables::events::id_hash;
 
-const INSERT: &str =
-    "INSERT INTO soft_failed (room, auth_hash, event) VALUES (?1, ?2, ?3) ON CONFLICT (room, auth_hash, event) DO NOTHING";
+const INSERT: &str = "INSERT INTO soft_failed (room, auth_hash, event) VALUES (?1, ?2, ?3) ON CONFLICT (room, auth_hash, event) DO NOTHING";
 const OF: &str = "SELECT event FROM soft_failed WHERE room = ?1 AND auth_hash = ?2 ORDER BY event LIMIT ?3";
 const DELETE: &str = "DELETE FROM soft_failed WHERE room = ?1 AND auth_hash = ?2";
 

@@ -37,7 +37,7 @@ impl Crypto {
     /// before anybody sees a key: no key goes to two.
     ///
     /// Refuses with `M_INVALID_PARAM` when too many devices are asked for.
-    pub async fn claim_keys(&self, claims: KeyClaims) -> Result<ClaimedKeys> {
+    pub(crate) async fn claim_keys(&self, claims: KeyClaims) -> Result<ClaimedKeys> {
         if claims.values().map(BTreeMap::len).sum::<usize>() > limits::KEYS_QUERY_USERS_MAX {
             let message = format!("Claim keys of at most {} devices at a time.", limits::KEYS_QUERY_USERS_MAX);
             return Err(Error::invalid(message));

@@ -42,7 +42,7 @@ impl Crypto {
     /// other servers are answered for as far as everything is known of them.
     ///
     /// Refuses with `M_INVALID_PARAM` when too many users are asked for.
-    pub async fn query_keys(&self, who: &Requester, query: KeysQuery) -> Result<Queried> {
+    pub(crate) async fn query_keys(&self, who: &Requester, query: KeysQuery) -> Result<Queried> {
         if query.len() > limits::KEYS_QUERY_USERS_MAX {
             return Err(Error::invalid(format!("Ask for at most {} users at a time.", limits::KEYS_QUERY_USERS_MAX)));
         }

@@ -13,6 +13,7 @@ use ruma::encryption::{CrossSigningKey, DeviceKeys};
 use ruma::serde::Raw;
 use ruma::{OwnedDeviceId, OwnedUserId};
 
+use super::claim::{ClaimedKeys, KeyClaims};
 use super::query::{KeysQuery, KeysViewer, Queried, of_user};
 use crate::crypto::Crypto;
 
@@ -49,6 +50,11 @@ impl Crypto {
             Ok(queried)
         };
         self.core.store.read_slow("keys_query_for_server", read).await
+    }
+
+    /// `POST /user/keys/claim`: as [`Crypto::claim_keys`], of devices of users of this server only.
+    pub async fn claim_keys_for_server(&self, claims: KeyClaims) -> Result<ClaimedKeys> {
+        self.claim_keys(claims).await
     }
 
     /// `GET /user/devices/{userId}`. `M_NOT_FOUND` for users who are not of this server.

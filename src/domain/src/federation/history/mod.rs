@@ -16,8 +16,10 @@ mod jump;
 mod piece;
 mod place;
 mod plan;
-mod read;
 mod states;
+mod wait;
+
+pub(crate) use wait::wait_until;
 
 use std::time::Duration;
 
@@ -26,8 +28,9 @@ use hearth_store::ids::RoomSn;
 use quick_cache::sync::Cache;
 use ruma::{OwnedEventId, OwnedServerName, RoomId};
 
+use super::Federation;
 use super::pdu::RoomInfo;
-use super::{Federation, detached};
+use crate::detached;
 use crate::rooms::event::version;
 use crate::rooms::{find, servers};
 use crate::turns::KeyedLocks;

@@ -72,7 +72,10 @@ impl Attempts {
 
     pub(super) fn failed(&self, server: &ServerName, why: &Error, now_ms: Millis) {
         let failures = self.0.get(server).map_or(0, |attempt| attempt.failures).saturating_add(1);
-        self.0.insert(server.to_owned(), Attempt { failures, at_ms: now_ms, why: Some(why.to_string()), for_others: false });
+        self.0.insert(
+            server.to_owned(),
+            Attempt { failures, at_ms: now_ms, why: Some(why.to_string()), for_others: false },
+        );
     }
 
     pub(super) fn forget(&self, server: &ServerName) {

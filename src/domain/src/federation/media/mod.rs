@@ -15,9 +15,9 @@ use hearth_base::{Error, Reason, Result, error::refuse, limits};
 use ruma::{OwnedServerName, ServerName};
 use tokio::sync::Semaphore;
 
-use super::{Federation, detached};
-use crate::Requester;
-use crate::media::{MediaFile, MediaId, Spec};
+use super::Federation;
+use crate::detached;
+use crate::media::MediaId;
 use crate::turns::KeyedLocks;
 use failures::FetchFailures;
 
@@ -26,9 +26,20 @@ const FETCH_WAIT: Duration = Duration::from_secs(600);
 
 /// Media of another server.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct RemoteMediaId {
-    server: OwnedServerName,
-    id: MediaId,
+pub(crate) struct RemoteMediaId {
+    /// Its server.
+    pub(crate) server: OwnedServerName,
+    /// The media id there.
+    pub(crate) id: MediaId,
+}
+
+impl RemoteMediaId {
+    /// The media of an address; `M_NOT_FOUND` for what cannot be one.
+    pub(crate) fn parse(server: &str, id: &str) -> Result<Self> {
+        let unknown = || Error::not_found("There is no such media: this is not an address of any.");
+        let server = ServerName::parse(server).map_err(|_| unknown())?;
+        Ok(Self { server, id: MediaId::parse(id).ok_or_else(unknown)? })
+    }
 }
 
 /// What is being fetched, and what could not be.
@@ -47,50 +58,12 @@ impl Default for Fetching {
 }
 
 impl Federation {
-    /// Media of this server or another, to download. Waits up to `wait_ms`: `M_NOT_YET_UPLOADED` when it has not come by then;
-    /// with none, media that is not here is not fetched.
+    /// Sees to it that there is a copy, and waits for it up to `wait_ms`: `M_NOT_YET_UPLOADED` when it has not come by then. The fetch
+    /// goes on.
     ///
-    /// `M_NOT_FOUND` when there is no such media, `M_TOO_LARGE` when it is larger than this server takes,
-    /// `M_CONNECTION_FAILED` when the other server cannot be reached.
-    pub async fn download(
-        self: &Arc<Self>,
-        who: Option<&Requester>,
-        server: &str,
-        id: &str,
-        wait_ms: Option<u64>,
-    ) -> Result<MediaFile> {
-        if server == self.core.server_name.as_str() {
-            return self.parts.media.download(who, server, id, wait_ms.unwrap_or(0)).await;
-        }
-        let address = address(server, id)?;
-        if let Some(file) = self.parts.media.copy(&address.server, &address.id).await? {
-            return Ok(file);
-        }
-        self.fetch(&address, wait_ms.ok_or_else(not_here)?).await?;
-        self.parts.media.copy(&address.server, &address.id).await?.ok_or_else(gone)
-    }
-
-    /// As [`Federation::download`], a thumbnail, made here. Refuses as [`crate::media::Media::thumbnail`] does, too.
-    pub async fn thumbnail(
-        self: &Arc<Self>,
-        who: Option<&Requester>,
-        (server, id): (&str, &str),
-        spec: Spec,
-        wait_ms: Option<u64>,
-    ) -> Result<MediaFile> {
-        if server == self.core.server_name.as_str() {
-            return self.parts.media.thumbnail(who, server, id, spec, wait_ms.unwrap_or(0)).await;
-        }
-        let address = address(server, id)?;
-        if let Some(file) = self.parts.media.copy_thumbnail(&address.server, &address.id, spec).await? {
-            return Ok(file);
-        }
-        self.fetch(&address, wait_ms.ok_or_else(not_here)?).await?;
-        self.parts.media.copy_thumbnail(&address.server, &address.id, spec).await?.ok_or_else(gone)
-    }
-
-    /// Sees to it that there is a copy.
-    async fn fetch(self: &Arc<Self>, address: &RemoteMediaId, wait_ms: u64) -> Result<()> {
+    /// `M_NOT_FOUND` when there is no such media, `M_TOO_LARGE` when it is larger than this server takes, `M_CONNECTION_FAILED` when
+    /// the other server cannot be reached.
+    pub(crate) async fn fetch_media(self: &Arc<Self>, address: &RemoteMediaId, wait_ms: u64) -> Result<()> {
         let (this, address) = (self.clone(), address.clone());
         let fetching = detached::go_on(async move { this.fetch_in_turn(&address).await });
         let wait = Duration::from_millis(wait_ms.min(limits::MEDIA_WAIT_MS_MAX));
@@ -120,19 +93,4 @@ impl Federation {
         }
         fetched
     }
-}
-
-fn address(server: &str, id: &str) -> Result<RemoteMediaId> {
-    let unknown = || Error::not_found("There is no such media: this is not an address of any.");
-    let server = ServerName::parse(server).map_err(|_| unknown())?;
-    Ok(RemoteMediaId { server, id: MediaId::parse(id).ok_or_else(unknown)? })
-}
-
-fn not_here() -> Error {
-    Error::not_found("This server has no copy of the media, and the request does not allow asking its server.")
-}
-
-/// The disk was so short of room that the copy went right away.
-fn gone() -> Error {
-    refuse(Reason::NotYetUploaded, "The media was fetched and could not be kept: try again later.")
 }

@@ -56,8 +56,7 @@ impl Federation {
         from: &ServerName,
     ) -> Result<()> {
         let request = event_auth::Request::new(place.room_id.clone(), candidate.pdu.event_id.clone());
-        let answer: Result<AuthChain> =
-            self.ask_loosely(from, request, ASK_WAIT, limits::AUTH_ANSWER_BYTES_MAX).await;
+        let answer: Result<AuthChain> = self.ask_loosely(from, request, ASK_WAIT, limits::AUTH_ANSWER_BYTES_MAX).await;
         if let Ok(answer) = answer {
             let found = self.reachable(place, &missing, answer.auth_chain).await?;
             self.take_outliers(place, found).await?;

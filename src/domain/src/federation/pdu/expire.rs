@@ -36,9 +36,8 @@ impl Federation {
         let too_many = self.core.store.read("outliers_too_many", read).await?;
         let Some(upto) = too_many.max(expired.map(EventSn::from)) else { return Ok(()) };
         loop {
-            let delete = move |tx: &mut hearth_store::WriteTx<'_>| {
-                events::delete_rejected_outliers(tx.tx(), upto, CHUNK)
-            };
+            let delete =
+                move |tx: &mut hearth_store::WriteTx<'_>| events::delete_rejected_outliers(tx.tx(), upto, CHUNK);
             if self.core.store.write_in(Lane::Upkeep, "outliers_expire", delete).await? < CHUNK {
                 return Ok(());
             }

@@ -81,7 +81,8 @@ fn check_format(rules: &RoomVersionRules, object: &CanonicalJsonObject) -> Resul
         let text = object.get(field).and_then(CanonicalJsonValue::as_str);
         text.is_some_and(|text| text.len() > limits::ID_BYTES_MAX && text.chars().count() <= limits::ID_BYTES_MAX)
     };
-    let long: Vec<&str> = ["type", "sender", "room_id", "state_key"].into_iter().filter(|field| is_long(field)).collect();
+    let long: Vec<&str> =
+        ["type", "sender", "room_id", "state_key"].into_iter().filter(|field| is_long(field)).collect();
     if long.is_empty() {
         return check_pdu_format(object, &rules.event_format).map_err(Error::bad_json);
     }

@@ -3,14 +3,11 @@
 //!
 //! Servers that do not have the second version of the endpoint are asked by the first.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use hearth_base::{Error, Reason, Result, error::refuse, limits};
 use hearth_store::engine::Tx;
-use hearth_store::tables::memberships::Membership;
 use hearth_store::tables::rooms::Room;
-use ruma::api::client::room::create_room;
 use ruma::api::federation::membership::{RawStrippedState, create_invite};
 use ruma::canonical_json::CanonicalJsonObject;
 use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId, UserId};
@@ -18,15 +15,13 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{ENTRY_WAIT, Federation, raw};
-use crate::Requester;
 use crate::core::Core;
-use crate::federation::{legacy, pdu, request};
 use crate::federation::sign::take_signatures;
-use crate::rooms::StateChange;
+use crate::federation::{legacy, pdu, request};
 use crate::rooms::append::{Sender, append_prepared, prepare};
 use crate::rooms::event::{Authored, Draft, version};
-use crate::rooms::membership::{self, MembershipRequest, check_invitable};
-use crate::rooms::{content, find, policy, stripped};
+use crate::rooms::membership::{self, check_invitable};
+use crate::rooms::{find, policy, stripped};
 
 /// An invite that the other server has not seen yet.
 struct PreparedInvite {
@@ -43,72 +38,12 @@ enum InvitePlan {
 }
 
 impl Federation {
-    /// Invites a user, of this server or another. Inviting again changes nothing; `M_FORBIDDEN` for members, the banned, those
-    /// without the power, and whom the other server does not want to be invited.
-    pub async fn invite(
-        self: &Arc<Self>,
-        who: &Requester,
-        room_id: OwnedRoomId,
-        target: OwnedUserId,
-        reason: Option<String>,
-    ) -> Result<()> {
-        if self.core.is_local(&target) {
-            return self.parts.rooms.invite(who, room_id, target, reason).await;
-        }
-        let content = MembershipRequest::new(Membership::Invite, reason).content()?;
-        self.invite_remote(Sender::new(who.user, &who.user_id), room_id, target, content).await.map(drop)
-    }
-
-    /// Makes a room, and invites those of its first guests who are of other servers once it is there. An invite that does not
-    /// succeed takes nothing from the room.
-    pub async fn create_room(
-        self: &Arc<Self>,
-        who: &Requester,
-        wanted: create_room::v3::Request,
-    ) -> Result<OwnedRoomId> {
-        let mut remote: Vec<OwnedUserId> =
-            wanted.invite.iter().filter(|user| !self.core.is_local(user)).cloned().collect();
-        remote.sort_unstable();
-        remote.dedup();
-        for guest in &remote {
-            self.core.check_talks_to(guest.server_name())?;
-        }
-        let is_direct = wanted.is_direct;
-        let room_id = self.parts.rooms.create(who, wanted).await?;
-        let mut silent = HashSet::new();
-        for guest in remote {
-            if silent.contains(guest.server_name()) {
-                // It did not answer for another guest, and the maker of the room waits.
-                continue;
-            }
-            let content = MembershipRequest::new(Membership::Invite, None).direct(is_direct).content()?;
-            let origin = Sender::new(who.user, &who.user_id);
-            if let Err(error) = self.invite_remote(origin, room_id.clone(), guest.clone(), content).await {
-                tracing::warn!(room = %room_id, user = %guest, %error, "Failed to invite a user to a new room.");
-                if error.reason() == Some(Reason::ConnectionFailed) {
-                    silent.insert(guest.server_name().to_owned());
-                }
-            }
-        }
-        Ok(room_id)
-    }
-
-    /// Sets a part of a room's state; an invite of a user of another server goes there first.
-    pub async fn set_state(self: &Arc<Self>, who: &Requester, change: StateChange) -> Result<OwnedEventId> {
-        if change.kind == "m.room.member"
-            && let Ok(target) = UserId::parse(change.state_key.as_str())
-            && !self.core.is_local(&target)
-        {
-            let content = content::from_client(&change.content)?;
-            if content::text(&content, "membership") == Some("invite") {
-                return self.invite_remote(Sender::new(who.user, &who.user_id), change.room_id, target, content).await;
-            }
-        }
-        self.parts.rooms.set_state(who, change).await
-    }
-
-    /// Invites a user of another server in the name of a user of this one.
-    pub(in crate::federation) async fn invite_remote(
+    /// Invites a user of another server in the name of a user of this one; for users of this one see [`crate::actions`]. Inviting again
+    /// in the same words changes nothing. What comes of it is told to the other server before it is in the room here: callers see to
+    /// it that it is done again when this server crashes in between.
+    ///
+    /// `M_FORBIDDEN` for members, the banned, those without the power, and whom the other server does not want to be invited.
+    pub(crate) async fn invite_remote_user(
         self: &Arc<Self>,
         origin: Sender,
         room_id: OwnedRoomId,
@@ -167,7 +102,8 @@ impl Federation {
         let status = answer.status;
         let body = request::whole(answer, limits::BODY_BYTES_MAX).await?;
         if status < 400 {
-            let signed: SignedInvite = serde_json::from_slice(&body).map_err(|error| request::unreadable(server, error))?;
+            let signed: SignedInvite =
+                serde_json::from_slice(&body).map_err(|error| request::unreadable(server, error))?;
             return Ok(signed.event);
         }
         if !request::is_unknown_endpoint(status, &body) {

@@ -6,7 +6,7 @@ use hearth_base::{Reason, Result, error::refuse, limits};
 use hearth_store::tables::memberships::Membership;
 use ruma::api::federation::membership::{create_knock_event, prepare_knock_event};
 use ruma::canonical_json::CanonicalJsonObject;
-use ruma::{OwnedRoomId, OwnedRoomOrAliasId, OwnedServerName, ServerName};
+use ruma::{OwnedServerName, RoomId, ServerName};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -27,35 +27,24 @@ struct KnockState {
 }
 
 impl Federation {
-    /// Knocks at the room that `name` is the id or an alias of, here or through a server that is in it. Refusals as for a
-    /// join.
-    pub async fn knock(
+    /// Knocks at a room through another server. Refusals as for a join.
+    pub(crate) async fn knock_on_remote_room(
         self: &Arc<Self>,
         who: &Requester,
-        name: OwnedRoomOrAliasId,
+        room_id: &RoomId,
         via: Vec<OwnedServerName>,
         reason: Option<String>,
-    ) -> Result<OwnedRoomId> {
-        find::no_guests(who)?;
-        let door = self.door(name, via).await?;
-        if door.is_own {
-            return self.parts.rooms.knock(who, door.room_id.into(), reason).await;
-        }
+    ) -> Result<()> {
         let content = self.own_content(who, MembershipRequest::new(Membership::Knock, reason).content()?).await?;
-        let wanted = TemplateRequest {
-            room_id: &door.room_id,
-            user: &who.user_id,
-            membership: Membership::Knock,
-            version: None,
-        };
+        let wanted = TemplateRequest { room_id, user: &who.user_id, membership: Membership::Knock, version: None };
         let mut tries = JoinErrors::default();
-        for server in self.candidates(&door.room_id, who.user, door.via).await? {
+        for server in self.candidates(room_id, who.user, via).await? {
             match self.knock_at(&server, &wanted, content.clone()).await {
-                Ok(()) => return Ok(door.room_id),
+                Ok(()) => return Ok(()),
                 Err(error) => tries.note(&server, error)?,
             }
         }
-        Err(tries.verdict(&door.room_id))
+        Err(tries.verdict(room_id))
     }
 
     async fn knock_at(

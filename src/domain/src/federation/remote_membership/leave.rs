@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use hearth_base::{Error, Reason, Result, limits};
+use hearth_base::error::refuse;
+use hearth_base::{Reason, Result, limits};
+use hearth_store::WriteTx;
 use hearth_store::engine::Tx;
 use hearth_store::ids::EventSn;
 use hearth_store::tables::memberships::{self, Membership};
-use hearth_store::tables::rooms;
 use ruma::api::federation::membership::{create_leave_event, prepare_leave_event};
 use ruma::canonical_json::CanonicalJsonObject;
-use ruma::{OwnedRoomId, ServerName};
+use ruma::{OwnedEventId, OwnedRoomId, OwnedServerName, RoomId, ServerName};
 
 use super::make_join::{self, TemplateRequest};
 use super::{Federation, LEAVE_WAIT, raw, route};
@@ -22,48 +23,85 @@ use crate::rooms::event::{Authored, Draft, GraphPosition, version};
 use crate::rooms::find;
 use crate::rooms::membership::MembershipRequest;
 
+/// What became of telling other servers of a leave.
+enum Told {
+    /// One of them has taken this event.
+    Left(Box<Authored>),
+    /// None of them knows of anything to leave.
+    Refused,
+    /// None has taken it, and not all could be reached.
+    Unreachable,
+}
+
 impl Federation {
-    /// Takes the requester out of a room. An invite to a room of another server, or a knock there, ends in any case: if no
-    /// server can be told, only this one knows.
-    pub async fn leave(self: &Arc<Self>, who: &Requester, room_id: OwnedRoomId, reason: Option<String>) -> Result<()> {
-        let Some(membership_status) = self.remote(who, &room_id).await? else {
-            return self.parts.rooms.leave(who, room_id, reason).await;
-        };
-        match membership_status.row.membership {
-            Membership::Invite | Membership::Knock => {}
-            Membership::Leave => return Ok(()),
-            _ => return Err(Error::forbidden(format!("You are not in {room_id}."))),
-        }
+    /// Ends an invite to a room of other servers, or a knock there, which the requester has `before`. It ends in any case: when no
+    /// server of the room could be reached, `tell_later` runs in the transaction that ends it here, with our event and the servers to
+    /// be told; what it returns is the answer then.
+    ///
+    /// Nothing happens when the membership has changed since `before` was read.
+    pub(crate) async fn leave_remote_room<T: Send + 'static>(
+        &self,
+        who: &Requester,
+        room_id: &RoomId,
+        before: OutOfBandMembership,
+        reason: Option<String>,
+        tell_later: impl FnOnce(&mut WriteTx<'_>, OwnedEventId, Vec<OwnedServerName>) -> Result<T> + Send + 'static,
+    ) -> Result<Option<T>> {
         let content = MembershipRequest::new(Membership::Leave, reason).content()?;
-        let left = match self.leave_by_others(who, &room_id, &membership_status, &content).await {
-            Some(left) => left,
-            None => self.leave_alone(who, &membership_status, content).await?,
+        let version = Some(before.room.version.as_str());
+        let wanted = TemplateRequest { room_id, user: &who.user_id, membership: Membership::Leave, version };
+        let mut servers = self.candidates(room_id, who.user, Vec::new()).await?;
+        servers.truncate(limits::LEAVE_SERVERS_MAX);
+        let (left, untold) = match self.leave_by_any(&servers, &wanted, &content).await {
+            Told::Left(left) => (*left, None),
+            Told::Refused => (self.leave_alone(who, &before, content).await?, None),
+            Told::Unreachable => (self.leave_alone(who, &before, content).await?, Some((tell_later, servers))),
         };
-        self.core.store.write("federation_leave", left_behind(self.core.clone(), membership_status, left)).await
-    }
-
-    /// Takes a user out of every room they are in, are invited to, or have knocked at: for an account that is deactivated.
-    /// One room after another, so that nobody waits for all of them.
-    pub async fn leave_all(self: &Arc<Self>, who: &Requester) -> Result<()> {
-        let user = who.user;
-        let read = move |tx: &mut hearth_store::ReadTx<'_>| {
-            let mut found = Vec::new();
-            for row in memberships::of_user(tx.tx(), user)? {
-                if matches!(row.membership, Membership::Join | Membership::Invite | Membership::Knock) {
-                    found.extend(rooms::by_sn(tx.tx(), row.room)?.map(|room| find::id(&room)).transpose()?);
-                }
+        let core = self.core.clone();
+        let write = move |tx: &mut WriteTx<'_>| {
+            let event_id = left.pdu.event_id.clone();
+            if !left_behind(&core, tx, &before, &left)? {
+                return Ok(None);
             }
-            Ok(found)
+            untold.map(|(tell_later, servers)| tell_later(tx, event_id, servers)).transpose()
         };
-        for room_id in self.core.store.read("rooms_of_user", read).await? {
-            self.leave(who, room_id, None).await?;
-        }
-        Ok(())
+        self.core.store.write("federation_leave", write).await
     }
 
-    /// How the requester stands to a room that others decide about.
-    async fn remote(&self, who: &Requester, room_id: &OwnedRoomId) -> Result<Option<OutOfBandMembership>> {
-        let (core, room_id, user_id) = (self.core.clone(), room_id.clone(), who.user_id.clone());
+    /// Tells a server of the room that a membership has ended which ended here by `left`, when no server could be reached. Nothing
+    /// happens when the user has another membership by now: they may have been invited again, and have not rejected that.
+    ///
+    /// `M_CONNECTION_FAILED` when no server can be reached this time, either.
+    pub(crate) async fn withdraw_membership(
+        &self,
+        who: &Requester,
+        room_id: OwnedRoomId,
+        left: OwnedEventId,
+        via: Vec<OwnedServerName>,
+    ) -> Result<()> {
+        let Some(now) = self.membership_elsewhere(who, &room_id).await? else { return Ok(()) };
+        let event = now.row.event;
+        let core = self.core.clone();
+        let read = move |tx: &mut hearth_store::ReadTx<'_>| Ok(core.events.get(tx.tx(), event)?.pdu.event_id == left);
+        if now.row.membership != Membership::Leave || !self.core.store.read("federation_left", read).await? {
+            return Ok(());
+        }
+        let version = Some(now.room.version.as_str());
+        let wanted = TemplateRequest { room_id: &room_id, user: &who.user_id, membership: Membership::Leave, version };
+        let content = MembershipRequest::new(Membership::Leave, None).content()?;
+        match self.leave_by_any(&via, &wanted, &content).await {
+            Told::Left(_) | Told::Refused => Ok(()),
+            Told::Unreachable => Err(refuse(Reason::ConnectionFailed, "No server of the room can be reached.")),
+        }
+    }
+
+    /// The requester's membership of a room that this server is not in; none when it is in it, or they never had to do with it.
+    pub(crate) async fn membership_elsewhere(
+        &self,
+        who: &Requester,
+        room_id: &RoomId,
+    ) -> Result<Option<OutOfBandMembership>> {
+        let (core, room_id, user_id) = (self.core.clone(), room_id.to_owned(), who.user_id.clone());
         let read = move |tx: &mut hearth_store::ReadTx<'_>| {
             if route::is_own(&core, tx.tx(), &room_id)? {
                 return Ok(None);
@@ -73,26 +111,26 @@ impl Federation {
         self.core.store.read("federation_standing", read).await
     }
 
-    /// Has a server of the room take our leave; none when no server does.
-    async fn leave_by_others(
+    /// Has one of these servers take our leave.
+    async fn leave_by_any(
         &self,
-        who: &Requester,
-        room_id: &OwnedRoomId,
-        membership_status: &OutOfBandMembership,
+        servers: &[OwnedServerName],
+        wanted: &TemplateRequest<'_>,
         content: &CanonicalJsonObject,
-    ) -> Option<Authored> {
-        let version = Some(membership_status.room.version.as_str());
-        let wanted = TemplateRequest { room_id, user: &who.user_id, membership: Membership::Leave, version };
-        let servers = self.candidates(room_id, who.user, Vec::new()).await.ok()?;
-        for server in servers.iter().take(limits::LEAVE_SERVERS_MAX) {
-            match self.leave_at(server, &wanted, content.clone()).await {
-                Ok(left) => return Some(left),
+    ) -> Told {
+        let mut told = Told::Refused;
+        for server in servers {
+            match self.leave_at(server, wanted, content.clone()).await {
+                Ok(left) => return Told::Left(Box::new(left)),
                 Err(error) => {
-                    tracing::info!(federation.server = %server, %error, "A resident server refused send_leave.")
+                    tracing::info!(federation.server = %server, %error, "A resident server refused a leave.");
+                    if error.reason() == Some(Reason::ConnectionFailed) {
+                        told = Told::Unreachable;
+                    }
                 }
             }
         }
-        None
+        told
     }
 
     /// Leaves through one server, and returns our event.
@@ -151,18 +189,12 @@ fn alone(
     author((&core.server_name, core.key.pair()), rules, &who.user_id, core.now_ms(), place, draft)
 }
 
-/// Lets the leave be how the user stands, unless something has happened to their membership meanwhile.
-fn left_behind(
-    core: Arc<Core>,
-    before: OutOfBandMembership,
-    left: Authored,
-) -> impl FnOnce(&mut hearth_store::WriteTx<'_>) -> Result<()> + Send + 'static {
-    move |tx| {
-        let now = memberships::get(tx.tx(), before.room.sn, before.row.user)?;
-        let is_same = |event: EventSn| event == before.row.event;
-        if now.is_none_or(|row| !is_same(row.event)) || find::is_resident(tx.tx(), &before.room)? {
-            return Ok(());
-        }
-        out_of_band::stand(&core, tx, &before.room, &left, None)
+/// Makes the leave the user's membership, unless something has happened to it meanwhile; whether it did.
+fn left_behind(core: &Arc<Core>, tx: &mut WriteTx<'_>, before: &OutOfBandMembership, left: &Authored) -> Result<bool> {
+    let now = memberships::get(tx.tx(), before.room.sn, before.row.user)?;
+    let is_same = |event: EventSn| event == before.row.event;
+    if now.is_none_or(|row| !is_same(row.event)) || find::is_resident(tx.tx(), &before.room)? {
+        return Ok(false);
     }
+    out_of_band::stand(core, tx, &before.room, left, None).map(|()| true)
 }

@@ -1,7 +1,7 @@
 //! Membership in rooms of other servers: remote joins, knocks, invites and leaves (server-server API,
 //! "Joining Rooms" and what follows it).
 //!
-//! What can be done here is done here, as `rooms` does it; only then other servers are asked. Of what they answer, nothing is
+//! What can be done here is done by `rooms`; whether it can is decided by `actions`. Of what other servers answer, nothing is
 //! signed as it comes ([`make_join`]), and nothing is believed that is not signed and allowed by the room's own rules
 //! ([`join`]).
 

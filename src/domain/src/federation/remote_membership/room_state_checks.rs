@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use hearth_base::{Error, Reason, Result, error::refuse};
-use ruma::room_version_rules::RoomVersionRules;
 use ruma::events::TimelineEventType;
+use ruma::room_version_rules::RoomVersionRules;
 use ruma::{OwnedEventId, OwnedServerName, RoomId, ServerName, UserId};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -197,7 +197,10 @@ impl Dropped {
         let servers = self.servers();
         tracing::warn!(unverified, malformed = self.malformed, servers, room = %source.room_id, federation.server = %source.server,
             "Parts of a room's state could not be checked and are missing here.");
-        job.step(0.7, format!("{} parts of the state could not be checked and are left out", unverified + self.malformed));
+        job.step(
+            0.7,
+            format!("{} parts of the state could not be checked and are left out", unverified + self.malformed),
+        );
     }
 
     fn servers(&self) -> String {

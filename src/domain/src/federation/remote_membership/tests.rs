@@ -94,11 +94,11 @@ impl World {
 
     async fn goes(&self, way: &str, room_id: &OwnedRoomId) -> Result<()> {
         let via = vec![ruma::owned_server_name!("evil.example")];
-        let (federation, name) = (&self.domain.federation, room_id.clone().into());
+        let (actions, name) = (&self.domain.actions, room_id.clone().into());
         match way {
-            "join" => federation.join(&self.alice, name, via, crate::rooms::JoinContent::default()).await.map(drop),
-            "knock" => federation.knock(&self.alice, name, via, None).await.map(drop),
-            _ => federation.leave(&self.alice, room_id.clone(), None).await,
+            "join" => actions.join(&self.alice, name, via, crate::rooms::JoinContent::default()).await.map(drop),
+            "knock" => actions.knock(&self.alice, name, via, None).await.map(drop),
+            _ => actions.leave(&self.alice, room_id.clone(), None).await,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Where aliases of all servers lead.
+//! Where aliases of other servers lead.
 
 use hearth_base::{Result, limits};
 use ruma::api::federation::query::get_room_information;
@@ -17,13 +17,10 @@ struct AliasResponse {
 }
 
 impl Federation {
-    /// Where an alias leads, and through which servers the room can be entered; the alias's server is asked for it.
+    /// Where an alias of another server leads, and through which servers the room can be entered; the alias's server is asked for it.
     /// `M_NOT_FOUND` when it leads nowhere.
-    pub async fn alias(&self, alias: &RoomAliasId) -> Result<(OwnedRoomId, Vec<OwnedServerName>)> {
+    pub(crate) async fn remote_alias(&self, alias: &RoomAliasId) -> Result<(OwnedRoomId, Vec<OwnedServerName>)> {
         let server = alias.server_name();
-        if *server == *self.core.server_name {
-            return self.serve_alias(alias.to_owned()).await;
-        }
         let request = get_room_information::v1::Request::new(alias.to_owned());
         let answer: AliasResponse =
             self.ask_loosely(server, request, OUTSIDE_WAIT, limits::REMOTE_ROOMS_BYTES_MAX).await?;

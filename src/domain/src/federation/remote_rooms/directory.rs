@@ -1,4 +1,4 @@
-//! The public directories of all servers.
+//! The public directories of other servers.
 
 use hearth_base::{Result, limits};
 use ruma::api::federation::directory::{get_public_rooms, get_public_rooms_filtered};
@@ -22,15 +22,12 @@ struct PublicRoomsResponse {
 }
 
 impl Federation {
-    /// A page of a server's public directory.
-    pub async fn directory(&self, question: DirectoryQuery) -> Result<DirectoryListing> {
-        match question.server.clone().filter(|server| *server != self.core.server_name) {
-            None => self.parts.rooms.directory(question).await,
-            Some(server) => self.directory_of(&server, question).await,
-        }
-    }
-
-    async fn directory_of(&self, server: &ServerName, question: DirectoryQuery) -> Result<DirectoryListing> {
+    /// A page of another server's public directory.
+    pub(crate) async fn remote_directory(
+        &self,
+        server: &ServerName,
+        question: DirectoryQuery,
+    ) -> Result<DirectoryListing> {
         let DirectoryQuery { limit, since, filter, network, .. } = question;
         let limit = limit.map(|limit| UInt::new_saturating(limit.min(limits::REMOTE_ROOMS_MAX as u64)));
         let bytes_max = limits::REMOTE_ROOMS_BYTES_MAX;

@@ -2,9 +2,7 @@
 
 mod alias;
 mod directory;
-mod hierarchy;
 mod remote_room;
-mod summary;
 
 pub(super) use remote_room::RemoteRoomCache;
 

@@ -64,7 +64,7 @@ struct HierarchyResponse {
 
 impl Federation {
     /// What other servers tell of a room: these, the first that answers. None when none of them does.
-    pub(super) async fn remote_room(&self, room: &RoomId, via: &[OwnedServerName]) -> Option<Arc<RemoteRoom>> {
+    pub(crate) async fn remote_room(&self, room: &RoomId, via: &[OwnedServerName]) -> Option<Arc<RemoteRoom>> {
         if let Some(known) = self.remote_room_cache.get(room) {
             return known;
         }
@@ -73,7 +73,7 @@ impl Federation {
         servers.retain(|server| self.core.check_talks_to(server).is_ok());
         let mut is_unreachable = true;
         for server in servers.into_iter().take(SERVERS_MAX) {
-            match self.remote_room_from(server, room).await {
+            match self.remote_room_of(server, room).await {
                 Ok(remote_room) => return Some(remote_room),
                 Err(error) => {
                     is_unreachable &= error.reason() == Some(Reason::ConnectionFailed);
@@ -88,7 +88,7 @@ impl Federation {
         None
     }
 
-    async fn remote_room_from(&self, server: &ServerName, room: &RoomId) -> Result<Arc<RemoteRoom>> {
+    async fn remote_room_of(&self, server: &ServerName, room: &RoomId) -> Result<Arc<RemoteRoom>> {
         let request = get_hierarchy::v1::Request::new(room.to_owned());
         let answer: HierarchyResponse =
             self.ask_loosely(server, request, OUTSIDE_WAIT, limits::REMOTE_ROOMS_BYTES_MAX).await?;

@@ -1,11 +1,11 @@
-//! `/keys/claim` for devices on all servers.
+//! `/keys/claim` for devices on other servers.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream;
-use hearth_base::{Error, Result, limits};
+use hearth_base::{Result, limits};
 use ruma::api::federation::keys::claim_keys;
 use ruma::encryption::OneTimeKey;
 use ruma::serde::Raw;
@@ -24,19 +24,12 @@ struct ClaimResponse {
 }
 
 impl Federation {
-    /// Takes one key of each device, here and, all at the same time and for at most `wait`, on other servers.
-    ///
-    /// Refuses with `M_INVALID_PARAM` when too many devices are asked for. Servers that do not answer are among the failures.
-    pub async fn claim_keys(&self, claims: KeyClaims, wait: Option<Duration>) -> Result<Claimed> {
-        if claims.values().map(BTreeMap::len).sum::<usize>() > limits::KEYS_QUERY_USERS_MAX {
-            let message = format!("Claim keys of at most {} devices at a time.", limits::KEYS_QUERY_USERS_MAX);
-            return Err(Error::invalid(message));
-        }
-        let (local, others): (KeyClaims, KeyClaims) =
-            claims.into_iter().partition(|(user, _)| self.core.is_local(user));
-        let mut claimed = Claimed { keys: self.parts.crypto.claim_keys(local).await?, ..Claimed::default() };
+    /// Takes one key of each device of users of other servers; all servers are asked at the same time and for at most `wait`. Those
+    /// that do not answer are among the failures.
+    pub(crate) async fn claim_remote_keys(&self, claims: KeyClaims, wait: Option<Duration>) -> Claimed {
+        let mut claimed = Claimed::default();
         let mut servers: BTreeMap<OwnedServerName, KeyClaims> = BTreeMap::new();
-        for (user, devices) in others {
+        for (user, devices) in claims {
             servers.entry(user.server_name().to_owned()).or_default().insert(user, devices);
         }
         let asked = stream::iter(servers).map(|(server, claims)| async move {
@@ -52,7 +45,7 @@ impl Federation {
                 }
             }
         }
-        Ok(claimed)
+        claimed
     }
 
     async fn claim_of(&self, server: &ServerName, claims: KeyClaims, wait: Duration) -> Result<ClaimedKeys> {

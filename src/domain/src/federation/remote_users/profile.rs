@@ -1,8 +1,8 @@
-//! Profiles of users of all servers.
+//! Profiles of users of other servers.
 
 use std::time::Duration;
 
-use hearth_base::{Error, Result, limits};
+use hearth_base::{Result, limits};
 use ruma::UserId;
 use ruma::api::federation::query::get_profile_information;
 use serde_json::{Map, Value};
@@ -14,11 +14,8 @@ use crate::personal::profiles::ProfileField;
 const PROFILE_WAIT: Duration = Duration::from_secs(10);
 
 impl Federation {
-    /// A user's whole profile, by field; their server is asked for it. `M_NOT_FOUND` for users whom there are not.
-    pub async fn profile(&self, user_id: &UserId) -> Result<Map<String, Value>> {
-        if self.core.is_local(user_id) {
-            return self.parts.personal.profiles.get(user_id).await;
-        }
+    /// The whole profile of a user of another server, by field. `M_NOT_FOUND` for unknown users.
+    pub(crate) async fn remote_profile(&self, user_id: &UserId) -> Result<Map<String, Value>> {
         let request = get_profile_information::v1::Request::new(user_id.to_owned());
         let server = user_id.server_name();
         let mut profile: Map<String, Value> =
@@ -26,18 +23,5 @@ impl Federation {
         // Clients take these for texts.
         profile.retain(|name, value| !ProfileField::is_face(name) || value.is_string());
         Ok(profile)
-    }
-
-    /// One field of a user's profile, as [`Federation::profile`]. A display name or an avatar that is not set is none; any
-    /// other field is `M_NOT_FOUND`.
-    pub async fn profile_field(&self, user_id: &UserId, name: &str) -> Result<Option<Value>> {
-        if self.core.is_local(user_id) {
-            return self.parts.personal.profiles.field(user_id, name).await;
-        }
-        let value = self.profile(user_id).await?.remove(name);
-        if value.is_none() && !ProfileField::is_face(name) {
-            return Err(Error::not_found(format!("{user_id} has not set {name}.")));
-        }
-        Ok(value)
     }
 }

@@ -1,4 +1,4 @@
-//! `/keys/query` for users of all servers.
+//! `/keys/query` for users of other servers.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,14 +17,12 @@ use crate::crypto::remote::{self, RemoteList};
 use crate::federation::{Federation, request};
 
 impl Federation {
-    /// Looks up keys as the requester may see them; asks other servers for what is not known here, all at the same time and
-    /// for at most `wait`.
-    ///
-    /// Refuses with `M_INVALID_PARAM` when too many users are asked for. Servers that do not answer are among the failures.
-    pub async fn query_keys(&self, who: &Requester, query: KeysQuery, wait: Option<Duration>) -> Result<Queried> {
-        let mut queried = self.parts.crypto.query_keys(who, query).await?;
+    /// Asks other servers for keys of their users that are not known here, as the requester may see them; all at the same time and for
+    /// at most `wait`. Servers that do not answer are among the failures.
+    pub(crate) async fn query_remote_keys(&self, who: &Requester, query: KeysQuery, wait: Option<Duration>) -> Queried {
+        let mut queried = Queried::default();
         let mut servers: BTreeMap<OwnedServerName, KeysQuery> = BTreeMap::new();
-        for (user, wanted) in std::mem::take(&mut queried.elsewhere) {
+        for (user, wanted) in query {
             servers.entry(user.server_name().to_owned()).or_default().insert(user, wanted);
         }
         let asked = stream::iter(servers).map(|(server, query)| async move {
@@ -42,7 +40,7 @@ impl Federation {
                 }
             }
         }
-        Ok(queried)
+        queried
     }
 
     /// The part of a query that one server has to answer.

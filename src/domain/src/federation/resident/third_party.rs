@@ -144,7 +144,7 @@ impl Federation {
         let (origin, content) = self.core.store.read("federation_third_party", read).await?;
         let (room_id, target) = (invite.room_id.clone(), invite.target.clone());
         if !self.core.is_local(&target) {
-            return self.invite_remote(origin, room_id, target, content).await.map(drop);
+            return self.invite_remote_user(origin, room_id, target, content).await.map(drop);
         }
         let core = self.core.clone();
         let write = move |tx: &mut WriteTx<'_>| {

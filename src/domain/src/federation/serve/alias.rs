@@ -1,12 +1,19 @@
-//! `GET /query/directory`: which room an alias of this server leads to, and through which servers it can be entered.
+//! `GET /query/directory`, `GET /publicRooms`: which room an alias of this server leads to, and through which servers it can be
+//! joined; and which rooms this server lists.
 
 use hearth_base::{Result, limits};
 use ruma::{OwnedRoomAliasId, OwnedRoomId, OwnedServerName};
 
 use crate::federation::Federation;
+use crate::rooms::directory::{DirectoryListing, DirectoryQuery};
 use crate::rooms::{find, servers};
 
 impl Federation {
+    /// A page of this server's public directory.
+    pub async fn serve_directory(&self, question: DirectoryQuery) -> Result<DirectoryListing> {
+        self.parts.rooms.directory(question).await
+    }
+
     /// The room behind an alias; `M_NOT_FOUND` when there is none, or the alias is another server's.
     pub async fn serve_alias(&self, alias: OwnedRoomAliasId) -> Result<(OwnedRoomId, Vec<OwnedServerName>)> {
         let core = self.core.clone();

@@ -74,8 +74,7 @@ async fn lengths_are_code_points_before_version_11_and_bytes_from_then_on() {
         let world = World::of_version(version).await;
         let newest = world.joined.clone();
         let object = world.graph(|graph| {
-            let wish =
-                Wish { sender: CREATOR, kind: "org.example.odd", state_key: Some(&long), content: json!({}) };
+            let wish = Wish { sender: CREATOR, kind: "org.example.odd", state_key: Some(&long), content: json!({}) };
             let mut object = graph.object(&wish, &[newest]);
             graph.sign(&mut object);
             object

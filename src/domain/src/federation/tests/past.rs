@@ -20,7 +20,7 @@ async fn pages_back(world: &World) -> (Vec<OwnedEventId>, usize) {
     loop {
         let filter = PageFilter::default();
         let paging = Paging { direction: Direction::Backward, from, to: None, limit: 50, filter };
-        let page = world.federation.messages(&alice, room_id.clone(), paging).await.expect("a page");
+        let page = world.actions.messages(&alice, room_id.clone(), paging).await.expect("a page");
         pages += 1;
         for event in page.chunk {
             seen.push(event.get_field::<OwnedEventId>("event_id").expect("an event").expect("an id"));
@@ -180,7 +180,7 @@ async fn while_no_one_answers_there_is_more_to_come() {
     for _ in 0..2 {
         let filter = PageFilter::default();
         let paging = Paging { direction: Direction::Backward, from: None, to: None, limit: 50, filter };
-        let page = world.federation.messages(&alice, room_id.clone(), paging).await.expect("a page");
+        let page = world.actions.messages(&alice, room_id.clone(), paging).await.expect("a page");
         assert_eq!((page.chunk.len(), page.end.is_some()), (1, true));
     }
     let asked = world.others.asked.lock().iter().filter(|asked| asked.contains("backfill")).count();

@@ -184,6 +184,7 @@ fn unescape(text: &str) -> String {
 pub(super) struct World {
     pub(super) core: Arc<Core>,
     pub(super) federation: Arc<Federation>,
+    pub(super) actions: Arc<crate::actions::Actions>,
     pub(super) others: Arc<Others>,
     pub(super) room: RoomSn,
     /// Alice's join: what comes first here.
@@ -213,7 +214,7 @@ impl World {
         let Home { core, folder } = home;
         let others = Arc::<Others>::default();
         let domain = Domain::new(core.clone(), others.clone()).expect("a domain");
-        let federation = domain.federation.clone();
+        let (federation, actions) = (domain.federation.clone(), domain.actions.clone());
         let parse = |id: &EventId| -> IncomingPdu {
             pdu::parse(graph.rules, Some(&graph.room_id), &graph.made(id).json).expect("an event")
         };
@@ -245,7 +246,7 @@ impl World {
         };
         let room = core.store.write_in(Lane::Federation, "test", write).await.expect("a room");
         *others.graph.lock() = Some(graph);
-        Self { core, federation, others, room, joined: join.to_owned(), txn: Mutex::new(0), _folder: folder }
+        Self { core, federation, actions, others, room, joined: join.to_owned(), txn: Mutex::new(0), _folder: folder }
     }
 
     /// Lets somebody make an event, which nobody is told of yet.

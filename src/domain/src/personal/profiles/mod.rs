@@ -16,18 +16,16 @@ use serde_json::{Map, Value};
 pub use field::ProfileField;
 
 use crate::core::Core;
-use crate::rooms::Rooms;
 
 /// Profiles.
 #[derive(Debug)]
 pub struct Profiles {
     core: Arc<Core>,
-    rooms: Arc<Rooms>,
 }
 
 impl Profiles {
-    pub(super) fn new(core: Arc<Core>, rooms: Arc<Rooms>) -> Self {
-        Self { core, rooms }
+    pub(super) fn new(core: Arc<Core>) -> Self {
+        Self { core }
     }
 
     /// A user's whole profile, by field. `M_NOT_FOUND` for users who have no account here.

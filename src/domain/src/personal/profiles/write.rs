@@ -1,37 +1,32 @@
 //! Changing a profile, and how rooms show its user.
 
 use hearth_base::{Reason, Result, error::refuse, limits};
+use hearth_store::WriteTx;
 use hearth_store::engine::Tx;
 use hearth_store::ids::UserSn;
 use hearth_store::tables::profiles::{self as table, ProfileRow};
-use ruma::UserId;
 use serde_json::Value;
 
 use super::{ProfileField, Profiles, fields, more};
 use crate::requester::Requester;
-use crate::rooms::member_profile::MemberProfileField;
 
 impl Profiles {
-    /// Sets or removes a field of the requester's own profile. A display name or an avatar then changes in all rooms that
-    /// they are in, but for those that do not let them.
+    /// Sets or removes a field of the requester's profile; `also` is in the same transaction. How rooms show it is the caller's
+    /// (`Actions::set_profile_field`).
     ///
-    /// Refuses with `M_FORBIDDEN` other users' profiles, `M_PROFILE_TOO_LARGE` what makes the profile larger than
-    /// [`limits::PROFILE_BYTES_MAX`].
-    pub async fn set(&self, who: &Requester, user_id: &UserId, field: ProfileField) -> Result<()> {
-        who.must_be(user_id)?;
-        let face = match field {
-            ProfileField::DisplayName(_) => Some(MemberProfileField::DisplayName),
-            ProfileField::AvatarUrl(_) => Some(MemberProfileField::AvatarUrl),
-            ProfileField::Other(..) => None,
-        };
+    /// Refuses with `M_PROFILE_TOO_LARGE` what makes the profile larger than [`limits::PROFILE_BYTES_MAX`].
+    pub(crate) async fn set<T: Send + 'static>(
+        &self,
+        who: &Requester,
+        field: ProfileField,
+        also: impl FnOnce(&mut WriteTx<'_>) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
         let user = who.user;
-        self.core.store.write("profile_set", move |tx| store(tx.tx(), user, field)).await?;
-        if let Some(face) = face {
-            // Also when nothing has changed: a client that stopped waiting before all rooms had the new one finishes by asking
-            // again. Rooms that have it already get nothing.
-            self.rooms.renew_face(who, face).await?;
-        }
-        Ok(())
+        let write = move |tx: &mut WriteTx<'_>| {
+            store(tx.tx(), user, field)?;
+            also(tx)
+        };
+        self.core.store.write("profile_set", write).await
     }
 }
 

@@ -12,8 +12,8 @@ use hearth_store::WriteTx;
 use hearth_store::tables::memberships::Membership;
 use hearth_store::tables::rooms::Room;
 use hearth_store::tables::{aliases, rooms};
-use ruma::OwnedRoomId;
 use ruma::api::client::room::create_room::v3::Request;
+use ruma::{OwnedRoomId, RoomId};
 
 pub(in crate::rooms) use found::found;
 use plan::CreatePlan;
@@ -25,18 +25,29 @@ use crate::Requester;
 use crate::core::Core;
 
 impl Rooms {
-    /// Makes a room as `wanted`. Users of other servers are not invited here: see `Federation::create_room`.
+    /// Makes a room as `wanted`; `also` is in the same transaction. Users of other servers are not invited here: see
+    /// `Actions::create_room`.
     ///
     /// Refuses with `M_UNSUPPORTED_ROOM_VERSION`, `M_ROOM_IN_USE` (the alias), `M_INVALID_PARAM`, `M_BAD_JSON`,
     /// `M_THREEPID_DENIED`, and `M_INVALID_ROOM_STATE` when the wishes contradict each other or the rules of the room's version.
-    pub async fn create(&self, who: &Requester, wanted: Request) -> Result<OwnedRoomId> {
+    pub(crate) async fn create<T: Send + 'static>(
+        &self,
+        who: &Requester,
+        wanted: Request,
+        also: impl FnOnce(&mut WriteTx<'_>, &RoomId) -> Result<T> + Send + 'static,
+    ) -> Result<(OwnedRoomId, T)> {
         find::no_guests(who)?;
         let plan = plan::plan(&self.core.config.rooms, &self.core.server_name, who, wanted)?;
         if let Some(alias) = &plan.alias {
             self.core.appservices.check_alias(alias, who.appservice.as_deref())?;
         }
         let (core, who) = (self.core.clone(), who.clone());
-        self.core.store.write("room_create", move |tx| make(&core, tx, &who, plan)).await
+        let write = move |tx: &mut WriteTx<'_>| {
+            let room_id = make(&core, tx, &who, plan)?;
+            let more = also(tx, &room_id)?;
+            Ok((room_id, more))
+        };
+        self.core.store.write("room_create", write).await
     }
 }
 

@@ -13,9 +13,9 @@ use serde_json::json;
 use super::defaults::{Preset, power_levels};
 use super::wrong;
 use crate::Requester;
-use crate::rooms::{content, validate};
 use crate::rooms::event::{Draft, version};
 use crate::rooms::membership::third_party;
+use crate::rooms::{content, validate};
 
 /// A room that is to be made.
 #[derive(Debug)]

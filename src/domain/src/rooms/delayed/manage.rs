@@ -3,6 +3,7 @@
 //! One that does not wait any more is unknown (`M_NOT_FOUND`), unless what is asked for is what has become of it. MSC4140 wants
 //! 409 for that; clients that are about take anything but 404 for the end of the call.
 
+use std::future::Future;
 use std::time::Duration;
 
 use hearth_base::{Error, Result, limits};
@@ -11,7 +12,7 @@ use hearth_store::tables::delayed_events as table;
 use tokio::time::Instant;
 
 use super::model::Restart;
-use super::{Delayed, outcome, send, start};
+use super::{DelayId, Delayed, outcome, start};
 use crate::rates::{Rate, RateSubject};
 
 /// What can be done.
@@ -52,24 +53,31 @@ impl Delayed {
     ///
     /// `M_NOT_FOUND` when there is no such event, or something else became of it; for [`Action::Send`] also whatever sending it
     /// at once would have met, and it goes on waiting then.
-    pub async fn act(&self, id: &str, action: Action) -> Result<()> {
-        if id.is_empty() || id.len() > limits::DELAY_ID_BYTES_MAX {
-            return Err(unknown());
-        }
-        if action == Action::Restart {
-            let outcome = self.core.delayed.book.lock().restart(id, Instant::now(), self.core.now_ms());
-            return self.restarted(outcome).await;
-        }
+    ///
+    /// `send` sends an event that waits, and says whether it was waiting.
+    pub(crate) async fn act<F>(&self, id: &str, action: Action, send: impl FnOnce(DelayId) -> F) -> Result<()>
+    where
+        F: Future<Output = Result<bool>>,
+    {
+        check_id(id)?;
         let owner = self.core.delayed.book.lock().owner(id);
         let was_waiting = match (owner, action) {
             (None, _) => false,
             (Some(owner), Action::Send) => {
                 self.rates.take(Rate::Message, RateSubject::User(owner))?;
-                send::send(&self.core, id.into()).await?
+                send(id.into()).await?
             }
-            (Some(_), _) => outcome::end(&self.core, id.into(), None).await?,
+            (Some(_), Action::Restart) => return self.restart(id).await,
+            (Some(_), Action::Cancel) => outcome::end(&self.core, id.into(), None).await?,
         };
         if was_waiting { Ok(()) } else { self.became(id, action == Action::Send).await }
+    }
+
+    /// Lets an event wait anew. `M_NOT_FOUND` when no such event waits.
+    pub(crate) async fn restart(&self, id: &str) -> Result<()> {
+        check_id(id)?;
+        let outcome = self.core.delayed.book.lock().restart(id, Instant::now(), self.core.now_ms());
+        self.restarted(outcome).await
     }
 
     async fn restarted(&self, outcome: Restart) -> Result<()> {
@@ -101,6 +109,10 @@ impl Delayed {
         let outcome = self.core.delayed.book.lock().lease(id, lease, Instant::now(), self.core.now_ms());
         self.restarted(outcome).await
     }
+}
+
+fn check_id(id: &str) -> Result<()> {
+    if id.is_empty() || id.len() > limits::DELAY_ID_BYTES_MAX { Err(unknown()) } else { Ok(()) }
 }
 
 fn unknown() -> Error {

@@ -23,16 +23,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hearth_base::{Result, limits};
-use hearth_store::Lane;
 use hearth_store::ids::{DeviceSn, UserSn};
 use hearth_store::tables::delayed_events as table;
+use hearth_store::{Lane, WriteTx};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 pub use list::{DelayedOutcome, DelayedPage, DelayedView, Direction, End, Filter, Order, Status, Why};
 pub use manage::{Action, Waits};
+pub(crate) use model::DelayId;
 pub(in crate::rooms) use overtake::overtake;
 pub use schedule::Later;
+pub(crate) use send::Delivery;
 
 use crate::core::Core;
 use crate::rates::Rates;
@@ -84,15 +86,12 @@ impl Delayed {
         let write = self.core.store.write_in(Lane::Upkeep, "delayed_prune", move |tx| table::prune(tx.tx(), before_ms));
         write.await.map(drop)
     }
+}
 
-    /// Forgets the events of somebody whose account is closed; those that wait are never sent.
-    pub async fn forget_user(&self, user: UserSn) -> Result<()> {
-        let core = self.core.clone();
-        let write = self.core.store.write("delayed_forget", move |tx| {
-            table::forget_user(tx.tx(), user)?;
-            tx.after_commit(move || core.delayed.book.lock().remove_user(user));
-            Ok(())
-        });
-        write.await
-    }
+/// Forgets the events of a user whose account is closed, as part of closing it; those that wait are never sent.
+pub(crate) fn forget_user(core: &Arc<Core>, tx: &mut WriteTx<'_>, user: UserSn) -> Result<()> {
+    table::forget_user(tx.tx(), user)?;
+    let core = core.clone();
+    tx.after_commit(move || core.delayed.book.lock().remove_user(user));
+    Ok(())
 }

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 pub(super) const NOTE_EVERY: Duration = Duration::from_secs(5 * 60);
 
 /// What an event is called by clients.
-pub(super) type DelayId = Arc<str>;
+pub(crate) type DelayId = Arc<str>;
 
 /// The name of a part of a room's state, as a number.
 pub(super) fn state_name(kind: &str, state_key: &str) -> i64 {

@@ -5,10 +5,11 @@ use std::pin::pin;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
+use hearth_base::Result;
 use tokio::time::Instant;
 
 use super::model::DelayId;
-use super::{Delayed, outcome, send};
+use super::{Delayed, outcome};
 use crate::rates::{Rate, RateSubject};
 
 /// Events that are being sent at the same time. They share syncs of the disk; one whose room has a slow policy server does not
@@ -16,13 +17,16 @@ use crate::rates::{Rate, RateSubject};
 const AT_ONCE_MAX: usize = 32;
 
 impl Delayed {
-    /// Sends what is due, until `stopping`. Runs once.
-    pub async fn run(&self, stopping: impl Future<Output = ()>) {
+    /// Sends what is due, until `stopping`. Runs once. `send` sends an event that waits, and says whether it was waiting.
+    pub(crate) async fn run<F>(&self, stopping: impl Future<Output = ()>, send: impl Fn(DelayId) -> F)
+    where
+        F: Future<Output = Result<bool>>,
+    {
         let (mut stopping, mut under_way) = (pin!(stopping), FuturesUnordered::new());
         loop {
             let free = AT_ONCE_MAX - under_way.len();
             let due = self.core.delayed.book.lock().take_due(Instant::now(), free);
-            under_way.extend(due.into_iter().map(|id| self.send_due(id)));
+            under_way.extend(due.into_iter().map(|id| self.send_due(id, &send)));
             let next = match under_way.len() {
                 AT_ONCE_MAX => None,
                 _ => self.core.delayed.book.lock().next_due(),
@@ -36,13 +40,16 @@ impl Delayed {
         }
     }
 
-    async fn send_due(&self, id: DelayId) {
+    async fn send_due<F>(&self, id: DelayId, send: &impl Fn(DelayId) -> F)
+    where
+        F: Future<Output = Result<bool>>,
+    {
         let Some(owner) = self.core.delayed.book.lock().owner(&id) else { return };
         // Or many events for the same moment would be a way around the limit. Not tried again, as MSC4140 has it.
         if let Err(refused) = self.rates.take(Rate::Message, RateSubject::User(owner)) {
             return self.give_up(id, &refused).await;
         }
-        let Err(error) = send::send(&self.core, id.clone()).await else { return };
+        let Err(error) = send(id.clone()).await else { return };
         let tries = self.core.delayed.book.lock().put_back(&id, outcome::wait, Instant::now());
         if outcome::may_pass(&error, tries) {
             tracing::warn!(%error, tries, "Failed to send a delayed event; will retry.");

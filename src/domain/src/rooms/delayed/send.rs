@@ -1,65 +1,103 @@
 //! Sending an event that has waited: the event, and that it waits no longer, in one transaction. So it is never sent twice and
-//! never lost, whenever the server dies.
+//! never lost, whenever the server dies. Only an invite of a user of another server takes two; see `actions`.
 
 use std::sync::Arc;
 
 use hearth_base::{Error, Reason, Result, error::refuse, limits};
 use hearth_store::WriteTx;
 use hearth_store::engine::Tx;
-use hearth_store::ids::EventSn;
+use hearth_store::ids::{EventSn, UserSn};
 use hearth_store::tables::delayed_events::{self as table, DelayedEventRow};
 use hearth_store::tables::{accounts, rooms, users};
-use ruma::UserId;
+use ruma::canonical_json::CanonicalJsonObject;
+use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId, UserId};
 
-use super::NO_DEVICE;
 use super::model::DelayId;
+use super::{Delayed, NO_DEVICE};
 use crate::core::Core;
 use crate::rooms::append::Sender;
 use crate::rooms::event::Draft;
-use crate::rooms::{content, find, policy, send, set_state};
+use crate::rooms::{content, find, membership, policy, send, set_state};
 
-/// Sends an event; says whether it was waiting. A refusal is what sending it at once would have met; it goes on waiting then.
-pub(super) async fn send(core: &Arc<Core>, id: DelayId) -> Result<bool> {
-    let shared_core = core.clone();
-    policy::write(core, "delayed_send", move |tx| in_tx(&shared_core, tx, id)).await
+/// What became of sending an event that waits.
+pub(crate) enum Delivery {
+    /// It does not wait any more.
+    NotWaiting,
+    /// It is in the room.
+    Sent,
+    /// It invites a user of another server, which has to agree first: it still waits, until [`Delayed::sent`].
+    RemoteInvite {
+        /// Who invites.
+        origin: Sender,
+        /// Where to.
+        room_id: OwnedRoomId,
+        /// Whom.
+        target: OwnedUserId,
+        /// The content of the member event.
+        content: CanonicalJsonObject,
+    },
 }
 
-fn in_tx(core: &Arc<Core>, tx: &mut WriteTx<'_>, id: DelayId) -> Result<bool> {
-    let wanted = match table::get(tx.tx(), &id)? {
-        Some((wanted, None)) => Some(wanted),
-        _ => None,
-    };
-    let is_sent = wanted.is_some();
-    if let Some(wanted) = wanted {
-        let user = wanted.user;
-        let event = append(core, tx, wanted)?;
-        table::sent(tx.tx(), &id, core.now_ms(), event)?;
-        table::prune_user(tx.tx(), user, limits::DELAYED_FINALISED_PER_USER_MAX)?;
+impl Delayed {
+    /// Sends an event, as far as this server can by itself. A refusal is what sending it at once would have met; it goes on waiting
+    /// then.
+    pub(crate) async fn send(&self, id: DelayId) -> Result<Delivery> {
+        let core = self.core.clone();
+        policy::write(&self.core, "delayed_send", move |tx| in_tx(&core, tx, id)).await
     }
-    let core = core.clone();
-    tx.after_commit(move || core.delayed.book.lock().remove(&id));
-    Ok(is_sent)
+
+    /// Notes that an event has been sent, as `event_id`. Says whether it was waiting.
+    pub(crate) async fn sent(&self, id: DelayId, event_id: OwnedEventId) -> Result<bool> {
+        let core = self.core.clone();
+        let write = move |tx: &mut WriteTx<'_>| {
+            let Some((wanted, None)) = table::get(tx.tx(), &id)? else { return Ok(false) };
+            let event = core.events.find(tx.tx(), &event_id)?;
+            let event = event.ok_or_else(|| Error::broken("an event that was just sent is missing"))?;
+            note_sent(&core, tx, id, wanted.user, event.sn).map(|()| true)
+        };
+        self.core.store.write("delayed_sent", write).await
+    }
 }
 
-fn append(core: &Arc<Core>, tx: &mut WriteTx<'_>, wanted: DelayedEventRow) -> Result<EventSn> {
+fn in_tx(core: &Arc<Core>, tx: &mut WriteTx<'_>, id: DelayId) -> Result<Delivery> {
+    let Some((wanted, None)) = table::get(tx.tx(), &id)? else {
+        let core = core.clone();
+        tx.after_commit(move || core.delayed.book.lock().remove(&id));
+        return Ok(Delivery::NotWaiting);
+    };
     check_standing(tx.tx(), &wanted)?;
     let sender = users::name(tx.tx(), wanted.user)?.ok_or_else(|| Error::broken("a sender is missing"))?;
     let sender = UserId::parse(sender).map_err(|error| Error::fault("reading a stored user id", error))?;
     let room = rooms::by_sn(tx.tx(), wanted.room)?.ok_or_else(|| Error::not_found("The room is gone."))?;
     let room_id = find::id(&room)?;
+    let user = wanted.user;
     // The sender's clients recognise it by that: see `read/present.rs`.
-    let origin = Sender { txn: Some((NO_DEVICE, wanted.id)), ..Sender::new(wanted.user, &sender) };
+    let origin = Sender { txn: Some((NO_DEVICE, wanted.id)), ..Sender::new(user, &sender) };
     let mut content = content::from_client(&wanted.content)?;
     let timestamp_ms = wanted.timestamp_ms;
     let Some(state_key) = wanted.state_key else {
         let redacts = send::take_redacts(&wanted.kind, &mut content)?;
         let draft = Draft { redacts, timestamp_ms, ..Draft::message(wanted.kind, content) };
-        return Ok(send::say(core, tx, &room_id, &origin, draft)?.sn);
+        let event = send::say(core, tx, &room_id, &origin, draft)?.sn;
+        return note_sent(core, tx, id, user, event).map(|()| Delivery::Sent);
     };
+    if let Some(target) = membership::remotely_invited(core, &wanted.kind, &state_key, &content) {
+        return Ok(Delivery::RemoteInvite { origin, room_id, target, content });
+    }
     let draft = Draft { timestamp_ms, ..Draft::state(wanted.kind, state_key, content) };
     let event_id = set_state::put(core, tx, &room_id, &origin, draft)?;
     let event = core.events.find(tx.tx(), &event_id)?;
-    event.map(|event| event.sn).ok_or_else(|| Error::broken("an event that was just sent is missing"))
+    let event = event.ok_or_else(|| Error::broken("an event that was just sent is missing"))?;
+    note_sent(core, tx, id, user, event.sn).map(|()| Delivery::Sent)
+}
+
+/// Notes within a transaction that an event that waited is `event` now.
+fn note_sent(core: &Arc<Core>, tx: &mut WriteTx<'_>, id: DelayId, user: UserSn, event: EventSn) -> Result<()> {
+    table::sent(tx.tx(), &id, core.now_ms(), event)?;
+    table::prune_user(tx.tx(), user, limits::DELAYED_FINALISED_PER_USER_MAX)?;
+    let core = core.clone();
+    tx.after_commit(move || core.delayed.book.lock().remove(&id));
+    Ok(())
 }
 
 /// Refuses for those who may not send it themselves. What takes state of theirs away goes out even so: nobody gains by a call

@@ -50,7 +50,7 @@ pub struct DirectoryListing {
 impl Rooms {
     /// A page of the public directory of this server, rooms with many members first. `M_INVALID_PARAM` for tokens that are not
     /// ours.
-    pub async fn directory(&self, question: DirectoryQuery) -> Result<DirectoryListing> {
+    pub(crate) async fn directory(&self, question: DirectoryQuery) -> Result<DirectoryListing> {
         let core = self.core.clone();
         self.core.store.read("directory_list", move |tx| list(&core, tx, &question)).await
     }

@@ -10,7 +10,7 @@ use crate::rooms::Rooms;
 
 impl Rooms {
     /// Bans a user, whether they are in the room or not. Banning again changes nothing.
-    pub async fn ban(
+    pub(crate) async fn ban(
         &self,
         who: &Requester,
         room_id: OwnedRoomId,
@@ -21,7 +21,7 @@ impl Rooms {
     }
 
     /// Lifts a ban; the user may then join or be invited again. `M_FORBIDDEN` when they are not banned.
-    pub async fn unban(
+    pub(crate) async fn unban(
         &self,
         who: &Requester,
         room_id: OwnedRoomId,

@@ -9,7 +9,7 @@ use crate::rooms::{Rooms, find};
 
 impl Rooms {
     /// Forgets a room. `M_UNKNOWN` while the requester is still in it, invited, or knocking.
-    pub async fn forget(&self, who: &Requester, room_id: OwnedRoomId) -> Result<()> {
+    pub(crate) async fn forget(&self, who: &Requester, room_id: OwnedRoomId) -> Result<()> {
         let user = who.user;
         let write = move |tx: &mut hearth_store::WriteTx<'_>| {
             let room = find::resolve(tx.tx(), &room_id)?;

@@ -2,16 +2,19 @@
 
 use hearth_base::{Error, Reason, Result, error::refuse};
 use hearth_store::tables::memberships::Membership;
+use ruma::canonical_json::CanonicalJsonObject;
 use ruma::{OwnedRoomId, OwnedUserId, UserId};
 
 use super::MembershipRequest;
 use crate::Requester;
+use crate::core::Core;
 use crate::rooms::Rooms;
+use crate::rooms::content;
 
 impl Rooms {
-    /// Invites a user of this server; for others see `Federation::invite`. Inviting again changes nothing; `M_FORBIDDEN` for
+    /// Invites a user of this server; for others see `Actions::invite`. Inviting again changes nothing; `M_FORBIDDEN` for
     /// members, the banned, and those without the power.
-    pub async fn invite(
+    pub(crate) async fn invite(
         &self,
         who: &Requester,
         room_id: OwnedRoomId,
@@ -25,6 +28,17 @@ impl Rooms {
     pub fn invite_by_third_party(&self) -> Result<()> {
         Err(third_party())
     }
+}
+
+/// The invited user, if a part of the state invites a user of another server.
+pub(crate) fn remotely_invited(
+    core: &Core,
+    kind: &str,
+    state_key: &str,
+    content: &CanonicalJsonObject,
+) -> Option<OwnedUserId> {
+    let is_invite = kind == "m.room.member" && content::text(content, "membership") == Some("invite");
+    UserId::parse(state_key).ok().filter(|target| is_invite && !core.is_local(target))
 }
 
 /// Refuses invites of those who are in the room, and of those who may not come in.

@@ -15,7 +15,7 @@ use crate::rooms::append::Sender;
 use crate::rooms::{Rooms, content, find, policy};
 
 /// What a client wants in the content of its join: the reason, and whatever else it puts there.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct JoinContent(CanonicalJsonObject);
 
 impl JoinContent {
@@ -42,7 +42,12 @@ impl Rooms {
     ///
     /// Refuses with `M_NOT_FOUND` for rooms unknown here, `M_FORBIDDEN` when the room does not let them in,
     /// `M_UNABLE_TO_AUTHORISE_JOIN` when nobody here can vouch for them.
-    pub async fn join(&self, who: &Requester, name: OwnedRoomOrAliasId, wanted: JoinContent) -> Result<OwnedRoomId> {
+    pub(crate) async fn join(
+        &self,
+        who: &Requester,
+        name: OwnedRoomOrAliasId,
+        wanted: JoinContent,
+    ) -> Result<OwnedRoomId> {
         let (core, who) = (self.core.clone(), who.clone());
         let write = move |tx: &mut hearth_store::WriteTx<'_>| {
             let mut room = find::by_name(&core, tx.tx(), &name)?;

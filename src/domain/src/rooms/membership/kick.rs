@@ -10,7 +10,7 @@ use crate::rooms::Rooms;
 
 impl Rooms {
     /// Removes a member, or takes an invitation back. `M_FORBIDDEN` when they are not in the room, or above the requester.
-    pub async fn kick(
+    pub(crate) async fn kick(
         &self,
         who: &Requester,
         room_id: OwnedRoomId,

@@ -11,7 +11,7 @@ use crate::rooms::{Rooms, find, policy};
 
 impl Rooms {
     /// Knocks at a room. `M_FORBIDDEN` where the join rules know no knocking, or the requester is in, invited or banned.
-    pub async fn knock(
+    pub(crate) async fn knock(
         &self,
         who: &Requester,
         name: OwnedRoomOrAliasId,

@@ -11,7 +11,7 @@ use crate::rooms::{Rooms, find, policy};
 
 impl Rooms {
     /// Takes the requester out of a room; leaving again changes nothing.
-    pub async fn leave(&self, who: &Requester, room_id: OwnedRoomId, reason: Option<String>) -> Result<()> {
+    pub(crate) async fn leave(&self, who: &Requester, room_id: OwnedRoomId, reason: Option<String>) -> Result<()> {
         let (core, who) = (self.core.clone(), who.clone());
         let write = move |tx: &mut hearth_store::WriteTx<'_>| {
             let mut room = find::resolve(tx.tx(), &room_id)?;

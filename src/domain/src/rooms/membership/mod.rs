@@ -25,8 +25,8 @@ use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId, UserId};
 use serde::Serialize;
 
 pub(crate) use blocked::check_not_blocked;
-pub(crate) use invite::check_invitable;
 pub(in crate::rooms) use invite::third_party;
+pub(crate) use invite::{check_invitable, remotely_invited};
 pub use join::JoinContent;
 pub(crate) use restricted::vouch;
 

@@ -19,11 +19,12 @@ use crate::rooms::{Rooms, policy};
 
 impl Rooms {
     /// Renews the requester's member events after a field of their profile has changed. One transaction for each room, so that
-    /// no other write waits for all of them; rooms in which nothing changes get no event, and neither do those that do not allow it.
+    /// no other write waits for all of them; rooms in which nothing changes get no event, and neither do those that do not
+    /// allow it. A room that fails does not hold up the others; the last error is the answer then.
     ///
     /// The rest of the member event stays: a name that the user has in one room only survives a new picture.
-    pub async fn renew_face(&self, who: &Requester, changed: MemberProfileField) -> Result<()> {
-        let user = who.user;
+    pub(crate) async fn renew_face(&self, who: &Requester, changed: MemberProfileField) -> Result<()> {
+        let (user, user_id, mut failed) = (who.user, &who.user_id, None);
         for sn in self.core.store.read("rooms_joined", move |tx| memberships::joined_rooms(tx.tx(), user)).await? {
             let (core, who) = (self.core.clone(), who.clone());
             let write = move |tx: &mut hearth_store::WriteTx<'_>| {
@@ -40,9 +41,12 @@ impl Rooms {
                     done => done.map(drop),
                 }
             };
-            policy::write(&self.core, "room_renew_face", write).await?;
+            if let Err(error) = policy::write(&self.core, "room_renew_face", write).await {
+                tracing::info!(user = %user_id, %error, "Failed to renew a member event; going on with other rooms.");
+                failed = Some(error);
+            }
         }
-        Ok(())
+        failed.map_or(Ok(()), Err)
     }
 }
 

@@ -54,7 +54,7 @@ pub(super) struct Around {
 
 impl Rooms {
     /// An event with up to `limit` events around it. `M_NOT_FOUND` for an event that the reader may not see.
-    pub async fn context(
+    pub(crate) async fn context(
         &self,
         who: &Requester,
         room_id: OwnedRoomId,

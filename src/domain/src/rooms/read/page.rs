@@ -76,12 +76,17 @@ enum AtGap {
 impl Rooms {
     /// A page of a room's timeline, as far as it is here. A page may have fewer events than asked for, or none, and still
     /// go on.
-    pub async fn messages(&self, who: &Requester, room_id: OwnedRoomId, paging: Paging) -> Result<MessagesPage> {
+    pub(crate) async fn messages(&self, who: &Requester, room_id: OwnedRoomId, paging: Paging) -> Result<MessagesPage> {
         self.page(who, room_id, paging, AtGap::PassOver).await
     }
 
     /// As [`Rooms::messages`], and a page on its way back ends at a gap in the timeline, which it names.
-    pub async fn messages_to_gap(&self, who: &Requester, room_id: OwnedRoomId, paging: Paging) -> Result<MessagesPage> {
+    pub(crate) async fn messages_to_gap(
+        &self,
+        who: &Requester,
+        room_id: OwnedRoomId,
+        paging: Paging,
+    ) -> Result<MessagesPage> {
         self.page(who, room_id, paging, AtGap::Stop).await
     }
 

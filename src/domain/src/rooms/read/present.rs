@@ -15,6 +15,7 @@ use super::bundle;
 use super::erased;
 use super::visibility::Viewer;
 use crate::rooms::delayed::NO_DEVICE;
+use crate::rooms::event::Pdu;
 use crate::rooms::event::client::{Unsigned, show};
 use crate::rooms::load::Event;
 use crate::rooms::state::snapshot;
@@ -131,7 +132,7 @@ pub(super) fn one<T>(
     if form.federation {
         return as_servers_see_it(tx, event, &pdu, &unsigned);
     }
-    Ok(show(&*pdu, form.room_id, &unsigned))
+    Ok(show(&pdu, form.room_id, &unsigned))
 }
 
 /// An event with its hashes, signatures and place in the graph.

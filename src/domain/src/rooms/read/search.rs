@@ -19,8 +19,8 @@ use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId, UserId};
 
 use super::choice::EventChoice;
 use super::context::around;
-use super::members::face;
 use super::erased::is_erased_for;
+use super::members::face;
 use super::present::{self, EventFormat};
 use super::reader::Reader;
 use super::term::SearchTerm;

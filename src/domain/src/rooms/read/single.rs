@@ -15,7 +15,7 @@ use crate::rooms::Rooms;
 
 impl Rooms {
     /// One event. `M_NOT_FOUND` when there is none that the reader may see, whatever the reason is.
-    pub async fn event(
+    pub(crate) async fn event(
         &self,
         who: &Requester,
         room_id: OwnedRoomId,

@@ -42,7 +42,7 @@ pub struct Summary {
 impl Rooms {
     /// A room's summary. `M_NOT_FOUND` for rooms that the reader could neither enter nor read; `who` is none for somebody
     /// without an account here.
-    pub async fn summary(&self, who: Option<&Requester>, name: OwnedRoomOrAliasId) -> Result<Summary> {
+    pub(crate) async fn summary(&self, who: Option<&Requester>, name: OwnedRoomOrAliasId) -> Result<Summary> {
         let (core, reader) = (self.core.clone(), who.map(|who| who.user));
         let look = move |tx: &mut hearth_store::ReadTx<'_>| {
             let hidden = || Error::not_found(format!("There is no room {name} that you could enter."));

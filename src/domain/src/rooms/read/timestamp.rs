@@ -43,7 +43,7 @@ impl NearestEvent {
 
 impl Rooms {
     /// The first event at or after a point in time, or the last at or before it.
-    pub async fn event_at(
+    pub(crate) async fn event_at(
         &self,
         who: &Requester,
         room_id: OwnedRoomId,

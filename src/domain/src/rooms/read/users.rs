@@ -20,8 +20,8 @@ use super::access::is_world_readable;
 use super::summary::join_rule;
 use crate::Requester;
 use crate::core::Core;
-use crate::rooms::{Rooms, find};
 use crate::rooms::member_profile::{MemberProfile, face_of};
+use crate::rooms::{Rooms, find};
 
 /// Rooms that are listed at a time.
 const ROOMS_AT_ONCE: u64 = 500;
@@ -84,7 +84,9 @@ fn search_open_rooms(core: &Core, tx: &mut dyn Tx, who: &Requester, search: &mut
 
 /// Whether anyone may join a room, or read it.
 fn is_open(core: &Core, tx: &mut dyn Tx, room: &Room) -> Result<bool> {
-    Ok(room.published || join_rule(core, tx, room)?.kind() == JoinRuleKind::Public || is_world_readable(core, tx, room)?)
+    Ok(room.published
+        || join_rule(core, tx, room)?.kind() == JoinRuleKind::Public
+        || is_world_readable(core, tx, room)?)
 }
 
 /// A search under way.

@@ -95,7 +95,11 @@ async fn a_new_name_shows_where_one_is() {
     let user = world.alice.user;
     let profile = ProfileRow { displayname: Some("Alice".to_owned()), avatar_url: None, more: None };
     world.core.store.write("test", move |tx| profiles::set(tx.tx(), user, &profile)).await.expect("a profile");
-    world.rooms.renew_face(&world.alice, crate::rooms::member_profile::MemberProfileField::DisplayName).await.expect("renewed");
+    world
+        .rooms
+        .renew_face(&world.alice, crate::rooms::member_profile::MemberProfileField::DisplayName)
+        .await
+        .expect("renewed");
     assert_eq!(world.state(&id, "m.room.member", "@alice:home.example").await["displayname"], "Alice");
     world.rooms.leave(&world.alice, id.clone(), None).await.expect("left");
     assert!(world.rooms.joined(&world.alice).await.expect("rooms").is_empty());

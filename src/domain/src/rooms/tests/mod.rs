@@ -14,7 +14,7 @@ use hearth_store::tables::{rooms, state};
 use ruma::{OwnedEventId, OwnedRoomId, RoomId};
 use serde_json::Value;
 
-use super::{Message, Rooms, StateChange};
+use super::{Message, Rooms, StateChange, find};
 use crate::testing;
 use crate::{Core, Requester};
 
@@ -37,9 +37,16 @@ impl World {
         Self { rooms: Rooms::new(core.clone()), core, alice, bob, carol, _folder: folder }
     }
 
+    /// The room that an alias leads to.
+    async fn leads_to(&self, alias: ruma::OwnedRoomAliasId) -> Result<OwnedRoomId> {
+        let core = self.core.clone();
+        let read = move |tx: &mut hearth_store::ReadTx<'_>| find::id(&find::by_alias(&core, tx.tx(), &alias)?);
+        self.core.store.read("alias_find", read).await
+    }
+
     /// Alice makes a room as the JSON of a request says.
     async fn makes(&self, wanted: Value) -> Result<OwnedRoomId> {
-        self.rooms.create(&self.alice, testing::create_room(&wanted)).await
+        Ok(self.rooms.create(&self.alice, testing::create_room(&wanted), |_, _| Ok(())).await?.0)
     }
 
     /// A part of a room's current state: its content.

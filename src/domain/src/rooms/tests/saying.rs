@@ -97,5 +97,5 @@ async fn state_that_is_so_already_is_not_set_again() {
     assert_eq!(why(world.rooms.remove_alias(&world.carol, there.clone()).await), Reason::Forbidden);
     world.rooms.remove_alias(&world.alice, there.clone()).await.expect("removed");
     assert_eq!(world.state(&id, "m.room.canonical_alias", "").await, json!({"alias": "#here:home.example"}));
-    assert_eq!(why(world.rooms.alias(there).await), Reason::NotFound);
+    assert_eq!(why(world.leads_to(there).await), Reason::NotFound);
 }

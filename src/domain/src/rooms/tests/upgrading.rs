@@ -27,7 +27,7 @@ async fn a_room_moves_with_all_that_makes_it() {
         assert_eq!(world.state(&new, "m.room.join_rules", "").await["join_rule"], "public");
         assert_eq!(world.membership(&new, &world.carol).await, "ban");
         let alias = ruma::RoomAliasId::parse(format!("#{name}:home.example")).expect("an alias");
-        assert_eq!(world.rooms.alias(alias.clone()).await.expect("an alias").0, new);
+        assert_eq!(world.leads_to(alias.clone()).await.expect("an alias"), new);
         assert_eq!(world.state(&new, "m.room.canonical_alias", "").await["alias"], json!(alias));
         assert_eq!(world.state(&old, "m.room.canonical_alias", "").await, json!({}));
         assert!(world.rooms.is_published(new).await.expect("known"));

@@ -26,7 +26,13 @@ const OF_ACCOUNT: [(&str, Copy); 2] = [("m.push_rules", copy_rules), ("m.direct"
 type Copy = fn(content: &mut Value, old: &str, new: &str) -> bool;
 
 /// Carries over what `user` has set for `old` to `new`. Where they have set something for `new` already, that stays.
-pub(in crate::rooms) fn copy(core: &Arc<Core>, tx: &mut WriteTx<'_>, old: &Room, new: &Room, user: UserSn) -> Result<()> {
+pub(in crate::rooms) fn copy(
+    core: &Arc<Core>,
+    tx: &mut WriteTx<'_>,
+    old: &Room,
+    new: &Room,
+    user: UserSn,
+) -> Result<()> {
     if account_data::get(tx.tx(), user, new.sn, "m.tag")?.is_none()
         && let Some(tags) = account_data::get(tx.tx(), user, old.sn, "m.tag")?
     {
@@ -69,12 +75,7 @@ fn replaced_by(core: &Core, tx: &mut dyn Tx, room: &Room) -> Result<Option<Room>
 }
 
 /// Takes a room out of the public directory when `changes` bring a tombstone into its state, from whichever server.
-pub(in crate::rooms) fn unpublish_replaced(
-    core: &Core,
-    tx: &mut dyn Tx,
-    room: &Room,
-    changes: &Changes,
-) -> Result<()> {
+pub(in crate::rooms) fn unpublish_replaced(core: &Core, tx: &mut dyn Tx, room: &Room, changes: &Changes) -> Result<()> {
     for sn in changes.iter().filter(|(key, _)| !key.is_member()).filter_map(|(_, sn)| *sn) {
         let event = core.events.get(tx, sn)?;
         if event.pdu.is_state(&TimelineEventType::RoomTombstone, "")

@@ -35,7 +35,7 @@ impl Rooms {
     ///
     /// Refuses with `M_UNSUPPORTED_ROOM_VERSION`, with `M_NOT_FOUND` rooms that this server knows nothing of, and with
     /// `M_FORBIDDEN` without the power to send `m.room.tombstone`.
-    pub async fn upgrade(
+    pub(crate) async fn upgrade(
         &self,
         who: &Requester,
         room_id: OwnedRoomId,

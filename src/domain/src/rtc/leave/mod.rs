@@ -21,6 +21,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::{Rtc, TokenRequest, names, nothing_here};
+use crate::actions::Actions;
 use crate::core::Core;
 use crate::rooms::delayed::Delayed;
 use model::{LeaveSeat, LeavesModel};
@@ -31,6 +32,7 @@ pub struct Leaves {
     core: Arc<Core>,
     rtc: Arc<Rtc>,
     delayed: Arc<Delayed>,
+    actions: Arc<Actions>,
     book: Mutex<LeavesModel>,
     /// Wakes whoever looks at the SFU.
     sooner: Notify,
@@ -38,7 +40,7 @@ pub struct Leaves {
 
 impl Leaves {
     /// The service; reads what was handed over before the start, for [`Leaves::run`] to ask the SFU about.
-    pub fn new(core: Arc<Core>, rtc: Arc<Rtc>, delayed: Arc<Delayed>) -> Result<Self> {
+    pub fn new(core: Arc<Core>, rtc: Arc<Rtc>, delayed: Arc<Delayed>, actions: Arc<Actions>) -> Result<Self> {
         let (mut book, mut gone) = (LeavesModel::default(), Vec::new());
         for row in core.store.read_blocking("leaves_load", |tx| table::all(tx.tx()))? {
             if rtc.is_there() && delayed.waiting(&row.delay_id).is_some() {
@@ -53,7 +55,7 @@ impl Leaves {
                 gone.iter().try_for_each(|id| table::delete(tx.tx(), id))
             })?;
         }
-        Ok(Self { core, rtc, delayed, book: Mutex::new(book), sooner: Notify::new() })
+        Ok(Self { core, rtc, delayed, actions, book: Mutex::new(book), sooner: Notify::new() })
     }
 
     /// Takes over the delayed event by which a user of this server leaves a call.

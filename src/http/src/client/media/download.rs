@@ -64,7 +64,7 @@ pub(super) async fn file(
     wait_ms: Option<u64>,
     parts: &Parts,
 ) -> Result<Response, Failure> {
-    let mut file = app.domain.federation.download(who, server, id, wait_ms).await?;
+    let mut file = app.domain.actions.download(who, server, id, wait_ms).await?;
     file.file_name = name.or(file.file_name);
     Ok(serve(&app.domain.media, file, parts).await?)
 }

@@ -73,7 +73,9 @@ pub(super) async fn thumbnail(
 async fn admit(app: &App, parts: &Parts) -> Result<(Option<Requester>, Query)> {
     if !app.domain.core.config.media.unauthenticated_downloads {
         // Client-server API 1.11, "Content repository": what was uploaded after the freeze is not found at the old paths.
-        return Err(Error::not_found("Media is served only with an access token: use /_matrix/client/v1/media instead."));
+        return Err(Error::not_found(
+            "Media is served only with an access token: use /_matrix/client/v1/media instead.",
+        ));
     }
     let who = super::requester(app, parts, Need::Optional).await?;
     if who.is_none() {

@@ -65,6 +65,6 @@ pub(super) async fn picture(
     parts: &Parts,
 ) -> Result<Response, Failure> {
     let spec = super::query::<Query>(parts)?.spec();
-    let file = app.domain.federation.thumbnail(who, address, spec, wait_ms).await?;
+    let file = app.domain.actions.thumbnail(who, address, spec, wait_ms).await?;
     Ok(serve(&app.domain.media, file, parts).await?)
 }

@@ -45,7 +45,7 @@ async fn a_key_is_replaced_and_the_old_one_published_as_out_of_use() {
         event
     };
     world.clock.advance(DAY_MS);
-    let second = keys::rotate(&world.core).await.expect("a new key");
+    let second = keys::rotate(&world.core, |_, _| Ok(())).await.expect("a new key");
     assert_ne!(first, second);
     assert_eq!(world.core.key.id(), second);
     let list = published(&world);
@@ -66,7 +66,7 @@ async fn a_run_has_so_many_keys_and_no_more() {
     let world = World::new();
     let mut ids = vec![world.core.key.id()];
     let error = loop {
-        match keys::rotate(&world.core).await {
+        match keys::rotate(&world.core, |_, _| Ok(())).await {
             Ok(id) => ids.push(id),
             Err(error) => break error.to_string(),
         }

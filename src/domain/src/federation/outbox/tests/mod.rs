@@ -101,7 +101,7 @@ impl World {
     /// A room with Alice and somebody of each of these servers.
     async fn room_with(&self, servers: &[&str]) -> OwnedRoomId {
         let wanted = testing::create_room(&json!({}));
-        let id = really(self.domain.rooms.create(&self.alice, wanted)).await.expect("a room");
+        let id = really(self.domain.actions.create_room(&self.alice, wanted)).await.expect("a room");
         for name in servers {
             self.moves(&id, &format!("@bob:{name}"), Membership::Join).await;
         }

@@ -119,7 +119,7 @@ async fn silent_servers_are_failures_and_keep_no_one_from_their_answer() {
     world.room_with(&[BOB]).await;
     world.wire.set_devices(BOB, 7, &[("A", device_keys(BOB, "A", "one"))]);
     let query = [(id(BOB), vec![]), (id("@carol:c.example"), vec![]), (id("@alice:home.example"), vec![])].into();
-    let found = world.domain.federation.query_keys(&world.alice, query, None).await.expect("an answer");
+    let found = world.domain.actions.query_keys(&world.alice, query, None).await.expect("an answer");
     assert_eq!(found.failures.keys().collect::<Vec<_>>(), ["c.example"]);
     assert!(found.device_keys.contains_key(&id(BOB)) && found.device_keys.contains_key(&id("@alice:home.example")));
     // What is known is answered, too, when its server is gone.
@@ -147,7 +147,7 @@ async fn a_server_speaks_for_its_own_users_only() {
     world.wire.set("b.example", "/_matrix/federation/v1/user/keys/query", bulk);
     world.hears("b.example", "m.device_list_update", &[update("A", 99, &[], None)]).await;
     assert_eq!(world.devices_of(BOB).await, []);
-    let profile = world.domain.federation.profile(&id(BOB)).await.expect_err("nobody answers");
+    let profile = world.domain.actions.profile(&id(BOB)).await.expect_err("nobody answers");
     assert_eq!(profile.reason(), Some(Reason::ConnectionFailed));
 }
 
@@ -167,7 +167,7 @@ async fn one_time_keys_are_those_that_were_asked_for() {
     let algorithm = || ruma::OneTimeKeyAlgorithm::SignedCurve25519;
     let devices = [("A".into(), algorithm()), ("B".into(), algorithm())];
     let claims = [(id(BOB), devices.into()), (id("@dan:d.example"), [("A".into(), algorithm())].into())];
-    let claimed = world.domain.federation.claim_keys(claims.into(), None).await.expect("an answer");
+    let claimed = world.domain.actions.claim_keys(claims.into(), None).await.expect("an answer");
     let keys = serde_json::to_value(&claimed.keys).expect("JSON");
     assert_eq!(keys, json!({ BOB: { "A": { "signed_curve25519:AAAA": { "key": "x" } } } }));
     assert_eq!(claimed.failures.keys().collect::<Vec<_>>(), ["d.example"]);

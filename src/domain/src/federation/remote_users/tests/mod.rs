@@ -71,7 +71,7 @@ impl World {
     /// A room of Alice's, with these people of other servers.
     async fn room_with(&self, people: &[&str]) -> OwnedRoomId {
         let wanted = testing::create_room(&json!({}));
-        let room = self.domain.rooms.create(&self.alice, wanted).await.expect("a room");
+        let room = self.domain.actions.create_room(&self.alice, wanted).await.expect("a room");
         for user in people {
             self.moves(&room, user, Membership::Join).await;
         }
@@ -99,7 +99,7 @@ impl World {
     /// What Alice sees of somebody's devices: by device what tells the versions of its keys apart.
     async fn devices_of(&self, user: &str) -> Vec<(String, String)> {
         let query = [(id(user), Vec::new())].into();
-        let found = self.domain.federation.query_keys(&self.alice, query, None).await.expect("an answer");
+        let found = self.domain.actions.query_keys(&self.alice, query, None).await.expect("an answer");
         assert!(found.elsewhere.is_empty());
         let devices = found.device_keys.get(&id(user)).into_iter().flatten();
         let shown = devices.map(|(device, keys)| {

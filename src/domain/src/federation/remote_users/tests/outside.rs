@@ -32,7 +32,7 @@ impl World {
         let body = json!({ "creation_content": { "type": "m.space" } }).to_string().into_bytes();
         let http = http::Request::post("/_matrix/client/v3/createRoom").body(&*body).expect("a request");
         let wanted = ruma::api::client::room::create_room::v3::Request::try_from_http_request(http, &[]);
-        let space = self.domain.rooms.create(&self.alice, wanted.expect("a createRoom")).await.expect("a space");
+        let space = self.domain.actions.create_room(&self.alice, wanted.expect("a createRoom")).await.expect("a space");
         for child in children {
             let change = StateChange {
                 room_id: space.clone(),
@@ -52,7 +52,7 @@ impl World {
 
     async fn rooms_of(&self, space: &RoomId) -> Vec<String> {
         let question = HierarchyQuery { suggested_only: false, depth_max: None };
-        let page = self.domain.federation.hierarchy(&self.alice, space.to_owned(), question, None, 50).await;
+        let page = self.domain.actions.hierarchy(&self.alice, space.to_owned(), question, None, 50).await;
         let rooms = page.expect("a page").rooms.into_iter();
         rooms.map(|node| node.summary.card.room_id.to_string()).filter(|room| *room != *space.as_str()).collect()
     }
@@ -121,7 +121,7 @@ async fn only_rooms_that_alice_could_enter_are_shown() {
     let via = || vec![B.try_into().expect("a name")];
     let summary = async |room: &str| {
         let name = RoomId::parse(room).expect("an id").into();
-        world.domain.federation.summary(Some(&world.alice), name, via()).await
+        world.domain.actions.summary(Some(&world.alice), name, via()).await
     };
     assert_eq!(summary("!club:b.example").await.expect("a summary").membership, Some("leave"));
     let error = summary("!closed:b.example").await.expect_err("closed");
@@ -134,23 +134,23 @@ async fn only_rooms_that_alice_could_enter_are_shown() {
 async fn aliases_and_directories_of_others() {
     let world = World::new().await;
     let alias = RoomAliasId::parse("#hall:b.example").expect("an alias");
-    let error = world.domain.federation.alias(&alias).await.expect_err("nobody answers");
+    let error = world.domain.actions.find_alias(&alias).await.expect_err("nobody answers");
     assert_eq!(error.reason(), Some(Reason::ConnectionFailed));
     world.wire.refuse(B, "/_matrix/federation/v1/query/directory", 404, "M_NOT_FOUND");
-    let error = world.domain.federation.alias(&alias).await.expect_err("there is none");
+    let error = world.domain.actions.find_alias(&alias).await.expect_err("there is none");
     assert_eq!(error.reason(), Some(Reason::NotFound));
     let servers: Vec<_> =
         ["not a name".to_owned()].into_iter().chain((0..200).map(|n| format!("s{n}.example"))).collect();
     let answer = json!({ "room_id": "!hall:b.example", "servers": servers });
     world.wire.set(B, "/_matrix/federation/v1/query/directory", answer);
-    let (room, servers) = world.domain.federation.alias(&alias).await.expect("a room");
+    let (room, servers) = world.domain.actions.find_alias(&alias).await.expect("a room");
     assert_eq!(room, "!hall:b.example");
     assert!(servers.len() <= 51 && servers.contains(&B.try_into().expect("a name")), "{}", servers.len());
 
     let cards = json!([entry("!a:b.example", "a"), { "room_id": 7 }, null, entry("!b:b.example", "b")]);
     world.wire.set(B, "/_matrix/federation/v1/publicRooms", json!({ "chunk": cards, "next_batch": "n" }));
     let search = Search { server: Some(B.try_into().expect("a name")), ..Search::default() };
-    let page = world.domain.federation.directory(search).await.expect("a page");
+    let page = world.domain.actions.public_rooms(search).await.expect("a page");
     assert_eq!((page.cards.len(), page.next.as_deref(), page.total), (2, Some("n"), 2));
 }
 
@@ -160,11 +160,11 @@ async fn profiles_of_others() {
     let bob = super::id("@bob:b.example");
     let told = json!({ "displayname": 7, "avatar_url": "mxc://b/c", "m.tz": "Europe/Berlin" });
     world.wire.set(B, "/_matrix/federation/v1/query/profile", told);
-    let profile = world.domain.federation.profile(&bob).await.expect("a profile");
+    let profile = world.domain.actions.profile(&bob).await.expect("a profile");
     assert_eq!(Value::Object(profile), json!({ "avatar_url": "mxc://b/c", "m.tz": "Europe/Berlin" }));
-    assert_eq!(world.domain.federation.profile_field(&bob, "displayname").await.expect("none"), None);
-    let error = world.domain.federation.profile_field(&bob, "org.example.job").await.expect_err("not set");
+    assert_eq!(world.domain.actions.profile_field(&bob, "displayname").await.expect("none"), None);
+    let error = world.domain.actions.profile_field(&bob, "org.example.job").await.expect_err("not set");
     assert_eq!(error.reason(), Some(Reason::NotFound));
     world.wire.set(B, "/_matrix/federation/v1/query/profile", json!({ "displayname": "x".repeat(100_000) }));
-    assert!(world.domain.federation.profile(&bob).await.is_err(), "too large");
+    assert!(world.domain.actions.profile(&bob).await.is_err(), "too large");
 }

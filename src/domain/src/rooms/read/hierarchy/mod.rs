@@ -56,7 +56,7 @@ impl Rooms {
     /// A page of a space's rooms, those left out that the reader could not enter, and the rooms of which other servers have not
     /// `told` yet. `M_FORBIDDEN` for a space that they could not enter; `M_INVALID_PARAM` for a token that does not go with the
     /// question.
-    pub async fn hierarchy(
+    pub(crate) async fn hierarchy(
         &self,
         who: &Requester,
         space: OwnedRoomId,

@@ -1,4 +1,4 @@
-//! Spaces with rooms of all servers.
+//! Spaces with rooms of all servers (client-server API, "Spaces").
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,8 +8,8 @@ use futures_util::stream;
 use hearth_base::Result;
 use ruma::OwnedRoomId;
 
+use super::Actions;
 use crate::Requester;
-use crate::federation::Federation;
 use crate::rooms::read::hierarchy::{Hierarchy, HierarchyQuery, RemoteRooms};
 
 /// How long other servers are asked for one page; what they have not told by then is left out.
@@ -17,9 +17,11 @@ const PAGE_WAIT: Duration = Duration::from_secs(15);
 /// Rooms that are asked about at the same time.
 const ROOMS_AT_ONCE_MAX: usize = 10;
 
-impl Federation {
-    /// A page of a space's rooms, as [`crate::rooms::Rooms::hierarchy`]; other servers are asked about those that nobody of this
+impl Actions {
+    /// A page of a space's rooms, as [`crate::rooms::Rooms::hierarchy`]; other servers are asked about those that no user of this
     /// server is in.
+    ///
+    /// Durability: reads.
     pub async fn hierarchy(
         &self,
         who: &Requester,
@@ -38,7 +40,8 @@ impl Federation {
                 return Ok(page);
             }
             let asked = stream::iter(missing).map(|missing| async move {
-                let remote_room = tokio::time::timeout(left, self.remote_room(&missing.room, &missing.via)).await;
+                let remote_room =
+                    tokio::time::timeout(left, self.parts.federation.remote_room(&missing.room, &missing.via)).await;
                 (missing.room, remote_room.unwrap_or_default())
             });
             let answers: Vec<_> = asked.buffer_unordered(ROOMS_AT_ONCE_MAX).collect().await;

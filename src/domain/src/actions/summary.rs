@@ -1,4 +1,4 @@
-//! Summaries of rooms of all servers.
+//! Summaries of rooms of all servers (client-server API, "Room summaries").
 
 use hearth_base::{Error, Reason, Result};
 use hearth_store::ReadTx;
@@ -6,29 +6,24 @@ use hearth_store::tables::memberships::Membership;
 use hearth_store::tables::rooms;
 use ruma::{OwnedRoomId, OwnedRoomOrAliasId, OwnedServerName};
 
+use super::Actions;
 use crate::Requester;
-use crate::federation::Federation;
 use crate::rooms::find;
 use crate::rooms::read::hierarchy::is_resident;
 use crate::rooms::read::summary::{Summary, is_enterable};
 
-impl Federation {
-    /// A room's summary, as [`crate::rooms::Rooms::summary`]; when nobody of this server is in the room, the servers `via` which
+impl Actions {
+    /// A room's summary, as [`crate::rooms::Rooms::summary`]; when no user of this server is in the room, the servers `via` which
     /// it can be reached are asked.
+    ///
+    /// Durability: reads.
     pub async fn summary(
         &self,
         who: Option<&Requester>,
         name: OwnedRoomOrAliasId,
-        mut via: Vec<OwnedServerName>,
+        via: Vec<OwnedServerName>,
     ) -> Result<Summary> {
-        let room_id = match <&ruma::RoomId>::try_from(&*name) {
-            Ok(room_id) => room_id.to_owned(),
-            Err(alias) => {
-                let (room_id, servers) = self.alias(alias).await?;
-                via.extend(servers);
-                room_id
-            }
-        };
+        let (room_id, via) = self.find_room(name, via).await?;
         let local = self.parts.rooms.summary(who, room_id.clone().into()).await;
         let is_ours = |id: OwnedRoomId| {
             move |tx: &mut ReadTx<'_>| {
@@ -39,7 +34,7 @@ impl Federation {
         if self.core.store.read("room_is_resident", is_ours(room_id.clone())).await? {
             return local;
         }
-        match self.remote_room(&room_id, &via).await {
+        match self.parts.federation.remote_room(&room_id, &via).await {
             Some(remote_room) => self.with_membership(who, room_id, remote_room.summary.clone()).await,
             None if local.as_ref().err().and_then(Error::reason) == Some(Reason::NotFound) => Err(hidden(&room_id)),
             None => local,

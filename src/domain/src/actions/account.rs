@@ -1,0 +1,87 @@
+//! One's own account: its password, its end, and ending sessions (client-server API, "Account management").
+
+use std::sync::Arc;
+
+use hearth_base::Result;
+use hearth_store::WriteTx;
+use hearth_store::ids::UserSn;
+use ruma::UserId;
+
+use super::Actions;
+use super::durable::{self, DurableAction};
+use crate::also::{self, Also};
+use crate::rooms::delayed;
+use crate::{Requester, crypto, personal};
+
+impl Actions {
+    /// Changes the requester's password; with `log_out_others` all of their other devices are logged out.
+    ///
+    /// Durability: one transaction.
+    pub async fn change_password(&self, who: &Requester, password: String, log_out_others: bool) -> Result<()> {
+        let kept = Some(who.device);
+        self.parts.accounts.set_password(who.user, password, log_out_others, kept, also::nothing()).await
+    }
+
+    /// Deactivates the requester's account: it loses its password, its devices and what the server kept for it, and leaves its rooms;
+    /// with `erase` it loses its profile as well. The name is never given away again. Doing it twice does no harm.
+    ///
+    /// Durability: durable job. That the account is closed and forgotten is one transaction; its rooms are left after that, a room
+    /// that fails later.
+    pub async fn deactivate(self: &Arc<Self>, who: &Requester, erase: bool) -> Result<()> {
+        self.close_account(who.user, &who.user_id, erase, also::nothing()).await
+    }
+
+    /// As [`Actions::deactivate`], of any account; `also` is in the first transaction.
+    pub(super) async fn close_account(
+        self: &Arc<Self>,
+        user: UserSn,
+        user_id: &UserId,
+        erase: bool,
+        also: Also,
+    ) -> Result<()> {
+        let (this, user_id) = (Arc::clone(self), user_id.to_owned());
+        self.finish(async move {
+            let core = Arc::clone(&this.core);
+            let forget = move |tx: &mut WriteTx<'_>| {
+                crypto::forget_user(&core, tx, user)?;
+                personal::forget_user(tx, user)?;
+                delayed::forget_user(&core, tx, user)?;
+                also(tx)?;
+                DurableAction::LeaveAllRooms.insert(&core, tx, user)
+            };
+            let sn = this.parts.accounts.close(user, erase, forget).await?;
+            tracing::info!(user = %user_id, erase, "An account was deactivated.");
+            let promise = this.journal.promise(sn, user, DurableAction::LeaveAllRooms, this.core.now_ms());
+            let read = move |tx: &mut hearth_store::ReadTx<'_>| durable::without_device(tx.tx(), user);
+            let (who, _) = this.core.store.read("action_user", read).await?;
+            match this.leave_all_rooms(&who).await {
+                Ok(()) => this.fulfil(promise).await,
+                // The account is closed, which is what was asked for.
+                Err(error) => tracing::warn!(user = %user_id, %error, "A deactivated user has yet to leave rooms."),
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// Ends the session that asks, and deletes its device.
+    ///
+    /// Durability: one transaction.
+    pub async fn log_out(&self, who: &Requester) -> Result<()> {
+        self.parts.accounts.log_out(who).await
+    }
+
+    /// Ends all sessions of the requester and deletes all of their devices.
+    ///
+    /// Durability: one transaction.
+    pub async fn log_out_everywhere(&self, who: &Requester) -> Result<()> {
+        self.parts.accounts.log_out_everywhere(who.user, |_, _| Ok(())).await
+    }
+
+    /// Deletes devices of the requester by their ids; unknown ids are passed over.
+    ///
+    /// Durability: one transaction.
+    pub async fn delete_devices(&self, who: &Requester, ids: Vec<String>) -> Result<()> {
+        self.parts.accounts.delete_devices(who.user, ids).await
+    }
+}

@@ -1,0 +1,184 @@
+//! What administrators do through the admin API. Each act and its note in the audit log are on disk together or not at all. Acts
+//! that change only what is in memory (the relay, jobs, trying another server again) have no transaction: they are done and then noted,
+//! on a task of their own, so that a client that hangs up does not come between; a crash there ends what they acted on.
+
+use std::sync::Arc;
+
+use hearth_base::{Error, Result};
+use hearth_store::WriteTx;
+use ruma::OwnedUserId;
+
+use super::Actions;
+use crate::accounts::{Flag, NewRegistrationToken};
+use crate::admin::audit::Note;
+use crate::admin::jobs::Job;
+use crate::admin::{RegistrationTokenRow, UserToCreate};
+use crate::federation::outbox::Destination;
+use crate::keys;
+
+impl Actions {
+    /// Makes an account, with a password of our own where none is given; that one is returned, and cannot be had again.
+    ///
+    /// Durability: one transaction.
+    pub async fn admin_create_user(&self, actor: &str, new: UserToCreate) -> Result<(OwnedUserId, Option<String>)> {
+        let detail = if new.admin { "administrator" } else { "" };
+        let user_id = self.parts.admin.user_id(&new.name.to_lowercase())?;
+        let note = Note::new(actor, "user.create", user_id.as_str(), detail);
+        self.parts.admin.create_user(user_id, new, note.also(&self.core)).await
+    }
+
+    /// Sets an account's password, to one of our own where none is given; that one is returned.
+    ///
+    /// Durability: one transaction.
+    pub async fn admin_reset_password(
+        &self,
+        actor: &str,
+        name: &str,
+        password: Option<String>,
+        log_out: bool,
+    ) -> Result<Option<String>> {
+        let user_id = self.parts.admin.user_id(name)?;
+        let detail = if log_out { "logged out everywhere" } else { "" };
+        let note = Note::new(actor, "user.password", user_id.as_str(), detail);
+        self.parts.admin.reset_password(&user_id, password, log_out, note.also(&self.core)).await
+    }
+
+    /// Deactivates an account, as [`Actions::deactivate`].
+    ///
+    /// Durability: durable job.
+    pub async fn admin_deactivate(self: &Arc<Self>, actor: &str, name: &str, erase: bool) -> Result<()> {
+        let user_id = self.parts.admin.user_id(name)?;
+        let account = self.parts.accounts.account(&user_id).await?;
+        let detail = if erase { "erased" } else { "" };
+        let note = Note::new(actor, "user.deactivate", user_id.as_str(), detail);
+        self.close_account(account.user, &user_id, erase, note.also(&self.core)).await
+    }
+
+    /// Ends all sessions of an account; how many there were.
+    ///
+    /// Durability: one transaction.
+    pub async fn admin_log_out(&self, actor: &str, name: &str) -> Result<u64> {
+        let user_id = self.parts.admin.user_id(name)?;
+        let account = self.parts.accounts.account(&user_id).await?;
+        let (core, actor) = (Arc::clone(&self.core), actor.to_owned());
+        let note = move |tx: &mut WriteTx<'_>, devices: u64| {
+            Note::new(&actor, "user.logout", user_id.as_str(), &format!("devices {devices}")).insert(&core, tx)?;
+            Ok(devices)
+        };
+        self.parts.accounts.log_out_everywhere(account.user, note).await
+    }
+
+    /// Sets or clears an account's flag.
+    ///
+    /// Durability: one transaction.
+    pub async fn admin_set_flag(&self, actor: &str, name: &str, flag: Flag, on: bool) -> Result<()> {
+        let user_id = self.parts.admin.user_id(name)?;
+        let account = self.parts.accounts.account(&user_id).await?;
+        let action = match (flag, on) {
+            (Flag::Admin, true) => "user.grant_admin",
+            (Flag::Admin, false) => "user.revoke_admin",
+            (Flag::Locked, true) => "user.lock",
+            (Flag::Locked, false) => "user.unlock",
+            (Flag::Suspended, true) => "user.suspend",
+            (Flag::Suspended, false) => "user.unsuspend",
+        };
+        let note = Note::new(actor, action, user_id.as_str(), "");
+        self.parts.accounts.set_flag(account.user, flag, on, note.also(&self.core)).await
+    }
+
+    /// Makes a registration token. Refuses one that exists or cannot be one.
+    ///
+    /// Durability: one transaction.
+    pub async fn admin_create_registration_token(
+        &self,
+        actor: &str,
+        new: NewRegistrationToken,
+    ) -> Result<RegistrationTokenRow> {
+        let uses = new.uses_max.map_or_else(|| "without limit".to_owned(), |uses| format!("uses {uses}"));
+        let (core, actor) = (Arc::clone(&self.core), actor.to_owned());
+        let note = move |tx: &mut WriteTx<'_>, token: &str| {
+            Note::new(&actor, "registration_token.create", &beginning(token), &uses).insert(&core, tx)
+        };
+        self.parts.accounts.make_registration_token(new, note).await
+    }
+
+    /// Deletes a registration token; `M_NOT_FOUND` if there is none.
+    ///
+    /// Durability: one transaction.
+    pub async fn admin_revoke_registration_token(&self, actor: &str, token: &str) -> Result<()> {
+        let note = Note::new(actor, "registration_token.revoke", &beginning(token), "");
+        self.parts.accounts.delete_registration_token(token, note.also(&self.core)).await
+    }
+
+    /// Makes a new signing key and uses it from now on; gives its id.
+    ///
+    /// Durability: one transaction.
+    pub async fn admin_rotate_signing_key(&self, actor: &str) -> Result<String> {
+        let (core, actor) = (Arc::clone(&self.core), actor.to_owned());
+        let note =
+            move |tx: &mut WriteTx<'_>, id: &str| Note::new(&actor, "signing_key.rotate", id, "").insert(&core, tx);
+        keys::rotate(&self.core, note).await
+    }
+
+    /// Tries a server again at once, whatever it did before.
+    ///
+    /// Durability: finished.
+    pub async fn admin_retry_destination(self: &Arc<Self>, actor: &str, server: &str) -> Result<Destination> {
+        let (this, server) = (Arc::clone(self), server.to_owned());
+        let note = Note::new(actor, "federation.retry", &server, "");
+        self.finish(async move {
+            let destination = this.parts.federation.retry(&server).await?;
+            this.parts.admin.note(note).await?;
+            Ok(destination)
+        })
+        .await
+    }
+
+    /// Asks a job to stop, which it does at its next step. `M_NOT_FOUND` if there is no such job.
+    ///
+    /// Durability: finished.
+    pub async fn admin_cancel_job(self: &Arc<Self>, actor: &str, id: &str) -> Result<Job> {
+        let job = id.parse().ok().and_then(|id| self.parts.admin.jobs.cancel(id));
+        let job = job.ok_or_else(|| Error::not_found("There is no such job; `jobs` lists those that there are."))?;
+        let (this, note) = (Arc::clone(self), Note::new(actor, "job.cancel", id, job.name));
+        self.finish(async move { this.parts.admin.note(note).await }).await?;
+        Ok(job)
+    }
+
+    /// Ends an allocation of the relay. `M_NOT_FOUND` if there is no such allocation.
+    ///
+    /// Durability: finished.
+    pub async fn admin_end_allocation(self: &Arc<Self>, actor: &str, id: &str) -> Result<()> {
+        let unknown = "There is no such relayed address; `ctl turn list` lists those that there are.";
+        let number = id.parse().map_err(|_| Error::not_found(unknown))?;
+        let (this, note) = (Arc::clone(self), Note::new(actor, "relay.end", id, ""));
+        self.finish(async move {
+            if !this.parts.calls.end(number).await {
+                return Err(Error::not_found(unknown));
+            }
+            this.parts.admin.note(note).await
+        })
+        .await
+    }
+
+    /// Ends all allocations of a user; how many there were.
+    ///
+    /// Durability: finished.
+    pub async fn admin_end_allocations(self: &Arc<Self>, actor: &str, name: &str) -> Result<u64> {
+        let user_id = self.parts.admin.user_id(name)?;
+        let (this, actor) = (Arc::clone(self), actor.to_owned());
+        self.finish(async move {
+            let allocations = this.parts.calls.end_all(user_id.as_str()).await as u64;
+            let detail = format!("addresses {allocations}");
+            this.parts.admin.note(Note::new(&actor, "relay.end_all", user_id.as_str(), &detail)).await?;
+            Ok(allocations)
+        })
+        .await
+    }
+}
+
+/// Enough of a token to tell it from others, not enough to use it: whoever reads the audit log should not be able to register.
+fn beginning(token: &str) -> String {
+    let shown: String = token.chars().take(4).collect();
+    format!("{shown}…")
+}

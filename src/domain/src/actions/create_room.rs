@@ -1,0 +1,79 @@
+//! Making a room (client-server API, "Creation").
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use hearth_base::{Reason, Result};
+use hearth_store::WriteTx;
+use hearth_store::tables::memberships::Membership;
+use ruma::api::client::room::create_room;
+use ruma::{OwnedRoomId, OwnedUserId, RoomId};
+
+use super::Actions;
+use super::durable::{DurableAction, Promise, is_final};
+use crate::Requester;
+use crate::rooms::membership::MembershipRequest;
+
+impl Actions {
+    /// Makes a room, and invites those of its first guests who are of other servers once it is there. An invite that does not
+    /// succeed takes nothing from the room; one whose server cannot be reached is tried again for a while.
+    ///
+    /// Refuses as [`crate::rooms::Rooms::create`], and with `M_FORBIDDEN` guests of servers that this one does not talk to.
+    ///
+    /// Durability: one transaction with all that the room begins with; its invites of users of other servers are durable jobs.
+    pub async fn create_room(
+        self: &Arc<Self>,
+        who: &Requester,
+        wanted: create_room::v3::Request,
+    ) -> Result<OwnedRoomId> {
+        let mut guests: Vec<OwnedUserId> =
+            wanted.invite.iter().filter(|user| !self.core.is_local(user)).cloned().collect();
+        guests.sort_unstable();
+        guests.dedup();
+        for guest in &guests {
+            self.core.check_talks_to(guest.server_name())?;
+        }
+        let content = MembershipRequest::new(Membership::Invite, None).direct(wanted.is_direct).content()?;
+        let (this, who) = (Arc::clone(self), who.clone());
+        self.finish(async move {
+            let (core, user) = (Arc::clone(&this.core), who.user);
+            let note = move |tx: &mut WriteTx<'_>, room_id: &RoomId| {
+                let invite = |target: OwnedUserId| {
+                    let (room_id, content) = (room_id.to_owned(), content.clone());
+                    let action = DurableAction::Invite { room_id, target, content };
+                    action.insert(&core, tx, user).map(|sn| (sn, action))
+                };
+                guests.into_iter().map(invite).collect::<Result<Vec<_>>>()
+            };
+            let (room_id, invites) = this.parts.rooms.create(&who, wanted, note).await?;
+            let now_ms = this.core.now_ms();
+            let promises = invites.into_iter().map(|(sn, action)| this.journal.promise(sn, user, action, now_ms));
+            this.invite_guests(&who, promises.collect()).await;
+            Ok(room_id)
+        })
+        .await
+    }
+
+    /// Invites the guests of a new room, one after another: each invite follows the one before in the room's history.
+    async fn invite_guests(&self, who: &Requester, promises: Vec<Promise>) {
+        let mut silent = HashSet::new();
+        for promise in promises {
+            let Some(DurableAction::Invite { room_id, target, content }) = promise.action().cloned() else { continue };
+            if silent.contains(target.server_name()) {
+                // It did not answer for another guest, and the maker of the room waits. It is tried again without them.
+                continue;
+            }
+            let Err(error) = self.invite_remote_user(who, room_id.clone(), target.clone(), content).await else {
+                self.fulfil(promise).await;
+                continue;
+            };
+            tracing::warn!(room = %room_id, user = %target, %error, "Failed to invite a guest of a new room.");
+            if error.reason() == Some(Reason::ConnectionFailed) {
+                silent.insert(target.server_name().to_owned());
+            }
+            if is_final(&error) {
+                self.fulfil(promise).await;
+            }
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! Where aliases lead, and the public directories, of all servers.
+
+use hearth_base::Result;
+use ruma::{OwnedRoomId, OwnedServerName, RoomAliasId};
+
+use super::Actions;
+use crate::rooms::directory::{DirectoryListing, DirectoryQuery};
+
+impl Actions {
+    /// Where an alias leads, and through which servers the room can be joined; the alias's server is asked for it.
+    /// `M_NOT_FOUND` when it leads nowhere.
+    ///
+    /// Durability: reads.
+    pub async fn find_alias(&self, alias: &RoomAliasId) -> Result<(OwnedRoomId, Vec<OwnedServerName>)> {
+        if *alias.server_name() == *self.core.server_name {
+            // With all servers in the room, as another server would be told.
+            return self.parts.federation.serve_alias(alias.to_owned()).await;
+        }
+        self.parts.federation.remote_alias(alias).await
+    }
+
+    /// A page of a server's public directory.
+    ///
+    /// Durability: reads.
+    pub async fn public_rooms(&self, question: DirectoryQuery) -> Result<DirectoryListing> {
+        match question.server.clone().filter(|server| *server != self.core.server_name) {
+            None => self.parts.rooms.directory(question).await,
+            Some(server) => self.parts.federation.remote_directory(&server, question).await,
+        }
+    }
+}

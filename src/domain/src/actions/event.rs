@@ -1,0 +1,58 @@
+//! Single events, by id and by time (client-server API, "Getting events for a room").
+
+use hearth_base::{Reason, Result};
+use ruma::api::Direction;
+use ruma::events::AnyTimelineEvent;
+use ruma::serde::Raw;
+use ruma::{MilliSecondsSinceUnixEpoch, OwnedEventId, OwnedRoomId};
+
+use super::Actions;
+use crate::Requester;
+use crate::federation::wait_until;
+
+impl Actions {
+    /// One event, which other servers are asked for if it is not here. See [`crate::rooms::Rooms::event`].
+    ///
+    /// Durability: reads. As [`Actions::messages`].
+    pub async fn event(
+        &self,
+        who: &Requester,
+        room_id: OwnedRoomId,
+        event_id: OwnedEventId,
+    ) -> Result<Raw<AnyTimelineEvent>> {
+        let rooms = &self.parts.rooms;
+        match rooms.event(who, room_id.clone(), event_id.clone()).await {
+            Err(error) if error.reason() == Some(Reason::NotFound) && rooms.may_read(who, room_id.clone()).await? => {
+                match self.parts.federation.fetch_past_event(room_id.clone(), event_id.clone(), wait_until()).await? {
+                    true => rooms.event(who, room_id, event_id).await,
+                    false => Err(error),
+                }
+            }
+            answer => answer,
+        }
+    }
+
+    /// The event nearest to a point in time, on one side of it. `M_NOT_FOUND` when no server knows one that the reader may see.
+    ///
+    /// Durability: reads. As [`Actions::messages`].
+    pub async fn event_at(
+        &self,
+        who: &Requester,
+        room_id: OwnedRoomId,
+        at: MilliSecondsSinceUnixEpoch,
+        direction: Direction,
+    ) -> Result<(OwnedEventId, MilliSecondsSinceUnixEpoch)> {
+        let rooms = &self.parts.rooms;
+        let near = rooms.event_at(who, room_id.clone(), at, direction).await?;
+        if near.gap.is_none() {
+            return near.found();
+        }
+        let than = near.found.as_ref().map(|(_, at)| *at);
+        let federation = &self.parts.federation;
+        match federation.fetch_past_event_near(room_id.clone(), at, direction, than, wait_until()).await? {
+            // Now that it is here: whether the reader may see it, and whether it is the nearest.
+            true => rooms.event_at(who, room_id, at, direction).await?.found(),
+            false => near.found(),
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! Knocking at a room, here or through a server that is in it (client-server API, "Knocking on rooms").
+
+use std::sync::Arc;
+
+use hearth_base::Result;
+use ruma::{OwnedRoomId, OwnedRoomOrAliasId, OwnedServerName};
+
+use super::Actions;
+use super::durable::DurableAction;
+use crate::Requester;
+use crate::rooms::find;
+
+impl Actions {
+    /// Knocks at the room that `name` is the id or an alias of. Refusals as for a join.
+    ///
+    /// Durability: one transaction where this server is in the room; else a durable job.
+    pub async fn knock(
+        self: &Arc<Self>,
+        who: &Requester,
+        name: OwnedRoomOrAliasId,
+        via: Vec<OwnedServerName>,
+        reason: Option<String>,
+    ) -> Result<OwnedRoomId> {
+        find::no_guests(who)?;
+        let (room_id, via) = self.find_room(name, via).await?;
+        if self.parts.federation.is_own(&room_id).await? {
+            return self.parts.rooms.knock(who, room_id.into(), reason).await;
+        }
+        let action = DurableAction::Knock { room_id: room_id.clone(), via: via.clone(), reason: reason.clone() };
+        let (this, who) = (Arc::clone(self), who.clone());
+        self.durably(who.user, action, async move { this.knock_on_remote_room(&who, room_id, via, reason).await }).await
+    }
+
+    /// Knocks through another server. Done again after it has been done, it sends another knock, which the room's rules allow.
+    pub(super) async fn knock_on_remote_room(
+        &self,
+        who: &Requester,
+        room_id: OwnedRoomId,
+        via: Vec<OwnedServerName>,
+        reason: Option<String>,
+    ) -> Result<OwnedRoomId> {
+        self.parts.federation.knock_on_remote_room(who, &room_id, via, reason).await?;
+        Ok(room_id)
+    }
+}

@@ -1,0 +1,105 @@
+//! Leaving a room, which is also how an invite is rejected and a knock taken back (client-server API, "Leaving rooms").
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use hearth_base::{Error, Result, limits};
+use hearth_store::WriteTx;
+use hearth_store::tables::memberships::{self, Membership};
+use hearth_store::tables::rooms;
+use ruma::OwnedRoomId;
+
+use super::Actions;
+use super::durable::{self, DurableAction};
+use crate::Requester;
+use crate::rooms::find;
+
+impl Actions {
+    /// Takes the requester out of a room. An invite to a room of another server, or a knock there, ends in any case: if no server of
+    /// the room can be told now, it is told later.
+    ///
+    /// Durability: one transaction where this server is in the room; else a durable job.
+    pub async fn leave(self: &Arc<Self>, who: &Requester, room_id: OwnedRoomId, reason: Option<String>) -> Result<()> {
+        let Some(before) = self.parts.federation.membership_elsewhere(who, &room_id).await? else {
+            return self.parts.rooms.leave(who, room_id, reason).await;
+        };
+        match before.row.membership {
+            Membership::Invite | Membership::Knock => {}
+            Membership::Leave => return Ok(()),
+            _ => return Err(Error::forbidden(format!("You are not in {room_id}."))),
+        }
+        let action = DurableAction::Leave { room_id: room_id.clone(), reason: reason.clone() };
+        let (this, who) = (Arc::clone(self), who.clone());
+        self.durably(who.user, action, async move { this.leave_remote_room(&who, room_id, reason).await }).await
+    }
+
+    /// Ends an invite or a knock through another server. Done again after it has been done, it changes nothing.
+    pub(super) async fn leave_remote_room(
+        self: &Arc<Self>,
+        who: &Requester,
+        room_id: OwnedRoomId,
+        reason: Option<String>,
+    ) -> Result<()> {
+        let Some(before) = self.parts.federation.membership_elsewhere(who, &room_id).await? else {
+            // This server has come into the room meanwhile.
+            return self.parts.rooms.leave(who, room_id, reason).await;
+        };
+        if !matches!(before.row.membership, Membership::Invite | Membership::Knock) {
+            return Ok(());
+        }
+        let (core, user, room) = (Arc::clone(&self.core), who.user, room_id.clone());
+        // In the transaction that ends it here.
+        let tell_later = move |tx: &mut WriteTx<'_>, left, via| {
+            let action = DurableAction::WithdrawMembership { room_id: room, left, via };
+            action.insert(&core, tx, user).map(|sn| (sn, action))
+        };
+        let untold = self.parts.federation.leave_remote_room(who, &room_id, before, reason, tell_later).await?;
+        if let Some((sn, action)) = untold {
+            // Dropped, so that it waits for its first try.
+            drop(self.journal.promise(sn, user, action, self.core.now_ms()));
+        }
+        Ok(())
+    }
+
+    /// Takes a user out of every room they are in, are invited to, or have knocked at. One room after another, so that others can
+    /// write in between. A room that fails does not hold up the others; the last error is the answer then. Rooms that do not let the
+    /// user go (a policy server may refuse) are passed over: trying again would change nothing.
+    pub(super) async fn leave_all_rooms(self: &Arc<Self>, who: &Requester) -> Result<()> {
+        let mut refused = HashSet::new();
+        for _ in 0..limits::LEAVE_ALL_ROUNDS_MAX {
+            let mut found = self.rooms_to_leave(who).await?;
+            found.retain(|room_id| !refused.contains(room_id));
+            if found.is_empty() {
+                return Ok(());
+            }
+            let mut failed = None;
+            for room_id in found {
+                let Err(error) = self.leave(who, room_id.clone(), None).await else { continue };
+                tracing::info!(room = %room_id, user = %who.user_id, %error, "Failed to leave a room; going on with the others.");
+                if durable::is_final(&error) {
+                    refused.insert(room_id);
+                } else {
+                    failed = Some(error);
+                }
+            }
+            if let Some(error) = failed {
+                return Err(error);
+            }
+        }
+        Err(Error::broken("leaving all rooms does not come to an end"))
+    }
+
+    async fn rooms_to_leave(&self, who: &Requester) -> Result<Vec<OwnedRoomId>> {
+        let user = who.user;
+        let read = move |tx: &mut hearth_store::ReadTx<'_>| {
+            let mut found = Vec::new();
+            for row in memberships::of_user(tx.tx(), user)? {
+                if matches!(row.membership, Membership::Join | Membership::Invite | Membership::Knock) {
+                    found.extend(rooms::by_sn(tx.tx(), row.room)?.map(|room| find::id(&room)).transpose()?);
+                }
+            }
+            Ok(found)
+        };
+        self.core.store.read("rooms_of_user", read).await
+    }
+}

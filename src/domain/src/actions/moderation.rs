@@ -1,0 +1,70 @@
+//! Removing and banning users, forgetting and replacing rooms.
+
+use hearth_base::Result;
+use ruma::{OwnedRoomId, OwnedUserId};
+
+use super::Actions;
+use crate::Requester;
+
+impl Actions {
+    /// Removes a member, or takes an invite back. `M_FORBIDDEN` when they are not in the room, or above the requester.
+    ///
+    /// Durability: one transaction. The other servers are told by the outbox.
+    pub async fn kick(
+        &self,
+        who: &Requester,
+        room_id: OwnedRoomId,
+        target: OwnedUserId,
+        reason: Option<String>,
+    ) -> Result<()> {
+        self.parts.rooms.kick(who, room_id, target, reason).await
+    }
+
+    /// Bans a user, whether they are in the room or not. Banning again changes nothing.
+    ///
+    /// Durability: one transaction. The other servers are told by the outbox.
+    pub async fn ban(
+        &self,
+        who: &Requester,
+        room_id: OwnedRoomId,
+        target: OwnedUserId,
+        reason: Option<String>,
+    ) -> Result<()> {
+        self.parts.rooms.ban(who, room_id, target, reason).await
+    }
+
+    /// Lifts a ban; the user may then join or be invited again. `M_FORBIDDEN` when they are not banned.
+    ///
+    /// Durability: one transaction. The other servers are told by the outbox.
+    pub async fn unban(
+        &self,
+        who: &Requester,
+        room_id: OwnedRoomId,
+        target: OwnedUserId,
+        reason: Option<String>,
+    ) -> Result<()> {
+        self.parts.rooms.unban(who, room_id, target, reason).await
+    }
+
+    /// Forgets a room. `M_UNKNOWN` while the requester is still in it, invited, or knocking.
+    ///
+    /// Durability: one transaction.
+    pub async fn forget(&self, who: &Requester, room_id: OwnedRoomId) -> Result<()> {
+        self.parts.rooms.forget(who, room_id).await
+    }
+
+    /// Replaces a room by one of another version; members follow by joining the new one.
+    ///
+    /// Refuses with `M_UNSUPPORTED_ROOM_VERSION`, `M_NOT_FOUND` for unknown rooms, and `M_FORBIDDEN` without the power to send `m.room.tombstone`.
+    ///
+    /// Durability: one transaction.
+    pub async fn upgrade(
+        &self,
+        who: &Requester,
+        room_id: OwnedRoomId,
+        version: String,
+        additional_creators: Vec<OwnedUserId>,
+    ) -> Result<OwnedRoomId> {
+        self.parts.rooms.upgrade(who, room_id, &version, additional_creators).await
+    }
+}

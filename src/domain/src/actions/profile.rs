@@ -1,0 +1,78 @@
+//! Profiles of users of all servers (client-server API, "Profiles").
+
+use std::sync::Arc;
+
+use hearth_base::{Error, Result};
+use hearth_store::WriteTx;
+use ruma::UserId;
+use serde_json::{Map, Value};
+
+use super::Actions;
+use super::durable::DurableAction;
+use crate::Requester;
+use crate::personal::profiles::ProfileField;
+use crate::rooms::member_profile::MemberProfileField;
+
+impl Actions {
+    /// A user's whole profile, by field; their server is asked for it. `M_NOT_FOUND` for unknown users.
+    ///
+    /// Durability: reads.
+    pub async fn profile(&self, user_id: &UserId) -> Result<Map<String, Value>> {
+        if self.core.is_local(user_id) {
+            return self.parts.personal.profiles.get(user_id).await;
+        }
+        self.parts.federation.remote_profile(user_id).await
+    }
+
+    /// One field of a user's profile, as [`Actions::profile`]. A display name or an avatar that is not set is none; any other field
+    /// is `M_NOT_FOUND`.
+    ///
+    /// Durability: reads.
+    pub async fn profile_field(&self, user_id: &UserId, name: &str) -> Result<Option<Value>> {
+        if self.core.is_local(user_id) {
+            return self.parts.personal.profiles.field(user_id, name).await;
+        }
+        let value = self.parts.federation.remote_profile(user_id).await?.remove(name);
+        if value.is_none() && !ProfileField::is_face(name) {
+            return Err(Error::not_found(format!("{user_id} has not set {name}.")));
+        }
+        Ok(value)
+    }
+
+    /// Sets or removes a field of the requester's own profile. A display name or an avatar then changes in all rooms that they are
+    /// in, but for those that do not let them.
+    ///
+    /// Refuses with `M_FORBIDDEN` other users' profiles, `M_PROFILE_TOO_LARGE` what makes the profile larger than
+    /// [`hearth_base::limits::PROFILE_BYTES_MAX`].
+    ///
+    /// Durability: one transaction; where rooms show it, a durable job.
+    pub async fn set_profile_field(
+        self: &Arc<Self>,
+        who: &Requester,
+        user_id: &UserId,
+        field: ProfileField,
+    ) -> Result<()> {
+        who.must_be(user_id)?;
+        let shown = match field {
+            ProfileField::DisplayName(_) => MemberProfileField::DisplayName,
+            ProfileField::AvatarUrl(_) => MemberProfileField::AvatarUrl,
+            ProfileField::Other(..) => return self.parts.personal.profiles.set(who, field, |_| Ok(())).await,
+        };
+        let action = DurableAction::UpdateMemberEvents { field: shown };
+        let (this, who) = (Arc::clone(self), who.clone());
+        self.finish(async move {
+            let (core, user) = (Arc::clone(&this.core), who.user);
+            let noted = action.clone();
+            let note = move |tx: &mut WriteTx<'_>| noted.insert(&core, tx, user);
+            let sn = this.parts.personal.profiles.set(&who, field, note).await?;
+            let promise = this.journal.promise(sn, user, action, this.core.now_ms());
+            match this.parts.rooms.renew_face(&who, shown).await {
+                Ok(()) => this.fulfil(promise).await,
+                // The profile is what was asked for.
+                Err(error) => tracing::info!(user = %who.user_id, %error, "Rooms have yet to show a changed profile."),
+            }
+            Ok(())
+        })
+        .await
+    }
+}

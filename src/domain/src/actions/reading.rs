@@ -1,0 +1,19 @@
+//! Read receipts and the fully read marker (client-server API, "Receipts", "Fully read markers").
+
+use hearth_base::Result;
+use ruma::RoomId;
+
+use super::Actions;
+use crate::Requester;
+use crate::ephemeral::receipts::{self, Read};
+
+impl Actions {
+    /// Marks what the requester has read in a room.
+    ///
+    /// Durability: one transaction. Activity of the user.
+    pub async fn mark_read(&self, who: &Requester, room_id: &RoomId, read: Read) -> Result<()> {
+        receipts::mark_read(&self.core, who, room_id, read).await?;
+        self.parts.presence.active(who.user).await;
+        Ok(())
+    }
+}

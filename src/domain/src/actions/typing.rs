@@ -1,0 +1,20 @@
+//! Typing notifications (client-server API, "Typing Notifications").
+
+use std::time::Duration;
+
+use hearth_base::Result;
+use ruma::RoomId;
+
+use super::Actions;
+use crate::Requester;
+
+impl Actions {
+    /// Says that the requester is typing in a room for so long, or not any more.
+    ///
+    /// Durability: nothing is kept. Activity of the user.
+    pub async fn set_typing(&self, who: &Requester, room_id: &RoomId, lasting: Option<Duration>) -> Result<()> {
+        self.parts.typing.set(who, room_id, lasting).await?;
+        self.parts.presence.active(who.user).await;
+        Ok(())
+    }
+}

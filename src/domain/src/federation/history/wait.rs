@@ -1,0 +1,55 @@
+//! Fetching history while a client waits for it: for as long as a client may be kept waiting, and no longer. The work itself goes on.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hearth_base::{Result, limits};
+use ruma::api::Direction;
+use ruma::{MilliSecondsSinceUnixEpoch, OwnedEventId, OwnedRoomId};
+use tokio::time::Instant;
+
+use super::within;
+use crate::federation::Federation;
+use hearth_store::tables::history_gaps::Gap;
+
+/// Until when a client that asks now may be kept waiting.
+pub(crate) fn wait_until() -> Instant {
+    Instant::now() + Duration::from_millis(limits::HISTORY_WAIT_MS_MAX)
+}
+
+impl Federation {
+    /// Fetches a piece of what is missing at a gap. Whether there is something new; none when that takes longer than `until`.
+    pub(crate) async fn fill_gap(
+        self: &Arc<Self>,
+        room_id: OwnedRoomId,
+        gap: &Gap,
+        until: Instant,
+    ) -> Result<Option<bool>> {
+        within(Arc::clone(self).fill(room_id, gap.floor, gap.next), until).await
+    }
+
+    /// Fetches a single event. Whether it is here now.
+    pub(crate) async fn fetch_past_event(
+        self: &Arc<Self>,
+        room_id: OwnedRoomId,
+        event_id: OwnedEventId,
+        until: Instant,
+    ) -> Result<bool> {
+        let fetched = within(Arc::clone(self).obtain_apart(room_id, event_id), until).await?;
+        Ok(fetched == Some(true))
+    }
+
+    /// Fetches the event nearest to a point in time, if another server has one that is nearer `than` the one known here. Whether there
+    /// is something new.
+    pub(crate) async fn fetch_past_event_near(
+        self: &Arc<Self>,
+        room_id: OwnedRoomId,
+        at: MilliSecondsSinceUnixEpoch,
+        direction: Direction,
+        than: Option<MilliSecondsSinceUnixEpoch>,
+        until: Instant,
+    ) -> Result<bool> {
+        let fetched = within(Arc::clone(self).obtain_by_time(room_id, at, direction, than), until).await?;
+        Ok(fetched.flatten().is_some())
+    }
+}
