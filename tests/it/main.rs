@@ -5,6 +5,7 @@
 mod harness;
 
 mod accounts;
+mod actions;
 mod calls;
 mod crash;
 mod delayed;

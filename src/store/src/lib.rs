@@ -29,5 +29,5 @@ pub use hash::hash64;
 pub use metrics::{Operation, OperationKind, StoreHealth};
 pub use options::{BALLAST_BYTES_DEFAULT, BallastOptions, EngineOptions, Options, SqliteOptions};
 pub use queue::Lane;
-pub use store::Store;
+pub use store::{Before, Store};
 pub use tx::{ReadTx, WriteTx};

@@ -40,6 +40,11 @@ impl Client {
         Self { http, base: base.into(), token: None }
     }
 
+    /// Where the server is, such as `http://127.0.0.1:8008`.
+    pub(crate) fn base(&self) -> &str {
+        &self.base
+    }
+
     /// The same client with an access token.
     pub(crate) fn with_token(&self, token: &str) -> Self {
         Self { token: Some(token.to_owned()), ..self.clone() }

@@ -16,6 +16,7 @@ mod person;
 mod reading;
 mod rooms;
 mod seen;
+mod steps;
 mod world;
 
 pub(crate) use answer::Answer;
@@ -27,6 +28,7 @@ pub(crate) use network::{Faults, ServerLink, SimulatedNetwork};
 pub(crate) use path::{encoded, v1, v3};
 pub(crate) use person::{PASSWORD, Person};
 pub(crate) use seen::Seen;
+pub(crate) use steps::Steps;
 pub(crate) use world::World;
 
 pub(crate) use serde_json::{Value, json};

@@ -18,6 +18,8 @@ use hearth_http::edge::Counters;
 use parking_lot::Mutex;
 use tower::ServiceExt;
 
+use super::Steps;
+
 /// What happens to requests on their way, in percent of them.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Faults {
@@ -37,6 +39,8 @@ pub(crate) struct SimulatedNetwork {
     parted: Mutex<HashSet<(String, String)>>,
     faults: Mutex<Faults>,
     chance: SeededRandom,
+    /// Awaited before each request of a server, by the server's name.
+    steps: Mutex<HashMap<String, Arc<Steps>>>,
     /// Every request, for tests that look at the wire: from, to, method and target.
     seen: Mutex<Vec<(String, Call)>>,
 }
@@ -54,6 +58,7 @@ impl SimulatedNetwork {
             parted: Mutex::default(),
             faults: Mutex::default(),
             chance: SeededRandom::new(seed),
+            steps: Mutex::default(),
             seen: Mutex::default(),
         })
     }
@@ -118,7 +123,16 @@ impl SimulatedNetwork {
         self.parted.lock().contains(&(from.to_owned(), to.to_owned()))
     }
 
+    /// Has a server counted at the requests that it sends.
+    fn count_steps(&self, from: &str, steps: Arc<Steps>) {
+        self.steps.lock().insert(from.to_owned(), steps);
+    }
+
     async fn carry(self: Arc<Self>, from: String, call: Call) -> Result<RemoteResponse> {
+        let steps = self.steps.lock().get(&from).cloned();
+        if let Some(steps) = steps {
+            steps.step(&call.target).await;
+        }
         self.seen.lock().push((from.clone(), call.clone()));
         let faults = *self.faults.lock();
         self.delay(faults).await;
@@ -172,6 +186,11 @@ pub(crate) struct ServerLink {
 }
 
 impl ServerLink {
+    /// Has the server at this end counted at the requests that it sends.
+    pub(super) fn count_steps(&self, steps: Arc<Steps>) {
+        self.network.count_steps(&self.from, steps);
+    }
+
     /// The server at this end of the road can be reached.
     pub(super) fn attach(&self, running: &Running) {
         let resources = [Resource::Client, Resource::Federation, Resource::Media];

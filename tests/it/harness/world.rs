@@ -11,8 +11,9 @@ use hearth_base::config::{Address, Config, Passwords, RegistrationMode, Resource
 use hearth_base::random::SeededRandom;
 use hearth_store::{Options, Store};
 use tempfile::TempDir;
+use tokio::runtime::Runtime;
 
-use super::{Client, Person, ServerLink, TestClock};
+use super::{Client, Person, ServerLink, Steps, TestClock};
 
 /// How long a server may take to stop. Whatever still runs then is a leftover.
 const GRACE: Duration = Duration::from_secs(10);
@@ -29,6 +30,8 @@ pub(crate) struct World {
     starts: u64,
     /// How it reaches other servers, for those that do.
     link: Option<Arc<ServerLink>>,
+    /// Where a server runs that can be killed, and what counts its steps.
+    mortal: Option<(Option<Runtime>, Arc<Steps>)>,
 }
 
 impl World {
@@ -55,7 +58,7 @@ impl World {
         change(&mut config);
         config.validate().expect("the test's configuration is a good one");
         let client = Client::new("");
-        let mut world = Self { clock, config, _folder: folder, running: None, client, starts: 0, link };
+        let mut world = Self { clock, config, _folder: folder, running: None, client, starts: 0, link, mortal: None };
         world.start().await;
         world
     }
@@ -66,9 +69,19 @@ impl World {
         let seed = seed_of_this_test().wrapping_add(self.starts);
         let seams = Seams { clock: self.clock.clone(), random: Arc::new(SeededRandom::new(seed)) };
         let (config, link) = (self.config.clone(), self.link.clone());
-        let running = match &link {
-            Some(link) => hearth::start_with_network(config, seams, link.clone()).await,
-            None => hearth::start(config, seams).await,
+        let running = match (&link, &mut self.mortal) {
+            (Some(link), Some((runtime, steps))) => {
+                let here = runtime.insert(Runtime::new().expect("a runtime"));
+                let running = start_on(here, config, seams, link.clone()).await;
+                let steps = steps.clone();
+                running.domain.core.store.before_writes(move |name| {
+                    let steps = steps.clone();
+                    Box::pin(async move { steps.step(name).await })
+                });
+                Ok(running)
+            }
+            (Some(link), None) => hearth::start_with_network(config, seams, link.clone()).await,
+            (None, _) => hearth::start(config, seams).await,
         };
         let running = running.expect("the server starts");
         if let Some(link) = link {
@@ -80,6 +93,38 @@ impl World {
         let Address::Tcp(address) = address else { unreachable!("the first listener has a port") };
         self.client = Client::new(format!("http://{address}"));
         self.running = Some(running);
+    }
+
+    /// Makes this a server that can be killed and stopped between two steps, and starts it anew.
+    pub(crate) async fn counts_steps(&mut self) {
+        self.stop().await;
+        self.counts_anew();
+        self.start().await;
+    }
+
+    fn counts_anew(&mut self) {
+        let steps = Arc::<Steps>::default();
+        self.link.as_ref().expect("a server among others").count_steps(steps.clone());
+        self.mortal = Some((None, steps));
+    }
+
+    /// What counts its steps.
+    pub(crate) fn steps(&self) -> Arc<Steps> {
+        self.mortal.as_ref().expect("a server whose steps are counted").1.clone()
+    }
+
+    /// Kills the server: nothing that it does goes on, nothing is closed. Then starts it again with the same data.
+    pub(crate) async fn is_killed_and_starts_again(&mut self) {
+        let (runtime, steps) = self.mortal.as_mut().expect("a server that can be killed");
+        steps.die();
+        if let Some(link) = &self.link {
+            link.detach();
+        }
+        drop(self.running.take());
+        runtime.take().expect("it runs").shutdown_background();
+        // The dead one's stay dead, in whatever is left of its tasks.
+        self.counts_anew();
+        self.start().await;
     }
 
     /// Stops the server and starts it again with the same data.
@@ -99,6 +144,9 @@ impl World {
         let began = Instant::now();
         running.stop(GRACE).await;
         assert!(began.elapsed() < GRACE, "something was still running when the server had to stop");
+        if let Some((runtime, _)) = &mut self.mortal {
+            runtime.take().expect("it runs").shutdown_background();
+        }
         self.check_database();
     }
 
@@ -160,9 +208,25 @@ impl World {
 
 impl Drop for World {
     fn drop(&mut self) {
+        // A runtime may not be dropped where the test's own runs.
+        if let Some(runtime) = self.mortal.as_mut().and_then(|(runtime, _)| runtime.take()) {
+            runtime.shutdown_background();
+        }
         let forgotten = self.running.is_some() && !std::thread::panicking();
         assert!(!forgotten, "the test forgot `world.ends().await`, which looks for leftovers");
     }
+}
+
+/// Starts a server on a runtime of its own. One that was killed a moment ago may still hold the database.
+async fn start_on(runtime: &Runtime, config: Config, seams: Seams, link: Arc<ServerLink>) -> Running {
+    for _ in 0..200 {
+        let starting = hearth::start_with_network(config.clone(), seams.clone(), link.clone());
+        match runtime.spawn(starting).await.expect("the start does not panic") {
+            Ok(running) => return running,
+            Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+        }
+    }
+    unreachable!("the server does not start after it was killed")
 }
 
 /// What most tests want: cheap passwords, no limits, no ballast, a free port.

@@ -1,0 +1,109 @@
+//! What was measured to go wrong once, and what is told to servers that were away.
+
+use std::time::Duration;
+
+use super::{comes_true, membership};
+use crate::harness::{Cluster, World, json, v3};
+
+/// Asks for something and hangs up after a moment.
+async fn hangs_up(ask: crate::harness::Ask, after: Duration) {
+    let _ = tokio::time::timeout(after, ask.attempt()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deactivated_user_of_60_rooms_is_in_none_of_them() {
+    for after_ms in [1, 15, 30] {
+        let mut world = World::new().await;
+        let (ann, amy) = (world.register("ann").await, world.register("amy").await);
+        let mut rooms = Vec::new();
+        for _ in 0..60 {
+            rooms.push(amy.creates_room().public().await);
+            ann.joins(&rooms[rooms.len() - 1]).await;
+        }
+        let ask = ann.post(v3!("account/deactivate"), json!({ "auth": ann.proof(None) }));
+        hangs_up(ask, Duration::from_millis(after_ms)).await;
+        if after_ms == 30 {
+            // A clean stop amid it is as good.
+            world.restart().await;
+        }
+        let joined = async || {
+            let mut joined = 0;
+            for room in &rooms {
+                joined += usize::from(membership(&world, &room.0, &ann.id).await == "join");
+            }
+            joined
+        };
+        let begun = ann.get(v3!("account/whoami")).await.status == 401;
+        assert!(begun || joined().await == 60, "either nothing or all");
+        if begun {
+            assert!(comes_true(async || joined().await == 0).await, "still in {} rooms", joined().await);
+        }
+        world.ends().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_of_20_guests_are_invited_when_the_client_hangs_up() {
+    let cluster = Cluster::of(["a.example", "b.example"]).await;
+    let [a, b] = &cluster.worlds[..] else { unreachable!("two servers") };
+    let ann = a.register("ann").await;
+    let mut guests = Vec::new();
+    for n in 0..20 {
+        guests.push(b.register(&format!("guest{n}")).await);
+    }
+    let invited: Vec<_> = guests.iter().map(|guest| guest.id.clone()).collect();
+    hangs_up(ann.post(v3!("createRoom"), json!({ "invite": invited })), Duration::from_millis(60)).await;
+    let rooms = ann.get(v3!("joined_rooms")).await.ok();
+    let Some(room) = rooms["joined_rooms"][0].as_str() else {
+        // Too slow a machine: it has not begun.
+        return cluster.ends().await;
+    };
+    for guest in &guests {
+        let both = async || {
+            membership(a, room, &guest.id).await == "invite" && membership(b, room, &guest.id).await == "invite"
+        };
+        assert!(comes_true(both).await, "{} is not invited", guest.id);
+    }
+    cluster.ends().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_was_away_is_told_of_a_rejected_invite_and_gets_the_invites_of_a_new_room() {
+    let cluster = Cluster::of(["a.example", "b.example"]).await;
+    let [a, b] = &cluster.worlds[..] else { unreachable!("two servers") };
+    for version in ["11", "12"] {
+        let (ann, bob) = (a.register(&format!("ann{version}")).await, b.register(&format!("bob{version}")).await);
+        let invited = bob.creates_room().version(version).await;
+        bob.invites(&ann, &invited).await;
+        cluster.network.part("a.example", "b.example");
+        ann.leaves(&invited).await;
+        let room = ann.creates_room().version(version).with("invite", json!([bob.id])).await;
+        assert_eq!(membership(a, &invited.0, &ann.id).await, "leave", "it ends here in any case");
+        assert_eq!(membership(b, &invited.0, &ann.id).await, "invite");
+        cluster.network.heal();
+        assert!(comes_true(async || membership(b, &invited.0, &ann.id).await == "leave").await, "version {version}");
+        let both = async || {
+            membership(a, &room.0, &bob.id).await == "invite" && membership(b, &room.0, &bob.id).await == "invite"
+        };
+        assert!(comes_true(both).await, "version {version}");
+    }
+    cluster.ends().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_invite_that_comes_again_is_not_rejected_by_an_older_leave() {
+    let cluster = Cluster::of(["a.example", "b.example"]).await;
+    let [a, b] = &cluster.worlds[..] else { unreachable!("two servers") };
+    let (ann, bob) = (a.register("ann").await, b.register("bob").await);
+    let room = bob.creates_room().await;
+    bob.invites(&ann, &room).await;
+    cluster.network.part("a.example", "b.example");
+    ann.leaves(&room).await;
+    cluster.network.heal();
+    // Before the other server has been told of the leave.
+    bob.kicks(&ann, &room).await;
+    bob.invites(&ann, &room).await;
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert_eq!((membership(a, &room.0, &ann.id).await, membership(b, &room.0, &ann.id).await), ("invite", "invite"));
+    cluster.ends().await;
+}
