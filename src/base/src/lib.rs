@@ -10,6 +10,8 @@ pub mod position;
 pub mod random;
 
 pub use clock::{Clock, Millis};
+pub use hearth_net as net;
+
 pub use error::{Error, Fault, Reason, Refusal, Result};
 pub use position::Position;
 pub use random::Random;

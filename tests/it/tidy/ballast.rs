@@ -10,7 +10,7 @@ use super::{files, none, root};
 const NAMED_FOR_A_REASON: [(&str, &str); 0] = [];
 
 /// What only tests of other crates, the harness or an example use. Each stays because nothing else shows what it shows.
-const FOR_TESTS: [&str; 10] = [
+const FOR_TESTS: [&str; 9] = [
     // The harness: a server within a simulated network, with cheap passwords.
     "start_with_network",
     "cheap",
@@ -19,8 +19,6 @@ const FOR_TESTS: [&str; 10] = [
     "check_blocking",
     // An operator reopens an account; the endpoint comes with the admin API's next part.
     "reopen",
-    // Pictures that the tests make.
-    "with_orientation",
     // The relay's invariants, which its tests and its fuzzer check.
     "assert_sound",
     "holders",

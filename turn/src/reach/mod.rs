@@ -7,7 +7,8 @@ mod interfaces;
 
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs, UdpSocket};
 
-use crate::peers::is_public;
+use hearth_net::is_public;
+
 use crate::settings::{Entropy, Public, Settings};
 use crate::shared::external_address::Family;
 use crate::shared::{ExternalAddress, RelayAddress};
