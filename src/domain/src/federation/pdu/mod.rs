@@ -6,9 +6,9 @@
 
 mod auth_events;
 mod auth_order;
-pub(super) mod auth_rules;
 mod backfilled;
 mod canonical_json;
+mod graph_order;
 mod handle;
 mod join_state;
 mod missing_events;
