@@ -10,7 +10,7 @@ use super::{files, none, root};
 const NAMED_FOR_A_REASON: [(&str, &str); 0] = [];
 
 /// What only tests of other crates, the harness or an example use. Each stays because nothing else shows what it shows.
-const FOR_TESTS: [&str; 9] = [
+const FOR_TESTS: [&str; 10] = [
     // The harness: a server within a simulated network, with cheap passwords.
     "start_with_network",
     "cheap",
@@ -24,6 +24,7 @@ const FOR_TESTS: [&str; 9] = [
     "holders",
     // Attributes and keys of RFC 8489 that the relay has no use for, and test vectors have.
     "MAPPED_ADDRESS",
+    "error_code",
     "short_term",
 ];
 

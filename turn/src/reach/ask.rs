@@ -9,12 +9,11 @@ use ::stun::agent::TransactionId;
 use ::stun::message::{BINDING_REQUEST, BINDING_SUCCESS, Getter, Message};
 use ::stun::xoraddr::XorMappedAddress;
 
+use crate::limits::STUN_ANSWER_BYTES_MAX;
 use crate::shared::external_address::Family;
 
 const TRIES: u32 = 3;
 const WAIT: Duration = Duration::from_millis(700);
-/// The longest answer that is read.
-const ANSWER_BYTES_MAX: usize = 512;
 
 /// Our address as `server` (`host:port`) sees it.
 pub(super) fn public_address(server: &str, family: Family) -> Option<IpAddr> {
@@ -30,7 +29,7 @@ fn ask(server: SocketAddr) -> Option<SocketAddr> {
     socket.set_read_timeout(Some(WAIT)).ok()?;
     let mut request = Message::new();
     request.build(&[Box::new(TransactionId::new()), Box::new(BINDING_REQUEST)]).ok()?;
-    let mut buffer = [0; ANSWER_BYTES_MAX];
+    let mut buffer = [0; STUN_ANSWER_BYTES_MAX];
     for _ in 0..TRIES {
         if socket.send(&request.raw).is_err() {
             continue;

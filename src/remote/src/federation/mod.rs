@@ -8,16 +8,12 @@
 mod authority;
 mod calls;
 mod dial;
-mod dns;
 mod fetch;
 mod lifetime;
-mod link;
 mod locate;
-mod race;
 #[cfg(test)]
 mod tests;
 mod well_known;
-mod words;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,10 +23,10 @@ use hearth_base::{Result, Seams};
 use hearth_domain::ports::{Call, Eventually, Network, RemoteResponse};
 use ruma::ServerName;
 
+use crate::connect::dns::{Dns, SystemDns};
 use crate::guard::Guard;
 use calls::Calls;
 use dial::Dial;
-use dns::{Dns, SystemDns};
 use fetch::Fetcher;
 use well_known::WellKnown;
 

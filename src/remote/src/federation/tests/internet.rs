@@ -23,8 +23,8 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
+use crate::connect::dns::{Dns, Miss, Service};
 use crate::federation::Homeservers;
-use crate::federation::dns::{Dns, Miss, Service};
 
 /// A DNS with the records that a test puts in.
 #[derive(Debug, Default)]
