@@ -54,7 +54,7 @@ pub async fn start(config: Config, seams: Seams) -> Result<Running> {
 /// As [`start`], with the ring that the process logs into, for the admin API to show.
 pub(crate) async fn start_with_log(config: Config, seams: Seams, log: Arc<LogRing>) -> Result<Running> {
     let network: Arc<dyn Network> = match config.federation.enabled {
-        true => Arc::new(Homeservers::new(&config.outgoing)?),
+        true => Arc::new(Homeservers::new(&config.outgoing, seams.clone())?),
         false => Arc::new(Nowhere),
     };
     start_on(config, seams, log, network).await

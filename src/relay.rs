@@ -70,10 +70,6 @@ fn tcp(addresses: &[Address]) -> Vec<SocketAddr> {
 fn settings(turn: &Turn, host: &str, listeners: &Listeners) -> Settings {
     let certificates = listeners.certificates();
     let ip = |text: &Option<String>| text.as_deref().and_then(|text| text.parse::<IpAddr>().ok());
-    // Both types read the same texts.
-    let networks = |cidrs: &[hearth_base::config::Cidr]| {
-        cidrs.iter().filter_map(|cidr| cidr.to_string().parse().ok()).collect::<Vec<_>>()
-    };
     Settings {
         udp: tcp(&turn.addresses),
         tcp: tcp(&turn.addresses),
@@ -86,7 +82,7 @@ fn settings(turn: &Turn, host: &str, listeners: &Listeners) -> Settings {
             stun_servers: turn.stun_servers.clone(),
             names: vec![host.to_owned()],
         },
-        peers: PeerRules { allow: networks(&turn.allow_peers), deny: networks(&turn.deny_peers) },
+        peers: PeerRules { allow: turn.allow_peers.clone(), deny: turn.deny_peers.clone() },
         quotas: Quotas {
             allocations_per_user: turn.allocations_per_user,
             allocations: turn.allocations_max,

@@ -25,7 +25,7 @@ use entry::Fields;
 /// Levels of libraries, which `log.level` overrides by naming them. `ruma_state_res` writes two lines an event at `info` for every
 /// authorisation that it checks; the others explain themselves at `debug`.
 const QUIET: &str =
-    "ruma_state_res=warn,hyper=info,hyper_util=info,h2=info,rustls=info,reqwest=info,postgres=info,tokio_postgres=info";
+    "ruma_state_res=warn,hyper=info,hyper_util=info,h2=info,rustls=info,postgres=info,tokio_postgres=info";
 
 /// Makes this process log as configured, and keep what it logs in `ring`. Only the first call in a process counts.
 pub(crate) fn install(log: &Log, clock: Arc<dyn Clock>, ring: Arc<LogRing>) {

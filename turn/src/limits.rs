@@ -80,3 +80,5 @@ pub const THREADS_MAX: usize = 16;
 pub const STREAM_IDLE_MS: u64 = 30_000;
 /// Time between two log lines about the same kind of refusal, in milliseconds.
 pub const LOG_EVERY_MS: u64 = 10_000;
+/// The longest answer that is read of a STUN server that is asked for the public address.
+pub const STUN_ANSWER_BYTES_MAX: usize = 512;

@@ -2,6 +2,7 @@
 //!
 //! This crate does no I/O beyond reading the configuration: no tokio, no SQL, no HTTP.
 
+pub mod backoff;
 pub mod clock;
 pub mod config;
 pub mod error;
@@ -9,7 +10,10 @@ pub mod limits;
 pub mod position;
 pub mod random;
 
+pub use backoff::Backoff;
 pub use clock::{Clock, Millis};
+pub use hearth_net as net;
+
 pub use error::{Error, Fault, Reason, Refusal, Result};
 pub use position::Position;
 pub use random::Random;

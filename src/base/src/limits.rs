@@ -411,3 +411,5 @@ pub const DELAYED_FINALISED_MS_MAX: u64 = 7 * 24 * 60 * 60 * 1_000;
 pub const DELAY_ID_BYTES_MAX: usize = 64;
 /// What the SFU says by itself, in one piece: what its clients say of themselves is in it.
 pub const SFU_WEBHOOK_BYTES_MAX: usize = 256 * 1024;
+/// Idle connections that are kept to one host of the web.
+pub const WEB_IDLE_PER_HOST_MAX: usize = 1;

@@ -25,6 +25,14 @@ impl dyn Random {
         out
     }
 
+    /// One byte, for [`crate::Backoff`].
+    #[must_use]
+    pub fn chance(&self) -> u8 {
+        let mut byte = [0];
+        self.fill(&mut byte);
+        byte[0]
+    }
+
     /// `chars` letters and digits: for access tokens, media ids and opaque room ids.
     #[must_use]
     pub fn alphanumeric(&self, chars: usize) -> String {

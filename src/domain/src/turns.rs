@@ -1,5 +1,5 @@
-//! One at a time for each key: of several who want the same thing made, fetched or asked for, one does it and the others find it
-//! done.
+//! What is shared by those who use it now, by key; and built on that, one at a time for each key: of several who want the same
+//! thing made, fetched or asked for, one does it and the others find it done.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -8,11 +8,34 @@ use std::sync::{Arc, Weak};
 use parking_lot::Mutex;
 use tokio::sync::OwnedMutexGuard;
 
-type Lock = tokio::sync::Mutex<()>;
-
-/// Whose turn it is, for each key that anybody wants.
+/// Values by key, each for as long as it is in use.
 #[derive(Debug)]
-pub(crate) struct KeyedLocks<K>(Mutex<HashMap<K, Weak<Lock>>>);
+pub(crate) struct InUse<K, V>(Mutex<HashMap<K, Weak<V>>>);
+
+impl<K, V> Default for InUse<K, V> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<K: Eq + Hash, V> InUse<K, V> {
+    /// The value that others use under this key, or a new one.
+    pub(crate) fn get(&self, key: K, make: impl FnOnce() -> V) -> Arc<V> {
+        let mut values = self.0.lock();
+        if let Some(value) = values.get(&key).and_then(Weak::upgrade) {
+            return value;
+        }
+        // Whenever one comes: so the map holds no more than what was in use together.
+        values.retain(|_, value| value.strong_count() > 0);
+        let value = Arc::new(make());
+        values.insert(key, Arc::downgrade(&value));
+        value
+    }
+}
+
+/// One lock for each key that someone holds or waits for.
+#[derive(Debug)]
+pub(crate) struct KeyedLocks<K>(InUse<K, tokio::sync::Mutex<()>>);
 
 /// A turn; the next begins when it is dropped.
 #[derive(Debug)]
@@ -24,24 +47,15 @@ pub(crate) struct KeyedPermit {
 
 impl<K> Default for KeyedLocks<K> {
     fn default() -> Self {
-        Self(Mutex::default())
+        Self(InUse::default())
     }
 }
 
 impl<K: Eq + Hash> KeyedLocks<K> {
-    /// Waits until nobody else has this key's turn.
+    /// Waits until the key is free.
     pub(crate) async fn take(&self, key: K) -> KeyedPermit {
-        let lock = {
-            let mut locks = self.0.lock();
-            locks.retain(|_, lock| lock.strong_count() > 0);
-            let waiting = locks.get(&key).and_then(Weak::upgrade);
-            waiting.unwrap_or_else(|| {
-                let lock = Arc::<Lock>::default();
-                locks.insert(key, Arc::downgrade(&lock));
-                lock
-            })
-        };
-        match lock.clone().try_lock_owned() {
+        let lock = self.0.get(key, tokio::sync::Mutex::default);
+        match Arc::clone(&lock).try_lock_owned() {
             Ok(guard) => KeyedPermit { _guard: guard, waited: false },
             Err(_) => KeyedPermit { _guard: lock.lock_owned().await, waited: true },
         }
@@ -63,6 +77,6 @@ mod tests {
         assert!(next.waited);
         drop(next);
         turns.take("c").await;
-        assert_eq!(turns.0.lock().len(), 1);
+        assert_eq!(turns.0.0.lock().len(), 1);
     }
 }

@@ -7,55 +7,46 @@ use bytes::Bytes;
 use hearth_base::config::Outgoing;
 use hearth_base::{Error, Reason, Result, error::refuse, limits};
 use hearth_domain::ports::{self, Eventually, RemoteResponse, Switched};
-use http::{Request, StatusCode, header};
-use http_body_util::{BodyExt, Empty, Limited};
+use http::{Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
-use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout, timeout_at};
 
-use crate::client;
+use crate::connect::body;
+use crate::web::{HTTPS_PORT, Web};
 
 /// The real thing.
 #[derive(Debug, Clone)]
 pub struct Appointed {
-    client: reqwest::Client,
-    connect_max: Duration,
+    web: Web,
 }
 
 impl Appointed {
     /// A line as the configuration wants it.
     pub fn new(config: &Outgoing) -> Result<Self> {
-        Ok(Self { client: client::direct(config)?, connect_max: Duration::from_millis(config.connect_timeout_ms) })
+        Ok(Self { web: Web::direct(config)? })
     }
 }
 
 impl ports::Appointed for Appointed {
     fn send(&self, request: Request<Bytes>, wait: Duration) -> Eventually<Result<RemoteResponse>> {
-        let client = self.client.clone();
+        let (web, until) = (self.web.clone(), Instant::now() + wait);
         Box::pin(async move {
-            let (place, request) = (place(&request), reqwest::Request::try_from(request));
-            let mut request = request.map_err(|error| Error::fault("writing a request", error))?;
-            *request.timeout_mut() = Some(wait);
-            let answer = client.execute(request).await.map_err(|error| silent(&place, error.without_url()))?;
-            let content_type = answer.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-            let (status, content_type) = (answer.status().as_u16(), content_type.map(str::to_owned));
-            let broken = move |error: reqwest::Error| silent(&place, error.without_url());
-            let body = futures_util::TryStreamExt::map_err(answer.bytes_stream(), broken);
-            Ok(RemoteResponse { status, content_type, body: Box::pin(body) })
+            let place = place(&request);
+            let response = timeout_at(until, web.send(request.map(Full::new))).await.map_err(|_| late(&place))?;
+            let response = response.map_err(|words| silent(&place, words))?;
+            let (status, content_type) = (response.status().as_u16(), body::content_type(response.headers()));
+            let broken = move |why| silent(&place, why);
+            Ok(RemoteResponse { status, content_type, body: body::pieces(response.into_body(), Some(until), broken) })
         })
     }
 
     fn switch(&self, request: Request<()>, wait: Duration) -> Eventually<Result<Switched>> {
-        let connect_max = self.connect_max.min(wait);
+        let web = self.web.clone();
         Box::pin(async move {
             let place = place(&request);
-            let late = || silent(&place, "it takes too long to answer");
-            let connecting = tokio::time::timeout(connect_max, TcpStream::connect(&place));
-            let stream = connecting.await.map_err(|_| late())?.map_err(|error| silent(&place, error))?;
-            // Small messages, each of which is waited for.
-            let _ = stream.set_nodelay(true);
-            tokio::time::timeout(wait, talk(stream, request, &place)).await.map_err(|_| late())?
+            timeout(wait, talk(&web, request, &place)).await.map_err(|_| late(&place))?
         })
     }
 }
@@ -63,57 +54,33 @@ impl ports::Appointed for Appointed {
 /// Host and port of a URL.
 fn place<B>(request: &Request<B>) -> String {
     let uri = request.uri();
-    let port = uri.port_u16().unwrap_or(if uri.scheme_str() == Some("https") { 443 } else { 80 });
+    let port = uri.port_u16().unwrap_or(if uri.scheme_str() == Some("https") { HTTPS_PORT } else { 80 });
     format!("{}:{port}", uri.host().unwrap_or_default())
 }
 
-/// One request on a connection of its own, up to where the other protocol begins.
-async fn talk(stream: TcpStream, request: Request<()>, place: &str) -> Result<Switched> {
-    let failed = |error| silent(place, error);
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(failed)?;
-    let exchange = async {
-        let response = sender.send_request(written(request, place)?).await.map_err(failed)?;
-        if response.status() != StatusCode::SWITCHING_PROTOCOLS {
-            return answer(response, place).await.map(Switched::No);
-        }
-        let (head, body) = response.into_parts();
-        let upgraded = hyper::upgrade::on(http::Response::from_parts(head.clone(), body)).await.map_err(failed)?;
-        Ok(Switched::Yes(head, Box::new(TokioIo::new(upgraded))))
-    };
-    // Whoever waits for an answer has to turn the crank, too. When the connection ends, the answer is here or never comes.
-    let cranked = async {
-        let ended = connection.with_upgrades().await;
-        match ended {
-            Ok(()) => std::future::pending().await,
-            Err(error) => failed(error),
-        }
-    };
-    tokio::select! {
-        biased;
-        outcome = exchange => outcome,
-        error = cranked => Err(error),
+/// One request, up to where the other protocol begins.
+async fn talk(web: &Web, request: Request<()>, place: &str) -> Result<Switched> {
+    let response = web.send(request.map(|()| Full::default())).await.map_err(|words| silent(place, words))?;
+    if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+        return answer(response, place).await.map(Switched::No);
     }
-}
-
-/// With the target and the host as HTTP/1.1 has them on a connection.
-fn written(request: Request<()>, place: &str) -> Result<Request<Empty<Bytes>>> {
-    let (mut parts, ()) = request.into_parts();
-    let unfit = |error| Error::fault("writing a request", error);
-    let host = parts.uri.authority().map_or(place, |authority| authority.as_str());
-    parts.headers.insert(header::HOST, host.parse().map_err(|error| Error::fault("writing a request", error))?);
-    let target = parts.uri.path_and_query().map_or("/", |target| target.as_str()).to_owned();
-    parts.uri = target.parse().map_err(unfit)?;
-    Ok(Request::from_parts(parts, Empty::new()))
+    let (head, body) = response.into_parts();
+    let upgraded = hyper::upgrade::on(Response::from_parts(head.clone(), body)).await;
+    let upgraded = upgraded.map_err(|error| silent(place, error))?;
+    Ok(Switched::Yes(head, Box::new(TokioIo::new(upgraded))))
 }
 
 /// A refusal, which is short.
-async fn answer(response: http::Response<Incoming>, place: &str) -> Result<RemoteResponse> {
-    let (head, body) = response.into_parts();
-    let content_type = head.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let body = Limited::new(body, limits::SFU_REFUSAL_BYTES_MAX).collect().await;
+async fn answer(response: Response<Incoming>, place: &str) -> Result<RemoteResponse> {
+    let (status, content_type) = (response.status().as_u16(), body::content_type(response.headers()));
+    let body = Limited::new(response.into_body(), limits::SFU_REFUSAL_BYTES_MAX).collect().await;
     let body = body.map_err(|error| silent(place, error))?.to_bytes();
     let body = Box::pin(futures_util::stream::iter([Ok(body)]));
-    Ok(RemoteResponse { status: head.status.as_u16(), content_type, body })
+    Ok(RemoteResponse { status, content_type, body })
+}
+
+fn late(place: &str) -> Error {
+    silent(place, "it takes too long to answer")
 }
 
 fn silent(place: &str, why: impl std::fmt::Display) -> Error {

@@ -1,15 +1,16 @@
 //! Outbound HTTP: the clients through which this server talks to others.
 //!
 //! Nothing else in Hearth opens a connection to the outside (`clippy.toml` says so). [`Homeservers`] leads to other homeservers;
-//! push gateways, application services and mail stand on [`Outbound`]; [`Appointed`] leads to programs that the operator names.
+//! [`Appointed`] leads to programs that the operator names. Both stand on hyper's client, as will push gateways, application services
+//! and mail.
 //! What is said is the domain's business, which calls them through its ports.
 
 mod appointed;
-mod client;
+mod connect;
 mod federation;
 mod guard;
+mod web;
 
 pub use appointed::Appointed;
-pub use client::{Outbound, tls_config};
 pub use federation::Homeservers;
 pub use guard::Guard;

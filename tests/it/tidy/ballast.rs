@@ -19,13 +19,12 @@ const FOR_TESTS: [&str; 10] = [
     "check_blocking",
     // An operator reopens an account; the endpoint comes with the admin API's next part.
     "reopen",
-    // Pictures that the tests make.
-    "with_orientation",
     // The relay's invariants, which its tests and its fuzzer check.
     "assert_sound",
     "holders",
     // Attributes and keys of RFC 8489 that the relay has no use for, and test vectors have.
     "MAPPED_ADDRESS",
+    "error_code",
     "short_term",
 ];
 

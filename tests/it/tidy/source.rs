@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use super::{files, is_test};
 
 /// The crates by folder; the root one last, because its folder holds the others.
-pub(super) const CRATES: [&str; 9] =
-    ["src/base", "src/store", "src/domain", "src/remote", "src/http", "admin", "turn", "media", ""];
+pub(super) const CRATES: [&str; 10] =
+    ["src/net", "src/base", "src/store", "src/domain", "src/remote", "src/http", "admin", "turn", "media", ""];
 
 /// The folder of the crate that a file belongs to.
 pub(super) fn crate_of(path: &Path) -> &'static str {
@@ -17,8 +17,9 @@ pub(super) fn crate_of(path: &Path) -> &'static str {
 pub(super) fn code() -> Vec<(PathBuf, String)> {
     let is_code = |path: &Path| {
         let apart = ["benches", "examples", "fuzzing", "fuzz"];
-        let is_table = path.file_stem().is_some_and(|stem| stem.to_string_lossy().starts_with("tests_"));
-        !is_test(path) && !is_table && !path.components().any(|part| apart.iter().any(|name| part.as_os_str() == *name))
+        !is_test(path)
+            && !path.ends_with("samples.rs")
+            && !path.components().any(|part| apart.iter().any(|name| part.as_os_str() == *name))
     };
     let code = files(&[".rs"]).into_iter().filter(|(path, _)| is_code(path));
     code.map(|(path, text)| (path, without_tests(&text))).collect()

@@ -14,7 +14,7 @@ use super::command::{Command, Mailbox, Which};
 use super::start::StartError;
 use super::watch::Watch;
 use crate::server::{AllocationId, AllocationView};
-use crate::settings::{Entropy, Settings};
+use crate::settings::Settings;
 use crate::shared::{Counters, ExternalAddress, Shared, UserTotals};
 
 /// How long a thread gets to answer a question. They answer within one batch.
@@ -59,8 +59,8 @@ impl Running {
         self.threads.lock().push(thread);
     }
 
-    pub(super) fn start_watch(&mut self, settings: Settings, entropy: Entropy) -> Result<(), StartError> {
-        let thread = self.watch.start(settings, entropy, Arc::clone(&self.shared), self.counters.clone())?;
+    pub(super) fn start_watch(&mut self, settings: Settings) -> Result<(), StartError> {
+        let thread = self.watch.start(settings, Arc::clone(&self.shared), self.counters.clone())?;
         self.threads.lock().push(thread);
         Ok(())
     }

@@ -64,12 +64,12 @@ pub fn start(settings: Settings, authority: Arc<dyn Authority>, entropy: Entropy
         gate: Arc::new(Gate::new(settings.streams_max, settings.streams_per_source_max)),
         reservations: Arc::default(),
         started: Instant::now(),
-        entropy: Arc::clone(&entropy),
+        entropy,
     };
     for (index, listeners) in threads.into_iter().enumerate() {
         start_worker(&mut running, index, listeners, &settings, &common)?;
     }
-    running.start_watch(settings, entropy)?;
+    running.start_watch(settings)?;
     Ok(running)
 }
 

@@ -8,7 +8,7 @@ use parking_lot::{Condvar, Mutex};
 
 use crate::limits::LOG_EVERY_MS;
 use crate::reach;
-use crate::settings::{Entropy, Settings};
+use crate::settings::Settings;
 use crate::shared::{Counters, Refusal, Shared};
 
 /// How often to find out whether this machine has got other addresses.
@@ -38,7 +38,6 @@ impl Watch {
     pub(super) fn start(
         self: &Arc<Self>,
         settings: Settings,
-        entropy: Entropy,
         shared: Arc<Shared>,
         counters: Vec<Arc<Counters>>,
     ) -> std::io::Result<JoinHandle<()>> {
@@ -48,7 +47,7 @@ impl Watch {
             let mut told = Counters::default();
             loop {
                 if looked.is_none_or(|at| at.elapsed() >= LOOK_EVERY) {
-                    look(&settings, &entropy, &shared, &watch);
+                    look(&settings, &shared, &watch);
                     looked = Some(Instant::now());
                 }
                 let mut stopping = watch.stopping.lock();
@@ -66,8 +65,8 @@ impl Watch {
 }
 
 /// Finds out where we are and tells the operator what is new.
-fn look(settings: &Settings, entropy: &Entropy, shared: &Shared, watch: &Watch) {
-    let found = reach::find(settings, entropy);
+fn look(settings: &Settings, shared: &Shared, watch: &Watch) {
+    let found = reach::find(settings);
     let mut warnings = watch.warnings.lock();
     for warning in found.warnings.iter().filter(|warning| !warnings.contains(warning)) {
         tracing::warn!("{warning}");

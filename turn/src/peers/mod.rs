@@ -1,16 +1,15 @@
 //! Whom the relay may send to. A relay stands inside of a network and sends for strangers: without this it is a way around
 //! every firewall. Decides about addresses only; whether a client asked for a peer is the permissions' matter.
 
-mod cidr;
-mod table;
+#[cfg(test)]
+#[path = "../../../src/net/src/samples.rs"]
+pub(crate) mod samples;
 #[cfg(test)]
 mod tests;
-#[cfg(test)]
-pub(crate) mod tests_table;
 
 use std::net::IpAddr;
 
-pub use cidr::Cidr;
+use hearth_net::{Cidr, is_public};
 
 /// Which peers an operator adds and takes away. Neither can open an address of the relay's own.
 #[derive(Debug, Clone, Default)]
@@ -45,16 +44,10 @@ impl PeerRules {
             PeerVerdict::Refused
         } else if within(&self.deny) || ip.is_unspecified() {
             PeerVerdict::Refused
-        } else if within(&self.allow) || !table::is_special(ip) {
+        } else if within(&self.allow) || is_public(ip) {
             PeerVerdict::Granted
         } else {
             PeerVerdict::Refused
         }
     }
-}
-
-/// Whether `ip` is an ordinary address of the internet: what a relay may be reached at.
-#[must_use]
-pub fn is_public(ip: IpAddr) -> bool {
-    !table::is_special(ip)
 }

@@ -1,174 +1,124 @@
-//! A client that knows as much of TURN as a test of the relay needs: one question at a time, Send and Data.
+//! One client of the test: webrtc-rs's TURN client with an allocation, and its errors told apart.
 
-use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
 
+use tokio::time::{Instant, timeout, timeout_at};
+use turn::client::{Client, ClientConfig};
+use webrtc_util::Conn;
+
+use super::ProbeError;
 use super::link::Link;
 use crate::credentials::Credentials;
-use crate::settings::Entropy;
-use crate::stun::integrity::Integrity;
-use crate::stun::{Algorithm, Class, Key, Message, Method, TransactionId, Writer, attribute};
+use crate::limits::FRAME_BYTES_MAX;
+use crate::server::Transport;
 
-/// Datagrams may get lost: how often to ask.
+/// Datagrams may get lost: how often an answer is waited for. The library sends again by itself.
 const TRIES: u32 = 3;
-
-/// Why a test of the relay failed.
-#[derive(Debug, thiserror::Error)]
-pub enum ProbeError {
-    /// The name leads nowhere.
-    #[error("{0} leads to no address")]
-    Name(String),
-    /// The relay cannot be connected to.
-    #[error("{at} cannot be reached: {error}")]
-    Connect {
-        /// Where it should be.
-        at: SocketAddr,
-        /// What the system said.
-        error: io::Error,
-    },
-    /// The certificate or the handshake is not in order.
-    #[error("TLS failed: {0}")]
-    Tls(String),
-    /// Nobody answered a request.
-    #[error("{0} was not answered")]
-    Silence(&'static str),
-    /// The connection broke.
-    #[error("the connection broke: {0}")]
-    Broken(#[from] io::Error),
-    /// The relay refused.
-    #[error("{what} was refused with {code}")]
-    Refused {
-        /// What was asked for.
-        what: &'static str,
-        /// The error code.
-        code: u16,
-    },
-    /// Both clients have addresses, but nothing passes between them.
-    #[error("nothing came from {from} to {to}")]
-    NothingCame {
-        /// One client's relayed address.
-        from: SocketAddr,
-        /// The other's.
-        to: SocketAddr,
-    },
-}
+/// How soon a datagram that was not answered is sent again at first, in milliseconds. On a stream nothing gets lost.
+const RESEND_UDP_MS: u16 = 200;
+const RESEND_STREAM_MS: u16 = u16::MAX;
 
 pub(super) struct ProbeClient {
+    client: Client,
     link: Link,
-    credentials: Credentials,
-    entropy: Entropy,
-    challenge: Option<(String, Vec<u8>)>,
-}
-
-fn is_timeout(error: &io::Error) -> bool {
-    // A refused datagram is reported at the next call: nobody listens there, which is silence as well.
-    use io::ErrorKind as K;
-    matches!(error.kind(), K::WouldBlock | K::TimedOut | K::ConnectionRefused)
+    allocation: Arc<dyn Conn + Send + Sync>,
+    /// The relayed address.
+    pub(super) relayed: SocketAddr,
+    wait: Duration,
 }
 
 impl ProbeClient {
-    pub(super) fn new(link: Link, credentials: Credentials, entropy: Entropy) -> Self {
-        Self { link, credentials, entropy, challenge: None }
-    }
-
-    fn transaction(&self) -> TransactionId {
-        let mut id = [0; 12];
-        (self.entropy)(&mut id);
-        id
-    }
-
-    fn request(&self, method: Method, fill: &dyn Fn(&mut Writer<'_>)) -> Vec<u8> {
-        let mut out = Vec::new();
-        let mut writer = Writer::new(&mut out, method, Class::Request, self.transaction());
-        fill(&mut writer);
-        if let Some((realm, nonce)) = &self.challenge {
-            let Credentials { username, password } = &self.credentials;
-            writer.put(attribute::USERNAME, username.as_bytes());
-            writer.put(attribute::REALM, realm.as_bytes()).put(attribute::NONCE, nonce);
-            writer.put_integrity(Integrity::Sha1, &Key::long_term(Algorithm::Md5, username, realm, password));
-        }
-        writer.put_fingerprint();
-        out
-    }
-
-    /// The answer to a request.
-    fn exchange(&mut self, what: &'static str, request: &[u8]) -> Result<Vec<u8>, ProbeError> {
-        for _ in 0..TRIES {
-            match self.link.send(request).and_then(|()| self.link.receive()) {
-                Ok(answer) if answer.get(8..20) == request.get(8..20) => return Ok(answer),
-                Ok(_) => {}
-                Err(error) if is_timeout(&error) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Err(ProbeError::Silence(what))
-    }
-
-    /// Asks; after a challenge once more.
-    fn ask(
-        &mut self,
-        what: &'static str,
-        method: Method,
-        fill: &dyn Fn(&mut Writer<'_>),
-    ) -> Result<Vec<u8>, ProbeError> {
-        let mut code = 0;
-        for _ in 0..2 {
-            let request = self.request(method, fill);
-            let answer = self.exchange(what, &request)?;
-            let Ok(message) = Message::parse(&answer) else { return Err(ProbeError::Silence(what)) };
-            code = message.error_code().unwrap_or(0);
-            let text = |kind| message.get(kind).map(|found| found.value.to_vec());
-            match (code, text(attribute::REALM), text(attribute::NONCE)) {
-                (0, _, _) => return Ok(answer),
-                (401 | 438, Some(realm), Some(nonce)) => {
-                    self.challenge = Some((String::from_utf8_lossy(&realm).into_owned(), nonce));
-                }
-                _ => break,
-            }
-        }
-        Err(ProbeError::Refused { what, code })
-    }
-
-    pub(super) fn allocate(&mut self) -> Result<SocketAddr, ProbeError> {
+    /// Makes an allocation.
+    pub(super) async fn allocate(
+        link: Link,
+        at: SocketAddr,
+        transport: Transport,
+        credentials: &Credentials,
+        wait: Duration,
+    ) -> Result<Self, ProbeError> {
         let what = "a relayed address";
-        let answer =
-            self.ask(what, Method::ALLOCATE, &|writer| _ = writer.put(attribute::REQUESTED_TRANSPORT, &[17, 0, 0, 0]))?;
-        let message = Message::parse(&answer).ok();
-        let relayed = message.and_then(|it| it.addresses(attribute::XOR_RELAYED_ADDRESS).next().flatten());
-        relayed.ok_or(ProbeError::Silence(what))
+        let config = ClientConfig {
+            stun_serv_addr: String::new(),
+            turn_serv_addr: at.to_string(),
+            username: credentials.username.clone(),
+            password: credentials.password.clone(),
+            realm: String::new(),
+            software: String::new(),
+            rto_in_ms: if transport == Transport::Udp { RESEND_UDP_MS } else { RESEND_STREAM_MS },
+            conn: Arc::clone(&link),
+            vnet: None,
+        };
+        let client = Client::new(config).await.map_err(|error| failed(what, &error))?;
+        client.listen().await.map_err(|error| failed(what, &error))?;
+        let allocated = match timeout(wait * TRIES, client.allocate()).await {
+            Err(_) => Err(ProbeError::Silence(what)),
+            Ok(Err(error)) => Err(failed(what, &error)),
+            Ok(Ok(allocation)) => {
+                allocation.local_addr().map(|relayed| (allocation, relayed)).map_err(|error| failed(what, &error))
+            }
+        };
+        match allocated {
+            Ok((allocation, relayed)) => Ok(Self { client, link, allocation: Arc::new(allocation), relayed, wait }),
+            Err(error) => {
+                // Ends the task that listens, which would keep the connection.
+                let _ = client.close().await;
+                let _ = link.close().await;
+                Err(error)
+            }
+        }
     }
 
-    pub(super) fn permit(&mut self, peer: SocketAddr) -> Result<(), ProbeError> {
-        let fill = |writer: &mut Writer<'_>| _ = writer.put_address(attribute::XOR_PEER_ADDRESS, peer);
-        self.ask("a permission", Method::CREATE_PERMISSION, &fill).map(drop)
+    /// Sends to a peer; gets the permission for it first, the first time.
+    pub(super) async fn send(&self, peer: SocketAddr, data: &[u8]) -> Result<(), ProbeError> {
+        let what = "a permission";
+        match timeout(self.wait * TRIES, self.allocation.send_to(data, peer)).await {
+            Err(_) => Err(ProbeError::Silence(what)),
+            Ok(sent) => sent.map(drop).map_err(|error| failed(what, &error)),
+        }
     }
 
-    pub(super) fn send(&mut self, peer: SocketAddr, data: &[u8]) -> Result<(), ProbeError> {
-        let mut out = Vec::new();
-        let mut writer = Writer::new(&mut out, Method::SEND, Class::Indication, self.transaction());
-        writer.put_address(attribute::XOR_PEER_ADDRESS, peer).put(attribute::DATA, data);
-        Ok(self.link.send(&out)?)
-    }
-
-    /// Whether this data comes in time.
-    pub(super) fn receives(&mut self, data: &[u8]) -> Result<bool, ProbeError> {
+    /// Whether this data comes from a peer in time.
+    pub(super) async fn receives(&self, peer: SocketAddr, data: &[u8]) -> bool {
+        let until = Instant::now() + self.wait;
+        let mut buffer = vec![0; FRAME_BYTES_MAX];
         loop {
-            match self.link.receive() {
-                Ok(packet) => {
-                    let found =
-                        Message::parse(&packet).ok().and_then(|it| it.get(attribute::DATA).map(|it| it.value == data));
-                    if found == Some(true) {
-                        return Ok(true);
-                    }
-                }
-                Err(error) if is_timeout(&error) => return Ok(false),
-                Err(error) => return Err(error.into()),
+            match timeout_at(until, self.allocation.recv_from(&mut buffer)).await {
+                Ok(Ok((bytes, from))) if from == peer && buffer[..bytes] == *data => return true,
+                Ok(Ok(_)) => {}
+                Ok(Err(_)) | Err(_) => return false,
             }
         }
     }
 
     /// Gives the relayed address back. That it does not work is no finding.
-    pub(super) fn release(&mut self) {
-        let _ = self.ask("the end", Method::REFRESH, &|writer| _ = writer.put_number(attribute::LIFETIME, 0));
+    pub(super) async fn release(self) {
+        let _ = timeout(self.wait, self.allocation.close()).await;
+        let _ = self.client.close().await;
+        let _ = self.link.close().await;
+    }
+}
+
+/// The library tells refusals in words: `... (error 401: Unauthorized)`.
+fn failed(what: &'static str, error: &impl std::fmt::Display) -> ProbeError {
+    let error = error.to_string();
+    let code = error.split_once("(error ").and_then(|(_, rest)| rest.split(':').next()?.trim().parse().ok());
+    match code {
+        Some(code) => ProbeError::Refused { what, code },
+        None => ProbeError::Failed { what, error },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refusals_are_told_from_other_failures() {
+        let error = turn::Error::Other("Allocate error response (error 486: Allocation Quota Reached)".to_owned());
+        assert!(matches!(failed("x", &error), ProbeError::Refused { what: "x", code: 486 }));
+        let error = turn::Error::ErrAlreadyClosed;
+        assert!(matches!(failed("x", &error), ProbeError::Failed { what: "x", .. }));
     }
 }

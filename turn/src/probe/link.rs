@@ -1,81 +1,119 @@
-//! The way to the relay: datagrams, a stream, or a stream with TLS.
+//! The way to the relay as the client library wants it: something that sends and receives packets. For datagrams that is a
+//! socket; on a stream, with or without TLS, packets follow one another (RFC 8656, section 2.1).
 
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream, UdpSocket};
+use std::any::Any;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
 
+use async_trait::async_trait;
 use rustls::pki_types::ServerName;
-use rustls::{ClientConnection, StreamOwned};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
+use tokio::net::{TcpStream, UdpSocket};
+use tokio::sync::Mutex;
+use webrtc_util::{Conn, Error as UtilError};
 
 use super::{Probe, ProbeError};
 use crate::limits::FRAME_BYTES_MAX;
 use crate::server::Transport;
-use crate::stun::{HEADER_BYTES, channel_data};
 
-pub(super) enum Link {
-    Datagrams(UdpSocket),
-    Stream(TcpStream),
-    Tls(Box<StreamOwned<ClientConnection, TcpStream>>),
+/// A STUN message's header, and that of channel data (RFC 8489, section 5; RFC 8656, section 12.4). Not taken from the relay's own
+/// code, so that a mistake there is not made here as well.
+const MESSAGE_HEADER_BYTES: usize = 20;
+const CHANNEL_HEADER_BYTES: usize = 4;
+
+pub(super) type Link = Arc<dyn Conn + Send + Sync>;
+
+/// Connects. Waits for at most [`Probe::wait`] for the connection, and as long again for TLS.
+pub(super) async fn open(at: SocketAddr, probe: &Probe) -> Result<Link, ProbeError> {
+    let connect = |error| ProbeError::Connect { at, error };
+    if probe.transport == Transport::Udp {
+        let any = if at.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
+        return Ok(Arc::new(UdpSocket::bind(any).await.map_err(connect)?));
+    }
+    let late = || io::Error::from(io::ErrorKind::TimedOut);
+    let connecting = tokio::time::timeout(probe.wait, TcpStream::connect(at)).await;
+    let stream = connecting.unwrap_or_else(|_| Err(late())).map_err(connect)?;
+    stream.set_nodelay(true).map_err(connect)?;
+    let local = stream.local_addr().map_err(connect)?;
+    let Some(config) = probe.tls.as_ref().filter(|_| probe.transport == Transport::Tls) else {
+        return Ok(Arc::new(StreamLink::new(stream, local, at)));
+    };
+    let name = ServerName::try_from(probe.host.clone()).map_err(|_| ProbeError::Name(probe.host.clone()))?;
+    let handshake = tokio_rustls::TlsConnector::from(Arc::clone(config)).connect(name, stream);
+    let handshake = tokio::time::timeout(probe.wait, handshake).await.unwrap_or_else(|_| Err(late()));
+    let stream = handshake.map_err(|error| ProbeError::Tls(error.to_string()))?;
+    Ok(Arc::new(StreamLink::new(stream, local, at)))
 }
 
-impl Link {
-    pub(super) fn open(at: SocketAddr, probe: &Probe) -> Result<Self, ProbeError> {
-        let connect = |error| ProbeError::Connect { at, error };
-        if probe.transport == Transport::Udp {
-            let any = if at.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
-            let socket = UdpSocket::bind(any).map_err(connect)?;
-            socket.connect(at).map_err(connect)?;
-            socket.set_read_timeout(Some(probe.wait)).map_err(connect)?;
-            return Ok(Self::Datagrams(socket));
-        }
-        let stream = TcpStream::connect_timeout(&at, probe.wait).map_err(connect)?;
-        stream.set_read_timeout(Some(probe.wait)).map_err(connect)?;
-        stream.set_nodelay(true).map_err(connect)?;
-        let Some(config) = probe.tls.as_ref().filter(|_| probe.transport == Transport::Tls) else {
-            return Ok(Self::Stream(stream));
-        };
-        let name = ServerName::try_from(probe.host.clone()).map_err(|_| ProbeError::Name(probe.host.clone()))?;
-        let session =
-            ClientConnection::new(config.clone(), name).map_err(|error| ProbeError::Tls(error.to_string()))?;
-        let mut tls = Box::new(StreamOwned::new(session, stream));
-        while tls.conn.is_handshaking() {
-            tls.conn.complete_io(&mut tls.sock).map_err(|error| ProbeError::Tls(error.to_string()))?;
-        }
-        Ok(Self::Tls(tls))
-    }
+struct StreamLink<S> {
+    reading: Mutex<ReadHalf<S>>,
+    writing: Mutex<WriteHalf<S>>,
+    local: SocketAddr,
+    remote: SocketAddr,
+}
 
-    pub(super) fn send(&mut self, packet: &[u8]) -> std::io::Result<()> {
-        match self {
-            Self::Datagrams(socket) => socket.send(packet).map(drop),
-            Self::Stream(stream) => stream.write_all(packet),
-            Self::Tls(stream) => stream.write_all(packet).and_then(|()| stream.flush()),
-        }
-    }
-
-    /// The next packet; none if none comes in time.
-    pub(super) fn receive(&mut self) -> std::io::Result<Vec<u8>> {
-        match self {
-            Self::Datagrams(socket) => {
-                let mut buffer = vec![0; FRAME_BYTES_MAX];
-                let bytes = socket.recv(&mut buffer)?;
-                buffer.truncate(bytes);
-                Ok(buffer)
-            }
-            Self::Stream(stream) => read_frame(stream),
-            Self::Tls(stream) => read_frame(stream),
-        }
+impl<S: AsyncRead + AsyncWrite> StreamLink<S> {
+    fn new(stream: S, local: SocketAddr, remote: SocketAddr) -> Self {
+        let (reading, writing) = tokio::io::split(stream);
+        Self { reading: Mutex::new(reading), writing: Mutex::new(writing), local, remote }
     }
 }
 
-fn read_frame(stream: &mut impl Read) -> std::io::Result<Vec<u8>> {
-    let mut frame = vec![0; 4];
-    stream.read_exact(&mut frame)?;
-    let length = usize::from(u16::from_be_bytes([frame[2], frame[3]]));
-    let whole =
-        if channel_data::is_channel_data(frame[0]) { 4 + length.next_multiple_of(4) } else { HEADER_BYTES + length };
-    if whole > FRAME_BYTES_MAX {
-        return Err(std::io::Error::other("what came is no answer of a relay"));
+#[async_trait]
+impl<S: AsyncRead + AsyncWrite + Send + 'static> Conn for StreamLink<S> {
+    async fn connect(&self, _: SocketAddr) -> Result<(), UtilError> {
+        Ok(())
     }
-    frame.resize(whole, 0);
-    stream.read_exact(&mut frame[4..])?;
-    Ok(frame)
+
+    async fn recv(&self, packet: &mut [u8]) -> Result<usize, UtilError> {
+        Ok(read_packet(&mut *self.reading.lock().await, packet).await?)
+    }
+
+    async fn recv_from(&self, packet: &mut [u8]) -> Result<(usize, SocketAddr), UtilError> {
+        Ok((self.recv(packet).await?, self.remote))
+    }
+
+    async fn send(&self, packet: &[u8]) -> Result<usize, UtilError> {
+        let mut writing = self.writing.lock().await;
+        writing.write_all(packet).await?;
+        writing.flush().await?;
+        Ok(packet.len())
+    }
+
+    async fn send_to(&self, packet: &[u8], _: SocketAddr) -> Result<usize, UtilError> {
+        self.send(packet).await
+    }
+
+    fn local_addr(&self) -> Result<SocketAddr, UtilError> {
+        Ok(self.local)
+    }
+
+    fn remote_addr(&self) -> Option<SocketAddr> {
+        Some(self.remote)
+    }
+
+    async fn close(&self) -> Result<(), UtilError> {
+        Ok(self.writing.lock().await.shutdown().await?)
+    }
+
+    fn as_any(&self) -> &(dyn Any + Send + Sync) {
+        self
+    }
+}
+
+/// The next packet of a stream. The first two bits tell messages (0) from channel data (1), which is padded to four bytes.
+async fn read_packet(stream: &mut (impl AsyncRead + Unpin), packet: &mut [u8]) -> io::Result<usize> {
+    let strange = || io::Error::other("what came is no answer of a relay");
+    let head = packet.get_mut(..CHANNEL_HEADER_BYTES).ok_or_else(strange)?;
+    stream.read_exact(head).await?;
+    let length = usize::from(u16::from_be_bytes([head[2], head[3]]));
+    let whole = match head[0] >> 6 {
+        0 => MESSAGE_HEADER_BYTES + length,
+        1 => CHANNEL_HEADER_BYTES + length.next_multiple_of(4),
+        _ => return Err(strange()),
+    };
+    let rest = packet.get_mut(CHANNEL_HEADER_BYTES..whole).filter(|_| whole <= FRAME_BYTES_MAX).ok_or_else(strange)?;
+    stream.read_exact(rest).await?;
+    Ok(whole)
 }

@@ -1,20 +1,21 @@
-//! Does the relay work? Two clients of our own make allocations, as devices would, and send each other datagrams through both.
-//! What this finds out from inside a network need not hold outside; where it fails, though, it fails there, too.
+//! Does the relay work? Two clients make allocations, as devices would, and send each other datagrams through both. What this
+//! finds out from inside a network need not hold outside; where it fails, though, it fails there, too.
+//!
+//! The clients are webrtc-rs's: an independent implementation sees mistakes in our reading of the RFCs that a client with the relay's
+//! own codec makes, too. Of that codec nothing is used here.
 
 mod client;
 mod link;
 
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use client::ProbeClient;
-pub use client::ProbeError;
-use link::Link;
 
 use crate::credentials::Credentials;
 use crate::server::Transport;
-use crate::settings::Entropy;
 
 /// Datagrams sent there and back, and bytes in each: like a second of speech.
 const ROUNDS: u32 = 50;
@@ -73,15 +74,62 @@ pub fn browser_trust() -> Arc<rustls::ClientConfig> {
     Arc::new(builder.with_root_certificates(roots).with_no_client_auth())
 }
 
-/// Makes two allocations and sends datagrams between them. Blocks, for a few seconds at most per step. Of several addresses,
-/// one that works is enough, as for a device.
+/// Why a test of the relay failed.
+#[derive(Debug, thiserror::Error)]
+pub enum ProbeError {
+    /// The name leads nowhere.
+    #[error("{0} leads to no address")]
+    Name(String),
+    /// The relay cannot be connected to.
+    #[error("{at} cannot be reached: {error}")]
+    Connect {
+        /// Where it should be.
+        at: SocketAddr,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// The certificate or the handshake is not in order.
+    #[error("TLS failed: {0}")]
+    Tls(String),
+    /// Nobody answered a request.
+    #[error("{0} was not answered")]
+    Silence(&'static str),
+    /// An answer that makes no sense, or a broken connection.
+    #[error("{what} was not given: {error}")]
+    Failed {
+        /// What was asked for.
+        what: &'static str,
+        /// What the client library found.
+        error: String,
+    },
+    /// The relay refused.
+    #[error("{what} was refused with {code}")]
+    Refused {
+        /// What was asked for.
+        what: &'static str,
+        /// The error code.
+        code: u16,
+    },
+    /// Both clients have addresses, but nothing passes between them.
+    #[error("nothing came from {from} to {to}")]
+    NothingCame {
+        /// One client's relayed address.
+        from: SocketAddr,
+        /// The other's.
+        to: SocketAddr,
+    },
+}
+
+/// Makes two allocations and sends datagrams between them. Takes a few seconds at most per step. Of several addresses, one that
+/// works is enough, as for a device.
 ///
 /// # Errors
 /// [`ProbeError`] says which step failed, and how.
-pub fn probe(probe: &Probe, entropy: &Entropy) -> Result<Report, ProbeError> {
+pub async fn probe(probe: &Probe) -> Result<Report, ProbeError> {
     let mut failure = ProbeError::Name(probe.host.clone());
-    for at in (probe.host.as_str(), probe.port).to_socket_addrs().into_iter().flatten() {
-        match probe_at(at, probe, entropy) {
+    let found = tokio::net::lookup_host((probe.host.as_str(), probe.port)).await;
+    for at in found.into_iter().flatten() {
+        match probe_at(at, probe).await {
             Ok(report) => return Ok(report),
             Err(error) => failure = error,
         }
@@ -89,38 +137,54 @@ pub fn probe(probe: &Probe, entropy: &Entropy) -> Result<Report, ProbeError> {
     Err(failure)
 }
 
-fn probe_at(at: SocketAddr, probe: &Probe, entropy: &Entropy) -> Result<Report, ProbeError> {
+async fn probe_at(at: SocketAddr, probe: &Probe) -> Result<Report, ProbeError> {
     let start = Instant::now();
-    let open = |index: usize| -> Result<(ProbeClient, SocketAddr), ProbeError> {
-        let link = Link::open(at, probe)?;
-        let mut client = ProbeClient::new(link, probe.credentials[index].clone(), Arc::clone(entropy));
-        let relayed = client.allocate()?;
-        Ok((client, relayed))
+    let one = allocate(at, probe, 0).await?;
+    let other = match allocate(at, probe, 1).await {
+        Ok(other) => other,
+        Err(error) => {
+            one.release().await;
+            return Err(error);
+        }
     };
-    let ((mut one, at_one), (mut other, at_other)) = (open(0)?, open(1)?);
     let set_up = start.elapsed();
-    one.permit(at_other)?;
-    other.permit(at_one)?;
+    let exchanged = exchange(&one, &other).await;
+    let relayed = [one.relayed, other.relayed];
+    one.release().await;
+    other.release().await;
+    let mut times = exchanged?;
+    times.sort_unstable();
+    let round_trip = times.get(times.len() / 2).copied().unwrap_or_default();
+    let returned = u32::try_from(times.len()).unwrap_or(ROUNDS);
+    Ok(Report { at, relayed, set_up, sent: ROUNDS, returned, round_trip })
+}
+
+async fn allocate(at: SocketAddr, probe: &Probe, index: usize) -> Result<ProbeClient, ProbeError> {
+    let link = link::open(at, probe).await?;
+    ProbeClient::allocate(link, at, probe.transport, &probe.credentials[index], probe.wait).await
+}
+
+/// How long each datagram took that came back.
+async fn exchange(one: &ProbeClient, other: &ProbeClient) -> Result<Vec<Duration>, ProbeError> {
+    // The relay lets nothing through to a client that has no permission for where it comes from, and the library asks for one
+    // with the first datagram to it: these may get lost.
+    one.send(other.relayed, b"open").await?;
+    other.send(one.relayed, b"open").await?;
     let mut times = Vec::new();
     for round in 0..ROUNDS {
         let data: Vec<u8> = round.to_be_bytes().into_iter().cycle().take(DATAGRAM_BYTES).collect();
         let sent = Instant::now();
-        one.send(at_other, &data)?;
-        if other.receives(&data)? {
-            other.send(at_one, &data)?;
-            if one.receives(&data)? {
+        one.send(other.relayed, &data).await?;
+        if other.receives(one.relayed, &data).await {
+            other.send(one.relayed, &data).await?;
+            if one.receives(other.relayed, &data).await {
                 times.push(sent.elapsed());
             }
         }
         // A relay that loses everything is known after a few.
         if round >= 4 && times.is_empty() {
-            return Err(ProbeError::NothingCame { from: at_one, to: at_other });
+            return Err(ProbeError::NothingCame { from: one.relayed, to: other.relayed });
         }
     }
-    one.release();
-    other.release();
-    times.sort_unstable();
-    let round_trip = times.get(times.len() / 2).copied().unwrap_or_default();
-    let returned = u32::try_from(times.len()).unwrap_or(ROUNDS);
-    Ok(Report { at, relayed: [at_one, at_other], set_up, sent: ROUNDS, returned, round_trip })
+    Ok(times)
 }

@@ -1,41 +1,47 @@
 //! Asks another server how it sees us: one Binding request, repeated a few times. The answer is believed if it is to our
 //! question and from where that went; a wrong one costs calls, not safety.
+//! Request and answer are the `stun` crate's.
 
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs, UdpSocket};
 use std::time::Duration;
 
-use crate::settings::Entropy;
+use ::stun::agent::TransactionId;
+use ::stun::message::{BINDING_REQUEST, BINDING_SUCCESS, Getter, Message};
+use ::stun::xoraddr::XorMappedAddress;
+
+use crate::limits::STUN_ANSWER_BYTES_MAX;
 use crate::shared::external_address::Family;
-use crate::stun::{Class, Message, Method, Writer, attribute};
 
 const TRIES: u32 = 3;
 const WAIT: Duration = Duration::from_millis(700);
 
 /// Our address as `server` (`host:port`) sees it.
-pub(super) fn public_address(server: &str, family: Family, entropy: &Entropy) -> Option<IpAddr> {
+pub(super) fn public_address(server: &str, family: Family) -> Option<IpAddr> {
     let servers = server.to_socket_addrs().ok()?;
     let server = servers.into_iter().find(|at| Family::of(at.ip()) == family)?;
-    ask(server, entropy).map(|mapped| mapped.ip())
+    ask(server).map(|mapped| mapped.ip())
 }
 
-fn ask(server: SocketAddr, entropy: &Entropy) -> Option<SocketAddr> {
+fn ask(server: SocketAddr) -> Option<SocketAddr> {
     let any: IpAddr = if server.is_ipv4() { [0; 4].into() } else { [0u16; 8].into() };
     let socket = UdpSocket::bind((any, 0)).ok()?;
     socket.connect(server).ok()?;
     socket.set_read_timeout(Some(WAIT)).ok()?;
-    let mut transaction = [0; 12];
-    entropy(&mut transaction);
-    let mut request = Vec::new();
-    Writer::new(&mut request, Method::BINDING, Class::Request, transaction);
-    let mut answer = [0; 512];
+    let mut request = Message::new();
+    request.build(&[Box::new(TransactionId::new()), Box::new(BINDING_REQUEST)]).ok()?;
+    let mut buffer = [0; STUN_ANSWER_BYTES_MAX];
     for _ in 0..TRIES {
-        if socket.send(&request).is_err() {
+        if socket.send(&request.raw).is_err() {
             continue;
         }
-        let Ok(bytes) = socket.recv(&mut answer) else { continue };
-        let Ok(message) = Message::parse(&answer[..bytes]) else { continue };
-        if message.class() == Class::Success && message.transaction() == transaction {
-            return message.addresses(attribute::XOR_MAPPED_ADDRESS).next().flatten();
+        let Ok(bytes) = socket.recv(&mut buffer) else { continue };
+        let mut answer = Message::new();
+        if answer.write(&buffer[..bytes]).is_err() {
+            continue;
+        }
+        if answer.typ == BINDING_SUCCESS && answer.transaction_id == request.transaction_id {
+            let mut mapped = XorMappedAddress::default();
+            return mapped.get_from(&answer).ok().map(|()| SocketAddr::new(mapped.ip, mapped.port));
         }
     }
     None

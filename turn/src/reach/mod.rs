@@ -7,8 +7,9 @@ mod interfaces;
 
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs, UdpSocket};
 
-use crate::peers::is_public;
-use crate::settings::{Entropy, Public, Settings};
+use hearth_net::is_public;
+
+use crate::settings::{Public, Settings};
 use crate::shared::external_address::Family;
 use crate::shared::{ExternalAddress, RelayAddress};
 
@@ -24,9 +25,9 @@ pub(crate) struct ReachReport {
 }
 
 /// Finds out where the relay is. Takes some seconds if servers have to be asked and do not answer.
-pub(crate) fn find(settings: &Settings, entropy: &Entropy) -> ReachReport {
+pub(crate) fn find(settings: &Settings) -> ReachReport {
     let mut warnings = Vec::new();
-    let v4 = find_v4(settings, entropy, &mut warnings);
+    let v4 = find_v4(settings, &mut warnings);
     let v6 = find_v6(settings, &mut warnings);
     warnings.extend(lacking(v4.is_some(), v6.is_some()).map(str::to_owned));
     let listening = settings.udp.iter().chain(&settings.tcp).chain(&settings.tls).map(SocketAddr::ip);
@@ -53,7 +54,7 @@ fn lacking(v4: bool, v6: bool) -> Option<&'static str> {
     }
 }
 
-fn find_v4(settings: &Settings, entropy: &Entropy, warnings: &mut Vec<String>) -> Option<RelayAddress> {
+fn find_v4(settings: &Settings, warnings: &mut Vec<String>) -> Option<RelayAddress> {
     let local = local_towards(FAR_V4);
     if let Some(public) = settings.public.v4 {
         return configured(public, local, warnings);
@@ -63,7 +64,7 @@ fn find_v4(settings: &Settings, entropy: &Entropy, warnings: &mut Vec<String>) -
         return Some(RelayAddress { local, public: local });
     }
     let Public { stun_servers, names, .. } = &settings.public;
-    let asked = stun_servers.iter().find_map(|server| ask::public_address(server, Family::V4, entropy));
+    let asked = stun_servers.iter().find_map(|server| ask::public_address(server, Family::V4));
     let learned = asked.filter(|ip| is_public(*ip)).or_else(|| names.iter().find_map(|name| named(name)));
     if let Some(public) = learned {
         return Some(RelayAddress { local, public });
@@ -115,13 +116,7 @@ fn local_towards(far: &str) -> Option<IpAddr> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
-
-    fn entropy() -> Entropy {
-        Arc::new(|bytes| bytes.fill(7))
-    }
 
     #[test]
     fn without_ipv4_there_is_a_warning() {
@@ -134,7 +129,7 @@ mod tests {
     fn a_configured_address_of_this_machine_is_bound() {
         let mut settings = Settings::new();
         settings.public.v4 = Some("127.0.0.1".parse().unwrap());
-        let found = find(&settings, &entropy());
+        let found = find(&settings);
         let loopback = "127.0.0.1".parse().unwrap();
         assert_eq!(found.external_address.v4, Some(RelayAddress { local: loopback, public: loopback }));
         assert!(found.external_address.own.contains(&loopback));
@@ -144,7 +139,7 @@ mod tests {
     fn what_we_listen_on_is_ours() {
         let mut settings = Settings::new();
         settings.udp = vec!["192.0.2.77:3478".parse().unwrap(), "0.0.0.0:3478".parse().unwrap()];
-        let own = find(&settings, &entropy()).external_address.own;
+        let own = find(&settings).external_address.own;
         assert!(own.contains(&"192.0.2.77".parse().unwrap()));
         assert!(!own.contains(&"0.0.0.0".parse().unwrap()));
     }

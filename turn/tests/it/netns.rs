@@ -10,7 +10,7 @@ use hearth_turn::stun::attribute;
 use super::client::{Client, Datagrams};
 use super::harness::Relay;
 
-#[path = "../../src/peers/tests_table.rs"]
+#[path = "../../../src/net/src/samples.rs"]
 mod table;
 
 const HERE_V4: &str = "45.32.1.2";
@@ -62,15 +62,7 @@ fn inside() {
 
     let mut refused: Vec<IpAddr> =
         [HERE_V4, HERE_V6, "192.168.7.7", "127.0.0.1"].map(|ip| ip.parse().unwrap()).to_vec();
-    for (first, last) in table::REFUSED_V4 {
-        for v4 in [first, last] {
-            refused.push(v4.parse().unwrap());
-            refused.extend(table::embeddings(v4.parse().unwrap()));
-        }
-    }
-    refused.extend(
-        table::REFUSED_V6.iter().flat_map(|(first, last)| [first, last]).map(|ip| ip.parse::<IpAddr>().unwrap()),
-    );
+    refused.extend(table::refused());
 
     let (out, local) = (sent("out"), sent("lo"));
     for ip in &refused {

@@ -1,11 +1,9 @@
 //! Does the relay work, by every way that clients are told? Tried with real relayed addresses, from inside of the network: what
 //! fails is tried once more at the machine itself, to tell a relay that does not work from one that is not reached.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use hearth_turn::probe::{Probe, Report, browser_trust, probe};
-use hearth_turn::settings::Entropy;
 use hearth_turn::{Running, Transport, credentials};
 
 use super::Calls;
@@ -48,35 +46,24 @@ impl Calls {
     /// Tries every way to the relay that runs here. Takes some seconds when one does not work.
     pub async fn check(&self) -> Vec<TransportCheck> {
         let Some(own) = self.own() else { return Vec::new() };
-        let random = Arc::clone(&self.core.seams.random);
-        let entropy: Entropy = Arc::new(move |bytes| random.fill(bytes));
         let minted = credentials::mint(&self.keeper.secret(), CHECKER, self.core.now_ms() / 1_000 + 120);
-        let under_way: Vec<_> = own
-            .uris
-            .iter()
-            .filter_map(|uri| Some((uri.clone(), read(uri)?)))
-            .map(|(uri, (host, port, transport))| {
-                let tls = (transport == Transport::Tls).then(browser_trust);
-                let credentials = [minted.clone(), minted.clone()];
-                let wanted = Probe { host, port, transport, tls, credentials, wait: WAIT };
-                let (running, entropy) = (Arc::clone(&own.running), Arc::clone(&entropy));
-                tokio::task::spawn_blocking(move || check_one(uri, &wanted, &running, &entropy))
-            })
-            .collect();
-        let mut checked = Vec::new();
-        for one in under_way {
-            checked.extend(one.await);
-        }
-        checked
+        let ways = own.uris.iter().filter_map(|uri| Some((uri.clone(), read(uri)?)));
+        let checks = ways.map(|(uri, (host, port, transport))| {
+            let tls = (transport == Transport::Tls).then(browser_trust);
+            let credentials = [minted.clone(), minted.clone()];
+            let wanted = Probe { host, port, transport, tls, credentials, wait: WAIT };
+            check_one(uri, wanted, &own.running)
+        });
+        futures_util::future::join_all(checks).await
     }
 }
 
-fn check_one(uri: String, wanted: &Probe, running: &Running, entropy: &Entropy) -> TransportCheck {
-    match probe(wanted, entropy) {
+async fn check_one(uri: String, wanted: Probe, running: &Running) -> TransportCheck {
+    match probe(&wanted).await {
         Ok(report) => works(uri, &report),
         Err(error) => {
-            let inside = inside(wanted, running, entropy);
-            let message = format!("{error}. {}", advice(wanted, inside));
+            let inside = inside(&wanted, running).await;
+            let message = format!("{error}. {}", advice(&wanted, inside));
             TransportCheck { uri, works: false, message, round_trip: None, lost: None }
         }
     }
@@ -90,7 +77,7 @@ fn works(uri: String, report: &Report) -> TransportCheck {
 }
 
 /// Whether the same works without leaving this machine.
-fn inside(wanted: &Probe, running: &Running, entropy: &Entropy) -> bool {
+async fn inside(wanted: &Probe, running: &Running) -> bool {
     let at = match wanted.transport {
         Transport::Udp => running.udp_addresses().first(),
         // A certificate is for a name: what TLS would show here is what TCP shows.
@@ -103,7 +90,7 @@ fn inside(wanted: &Probe, running: &Running, entropy: &Entropy) -> bool {
         _ => "::1".to_owned(),
     };
     let transport = if wanted.transport == Transport::Udp { Transport::Udp } else { Transport::Tcp };
-    probe(&Probe { host, port: at.port(), transport, tls: None, ..wanted.clone() }, entropy).is_ok()
+    probe(&Probe { host, port: at.port(), transport, tls: None, ..wanted.clone() }).await.is_ok()
 }
 
 fn advice(wanted: &Probe, inside: bool) -> String {

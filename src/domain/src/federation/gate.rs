@@ -1,21 +1,19 @@
 //! How many requests of other servers are worked on at a time: so many of each, a few more wait, and the rest are turned away.
 //! One server that asks a lot does not keep others waiting. And how much of what nobody has checked yet is held in memory.
 
-use std::collections::HashMap;
 use std::future::Future;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
 use hearth_base::{Reason, Result, error::refuse, limits};
-use parking_lot::Mutex;
 use ruma::{OwnedServerName, ServerName};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::turns::InUse;
+
 /// How soon a server that was turned away may come back, in milliseconds.
 const RETRY_MS: u64 = 5_000;
-/// Servers beyond which those are forgotten that ask nothing now.
-const SERVERS_TIDIED_AT: usize = 1_024;
 
 /// How long a request waits for room for its body.
 const ROOM_WAIT: Duration = Duration::from_secs(10);
@@ -26,7 +24,7 @@ pub struct RequestGate {
     strangers: Semaphore,
     /// Room for bodies, in units of the size of a small one.
     room: Arc<Semaphore>,
-    servers: Mutex<HashMap<OwnedServerName, Weak<Turns>>>,
+    servers: InUse<OwnedServerName, ServerPermits>,
 }
 
 impl Default for RequestGate {
@@ -34,14 +32,14 @@ impl Default for RequestGate {
         Self {
             strangers: Semaphore::new(limits::FEDERATION_STRANGERS_MAX),
             room: Arc::new(Semaphore::new(limits::FEDERATION_BODIES_BYTES_MAX / limits::FEDERATION_SMALL_BODY_BYTES)),
-            servers: Mutex::default(),
+            servers: InUse::default(),
         }
     }
 }
 
 /// The turns of one server.
 #[derive(Debug)]
-struct Turns {
+struct ServerPermits {
     working: Arc<Semaphore>,
     /// Those who work and those who wait.
     here: Arc<Semaphore>,
@@ -52,7 +50,7 @@ struct Turns {
 pub struct RequestPermit {
     _here: OwnedSemaphorePermit,
     _working: OwnedSemaphorePermit,
-    _turns: Arc<Turns>,
+    _turns: Arc<ServerPermits>,
 }
 
 impl RequestGate {
@@ -93,21 +91,12 @@ impl RequestGate {
         }
     }
 
-    fn turns(&self, server: &ServerName) -> Arc<Turns> {
-        let mut servers = self.servers.lock();
-        if let Some(turns) = servers.get(server).and_then(Weak::upgrade) {
-            return turns;
-        }
-        if servers.len() >= SERVERS_TIDIED_AT {
-            servers.retain(|_, turns| turns.strong_count() > 0);
-        }
+    fn turns(&self, server: &ServerName) -> Arc<ServerPermits> {
         let most = limits::FEDERATION_REQUESTS_PER_SERVER_MAX;
-        let turns = Arc::new(Turns {
+        self.servers.get(server.to_owned(), || ServerPermits {
             working: Arc::new(Semaphore::new(most)),
             here: Arc::new(Semaphore::new(most + limits::FEDERATION_WAITING_PER_SERVER_MAX)),
-        });
-        servers.insert(server.to_owned(), Arc::downgrade(&turns));
-        turns
+        })
     }
 }
 

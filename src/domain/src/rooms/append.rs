@@ -13,12 +13,11 @@ use hearth_store::tables::rooms::Room;
 use hearth_store::tables::state;
 use ruma::events::{StateEventType, TimelineEventType};
 use ruma::room_version_rules::RoomVersionRules;
-use ruma::state_res::{auth_types_for_event, check_state_dependent_auth_rules, check_state_independent_auth_rules};
-use ruma::{EventId, OwnedEventId, RoomId, UserId};
+use ruma::{OwnedEventId, RoomId, UserId};
 use serde_json::value::RawValue;
 
 use super::event::author::{Authored, Draft, GraphPosition, assemble, author};
-use super::event::{Pdu, version};
+use super::event::{Pdu, auth_rules, version};
 use super::load::Event;
 use super::persist::{self, HeadChange, NewEvent};
 use super::state::snapshot::Changes;
@@ -113,11 +112,10 @@ fn head_ids(core: &Core, tx: &mut dyn Tx, heads: &[EventSn]) -> Result<Vec<Owned
 
 /// The parts of the current state by which an event is judged. The rules may ask for nothing else: what a server reads off
 /// an event's auth events must lead it to the same verdict.
-struct AuthEvents(Vec<(StateEventType, String, Arc<Event>)>);
+struct AuthEvents(Vec<(StateEventType, Arc<Event>)>);
 
 impl AuthEvents {
-    /// The auth events by the specification (server-server API, "Auth events selection"), and the create event, which from
-    /// version 12 on is not among them although the rules look at it.
+    /// What [`auth_rules::select`] names, as far as the room has it.
     fn gather(
         core: &Core,
         tx: &mut dyn Tx,
@@ -132,15 +130,12 @@ impl AuthEvents {
             TimelineEventType::RoomMember => Cow::Owned(raw_content(draft)?),
             _ => Cow::Borrowed(RawValue::NULL),
         };
-        let wanted = auth_types_for_event(&kind, sender, draft.state_key.as_deref(), &content, &rules.authorization);
-        let mut wanted = wanted.map_err(Error::bad_json)?;
-        if rules.authorization.room_create_event_id_as_room_id && kind != TimelineEventType::RoomCreate {
-            wanted.push((StateEventType::RoomCreate, String::new()));
-        }
+        let wanted = auth_rules::select(rules, &kind, sender, draft.state_key.as_deref(), &content);
+        let wanted = wanted.map_err(Error::bad_json)?;
         let mut found = Vec::with_capacity(wanted.len());
         for (kind, key) in wanted {
             if let Some(sn) = state::current_named(tx, room.sn, &kind.to_string(), &key)? {
-                found.push((kind, key, core.events.get(tx, sn)?));
+                found.push((kind, core.events.get(tx, sn)?));
             }
         }
         Ok(Self(found))
@@ -167,17 +162,13 @@ impl AuthEvents {
         let named = |kind: &StateEventType| {
             *kind != StateEventType::RoomCreate || !rules.authorization.room_create_event_id_as_room_id
         };
-        self.0.iter().filter(|(kind, ..)| named(kind)).map(|(.., event)| event.pdu.event_id.clone()).collect()
+        self.0.iter().filter(|(kind, _)| named(kind)).map(|(_, event)| event.pdu.event_id.clone()).collect()
     }
 
     /// The two checks that an event of our own has to pass: by its auth events, and by the current state.
     fn check_auth(&self, rules: &RoomVersionRules, pdu: &Pdu) -> Result<()> {
-        let by_id = |id: &EventId| self.0.iter().map(|(.., event)| &event.pdu).find(|known| *known.event_id == *id);
-        let by_name = |kind: &StateEventType, key: &str| {
-            self.0.iter().find(|(known, of, _)| known == kind && of == key).map(|(.., event)| &event.pdu)
-        };
-        check_state_independent_auth_rules(&rules.authorization, pdu, by_id)
-            .and_then(|()| check_state_dependent_auth_rules(&rules.authorization, pdu, by_name))
+        let auth: Vec<&Pdu> = self.0.iter().map(|(_, event)| &event.pdu).collect();
+        auth_rules::by_auth_events(rules, pdu, &auth)
             .map_err(|why| Error::forbidden(format!("The rules of this room do not allow that: {why}")))
     }
 }

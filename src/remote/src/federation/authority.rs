@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ruma::{OwnedServerName, ServerName};
 
-use super::words::Words;
+use crate::connect::words::Words;
 
 /// The port of homeservers that do not say otherwise.
 pub(super) const PORT: u16 = 8448;

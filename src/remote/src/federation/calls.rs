@@ -2,25 +2,23 @@
 //!
 //! Redirects are not followed: a signed request is for the server that it names.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::StreamExt;
-use hearth_base::{Error, Reason, Result, error::refuse, limits};
-use hearth_domain::ports::{Call, Pieces, RemoteResponse};
+use hearth_base::{Reason, Result, error::refuse};
+use hearth_domain::ports::{Call, RemoteResponse};
 use http::{HeaderValue, Request, Response, header};
-use http_body_util::{BodyDataStream, Full};
+use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper_util::client::legacy::{Client, Error as ClientError};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use parking_lot::RwLock;
-use ruma::ServerName;
 
 use super::authority::Authority;
 use super::dial::Dial;
 use super::well_known::WellKnown;
-use super::words::{self, Words};
+use crate::connect::body;
+use crate::connect::words::{self, Words};
 
 /// Idle connections that are kept to one server, and for how long. Servers close theirs after a minute or more.
 const IDLE_PER_SERVER_MAX: usize = 2;
@@ -60,9 +58,10 @@ impl Calls {
         let asked = tokio::time::timeout(wait, self.ask(well_known, call)).await;
         let late = |_| Words(format!("no answer came within {} s", wait.as_secs_f32()));
         let response = asked.map_err(late).and_then(|asked| asked).map_err(unreachable)?;
-        let content_type = response.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        let content_type = content_type.map(str::to_owned);
-        Ok(RemoteResponse { status: response.status().as_u16(), content_type, body: pieces(&to, response.into_body()) })
+        let (status, content_type) = (response.status().as_u16(), body::content_type(response.headers()));
+        let broken =
+            move |why: String| refuse(Reason::ConnectionFailed, format!("The answer of {to} ended too early: {why}."));
+        Ok(RemoteResponse { status, content_type, body: body::pieces(response.into_body(), None, broken) })
     }
 
     async fn ask(&self, well_known: &WellKnown, call: Call) -> Result<Response<Incoming>, Words> {
@@ -121,7 +120,7 @@ fn written(call: &Call, authority: &Authority) -> Request<Full<Bytes>> {
     if let Ok(host) = HeaderValue::from_str(&authority.text) {
         headers.insert(header::HOST, host);
     }
-    headers.insert(header::USER_AGENT, HeaderValue::from_static(crate::client::USER_AGENT));
+    headers.insert(header::USER_AGENT, HeaderValue::from_static(crate::connect::USER_AGENT));
     if !call.body.is_empty() {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     }
@@ -136,28 +135,4 @@ fn written(call: &Call, authority: &Authority) -> Request<Full<Bytes>> {
 fn was_idle_too_long(error: &ClientError) -> bool {
     let source = std::error::Error::source(error).and_then(|source| source.downcast_ref::<hyper::Error>());
     !error.is_connect() && source.is_some_and(words::was_closed)
-}
-
-/// The body of an answer. Whoever sends it may not fall silent for long.
-fn pieces(server: &ServerName, body: Incoming) -> Pieces {
-    let silence = Duration::from_millis(limits::BODY_SILENCE_MS_MAX);
-    let server: Arc<str> = server.as_str().into();
-    let pieces = futures_util::stream::unfold(Some(BodyDataStream::new(body)), move |body| {
-        let server = Arc::clone(&server);
-        async move {
-            let mut body = body?;
-            let broken = |why: String| {
-                let error: Error =
-                    refuse(Reason::ConnectionFailed, format!("The answer of {server} ended too early: {why}."));
-                Some((Err(error), None))
-            };
-            match tokio::time::timeout(silence, body.next()).await {
-                Ok(None) => None,
-                Ok(Some(Ok(piece))) => Some((Ok(piece), Some(body))),
-                Ok(Some(Err(error))) => broken(words::of_request(&error).0),
-                Err(_) => broken("it fell silent".to_owned()),
-            }
-        }
-    });
-    Box::pin(pieces)
 }

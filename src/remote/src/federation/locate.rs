@@ -5,8 +5,8 @@ use std::cmp::Reverse;
 use std::net::SocketAddr;
 
 use super::authority::{Authority, Host, PORT};
-use super::dns::{Dns, Miss, RECORDS_MAX, Service};
-use super::words::Words;
+use crate::connect::dns::{Dns, Miss, RECORDS_MAX, Service};
+use crate::connect::words::Words;
 
 /// The services under which a homeserver may be listed, the present one and the one from before Matrix 1.8.
 const SERVICES: [&str; 2] = ["_matrix-fed._tcp", "_matrix._tcp"];

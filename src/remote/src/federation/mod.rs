@@ -8,29 +8,25 @@
 mod authority;
 mod calls;
 mod dial;
-mod dns;
 mod fetch;
 mod lifetime;
-mod link;
 mod locate;
-mod race;
 #[cfg(test)]
 mod tests;
 mod well_known;
-mod words;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use hearth_base::Result;
 use hearth_base::config::Outgoing;
+use hearth_base::{Result, Seams};
 use hearth_domain::ports::{Call, Eventually, Network, RemoteResponse};
 use ruma::ServerName;
 
+use crate::connect::dns::{Dns, SystemDns};
 use crate::guard::Guard;
 use calls::Calls;
 use dial::Dial;
-use dns::{Dns, SystemDns};
 use fetch::Fetcher;
 use well_known::WellKnown;
 
@@ -50,15 +46,15 @@ struct Inner {
 
 impl Homeservers {
     /// The network as the configuration wants it. It looks names up in the DNS that the system uses.
-    pub fn new(config: &Outgoing) -> Result<Self> {
-        Self::with_dns(config, Arc::new(SystemDns::default()), HTTPS_PORT)
+    pub fn new(config: &Outgoing, seams: Seams) -> Result<Self> {
+        Self::with_dns(config, Arc::new(SystemDns::default()), HTTPS_PORT, seams)
     }
 
     /// With another DNS and another port for the web.
-    fn with_dns(config: &Outgoing, dns: Arc<dyn Dns>, https_port: u16) -> Result<Self> {
+    fn with_dns(config: &Outgoing, dns: Arc<dyn Dns>, https_port: u16, seams: Seams) -> Result<Self> {
         let fetcher = Fetcher::new(config, Arc::clone(&dns), https_port)?;
         let dial = Dial::new(config, Guard::new(config), dns)?;
-        let well_known = WellKnown::new(Box::new(fetcher.clone()));
+        let well_known = WellKnown::new(Box::new(fetcher.clone()), seams);
         Ok(Self(Arc::new(Inner { well_known, calls: Calls::new(dial), fetcher })))
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use hearth_base::{Backoff, Seams};
 use hearth_domain::ports::Eventually;
 use quick_cache::sync::Cache;
 use serde::Deserialize;
@@ -20,9 +21,8 @@ const LIFETIME_DEFAULT: Duration = Duration::from_secs(24 * 60 * 60);
 /// The longest and the shortest, whatever it says.
 const LIFETIME_MAX: Duration = Duration::from_secs(48 * 60 * 60);
 const LIFETIME_MIN: Duration = Duration::from_secs(5 * 60);
-/// How long it is remembered that there is no good answer: at first, and after many times (recommended: up to an hour).
-const ERROR_MIN: Duration = Duration::from_secs(5 * 60);
-const ERROR_MAX: Duration = Duration::from_secs(60 * 60);
+/// How long it is remembered that there is no good answer (recommended: up to an hour).
+const ERROR: Backoff = Backoff::new(5 * 60 * 1_000, 60 * 60 * 1_000);
 /// How long a good answer is used on while its server gives none.
 const STALE_MAX: Duration = LIFETIME_MAX;
 
@@ -58,14 +58,15 @@ struct Entry {
 #[derive(Debug)]
 pub(super) struct WellKnown {
     ask: Box<dyn Ask>,
+    seams: Seams,
     entries: Cache<String, Entry>,
     /// One question at a time to each host; those that are unlucky share a lock.
     flights: [tokio::sync::Mutex<()>; 16],
 }
 
 impl WellKnown {
-    pub(super) fn new(ask: Box<dyn Ask>) -> Self {
-        Self { ask, entries: Cache::new(SERVERS_MAX), flights: Default::default() }
+    pub(super) fn new(ask: Box<dyn Ask>, seams: Seams) -> Self {
+        Self { ask, seams, entries: Cache::new(SERVERS_MAX), flights: Default::default() }
     }
 
     /// Where the server of this name says that it is; none when it says nothing that is in order.
@@ -79,7 +80,7 @@ impl WellKnown {
             return entry.delegate;
         }
         let asked = self.ask.ask(host).await;
-        let entry = judge(host, self.entries.peek(host), asked, Instant::now());
+        let entry = judge(host, self.entries.peek(host), asked, Instant::now(), self.seams.random.chance());
         self.entries.insert(host.to_owned(), entry.clone());
         entry.delegate
     }
@@ -100,32 +101,28 @@ impl WellKnown {
     }
 }
 
-/// What to remember after asking.
-fn judge(host: &str, before: Option<Entry>, asked: Asked, now: Instant) -> Entry {
-    let why = match asked {
+/// What to remember after asking. `chance` is that of [`Backoff`].
+fn judge(host: &str, before: Option<Entry>, asked: Asked, now: Instant, chance: u8) -> Entry {
+    let (why, has_failed) = match asked {
         Asked::Document(body, lifetime) => match read(&body) {
             Ok(delegate) => {
                 let lifetime = lifetime.unwrap_or(LIFETIME_DEFAULT).clamp(LIFETIME_MIN, LIFETIME_MAX);
                 let delegate = Some(Arc::new(delegate));
                 return Entry { delegate, said: now, asked: now, until: now + lifetime, failures: 0 };
             }
-            Err(why) => why,
+            Err(why) => (why, false),
         },
-        Asked::Nothing(why) => why,
-        Asked::Failed(why) => {
-            tracing::debug!(host, why, "A server could not be asked where it is.");
-            let failures = before.as_ref().map_or(0, |before| before.failures).saturating_add(1);
-            let until = now + (ERROR_MIN * (1 << (failures - 1).min(8))).min(ERROR_MAX);
-            // What it said last is better than nothing, but not for ever.
-            let before = before.filter(|before| now.duration_since(before.said) < STALE_MAX);
-            let (delegate, said) = before.map_or((None, now), |before| (before.delegate, before.said));
-            return Entry { delegate, said, asked: now, until, failures };
-        }
+        Asked::Nothing(why) => (why, false),
+        Asked::Failed(why) => (why, true),
     };
-    tracing::debug!(host, why, "A server does not say where it is.");
-    let failures = before.map_or(0, |before| before.failures).saturating_add(1);
-    let until = now + (ERROR_MIN * (1 << (failures - 1).min(8))).min(ERROR_MAX);
-    Entry { delegate: None, said: now, asked: now, until, failures }
+    tracing::debug!(host, why, has_failed, "A server has no usable well-known document.");
+    let failures = before.as_ref().map_or(0, |before| before.failures).saturating_add(1);
+    let until = now + ERROR.wait(failures, chance);
+    // Of a server in trouble the last document is better than nothing, but not for ever. One that answers without a document
+    // has taken it back.
+    let last = before.filter(|before| has_failed && now.duration_since(before.said) < STALE_MAX);
+    let (delegate, said) = last.map_or((None, now), |before| (before.delegate, before.said));
+    Entry { delegate, said, asked: now, until, failures }
 }
 
 /// The document.

@@ -8,7 +8,6 @@ use std::net::{IpAddr, SocketAddr};
 use super::world::{TestAuth, World, thread_of};
 use crate::credentials::{Authority, password, read_username};
 use crate::limits::{CHANNEL_MS, NONCE_S, PERMISSION_MS};
-use crate::peers;
 use crate::server::{Opened, Path, RelayKey};
 use crate::stun::integrity::Integrity;
 use crate::stun::{Algorithm, Class, Key, Message, Method, TransactionId, attribute};
@@ -268,7 +267,7 @@ fn assert_may_be_reached(world: &World, peer: SocketAddr, to_port: bool) {
         return;
     }
     let within = |ip: IpAddr, net: [u8; 3]| matches!(ip, IpAddr::V4(ip) if ip.octets()[..3] == net);
-    let allowed = peers::is_public(ip) || within(ip, [192, 168, 1]);
+    let allowed = hearth_net::is_public(ip) || within(ip, [192, 168, 1]);
     assert!(allowed && !within(ip, [9, 9, 9]), "{ip} may not be reached");
 }
 

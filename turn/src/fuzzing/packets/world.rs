@@ -5,12 +5,13 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
+use hearth_net::Cidr;
 use parking_lot::Mutex;
 
 use super::super::script::Script;
 use crate::credentials::Authority;
 use crate::limits::{RESERVATION_MS, RESERVATIONS_MAX};
-use crate::peers::{Cidr, PeerRules};
+use crate::peers::PeerRules;
 use crate::server::{Opened, Path, Port, RelayKey, Server, Sockets, Token, Transport};
 use crate::settings::{Entropy, Settings};
 use crate::shared::external_address::Family;

@@ -17,7 +17,7 @@ fn an_allocation_has_all_that_the_rfc_wants_told() {
     let answer = bench.allocate(&path(CLIENT));
     assert_eq!(answer.code, 0);
     assert_eq!(answer.address(attribute::XOR_RELAYED_ADDRESS).ip().to_string(), PUBLIC_V4);
-    assert_eq!(answer.address(attribute::XOR_MAPPED_ADDRESS), CLIENT.parse().unwrap());
+    assert_eq!(answer.address(attribute::XOR_MAPPED_ADDRESS), CLIENT.parse::<SocketAddr>().unwrap());
     assert_eq!(answer.lifetime_s(), 600);
 }
 

@@ -151,7 +151,7 @@ fn binding_tells_the_address_and_needs_no_credentials() {
     for client in [CLIENT, "[2001:db8::1]:5000"] {
         let packet = stranger(Method::BINDING, |_| {});
         let answer = bench.give(&path(client), &packet);
-        assert_eq!(answer.address(attribute::XOR_MAPPED_ADDRESS), client.parse().unwrap());
+        assert_eq!(answer.address(attribute::XOR_MAPPED_ADDRESS), client.parse::<SocketAddr>().unwrap());
         assert!(answer.bytes.len() * 10 <= packet.len() * 25, "amplifies more than 2.5 times");
     }
 }

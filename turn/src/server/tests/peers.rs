@@ -1,7 +1,7 @@
 //! Nothing goes to an address that strangers have no business at, whichever way it is asked for.
 
 use super::*;
-use crate::peers::tests_table::{REFUSED_V4, REFUSED_V6, embeddings};
+use crate::peers::samples::refused;
 
 const CLIENT: &str = "192.0.2.1:5000";
 
@@ -25,15 +25,8 @@ fn refuses_everything_to(bench: &mut Bench, peer: SocketAddr) {
 #[test]
 fn the_whole_table_is_refused_every_way() {
     let mut bench = dual();
-    for (first, last) in REFUSED_V4.iter().chain(&REFUSED_V6) {
-        for ip in [first, last] {
-            refuses_everything_to(&mut bench, SocketAddr::new(ip.parse().unwrap(), 53));
-        }
-    }
-    for v4 in REFUSED_V4.iter().flat_map(|(first, last)| [first, last]) {
-        for ip in embeddings(v4.parse().unwrap()) {
-            refuses_everything_to(&mut bench, SocketAddr::new(ip, 53));
-        }
+    for ip in refused() {
+        refuses_everything_to(&mut bench, SocketAddr::new(ip, 53));
     }
     assert!(bench.server.allocations(bench.now_ms)[0].peers.is_empty());
 }

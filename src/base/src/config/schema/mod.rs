@@ -9,8 +9,9 @@ mod section;
 mod text;
 mod value;
 
+pub use hearth_net::Cidr;
 pub use section::{Key, Section, Shape};
-pub use text::{BaseUrl, Cidr, Mode, Secret};
+pub use text::{BaseUrl, Mode, Secret};
 
 pub(super) use found::{Entry, Found};
 pub(super) use leaves::quoted;

@@ -1,8 +1,9 @@
 //! Leaves that are written as text and checked when read.
 
 use std::fmt;
-use std::net::IpAddr;
 use std::str::FromStr;
+
+use hearth_net::{Cidr, CidrError};
 
 /// Makes a type with `FromStr` and `Display` a leaf.
 macro_rules! text_value {
@@ -116,79 +117,27 @@ impl fmt::Display for BaseUrl {
 
 text_value!(BaseUrl, "a URL such as \"https://matrix.example.org\"");
 
-/// A range of IP addresses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Cidr {
-    address: IpAddr,
-    bits: u8,
-}
+impl super::Leaf for Cidr {
+    fn allowed() -> std::borrow::Cow<'static, str> {
+        "an address or a range such as \"192.168.0.0/16\" or \"fd00::/8\"".into()
+    }
 
-impl Cidr {
-    /// Whether `address` is in the range. An IPv4 address written as IPv6 (`::ffff:…`) counts as the IPv4 address it
-    /// is.
-    #[must_use]
-    pub fn contains(&self, address: IpAddr) -> bool {
-        match (self.address, address.to_canonical()) {
-            (IpAddr::V4(ours), IpAddr::V4(theirs)) => {
-                (ours.to_bits() ^ theirs.to_bits()).checked_shr(32 - u32::from(self.bits)).unwrap_or(0) == 0
-            }
-            (IpAddr::V6(ours), IpAddr::V6(theirs)) => {
-                (ours.to_bits() ^ theirs.to_bits()).checked_shr(128 - u32::from(self.bits)).unwrap_or(0) == 0
-            }
-            _ => false,
-        }
+    fn read(found: &super::Found) -> Result<Self, String> {
+        found.as_text().ok_or_else(String::new)?.parse().map_err(|error| match error {
+            // What is allowed is shown anyway.
+            CidrError::Syntax => String::new(),
+            CidrError::Bits(_) => error.to_string(),
+        })
+    }
+
+    fn toml(&self) -> String {
+        super::quoted(&self.to_string())
     }
 }
-
-impl Default for Cidr {
-    /// No more than this machine itself.
-    fn default() -> Self {
-        Self { address: IpAddr::from([127, 0, 0, 1]), bits: 32 }
-    }
-}
-
-impl FromStr for Cidr {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let (address, bits) = text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
-        let address = address.parse::<IpAddr>().map_err(|_| String::new())?;
-        let bits_max = if address.is_ipv4() { 32 } else { 128 };
-        let bits = bits.map_or(Ok(bits_max), str::parse).map_err(|_| String::new())?;
-        if bits > bits_max {
-            return Err(format!("there are only {bits_max} bits"));
-        }
-        Ok(Self { address, bits })
-    }
-}
-
-impl fmt::Display for Cidr {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.address, self.bits)
-    }
-}
-
-text_value!(Cidr, "an address or a range such as \"192.168.0.0/16\" or \"fd00::/8\"");
 
 #[cfg(test)]
 mod tests {
-    use super::{BaseUrl, Cidr, Mode};
-
-    #[test]
-    fn ranges() {
-        let within = |range: &str, address: &str| range.parse::<Cidr>().unwrap().contains(address.parse().unwrap());
-        assert!(within("10.0.0.0/8", "10.255.0.1"));
-        assert!(!within("10.0.0.0/8", "11.0.0.1"));
-        assert!(within("10.0.0.0/8", "::ffff:10.0.0.1"));
-        assert!(within("0.0.0.0/0", "255.255.255.255"));
-        assert!(within("192.168.1.1", "192.168.1.1"));
-        assert!(!within("192.168.1.1", "192.168.1.2"));
-        assert!(within("fd00::/8", "fdff::1"));
-        assert!(!within("::/0", "1.2.3.4"));
-        for bad in ["", "/8", "10.0.0.0/", "10.0.0.0/33", "10.0.0.0/-1", "10.0.0/8", "::/129", "example.org/8"] {
-            assert!(bad.parse::<Cidr>().is_err(), "{bad}");
-        }
-    }
+    use super::{BaseUrl, Mode};
 
     #[test]
     fn base_urls() {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hearth_base::{Millis, Reason, Result};
+use hearth_base::{Backoff, Reason, Result};
 use hearth_store::engine::Tx;
 use hearth_store::ids::{EventSn, RoomSn, SnapshotSn};
 use hearth_store::tables::events::{self, Direction};
@@ -19,9 +19,9 @@ use crate::rooms::gaps;
 /// How long one piece may take, with everything that belongs to it and all servers together.
 const FILL_WAIT: Duration = Duration::from_secs(120);
 /// How soon a gap is asked about again that nobody could be reached for, at first and at most.
-const UNREACHED_MS: (Millis, Millis) = (20_000, 60 * 60 * 1_000);
+const UNREACHED: Backoff = Backoff::new(20_000, 60 * 60 * 1_000);
 /// The same for a gap for which everybody had nothing: it may be that nobody has it any more, or that it is not for us.
-const REFUSED_MS: (Millis, Millis) = (10 * 60 * 1_000, 24 * 60 * 60 * 1_000);
+const REFUSED: Backoff = Backoff::new(10 * 60 * 1_000, 24 * 60 * 60 * 1_000);
 
 impl Federation {
     /// Fetches a piece of history for the gap above `floor`. Says whether there is more to read now than before, or the gap is
@@ -109,13 +109,12 @@ impl Federation {
 
     /// Notes that nobody could fill a gap now.
     async fn put_off(&self, target: &Target, floor: i64, refused: bool) -> Result<()> {
-        let (room, now_ms) = (target.place.room, self.core.now_ms());
+        let (room, now_ms, chance) = (target.place.room, self.core.now_ms(), self.core.seams.random.chance());
         let write = move |tx: &mut WriteTx<'_>| {
             let Some(gap) = history_gaps::get(tx.tx(), room, floor)? else { return Ok(()) };
-            let (first_ms, most_ms) = if refused { REFUSED_MS } else { UNREACHED_MS };
-            let wait_ms = first_ms.saturating_mul(1 << gap.tries.min(20)).min(most_ms);
-            let retry_ms = now_ms.saturating_add(wait_ms);
-            history_gaps::set(tx.tx(), room, &Gap { tries: gap.tries.saturating_add(1), retry_ms, refused, ..gap })
+            let (backoff, tries) = (if refused { REFUSED } else { UNREACHED }, gap.tries.saturating_add(1));
+            let retry_ms = now_ms.saturating_add(backoff.wait_ms(tries, chance));
+            history_gaps::set(tx.tx(), room, &Gap { tries, retry_ms, refused, ..gap })
         };
         self.core.store.write_in(Lane::Federation, "history_put_off", write).await
     }

@@ -12,7 +12,7 @@ use ruma::OwnedEventId;
 use ruma::room_version_rules::RoomVersionRules;
 
 use crate::core::Core;
-use crate::federation::pdu::auth_rules;
+use crate::rooms::event::auth_rules;
 use crate::rooms::load::Event;
 use crate::rooms::persist;
 use crate::rooms::state::resolve::resolve;

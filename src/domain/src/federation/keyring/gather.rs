@@ -131,7 +131,7 @@ impl Keyring {
         let fetched = self.fetch(server).await;
         match &fetched {
             Ok(_) => self.attempts.went_well(server, urgency, self.core.now_ms()),
-            Err(error) => self.attempts.failed(server, error, self.core.now_ms()),
+            Err(error) => self.attempts.failed(server, error, self.core.now_ms(), self.core.seams.random.chance()),
         }
         fetched
     }

@@ -1,6 +1,6 @@
 //! How often a server is asked for its keys: not again at once, and ever more seldom while it does not answer.
 
-use hearth_base::{Error, Millis, Reason, Result, error::refuse};
+use hearth_base::{Backoff, Error, Millis, Reason, Result, error::refuse};
 use quick_cache::sync::Cache;
 use ruma::{OwnedServerName, ServerName};
 
@@ -29,6 +29,8 @@ pub(super) enum Urgency {
 struct Attempt {
     failures: u32,
     at_ms: Millis,
+    /// Drawn once for each attempt: or the pause would end at another moment each time that it is looked at.
+    chance: u8,
     /// None when it went well.
     why: Option<String>,
     /// Whether another server wanted it.
@@ -48,12 +50,12 @@ impl Default for Attempts {
 impl Attempts {
     /// Refuses with `M_CONNECTION_FAILED` when it is too early to ask again.
     pub(super) fn check(&self, server: &ServerName, urgency: Urgency, now_ms: Millis) -> Result<()> {
-        let Some(Attempt { failures, at_ms, why, for_others }) = self.0.get(server) else { return Ok(()) };
+        let Some(Attempt { failures, at_ms, chance, why, for_others }) = self.0.get(server) else { return Ok(()) };
         if urgency == Urgency::Notary && failures == 0 && !for_others {
             return Ok(());
         }
         let most = if urgency == Urgency::Present { PAUSE_MS_MAX_PRESENT } else { PAUSE_MS_MAX };
-        let pause_ms = (PAUSE_MS_MIN << failures.saturating_sub(1).min(16)).min(most);
+        let pause_ms = Backoff::new(PAUSE_MS_MIN, most).wait_ms(failures, chance);
         // A clock that was set back must not make the pause longer.
         if now_ms < at_ms || now_ms - at_ms >= pause_ms {
             return Ok(());
@@ -67,15 +69,13 @@ impl Attempts {
 
     pub(super) fn went_well(&self, server: &ServerName, urgency: Urgency, now_ms: Millis) {
         let for_others = urgency == Urgency::Notary;
-        self.0.insert(server.to_owned(), Attempt { failures: 0, at_ms: now_ms, why: None, for_others });
+        self.0.insert(server.to_owned(), Attempt { failures: 0, at_ms: now_ms, chance: 0, why: None, for_others });
     }
 
-    pub(super) fn failed(&self, server: &ServerName, why: &Error, now_ms: Millis) {
+    pub(super) fn failed(&self, server: &ServerName, why: &Error, now_ms: Millis, chance: u8) {
         let failures = self.0.get(server).map_or(0, |attempt| attempt.failures).saturating_add(1);
-        self.0.insert(
-            server.to_owned(),
-            Attempt { failures, at_ms: now_ms, why: Some(why.to_string()), for_others: false },
-        );
+        let why = Some(why.to_string());
+        self.0.insert(server.to_owned(), Attempt { failures, at_ms: now_ms, chance, why, for_others: false });
     }
 
     pub(super) fn forget(&self, server: &ServerName) {
@@ -92,11 +92,11 @@ mod tests {
         let (attempts, server) = (Attempts::default(), ServerName::parse("a.example").expect("a name"));
         let may = |urgency, now_ms| attempts.check(&server, urgency, now_ms).is_ok();
         assert!(may(Urgency::Absent, 0));
-        attempts.failed(&server, &Error::not_found("Nobody answers."), 1_000);
+        attempts.failed(&server, &Error::not_found("Nobody answers."), 1_000, 0);
         assert!(!may(Urgency::Absent, 10_999));
         assert!(may(Urgency::Absent, 11_000));
         for _ in 0..50 {
-            attempts.failed(&server, &Error::not_found("Nobody answers."), 1_000);
+            attempts.failed(&server, &Error::not_found("Nobody answers."), 1_000, 0);
         }
         assert!(!may(Urgency::Absent, 3_600_999));
         assert!(may(Urgency::Present, 31_000), "whoever is here need not wait for an hour");

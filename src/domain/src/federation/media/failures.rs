@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use hearth_base::{Error, Millis, Reason, Result, error::refuse};
+use hearth_base::{Backoff, Error, Millis, Reason, Result, error::refuse};
 use quick_cache::sync::Cache;
 
 use super::RemoteMediaId;
@@ -11,14 +11,16 @@ use super::RemoteMediaId;
 /// Failures that are remembered.
 const FAILURES_MAX: usize = 10_000;
 /// How long a server is believed that it has no such media.
-const NOT_FOUND_MS: Millis = 60_000;
+const NOT_FOUND: Backoff = Backoff::new(60_000, 10 * 60 * 1_000);
 /// How long media stays too large.
-const TOO_LARGE_MS: Millis = 60 * 60 * 1_000;
+const TOO_LARGE: Backoff = Backoff::new(60 * 60 * 1_000, 60 * 60 * 1_000);
 /// After any other failure.
-const OTHER_MS: Millis = 20_000;
+const OTHER: Backoff = Backoff::new(20_000, 10 * 60 * 1_000);
 
 #[derive(Clone)]
 struct FetchFailure {
+    /// Failures in a row, of whatever kind.
+    failures: u32,
     until_ms: Millis,
     reason: Reason,
     message: String,
@@ -49,15 +51,22 @@ impl FetchFailures {
     }
 
     /// Remembers why something could not be fetched, unless that is our own doing or soon over.
-    pub(super) fn note(&self, address: &RemoteMediaId, error: &Error, now_ms: Millis) {
+    pub(super) fn note(&self, address: &RemoteMediaId, error: &Error, now_ms: Millis, chance: u8) {
         let Some(reason) = error.reason() else { return };
-        let last_ms = match reason {
-            Reason::NotFound => NOT_FOUND_MS,
-            Reason::TooLarge => TOO_LARGE_MS,
+        let backoff = match reason {
+            Reason::NotFound => NOT_FOUND,
+            Reason::TooLarge => TOO_LARGE,
             Reason::NotYetUploaded | Reason::OutOfSpace => return,
-            _ => OTHER_MS,
+            _ => OTHER,
         };
-        let failure = FetchFailure { until_ms: now_ms.saturating_add(last_ms), reason, message: error.to_string() };
+        let failures = self.0.get(address).map_or(0, |before| before.failures).saturating_add(1);
+        let until_ms = now_ms.saturating_add(backoff.wait_ms(failures, chance));
+        let failure = FetchFailure { failures, until_ms, reason, message: error.to_string() };
         self.0.insert(address.clone(), failure);
+    }
+
+    /// Forgets what went wrong before: it has been fetched.
+    pub(super) fn forget(&self, address: &RemoteMediaId) {
+        self.0.remove(address);
     }
 }

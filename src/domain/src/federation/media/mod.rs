@@ -88,8 +88,11 @@ impl Federation {
         let fetched = fetched.unwrap_or_else(|_| {
             Err(refuse(Reason::ConnectionFailed, format!("{} was too slow to send the media.", address.server)))
         });
-        if let Err(error) = &fetched {
-            self.fetching.failures.note(address, error, self.core.now_ms());
+        match &fetched {
+            Ok(()) => self.fetching.failures.forget(address),
+            Err(error) => {
+                self.fetching.failures.note(address, error, self.core.now_ms(), self.core.seams.random.chance());
+            }
         }
         fetched
     }

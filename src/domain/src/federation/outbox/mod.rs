@@ -59,12 +59,6 @@ impl Outbox {
     fn next_transaction_id(&self) -> String {
         format!("{}{}", self.run, self.transactions.fetch_add(1, Ordering::Relaxed))
     }
-
-    fn chance(&self, core: &Core) -> u8 {
-        let mut chance = [0];
-        core.seams.random.fill(&mut chance);
-        chance[0]
-    }
 }
 
 impl Federation {

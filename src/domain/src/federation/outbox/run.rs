@@ -106,7 +106,7 @@ impl Federation {
     /// Notes what came of a transaction.
     fn learn(&self, mut plan: TransactionPlan, status: TransactionFate) {
         let (now, now_ms, outbox) = (Instant::now(), self.core.now_ms(), &self.outbox);
-        let chance = outbox.chance(&self.core);
+        let chance = self.core.seams.random.chance();
         let mut book = outbox.book.lock();
         outbox.figures.note(&plan, &status);
         let was_failing = book.servers.get(&plan.to).is_some_and(super::server::Server::is_failing);

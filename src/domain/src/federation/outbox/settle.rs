@@ -56,7 +56,8 @@ impl Federation {
             book.servers.iter().filter(|(_, server)| !server.queue.is_empty()).map(|(name, _)| name.clone()).collect();
         let spread_ms = (waiting.len().saturating_sub(1) as u64 * START_SPREAD_MS).min(START_SPREAD_MS_MAX);
         for name in waiting.iter().filter(|_| spread_ms > 0) {
-            let chance = u64::from(self.outbox.chance(&self.core)) << 8 | u64::from(self.outbox.chance(&self.core));
+            let random = &self.core.seams.random;
+            let chance = u64::from(random.chance()) << 8 | u64::from(random.chance());
             book.delay(name, now + Duration::from_millis(spread_ms * chance / 0xFFFF), now);
         }
     }

@@ -12,10 +12,9 @@ use hearth_store::tables::rooms::Room;
 use hearth_store::tables::{awaited_events, events, state, users};
 use ruma::UserId;
 
-use super::auth_rules;
 use super::parse::IncomingPdu;
 use crate::core::Core;
-use crate::rooms::event::version;
+use crate::rooms::event::{auth_rules, version};
 use crate::rooms::load::Event;
 use crate::rooms::persist::{self, HeadChange, NewEvent};
 use crate::rooms::state::snapshot::{self, Changes, StateIds};

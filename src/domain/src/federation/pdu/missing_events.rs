@@ -9,6 +9,7 @@ use hearth_store::tables::{awaited_events, rooms};
 use ruma::api::federation::event::get_missing_events::v1 as missing_events;
 use ruma::{OwnedEventId, ServerName, UInt};
 
+use super::graph_order::parents_first;
 use super::handle::{PduSource, RoomInfo};
 use super::parse::IncomingPdu;
 use crate::federation::Federation;
@@ -119,27 +120,10 @@ impl Federation {
     }
 }
 
-/// Each event after those before it, as far as they are among them.
-fn in_order(mut found: HashMap<OwnedEventId, IncomingPdu>) -> Vec<IncomingPdu> {
-    let mut by_depth: Vec<_> = found.values().map(|one| (one.pdu.depth, one.pdu.event_id.clone())).collect();
-    // Depths are right when their servers are honest; the walk below does not rely on them.
-    by_depth.sort_unstable();
-    let mut order = Vec::with_capacity(found.len());
-    let mut open: HashSet<OwnedEventId> = HashSet::new();
-    for (_, id) in by_depth {
-        let mut path = vec![id];
-        while let Some(id) = path.last().cloned() {
-            let Some(one) = found.get(&id) else {
-                path.pop();
-                continue;
-            };
-            if open.insert(id.clone()) {
-                path.extend(one.pdu.prev_events.iter().filter(|id| found.contains_key(*id)).cloned());
-            } else {
-                order.extend(found.remove(&id));
-                path.pop();
-            }
-        }
-    }
-    order
+/// Each event after those before it, as far as they are among them; else by depth, which is right when their servers are honest.
+fn in_order(found: HashMap<OwnedEventId, IncomingPdu>) -> Vec<IncomingPdu> {
+    let mut found: Vec<_> = found.into_values().collect();
+    found
+        .sort_unstable_by(|one, other| (one.pdu.depth, &one.pdu.event_id).cmp(&(other.pdu.depth, &other.pdu.event_id)));
+    parents_first(found, |one, each| one.pdu.prev_events.iter().for_each(|id| each(id)))
 }

@@ -6,10 +6,10 @@
 
 mod auth_events;
 mod auth_order;
-pub(super) mod auth_rules;
 mod backfilled;
 mod canonical_json;
 mod expire;
+mod graph_order;
 mod handle;
 mod join_state;
 mod missing_events;

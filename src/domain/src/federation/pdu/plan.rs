@@ -15,10 +15,9 @@ use ruma::events::TimelineEventType;
 use ruma::room_version_rules::RoomVersionRules;
 use ruma::{OwnedEventId, OwnedServerName};
 
-use super::auth_rules;
 use super::parse::IncomingPdu;
 use crate::core::Core;
-use crate::rooms::event::version;
+use crate::rooms::event::{auth_rules, version};
 use crate::rooms::load::Event;
 use crate::rooms::persist::{HeadChange, StateAfter, state_after};
 use crate::rooms::policy;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
-use hearth_base::{Millis, Position, Result, limits};
+use hearth_base::{Backoff, Millis, Position, Result, limits};
 use hearth_store::Lane;
 use hearth_store::ids::RoomSn;
 use hearth_store::tables::inbox::{self, InboxRow};
@@ -26,9 +26,8 @@ use crate::federation::pdu::{self, RoomInfo};
 const PAGE: u64 = 50;
 /// How long one event may take.
 const EVENT_WAIT: Duration = Duration::from_secs(5 * 60);
-/// How long an event waits after it was first tried in vain; twice as long each time, up to an hour.
-const RETRY_MS: Millis = 10_000;
-const RETRY_MS_MAX: Millis = 60 * 60 * 1_000;
+/// How long an event waits after it was tried in vain.
+const RETRY: Backoff = Backoff::new(20_000, 60 * 60 * 1_000);
 /// How long a worker rests after a fault of our own.
 const FAULT_WAIT: Duration = Duration::from_secs(30);
 
@@ -276,12 +275,12 @@ impl Federation {
     /// Takes an event out of the inbox, or puts it off.
     async fn settle(&self, row: &InboxRow, may_go_better: bool) -> Result<()> {
         let (position, tries, now_ms) = (row.position, row.tries + 1, self.core.now_ms());
+        let chance = self.core.seams.random.chance();
         let write = move |tx: &mut hearth_store::WriteTx<'_>| {
             if !may_go_better || tries >= limits::INBOX_TRIES_MAX {
                 return inbox::delete(tx.tx(), position);
             }
-            let wait_ms = (RETRY_MS << tries.min(16)).min(RETRY_MS_MAX);
-            inbox::postpone(tx.tx(), position, tries, now_ms + wait_ms)
+            inbox::postpone(tx.tx(), position, tries, now_ms + RETRY.wait_ms(tries, chance))
         };
         self.core.store.write_in(Lane::Federation, "inbox_settle", write).await
     }

@@ -1,9 +1,8 @@
 //! What becomes of an event that could not be sent: tried again, if the reason is likely to pass; else noted for its owner to see.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use hearth_base::{Error, Reason, Result, limits};
+use hearth_base::{Backoff, Error, Reason, Result, limits};
 use hearth_store::tables::delayed_events as table;
 use serde_json::{Value, json};
 
@@ -22,10 +21,8 @@ pub(super) fn may_pass(error: &Error, tries: u32) -> bool {
     }
 }
 
-/// How long to wait before another try: 1, 2, 4 seconds up to a minute.
-pub(super) fn wait(tries: u32) -> Duration {
-    Duration::from_secs(1 << tries.saturating_sub(1).min(6)).min(Duration::from_secs(60))
-}
+/// How long to wait before another try.
+pub(super) const RETRY: Backoff = Backoff::new(1_000, 60_000);
 
 /// Notes that an event is not sent because of an error. Says whether it was waiting.
 pub(super) async fn fail(core: &Arc<Core>, id: DelayId, error: &Error) -> Result<bool> {

@@ -50,7 +50,9 @@ impl Delayed {
             return self.give_up(id, &refused).await;
         }
         let Err(error) = send(id.clone()).await else { return };
-        let tries = self.core.delayed.book.lock().put_back(&id, outcome::wait, Instant::now());
+        let chance = self.core.seams.random.chance();
+        let wait = |tries: u32| outcome::RETRY.wait(tries, chance);
+        let tries = self.core.delayed.book.lock().put_back(&id, wait, Instant::now());
         if outcome::may_pass(&error, tries) {
             tracing::warn!(%error, tries, "Failed to send a delayed event; will retry.");
         } else {
@@ -62,7 +64,9 @@ impl Delayed {
         tracing::debug!(error = %why, "Delayed event refused.");
         if let Err(error) = outcome::fail(&self.core, id.clone(), why).await {
             tracing::warn!(%error, "Failed to record a refused delayed event; will retry.");
-            self.core.delayed.book.lock().put_back(&id, outcome::wait, Instant::now());
+            let chance = self.core.seams.random.chance();
+            let wait = |tries: u32| outcome::RETRY.wait(tries, chance);
+            self.core.delayed.book.lock().put_back(&id, wait, Instant::now());
         }
     }
 }

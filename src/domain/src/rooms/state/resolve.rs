@@ -11,13 +11,14 @@ use hearth_store::ids::{EventSn, KeySn};
 use hearth_store::tables::state_keys;
 use ruma::events::{StateEventType, TimelineEventType};
 use ruma::room_version_rules::RoomVersionRules;
+use ruma::state_res::StateMap;
 use ruma::state_res::utils::event_id_set::EventIdSet;
-use ruma::state_res::{StateMap, auth_types_for_event};
 use ruma::{EventId, OwnedEventId};
 
 use super::auth_chain::Graph;
 use super::snapshot::StateIds;
 use crate::core::Core;
+use crate::rooms::event::auth_rules;
 use crate::rooms::load::Event;
 
 /// An event that is part of a state already and not stored yet, with the auth events it names. Its number and, if need be, that
@@ -186,13 +187,7 @@ impl<'a> EventLookup<'a> {
             let event = self.get(*sn)?;
             relevant.extend(event.state_key);
             let pdu = &event.pdu;
-            let wanted = auth_types_for_event(
-                &pdu.kind,
-                &pdu.sender,
-                pdu.state_key.as_deref(),
-                &pdu.content,
-                &rules.authorization,
-            );
+            let wanted = auth_rules::wanted(rules, pdu);
             // A malformed event is not allowed whatever the state is.
             for (kind, key) in wanted.unwrap_or_default() {
                 if TimelineEventType::from(kind) == TimelineEventType::RoomMember {

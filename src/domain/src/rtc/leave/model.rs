@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hearth_base::Backoff;
 use tokio::time::Instant;
 
 /// How often it is looked whether somebody is still there, although the SFU says so by itself.
@@ -15,8 +16,8 @@ const NEWS_LAST: Duration = Duration::from_secs(30);
 /// How long somebody may be missing of whom the SFU does not say that they are gone: it may have started again, and they come
 /// back by themselves.
 const MISSING_MAX: Duration = Duration::from_secs(10);
-/// The longest time between two looks for somebody who has yet to come, or when the SFU does not answer.
-const WAIT_MAX: Duration = Duration::from_secs(30);
+/// The time between two looks for somebody who has yet to come, or when the SFU does not answer.
+const WAIT: Backoff = Backoff::new(1_000, 30_000);
 
 /// A delayed event.
 pub(super) type LeaveId = Arc<str>;
@@ -129,7 +130,7 @@ impl LeavesModel {
     }
 
     /// Takes in what came of a look.
-    pub(super) fn learn(&mut self, id: &str, seen: SfuPresence, now: Instant) -> LeaveAction {
+    pub(super) fn learn(&mut self, id: &str, seen: SfuPresence, now: Instant, chance: u8) -> LeaveAction {
         let Some(job) = self.jobs.get_mut(id) else { return LeaveAction::Nothing };
         let news = job.news.filter(|(_, at)| now < *at + NEWS_LAST);
         let (joined, left) =
@@ -145,30 +146,30 @@ impl LeavesModel {
             SfuPresence::Missing if job.connected => {
                 let since = *job.missing_since.get_or_insert(now);
                 if left || now >= since + MISSING_MAX {
-                    return job.retry(LeaveAction::Gone, now);
+                    return job.retry(LeaveAction::Gone, now, chance);
                 }
                 job.look_at = now + LAG;
                 LeaveAction::Nothing
             }
-            SfuPresence::Unknown if left => job.retry(LeaveAction::Gone, now),
+            SfuPresence::Unknown if left => job.retry(LeaveAction::Gone, now, chance),
             SfuPresence::Unknown if joined && !job.connected => {
                 job.connected = true;
-                job.retry(LeaveAction::Came, now)
+                job.retry(LeaveAction::Came, now, chance)
             }
             SfuPresence::Missing if joined => {
                 job.look_at = now + LAG;
                 LeaveAction::Nothing
             }
-            _ => job.retry(LeaveAction::Nothing, now),
+            _ => job.retry(LeaveAction::Nothing, now, chance),
         }
     }
 }
 
 impl Job {
     /// To be looked at again, after ever longer.
-    fn retry(&mut self, verdict: LeaveAction, now: Instant) -> LeaveAction {
-        self.look_at = now + Duration::from_secs(1 << self.tries.min(5)).min(WAIT_MAX);
+    fn retry(&mut self, verdict: LeaveAction, now: Instant, chance: u8) -> LeaveAction {
         self.tries = self.tries.saturating_add(1);
+        self.look_at = now + WAIT.wait(self.tries, chance);
         verdict
     }
 }
@@ -190,7 +191,7 @@ mod tests {
     fn look(book: &mut LeavesModel, seen: SfuPresence, now: Instant) -> (LeaveAction, u64) {
         let (room, ids) = book.take_due(now).expect("it is time");
         assert_eq!((room.as_str(), ids.len(), book.next_look()), ("room", 1, None));
-        let verdict = book.learn(&ids[0], seen, now);
+        let verdict = book.learn(&ids[0], seen, now, 0);
         (verdict, book.next_look().map_or(0, |at| (at - now).as_secs()))
     }
 
@@ -247,7 +248,7 @@ mod tests {
         let replaced: Vec<LeaveId> = vec!["d1".into()];
         assert_eq!(book.add("d2".into(), place.clone(), false, now), replaced);
         assert!(book.add("d2".into(), place, false, now).is_empty());
-        assert_eq!(book.learn("d1", SfuPresence::There, now), LeaveAction::Nothing);
+        assert_eq!(book.learn("d1", SfuPresence::There, now, 0), LeaveAction::Nothing);
         book.remove("d2");
         assert_eq!(book.next_look(), None);
     }

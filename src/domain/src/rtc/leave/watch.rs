@@ -62,7 +62,8 @@ impl Leaves {
                 Ok(there) if there.iter().any(|one| one.identity == place.identity) => SfuPresence::There,
                 Ok(_) => SfuPresence::Missing,
             };
-            let verdict = self.book.lock().learn(&id, seen, Instant::now());
+            let chance = self.core.seams.random.chance();
+            let verdict = self.book.lock().learn(&id, seen, Instant::now(), chance);
             if let Err(error) = self.carry_out(&id, place, verdict).await {
                 tracing::warn!(%error, "Failed to process a delegated leave; will retry.");
             }

@@ -1,8 +1,10 @@
 //! Where names lead: the steps of the specification, without connecting to anything.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use hearth_base::{Random, Seams};
 use hearth_domain::ports::Eventually;
 use parking_lot::Mutex;
 
@@ -10,6 +12,15 @@ use super::internet::Names;
 use crate::federation::authority::Authority;
 use crate::federation::locate::locate;
 use crate::federation::well_known::{Ask, Asked, WellKnown};
+
+/// Always draws the same.
+struct NoChance;
+
+impl Random for NoChance {
+    fn fill(&self, out: &mut [u8]) {
+        out.fill(0);
+    }
+}
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
@@ -105,7 +116,9 @@ struct Said {
 impl Said {
     fn new() -> Self {
         let script = Scripted::default();
-        Self { script: script.0.clone(), known: WellKnown::new(Box::new(script)) }
+        // No chance: waits are as long as they can be.
+        let seams = Seams { random: Arc::new(NoChance), ..Seams::system() };
+        Self { script: script.0.clone(), known: WellKnown::new(Box::new(script), seams) }
     }
 
     fn document(&self, json: &'static str, lifetime: Option<Duration>) {

@@ -23,8 +23,8 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
+use crate::connect::dns::{Dns, Miss, Service};
 use crate::federation::Homeservers;
-use crate::federation::dns::{Dns, Miss, Service};
 
 /// A DNS with the records that a test puts in.
 #[derive(Debug, Default)]
@@ -116,7 +116,8 @@ impl Internet {
 
     /// A homeserver's view of the others, with `web` in the place of everybody's port 443.
     pub(super) fn seen(&self, web: u16) -> Homeservers {
-        Homeservers::with_dns(&self.config, self.names.clone(), web).expect("the configuration is good")
+        Homeservers::with_dns(&self.config, self.names.clone(), web, hearth_base::Seams::system())
+            .expect("the configuration is good")
     }
 
     /// A server at `ip` with a certificate for `name`.

@@ -1,4 +1,7 @@
-//! What must be refused, for the tests of the rules and for those of the machine.
+//! Addresses that must be refused, and neighbours that must not: one list, which the tests of the table, of the guard of
+//! outgoing requests and of the relay walk. Included by path, so that no build has it but theirs.
+
+#![allow(dead_code, reason = "each test takes what it needs")]
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -63,3 +66,47 @@ pub(crate) fn embeddings(v4: Ipv4Addr) -> Vec<IpAddr> {
         low("2600:1234:5678:9abc:200:5efe::"),
     ]
 }
+
+/// Every address that must be refused: both ends of each network, and both again in every embedded form.
+pub(crate) fn refused() -> Vec<IpAddr> {
+    let ends = REFUSED_V4.iter().chain(&REFUSED_V6).flat_map(|(first, last)| [*first, *last]);
+    let mut all: Vec<IpAddr> = ends.map(|ip| ip.parse().unwrap()).collect();
+    for ip in all.clone() {
+        if let IpAddr::V4(ip) = ip {
+            all.extend(embeddings(ip));
+        }
+    }
+    all
+}
+
+/// Addresses just outside of the networks that must be refused.
+pub(crate) const PUBLIC: [&str; 28] = [
+    "1.0.0.0",
+    "9.255.255.255",
+    "11.0.0.0",
+    "100.63.255.255",
+    "100.128.0.0",
+    "126.255.255.255",
+    "128.0.0.0",
+    "169.253.255.255",
+    "169.255.0.0",
+    "172.15.255.255",
+    "172.32.0.0",
+    "192.0.1.0",
+    "192.0.3.0",
+    "192.88.98.255",
+    "192.167.255.255",
+    "192.169.0.0",
+    "198.17.255.255",
+    "198.20.0.0",
+    "203.0.112.255",
+    "203.0.114.0",
+    "223.255.255.255",
+    "2000::",
+    "2001:200::",
+    "2001:db7:ffff::",
+    "2001:db9::",
+    "2003::",
+    "2600::1",
+    "3ffe::1",
+];

@@ -8,10 +8,10 @@ use rustls::{AlertDescription, CertificateError};
 
 /// A reason that continues "example.org cannot be reached: …".
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Words(pub(super) String);
+pub(crate) struct Words(pub(crate) String);
 
 impl Words {
-    pub(super) fn new(words: impl Into<String>) -> Self {
+    pub(crate) fn new(words: impl Into<String>) -> Self {
         Self(words.into())
     }
 }
@@ -25,7 +25,7 @@ impl fmt::Display for Words {
 impl StdError for Words {}
 
 /// Why a TCP connection to `address` does not stand.
-pub(super) fn of_connecting(error: &io::Error, address: impl fmt::Display) -> Words {
+pub(crate) fn of_connecting(error: &io::Error, address: impl fmt::Display) -> Words {
     Words(match error.kind() {
         io::ErrorKind::ConnectionRefused => format!("nothing listens at {address}"),
         io::ErrorKind::ConnectionReset => format!("{address} cut the connection off"),
@@ -38,7 +38,7 @@ pub(super) fn of_connecting(error: &io::Error, address: impl fmt::Display) -> Wo
 }
 
 /// Why TLS does not stand with the server at `address`, which must prove that it is `name`.
-pub(super) fn of_tls(error: &io::Error, name: &str, address: impl fmt::Display) -> Words {
+pub(crate) fn of_tls(error: &io::Error, name: &str, address: impl fmt::Display) -> Words {
     let Some(error) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) else {
         return Words(match error.kind() {
             io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset => {
@@ -79,7 +79,7 @@ fn of_certificate(error: &CertificateError, name: &str, address: &dyn fmt::Displ
 }
 
 /// Why a request that was on its way got no answer.
-pub(super) fn of_request(error: &(dyn StdError + 'static)) -> Words {
+pub(crate) fn of_request(error: &(dyn StdError + 'static)) -> Words {
     let mut cause = Some(error);
     while let Some(error) = cause {
         if let Some(words) = error.downcast_ref::<Words>() {
@@ -105,7 +105,7 @@ pub(super) fn of_request(error: &(dyn StdError + 'static)) -> Words {
 }
 
 /// Whether the other side closed the connection before there was an answer, as it may do with one that was idle.
-pub(super) fn was_closed(error: &hyper::Error) -> bool {
+pub(crate) fn was_closed(error: &hyper::Error) -> bool {
     let reset = |error: &io::Error| {
         matches!(
             error.kind(),

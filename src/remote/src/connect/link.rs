@@ -1,4 +1,4 @@
-//! A connection to another homeserver as hyper wants it: TLS over TCP, and what its pool must know of it.
+//! A connection as hyper wants it, and what its pool must know of it.
 
 use std::io;
 use std::pin::Pin;
@@ -7,21 +7,40 @@ use std::task::{Context, Poll};
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_rustls::client::TlsStream;
 
-/// One connection. It gives its place back when it is closed.
-pub(super) struct Link {
-    io: TokioIo<TlsStream<TcpStream>>,
+/// Bytes both ways, with TLS or without.
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
+
+/// One connection. It gives its permit back when it is closed.
+pub(crate) struct Link {
+    io: TokioIo<Box<dyn Stream>>,
+    is_http2: bool,
     /// Whether it is not to be kept for later.
     once: bool,
-    _place: OwnedSemaphorePermit,
+    _permit: Option<OwnedSemaphorePermit>,
 }
 
 impl Link {
-    pub(super) fn new(stream: TlsStream<TcpStream>, once: bool, place: OwnedSemaphorePermit) -> Self {
-        Self { io: TokioIo::new(stream), once, _place: place }
+    /// A connection with TLS.
+    pub(crate) fn secure(stream: TlsStream<TcpStream>) -> Self {
+        let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+        Self { io: TokioIo::new(Box::new(stream)), is_http2, once: false, _permit: None }
+    }
+
+    /// A connection without.
+    pub(crate) fn plain(stream: TcpStream) -> Self {
+        Self { io: TokioIo::new(Box::new(stream)), is_http2: false, once: false, _permit: None }
+    }
+
+    /// Holds a permit for as long as it is open; `once`: it is not kept for later.
+    pub(crate) fn holding(self, permit: OwnedSemaphorePermit, once: bool) -> Self {
+        Self { once, _permit: Some(permit), ..self }
     }
 }
 
@@ -31,8 +50,7 @@ impl Connection for Link {
         if self.once {
             connected.poison();
         }
-        let (_, session) = self.io.inner().get_ref();
-        if session.alpn_protocol() == Some(b"h2") { connected.negotiated_h2() } else { connected }
+        if self.is_http2 { connected.negotiated_h2() } else { connected }
     }
 }
 

@@ -26,21 +26,21 @@ const WAIT: Duration = Duration::from_secs(3);
 /// Names looked up at the same time.
 const LOOKUPS_MAX: usize = 24;
 /// Addresses and services of one name that are looked at.
-pub(super) const RECORDS_MAX: usize = 16;
+pub(crate) const RECORDS_MAX: usize = 16;
 
 /// What an SRV record says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Service {
-    pub(super) priority: u16,
-    pub(super) weight: u16,
+pub(crate) struct Service {
+    pub(crate) priority: u16,
+    pub(crate) weight: u16,
     /// Without the dot at its end; empty for "there is none".
-    pub(super) target: String,
-    pub(super) port: u16,
+    pub(crate) target: String,
+    pub(crate) port: u16,
 }
 
 /// Why a look-up gave nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Miss {
+pub(crate) enum Miss {
     /// There is no such name, or no such record of it.
     None,
     /// The DNS could not be asked, or did not answer.
@@ -48,7 +48,7 @@ pub(super) enum Miss {
 }
 
 /// Looks names up. Tests put another in place of the system's.
-pub(super) trait Dns: Send + Sync + fmt::Debug {
+pub(crate) trait Dns: Send + Sync + fmt::Debug {
     /// The addresses of a name (A and AAAA), at least one.
     fn addresses(&self, name: &str) -> Eventually<Result<Vec<IpAddr>, Miss>>;
 
@@ -58,7 +58,7 @@ pub(super) trait Dns: Send + Sync + fmt::Debug {
 
 /// The DNS servers that the system uses. The system's file of hosts counts, too.
 #[derive(Clone)]
-pub(super) struct SystemDns {
+pub(crate) struct SystemDns {
     made: Arc<Mutex<Option<Made>>>,
     turns: Arc<Semaphore>,
 }
@@ -153,6 +153,25 @@ impl Dns for SystemDns {
             let services: Vec<_> = services.take(RECORDS_MAX).collect();
             if services.is_empty() { Err(Miss::None) } else { Ok(services) }
         })
+    }
+}
+
+/// The system's own resolver, search domains and all: for names that the operator has written down.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SystemResolver;
+
+impl Dns for SystemResolver {
+    fn addresses(&self, name: &str) -> Eventually<Result<Vec<IpAddr>, Miss>> {
+        let name = name.to_owned();
+        Box::pin(async move {
+            let found = tokio::net::lookup_host((name, 0)).await.map_err(|error| Miss::Failed(error.to_string()))?;
+            let addresses: Vec<_> = found.map(|address| address.ip()).take(RECORDS_MAX).collect();
+            if addresses.is_empty() { Err(Miss::None) } else { Ok(addresses) }
+        })
+    }
+
+    fn services(&self, _: &str) -> Eventually<Result<Vec<Service>, Miss>> {
+        Box::pin(std::future::ready(Err(Miss::None)))
     }
 }
 

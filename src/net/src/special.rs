@@ -49,10 +49,38 @@ fn v6_is_special(ip: Ipv6Addr) -> bool {
         || V6_WITHIN_UNICAST.iter().any(|(net, bits)| (net.to_bits() ^ ip.to_bits()) >> (128 - bits) == 0)
 }
 
-/// Whether a relay has no business at `ip`.
-pub(super) fn is_special(ip: IpAddr) -> bool {
+/// Whether `ip` is an ordinary address of the internet: one that requests and datagrams of strangers may be sent to.
+#[must_use]
+pub fn is_public(ip: IpAddr) -> bool {
     match ip {
-        IpAddr::V4(ip) => v4_is_special(ip),
-        IpAddr::V6(ip) => v6_is_special(ip),
+        IpAddr::V4(ip) => !v4_is_special(ip),
+        IpAddr::V6(ip) => !v6_is_special(ip),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_public;
+    use crate::samples::{PUBLIC, embeddings, refused};
+
+    #[test]
+    fn the_registries_are_not_public() {
+        for ip in refused() {
+            assert!(!is_public(ip), "{ip}");
+        }
+    }
+
+    #[test]
+    fn neighbours_of_the_registries_are() {
+        for ip in PUBLIC {
+            assert!(is_public(ip.parse().unwrap()), "{ip}");
+        }
+    }
+
+    #[test]
+    fn no_embedding_of_an_ipv4_address_is() {
+        for ip in embeddings("8.8.8.8".parse().unwrap()) {
+            assert!(!is_public(ip), "{ip}");
+        }
     }
 }

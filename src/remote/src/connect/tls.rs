@@ -1,0 +1,44 @@
+//! What certificates of others are checked against.
+
+use std::sync::Arc;
+
+use hearth_base::config::Outgoing;
+use hearth_base::{Error, Result};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use rustls::{ClientConfig, RootCertStore};
+use tokio_rustls::TlsConnector;
+
+/// The usual authorities and an extra one. `protocols` are offered (ALPN), the best first.
+pub(crate) fn connector(config: &Outgoing, protocols: &[&str]) -> Result<TlsConnector> {
+    let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    if let Some(path) = &config.extra_ca_file {
+        let unreadable = |error| Error::fault(format!("reading the certificates in {}", path.display()), error);
+        let certificates = CertificateDer::pem_file_iter(path).map_err(unreadable)?;
+        for certificate in certificates {
+            let certificate = certificate.map_err(unreadable)?;
+            roots
+                .add(certificate)
+                .map_err(|error| Error::fault(format!("trusting the certificates in {}", path.display()), error))?;
+        }
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| Error::fault("setting up TLS", error))?;
+    let mut config = config.with_root_certificates(roots).with_no_client_auth();
+    config.alpn_protocols = protocols.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
+    Ok(TlsConnector::from(Arc::new(config)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_authority_file_is_named() {
+        let config = Outgoing { extra_ca_file: Some("/nowhere/ca.pem".into()), ..Outgoing::default() };
+        let error = connector(&config, &[]).err().expect("there is no such file").to_string();
+        assert!(error.contains("/nowhere/ca.pem"), "{error}");
+    }
+}
