@@ -1,4 +1,4 @@
-//! The relay's test of itself.
+//! The relay's self-test.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,7 +22,7 @@ fn to(relay: &Relay, transport: Transport) -> Probe {
 }
 
 #[test]
-fn every_way_in_is_found_to_work() {
+fn every_transport_works() {
     let (server, trusting) = tls();
     let relay = Relay::with(|settings| {
         settings.tls = vec!["127.0.0.1:0".parse().unwrap()];
@@ -42,7 +42,7 @@ fn every_way_in_is_found_to_work() {
 }
 
 #[test]
-fn what_does_not_work_is_told_apart() {
+fn failures_are_distinguished() {
     let relay = Relay::start();
     let entropy: Entropy = Arc::new(entropy);
     let mut wrong = to(&relay, Transport::Udp);

@@ -1,20 +1,21 @@
-//! Asks another server how it sees us: one Binding request, repeated a few times. The answer is believed if it is to our
-//! question and from where that went; a wrong one costs calls, not safety.
+//! Asks a STUN server for the address that it sees: one Binding request with retries. A response counts if it
+//! comes from the server and carries the request's transaction id. A wrong address breaks calls, but is no
+//! security risk.
 
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs, UdpSocket};
 use std::time::Duration;
 
 use crate::settings::Entropy;
-use crate::shared::external_address::Family;
+use crate::shared::external_address::AddressFamily;
 use crate::stun::{Class, Message, Method, Writer, attribute};
 
 const TRIES: u32 = 3;
 const WAIT: Duration = Duration::from_millis(700);
 
-/// Our address as `server` (`host:port`) sees it.
-pub(super) fn public_address(server: &str, family: Family, entropy: &Entropy) -> Option<IpAddr> {
+/// Our address as the STUN server `server` (`host:port`) sees it. Blocks for up to `TRIES` times `WAIT`.
+pub(super) fn public_address(server: &str, family: AddressFamily, entropy: &Entropy) -> Option<IpAddr> {
     let servers = server.to_socket_addrs().ok()?;
-    let server = servers.into_iter().find(|at| Family::of(at.ip()) == family)?;
+    let server = servers.into_iter().find(|at| AddressFamily::of(at.ip()) == family)?;
     ask(server, entropy).map(|mapped| mapped.ip())
 }
 
