@@ -68,8 +68,8 @@ fn find_v4(settings: &Settings, entropy: &Entropy, warnings: &mut Vec<String>) -
         return Some(RelayAddress { local, public });
     }
     warnings.push(format!(
-        "The relay has no public IPv4 address: this machine is {local}, behind a router, and neither {} nor {} gives its \
-         public address. Configure the public address, or a STUN server to ask for it.",
+        "The relay has no public IPv4 address: this machine is {local}, behind a router, and neither {} nor {} gives \
+         its public address. Configure the public address, or a STUN server to ask for it.",
         if stun_servers.is_empty() { "a STUN server (none is configured)" } else { "a configured STUN server" },
         if names.is_empty() { "a host name" } else { "the server's name" },
     ));
@@ -98,8 +98,10 @@ fn configured(public: IpAddr, local: Option<IpAddr>, warnings: &mut Vec<String>)
         return Some(RelayAddress { local: public, public });
     }
     if local.is_none() {
-        warnings.push(format!("The relay cannot use the public address {public}: this machine has no route to the internet in that address \
-             family."));
+        warnings.push(format!(
+            "The relay cannot use the public address {public}: this machine has no route to the internet in that \
+             address family."
+        ));
     }
     local.map(|local| RelayAddress { local, public })
 }
