@@ -1,10 +1,10 @@
-//! The admin plane, seen from outside the server: the words of the admin API and the people's view of it.
+//! The admin API as its clients see it: wire types, a client, and the terminal dashboard.
 //!
-//! [`wire`] is always there and depends on nothing of ours: the server answers with these types, `hearth ctl` and the
-//! dashboard read them. [`text`] makes foreign names safe to print. With the feature `tui` come [`client`], which speaks
-//! the API over a Unix socket, and [`tui`], the dashboard.
+//! [`wire`] depends on no other crate of the workspace: the server serialises these types, `hearth ctl` and the
+//! dashboard parse them. [`text`] makes untrusted names safe to print. The feature `tui` adds [`client`], which
+//! talks to the API over a Unix socket, and [`tui`], the dashboard.
 //!
-//! Not here: the server side of the API (that is `http::admin`), and any decision about accounts or rooms.
+//! Not here: the server side of the API (`http::admin`), and any decision about accounts or rooms.
 
 #[cfg(feature = "tui")]
 pub mod client;

@@ -1,10 +1,10 @@
-//! Foreign names, safe to print on a terminal or in a table.
+//! Makes untrusted names safe to print on a terminal or in a table.
 //!
-//! A display name can carry escape sequences that retitle the terminal, direction marks that turn an id around, and
-//! invisible characters that make two ids look alike. [`safe_text`] is the one gate all of it passes, in the dashboard
-//! and in `hearth ctl`. [`fit`] and [`width`] count columns the way terminals do.
+//! A display name can contain escape sequences that retitle the terminal, direction marks that reverse an id,
+//! and invisible characters that make two ids look alike. [`safe_text`] filters all of them; the dashboard and
+//! `hearth ctl` pass every untrusted string through it. [`fit`] and [`width`] count columns as terminals do.
 //!
-//! Not here: judging whether two visible names are confusable (`paypal` with a Cyrillic a); they are printed as they are.
+//! Not here: detecting visible confusables (`paypal` with a Cyrillic a). They are printed as they are.
 
 mod json;
 
@@ -13,18 +13,19 @@ pub use json::safe_json;
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-/// Combining marks that may follow one character; the longest orthographies need three or four, "Zalgo" text dozens.
+/// Combining marks kept after one character. The most complex orthographies need three or four, "Zalgo" text
+/// has dozens.
 const COMBINING_MARKS_MAX: usize = 4;
 
-/// `text` on one line, with nothing in it that a terminal obeys or a reader cannot see.
+/// Returns `text` on one line, without anything that a terminal interprets or a reader cannot see.
 ///
 /// - Control characters become `\n`, `\t`, `\r` or `\u{1b}`.
-/// - Direction controls, zero-width characters, tags and other invisible ones become `\u{202e}` and so on: shown, not
-///   dropped, because an id with one in it would look like the id without.
-/// - Joiners and variation selectors after an emoji are dropped quietly: they are common, and the pictures stay.
-/// - Of combining marks in a row, the first four stay.
+/// - Direction controls, zero-width characters, tags and other invisible ones become `\u{202e}` and so on. They
+///   are shown, because an id that contains one would otherwise look like the id without it.
+/// - Joiners and variation selectors after an emoji are dropped: they are common, and the emoji stay.
+/// - Of consecutive combining marks, the first four stay.
 ///
-/// The result is printable as it is; running it through again changes nothing.
+/// The function is idempotent.
 pub fn safe_text(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut marks = 0;
@@ -45,7 +46,7 @@ pub fn safe_text(text: &str) -> String {
                 out.push(c);
                 continue;
             }
-            // A mark with nothing to stand on would land on whatever was printed before it.
+            // A mark without a base would combine with whatever was printed before it.
             Class::Mark if before.is_none() => push_escaped(&mut out, c),
             Class::Mark => continue,
             Class::Plain => out.push(c),
@@ -56,21 +57,21 @@ pub fn safe_text(text: &str) -> String {
     out
 }
 
-/// Columns `text` takes on a terminal.
+/// Columns that `text` takes on a terminal.
 pub fn width(text: &str) -> usize {
     text.width()
 }
 
-/// `text` cut or padded to exactly `columns`, never through the middle of a character; `…` marks a cut.
+/// Cuts or pads `text` to exactly `columns`, never within a grapheme; `…` marks a cut.
 ///
-/// Expects safe text: what [`safe_text`] gave, or our own words.
+/// Expects the output of [`safe_text`], or a string of the program.
 pub fn fit(text: &str, columns: usize) -> String {
     let mut out = cut(text, columns);
     out.extend(std::iter::repeat_n(' ', columns.saturating_sub(out.width())));
     out
 }
 
-/// `text` cut to at most `columns`, as [`fit`] does, without the padding.
+/// Cuts `text` to at most `columns`, as [`fit`] does, without padding.
 pub fn cut(text: &str, columns: usize) -> String {
     if text.width() <= columns {
         return text.to_owned();
@@ -78,7 +79,7 @@ pub fn cut(text: &str, columns: usize) -> String {
     let mut out = String::new();
     let mut used = 0;
     for grapheme in text.graphemes(true) {
-        // One column is kept for the ellipsis.
+        // Reserve one column for the ellipsis.
         if used + grapheme.width() + 1 > columns {
             break;
         }
@@ -109,7 +110,7 @@ fn class(c: char) -> Class {
     if c.width() == Some(0) { Class::Mark } else { Class::Plain }
 }
 
-/// Characters that show nothing, or only rearrange what others show.
+/// Characters that are invisible or only rearrange others.
 fn is_invisible(c: char) -> bool {
     matches!(c,
         '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
@@ -124,7 +125,8 @@ fn is_invisible(c: char) -> bool {
         | '\u{e0000}'..='\u{e0fff}')
 }
 
-/// Whether an invisible character only glues an emoji together, so that leaving it out deceives nobody.
+/// Whether an invisible character is part of an emoji sequence, so that dropping it cannot make two ids look
+/// alike.
 fn is_picture_glue(c: char, before: Option<char>, after: Option<char>) -> bool {
     let Some(before) = before else { return false };
     match c {
@@ -135,7 +137,7 @@ fn is_picture_glue(c: char, before: Option<char>, after: Option<char>) -> bool {
     }
 }
 
-/// Roughly the emoji and symbols: no letters, no digits, no punctuation that appears in ids.
+/// Approximately the emoji and symbols: no letters, digits, or punctuation that occurs in ids.
 fn is_picture(c: char) -> bool {
     matches!(c, '©' | '®' | '\u{203c}' | '\u{2049}' | '\u{2100}'..='\u{2bff}' | '\u{3030}' | '\u{1f000}'..='\u{1faff}')
 }

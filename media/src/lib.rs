@@ -1,14 +1,14 @@
-//! Media without Matrix: bytes on disk, bytes out again, pictures made small.
+//! Media handling without Matrix: storing blobs, serving them safely, making thumbnails.
 //!
 //! * [`blobs`]: a content-addressed store (SHA-256) with streaming writes and ranged reads.
 //! * [`ranges`]: the HTTP `Range` header.
-//! * [`sniff`]: what a file is, by its first bytes.
-//! * [`serving`]: what may be shown inline, and the headers that keep a browser from running it.
-//! * [`thumbs`]: thumbnails in a small pool of threads with bounded memory.
-//! * [`limits`]: every bound of the above, by name.
+//! * [`sniff`]: file types, detected from the first bytes.
+//! * [`serving`]: which files may be shown inline, and the headers that prevent a browser from executing them.
+//! * [`thumbs`]: thumbnails in a small thread pool with bounded memory.
+//! * [`limits`]: every limit of the above.
 //!
-//! It knows no database, no media ids, no users and no HTTP types: who may see what, and which
-//! file belongs to which `mxc://` address, is decided by the caller.
+//! The crate knows no database, media ids, users or HTTP types. The caller decides who may access what, and
+//! which blob belongs to which `mxc://` URI.
 
 pub mod blobs;
 pub mod limits;
@@ -18,7 +18,7 @@ pub mod sniff;
 pub mod thumbs;
 
 pub use blobs::{Blob, BlobError, BlobHash, Blobs, Stored};
-pub use ranges::{ByteRange, Requested};
+pub use ranges::{ByteRange, RequestedRange};
 pub use serving::{Disposition, SAFE_HEADERS};
-pub use sniff::Kind;
-pub use thumbs::{Method, Outcome, Source, Spec, Thumb, ThumbError, Thumbnailer};
+pub use sniff::FileKind;
+pub use thumbs::{Method, Source, Spec, Thumb, ThumbError, ThumbnailOutcome, Thumbnailer};

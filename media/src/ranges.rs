@@ -1,12 +1,12 @@
-//! The HTTP `Range` header (RFC 9110, section 14), for one range.
+//! The HTTP `Range` header (RFC 9110 section 14), for a single range.
 //!
-//! A request for several ranges gets the whole file, which the RFC allows: no client of ours
-//! needs `multipart/byteranges`, and many tiny ranges are a known way to tire a server.
-//! `If-Range` needs no look: content-addressed bytes never change.
+//! A request for several ranges gets the whole file, which the RFC allows: clients do not need
+//! `multipart/byteranges`, and many tiny ranges are a known denial-of-service attack. `If-Range` can be
+//! ignored, as content-addressed bytes never change.
 
 use crate::limits::RANGE_HEADER_BYTES_MAX;
 
-/// A satisfiable range of bytes, both ends inside the file.
+/// A satisfiable byte range: both ends are within the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ByteRange {
     start: u64,
@@ -14,13 +14,13 @@ pub struct ByteRange {
 }
 
 impl ByteRange {
-    /// The range from `start` to `last`, both included; `None` when it is empty or backwards
-    /// or its length does not fit in a `u64`.
+    /// The range from `start` to `last`, both included. `None` if it is empty or backwards, or if its length
+    /// exceeds `u64`.
     pub fn new(start: u64, last: u64) -> Option<Self> {
         (start <= last && last < u64::MAX).then_some(Self { start, last })
     }
 
-    /// First byte, counted from 0.
+    /// First byte, counting from 0.
     pub fn start(self) -> u64 {
         self.start
     }
@@ -36,50 +36,50 @@ impl ByteRange {
         self.last - self.start + 1
     }
 
-    /// The `Content-Range` value of a 206 answer for a file of `size` bytes.
+    /// Value of `Content-Range` in a 206 response, for a file of `size` bytes.
     pub fn content_range(self, size: u64) -> String {
         format!("bytes {}-{}/{size}", self.start, self.last)
     }
 }
 
-/// What a `Range` header asks for.
+/// The meaning of a `Range` header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Requested {
-    /// The whole file with status 200: no usable header.
+pub enum RequestedRange {
+    /// The whole file, status 200: there is no usable header.
     All,
-    /// A part of it, with status 206 and [`ByteRange::content_range`].
+    /// A range, status 206 with [`ByteRange::content_range`].
     Part(ByteRange),
-    /// Nothing that exists: status 416 with [`unsatisfied`] as `Content-Range`.
+    /// No byte of the file, status 416 with [`unsatisfied`] as `Content-Range`.
     Unsatisfiable,
 }
 
-/// The `Content-Range` value of a 416 answer for a file of `size` bytes.
+/// Value of `Content-Range` in a 416 response, for a file of `size` bytes.
 pub fn unsatisfied(size: u64) -> String {
     format!("bytes */{size}")
 }
 
-/// Reads the value of a `Range` header for a file of `size` bytes.
+/// Parses a `Range` header for a file of `size` bytes.
 ///
-/// A malformed header, another unit and a list of ranges are all ignored, as the RFC says.
-pub fn parse(header: Option<&str>, size: u64) -> Requested {
+/// Ignores malformed headers, other units and lists of ranges, as the RFC permits.
+pub fn parse(header: Option<&str>, size: u64) -> RequestedRange {
     let Some(header) = header.filter(|header| header.len() <= RANGE_HEADER_BYTES_MAX) else {
-        return Requested::All;
+        return RequestedRange::All;
     };
     let Some((unit, range)) = header.split_once('=') else {
-        return Requested::All;
+        return RequestedRange::All;
     };
     if !unit.trim().eq_ignore_ascii_case("bytes") {
-        return Requested::All;
+        return RequestedRange::All;
     }
     let Some((from, to)) = range.trim().split_once('-') else {
-        return Requested::All;
+        return RequestedRange::All;
     };
     match (position(from), position(to)) {
         (Position::At(from), Position::Absent) => clamp(from, u64::MAX, size),
         (Position::At(from), Position::At(to)) if from <= to => clamp(from, to, size),
-        (Position::Absent, Position::At(0)) => Requested::Unsatisfiable,
+        (Position::Absent, Position::At(0)) => RequestedRange::Unsatisfiable,
         (Position::Absent, Position::At(suffix)) => clamp(size.saturating_sub(suffix), u64::MAX, size),
-        _ => Requested::All,
+        _ => RequestedRange::All,
     }
 }
 
@@ -89,7 +89,8 @@ enum Position {
     Malformed,
 }
 
-/// Digits only (`u64::from_str` would also take a plus sign); too large a number means "far past the end".
+/// Parses digits only, as `u64::from_str` also accepts a plus sign. A number that overflows is beyond the end
+/// of any file.
 fn position(text: &str) -> Position {
     if text.is_empty() {
         Position::Absent
@@ -100,19 +101,19 @@ fn position(text: &str) -> Position {
     }
 }
 
-fn clamp(start: u64, last: u64, size: u64) -> Requested {
+fn clamp(start: u64, last: u64, size: u64) -> RequestedRange {
     if start >= size {
-        return Requested::Unsatisfiable;
+        return RequestedRange::Unsatisfiable;
     }
-    ByteRange::new(start, last.min(size - 1)).map_or(Requested::All, Requested::Part)
+    ByteRange::new(start, last.min(size - 1)).map_or(RequestedRange::All, RequestedRange::Part)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{ByteRange, Requested, parse, unsatisfied};
+    use super::{ByteRange, RequestedRange, parse, unsatisfied};
 
-    fn part(start: u64, last: u64) -> Requested {
-        Requested::Part(ByteRange::new(start, last).unwrap())
+    fn part(start: u64, last: u64) -> RequestedRange {
+        RequestedRange::Part(ByteRange::new(start, last).unwrap())
     }
 
     #[test]
@@ -132,16 +133,16 @@ mod tests {
     }
 
     #[test]
-    fn nothing_there() {
+    fn ranges_beyond_the_end() {
         for header in ["bytes=1000-", "bytes=1000-1001", "bytes=-0", "bytes=99999999999999999999999-"] {
-            assert_eq!(parse(Some(header), 1000), Requested::Unsatisfiable, "{header}");
+            assert_eq!(parse(Some(header), 1000), RequestedRange::Unsatisfiable, "{header}");
         }
-        assert_eq!(parse(Some("bytes=0-"), 0), Requested::Unsatisfiable);
+        assert_eq!(parse(Some("bytes=0-"), 0), RequestedRange::Unsatisfiable);
         assert_eq!(unsatisfied(1000), "bytes */1000");
     }
 
     #[test]
-    fn anything_else_is_the_whole_file() {
+    fn other_headers_give_the_whole_file() {
         let long = format!("bytes=0-{}", "1".repeat(400));
         for header in [
             "",
@@ -159,13 +160,13 @@ mod tests {
             "bytes=\u{661}-2",
             long.as_str(),
         ] {
-            assert_eq!(parse(Some(header), 1000), Requested::All, "{header}");
+            assert_eq!(parse(Some(header), 1000), RequestedRange::All, "{header}");
         }
-        assert_eq!(parse(None, 1000), Requested::All);
+        assert_eq!(parse(None, 1000), RequestedRange::All);
     }
 
     #[test]
-    fn describes_itself() {
+    fn formats_content_range() {
         let range = ByteRange::new(5, 9).unwrap();
         assert_eq!((range.len(), range.content_range(20)), (5, "bytes 5-9/20".to_owned()));
         assert_eq!(ByteRange::new(9, 5), None);

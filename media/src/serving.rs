@@ -1,12 +1,12 @@
-//! How stored bytes may be handed to a browser: inline or as a download, and under which headers.
+//! How to serve stored bytes to a browser: inline or as a download, and with which headers.
 //!
-//! The bytes are a stranger's, so a browser must never run them on our origin. Which file to serve
-//! and who may have it is decided elsewhere.
+//! The bytes are untrusted, so a browser must never execute them on this server's origin. The caller decides
+//! which file to serve and to whom.
 
 use crate::limits::FILE_NAME_BYTES_MAX;
-use crate::sniff::{Kind, sniff};
+use crate::sniff::{FileKind, sniff};
 
-/// Headers on every answer that carries stored bytes (client-server API, "Content repository").
+/// Headers for every response with stored bytes (client-server API, "Content repository").
 pub const SAFE_HEADERS: &[(&str, &str)] = &[
     (
         "content-security-policy",
@@ -16,8 +16,7 @@ pub const SAFE_HEADERS: &[(&str, &str)] = &[
     ("cross-origin-resource-policy", "cross-origin"),
 ];
 
-/// The content types the specification lets a server show inline
-/// (client-server API, "Serving inline content").
+/// Content types that may be shown inline (client-server API, "Serving inline content").
 const INLINE_TYPES: &[&str] = &[
     "text/css",
     "text/plain",
@@ -47,28 +46,27 @@ const INLINE_TYPES: &[&str] = &[
     "audio/x-flac",
 ];
 
-/// Shown in the page, or saved as a file.
+/// The disposition type of a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Disposition {
-    /// The browser may show it.
+    /// The browser may show the file.
     Inline,
-    /// The browser saves it.
+    /// The browser saves the file.
     Attachment,
 }
 
-/// Whether the specification lets content of this type be shown inline. Parameters
-/// (`; charset=utf-8`) and case do not matter.
+/// Whether content of this type may be shown inline. Ignores case and parameters (`; charset=utf-8`).
 pub fn inline_allowed(content_type: &str) -> bool {
     let essence = content_type.split(';').next().unwrap_or_default().trim();
     INLINE_TYPES.iter().any(|allowed| essence.eq_ignore_ascii_case(allowed))
 }
 
-/// How to serve a file of this declared type that starts with `head`.
+/// The disposition of a file with this declared type and these first bytes.
 ///
-/// Inline only when the type is allowed and the bytes are not HTML, SVG or XML, whatever the
-/// uploader called them.
+/// Inline only if the type is allowed and the bytes are not HTML, SVG or XML: the declared type is the
+/// uploader's and may be wrong.
 pub fn disposition(content_type: &str, head: &[u8]) -> Disposition {
-    if inline_allowed(content_type) && sniff(head) != Some(Kind::Markup) {
+    if inline_allowed(content_type) && sniff(head) != Some(FileKind::Markup) {
         Disposition::Inline
     } else {
         Disposition::Attachment
@@ -77,9 +75,9 @@ pub fn disposition(content_type: &str, head: &[u8]) -> Disposition {
 
 /// The value of a `Content-Disposition` header (RFC 6266), always valid header text.
 ///
-/// Control and text-direction characters are dropped, `/` and `\` become `_`, long names are cut
-/// before their extension. Other than ASCII goes into `filename*` (RFC 8187) beside an ASCII stand-in.
-/// A name of which nothing is left is no name.
+/// Drops control and bidi characters, replaces `/` and `\` with `_`, and shortens long names before their
+/// extension. A name beyond ASCII is sent as `filename*` (RFC 8187) with an ASCII fallback. Omits the parameter
+/// if the cleaned name is empty.
 pub fn content_disposition(disposition: Disposition, file_name: Option<&str>) -> String {
     let kind = match disposition {
         Disposition::Inline => "inline",
@@ -90,7 +88,7 @@ pub fn content_disposition(disposition: Disposition, file_name: Option<&str>) ->
         return kind.to_owned();
     }
     let quoted: String = name.chars().map(|c| if c.is_ascii() { c } else { '_' }).collect();
-    // No backslash can be in a clean name, so only quotes need one.
+    // A clean name has no backslash, so only quotes need escaping.
     let quoted = quoted.replace('"', "\\\"");
     if name.is_ascii() {
         format!("{kind}; filename=\"{quoted}\"")
@@ -99,24 +97,25 @@ pub fn content_disposition(disposition: Disposition, file_name: Option<&str>) ->
     }
 }
 
-/// A file name as it is kept and shown: see [`content_disposition`]. Empty when nothing is left of it.
+/// Cleans a file name as [`content_disposition`] describes. May return an empty string.
 pub fn clean_file_name(name: &str) -> String {
     let kept: String = name
         .chars()
         .filter(|c| !c.is_control() && !turns_text(*c))
         .map(|c| if matches!(c, '/' | '\\') { '_' } else { c })
-        // More than can survive the cut below is not worth copying.
+        // Bounds the copy: more characters cannot survive the cut below.
         .take(4 * FILE_NAME_BYTES_MAX)
         .collect();
     shorten(kept.trim())
 }
 
-/// Characters that reorder or break text, with which `gpj.exe` is made to read `exe.jpg`.
+/// Characters that reorder or break text: with them, `gpj.exe` can be displayed as `exe.jpg`.
 fn turns_text(c: char) -> bool {
     matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
-/// At most [`FILE_NAME_BYTES_MAX`] bytes, keeping a short extension: it says how to open the file.
+/// Shortens a name to [`FILE_NAME_BYTES_MAX`] bytes. Keeps a short extension, which determines how the file is
+/// opened.
 fn shorten(name: &str) -> String {
     if name.len() <= FILE_NAME_BYTES_MAX {
         return name.to_owned();

@@ -1,11 +1,11 @@
-//! What a file is, told by its first bytes and never by its name or declared type.
+//! Detects file types from the first bytes, never from the name or the declared type.
 //!
-//! Only the types that decide something are known: what can be made into a thumbnail, what
-//! players seek in, and what a browser would run. It is not a general file(1).
+//! Only types that affect a decision are known: those with thumbnails, those that players seek in, and those
+//! that a browser would execute. It is not a general `file(1)`.
 
 /// A recognised type of file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Kind {
+pub enum FileKind {
     /// PNG, animated or not.
     Png,
     /// JPEG.
@@ -32,12 +32,12 @@ pub enum Kind {
     Wav,
     /// PDF.
     Pdf,
-    /// HTML, SVG or any other XML: text that a browser may run. Never shown inline.
+    /// HTML, SVG or other XML: text that a browser may execute. Never shown inline.
     Markup,
 }
 
-impl Kind {
-    /// The content type of this kind of file.
+impl FileKind {
+    /// The content type.
     pub fn content_type(self) -> &'static str {
         match self {
             Self::Png => "image/png",
@@ -53,81 +53,82 @@ impl Kind {
             Self::Flac => "audio/flac",
             Self::Wav => "audio/wav",
             Self::Pdf => "application/pdf",
-            // Deliberately not text/html or image/svg+xml: this value may reach a browser.
+            // Not text/html or image/svg+xml, as this value may reach a browser.
             Self::Markup => "application/octet-stream",
         }
     }
 }
 
-/// Tells what a file is from its first bytes (512 are enough); `None` when unknown.
-pub fn sniff(head: &[u8]) -> Option<Kind> {
+/// Detects the type from the first bytes; 512 suffice. `None` if unknown.
+pub fn sniff(head: &[u8]) -> Option<FileKind> {
     let at = |offset: usize, magic: &[u8]| head.get(offset..).is_some_and(|rest| rest.starts_with(magic));
     if at(0, b"\x89PNG\r\n\x1a\n") {
-        Some(Kind::Png)
+        Some(FileKind::Png)
     } else if at(0, b"\xff\xd8\xff") {
-        Some(Kind::Jpeg)
+        Some(FileKind::Jpeg)
     } else if at(0, b"GIF87a") || at(0, b"GIF89a") {
-        Some(Kind::Gif)
+        Some(FileKind::Gif)
     } else if at(0, b"RIFF") {
         riff(head)
     } else if at(4, b"ftyp") {
         iso_media(head)
     } else if at(0, b"\x1a\x45\xdf\xa3") {
-        Some(Kind::WebM)
+        Some(FileKind::WebM)
     } else if at(0, b"OggS\0") {
-        Some(Kind::Ogg)
+        Some(FileKind::Ogg)
     } else if at(0, b"fLaC") {
-        Some(Kind::Flac)
+        Some(FileKind::Flac)
     } else if at(0, b"ID3") || mpeg_audio_frame(head) {
-        Some(Kind::Mp3)
+        Some(FileKind::Mp3)
     } else if at(0, b"%PDF-") {
-        Some(Kind::Pdf)
+        Some(FileKind::Pdf)
     } else if is_markup(head) {
-        Some(Kind::Markup)
+        Some(FileKind::Markup)
     } else {
         None
     }
 }
 
-fn riff(head: &[u8]) -> Option<Kind> {
+fn riff(head: &[u8]) -> Option<FileKind> {
     match head.get(8..12)? {
-        b"WEBP" => Some(Kind::WebP),
-        b"WAVE" => Some(Kind::Wav),
+        b"WEBP" => Some(FileKind::WebP),
+        b"WAVE" => Some(FileKind::Wav),
         _ => None,
     }
 }
 
 /// The major brand of an ISO base media file, or a compatible brand for AVIF.
-fn iso_media(head: &[u8]) -> Option<Kind> {
+fn iso_media(head: &[u8]) -> Option<FileKind> {
     let brand = head.get(8..12)?;
     let box_bytes = u32::from_be_bytes(head.get(..4)?.try_into().ok()?) as usize;
     let compatible = head.get(16..box_bytes.min(head.len())).unwrap_or_default();
     let avif = |brand: &[u8]| brand == b"avif" || brand == b"avis";
     match brand {
-        b"qt  " => Some(Kind::QuickTime),
-        _ if avif(brand) => Some(Kind::Avif),
-        // HEIC and the like share the container, but browsers do not show them.
+        b"qt  " => Some(FileKind::QuickTime),
+        _ if avif(brand) => Some(FileKind::Avif),
+        // HEIC and related formats share the container, but browsers do not show them.
         b"heic" | b"heix" | b"hevc" | b"heim" | b"heis" => None,
-        b"mif1" | b"msf1" => compatible.chunks_exact(4).any(avif).then_some(Kind::Avif),
-        _ => Some(Kind::Mp4),
+        b"mif1" | b"msf1" => compatible.chunks_exact(4).any(avif).then_some(FileKind::Avif),
+        _ => Some(FileKind::Mp4),
     }
 }
 
-/// An MPEG-1/2 layer III frame header without ID3 tag: sync, layer, and valid bit and sample rates.
+/// Whether this is an MPEG-1/2 layer III frame header without an ID3 tag: sync, layer, valid bit and sample
+/// rates.
 fn mpeg_audio_frame(head: &[u8]) -> bool {
     matches!(head, [0xff, second, third, ..]
         if second & 0xe0 == 0xe0 && second & 0x18 != 0x08 && second & 0x06 == 0x02
             && third >> 4 != 0x0f && third >> 4 != 0 && third & 0x0c != 0x0c)
 }
 
-/// Text a browser could take for HTML, SVG or XML: a tag is the first thing in it, in UTF-8 or UTF-16.
+/// Whether a browser could take the bytes for HTML, SVG or XML: a tag comes first, in UTF-8 or UTF-16.
 ///
-/// Also a tag after some text counts when it is one that runs, since lenient parsers skip the text.
+/// Executable tags also count after some text, since lenient parsers skip the text.
 fn is_markup(head: &[u8]) -> bool {
     let narrow: Vec<u8> = match head {
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => head[2..].iter().copied().filter(|byte| *byte != 0).collect(),
         [0xef, 0xbb, 0xbf, rest @ ..] => rest.to_vec(),
-        // UTF-16 without a mark: `<` and a zero byte in either order.
+        // UTF-16 without a byte order mark: `<` and a zero byte in either order.
         [b'<', 0, ..] | [0, b'<', ..] => head.iter().copied().filter(|byte| *byte != 0).collect(),
         _ => head.to_vec(),
     };
@@ -137,7 +138,7 @@ fn is_markup(head: &[u8]) -> bool {
     {
         return true;
     }
-    // Files with binary content are not text: a stray "<svg" in compressed data says nothing.
+    // Binary files are not text: "<svg" may occur in compressed data by chance.
     let is_text = !text.iter().any(|byte| matches!(byte, 0..=8 | 14..=31));
     const RUNS: [&[u8]; 4] = [b"<html", b"<script", b"<svg", b"<!doctype"];
     is_text && RUNS.iter().any(|tag| text.windows(tag.len()).any(|window| window == *tag))
@@ -145,33 +146,33 @@ fn is_markup(head: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Kind, sniff};
+    use super::{FileKind, sniff};
 
     #[test]
     fn knows_each_kind() {
         for (head, kind) in [
-            (&b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"[..], Kind::Png),
-            (b"\xff\xd8\xff\xe0\0\x10JFIF", Kind::Jpeg),
-            (b"GIF89a\x01\0\x01\0", Kind::Gif),
-            (b"RIFF\x10\0\0\0WEBPVP8 ", Kind::WebP),
-            (b"RIFF\x10\0\0\0WAVEfmt ", Kind::Wav),
-            (b"\0\0\0\x1cftypavif\0\0\0\0avifmif1miaf", Kind::Avif),
-            (b"\0\0\0\x1cftypmif1\0\0\0\0mif1avifmiaf", Kind::Avif),
-            (b"\0\0\0\x18ftypisom\0\0\0\0isomavc1", Kind::Mp4),
-            (b"\0\0\0\x14ftypqt  \0\0\0\0qt  ", Kind::QuickTime),
-            (b"\x1a\x45\xdf\xa3\x01", Kind::WebM),
-            (b"OggS\0\x02", Kind::Ogg),
-            (b"ID3\x04\0", Kind::Mp3),
-            (b"\xff\xfb\x90\x64", Kind::Mp3),
-            (b"fLaC\0", Kind::Flac),
-            (b"%PDF-1.7", Kind::Pdf),
+            (&b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"[..], FileKind::Png),
+            (b"\xff\xd8\xff\xe0\0\x10JFIF", FileKind::Jpeg),
+            (b"GIF89a\x01\0\x01\0", FileKind::Gif),
+            (b"RIFF\x10\0\0\0WEBPVP8 ", FileKind::WebP),
+            (b"RIFF\x10\0\0\0WAVEfmt ", FileKind::Wav),
+            (b"\0\0\0\x1cftypavif\0\0\0\0avifmif1miaf", FileKind::Avif),
+            (b"\0\0\0\x1cftypmif1\0\0\0\0mif1avifmiaf", FileKind::Avif),
+            (b"\0\0\0\x18ftypisom\0\0\0\0isomavc1", FileKind::Mp4),
+            (b"\0\0\0\x14ftypqt  \0\0\0\0qt  ", FileKind::QuickTime),
+            (b"\x1a\x45\xdf\xa3\x01", FileKind::WebM),
+            (b"OggS\0\x02", FileKind::Ogg),
+            (b"ID3\x04\0", FileKind::Mp3),
+            (b"\xff\xfb\x90\x64", FileKind::Mp3),
+            (b"fLaC\0", FileKind::Flac),
+            (b"%PDF-1.7", FileKind::Pdf),
         ] {
             assert_eq!(sniff(head), Some(kind), "{:?}", String::from_utf8_lossy(head));
         }
     }
 
     #[test]
-    fn markup_in_disguise() {
+    fn disguised_markup() {
         for head in [
             &b"<svg xmlns='http://www.w3.org/2000/svg'>"[..],
             b"\n\t <!DOCTYPE html>",
@@ -183,7 +184,7 @@ mod tests {
             b"hello <ScRiPt>alert(1)</script>",
             b"<!-- x --><b>",
         ] {
-            assert_eq!(sniff(head), Some(Kind::Markup), "{:?}", String::from_utf8_lossy(head));
+            assert_eq!(sniff(head), Some(FileKind::Markup), "{:?}", String::from_utf8_lossy(head));
         }
     }
 

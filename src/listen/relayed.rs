@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use hearth_base::limits;
-use hearth_turn::{Accepted, Running};
+use hearth_turn::{AcceptedStream, Running};
 use tokio::io::AsyncBufReadExt;
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
@@ -43,7 +43,7 @@ pub(super) async fn hand_over(stream: Stream, relay: Option<&Running>) -> Option
 fn pass(tls: TlsStream<TcpStream>, relay: &Running) {
     let (socket, session) = tls.into_inner();
     match socket.into_std() {
-        Ok(stream) => relay.adopt(Accepted { stream, tls: Some(Box::new(session)), read: Vec::new() }),
+        Ok(stream) => relay.adopt(AcceptedStream { stream, tls: Some(Box::new(session)), read: Vec::new() }),
         Err(error) => tracing::debug!(%error, "A connection could not be handed over to the relay."),
     }
 }

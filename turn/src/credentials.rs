@@ -1,5 +1,5 @@
-//! Passwords for a relay that shares a secret with us (the TURN REST API draft, coturn's `use-auth-secret`): each works for
-//! a while and needs no database, as the relay can work it out for itself.
+//! Time-limited TURN credentials, as in the TURN REST API draft and coturn's `use-auth-secret`. The relay
+//! derives the password from the user name and a shared secret, so no database is needed.
 
 use std::sync::Arc;
 
@@ -8,12 +8,12 @@ use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, Mac};
 use sha1::Sha1;
 
-/// A user name with its password.
+/// A USERNAME with its password.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Credentials {
-    /// When they expire, in seconds since the Unix epoch, and whose they are: `expiry:user`.
+    /// `expiry:user`, with the expiry in seconds since the Unix epoch.
     pub username: String,
-    /// The user name's HMAC-SHA1 under the secret, in base64.
+    /// Base64 of HMAC-SHA1(secret, username).
     pub password: String,
 }
 
@@ -23,17 +23,19 @@ impl std::fmt::Debug for Credentials {
     }
 }
 
-/// What the relay asks the program that it is part of. Asked for each request that names a user, never for data.
+/// What the relay needs from the program that embeds it. Called once per request that carries a USERNAME, never
+/// per relayed datagram.
 pub trait Authority: Send + Sync {
-    /// Seconds since the Unix epoch.
+    /// The current time, in seconds since the Unix epoch.
     fn now_unix_s(&self) -> u64;
-    /// The secrets under which credentials are good now, the newest first. More than one while a new one is introduced.
+    /// The secrets under which credentials are valid, newest first. While a secret is being rotated there is
+    /// more than one, so that calls in progress can still refresh.
     fn secrets(&self) -> Vec<Arc<[u8]>>;
-    /// Whether `user`, as given to [`mint`], may no longer use the relay, whatever credentials they still have.
+    /// Whether `user` (as given to [`mint`]) has lost access to the relay. Overrides credentials that have not expired.
     fn is_revoked(&self, user: &str) -> bool;
 }
 
-/// Makes credentials for `user` that work until `expires_s`, in seconds since the Unix epoch.
+/// Creates credentials for `user` that are valid until `expires_s`, in seconds since the Unix epoch.
 #[must_use]
 pub fn mint(secret: &[u8], user: &str, expires_s: u64) -> Credentials {
     let username = format!("{expires_s}:{user}");
@@ -41,7 +43,7 @@ pub fn mint(secret: &[u8], user: &str, expires_s: u64) -> Credentials {
     Credentials { username, password }
 }
 
-/// The password that goes with `username` under `secret`.
+/// The password for `username` under `secret`: base64 of the HMAC-SHA1.
 #[must_use]
 pub fn password(secret: &[u8], username: &str) -> String {
     let mut mac = Hmac::<Sha1>::new_from_slice(secret).expect("HMAC takes a key of any length");
@@ -49,8 +51,8 @@ pub fn password(secret: &[u8], username: &str) -> String {
     STANDARD.encode(mac.finalize().into_bytes())
 }
 
-/// When the credentials with this user name expire, in seconds since the Unix epoch, and whose they are. `None` if we cannot
-/// have minted them.
+/// Splits a USERNAME into its expiry, in seconds since the Unix epoch, and its user. Returns `None` for a name
+/// that [`mint`] cannot have produced.
 #[must_use]
 pub fn read_username(username: &str) -> Option<(u64, &str)> {
     let (expires, user) = username.split_once(':')?;
@@ -64,15 +66,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_relay_works_out_the_same_password() {
-        // Worked out with another implementation of HMAC.
+    fn password_matches_an_independent_implementation() {
+        // The expected value comes from another HMAC implementation.
         let minted = mint(b"north", "@alice:example.org", 1_433_895_918);
         assert_eq!(minted.username, "1433895918:@alice:example.org");
         assert_eq!(minted.password, "U1hnS4Fn7mbCvacwlDvVjDlUr5M=");
     }
 
     #[test]
-    fn user_names_are_read_as_they_are_minted() {
+    fn parses_minted_user_names_only() {
         assert_eq!(read_username("1433895918:@alice:example.org"), Some((1_433_895_918, "@alice:example.org")));
         for bad in ["", ":", "1:", ":a", "a:b", "+1:b", "-1:b", " 1:b", "99999999999999999999:b", "12"] {
             assert_eq!(read_username(bad), None, "{bad:?}");
@@ -80,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn passwords_stay_out_of_logs() {
+    fn debug_output_omits_the_password() {
         let minted = mint(b"north", "@alice:example.org", 1);
         assert!(!format!("{minted:?}").contains(&minted.password));
     }

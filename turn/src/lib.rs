@@ -1,24 +1,30 @@
-//! A relay for calls (STUN and TURN) that a household does not have to configure, and that cannot be used against it. Knows
-//! nothing of Matrix; depends on nothing else of this workspace.
+//! A STUN and TURN server for calls. It needs no configuration behind a home router, and it cannot be used to
+//! reach the operator's own network. The crate knows nothing of Matrix and depends on no other crate of this
+//! workspace.
 //!
-//! Three layers, each usable without the one above: [`stun`] is the wire format, [`server`] the relay as a state machine
-//! without input and output, and `net` the threads that move datagrams. [`peers`] decides whom may be sent to.
+//! Three layers, each usable without the one above it:
+//!
+//! - [`stun`] reads and writes the wire format.
+//! - [`server`] is the TURN server as a state machine that performs no I/O.
+//! - `net` holds the threads that move datagrams between sockets and the state machine.
+//!
+//! [`peers`] decides which peer addresses a client may reach.
 
 pub mod credentials;
+mod discovery;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 pub mod limits;
 mod net;
 pub mod peers;
 pub mod probe;
-mod reach;
 pub mod server;
 pub mod settings;
 pub mod shared;
 pub mod stun;
 
 pub use credentials::{Authority, Credentials};
-pub use net::running::{Accepted, Running};
+pub use net::running::{AcceptedStream, Running};
 pub use net::start::{StartError, start};
 pub use server::{AllocationId, AllocationView, Traffic, Transport};
 pub use settings::{Public, Settings};

@@ -1,4 +1,4 @@
-//! What an operator, or the program that the relay is part of, decides.
+//! The settings of a relay, as the operator or the embedding program chooses them.
 
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
@@ -11,62 +11,63 @@ use crate::shared::Quotas;
 /// Fills a buffer with unpredictable bytes.
 pub type Entropy = Arc<dyn Fn(&mut [u8]) + Send + Sync>;
 
-/// Says how TLS is spoken now.
+/// Returns the current TLS configuration.
 pub type TlsConfig = Arc<dyn Fn() -> Arc<rustls::ServerConfig> + Send + Sync>;
 
-/// All settings of a relay. [`Settings::new`] has the defaults.
+/// All settings of a relay. [`Settings::new`] returns the defaults.
 #[derive(Clone)]
 pub struct Settings {
-    /// Where datagrams of clients arrive. Usually port 3478 of all addresses.
+    /// Addresses to listen on for UDP. Usually port 3478.
     pub udp: Vec<SocketAddr>,
-    /// Where streams of clients arrive. Usually port 3478.
+    /// Addresses to listen on for TCP. Usually port 3478.
     pub tcp: Vec<SocketAddr>,
-    /// Where TLS streams of clients arrive. Usually port 5349.
+    /// Addresses to listen on for TLS over TCP. Usually port 5349.
     pub tls: Vec<SocketAddr>,
-    /// How TLS is spoken; asked anew for each client, so that a new certificate needs no restart.
+    /// The TLS configuration. Called for each new stream, so that a renewed certificate takes effect without a restart.
     pub tls_config: Option<TlsConfig>,
-    /// REALM. Short: longer than 8 bytes, some clients get an error without explanation instead of a challenge.
+    /// The REALM of the long-term credential mechanism. Keep it to 8 bytes: with a longer one, some challenges
+    /// exceed the amplification limit and the client gets a bare error instead.
     pub realm: String,
-    /// Ports that peers are talked to from.
+    /// Ports for relayed transport addresses.
     pub ports: RangeInclusive<u16>,
-    /// Threads that relay. 0: one per core, but at most four.
+    /// Relay threads. 0 means one per core, at most four.
     pub threads: usize,
-    /// How peers reach this machine.
+    /// Public addresses of this machine.
     pub public: Public,
-    /// Whom may be sent to, beside the table of special addresses.
+    /// Peer addresses to allow or to deny, in addition to the table of special-purpose addresses.
     pub peers: PeerRules,
-    /// Who may take how much.
+    /// Limits per user and in total.
     pub quotas: Quotas,
-    /// Longest lifetime of an allocation without a refresh, in seconds; at most an hour.
+    /// Longest lifetime that one Allocate or Refresh grants, in seconds; at most one hour.
     pub lifetime_max_s: u32,
-    /// Streams at a time.
+    /// Streams (TCP and TLS) at a time.
     pub streams_max: usize,
-    /// Streams of one source (of an IPv6 /64) at a time.
+    /// Streams of one source at a time. A source is an IPv4 address or an IPv6 /64.
     pub streams_per_source_max: u32,
-    /// Whether many datagrams are moved in one system call, where the system can.
+    /// Whether to move several datagrams per system call, where the system supports it.
     pub batches: bool,
-    /// Whether requests get sockets of their own, where the system can tell them from data, so that a flood of them does not
-    /// delay calls.
+    /// Whether to receive requests and data on separate sockets, where the system can tell them apart. A flood
+    /// of requests then does not delay calls.
     pub separate_requests: bool,
-    /// How long a thread that has much to do lets datagrams gather, in microseconds. 0: not at all.
+    /// How long a busy thread waits for more datagrams, in microseconds. 0 turns the wait off.
     pub gather_us: u64,
 }
 
-/// How peers reach this machine.
+/// The public addresses of this machine.
 #[derive(Debug, Clone, Default)]
 pub struct Public {
-    /// The public IPv4 address. `None`: found out.
+    /// The public IPv4 address. `None`: the relay discovers it.
     pub v4: Option<IpAddr>,
-    /// The public IPv6 address. `None`: found out.
+    /// The public IPv6 address. `None`: the relay discovers it.
     pub v6: Option<IpAddr>,
-    /// Servers (`host:port`) that are asked for our IPv4 address by STUN if it is not configured and no interface has it.
+    /// STUN servers (`host:port`) to ask for the public IPv4 address when it is neither configured nor on an interface.
     pub stun_servers: Vec<String>,
-    /// Names that lead to this machine: the last resort for its IPv4 address.
+    /// Host names of this machine. The relay resolves them to find its public IPv4 address when STUN does not.
     pub names: Vec<String>,
 }
 
 impl Settings {
-    /// The defaults, listening nowhere yet.
+    /// The defaults, without any address to listen on.
     #[must_use]
     pub fn new() -> Self {
         Self {

@@ -1,4 +1,4 @@
-//! What can go wrong between a caller and the server, in words that say what to do next.
+//! Errors of the admin client, with a remedy for the user.
 
 use std::fmt;
 use std::io;
@@ -10,34 +10,34 @@ use http::StatusCode;
 use crate::text::safe_text;
 use crate::wire::ErrorBody;
 
-/// A request that did not get its answer.
+/// A failed request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientError {
-    /// Which kind, for a program.
+    /// For programs.
     pub kind: ErrorKind,
-    /// What happened, as one sentence, safe to print.
+    /// What happened: one sentence, safe to print.
     pub what: String,
-    /// What to do about it, as one sentence, safe to print; may be empty.
+    /// What to do: one sentence, safe to print. May be empty.
     pub remedy: String,
 }
 
-/// Kinds of [`ClientError`].
+/// The kind of a [`ClientError`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ErrorKind {
-    /// Nobody listens on the socket.
+    /// No process listens on the socket.
     NotRunning,
-    /// The socket is there, and this account may not use it.
+    /// The socket exists, but this account may not open it.
     NotAllowed,
-    /// The connection broke, timed out, or carried something that is not HTTP.
+    /// The connection failed, timed out, or did not carry HTTP.
     Broken,
-    /// The server answered with an error; this is its `code`.
+    /// The server returned an error with this `code`.
     Refused(String),
-    /// The answer is not what this version expects.
+    /// The response does not parse: client and server may differ in version.
     Unreadable,
 }
 
 impl ClientError {
-    /// Whether the server is gone, rather than unwilling.
+    /// Whether the server cannot be reached, as opposed to refusing the request.
     pub fn is_down(&self) -> bool {
         matches!(self.kind, ErrorKind::NotRunning | ErrorKind::NotAllowed | ErrorKind::Broken)
     }
@@ -59,7 +59,7 @@ fn error(kind: ErrorKind, what: impl Into<String>, remedy: impl Into<String>) ->
     ClientError { kind, what: what.into(), remedy: remedy.into() }
 }
 
-/// The socket could not be connected to.
+/// Connecting to the socket failed.
 pub(super) fn unreachable(socket: &Path, cause: &io::Error) -> ClientError {
     let path = safe_text(&socket.to_string_lossy());
     match cause.kind() {
@@ -70,7 +70,7 @@ pub(super) fn unreachable(socket: &Path, cause: &io::Error) -> ClientError {
         ),
         io::ErrorKind::ConnectionRefused => error(
             ErrorKind::NotRunning,
-            format!("Nobody answers on {path}: the server has stopped."),
+            format!("No server answers on {path}: it has stopped."),
             "Look at `systemctl status hearth`, then start it with `systemctl start hearth`.",
         ),
         io::ErrorKind::PermissionDenied => error(
@@ -86,25 +86,25 @@ pub(super) fn unreachable(socket: &Path, cause: &io::Error) -> ClientError {
     }
 }
 
-/// The connection failed half-way.
+/// The connection failed during the request.
 pub(super) fn broken(cause: &dyn fmt::Display) -> ClientError {
     error(
         ErrorKind::Broken,
-        format!("The connection to the server broke: {}.", safe_text(&cause.to_string())),
-        "If it happens again, look at the server's log.",
+        format!("The connection to the server failed: {}.", safe_text(&cause.to_string())),
+        "If it happens again, check the server's log.",
     )
 }
 
-/// No answer in time.
-pub(super) fn silent(waited: Duration) -> ClientError {
+/// The response did not arrive in time.
+pub(super) fn timed_out(waited: Duration) -> ClientError {
     error(
         ErrorKind::Broken,
         format!("The server did not answer within {} s.", waited.as_secs()),
-        "It may be overloaded; look at its log and at the disk.",
+        "It may be overloaded; check its log and the disk.",
     )
 }
 
-/// An answer that is not 2xx.
+/// A response other than 2xx.
 pub(super) fn refused(status: StatusCode, body: &[u8]) -> ClientError {
     match serde_json::from_slice::<ErrorBody>(body) {
         Ok(body) => error(
@@ -114,22 +114,22 @@ pub(super) fn refused(status: StatusCode, body: &[u8]) -> ClientError {
         ),
         Err(_) => error(
             ErrorKind::Refused(format!("http_{}", status.as_u16())),
-            format!("The server answered {status} without saying why."),
+            format!("The server returned {status} without a reason."),
             "Check that this is Hearth's admin socket and that client and server have the same version.",
         ),
     }
 }
 
-/// A 2xx answer that does not parse.
+/// A 2xx response that does not parse.
 pub(super) fn unreadable(path: &str, cause: &serde_json::Error) -> ClientError {
     error(
         ErrorKind::Unreadable,
-        format!("The answer to {} is not understood: {}.", safe_text(path), safe_text(&cause.to_string())),
+        format!("The response to {} cannot be parsed: {}.", safe_text(path), safe_text(&cause.to_string())),
         "Use the same version of Hearth on both sides.",
     )
 }
 
-/// A request body that cannot be JSON.
+/// A request body that cannot be serialised.
 pub(super) fn unsendable(cause: &serde_json::Error) -> ClientError {
-    error(ErrorKind::Broken, format!("The request cannot be written as JSON: {cause}."), "")
+    error(ErrorKind::Broken, format!("The request cannot be serialised as JSON: {cause}."), "")
 }

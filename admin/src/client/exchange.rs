@@ -1,4 +1,4 @@
-//! One request and its answer on a connection of its own.
+//! One request and its response, on a connection of its own.
 
 use std::path::Path;
 use std::time::Duration;
@@ -13,10 +13,11 @@ use tokio::time::timeout;
 
 use super::error::{self, ClientError};
 
-/// Longest answer that is read; the largest honest one, a page of 1,000 log lines, is below a tenth of it.
+/// Longest response that is read. The longest valid one, a page of 1,000 log lines, is below a tenth of it.
 const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
 
-/// How long an answer may take: above the longest long-poll and the slowest password hash on a Raspberry Pi.
+/// How long a response may take: longer than the longest long poll and the slowest password hash on a Raspberry
+/// Pi.
 const ANSWER_WAIT: Duration = Duration::from_secs(60);
 
 pub(super) async fn exchange(
@@ -26,10 +27,10 @@ pub(super) async fn exchange(
     body: Option<Vec<u8>>,
 ) -> Result<(StatusCode, Bytes), ClientError> {
     let stream = UnixStream::connect(socket).await.map_err(|cause| error::unreachable(socket, &cause))?;
-    timeout(ANSWER_WAIT, talk(stream, method, path, body)).await.map_err(|_| error::silent(ANSWER_WAIT))?
+    timeout(ANSWER_WAIT, send_request(stream, method, path, body)).await.map_err(|_| error::timed_out(ANSWER_WAIT))?
 }
 
-async fn talk(
+async fn send_request(
     stream: UnixStream,
     method: Method,
     path: &str,
@@ -51,7 +52,7 @@ async fn talk(
         let body = Limited::new(answer.into_body(), ANSWER_BYTES_MAX).collect().await;
         Ok((status, body.map_err(|cause| error::broken(&cause))?.to_bytes()))
     };
-    // The connection's future does the reading and writing. It ends when the sender goes, which the exchange takes with
-    // it; its own failure reaches the exchange as well.
+    // The connection's future does the reading and writing, so it must be polled along with the request. It
+    // ends when `sender` is dropped; its errors also reach the request.
     tokio::join!(answer, connection).0
 }

@@ -1,7 +1,7 @@
-//! The admin API from the caller's side: HTTP/1.1 with JSON over the server's Unix socket.
+//! Client of the admin API: HTTP/1.1 with JSON over the server's Unix socket.
 //!
-//! One connection per request: on a local socket that costs microseconds, and nothing has to be mended after the server
-//! restarts. Used by the dashboard and `hearth ctl`. It does not retry; callers know better whether that is wanted.
+//! Uses one connection per request. On a local socket that costs microseconds, and there is no connection to
+//! re-establish after a server restart. It does not retry; the caller knows whether that is safe.
 
 mod error;
 mod exchange;
@@ -14,32 +14,32 @@ use serde::de::DeserializeOwned;
 
 pub use error::{ClientError, ErrorKind};
 
-/// Speaks to one server; cheap to clone.
+/// A client for one server. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Client {
     socket: PathBuf,
 }
 
 impl Client {
-    /// A client for the server behind `socket_path`. Nothing is opened yet.
+    /// Creates a client for the server at `socket_path`. Opens no connection.
     pub fn new(socket_path: impl Into<PathBuf>) -> Self {
         Self { socket: socket_path.into() }
     }
 
-    /// Where the server is expected.
+    /// The path of the server's socket.
     pub fn socket(&self) -> &Path {
         &self.socket
     }
 
-    /// Reads; `path` comes from [`crate::wire::paths`].
+    /// Sends a GET request. `path` comes from [`crate::wire::paths`].
     ///
     /// # Errors
-    /// When the server cannot be reached, refuses, or answers something else than `T`.
+    /// If the server cannot be reached, returns an error, or returns something other than `T`.
     pub async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
-        self.ask(Method::GET, path, None).await
+        self.request(Method::GET, path, None).await
     }
 
-    /// Posts `body`.
+    /// Sends a POST request.
     ///
     /// # Errors
     /// As [`Client::get`].
@@ -48,10 +48,10 @@ impl Client {
         path: &str,
         body: &B,
     ) -> Result<T, ClientError> {
-        self.ask(Method::POST, path, Some(encode(body)?)).await
+        self.request(Method::POST, path, Some(encode(body)?)).await
     }
 
-    /// Puts `body`.
+    /// Sends a PUT request.
     ///
     /// # Errors
     /// As [`Client::get`].
@@ -60,18 +60,18 @@ impl Client {
         path: &str,
         body: &B,
     ) -> Result<T, ClientError> {
-        self.ask(Method::PUT, path, Some(encode(body)?)).await
+        self.request(Method::PUT, path, Some(encode(body)?)).await
     }
 
-    /// Deletes.
+    /// Sends a DELETE request.
     ///
     /// # Errors
     /// As [`Client::get`].
     pub async fn delete<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
-        self.ask(Method::DELETE, path, None).await
+        self.request(Method::DELETE, path, None).await
     }
 
-    async fn ask<T: DeserializeOwned>(
+    async fn request<T: DeserializeOwned>(
         &self,
         method: Method,
         path: &str,

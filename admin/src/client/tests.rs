@@ -1,4 +1,4 @@
-//! The client against a server of a few lines on a socket in a temporary directory.
+//! The client against a minimal server on a socket in a temporary directory.
 
 use std::convert::Infallible;
 use std::path::Path;
@@ -43,7 +43,7 @@ async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Inf
 }
 
 #[tokio::test]
-async fn answers_and_refusals_arrive() {
+async fn responses_and_errors_are_parsed() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let socket = dir.path().join("admin.sock");
     serve(&socket);
@@ -65,15 +65,15 @@ async fn answers_and_refusals_arrive() {
 }
 
 #[tokio::test]
-async fn a_missing_socket_says_what_to_do() {
+async fn a_missing_socket_has_a_remedy() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let socket = dir.path().join("none.sock");
-    let error = Client::new(&socket).get::<Done>(paths::STATUS).await.expect_err("nobody there");
+    let error = Client::new(&socket).get::<Done>(paths::STATUS).await.expect_err("no listener");
     assert_eq!(error.kind, ErrorKind::NotRunning);
     assert!(error.what.starts_with("Is the server running? There is no socket at "), "{error}");
 
     drop(std::os::unix::net::UnixListener::bind(&socket).expect("a fresh directory"));
-    let error = Client::new(&socket).get::<Done>(paths::STATUS).await.expect_err("nobody there");
+    let error = Client::new(&socket).get::<Done>(paths::STATUS).await.expect_err("no listener");
     assert_eq!(error.kind, ErrorKind::NotRunning);
     assert!(error.what.contains("has stopped"), "{error}");
 }

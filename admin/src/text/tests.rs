@@ -1,9 +1,9 @@
-//! The corpus: what strangers put into names, and what may reach a terminal of it.
+//! Hostile names, and what of them may reach a terminal.
 
 use super::*;
 
 #[test]
-fn ordinary_names_pass_untouched() {
+fn ordinary_names_do_not_change() {
     for name in [
         "",
         "Alice",
@@ -60,7 +60,7 @@ fn corpus_of_hostile_names() {
 }
 
 #[test]
-fn emoji_glue_goes_quietly_and_only_there() {
+fn emoji_joiners_are_dropped_only_in_emoji() {
     assert_eq!(safe_text("👩\u{200d}👧"), "👩👧");
     assert_eq!(safe_text("❤\u{fe0f}"), "❤");
     assert_eq!(safe_text("1\u{fe0f}\u{20e3}"), "1\u{20e3}");
@@ -74,9 +74,10 @@ fn long_runs_of_combining_marks_are_cut() {
     assert_eq!(safe_text(&zalgo), format!("Z{}a", "\u{300}".repeat(COMBINING_MARKS_MAX)));
 }
 
-/// Every scalar value, alone and between letters: nothing that a terminal obeys comes out, and once is enough.
+/// Every scalar value, alone and between letters: nothing that a terminal interprets remains, and the function
+/// is idempotent.
 #[test]
-fn no_character_gets_through_that_must_not() {
+fn no_control_character_passes() {
     for c in '\0'..=char::MAX {
         for name in [c.to_string(), format!("a{c}b")] {
             let shown = safe_text(&name);

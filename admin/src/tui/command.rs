@@ -1,4 +1,4 @@
-//! Commands behind `:`, with completion. Each has a key too; this is for hands that think in words.
+//! Commands behind `:`, with completion. Each has a key as well.
 
 use super::state::Screen;
 
@@ -20,29 +20,29 @@ pub(crate) enum Command {
     Quit,
 }
 
-/// Name, argument and meaning of each, in the order of the help.
+/// Name, argument and description, in the order of the help.
 pub(crate) const COMMANDS: [(&str, &str, &str); 18] = [
     ("dashboard", "", "health and figures"),
     ("users", "", "local accounts"),
     ("rooms", "", "rooms of this server"),
     ("log", "", "the server's log"),
     ("tokens", "", "registration tokens"),
-    ("federation", "", "other servers, and how sending to them goes"),
+    ("federation", "", "other servers and the state of sending to them"),
     ("calls", "", "the relay for calls"),
     ("user", "<id>", "open one user"),
     ("room", "<id>", "open one room"),
     ("server", "<name>", "open one other server"),
-    ("test-calls", "", "try every way to the relay"),
-    ("new-user", "", "make an account"),
-    ("new-token", "", "make a registration token"),
+    ("test-calls", "", "test every relay URI"),
+    ("new-user", "", "create an account"),
+    ("new-token", "", "create a registration token"),
     ("filter", "<text>", "filter this list"),
-    ("level", "<level>", "least severe log level shown"),
+    ("level", "<level>", "lowest log level shown"),
     ("sort", "<number>", "sort this list by a column, 1 for the first"),
-    ("refresh", "", "load again"),
-    ("quit", "", "leave; the server keeps running"),
+    ("refresh", "", "reload"),
+    ("quit", "", "quit; the server keeps running"),
 ];
 
-/// Reads a command; `None` if there is no such one, or its argument is missing.
+/// Parses a command. `None` for an unknown one, or if its argument is missing.
 pub(crate) fn parse(line: &str) -> Option<Command> {
     let line = line.trim();
     let (name, rest) = line.split_once(' ').unwrap_or((line, ""));
@@ -72,12 +72,12 @@ pub(crate) fn parse(line: &str) -> Option<Command> {
     }
 }
 
-/// The names that begin like this, while the name is still being typed.
+/// The command names that start with `line`.
 pub(crate) fn candidates(line: &str) -> Vec<&'static str> {
     COMMANDS.iter().map(|(name, _, _)| *name).filter(|name| name.starts_with(line)).collect()
 }
 
-/// The line completed as far as the candidates agree; with a space when only one is left.
+/// Completes the line up to the longest common prefix of the candidates, with a space after a unique one.
 pub(crate) fn complete(line: &str) -> Option<String> {
     let names = candidates(line);
     let (first, others) = names.split_first()?;
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn completion_goes_as_far_as_it_is_certain() {
+    fn completes_the_longest_common_prefix() {
         assert_eq!(complete("da").as_deref(), Some("dashboard "));
         assert_eq!(complete("ro").as_deref(), Some("room"));
         assert_eq!(complete("new").as_deref(), Some("new-"));

@@ -1,5 +1,5 @@
-//! Does what the state asks for: each question and each change in a task of its own, so that a slow answer never holds
-//! up a key.
+//! Executes the effects that the state requests. Each request runs in a task of its own, so that a slow
+//! response never delays a key press.
 
 use std::time::Duration;
 
@@ -15,26 +15,26 @@ use crate::wire::{
 
 use super::message::{Change, Load, Loaded, Message, Outcome};
 
-/// How long leaving may take while a change is on its way.
+/// How long to wait on exit for changes in progress.
 const FINISH_WAIT: Duration = Duration::from_secs(5);
 
-/// Speaks with the server for one dashboard. Dropping it stops what it does.
+/// Sends requests for one dashboard. Dropping it aborts them.
 pub(super) struct Worker {
     client: Client,
     messages: Sender<Message>,
     reads: JoinSet<()>,
     changes: JoinSet<()>,
-    /// The open wait for log lines; a new question replaces it.
+    /// The pending long poll of the log. A new one replaces it.
     log: Option<AbortHandle>,
 }
 
 impl Worker {
-    /// What comes of the work is sent to `messages`.
+    /// Creates a worker that sends results to `messages`.
     pub(super) fn new(client: Client, messages: Sender<Message>) -> Self {
         Self { client, messages, reads: JoinSet::new(), changes: JoinSet::new(), log: None }
     }
 
-    /// Begins to read something.
+    /// Starts to load something.
     pub(super) fn load(&mut self, load: Load) {
         let (client, messages) = (self.client.clone(), self.messages.clone());
         let is_log = matches!(load, Load::Log { .. });
@@ -44,7 +44,7 @@ impl Worker {
                 Ok(loaded) => Message::Loaded(loaded),
                 Err(error) => Message::LoadFailed(load, error),
             };
-            // The receiver is gone only when the dashboard has ended.
+            // Fails only if the dashboard has ended.
             let _ = messages.send(message).await;
         });
         if is_log && let Some(before) = self.log.replace(task) {
@@ -52,17 +52,18 @@ impl Worker {
         }
     }
 
-    /// Begins to change something.
+    /// Starts a change.
     pub(super) fn change(&mut self, change: Change) {
         let (client, messages) = (self.client.clone(), self.messages.clone());
         forget_finished(&mut self.changes);
         self.changes.spawn(async move {
-            let result = make(&client, &change).await;
+            let result = apply(&client, &change).await;
             let _ = messages.send(Message::Changed(change, result)).await;
         });
     }
 
-    /// Waits, not for ever, until the changes on their way have arrived: whoever confirmed one and then quits wants both.
+    /// Waits up to [`FINISH_WAIT`] for changes in progress, so that a change that was confirmed before quitting
+    /// still reaches the server.
     pub(super) async fn finish(&mut self) {
         let arrived = async { while self.changes.join_next().await.is_some() {} };
         let _ = timeout(FINISH_WAIT, arrived).await;
@@ -102,7 +103,7 @@ async fn read(client: &Client, load: &Load) -> Result<Loaded, ClientError> {
     })
 }
 
-async fn make(client: &Client, change: &Change) -> Result<Outcome, ClientError> {
+async fn apply(client: &Client, change: &Change) -> Result<Outcome, ClientError> {
     match change {
         Change::CreateUser(user) => {
             let made: CreatedUser = client.post(paths::USERS, user).await?;

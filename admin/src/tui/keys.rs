@@ -1,12 +1,12 @@
-//! Which key does what: the one table that both obeys keys and explains them in the help.
+//! The key bindings: one table for both handling and help.
 //!
-//! No single unmodified key destroys anything: keys that begin something dangerous open a question.
+//! No unmodified key destroys anything: dangerous actions first open a confirmation.
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::state::Screen;
 
-/// What a key asks for when nothing lies over the screen.
+/// The action of a key while no overlay is open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Action {
     Up,
@@ -29,9 +29,9 @@ pub(crate) enum Action {
     Menu,
     New,
     Revoke,
-    /// Try now: a server.
+    /// Try to reach a server now.
     Retry,
-    /// Try every way to the relay.
+    /// Test every relay URI.
     Test,
     Disconnect,
     Undo,
@@ -44,15 +44,15 @@ pub(crate) enum Action {
     Quit,
 }
 
-/// One line of the table.
+/// One row of the table.
 pub(crate) struct Binding {
     pub(crate) action: Action,
     keys: &'static [KeyCode],
-    /// Held together with Ctrl.
+    /// Whether Ctrl is held.
     ctrl: bool,
-    /// The keys as people name them; empty lines are left out of the help.
+    /// The keys as shown in the help. Empty: not shown.
     pub(crate) label: &'static str,
-    /// Where it works; empty means everywhere.
+    /// The screens where it works. Empty: all.
     screens: &'static [Screen],
 }
 
@@ -68,7 +68,7 @@ const fn ctrl(action: Action, keys: &'static [KeyCode], label: &'static str) -> 
     Binding { action, keys, ctrl: true, label, screens: &[] }
 }
 
-/// The table, in the order of the help.
+/// The bindings, in the order of the help.
 const BINDINGS: &[Binding] = &[
     key(Action::Up, &[KeyCode::Up, KeyCode::Char('k')], "↑ k", &[]),
     key(Action::Down, &[KeyCode::Down, KeyCode::Char('j')], "↓ j", &[]),
@@ -110,7 +110,7 @@ const BINDINGS: &[Binding] = &[
     ctrl(Action::Quit, &[KeyCode::Char('c')], ""),
 ];
 
-/// What a key does on a screen.
+/// The action of a key on a screen.
 pub(crate) fn action(screen: Screen, event: KeyEvent) -> Option<Action> {
     if event.modifiers.contains(KeyModifiers::ALT) {
         return None;
@@ -121,7 +121,7 @@ pub(crate) fn action(screen: Screen, event: KeyEvent) -> Option<Action> {
     BINDINGS.iter().find(hit).map(|binding| binding.action)
 }
 
-/// The lines of a screen's help.
+/// The rows of a screen's help.
 pub(crate) fn help(screen: Screen) -> impl Iterator<Item = &'static Binding> {
     BINDINGS.iter().filter(move |binding| binding.works_on(screen) && !binding.label.is_empty())
 }
@@ -132,68 +132,68 @@ impl Binding {
     }
 }
 
-/// What a key does while text is typed.
+/// The meaning of a key in a text field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Typing {
+pub(crate) enum EditKey {
     Insert(char),
     Backspace,
     DeleteWord,
     Clear,
-    /// Tab: complete a command, or go to the next field.
+    /// Tab: completes a command, or moves to the next field.
     Next,
     Previous,
     Accept,
     Cancel,
 }
 
-/// Reads a key while text is typed.
-pub(crate) fn typing(event: KeyEvent) -> Option<Typing> {
+/// Maps a key in a text field.
+pub(crate) fn edit_key(event: KeyEvent) -> Option<EditKey> {
     let ctrl = event.modifiers.contains(KeyModifiers::CONTROL);
     Some(match event.code {
-        KeyCode::Char('c') if ctrl => Typing::Cancel,
-        KeyCode::Char('u') if ctrl => Typing::Clear,
-        KeyCode::Char('w') if ctrl => Typing::DeleteWord,
-        KeyCode::Char(c) if !ctrl && !event.modifiers.contains(KeyModifiers::ALT) => Typing::Insert(c),
-        KeyCode::Backspace => Typing::Backspace,
-        KeyCode::Tab | KeyCode::Down => Typing::Next,
-        KeyCode::BackTab | KeyCode::Up => Typing::Previous,
-        KeyCode::Enter => Typing::Accept,
-        KeyCode::Esc => Typing::Cancel,
+        KeyCode::Char('c') if ctrl => EditKey::Cancel,
+        KeyCode::Char('u') if ctrl => EditKey::Clear,
+        KeyCode::Char('w') if ctrl => EditKey::DeleteWord,
+        KeyCode::Char(c) if !ctrl && !event.modifiers.contains(KeyModifiers::ALT) => EditKey::Insert(c),
+        KeyCode::Backspace => EditKey::Backspace,
+        KeyCode::Tab | KeyCode::Down => EditKey::Next,
+        KeyCode::BackTab | KeyCode::Up => EditKey::Previous,
+        KeyCode::Enter => EditKey::Accept,
+        KeyCode::Esc => EditKey::Cancel,
         _ => return None,
     })
 }
 
-/// What a key does in help, a menu, a question or a text.
+/// The meaning of a key in help, a menu, a confirmation or a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Choosing {
+pub(crate) enum OverlayKey {
     Up,
     Down,
-    /// To the other button.
+    /// Moves to the other button.
     Switch,
-    /// The box of a question.
+    /// Toggles the check box.
     Tick,
     Accept,
     Cancel,
     Copy,
-    /// A letter that may be a menu item's.
+    /// Any letter; it may belong to a menu item.
     Letter(char),
 }
 
-/// Reads a key in an overlay.
-pub(crate) fn choosing(event: KeyEvent) -> Option<Choosing> {
+/// Maps a key in an overlay.
+pub(crate) fn overlay_key(event: KeyEvent) -> Option<OverlayKey> {
     if event.modifiers.intersects(KeyModifiers::CONTROL | KeyModifiers::ALT) {
         let cancel = event.modifiers == KeyModifiers::CONTROL && event.code == KeyCode::Char('c');
-        return cancel.then_some(Choosing::Cancel);
+        return cancel.then_some(OverlayKey::Cancel);
     }
     Some(match event.code {
-        KeyCode::Up => Choosing::Up,
-        KeyCode::Down => Choosing::Down,
-        KeyCode::Left | KeyCode::Right | KeyCode::Tab | KeyCode::BackTab => Choosing::Switch,
-        KeyCode::Char(' ') => Choosing::Tick,
-        KeyCode::Enter => Choosing::Accept,
-        KeyCode::Esc => Choosing::Cancel,
-        KeyCode::Char('y') => Choosing::Copy,
-        KeyCode::Char(c) => Choosing::Letter(c),
+        KeyCode::Up => OverlayKey::Up,
+        KeyCode::Down => OverlayKey::Down,
+        KeyCode::Left | KeyCode::Right | KeyCode::Tab | KeyCode::BackTab => OverlayKey::Switch,
+        KeyCode::Char(' ') => OverlayKey::Tick,
+        KeyCode::Enter => OverlayKey::Accept,
+        KeyCode::Esc => OverlayKey::Cancel,
+        KeyCode::Char('y') => OverlayKey::Copy,
+        KeyCode::Char(c) => OverlayKey::Letter(c),
         _ => return None,
     })
 }

@@ -1,4 +1,4 @@
-//! What happens to the dashboard, and what it wants done.
+//! Messages to the state, and the effects that it requests.
 
 use crossterm::event::KeyEvent;
 
@@ -8,39 +8,40 @@ use crate::wire::{
     RelayStatus, RoomDetail, RoomSummary, Status, UserDetail, UserSummary,
 };
 
-/// One thing that happened.
+/// An event for the state.
 #[derive(Debug)]
 pub(crate) enum Message {
     /// A key was pressed.
     Key(KeyEvent),
-    /// Text was pasted; it is never taken for keys.
+    /// Text was pasted. It is never interpreted as keys.
     Paste(String),
-    /// The terminal has this many columns and rows now.
+    /// The terminal was resized: columns, rows.
     Resize(u16, u16),
-    /// A second went by.
+    /// One second has passed.
     Tick,
-    /// The server answered.
+    /// A response with data.
     Loaded(Loaded),
-    /// The server did not answer, or refused.
+    /// A request failed, or the server refused it.
     LoadFailed(Load, ClientError),
-    /// A change was made, or was not.
+    /// A change succeeded or failed.
     Changed(Change, Result<Outcome, ClientError>),
 }
 
-/// One thing to do outside of the state.
+/// An action outside of the state.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Effect {
-    /// Read something; ends in [`Message::Loaded`] or [`Message::LoadFailed`].
+    /// Load something; ends in [`Message::Loaded`] or [`Message::LoadFailed`].
     Load(Load),
     /// Change something; ends in [`Message::Changed`].
     Change(Change),
-    /// Put text on the terminal's clipboard.
+    /// Put text on the clipboard.
     Copy(String),
-    /// Paint every cell anew, because something else wrote on the terminal.
+    /// Redraw every cell, because another program wrote to the terminal.
     Repaint,
 }
 
-/// Something to read. A `ticket` comes back with the answer, so that a late one can be told from the one wanted.
+/// A request for data. The response carries the same `ticket`, so that the state can drop responses to outdated
+/// requests.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Load {
     Status,
@@ -68,11 +69,11 @@ pub(crate) enum Load {
     },
     Server(String),
     Relay,
-    /// Tries every way to the relay. It changes nothing that lasts, so whoever may only look may do it.
+    /// Tests every relay URI. Changes nothing permanently, so a read-only dashboard may do it.
     RelayTest,
 }
 
-/// What was read.
+/// The data of a response.
 #[derive(Debug)]
 pub(crate) enum Loaded {
     Status(Box<Status>),
@@ -89,7 +90,7 @@ pub(crate) enum Loaded {
     RelayTest(Vec<RelayCheck>),
 }
 
-/// Something to change on the server.
+/// A change on the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Change {
     CreateUser(NewUser),
@@ -115,7 +116,7 @@ pub(crate) enum Change {
     CreateToken(NewRegistrationToken),
     RevokeToken(String),
     RetryServer(String),
-    /// Ends one relayed address; the user is for what is said afterwards.
+    /// Ends one relayed address. `user` is for the notice afterwards.
     Disconnect {
         id: String,
         user: String,
@@ -125,11 +126,11 @@ pub(crate) enum Change {
     },
 }
 
-/// What came of a change.
+/// The result of a change.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) enum Outcome {
     Done,
-    /// The account and the password the server made, if it made one.
+    /// The account and the generated password, if one was generated.
     Password {
         user: String,
         password: Option<String>,
@@ -146,7 +147,7 @@ pub(crate) enum Outcome {
 
 impl std::fmt::Debug for Outcome {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // Never the password or the token: they are secrets, and `{:?}` ends up in logs.
+        // Omits the password and the token: Debug output ends up in logs.
         f.write_str(match self {
             Self::Done => "Done",
             Self::Password { .. } => "Password",

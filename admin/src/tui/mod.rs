@@ -1,12 +1,14 @@
-//! The dashboard: a terminal program that shows one server and lets its admin act, attached over the admin socket.
+//! The dashboard: a terminal program that shows one server and lets its admin act, over the admin socket.
 //!
-//! - [`state`] is everything on screen and nothing else; [`update`] changes it when a [`message`] comes and says which
-//!   [`message::Effect`]s should happen; [`view`] draws it. None of the three performs I/O, so tests drive them directly.
-//! - [`effects`] does the work, in tasks, and sends what comes of it back as messages; [`run`] is the loop around it all;
-//!   [`terminal`] borrows the terminal and gives it back whatever happens.
-//! - Every word is in [`strings`], every key in [`keys`].
+//! - [`state`] holds everything on screen; [`update`] changes it on a [`message`] and returns the
+//!   [`message::Effect`]s to execute; [`view`] draws it. None of the three performs I/O, so tests drive them
+//!   directly.
+//! - [`effects`] executes effects in tasks and sends the results back as messages. [`run`] is the event loop.
+//!   [`terminal`] sets the terminal up and restores it.
+//! - All strings are in [`strings`], all key bindings in [`keys`].
 //!
-//! Not here: any rule about accounts or rooms. The server decides; the dashboard asks, shows and asks twice.
+//! Not here: any rule about accounts or rooms. The server decides; the dashboard shows and asks for
+//! confirmation.
 
 mod command;
 mod effects;

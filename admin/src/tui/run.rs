@@ -1,4 +1,4 @@
-//! The loop: waits for keys, answers, seconds and signals, lets `update` think, draws when there is something new.
+//! The event loop: waits for keys, responses, ticks and signals, runs `update`, and draws.
 
 use std::fmt;
 use std::io::{self, IsTerminal};
@@ -19,25 +19,25 @@ use super::state::{Settings, State};
 use super::terminal::Terminal;
 use super::update::{begin, update};
 
-/// Least time between frames: at most four a second, for slow lines.
+/// Shortest time between frames: at most four per second, for slow connections.
 const FRAME: Duration = Duration::from_millis(250);
-/// Answers that may wait to be taken in before the tasks that bring them have to wait.
+/// Capacity of the message queue. Tasks wait when it is full.
 const MESSAGES_MAX: usize = 64;
 
-/// How to run the dashboard.
+/// Options of the dashboard.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// The server's admin socket.
+    /// Path of the server's admin socket.
     pub socket: PathBuf,
-    /// Whether colours may be used; the environment's `NO_COLOR` turns them off as well.
+    /// Whether to use colours. The environment variable `NO_COLOR` also turns them off.
     pub color: bool,
-    /// Whether only ASCII may be drawn.
+    /// Whether to draw only ASCII.
     pub ascii: bool,
-    /// Whether to look only: nothing on the server can be changed.
+    /// Whether changes on the server are disabled.
     pub readonly: bool,
 }
 
-/// Why the dashboard could not run. An absent server is not among the reasons: it waits for it.
+/// Why the dashboard could not run. An unreachable server is not a reason: the dashboard waits for it.
 #[derive(Debug)]
 pub enum DashboardError {
     /// Standard input or output is not a terminal.
@@ -74,10 +74,10 @@ impl From<io::Error> for DashboardError {
     }
 }
 
-/// Runs the dashboard until someone quits or a signal ends it; then the terminal is as it was.
+/// Runs the dashboard until the user quits or a signal arrives, then restores the terminal.
 ///
 /// # Errors
-/// When there is no terminal, or it fails. A server that is away is shown, and tried again.
+/// If there is no terminal, or if it fails.
 pub async fn run(options: Options) -> Result<(), DashboardError> {
     if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
         return Err(DashboardError::NotATerminal);
@@ -85,19 +85,19 @@ pub async fn run(options: Options) -> Result<(), DashboardError> {
     let color = options.color && !no_color();
     let settings = Settings { color, ascii: options.ascii, readonly: options.readonly };
     let (sender, inbox) = mpsc::channel(MESSAGES_MAX);
-    let mut ends = Ends::listen()?;
+    let mut signals = ExitSignals::listen()?;
     let terminal = Terminal::take()?;
     let state = State::new(settings, terminal.size()?);
     let worker = Worker::new(Client::new(options.socket), sender);
     let mut dashboard = Dashboard { state, worker, terminal, inbox, painted: None };
-    // The terminal goes back when `dashboard` does, on every way out of here.
+    // Dropping `dashboard` restores the terminal, on every way out of here.
     tokio::select! {
-        result = dashboard.live() => result,
-        () = ends.any() => Ok(()),
+        result = dashboard.run_loop() => result,
+        () = signals.any() => Ok(()),
     }
 }
 
-/// Whether the environment asks for no colours, as https://no-color.org says.
+/// Whether the environment disables colours (https://no-color.org).
 #[expect(clippy::disallowed_methods, reason = "a convention of terminals, not a setting of Hearth")]
 fn no_color() -> bool {
     std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
@@ -108,12 +108,12 @@ struct Dashboard {
     worker: Worker,
     terminal: Terminal,
     inbox: mpsc::Receiver<Message>,
-    /// When the last frame was drawn.
+    /// Time of the last frame.
     painted: Option<Instant>,
 }
 
 impl Dashboard {
-    async fn live(&mut self) -> Result<(), DashboardError> {
+    async fn run_loop(&mut self) -> Result<(), DashboardError> {
         let mut events = EventStream::new();
         let mut seconds = interval(Duration::from_secs(1));
         seconds.set_missed_tick_behavior(MissedTickBehavior::Skip);
@@ -124,7 +124,7 @@ impl Dashboard {
             let message = tokio::select! {
                 event = events.next() => match event {
                     Some(event) => translate(event?),
-                    // The terminal is gone, and with it whoever looked at it.
+                    // The terminal is gone.
                     None => return Ok(()),
                 },
                 message = self.inbox.recv() => message,
@@ -163,7 +163,7 @@ impl Dashboard {
     }
 }
 
-/// What of the terminal's events matters.
+/// Maps terminal events to messages; ignores all others.
 fn translate(event: Event) -> Option<Message> {
     match event {
         Event::Key(key) if key.kind != KeyEventKind::Release => Some(Message::Key(key)),
@@ -174,13 +174,13 @@ fn translate(event: Event) -> Option<Message> {
 }
 
 /// The signals that end the dashboard.
-struct Ends {
+struct ExitSignals {
     terminate: Signal,
     hangup: Signal,
     interrupt: Signal,
 }
 
-impl Ends {
+impl ExitSignals {
     fn listen() -> io::Result<Self> {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,

@@ -1,4 +1,4 @@
-//! Every word of the dashboard, for whoever corrects or translates them. Nothing here decides anything.
+//! All strings of the dashboard, in one place for correction and translation.
 
 use super::keys::Action;
 use super::state::{MenuItem, Screen};
@@ -6,13 +6,13 @@ use super::state::{MenuItem, Screen};
 pub(crate) const PRODUCT: &str = "Hearth";
 pub(crate) const TOO_SMALL: &str = "This terminal is too small.";
 pub(crate) const TOO_SMALL_REMEDY: &str = "Hearth needs 40 columns and 10 rows; 80 by 24 is good.";
-pub(crate) const CONNECTING: &str = "Asking the server...";
-pub(crate) const RETRYING: &str = "Trying again every 2 s.";
+pub(crate) const CONNECTING: &str = "Connecting to the server...";
+pub(crate) const RETRYING: &str = "Retrying every 2 s.";
 pub(crate) const LOADING: &str = "Loading...";
-pub(crate) const NOTHING_MATCHES: &str = "Nothing matches the filter. Esc clears it.";
-pub(crate) const READONLY: &str = "Attached read-only: start without --readonly to change anything.";
+pub(crate) const NOTHING_MATCHES: &str = "No row matches the filter. Esc clears it.";
+pub(crate) const READONLY: &str = "Read-only: start without --readonly to make changes.";
 pub(crate) const READONLY_MARK: &str = "read-only";
-pub(crate) const OFFLINE: &str = "The server is away: nothing can be changed until it is back.";
+pub(crate) const OFFLINE: &str = "The server is unreachable: no change is possible until it is back.";
 pub(crate) const COPIED: &str = "Copied, if this terminal allows it (OSC 52).";
 pub(crate) const NOTHING_TO_COPY: &str = "Nothing to copy here.";
 pub(crate) const NOTHING_TO_UNDO: &str = "Nothing to undo.";
@@ -30,35 +30,35 @@ pub(crate) const YES: &str = "yes";
 pub(crate) const NO: &str = "no";
 pub(crate) const BUTTON_NO: &str = "No";
 pub(crate) const DELETE_MARK: &str = "DELETE";
-pub(crate) const TYPE_TO_CONFIRM: &str = "Type this to go on, Esc to stop:";
-pub(crate) const TYPED_WRONG: &str = "That is not the name. Nothing was changed.";
+pub(crate) const TYPE_TO_CONFIRM: &str = "Type this to confirm, Esc to cancel:";
+pub(crate) const TYPED_WRONG: &str = "The name does not match. Nothing was changed.";
 pub(crate) const CLOSE_HINT: &str = "Esc close";
 pub(crate) const MORE_HINT: &str = "↓ more   ";
-pub(crate) const SECRET_HINT: &str = "y copy   Esc close for good";
-pub(crate) const CONFIRM_HINT: &str = "← → choose   Enter do it   Esc no";
-pub(crate) const MENU_HINT: &str = "Enter or its letter   Esc close";
-pub(crate) const FORM_HINT: &str = "Tab next   Space switch   Enter create   Esc stop";
+pub(crate) const SECRET_HINT: &str = "y copy   Esc close (not shown again)";
+pub(crate) const CONFIRM_HINT: &str = "← → choose   Enter accept   Esc cancel";
+pub(crate) const MENU_HINT: &str = "Enter or letter   Esc close";
+pub(crate) const FORM_HINT: &str = "Tab next   Space toggle   Enter create   Esc cancel";
 pub(crate) const PAUSED: &str = "PAUSED";
 pub(crate) const USER_TABS: [&str; 3] = ["Profile", "Devices", "Rooms"];
 pub(crate) const ROOM_TABS: [&str; 2] = ["Room", "Members"];
 pub(crate) const SERVER_TABS: [&str; 1] = ["Server"];
-pub(crate) const CALL_TABS: [&str; 2] = ["Relayed address", "Talks to"];
-pub(crate) const CALLS_PARTS: [&str; 4] = ["Now", "People", "Relay", "Test"];
-pub(crate) const NOBODY_USED_IT: &str = "Nobody has used the relay since it was started.";
-pub(crate) const NOTHING_HELD: &str = "This user holds no relayed address now.";
+pub(crate) const CALL_TABS: [&str; 2] = ["Relayed address", "Peers"];
+pub(crate) const CALLS_PARTS: [&str; 4] = ["Now", "Users", "Relay", "Test"];
+pub(crate) const RELAY_UNUSED: &str = "The relay has not been used since it was started.";
+pub(crate) const NO_RELAYED_ADDRESS: &str = "This user has no relayed address now.";
 pub(crate) const TEST_RUNS: &str = "A test is running already.";
 pub(crate) const JUST_NOW: &str = "just now";
 pub(crate) const NOTHING_TO_FILTER: &str = "There is no list to filter here.";
-pub(crate) const HINTS_NO_RELAY: &str = "t test  r load again  : command  ? help  q quit";
-pub(crate) const NEVER_TESTED: &str = "Not tested yet: t tries every way to the relay, as a device would.";
-pub(crate) const CALL_ENDED: &str = "That relayed address is given back.";
-pub(crate) const NO_RELAY: &str = "No relay of Hearth's runs.";
-pub(crate) const NO_RELAY_SHORT: &str = "no relay here";
-pub(crate) const WITHOUT_RELAY: &str = "Calls work only between devices that reach each other by themselves.";
-pub(crate) const SENT_TO: &str = "Clients are sent to";
-pub(crate) const SENT_NOWHERE: &str = "nothing: they are told of no relay";
-pub(crate) const SEEN_AS: &str = "Others see it as";
-pub(crate) const SEEN_NOWHERE: &str = "nothing: set `turn.public_ipv4`, or `turn.stun_servers` that tell it";
+pub(crate) const HINTS_NO_RELAY: &str = "t test  r reload  : command  ? help  q quit";
+pub(crate) const NEVER_TESTED: &str = "Not tested yet: t tests every relay URI, as a device would.";
+pub(crate) const CALL_ENDED: &str = "The relayed address has ended.";
+pub(crate) const NO_RELAY: &str = "The built-in relay does not run.";
+pub(crate) const NO_RELAY_SHORT: &str = "no relay";
+pub(crate) const WITHOUT_RELAY: &str = "Calls work only between devices that can reach each other directly.";
+pub(crate) const SENT_TO: &str = "Clients use";
+pub(crate) const SENT_NOWHERE: &str = "no relay";
+pub(crate) const SEEN_AS: &str = "Public addresses";
+pub(crate) const SEEN_NOWHERE: &str = "unknown: set `turn.public_ipv4`, or `turn.stun_servers` to discover it";
 pub(crate) const REFUSED: &str = "Refused since the server was started";
 pub(crate) const REFUSED_NOTHING: &str = "nothing";
 pub(crate) const WORKS: &str = "works";
@@ -67,33 +67,33 @@ pub(crate) const WAITING: &str = "...";
 pub(crate) const REACHED: &str = "ok";
 pub(crate) const SENDING: &str = "sending";
 pub(crate) const TRYING: &str = "trying";
-pub(crate) const AWAY: &str = "AWAY";
+pub(crate) const UNREACHABLE: &str = "DOWN";
 pub(crate) const AT_ONCE: &str = "now";
 pub(crate) const DUE: &str = "due";
 pub(crate) const WHEN_NEEDED: &str = "when there is something to send";
-pub(crate) const RATE_UNKNOWN: &str = "known after the second look";
+pub(crate) const RATE_UNKNOWN: &str = "known after the second update";
 pub(crate) const HELP_TITLE: &str = "Keys on this screen";
-pub(crate) const FILTER_HELP: &str = "Filter: text, ~letters in order, !what to leave out";
+pub(crate) const FILTER_HELP: &str = "Filter: text, ~letters in order, !to exclude";
 pub(crate) const NEW_USER: &str = "New user";
 pub(crate) const NEW_TOKEN: &str = "New registration token";
 pub(crate) const FIELD_USERNAME: &str = "Username";
 pub(crate) const FIELD_DISPLAY_NAME: &str = "Display name";
 pub(crate) const FIELD_ADMIN: &str = "Administrator";
 pub(crate) const FIELD_USES: &str = "Uses (empty: no limit)";
-pub(crate) const FIELD_DAYS: &str = "Days (empty: for ever)";
-pub(crate) const FIELD_TOKEN: &str = "Word (empty: made up)";
-pub(crate) const ERROR_USERNAME: &str = "A username is needed.";
-pub(crate) const ERROR_NUMBER: &str = "Uses and days are whole numbers above 0.";
-pub(crate) const ERROR_CLOCK: &str = "Wait for the server's first answer, it has the clock.";
+pub(crate) const FIELD_DAYS: &str = "Days (empty: no expiry)";
+pub(crate) const FIELD_TOKEN: &str = "Token (empty: random)";
+pub(crate) const ERROR_USERNAME: &str = "The username is missing.";
+pub(crate) const ERROR_NUMBER: &str = "Uses and days must be whole numbers above 0.";
+pub(crate) const ERROR_CLOCK: &str = "Wait for the server's first response, it has the clock.";
 pub(crate) const LOGOUT_TOO: &str = "also log out every device";
 pub(crate) const SHOWN_ONCE: &str = "This is shown once. Write it down or copy it now.";
-pub(crate) const TOKEN_MADE: &str = "Whoever types this word may register:";
+pub(crate) const TOKEN_MADE: &str = "This token allows registration:";
 pub(crate) const PASSWORD_CHANGED: &str = "The password was changed.";
 pub(crate) const UNKNOWN_COMMAND: &str = "No such command. `:help` lists them.";
-pub(crate) const UNKNOWN_LEVEL: &str = "Levels are error, warn, info, debug and trace.";
+pub(crate) const UNKNOWN_LEVEL: &str = "Valid levels are error, warn, info, debug and trace.";
 pub(crate) const COMMANDS_TITLE: &str = "Commands";
 
-/// A screen's name.
+/// The name of a screen.
 pub(crate) fn screen(screen: Screen) -> &'static str {
     match screen {
         Screen::Dashboard => "Dashboard",
@@ -106,107 +106,107 @@ pub(crate) fn screen(screen: Screen) -> &'static str {
     }
 }
 
-/// What a screen says when it has no rows.
+/// Shown on a screen without rows.
 pub(crate) fn empty(screen: Screen) -> &'static str {
     match screen {
         Screen::Dashboard => CONNECTING,
-        Screen::Users => "No users yet. Press n to make one.",
-        Screen::Rooms => "No rooms yet. They appear when someone makes or joins one.",
-        Screen::Log => "Nothing at this level yet. v shows more levels.",
-        Screen::Tokens => "No registration tokens. Press n to make one.",
-        Screen::Federation => "Nothing was ever sent to another server.",
-        Screen::Calls => "No call needs the relay now.",
+        Screen::Users => "No users yet. Press n to create one.",
+        Screen::Rooms => "No rooms yet. They appear when a user creates or joins one.",
+        Screen::Log => "No entries at this level yet. v shows more levels.",
+        Screen::Tokens => "No registration tokens. Press n to create one.",
+        Screen::Federation => "Nothing has been sent to another server yet.",
+        Screen::Calls => "No call uses the relay now.",
     }
 }
 
-/// The keys worth knowing on a screen, for its last line.
+/// The most useful keys of a screen, for the last line.
 pub(crate) fn hints(screen: Screen, detail: bool) -> &'static str {
     match screen {
-        Screen::Users if detail => "Esc back  Tab next part  a actions  y copy  ? help",
-        Screen::Federation if detail => "Esc back  t try now  y copy  ? help",
-        Screen::Calls if detail => "Esc back  Tab next part  x disconnect  y copy  ? help",
-        _ if detail => "Esc back  Tab next part  y copy  ? help",
-        Screen::Dashboard => "Enter what to do  Tab next  : command  ? help  q quit",
+        Screen::Users if detail => "Esc back  Tab next tab  a actions  y copy  ? help",
+        Screen::Federation if detail => "Esc back  t retry now  y copy  ? help",
+        Screen::Calls if detail => "Esc back  Tab next tab  x disconnect  y copy  ? help",
+        _ if detail => "Esc back  Tab next tab  y copy  ? help",
+        Screen::Dashboard => "Enter remedy  Tab next  : command  ? help  q quit",
         Screen::Users => "Enter open  a actions  / filter  s sort  ? help  q quit",
         Screen::Rooms => "Enter open  / filter  s sort  y copy id  ? help  q quit",
         Screen::Log => "Enter open  / filter  v level  p pause  ? help  q quit",
         Screen::Tokens => "n new  x revoke  y copy  s sort  ? help  q quit",
-        Screen::Federation => "Enter open  t try now  / filter  s sort  ? help  q quit",
-        Screen::Calls => "← → part  t test  x disconnect  Enter open  ? help  q quit",
+        Screen::Federation => "Enter open  t retry now  / filter  s sort  ? help  q quit",
+        Screen::Calls => "← → tab  t test  x disconnect  Enter open  ? help  q quit",
     }
 }
 
-/// What an action does, for the help.
+/// The description of an action, for the help.
 pub(crate) fn help(action: Action) -> &'static str {
     match action {
-        Action::Up => "one up",
-        Action::Down => "one down",
-        Action::Left => "previous part",
-        Action::Right => "next part",
-        Action::PageUp => "one page up",
-        Action::PageDown => "one page down",
+        Action::Up => "up",
+        Action::Down => "down",
+        Action::Left => "previous tab",
+        Action::Right => "next tab",
+        Action::PageUp => "page up",
+        Action::PageDown => "page down",
         Action::First => "to the top",
         Action::Last => "to the end",
-        Action::Open => "open what is selected",
+        Action::Open => "open the selected item",
         Action::Back => "close, or clear the filter; never quits",
-        Action::NextPane => "next part, or next screen",
-        Action::PreviousPane => "previous part, or previous screen",
-        Action::Go(_) => "the screens",
+        Action::NextPane => "next tab, or next screen",
+        Action::PreviousPane => "previous tab, or previous screen",
+        Action::Go(_) => "go to a screen",
         Action::Command => "type a command; Tab completes it",
-        Action::Filter => "filter: text, ~letters in order, !without",
+        Action::Filter => "filter: text, ~letters in order, !to exclude",
         Action::Sort => "sort by the next column",
-        Action::Reverse => "turn the order round",
+        Action::Reverse => "reverse the order",
         Action::Menu => "all actions",
         Action::New => "new",
         Action::Revoke => "revoke (asks first)",
-        Action::Retry => "try to reach the server now",
-        Action::Test => "test: try every way to the relay",
+        Action::Retry => "retry the server now",
+        Action::Test => "test every relay URI",
         Action::Disconnect => "disconnect (asks first)",
         Action::Undo => "undo, within 10 s",
-        Action::Pause => "pause, go on",
+        Action::Pause => "pause or continue",
         Action::Level => "show the next level too",
         Action::Copy => "copy the id to the clipboard",
-        Action::Refresh => "load again",
-        Action::Repaint => "draw everything anew",
+        Action::Refresh => "reload",
+        Action::Repaint => "redraw the screen",
         Action::Help => "this help",
         Action::Quit => "quit; the server keeps running",
     }
 }
 
-/// A menu item's words.
+/// The label of a menu item.
 pub(crate) fn menu_item(item: MenuItem, locked: bool, admin: bool) -> &'static str {
     match item {
         MenuItem::NewUser => "New user...",
         MenuItem::ResetPassword => "Reset password...",
         MenuItem::ToggleLocked if locked => "Unlock",
         MenuItem::ToggleLocked => "Lock",
-        MenuItem::ToggleAdmin if admin => "Take the admin right away...",
+        MenuItem::ToggleAdmin if admin => "Remove admin rights...",
         MenuItem::ToggleAdmin => "Make administrator...",
         MenuItem::LogoutEverywhere => "Log out everywhere...",
         MenuItem::Deactivate => "Deactivate...",
         MenuItem::Erase => "Deactivate and erase...",
         MenuItem::NewToken => "New token...",
         MenuItem::RevokeToken => "Revoke...",
-        MenuItem::RetryServer => "Try to reach it now",
-        MenuItem::TestCalls => "Test every way to the relay",
+        MenuItem::RetryServer => "Retry now",
+        MenuItem::TestCalls => "Test every relay URI",
         MenuItem::Disconnect => "Disconnect this relayed address...",
         MenuItem::DisconnectAll => "Disconnect all of this user...",
     }
 }
 
-/// Verbs on buttons.
+/// Labels of confirm buttons.
 pub(crate) mod verb {
     pub(crate) const RESET: &str = "Reset";
     pub(crate) const LOG_OUT: &str = "Log out";
     pub(crate) const DEACTIVATE: &str = "Deactivate";
     pub(crate) const REVOKE: &str = "Revoke";
     pub(crate) const GRANT: &str = "Make admin";
-    pub(crate) const WITHDRAW: &str = "Take away";
+    pub(crate) const WITHDRAW: &str = "Remove";
     pub(crate) const DISCONNECT: &str = "Disconnect";
 }
 
-/// Sentences with something filled in. The fillings are safe text already, or our own figures.
-pub(crate) mod say {
+/// Sentences with parameters. Callers pass safe text or figures.
+pub(crate) mod phrase {
     use crate::wire::LogLevel;
 
     pub(crate) fn at(server: &str) -> String {
@@ -219,7 +219,7 @@ pub(crate) mod say {
 
     pub(crate) fn reset_lines(devices: u64) -> Vec<String> {
         vec![
-            "The server makes a new password and shows it once.".to_owned(),
+            "The server generates a new password and shows it once.".to_owned(),
             format!("The old one stops working. {} logged in.", plural(devices, "device is", "devices are")),
         ]
     }
@@ -231,7 +231,7 @@ pub(crate) mod say {
     pub(crate) fn logout_lines(devices: u64) -> Vec<String> {
         vec![
             format!("{} will be logged out.", plural(devices, "device", "devices")),
-            "Encrypted history without a key backup is lost to them.".to_owned(),
+            "Encrypted history without a key backup is lost.".to_owned(),
         ]
     }
 
@@ -245,7 +245,7 @@ pub(crate) mod say {
 
     pub(crate) fn deactivate_lines(devices: u64, rooms: u64, media: &str) -> Vec<String> {
         vec![
-            format!("{} logged out for good.", plural(devices, "device", "devices")),
+            format!("{} logged out permanently.", plural(devices, "device", "devices")),
             format!("Leaves {}.", plural(rooms, "room", "rooms")),
             format!("{media} of media stays."),
             "The name can never be used again. This cannot be undone.".to_owned(),
@@ -254,7 +254,7 @@ pub(crate) mod say {
 
     pub(crate) fn erase_lines(devices: u64, rooms: u64, media: &str) -> Vec<String> {
         vec![
-            format!("{} logged out for good.", plural(devices, "device", "devices")),
+            format!("{} logged out permanently.", plural(devices, "device", "devices")),
             format!("Leaves {}; profile and messages are hidden.", plural(rooms, "room", "rooms")),
             format!("{media} of media is deleted."),
             "This cannot be undone. Make a backup first.".to_owned(),
@@ -270,11 +270,11 @@ pub(crate) mod say {
     }
 
     pub(crate) fn withdraw_title(user: &str) -> String {
-        format!("Take the admin right from {user}?")
+        format!("Remove the admin rights of {user}?")
     }
 
     pub(crate) fn withdraw_lines() -> Vec<String> {
-        vec!["Their account and devices stay as they are.".to_owned()]
+        vec!["The account and its devices do not change.".to_owned()]
     }
 
     pub(crate) fn revoke_title(token: &str) -> String {
@@ -283,8 +283,8 @@ pub(crate) mod say {
 
     pub(crate) fn revoke_lines(pending: u64, completed: u64) -> Vec<String> {
         vec![
-            format!("{} begun with it will fail.", plural(pending, "registration", "registrations")),
-            format!("{} made with it stay.", plural(completed, "account", "accounts")),
+            format!("{} in progress will fail.", plural(pending, "registration", "registrations")),
+            format!("{} created with it stay.", plural(completed, "account", "accounts")),
         ]
     }
 
@@ -297,7 +297,11 @@ pub(crate) mod say {
     }
 
     pub(crate) fn admin_set(user: &str, admin: bool) -> String {
-        if admin { format!("{user} is an administrator now.") } else { format!("{user} is no administrator any more.") }
+        if admin {
+            format!("{user} is now an administrator.")
+        } else {
+            format!("{user} is no longer an administrator.")
+        }
     }
 
     pub(crate) fn logged_out(user: &str, devices: u64) -> String {
@@ -309,7 +313,7 @@ pub(crate) mod say {
     }
 
     pub(crate) fn created(user: &str) -> String {
-        format!("{user} was made.")
+        format!("{user} was created.")
     }
 
     pub(crate) fn password_title(user: &str) -> String {
@@ -322,8 +326,8 @@ pub(crate) mod say {
 
     pub(crate) fn retried(server: &str, waiting: bool) -> String {
         match waiting {
-            true => format!("{server} is being tried."),
-            false => format!("Nothing waits for {server}: it is tried when something does."),
+            true => format!("Retrying {server}."),
+            false => format!("Nothing is queued for {server}."),
         }
     }
 
@@ -345,17 +349,17 @@ pub(crate) mod say {
     pub(crate) fn relayed(allocations: u64, users: u64) -> String {
         match allocations {
             0 => "none relayed".to_owned(),
-            _ => format!("{allocations} relayed for {}", plural(users, "person", "people")),
+            _ => format!("{allocations} relayed for {}", plural(users, "user", "users")),
         }
     }
 
     pub(crate) fn relay_runs(allocations: usize, users: usize, rate: Option<&str>) -> String {
         if allocations == 0 {
-            return "The relay runs. Nobody is being relayed.".to_owned();
+            return "The relay runs. It is not in use.".to_owned();
         }
         let rate = rate.map_or_else(String::new, |rate| format!(", {rate}"));
         let held = plural(allocations as u64, "address", "addresses");
-        format!("The relay runs: {held} for {}{rate}.", plural(users as u64, "person", "people"))
+        format!("The relay runs: {held} for {}{rate}.", plural(users as u64, "user", "users"))
     }
 
     pub(crate) fn more_below(lines: usize) -> String {
@@ -363,35 +367,35 @@ pub(crate) mod say {
     }
 
     pub(crate) fn more_warnings(count: usize) -> String {
-        format!("{} on the part Relay.", plural(count as u64, "more line", "more lines"))
+        format!("{} on the tab Relay.", plural(count as u64, "more line", "more lines"))
     }
 
     pub(crate) fn tested(when: &str, ways: usize, working: usize) -> String {
         if working == ways {
-            return format!("Tested {when}: every way to it works ({ways}).");
+            return format!("Tested {when}: all URIs work ({ways}).");
         }
-        format!("Tested {when}: {working} of {} to it work; see Test.", plural(ways as u64, "way", "ways"))
+        format!("Tested {when}: {working} of {} work; see Test.", plural(ways as u64, "URI", "URIs"))
     }
 
     pub(crate) fn test_failed(when: &str) -> String {
-        format!("Tested {when}, and came to no end; see Test.")
+        format!("Tested {when}: the test failed; see Test.")
     }
 
     pub(crate) fn testing(ways: usize, seconds: u64) -> String {
         match ways {
             0 => format!("Testing... {seconds} s"),
             _ => {
-                format!("Trying {} to the relay, as a device would... {seconds} s", plural(ways as u64, "way", "ways"))
+                format!("Testing {}, as a device would... {seconds} s", plural(ways as u64, "URI", "URIs"))
             }
         }
     }
 
     pub(crate) fn test_ended(when: &str) -> String {
-        format!("Tried {when} from the server's machine, with two clients that talk:")
+        format!("Tested {when} from the server's machine with two clients:")
     }
 
     pub(crate) fn round_trip(ms: f64, lost_percent: f64) -> String {
-        format!("{ms:.1} ms there and back, {lost_percent:.0} % lost.")
+        format!("{ms:.1} ms round trip, {lost_percent:.0} % lost.")
     }
 
     pub(crate) fn traffic(bytes: &str, packets: &str) -> String {
@@ -404,21 +408,21 @@ pub(crate) mod say {
 
     pub(crate) fn disconnect_lines(client: &str, age: &str, relayed: &str) -> Vec<String> {
         vec![
-            format!("1 relayed address, held for {age} by the device at {client}; {relayed} went through it."),
-            "A call that goes through it breaks off.".to_owned(),
+            format!("1 relayed address, used for {age} by the device at {client}; {relayed} relayed."),
+            "A call that uses it is interrupted.".to_owned(),
             DEVICE_RETURNS.to_owned(),
         ]
     }
 
     pub(crate) fn disconnect_all_lines(allocations: u64) -> Vec<String> {
         vec![
-            format!("{} of this user end.", plural(allocations, "relayed address", "relayed addresses")),
-            "Calls that go through them break off.".to_owned(),
+            format!("Ends {} of this user.", plural(allocations, "relayed address", "relayed addresses")),
+            "Calls that use them are interrupted.".to_owned(),
             DEVICE_RETURNS.to_owned(),
         ]
     }
 
-    const DEVICE_RETURNS: &str = "The device may ask for a new one at once. To keep it out, lock the account.";
+    const DEVICE_RETURNS: &str = "The device may request a new one at once. To prevent that, lock the account.";
 
     pub(crate) fn disconnected(user: &str, allocations: u64) -> String {
         format!("{user}: {} ended.", plural(allocations, "relayed address", "relayed addresses"))

@@ -1,5 +1,5 @@
-//! The terminal, borrowed: raw mode and the other screen while the dashboard runs, everything as before afterwards,
-//! whether it ends by key, by signal or by panic.
+//! Sets the terminal up (raw mode, alternate screen) and restores it, whether the dashboard ends by key, signal
+//! or panic.
 
 use std::io::{self, Write, stdout};
 use std::panic;
@@ -13,45 +13,45 @@ use ratatui::DefaultTerminal;
 use super::state::State;
 use super::view::view;
 
-/// Longest text put on the clipboard, bytes; many terminals drop longer ones without a word.
+/// Longest text for the clipboard, in bytes. Many terminals silently drop longer ones.
 const COPY_BYTES_MAX: usize = 64 * 1024;
 
-/// The terminal while it is ours. Dropping it gives it back.
+/// The terminal in raw mode. Dropping it restores the previous state.
 pub(super) struct Terminal {
     inner: DefaultTerminal,
 }
 
 impl Terminal {
-    /// Takes the terminal over.
+    /// Enters raw mode and the alternate screen.
     pub(super) fn take() -> io::Result<Self> {
-        // This also makes a panic restore the screen before its message is printed.
+        // `try_init` also installs a panic hook that restores the screen before the message is printed.
         let terminal = Self { inner: ratatui::try_init()? };
         let hook = panic::take_hook();
         panic::set_hook(Box::new(move |panic| {
             let _ = execute!(stdout(), DisableBracketedPaste);
             hook(panic);
         }));
-        // So that pasted text arrives as text: as keys it could answer a question.
+        // Bracketed paste, so that pasted text arrives as text: as keys, it could answer a confirmation.
         execute!(stdout(), EnableBracketedPaste)?;
         Ok(terminal)
     }
 
-    /// Columns and rows.
+    /// Size in columns and rows.
     pub(super) fn size(&self) -> io::Result<(u16, u16)> {
         self.inner.size().map(|size| (size.width, size.height))
     }
 
-    /// Draws the state; only cells that differ from the last frame are written.
+    /// Draws the state. Only cells that differ from the last frame are written.
     pub(super) fn draw(&mut self, state: &State) -> io::Result<()> {
         self.inner.draw(|frame| view(state, frame)).map(|_| ())
     }
 
-    /// Makes the next frame write every cell.
+    /// Makes the next frame redraw every cell.
     pub(super) fn repaint(&mut self) -> io::Result<()> {
         self.inner.clear()
     }
 
-    /// Puts text on the clipboard of the terminal the reader sits at, also through SSH (OSC 52).
+    /// Copies text to the clipboard of the user's terminal with OSC 52, which also works through SSH.
     pub(super) fn copy(&mut self, text: &str) -> io::Result<()> {
         let mut out = stdout();
         out.write_all(copy_sequence(text).as_bytes())?;
@@ -61,14 +61,14 @@ impl Terminal {
 
 impl Drop for Terminal {
     fn drop(&mut self) {
-        // Nothing can be done about a terminal that is gone.
+        // Best effort: the terminal may be gone.
         let _ = execute!(stdout(), DisableBracketedPaste);
         let _ = ratatui::try_restore();
         let _ = self.inner.show_cursor();
     }
 }
 
-/// The text goes as base64, so nothing in it can reach the terminal as a command.
+/// The escape sequence. The text is base64, so nothing in it can act as a terminal command.
 fn copy_sequence(text: &str) -> String {
     let end = text.floor_char_boundary(COPY_BYTES_MAX);
     format!("\x1b]52;c;{}\x07", STANDARD.encode(&text[..end]))
@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_copied_cannot_end_the_sequence() {
+    fn copied_text_cannot_end_the_sequence() {
         assert_eq!(copy_sequence("a\x07\x1b]0;x"), "\x1b]52;c;YQcbXTA7eA==\x07");
         assert!(copy_sequence(&"ü".repeat(COPY_BYTES_MAX)).len() < 2 * COPY_BYTES_MAX);
     }

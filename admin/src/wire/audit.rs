@@ -1,4 +1,4 @@
-//! Who changed what: `GET /api/v1/audit`.
+//! The audit log of admin actions: `GET /api/v1/audit`.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,30 +6,30 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AuditQuery {
-    /// Entries wanted; the server caps it.
+    /// Maximum number of entries. The server caps it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<u32>,
 }
 
-/// Answer to [`AuditQuery`], newest first.
+/// Response to [`AuditQuery`], newest entries first.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuditList {
-    /// The entries.
+    /// The entries, newest first.
     pub items: Vec<AuditEntry>,
 }
 
-/// One change made through the admin plane.
+/// One action through the admin API.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuditEntry {
-    /// When.
+    /// Time, in milliseconds since the epoch.
     pub ts_ms: u64,
-    /// Who: a Matrix id, or `uid 1000` for someone on the socket.
+    /// Who acted: a Matrix user id, or `uid 1000` for a client of the socket.
     pub actor: String,
-    /// What was done, a steady word such as `user.deactivate`.
+    /// A stable identifier of the action, such as `user.deactivate`.
     pub action: String,
-    /// To whom or what: an id.
+    /// The id of the affected user, room, token or server.
     pub target: String,
-    /// What else matters, never a secret.
+    /// Further details. Never contains a secret.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub detail: String,
 }

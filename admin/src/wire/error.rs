@@ -1,28 +1,28 @@
-//! What every refusal and failure looks like on the wire.
+//! Error responses.
 
 use serde::{Deserialize, Serialize};
 
-/// Body of every answer that is not 2xx: `{"error": {...}}`.
+/// Body of every response that is not 2xx: `{"error": {...}}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ErrorBody {
-    /// The one thing that went wrong.
+    /// The error.
     pub error: ErrorDetail,
 }
 
-/// One error, for a program (`code`) and for a person (`message`, `remedy`).
+/// An error, for programs (`code`) and for people (`message`, `remedy`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ErrorDetail {
-    /// Steady word in `snake_case` that scripts may compare, such as `user_not_found`.
+    /// A stable identifier in `snake_case`, such as `user_not_found`.
     pub code: String,
-    /// What went wrong, as one sentence.
+    /// What went wrong, in one sentence.
     pub message: String,
-    /// What to do about it, as one sentence; empty when there is nothing to do.
+    /// What to do, in one sentence. Empty if there is nothing to do.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub remedy: String,
 }
 
 impl ErrorBody {
-    /// An error with its code, its sentence and what to do next.
+    /// Creates an error from its code, message and remedy.
     pub fn new(code: impl Into<String>, message: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self { error: ErrorDetail { code: code.into(), message: message.into(), remedy: remedy.into() } }
     }

@@ -1,42 +1,42 @@
-//! Other homeservers, and how sending to them goes: `/api/v1/federation/destinations`.
+//! Other homeservers and the state of sending to them: `/api/v1/federation/destinations`.
 
 use serde::{Deserialize, Serialize};
 
-/// One row of `GET /api/v1/federation/destinations`, in the order of the names; also what a single one answers with.
+/// One row of `GET /api/v1/federation/destinations`, ordered by name. Also the response for a single server.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Destination {
-    /// The server name.
+    /// The server name, with its port if it has one.
     pub server_name: String,
-    /// Whether the last attempt to send something succeeded; true while there was none.
+    /// Whether the last transaction to the server succeeded. True before the first one.
     pub reachable: bool,
-    /// When something was last sent; may be up to an hour behind after a restart.
+    /// Time of the last success. May be up to an hour too old after a restart.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_success_ms: Option<u64>,
-    /// Since when attempts fail.
+    /// Time of the first failure since the last success.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failing_since_ms: Option<u64>,
-    /// How many attempts have failed since the last that succeeded.
+    /// Failures since the last success.
     #[serde(default)]
     pub failures: u32,
-    /// When the next attempt is due. Anything that comes from the server makes it sooner.
+    /// Time of the next attempt. A request from the server triggers an earlier one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_at_ms: Option<u64>,
-    /// Why the last attempt failed, in words.
+    /// Reason of the last failure, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// Items that were left out since the server's start, as they cannot be written in a form that other servers take.
+    /// Items left out since the server started, because they have no canonical JSON.
     #[serde(default)]
     pub left_out: u64,
-    /// What the last of them was, and why, in words.
+    /// What the last of them was, and why, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub left_out_reason: Option<String>,
-    /// Events that wait to be sent. While a server is away, only the newest of each room are kept.
+    /// Queued events. While a server is unreachable, only the newest one of each room is kept.
     #[serde(default)]
     pub queued_events: u64,
-    /// Other things that wait: messages to devices, changes of devices, receipts.
+    /// Queued EDUs: to-device messages, device list updates, receipts.
     #[serde(default)]
     pub queued_edus: u64,
-    /// Whether something is being sent at this moment.
+    /// Whether a transaction is in progress.
     #[serde(default)]
     pub sending: bool,
 }

@@ -2,43 +2,43 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Answer to `GET /api/v1/jobs`: running jobs first, then the most recent finished ones.
+/// Response to `GET /api/v1/jobs`: running jobs first, then the latest finished ones.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct JobList {
-    /// The jobs.
+    /// Running jobs, then finished ones.
     pub items: Vec<Job>,
 }
 
-/// One job. `POST /api/v1/jobs/{id}/cancel` answers with the job too.
+/// A background job. Also the response to `POST /api/v1/jobs/{id}/cancel`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Job {
-    /// The job's id.
+    /// Identifies the job for cancelling.
     pub id: String,
-    /// What it does.
+    /// What the job does, for people.
     pub name: String,
-    /// Where it stands.
+    /// The current state.
     pub state: JobState,
-    /// Share of the work that is done, 0 to 1.
+    /// Completed share, 0 to 1.
     pub progress: f64,
-    /// What it is at, or why it failed.
+    /// Current step, or the reason of a failure.
     #[serde(default)]
     pub message: String,
-    /// When it began.
+    /// Start time, in milliseconds since the epoch.
     pub started_ms: u64,
 }
 
-/// Where a job stands.
+/// The state of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum JobState {
-    /// Waits for its turn.
+    /// Waiting to start.
     Queued,
-    /// At work.
+    /// In progress.
     Running,
-    /// Finished as intended.
+    /// Completed.
     Done,
-    /// Gave up; the message says why.
+    /// Failed; the message has the reason.
     Failed,
-    /// Stopped on request.
+    /// Cancelled on request.
     Cancelled,
 }

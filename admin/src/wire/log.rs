@@ -1,4 +1,4 @@
-//! The server's recent log, from a ring in memory: `GET /api/v1/log`.
+//! The recent log, from a ring buffer in memory: `GET /api/v1/log`.
 
 use std::collections::BTreeMap;
 
@@ -8,60 +8,60 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LogQuery {
-    /// Only entries with a larger [`LogEntry::seq`]; absent for the newest `limit` ones.
+    /// Return entries with a larger [`LogEntry::seq`]. Absent: the newest `limit` entries.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<u64>,
-    /// Only entries at least this severe.
+    /// Return entries of at least this severity.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub level: Option<LogLevel>,
-    /// Entries wanted; the server caps it.
+    /// Maximum number of entries. The server caps it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<u32>,
-    /// Wait up to this long for an entry when there is none yet; the server caps it.
+    /// How long to wait if there is no entry yet, in milliseconds. The server caps it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wait_ms: Option<u64>,
 }
 
-/// Answer to [`LogQuery`], oldest first.
+/// Response to [`LogQuery`], oldest entries first.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogPage {
-    /// The entries; empty when the wait ran out.
+    /// The entries. Empty if the wait timed out.
     pub entries: Vec<LogEntry>,
-    /// Pass this as [`LogQuery::after`] next time.
+    /// The next value of [`LogQuery::after`].
     pub next: u64,
 }
 
 /// One log line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogEntry {
-    /// Running number since the server started; gaps mean the ring overflowed or the level filter left some out.
+    /// Sequence number since the server start. Gaps mean that the ring overflowed or the level filter applied.
     pub seq: u64,
-    /// When it was written.
+    /// Time, in milliseconds since the epoch.
     pub ts_ms: u64,
-    /// How severe it is.
+    /// The severity.
     pub level: LogLevel,
-    /// The module that wrote it.
+    /// The module that logged it.
     pub target: String,
-    /// The sentence.
+    /// The message.
     pub message: String,
-    /// The fields beside it, and those of the spans around it.
+    /// Its fields and those of the enclosing spans.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub fields: BTreeMap<String, String>,
 }
 
-/// Severity of a log line; the most severe is the smallest, as in `tracing`'s filters.
+/// Severity of a log line. The most severe compares as smallest, as in `tracing`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LogLevel {
-    /// Something is broken and someone should look.
+    /// A failure that needs attention.
     Error,
-    /// Odd, but handled.
+    /// Unusual, but handled.
     Warn,
-    /// What happens in normal work.
+    /// Normal operation.
     Info,
-    /// For finding bugs.
+    /// For debugging.
     Debug,
-    /// Everything.
+    /// All details.
     Trace,
 }
 
@@ -69,7 +69,7 @@ impl LogLevel {
     /// All levels, most severe first.
     pub const ALL: [Self; 5] = [Self::Error, Self::Warn, Self::Info, Self::Debug, Self::Trace];
 
-    /// The level's name on the wire.
+    /// The name on the wire.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Error => "error",

@@ -1,15 +1,16 @@
 //! The admin API: JSON over HTTP/1.1 on a Unix socket, so that `curl --unix-socket` works.
 //!
-//! One file per noun, holding what travels in both directions; [`paths`] says where. Everything is under `/api/v1/`.
+//! One file per resource, with the types of both directions; [`paths`] has the URLs. All paths start with
+//! `/api/v1/`.
 //!
-//! Rules that hold everywhere:
-//! - Times are milliseconds since the Unix epoch and end in `_ms`; sizes are bytes and end in `_bytes`.
-//! - Lists come in pages ([`Page`]): `next` is an opaque token for `from`, absent on the last page.
-//! - Answers may gain fields: readers ignore what they do not know. Requests refuse unknown fields, because a misspelt
-//!   `logout_devices` that is silently ignored would leave a stolen phone logged in.
-//! - Whatever is not 2xx carries an [`ErrorBody`].
+//! Conventions:
+//! - Times are in milliseconds since the Unix epoch and end in `_ms`; sizes are in bytes and end in `_bytes`.
+//! - Lists are paged ([`Page`]): `next` is an opaque token for `from`, absent on the last page.
+//! - Responses may gain fields, and clients ignore unknown ones. Requests with unknown fields are refused:
+//!   ignoring a misspelt `logout_devices` would leave a stolen phone logged in.
+//! - Every response that is not 2xx has an [`ErrorBody`].
 //!
-//! Names in these answers come from strangers. Whoever prints them passes them through [`crate::text::safe_text`].
+//! Names in responses are untrusted. Pass them through [`crate::text::safe_text`] before printing.
 
 mod audit;
 mod error;

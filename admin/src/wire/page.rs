@@ -1,4 +1,4 @@
-//! Lists in pages, and the answer that says only "done".
+//! Paged lists, and the empty response.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 pub struct Page<T> {
     /// The rows, in the server's order.
     pub items: Vec<T>,
-    /// Pass this as [`ListQuery::from`] for the following page; absent when this is the last one.
+    /// The value of [`ListQuery::from`] for the next page. Absent on the last page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
-    /// How many rows match the search over all pages, where that is cheap to know.
+    /// Number of matching rows over all pages, if cheap to compute.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub total: Option<u64>,
 }
@@ -28,14 +28,14 @@ pub struct ListQuery {
     /// Opaque token from [`Page::next`]; absent for the first page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<String>,
-    /// Rows wanted; the server picks its default when absent and caps what is asked for.
+    /// Maximum number of rows. The server has a default and a cap.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<u32>,
-    /// Plain text that must occur in an id, name or alias; letter case is ignored.
+    /// Text that an id, name or alias must contain. Ignores case.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub search: Option<String>,
 }
 
-/// The answer to a change that has nothing to report: the empty object.
+/// The response to a change without a result: an empty object.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Done {}

@@ -1,13 +1,14 @@
-//! Where things are in the admin API: route patterns for the server, builders for its callers.
+//! The URLs of the admin API: route patterns for the server, builders for clients.
 //!
-//! The patterns use `{name}` for one path segment, which is what axum's router reads. The builders percent-encode, so a
-//! room id with a slash stays one segment.
+//! Patterns use `{name}` for one path segment, as axum does. Builders percent-encode, so a room id with a slash
+//! stays one segment.
 
 use super::{AuditQuery, ListQuery, LogQuery};
 
 /// `GET`: [`super::Status`].
 pub const STATUS: &str = "/api/v1/status";
-/// `GET` with [`ListQuery`]: [`super::Page`] of [`super::UserSummary`]. `POST` [`super::NewUser`]: [`super::CreatedUser`].
+/// `GET` with [`ListQuery`]: [`super::Page`] of [`super::UserSummary`].
+/// `POST` [`super::NewUser`]: [`super::CreatedUser`].
 pub const USERS: &str = "/api/v1/users";
 /// `GET`: [`super::UserDetail`].
 pub const USER: &str = "/api/v1/users/{user}";
@@ -73,12 +74,12 @@ pub fn user_password(user: &str) -> String {
     fill(USER_PASSWORD, user)
 }
 
-/// Where a user is deactivated.
+/// Deactivates a user.
 pub fn user_deactivate(user: &str) -> String {
     fill(USER_DEACTIVATE, user)
 }
 
-/// Where a user is logged out everywhere.
+/// Logs all devices of a user out.
 pub fn user_logout(user: &str) -> String {
     fill(USER_LOGOUT, user)
 }
@@ -128,7 +129,7 @@ pub fn destination(server: &str) -> String {
     fill(DESTINATION, server)
 }
 
-/// Where another homeserver is tried again now.
+/// Retries sending to another homeserver now.
 pub fn destination_retry(server: &str) -> String {
     fill(DESTINATION_RETRY, server)
 }
@@ -156,14 +157,14 @@ fn list(path: &str, query: &ListQuery) -> String {
         .path
 }
 
-/// Puts `value` where the pattern's one `{name}` stands.
+/// Replaces the `{name}` of a pattern with `value`.
 fn fill(pattern: &str, value: &str) -> String {
     let (before, rest) = pattern.split_once('{').unwrap_or((pattern, ""));
     let after = rest.split_once('}').map_or("", |(_, after)| after);
     format!("{before}{}{after}", encode(value))
 }
 
-/// Percent-encodes everything but RFC 3986's unreserved characters: right for a path segment and for a query value.
+/// Percent-encodes all but the unreserved characters of RFC 3986, for a path segment or a query value.
 fn encode(value: &str) -> String {
     let mut out = String::with_capacity(value.len());
     for byte in value.bytes() {
@@ -176,7 +177,7 @@ fn encode(value: &str) -> String {
     out
 }
 
-/// A path that grows a query string.
+/// A path with a query string under construction.
 struct Query {
     path: String,
     mark: char,

@@ -1,103 +1,103 @@
-//! The relay for calls: `/api/v1/relay`.
+//! The TURN relay: `/api/v1/relay`.
 
 use serde::{Deserialize, Serialize};
 
-/// `GET /api/v1/relay`.
+/// Response to `GET /api/v1/relay`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct RelayStatus {
-    /// The server's clock when it answered: what was relayed between two answers, by time, is the rate.
+    /// The server's clock. Clients compute rates from two responses.
     #[serde(default)]
     pub now_ms: u64,
-    /// Whether Hearth's own relay runs.
+    /// Whether the built-in relay runs.
     pub running: bool,
-    /// Why it does not run, and what to do, in sentences; absent while it runs.
+    /// Why it does not run, and what to do. Absent while it runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub absence: Option<String>,
-    /// Where clients are sent, be it Hearth's own or another one.
+    /// The TURN URIs that clients get, of the built-in relay or of another one.
     pub uris: Vec<String>,
-    /// The addresses that others see.
+    /// The public addresses of the relay.
     pub public: Vec<String>,
-    /// What is wrong, in sentences.
+    /// Current problems, in sentences.
     pub warnings: Vec<String>,
-    /// Relayed addresses that are held now, oldest first.
+    /// Current allocations, oldest first.
     pub allocations: Vec<RelayAllocation>,
-    /// Who has used it since it was started.
+    /// Usage per user since the relay was started.
     pub users: Vec<RelayUser>,
-    /// What was refused since it was started, by reason; only what was.
+    /// Refusals by reason since the relay was started, without those that are zero.
     pub refused: Vec<RelayRefusals>,
 }
 
-/// A relayed address that somebody holds.
+/// An allocation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RelayAllocation {
-    /// To name it by.
+    /// Identifies the allocation for ending it.
     pub id: String,
-    /// The user.
+    /// Matrix id of its owner.
     pub user_id: String,
-    /// Where the device is.
+    /// Address and port of the client.
     pub client: String,
-    /// `udp`, `tcp` or `tls`.
+    /// Transport between client and relay: `udp`, `tcp` or `tls`.
     pub transport: String,
-    /// The addresses that others see.
+    /// Relayed transport addresses, as peers see them.
     pub relayed: Vec<String>,
-    /// Whom it may talk to.
+    /// Peer addresses with a permission.
     pub peers: Vec<String>,
-    /// Since when, in seconds.
+    /// Age, in seconds.
     pub age_s: u64,
-    /// Datagrams from the device to others.
+    /// Datagrams from the client to peers.
     pub packets_out: u64,
-    /// Their bytes.
+    /// Bytes from the client to peers.
     pub bytes_out: u64,
-    /// Datagrams from others to the device.
+    /// Datagrams from peers to the client.
     pub packets_in: u64,
-    /// Their bytes.
+    /// Bytes from peers to the client.
     pub bytes_in: u64,
 }
 
-/// What a user has had of the relay.
+/// Usage of the relay by one user.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RelayUser {
-    /// The user.
+    /// Matrix id.
     pub user_id: String,
-    /// Relayed addresses held now.
+    /// Current allocations.
     pub allocations: u32,
-    /// Those given back.
+    /// Ended allocations.
     pub ended: u64,
-    /// Bytes relayed for them, both ways.
+    /// Bytes relayed in both directions.
     pub relayed_bytes: u64,
 }
 
-/// `DELETE /api/v1/relay/users/{user}`.
+/// Response to `DELETE /api/v1/relay/users/{user}`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RelayEnded {
-    /// Relayed addresses that were taken from the user.
+    /// Number of allocations that were ended.
     pub allocations: u64,
 }
 
-/// How often something was refused.
+/// Number of refusals for one reason.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RelayRefusals {
-    /// Why.
+    /// The reason: a label of the relay's metrics.
     pub reason: String,
-    /// How often.
+    /// Refusals since the relay was started.
     pub count: u64,
 }
 
 impl RelayRefusals {
-    /// Why, in words for people; a reason that this version does not know speaks for itself.
+    /// A description of the reason for people. An unknown reason is returned as it is.
     pub fn words(&self) -> &str {
         match self.reason.as_str() {
-            "malformed" => "broken packets",
-            "rate_limited" => "asked too often without a password",
-            "credentials" => "unknown, wrong or expired passwords",
-            "stale_nonce" => "had to ask again (normal after an hour)",
-            "bad_request" => "requests that make no sense",
-            "mismatch" => "addresses that are not there, or somebody else's",
-            "peer" => "destinations that are not allowed",
-            "quota" => "more addresses than one user may have",
-            "capacity" => "no room: too many addresses in all",
+            "malformed" => "malformed packets",
+            "rate_limited" => "requests without credentials, sent too often",
+            "credentials" => "unknown users, wrong or expired passwords",
+            "stale_nonce" => "expired nonces (normal after an hour)",
+            "bad_request" => "invalid requests",
+            "mismatch" => "relayed addresses that are missing or another user's",
+            "peer" => "forbidden peer addresses",
+            "quota" => "relayed addresses beyond the user's limit",
+            "capacity" => "requests beyond the relay's capacity",
             "permission" => "data without a permission",
-            "bandwidth" => "data beyond a user's bandwidth",
+            "bandwidth" => "data beyond the user's bandwidth",
             "backpressure" => "data that the network did not take",
             "streams" => "connections beyond the limit",
             other => other,
@@ -105,26 +105,26 @@ impl RelayRefusals {
     }
 }
 
-/// `POST /api/v1/relay/test`: one for each way to the relay.
+/// Response to `POST /api/v1/relay/test`: one check per URI.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct RelayCheckList {
-    /// The ways that clients are told.
+    /// The checks, in the order of the URIs that clients get.
     pub items: Vec<RelayCheck>,
 }
 
-/// A way to the relay, tried with two clients that send each other datagrams.
+/// The test of one relay URI. Two clients allocate there and send datagrams to each other.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RelayCheck {
-    /// The way.
+    /// The tested URI.
     pub uri: String,
-    /// Whether it works.
+    /// Whether relaying works.
     pub works: bool,
-    /// What came of it, and what to do where it does not work.
+    /// The result, and what to do if it fails.
     pub message: String,
-    /// Median time there and back, in milliseconds.
+    /// Median round trip, in milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub round_trip_ms: Option<f64>,
-    /// Share of the datagrams that got lost, 0 to 1.
+    /// Share of lost datagrams, 0 to 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lost: Option<f64>,
 }

@@ -1,4 +1,4 @@
-//! Rooms this server takes part in: `/api/v1/rooms`.
+//! Rooms with local members: `/api/v1/rooms`.
 
 use serde::{Deserialize, Serialize};
 
@@ -19,21 +19,21 @@ pub struct RoomSummary {
     pub joined_members: u64,
     /// Members joined from this server.
     pub local_members: u64,
-    /// Events stored here.
+    /// Events stored on this server.
     pub events: u64,
-    /// Whether messages are encrypted end to end.
+    /// Whether the room has `m.room.encryption`.
     pub encrypted: bool,
     /// Whether this server's public directory lists the room.
     pub public: bool,
-    /// Who made the room; absent while the create event is unknown here.
+    /// The creator. Absent if this server does not have the create event.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub creator: Option<String>,
 }
 
-/// `GET /api/v1/rooms/{room}`: the row and what hangs on it.
+/// Response to `GET /api/v1/rooms/{room}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RoomDetail {
-    /// The row of the list.
+    /// The fields of the list.
     #[serde(flatten)]
     pub summary: RoomSummary,
     /// `m.room.topic`, if set.
@@ -41,7 +41,8 @@ pub struct RoomDetail {
     pub topic: Option<String>,
     /// The join rule: `public`, `invite`, `knock`, `restricted`...
     pub join_rule: String,
-    /// Joined members, highest power first, at most 200; [`RoomSummary::joined_members`] is the true count.
+    /// Joined members by descending power level, at most 200. [`RoomSummary::joined_members`] is the full
+    /// number.
     #[serde(default)]
     pub members: Vec<RoomMember>,
 }
@@ -49,11 +50,11 @@ pub struct RoomDetail {
 /// One joined member of a room.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RoomMember {
-    /// Full Matrix id.
+    /// Matrix user id.
     pub user_id: String,
     /// Display name in this room.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub display_name: Option<String>,
-    /// Power level; `i64::MAX` for creators in rooms where they are above all levels (room version 12).
+    /// Power level. `i64::MAX` for creators in room version 12, who are above all levels.
     pub power_level: i64,
 }

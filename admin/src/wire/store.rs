@@ -1,35 +1,35 @@
-//! What the database spends its time on: `GET /api/v1/store/operations`.
+//! Timing of database operations: `GET /api/v1/store/operations`.
 
 use serde::{Deserialize, Serialize};
 
-/// Answer to `GET /api/v1/store/operations`: one row per named operation since the server started.
+/// Response to `GET /api/v1/store/operations`: one row per named operation since the server start.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OperationList {
-    /// The operations, the one with the largest total first.
+    /// The operations, ordered by descending total time.
     pub items: Vec<Operation>,
 }
 
-/// One named operation of the store.
+/// A named database operation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Operation {
-    /// The name the code gave it.
+    /// The name in the code.
     pub name: String,
-    /// Whether it ran on the writer or on a reader.
+    /// Whether it runs on the writer or on a reader.
     pub kind: OperationKind,
-    /// How often it ran.
+    /// Number of runs.
     pub count: u64,
-    /// Microseconds it took, all runs together.
+    /// Total time, in microseconds.
     pub total_us: u64,
-    /// Microseconds the slowest run took.
+    /// Slowest run, in microseconds.
     pub max_us: u64,
 }
 
-/// Which side of the store an operation ran on.
+/// Where an operation runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OperationKind {
-    /// On one of the readers.
+    /// On a reader thread.
     Read,
-    /// On the writer.
+    /// On the writer thread.
     Write,
 }

@@ -1,11 +1,11 @@
-//! The shapes that scripts and other versions rely on. A change here is a change of the API.
+//! The JSON that scripts and other versions rely on. Changing it changes the API.
 
 use serde_json::{from_str, to_value};
 
 use super::*;
 
 #[test]
-fn a_detail_is_its_row_and_more() {
+fn a_detail_includes_the_fields_of_its_row() {
     let detail = UserDetail {
         summary: UserSummary {
             user_id: "@a:h".into(),
@@ -61,7 +61,7 @@ fn an_error_has_code_message_and_remedy() {
 }
 
 #[test]
-fn enums_are_small_words() {
+fn enums_are_snake_case() {
     let words = (HealthLevel::Warn, LogLevel::Error, OperationKind::Write, JobState::Cancelled);
     assert_eq!(to_value(words).expect("JSON"), serde_json::json!(["warn", "error", "write", "cancelled"]));
     for level in LogLevel::ALL {
@@ -70,15 +70,15 @@ fn enums_are_small_words() {
 }
 
 #[test]
-fn requests_refuse_what_they_do_not_know() {
+fn requests_with_unknown_fields_are_refused() {
     assert!(from_str::<NewPassword>(r#"{"logout_device":true}"#).is_err());
     assert!(from_str::<NewUser>(r#"{"username":"a","is_admin":true}"#).is_err());
     assert!(from_str::<DeactivateUser>("{}").is_ok_and(|request| !request.erase));
-    assert!(from_str::<SetLocked>("{}").is_err(), "no default for what shuts people out");
+    assert!(from_str::<SetLocked>("{}").is_err(), "locking has no default");
 }
 
 #[test]
-fn answers_may_gain_fields() {
+fn responses_may_gain_fields() {
     let page = from_str::<LogPage>(r#"{"entries":[],"next":3,"dropped":7}"#).expect("a newer server");
     assert_eq!(page.next, 3);
     assert!(from_str::<Page<UserSummary>>(r#"{"items":[]}"#).is_ok_and(|page| page.next.is_none()));

@@ -1,47 +1,47 @@
-//! Registration tokens, the "invitation codes" of the house: `/api/v1/registration-tokens`.
+//! Registration tokens: `/api/v1/registration-tokens`.
 
 use serde::{Deserialize, Serialize};
 
 /// One registration token.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RegistrationToken {
-    /// The word a newcomer types.
+    /// The token that the user enters when registering.
     pub token: String,
-    /// How many accounts it may make; absent means without limit.
+    /// Maximum number of registrations. Absent: unlimited.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uses_allowed: Option<u64>,
-    /// Registrations that have begun with it and are not finished.
+    /// Registrations in progress with this token.
     #[serde(default)]
     pub pending: u64,
-    /// Accounts made with it.
+    /// Completed registrations.
     #[serde(default)]
     pub completed: u64,
-    /// When it stops working; absent means never.
+    /// Expiry, in milliseconds since the epoch. Absent: never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_ms: Option<u64>,
-    /// When it was made.
+    /// Creation time, in milliseconds since the epoch.
     #[serde(default)]
     pub created_ms: u64,
 }
 
-/// `GET /api/v1/registration-tokens`: all of them, newest first.
+/// Response to `GET /api/v1/registration-tokens`: all tokens, newest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RegistrationTokenList {
-    /// The tokens.
+    /// The tokens, newest first.
     pub items: Vec<RegistrationToken>,
 }
 
-/// `POST /api/v1/registration-tokens`: make one. The answer is the [`RegistrationToken`].
+/// Body of `POST /api/v1/registration-tokens`. The response is the [`RegistrationToken`].
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NewRegistrationToken {
-    /// The word; the server makes one when absent.
+    /// The token. Absent: the server generates one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<String>,
-    /// How many accounts it may make; absent means without limit.
+    /// Maximum number of registrations. Absent: unlimited.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uses_allowed: Option<u64>,
-    /// When it stops working; absent means never.
+    /// Expiry, in milliseconds since the epoch. Absent: never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_ms: Option<u64>,
 }

@@ -7,142 +7,143 @@ use serde::{Deserialize, Serialize};
 /// One row of `GET /api/v1/users`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UserSummary {
-    /// Full Matrix id, `@name:server`.
+    /// Matrix user id, `@name:server`.
     pub user_id: String,
-    /// What the user calls themselves.
+    /// The display name of the profile.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub display_name: Option<String>,
-    /// May administer the server.
+    /// Whether the user may administer the server.
     pub admin: bool,
-    /// Closed for good: cannot log in, the name stays taken.
+    /// Whether the account is deactivated: it cannot log in, and its name stays reserved.
     pub deactivated: bool,
-    /// Shut out until unlocked; devices and data stay.
+    /// Whether the account is locked: it cannot be used until unlocked, but keeps devices and data.
     pub locked: bool,
-    /// When the account was made.
+    /// Creation time, in milliseconds since the epoch.
     pub created_ms: u64,
-    /// Last authenticated request; absent if never.
+    /// Time of the last authenticated request. Absent if there was none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_seen_ms: Option<u64>,
-    /// Devices logged in.
+    /// Number of logged-in devices.
     pub devices: u64,
-    /// Rooms joined.
+    /// Number of joined rooms.
     pub joined_rooms: u64,
-    /// Bytes of media uploaded.
+    /// Uploaded media, in bytes.
     pub media_bytes: u64,
 }
 
-/// `GET /api/v1/users/{user}`: the row and what hangs on it.
+/// Response to `GET /api/v1/users/{user}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UserDetail {
-    /// The row of the list.
+    /// The fields of the list.
     #[serde(flatten)]
     pub summary: UserSummary,
-    /// Devices logged in, most recently seen first.
+    /// Logged-in devices, most recently seen first.
     #[serde(default)]
     pub device_list: Vec<Device>,
-    /// Rooms joined; the server caps the list, [`UserSummary::joined_rooms`] is the true count.
+    /// Joined rooms. The server caps the list; [`UserSummary::joined_rooms`] is the full number.
     #[serde(default)]
     pub rooms: Vec<UserRoom>,
 }
 
-/// One logged-in device.
+/// A logged-in device.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Device {
     /// The device id.
     pub device_id: String,
-    /// Name chosen by the client or the user.
+    /// Display name, chosen by the client or the user.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub display_name: Option<String>,
-    /// Last request; absent if never.
+    /// Time of the last request. Absent if there was none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_seen_ms: Option<u64>,
-    /// Address of the last request; absent if never seen.
+    /// IP address of the last request. Absent if there was none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_seen_ip: Option<String>,
 }
 
-/// One room a user has joined.
+/// A joined room.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UserRoom {
     /// The room id.
     pub room_id: String,
-    /// The room's name, if it has one.
+    /// The name of the room, if it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
 }
 
-/// `POST /api/v1/users`: make an account.
+/// Body of `POST /api/v1/users`: creates an account.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NewUser {
-    /// The part of the id between `@` and `:`.
+    /// The localpart: what is between `@` and `:`.
     pub username: String,
-    /// The password; the server makes one and returns it when absent.
+    /// The password. Absent: the server generates one and returns it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password: Option<String>,
     /// Whether the account may administer the server.
     #[serde(default)]
     pub admin: bool,
-    /// Display name to begin with.
+    /// Initial display name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub display_name: Option<String>,
 }
 
-/// Answer to [`NewUser`].
+/// Response to [`NewUser`].
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CreatedUser {
-    /// Full id of the new account.
+    /// Matrix id of the new account.
     pub user_id: String,
-    /// The password if the server made it; this is the only time it is shown.
+    /// The generated password, if one was generated. Shown only here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password: Option<String>,
 }
 
-/// `POST /api/v1/users/{user}/password`: set a new password.
+/// Body of `POST /api/v1/users/{user}/password`: sets a new password.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NewPassword {
-    /// The password; the server makes one and returns it when absent.
+    /// The password. Absent: the server generates one and returns it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password: Option<String>,
-    /// Whether all devices are logged out too.
+    /// Whether to log out all devices as well.
     #[serde(default)]
     pub logout_devices: bool,
 }
 
-/// Answer to [`NewPassword`].
+/// Response to [`NewPassword`].
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PasswordSet {
-    /// The password if the server made it; this is the only time it is shown.
+    /// The generated password, if one was generated. Shown only here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password: Option<String>,
 }
 
-/// `POST /api/v1/users/{user}/deactivate`: close an account for good. The answer is [`super::Done`].
+/// Body of `POST /api/v1/users/{user}/deactivate`: closes the account permanently. The response is
+/// [`super::Done`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DeactivateUser {
-    /// Whether profile, media and messages are erased as far as the protocol allows.
+    /// Whether to erase profile, media and messages as far as the protocol allows.
     #[serde(default)]
     pub erase: bool,
 }
 
-/// Answer to `POST /api/v1/users/{user}/logout`, whose request is the empty object.
+/// Response to `POST /api/v1/users/{user}/logout`. The request is an empty object.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LoggedOut {
-    /// Devices that were logged out.
+    /// Number of devices that were logged out.
     pub devices: u64,
 }
 
-/// `PUT /api/v1/users/{user}/locked`. The answer is [`super::Done`].
+/// Body of `PUT /api/v1/users/{user}/locked`. The response is [`super::Done`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SetLocked {
-    /// True shuts the account out, false lets it in again.
+    /// True locks the account, false unlocks it.
     pub locked: bool,
 }
 
-/// `PUT /api/v1/users/{user}/admin`. The answer is [`super::Done`].
+/// Body of `PUT /api/v1/users/{user}/admin`. The response is [`super::Done`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SetAdmin {
@@ -150,7 +151,7 @@ pub struct SetAdmin {
     pub admin: bool,
 }
 
-// Passwords must not reach a log through `{:?}`, so these types describe themselves without them.
+// These types hold passwords. Their Debug output omits them, as it may end up in a log.
 
 fn hidden(password: &Option<String>) -> &'static str {
     if password.is_some() { "(set)" } else { "(none)" }

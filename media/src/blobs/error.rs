@@ -1,56 +1,59 @@
-//! What can go wrong between us and the disk, in words an operator can act on.
+//! Errors of the blob store, in words that an operator can act on.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// A failed operation of the store. Paths are for the operator's log, not for a client.
+/// A failed operation of the store. Messages contain paths: log them, but do not return them to clients.
 #[derive(Debug, thiserror::Error)]
 pub enum BlobError {
-    /// More bytes came than the writer was opened for.
+    /// The upload exceeds the writer's limit.
     #[error("the file is larger than the limit of {limit_bytes} bytes")]
     TooLarge {
         /// The writer's limit, in bytes.
         limit_bytes: u64,
     },
-    /// No room on the disk or in the quota. Nothing was stored.
+    /// The disk or the quota is full. Nothing was stored.
     #[error("no space left to write {}: free some space or delete old media, then try again", path.display())]
     Full {
         /// The file being written.
         path: PathBuf,
     },
-    /// A file that should be there is not.
+    /// A file is missing.
     #[error("media file {} is missing: restore it from a backup", path.display())]
     Missing {
-        /// Where it should be.
+        /// The expected path.
         path: PathBuf,
     },
-    /// A file is shorter or longer than it was stored, or its bytes have changed.
-    #[error("media file {} is damaged ({found_bytes} bytes, expected {expected_bytes}): restore it from a backup", path.display())]
+    /// The length or the hash of a file differs from when it was stored.
+    #[error(
+        "media file {} is damaged ({found_bytes} bytes, expected {expected_bytes}): restore it from a backup",
+        path.display()
+    )]
     Damaged {
         /// The damaged file.
         path: PathBuf,
-        /// Bytes it should have.
+        /// Expected length, in bytes.
         expected_bytes: u64,
-        /// Bytes it has; the same as expected when only the hash differs.
+        /// Actual length, in bytes. Equal to the expected one if only the hash differs.
         found_bytes: u64,
     },
-    /// The writer was dropped half-way through a write before; start a new one.
+    /// An earlier write failed or was cancelled. Start with a new writer.
     #[error("an earlier write to this file was interrupted: start the upload again")]
     Interrupted,
-    /// Any other failure of the file system.
+    /// Any other error of the file system.
     #[error("cannot {action} {}: {source}", path.display())]
     Io {
-        /// What was tried, as a verb.
+        /// The attempted operation, as a verb.
         action: &'static str,
-        /// On which file or folder.
+        /// The affected file or folder.
         path: PathBuf,
-        /// Why it failed.
+        /// The error of the system call.
         source: io::Error,
     },
 }
 
 impl BlobError {
-    /// Sorts an error of the file system into the kinds a caller treats differently.
+    /// Classifies an I/O error: a full disk or quota is distinct, because callers handle it.
     pub(crate) fn io(action: &'static str, path: &Path, source: io::Error) -> Self {
         let path = path.to_owned();
         match source.kind() {
@@ -67,7 +70,7 @@ mod tests {
     use std::path::Path;
 
     #[test]
-    fn a_full_disk_is_its_own_kind() {
+    fn a_full_disk_is_a_separate_error() {
         const ENOSPC: i32 = 28;
         let error = BlobError::io("write", Path::new("tmp/1"), io::Error::from_raw_os_error(ENOSPC));
         assert!(matches!(error, BlobError::Full { .. }), "{error}");

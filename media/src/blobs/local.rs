@@ -1,17 +1,17 @@
-//! The store in a folder: `root/ab/cd/<hash in hex>`, and `root/tmp` for writes under way.
+//! The store in a folder: `root/ab/cd/<hash in hex>`, and `root/tmp` for writes in progress.
 //!
-//! Files appear whole or not at all: written to `tmp`, synced, renamed, and the folder synced, so
-//! what [`BlobWriter::finish`] has answered survives a power cut. All disk work happens on tokio's
-//! blocking threads.
+//! A file appears complete or not at all: it is written to `tmp`, synced, renamed, and the folder is synced.
+//! What [`BlobWriter::finish`] has acknowledged therefore survives a power cut; a crash before leaves only a
+//! file in `tmp`, which the next start removes. All disk I/O runs on tokio's blocking threads.
 //!
-//! One process owns a root: opening it clears `tmp`. Deleting a file while the same bytes are being
-//! uploaded is for the caller to prevent, since only it knows who refers to what.
+//! One process owns a root, as opening it clears `tmp`. The caller must prevent deleting a file while the same
+//! bytes are being uploaded, because only the caller knows the references.
 
 mod list;
 mod reader;
 mod writer;
 
-pub use list::Usage;
+pub use list::BlobUsage;
 pub use reader::{Blob, BlobStream};
 pub use writer::BlobWriter;
 
@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// A store of files in one folder. Cheap to clone; clones share it.
+/// A blob store in one folder. Cheap to clone; clones share state.
 #[derive(Clone, Debug)]
 pub struct Blobs {
     shared: Arc<Shared>,
@@ -36,8 +36,8 @@ struct Shared {
 }
 
 impl Blobs {
-    /// Opens the store in `root`, creating the folder when it is new and removing what
-    /// interrupted writes have left. Blocks; call it at start.
+    /// Opens the store in `root`. Creates the folder if it is new, and removes the temporary files of
+    /// interrupted writes. Blocking: call it at start.
     ///
     /// # Errors
     /// [`BlobError::Io`] or [`BlobError::Full`], naming the folder.
@@ -50,27 +50,27 @@ impl Blobs {
         Ok(Self { shared: Arc::new(Shared { root, tmp, next_temporary: AtomicU64::new(0) }) })
     }
 
-    /// Starts writing a file of at most `max_bytes`.
+    /// Starts writing a blob of at most `max_bytes`.
     ///
     /// # Errors
-    /// [`BlobError::Full`] or [`BlobError::Io`] when no temporary file can be made.
+    /// [`BlobError::Full`] or [`BlobError::Io`] if the temporary file cannot be created.
     pub async fn writer(&self, max_bytes: u64) -> Result<BlobWriter, BlobError> {
         BlobWriter::create(self.clone(), max_bytes).await
     }
 
-    /// Opens a stored file; `None` when it is not in the store.
+    /// Opens a blob. `None` if it is not in the store.
     ///
     /// # Errors
-    /// [`BlobError::Io`] when it cannot be opened for another reason.
+    /// [`BlobError::Io`] if it exists but cannot be opened.
     pub async fn open_blob(&self, hash: &BlobHash) -> Result<Option<Blob>, BlobError> {
         let path = self.path(hash);
         blocking(move || Blob::open(path)).await
     }
 
-    /// Opens a file that must be there with the length it was stored with.
+    /// Opens a blob that must exist with this length.
     ///
     /// # Errors
-    /// [`BlobError::Missing`] and [`BlobError::Damaged`] name the file; else [`BlobError::Io`].
+    /// [`BlobError::Missing`] or [`BlobError::Damaged`] with the path; otherwise [`BlobError::Io`].
     pub async fn open_expected(&self, hash: &BlobHash, expected_bytes: u64) -> Result<Blob, BlobError> {
         let blob = self.open_blob(hash).await?.ok_or_else(|| BlobError::Missing { path: self.path(hash) })?;
         if blob.bytes() == expected_bytes {
@@ -80,16 +80,16 @@ impl Blobs {
         }
     }
 
-    /// Whether a file is in the store.
+    /// Whether a blob is in the store.
     ///
     /// # Errors
-    /// [`BlobError::Io`] when the disk does not tell.
+    /// [`BlobError::Io`] if the file system cannot tell.
     pub async fn exists(&self, hash: &BlobHash) -> Result<bool, BlobError> {
         let path = self.path(hash);
         blocking(move || path.try_exists().map_err(|error| BlobError::io("look at", &path, error))).await
     }
 
-    /// Deletes a file; `false` when there was none. A [`Blob`] opened before can still be read. Blocks.
+    /// Deletes a blob. `false` if there was none. A [`Blob`] that is already open stays readable. Blocking.
     ///
     /// # Errors
     /// [`BlobError::Io`].
@@ -102,7 +102,7 @@ impl Blobs {
         }
     }
 
-    /// As [`Blobs::delete_blocking`], on a blocking thread. Goes on when its future is dropped.
+    /// Like [`Blobs::delete_blocking`], on a blocking thread. Completes even if its future is dropped.
     ///
     /// # Errors
     /// [`BlobError::Io`].
@@ -111,13 +111,13 @@ impl Blobs {
         blocking(move || blobs.delete_blocking(&hash)).await
     }
 
-    /// Where a file is or would be, for messages and backups.
+    /// The path of a blob, whether or not it exists. For messages and backups.
     pub fn path(&self, hash: &BlobHash) -> PathBuf {
         let name = hex(hash);
         self.shared.root.join(&name[0..2]).join(&name[2..4]).join(name)
     }
 
-    /// A name in `tmp` that no other writer of this process has.
+    /// A path in `tmp` that is unique within this process.
     fn temporary_path(&self) -> PathBuf {
         self.shared.tmp.join(self.shared.next_temporary.fetch_add(1, Ordering::Relaxed).to_string())
     }
@@ -132,18 +132,18 @@ fn remove_leftovers(tmp: &Path) -> Result<(), BlobError> {
     Ok(())
 }
 
-/// Makes the names in a folder durable.
+/// Syncs a folder, so that the names in it survive a power cut.
 fn sync_dir(dir: &Path) -> Result<(), BlobError> {
     File::open(dir).and_then(|dir| dir.sync_all()).map_err(|error| BlobError::io("sync the folder", dir, error))
 }
 
-/// Runs disk work on a blocking thread.
+/// Runs disk I/O on a blocking thread.
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, BlobError> + Send + 'static,
 ) -> Result<T, BlobError> {
     match tokio::task::spawn_blocking(work).await {
         Ok(result) => result,
-        // The runtime is stopping, or the work panicked (which the panic hook has logged).
+        // The runtime is shutting down, or the closure panicked (logged by the panic hook).
         Err(_) => Err(BlobError::Interrupted),
     }
 }

@@ -1,31 +1,31 @@
-//! The store of media files: each is kept once, under the SHA-256 of its bytes.
+//! A content-addressed store of media files. Each file is stored once, under the SHA-256 of its bytes.
 //!
-//! A file here has no name, owner, type or count of references: those are rows in the caller's
-//! database. [`local`] keeps the files in a folder; another back end can stand beside it.
+//! Blobs have no name, owner, type or reference count: these are rows in the caller's database. [`local`]
+//! stores blobs in a folder.
 
 mod error;
 pub mod local;
 
 pub use error::BlobError;
-pub use local::{Blob, BlobStream, BlobWriter, Blobs, Usage};
+pub use local::{Blob, BlobStream, BlobUsage, BlobWriter, Blobs};
 
-/// The SHA-256 of a file's bytes, which is its address in the store.
+/// SHA-256 of a blob, which is its address in the store.
 pub type BlobHash = [u8; 32];
 
-/// What a finished write has put into the store.
+/// Result of a finished write.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stored {
-    /// Address of the file.
+    /// Address of the blob.
     pub hash: BlobHash,
-    /// Its length in bytes.
+    /// Length in bytes.
     pub bytes: u64,
-    /// Its first bytes, at most [`crate::limits::HEAD_BYTES`], for [`crate::sniff::sniff`].
+    /// First bytes, at most [`crate::limits::HEAD_BYTES`], for [`crate::sniff::sniff`].
     pub head: Vec<u8>,
-    /// Whether the same bytes were in the store already.
+    /// Whether the blob was in the store before.
     pub existed: bool,
 }
 
-/// The hash in lower-case hexadecimal, as it stands in file names and logs.
+/// The hash in lower-case hexadecimal, as in file names and logs.
 pub fn hex(hash: &BlobHash) -> String {
     hash.iter().map(|byte| format!("{byte:02x}")).collect()
 }

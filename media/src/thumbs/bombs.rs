@@ -1,8 +1,8 @@
-//! Hostile pictures: each is refused, or handled in bounded memory and time.
+//! Hostile images: each is refused, or decoded within bounded memory and time.
 
 use super::make::make;
 use super::samples::{gif, jpeg, picture, png, png_chunk, png_start, progressive, webp};
-use super::{Method, Outcome, Source, Spec};
+use super::{Method, Source, Spec, ThumbnailOutcome};
 use crate::limits::THUMB_SOURCE_PIXELS_MAX;
 use image::RgbImage;
 use std::env;
@@ -13,10 +13,10 @@ use std::time::Instant;
 
 const SPEC: Spec = Spec { width: 800, height: 600, method: Method::Scale, animated: false };
 const GROWTH_KIB_MAX: u64 = 64 * 1024;
-/// Far above what is needed, so that a busy machine does not fail the test; a bomb would take minutes.
+/// Far above the usual time, so that a busy machine does not fail the test. A bomb would take minutes.
 const MILLISECONDS_MAX: u64 = 8000;
 
-/// Names the picture that [`in_a_fresh_process`] is started for.
+/// Environment variable with the path of the image for [`in_a_fresh_process`].
 const PICTURE: &str = "HEARTH_TEST_PICTURE";
 
 fn status_kib(key: &str) -> u64 {
@@ -25,7 +25,7 @@ fn status_kib(key: &str) -> u64 {
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
-/// Does nothing unless [`bounded`] has started it: memory is measured where nothing else has used any.
+/// Does nothing unless started by [`bounded`]. Memory is measured in a process that has used none before.
 #[test]
 #[expect(clippy::disallowed_methods, reason = "a word from a test to its own child, not a setting")]
 fn in_a_fresh_process() {
@@ -34,16 +34,16 @@ fn in_a_fresh_process() {
     let (before, start) = (status_kib("VmRSS"), Instant::now());
     let outcome = make(Source::File(file), &SPEC, THUMB_SOURCE_PIXELS_MAX);
     let (growth, took) = (status_kib("VmHWM") - before, start.elapsed());
-    let said = match outcome {
-        Ok(Outcome::Made(_)) => "made".to_owned(),
-        Ok(Outcome::Original { .. }) => "original".to_owned(),
+    let result = match outcome {
+        Ok(ThumbnailOutcome::Made(_)) => "made".to_owned(),
+        Ok(ThumbnailOutcome::Original { .. }) => "original".to_owned(),
         Err(error) => format!("refused: {error}"),
     };
-    fs::write(path, format!("{growth} {} {said}", took.as_millis())).unwrap();
+    fs::write(path, format!("{growth} {} {result}", took.as_millis())).unwrap();
 }
 
-/// Makes a thumbnail in a process of its own; fails when memory or time go out of bounds.
-/// Answers `made`, `original` or `refused: why`.
+/// Makes a thumbnail in a separate process. Fails if it exceeds memory or time. Returns `made`, `original` or
+/// `refused: reason`.
 fn bounded(name: &str, bytes: Vec<u8>) -> String {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(&bytes).unwrap();
@@ -62,12 +62,12 @@ fn bounded(name: &str, bytes: Vec<u8>) -> String {
 }
 
 fn refused(name: &str, bytes: Vec<u8>) {
-    let said = bounded(name, bytes);
-    assert!(said.starts_with("refused: "), "{name}: {said}");
+    let result = bounded(name, bytes);
+    assert!(result.starts_with("refused: "), "{name}: {result}");
 }
 
 #[test]
-fn a_large_photo_takes_little() {
+fn a_large_photo_needs_little_memory() {
     let photo = picture(4000, 3000);
     for (name, bytes) in
         [("jpeg", jpeg(&photo)), ("png", png(&photo.clone().into())), ("progressive", progressive(4000, 3000, 20))]
@@ -79,7 +79,7 @@ fn a_large_photo_takes_little() {
 }
 
 #[test]
-fn headers_that_promise_too_much() {
+fn headers_with_huge_dimensions() {
     for (depth, colour) in [(8, 6), (16, 6), (1, 0), (8, 3)] {
         let mut bytes = png_start(65_535, 65_535, depth, colour);
         bytes.extend(png_chunk(b"IDAT", b"\x78\x9c\x03\0\0\0\0\x01"));
@@ -107,7 +107,7 @@ fn headers_that_promise_too_much() {
 
 #[test]
 fn compressed_bombs() {
-    // 64 MiB of zeros for each 64 KiB, as a text and as a colour profile.
+    // 64 MiB of zeros per 64 KiB, as text and as colour profile.
     let zeros = png(&image::DynamicImage::new_luma8(8192, 8192));
     let start = zeros.windows(4).position(|kind| kind == b"IDAT").unwrap();
     let length = u32::from_be_bytes(zeros[start - 4..start].try_into().unwrap()) as usize;
@@ -119,16 +119,16 @@ fn compressed_bombs() {
             bytes.extend(png_chunk(kind, &[b"name\0\0", deflated].concat()));
         }
         bytes.extend(&small[33..]);
-        // The picture itself is fine, so a thumbnail is fine too.
+        // The image data is valid, so the thumbnail is made.
         assert_eq!(bounded(std::str::from_utf8(kind).unwrap(), bytes), "made");
     }
-    // 64 megapixels of nothing: allowed, and averaged row by row.
+    // 64 megapixels of black: allowed, as rows are averaged one by one.
     assert_eq!(bounded("png of 64 MP", png(&image::DynamicImage::new_luma8(8000, 8000))), "made");
     assert_eq!(bounded("jpeg of 64 MP", jpeg(&RgbImage::new(8000, 8000))), "made");
 }
 
 #[test]
-fn scans_and_frames_without_end() {
+fn endless_scans_and_frames() {
     refused("progressive, 5000 scans", progressive(4000, 4000, 5000));
     refused("jpeg, segments without end", [&[0xff, 0xd8][..], &[0xff, 0xfe, 0, 2].repeat(100_000)].concat());
     refused(
@@ -147,7 +147,7 @@ fn scans_and_frames_without_end() {
 }
 
 #[test]
-fn cut_short_and_garbled() {
+fn truncated_and_corrupted() {
     let photo = picture(300, 200);
     let samples = [jpeg(&photo), png(&photo.clone().into()), webp(&photo), gif(300, 200, 2), progressive(300, 200, 5)];
     let spec = Spec { width: 32, height: 32, method: Method::Crop, animated: false };

@@ -1,4 +1,4 @@
-//! From pixels to the bytes of a thumbnail.
+//! Encodes thumbnails.
 
 use super::pixels::{Layout, Pixels, unreadable};
 use super::{Thumb, ThumbError};
@@ -8,7 +8,7 @@ use image::codecs::png::PngEncoder;
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageBuffer};
 
-/// Turns the picture upright and encodes it: PNG when something is transparent, else JPEG.
+/// Applies the orientation and encodes: as PNG if any pixel is transparent, else as JPEG.
 pub(super) fn encode(pixels: Pixels, orientation: Orientation) -> Result<Thumb, ThumbError> {
     let mut picture = dynamic(pixels).ok_or_else(|| unreadable("its size and its pixels do not match"))?;
     picture.apply_orientation(orientation);
@@ -40,7 +40,7 @@ fn dynamic(pixels: Pixels) -> Option<DynamicImage> {
     }
 }
 
-/// Many pictures have an alpha channel that nothing uses; those become JPEG.
+/// Whether any pixel is transparent. Many images have an unused alpha channel; those become JPEG.
 fn is_transparent(picture: &DynamicImage) -> bool {
     match picture {
         DynamicImage::ImageLumaA8(picture) => picture.pixels().any(|pixel| pixel.0[1] < u8::MAX),

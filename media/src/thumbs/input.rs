@@ -1,10 +1,10 @@
-//! Where the bytes of a picture come from.
+//! The encoded input of a thumbnail.
 
 use bytes::Bytes;
 use std::fs::File;
 use std::io::{self, Cursor, Read, Seek, SeekFrom};
 
-/// The encoded picture. A file is read as it is decoded and never held as a whole.
+/// An encoded image. A file is read while it is decoded, never as a whole.
 #[derive(Debug)]
 pub enum Source {
     /// An open file, for example from [`crate::Blob::into_file`].
@@ -13,7 +13,7 @@ pub enum Source {
     Bytes(Bytes),
 }
 
-/// A source as a seekable reader.
+/// A seekable reader of a [`Source`].
 #[derive(Debug)]
 pub(super) enum Input {
     File(File),

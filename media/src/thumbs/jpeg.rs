@@ -1,20 +1,20 @@
-//! JPEG, decoded at 1/2, 1/4 or 1/8 of its size where that is enough: the inverse transform then
-//! computes only the pixels that are kept.
+//! JPEG, decoded at 1/2, 1/4 or 1/8 of its size where that suffices. The inverse DCT then computes only the
+//! pixels that are kept.
 
 use super::ThumbError;
 use super::input::Input;
 use super::jpeg_header::{self, JpegHeader};
-use super::make::{Header, Picture, check_memory};
+use super::make::{EncodedImage, ImageHeader, check_memory};
 use super::pixels::{Layout, Pixels, unreadable};
-use super::size::Target;
+use super::size::TargetSize;
 use crate::limits::THUMB_JPEG_MARKERS_MAX;
 use jpeg_decoder::{Decoder, PixelFormat};
 use std::io::{self, BufReader, Cursor, Read, Seek};
 
 pub(super) struct Jpeg {
-    header: Header,
+    header: ImageHeader,
     coefficient_bytes: u64,
-    /// The tables before the first scan, then the scans.
+    /// The tables before the first scan, followed by the scans.
     reader: BufReader<MarkerGuard<io::Chain<Cursor<Vec<u8>>, Input>>>,
 }
 
@@ -25,24 +25,24 @@ pub(super) fn open(input: Input) -> Result<Jpeg, ThumbError> {
     let scan_at = reader.stream_position()?;
     let mut input = reader.into_inner();
     input.seek(io::SeekFrom::Start(scan_at))?;
-    let header = Header { width, height, orientation, may_move: false };
+    let header = ImageHeader { width, height, orientation, may_move: false };
     let guard = MarkerGuard { inner: Cursor::new(tables).chain(input), last_byte: 0, markers: 0 };
     Ok(Jpeg { header, coefficient_bytes, reader: BufReader::with_capacity(64 * 1024, guard) })
 }
 
-impl Picture for Jpeg {
-    fn header(&self) -> &Header {
+impl EncodedImage for Jpeg {
+    fn header(&self) -> &ImageHeader {
         &self.header
     }
 
-    fn decode(self: Box<Self>, target: Target) -> Result<Pixels, ThumbError> {
+    fn decode(self: Box<Self>, target: TargetSize) -> Result<Pixels, ThumbError> {
         let mut decoder = Decoder::new(self.reader);
         let clamp = |length: u32| u16::try_from(length).unwrap_or(u16::MAX);
         let (width, height) =
             decoder.scale(clamp(target.needed_width), clamp(target.needed_height)).map_err(unreadable)?;
         let format = decoder.info().map(|info| info.pixel_format).ok_or_else(|| unreadable("it has no size"))?;
         let pixels = u64::from(width) * u64::from(height);
-        // Planes and the interleaved result are in memory together.
+        // The planes and the interleaved result are in memory at the same time.
         check_memory(self.coefficient_bytes + pixels * format.pixel_bytes() as u64 * 2)?;
         let bytes = decoder.decode().map_err(unreadable)?;
         drop(decoder);
@@ -56,14 +56,14 @@ impl Picture for Jpeg {
     }
 }
 
-/// Ink to light, in place.
+/// Converts CMYK to RGB in place.
 fn cmyk_to_rgb(mut bytes: Vec<u8>) -> Vec<u8> {
     let pixels = bytes.len() / 4;
     for pixel in 0..pixels {
         let paper = 255 - u32::from(bytes[4 * pixel + 3]);
         for channel in 0..3 {
             let light = 255 - u32::from(bytes[4 * pixel + channel]);
-            // Writes stay behind the reads: 3 * pixel + channel <= 4 * pixel + channel.
+            // Writes never overtake reads: 3 * pixel + channel <= 4 * pixel + channel.
             bytes[3 * pixel + channel] = (light * paper / 255) as u8;
         }
     }
@@ -71,8 +71,8 @@ fn cmyk_to_rgb(mut bytes: Vec<u8>) -> Vec<u8> {
     bytes
 }
 
-/// Ends the input when it has more markers than any honest picture: each scan of a progressive
-/// picture costs a walk over all its blocks, however few bytes it has.
+/// Fails the input if it has more markers than any real image. Each scan of a progressive image costs a pass
+/// over all its blocks, however few bytes it has.
 struct MarkerGuard<R> {
     inner: R,
     last_byte: u8,
@@ -95,7 +95,7 @@ impl<R: Read> Read for MarkerGuard<R> {
     }
 }
 
-/// Not a stuffed zero, a fill byte or a restart marker, which ordinary scans are full of.
+/// Excludes stuffed zeros, fill bytes and restart markers, which are frequent in ordinary scans.
 fn is_marker(first: u8, second: u8) -> bool {
     first == 0xff && second >= 0xc0 && second != 0xff && !(0xd0..=0xd7).contains(&second)
 }

@@ -1,8 +1,8 @@
 //! The segments of a JPEG before its first scan (ITU-T T.81, annex B).
 //!
-//! They are read here and not by the decoder for three reasons: size and kind of the picture are
-//! known before anything is allocated; the orientation is found; and the application data (profiles,
-//! previews, whole other pictures) is skipped, which the decoder would keep in memory.
+//! They are parsed here instead of by the decoder for three reasons. The dimensions and the coding process are
+//! known before anything is allocated. The EXIF orientation is found. Application data (profiles, previews,
+//! whole other images) is skipped; the decoder would keep it in memory.
 
 use super::ThumbError;
 use super::pixels::unreadable;
@@ -21,18 +21,18 @@ const APP0: u8 = 0xe0;
 const APP1: u8 = 0xe1;
 const APP14: u8 = 0xee;
 
-/// What stands before the first scan.
+/// The data before the first scan.
 pub(super) struct JpegHeader {
     pub(super) width: u32,
     pub(super) height: u32,
     pub(super) orientation: Orientation,
-    /// Bytes of the coefficients a progressive picture is collected in; 0 for others.
+    /// Size of the coefficient buffer of a progressive image, in bytes. 0 for others.
     pub(super) coefficient_bytes: u64,
-    /// The segments needed for decoding, from the start of the file. The scan follows.
+    /// The segments that the decoder needs, starting with SOI. The scan follows.
     pub(super) tables: Vec<u8>,
 }
 
-/// Reads up to the first scan and leaves the reader at its marker.
+/// Reads up to the first scan. Leaves the reader at its marker.
 pub(super) fn read(reader: &mut (impl BufRead + Seek)) -> Result<JpegHeader, ThumbError> {
     let mut frame = None;
     let mut orientation = None;
@@ -65,7 +65,7 @@ pub(super) fn read(reader: &mut (impl BufRead + Seek)) -> Result<JpegHeader, Thu
     Err(ThumbError::TooLarge("it has too many segments before its pixels"))
 }
 
-/// The next marker with a segment; bytes between segments are passed over, as decoders do.
+/// The next marker with a segment. Skips bytes between segments, as decoders do.
 fn next_marker(reader: &mut (impl BufRead + Seek)) -> Result<u8, ThumbError> {
     let mut passed_bytes = 0;
     let mut byte = read_u8(reader)?;
@@ -91,14 +91,14 @@ fn read_u8(reader: &mut impl Read) -> Result<u8, ThumbError> {
     Ok(byte[0])
 }
 
-/// Bytes of a segment after its length field.
+/// Length of a segment without its length field, in bytes.
 fn segment_length(reader: &mut impl Read) -> Result<usize, ThumbError> {
     let mut length = [0; 2];
     reader.read_exact(&mut length).map_err(unreadable)?;
     usize::from(u16::from_be_bytes(length)).checked_sub(2).ok_or_else(|| unreadable("a segment has no length"))
 }
 
-/// Copies a segment to the tables and returns its content.
+/// Copies a segment to the tables and returns its contents.
 fn keep<'a>(
     reader: &mut impl Read,
     marker: u8,
@@ -109,7 +109,7 @@ fn keep<'a>(
         return Err(ThumbError::TooLarge("it has too many tables"));
     }
     tables.extend_from_slice(&[0xff, marker]);
-    // The length came from 16 bits, less 2.
+    // The length was read from 16 bits, minus 2.
     tables.extend_from_slice(&(length as u16 + 2).to_be_bytes());
     let start = tables.len();
     tables.resize(start + length, 0);
@@ -131,7 +131,7 @@ impl Frame {
 }
 
 fn parse_frame(marker: u8, segment: &[u8]) -> Result<Frame, ThumbError> {
-    // Lossless, hierarchical and arithmetic-coded pictures are not seen in practice.
+    // Lossless, hierarchical and arithmetic coding do not occur in practice.
     if !(SOF0..=SOF2).contains(&marker) {
         return Err(unreadable("it is a kind of JPEG that is not decoded"));
     }

@@ -1,14 +1,15 @@
-//! Thumbnails of PNG, JPEG, GIF and WebP pictures.
+//! Thumbnails of PNG, JPEG, GIF and WebP images.
 //!
-//! The pictures are a stranger's: their type is sniffed, their size is read from the header and
-//! checked before anything is decoded, and decoding shrinks on the way where the format allows
-//! (JPEG by its DCT, PNG row by row), so that memory follows the thumbnail and not the picture.
+//! The images are untrusted. Their type is detected from the bytes, their dimensions are read from the header
+//! and checked before decoding, and decoding scales down where the format permits (JPEG in the DCT, PNG row by
+//! row). Memory then depends on the thumbnail instead of the image.
 //!
-//! No animated thumbnails are made: a small animated picture may be its own thumbnail, of others
-//! the first frame is shown. Colour profiles are not applied. Where thumbnails are kept is the
-//! caller's matter; [`Spec::standard`] has only five values, so few are kept per picture.
+//! There are no animated thumbnails: a small animated image may serve as its own thumbnail, of others the first
+//! frame is shown. Colour profiles are not applied. The caller stores thumbnails; [`Spec::standard`] has only a
+//! few values, so few are stored per image.
 
 mod encode;
+mod gif_webp;
 mod input;
 mod jpeg;
 mod jpeg_header;
@@ -17,7 +18,6 @@ mod pixels;
 mod png;
 mod pool;
 mod size;
-mod whole;
 
 pub use input::Source;
 pub use pool::Thumbnailer;
@@ -28,9 +28,9 @@ use std::io;
 /// A finished thumbnail.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Thumb {
-    /// The encoded picture.
+    /// The encoded image.
     pub bytes: Vec<u8>,
-    /// `image/png` when something in it is transparent, else `image/jpeg`.
+    /// `image/png` if any pixel is transparent, else `image/jpeg`.
     pub content_type: &'static str,
     /// Width in pixels.
     pub width: u32,
@@ -38,13 +38,13 @@ pub struct Thumb {
     pub height: u32,
 }
 
-/// The answer to a request for a thumbnail.
+/// Result of a thumbnail request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// A smaller picture was made.
+pub enum ThumbnailOutcome {
+    /// A thumbnail was made.
     Made(Thumb),
-    /// The picture is not larger than the thumbnail would be (or is a small animation and
-    /// animation was asked for): serve the file itself, under this sniffed content type.
+    /// The image is not larger than the thumbnail would be, or is a small animation and animation was
+    /// requested. Serve the file itself with this detected content type.
     Original {
         /// One of `image/png`, `image/jpeg`, `image/gif`, `image/webp`.
         content_type: &'static str,
@@ -54,20 +54,20 @@ pub enum Outcome {
 /// Why there is no thumbnail.
 #[derive(Debug, thiserror::Error)]
 pub enum ThumbError {
-    /// Not a PNG, JPEG, GIF or WebP picture, whatever it is called.
-    #[error("no thumbnails are made of this type of file")]
+    /// Not a PNG, JPEG, GIF or WebP image, whatever its declared type.
+    #[error("thumbnails are not supported for this file type")]
     Unsupported,
-    /// It would take more pixels, memory or time than one picture may.
-    #[error("the picture is too large to make a thumbnail of: {0}")]
+    /// Exceeds the limits on pixels, memory or time for one image.
+    #[error("the image is too large for a thumbnail: {0}")]
     TooLarge(&'static str),
-    /// Truncated, damaged, or of a variety that is not decoded.
-    #[error("the picture cannot be read: {0}")]
+    /// Truncated, damaged, or in an unsupported variant of the format.
+    #[error("the image cannot be decoded: {0}")]
     Unreadable(String),
-    /// Too many thumbnails are being made: try again in a few seconds.
-    #[error("too many thumbnails are being made, try again in a few seconds")]
+    /// The queue is full. Retry in a few seconds.
+    #[error("too many thumbnails are in progress, try again in a few seconds")]
     Busy,
-    /// The file could not be read, or no thread could be started.
-    #[error("cannot make a thumbnail: {0}")]
+    /// Reading the file or starting a thread failed.
+    #[error("failed to make a thumbnail: {0}")]
     Io(#[from] io::Error),
 }
 

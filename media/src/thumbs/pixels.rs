@@ -1,11 +1,11 @@
-//! A decoded picture and its resizing.
+//! Decoded images and resizing.
 
 use super::ThumbError;
-use super::size::Target;
+use super::size::TargetSize;
 use fast_image_resize::images::Image;
 use fast_image_resize::{FilterType, MulDiv, PixelType, ResizeAlg, ResizeOptions, Resizer};
 
-/// What the bytes of one pixel are.
+/// The channels of a pixel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Layout {
     Gray,
@@ -38,27 +38,27 @@ impl Layout {
     }
 }
 
-/// A decoded picture, 8 bits a channel, row by row without gaps.
+/// A decoded image, 8 bits per channel, rows without gaps.
 pub(super) struct Pixels {
     pub(super) width: u32,
     pub(super) height: u32,
     pub(super) layout: Layout,
     pub(super) bytes: Vec<u8>,
-    /// Colours are already multiplied by alpha.
+    /// Whether colours are multiplied by alpha.
     pub(super) premultiplied: bool,
 }
 
 impl Pixels {
-    /// The picture in the target's size, cutting away what does not have its shape.
-    /// Takes the picture apart: it and the result are in memory together only while filtering.
-    pub(super) fn resize(self, target: Target) -> Result<Self, ThumbError> {
+    /// Resizes to the target and crops what does not fit its aspect ratio. Consumes the image, so that both are
+    /// in memory only while filtering.
+    pub(super) fn resize(self, target: TargetSize) -> Result<Self, ThumbError> {
         if (self.width, self.height) == (target.width, target.height) && !self.premultiplied {
             return Ok(self);
         }
         let pixel_type = self.layout.pixel_type();
         let alpha = self.layout.has_alpha();
         let mut source = Image::from_vec_u8(self.width, self.height, self.bytes, pixel_type).map_err(unreadable)?;
-        // In place: the resizer's own handling of alpha would copy the whole picture.
+        // In place, because the resizer's own alpha handling would copy the whole image.
         if alpha && !self.premultiplied {
             MulDiv::new().multiply_alpha_inplace(&mut source).map_err(unreadable)?;
         }
@@ -82,7 +82,7 @@ impl Pixels {
     }
 }
 
-/// Any failure of a decoder or encoder, as the reason why the picture is not readable.
+/// Wraps the error of a decoder or encoder.
 pub(super) fn unreadable(error: impl std::fmt::Display) -> ThumbError {
     ThumbError::Unreadable(error.to_string())
 }

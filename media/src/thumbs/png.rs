@@ -1,23 +1,23 @@
-//! PNG, read row by row and averaged down on the way.
+//! PNG, read row by row and averaged down while reading.
 //!
-//! Only interlaced pictures are decoded whole. Texts and colour profiles are skipped unread: they
-//! are where compressed bombs hide.
+//! Only interlaced images are decoded as a whole. Text chunks and colour profiles are skipped without inflating
+//! them, as they are where compression bombs hide.
 
 use super::ThumbError;
 use super::input::Input;
-use super::make::{Header, Picture, check_memory};
+use super::make::{EncodedImage, ImageHeader, check_memory};
 use super::pixels::{Layout, Pixels, unreadable};
-use super::size::Target;
+use super::size::TargetSize;
 use crate::limits::{THUMB_DECODE_BYTES_MAX, THUMB_PNG_RAW_BYTES_MAX};
 use image::metadata::Orientation;
 use png::{BitDepth, ColorType, Decoder, Limits, Reader, Transformations};
 use std::io::BufReader;
 
-/// Bytes of a row the decoder holds at once (raw, previous, expanded, and its inflate window), in rows.
+/// Rows that the decoder holds at once: raw, previous and expanded row, and the inflate window.
 const ROWS_HELD: u64 = 8;
 
 pub(super) struct Png {
-    header: Header,
+    header: ImageHeader,
     reader: Reader<BufReader<Input>>,
 }
 
@@ -37,7 +37,7 @@ pub(super) fn open(input: Input) -> Result<Png, ThumbError> {
     let reader = decoder.read_info().map_err(unreadable)?;
     let info = reader.info();
     let orientation = info.exif_metadata.as_deref().and_then(Orientation::from_exif_chunk);
-    let header = Header {
+    let header = ImageHeader {
         width: info.width,
         height: info.height,
         orientation: orientation.unwrap_or(Orientation::NoTransforms),
@@ -46,13 +46,13 @@ pub(super) fn open(input: Input) -> Result<Png, ThumbError> {
     Ok(Png { header, reader })
 }
 
-impl Picture for Png {
-    fn header(&self) -> &Header {
+impl EncodedImage for Png {
+    fn header(&self) -> &ImageHeader {
         &self.header
     }
 
-    fn decode(self: Box<Self>, target: Target) -> Result<Pixels, ThumbError> {
-        let Self { header: Header { width, height, .. }, mut reader } = *self;
+    fn decode(self: Box<Self>, target: TargetSize) -> Result<Pixels, ThumbError> {
+        let Self { header: ImageHeader { width, height, .. }, mut reader } = *self;
         let layout = match reader.output_color_type() {
             (ColorType::Grayscale, BitDepth::Eight) => Layout::Gray,
             (ColorType::GrayscaleAlpha, BitDepth::Eight) => Layout::GrayAlpha,
@@ -60,7 +60,7 @@ impl Picture for Png {
             (ColorType::Rgba, BitDepth::Eight) => Layout::Rgba,
             other => return Err(unreadable(format_args!("its colours are stored as {other:?}"))),
         };
-        // The filter after this one looks best with twice the pixels it makes.
+        // The filter that follows gives the best result with twice the pixels of its output.
         let factor = if reader.info().interlaced {
             1
         } else {
@@ -81,7 +81,7 @@ impl Picture for Png {
     }
 }
 
-/// Averages squares of `factor` times `factor` pixels, weighing colours by their alpha.
+/// Averages squares of `factor` by `factor` pixels, weighting colours by alpha.
 fn average(
     reader: &mut Reader<BufReader<Input>>,
     width: u32,
@@ -120,7 +120,7 @@ fn add_row(row: &[u8], sums: &mut [u64], layout: Layout, factor: usize) {
 
 fn add_opaque<const CHANNELS: usize>(row: &[u8], sums: &mut [u64], factor: usize) {
     for (square, sums) in row.chunks_exact(factor * CHANNELS).zip(sums.chunks_exact_mut(CHANNELS)) {
-        // Sums of one row in small integers: no row of a square is longer than 2^24 pixels.
+        // 32 bits suffice per row of a square: it would overflow at 2^24 pixels, and no row is that long.
         let mut local = [0u32; CHANNELS];
         for pixel in square.chunks_exact(CHANNELS) {
             for channel in 0..CHANNELS {

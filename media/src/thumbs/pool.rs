@@ -1,10 +1,11 @@
-//! The threads that make thumbnails: few, with a bounded queue, and none while nobody asks.
+//! The thumbnail threads: few, with a bounded queue, and none when idle.
 //!
-//! Plain threads and not tokio's blocking ones: those are many, and each decoder may take 64 MiB.
+//! Not tokio's blocking threads, of which there are many: each decoder may take 64 MiB, so the number of
+//! threads bounds the memory.
 
 use super::input::Source;
 use super::make::make;
-use super::{Outcome, Spec, ThumbError};
+use super::{Spec, ThumbError, ThumbnailOutcome};
 use crate::limits::THUMB_THREAD_IDLE_SECONDS;
 use std::collections::VecDeque;
 use std::io;
@@ -15,7 +16,7 @@ use std::thread;
 use std::time::Duration;
 use tokio::sync::oneshot;
 
-/// Makes thumbnails on its own threads. Cheap to clone; clones share threads and queue.
+/// Makes thumbnails on threads of its own. Cheap to clone; clones share threads and queue.
 #[derive(Clone)]
 pub struct Thumbnailer {
     shared: Arc<Shared>,
@@ -34,19 +35,19 @@ struct Shared {
 struct State {
     queue: VecDeque<Job>,
     threads: usize,
-    /// Waiting for work or just started; each takes one job from the queue at once.
+    /// Threads that wait for work or have just started. Each takes one job from the queue next.
     idle_threads: usize,
 }
 
 struct Job {
     source: Source,
     spec: Spec,
-    answer: oneshot::Sender<Result<Outcome, ThumbError>>,
+    answer: oneshot::Sender<Result<ThumbnailOutcome, ThumbError>>,
 }
 
 impl Thumbnailer {
-    /// A pool of at most `threads` threads, each taking up to about 64 MiB while it works, for
-    /// pictures of at most `max_pixels`, with at most `queue` requests waiting. Starts no thread yet.
+    /// A pool of at most `threads` threads, each of which takes up to about 64 MiB while working. Accepts
+    /// images of at most `max_pixels`, and at most `queue` waiting requests. Starts no thread yet.
     pub fn new(threads: NonZeroUsize, max_pixels: u64, queue: usize) -> Self {
         Self::with_idle_time(threads, max_pixels, queue, Duration::from_secs(THUMB_THREAD_IDLE_SECONDS))
     }
@@ -64,18 +65,18 @@ impl Thumbnailer {
         }
     }
 
-    /// Makes a thumbnail of this picture. Dropping the future takes it out of the queue.
+    /// Makes a thumbnail. Dropping the future removes the request from the queue.
     ///
     /// # Errors
     /// See [`ThumbError`]; [`ThumbError::Busy`] when the queue is full.
-    pub async fn thumbnail(&self, source: Source, spec: Spec) -> Result<Outcome, ThumbError> {
+    pub async fn thumbnail(&self, source: Source, spec: Spec) -> Result<ThumbnailOutcome, ThumbError> {
         let (answer, answered) = oneshot::channel();
         self.submit(Job { source, spec, answer })?;
-        // The sender only goes away unused when a thread dies outside of the decoders.
+        // The sender is dropped without a result only if a thread dies outside of the decoders.
         answered.await.unwrap_or_else(|_| Err(io::Error::other("a thumbnail thread ended").into()))
     }
 
-    /// Threads alive now, working or idle; for metrics.
+    /// Current number of threads, working or idle. For metrics.
     pub fn threads(&self) -> usize {
         self.shared.lock().threads
     }
@@ -83,7 +84,7 @@ impl Thumbnailer {
     fn submit(&self, job: Job) -> Result<(), ThumbError> {
         let mut state = self.shared.lock();
         state.queue.retain(|job| !job.answer.is_closed());
-        // Idle threads are about to take what is queued, so that does not count as waiting.
+        // Idle threads are about to take queued jobs, so those do not count as waiting.
         let free_threads = state.idle_threads + (self.shared.threads_max - state.threads);
         if state.queue.len() >= self.shared.queue_max + free_threads {
             return Err(ThumbError::Busy);
@@ -96,7 +97,7 @@ impl Thumbnailer {
                     state.threads += 1;
                     state.idle_threads += 1;
                 }
-                // Another thread will come to it.
+                // An existing thread takes the job later.
                 Err(_) if state.threads > 0 => {}
                 Err(error) => return Err(error.into()),
             }
@@ -109,25 +110,26 @@ impl Thumbnailer {
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
-        // Nothing panics under the lock, and the state would be whole if it did.
+        // No code panics while holding the lock, and the state would be consistent if it did.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The life of a thread: jobs until there has been none for the idle time.
+    /// The main loop of a thread: takes jobs until it has been idle for the idle time.
     fn work(&self) {
         while let Some(job) = self.next_job() {
             if !job.answer.is_closed() {
-                // Decoders are foreign code on foreign bytes: a panic there is one failed picture.
+                // Decoders are third-party code on untrusted input: a panic fails one image, not the thread.
                 let made = catch_unwind(AssertUnwindSafe(|| make(job.source, &job.spec, self.max_pixels)))
                     .unwrap_or_else(|_| Err(ThumbError::Unreadable("its decoder failed".to_owned())));
-                // An error means that nobody waits any more.
+                // Fails only if the request was cancelled.
                 let _ = job.answer.send(made);
             }
             self.lock().idle_threads += 1;
         }
     }
 
-    /// Waits for a job; `None` means that this thread no longer counts and must end.
+    /// Waits for a job. `None` means that the thread is no longer counted and must end. The decision is made
+    /// under the lock, so no job is queued for a thread that is ending.
     fn next_job(&self) -> Option<Job> {
         let (mut state, _) = self
             .work_came

@@ -1,36 +1,36 @@
-//! Which size a request gets: one of the five the specification recommends
-//! (client-server API, "Thumbnails"), so that the number of kept thumbnails is bounded.
+//! The size for a request: one of those that the specification recommends (client-server API, "Thumbnails"), so
+//! that the number of stored thumbnails is bounded.
 
-/// How a picture of another shape is fitted.
+/// How an image of another aspect ratio is fitted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Method {
-    /// The whole picture, inside the size asked for.
+    /// The whole image, within the requested size.
     Scale,
-    /// The middle of the picture, filling the size asked for.
+    /// The centre of the image, filling the requested size.
     Crop,
 }
 
 /// A request for a thumbnail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Spec {
-    /// Wanted width in pixels.
+    /// Requested width in pixels.
     pub width: u32,
-    /// Wanted height in pixels.
+    /// Requested height in pixels.
     pub height: u32,
-    /// How to fit.
+    /// The resizing method.
     pub method: Method,
-    /// Whether an animation is welcome. When not, the answer never moves.
+    /// Whether an animation is acceptable. If not, the result is never animated.
     pub animated: bool,
 }
 
-/// One of the sizes that thumbnails are made in.
+/// A size in which thumbnails are made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct StandardSize {
     /// Width in pixels.
     pub width: u32,
     /// Height in pixels.
     pub height: u32,
-    /// How pictures are fitted into it.
+    /// The resizing method.
     pub method: Method,
 }
 
@@ -39,8 +39,8 @@ const fn standard(width: u32, height: u32, method: Method) -> StandardSize {
 }
 
 const CROPS: [StandardSize; 2] = [standard(32, 32, Method::Crop), standard(96, 96, Method::Crop)];
-// The two small ones are not in the specification's list, but clients ask for avatars this way too, and the next larger
-// size would be the whole picture.
+// The two small ones are not in the specification's list. Clients request avatars with them too, and the next
+// larger size would be the whole image.
 const SCALES: [StandardSize; 4] = [
     standard(32, 32, Method::Scale),
     standard(96, 96, Method::Scale),
@@ -50,9 +50,9 @@ const SCALES: [StandardSize; 4] = [
 const LARGEST: StandardSize = standard(800, 600, Method::Scale);
 
 impl Spec {
-    /// The smallest standard size that satisfies the request, or the largest there is.
+    /// The smallest standard size that satisfies the request, or the largest one.
     ///
-    /// A crop above 96x96 gets a scaled picture: the client crops it, and it is sharp.
+    /// A crop above 96x96 gets a scaled image, which is sharp enough for the client to crop.
     pub fn standard(&self) -> StandardSize {
         let satisfies = |size: &&StandardSize| size.width >= self.width && size.height >= self.height;
         let crop = CROPS.iter().filter(|_| self.method == Method::Crop).find(satisfies);
@@ -60,24 +60,24 @@ impl Spec {
     }
 }
 
-/// The pixels of the thumbnail and of the decoded picture it is made from.
+/// The dimensions of the thumbnail, and those needed from the decoder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Target {
+pub(super) struct TargetSize {
     /// Size of the thumbnail.
     pub(super) width: u32,
     pub(super) height: u32,
-    /// A decoded picture of this size or larger has all the detail the thumbnail shows.
+    /// A decoded image of this size or larger has all the detail that the thumbnail shows.
     pub(super) needed_width: u32,
     pub(super) needed_height: u32,
 }
 
-impl Target {
-    /// The thumbnail of the same size as the picture.
+impl TargetSize {
+    /// A thumbnail of the image's own size.
     pub(super) fn same(width: u32, height: u32) -> Self {
         Self { width, height, needed_width: width, needed_height: height }
     }
 
-    /// The same with width and height exchanged.
+    /// Swaps width and height.
     pub(super) fn turned(self) -> Self {
         Self {
             width: self.height,
@@ -89,8 +89,8 @@ impl Target {
 }
 
 impl StandardSize {
-    /// What to make of a picture of this size; `None` when it would not become smaller.
-    pub(super) fn target(self, width: u32, height: u32) -> Option<Target> {
+    /// The target for an image of this size. `None` if it would not become smaller.
+    pub(super) fn target(self, width: u32, height: u32) -> Option<TargetSize> {
         let (across, down) = (f64::from(self.width) / f64::from(width), f64::from(self.height) / f64::from(height));
         let factor = match self.method {
             Method::Scale => across.min(down),
@@ -102,15 +102,15 @@ impl StandardSize {
         let shrunk = |length: u32| ((f64::from(length) * factor).round() as u32).max(1);
         let (needed_width, needed_height) = (shrunk(width), shrunk(height));
         Some(match self.method {
-            Method::Scale => Target::same(needed_width, needed_height),
-            Method::Crop => Target { width: self.width, height: self.height, needed_width, needed_height },
+            Method::Scale => TargetSize::same(needed_width, needed_height),
+            Method::Crop => TargetSize { width: self.width, height: self.height, needed_width, needed_height },
         })
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Method, Spec, Target};
+    use super::{Method, Spec, TargetSize};
 
     fn standard(width: u32, height: u32, method: Method) -> (u32, u32, Method) {
         let size = Spec { width, height, method, animated: false }.standard();
@@ -138,14 +138,14 @@ mod tests {
     }
 
     #[test]
-    fn pictures_never_grow() {
+    fn images_are_never_enlarged() {
         let scale = Spec { width: 800, height: 600, method: Method::Scale, animated: false }.standard();
-        assert_eq!(scale.target(4000, 3000), Some(Target::same(800, 600)));
-        assert_eq!(scale.target(3000, 4000), Some(Target::same(450, 600)));
-        assert_eq!(scale.target(u32::MAX, 1), Some(Target::same(800, 1)));
+        assert_eq!(scale.target(4000, 3000), Some(TargetSize::same(800, 600)));
+        assert_eq!(scale.target(3000, 4000), Some(TargetSize::same(450, 600)));
+        assert_eq!(scale.target(u32::MAX, 1), Some(TargetSize::same(800, 1)));
         assert_eq!(scale.target(800, 600), None);
         let crop = Spec { width: 96, height: 96, method: Method::Crop, animated: false }.standard();
-        let expected = Target { width: 96, height: 96, needed_width: 128, needed_height: 96 };
+        let expected = TargetSize { width: 96, height: 96, needed_width: 128, needed_height: 96 };
         assert_eq!(crop.target(4000, 3000), Some(expected));
         assert_eq!(crop.target(96, 5000), None);
     }

@@ -1,7 +1,7 @@
-//! Thumbnails of real pictures: their size, their form, and what is refused.
+//! Thumbnails of valid images: dimensions, format, and what is refused.
 
 use super::samples::{gif, jpeg, picture, png, progressive, webp, with_orientation};
-use super::{Method, Outcome, Source, Spec, Thumb, ThumbError, Thumbnailer};
+use super::{Method, Source, Spec, Thumb, ThumbError, ThumbnailOutcome, Thumbnailer};
 use crate::limits::THUMB_SOURCE_PIXELS_MAX;
 use image::{DynamicImage, GrayAlphaImage, ImageFormat, LumaA, RgbImage, Rgba, RgbaImage};
 use std::io::Write;
@@ -17,13 +17,13 @@ fn thumbnailer() -> Thumbnailer {
     Thumbnailer::new(ONE, THUMB_SOURCE_PIXELS_MAX, 4)
 }
 
-async fn outcome(bytes: Vec<u8>, spec: Spec) -> Result<Outcome, ThumbError> {
+async fn outcome(bytes: Vec<u8>, spec: Spec) -> Result<ThumbnailOutcome, ThumbError> {
     thumbnailer().thumbnail(Source::Bytes(bytes.into()), spec).await
 }
 
 async fn made(bytes: Vec<u8>, spec: Spec) -> (Thumb, RgbaImage) {
     match outcome(bytes, spec).await.unwrap() {
-        Outcome::Made(thumb) => {
+        ThumbnailOutcome::Made(thumb) => {
             let format = if thumb.content_type == "image/png" { ImageFormat::Png } else { ImageFormat::Jpeg };
             let decoded = image::load_from_memory_with_format(&thumb.bytes, format).unwrap().into_rgba8();
             assert_eq!(decoded.dimensions(), (thumb.width, thumb.height));
@@ -58,22 +58,22 @@ async fn files_are_read_in_place() {
     let mut file = tempfile::tempfile().unwrap();
     file.write_all(&jpeg(&picture(1000, 1000))).unwrap();
     let outcome = thumbnailer().thumbnail(Source::File(file), SCALE).await.unwrap();
-    assert!(matches!(outcome, Outcome::Made(Thumb { width: 240, height: 240, .. })), "{outcome:?}");
+    assert!(matches!(outcome, ThumbnailOutcome::Made(Thumb { width: 240, height: 240, .. })), "{outcome:?}");
 }
 
 #[tokio::test]
-async fn small_pictures_stay_as_they_are() {
+async fn small_images_are_served_as_they_are() {
     let small = picture(320, 200);
     for (bytes, content_type) in
         [(jpeg(&small), "image/jpeg"), (png(&small.clone().into()), "image/png"), (webp(&small), "image/webp")]
     {
-        assert_eq!(outcome(bytes, SCALE).await.unwrap(), Outcome::Original { content_type });
+        assert_eq!(outcome(bytes, SCALE).await.unwrap(), ThumbnailOutcome::Original { content_type });
     }
 }
 
 #[tokio::test]
-async fn animation_only_when_asked_for() {
-    let original = Outcome::Original { content_type: "image/gif" };
+async fn animated_only_if_requested() {
+    let original = ThumbnailOutcome::Original { content_type: "image/gif" };
     assert_eq!(outcome(gif(900, 300, 3), MOVING).await.unwrap(), original);
     assert_eq!(outcome(gif(90, 30, 3), MOVING).await.unwrap(), original);
     let (thumb, _) = made(gif(90, 30, 3), SCALE).await;
@@ -83,9 +83,9 @@ async fn animation_only_when_asked_for() {
 }
 
 #[tokio::test]
-async fn pictures_are_turned_upright() {
+async fn exif_orientation_is_applied() {
     let bytes = jpeg(&picture(1600, 1000));
-    // Where the red corner is after each orientation: right?, bottom?
+    // Position of the red corner after each orientation: right, bottom.
     let corners = [(1, 0, 0), (2, 1, 0), (3, 1, 1), (4, 0, 1), (5, 0, 0), (6, 1, 0), (7, 1, 1), (8, 0, 1)];
     for (orientation, right, bottom) in corners {
         let (thumb, decoded) = made(with_orientation(&bytes, orientation), SCALE).await;
@@ -97,8 +97,8 @@ async fn pictures_are_turned_upright() {
 }
 
 #[tokio::test]
-async fn transparency_is_kept_and_colours_do_not_bleed() {
-    // Transparent pixels are bright green: none of it may show.
+async fn transparency_is_kept_without_bleeding_colours() {
+    // Transparent pixels are bright green, which must not show.
     let alpha = RgbaImage::from_fn(2000, 1000, |x, _| {
         if x % 2 == 0 || x < 1000 { Rgba([200, 0, 0, 255]) } else { Rgba([0, 255, 0, 0]) }
     });
@@ -118,7 +118,7 @@ async fn transparency_is_kept_and_colours_do_not_bleed() {
 }
 
 #[tokio::test]
-async fn varieties_of_png() {
+async fn png_variants() {
     let deep = DynamicImage::from(picture(1000, 800)).into_rgba16();
     for source in [
         deep.clone().into(),
@@ -138,7 +138,7 @@ async fn progressive_jpeg() {
 }
 
 #[tokio::test]
-async fn extreme_shapes() {
+async fn extreme_aspect_ratios() {
     for (width, height) in [(20_000, 10), (10, 20_000), (3000, 1), (1, 1)] {
         for spec in [SCALE, CROP, Spec { width: 32, height: 32, ..CROP }] {
             for bytes in [jpeg(&picture(width, height)), png(&picture(width, height).into())] {
@@ -149,7 +149,7 @@ async fn extreme_shapes() {
 }
 
 #[test]
-fn threads_come_late_and_go_early() {
+fn threads_start_on_demand_and_end_when_idle() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     runtime.block_on(async {
         let two = NonZeroUsize::new(2).unwrap();
@@ -159,7 +159,7 @@ fn threads_come_late_and_go_early() {
         let asked = (0..4).map(|_| pool.thumbnail(Source::Bytes(bytes.clone()), SCALE));
         let outcomes = futures_util::future::join_all(asked).await;
         let busy = outcomes.iter().filter(|outcome| matches!(outcome, Err(ThumbError::Busy))).count();
-        let made = outcomes.iter().filter(|outcome| matches!(outcome, Ok(Outcome::Made(_)))).count();
+        let made = outcomes.iter().filter(|outcome| matches!(outcome, Ok(ThumbnailOutcome::Made(_)))).count();
         assert!(busy >= 1 && made >= 3 && busy + made == 4, "{outcomes:?}");
         assert!((1..=2).contains(&pool.threads()));
         tokio::time::sleep(Duration::from_millis(400)).await;
@@ -169,7 +169,7 @@ fn threads_come_late_and_go_early() {
 }
 
 #[tokio::test]
-async fn other_files_have_no_thumbnail() {
+async fn other_file_types_have_no_thumbnail() {
     for bytes in [
         &b""[..],
         b"hello",

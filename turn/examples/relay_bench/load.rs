@@ -1,4 +1,4 @@
-//! Eight clients that send through the relay to a peer that sends everything back.
+//! Load: eight clients send through the relay to a peer that echoes.
 
 use std::fmt;
 use std::net::{SocketAddr, UdpSocket};
@@ -13,7 +13,7 @@ use hearth_turn::stun::{Algorithm, Class, Key, Message, Method, Writer, attribut
 use super::servers::SECRET;
 
 const CLIENTS: usize = 8;
-/// Messages that each client has under way when it sends as fast as they come back.
+/// Messages in flight per client in the closed loop.
 const IN_FLIGHT: usize = 32;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub(crate) enum Wrapping {
 pub(crate) struct Load {
     pub(crate) bytes: usize,
     pub(crate) wrapping: Wrapping,
-    /// Messages offered per second; `None`: as fast as they come back.
+    /// Messages offered per second. `None`: closed loop.
     pub(crate) per_s: Option<u64>,
     pub(crate) time: Duration,
 }
@@ -42,7 +42,7 @@ pub(crate) struct Outcome {
     pub(crate) received: u64,
 }
 
-/// Asks the relay, answering its challenge. Returns whether there was an answer in time.
+/// Sends a request, answering the challenge. Returns whether a response arrived in time.
 pub(crate) fn ask(socket: &UdpSocket, nonce: &mut Vec<u8>, method: Method, fill: &dyn Fn(&mut Writer<'_>)) -> bool {
     let credentials = mint(SECRET.as_bytes(), "bench", 2_000_000_000);
     for attempt in 0..3u8 {
@@ -68,20 +68,20 @@ pub(crate) fn ask(socket: &UdpSocket, nonce: &mut Vec<u8>, method: Method, fill:
     panic!("{method:?} was refused");
 }
 
-/// With room for everything that is under way: what is lost shall be the relay's doing.
-fn roomy(at: &str) -> UdpSocket {
+/// A socket with large buffers, so that losses are the relay's.
+fn large_buffer_socket(at: &str) -> UdpSocket {
     let socket = UdpSocket::bind(at).unwrap();
     rustix::net::sockopt::set_socket_recv_buffer_size(&socket, 4 * 1_024 * 1_024).unwrap();
     socket
 }
 
 fn client(relay: SocketAddr, peer: SocketAddr) -> UdpSocket {
-    let socket = roomy("127.0.0.1:0");
+    let socket = large_buffer_socket("127.0.0.1:0");
     socket.connect(relay).unwrap();
     socket.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
     let mut nonce = Vec::new();
     let transport = |w: &mut Writer<'_>| _ = w.put(attribute::REQUESTED_TRANSPORT, &[17, 0, 0, 0]);
-    // On a busy machine a server may need a while to come up.
+    // On a busy machine a server takes a while to start.
     assert!((0..5).any(|_| ask(&socket, &mut nonce, Method::ALLOCATE, &transport)));
     assert!(ask(&socket, &mut nonce, Method::CREATE_PERMISSION, &|w| {
         w.put_address(attribute::XOR_PEER_ADDRESS, peer);
@@ -109,9 +109,9 @@ fn packet(case: &Load, peer: SocketAddr) -> Vec<u8> {
     }
 }
 
-/// Puts the load on the relay at `relay`.
+/// Runs the load against a relay.
 pub(crate) fn run(case: &Load, relay: SocketAddr) -> Outcome {
-    let echo = roomy("127.0.0.2:0");
+    let echo = large_buffer_socket("127.0.0.2:0");
     let peer = echo.local_addr().unwrap();
     let stop = Arc::new(AtomicBool::new(false));
     let stopping = Arc::clone(&stop);
@@ -166,7 +166,7 @@ fn drive(case: &Load, clients: &[UdpSocket], packet: &[u8]) -> Outcome {
                 }
                 std::thread::sleep(Duration::from_micros(100));
             }
-            // At the start, and when everything has been lost.
+            // At the start, or after everything in flight was lost.
             None if sending && (sent == 0 || heard.elapsed() > Duration::from_millis(200)) => {
                 for socket in clients.iter().cycle().take(CLIENTS * IN_FLIGHT) {
                     sent += u64::from(socket.send(packet).is_ok());

@@ -1,17 +1,18 @@
-//! Measures what a relayed packet costs: our relay against coturn, alternating in one run, as CPU time of the server's process
-//! (from schedstat, so that other work on the machine matters little). Peers and clients are in this process.
+//! Measures the cost of a relayed packet, alternating with coturn in one run. The cost is the CPU time of the
+//! server process (from schedstat, so that other work on the machine matters little). Peers and clients run in
+//! this process.
 //!
 //! `cargo run --release -p hearth-turn --example relay_bench -- [rounds] [seconds]`; coturn: `apt-get install coturn`.
 //!
 //! With `-- builds [rounds] [seconds] [other builds of this program]`, compares what a packet costs in each.
-//! With `-- flood [rounds] [requests per second, 0: as many as can be] [other builds of this program]`, see [`flood`].
+//! With `-- flood [rounds] [requests per second, 0: unlimited] [other builds of this program]`, see [`flood`].
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, clippy::panic, reason = "a measuring program for developers")]
 
 mod flood;
 mod load;
+mod round_trips;
 mod servers;
-mod talk;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -34,8 +35,8 @@ fn main() {
     let number = |at: usize, default: u64| arguments.get(at).map_or(default, |text| text.parse().unwrap());
     match word(0) {
         "serve" => return servers::serve(number(1, 1) as usize, number(2, 0) as u16, number(3, 0)),
-        "strangers" => return flood::strangers(word(1).parse().unwrap(), number(2, 0), word(3) == "made up"),
-        "talk" => return talk::talk(word(1).parse().unwrap(), number(2, 0) as usize),
+        "flood_sender" => return flood::flood_sender(word(1).parse().unwrap(), number(2, 0), word(3) == "invalid"),
+        "trip" => return round_trips::run_client(word(1).parse().unwrap(), number(2, 0) as usize),
         "flood" | "builds" => {
             let mut programs = vec![std::env::current_exe().unwrap().to_str().unwrap().to_owned()];
             programs.extend(arguments.iter().skip(3).cloned());
@@ -51,7 +52,7 @@ fn main() {
     for round in 0..rounds {
         for threads in [1, 2] {
             for case in cases(Duration::from_secs(seconds)) {
-                // Who is first alternates, too.
+                // Alternate the order as well.
                 let mut kinds = [Kind::Ours, Kind::Coturn, Kind::Prompt];
                 kinds.rotate_left(round as usize % 3);
                 for kind in kinds {
@@ -63,7 +64,7 @@ fn main() {
     report(&results);
 }
 
-/// The cost of a packet in builds of this program, alternating, on the first core.
+/// Compares the cost of a packet between builds of this program, alternating, on the first core.
 fn compare_builds(programs: &[String], rounds: u64, time: Duration) {
     for case in cases(time) {
         let mut costs = vec![Vec::new(); programs.len()];

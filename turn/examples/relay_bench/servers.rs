@@ -1,4 +1,4 @@
-//! The two servers, each as a process of its own.
+//! The two servers, each in a process of its own.
 
 use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, UdpSocket};
@@ -15,7 +15,7 @@ pub(crate) const SECRET: &str = "north";
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Ours,
-    /// Ours, which lets no datagrams gather.
+    /// This relay, without coalescing.
     Prompt,
     Coturn,
 }
@@ -46,7 +46,7 @@ impl Authority for Open {
     }
 }
 
-/// Our relay, until standard input ends.
+/// Runs this relay until standard input ends.
 pub(crate) fn serve(threads: usize, port: u16, gather_us: u64) {
     let mut settings = Settings::new();
     settings.udp = vec![SocketAddr::from(([127, 0, 0, 1], port))];
@@ -72,7 +72,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// `None` if it is not installed.
+    /// Starts a server. `None` if it is not installed.
     pub(crate) fn start(kind: Kind, threads: usize) -> Option<Self> {
         let port = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let at = SocketAddr::from(([127, 0, 0, 1], port));
@@ -92,7 +92,8 @@ impl Server {
         Some(Self { child, at })
     }
 
-    /// A build of this program, before everything else but the clients: on the first core, or with two threads on both.
+    /// Starts a build of this program: on the first core, or with two threads on both. Only the clients have a
+    /// higher priority.
     pub(crate) fn of_build(program: &str, threads: usize) -> Self {
         let port = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let mut command = Command::new("taskset");
@@ -105,7 +106,7 @@ impl Server {
         Self { child, at: SocketAddr::from(([127, 0, 0, 1], port)) }
     }
 
-    /// Time on a processor of all its threads, in nanoseconds.
+    /// CPU time of all its threads, in nanoseconds.
     pub(crate) fn cpu_ns(&self) -> u64 {
         let tasks = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
         tasks

@@ -1,4 +1,4 @@
-//! The wire format. See `hearth_turn::fuzzing::message`.
+//! Fuzz target for the wire format. See `hearth_turn::fuzzing::message`.
 
 #![no_main]
 

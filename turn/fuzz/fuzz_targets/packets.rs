@@ -1,4 +1,4 @@
-//! The relay's state machine. See `hearth_turn::fuzzing::packets`.
+//! Fuzz target for the state machine. See `hearth_turn::fuzzing::packets`.
 
 #![no_main]
 

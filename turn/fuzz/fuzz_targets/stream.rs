@@ -1,4 +1,4 @@
-//! Streams cut anywhere. See `hearth_turn::fuzzing::stream`.
+//! Fuzz target for streams. See `hearth_turn::fuzzing::stream`.
 
 #![no_main]
 

@@ -1,5 +1,5 @@
-//! The wire format: what is read, against webrtc-rs's codec and against what our own writer makes of it again; and that no
-//! signature survives a change.
+//! Fuzz target for the wire format. Compares parsing with webrtc-rs's codec and with this crate's writer, and
+//! checks that no signature survives a change.
 
 use super::script::Script;
 use crate::limits::ATTRIBUTES_MAX;
@@ -7,19 +7,19 @@ use crate::stun::address::{ADDRESS_BYTES_MAX, read_xor, write_xor};
 use crate::stun::integrity::Integrity;
 use crate::stun::{Algorithm, Class, HEADER_BYTES, Key, Malformed, Message, Method, Writer, attribute, channel_data};
 
-/// What a packet was found to be, so that a test can tell that a collection of them is of every kind.
+/// What the packet turned out to be. A test uses it to check that the corpus covers every kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Found {
-    /// No STUN message, for this reason.
+pub enum MessageKind {
+    /// Not a STUN message, for this reason.
     Not(Malformed),
-    /// One without a signature of ours.
+    /// A message without a valid signature.
     Message,
-    /// One signed by us.
+    /// A message signed with the test credentials.
     Signed,
 }
 
 const CREDENTIALS: [&str; 3] = ["1700000000:@alice:hearth", "hearth", "password"];
-/// Attributes that mean something to the codec.
+/// Attributes with a meaning for the codec.
 const KINDS: [u16; 8] = [
     attribute::USERNAME,
     attribute::XOR_PEER_ADDRESS,
@@ -30,18 +30,18 @@ const KINDS: [u16; 8] = [
     attribute::MESSAGE_INTEGRITY_SHA256,
     attribute::FINGERPRINT,
 ];
-/// A FINGERPRINT with its header.
+/// Bytes of a FINGERPRINT with its header.
 const FINGERPRINT_BYTES: usize = 8;
-/// The shorter of the two codes.
-const CODE_BYTES_MIN: usize = 20;
-/// XOR-MAPPED-ADDRESS before it had its number; webrtc-rs's codec takes it for the new one.
+/// Bytes of the shorter HMAC.
+const HMAC_BYTES_MIN: usize = 20;
+/// XOR-MAPPED-ADDRESS in drafts before its final number. webrtc-rs's codec treats it like the final one.
 const OLD_XOR_MAPPED_ADDRESS: u16 = 0x8020;
 
-/// Makes a packet as the script says and looks at it from all sides.
+/// Builds a packet from the script and checks it.
 ///
 /// # Panics
-/// If something does not hold that has to.
-pub fn message(bytes: &[u8]) -> Found {
+/// If a check fails.
+pub fn message(bytes: &[u8]) -> MessageKind {
     let mut script = Script::new(bytes);
     let changed = (usize::from(script.word()), script.byte());
     let packet = match script.byte() % 4 {
@@ -59,13 +59,13 @@ pub fn message(bytes: &[u8]) -> Found {
             if they_read_it {
                 check_refusal(&packet, why, &theirs);
             }
-            return Found::Not(why);
+            return MessageKind::Not(why);
         }
     };
-    assert!(they_read_it, "another implementation cannot read what we can");
+    assert!(they_read_it, "webrtc-rs cannot read a valid message");
     check_reading(&ours, &theirs);
     check_writing(&ours, changed);
-    if check_signature(&ours, &mut theirs) { Found::Signed } else { Found::Message }
+    if check_signature(&ours, &mut theirs) { MessageKind::Signed } else { MessageKind::Message }
 }
 
 fn key(algorithm: Algorithm) -> Key {
@@ -73,7 +73,7 @@ fn key(algorithm: Algorithm) -> Key {
     Key::long_term(algorithm, username, realm, password)
 }
 
-/// A message written attribute by attribute; perhaps damaged.
+/// A message written attribute by attribute, optionally damaged.
 fn composed(script: &mut Script<'_>, damaged: bool) -> Vec<u8> {
     let mut out = Vec::new();
     let class = script.pick(&[Class::Request, Class::Indication, Class::Success, Class::Error]);
@@ -110,7 +110,8 @@ fn composed(script: &mut Script<'_>, damaged: bool) -> Vec<u8> {
     out
 }
 
-/// Makes fingerprints right that were not last and became wrong with the length that is in the header.
+/// Corrects the checksum of FINGERPRINT attributes that are not last: later attributes change the length in the
+/// header, which the checksum covers.
 fn right_fingerprints(out: &mut [u8]) {
     let mut at = HEADER_BYTES;
     while at + FINGERPRINT_BYTES <= out.len() {
@@ -123,7 +124,7 @@ fn right_fingerprints(out: &mut [u8]) {
     }
 }
 
-/// Any bytes after a header that is sound.
+/// A valid header followed by arbitrary bytes.
 fn headed(script: &mut Script<'_>) -> Vec<u8> {
     let mut out = Vec::new();
     Writer::new(&mut out, Method(script.word()), Class::Request, script.array());
@@ -136,21 +137,21 @@ fn headed(script: &mut Script<'_>) -> Vec<u8> {
 
 fn check_channel_data(packet: &[u8]) {
     if let Some((number, payload)) = channel_data::read(packet) {
-        let header = channel_data::header(number, u16::try_from(payload.len()).expect("said in two bytes"));
+        let header = channel_data::header(number, u16::try_from(payload.len()).expect("the length has two bytes"));
         assert!(packet.starts_with(&header) && payload.start == 4 && payload.end <= packet.len());
     } else {
         assert!(packet.len() < 4 || packet.len() < 4 + usize::from(u16::from_be_bytes([packet[2], packet[3]])));
     }
 }
 
-/// We refuse what another implementation takes: there has to be a reason.
+/// The parser refuses a packet that webrtc-rs accepts: checks that the reason is true.
 fn check_refusal(packet: &[u8], why: Malformed, theirs: &stun::message::Message) {
     let attributes = &theirs.attributes.0;
     let length = theirs.length as usize;
     match why {
-        Malformed::NotStun => assert!(packet[0] & 0xC0 != 0, "it begins as another protocol does"),
+        Malformed::NotStun => assert!(packet[0] & 0xC0 != 0, "the first byte belongs to another protocol"),
         Malformed::Length => assert!(!length.is_multiple_of(4) || HEADER_BYTES + length != packet.len()),
-        Malformed::Attribute => assert!(attributes.len() > ATTRIBUTES_MAX, "they have no limit"),
+        Malformed::Attribute => assert!(attributes.len() > ATTRIBUTES_MAX, "webrtc-rs has no limit"),
         Malformed::Fingerprint => {
             let before = attributes.iter().take(attributes.len() - 1);
             let early = before.clone().any(|found| found.typ.value() == attribute::FINGERPRINT);
@@ -159,7 +160,7 @@ fn check_refusal(packet: &[u8], why: Malformed, theirs: &stun::message::Message)
     }
 }
 
-/// The same type, the same attributes, the same addresses in them.
+/// Both codecs must find the same type, attributes and addresses.
 fn check_reading(ours: &Message<'_>, theirs: &stun::message::Message) {
     let class = match ours.class() {
         Class::Request => stun::message::CLASS_REQUEST,
@@ -172,7 +173,7 @@ fn check_reading(ours: &Message<'_>, theirs: &stun::message::Message) {
     assert_eq!(theirs.transaction_id.0, ours.transaction());
     let mut rest = theirs.attributes.0.iter();
     for found in ours.attributes() {
-        let other = rest.next().expect("they find it, too");
+        let other = rest.next().expect("webrtc-rs finds the attribute too");
         let kind = if found.kind == OLD_XOR_MAPPED_ADDRESS { attribute::XOR_MAPPED_ADDRESS } else { found.kind };
         assert_eq!((kind, found.value), (other.typ.value(), &other.value[..]));
         check_address(ours, found.value);
@@ -180,7 +181,7 @@ fn check_reading(ours: &Message<'_>, theirs: &stun::message::Message) {
     let last = [attribute::MESSAGE_INTEGRITY, attribute::MESSAGE_INTEGRITY_SHA256, attribute::FINGERPRINT];
     assert!(
         rest.next().is_none_or(|next| last.contains(&next.typ.value())),
-        "only what follows a signature is ignored"
+        "only attributes after the integrity are ignored"
     );
     for kind in last {
         let other = theirs.attributes.0.iter().find(|found| found.typ.value() == kind);
@@ -191,12 +192,12 @@ fn check_reading(ours: &Message<'_>, theirs: &stun::message::Message) {
     if let Some(code) = ours.error_code() {
         let mut other = stun::error_code::ErrorCodeAttribute::default();
         let read = stun::message::Getter::get_from(&mut other, theirs);
-        // They look at all eight bits of the hundreds, of which only three are the code's.
+        // webrtc-rs reads eight bits for the hundreds, of which only three belong to the code.
         assert!(read.is_ok() && (other.code.0 - code) % 800 == 0);
     }
 }
 
-/// An address is read as they read it, and written as it was.
+/// Both codecs must read the same address, and writing it must give the same bytes.
 fn check_address(message: &Message<'_>, value: &[u8]) {
     let ours = read_xor(value, &message.transaction());
     if let Some(address) = ours {
@@ -210,14 +211,15 @@ fn check_address(message: &Message<'_>, value: &[u8]) {
     theirs.add(stun::attributes::ATTR_XORMAPPED_ADDRESS, value);
     let mut other = stun::xoraddr::XorMappedAddress::default();
     let read = stun::message::Getter::get_from(&mut other, &theirs).is_ok();
-    // They fill up what is too short, and refuse what begins with something else than the zero that it should.
+    // webrtc-rs pads short values and refuses a nonzero first byte, which the RFC says to ignore.
     if value.first() == Some(&0) && [8, 20].contains(&value.len()) && (value[1] == 1) == (value.len() == 8) {
         let theirs = read.then(|| std::net::SocketAddr::new(other.ip, other.port));
         assert_eq!(ours, theirs);
     }
 }
 
-/// Written anew, it is the same; signed, it is signed; and changed in one place, it is not.
+/// Rewriting a message gives the same bytes; signing it gives a valid signature; any change to it breaks the
+/// signature.
 fn check_writing(ours: &Message<'_>, (at, change): (usize, u8)) {
     let mut out = Vec::new();
     let mut writer = Writer::new(&mut out, ours.method(), ours.class(), ours.transaction());
@@ -229,7 +231,7 @@ fn check_writing(ours: &Message<'_>, (at, change): (usize, u8)) {
         same.resize(same.len().next_multiple_of(4), 0);
         count += 1;
     }
-    let length = u16::try_from(writer.bytes() - HEADER_BYTES).expect("no longer than before");
+    let length = u16::try_from(writer.bytes() - HEADER_BYTES).expect("not longer than the original");
     same[2..4].copy_from_slice(&length.to_be_bytes());
     assert_eq!(out, same, "written as read, with zeros as padding");
     if count + 2 > ATTRIBUTES_MAX {
@@ -241,31 +243,32 @@ fn check_writing(ours: &Message<'_>, (at, change): (usize, u8)) {
         let mut writer = Writer::new(&mut signed, ours.method(), ours.class(), ours.transaction());
         ours.attributes().for_each(|found| _ = writer.put(found.kind, found.value));
         writer.put_integrity(integrity, &key).put_fingerprint();
-        let message = Message::parse(&signed).expect("what we write, we can read");
+        let message = Message::parse(&signed).expect("a written message parses");
         assert!(key.verifies(&message, integrity) && message.has_fingerprint());
         assert!(message.attributes().eq(ours.attributes()));
         let end = signed.len() - FINGERPRINT_BYTES;
-        // Anywhere, and in the code itself.
-        for at in [at % signed.len(), end - 1 - at % CODE_BYTES_MIN] {
+        // Change any byte, and one of the HMAC itself.
+        for at in [at % signed.len(), end - 1 - at % HMAC_BYTES_MIN] {
             let mut changed = signed.clone();
             changed[at] ^= change.max(1);
             if at < end {
-                // Whoever changes a message can do that, too.
+                // An attacker would correct the checksum too.
                 right_fingerprints(&mut changed);
             }
-            // A fingerprint is not signed: changed, it is wrong, or something else that nobody looks at.
+            // FINGERPRINT is not signed: a changed one is either wrong, or has become another attribute that is
+            // ignored.
             let survives =
                 |found: Message<'_>| key.verifies(&found, integrity) && (at < end || found.has_fingerprint());
-            assert!(!Message::parse(&changed).is_ok_and(survives), "a change at {at} goes unnoticed");
+            assert!(!Message::parse(&changed).is_ok_and(survives), "a change at {at} keeps the signature valid");
         }
     }
 }
 
-/// Whether we and they find it signed.
+/// Whether the message is signed. Both implementations must agree.
 fn check_signature(ours: &Message<'_>, theirs: &mut stun::message::Message) -> bool {
     let signed = key(Algorithm::Md5).verifies(ours, Integrity::Sha1);
     let [username, realm, password] = CREDENTIALS.map(str::to_owned);
     let other = stun::integrity::MessageIntegrity::new_long_term_integrity(username, realm, password);
-    assert_eq!(signed, other.check(theirs).is_ok(), "they find it signed, or not, as we do");
+    assert_eq!(signed, other.check(theirs).is_ok(), "both implementations agree on the signature");
     signed || key(Algorithm::Sha256).verifies(ours, Integrity::Sha256)
 }

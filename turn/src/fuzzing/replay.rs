@@ -1,13 +1,13 @@
-//! What the fuzzer found worth keeping, once more, with each `cargo test`. Also tells whether it still is: a corpus that no
-//! longer gets everywhere has to be made anew (`turn/fuzz/README.md`).
+//! Replays the fuzzer's corpus with `cargo test`. Also checks that it still covers every outcome;
+//! `turn/fuzz/README.md` describes how to regenerate it.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::message::Found;
+use super::message::MessageKind;
 use super::{message, packets, stream};
 
-/// All scripts of a target.
+/// All scripts of a fuzz target.
 fn corpus(target: &str) -> Vec<Vec<u8>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target);
     let entries = std::fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
@@ -40,8 +40,8 @@ fn messages_hold() {
     assert!(scripts.len() >= 100, "only {} scripts", scripts.len());
     let found: Vec<_> = scripts.iter().map(|script| message::message(script)).collect();
     use crate::stun::Malformed::{Attribute, Fingerprint, Length, NotStun};
-    let kinds = [NotStun, Length, Attribute, Fingerprint].map(Found::Not);
-    assert!(kinds.iter().chain(&[Found::Message, Found::Signed]).all(|kind| found.contains(kind)));
+    let kinds = [NotStun, Length, Attribute, Fingerprint].map(MessageKind::Not);
+    assert!(kinds.iter().chain(&[MessageKind::Message, MessageKind::Signed]).all(|kind| found.contains(kind)));
 }
 
 #[test]
@@ -49,9 +49,9 @@ fn streams_hold() {
     let scripts = corpus("stream");
     assert!(scripts.len() >= 100, "only {} scripts", scripts.len());
     let reached: Vec<_> = scripts.iter().map(|script| stream::stream(script)).collect();
-    let with = |what: fn(&stream::Reached) -> bool| reached.iter().filter(|one| what(one)).count();
+    let with = |what: fn(&stream::StreamCoverage) -> bool| reached.iter().filter(|one| what(one)).count();
     assert!(with(|one| one.packets > 10) > 0 && with(|one| one.tls && one.packets > 10) > 0);
     assert!(with(|one| one.full) > 0 && with(|one| one.tls && one.full) > 0);
-    assert!(with(|one| one.no_frame) > 0 && with(|one| one.tls && one.no_frame) > 0);
+    assert!(with(|one| one.invalid_frame) > 0 && with(|one| one.tls && one.invalid_frame) > 0);
     assert!(with(|one| one.frames > 10) > 0);
 }

@@ -1,7 +1,7 @@
-//! Bytes read as a script: whatever they are they mean something, and where they end there are zeros. So the fuzzer can cut,
-//! copy and change them as it likes, and what it makes of them stays a script.
+//! Reads bytes as a script. Every byte string is a valid script, and the end reads as zeros, so that the fuzzer
+//! may cut, copy and change scripts freely.
 
-/// What is left of a script.
+/// The unread rest of a script.
 pub(crate) struct Script<'a> {
     rest: &'a [u8],
 }
@@ -15,7 +15,7 @@ impl<'a> Script<'a> {
         self.rest.is_empty()
     }
 
-    /// Up to `count` bytes.
+    /// The next `count` bytes, or fewer at the end.
     pub(crate) fn take(&mut self, count: usize) -> &'a [u8] {
         let (taken, rest) = self.rest.split_at(count.min(self.rest.len()));
         self.rest = rest;
@@ -41,7 +41,7 @@ impl<'a> Script<'a> {
         from[usize::from(self.byte()) % from.len()]
     }
 
-    /// A length: any up to 199 bytes, and some up to nearly the largest datagram.
+    /// A length: any up to 199 bytes, and some up to nearly `DATAGRAM_BYTES_MAX`.
     pub(crate) fn length(&mut self) -> usize {
         match usize::from(self.byte()) {
             short @ 0..200 => short,

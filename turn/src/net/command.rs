@@ -1,4 +1,4 @@
-//! What other threads ask of a relaying thread: put into its mailbox, which wakes it.
+//! Commands from other threads to a relay thread. Sending one wakes the thread.
 
 use std::net::{SocketAddr, TcpStream};
 use std::sync::mpsc::SyncSender;
@@ -8,55 +8,55 @@ use rustls::ServerConnection;
 
 use crate::server::{AllocationId, AllocationView};
 
-/// A client's stream that somebody else has accepted, for example on the port of HTTPS.
-pub struct Accepted {
-    /// The connection. The relay makes it non-blocking.
+/// A client's stream that was accepted outside of the relay, for example on the HTTPS port.
+pub struct AcceptedStream {
+    /// The TCP connection. The relay makes it non-blocking.
     pub stream: TcpStream,
-    /// Its TLS session, if it has one, after the handshake.
+    /// The TLS session after the handshake. `None` for plain TCP.
     pub tls: Option<Box<ServerConnection>>,
-    /// What has been received (and decrypted) already.
+    /// Bytes already received, after decryption.
     pub read: Vec<u8>,
 }
 
-impl std::fmt::Debug for Accepted {
+impl std::fmt::Debug for AcceptedStream {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let peer: Option<SocketAddr> = self.stream.peer_addr().ok();
-        f.debug_struct("Accepted").field("peer", &peer).field("tls", &self.tls.is_some()).finish_non_exhaustive()
+        f.debug_struct("AcceptedStream").field("peer", &peer).field("tls", &self.tls.is_some()).finish_non_exhaustive()
     }
 }
 
-/// Which allocations to end.
+/// The allocations to end.
 #[derive(Debug, Clone)]
-pub(super) enum Which {
+pub(super) enum DisconnectTarget {
     Id(AllocationId),
     User(String),
 }
 
 pub(super) enum Command {
-    Adopt(Accepted),
-    Show(SyncSender<Vec<AllocationView>>),
-    Disconnect(Which, SyncSender<usize>),
+    Adopt(AcceptedStream),
+    ListAllocations(SyncSender<Vec<AllocationView>>),
+    Disconnect(DisconnectTarget, SyncSender<usize>),
     Stop,
 }
 
-/// A thread's mailbox.
+/// The command queue of one relay thread.
 pub(super) struct Mailbox {
-    letters: Mutex<Vec<Command>>,
+    commands: Mutex<Vec<Command>>,
     waker: mio::Waker,
 }
 
 impl Mailbox {
     pub(super) fn new(waker: mio::Waker) -> Self {
-        Self { letters: Mutex::default(), waker }
+        Self { commands: Mutex::default(), waker }
     }
 
     pub(super) fn put(&self, command: Command) {
-        self.letters.lock().push(command);
-        // If this fails the thread reads it at its next event.
+        self.commands.lock().push(command);
+        // A failed wake-up delays the command until the thread's next event; it is not lost.
         let _ = self.waker.wake();
     }
 
     pub(super) fn empty(&self) -> Vec<Command> {
-        std::mem::take(&mut *self.letters.lock())
+        std::mem::take(&mut *self.commands.lock())
     }
 }

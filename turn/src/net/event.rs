@@ -1,4 +1,4 @@
-//! What an event of the poll is about, packed into its token.
+//! The source of an event, packed into the `mio` token.
 
 use mio::Token;
 
@@ -8,26 +8,28 @@ use crate::server::RelayKey;
 const KIND_SHIFT: u32 = 28;
 const INDEX_MASK: usize = (1 << KIND_SHIFT) - 1;
 
-/// What an event is about. Indices are below 2^28: quotas and limits keep them far below.
+/// The source of an event. Indices stay below 2^28: the limits on allocations and streams keep them far
+/// smaller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum About {
-    /// Somebody put a command into the mailbox.
+pub(super) enum EventSource {
+    /// The command queue.
     Mailbox,
-    /// A socket for clients' data, or for all their datagrams.
+    /// A client socket for data, or for all datagrams where data and requests share one. The index is that of
+    /// the listener.
     Udp(usize),
-    /// A socket for clients' requests: at which address, and of which kind.
+    /// A client socket for requests: index of the listener, and lane.
     Requests(usize, usize),
-    /// A socket for clients' streams.
+    /// A listening socket for streams.
     Listener(usize),
-    /// A stream.
+    /// A client's stream.
     Stream(usize),
-    /// A relay socket.
+    /// A relay socket, with a datagram of a peer.
     Relay(RelayKey),
-    /// What is heard of a relay socket's datagrams.
-    Outcry(RelayKey),
+    /// The error queue of a relay socket.
+    IcmpErrors(RelayKey),
 }
 
-impl About {
+impl EventSource {
     pub(super) fn token(self) -> Token {
         let (kind, index) = match self {
             Self::Mailbox => (0, 0),
@@ -36,7 +38,7 @@ impl About {
             Self::Stream(index) => (3, index),
             Self::Relay(key) => (4, key.0 as usize),
             Self::Requests(index, lane) => (5, index * LANES + lane),
-            Self::Outcry(key) => (6, key.0 as usize),
+            Self::IcmpErrors(key) => (6, key.0 as usize),
         };
         Token(kind << KIND_SHIFT | index & INDEX_MASK)
     }
@@ -49,7 +51,7 @@ impl About {
             3 => Self::Stream(index),
             4 => Self::Relay(RelayKey(u32::try_from(index).unwrap_or(u32::MAX))),
             5 => Self::Requests(index / LANES, index % LANES),
-            6 => Self::Outcry(RelayKey(u32::try_from(index).unwrap_or(u32::MAX))),
+            6 => Self::IcmpErrors(RelayKey(u32::try_from(index).unwrap_or(u32::MAX))),
             _ => Self::Mailbox,
         }
     }
@@ -60,18 +62,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tokens_say_what_they_are_about() {
+    fn tokens_round_trip() {
         let key = RelayKey(77);
-        for about in [
-            About::Mailbox,
-            About::Udp(3),
-            About::Requests(2, 1),
-            About::Listener(0),
-            About::Stream(999),
-            About::Relay(key),
-            About::Outcry(key),
+        for source in [
+            EventSource::Mailbox,
+            EventSource::Udp(3),
+            EventSource::Requests(2, 1),
+            EventSource::Listener(0),
+            EventSource::Stream(999),
+            EventSource::Relay(key),
+            EventSource::IcmpErrors(key),
         ] {
-            assert_eq!(About::of(about.token()), about);
+            assert_eq!(EventSource::of(source.token()), source);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Opening the sockets at which clients arrive, for all threads.
+//! Opens the sockets at which clients arrive, for all threads.
 
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
@@ -8,27 +8,28 @@ use super::start::StartError;
 use super::streams::StreamListener;
 use crate::settings::Settings;
 
-/// One thread's sockets for clients' datagrams at one address.
+/// One thread's client sockets for UDP at one address.
 pub(super) struct UdpListener {
     pub(super) at: SocketAddr,
-    /// Data comes here, and answers leave from here.
+    /// Receives data. All responses leave from here too, so that clients see one address and port.
     pub(super) data: UdpSocket,
-    /// Requests come here: those that may carry credentials to the first, others to the second. Where the system cannot tell
-    /// them apart, they come with the data.
+    /// Receive requests: those long enough to carry credentials, and shorter ones. `None` where the system
+    /// cannot separate them; `data` then receives everything.
     pub(super) requests: Option<[UdpSocket; LANES]>,
 }
 
-/// Kinds of requests that are told apart.
+/// Request classes with a socket of their own.
 pub(super) const LANES: usize = 2;
 
-/// One thread's sockets for clients.
+/// One thread's client sockets.
 #[derive(Default)]
 pub(super) struct Listeners {
     pub(super) udp: Vec<UdpListener>,
     pub(super) streams: Vec<StreamListener>,
 }
 
-/// Opens all sockets of `threads` threads, and writes the ports that the system chose back into the settings.
+/// Opens all sockets of `threads` threads. Writes the ports that the system chose (for port 0) back into the
+/// settings.
 pub(super) fn open_all(settings: &mut Settings, threads: usize) -> Result<Vec<Listeners>, StartError> {
     let mut all: Vec<Listeners> = (0..threads).map(|_| Listeners::default()).collect();
     for at in &mut settings.udp {
@@ -55,7 +56,8 @@ pub(super) fn open_all(settings: &mut Settings, threads: usize) -> Result<Vec<Li
 fn open_udp(at: SocketAddr, threads: usize, separate: bool) -> io::Result<Vec<UdpListener>> {
     let separate = separate && cfg!(target_os = "linux");
     let shared = threads > 1 || separate;
-    // Sockets that may share a port share it with another relay's, too: each would get a part of the other's clients.
+    // SO_REUSEPORT would also share the port with another relay process, and each would get part of the other's
+    // clients. Fail instead if the port is in use.
     let at = if shared { unused(at)? } else { at };
     let open = |_| {
         let data = udp_listener(at, shared, DATA_BUFFER_BYTES)?;
@@ -65,7 +67,7 @@ fn open_udp(at: SocketAddr, threads: usize, separate: bool) -> io::Result<Vec<Ud
     };
     let mut opened = (0..threads).map(open).collect::<io::Result<Vec<_>>>()?;
     if separate && let Err(error) = select_sockets(&opened, threads) {
-        tracing::debug!(%error, "The system does not tell requests and data apart: they share sockets.");
+        tracing::debug!(%error, "Failed to install the socket filter. Requests and data share sockets.");
         opened.iter_mut().for_each(|udp| udp.requests = None);
     }
     Ok(opened)

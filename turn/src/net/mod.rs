@@ -1,28 +1,28 @@
-//! The threads that move datagrams, and what is around them: sockets, streams, and the handle that the program holds.
+//! The threads that move datagrams, their sockets and streams, and the handle that the embedding program holds.
 //!
-//! Each thread has everything that it needs by itself: sockets for clients at the shared port (the kernel spreads clients
-//! over the threads and keeps each with one), its clients' relay sockets and streams, and a [`crate::server::Server`]. So no
-//! datagram passes from thread to thread, and none waits for a lock. On Linux, what clients say to peers comes through one
-//! socket and what they ask of the relay through another, so that no call waits behind a flood of requests.
+//! Threads share nothing on the data path. Each has its own client sockets on the shared port (the kernel
+//! spreads clients over threads and keeps each client on one), the relay sockets and streams of its clients,
+//! and a [`crate::server::Server`]. No datagram crosses threads or waits for a lock. On Linux, data and
+//! requests arrive on separate sockets, so that a flood of requests does not delay calls.
 
 mod batch;
-mod client_table;
+mod coalescing;
 mod command;
 mod event;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
-mod gate;
 #[cfg(target_os = "linux")]
 mod linux;
 mod listeners;
+mod monitor;
 mod open;
-mod pace;
-mod relays;
+mod peer_send_queue;
+mod relay_sockets;
+mod request_polling;
 mod reservations;
 pub(crate) mod running;
-mod sending;
 pub(crate) mod start;
 mod stream;
+mod stream_limiter;
 mod streams;
-mod watch;
 mod worker;

@@ -1,15 +1,16 @@
-//! Opening sockets. None of them waits.
+//! Opens sockets. All of them are non-blocking.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
 
 use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, listen, socket_with, sockopt};
 
-/// Asked of the kernel for a socket on which many clients' data arrives, in bytes. It gives what it may.
+/// Buffer requested for a client data socket, in bytes. The kernel caps it at `net.core.rmem_max`.
 pub(super) const DATA_BUFFER_BYTES: usize = 4 * 1_024 * 1_024;
-/// … for one on which only requests do: a bound of what a flood of them takes, and of how long they wait.
+/// Buffer requested for a client request socket, in bytes. It bounds the memory and the waiting time that a
+/// flood of requests can cause.
 pub(super) const REQUESTS_BUFFER_BYTES: usize = 512 * 1_024;
-/// … and for a relay socket.
+/// Buffer requested for a relay socket, in bytes.
 const RELAY_BUFFER_BYTES: usize = 512 * 1_024;
 const BACKLOG: i32 = 256;
 
@@ -21,14 +22,15 @@ fn socket(at: SocketAddr, kind: SocketType) -> io::Result<std::os::fd::OwnedFd> 
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let fd = socket_with(family(at.ip()), kind, flags, None)?;
     if at.is_ipv6() {
-        // IPv4 has sockets of its own: mapped addresses would be a second form of each.
+        // IPv4 has its own sockets. IPv4-mapped addresses would give each address a second form, which peer
+        // rules would have to handle too.
         sockopt::set_ipv6_v6only(&fd, true)?;
     }
     Ok(fd)
 }
 
-/// A socket for clients' datagrams. Several threads may each have one at the same address; the kernel keeps a client with
-/// the same one.
+/// Opens a UDP socket for clients. With `shared`, several sockets may be bound to the same address; the kernel
+/// then keeps each client on one of them.
 pub(super) fn udp_listener(at: SocketAddr, shared: bool, buffer_bytes: usize) -> io::Result<UdpSocket> {
     let fd = socket(at, SocketType::DGRAM)?;
     if shared {
@@ -39,19 +41,19 @@ pub(super) fn udp_listener(at: SocketAddr, shared: bool, buffer_bytes: usize) ->
     let socket = UdpSocket::from(fd);
     #[cfg(target_os = "linux")]
     if at.ip().is_unspecified() {
-        super::linux::tell_destinations(&socket)?;
+        super::linux::enable_packet_info(&socket)?;
     }
     Ok(socket)
 }
 
-/// This address, at which there is no socket for datagrams yet; with port 0, at a port that the system chooses.
+/// Returns `at` if no UDP socket is bound to it, with port 0 replaced by a port that the system chooses.
 pub(super) fn unused(at: SocketAddr) -> io::Result<SocketAddr> {
     let fd = socket(at, SocketType::DGRAM)?;
     bind(&fd, &at)?;
     UdpSocket::from(fd).local_addr()
 }
 
-/// A socket for clients' streams.
+/// Opens a listening socket for streams.
 pub(super) fn tcp_listener(at: SocketAddr, shared: bool) -> io::Result<TcpListener> {
     let fd = socket(at, SocketType::STREAM)?;
     sockopt::set_socket_reuseaddr(&fd, true)?;
@@ -63,7 +65,7 @@ pub(super) fn tcp_listener(at: SocketAddr, shared: bool) -> io::Result<TcpListen
     Ok(TcpListener::from(fd))
 }
 
-/// A socket for peers. Datagrams that leave it may be fragmented on the way, unless the client says otherwise.
+/// Opens a relay socket. Its datagrams may be fragmented, unless the client sends DONT-FRAGMENT.
 pub(super) fn relay(at: SocketAddr) -> io::Result<UdpSocket> {
     let fd = socket(at, SocketType::DGRAM)?;
     buffers(&fd, RELAY_BUFFER_BYTES);
@@ -74,16 +76,16 @@ pub(super) fn relay(at: SocketAddr) -> io::Result<UdpSocket> {
 }
 
 fn buffers(fd: &std::os::fd::OwnedFd, bytes: usize) {
-    // The kernel's defaults work, too.
+    // Best effort: the relay also works with the kernel's default sizes.
     let _ = sockopt::set_socket_recv_buffer_size(fd, bytes);
     let _ = sockopt::set_socket_send_buffer_size(fd, bytes);
 }
 
-/// Whether datagrams that leave this socket may be fragmented.
+/// Sets whether datagrams that leave this socket may be fragmented.
 #[cfg(target_os = "linux")]
 pub(super) fn dont_fragment(socket: &UdpSocket, v4: bool, dont: bool) {
     use rustix::net::sockopt::{Ipv4PathMtuDiscovery, Ipv6PathMtuDiscovery};
-    // A socket that cannot is one whose datagrams go as they go.
+    // Best effort: without the option, the system's default applies.
     let _ = if v4 {
         let mode = if dont { Ipv4PathMtuDiscovery::DO } else { Ipv4PathMtuDiscovery::DONT };
         sockopt::set_ip_mtu_discover(socket, mode)
@@ -93,6 +95,6 @@ pub(super) fn dont_fragment(socket: &UdpSocket, v4: bool, dont: bool) {
     };
 }
 
-/// Elsewhere, the system's default applies.
+/// Not available on this system; its default applies.
 #[cfg(not(target_os = "linux"))]
 pub(super) fn dont_fragment(_socket: &UdpSocket, _v4: bool, _dont: bool) {}

@@ -1,5 +1,6 @@
-//! Ports that are kept for a client's next allocation (EVEN-PORT with its R bit): bound, so that nobody else gets them, and
-//! common to all threads, as that allocation comes from another port of the client and perhaps to another thread.
+//! Ports reserved with EVEN-PORT for a client's next allocation. A reserved port stays bound, so that no other
+//! allocation gets it. Reservations are shared by all threads: the next Allocate comes from another port of the
+//! client and may reach another thread.
 
 use std::collections::HashMap;
 use std::net::UdpSocket;
@@ -7,7 +8,7 @@ use std::net::UdpSocket;
 use parking_lot::Mutex;
 
 use crate::limits::{RESERVATION_MS, RESERVATIONS_MAX};
-use crate::server::Token;
+use crate::server::ReservationToken;
 
 struct Reservation {
     socket: UdpSocket,
@@ -16,11 +17,12 @@ struct Reservation {
 }
 
 #[derive(Default)]
-pub(super) struct Reservations(Mutex<HashMap<Token, Reservation>>);
+pub(super) struct Reservations(Mutex<HashMap<ReservationToken, Reservation>>);
 
 impl Reservations {
-    /// Keeps a socket for `owner`. There is room for a limited number.
-    pub(super) fn keep(&self, token: Token, socket: UdpSocket, owner: &str, now_ms: u64) -> bool {
+    /// Reserves a bound socket for `owner`. Returns `false`, and closes the socket, when [`RESERVATIONS_MAX`]
+    /// is reached.
+    pub(super) fn keep(&self, token: ReservationToken, socket: UdpSocket, owner: &str, now_ms: u64) -> bool {
         let mut kept = self.0.lock();
         kept.retain(|_, reservation| reservation.expires_ms > now_ms);
         if kept.len() >= RESERVATIONS_MAX || kept.contains_key(&token) {
@@ -30,15 +32,15 @@ impl Reservations {
         true
     }
 
-    /// Gives out what `owner` has had kept.
-    pub(super) fn take(&self, token: &Token, owner: &str, now_ms: u64) -> Option<UdpSocket> {
+    /// Hands out a reserved socket, to the user who reserved it.
+    pub(super) fn take(&self, token: &ReservationToken, owner: &str, now_ms: u64) -> Option<UdpSocket> {
         let mut kept = self.0.lock();
         kept.retain(|_, reservation| reservation.expires_ms > now_ms);
         kept.get(token).filter(|reservation| reservation.owner == owner)?;
         kept.remove(token).map(|reservation| reservation.socket)
     }
 
-    /// Closes what has not been taken in time.
+    /// Closes reservations that have expired.
     pub(super) fn expire(&self, now_ms: u64) {
         self.0.lock().retain(|_, reservation| reservation.expires_ms > now_ms);
     }
@@ -49,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_port_stays_bound_until_it_is_taken_or_time_is_up() {
+    fn a_reserved_port_stays_bound_until_taken_or_expired() {
         let kept = Reservations::default();
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         let at = socket.local_addr().unwrap();

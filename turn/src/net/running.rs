@@ -1,4 +1,4 @@
-//! The handle of a relay that runs: to look at it, to end allocations, to hand over streams, to stop it.
+//! The handle of a running relay: status, disconnecting clients, handing over streams, stopping.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -9,24 +9,25 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
-pub use super::command::Accepted;
-use super::command::{Command, Mailbox, Which};
+pub use super::command::AcceptedStream;
+use super::command::{Command, DisconnectTarget, Mailbox};
+use super::monitor::Monitor;
 use super::start::StartError;
-use super::watch::Watch;
 use crate::server::{AllocationId, AllocationView};
 use crate::settings::Settings;
 use crate::shared::{Counters, ExternalAddress, Shared, UserTotals};
 
-/// How long a thread gets to answer a question. They answer within one batch.
+/// How long to wait for a relay thread's answer. Threads answer within one batch; a thread that has died never
+/// does.
 const ANSWER_MAX: Duration = Duration::from_secs(2);
 
-/// A relay that runs. Stops when dropped.
+/// A running relay. Dropping it stops the relay.
 pub struct Running {
     shared: Arc<Shared>,
     mailboxes: Vec<Arc<Mailbox>>,
     counters: Vec<Arc<Counters>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
-    watch: Arc<Watch>,
+    monitor: Arc<Monitor>,
     next: AtomicUsize,
     udp: Vec<SocketAddr>,
     streams: Vec<SocketAddr>,
@@ -39,14 +40,14 @@ impl std::fmt::Debug for Running {
 }
 
 impl Running {
-    /// A relay without threads yet, which listens as these settings say.
+    /// A relay without threads, with the addresses of `settings`.
     pub(super) fn new(shared: Arc<Shared>, settings: &Settings) -> Self {
         Self {
             shared,
             mailboxes: Vec::new(),
             counters: Vec::new(),
             threads: Mutex::default(),
-            watch: Arc::default(),
+            monitor: Arc::default(),
             next: AtomicUsize::new(0),
             udp: settings.udp.clone(),
             streams: settings.tcp.iter().chain(&settings.tls).copied().collect(),
@@ -59,8 +60,8 @@ impl Running {
         self.threads.lock().push(thread);
     }
 
-    pub(super) fn start_watch(&mut self, settings: Settings) -> Result<(), StartError> {
-        let thread = self.watch.start(settings, Arc::clone(&self.shared), self.counters.clone())?;
+    pub(super) fn start_monitor(&mut self, settings: Settings) -> Result<(), StartError> {
+        let thread = self.monitor.start(settings, Arc::clone(&self.shared), self.counters.clone())?;
         self.threads.lock().push(thread);
         Ok(())
     }
@@ -78,81 +79,82 @@ impl Running {
         asked.into_iter().filter_map(|answered| answered.recv_timeout(ANSWER_MAX).ok()).collect()
     }
 
-    /// All allocations, oldest first. Waits for the relaying threads, for less than a millisecond unless they are busy.
+    /// All allocations, oldest first. Blocks until every relay thread has answered, usually less than a millisecond.
     #[must_use]
     pub fn allocations(&self) -> Vec<AllocationView> {
-        let mut all: Vec<_> = self.ask(Command::Show).into_iter().flatten().collect();
+        let mut all: Vec<_> = self.ask(Command::ListAllocations).into_iter().flatten().collect();
         all.sort_by_key(|allocation| (u64::MAX - allocation.age_s, allocation.id));
         all
     }
 
-    /// What each user has and had, by name. What is still going on is in [`allocations`](Self::allocations).
+    /// Totals per user, by name, of allocations that have ended. Those in progress are in
+    /// [`allocations`](Self::allocations).
     #[must_use]
     pub fn users(&self) -> Vec<UserTotals> {
         self.shared.users.totals()
     }
 
-    /// Allocations of everybody now. Costs nothing.
+    /// Current allocations of all users. Reads one atomic.
     #[must_use]
     pub fn allocation_count(&self) -> u32 {
         self.shared.users.allocations()
     }
 
-    /// Ends one allocation. Returns whether there was one.
+    /// Ends one allocation. Returns whether it existed.
     pub fn disconnect(&self, id: AllocationId) -> bool {
-        self.ask(|answer| Command::Disconnect(Which::Id(id), answer)).into_iter().sum::<usize>() > 0
+        self.ask(|answer| Command::Disconnect(DisconnectTarget::Id(id), answer)).into_iter().sum::<usize>() > 0
     }
 
-    /// Ends all allocations of a user, as given to [`crate::credentials::mint`]. Returns how many.
+    /// Ends all allocations of a user, as given to [`crate::credentials::mint`]. Returns their number.
     pub fn disconnect_user(&self, user: &str) -> usize {
-        self.ask(|answer| Command::Disconnect(Which::User(user.to_owned()), answer)).into_iter().sum()
+        self.ask(|answer| Command::Disconnect(DisconnectTarget::User(user.to_owned()), answer)).into_iter().sum()
     }
 
-    /// Numbers of all threads together.
+    /// The sum of all threads' counters.
     #[must_use]
     pub fn counters(&self) -> Counters {
         Counters::sum(&self.counters)
     }
 
-    /// Takes over a client's stream that has been accepted elsewhere.
-    pub fn adopt(&self, accepted: Accepted) {
+    /// Takes over a client's stream that was accepted outside of the relay. Streams go to the threads in turn.
+    pub fn adopt(&self, accepted: AcceptedStream) {
         let next = self.next.fetch_add(1, Ordering::Relaxed) % self.mailboxes.len();
         self.mailboxes[next].put(Command::Adopt(accepted));
     }
 
-    /// Where datagrams of clients arrive.
+    /// Addresses of the UDP listeners.
     #[must_use]
     pub fn udp_addresses(&self) -> &[SocketAddr] {
         &self.udp
     }
 
-    /// Where streams of clients arrive, those for TLS last.
+    /// Addresses of the TCP listeners, then those of the TLS listeners.
     #[must_use]
     pub fn stream_addresses(&self) -> &[SocketAddr] {
         &self.streams
     }
 
-    /// What peers see, as far as it is known.
+    /// The external addresses discovered so far.
     #[must_use]
     pub fn external_address(&self) -> Arc<ExternalAddress> {
         self.shared.external_address()
     }
 
-    /// What is wrong, in sentences for the operator.
+    /// Current problems, in sentences for the operator.
     #[must_use]
     pub fn warnings(&self) -> Vec<String> {
-        self.watch.warnings()
+        self.monitor.warnings()
     }
 
-    /// Ends all allocations, closes all sockets and waits for the threads. Does nothing the second time.
+    /// Ends all allocations, closes all sockets and waits for the threads. Further calls do nothing.
     pub fn stop(&self) {
-        self.watch.stop();
+        self.monitor.stop();
         for mailbox in &self.mailboxes {
             mailbox.put(Command::Stop);
         }
         for thread in std::mem::take(&mut *self.threads.lock()) {
             if thread.join().is_err() {
-                tracing::error!("A thread of the relay had panicked.");
+                tracing::error!("A relay thread panicked.");
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Starting a relay: sockets, threads, and what they have in common.
+//! Starts a relay: sockets, threads, and the state they share.
 
 use std::io;
 use std::net::SocketAddr;
@@ -7,16 +7,16 @@ use std::time::Instant;
 
 use mio::{Poll, Waker};
 
-use super::batch::{Inbox, Sender};
+use super::batch::{BatchSender, ReceiveBatch};
+use super::coalescing::ReceiveCoalescing;
 use super::command::Mailbox;
-use super::event::About;
-use super::gate::Gate;
+use super::event::EventSource;
 use super::listeners::{Listeners, open_all};
-use super::pace::Pace;
-use super::relays::Relays;
+use super::peer_send_queue::PeerSendQueue;
+use super::relay_sockets::RelaySocketTable;
 use super::reservations::Reservations;
 use super::running::Running;
-use super::sending::ToPeers;
+use super::stream_limiter::StreamLimiter;
 use super::streams::Streams;
 use super::worker::Worker;
 use crate::credentials::Authority;
@@ -25,31 +25,32 @@ use crate::server::Server;
 use crate::settings::{Entropy, Settings};
 use crate::shared::{Counters, Shared};
 
-/// Why a relay does not start.
+/// Why a relay did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// An address cannot be listened on.
-    #[error("the relay cannot listen on {at} ({transport}): {error}")]
+    /// A listener could not be opened.
+    #[error("failed to listen on {at} ({transport}) for TURN: {error}")]
     Listen {
-        /// Which one.
+        /// Address of the listener.
         at: SocketAddr,
-        /// For what.
+        /// `UDP` or `TCP`.
         transport: &'static str,
-        /// What the system said.
+        /// Error of the system call.
         error: io::Error,
     },
-    /// Threads, or the means to wait for events, are not to be had.
-    #[error("the relay's threads cannot be started: {0}")]
+    /// A thread or its poll could not be created.
+    #[error("failed to start the relay's threads: {0}")]
     Threads(#[from] io::Error),
-    /// A TLS address without a certificate.
-    #[error("the relay shall listen for TLS, but has no certificate")]
+    /// A TLS listener is configured, but no certificate.
+    #[error("the relay has a TLS listener, but no certificate")]
     NoCertificate,
 }
 
-/// Starts a relay. Finding out its public address may go on for some seconds longer; until then, Allocate is refused with 440.
+/// Starts a relay. Discovery of the public address continues in the background for some seconds. Until it ends,
+/// Allocate fails with 440 (Address Family not Supported).
 ///
 /// # Errors
-/// [`StartError`], if nothing can be listened on or run.
+/// [`StartError`], if a listener or a thread cannot be created.
 pub fn start(settings: Settings, authority: Arc<dyn Authority>, entropy: Entropy) -> Result<Running, StartError> {
     if !settings.tls.is_empty() && settings.tls_config.is_none() {
         return Err(StartError::NoCertificate);
@@ -59,9 +60,9 @@ pub fn start(settings: Settings, authority: Arc<dyn Authority>, entropy: Entropy
     let count = thread_count(settings.threads);
     let threads = open_all(&mut settings, count)?;
     let mut running = Running::new(Arc::clone(&shared), &settings);
-    let common = Common {
+    let common = WorkerContext {
         shared,
-        gate: Arc::new(Gate::new(settings.streams_max, settings.streams_per_source_max)),
+        limiter: Arc::new(StreamLimiter::new(settings.streams_max, settings.streams_per_source_max)),
         reservations: Arc::default(),
         started: Instant::now(),
         entropy,
@@ -69,14 +70,14 @@ pub fn start(settings: Settings, authority: Arc<dyn Authority>, entropy: Entropy
     for (index, listeners) in threads.into_iter().enumerate() {
         start_worker(&mut running, index, listeners, &settings, &common)?;
     }
-    running.start_watch(settings)?;
+    running.start_monitor(settings)?;
     Ok(running)
 }
 
-/// What all threads of a relay are given.
-struct Common {
+/// State that all relay threads share.
+struct WorkerContext {
     shared: Arc<Shared>,
-    gate: Arc<Gate>,
+    limiter: Arc<StreamLimiter>,
     reservations: Arc<Reservations>,
     started: Instant,
     entropy: Entropy,
@@ -92,14 +93,14 @@ fn start_worker(
     index: usize,
     listeners: Listeners,
     settings: &Settings,
-    common: &Common,
+    common: &WorkerContext,
 ) -> Result<(), StartError> {
     let poll = Poll::new()?;
-    let mailbox = Arc::new(Mailbox::new(Waker::new(poll.registry(), About::Mailbox.token())?));
+    let mailbox = Arc::new(Mailbox::new(Waker::new(poll.registry(), EventSource::Mailbox.token())?));
     let counters = Arc::new(Counters::default());
     let number = u16::try_from(index).unwrap_or(0);
     let entropy = || Arc::clone(&common.entropy);
-    let relays = Relays::new(
+    let relays = RelaySocketTable::new(
         poll.registry().try_clone()?,
         Arc::clone(&common.shared),
         Arc::clone(&common.reservations),
@@ -114,16 +115,16 @@ fn start_worker(
         server: Server::new(Arc::clone(&common.shared), Arc::clone(&counters), number, entropy()),
         udp: listeners.udp,
         relays,
-        streams: Streams::new(listeners.streams, Arc::clone(&common.gate), Arc::clone(&counters)),
+        streams: Streams::new(listeners.streams, Arc::clone(&common.limiter), Arc::clone(&counters)),
         reservations: Arc::clone(&common.reservations),
-        inbox: Inbox::new(settings.batches),
-        sender: Sender::new(settings.batches),
-        to_peers: ToPeers::default(),
+        batch: ReceiveBatch::new(settings.batches),
+        sender: BatchSender::new(settings.batches),
+        peer_queue: PeerSendQueue::default(),
         reply: Vec::new(),
         unfinished: Vec::new(),
         swept: Instant::now(),
-        pace: Pace::new(settings.gather_us),
-        crowds: Default::default(),
+        coalescing: ReceiveCoalescing::new(settings.gather_us),
+        request_polling: Default::default(),
     };
     worker.register()?;
     let thread = std::thread::Builder::new().name(format!("turn-{index}")).spawn(move || worker.run())?;

@@ -1,5 +1,6 @@
-//! One client's stream: TCP, or TLS on it. Bytes in become frames (a STUN message or ChannelData, RFC 8656 section 3.1);
-//! frames out wait in a bounded queue, beyond which they are dropped, as a slow network would.
+//! One client's stream, TCP or TLS. Received bytes become frames: a STUN message or ChannelData (RFC 8656
+//! section 3.1). Frames to send wait in a bounded queue; further ones are dropped, as a congested UDP path
+//! would drop them.
 
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
@@ -8,73 +9,73 @@ use std::ops::Range;
 use mio::net::TcpStream;
 use rustls::ServerConnection;
 
-use super::gate::Place;
+use super::stream_limiter::StreamPermit;
 use crate::limits::{FRAME_BYTES_MAX, STREAM_QUEUE_BYTES_MAX};
-use crate::server::Path;
+use crate::server::FiveTuple;
 use crate::stun::{HEADER_BYTES, channel_data};
 
-/// Why a stream ends.
+/// Why a stream ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ended {
-    /// The client closed it, or the network broke it.
+pub(super) enum StreamEnd {
+    /// The client closed it, or the connection failed.
     Closed,
-    /// What came is no frame, or one that is larger than any may be.
-    NoFrame,
+    /// The input is not a frame, or exceeds [`FRAME_BYTES_MAX`]. A stream cannot be resynchronised after that.
+    InvalidFrame,
 }
 
-impl From<io::Error> for Ended {
+impl From<io::Error> for StreamEnd {
     fn from(_: io::Error) -> Self {
         Self::Closed
     }
 }
 
-/// A stream.
+/// A client's stream.
 pub(super) struct Stream {
     pub(super) socket: TcpStream,
     tls: Option<Box<ServerConnection>>,
-    pub(super) path: Path,
+    pub(super) five_tuple: FiveTuple,
     pub(super) since_ms: u64,
-    /// Received and not yet looked at.
+    /// Received bytes, decrypted, not yet processed.
     input: Vec<u8>,
-    /// To be sent, before TLS, if that has not taken it.
+    /// Bytes to send, before encryption. The first `sent` of them are with the socket or the TLS session.
     output: Vec<u8>,
     sent: usize,
-    /// For TLS: the lengths of the frames that wait. Each becomes a record of its own; some clients look at no more than one
-    /// frame in each.
+    /// TLS only: lengths of the queued frames. Each becomes a TLS record of its own, because some clients read
+    /// only one frame per record.
     frames: VecDeque<usize>,
-    _place: Place,
+    _permit: StreamPermit,
 }
 
 impl Stream {
-    /// A stream of which `read` has been received already.
+    /// A stream with `read` as its first input.
     pub(super) fn new(
         socket: TcpStream,
         tls: Option<Box<ServerConnection>>,
         read: Vec<u8>,
-        path: Path,
+        five_tuple: FiveTuple,
         since_ms: u64,
-        place: Place,
+        permit: StreamPermit,
     ) -> Self {
         Self {
             socket,
             tls,
-            path,
+            five_tuple,
             since_ms,
             input: read,
             output: Vec::new(),
             sent: 0,
             frames: VecDeque::new(),
-            _place: place,
+            _permit: permit,
         }
     }
 
-    /// Receives what is there, up to the largest frame. Returns whether more may be there.
-    pub(super) fn fill(&mut self) -> Result<bool, Ended> {
+    /// Receives up to the size of the largest frame. Returns whether the socket may hold more.
+    pub(super) fn fill(&mut self) -> Result<bool, StreamEnd> {
         let mut buffer = [0; 4_096];
         while self.input.len() < FRAME_BYTES_MAX {
             let room = buffer.len().min(FRAME_BYTES_MAX - self.input.len());
             match self.read_some(&mut buffer[..room]) {
-                Ok(0) => return Err(Ended::Closed),
+                Ok(0) => return Err(StreamEnd::Closed),
                 Ok(count) => self.input.extend_from_slice(&buffer[..count]),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -87,7 +88,7 @@ impl Stream {
     fn read_some(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let Some(tls) = &mut self.tls else { return self.socket.read(buffer) };
         loop {
-            // Decrypted bytes first; without any, what the network has.
+            // Drain the decrypted bytes before reading from the network.
             match tls.reader().read(buffer) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 done => return done,
@@ -96,14 +97,14 @@ impl Stream {
                 return Ok(0);
             }
             let processed = tls.process_new_packets();
-            // Alerts and handshake messages, even after an error.
+            // Send alerts and handshake messages, even after an error: the client learns why the handshake failed.
             while tls.wants_write() && tls.write_tls(&mut self.socket).is_ok_and(|count| count > 0) {}
             processed.map_err(io::Error::other)?;
         }
     }
 
-    /// Where in the input the frame that begins at `at` lies, if all of it is there, and how many bytes it takes with padding.
-    pub(super) fn frame(&self, at: usize) -> Result<Option<(Range<usize>, usize)>, Ended> {
+    /// The range of the frame that starts at `at`, and its length with padding. `None` if it is incomplete.
+    pub(super) fn frame(&self, at: usize) -> Result<Option<(Range<usize>, usize)>, StreamEnd> {
         let rest = &self.input[at..];
         let &[first, _, l0, l1, ..] = rest else { return Ok(None) };
         let length = usize::from(u16::from_be_bytes([l0, l1]));
@@ -113,29 +114,29 @@ impl Stream {
                 let bytes = channel_data::HEADER_BYTES + length;
                 (bytes, bytes.next_multiple_of(4))
             }
-            _ => return Err(Ended::NoFrame),
+            _ => return Err(StreamEnd::InvalidFrame),
         };
         if whole > FRAME_BYTES_MAX {
-            return Err(Ended::NoFrame);
+            return Err(StreamEnd::InvalidFrame);
         }
         Ok((rest.len() >= whole).then_some((at..at + bytes, whole)))
     }
 
-    /// A part of the input.
+    /// A range of the input.
     pub(super) fn bytes(&self, range: Range<usize>) -> &[u8] {
         &self.input[range]
     }
 
-    /// Forgets the first `count` bytes of the input.
+    /// Removes the first `count` bytes of the input.
     pub(super) fn consume(&mut self, count: usize) {
         self.input.drain(..count);
         if self.input.is_empty() {
-            // Idle streams keep no buffer.
+            // Release the buffer: a server has many idle streams.
             self.input = Vec::new();
         }
     }
 
-    /// Queues a frame; `false` if there is no room.
+    /// Queues a frame. Returns `false` if the queue is full.
     pub(super) fn queue(&mut self, frame: &[u8]) -> bool {
         if self.output.len() - self.sent + frame.len() > STREAM_QUEUE_BYTES_MAX {
             return false;
@@ -147,8 +148,8 @@ impl Stream {
         true
     }
 
-    /// Sends what is queued, as far as the network takes it.
-    pub(super) fn flush(&mut self) -> Result<(), Ended> {
+    /// Sends queued bytes until the socket would block.
+    pub(super) fn flush(&mut self) -> Result<(), StreamEnd> {
         loop {
             if let Some(tls) = &mut self.tls {
                 while tls.wants_write() {
@@ -164,9 +165,9 @@ impl Stream {
                 return Ok(());
             }
             let wrote = match &mut self.tls {
-                // Before the handshake is done, nothing is taken: there is nobody to answer yet.
+                // No plaintext before the handshake is complete.
                 Some(tls) if tls.is_handshaking() => return Ok(()),
-                // All that was written before has left, so that there is room for a whole frame.
+                // The session has no pending output here, so it has room for a whole frame.
                 Some(tls) => {
                     let frame = self.frames.pop_front().unwrap_or(rest.len());
                     tls.writer().write(&rest[..frame])
@@ -174,7 +175,7 @@ impl Stream {
                 None => self.socket.write(rest),
             };
             match wrote {
-                Ok(0) => return Err(Ended::Closed),
+                Ok(0) => return Err(StreamEnd::Closed),
                 Ok(count) => self.sent += count,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

@@ -1,22 +1,22 @@
-//! An allocation: a client's relay sockets, whom it may talk to through them, and what it has relayed.
+//! An allocation: the relay sockets of a client, its permissions and channels, and its traffic.
 
 use std::net::{IpAddr, SocketAddr};
 use std::ops::AddAssign;
 use std::sync::Arc;
 
-use super::{Opened, Path, RelayKey, Transport};
+use super::{FiveTuple, RelayKey, RelayedAddress, Transport};
 use crate::shared::Shared;
-use crate::shared::external_address::Family;
-use crate::shared::users::User;
+use crate::shared::external_address::AddressFamily;
+use crate::shared::users::RelayUser;
 use crate::stun::TransactionId;
 
-/// Names an allocation, over all threads and for as long as the relay runs.
+/// Identifies an allocation. Unique over all threads until the relay stops.
 pub type AllocationId = u64;
 
-/// Datagrams and the bytes in them.
+/// Datagrams and payload bytes in one direction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Traffic {
-    /// Datagrams.
+    /// Number of datagrams.
     pub packets: u64,
     /// Payload, in bytes.
     pub bytes: u64,
@@ -36,18 +36,19 @@ impl Traffic {
     }
 }
 
-/// A relay socket of an allocation.
+/// An open relay socket.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Leg {
+pub(super) struct RelaySocket {
     pub(super) key: RelayKey,
-    pub(super) at: Opened,
+    pub(super) address: RelayedAddress,
 }
 
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Permission {
     pub(super) ip: IpAddr,
     pub(super) expires_ms: u64,
-    /// An address of our own: only ports on which we relay.
+    /// The peer address is one of this machine's. Only relay ports are permitted there; data checks the port
+    /// again.
     pub(super) own: bool,
 }
 
@@ -61,56 +62,56 @@ pub(super) struct Channel {
 #[derive(Debug)]
 pub(super) struct Allocation {
     pub(super) id: AllocationId,
-    pub(super) path: Path,
-    pub(super) user: Arc<User>,
-    /// Of the request that made it, so that the same request again gets the same answer.
+    pub(super) five_tuple: FiveTuple,
+    pub(super) user: Arc<RelayUser>,
+    /// Transaction id of the Allocate request, to recognise retransmissions.
     pub(super) transaction: TransactionId,
     pub(super) lifetime_s: u32,
-    pub(super) token: Option<super::Token>,
+    pub(super) token: Option<super::ReservationToken>,
     pub(super) additional_failed: Option<u16>,
     pub(super) started_ms: u64,
     pub(super) expires_ms: u64,
-    pub(super) legs: [Option<Leg>; 2],
+    pub(super) relay_sockets: [Option<RelaySocket>; 2],
     pub(super) permissions: Vec<Permission>,
     pub(super) channels: Vec<Channel>,
     pub(super) to_peers: Traffic,
     pub(super) to_clients: Traffic,
-    /// Whether the client is told which peers cannot be reached, and why.
-    pub(super) hears_icmp: bool,
-    /// When the next report of an unreachable peer would be due if they were evenly spaced.
+    /// Whether to report ICMP errors to the client. Set once it has sent DONT-FRAGMENT.
+    pub(super) reports_icmp: bool,
+    /// Rate limit of ICMP error reports: when the next one is due at an even rate, on the clock of `now_ms`.
     pub(super) unreachable_due_ms: u64,
 }
 
-impl Leg {
-    /// Who a peer is to clients: another client of ours, which sends to our local address and from there, is known to them by the
-    /// public one.
-    pub(super) fn as_clients_know(&self, peer: SocketAddr, shared: &Shared) -> SocketAddr {
-        let ours = peer.ip() == self.at.local.ip() && shared.ports.is_open(peer);
-        if ours { SocketAddr::new(self.at.public.ip(), peer.port()) } else { peer }
+impl RelaySocket {
+    /// The address under which clients know `peer`. Another client of this relay sends to and from a local
+    /// address, which may differ from the public one that its signalling names.
+    pub(super) fn peer_for_client(&self, peer: SocketAddr, shared: &Shared) -> SocketAddr {
+        let ours = peer.ip() == self.address.local.ip() && shared.ports.is_open(peer);
+        if ours { SocketAddr::new(self.address.public.ip(), peer.port()) } else { peer }
     }
 }
 
 impl Allocation {
-    /// The socket for peers of this address's family.
-    pub(super) fn leg(&self, ip: IpAddr) -> Option<&Leg> {
-        self.legs.iter().flatten().find(|leg| leg.at.public.is_ipv4() == ip.is_ipv4())
+    /// The relay socket for the address family of `ip`.
+    pub(super) fn relay_socket(&self, ip: IpAddr) -> Option<&RelaySocket> {
+        self.relay_sockets.iter().flatten().find(|relay_socket| relay_socket.address.public.is_ipv4() == ip.is_ipv4())
     }
 
-    pub(super) fn families(&self) -> impl Iterator<Item = Family> + use<'_> {
-        self.legs.iter().flatten().map(|leg| Family::of(leg.at.public.ip()))
+    pub(super) fn families(&self) -> impl Iterator<Item = AddressFamily> + use<'_> {
+        self.relay_sockets.iter().flatten().map(|relay_socket| AddressFamily::of(relay_socket.address.public.ip()))
     }
 
-    /// The permission for this address, if it holds.
+    /// The permission for `ip`, unless it has expired.
     pub(super) fn permission(&self, ip: IpAddr, now_ms: u64) -> Option<&Permission> {
         self.permissions.iter().find(|permission| permission.ip == ip && permission.expires_ms > now_ms)
     }
 
-    /// The channel with this number, if it is bound.
+    /// The channel with this number, unless it has expired.
     pub(super) fn channel(&self, number: u16, now_ms: u64) -> Option<&Channel> {
         self.channels.iter().find(|channel| channel.number == number && channel.expires_ms > now_ms)
     }
 
-    /// The channel to this peer, if one is bound.
+    /// The channel bound to this peer, unless it has expired.
     pub(super) fn channel_to(&self, peer: SocketAddr, now_ms: u64) -> Option<&Channel> {
         self.channels.iter().find(|channel| channel.peer == peer && channel.expires_ms > now_ms)
     }
@@ -125,9 +126,9 @@ impl Allocation {
         AllocationView {
             id: self.id,
             user: self.user.name.clone(),
-            client: self.path.client,
-            transport: self.path.transport,
-            relayed: self.legs.iter().flatten().map(|leg| leg.at.public).collect(),
+            client: self.five_tuple.client,
+            transport: self.five_tuple.transport,
+            relayed: self.relay_sockets.iter().flatten().map(|relay_socket| relay_socket.address.public).collect(),
             peers: alive.map(|permission| permission.ip).collect(),
             channels: self.channels.iter().filter(|channel| channel.expires_ms > now_ms).count(),
             age_s: (now_ms - self.started_ms) / 1_000,
@@ -138,29 +139,29 @@ impl Allocation {
     }
 }
 
-/// An allocation, to be shown.
+/// A snapshot of an allocation, for status displays.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AllocationView {
-    /// To name it by.
+    /// For [`Server::disconnect`](super::Server::disconnect).
     pub id: AllocationId,
-    /// Whose it is, as given to [`crate::credentials::mint`].
+    /// The user, as given to [`crate::credentials::mint`].
     pub user: String,
-    /// Where the client is.
+    /// Address and port of the client.
     pub client: SocketAddr,
-    /// How it reaches us.
+    /// Transport between client and relay.
     pub transport: Transport,
-    /// The addresses that peers see.
+    /// Relayed transport addresses, as peers see them.
     pub relayed: Vec<SocketAddr>,
-    /// Whom it may talk to.
+    /// Peer addresses with a permission.
     pub peers: Vec<IpAddr>,
-    /// Channels bound.
+    /// Number of bound channels.
     pub channels: usize,
-    /// Since when it exists, in seconds.
+    /// Age, in seconds.
     pub age_s: u64,
-    /// When it ends without a refresh, in seconds.
+    /// Time until it expires without a Refresh, in seconds.
     pub expires_in_s: u64,
-    /// What the client has sent.
+    /// Traffic from the client to peers.
     pub to_peers: Traffic,
-    /// What the client has got.
+    /// Traffic from peers to the client.
     pub to_clients: Traffic,
 }

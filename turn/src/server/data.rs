@@ -1,27 +1,27 @@
-//! What calls are made of: Send indications and ChannelData to peers, Data indications and ChannelData to clients. This runs
-//! for every datagram: it copies no payload, allocates nothing and takes no lock.
+//! The data path: Send indications and ChannelData to peers, Data indications and ChannelData to clients. Runs
+//! for every datagram, so it copies no payload, allocates no memory and takes no lock.
 
 use std::net::SocketAddr;
 use std::ops::Range;
 
 use super::allocation::Allocation;
-use super::{PacketOutcome, Path, RelayKey, Server};
+use super::{FiveTuple, PacketOutcome, RelayKey, Server};
 use crate::shared::counters::add;
 use crate::shared::{Refusal, Shared};
 use crate::stun::address::{ADDRESS_BYTES_MAX, write_xor};
 use crate::stun::{HEADER_BYTES, MAGIC_COOKIE, Message, TransactionId, attribute, channel_data};
 
-/// A Data indication's type.
+/// Message type of a Data indication.
 const DATA_INDICATION: u16 = 0x0017;
 
 impl Server {
-    /// ChannelData of a client.
-    pub(super) fn channel_data(&mut self, now_ms: u64, path: &Path, packet: &[u8]) -> PacketOutcome {
+    /// Handles ChannelData from a client.
+    pub(super) fn channel_data(&mut self, now_ms: u64, five_tuple: &FiveTuple, packet: &[u8]) -> PacketOutcome {
         let Some((number, payload)) = channel_data::read(packet) else {
             self.refuse(Refusal::Malformed);
             return PacketOutcome::Nothing;
         };
-        let Some(slot) = self.by_path.get(path).copied() else {
+        let Some(slot) = self.by_five_tuple.get(five_tuple).copied() else {
             self.refuse(Refusal::Permission);
             return PacketOutcome::Nothing;
         };
@@ -32,8 +32,14 @@ impl Server {
         self.relay_to_peer(now_ms, slot, peer, payload, false)
     }
 
-    /// A Send indication. Nobody signs these: the path has to be an allocation's, and the peer one that it may talk to.
-    pub(super) fn send_indication(&mut self, now_ms: u64, path: &Path, message: &Message<'_>) -> PacketOutcome {
+    /// Handles a Send indication. Indications are not authenticated (RFC 8656 section 11.2): the five-tuple
+    /// must belong to an allocation, and the peer must have a permission.
+    pub(super) fn send_indication(
+        &mut self,
+        now_ms: u64,
+        five_tuple: &FiveTuple,
+        message: &Message<'_>,
+    ) -> PacketOutcome {
         let peer = message.addresses(attribute::XOR_PEER_ADDRESS).next().flatten();
         let (Some(peer), Some(data)) = (peer, message.get(attribute::DATA)) else {
             self.refuse(Refusal::Malformed);
@@ -44,13 +50,13 @@ impl Server {
             self.refuse(Refusal::Malformed);
             return PacketOutcome::Nothing;
         }
-        let Some(slot) = self.by_path.get(path).copied() else {
+        let Some(slot) = self.by_five_tuple.get(five_tuple).copied() else {
             self.refuse(Refusal::Permission);
             return PacketOutcome::Nothing;
         };
         let start = data.at + 4;
         let dont_fragment = message.get(attribute::DONT_FRAGMENT).is_some();
-        self.allocations[slot].hears_icmp |= dont_fragment;
+        self.allocations[slot].reports_icmp |= dont_fragment;
         self.relay_to_peer(now_ms, slot, peer, start..start + data.value.len(), dont_fragment)
     }
 
@@ -67,7 +73,7 @@ impl Server {
             self.refuse(Refusal::Permission);
             return PacketOutcome::Nothing;
         };
-        if !allocation.user.takes(payload.len(), now_ms, self.shared.quotas.bytes_per_s_per_user) {
+        if !allocation.user.take_bandwidth(payload.len(), now_ms, self.shared.quotas.bytes_per_s_per_user) {
             self.refuse(Refusal::Bandwidth);
             return PacketOutcome::Nothing;
         }
@@ -77,8 +83,9 @@ impl Server {
         PacketOutcome::ToPeer { relay, peer, payload, dont_fragment }
     }
 
-    /// Takes a datagram of a peer, which lies at `payload` in `buffer`, with [`HEADROOM_BYTES`] free before it and
-    /// [`TAILROOM_BYTES`] after. Returns what of the buffer goes to which client.
+    /// Handles a datagram from a peer. It is at `payload` in `buffer`, with [`HEADROOM_BYTES`] free before it
+    /// and [`TAILROOM_BYTES`] after, so that the header can be written in place. Returns the client and the
+    /// range of the buffer to send to it.
     ///
     /// [`HEADROOM_BYTES`]: crate::limits::HEADROOM_BYTES
     /// [`TAILROOM_BYTES`]: crate::limits::TAILROOM_BYTES
@@ -89,31 +96,33 @@ impl Server {
         peer: SocketAddr,
         buffer: &mut [u8],
         payload: Range<usize>,
-    ) -> Option<(Path, Range<usize>)> {
+    ) -> Option<(FiveTuple, Range<usize>)> {
         let allocation = self.allocations.get_mut(relay.slot())?;
-        let leg = allocation.leg(peer.ip()).filter(|leg| leg.key == relay)?;
-        let peer = leg.as_clients_know(peer, &self.shared);
+        let relay_socket = allocation.relay_socket(peer.ip()).filter(|relay_socket| relay_socket.key == relay)?;
+        let peer = relay_socket.peer_for_client(peer, &self.shared);
         let permitted = allocation.permission(peer.ip(), now_ms);
         if !permitted.is_some_and(|permission| !permission.own || self.shared.ports.is_open(peer)) {
             self.refuse(Refusal::Permission);
             return None;
         }
-        if !allocation.user.takes(payload.len(), now_ms, self.shared.quotas.bytes_per_s_per_user) {
+        if !allocation.user.take_bandwidth(payload.len(), now_ms, self.shared.quotas.bytes_per_s_per_user) {
             self.refuse(Refusal::Bandwidth);
             return None;
         }
         allocation.to_clients.count(payload.len());
         add(&self.counters.packets_to_clients, 1);
         add(&self.counters.bytes_to_clients, payload.len() as u64);
-        let (path, channel) = (allocation.path, allocation.channel_to(peer, now_ms).map(|channel| channel.number));
+        let (five_tuple, channel) =
+            (allocation.five_tuple, allocation.channel_to(peer, now_ms).map(|channel| channel.number));
         let range = match channel {
-            Some(number) => wrap_channel(number, path.transport.is_stream(), buffer, payload)?,
+            Some(number) => wrap_channel(number, five_tuple.transport.is_stream(), buffer, payload)?,
             None => wrap_indication(peer, self.next_indication(), buffer, payload)?,
         };
-        Some((path, range))
+        Some((five_tuple, range))
     }
 
-    /// A transaction id for an indication. These are never answered: they only have to differ.
+    /// A transaction id for an indication. Indications get no response, so the id need not be unpredictable,
+    /// only different.
     pub(super) fn next_indication(&mut self) -> TransactionId {
         self.indications = self.indications.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut transaction = [0; 12];
@@ -123,19 +132,24 @@ impl Server {
     }
 }
 
-/// Through which socket and to which address a datagram for `peer` goes, if it may.
+/// The relay socket and the destination for a datagram to `peer`, if it has a permission.
 fn route(shared: &Shared, allocation: &Allocation, now_ms: u64, peer: SocketAddr) -> Option<(RelayKey, SocketAddr)> {
     let permission = allocation.permission(peer.ip(), now_ms)?;
-    let leg = allocation.leg(peer.ip())?;
+    let relay_socket = allocation.relay_socket(peer.ip())?;
     if !permission.own {
-        return (peer.port() != 0).then_some((leg.key, peer));
+        return (peer.port() != 0).then_some((relay_socket.key, peer));
     }
-    // Another client of ours: not by way of an address translator, which need not turn such datagrams around.
-    let turned = if peer.ip() == leg.at.public.ip() { SocketAddr::new(leg.at.local.ip(), peer.port()) } else { peer };
-    shared.ports.is_open(peer).then_some((leg.key, turned))
+    // Another client of this relay: send to its local address. Many routers do not support hairpinning, so a
+    // datagram to the public address might not come back.
+    let turned = if peer.ip() == relay_socket.address.public.ip() {
+        SocketAddr::new(relay_socket.address.local.ip(), peer.port())
+    } else {
+        peer
+    };
+    shared.ports.is_open(peer).then_some((relay_socket.key, turned))
 }
 
-/// Writes ChannelData's header before a payload.
+/// Writes the ChannelData header before a payload, and padding after it on streams.
 fn wrap_channel(number: u16, pad: bool, buffer: &mut [u8], payload: Range<usize>) -> Option<Range<usize>> {
     let start = payload.start.checked_sub(channel_data::HEADER_BYTES)?;
     let header = channel_data::header(number, u16::try_from(payload.len()).ok()?);
@@ -145,7 +159,7 @@ fn wrap_channel(number: u16, pad: bool, buffer: &mut [u8], payload: Range<usize>
     Some(start..end)
 }
 
-/// Writes a Data indication around a payload: header and peer before it, padding after it.
+/// Writes a Data indication around a payload: header and XOR-PEER-ADDRESS before it, padding after it.
 fn wrap_indication(
     peer: SocketAddr,
     transaction: TransactionId,
@@ -173,7 +187,7 @@ fn wrap_indication(
     Some(start..end)
 }
 
-/// Spreads a serial number over all bits (the finaliser of SplitMix64).
+/// Mixes a counter into 64 evenly distributed bits (the finaliser of SplitMix64).
 fn mix(mut bits: u64) -> u64 {
     bits = (bits ^ (bits >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     bits = (bits ^ (bits >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);

@@ -1,19 +1,20 @@
-//! The relay as a state machine: packets in, packets out, the next timeout. It reads no clock, opens no socket and has no
-//! thread; the one thing that it asks of the world, relay sockets, comes as [`Sockets`]. One machine serves the clients of
-//! one thread.
+//! The TURN server as a state machine: packets in, packets out, next timeout. It reads no clock, opens no
+//! socket and starts no thread. Relay sockets are its only dependency on the outside and come as
+//! [`RelaySockets`]. Each thread has one machine for its own clients.
 //!
-//! RFC 8656 over RFC 8489, without TCP relaying (RFC 6062) and mobility (RFC 8016), which have been the ways into other
-//! relays. ICMP is passed on (section 11.5) to those who can use it only: see `unreachable`.
+//! Implements RFC 8656 over RFC 8489, without TCP allocations (RFC 6062) and mobility (RFC 8016): calls do not
+//! use them, and both have been attack surface in other servers. ICMP errors (section 11.5) go only to clients
+//! that can use them, see `unreachable`.
 
 mod allocate;
 mod allocation;
 mod auth;
 mod channel;
 mod data;
+mod five_tuple;
 #[cfg(any(test, fuzzing))]
 mod invariants;
 mod nonce;
-mod path;
 mod permission;
 mod refresh;
 mod request;
@@ -32,23 +33,23 @@ use slab::Slab;
 
 use allocation::Allocation;
 pub use allocation::{AllocationId, AllocationView, Traffic};
+pub use five_tuple::{FiveTuple, Transport};
 pub(crate) use nonce::Nonces;
-pub use path::{Path, Transport};
 pub use unreachable::Icmp;
 
 use crate::settings::Entropy;
-use crate::shared::external_address::Family;
-use crate::shared::flood::Flood;
+use crate::shared::external_address::AddressFamily;
+use crate::shared::rate_limit::SourceRateLimiter;
 use crate::shared::{Counters, Refusal, Shared};
 use crate::stun::{Class, Message, Method, channel_data};
 
-/// Names a relay socket: each allocation may have two.
+/// Identifies a relay socket. An allocation has up to two, one per address family.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RelayKey(pub u32);
 
 impl RelayKey {
-    fn new(slot: usize, leg: usize) -> Self {
-        Self(u32::try_from(slot * 2 + leg).expect("the quota keeps allocations far below this"))
+    fn new(slot: usize, index: usize) -> Self {
+        Self(u32::try_from(slot * 2 + index).expect("the quota keeps allocations far below this"))
     }
 
     fn slot(self) -> usize {
@@ -56,73 +57,82 @@ impl RelayKey {
     }
 }
 
-/// What RESERVATION-TOKEN holds.
-pub type Token = [u8; 8];
+/// The value of RESERVATION-TOKEN.
+pub type ReservationToken = [u8; 8];
 
-/// Which port a relay socket shall have.
+/// The port requested for a relay socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Port {
-    /// Any.
+pub enum PortRequest {
+    /// Any port.
     Any,
-    /// An even one.
+    /// An even port.
     Even,
-    /// An even one, and the next is kept bound under the token for a while.
-    EvenAndReserve(Token),
-    /// The one kept under the token, whatever its family.
-    Reserved(Token),
+    /// An even port; the next one is reserved under the token.
+    EvenAndReserve(ReservationToken),
+    /// The port reserved under the token, of either family.
+    Reserved(ReservationToken),
 }
 
-/// A relay socket that has been opened.
+/// The relayed transport address of an open socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Opened {
-    /// What it is bound to.
+pub struct RelayedAddress {
+    /// The address that the socket is bound to.
     pub local: SocketAddr,
-    /// What peers see.
+    /// The address that peers see. Differs from `local` behind NAT.
     pub public: SocketAddr,
 }
 
-/// Opens and closes relay sockets.
-pub trait Sockets {
-    /// Opens one, or says that there is none to be had. `owner` may take what the same owner reserved.
-    fn open(&mut self, key: RelayKey, family: Family, port: Port, owner: &str, now_ms: u64) -> Option<Opened>;
-    /// Closes one; nothing may be sent through it or received from it afterwards.
+/// Opens and closes relay sockets for the state machine.
+pub trait RelaySockets {
+    /// Opens a socket. `None` if no port is available. `owner` is the user; only the user who reserved a port
+    /// may take it.
+    fn open(
+        &mut self,
+        key: RelayKey,
+        family: AddressFamily,
+        port: PortRequest,
+        owner: &str,
+        now_ms: u64,
+    ) -> Option<RelayedAddress>;
+    /// Closes a socket. The state machine does not use the key afterwards, until it opens it again.
     fn close(&mut self, key: RelayKey);
 }
 
-/// What is to be done after a packet from a client.
+/// What to do after a packet from a client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PacketOutcome {
-    /// Nothing.
+    /// Nothing to send.
     Nothing,
-    /// The reply buffer goes back to the client.
+    /// Send the reply buffer to the client.
     Reply,
-    /// A part of the packet goes to a peer.
+    /// Send a part of the packet to a peer.
     ToPeer {
-        /// Through this socket.
+        /// The relay socket to send from.
         relay: RelayKey,
-        /// To this address.
+        /// The destination.
         peer: SocketAddr,
-        /// This part of the packet.
+        /// The range of the packet to send.
         payload: Range<usize>,
-        /// In one piece or not at all.
+        /// Whether to set the IP header's DF bit.
         dont_fragment: bool,
     },
 }
 
-/// The machine.
+/// The state machine.
 pub struct Server {
     shared: Arc<Shared>,
     counters: Arc<Counters>,
     entropy: Entropy,
-    flood: Flood,
+    rate_limiter: SourceRateLimiter,
     allocations: Slab<Allocation>,
-    by_path: HashMap<Path, usize>,
-    /// Makes ids of allocations different from those of other threads.
+    by_five_tuple: HashMap<FiveTuple, usize>,
+    /// Upper bits of allocation ids, so that ids of different threads differ.
     thread: u64,
-    made: u64,
-    /// Not later than when the next allocation expires.
-    wake_ms: u64,
-    /// Where the transaction ids of Data indications come from.
+    created: u64,
+    /// When [`expire`](Self::expire) has to run next. Never later than the first expiry; it may be earlier,
+    /// which costs one scan.
+    next_expiry_ms: u64,
+    /// Counter from which the transaction ids of Data indications derive.
     indications: u64,
 }
 
@@ -133,8 +143,7 @@ impl std::fmt::Debug for Server {
 }
 
 impl Server {
-    /// A machine without allocations. `thread` tells it from others with the same `shared`; `entropy` fills a buffer with
-    /// unpredictable bytes.
+    /// Creates a machine without allocations. `thread` must differ between machines that share `shared`.
     pub fn new(shared: Arc<Shared>, counters: Arc<Counters>, thread: u16, entropy: Entropy) -> Self {
         let mut seed = [0; 8];
         entropy(&mut seed);
@@ -142,45 +151,48 @@ impl Server {
             shared,
             counters,
             entropy,
-            flood: Flood::new(),
+            rate_limiter: SourceRateLimiter::new(),
             allocations: Slab::new(),
-            by_path: HashMap::new(),
+            by_five_tuple: HashMap::new(),
             thread: u64::from(thread),
-            made: 0,
-            wake_ms: u64::MAX,
+            created: 0,
+            next_expiry_ms: u64::MAX,
             indications: u64::from_be_bytes(seed),
         }
     }
 
-    /// Takes a packet of a client. `now_ms` is any clock that only goes forward; an answer is written into `reply`.
+    /// Handles a packet from a client. `now_ms` comes from any monotonic clock. A response is written into
+    /// `reply`.
     pub fn client_sent(
         &mut self,
         now_ms: u64,
-        path: &Path,
+        five_tuple: &FiveTuple,
         packet: &[u8],
-        sockets: &mut dyn Sockets,
+        sockets: &mut dyn RelaySockets,
         reply: &mut Vec<u8>,
     ) -> PacketOutcome {
         let Some(&first) = packet.first() else { return PacketOutcome::Nothing };
         if channel_data::is_channel_data(first) {
-            return self.channel_data(now_ms, path, packet);
+            return self.channel_data(now_ms, five_tuple, packet);
         }
         let Ok(message) = Message::parse(packet) else {
             self.refuse(Refusal::Malformed);
             return PacketOutcome::Nothing;
         };
         match (message.class(), message.method()) {
-            (Class::Indication, Method::SEND) => self.send_indication(now_ms, path, &message),
-            (Class::Request, _) => self.request(now_ms, path, &message, sockets, reply),
-            // Other indications keep an address translator's mapping open; answers are to nothing that we asked.
+            (Class::Indication, Method::SEND) => self.send_indication(now_ms, five_tuple, &message),
+            (Class::Request, _) => self.request(now_ms, five_tuple, &message, sockets, reply),
+            // Binding indications only keep a NAT binding alive. The server sends no requests, so responses
+            // belong to none.
             _ => PacketOutcome::Nothing,
         }
     }
 
-    /// Whether a packet may change which relay sockets there are: what was decided before it must have been sent.
+    /// Whether a packet may open or close relay sockets. The caller must send queued datagrams before it passes
+    /// such a packet in: a queued datagram may refer to a socket that the packet closes.
     #[must_use]
     pub fn may_change_sockets(packet: &[u8]) -> bool {
-        // Anything but ChannelData and Send indications.
+        // Everything but ChannelData and Send indications.
         packet.first().is_some_and(|first| *first < 0x40) && packet.get(..2) != Some(&[0x00, 0x16])
     }
 

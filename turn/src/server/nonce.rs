@@ -1,5 +1,6 @@
-//! Nonces that need no memory: when they end, and a code over that and the source's address. Nothing is kept for anybody who
-//! asks for one. A nonce may be used from another port of the same host: a browser opens several at once.
+//! Stateless nonces: an expiry time and a MAC over it and the client's IP address. The server stores nothing
+//! per nonce, so unauthenticated requests cannot fill its memory. The MAC does not cover the port, because a
+//! browser uses one nonce from several sockets.
 
 use std::net::IpAddr;
 
@@ -11,23 +12,25 @@ use subtle::ConstantTimeEq;
 
 use crate::limits::NONCE_S;
 
-/// Begins a nonce of a server that knows RFC 8489's security features, with the set of them: password algorithms.
+/// Prefix of a nonce from a server with RFC 8489 security features: the nonce cookie with the "password
+/// algorithms" bit set (section 9.2).
 pub(super) const COOKIE: &[u8] = b"obMatJos2AAAB";
 const EXPIRY_BYTES: usize = 4;
-/// Bytes of the code. Enough against guessing within a nonce's life, and a challenge stays short: see `AMPLIFICATION_MAX`.
-const CODE_BYTES: usize = 8;
+/// Bytes of the MAC. Long enough against guessing within a nonce's lifetime, short enough for
+/// `AMPLIFICATION_MAX`.
+const MAC_BYTES: usize = 8;
 
-/// Makes and checks nonces.
+/// Issues and checks nonces.
 pub(crate) struct Nonces {
     key: [u8; 32],
 }
 
-/// What a nonce turned out to be.
+/// Result of checking a nonce.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum NonceCheck {
-    /// Ours, and in time.
+    /// Issued by this server for this source, and not expired.
     Good,
-    /// Too old, for another source, or not ours.
+    /// Expired, for another source, or not from this server. The client gets a new nonce in all three cases.
     Stale,
 }
 
@@ -36,7 +39,7 @@ impl Nonces {
         Self { key }
     }
 
-    fn code(&self, expires_s: u32, source: IpAddr, features: bool) -> [u8; CODE_BYTES] {
+    fn mac(&self, expires_s: u32, source: IpAddr, features: bool) -> [u8; MAC_BYTES] {
         let mut mac = Hmac::<Sha256>::new_from_slice(&self.key).expect("HMAC takes a key of any length");
         mac.update(&expires_s.to_be_bytes());
         mac.update(&[u8::from(features)]);
@@ -44,35 +47,36 @@ impl Nonces {
             IpAddr::V4(ip) => mac.update(&ip.octets()),
             IpAddr::V6(ip) => mac.update(&ip.octets()),
         }
-        let mut code = [0; CODE_BYTES];
-        code.copy_from_slice(&mac.finalize().into_bytes()[..CODE_BYTES]);
+        let mut code = [0; MAC_BYTES];
+        code.copy_from_slice(&mac.finalize().into_bytes()[..MAC_BYTES]);
         code
     }
 
-    /// A nonce for `source` from `now_ms` on. `features`: whether it says that we know password algorithms.
+    /// Issues a nonce for `source`, valid for [`NONCE_S`] from `now_ms`. `features` selects the RFC 8489
+    /// prefix.
     pub(super) fn issue(&self, now_ms: u64, source: IpAddr, features: bool) -> Vec<u8> {
         let expires_s = seconds(now_ms).wrapping_add(NONCE_S);
-        let code = self.code(expires_s, source, features);
-        let text = STANDARD_NO_PAD.encode([&expires_s.to_be_bytes()[..], &code].concat());
+        let mac = self.mac(expires_s, source, features);
+        let text = STANDARD_NO_PAD.encode([&expires_s.to_be_bytes()[..], &mac].concat());
         [if features { COOKIE } else { b"" }, text.as_bytes()].concat()
     }
 
     pub(super) fn check(&self, now_ms: u64, source: IpAddr, nonce: &[u8]) -> NonceCheck {
         let (features, text) = nonce.strip_prefix(COOKIE).map_or((false, nonce), |rest| (true, rest));
-        let mut raw = [0; EXPIRY_BYTES + CODE_BYTES];
+        let mut raw = [0; EXPIRY_BYTES + MAC_BYTES];
         if STANDARD_NO_PAD.decode_slice(text, &mut raw) != Ok(raw.len()) {
             return NonceCheck::Stale;
         }
-        let (expiry, code) = raw.split_at(EXPIRY_BYTES);
+        let (expiry, mac) = raw.split_at(EXPIRY_BYTES);
         let expires_s = u32::from_be_bytes([expiry[0], expiry[1], expiry[2], expiry[3]]);
-        let ours = bool::from(self.code(expires_s, source, features).ct_eq(code));
-        // The difference, so that it works across the clock's wrap.
+        let ours = bool::from(self.mac(expires_s, source, features).ct_eq(mac));
+        // Compare the difference, so that the check also works when the 32-bit clock wraps.
         let left_s = expires_s.wrapping_sub(seconds(now_ms));
         if ours && left_s > 0 && left_s <= NONCE_S { NonceCheck::Good } else { NonceCheck::Stale }
     }
 }
 
-/// Whole seconds, of which only differences are used.
+/// Whole seconds. Only differences of them are meaningful.
 #[expect(clippy::cast_possible_truncation, reason = "wraps after 136 years, and the difference is right even then")]
 fn seconds(now_ms: u64) -> u32 {
     (now_ms / 1_000) as u32
@@ -83,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nonces_are_good_for_their_source_and_time() {
+    fn nonces_are_valid_for_one_source_and_one_hour() {
         let (nonces, other) = (Nonces::new([1; 32]), Nonces::new([2; 32]));
         let (here, there) = ("192.0.2.1".parse().unwrap(), "192.0.2.2".parse().unwrap());
         let end_ms = 5_000 + u64::from(NONCE_S) * 1_000;
@@ -98,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn no_one_can_take_the_features_off_or_put_them_on() {
+    fn the_feature_prefix_is_authenticated() {
         let (nonces, here) = (Nonces::new([1; 32]), "192.0.2.1".parse().unwrap());
         let with = nonces.issue(0, here, true);
         let without = nonces.issue(0, here, false);

@@ -1,26 +1,31 @@
-//! CreatePermission (RFC 8656 section 10): whom an allocation may talk to.
+//! CreatePermission (RFC 8656 section 10).
 
 use std::net::SocketAddr;
 
 use super::allocation::Permission;
-use super::request::{Call, Failure};
+use super::request::{AuthenticatedRequest, RequestError};
 use super::{Allocation, Server};
 use crate::limits::PERMISSION_MS;
 use crate::peers::PeerVerdict;
 use crate::shared::{Refusal, Shared};
 use crate::stun::attribute;
 
-const FORBIDDEN: Failure = Failure::new(403, Refusal::Peer, "that peer may not be reached");
-const FULL: Failure = Failure::new(508, Refusal::Capacity, "too many permissions");
+const FORBIDDEN: RequestError = RequestError::new(403, Refusal::Peer, "the peer address is forbidden");
+const FULL: RequestError = RequestError::new(508, Refusal::Capacity, "too many permissions");
 
 impl Shared {
-    /// Whether `allocation` may get a permission for this peer, as which it would be kept.
+    /// Checks whether `allocation` may have a permission for `peer`, and returns it without an expiry.
     ///
-    /// A permission is for all ports of an address. If that is our own, only those on which we relay may be meant: the port
-    /// is looked at here where a client names one, and again with each datagram.
-    pub(super) fn judge_peer(&self, allocation: &Allocation, peer: SocketAddr) -> Result<Permission, Failure> {
-        if allocation.leg(peer.ip()).is_none() {
-            return Err(Failure::new(443, Refusal::BadRequest, "the allocation has no address of the peer's family"));
+    /// A permission covers all ports of an address. For an address of this machine, only relay ports are
+    /// allowed; otherwise a client could reach services that listen on localhost or behind the firewall. The
+    /// port is checked here if the request names one, and again for each datagram.
+    pub(super) fn check_peer(&self, allocation: &Allocation, peer: SocketAddr) -> Result<Permission, RequestError> {
+        if allocation.relay_socket(peer.ip()).is_none() {
+            return Err(RequestError::new(
+                443,
+                Refusal::BadRequest,
+                "the allocation has no address of the peer's family",
+            ));
         }
         let here = self.external_address();
         let verdict = self.peers.judge(peer.ip(), &here.own, &here.relayed());
@@ -34,31 +39,31 @@ impl Shared {
 }
 
 impl Server {
-    /// All peers or none.
-    pub(super) fn create_permission(&mut self, call: &Call<'_>) -> Result<(), Failure> {
-        let slot = self.find(call)?;
+    /// Handles the request. Installs permissions for all peers in it, or for none.
+    pub(super) fn create_permission(&mut self, request: &AuthenticatedRequest<'_>) -> Result<(), RequestError> {
+        let slot = self.find_allocation(request)?;
         let allocation = &mut self.allocations[slot];
         let mut wanted = Vec::new();
-        for peer in call.message.addresses(attribute::XOR_PEER_ADDRESS) {
-            let peer = peer.ok_or(Failure::bad("XOR-PEER-ADDRESS is not well-formed"))?;
-            wanted.push(self.shared.judge_peer(allocation, peer)?);
+        for peer in request.message.addresses(attribute::XOR_PEER_ADDRESS) {
+            let peer = peer.ok_or(RequestError::bad_request("XOR-PEER-ADDRESS is not well-formed"))?;
+            wanted.push(self.shared.check_peer(allocation, peer)?);
         }
         if wanted.is_empty() {
-            return Err(Failure::bad("XOR-PEER-ADDRESS is missing"));
+            return Err(RequestError::bad_request("XOR-PEER-ADDRESS is missing"));
         }
-        permit(allocation, &wanted, call.now_ms, self.shared.quotas.permissions_per_allocation)
+        install_permissions(allocation, &wanted, request.now_ms, self.shared.quotas.permissions_per_allocation)
     }
 }
 
-/// Installs permissions or prolongs them, all or none.
-pub(super) fn permit(
+/// Installs or refreshes permissions, all or none (RFC 8656 section 10.2).
+pub(super) fn install_permissions(
     allocation: &mut Allocation,
     wanted: &[Permission],
     now_ms: u64,
     permissions_max: usize,
-) -> Result<(), Failure> {
+) -> Result<(), RequestError> {
     allocation.forget_expired(now_ms);
-    // A copy, so that what is refused changes nothing: not even how long those hold that are there.
+    // Work on a copy: a refused request must not even refresh existing permissions.
     let mut permissions = allocation.permissions.clone();
     for new in wanted {
         let new = Permission { expires_ms: now_ms + PERMISSION_MS, ..*new };

@@ -1,56 +1,59 @@
-//! Refresh (RFC 8656 section 8): more time for an allocation, or its end. Also which allocation a request is about.
+//! Refresh (RFC 8656 section 8), and finding the allocation of a request.
 
-use super::allocate::{granted_s, requested_family, requested_s};
-use super::request::{Call, Failure};
-use super::{Server, Sockets};
+use super::allocate::{granted_lifetime_s, requested_family, requested_lifetime_s};
+use super::request::{AuthenticatedRequest, RequestError};
+use super::{RelaySockets, Server};
 use crate::shared::Refusal;
-use crate::shared::external_address::Family;
+use crate::shared::external_address::AddressFamily;
 use crate::stun::{Writer, attribute};
 
 impl Server {
-    /// The allocation of the path that a request came on, if it is the caller's.
-    pub(super) fn find(&self, call: &Call<'_>) -> Result<usize, Failure> {
-        let missing = Failure::new(437, Refusal::Mismatch, "there is no allocation");
-        let slot = *self.by_path.get(call.path).ok_or(missing)?;
-        if self.allocations[slot].user.name == call.caller.user {
+    /// The allocation of the request's five-tuple. 437 if there is none, 441 if another user created it.
+    pub(super) fn find_allocation(&self, request: &AuthenticatedRequest<'_>) -> Result<usize, RequestError> {
+        let missing = RequestError::new(437, Refusal::Mismatch, "the five-tuple has no allocation");
+        let slot = *self.by_five_tuple.get(request.five_tuple).ok_or(missing)?;
+        if self.allocations[slot].user.name == request.auth.user {
             Ok(slot)
         } else {
-            Err(Failure::new(441, Refusal::Mismatch, "the allocation is somebody else's"))
+            Err(RequestError::new(441, Refusal::Mismatch, "the allocation belongs to another user"))
         }
     }
 
     pub(super) fn refresh(
         &mut self,
-        call: &Call<'_>,
-        sockets: &mut dyn Sockets,
+        request: &AuthenticatedRequest<'_>,
+        sockets: &mut dyn RelaySockets,
         writer: &mut Writer<'_>,
-    ) -> Result<(), Failure> {
-        let slot = self.find(call)?;
-        let requested = requested_s(call.message)?;
-        let family = requested_family(call.message, attribute::REQUESTED_ADDRESS_FAMILY)?;
+    ) -> Result<(), RequestError> {
+        let slot = self.find_allocation(request)?;
+        let requested = requested_lifetime_s(request.message)?;
+        let family = requested_family(request.message, attribute::REQUESTED_ADDRESS_FAMILY)?;
         let allocation = &mut self.allocations[slot];
         if family.is_some_and(|wanted| allocation.families().all(|has| has != wanted)) {
-            return Err(Failure::new(443, Refusal::BadRequest, "the allocation has no address of that family"));
+            return Err(RequestError::new(443, Refusal::BadRequest, "the allocation has no address of that family"));
         }
         if requested == Some(0) {
-            // Of two addresses, a client may give up one.
+            // A client with both families may give up one of them.
             let both = allocation.families().count() == 2;
             match family {
                 Some(family) if both => {
-                    let mut legs = allocation.legs.iter_mut();
-                    let gone = legs.find_map(|leg| leg.take_if(|leg| Family::of(leg.at.public.ip()) == family));
-                    gone.iter().for_each(|leg| self.close(leg, sockets));
+                    let mut relay_sockets = allocation.relay_sockets.iter_mut();
+                    let gone = relay_sockets.find_map(|relay_socket| {
+                        relay_socket
+                            .take_if(|relay_socket| AddressFamily::of(relay_socket.address.public.ip()) == family)
+                    });
+                    gone.iter().for_each(|relay_socket| self.close(relay_socket, sockets));
                 }
                 _ => self.end(slot, sockets),
             }
             writer.put_number(attribute::LIFETIME, 0);
             return Ok(());
         }
-        let lifetime_s = granted_s(requested, self.shared.lifetime_max_s);
+        let lifetime_s = granted_lifetime_s(requested, self.shared.lifetime_max_s);
         allocation.lifetime_s = lifetime_s;
-        allocation.expires_ms = call.now_ms + u64::from(lifetime_s) * 1_000;
-        // It may be earlier than before.
-        self.wake_ms = self.wake_ms.min(allocation.expires_ms);
+        allocation.expires_ms = request.now_ms + u64::from(lifetime_s) * 1_000;
+        // The new expiry may be earlier than the old one.
+        self.next_expiry_ms = self.next_expiry_ms.min(allocation.expires_ms);
         writer.put_number(attribute::LIFETIME, lifetime_s);
         Ok(())
     }

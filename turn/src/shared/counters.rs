@@ -1,21 +1,22 @@
-//! Numbers for metrics. Each thread has its own and is the only one to write them, so that counting costs no more than adding.
+//! Counters for metrics. Each thread has its own set and is its only writer, so that counting is a plain
+//! addition.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 macro_rules! refusals {
     ($($(#[$doc:meta])* $name:ident => $label:literal,)+) => {
-        /// Why something was not done.
+        /// Why the relay refused a packet or dropped data.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum Refusal {
             $($(#[$doc])* $name,)+
         }
 
         impl Refusal {
-            /// All of them.
+            /// All reasons, in the order of the discriminants.
             pub const ALL: &'static [Self] = &[$(Self::$name,)+];
 
-            /// Its name in metrics and logs.
+            /// The label in metrics and logs.
             #[must_use]
             pub fn label(self) -> &'static str {
                 match self {
@@ -27,58 +28,58 @@ macro_rules! refusals {
 }
 
 refusals! {
-    /// A packet that is neither STUN nor ChannelData, or not a sound one.
+    /// A packet that is neither STUN nor ChannelData, or is malformed.
     Malformed => "malformed",
-    /// A source asked too often without credentials.
+    /// Too many unauthenticated requests from one source.
     RateLimited => "rate_limited",
-    /// A user that we do not know, a wrong password, or credentials that have expired (401).
+    /// An unknown user, a wrong password, or expired credentials (401).
     Credentials => "credentials",
-    /// A nonce that is too old or not ours (438).
+    /// A nonce that has expired or is from elsewhere (438).
     StaleNonce => "stale_nonce",
-    /// Something in the request is wrong (400, 420, 440, 442, 443).
+    /// An invalid request (400, 420, 440, 442, 443).
     BadRequest => "bad_request",
-    /// There is no allocation, or one already, or somebody else's (437, 441).
+    /// No allocation, a second one on the same five-tuple, or one of another user (437, 441).
     Mismatch => "mismatch",
-    /// A peer that may not be reached (403).
+    /// A peer address that the rules forbid (403).
     Peer => "peer",
-    /// Too many allocations (486).
+    /// The allocation quota of the user or of the relay is used up (486).
     Quota => "quota",
-    /// No port, too many permissions or channels (508).
+    /// No free port, or too many permissions or channels (508).
     Capacity => "capacity",
-    /// Data for or from a peer without a permission.
+    /// Data to or from a peer without a permission.
     Permission => "permission",
-    /// Data beyond the user's bandwidth.
+    /// Data beyond the user's bandwidth limit.
     Bandwidth => "bandwidth",
-    /// Data that the network did not take, or that a slow stream had no room for.
+    /// Data that a socket did not take, or that exceeds a stream's queue.
     Backpressure => "backpressure",
-    /// A stream that was one too many.
+    /// A stream beyond the limit in total or per source.
     Streams => "streams",
 }
 
-/// One thread's numbers. Since the start, except where a comment says otherwise.
+/// The counters of one thread, since the start unless stated otherwise.
 #[derive(Debug, Default)]
 pub struct Counters {
-    /// Allocations made.
+    /// Allocations created.
     pub allocations: AtomicU64,
     /// Binding requests answered.
     pub bindings: AtomicU64,
-    /// Challenges sent (the first 401, which every client gets).
+    /// Challenges sent (401 to a request without credentials, which is every client's first).
     pub challenges: AtomicU64,
     /// Datagrams relayed to peers.
     pub packets_to_peers: AtomicU64,
-    /// Their payload, in bytes.
+    /// Payload relayed to peers, in bytes.
     pub bytes_to_peers: AtomicU64,
     /// Datagrams relayed to clients.
     pub packets_to_clients: AtomicU64,
-    /// Their payload, in bytes.
+    /// Payload relayed to clients, in bytes.
     pub bytes_to_clients: AtomicU64,
-    /// Streams open now.
+    /// Open streams: a gauge, not a counter.
     pub streams: AtomicU64,
     refusals: [AtomicU64; Refusal::ALL.len()],
 }
 
 impl Counters {
-    /// How often something was refused for this reason.
+    /// Packets and datagrams refused for this reason.
     #[must_use]
     pub fn refused(&self, why: Refusal) -> u64 {
         self.refusals[why as usize].load(Ordering::Relaxed)
@@ -88,14 +89,15 @@ impl Counters {
         add(&self.refusals[why as usize], times);
     }
 
-    /// The numbers of several threads together.
+    /// The sum over several threads. Threads keep counting meanwhile, so the values are not a consistent
+    /// snapshot.
     pub(crate) fn sum(threads: &[Arc<Self>]) -> Self {
         let all = Self::default();
         threads.iter().for_each(|each| all.merge(each));
         all
     }
 
-    /// Adds another thread's numbers to these.
+    /// Adds another thread's counters to these.
     fn merge(&self, other: &Self) {
         let pairs = [
             (&self.allocations, &other.allocations),
@@ -113,7 +115,8 @@ impl Counters {
     }
 }
 
-/// Adds to a number that only this thread writes: no locked instruction needed.
+/// Adds to a counter that only the current thread writes. A load and a store suffice then, without an atomic
+/// read-modify-write.
 pub(crate) fn add(counter: &AtomicU64, by: u64) {
     counter.store(counter.load(Ordering::Relaxed).wrapping_add(by), Ordering::Relaxed);
 }
@@ -123,7 +126,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn refusals_are_counted_by_reason_and_added_up() {
+    fn refusals_are_counted_by_reason_and_summed() {
         let (one, other) = (Counters::default(), Counters::default());
         one.refuse(Refusal::Peer, 2);
         other.refuse(Refusal::Peer, 3);

@@ -1,17 +1,17 @@
-//! What the relay's threads have in common. Looked at when something is asked for, never per datagram, except for one atomic
-//! number per user (bandwidth) and one bit per own port.
+//! State that all relay threads share. Read per request. The data path touches only one atomic per user
+//! (bandwidth) and one bit per own port.
 
 pub mod counters;
 pub mod external_address;
-pub(crate) mod flood;
 pub(crate) mod ports;
+pub(crate) mod rate_limit;
 pub mod users;
 
 use std::sync::Arc;
 
 pub use counters::{Counters, Refusal};
 pub use external_address::{ExternalAddress, RelayAddress};
-pub use users::{Quota, UserTotals};
+pub use users::{QuotaExceeded, UserTotals};
 
 use crate::credentials::Authority;
 use crate::limits::LIFETIME_MAX_S;
@@ -19,19 +19,19 @@ use crate::peers::PeerRules;
 use crate::server::Nonces;
 use crate::settings::{Entropy, Settings};
 
-/// What a relay may hand out, per user and in all.
+/// Limits per user and in total.
 #[derive(Debug, Clone)]
 pub struct Quotas {
-    /// Allocations of one user at a time. A browser takes one for each way it is told of, over IPv4 and IPv6, and while it sets
-    /// up a call that for each of sound, pictures and data: 24 for four ways.
+    /// Allocations of one user at a time. A browser opens one per server URI, over IPv4 and IPv6, and during
+    /// call setup for audio, video and data each: 24 with four URIs.
     pub allocations_per_user: u32,
-    /// Allocations of everybody at a time.
+    /// Allocations of all users at a time.
     pub allocations: u32,
-    /// Peers that one allocation may have permissions for at a time.
+    /// Permissions of one allocation at a time.
     pub permissions_per_allocation: usize,
     /// Channels of one allocation at a time.
     pub channels_per_allocation: usize,
-    /// What all of a user's allocations may relay, both ways together, in bytes per second. 0: no limit.
+    /// Bandwidth of one user, over all allocations and both directions, in bytes per second. 0: no limit.
     pub bytes_per_s_per_user: u64,
 }
 
@@ -47,17 +47,17 @@ impl Default for Quotas {
     }
 }
 
-/// Rules and common state of all threads of one relay.
+/// Configuration and state that all threads of one relay share.
 pub struct Shared {
-    /// REALM. Short, as it is part of what strangers are answered.
+    /// The REALM, part of every challenge. Short because of the amplification limit.
     pub realm: String,
-    /// Whom may be sent to.
+    /// The rules for peer addresses.
     pub peers: PeerRules,
-    /// How much may be taken.
+    /// The limits per user and in total.
     pub quotas: Quotas,
-    /// Longest lifetime of an allocation, in seconds.
+    /// Longest lifetime that one Allocate or Refresh grants, in seconds.
     pub lifetime_max_s: u32,
-    /// Who may use the relay.
+    /// The embedding program's view of credentials.
     pub authority: Arc<dyn Authority>,
     pub(crate) nonces: Nonces,
     pub(crate) users: users::Users,
@@ -72,7 +72,7 @@ impl std::fmt::Debug for Shared {
 }
 
 impl Shared {
-    /// The state of a relay that does not know yet where it is.
+    /// State without an external address. Allocate fails until a discovery has set one.
     #[must_use]
     pub fn new(settings: &Settings, authority: Arc<dyn Authority>, entropy: &Entropy) -> Self {
         let mut key = [0; 32];
@@ -90,8 +90,8 @@ impl Shared {
         }
     }
 
-    /// Says where the relay is now. Returns whether that is news.
-    pub fn locate(&self, new: ExternalAddress) -> bool {
+    /// Sets the external address. Returns whether it has changed.
+    pub fn set_external_address(&self, new: ExternalAddress) -> bool {
         let mut current = self.external_address.write();
         let changed = **current != new;
         if changed {
@@ -100,7 +100,7 @@ impl Shared {
         changed
     }
 
-    /// Where the relay is, as far as is known now.
+    /// The current external address.
     #[must_use]
     pub fn external_address(&self) -> Arc<ExternalAddress> {
         Arc::clone(&self.external_address.read())

@@ -1,13 +1,14 @@
-//! On which ports the relay relays right now: one bit each, read for every datagram that goes to an address of our own.
+//! The open relay ports of this machine, one bit each. Read for every datagram to one of its own addresses.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::external_address::Family;
+use super::external_address::AddressFamily;
 
 const WORDS: usize = 65_536 / 64;
 
-/// Open relay ports of both families: 16 KiB, whatever happens.
+/// Open relay ports of both families: 16 KiB, fixed. Relaxed ordering suffices, as a datagram that races with
+/// opening or closing a port may go either way.
 pub(crate) struct OpenPorts {
     v4: Box<[AtomicU64]>,
     v6: Box<[AtomicU64]>,
@@ -20,9 +21,9 @@ impl OpenPorts {
     }
 
     fn word(&self, address: SocketAddr) -> (&AtomicU64, u64) {
-        let words = match Family::of(address.ip()) {
-            Family::V4 => &self.v4,
-            Family::V6 => &self.v6,
+        let words = match AddressFamily::of(address.ip()) {
+            AddressFamily::V4 => &self.v4,
+            AddressFamily::V6 => &self.v6,
         };
         let port = usize::from(address.port());
         (&words[port / 64], 1 << (port % 64))

@@ -1,4 +1,4 @@
-//! What each user has taken, over all threads: allocations held, bandwidth, and totals to show.
+//! Usage per user, over all threads: current allocations, bandwidth, and totals.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,46 +10,46 @@ use super::Quotas;
 use crate::limits::USERS_REMEMBERED_MAX;
 use crate::server::Traffic;
 
-/// How far a user may be ahead of an even rate: one second's worth.
+/// How far a user's bandwidth may run ahead of an even rate: one second.
 const BURST_NS: u64 = 1_000_000_000;
 
-/// Which quota is used up.
+/// The quota that is used up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Quota {
-    /// The user has as many allocations as one may have.
+pub enum QuotaExceeded {
+    /// Allocations of the user.
     User,
-    /// All users together have.
+    /// Allocations of all users.
     Relay,
 }
 
-/// What a user has and had.
+/// Usage of one user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UserTotals {
-    /// As given to [`crate::credentials::mint`].
+    /// The user, as given to [`crate::credentials::mint`].
     pub user: String,
-    /// Allocations held now.
+    /// Current allocations.
     pub allocations: u32,
-    /// Allocations that have ended.
+    /// Ended allocations.
     pub ended: u64,
-    /// From clients to peers, by allocations that have ended.
+    /// Traffic from clients to peers, of ended allocations.
     pub to_peers: Traffic,
-    /// From peers to clients, by allocations that have ended.
+    /// Traffic from peers to clients, of ended allocations.
     pub to_clients: Traffic,
 }
 
-/// One user. Threads share it.
+/// One user, shared by the threads that have an allocation of theirs.
 #[derive(Debug)]
-pub(crate) struct User {
+pub(crate) struct RelayUser {
     pub(crate) name: String,
     allocations: AtomicU32,
-    /// When the next byte would be due at an even rate, in nanoseconds.
+    /// When the next byte is due at an even rate, in nanoseconds (the generic cell rate algorithm).
     due_ns: AtomicU64,
     past: Mutex<(u64, Traffic, Traffic)>,
 }
 
-impl User {
-    /// Whether `bytes` more fit into the user's bandwidth, and takes them.
-    pub(crate) fn takes(&self, bytes: usize, now_ms: u64, bytes_per_s: u64) -> bool {
+impl RelayUser {
+    /// Takes `bytes` from the user's bandwidth. Returns `false`, and takes nothing, if it is used up.
+    pub(crate) fn take_bandwidth(&self, bytes: usize, now_ms: u64, bytes_per_s: u64) -> bool {
         if bytes_per_s == 0 {
             return true;
         }
@@ -59,49 +59,54 @@ impl User {
     }
 }
 
-/// All users that have allocations, and some that had.
+/// All users with allocations, and some without.
 #[derive(Debug, Default)]
 pub(crate) struct Users {
-    known: Mutex<HashMap<String, Arc<User>>>,
+    by_name: Mutex<HashMap<String, Arc<RelayUser>>>,
     allocations: AtomicU32,
 }
 
 impl Users {
-    /// Counts one more allocation of `name`, or says which quota forbids it.
-    pub(crate) fn take(&self, name: &str, quotas: &Quotas) -> Result<Arc<User>, Quota> {
-        let mut known = self.known.lock();
+    /// Counts one more allocation of `name`, or returns the quota that is used up.
+    pub(crate) fn acquire(&self, name: &str, quotas: &Quotas) -> Result<Arc<RelayUser>, QuotaExceeded> {
+        let mut by_name = self.by_name.lock();
         if self.allocations.load(Ordering::Relaxed) >= quotas.allocations {
-            return Err(Quota::Relay);
+            return Err(QuotaExceeded::Relay);
         }
-        if let Some(user) = known.get(name) {
+        if let Some(user) = by_name.get(name) {
             if user.allocations.load(Ordering::Relaxed) >= quotas.allocations_per_user {
-                return Err(Quota::User);
+                return Err(QuotaExceeded::User);
             }
         } else {
-            Self::make_room(&mut known);
+            Self::make_room(&mut by_name);
         }
-        let user = known.entry(name.to_owned()).or_insert_with(|| {
-            Arc::new(User { name: name.to_owned(), allocations: 0.into(), due_ns: 0.into(), past: Mutex::default() })
+        let user = by_name.entry(name.to_owned()).or_insert_with(|| {
+            Arc::new(RelayUser {
+                name: name.to_owned(),
+                allocations: 0.into(),
+                due_ns: 0.into(),
+                past: Mutex::default(),
+            })
         });
-        // Under the lock, so that two threads cannot both take the last one.
+        // Still under the lock: two threads must not both take the last allocation.
         user.allocations.fetch_add(1, Ordering::Relaxed);
         self.allocations.fetch_add(1, Ordering::Relaxed);
         Ok(Arc::clone(user))
     }
 
-    /// Forgets somebody who has no allocation, if there are many.
-    fn make_room(known: &mut HashMap<String, Arc<User>>) {
-        if known.len() >= USERS_REMEMBERED_MAX {
-            let idle = known.iter().find(|(_, user)| user.allocations.load(Ordering::Relaxed) == 0);
+    /// Drops one user without an allocation if there are too many.
+    fn make_room(by_name: &mut HashMap<String, Arc<RelayUser>>) {
+        if by_name.len() >= USERS_REMEMBERED_MAX {
+            let idle = by_name.iter().find(|(_, user)| user.allocations.load(Ordering::Relaxed) == 0);
             if let Some(name) = idle.map(|(name, _)| name.clone()) {
-                known.remove(&name);
+                by_name.remove(&name);
             }
         }
     }
 
-    /// Gives back an allocation, with what it relayed.
-    pub(crate) fn release(&self, user: &User, to_peers: Traffic, to_clients: Traffic) {
-        let _known = self.known.lock();
+    /// Releases an allocation and adds its traffic to the totals.
+    pub(crate) fn release(&self, user: &RelayUser, to_peers: Traffic, to_clients: Traffic) {
+        let _guard = self.by_name.lock();
         user.allocations.fetch_sub(1, Ordering::Relaxed);
         self.allocations.fetch_sub(1, Ordering::Relaxed);
         let mut past = user.past.lock();
@@ -110,27 +115,27 @@ impl Users {
         past.2 += to_clients;
     }
 
-    /// Gives back an allocation that came to nothing.
-    pub(crate) fn take_back(&self, user: &User) {
-        let _known = self.known.lock();
+    /// Releases an allocation that could not be created. It does not count as ended.
+    pub(crate) fn cancel(&self, user: &RelayUser) {
+        let _guard = self.by_name.lock();
         user.allocations.fetch_sub(1, Ordering::Relaxed);
         self.allocations.fetch_sub(1, Ordering::Relaxed);
     }
 
-    /// Allocations of everybody now.
+    /// Current allocations of all users.
     pub(crate) fn allocations(&self) -> u32 {
         self.allocations.load(Ordering::Relaxed)
     }
 
-    /// What everybody has and had, by name.
+    /// Usage of all users, by name.
     pub(crate) fn totals(&self) -> Vec<UserTotals> {
-        let mut totals: Vec<_> = self.known.lock().values().map(|user| user.totals()).collect();
+        let mut totals: Vec<_> = self.by_name.lock().values().map(|user| user.totals()).collect();
         totals.sort_by(|a, b| a.user.cmp(&b.user));
         totals
     }
 }
 
-impl User {
+impl RelayUser {
     fn totals(&self) -> UserTotals {
         let (ended, to_peers, to_clients) = *self.past.lock();
         let allocations = self.allocations.load(Ordering::Relaxed);
@@ -143,35 +148,35 @@ mod tests {
     use super::*;
 
     #[test]
-    fn quotas_hold_and_come_back() {
+    fn quotas_are_enforced_and_released() {
         let (users, quotas) =
             (Users::default(), Quotas { allocations_per_user: 2, allocations: 3, ..Quotas::default() });
-        let first = users.take("a", &quotas).unwrap();
-        users.take("a", &quotas).unwrap();
-        assert_eq!(users.take("a", &quotas).unwrap_err(), Quota::User);
-        users.take("b", &quotas).unwrap();
-        assert_eq!(users.take("b", &quotas).unwrap_err(), Quota::Relay);
+        let first = users.acquire("a", &quotas).unwrap();
+        users.acquire("a", &quotas).unwrap();
+        assert_eq!(users.acquire("a", &quotas).unwrap_err(), QuotaExceeded::User);
+        users.acquire("b", &quotas).unwrap();
+        assert_eq!(users.acquire("b", &quotas).unwrap_err(), QuotaExceeded::Relay);
         users.release(&first, Traffic { packets: 1, bytes: 100 }, Traffic::default());
-        users.take("b", &quotas).unwrap();
+        users.acquire("b", &quotas).unwrap();
         let totals = users.totals();
         assert_eq!((totals[0].allocations, totals[0].ended, totals[0].to_peers.bytes), (1, 1, 100));
     }
 
     #[test]
-    fn bandwidth_is_a_second_ahead_at_most() {
+    fn bandwidth_runs_at_most_a_second_ahead() {
         let users = Users::default();
-        let user = users.take("a", &Quotas::default()).unwrap();
-        let taken = |now_ms| (0..100_000).filter(|_| user.takes(1_000, now_ms, 1_000_000)).count();
+        let user = users.acquire("a", &Quotas::default()).unwrap();
+        let taken = |now_ms| (0..100_000).filter(|_| user.take_bandwidth(1_000, now_ms, 1_000_000)).count();
         assert_eq!(taken(10_000), 1_000);
         assert_eq!(taken(10_500), 500);
-        assert!(user.takes(1_000, 0, 0));
+        assert!(user.take_bandwidth(1_000, 0, 0));
     }
 
     #[test]
-    fn users_are_not_remembered_without_end() {
+    fn remembered_users_are_bounded() {
         let (users, quotas) = (Users::default(), Quotas::default());
         for index in 0..2 * USERS_REMEMBERED_MAX {
-            let user = users.take(&format!("user {index}"), &quotas).unwrap();
+            let user = users.acquire(&format!("user {index}"), &quotas).unwrap();
             users.release(&user, Traffic::default(), Traffic::default());
         }
         assert_eq!(users.totals().len(), USERS_REMEMBERED_MAX);

@@ -1,11 +1,11 @@
-//! Addresses in attributes, XORed with cookie and transaction so that address translators leave them alone (RFC 8489
-//! section 14.2).
+//! Addresses in attributes. They are XORed with the magic cookie and the transaction id, because some NATs
+//! rewrite plain addresses in payloads (RFC 8489 section 14.2).
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::{MAGIC_COOKIE, TransactionId};
 
-/// Bytes of the longest address value.
+/// Bytes of an IPv6 address value.
 pub const ADDRESS_BYTES_MAX: usize = 20;
 const PORT_XOR: u16 = (MAGIC_COOKIE >> 16) as u16;
 
@@ -16,7 +16,7 @@ fn mask_v6(transaction: &TransactionId) -> u128 {
     u128::from_be_bytes(mask)
 }
 
-/// Reads an XORed address. `None` if it is not well-formed.
+/// Reads an XORed address. `None` if it is malformed.
 #[must_use]
 pub fn read_xor(value: &[u8], transaction: &TransactionId) -> Option<SocketAddr> {
     let [_, family, p0, p1, ip @ ..] = value else { return None };
@@ -29,7 +29,7 @@ pub fn read_xor(value: &[u8], transaction: &TransactionId) -> Option<SocketAddr>
     Some(SocketAddr::new(ip, port))
 }
 
-/// Writes an XORed address into `out` and returns how many bytes it takes.
+/// Writes an XORed address and returns its length in bytes: 8 or 20.
 pub fn write_xor(address: SocketAddr, transaction: &TransactionId, out: &mut [u8; ADDRESS_BYTES_MAX]) -> usize {
     out[0] = 0;
     out[2..4].copy_from_slice(&(address.port() ^ PORT_XOR).to_be_bytes());

@@ -1,4 +1,4 @@
-//! Keys of the long-term mechanism and the codes made with them (RFC 8489 sections 9.2, 14.5 and 14.6).
+//! Keys of the long-term credential mechanism and message integrity (RFC 8489 sections 9.2, 14.5 and 14.6).
 
 use hmac::{Hmac, Mac};
 use md5::Digest as _;
@@ -8,16 +8,16 @@ use subtle::ConstantTimeEq;
 
 use super::{Message, attribute};
 
-/// How a password becomes a key: PASSWORD-ALGORITHM's numbers.
+/// The hash that turns a password into a key. The discriminants are the numbers of PASSWORD-ALGORITHM.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Algorithm {
-    /// As in RFC 5389, and what everybody uses.
+    /// As in RFC 5389. Nearly all clients use it.
     Md5 = 1,
-    /// RFC 8489's.
+    /// New in RFC 8489.
     Sha256 = 2,
 }
 
-/// Which of the two attributes protects a message.
+/// The attribute that protects a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Integrity {
     /// MESSAGE-INTEGRITY.
@@ -26,7 +26,7 @@ pub enum Integrity {
     Sha256,
 }
 
-/// A key of the long-term mechanism.
+/// A key of the long-term credential mechanism.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Key {
     bytes: [u8; 32],
@@ -40,7 +40,8 @@ impl std::fmt::Debug for Key {
 }
 
 impl Key {
-    /// The hash of `username:realm:password`. Passwords must be ASCII, as ours are: nothing is prepared as RFC 8265 says.
+    /// The hash of `username:realm:password`. The password must be ASCII, as minted ones are: OpaqueString
+    /// processing (RFC 8265) is not implemented.
     #[must_use]
     pub fn long_term(algorithm: Algorithm, username: &str, realm: &str, password: &str) -> Self {
         let parts = [username.as_bytes(), b":", realm.as_bytes(), b":", password.as_bytes()];
@@ -62,7 +63,7 @@ impl Key {
         Self { bytes, length }
     }
 
-    /// A key for the short-term mechanism: the password as it is, cut to 32 bytes.
+    /// A key of the short-term mechanism: the password, at most 32 bytes.
     #[cfg(test)]
     pub(super) fn short_term(password: &str) -> Self {
         let mut bytes = [0; 32];
@@ -70,9 +71,9 @@ impl Key {
         Self { bytes, length: password.len() }
     }
 
-    /// The code of a message that so far is `before`, into `out`; returns its length. `length` is what the header's length
-    /// field shall say, as it must include the attribute itself.
-    pub(super) fn code(&self, kind: Integrity, before: &[u8], length: u16, out: &mut [u8; 32]) -> usize {
+    /// Writes the HMAC of the message `before` into `out` and returns its length. `length` replaces the
+    /// header's length field, which must cover the integrity attribute itself (RFC 8489 section 14.5).
+    pub(super) fn compute_hmac(&self, kind: Integrity, before: &[u8], length: u16, out: &mut [u8; 32]) -> usize {
         let key = &self.bytes[..self.length];
         let parts = [&before[..2], &length.to_be_bytes(), &before[4..]];
         match kind {
@@ -91,8 +92,8 @@ impl Key {
         }
     }
 
-    /// Whether `message` was made by somebody with this key. Compares in constant time. A SHA-256 code may be cut to 16
-    /// bytes or more (RFC 8489 section 14.6).
+    /// Whether the integrity attribute of `message` was made with this key. Compares in constant time. A
+    /// SHA-256 HMAC may be truncated to 16 bytes or more (RFC 8489 section 14.6).
     #[must_use]
     pub fn verifies(&self, message: &Message<'_>, kind: Integrity) -> bool {
         let Some(found) = message.integrity(kind.attribute()) else { return false };
@@ -103,13 +104,13 @@ impl Key {
         let length = found.at + 4 + found.value.len() - super::HEADER_BYTES;
         let Ok(length) = u16::try_from(length) else { return false };
         let mut code = [0; 32];
-        self.code(kind, &message.bytes()[..found.at], length, &mut code);
+        self.compute_hmac(kind, &message.bytes()[..found.at], length, &mut code);
         fits && bool::from(code[..found.value.len()].ct_eq(found.value))
     }
 }
 
 impl Integrity {
-    /// The attribute's number.
+    /// The attribute type.
     #[must_use]
     pub fn attribute(self) -> u16 {
         match self {
@@ -118,7 +119,7 @@ impl Integrity {
         }
     }
 
-    /// Which one protects `message`: the stronger, if both are there.
+    /// The attribute that protects `message`; the stronger one if both are present.
     #[must_use]
     pub fn of(message: &Message<'_>) -> Option<Self> {
         [Self::Sha256, Self::Sha1].into_iter().find(|kind| message.integrity(kind.attribute()).is_some())

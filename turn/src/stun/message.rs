@@ -1,15 +1,15 @@
-//! Reading a STUN message where it lies. A message that parses is sound as a whole: its length is the packet's, each
-//! attribute lies within it, and what must come last does.
+//! Parses STUN messages in place. A parsed message is consistent: its length matches the packet, every
+//! attribute lies within it, and FINGERPRINT is last and correct.
 
 use std::net::SocketAddr;
 
 use super::{FINGERPRINT_XOR, HEADER_BYTES, MAGIC_COOKIE, address, attribute};
 use crate::limits::ATTRIBUTES_MAX;
 
-/// What ties an answer to its request.
+/// Matches a response to its request. 96 bits.
 pub type TransactionId = [u8; 12];
 
-/// What kind of message it is.
+/// The class of a message (RFC 8489 section 5).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names are RFC 8489's")]
 pub enum Class {
@@ -19,7 +19,7 @@ pub enum Class {
     Error,
 }
 
-/// What a message is about; the RFCs' numbers.
+/// The method of a message (RFC 8489 section 5, RFC 8656 section 17).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Method(pub u16);
 
@@ -34,31 +34,31 @@ impl Method {
     pub const CHANNEL_BIND: Self = Self(0x009);
 }
 
-/// Why a packet is no STUN message.
+/// Why a packet is not a valid STUN message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Malformed {
-    /// Too short for a header, or without the magic cookie: something else than STUN.
+    /// Shorter than a header, or without the magic cookie: another protocol.
     #[error("not a STUN message")]
     NotStun,
-    /// The header's length is not the packet's.
+    /// The length in the header differs from the packet's.
     #[error("the length in the header is not the packet's")]
     Length,
-    /// An attribute reaches beyond the message, or there are more than anybody needs.
+    /// An attribute exceeds the message, or there are more than [`ATTRIBUTES_MAX`].
     #[error("an attribute does not fit")]
     Attribute,
-    /// FINGERPRINT is not last or not right.
+    /// FINGERPRINT is not last, or its checksum does not match.
     #[error("the fingerprint is wrong")]
     Fingerprint,
 }
 
-/// One attribute, without its padding.
+/// An attribute, without padding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Attribute<'a> {
-    /// One of [`attribute`]'s numbers, or an unknown one.
+    /// One of the numbers in [`attribute`], or an unknown one.
     pub kind: u16,
-    /// Its value.
+    /// The value, without padding.
     pub value: &'a [u8],
-    /// Where it begins in the message, in bytes.
+    /// Offset in the message, in bytes.
     pub at: usize,
 }
 
@@ -68,7 +68,8 @@ pub struct Message<'a> {
     bytes: &'a [u8],
     method: Method,
     class: Class,
-    /// Where attributes end that are neither integrity nor fingerprint, as what follows integrity has to be ignored.
+    /// End of the attributes before integrity and fingerprint. Attributes after the integrity must be ignored,
+    /// as they are not protected (RFC 8489 section 14.5).
     end: usize,
 }
 
@@ -80,7 +81,8 @@ fn u32_at(bytes: &[u8], at: usize) -> u32 {
     u32::from_be_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
 }
 
-/// Method and class of a message's type (RFC 8489 section 5: the class's two bits lie between the method's).
+/// Splits a message type into method and class. The two class bits lie between the method's bits (RFC 8489
+/// section 5).
 fn unpack(kind: u16) -> (Method, Class) {
     let method = (kind & 0x000F) | ((kind & 0x00E0) >> 1) | ((kind & 0x3E00) >> 2);
     let class = match ((kind >> 8) & 1, (kind >> 4) & 1) {
@@ -105,10 +107,10 @@ pub(super) fn pack(method: Method, class: Class) -> u16 {
 }
 
 impl<'a> Message<'a> {
-    /// Reads `bytes`, which must be one message and nothing else.
+    /// Parses `bytes`, which must be exactly one message.
     ///
     /// # Errors
-    /// [`Malformed`], also when there is a FINGERPRINT that is not right.
+    /// [`Malformed`], also for a FINGERPRINT that does not match.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, Malformed> {
         if bytes.len() < HEADER_BYTES || bytes[0] & 0xC0 != 0 || u32_at(bytes, 4) != MAGIC_COOKIE {
             return Err(Malformed::NotStun);
@@ -122,13 +124,14 @@ impl<'a> Message<'a> {
         Ok(Self { bytes, method, class, end })
     }
 
-    /// Walks all attributes once, so that later walks cannot fail. Returns where integrity begins, or the end.
+    /// Checks all attributes once, so that later iteration cannot fail. Returns the offset of integrity or
+    /// fingerprint, or the end.
     fn check_attributes(bytes: &[u8]) -> Result<usize, Malformed> {
         let mut at = HEADER_BYTES;
         let mut end = None;
         let mut count = 0;
         while at < bytes.len() {
-            // The length is a multiple of four, so that there is a whole attribute header.
+            // The length is a multiple of four, so a whole attribute header is present.
             let (kind, length) = (u16_at(bytes, at), usize::from(u16_at(bytes, at + 2)));
             let next = at + 4 + length.next_multiple_of(4);
             count += 1;
@@ -155,19 +158,19 @@ impl<'a> Message<'a> {
         Ok(end.unwrap_or(at))
     }
 
-    /// What it is about.
+    /// The method.
     #[must_use]
     pub fn method(&self) -> Method {
         self.method
     }
 
-    /// Request, indication or answer.
+    /// Request, indication, success response or error response.
     #[must_use]
     pub fn class(&self) -> Class {
         self.class
     }
 
-    /// What ties an answer to it.
+    /// The transaction id.
     #[must_use]
     pub fn transaction(&self) -> TransactionId {
         let mut id = [0; 12];
@@ -175,7 +178,7 @@ impl<'a> Message<'a> {
         id
     }
 
-    /// All of it, as it was received.
+    /// The message as received.
     #[must_use]
     pub fn bytes(&self) -> &'a [u8] {
         self.bytes
@@ -183,41 +186,41 @@ impl<'a> Message<'a> {
 
     /// The attributes before integrity and fingerprint, in order.
     pub fn attributes(&self) -> impl Iterator<Item = Attribute<'a>> + use<'a> {
-        Walk { bytes: &self.bytes[..self.end], at: HEADER_BYTES }
+        AttributeIter { bytes: &self.bytes[..self.end], at: HEADER_BYTES }
     }
 
-    /// The first attribute of this kind, which is the one that counts (RFC 8489 section 14).
+    /// The first attribute of this type. Repetitions are ignored (RFC 8489 section 14).
     #[must_use]
     pub fn get(&self, kind: u16) -> Option<Attribute<'a>> {
         self.attributes().find(|attribute| attribute.kind == kind)
     }
 
-    /// MESSAGE-INTEGRITY or MESSAGE-INTEGRITY-SHA256. The latter may follow the former.
+    /// MESSAGE-INTEGRITY or MESSAGE-INTEGRITY-SHA256. Both may be present; the latter then comes second.
     #[must_use]
     pub fn integrity(&self, kind: u16) -> Option<Attribute<'a>> {
-        Walk { bytes: self.bytes, at: self.end }.find(|attribute| attribute.kind == kind)
+        AttributeIter { bytes: self.bytes, at: self.end }.find(|attribute| attribute.kind == kind)
     }
 
-    /// Whether it ends with a FINGERPRINT, which then is right.
+    /// Whether the message has a FINGERPRINT. [`parse`](Self::parse) has verified it.
     #[must_use]
     pub fn has_fingerprint(&self) -> bool {
-        Walk { bytes: self.bytes, at: self.end }.any(|attribute| attribute.kind == attribute::FINGERPRINT)
+        AttributeIter { bytes: self.bytes, at: self.end }.any(|attribute| attribute.kind == attribute::FINGERPRINT)
     }
 
-    /// A number of four bytes, such as LIFETIME. `None` if there is none; an inner `None` if it has another length.
+    /// A 32-bit value such as LIFETIME. `None` if absent, `Some(None)` if it has another length.
     #[must_use]
     pub fn number(&self, kind: u16) -> Option<Option<u32>> {
         self.get(kind).map(|found| (found.value.len() == 4).then(|| u32_at(found.value, 0)))
     }
 
-    /// All addresses of this kind; `None` in place of one that is not well-formed.
+    /// All addresses of this type; `None` in place of a malformed one.
     pub fn addresses(&self, kind: u16) -> impl Iterator<Item = Option<SocketAddr>> + use<'a> {
         let transaction = self.transaction();
         let found = self.attributes().filter(move |attribute| attribute.kind == kind);
         found.map(move |attribute| address::read_xor(attribute.value, &transaction))
     }
 
-    /// The code of an answer that is an error.
+    /// The number in ERROR-CODE, such as 401.
     #[must_use]
     pub fn error_code(&self) -> Option<u16> {
         let value = self.get(attribute::ERROR_CODE)?.value;
@@ -225,13 +228,13 @@ impl<'a> Message<'a> {
     }
 }
 
-/// Steps over attributes that have been checked.
-struct Walk<'a> {
+/// Iterates over attributes that have been checked.
+struct AttributeIter<'a> {
     bytes: &'a [u8],
     at: usize,
 }
 
-impl<'a> Iterator for Walk<'a> {
+impl<'a> Iterator for AttributeIter<'a> {
     type Item = Attribute<'a>;
 
     fn next(&mut self) -> Option<Attribute<'a>> {

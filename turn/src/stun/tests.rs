@@ -1,4 +1,4 @@
-//! RFC 5769's vectors, and our codec against webrtc-rs's.
+//! The test vectors of RFC 5769, and a comparison with webrtc-rs's codec.
 
 use std::net::SocketAddr;
 
@@ -17,14 +17,14 @@ const PASSWORD: &str = "VOkJxbRl1RmTxUk/WvJxBt";
 const REQUEST: &str = "0001 0058 2112a442 b7e7a701 bc34d686 fa87dfae
     8022 0010 5354554e 20746573 7420636c 69656e74 0024 0004 6e0001ff 8029 0008 932ff9b1 51263b36
     0006 0009 6576746a 3a683676 59202020 0008 0014 9aeaa70c bfd8cb56 781ef2b5 b2d3f249 c1b571a2 8028 0004 e57a3bcf";
-/// Section 2.2.
+/// RFC 5769 section 2.2.
 const RESPONSE_V4: &str = "0101 003c 2112a442 b7e7a701 bc34d686 fa87dfae 8022 000b 74657374 20766563 746f7220
     0020 0008 0001a147 e112a643 0008 0014 2b91f599 fd9e90c3 8c7489f9 2af9ba53 f06be7d7 8028 0004 c07d4c96";
-/// Section 2.3.
+/// RFC 5769 section 2.3.
 const RESPONSE_V6: &str = "0101 0048 2112a442 b7e7a701 bc34d686 fa87dfae 8022 000b 74657374 20766563 746f7220
     0020 0014 0002a147 0113a9fa a5d3f179 bc25f4b5 bed2b9d9 0008 0014 a382954e 4be67bf1 1784c97c 8292c275 bfe3ed41
     8028 0004 c8fb0b4c";
-/// Section 2.4.
+/// RFC 5769 section 2.4.
 const LONG_TERM: &str = "0001 0060 2112a442 78ad3433 c6ad72c0 29da412e
     0006 0012 e3839ee3 8388e383 aae38383 e382afe3 82b90000 0015 001c 662f2f34 39396b39 35346436 4f4c3334 6f4c3946 53547679 36347341
     0014 000b 6578616d 706c652e 6f726700 0008 0014 f6702465 6dd64a3e 02b8e071 2e85c9a2 8ca89666";
@@ -65,7 +65,7 @@ fn rfc_5769_long_term() {
 }
 
 #[test]
-fn we_write_what_the_rfc_has() {
+fn writes_the_response_of_rfc_5769() {
     let mut out = Vec::new();
     let transaction = hex("b7e7a701bc34d686fa87dfae").try_into().unwrap();
     let mut writer = Writer::new(&mut out, Method::BINDING, Class::Success, transaction);
@@ -74,7 +74,7 @@ fn we_write_what_the_rfc_has() {
         .put_address(attribute::XOR_MAPPED_ADDRESS, "192.0.2.1:32853".parse().unwrap())
         .put_integrity(Integrity::Sha1, &Key::short_term(PASSWORD))
         .put_fingerprint();
-    // Only the padding differs (ours is zero, the vector's a blank), and with it both codes.
+    // Only the padding differs (zero here, a blank in the vector), and with it HMAC and CRC.
     let vector = hex(RESPONSE_V4);
     assert_eq!(out.len(), vector.len());
     assert_eq!(out[..35], vector[..35]);
@@ -92,7 +92,7 @@ fn a_sha_256_code_may_be_cut_but_not_below_16_bytes() {
         let mut code = [0; 32];
         let length = u16::try_from(before + 4 + keep - HEADER_BYTES).unwrap();
         out[2..4].copy_from_slice(&length.to_be_bytes());
-        key.code(Integrity::Sha256, &out, length, &mut code);
+        key.compute_hmac(Integrity::Sha256, &out, length, &mut code);
         let attribute =
             [&attribute::MESSAGE_INTEGRITY_SHA256.to_be_bytes(), &u16::try_from(keep).unwrap().to_be_bytes()[..]];
         out.extend(attribute.concat());
@@ -105,7 +105,7 @@ fn a_sha_256_code_may_be_cut_but_not_below_16_bytes() {
 }
 
 #[test]
-fn what_follows_integrity_is_ignored() {
+fn attributes_after_integrity_are_ignored() {
     let mut out = Vec::new();
     let key = Key::short_term(PASSWORD);
     Writer::new(&mut out, Method::REFRESH, Class::Request, [7; 12])
@@ -128,7 +128,7 @@ fn a_wrong_fingerprint_is_malformed() {
 }
 
 #[test]
-fn lengths_that_lie_are_malformed() {
+fn wrong_lengths_are_malformed() {
     let bytes = hex(REQUEST);
     for cut in 0..bytes.len() {
         assert!(Message::parse(&bytes[..cut]).is_err(), "cut at {cut}");
@@ -145,7 +145,7 @@ fn lengths_that_lie_are_malformed() {
 }
 
 #[test]
-fn channel_data_says_how_long_it_is() {
+fn channel_data_checks_its_length() {
     assert_eq!(channel_data::read(&[0x40, 1, 0, 2, 9, 9, 0, 0]), Some((0x4001, 4..6)));
     assert_eq!(channel_data::read(&[0x40, 1, 0, 3, 9, 9]), None);
     assert_eq!(channel_data::read(&[0x40, 1, 0]), None);
@@ -153,7 +153,7 @@ fn channel_data_says_how_long_it_is() {
 }
 
 #[test]
-fn methods_and_classes_survive() {
+fn methods_and_classes_round_trip() {
     for method in 0..0x1000 {
         for class in [Class::Request, Class::Indication, Class::Success, Class::Error] {
             let mut out = Vec::new();
@@ -164,7 +164,7 @@ fn methods_and_classes_survive() {
     }
 }
 
-/// The attributes that the other implementation finds in a message.
+/// The attributes that webrtc-rs's codec finds in a message.
 fn theirs(bytes: &[u8]) -> Option<Vec<(u16, Vec<u8>)>> {
     let mut message = stun::message::Message { raw: bytes.to_vec(), ..Default::default() };
     message.decode().ok()?;
@@ -194,7 +194,7 @@ proptest! {
         if let Ok(message) = Message::parse(&out) {
             let ours: Vec<_> = message.attributes().map(|a| (a.kind, a.value.to_vec())).collect();
             let special = ours.len() != theirs(&out).map_or(0, |found| found.len());
-            // They do not stop at integrity, as the RFC wants; all else must be the same.
+            // webrtc-rs does not stop at integrity, as the RFC demands. All else must match.
             if !special || message.integrity(attribute::MESSAGE_INTEGRITY).is_none() {
                 prop_assert_eq!(Some(ours), theirs(&out));
             }

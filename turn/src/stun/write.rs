@@ -1,4 +1,4 @@
-//! Writing a STUN message into a buffer that is used again and again.
+//! Writes STUN messages into a reusable buffer.
 
 use std::net::SocketAddr;
 
@@ -7,7 +7,7 @@ use super::integrity::{Integrity, Key};
 use super::message::{Class, Method, TransactionId, pack};
 use super::{FINGERPRINT_XOR, HEADER_BYTES, MAGIC_COOKIE, attribute};
 
-/// A message being written. The length in its header is right after every step.
+/// A message under construction. Its header has the right length after every step.
 #[derive(Debug)]
 pub struct Writer<'a> {
     out: &'a mut Vec<u8>,
@@ -15,7 +15,7 @@ pub struct Writer<'a> {
 }
 
 impl<'a> Writer<'a> {
-    /// Begins a message; whatever `out` held is gone.
+    /// Begins a message, and clears `out`.
     pub fn new(out: &'a mut Vec<u8>, method: Method, class: Class, transaction: TransactionId) -> Self {
         out.clear();
         out.extend_from_slice(&pack(method, class).to_be_bytes());
@@ -25,7 +25,7 @@ impl<'a> Writer<'a> {
         Self { out, transaction }
     }
 
-    /// Bytes so far.
+    /// Length so far, in bytes.
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.out.len()
@@ -36,10 +36,10 @@ impl<'a> Writer<'a> {
         self.out[2..4].copy_from_slice(&length.to_be_bytes());
     }
 
-    /// Adds an attribute and its padding.
+    /// Appends an attribute with its padding.
     ///
     /// # Panics
-    /// If the message would get longer than its header can say; nothing that a relay writes comes near that.
+    /// If the message exceeds 65,535 bytes. The server's own messages stay far below that.
     pub fn put(&mut self, kind: u16, value: &[u8]) -> &mut Self {
         let length = u16::try_from(value.len()).expect("attributes that we write are short");
         self.out.extend_from_slice(&kind.to_be_bytes());
@@ -50,25 +50,25 @@ impl<'a> Writer<'a> {
         self
     }
 
-    /// Adds a number of four bytes.
+    /// Appends a 32-bit value.
     pub fn put_number(&mut self, kind: u16, value: u32) -> &mut Self {
         self.put(kind, &value.to_be_bytes())
     }
 
-    /// Adds an XORed address.
+    /// Appends an XORed address.
     pub fn put_address(&mut self, kind: u16, address: SocketAddr) -> &mut Self {
         let mut value = [0; ADDRESS_BYTES_MAX];
         let length = write_xor(address, &self.transaction, &mut value);
         self.put(kind, &value[..length])
     }
 
-    /// Adds ERROR-CODE with a reason for the person who reads a packet trace.
+    /// Appends ERROR-CODE. The reason phrase helps people who read packet traces; clients ignore it.
     pub fn put_error(&mut self, code: u16, reason: &str) -> &mut Self {
         let value = [&[0, 0, code_byte(code / 100), code_byte(code % 100)], reason.as_bytes()].concat();
         self.put(attribute::ERROR_CODE, &value)
     }
 
-    /// Adds MESSAGE-INTEGRITY or MESSAGE-INTEGRITY-SHA256. Only a FINGERPRINT may follow.
+    /// Appends MESSAGE-INTEGRITY or MESSAGE-INTEGRITY-SHA256. Only FINGERPRINT may follow.
     pub fn put_integrity(&mut self, kind: Integrity, key: &Key) -> &mut Self {
         let size = match kind {
             Integrity::Sha1 => 20,
@@ -76,13 +76,13 @@ impl<'a> Writer<'a> {
         };
         let length = u16::try_from(self.out.len() + 4 + size - HEADER_BYTES).expect("messages that we write are short");
         let mut code = [0; 32];
-        let written = key.code(kind, self.out, length, &mut code);
+        let written = key.compute_hmac(kind, self.out, length, &mut code);
         self.put(kind.attribute(), &code[..written])
     }
 
-    /// Adds FINGERPRINT; nothing may follow.
+    /// Appends FINGERPRINT. Nothing may follow.
     pub fn put_fingerprint(&mut self) -> &mut Self {
-        // The checksum covers the header as it will be, with the length of the fingerprint in it.
+        // The checksum covers the header with its final length, so the attribute is added first.
         let at = self.out.len();
         self.put_number(attribute::FINGERPRINT, 0);
         let sum = crc32fast::hash(&self.out[..at]) ^ FINGERPRINT_XOR;

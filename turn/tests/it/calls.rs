@@ -1,7 +1,8 @@
-//! Calls between two WebRTC stacks (webrtc-rs) that may only use the relay: ICE, DTLS and a data channel, by every way to it.
+//! Calls between two WebRTC stacks (webrtc-rs) with ICE, DTLS and a data channel, over the relay only and over
+//! every transport.
 //!
-//! The stack asks for relayed addresses over UDP and IPv4 only, so the other ways begin at a `Hop`. It asks for no
-//! family either, and gets relayed addresses of IPv4; those of IPv6 are tried with the other clients.
+//! webrtc-rs reaches relays over UDP and IPv4 only; other transports go through a `Proxy`. It requests no address
+//! family and so gets IPv4 relayed transport addresses; other tests cover IPv6.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -24,18 +25,18 @@ use webrtc::peer_connection::peer_connection_state::RTCPeerConnectionState;
 use webrtc::peer_connection::policy::ice_transport_policy::RTCIceTransportPolicy;
 
 use super::harness::credentials;
-use super::hop::Hop;
+use super::proxy::Proxy;
 use super::streams::relay_at;
 
 const WAIT: Duration = Duration::from_secs(20);
-/// Of the bulk transfer, each way.
+/// Bytes of the bulk transfer, in each direction.
 const BULK_BYTES: usize = 2 << 20;
-/// As much as each message of it has, and as may wait to be sent.
+/// Bytes per message of the bulk transfer, and bytes that may wait to be sent.
 const PIECE_BYTES: usize = 16 << 10;
 const UNSENT_BYTES_MAX: usize = 256 << 10;
 const MESSAGES: usize = 200;
 
-/// One end of a call.
+/// One participant of a call.
 struct Peer {
     connection: RTCPeerConnection,
     channel: Arc<RTCDataChannel>,
@@ -44,7 +45,7 @@ struct Peer {
 }
 
 impl Peer {
-    /// Somebody who knows the relay, and may use nothing else.
+    /// A participant whose only ICE candidates are relayed ones.
     async fn new(relay: SocketAddr, credentials: Credentials) -> Self {
         let mut engine = SettingEngine::default();
         engine.set_ice_multicast_dns_mode(MulticastDnsMode::Disabled);
@@ -60,7 +61,7 @@ impl Peer {
         };
         let api = APIBuilder::new().with_setting_engine(engine).build();
         let connection = api.new_peer_connection(configuration).await.unwrap();
-        // Both make the channel, under one number, so neither waits for the other's.
+        // A negotiated channel: both sides create it, and neither waits for the other.
         let init = RTCDataChannelInit { negotiated: Some(0), ..RTCDataChannelInit::default() };
         let channel = connection.create_data_channel("words", Some(init)).await.unwrap();
         let (open, opened) = mpsc::channel(1);
@@ -74,8 +75,8 @@ impl Peer {
         Self { connection, channel, opened, received }
     }
 
-    /// Describes what this end wants, with all addresses that it has found, and hands it to the other.
-    async fn tells(&self, other: &Self, is_offer: bool) {
+    /// Creates an offer or an answer with all candidates, and gives it to the other side.
+    async fn negotiate(&self, other: &Self, is_offer: bool) {
         let description = match is_offer {
             true => self.connection.create_offer(None).await.unwrap(),
             false => self.connection.create_answer(None).await.unwrap(),
@@ -87,16 +88,16 @@ impl Peer {
         other.connection.set_remote_description(whole).await.unwrap();
     }
 
-    async fn calls(&mut self, other: &mut Self) {
-        self.tells(other, true).await;
-        other.tells(self, false).await;
+    async fn connect(&mut self, other: &mut Self) {
+        self.negotiate(other, true).await;
+        other.negotiate(self, false).await;
         for peer in [self, other] {
             timeout(WAIT, peer.opened.recv()).await.expect("the channel opens").unwrap();
         }
     }
 
-    /// Sends all of it, no faster than it gets away.
-    async fn sends(&self, messages: &[Bytes]) {
+    /// Sends all messages, with flow control.
+    async fn send_all(&self, messages: &[Bytes]) {
         for message in messages {
             while self.channel.buffered_amount().await > UNSENT_BYTES_MAX {
                 tokio::time::sleep(Duration::from_millis(2)).await;
@@ -106,14 +107,14 @@ impl Peer {
     }
 
     /// Waits for these messages, in this order.
-    async fn gets(received: &mut mpsc::UnboundedReceiver<Bytes>, messages: &[Bytes]) {
+    async fn expect_messages(received: &mut mpsc::UnboundedReceiver<Bytes>, messages: &[Bytes]) {
         for (index, message) in messages.iter().enumerate() {
             let got = timeout(WAIT, received.recv()).await.unwrap_or_else(|_| panic!("message {index} does not come"));
             assert!(got.unwrap() == message, "message {index} is another one");
         }
     }
 
-    /// Kinds and addresses of the two ends of the way that is in use.
+    /// Type and address of the selected candidates.
     async fn pair(&self) -> [(RTCIceCandidateType, SocketAddr); 2] {
         let dtls = self.connection.sctp().transport();
         let pair = dtls.ice_transport().get_selected_candidate_pair().await.unwrap();
@@ -121,7 +122,7 @@ impl Peer {
     }
 }
 
-/// Messages that nobody takes for each other.
+/// Distinct messages.
 fn messages(from: u8, count: usize, bytes: impl Fn(usize) -> usize) -> Vec<Bytes> {
     let one = |index: usize| {
         let head = [&[from][..], &index.to_be_bytes()].concat();
@@ -130,29 +131,30 @@ fn messages(from: u8, count: usize, bytes: impl Fn(usize) -> usize) -> Vec<Bytes
     (0..count).map(one).collect()
 }
 
-/// Both send at the same time.
+/// Both sides send at the same time.
 async fn exchange(alice: &mut Peer, bob: &mut Peer, from_alice: &[Bytes], from_bob: &[Bytes]) {
     let (mut to_alice, mut to_bob) = (
         std::mem::replace(&mut alice.received, mpsc::unbounded_channel().1),
         std::mem::replace(&mut bob.received, mpsc::unbounded_channel().1),
     );
     tokio::join!(
-        alice.sends(from_alice),
-        bob.sends(from_bob),
-        Peer::gets(&mut to_alice, from_bob),
-        Peer::gets(&mut to_bob, from_alice),
+        alice.send_all(from_alice),
+        bob.send_all(from_bob),
+        Peer::expect_messages(&mut to_alice, from_bob),
+        Peer::expect_messages(&mut to_bob, from_alice),
     );
     (alice.received, bob.received) = (to_alice, to_bob);
 }
 
-/// A call by this way: connects over the relay and over nothing else, carries messages both ways in order, and a lot of them.
+/// A call over one transport: it must use the relay only, and carry messages in both directions in order, then
+/// a bulk transfer.
 async fn call(ip: &str, transport: Transport) {
     let here = relay_at(ip);
     let (relay, at) = (&here.relay, here.address(transport));
-    let hop = Hop::to(&here, transport).await;
-    let mut alice = Peer::new(hop.at, credentials("@alice:example.org")).await;
-    let mut bob = Peer::new(hop.at, credentials("@bob:example.org")).await;
-    alice.calls(&mut bob).await;
+    let proxy = Proxy::to(&here, transport).await;
+    let mut alice = Peer::new(proxy.at, credentials("@alice:example.org")).await;
+    let mut bob = Peer::new(proxy.at, credentials("@bob:example.org")).await;
+    alice.connect(&mut bob).await;
 
     let [mine, theirs] = alice.pair().await;
     assert_eq!([mine.0, theirs.0], [RTCIceCandidateType::Relay; 2]);
@@ -163,7 +165,7 @@ async fn call(ip: &str, transport: Transport) {
     assert_eq!(seen, [("@alice:example.org", transport, mine.1), ("@bob:example.org", transport, theirs.1)]);
     assert!(held.iter().all(|one| one.client.is_ipv4() == at.is_ipv4() && one.peers == [mine.1.ip()]), "{held:?}");
 
-    // From a byte to more than a datagram holds.
+    // From one byte to more than a datagram holds.
     let sizes = |index: usize| 1 + index * 37;
     exchange(&mut alice, &mut bob, &messages(1, MESSAGES, sizes), &messages(2, MESSAGES, sizes)).await;
     let began = Instant::now();
@@ -210,15 +212,15 @@ async fn a_call_over_tls_and_ipv6() {
     call("::1", Transport::Tls).await;
 }
 
-/// Whoever the relay does not believe has no way to the other: what connects the calls above is the relay.
+/// With wrong credentials the two sides cannot connect. This shows that the calls above do use the relay.
 #[tokio::test]
 async fn without_the_relay_there_is_no_call() {
     let relay = relay_at("127.0.0.1").relay;
     let stranger = Credentials { password: "guessed".to_owned(), ..credentials("@alice:example.org") };
     let mut alice = Peer::new(relay.udp(), stranger).await;
     let bob = Peer::new(relay.udp(), credentials("@bob:example.org")).await;
-    alice.tells(&bob, true).await;
-    bob.tells(&alice, false).await;
+    alice.negotiate(&bob, true).await;
+    bob.negotiate(&alice, false).await;
     let offer = alice.connection.local_description().await.unwrap().sdp;
     assert!(!offer.contains("a=candidate"), "{offer}");
     assert!(timeout(Duration::from_secs(3), alice.opened.recv()).await.is_err(), "the channel is open");

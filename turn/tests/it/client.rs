@@ -1,4 +1,4 @@
-//! A TURN client, as simple as one can be: one question at a time, over datagrams or a stream.
+//! A minimal TURN client: one request at a time, over datagrams or a stream.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream, UdpSocket};
@@ -9,10 +9,10 @@ use hearth_turn::stun::{Algorithm, Class, Key, Message, Method, Writer, attribut
 
 use super::harness::credentials;
 
-/// Carries packets to the relay and back.
+/// A connection to the relay.
 pub(crate) trait Link {
     fn send(&mut self, packet: &[u8]);
-    /// The next packet; `None` if none comes soon or the relay has closed.
+    /// The next packet. `None` after [`WAIT`], or if the relay has closed the connection.
     fn receive(&mut self) -> Option<Vec<u8>>;
 }
 
@@ -43,7 +43,7 @@ impl Link for Datagrams {
     }
 }
 
-/// TCP, or TLS on it.
+/// TCP, or TLS over TCP.
 pub(crate) struct Bytes<S>(pub S);
 
 impl Bytes<TcpStream> {
@@ -87,7 +87,7 @@ pub(crate) struct Client<L> {
     serial: u32,
 }
 
-/// What came of a request: 0, or an error code; and the answer.
+/// A response: its error code (0 for success) and its bytes.
 pub(crate) struct Answer {
     pub code: u16,
     bytes: Vec<u8>,
@@ -131,7 +131,7 @@ impl<L: Link> Client<L> {
         out
     }
 
-    /// Asks once.
+    /// Sends one request.
     pub(crate) fn once(&mut self, method: Method, fill: &dyn Fn(&mut Writer<'_>)) -> Answer {
         let request = self.write(method, fill);
         self.link.send(&request);
@@ -142,7 +142,7 @@ impl<L: Link> Client<L> {
         Answer { code, bytes }
     }
 
-    /// Asks, and again with what a challenge says.
+    /// Sends a request, and repeats it with credentials if challenged.
     pub(crate) fn ask(&mut self, method: Method, fill: &dyn Fn(&mut Writer<'_>)) -> Answer {
         let answer = self.once(method, fill);
         if ![401, 438].contains(&answer.code) {
@@ -154,7 +154,7 @@ impl<L: Link> Client<L> {
         self.once(method, fill)
     }
 
-    /// An allocation; its relayed address.
+    /// Allocates, and returns the relayed transport address.
     pub(crate) fn allocate(&mut self) -> SocketAddr {
         let answer = self.try_allocate();
         assert_eq!(answer.code, 0);
@@ -201,7 +201,7 @@ impl<L: Link> Client<L> {
         self.link.send(&[&header[..], data].concat());
     }
 
-    /// The next data, and the channel or peer that it came by.
+    /// The next data, with the channel or the peer it came from.
     pub(crate) fn receive(&mut self) -> Option<(Result<u16, SocketAddr>, Vec<u8>)> {
         let packet = self.link.receive()?;
         if let Some((channel, range)) = channel_data::read(&packet).filter(|_| channel_data::is_channel_data(packet[0]))
@@ -214,7 +214,7 @@ impl<L: Link> Client<L> {
         Some((Err(peer), message.get(attribute::DATA).unwrap().value.to_vec()))
     }
 
-    /// Data there and back: by Send and Data, and by a channel.
+    /// Sends data to an echo and back, with Send and Data indications and with a channel.
     pub(crate) fn passes_data(&mut self, peer: SocketAddr) {
         assert_eq!(self.permit(peer), 0);
         for size in [0, 1, 160, 1_000, 1_200, 5_000, 9_000] {

@@ -1,5 +1,5 @@
-//! coturn's own test tools against our relay (Debian: `apt-get install coturn`). Where they are missing these tests say so and
-//! pass, unless `HEARTH_REQUIRE_COTURN` is set.
+//! coturn's test tools against this relay (Debian: `apt-get install coturn`). Without them the tests are
+//! skipped with a message, unless `HEARTH_REQUIRE_COTURN` is set.
 
 use std::net::SocketAddr;
 use std::process::Command;
@@ -21,7 +21,7 @@ fn run(tool: &str, arguments: &[&str]) -> Option<String> {
     }
 }
 
-/// Runs `turnutils_uclient` with 4 clients and 100 messages each; every message must come back.
+/// Runs `turnutils_uclient` with 4 clients and 100 messages each. Every message must come back.
 fn uclient(at: SocketAddr, more: &[&str]) {
     let credentials = credentials("@alice:example.org");
     let port = at.port().to_string();
@@ -36,7 +36,7 @@ fn uclient(at: SocketAddr, more: &[&str]) {
     }
 }
 
-/// Its clients talk to each other: at a relay reached over either family, by relayed addresses of either family.
+/// The tool's clients send to each other, over every combination of address families.
 fn between_clients(transport: Transport) {
     for ip in ["127.0.0.1", "::1"] {
         let at = relay_at(ip);

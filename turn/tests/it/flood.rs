@@ -1,4 +1,4 @@
-//! A million packets of strangers: nothing is kept for them, and nobody else notices much.
+//! A flood of unauthenticated requests: it leaves no state and barely affects other clients.
 
 use std::net::{SocketAddr, UdpSocket};
 use std::thread::JoinHandle;
@@ -15,7 +15,7 @@ fn resident_kib() -> u64 {
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
-/// The 99th percentile of the time that it takes.
+/// The 99th percentile of a round trip.
 fn p99(rounds: usize, mut trip: impl FnMut() -> bool) -> Duration {
     let mut times: Vec<Duration> = (0..rounds)
         .filter_map(|_| {
@@ -28,14 +28,14 @@ fn p99(rounds: usize, mut trip: impl FnMut() -> bool) -> Duration {
     times[times.len() * 99 / 100]
 }
 
-/// Data to a peer and back.
+/// Sends data to an echo and back.
 fn echoed(client: &mut Client<Datagrams>) -> bool {
     client.send_channel(0x4000, &[7; 160]);
     client.receive().is_some()
 }
 
-/// Sockets of strangers, and what they ask.
-fn strangers(relay: SocketAddr) -> (Vec<UdpSocket>, [Vec<u8>; 2]) {
+/// The sockets of the flood, and its packets.
+fn flood_sources(relay: SocketAddr) -> (Vec<UdpSocket>, [Vec<u8>; 2]) {
     let mut packets = [Vec::new(), Vec::new()];
     Writer::new(&mut packets[0], Method::BINDING, Class::Request, [1; 12]);
     Writer::new(&mut packets[1], Method::ALLOCATE, Class::Request, [2; 12])
@@ -49,14 +49,14 @@ fn strangers(relay: SocketAddr) -> (Vec<UdpSocket>, [Vec<u8>; 2]) {
     (sources.collect(), packets)
 }
 
-/// Sends that many of them.
+/// Sends `requests` packets.
 fn flood(relay: SocketAddr, requests: usize) -> JoinHandle<()> {
-    let (sources, packets) = strangers(relay);
+    let (sources, packets) = flood_sources(relay);
     let send = move || {
         for index in 0..requests {
             let source = &sources[index % sources.len()];
             let _ = source.send(&packets[index / sources.len() % 2]);
-            // Answers do not fill the sources' buffers.
+            // Drain responses, so that they do not fill the socket buffers.
             let _ = source.recv(&mut [0; 256]);
         }
     };
@@ -64,18 +64,18 @@ fn flood(relay: SocketAddr, requests: usize) -> JoinHandle<()> {
 }
 
 #[test]
-fn callers_go_on_amid_a_flood_and_newcomers_come_after_it() {
+fn clients_keep_working_in_a_flood_and_new_ones_connect_after_it() {
     let (relay, echo) = (Relay::start(), Echo::start());
     let mut client = Client::new(Datagrams::to(relay.udp()));
     client.allocate();
     assert_eq!(client.bind(0x4000, echo.at), 0);
-    let strangers = flood(relay.udp(), 50_000);
-    while !strangers.is_finished() {
+    let flood = flood(relay.udp(), 50_000);
+    while !flood.is_finished() {
         assert!(echoed(&mut client), "data was lost");
         assert_eq!(client.refresh(600), 0);
         std::thread::sleep(Duration::from_millis(1));
     }
-    strangers.join().unwrap();
+    flood.join().unwrap();
     assert!(relay.running.counters().refused(hearth_turn::Refusal::RateLimited) > 1_000, "the flood did not arrive");
     for _ in 0..4 {
         Client::new(Datagrams::to(relay.udp())).allocate();
@@ -83,8 +83,8 @@ fn callers_go_on_amid_a_flood_and_newcomers_come_after_it() {
 }
 
 #[test]
-#[ignore = "takes half a minute; wants the machine for itself: cargo test --release -p hearth-turn -- --ignored flood"]
-fn a_million_requests_of_strangers_cost_nothing_that_lasts() {
+#[ignore = "takes half a minute; needs an idle machine: cargo test --release -p hearth-turn -- --ignored flood"]
+fn a_million_unauthenticated_requests_leave_no_state() {
     let (relay, echo) = (Relay::start(), Echo::start());
     let mut client = Client::new(Datagrams::to(relay.udp()));
     client.allocate();
@@ -93,13 +93,13 @@ fn a_million_requests_of_strangers_cost_nothing_that_lasts() {
     p99(500, || echoed(&mut client));
     let idle = p99(3_000, || echoed(&mut client));
     let before = resident_kib();
-    let strangers = flood(relay.udp(), 1_000_000);
+    let flood = flood(relay.udp(), 1_000_000);
     let (during, refreshes) = (p99(3_000, || echoed(&mut client)), p99(300, || client.refresh(600) == 0));
-    strangers.join().unwrap();
+    flood.join().unwrap();
     let grown = resident_kib().saturating_sub(before);
     let counters = relay.running.counters();
     let refused = counters.refused(hearth_turn::Refusal::RateLimited);
-    // Here all share two cores; how much of it is the relay's doing is for `relay_bench flood` to say.
+    // All processes share the machine here; `relay_bench flood` measures the relay's part.
     println!(
         "p99 idle {idle:?}, in the flood {during:?} and {refreshes:?} for a Refresh; {grown} KiB; {refused} refused"
     );
@@ -108,7 +108,7 @@ fn a_million_requests_of_strangers_cost_nothing_that_lasts() {
 }
 
 #[test]
-#[ignore = "wants the process for itself: cargo test --release -p hearth-turn -- --ignored flood::memory"]
+#[ignore = "needs a process of its own: cargo test --release -p hearth-turn -- --ignored flood::memory"]
 fn memory_of_allocations() {
     const ALLOCATIONS: usize = 500;
     let relay = Relay::with(|settings| {
@@ -118,7 +118,7 @@ fn memory_of_allocations() {
     let mut held: Vec<Client<Datagrams>> = Vec::with_capacity(ALLOCATIONS);
     let mut before = 0;
     for index in 0..ALLOCATIONS + 20 {
-        // The first ones make room that all use.
+        // The first allocations pay for what all share.
         if index == 20 {
             before = resident_kib();
         }
@@ -127,7 +127,7 @@ fn memory_of_allocations() {
         assert_eq!(client.bind(0x4000, echo.at), 0);
         held.push(client);
         if index % 20 == 19 {
-            // Strangers' requests are limited per source, and these all come from one.
+            // Unauthenticated requests are limited per source, and all clients share one here.
             std::thread::sleep(Duration::from_millis(2_200));
         }
     }

@@ -1,4 +1,4 @@
-//! A relay on loopback, for a test, and peers that answer.
+//! A relay on loopback, and echo peers.
 
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use std::time::Duration;
 use hearth_turn::credentials::{Authority, mint};
 use hearth_turn::{Credentials, Running, Settings, start};
 
-/// Whom the tests' relay believes.
+/// Credentials that a test can change.
 pub(crate) struct TestAuth {
     pub now_unix_s: AtomicU64,
     pub revoked: AtomicBool,
@@ -35,7 +35,7 @@ pub(crate) struct Relay {
     pub auth: Arc<TestAuth>,
 }
 
-/// Bytes that differ from call to call; nobody attacks a test.
+/// Different bytes on each call. Not cryptographic.
 pub(crate) fn entropy(bytes: &mut [u8]) {
     use std::hash::{BuildHasher, RandomState};
     for chunk in bytes.chunks_mut(8) {
@@ -49,7 +49,7 @@ pub(crate) fn credentials(user: &str) -> Credentials {
 }
 
 impl Relay {
-    /// On loopback, with peers allowed there.
+    /// A relay on loopback that allows loopback peers.
     pub(crate) fn start() -> Self {
         Self::with(|_| {})
     }
@@ -79,7 +79,7 @@ impl Relay {
     }
 }
 
-/// A peer that sends back what it gets. Not at the relay's own address: those are refused.
+/// A peer that echoes. Not on the relay's own address, where peers are refused.
 pub(crate) struct Echo {
     pub at: SocketAddr,
 }

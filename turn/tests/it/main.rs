@@ -1,4 +1,5 @@
-//! The relay over real sockets: with our own client, with webrtc-rs's, and with coturn's tools.
+//! Integration tests of the relay over real sockets: with a client of its own, with webrtc-rs's, and with
+//! coturn's tools.
 
 #![expect(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "helpers of tests are tests")]
 
@@ -7,10 +8,10 @@ mod client;
 mod coturn;
 mod flood;
 mod harness;
-mod hop;
 mod netns;
 mod operating;
 mod probing;
+mod proxy;
 mod streams;
 mod udp;
 #[cfg(target_os = "linux")]

@@ -1,5 +1,5 @@
-//! In a network of its own, where every packet that leaves is seen: nothing goes to an address that strangers have no
-//! business at, whatever a client with good credentials asks for.
+//! Runs in a network namespace that counts packets: nothing leaves for a forbidden address, whatever an
+//! authenticated client requests.
 
 use std::net::{IpAddr, SocketAddr};
 use std::process::Command;
@@ -15,7 +15,7 @@ mod table;
 
 const HERE_V4: &str = "45.32.1.2";
 const HERE_V6: &str = "2a01:4f8::2";
-/// A network with one way out, where packets are counted and go nowhere.
+/// A namespace with one route out, to a device that counts and drops packets.
 const SET_UP: &str = "set -e; ip link set lo up; ip link add name out type veth peer name away; ip link set out arp off; ip link set away up; ip addr add 45.32.1.2/24 dev out; \
     ip addr add 192.168.7.7/24 dev out; echo 0 > /proc/sys/net/ipv6/conf/out/router_solicitations; \
     ip link set out up; ip addr add 2a01:4f8::2/64 dev out nodad; \
@@ -37,7 +37,7 @@ fn nothing_leaks() {
     println!("{text}");
 }
 
-/// Packets sent so far through an interface of this network.
+/// Packets sent through an interface of the namespace.
 fn sent(interface: &str) -> u64 {
     let table = std::fs::read_to_string("/proc/self/net/dev").unwrap();
     let line = table.lines().find_map(|line| line.trim().strip_prefix(&format!("{interface}:"))).unwrap();
@@ -74,10 +74,10 @@ fn inside() {
     }
     std::thread::sleep(Duration::from_millis(500));
     assert_eq!(sent("out") - out, 0, "packets left");
-    // Two requests, their answers, and two datagrams for each: none of ours came on top.
+    // Two requests, two responses and two datagrams per address; anything more would come from the relay.
     assert_eq!(sent("lo") - local, 6 * refused.len() as u64, "packets went to this machine");
 
-    // Would a packet have been seen?
+    // Cross-check: a permitted packet is counted.
     for peer in ["9.9.9.9:9", "[2600::9]:9"] {
         let (peer, out): (SocketAddr, u64) = (peer.parse().unwrap(), sent("out"));
         assert_eq!(client.permit(peer), 0);

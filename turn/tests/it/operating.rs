@@ -1,4 +1,4 @@
-//! What an operator sees and does.
+//! Listing and ending allocations, stopping, start errors.
 
 use std::sync::atomic::Ordering;
 
@@ -8,7 +8,7 @@ use super::client::{Bytes, Client, Datagrams};
 use super::harness::{Echo, Relay};
 
 #[test]
-fn allocations_are_shown_and_ended() {
+fn allocations_are_listed_and_ended() {
     let (relay, echo) = (Relay::start(), Echo::start());
     let mut alice = Client::of(Datagrams::to(relay.udp()), "@alice:example.org");
     let mut bob = Client::of(Bytes::to(relay.tcp()), "@bob:example.org");
@@ -32,7 +32,7 @@ fn allocations_are_shown_and_ended() {
 }
 
 #[test]
-fn expired_and_revoked_credentials_end_at_the_next_refresh() {
+fn expired_and_revoked_credentials_fail_at_the_next_refresh() {
     let relay = Relay::start();
     let mut client = Client::new(Datagrams::to(relay.udp()));
     client.allocate();
@@ -46,7 +46,7 @@ fn expired_and_revoked_credentials_end_at_the_next_refresh() {
 }
 
 #[test]
-fn our_own_services_are_no_peers() {
+fn own_services_are_refused_as_peers() {
     let relay = Relay::start();
     let mut client = Client::new(Datagrams::to(relay.udp()));
     client.allocate();

@@ -1,4 +1,4 @@
-//! The relay's test of itself.
+//! The relay's self-test.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +21,7 @@ fn to(relay: &Relay, transport: Transport) -> Probe {
 }
 
 #[tokio::test]
-async fn every_way_in_is_found_to_work() {
+async fn every_transport_works() {
     let (server, trusting) = tls();
     let relay = Relay::with(|settings| {
         settings.tls = vec!["127.0.0.1:0".parse().unwrap()];
@@ -47,7 +47,7 @@ async fn every_way_in_is_found_to_work() {
 }
 
 #[tokio::test]
-async fn what_does_not_work_is_told_apart() {
+async fn failures_are_distinguished() {
     let relay = Relay::start();
     let mut wrong = to(&relay, Transport::Udp);
     wrong.credentials[0].password.push('x');

@@ -1,18 +1,18 @@
-//! TCP, TLS, and streams that somebody else has accepted.
+//! TCP, TLS, and streams accepted outside of the relay.
 
 use std::io::{Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
-use hearth_turn::{Accepted, Transport};
+use hearth_turn::{AcceptedStream, Transport};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, ServerConnection, StreamOwned};
 
 use super::client::{Bytes, Client, WAIT};
 use super::harness::{Echo, Relay, wait_until};
 
-/// A certificate for `localhost` and who trusts it.
+/// A certificate for `localhost`, and a client configuration that trusts it.
 pub(crate) fn tls() -> (Arc<ServerConfig>, Arc<ClientConfig>) {
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let certificate = CertificateDer::from(made.cert.der().to_vec());
@@ -34,10 +34,10 @@ pub(crate) fn tls() -> (Arc<ServerConfig>, Arc<ClientConfig>) {
     (Arc::new(server), Arc::new(client))
 }
 
-/// A relay that listens for everything on one address.
+/// A relay that listens with every transport on one address.
 pub(crate) struct At {
     pub relay: Relay,
-    /// How a client trusts it, as `localhost`.
+    /// Trusts the relay's certificate.
     pub trust: Arc<ClientConfig>,
 }
 
@@ -51,7 +51,7 @@ impl At {
     }
 }
 
-/// Peers may be where the relay is, and nowhere else on this machine.
+/// A relay that allows peers on its own address only.
 pub(crate) fn relay_at(ip: &str) -> At {
     let (server, trust) = tls();
     let at: SocketAddr = (ip.parse::<IpAddr>().unwrap(), 0).into();
@@ -109,16 +109,16 @@ fn data_passes_over_a_stream_that_was_accepted_elsewhere() {
         .unwrap();
     let (mut stream, _) = listener.accept().unwrap();
     let mut session = ServerConnection::new(server).unwrap();
-    // As a web server would: the handshake, and a look at the first bytes.
+    // As an HTTPS listener does: the handshake, then a look at the first bytes.
     let mut read = vec![0; 3];
     rustls::Stream::new(&mut session, &mut stream).read_exact(&mut read).unwrap();
     assert!(read[0] < 4, "STUN begins with two zero bits");
-    relay.running.adopt(Accepted { stream, tls: Some(Box::new(session)), read });
+    relay.running.adopt(AcceptedStream { stream, tls: Some(Box::new(session)), read });
     client.join().unwrap();
 }
 
 #[test]
-fn frames_arrive_in_any_pieces() {
+fn frames_may_be_split_anywhere() {
     let (relay, echo) = (Relay::start(), Echo::start());
     let mut client = Client::new(Bytes::to(relay.tcp()));
     client.allocate();
@@ -146,7 +146,7 @@ fn an_allocation_ends_with_its_stream() {
 }
 
 #[test]
-fn what_is_no_frame_ends_the_stream() {
+fn an_invalid_frame_ends_the_stream() {
     let relay = Relay::start();
     for nonsense in [&b"GET / HTTP/1.1\r\n\r\n"[..], &[0x40, 0, 0xFF, 0xFF], &[0, 1, 0xFF, 0xFC], &[0xFF; 64]] {
         let mut stream = TcpStream::connect(relay.tcp()).unwrap();
@@ -169,7 +169,7 @@ fn streams_are_limited_per_source() {
 }
 
 #[test]
-fn a_client_that_does_not_read_is_dropped_for_and_harms_no_one() {
+fn a_client_that_does_not_read_loses_data_and_affects_no_other() {
     let (relay, echo) = (Relay::with(|settings| settings.quotas.bytes_per_s_per_user = 0), Echo::start());
     let mut deaf = Client::of(Bytes::to(relay.tcp()), "@deaf:example.org");
     deaf.allocate();
@@ -182,7 +182,7 @@ fn a_client_that_does_not_read_is_dropped_for_and_harms_no_one() {
         }
     }
     wait_until("data is dropped", || relay.running.counters().refused(hearth_turn::Refusal::Backpressure) > 0);
-    // Another peer: the first one's socket is full of what the deaf client has sent, and UDP loses what does not fit.
+    // Another peer, as the first one's socket buffer is full.
     let fresh = Echo::start();
     let mut other = Client::new(Bytes::to(relay.tcp()));
     other.allocate();

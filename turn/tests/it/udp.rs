@@ -1,4 +1,4 @@
-//! Datagrams, with our own client.
+//! Relaying over UDP.
 
 use std::net::{SocketAddr, UdpSocket};
 
@@ -8,7 +8,7 @@ use super::client::{Client, Datagrams};
 use super::harness::{Echo, Relay, wait_until};
 
 #[test]
-fn data_passes() {
+fn data_is_relayed() {
     let (relay, echo) = (Relay::start(), Echo::start());
     let mut client = Client::new(Datagrams::to(relay.udp()));
     client.allocate();
@@ -18,7 +18,7 @@ fn data_passes() {
 }
 
 #[test]
-fn data_passes_without_batches() {
+fn data_is_relayed_without_batches() {
     let (relay, echo) = (Relay::with(|settings| settings.batches = false), Echo::start());
     let mut client = Client::new(Datagrams::to(relay.udp()));
     client.allocate();
@@ -26,7 +26,7 @@ fn data_passes_without_batches() {
 }
 
 #[test]
-fn data_passes_where_requests_and_data_share_a_socket() {
+fn data_is_relayed_where_requests_and_data_share_a_socket() {
     let relay = Relay::with(|settings| settings.separate_requests = false);
     let echo = Echo::start();
     for _ in 0..4 {
@@ -47,11 +47,11 @@ fn two_relays_do_not_share_an_address() {
 }
 
 #[test]
-fn data_passes_when_listening_on_all_addresses() {
+fn data_is_relayed_when_listening_on_all_addresses() {
     let relay = Relay::with(|settings| settings.udp = vec!["0.0.0.0:0".parse().unwrap(), "[::]:0".parse().unwrap()]);
     let echo = Echo::start();
     let ports: Vec<u16> = relay.running.udp_addresses().iter().map(SocketAddr::port).collect();
-    // The client is connected: an answer from another of our addresses would not arrive.
+    // The client's socket is connected, so a response from another address would be dropped.
     for at in [format!("127.0.0.1:{}", ports[0]), format!("127.0.0.7:{}", ports[0]), format!("[::1]:{}", ports[1])] {
         let mut client = Client::new(Datagrams::to(at.parse().unwrap()));
         client.allocate();
@@ -60,8 +60,8 @@ fn data_passes_when_listening_on_all_addresses() {
 }
 
 #[test]
-fn bursts_arrive_whole_and_in_order() {
-    // Listening on one address, and on all, where the one to answer from goes with each datagram.
+fn bursts_arrive_complete_and_in_order() {
+    // Listening on one address, and on all, where each datagram carries its source address.
     for at in ["127.0.0.1", "0.0.0.0", "[::]"] {
         bursts(&Relay::with(|settings| settings.udp = vec![format!("{at}:0").parse().unwrap()]));
     }
@@ -74,7 +74,7 @@ fn bursts(relay: &Relay) {
     client.allocate();
     assert_eq!(client.bind(0x4000, echo.at), 0);
     for round in 0..50u32 {
-        // Of equal lengths and of others: segments of one message or not.
+        // Equal lengths use segmentation offload, others do not.
         let sizes = [500, 500, 500, 20, 500, 500, 30, 30, 700, 1_450, 1_450, 1_450, 9, 9, 9, 1];
         let sent: Vec<Vec<u8>> = (0u32..).zip(sizes).map(|(index, size)| vec![(round + index) as u8; size]).collect();
         sent.iter().for_each(|data| client.send_channel(0x4000, data));
@@ -87,7 +87,7 @@ fn bursts(relay: &Relay) {
 }
 
 #[test]
-fn two_clients_meet_on_the_relay() {
+fn two_clients_of_the_relay_reach_each_other() {
     for family in [1, 2] {
         let relay = Relay::start();
         let mut clients =
@@ -108,7 +108,7 @@ fn two_clients_meet_on_the_relay() {
 }
 
 #[test]
-fn a_reserved_port_is_kept_bound_and_given_out() {
+fn a_reserved_port_stays_bound_and_is_handed_out() {
     let relay = Relay::start();
     let mut first = Client::new(Datagrams::to(relay.udp()));
     let answer = first.allocate_with(&|writer| _ = writer.put(attribute::EVEN_PORT, &[0x80]));
@@ -118,7 +118,7 @@ fn a_reserved_port_is_kept_bound_and_given_out() {
     let next = SocketAddr::new(at.ip(), at.port() + 1);
     assert!(UdpSocket::bind(next).is_err(), "the next port is free");
     let token = answer.message().get(attribute::RESERVATION_TOKEN).unwrap().value.to_vec();
-    // Whichever thread gets it.
+    // On either thread.
     let mut thief = Client::of(Datagrams::to(relay.udp()), "@mallory:example.org");
     assert_eq!(thief.allocate_with(&|writer| _ = writer.put(attribute::RESERVATION_TOKEN, &token)).code, 508);
     let mut second = Client::new(Datagrams::to(relay.udp()));
@@ -129,7 +129,7 @@ fn a_reserved_port_is_kept_bound_and_given_out() {
 }
 
 #[test]
-fn ports_come_from_the_range_and_go_back() {
+fn ports_come_from_the_range_and_are_reused() {
     let relay = Relay::with(|settings| settings.ports = 51_200..=51_203);
     let mut clients: Vec<_> = (0..5).map(|_| Client::new(Datagrams::to(relay.udp()))).collect();
     let codes: Vec<u16> = clients.iter_mut().map(|client| client.try_allocate().code).collect();
@@ -140,7 +140,7 @@ fn ports_come_from_the_range_and_go_back() {
 }
 
 #[test]
-fn peers_without_permission_do_not_get_through() {
+fn peers_without_a_permission_are_dropped() {
     let (relay, echo) = (Relay::start(), Echo::start());
     let mut client = Client::new(Datagrams::to(relay.udp()));
     let relayed = client.allocate();

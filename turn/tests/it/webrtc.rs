@@ -1,4 +1,4 @@
-//! webrtc-rs's client, which browsers' peers are built on in Rust, by every way to the relay.
+//! webrtc-rs's TURN client, over every transport.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use turn::client::{Client, ClientConfig};
 use webrtc_util::Conn;
 
 use super::harness::{Echo, Relay, credentials};
-use super::hop::Hop;
+use super::proxy::Proxy;
 use super::streams::relay_at;
 
 async fn client(relay: SocketAddr, user: &str) -> Client {
@@ -46,13 +46,13 @@ async fn webrtc_rs_relays_to_a_peer() {
         let got = tokio::time::timeout(Duration::from_secs(5), conn.recv_from(&mut buffer)).await.unwrap().unwrap();
         assert_eq!((&buffer[..got.0], got.1), (&data[..], echo.at));
     }
-    // It has bound a channel by now.
+    // The client has bound a channel by now.
     assert_eq!(relay.running.allocations()[0].channels, 1);
     client.close().await.unwrap();
 }
 
 #[tokio::test]
-async fn two_webrtc_rs_clients_meet_on_the_relay() {
+async fn two_webrtc_rs_clients_reach_each_other() {
     for transport in [Transport::Udp, Transport::Tcp, Transport::Tls] {
         for ip in ["127.0.0.1", "::1"] {
             meet(ip, transport).await;
@@ -62,12 +62,12 @@ async fn two_webrtc_rs_clients_meet_on_the_relay() {
 
 async fn meet(ip: &str, transport: Transport) {
     let here = relay_at(ip);
-    let hop = Hop::to(&here, transport).await;
-    let clients = (client(hop.at, "@alice:example.org").await, client(hop.at, "@bob:example.org").await);
+    let proxy = Proxy::to(&here, transport).await;
+    let clients = (client(proxy.at, "@alice:example.org").await, client(proxy.at, "@bob:example.org").await);
     let (one, other) = (clients.0.allocate().await.unwrap(), clients.1.allocate().await.unwrap());
     assert!(here.relay.running.allocations().iter().all(|held| held.transport == transport));
     let (at_one, at_other) = (one.local_addr().unwrap(), other.local_addr().unwrap());
-    // A permission is needed on both sides first.
+    // Both sides need a permission first.
     other.send_to(b"open", at_one).await.unwrap();
     let mut buffer = [0; 2_048];
     for index in 0..50u8 {

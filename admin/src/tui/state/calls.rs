@@ -1,4 +1,4 @@
-//! The screen of the relay for calls: what goes through it now, who has used it, where it is, and what came of testing it.
+//! The calls screen: current relayed addresses, usage per user, the relay's status, and test results.
 
 use std::collections::HashMap;
 
@@ -6,82 +6,82 @@ use crate::wire::{RelayAllocation, RelayCheck, RelayStatus, RelayUser};
 
 use super::listing::{List, Listing};
 
-/// Answers that come sooner after one another than this say nothing about a rate.
-const LOOK_MS_MIN: u64 = 1_000;
+/// Shortest interval for computing a rate, in milliseconds. A shorter one gives no meaningful rate.
+const RATE_INTERVAL_MS_MIN: u64 = 1_000;
 
-/// Everything on the screen.
+/// State of the screen.
 pub(crate) struct CallsView {
-    /// The newest answer; its lists are in `now` and `people`.
+    /// The latest response. Its lists are in `now` and `users`.
     pub(crate) relay: Option<RelayStatus>,
     pub(crate) part: CallsPart,
-    pub(crate) now: Listing<Held>,
-    pub(crate) people: Listing<Person>,
+    pub(crate) now: Listing<AllocationRow>,
+    pub(crate) users: Listing<RelayUserRow>,
     pub(crate) test: Test,
-    /// First line shown of a part that is text.
+    /// First visible line of a text part.
     pub(crate) scroll: usize,
-    /// Whether an answer is awaited.
+    /// Whether a request is pending.
     asked: bool,
-    held_rates: Rates,
-    people_rates: Rates,
+    allocation_rates: Rates,
+    user_rates: Rates,
 }
 
-/// The parts of the screen.
+/// The parts (tabs) of the screen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CallsPart {
-    /// Relayed addresses that are held.
+    /// Current relayed addresses.
     Now,
-    /// What each user has had.
-    People,
-    /// Where it is, and what it refused.
+    /// Usage per user.
+    Users,
+    /// Status and refusals.
     Relay,
-    /// What came of the last test.
+    /// The last test result.
     Test,
 }
 
-/// A relayed address, and how busy it is.
+/// A relayed address with its traffic rate.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Held {
+pub(crate) struct AllocationRow {
     pub(crate) allocation: RelayAllocation,
-    /// Bytes per second both ways since the look before; none at the first one.
+    /// Bytes per second in both directions since the previous response. `None` for the first one.
     pub(crate) rate: Option<u64>,
 }
 
-/// A user of the relay, and how busy they are.
+/// A user of the relay with their traffic rate.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Person {
+pub(crate) struct RelayUserRow {
     pub(crate) user: RelayUser,
     /// As in [`Held`].
     pub(crate) rate: Option<u64>,
 }
 
-/// The test of every way to the relay.
+/// The relay test.
 #[derive(Debug, Default)]
 pub(crate) struct Test {
-    /// The tick at which the running one began.
+    /// The tick at which the running test started.
     pub(crate) since: Option<u64>,
-    pub(crate) last: Option<Tested>,
+    pub(crate) last: Option<RelayTestResult>,
 }
 
-/// A test that has ended.
+/// The result of a test.
 #[derive(Debug)]
-pub(crate) struct Tested {
-    /// When, by the server's clock.
+pub(crate) struct RelayTestResult {
+    /// When it ended, by the server's clock in milliseconds.
     pub(crate) at_ms: u64,
-    /// Each way, or why there was no test, in words that are safe to print.
+    /// The checks, or why the test failed, safe to print.
     pub(crate) result: Result<Vec<RelayCheck>, String>,
 }
 
-impl Held {
-    /// Bytes both ways.
+impl AllocationRow {
+    /// Bytes in both directions.
     pub(crate) fn bytes(&self) -> u64 {
         self.allocation.bytes_out.saturating_add(self.allocation.bytes_in)
     }
 }
 
 impl CallsPart {
-    pub(crate) const ALL: [Self; 4] = [Self::Now, Self::People, Self::Relay, Self::Test];
+    pub(crate) const ALL: [Self; 4] = [Self::Now, Self::Users, Self::Relay, Self::Test];
 
-    /// Position in [`CallsPart::ALL`].
+    /// Index in [`CallsPart::ALL`].
     pub(crate) fn index(self) -> usize {
         Self::ALL.iter().position(|part| *part == self).unwrap_or(0)
     }
@@ -93,112 +93,113 @@ impl CallsView {
             relay: None,
             part: CallsPart::Now,
             now: Listing::new(),
-            people: Listing::new(),
+            users: Listing::new(),
             test: Test::default(),
             scroll: 0,
             asked: false,
-            held_rates: Rates::default(),
-            people_rates: Rates::default(),
+            allocation_rates: Rates::default(),
+            user_rates: Rates::default(),
         }
     }
 
-    /// Whether it is known that no relay runs: then there are no parts, only the reason.
+    /// Whether the server runs no relay. The screen then shows the reason instead of the parts.
     pub(crate) fn is_absent(&self) -> bool {
         self.relay.as_ref().is_some_and(|relay| !relay.running)
     }
 
-    /// The list of the current part, if it is one.
+    /// The list of the current part, if it has one.
     pub(crate) fn list(&self) -> Option<&dyn List> {
         match self.part {
             _ if self.is_absent() => None,
             CallsPart::Now => Some(&self.now),
-            CallsPart::People => Some(&self.people),
+            CallsPart::Users => Some(&self.users),
             CallsPart::Relay | CallsPart::Test => None,
         }
     }
 
-    /// As [`CallsView::list`].
+    /// Mutable variant of [`CallsView::list`].
     pub(crate) fn list_mut(&mut self) -> Option<&mut dyn List> {
         match self.part {
             _ if self.is_absent() => None,
             CallsPart::Now => Some(&mut self.now),
-            CallsPart::People => Some(&mut self.people),
+            CallsPart::Users => Some(&mut self.users),
             CallsPart::Relay | CallsPart::Test => None,
         }
     }
 
-    /// Goes to another part, round and round.
+    /// Moves `steps` parts, wrapping around.
     pub(crate) fn turn(&mut self, steps: isize) {
         let count = CallsPart::ALL.len();
         self.show(CallsPart::ALL[self.part.index().saturating_add_signed(steps + count.cast_signed()) % count]);
     }
 
-    /// Goes to a part.
+    /// Shows a part.
     pub(crate) fn show(&mut self, part: CallsPart) {
         self.part = part;
         self.scroll = 0;
     }
 
-    /// True if the server should be asked: no answer is awaited. Then one is.
+    /// Marks a request as pending. Returns `false` if one already was, so that at most one is.
     pub(crate) fn ask(&mut self) -> bool {
         !std::mem::replace(&mut self.asked, true)
     }
 
-    /// The answer came, or will not.
+    /// Marks the pending request as finished, with or without a response.
     pub(crate) fn end(&mut self) {
         self.asked = false;
     }
 
-    /// Takes in an answer; true if something in it is new.
+    /// Processes a response. Returns whether anything visible changed.
     pub(crate) fn arrive(&mut self, relay: RelayStatus) -> bool {
         self.end();
         let held = relay.allocations.iter();
-        self.held_rates
-            .look(relay.now_ms, held.map(|one| (one.id.as_str(), one.bytes_out.saturating_add(one.bytes_in))));
-        let people = relay.users.iter();
-        self.people_rates.look(relay.now_ms, people.map(|one| (one.user_id.as_str(), one.relayed_bytes)));
-        let held = |one: &RelayAllocation| Held { allocation: one.clone(), rate: self.held_rates.of(&one.id) };
-        let person = |one: &RelayUser| Person { user: one.clone(), rate: self.people_rates.of(&one.user_id) };
-        // Its clock moves always; that alone is nothing to draw.
+        self.allocation_rates
+            .update(relay.now_ms, held.map(|one| (one.id.as_str(), one.bytes_out.saturating_add(one.bytes_in))));
+        let users = relay.users.iter();
+        self.user_rates.update(relay.now_ms, users.map(|one| (one.user_id.as_str(), one.relayed_bytes)));
+        let held =
+            |one: &RelayAllocation| AllocationRow { allocation: one.clone(), rate: self.allocation_rates.of(&one.id) };
+        let person = |one: &RelayUser| RelayUserRow { user: one.clone(), rate: self.user_rates.of(&one.user_id) };
+        // The server's clock always differs; that alone needs no redraw.
         let known = |former: &RelayStatus| RelayStatus { now_ms: relay.now_ms, ..former.clone() } == relay;
         let mut new = !self.relay.as_ref().is_some_and(known);
         new |= self.now.fill(relay.allocations.iter().map(held).collect());
-        new |= self.people.fill(relay.users.iter().map(person).collect());
+        new |= self.users.fill(relay.users.iter().map(person).collect());
         self.relay = Some(relay);
         new
     }
 
-    /// Bytes per second of everybody; none before the second look.
+    /// Bytes per second of all users. `None` before the second response.
     pub(crate) fn rate(&self) -> Option<u64> {
-        self.held_rates.total()
+        self.allocation_rates.total()
     }
 
-    /// How many ways to the relay there are to try.
+    /// Number of relay URIs to test.
     pub(crate) fn ways(&self) -> usize {
         self.relay.as_ref().map_or(0, |relay| relay.uris.len())
     }
 }
 
-/// Rates, from counters in successive answers.
+/// Rates, computed from counters in successive responses.
 #[derive(Debug, Default)]
 struct Rates {
-    /// The server's clock at the last look; 0 before the first.
+    /// The server's clock at the last response; 0 before the first.
     at_ms: u64,
     bytes: HashMap<String, u64>,
-    /// Bytes per second between the last two looks.
+    /// Bytes per second between the last two responses.
     rates: HashMap<String, u64>,
 }
 
 impl Rates {
-    fn look<'a>(&mut self, now_ms: u64, counters: impl Iterator<Item = (&'a str, u64)>) {
+    fn update<'a>(&mut self, now_ms: u64, counters: impl Iterator<Item = (&'a str, u64)>) {
         let passed_ms = now_ms.checked_sub(self.at_ms);
-        if passed_ms.is_some_and(|passed| passed < LOOK_MS_MIN) {
+        if passed_ms.is_some_and(|passed| passed < RATE_INTERVAL_MS_MIN) {
             return;
         }
         let then = std::mem::take(&mut self.bytes);
         self.rates.clear();
         for (key, bytes) in counters {
-            // What went backwards began anew with the server.
+            // A counter that decreased was reset by a server restart.
             let more = then.get(key).and_then(|before| bytes.checked_sub(*before));
             if let (Some(more), Some(passed_ms)) = (more, passed_ms) {
                 self.rates.insert(key.to_owned(), more.saturating_mul(1_000) / passed_ms.max(1));
@@ -222,19 +223,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_rate_needs_two_looks_and_time_between_them() {
+    fn a_rate_needs_two_responses_with_time_between_them() {
         let mut rates = Rates::default();
-        rates.look(10_000, [("a", 500)].into_iter());
+        rates.update(10_000, [("a", 500)].into_iter());
         assert_eq!((rates.of("a"), rates.total()), (None, None));
-        rates.look(10_300, [("a", 900)].into_iter());
+        rates.update(10_300, [("a", 900)].into_iter());
         assert_eq!(rates.of("a"), None, "too soon");
-        rates.look(15_000, [("a", 10_500), ("b", 7)].into_iter());
+        rates.update(15_000, [("a", 10_500), ("b", 7)].into_iter());
         assert_eq!((rates.of("a"), rates.of("b"), rates.total()), (Some(2_000), None, Some(2_000)));
-        rates.look(20_000, [("a", 0), ("b", 5_007)].into_iter());
+        rates.update(20_000, [("a", 0), ("b", 5_007)].into_iter());
         assert_eq!((rates.of("a"), rates.of("b")), (None, Some(1_000)), "a began anew");
-        rates.look(5_000, [("b", 9_999)].into_iter());
-        assert_eq!(rates.of("b"), None, "a clock that went back says nothing");
-        rates.look(6_000, [("b", 10_999)].into_iter());
+        rates.update(5_000, [("b", 9_999)].into_iter());
+        assert_eq!(rates.of("b"), None, "a clock that goes back gives no rate");
+        rates.update(6_000, [("b", 10_999)].into_iter());
         assert_eq!(rates.of("b"), Some(1_000));
     }
 }

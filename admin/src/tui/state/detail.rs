@@ -1,27 +1,27 @@
-//! An opened user, room, server or relayed address.
+//! The detail view of a user, room, server or relayed address.
 
 use crate::wire::{Destination, RoomDetail, UserDetail};
 
-use super::calls::Held;
+use super::calls::AllocationRow;
 
-/// What is open, and how far it is scrolled.
+/// The opened item, with tab and scroll position.
 pub(crate) struct Detail {
-    /// Full id, whatever it is.
+    /// The full id.
     pub(crate) id: String,
     pub(crate) data: DetailData,
     pub(crate) tab: usize,
-    /// First line shown.
+    /// First visible line.
     pub(crate) scroll: usize,
 }
 
-/// What the server said about it.
+/// The data of the item.
 pub(crate) enum DetailData {
-    /// Nothing yet.
+    /// Not loaded yet.
     Waiting,
     User(Box<UserDetail>),
     Room(Box<RoomDetail>),
     Server(Box<Destination>),
-    Call(Box<Held>),
+    Call(Box<AllocationRow>),
 }
 
 impl Detail {
@@ -29,7 +29,7 @@ impl Detail {
         Self { id, data: DetailData::Waiting, tab: 0, scroll: 0 }
     }
 
-    /// What to call it.
+    /// The title.
     pub(crate) fn title(&self) -> String {
         match &self.data {
             DetailData::Call(call) => format!("{} at {}", call.allocation.user_id, call.allocation.client),
@@ -37,7 +37,7 @@ impl Detail {
         }
     }
 
-    /// What the copy key takes of it; nothing before the server has said that it is there.
+    /// The text for the clipboard. `None` until the item has been loaded, as it may not exist.
     pub(crate) fn copied(&self) -> Option<String> {
         match &self.data {
             DetailData::Waiting => None,
@@ -46,7 +46,7 @@ impl Detail {
         }
     }
 
-    /// How many tabs it has.
+    /// Number of tabs.
     pub(crate) fn tabs(&self) -> usize {
         match self.data {
             DetailData::Waiting | DetailData::Server(_) => 1,
@@ -55,7 +55,7 @@ impl Detail {
         }
     }
 
-    /// Lines of the current tab, to keep scrolling within bounds.
+    /// Number of lines of the current tab. Bounds scrolling.
     pub(crate) fn lines(&self) -> usize {
         match (&self.data, self.tab) {
             (DetailData::User(user), 1) => user.device_list.len(),
@@ -66,14 +66,14 @@ impl Detail {
         }
     }
 
-    /// Goes to another tab, round and round.
+    /// Moves `steps` tabs, wrapping around.
     pub(crate) fn turn(&mut self, steps: isize) {
         let tabs = self.tabs();
         self.tab = self.tab.saturating_add_signed(steps + tabs.cast_signed()) % tabs;
         self.scroll = 0;
     }
 
-    /// Scrolls to a line, or to the last.
+    /// Scrolls to a line, at most to the last.
     pub(crate) fn scroll_to(&mut self, line: usize) {
         self.scroll = line.min(self.lines().saturating_sub(1));
     }

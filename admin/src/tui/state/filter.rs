@@ -1,6 +1,6 @@
-//! The filter of a list: plain text, `~` for letters in order, `!` for everything else.
+//! List filters: plain text, `~` for letters in order, `!` to invert.
 
-/// A parsed filter; the empty one lets everything through.
+/// A parsed filter. An empty one matches everything.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Filter {
     text: String,
@@ -11,18 +11,18 @@ impl Filter {
         Self { text: text.to_owned() }
     }
 
-    /// As it was typed.
+    /// The filter as typed.
     pub(crate) fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// The words the server can search for; `None` when only we can tell what matches.
+    /// The text that the server can search for. `None` for filters that only the dashboard supports.
     pub(crate) fn for_server(&self) -> Option<&str> {
         let plain = !self.text.starts_with(['!', '~']);
         (plain && !self.text.is_empty()).then_some(self.text.as_str())
     }
 
-    /// Whether a row with this text is shown. Letter case does not matter.
+    /// Whether a row with this text matches. Ignores case.
     pub(crate) fn matches(&self, row: &str) -> bool {
         let row = row.to_lowercase();
         let (inverse, wanted) = match self.text.strip_prefix('!') {
@@ -40,7 +40,7 @@ impl Filter {
     }
 }
 
-/// Whether all letters occur in the row, in this order.
+/// Whether all letters occur in the row in this order.
 fn in_order(row: &str, letters: &str) -> bool {
     let mut row = row.chars();
     letters.chars().all(|letter| row.any(|c| c == letter))

@@ -1,10 +1,10 @@
-//! How busy the server has been, from the counters of successive health reports.
+//! Activity of the server, computed from counters in successive status reports.
 
 use std::collections::VecDeque;
 
 use crate::wire::Status;
 
-/// Samples kept; at one every five seconds, ten minutes.
+/// Samples kept: ten minutes at one per five seconds.
 const SAMPLES_MAX: usize = 120;
 
 /// Rates per minute, oldest first.
@@ -18,7 +18,7 @@ pub(crate) struct History {
 }
 
 impl History {
-    /// Takes in a report. The first one, and one after a restart, only sets the counters to compare with.
+    /// Adds a report. The first one, and one after a restart, only sets the baseline.
     pub(crate) fn push(&mut self, status: &Status) {
         let now = (status.now_ms, status.events, status.commits);
         let Some(then) = self.last.replace(now) else { return };

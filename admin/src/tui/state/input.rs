@@ -1,9 +1,9 @@
-//! A line of text being typed. The cursor stays at the end: these lines are short.
+//! A text field of one line. The cursor stays at the end, as the text is short.
 
-/// Longest line taken, characters; the longest name in Matrix has 255 bytes.
+/// Longest input, in characters. Matrix identifiers have at most 255 bytes.
 const INPUT_CHARS_MAX: usize = 256;
 
-/// The line.
+/// The text field.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Input {
     text: String,
@@ -20,13 +20,13 @@ impl Input {
         &self.text
     }
 
-    /// Appends what was typed or pasted, without control characters.
+    /// Appends typed or pasted text, without control characters.
     pub(crate) fn push_str(&mut self, text: &str) {
         let room = INPUT_CHARS_MAX.saturating_sub(self.text.chars().count());
         self.text.extend(text.chars().filter(|c| !c.is_control()).take(room));
     }
 
-    /// Takes the last character away; false if there was none.
+    /// Removes the last character. Returns `false` if the field was empty.
     pub(crate) fn backspace(&mut self) -> bool {
         self.text.pop().is_some()
     }
@@ -35,7 +35,7 @@ impl Input {
         self.text.clear();
     }
 
-    /// Takes the last word away.
+    /// Removes the last word.
     pub(crate) fn delete_word(&mut self) {
         let kept = self.text.trim_end().rfind(' ').map_or(0, |space| space + 1);
         self.text.truncate(kept);

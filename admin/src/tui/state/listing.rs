@@ -1,4 +1,4 @@
-//! A list on a screen: rows as the server gave them, and which of them show, in what order, with which selected.
+//! A list: the loaded rows, and which of them are visible, in which order, with which selected.
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -7,72 +7,72 @@ use crate::wire::{ListQuery, Page};
 
 use super::filter::Filter;
 
-/// Rows asked for at a time.
+/// Rows per page.
 const PAGE_ROWS: u32 = 200;
-/// Rows that are loaded for the sake of an order; beyond, only what is loaded is sorted.
+/// Rows loaded in order to sort them. Beyond, only the loaded ones are sorted.
 const SORTED_ROWS_MAX: usize = 10_000;
 
-/// What a list needs to know about its rows.
+/// A row of a list.
 pub(crate) trait Row {
-    /// How many columns can be sorted by.
+    /// Number of sortable columns.
     const SORTS: usize;
     /// Identifies the row across reloads.
     fn key(&self) -> Cow<'_, str>;
-    /// What the filter looks at.
-    fn haystack(&self) -> String;
-    /// Order by the given column, below [`Row::SORTS`].
+    /// The text that the filter matches against.
+    fn searchable_text(&self) -> String;
+    /// Orders by a column, below [`Row::SORTS`].
     fn compare(&self, other: &Self, sort: usize) -> Ordering;
-    /// What the copy key takes.
+    /// The text for the clipboard.
     fn copied(&self) -> String {
         self.key().into_owned()
     }
 }
 
-/// A list as the keys see it, whatever its rows are.
+/// A list independent of its row type, for key handling.
 pub(crate) trait List {
-    /// Rows that show.
+    /// Number of visible rows.
     fn len(&self) -> usize;
-    /// Rows loaded, shown or not.
+    /// Number of loaded rows, visible or not.
     fn loaded_rows(&self) -> usize;
-    /// Rows on the server, where it said so.
+    /// Number of rows on the server, if known.
     fn total(&self) -> Option<u64>;
-    /// The cursor's place in the view.
-    fn place(&self) -> usize;
-    /// Puts the cursor at a place, or at the nearest there is.
+    /// Index of the cursor among the visible rows.
+    fn position(&self) -> usize;
+    /// Moves the cursor to an index, at most to the last row.
     fn select(&mut self, place: usize);
-    /// What identifies the row under the cursor.
+    /// Key of the selected row.
     fn selected_key(&self) -> Option<String>;
-    /// What the copy key takes of it.
+    /// Clipboard text of the selected row.
     fn selected_text(&self) -> Option<String>;
-    /// The filter as it was typed.
+    /// The filter as typed.
     fn filter(&self) -> &str;
-    /// Shows only what matches; the cursor stays on its row if that still shows.
+    /// Sets the filter. The cursor stays on its row if that is still visible.
     fn set_filter(&mut self, text: &str);
-    /// Whether the server would answer another search than the one that was loaded.
+    /// Whether the filter needs a new search on the server.
     fn search_is_stale(&self) -> bool;
     /// Sorts by the next column.
     fn sort_next(&mut self);
-    /// Sorts by a column, or by the last if there are fewer.
+    /// Sorts by a column, at most by the last.
     fn sort_by(&mut self, sort: usize);
-    /// Turns the order round.
+    /// Reverses the order.
     fn reverse(&mut self);
     /// Whether the server has more rows than are loaded.
     fn has_more(&self) -> bool;
-    /// Whether an answer is awaited.
+    /// Whether a request is pending.
     fn is_loading(&self) -> bool;
-    /// Whether there ever was one.
+    /// Whether a response has arrived.
     fn is_loaded(&self) -> bool;
 }
 
-/// Rows and the reader's view of them.
+/// Rows, and the view of them.
 pub(crate) struct Listing<T> {
     rows: Vec<T>,
-    /// Indices into `rows`: filtered and sorted.
+    /// Indices into `rows`, filtered and sorted.
     shown: Vec<usize>,
-    /// Index into `shown`; 0 when empty.
+    /// Index into `shown`. 0 if empty.
     selected: usize,
     filter: Filter,
-    /// What the loaded rows were searched for by the server.
+    /// The server-side search of the loaded rows.
     searched: Option<String>,
     sort: usize,
     descending: bool,
@@ -103,52 +103,52 @@ impl<T: Row> Listing<T> {
         }
     }
 
-    /// The row at a place of the view.
+    /// The visible row at an index.
     pub(crate) fn get(&self, place: usize) -> Option<&T> {
         self.shown.get(place).and_then(|&index| self.rows.get(index))
     }
 
-    /// The row under the cursor.
+    /// The selected row.
     pub(crate) fn selected(&self) -> Option<&T> {
         self.get(self.selected)
     }
 
-    /// The row with this key, shown or not.
+    /// The loaded row with this key, visible or not.
     pub(crate) fn find(&self, key: &str) -> Option<&T> {
         self.rows.iter().find(|row| row.key() == key)
     }
 
-    /// The sorted column and whether it runs downward.
+    /// The sorted column, and whether the order is descending.
     pub(crate) fn sorting(&self) -> (usize, bool) {
         (self.sort, self.descending)
     }
 
-    /// Begins to load from the top: the query to send and the ticket that must come back with its answer.
+    /// Starts to load the first page. Returns the query and the ticket that its response must carry.
     pub(crate) fn reload(&mut self) -> (ListQuery, u64) {
         self.searched = self.filter.for_server().map(str::to_owned);
         self.appending = false;
         self.begin(None)
     }
 
-    /// Begins to load the rows that are here again, searched for what they were.
+    /// Starts to reload with the same search.
     pub(crate) fn refresh(&mut self) -> (ListQuery, u64) {
         self.appending = false;
         self.begin(None)
     }
 
-    /// Begins to load a list that has no pages, and which the server does not search: the ticket that must come back.
+    /// Starts to load a list without pages and server-side search. Returns the ticket.
     pub(crate) fn reload_whole(&mut self) -> u64 {
         self.searched = None;
         self.appending = false;
         self.begin(None).1
     }
 
-    /// Whether all there is came in one page.
+    /// Whether one page holds all rows.
     pub(crate) fn is_one_page(&self) -> bool {
         self.next.is_none() && self.rows.len() <= PAGE_ROWS as usize
     }
 
-    /// Puts a newer version of a row in its place; one that is not loaded is not added.
+    /// Replaces a row with a newer version. Does nothing if the row is not loaded.
     pub(crate) fn replace(&mut self, row: T) {
         let key = self.selected_key();
         if let Some(place) = self.rows.iter().position(|old| old.key() == row.key()) {
@@ -157,12 +157,12 @@ impl<T: Row> Listing<T> {
         }
     }
 
-    /// Whether the order needs rows that are not here: the server's pages are in the order of the first column.
+    /// Whether the order needs rows that are not loaded. The server's pages are ordered by the first column.
     pub(crate) fn needs_rest(&self) -> bool {
         (self.sort != 0 || self.descending) && self.rows.len() < SORTED_ROWS_MAX
     }
 
-    /// Begins to load the following page when the cursor is near the end and there is one.
+    /// Starts to load the next page if there is one and the cursor is within `near` rows of the end.
     pub(crate) fn load_more(&mut self, near: usize) -> Option<(ListQuery, u64)> {
         if self.loading || self.selected.saturating_add(near) < self.shown.len() {
             return None;
@@ -178,7 +178,7 @@ impl<T: Row> Listing<T> {
         (ListQuery { from, limit: Some(PAGE_ROWS), search: self.searched.clone() }, self.ticket)
     }
 
-    /// Whether an answer with this ticket is the awaited one; stops waiting if so.
+    /// Ends the pending request. Returns `false` for an outdated ticket.
     pub(crate) fn end(&mut self, ticket: u64) -> bool {
         let awaited = self.loading && ticket == self.ticket;
         if awaited {
@@ -187,7 +187,7 @@ impl<T: Row> Listing<T> {
         awaited
     }
 
-    /// Takes in a page; an answer that is no longer wanted is dropped.
+    /// Adds a page. Drops it if its ticket is outdated.
     pub(crate) fn arrive(&mut self, page: Page<T>, ticket: u64) {
         if !self.end(ticket) {
             return;
@@ -203,7 +203,7 @@ impl<T: Row> Listing<T> {
         self.arrange_at(key);
     }
 
-    /// Appends rows that were not asked for in pages and drops the oldest over `max`.
+    /// Appends rows of an unpaged list and drops the oldest beyond `max`.
     pub(crate) fn append(&mut self, rows: Vec<T>, max: usize) {
         let key = self.selected_key();
         self.rows.extend(rows);
@@ -212,7 +212,7 @@ impl<T: Row> Listing<T> {
         self.arrange_at(key);
     }
 
-    /// Takes other rows instead, all there are; true if they differ.
+    /// Replaces all rows. Returns whether they differ.
     pub(crate) fn fill(&mut self, rows: Vec<T>) -> bool
     where
         T: PartialEq,
@@ -226,12 +226,12 @@ impl<T: Row> Listing<T> {
         new
     }
 
-    /// Notes that an answer came without rows; true if it was the first.
+    /// Records an empty response. Returns whether it is the first.
     pub(crate) fn arrived_empty(&mut self) -> bool {
         !std::mem::replace(&mut self.loaded, true)
     }
 
-    /// Forgets all rows.
+    /// Removes all rows.
     pub(crate) fn clear(&mut self) {
         self.rows.clear();
         self.loaded = false;
@@ -243,12 +243,12 @@ impl<T: Row> Listing<T> {
         self.arrange_at(key);
     }
 
-    /// Filters and sorts, then finds the row with this key again.
+    /// Filters and sorts, then moves the cursor back to the row with `key`.
     fn arrange_at(&mut self, key: Option<String>) {
         let rows = &self.rows;
         let mut shown: Vec<usize> =
-            (0..rows.len()).filter(|&index| self.filter.matches(&rows[index].haystack())).collect();
-        // Stable, so rows that are equal in this column keep the server's order.
+            (0..rows.len()).filter(|&index| self.filter.matches(&rows[index].searchable_text())).collect();
+        // A stable sort: rows equal in this column keep the server's order.
         shown.sort_by(|&a, &b| {
             let order = rows[a].compare(&rows[b], self.sort);
             if self.descending { order.reverse() } else { order }
@@ -272,7 +272,7 @@ impl<T: Row> List for Listing<T> {
         self.total
     }
 
-    fn place(&self) -> usize {
+    fn position(&self) -> usize {
         self.selected
     }
 

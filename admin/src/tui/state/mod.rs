@@ -1,4 +1,4 @@
-//! Everything the dashboard knows and shows. Plain data with small invariants; what happens to it is in `update`.
+//! The state of the dashboard: plain data with small invariants. `update` changes it.
 
 mod calls;
 mod detail;
@@ -15,30 +15,30 @@ use crate::wire::{Destination, Job, RegistrationToken, RoomSummary, Status, User
 
 use super::message::Change;
 
-pub(crate) use calls::{CallsPart, CallsView, Held, Person, Tested};
+pub(crate) use calls::{AllocationRow, CallsPart, CallsView, RelayTestResult, RelayUserRow};
 pub(crate) use detail::{Detail, DetailData};
 pub(crate) use history::History;
 pub(crate) use input::Input;
 pub(crate) use listing::{List, Listing, Row};
 pub(crate) use log::LogView;
-pub(crate) use overlay::{Confirm, Field, FieldValue, Form, FormKind, Menu, MenuItem, Overlay, Toggle, Typed};
+pub(crate) use overlay::{Confirm, Field, FieldValue, Form, FormKind, Menu, MenuItem, Overlay, Toggle, TypedConfirm};
 
-/// Smallest terminal that is drawn at all, columns and rows.
+/// Smallest supported terminal, in columns and rows.
 pub(crate) const SIZE_MIN: (u16, u16) = (40, 10);
 
-/// The whole dashboard.
+/// The whole state.
 pub(crate) struct State {
     pub(crate) settings: Settings,
     /// Columns and rows of the terminal.
     pub(crate) size: (u16, u16),
     pub(crate) screen: Screen,
     pub(crate) link: Link,
-    /// The newest health report; kept while the server is away.
+    /// The latest status report. Kept while the server is unreachable.
     pub(crate) status: Option<Status>,
-    /// Whether a status request is on its way.
+    /// Whether a status request is pending.
     pub(crate) status_asked: bool,
     pub(crate) history: History,
-    /// The problem selected on the first screen.
+    /// Index of the selected problem on the first screen.
     pub(crate) problem: usize,
     pub(crate) users: Listing<UserSummary>,
     pub(crate) rooms: Listing<RoomSummary>,
@@ -47,22 +47,22 @@ pub(crate) struct State {
     pub(crate) servers: Listing<Destination>,
     pub(crate) calls: CallsView,
     pub(crate) jobs: Vec<Job>,
-    /// What is opened over its list.
+    /// The detail view over the list.
     pub(crate) detail: Option<Detail>,
-    /// What lies over the screen and takes all keys.
+    /// The overlay, which takes all keys.
     pub(crate) overlay: Option<Overlay>,
-    /// The line being typed at the bottom, if any.
+    /// The line being typed at the bottom.
     pub(crate) line: Option<Line>,
     pub(crate) notice: Option<Notice>,
     pub(crate) undo: Option<Undo>,
     /// Seconds since the start.
     pub(crate) ticks: u64,
-    /// Something changed since the last frame.
+    /// Whether anything changed since the last frame.
     pub(crate) dirty: bool,
     pub(crate) quit: bool,
 }
 
-/// What was chosen on the command line.
+/// Options from the command line.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Settings {
     pub(crate) color: bool,
@@ -86,63 +86,63 @@ impl Screen {
     pub(crate) const ALL: [Self; 7] =
         [Self::Dashboard, Self::Users, Self::Rooms, Self::Log, Self::Tokens, Self::Federation, Self::Calls];
 
-    /// Position in [`Screen::ALL`]; its number key is one more.
+    /// Index in [`Screen::ALL`]. Its number key is one more.
     pub(crate) fn index(self) -> usize {
         Self::ALL.iter().position(|screen| *screen == self).unwrap_or(0)
     }
 
-    /// The screen `steps` further, round and round.
+    /// The screen `steps` further, wrapping around.
     pub(crate) fn neighbour(self, steps: isize) -> Self {
         let count = Self::ALL.len();
         Self::ALL[self.index().saturating_add_signed(steps + count.cast_signed()) % count]
     }
 }
 
-/// Whether the server is there.
+/// Whether the server can be reached.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Link {
-    /// The first answer is awaited.
+    /// No response yet.
     Connecting,
     Up,
-    /// It is not, and this is why.
+    /// Unreachable, with the reason.
     Down(ClientError),
 }
 
-/// The line at the bottom that takes text.
+/// The input line at the bottom.
 pub(crate) struct Line {
     pub(crate) kind: LineKind,
     pub(crate) input: Input,
 }
 
-/// What the bottom line is for.
+/// The purpose of the input line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum LineKind {
     /// `:`
     Command,
-    /// `/`; remembers the filter before, for Esc.
+    /// `/`. Keeps the previous filter for Esc.
     Filter { before: String },
 }
 
-/// A sentence at the bottom, until the next one or until it is old.
+/// A sentence at the bottom, until it expires or the next one replaces it.
 #[derive(Debug)]
 pub(crate) struct Notice {
     pub(crate) text: String,
     pub(crate) error: bool,
-    /// The tick at which it goes.
+    /// The tick at which it expires.
     pub(crate) until: u64,
 }
 
-/// A change that can be taken back for a short while.
+/// An offer to undo the last change.
 #[derive(Debug)]
 pub(crate) struct Undo {
-    /// What takes it back.
+    /// The change that reverts it.
     pub(crate) change: Change,
-    /// The tick at which the offer ends.
+    /// The tick at which the offer expires.
     pub(crate) until: u64,
 }
 
 impl State {
-    /// How long a notice stays, in seconds.
+    /// How long a notice is shown, in seconds.
     const NOTICE_S: u64 = 8;
 
     pub(crate) fn new(settings: Settings, size: (u16, u16)) -> Self {
@@ -173,26 +173,26 @@ impl State {
         }
     }
 
-    /// The server's clock, milliseconds since the epoch; 0 before the first answer. The dashboard has no clock of its
-    /// own: two that disagree would make "last seen" wrong.
+    /// The server's clock, in milliseconds since the epoch; 0 before the first response. The dashboard uses no
+    /// clock of its own, because "last seen" would be wrong if the two clocks differ.
     pub(crate) fn now_ms(&self) -> u64 {
         self.status.as_ref().map_or(0, |status| status.now_ms)
     }
 
-    /// Rows of a list that fit on the screen, roughly; what PgUp and PgDn move by.
+    /// Approximate number of list rows on the screen, for PgUp and PgDn.
     pub(crate) fn page_rows(&self) -> usize {
         usize::from(self.size.1.saturating_sub(6)).max(1)
     }
 
-    pub(crate) fn say(&mut self, text: impl Into<String>) {
+    pub(crate) fn notify(&mut self, text: impl Into<String>) {
         self.notice = Some(Notice { text: text.into(), error: false, until: self.ticks + Self::NOTICE_S });
     }
 
-    pub(crate) fn complain(&mut self, text: impl Into<String>) {
+    pub(crate) fn notify_error(&mut self, text: impl Into<String>) {
         self.notice = Some(Notice { text: text.into(), error: true, until: self.ticks + Self::NOTICE_S });
     }
 
-    /// The list on the screen, under what is opened; none where there is no list.
+    /// The list on the screen, also while a detail view is open over it.
     pub(crate) fn list(&self) -> Option<&dyn List> {
         match self.screen {
             Screen::Dashboard => None,
@@ -205,7 +205,7 @@ impl State {
         }
     }
 
-    /// As [`State::list`].
+    /// Mutable variant of [`State::list`].
     pub(crate) fn list_mut(&mut self) -> Option<&mut dyn List> {
         match self.screen {
             Screen::Dashboard => None,
@@ -218,7 +218,7 @@ impl State {
         }
     }
 
-    /// The user that actions are about: the opened one, or the one under the cursor.
+    /// The user that actions apply to: the opened one, or the selected one.
     pub(crate) fn target_user(&self) -> Option<&UserSummary> {
         if self.screen != Screen::Users {
             return None;
@@ -230,7 +230,7 @@ impl State {
         }
     }
 
-    /// The other server that actions are about: the opened one, or the one under the cursor.
+    /// The server that actions apply to: the opened one, or the selected one.
     pub(crate) fn target_server(&self) -> Option<String> {
         if self.screen != Screen::Federation {
             return None;

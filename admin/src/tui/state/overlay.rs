@@ -1,26 +1,26 @@
-//! What lies over a screen and takes all keys: help, menu, questions, forms, and the one look at a secret.
+//! Overlays: help, menus, confirmations, forms, and secrets that are shown once.
 
 use crate::tui::message::Change;
 
 use super::input::Input;
 
-/// One overlay.
+/// An overlay. It takes all keys.
 pub(crate) enum Overlay {
-    /// Keys of this screen; the first line shown.
+    /// The keys of the screen, with the first visible line.
     Help {
         scroll: usize,
     },
     Menu(Menu),
     Confirm(Confirm),
-    Typed(Typed),
+    TypedConfirm(TypedConfirm),
     Form(Form),
-    /// Shown until closed and kept nowhere else; `copy` is what the copy key takes.
+    /// Shown until closed and stored nowhere else. `copy` is the text for the clipboard.
     Secret {
         title: String,
         lines: Vec<String>,
         copy: String,
     },
-    /// Longer text to read.
+    /// A longer text.
     Info {
         title: String,
         lines: Vec<String>,
@@ -29,14 +29,14 @@ pub(crate) enum Overlay {
     },
 }
 
-/// A list of actions, each with its key.
+/// A menu: actions with their keys.
 pub(crate) struct Menu {
     pub(crate) title: String,
     pub(crate) items: Vec<(char, &'static str, MenuItem)>,
     pub(crate) selected: usize,
 }
 
-/// What a menu can begin. Most ask before they do.
+/// An action of a menu. Most ask for confirmation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum MenuItem {
     NewUser,
@@ -50,72 +50,72 @@ pub(crate) enum MenuItem {
     RevokeToken,
     RetryServer,
     TestCalls,
-    /// The one relayed address.
+    /// One relayed address.
     Disconnect,
     /// All relayed addresses of one user.
     DisconnectAll,
 }
 
-/// A yes-or-no question. `yes` is false to begin with: Enter alone never destroys.
+/// A confirmation. `yes` starts as `false`, so that Enter alone never destroys anything.
 pub(crate) struct Confirm {
     pub(crate) title: String,
     pub(crate) lines: Vec<String>,
-    /// The word on the button that does it.
+    /// The label of the confirm button.
     pub(crate) verb: &'static str,
-    /// Whether it cannot be taken back; shown in words and red.
+    /// Whether the change cannot be undone. Shown in red and in words.
     pub(crate) danger: bool,
     pub(crate) toggle: Option<Toggle>,
     pub(crate) yes: bool,
     pub(crate) change: Change,
 }
 
-/// A box to tick in a question.
+/// A check box in a confirmation.
 pub(crate) struct Toggle {
     pub(crate) label: String,
     pub(crate) on: bool,
 }
 
-/// A question that is answered by typing a name.
-pub(crate) struct Typed {
+/// A confirmation that requires typing a name.
+pub(crate) struct TypedConfirm {
     pub(crate) title: String,
     pub(crate) lines: Vec<String>,
-    /// What has to be typed.
+    /// The text to type.
     pub(crate) expected: String,
     pub(crate) input: Input,
     pub(crate) change: Change,
 }
 
-/// Fields to fill in.
+/// A form.
 pub(crate) struct Form {
     pub(crate) kind: FormKind,
     pub(crate) title: &'static str,
     pub(crate) fields: Vec<Field>,
     pub(crate) focus: usize,
-    /// What is wrong with what was entered.
+    /// The validation error.
     pub(crate) error: Option<&'static str>,
 }
 
-/// Which form, hence what its fields mean.
+/// The kind of a form, which defines its fields.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FormKind {
     NewUser,
     NewToken,
 }
 
-/// One field of a form.
+/// A field of a form.
 pub(crate) struct Field {
     pub(crate) label: &'static str,
     pub(crate) value: FieldValue,
 }
 
-/// What a field holds.
+/// The value of a field.
 pub(crate) enum FieldValue {
     Text(Input),
     Switch(bool),
 }
 
 impl Form {
-    /// The text of a field; empty for a switch.
+    /// The trimmed text of a field. Empty for a switch.
     pub(crate) fn text(&self, field: usize) -> &str {
         match self.fields.get(field).map(|field| &field.value) {
             Some(FieldValue::Text(input)) => input.as_str().trim(),
@@ -128,7 +128,7 @@ impl Form {
         matches!(self.fields.get(field).map(|field| &field.value), Some(FieldValue::Switch(true)))
     }
 
-    /// Moves to another field, round and round.
+    /// Moves the focus by `steps` fields, wrapping around.
     pub(crate) fn step(&mut self, steps: isize) {
         let count = self.fields.len().max(1);
         self.focus = self.focus.saturating_add_signed(steps + count.cast_signed()) % count;

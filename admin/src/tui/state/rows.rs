@@ -1,4 +1,4 @@
-//! How the rows of each list are told apart, searched and ordered. The sort columns are numbered as in the tables of
+//! Keys, filter texts and orders of the rows of each list. Sort columns are numbered as in the tables of
 //! `view`, from the left.
 
 use std::borrow::Cow;
@@ -6,7 +6,7 @@ use std::cmp::{Ordering, Reverse};
 
 use crate::wire::{Destination, LogEntry, RegistrationToken, RoomSummary, UserSummary};
 
-use super::calls::{Held, Person};
+use super::calls::{AllocationRow, RelayUserRow};
 use super::listing::Row;
 
 impl Row for UserSummary {
@@ -16,7 +16,7 @@ impl Row for UserSummary {
         Cow::Borrowed(&self.user_id)
     }
 
-    fn haystack(&self) -> String {
+    fn searchable_text(&self) -> String {
         format!("{} {}", self.user_id, self.display_name.as_deref().unwrap_or_default())
     }
 
@@ -43,7 +43,7 @@ impl Row for RoomSummary {
         Cow::Borrowed(&self.room_id)
     }
 
-    fn haystack(&self) -> String {
+    fn searchable_text(&self) -> String {
         let text = |value: &Option<String>| value.clone().unwrap_or_default();
         format!("{} {} {} {}", self.room_id, text(&self.name), text(&self.canonical_alias), text(&self.creator))
     }
@@ -59,7 +59,7 @@ impl Row for RoomSummary {
 }
 
 impl RoomSummary {
-    /// What to call the room: its name, its alias, or its id.
+    /// The title of the room: its name, its alias, or its id.
     pub(crate) fn title(&self) -> &str {
         let named = self.name.as_deref().filter(|name| !name.trim().is_empty());
         named.or(self.canonical_alias.as_deref()).unwrap_or(&self.room_id)
@@ -73,7 +73,7 @@ impl Row for RegistrationToken {
         Cow::Borrowed(&self.token)
     }
 
-    fn haystack(&self) -> String {
+    fn searchable_text(&self) -> String {
         self.token.clone()
     }
 
@@ -94,7 +94,7 @@ impl Row for LogEntry {
         Cow::Owned(self.seq.to_string())
     }
 
-    fn haystack(&self) -> String {
+    fn searchable_text(&self) -> String {
         let mut text = format!("{} {} {}", self.level.as_str(), self.target, self.message);
         for (name, value) in &self.fields {
             text.push_str(&format!(" {name}={value}"));
@@ -118,7 +118,7 @@ impl Row for Destination {
         Cow::Borrowed(&self.server_name)
     }
 
-    fn haystack(&self) -> String {
+    fn searchable_text(&self) -> String {
         format!("{} {}", self.server_name, self.reason.as_deref().unwrap_or_default())
     }
 
@@ -126,7 +126,7 @@ impl Row for Destination {
         let never = u64::MAX;
         match sort {
             0 => self.server_name.cmp(&other.server_name),
-            // Those away first, the longest first.
+            // Unreachable servers first, the longest unreachable at the top.
             1 => self.failing_since_ms.unwrap_or(never).cmp(&other.failing_since_ms.unwrap_or(never)),
             2 => other.waiting().cmp(&self.waiting()),
             3 => seen_order(self.last_success_ms, other.last_success_ms),
@@ -136,20 +136,20 @@ impl Row for Destination {
 }
 
 impl Destination {
-    /// Everything that waits for it.
+    /// Events and EDUs queued for the server.
     pub(crate) fn waiting(&self) -> u64 {
         self.queued_events.saturating_add(self.queued_edus)
     }
 }
 
-impl Row for Held {
+impl Row for AllocationRow {
     const SORTS: usize = 5;
 
     fn key(&self) -> Cow<'_, str> {
         Cow::Borrowed(&self.allocation.id)
     }
 
-    fn haystack(&self) -> String {
+    fn searchable_text(&self) -> String {
         let one = &self.allocation;
         let (relayed, peers) = (one.relayed.join(" "), one.peers.join(" "));
         format!("{} {} {} {relayed} {peers}", one.user_id, one.client, one.transport)
@@ -171,14 +171,14 @@ impl Row for Held {
     }
 }
 
-impl Row for Person {
+impl Row for RelayUserRow {
     const SORTS: usize = 5;
 
     fn key(&self) -> Cow<'_, str> {
         Cow::Borrowed(&self.user.user_id)
     }
 
-    fn haystack(&self) -> String {
+    fn searchable_text(&self) -> String {
         self.user.user_id.clone()
     }
 

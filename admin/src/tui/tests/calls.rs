@@ -1,4 +1,4 @@
-//! The screen of the relay for calls.
+//! The calls screen.
 
 use crossterm::event::KeyCode;
 
@@ -13,8 +13,8 @@ fn gone() -> ClientError {
     ClientError { kind: ErrorKind::NotRunning, what: "Gone.".into(), remedy: "Start it.".into() }
 }
 
-/// The screen after its second look, five seconds later.
-fn looked_twice() -> State {
+/// The screen after two responses, five seconds apart.
+fn after_two_responses() -> State {
     let mut state = sample_state_at(Screen::Calls);
     answer(&mut state, Loaded::Relay(Box::new(relay_later())));
     state
@@ -29,8 +29,8 @@ fn seconds(state: &mut State, count: usize) -> Vec<Effect> {
 }
 
 #[test]
-fn its_parts() {
-    let mut state = looked_twice();
+fn parts_of_the_screen() {
+    let mut state = after_two_responses();
     insta::assert_snapshot!("calls_now", shown(&mut state, 80, 24));
     insta::assert_snapshot!("calls_now_wide", shown(&mut state, 160, 24));
     press(&mut state, KeyCode::Right);
@@ -41,16 +41,16 @@ fn its_parts() {
     press(&mut state, KeyCode::Right);
     assert!(shown(&mut state, 80, 24).contains("Not tested yet"));
     press(&mut state, KeyCode::Right);
-    assert_eq!(state.calls.part, CallsPart::Now, "round and round");
+    assert_eq!(state.calls.part, CallsPart::Now, "wraps around");
     press(&mut state, KeyCode::Left);
     assert_eq!(state.calls.part, CallsPart::Test);
 }
 
 #[test]
-fn one_relayed_address() {
-    let mut state = looked_twice();
+fn detail_of_a_relayed_address() {
+    let mut state = after_two_responses();
     type_keys(&mut state, "j");
-    assert_eq!(selected(&state), "7001", "by name, and within a name as the server has them");
+    assert_eq!(selected(&state), "7001", "by name, then in the server's order");
     press(&mut state, KeyCode::Enter);
     insta::assert_snapshot!("call_detail", shown(&mut state, 80, 24));
     assert_eq!(type_keys(&mut state, "y"), [Effect::Copy("@bob:home.example".into())]);
@@ -60,27 +60,27 @@ fn one_relayed_address() {
     later.now_ms += 5_000;
     later.allocations.remove(0);
     answer(&mut state, Loaded::Relay(Box::new(later)));
-    assert!(state.detail.is_none(), "it is given back");
+    assert!(state.detail.is_none(), "the allocation has ended");
     assert!(state.notice.is_some());
 }
 
 #[test]
-fn a_test_shows_that_it_runs_and_what_came_of_it() {
+fn a_test_shows_progress_and_result() {
     let mut state = sample_state_at(Screen::Calls);
     assert_eq!(type_keys(&mut state, "t"), [Effect::Load(Load::RelayTest)]);
     seconds(&mut state, 3);
     insta::assert_snapshot!("calls_testing", shown(&mut state, 80, 24));
-    assert!(type_keys(&mut state, "t").is_empty(), "one test at a time");
+    assert!(type_keys(&mut state, "t").is_empty(), "at most one test runs");
     answer(&mut state, Loaded::RelayTest(checks()));
     insta::assert_snapshot!("calls_tested", shown(&mut state, 80, 24));
     insta::assert_snapshot!("calls_tested_60x20", shown(&mut state, 60, 20));
     type_keys(&mut state, "h1");
     press(&mut state, KeyCode::Char('7'));
-    assert!(shown(&mut state, 80, 24).contains("2 of 3 ways to it work"), "the last result stays");
+    assert!(shown(&mut state, 80, 24).contains("2 of 3 URIs work"), "the last result stays");
 }
 
 #[test]
-fn what_is_too_long_scrolls() {
+fn long_text_scrolls() {
     let mut state = sample_state_at(Screen::Calls);
     type_keys(&mut state, "t");
     answer(&mut state, Loaded::RelayTest(checks()));
@@ -95,22 +95,22 @@ fn what_is_too_long_scrolls() {
 }
 
 #[test]
-fn a_test_that_came_to_no_end_says_why() {
+fn a_failed_test_shows_the_reason() {
     let mut state = sample_state_at(Screen::Calls);
     type_keys(&mut state, "t");
     let error =
         ClientError { kind: ErrorKind::Refused("x".into()), what: "No relay runs here.".into(), remedy: "".into() };
     update(&mut state, Message::LoadFailed(Load::RelayTest, error));
     let text = shown(&mut state, 80, 24);
-    assert!(text.contains("FAILS No relay runs here.") && text.contains("came to no end"), "{text}");
-    assert_eq!(type_keys(&mut state, "t"), [Effect::Load(Load::RelayTest)], "it can be tried again");
+    assert!(text.contains("FAILS No relay runs here.") && text.contains("the test failed"), "{text}");
+    assert_eq!(type_keys(&mut state, "t"), [Effect::Load(Load::RelayTest)], "it can be repeated");
     update(&mut state, Message::LoadFailed(Load::RelayTest, gone()));
     assert!(matches!(state.link, Link::Down(_)) && state.calls.test.since.is_none());
-    assert!(type_keys(&mut state, "t").is_empty(), "the server is away");
+    assert!(type_keys(&mut state, "t").is_empty(), "the server is unreachable");
 }
 
 #[test]
-fn who_may_only_look_may_test() {
+fn read_only_mode_allows_tests() {
     let mut state = sample_state_at(Screen::Calls);
     state.settings.readonly = true;
     assert_eq!(type_keys(&mut state, "t"), [Effect::Load(Load::RelayTest)]);
@@ -120,7 +120,7 @@ fn who_may_only_look_may_test() {
 }
 
 #[test]
-fn no_relay_says_why_and_what_to_do() {
+fn without_a_relay_the_reason_is_shown() {
     let mut state = sample_state_at(Screen::Calls);
     let relay = RelayStatus {
         absence: Some("The configuration says so: `turn.relay = \"off\"`. Set it to \"auto\" or \"on\".".into()),
@@ -128,27 +128,27 @@ fn no_relay_says_why_and_what_to_do() {
     };
     answer(&mut state, Loaded::Relay(Box::new(relay.clone())));
     insta::assert_snapshot!("calls_no_relay", shown(&mut state, 80, 24));
-    assert_eq!(type_keys(&mut state, "t"), [Effect::Load(Load::RelayTest)], "there may be something else to test");
-    let [_, _, tls] = &checks()[..] else { unreachable!("three ways") };
+    assert_eq!(type_keys(&mut state, "t"), [Effect::Load(Load::RelayTest)], "other relays can be tested");
+    let [_, _, tls] = &checks()[..] else { unreachable!("three URIs") };
     answer(&mut state, Loaded::RelayTest(vec![tls.clone()]));
     assert!(shown(&mut state, 80, 24).contains("FAILS turns:home.example:5349"));
     type_keys(&mut state, "jx");
-    assert!(state.overlay.is_none(), "nobody is there to disconnect");
+    assert!(state.overlay.is_none(), "there is no allocation to disconnect");
     let another = RelayStatus { uris: vec!["turn:turn.example.org".into()], ..relay };
     answer(&mut state, Loaded::Relay(Box::new(another)));
     assert!(shown(&mut state, 80, 24).contains("turn:turn.example.org"));
 }
 
 #[test]
-fn warnings_stand_on_top() {
+fn warnings_are_on_top() {
     let mut state = sample_state_at(Screen::Calls);
     let mut relay = relay();
     relay.warnings = vec![
         "The relay has no public IPv4 address: this machine is 192.168.1.2, behind a router, and neither a STUN server \
-         (none is configured) nor the server's name says how it is seen from outside. Configure that address, or a STUN \
+         (none is configured) nor the server's name gives its public address. Configure the public address, or a STUN \
          server to ask for it."
             .into(),
-        "Calls cannot be relayed: there is no address at which this machine is reached from outside.".into(),
+        "Calls cannot be relayed: this machine has no address that is reachable from outside.".into(),
     ];
     answer(&mut state, Loaded::Relay(Box::new(relay)));
     insta::assert_snapshot!("calls_warned", shown(&mut state, 80, 24));
@@ -157,15 +157,15 @@ fn warnings_stand_on_top() {
 }
 
 #[test]
-fn disconnecting_one_or_all_of_a_user() {
-    let mut state = looked_twice();
+fn disconnecting_one_or_all_relayed_addresses() {
+    let mut state = after_two_responses();
     type_keys(&mut state, "jx");
     insta::assert_snapshot!("disconnect", shown(&mut state, 80, 24));
     press(&mut state, KeyCode::Right);
     let one = Change::Disconnect { id: "7001".into(), user: "@bob:home.example".into() };
     assert_eq!(press(&mut state, KeyCode::Enter), [Effect::Change(one.clone())]);
     let again = update(&mut state, Message::Changed(one, Ok(Outcome::Done)));
-    assert_eq!(again, [Effect::Load(Load::Relay)], "what is left is looked at");
+    assert_eq!(again, [Effect::Load(Load::Relay)], "the list reloads");
 
     type_keys(&mut state, "ao");
     let text = shown(&mut state, 80, 24);
@@ -178,50 +178,53 @@ fn disconnecting_one_or_all_of_a_user() {
 
     press(&mut state, KeyCode::Right);
     type_keys(&mut state, "gjx");
-    assert!(matches!(&state.overlay, Some(Overlay::Confirm(confirm)) if confirm.change == all), "from the people too");
+    assert!(
+        matches!(&state.overlay, Some(Overlay::Confirm(confirm)) if confirm.change == all),
+        "also in the list of users"
+    );
     press(&mut state, KeyCode::Esc);
     type_keys(&mut state, "Gx");
-    assert!(state.overlay.is_none(), "eve holds nothing");
+    assert!(state.overlay.is_none(), "eve has no allocation");
     press(&mut state, KeyCode::Right);
     type_keys(&mut state, "x");
-    assert!(state.overlay.is_none(), "nothing is selected among the words");
+    assert!(state.overlay.is_none(), "a text part has no selection");
 }
 
 #[test]
 fn rates_filter_and_order() {
     let mut state = sample_state_at(Screen::Calls);
-    assert!(state.calls.rate().is_none(), "the first look knows none");
+    assert!(state.calls.rate().is_none(), "the first response gives no rate");
     answer(&mut state, Loaded::Relay(Box::new(relay_later())));
     assert_eq!(state.calls.rate(), Some(16_500));
     type_keys(&mut state, "ssss");
     assert_eq!(state.calls.now.get(0).map(|call| call.rate), Some(Some(16_500)), "the busiest first");
     type_keys(&mut state, "/192.0");
     press(&mut state, KeyCode::Enter);
-    assert_eq!((state.calls.now.len(), selected(&state)), (1, "7003"), "by the device's address");
+    assert_eq!((state.calls.now.len(), selected(&state)), (1, "7003"), "by client address");
     press(&mut state, KeyCode::Right);
-    assert_eq!(state.calls.people.len(), 3, "each list has its own filter");
+    assert_eq!(state.calls.users.len(), 3, "each list has its own filter");
     press(&mut state, KeyCode::Left);
     press(&mut state, KeyCode::Esc);
     assert_eq!(state.calls.now.len(), 3);
     type_keys(&mut state, "lj");
     press(&mut state, KeyCode::Enter);
-    assert_eq!((state.calls.part, state.calls.now.len()), (CallsPart::Now, 2), "what bob holds");
+    assert_eq!((state.calls.part, state.calls.now.len()), (CallsPart::Now, 2), "bob's allocations");
 }
 
 #[test]
-fn it_is_looked_at_while_it_shows_and_not_otherwise() {
+fn the_relay_is_polled_only_while_the_screen_is_open() {
     let mut state = sample_state_at(Screen::Calls);
     let asked = seconds(&mut state, 5);
     assert_eq!(asked, [Effect::Load(Load::Status), Effect::Load(Load::Jobs), Effect::Load(Load::Relay)]);
-    assert!(!seconds(&mut state, 5).contains(&Effect::Load(Load::Relay)), "one question at a time");
+    assert!(!seconds(&mut state, 5).contains(&Effect::Load(Load::Relay)), "at most one request is pending");
     serve(&mut state, asked);
     type_keys(&mut state, "1");
     let asked = seconds(&mut state, 5);
-    assert!(!asked.contains(&Effect::Load(Load::Relay)), "nobody looks: {asked:?}");
+    assert!(!asked.contains(&Effect::Load(Load::Relay)), "the screen is closed: {asked:?}");
 }
 
 #[test]
-fn the_same_again_is_nothing_to_draw() {
+fn an_unchanged_response_needs_no_redraw() {
     let mut state = sample_state_at(Screen::Calls);
     let later = RelayStatus { now_ms: NOW_MS + 300, ..relay() };
     state.dirty = false;
@@ -230,12 +233,12 @@ fn the_same_again_is_nothing_to_draw() {
 }
 
 #[test]
-fn a_warning_on_the_first_screen_leads_here() {
+fn a_relay_problem_on_the_dashboard_opens_this_screen() {
     let mut state = sample_state();
     type_keys(&mut state, "jj");
     let effects = press(&mut state, KeyCode::Enter);
     assert_eq!((state.screen, effects), (Screen::Calls, vec![Effect::Load(Load::Relay)]));
     type_keys(&mut state, "1k");
     press(&mut state, KeyCode::Enter);
-    assert!(matches!(state.overlay, Some(Overlay::Info { .. })), "others are explained where they stand");
+    assert!(matches!(state.overlay, Some(Overlay::Info { .. })), "others open an explanation");
 }

@@ -1,4 +1,4 @@
-//! The screen of other homeservers.
+//! The federation screen.
 
 use crossterm::event::KeyCode;
 
@@ -19,7 +19,7 @@ fn five_seconds(state: &mut State) -> Vec<Effect> {
 }
 
 #[test]
-fn one_server() {
+fn detail_of_a_server() {
     let mut state = sample_state_at(Screen::Federation);
     type_keys(&mut state, "G");
     let effects = press(&mut state, KeyCode::Enter);
@@ -35,7 +35,7 @@ fn one_server() {
 }
 
 #[test]
-fn trying_again_now() {
+fn retrying_a_server() {
     let mut state = sample_state_at(Screen::Federation);
     let retry = Change::RetryServer("dead.example".into());
     for keys in ["t", "at"] {
@@ -45,11 +45,11 @@ fn trying_again_now() {
     let tried = Destination { sending: true, ..dead.clone() };
     update(&mut state, Message::Changed(retry.clone(), Ok(Outcome::Server(Box::new(tried)))));
     let text = shown(&mut state, 80, 24);
-    assert!(text.contains("dead.example is being tried.") && text.contains("trying"), "{text}");
+    assert!(text.contains("Retrying dead.example.") && text.contains("trying"), "{text}");
 
     let effects = press(&mut state, KeyCode::Enter);
     serve(&mut state, effects);
-    assert_eq!(type_keys(&mut state, "t"), [Effect::Change(retry.clone())], "also when it is opened");
+    assert_eq!(type_keys(&mut state, "t"), [Effect::Change(retry.clone())], "also in the detail view");
     let refusal =
         ClientError { kind: ErrorKind::Refused("x".into()), what: "Not allowed.".into(), remedy: String::new() };
     update(&mut state, Message::Changed(retry, Err(refusal)));
@@ -59,32 +59,35 @@ fn trying_again_now() {
 }
 
 #[test]
-fn those_in_trouble_come_first_when_sorted_by_state() {
+fn sorting_by_state_puts_unreachable_servers_first() {
     let mut state = sample_state_at(Screen::Federation);
     assert_eq!(names(&state), ["dead", "matrix", "quick", "slow"]);
     type_keys(&mut state, "s");
-    assert_eq!(names(&state), ["dead", "slow", "matrix", "quick"], "the longest away first");
+    assert_eq!(names(&state), ["dead", "slow", "matrix", "quick"], "the longest unreachable first");
     type_keys(&mut state, "sss");
-    assert_eq!(names(&state), ["slow", "dead", "matrix", "quick"], "by the next try");
+    assert_eq!(names(&state), ["slow", "dead", "matrix", "quick"], "by the next attempt");
     type_keys(&mut state, "/no answer");
-    assert_eq!(names(&state), ["slow"], "reasons are searched, too");
+    assert_eq!(names(&state), ["slow"], "reasons are searched too");
 }
 
 #[test]
-fn it_keeps_itself_fresh_while_it_shows() {
+fn the_list_is_polled_while_the_screen_is_open() {
     let mut state = sample_state_at(Screen::Federation);
     let asked = five_seconds(&mut state);
     assert!(matches!(&asked[2..], [Effect::Load(Load::Servers { query, .. })] if query.from.is_none()), "{asked:?}");
     let twice = five_seconds(&mut state);
-    assert!(!twice.iter().any(|effect| matches!(effect, Effect::Load(Load::Servers { .. }))), "one at a time");
+    assert!(
+        !twice.iter().any(|effect| matches!(effect, Effect::Load(Load::Servers { .. }))),
+        "at most one request is pending"
+    );
     serve(&mut state, asked);
     type_keys(&mut state, "2");
     let other = five_seconds(&mut state);
-    assert!(!other.iter().any(|effect| matches!(effect, Effect::Load(Load::Servers { .. }))), "nobody looks");
+    assert!(!other.iter().any(|effect| matches!(effect, Effect::Load(Load::Servers { .. }))), "the screen is closed");
 }
 
 #[test]
-fn of_many_only_the_one_under_the_cursor_is_looked_at() {
+fn of_many_servers_only_the_selected_one_is_polled() {
     let mut state = sample_state();
     let Some(Effect::Load(Load::Servers { ticket, .. })) = type_keys(&mut state, "6").pop() else {
         panic!("the servers are loaded")
@@ -102,13 +105,16 @@ fn of_many_only_the_one_under_the_cursor_is_looked_at() {
 }
 
 #[test]
-fn an_order_that_is_not_the_servers_loads_the_rest() {
+fn other_sort_orders_load_all_pages() {
     let mut state = sample_state();
     let Some(Effect::Load(Load::Servers { ticket, .. })) = type_keys(&mut state, "6").pop() else {
         panic!("the servers are loaded")
     };
     let page = |next: Option<&str>| Page { items: servers(), next: next.map(Into::into), total: None };
-    assert!(answer(&mut state, Loaded::Servers { page: page(Some("a")), ticket }).is_empty(), "by name, as they come");
+    assert!(
+        answer(&mut state, Loaded::Servers { page: page(Some("a")), ticket }).is_empty(),
+        "the server's order is by name"
+    );
     assert!(shown(&mut state, 80, 24).contains("4 rows, and more on the server"));
     let mut asked = type_keys(&mut state, "s");
     for token in ["a", "b"] {
@@ -117,18 +123,18 @@ fn an_order_that_is_not_the_servers_loads_the_rest() {
         let next = if token == "a" { Some("b") } else { None };
         asked = answer(&mut state, Loaded::Servers { page: page(next), ticket: *ticket });
     }
-    assert!(asked.is_empty(), "that was all");
+    assert!(asked.is_empty(), "no further page");
     assert_eq!(state.servers.loaded_rows(), 12);
 }
 
 #[test]
-fn a_server_for_which_nothing_waits_is_not_tried() {
+fn a_server_without_queued_events_is_not_retried() {
     let mut state = sample_state_at(Screen::Federation);
     let [dead, ..] = &servers()[..] else { unreachable!("the list is not empty") };
     let idle = Destination { queued_events: 0, queued_edus: 0, ..dead.clone() };
     let retry = Change::RetryServer("dead.example".into());
     update(&mut state, Message::Changed(retry, Ok(Outcome::Server(Box::new(idle)))));
-    assert!(shown(&mut state, 80, 24).contains("Nothing waits for dead.example: it is tried when something does."));
+    assert!(shown(&mut state, 80, 24).contains("Nothing is queued for dead.example."));
     state.servers.select(0);
     let effects = press(&mut state, KeyCode::Enter);
     let Some(Effect::Load(Load::Server(_))) = effects.first() else { panic!("{effects:?}") };

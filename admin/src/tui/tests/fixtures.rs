@@ -1,4 +1,4 @@
-//! A house to look at, and hands that press keys.
+//! Sample data, and helpers that press keys.
 
 use std::collections::BTreeMap;
 
@@ -23,10 +23,10 @@ const DAY_MS: u64 = 24 * HOUR_MS;
 
 pub(super) const SETTINGS: Settings = Settings { color: false, ascii: false, readonly: false };
 
-/// A dashboard that has had its first answers.
+/// A dashboard after its first responses.
 pub(super) fn sample_state() -> State {
     let mut state = State::new(SETTINGS, (80, 24));
-    // Counters that ended where the fixture is, a little busier every minute.
+    // Counters that end at the fixture's values, with rising activity.
     for before in (1..30).rev() {
         let mut status = status();
         status.now_ms -= before * 5_000;
@@ -38,7 +38,7 @@ pub(super) fn sample_state() -> State {
     state
 }
 
-/// The house, looking at a screen that has loaded.
+/// The sample dashboard on a loaded screen.
 pub(super) fn sample_state_at(screen: Screen) -> State {
     let mut state = sample_state();
     let effects = press(&mut state, KeyCode::Char(char::from(b'1' + u8::try_from(screen.index()).expect("few"))));
@@ -46,7 +46,7 @@ pub(super) fn sample_state_at(screen: Screen) -> State {
     state
 }
 
-/// Answers every question among the effects, as the server of this house would.
+/// Answers the requests among the effects with sample data.
 pub(super) fn serve(state: &mut State, effects: Vec<Effect>) {
     for effect in effects {
         let Effect::Load(load) = effect else { continue };
@@ -64,7 +64,7 @@ pub(super) fn serve(state: &mut State, effects: Vec<Effect>) {
             }
             Load::Server(name) => {
                 let found = servers().into_iter().find(|server| server.server_name == name);
-                Loaded::Server(Box::new(found.expect("one of the house's servers")))
+                Loaded::Server(Box::new(found.expect("a server of the fixtures")))
             }
             Load::Relay => Loaded::Relay(Box::new(relay())),
             Load::RelayTest => Loaded::RelayTest(checks()),
@@ -81,12 +81,12 @@ pub(super) fn press(state: &mut State, code: KeyCode) -> Vec<Effect> {
     update(state, Message::Key(KeyEvent::new(code, KeyModifiers::NONE)))
 }
 
-/// Presses one key after the other and gathers what they ask for.
+/// Presses keys in sequence and collects the effects.
 pub(super) fn type_keys(state: &mut State, keys: &str) -> Vec<Effect> {
     keys.chars().flat_map(|c| press(state, KeyCode::Char(c))).collect()
 }
 
-/// What a terminal of this size shows.
+/// The text on a terminal of this size.
 pub(super) fn shown(state: &mut State, columns: u16, rows: u16) -> String {
     update(state, Message::Resize(columns, rows));
     let mut terminal = Terminal::new(TestBackend::new(columns, rows)).expect("a test backend");
@@ -225,7 +225,7 @@ pub(super) fn rooms() -> Vec<RoomSummary> {
             canonical_alias: Some("#matrix:other.example".into()),
             ..room("!def:other.example", None, 10_234, 1, 1_200_000)
         },
-        room("!ghi:evil.example", Some("\u{1b}]0;owned\u{7}z\u{301}\u{301}\u{301}\u{301}\u{301}\u{301}"), 2, 1, 17),
+        room("!ghi:hostile.example", Some("\u{1b}]0;owned\u{7}z\u{301}\u{301}\u{301}\u{301}\u{301}\u{301}"), 2, 1, 17),
     ]
 }
 
@@ -306,7 +306,7 @@ pub(super) fn servers() -> Vec<Destination> {
         ..Destination::default()
     };
     vec![
-        away("dead.example", 40 * DAY_MS, 97, DAY_MS / 2, "the name dead.example leads nowhere"),
+        away("dead.example", 40 * DAY_MS, 97, DAY_MS / 2, "dead.example does not resolve"),
         reached("matrix.other.example", 0, 4_000),
         Destination { sending: true, ..reached("quick.example", 3, 90_000) },
         away("slow.a-very-long-name.example:8448", 2 * HOUR_MS, 8, 250_000, "no answer within 30 s \u{1b}[31m\u{202e}"),
@@ -366,7 +366,7 @@ pub(super) fn relay() -> RelayStatus {
     }
 }
 
-/// The relay five seconds later: bob talks, alice is silent.
+/// The relay five seconds later: only bob has traffic.
 pub(super) fn relay_later() -> RelayStatus {
     let mut later = relay();
     later.now_ms += 5_000;
@@ -378,7 +378,7 @@ pub(super) fn relay_later() -> RelayStatus {
 }
 
 pub(super) fn checks() -> Vec<RelayCheck> {
-    let [udp, tcp, tls] = &relay().uris[..] else { unreachable!("three ways") };
+    let [udp, tcp, tls] = &relay().uris[..] else { unreachable!("three URIs") };
     let works = |uri: &str, ms, lost| RelayCheck {
         uri: uri.into(),
         works: true,

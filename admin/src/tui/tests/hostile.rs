@@ -1,4 +1,4 @@
-//! Names that attack the terminal, in every place a stranger can write to.
+//! Names that attack the terminal, in every field that untrusted users control.
 
 use crossterm::event::KeyCode;
 use ratatui::Terminal;
@@ -19,15 +19,15 @@ use crate::wire::{
     UserSummary,
 };
 
-/// Everything bad at once, with a word in front that shows whether it was drawn at all.
+/// All attacks at once, after a word that shows whether the text was drawn.
 const EVIL: &str = "EVIL\u{1b}]0;t\u{7}\u{1b}[2J\u{9b}31m\n\r\t\u{0}\u{7f}\u{202e}\u{2066}\u{200b}\u{e0041}\u{301}";
 
-fn evil() -> String {
+fn hostile() -> String {
     EVIL.to_owned()
 }
 
-/// Draws and looks at every cell; returns the text.
-fn inspected(state: &mut State) -> String {
+/// Draws the state and checks every cell. Returns the text.
+fn draw_and_check(state: &mut State) -> String {
     let mut all = String::new();
     for (columns, rows) in [(120, 40), (80, 24), (60, 20), (40, 10)] {
         update(state, Message::Resize(columns, rows));
@@ -37,13 +37,13 @@ fn inspected(state: &mut State) -> String {
             assert_eq!(safe_text(cell.symbol()), cell.symbol());
             all.push_str(cell.symbol());
         }
-        only_our_sequences(frame.buffer);
+        assert_safe_sequences(frame.buffer);
     }
     all
 }
 
-/// Writes the buffer as a terminal would get it: every escape must begin a sequence for colour or cursor.
-fn only_our_sequences(buffer: &Buffer) {
+/// Writes the buffer as a terminal gets it. Every escape must start a sequence for colour or cursor.
+fn assert_safe_sequences(buffer: &Buffer) {
     let mut bytes = Vec::new();
     let mut backend = CrosstermBackend::new(&mut bytes);
     let blank = Buffer::empty(Rect { ..buffer.area });
@@ -57,18 +57,18 @@ fn only_our_sequences(buffer: &Buffer) {
     assert!(!text.contains(|c: char| c.is_control() && c != '\x1b'), "{text:?}");
 }
 
-fn evil_user() -> UserSummary {
-    UserSummary { user_id: evil(), display_name: Some(evil()), ..user("x") }
+fn hostile_user() -> UserSummary {
+    UserSummary { user_id: hostile(), display_name: Some(hostile()), ..user("x") }
 }
 
-fn evil_room() -> RoomSummary {
+fn hostile_room() -> RoomSummary {
     let [room, ..] = &rooms()[..] else { unreachable!("the list is not empty") };
     RoomSummary {
-        room_id: evil(),
-        name: Some(evil()),
-        canonical_alias: Some(evil()),
-        version: evil(),
-        creator: Some(evil()),
+        room_id: hostile(),
+        name: Some(hostile()),
+        canonical_alias: Some(hostile()),
+        version: hostile(),
+        creator: Some(hostile()),
         ..room.clone()
     }
 }
@@ -77,69 +77,74 @@ fn evil_room() -> RoomSummary {
 fn on_the_dashboard_and_in_the_chrome() {
     let mut state = sample_state();
     let mut status = status();
-    status.server_name = evil();
-    status.version = evil();
-    status.store_engine = evil();
-    status.listeners = vec![Listener { address: evil(), tls: true, resources: vec![evil()] }];
+    status.server_name = hostile();
+    status.version = hostile();
+    status.store_engine = hostile();
+    status.listeners = vec![Listener { address: hostile(), tls: true, resources: vec![hostile()] }];
     status.problems.iter_mut().for_each(|problem: &mut Problem| {
-        problem.what = evil();
-        problem.remedy = evil();
-        problem.area = Some(evil());
+        problem.what = hostile();
+        problem.remedy = hostile();
+        problem.area = Some(hostile());
     });
     answer(&mut state, Loaded::Status(Box::new(status)));
-    assert!(inspected(&mut state).contains("EVIL"));
+    assert!(draw_and_check(&mut state).contains("EVIL"));
     press(&mut state, KeyCode::Enter);
-    inspected(&mut state);
+    draw_and_check(&mut state);
     press(&mut state, KeyCode::Esc);
     type_keys(&mut state, ":");
-    update(&mut state, Message::Paste(evil()));
-    inspected(&mut state);
+    update(&mut state, Message::Paste(hostile()));
+    draw_and_check(&mut state);
     press(&mut state, KeyCode::Esc);
     let error = ClientError { kind: ErrorKind::NotRunning, what: safe_text(EVIL), remedy: safe_text(EVIL) };
     update(&mut state, Message::LoadFailed(Load::Status, error));
-    inspected(&mut state);
+    draw_and_check(&mut state);
 }
 
 #[test]
-fn in_users_and_their_questions() {
+fn in_users_and_their_confirmations() {
     let mut state = sample_state_at(Screen::Users);
     let (_, ticket) = state.users.reload();
-    answer(&mut state, Loaded::Users { page: Page { items: vec![evil_user()], ..Page::default() }, ticket });
-    assert!(inspected(&mut state).contains("EVIL"));
+    answer(&mut state, Loaded::Users { page: Page { items: vec![hostile_user()], ..Page::default() }, ticket });
+    assert!(draw_and_check(&mut state).contains("EVIL"));
     for keys in ["a", "ap", "am", "ao", "ad", "ae"] {
         type_keys(&mut state, keys);
         assert!(state.overlay.is_some(), "{keys}");
-        inspected(&mut state);
+        draw_and_check(&mut state);
         press(&mut state, KeyCode::Esc);
     }
     press(&mut state, KeyCode::Enter);
-    let device =
-        Device { device_id: evil(), display_name: Some(evil()), last_seen_ms: Some(1), last_seen_ip: Some(evil()) };
-    let room = UserRoom { room_id: evil(), name: Some(evil()) };
-    let detail = UserDetail { summary: evil_user(), device_list: vec![device], rooms: vec![room] };
+    let device = Device {
+        device_id: hostile(),
+        display_name: Some(hostile()),
+        last_seen_ms: Some(1),
+        last_seen_ip: Some(hostile()),
+    };
+    let room = UserRoom { room_id: hostile(), name: Some(hostile()) };
+    let detail = UserDetail { summary: hostile_user(), device_list: vec![device], rooms: vec![room] };
     answer(&mut state, Loaded::User(Box::new(detail)));
     for _ in 0..3 {
-        assert!(inspected(&mut state).contains("EVIL"));
+        assert!(draw_and_check(&mut state).contains("EVIL"));
         press(&mut state, KeyCode::Tab);
     }
-    let outcome = Outcome::Password { user: evil(), password: Some(evil()) };
-    let change = Change::ResetPassword { user: evil(), logout_devices: false };
+    let outcome = Outcome::Password { user: hostile(), password: Some(hostile()) };
+    let change = Change::ResetPassword { user: hostile(), logout_devices: false };
     update(&mut state, Message::Changed(change, Ok(outcome)));
-    inspected(&mut state);
+    draw_and_check(&mut state);
 }
 
 #[test]
 fn in_rooms() {
     let mut state = sample_state_at(Screen::Rooms);
     let (_, ticket) = state.rooms.reload();
-    answer(&mut state, Loaded::Rooms { page: Page { items: vec![evil_room()], ..Page::default() }, ticket });
-    assert!(inspected(&mut state).contains("EVIL"));
+    answer(&mut state, Loaded::Rooms { page: Page { items: vec![hostile_room()], ..Page::default() }, ticket });
+    assert!(draw_and_check(&mut state).contains("EVIL"));
     press(&mut state, KeyCode::Enter);
-    let member = RoomMember { user_id: evil(), display_name: Some(evil()), power_level: 0 };
-    let detail = RoomDetail { summary: evil_room(), topic: Some(evil()), join_rule: evil(), members: vec![member] };
+    let member = RoomMember { user_id: hostile(), display_name: Some(hostile()), power_level: 0 };
+    let detail =
+        RoomDetail { summary: hostile_room(), topic: Some(hostile()), join_rule: hostile(), members: vec![member] };
     answer(&mut state, Loaded::Room(Box::new(detail)));
     for _ in 0..2 {
-        assert!(inspected(&mut state).contains("EVIL"));
+        assert!(draw_and_check(&mut state).contains("EVIL"));
         press(&mut state, KeyCode::Tab);
     }
 }
@@ -151,14 +156,14 @@ fn in_the_log() {
         seq: 500,
         ts_ms: NOW_MS,
         level: LogLevel::Warn,
-        target: evil(),
-        message: evil(),
-        fields: [(evil(), evil())].into(),
+        target: hostile(),
+        message: hostile(),
+        fields: [(hostile(), hostile())].into(),
     };
     answer(&mut state, Loaded::Log { page: LogPage { entries: vec![entry], next: 500 }, ticket: 2 });
-    assert!(inspected(&mut state).contains("EVIL"));
+    assert!(draw_and_check(&mut state).contains("EVIL"));
     press(&mut state, KeyCode::Enter);
-    assert!(inspected(&mut state).contains("EVIL"));
+    assert!(draw_and_check(&mut state).contains("EVIL"));
 }
 
 #[test]
@@ -166,7 +171,7 @@ fn in_tokens() {
     let mut state = sample_state_at(Screen::Tokens);
     let (_, ticket) = state.tokens.reload();
     let token = RegistrationToken {
-        token: evil(),
+        token: hostile(),
         uses_allowed: None,
         pending: 0,
         completed: 0,
@@ -174,13 +179,13 @@ fn in_tokens() {
         created_ms: u64::MAX,
     };
     answer(&mut state, Loaded::Tokens { items: vec![token.clone()], ticket });
-    assert!(inspected(&mut state).contains("EVIL"));
+    assert!(draw_and_check(&mut state).contains("EVIL"));
     type_keys(&mut state, "x");
-    inspected(&mut state);
+    draw_and_check(&mut state);
     press(&mut state, KeyCode::Esc);
     let change = Change::CreateToken(crate::wire::NewRegistrationToken::default());
     update(&mut state, Message::Changed(change, Ok(Outcome::Token(token))));
-    inspected(&mut state);
+    draw_and_check(&mut state);
 }
 
 #[test]
@@ -188,90 +193,95 @@ fn in_other_servers() {
     let mut state = sample_state_at(Screen::Federation);
     let (_, ticket) = state.servers.reload();
     let server = Destination {
-        server_name: evil(),
-        reason: Some(evil()),
+        server_name: hostile(),
+        reason: Some(hostile()),
         failing_since_ms: Some(u64::MAX),
         retry_at_ms: Some(u64::MAX),
         queued_events: u64::MAX,
         ..Destination::default()
     };
     answer(&mut state, Loaded::Servers { page: Page { items: vec![server.clone()], ..Page::default() }, ticket });
-    assert!(inspected(&mut state).contains("EVIL"));
+    assert!(draw_and_check(&mut state).contains("EVIL"));
     type_keys(&mut state, "a");
-    assert!(inspected(&mut state).contains("EVIL"));
+    assert!(draw_and_check(&mut state).contains("EVIL"));
     press(&mut state, KeyCode::Esc);
     press(&mut state, KeyCode::Enter);
     answer(&mut state, Loaded::Server(Box::new(server.clone())));
-    assert!(inspected(&mut state).contains("EVIL"));
-    let retry = Change::RetryServer(evil());
+    assert!(draw_and_check(&mut state).contains("EVIL"));
+    let retry = Change::RetryServer(hostile());
     update(&mut state, Message::Changed(retry, Ok(Outcome::Server(Box::new(server)))));
-    inspected(&mut state);
+    draw_and_check(&mut state);
 }
 
-/// A relay of which everything is evil, with counters at their end.
-fn evil_relay() -> RelayStatus {
+/// A relay with hostile text in every field, and counters at their maximum.
+fn hostile_relay() -> RelayStatus {
     let held = RelayAllocation {
-        id: evil(),
-        user_id: evil(),
-        client: evil(),
-        transport: evil(),
-        relayed: vec![evil()],
-        peers: vec![evil(), evil()],
+        id: hostile(),
+        user_id: hostile(),
+        client: hostile(),
+        transport: hostile(),
+        relayed: vec![hostile()],
+        peers: vec![hostile(), hostile()],
         age_s: u64::MAX,
         packets_out: u64::MAX,
         bytes_out: u64::MAX,
         packets_in: u64::MAX,
         bytes_in: u64::MAX,
     };
-    let user = RelayUser { user_id: evil(), allocations: u32::MAX, ended: u64::MAX, relayed_bytes: u64::MAX };
+    let user = RelayUser { user_id: hostile(), allocations: u32::MAX, ended: u64::MAX, relayed_bytes: u64::MAX };
     RelayStatus {
         now_ms: NOW_MS,
         running: true,
         absence: None,
-        uris: vec![evil()],
-        public: vec![evil()],
-        warnings: vec![evil()],
+        uris: vec![hostile()],
+        public: vec![hostile()],
+        warnings: vec![hostile()],
         users: vec![user],
         allocations: vec![held],
-        refused: vec![RelayRefusals { reason: evil(), count: u64::MAX }],
+        refused: vec![RelayRefusals { reason: hostile(), count: u64::MAX }],
     }
 }
 
 #[test]
 fn in_calls() {
     let mut state = sample_state_at(Screen::Calls);
-    answer(&mut state, Loaded::Relay(Box::new(evil_relay())));
+    answer(&mut state, Loaded::Relay(Box::new(hostile_relay())));
     for _ in 0..4 {
-        assert!(inspected(&mut state).contains("EVIL"));
+        assert!(draw_and_check(&mut state).contains("EVIL"));
         press(&mut state, KeyCode::Right);
     }
     for keys in ["x", "ao"] {
         type_keys(&mut state, keys);
         assert!(state.overlay.is_some(), "{keys}");
-        assert!(inspected(&mut state).contains("EVIL"));
+        assert!(draw_and_check(&mut state).contains("EVIL"));
         press(&mut state, KeyCode::Esc);
     }
     press(&mut state, KeyCode::Enter);
     for _ in 0..2 {
-        assert!(inspected(&mut state).contains("EVIL"));
+        assert!(draw_and_check(&mut state).contains("EVIL"));
         press(&mut state, KeyCode::Tab);
     }
-    let all = Change::DisconnectAll { user: evil() };
+    let all = Change::DisconnectAll { user: hostile() };
     update(&mut state, Message::Changed(all, Ok(Outcome::Disconnected { allocations: u64::MAX })));
-    inspected(&mut state);
+    draw_and_check(&mut state);
 }
 
 #[test]
 fn in_the_test_of_calls_and_without_a_relay() {
     let mut state = sample_state_at(Screen::Calls);
-    answer(&mut state, Loaded::Relay(Box::new(evil_relay())));
+    answer(&mut state, Loaded::Relay(Box::new(hostile_relay())));
     type_keys(&mut state, "t");
-    assert!(inspected(&mut state).contains("EVIL"));
-    let check =
-        RelayCheck { uri: evil(), works: false, message: evil(), round_trip_ms: Some(f64::NAN), lost: Some(-1e300) };
+    assert!(draw_and_check(&mut state).contains("EVIL"));
+    let check = RelayCheck {
+        uri: hostile(),
+        works: false,
+        message: hostile(),
+        round_trip_ms: Some(f64::NAN),
+        lost: Some(-1e300),
+    };
     answer(&mut state, Loaded::RelayTest(vec![check]));
-    assert!(inspected(&mut state).contains("EVIL"));
-    let absent = RelayStatus { running: false, absence: Some(evil()), ..evil_relay() };
+    assert!(draw_and_check(&mut state).contains("EVIL"));
+    let absent = RelayStatus { running: false, absence: Some(hostile()), ..hostile_relay() };
     answer(&mut state, Loaded::Relay(Box::new(absent)));
-    assert!(inspected(&mut state).contains("EVIL"));
+    assert!(draw_and_check(&mut state).contains("EVIL"));
 }

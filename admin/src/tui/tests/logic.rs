@@ -1,4 +1,4 @@
-//! Moving about, filters, sorting, loading: what keys and answers do to the state.
+//! Navigation, filters, sorting and loading: the effect of keys and responses on the state.
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
@@ -81,7 +81,7 @@ fn numbers_tab_and_commands_reach_every_screen() {
 }
 
 #[test]
-fn moving_stays_within_the_list() {
+fn the_cursor_stays_within_the_list() {
     let mut state = sample_state_at(Screen::Users);
     type_keys(&mut state, "kk");
     assert_eq!(selected(&state), "@alice:home.example");
@@ -98,7 +98,7 @@ fn moving_stays_within_the_list() {
 }
 
 #[test]
-fn a_filter_works_while_it_is_typed_and_esc_takes_it_back() {
+fn a_filter_applies_while_typing_and_esc_reverts_it() {
     let mut state = sample_state_at(Screen::Users);
     type_keys(&mut state, "/AL");
     assert_eq!(order(&state), ["alice"]);
@@ -117,7 +117,7 @@ fn a_filter_works_while_it_is_typed_and_esc_takes_it_back() {
 }
 
 #[test]
-fn the_server_searches_when_not_all_rows_are_here() {
+fn the_server_searches_when_not_all_rows_are_loaded() {
     let mut state = sample_state();
     let Some(Effect::Load(Load::Users { query, ticket })) = type_keys(&mut state, "2").pop() else {
         panic!("the users are loaded")
@@ -129,7 +129,7 @@ fn the_server_searches_when_not_all_rows_are_here() {
     let more = press(&mut state, KeyCode::Char('G'));
     let [Effect::Load(Load::Users { query, ticket })] = &more[..] else { panic!("the next page, not {more:?}") };
     assert_eq!(query.from.as_deref(), Some("t1"));
-    assert!(press(&mut state, KeyCode::Char('G')).is_empty(), "one question at a time");
+    assert!(press(&mut state, KeyCode::Char('G')).is_empty(), "at most one request is pending");
 
     type_keys(&mut state, "/zoe");
     let search = press(&mut state, KeyCode::Enter);
@@ -177,20 +177,20 @@ fn a_reload_keeps_the_selected_row() {
 }
 
 #[test]
-fn away_and_back_again() {
+fn a_server_that_returns_after_an_outage() {
     let mut state = sample_state_at(Screen::Users);
     update(&mut state, Message::LoadFailed(Load::Status, down()));
     assert!(matches!(state.link, Link::Down(_)));
     let asked: Vec<_> = (0..4).flat_map(|_| update(&mut state, Message::Tick)).collect();
-    assert_eq!(asked, [Effect::Load(Load::Status)], "one question at a time, and only for the status");
-    assert_eq!(state.users.len(), 5, "what was known stays in sight");
+    assert_eq!(asked, [Effect::Load(Load::Status)], "one request, for the status only");
+    assert_eq!(state.users.len(), 5, "loaded rows stay visible");
     let back = answer(&mut state, Loaded::Status(Box::new(status())));
     assert_eq!(state.link, Link::Up);
-    assert!(matches!(&back[..], [Effect::Load(Load::Users { .. })]), "the screen loads anew: {back:?}");
+    assert!(matches!(&back[..], [Effect::Load(Load::Users { .. })]), "the screen reloads: {back:?}");
 }
 
 #[test]
-fn nothing_new_means_nothing_to_draw() {
+fn an_unchanged_state_needs_no_redraw() {
     let mut state = sample_state();
     state.dirty = false;
     update(&mut state, Message::Tick);
@@ -206,7 +206,7 @@ fn nothing_new_means_nothing_to_draw() {
 }
 
 #[test]
-fn the_first_question_is_for_the_status() {
+fn the_first_request_is_the_status() {
     let mut state = State::new(SETTINGS, (80, 24));
     assert_eq!(begin(&mut state), [Effect::Load(Load::Status)]);
     assert!(begin(&mut state).is_empty());
@@ -215,7 +215,7 @@ fn the_first_question_is_for_the_status() {
 #[test]
 fn the_log_follows_pauses_and_changes_level() {
     let mut state = sample_state_at(Screen::Log);
-    assert_eq!(state.log.list.place(), 2, "at the end");
+    assert_eq!(state.log.list.position(), 2, "at the end");
     let again = answer(&mut state, Loaded::Log { page: LogPage { entries: Vec::new(), next: 104 }, ticket: 2 });
     let [Effect::Load(Load::Log { query, ticket })] = &again[..] else { panic!("the next wait, not {again:?}") };
     assert_eq!((query.after, query.level), (Some(104), Some(LogLevel::Info)));
@@ -234,7 +234,7 @@ fn the_log_follows_pauses_and_changes_level() {
         "{level:?}"
     );
     type_keys(&mut state, "1");
-    assert!(answer(&mut state, Loaded::Log { page: LogPage::default(), ticket: 4 }).is_empty(), "nobody looks");
+    assert!(answer(&mut state, Loaded::Log { page: LogPage::default(), ticket: 4 }).is_empty(), "the screen is closed");
 }
 
 #[test]
@@ -251,7 +251,7 @@ fn the_cursor_in_the_log_stays_when_not_at_the_end() {
 #[test]
 fn copying_takes_the_whole_id() {
     let mut state = sample_state_at(Screen::Rooms);
-    assert_eq!(type_keys(&mut state, "y"), [Effect::Copy("!ghi:evil.example".into())]);
+    assert_eq!(type_keys(&mut state, "y"), [Effect::Copy("!ghi:hostile.example".into())]);
     let mut state = State::new(SETTINGS, (80, 24));
     assert!(type_keys(&mut state, "y").is_empty());
 }

@@ -1,4 +1,4 @@
-//! What every screen looks like: good at 80x24, the essential at 60x20, a clear sentence below 40x10.
+//! Snapshots of every screen: complete at 80x24, the essentials at 60x20, a message below 40x10.
 
 use crossterm::event::KeyCode;
 
@@ -27,7 +27,7 @@ fn each_screen_at_60x20() {
 }
 
 #[test]
-fn each_screen_refuses_at_30x8() {
+fn each_screen_shows_a_message_at_30x8() {
     for screen in Screen::ALL {
         let text = shown(&mut sample_state_at(screen), 30, 8);
         insta::allow_duplicates!(insta::assert_snapshot!("any_30x8", text));
@@ -46,12 +46,12 @@ fn each_screen_in_ascii() {
 }
 
 #[test]
-fn each_screen_before_the_first_answer() {
+fn each_screen_before_the_first_response() {
     for screen in Screen::ALL {
         let mut state = State::new(SETTINGS, (80, 24));
         state.screen = screen;
         let text = shown(&mut state, 80, 24);
-        assert!(text.contains("Asking the server...") || text.contains("Loading..."), "{text}");
+        assert!(text.contains("Connecting to the server...") || text.contains("Loading..."), "{text}");
     }
 }
 
@@ -75,7 +75,7 @@ fn details_of_a_user_and_a_room() {
 }
 
 #[test]
-fn menu_questions_and_forms() {
+fn menu_confirmations_and_forms() {
     let mut state = sample_state_at(Screen::Users);
     type_keys(&mut state, "a");
     insta::assert_snapshot!("menu", shown(&mut state, 80, 24));
@@ -97,7 +97,7 @@ fn menu_questions_and_forms() {
 }
 
 #[test]
-fn typed_lines() {
+fn input_lines() {
     let mut state = sample_state_at(Screen::Users);
     type_keys(&mut state, "/bo");
     insta::assert_snapshot!("filter", shown(&mut state, 80, 24));
@@ -107,7 +107,7 @@ fn typed_lines() {
 }
 
 #[test]
-fn the_server_goes_away() {
+fn the_server_becomes_unreachable() {
     let mut state = sample_state_at(Screen::Rooms);
     let error = ClientError {
         kind: ErrorKind::NotRunning,

@@ -1,4 +1,4 @@
-//! From a key to what it means: first the overlay, then the line being typed, then the screen.
+//! Dispatches keys: to the overlay if one is open, else to the input line, else to the screen.
 
 use crossterm::event::KeyEvent;
 
@@ -7,20 +7,20 @@ use crate::tui::message::Effect;
 use crate::tui::state::{Input, Line, LineKind, MenuItem, Overlay, Screen, State};
 use crate::tui::strings;
 
-use super::{act, calls, line, load, moves, overlay};
+use super::{actions, calls, line, load, navigation, overlay};
 
-/// Takes a key.
+/// Handles a key.
 pub(super) fn press(state: &mut State, key: KeyEvent) -> Vec<Effect> {
     if state.overlay.is_some() {
         return overlay::press(state, key);
     }
     if state.line.is_some() {
-        return keys::typing(key).map_or_else(Vec::new, |typing| line::press(state, typing));
+        return keys::edit_key(key).map_or_else(Vec::new, |edit_key| line::press(state, edit_key));
     }
     keys::action(state.screen, key).map_or_else(Vec::new, |action| perform(state, action))
 }
 
-/// Takes pasted text: only where text is typed.
+/// Handles pasted text. Ignored unless a text field is active.
 pub(super) fn paste(state: &mut State, text: &str) {
     if let Some(overlay) = &mut state.overlay {
         overlay::paste(overlay, text);
@@ -32,14 +32,14 @@ pub(super) fn paste(state: &mut State, text: &str) {
 fn perform(state: &mut State, action: Action) -> Vec<Effect> {
     match action {
         Action::Up | Action::Down | Action::PageUp | Action::PageDown | Action::First | Action::Last => {
-            moves::step(state, action);
+            navigation::step(state, action);
             load::more(state).into_iter().collect()
         }
-        Action::Left | Action::PreviousPane => moves::turn(state, -1, action == Action::PreviousPane),
-        Action::Right | Action::NextPane => moves::turn(state, 1, action == Action::NextPane),
-        Action::Open => moves::open(state),
-        Action::Back => moves::back(state),
-        Action::Go(screen) => moves::go(state, screen),
+        Action::Left | Action::PreviousPane => navigation::turn(state, -1, action == Action::PreviousPane),
+        Action::Right | Action::NextPane => navigation::turn(state, 1, action == Action::NextPane),
+        Action::Open => navigation::open(state),
+        Action::Back => navigation::back(state),
+        Action::Go(screen) => navigation::go(state, screen),
         Action::Command => {
             state.line = Some(Line { kind: LineKind::Command, input: Input::default() });
             Vec::new()
@@ -49,16 +49,16 @@ fn perform(state: &mut State, action: Action) -> Vec<Effect> {
             Vec::new()
         }
         Action::Sort | Action::Reverse => {
-            moves::sort(state, action == Action::Reverse);
+            navigation::sort(state, action == Action::Reverse);
             load::rest(state).into_iter().collect()
         }
-        Action::Menu => act::open_menu(state),
-        Action::New => act::open_new(state),
-        Action::Revoke => act::ask_revoke(state),
-        Action::Retry => act::begin(state, MenuItem::RetryServer),
-        Action::Test => act::begin(state, MenuItem::TestCalls),
-        Action::Disconnect => act::begin(state, calls::disconnect_item(state)),
-        Action::Undo => act::undo(state),
+        Action::Menu => actions::open_menu(state),
+        Action::New => actions::open_new(state),
+        Action::Revoke => actions::ask_revoke(state),
+        Action::Retry => actions::begin(state, MenuItem::RetryServer),
+        Action::Test => actions::begin(state, MenuItem::TestCalls),
+        Action::Disconnect => actions::begin(state, calls::disconnect_item(state)),
+        Action::Undo => actions::undo(state),
         Action::Pause => {
             state.log.paused = !state.log.paused;
             load::log(state).into_iter().collect()
@@ -81,23 +81,23 @@ fn perform(state: &mut State, action: Action) -> Vec<Effect> {
     }
 }
 
-/// Copies the id of what is opened or selected.
+/// Copies the id of the opened or selected item.
 fn copy(state: &mut State) -> Vec<Effect> {
     let text = match (&state.detail, state.list()) {
         (Some(detail), _) => detail.copied(),
         (None, Some(list)) => list.selected_text(),
         (None, None) if state.screen == Screen::Dashboard => {
-            moves::problem(state).map(|problem| format!("{} {}", problem.what, problem.remedy))
+            navigation::problem(state).map(|problem| format!("{} {}", problem.what, problem.remedy))
         }
         (None, None) => None,
     };
     match text {
         Some(text) => {
-            state.say(strings::COPIED);
+            state.notify(strings::COPIED);
             vec![Effect::Copy(text)]
         }
         None => {
-            state.complain(strings::NOTHING_TO_COPY);
+            state.notify_error(strings::NOTHING_TO_COPY);
             Vec::new()
         }
     }

@@ -1,16 +1,16 @@
-//! Which questions to ask the server, and when.
+//! Which requests to send, and when.
 
 use crate::tui::message::{Effect, Load};
 use crate::tui::state::{Link, List, Screen, State};
 
 impl State {
-    /// Whether the last answer came.
+    /// Whether the last request got a response.
     pub(crate) fn is_up(&self) -> bool {
         self.link == Link::Up
     }
 }
 
-/// Asks for the health report unless one is on its way.
+/// Requests the status report, unless that request is pending.
 pub(super) fn status(state: &mut State) -> Option<Effect> {
     if state.status_asked {
         return None;
@@ -19,7 +19,7 @@ pub(super) fn status(state: &mut State) -> Option<Effect> {
     Some(Effect::Load(Load::Status))
 }
 
-/// What is asked for regularly: health and, while the server is there, jobs, and what moves on the current screen.
+/// The periodic requests: status, and while the server is up, jobs and the live data of the current screen.
 pub(super) fn periodic(state: &mut State) -> Vec<Effect> {
     let mut effects: Vec<Effect> = status(state).into_iter().collect();
     if state.is_up() {
@@ -29,7 +29,7 @@ pub(super) fn periodic(state: &mut State) -> Vec<Effect> {
     effects
 }
 
-/// What somebody looks at that changes without them. Nothing is asked for screens that nobody sees.
+/// The data of the current screen that changes by itself. Nothing is requested for other screens.
 fn live(state: &mut State) -> Option<Effect> {
     match state.screen {
         Screen::Calls => relay(state),
@@ -38,12 +38,12 @@ fn live(state: &mut State) -> Option<Effect> {
     }
 }
 
-/// The relay, unless that question is open.
+/// The relay's status, unless that request is pending.
 pub(super) fn relay(state: &mut State) -> Option<Effect> {
     state.calls.ask().then_some(Effect::Load(Load::Relay))
 }
 
-/// The opened server; or all of them, or where they are many, the one under the cursor.
+/// The opened server; without one, the whole list if it is one page, else the selected server.
 fn server(state: &mut State) -> Option<Effect> {
     if let Some(detail) = &state.detail {
         return Some(Effect::Load(Load::Server(detail.id.clone())));
@@ -59,7 +59,7 @@ fn server(state: &mut State) -> Option<Effect> {
     Some(Effect::Load(Load::Servers { query, ticket }))
 }
 
-/// What the current screen shows, loaded anew.
+/// Reloads the current screen.
 pub(super) fn screen(state: &mut State) -> Vec<Effect> {
     let mut effects = Vec::new();
     if let Some(detail) = &state.detail {
@@ -68,7 +68,7 @@ pub(super) fn screen(state: &mut State) -> Vec<Effect> {
             Screen::Users => effects.push(Effect::Load(Load::User(id))),
             Screen::Rooms => effects.push(Effect::Load(Load::Room(id))),
             Screen::Federation => effects.push(Effect::Load(Load::Server(id))),
-            // A relayed address comes with all the others.
+            // Relayed addresses are part of the relay's status.
             Screen::Calls | Screen::Dashboard | Screen::Log | Screen::Tokens => {}
         }
     }
@@ -96,7 +96,7 @@ pub(super) fn screen(state: &mut State) -> Vec<Effect> {
     effects
 }
 
-/// The next lines of the log, while someone looks at it.
+/// The next log entries, while the log screen is open.
 pub(super) fn log(state: &mut State) -> Option<Effect> {
     if state.screen != Screen::Log {
         return None;
@@ -105,13 +105,13 @@ pub(super) fn log(state: &mut State) -> Option<Effect> {
     Some(Effect::Load(Load::Log { query, ticket }))
 }
 
-/// The following page, when the cursor nears the end of what is loaded.
+/// The next page, when the cursor nears the end of the loaded rows.
 pub(super) fn more(state: &mut State) -> Option<Effect> {
     let near = state.page_rows();
     following(state, near)
 }
 
-/// The following page, when the list's order needs what is not loaded yet. Asked again for each page that comes.
+/// The next page, when the sort order needs all rows. Called again after each page.
 pub(super) fn rest(state: &mut State) -> Option<Effect> {
     let needed = match state.screen {
         Screen::Users => state.users.needs_rest(),

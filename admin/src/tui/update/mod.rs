@@ -1,26 +1,27 @@
-//! `update(state, message) -> effects`: the only place where the state changes. No I/O and no clock.
+//! `update(state, message) -> effects`: the only place where the state changes. Performs no I/O and reads no
+//! clock.
 
-mod act;
-mod answers;
+mod actions;
 mod calls;
 mod keys;
 mod line;
 mod load;
-mod moves;
+mod navigation;
 mod overlay;
+mod responses;
 mod submit;
 
-pub(crate) use moves::problems;
+pub(crate) use navigation::problems;
 
 use super::message::{Effect, Message};
 use super::state::{Screen, State};
 
-/// Seconds between health reports.
+/// Interval between status reports, in seconds.
 const STATUS_EVERY_S: u64 = 5;
-/// Seconds between attempts while the server is away.
+/// Interval between attempts while the server is unreachable, in seconds.
 const RETRY_EVERY_S: u64 = 2;
 
-/// Takes in one message. Marks the state dirty if there may be something new to draw.
+/// Processes a message. Marks the state dirty if there may be something new to draw.
 pub(crate) fn update(state: &mut State, message: Message) -> Vec<Effect> {
     match message {
         Message::Key(key) => {
@@ -38,16 +39,16 @@ pub(crate) fn update(state: &mut State, message: Message) -> Vec<Effect> {
             Vec::new()
         }
         Message::Tick => tick(state),
-        Message::Loaded(loaded) => answers::loaded(state, loaded),
-        Message::LoadFailed(load, error) => answers::load_failed(state, &load, error),
+        Message::Loaded(loaded) => responses::loaded(state, loaded),
+        Message::LoadFailed(load, error) => responses::load_failed(state, &load, error),
         Message::Changed(change, result) => {
             state.dirty = true;
-            answers::changed(state, change, result)
+            responses::changed(state, change, result)
         }
     }
 }
 
-/// What the dashboard asks for first.
+/// The first requests.
 pub(crate) fn begin(state: &mut State) -> Vec<Effect> {
     load::status(state).into_iter().collect()
 }
@@ -62,7 +63,7 @@ fn tick(state: &mut State) -> Vec<Effect> {
     if state.undo.as_ref().is_some_and(|undo| undo.until <= now) {
         state.undo = None;
     }
-    // The seconds of a test that is running show.
+    // The calls screen shows the seconds of a running test.
     state.dirty |= state.screen == Screen::Calls && state.calls.test.since.is_some();
     let every = if state.is_up() { STATUS_EVERY_S } else { RETRY_EVERY_S };
     if now.is_multiple_of(every) { load::periodic(state) } else { Vec::new() }

@@ -1,15 +1,15 @@
-//! Keys while something lies over the screen. Esc closes it and changes nothing.
+//! Keys while an overlay is open. Esc closes it without a change.
 
 use crossterm::event::KeyEvent;
 
-use crate::tui::keys::{self, Choosing, Typing};
+use crate::tui::keys::{self, EditKey, OverlayKey};
 use crate::tui::message::Effect;
-use crate::tui::state::{Confirm, FieldValue, Form, Input, Menu, Overlay, State, Typed};
+use crate::tui::state::{Confirm, FieldValue, Form, Input, Menu, Overlay, State, TypedConfirm};
 use crate::tui::strings;
 
-use super::{act, submit};
+use super::{actions, submit};
 
-/// What becomes of the overlay after a key.
+/// The result of a key.
 enum Next {
     Stay(Overlay),
     Close,
@@ -19,29 +19,29 @@ enum Next {
     Wrong,
 }
 
-/// Takes a key.
+/// Handles a key.
 pub(super) fn press(state: &mut State, key: KeyEvent) -> Vec<Effect> {
     let Some(overlay) = state.overlay.take() else { return Vec::new() };
     let now_ms = state.now_ms();
     match turn(overlay, key, now_ms) {
         Next::Stay(overlay) => state.overlay = Some(overlay),
         Next::Close => {}
-        Next::Begin(item) => return act::begin(state, item),
-        Next::Change(change) => return act::change(state, change),
+        Next::Begin(item) => return actions::begin(state, item),
+        Next::Change(change) => return actions::change(state, change),
         Next::Copy(overlay, text) => {
             state.overlay = Some(overlay);
-            state.say(strings::COPIED);
+            state.notify(strings::COPIED);
             return vec![Effect::Copy(text)];
         }
-        Next::Wrong => state.complain(strings::TYPED_WRONG),
+        Next::Wrong => state.notify_error(strings::TYPED_WRONG),
     }
     Vec::new()
 }
 
-/// Takes pasted text, where there is a line for it.
+/// Handles pasted text, if the overlay has a text field.
 pub(super) fn paste(overlay: &mut Overlay, text: &str) {
     match overlay {
-        Overlay::Typed(typed) => typed.input.push_str(text),
+        Overlay::TypedConfirm(typed) => typed.input.push_str(text),
         Overlay::Form(form) => {
             if let Some(FieldValue::Text(input)) = form.fields.get_mut(form.focus).map(|field| &mut field.value) {
                 input.push_str(text);
@@ -53,65 +53,65 @@ pub(super) fn paste(overlay: &mut Overlay, text: &str) {
 
 fn turn(overlay: Overlay, key: KeyEvent, now_ms: u64) -> Next {
     match overlay {
-        Overlay::Typed(typed) => in_typed(typed, key),
+        Overlay::TypedConfirm(typed) => in_typed(typed, key),
         Overlay::Form(form) => in_form(form, key, now_ms),
-        other => match keys::choosing(key) {
-            Some(Choosing::Cancel) => Next::Close,
-            Some(choosing) => in_choice(other, choosing),
+        other => match keys::overlay_key(key) {
+            Some(OverlayKey::Cancel) => Next::Close,
+            Some(overlay_key) => in_choice(other, overlay_key),
             None => Next::Stay(other),
         },
     }
 }
 
-fn in_choice(overlay: Overlay, choosing: Choosing) -> Next {
+fn in_choice(overlay: Overlay, overlay_key: OverlayKey) -> Next {
     match overlay {
-        Overlay::Menu(menu) => in_menu(menu, choosing),
-        Overlay::Confirm(confirm) => in_confirm(confirm, choosing),
-        Overlay::Help { scroll } => match choosing {
-            Choosing::Accept | Choosing::Letter('?' | 'q') => Next::Close,
-            _ => Next::Stay(Overlay::Help { scroll: scrolled(scroll, choosing) }),
+        Overlay::Menu(menu) => in_menu(menu, overlay_key),
+        Overlay::Confirm(confirm) => in_confirm(confirm, overlay_key),
+        Overlay::Help { scroll } => match overlay_key {
+            OverlayKey::Accept | OverlayKey::Letter('?' | 'q') => Next::Close,
+            _ => Next::Stay(Overlay::Help { scroll: scrolled(scroll, overlay_key) }),
         },
-        Overlay::Info { copy, title, lines, .. } if choosing == Choosing::Copy && !copy.is_empty() => {
+        Overlay::Info { copy, title, lines, .. } if overlay_key == OverlayKey::Copy && !copy.is_empty() => {
             let text = copy.clone();
             Next::Copy(Overlay::Info { title, lines, scroll: 0, copy }, text)
         }
-        Overlay::Info { title, lines, scroll, copy } => match choosing {
-            Choosing::Accept | Choosing::Letter('q') => Next::Close,
+        Overlay::Info { title, lines, scroll, copy } => match overlay_key {
+            OverlayKey::Accept | OverlayKey::Letter('q') => Next::Close,
             _ => {
-                let scroll = scrolled(scroll, choosing).min(lines.len().saturating_sub(1));
+                let scroll = scrolled(scroll, overlay_key).min(lines.len().saturating_sub(1));
                 Next::Stay(Overlay::Info { title, lines, scroll, copy })
             }
         },
-        Overlay::Secret { ref copy, .. } if choosing == Choosing::Copy => {
+        Overlay::Secret { ref copy, .. } if overlay_key == OverlayKey::Copy => {
             let text = copy.clone();
             Next::Copy(overlay, text)
         }
-        // A secret goes only with Esc: a stray Enter must not lose the one look at it.
+        // Only Esc closes a secret: a stray Enter must not lose the only chance to see it.
         other => Next::Stay(other),
     }
 }
 
-fn scrolled(scroll: usize, choosing: Choosing) -> usize {
-    match choosing {
-        Choosing::Up | Choosing::Letter('k') => scroll.saturating_sub(1),
-        Choosing::Down | Choosing::Letter('j') => scroll + 1,
+fn scrolled(scroll: usize, overlay_key: OverlayKey) -> usize {
+    match overlay_key {
+        OverlayKey::Up | OverlayKey::Letter('k') => scroll.saturating_sub(1),
+        OverlayKey::Down | OverlayKey::Letter('j') => scroll + 1,
         _ => scroll,
     }
 }
 
-fn in_menu(mut menu: Menu, choosing: Choosing) -> Next {
+fn in_menu(mut menu: Menu, overlay_key: OverlayKey) -> Next {
     let last = menu.items.len().saturating_sub(1);
-    let chosen = match choosing {
-        Choosing::Up => {
+    let chosen = match overlay_key {
+        OverlayKey::Up => {
             menu.selected = menu.selected.saturating_sub(1);
             None
         }
-        Choosing::Down => {
+        OverlayKey::Down => {
             menu.selected = (menu.selected + 1).min(last);
             None
         }
-        Choosing::Accept => menu.items.get(menu.selected),
-        Choosing::Letter(letter) => menu.items.iter().find(|(key, _, _)| *key == letter),
+        OverlayKey::Accept => menu.items.get(menu.selected),
+        OverlayKey::Letter(letter) => menu.items.iter().find(|(key, _, _)| *key == letter),
         _ => None,
     };
     match chosen {
@@ -120,45 +120,45 @@ fn in_menu(mut menu: Menu, choosing: Choosing) -> Next {
     }
 }
 
-fn in_confirm(mut confirm: Confirm, choosing: Choosing) -> Next {
-    match choosing {
-        Choosing::Switch | Choosing::Letter('h' | 'l') => confirm.yes = !confirm.yes,
-        Choosing::Tick => {
+fn in_confirm(mut confirm: Confirm, overlay_key: OverlayKey) -> Next {
+    match overlay_key {
+        OverlayKey::Switch | OverlayKey::Letter('h' | 'l') => confirm.yes = !confirm.yes,
+        OverlayKey::Tick => {
             if let Some(toggle) = &mut confirm.toggle {
                 toggle.on = !toggle.on;
             }
         }
-        Choosing::Accept if confirm.yes => return Next::Change(submit::confirmed(confirm)),
-        Choosing::Accept | Choosing::Letter('n') => return Next::Close,
-        // `y` does not say yes: a key pressed for something else must not destroy.
-        Choosing::Up | Choosing::Down | Choosing::Copy | Choosing::Letter(_) | Choosing::Cancel => {}
+        OverlayKey::Accept if confirm.yes => return Next::Change(submit::confirmed(confirm)),
+        OverlayKey::Accept | OverlayKey::Letter('n') => return Next::Close,
+        // `y` does not confirm: it is the copy key elsewhere, and a stray key must not destroy anything.
+        OverlayKey::Up | OverlayKey::Down | OverlayKey::Copy | OverlayKey::Letter(_) | OverlayKey::Cancel => {}
     }
     Next::Stay(Overlay::Confirm(confirm))
 }
 
-fn in_typed(mut typed: Typed, key: KeyEvent) -> Next {
-    match keys::typing(key) {
-        Some(Typing::Accept) if typed.input.as_str().trim() == typed.expected => return Next::Change(typed.change),
-        Some(Typing::Accept) => return Next::Wrong,
-        Some(Typing::Cancel) => return Next::Close,
-        Some(typing) => edit(&mut typed.input, typing),
+fn in_typed(mut typed: TypedConfirm, key: KeyEvent) -> Next {
+    match keys::edit_key(key) {
+        Some(EditKey::Accept) if typed.input.as_str().trim() == typed.expected => return Next::Change(typed.change),
+        Some(EditKey::Accept) => return Next::Wrong,
+        Some(EditKey::Cancel) => return Next::Close,
+        Some(edit_key) => edit(&mut typed.input, edit_key),
         None => {}
     }
-    Next::Stay(Overlay::Typed(typed))
+    Next::Stay(Overlay::TypedConfirm(typed))
 }
 
 fn in_form(mut form: Form, key: KeyEvent, now_ms: u64) -> Next {
-    match keys::typing(key) {
-        Some(Typing::Cancel) => return Next::Close,
-        Some(Typing::Next) => form.step(1),
-        Some(Typing::Previous) => form.step(-1),
-        Some(Typing::Accept) => match submit::filled(&form, now_ms) {
+    match keys::edit_key(key) {
+        Some(EditKey::Cancel) => return Next::Close,
+        Some(EditKey::Next) => form.step(1),
+        Some(EditKey::Previous) => form.step(-1),
+        Some(EditKey::Accept) => match submit::filled(&form, now_ms) {
             Ok(change) => return Next::Change(change),
             Err(error) => form.error = Some(error),
         },
-        Some(typing) => match form.fields.get_mut(form.focus).map(|field| &mut field.value) {
-            Some(FieldValue::Text(input)) => edit(input, typing),
-            Some(FieldValue::Switch(on)) if typing == Typing::Insert(' ') => *on = !*on,
+        Some(edit_key) => match form.fields.get_mut(form.focus).map(|field| &mut field.value) {
+            Some(FieldValue::Text(input)) => edit(input, edit_key),
+            Some(FieldValue::Switch(on)) if edit_key == EditKey::Insert(' ') => *on = !*on,
             _ => {}
         },
         None => {}
@@ -166,14 +166,14 @@ fn in_form(mut form: Form, key: KeyEvent, now_ms: u64) -> Next {
     Next::Stay(Overlay::Form(form))
 }
 
-fn edit(input: &mut Input, typing: Typing) {
-    match typing {
-        Typing::Insert(c) => input.push_str(c.encode_utf8(&mut [0; 4])),
-        Typing::Backspace => {
+fn edit(input: &mut Input, edit_key: EditKey) {
+    match edit_key {
+        EditKey::Insert(c) => input.push_str(c.encode_utf8(&mut [0; 4])),
+        EditKey::Backspace => {
             input.backspace();
         }
-        Typing::DeleteWord => input.delete_word(),
-        Typing::Clear => input.clear(),
-        Typing::Next | Typing::Previous | Typing::Accept | Typing::Cancel => {}
+        EditKey::DeleteWord => input.delete_word(),
+        EditKey::Clear => input.clear(),
+        EditKey::Next | EditKey::Previous | EditKey::Accept | EditKey::Cancel => {}
     }
 }

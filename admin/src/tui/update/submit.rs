@@ -1,4 +1,4 @@
-//! From an answered question or a filled-in form to the change it stands for.
+//! Converts a confirmation or a form into its change.
 
 use crate::tui::message::Change;
 use crate::tui::state::{Confirm, Form, FormKind};
@@ -7,7 +7,7 @@ use crate::wire::{NewRegistrationToken, NewUser};
 
 const MS_PER_DAY: u64 = 24 * 60 * 60 * 1_000;
 
-/// The change of a question that was answered with yes, with its box as it was ticked.
+/// The change of an accepted confirmation, with its check box.
 pub(super) fn confirmed(confirm: Confirm) -> Change {
     let ticked = confirm.toggle.is_some_and(|toggle| toggle.on);
     match confirm.change {
@@ -16,7 +16,7 @@ pub(super) fn confirmed(confirm: Confirm) -> Change {
     }
 }
 
-/// The change of a form, or what is wrong with it.
+/// The change of a form, or the validation error.
 pub(super) fn filled(form: &Form, now_ms: u64) -> Result<Change, &'static str> {
     match form.kind {
         FormKind::NewUser => new_user(form),
@@ -48,7 +48,7 @@ fn new_token(form: &Form, now_ms: u64) -> Result<Change, &'static str> {
     Ok(Change::CreateToken(NewRegistrationToken { token, uses_allowed, expires_ms }))
 }
 
-/// An empty field is no number; anything else must be one above 0.
+/// Parses an optional positive number. `None` for an empty field.
 fn number(text: &str) -> Result<Option<u64>, &'static str> {
     if text.is_empty() {
         return Ok(None);

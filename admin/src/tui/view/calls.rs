@@ -1,4 +1,4 @@
-//! The screen of the relay for calls: how it is, and one of its parts below.
+//! The calls screen: the relay's state above, one part below.
 
 use ratatui::Frame;
 use ratatui::layout::{Position, Rect};
@@ -6,8 +6,8 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use crate::text::{cut, fit, safe_text};
-use crate::tui::state::{CallsPart, Held, Person, Screen, State, Tested};
-use crate::tui::strings::{self, say};
+use crate::tui::state::{AllocationRow, CallsPart, RelayTestResult, RelayUserRow, Screen, State};
+use crate::tui::strings::{self, phrase};
 use crate::wire::{HealthLevel, RelayCheck, RelayStatus};
 
 use super::chrome::{CHROME_ROWS, wrapped};
@@ -16,31 +16,31 @@ use super::format::{self, ago, bytes, count, duration};
 use super::table::{self, Column};
 use super::theme::{Theme, health_word};
 
-/// Columns of the word before a sentence, and of the space after it.
+/// Width of the word before a sentence, with the space after it.
 const WORD: usize = 6;
 
-const HELD: &[Column<Held>] = &[
-    Column::text("User", 0, 0, |call: &Held, _| call.allocation.user_id.clone()).sorted(0),
-    Column::text("By", 3, 0, |call: &Held, _| call.allocation.transport.clone()),
-    Column::text("Device at", 21, 112, |call: &Held, _| call.allocation.client.clone()),
-    Column::text("Relayed as", 21, 136, |call: &Held, _| call.allocation.relayed.join(" ")),
-    Column::text("Talks to", 15, 76, |call: &Held, _| peers(call)),
-    Column::figure("For", 6, 0, |call: &Held, _| format::span(call.allocation.age_s)).sorted(1),
-    Column::figure("Sent", 7, 52, |call: &Held, _| bytes(call.allocation.bytes_out)).sorted(2),
-    Column::figure("Got", 7, 52, |call: &Held, _| bytes(call.allocation.bytes_in)).sorted(3),
-    Column::figure("Now", 9, 0, |call: &Held, _| rate(call.rate)).sorted(4),
+const ALLOCATIONS: &[Column<AllocationRow>] = &[
+    Column::text("User", 0, 0, |call: &AllocationRow, _| call.allocation.user_id.clone()).sorted(0),
+    Column::text("By", 3, 0, |call: &AllocationRow, _| call.allocation.transport.clone()),
+    Column::text("Client", 21, 112, |call: &AllocationRow, _| call.allocation.client.clone()),
+    Column::text("Relayed as", 21, 136, |call: &AllocationRow, _| call.allocation.relayed.join(" ")),
+    Column::text("Peers", 15, 76, |call: &AllocationRow, _| peers(call)),
+    Column::figure("For", 6, 0, |call: &AllocationRow, _| format::span(call.allocation.age_s)).sorted(1),
+    Column::figure("Sent", 7, 52, |call: &AllocationRow, _| bytes(call.allocation.bytes_out)).sorted(2),
+    Column::figure("Got", 7, 52, |call: &AllocationRow, _| bytes(call.allocation.bytes_in)).sorted(3),
+    Column::figure("Now", 9, 0, |call: &AllocationRow, _| rate(call.rate)).sorted(4),
 ];
 
-const PEOPLE: &[Column<Person>] = &[
-    Column::text("User", 0, 0, |person: &Person, _| person.user.user_id.clone()).sorted(0),
-    Column::figure("Held now", 9, 0, |person: &Person, _| person.user.allocations.to_string()).sorted(1),
-    Column::figure("Ended", 8, 52, |person: &Person, _| count(person.user.ended)).sorted(2),
-    Column::figure("Relayed", 8, 0, |person: &Person, _| bytes(person.user.relayed_bytes)).sorted(3),
-    Column::figure("Now", 9, 52, |person: &Person, _| rate(person.rate)).sorted(4),
+const USERS: &[Column<RelayUserRow>] = &[
+    Column::text("User", 0, 0, |person: &RelayUserRow, _| person.user.user_id.clone()).sorted(0),
+    Column::figure("Active", 9, 0, |person: &RelayUserRow, _| person.user.allocations.to_string()).sorted(1),
+    Column::figure("Ended", 8, 52, |person: &RelayUserRow, _| count(person.user.ended)).sorted(2),
+    Column::figure("Relayed", 8, 0, |person: &RelayUserRow, _| bytes(person.user.relayed_bytes)).sorted(3),
+    Column::figure("Now", 9, 52, |person: &RelayUserRow, _| rate(person.rate)).sorted(4),
 ];
 
-/// The first one, and how many more there are.
-fn peers(call: &Held) -> String {
+/// The first peer, and the number of others.
+fn peers(call: &AllocationRow) -> String {
     match &call.allocation.peers[..] {
         [] => strings::NONE.to_owned(),
         [one] => one.clone(),
@@ -71,10 +71,12 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, theme: Them
     let body = Rect { y: tabs.y + 1, height: area.height.saturating_sub(below + 1), ..area };
     match calls.part {
         CallsPart::Now => {
-            table::draw(frame, body, state, &calls.now, HELD, strings::empty(Screen::Calls), |_, _| Style::new());
+            table::draw(frame, body, state, &calls.now, ALLOCATIONS, strings::empty(Screen::Calls), |_, _| {
+                Style::new()
+            });
         }
-        CallsPart::People => {
-            table::draw(frame, body, state, &calls.people, PEOPLE, strings::NOBODY_USED_IT, |_, _| Style::new());
+        CallsPart::Users => {
+            table::draw(frame, body, state, &calls.users, USERS, strings::RELAY_UNUSED, |_, _| Style::new());
         }
         CallsPart::Relay | CallsPart::Test => {
             text_at(frame, body, state, text(state, relay, columns, theme), theme);
@@ -82,14 +84,14 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, theme: Them
     }
 }
 
-/// Text from where it is scrolled to, as far down as leaves no row empty; says so when there is more of it.
+/// Draws text from the scroll position, never beyond the last page. Shows a hint if there is more below.
 fn text_at(frame: &mut Frame<'_>, area: Rect, state: &State, mut lines: Vec<Line<'_>>, theme: Theme) {
     let rows = usize::from(area.height);
     lines.drain(..state.calls.scroll.min(lines.len().saturating_sub(rows)));
     if lines.len() > rows {
         let hidden = lines.len() - rows.saturating_sub(1);
         lines.truncate(rows.saturating_sub(1));
-        lines.push(Line::styled(say::more_below(hidden), theme.dim()));
+        lines.push(Line::styled(phrase::more_below(hidden), theme.dim()));
     }
     lines_at(frame, area, lines);
     frame.set_cursor_position(Position { x: area.x, y: area.y });
@@ -101,7 +103,7 @@ fn lines_at(frame: &mut Frame<'_>, area: Rect, lines: Vec<Line<'_>>) {
     }
 }
 
-/// How far the part that is text can be scrolled: to where its last line is the last on the screen.
+/// The largest scroll position of a text part: its last line is then the last row.
 pub(crate) fn text_scroll_max(state: &State) -> usize {
     let Some(relay) = &state.calls.relay else { return 0 };
     let theme = Theme { color: false };
@@ -112,14 +114,14 @@ pub(crate) fn text_scroll_max(state: &State) -> usize {
 
 fn text(state: &State, relay: &RelayStatus, columns: usize, theme: Theme) -> Vec<Line<'static>> {
     match state.calls.part {
-        _ if !relay.running => absence(state, relay, columns, theme),
+        _ if !relay.running => absence_lines(state, relay, columns, theme),
         CallsPart::Test => test(state, relay, columns, theme),
         _ => external_address(relay, columns, theme),
     }
 }
 
-/// A word with a style, and a sentence beside it on as many lines as it takes.
-fn remark(word: &'static str, style: Style, text: &str, columns: usize) -> Vec<Line<'static>> {
+/// A styled word, and a sentence next to it that wraps.
+fn labelled(word: &'static str, style: Style, text: &str, columns: usize) -> Vec<Line<'static>> {
     let parts = wrapped(&safe_text(text), columns.saturating_sub(WORD));
     let line = |(place, part): (usize, String)| {
         Line::from(vec![Span::styled(fit(if place == 0 { word } else { "" }, WORD), style), Span::raw(part)])
@@ -127,8 +129,8 @@ fn remark(word: &'static str, style: Style, text: &str, columns: usize) -> Vec<L
     parts.into_iter().enumerate().map(line).collect()
 }
 
-/// Why no relay runs, what to do, where clients are sent instead, and the last test.
-fn absence(state: &State, relay: &RelayStatus, columns: usize, theme: Theme) -> Vec<Line<'static>> {
+/// Why no relay runs, what to do, which URIs clients get instead, and the last test.
+fn absence_lines(state: &State, relay: &RelayStatus, columns: usize, theme: Theme) -> Vec<Line<'static>> {
     let mut lines = vec![Line::styled(strings::NO_RELAY, theme.warning())];
     let why = safe_text(relay.absence.as_deref().unwrap_or_default());
     lines.extend(wrapped(&why, columns).into_iter().map(Line::raw));
@@ -139,7 +141,7 @@ fn absence(state: &State, relay: &RelayStatus, columns: usize, theme: Theme) -> 
         lines.push(Line::styled(strings::SENT_TO, theme.title()));
         lines.extend(relay.uris.iter().map(|uri| indented(uri, columns)));
     }
-    // What else calls need can be tested all the same.
+    // The test also covers other servers that clients are sent to.
     let words = testing(state);
     if words.is_some() || state.calls.test.last.is_some() {
         lines.push(Line::default());
@@ -149,22 +151,22 @@ fn absence(state: &State, relay: &RelayStatus, columns: usize, theme: Theme) -> 
     lines
 }
 
-/// How it is, in a line; what is wrong; how the last test went. Never more than a third: the list counts more.
+/// The state, the warnings and the last test. At most a third of the rows, as the list matters more.
 fn head(state: &State, relay: &RelayStatus, columns: u16, rows: u16, theme: Theme) -> Vec<Line<'static>> {
     let columns = usize::from(columns);
     let level = if relay.warnings.is_empty() { HealthLevel::Ok } else { HealthLevel::Warn };
-    let people = relay.users.iter().filter(|user| user.allocations > 0).count();
+    let users = relay.users.iter().filter(|user| user.allocations > 0).count();
     let rate = state.calls.rate().map(format::rate);
-    let runs = say::relay_runs(relay.allocations.len(), people, rate.as_deref());
-    let mut lines = remark(health_word(level), theme.health(level), &runs, columns);
+    let runs = phrase::relay_runs(relay.allocations.len(), users, rate.as_deref());
+    let mut lines = labelled(health_word(level), theme.health(level), &runs, columns);
     let warnings: Vec<_> =
-        relay.warnings.iter().flat_map(|warning| remark("", Style::new(), warning, columns)).collect();
-    // Whole where there are few; the rest is on the part about the relay.
+        relay.warnings.iter().flat_map(|warning| labelled("", Style::new(), warning, columns)).collect();
+    // All warnings if there are few; the relay part shows the rest.
     let shown = if warnings.len() > 4 { 3 } else { warnings.len() };
     let hidden = warnings.len() - shown;
     lines.extend(warnings.into_iter().take(shown));
     if hidden > 0 {
-        lines.extend(remark("", theme.dim(), &say::more_warnings(hidden), columns));
+        lines.extend(labelled("", theme.dim(), &phrase::more_warnings(hidden), columns));
     }
     let (style, words) = last_test(state, theme);
     lines.push(Line::styled(cut(&format!("{:WORD$}{words}", ""), columns), style));
@@ -183,30 +185,30 @@ fn last_test(state: &State, theme: Theme) -> (Style, String) {
         Ok(checks) => {
             let working = checks.iter().filter(|check| check.works).count();
             let style = if working == checks.len() { theme.good() } else { theme.warning() };
-            (style, say::tested(&when, checks.len(), working))
+            (style, phrase::tested(&when, checks.len(), working))
         }
-        Err(_) => (theme.warning(), say::test_failed(&when)),
+        Err(_) => (theme.warning(), phrase::test_failed(&when)),
     }
 }
 
-/// How far the running test is, if one runs.
+/// Progress of the running test.
 fn testing(state: &State) -> Option<String> {
     let since = state.calls.test.since?;
-    Some(say::testing(state.calls.ways(), state.ticks.saturating_sub(since)))
+    Some(phrase::testing(state.calls.ways(), state.ticks.saturating_sub(since)))
 }
 
-fn when(state: &State, tested: &Tested) -> String {
+fn when(state: &State, tested: &RelayTestResult) -> String {
     match state.now_ms().saturating_sub(tested.at_ms) {
         0..60_000 => strings::JUST_NOW.to_owned(),
         _ => ago(state.now_ms(), tested.at_ms),
     }
 }
 
-/// Where it is, and what it refused.
+/// External addresses and refusals.
 fn external_address(relay: &RelayStatus, columns: usize, theme: Theme) -> Vec<Line<'static>> {
     let mut lines = Vec::new();
     for warning in &relay.warnings {
-        lines.extend(remark(health_word(HealthLevel::Warn), theme.warning(), warning, columns));
+        lines.extend(labelled(health_word(HealthLevel::Warn), theme.warning(), warning, columns));
     }
     let mut list = |title: &'static str, items: Vec<String>, none: &str| {
         lines.push(Line::styled(title, theme.title()));
@@ -226,40 +228,40 @@ fn indented(text: &str, columns: usize) -> Line<'static> {
     Line::raw(cut(&format!("  {}", safe_text(text)), columns))
 }
 
-/// The test that is running, or what came of the last one.
+/// The running test, or the result of the last one.
 fn test(state: &State, relay: &RelayStatus, columns: usize, theme: Theme) -> Vec<Line<'static>> {
     let test = &state.calls.test;
     if test.since.is_some() {
-        return relay.uris.iter().flat_map(|uri| remark(strings::WAITING, theme.dim(), uri, columns)).collect();
+        return relay.uris.iter().flat_map(|uri| labelled(strings::WAITING, theme.dim(), uri, columns)).collect();
     }
     let Some(tested) = &test.last else {
         return wrapped(strings::NEVER_TESTED, columns).into_iter().map(Line::raw).collect();
     };
     match &tested.result {
-        Err(why) => remark(strings::FAILS, theme.danger(), why, columns),
+        Err(why) => labelled(strings::FAILS, theme.danger(), why, columns),
         Ok(checks) => {
-            let words = say::test_ended(&when(state, tested));
+            let words = phrase::test_ended(&when(state, tested));
             let mut lines: Vec<_> = wrapped(&words, columns).into_iter().map(Line::raw).collect();
-            lines.extend(checks.iter().flat_map(|check| one_way(check, columns, theme)));
+            lines.extend(checks.iter().flat_map(|check| check_lines(check, columns, theme)));
             lines
         }
     }
 }
 
-/// One way to the relay: whether it works, how well, and what to do if not.
-fn one_way(check: &RelayCheck, columns: usize, theme: Theme) -> Vec<Line<'static>> {
+/// One relay URI: whether it works, its round trip, and what to do if it fails.
+fn check_lines(check: &RelayCheck, columns: usize, theme: Theme) -> Vec<Line<'static>> {
     let (word, style) = if check.works { (strings::WORKS, theme.good()) } else { (strings::FAILS, theme.danger()) };
-    let mut lines = remark(word, style, &check.uri, columns);
+    let mut lines = labelled(word, style, &check.uri, columns);
     let figures = match (check.round_trip_ms, check.lost) {
-        (Some(ms), Some(lost)) => format!("{} ", say::round_trip(ms, lost * 100.0)),
+        (Some(ms), Some(lost)) => format!("{} ", phrase::round_trip(ms, lost * 100.0)),
         _ => String::new(),
     };
-    lines.extend(remark("", Style::new(), &format!("{figures}{}", check.message), columns));
+    lines.extend(labelled("", Style::new(), &format!("{figures}{}", check.message), columns));
     lines
 }
 
-/// Everything about one relayed address.
-pub(super) fn lines(call: &Held, tab: usize, columns: usize) -> Vec<String> {
+/// The details of a relayed address.
+pub(super) fn lines(call: &AllocationRow, tab: usize, columns: usize) -> Vec<String> {
     let one = &call.allocation;
     if tab == 1 {
         return or_none(one.peers.iter().map(|peer| fit(&safe_text(peer), columns)));
@@ -269,13 +271,13 @@ pub(super) fn lines(call: &Held, tab: usize, columns: usize) -> Vec<String> {
         columns,
         &[
             ("User", one.user_id.clone()),
-            ("Device at", one.client.clone()),
+            ("Client", one.client.clone()),
             ("By", one.transport.to_uppercase()),
             ("Relayed as", one.relayed.join(" ")),
-            ("Talks to", if one.peers.is_empty() { strings::NONE.to_owned() } else { one.peers.join(" ") }),
+            ("Peers", if one.peers.is_empty() { strings::NONE.to_owned() } else { one.peers.join(" ") }),
             ("For", duration(one.age_s)),
-            ("Sent", say::traffic(&bytes(one.bytes_out), &count(one.packets_out))),
-            ("Got", say::traffic(&bytes(one.bytes_in), &count(one.packets_in))),
+            ("Sent", phrase::traffic(&bytes(one.bytes_out), &count(one.packets_out))),
+            ("Got", phrase::traffic(&bytes(one.bytes_in), &count(one.packets_in))),
             ("Now", now),
             ("Id", one.id.clone()),
         ],

@@ -1,5 +1,5 @@
-//! What is around every screen: the name and the screens on top, what is wrong below them, and at the bottom what was
-//! said last, what is typed, and the keys worth knowing.
+//! The frame around every screen: tabs and connection state on top, problems below them, and at the bottom the
+//! latest notice, the input line and the most useful keys.
 
 use ratatui::Frame;
 use ratatui::layout::{Position, Rect};
@@ -8,18 +8,18 @@ use ratatui::text::{Line, Span};
 
 use crate::text::{cut, safe_text, width};
 use crate::tui::command;
-use crate::tui::state::{Input, Line as Typing, LineKind, Link, Screen, State};
-use crate::tui::strings::{self, say};
+use crate::tui::state::{Input, Line as InputLine, LineKind, Link, Screen, State};
+use crate::tui::strings::{self, phrase};
 use crate::wire::{HealthLevel, JobState};
 
 use super::theme::{Theme, health_word};
 
-/// Rows around the screen while the server is there.
+/// Rows of the frame while the server is up.
 pub(super) const CHROME_ROWS: u16 = 4;
-/// Below this width only the current screen is named.
+/// Below this width only the current screen's name is shown.
 const NAMES_FROM_WIDTH: u16 = 78;
 
-/// Draws it and returns what is left for the screen.
+/// Draws the frame and returns the area for the screen.
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, theme: Theme) -> Rect {
     let row = |y: u16| Rect { y, height: 1, ..area };
     frame.render_widget(top(state, area.width, theme), row(area.y));
@@ -46,7 +46,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, theme: Them
     Rect { y: first, height: (last - 1).saturating_sub(first), ..area }
 }
 
-/// The screens, and the lamp at the right.
+/// The screens, with the health indicator on the right.
 fn top(state: &State, columns: u16, theme: Theme) -> Line<'static> {
     let mut spans = Vec::new();
     for screen in Screen::ALL {
@@ -66,9 +66,9 @@ fn top(state: &State, columns: u16, theme: Theme) -> Line<'static> {
     Line::from(spans)
 }
 
-/// The line below, which says whose screens these are.
+/// The separator with the server's name.
 fn rule(state: &State, columns: usize, theme: Theme) -> Line<'static> {
-    let server = state.status.as_ref().map(|status| say::at(&safe_text(&status.server_name)));
+    let server = state.status.as_ref().map(|status| phrase::at(&safe_text(&status.server_name)));
     let name = cut(&server.unwrap_or_else(|| strings::PRODUCT.to_owned()), columns.saturating_sub(6));
     let rest = columns.saturating_sub(width(&name) + 4);
     Line::from(vec![
@@ -78,10 +78,10 @@ fn rule(state: &State, columns: usize, theme: Theme) -> Line<'static> {
     ])
 }
 
-/// The worst finding, in a word.
+/// The worst problem level, in a word.
 fn lamp(state: &State, theme: Theme) -> (&'static str, Style) {
     match (&state.link, &state.status) {
-        (Link::Down(_), _) => ("AWAY", theme.danger()),
+        (Link::Down(_), _) => (strings::UNREACHABLE, theme.danger()),
         (Link::Connecting, _) | (_, None) => ("...", theme.dim()),
         (Link::Up, Some(status)) => {
             let worst = status.problems.iter().map(|problem| problem.level).max().unwrap_or(HealthLevel::Ok);
@@ -95,14 +95,14 @@ fn banner(state: &State, theme: Theme, columns: usize) -> Vec<Line<'static>> {
     let Link::Down(error) = &state.link else { return Vec::new() };
     let mut lines = wrapped(&error.what, columns);
     lines.extend(wrapped(&error.remedy, columns));
-    // More would push the screen away on the smallest terminals.
+    // More would leave no room for the screen on the smallest terminals.
     lines.truncate(4);
     let mut lines: Vec<_> = lines.into_iter().map(|line| Line::styled(line, theme.danger())).collect();
     lines.push(Line::styled(strings::RETRYING, theme.dim()));
     lines
 }
 
-/// The line above the last: the latest sentence, the running job, or how much is shown.
+/// The line above the last: the latest notice, the running job, or the number of rows.
 fn news(state: &State, theme: Theme, columns: usize) -> Line<'static> {
     if let Some(notice) = &state.notice {
         let style = if notice.error { theme.warning() } else { theme.good() };
@@ -115,32 +115,32 @@ fn news(state: &State, theme: Theme, columns: usize) -> Line<'static> {
     let running: Vec<_> = state.jobs.iter().filter(|job| job.state == JobState::Running).collect();
     if let Some(job) = running.first() {
         let percent = (job.progress.clamp(0.0, 1.0) * 100.0).round() as u64;
-        parts.push(say::jobs(running.len(), &safe_text(&job.name), percent));
+        parts.push(phrase::jobs(running.len(), &safe_text(&job.name), percent));
     }
     parts.extend(extent(state));
     Line::styled(cut(&parts.join("   "), columns), theme.dim())
 }
 
-/// How much of the list shows, and through which filter.
+/// The number of rows, and the filter.
 fn extent(state: &State) -> Vec<String> {
     let Some(list) = state.list() else { return Vec::new() };
     let (shown, total, filter) = (list.len(), list.total().unwrap_or(list.loaded_rows() as u64), list.filter());
     let mut parts = Vec::new();
     if state.screen == Screen::Log {
-        parts.push(say::level(state.log.level));
+        parts.push(phrase::level(state.log.level));
         if state.log.paused {
             parts.push(strings::PAUSED.to_owned());
         }
     }
-    parts.push(say::shown(shown as u64, total, list.has_more() && list.total().is_none()));
+    parts.push(phrase::shown(shown as u64, total, list.has_more() && list.total().is_none()));
     if !filter.is_empty() {
         parts.push(format!("/{}", safe_text(filter)));
     }
     parts
 }
 
-/// The line being typed, with what a command could become.
-fn typed(frame: &mut Frame<'_>, area: Rect, line: &Typing, theme: Theme) {
+/// The input line, with command completions.
+fn typed(frame: &mut Frame<'_>, area: Rect, line: &InputLine, theme: Theme) {
     let (mark, help) = match line.kind {
         LineKind::Command => (":", command::candidates(line.input.as_str()).join(" ")),
         LineKind::Filter { .. } => ("/", strings::FILTER_HELP.to_owned()),
@@ -153,14 +153,14 @@ fn typed(frame: &mut Frame<'_>, area: Rect, line: &Typing, theme: Theme) {
     frame.set_cursor_position(Position { x: area.x + at.min(area.width - 1), y: area.y });
 }
 
-/// The end of a typed line, as much as fits: that is where the typing happens.
+/// The end of the input that fits, where the cursor is.
 pub(super) fn tail(input: &Input, columns: usize) -> String {
     let text = safe_text(input.as_str());
     let starts = text.char_indices().map(|(start, _)| &text[start..]);
     starts.into_iter().find(|rest| width(rest) <= columns).unwrap_or_default().to_owned()
 }
 
-/// Text in lines of at most this width, broken at spaces where there are any.
+/// Wraps text at spaces, or within a word that is too long.
 pub(super) fn wrapped(text: &str, columns: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line = String::new();
@@ -184,7 +184,7 @@ pub(super) fn wrapped(text: &str, columns: usize) -> Vec<String> {
     lines
 }
 
-/// Bytes of the longest beginning that fits.
+/// Length in bytes of the longest prefix that fits.
 fn head(text: &str, columns: usize) -> usize {
     let ends = text.char_indices().map(|(start, c)| start + c.len_utf8());
     let first = text.chars().next().map_or(0, char::len_utf8);

@@ -1,4 +1,4 @@
-//! The first screen: problems first, then figures, then how busy it has been.
+//! The first screen: problems, figures, activity.
 
 use std::collections::VecDeque;
 
@@ -9,16 +9,16 @@ use ratatui::widgets::Sparkline;
 
 use crate::text::{cut, fit, safe_text};
 use crate::tui::state::State;
-use crate::tui::strings::{self, say};
+use crate::tui::strings::{self, phrase};
 use crate::tui::update::problems;
 use crate::wire::{Problem, Status};
 
 use super::format::{bytes, count, duration};
 use super::theme::{Theme, health_word};
 
-/// Problems shown at once; the selected one is always among them.
+/// Problems shown at once, including the selected one.
 const PROBLEMS_SHOWN: usize = 5;
-/// From here on figures stand in two columns.
+/// From this width on, figures have two columns.
 const TWO_COLUMNS_FROM: u16 = 72;
 
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, theme: Theme) {
@@ -47,13 +47,13 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, theme: Them
     }
 }
 
-/// What is left of the screen, from the top.
+/// The remaining rows of the screen.
 struct Rows {
     area: Rect,
 }
 
 impl Rows {
-    /// The next row, if there is one.
+    /// Takes the next row. `None` if the screen is full.
     fn take(&mut self) -> Option<Rect> {
         let row = (self.area.height > 0).then_some(Rect { height: 1, ..self.area })?;
         self.area.y += 1;
@@ -95,7 +95,7 @@ fn health(frame: &mut Frame<'_>, rest: &mut Rows, state: &State, theme: Theme) {
     }
 }
 
-/// Labels and figures, in one column or two.
+/// Labels and figures, in one or two columns.
 fn figures(status: &Status, columns: u16) -> Vec<String> {
     let used = status.disk_total_bytes.saturating_sub(status.disk_free_bytes);
     let percent = used.saturating_mul(100).checked_div(status.disk_total_bytes).unwrap_or(0);
@@ -109,9 +109,9 @@ fn figures(status: &Status, columns: u16) -> Vec<String> {
         ("Disk", format!("{} free, {percent} % used", bytes(status.disk_free_bytes))),
         (
             "Calls",
-            relay.map_or_else(|| strings::NO_RELAY_SHORT.to_owned(), |it| say::relayed(it.allocations, it.users)),
+            relay.map_or_else(|| strings::NO_RELAY_SHORT.to_owned(), |it| phrase::relayed(it.allocations, it.users)),
         ),
-        ("Federation", say::federation(status.federation.away, &count(status.federation.queued_events))),
+        ("Federation", phrase::federation(status.federation.away, &count(status.federation.queued_events))),
         ("Events", count(status.events)),
         ("Database", format!("{} {}", safe_text(&status.store_engine), bytes(status.database_bytes))),
         ("Media", bytes(status.media_bytes)),
@@ -135,7 +135,7 @@ fn spark(frame: &mut Frame<'_>, rest: &mut Rows, label: &str, samples: &VecDeque
     let start = u16::try_from(label.len()).unwrap_or(0).min(row.width);
     frame.render_widget(Line::raw(label), row);
     let bar = Rect { x: row.x + start, width: row.width - start, ..row };
-    // The newest samples that fit, so that the right end is now.
+    // The newest samples that fit; the right end is now.
     let shown = samples.len().min(usize::from(bar.width));
     let data: Vec<u64> = samples.iter().skip(samples.len() - shown).copied().collect();
     frame.render_widget(Sparkline::default().data(&data).style(theme.good()), bar);

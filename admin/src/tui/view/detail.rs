@@ -1,4 +1,4 @@
-//! What is opened, such as a user or a room: its facts, and one tab for each list that hangs on it.
+//! The detail view of a user, room, server or relayed address: facts, and one tab per list.
 
 use ratatui::Frame;
 use ratatui::layout::{Position, Rect};
@@ -111,17 +111,17 @@ fn room_lines(room: &RoomDetail, tab: usize, columns: usize) -> Vec<String> {
     )
 }
 
-/// Labels and values; long values go on below, under themselves.
+/// Labels and values. Long values wrap below themselves.
 pub(super) fn facts(columns: usize, facts: &[(&str, String)]) -> Vec<String> {
     const LABEL: usize = 11;
-    /// Lines one value may take: a topic of many pages must not hide the rest.
+    /// Lines of one value, so that a long topic does not hide the rest.
     const VALUE_LINES_MAX: usize = 3;
     let mut lines = Vec::new();
     for (label, value) in facts {
         let parts = wrapped(&safe_text(value), columns.saturating_sub(LABEL));
         for (place, part) in parts.iter().take(VALUE_LINES_MAX).enumerate() {
             let label = if place == 0 { label } else { "" };
-            // With what would follow the last line it is too long, and cut so that this shows.
+            // Join the next line to the last one, so that it is cut with an ellipsis.
             let rest = if place + 1 == VALUE_LINES_MAX { parts.get(VALUE_LINES_MAX) } else { None };
             let part = rest.map_or_else(|| part.clone(), |rest| cut(&format!("{part} {rest}"), columns - LABEL));
             lines.push(format!("{label:<LABEL$}{part}"));

@@ -1,11 +1,11 @@
-//! The table of other homeservers, and one of them.
+//! The table of other homeservers, and the details of one.
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use crate::tui::state::{Screen, State};
-use crate::tui::strings::{self, say};
+use crate::tui::strings::{self, phrase};
 use crate::wire::Destination;
 
 use super::detail::facts;
@@ -37,27 +37,27 @@ fn word(server: &Destination) -> &'static str {
         (true, false) => strings::REACHED,
         (true, true) => strings::SENDING,
         (false, true) => strings::TRYING,
-        (false, false) => strings::AWAY,
+        (false, false) => strings::UNREACHABLE,
     }
 }
 
 fn next_try(server: &Destination, now_ms: u64) -> String {
     match server.retry_at_ms {
         _ if server.sending => strings::AT_ONCE.to_owned(),
-        // Nobody is disturbed for nothing.
+        // Without queued events the server makes no attempts.
         _ if server.waiting() == 0 => strings::NONE.to_owned(),
         None => strings::NONE.to_owned(),
         Some(at_ms) if at_ms <= now_ms => strings::DUE.to_owned(),
-        Some(at_ms) => say::in_time(&span((at_ms - now_ms).div_ceil(1_000))),
+        Some(at_ms) => phrase::in_time(&span((at_ms - now_ms).div_ceil(1_000))),
     }
 }
 
-/// Everything about one.
+/// The details of a server.
 pub(super) fn lines(server: &Destination, now_ms: u64, columns: usize) -> Vec<String> {
     let when = |ms: Option<u64>| {
         ms.map_or_else(|| strings::NEVER.to_owned(), |ms| format!("{}, {}", date(ms), ago(now_ms, ms)))
     };
-    let waiting = say::waiting(&count(server.queued_events), &count(server.queued_edus));
+    let waiting = phrase::waiting(&count(server.queued_events), &count(server.queued_edus));
     let mut all =
         vec![("State", word(server).to_owned()), ("Waiting", waiting), ("Last sent", when(server.last_success_ms))];
     if server.left_out > 0 {

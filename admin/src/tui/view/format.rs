@@ -1,10 +1,10 @@
-//! Figures for people: sizes, counts, spans of time, dates.
+//! Human-readable figures: sizes, counts, durations, dates.
 
 const MINUTE_S: u64 = 60;
 const HOUR_S: u64 = 60 * MINUTE_S;
 const DAY_S: u64 = 24 * HOUR_S;
 
-/// `999 B`, `1.2 kB`, `3.4 GB`: powers of 1000, as disks are sold.
+/// `999 B`, `1.2 kB`, `3.4 GB`: decimal units, as used for disks.
 pub(crate) fn bytes(bytes: u64) -> String {
     const UNITS: [&str; 6] = ["kB", "MB", "GB", "TB", "PB", "EB"];
     if bytes < 1_000 {
@@ -44,7 +44,7 @@ pub(crate) fn duration(seconds: u64) -> String {
     }
 }
 
-/// How long ago, in one unit: `now`, `5 min ago`, `3 h ago`, `4 d ago`.
+/// Elapsed time in one unit: `now`, `5 min ago`, `3 h ago`, `4 d ago`.
 pub(crate) fn ago(now_ms: u64, then_ms: u64) -> String {
     match now_ms.saturating_sub(then_ms) / 1_000 {
         0..MINUTE_S => "now".to_owned(),
@@ -52,7 +52,7 @@ pub(crate) fn ago(now_ms: u64, then_ms: u64) -> String {
     }
 }
 
-/// How long, in one unit: `42 s`, `5 min`, `3 h`, `4 d`.
+/// Duration in one unit: `42 s`, `5 min`, `3 h`, `4 d`.
 pub(crate) fn span(seconds: u64) -> String {
     match seconds {
         0..MINUTE_S => format!("{seconds} s"),
@@ -69,7 +69,7 @@ pub(crate) fn rate(bytes_per_s: u64) -> String {
 
 /// `2026-08-22`, in UTC.
 pub(crate) fn date(ms: u64) -> String {
-    // Days to a calendar date, counting years from March so that the leap day comes last.
+    // Days to a calendar date. Years start in March, so that the leap day is the last day.
     let days = ms / 1_000 / DAY_S + 719_468;
     let (era, day_of_era) = (days / 146_097, days % 146_097);
     let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn figures_read_well() {
+    fn figures_are_formatted() {
         assert_eq!([bytes(0), bytes(999), bytes(1_000)], ["0 B", "999 B", "1.0 kB"]);
         assert_eq!([bytes(1_250_000), bytes(123_456_789), bytes(u64::MAX)], ["1.2 MB", "123 MB", "18.4 EB"]);
         assert_eq!([count(0), count(999), count(1_000), count(1_234_567)], ["0", "999", "1,000", "1,234,567"]);
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn dates_are_right_around_leap_days() {
+    fn dates_around_leap_days() {
         for (ms, day) in [
             (0, "1970-01-01"),
             (951_782_400_000, "2000-02-29"),

@@ -1,14 +1,14 @@
-//! The last look at a frame before it goes to the terminal.
+//! The final check of a frame before it is written to the terminal.
 //!
-//! Text is made safe where it enters a view; this makes sure of it once more for every cell, whatever a view forgot, and
-//! turns the frame into ASCII for terminals that show nothing else.
+//! Views make text safe themselves. This checks every cell again, in case a view forgot, and converts the frame
+//! to ASCII for terminals without Unicode.
 
 use ratatui::buffer::Buffer;
 use unicode_width::UnicodeWidthStr;
 
 use crate::text::safe_text;
 
-/// Leaves no cell in the buffer that a terminal would obey; with `ascii`, none beyond ASCII.
+/// Replaces cells that a terminal would interpret; with `ascii`, also those beyond ASCII.
 pub(super) fn guard(buffer: &mut Buffer, ascii: bool) {
     for cell in &mut buffer.content {
         let symbol = cell.symbol();

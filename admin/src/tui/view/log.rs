@@ -1,4 +1,4 @@
-//! The log, newest at the end.
+//! The log, newest entries last.
 
 use ratatui::Frame;
 use ratatui::layout::Rect;

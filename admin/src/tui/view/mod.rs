@@ -1,4 +1,4 @@
-//! `view(state, frame)`: draws the state, changes nothing.
+//! `view(state, frame)`: draws the state and changes nothing.
 
 mod calls;
 mod chrome;
@@ -37,7 +37,7 @@ pub(crate) fn view(state: &State, frame: &mut Frame<'_>) {
     guard::guard(frame.buffer_mut(), state.settings.ascii);
 }
 
-/// Too small to be of use: better a clear sentence than half a question.
+/// Shown instead of a screen that would be cut: half a confirmation could mislead.
 fn refuse(frame: &mut Frame<'_>, area: Rect) {
     let lines = vec![Line::from(strings::TOO_SMALL), Line::from(strings::TOO_SMALL_REMEDY)];
     frame.render_widget(Paragraph::new(lines).wrap(Wrap { trim: true }), area);

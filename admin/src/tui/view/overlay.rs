@@ -1,4 +1,4 @@
-//! What lies over a screen: a box in its middle. On small terminals the box is the screen.
+//! Draws overlays as a box in the middle of the screen, or over all of it on small terminals.
 
 use ratatui::Frame;
 use ratatui::layout::{Position, Rect};
@@ -8,26 +8,26 @@ use ratatui::widgets::{Block, Clear};
 
 use crate::text::{cut, fit, safe_text, width};
 use crate::tui::keys;
-use crate::tui::state::{Confirm, FieldValue, Form, Menu, Overlay, Screen, State, Typed};
+use crate::tui::state::{Confirm, FieldValue, Form, Menu, Overlay, Screen, State, TypedConfirm};
 use crate::tui::strings;
 
 use super::chrome::{tail, wrapped};
 use super::theme::Theme;
 
-/// Widest box, columns.
+/// Largest width of the box, in columns.
 const BOX_WIDTH_MAX: u16 = 64;
-/// Columns the border and the air beside the text take.
+/// Columns of border and padding.
 const FRAME_COLUMNS: u16 = 4;
 
-/// A box before it is drawn.
+/// The content of a box.
 struct Sheet<'a> {
     title: &'a str,
     lines: Vec<Line<'a>>,
     hint: &'static str,
     danger: bool,
-    /// First line shown.
+    /// First visible line.
     scroll: usize,
-    /// Where the cursor stands: line and column inside.
+    /// Cursor position: line and column within the content.
     cursor: Option<(usize, usize)>,
 }
 
@@ -37,7 +37,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, overlay: &O
         Overlay::Help { scroll } => help(state.screen, *scroll),
         Overlay::Menu(menu) => menu_sheet(menu, wide, theme),
         Overlay::Confirm(confirm) => confirm_sheet(confirm, wide, theme),
-        Overlay::Typed(typed) => typed_sheet(typed, wide, theme),
+        Overlay::TypedConfirm(typed) => typed_sheet(typed, wide, theme),
         Overlay::Form(form) => form_sheet(form, wide, theme),
         Overlay::Secret { title, lines, .. } => text_sheet(title, lines, wide, strings::SECRET_HINT, 0),
         Overlay::Info { title, lines, scroll, .. } => text_sheet(title, lines, wide, strings::CLOSE_HINT, *scroll),
@@ -46,9 +46,9 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, overlay: &O
 }
 
 fn paint(frame: &mut Frame<'_>, area: Rect, sheet: Sheet<'_>, theme: Theme) {
-    // Border above and below, and the line of hints.
+    // Border above and below, and the hints.
     let height = u16::try_from(sheet.lines.len()).unwrap_or(u16::MAX).saturating_add(3);
-    // A question counts more than what is around it: where room is short it takes the whole terminal.
+    // An overlay is more important than the frame, so it may cover the whole terminal.
     let area = if height > area.height { frame.area() } else { area };
     let height = height.min(area.height);
     let width = area.width.min(BOX_WIDTH_MAX);
@@ -83,7 +83,7 @@ fn text_sheet<'a>(title: &'a str, lines: &'a [String], wide: usize, hint: &'stat
     Sheet { title, lines: broken(lines, wide), hint, danger: false, scroll, cursor: None }
 }
 
-/// Lines broken to the box; an empty one stays.
+/// Wraps lines to the box. Empty lines are kept.
 fn broken(lines: &[String], wide: usize) -> Vec<Line<'static>> {
     let mut out = Vec::new();
     for line in lines {
@@ -143,15 +143,15 @@ fn confirm_sheet<'a>(confirm: &'a Confirm, wide: usize, theme: Theme) -> Sheet<'
         Span::raw("   "),
         Span::styled(format!("[ {} ]", confirm.verb), style(confirm.yes)),
     ]));
-    // The cursor stands on the chosen button.
+    // The cursor is on the selected button, for screen readers.
     let column = if confirm.yes { strings::BUTTON_NO.len() + 7 } else { 0 };
     let cursor = Some((lines.len() - 1, column));
-    // The buttons have to be in sight, whatever is above them.
+    // Scroll to the end: the buttons must be visible.
     let scroll = lines.len();
     Sheet { title: &confirm.title, lines, hint: strings::CONFIRM_HINT, danger: confirm.danger, scroll, cursor }
 }
 
-fn typed_sheet<'a>(typed: &'a Typed, wide: usize, theme: Theme) -> Sheet<'a> {
+fn typed_sheet<'a>(typed: &'a TypedConfirm, wide: usize, theme: Theme) -> Sheet<'a> {
     let mut lines = vec![Line::styled(strings::DELETE_MARK, theme.danger())];
     lines.extend(broken(&typed.lines, wide));
     lines.push(Line::raw(strings::TYPE_TO_CONFIRM));

@@ -1,4 +1,4 @@
-//! The rooms' table.
+//! The table of rooms.
 
 use ratatui::Frame;
 use ratatui::layout::Rect;

@@ -1,6 +1,6 @@
-//! Tables: columns that give way when the terminal is narrow, one selected row, the cursor on it.
+//! Tables: columns that are hidden on narrow terminals, one selected row with the cursor on it.
 //!
-//! Every cell passes [`safe_text`] here, so no screen can forget it.
+//! Every cell passes through [`safe_text`] here, so no screen can forget it.
 
 use ratatui::Frame;
 use ratatui::layout::{Position, Rect};
@@ -13,27 +13,27 @@ use crate::tui::strings;
 
 use super::theme::Theme;
 
-/// One column.
+/// A table column.
 pub(super) struct Column<T> {
     pub(super) title: &'static str,
-    /// Columns of the terminal; 0 shares what is left over.
+    /// Width in terminal columns. 0: shares the remaining width.
     pub(super) width: u16,
-    /// Shown only when the table is at least this wide.
+    /// Smallest table width at which it is shown.
     pub(super) from_width: u16,
-    /// Figures stand at the right.
+    /// Whether it is right-aligned.
     pub(super) right: bool,
-    /// Its number among the sort columns.
+    /// Its index among the sort columns.
     pub(super) sort: Option<usize>,
     pub(super) cell: fn(&T, &State) -> String,
 }
 
 impl<T> Column<T> {
-    /// A column of text; `from_width` 0 shows it always.
+    /// A text column. `from_width` 0 shows it always.
     pub(super) const fn text(title: &'static str, width: u16, from_width: u16, cell: fn(&T, &State) -> String) -> Self {
         Self { title, width, from_width, right: false, sort: None, cell }
     }
 
-    /// A column of figures.
+    /// A right-aligned column for figures.
     pub(super) const fn figure(
         title: &'static str,
         width: u16,
@@ -49,7 +49,7 @@ impl<T> Column<T> {
     }
 }
 
-/// Draws a list as a table; `empty` is said when it has no rows, `style` colours a row that is not selected.
+/// Draws a list as a table. `empty` is shown if it has no rows; `style` applies to rows that are not selected.
 pub(super) fn draw<T: Row>(
     frame: &mut Frame<'_>,
     area: Rect,
@@ -70,17 +70,18 @@ pub(super) fn draw<T: Row>(
         frame.render_widget(Line::styled(empty_words(list, empty), theme.dim()), Rect { height: 1, ..body });
         return;
     }
-    // Page by page rather than line by line: over a slow line, moving the cursor then repaints two rows, not all.
+    // Scrolls by pages instead of lines: moving the cursor then redraws two rows, which matters on slow
+    // connections.
     let rows = usize::from(body.height);
-    let first = list.place() / rows * rows;
+    let first = list.position() / rows * rows;
     for (offset, place) in (first..(first + rows).min(list.len())).enumerate() {
         let Some(row) = list.get(place) else { break };
         let y = body.y + u16::try_from(offset).unwrap_or(u16::MAX);
-        let selected = place == list.place();
+        let selected = place == list.position();
         let style = if selected { theme.selected() } else { style(theme, row) };
         frame.render_widget(Line::styled(cells(&columns, row, state), style), Rect { y, height: 1, ..body });
         if selected {
-            // Screen readers follow the cursor.
+            // The cursor is on the selected row, for screen readers.
             frame.set_cursor_position(Position { x: body.x, y });
         }
     }
@@ -96,7 +97,7 @@ fn empty_words<T: Row>(list: &Listing<T>, empty: &'static str) -> &'static str {
     }
 }
 
-/// The columns that fit, each with its width.
+/// The columns that fit, with their widths.
 fn laid_out<T>(columns: &[Column<T>], available: u16) -> Vec<(&Column<T>, usize)> {
     let shown: Vec<_> = columns.iter().filter(|column| column.from_width <= available).collect();
     let gaps = shown.len().saturating_sub(1);

@@ -1,10 +1,10 @@
-//! Colours from the sixteen every terminal has, or none. What a colour says, a word says too.
+//! Colours from the basic sixteen, or none. A word always accompanies a colour.
 
 use ratatui::style::{Color, Modifier, Style};
 
 use crate::wire::{HealthLevel, LogLevel};
 
-/// The styles of one dashboard.
+/// The styles of the dashboard.
 #[derive(Clone, Copy)]
 pub(super) struct Theme {
     pub(super) color: bool,
@@ -57,7 +57,7 @@ impl Theme {
     }
 }
 
-/// The lamp's word.
+/// The word for a health level.
 pub(super) fn health_word(level: HealthLevel) -> &'static str {
     match level {
         HealthLevel::Ok => "ok",

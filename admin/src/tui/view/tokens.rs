@@ -1,4 +1,4 @@
-//! The registration tokens' table.
+//! The table of registration tokens.
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -23,7 +23,7 @@ const COLUMNS: &[Column<RegistrationToken>] = &[
         token.expires_ms.map_or_else(|| strings::NEVER.to_owned(), format::date)
     })
     .sorted(2),
-    Column::text("Made", 11, 70, |token: &RegistrationToken, _| match token.created_ms {
+    Column::text("Created", 11, 70, |token: &RegistrationToken, _| match token.created_ms {
         0 => strings::NONE.to_owned(),
         made => format::date(made),
     }),
@@ -33,7 +33,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State) {
     table::draw(frame, area, state, &state.tokens, COLUMNS, strings::empty(Screen::Tokens), style);
 }
 
-/// Used-up tokens step back; whether one has expired its date says.
+/// Dims tokens without remaining uses. Expired ones show by their date.
 fn style(theme: Theme, token: &RegistrationToken) -> Style {
     let spent = token.uses_allowed.is_some_and(|allowed| token.completed >= allowed);
     if spent { theme.dim() } else { Style::new() }

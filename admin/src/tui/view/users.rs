@@ -1,4 +1,4 @@
-//! The users' table.
+//! The table of users.
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -36,7 +36,7 @@ fn style(theme: Theme, user: &UserSummary) -> Style {
     }
 }
 
-/// The one word that matters most about an account.
+/// The most important state of an account, in a word.
 pub(super) fn state_word(user: &UserSummary) -> &'static str {
     match user {
         UserSummary { deactivated: true, .. } => "closed",

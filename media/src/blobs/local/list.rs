@@ -1,4 +1,4 @@
-//! What is in the store: sums for the dashboard, lists and checks for backups and upkeep.
+//! Contents of the store: totals for the dashboard, lists and checks for backups and maintenance.
 
 use super::{Blob, Blobs, blocking};
 use crate::blobs::{BlobError, BlobHash};
@@ -9,22 +9,22 @@ use std::fs::{self, ReadDir};
 use std::io;
 use std::path::Path;
 
-/// How much the store holds.
+/// Size of the store.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Usage {
-    /// Stored files.
+pub struct BlobUsage {
+    /// Number of blobs.
     pub files: u64,
-    /// Their bytes.
+    /// Sum of their lengths, in bytes.
     pub bytes: u64,
 }
 
 impl Blobs {
-    /// Counts all files. Reads every folder: for a page that a person opens, not for each request.
+    /// Counts all blobs. Reads every folder, so do not call it per request.
     ///
     /// # Errors
     /// [`BlobError::Io`].
-    pub async fn usage(&self) -> Result<Usage, BlobError> {
-        let mut usage = Usage::default();
+    pub async fn usage(&self) -> Result<BlobUsage, BlobError> {
+        let mut usage = BlobUsage::default();
         for first_byte in 0..=u8::MAX {
             for (_, bytes) in self.list(first_byte).await? {
                 usage.files += 1;
@@ -34,7 +34,7 @@ impl Blobs {
         Ok(usage)
     }
 
-    /// Bytes that can still be written to the store's file system.
+    /// Free bytes on the file system of the store.
     ///
     /// # Errors
     /// [`BlobError::Io`].
@@ -47,7 +47,8 @@ impl Blobs {
         .await
     }
 
-    /// The files whose hash starts with this byte, with their lengths: one of 256 pages of the whole list.
+    /// The blobs whose hash starts with this byte, with their lengths in bytes: one of 256 parts of the whole
+    /// list.
     ///
     /// # Errors
     /// [`BlobError::Io`].
@@ -56,7 +57,7 @@ impl Blobs {
         blocking(move || list_branch(&branch)).await
     }
 
-    /// Reads a file through and compares its hash; its length in bytes when it is whole.
+    /// Reads a blob and compares its hash. Returns its length in bytes.
     ///
     /// # Errors
     /// [`BlobError::Missing`], [`BlobError::Damaged`], [`BlobError::Io`].
@@ -87,7 +88,7 @@ fn list_branch(branch: &Path) -> Result<Vec<(BlobHash, u64)>, BlobError> {
         let leaf = leaf.map_err(|error| BlobError::io("list", branch, error))?.path();
         for entry in entries(&leaf)? {
             let entry = entry.map_err(|error| BlobError::io("list", &leaf, error))?;
-            // Names that are no hash are not ours; a file deleted meanwhile is no error.
+            // Skip names that are not hashes, and files that are deleted concurrently.
             let Some(hash) = parse_name(&entry.file_name()) else { continue };
             if let Ok(metadata) = entry.metadata() {
                 found.push((hash, metadata.len()));

@@ -1,4 +1,4 @@
-//! One stored file, read in chunks.
+//! Reads a blob in chunks.
 
 use super::blocking;
 use crate::blobs::BlobError;
@@ -10,7 +10,7 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::PathBuf;
 
-/// An open file of the store. It stays readable even if it is deleted meanwhile.
+/// An open blob. It stays readable even if it is deleted concurrently.
 #[derive(Debug)]
 pub struct Blob {
     file: File,
@@ -35,12 +35,12 @@ impl Blob {
         self.bytes
     }
 
-    /// The file itself, at its start, for [`crate::Source::File`].
+    /// The file, positioned at its start, for [`crate::Source::File`].
     pub fn into_file(self) -> File {
         self.file
     }
 
-    /// Reads the whole file, or a part of it. A range past the end ends at the end.
+    /// Reads the whole blob or a range, clamped to its length.
     pub fn read(self, range: Option<ByteRange>) -> BlobStream {
         let (start, end) = match range {
             Some(range) => (range.start().min(self.bytes), range.last().saturating_add(1).min(self.bytes)),
@@ -50,25 +50,26 @@ impl Blob {
     }
 }
 
-/// The chunks of a [`Blob`], in order.
+/// The chunks of a [`Blob`].
 #[derive(Debug)]
 pub struct BlobStream {
     left_bytes: u64,
     seek_to: Option<u64>,
-    /// Away on a blocking thread during a read; gone after an error.
+    /// `None` while a read is in progress on a blocking thread, and after an error.
     blob: Option<Blob>,
 }
 
 impl BlobStream {
-    /// Bytes not handed out yet; before the first chunk, the length of the answer.
+    /// Bytes not returned yet. Before the first chunk, the length of the response.
     pub fn left_bytes(&self) -> u64 {
         self.left_bytes
     }
 
-    /// The next chunk, [`READ_CHUNK_BYTES`] long except the last; `None` after the end.
+    /// The next chunk of [`READ_CHUNK_BYTES`]; the last one may be shorter. `None` at the end.
     ///
     /// # Errors
-    /// [`BlobError::Damaged`] when the file has become shorter, [`BlobError::Io`]. Nothing follows an error.
+    /// [`BlobError::Damaged`] if the file has become shorter, [`BlobError::Io`]. The stream ends after an
+    /// error.
     pub async fn next(&mut self) -> Option<Result<Bytes, BlobError>> {
         if self.left_bytes == 0 {
             return None;
@@ -86,15 +87,15 @@ impl BlobStream {
         }
     }
 
-    /// The same as a `Stream`, for a response body.
+    /// Converts to a `Stream`, for a response body.
     pub fn into_stream(self) -> impl Stream<Item = Result<Bytes, BlobError>> + Send + 'static {
         futures_util::stream::unfold(self, |mut stream| async move { stream.next().await.map(|chunk| (chunk, stream)) })
     }
 
-    /// The rest in one piece, for files known to be small.
+    /// The remaining bytes in one piece, for small blobs.
     ///
     /// # Errors
-    /// Those of [`BlobStream::next`], and [`BlobError::TooLarge`] when more than `max_bytes` are left.
+    /// As [`BlobStream::next`], and [`BlobError::TooLarge`] if more than `max_bytes` remain.
     pub async fn collect(mut self, max_bytes: u64) -> Result<Bytes, BlobError> {
         if self.left_bytes > max_bytes {
             return Err(BlobError::TooLarge { limit_bytes: max_bytes });
@@ -118,7 +119,7 @@ impl Blob {
                 self.file.seek(SeekFrom::Start(offset))?;
             }
             let mut chunk = Vec::with_capacity(wanted);
-            // Into spare capacity, so the buffer is not zeroed first.
+            // Reads into spare capacity, which avoids zeroing the buffer.
             (&self.file).take(wanted as u64).read_to_end(&mut chunk)?;
             Ok(chunk)
         };

@@ -1,4 +1,4 @@
-//! Local blobs: what is written is found again, whole, and what is not finished leaves nothing behind.
+//! The local store: written blobs can be read, and unfinished writes leave no files.
 
 use super::Blobs;
 use crate::blobs::{BlobError, Stored, hex};
@@ -32,7 +32,7 @@ fn temporary_files(dir: &TempDir) -> usize {
 }
 
 #[tokio::test]
-async fn what_is_written_is_read() {
+async fn written_blobs_are_read() {
     let (dir, blobs) = store();
     for (length, chunk) in [(0, 1), (1, 1), (5000, 1), (700_000, 1000), (3_000_000, 1_000_000)] {
         let bytes = pattern(length);
@@ -45,12 +45,12 @@ async fn what_is_written_is_read() {
         assert_eq!(blobs.verify(&stored.hash).await.unwrap(), length as u64);
     }
     assert_eq!(temporary_files(&dir), 0);
-    assert_eq!(blobs.usage().await.unwrap(), super::Usage { files: 5, bytes: 3_705_001 });
+    assert_eq!(blobs.usage().await.unwrap(), super::BlobUsage { files: 5, bytes: 3_705_001 });
     assert!(blobs.free_bytes().await.unwrap() > 0);
 }
 
 #[tokio::test]
-async fn the_address_is_the_sha256() {
+async fn the_path_is_the_sha256() {
     let (dir, blobs) = store();
     let stored = put(&blobs, b"abc", 1).await;
     let name = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
@@ -61,7 +61,7 @@ async fn the_address_is_the_sha256() {
 }
 
 #[tokio::test]
-async fn the_same_bytes_are_kept_once() {
+async fn identical_bytes_are_stored_once() {
     let (dir, blobs) = store();
     let first = put(&blobs, b"twice", 5).await;
     let second = put(&blobs, b"twice", 1).await;
@@ -70,7 +70,7 @@ async fn the_same_bytes_are_kept_once() {
 }
 
 #[tokio::test]
-async fn too_large_is_refused_at_once_and_leaves_nothing() {
+async fn an_upload_beyond_the_limit_leaves_no_file() {
     let (dir, blobs) = store();
     let mut writer = blobs.writer(10).await.unwrap();
     writer.write(Bytes::from_static(b"0123456789")).await.unwrap();
@@ -82,7 +82,7 @@ async fn too_large_is_refused_at_once_and_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn interrupted_writes_leave_nothing() {
+async fn interrupted_writes_leave_no_file() {
     let (dir, blobs) = store();
     let mut writer = blobs.writer(10_000_000).await.unwrap();
     writer.write(Bytes::from(pattern(1_000_000))).await.unwrap();
@@ -117,7 +117,7 @@ async fn ranges_and_chunks() {
 }
 
 #[tokio::test]
-async fn missing_and_truncated_files_are_named() {
+async fn errors_name_missing_and_truncated_files() {
     let (_dir, blobs) = store();
     let bytes = pattern(READ_CHUNK_BYTES + 5);
     let stored = put(&blobs, &bytes, 1 << 20).await;
@@ -131,7 +131,7 @@ async fn missing_and_truncated_files_are_named() {
     assert!(matches!(blobs.open_expected(&stored.hash, stored.bytes).await, Err(BlobError::Damaged { .. })));
     assert!(matches!(blobs.verify(&stored.hash).await, Err(BlobError::Damaged { .. })));
 
-    // Uploading the same bytes again heals it.
+    // Uploading the same bytes again repairs the blob.
     assert!(!put(&blobs, &bytes, 1 << 20).await.existed);
     assert_eq!(blobs.verify(&stored.hash).await.unwrap(), stored.bytes);
 
@@ -143,7 +143,7 @@ async fn missing_and_truncated_files_are_named() {
 }
 
 #[tokio::test]
-async fn many_writers_of_the_same_bytes() {
+async fn concurrent_writers_of_the_same_bytes() {
     let (dir, blobs) = store();
     let bytes = pattern(300_000);
     let writers = (0..8).map(|_| put(&blobs, &bytes, 50_000));

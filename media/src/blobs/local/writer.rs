@@ -1,7 +1,7 @@
-//! One file on its way into the store.
+//! Writes a blob.
 //!
-//! Chunks are collected without copying until there is enough for one hand-over to a blocking
-//! thread, which hashes them and writes them with one vectored call.
+//! Chunks are collected without copying until a hand-over to a blocking thread pays off. The thread hashes them
+//! and writes them with one vectored call.
 
 use super::{Blobs, blocking, sync_dir};
 use crate::blobs::{BlobError, BlobHash, Stored};
@@ -13,7 +13,7 @@ use std::io::{IoSlice, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-/// A file being written. Dropping it before [`BlobWriter::finish`] leaves nothing behind.
+/// A blob being written. Dropping it before [`BlobWriter::finish`] removes the temporary file.
 #[derive(Debug)]
 pub struct BlobWriter {
     blobs: Blobs,
@@ -22,11 +22,11 @@ pub struct BlobWriter {
     head: Vec<u8>,
     collected: Vec<Bytes>,
     collected_bytes: usize,
-    /// Away on a blocking thread while a write is under way; gone when that write was cancelled or failed.
+    /// `None` while a write is in progress on a blocking thread, and after one failed or was cancelled.
     partial: Option<Partial>,
 }
 
-/// The part on disk, moved to a blocking thread for each write and back.
+/// The part on disk. Moves to a blocking thread for each write and back.
 #[derive(Debug)]
 struct Partial {
     file: File,
@@ -34,7 +34,7 @@ struct Partial {
     hasher: Sha256,
 }
 
-/// A name in `tmp`, removed when dropped unless the file was renamed.
+/// A path in `tmp`, removed on drop unless the file has been renamed.
 #[derive(Debug)]
 struct TemporaryPath(Option<PathBuf>);
 
@@ -49,7 +49,8 @@ impl Drop for TemporaryPath {
         if let Some(path) = &self.0
             && let Err(error) = fs::remove_file(path)
         {
-            tracing::warn!(media.path = %path.display(), %error, "cannot remove a temporary media file; the next start will");
+            let path = path.display();
+            tracing::warn!(media.path = %path, %error, "Failed to remove a temporary media file. The next start removes it.");
         }
     }
 }
@@ -78,21 +79,21 @@ impl BlobWriter {
         })
     }
 
-    /// Bytes taken so far.
+    /// Bytes accepted so far.
     pub fn bytes(&self) -> u64 {
         self.bytes
     }
 
-    /// The first bytes taken so far, at most [`HEAD_BYTES`].
+    /// The first bytes accepted, at most [`HEAD_BYTES`].
     pub fn head(&self) -> &[u8] {
         &self.head
     }
 
-    /// Takes the next bytes of the file; they may reach the disk later.
+    /// Accepts the next bytes. They may reach the disk later.
     ///
     /// # Errors
-    /// [`BlobError::TooLarge`] as soon as the limit is passed, [`BlobError::Full`], [`BlobError::Io`];
-    /// after any of them, and after dropping this future half-way, the writer is of no more use.
+    /// [`BlobError::TooLarge`] as soon as the limit is exceeded, [`BlobError::Full`], [`BlobError::Io`]. After
+    /// an error, or if this future is dropped before it completes, the writer is unusable.
     pub async fn write(&mut self, chunk: Bytes) -> Result<(), BlobError> {
         self.bytes = self.bytes.saturating_add(chunk.len() as u64);
         if self.bytes > self.max_bytes {
@@ -115,7 +116,7 @@ impl BlobWriter {
         Ok(())
     }
 
-    /// Puts the file into the store. When this returns, it is there after a power cut too.
+    /// Stores the blob. Once this returns, the blob survives a power cut.
     ///
     /// # Errors
     /// [`BlobError::Full`], [`BlobError::Io`], or [`BlobError::Interrupted`] after an earlier failure.
@@ -146,12 +147,13 @@ impl Partial {
         write_all_vectored(&mut self.file, &mut slices).map_err(|error| BlobError::io("write", self.path.path(), error))
     }
 
-    /// Names the file by its hash. Of two writers of the same bytes either may win: the bytes are the same.
+    /// Renames the file to its hash. If two writers have the same bytes, either may win: the results are
+    /// identical.
     fn store(mut self, blobs: &Blobs, bytes: u64) -> Result<(BlobHash, bool), BlobError> {
         let hash: BlobHash = std::mem::take(&mut self.hasher).finalize().into();
         let target = blobs.path(&hash);
         let leaf = target.parent().unwrap_or(&blobs.shared.root);
-        // A file of another length was cut short by a failing disk; the fresh bytes replace it.
+        // A file of another length was truncated by a failing disk. Replace it with the new bytes.
         let existed = fs::metadata(&target).is_ok_and(|there| there.len() == bytes);
         if !existed {
             self.file.sync_all().map_err(|error| BlobError::io("sync", self.path.path(), error))?;
@@ -159,13 +161,13 @@ impl Partial {
             fs::rename(self.path.path(), &target).map_err(|error| BlobError::io("rename to", &target, error))?;
             self.path.0 = None;
         }
-        // Also when it existed: the other writer may be between its rename and its sync.
+        // Even if the blob existed: another writer may be between its rename and its sync.
         sync_dir(leaf)?;
         Ok((hash, existed))
     }
 }
 
-/// Creates `root/ab/cd`, with its names durable.
+/// Creates `root/ab/cd` and syncs the parents, so that the new folders survive a power cut.
 fn create_leaf(root: &Path, leaf: &Path) -> Result<(), BlobError> {
     if leaf.is_dir() {
         return Ok(());

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use hearth_base::{Result, limits};
 use hearth_media::blobs::{BlobWriter, Stored};
 use hearth_media::serving::clean_file_name;
-use hearth_media::sniff::{Kind, sniff};
+use hearth_media::sniff::{FileKind, sniff};
 use hearth_store::tables::remote_media::{self, RemoteMediaRow};
 use hearth_store::tables::thumbnails;
 use hearth_store::{Lane, WriteTx};
@@ -131,7 +131,7 @@ impl CopyUpload<'_> {
             bytes,
             content_type,
             file_name,
-            markup: sniff(&head) == Some(Kind::Markup),
+            markup: sniff(&head) == Some(FileKind::Markup),
         };
         let write = move |tx: &mut WriteTx<'_>| {
             remote_media::insert(tx.tx(), &row)?;

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use hearth_base::Result;
 use hearth_media::blobs::{BlobError, Stored, hex};
-use hearth_media::{Method, Outcome, Source, Spec, Thumb, ThumbError};
+use hearth_media::{Method, Source, Spec, Thumb, ThumbError, ThumbnailOutcome};
 use hearth_store::ids::UserSn;
 use hearth_store::tables::media::Hash;
 use hearth_store::tables::thumbnails::{self, Thumbnail, ThumbnailKey};
@@ -79,8 +79,8 @@ impl Media {
         }
         let picture = self.blobs.open_expected(&original.hash, original.bytes).await.map_err(refuse::disk)?;
         match self.thumbnailer.thumbnail(Source::File(picture.into_file()), spec).await {
-            Ok(Outcome::Made(thumb)) => Ok(self.keep(key, thumb).await),
-            Ok(Outcome::Original { content_type }) => {
+            Ok(ThumbnailOutcome::Made(thumb)) => Ok(self.keep(key, thumb).await),
+            Ok(ThumbnailOutcome::Original { content_type }) => {
                 let thumbnail = Thumbnail::Original { content_type: content_type.to_owned() };
                 self.remember(key, thumbnail.clone(), None).await;
                 file(original, thumbnail)

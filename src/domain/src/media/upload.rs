@@ -5,7 +5,7 @@ use bytes::Bytes;
 use hearth_base::{Millis, Result, limits};
 use hearth_media::blobs::{BlobWriter, Stored};
 use hearth_media::serving::clean_file_name;
-use hearth_media::sniff::{Kind, sniff};
+use hearth_media::sniff::{FileKind, sniff};
 use hearth_store::ids::UserSn;
 use hearth_store::tables::announced_media;
 use hearth_store::tables::media::{self, MediaRow};
@@ -129,7 +129,7 @@ impl MediaUpload<'_> {
             bytes,
             content_type,
             file_name,
-            markup: sniff(&head) == Some(Kind::Markup),
+            markup: sniff(&head) == Some(FileKind::Markup),
         };
         let write = move |tx: &mut hearth_store::WriteTx<'_>| {
             if let Some(allowed_ms) = announced_ms {

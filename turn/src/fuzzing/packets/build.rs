@@ -1,28 +1,28 @@
-//! Packets as a script wants them: from nearly good requests with the right signature down to noise.
+//! Builds packets from a script: from valid signed requests down to noise.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use super::super::script::Script;
-use super::world::{OTHER_OWN, OWN, Ports, TestAuth, USERS};
+use super::harness::{OTHER_OWN, OWN, Ports, TestAuth, USERS};
 use crate::credentials::{Authority, mint};
 use crate::stun::integrity::Integrity;
 use crate::stun::{Algorithm, Class, Key, Method, Writer, attribute, channel_data};
 
-/// What a client remembers of what it was told.
+/// What a client remembers from responses.
 #[derive(Default, Clone)]
-pub(super) struct Memory {
+pub(super) struct ClientMemory {
     pub(super) nonce: Vec<u8>,
     pub(super) last: Vec<u8>,
 }
 
-/// What packets are made from.
+/// The inputs for building a packet.
 pub(super) struct PacketBuilder<'a> {
     pub(super) auth: &'a TestAuth,
     pub(super) ports: &'a Ports,
-    pub(super) memory: &'a Memory,
-    /// The newest token for a reserved port, whoever has it.
+    pub(super) memory: &'a ClientMemory,
+    /// The newest reservation token, of any client.
     pub(super) token: &'a [u8],
-    /// The newest nonce that somebody elsewhere has.
+    /// The newest nonce that another source has.
     pub(super) stolen: &'a [u8],
 }
 
@@ -61,7 +61,7 @@ const KNOWN: [u16; 23] = [
 ];
 const OFFERED: [u8; 8] = [0, 2, 0, 0, 0, 1, 0, 0];
 
-/// An address to send to, or from.
+/// A peer address.
 pub(super) fn peer(script: &mut Script<'_>, ports: &Ports) -> SocketAddr {
     let v6 = |segments: [u16; 8]| IpAddr::from(Ipv6Addr::from(segments));
     let ip: IpAddr = match script.byte() % 32 {
@@ -76,7 +76,7 @@ pub(super) fn peer(script: &mut Script<'_>, ports: &Ports) -> SocketAddr {
         12 => OTHER_OWN,
         13 => return SocketAddr::new(script.pick(&OWN), 50_000 + u16::from(script.byte()) % 48),
         14..20 => {
-            // Another client of ours, perhaps.
+            // Often another client of the relay.
             let open: Vec<_> = ports.open.values().flat_map(|opened| [opened.public, opened.local]).collect();
             let none = SocketAddr::from(([10, 0, 0, 1], 80));
             return if open.is_empty() { none } else { script.pick(&open) };
@@ -122,7 +122,7 @@ fn attribute(script: &mut Script<'_>, builder: &PacketBuilder<'_>, writer: &mut 
     }
 }
 
-/// What a request of this kind cannot do without.
+/// The mandatory attributes of a request.
 fn usual(script: &mut Script<'_>, builder: &PacketBuilder<'_>, method: Method, writer: &mut Writer<'_>) {
     if method == Method::ALLOCATE {
         writer.put(attribute::REQUESTED_TRANSPORT, &[17, 0, 0, 0]);
@@ -142,7 +142,7 @@ fn channel(script: &mut Script<'_>) -> u32 {
     }
 }
 
-/// Signs a request, well or badly, as `mode` says.
+/// Signs a request, with a fault that `mode` selects.
 fn sign(script: &mut Script<'_>, builder: &PacketBuilder<'_>, mode: u8, writer: &mut Writer<'_>) {
     let fault = mode >> 4;
     if fault == 10 {
@@ -177,7 +177,7 @@ fn sign(script: &mut Script<'_>, builder: &PacketBuilder<'_>, mode: u8, writer: 
     writer.put_integrity(integrity, &Key::long_term(algorithm, &minted.username, "hearth", password));
 }
 
-/// A request.
+/// A request, valid or not.
 pub(super) fn request(script: &mut Script<'_>, builder: &PacketBuilder<'_>) -> Vec<u8> {
     let (method, mode, shape) = (script.byte(), script.byte(), script.byte());
     let method = match usize::from(method) {
@@ -207,7 +207,7 @@ pub(super) fn request(script: &mut Script<'_>, builder: &PacketBuilder<'_>) -> V
     out
 }
 
-/// Damages a packet.
+/// Damages a packet: changes bytes, truncates or extends it.
 pub(super) fn mangle(script: &mut Script<'_>, packet: &mut Vec<u8>) {
     for _ in 0..1 + script.byte() % 3 {
         let (at, value) = (usize::from(script.word()), script.byte());
@@ -222,7 +222,7 @@ pub(super) fn mangle(script: &mut Script<'_>, packet: &mut Vec<u8>) {
     }
 }
 
-/// A Send indication.
+/// A Send indication, valid or not.
 pub(super) fn send(script: &mut Script<'_>, builder: &PacketBuilder<'_>) -> Vec<u8> {
     let shape = script.byte();
     let mut out = Vec::new();
@@ -245,14 +245,14 @@ pub(super) fn send(script: &mut Script<'_>, builder: &PacketBuilder<'_>) -> Vec<
     out
 }
 
-/// ChannelData, whose length may lie.
+/// ChannelData, sometimes with a wrong length.
 pub(super) fn channel_data(script: &mut Script<'_>) -> Vec<u8> {
     let (channel, length, lie) = (channel(script) as u16, script.length(), script.byte());
     let said = if lie < 224 { length as u16 } else { script.word() };
     [&channel_data::header(channel, said)[..], &vec![lie; length]].concat()
 }
 
-/// Something with a sound header, and whatever after it.
+/// A valid STUN header followed by arbitrary bytes.
 pub(super) fn headed(script: &mut Script<'_>) -> Vec<u8> {
     let (kind, length) = (script.word(), usize::from(script.byte()) & !3);
     let mut out = Vec::new();

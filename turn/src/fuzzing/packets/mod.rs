@@ -1,9 +1,9 @@
-//! The state machine: two threads of a relay, ten clients and their peers. A model (`book`) knows independently what each
-//! client has, and every outcome is compared with what it says.
+//! Fuzz target for the state machine: two relay threads, ten clients and their peers. A model tracks
+//! independently what each client must have, and every outcome is compared with it.
 
-mod book;
 mod build;
-mod world;
+mod harness;
+mod model;
 
 use std::collections::{BTreeSet, HashMap};
 use std::net::{IpAddr, SocketAddr};
@@ -11,77 +11,77 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use self::book::{Book, assert_may_be_sent};
-use self::build::{Memory, PacketBuilder};
-use self::world::{THREADS, ThreadPorts, USERS, World, client, thread_of};
+use self::build::{ClientMemory, PacketBuilder};
+use self::harness::{Harness, THREADS, ThreadPorts, USERS, client, thread_of};
+use self::model::{Model, assert_may_be_sent};
 use super::script::Script;
 use crate::limits::{
     AMPLIFICATION_MAX, HEADROOM_BYTES, LIFETIME_MAX_S, TAILROOM_BYTES, UNAUTHENTICATED_BURST, UNAUTHENTICATED_PER_S,
     UNREACHABLE_BURST,
 };
-use crate::server::{Icmp, PacketOutcome, Path, RelayKey};
+use crate::server::{FiveTuple, Icmp, PacketOutcome, RelayKey};
 use crate::shared::Refusal;
 use crate::stun::integrity::Integrity;
 use crate::stun::{Class, Message, Method, attribute, channel_data};
 
-/// Steps of one script. More find nothing that fewer do not, later.
+/// Steps of one script. Longer scripts find nothing that shorter ones do not.
 const STEPS_MAX: usize = 300;
 
-/// What a script led to, so that a test can tell that a collection of them leads everywhere.
+/// What a script reached. A test uses it to check that the corpus covers every outcome.
 #[derive(Debug, Default)]
-pub struct Reached {
-    /// Codes of error answers; 0 for a yes.
+pub struct PacketCoverage {
+    /// Codes of error responses; 0 for success.
     pub codes: BTreeSet<u16>,
     /// Datagrams from clients to peers.
     pub to_peers: u64,
-    /// … and from peers to clients.
+    /// Datagrams from peers to clients.
     pub to_clients: u64,
-    /// … and from one client to another, through both their sockets.
+    /// Datagrams between two clients, through both relay sockets.
     pub between_clients: u64,
-    /// Clients that were told of a peer that cannot be reached.
+    /// ICMP errors reported to clients.
     pub unreachable: u64,
 }
 
-/// Does what a script says.
+/// Runs a script.
 ///
 /// # Panics
-/// If something does not hold that has to.
-pub fn packets(bytes: &[u8]) -> Reached {
+/// If the relay and the model disagree, or an invariant does not hold.
+pub fn packets(bytes: &[u8]) -> PacketCoverage {
     let mut script = Script::new(bytes);
-    let mut play = Play::new(script.byte());
+    let mut run = FuzzRun::new(script.byte());
     for _ in 0..STEPS_MAX {
         if script.is_over() {
             break;
         }
-        play.step(&mut script);
-        play.world.assert_sound();
-        for path in play.book.held.keys() {
-            assert!(play.world.threads[thread_of(path)].has_allocation(path));
+        run.step(&mut script);
+        run.harness.assert_invariants();
+        for five_tuple in run.model.held.keys() {
+            assert!(run.harness.threads[thread_of(five_tuple)].has_allocation(five_tuple));
         }
     }
-    play.end();
-    play.reached
+    run.end();
+    run.coverage
 }
 
-struct Play {
-    world: World,
-    book: Book,
-    memories: HashMap<Path, Memory>,
+struct FuzzRun {
+    harness: Harness,
+    model: Model,
+    memories: HashMap<FiveTuple, ClientMemory>,
     token: Vec<u8>,
-    /// Answers to the unauthenticated, by source, since the time after it.
+    /// Unauthenticated responses by source: since when, and how many.
     answered: HashMap<IpAddr, (u64, u64)>,
-    reached: Reached,
+    coverage: PacketCoverage,
 }
 
-impl Play {
+impl FuzzRun {
     fn new(kind: u8) -> Self {
         Self {
-            world: World::new(kind),
-            book: Book::default(),
+            harness: Harness::new(kind),
+            model: Model::default(),
             memories: HashMap::new(),
             token: Vec::new(),
             answered: HashMap::new(),
-            reached: Reached::default(),
+            coverage: PacketCoverage::default(),
         }
     }
 
@@ -96,91 +96,92 @@ impl Play {
                 script.take(length).to_vec()
             }),
             18 => {
-                // The same once more: lost answers make clients do that.
-                let path = client(script);
-                let packet = self.memory(&path).last.clone();
+                // A retransmission, as after a lost response.
+                let five_tuple = client(script);
+                let packet = self.memory(&five_tuple).last.clone();
                 for _ in 0..script.pick(&[1, 1, 1, 100]) {
-                    self.give(&path, &packet);
+                    self.give(&five_tuple, &packet);
                 }
             }
             19..22 => self.peer(script),
             22 => self.unreachable(script),
             23..26 => self.time(script),
             26 => self.close(script),
-            27 => self.world.ports.failing = script.byte() % 4,
+            27 => self.harness.ports.failing = script.byte() % 4,
             28 => self.disconnect(script),
             29 => {
                 let kind = script.byte();
-                self.world.locate(kind);
+                self.harness.set_external_address(kind);
             }
             30 => self.rules(script),
-            _ => self.book.assert_shown(&self.world),
+            _ => self.model.assert_shown(&self.harness),
         }
     }
 
-    fn memory(&mut self, path: &Path) -> &mut Memory {
-        self.memories.entry(*path).or_default()
+    fn memory(&mut self, five_tuple: &FiveTuple) -> &mut ClientMemory {
+        self.memories.entry(*five_tuple).or_default()
     }
 
     fn compose(&mut self, script: &mut Script<'_>, make: impl FnOnce(&mut Script<'_>, &PacketBuilder<'_>) -> Vec<u8>) {
-        let path = client(script);
-        if self.memory(&path).nonce.is_empty() {
-            // Clients begin by asking without credentials.
+        let five_tuple = client(script);
+        if self.memory(&five_tuple).nonce.is_empty() {
+            // Clients start without credentials.
             let mut hello = Vec::new();
             crate::stun::Writer::new(&mut hello, Method::ALLOCATE, Class::Request, [0; 12])
                 .put(attribute::REQUESTED_TRANSPORT, &[17, 0, 0, 0]);
-            self.give(&path, &hello);
+            self.give(&five_tuple, &hello);
         }
-        let memory = self.memory(&path).clone();
+        let memory = self.memory(&five_tuple).clone();
         let builder = PacketBuilder {
-            auth: &self.world.auth,
-            ports: &self.world.ports,
+            auth: &self.harness.auth,
+            ports: &self.harness.ports,
             memory: &memory,
             token: &self.token,
-            stolen: self.book.nonce_elsewhere(path.client.ip()),
+            stolen: self.model.nonce_elsewhere(five_tuple.client.ip()),
         };
         let packet = make(script, &builder);
-        self.memory(&path).last.clone_from(&packet);
-        self.give(&path, &packet);
+        self.memory(&five_tuple).last.clone_from(&packet);
+        self.give(&five_tuple, &packet);
     }
 
-    /// Gives a packet to the relay and compares what it does with what the model says.
-    fn give(&mut self, path: &Path, packet: &[u8]) {
-        let thread = thread_of(path);
-        let before = self.world.digest();
-        let bandwidth = self.world.counters.refused(Refusal::Bandwidth);
+    /// Passes a packet to the relay and compares the outcome with the model.
+    fn give(&mut self, five_tuple: &FiveTuple, packet: &[u8]) {
+        let thread = thread_of(five_tuple);
+        let before = self.harness.digest();
+        let bandwidth = self.harness.counters.refused(Refusal::Bandwidth);
         let mut reply = Vec::new();
         let outcome = {
-            let world = &mut self.world;
-            let mut sockets = ThreadPorts { ports: &mut world.ports, thread };
-            world.threads[thread].client_sent(world.now_ms, path, packet, &mut sockets, &mut reply)
+            let harness = &mut self.harness;
+            let mut sockets = ThreadPorts { ports: &mut harness.ports, thread };
+            harness.threads[thread].client_sent(harness.now_ms, five_tuple, packet, &mut sockets, &mut reply)
         };
-        let late = self.world.counters.refused(Refusal::Bandwidth) != bandwidth;
-        let expected = self.data(path, packet);
+        let late = self.harness.counters.refused(Refusal::Bandwidth) != bandwidth;
+        let expected = self.data(five_tuple, packet);
         match outcome {
-            PacketOutcome::Reply => return self.answered(path, packet, &reply, &before),
-            PacketOutcome::Nothing => assert!(expected.is_none() || late, "data that may pass does"),
+            PacketOutcome::Reply => return self.answered(five_tuple, packet, &reply, &before),
+            PacketOutcome::Nothing => assert!(expected.is_none() || late, "permitted data is relayed"),
             PacketOutcome::ToPeer { relay, peer, payload, dont_fragment } => {
-                let (number, to, range, whole) = expected.expect("no data passes that may not");
+                let (number, to, range, whole) = expected.expect("only permitted data is relayed");
                 assert_eq!((relay, peer, payload.clone(), dont_fragment), (number, to, range, whole));
-                assert_may_be_sent(&self.world, peer);
-                self.reached.to_peers += 1;
+                assert_may_be_sent(&self.harness, peer);
+                self.coverage.to_peers += 1;
                 self.arrive(thread, relay, peer, &packet[payload]);
             }
         }
-        assert_eq!(before, self.world.digest(), "only a request changes what is kept");
+        assert_eq!(before, self.harness.digest(), "only a request changes client state");
     }
 
-    /// What happens to a client's data, by the model: through which socket, to whom, which part, and in one piece or not.
-    fn data(&self, path: &Path, packet: &[u8]) -> Option<(RelayKey, SocketAddr, Range<usize>, bool)> {
+    /// The outcome for a client's data according to the model: relay socket, destination, range of the payload,
+    /// DF bit.
+    fn data(&self, five_tuple: &FiveTuple, packet: &[u8]) -> Option<(RelayKey, SocketAddr, Range<usize>, bool)> {
         let first = *packet.first()?;
         if (0x40..0x80).contains(&first) {
             let header: [u8; 4] = packet.get(..4)?.try_into().ok()?;
             let [number, length] = [[header[0], header[1]], [header[2], header[3]]].map(u16::from_be_bytes);
             let range = 4..4 + usize::from(length);
             packet.get(range.clone())?;
-            let peer = self.book.channel(self.world.now_ms, path, number)?;
-            let (relay, to) = self.book.route(&self.world, path, peer)?;
+            let peer = self.model.channel(self.harness.now_ms, five_tuple, number)?;
+            let (relay, to) = self.model.route(&self.harness, five_tuple, peer)?;
             return Some((relay, to, range, false));
         }
         let message = Message::parse(packet).ok()?;
@@ -189,72 +190,73 @@ impl Play {
         message.attributes().all(|found| !foreign(found.kind)).then_some(())?;
         let peer = message.addresses(attribute::XOR_PEER_ADDRESS).next()??;
         let data = message.get(attribute::DATA)?;
-        let (relay, to) = self.book.route(&self.world, path, peer)?;
+        let (relay, to) = self.model.route(&self.harness, five_tuple, peer)?;
         let range = data.at + 4..data.at + 4 + data.value.len();
         Some((relay, to, range, message.get(attribute::DONT_FRAGMENT).is_some()))
     }
 
-    /// Looks at an answer.
-    fn answered(&mut self, path: &Path, packet: &[u8], reply: &[u8], before: &([u64; THREADS], [usize; 2])) {
-        let asked = Message::parse(packet).expect("only what is sound is answered");
-        let told = Message::parse(reply).expect("answers are sound");
+    /// Checks a response.
+    fn answered(&mut self, five_tuple: &FiveTuple, packet: &[u8], reply: &[u8], before: &([u64; THREADS], [usize; 2])) {
+        let asked = Message::parse(packet).expect("only valid messages get a response");
+        let told = Message::parse(reply).expect("responses are valid");
         assert_eq!(
             (asked.class(), told.method(), told.transaction()),
             (Class::Request, asked.method(), asked.transaction())
         );
         assert_eq!(asked.has_fingerprint(), told.has_fingerprint());
-        let maker = self.book.maker(&self.world, path, &asked).filter(|_| asked.method() != Method::BINDING);
+        let sender = self.model.sender(&self.harness, five_tuple, &asked).filter(|_| asked.method() != Method::BINDING);
         let code = told.error_code().unwrap_or(0);
-        self.reached.codes.insert(code);
+        self.coverage.codes.insert(code);
         assert_eq!(told.class(), if code == 0 { Class::Success } else { Class::Error });
-        self.book.note_nonce(self.world.now_ms, path, &told);
-        let memory = self.memories.entry(*path).or_default();
+        self.model.note_nonce(self.harness.now_ms, five_tuple, &told);
+        let memory = self.memories.entry(*five_tuple).or_default();
         if let Some(nonce) = told.get(attribute::NONCE) {
             memory.nonce = nonce.value.to_vec();
         }
         if let Some(token) = told.get(attribute::RESERVATION_TOKEN) {
             self.token = token.value.to_vec();
         }
-        let after = self.world.digest();
-        let Some(maker) = maker.filter(|_| Integrity::of(&told).is_some()) else {
-            assert!(Integrity::of(&told).is_none(), "an answer is signed only for who knows the password");
+        let after = self.harness.digest();
+        let Some(sender) = sender.filter(|_| Integrity::of(&told).is_some()) else {
+            assert!(Integrity::of(&told).is_none(), "only responses to authenticated requests are signed");
             assert!(reply.len() <= AMPLIFICATION_MAX * packet.len(), "{} bytes for {}", reply.len(), packet.len());
-            assert_eq!(*before, after, "nothing is kept for strangers");
-            assert!(code != 0 || asked.method() == Method::BINDING, "a stranger is told yes");
-            return self.count_answer(path);
+            assert_eq!(*before, after, "an unauthenticated request changes no state");
+            assert!(code != 0 || asked.method() == Method::BINDING, "an unauthenticated request succeeds");
+            return self.count_answer(five_tuple);
         };
-        assert!(maker.key.verifies(&told, maker.integrity), "an answer has the asker's signature");
+        assert!(sender.key.verifies(&told, sender.integrity), "the response is signed with the client's key");
         if code == 0 {
-            self.book.note_success(&self.world, path, &maker, &asked, &told);
+            self.model.note_success(&self.harness, five_tuple, &sender, &asked, &told);
         } else {
-            assert_eq!(before.0, after.0, "who is told no ({code}) has what they had");
+            assert_eq!(before.0, after.0, "an error ({code}) changes no client state");
         }
     }
 
-    /// Strangers get answers at a limited rate. Twice that, as a source has two cells in the table that counts.
-    fn count_answer(&mut self, path: &Path) {
-        if self.book.held.contains_key(path) {
+    /// Checks the rate of unauthenticated responses. The bound is twice the limit, as a source has two cells in
+    /// the table.
+    fn count_answer(&mut self, five_tuple: &FiveTuple) {
+        if self.model.held.contains_key(five_tuple) {
             return;
         }
-        let now_ms = self.world.now_ms;
-        let (since_ms, count) = self.answered.entry(path.client.ip()).or_insert((now_ms, 0));
+        let now_ms = self.harness.now_ms;
+        let (since_ms, count) = self.answered.entry(five_tuple.client.ip()).or_insert((now_ms, 0));
         *count += 1;
         let due = u64::from(UNAUTHENTICATED_BURST) + (now_ms - *since_ms) * u64::from(UNAUTHENTICATED_PER_S) / 1_000;
-        assert!(*count <= 2 * (due + 1), "{count} answers to a stranger");
+        assert!(*count <= 2 * (due + 1), "{count} unauthenticated responses to one source");
     }
 
-    /// A datagram has left for `to`; perhaps that is another client's.
+    /// Delivers a datagram that left for `to`, if another client's relay socket is there.
     fn arrive(&mut self, thread: usize, relay: RelayKey, to: SocketAddr, payload: &[u8]) {
-        let from = self.world.ports.open[&(thread, relay)].local;
-        let there = self.world.ports.open.iter().find(|(_, opened)| opened.local == to).map(|(at, _)| *at);
+        let from = self.harness.ports.open[&(thread, relay)].local;
+        let there = self.harness.ports.open.iter().find(|(_, opened)| opened.local == to).map(|(at, _)| *at);
         if let Some(at) = there {
-            self.reached.between_clients += u64::from(self.deliver(at, from, payload));
+            self.coverage.between_clients += u64::from(self.deliver(at, from, payload));
         }
     }
 
     /// A relay socket, open or not.
     fn socket(&self, script: &mut Script<'_>) -> (usize, RelayKey) {
-        let open: Vec<_> = self.world.ports.open.keys().copied().collect();
+        let open: Vec<_> = self.harness.ports.open.keys().copied().collect();
         match script.byte() {
             known @ 0..240 if !open.is_empty() => open[usize::from(known) % open.len()],
             any => (usize::from(any) % THREADS, RelayKey(u32::from(script.byte()))),
@@ -263,59 +265,62 @@ impl Play {
 
     fn peer(&mut self, script: &mut Script<'_>) {
         let at = self.socket(script);
-        let (from, length) = (build::peer(script, &self.world.ports), script.length());
+        let (from, length) = (build::peer(script, &self.harness.ports), script.length());
         self.deliver(at, from, &vec![0xEE; length]);
     }
 
-    /// Somebody claims that a datagram did not arrive, perhaps often.
+    /// Reports ICMP errors, which an attacker may also forge.
     fn unreachable(&mut self, script: &mut Script<'_>) {
-        let (at, peer) = (self.socket(script), build::peer(script, &self.world.ports));
+        let (at, peer) = (self.socket(script), build::peer(script, &self.harness.ports));
         let icmp = Icmp { kind: script.pick(&[1, 2, 3, 11, 255]), code: script.byte(), mtu: u32::from(script.word()) };
-        let (before, expected, mut reply) = (self.world.digest(), self.book.owner(&self.world, at, peer), Vec::new());
+        let (before, expected, mut reply) =
+            (self.harness.digest(), self.model.owner(&self.harness, at, peer), Vec::new());
         for count in 0..script.pick(&[1, 1, 20]) {
-            let server = &mut self.world.threads[at.0];
-            let Some(path) = server.peer_unreachable(self.world.now_ms, at.1, peer, icmp, &mut reply) else { break };
-            assert!(count < UNREACHABLE_BURST, "a client is told a few times");
-            let (owner, known_as) = expected.expect("only who may talk to a peer hears of it");
-            assert_eq!(owner, path);
-            let message = Message::parse(&reply).expect("an indication is sound");
+            let server = &mut self.harness.threads[at.0];
+            let Some(five_tuple) = server.peer_unreachable(self.harness.now_ms, at.1, peer, icmp, &mut reply) else {
+                break;
+            };
+            assert!(count < UNREACHABLE_BURST, "ICMP error reports are rate limited");
+            let (owner, known_as) = expected.expect("reports need a permission");
+            assert_eq!(owner, five_tuple);
+            let message = Message::parse(&reply).expect("an indication is valid");
             assert_eq!((message.method(), message.class()), (Method::DATA, Class::Indication));
             assert!(message.addresses(attribute::XOR_PEER_ADDRESS).eq([Some(known_as)]));
             assert!(message.get(attribute::ICMP).is_some_and(|found| found.value.len() == 8));
-            self.reached.unreachable += 1;
+            self.coverage.unreachable += 1;
         }
-        assert_eq!(before, self.world.digest(), "a claim changes nothing");
+        assert_eq!(before, self.harness.digest(), "an ICMP error changes no client state");
     }
 
-    /// A datagram arrives at a relay socket. Returns whether a client gets it.
+    /// Delivers a datagram to a relay socket. Returns whether a client receives it.
     fn deliver(&mut self, at: (usize, RelayKey), from: SocketAddr, payload: &[u8]) -> bool {
-        let bandwidth = self.world.counters.refused(Refusal::Bandwidth);
+        let bandwidth = self.harness.counters.refused(Refusal::Bandwidth);
         let mut buffer = vec![0xAA; HEADROOM_BYTES + payload.len() + TAILROOM_BYTES];
         let place = HEADROOM_BYTES..HEADROOM_BYTES + payload.len();
         buffer[place.clone()].copy_from_slice(payload);
-        let got = self.world.threads[at.0].peer_sent(self.world.now_ms, at.1, from, &mut buffer, place);
-        let late = self.world.counters.refused(Refusal::Bandwidth) != bandwidth;
-        let expected = self.book.recipient(&self.world, at, from);
-        let Some((path, range)) = got else {
-            assert!(expected.is_none() || late, "data that may pass does");
+        let got = self.harness.threads[at.0].peer_sent(self.harness.now_ms, at.1, from, &mut buffer, place);
+        let late = self.harness.counters.refused(Refusal::Bandwidth) != bandwidth;
+        let expected = self.model.recipient(&self.harness, at, from);
+        let Some((five_tuple, range)) = got else {
+            assert!(expected.is_none() || late, "permitted data is relayed");
             return false;
         };
-        let (to, channel, from) = expected.expect("no data passes that may not");
-        assert_eq!((to, thread_of(&to)), (path, at.0));
+        let (to, channel, from) = expected.expect("only permitted data is relayed");
+        assert_eq!((to, thread_of(&to)), (five_tuple, at.0));
         let packet = &buffer[range];
         let Some(number) = channel else {
-            let message = Message::parse(packet).expect("a Data indication is sound");
+            let message = Message::parse(packet).expect("a Data indication is valid");
             assert_eq!((message.method(), message.class()), (Method::DATA, Class::Indication));
             assert!(message.addresses(attribute::XOR_PEER_ADDRESS).eq([Some(from)]));
             assert_eq!(message.get(attribute::DATA).map(|found| found.value), Some(payload));
-            self.reached.to_clients += 1;
+            self.coverage.to_clients += 1;
             return true;
         };
-        let (said, inside) = channel_data::read(packet).expect("ChannelData is sound");
+        let (said, inside) = channel_data::read(packet).expect("ChannelData is valid");
         assert_eq!((said, &packet[inside.clone()]), (number, payload));
-        let padded = if path.transport.is_stream() { inside.end.next_multiple_of(4) } else { inside.end };
+        let padded = if five_tuple.transport.is_stream() { inside.end.next_multiple_of(4) } else { inside.end };
         assert_eq!(packet.len(), padded);
-        self.reached.to_clients += 1;
+        self.coverage.to_clients += 1;
         true
     }
 
@@ -333,8 +338,8 @@ impl Play {
             12 => 3_600_000,
             _ => u64::from(script.word()),
         };
-        self.world.pass(ms);
-        // A packet may be read before the thread looks at the clock's consequences.
+        self.harness.pass(ms);
+        // A thread may process a packet before it calls `expire`.
         if script.byte() >= 224 {
             self.compose(script, build::request);
         }
@@ -342,40 +347,40 @@ impl Play {
     }
 
     fn expire(&mut self) {
-        let world = &mut self.world;
+        let harness = &mut self.harness;
         for thread in 0..THREADS {
-            let mut sockets = ThreadPorts { ports: &mut world.ports, thread };
-            world.threads[thread].expire(world.now_ms, &mut sockets);
-            assert!(world.threads[thread].next_timeout_ms().is_none_or(|next| next > world.now_ms));
+            let mut sockets = ThreadPorts { ports: &mut harness.ports, thread };
+            harness.threads[thread].expire(harness.now_ms, &mut sockets);
+            assert!(harness.threads[thread].next_timeout_ms().is_none_or(|next| next > harness.now_ms));
         }
-        world.ports.expire(world.now_ms);
-        self.book.expire(world.now_ms);
+        harness.ports.expire(harness.now_ms);
+        self.model.expire(harness.now_ms);
     }
 
-    /// A stream ends.
+    /// Closes a stream.
     fn close(&mut self, script: &mut Script<'_>) {
-        let path = client(script);
-        if path.transport.is_stream() {
-            let thread = thread_of(&path);
-            let mut sockets = ThreadPorts { ports: &mut self.world.ports, thread };
-            self.world.threads[thread].closed(&path, &mut sockets);
-            self.book.held.remove(&path);
-            assert!(!self.world.threads[thread].has_allocation(&path));
+        let five_tuple = client(script);
+        if five_tuple.transport.is_stream() {
+            let thread = thread_of(&five_tuple);
+            let mut sockets = ThreadPorts { ports: &mut self.harness.ports, thread };
+            self.harness.threads[thread].stream_closed(&five_tuple, &mut sockets);
+            self.model.held.remove(&five_tuple);
+            assert!(!self.harness.threads[thread].has_allocation(&five_tuple));
         }
     }
 
     fn disconnect(&mut self, script: &mut Script<'_>) {
         let user = script.pick(&USERS);
         for thread in 0..THREADS {
-            let mut sockets = ThreadPorts { ports: &mut self.world.ports, thread };
-            let ended = self.world.threads[thread].disconnect(|_, name| name == user, &mut sockets);
-            assert_eq!(ended, self.book.forget_user(thread, user));
+            let mut sockets = ThreadPorts { ports: &mut self.harness.ports, thread };
+            let ended = self.harness.threads[thread].disconnect(|_, name| name == user, &mut sockets);
+            assert_eq!(ended, self.model.forget_user(thread, user));
         }
     }
 
-    /// Who may use the relay changes.
+    /// Changes the secrets or revokes users.
     fn rules(&mut self, script: &mut Script<'_>) {
-        let auth = &self.world.auth;
+        let auth = &self.harness.auth;
         match script.byte() {
             mask @ 0..128 => auth.revoked.store(mask & mask >> 3, Ordering::Relaxed),
             number => {
@@ -386,13 +391,13 @@ impl Play {
         }
     }
 
-    /// Everybody leaves, and nothing remains.
+    /// Lets everything expire and checks that nothing remains.
     fn end(&mut self) {
-        self.book.assert_shown(&self.world);
-        self.world.pass(u64::from(LIFETIME_MAX_S) * 1_000);
+        self.model.assert_shown(&self.harness);
+        self.harness.pass(u64::from(LIFETIME_MAX_S) * 1_000);
         self.expire();
-        self.world.assert_sound();
-        assert!(self.world.is_closed() && self.book.held.is_empty());
-        assert!(self.world.threads.iter().all(|server| server.next_timeout_ms().is_none()));
+        self.harness.assert_invariants();
+        assert!(self.harness.is_closed() && self.model.held.is_empty());
+        assert!(self.harness.threads.iter().all(|server| server.next_timeout_ms().is_none()));
     }
 }

@@ -1,6 +1,7 @@
-//! What ICMP says about datagrams that we sent. A socket without a connection hears of it only if it asks to; then it lies in
-//! a queue of its own, and the socket's next call, whatever for, fails once to point at it. Sockets are asked to only when their
-//! client wants to know (see [`crate::server::Server::peer_unreachable`]); others cost nothing.
+//! ICMP errors about sent datagrams. An unconnected socket gets them only with IP_RECVERR. They are then in an
+//! error queue, and the socket's next call of any kind fails once to announce them. The relay sets the option
+//! only for clients that can use the errors (see [`crate::server::Server::peer_unreachable`]), so that other
+//! allocations do not pay for them.
 
 use std::io;
 use std::mem::{size_of, zeroed};
@@ -8,51 +9,51 @@ use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::AsRawFd;
 use std::ptr;
 
-use super::name::Name;
-use super::turn_on;
+use super::enable_option;
+use super::sock_addr::SockAddr;
 use crate::server::Icmp;
 
-/// Room for a packet's error with the address of who reported it.
+/// Buffer for one extended error and the address of the host that reported it.
 #[repr(C, align(8))]
-struct Control([u8; 128]);
+struct ErrorBuffer([u8; 128]);
 
-/// Asks a socket to keep what ICMP says.
-pub(in crate::net) fn listen_to_icmp(socket: &UdpSocket) -> io::Result<()> {
+/// Enables the error queue of a socket.
+pub(in crate::net) fn enable_icmp_errors(socket: &UdpSocket) -> io::Result<()> {
     let (level, option) = if socket.local_addr()?.is_ipv4() {
         (libc::IPPROTO_IP, libc::IP_RECVERR)
     } else {
         (libc::IPPROTO_IPV6, libc::IPV6_RECVERR)
     };
-    turn_on(socket, level, option)
+    enable_option(socket, level, option)
 }
 
-/// Takes what is next in the queue: what was said, of a datagram to whom. An outer `None`: there is nothing; an inner one:
-/// it was nothing of ICMP's.
-pub(in crate::net) fn hear(socket: &UdpSocket) -> Option<Option<(SocketAddr, Icmp)>> {
-    let (mut name, mut control) = (Name::EMPTY, Control([0; 128]));
+/// Takes the next entry of the error queue: the destination of the datagram and the ICMP error. The outer
+/// `None` means that the queue is empty, the inner one that the entry is not an ICMP error.
+pub(in crate::net) fn next_icmp_error(socket: &UdpSocket) -> Option<Option<(SocketAddr, Icmp)>> {
+    let (mut sock_addr, mut control) = (SockAddr::EMPTY, ErrorBuffer([0; 128]));
     #[expect(unsafe_code, reason = "a C structure of numbers and pointers, for which zero means absent")]
     // SAFETY: msghdr has integers and raw pointers only, for all of which zero bits are a value.
     let mut header: libc::msghdr = unsafe { zeroed() };
-    header.msg_name = (&raw mut name).cast();
-    header.msg_namelen = Name::BYTES_MAX;
+    header.msg_name = (&raw mut sock_addr).cast();
+    header.msg_namelen = SockAddr::BYTES_MAX;
     header.msg_control = control.0.as_mut_ptr().cast();
-    header.msg_controllen = size_of::<Control>() as _;
+    header.msg_controllen = size_of::<ErrorBuffer>() as _;
     let flags = libc::MSG_ERRQUEUE | libc::MSG_DONTWAIT;
     #[expect(unsafe_code, reason = "recvmsg with control messages has no safe wrapper that knows this queue")]
-    // SAFETY: the header's pointers are to `name` and `control`, in their sizes; both live until this returns. There is no
-    // room for the datagram itself, which nobody needs.
+    // SAFETY: the header's pointers are to `sock_addr` and `control`, with their sizes. Both live until the call
+    // returns. The payload of the datagram is not needed and has no buffer.
     let got = unsafe { libc::recvmsg(socket.as_raw_fd(), &raw mut header, flags) };
     if got < 0 {
         return None;
     }
-    Some(error(&header).and_then(|error| Some((name.read()?, icmp(&error, name.read()?.is_ipv4())?))))
+    Some(error(&header).and_then(|error| Some((sock_addr.read()?, icmp(&error, sock_addr.read()?.is_ipv4())?))))
 }
 
-/// The error among the control messages.
+/// The extended error among the control messages.
 fn error(header: &libc::msghdr) -> Option<libc::sock_extended_err> {
     #[expect(unsafe_code, reason = "control messages are read with the C library's macros")]
-    // SAFETY: the kernel has filled the control buffer and said how much of it; CMSG_FIRSTHDR and CMSG_NXTHDR return null or
-    // a header within it. The data is read unaligned, and only where its type and length say that it is an error.
+    // SAFETY: the kernel filled the control buffer and set its length. CMSG_FIRSTHDR and CMSG_NXTHDR return
+    // null or a header within it. The data is read unaligned, and only where type and length match.
     unsafe {
         let mut next = libc::CMSG_FIRSTHDR(header);
         while let Some(control) = next.as_ref() {
@@ -68,7 +69,8 @@ fn error(header: &libc::msghdr) -> Option<libc::sock_extended_err> {
     None
 }
 
-/// What ICMP said, or would have said if the datagram had not been too large for our own link already.
+/// The ICMP error. A datagram too large for the local link never leaves, so the kernel reports EMSGSIZE
+/// instead; it counts as the ICMP error that a router would send.
 fn icmp(error: &libc::sock_extended_err, v4: bool) -> Option<Icmp> {
     match error.ee_origin {
         libc::SO_EE_ORIGIN_ICMP | libc::SO_EE_ORIGIN_ICMP6 => {
@@ -88,16 +90,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_closed_port_is_heard_of_once() {
+    fn a_closed_port_is_reported_once() {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         socket.set_nonblocking(true).unwrap();
-        listen_to_icmp(&socket).unwrap();
-        assert!(hear(&socket).is_none());
+        enable_icmp_errors(&socket).unwrap();
+        assert!(next_icmp_error(&socket).is_none());
         let closed = UdpSocket::bind("127.0.0.2:0").unwrap().local_addr().unwrap();
-        socket.send_to(b"anybody?", closed).unwrap();
+        socket.send_to(b"datagram", closed).unwrap();
         std::thread::sleep(Duration::from_millis(50));
-        let (peer, icmp) = hear(&socket).unwrap().unwrap();
+        let (peer, icmp) = next_icmp_error(&socket).unwrap().unwrap();
         assert_eq!((peer, icmp.kind, icmp.code), (closed, 3, 3));
-        assert!(hear(&socket).is_none());
+        assert!(next_icmp_error(&socket).is_none());
     }
 }

@@ -1,4 +1,4 @@
-//! A thread that relays: waits for events, moves datagrams, and does what its mailbox says.
+//! A relay thread: waits for events, moves datagrams, executes commands.
 
 mod clients;
 mod peers;
@@ -8,22 +8,22 @@ use std::time::{Duration, Instant};
 
 use mio::{Events, Poll};
 
-use super::batch::{Inbox, Sender};
-use super::client_table::ClientTable;
-use super::command::{Command, Mailbox, Which};
-use super::event::About;
+use super::batch::{BatchSender, ReceiveBatch};
+use super::coalescing::ReceiveCoalescing;
+use super::command::{Command, DisconnectTarget, Mailbox};
+use super::event::EventSource;
 use super::listeners::{LANES, UdpListener};
-use super::pace::Pace;
-use super::relays::Relays;
+use super::peer_send_queue::PeerSendQueue;
+use super::relay_sockets::RelaySocketTable;
+use super::request_polling::RequestPolling;
 use super::reservations::Reservations;
-use super::sending::ToPeers;
 use super::streams::Streams;
 use crate::server::Server;
 
-/// How often a thread with streams looks for idle ones, and for reservations that nobody took.
+/// Interval for closing idle streams and expired reservations.
 const SWEEP: Duration = Duration::from_secs(5);
 
-/// A relaying thread's belongings.
+/// State of a relay thread. No other thread touches it, except through the command queue.
 pub(super) struct Worker {
     pub(super) poll: Poll,
     pub(super) mailbox: Arc<Mailbox>,
@@ -31,40 +31,40 @@ pub(super) struct Worker {
     pub(super) now_ms: u64,
     pub(super) server: Server,
     pub(super) udp: Vec<UdpListener>,
-    pub(super) relays: Relays,
+    pub(super) relays: RelaySocketTable,
     pub(super) streams: Streams,
     pub(super) reservations: Arc<Reservations>,
-    pub(super) inbox: Inbox,
-    pub(super) sender: Sender,
-    pub(super) to_peers: ToPeers,
+    pub(super) batch: ReceiveBatch,
+    pub(super) sender: BatchSender,
+    pub(super) peer_queue: PeerSendQueue,
     pub(super) reply: Vec<u8>,
-    /// Sockets that have had their turn and may have more.
-    pub(super) unfinished: Vec<About>,
+    /// Sockets that used up their turn and may hold more. They are served again before the next wait.
+    pub(super) unfinished: Vec<EventSource>,
     pub(super) swept: Instant,
-    pub(super) pace: Pace,
-    /// For each kind of requests.
-    pub(super) crowds: [ClientTable; LANES],
+    pub(super) coalescing: ReceiveCoalescing,
+    /// One per lane.
+    pub(super) request_polling: [RequestPolling; LANES],
 }
 
 impl Worker {
-    /// Makes the poll report what comes from clients.
+    /// Registers all client sockets with the poll.
     pub(super) fn register(&mut self) -> std::io::Result<()> {
-        self.watch_clients()?;
+        self.register_clients()?;
         self.streams.register(self.poll.registry())
     }
 
-    /// Relays until told to stop.
+    /// Runs until [`Command::Stop`].
     pub(super) fn run(mut self) {
         let mut events = Events::with_capacity(256);
         let mut ready = Vec::new();
         loop {
-            if let Some(pause) = self.pace.pause(self.now_ms).filter(|_| !self.has_work()) {
+            if let Some(pause) = self.coalescing.pause(self.now_ms).filter(|_| !self.has_pending_work()) {
                 std::thread::sleep(pause);
             }
             match self.poll.poll(&mut events, self.timeout()) {
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
                 Err(error) => {
-                    tracing::error!(%error, "A relaying thread cannot wait for events and ends.");
+                    tracing::error!(%error, "A relay thread failed to wait for events and stops.");
                     return;
                 }
                 Ok(()) => {}
@@ -72,17 +72,17 @@ impl Worker {
             self.now_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
             ready.clear();
             ready.append(&mut self.unfinished);
-            let mail = note_events(&events, &mut ready);
-            for about in &ready {
-                self.serve(*about);
+            let mail = collect_sources(&events, &mut ready);
+            for source in &ready {
+                self.serve(*source);
             }
             for lane in 0..LANES {
-                if self.crowds[lane].wait(self.now_ms) == Some(Duration::ZERO) {
-                    self.serve_client_table(lane);
+                if self.request_polling[lane].until_next_poll(self.now_ms) == Some(Duration::ZERO) {
+                    self.poll_requests(lane);
                 }
             }
-            // Commands last: what they end has then had its data relayed.
-            if mail && !self.read_mail() {
+            // Commands last: data that arrived before a disconnect is still relayed.
+            if mail && !self.execute_commands() {
                 return;
             }
             self.server.expire(self.now_ms, &mut self.relays);
@@ -90,20 +90,21 @@ impl Worker {
         }
     }
 
-    /// Whether there is something to do without waiting for it.
-    fn has_work(&self) -> bool {
-        let is_full = |client_table: &ClientTable| client_table.wait(self.now_ms) == Some(Duration::ZERO);
-        !self.unfinished.is_empty() || self.crowds.iter().any(is_full)
+    /// Whether there is work that needs no event.
+    fn has_pending_work(&self) -> bool {
+        let is_full =
+            |request_polling: &RequestPolling| request_polling.until_next_poll(self.now_ms) == Some(Duration::ZERO);
+        !self.unfinished.is_empty() || self.request_polling.iter().any(is_full)
     }
 
     fn timeout(&self) -> Option<Duration> {
-        if self.has_work() {
+        if self.has_pending_work() {
             return Some(Duration::ZERO);
         }
         let next = self.server.next_timeout_ms().map(|at| Duration::from_millis(at.saturating_sub(self.now_ms)));
         let sweeping = (!self.streams.is_empty() || next.is_some()).then_some(SWEEP);
-        let looking = self.crowds.iter().map(|client_table| client_table.wait(self.now_ms));
-        [next, sweeping].into_iter().chain(looking).flatten().min()
+        let polling = self.request_polling.iter().map(|request_polling| request_polling.until_next_poll(self.now_ms));
+        [next, sweeping].into_iter().chain(polling).flatten().min()
     }
 
     fn sweep(&mut self) {
@@ -114,15 +115,15 @@ impl Worker {
         }
     }
 
-    fn serve(&mut self, about: About) {
-        let more = match about {
-            About::Mailbox => false,
-            About::Udp(index) => self.serve_data(index),
-            About::Requests(index, lane) => self.serve_requests(index, lane),
-            About::Relay(key) => self.serve_peers(key),
-            About::Outcry(key) => self.serve_icmp_errors(key),
-            About::Listener(index) => self.streams.accept(index, self.now_ms, self.poll.registry()),
-            About::Stream(index) => self.streams.serve(
+    fn serve(&mut self, source: EventSource) {
+        let more = match source {
+            EventSource::Mailbox => false,
+            EventSource::Udp(index) => self.serve_data(index),
+            EventSource::Requests(index, lane) => self.serve_requests(index, lane),
+            EventSource::Relay(key) => self.serve_peers(key),
+            EventSource::IcmpErrors(key) => self.serve_icmp_errors(key),
+            EventSource::Listener(index) => self.streams.accept(index, self.now_ms, self.poll.registry()),
+            EventSource::Stream(index) => self.streams.serve(
                 index,
                 self.now_ms,
                 &mut self.server,
@@ -132,25 +133,25 @@ impl Worker {
             ),
         };
         if more {
-            self.unfinished.push(about);
+            self.unfinished.push(source);
         }
     }
 
-    /// Does what the mailbox says. Returns whether to go on.
-    fn read_mail(&mut self) -> bool {
+    /// Executes queued commands. Returns whether to continue.
+    fn execute_commands(&mut self) -> bool {
         for command in self.mailbox.empty() {
-            // Whoever asked may have given up waiting; then nobody needs the answer.
+            // The caller may have stopped waiting; a failed `send` is then harmless.
             match command {
                 Command::Adopt(accepted) => {
                     if let Some(index) = self.streams.adopt(accepted, self.now_ms, self.poll.registry()) {
-                        self.serve(About::Stream(index));
+                        self.serve(EventSource::Stream(index));
                     }
                 }
-                Command::Show(answer) => _ = answer.send(self.server.allocations(self.now_ms)),
-                Command::Disconnect(which, answer) => {
-                    let matches = |id, user: &str| match &which {
-                        Which::Id(wanted) => id == *wanted,
-                        Which::User(wanted) => user == wanted,
+                Command::ListAllocations(answer) => _ = answer.send(self.server.allocations(self.now_ms)),
+                Command::Disconnect(target, answer) => {
+                    let matches = |id, user: &str| match &target {
+                        DisconnectTarget::Id(wanted) => id == *wanted,
+                        DisconnectTarget::User(wanted) => user == wanted,
                     };
                     _ = answer.send(self.server.disconnect(matches, &mut self.relays));
                 }
@@ -161,20 +162,20 @@ impl Worker {
     }
 }
 
-/// Notes what events are about, each once. Returns whether there is mail.
-fn note_events(events: &Events, ready: &mut Vec<About>) -> bool {
+/// Collects the sources of events, each once. Returns whether there are commands.
+fn collect_sources(events: &Events, ready: &mut Vec<EventSource>) -> bool {
     let mut mail = false;
     for event in events {
-        let about = About::of(event.token());
-        // First, as the socket's other calls fail until it has been heard.
-        if let About::Relay(key) = about
+        let source = EventSource::of(event.token());
+        // Error queue first: the socket's other calls fail until the pending error has been read.
+        if let EventSource::Relay(key) = source
             && event.is_error()
         {
-            ready.push(About::Outcry(key));
+            ready.push(EventSource::IcmpErrors(key));
         }
-        match about {
-            About::Mailbox => mail = true,
-            about if !ready.contains(&about) => ready.push(about),
+        match source {
+            EventSource::Mailbox => mail = true,
+            source if !ready.contains(&source) => ready.push(source),
             _ => {}
         }
     }

@@ -1,20 +1,20 @@
-//! Allocate and Refresh: what is granted, and each way to be refused.
+//! Allocate and Refresh: successes and every error.
 
 use super::*;
 
 const CLIENT: &str = "192.0.2.1:5000";
 
 fn with(bench: &mut Bench, client: &str, fill: impl FnOnce(&mut Writer<'_>)) -> Answer {
-    bench.ask(&path(client), Method::ALLOCATE, |writer| {
+    bench.ask(&five_tuple(client), Method::ALLOCATE, |writer| {
         writer.put(attribute::REQUESTED_TRANSPORT, &[17, 0, 0, 0]);
         fill(writer);
     })
 }
 
 #[test]
-fn an_allocation_has_all_that_the_rfc_wants_told() {
+fn the_response_has_all_mandatory_attributes() {
     let mut bench = Bench::new();
-    let answer = bench.allocate(&path(CLIENT));
+    let answer = bench.allocate(&five_tuple(CLIENT));
     assert_eq!(answer.code, 0);
     assert_eq!(answer.address(attribute::XOR_RELAYED_ADDRESS).ip().to_string(), PUBLIC_V4);
     assert_eq!(answer.address(attribute::XOR_MAPPED_ADDRESS), CLIENT.parse::<SocketAddr>().unwrap());
@@ -22,32 +22,32 @@ fn an_allocation_has_all_that_the_rfc_wants_told() {
 }
 
 #[test]
-fn lifetimes_are_at_least_the_default_and_at_most_an_hour() {
+fn lifetimes_are_clamped() {
     for (asked, granted) in [(1, 600), (600, 600), (1_000, 1_000), (4_000_000, 3_600)] {
         let mut bench = Bench::new();
         let answer = with(&mut bench, CLIENT, |writer| _ = writer.put_number(attribute::LIFETIME, asked));
         assert_eq!(answer.lifetime_s(), granted);
-        assert_eq!(bench.refresh(&path(CLIENT), asked).lifetime_s(), granted);
+        assert_eq!(bench.refresh(&five_tuple(CLIENT), asked).lifetime_s(), granted);
     }
 }
 
 #[test]
-fn the_same_request_again_gets_the_same_answer() {
+fn a_retransmission_gets_the_same_response() {
     let mut bench = Bench::new();
     let id = bench.transaction();
     let packet = bench.signed(id, Method::ALLOCATE, |writer| {
         writer.put(attribute::REQUESTED_TRANSPORT, &[17, 0, 0, 0]);
     });
-    let first = bench.give(&path(CLIENT), &packet);
-    let again = bench.give(&path(CLIENT), &packet);
+    let first = bench.give(&five_tuple(CLIENT), &packet);
+    let again = bench.give(&five_tuple(CLIENT), &packet);
     assert_eq!(first.bytes, again.bytes);
     assert_eq!(bench.sockets.open.len(), 1);
-    // Another request on the same path is a mistake.
-    assert_eq!(bench.allocate(&path(CLIENT)).code, 437);
+    // Another request on the same five-tuple is an error.
+    assert_eq!(bench.allocate(&five_tuple(CLIENT)).code, 437);
 }
 
 #[test]
-fn malformed_wishes_are_bad_requests() {
+fn malformed_attributes_are_400() {
     let (transport, family) = (attribute::REQUESTED_TRANSPORT, attribute::REQUESTED_ADDRESS_FAMILY);
     let (more, even, token) =
         (attribute::ADDITIONAL_ADDRESS_FAMILY, attribute::EVEN_PORT, attribute::RESERVATION_TOKEN);
@@ -73,7 +73,7 @@ fn malformed_wishes_are_bad_requests() {
     ];
     for (attributes, code) in cases {
         let mut bench = Bench::new();
-        let answer = bench.ask(&path(CLIENT), Method::ALLOCATE, |writer| {
+        let answer = bench.ask(&five_tuple(CLIENT), Method::ALLOCATE, |writer| {
             attributes.iter().for_each(|(kind, value)| _ = writer.put(*kind, value));
         });
         assert_eq!(answer.code, code, "{attributes:?}");
@@ -82,40 +82,40 @@ fn malformed_wishes_are_bad_requests() {
 }
 
 #[test]
-fn ports_are_asked_for_as_wished() {
+fn requested_ports_are_honoured() {
     let mut bench = Bench::new();
     with(&mut bench, "192.0.2.1:1", |writer| _ = writer.put(attribute::EVEN_PORT, &[0]));
     let answer = with(&mut bench, "192.0.2.1:2", |writer| _ = writer.put(attribute::EVEN_PORT, &[0x80]));
-    let token: Token = answer.message().get(attribute::RESERVATION_TOKEN).unwrap().value.try_into().unwrap();
+    let token: ReservationToken = answer.message().get(attribute::RESERVATION_TOKEN).unwrap().value.try_into().unwrap();
     with(&mut bench, "192.0.2.1:3", |writer| _ = writer.put(attribute::RESERVATION_TOKEN, &token));
     with(&mut bench, "192.0.2.1:4", |writer| _ = writer.put(attribute::DONT_FRAGMENT, &[]));
-    let ports = [Port::Even, Port::EvenAndReserve(token), Port::Reserved(token), Port::Any];
-    assert_eq!(bench.sockets.asked, ports.map(|port| (Family::V4, port)));
+    let ports = [PortRequest::Even, PortRequest::EvenAndReserve(token), PortRequest::Reserved(token), PortRequest::Any];
+    assert_eq!(bench.sockets.asked, ports.map(|port| (AddressFamily::V4, port)));
 }
 
 #[test]
-fn families_are_as_wished() {
+fn requested_families_are_honoured() {
     let mut bench = Bench::new();
     let six = with(&mut bench, "192.0.2.1:1", |w| _ = w.put(attribute::REQUESTED_ADDRESS_FAMILY, &[2, 0, 0, 0]));
     assert_eq!(six.address(attribute::XOR_RELAYED_ADDRESS).ip().to_string(), PUBLIC_V6);
     let both = with(&mut bench, "192.0.2.1:2", |w| _ = w.put(attribute::ADDITIONAL_ADDRESS_FAMILY, &[2, 0, 0, 0]));
     let relayed: Vec<_> = both.message().addresses(attribute::XOR_RELAYED_ADDRESS).flatten().collect();
     assert_eq!(relayed.iter().map(|at| at.ip().to_string()).collect::<Vec<_>>(), [PUBLIC_V4, PUBLIC_V6]);
-    bench.sockets.none_left = Some(Family::V6);
+    bench.sockets.none_left = Some(AddressFamily::V6);
     let half = with(&mut bench, "192.0.2.1:3", |w| _ = w.put(attribute::ADDITIONAL_ADDRESS_FAMILY, &[2, 0, 0, 0]));
     assert_eq!(half.code, 0);
     assert_eq!(half.message().get(attribute::ADDRESS_ERROR_CODE).unwrap().value, [2, 0, 4, 40]);
 }
 
 #[test]
-fn a_family_that_the_relay_does_not_have_is_440() {
+fn a_missing_address_family_is_440() {
     let mut bench = Bench::new();
     *bench.shared.external_address.write() = Arc::default();
-    assert_eq!(bench.allocate(&path(CLIENT)).code, 440);
+    assert_eq!(bench.allocate(&five_tuple(CLIENT)).code, 440);
 }
 
 #[test]
-fn without_ipv4_who_asks_for_no_family_gets_ipv6() {
+fn without_ipv4_a_request_without_family_gets_ipv6() {
     let mut bench = Bench::new();
     let both = ExternalAddress::clone(&bench.shared.external_address());
     *bench.shared.external_address.write() = Arc::new(ExternalAddress { v4: None, ..both });
@@ -131,46 +131,46 @@ fn without_ipv4_who_asks_for_no_family_gets_ipv6() {
 }
 
 #[test]
-fn no_port_to_be_had_is_508_and_costs_no_quota() {
+fn no_free_port_is_508_and_uses_no_quota() {
     let mut bench = Bench::new();
-    bench.sockets.none_left = Some(Family::V4);
+    bench.sockets.none_left = Some(AddressFamily::V4);
     for _ in 0..20 {
-        assert_eq!(bench.allocate(&path(CLIENT)).code, 508);
+        assert_eq!(bench.allocate(&five_tuple(CLIENT)).code, 508);
     }
     bench.sockets.none_left = None;
-    assert_eq!(bench.allocate(&path(CLIENT)).code, 0);
+    assert_eq!(bench.allocate(&five_tuple(CLIENT)).code, 0);
 }
 
 #[test]
-fn requests_about_no_allocation_are_437() {
+fn requests_without_an_allocation_are_437() {
     let mut bench = Bench::new();
-    assert_eq!(bench.refresh(&path(CLIENT), 600).code, 437);
-    assert_eq!(bench.permit(&path(CLIENT), &[PEER]), 437);
-    assert_eq!(bench.bind(&path(CLIENT), 0x4000, PEER.parse().unwrap()), 437);
+    assert_eq!(bench.refresh(&five_tuple(CLIENT), 600).code, 437);
+    assert_eq!(bench.permit(&five_tuple(CLIENT), &[PEER]), 437);
+    assert_eq!(bench.bind(&five_tuple(CLIENT), 0x4000, PEER.parse().unwrap()), 437);
 }
 
 #[test]
-fn requests_about_a_user_elses_allocation_are_441() {
+fn requests_about_another_users_allocation_are_441() {
     let mut bench = Bench::new();
-    assert_eq!(bench.allocate(&path(CLIENT)).code, 0);
+    assert_eq!(bench.allocate(&five_tuple(CLIENT)).code, 0);
     bench.become_user("@bob:example.org");
-    assert_eq!(bench.refresh(&path(CLIENT), 0).code, 441);
-    assert_eq!(bench.permit(&path(CLIENT), &[PEER]), 441);
-    assert_eq!(bench.bind(&path(CLIENT), 0x4000, PEER.parse().unwrap()), 441);
-    assert_eq!(bench.allocate(&path(CLIENT)).code, 437);
-    // The wrong password for somebody else's is no different from any other.
+    assert_eq!(bench.refresh(&five_tuple(CLIENT), 0).code, 441);
+    assert_eq!(bench.permit(&five_tuple(CLIENT), &[PEER]), 441);
+    assert_eq!(bench.bind(&five_tuple(CLIENT), 0x4000, PEER.parse().unwrap()), 441);
+    assert_eq!(bench.allocate(&five_tuple(CLIENT)).code, 437);
+    // A wrong password is 401 here too: the response must not reveal whose allocation it is.
     bench.password = "wrong".into();
-    assert_eq!(bench.refresh(&path(CLIENT), 0).code, 401);
+    assert_eq!(bench.refresh(&five_tuple(CLIENT), 0).code, 401);
     assert_eq!(bench.sockets.open.len(), 1);
 }
 
 #[test]
-fn refreshing_to_zero_ends_it() {
+fn refresh_with_lifetime_zero_ends_the_allocation() {
     let mut bench = Bench::new();
-    bench.allocate(&path(CLIENT));
-    assert_eq!(bench.refresh(&path(CLIENT), 0).lifetime_s(), 0);
+    bench.allocate(&five_tuple(CLIENT));
+    assert_eq!(bench.refresh(&five_tuple(CLIENT), 0).lifetime_s(), 0);
     assert!(bench.sockets.open.is_empty());
-    assert_eq!(bench.refresh(&path(CLIENT), 0).code, 437);
+    assert_eq!(bench.refresh(&five_tuple(CLIENT), 0).code, 437);
     assert_eq!(bench.shared.users.allocations(), 0);
 }
 
@@ -182,7 +182,7 @@ fn one_of_two_families_can_be_given_up() {
         let fill = |w: &mut Writer<'_>| {
             w.put_number(attribute::LIFETIME, 0).put(attribute::REQUESTED_ADDRESS_FAMILY, &[family, 0, 0, 0]);
         };
-        bench.ask(&path(CLIENT), Method::REFRESH, fill).code
+        bench.ask(&five_tuple(CLIENT), Method::REFRESH, fill).code
     };
     assert_eq!(refresh(&mut bench, 1), 0);
     assert_eq!(bench.sockets.open.len(), 1);
@@ -192,10 +192,10 @@ fn one_of_two_families_can_be_given_up() {
 }
 
 #[test]
-fn allocations_end_by_time() {
+fn allocations_expire() {
     let mut bench = Bench::new();
     assert_eq!(bench.server.next_timeout_ms(), None);
-    bench.allocate(&path(CLIENT));
+    bench.allocate(&five_tuple(CLIENT));
     assert_eq!(bench.server.next_timeout_ms(), Some(bench.now_ms + 600_000));
     bench.now_ms += 599_999;
     bench.server.expire(bench.now_ms, &mut bench.sockets);
@@ -204,15 +204,15 @@ fn allocations_end_by_time() {
     bench.server.expire(bench.now_ms, &mut bench.sockets);
     assert!(bench.sockets.open.is_empty());
     assert_eq!(bench.server.next_timeout_ms(), None);
-    assert_eq!(bench.allocate(&path(CLIENT)).code, 0);
+    assert_eq!(bench.allocate(&five_tuple(CLIENT)).code, 0);
 }
 
 #[test]
-fn allocations_end_with_their_stream_or_when_told_to() {
+fn allocations_end_with_their_stream_or_on_disconnect() {
     let mut bench = Bench::new();
-    bench.allocate(&path("192.0.2.1:1"));
-    bench.allocate(&path("192.0.2.1:2"));
-    bench.server.closed(&path("192.0.2.1:1"), &mut bench.sockets);
+    bench.allocate(&five_tuple("192.0.2.1:1"));
+    bench.allocate(&five_tuple("192.0.2.1:2"));
+    bench.server.stream_closed(&five_tuple("192.0.2.1:1"), &mut bench.sockets);
     assert_eq!(bench.sockets.open.len(), 1);
     let views = bench.server.allocations(bench.now_ms + 5_000);
     assert_eq!((views.len(), views[0].user.as_str(), views[0].age_s), (1, "@alice:example.org", 5));

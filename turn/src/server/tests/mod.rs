@@ -1,4 +1,4 @@
-//! The machine without a network: a clock that stands still, sockets that are numbers, and requests written by hand.
+//! Tests of the state machine: a manual clock, fake sockets and hand-written requests.
 
 mod allocate;
 mod auth;
@@ -26,7 +26,7 @@ pub(super) const LOCAL_V4: &str = "192.168.7.2";
 pub(super) const PUBLIC_V6: &str = "2a01:4f8::7";
 pub(super) const PEER: &str = "9.9.9.9:4444";
 
-/// Says what a test wants it to.
+/// Credentials that a test can change.
 pub(super) struct TestAuth {
     pub(super) now_unix_s: AtomicU64,
     pub(super) secrets: parking_lot::Mutex<Vec<Arc<[u8]>>>,
@@ -47,27 +47,34 @@ impl Authority for TestAuth {
     }
 }
 
-/// Relay sockets that exist in a list only.
+/// Relay sockets that are entries of a list.
 #[derive(Default)]
-pub(super) struct Fake {
+pub(super) struct FakeSockets {
     pub(super) open: Vec<(RelayKey, SocketAddr)>,
-    pub(super) asked: Vec<(Family, Port)>,
-    pub(super) none_left: Option<Family>,
+    pub(super) asked: Vec<(AddressFamily, PortRequest)>,
+    pub(super) none_left: Option<AddressFamily>,
     next: u16,
 }
 
-impl Sockets for Fake {
-    fn open(&mut self, key: RelayKey, family: Family, port: Port, _owner: &str, _now_ms: u64) -> Option<Opened> {
+impl RelaySockets for FakeSockets {
+    fn open(
+        &mut self,
+        key: RelayKey,
+        family: AddressFamily,
+        port: PortRequest,
+        _owner: &str,
+        _now_ms: u64,
+    ) -> Option<RelayedAddress> {
         self.asked.push((family, port));
         if self.none_left == Some(family) {
             return None;
         }
         self.next += 2;
         let port = 50_000 + self.next;
-        let (local, public) = if family == Family::V4 { (LOCAL_V4, PUBLIC_V4) } else { (PUBLIC_V6, PUBLIC_V6) };
+        let (local, public) = if family == AddressFamily::V4 { (LOCAL_V4, PUBLIC_V4) } else { (PUBLIC_V6, PUBLIC_V6) };
         let at = |ip: &str| SocketAddr::new(ip.parse().unwrap(), port);
         self.open.push((key, at(public)));
-        Some(Opened { local: at(local), public: at(public) })
+        Some(RelayedAddress { local: at(local), public: at(public) })
     }
 
     fn close(&mut self, key: RelayKey) {
@@ -76,13 +83,13 @@ impl Sockets for Fake {
     }
 }
 
-/// A relay with one client at its side.
+/// A relay and one client.
 pub(super) struct Bench {
     pub(super) server: Server,
     pub(super) shared: Arc<Shared>,
     pub(super) counters: Arc<Counters>,
     pub(super) auth: Arc<TestAuth>,
-    pub(super) sockets: Fake,
+    pub(super) sockets: FakeSockets,
     pub(super) now_ms: u64,
     pub(super) username: String,
     pub(super) password: String,
@@ -92,12 +99,12 @@ pub(super) struct Bench {
     next: u32,
 }
 
-pub(super) fn path(client: &str) -> Path {
+pub(super) fn five_tuple(client: &str) -> FiveTuple {
     let local = "198.41.0.4:3478".parse().unwrap();
-    Path { transport: Transport::Udp, client: client.parse().unwrap(), local, link: 0 }
+    FiveTuple { transport: Transport::Udp, client: client.parse().unwrap(), local, link: 0 }
 }
 
-/// An answer, taken apart.
+/// A response.
 #[derive(Debug)]
 pub(super) struct Answer {
     pub(super) code: u16,
@@ -139,7 +146,7 @@ impl Bench {
         let entropy: Entropy = Arc::new(|bytes| bytes.fill(9));
         let settings = Settings { quotas, peers, realm: REALM.into(), ..Settings::new() };
         let shared = Arc::new(Shared::new(&settings, Arc::clone(&auth) as Arc<dyn Authority>, &entropy));
-        shared.locate(external_address);
+        shared.set_external_address(external_address);
         let counters = Arc::new(Counters::default());
         let server = Server::new(Arc::clone(&shared), Arc::clone(&counters), 0, entropy);
         let credentials = mint(b"north", "@alice:example.org", 5_000);
@@ -148,7 +155,7 @@ impl Bench {
             shared,
             counters,
             auth,
-            sockets: Fake::default(),
+            sockets: FakeSockets::default(),
             now_ms: 1_000_000,
             username: credentials.username,
             password: credentials.password,
@@ -173,14 +180,14 @@ impl Bench {
         id
     }
 
-    /// Gives a packet to the machine.
-    pub(super) fn raw(&mut self, path: &Path, packet: &[u8]) -> (PacketOutcome, Vec<u8>) {
+    /// Passes a packet to the state machine.
+    pub(super) fn raw(&mut self, five_tuple: &FiveTuple, packet: &[u8]) -> (PacketOutcome, Vec<u8>) {
         let mut reply = Vec::new();
-        let outcome = self.server.client_sent(self.now_ms, path, packet, &mut self.sockets, &mut reply);
+        let outcome = self.server.client_sent(self.now_ms, five_tuple, packet, &mut self.sockets, &mut reply);
         (outcome, reply)
     }
 
-    /// A request with credentials.
+    /// A signed request.
     pub(super) fn signed(&mut self, id: TransactionId, method: Method, fill: impl FnOnce(&mut Writer<'_>)) -> Vec<u8> {
         let mut out = Vec::new();
         let mut writer = Writer::new(&mut out, method, Class::Request, id);
@@ -196,11 +203,11 @@ impl Bench {
         out
     }
 
-    /// Makes a request with credentials and checks that the answer is signed as it should be.
-    pub(super) fn ask(&mut self, path: &Path, method: Method, fill: impl FnOnce(&mut Writer<'_>)) -> Answer {
+    /// Sends a signed request and checks the signature of the response.
+    pub(super) fn ask(&mut self, five_tuple: &FiveTuple, method: Method, fill: impl FnOnce(&mut Writer<'_>)) -> Answer {
         let id = self.transaction();
         let packet = self.signed(id, method, fill);
-        let answer = self.give(path, &packet);
+        let answer = self.give(five_tuple, &packet);
         let message = answer.message();
         assert_eq!((message.transaction(), message.method()), (id, method));
         if ![401, 438].contains(&answer.code) {
@@ -210,58 +217,58 @@ impl Bench {
         answer
     }
 
-    pub(super) fn give(&mut self, path: &Path, packet: &[u8]) -> Answer {
-        let (outcome, bytes) = self.raw(path, packet);
+    pub(super) fn give(&mut self, five_tuple: &FiveTuple, packet: &[u8]) -> Answer {
+        let (outcome, bytes) = self.raw(five_tuple, packet);
         assert_eq!(outcome, PacketOutcome::Reply);
         let code = Message::parse(&bytes).unwrap().error_code().unwrap_or(0);
         Answer { code, bytes }
     }
 
-    pub(super) fn allocate(&mut self, path: &Path) -> Answer {
-        self.ask(path, Method::ALLOCATE, |writer| {
+    pub(super) fn allocate(&mut self, five_tuple: &FiveTuple) -> Answer {
+        self.ask(five_tuple, Method::ALLOCATE, |writer| {
             writer.put(attribute::REQUESTED_TRANSPORT, &[17, 0, 0, 0]);
         })
     }
 
-    pub(super) fn permit(&mut self, path: &Path, peers: &[&str]) -> u16 {
+    pub(super) fn permit(&mut self, five_tuple: &FiveTuple, peers: &[&str]) -> u16 {
         let peers: Vec<SocketAddr> = peers.iter().map(|peer| peer.parse().unwrap()).collect();
-        self.permit_all(path, &peers)
+        self.permit_all(five_tuple, &peers)
     }
 
-    pub(super) fn permit_all(&mut self, path: &Path, peers: &[SocketAddr]) -> u16 {
+    pub(super) fn permit_all(&mut self, five_tuple: &FiveTuple, peers: &[SocketAddr]) -> u16 {
         let fill = |writer: &mut Writer<'_>| {
             for peer in peers {
                 writer.put_address(attribute::XOR_PEER_ADDRESS, *peer);
             }
         };
-        self.ask(path, Method::CREATE_PERMISSION, fill).code
+        self.ask(five_tuple, Method::CREATE_PERMISSION, fill).code
     }
 
-    pub(super) fn bind(&mut self, path: &Path, channel: u16, peer: SocketAddr) -> u16 {
+    pub(super) fn bind(&mut self, five_tuple: &FiveTuple, channel: u16, peer: SocketAddr) -> u16 {
         let fill = |writer: &mut Writer<'_>| {
             writer.put_number(attribute::CHANNEL_NUMBER, u32::from(channel) << 16);
             writer.put_address(attribute::XOR_PEER_ADDRESS, peer);
         };
-        self.ask(path, Method::CHANNEL_BIND, fill).code
+        self.ask(five_tuple, Method::CHANNEL_BIND, fill).code
     }
 
-    pub(super) fn refresh(&mut self, path: &Path, lifetime_s: u32) -> Answer {
-        self.ask(path, Method::REFRESH, |writer| {
+    pub(super) fn refresh(&mut self, five_tuple: &FiveTuple, lifetime_s: u32) -> Answer {
+        self.ask(five_tuple, Method::REFRESH, |writer| {
             writer.put_number(attribute::LIFETIME, lifetime_s);
         })
     }
 
-    /// A Send indication.
-    pub(super) fn send(&mut self, path: &Path, peer: SocketAddr, data: &[u8]) -> PacketOutcome {
+    /// Sends a Send indication.
+    pub(super) fn send(&mut self, five_tuple: &FiveTuple, peer: SocketAddr, data: &[u8]) -> PacketOutcome {
         let mut out = Vec::new();
         let id = self.transaction();
         let mut writer = Writer::new(&mut out, Method::SEND, Class::Indication, id);
         writer.put_address(attribute::XOR_PEER_ADDRESS, peer).put(attribute::DATA, data);
-        self.raw(path, &out).0
+        self.raw(five_tuple, &out).0
     }
 
-    /// A datagram of a peer; what the client gets.
-    pub(super) fn peer_says(&mut self, relay: RelayKey, peer: &str, data: &[u8]) -> Option<Vec<u8>> {
+    /// Delivers a peer's datagram and returns what the client gets.
+    pub(super) fn peer_sends(&mut self, relay: RelayKey, peer: &str, data: &[u8]) -> Option<Vec<u8>> {
         let mut buffer = vec![0xEE; 64 + data.len() + 4];
         buffer[64..64 + data.len()].copy_from_slice(data);
         let peer = peer.parse().unwrap();

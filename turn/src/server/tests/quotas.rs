@@ -1,4 +1,4 @@
-//! Nobody takes more than their share.
+//! Quotas per user, in total and per allocation.
 
 use super::*;
 
@@ -10,18 +10,18 @@ fn bench(quotas: Quotas) -> Bench {
 fn the_13th_allocation_of_a_user_is_486() {
     let mut bench = bench(Quotas { allocations_per_user: 12, ..Quotas::default() });
     for port in 1..=12 {
-        assert_eq!(bench.allocate(&path(&format!("192.0.2.1:{port}"))).code, 0);
+        assert_eq!(bench.allocate(&five_tuple(&format!("192.0.2.1:{port}"))).code, 0);
     }
-    assert_eq!(bench.allocate(&path("192.0.2.1:13")).code, 486);
-    // New credentials do not make a new user.
+    assert_eq!(bench.allocate(&five_tuple("192.0.2.1:13")).code, 486);
+    // New credentials of the same user share the quota.
     let again = mint(b"north", "@alice:example.org", 6_000);
     (bench.username, bench.password) = (again.username, again.password);
-    assert_eq!(bench.allocate(&path("192.0.2.1:13")).code, 486);
+    assert_eq!(bench.allocate(&five_tuple("192.0.2.1:13")).code, 486);
     bench.become_user("@bob:example.org");
-    assert_eq!(bench.allocate(&path("192.0.2.1:13")).code, 0);
+    assert_eq!(bench.allocate(&five_tuple("192.0.2.1:13")).code, 0);
     bench.become_user("@alice:example.org");
-    bench.refresh(&path("192.0.2.1:1"), 0);
-    assert_eq!(bench.allocate(&path("192.0.2.1:14")).code, 0);
+    bench.refresh(&five_tuple("192.0.2.1:1"), 0);
+    assert_eq!(bench.allocate(&five_tuple("192.0.2.1:14")).code, 0);
 }
 
 #[test]
@@ -29,17 +29,17 @@ fn all_users_together_have_a_quota() {
     let mut bench = bench(Quotas { allocations: 3, ..Quotas::default() });
     for port in 1..=3 {
         bench.become_user(&format!("@user{port}:example.org"));
-        assert_eq!(bench.allocate(&path(&format!("192.0.2.1:{port}"))).code, 0);
+        assert_eq!(bench.allocate(&five_tuple(&format!("192.0.2.1:{port}"))).code, 0);
     }
     bench.become_user("@late:example.org");
-    assert_eq!(bench.allocate(&path("192.0.2.1:4")).code, 486);
+    assert_eq!(bench.allocate(&five_tuple("192.0.2.1:4")).code, 486);
     assert_eq!(bench.refused(Refusal::Quota), 1);
 }
 
 #[test]
-fn an_allocation_has_so_many_permissions_and_channels() {
+fn permissions_and_channels_are_limited_per_allocation() {
     let mut bench = bench(Quotas { permissions_per_allocation: 4, channels_per_allocation: 2, ..Quotas::default() });
-    let client = path("192.0.2.1:1");
+    let client = five_tuple("192.0.2.1:1");
     bench.allocate(&client);
     let peer = |host: u8| SocketAddr::from(([9, 9, 9, host], 1));
     assert_eq!(bench.permit_all(&client, &[peer(1), peer(2), peer(3)]), 0);
@@ -55,9 +55,9 @@ fn an_allocation_has_so_many_permissions_and_channels() {
 }
 
 #[test]
-fn a_refused_permission_prolongs_no_other() {
+fn a_refused_request_refreshes_no_permission() {
     let mut bench = bench(Quotas { permissions_per_allocation: 1, ..Quotas::default() });
-    let (client, peer) = (path("192.0.2.1:1"), PEER.parse().unwrap());
+    let (client, peer) = (five_tuple("192.0.2.1:1"), PEER.parse().unwrap());
     bench.allocate(&client);
     bench.permit(&client, &[PEER]);
     bench.now_ms += crate::limits::PERMISSION_MS - 1;
@@ -68,12 +68,12 @@ fn a_refused_permission_prolongs_no_other() {
 }
 
 #[test]
-fn bandwidth_is_a_users_and_not_an_allocations() {
+fn bandwidth_is_limited_per_user() {
     let mut bench = bench(Quotas { bytes_per_s_per_user: 100_000, ..Quotas::default() });
-    let paths = [path("192.0.2.1:1"), path("192.0.2.1:2")];
-    for path in &paths {
-        bench.allocate(path);
-        bench.permit(path, &[PEER]);
+    let paths = [five_tuple("192.0.2.1:1"), five_tuple("192.0.2.1:2")];
+    for five_tuple in &paths {
+        bench.allocate(five_tuple);
+        bench.permit(five_tuple, &[PEER]);
     }
     let mut sent = 0;
     for index in 0..1_000 {
@@ -81,16 +81,16 @@ fn bandwidth_is_a_users_and_not_an_allocations() {
         sent += usize::from(outcome != PacketOutcome::Nothing);
     }
     assert_eq!(sent, 100);
-    assert_eq!(bench.peer_says(RelayKey(0), PEER, b"x"), None, "both ways together");
+    assert_eq!(bench.peer_sends(RelayKey(0), PEER, b"x"), None, "both ways together");
     assert_eq!(bench.refused(Refusal::Bandwidth), 901);
     bench.now_ms += 500;
-    assert!(bench.peer_says(RelayKey(0), PEER, b"x").is_some());
+    assert!(bench.peer_sends(RelayKey(0), PEER, b"x").is_some());
 }
 
 #[test]
-fn what_ended_is_in_the_totals() {
+fn ended_allocations_are_in_the_totals() {
     let mut bench = bench(Quotas::default());
-    let client = path("192.0.2.1:1");
+    let client = five_tuple("192.0.2.1:1");
     bench.allocate(&client);
     bench.permit(&client, &[PEER]);
     bench.send(&client, PEER.parse().unwrap(), &[0; 100]);

@@ -1,10 +1,10 @@
-//! Whatever comes, the machine stands: arbitrary packets and packets that are nearly right.
+//! Arbitrary and damaged packets must not break the state machine.
 
 use proptest::prelude::*;
 
 use super::*;
 
-/// Every kind of request that a client makes, signed, to be damaged.
+/// One signed request of every kind, to be damaged.
 fn seeds(bench: &mut Bench) -> Vec<Vec<u8>> {
     let peer: SocketAddr = PEER.parse().unwrap();
     let methods = [Method::BINDING, Method::ALLOCATE, Method::REFRESH, Method::CREATE_PERMISSION, Method::CHANNEL_BIND];
@@ -31,18 +31,18 @@ proptest! {
     #[test]
     fn arbitrary_packets_do_no_harm(packets in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..128), 1..20)) {
         let mut bench = Bench::new();
-        bench.allocate(&path("192.0.2.1:1"));
+        bench.allocate(&five_tuple("192.0.2.1:1"));
         for packet in &packets {
-            let (outcome, _) = bench.raw(&path("192.0.2.1:1"), packet);
-            prop_assert!(!matches!(outcome, PacketOutcome::ToPeer { .. }), "nobody has a permission");
-            bench.peer_says(RelayKey(u32::from(packet.len() as u8)), PEER, packet);
+            let (outcome, _) = bench.raw(&five_tuple("192.0.2.1:1"), packet);
+            prop_assert!(!matches!(outcome, PacketOutcome::ToPeer { .. }), "no client has a permission");
+            bench.peer_sends(RelayKey(u32::from(packet.len() as u8)), PEER, packet);
         }
     }
 
     #[test]
     fn damaged_requests_do_no_harm(damage in proptest::collection::vec((any::<usize>(), any::<usize>(), any::<u8>()), 1..40)) {
         let mut bench = Bench::new();
-        let client = path("192.0.2.1:1");
+        let client = five_tuple("192.0.2.1:1");
         bench.allocate(&client);
         let seeds = seeds(&mut bench);
         for (which, at, byte) in damage {

@@ -4,7 +4,7 @@ use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use futures_util::{StreamExt, stream};
 use hearth_base::{Error, Reason, Result, error::refuse};
-use hearth_domain::media::ranges::{self, ByteRange, Requested};
+use hearth_domain::media::ranges::{self, ByteRange, RequestedRange};
 use hearth_domain::media::serving::{SAFE_HEADERS, content_disposition};
 use hearth_domain::media::{Contents, Media, MediaFile};
 use http::request::Parts;
@@ -26,9 +26,9 @@ pub(super) async fn serve(media: &Media, file: MediaFile, parts: &Parts) -> Resu
         return Ok(response);
     }
     let range = match requested(parts, file.bytes) {
-        Requested::All => None,
-        Requested::Part(range) => Some(range),
-        Requested::Unsatisfiable => return unsatisfiable(file.bytes),
+        RequestedRange::All => None,
+        RequestedRange::Part(range) => Some(range),
+        RequestedRange::Unsatisfiable => return unsatisfiable(file.bytes),
     };
     // A HEAD is answered by the same route, without its body.
     let body = if parts.method == Method::HEAD { Body::empty() } else { body(media.contents(&file, range).await?) };
@@ -48,7 +48,7 @@ fn has_already(headers: &HeaderMap, etag: &str) -> bool {
     tags.any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag)
 }
 
-fn requested(parts: &Parts, bytes: u64) -> Requested {
+fn requested(parts: &Parts, bytes: u64) -> RequestedRange {
     // RFC 9110 defines ranges for GET alone.
     let header = parts.headers.get(header::RANGE).filter(|_| parts.method == Method::GET);
     ranges::parse(header.and_then(|value| value.to_str().ok()), bytes)

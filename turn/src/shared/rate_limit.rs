@@ -1,5 +1,6 @@
-//! How often a source is answered that has not shown credentials. A table of fixed size, so that forged sources cost nothing:
-//! each source has two cells and is answered while either has room. Who shares both with a flood waits with it.
+//! Rate limit for unauthenticated requests, per source. The table has a fixed size, so that forged source
+//! addresses cost no memory. Each source maps to two cells and is admitted while either has capacity; only a
+//! source that shares both cells with a flood is affected by it.
 
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
@@ -9,19 +10,20 @@ use crate::limits::{FLOOD_CELLS, UNAUTHENTICATED_BURST, UNAUTHENTICATED_PER_S};
 const INTERVAL_MS: u64 = 1_000 / UNAUTHENTICATED_PER_S as u64;
 const TOLERANCE_MS: u64 = INTERVAL_MS * UNAUTHENTICATED_BURST as u64;
 
-/// The table: per cell, when the next answer would be due if they were evenly spaced.
-pub(crate) struct Flood {
+/// Per cell, when the next response is due at an even rate, in milliseconds (the generic cell rate algorithm).
+pub(crate) struct SourceRateLimiter {
     due_ms: Box<[u64]>,
     hasher: RandomState,
 }
 
-impl Flood {
+impl SourceRateLimiter {
     pub(crate) fn new() -> Self {
         Self { due_ms: vec![0; FLOOD_CELLS].into(), hasher: RandomState::new() }
     }
 
-    /// Whether one more request of `source` may be answered. An IPv6 source is its /64: one household.
-    pub(crate) fn admits(&mut self, source: IpAddr, now_ms: u64) -> bool {
+    /// Whether to answer one more request of `source`. IPv6 sources are counted by /64, the usual size of a
+    /// customer's network.
+    pub(crate) fn admit(&mut self, source: IpAddr, now_ms: u64) -> bool {
         let network = match source {
             IpAddr::V4(ip) => u64::from(ip.to_bits()),
             IpAddr::V6(ip) => u64::from_be_bytes(ip.octets().first_chunk().copied().unwrap_or_default()),
@@ -45,22 +47,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_burst_is_answered_and_then_a_steady_rate() {
-        let mut flood = Flood::new();
+    fn admits_a_burst_then_a_steady_rate() {
+        let mut limiter = SourceRateLimiter::new();
         let source = "192.0.2.1".parse().unwrap();
-        let answered = (0..1_000).filter(|_| flood.admits(source, 5_000)).count();
+        let answered = (0..1_000).filter(|_| limiter.admit(source, 5_000)).count();
         assert_eq!(answered, UNAUTHENTICATED_BURST as usize);
-        let later = (0..1_000).filter(|_| flood.admits(source, 6_000)).count();
+        let later = (0..1_000).filter(|_| limiter.admit(source, 6_000)).count();
         assert_eq!(later, UNAUTHENTICATED_PER_S as usize);
     }
 
     #[test]
-    fn a_household_has_one_rate_and_its_neighbour_another() {
-        let mut flood = Flood::new();
+    fn ipv6_sources_are_counted_by_64() {
+        let mut limiter = SourceRateLimiter::new();
         for host in 0..1_000 {
-            flood.admits(format!("2001:db8:0:1::{host:x}").parse().unwrap(), 0);
+            limiter.admit(format!("2001:db8:0:1::{host:x}").parse().unwrap(), 0);
         }
-        assert!(!flood.admits("2001:db8:0:1:ffff::1".parse().unwrap(), 0));
-        assert!(flood.admits("2001:db8:0:2::1".parse().unwrap(), 0));
+        assert!(!limiter.admit("2001:db8:0:1:ffff::1".parse().unwrap(), 0));
+        assert!(limiter.admit("2001:db8:0:2::1".parse().unwrap(), 0));
     }
 }

@@ -1,6 +1,6 @@
-//! A way between the relay and a client that knows no other than UDP over IPv4, as webrtc-rs's: what the client sends here goes
-//! on over UDP, TCP or TLS, IPv4 or IPv6, and what the relay answers comes back. Knows no TURN beyond how frames are told apart.
-//! To a relay that needs no such help there is no hop: the client goes there itself.
+//! A proxy between a client that speaks only UDP over IPv4, such as webrtc-rs's, and the relay over UDP, TCP or
+//! TLS on IPv4 or IPv6. It knows no TURN beyond the framing on streams. Where no proxy is needed, clients
+//! connect to the relay directly.
 
 #![expect(clippy::disallowed_methods, reason = "tasks of a test end with it")]
 
@@ -21,26 +21,26 @@ use hearth_turn::stun::channel_data;
 
 use super::streams::At;
 
-/// Packets that wait to go on; more get lost, as in a network.
-const WAITING_MAX: usize = 1_024;
+/// Packets in flight per client; further ones are dropped, as in a network.
+const IN_FLIGHT_MAX: usize = 1_024;
 
-/// Where the relay is, and how it is reached.
+/// Address and transport of the relay.
 #[derive(Clone)]
-struct Way {
+struct RelayEndpoint {
     relay: SocketAddr,
     transport: Transport,
-    /// Whom TLS trusts, which takes the relay for `localhost`.
+    /// Trusts the relay's certificate, which is for `localhost`.
     trust: Arc<ClientConfig>,
 }
 
-/// Carries for any number of clients until it is dropped.
-pub(crate) struct Hop {
-    /// Where clients find the relay.
+/// A running proxy, for any number of clients. Stops when dropped.
+pub(crate) struct Proxy {
+    /// The address for clients.
     pub at: SocketAddr,
     task: Option<JoinHandle<()>>,
 }
 
-impl Drop for Hop {
+impl Drop for Proxy {
     fn drop(&mut self) {
         if let Some(task) = &self.task {
             task.abort();
@@ -48,60 +48,60 @@ impl Drop for Hop {
     }
 }
 
-/// What it takes to answer a client.
+/// The way back to a client.
 #[derive(Clone)]
-struct Back {
+struct ReturnAddress {
     socket: Arc<UdpSocket>,
     client: SocketAddr,
 }
 
-impl Back {
-    async fn bring(&self, packet: &[u8]) {
-        // A client that is gone needs no answer.
+impl ReturnAddress {
+    async fn send(&self, packet: &[u8]) {
+        // The client may be gone.
         let _ = self.socket.send_to(packet, self.client).await;
     }
 }
 
-impl Hop {
+impl Proxy {
     pub(crate) async fn to(here: &At, transport: Transport) -> Self {
-        let way = Way { relay: here.address(transport), transport, trust: Arc::clone(&here.trust) };
-        if transport == Transport::Udp && way.relay.is_ipv4() {
-            return Self { at: way.relay, task: None };
+        let endpoint = RelayEndpoint { relay: here.address(transport), transport, trust: Arc::clone(&here.trust) };
+        if transport == Transport::Udp && endpoint.relay.is_ipv4() {
+            return Self { at: endpoint.relay, task: None };
         }
         let socket = Arc::new(UdpSocket::bind("127.0.0.1:0").await.unwrap());
         let at = socket.local_addr().unwrap();
-        Self { at, task: Some(tokio::spawn(serve(socket, way))) }
+        Self { at, task: Some(tokio::spawn(serve(socket, endpoint))) }
     }
 }
 
-async fn serve(socket: Arc<UdpSocket>, way: Way) {
+async fn serve(socket: Arc<UdpSocket>, endpoint: RelayEndpoint) {
     let mut clients: HashMap<SocketAddr, mpsc::Sender<Vec<u8>>> = HashMap::new();
     let mut buffer = vec![0; 65_536];
     while let Ok((bytes, client)) = socket.recv_from(&mut buffer).await {
         let onward = clients.entry(client).or_insert_with(|| {
-            let (sender, packets) = mpsc::channel(WAITING_MAX);
-            let back = Back { socket: Arc::clone(&socket), client };
-            tokio::spawn(carry(way.clone(), packets, back));
+            let (sender, packets) = mpsc::channel(IN_FLIGHT_MAX);
+            let client = ReturnAddress { socket: Arc::clone(&socket), client };
+            tokio::spawn(forward(endpoint.clone(), packets, client));
             sender
         });
         let _ = onward.try_send(buffer[..bytes].to_vec());
     }
 }
 
-async fn carry(way: Way, packets: mpsc::Receiver<Vec<u8>>, back: Back) {
-    if way.transport == Transport::Udp {
-        return as_datagrams(way.relay, packets, back).await;
+async fn forward(endpoint: RelayEndpoint, packets: mpsc::Receiver<Vec<u8>>, client: ReturnAddress) {
+    if endpoint.transport == Transport::Udp {
+        return forward_datagrams(endpoint.relay, packets, client).await;
     }
-    let stream = TcpStream::connect(way.relay).await.unwrap();
+    let stream = TcpStream::connect(endpoint.relay).await.unwrap();
     stream.set_nodelay(true).unwrap();
-    if way.transport == Transport::Tcp {
-        return as_frames(stream, packets, back).await;
+    if endpoint.transport == Transport::Tcp {
+        return forward_frames(stream, packets, client).await;
     }
     let name = ServerName::try_from("localhost").unwrap();
-    as_frames(TlsConnector::from(way.trust).connect(name, stream).await.unwrap(), packets, back).await;
+    forward_frames(TlsConnector::from(endpoint.trust).connect(name, stream).await.unwrap(), packets, client).await;
 }
 
-async fn as_datagrams(relay: SocketAddr, mut packets: mpsc::Receiver<Vec<u8>>, back: Back) {
+async fn forward_datagrams(relay: SocketAddr, mut packets: mpsc::Receiver<Vec<u8>>, client: ReturnAddress) {
     let any = if relay.is_ipv4() { "127.0.0.1:0" } else { "[::1]:0" };
     let socket = UdpSocket::bind(any).await.unwrap();
     socket.connect(relay).await.unwrap();
@@ -112,20 +112,20 @@ async fn as_datagrams(relay: SocketAddr, mut packets: mpsc::Receiver<Vec<u8>>, b
                 Some(packet) => _ = socket.send(&packet).await,
                 None => return,
             },
-            Ok(bytes) = socket.recv(&mut buffer) => back.bring(&buffer[..bytes]).await,
+            Ok(bytes) = socket.recv(&mut buffer) => client.send(&buffer[..bytes]).await,
         }
     }
 }
 
-async fn as_frames(
+async fn forward_frames(
     stream: impl AsyncRead + AsyncWrite + Send + 'static,
     mut packets: mpsc::Receiver<Vec<u8>>,
-    back: Back,
+    client: ReturnAddress,
 ) {
     let (mut reader, mut writer) = tokio::io::split(stream);
     let returning = tokio::spawn(async move {
         while let Some(packet) = read_frame(&mut reader).await {
-            back.bring(&packet).await;
+            client.send(&packet).await;
         }
     });
     while let Some(mut packet) = packets.recv().await {
@@ -137,7 +137,7 @@ async fn as_frames(
     returning.abort();
 }
 
-/// The next message or channel data, without padding; none at the end.
+/// The next STUN message or ChannelData, without padding. `None` at the end of the stream.
 async fn read_frame(reader: &mut (impl AsyncRead + Unpin)) -> Option<Vec<u8>> {
     let mut packet = vec![0; 4];
     reader.read_exact(&mut packet).await.ok()?;

@@ -1,18 +1,18 @@
-//! Socket addresses as the kernel wants them.
+//! Socket addresses in the kernel's format.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-/// A sockaddr_in or a sockaddr_in6, whose fields are at the same place on every Linux.
+/// A `sockaddr_in` or `sockaddr_in6`. Field offsets are the same on every Linux architecture.
 #[derive(Clone, Copy)]
 #[repr(C, align(8))]
-pub(super) struct Name([u8; 28]);
+pub(super) struct SockAddr([u8; 28]);
 
-impl Name {
+impl SockAddr {
     pub(super) const EMPTY: Self = Self([0; 28]);
-    /// The length of the longest one.
+    /// Length of a `sockaddr_in6`, in bytes.
     pub(super) const BYTES_MAX: u32 = 28;
 
-    /// Writes an address, and returns how many bytes it takes.
+    /// Writes an address and returns its length in bytes.
     pub(super) fn write(&mut self, address: SocketAddr) -> u32 {
         self.0[2..4].copy_from_slice(&address.port().to_be_bytes());
         match address.ip() {
@@ -32,7 +32,7 @@ impl Name {
         }
     }
 
-    /// The address, if it is one of either family.
+    /// The address, or `None` for another address family.
     pub(super) fn read(&self) -> Option<SocketAddr> {
         let port = u16::from_be_bytes([self.0[2], self.0[3]]);
         let ip = if self.0[..2] == family(libc::AF_INET) {

@@ -1,46 +1,46 @@
-//! GIF and WebP: formats that can only be decoded whole, so their size is bounded by memory.
+//! GIF and WebP. These formats can only be decoded as a whole, so memory limits their dimensions.
 
 use super::ThumbError;
 use super::input::Input;
-use super::make::{Header, Picture, check_memory};
+use super::make::{EncodedImage, ImageHeader, check_memory};
 use super::pixels::{Layout, Pixels, unreadable};
-use super::size::Target;
+use super::size::TargetSize;
 use crate::limits::{THUMB_DECODE_BYTES_MAX, THUMB_WHOLE_FILE_BYTES_MAX};
 use image::codecs::{gif::GifDecoder, webp::WebPDecoder};
 use image::metadata::Orientation;
 use image::{ColorType, ImageDecoder, Limits};
 use std::io::BufReader;
 
-/// The canvas in four channels, and a frame beside it.
+/// The canvas in four channels, and one frame.
 const GIF_BYTES_PER_PIXEL: u64 = 8;
 
-/// The planes or the lossless frame beside the result.
+/// The planes or the lossless frame, and the result.
 const WEBP_BYTES_PER_PIXEL_HALVES: u64 = 11;
 
-struct Whole<D> {
-    header: Header,
+struct WholeImage<D> {
+    header: ImageHeader,
     decoder: D,
 }
 
 /// Reads the header of a GIF.
-pub(super) fn open_gif(input: Input, file_bytes: u64) -> Result<impl Picture, ThumbError> {
+pub(super) fn open_gif(input: Input, file_bytes: u64) -> Result<impl EncodedImage, ThumbError> {
     check_file(file_bytes)?;
     let decoder = GifDecoder::new(BufReader::new(input)).map_err(unreadable)?;
     let (width, height) = decoder.dimensions();
     check_memory(u64::from(width) * u64::from(height) * GIF_BYTES_PER_PIXEL)?;
-    let header = Header { width, height, orientation: Orientation::NoTransforms, may_move: true };
-    Ok(Whole { header, decoder })
+    let header = ImageHeader { width, height, orientation: Orientation::NoTransforms, may_move: true };
+    Ok(WholeImage { header, decoder })
 }
 
 /// Reads the header of a WebP.
-pub(super) fn open_webp(input: Input, file_bytes: u64) -> Result<impl Picture, ThumbError> {
+pub(super) fn open_webp(input: Input, file_bytes: u64) -> Result<impl EncodedImage, ThumbError> {
     check_file(file_bytes)?;
     let mut decoder = WebPDecoder::new(BufReader::new(input)).map_err(unreadable)?;
     let (width, height) = decoder.dimensions();
     check_memory(u64::from(width) * u64::from(height) * WEBP_BYTES_PER_PIXEL_HALVES / 2)?;
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
-    let header = Header { width, height, orientation, may_move: decoder.has_animation() };
-    Ok(Whole { header, decoder })
+    let header = ImageHeader { width, height, orientation, may_move: decoder.has_animation() };
+    Ok(WholeImage { header, decoder })
 }
 
 fn check_file(file_bytes: u64) -> Result<(), ThumbError> {
@@ -50,12 +50,12 @@ fn check_file(file_bytes: u64) -> Result<(), ThumbError> {
     Ok(())
 }
 
-impl<D: ImageDecoder> Picture for Whole<D> {
-    fn header(&self) -> &Header {
+impl<D: ImageDecoder> EncodedImage for WholeImage<D> {
+    fn header(&self) -> &ImageHeader {
         &self.header
     }
 
-    fn decode(self: Box<Self>, _: Target) -> Result<Pixels, ThumbError> {
+    fn decode(self: Box<Self>, _: TargetSize) -> Result<Pixels, ThumbError> {
         let Self { header, mut decoder } = *self;
         let mut limits = Limits::default();
         limits.max_alloc = Some(THUMB_DECODE_BYTES_MAX);

@@ -1,5 +1,6 @@
-//! Somebody who is on the phone while strangers make noise: round trips of data through the relay, of requests on a path that
-//! the relay knows, and of whole new allocations. One try each; what takes longer than a third of a second is lost.
+//! A client's view during a flood: round trips of data through the relay, of requests on a five-tuple with an
+//! allocation, and of new allocations. One attempt each; what takes longer than a third of a second counts as
+//! lost.
 
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
@@ -10,15 +11,15 @@ use hearth_turn::stun::{Method, attribute, channel_data};
 
 use super::load::{ask, bind_channel};
 
-/// What is measured: each with the number of which of all round trips it is.
+/// What is measured, each with its share of all round trips.
 pub(crate) const KINDS: [&str; 3] = ["data", "refresh", "allocate"];
 const REFRESH_EVERY: usize = 8;
 const ALLOCATE_EVERY: usize = 40;
 const LOST: Duration = Duration::from_millis(330);
 
-/// One kind's round trips.
+/// The round trips of one kind.
 #[derive(Debug, Default)]
-pub(crate) struct Talk {
+pub(crate) struct RoundTrips {
     pub(crate) kind: usize,
     pub(crate) asked: usize,
     pub(crate) lost: usize,
@@ -26,14 +27,14 @@ pub(crate) struct Talk {
     pub(crate) p99_us: f64,
 }
 
-impl fmt::Display for Talk {
+impl fmt::Display for RoundTrips {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { asked, lost, median_us, p99_us, .. } = self;
         write!(f, "p99 {p99_us:.0} us, median {median_us:.0} us, lost {lost} of {asked}")
     }
 }
 
-impl FromStr for Talk {
+impl FromStr for RoundTrips {
     type Err = std::num::ParseFloatError;
 
     fn from_str(line: &str) -> Result<Self, Self::Err> {
@@ -58,13 +59,13 @@ fn refresh(socket: &UdpSocket, nonce: &mut Vec<u8>, lifetime_s: u32) -> bool {
     ask(socket, nonce, Method::REFRESH, &|writer| _ = writer.put_number(attribute::LIFETIME, lifetime_s))
 }
 
-/// Until it works: what comes before measuring.
-fn insist(mut what: impl FnMut() -> bool) {
+/// Repeats until it succeeds; for the setup before measuring.
+fn retry(mut what: impl FnMut() -> bool) {
     assert!((0..20).any(|_| what()), "the relay does not answer");
 }
 
-/// Talks with a peer through the relay, and prints a line of numbers for each kind of round trip.
-pub(crate) fn talk(relay: SocketAddr, messages: usize) {
+/// Sends data to a peer through the relay, and prints a line of numbers per kind of round trip.
+pub(crate) fn run_client(relay: SocketAddr, messages: usize) {
     let echo = UdpSocket::bind("127.0.0.2:0").unwrap();
     let peer = echo.local_addr().unwrap();
     let _echoing = std::thread::Builder::new().spawn(move || {
@@ -75,12 +76,12 @@ pub(crate) fn talk(relay: SocketAddr, messages: usize) {
     });
     let client = connected(Ipv4Addr::new(127, 0, 0, 1), relay);
     let mut nonce = Vec::new();
-    insist(|| allocate(&client, &mut nonce));
-    insist(|| bind_channel(&client, &mut nonce, peer));
+    retry(|| allocate(&client, &mut nonce));
+    retry(|| bind_channel(&client, &mut nonce, peer));
     let packet = [&channel_data::header(0x4000, 160)[..], &[7; 160]].concat();
     let mut times: [Vec<Option<Duration>>; 3] = Default::default();
     for index in 0..messages + messages / 10 {
-        // Not in step with anything that the relay does.
+        // Jitter, so as not to run in step with the relay.
         let noise = (index as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 54;
         std::thread::sleep(Duration::from_micros(500 + noise));
         let newcomer = connected(Ipv4Addr::new(127, 0, 3, (index / ALLOCATE_EVERY) as u8), relay);
@@ -93,11 +94,11 @@ pub(crate) fn talk(relay: SocketAddr, messages: usize) {
             (0, echoed(&client, &packet))
         };
         let time = done.then(|| start.elapsed());
-        // The first tenth is to get warm.
+        // The first tenth is warm-up.
         if index >= messages / 10 {
             times[kind].push(time);
         }
-        // An answer that comes too late is not one to the next question.
+        // A late response must not count for the next request.
         while !done && client.recv(&mut [0; 2_048]).is_ok() {}
     }
     for (kind, times) in times.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! Moving about: the cursor, the screens, into something and back out.
+//! Navigation: the cursor, the screens, opening and closing.
 
 use crate::text::safe_text;
 use crate::tui::keys::Action;
@@ -10,7 +10,7 @@ use crate::wire::{HealthLevel, LogEntry, Problem, areas};
 
 use super::load;
 
-/// Moves the cursor, or scrolls what is opened.
+/// Moves the cursor, or scrolls the detail view.
 pub(super) fn step(state: &mut State, action: Action) {
     let page = state.page_rows();
     if let Some(detail) = &mut state.detail {
@@ -18,19 +18,19 @@ pub(super) fn step(state: &mut State, action: Action) {
         return;
     }
     if let Some(list) = state.list_mut() {
-        list.select(moved(action, list.place(), page));
+        list.select(moved(action, list.position(), page));
     } else if state.screen == Screen::Dashboard {
         let last = problems(state).count().saturating_sub(1);
         state.problem = moved(action, state.problem, page).min(last);
     } else if state.screen == Screen::Calls {
-        // Its other parts are text, and how much of it there is only the view knows.
+        // The other parts are text; only the view knows its length.
         let max = view::calls_scroll_max(state);
-        // It may have become shorter since.
+        // The text may have become shorter.
         state.calls.scroll = moved(action, state.calls.scroll.min(max), page).min(max);
     }
 }
 
-/// Where the cursor wants to go; whoever holds it knows the end.
+/// The new position before clamping; the caller knows the end.
 fn moved(action: Action, place: usize, page: usize) -> usize {
     match action {
         Action::Up => place.saturating_sub(1),
@@ -43,7 +43,7 @@ fn moved(action: Action, place: usize, page: usize) -> usize {
     }
 }
 
-/// To the next part of what is opened; with `screens`, to the next screen if nothing is.
+/// Moves to the next tab or part. With `screens` and no detail view, navigation to the next screen.
 pub(super) fn turn(state: &mut State, steps: isize, screens: bool) -> Vec<Effect> {
     match &mut state.detail {
         Some(detail) => detail.turn(steps),
@@ -54,20 +54,20 @@ pub(super) fn turn(state: &mut State, steps: isize, screens: bool) -> Vec<Effect
     Vec::new()
 }
 
-/// To a screen; what was opened closes, and what was never loaded loads.
+/// Shows a screen. Closes the detail view, and loads the screen if it has no data.
 pub(super) fn go(state: &mut State, screen: Screen) -> Vec<Effect> {
     state.detail = None;
     state.screen = screen;
     let fresh = match screen {
         Screen::Dashboard => state.status.is_some(),
-        // They see to it themselves that no two questions are open.
+        // These guard against a second pending request themselves.
         Screen::Log | Screen::Calls => false,
         _ => state.list().is_some_and(List::is_loading),
     };
     if fresh { Vec::new() } else { load::screen(state) }
 }
 
-/// Opens what is selected.
+/// Opens the selected item.
 pub(super) fn open(state: &mut State) -> Vec<Effect> {
     if state.detail.is_some() {
         return Vec::new();
@@ -102,31 +102,31 @@ pub(super) fn open(state: &mut State) -> Vec<Effect> {
     }
 }
 
-/// Opens a user over the users' list.
+/// Opens a user over the list of users.
 pub(super) fn open_user(state: &mut State, id: String) -> Vec<Effect> {
     state.screen = Screen::Users;
     state.detail = Some(Detail::new(id.clone()));
     vec![Effect::Load(Load::User(id))]
 }
 
-/// Opens a room over the rooms' list.
+/// Opens a room over the list of rooms.
 pub(super) fn open_room(state: &mut State, id: String) -> Vec<Effect> {
     state.screen = Screen::Rooms;
     state.detail = Some(Detail::new(id.clone()));
     vec![Effect::Load(Load::Room(id))]
 }
 
-/// Opens a server over the servers' list.
+/// Opens a server over the list of servers.
 pub(super) fn open_server(state: &mut State, name: String) -> Vec<Effect> {
     state.screen = Screen::Federation;
     state.detail = Some(Detail::new(name.clone()));
     vec![Effect::Load(Load::Server(name))]
 }
 
-/// Opens the selected relayed address: everything about it is here already. Of a user, shows what they hold.
+/// Opens the selected relayed address, whose data is already loaded. For a user, lists their relayed addresses.
 fn open_call(state: &mut State) {
-    if state.calls.part == CallsPart::People {
-        let Some(user) = state.calls.people.selected_key() else { return };
+    if state.calls.part == CallsPart::Users {
+        let Some(user) = state.calls.users.selected_key() else { return };
         state.calls.show(CallsPart::Now);
         state.calls.now.set_filter(&user);
         return;
@@ -138,7 +138,7 @@ fn open_call(state: &mut State) {
     });
 }
 
-/// One step back: closes what is opened, or clears the filter. Never leaves the program.
+/// Goes one step back: closes the detail view, or clears the filter. Never quits.
 pub(super) fn back(state: &mut State) -> Vec<Effect> {
     if state.detail.take().is_some() {
         let never_loaded = state.list().is_some_and(|list| !list.is_loaded() && !list.is_loading());
@@ -147,7 +147,7 @@ pub(super) fn back(state: &mut State) -> Vec<Effect> {
     if set_filter(state, "") { load::screen(state) } else { Vec::new() }
 }
 
-/// Filters the current list; true if the server should be asked for the missing part.
+/// Filters the current list. Returns whether the server has to search for more rows.
 pub(super) fn set_filter(state: &mut State, text: &str) -> bool {
     state.list_mut().is_some_and(|list| {
         list.set_filter(text);
@@ -160,7 +160,7 @@ pub(super) fn filter(state: &State) -> &str {
     state.list().map_or("", List::filter)
 }
 
-/// Sorts the current list by the next column, or turns its order round.
+/// Sorts the current list by the next column, or reverses the order.
 pub(super) fn sort(state: &mut State, reverse: bool) {
     match state.list_mut() {
         Some(list) if reverse => list.reverse(),
@@ -169,13 +169,13 @@ pub(super) fn sort(state: &mut State, reverse: bool) {
     }
 }
 
-/// The findings worth showing: those that are not `ok`.
+/// The problems worth showing: all that are not `ok`.
 pub(crate) fn problems(state: &State) -> impl Iterator<Item = &Problem> {
     let all = state.status.iter().flat_map(|status| &status.problems);
     all.filter(|problem| problem.level != HealthLevel::Ok)
 }
 
-/// The selected finding.
+/// The selected problem.
 pub(super) fn problem(state: &State) -> Option<&Problem> {
     problems(state).nth(state.problem)
 }

@@ -1,11 +1,11 @@
-//! The five-tuple: how a client reaches us. An allocation belongs to one.
+//! The five-tuple of a client (RFC 8656 section 2). Each allocation belongs to exactly one.
 
 use std::hash::{Hash, Hasher};
 use std::net::{IpAddr, SocketAddr};
 
-/// What carries a client's packets.
+/// The transport between client and relay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[expect(missing_docs, reason = "they are what they are called")]
+#[expect(missing_docs, reason = "the names are self-explanatory")]
 pub enum Transport {
     Udp,
     Tcp,
@@ -13,28 +13,28 @@ pub enum Transport {
 }
 
 impl Transport {
-    /// Whether packets arrive as a stream, in which ChannelData is padded (RFC 8656 section 12.5).
+    /// Whether packets arrive on a stream, where ChannelData is padded (RFC 8656 section 12.5).
     #[must_use]
     pub fn is_stream(self) -> bool {
         !matches!(self, Self::Udp)
     }
 }
 
-/// How a client reaches us.
+/// A five-tuple: transport, client address and server address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Path {
-    /// What carries its packets.
+pub struct FiveTuple {
+    /// The transport protocol.
     pub transport: Transport,
-    /// Where it is.
+    /// Address and port of the client.
     pub client: SocketAddr,
-    /// Which of our addresses it knows.
+    /// Address and port of the server, as the client used them.
     pub local: SocketAddr,
-    /// Which socket or stream it is, for whoever moves the packets.
+    /// Index of the listener or stream, so that the thread finds the socket without a look-up.
     pub link: u32,
 }
 
-impl Hash for Path {
-    /// Only what tells clients apart: this is computed for every datagram of a client.
+impl Hash for FiveTuple {
+    /// Hashes only what usually differs between clients, because this runs for every datagram.
     fn hash<H: Hasher>(&self, state: &mut H) {
         match self.client.ip() {
             IpAddr::V4(ip) => {

@@ -1,14 +1,15 @@
-//! Actions that change the server: which question each asks first.
+//! Actions that change the server, and the confirmation for each.
 //!
-//! Three levels. What can be taken back happens at once and offers to undo it (lock, unlock). What costs something asks,
-//! starting at No (reset, log out, deactivate, revoke, admin right, disconnect). What destroys wants the name typed (erase).
+//! There are three levels. A change that can be undone happens at once and offers undo (lock, unlock). A change
+//! with a cost asks for confirmation, with No selected (reset, log out, deactivate, revoke, admin right,
+//! disconnect). A destructive change requires typing the name (erase).
 
 use crate::text::safe_text;
 use crate::tui::message::{Change, Effect};
 use crate::tui::state::{
-    Confirm, Field, FieldValue, Form, FormKind, Input, Menu, MenuItem, Overlay, Screen, State, Toggle, Typed,
+    Confirm, Field, FieldValue, Form, FormKind, Input, Menu, MenuItem, Overlay, Screen, State, Toggle, TypedConfirm,
 };
-use crate::tui::strings::{self, say, verb};
+use crate::tui::strings::{self, phrase, verb};
 use crate::tui::view::format;
 use crate::wire::{RegistrationToken, UserSummary};
 
@@ -42,7 +43,7 @@ pub(super) fn open_menu(state: &mut State) -> Vec<Effect> {
         Screen::Dashboard | Screen::Rooms | Screen::Log => return Vec::new(),
     }
     if items.is_empty() {
-        state.complain(strings::NOTHING_SELECTED);
+        state.notify_error(strings::NOTHING_SELECTED);
         return Vec::new();
     }
     let (locked, admin) = state.target_user().map_or((false, false), |user| (user.locked, user.admin));
@@ -65,24 +66,24 @@ fn user_items(user: &UserSummary) -> Vec<(char, MenuItem)> {
     ]
 }
 
-/// Opens the form for what the current screen lists.
+/// Opens the form for the kind of item that the current screen lists.
 pub(super) fn open_new(state: &mut State) -> Vec<Effect> {
     begin(state, if state.screen == Screen::Tokens { MenuItem::NewToken } else { MenuItem::NewUser })
 }
 
-/// Asks whether the selected token shall go.
+/// Asks for confirmation to revoke the selected token.
 pub(super) fn ask_revoke(state: &mut State) -> Vec<Effect> {
     begin(state, MenuItem::RevokeToken)
 }
 
-/// Begins what was chosen: a form, a question, or for what can be undone the change itself.
+/// Starts an action: opens its form or confirmation, or makes the change if it can be undone.
 pub(super) fn begin(state: &mut State, item: MenuItem) -> Vec<Effect> {
     if item == MenuItem::TestCalls {
-        // Nothing changes by it.
+        // Changes nothing, so neither read-only mode nor a confirmation applies.
         return calls::test(state);
     }
     if let Some(obstacle) = obstacle(state) {
-        state.complain(obstacle);
+        state.notify_error(obstacle);
         return Vec::new();
     }
     let overlay = match item {
@@ -104,14 +105,14 @@ pub(super) fn begin(state: &mut State, item: MenuItem) -> Vec<Effect> {
         _ => state.target_user().and_then(|user| question(user, item)),
     };
     if overlay.is_none() {
-        let held = item == MenuItem::DisconnectAll && state.calls.people.selected().is_some();
-        state.complain(if held { strings::NOTHING_HELD } else { strings::NOTHING_SELECTED });
+        let held = item == MenuItem::DisconnectAll && state.calls.users.selected().is_some();
+        state.notify_error(if held { strings::NO_RELAYED_ADDRESS } else { strings::NOTHING_SELECTED });
     }
     state.overlay = overlay;
     Vec::new()
 }
 
-/// Why nothing can be changed now, if so.
+/// Why no change can be made now, if there is a reason.
 pub(super) fn obstacle(state: &State) -> Option<&'static str> {
     if state.settings.readonly {
         return Some(strings::READONLY);
@@ -119,23 +120,23 @@ pub(super) fn obstacle(state: &State) -> Option<&'static str> {
     (!state.is_up()).then_some(strings::OFFLINE)
 }
 
-/// Sends a change on its way, unless something is in the way.
+/// Requests a change, or shows why it cannot be made.
 pub(super) fn change(state: &mut State, change: Change) -> Vec<Effect> {
     match obstacle(state) {
         Some(obstacle) => {
-            state.complain(obstacle);
+            state.notify_error(obstacle);
             Vec::new()
         }
         None => vec![Effect::Change(change)],
     }
 }
 
-/// Takes the last change back, while that is offered.
+/// Undoes the last change, while that is offered.
 pub(super) fn undo(state: &mut State) -> Vec<Effect> {
     match state.undo.take() {
         Some(undo) => change(state, undo.change),
         None => {
-            state.complain(strings::NOTHING_TO_UNDO);
+            state.notify_error(strings::NOTHING_TO_UNDO);
             Vec::new()
         }
     }
@@ -149,31 +150,31 @@ fn question(user: &UserSummary, item: MenuItem) -> Option<Overlay> {
         MenuItem::ResetPassword => Confirm {
             toggle: Some(Toggle { label: strings::LOGOUT_TOO.to_owned(), on: false }),
             ..ask(
-                say::reset_title(&name),
-                say::reset_lines(user.devices),
+                phrase::reset_title(&name),
+                phrase::reset_lines(user.devices),
                 verb::RESET,
                 Change::ResetPassword { user: id, logout_devices: false },
             )
         },
         MenuItem::ToggleAdmin if user.admin => {
             let change = Change::SetAdmin { user: id, admin: false };
-            ask(say::withdraw_title(&name), say::withdraw_lines(), verb::WITHDRAW, change)
+            ask(phrase::withdraw_title(&name), phrase::withdraw_lines(), verb::WITHDRAW, change)
         }
         MenuItem::ToggleAdmin => {
             let change = Change::SetAdmin { user: id, admin: true };
-            ask(say::grant_title(&name), say::grant_lines(), verb::GRANT, change)
+            ask(phrase::grant_title(&name), phrase::grant_lines(), verb::GRANT, change)
         }
         MenuItem::LogoutEverywhere => {
             let change = Change::LogoutEverywhere { user: id };
-            danger(ask(say::logout_title(&name), say::logout_lines(user.devices), verb::LOG_OUT, change))
+            danger(ask(phrase::logout_title(&name), phrase::logout_lines(user.devices), verb::LOG_OUT, change))
         }
         MenuItem::Deactivate => {
-            let lines = say::deactivate_lines(user.devices, user.joined_rooms, &media);
+            let lines = phrase::deactivate_lines(user.devices, user.joined_rooms, &media);
             let change = Change::Deactivate { user: id, erase: false };
-            danger(ask(say::deactivate_title(&name), lines, verb::DEACTIVATE, change))
+            danger(ask(phrase::deactivate_title(&name), lines, verb::DEACTIVATE, change))
         }
         MenuItem::Erase => return Some(erase(user, &name, &media)),
-        // They are not about an account, or need no question.
+        // Not about an account, or without a confirmation here.
         MenuItem::NewUser
         | MenuItem::NewToken
         | MenuItem::RevokeToken
@@ -195,9 +196,9 @@ pub(super) fn danger(confirm: Confirm) -> Confirm {
 }
 
 fn erase(user: &UserSummary, name: &str, media: &str) -> Overlay {
-    Overlay::Typed(Typed {
-        title: say::erase_title(name),
-        lines: say::erase_lines(user.devices, user.joined_rooms, media),
+    Overlay::TypedConfirm(TypedConfirm {
+        title: phrase::erase_title(name),
+        lines: phrase::erase_lines(user.devices, user.joined_rooms, media),
         expected: user.user_id.clone(),
         input: Input::default(),
         change: Change::Deactivate { user: user.user_id.clone(), erase: true },
@@ -205,9 +206,9 @@ fn erase(user: &UserSummary, name: &str, media: &str) -> Overlay {
 }
 
 fn revoke(token: &RegistrationToken) -> Overlay {
-    let lines = say::revoke_lines(token.pending, token.completed);
+    let lines = phrase::revoke_lines(token.pending, token.completed);
     let change = Change::RevokeToken(token.token.clone());
-    Overlay::Confirm(danger(ask(say::revoke_title(&safe_text(&token.token)), lines, verb::REVOKE, change)))
+    Overlay::Confirm(danger(ask(phrase::revoke_title(&safe_text(&token.token)), lines, verb::REVOKE, change)))
 }
 
 fn user_form() -> Overlay {

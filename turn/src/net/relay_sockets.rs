@@ -1,4 +1,4 @@
-//! One thread's relay sockets.
+//! The relay sockets of one thread.
 
 use std::net::{SocketAddr, UdpSocket};
 use std::ops::RangeInclusive;
@@ -8,20 +8,20 @@ use std::sync::Arc;
 use mio::unix::SourceFd;
 use mio::{Interest, Registry};
 
-use super::event::About;
+use super::event::EventSource;
 use super::open;
 use super::reservations::Reservations;
 use crate::limits::PORT_TRIES_MAX;
-use crate::server::{Opened, Port, RelayKey, Sockets, Token};
+use crate::server::{PortRequest, RelayKey, RelaySockets, RelayedAddress, ReservationToken};
 use crate::settings::Entropy;
-use crate::shared::external_address::Family;
+use crate::shared::external_address::AddressFamily;
 use crate::shared::{RelayAddress, Shared};
 
-/// Up to so many ports, all are tried before there is none.
+/// Port ranges up to this size are tried in full before Allocate fails.
 const SMALL_RANGE: usize = 1_024;
 
-/// Relay sockets by key.
-pub(super) struct Relays {
+/// Open relay sockets, by key.
+pub(super) struct RelaySocketTable {
     open: Vec<Option<UdpSocket>>,
     registry: Registry,
     shared: Arc<Shared>,
@@ -30,7 +30,7 @@ pub(super) struct Relays {
     entropy: Entropy,
 }
 
-impl Relays {
+impl RelaySocketTable {
     pub(super) fn new(
         registry: Registry,
         shared: Arc<Shared>,
@@ -41,12 +41,13 @@ impl Relays {
         Self { open: Vec::new(), registry, shared, reservations, ports, entropy }
     }
 
-    /// The socket with this key, if it is open.
+    /// The open socket with this key.
     pub(super) fn get(&self, key: RelayKey) -> Option<&UdpSocket> {
         self.open.get(key.0 as usize)?.as_ref()
     }
 
-    /// Ports to try, in order, from an unpredictable one on: who cannot guess a port cannot send to it from outside.
+    /// Ports to try, in order. The first one is random: an off-path attacker who cannot guess the port cannot
+    /// send to it.
     fn candidates(&self, even: bool) -> impl Iterator<Item = u16> + use<> {
         let (first, last) = (usize::from(*self.ports.start()), usize::from(*self.ports.end()));
         let count = (last + 1).saturating_sub(first);
@@ -58,35 +59,49 @@ impl Relays {
         ports.filter(move |port| !even || port % 2 == 0)
     }
 
-    /// Binds a port, and the one after it if that is to be kept.
-    fn bind(&self, at: RelayAddress, port: Port, owner: &str, now_ms: u64) -> Option<UdpSocket> {
-        self.candidates(port != Port::Any).find_map(|number| {
+    /// Binds a port, and reserves the next one if requested.
+    fn bind(&self, at: RelayAddress, port: PortRequest, owner: &str, now_ms: u64) -> Option<UdpSocket> {
+        self.candidates(port != PortRequest::Any).find_map(|number| {
             let socket = open::relay(SocketAddr::new(at.local, number)).ok()?;
-            if let Port::EvenAndReserve(token) = port {
+            if let PortRequest::EvenAndReserve(token) = port {
                 self.keep_next(at, number, token, owner, now_ms)?;
             }
             Some(socket)
         })
     }
 
-    fn keep_next(&self, at: RelayAddress, number: u16, token: Token, owner: &str, now_ms: u64) -> Option<()> {
+    fn keep_next(
+        &self,
+        at: RelayAddress,
+        number: u16,
+        token: ReservationToken,
+        owner: &str,
+        now_ms: u64,
+    ) -> Option<()> {
         let next = number.checked_add(1).filter(|next| self.ports.contains(next))?;
         let socket = open::relay(SocketAddr::new(at.local, next)).ok()?;
         self.reservations.keep(token, socket, owner, now_ms).then_some(())
     }
 }
 
-impl Sockets for Relays {
-    fn open(&mut self, key: RelayKey, family: Family, port: Port, owner: &str, now_ms: u64) -> Option<Opened> {
+impl RelaySockets for RelaySocketTable {
+    fn open(
+        &mut self,
+        key: RelayKey,
+        family: AddressFamily,
+        port: PortRequest,
+        owner: &str,
+        now_ms: u64,
+    ) -> Option<RelayedAddress> {
         let socket = match port {
-            Port::Reserved(token) => self.reservations.take(&token, owner, now_ms)?,
+            PortRequest::Reserved(token) => self.reservations.take(&token, owner, now_ms)?,
             _ => self.bind(self.shared.external_address().of(family)?, port, owner, now_ms)?,
         };
         let local = socket.local_addr().ok()?;
-        let public = self.shared.external_address().of(Family::of(local.ip()))?.public;
-        let at = Opened { local, public: SocketAddr::new(public, local.port()) };
+        let public = self.shared.external_address().of(AddressFamily::of(local.ip()))?.public;
+        let at = RelayedAddress { local, public: SocketAddr::new(public, local.port()) };
         let interest = Interest::READABLE;
-        self.registry.register(&mut SourceFd(&socket.as_raw_fd()), About::Relay(key).token(), interest).ok()?;
+        self.registry.register(&mut SourceFd(&socket.as_raw_fd()), EventSource::Relay(key).token(), interest).ok()?;
         let index = key.0 as usize;
         if self.open.len() <= index {
             self.open.resize_with(index + 1, || None);
@@ -97,7 +112,7 @@ impl Sockets for Relays {
 
     fn close(&mut self, key: RelayKey) {
         if let Some(socket) = self.open.get_mut(key.0 as usize).and_then(Option::take) {
-            // Closing it would do as well; an error means that it is gone already.
+            // An error only means that it is not registered. Dropping the socket closes it either way.
             let _ = self.registry.deregister(&mut SourceFd(&socket.as_raw_fd()));
         }
     }

@@ -1,6 +1,6 @@
-//! Asks another server how it sees us: one Binding request, repeated a few times. The answer is believed if it is to our
-//! question and from where that went; a wrong one costs calls, not safety.
-//! Request and answer are the `stun` crate's.
+//! Asks a STUN server for the address that it sees: one Binding request with retries. A response counts if it
+//! comes from the server and carries the request's transaction id. A wrong address breaks calls, but is no
+//! security risk. Request and response are the `stun` crate's.
 
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs, UdpSocket};
 use std::time::Duration;
@@ -10,15 +10,15 @@ use ::stun::message::{BINDING_REQUEST, BINDING_SUCCESS, Getter, Message};
 use ::stun::xoraddr::XorMappedAddress;
 
 use crate::limits::STUN_ANSWER_BYTES_MAX;
-use crate::shared::external_address::Family;
+use crate::shared::external_address::AddressFamily;
 
 const TRIES: u32 = 3;
 const WAIT: Duration = Duration::from_millis(700);
 
-/// Our address as `server` (`host:port`) sees it.
-pub(super) fn public_address(server: &str, family: Family) -> Option<IpAddr> {
+/// Our address as the STUN server `server` (`host:port`) sees it. Blocks for up to `TRIES` times `WAIT`.
+pub(super) fn public_address(server: &str, family: AddressFamily) -> Option<IpAddr> {
     let servers = server.to_socket_addrs().ok()?;
-    let server = servers.into_iter().find(|at| Family::of(at.ip()) == family)?;
+    let server = servers.into_iter().find(|at| AddressFamily::of(at.ip()) == family)?;
     ask(server).map(|mapped| mapped.ip())
 }
 

@@ -1,18 +1,18 @@
-//! What the server said: reports, rows, refusals, and what came of a change.
+//! Processes responses: status reports, rows, errors, and results of changes.
 
 use crate::client::ClientError;
 use crate::text::safe_text;
 use crate::tui::message::{Change, Effect, Load, Loaded, Outcome};
 use crate::tui::state::{DetailData, Link, Overlay, Screen, State, Undo};
-use crate::tui::strings::{self, say};
+use crate::tui::strings::{self, phrase};
 use crate::wire::{Destination, Page, RegistrationToken, Status};
 
-use super::{calls, load, moves};
+use super::{calls, load, navigation};
 
-/// Seconds a change can be taken back.
+/// How long a change can be undone, in seconds.
 const UNDO_S: u64 = 10;
 
-/// Takes in an answer.
+/// Processes a response with data.
 pub(super) fn loaded(state: &mut State, loaded: Loaded) -> Vec<Effect> {
     let returned = connected(state);
     let page = matches!(loaded, Loaded::Users { .. } | Loaded::Rooms { .. } | Loaded::Servers { .. });
@@ -61,7 +61,8 @@ pub(super) fn loaded(state: &mut State, loaded: Loaded) -> Vec<Effect> {
     }
 }
 
-/// Notes that the server is there; true if it had been away.
+/// Records that the server responds. Returns whether it was unreachable before, in which case the screen
+/// reloads.
 fn connected(state: &mut State) -> bool {
     let before = std::mem::replace(&mut state.link, Link::Up);
     state.dirty |= before != Link::Up;
@@ -77,11 +78,11 @@ fn report(state: &mut State, status: Status) {
     state.dirty |= state.status.as_ref() != Some(&status);
     state.history.push(&status);
     state.status = Some(status);
-    let last = moves::problems(state).count().saturating_sub(1);
+    let last = navigation::problems(state).count().saturating_sub(1);
     state.problem = state.problem.min(last);
 }
 
-/// A newer look at another server, for its row and for what is opened.
+/// Updates another server in the list and in the detail view.
 fn server(state: &mut State, server: Box<Destination>) {
     state.dirty = true;
     state.servers.replace((*server).clone());
@@ -89,7 +90,7 @@ fn server(state: &mut State, server: Box<Destination>) {
     detail(state, &name, DetailData::Server(server));
 }
 
-/// Fills what is opened, if it is still the one that was asked for.
+/// Sets the data of the detail view, unless another item has been opened meanwhile.
 fn detail(state: &mut State, id: &str, data: DetailData) {
     if let Some(detail) = state.detail.as_mut().filter(|detail| detail.id == id) {
         detail.data = data;
@@ -98,7 +99,7 @@ fn detail(state: &mut State, id: &str, data: DetailData) {
     }
 }
 
-/// Takes in a failure: of one question, or of the whole connection.
+/// Processes a failure, of one request or of the connection.
 pub(super) fn load_failed(state: &mut State, load: &Load, error: ClientError) -> Vec<Effect> {
     state.dirty = true;
     match load {
@@ -122,24 +123,24 @@ pub(super) fn load_failed(state: &mut State, load: &Load, error: ClientError) ->
         state.detail = None;
     }
     if *load != Load::RelayTest {
-        state.complain(error.to_string());
+        state.notify_error(error.to_string());
     }
     Vec::new()
 }
 
-/// Takes in what came of a change, and loads what it changed.
+/// Processes the result of a change, and reloads what it affects.
 pub(super) fn changed(state: &mut State, change: Change, result: Result<Outcome, ClientError>) -> Vec<Effect> {
     let outcome = match result {
         Ok(outcome) => outcome,
         Err(error) => {
-            state.complain(error.to_string());
+            state.notify_error(error.to_string());
             if error.is_down() {
                 state.link = Link::Down(error);
             }
             return Vec::new();
         }
     };
-    tell(state, change, outcome);
+    announce(state, change, outcome);
     match state.screen {
         Screen::Users | Screen::Tokens => load::screen(state),
         Screen::Calls => load::relay(state).into_iter().collect(),
@@ -147,32 +148,32 @@ pub(super) fn changed(state: &mut State, change: Change, result: Result<Outcome,
     }
 }
 
-fn tell(state: &mut State, change: Change, outcome: Outcome) {
+fn announce(state: &mut State, change: Change, outcome: Outcome) {
     match (change, outcome) {
         (_, Outcome::Password { user, password: Some(password) }) => show_password(state, &user, password),
-        (Change::CreateUser(_), Outcome::Password { user, .. }) => state.say(say::created(&safe_text(&user))),
+        (Change::CreateUser(_), Outcome::Password { user, .. }) => state.notify(phrase::created(&safe_text(&user))),
         (_, Outcome::Token(token)) => show_token(state, token),
         (Change::SetLocked { user, locked }, _) => {
             let name = safe_text(&user);
-            state.say(if locked { say::locked(&name) } else { say::unlocked(&name) });
+            state.notify(if locked { phrase::locked(&name) } else { phrase::unlocked(&name) });
             let change = Change::SetLocked { user, locked: !locked };
             state.undo = Some(Undo { change, until: state.ticks + UNDO_S });
         }
-        (Change::SetAdmin { user, admin }, _) => state.say(say::admin_set(&safe_text(&user), admin)),
+        (Change::SetAdmin { user, admin }, _) => state.notify(phrase::admin_set(&safe_text(&user), admin)),
         (Change::LogoutEverywhere { user }, Outcome::LoggedOut { devices }) => {
-            state.say(say::logged_out(&safe_text(&user), devices));
+            state.notify(phrase::logged_out(&safe_text(&user), devices));
         }
-        (Change::Deactivate { user, .. }, _) => state.say(say::deactivated(&safe_text(&user))),
-        (Change::RevokeToken(token), _) => state.say(say::revoked(&safe_text(&token))),
-        (Change::ResetPassword { .. }, _) => state.say(strings::PASSWORD_CHANGED),
+        (Change::Deactivate { user, .. }, _) => state.notify(phrase::deactivated(&safe_text(&user))),
+        (Change::RevokeToken(token), _) => state.notify(phrase::revoked(&safe_text(&token))),
+        (Change::ResetPassword { .. }, _) => state.notify(strings::PASSWORD_CHANGED),
         (Change::RetryServer(_), Outcome::Server(server)) => {
             let waiting = server.sending || server.waiting() > 0;
-            state.say(say::retried(&safe_text(&server.server_name), waiting));
+            state.notify(phrase::retried(&safe_text(&server.server_name), waiting));
             self::server(state, server);
         }
-        (Change::Disconnect { user, .. }, _) => state.say(say::disconnected(&safe_text(&user), 1)),
+        (Change::Disconnect { user, .. }, _) => state.notify(phrase::disconnected(&safe_text(&user), 1)),
         (Change::DisconnectAll { user }, Outcome::Disconnected { allocations }) => {
-            state.say(say::disconnected(&safe_text(&user), allocations));
+            state.notify(phrase::disconnected(&safe_text(&user), allocations));
         }
         (
             Change::CreateUser(_)
@@ -187,7 +188,7 @@ fn tell(state: &mut State, change: Change, outcome: Outcome) {
 
 fn show_password(state: &mut State, user: &str, password: String) {
     state.overlay = Some(Overlay::Secret {
-        title: say::password_title(&safe_text(user)),
+        title: phrase::password_title(&safe_text(user)),
         lines: vec![safe_text(&password), String::new(), strings::SHOWN_ONCE.to_owned()],
         copy: password,
     });

@@ -1,4 +1,4 @@
-//! What destroys asks first, starts at No, and does nothing by accident.
+//! Confirmations: destructive actions ask first, with No selected.
 
 use crossterm::event::KeyCode;
 
@@ -26,7 +26,7 @@ fn locked(state: &mut State, lock: bool) {
 }
 
 #[test]
-fn every_question_starts_at_no() {
+fn every_confirmation_starts_at_no() {
     for (screen, keys) in [
         (Screen::Users, "ap"),
         (Screen::Users, "am"),
@@ -50,7 +50,7 @@ fn every_question_starts_at_no() {
 }
 
 #[test]
-fn deactivating_names_what_it_costs() {
+fn deactivating_lists_the_consequences() {
     let mut state = sample_state_at(Screen::Users);
     type_keys(&mut state, "ad");
     let text = shown(&mut state, 80, 24);
@@ -63,7 +63,7 @@ fn deactivating_names_what_it_costs() {
 }
 
 #[test]
-fn erasing_wants_the_name() {
+fn erasing_requires_the_name() {
     let mut state = sample_state_at(Screen::Users);
     type_keys(&mut state, "ae");
     assert!(press(&mut state, KeyCode::Enter).is_empty());
@@ -88,14 +88,14 @@ fn a_password_is_shown_once() {
     update(&mut state, Message::Changed(change, Ok(outcome)));
     assert!(shown(&mut state, 80, 24).contains("correct-horse"));
     assert!(press(&mut state, KeyCode::Enter).is_empty());
-    assert!(shown(&mut state, 80, 24).contains("correct-horse"), "a stray Enter does not lose it");
+    assert!(shown(&mut state, 80, 24).contains("correct-horse"), "Enter does not close it");
     assert_eq!(type_keys(&mut state, "y"), [Effect::Copy("correct-horse".into())]);
     press(&mut state, KeyCode::Esc);
     assert!(!shown(&mut state, 80, 24).contains("correct-horse"));
 }
 
 #[test]
-fn locking_happens_at_once_and_can_be_undone_for_ten_seconds() {
+fn locking_is_immediate_and_can_be_undone_for_ten_seconds() {
     let mut state = sample_state_at(Screen::Users);
     let effects = type_keys(&mut state, "al");
     assert_eq!(changes(&effects), [&Change::SetLocked { user: alice(), locked: true }]);
@@ -112,7 +112,7 @@ fn locking_happens_at_once_and_can_be_undone_for_ten_seconds() {
 }
 
 #[test]
-fn read_only_and_away_change_nothing() {
+fn read_only_and_unreachable_prevent_changes() {
     let mut readonly = sample_state_at(Screen::Users);
     readonly.settings.readonly = true;
     let mut away = sample_state_at(Screen::Users);
@@ -121,7 +121,7 @@ fn read_only_and_away_change_nothing() {
         for keys in ["n", "al", "ad", "ae", "ap"] {
             assert!(type_keys(&mut state, keys).is_empty(), "{keys}");
             assert!(state.overlay.is_none(), "{keys}");
-            assert!(state.notice.take().is_some_and(|notice| notice.error), "{keys} says why");
+            assert!(state.notice.take().is_some_and(|notice| notice.error), "{keys} shows the reason");
         }
     }
 }
@@ -153,23 +153,23 @@ fn a_new_user_and_a_new_token() {
 }
 
 #[test]
-fn pasted_text_is_text() {
+fn pasted_text_is_not_interpreted_as_keys() {
     let mut state = sample_state_at(Screen::Users);
     update(&mut state, Message::Paste("ad\r\n".into()));
     assert!(state.overlay.is_none(), "not keys");
     type_keys(&mut state, "ae");
     update(&mut state, Message::Paste("@alice:home.example\n".into()));
-    assert!(matches!(&state.overlay, Some(Overlay::Typed(_))), "its line end is not Enter");
+    assert!(matches!(&state.overlay, Some(Overlay::TypedConfirm(_))), "its line end is not Enter");
     assert_eq!(changes(&press(&mut state, KeyCode::Enter)).len(), 1);
 }
 
 #[test]
-fn a_refusal_is_said_in_the_servers_words() {
+fn an_error_shows_the_servers_message() {
     let mut state = sample_state_at(Screen::Tokens);
     let error =
         ClientError { kind: ErrorKind::Refused("x".into()), what: "No such token.".into(), remedy: "Reload.".into() };
     let effects = update(&mut state, Message::Changed(Change::RevokeToken("party".into()), Err(error)));
     assert!(effects.is_empty());
     assert!(shown(&mut state, 80, 24).contains("No such token. Reload."));
-    assert!(state.is_up(), "a refusal is not an absence");
+    assert!(state.is_up(), "an error does not mean that the server is unreachable");
 }

@@ -1,4 +1,4 @@
-//! How many streams there are, over all threads: in all, and of one source.
+//! Limits on open streams: in total and per source, over all threads.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-/// An IPv4 address or the first half of an IPv6 one.
+/// An IPv4 address, or the /64 of an IPv6 address. The flag keeps the two families apart.
 type Source = (bool, u64);
 
 fn source(ip: IpAddr) -> Source {
@@ -16,26 +16,26 @@ fn source(ip: IpAddr) -> Source {
     }
 }
 
-/// Lets streams in. As large as the streams that are open.
-pub(super) struct Gate {
+/// Counts open streams. Its memory is bounded by `streams_max`, as a source is dropped with its last stream.
+pub(super) struct StreamLimiter {
     open: Mutex<(usize, HashMap<Source, u32>)>,
     streams_max: usize,
     per_source_max: u32,
 }
 
-/// A stream's place, given back when it is dropped.
-pub(super) struct Place {
-    gate: Arc<Gate>,
+/// Permission to keep one stream open. Dropping it releases the capacity, however the stream ends.
+pub(super) struct StreamPermit {
+    limiter: Arc<StreamLimiter>,
     source: Source,
 }
 
-impl Gate {
+impl StreamLimiter {
     pub(super) fn new(streams_max: usize, per_source_max: u32) -> Self {
         Self { open: Mutex::default(), streams_max, per_source_max }
     }
 
-    /// A place for a stream from `ip`, if there is one.
-    pub(super) fn enter(self: &Arc<Self>, ip: IpAddr) -> Option<Place> {
+    /// Acquires capacity for a stream from `ip`. `None` if the total or the source is at its limit.
+    pub(super) fn acquire(self: &Arc<Self>, ip: IpAddr) -> Option<StreamPermit> {
         let source = source(ip);
         let mut open = self.open.lock();
         let of_source = open.1.get(&source).copied().unwrap_or(0);
@@ -44,13 +44,13 @@ impl Gate {
         }
         open.0 += 1;
         open.1.insert(source, of_source + 1);
-        Some(Place { gate: Arc::clone(self), source })
+        Some(StreamPermit { limiter: Arc::clone(self), source })
     }
 }
 
-impl Drop for Place {
+impl Drop for StreamPermit {
     fn drop(&mut self) {
-        let mut open = self.gate.open.lock();
+        let mut open = self.limiter.open.lock();
         open.0 -= 1;
         if let Some(of_source) = open.1.get_mut(&self.source) {
             *of_source -= 1;
@@ -66,16 +66,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn places_are_limited_and_come_back() {
-        let gate = Arc::new(Gate::new(3, 2));
+    fn capacity_is_limited_and_released() {
+        let limiter = Arc::new(StreamLimiter::new(3, 2));
         let [a, b] = ["192.0.2.1", "192.0.2.2"].map(|ip| ip.parse().unwrap());
-        let first = gate.enter(a).unwrap();
-        let _second = gate.enter(a).unwrap();
-        assert!(gate.enter(a).is_none());
-        let _third = gate.enter(b).unwrap();
-        assert!(gate.enter(b).is_none());
+        let first = limiter.acquire(a).unwrap();
+        let _second = limiter.acquire(a).unwrap();
+        assert!(limiter.acquire(a).is_none());
+        let _third = limiter.acquire(b).unwrap();
+        assert!(limiter.acquire(b).is_none());
         drop(first);
-        assert!(gate.enter(b).is_some());
-        assert_eq!(gate.open.lock().1.len(), 2);
+        assert!(limiter.acquire(b).is_some());
+        assert_eq!(limiter.open.lock().1.len(), 2);
     }
 }
