@@ -1,4 +1,9 @@
-//! The rules of the house, as tests: what a reader of this code may rely on everywhere.
+//! Rules for the whole repository, as tests.
+//!
+//! This file has the rules for source files and manifests; [`words`] those for identifiers, [`documents`] those for `docs/`.
+
+mod documents;
+mod words;
 
 mod ballast;
 mod bounds;
@@ -8,10 +13,10 @@ mod statements;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Lines that a source file may have, and one of the tests.
+/// Lines of a source file, and of a file of tests.
 const LINES_MAX: usize = 600;
 const TEST_LINES_MAX: usize = 800;
-/// Lines that a function may have.
+/// Lines of a function.
 const FUNCTION_LINES_MAX: usize = 80;
 
 fn root() -> &'static Path {

@@ -18,8 +18,8 @@ fn send_whole(client: &mut Client<Datagrams>, peer: SocketAddr) {
     client.link.send(&out);
 }
 
-/// Where nobody listens.
-fn nobody() -> SocketAddr {
+/// An address of a port that was bound and closed: nothing listens there.
+fn closed_address() -> SocketAddr {
     UdpSocket::bind("127.0.0.2:0").unwrap().local_addr().unwrap()
 }
 
@@ -29,7 +29,7 @@ fn a_client_is_told_that_no_one_listens() {
         let relay = Relay::with(|settings| settings.batches = batches);
         let mut client = Client::new(Datagrams::to(relay.udp()));
         client.allocate();
-        let peer = nobody();
+        let peer = closed_address();
         assert_eq!(client.permit(peer), 0);
         send_whole(&mut client, peer);
         let packet = client.link.receive().expect("nothing was told");
@@ -46,7 +46,7 @@ fn a_client_is_told_that_no_one_listens() {
 fn others_lose_nothing_by_it() {
     const ROUNDS: usize = 300;
     for batches in [true, false] {
-        let (relay, echo, peer) = (Relay::with(|settings| settings.batches = batches), Echo::start(), nobody());
+        let (relay, echo, peer) = (Relay::with(|settings| settings.batches = batches), Echo::start(), closed_address());
         let mut client = Client::new(Datagrams::to(relay.udp()));
         client.allocate();
         assert_eq!(client.bind(0x4000, echo.at), 0);
@@ -78,7 +78,7 @@ fn others_lose_nothing_by_it() {
 
 #[test]
 fn who_does_not_want_to_know_is_not_told() {
-    let (relay, echo, peer) = (Relay::start(), Echo::start(), nobody());
+    let (relay, echo, peer) = (Relay::start(), Echo::start(), closed_address());
     let mut client = Client::new(Datagrams::to(relay.udp()));
     client.allocate();
     assert_eq!(client.permit(peer), 0);

@@ -16,7 +16,7 @@ pub(super) fn items(state: &State) -> Vec<(char, MenuItem)> {
     if one(state).is_some() {
         items.push(('x', MenuItem::Disconnect));
     }
-    if somebody(state).is_some() {
+    if selected_user(state).is_some() {
         items.push(('o', MenuItem::DisconnectAll));
     }
     items
@@ -90,7 +90,7 @@ fn one(state: &State) -> Option<&Held> {
 }
 
 /// The user that actions are about: whose the relayed address is, or the one under the cursor.
-fn somebody(state: &State) -> Option<&Person> {
+fn selected_user(state: &State) -> Option<&Person> {
     let person = match state.calls.part {
         CallsPart::People => state.calls.people.selected(),
         _ => one(state).and_then(|call| state.calls.people.find(&call.allocation.user_id)),
@@ -115,7 +115,7 @@ pub(super) fn ask_one(state: &State) -> Option<Overlay> {
 
 /// Asks whether all relayed addresses of a user shall end.
 pub(super) fn ask_all(state: &State) -> Option<Overlay> {
-    let Person { user, .. } = somebody(state)?;
+    let Person { user, .. } = selected_user(state)?;
     let lines = say::disconnect_all_lines(u64::from(user.allocations));
     let title = say::disconnect_title(&safe_text(&user.user_id));
     let change = Change::DisconnectAll { user: user.user_id.clone() };

@@ -74,7 +74,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, theme: Them
             table::draw(frame, body, state, &calls.now, HELD, strings::empty(Screen::Calls), |_, _| Style::new());
         }
         CallsPart::People => {
-            table::draw(frame, body, state, &calls.people, PEOPLE, strings::NOBODY_USED_IT, |_, _| Style::new());
+            table::draw(frame, body, state, &calls.people, PEOPLE, strings::UNUSED_RELAY, |_, _| Style::new());
         }
         CallsPart::Relay | CallsPart::Test => {
             text_at(frame, body, state, text(state, relay, columns, theme), theme);

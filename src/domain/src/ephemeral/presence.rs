@@ -53,14 +53,14 @@ pub(super) struct Entry {
 pub struct PresenceBook {
     pub(super) core: Arc<Core>,
     pub(super) users: Mutex<HashMap<UserSn, Entry>>,
-    pub(super) somebody: Notify,
+    pub(super) came_online: Notify,
 }
 
 impl PresenceBook {
     /// Nobody is there yet.
     #[must_use]
     pub fn new(core: Arc<Core>) -> Arc<Self> {
-        Arc::new(Self { core, users: Mutex::default(), somebody: Notify::new() })
+        Arc::new(Self { core, users: Mutex::default(), came_online: Notify::new() })
     }
 
     /// Whether presence is switched on.
@@ -150,7 +150,7 @@ impl PresenceBook {
                     users.insert(user, entry);
                 }
                 this.core.notifier.wake(&concerned, at);
-                this.somebody.notify_one();
+                this.came_online.notify_one();
             });
             Ok(())
         };
@@ -174,10 +174,10 @@ impl PresenceBook {
     /// Lets users go idle and offline. Sleeps while everybody is offline. Runs until it is dropped.
     pub async fn run(self: Arc<Self>) {
         loop {
-            if self.anybody() {
+            if self.is_any_online() {
                 tokio::time::sleep(LOOK_EVERY).await;
             } else {
-                self.somebody.notified().await;
+                self.came_online.notified().await;
             }
             self.tell_again().await;
             for (user, entry, state) in self.overdue() {
@@ -189,7 +189,7 @@ impl PresenceBook {
         }
     }
 
-    fn anybody(&self) -> bool {
+    fn is_any_online(&self) -> bool {
         self.users.lock().values().any(|entry| entry.state != PresenceState::Offline)
     }
 

@@ -13,7 +13,7 @@ use super::{Media, MediaFile, MediaId, refuse};
 use crate::Requester;
 
 /// No user has this number: who sleeps under it is woken only when the server stops.
-pub(super) const NOBODY: UserSn = UserSn(0);
+pub(super) const NO_OWNER: UserSn = UserSn(0);
 
 impl Media {
     /// Media to download. Waits up to `wait_ms` for bytes that were announced: `M_NOT_YET_UPLOADED` when they do not come.
@@ -25,7 +25,7 @@ impl Media {
     /// As [`Media::download`], for another server.
     pub async fn download_for_server(&self, id: &str, wait_ms: u64) -> Result<MediaFile> {
         let server = self.core.server_name.as_str();
-        let (row, ()) = self.find(NOBODY, server, id, wait_ms, |_, _| Ok(())).await?;
+        let (row, ()) = self.find(NO_OWNER, server, id, wait_ms, |_, _| Ok(())).await?;
         Ok(MediaFile::original(row.into()))
     }
 
