@@ -1,5 +1,5 @@
-//! Messages that wait for a device. They are deleted when the client shows, by syncing from a later position, that it has
-//! them; never when they are first sent to it.
+//! To-device messages (client-server API, "Send-to-Device messaging"). A message is deleted when the client proves that
+//! it received it by syncing from a later position, not when it is first sent: the response may be lost.
 
 use hearth_base::{Position, Result};
 
@@ -17,15 +17,15 @@ const CLEAR: &str = "DELETE FROM to_device WHERE device = ?1";
 /// Every statement of this file.
 pub const STATEMENTS: &[&str] = &[FIRST, LAST, INSERT, BATCH, DELETE, CLEAR];
 
-/// Adds a message. When `count_max` already wait, the oldest go: a device that was off for a year wants the newest.
-/// Says whether any had to go.
+/// Adds a message. If `count_max` messages already wait, the oldest are deleted: a device that was off for a year needs
+/// the newest. Returns whether messages were deleted.
 ///
-/// `at` must be greater than that of every message the device has.
+/// `at` must be greater than the position of every message the device has.
 pub fn insert(tx: &mut dyn Tx, device: DeviceSn, at: Position, json: &str, count_max: usize) -> Result<bool> {
     let last = tx.int(LAST, &[device.into()])?.unwrap_or(0);
     let first = tx.one(FIRST, &[device.into()], |row| Ok((row.int(0)?, row.int(1)?)))?;
     let count_max = i64::try_from(count_max).unwrap_or(i64::MAX);
-    // Rows only ever go from the front, so the numbers between the first and the last have no gaps.
+    // Rows are only deleted from the front, so numbers between the first and the last have no gaps.
     let full = first.filter(|(seq, _)| last - seq + 1 >= count_max);
     if let Some((_, oldest)) = full {
         tx.execute(DELETE, &[device.into(), oldest.into()])?;
@@ -34,9 +34,9 @@ pub fn insert(tx: &mut dyn Tx, device: DeviceSn, at: Position, json: &str, count
     Ok(full.is_some())
 }
 
-/// The first `limit` messages in `(after, upto]`, oldest first: JSON with `type`, `sender`, `content`.
+/// The first `limit` messages in `(after, upto]`, oldest first, as JSON with `type`, `sender`, `content`.
 ///
-/// When `limit` of them come there may be more. Then only up to the last of these the client may be said to have them.
+/// If it returns `limit` messages there may be more. The sync must then not claim a position after the last of them.
 pub fn batch(
     tx: &mut dyn Tx,
     device: DeviceSn,
@@ -50,19 +50,19 @@ pub fn batch(
     })
 }
 
-/// Whether anything waits at or before `upto`: whether [`delete_upto`] would do something.
+/// Whether a message waits up to `upto`, so that [`delete_upto`] has something to do.
 pub fn any_upto(tx: &mut dyn Tx, device: DeviceSn, upto: Position) -> Result<bool> {
     let first = tx.one(FIRST, &[device.into()], |row| row.int(1))?;
     Ok(first.is_some_and(|first| first <= upto.as_i64()))
 }
 
-/// Deletes what the client has shown to have; says how many there were. Ask [`any_upto`] first, in the read transaction that
-/// answers the sync: most syncs have nothing to delete and need no write.
+/// Deletes the messages that the client has received. Returns how many. Call [`any_upto`] first, in the read
+/// transaction of the sync: most syncs have nothing to delete and then need no write.
 pub fn delete_upto(tx: &mut dyn Tx, device: DeviceSn, upto: Position) -> Result<u64> {
     tx.execute(DELETE, &[device.into(), upto.into()])
 }
 
-/// Deletes everything that waits for a device.
+/// Deletes all messages of a device.
 pub fn clear(tx: &mut dyn Tx, device: DeviceSn) -> Result<()> {
     tx.execute(CLEAR, &[device.into()])?;
     Ok(())
