@@ -53,7 +53,7 @@ pub(crate) fn run(
     let newest = migrations.iter().map(|(number, ..)| *number).max().unwrap_or(0);
     if schema > newest {
         return Err(Error::broken(format!(
-            "the database belongs to a newer version of Hearth (schema {schema}; this one knows {newest}). Start that \
+            "the database belongs to a newer Hearth (schema {schema}; this one knows {newest}). Start that \
              version again, or restore the copy in `snapshots` that it made before its migration"
         )));
     }

@@ -89,10 +89,7 @@ fn required() -> bool {
 }
 
 /// The folder with PostgreSQL's programs: from PATH, or the newest in Debian's folder, which is not in PATH.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "PATH and HEARTH_REQUIRE_POSTGRES are not settings of Hearth"
-)]
+#[expect(clippy::disallowed_methods, reason = "PATH and HEARTH_REQUIRE_POSTGRES are not settings of Hearth")]
 fn programs() -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut folders: Vec<PathBuf> = std::env::split_paths(&path).collect();

@@ -25,7 +25,7 @@ macro_rules! text_value {
 
 pub(in crate::config) use text_value;
 
-/// Something that must not be shown: it formats as `<hidden>`.
+/// A secret. Its `Debug` output and its TOML form are `<hidden>`.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Secret(String);
 
@@ -124,8 +124,7 @@ pub struct Cidr {
 }
 
 impl Cidr {
-    /// Whether `address` is in the range. An IPv4 address written as IPv6 (`::ffff:…`) counts as the IPv4 address it
-    /// is.
+    /// Whether `address` is in the range. An IPv4-mapped IPv6 address (`::ffff:…`) counts as IPv4.
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {
         match (self.address, address.to_canonical()) {
@@ -141,7 +140,7 @@ impl Cidr {
 }
 
 impl Default for Cidr {
-    /// No more than this machine itself.
+    /// The loopback address, the most restrictive range.
     fn default() -> Self {
         Self { address: IpAddr::from([127, 0, 0, 1]), bits: 32 }
     }
