@@ -1,6 +1,7 @@
 //! Rules for the whole repository, as tests.
 //!
-//! This file has the rules for source files and manifests; [`words`] those for identifiers, [`documents`] those for `docs/`.
+//! This file has the rules for source files and manifests; the modules have those for identifiers, documents, limits,
+//! statements and unused items.
 
 mod documents;
 mod words;

@@ -8,7 +8,8 @@ use crate::ids::{DeviceSn, EventSn, KeySn, RoomSn, SnapshotSn, UserSn};
 macro_rules! columns {
     ($rest:literal) => {
         concat!(
-            "SELECT sn, room, ord, id, sender, state_key, depth, snapshot, flags, redacted_by, thread, device, txn, json ",
+            "SELECT sn, room, ord, id, sender, state_key, depth, snapshot, flags, redacted_by, thread, device, txn, \
+             json ",
             $rest
         )
     };
@@ -21,8 +22,8 @@ const ID_BY_SN: &str = "SELECT id FROM events WHERE sn = ?1";
 const FORWARD: &str = columns!("FROM events WHERE room = ?1 AND ord > ?2 AND ord <= ?3 ORDER BY ord LIMIT ?4");
 const BACKWARD: &str = columns!("FROM events WHERE room = ?1 AND ord > ?2 AND ord <= ?3 ORDER BY ord DESC LIMIT ?4");
 const NEWEST_FIRST: &str = columns!("FROM events WHERE sn < ?1 AND ord IS NOT NULL ORDER BY sn DESC LIMIT ?2");
-const INSERT: &str = "INSERT INTO events (sn, room, ord, id_hash, id, sender, state_key, depth, snapshot, flags, thread, device, \
-     txn, json) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
+const INSERT: &str = "INSERT INTO events (sn, room, ord, id_hash, id, sender, state_key, depth, snapshot, flags, \
+     thread, device, txn, json) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
 const PLACE: &str = "UPDATE events SET ord = ?2, snapshot = ?3, flags = ?4, thread = ?5 WHERE sn = ?1";
 const REDACT: &str = "UPDATE events SET flags = ?2, redacted_by = ?3, json = ?4 WHERE sn = ?1";
 const NEWEST_ORD: &str = "SELECT max(ord) FROM events WHERE room = ?1 AND ord <= ?2";
