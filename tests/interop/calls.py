@@ -85,7 +85,7 @@ async def network(folder):
     await asyncio.get_running_loop().create_datagram_endpoint(Names, ("127.0.0.1", 53))
 
 
-class House:
+class Homeserver:
     """Hearth with next to nothing configured, and its operator."""
 
     def __init__(self, folder, authority, name, addresses):
@@ -397,9 +397,9 @@ async def main(folder):
     page = await serve_pages()
     async with browser:
         try:
-            await play(House(folder / "server", authority, NAME, [V4, V6]), browser, page, SCENARIOS)
+            await play(Homeserver(folder / "server", authority, NAME, [V4, V6]), browser, page, SCENARIOS)
             subprocess.run(["ip", "addr", "del", f"{V4}/24", "dev", "out"], check=True)
-            await play(House(folder / "six", authority, NAME_V6, [V6]), browser, page, (by_ipv6_alone,))
+            await play(Homeserver(folder / "six", authority, NAME_V6, [V6]), browser, page, (by_ipv6_alone,))
         except BaseException:
             for line in browser.said[-20:]:
                 print(f"  a page says: {line}")

@@ -1,4 +1,10 @@
-//! The rules of the house, as tests: what a reader of this code may rely on everywhere.
+//! Rules for the whole repository, as tests.
+//!
+//! This file has the rules for source files and manifests; the modules have those for identifiers, documents, limits,
+//! statements and unused items.
+
+mod documents;
+mod words;
 
 mod ballast;
 mod bounds;
@@ -8,10 +14,10 @@ mod statements;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Lines that a source file may have, and one of the tests.
+/// Lines of a source file, and of a file of tests.
 const LINES_MAX: usize = 600;
 const TEST_LINES_MAX: usize = 800;
-/// Lines that a function may have.
+/// Lines of a function.
 const FUNCTION_LINES_MAX: usize = 80;
 
 fn root() -> &'static Path {

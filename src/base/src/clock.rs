@@ -3,30 +3,30 @@
 /// Milliseconds since the Unix epoch.
 pub type Millis = u64;
 
-/// Says what time it is.
+/// A source of wall-clock time.
 pub trait Clock: Send + Sync {
     /// Milliseconds since the Unix epoch. May jump in either direction: a Raspberry Pi has no battery-backed clock.
     fn now_ms(&self) -> Millis;
 }
 
-/// The machine's clock.
+/// The system clock.
 #[derive(Debug, Clone, Copy)]
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clock")]
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the system clock")]
     fn now_ms(&self) -> Millis {
         let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
         since.map_or(0, |elapsed| u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX))
     }
 }
 
-/// A clock that a test moves by hand.
+/// A clock that only moves when a test advances it.
 #[derive(Debug, Default)]
 pub struct ManualClock(std::sync::atomic::AtomicU64);
 
 impl ManualClock {
-    /// A clock standing at `now_ms`.
+    /// A clock that shows `now_ms`.
     #[must_use]
     pub fn at(now_ms: Millis) -> Self {
         Self(now_ms.into())

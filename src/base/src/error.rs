@@ -1,5 +1,5 @@
-//! What can go wrong, in two kinds: a [`Refusal`] is the caller's doing and safe to show; a [`Fault`] is ours, is shown
-//! without detail and logged once with its cause. One file of the `http` crate maps both to HTTP.
+//! Errors, of two kinds: a [`Refusal`] is caused by the request and safe to show; a [`Fault`] is caused by the server,
+//! is shown without detail, and is logged once with its cause. One file of the `http` crate maps both to HTTP.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -10,18 +10,18 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// A refusal or a fault.
 #[derive(Debug)]
 pub enum Error {
-    /// The caller's doing.
+    /// Caused by the request.
     Refusal(Box<Refusal>),
-    /// Ours.
+    /// Caused by the server.
     Fault(Fault),
 }
 
-/// Something the caller asked for and does not get; its message says what to do instead.
+/// A refused request. Its message tells the caller what to do instead.
 #[derive(Debug, Clone)]
 pub struct Refusal {
-    /// Why, as the protocol names it.
+    /// The Matrix error code.
     pub reason: Reason,
-    /// For people.
+    /// A sentence for the user.
     pub message: Cow<'static, str>,
     /// Further fields of the Matrix error body, such as `current_version` or `soft_logout`.
     pub fields: serde_json::Map<String, serde_json::Value>,
@@ -31,7 +31,7 @@ pub struct Refusal {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[expect(missing_docs, reason = "each is the Matrix error code of its name; the specification explains it")]
 pub enum Reason {
-    /// HTTP 409 with `M_UNKNOWN`: the room alias already leads somewhere.
+    /// HTTP 409 with `M_UNKNOWN`: the room alias exists.
     AliasInUse,
     AlreadyJoined,
     BadAlias,
@@ -55,7 +55,7 @@ pub enum Reason {
     LimitExceeded {
         retry_after_ms: u64,
     },
-    /// MSC4140: an event was to wait for longer than the server lets it.
+    /// MSC4140: the delay is longer than the server allows.
     MaxDelayExceeded,
     /// HTTP 405 with `M_UNRECOGNIZED`: the path exists, the method does not.
     MethodNotAllowed,
@@ -64,14 +64,14 @@ pub enum Reason {
     NotFound,
     NotJson,
     NotYetUploaded,
-    /// HTTP 507 in spirit: the disk is full. Reads go on; writes are refused until there is room.
+    /// HTTP 507: the disk is full. Reads continue; writes are refused until there is space.
     OutOfSpace,
     ProfileTooLarge,
     KeyTooLarge,
     RoomInUse,
-    /// `M_RESOURCE_LIMIT_EXCEEDED`: the room is larger than this server takes part in.
+    /// `M_RESOURCE_LIMIT_EXCEEDED`: the room exceeds `federation.complexity_limit`.
     RoomTooLarge,
-    /// HTTP 405 with `M_BAD_JSON`: the server keeps this itself, and it has endpoints of its own.
+    /// HTTP 405 with `M_BAD_JSON`: account data that has endpoints of its own.
     ServerControlled,
     ThreepidDenied,
     ThreepidMediumNotSupported,
@@ -110,12 +110,12 @@ impl Refusal {
     }
 }
 
-/// Refuses for `reason`, telling the caller `message`.
+/// A refusal with a reason and a message for the caller.
 pub fn refuse(reason: Reason, message: impl Into<Cow<'static, str>>) -> Error {
     Error::Refusal(Box::new(refusal(reason, message)))
 }
 
-/// As [`refuse`], as a [`Refusal`] that can take further fields.
+/// [`refuse`] as a [`Refusal`], to which fields can be added.
 pub fn refusal(reason: Reason, message: impl Into<Cow<'static, str>>) -> Refusal {
     Refusal { reason, message: message.into(), fields: serde_json::Map::new() }
 }
@@ -141,17 +141,17 @@ impl Error {
         refuse(Reason::BadJson, message)
     }
 
-    /// A fault with a sentence saying what was being done, and its cause.
+    /// A fault with what was being done, and its cause.
     pub fn fault(doing: impl Into<Cow<'static, str>>, cause: impl Into<Cause>) -> Self {
         Self::Fault(Fault { doing: doing.into(), cause: Some(cause.into()) })
     }
 
-    /// A fault without a deeper cause: something that should be so is not.
+    /// A fault without a cause: a broken invariant.
     pub fn broken(what: impl Into<Cow<'static, str>>) -> Self {
         Self::Fault(Fault { doing: what.into(), cause: None })
     }
 
-    /// The refusal's reason, if it is one.
+    /// The reason of a refusal; `None` for a fault.
     #[must_use]
     pub fn reason(&self) -> Option<Reason> {
         match self {
@@ -164,7 +164,7 @@ impl Error {
 /// The cause of a fault.
 pub type Cause = Box<dyn std::error::Error + Send + Sync>;
 
-/// Something that went wrong on our side.
+/// An error caused by the server.
 #[derive(Debug)]
 pub struct Fault {
     /// What was being done.

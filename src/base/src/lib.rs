@@ -1,4 +1,5 @@
-//! The words everyone in Hearth uses: time and chance as seams, refusals and faults, positions, limits, configuration.
+//! Shared vocabulary of all crates: clock and randomness as seams, refusals and faults, positions, limits,
+//! configuration.
 //!
 //! This crate does no I/O beyond reading the configuration: no tokio, no SQL, no HTTP.
 
@@ -20,9 +21,8 @@ pub use random::Random;
 
 use std::sync::Arc;
 
-/// The two things a program cannot compute: what time it is, and chance.
-///
-/// Everything that needs them takes them from here, so that a test or a simulation decides both.
+/// The inputs that make a run differ from another: wall-clock time and randomness.
+/// All code takes them from here, so that a test or a simulation controls both.
 #[derive(Clone)]
 pub struct Seams {
     /// Wall-clock time.
@@ -32,7 +32,7 @@ pub struct Seams {
 }
 
 impl Seams {
-    /// The machine's own clock and random number generator.
+    /// The system clock and the operating system's random number generator.
     #[must_use]
     pub fn system() -> Self {
         Self { clock: Arc::new(clock::SystemClock), random: Arc::new(random::SystemRandom) }

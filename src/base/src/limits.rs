@@ -1,4 +1,5 @@
-//! Every bound, named, with its unit last. One file, so that a reader sees at a glance what a stranger can make us do.
+//! Limits: named, with the unit at the end of the name. In one file, so that a reader sees what untrusted input can
+//! cost.
 
 /// An event's canonical JSON (client-server API, "Size limits").
 pub const PDU_BYTES_MAX: usize = 65_535;
@@ -19,9 +20,9 @@ pub const URI_BYTES_MAX: usize = 16 * 1024;
 pub const SYNC_WAIT_MS_MAX: u64 = 90_000;
 /// Events per room in one `/sync`, and per page elsewhere.
 pub const PAGE_EVENTS_MAX: usize = 1_000;
-/// What a client gets that does not say.
+/// Events per page if the client gives no `limit`.
 pub const PAGE_EVENTS_DEFAULT: usize = 10;
-/// Previous events of one event (server-server API).
+/// `prev_events` of one event (server-server API).
 pub const PREV_EVENTS_MAX: usize = 20;
 /// Previous events that we put into an event of our own. A room may have more extremities; the next events join those.
 pub const PREV_EVENTS_AUTHORED_MAX: usize = PREV_EVENTS_MAX;
@@ -37,9 +38,9 @@ pub const DISPLAY_NAME_BYTES_MAX: usize = 1_000;
 pub const AVATAR_URL_BYTES_MAX: usize = 1_000;
 /// A whole profile (client-server API 1.16).
 pub const PROFILE_BYTES_MAX: usize = 65_536;
-/// A password: argon2 hashes any length, but not at any price.
+/// A password. Argon2 accepts longer ones, but its cost grows with the length.
 pub const PASSWORD_BYTES_MAX: usize = 512;
-/// The shortest password that registration takes.
+/// The shortest password that registration accepts.
 pub const PASSWORD_CHARS_MIN: usize = 8;
 /// A device's display name, in bytes.
 pub const DEVICE_NAME_BYTES_MAX: usize = 255;
@@ -63,7 +64,7 @@ pub const ACCOUNT_DATA_TOTAL_BYTES_MAX: u64 = 10 * 1024 * 1024;
 pub const ACCOUNT_DATA_ITEMS_MAX: u64 = 20_000;
 /// A filter definition.
 pub const FILTER_BYTES_MAX: usize = 16 * 1024;
-/// Filters kept per account; older ones go first.
+/// Filters of one account; the oldest are deleted first.
 pub const FILTERS_PER_USER_MAX: usize = 1_000;
 /// All messages that wait for one device, in bytes. What has been accepted is kept; over this, new messages are refused.
 pub const TO_DEVICE_INBOX_BYTES_MAX: u64 = 32 * 1024 * 1024;
@@ -84,13 +85,13 @@ pub const TO_DEVICE_RETRY_MS: u64 = 30_000;
 pub const TO_DEVICE_PER_SYNC_MAX: usize = 100;
 /// Devices and users in one `/keys/query` or `/keys/claim`.
 pub const KEYS_QUERY_USERS_MAX: usize = 5_000;
-/// Rooms in one account's memberships that are looked at in one sync.
+/// Memberships of one account that one sync reads.
 pub const ROOMS_PER_USER_MAX: usize = 20_000;
-/// Tags that one user gives one room.
+/// Tags of one user in one room.
 pub const TAGS_PER_ROOM_MAX: usize = 100;
-/// How long an OpenID token works.
+/// Lifetime of an OpenID token.
 pub const OPENID_TOKEN_MS_MAX: u64 = 60 * 60 * 1_000;
-/// OpenID tokens of one account that work at the same time.
+/// Valid OpenID tokens of one account.
 pub const OPENID_TOKENS_PER_USER_MAX: u64 = 100;
 /// A pusher, as JSON.
 pub const PUSHER_BYTES_MAX: usize = 16 * 1024;
@@ -102,17 +103,17 @@ pub const PUSHKEY_BYTES_MAX: usize = 512;
 pub const PUSH_RULES_PER_USER_MAX: usize = 1_000;
 /// Pushers of one account.
 pub const PUSHERS_PER_USER_MAX: u64 = 50;
-/// How long a user-interactive authentication session lives.
+/// Lifetime of a user-interactive authentication session.
 pub const UIA_SESSION_MS_MAX: u64 = 10 * 60 * 1_000;
-/// Open UIA sessions in all; the oldest go first.
+/// Open UIA sessions of all users; the oldest are closed first.
 pub const UIA_SESSIONS_MAX: usize = 10_000;
-/// Changes of memberships that are remembered for `device_lists`, in all rooms together; the oldest go first.
+/// Membership changes stored for `device_lists`, in all rooms together; the oldest are deleted first.
 pub const MEMBERSHIP_MOVES_MAX: u64 = 20_000;
-/// How long a transaction id is remembered.
+/// How long the response to a transaction id is stored.
 pub const TXN_MS_MAX: u64 = 48 * 60 * 60 * 1_000;
-/// The status message of a presence, in bytes.
+/// The `status_msg` of presence, in bytes.
 pub const PRESENCE_STATUS_BYTES_MAX: usize = 1_000;
-/// How long typing may last without being repeated.
+/// The longest typing notification.
 pub const TYPING_MS_MAX: u64 = 120_000;
 /// Unread events that one read transaction looks at to count notifications. All are counted; more take several.
 pub const COUNTED_PER_READ_EVENTS_MAX: usize = 2_000;
@@ -128,80 +129,80 @@ pub const STAY_MEMBER_EVENTS_MAX: usize = 32;
 pub const CREATE_ROOM_ITEMS_MAX: usize = 500;
 /// Aliases of one room.
 pub const ALIASES_PER_ROOM_MAX: usize = 100;
-/// Why somebody reports something, in bytes.
+/// The reason of a report, in bytes.
 pub const REPORT_REASON_BYTES_MAX: usize = 10_000;
-/// Open connections of all listeners together; more wait in the system's queue. Fewer when the process may open fewer files.
+/// Open connections of all listeners; more wait in the kernel's queue. Fewer if the process may open fewer files.
 pub const CONNECTIONS_MAX: usize = 16_384;
 /// Open connections of one client address (an IPv4 address or an IPv6 /64) without an access token; a /56 has twice, a /48 four
 /// times as many. Fewer when the process may open fewer files: an eighth of all.
 pub const ANONYMOUS_CONNECTIONS_PER_ADDRESS_MAX: usize = 1_024;
 /// A request's head: its line and headers, in HTTP/1.1 and in HTTP/2.
 pub const HEAD_BYTES_MAX: usize = 64 * 1024;
-/// How long a request's head may take to arrive once it has begun; also the first one of a connection.
+/// How long the request line and headers may take to arrive, also for the first request of a connection.
 pub const HEAD_MS_MAX: u64 = 10_000;
 /// How long a TLS handshake may take.
 pub const TLS_HANDSHAKE_MS_MAX: u64 = 10_000;
-/// How long a connection may lie idle between requests; also how long a reader of an answer may take nothing.
+/// How long a connection may be idle between requests, and how long a client may stall while it reads a response.
 pub const IDLE_MS_MAX: u64 = 75_000;
-/// How long the sender of a request's body may be silent.
+/// How long a client may stall while it sends a body.
 pub const BODY_SILENCE_MS_MAX: u64 = 30_000;
-/// Requests at the same time in one HTTP/2 connection.
+/// Concurrent requests of one HTTP/2 connection.
 pub const STREAMS_PER_CONNECTION_MAX: u32 = 128;
 /// A device's identity keys, or one cross-signing key, as JSON.
 pub const IDENTITY_KEY_BYTES_MAX: usize = 32 * 1024;
 /// One one-time or fallback key, as JSON.
 pub const ONE_TIME_KEY_BYTES_MAX: usize = 4 * 1024;
-/// Algorithms for which a device keeps a fallback key.
+/// Algorithms with a fallback key per device.
 pub const FALLBACK_KEYS_PER_DEVICE_MAX: usize = 10;
-/// Signed keys in one `/keys/signatures/upload`: each costs checking a signature.
+/// Signed keys in one `/keys/signatures/upload`; each costs a signature check.
 pub const SIGNED_KEYS_MAX: usize = 1_000;
-/// The content of one to-device message; as much as an event may have.
+/// The content of one to-device message, as for an event.
 pub const TO_DEVICE_BYTES_MAX: usize = 65_535;
-/// Devices that one `/sendToDevice` names.
+/// Devices in one `/sendToDevice`.
 pub const TO_DEVICE_TARGETS_MAX: usize = 5_000;
 /// One room key in a backup, as JSON.
 pub const BACKUP_SESSION_BYTES_MAX: usize = 64 * 1024;
-/// The public part of a backup, as JSON.
+/// The `auth_data` of a backup, as JSON.
 pub const BACKUP_AUTH_DATA_BYTES_MAX: usize = 64 * 1024;
-/// The pickle of a dehydrated device, as JSON.
+/// The `device_data` of a dehydrated device, as JSON.
 pub const DEHYDRATED_BYTES_MAX: usize = 512 * 1024;
-/// Events that one request for a page of events looks at before it answers with what it has found and a token to go on.
+/// Events that one request for a page scans before it responds with what it has and a token to continue.
 pub const PAGE_SCANNED_EVENTS_MAX: usize = 5_000;
-/// Events that relate to one event and are looked at to page through them.
+/// Relations of one event that are scanned for a page.
 pub const RELATIONS_PER_EVENT_MAX: usize = 10_000;
-/// Rooms of a space's hierarchy that are walked in all, however many pages that is.
+/// Rooms of a space's hierarchy, on all pages together.
 pub const HIERARCHY_ROOMS_MAX: usize = 1_000;
 /// Rooms on one page of a space's hierarchy.
 pub const HIERARCHY_PAGE_ROOMS_MAX: usize = 100;
-/// Events that one search looks at, newest first.
+/// Events that one search scans, newest first.
 pub const SEARCH_SCANNED_EVENTS_MAX: usize = 20_000;
 /// Events that are looked at to say how many results a search has in all.
 pub const SEARCH_COUNTED_EVENTS_MAX: usize = 400_000;
 /// A search term, in bytes.
 pub const SEARCH_TERM_BYTES_MAX: usize = 512;
-/// Events that one request for past notifications looks at, newest first.
+/// Events that one `GET /notifications` scans, newest first.
 pub const NOTIFICATIONS_SCANNED_EVENTS_MAX: usize = 5_000;
-/// Users that one search of the user directory answers with.
+/// Results of one search in the user directory.
 pub const USER_SEARCH_RESULTS_MAX: usize = 50;
 /// A media id (client-server API, "Matrix Content (mxc://) URIs").
 pub const MEDIA_ID_BYTES_MAX: usize = 255;
-/// The content type of an upload; a longer one is taken as unknown.
+/// The content type of an upload; a longer one is ignored.
 pub const MEDIA_TYPE_BYTES_MAX: usize = 255;
-/// How long a download waits for announced media to come.
+/// How long a download waits for media that is not uploaded yet.
 pub const MEDIA_WAIT_MS_MAX: u64 = 60_000;
-/// What a download waits that does not say (client-server API, `timeout_ms`).
+/// How long it waits without `timeout_ms` (client-server API).
 pub const MEDIA_WAIT_MS_DEFAULT: u64 = 20_000;
-/// With less than this free on the disk of the media, uploads are refused: the database needs the rest.
+/// Uploads are refused if less than this is free on the file system of the media: the database may need the rest.
 pub const MEDIA_FREE_BYTES_MIN: u64 = 200 * 1024 * 1024;
-/// What is read and thrown away of an upload that was refused, so that its sender gets to see the refusal.
+/// How much of a refused upload is read and discarded, so that the client gets to read the response.
 pub const MEDIA_DRAIN_BYTES_MAX: u64 = 64 * 1024 * 1024;
-/// How long that may take.
+/// How long discarding a refused upload may take.
 pub const MEDIA_DRAIN_MS_MAX: u64 = 10_000;
-/// Thumbnails that wait for being made; more are refused.
+/// Thumbnails waiting to be generated; more are refused.
 pub const THUMBNAILS_WAITING_MAX: usize = 64;
 /// Media in one request of an administrator.
 pub const MEDIA_PAGE_MAX: u64 = 1_000;
-/// Media whose last download is not written down yet; more are noted another time.
+/// Downloads whose time is not stored yet; further ones are not recorded.
 pub const MEDIA_ACCESSES_NOTED_MAX: usize = 10_000;
 /// Registrations of application services.
 pub const APPSERVICES_MAX: usize = 100;
@@ -213,65 +214,66 @@ pub const APPSERVICE_TOKEN_BYTES_MAX: usize = 255;
 pub const APPSERVICE_NAMESPACES_MAX: usize = 200;
 /// The regular expression of a namespace, as text.
 pub const NAMESPACE_REGEX_BYTES_MAX: usize = 4 * 1024;
-/// The regular expression of a namespace, compiled: what a few bytes such as `.{9}{9}{9}` may blow up to.
+/// The compiled regular expression of a namespace. A few bytes, such as `.{9}{9}{9}`, can compile to much more.
 pub const NAMESPACE_REGEX_COMPILED_BYTES_MAX: usize = 1024 * 1024;
 /// Rooms that one application service lists for its networks.
 pub const NETWORK_ROOMS_PER_APPSERVICE_MAX: u64 = 10_000;
-/// The answer of another homeserver, unless it is a file: the state of a room of tens of thousands of members.
+/// A response of another homeserver other than a file: the state of a room with tens of thousands of members.
 pub const FEDERATION_ANSWER_BYTES_MAX: usize = 256 * 1024 * 1024;
-/// Gaps in one room's timeline; history that would make more is passed over.
+/// Gaps in one room's timeline; history that would need more is skipped.
 pub const HISTORY_GAPS_PER_ROOM_MAX: u64 = 64;
-/// Events right below a gap's upper end that are remembered as missing.
+/// Stored ids of missing events directly before the oldest known event above a gap.
 pub const HISTORY_MISSING_MAX: usize = 100;
-/// Events asked for in one request for history, and taken from its answer.
+/// Events in one request for history, and used from its response.
 pub const HISTORY_PIECE_EVENTS_MAX: usize = 100;
-/// How long a client waits for history from other servers, all of them together.
+/// How long a client waits for history from all servers together.
 pub const HISTORY_WAIT_MS_MAX: u64 = 10_000;
-/// Servers asked for the same piece of history.
+/// Servers asked for one piece of history.
 pub const HISTORY_SERVERS_MAX: usize = 5;
-/// Events fetched one by one to judge and place one piece of history; where more are missing, a whole state is asked for.
+/// Events fetched one by one to authorize and place one piece of history; if more are missing, the whole state is
+/// requested.
 pub const HISTORY_SINGLE_EVENTS_MAX: usize = 60;
-/// Whole states asked for to place one piece of history.
+/// States requested to place one piece of history.
 pub const HISTORY_STATES_MAX: usize = 8;
-/// The body of a transaction of another server, in bytes: 50 events and 100 EDUs of the largest size, and some.
+/// The body of an incoming transaction, in bytes: 50 PDUs and 100 EDUs of the largest size, and some space.
 pub const TRANSACTION_BYTES_MAX: usize = 200 * 65_536;
-/// Requests of one other server that are answered at the same time.
+/// Concurrent requests of one remote server.
 pub const FEDERATION_REQUESTS_PER_SERVER_MAX: usize = 16;
-/// Requests of one other server that wait until others of it are answered; more are turned away.
+/// Requests of one remote server that wait for its earlier ones; more are refused.
 pub const FEDERATION_WAITING_PER_SERVER_MAX: usize = 64;
 /// How long such a request waits, in milliseconds.
 pub const FEDERATION_WAIT_MS_MAX: u64 = 30_000;
-/// Requests whose server's key is being looked up, which may take asking that server, at the same time.
+/// Concurrent lookups of a requesting server's key, which may need a request to that server.
 pub const FEDERATION_STRANGERS_MAX: usize = 64;
-/// Bodies of requests of other servers that are held in memory at the same time, in bytes; small ones do not count.
+/// Request bodies of remote servers in memory, in bytes; small ones do not count.
 pub const FEDERATION_BODIES_BYTES_MAX: usize = 64 * 1024 * 1024;
-/// What a small one is, in bytes.
+/// A small body, in bytes.
 pub const FEDERATION_SMALL_BODY_BYTES: usize = 64 * 1024;
-/// How long another server may take to send a request's body, in milliseconds.
+/// How long a remote server may take to send a body, in milliseconds.
 pub const FEDERATION_BODY_MS_MAX: u64 = 120_000;
-/// Events of one answer to `/backfill`.
+/// Events in one response to `/backfill`.
 pub const BACKFILL_EVENTS_MAX: usize = 100;
-/// Events of one answer to `/get_missing_events`.
+/// Events in one response to `/get_missing_events`.
 pub const MISSING_EVENTS_MAX: usize = 20;
-/// Events that another server's question about a room's graph may name.
+/// Event ids in one request for `/backfill` or `/get_missing_events`.
 pub const GRAPH_QUESTION_EVENTS_MAX: usize = 100;
-/// Events of a room's graph that are walked over for one question.
+/// Events visited for one such request.
 pub const GRAPH_WALKED_EVENTS_MAX: usize = 1_000;
 /// Events of one auth chain.
 pub const AUTH_CHAIN_EVENTS_MAX: usize = 200_000;
-/// Rooms of a space that another server is told about at once.
+/// Rooms in one response to a federation `/hierarchy` request.
 pub const SPACE_CHILDREN_SERVED_MAX: usize = 100;
-/// Servers through which a room can be entered that another server is told.
+/// Servers in the response to a directory query of a remote server.
 pub const ALIAS_SERVERS_MAX: usize = 50;
-/// Events in one transaction of another server (server-server API).
+/// PDUs in one transaction (server-server API).
 pub const TRANSACTION_PDUS_MAX: usize = 50;
-/// EDUs in one transaction of another server (server-server API).
+/// EDUs in one transaction (server-server API).
 pub const TRANSACTION_EDUS_MAX: usize = 100;
-/// How long the events of a transaction may take before what is not done is put aside, in milliseconds.
+/// How long the PDUs of a transaction are processed before the rest goes to the inbox, in milliseconds.
 pub const TRANSACTION_MS_MAX: u64 = 2_000;
-/// Transactions of other servers whose answers are remembered.
+/// Incoming transactions whose responses are cached.
 pub const TRANSACTIONS_REMEMBERED_MAX: usize = 2_000;
-/// Events of one room that may be put aside; more are dropped, and asked for when a later event comes after them.
+/// PDUs of one room in the inbox; more are dropped, and fetched when a later event refers to them.
 pub const INBOX_EVENTS_PER_ROOM_MAX: u64 = 2_000;
 /// Soft-failed events that are judged again when an auth event of theirs gets its place.
 pub const SOFT_FAILED_WAITING_MAX: u64 = 100;
@@ -289,45 +291,45 @@ pub const REJECTED_OUTLIER_MS_MAX: u64 = 24 * 60 * 60 * 1_000;
 pub const REJECTED_OUTLIERS_MAX: u64 = 2_000;
 /// How often an event that was put aside is tried.
 pub const INBOX_TRIES_MAX: u64 = 12;
-/// Rounds of asking for what lies between an event and what is here, of up to [`MISSING_EVENTS_MAX`] each.
+/// Requests for missing events between an event and the known ones, of up to [`MISSING_EVENTS_MAX`] each.
 pub const MISSING_ROUNDS_MAX: usize = 10;
-/// Events of a state, or of its authorisation, that another server is believed to have.
+/// Events of a state or of its auth chain in the response of a remote server.
 pub const STATE_EVENTS_MAX: usize = 200_000;
-/// Events of a state that are fetched one by one; where more are missing, the whole state is asked for.
+/// Events of a state that are fetched one by one; if more are missing, the whole state is requested.
 pub const STATE_SINGLE_EVENTS_MAX: usize = 50;
-/// Something that is no event, on its way to another server, as JSON.
+/// An outgoing EDU, as JSON.
 pub const EDU_BYTES_MAX: usize = 256 * 1024;
-/// Events and EDUs of one transaction to another server, together; a single one may be larger.
+/// PDUs and EDUs of one outgoing transaction together; a single one may be larger.
 pub const OUTGOING_BYTES_MAX: usize = 1024 * 1024;
-/// The answer of another server to a transaction.
+/// The response of a remote server to a transaction.
 pub const TRANSACTION_ANSWER_BYTES_MAX: usize = 1024 * 1024;
-/// Transactions under way to other servers at the same time, those not counted that take long.
+/// Concurrent outgoing transactions, not counting slow ones.
 pub const OUTGOING_TRANSACTIONS_MAX: usize = 32;
-/// Transactions under way, with those that take long.
+/// Concurrent outgoing transactions, including slow ones.
 pub const OUTGOING_TRANSACTIONS_WITH_SLOW_MAX: usize = 160;
-/// Events that wait for a server that does not answer; of more, only the newest of each room is kept.
+/// PDUs queued for a server that does not answer; of more, only the newest of each room stays.
 pub const OUTGOING_EVENTS_AWAY_MAX: usize = 50;
-/// Events that wait for a server that answers; of more, only the newest of each room is kept.
+/// PDUs queued for a server that answers; of more, only the newest of each room stays.
 pub const OUTGOING_EVENTS_MAX: usize = 5_000;
-/// Durable EDUs that wait for one server; the oldest go first.
+/// Durable EDUs queued for one server; the oldest are dropped first.
 pub const OUTGOING_EDUS_MAX: usize = 10_000;
-/// Typing, receipts and presence that wait for one server, of each; more are dropped.
+/// Typing notifications, receipts and presence updates queued for one server, of each kind; more are dropped.
 pub const OUTGOING_EPHEMERAL_MAX: usize = 1_000;
-/// The longest time between two attempts to reach a server, while it was there not long ago.
+/// The longest time between two attempts to reach a server that was reachable recently.
 pub const BACKOFF_MS_MAX: u64 = 60 * 60 * 1_000;
-/// The longest time between two attempts to reach a server that has been away for days.
+/// The longest time between two attempts to reach a server that has been unreachable for days.
 pub const BACKOFF_AWAY_MS_MAX: u64 = 24 * 60 * 60 * 1_000;
-/// The signed list of a server's keys, as JSON.
+/// A server's key document, as JSON.
 pub const KEY_DOCUMENT_BYTES_MAX: usize = 128 * 1024;
-/// Keys in such a list, in use or out of use.
+/// Keys in a key document, current and expired.
 pub const KEYS_PER_SERVER_MAX: usize = 500;
-/// Signatures of one server on one event that are looked at.
+/// Signatures of one server on one event that are checked.
 pub const SIGNATURES_PER_SERVER_MAX: usize = 10;
-/// Servers whose keys one request asks a notary for.
+/// Servers in one request to a notary.
 pub const NOTARY_SERVERS_MAX: usize = 100;
-/// Servers whose keys are remembered; those that were asked longest ago go first.
+/// Servers whose keys are stored; those fetched longest ago are deleted first.
 pub const KEY_SERVERS_MAX: u64 = 50_000;
-/// Servers that are asked for a way into a room, or out of one, before a user is told that there is none.
+/// Servers tried for a remote join, knock or leave before it fails.
 pub const ENTRY_SERVERS_MAX: usize = 20;
 /// How long an action of a user may take that goes on when its client hangs up, all requests to other servers together.
 pub const ACTION_MS_MAX: u64 = 10 * 60 * 1_000;
@@ -341,75 +343,75 @@ pub const STOP_ACTIONS_MS_MAX: u64 = 5_000;
 pub const DURABLE_ACTION_MS_MAX: u64 = 24 * 60 * 60 * 1_000;
 /// Servers that are told that somebody has refused an invite or does not knock any more, before they are let go all the same.
 pub const LEAVE_SERVERS_MAX: usize = 3;
-/// Events in the answer to a join, twice told ones counted twice: state and auth chain of the largest rooms there are.
+/// Events in a `send_join` response, duplicates included: state and auth chain of the largest rooms there are.
 pub const JOIN_EVENTS_MAX: usize = 400_000;
-/// Events that show somebody who is invited or knocks what kind of room it is.
+/// Stripped state events of an invite or a knock.
 pub const STRIPPED_EVENTS_MAX: usize = 50;
-/// The same, as stored for the user, in bytes.
+/// Stripped state as stored for the user, in bytes.
 pub const STRIPPED_BYTES_MAX: usize = 256 * 1024;
-/// Invites that a server passes on at once when somebody has proved to have an e-mail address or a telephone number.
+/// Third-party invites that a server delivers at once, after a user has verified an e-mail address or phone number.
 pub const BOUND_INVITES_MAX: usize = 100;
-/// Files fetched from other servers at the same time.
+/// Concurrent downloads of remote media.
 pub const MEDIA_FETCHES_MAX: usize = 8;
-/// The address that another server sends us to for a file.
+/// The `Location` of a file in a response of a remote server.
 pub const MEDIA_LOCATION_BYTES_MAX: usize = 8 * 1024;
-/// Users in one `m.presence` of another server.
+/// Users in one incoming `m.presence`.
 pub const PRESENCE_UPDATES_MAX: usize = 1_000;
-/// Receipts in one `m.receipt` of another server.
+/// Receipts in one incoming `m.receipt`.
 pub const RECEIPTS_PER_EDU_MAX: usize = 1_000;
-/// Events that one receipt of another server names.
+/// Events named in one incoming receipt.
 pub const EVENTS_PER_RECEIPT_MAX: usize = 5;
-/// Receipts of other servers that wait for their events.
+/// Incoming receipts that wait for their events.
 pub const LATE_RECEIPTS_MAX: usize = 1_000;
-/// How long it is remembered that a message for devices came from another server.
+/// How long the ids of incoming to-device messages are stored, to recognise duplicates.
 pub const RECEIVED_MESSAGE_MS_MAX: u64 = 30 * 24 * 60 * 60 * 1_000;
-/// Open connections to other homeservers; more wait. With more than half of them open, none is kept for later.
+/// Open connections to remote servers; more wait. If more than half are open, none is kept idle.
 pub const FEDERATION_CONNECTIONS_MAX: usize = 512;
-/// What another server says at `/.well-known/matrix/server`.
+/// A response to `/.well-known/matrix/server`.
 pub const WELL_KNOWN_BYTES_MAX: usize = 50 * 1024;
-/// Device lists of one other server's users, in one answer of it.
+/// A remote server's response to a query of device lists.
 pub const DEVICE_LISTS_BYTES_MAX: usize = 32 * 1024 * 1024;
-/// One-time keys of one other server's users, in one answer of it.
+/// A remote server's response to a claim of one-time keys.
 pub const CLAIMED_KEYS_BYTES_MAX: usize = 16 * 1024 * 1024;
-/// A page of another server's directory, or its answer about a space.
+/// A page of a remote server's directory, or its response about a space.
 pub const REMOTE_ROOMS_BYTES_MAX: usize = 4 * 1024 * 1024;
-/// Rooms on one page of another server's directory.
+/// Rooms on one page of a remote server's directory.
 pub const REMOTE_ROOMS_MAX: usize = 500;
-/// Rooms of a space's hierarchy that other servers are asked about at the same time.
+/// Rooms of a space's hierarchy that remote servers are asked about at the same time.
 pub const HIERARCHY_ASKED_MAX: usize = 50;
-/// Rooms that other servers have told of and that are remembered for a little while.
+/// Summaries of remote rooms in the cache.
 pub const REMOTE_ROOMS_CACHED_MAX: usize = 1_000;
-/// A token for the SFU of group calls. What the SFU makes of ours itself is hardly longer.
+/// A token for the SFU of group calls.
 pub const RTC_TOKEN_BYTES_MAX: usize = 8 * 1024;
-/// How long a token for the SFU may be used to get in; who is in stays, and gets newer ones from the SFU.
+/// How long a token for the SFU allows connecting. Connected clients get newer tokens from the SFU.
 pub const RTC_TOKEN_MS_MAX: u64 = 10 * 60 * 1_000;
-/// An answer of the SFU, such as the list of those in a call.
+/// A response of the SFU, such as the list of participants.
 pub const SFU_ANSWER_BYTES_MAX: usize = 4 * 1024 * 1024;
-/// A device id, slot or membership id in a request for a token.
+/// A device id, slot or membership id in a request for an SFU token.
 pub const RTC_NAME_BYTES_MAX: usize = 255;
-/// A request for a token for the SFU.
+/// A request for an SFU token.
 pub const RTC_BODY_BYTES_MAX: usize = 64 * 1024;
-/// Places in calls that are remembered, each with whose it is.
+/// Participants in calls whose user is cached.
 pub const RTC_PLACES_MAX: usize = 10_000;
-/// Connections that are passed on to the SFU.
+/// Connections forwarded to the SFU.
 pub const RTC_PASSAGES_MAX: usize = 256;
-/// Those of one user: several devices, each of which may be about to reconnect.
+/// Forwarded connections of one user: several devices, each of which may be reconnecting.
 pub const RTC_PASSAGES_PER_USER_MAX: usize = 16;
-/// How long nothing may come either way on such a connection. The SFU and its clients call each other every few seconds.
+/// How long a forwarded connection may be silent. The SFU and its clients ping each other every few seconds.
 pub const RTC_SILENCE_MS_MAX: u64 = 90_000;
-/// Why the SFU lets somebody not in.
+/// The error of the SFU for a refused connection.
 pub const SFU_REFUSAL_BYTES_MAX: usize = 64 * 1024;
-/// Delayed events of one user that wait to be sent.
+/// Waiting delayed events of one user.
 pub const DELAYED_EVENTS_PER_USER_MAX: usize = 100;
-/// Delayed events that wait to be sent, in all.
+/// Waiting delayed events of all users.
 pub const DELAYED_EVENTS_MAX: usize = 5_000;
-/// Delayed events of one user of which it is remembered what became of them.
+/// Finalised delayed events of one user that are stored.
 pub const DELAYED_FINALISED_PER_USER_MAX: u64 = 100;
-/// How long that is remembered.
+/// How long a finalised delayed event is stored.
 pub const DELAYED_FINALISED_MS_MAX: u64 = 7 * 24 * 60 * 60 * 1_000;
-/// The id of a delayed event; ours are shorter.
+/// A `delay_id` in a request.
 pub const DELAY_ID_BYTES_MAX: usize = 64;
-/// What the SFU says by itself, in one piece: what its clients say of themselves is in it.
+/// A webhook of the SFU, which contains data that its clients chose.
 pub const SFU_WEBHOOK_BYTES_MAX: usize = 256 * 1024;
 /// Idle connections that are kept to one host of the web.
 pub const WEB_IDLE_PER_HOST_MAX: usize = 1;

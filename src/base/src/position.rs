@@ -1,23 +1,23 @@
-//! One position for all streams.
+//! The position: one counter for all streams.
 
 use std::fmt;
 
-/// A point in the one order that all streams of this server share. Taken inside a write transaction, so that commit
-/// order is position order; a sync token is a position. Never reused, not even after a crash; may have gaps.
+/// A point in the order of all changes, shared by all streams. Taken inside the write transaction, so that commit order
+/// is position order; a sync token is a position. Never reused, not even after a crash; there may be gaps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Position(pub u64);
 
 impl Position {
-    /// Before everything.
+    /// Before all changes.
     pub const ZERO: Self = Self(0);
 
-    /// As the database stores it. Positions stay below 2^63: at a million a second that lasts 290,000 years.
+    /// The value for a database column. Positions stay below 2^63, which lasts 290,000 years at a million per second.
     #[must_use]
     pub const fn as_i64(self) -> i64 {
         self.0.cast_signed()
     }
 
-    /// From a database column; negative values, which nobody writes, read as zero.
+    /// From a database column. Negative values, which are never written, read as zero.
     #[must_use]
     pub const fn from_i64(value: i64) -> Self {
         if value < 0 { Self::ZERO } else { Self(value.cast_unsigned()) }

@@ -1,19 +1,20 @@
-//! Chance as a seam: tokens, identifiers and salts come from here.
+//! Randomness as a seam: tokens, identifiers and salts come from here.
 
 use std::sync::Mutex;
 
-/// A source of bytes that nobody can predict.
+/// A source of unpredictable bytes.
 pub trait Random: Send + Sync {
-    /// Fills `out` with fresh bytes.
+    /// Fills `out` with random bytes.
     fn fill(&self, out: &mut [u8]);
 }
 
 impl dyn Random {
-    /// A string of `chars` characters from `alphabet`, without bias.
+    /// A string of `chars` characters from `alphabet`, each equally likely.
     ///
     /// `alphabet` must hold between 1 and 256 ASCII characters.
     #[must_use]
     pub fn string(&self, chars: usize, alphabet: &[u8]) -> String {
+        // Rejection sampling: bytes from `bound` on would make the first characters more likely.
         let bound = 256 - 256 % alphabet.len();
         let mut out = String::with_capacity(chars);
         let mut pool = [0_u8; 64];
@@ -39,14 +40,14 @@ impl dyn Random {
         self.string(chars, b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789")
     }
 
-    /// `chars` capital letters: for device ids, which people compare by eye.
+    /// `chars` capital letters: for device ids, which users compare by eye.
     #[must_use]
     pub fn capitals(&self, chars: usize) -> String {
         self.string(chars, b"ABCDEFGHIJKLMNOPQRSTUVWXYZ")
     }
 }
 
-/// The operating system's generator.
+/// The operating system's random number generator.
 #[derive(Debug, Clone, Copy)]
 pub struct SystemRandom;
 
@@ -57,7 +58,7 @@ impl Random for SystemRandom {
     }
 }
 
-/// A generator that gives the same bytes for the same seed. For tests and simulations only.
+/// A generator that returns the same bytes for the same seed. For tests and simulations only.
 #[derive(Debug)]
 pub struct SeededRandom(Mutex<u64>);
 
@@ -73,7 +74,7 @@ impl Random for SeededRandom {
     fn fill(&self, out: &mut [u8]) {
         let mut state = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         for chunk in out.chunks_mut(8) {
-            // splitmix64: short, and good enough to tell ids apart.
+            // splitmix64: short, and good enough for distinct ids. Not cryptographic.
             *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
             let mut z = *state;
             z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);

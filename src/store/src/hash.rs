@@ -1,8 +1,9 @@
-//! Short hashes for indexes; whoever uses one compares the whole value afterwards.
+//! Short hashes for indexes. They can collide, so callers compare the whole value afterwards.
 
 use sha2::{Digest, Sha256};
 
-/// The first eight bytes of SHA-256 over `parts`, each preceded by its length so that they cannot run into each other.
+/// The first eight bytes of SHA-256 over `parts`, each preceded by its length, so that `["ab", "c"]` and `["a", "bc"]`
+/// differ.
 #[must_use]
 pub fn hash64(parts: &[&[u8]]) -> i64 {
     let mut hash = Sha256::new();

@@ -1,7 +1,7 @@
-//! Serial numbers: what the database calls a user, a room, an event inside. Taken from the one position counter, so they
-//! are unique over all tables, grow with time, and cost a few bytes where an identifier of the protocol costs fifty.
+//! Serial numbers: the database's identifiers for users, rooms and events. They come from the position counter, so they
+//! are unique across tables and grow with time. A serial number takes a few bytes where a Matrix id takes fifty.
 
-/// Declares serial-number types that cannot be mixed up.
+/// Declares one type per kind of serial number, so that the compiler tells them apart.
 macro_rules! serial_numbers {
     ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {$(
         $(#[$doc])*
@@ -23,25 +23,25 @@ macro_rules! serial_numbers {
 }
 
 serial_numbers! {
-    /// A user, of this server or another.
+    /// A local or remote user.
     UserSn,
     /// A room.
     RoomSn,
     /// An event.
     EventSn,
-    /// A pair of event type and state key. Negative for `m.room.member`, so that the ten thousand members in a room's state
-    /// can be told from the rest of it without looking anything up.
+    /// A pair of event type and state key. Negative for `m.room.member`, so that code can separate the members, of
+    /// which a room may have ten thousand, from the rest of its state without a lookup.
     KeySn,
-    /// A state of a room at one point.
+    /// A stored state of a room at one point of its history.
     SnapshotSn,
     /// A device of a local user.
     DeviceSn,
-    /// Another server that this one sends to.
+    /// A remote server that this server sends to.
     DestinationSn,
 }
 
 impl KeySn {
-    /// Whether this is the membership of some user.
+    /// Whether this is the key of an `m.room.member` event.
     #[must_use]
     pub fn is_member(self) -> bool {
         self.0 < 0

@@ -1,4 +1,4 @@
-//! A closure on its way through a queue, with the caller who waits for its answer.
+//! A closure in a queue, with the channel to its caller.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -13,13 +13,13 @@ use tokio::sync::oneshot;
 use crate::queue::Turned;
 use crate::tx::{ReadTx, WriteTx};
 
-/// A write on the queue. It runs once; it is answered once, when the fate of its batch is known.
+/// A write in the queue. It runs once and is answered once, when its batch has been committed or has failed.
 pub(crate) trait WriteJob: Send {
     /// The operation's name, for metrics.
     fn name(&self) -> &'static str;
-    /// Runs the closure and keeps what it returned; says how it went. A panic is an error.
+    /// Runs the closure, stores its result for [`answer`](Self::answer), and returns the outcome. A panic is an error.
     fn run(&mut self, tx: &mut WriteTx<'_>) -> Outcome;
-    /// Takes back what the closure returned: it was undone because of `error`.
+    /// Replaces the closure's result by `error`, because its savepoint could not be released.
     fn fail(&mut self, error: Error);
     /// Answers the caller with what the closure returned, or with `failure` if the batch was not committed.
     fn answer(self: Box<Self>, failure: Option<&Error>);
@@ -34,10 +34,10 @@ pub(crate) enum Outcome {
     Failed,
 }
 
-/// A read on the queue. It gets the error instead when no transaction could be begun.
+/// A read in the queue. It gets the error if no transaction could begin.
 pub(crate) type ReadJob = Box<dyn FnOnce(Result<ReadTx<'_>>) -> Outcome + Send>;
 
-/// The caller's end.
+/// The caller's end of the channel.
 pub(crate) type Answer<T> = oneshot::Receiver<Result<T>>;
 
 struct Write<T, F> {
@@ -47,7 +47,7 @@ struct Write<T, F> {
     caller: oneshot::Sender<Result<T>>,
 }
 
-/// Makes a job of a closure that writes.
+/// A job for a closure that writes.
 pub(crate) fn write<T, F>(name: &'static str, closure: F) -> (Box<dyn WriteJob>, Answer<T>)
 where
     T: Send + 'static,
@@ -82,18 +82,18 @@ where
 
     fn answer(self: Box<Self>, failure: Option<&Error>) {
         let answer = match (self.returned, failure) {
-            // Its own error says more than the batch's.
+            // The closure's own error is more specific than the batch's.
             (Some(Err(error)), _) => Err(error),
             (_, Some(failure)) => Err(again(failure)),
             (Some(returned), None) => returned,
             (None, None) => Err(Error::broken("a write was answered without having run")),
         };
-        // A caller that has gone away wanted the write all the same.
+        // The receiver is gone if the client disconnected; the write stands.
         drop(self.caller.send(answer));
     }
 }
 
-/// Makes a job of a closure that reads.
+/// A job for a closure that reads.
 pub(crate) fn read<T, F>(name: &'static str, closure: F) -> (ReadJob, Answer<T>)
 where
     T: Send + 'static,
@@ -109,23 +109,24 @@ where
     (Box::new(job), answer)
 }
 
-/// Runs `closure`; a panic becomes a fault, so that a thread that many depend on survives it.
+/// Runs `closure` and turns a panic into a fault. The store's threads must survive it: all later requests depend on
+/// them.
 fn guarded<T>(name: &'static str, closure: impl FnOnce() -> Result<T>) -> Result<T> {
-    // What a panicking closure leaves half done in the database is rolled back; its own captures are dropped.
+    // Unwind safety: what the closure wrote is rolled back, and what it captured is dropped.
     catch_unwind(AssertUnwindSafe(closure)).unwrap_or_else(|panic| {
         let message = panicked(&*panic);
-        tracing::error!(operation = name, panic = message, "A database operation panicked; it was undone.");
+        tracing::error!(operation = name, panic = message, "A database operation panicked. It was rolled back.");
         Err(Error::fault(format!("the database operation `{name}` panicked"), message.to_owned()))
     })
 }
 
-/// What a panic had to say.
+/// The message of a panic.
 pub(crate) fn panicked(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("(no message)")
 }
 
-/// The same error once more: a failed commit has many callers.
+/// A copy of an error. A failed commit has many callers, and causes cannot be cloned, so the cause becomes its text.
 pub(crate) fn again(error: &Error) -> Error {
     match error {
         Error::Refusal(refusal) => Error::Refusal(refusal.clone()),
@@ -136,7 +137,7 @@ pub(crate) fn again(error: &Error) -> Error {
     }
 }
 
-/// What a caller gets whose job was not taken.
+/// The error for a caller whose job was not accepted.
 pub(crate) fn turned_away(name: &'static str, why: &Turned) -> Error {
     match why {
         Turned::Closed => Error::broken(format!("`{name}` came after the database was closed")),
@@ -147,12 +148,12 @@ pub(crate) fn turned_away(name: &'static str, why: &Turned) -> Error {
     }
 }
 
-/// Turns a lost answer into an error: the thread that held the job is gone.
+/// Turns a dropped channel into an error: the thread that held the job has ended.
 pub(crate) fn answered<T>(name: &'static str, answer: Result<Result<T>, oneshot::error::RecvError>) -> Result<T> {
     answer.unwrap_or_else(|_| Err(Error::broken(format!("the database was closed before `{name}` was done"))))
 }
 
-/// Waits for an answer without a runtime. Unlike tokio's own way it may be called from anywhere.
+/// Blocks this thread for an answer. Unlike tokio's `blocking_recv` it does not panic inside a runtime.
 pub(crate) fn wait<T>(name: &'static str, answer: Answer<T>) -> Result<T> {
     struct Unpark(Thread);
     impl Wake for Unpark {

@@ -1,8 +1,9 @@
-//! The database: one writer thread, several readers, two engines, one SQL text. The only crate that knows SQL.
+//! The database: one writer thread, several readers, two engines, one SQL text. All SQL of the program is in this
+//! crate.
 //!
-//! `store.write("name", |tx| ...)` and `store.read("name", |tx| ...)` run a closure in one transaction on a thread of the
-//! store; table functions (`tables`) do the work inside. Nothing public here shows a driver's type, and nothing here knows
-//! what a homeserver does with what it stores.
+//! `store.write("name", |tx| ...)` and `store.read("name", |tx| ...)` run a closure in one transaction on a thread of
+//! the store; table functions (`tables`) do the work inside. Nothing public here shows a driver's type, and nothing
+//! here knows what a homeserver does with what it stores.
 
 #[cfg(test)]
 mod contract;

@@ -1,4 +1,4 @@
-//! What the store counts about itself, for metrics and the dashboard.
+//! Counters of the store, for metrics and the dashboard.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,24 +15,25 @@ pub enum OperationKind {
     Write,
 }
 
-/// What one named closure has cost so far. Durations are of the closure alone, without waiting and without the commit.
+/// Cost of one named closure since the start. Durations cover the closure only, not its time in the queue or the
+/// commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Operation {
     /// The name given to `read` or `write`.
     pub name: &'static str,
-    /// Reading or writing.
+    /// Whether it reads or writes.
     pub kind: OperationKind,
     /// How often it ran.
     pub count: u64,
-    /// How often it ended in an error or a refusal.
+    /// How often it returned a fault or a refusal.
     pub failed: u64,
-    /// All its runs together.
+    /// Total duration of its runs.
     pub total: Duration,
-    /// Its longest run.
+    /// Longest run.
     pub max: Duration,
 }
 
-/// The store's condition at this moment.
+/// The current state of the store.
 #[derive(Debug, Clone, Default)]
 pub struct StoreHealth {
     /// Commits that reached the disk.
@@ -41,23 +42,23 @@ pub struct StoreHealth {
     pub writes: u64,
     /// The largest batch so far, in closures.
     pub batch_max: u64,
-    /// All commits together.
+    /// Total duration of the commits.
     pub commit_time: Duration,
     /// The longest commit.
     pub commit_time_max: Duration,
-    /// Writes waiting, for `Client`, `Federation`, `Upkeep` in this order.
+    /// Waiting writes in the lanes `Client`, `Federation`, `Upkeep`.
     pub queued_writes: [usize; 3],
-    /// Reads waiting.
+    /// Waiting reads.
     pub queued_reads: usize,
-    /// The database, in bytes.
+    /// Size of the database, in bytes.
     pub db_bytes: u64,
-    /// The write-ahead log, in bytes (SQLite only).
+    /// Size of the write-ahead log, in bytes (SQLite only).
     pub wal_bytes: u64,
-    /// What is free for us where the database lies, in bytes; `None` when it is elsewhere.
+    /// Free bytes on the file system of the database; `None` for a database on another machine.
     pub free_bytes: Option<u64>,
-    /// The disk was found full, and writes are refused until there is room.
+    /// The disk is full; writes are refused until there is space.
     pub out_of_space: bool,
-    /// A commit failed in a way that puts the disk in doubt, and writes fail until reopening the database has been proven.
+    /// A commit failed; writes fail until the database has been reopened and checked.
     pub in_doubt: bool,
 }
 
@@ -73,7 +74,7 @@ pub(crate) struct Metrics {
 }
 
 impl Metrics {
-    /// One closure ran.
+    /// Counts one run of a closure.
     pub(crate) fn ran(&self, name: &'static str, kind: OperationKind, took: Duration, failed: bool) {
         let mut operations = self.operations.lock();
         let operation = operations.entry((name, kind)).or_insert(Operation {
@@ -90,7 +91,7 @@ impl Metrics {
         operation.max = operation.max.max(took);
     }
 
-    /// A batch of `writes` closures was committed.
+    /// Counts a committed batch of `writes` closures.
     pub(crate) fn committed(&self, writes: u64, took: Duration) {
         let ns = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
         self.commits.fetch_add(1, Ordering::Relaxed);
@@ -100,14 +101,14 @@ impl Metrics {
         self.commit_ns_max.fetch_max(ns, Ordering::Relaxed);
     }
 
-    /// What every named closure has cost, in the order of their names.
+    /// Cost of each named closure, sorted by name.
     pub(crate) fn operations(&self) -> Vec<Operation> {
         let mut all: Vec<_> = self.operations.lock().values().cloned().collect();
         all.sort_by_key(|operation| (operation.name, operation.kind));
         all
     }
 
-    /// The counters' part of a [`StoreHealth`].
+    /// The counters of a [`StoreHealth`]; the other fields are at their defaults.
     pub(crate) fn health(&self) -> StoreHealth {
         StoreHealth {
             commits: self.commits.load(Ordering::Relaxed),

@@ -1,13 +1,15 @@
-//! Bringing a database's schema up to date: numbered, forward only, all that is pending in one transaction.
+//! Schema migrations: numbered, forward only, all pending ones in one transaction. A crash during a migration leaves
+//! the old schema.
 
 use hearth_base::{Error, Result};
 
 use crate::engine::{Connection, Tx, Value};
 
-/// One step of the schema: its number, its name, and its statements in the shared dialect.
+/// A migration: its number, its name, and its statements in the shared dialect.
 pub(crate) type Migration = (u32, &'static str, &'static str);
 
-/// Every step, in order. A step that has been released is never changed; what is wrong with it the next one puts right.
+/// All migrations, in order. A released migration is never changed, because databases exist that have applied it; a
+/// later one corrects its mistakes.
 pub(crate) const MIGRATIONS: &[Migration] = &[
     (1, "rooms", include_str!("migrations/0001_rooms.sql")),
     (2, "accounts", include_str!("migrations/0002_accounts.sql")),
@@ -43,8 +45,10 @@ const SAVE: &str = "INSERT INTO meta (key, value) VALUES ('schema', ?1)
 #[cfg(test)]
 pub(crate) const STATEMENTS: &[&str] = &[LOAD, SAVE];
 
-/// Applies every step of `migrations` that the database has not seen. `before` runs first, with the schema that was
-/// found, if the database already holds something and there is anything to do.
+/// Applies the migrations that the database lacks. If there are any and the database is not new, `before` runs first
+/// with the current schema number; an error from it stops the migration.
+///
+/// Refuses a database with a newer schema than this version knows: its tables may mean something else.
 pub(crate) fn run(
     connection: &mut dyn Connection,
     migrations: &[Migration],
@@ -54,8 +58,8 @@ pub(crate) fn run(
     let newest = migrations.iter().map(|(number, ..)| *number).max().unwrap_or(0);
     if schema > newest {
         return Err(Error::broken(format!(
-            "the database is of a newer Hearth (schema {schema}; this one knows {newest}). Start that version again, or restore \
-             the snapshot that it took before its update"
+            "the database belongs to a newer Hearth (schema {schema}; this one knows {newest}). Start that \
+             version again, or restore the copy in `snapshots` that it made before its migration"
         )));
     }
     if schema == newest {
@@ -72,7 +76,7 @@ pub(crate) fn run(
     applied
 }
 
-/// The number of the last step that the database has seen.
+/// The number of the last migration that the database has applied; 0 for a new database.
 fn schema(connection: &mut dyn Connection) -> Result<u32> {
     if !connection.has_table("meta")? {
         connection.script(CREATE_META)?;
@@ -83,9 +87,9 @@ fn schema(connection: &mut dyn Connection) -> Result<u32> {
 
 fn apply(connection: &mut dyn Connection, migrations: &[Migration], schema: u32, newest: u32) -> Result<()> {
     for (number, name, sql) in migrations.iter().filter(|(number, ..)| *number > schema) {
-        // On a first start there is nothing to bring up to date, and nobody wants to read of it.
+        // A new database is created by the same steps; logging them would only confuse.
         if schema > 0 {
-            tracing::info!(migration = number, name, "Bringing the database up to date.");
+            tracing::info!(migration = number, name, "Migrating the database.");
         }
         for statement in statements(sql) {
             connection.script(&statement)?;
@@ -94,7 +98,7 @@ fn apply(connection: &mut dyn Connection, migrations: &[Migration], schema: u32,
     connection.execute(SAVE, &[Value::Int(newest.into())]).map(drop)
 }
 
-/// The statements of a migration: each ends with `;` at the end of a line. Comments are whole lines.
+/// Splits a migration into statements: each ends with `;` at the end of a line, and comments are whole lines.
 fn statements(sql: &str) -> Vec<String> {
     let (mut found, mut statement) = (Vec::new(), String::new());
     for line in sql.lines().map(str::trim_end).filter(|line| !line.trim_start().starts_with("--")) {

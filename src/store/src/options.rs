@@ -1,4 +1,4 @@
-//! How a store is opened. The configuration file's own words live in `hearth-base`; this is what they come down to.
+//! Options of a store. The configuration file is in `hearth-base`; the composition root translates it to these.
 
 use std::path::{Path, PathBuf};
 
@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum EngineOptions {
-    /// SQLite, inside this process: one file and nothing to install.
+    /// SQLite, in this process: one file, no other service.
     Sqlite(SqliteOptions),
-    /// PostgreSQL, or anything that speaks its protocol and dialect. Needs the cargo feature `postgres`.
+    /// PostgreSQL, or a database with the same protocol and dialect. Needs the cargo feature `postgres`.
     Postgres {
-        /// A connection URL (`postgres://user@host/database`) or `key=value` string, as libpq knows them.
+        /// A connection URL (`postgres://user@host/database`) or a `key=value` string, as for libpq.
         url: String,
     },
 }
@@ -20,45 +20,45 @@ pub enum EngineOptions {
 pub struct SqliteOptions {
     /// The database file; created when it does not exist.
     pub path: PathBuf,
-    /// Whether every commit waits until it is on disk. Without it a power cut may take back acknowledged writes.
+    /// Whether every commit waits until it is on disk. If not, a power failure can lose acknowledged writes.
     pub synchronous_full: bool,
     /// Page cache of each connection, in KiB.
     pub cache_kib_per_connection: u32,
     /// Page size of a new database, in bytes: a power of two from 512 to 65,536.
     pub page_bytes: u32,
-    /// The most pages the file may grow to; for trying out a full disk without filling one.
+    /// Most pages of the file: lets tests simulate a full disk.
     pub pages_max: Option<u32>,
 }
 
-/// A file that does nothing but take room, to be given back when the disk is full: SQLite cannot even delete without it.
+/// A file that only reserves space. It is deleted when the disk is full, because even a deletion needs space.
 #[derive(Debug, Clone)]
 pub struct BallastOptions {
-    /// Where it lies: on the file system of the database.
+    /// Its path, on the file system of the database.
     pub path: PathBuf,
-    /// Its size, really allocated.
+    /// Its size in bytes, allocated on disk and not sparse.
     pub bytes: u64,
 }
 
 /// How to open a [`Store`](crate::Store).
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Which engine, and where.
+    /// The engine and its location.
     pub engine: EngineOptions,
-    /// Reader threads, each with a connection of its own; at least one.
+    /// Reader threads, each with its own connection; at least one.
     pub readers: usize,
-    /// Room kept for the day the disk is full; `None` for none.
+    /// Space reserved for a full disk; `None` for none.
     pub ballast: Option<BallastOptions>,
-    /// Whether a database is copied aside before it is migrated (SQLite only; on PostgreSQL that is `pg_dump`'s part).
+    /// Whether the database is copied before a migration (SQLite only; use `pg_dump` for PostgreSQL).
     pub snapshot_before_migration: bool,
-    /// After a write found the disk full, writes are taken again once this many bytes are free beside the ballast.
+    /// After the disk was full, writes are accepted again when this many bytes are free in addition to the ballast.
     pub free_bytes_min: u64,
 }
 
-/// Room that is kept unless the configuration says otherwise.
+/// Default size of the ballast, in bytes.
 pub const BALLAST_BYTES_DEFAULT: u64 = 16 * 1024 * 1024;
 
 impl Options {
-    /// A SQLite database in `path` with the defaults for a small machine; the ballast lies beside it.
+    /// A SQLite database at `path` with defaults for a small machine; the ballast is in the same folder.
     #[must_use]
     pub fn sqlite(path: impl Into<PathBuf>) -> Self {
         let path = path.into();

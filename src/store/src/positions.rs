@@ -1,13 +1,15 @@
-//! Handing out positions: from memory, and yet none twice, not even after a crash.
+//! Positions are handed out from memory, and still no position is used twice, not even after a crash.
 //!
-//! The database holds a bound, `position_reserved`. No position above it is ever published: a batch that took one raises
-//! the bound by a whole block in its own transaction. So a crash costs a gap, and a message costs no write of its own.
+//! The database stores an upper bound, `position_reserved`. No position above it is published: a batch that goes above
+//! it raises the bound by a block in the same transaction. A crash skips the rest of the block; a message costs no
+//! extra write.
 
 use hearth_base::{Position, Result};
 
 use crate::engine::{Tx, Value};
 
-/// How far the bound is raised at a time.
+/// By how much the bound is raised. Larger blocks mean fewer writes and larger jumps after a crash; 2^63 positions
+/// suffice for either.
 pub(crate) const BLOCK: u64 = 100_000;
 
 const LOAD: &str = "SELECT value FROM meta WHERE key = 'position_reserved'";
@@ -18,7 +20,7 @@ const RESERVE: &str = "INSERT INTO meta (key, value) VALUES ('position_reserved'
 #[cfg(test)]
 pub(crate) const STATEMENTS: &[&str] = &[LOAD, RESERVE];
 
-/// The writer's supply of positions.
+/// The writer's counter.
 #[derive(Debug)]
 pub(crate) struct Positions {
     last: u64,
@@ -26,7 +28,7 @@ pub(crate) struct Positions {
 }
 
 impl Positions {
-    /// Continues after everything that an earlier run may have published.
+    /// Continues after everything that an earlier process may have published, which is at most the bound.
     pub(crate) fn load(tx: &mut dyn Tx) -> Result<Self> {
         let reserved = Position::from_i64(tx.int(LOAD, &[])?.unwrap_or(0)).0;
         Ok(Self { last: reserved, reserved })
@@ -43,12 +45,14 @@ impl Positions {
         Position(self.last)
     }
 
-    /// Passes over the next `count`: nobody ever gets them. They are free to be places in a timeline.
+    /// Skips the next `count` positions. [`Self::take`] never returns them; the caller may use them as places in a
+    /// timeline.
     pub(crate) fn skip(&mut self, count: u64) {
         self.last += count;
     }
 
-    /// Before a commit: raises the bound if this batch went above it. The answer goes to [`Self::reserved`] once committed.
+    /// Before a commit: raises the bound if this batch went above it. Pass the result to [`Self::reserved`] after the
+    /// commit, and not before: if the commit fails, the bound on disk is still the old one.
     pub(crate) fn reserve(&self, tx: &mut dyn Tx) -> Result<Option<u64>> {
         if self.last <= self.reserved {
             return Ok(None);
@@ -69,7 +73,7 @@ impl Positions {
         Ok(true)
     }
 
-    /// A raised bound is committed.
+    /// The raised bound is committed.
     pub(crate) fn reserved(&mut self, bound: u64) {
         self.reserved = bound;
     }

@@ -1,39 +1,39 @@
-//! The queues before the threads: three weighted lanes to the writer, one line to the readers.
+//! The queues of the store: three weighted lanes for the writer, one lane for the readers.
 //!
-//! A thread that finds nothing sleeps on a condition variable; nothing here ticks.
+//! A thread that finds its queue empty sleeps on a condition variable; there is no timer.
 
 use std::collections::VecDeque;
 
 use parking_lot::{Condvar, Mutex};
 
-/// On whose behalf a write happens. Clients go first, but nobody starves.
+/// On whose behalf a write happens. Clients go first, but no lane starves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lane {
-    /// Somebody waits for the answer.
+    /// A client waits for the answer.
     Client,
     /// Another server waits.
     Federation,
-    /// Nobody waits: clean-up, retention, jobs. Goes on when the disk is full, since it is what makes room.
+    /// No request waits: maintenance, retention, jobs. Allowed when the disk is full, because it frees space.
     Upkeep,
 }
 
-/// What may wait in one lane or line; beyond it the caller is refused, so that a flood cannot eat the memory.
+/// Most jobs that wait in one lane. Further ones are refused, so that a flood cannot exhaust memory.
 pub(crate) const QUEUE_JOBS_MAX: usize = 16_384;
 
-/// The turns: of 16, eleven belong to clients, four to federation, one to upkeep. An idle lane's turn goes to the first
-/// that is not.
+/// Lane of each turn: of 16, eleven are the clients', four federation's, one upkeep's. The turn of an empty lane goes
+/// to the first lane that is not empty.
 const TURNS: [usize; 16] = [0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 1, 0, 0, 1, 0, 2];
 
-/// Why a job was not taken.
+/// Why a job was not accepted.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Turned {
     /// The store is closed or closing.
     Closed,
-    /// Too many wait already.
+    /// [`QUEUE_JOBS_MAX`] jobs wait in the lane.
     Full,
 }
 
-/// Lanes of jobs. With a single lane it is an ordinary line.
+/// Lanes of jobs. With a single lane it is an ordinary queue.
 #[derive(Debug)]
 pub(crate) struct Queue<J, const LANES: usize> {
     state: Mutex<State<J, LANES>>,
@@ -68,6 +68,8 @@ impl<J, const LANES: usize> Queue<J, LANES> {
         state.lanes[lane].push_back(job);
         state.waiting += 1;
         let wake = state.sleepers > 0;
+        // Notify without the lock, or the woken thread would block on it at once. `sleepers` was read under it, and a
+        // thread checks the queue again before it sleeps, so no wake is lost.
         drop(state);
         if wake {
             self.filled.notify_one();
@@ -96,7 +98,7 @@ impl<J, const LANES: usize> Queue<J, LANES> {
         self.state.lock().next()
     }
 
-    /// Takes no more jobs; those that wait are still handed out.
+    /// Refuses further jobs. Those that wait are still handed out, so a shutdown finishes them.
     pub(crate) fn close(&self) {
         self.state.lock().closed = true;
         self.filled.notify_all();

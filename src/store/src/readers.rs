@@ -1,4 +1,4 @@
-//! The threads that read: each with a connection of its own, all from one queue, one snapshot for each closure.
+//! The reader threads: each has its own connection, and all take closures from one queue.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -13,25 +13,27 @@ use crate::metrics::OperationKind;
 use crate::store::Shared;
 use crate::tx::ReadTx;
 
-/// A read waiting for a reader.
+/// A read in the queue.
 pub(crate) struct WaitingRead {
     pub(crate) name: &'static str,
     pub(crate) job: ReadJob,
-    /// It may take long, so nobody is made to wait behind it.
+    /// It may take long, so no other read shares its snapshot and waits for it.
     pub(crate) slow: bool,
 }
 
-/// Reads that share a snapshot, at most: each holds up those behind it.
+/// Most reads that share a snapshot. They run one after another, so each delays those behind it.
 const SHARED_MAX: usize = 8;
 
-/// Works until the queue is closed and empty.
+/// Runs until the queue is closed and empty.
 ///
-/// What waits already may share a snapshot: a message that wakes thirty clients is followed by thirty reads of the same
-/// pages, and a new snapshot makes the connection read them anew. A read that is declared slow shares with nobody.
+/// Reads that already wait may share a snapshot: a message that wakes thirty clients causes thirty reads of the same
+/// pages, and after a commit each new snapshot discards the connection's page cache. A slow read shares its snapshot
+/// with no other.
 pub(crate) fn run(shared: &Arc<Shared>, readers: usize, connection: Box<dyn Connection>) {
     let mut connection = Some(connection);
     let mut batch = VecDeque::with_capacity(SHARED_MAX);
     while let Some(first) = shared.reads.pop() {
+        // Leaves the other readers their part of the queue.
         let share = if first.slow { 0 } else { (shared.reads.lengths()[0] / readers).min(SHARED_MAX - 1) };
         batch.push_back(first);
         batch.extend(std::iter::from_fn(|| shared.reads.try_pop_if(|next| !next.slow)).take(share));
@@ -41,7 +43,8 @@ pub(crate) fn run(shared: &Arc<Shared>, readers: usize, connection: Box<dyn Conn
     }
 }
 
-/// Runs the jobs of a batch over one snapshot, until one fails: it may have spoilt the transaction for the others.
+/// Runs the jobs of a batch on one snapshot until one fails: on PostgreSQL a failed statement aborts the transaction,
+/// so the remaining jobs need a new one.
 fn work_off(shared: &Shared, connection: &mut Option<Box<dyn Connection>>, batch: &mut VecDeque<WaitingRead>) {
     let mut began = Instant::now();
     match begin(shared, connection) {
@@ -66,19 +69,20 @@ fn work_off(shared: &Shared, connection: &mut Option<Box<dyn Connection>>, batch
     if let Some(open) = connection {
         let ended = open.rollback();
         if ended.is_err() || open.trouble() == Some(Trouble::Lost) {
-            // The next read opens it anew.
+            // The next read reconnects.
             *connection = None;
         }
     }
 }
 
-/// Begins a snapshot, opening the connection first if it was lost.
+/// Begins a snapshot, and reconnects first if the connection was lost.
 fn begin<'a>(shared: &Shared, connection: &'a mut Option<Box<dyn Connection>>) -> Result<ReadTx<'a>> {
     let open = match connection {
         Some(open) => open,
         None => connection.insert(shared.engine.connect_reader()?),
     };
-    // Before the snapshot, so that the snapshot holds at least this much.
+    // Load the position before the snapshot begins, so that the snapshot contains everything up to it. The other order
+    // would let a sync claim a position whose rows it did not see, and the client would never get them.
     let position = Position(shared.committed.load(Ordering::Acquire));
     open.begin_read()?;
     Ok(ReadTx { connection: &mut **open, position })

@@ -1,4 +1,4 @@
-//! A copy of the database from before it is migrated, so that a new version that disappoints can be undone.
+//! Copies of the database, taken before a migration, so that an update can be undone.
 
 use std::path::{Path, PathBuf};
 
@@ -7,10 +7,10 @@ use hearth_base::{Clock, Error, Result};
 use crate::engine::Engine;
 use crate::space;
 
-/// Copies kept; older ones are deleted.
+/// Copies to keep; older ones are deleted.
 const SNAPSHOTS_KEPT: usize = 3;
 
-/// The folder a file lies in.
+/// The folder of a file; `.` for a bare file name.
 pub(crate) fn folder_of(path: &Path) -> PathBuf {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
@@ -18,9 +18,10 @@ pub(crate) fn folder_of(path: &Path) -> PathBuf {
     }
 }
 
-/// Copies the database at `path`, whose schema is `schema`, into the folder `snapshots` beside it.
+/// Copies the database at `path`, with schema number `schema`, into the folder `snapshots` next to it.
 ///
-/// Without enough room it fails and nothing is migrated: a server that cannot go back should not go forward by itself.
+/// Fails if there is not enough space, and then nothing is migrated: an update without a way back needs the operator's
+/// decision.
 pub(crate) fn before_migration(engine: &dyn Engine, path: &Path, schema: u32, clock: &dyn Clock) -> Result<()> {
     let folder = folder_of(path).join("snapshots");
     let doing = || format!("keeping a copy of the database in {} before updating it", folder.display());
@@ -29,22 +30,23 @@ pub(crate) fn before_migration(engine: &dyn Engine, path: &Path, schema: u32, cl
     let wanted = sizes.database + sizes.log;
     if let Some(free) = space::free_bytes(&folder).filter(|free| *free < wanted) {
         return Err(Error::broken(format!(
-            "{}: the disk has {free} bytes free and the copy may need {wanted}. Make room and start again, or turn the copy \
-             off in the configuration; nothing was changed",
+            "{}: the disk has {free} bytes free and the copy may need {wanted}. Free some space and start again, or \
+             disable the copy (`database.snapshot_before_migration`); nothing was changed",
             doing()
         )));
     }
     let target = folder.join(format!("hearth-{schema}-{}.db", clock.now_ms()));
-    // Whole or not at all: a copy that a crash cut short must not pass for one.
+    // Written under another name and renamed when complete, so that a crash leaves no truncated file that looks like a
+    // copy.
     let partial = target.with_extension("partial");
     drop(std::fs::remove_file(&partial));
     engine.snapshot(&partial)?;
     std::fs::rename(&partial, &target).map_err(|error| Error::fault(doing(), error))?;
-    tracing::info!(path = %target.display(), "The database was copied before its update.");
+    tracing::info!(path = %target.display(), "Copied the database before the migration.");
     forget_old(&folder).map_err(|error| Error::fault("deleting old copies of the database", error))
 }
 
-/// Deletes all but the newest copies. Other files in the folder are not ours.
+/// Deletes all but the newest copies. Other files in the folder are left alone.
 fn forget_old(folder: &Path) -> std::io::Result<()> {
     let mut copies = Vec::new();
     for entry in std::fs::read_dir(folder)? {
@@ -58,7 +60,7 @@ fn forget_old(folder: &Path) -> std::io::Result<()> {
     copies.iter().take(old).try_for_each(|(_, path)| std::fs::remove_file(path))
 }
 
-/// When a copy was taken, in milliseconds since the epoch; `None` for a file that is not a copy of ours.
+/// When a copy was taken, in milliseconds since the epoch; `None` for a file that is not such a copy.
 fn taken_at(path: &Path) -> Option<u64> {
     let name = path.file_name()?.to_str()?;
     let (schema, taken) = name.strip_prefix("hearth-")?.strip_suffix(".db")?.split_once('-')?;

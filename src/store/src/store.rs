@@ -1,4 +1,4 @@
-//! The store itself: opening, reading, writing, closing.
+//! The store: opening, reading, writing, closing.
 
 use std::future::Future;
 use std::path::Path;
@@ -30,7 +30,7 @@ type BeforeWrite = Box<dyn Fn(&'static str) -> Before + Send + Sync>;
 
 /// The database and its threads. A clone is a handle to the same one.
 ///
-/// Dropping the last handle ends the threads but is not a clean end; that is [`Store::close`].
+/// Dropping the last handle ends the threads, as a crash would; for a graceful shutdown call [`Store::close`].
 #[derive(Clone)]
 pub struct Store(Arc<Inner>);
 
@@ -52,40 +52,40 @@ pub(crate) struct Shared {
     pub(crate) reads: Queue<WaitingRead, 1>,
     /// The newest committed position.
     pub(crate) committed: AtomicU64,
-    /// Called when a position has been published.
+    /// Called after each publication of a position.
     pub(crate) published: OnceLock<Box<dyn Fn() + Send + Sync>>,
     /// Awaited before each write; see [`Store::before_writes`].
     pub(crate) before_write: OnceLock<BeforeWrite>,
     pub(crate) space: Space,
     pub(crate) metrics: Metrics,
-    /// A commit failed and the database has not been opened anew since.
+    /// A commit failed, and the database has not been reopened since.
     pub(crate) in_doubt: AtomicBool,
-    /// The end that comes is a clean one.
+    /// The threads end because of [`Store::close`].
     pub(crate) graceful: AtomicBool,
 }
 
 impl Store {
-    /// Opens the database, creates it if there is none, brings its schema up to date, and starts the threads.
+    /// Opens the database, creates it if it is missing, migrates its schema, and starts the threads. Blocks.
     ///
-    /// Blocks. Fails when another server uses the database, when it is damaged, foreign, or of a newer Hearth; the error
-    /// says what to do.
+    /// # Errors
+    /// When another server uses the database, or it is damaged, foreign, or of a newer version; the error names the
+    /// remedy.
     pub fn open(options: Options, seams: Seams) -> Result<Self> {
         Self::open_with(options, seams, migrate::MIGRATIONS)
     }
 
-    /// As [`Store::open`], with another schema.
+    /// [`Store::open`] with other migrations.
     pub(crate) fn open_with(options: Options, seams: Seams, migrations: &'static [Migration]) -> Result<Self> {
-        // On a thread of its own: the PostgreSQL driver may not be started from within an asynchronous runtime.
+        // On a new thread: the PostgreSQL driver panics when it connects inside an asynchronous runtime.
         let opening =
             std::thread::Builder::new().name("store-open".into()).spawn(move || open(&options, &seams, migrations));
         let opening = opening.map_err(|error| Error::fault("starting a thread", error))?;
         opening.join().map_err(|panic| Error::broken(format!("opening the database: {}", job::panicked(&*panic))))?
     }
 
-    /// Runs `closure` in a write transaction, in the clients' lane; returns when it is on disk.
-    ///
-    /// An error or a panic undoes what the closure wrote and nothing else. `name` feeds metrics. Nothing slow may run inside:
-    /// all writers wait.
+    /// Runs `closure` in a write transaction, in the lane of clients, and returns when it is on disk. An error or a
+    /// panic rolls back what the closure wrote and nothing else. `name` labels metrics. The closure must not block or
+    /// compute for long, because all other writes wait for it. If the caller drops the future, the closure still runs.
     pub async fn write<T, F>(&self, name: &'static str, closure: F) -> Result<T>
     where
         T: Send + 'static,
@@ -94,7 +94,7 @@ impl Store {
         self.write_in(Lane::Client, name, closure).await
     }
 
-    /// As [`Store::write`], in a lane. While the disk is full all but upkeep is refused (`Reason::OutOfSpace`).
+    /// [`Store::write`] in another lane. On a full disk all lanes but upkeep refuse with `Reason::OutOfSpace`.
     pub async fn write_in<T, F>(&self, lane: Lane, name: &'static str, closure: F) -> Result<T>
     where
         T: Send + 'static,
@@ -107,7 +107,7 @@ impl Store {
         job::answered(name, answer.await)
     }
 
-    /// As [`Store::write_in`], blocking this thread: for start-up, the command line and benches.
+    /// [`Store::write_in`] that blocks this thread: for start-up and benches.
     pub fn write_blocking<T, F>(&self, lane: Lane, name: &'static str, closure: F) -> Result<T>
     where
         T: Send + 'static,
@@ -128,7 +128,7 @@ impl Store {
         Ok(answer)
     }
 
-    /// Runs `closure` over one snapshot of the database. `name` feeds metrics.
+    /// Runs `closure` on one snapshot of the database. `name` labels metrics.
     pub async fn read<T, F>(&self, name: &'static str, closure: F) -> Result<T>
     where
         T: Send + 'static,
@@ -138,8 +138,8 @@ impl Store {
         job::answered(name, answer.await)
     }
 
-    /// As [`Store::read`], for what may look at thousands of rows: other reads that wait share one snapshot, one after
-    /// another on one thread, and none is put behind this.
+    /// [`Store::read`] for closures that may visit thousands of rows. Fast reads that wait share a snapshot and run one
+    /// after another on one thread; none of them is queued behind a slow one.
     pub async fn read_slow<T, F>(&self, name: &'static str, closure: F) -> Result<T>
     where
         T: Send + 'static,
@@ -149,7 +149,7 @@ impl Store {
         job::answered(name, answer.await)
     }
 
-    /// As [`Store::read`], blocking this thread: for start-up, the command line and benches.
+    /// [`Store::read`] that blocks this thread: for start-up and benches.
     pub fn read_blocking<T, F>(&self, name: &'static str, closure: F) -> Result<T>
     where
         T: Send + 'static,
@@ -168,8 +168,8 @@ impl Store {
         Ok(answer)
     }
 
-    /// Has `published` called on the writer's thread each time a newer position can be read: for waking whoever waits for
-    /// one. There is one; a second is not heard.
+    /// Sets the function that the writer thread calls each time a newer position can be read, to wake waiters. Only the
+    /// first call has an effect.
     pub fn on_published(&self, published: impl Fn() + Send + Sync + 'static) {
         let _ = self.0.shared.published.set(Box::new(published));
     }
@@ -186,13 +186,13 @@ impl Store {
         Position(self.0.shared.committed.load(Ordering::Acquire))
     }
 
-    /// What every named closure has cost so far, in the order of their names.
+    /// Cost of each named closure since the start, sorted by name.
     #[must_use]
     pub fn operations(&self) -> Vec<Operation> {
         self.0.shared.metrics.operations()
     }
 
-    /// The store's condition at this moment.
+    /// Current queue lengths, sizes and failures.
     #[must_use]
     pub fn health(&self) -> StoreHealth {
         let shared = &self.0.shared;
@@ -209,19 +209,19 @@ impl Store {
         }
     }
 
-    /// Copies the whole database, as of one moment, into a new file at `to`. Blocks, and takes as long as reading it all;
-    /// writing goes on meanwhile. SQLite only.
+    /// Copies one snapshot of the database into a new file at `to`. Blocks for as long as reading the database takes;
+    /// writes continue meanwhile. SQLite only.
     pub fn snapshot_blocking(&self, to: &Path) -> Result<()> {
         self.0.shared.engine.snapshot(to)
     }
 
-    /// Looks for damage, thoroughly; blocks and is slow. Returns what is wrong in people's words, nothing when all is well.
+    /// Checks the whole database for damage; blocks and is slow. Returns one line per problem, none if it is intact.
     pub fn check_blocking(&self) -> Result<Vec<String>> {
         self.0.shared.engine.check()
     }
 
-    /// A clean end: takes nothing more, finishes what waits, leaves everything in one file, and joins the threads. Later calls
-    /// fail. Blocks; a second call does nothing.
+    /// Shuts down gracefully: refuses further closures, finishes those that wait, moves the write-ahead log into the
+    /// database, and joins the threads. Later calls fail. Blocks; a second call does nothing.
     pub fn close(&self) {
         self.0.shared.graceful.store(true, Ordering::Release);
         self.0.end();
@@ -229,7 +229,8 @@ impl Store {
 }
 
 impl Inner {
-    /// Ends the threads; readers first, since a reader's snapshot would keep the writer from tidying the log.
+    /// Ends the threads. Readers end first, because an open snapshot keeps the writer from emptying the write-ahead
+    /// log.
     fn end(&self) {
         let mut threads = self.threads.lock();
         self.shared.reads.close();
@@ -246,10 +247,10 @@ impl Drop for Inner {
     }
 }
 
-/// Waits for a thread, unless it is this one: the last handle may die inside a closure.
+/// Waits for a thread, unless it is the current one: the last handle may be dropped inside a closure.
 fn join(thread: JoinHandle<()>) {
     if thread.thread().id() != std::thread::current().id() && thread.join().is_err() {
-        tracing::error!("A thread of the store ended in a panic.");
+        tracing::error!("A thread of the store panicked.");
     }
 }
 
@@ -257,7 +258,7 @@ fn open(options: &Options, seams: &Seams, migrations: &[Migration]) -> Result<St
     open_on(engine(options)?, options, seams, migrations)
 }
 
-/// Everything about opening that does not depend on the engine.
+/// The part of opening that does not depend on the engine.
 pub(crate) fn open_on(
     engine: Box<dyn Engine>,
     options: &Options,
@@ -304,7 +305,7 @@ fn engine(options: &Options) -> Result<Box<dyn Engine>> {
 }
 
 fn start(shared: Arc<Shared>, readers: usize, connection: Box<dyn Connection>, positions: Positions) -> Result<Store> {
-    // Made first, so that an error on the way ends the threads that have begun.
+    // Created first: if a thread cannot start, dropping the store ends those that have.
     let store = Store(Arc::new(Inner { shared: Arc::clone(&shared), threads: Mutex::default() }));
     let mut threads = store.0.threads.lock();
     for number in 0..readers {

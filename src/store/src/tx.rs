@@ -1,16 +1,16 @@
-//! What a closure given to the store works with: a transaction, its position, and what to do once it is committed.
+//! Transactions as closures see them: statements, positions, and effects after the commit.
 
 use hearth_base::{Position, Result};
 
 use crate::engine::{Connection, EachRow, Tx, Value};
 use crate::positions::Positions;
 
-/// Something to do after a commit.
+/// A function that runs after a commit.
 pub(crate) type Effect = Box<dyn FnOnce() + Send>;
 
-/// A write transaction: one closure's part of a batch. An error undoes it, and it alone.
+/// A write transaction: one closure's part of a batch. If the closure returns an error, its part alone is rolled back.
 ///
-/// It is for rows; the schema is the migrations' alone (a batch is only committed when it changed a row).
+/// For rows only. Schema changes belong into migrations; a batch that changed no row is not committed.
 pub struct WriteTx<'a> {
     pub(crate) connection: &'a mut dyn Connection,
     pub(crate) positions: &'a mut Positions,
@@ -18,28 +18,28 @@ pub struct WriteTx<'a> {
 }
 
 impl WriteTx<'_> {
-    /// Takes the next position. Nobody sees it, nor what was written with it, before the commit.
+    /// Takes the next position. Neither it nor the rows written with it are visible before the commit.
     pub fn position(&mut self) -> Position {
         self.positions.take()
     }
 
-    /// Passes over the next `count` positions, so that nothing is ever written at them but by whoever skipped them: places of
-    /// a timeline for what has yet to be fetched. Gives the last position before them; the next one taken lies after them.
-    /// There are enough: after 2^43 skips of a million each they would be used up.
+    /// Skips the next `count` positions and returns the last position before them. No other write gets them, so a gap
+    /// in a timeline can use them as places for events that are fetched later. They do not run out: 2^43 skips of a
+    /// million each are possible.
     pub fn skip(&mut self, count: u64) -> Position {
         let before = self.positions.last();
         self.positions.skip(count);
         before
     }
 
-    /// Runs `effect` after the commit, on the writer's thread, before the commit's position is published and the caller is
-    /// answered: for what belongs to the change but lives in memory, and for wakes. It must be quick and must not wait.
-    /// Dropped without running when this closure or the commit fails.
+    /// Runs `effect` after the commit, on the writer thread, before the position is published and the caller is
+    /// answered: to update caches and to register wakes. It must be fast and must not block, because all writes wait
+    /// for it. It is dropped without running if this closure or the commit fails.
     pub fn after_commit(&mut self, effect: impl FnOnce() + Send + 'static) {
         self.effects.push(Box::new(effect));
     }
 
-    /// As table functions want it.
+    /// The transaction as table functions take it.
     pub fn tx(&mut self) -> &mut dyn Tx {
         &mut *self.connection
     }
@@ -55,20 +55,21 @@ impl Tx for WriteTx<'_> {
     }
 }
 
-/// A read transaction: one snapshot, however many queries.
+/// A read transaction: all its queries see one snapshot.
 pub struct ReadTx<'a> {
     pub(crate) connection: &'a mut dyn Connection,
     pub(crate) position: Position,
 }
 
 impl ReadTx<'_> {
-    /// The newest committed position as of before the snapshot began: the snapshot holds everything up to it, perhaps more.
+    /// The newest position that was committed before the snapshot began. The snapshot contains everything up to it, and
+    /// possibly more.
     #[must_use]
     pub fn position(&self) -> Position {
         self.position
     }
 
-    /// As table functions want it.
+    /// The transaction as table functions take it.
     pub fn tx(&mut self) -> &mut dyn Tx {
         &mut *self.connection
     }

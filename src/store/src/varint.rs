@@ -1,6 +1,6 @@
-//! Integers in as few bytes as they need: lists of serial numbers inside a column.
+//! Variable-length integers, for lists of serial numbers in a column.
 //!
-//! Seven bits a byte, least significant first, the high bit says that more follow (LEB128), zigzag for the sign.
+//! LEB128 (seven bits per byte, least significant first, the high bit marks continuation) with zigzag for the sign.
 
 /// Appends one integer.
 pub fn write(out: &mut Vec<u8>, value: i64) {
@@ -12,7 +12,7 @@ pub fn write(out: &mut Vec<u8>, value: i64) {
     out.push(rest as u8);
 }
 
-/// Takes one integer from the front; `None` when the bytes end too early or run on too long.
+/// Takes one integer from the front; `None` when the bytes end too early or encode more than 64 bits.
 pub fn read(bytes: &mut &[u8]) -> Option<i64> {
     let mut value = 0_u64;
     for shift in (0..64).step_by(7) {

@@ -1,6 +1,10 @@
-//! The one thread that writes. It drains the queue: each closure in a savepoint of its own, one commit for the batch, then
-//! its effects happen, the position is published, wakes go out, and everybody is answered. Nothing is acknowledged that is
-//! not on disk.
+//! The writer thread: group commit.
+//!
+//! It drains the queue, runs each closure in its own savepoint, commits the batch once, runs the closures' effects,
+//! publishes the position, wakes waiters, and answers the callers. No write is acknowledged before it is on disk.
+//!
+//! There is one writer because SQLite allows one write transaction at a time: with a queue, writers wait for their turn
+//! instead of failing with `SQLITE_BUSY`, and writes that arrive during a commit share the next fsync.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -16,29 +20,32 @@ use crate::positions::Positions;
 use crate::store::Shared;
 use crate::tx::{Effect, WriteTx};
 
-/// Closures in one batch.
+/// Most closures in one batch. It bounds what a failed commit undoes.
 const BATCH_JOBS_MAX: u64 = 256;
-/// How long a batch goes on taking closures: with the commit, what the first one waits.
+/// How long a batch takes further closures. The first caller waits for this and the commit.
 const BATCH_TIME_MAX: Duration = Duration::from_millis(10);
-/// How often a lost database is opened again, at most.
+/// Shortest time between two attempts to reopen the database after a failed commit.
 const REOPEN_EVERY: Duration = Duration::from_secs(1);
 
-/// The writer's own things, which no other thread sees.
+/// State that only the writer thread uses, so none of it needs a lock.
 pub(crate) struct Writer {
     shared: Arc<Shared>,
-    /// `None` after a failed commit, until opening it again has been proven.
+    /// `None` after a failed commit, until the database has been reopened and checked.
     connection: Option<Box<dyn Connection>>,
     positions: Positions,
     reopen_tried: Option<Instant>,
 }
 
-/// A batch in the making.
+/// Closures that share one transaction.
 #[derive(Default)]
 struct Batch {
-    /// Those whose fate is the batch's.
+    /// All jobs of the batch, to be answered when its outcome is known.
     jobs: Vec<Box<dyn WriteJob>>,
+    /// Effects of the jobs that succeeded, in their order.
     effects: Vec<Effect>,
+    /// How many jobs succeeded.
     done: u64,
+    /// Whether any of them changed a row.
     changed: bool,
 }
 
@@ -47,7 +54,7 @@ impl Writer {
         Self { shared, connection: Some(connection), positions, reopen_tried: None }
     }
 
-    /// Works until the queue is closed and empty.
+    /// Runs until the queue is closed and empty.
     pub(crate) fn run(mut self) {
         while let Some(first) = self.shared.writes.pop() {
             let mut batch = Batch::default();
@@ -63,7 +70,10 @@ impl Writer {
         self.finish();
     }
 
-    /// Runs closures until the queue is empty or the batch is large or old enough. An error concerns the whole batch.
+    /// Runs closures until the queue is empty or the batch reaches its limits. An error fails the whole batch.
+    ///
+    /// Does not wait for more closures: an idle server commits a single write at once, and under load the queue fills
+    /// during the commit.
     fn fill(&mut self, batch: &mut Batch, first: Box<dyn WriteJob>) -> Result<()> {
         let (began, mut next, mut count) = (Instant::now(), Some(first), 0);
         let connection = live(&mut self.connection)?;
@@ -93,18 +103,19 @@ impl Writer {
                 self.positions.reserved(bound);
             }
         } else {
-            // Nothing to keep, so nothing to sync: typing and presence take positions without touching the disk.
+            // Without changes there is nothing to sync: typing and presence take positions without touching the disk.
             connection.rollback()?;
         }
         Ok(())
     }
 
-    /// Lets the batch's effects happen, or undoes it, and answers everybody.
+    /// Runs the effects of a committed batch, or undoes a failed one, and answers its callers.
     fn after(&mut self, batch: Batch, fate: Result<()>) {
         match fate {
             Ok(()) => {
-                // Effects first: whoever reads the new position must find in memory what belongs to it. Wakes last: whoever
-                // is woken must find the new position.
+                // Effects before the position: a reader that sees the new position must find the caches updated for it.
+                // The position before wakes: a waiter that wakes must be able to read the change. Answers last: the
+                // caller's next request must see its own write. `Release` pairs with `Acquire` in `readers::begin`.
                 batch.effects.into_iter().for_each(|effect| perform(effect));
                 self.shared.committed.store(self.positions.last().0, Ordering::Release);
                 if let Some(published) = self.shared.published.get() {
@@ -120,13 +131,15 @@ impl Writer {
         }
     }
 
-    /// Between batches: lets the engine do its housekeeping, and looks at what became of the connection.
+    /// Between batches, after the callers have their answers: runs the engine's maintenance (checkpoints) and checks
+    /// whether the connection is still usable.
     fn tidy(&mut self) {
         let Some(connection) = &mut self.connection else {
             return;
         };
         let tidied = connection.tidy();
-        // A full disk may have struck one closure only, or the housekeeping; the batch stands.
+        // The disk may have been full for one closure only, or for the maintenance. The committed batch is not
+        // affected.
         match (connection.trouble(), tidied) {
             (Some(Trouble::Full), _) => self.shared.space.ran_out(),
             (Some(Trouble::Lost), Ok(())) => {
@@ -137,8 +150,8 @@ impl Writer {
         }
     }
 
-    /// After a failed batch: rolls back, and parts with the connection unless the disk was merely full. Returns what the
-    /// callers are told.
+    /// After a failed batch: rolls back, and drops the connection unless the disk was only full. Returns the error for
+    /// the callers.
     fn undo(&mut self, error: Error) -> Error {
         let Some(connection) = &mut self.connection else {
             return error;
@@ -155,27 +168,29 @@ impl Writer {
         refuse(Reason::OutOfSpace, OUT_OF_SPACE)
     }
 
-    /// Parts with the connection. Whether the disk holds what was last written is unknown now; a retried sync would say yes
-    /// without knowing, so the database has to be opened anew.
+    /// Drops the connection. It is unknown whether the last write is on disk, and a second fsync cannot tell: after a
+    /// failed fsync the kernel may mark dirty pages as clean, so that the next one succeeds without writing them. Only
+    /// reopening, rewriting the log and checking the database can tell.
     fn lose(&mut self, error: &Error) {
-        tracing::error!(%error, "Writing to the database failed. Nothing is written until it has been opened anew and checked.");
+        tracing::error!(%error, "Failed to write to the database. Writes are refused until it is reopened.");
         self.connection = None;
         self.shared.in_doubt.store(true, Ordering::Release);
     }
 
-    /// After a lost connection: opens and checks the database anew, at most once a second.
+    /// Reopens and checks the database if the connection was dropped, at most once per [`REOPEN_EVERY`]: on a broken
+    /// disk each attempt reads the whole database, and writes keep arriving.
     fn reopened(&mut self) -> Result<()> {
         if self.connection.is_some() {
             return Ok(());
         }
         if self.reopen_tried.is_some_and(|at| at.elapsed() < REOPEN_EVERY) {
-            return Err(Error::broken("the database could not be opened again after a failed write; see the log"));
+            return Err(Error::broken("the database could not be reopened after a failed write; see the log"));
         }
         self.reopen_tried = Some(Instant::now());
         let connection = self.shared.engine.connect_writer(true).inspect_err(|error| {
-            tracing::error!(%error, "Opening the database again failed.");
+            tracing::error!(%error, "Failed to reopen the database.");
         })?;
-        tracing::info!("The database was opened anew and is sound; writing goes on.");
+        tracing::info!("Reopened the database. It is intact; writes are accepted again.");
         self.connection = Some(connection);
         self.shared.in_doubt.store(false, Ordering::Release);
         Ok(())
@@ -195,13 +210,13 @@ impl Writer {
             .and_then(|wrote| if wrote { connection.commit() } else { connection.rollback() })
             .and_then(|()| connection.finish());
         if let Err(error) = settled {
-            // Not an error for anybody: all that was acknowledged is on disk, only the next positions leave a gap.
-            tracing::warn!(%error, "The database could not be closed cleanly; the next start will put it right.");
+            // No data is lost: acknowledged writes are on disk. The next start skips the reserved positions.
+            tracing::warn!(%error, "Failed to close the database cleanly. The next start recovers it.");
         }
     }
 }
 
-/// The connection, which is there whenever a batch is under way.
+/// The connection; an error if it was dropped.
 fn live(connection: &mut Option<Box<dyn Connection>>) -> Result<&mut dyn Connection> {
     match connection {
         Some(connection) => Ok(&mut **connection),
@@ -209,7 +224,8 @@ fn live(connection: &mut Option<Box<dyn Connection>>) -> Result<&mut dyn Connect
     }
 }
 
-/// Runs one closure in a savepoint. Its own error is its caller's alone; an error here is everybody's.
+/// Runs one closure in a savepoint. The closure's own error goes to its caller only; an error returned here fails the
+/// whole batch.
 fn run(
     mut job: Box<dyn WriteJob>,
     batch: &mut Batch,
@@ -236,25 +252,27 @@ fn run(
     settled.map(drop)
 }
 
-/// Keeps what a closure did or undoes it; says which.
+/// Releases or rolls back the closure's savepoint, and returns which.
 fn settle(job: &mut dyn WriteJob, outcome: Outcome, connection: &mut dyn Connection) -> Result<Outcome> {
     if !connection.in_transaction() {
-        return Err(Error::broken("the database gave up the transaction of this batch of writes"));
+        // SQLite rolls back the whole transaction by itself on some errors (full disk, I/O); the savepoints of the
+        // earlier closures are gone, too.
+        return Err(Error::broken("the database rolled back the transaction of this batch of writes"));
     }
     if outcome == Outcome::Done {
         match connection.release() {
             Ok(()) => return Ok(Outcome::Done),
-            // The closure went on after an error, which PostgreSQL does not forgive.
+            // The closure returned `Ok` after a failed statement; PostgreSQL then refuses to release the savepoint.
             Err(error) => job.fail(error),
         }
     }
     connection.rollback_to().map(|()| Outcome::Failed)
 }
 
-/// Runs an effect; a panic in it is nobody's failure, for the commit stands.
+/// Runs an effect. A panic is logged and fails no caller, because the commit stands.
 fn perform(effect: Box<dyn FnOnce() + '_>) {
     let ran = std::panic::catch_unwind(std::panic::AssertUnwindSafe(effect));
     if let Err(panic) = ran {
-        tracing::error!(panic = crate::job::panicked(&*panic), "Something to be done after a commit panicked.");
+        tracing::error!(panic = crate::job::panicked(&*panic), "An effect panicked after the commit.");
     }
 }

@@ -18,7 +18,7 @@ use story::Story;
 /// Seeds in an ordinary run of the tests: a tenth of the 1,000 of a long one.
 const SEEDS: u64 = 100;
 /// Stories that one town lives through before it is torn down: so servers also carry what earlier stories left.
-const STORIES_PER_TOWN: u64 = 25;
+const STORIES_PER_CLUSTER: u64 = 25;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn servers_agree_after_whatever_happened() {
@@ -26,7 +26,7 @@ async fn servers_agree_after_whatever_happened() {
         Some(wish) => seeds(&wish).expect("HEARTH_SIMULATION is a seed, or two with a dash between them"),
         None => (1..=SEEDS).collect(),
     };
-    let chunk = usize::try_from(STORIES_PER_TOWN).unwrap_or(1);
+    let chunk = usize::try_from(STORIES_PER_CLUSTER).unwrap_or(1);
     for seeds in seeds.chunks(chunk) {
         let cluster = Cluster::with(["a.test", "b.test", "c.test"], seeds[0], |_| {}).await;
         for seed in seeds {

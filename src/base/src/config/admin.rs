@@ -6,7 +6,7 @@ use super::Mode;
 use super::schema::section;
 
 section! {
-    /// The socket of the dashboard and of `hearth ctl`. Whoever can open it can do anything.
+    /// The socket of the dashboard and of `hearth ctl`. A process that can open it has full control of the server.
     pub struct Admin {
         /// The path of the socket. Unset, it is `admin.sock` in the data folder.
         socket: Option<PathBuf> = None => "'/run/hearth/admin.sock'",

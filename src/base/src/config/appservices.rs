@@ -8,7 +8,7 @@ use super::schema::section;
 section! {
     /// Bridges and bots.
     pub struct AppServices {
-        /// A folder of registration files, one for each bridge. Unset, there are none.
+        /// A folder of registration files, one per bridge. Unset: no bridges.
         folder: Option<PathBuf> = None => "'/etc/hearth/appservices'",
     }
 }

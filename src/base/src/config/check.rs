@@ -1,4 +1,4 @@
-//! Whether a configuration goes together. Each section's own `check` knows what it needs; this collects what they say.
+//! Validation of a whole configuration: calls each section's `check` and collects errors and warnings.
 
 use std::fmt::Display;
 use std::ops::RangeInclusive;
@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::{Config, ConfigError, Place, Problem};
 
-/// What was found.
+/// Errors and warnings found so far.
 #[derive(Default)]
 pub(super) struct Checks {
     problems: Vec<Problem>,
@@ -14,28 +14,28 @@ pub(super) struct Checks {
 }
 
 impl Checks {
-    /// What must be so, or else.
+    /// An error unless `good`.
     pub(super) fn require(&mut self, good: bool, key: &str, text: impl Into<String>) {
         if !good {
             self.problems.push(Problem { place: Place::Default, key: key.to_owned(), text: text.into() });
         }
     }
 
-    /// What works but is probably not meant.
+    /// A warning if `doubtful`: the setting works but is probably a mistake.
     pub(super) fn warn_if(&mut self, doubtful: bool, key: &str, text: impl Into<String>) {
         if doubtful {
             self.warnings.push(Problem { place: Place::Default, key: key.to_owned(), text: text.into() });
         }
     }
 
-    /// A number within bounds.
+    /// An error unless the value is within the range.
     pub(super) fn within<T: PartialOrd + Display>(&mut self, key: &str, value: T, range: RangeInclusive<T>) {
         let good = range.contains(&value);
         let (least, most) = range.into_inner();
         self.require(good, key, format!("expected a number from {least} to {most}, found {value}"));
     }
 
-    /// A file that can be opened.
+    /// An error unless the file can be opened.
     pub(super) fn file(&mut self, key: &str, path: &Path) {
         if path.as_os_str().is_empty() {
             self.require(false, key, "missing; expected the path of a file");
@@ -46,13 +46,11 @@ impl Checks {
 }
 
 impl Config {
-    /// Checks what the reading of single values cannot: bounds, names, files, and what excludes each other.
-    ///
-    /// Gives warnings: what works but is probably not meant.
+    /// Checks what parsing single values cannot: ranges, names, files, and settings that exclude each other.
+    /// Returns warnings: settings that work but are probably a mistake.
     ///
     /// # Errors
-    ///
-    /// Everything that is wrong.
+    /// All mistakes at once.
     pub fn validate(&self) -> Result<Vec<Problem>, ConfigError> {
         let mut checks = Checks::default();
         self.server.check(&mut checks);

@@ -1,4 +1,4 @@
-//! `[database]`: where accounts, rooms and messages are kept.
+//! `[database]`: the database of accounts, rooms and messages.
 
 use std::path::PathBuf;
 
@@ -7,10 +7,10 @@ use super::check::Checks;
 use super::schema::{choice, section};
 
 section! {
-    /// Where accounts, rooms and messages are kept.
+    /// The database of accounts, rooms and messages.
     pub struct Database {
-        /// `sqlite` is in the binary and needs nothing else. `postgres` needs a PostgreSQL server and a Hearth that was
-        /// built with the feature `postgres`.
+        /// `sqlite` is part of the binary. `postgres` needs a PostgreSQL server, and a Hearth built with the feature
+        /// `postgres`.
         engine: Engine = Engine::Sqlite,
         /// The SQLite file. Unset, it is `hearth.db` in the data folder.
         path: Option<PathBuf> = None => "'/var/lib/hearth/hearth.db'",
@@ -18,17 +18,17 @@ section! {
         url: Option<Secret> = None => "'postgres://hearth:password@localhost/hearth'",
         /// A file that holds the value of `url`.
         url_file: Option<PathBuf> = None => "'/run/secrets/hearth-database'",
-        /// `full`: what was acknowledged survives a power cut. `normal`: faster, but the last moments before a power
-        /// cut may be lost, including messages that were acknowledged.
+        /// `full`: acknowledged writes survive a power failure. `normal`: faster, but a power failure can lose the most
+        /// recent writes, including acknowledged messages.
         synchronous: Synchronous = Synchronous::Full,
-        /// Threads that read at the same time.
+        /// Number of reader threads.
         readers: u32 = 3,
-        /// The database's cache in memory, in MiB, shared out among its threads.
+        /// Page cache in MiB, divided among the database's threads.
         cache_mib: u32 = 32,
-        /// A file of this size, in MiB, is kept beside the database and given up when the disk is full, so that there
-        /// is room to clean up. 0 keeps none.
+        /// Size in MiB of a file that reserves disk space next to the database. It is deleted when the disk is full, so
+        /// that deletions can succeed. 0: none.
         ballast_mib: u32 = 16,
-        /// Whether to copy the database before a new version of Hearth changes its tables.
+        /// Whether to copy the database before a new version of Hearth migrates it.
         snapshot_before_migration: bool = true,
     }
 }
@@ -49,7 +49,7 @@ impl Database {
         checks.warn_if(
             self.synchronous == Synchronous::Normal,
             "database.synchronous",
-            "with `normal`, a power cut may lose messages that were acknowledged",
+            "with `normal`, a power failure can lose acknowledged messages",
         );
         checks.within("database.readers", self.readers, 1..=64);
         checks.within("database.cache_mib", self.cache_mib, 1..=65_536);
@@ -58,17 +58,17 @@ impl Database {
 }
 
 choice! {
-    /// What keeps the database.
+    /// The database engine.
     pub enum Engine {
-        /// In the binary.
+        /// SQLite, part of the binary.
         Sqlite = "sqlite",
-        /// A server of its own.
+        /// PostgreSQL, a separate server.
         Postgres = "postgres",
     }
 }
 
 choice! {
-    /// When the disk is waited for.
+    /// When to wait until data is on disk.
     pub enum Synchronous {
         /// At every commit.
         Full = "full",

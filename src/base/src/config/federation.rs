@@ -1,24 +1,24 @@
-//! `[federation]`: talking to other homeservers.
+//! `[federation]`: other homeservers.
 
 use super::check::Checks;
 use super::check_server_name;
 use super::schema::section;
 
 section! {
-    /// Talking to other homeservers.
+    /// Other homeservers.
     pub struct Federation {
-        /// Whether this server talks to others at all.
+        /// Whether this server federates.
         enabled: bool = true,
-        /// The only servers to talk to; a leading `*.` stands for all names below. Empty: any.
+        /// The only servers to federate with; a leading `*.` matches all subdomains. Empty: all servers.
         allow: Vec<String> = Vec::new() => "['example.org', '*.example.org']",
-        /// Servers not to talk to, even if they are allowed above.
+        /// Servers not to federate with, even if `allow` contains them.
         deny: Vec<String> = Vec::new() => "['spam.example']",
-        /// Servers that are believed about the keys of others, if those cannot be asked because they are gone: without
-        /// them, old messages and members from such servers are left out. They learn whose keys this server looks for,
-        /// and could vouch for keys that are wrong. Empty: each server is asked itself, and nobody else.
+        /// Notary servers, asked for the signing keys of servers that cannot be reached. Without them, old messages and
+        /// members of servers that no longer exist are left out. A notary learns which keys this server needs, and
+        /// could vouch for false ones. Empty: keys come from their own servers only.
         notaries: Vec<String> = Vec::new() => "['matrix.org']",
-        /// How large a room may be to be joined through another server: its state events, most of which are its members,
-        /// divided by 500. A larger room asks much memory, disk and patience of a small machine. 0: any.
+        /// The largest complexity of a room to join through another server: its number of state events, most of which
+        /// are members, divided by 500. Larger rooms need much memory, disk and time on a small machine. 0: no limit.
         complexity_limit: u64 = 60,
         /// Whether other servers, and with them everyone who shares a room with a user, are told the names of the user's
         /// devices. They often say more than people mean to tell, such as where they work.

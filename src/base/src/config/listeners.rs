@@ -1,4 +1,4 @@
-//! `[[listeners]]`: where the server listens, and for what.
+//! `[[listeners]]`: addresses the server listens on, and what it serves there.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -10,17 +10,16 @@ use super::check::Checks;
 use super::schema::{choice, section, text_value};
 
 section! {
-    /// Where the server listens, and for what. Each listener is a table of its own; together they replace the default
-    /// one.
+    /// Addresses the server listens on. Each listener is a table; together they replace the default listener.
     pub struct Listener {
         /// An address and port, or `unix:` and the path of a socket.
         address: Address = Address::default(),
         /// The permission bits of a Unix socket.
         socket_mode: Mode = Mode(0o660),
-        /// The certificate with which the listener speaks TLS. Unset, it speaks plain HTTP, to be used behind a reverse
-        /// proxy or on this machine only.
+        /// The certificate for TLS. Unset, the listener speaks plain HTTP, for use behind a reverse proxy or on this
+        /// machine only.
         tls: Option<Tls> = None => "{ certificate_file = 'fullchain.pem', key_file = 'privkey.pem' }",
-        /// What is served here.
+        /// What the listener serves.
         resources: Vec<Resource> = vec![Resource::Client, Resource::Federation, Resource::Media],
     }
 }
@@ -28,23 +27,23 @@ section! {
 section! {
     /// A certificate and its private key.
     pub struct Tls {
-        /// The certificate and those that vouch for it, in PEM form.
+        /// The certificate chain in PEM format.
         certificate_file: PathBuf = PathBuf::new(),
-        /// The private key, in PEM form.
+        /// The private key in PEM format.
         key_file: PathBuf = PathBuf::new(),
     }
 }
 
 choice! {
-    /// Something that a listener serves.
+    /// What a listener can serve.
     pub enum Resource {
-        /// What clients use.
+        /// The client-server API.
         Client = "client",
-        /// What other homeservers use.
+        /// The server-server API.
         Federation = "federation",
-        /// Uploads and downloads.
+        /// Media of the client-server API.
         Media = "media",
-        /// Numbers for Prometheus; they are for the operator, not for the public.
+        /// Prometheus metrics. They are meant for the operator, not for the public.
         Metrics = "metrics",
     }
 }
@@ -93,7 +92,7 @@ pub(super) fn check(listeners: &[Listener], checks: &mut Checks) {
         let key = |name: &str| format!("listeners[{index}].{name}");
         checks.require(!listener.resources.is_empty(), &key("resources"), "expected at least one resource");
         let twice = listeners[..index].iter().any(|earlier| earlier.address == listener.address);
-        // Port 0 is whichever is free, so two of them do not meet.
+        // Port 0 is any free port, so two listeners with it do not collide.
         let any_port = matches!(listener.address, Address::Tcp(address) if address.port() == 0);
         let text = format!("{} is the address of another listener as well", listener.address);
         checks.require(!twice || any_port, &key("address"), text);
@@ -105,13 +104,13 @@ pub(super) fn check(listeners: &[Listener], checks: &mut Checks) {
         checks.warn_if(
             listener.tls.is_none() && !address.ip().is_loopback(),
             &key("address"),
-            "passwords and messages cross the network unencrypted here, unless a reverse proxy or a container stands \
-             before it",
+            "passwords and messages cross the network unencrypted here, unless a reverse proxy or a container is in \
+             front of it",
         );
         checks.warn_if(
             listener.resources.contains(&Resource::Metrics) && !address.ip().is_loopback(),
             &key("resources"),
-            "`metrics` can be read by whoever reaches this address",
+            "anyone who reaches this address can read the metrics",
         );
     }
 }

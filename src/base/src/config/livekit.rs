@@ -1,4 +1,4 @@
-//! `[livekit]`: the SFU of group calls, which is a program of its own.
+//! `[livekit]`: the SFU for group calls, a separate program.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -8,21 +8,22 @@ use super::Secret;
 use super::check::Checks;
 use super::schema::{section, text_value};
 
-/// A secret that LiveKit itself calls too short is shorter than this.
+/// LiveKit warns about shorter secrets.
 const SECRET_CHARS_MIN: usize = 32;
-/// Keys of a file beyond which it is not a key file.
+/// A larger file is not a key file.
 const KEY_FILE_BYTES_MAX: u64 = 64 * 1024;
 
 section! {
-    /// Group calls (Element Call, Element X; MatrixRTC): a LiveKit SFU, which passes everybody's picture and sound on. It is a program
-    /// of its own; Hearth says who may use it, for which Element Call's documentation has yet another program.
+    /// Group calls (Element Call, Element X; MatrixRTC) need a LiveKit SFU, a separate program that forwards audio and
+    /// video. Hearth authorizes its users, so the authorization service of Element Call's documentation is not needed.
     pub struct LiveKit {
-        /// Where the SFU is. `wss://`: clients go there by themselves. `ws://`: it runs beside Hearth and has no certificate;
-        /// clients come to Hearth, which passes them on. Unset, there are no group calls.
+        /// The address of the SFU. `wss://`: clients connect to it directly. `ws://`: it runs on the same machine
+        /// without a certificate, and clients reach it through Hearth. Unset: no group calls.
         address: Option<SfuUrl> = None => "'ws://127.0.0.1:7880'",
-        /// The key that is shared with the SFU, as `NAME: SECRET`.
+        /// The API key shared with the SFU, as `NAME: SECRET`.
         key: Option<Secret> = None => "'hearth: a long random text'",
-        /// A file that holds the key: LiveKit's own `key_file`, so that one file serves both. Of several keys, the first counts.
+        /// A file with the key: LiveKit's own `key_file`, so that both programs use one file. If it has several keys,
+        /// the first is used.
         key_file: Option<PathBuf> = None => "'/etc/livekit/keys.yaml'",
     }
 }
@@ -38,13 +39,13 @@ impl SfuUrl {
         &self.0
     }
 
-    /// Whether it is without TLS: then it is for this machine alone, and clients have to be passed on.
+    /// Whether it has no TLS. Then only this machine can reach it, and Hearth forwards connections of clients.
     #[must_use]
     pub fn is_plain(&self) -> bool {
         self.0.starts_with("ws://")
     }
 
-    /// The same place for requests: `http` or `https`.
+    /// The same URL with the scheme `http` or `https`, for API requests.
     #[must_use]
     pub fn http(&self) -> String {
         self.0.replacen("ws", "http", 1)
@@ -72,7 +73,7 @@ impl fmt::Display for SfuUrl {
 text_value!(SfuUrl, "a URL such as \"ws://127.0.0.1:7880\" or \"wss://sfu.example.org\"");
 
 impl LiveKit {
-    /// Name and secret of the key; none when no key is set, or none that can be read.
+    /// Name and secret of the key; `None` without a valid key.
     #[must_use]
     pub fn key_pair(&self) -> Option<(&str, &str)> {
         pair(self.key.as_ref()?.reveal())
@@ -98,8 +99,7 @@ impl LiveKit {
         );
         if let Some(path) = self.key_file.as_deref().filter(|path| others_may_read(path)) {
             let path = path.display();
-            let text =
-                format!("{path} may be read by everybody on this machine, and LiveKit refuses it: `chmod o= {path}`");
+            let text = format!("every user of this machine can read {path}, so LiveKit refuses it: `chmod o= {path}`");
             checks.warn_if(true, "livekit.key_file", text);
         }
     }
@@ -110,16 +110,16 @@ pub(super) fn read_key(path: &Path) -> Result<Secret, String> {
     let shown = path.display();
     let size = std::fs::metadata(path).map_err(|error| format!("{shown} cannot be read: {error}"))?.len();
     if size > KEY_FILE_BYTES_MAX {
-        return Err(format!("{shown} is no key file: it is larger than {KEY_FILE_BYTES_MAX} bytes"));
+        return Err(format!("{shown} is not a key file: it is larger than {KEY_FILE_BYTES_MAX} bytes"));
     }
     let text = std::fs::read_to_string(path).map_err(|error| format!("{shown} cannot be read: {error}"))?;
     let line = text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with('#') && *line != "---");
     let line = line.ok_or_else(|| format!("{shown} is empty; expected a line `NAME: SECRET`"))?;
-    // What the line says is not shown: it is probably a secret.
+    // The error does not show the line, which is probably a secret.
     pair(line).map(|_| Secret::new(line)).ok_or_else(|| format!("{shown} has no line `NAME: SECRET`"))
 }
 
-/// `NAME: SECRET`, either in quotes or not.
+/// Parses `NAME: SECRET`, each with or without quotes.
 fn pair(line: &str) -> Option<(&str, &str)> {
     let (name, secret) = line.trim().split_once(": ")?;
     let (name, secret) = (bare(name), bare(secret));

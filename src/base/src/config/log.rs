@@ -1,4 +1,4 @@
-//! `[log]`: what is logged, and how.
+//! `[log]`: logging.
 
 use super::check::Checks;
 use super::schema::{choice, section};
@@ -6,14 +6,14 @@ use super::schema::{choice, section};
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 
 section! {
-    /// What is logged, and how.
+    /// Logging: levels and format.
     pub struct Log {
-        /// `error`, `warn`, `info`, `debug` or `trace`; or a list such as `info,hearth_http=debug` that names parts of
-        /// the program.
+        /// `error`, `warn`, `info`, `debug` or `trace`; or a list such as `info,hearth_http=debug` with levels for
+        /// parts of the program.
         level: String = "info".to_owned(),
         /// `text` for people, `json` for machines.
         format: LogFormat = LogFormat::Text,
-        /// Whether text has colours. `auto`: if a person watches, and `NO_COLOR` is not set.
+        /// Whether text has colours. `auto`: if stderr is a terminal and `NO_COLOR` is not set.
         colour: Colour = Colour::Auto,
     }
 }
@@ -30,7 +30,7 @@ impl Log {
 }
 
 choice! {
-    /// The form of a line in the log.
+    /// The format of log lines.
     pub enum LogFormat {
         /// For people.
         Text = "text",
@@ -42,7 +42,7 @@ choice! {
 choice! {
     /// Whether the log has colours.
     pub enum Colour {
-        /// If a person watches, and `NO_COLOR` is not set.
+        /// If stderr is a terminal and `NO_COLOR` is not set.
         Auto = "auto",
         /// Yes.
         Always = "always",

@@ -12,17 +12,17 @@ section! {
         path: Option<PathBuf> = None => "'/mnt/disk/hearth-media'",
         /// The largest upload, in MiB.
         max_upload_mib: u32 = 50,
-        /// How many thumbnails are made at the same time.
+        /// How many thumbnails are generated at the same time.
         thumbnail_workers: u32 = 2,
-        /// The largest image that is unpacked to make a thumbnail, in pixels (width times height). Unpacked, a pixel
-        /// takes 4 bytes.
+        /// The largest image to decode for a thumbnail, in pixels (width times height). A decoded pixel takes 4 bytes
+        /// of memory.
         thumbnail_pixels_max: u64 = 40_000_000,
-        /// How long an upload that was announced may be outstanding, in milliseconds.
+        /// How long a media id created before its upload stays valid, in milliseconds.
         unused_expires_ms: u64 = 24 * 60 * 60 * 1_000,
-        /// How many announced uploads a user may have outstanding.
+        /// How many media ids without an upload a user may have.
         max_pending_per_user: u32 = 10,
-        /// How much media of other homeservers is kept, in MiB. When it is more, what nobody has looked at for the longest
-        /// time goes first; it is fetched again when somebody wants it.
+        /// The size of the cache of remote media, in MiB. Files that were not requested for the longest time are
+        /// deleted first, and fetched again on request.
         remote_cache_mib: u32 = 2_048,
         /// Whether media is also served at the paths from before Matrix 1.11 (`/_matrix/media/v3/download` and `thumbnail`),
         /// for clients that know no others. Those clients send no access token: with this, an address is enough to get

@@ -1,8 +1,7 @@
-//! The configuration: one struct per section, with defaults that make a usable local server of nothing at all.
-//!
-//! A key is declared once, by the `section!` macro, in the file named as its section; the struct, its default, the way
-//! it is read and the reference in `docs/CONFIG.md` all come from there. What a combination of values means, and
-//! whether it is a good one, stands in each section's `check`. Nothing here opens sockets, databases or logs.
+//! The configuration: one struct per section. With the defaults alone, a server runs on this machine. A key is declared
+//! once, with the `section!` macro, in the file of its section. The struct, its default, its parser and the reference
+//! in `docs/CONFIG.md` are all derived from that. Each section's `check` decides which combinations of values are
+//! valid. Nothing here opens sockets, databases or logs.
 
 mod check;
 mod load;
@@ -59,27 +58,27 @@ pub use user_directory::{AllLocalUsers, UserDirectory};
 use std::path::PathBuf;
 
 schema::section! {
-    /// Everything that can be set.
+    /// All settings.
     pub struct Config {
-        /// Who this server is and where it keeps its things.
+        /// The identity of this server, and its data folder.
         server: Server = Server::default(),
-        /// Where it listens, and for what.
+        /// Addresses it listens on, and what it serves there.
         listeners: Vec<Listener> = vec![Listener::default()],
         /// The socket of the dashboard and of `hearth ctl`.
         admin: Admin = Admin::default(),
-        /// Where accounts, rooms and messages are kept.
+        /// The database of accounts, rooms and messages.
         database: Database = Database::default(),
-        /// Who may make an account.
+        /// Who may create an account.
         registration: Registration = Registration::default(),
-        /// What new rooms are like.
+        /// Defaults of new rooms.
         rooms: Rooms = Rooms::default(),
-        /// How passwords are hashed.
+        /// Password hashing.
         passwords: Passwords = Passwords::default(),
-        /// How long tokens live.
+        /// Lifetimes of tokens.
         tokens: Tokens = Tokens::default(),
-        /// How often things may be done.
+        /// Rate limits.
         rate_limits: RateLimits = RateLimits::default(),
-        /// Who is online.
+        /// Presence: which users are online.
         presence: Presence = Presence::default(),
         /// Whom people find when they search for others.
         user_directory: UserDirectory = UserDirectory::default(),
@@ -91,13 +90,13 @@ schema::section! {
         outgoing: Outgoing = Outgoing::default(),
         /// Bridges and bots.
         appservices: AppServices = AppServices::default(),
-        /// The relay that calls need when two devices cannot reach each other.
+        /// The relay for calls.
         turn: Turn = Turn::default(),
-        /// Group calls: the SFU that they need.
+        /// The SFU for group calls.
         livekit: LiveKit = LiveKit::default(),
-        /// What is logged, and how.
+        /// Logging: levels and format.
         log: Log = Log::default(),
-        /// Talking to other homeservers.
+        /// Other homeservers.
         federation: Federation = Federation::default(),
     }
 }
@@ -109,7 +108,7 @@ impl Config {
         if let Some(url) = &self.server.public_baseurl {
             return url.as_str().to_owned();
         }
-        // A server with nothing configured has no certificate and no reverse proxy.
+        // Without configuration there is no certificate and no reverse proxy, so the URL is that of the listener.
         let listener = self.listeners.iter().find(|listener| listener.resources.contains(&Resource::Client));
         match listener.map(|listener| (&listener.address, listener.tls.is_some())) {
             Some((Address::Tcp(address), tls)) if self.server.name == "localhost" => {

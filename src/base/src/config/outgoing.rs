@@ -1,4 +1,4 @@
-//! `[outgoing]`: requests that this server makes to others.
+//! `[outgoing]`: requests to other servers.
 
 use std::path::PathBuf;
 
@@ -7,18 +7,18 @@ use super::check::Checks;
 use super::schema::section;
 
 section! {
-    /// Requests that this server makes to others: homeservers, push gateways, bridges.
+    /// Requests to other servers: homeservers, push gateways, bridges.
     pub struct Outgoing {
-        /// Whether requests may go to this machine, the local network and other addresses that are not public.
-        /// Otherwise a stranger could make this server knock at doors behind the firewall.
+        /// Whether requests may go to this machine, the local network and other addresses that are not public. If so,
+        /// remote users can make this server send requests to services behind your firewall.
         allow_private_addresses: bool = false,
-        /// Ranges that requests may go to although they are not public.
+        /// Address ranges that requests may go to although they are not public.
         allowed_ranges: Vec<Cidr> = Vec::new() => "['192.168.1.10', 'fd00::/8']",
-        /// Certificates of authorities to trust beside the usual ones, in PEM form.
+        /// Additional CA certificates to trust, in PEM format.
         extra_ca_file: Option<PathBuf> = None => "'/etc/hearth/home-ca.pem'",
-        /// How long a connection may take to stand, in milliseconds.
+        /// Timeout for connecting, in milliseconds.
         connect_timeout_ms: u64 = 10_000,
-        /// How long a request may take in all, in milliseconds.
+        /// Timeout for a whole request, in milliseconds.
         request_timeout_ms: u64 = 60_000,
     }
 }
@@ -33,7 +33,7 @@ impl Outgoing {
         checks.warn_if(
             self.allow_private_addresses,
             "outgoing.allow_private_addresses",
-            "strangers can make this server send requests to your local network; `outgoing.allowed_ranges` opens less",
+            "remote users can make this server send requests to your local network; prefer `outgoing.allowed_ranges`",
         );
     }
 }

@@ -1,23 +1,23 @@
-//! `[passwords]`: how passwords are hashed.
+//! `[passwords]`: password hashing.
 
 use super::check::Checks;
 use super::schema::section;
 use crate::limits::{PASSWORD_BYTES_MAX, PASSWORD_CHARS_MIN};
 
 section! {
-    /// How passwords are hashed, by argon2id. Changes hold for passwords that are set from then on, and for an
-    /// older one from its account's next log-in on.
+    /// Password hashing with argon2id. Changes apply to passwords set from then on, and to existing ones at the next
+    /// login.
     pub struct Passwords {
-        /// The shortest password that someone may choose, in characters.
+        /// The shortest password that users may choose, in characters.
         chars_min: u32 = PASSWORD_CHARS_MIN as u32,
-        /// The memory that one hash takes, in KiB.
+        /// Memory of one hash, in KiB.
         memory_kib: u32 = 19_456,
-        /// How often that memory is gone over.
+        /// Passes over that memory.
         iterations: u32 = 2,
-        /// How many lanes one hash has.
+        /// Lanes of one hash.
         parallelism: u32 = 1,
-        /// How many hashes are made at the same time; further log-ins wait. Together they take this many times the
-        /// memory of one.
+        /// How many hashes are computed at the same time; further logins wait. Together they need this many times the
+        /// memory of one hash.
         concurrency: u32 = 2,
     }
 }
@@ -29,14 +29,14 @@ impl Passwords {
         checks.within("passwords.iterations", self.iterations, 1..=100);
         checks.within("passwords.parallelism", self.parallelism, 1..=16);
         checks.within("passwords.concurrency", self.concurrency, 1..=64);
-        // Argon2 wants at least 8 KiB for each lane.
+        // Argon2 requires at least 8 KiB per lane.
         let least = 8 * self.parallelism.clamp(1, 16);
         checks.within("passwords.memory_kib", self.memory_kib, least..=4 * 1024 * 1024);
     }
 }
 
 impl Passwords {
-    /// The cheapest parameters that argon2 takes, for tests and nothing else.
+    /// The cheapest parameters that argon2 accepts, for tests only.
     #[must_use]
     pub fn cheap() -> Self {
         Self { memory_kib: 8, iterations: 1, parallelism: 1, ..Self::default() }

@@ -1,18 +1,18 @@
-//! `[rate_limits]`: how often things may be done.
+//! `[rate_limits]`: rate limits.
 
 use super::check::Checks;
 use super::schema::section;
 
 section! {
-    /// How often things may be done. Each limit is a bucket that starts with `burst` permits and gets `per_second` new
-    /// ones; whoever finds it empty is told how long to wait. Buckets belong to a user once there is one, to an address
-    /// before (IPv6: to its /64).
+    /// Rate limits. Each is a token bucket that starts with `burst` permits and gains `per_second`; a request that
+    /// finds it empty is refused with the time to wait. Buckets belong to the user, or without a user to the address
+    /// (IPv6: to its /64).
     pub struct RateLimits {
-        /// Whether there are limits at all.
+        /// Whether rate limits apply.
         enabled: bool = true,
-        /// Log-ins and other uses of a password, by address and by account.
+        /// Logins and other uses of a password, per address and per account.
         login: Rate = Rate::new(0.1, 10),
-        /// New accounts and guesses of registration tokens.
+        /// Registrations and checks of registration tokens.
         registration: Rate = Rate::new(0.05, 5),
         /// Messages and other events that a user sends.
         message: Rate = Rate::new(5.0, 50),
@@ -20,19 +20,19 @@ section! {
         join: Rate = Rate::new(0.5, 20),
         /// Invitations.
         invite: Rate = Rate::new(0.3, 20),
-        /// Rooms that a user makes.
+        /// Rooms that a user creates.
         create_room: Rate = Rate::new(0.1, 10),
         /// Uploads of media.
         media_upload: Rate = Rate::new(1.0, 30),
         /// Uploads, queries and claims of encryption keys.
         keys: Rate = Rate::new(5.0, 100),
-        /// Searches in messages, rooms and people.
+        /// Searches for messages, rooms and users.
         search: Rate = Rate::new(0.5, 20),
-        /// Requests of other homeservers, by homeserver.
+        /// Requests of other homeservers, per homeserver.
         federation: Rate = Rate::new(50.0, 500),
-        /// Requests in the name of another homeserver that it has not signed, by address.
+        /// Federation requests without a valid signature, per address.
         federation_unproven: Rate = Rate::new(1.0, 100),
-        /// Anything else.
+        /// All other requests.
         other: Rate = Rate::new(50.0, 200),
     }
 }
@@ -54,7 +54,7 @@ impl RateLimits {
             ("other", &self.other),
         ] {
             let key = format!("rate_limits.{kind}");
-            // Slower than one a day is a lock, not a limit.
+            // Less than one per day is a lock, not a limit.
             checks.within(&format!("{key}.per_second"), rate.per_second, 0.000_01..=1_000_000.0);
             checks.within(&format!("{key}.burst"), rate.burst, 1..=1_000_000);
         }
@@ -62,17 +62,17 @@ impl RateLimits {
 }
 
 section! {
-    /// A limit.
+    /// A rate limit.
     pub struct Rate {
-        /// New permits in a second; less than 1 is fine.
+        /// New permits per second; may be less than 1.
         per_second: f64 = 50.0,
-        /// Permits that can pile up.
+        /// The most permits that accumulate.
         burst: u32 = 200,
     }
 }
 
 impl Rate {
-    /// A limit of `per_second` in the long run and `burst` at once.
+    /// A limit of `per_second` on average and `burst` at once.
     #[must_use]
     pub const fn new(per_second: f64, burst: u32) -> Self {
         Self { per_second, burst }

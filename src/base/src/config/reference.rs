@@ -1,4 +1,4 @@
-//! `docs/CONFIG.md` and `docs/hearth.example.toml`, made from what the sections say of themselves.
+//! Generates `docs/CONFIG.md` and `docs/hearth.example.toml` from the documentation of the sections.
 
 use std::fmt::Write;
 
@@ -6,13 +6,13 @@ use super::{Config, Key, Section, Shape};
 
 const MARKDOWN_INTRODUCTION: &str = r#"# Configuration
 
-Hearth runs without any configuration, for people on the same machine. To change something, write it into a TOML file
+Hearth runs without any configuration, for users on the same machine. To change settings, write them into a TOML file
 and start Hearth with `--config hearth.toml`; [hearth.example.toml](hearth.example.toml) has every key with its
-default. Then `hearth check-config` says whether all is well.
+default. `hearth check-config` reports mistakes.
 
 **From the environment.** Every key is also an environment variable: `HEARTH_`, the section, two underscores, the key.
-The variable wins over the file. Texts are written as they are; anything else as in TOML or JSON. A list replaces the
-one before it. An empty variable unsets a key that can be unset.
+The variable overrides the file. Text is written without quotes; other values as in TOML or JSON. A list replaces the
+one of the file. An empty variable unsets a key that can be unset.
 
 ```sh
 HEARTH_SERVER__NAME=example.org
@@ -20,22 +20,22 @@ HEARTH_SERVER__TRUSTED_PROXIES='["10.0.0.0/8"]'
 HEARTH_LISTENERS='[{ address = "0.0.0.0:8008", resources = ["client"] }]'
 ```
 
-**Mistakes.** An unknown key, an unknown `HEARTH_` variable or a value that is not allowed stops Hearth at its start,
-with the place and what would be right. Variables that an orchestrator makes up, such as `HEARTH_SERVICE_HOST`, only
-cause a warning.
+**Mistakes.** With an unknown key, an unknown `HEARTH_` variable or an invalid value, Hearth does not start; the error
+names the place and the remedy. Variables that an orchestrator sets, such as `HEARTH_SERVICE_HOST`, only cause a
+warning.
 
-**Secrets.** A key that holds a secret has a twin whose name ends in `_file`: the secret is then the only line of that
-file. Set one of the two. Secrets are never logged or shown.
+**Secrets.** For each key that holds a secret there is another whose name ends in `_file`: the path of a file with the
+secret as its only line. Set one of the two. Secrets are never logged or shown.
 
-**Units** stand at the end of a key's name: `_ms` is milliseconds, `_kib` and `_mib` are 1024 and 1024 × 1024 bytes.
-Paths that do not start with `/` are relative to the folder in which Hearth is started.
+**Units** are at the end of a key's name: `_ms` is milliseconds, `_kib` and `_mib` are 1024 and 1024 × 1024 bytes.
+Paths that do not start with `/` are relative to the folder in which Hearth starts.
 
-This file is generated; the text of each key stands beside its declaration in `src/base/src/config/`.
+This file is generated from the declarations in `src/base/src/config/`.
 "#;
 
 const EXAMPLE_INTRODUCTION: &str = "\
-# Everything that can be set, with its default. To change something, remove the `#` before its key.
-# CONFIG.md says how to do the same from the environment.
+# All settings with their defaults. To change a setting, remove the `#` before its key.
+# CONFIG.md explains how to set them in the environment.
 #
 # This file is generated from src/base/src/config/.
 ";
@@ -63,7 +63,7 @@ pub fn reference_markdown() -> String {
     out
 }
 
-/// One key; what is in a table is explained at the first of its kind.
+/// One key. The keys of a table are explained at the first key of that type.
 fn markdown_key(out: &mut String, section: &str, key: &Key, explained: &mut Vec<&'static str>) {
     let name = if section.is_empty() { key.name.to_owned() } else { format!("{section}.{}", key.name) };
     line(out, &format!("\n### `{name}`\n\n{}\n", prose(key.about)));
@@ -157,8 +157,8 @@ mod tests {
     use super::{example_toml, reference_markdown};
     use crate::config::Place;
 
-    /// Compares a file of the repository with what it should be; with `HEARTH_BLESS=1`, writes it.
-    #[expect(clippy::disallowed_methods, reason = "a switch for whoever runs the tests")]
+    /// Compares a file of the repository with its generated text; with `HEARTH_BLESS=1`, writes it.
+    #[expect(clippy::disallowed_methods, reason = "a switch of the tests, not a setting")]
     fn expect_file(name: &str, text: &str) {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs").join(name);
         if std::env::var("HEARTH_BLESS").is_ok() {

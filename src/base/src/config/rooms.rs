@@ -1,27 +1,27 @@
-//! `[rooms]`: what new rooms are like, and what goes on in rooms.
+//! `[rooms]`: defaults of new rooms, and limits in rooms.
 
 use super::check::Checks;
 use super::schema::{choice, section};
 
-/// The room versions that new rooms can have. Before 6, events need not even be canonical JSON.
+/// The room versions of new rooms. Versions before 6 do not require canonical JSON.
 const VERSIONS: [&str; 7] = ["6", "7", "8", "9", "10", "11", "12"];
 
 const YEAR_MS: u64 = 365 * 24 * 60 * 60 * 1_000;
 
 section! {
-    /// What new rooms are like, and what goes on in rooms.
+    /// Defaults of new rooms, and limits in rooms.
     pub struct Rooms {
-        /// The version of a new room, if whoever makes it does not choose: `6` to `12`.
+        /// The version of a new room if the client does not choose one: `6` to `12`.
         default_version: String = "12".to_owned(),
-        /// Which new rooms are encrypted although the client did not ask for it. `off`: none, as the specification has
-        /// it; common clients ask by themselves. `private`: those that are not public. `all`: all, also for clients and
-        /// bots that cannot decrypt.
+        /// Which new rooms are encrypted even if the client does not request it. `off`: none, as in the specification;
+        /// common clients request it themselves. `private`: rooms that are not public. `all`: all rooms, also for
+        /// clients and bots that cannot decrypt.
         encryption_default: EncryptionDefault = EncryptionDefault::Off,
-        /// Who may list a room in this server's public directory. `users`: whoever has the power to do so in the room.
+        /// Who may publish a room in this server's public directory. `users`: users with enough power in the room.
         /// `admins`: of these, only administrators of this server.
         publishers: Publishers = Publishers::Users,
-        /// The longest time for which a client may have an event sent later, in milliseconds. Calls need this: it is how somebody
-        /// whose phone died leaves. 0: not at all.
+        /// The longest delay of a delayed event (MSC4140), in milliseconds. Clients in calls use delayed events to
+        /// leave a call after a crash. 0: no delayed events.
         event_delay_ms_max: u64 = 24 * 60 * 60 * 1_000,
     }
 }
@@ -38,11 +38,11 @@ impl Rooms {
 }
 
 choice! {
-    /// Which new rooms are encrypted although the client did not ask for it.
+    /// Which new rooms are encrypted even if the client does not request it.
     pub enum EncryptionDefault {
         /// None.
         Off = "off",
-        /// Those that are not public.
+        /// Rooms that are not public.
         Private = "private",
         /// All.
         All = "all",
@@ -50,9 +50,9 @@ choice! {
 }
 
 choice! {
-    /// Who may list a room in the public directory.
+    /// Who may publish a room in the public directory.
     pub enum Publishers {
-        /// Whoever has the power to do so in the room.
+        /// Users with enough power in the room.
         Users = "users",
         /// Of these, only administrators of this server.
         Admins = "admins",

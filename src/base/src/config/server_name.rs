@@ -2,15 +2,14 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-/// Leaves room for a local part in a user id of 255 bytes.
+/// Leaves space for a localpart in a user id of 255 bytes.
 const SERVER_NAME_BYTES_MAX: usize = 230;
 const LABEL_BYTES_MAX: usize = 63;
 
 /// Checks a server name: a domain name, an IPv4 address or an IPv6 address in brackets, with or without a port.
 ///
 /// # Errors
-///
-/// What is wrong with it, for people.
+/// A sentence for the operator that names the mistake.
 pub fn check_server_name(name: &str) -> Result<(), String> {
     if name.is_empty() {
         return Err("it is empty".to_owned());
@@ -26,7 +25,7 @@ pub fn check_server_name(name: &str) -> Result<(), String> {
     }
     if let Some(rest) = name.strip_prefix('[') {
         let (address, port) = rest.split_once(']').ok_or("the bracket is not closed")?;
-        address.parse::<Ipv6Addr>().map_err(|_| "there is no IPv6 address in the brackets".to_owned())?;
+        address.parse::<Ipv6Addr>().map_err(|_| "the brackets do not contain an IPv6 address".to_owned())?;
         return match port.strip_prefix(':') {
             Some(port) => check_port(port),
             None if port.is_empty() => Ok(()),
@@ -34,7 +33,7 @@ pub fn check_server_name(name: &str) -> Result<(), String> {
         };
     }
     if name.matches(':').count() > 1 {
-        return Err("an IPv6 address stands in brackets, such as `[2001:db8::1]`".to_owned());
+        return Err("an IPv6 address needs brackets, such as `[2001:db8::1]`".to_owned());
     }
     match name.split_once(':') {
         Some((host, port)) => check_port(port).and_then(|()| check_host(host)),
@@ -52,7 +51,8 @@ fn check_port(port: &str) -> Result<(), String> {
 
 fn check_host(host: &str) -> Result<(), String> {
     if host.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
-        return host.parse::<Ipv4Addr>().map(drop).map_err(|_| "it is no IPv4 address, and no domain name".to_owned());
+        let parsed = host.parse::<Ipv4Addr>();
+        return parsed.map(drop).map_err(|_| "it is neither an IPv4 address nor a domain name".to_owned());
     }
     if host.bytes().any(|byte| byte.is_ascii_uppercase()) {
         return Err(

@@ -1,10 +1,10 @@
-//! The configuration as a list: for the dashboard's screen of settings and for `check-config`.
+//! The configuration as a list of settings, for `hearth check-config`.
 
 use super::load::{Place, source_of};
 use super::schema::Value;
 use super::{Config, Loaded};
 
-/// A key, what it holds, and why.
+/// A key, its value, and where the value comes from.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Setting {
     /// Such as `server.name`.
@@ -18,7 +18,7 @@ pub struct Setting {
 }
 
 impl Loaded {
-    /// Every key in the order of the reference.
+    /// All keys, in the order of the reference.
     #[must_use]
     pub fn settings(&self) -> Vec<Setting> {
         let (mut values, mut defaults) = (Vec::new(), Vec::new());

@@ -1,4 +1,4 @@
-//! `[tokens]`: how long tokens live.
+//! `[tokens]`: lifetimes of tokens.
 
 use super::check::Checks;
 use super::schema::section;
@@ -7,14 +7,14 @@ const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 const YEAR_MS: u64 = 365 * DAY_MS;
 
 section! {
-    /// How long tokens live.
+    /// Lifetimes of tokens.
     pub struct Tokens {
-        /// How long an access token lives, in milliseconds, for clients that can refresh it. Those of other clients
-        /// live until the client logs out.
+        /// Lifetime of an access token in milliseconds, for clients that support refresh tokens. Those of other clients
+        /// are valid until logout.
         access_token_lifetime_ms: u64 = 60 * 60 * 1_000,
-        /// How long a refresh token that nobody uses lives, in milliseconds. Unset, it does not expire.
+        /// Lifetime of an unused refresh token, in milliseconds. Unset: unlimited.
         refresh_token_lifetime_ms: Option<u64> = None => "7776000000",
-        /// How long a login token lives, such as the one behind a QR code, in milliseconds.
+        /// Lifetime of a login token, such as the one in a QR code, in milliseconds.
         login_token_lifetime_ms: u64 = 2 * 60 * 1_000,
     }
 }
@@ -27,7 +27,7 @@ impl Tokens {
             checks.require(
                 lifetime > self.access_token_lifetime_ms,
                 "tokens.refresh_token_lifetime_ms",
-                "it must be longer than `tokens.access_token_lifetime_ms`, or nobody can refresh",
+                "it must be longer than `tokens.access_token_lifetime_ms`, otherwise clients cannot refresh",
             );
         }
         checks.within("tokens.login_token_lifetime_ms", self.login_token_lifetime_ms, 1_000..=DAY_MS);

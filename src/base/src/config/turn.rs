@@ -1,4 +1,4 @@
-//! `[turn]`: the relay that calls need when two devices cannot reach each other.
+//! `[turn]`: the TURN relay for calls between devices that cannot reach each other.
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -7,7 +7,8 @@ use super::check::Checks;
 use super::schema::{choice, section};
 use super::{Address, Cidr, Secret};
 
-/// Names that lead nowhere on the internet (RFC 6761 and others): a server called so is not reached from outside.
+/// Domains that do not exist on the internet (RFC 6761 and others): a server with such a name cannot be reached from
+/// outside.
 const PRIVATE_DOMAINS: [&str; 14] = [
     "test",
     "example",
@@ -26,48 +27,49 @@ const PRIVATE_DOMAINS: [&str; 14] = [
 ];
 
 section! {
-    /// The relay that calls need when two devices cannot reach each other (STUN and TURN). Hearth has one and runs it, unless
-    /// another one, such as coturn, is named here (`uris` and `shared_secret`, coturn's `use-auth-secret`).
+    /// The relay for calls between devices that cannot reach each other (STUN and TURN). Hearth runs its own, unless
+    /// `uris` and `shared_secret` name another, such as coturn with `use-auth-secret`.
     pub struct Turn {
-        /// Whether Hearth's own relay runs. `auto`: when the server's name is one of the internet and `uris` is empty; if
-        /// the relay cannot start then, the server goes on without it. `on`, `off`: always, never.
+        /// Whether Hearth's own relay runs. `auto`: if the server's name is a public name and `uris` is empty; if the
+        /// relay then cannot start, the server runs without it. `on`, `off`: always, never.
         relay: RelayMode = RelayMode::Auto,
-        /// Where the relay listens, for UDP and TCP. Open these ports in a firewall and forward them in a router, and the ports
-        /// from `port_min` to `port_max` for UDP.
+        /// The relay's addresses for UDP and TCP. Open these ports in the firewall and forward them in the router, and
+        /// the UDP ports from `port_min` to `port_max`.
         addresses: Vec<Address> = vec![tcp([0; 4].into(), 3_478), tcp([0u16; 8].into(), 3_478)],
-        /// Where the relay listens for TLS, with the certificate of the first listener that has one; without any, nowhere.
-        /// Networks that let nothing else through are reached by TLS on the port of HTTPS, which needs no setting.
+        /// The relay's addresses for TLS, with the certificate of the first listener that has one; without a
+        /// certificate it does not listen for TLS. Networks that allow only HTTPS reach the relay through a listener on
+        /// port 443, which needs no setting.
         tls_addresses: Vec<Address> = vec![tcp([0; 4].into(), 5_349), tcp([0u16; 8].into(), 5_349)],
-        /// The first of the UDP ports that devices are relayed from.
+        /// The first UDP port for relayed addresses.
         port_min: u16 = 49_152,
-        /// The last of them.
+        /// The last UDP port for relayed addresses.
         port_max: u16 = 65_535,
-        /// The IPv4 address at which this machine is reached from the internet. Unset, it is the machine's own if that is
-        /// a public one, or what `stun_servers` say, or what the server's name leads to.
+        /// The public IPv4 address of this machine. Unset, it is the machine's own address if that is public, or the
+        /// answer of `stun_servers`, or the address of the server's name.
         public_ipv4: Option<String> = None => "'198.51.100.7'",
-        /// The IPv6 address at which this machine is reached from the internet. Unset, it is the machine's own.
+        /// The public IPv6 address of this machine. Unset, it is the machine's own.
         public_ipv6: Option<String> = None => "'2001:db8::7'",
-        /// Servers, as host and port, that say by STUN which public IPv4 address this machine has. They learn that address.
+        /// STUN servers, as host and port, to ask for the public IPv4 address of this machine. They learn that address.
         stun_servers: Vec<String> = Vec::new() => "['stun.example.org:3478']",
-        /// Networks that may be relayed to although they are private: none, unless devices without any other way to each
-        /// other are there. Everything else that is not an ordinary address of the internet is refused, and so is this machine.
+        /// Private networks that the relay may send to. By default there are none: the relay sends to public addresses
+        /// only, and never to this machine. Add a network if its devices have no other way to each other.
         allow_peers: Vec<Cidr> = Vec::new() => "['192.168.1.0/24']",
-        /// Networks that are not relayed to.
+        /// Networks that the relay must not send to.
         deny_peers: Vec<Cidr> = Vec::new() => "['203.0.113.0/24']",
-        /// How many relayed addresses one user may have at the same time. A call takes up to eight, and while a browser sets it
-        /// up three times as many.
+        /// The most relayed addresses of one user at the same time. A call needs up to eight, and while a browser sets
+        /// it up three times as many.
         allocations_per_user: u32 = 40,
-        /// How many relayed addresses all users together may have.
+        /// The most relayed addresses of all users.
         allocations_max: u32 = 300,
-        /// How much may be relayed for one user, both ways together, in bytes per second; 0 for no limit.
+        /// The most data relayed for one user, in bytes per second in both directions together; 0: no limit.
         bytes_per_s_per_user: u64 = 5_000_000,
-        /// Another relay instead: where clients find it.
+        /// The URIs of another relay, to use instead of Hearth's own.
         uris: Vec<String> = Vec::new() => "['turn:turn.example.org?transport=udp', 'turns:turn.example.org']",
-        /// The secret shared with that other relay. Hearth's own needs none.
+        /// The secret shared with that relay. Hearth's own needs none.
         shared_secret: Option<Secret> = None => "'a long random text'",
         /// A file that holds the value of `shared_secret`.
         shared_secret_file: Option<PathBuf> = None => "'/run/secrets/hearth-turn'",
-        /// How long a client may use the password it gets, in milliseconds.
+        /// Lifetime of TURN credentials, in milliseconds.
         credential_lifetime_ms: u64 = 24 * 60 * 60 * 1_000,
     }
 }
@@ -75,7 +77,7 @@ section! {
 choice! {
     /// Whether Hearth's own relay runs.
     pub enum RelayMode {
-        /// If the server can be reached from the internet.
+        /// If the server's name is a public name.
         Auto = "auto",
         /// Always; the server does not start without it.
         On = "on",
@@ -89,7 +91,7 @@ fn tcp(ip: IpAddr, port: u16) -> Address {
 }
 
 impl Turn {
-    /// Whether Hearth's own relay is to run on a server of this name.
+    /// Whether Hearth's own relay should run on a server with this name.
     #[must_use]
     pub fn runs_relay(&self, server_name: &str) -> bool {
         match self.relay {
@@ -119,7 +121,7 @@ impl Turn {
         checks.warn_if(
             other && self.relay == RelayMode::On,
             "turn.relay",
-            "clients are sent to the relay of `turn.uris`; nobody uses the one that runs here",
+            "clients use the relay of `turn.uris`; no client uses the one that runs here",
         );
         checks.within("turn.credential_lifetime_ms", self.credential_lifetime_ms, 60_000..=30 * 24 * 60 * 60 * 1_000);
         self.check_relay(checks);
@@ -152,7 +154,7 @@ impl Turn {
     }
 }
 
-/// Whether a server of this name may be reached from the internet: a domain that is not set aside for something else.
+/// Whether a name is a public domain name, not an address or a reserved domain.
 fn is_public_name(server_name: &str) -> bool {
     let host = server_name.split_once(':').map_or(server_name, |(host, _)| host).to_ascii_lowercase();
     let within = |domain: &&str| host == **domain || host.strip_suffix(*domain).is_some_and(|rest| rest.ends_with('.'));

@@ -63,7 +63,7 @@ pub fn for_sync(
     let mut gone = BTreeSet::new();
     if after < device_lists::moves_floor(tx)? {
         // Who came since then is forgotten.
-        everybody_near(tx, user, &mut changed)?;
+        users_sharing_rooms(tx, user, &mut changed)?;
     }
     for (room, moves) in moves_by_room(tx, user, after, upto)? {
         by_moves(tx, user, room, &moves, &mut changed, &mut gone)?;
@@ -79,8 +79,8 @@ fn shares_room(tx: &mut dyn Tx, one: UserSn, other: UserSn) -> Result<bool> {
     Ok(!memberships::shared_rooms(tx, one, other, 1)?.is_empty())
 }
 
-/// Whoever shares a room with a user, as far as their devices get keys.
-fn everybody_near(tx: &mut dyn Tx, user: UserSn, found: &mut BTreeSet<UserSn>) -> Result<()> {
+/// Adds the users who share a room with `user` and whose device lists it tracks.
+fn users_sharing_rooms(tx: &mut dyn Tx, user: UserSn, found: &mut BTreeSet<UserSn>) -> Result<()> {
     for room in memberships::joined_rooms(tx, user)? {
         let members = memberships::of_room(tx, room)?.into_iter();
         found.extend(members.filter(|row| is_tracked(row.membership) && row.user != user).map(|row| row.user));

@@ -19,10 +19,10 @@ use super::presence::{Cause, Entry, IDLE_AFTER};
 use crate::outgoing::EphemeralEdu;
 use crate::rooms::servers;
 
-/// How often other servers are told again of somebody who is there: as this one, they stop believing it after a while.
+/// How often other servers are told again of a user who is online: like this one, they stop believing it after a while.
 const TELL_AGAIN_AFTER: Duration = Duration::from_secs(25 * 60);
 
-/// What other servers are told of somebody.
+/// What other servers are told of a user.
 pub(super) fn update(entry: &Entry) -> PresenceUpdate {
     let idle = entry.active.elapsed();
     let ago = UInt::new_saturating(u64::try_from(idle.as_millis()).unwrap_or(u64::MAX));
@@ -55,7 +55,7 @@ impl PresenceBook {
         Ok(found.into_iter().collect())
     }
 
-    /// Notes what another server tells of one of its users, if somebody here shares a room with them. That the user is of
+    /// Notes what another server tells of one of its users, if a local user shares a room with them. That the user is of
     /// that server, the caller has checked.
     pub fn heard(self: &Arc<Self>, tx: &mut WriteTx<'_>, user: UserSn, news: PresenceUpdate) -> Result<()> {
         let known =
@@ -95,7 +95,7 @@ impl PresenceBook {
             };
             this.users.lock().insert(user, entry);
             this.core.notifier.wake(&concerned, at);
-            this.somebody.notify_one();
+            this.came_online.notify_one();
         });
         Ok(())
     }

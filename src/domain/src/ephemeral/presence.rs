@@ -131,7 +131,7 @@ fn status(tx: &mut WriteTx<'_>, user: UserSn, cause: &Cause) -> Result<Option<St
 pub struct PresenceBook {
     pub(super) core: Arc<Core>,
     pub(super) users: Mutex<HashMap<UserSn, Entry>>,
-    pub(super) somebody: Notify,
+    pub(super) came_online: Notify,
     /// Up to where other servers and new members have been told of each other.
     pub(super) joins_upto: Mutex<Position>,
 }
@@ -141,7 +141,7 @@ impl PresenceBook {
     #[must_use]
     pub fn new(core: Arc<Core>) -> Arc<Self> {
         let joins_upto = Mutex::new(core.store.position());
-        Arc::new(Self { core, users: Mutex::default(), somebody: Notify::new(), joins_upto })
+        Arc::new(Self { core, users: Mutex::default(), came_online: Notify::new(), joins_upto })
     }
 
     /// Whether presence is switched on.
@@ -225,7 +225,7 @@ impl PresenceBook {
                     users.insert(user, entry);
                 }
                 this.core.notifier.wake(&concerned, at);
-                this.somebody.notify_one();
+                this.came_online.notify_one();
             });
             Ok(())
         };
@@ -255,13 +255,13 @@ impl PresenceBook {
     /// Lets users go idle and offline. Sleeps while everybody is offline. Runs until it is dropped.
     pub async fn run(self: Arc<Self>) {
         loop {
-            if self.anybody() {
+            if self.is_any_online() {
                 tokio::select! {
                     () = tokio::time::sleep(LOOK_EVERY) => {}
                     () = self.core.notifier.membership_news() => {}
                 }
             } else {
-                self.somebody.notified().await;
+                self.came_online.notified().await;
             }
             self.tell_again().await;
             self.tell_newcomers().await;
@@ -273,7 +273,7 @@ impl PresenceBook {
         }
     }
 
-    fn anybody(&self) -> bool {
+    fn is_any_online(&self) -> bool {
         self.users.lock().values().any(|entry| entry.state != PresenceState::Offline)
     }
 

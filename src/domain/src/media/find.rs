@@ -13,11 +13,11 @@ use super::{Media, MediaFile, MediaId, refuse};
 use crate::Requester;
 
 /// No user has this number: who sleeps under it is woken only when the server stops.
-pub(super) const NOBODY: UserSn = UserSn(0);
+pub(super) const NO_OWNER: UserSn = UserSn(0);
 
 /// Under whose number a requester waits.
 pub(super) fn user_of(who: Option<&Requester>) -> UserSn {
-    who.map_or(NOBODY, |who| who.user)
+    who.map_or(NO_OWNER, |who| who.user)
 }
 
 impl Media {
@@ -36,7 +36,7 @@ impl Media {
     /// As [`Media::download`], for another server.
     pub async fn download_for_server(&self, id: &str, wait_ms: u64) -> Result<MediaFile> {
         let server = self.core.server_name.as_str();
-        let (row, ()) = self.find(NOBODY, server, id, wait_ms, |_, _| Ok(())).await?;
+        let (row, ()) = self.find(NO_OWNER, server, id, wait_ms, |_, _| Ok(())).await?;
         Ok(MediaFile::original(row.into()))
     }
 

@@ -10,7 +10,7 @@ use hearth_store::tables::thumbnails::{self, Thumbnail, ThumbnailKey};
 
 use super::contents::Original;
 use super::files::{self, ComingIn};
-use super::find::{NOBODY, user_of};
+use super::find::{NO_OWNER, user_of};
 use super::{Media, MediaFile, refuse};
 use crate::Requester;
 
@@ -47,7 +47,7 @@ impl Media {
 
     /// As [`Media::thumbnail`], for another server.
     pub async fn thumbnail_for_server(&self, id: &str, spec: Spec, wait_ms: u64) -> Result<MediaFile> {
-        self.thumbnail_of(NOBODY, self.core.server_name.as_str(), id, spec, wait_ms).await
+        self.thumbnail_of(NO_OWNER, self.core.server_name.as_str(), id, spec, wait_ms).await
     }
 
     async fn thumbnail_of(&self, who: UserSn, server: &str, id: &str, spec: Spec, wait_ms: u64) -> Result<MediaFile> {

@@ -1,4 +1,4 @@
-//! Batches: what one closure does to the others, and when effects and answers come.
+//! Batches: isolation between closures, and the order of effects and answers.
 
 use std::sync::mpsc;
 
@@ -53,7 +53,7 @@ pub(super) fn a_broken_constraint_leaves_the_others_fine(bed: &Bed) {
     assert_eq!(ids(&store), [1, 2]);
 }
 
-/// The rule is not to; but who breaks it shall be the only one to suffer.
+/// A closure must return after a failed statement. If it does not, it must be the only one that fails.
 pub(super) fn going_on_after_an_error_harms_no_one_else(bed: &Bed) {
     let store = bed.open();
     let release = hold(&store);
@@ -80,7 +80,7 @@ pub(super) fn effects_run_after_the_commit_and_in_order(bed: &Bed) {
             queue(&store.clone(), move |tx| {
                 let position = tx.position();
                 tx.execute(ADD, &[number.into(), "x".into()])?;
-                // A reader has connections of its own: what it sees is committed.
+                // A reader has its own connection: what it sees is committed.
                 tx.after_commit(move || {
                     let count = read(&store, |tx| tx.tx().int(COUNT, &[])).unwrap();
                     seen.send((number, store.position() < position, count)).unwrap();
@@ -92,7 +92,7 @@ pub(super) fn effects_run_after_the_commit_and_in_order(bed: &Bed) {
     drop((release, seen));
     answers.into_iter().for_each(|answer| wait(answer).unwrap());
     let seen: Vec<_> = sees.into_iter().collect();
-    // What effects change in memory must be there before anybody can read the position it belongs to.
+    // Effects must have updated caches before a reader can see the position of the change.
     assert_eq!(seen, [(1, true, Some(3)), (2, true, Some(3)), (3, true, Some(3))]);
 }
 

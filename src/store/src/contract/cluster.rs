@@ -1,4 +1,4 @@
-//! A PostgreSQL server for one test run: made, started, and gone at its end.
+//! A PostgreSQL server for one test run: created, started, and removed at the end.
 
 use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt;
@@ -14,11 +14,11 @@ pub(super) struct Cluster {
     server: Child,
 }
 
-/// The account that the server runs under when the tests run as root, whom PostgreSQL refuses: user and group.
+/// The user and group that the server runs as if the tests run as root, because PostgreSQL refuses to.
 type Account = Option<(u32, u32)>;
 
 impl Cluster {
-    /// Starts a server; `None`, with a word of explanation, where there is no PostgreSQL.
+    /// Starts a server. Returns `None` and prints the reason if PostgreSQL is not installed.
     pub(super) fn start() -> Option<Self> {
         let Some(programs) = programs() else {
             assert!(!required(), "HEARTH_REQUIRE_POSTGRES=1, and there is no initdb in PATH or /usr/lib/postgresql");
@@ -48,7 +48,7 @@ impl Cluster {
         Some(cluster)
     }
 
-    /// Makes an empty database and says how to reach it.
+    /// Creates an empty database and returns its URL.
     pub(super) fn database(&self, name: &str) -> String {
         let create = format!("CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'");
         self.client().batch_execute(&create).unwrap();
@@ -73,7 +73,7 @@ impl Cluster {
 
 impl Drop for Cluster {
     fn drop(&mut self) {
-        // At once and without tidying up, but taking its own processes along.
+        // QUIT ends the server and its processes at once, without a checkpoint; the data is deleted anyway.
         let _ = rustix::process::kill_process(
             rustix::process::Pid::from_child(&self.server),
             rustix::process::Signal::QUIT,
@@ -82,17 +82,14 @@ impl Drop for Cluster {
     }
 }
 
-/// Whether skipping counts as failing.
+/// Whether a missing PostgreSQL fails the tests.
 #[expect(clippy::disallowed_methods, reason = "a switch of the tests, and no setting of Hearth")]
 fn required() -> bool {
     std::env::var_os("HEARTH_REQUIRE_POSTGRES").is_some_and(|value| value == "1")
 }
 
-/// The folder with PostgreSQL's programs: from PATH, or the newest that Debian keeps out of it.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "where programs lie is the environment's to say, and no setting of Hearth"
-)]
+/// The folder with PostgreSQL's programs: from PATH, or the newest in Debian's folder, which is not in PATH.
+#[expect(clippy::disallowed_methods, reason = "PATH and HEARTH_REQUIRE_POSTGRES are not settings of Hearth")]
 fn programs() -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
@@ -118,7 +115,7 @@ fn account() -> Account {
 
 fn command(programs: &Path, name: &str, account: Account) -> Command {
     let mut command = Command::new(programs.join(name));
-    // Not a folder that the account may not enter.
+    // The current folder may not be accessible to the account.
     command.current_dir("/");
     if let Some((user, group)) = account {
         command.uid(user).gid(group);

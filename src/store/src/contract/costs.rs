@@ -1,4 +1,4 @@
-//! What the store's own machinery costs. Not run by itself: `cargo test -p hearth-store costs -- --ignored --nocapture`.
+//! Measures the overhead of the store. Run it with `cargo test -p hearth-store costs -- --ignored --nocapture`.
 
 use std::time::Instant;
 
@@ -7,7 +7,7 @@ use crate::Tx;
 
 const ROUNDS: u32 = 20_000;
 
-/// Runs `work` many times; says what each took.
+/// Runs `work` many times and prints the mean duration.
 fn measure<T>(what: &str, rounds: u32, mut work: impl FnMut(u32) -> T) {
     let began = Instant::now();
     for round in 0..rounds {

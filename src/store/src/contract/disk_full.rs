@@ -1,5 +1,5 @@
-//! A full disk: refusals that say so, reading that goes on, and recovery without a restart. Once with a limit on the
-//! database's size, and once on a small file system of its own where the tests may mount one.
+//! A full disk: clear refusals, reads that continue, and recovery without a restart. Once with a limit on the
+//! database's size, and once on a small file system, if the tests may mount one.
 
 use std::path::Path;
 use std::process::Command;
@@ -12,7 +12,7 @@ use crate::{BallastOptions, EngineOptions, Lane, Options, Store, Tx};
 
 const DELETE: &str = "DELETE FROM notes";
 
-/// Writes notes of 50 kB until it fails; says how many were acknowledged, and the error.
+/// Writes notes of 50 kB until a write fails. Returns how many were acknowledged, and the error.
 fn fill(store: &Store, from: i64) -> (i64, Error) {
     for id in from.. {
         let body = "x".repeat(50_000);
@@ -45,11 +45,11 @@ fn a_size_limit_refuses_and_room_lets_go_on() {
     assert!(!store.health().out_of_space && !store.health().in_doubt);
 }
 
-/// A small file system in memory, unmounted at the end.
+/// A small tmpfs, unmounted on drop.
 struct SmallDisk(tempfile::TempDir);
 
 impl SmallDisk {
-    /// `None` where this process may not mount.
+    /// `None` if this process may not mount.
     fn mount(mebibytes: u32) -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         let size = format!("size={mebibytes}m");
@@ -80,7 +80,7 @@ fn a_full_disk_refuses_reads_on_and_recovers() {
     let bed = Bed { options, _folder: None };
     let store = bed.open();
     assert_eq!(disk.path().join("ballast").metadata().unwrap().len(), 2 << 20);
-    // Somebody else's file.
+    // A file of another program.
     std::fs::write(disk.path().join("other"), vec![1; 3 << 20]).unwrap();
     let (kept, error) = fill(&store, 0);
     assert_eq!(error.reason(), Some(Reason::OutOfSpace), "{error}");

@@ -1,5 +1,5 @@
-//! What a failing disk leads to, on an engine that fails when told to: nothing is acknowledged that did not reach the disk,
-//! and nothing is written before the database has been opened anew.
+//! A failing disk, simulated by an engine that fails on demand: no write is acknowledged that is not on disk, and no
+//! write is accepted before the database has been reopened.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::engine::sqlite::Sqlite;
 use crate::engine::{Connection, EachRow, Engine, Sizes, Trouble, Tx, Value};
 use crate::{EngineOptions, Store, store};
 
-/// What fails, and how often the database was opened anew.
+/// What fails, and how often the database was reopened.
 #[derive(Default)]
 struct Faults {
     commit: AtomicBool,
@@ -26,7 +26,7 @@ struct Faults {
 struct FaultyEngine(Sqlite, Arc<Faults>);
 struct FaultyConnection(Box<dyn Connection>, Arc<Faults>);
 
-/// A store over an engine that fails as told.
+/// A store on an engine that fails on demand.
 fn open(bed: &Bed) -> (Store, Arc<Faults>) {
     let EngineOptions::Sqlite(sqlite) = &bed.options.engine else {
         unreachable!("these tests open SQLite");
@@ -63,14 +63,14 @@ fn a_failed_commit_fails_every_caller_and_publishes_nothing() {
     assert_eq!(store.position(), first);
     assert!(ids(&store).is_empty());
 
-    // What was not published is not handed out again either: somebody may have seen it in a log.
+    // Positions of the failed batch are not used again: they may have appeared in a log.
     faults.commit.store(false, Ordering::SeqCst);
     let next = write(&store, |tx| Ok(tx.position())).unwrap();
     assert!(next.0 > first.0 + 3, "{next} after {first} and three lost ones");
 }
 
 #[test]
-fn nothing_is_written_before_the_database_is_proven_again() {
+fn nothing_is_written_before_the_database_is_checked_again() {
     let bed = Bed::sqlite();
     let (store, faults) = open(&bed);
     write(&store, |tx| tx.execute(ADD, &[1_i64.into(), "x".into()])).unwrap();
@@ -96,7 +96,7 @@ fn a_failed_checkpoint_is_as_bad_as_a_failed_commit() {
     let (store, faults) = open(&bed);
     faults.tidy.store(true, Ordering::SeqCst);
     write(&store, |tx| tx.execute(ADD, &[1_i64.into(), "x".into()])).unwrap();
-    // That write stands and was answered; the checkpoint comes after.
+    // That write is committed and was answered; the checkpoint runs afterwards.
     while !store.health().in_doubt {
         std::thread::yield_now();
     }

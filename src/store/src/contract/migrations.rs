@@ -1,4 +1,4 @@
-//! Bringing a schema up to date.
+//! Schema migrations.
 
 use hearth_base::{Position, Seams};
 
@@ -34,7 +34,7 @@ pub(super) fn steps_are_applied_once_and_in_order(bed: &Bed) {
 pub(super) fn a_step_that_fails_changes_nothing(bed: &Bed) {
     bed.open().close();
     assert!(open(bed, BROKEN).is_err());
-    // Neither the second step nor the table of the third is there: the second can still be applied.
+    // Neither the second step nor the table of the third exists: the second can still be applied.
     let store = bed.open();
     assert!(read(&store, |tx| tx.tx().int("SELECT COUNT(*) FROM more", &[])).is_err());
     assert!(read(&store, |tx| tx.tx().int("SELECT COUNT(colour) FROM notes", &[])).is_err());

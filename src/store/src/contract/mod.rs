@@ -1,5 +1,5 @@
-//! What every engine must do, as tests that run on each: on SQLite one by one, on PostgreSQL one after another on a server
-//! that the test starts and stops itself (cargo feature `postgres`; skipped where no PostgreSQL is installed, unless
+//! The contract of a storage engine, as tests that run on each: on SQLite one by one; on PostgreSQL in one test, on a
+//! server that the test starts and stops (cargo feature `postgres`; skipped if PostgreSQL is not installed, unless
 //! `HEARTH_REQUIRE_POSTGRES=1`).
 
 mod batches;
@@ -22,7 +22,7 @@ use crate::job::{self, Answer};
 use crate::migrate::Migration;
 use crate::{Lane, Options, ReadTx, Store, WriteTx};
 
-/// A schema of the tests' own.
+/// The schema of the tests.
 pub(crate) const SCHEMA: &[Migration] = &[(
     1,
     "test",
@@ -38,7 +38,7 @@ pub(crate) const ADD: &str = "INSERT INTO notes (id, body) VALUES (?1, ?2)";
 pub(crate) const COUNT: &str = "SELECT COUNT(*) FROM notes";
 pub(crate) const IDS: &str = "SELECT id FROM notes ORDER BY id";
 
-/// Where a test opens its stores: a database of its own.
+/// The database of one test.
 pub(crate) struct Bed {
     pub(crate) options: Options,
     _folder: Option<tempfile::TempDir>,
@@ -94,14 +94,14 @@ pub(crate) fn ids(store: &Store) -> Vec<i64> {
     read(store, |tx| tx.tx().all(IDS, &[], |row| row.int(0))).unwrap()
 }
 
-/// Keeps the writer busy until the answer is dropped, so that what is queued meanwhile becomes one batch.
+/// Keeps the writer busy until the returned sender is dropped, so that writes queued meanwhile become one batch.
 pub(crate) fn hold(store: &Store) -> mpsc::Sender<()> {
     let (release, released) = mpsc::channel();
     let (began, begun) = mpsc::channel();
     drop(queue(store, move |_| {
         began.send(()).unwrap();
         released.recv().unwrap_err();
-        // Longer than a batch takes closures, so that this one is a batch of its own.
+        // Longer than a batch takes further closures, so that this closure is alone in its batch.
         std::thread::sleep(std::time::Duration::from_millis(20));
         Ok(())
     }));
@@ -136,11 +136,11 @@ cases! {
     batches::after_the_end_calls_fail_clearly,
     positions::commit_order_is_position_order,
     positions::a_reader_sees_all_up_to_its_position,
-    positions::no_position_comes_twice_after_a_crash,
+    positions::no_position_is_reused_after_a_crash,
     positions::no_gap_after_a_clean_end,
     positions::positions_without_changes_are_published,
     positions::a_block_can_run_out_within_one_closure,
-    positions::skipped_positions_are_no_ones,
+    positions::skipped_positions_are_never_taken,
     positions::a_failed_closure_costs_a_gap_at_most,
     values::every_value_comes_back_as_it_went,
     values::numbers_are_chosen_and_returned,

@@ -1,4 +1,4 @@
-//! Positions: in commit order, never twice, and never ahead of what a reader can see.
+//! Positions: in commit order, never reused, never ahead of what a reader sees.
 
 use hearth_base::{Error, Position};
 
@@ -38,10 +38,10 @@ pub(super) fn a_reader_sees_all_up_to_its_position(bed: &Bed) {
     });
 }
 
-pub(super) fn no_position_comes_twice_after_a_crash(bed: &Bed) {
+pub(super) fn no_position_is_reused_after_a_crash(bed: &Bed) {
     let store = bed.open();
     let before = write(&store, |tx| Ok(tx.position())).unwrap();
-    // Dropped, not closed: as after a crash, nothing is tidied up.
+    // Dropped, not closed: reserved positions are not given back, as after a crash.
     drop(store);
     let store = bed.open();
     assert!(store.position() >= before);
@@ -81,12 +81,12 @@ pub(super) fn a_block_can_run_out_within_one_closure(bed: &Bed) {
     assert!(next > last, "{next} after {last}");
 }
 
-pub(super) fn skipped_positions_are_no_ones(bed: &Bed) {
+pub(super) fn skipped_positions_are_never_taken(bed: &Bed) {
     const SKIPPED: u64 = BLOCK * 10;
     let store = bed.open();
     let (before, from, after) = write(&store, |tx| Ok((tx.position(), tx.skip(SKIPPED), tx.position()))).unwrap();
     assert_eq!((from, after), (before, Position(before.0 + SKIPPED + 1)));
-    // Published like any other, and remembered over a crash.
+    // Published like others, and not reused after a crash.
     assert_eq!(store.position(), after);
     drop(store);
     let next = write(&bed.open(), |tx| Ok(tx.position())).unwrap();

@@ -1,4 +1,4 @@
-//! SQLite's files: what a damaged, foreign or missing one leads to, and what a batch leaves alone.
+//! SQLite's files: damaged, foreign and missing ones, and batches that must not touch the disk.
 
 use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -36,7 +36,7 @@ fn filled() -> Bed {
     bed
 }
 
-/// Why the database cannot be opened.
+/// The error of opening the database.
 fn refused(bed: &Bed) -> String {
     let opened = Store::open_with(bed.options.clone(), Seams::system(), SCHEMA);
     let error = opened.err().expect("it must not be opened").to_string();
@@ -56,7 +56,7 @@ fn a_damaged_header_is_reported_and_nothing_is_touched() {
     overwrite(&path(&bed), 0, b"garbage!");
     let before = std::fs::read(path(&bed)).unwrap();
     let error = refused(&bed);
-    assert!(error.contains("damaged") && error.contains("hearth doctor") && error.contains("snapshot"), "{error}");
+    assert!(error.contains("damaged") && error.contains("backup") && error.contains("snapshot"), "{error}");
     assert_eq!(std::fs::read(path(&bed)).unwrap(), before);
 }
 
@@ -75,7 +75,7 @@ fn every_flipped_header_byte_is_survived() {
         let mut bytes = whole.clone();
         bytes[at] ^= 0xFF;
         std::fs::write(path(&bed), bytes).unwrap();
-        // Some bytes of the header mean nothing to us; the others are refused. Neither panics nor makes a new database.
+        // Some header bytes have no meaning here; the others are refused. None may cause a panic or a new database.
         if let Ok(store) = Store::open_with(bed.options.clone(), Seams::system(), SCHEMA) {
             assert_eq!(ids(&store).len(), 500, "byte {at}");
             store.close();
@@ -118,7 +118,7 @@ fn what_was_committed_outlives_a_crash() {
     let bed = Bed::sqlite();
     let store = bed.open();
     write(&store, |tx| tx.execute(ADD, &[1_i64.into(), "x".into()])).unwrap();
-    // As a crash leaves them: the files while the store is open.
+    // Copies the files while the store is open, as a crash would leave them.
     let other = Bed::sqlite();
     for suffix in ["", "-wal"] {
         let name = format!("hearth.db{suffix}");

@@ -1,4 +1,4 @@
-//! Every statement of the program is one that the engine understands; and only one server uses a database.
+//! Every statement of the program can be prepared, and a second server cannot open the database.
 
 use hearth_base::Seams;
 

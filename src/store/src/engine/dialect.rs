@@ -1,22 +1,27 @@
-//! The shared SQL and what PostgreSQL wants instead. SQLite takes the shared text as it is.
+//! The shared SQL dialect and its translation for PostgreSQL. SQLite runs the shared text unchanged.
 //!
-//! Rules of the shared text, found by running typical statements on both engines:
+//! Rules of the shared dialect, found by running statements on both engines:
 //! - keywords are in capitals, names are not: so `user` can be a column, and is quoted for PostgreSQL;
-//! - placeholders are `?1`, `?2`, ...; types are INTEGER, TEXT and BLOB; tables are STRICT (WITHOUT ROWID where it helps);
-//! - `INTEGER PRIMARY KEY` may be left out of an INSERT and is then chosen by the engine (`RETURNING` tells it); a table uses
-//!   either that or its own numbers, never both;
-//! - nulls and sums whose type nothing says are cast: `CAST(?1 AS INTEGER)`, `CAST(SUM(x) AS INTEGER)`;
-//! - division of integers, `||`, `COALESCE`, `LIKE ... ESCAPE`, window functions and recursive CTEs work on both; `LIKE` knows no
-//!   case in SQLite for ASCII, so compare lowered text;
-//! - no JSON operators, no `rowid`, no `INSERT OR ...` (write `ON CONFLICT`), no `IFNULL`, no `GLOB`, no `COLLATE`, no date functions;
+//! - placeholders are `?1`, `?2`, ...; types are INTEGER, TEXT and BLOB; tables are STRICT (WITHOUT ROWID where it
+//!   helps);
+//! - `INTEGER PRIMARY KEY` may be left out of an INSERT and is then chosen by the engine (`RETURNING` tells it); a
+//!   table uses either that or its own numbers, never both;
+//! - nulls and sums whose type cannot be inferred are cast: `CAST(?1 AS INTEGER)`, `CAST(SUM(x) AS INTEGER)`;
+//! - division of integers, `||`, `COALESCE`, `LIKE ... ESCAPE`, window functions and recursive CTEs work on both;
+//!   `LIKE` ignores ASCII case in SQLite only, so compare lowered text;
+//! - no JSON operators, no `rowid`, no `INSERT OR ...` (write `ON CONFLICT`), no `IFNULL`, no `GLOB`, no `COLLATE`, no
+//!   date functions;
 //! - lists are `IN (VALUES (?1), (?2))` or one statement a row; an `UPDATE ... SET` names columns without their table;
 //! - inside `ON CONFLICT DO UPDATE` the old row's columns carry the table's name, the new ones `excluded.`;
-//! - `EXISTS(...)` and comparisons are 0 or 1 on SQLite and booleans on PostgreSQL: `Row::int` reads either, but do not add them;
+//! - `EXISTS(...)` and comparisons are 0 or 1 on SQLite and booleans on PostgreSQL: `Row::int` reads either, but do not
+//!   add them;
 //! - a scalar `MAX(a, b)` does not exist on PostgreSQL: use `CASE`;
-//! - after an error the closure must give up: PostgreSQL's transaction is over until the writer rolls the savepoint back;
+//! - after a failed statement the closure must return the error: PostgreSQL refuses further statements until the writer
+//!   has rolled back the savepoint;
 //! - text has no NUL characters; strings in SQL use `'...'`, blobs `x'...'`, and a statement's `;` ends a line.
 
-/// Names that PostgreSQL reserves and SQLite does not. In the shared text, where keywords are in capitals, they are names.
+/// Words that PostgreSQL reserves and SQLite does not. In the shared dialect, where keywords are in capitals, they are
+/// names.
 #[cfg(any(feature = "postgres", test))]
 const RESERVED: &[&str] = &[
     "analyse",
@@ -52,7 +57,7 @@ const RESERVED: &[&str] = &[
     "window",
 ];
 
-/// The PostgreSQL text of a statement in the shared dialect.
+/// Translates a statement to PostgreSQL.
 #[cfg(any(feature = "postgres", test))]
 pub(crate) fn postgres(sql: &str) -> String {
     let (mut out, mut rest, mut depth, mut table) = (String::with_capacity(sql.len() + 16), sql, 0_usize, false);
@@ -66,7 +71,7 @@ pub(crate) fn postgres(sql: &str) -> String {
         }
         match token {
             "TABLE" if out.trim_start().starts_with("CREATE") => table = true,
-            // What follows a table's columns, STRICT and WITHOUT ROWID, is SQLite's alone.
+            // Drop the table options after the columns: STRICT and WITHOUT ROWID are SQLite's.
             ")" if table && depth == 0 => {
                 out.push(')');
                 rest = rest.find(';').map_or("", |end| &rest[end..]);
@@ -83,14 +88,14 @@ pub(crate) fn postgres(sql: &str) -> String {
     out
 }
 
-/// Whether the column being declared chooses its own numbers.
+/// Whether `rest` makes the declared column an automatic primary key.
 #[cfg(any(feature = "postgres", test))]
 fn is_serial(rest: &str) -> bool {
     let mut words = rest.split_whitespace();
     words.next() == Some("PRIMARY") && words.next().is_some_and(|word| word.starts_with("KEY"))
 }
 
-/// How long the token at the start of `rest` is, in bytes: a string, a comment, a placeholder, a word, or one character.
+/// Length in bytes of the token at the start of `rest`: a string, a comment, a placeholder, a word, or one character.
 #[cfg(any(feature = "postgres", test))]
 fn token_length(rest: &str, first: char) -> usize {
     let word = |from: usize| {
@@ -99,7 +104,8 @@ fn token_length(rest: &str, first: char) -> usize {
     };
     let until = |from: usize, end: char| rest[from..].find(end).map_or(rest.len(), |at| from + at + 1);
     match first {
-        // A doubled quote inside a string ends one token and begins the next, which comes to the same.
+        // A doubled quote inside a string ends one token and begins the next; both are copied unchanged, so the result
+        // is the same.
         '\'' => until(1, '\''),
         '"' => until(1, '"'),
         'x' | 'X' if rest[1..].starts_with('\'') => until(2, '\''),
@@ -146,7 +152,8 @@ mod tests {
 
     #[test]
     fn a_table_loses_what_only_sqlite_knows() {
-        let sql = "CREATE TABLE t (\n    sn INTEGER PRIMARY KEY,\n    b BLOB NOT NULL DEFAULT (x'')\n) STRICT, WITHOUT ROWID;\n";
+        let sql = "CREATE TABLE t (\n    sn INTEGER PRIMARY KEY,\n    b BLOB NOT NULL DEFAULT (x'')\n) \
+                   STRICT, WITHOUT ROWID;\n";
         let wanted = "CREATE TABLE t (\n    sn BIGINT GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,\n    \
                       b BYTEA NOT NULL DEFAULT ('\\x'::bytea)\n);\n";
         assert_eq!(postgres(sql), wanted);

@@ -1,7 +1,6 @@
-//! What a storage engine is to the rest of the crate: transactions that run one SQL text on either engine.
-//!
-//! Nothing here or above names a driver. `sqlite` and `postgres` implement these traits; `dialect` turns the shared text
-//! into each one's own; `writer` and `readers` own the threads.
+//! The interface of a storage engine: transactions that run the same SQL text on either engine. No driver type appears
+//! here or above. `sqlite` and `postgres` implement these traits; `dialect` translates the shared SQL; `writer` and
+//! `readers` own the threads.
 
 pub(crate) mod dialect;
 #[cfg(feature = "postgres")]
@@ -15,7 +14,7 @@ use hearth_base::Result;
 /// One argument of a statement.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Value<'a> {
-    /// SQL NULL, of whatever type the place wants.
+    /// SQL NULL of any type.
     Null,
     /// A 64-bit integer; booleans are 0 and 1.
     Int(i64),
@@ -25,7 +24,7 @@ pub enum Value<'a> {
     Blob(&'a [u8]),
 }
 
-/// One row of an answer. Columns count from 0; asking for the wrong type is a fault, never a panic.
+/// One row of a result. Columns count from 0. Reading a column as the wrong type is a fault, never a panic.
 pub trait Row {
     /// An integer that is not null.
     fn int(&self, column: usize) -> Result<i64>;
@@ -41,97 +40,97 @@ pub trait Row {
     fn opt_blob(&self, column: usize) -> Result<Option<&[u8]>>;
 }
 
-/// A transaction in progress. Object-safe, so that table functions are written once for reading and writing, on both engines.
-///
-/// `sql` is a named constant in the shared dialect: `?1` placeholders, no engine's own words (see `dialect`).
+/// A transaction in progress. Object-safe, so that each table function is written once, for reads and writes and for
+/// both engines. `sql` is a named constant in the shared dialect (see `dialect`), with placeholders `?1`, `?2`, ... It
+/// is `'static` because connections cache prepared statements by it.
 pub trait Tx {
-    /// Runs a statement; says how many rows it changed.
+    /// Runs a statement and returns how many rows it changed.
     fn execute(&mut self, sql: &'static str, args: &[Value<'_>]) -> Result<u64>;
 
-    /// Runs a query, handing each row to `each`; stops early when it answers `false`.
+    /// Runs a query and passes each row to `each`, until it returns `false`.
     fn query(&mut self, sql: &'static str, args: &[Value<'_>], each: &mut EachRow<'_>) -> Result<()>;
 }
 
-/// A database that connections can be made to. Holds whatever keeps a second server out of it.
+/// A database. Holds the lock that keeps a second server out.
 pub(crate) trait Engine: Send + Sync {
-    /// A connection for the writer. Called again after a failed commit, when the earlier one is gone: then it proves, as far
-    /// as the engine can, that what is committed is on disk and whole.
+    /// A connection for the writer. `again` after a failed commit, when the earlier connection has been dropped: then
+    /// the engine proves, as far as it can, that everything committed is on disk and intact.
     fn connect_writer(&self, again: bool) -> Result<Box<dyn Connection>>;
 
-    /// A connection that can only read.
+    /// A connection that refuses to write.
     fn connect_reader(&self) -> Result<Box<dyn Connection>>;
 
-    /// Copies the whole database, as of one moment, into a new file at `to`.
+    /// Copies one snapshot of the database into a new file at `to`.
     fn snapshot(&self, to: &Path) -> Result<()>;
 
-    /// Everything that a thorough check finds wrong; empty when all is well. Slow.
+    /// The problems that a full check finds; empty if the database is intact. Slow.
     fn check(&self) -> Result<Vec<String>>;
 
-    /// Lets another server have the database: every connection is gone.
+    /// Releases the lock, so that another server can use the database. All connections must be closed.
     fn unlock(&self);
 
     /// Sizes in bytes.
     fn sizes(&self) -> Sizes;
 }
 
-/// What a database takes up, in bytes.
+/// Sizes on disk, in bytes.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Sizes {
     /// The database itself.
     pub(crate) database: u64,
-    /// Its write-ahead log, where that is a file of ours.
+    /// The write-ahead log; 0 if the engine has none of its own.
     pub(crate) log: u64,
 }
 
-/// What went wrong with a connection beyond one statement's error.
+/// A failure that concerns the whole connection, not one statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Trouble {
     /// The disk is full.
     Full,
-    /// The disk, the file or the connection is not to be trusted before it has been opened anew.
+    /// The disk, the file or the connection failed; the database must be reopened before it can be trusted.
     Lost,
 }
 
-/// One connection: transactions and savepoints around [`Tx`].
+/// One connection: [`Tx`] with transactions and savepoints.
 pub(crate) trait Connection: Tx + Send {
-    /// Begins a transaction that sees one snapshot.
+    /// Begins a read transaction on one snapshot.
     fn begin_read(&mut self) -> Result<()>;
     /// Begins a transaction that may write.
     fn begin_write(&mut self) -> Result<()>;
-    /// Commits; when it returns, what was written is on disk (unless configured otherwise).
+    /// Commits. When it returns, the changes are on disk (unless configured otherwise).
     fn commit(&mut self) -> Result<()>;
-    /// Undoes the transaction. Harmless when there is none.
+    /// Rolls the transaction back. Does nothing outside a transaction.
     fn rollback(&mut self) -> Result<()>;
-    /// Begins a part that can be undone by itself.
+    /// Begins a savepoint. There is at most one at a time.
     fn savepoint(&mut self) -> Result<()>;
-    /// Keeps that part.
+    /// Releases the savepoint; its changes become part of the transaction.
     fn release(&mut self) -> Result<()>;
-    /// Undoes that part.
+    /// Rolls back to the savepoint and releases it.
     fn rollback_to(&mut self) -> Result<()>;
-    /// Whether the transaction still stands: an engine may give up a whole one when the disk is full.
+    /// Whether the transaction is still open. An engine may roll back all of it by itself, for example on a full disk.
     fn in_transaction(&self) -> bool;
-    /// A number that grows with every change to the data, undone or not.
+    /// A number that grows with each changed row, also with changes that are rolled back.
     fn changes(&self) -> u64;
-    /// Runs statements in the shared dialect that are not worth keeping prepared.
+    /// Runs statements in the shared dialect without caching them as prepared statements.
     fn script(&mut self, sql: &str) -> Result<()>;
     /// Whether a table exists.
     fn has_table(&mut self, name: &str) -> Result<bool>;
-    /// Prepares a statement, to find out whether it can be.
+    /// Prepares a statement without running it.
     #[cfg(test)]
     fn prepare(&mut self, sql: &'static str) -> Result<()>;
-    /// What went wrong since this was last asked.
+    /// The failure since the last call; returned once.
     fn trouble(&mut self) -> Option<Trouble>;
-    /// Housekeeping between batches, when everybody has been answered. An error here is as bad as a failed commit.
+    /// Maintenance between batches, after the callers have their answers. An error here counts as a failed commit.
     fn tidy(&mut self) -> Result<()>;
-    /// A clean end: leaves everything in one file.
+    /// Moves everything into the database file and empties the write-ahead log.
     fn finish(&mut self) -> Result<()>;
 }
 
-/// What [`Tx::query`] calls for every row: `Ok(true)` goes on, `Ok(false)` stops.
+/// The function that [`Tx::query`] calls for each row: `Ok(true)` continues, `Ok(false)` stops.
 pub type EachRow<'a> = dyn FnMut(&dyn Row) -> Result<bool> + 'a;
 
 impl dyn Tx + '_ {
-    /// The first row, if there is one.
+    /// The first row; `None` without rows.
     pub fn one<T>(
         &mut self,
         sql: &'static str,
@@ -148,7 +147,7 @@ impl dyn Tx + '_ {
         Ok(found)
     }
 
-    /// Every row.
+    /// All rows.
     pub fn all<T>(
         &mut self,
         sql: &'static str,
@@ -163,12 +162,12 @@ impl dyn Tx + '_ {
         Ok(found)
     }
 
-    /// Whether there is any row.
+    /// Whether the query returns a row.
     pub fn exists(&mut self, sql: &'static str, args: &[Value<'_>]) -> Result<bool> {
         Ok(self.one(sql, args, |_| Ok(()))?.is_some())
     }
 
-    /// The integer in the first row's first column; `None` without a row or when it is null.
+    /// The integer in the first column of the first row; `None` without rows or if it is null.
     pub fn int(&mut self, sql: &'static str, args: &[Value<'_>]) -> Result<Option<i64>> {
         Ok(self.one(sql, args, |row| row.opt_int(0))?.flatten())
     }
@@ -192,7 +191,7 @@ impl From<hearth_base::Position> for Value<'_> {
     }
 }
 
-/// Millisecond times and sizes; they stay below 2^63.
+/// For times in milliseconds and sizes. Values from 2^63 on, which do not occur, become [`i64::MAX`].
 impl From<u64> for Value<'_> {
     fn from(value: u64) -> Self {
         Self::Int(i64::try_from(value).unwrap_or(i64::MAX))

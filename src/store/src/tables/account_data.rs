@@ -1,11 +1,11 @@
-//! Account data: what a user keeps with the server, for the account or for one room.
+//! Account data of users, per account or per room (client-server API, "Client Config").
 
 use hearth_base::{Position, Result};
 
 use crate::engine::{Row, Tx, Value};
 use crate::ids::{RoomSn, UserSn};
 
-/// Stands for the whole account where a room is asked for.
+/// Value of `room` for account data of the whole account.
 pub const WHOLE_ACCOUNT: RoomSn = RoomSn(0);
 
 const GET: &str = "SELECT content FROM account_data WHERE user = ?1 AND room = ?2 AND type = ?3";
@@ -24,14 +24,14 @@ const ERASE: &str = "DELETE FROM account_data WHERE user = ?1";
 /// Every statement of this file.
 pub const STATEMENTS: &[&str] = &[GET, SET, OF_ROOM, ALL, CHANGED, USAGE, ERASE];
 
-/// One item.
+/// One item of account data.
 #[derive(Debug, Clone)]
 pub struct AccountDataRow {
     /// The room, or [`WHOLE_ACCOUNT`].
     pub room: RoomSn,
     /// Its type, such as `m.direct`.
     pub kind: String,
-    /// Its content, JSON; none when it has been deleted.
+    /// Its content as JSON; `None` if it was deleted.
     pub content: Option<String>,
 }
 
@@ -72,12 +72,12 @@ pub fn all(tx: &mut dyn Tx, user: UserSn) -> Result<Vec<AccountDataRow>> {
     tx.all(ALL, &[user.into()], read)
 }
 
-/// What changed after one position and up to another, deletions included.
+/// Items changed in `(after, upto]`, including deleted ones.
 pub fn changed(tx: &mut dyn Tx, user: UserSn, after: Position, upto: Position) -> Result<Vec<AccountDataRow>> {
     tx.all(CHANGED, &[user.into(), after.into(), upto.into()], read)
 }
 
-/// Removes everything a user keeps here.
+/// Deletes all account data of a user.
 pub fn erase(tx: &mut dyn Tx, user: UserSn) -> Result<()> {
     tx.execute(ERASE, &[user.into()])?;
     Ok(())

@@ -1,5 +1,4 @@
-//! The people of this server: names, password hashes, and what they may do. Their ids are in `users`, their names to show
-//! in the profiles.
+//! Accounts of local users: password hashes, flags, deactivation. User ids are in `users`, display names in `profiles`.
 
 use hearth_base::{Millis, Result};
 
@@ -8,11 +7,11 @@ use crate::ids::UserSn;
 
 /// The account may administer the server.
 pub const ADMIN: i64 = 1;
-/// The account cannot be used, but stays logged in.
+/// The account is locked: it cannot be used, but its sessions remain (client-server API, "Account locking").
 pub const LOCKED: i64 = 2;
-/// The account may only read and leave.
+/// The account is suspended: it can read and leave, not write (client-server API, "Account suspension").
 pub const SUSPENDED: i64 = 4;
-/// The account's owner asked to be forgotten when deactivating.
+/// The user asked for erasure when deactivating.
 pub const ERASED: i64 = 8;
 
 macro_rules! columns {
@@ -60,12 +59,12 @@ pub const STATEMENTS: &[&str] = &[
     COUNTS,
 ];
 
-/// What an account is for. The numbers are the database's.
+/// The kind of an account. The discriminants are stored in the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AccountKind {
-    /// A person or a bot of their own.
+    /// A person or an independent bot.
     Person = 0,
-    /// Somebody who looks around without an account of their own.
+    /// A guest.
     Guest = 1,
     /// A user of an application service.
     Appservice = 2,
@@ -86,17 +85,17 @@ impl AccountKind {
 pub struct AccountRow {
     /// The user.
     pub user: UserSn,
-    /// What stands between `@` and `:`.
+    /// The localpart: the part between `@` and `:`.
     pub localpart: String,
-    /// The password's hash as a PHC string; none for accounts without one.
+    /// The password hash as a PHC string; `None` without a password.
     pub password: Option<String>,
-    /// When it was made.
+    /// When it was created, in milliseconds since the epoch.
     pub created_ms: Millis,
-    /// What it is for.
+    /// Its kind.
     pub kind: AccountKind,
     /// [`ADMIN`], [`LOCKED`], [`SUSPENDED`], [`ERASED`].
     pub flags: i64,
-    /// When it was deactivated.
+    /// When it was deactivated, in milliseconds since the epoch.
     pub deactivated_ms: Option<Millis>,
 }
 
@@ -120,7 +119,7 @@ fn read(row: &dyn Row) -> Result<AccountRow> {
     })
 }
 
-/// The account of a name.
+/// The account with this localpart.
 pub fn by_name(tx: &mut dyn Tx, localpart: &str) -> Result<Option<AccountRow>> {
     tx.one(BY_NAME, &[localpart.into()], read)
 }
@@ -130,22 +129,22 @@ pub fn get(tx: &mut dyn Tx, user: UserSn) -> Result<Option<AccountRow>> {
     tx.one(BY_SN, &[user.into()], read)
 }
 
-/// What a listing shows.
+/// Filter and position of a listing.
 #[derive(Debug, Clone, Default)]
 pub struct AccountsPage<'a> {
-    /// The name after which it starts; empty for the first page.
+    /// The localpart after which the page starts; empty for the first page.
     pub after: &'a str,
-    /// Part of a name; empty for any.
+    /// A substring of the localpart; empty for all.
     pub contains: &'a str,
-    /// Whether deactivated accounts are shown.
+    /// Include deactivated accounts.
     pub deactivated: bool,
-    /// Whether guests are shown.
+    /// Include guests.
     pub guests: bool,
-    /// The most that are shown.
+    /// Most accounts of the page.
     pub limit: u64,
 }
 
-/// A page of accounts in the order of their names.
+/// A page of accounts, sorted by localpart.
 pub fn page(tx: &mut dyn Tx, page: &AccountsPage<'_>) -> Result<Vec<AccountRow>> {
     let escaped = page.contains.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
     let pattern = format!("%{escaped}%");
@@ -153,14 +152,14 @@ pub fn page(tx: &mut dyn Tx, page: &AccountsPage<'_>) -> Result<Vec<AccountRow>>
     tx.all(PAGE, &args, read)
 }
 
-/// Accounts in use whose names start with `prefix`, at most `limit`.
+/// Active accounts whose localpart starts with `prefix`, at most `limit`.
 pub fn by_prefix(tx: &mut dyn Tx, prefix: &str, limit: u64) -> Result<Vec<AccountRow>> {
-    // Names are ASCII, so U+10FFFF comes after every one of them.
+    // Localparts are ASCII, so U+10FFFF sorts after all of them.
     let end = format!("{prefix}\u{10FFFF}");
     tx.all(BY_PREFIX, &[prefix.into(), (&end).into(), limit.into()], read)
 }
 
-/// Makes an account; says whether the name was free.
+/// Creates an account. Returns false if the localpart is taken.
 pub fn insert(tx: &mut dyn Tx, row: &AccountRow) -> Result<bool> {
     let args = [
         row.user.into(),
@@ -173,13 +172,13 @@ pub fn insert(tx: &mut dyn Tx, row: &AccountRow) -> Result<bool> {
     Ok(tx.execute(INSERT, &args)? > 0)
 }
 
-/// Sets or takes away the password's hash.
+/// Sets or removes the password hash.
 pub fn set_password(tx: &mut dyn Tx, user: UserSn, password: Option<&str>) -> Result<()> {
     tx.execute(SET_PASSWORD, &[user.into(), password.into()])?;
     Ok(())
 }
 
-/// Replaces a hash by another one of the same password, unless it has changed meanwhile.
+/// Replaces a hash by a stronger one of the same password. Does nothing if the password has changed meanwhile.
 pub fn rehash(tx: &mut dyn Tx, user: UserSn, before: &str, after: &str) -> Result<()> {
     tx.execute(REHASH, &[user.into(), before.into(), after.into()])?;
     Ok(())
@@ -191,13 +190,13 @@ pub fn set_flags(tx: &mut dyn Tx, user: UserSn, flags: i64) -> Result<()> {
     Ok(())
 }
 
-/// Marks an account as deactivated and takes away its password.
+/// Marks an account as deactivated and removes its password.
 pub fn deactivate(tx: &mut dyn Tx, user: UserSn, now_ms: Millis, flags: i64) -> Result<()> {
     tx.execute(DEACTIVATE, &[user.into(), now_ms.into(), flags.into()])?;
     Ok(())
 }
 
-/// Makes a deactivated account usable again; it has no password yet.
+/// Reactivates an account. It has no password afterwards.
 pub fn reactivate(tx: &mut dyn Tx, user: UserSn, flags: i64) -> Result<()> {
     tx.execute(REACTIVATE, &[user.into(), flags.into()])?;
     Ok(())
@@ -218,10 +217,10 @@ pub fn any_person(tx: &mut dyn Tx) -> Result<bool> {
     tx.exists(ANY_PERSON, &[])
 }
 
-/// How many accounts there are.
+/// Numbers of accounts by kind and status.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// People and bots whose accounts are in use.
+    /// Active accounts of people and bots.
     pub people: u64,
     /// Guests.
     pub guests: u64,
@@ -229,15 +228,15 @@ pub struct Counts {
     pub appservice: u64,
     /// Deactivated accounts of any kind.
     pub deactivated: u64,
-    /// Administrators among the people.
+    /// Administrators among the active people.
     pub admins: u64,
-    /// Locked accounts among the people.
+    /// Locked accounts among the active people.
     pub locked: u64,
-    /// Suspended accounts among the people.
+    /// Suspended accounts among the active people.
     pub suspended: u64,
 }
 
-/// Counts accounts by what they are.
+/// Counts accounts by kind and status.
 pub fn counts(tx: &mut dyn Tx) -> Result<Counts> {
     let mut counts = Counts::default();
     tx.query(COUNTS, &[], &mut |row| {

@@ -1,4 +1,4 @@
-//! Room aliases of this server.
+//! Local room aliases.
 
 use hearth_base::Result;
 
@@ -14,7 +14,7 @@ const MOVE: &str = "UPDATE aliases SET room = ?2 WHERE room = ?1";
 /// Every statement of this file.
 pub const STATEMENTS: &[&str] = &[FIND, OF_ROOM, INSERT, DELETE, MOVE];
 
-/// The room of an alias, and who made the alias.
+/// The room of an alias, and the user who created the alias.
 pub fn find(tx: &mut dyn Tx, alias: &str) -> Result<Option<(RoomSn, UserSn)>> {
     tx.one(FIND, &[alias.into()], |row| Ok((RoomSn(row.int(0)?), UserSn(row.int(1)?))))
 }
@@ -24,18 +24,18 @@ pub fn of_room(tx: &mut dyn Tx, room: RoomSn) -> Result<Vec<String>> {
     tx.all(OF_ROOM, &[room.into()], |row| Ok(row.text(0)?.to_owned()))
 }
 
-/// Adds an alias; the caller has seen that it is free.
+/// Adds an alias. The caller has checked in the same transaction that it is free.
 pub fn insert(tx: &mut dyn Tx, alias: &str, room: RoomSn, creator: UserSn) -> Result<()> {
     tx.execute(INSERT, &[alias.into(), room.into(), creator.into()])?;
     Ok(())
 }
 
-/// Removes an alias; says whether there was one.
+/// Removes an alias. Returns whether it existed.
 pub fn delete(tx: &mut dyn Tx, alias: &str) -> Result<bool> {
     Ok(tx.execute(DELETE, &[alias.into()])? > 0)
 }
 
-/// Moves all aliases of one room to another (room upgrade).
+/// Moves all aliases of one room to another, for a room upgrade.
 pub fn move_all(tx: &mut dyn Tx, from: RoomSn, to: RoomSn) -> Result<()> {
     tx.execute(MOVE, &[from.into(), to.into()])?;
     Ok(())

@@ -1,4 +1,4 @@
-//! Media ids that were given out before their bytes came (client-server API, "Asynchronous uploads").
+//! Media ids that were created before the upload (client-server API, `POST /_matrix/media/v1/create`).
 
 use hearth_base::{Millis, Result};
 
@@ -15,34 +15,34 @@ const PRUNE: &str = "DELETE FROM media_announced WHERE expires_ms < ?1";
 /// Every statement of this file.
 pub const STATEMENTS: &[&str] = &[GET, INSERT, DELETE, OUTSTANDING, PRUNE];
 
-/// An id whose bytes have not come.
+/// A media id without content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Announced {
-    /// Who may upload them.
+    /// The user who may upload the content.
     pub uploader: UserSn,
-    /// Until when.
+    /// When the id expires, in milliseconds since the epoch.
     pub expires_ms: Millis,
 }
 
-/// The announcement of an id.
+/// The announcement of a media id.
 pub fn get(tx: &mut dyn Tx, id: &str) -> Result<Option<Announced>> {
     tx.one(GET, &[id.into()], |row| {
         Ok(Announced { uploader: UserSn(row.int(0)?), expires_ms: row.int(1)?.unsigned_abs() })
     })
 }
 
-/// Announces an id, which must be new.
+/// Adds an announcement. The id must be new.
 pub fn insert(tx: &mut dyn Tx, id: &str, announced: Announced) -> Result<()> {
     tx.execute(INSERT, &[id.into(), announced.uploader.into(), announced.expires_ms.into()])?;
     Ok(())
 }
 
-/// Takes an announcement back, or notes that it was kept; says whether there was one.
+/// Removes an announcement, because it expired or was uploaded. Returns whether it existed.
 pub fn delete(tx: &mut dyn Tx, id: &str) -> Result<bool> {
     Ok(tx.execute(DELETE, &[id.into()])? > 0)
 }
 
-/// How many announcements of a user are good at `now_ms`, and when the first of them expires.
+/// How many announcements of a user are valid at `now_ms`, and when the first of them expires.
 pub fn outstanding(tx: &mut dyn Tx, user: UserSn, now_ms: Millis) -> Result<(u64, Millis)> {
     let found = tx.one(OUTSTANDING, &[user.into(), now_ms.into()], |row| {
         Ok((row.int(0)?.unsigned_abs(), row.int(1)?.unsigned_abs()))
@@ -50,7 +50,7 @@ pub fn outstanding(tx: &mut dyn Tx, user: UserSn, now_ms: Millis) -> Result<(u64
     Ok(found.unwrap_or_default())
 }
 
-/// Forgets what had expired at `before_ms`; says how many.
+/// Removes announcements that expired before `before_ms`. Returns how many.
 pub fn prune(tx: &mut dyn Tx, before_ms: Millis) -> Result<u64> {
     tx.execute(PRUNE, &[before_ms.into()])
 }

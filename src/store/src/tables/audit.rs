@@ -1,4 +1,4 @@
-//! Who changed what through the admin plane.
+//! The audit log of the admin API.
 
 use hearth_base::{Millis, Result};
 
@@ -11,22 +11,22 @@ const NEWEST: &str = "SELECT at_ms, actor, action, target, detail FROM audit ORD
 /// Every statement of this file.
 pub const STATEMENTS: &[&str] = &[INSERT, NEWEST];
 
-/// One change.
+/// One entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditRow {
-    /// When.
+    /// When, in milliseconds since the epoch.
     pub at_ms: Millis,
-    /// Who.
+    /// Who made the change, such as `uid 1000 (alice)`.
     pub actor: String,
-    /// What was done, a steady word such as `user.deactivate`.
+    /// The action, a stable name such as `user.deactivate`.
     pub action: String,
-    /// To whom or what: an id.
+    /// The id of the object.
     pub target: String,
-    /// What else matters; empty for nothing.
+    /// Details; may be empty.
     pub detail: String,
 }
 
-/// Notes a change.
+/// Adds an entry.
 pub fn insert(tx: &mut WriteTx<'_>, row: &AuditRow) -> Result<()> {
     let sn = tx.position();
     let AuditRow { at_ms, actor, action, target, detail } = row;
@@ -34,7 +34,7 @@ pub fn insert(tx: &mut WriteTx<'_>, row: &AuditRow) -> Result<()> {
     Ok(())
 }
 
-/// The newest changes, at most `limit`, newest first.
+/// The newest entries, newest first, at most `limit`.
 pub fn newest(tx: &mut dyn Tx, limit: u64) -> Result<Vec<AuditRow>> {
     tx.all(NEWEST, &[limit.into()], |row| {
         Ok(AuditRow {

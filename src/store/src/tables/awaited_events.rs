@@ -1,4 +1,4 @@
-//! Events that stored events come after, and that are not here.
+//! Events that are named in the `prev_events` of stored events but are not stored themselves.
 
 use hearth_base::Result;
 
@@ -14,18 +14,18 @@ const DELETE: &str = "DELETE FROM awaited_events WHERE room = ?1 AND id_hash = ?
 /// Every statement of this file.
 pub const STATEMENTS: &[&str] = &[INSERT, HAS, DELETE];
 
-/// Notes that a stored event names `id` as previous.
+/// Records that a stored event names `id` in its `prev_events`.
 pub fn insert(tx: &mut dyn Tx, room: RoomSn, id: &str) -> Result<()> {
     tx.execute(INSERT, &[room.into(), id_hash(id).into(), id.into()])?;
     Ok(())
 }
 
-/// Whether a stored event names `id` as previous.
+/// Whether a stored event names `id` in its `prev_events`.
 pub fn has(tx: &mut dyn Tx, room: RoomSn, id: &str) -> Result<bool> {
     tx.exists(HAS, &[room.into(), id_hash(id).into(), id.into()])
 }
 
-/// Forgets about an event: it is here now.
+/// Removes an event id, because the event is now stored.
 pub fn delete(tx: &mut dyn Tx, room: RoomSn, id: &str) -> Result<()> {
     tx.execute(DELETE, &[room.into(), id_hash(id).into()])?;
     Ok(())

@@ -1,4 +1,4 @@
-//! Versions of room-key backups, and the keys in them.
+//! Server-side key backups: versions, and the room keys in them (client-server API, "Server-side key backups").
 
 use hearth_base::Result;
 
@@ -14,7 +14,8 @@ macro_rules! version {
 macro_rules! session {
     ($rest:literal) => {
         concat!(
-            "SELECT room, session, first_index, forwarded, verified, json FROM backup_keys WHERE owner = ?1 AND version = ?2 ",
+            "SELECT room, session, first_index, forwarded, verified, json FROM backup_keys WHERE owner = ?1 AND \
+             version = ?2 ",
             $rest
         )
     };
@@ -27,8 +28,8 @@ const CREATE: &str = "INSERT INTO backup_versions (owner, version, algorithm, au
      VALUES (?1, ?2, ?3, ?4, 0, 0, 0)";
 const SET_AUTH_DATA: &str = "UPDATE backup_versions SET auth_data = ?3 WHERE owner = ?1 AND version = ?2";
 const SET_COUNTS: &str = "UPDATE backup_versions SET etag = ?3, sessions = ?4 WHERE owner = ?1 AND version = ?2";
-const DELETE_VERSION: &str = "UPDATE backup_versions SET deleted = 1, auth_data = '{}' WHERE owner = ?1 AND version = ?2 \
-     AND deleted = 0";
+const DELETE_VERSION: &str = "UPDATE backup_versions SET deleted = 1, auth_data = '{}' WHERE owner = ?1 AND version = \
+     ?2 AND deleted = 0";
 const FORGET_VERSIONS: &str =
     "UPDATE backup_versions SET deleted = 1, auth_data = '{}' WHERE owner = ?1 AND deleted = 0";
 const FORGET_KEYS: &str = "DELETE FROM backup_keys WHERE owner = ?1";
@@ -37,7 +38,8 @@ const OF_ROOM: &str = session!("AND room = ?3 ORDER BY session");
 const ONE: &str = session!("AND room = ?3 AND session = ?4");
 const SET: &str = "INSERT INTO backup_keys (owner, version, room, session, first_index, forwarded, verified, json) \
      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (owner, version, room, session) DO UPDATE SET \
-     first_index = excluded.first_index, forwarded = excluded.forwarded, verified = excluded.verified, json = excluded.json";
+     first_index = excluded.first_index, forwarded = excluded.forwarded, verified = excluded.verified, json = \
+     excluded.json";
 const DELETE_ALL: &str = "DELETE FROM backup_keys WHERE owner = ?1 AND version = ?2";
 const DELETE_ROOM: &str = "DELETE FROM backup_keys WHERE owner = ?1 AND version = ?2 AND room = ?3";
 const DELETE_ONE: &str = "DELETE FROM backup_keys WHERE owner = ?1 AND version = ?2 AND room = ?3 AND session = ?4";
@@ -62,18 +64,18 @@ pub const STATEMENTS: &[&str] = &[
     DELETE_ONE,
 ];
 
-/// A version of a backup that has not been deleted.
+/// A backup version that has not been deleted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VersionRow {
-    /// Its number; counts up for each user.
+    /// Its number. Increases for each user and is never reused.
     pub version: i64,
-    /// What it is encrypted with.
+    /// The algorithm it is encrypted with.
     pub algorithm: String,
-    /// The algorithm's public part: a JSON object.
+    /// `auth_data`: a JSON object.
     pub auth_data: String,
-    /// Grows whenever its keys change.
+    /// The etag: increases with each change of its keys.
     pub etag: i64,
-    /// How many keys it holds.
+    /// How many keys it contains.
     pub sessions: i64,
 }
 
@@ -84,24 +86,24 @@ pub struct BackupSessionRow {
     pub room: String,
     /// The Megolm session.
     pub session: String,
-    /// From which message on it decrypts.
+    /// `first_message_index`.
     pub first_index: i64,
-    /// Over how many hands it came.
+    /// `forwarded_count`.
     pub forwarded: i64,
-    /// Whether it came from a device that the uploader had verified.
+    /// `is_verified`.
     pub verified: bool,
-    /// The whole item as uploaded: JSON.
+    /// The whole item as uploaded, as JSON.
     pub json: String,
 }
 
-/// Which keys of a backup.
+/// Selection of keys in a backup.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BackupScope {
-    /// All of them.
+    /// All keys.
     All,
-    /// Those of a room.
+    /// The keys of a room.
     Room(String),
-    /// One session of a room.
+    /// The key of a session.
     Session(String, String),
 }
 
@@ -131,31 +133,31 @@ pub fn newest(tx: &mut dyn Tx, owner: UserSn) -> Result<Option<VersionRow>> {
     tx.one(NEWEST, &[owner.into()], read_version)
 }
 
-/// One version of a user's backup, unless it has been deleted.
+/// A version of a user's backup; `None` if it was deleted.
 pub fn get(tx: &mut dyn Tx, owner: UserSn, version: i64) -> Result<Option<VersionRow>> {
     tx.one(GET, &[owner.into(), version.into()], read_version)
 }
 
-/// Begins a version and names it: one more than any version the user has had.
+/// Creates a version and returns its number: one more than any version the user ever had.
 pub fn create(tx: &mut dyn Tx, owner: UserSn, algorithm: &str, auth_data: &str) -> Result<i64> {
     let version = tx.int(GREATEST, &[owner.into()])?.unwrap_or(0) + 1;
     tx.execute(CREATE, &[owner.into(), version.into(), algorithm.into(), auth_data.into()])?;
     Ok(version)
 }
 
-/// Changes a version's public part.
+/// Replaces the `auth_data` of a version.
 pub fn set_auth_data(tx: &mut dyn Tx, owner: UserSn, version: i64, auth_data: &str) -> Result<()> {
     tx.execute(SET_AUTH_DATA, &[owner.into(), version.into(), auth_data.into()])?;
     Ok(())
 }
 
-/// Changes what a version says of its keys.
+/// Stores the etag and the number of keys of a version.
 pub fn set_counts(tx: &mut dyn Tx, owner: UserSn, version: &VersionRow) -> Result<()> {
     tx.execute(SET_COUNTS, &[owner.into(), version.version.into(), version.etag.into(), version.sessions.into()])?;
     Ok(())
 }
 
-/// Deletes a version and its keys; says whether there was one.
+/// Deletes a version and its keys. Returns whether it existed.
 pub fn delete_version(tx: &mut dyn Tx, owner: UserSn, version: i64) -> Result<bool> {
     if tx.execute(DELETE_VERSION, &[owner.into(), version.into()])? == 0 {
         return Ok(false);
@@ -194,7 +196,7 @@ pub fn session(
     tx.one(ONE, &[owner.into(), version.into(), room.into(), session.into()], read_session)
 }
 
-/// Stores a key in a version, in place of the one it may have.
+/// Stores a key in a version, replacing the existing one of the session.
 pub fn set_session(tx: &mut dyn Tx, owner: UserSn, version: i64, row: &BackupSessionRow) -> Result<()> {
     tx.execute(
         SET,
@@ -212,7 +214,7 @@ pub fn set_session(tx: &mut dyn Tx, owner: UserSn, version: i64, row: &BackupSes
     Ok(())
 }
 
-/// Deletes keys of a version; says how many.
+/// Deletes keys of a version. Returns how many.
 pub fn delete_sessions(tx: &mut dyn Tx, owner: UserSn, version: i64, scope: &BackupScope) -> Result<u64> {
     let (owner, version) = (owner.into(), version.into());
     match scope {

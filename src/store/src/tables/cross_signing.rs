@@ -14,19 +14,19 @@ const DELETE: &str = "DELETE FROM cross_signing_keys WHERE owner = ?1 AND kind =
 /// Every statement of this file.
 pub const STATEMENTS: &[&str] = &[GET, OF_USER, SET, DELETE];
 
-/// What a cross-signing key is for. The numbers are the database's.
+/// The usage of a cross-signing key. The discriminants are stored in the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum KeyKind {
-    /// The user's identity: signs the other two.
+    /// The master key: signs the other two.
     Master = 1,
-    /// Signs the user's own devices.
+    /// The self-signing key: signs the user's own devices.
     SelfSigning = 2,
-    /// Signs other users' master keys. Nobody else may see it.
+    /// The user-signing key: signs other users' master keys. Only its owner may see it.
     UserSigning = 3,
 }
 
 impl KeyKind {
-    /// As `usage` says it.
+    /// The value in `usage`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -44,9 +44,9 @@ impl KeyKind {
 /// A stored cross-signing key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CrossSigningRow {
-    /// The public key, in unpadded base64.
+    /// The public key in unpadded base64.
     pub public: String,
-    /// The key as it was uploaded: JSON.
+    /// The key object as uploaded, as JSON.
     pub json: String,
 }
 

@@ -1,4 +1,4 @@
-//! Dehydrated devices (MSC3814): at most one for each user.
+//! Dehydrated devices (MSC3814): at most one per user.
 
 use hearth_base::Result;
 
@@ -13,18 +13,18 @@ const DELETE: &str = "DELETE FROM dehydrated_devices WHERE owner = ?1 AND device
 /// Every statement of this file.
 pub const STATEMENTS: &[&str] = &[GET, SET, DELETE];
 
-/// A user's dehydrated device, and its secret part as JSON: encrypted, and none of our business.
+/// A user's dehydrated device and its `device_data` as JSON, which the client has encrypted.
 pub fn get(tx: &mut dyn Tx, owner: UserSn) -> Result<Option<(DeviceSn, String)>> {
     tx.one(GET, &[owner.into()], |row| Ok((DeviceSn(row.int(0)?), row.text(1)?.to_owned())))
 }
 
-/// Makes `device` the user's dehydrated one.
+/// Makes `device` the dehydrated device of the user.
 pub fn set(tx: &mut dyn Tx, owner: UserSn, device: DeviceSn, data: &str) -> Result<()> {
     tx.execute(SET, &[owner.into(), device.into(), data.into()])?;
     Ok(())
 }
 
-/// Forgets that `device` is the user's dehydrated one; does nothing when it is not.
+/// Removes the mark from `device`. Does nothing if it is not dehydrated.
 pub fn delete(tx: &mut dyn Tx, owner: UserSn, device: DeviceSn) -> Result<()> {
     tx.execute(DELETE, &[owner.into(), device.into()])?;
     Ok(())

@@ -1,4 +1,4 @@
-//! Events that are sent later (MSC4140). What waits is small and mostly also in memory; when it is due is the domain's to say.
+//! Delayed events (MSC4140). The domain decides when they are due; most restarts exist only in its memory.
 
 use hearth_base::{Millis, Result};
 
@@ -8,15 +8,16 @@ use crate::ids::{EventSn, RoomSn, UserSn};
 macro_rules! columns {
     ($rest:literal) => {
         concat!(
-            "SELECT id, user, room, type, state_key, content, timestamp_ms, delay_ms, since_ms, restarted, finalised_ms, ",
+            "SELECT id, user, room, type, state_key, content, timestamp_ms, delay_ms, since_ms, restarted, \
+             finalised_ms, ",
             "event, error FROM delayed_events ",
             $rest
         )
     };
 }
 
-const INSERT: &str = "INSERT INTO delayed_events (id, user, room, type, state_key, content, timestamp_ms, delay_ms, since_ms, \
-     restarted) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 0)";
+const INSERT: &str = "INSERT INTO delayed_events (id, user, room, type, state_key, content, timestamp_ms, delay_ms, \
+     since_ms, restarted) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 0)";
 const GET: &str = columns!("WHERE id = ?1");
 const OF_USER: &str = columns!("WHERE user = ?1");
 const WAITING: &str = "SELECT id, user, room, type, state_key, delay_ms, since_ms, restarted FROM delayed_events \
@@ -33,14 +34,14 @@ const FORGET_USER: &str = "DELETE FROM delayed_events WHERE user = ?1";
 /// Every statement of this file.
 pub const STATEMENTS: &[&str] = &[INSERT, GET, OF_USER, WAITING, NOTE, SENT, ENDED, PRUNE, PRUNE_USER, FORGET_USER];
 
-/// Whether what is written down of when an event was restarted can be relied on.
+/// How far the stored time of the last restart can be trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Restarted {
-    /// It never was.
+    /// It was never restarted.
     Never = 0,
-    /// It was, and `since_ms` is right.
+    /// It was restarted, and `since_ms` is the time.
     Noted = 1,
-    /// It was, and may have been again since `since_ms`.
+    /// It was restarted at `since_ms`, and possibly again later.
     Unsure = 2,
 }
 
@@ -54,56 +55,56 @@ impl Restarted {
     }
 }
 
-/// An event that is to be sent.
+/// A delayed event.
 #[derive(Debug, Clone)]
 pub struct DelayedEventRow {
-    /// What clients call it.
+    /// Its `delay_id`.
     pub id: String,
-    /// Whose it is.
+    /// Its sender.
     pub user: UserSn,
-    /// Where it goes.
+    /// Its room.
     pub room: RoomSn,
     /// Event type.
     pub kind: String,
-    /// State key; none if it is not state.
+    /// State key; `None` for a message event.
     pub state_key: Option<String>,
-    /// Canonical JSON; empty once the event has been sent.
+    /// Content as canonical JSON; empty after the event was sent.
     pub content: String,
-    /// The time that the event is to carry, if not that of its sending.
+    /// Overridden timestamp (MSC3316), in milliseconds since the epoch.
     pub timestamp_ms: Option<Millis>,
-    /// How long it waits.
+    /// Its delay, in milliseconds.
     pub delay_ms: u64,
-    /// When it was scheduled or restarted, as far as that has been written down.
+    /// When it was scheduled or last restarted, as far as that is stored; milliseconds since the epoch.
     pub since_ms: Millis,
 }
 
-/// What became of an event.
+/// The outcome of a delayed event.
 #[derive(Debug, Clone)]
 pub struct Finalised {
-    /// When.
+    /// When, in milliseconds since the epoch.
     pub at_ms: Millis,
-    /// What was sent.
+    /// The event that was sent.
     pub event: Option<EventSn>,
-    /// Why it was not sent, if not because somebody wanted that: a Matrix error as JSON.
+    /// Why it was not sent: a Matrix error as JSON. `None` if it was sent or cancelled.
     pub error: Option<String>,
 }
 
-/// An event that waits, without its content.
+/// A waiting event without its content.
 #[derive(Debug, Clone)]
 pub struct WaitingDelayedRow {
-    /// What clients call it.
+    /// Its `delay_id`.
     pub id: String,
-    /// Whose it is.
+    /// Its sender.
     pub user: UserSn,
-    /// Where it goes.
+    /// Its room.
     pub room: RoomSn,
     /// Type and state key, if it is state.
     pub state: Option<(String, String)>,
-    /// How long it waits.
+    /// Its delay, in milliseconds.
     pub delay_ms: u64,
-    /// When it was scheduled or restarted, as far as that has been written down.
+    /// When it was scheduled or last restarted, as far as that is stored; milliseconds since the epoch.
     pub since_ms: Millis,
-    /// How far that can be relied on.
+    /// How far `since_ms` can be trusted.
     pub restarted: Restarted,
 }
 
@@ -124,7 +125,7 @@ fn read(row: &dyn Row) -> Result<(DelayedEventRow, Option<Finalised>)> {
     Ok((wanted, Some(Finalised { at_ms: at_ms.unsigned_abs(), event, error })))
 }
 
-/// Adds an event that waits.
+/// Adds a waiting event.
 pub fn insert(tx: &mut dyn Tx, wanted: &DelayedEventRow) -> Result<()> {
     let args = [
         (&wanted.id).into(),
@@ -141,17 +142,17 @@ pub fn insert(tx: &mut dyn Tx, wanted: &DelayedEventRow) -> Result<()> {
     Ok(())
 }
 
-/// An event, whether it waits or not.
+/// An event, waiting or finalised.
 pub fn get(tx: &mut dyn Tx, id: &str) -> Result<Option<(DelayedEventRow, Option<Finalised>)>> {
     tx.one(GET, &[id.into()], read)
 }
 
-/// All events of a user, in no order.
+/// All events of a user, unordered.
 pub fn of_user(tx: &mut dyn Tx, user: UserSn) -> Result<Vec<(DelayedEventRow, Option<Finalised>)>> {
     tx.all(OF_USER, &[user.into()], read)
 }
 
-/// All events that wait.
+/// All waiting events.
 pub fn waiting(tx: &mut dyn Tx) -> Result<Vec<WaitingDelayedRow>> {
     tx.all(WAITING, &[], |row| {
         Ok(WaitingDelayedRow {
@@ -169,34 +170,34 @@ pub fn waiting(tx: &mut dyn Tx) -> Result<Vec<WaitingDelayedRow>> {
     })
 }
 
-/// Writes down when an event that waits was restarted.
+/// Stores when a waiting event was restarted.
 pub fn note(tx: &mut dyn Tx, id: &str, since_ms: Millis, restarted: Restarted) -> Result<()> {
     tx.execute(NOTE, &[id.into(), since_ms.into(), (restarted as i64).into()])?;
     Ok(())
 }
 
-/// Notes that an event has been sent; its content is forgotten here. Says whether it was waiting.
+/// Marks an event as sent and drops its content. Returns whether it was waiting.
 pub fn sent(tx: &mut dyn Tx, id: &str, now_ms: Millis, event: EventSn) -> Result<bool> {
     Ok(tx.execute(SENT, &[id.into(), now_ms.into(), event.into()])? > 0)
 }
 
-/// Notes that an event will not be sent: as somebody wants it, or because of an error. Says whether it was waiting.
+/// Marks an event as cancelled or failed. Returns whether it was waiting.
 pub fn ended(tx: &mut dyn Tx, id: &str, now_ms: Millis, error: Option<&str>) -> Result<bool> {
     Ok(tx.execute(ENDED, &[id.into(), now_ms.into(), error.into()])? > 0)
 }
 
-/// Forgets what was finalised before `before_ms`.
+/// Deletes events that were finalised before `before_ms`.
 pub fn prune(tx: &mut dyn Tx, before_ms: Millis) -> Result<u64> {
     tx.execute(PRUNE, &[before_ms.into()])
 }
 
-/// Forgets the oldest of what was finalised of a user, but for the newest `keep`.
+/// Deletes the oldest finalised events of a user except for the newest `keep`.
 pub fn prune_user(tx: &mut dyn Tx, user: UserSn, keep: u64) -> Result<()> {
     tx.execute(PRUNE_USER, &[user.into(), keep.into()])?;
     Ok(())
 }
 
-/// Forgets everything of a user.
+/// Deletes all events of a user.
 pub fn forget_user(tx: &mut dyn Tx, user: UserSn) -> Result<()> {
     tx.execute(FORGET_USER, &[user.into()])?;
     Ok(())

@@ -1,4 +1,4 @@
-//! Delayed events that wait for somebody to leave a call's SFU.
+//! Delayed leave events that a client delegated to the server (MSC4195): sent when the user leaves the SFU.
 
 use hearth_base::Result;
 
@@ -13,27 +13,27 @@ const DELETE: &str = "DELETE FROM delegated_leaves WHERE delay_id = ?1";
 /// Every statement of this file.
 pub const STATEMENTS: &[&str] = &[SET, ALL, DELETE];
 
-/// One of them.
+/// A delegated leave event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delegated {
     /// The delayed event.
     pub delay_id: String,
-    /// The SFU's room.
+    /// The room on the SFU.
     pub sfu_room: String,
-    /// Who they are in it.
+    /// The participant identity on the SFU.
     pub identity: String,
-    /// Whether they have been seen there.
+    /// Whether the participant has been seen on the SFU.
     pub connected: bool,
 }
 
-/// Adds one, or puts another in its place.
+/// Adds or replaces one.
 pub fn set(tx: &mut dyn Tx, row: &Delegated) -> Result<()> {
     let args = [(&row.delay_id).into(), (&row.sfu_room).into(), (&row.identity).into(), row.connected.into()];
     tx.execute(SET, &args)?;
     Ok(())
 }
 
-/// All of them.
+/// All delegated leave events.
 pub fn all(tx: &mut dyn Tx) -> Result<Vec<Delegated>> {
     tx.all(ALL, &[], |row| {
         Ok(Delegated {

@@ -1,6 +1,7 @@
-//! Other servers that this one sends to: their serial numbers, and how sending goes.
+//! Remote servers that this server sends to: serial numbers and the status of sending.
 //!
-//! What is here lags behind what the sender knows by up to a minute; after a crash it tries sooner than it would have.
+//! The stored status may be up to a minute older than the one in memory. After a crash, retries happen earlier than
+//! they otherwise would.
 
 use hearth_base::{Millis, Result};
 
@@ -23,24 +24,24 @@ const BY_SN: &str = columns!("WHERE sn = ?1");
 const FAILING: &str = columns!("WHERE failures > 0");
 const LIST: &str = columns!("WHERE name > ?1 ORDER BY name LIMIT ?2");
 const INSERT: &str = "INSERT INTO destinations (sn, name, failures) VALUES (?1, ?2, 0)";
-const SAVE: &str = "UPDATE destinations SET failures = ?2, failing_since_ms = ?3, retry_at_ms = ?4, last_success_ms = ?5, \
-     reason = ?6 WHERE sn = ?1";
+const SAVE: &str = "UPDATE destinations SET failures = ?2, failing_since_ms = ?3, retry_at_ms = ?4, last_success_ms = \
+     ?5, reason = ?6 WHERE sn = ?1";
 
 /// Every statement of this file.
 pub const STATEMENTS: &[&str] = &[FIND, ONE, BY_SN, FAILING, LIST, INSERT, SAVE];
 
-/// How sending to a server goes.
+/// The status of sending to a server.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DestinationHealth {
-    /// Attempts since the last one that succeeded.
+    /// Failed attempts since the last success.
     pub failures: u32,
-    /// When the first of them was.
+    /// When the first of them failed, in milliseconds since the epoch.
     pub failing_since_ms: Option<Millis>,
-    /// When the next attempt is due, unless there is a sign of life before.
+    /// When the next attempt is due, in milliseconds since the epoch. A request from the server makes it due at once.
     pub retry_at_ms: Option<Millis>,
-    /// When an attempt last succeeded; may be up to an hour behind.
+    /// When an attempt last succeeded, in milliseconds since the epoch; may be up to an hour old.
     pub last_success_ms: Option<Millis>,
-    /// Why the last attempt failed, for people.
+    /// Why the last attempt failed, for administrators.
     pub reason: Option<String>,
 }
 
@@ -51,7 +52,7 @@ pub struct DestinationRow {
     pub sn: DestinationSn,
     /// Its server name.
     pub name: String,
-    /// How sending goes.
+    /// The status of sending.
     pub health: DestinationHealth,
 }
 
@@ -70,7 +71,7 @@ fn read(row: &dyn Row) -> Result<DestinationRow> {
     })
 }
 
-/// The serial number of a server, given one now if need be.
+/// The serial number of a server; assigns one if it has none.
 pub fn intern(tx: &mut WriteTx<'_>, name: &str) -> Result<DestinationSn> {
     if let Some(sn) = tx.tx().int(FIND, &[name.into()])? {
         return Ok(DestinationSn(sn));
@@ -90,17 +91,17 @@ pub fn by_sn(tx: &mut dyn Tx, sn: DestinationSn) -> Result<Option<DestinationRow
     tx.one(BY_SN, &[sn.into()], read)
 }
 
-/// Those whose last attempt failed.
+/// Servers whose last attempt failed.
 pub fn failing(tx: &mut dyn Tx) -> Result<Vec<DestinationRow>> {
     tx.all(FAILING, &[], read)
 }
 
-/// Servers in the order of their names, those after `after`.
+/// Servers sorted by name, after `after`.
 pub fn list(tx: &mut dyn Tx, after: &str, limit: u64) -> Result<Vec<DestinationRow>> {
     tx.all(LIST, &[after.into(), limit.into()], read)
 }
 
-/// Writes down how sending goes.
+/// Stores the status of sending.
 pub fn save(tx: &mut dyn Tx, sn: DestinationSn, health: &DestinationHealth) -> Result<()> {
     let DestinationHealth { failures, failing_since_ms, retry_at_ms, last_success_ms, reason } = health;
     let (since, retry, success) = (failing_since_ms.as_ref(), retry_at_ms.as_ref(), last_success_ms.as_ref());

@@ -1,5 +1,5 @@
-//! When users' devices and keys last changed, who signed whose, and who came to or left rooms: what `device_lists` of a sync
-//! is made of. Each is asked by position, so that a sync in whose window nothing happened costs three index look-ups.
+//! Changes of devices and keys, signatures between users, and changes of membership: the data for `device_lists` of a
+//! sync. All are indexed by position, so a sync without changes costs three index lookups.
 
 use hearth_base::{Position, Result};
 
@@ -46,36 +46,37 @@ pub const STATEMENTS: &[&str] = &[
     SET_MOVES_FLOOR,
 ];
 
-/// One change of a membership.
+/// A change of membership.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Move {
-    /// In which room.
+    /// The room.
     pub room: RoomSn,
-    /// Whose.
+    /// The user.
     pub member: UserSn,
-    /// From what.
+    /// The membership before.
     pub before: Membership,
-    /// To what.
+    /// The membership after.
     pub now: Membership,
 }
 
-/// Notes that a user's devices or keys changed. Only the newest change is kept: who reads the list anew has all of them.
+/// Records that a user's devices or keys changed. Only the newest change is stored, because clients fetch the whole
+/// list.
 pub fn set(tx: &mut dyn Tx, owner: UserSn, at: Position) -> Result<()> {
     tx.execute(SET, &[owner.into(), at.into()])?;
     Ok(())
 }
 
-/// When a user's devices or keys last changed; none if they never did.
+/// When a user's devices or keys last changed; `None` if they never did.
 pub fn newest(tx: &mut dyn Tx, owner: UserSn) -> Result<Option<Position>> {
     Ok(tx.int(NEWEST, &[owner.into()])?.map(Position::from_i64))
 }
 
-/// The users whose newest change lies in `(after, upto]`.
+/// The users whose newest change is in `(after, upto]`.
 pub fn changed_between(tx: &mut dyn Tx, after: Position, upto: Position) -> Result<Vec<UserSn>> {
     tx.all(BETWEEN, &[after.into(), upto.into()], |row| Ok(UserSn(row.int(0)?)))
 }
 
-/// Notes that a user signed another's key.
+/// Records that a user signed another user's key.
 pub fn set_signed(tx: &mut dyn Tx, signer: UserSn, target: UserSn, at: Position) -> Result<()> {
     tx.execute(SET_SIGNED, &[signer.into(), target.into(), at.into()])?;
     Ok(())
@@ -86,7 +87,7 @@ pub fn signed_between(tx: &mut dyn Tx, signer: UserSn, after: Position, upto: Po
     tx.all(SIGNED_BETWEEN, &[signer.into(), after.into(), upto.into()], |row| Ok(UserSn(row.int(0)?)))
 }
 
-/// Notes that a membership was `before` and is now what `row` says; nothing when that is the same.
+/// Records that a membership was `before` and is now as in `row`; does nothing if it is the same.
 pub(super) fn note_move(tx: &mut dyn Tx, row: &MembershipRow, before: Membership) -> Result<()> {
     if before == row.membership {
         return Ok(());
@@ -96,8 +97,8 @@ pub(super) fn note_move(tx: &mut dyn Tx, row: &MembershipRow, before: Membership
     Ok(())
 }
 
-/// The changes of memberships in `(after, upto]` in rooms that `user` is in or was in since `after`, oldest first. Those up
-/// to [`moves_floor`] are not there any more.
+/// Membership changes in `(after, upto]` in rooms that `user` is in or was in since `after`, oldest first. Changes up
+/// to [`moves_floor`] have been deleted.
 pub fn moves_between(tx: &mut dyn Tx, user: UserSn, after: Position, upto: Position) -> Result<Vec<Move>> {
     tx.all(MOVES, &[after.into(), upto.into(), user.into()], |row| {
         Ok(Move {
@@ -119,12 +120,12 @@ pub fn moves_floor(tx: &mut dyn Tx) -> Result<Position> {
     Ok(tx.int(MOVES_FLOOR, &[])?.map_or(Position::ZERO, Position::from_i64))
 }
 
-/// How many changes of memberships are remembered.
+/// How many membership changes are stored.
 pub fn count_moves(tx: &mut dyn Tx) -> Result<u64> {
     Ok(tx.int(COUNT_MOVES, &[])?.unwrap_or(0).unsigned_abs())
 }
 
-/// Forgets the `count` oldest changes of memberships, and others of the same position, and remembers up to where.
+/// Deletes the `count` oldest membership changes, with others of the same position, and stores up to where.
 pub fn prune_moves(tx: &mut dyn Tx, count: u64) -> Result<()> {
     let Some(last) = count.checked_sub(1) else { return Ok(()) };
     if let Some(floor) = tx.int(NTH_MOVE, &[last.into()])? {

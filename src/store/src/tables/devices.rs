@@ -1,4 +1,4 @@
-//! The devices of local users. Their keys, messages and push settings are in tables of their own.
+//! Devices of local users. Their keys, to-device messages and pushers are in other tables.
 
 use hearth_base::{Millis, Result};
 
@@ -30,26 +30,26 @@ pub const STATEMENTS: &[&str] = &[OF_USER, FIND, BY_SN, COUNT, INSERT, RENAME, S
 pub struct DeviceRow {
     /// Its serial number.
     pub sn: DeviceSn,
-    /// Whose it is.
+    /// Its user.
     pub user: UserSn,
-    /// Its id, unique among its user's.
+    /// Its device id, unique per user.
     pub id: String,
-    /// What people call it.
+    /// Its display name.
     pub name: Option<String>,
-    /// When it first logged in.
+    /// When it first logged in, in milliseconds since the epoch.
     pub created_ms: Millis,
-    /// When it last asked for anything, as far as that is written down yet.
+    /// When it last made a request, as far as that is stored.
     pub seen: Seen,
 }
 
 /// When and from where a device was last seen.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Seen {
-    /// When; none if not yet.
+    /// When, in milliseconds since the epoch; `None` if never.
     pub at_ms: Option<Millis>,
-    /// From which address.
+    /// The client's IP address.
     pub ip: Option<String>,
-    /// What its client calls itself.
+    /// The client's user agent.
     pub agent: Option<String>,
 }
 
@@ -73,7 +73,7 @@ pub fn of_user(tx: &mut dyn Tx, user: UserSn) -> Result<Vec<DeviceRow>> {
     tx.all(OF_USER, &[user.into()], read)
 }
 
-/// The device that a user calls `id`.
+/// The device of a user with the device id `id`.
 pub fn find(tx: &mut dyn Tx, user: UserSn, id: &str) -> Result<Option<DeviceRow>> {
     tx.one(FIND, &[user.into(), id.into()], read)
 }
@@ -88,26 +88,26 @@ pub fn count(tx: &mut dyn Tx, user: UserSn) -> Result<u64> {
     Ok(tx.int(COUNT, &[user.into()])?.unwrap_or(0).unsigned_abs())
 }
 
-/// Adds a device; its id must be new to the user.
+/// Adds a device. Its id must be new to the user.
 pub fn insert(tx: &mut WriteTx<'_>, user: UserSn, id: &str, name: Option<&str>, now_ms: Millis) -> Result<DeviceSn> {
     let sn = DeviceSn::from(tx.position());
     tx.execute(INSERT, &[sn.into(), user.into(), id.into(), name.into(), now_ms.into()])?;
     Ok(sn)
 }
 
-/// Sets what people call a device.
+/// Sets a device's display name.
 pub fn rename(tx: &mut dyn Tx, sn: DeviceSn, name: Option<&str>) -> Result<()> {
     tx.execute(RENAME, &[sn.into(), name.into()])?;
     Ok(())
 }
 
-/// Writes down when and from where a device was seen.
+/// Stores when and from where a device was last seen.
 pub fn set_seen(tx: &mut dyn Tx, sn: DeviceSn, seen: &Seen) -> Result<()> {
     tx.execute(SEEN, &[sn.into(), seen.at_ms.into(), seen.ip.as_deref().into(), seen.agent.as_deref().into()])?;
     Ok(())
 }
 
-/// Removes a device; what belongs to it elsewhere is the caller's to remove.
+/// Removes a device. The caller removes its rows in other tables.
 pub fn delete(tx: &mut dyn Tx, sn: DeviceSn) -> Result<()> {
     tx.execute(DELETE, &[sn.into()])?;
     Ok(())

@@ -1,4 +1,4 @@
-//! Events: stored once, found by id, by serial number, or by place in a room's timeline.
+//! Events: stored once; found by event id, serial number, or place in the timeline.
 
 use hearth_base::{Error, Result};
 
@@ -8,7 +8,8 @@ use crate::ids::{DeviceSn, EventSn, KeySn, RoomSn, SnapshotSn, UserSn};
 macro_rules! columns {
     ($rest:literal) => {
         concat!(
-            "SELECT sn, room, ord, id, sender, state_key, depth, snapshot, flags, redacted_by, thread, device, txn, json ",
+            "SELECT sn, room, ord, id, sender, state_key, depth, snapshot, flags, redacted_by, thread, device, txn, \
+             json ",
             $rest
         )
     };
@@ -22,8 +23,8 @@ const FORWARD: &str = columns!("FROM events WHERE room = ?1 AND ord > ?2 AND ord
 const BACKWARD: &str = columns!("FROM events WHERE room = ?1 AND ord > ?2 AND ord <= ?3 ORDER BY ord DESC LIMIT ?4");
 const IN_THREAD: &str = "SELECT ord, sn FROM events WHERE thread = ?1 AND ord > ?2 AND ord <= ?3 ORDER BY ord LIMIT ?4";
 const NEWEST_FIRST: &str = columns!("FROM events WHERE sn < ?1 AND ord IS NOT NULL ORDER BY sn DESC LIMIT ?2");
-const INSERT: &str = "INSERT INTO events (sn, room, ord, id_hash, id, sender, state_key, depth, snapshot, flags, thread, device, \
-     txn, json) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
+const INSERT: &str = "INSERT INTO events (sn, room, ord, id_hash, id, sender, state_key, depth, snapshot, flags, \
+     thread, device, txn, json) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
 const PLACE: &str = "UPDATE events SET ord = ?2, snapshot = ?3, flags = ?4, thread = ?5 WHERE sn = ?1";
 const REDACT: &str = "UPDATE events SET flags = ?2, redacted_by = ?3, json = ?4 WHERE sn = ?1";
 const NEWEST_ORD: &str = "SELECT max(ord) FROM events WHERE room = ?1 AND ord <= ?2";
@@ -55,31 +56,31 @@ pub const STATEMENTS: &[&str] = &[
     COUNT_IN_ROOM,
 ];
 
-/// The event failed its authorisation and is kept only so that it is not fetched again.
+/// The event failed authorization. It is stored only so that it is not fetched again.
 pub const REJECTED: i64 = 1;
-/// The event is valid, but not by the current state: kept, never shown.
+/// The event is soft-failed: valid, but the current state does not allow it. Stored, never shown.
 pub const SOFT_FAILED: i64 = 2;
-/// The content has been removed.
+/// The content has been redacted.
 pub const REDACTED: i64 = 4;
-/// Known without its place in the timeline.
+/// An outlier: known without its place in the timeline.
 pub const OUTLIER: i64 = 8;
 
-/// An event as it is stored.
+/// A stored event.
 #[derive(Debug, Clone)]
 pub struct EventRow {
     /// Serial number: the position at which it was stored.
     pub sn: EventSn,
     /// Its room.
     pub room: RoomSn,
-    /// Place in the timeline; none for outliers and rejected events.
+    /// Place in the timeline; `None` for outliers and rejected events.
     pub ord: Option<i64>,
     /// Event id.
     pub id: String,
-    /// Who sent it.
+    /// The sender.
     pub sender: UserSn,
-    /// For state events, what part of the state it sets.
+    /// The state key's serial number; `None` for message events.
     pub state_key: Option<KeySn>,
-    /// Depth in the room's graph.
+    /// Depth in the event graph.
     pub depth: i64,
     /// The state before it.
     pub snapshot: SnapshotSn,
@@ -87,13 +88,13 @@ pub struct EventRow {
     pub flags: i64,
     /// The redaction that removed its content.
     pub redacted_by: Option<EventSn>,
-    /// The root of its thread.
+    /// The root event of its thread.
     pub thread: Option<EventSn>,
     /// The local device that sent it.
     pub device: Option<DeviceSn>,
-    /// Under which transaction id.
+    /// The transaction id that device used.
     pub txn: Option<String>,
-    /// The event itself, canonical JSON with signatures.
+    /// The event as canonical JSON with signatures.
     pub json: Vec<u8>,
 }
 
@@ -133,12 +134,12 @@ pub fn id_hash(id: &str) -> i64 {
     crate::hash64(&[id.as_bytes()])
 }
 
-/// The event of a serial number.
+/// The event with this serial number.
 pub fn by_sn(tx: &mut dyn Tx, sn: EventSn) -> Result<Option<EventRow>> {
     tx.one(BY_SN, &[sn.into()], read)
 }
 
-/// The event of an id.
+/// The event with this event id.
 pub fn by_id(tx: &mut dyn Tx, id: &str) -> Result<Option<EventRow>> {
     let mut found = None;
     tx.query(BY_HASH, &[id_hash(id).into()], &mut |row| {
@@ -150,7 +151,7 @@ pub fn by_id(tx: &mut dyn Tx, id: &str) -> Result<Option<EventRow>> {
     Ok(found)
 }
 
-/// The serial number of an event id, without loading the event.
+/// The serial number of an event id; does not load the event.
 pub fn find(tx: &mut dyn Tx, id: &str) -> Result<Option<EventSn>> {
     let mut found = None;
     tx.query(SN_BY_HASH, &[id_hash(id).into()], &mut |row| {
@@ -162,7 +163,7 @@ pub fn find(tx: &mut dyn Tx, id: &str) -> Result<Option<EventSn>> {
     Ok(found)
 }
 
-/// The id behind a serial number, without loading the event.
+/// The event id of a serial number; does not load the event.
 pub fn id(tx: &mut dyn Tx, sn: EventSn) -> Result<Option<String>> {
     tx.one(ID_BY_SN, &[sn.into()], |row| Ok(row.text(0)?.to_owned()))
 }
@@ -191,30 +192,30 @@ pub fn insert(tx: &mut dyn Tx, event: &EventRow) -> Result<()> {
     Ok(())
 }
 
-/// Gives an event that was an outlier its place: what [`EventRow`] says of where it stands and how it is judged.
+/// Turns an outlier into an event with a place: updates its place, state, flags and thread from `event`.
 pub fn place(tx: &mut dyn Tx, event: &EventRow) -> Result<()> {
     let args = [event.sn.into(), event.ord.into(), event.snapshot.into(), event.flags.into(), event.thread.into()];
     tx.execute(PLACE, &args)?;
     Ok(())
 }
 
-/// Replaces an event's content by what a redaction leaves of it.
+/// Replaces an event's JSON by its redacted form.
 pub fn redact(tx: &mut dyn Tx, event: &EventRow, by: EventSn, redacted_json: &[u8]) -> Result<()> {
     let flags = event.flags | REDACTED;
     tx.execute(REDACT, &[event.sn.into(), flags.into(), by.into(), Value::Blob(redacted_json)])?;
     Ok(())
 }
 
-/// Which way through a timeline.
+/// Direction of a visit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Direction {
-    /// From old to new.
+    /// Oldest first.
     Forward,
-    /// From new to old.
+    /// Newest first.
     Backward,
 }
 
-/// An event's row as a query stands on it: whoever has the event in memory already need not read the rest.
+/// A row of a query. Callers that have the event cached read its serial number only and skip the JSON.
 pub struct Stored<'a>(&'a dyn Row);
 
 impl Stored<'_> {
@@ -223,19 +224,18 @@ impl Stored<'_> {
         Ok(EventSn(self.0.int(0)?))
     }
 
-    /// Its room.
+    /// The room.
     pub fn room(&self) -> Result<RoomSn> {
         Ok(RoomSn(self.0.int(1)?))
     }
 
-    /// All of it.
+    /// The whole event.
     pub fn read(&self) -> Result<EventRow> {
         read(self.0)
     }
 }
 
-/// Visits the timeline of a room between `after` (exclusive) and `upto` (inclusive), at most `limit` rows;
-/// `each` answers whether to go on.
+/// Visits the timeline of a room in `(after, upto]`, at most `limit` rows, until `each` returns false.
 pub fn timeline(
     tx: &mut dyn Tx,
     room: RoomSn,
@@ -276,22 +276,22 @@ pub fn newest_first(
     tx.query(NEWEST_FIRST, &[before.into(), limit.into()], &mut |row| each(Stored(row)))
 }
 
-/// The place of the newest event at or before `upto`; none in a room without a timeline.
+/// The place of the newest event up to `upto`; `None` if there is none.
 pub fn newest_ord(tx: &mut dyn Tx, room: RoomSn, upto: i64) -> Result<Option<i64>> {
     tx.int(NEWEST_ORD, &[room.into(), upto.into()])
 }
 
-/// The place of a room's oldest event; none in a room without a timeline.
+/// The place of a room's oldest event; `None` without a timeline.
 pub fn oldest_ord(tx: &mut dyn Tx, room: RoomSn) -> Result<Option<i64>> {
     tx.int(OLDEST_ORD, &[room.into()])
 }
 
-/// How many events there are.
+/// Number of stored events.
 pub fn count(tx: &mut dyn Tx) -> Result<u64> {
     Ok(tx.int(COUNT, &[])?.unwrap_or(0).unsigned_abs())
 }
 
-/// How many events a room's timeline has.
+/// Number of events in a room's timeline.
 pub fn count_in_room(tx: &mut dyn Tx, room: RoomSn) -> Result<u64> {
     Ok(tx.int(COUNT_IN_ROOM, &[room.into()])?.unwrap_or(0).unsigned_abs())
 }

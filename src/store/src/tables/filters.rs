@@ -1,4 +1,4 @@
-//! Filters that clients have left with the server.
+//! Filters that clients have uploaded (client-server API, "Filtering").
 
 use hearth_base::{Position, Result};
 
@@ -16,12 +16,12 @@ const ERASE: &str = "DELETE FROM filters WHERE user = ?1";
 /// Every statement of this file.
 pub const STATEMENTS: &[&str] = &[GET, INSERT, COUNT, DROP_OLDEST, ERASE];
 
-/// A filter's definition, JSON.
+/// A filter's definition as JSON.
 pub fn get(tx: &mut dyn Tx, user: UserSn, id: &str) -> Result<Option<String>> {
     tx.one(GET, &[user.into(), id.into()], |row| Ok(row.text(0)?.to_owned()))
 }
 
-/// Adds a filter, unless it is there.
+/// Adds a filter; does nothing if it exists.
 pub fn insert(tx: &mut dyn Tx, user: UserSn, id: &str, json: &str, at: Position) -> Result<()> {
     tx.execute(INSERT, &[user.into(), id.into(), json.into(), at.into()])?;
     Ok(())

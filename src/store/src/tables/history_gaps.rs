@@ -1,5 +1,5 @@
-//! Gaps in rooms' timelines: what other servers have of a room and this one does not, and the places kept free for it.
-//! What a gap means and how it is filled is the domain's.
+//! Gaps in timelines: history that other servers have and this one does not, and the places reserved for it. The domain
+//! decides how gaps are filled.
 
 use hearth_base::{Millis, Result};
 
@@ -24,20 +24,20 @@ const DELETE: &str = "DELETE FROM history_gaps WHERE room = ?1 AND floor = ?2";
 /// Every statement of this file.
 pub const STATEMENTS: &[&str] = &[OF_ROOM, HIGHEST, BY_FLOOR, COUNT, SET, DELETE];
 
-/// A gap in a room's timeline. Its floor names it: that never changes.
+/// A gap in a room's timeline. Its floor never changes and identifies it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Gap {
-    /// The free places lie above this one.
+    /// The reserved places are above this one.
     pub floor: i64,
-    /// The highest free place; what is fetched goes here and below. At the floor when all are taken.
+    /// The highest free place; fetched events go here and below. Equal to the floor when none is left.
     pub next: i64,
-    /// Ids of the events right below what is known above the gap: where to ask on.
+    /// Event ids directly before the oldest known event above the gap: where to continue.
     pub missing: Vec<String>,
-    /// How often in a row nobody could fill any of it.
+    /// Failed attempts in a row to fill any of it.
     pub tries: u32,
-    /// When to try again; 0 for at once.
+    /// When to retry, in milliseconds since the epoch; 0 for at once.
     pub retry_ms: Millis,
-    /// Whether everybody who was asked the last time answered, and had nothing for us.
+    /// Whether all servers answered the last attempt without returning any event.
     pub refused: bool,
 }
 
@@ -57,12 +57,12 @@ pub fn of_room(tx: &mut dyn Tx, room: RoomSn) -> Result<Vec<Gap>> {
     tx.all(OF_ROOM, &[room.into()], read)
 }
 
-/// The highest gap of a room that has places after `after` and up to `upto`.
+/// The highest gap of a room with places in `(after, upto]`.
 pub fn highest(tx: &mut dyn Tx, room: RoomSn, (after, upto): (i64, i64)) -> Result<Option<Gap>> {
     tx.one(HIGHEST, &[room.into(), after.into(), upto.into()], read)
 }
 
-/// The gap above a floor; none when it has been closed.
+/// The gap above a floor; `None` if it has been closed.
 pub fn get(tx: &mut dyn Tx, room: RoomSn, floor: i64) -> Result<Option<Gap>> {
     tx.one(BY_FLOOR, &[room.into(), floor.into()], read)
 }
@@ -72,7 +72,7 @@ pub fn count(tx: &mut dyn Tx, room: RoomSn) -> Result<u64> {
     Ok(tx.int(COUNT, &[room.into()])?.unwrap_or(0).unsigned_abs())
 }
 
-/// Adds a gap, or changes the one above the same floor. Ids must not hold spaces.
+/// Adds a gap, or replaces the one with the same floor. Event ids must not contain spaces.
 pub fn set(tx: &mut dyn Tx, room: RoomSn, gap: &Gap) -> Result<()> {
     let missing = gap.missing.join(" ");
     tx.execute(

@@ -1,4 +1,4 @@
-//! The inbox: events of other servers that were taken, and are not in their rooms yet.
+//! The inbox: PDUs that were acknowledged to their senders but are not in their rooms yet.
 
 use hearth_base::{Millis, Position, Result};
 
@@ -24,22 +24,22 @@ const DELETE: &str = "DELETE FROM inbox WHERE position = ?1";
 pub const STATEMENTS: &[&str] =
     &[INSERT, HOLDS, OF_ROOM, ROOMS, COUNT, COUNT_OF_ROOM, COUNT_OF_ORIGIN, HURRY, POSTPONE, DELETE];
 
-/// An event that waits.
+/// A waiting PDU.
 #[derive(Debug, Clone)]
 pub struct InboxRow {
-    /// When it came, and its name here.
+    /// The position at which it arrived; identifies it here.
     pub position: Position,
-    /// Who handed it over.
+    /// The server that sent it.
     pub origin: String,
-    /// How often it was tried in vain.
+    /// Failed attempts.
     pub tries: u64,
-    /// When it is tried next.
+    /// When it is retried, in milliseconds since the epoch.
     pub retry_at_ms: Millis,
-    /// The event as it came.
+    /// The event as received.
     pub json: Vec<u8>,
 }
 
-/// Puts an event in, unless the same is there already.
+/// Adds a PDU, unless it is already there.
 pub fn insert(tx: &mut WriteTx<'_>, room: RoomSn, origin: &str, id: &str, json: &[u8]) -> Result<()> {
     let hash = id_hash(id);
     if tx.tx().exists(HOLDS, &[room.into(), hash.into()])? {
@@ -50,7 +50,7 @@ pub fn insert(tx: &mut WriteTx<'_>, room: RoomSn, origin: &str, id: &str, json: 
     Ok(())
 }
 
-/// What waits in a room after `after`, in order of arrival.
+/// Waiting PDUs of a room after `after`, in order of arrival.
 pub fn of_room(tx: &mut dyn Tx, room: RoomSn, after: Position, limit: u64) -> Result<Vec<InboxRow>> {
     tx.all(OF_ROOM, &[room.into(), after.into(), limit.into()], |row| {
         Ok(InboxRow {
@@ -63,17 +63,17 @@ pub fn of_room(tx: &mut dyn Tx, room: RoomSn, after: Position, limit: u64) -> Re
     })
 }
 
-/// The rooms in which something waits.
+/// Rooms with waiting PDUs.
 pub fn rooms(tx: &mut dyn Tx) -> Result<Vec<RoomSn>> {
     tx.all(ROOMS, &[], |row| Ok(RoomSn(row.int(0)?)))
 }
 
-/// How many events wait in all.
+/// Number of waiting PDUs.
 pub fn count(tx: &mut dyn Tx) -> Result<u64> {
     Ok(tx.int(COUNT, &[])?.unwrap_or(0).unsigned_abs())
 }
 
-/// How many events wait in a room.
+/// Number of waiting PDUs of a room.
 pub fn count_in_room(tx: &mut dyn Tx, room: RoomSn) -> Result<u64> {
     Ok(tx.int(COUNT_OF_ROOM, &[room.into()])?.unwrap_or(0).unsigned_abs())
 }
@@ -94,7 +94,7 @@ pub fn postpone(tx: &mut dyn Tx, position: Position, tries: u64, retry_at_ms: Mi
     Ok(())
 }
 
-/// Takes an event out.
+/// Removes a PDU.
 pub fn delete(tx: &mut dyn Tx, position: Position) -> Result<()> {
     tx.execute(DELETE, &[position.into()])?;
     Ok(())

@@ -1,11 +1,11 @@
-//! Uploaded media: whose it is, what it is called, which file holds its bytes. The files themselves are not here.
+//! Uploaded media: owner, names, and the file with the content. The files themselves are in the crate `media`.
 
 use hearth_base::{Error, Millis, Result};
 
 use crate::engine::{Row, Tx};
 use crate::ids::UserSn;
 
-/// The SHA-256 of a file's bytes.
+/// SHA-256 of a file's content.
 pub type Hash = [u8; 32];
 
 macro_rules! columns {
@@ -38,36 +38,36 @@ pub const STATEMENTS: &[&str] =
 /// One upload.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MediaRow {
-    /// The last part of its `mxc://` address.
+    /// The media id: the last part of its `mxc://` URI.
     pub id: String,
-    /// Who uploaded it.
+    /// The user who uploaded it.
     pub uploader: UserSn,
-    /// When its bytes came.
+    /// When it was uploaded, in milliseconds since the epoch.
     pub created_ms: Millis,
-    /// When it was last fetched, to the day; the same as `created_ms` at first.
+    /// When it was last downloaded, rounded to days; `created_ms` at first.
     pub accessed_ms: Millis,
-    /// Which file it is.
+    /// The file with its content.
     pub hash: Hash,
-    /// How long that is.
+    /// Its size in bytes.
     pub bytes: u64,
-    /// What the uploader says it is.
+    /// The content type that the uploader gave.
     pub content_type: String,
-    /// What the uploader calls it.
+    /// The file name that the uploader gave.
     pub file_name: Option<String>,
-    /// Whether it begins like HTML, SVG or other XML.
+    /// Whether it starts like HTML, SVG or other XML.
     pub markup: bool,
 }
 
-/// How much there is of something.
+/// Number and size of uploads.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Usage {
-    /// How many uploads.
+    /// Number of uploads.
     pub files: u64,
-    /// Their bytes; what was uploaded twice counts twice.
+    /// Total size in bytes; content uploaded twice counts twice.
     pub bytes: u64,
 }
 
-/// A hash as it stands in a column.
+/// A hash as stored in a column.
 pub(super) fn hash(column: &[u8]) -> Result<Hash> {
     column.try_into().map_err(|error| Error::fault("reading the hash of a media file", error))
 }
@@ -90,12 +90,12 @@ fn read_usage(row: &dyn Row, first: usize) -> Result<Usage> {
     Ok(Usage { files: row.int(first)?.unsigned_abs(), bytes: row.int(first + 1)?.unsigned_abs() })
 }
 
-/// One upload.
+/// The upload with this media id.
 pub fn get(tx: &mut dyn Tx, id: &str) -> Result<Option<MediaRow>> {
     tx.one(GET, &[id.into()], read)
 }
 
-/// Adds an upload, fetched when it was made; its id must be new.
+/// Adds an upload. Its media id must be new.
 pub fn insert(tx: &mut dyn Tx, row: &MediaRow) -> Result<()> {
     tx.execute(
         INSERT,
@@ -113,43 +113,43 @@ pub fn insert(tx: &mut dyn Tx, row: &MediaRow) -> Result<()> {
     Ok(())
 }
 
-/// Removes an upload; says whether there was one.
+/// Removes an upload. Returns whether it existed.
 pub fn delete(tx: &mut dyn Tx, id: &str) -> Result<bool> {
     Ok(tx.execute(DELETE, &[id.into()])? > 0)
 }
 
-/// Notes when an upload was fetched.
+/// Stores when an upload was last downloaded.
 pub fn set_accessed(tx: &mut dyn Tx, id: &str, at_ms: Millis) -> Result<()> {
     tx.execute(ACCESSED, &[id.into(), at_ms.into()])?;
     Ok(())
 }
 
-/// Whether any upload has these bytes.
+/// Whether an upload has this content.
 pub fn has_hash(tx: &mut dyn Tx, hash: &Hash) -> Result<bool> {
     tx.exists(HAS_HASH, &[hash.as_slice().into()])
 }
 
-/// Whether there is any upload at all.
+/// Whether there is any upload.
 pub fn any(tx: &mut dyn Tx) -> Result<bool> {
     tx.exists(ANY, &[])
 }
 
-/// Up to `limit` uploads of a user after the first `offset`, newest first.
+/// Up to `limit` uploads of a user, newest first, after the first `offset`.
 pub fn of_user(tx: &mut dyn Tx, user: UserSn, offset: u64, limit: u64) -> Result<Vec<MediaRow>> {
     tx.all(OF_USER, &[user.into(), limit.into(), offset.into()], read)
 }
 
-/// How much there is in all.
+/// Number and size of all uploads.
 pub fn usage(tx: &mut dyn Tx) -> Result<Usage> {
     Ok(tx.one(USAGE, &[], |row| read_usage(row, 0))?.unwrap_or_default())
 }
 
-/// How much there is of one user.
+/// Number and size of a user's uploads.
 pub fn usage_of(tx: &mut dyn Tx, user: UserSn) -> Result<Usage> {
     Ok(tx.one(USAGE_OF, &[user.into()], |row| read_usage(row, 0))?.unwrap_or_default())
 }
 
-/// How much there is of each user who has uploaded anything, by user id, the most bytes first.
+/// Number and size of uploads per user id, largest first.
 pub fn usage_by_user(tx: &mut dyn Tx) -> Result<Vec<(String, Usage)>> {
     tx.all(USAGE_BY_USER, &[], |row| Ok((row.text(0)?.to_owned(), read_usage(row, 1)?)))
 }

@@ -1,4 +1,4 @@
-//! Who is in which room, as the current state says; kept apart because every request asks it.
+//! Memberships as of the current state. Separate from the state, because every request needs them.
 
 use hearth_base::{Position, Result};
 
@@ -28,8 +28,10 @@ const FIRST_THERE: &str = "SELECT user FROM memberships WHERE room = ?1 AND user
      ORDER BY event LIMIT ?3";
 const FIRST_GONE: &str = "SELECT user FROM memberships WHERE room = ?1 AND user <> ?2 AND membership NOT IN (1, 2) \
      ORDER BY event LIMIT ?3";
-const SET: &str = "INSERT INTO memberships (room, user, membership, local, event, position, since, forgotten, stripped) \
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, 0, ?7) ON CONFLICT (room, user) DO UPDATE SET membership = excluded.membership, \
+const SET: &str = "INSERT INTO memberships (room, user, membership, local, event, position, since, forgotten, \
+     stripped) \
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, 0, ?7) \
+     ON CONFLICT (room, user) DO UPDATE SET membership = excluded.membership, \
      since = CASE WHEN memberships.membership = excluded.membership THEN memberships.since ELSE excluded.since END, \
      event = excluded.event, position = excluded.position, forgotten = 0, stripped = excluded.stripped";
 const FORGET: &str = "UPDATE memberships SET forgotten = 1 WHERE room = ?1 AND user = ?2";
@@ -64,18 +66,18 @@ pub const STATEMENTS: &[&str] = &[
     LOCAL_NEIGHBOURS,
 ];
 
-/// How a user stands to a room (`m.room.member`). The numbers are the database's.
+/// A membership (`m.room.member`). The discriminants are stored in the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Membership {
-    /// Left, kicked, refused, or never there.
+    /// Left, kicked, rejected, or never joined.
     Leave = 0,
-    /// In the room.
+    /// Joined.
     Join = 1,
     /// Invited.
     Invite = 2,
-    /// Has asked to be invited.
+    /// Knocked.
     Knock = 3,
-    /// May not come back until the ban is lifted.
+    /// Banned.
     Ban = 4,
 }
 
@@ -90,7 +92,7 @@ impl Membership {
         }
     }
 
-    /// From the `membership` of an event's content.
+    /// Parses `membership` of an event's content.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         Some(match name {
@@ -103,7 +105,7 @@ impl Membership {
         })
     }
 
-    /// As an event's content says it.
+    /// The value of `membership` in an event's content.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -116,22 +118,22 @@ impl Membership {
     }
 }
 
-/// One user's standing in one room.
+/// The membership of a user in a room.
 #[derive(Debug, Clone, Copy)]
 pub struct MembershipRow {
     /// The room.
     pub room: RoomSn,
     /// The user.
     pub user: UserSn,
-    /// The standing.
+    /// The membership.
     pub membership: Membership,
-    /// Whether the user is of this server.
+    /// Whether the user is local.
     pub local: bool,
     /// The member event.
     pub event: EventSn,
-    /// When the member event last changed, be it only a display name.
+    /// When the member event last changed, for example its display name.
     pub position: Position,
-    /// When the membership last became what it is. Kept by [`set`].
+    /// When `membership` last changed. [`set`] maintains it.
     pub since: Position,
     /// Whether the user has forgotten the room.
     pub forgotten: bool,
@@ -150,12 +152,12 @@ fn read(row: &dyn Row) -> Result<MembershipRow> {
     })
 }
 
-/// How a user stands to a room; none when they never had to do with it.
+/// The membership of a user in a room; `None` without a member event.
 pub fn get(tx: &mut dyn Tx, room: RoomSn, user: UserSn) -> Result<Option<MembershipRow>> {
     tx.one(ONE, &[room.into(), user.into()], read)
 }
 
-/// All rooms that a user has to do with and has not forgotten.
+/// All rooms in which a user has a membership and that they have not forgotten.
 pub fn of_user(tx: &mut dyn Tx, user: UserSn) -> Result<Vec<MembershipRow>> {
     tx.all(OF_USER, &[user.into()], read)
 }
@@ -170,12 +172,12 @@ pub fn of_room(tx: &mut dyn Tx, room: RoomSn) -> Result<Vec<MembershipRow>> {
     tx.all(OF_ROOM, &[room.into()], read)
 }
 
-/// The joined users of this server.
+/// The joined local users.
 pub fn local_joined(tx: &mut dyn Tx, room: RoomSn) -> Result<Vec<UserSn>> {
     tx.all(LOCAL_JOINED, &[room.into()], |row| Ok(UserSn(row.int(0)?)))
 }
 
-/// Visits the user ids of the joined users of other servers, who may be many.
+/// Visits the user ids of joined remote users one by one, because there may be many.
 pub fn remote_joined(tx: &mut dyn Tx, room: RoomSn, each: &mut dyn FnMut(&str)) -> Result<()> {
     tx.query(REMOTE_JOINED, &[room.into()], &mut |row| {
         each(row.text(0)?);
@@ -188,12 +190,12 @@ pub fn joined_rooms(tx: &mut dyn Tx, user: UserSn) -> Result<Vec<RoomSn>> {
     tx.all(JOINED_ROOMS, &[user.into()], |row| Ok(RoomSn(row.int(0)?)))
 }
 
-/// The stripped state that came with an invite or a knock: a JSON array.
+/// The stripped state of an invite or a knock: a JSON array.
 pub fn stripped(tx: &mut dyn Tx, room: RoomSn, user: UserSn) -> Result<Option<Vec<u8>>> {
     Ok(tx.one(STRIPPED, &[room.into(), user.into()], |row| Ok(row.opt_blob(0)?.map(<[u8]>::to_vec)))?.flatten())
 }
 
-/// Visits everybody who has to do with a room, by serial number, user id and standing; `each` answers whether to go on.
+/// Visits all memberships of a room by serial number, user id and membership, until `each` returns false.
 pub fn names(
     tx: &mut dyn Tx,
     room: RoomSn,
@@ -238,23 +240,23 @@ pub fn counts(tx: &mut dyn Tx, room: RoomSn) -> Result<Vec<(Membership, u64)>> {
     tx.all(COUNTS, &[room.into()], |row| Ok((Membership::from_int(row.int(0)?), row.int(1)?.unsigned_abs())))
 }
 
-/// The first others of a room, in the order of their member events, at most `limit`: those who are in it or invited, or if
-/// there is nobody, those who were.
+/// The heroes of a room: other users in the order of their member events, at most `limit`. Joined or invited ones; if
+/// there are none, those who left.
 pub fn first_others(tx: &mut dyn Tx, room: RoomSn, user: UserSn, limit: u64) -> Result<Vec<UserSn>> {
     let args = [room.into(), user.into(), limit.into()];
     let there = tx.all(FIRST_THERE, &args, |row| Ok(UserSn(row.int(0)?)))?;
     if there.is_empty() { tx.all(FIRST_GONE, &args, |row| Ok(UserSn(row.int(0)?))) } else { Ok(there) }
 }
 
-/// Sets how a user stands to a room, and notes that it changed; what was forgotten is remembered again.
+/// Sets a membership and records the change. Clears the mark that the user forgot the room.
 pub fn set(tx: &mut dyn Tx, row: &MembershipRow, stripped: Option<&[u8]>) -> Result<()> {
     let before = get(tx, row.room, row.user)?.map_or(Membership::Leave, |row| row.membership);
     device_lists::note_move(tx, row, before)?;
     write(tx, row, stripped)
 }
 
-/// As [`set`], for one of the many of another server who are there already when a room becomes known: nobody is told that they
-/// moved.
+/// [`set`] for the remote members of a room that becomes known. Records no change: they joined earlier, and there may
+/// be thousands.
 pub fn adopt(tx: &mut dyn Tx, row: &MembershipRow) -> Result<()> {
     write(tx, row, None)
 }
@@ -275,23 +277,23 @@ fn write(tx: &mut dyn Tx, row: &MembershipRow, stripped: Option<&[u8]>) -> Resul
     Ok(())
 }
 
-/// Makes a user forget a room.
+/// Marks a room as forgotten by a user.
 pub fn forget(tx: &mut dyn Tx, room: RoomSn, user: UserSn) -> Result<()> {
     tx.execute(FORGET, &[room.into(), user.into()])?;
     Ok(())
 }
 
-/// Rooms that two users are both joined to, at most `limit`.
+/// Rooms that both users are joined to, at most `limit`.
 pub fn shared_rooms(tx: &mut dyn Tx, one: UserSn, other: UserSn, limit: u64) -> Result<Vec<RoomSn>> {
     tx.all(SHARE, &[one.into(), other.into(), limit.into()], |row| Ok(RoomSn(row.int(0)?)))
 }
 
-/// Everybody who shares a room with a user, themselves included when they are in any room.
+/// All users who share a room with a user, including the user if they are in a room.
 pub fn neighbours(tx: &mut dyn Tx, user: UserSn) -> Result<Vec<UserSn>> {
     tx.all(NEIGHBOURS, &[user.into()], |row| Ok(UserSn(row.int(0)?)))
 }
 
-/// As [`neighbours`], users of this server only: whom to wake when the user changes.
+/// [`neighbours`], local users only: the users to wake when the user's profile or presence changes.
 pub fn local_neighbours(tx: &mut dyn Tx, user: UserSn) -> Result<Vec<UserSn>> {
     tx.all(LOCAL_NEIGHBOURS, &[user.into()], |row| Ok(UserSn(row.int(0)?)))
 }

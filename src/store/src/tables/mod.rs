@@ -1,4 +1,5 @@
-//! Table functions: the only SQL of Hearth, one file per group of tables, in the dialect that both engines share.
+//! Table functions: one file per group of tables, in the shared dialect. All SQL except that of the engines, the
+//! migrations and the position counter is here.
 
 pub mod account_data;
 pub mod accounts;
@@ -49,7 +50,7 @@ pub mod txns;
 pub mod unread_counts;
 pub mod users;
 
-/// Every statement of every group, for the test that prepares them on both engines.
+/// All statements of all groups. A test prepares them on both engines.
 pub const STATEMENTS: &[&[&str]] = &[
     account_data::STATEMENTS,
     accounts::STATEMENTS,

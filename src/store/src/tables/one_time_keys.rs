@@ -1,7 +1,7 @@
-//! One-time keys, each of which leaves once, and fallback keys for when none is left.
+//! One-time keys, each issued once, and fallback keys.
 //!
-//! A claim deletes what it returns in the same transaction, and nobody sees the answer before the commit: so a key is never
-//! issued twice, not even across a crash.
+//! A claim deletes what it returns in the same transaction, and the response is sent after the commit. So no key is
+//! issued twice, not even if the server crashes between the two: then the key is lost, which is harmless.
 
 use hearth_base::{Position, Result};
 
@@ -18,8 +18,8 @@ const COUNTS: &str =
 const CLEAR: &str = "DELETE FROM one_time_keys WHERE device = ?1";
 const FALLBACK: &str = "SELECT key_id, json FROM fallback_keys WHERE device = ?1 AND algorithm = ?2";
 const MARK_USED: &str = "UPDATE fallback_keys SET used = 1 WHERE device = ?1 AND algorithm = ?2 AND used = 0";
-const SET_FALLBACK: &str = "INSERT INTO fallback_keys (device, algorithm, key_id, used, json) VALUES (?1, ?2, ?3, 0, ?4) \
-     ON CONFLICT (device, algorithm) DO UPDATE SET key_id = excluded.key_id, used = 0, json = excluded.json";
+const SET_FALLBACK: &str = "INSERT INTO fallback_keys (device, algorithm, key_id, used, json) VALUES (?1, ?2, ?3, 0, \
+     ?4) ON CONFLICT (device, algorithm) DO UPDATE SET key_id = excluded.key_id, used = 0, json = excluded.json";
 const UNUSED: &str = "SELECT algorithm FROM fallback_keys WHERE device = ?1 AND used = 0 ORDER BY algorithm";
 const FALLBACKS: &str = "SELECT count(*) FROM fallback_keys WHERE device = ?1";
 const CLEAR_FALLBACK: &str = "DELETE FROM fallback_keys WHERE device = ?1";
@@ -28,27 +28,27 @@ const CLEAR_FALLBACK: &str = "DELETE FROM fallback_keys WHERE device = ?1";
 pub const STATEMENTS: &[&str] =
     &[GET, INSERT, NEXT, TAKE, COUNTS, CLEAR, FALLBACK, MARK_USED, SET_FALLBACK, UNUSED, FALLBACKS, CLEAR_FALLBACK];
 
-/// A key on its way out.
+/// A claimed key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyRow {
-    /// Its id, without the algorithm.
+    /// Its key id without the algorithm.
     pub key_id: String,
-    /// The key: JSON, an object or a string.
+    /// The key as JSON, an object or a string.
     pub json: String,
 }
 
-/// A one-time key that has not been claimed: JSON.
+/// A one-time key that has not been claimed, as JSON.
 pub fn get(tx: &mut dyn Tx, device: DeviceSn, algorithm: &str, key_id: &str) -> Result<Option<String>> {
     tx.one(GET, &[device.into(), algorithm.into(), key_id.into()], |row| Ok(row.text(0)?.to_owned()))
 }
 
-/// Adds a one-time key; the caller has seen that its id is free. `at` is its place in the order of issue.
+/// Adds a one-time key. The caller has checked that its id is new. `at` is its place in the order of issue.
 pub fn insert(tx: &mut dyn Tx, device: DeviceSn, algorithm: &str, key: &KeyRow, at: Position) -> Result<()> {
     tx.execute(INSERT, &[device.into(), algorithm.into(), (&key.key_id).into(), at.into(), (&key.json).into()])?;
     Ok(())
 }
 
-/// Takes the oldest one-time key: it is gone with this transaction.
+/// Claims the oldest one-time key and deletes it.
 pub fn take(tx: &mut dyn Tx, device: DeviceSn, algorithm: &str) -> Result<Option<KeyRow>> {
     let next = tx.one(NEXT, &[device.into(), algorithm.into()], |row| {
         Ok(KeyRow { key_id: row.text(0)?.to_owned(), json: row.text(1)?.to_owned() })
@@ -59,8 +59,9 @@ pub fn take(tx: &mut dyn Tx, device: DeviceSn, algorithm: &str) -> Result<Option
     Ok(next)
 }
 
-/// How many one-time keys of each algorithm a device has left (`device_one_time_keys_count` of a sync). The usual algorithm
-/// is always there, if only with 0: clients upload keys when they read that, not when nothing is said.
+/// The number of unclaimed one-time keys per algorithm (`device_one_time_keys_count` of a sync). `signed_curve25519` is
+/// always included, with 0 if there is none: clients upload keys when they read a low count, and not when it is
+/// missing.
 pub fn counts(tx: &mut dyn Tx, device: DeviceSn) -> Result<Vec<(String, u64)>> {
     let mut found =
         tx.all(COUNTS, &[device.into()], |row| Ok((row.text(0)?.to_owned(), row.int(1)?.unsigned_abs())))?;
@@ -70,7 +71,7 @@ pub fn counts(tx: &mut dyn Tx, device: DeviceSn) -> Result<Vec<(String, u64)>> {
     Ok(found)
 }
 
-/// The fallback key of an algorithm, if there is one, and whether this was its first use. Marks it as used.
+/// Claims the fallback key of an algorithm and marks it as used. Also returns whether it was unused before.
 pub fn use_fallback(tx: &mut dyn Tx, device: DeviceSn, algorithm: &str) -> Result<Option<(KeyRow, bool)>> {
     let found = tx.one(FALLBACK, &[device.into(), algorithm.into()], |row| {
         Ok(KeyRow { key_id: row.text(0)?.to_owned(), json: row.text(1)?.to_owned() })
@@ -80,7 +81,7 @@ pub fn use_fallback(tx: &mut dyn Tx, device: DeviceSn, algorithm: &str) -> Resul
     Ok(Some((key, first)))
 }
 
-/// Sets the fallback key of an algorithm, unused. The same key again changes nothing: it stays used.
+/// Sets the fallback key of an algorithm and marks it as unused. If the same key is set again, its mark stays.
 pub fn set_fallback(tx: &mut dyn Tx, device: DeviceSn, algorithm: &str, key: &KeyRow) -> Result<()> {
     let old = tx.one(FALLBACK, &[device.into(), algorithm.into()], |row| {
         Ok(row.text(0)? == key.key_id && row.text(1)? == key.json)
@@ -91,12 +92,12 @@ pub fn set_fallback(tx: &mut dyn Tx, device: DeviceSn, algorithm: &str, key: &Ke
     Ok(())
 }
 
-/// The algorithms whose fallback key nobody has got yet (`device_unused_fallback_key_types` of a sync).
+/// The algorithms with an unused fallback key (`device_unused_fallback_key_types` of a sync).
 pub fn unused_fallback_types(tx: &mut dyn Tx, device: DeviceSn) -> Result<Vec<String>> {
     tx.all(UNUSED, &[device.into()], |row| Ok(row.text(0)?.to_owned()))
 }
 
-/// How many fallback keys a device has: one for each algorithm.
+/// The number of fallback keys of a device: at most one per algorithm.
 pub fn fallbacks(tx: &mut dyn Tx, device: DeviceSn) -> Result<u64> {
     Ok(tx.int(FALLBACKS, &[device.into()])?.unwrap_or(0).unsigned_abs())
 }

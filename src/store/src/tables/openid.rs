@@ -1,4 +1,4 @@
-//! OpenID tokens, by their SHA-256.
+//! OpenID tokens, stored as their SHA-256 (client-server API, "OpenID").
 
 use hearth_base::{Millis, Result};
 
@@ -20,17 +20,17 @@ pub fn insert(tx: &mut dyn Tx, hash: &[u8; 32], user: UserSn, expires_ms: Millis
     Ok(())
 }
 
-/// Whose token it is; none when there is no such token or its time is over.
+/// The user of a token; `None` if it is unknown or expired.
 pub fn find(tx: &mut dyn Tx, hash: &[u8; 32], now_ms: Millis) -> Result<Option<UserSn>> {
     tx.one(FIND, &[hash.as_slice().into(), now_ms.into()], |row| Ok(UserSn(row.int(0)?)))
 }
 
-/// How many tokens of a user are stored.
+/// The number of stored tokens of a user.
 pub fn count(tx: &mut dyn Tx, user: UserSn) -> Result<u64> {
     Ok(tx.int(COUNT, &[user.into()])?.unwrap_or(0).unsigned_abs())
 }
 
-/// Removes the tokens of a user whose time is over.
+/// Removes a user's expired tokens.
 pub fn purge(tx: &mut dyn Tx, user: UserSn, now_ms: Millis) -> Result<()> {
     tx.execute(PURGE, &[user.into(), now_ms.into()])?;
     Ok(())

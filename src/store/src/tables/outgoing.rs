@@ -1,7 +1,7 @@
-//! What other servers are still to be told: one row for each piece of news, however many servers lack it.
+//! The outbox: one row per PDU or durable EDU, with the list of servers that lack it.
 //!
-//! A row is written in the transaction that stores what it tells of. The sender keeps all rows in memory and, once in a
-//! while, shortens and deletes those here; after a crash what went out since then goes out again, which harms nobody.
+//! A row is written in the transaction that stores its event. The sender has all rows in memory and shortens or deletes
+//! them here from time to time. After a crash, what was sent since then is sent again; receivers recognise duplicates.
 
 use hearth_base::{Position, Result};
 
@@ -21,35 +21,35 @@ const COUNT: &str = "SELECT count(*) FROM outgoing";
 /// Every statement of this file.
 pub const STATEMENTS: &[&str] = &[INSERT, ALL, JSON, SHRINK, DELETE, COUNT];
 
-/// What a row tells of.
+/// What a row is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OutgoingKind {
-    /// An event (PDU).
+    /// A PDU.
     Event {
         /// The event.
         event: EventSn,
         /// Its room.
         room: RoomSn,
     },
-    /// Something else (EDU).
+    /// An EDU.
     Edu {
-        /// A newer one with the same key makes this one superfluous.
+        /// A newer EDU with the same key replaces this one.
         key: Option<String>,
     },
 }
 
-/// A row, without the JSON.
+/// A row without its JSON.
 #[derive(Debug, Clone)]
 pub struct OutgoingRow {
-    /// When it was written: news go out in this order.
+    /// When it was written. Rows are sent in this order.
     pub position: Position,
-    /// Who lacks it, ascending.
+    /// The servers that lack it, ascending.
     pub destinations: Vec<DestinationSn>,
-    /// What it tells of.
+    /// What it is about.
     pub news: OutgoingKind,
 }
 
-/// Adds an event. `destinations` must be ascending.
+/// Adds a PDU. `destinations` must be ascending.
 pub fn add_event(
     tx: &mut dyn Tx,
     at: Position,
@@ -65,7 +65,7 @@ pub fn add_event(
     Ok(())
 }
 
-/// Adds an EDU, as JSON. `destinations` must be ascending.
+/// Adds an EDU as JSON. `destinations` must be ascending.
 pub fn add_edu(
     tx: &mut dyn Tx,
     at: Position,
@@ -105,24 +105,24 @@ pub fn json(tx: &mut dyn Tx, at: Position) -> Result<Option<Result<String, Strin
     Ok(found.flatten())
 }
 
-/// Leaves only these servers in a row. They must be ascending.
+/// Replaces the list of servers that lack a row. It must be ascending.
 pub fn shrink(tx: &mut dyn Tx, at: Position, destinations: &[DestinationSn]) -> Result<()> {
     tx.execute(SHRINK, &[at.into(), Value::Blob(&pack(destinations))])?;
     Ok(())
 }
 
-/// Deletes a row that nobody lacks any more.
+/// Deletes a row that no server lacks any more.
 pub fn delete(tx: &mut dyn Tx, at: Position) -> Result<()> {
     tx.execute(DELETE, &[at.into()])?;
     Ok(())
 }
 
-/// How many rows there are.
+/// Number of rows.
 pub fn count(tx: &mut dyn Tx) -> Result<u64> {
     Ok(tx.int(COUNT, &[])?.unwrap_or(0).unsigned_abs())
 }
 
-/// Serial numbers given at about the same time lie close together, so the differences are short.
+/// Encoded as differences, which are short: serial numbers assigned at about the same time are close to each other.
 fn pack(destinations: &[DestinationSn]) -> Vec<u8> {
     let mut before = 0;
     varint::write_list(destinations.iter().map(|sn| sn.0.wrapping_sub(std::mem::replace(&mut before, sn.0))))

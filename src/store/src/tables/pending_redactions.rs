@@ -1,4 +1,4 @@
-//! Redactions that came before what they redact.
+//! Redactions that arrived before the event they redact.
 
 use hearth_base::Result;
 
@@ -15,7 +15,7 @@ const DELETE: &str = "DELETE FROM pending_redactions WHERE redaction = ?1";
 /// Every statement of this file.
 pub const STATEMENTS: &[&str] = &[INSERT, OF, DELETE];
 
-/// Notes that `redaction` waits for `target`.
+/// Records that `redaction` waits for `target`.
 pub fn insert(tx: &mut dyn Tx, room: RoomSn, redaction: EventSn, target: &str) -> Result<()> {
     tx.execute(INSERT, &[redaction.into(), room.into(), id_hash(target).into(), target.into()])?;
     Ok(())
@@ -25,7 +25,7 @@ pub fn insert(tx: &mut dyn Tx, room: RoomSn, redaction: EventSn, target: &str) -
 pub fn of(tx: &mut dyn Tx, room: RoomSn, target: &str) -> Result<Vec<EventSn>> {
     let mut found = Vec::new();
     tx.query(OF, &[id_hash(target).into(), room.into()], &mut |row| {
-        // The index goes by a hash of the id.
+        // The index is by hash, so rows of another event id may match.
         if row.text(1)? == target {
             found.push(EventSn(row.int(0)?));
         }
@@ -34,7 +34,7 @@ pub fn of(tx: &mut dyn Tx, room: RoomSn, target: &str) -> Result<Vec<EventSn>> {
     Ok(found)
 }
 
-/// Forgets a redaction that waits no longer.
+/// Removes a redaction.
 pub fn delete(tx: &mut dyn Tx, redaction: EventSn) -> Result<()> {
     tx.execute(DELETE, &[redaction.into()])?;
     Ok(())

@@ -1,4 +1,4 @@
-//! The profiles of local users: one row for each user who has set anything.
+//! Profiles of local users: one row for each user who has set a field.
 
 use hearth_base::Result;
 
@@ -21,11 +21,11 @@ pub struct ProfileRow {
     pub displayname: Option<String>,
     /// `avatar_url`.
     pub avatar_url: Option<String>,
-    /// All further fields, a JSON object; none when there are none.
+    /// All other fields as a JSON object; `None` without any.
     pub more: Option<String>,
 }
 
-/// A user's profile; blank for users who have set nothing, and for users of other servers.
+/// A user's profile; empty for users without a row and for remote users.
 pub fn get(tx: &mut dyn Tx, user: UserSn) -> Result<ProfileRow> {
     let row = tx.one(GET, &[user.into()], |row| {
         Ok(ProfileRow {
@@ -37,7 +37,7 @@ pub fn get(tx: &mut dyn Tx, user: UserSn) -> Result<ProfileRow> {
     Ok(row.unwrap_or_default())
 }
 
-/// Sets a user's whole profile.
+/// Replaces a user's profile.
 pub fn set(tx: &mut dyn Tx, user: UserSn, profile: &ProfileRow) -> Result<()> {
     let ProfileRow { displayname, avatar_url, more } = profile;
     let args = [user.into(), displayname.as_deref().into(), avatar_url.as_deref().into(), more.as_deref().into()];

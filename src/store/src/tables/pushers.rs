@@ -1,4 +1,4 @@
-//! Pushers: whom to tell when there is something new for a user.
+//! Pushers: where notifications of a user are sent (client-server API, "Push Notifications").
 
 use hearth_base::Result;
 
@@ -18,14 +18,14 @@ const ERASE: &str = "DELETE FROM pushers WHERE user = ?1";
 /// Every statement of this file.
 pub const STATEMENTS: &[&str] = &[OF_USER, COUNT, EXISTS, SET, DELETE, DELETE_OF_OTHERS, DELETE_OF_DEVICE, ERASE];
 
-/// What names a pusher among its user's.
+/// The key of a pusher.
 #[derive(Debug, Clone, Copy)]
 pub struct PusherKey<'a> {
-    /// Whose it is.
+    /// Its user.
     pub user: UserSn,
-    /// The application.
+    /// `app_id`.
     pub app_id: &'a str,
-    /// Which installation of it.
+    /// `pushkey`.
     pub pushkey: &'a str,
 }
 
@@ -34,7 +34,7 @@ pub struct PusherKey<'a> {
 pub struct PusherRow {
     /// The device that set it.
     pub device: DeviceSn,
-    /// What the client said, JSON.
+    /// The pusher as the client set it, as JSON.
     pub json: String,
 }
 
@@ -50,12 +50,12 @@ pub fn count(tx: &mut dyn Tx, user: UserSn) -> Result<u64> {
     Ok(tx.int(COUNT, &[user.into()])?.unwrap_or(0).unsigned_abs())
 }
 
-/// Whether there is such a pusher.
+/// Whether a pusher exists.
 pub fn exists(tx: &mut dyn Tx, key: PusherKey<'_>) -> Result<bool> {
     tx.exists(EXISTS, &[key.user.into(), key.app_id.into(), key.pushkey.into()])
 }
 
-/// Adds a pusher, or replaces it.
+/// Adds or replaces a pusher.
 pub fn set(tx: &mut dyn Tx, key: PusherKey<'_>, pusher: &PusherRow) -> Result<()> {
     let args = [key.user.into(), key.app_id.into(), key.pushkey.into(), pusher.device.into(), (&pusher.json).into()];
     tx.execute(SET, &args)?;
@@ -68,7 +68,7 @@ pub fn delete(tx: &mut dyn Tx, key: PusherKey<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Removes the pushers that other users have for the same installation of an application: it is not theirs any more.
+/// Removes other users' pushers for the same app id and pushkey: another user has logged in on that installation.
 pub fn delete_of_others(tx: &mut dyn Tx, key: PusherKey<'_>) -> Result<()> {
     tx.execute(DELETE_OF_OTHERS, &[key.user.into(), key.app_id.into(), key.pushkey.into()])?;
     Ok(())

@@ -12,7 +12,8 @@ macro_rules! columns {
 }
 
 const SET: &str = "INSERT INTO receipts (room, user, kind, thread, event, ord, at_ms, position) \
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (room, user, kind, thread) DO UPDATE SET event = excluded.event, \
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) \
+     ON CONFLICT (room, user, kind, thread) DO UPDATE SET event = excluded.event, \
      ord = excluded.ord, at_ms = excluded.at_ms, position = excluded.position WHERE receipts.ord < excluded.ord";
 const OF_USER: &str = columns!("WHERE room = ?1 AND user = ?2");
 const CHANGED: &str = columns!("WHERE room = ?1 AND position > ?2 AND position <= ?3 ORDER BY position");
@@ -20,14 +21,14 @@ const CHANGED: &str = columns!("WHERE room = ?1 AND position > ?2 AND position <
 /// Every statement of this file.
 pub const STATEMENTS: &[&str] = &[SET, OF_USER, CHANGED];
 
-/// What part of a room a receipt is about.
+/// The part of a room that a receipt is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Thread {
-    /// The whole room.
+    /// The whole room (unthreaded).
     Unthreaded,
-    /// Everything outside of threads.
+    /// The main timeline.
     Main,
-    /// One thread, by its root.
+    /// A thread, by its root event.
     Root(EventSn),
 }
 
@@ -53,20 +54,20 @@ impl Thread {
     }
 }
 
-/// One receipt.
+/// A read receipt.
 #[derive(Debug, Clone, Copy)]
 pub struct ReceiptRow {
-    /// Who has read.
+    /// The user.
     pub user: UserSn,
-    /// Whether nobody else may see it.
+    /// Whether it is private (`m.read.private`).
     pub private: bool,
-    /// What part of the room.
+    /// The part of the room.
     pub thread: Thread,
-    /// Up to which event.
+    /// The last event read.
     pub event: EventSn,
-    /// That event's place in the timeline.
+    /// The place of that event in the timeline.
     pub ord: i64,
-    /// When.
+    /// When, in milliseconds since the epoch.
     pub at_ms: Millis,
 }
 
@@ -81,7 +82,7 @@ fn read(row: &dyn Row) -> Result<ReceiptRow> {
     })
 }
 
-/// Stores a receipt, unless one further on is there; says whether it did.
+/// Stores a receipt, unless a later one exists. Returns whether it did.
 pub fn set(tx: &mut dyn Tx, room: RoomSn, receipt: &ReceiptRow, at: Position) -> Result<bool> {
     let changed = tx.execute(
         SET,
@@ -104,7 +105,7 @@ pub fn of_user(tx: &mut dyn Tx, room: RoomSn, user: UserSn) -> Result<Vec<Receip
     tx.all(OF_USER, &[room.into(), user.into()], read)
 }
 
-/// The receipts of a room that changed after one position and up to another.
+/// Receipts of a room that changed in `(after, upto]`.
 pub fn changed(tx: &mut dyn Tx, room: RoomSn, after: Position, upto: Position) -> Result<Vec<ReceiptRow>> {
     tx.all(CHANGED, &[room.into(), after.into(), upto.into()], read)
 }

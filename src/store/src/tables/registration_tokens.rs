@@ -1,5 +1,5 @@
-//! Registration tokens: whoever has one may make an account. They are invitations that people type in, and an
-//! administrator must be able to read them again, so they stand here as they are.
+//! Registration tokens. Stored in plain text: they are invitations that users type, and administrators need to read
+//! them again.
 
 use hearth_base::{Millis, Result};
 
@@ -26,17 +26,17 @@ pub const STATEMENTS: &[&str] = &[GET, ALL, FIRST_RUN, INSERT, USE, DELETE, DELE
 /// A registration token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RegistrationTokenRow {
-    /// What people type in.
+    /// The token.
     pub token: String,
-    /// How many accounts it is good for; none for any number.
+    /// How many accounts it allows; `None` for any number.
     pub uses_max: Option<u64>,
-    /// How many were made with it.
+    /// How many accounts were created with it.
     pub uses: u64,
-    /// When it stops working; none if it does not.
+    /// When it expires, in milliseconds since the epoch; `None` for never.
     pub expires_ms: Option<Millis>,
-    /// When it was made.
+    /// When it was created, in milliseconds since the epoch.
     pub created_ms: Millis,
-    /// Whether it is the one of the first start.
+    /// Whether it is the token of the first start, for the first account.
     pub first_run: bool,
 }
 
@@ -61,25 +61,25 @@ pub fn all(tx: &mut dyn Tx) -> Result<Vec<RegistrationTokenRow>> {
     tx.all(ALL, &[], read)
 }
 
-/// The token of the first start, until it is used.
+/// The token of the first start; `None` after its use.
 pub fn first_run(tx: &mut dyn Tx) -> Result<Option<RegistrationTokenRow>> {
     tx.one(FIRST_RUN, &[], read)
 }
 
-/// Adds a token; says whether it is new.
+/// Adds a token. Returns false if it exists.
 pub fn insert(tx: &mut dyn Tx, row: &RegistrationTokenRow) -> Result<bool> {
     let args =
         [(&row.token).into(), row.uses_max.into(), row.expires_ms.into(), row.created_ms.into(), row.first_run.into()];
     Ok(tx.execute(INSERT, &args)? > 0)
 }
 
-/// Counts one use.
+/// Counts a use.
 pub fn count_use(tx: &mut dyn Tx, token: &str) -> Result<()> {
     tx.execute(USE, &[token.into()])?;
     Ok(())
 }
 
-/// Removes a token; says whether there was one.
+/// Removes a token. Returns whether it existed.
 pub fn delete(tx: &mut dyn Tx, token: &str) -> Result<bool> {
     Ok(tx.execute(DELETE, &[token.into()])? > 0)
 }

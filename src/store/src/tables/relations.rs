@@ -1,4 +1,4 @@
-//! Which event relates to which: edits, reactions, references, threads.
+//! Relations between events: edits, reactions, references, threads.
 
 use hearth_base::Result;
 
@@ -16,14 +16,14 @@ const INSERT: &str = "INSERT INTO relations (child, room, parent_hash, parent, r
      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
 const DELETE: &str = "DELETE FROM relations WHERE child = ?1";
 const OF_PARENT: &str = columns!("FROM relations WHERE parent_hash = ?1 AND room = ?2 ORDER BY child");
-/// As many parents as one statement takes; fewer are filled up by repeating one.
+/// Parents per statement; if there are fewer, one is repeated, so that one prepared statement serves all sizes.
 const PARENTS_PER_STATEMENT: usize = 32;
 macro_rules! where_parents {
     ($select:literal, $rest:literal) => {
         concat!(
             $select,
-            " WHERE r.room = ?1 AND r.parent_hash IN (?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, \
-             ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33) ",
+            " WHERE r.room = ?1 AND r.parent_hash IN (?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, \
+             ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33) ",
             $rest
         )
     };
@@ -69,20 +69,20 @@ pub const STATEMENTS: &[&str] = &[
     ROOTS,
 ];
 
-/// One relation.
+/// A relation.
 #[derive(Debug, Clone)]
 pub struct RelationRow {
-    /// The event that relates.
+    /// The child event.
     pub child: EventSn,
-    /// The id of the event it relates to, which need not be known here.
+    /// The event id of the parent, which may be unknown here.
     pub parent: String,
     /// `rel_type`, such as `m.annotation`.
     pub rel_type: String,
-    /// The child's event type.
+    /// The event type of the child.
     pub event_type: String,
     /// The `key` of an annotation.
     pub key: Option<String>,
-    /// The child's sender.
+    /// The sender of the child.
     pub sender: UserSn,
 }
 
@@ -97,7 +97,7 @@ fn read(row: &dyn Row) -> Result<RelationRow> {
     })
 }
 
-/// Notes a relation.
+/// Adds a relation.
 pub fn insert(tx: &mut dyn Tx, room: RoomSn, relation: &RelationRow) -> Result<()> {
     tx.execute(
         INSERT,
@@ -115,36 +115,36 @@ pub fn insert(tx: &mut dyn Tx, room: RoomSn, relation: &RelationRow) -> Result<(
     Ok(())
 }
 
-/// Forgets what an event relates to: it has been redacted.
+/// Removes the relation of an event that was redacted.
 pub fn delete(tx: &mut dyn Tx, child: EventSn) -> Result<()> {
     tx.execute(DELETE, &[child.into()])?;
     Ok(())
 }
 
-/// What relates to an event, oldest first.
+/// The relations to an event, oldest first.
 pub fn of_parent(tx: &mut dyn Tx, room: RoomSn, parent: &str) -> Result<Vec<RelationRow>> {
     let mut found = tx.all(OF_PARENT, &[id_hash(parent).into(), room.into()], read)?;
     found.retain(|relation| relation.parent == parent);
     Ok(found)
 }
 
-/// A relation together with where and what its child is.
+/// A relation with the place and the event id of its child.
 #[derive(Debug, Clone)]
 pub struct ChildRow {
     /// The relation.
     pub relation: RelationRow,
-    /// The child's place in the timeline; none when it stands in none.
+    /// The child's place in the timeline; `None` if it has none.
     pub ord: Option<i64>,
     /// The child's event id.
     pub id: String,
 }
 
-/// What relates to any of several events, in order of arrival.
+/// The relations to any of several events, in order of arrival.
 pub fn of_parents(tx: &mut dyn Tx, room: RoomSn, parents: &[&str]) -> Result<Vec<ChildRow>> {
     children(tx, OF_PARENTS, room, parents)
 }
 
-/// As [`of_parents`], edits and references only.
+/// [`of_parents`], edits and references only.
 pub fn edits_and_references(tx: &mut dyn Tx, room: RoomSn, parents: &[&str]) -> Result<Vec<ChildRow>> {
     children(tx, BUNDLED, room, parents)
 }
@@ -153,7 +153,7 @@ fn children(tx: &mut dyn Tx, sql: &'static str, room: RoomSn, parents: &[&str]) 
     let mut found: Vec<ChildRow> = Vec::new();
     for parents in parents.chunks(PARENTS_PER_STATEMENT) {
         tx.query(sql, &parents_args(room, parents), &mut |row| {
-            // The index goes by a hash of the id; what merely has the same hash is not meant.
+            // The index is by hash, so rows of other event ids may match.
             if parents.contains(&row.text(1)?) {
                 found.push(ChildRow { relation: read(row)?, ord: row.opt_int(6)?, id: row.text(7)?.to_owned() });
             }
@@ -171,25 +171,25 @@ fn parents_args(room: RoomSn, parents: &[&str]) -> [Value<'static>; PARENTS_PER_
     args
 }
 
-/// What one user has written in a thread.
+/// A user's replies in a thread.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RepliesRow {
-    /// The id of the thread's root.
+    /// The event id of the thread's root.
     pub root: String,
     /// The user.
     pub sender: UserSn,
-    /// How many replies.
+    /// The number of replies.
     pub count: u64,
-    /// The newest of them.
+    /// The newest reply.
     pub newest: EventSn,
 }
 
-/// Who has written how much in the threads of several roots, in no order; without what was redacted.
+/// The replies per user in the threads of several roots, unordered, without redacted ones.
 pub fn replies(tx: &mut dyn Tx, room: RoomSn, roots: &[&str]) -> Result<Vec<RepliesRow>> {
     let mut found = Vec::new();
     for roots in roots.chunks(PARENTS_PER_STATEMENT) {
         tx.query(REPLIES, &parents_args(room, roots), &mut |row| {
-            // As for the others: the hash may be another event's.
+            // As above: the hash may be that of another event id.
             if roots.contains(&row.text(0)?) {
                 let (sender, newest) = (UserSn(row.int(1)?), EventSn(row.int(3)?));
                 found.push(RepliesRow {
@@ -211,24 +211,24 @@ pub fn replies_before(tx: &mut dyn Tx, room: RoomSn, root: &str, before: EventSn
     tx.all(REPLIES_BEFORE, &args, |row| Ok(EventSn(row.int(0)?)))
 }
 
-/// Whether a room has ever had a thread.
+/// Whether a room has a thread.
 pub fn any_thread(tx: &mut dyn Tx, room: RoomSn) -> Result<bool> {
     tx.exists(ANY_THREAD, &[room.into()])
 }
 
-/// Notes that a thread has a new event.
+/// Records the newest event of a thread.
 pub fn touch_thread(tx: &mut dyn Tx, room: RoomSn, root: EventSn, newest: EventSn) -> Result<()> {
     tx.execute(TOUCH_THREAD, &[root.into(), room.into(), newest.into()])?;
     Ok(())
 }
 
-/// Notes a thread of which an old event was found; if it is known, its newest event stays what it is.
+/// Records a thread of which an old event was fetched. Does not replace the newest event of a known thread.
 pub fn note_thread(tx: &mut dyn Tx, room: RoomSn, root: EventSn, newest: EventSn) -> Result<()> {
     tx.execute(NOTE_THREAD, &[root.into(), room.into(), newest.into()])?;
     Ok(())
 }
 
-/// Threads of a room whose newest event is before `before`, newest first: root and newest event.
+/// Threads of a room whose newest event is before `before`, newest first: root event and newest event.
 pub fn threads(tx: &mut dyn Tx, room: RoomSn, before: EventSn, limit: u64) -> Result<Vec<(EventSn, EventSn)>> {
     tx.all(THREADS, &[room.into(), before.into(), limit.into()], |row| Ok((EventSn(row.int(0)?), EventSn(row.int(1)?))))
 }

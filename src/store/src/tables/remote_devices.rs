@@ -1,5 +1,5 @@
-//! The devices of other servers' users, as far as they are known; and the two streams that devices make between servers:
-//! the numbers of local users' lists, and the messages that came for devices.
+//! Known devices of remote users, and two streams between servers: the `stream_id` of local users' device lists, and
+//! the ids of received to-device messages.
 
 use std::collections::HashMap;
 
@@ -52,53 +52,53 @@ pub const STATEMENTS: &[&str] = &[
     PRUNE_RECEIVED,
 ];
 
-/// How far the device list of a user of another server is known.
+/// How complete the known device list of a remote user is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ListRow {
-    /// The last number in their server's stream that is in here; none when the list came without one.
+    /// The last `stream_id` that is included; `None` if the list came without one.
     pub stream: Option<i64>,
-    /// As of when this was all of it; zero when something is known to be missing.
+    /// The position at which the list was complete; zero if an update is known to be missing.
     pub synced: Position,
 }
 
-/// How far a user's list is known; none when it is not known at all.
+/// How complete a user's list is; `None` if no list is known.
 pub fn list(tx: &mut dyn Tx, owner: UserSn) -> Result<Option<ListRow>> {
     tx.one(LIST, &[owner.into()], |row| {
         Ok(ListRow { stream: row.opt_int(0)?, synced: Position::from_i64(row.int(1)?) })
     })
 }
 
-/// Notes how far a user's list is known.
+/// Stores how complete a user's list is.
 pub fn set_list(tx: &mut dyn Tx, owner: UserSn, list: ListRow) -> Result<()> {
     let stream = list.stream.map_or(Value::Null, Value::Int);
     tx.execute(SET_LIST, &[owner.into(), stream, list.synced.into()])?;
     Ok(())
 }
 
-/// Notes that something is missing from a user's list.
+/// Records that an update of a user's list is missing, so the list has to be fetched again.
 pub fn spoil(tx: &mut dyn Tx, owner: UserSn) -> Result<()> {
     tx.execute(SPOIL, &[owner.into()])?;
     Ok(())
 }
 
-/// Forgets a user's list with all devices.
+/// Removes a user's list with all its devices.
 pub fn forget(tx: &mut dyn Tx, owner: UserSn) -> Result<()> {
     tx.execute(CLEAR_DEVICES, &[owner.into()])?;
     tx.execute(DELETE_LIST, &[owner.into()])?;
     Ok(())
 }
 
-/// Users whose lists are known and who are in no room any more, at most `limit`.
+/// Users with a known list who share no room with a local user any more, at most `limit`.
 pub fn unshared(tx: &mut dyn Tx, limit: u64) -> Result<Vec<UserSn>> {
     tx.all(UNSHARED, &[limit.into()], |row| Ok(UserSn(row.int(0)?)))
 }
 
-/// The known devices of a user with their identity keys as JSON.
+/// A user's known devices with their identity keys as JSON.
 pub fn devices(tx: &mut dyn Tx, owner: UserSn) -> Result<Vec<(String, String)>> {
     tx.all(DEVICES, &[owner.into()], |row| Ok((row.text(0)?.to_owned(), row.text(1)?.to_owned())))
 }
 
-/// How many devices of a user are known.
+/// The number of a user's known devices.
 pub fn count(tx: &mut dyn Tx, owner: UserSn) -> Result<u64> {
     Ok(tx.int(COUNT_DEVICES, &[owner.into()])?.unwrap_or(0).unsigned_abs())
 }
@@ -115,7 +115,7 @@ pub fn delete_device(tx: &mut dyn Tx, owner: UserSn, device: &str) -> Result<()>
     Ok(())
 }
 
-/// The rooms with members of this server, and since when there has been one who is there still.
+/// The rooms with local members, and since when a local user has been in each without interruption.
 pub fn own_rooms(tx: &mut dyn Tx) -> Result<HashMap<RoomSn, Position>> {
     let rows = tx.all(OWN_ROOMS, &[], |row| Ok((RoomSn(row.int(0)?), Position::from_i64(row.int(1)?))))?;
     Ok(rows.into_iter().collect())
@@ -126,29 +126,29 @@ pub fn rooms_of(tx: &mut dyn Tx, user: UserSn) -> Result<Vec<(RoomSn, Position)>
     tx.all(ROOMS_OF, &[user.into()], |row| Ok((RoomSn(row.int(0)?), Position::from_i64(row.int(1)?))))
 }
 
-/// The last number in the stream of a local user's device list; none when it never changed.
+/// The last `stream_id` of a local user's device list; `None` if it never changed.
 pub fn stream(tx: &mut dyn Tx, owner: UserSn) -> Result<Option<i64>> {
     tx.int(STREAM, &[owner.into()])
 }
 
-/// Sets the last number in the stream of a local user's device list.
+/// Stores the last `stream_id` of a local user's device list.
 pub fn set_stream(tx: &mut dyn Tx, owner: UserSn, stream: i64) -> Result<()> {
     tx.execute(SET_STREAM, &[owner.into(), stream.into()])?;
     Ok(())
 }
 
-/// Notes a message to devices from another server; says whether it is the first time.
+/// Records the id of a received `m.direct_to_device` EDU. Returns false for a duplicate.
 pub fn receive(tx: &mut dyn Tx, sender: &str, message: &str, now_ms: Millis) -> Result<bool> {
     let hash = crate::hash64(&[sender.as_bytes(), message.as_bytes()]);
     Ok(tx.execute(RECEIVE, &[hash.into(), now_ms.into()])? > 0)
 }
 
-/// Whether any message came before `before_ms`.
+/// Whether an id was recorded before `before_ms`.
 pub fn any_received(tx: &mut dyn Tx, before_ms: Millis) -> Result<bool> {
     Ok(tx.int(ANY_RECEIVED, &[before_ms.into()])?.is_some())
 }
 
-/// Forgets which messages came before `before_ms`.
+/// Removes ids recorded before `before_ms`.
 pub fn prune_received(tx: &mut dyn Tx, before_ms: Millis) -> Result<()> {
     tx.execute(PRUNE_RECEIVED, &[before_ms.into()])?;
     Ok(())

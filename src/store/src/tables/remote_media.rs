@@ -1,4 +1,4 @@
-//! Copies of media of other homeservers: which file holds which. The files themselves are not here.
+//! Cached media of other homeservers: which file holds which. The files themselves are in the crate `media`.
 
 use hearth_base::{Millis, Result};
 
@@ -8,7 +8,8 @@ use crate::engine::{Row, Tx};
 macro_rules! columns {
     ($rest:literal) => {
         concat!(
-            "SELECT server, id, fetched_ms, accessed_ms, hash, bytes, content_type, file_name, markup FROM remote_media ",
+            "SELECT server, id, fetched_ms, accessed_ms, hash, bytes, content_type, file_name, markup FROM \
+             remote_media ",
             $rest
         )
     };
@@ -27,26 +28,26 @@ const DELETE: &str = "DELETE FROM remote_media WHERE server = ?1 AND id = ?2";
 /// Every statement of this file.
 pub const STATEMENTS: &[&str] = &[GET, INSERT, ACCESSED, HAS_HASH, LONGEST_UNUSED, USAGE, DELETE];
 
-/// One copy.
+/// A cached file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RemoteMediaRow {
-    /// The server whose media it is.
+    /// The server in its `mxc://` URI.
     pub server: String,
-    /// The last part of its `mxc://` address.
+    /// The media id: the last part of its `mxc://` URI.
     pub id: String,
-    /// When it was fetched.
+    /// When it was fetched, in milliseconds since the epoch.
     pub fetched_ms: Millis,
-    /// When somebody last wanted it, to the day; the same as `fetched_ms` at first.
+    /// When it was last requested, rounded to days; `fetched_ms` at first.
     pub accessed_ms: Millis,
-    /// Which file it is.
+    /// The file with its content.
     pub hash: Hash,
-    /// How long that is.
+    /// Its size in bytes.
     pub bytes: u64,
-    /// What its server says it is.
+    /// The content type that its server gave.
     pub content_type: String,
-    /// What its server calls it.
+    /// The file name that its server gave.
     pub file_name: Option<String>,
-    /// Whether it begins like HTML, SVG or other XML.
+    /// Whether it starts like HTML, SVG or other XML.
     pub markup: bool,
 }
 
@@ -64,12 +65,12 @@ fn read(row: &dyn Row) -> Result<RemoteMediaRow> {
     })
 }
 
-/// One copy.
+/// A cached file.
 pub fn get(tx: &mut dyn Tx, server: &str, id: &str) -> Result<Option<RemoteMediaRow>> {
     tx.one(GET, &[server.into(), id.into()], read)
 }
 
-/// Adds a copy, wanted when it was fetched, unless there is one.
+/// Adds a cached file, unless it exists.
 pub fn insert(tx: &mut dyn Tx, row: &RemoteMediaRow) -> Result<()> {
     tx.execute(
         INSERT,
@@ -87,29 +88,29 @@ pub fn insert(tx: &mut dyn Tx, row: &RemoteMediaRow) -> Result<()> {
     Ok(())
 }
 
-/// Notes when somebody wanted a copy.
+/// Stores when a cached file was last requested.
 pub fn set_accessed(tx: &mut dyn Tx, server: &str, id: &str, at_ms: Millis) -> Result<()> {
     tx.execute(ACCESSED, &[server.into(), id.into(), at_ms.into()])?;
     Ok(())
 }
 
-/// Whether any copy has these bytes.
+/// Whether a cached file has this content.
 pub fn has_hash(tx: &mut dyn Tx, hash: &Hash) -> Result<bool> {
     tx.exists(HAS_HASH, &[hash.as_slice().into()])
 }
 
-/// Up to `limit` copies that nobody has wanted for the longest time.
+/// Up to `limit` cached files that were not requested for the longest time.
 pub fn longest_unused(tx: &mut dyn Tx, limit: u64) -> Result<Vec<RemoteMediaRow>> {
     tx.all(LONGEST_UNUSED, &[limit.into()], read)
 }
 
-/// How much there is.
+/// Number and size of cached files.
 pub fn usage(tx: &mut dyn Tx) -> Result<Usage> {
     let read = |row: &dyn Row| Ok(Usage { files: row.int(0)?.unsigned_abs(), bytes: row.int(1)?.unsigned_abs() });
     Ok(tx.one(USAGE, &[], read)?.unwrap_or_default())
 }
 
-/// Removes a copy.
+/// Removes a cached file.
 pub fn delete(tx: &mut dyn Tx, server: &str, id: &str) -> Result<()> {
     tx.execute(DELETE, &[server.into(), id.into()])?;
     Ok(())

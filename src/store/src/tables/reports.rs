@@ -1,4 +1,4 @@
-//! What users have told the administrators about events, rooms and users.
+//! Reports of events, rooms and users by users (client-server API, "Reporting Content").
 
 use hearth_base::{Millis, Result};
 
@@ -21,22 +21,22 @@ const DELETE: &str = "DELETE FROM reports WHERE sn = ?1";
 /// Every statement of this file.
 pub const STATEMENTS: &[&str] = &[INSERT, GET, LIST, COUNT, DELETE];
 
-/// One report: about an event (with its room and sender), a room, or a user.
+/// A report about an event (with its room and sender), a room, or a user.
 #[derive(Debug, Clone)]
 pub struct Report {
     /// Serial number: the position at which it was made.
     pub sn: i64,
-    /// Who reports.
+    /// The user who reports.
     pub reporter: UserSn,
     /// The room.
     pub room: Option<RoomSn>,
     /// The event.
     pub event: Option<EventSn>,
-    /// The user, or the event's sender.
+    /// The reported user, or the sender of the reported event.
     pub user: Option<UserSn>,
-    /// Why, in the reporter's words.
+    /// The reason that the reporter gave.
     pub reason: String,
-    /// When.
+    /// When, in milliseconds since the epoch.
     pub at_ms: Millis,
 }
 
@@ -74,7 +74,7 @@ pub fn get(tx: &mut dyn Tx, sn: i64) -> Result<Option<Report>> {
     tx.one(GET, &[sn.into()], read)
 }
 
-/// Up to `limit` reports before `before`, newest first; begin with `i64::MAX`.
+/// Up to `limit` reports before `before`, newest first. Start with `i64::MAX`.
 pub fn list(tx: &mut dyn Tx, before: i64, limit: u64) -> Result<Vec<Report>> {
     tx.all(LIST, &[before.into(), limit.into()], read)
 }
@@ -84,7 +84,7 @@ pub fn count(tx: &mut dyn Tx) -> Result<u64> {
     Ok(tx.int(COUNT, &[])?.unwrap_or(0).unsigned_abs())
 }
 
-/// Deletes a report; says whether there was one.
+/// Deletes a report. Returns whether it existed.
 pub fn delete(tx: &mut dyn Tx, sn: i64) -> Result<bool> {
     Ok(tx.execute(DELETE, &[sn.into()])? > 0)
 }

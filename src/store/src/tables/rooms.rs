@@ -1,4 +1,4 @@
-//! Rooms: identity, version, and the moving head (snapshot, extremities, depth).
+//! Rooms: id, version, and the head that moves with each event (state snapshot, forward extremities, depth).
 
 use hearth_base::{Error, Millis, Result};
 
@@ -30,13 +30,13 @@ pub struct Room {
     pub id: String,
     /// Room version, such as "12".
     pub version: String,
-    /// The resolved state after all extremities.
+    /// The snapshot of the resolved state after all extremities.
     pub snapshot: SnapshotSn,
-    /// Events that no other event names as previous.
+    /// The forward extremities: events that no other event names in its `prev_events`.
     pub extremities: Vec<EventSn>,
-    /// The greatest depth among the extremities.
+    /// The greatest depth of the extremities.
     pub depth: i64,
-    /// Whether it stands in the public room directory.
+    /// Whether it is in the public room directory.
     pub published: bool,
 }
 
@@ -56,12 +56,12 @@ fn read(row: &dyn Row) -> Result<Room> {
     })
 }
 
-/// The room of an id.
+/// The room with this room id.
 pub fn by_id(tx: &mut dyn Tx, id: &str) -> Result<Option<Room>> {
     tx.one(BY_ID, &[id.into()], read)
 }
 
-/// The room of a serial number.
+/// The room with this serial number.
 pub fn by_sn(tx: &mut dyn Tx, sn: RoomSn) -> Result<Option<Room>> {
     tx.one(BY_SN, &[sn.into()], read)
 }
@@ -96,29 +96,30 @@ pub fn advance(tx: &mut dyn Tx, room: &Room) -> Result<()> {
     Ok(())
 }
 
-/// Corrects the version of a room that this server was never in: until then it is hearsay.
+/// Corrects the version of a room that this server was never in. Until it joins, it knows the version only from other
+/// servers' claims.
 pub fn set_version(tx: &mut dyn Tx, room: RoomSn, version: &str) -> Result<()> {
     tx.execute(SET_VERSION, &[room.into(), version.into()])?;
     Ok(())
 }
 
-/// Puts a room into the public directory, or takes it out.
+/// Adds a room to the public directory or removes it.
 pub fn publish(tx: &mut dyn Tx, room: RoomSn, published: bool) -> Result<()> {
     tx.execute(PUBLISH, &[room.into(), published.into()])?;
     Ok(())
 }
 
-/// The rooms of the public directory.
+/// The rooms in the public directory.
 pub fn published(tx: &mut dyn Tx) -> Result<Vec<RoomSn>> {
     tx.all(PUBLISHED, &[], |row| Ok(RoomSn(row.int(0)?)))
 }
 
-/// Up to `limit` rooms after `after`, in order of arrival.
+/// Up to `limit` rooms after `after`, by serial number.
 pub fn list(tx: &mut dyn Tx, after: RoomSn, limit: u64) -> Result<Vec<Room>> {
     tx.all(LIST, &[after.into(), limit.into()], read)
 }
 
-/// How many rooms there are.
+/// Number of rooms.
 pub fn count(tx: &mut dyn Tx) -> Result<u64> {
     Ok(tx.int(COUNT, &[])?.unwrap_or(0).unsigned_abs())
 }

@@ -1,4 +1,4 @@
-//! Signing keys of other servers, and the signed lists that they came in.
+//! Signing keys of other servers, and the signed key documents that contained them.
 
 use hearth_base::{Millis, Result};
 
@@ -22,31 +22,31 @@ const DELETE_OLD_DOCUMENTS: &str = "DELETE FROM server_key_documents WHERE fetch
 /// Every statement of this file.
 pub const STATEMENTS: &[&str] = &[OF, UPSERT, DOCUMENT, UPSERT_DOCUMENT, FETCHED_AT, DELETE_OLD, DELETE_OLD_DOCUMENTS];
 
-/// One key of another server.
+/// A signing key of another server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServerKeyRow {
-    /// With its algorithm, such as `ed25519:a_Xy12`.
+    /// The key id with its algorithm, such as `ed25519:a_Xy12`.
     pub key_id: String,
     /// The public key.
     pub public: Vec<u8>,
-    /// Up to when it may be relied on; 0 for one that was only seen when it was out of use already.
+    /// Until when it is valid, in milliseconds since the epoch; 0 for a key that was already expired when first seen.
     pub valid_until_ms: Millis,
-    /// When its server put it out of use.
+    /// When its server stopped using it (`expired_ts`).
     pub expired_ms: Option<Millis>,
 }
 
-/// A list of keys as its server signed it.
+/// A key document as signed by its server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DocumentRow {
-    /// The list.
+    /// The document.
     pub json: String,
-    /// Up to when it says that it is valid.
+    /// `valid_until_ts`.
     pub valid_until_ms: Millis,
-    /// When it was fetched.
+    /// When it was fetched, in milliseconds since the epoch.
     pub fetched_ms: Millis,
 }
 
-/// All keys of a server that are known.
+/// All known keys of a server.
 pub fn of(tx: &mut dyn Tx, server: &str) -> Result<Vec<ServerKeyRow>> {
     tx.all(OF, &[server.into()], |row| {
         Ok(ServerKeyRow {
@@ -58,7 +58,7 @@ pub fn of(tx: &mut dyn Tx, server: &str) -> Result<Vec<ServerKeyRow>> {
     })
 }
 
-/// Adds a key, or replaces what is known of it.
+/// Adds or updates a key.
 pub fn upsert(tx: &mut dyn Tx, server: &str, key: &ServerKeyRow) -> Result<()> {
     let ServerKeyRow { key_id, public, valid_until_ms, expired_ms } = key;
     let args = [server.into(), key_id.into(), public.as_slice().into(), (*valid_until_ms).into(), (*expired_ms).into()];
@@ -66,7 +66,7 @@ pub fn upsert(tx: &mut dyn Tx, server: &str, key: &ServerKeyRow) -> Result<()> {
     Ok(())
 }
 
-/// The newest list of a server.
+/// The newest document of a server.
 pub fn document(tx: &mut dyn Tx, server: &str) -> Result<Option<DocumentRow>> {
     tx.one(DOCUMENT, &[server.into()], |row| {
         Ok(DocumentRow {
@@ -77,7 +77,7 @@ pub fn document(tx: &mut dyn Tx, server: &str) -> Result<Option<DocumentRow>> {
     })
 }
 
-/// Keeps a server's newest list.
+/// Stores a server's newest document.
 pub fn upsert_document(tx: &mut dyn Tx, server: &str, document: &DocumentRow) -> Result<()> {
     let DocumentRow { json, valid_until_ms, fetched_ms } = document;
     let args = [server.into(), json.into(), (*valid_until_ms).into(), (*fetched_ms).into()];
@@ -85,12 +85,12 @@ pub fn upsert_document(tx: &mut dyn Tx, server: &str, document: &DocumentRow) ->
     Ok(())
 }
 
-/// When the newest list was fetched that is one too many, if `servers_max` servers may be remembered.
+/// The fetch time of the newest document that exceeds a limit of `servers_max` servers.
 pub fn one_too_many(tx: &mut dyn Tx, servers_max: u64) -> Result<Option<Millis>> {
     Ok(tx.int(FETCHED_AT, &[servers_max.into()])?.map(i64::unsigned_abs))
 }
 
-/// Forgets the servers whose list was fetched then or earlier; says how many.
+/// Removes the servers whose document was fetched at that time or earlier. Returns how many.
 pub fn forget(tx: &mut dyn Tx, fetched_ms: Millis) -> Result<u64> {
     tx.execute(DELETE_OLD, &[fetched_ms.into()])?;
     tx.execute(DELETE_OLD_DOCUMENTS, &[fetched_ms.into()])

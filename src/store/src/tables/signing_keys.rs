@@ -1,4 +1,4 @@
-//! The server's own signing keys.
+//! Signing keys of this server.
 
 use hearth_base::{Millis, Result};
 
@@ -11,16 +11,16 @@ const EXPIRE: &str = "UPDATE signing_keys SET expired_ms = ?2 WHERE id = ?1";
 /// Every statement of this file.
 pub const STATEMENTS: &[&str] = &[ALL, INSERT, EXPIRE];
 
-/// One signing key.
+/// A signing key.
 #[derive(Clone)]
 pub struct SigningKeyRow {
-    /// Key id without its algorithm, such as `a_Xy12`.
+    /// The key id without its algorithm, such as `a_Xy12`.
     pub id: String,
     /// The 32 secret bytes of the Ed25519 key.
     pub seed: Vec<u8>,
-    /// When it was made.
+    /// When it was created, in milliseconds since the epoch.
     pub created_ms: Millis,
-    /// When it was put out of use; none for the one in use.
+    /// When it was retired, in milliseconds since the epoch; `None` for the current key.
     pub expired_ms: Option<Millis>,
 }
 
@@ -42,7 +42,7 @@ pub fn insert(tx: &mut dyn Tx, id: &str, seed: &[u8], created_ms: Millis) -> Res
     Ok(())
 }
 
-/// Puts a key out of use.
+/// Retires a key.
 pub fn expire(tx: &mut dyn Tx, id: &str, at_ms: Millis) -> Result<()> {
     tx.execute(EXPIRE, &[id.into(), at_ms.into()])?;
     Ok(())

@@ -1,4 +1,4 @@
-//! The state of rooms: snapshots, the current state, and when it changed.
+//! Room state: snapshots, the current state, and its changes.
 
 use hearth_base::{Position, Result};
 
@@ -41,15 +41,15 @@ pub const STATEMENTS: &[&str] = &[
 /// A stored snapshot: the difference to `base`, encoded by the domain.
 #[derive(Debug, Clone)]
 pub struct SnapshotRow {
-    /// How many snapshots lie before it in its line.
+    /// Number of snapshots before it in its line.
     pub depth: i64,
-    /// The snapshot that `changes` apply to; none means the empty state.
+    /// The snapshot that `changes` apply to; `None` for the empty state.
     pub base: Option<SnapshotSn>,
     /// Encoded changes.
     pub changes: Vec<u8>,
 }
 
-/// A snapshot's row.
+/// The row of a snapshot.
 pub fn snapshot(tx: &mut dyn Tx, sn: SnapshotSn) -> Result<Option<SnapshotRow>> {
     tx.one(SNAPSHOT, &[sn.into()], |row| {
         Ok(SnapshotRow { depth: row.int(0)?, base: row.opt_int(1)?.map(SnapshotSn), changes: row.blob(2)?.to_vec() })
@@ -62,32 +62,32 @@ pub fn insert_snapshot(tx: &mut dyn Tx, sn: SnapshotSn, row: &SnapshotRow) -> Re
     Ok(())
 }
 
-/// The whole current state of a room.
+/// The current state of a room.
 pub fn current(tx: &mut dyn Tx, room: RoomSn) -> Result<Vec<(KeySn, EventSn)>> {
     tx.all(CURRENT, &[room.into()], |row| Ok((KeySn(row.int(0)?), EventSn(row.int(1)?))))
 }
 
-/// How many parts the current state of a room has.
+/// Number of entries in the current state of a room.
 pub fn count(tx: &mut dyn Tx, room: RoomSn) -> Result<u64> {
     Ok(tx.int(COUNT, &[room.into()])?.unwrap_or(0).unsigned_abs())
 }
 
-/// One part of the current state.
+/// One entry of the current state.
 pub fn current_one(tx: &mut dyn Tx, room: RoomSn, key: KeySn) -> Result<Option<EventSn>> {
     tx.one(CURRENT_ONE, &[room.into(), key.into()], |row| Ok(EventSn(row.int(0)?)))
 }
 
-/// One part of the current state, by event type and state key.
+/// One entry of the current state, by event type and state key.
 pub fn current_named(tx: &mut dyn Tx, room: RoomSn, event_type: &str, state_key: &str) -> Result<Option<EventSn>> {
     tx.one(CURRENT_NAMED, &[room.into(), event_type.into(), state_key.into()], |row| Ok(EventSn(row.int(0)?)))
 }
 
-/// All parts of the current state with one event type.
+/// All entries of the current state with an event type.
 pub fn current_of_type(tx: &mut dyn Tx, room: RoomSn, event_type: &str) -> Result<Vec<EventSn>> {
     tx.all(CURRENT_OF_TYPE, &[room.into(), event_type.into()], |row| Ok(EventSn(row.int(0)?)))
 }
 
-/// Changes one part of the current state without noting it: for the state of a room that is new to all who read it.
+/// Changes an entry of the current state without recording the change: for a room that no client has seen yet.
 pub fn set(tx: &mut dyn Tx, room: RoomSn, key: KeySn, event: Option<EventSn>) -> Result<()> {
     match event {
         Some(event) => tx.execute(SET, &[room.into(), key.into(), event.into()])?,
@@ -96,19 +96,19 @@ pub fn set(tx: &mut dyn Tx, room: RoomSn, key: KeySn, event: Option<EventSn>) ->
     Ok(())
 }
 
-/// Changes one part of the current state, and notes when.
+/// Changes an entry of the current state and records when.
 pub fn change(tx: &mut dyn Tx, room: RoomSn, key: KeySn, event: Option<EventSn>, at: Position) -> Result<()> {
     set(tx, room, key, event)?;
     tx.execute(CHANGE, &[room.into(), at.into(), key.into(), event.into()])?;
     Ok(())
 }
 
-/// When an event last became a part of the current state; none when it never did. Looks at all changes of the room.
+/// When an event last became part of the current state; `None` if never. Scans all changes of the room.
 pub fn in_force_since(tx: &mut dyn Tx, room: RoomSn, event: EventSn) -> Result<Option<Position>> {
     Ok(tx.int(IN_FORCE_SINCE, &[room.into(), event.into()])?.map(Position::from_i64))
 }
 
-/// What changed after one position and up to another, oldest first; a key may come more than once.
+/// Changes in `(after, upto]`, oldest first. A key can occur more than once.
 pub fn changes(
     tx: &mut dyn Tx,
     room: RoomSn,

@@ -13,7 +13,7 @@ const INSERT: &str = "INSERT INTO state_keys (sn, type, key) VALUES (?1, ?2, ?3)
 /// Every statement of this file.
 pub const STATEMENTS: &[&str] = &[FIND, NAME, INSERT];
 
-/// The serial number of a pair that has been used in any room.
+/// The serial number of a pair; `None` if it was never used in any room.
 pub fn find(tx: &mut dyn Tx, event_type: &str, state_key: &str) -> Result<Option<KeySn>> {
     tx.one(FIND, &[event_type.into(), state_key.into()], |row| Ok(KeySn(row.int(0)?)))
 }
@@ -23,7 +23,7 @@ pub fn name(tx: &mut dyn Tx, sn: KeySn) -> Result<Option<(String, String)>> {
     tx.one(NAME, &[sn.into()], |row| Ok((row.text(0)?.to_owned(), row.text(1)?.to_owned())))
 }
 
-/// The serial number of a pair, given one now if need be.
+/// The serial number of a pair; assigns one if it has none.
 pub fn intern(tx: &mut WriteTx<'_>, event_type: &str, state_key: &str) -> Result<KeySn> {
     if let Some(sn) = find(tx.tx(), event_type, state_key)? {
         return Ok(sn);

@@ -1,4 +1,4 @@
-//! Thumbnails that were made, by the hash of their picture, so that pictures with the same bytes share them.
+//! Generated thumbnails, by the hash of their source, so that uploads with the same content share them.
 
 use hearth_base::Result;
 
@@ -16,39 +16,39 @@ const HAS_HASH: &str = "SELECT 1 FROM thumbnails WHERE hash = ?1 LIMIT 1";
 /// Every statement of this file.
 pub const STATEMENTS: &[&str] = &[GET, INSERT, HASHES, DELETE, HAS_HASH];
 
-/// Which thumbnail of a picture.
+/// The key of a thumbnail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ThumbnailKey {
-    /// The picture.
+    /// The source picture.
     pub source: Hash,
     /// Width of the standard size, in pixels.
     pub width: u32,
     /// Height of the standard size, in pixels.
     pub height: u32,
-    /// Cropped to fill the size, not scaled to fit in.
+    /// Whether it is cropped to the size instead of scaled to fit.
     pub crop: bool,
-    /// Whether it may move.
+    /// Whether it may be animated.
     pub animated: bool,
 }
 
-/// What came of making a thumbnail.
+/// The result of generating a thumbnail.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Thumbnail {
-    /// A picture of its own.
+    /// A generated picture.
     Made {
-        /// What it is.
+        /// Its content type.
         content_type: String,
-        /// Which file it is.
+        /// The file with its content.
         hash: Hash,
-        /// How long that is.
+        /// Its size in bytes.
         bytes: u64,
     },
-    /// The picture is its own thumbnail.
+    /// The source serves as its own thumbnail.
     Original {
-        /// What the picture is, told by its bytes.
+        /// The content type of the source, detected from its content.
         content_type: String,
     },
-    /// The picture cannot be read.
+    /// The source cannot be decoded.
     Unreadable,
 }
 
@@ -70,12 +70,12 @@ fn read(row: &dyn Row) -> Result<Thumbnail> {
     })
 }
 
-/// A thumbnail that was made, or tried, before.
+/// The stored result; `None` if no thumbnail was requested before.
 pub fn get(tx: &mut dyn Tx, key: &ThumbnailKey) -> Result<Option<Thumbnail>> {
     tx.one(GET, &args(key), read)
 }
 
-/// Remembers what came of making a thumbnail, unless that is known already.
+/// Stores a result, unless there is one.
 pub fn insert(tx: &mut dyn Tx, key: &ThumbnailKey, thumbnail: &Thumbnail) -> Result<()> {
     let [source, width, height, crop, animated] = args(key);
     let (content_type, hash, bytes): (Option<&str>, Option<&[u8]>, Option<u64>) = match thumbnail {
@@ -87,14 +87,14 @@ pub fn insert(tx: &mut dyn Tx, key: &ThumbnailKey, thumbnail: &Thumbnail) -> Res
     Ok(())
 }
 
-/// Removes all thumbnails of a picture; gives the files that they had.
+/// Removes all thumbnails of a source and returns their files.
 pub fn delete(tx: &mut dyn Tx, source: &Hash) -> Result<Vec<Hash>> {
     let files = tx.all(HASHES, &[source.as_slice().into()], |row| hash(row.blob(0)?))?;
     tx.execute(DELETE, &[source.as_slice().into()])?;
     Ok(files)
 }
 
-/// Whether any thumbnail has these bytes.
+/// Whether a thumbnail has this content.
 pub fn has_hash(tx: &mut dyn Tx, hash: &Hash) -> Result<bool> {
     tx.exists(HAS_HASH, &[hash.as_slice().into()])
 }

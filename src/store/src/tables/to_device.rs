@@ -1,5 +1,5 @@
-//! Messages that wait for a device. They are deleted when the client shows, by syncing from a later position, that it has
-//! them; never when they are first sent to it.
+//! To-device messages (client-server API, "Send-to-Device messaging"). A message is deleted when the client proves that
+//! it received it by syncing from a later position, not when it is first sent: the response may be lost.
 
 use hearth_base::{Position, Result};
 
@@ -83,9 +83,9 @@ pub fn insert(tx: &mut dyn Tx, device: DeviceSn, at: Position, json: &str, share
     Ok(())
 }
 
-/// The first `limit` messages in `(after, upto]`, oldest first: JSON with `type`, `sender`, `content`.
+/// The first `limit` messages in `(after, upto]`, oldest first, as JSON with `type`, `sender`, `content`.
 ///
-/// When `limit` of them come there may be more. Then only up to the last of these the client may be said to have them.
+/// If it returns `limit` messages there may be more. The sync must then not claim a position after the last of them.
 pub fn batch(
     tx: &mut dyn Tx,
     device: DeviceSn,
@@ -99,19 +99,19 @@ pub fn batch(
     })
 }
 
-/// Whether anything waits at or before `upto`: whether [`delete_upto`] would do something.
+/// Whether a message waits up to `upto`, so that [`delete_upto`] has something to do.
 pub fn any_upto(tx: &mut dyn Tx, device: DeviceSn, upto: Position) -> Result<bool> {
     let first = tx.one(FIRST, &[device.into()], |row| row.int(0))?;
     Ok(first.is_some_and(|first| first <= upto.as_i64()))
 }
 
-/// Deletes what the client has shown to have; says how many there were. Ask [`any_upto`] first, in the read transaction that
-/// answers the sync: most syncs have nothing to delete and need no write.
+/// Deletes the messages that the client has received. Returns how many. Call [`any_upto`] first, in the read
+/// transaction of the sync: most syncs have nothing to delete and then need no write.
 pub fn delete_upto(tx: &mut dyn Tx, device: DeviceSn, upto: Position) -> Result<u64> {
     tx.execute(DELETE, &[device.into(), upto.into()])
 }
 
-/// Deletes everything that waits for a device.
+/// Deletes all messages of a device.
 pub fn clear(tx: &mut dyn Tx, device: DeviceSn) -> Result<()> {
     tx.execute(CLEAR, &[device.into()])?;
     Ok(())

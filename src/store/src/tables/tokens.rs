@@ -1,4 +1,4 @@
-//! Access and refresh tokens, as SHA-256.
+//! Access and refresh tokens, stored as their SHA-256: a copy of the database does not let its reader log in.
 
 use hearth_base::{Error, Millis, Result};
 
@@ -41,22 +41,22 @@ pub const STATEMENTS: &[&str] = &[
 /// SHA-256 of a token.
 pub type TokenHash = [u8; 32];
 
-/// What an access token stands for.
+/// The session of an access token.
 #[derive(Debug, Clone)]
 pub struct SessionRow {
-    /// When it stops working; none if it does not.
+    /// When it expires, in milliseconds since the epoch; `None` for never.
     pub expires_ms: Option<Millis>,
-    /// The refresh token that came with it, if that has not yet taken its predecessor's place.
+    /// The refresh token that was issued with it, until the client uses the new tokens.
     pub unconfirmed: Option<TokenHash>,
     /// The device's serial number.
     pub device: DeviceSn,
-    /// The device.
+    /// The device id.
     pub device_id: String,
     /// The user's serial number.
     pub user: UserSn,
-    /// The user.
+    /// The user id.
     pub user_id: String,
-    /// Whether it is a guest's.
+    /// Whether it belongs to a guest.
     pub guest: bool,
     /// The account's flags (see `accounts`).
     pub flags: i64,
@@ -67,11 +67,12 @@ pub struct SessionRow {
 pub struct RefreshRow {
     /// Its hash.
     pub hash: TokenHash,
-    /// The device it belongs to.
+    /// Its device.
     pub device: DeviceSn,
-    /// When it stops working; none if it does not.
+    /// When it expires, in milliseconds since the epoch; `None` for never.
     pub expires_ms: Option<Millis>,
-    /// The token that was traded for it, until it takes its place.
+    /// The refresh token that was exchanged for it. It stays valid until the new tokens are used, because the response
+    /// may be lost.
     pub parent: Option<TokenHash>,
     /// The account's flags (see `accounts`).
     pub flags: i64,
@@ -85,7 +86,7 @@ fn opt_hash(row: &dyn Row, column: usize) -> Result<Option<TokenHash>> {
     row.opt_blob(column)?.map(hash).transpose()
 }
 
-/// What an access token stands for.
+/// The session of an access token.
 pub fn session(tx: &mut dyn Tx, token: &TokenHash) -> Result<Option<SessionRow>> {
     tx.one(SESSION, &[token.as_slice().into()], |row| {
         let unconfirmed = if row.opt_blob(1)?.is_some() { opt_hash(row, 8)? } else { None };
@@ -107,7 +108,7 @@ pub fn of_device(tx: &mut dyn Tx, device: DeviceSn) -> Result<Vec<TokenHash>> {
     tx.all(OF_DEVICE, &[device.into()], |row| hash(row.blob(0)?))
 }
 
-/// Adds an access token, and says with which refresh token it came.
+/// Adds an access token, and records the refresh token it was issued with.
 pub fn insert(
     tx: &mut dyn Tx,
     token: &TokenHash,
@@ -120,7 +121,7 @@ pub fn insert(
     Ok(())
 }
 
-/// Removes all tokens of a device; answers with the access tokens that there were.
+/// Removes all tokens of a device and returns its access tokens.
 pub fn delete_of_device(tx: &mut dyn Tx, device: DeviceSn) -> Result<Vec<TokenHash>> {
     let gone = of_device(tx, device)?;
     tx.execute(DELETE_OF_DEVICE, &[device.into()])?;
@@ -141,13 +142,13 @@ pub fn refresh(tx: &mut dyn Tx, token: &TokenHash) -> Result<Option<RefreshRow>>
     })
 }
 
-/// The refresh tokens of a device that were given out for `parent`.
+/// The refresh tokens of a device that were issued in exchange for `parent`.
 pub fn refresh_children(tx: &mut dyn Tx, device: DeviceSn, parent: &TokenHash) -> Result<Vec<TokenHash>> {
     let all = tx.all(REFRESH_OF_DEVICE, &[device.into()], |row| Ok((hash(row.blob(0)?)?, opt_hash(row, 1)?)))?;
     Ok(all.into_iter().filter(|(_, of)| of.as_ref() == Some(parent)).map(|(child, _)| child).collect())
 }
 
-/// Adds a refresh token, with the one that was traded for it.
+/// Adds a refresh token, with the one exchanged for it.
 pub fn refresh_insert(
     tx: &mut dyn Tx,
     token: &TokenHash,
@@ -160,7 +161,7 @@ pub fn refresh_insert(
     Ok(())
 }
 
-/// Removes a refresh token and the access tokens that came with it; answers with those.
+/// Removes a refresh token with the access tokens issued with it, and returns those.
 pub fn refresh_delete(tx: &mut dyn Tx, device: DeviceSn, token: &TokenHash) -> Result<Vec<TokenHash>> {
     let args = [device.into(), token.as_slice().into()];
     let gone = tx.all(BY_REFRESH, &args, |row| hash(row.blob(0)?))?;
@@ -171,7 +172,7 @@ pub fn refresh_delete(tx: &mut dyn Tx, device: DeviceSn, token: &TokenHash) -> R
     Ok(gone)
 }
 
-/// Makes a refresh token take its predecessor's place.
+/// Replaces the predecessor: called when the client first uses the new tokens.
 pub fn refresh_confirm(tx: &mut dyn Tx, token: &TokenHash) -> Result<()> {
     tx.execute(REFRESH_CONFIRM, &[token.as_slice().into()])?;
     Ok(())

@@ -1,4 +1,4 @@
-//! Transaction ids: a request that comes again gets the answer it got the first time, also after a restart.
+//! Transaction ids: a repeated request gets the first response again, also after a restart.
 
 use hearth_base::{Millis, Result};
 
@@ -12,24 +12,24 @@ const PRUNE: &str = "DELETE FROM txns WHERE at_ms < ?1";
 /// Every statement of this file.
 pub const STATEMENTS: &[&str] = &[FIND, INSERT, PRUNE];
 
-/// The lookup key of a transaction: `scope` names the endpoint and, where it matters, the room.
+/// The key of a transaction. `scope` names the endpoint and, where the specification scopes by room, the room.
 #[must_use]
 pub fn key(scope: &str, txn: &str) -> i64 {
     crate::hash64(&[scope.as_bytes(), txn.as_bytes()])
 }
 
-/// What was answered to this transaction before.
+/// The response to this transaction, if there was one.
 pub fn find(tx: &mut dyn Tx, device: DeviceSn, key: i64) -> Result<Option<String>> {
     tx.one(FIND, &[device.into(), key.into()], |row| Ok(row.text(0)?.to_owned()))
 }
 
-/// Remembers the answer to a transaction.
+/// Stores the response to a transaction.
 pub fn insert(tx: &mut dyn Tx, device: DeviceSn, key: i64, answer: &str, now_ms: Millis) -> Result<()> {
     tx.execute(INSERT, &[device.into(), key.into(), answer.into(), now_ms.into()])?;
     Ok(())
 }
 
-/// Forgets what was answered before `before_ms`.
+/// Deletes responses from before `before_ms`.
 pub fn prune(tx: &mut dyn Tx, before_ms: Millis) -> Result<u64> {
     tx.execute(PRUNE, &[before_ms.into()])
 }

@@ -1,4 +1,4 @@
-//! User ids and their serial numbers, local and remote alike.
+//! User ids and serial numbers, of local and remote users.
 
 use hearth_base::Result;
 
@@ -13,17 +13,17 @@ const INSERT: &str = "INSERT INTO users (sn, id) VALUES (?1, ?2)";
 /// Every statement of this file, for the test that prepares them on both engines.
 pub const STATEMENTS: &[&str] = &[FIND, NAME, INSERT];
 
-/// The serial number of a user who is known.
+/// The serial number of a user; `None` if the user is unknown.
 pub fn find(tx: &mut dyn Tx, id: &str) -> Result<Option<UserSn>> {
     tx.one(FIND, &[id.into()], |row| Ok(UserSn(row.int(0)?)))
 }
 
-/// The user id behind a serial number.
+/// The user id of a serial number.
 pub fn name(tx: &mut dyn Tx, sn: UserSn) -> Result<Option<String>> {
     tx.one(NAME, &[sn.into()], |row| Ok(row.text(0)?.to_owned()))
 }
 
-/// The serial number of a user, given one now if need be.
+/// The serial number of a user; assigns one if it has none.
 pub fn intern(tx: &mut WriteTx<'_>, id: &str) -> Result<UserSn> {
     if let Some(sn) = find(tx.tx(), id)? {
         return Ok(sn);

@@ -6,11 +6,12 @@ use super::{Loading, Place, Problem, nearest};
 
 const PREFIX: &str = "HEARTH_";
 
-/// Variables that are not keys: the path of the configuration file, for the command line, and a switch of the tests.
+/// Variables that are not settings: the path of the configuration file, for the command line, and a switch of the
+/// tests.
 const NOT_KEYS: [&str; 2] = ["CONFIG", "BLESS"];
 
-/// The variables of this process; those that are not UTF-8 are passed over, where `std::env::vars` would panic.
-#[expect(clippy::disallowed_methods, reason = "the one place that looks at the process for its configuration")]
+/// The variables of this process. Skips those that are not UTF-8, for which `std::env::vars` panics.
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the environment of the process")]
 pub fn process_environment() -> impl Iterator<Item = (String, String)> {
     std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
 }
@@ -22,7 +23,7 @@ impl Loading {
         let known: Vec<&str> = known.iter().map(String::as_str).collect();
         let ours = |(name, value): (String, String)| Some((name.strip_prefix(PREFIX)?.to_owned(), value));
         let mut found: Vec<(String, String)> = environment.filter_map(ours).collect();
-        // Tables before what is in them, whatever the order in which the system hands them over.
+        // Sorted, so that a table is applied before its keys, independent of the order in the environment.
         found.sort();
         for (name, value) in found {
             let place = Place::Environment(format!("{PREFIX}{name}"));
@@ -34,13 +35,13 @@ impl Loading {
         }
     }
 
-    /// Orchestrators set variables of their own, such as `HEARTH_SERVICE_HOST` for a service of that name. So only what
-    /// is meant for us, by its form or by being nearly right, is an error.
+    /// Orchestrators set variables such as `HEARTH_SERVICE_HOST` for a service of that name. So an unknown variable is
+    /// an error only if its form or a similar name shows that it is meant for Hearth, and a warning otherwise.
     fn unknown(&mut self, name: &str, place: Place, known: &[&str]) {
         let near = nearest(name, known);
         let text = match near {
             Some(near) => format!("unknown variable; did you mean {PREFIX}{near}?"),
-            None => "unknown variable; the reference of the configuration lists all that there are".to_owned(),
+            None => "unknown variable; docs/CONFIG.md lists all variables".to_owned(),
         };
         let serious = near.is_some() || name.contains("__");
         let list = if serious { &mut self.problems } else { &mut self.warnings };
@@ -61,7 +62,7 @@ fn variables(section: &Section, path: &str, names: &mut Vec<String>) {
         match &key.shape {
             Shape::Table(inner) => {
                 variables(inner, &format!("{name}__"), names);
-                // `HEARTH_RATE_LIMITS__LOGIN` takes a table; sections as a whole do not stand in a variable.
+                // `HEARTH_RATE_LIMITS__LOGIN` takes a table; a variable for a whole section does not exist.
                 if !path.is_empty() {
                     names.push(name);
                 }

@@ -1,6 +1,5 @@
-//! Reads the configuration: defaults, then the file, then the environment; later ones win.
-//!
-//! Everything that is wrong is reported at once, each with its place.
+//! Reads the configuration: defaults, then the file, then the environment; later sources win.
+//! Reports all mistakes at once, each with its place.
 
 mod environment;
 mod nearest;
@@ -16,26 +15,23 @@ pub use environment::process_environment;
 pub(super) use nearest::nearest;
 pub use problem::{ConfigError, Place, Problem};
 
-/// A configuration that was read and found good.
+/// A valid configuration.
 #[derive(Debug, Clone)]
 pub struct Loaded {
-    /// The configuration; secrets that stand in files of their own are filled in.
+    /// The configuration, with the secrets from `_file` settings filled in.
     pub config: Config,
-    /// Where each key that is not left at its default was set; in a list of tables, each list as a whole.
+    /// The source of each key that is set; a list of tables has one source.
     pub sources: BTreeMap<String, Place>,
-    /// What works but is probably not meant; to be logged.
+    /// Warnings, to be logged.
     pub warnings: Vec<Problem>,
 }
 
 impl Config {
-    /// Reads the file at `path`, if any is given, and lets `environment` override it.
-    ///
-    /// Variables that do not start with `HEARTH_` are passed over. For those of this process, see
-    /// [`process_environment`].
+    /// Reads the file at `path`, if there is one, and lets `environment` override it.
+    /// Ignores variables that do not start with `HEARTH_`. For those of this process, see [`process_environment`].
     ///
     /// # Errors
-    ///
-    /// Every unknown key and every value that is not allowed; only then, everything that does not go together.
+    /// All unknown keys and invalid values; if there are none, all invalid combinations.
     pub fn load(
         path: Option<&Path>,
         environment: impl Iterator<Item = (String, String)>,
@@ -49,7 +45,7 @@ impl Config {
     }
 }
 
-/// A configuration in the making.
+/// A configuration being read.
 #[derive(Default)]
 struct Loading {
     config: Config,
@@ -71,12 +67,12 @@ impl Loading {
         }
     }
 
-    /// Lays what one source says over what is there.
+    /// Applies one source.
     fn take(&mut self, found: &Found, place: Place) {
         let mut reading = Reading::new(place);
         self.config.set(found, &mut reading);
         for (key, place) in reading.keys {
-            // A list replaces the one before it, and all that was known of its items.
+            // A list replaces the earlier one, so the sources of its items are obsolete.
             self.sources.retain(|known, _| known.strip_prefix(&*key).is_none_or(|rest| !rest.starts_with('[')));
             self.sources.insert(key, place);
         }
@@ -111,10 +107,10 @@ pub(super) fn source_of<'s>(sources: &'s BTreeMap<String, Place>, key: &str) -> 
     sources.get(key).or_else(|| source_of(sources, &key[..key.rfind(['.', '['])?]))
 }
 
-/// A secret, the file that may hold it, and how that is read.
+/// A secret, the file that may contain it, and the parser for that file.
 type Twin<'c> = (&'c str, &'c mut Option<Secret>, &'c Option<PathBuf>, fn(&Path) -> Result<Secret, String>);
 
-/// Fills in the secrets that stand in files of their own.
+/// Reads the secrets that are in files.
 fn read_secrets(config: &mut Config) -> Vec<Problem> {
     let Config { database, registration, turn, livekit, .. } = config;
     let twins: [Twin<'_>; 4] = [
@@ -139,7 +135,7 @@ fn read_secrets(config: &mut Config) -> Vec<Problem> {
     problems
 }
 
-/// The first line of a file; an end of line, which editors like to add, does not belong to the secret.
+/// The only line of a file, without the line ending that editors add.
 fn read_secret(path: &Path) -> Result<Secret, String> {
     let text = std::fs::read_to_string(path).map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
     match text.trim_end_matches(['\r', '\n']) {

@@ -1,6 +1,6 @@
-//! "Did you mean": the known word that is nearest to an unknown one.
+//! "Did you mean": the known word that is most similar to an unknown one.
 
-/// The word among `known` that `word` probably means, if any is near enough.
+/// The word in `known` with the smallest edit distance, at most 1 plus a quarter of the characters.
 pub(in crate::config) fn nearest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
     let near_enough = 1 + word.chars().count() / 4;
     known
@@ -11,7 +11,7 @@ pub(in crate::config) fn nearest<'k>(word: &str, known: &[&'k str]) -> Option<&'
         .map(|(_, candidate)| candidate)
 }
 
-/// How many characters must be inserted, removed or replaced to make one word of the other.
+/// Levenshtein distance: insertions, deletions and replacements.
 fn distance(one: &str, other: &str) -> usize {
     let other: Vec<char> = other.chars().collect();
     let mut row: Vec<usize> = (0..=other.len()).collect();

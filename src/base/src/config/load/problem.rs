@@ -1,4 +1,4 @@
-//! What is wrong with a configuration, and where.
+//! Mistakes in a configuration, and their places.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -6,16 +6,16 @@ use std::path::PathBuf;
 /// Where a value comes from.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Place {
-    /// Nowhere: it is the default.
+    /// The default.
     Default,
-    /// The file, and the line counted from 1; 0 is the file as a whole.
+    /// The file and the line, counted from 1; 0 for the whole file.
     File(PathBuf, usize),
-    /// The environment variable of this name.
+    /// The environment variable with this name.
     Environment(String),
 }
 
 impl Place {
-    /// Another line of the same file; an environment variable has no lines.
+    /// Moves to another line of the same file. Does nothing for an environment variable.
     pub(in crate::config) fn move_to(&mut self, to: usize) {
         if let Self::File(_, line) = self {
             *line = to;
@@ -34,14 +34,14 @@ impl fmt::Display for Place {
     }
 }
 
-/// One thing that is wrong with, or doubtful about, a configuration.
+/// A mistake or a warning.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     /// Where the value comes from.
     pub place: Place,
     /// The key, such as `server.name`; empty if it is not about one key.
     pub key: String,
-    /// What is wrong and what to do about it.
+    /// The mistake and its remedy.
     pub text: String,
 }
 
@@ -57,7 +57,7 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Everything that is wrong with a configuration, one line each.
+/// All mistakes in a configuration, one line each.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigError(pub Vec<Problem>);
 

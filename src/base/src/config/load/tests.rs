@@ -1,4 +1,4 @@
-//! What is read from files and the environment, and what is said about what is wrong.
+//! Reading files and the environment, and the errors for mistakes in them.
 
 use std::path::Path;
 
@@ -17,7 +17,7 @@ fn load(file: &str, environment: &[(&str, &str)]) -> Result<Loaded, String> {
         .map_err(|error| error.to_string().replace(&folder.0.display().to_string(), "DIR"))
 }
 
-/// A folder that goes when the test does.
+/// A temporary folder, deleted on drop.
 struct Folder(std::path::PathBuf);
 
 impl Folder {
@@ -95,7 +95,8 @@ fn the_environment_wins() {
         ("HEARTH_CONFIG", "/etc/hearth.toml"),
         ("PATH", "/bin"),
     ];
-    let file = "[server]\nname = 'file.example'\nsupport_page = 'https://x'\n[[listeners]]\n[[listeners]]\naddress = '[::1]:1'";
+    let file = "[server]\nname = 'file.example'\nsupport_page = 'https://x'\n[[listeners]]\n[[listeners]]\n\
+                address = '[::1]:1'";
     let loaded = load(file, &environment).unwrap();
     let config = &loaded.config;
     assert_eq!((&*config.server.name, config.server.graceful_stop_ms), ("env.example", 5));
@@ -129,7 +130,7 @@ fn secrets_are_not_shown() {
 }
 
 #[test]
-fn what_is_wrong_is_said_with_its_place() {
+fn errors_name_the_place() {
     let table: &[(&str, &str)] = &[
         ("[server]\nnmae = 'a'", "DIR/hearth.toml:2: server.nmae: unknown key; did you mean `name`?"),
         ("[servre]\nname = 'a'", "DIR/hearth.toml:1: servre: unknown key; did you mean `server`?"),
@@ -141,11 +142,12 @@ fn what_is_wrong_is_said_with_its_place() {
         ("[server]\nname = ''", "DIR/hearth.toml:2: server.name: it is empty"),
         (
             "[server]\nname = 'bücher.example'",
-            "DIR/hearth.toml:2: server.name: it has letters beyond ASCII; write its punycode form, which starts with `xn--`",
+            "DIR/hearth.toml:2: server.name: it has letters beyond ASCII; write its punycode form, which starts with \
+             `xn--`",
         ),
         (
             "[server]\nname = '::1'",
-            "DIR/hearth.toml:2: server.name: an IPv6 address stands in brackets, such as `[2001:db8::1]`",
+            "DIR/hearth.toml:2: server.name: an IPv6 address needs brackets, such as `[2001:db8::1]`",
         ),
         (
             "[server]\ngraceful_stop_ms = 'soon'",
@@ -158,8 +160,8 @@ fn what_is_wrong_is_said_with_its_place() {
         ),
         (
             "[server]\ntrusted_proxies = ['10.0.0.0/33']",
-            "DIR/hearth.toml:2: server.trusted_proxies[0]: expected an address or a range such as \"192.168.0.0/16\" or \
-             \"fd00::/8\", found the text \"10.0.0.0/33\": there are only 32 bits",
+            "DIR/hearth.toml:2: server.trusted_proxies[0]: expected an address or a range such as \"192.168.0.0/16\" \
+             or \"fd00::/8\", found the text \"10.0.0.0/33\": there are only 32 bits",
         ),
         (
             "[server]\ntrusted_proxies = '10.0.0.0/8'",
@@ -220,7 +222,8 @@ fn what_is_wrong_is_said_with_its_place() {
         ),
         (
             "[log]\nlevel = 'info,hearth_http=loud'",
-            "DIR/hearth.toml:2: log.level: expected one of `off`, `error`, `warn`, `info`, `debug`, `trace`, found `loud`",
+            "DIR/hearth.toml:2: log.level: expected one of `off`, `error`, `warn`, `info`, `debug`, `trace`, \
+             found `loud`",
         ),
         (
             "[server]\nnmae = 1\n[log]\nformat = 2",
@@ -230,7 +233,7 @@ fn what_is_wrong_is_said_with_its_place() {
     ];
     for (file, expected) in table {
         let error = load(file, &[]).err().unwrap_or_else(|| "no error".to_owned());
-        // The list of a whole section is long, and not what this is about.
+        // The list of keys of a section is long; it is built from the section.
         let expected = expected.replace("SERVER", &format!("expected a table with {}, found 1", keys_of_server()));
         assert_eq!(error, expected, "{file}");
     }
@@ -242,15 +245,11 @@ fn keys_of_server() -> String {
 }
 
 #[test]
-fn what_is_wrong_in_the_environment_names_the_variable() {
+fn errors_in_the_environment_name_the_variable() {
     let table: &[(&str, &str, &str)] = &[
         ("HEARTH_SERVER_NAME", "a", "HEARTH_SERVER_NAME: unknown variable; did you mean HEARTH_SERVER__NAME?"),
         ("HEARTH_LISTENER", "[]", "HEARTH_LISTENER: unknown variable; did you mean HEARTH_LISTENERS?"),
-        (
-            "HEARTH_QUARTZ__ZEBRA",
-            "1",
-            "HEARTH_QUARTZ__ZEBRA: unknown variable; the reference of the configuration lists all that there are",
-        ),
+        ("HEARTH_QUARTZ__ZEBRA", "1", "HEARTH_QUARTZ__ZEBRA: unknown variable; docs/CONFIG.md lists all variables"),
         (
             "HEARTH_PRESENCE__ENABLED",
             "yes",
@@ -274,7 +273,7 @@ fn what_is_wrong_in_the_environment_names_the_variable() {
 }
 
 #[test]
-fn what_an_orchestrator_sets_is_only_a_warning() {
+fn variables_of_orchestrators_are_only_a_warning() {
     for name in ["HEARTH_SERVICE_HOST", "HEARTH_PORT", "HEARTH_PORT_8008_TCP_ADDR", "HEARTH_SERVICE_PORT_HTTP"] {
         let loaded = load("", &[(name, "10.0.0.1")]).unwrap();
         assert_eq!(loaded.warnings.len(), 1, "{name}");
@@ -282,7 +281,7 @@ fn what_an_orchestrator_sets_is_only_a_warning() {
 }
 
 #[test]
-fn doubtful_things_are_warned_of() {
+fn doubtful_settings_cause_warnings() {
     let file =
         "[[listeners]]\naddress = '0.0.0.0:8008'\n[registration]\nmode = 'open'\n[database]\nsynchronous = 'normal'";
     let keys: Vec<_> = load(file, &[]).unwrap().warnings.into_iter().map(|warning| warning.key).collect();
@@ -298,7 +297,7 @@ fn a_missing_file_is_an_error() {
 #[test]
 fn the_key_of_the_sfu_is_read_from_livekits_own_file() {
     let at = |rest: &str| load(&format!("[livekit]\naddress = 'ws://127.0.0.1:7880'\n{rest}"), &[]);
-    for (rest, said) in [
+    for (rest, expected) in [
         ("", "DIR/hearth.toml:2: livekit.address: needs `livekit.key_file`"),
         ("key_file = 'DIR/secret'", "DIR/hearth.toml:3: livekit.key_file: DIR/secret has no line `NAME: SECRET`"),
         ("key_file = 'DIR/empty'", "DIR/hearth.toml:3: livekit.key_file: DIR/empty is empty"),
@@ -306,7 +305,7 @@ fn the_key_of_the_sfu_is_read_from_livekits_own_file() {
         ("key = 'correct horse'", "DIR/hearth.toml:3: livekit.key: expected the name of the key"),
     ] {
         let error = at(rest).unwrap_err();
-        assert!(error.starts_with(said) && !error.contains("horse"), "{error}");
+        assert!(error.starts_with(expected) && !error.contains("horse"), "{error}");
     }
     let folder = Folder::new();
     let file = folder.0.join("keys.yaml");
@@ -321,6 +320,6 @@ fn the_key_of_the_sfu_is_read_from_livekits_own_file() {
             std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
             at(&format!("key_file = '{}'", file.display())).unwrap().warnings.len()
         };
-        assert_eq!((warned(0o640), warned(0o644)), (0, 1), "LiveKit refuses what everybody may read");
+        assert_eq!((warned(0o640), warned(0o644)), (0, 1), "LiveKit refuses a world-readable key file");
     }
 }

@@ -1,4 +1,4 @@
-//! What a source says: TOML that knows on which line each key stands.
+//! A parsed source: TOML with the line of each key.
 
 use toml::de::{DeTable, DeValue};
 
@@ -11,7 +11,7 @@ pub(in crate::config) enum Found {
     Truth(bool),
     List(Vec<Found>),
     Table(Vec<Entry>),
-    /// Dates, and whole numbers beyond 64 bits: nothing here takes them.
+    /// Dates, and integers beyond 64 bits: no setting accepts them.
     Other(String),
 }
 
@@ -19,13 +19,13 @@ pub(in crate::config) enum Found {
 #[derive(Debug, Clone, PartialEq)]
 pub(in crate::config) struct Entry {
     pub(in crate::config) key: String,
-    /// Where the key stands, counted from 1.
+    /// The line of the key, counted from 1.
     pub(in crate::config) line: usize,
     pub(in crate::config) value: Found,
 }
 
 impl Found {
-    /// Reads a whole file; on failure gives the line and what is wrong with it.
+    /// Parses a file. An error has the line and a message.
     pub(in crate::config) fn document(text: &str) -> Result<Self, (usize, String)> {
         match DeTable::parse(text) {
             Ok(table) => Ok(Self::from_table(table.get_ref(), text)),
@@ -36,7 +36,7 @@ impl Found {
         }
     }
 
-    /// Reads one value, written as TOML or as JSON.
+    /// Parses one value as TOML or JSON.
     pub(in crate::config) fn value(text: &str) -> Option<Self> {
         let toml = DeValue::parse(text).map(|value| Self::from_value(value.get_ref(), text));
         toml.ok().or_else(|| serde_json::from_str(text).ok().map(Self::from_json))

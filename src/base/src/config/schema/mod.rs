@@ -1,7 +1,5 @@
-//! How the configuration describes itself: one declaration per key gives the struct, its default, its documentation and
-//! the way it is read.
-//!
-//! It does not know where values come from (`load`), nor what a good combination of them is (each section's `check`).
+//! The schema of the configuration: one declaration per key generates the struct field, its default, its documentation
+//! and its parser. Sources are in `load`, rules for combinations in each section's `check`.
 
 mod found;
 mod leaves;

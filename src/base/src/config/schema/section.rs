@@ -1,13 +1,13 @@
-//! The two macros that declare a section and a choice, and the description that a declaration yields.
+//! The macros that declare a section and a choice, and the description that a declaration generates.
 
 use std::borrow::Cow;
 
-/// A table of keys, as the reference shows it.
+/// A section, as the reference shows it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Section {
     /// The struct's name.
     pub name: &'static str,
-    /// What the section is for.
+    /// Its documentation.
     pub about: &'static str,
     /// Its keys, in the order of their declaration.
     pub keys: Vec<Key>,
@@ -18,20 +18,20 @@ pub struct Section {
 pub struct Key {
     /// Its name within the section.
     pub name: &'static str,
-    /// What it does.
+    /// Its documentation.
     pub about: &'static str,
-    /// What it holds.
+    /// Its type.
     pub shape: Shape,
     /// Its default as TOML; `None` if it is unset by default.
     pub default: Option<String>,
-    /// A value as TOML, for keys that are unset by default.
+    /// An example as TOML.
     pub example: Option<&'static str>,
 }
 
-/// What a key holds.
+/// The type of a key.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Shape {
-    /// A value; the text says what is allowed, such as "a whole number".
+    /// A value, with a description of the allowed ones, such as "a whole number".
     Leaf(Cow<'static, str>),
     /// A table.
     Table(Section),
@@ -61,7 +61,7 @@ macro_rules! section {
         }
 
         impl $name {
-            /// The keys of this section, with what is documented about them.
+            /// The keys of this section with their documentation.
             #[must_use]
             pub fn describe() -> $crate::config::Section {
                 let default = Self::default();
@@ -109,7 +109,7 @@ macro_rules! section {
     };
 }
 
-/// Declares an enumeration whose variants are written as texts; the first is the default of a value that has none.
+/// Declares an enumeration whose variants are written as text. The first variant is its `Default`.
 macro_rules! choice {
     (
         $(#[doc = $about:literal])*
@@ -127,7 +127,7 @@ macro_rules! choice {
         }
 
         impl $name {
-            /// As it is written in the configuration.
+            /// The text in the configuration.
             #[must_use]
             pub fn as_str(self) -> &'static str {
                 match self {

@@ -26,7 +26,7 @@ macro_rules! text_value {
 
 pub(in crate::config) use text_value;
 
-/// Something that must not be shown: it formats as `<hidden>`.
+/// A secret. Its `Debug` output and its TOML form are `<hidden>`.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Secret(String);
 

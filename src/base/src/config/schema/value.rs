@@ -1,47 +1,47 @@
-//! What a key can hold and how it is read: a pass over one source collects everything that is wrong, not the first.
+//! Types of values and their parsers. A pass over a source collects all mistakes, not only the first.
 
 use std::borrow::Cow;
 
 use super::{Found, Shape};
 use crate::config::load::{Place, Problem, nearest};
 
-/// Anything a key can hold: a leaf, a section, a list of either, or one of them or nothing.
+/// A type of values: a leaf, a section, a list of either, or an option of one of them.
 pub(in crate::config) trait Value {
-    /// For the reference.
+    /// Its description in the reference.
     fn shape() -> Shape;
-    /// Takes what a source says, or reports why it cannot. A section changes only what the source names.
+    /// Sets the value from a source, or reports the mistake. A section changes only the keys that the source contains.
     fn set(&mut self, found: &Found, reading: &mut Reading);
     /// The value as TOML, with secrets hidden; `None` if unset.
     fn to_toml(&self) -> Option<String>;
 
-    /// Names the value, or what is in it, and gives it as TOML: `key` is the way here.
+    /// Adds the value, or for a section its keys, as TOML. `key` is the path to it.
     fn values(&self, key: &str, values: &mut Vec<(String, Option<String>)>) {
         values.push((key.to_owned(), self.to_toml()));
     }
 }
 
-/// A value that is taken or refused as a whole.
+/// A value without keys of its own.
 pub(in crate::config) trait Leaf: Sized {
-    /// Whether an environment variable's text is the value as it stands, rather than TOML.
+    /// Whether the text of an environment variable is the value itself, not TOML.
     const TEXT: bool = true;
-    /// Whether the value must not be shown, not even when it is wrong.
+    /// Whether error messages must not contain the value.
     const HIDDEN: bool = false;
-    /// What is allowed, to follow "expected".
+    /// The allowed values, to follow "expected" in an error.
     fn allowed() -> Cow<'static, str>;
-    /// The value; or what is wrong with it, empty if there is no more to say than what is allowed.
+    /// Parses the value. An error is a message, or empty if the allowed values say enough.
     fn read(found: &Found) -> Result<Self, String>;
     /// The value as TOML.
     fn toml(&self) -> String;
 }
 
-/// A pass over one source: a file, or an environment variable.
+/// A pass over one source: the file or an environment variable.
 pub(in crate::config) struct Reading {
-    /// The place of the key at hand.
+    /// The place of the current key.
     place: Place,
     path: String,
-    /// The keys that the source sets, and where.
+    /// The keys that the source sets, with their places.
     pub(in crate::config) keys: Vec<(String, Place)>,
-    /// What is wrong.
+    /// Mistakes found so far.
     pub(in crate::config) problems: Vec<Problem>,
 }
 
@@ -50,7 +50,7 @@ impl Reading {
         Self { place, path: String::new(), keys: Vec::new(), problems: Vec::new() }
     }
 
-    /// Hands each key of a table to `set`, and reports those that are not among `known`.
+    /// Passes each key of a table to `set`, and reports keys that are not in `known`.
     pub(in crate::config) fn table(
         &mut self,
         found: &Found,
@@ -89,13 +89,13 @@ impl Reading {
         self.problems.push(Problem { place: self.place.clone(), key: self.path.clone(), text });
     }
 
-    /// Notes that the source sets the key at hand.
+    /// Records that the source sets the current key.
     fn taken(&mut self) {
         self.keys.push((self.path.clone(), self.place.clone()));
     }
 
-    /// The value itself: in an environment variable, anything that is not a text is written as TOML.
-    /// Text that is no TOML stays text, and is refused as such.
+    /// The value. In an environment variable, values other than text are TOML; text that is not valid TOML stays text,
+    /// and is then refused.
     fn evaluated<'f>(&self, found: &'f Found) -> Cow<'f, Found> {
         match (&self.place, found) {
             (Place::Environment(_), Found::Text(text)) => Found::value(text).map_or(Cow::Borrowed(found), Cow::Owned),

@@ -31,7 +31,7 @@ impl Federation {
         let request = get_backfill::v1::Request::new(target.place.room_id.clone(), asked, limit);
         let response = self.ask_within(server, request, ASK_WAIT).await?;
         let pdus = response.pdus.iter().take(limits::HISTORY_PIECE_EVENTS_MAX);
-        Ok(self.read_and_vet(target, pdus.map(|pdu| &**pdu)).await)
+        Ok(self.read_and_check(target, pdus.map(|pdu| &**pdu)).await)
     }
 
     /// Asks a server for one event.
@@ -42,14 +42,14 @@ impl Federation {
         id: &OwnedEventId,
     ) -> Result<IncomingPdu> {
         let answer = self.ask_within(server, get_event::v1::Request::new(id.clone()), ASK_WAIT).await?;
-        let found = self.read_and_vet(target, std::iter::once(&*answer.pdu)).await;
+        let found = self.read_and_check(target, std::iter::once(&*answer.pdu)).await;
         found.into_iter().find(|candidate| candidate.pdu.event_id == *id).ok_or_else(|| {
             refuse(Reason::ConnectionFailed, format!("{server} was asked for an event and gave something else."))
         })
     }
 
     /// Those of some events that are well-formed, of this room, and signed.
-    async fn read_and_vet<'a>(&self, target: &Target, pdus: impl Iterator<Item = &'a RawValue>) -> Vec<IncomingPdu> {
+    async fn read_and_check<'a>(&self, target: &Target, pdus: impl Iterator<Item = &'a RawValue>) -> Vec<IncomingPdu> {
         let mut seen = HashSet::new();
         let read = pdus.filter_map(|pdu| self.read(&target.place, pdu));
         let read = read.filter(|candidate| seen.insert(candidate.pdu.event_id.clone())).collect();

@@ -184,7 +184,7 @@ impl Federation {
     }
 }
 
-/// An error that says who was asked in vain.
-pub(super) fn nobody(what: &str, place: &RoomInfo) -> Error {
+/// The error when no server of a room returned `what`.
+pub(super) fn no_server_answered(what: &str, place: &RoomInfo) -> Error {
     refuse(Reason::ConnectionFailed, format!("No server of {} could be asked for {what}.", place.room_id))
 }

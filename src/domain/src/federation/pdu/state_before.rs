@@ -8,7 +8,7 @@ use hearth_store::engine::Tx;
 use ruma::api::federation::event::{get_room_state::v1 as room_state, get_room_state_ids::v1 as room_state_ids};
 use ruma::{OwnedEventId, ServerName};
 
-use super::auth_events::nobody;
+use super::auth_events::no_server_answered;
 use super::handle::RoomInfo;
 use super::parse::IncomingPdu;
 use crate::core::Core;
@@ -24,7 +24,7 @@ impl Federation {
         candidate: &IncomingPdu,
         from: &ServerName,
     ) -> Result<StateIds> {
-        let mut last = nobody("a state", place);
+        let mut last = no_server_answered("a state", place);
         for server in self.askable(place, from).await? {
             match self.state_of(place, &candidate.pdu.event_id, &server).await {
                 Ok(state) => return Ok(state),

@@ -11,7 +11,7 @@ use super::row::{Argument, PostgresRow};
 use crate::engine::sqlite::OUT_OF_SPACE;
 use crate::engine::{Connection, EachRow, Trouble, Tx, Value, dialect};
 
-/// A connection, its prepared statements, and what went wrong with it.
+/// A connection, its prepared statements, and its last failure.
 pub(super) struct PostgresConnection {
     client: Client,
     statements: HashMap<&'static str, Statement>,
@@ -25,7 +25,7 @@ impl PostgresConnection {
         Self { client, statements: HashMap::new(), in_transaction: false, changes: 0, trouble: None }
     }
 
-    /// Notes what `error` means for the connection, and explains it.
+    /// Records what `error` means for the connection, and converts it.
     fn failed(&mut self, sql: &str, error: postgres::Error) -> Error {
         let state = error.code();
         if self.client.is_closed() || state.is_none() && error.is_closed() {
@@ -38,7 +38,7 @@ impl PostgresConnection {
         Error::fault(format!("running `{sql}`"), error)
     }
 
-    /// Statements without arguments whose rows nobody wants, as the protocol's simple query.
+    /// Runs statements without arguments as a simple query, and ignores their rows.
     fn simple(&mut self, sql: &str) -> Result<()> {
         let done = self.client.batch_execute(sql);
         done.map_err(|error| self.failed(sql, error))
@@ -92,7 +92,7 @@ impl Tx for PostgresConnection {
     }
 
     fn query(&mut self, sql: &'static str, args: &[Value<'_>], each: &mut EachRow<'_>) -> Result<()> {
-        // Of INSERT ... RETURNING and WITH it is not known what they changed.
+        // How many rows INSERT ... RETURNING or WITH changed is not known here; count at least one.
         self.changes += u64::from(!only_reads(sql));
         match self.try_query(sql, args, each) {
             Ok(done) => done,

@@ -1,8 +1,6 @@
-//! PostgreSQL, for those who outgrow one machine. The driver is synchronous, so the same threads and closures serve both
-//! engines.
-//!
-//! Connections are not encrypted: use a Unix socket, a private network or a tunnel. Copies and repairs are PostgreSQL's own
-//! (`pg_dump`, replication), not Hearth's.
+//! PostgreSQL, for servers that outgrow one machine. The driver is synchronous, so the same threads and closures serve
+//! both engines. Connections are not encrypted: use a Unix socket, a private network or a tunnel. Backup and repair are
+//! up to PostgreSQL (`pg_dump`, replication).
 
 mod connection;
 mod row;
@@ -16,11 +14,11 @@ use postgres::{Client, Config, NoTls};
 use self::connection::PostgresConnection;
 use crate::engine::{Connection, Engine, Sizes, Tx};
 
-/// Held by the server that writes to a database ("HEARTH"), so that a second one keeps out.
+/// An advisory lock ("HEARTH" in ASCII), held by the connection of the writer, that keeps a second server out.
 const TRY_LOCK: &str = "SELECT pg_try_advisory_lock(79340523574344)";
 const LOCALE: &str = "SELECT CAST(datcollate AS TEXT), pg_encoding_to_char(encoding)
     FROM pg_database WHERE datname = current_database()";
-/// How long a server may take to answer a connection.
+/// How long connecting may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A PostgreSQL database.
@@ -29,9 +27,9 @@ pub(crate) struct Postgres {
 }
 
 impl Postgres {
-    /// Understands the URL and looks whether the database is fit for us.
+    /// Parses the URL and checks that the database has a suitable locale.
     pub(crate) fn open(url: &str) -> Result<Self> {
-        // The cause is left out where it could repeat the URL, which may hold a password.
+        // Without the cause, which could contain the URL and with it a password.
         let mut config: Config =
             url.parse().map_err(|_| Error::broken("the configuration's URL of the PostgreSQL database is not one"))?;
         config.application_name("hearth");
@@ -49,7 +47,7 @@ impl Postgres {
         Ok(PostgresConnection::new(client))
     }
 
-    /// Text must sort by its bytes, as it does in SQLite; a locale's order would change what statements find.
+    /// Text must sort by bytes, as in SQLite: with another collation, range queries return other rows.
     fn check_locale(&self) -> Result<()> {
         let tx: &mut dyn Tx = &mut self.connect()?;
         let found = tx.one(LOCALE, &[], |row| Ok((row.text(0)?.to_owned(), row.text(1)?.to_owned())))?;
@@ -59,8 +57,8 @@ impl Postgres {
             return Ok(());
         }
         Err(Error::broken(format!(
-            "the PostgreSQL database has the locale {collate} and the encoding {encoding}; Hearth needs C and UTF8. Create it \
-             with: CREATE DATABASE hearth TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'"
+            "the PostgreSQL database has the locale {collate} and the encoding {encoding}; Hearth needs C and UTF8. \
+             Create it with: CREATE DATABASE hearth TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'"
         )))
     }
 }
@@ -73,8 +71,9 @@ impl Engine for Postgres {
             return Ok(Box::new(connection));
         }
         Err(Error::broken(
-            "another Hearth is using the PostgreSQL database; stop it first. After a crash PostgreSQL may take a moment to notice \
-             that it is gone: try again",
+            "another Hearth is using the PostgreSQL database; stop it first. After a crash PostgreSQL may take a \
+             moment \
+             to release the lock: try again",
         ))
     }
 
@@ -83,17 +82,17 @@ impl Engine for Postgres {
     }
 
     fn snapshot(&self, _to: &Path) -> Result<()> {
-        Err(Error::broken("copying a PostgreSQL database is its own tools' part: use `pg_dump`"))
+        Err(Error::broken("Hearth does not copy PostgreSQL databases: use `pg_dump`"))
     }
 
     fn check(&self) -> Result<Vec<String>> {
-        Err(Error::broken("checking a PostgreSQL database is its own tools' part: use `pg_amcheck`"))
+        Err(Error::broken("Hearth does not check PostgreSQL databases: use `pg_amcheck`"))
     }
 
-    // The lock is the writer's connection's.
+    // The writer's connection holds the lock; closing it releases it.
     fn unlock(&self) {}
 
-    // Asking would block a thread that may belong to an asynchronous runtime.
+    // A query would block the calling thread, which may belong to the asynchronous runtime.
     fn sizes(&self) -> Sizes {
         Sizes::default()
     }

@@ -1,4 +1,4 @@
-//! Values on their way into PostgreSQL and back.
+//! Conversion of values to and from PostgreSQL.
 
 use std::error::Error as StdError;
 
@@ -8,7 +8,7 @@ use postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
 
 use crate::engine::{Row, Value};
 
-/// An argument as the driver wants it, in whatever integer type its place has.
+/// An argument for the driver, converted to the integer type of its parameter.
 #[derive(Debug)]
 pub(super) struct Argument<'a>(pub(super) &'a Value<'a>);
 
@@ -22,7 +22,7 @@ impl ToSql for Argument<'_> {
             (Value::Int(value), &Type::INT8) => value.to_sql(ty, out),
             (Value::Text(value), ty) if <&str as ToSql>::accepts(ty) => value.to_sql(ty, out),
             (Value::Blob(value), &Type::BYTEA) => value.to_sql(ty, out),
-            (value, ty) => Err(format!("{} does not go into a place of type {ty}", kind(value)).into()),
+            (value, ty) => Err(format!("{} cannot be passed as a parameter of type {ty}", kind(value)).into()),
         }
     }
 
@@ -33,7 +33,7 @@ impl ToSql for Argument<'_> {
     to_sql_checked!();
 }
 
-/// What kind of value it is; never the value, which may be private.
+/// The type of a value for error messages; never the value, which may be private.
 fn kind(value: &Value<'_>) -> &'static str {
     match value {
         Value::Null => "null",
@@ -43,7 +43,7 @@ fn kind(value: &Value<'_>) -> &'static str {
     }
 }
 
-/// A row as the rest of the crate wants it.
+/// A result row.
 pub(super) struct PostgresRow<'a>(pub(super) &'a postgres::Row);
 
 impl PostgresRow<'_> {

@@ -8,14 +8,14 @@ use super::error::{explain, trouble};
 use super::row::{Argument, SqliteRow};
 use crate::engine::{Connection, EachRow, Trouble, Tx, Value};
 
-/// Statements kept prepared by each connection: all that are in regular use.
+/// Prepared statements cached by each connection: enough for all that are used regularly.
 const STATEMENTS_CACHED: usize = 256;
 
-/// Pages in the write-ahead log before they are moved into the database: many, so that a hot page is rewritten once for many
-/// commits; 16 MiB at the usual page size.
+/// Pages in the write-ahead log at which a checkpoint moves them into the database. A large number, so that a page that
+/// changes in many commits is rewritten once: 16 MiB with pages of 4,096 bytes.
 const CHECKPOINT_PAGES: i64 = 4_000;
 
-/// A connection and what went wrong with it.
+/// A connection and its last failure.
 pub(crate) struct SqliteConnection {
     inner: rusqlite::Connection,
     path: PathBuf,
@@ -28,36 +28,37 @@ impl SqliteConnection {
         Self { inner, path, trouble: None }
     }
 
-    /// Notes what `error` means for the connection, and explains it.
+    /// Records what `error` means for the connection, and converts it.
     fn failed(&mut self, sql: &str, error: rusqlite::Error) -> Error {
-        // The worst news stays: a lost disk matters more than a full one.
+        // Keep the worse failure: a lost disk matters more than a full one.
         if self.trouble != Some(Trouble::Lost) {
             self.trouble = trouble(&error).or(self.trouble);
         }
         explain(format!("running `{}`", one_line(sql)), error, &self.path)
     }
 
-    /// Shortens the file a little if much of it is free: a part at each checkpoint, since moving pages is writing too.
+    /// Shrinks the file by up to 1,000 pages if more than an eighth of it is free. A part at each checkpoint, because
+    /// moving pages also writes.
     fn give_back_space(&mut self) -> Result<()> {
         let tx: &mut dyn Tx = self;
         let free = tx.int("PRAGMA freelist_count", &[])?.unwrap_or(0);
         let pages = tx.int("PRAGMA page_count", &[])?.unwrap_or(0);
-        // An eighth is left for what comes next.
+        // Free pages up to an eighth are kept for new rows.
         if free > pages / 8 { tx.query("PRAGMA incremental_vacuum(1000)", &[], &mut |_| Ok(true)) } else { Ok(()) }
     }
 
-    /// A statement without arguments, of which no rows are wanted.
+    /// Runs a statement without arguments and ignores its rows.
     fn run(&mut self, sql: &'static str) -> Result<()> {
         self.execute(sql, &[]).map(drop)
     }
 }
 
-/// A statement's text on one line, for an error message.
+/// The SQL text on one line, for an error message.
 fn one_line(sql: &str) -> String {
     sql.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Binds `args` and runs `sql`, handing rows to `each`.
+/// Binds `args`, runs `sql`, and passes rows to `each`. The outer error is SQLite's, the inner one is from `each`.
 fn query(
     inner: &rusqlite::Connection,
     sql: &str,
@@ -78,7 +79,7 @@ fn query(
 }
 
 fn bind(statement: &mut rusqlite::Statement<'_>, args: &[Value<'_>]) -> rusqlite::Result<()> {
-    // An argument too few would silently be null.
+    // SQLite treats a missing argument as null, without an error.
     if statement.parameter_count() != args.len() {
         return Err(rusqlite::Error::InvalidParameterCount(args.len(), statement.parameter_count()));
     }
@@ -115,7 +116,8 @@ impl Connection for SqliteConnection {
         self.run("BEGIN")
     }
 
-    // Deferred too: with a single writer nobody can get in between, and a batch that writes nothing takes no lock.
+    // Deferred too: no other connection writes, so the lock cannot be lost to one, and a batch without changes takes no
+    // lock.
     fn begin_write(&mut self) -> Result<()> {
         // With IMMEDIATE, SQLite waits (`busy_timeout`) while another program holds the lock, such as a backup script. A plain
         // BEGIN takes the lock at the first write, after the snapshot of the first read, and then fails at once.
@@ -171,7 +173,8 @@ impl Connection for SqliteConnection {
         self.trouble.take()
     }
 
-    // Not left to SQLite, which does it inside COMMIT and keeps a failed sync of the database to itself.
+    // SQLite's automatic checkpoint is off: it runs inside COMMIT, where callers wait for it, and hides a failed fsync
+    // of the database. PASSIVE does not wait for readers.
     fn tidy(&mut self) -> Result<()> {
         let tx: &mut dyn Tx = self;
         let (logged, moved) =
@@ -187,7 +190,7 @@ impl Connection for SqliteConnection {
         let tx: &mut dyn Tx = self;
         match tx.int("PRAGMA wal_checkpoint(TRUNCATE)", &[])? {
             Some(0) => Ok(()),
-            _ => Err(Error::broken("the write-ahead log could not be emptied: something is still reading")),
+            _ => Err(Error::broken("the write-ahead log could not be emptied: a reader is still active")),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! SQLite's errors in the house's words, and what they mean for the connection.
+//! Translation of SQLite's errors, and what they mean for the connection.
 
 use std::path::Path;
 
@@ -8,18 +8,18 @@ use rusqlite::ffi;
 
 use crate::engine::Trouble;
 
-/// What is said when the disk is full.
-pub(crate) const OUT_OF_SPACE: &str = "The server's disk is full. Reading goes on; writing works again as soon as its \
-    administrator has made room (delete media or old snapshots, or move to a larger disk).";
+/// The message for clients when the disk is full.
+pub(crate) const OUT_OF_SPACE: &str = "The server's disk is full. Reading still works; writing works again when its \
+    administrator has freed some space (delete media or old snapshots, or move to a larger disk).";
 
-/// What is wrong with the connection after `error`, if anything is.
+/// What `error` means for the whole connection; `None` if it concerns one statement only.
 pub(super) fn trouble(error: &rusqlite::Error) -> Option<Trouble> {
     let rusqlite::Error::SqliteFailure(failure, _) = error else {
         return None;
     };
     match failure.code {
         ErrorCode::DiskFull => Some(Trouble::Full),
-        // Growing the shared-memory file is where a full disk does not say so.
+        // SQLite reports a full disk as this I/O error when it extends the shared-memory file.
         ErrorCode::SystemIoFailure if failure.extended_code == ffi::SQLITE_IOERR_SHMSIZE => Some(Trouble::Full),
         ErrorCode::SystemIoFailure
         | ErrorCode::DatabaseCorrupt
@@ -30,7 +30,7 @@ pub(super) fn trouble(error: &rusqlite::Error) -> Option<Trouble> {
     }
 }
 
-/// `error`, with what was being done and, where there is one, the remedy.
+/// Converts `error`, with what was being done and the remedy if there is one.
 pub(super) fn explain(doing: String, error: rusqlite::Error, path: &Path) -> Error {
     if trouble(&error) == Some(Trouble::Full) {
         return refuse(Reason::OutOfSpace, OUT_OF_SPACE);
@@ -42,13 +42,13 @@ pub(super) fn explain(doing: String, error: rusqlite::Error, path: &Path) -> Err
     }
 }
 
-/// The database cannot be trusted; says which file, and what to do.
+/// The error for a damaged database: names the file and the remedy.
 pub(super) fn corrupt(path: &Path, cause: impl Into<hearth_base::error::Cause>) -> Error {
     let path = path.display();
     Error::fault(
         format!(
-            "the database {path} is damaged. Nothing was changed. Run `hearth doctor` to see how far the damage goes, and \
-             restore the newest snapshot (the folder `snapshots` beside it) or backup with `hearth restore`"
+            "the database {path} is damaged. Nothing was changed. Keep a copy of the file, then replace it with the \
+             newest backup, or with the newest copy in the folder `snapshots` next to it"
         ),
         cause,
     )

@@ -1,4 +1,4 @@
-//! SQLite, inside this process. The write-ahead log lets readers go on while the one writer writes.
+//! SQLite, in this process. With the write-ahead log, readers continue while the writer commits.
 
 mod connection;
 mod error;
@@ -12,7 +12,7 @@ use hearth_base::{Error, Result};
 use parking_lot::Mutex;
 
 use self::error::{corrupt, explain};
-use self::lock::{Lock, beside};
+use self::lock::{Lock, with_suffix};
 use crate::engine::{Connection, Engine, Sizes, Tx};
 use crate::options::SqliteOptions;
 
@@ -25,7 +25,7 @@ pub(crate) struct Sqlite {
 }
 
 impl Sqlite {
-    /// Locks the database, creating it if there is none, and refuses one that is damaged or not ours.
+    /// Locks the database, creates it if it is missing, and refuses one that is damaged or foreign.
     pub(crate) fn open(options: &SqliteOptions) -> Result<Self> {
         let lock = Lock::take(&options.path)?;
         open::create_if_missing(options)?;
@@ -38,14 +38,14 @@ impl Sqlite {
         Ok(sqlite)
     }
 
-    /// An error if a quick look through every page finds damage.
+    /// An error if `quick_check`, which reads every page, finds damage.
     fn refuse_damage(&self, connection: &mut dyn Connection) -> Result<()> {
         let found = problems(connection, "PRAGMA quick_check(3)")?;
         if found.is_empty() { Ok(()) } else { Err(corrupt(&self.options.path, found.join("; "))) }
     }
 }
 
-/// What a checking pragma finds.
+/// The problems that a checking pragma reports.
 fn problems(connection: &mut dyn Connection, sql: &'static str) -> Result<Vec<String>> {
     let tx: &mut dyn Tx = connection;
     let mut found = tx.all(sql, &[], |row| Ok(row.text(0)?.to_owned()))?;
@@ -57,8 +57,8 @@ impl Engine for Sqlite {
     fn connect_writer(&self, again: bool) -> Result<Box<dyn Connection>> {
         let mut connection = open::connect_writer(&self.options)?;
         if again {
-            // After a failed fsync the kernel may have forgotten pages of the log that it had promised to write. Moving the
-            // log into the database writes every one of them afresh, and syncs it.
+            // After a failed fsync the kernel may have dropped pages of the log that it had accepted. Moving the log
+            // into the database writes every one of them again, and syncs the database.
             connection.finish()?;
             self.refuse_damage(&mut *connection)?;
         }
@@ -92,6 +92,6 @@ impl Engine for Sqlite {
     fn sizes(&self) -> Sizes {
         let size = |path: &Path| path.metadata().map_or(0, |file| file.len());
         let path = &self.options.path;
-        Sizes { database: size(path), log: size(&beside(path, "-wal")) }
+        Sizes { database: size(path), log: size(&with_suffix(path, "-wal")) }
     }
 }

@@ -1,4 +1,4 @@
-//! Opening a SQLite file: making a new one whole or not at all, and telling a damaged or foreign one before touching it.
+//! Opening a SQLite file: creates a new one atomically, and recognises a damaged or foreign one before touching it.
 
 use std::fs::File;
 use std::io::Read;
@@ -11,31 +11,32 @@ use rusqlite::config::DbConfig;
 
 use super::connection::SqliteConnection;
 use super::error::{corrupt, explain};
-use super::lock::beside;
+use super::lock::with_suffix;
 use crate::engine::Connection;
 use crate::options::SqliteOptions;
 
-/// Written into every database of ours ("HRTH"), so that no other program's file is mistaken for one.
+/// The `application_id` of Hearth's databases ("HRTH"), to tell them from files of other programs.
 const APPLICATION_ID: i32 = 0x4852_5448;
-/// What the log's file is cut back to after a checkpoint.
+/// Size to which the file of the write-ahead log is truncated after a checkpoint, in bytes.
 const LOG_BYTES_KEPT: u32 = 16 * 1024 * 1024;
-/// Up to this size a database is read through for damage at every start; larger ones are `hearth doctor`'s part.
+/// Databases up to this size are checked for damage at every start; larger ones would delay the start too much.
 const QUICK_CHECK_BYTES_MAX: u64 = 32 * 1024 * 1024;
-/// How long a statement waits for a lock: only a checkpoint or a copy can hold one.
+/// How long a statement waits for a lock, in milliseconds: only a checkpoint or a copy holds one.
 const BUSY_MS: u32 = 5_000;
 
-/// Makes a new database if there is none. It is built under another name: a crash leaves no half-made database behind.
+/// Creates the database if it is missing: under another name, then renamed, so that a crash leaves no half-created
+/// database.
 pub(super) fn create_if_missing(options: &SqliteOptions) -> Result<()> {
     let path = &options.path;
     if path.exists() {
         return Ok(());
     }
-    let log = beside(path, "-wal");
+    let log = with_suffix(path, "-wal");
     if log.metadata().is_ok_and(|log| log.len() > 0) {
         let missing = format!("{} is missing though its log {} is there", path.display(), log.display());
         return Err(corrupt(path, missing));
     }
-    let (new, doing) = (beside(path, "-new"), || format!("creating the database {}", path.display()));
+    let (new, doing) = (with_suffix(path, "-new"), || format!("creating the database {}", path.display()));
     let io = |error: std::io::Error| Error::fault(doing(), error);
     match std::fs::remove_file(&new) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(io(error)),
@@ -55,7 +56,7 @@ pub(super) fn create_if_missing(options: &SqliteOptions) -> Result<()> {
     sync_folder(path).map_err(io)
 }
 
-/// Makes a new name in the folder of `path` survive a power cut.
+/// Syncs the folder of `path`, so that a new name in it survives a power failure.
 fn sync_folder(path: &Path) -> std::io::Result<()> {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => File::open(folder)?.sync_all(),
@@ -63,8 +64,8 @@ fn sync_folder(path: &Path) -> std::io::Result<()> {
     }
 }
 
-/// Looks at the file itself, before SQLite does: SQLite would call a foreign file a new database, or repair what should be
-/// looked at first.
+/// Checks the header before SQLite opens the file: SQLite would initialise an empty file as a new database, and recover
+/// a damaged one, which destroys evidence.
 pub(super) fn inspect(path: &Path) -> Result<()> {
     let doing = || format!("reading the database {}", path.display());
     let mut file = File::open(path).map_err(|error| Error::fault(doing(), error))?;
@@ -91,8 +92,8 @@ pub(super) fn inspect(path: &Path) -> Result<()> {
             path.display()
         )));
     }
-    // A log that is not empty may still hold the missing pages.
-    let log_empty = beside(path, "-wal").metadata().map_or(true, |log| log.len() == 0);
+    // A write-ahead log that is not empty may contain the missing pages.
+    let log_empty = with_suffix(path, "-wal").metadata().map_or(true, |log| log.len() == 0);
     let expected = u64::from(number(28)) * page_bytes;
     if log_empty && size < expected {
         return Err(corrupt(path, format!("the file has {size} of its {expected} bytes")));
@@ -110,7 +111,7 @@ pub(super) fn connect_writer(options: &SqliteOptions) -> Result<Box<dyn Connecti
         .map_err(|error| Error::fault(doing(), error))?;
     let synchronous = if options.synchronous_full { "FULL" } else { "NORMAL" };
     let limit = options.pages_max.map_or(String::new(), |pages| format!("PRAGMA max_page_count = {pages};"));
-    // Secure deletion overwrites what was removed, redacted contents for example, as far as that writes no page more.
+    // secure_delete = FAST overwrites deleted rows, for example redacted content, where that writes no additional page.
     connection.script(&format!(
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = {synchronous}; PRAGMA wal_autocheckpoint = 0;
          PRAGMA journal_size_limit = {LOG_BYTES_KEPT}; PRAGMA secure_delete = FAST; {limit}"
@@ -120,7 +121,7 @@ pub(super) fn connect_writer(options: &SqliteOptions) -> Result<Box<dyn Connecti
 
 /// A connection that can only read.
 pub(super) fn connect_reader(options: &SqliteOptions) -> Result<Box<dyn Connection>> {
-    // Not opened read-only: such a connection could not take part in recovering the log.
+    // Not opened read-only: a read-only connection cannot take part in recovering the log after a crash.
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = open(options, flags)?;
     connection.script("PRAGMA query_only = ON")?;
@@ -131,10 +132,11 @@ fn open(options: &SqliteOptions, flags: OpenFlags) -> Result<Box<dyn Connection>
     let path = &options.path;
     let inner = rusqlite::Connection::open_with_flags(path, flags);
     let inner = inner.map_err(|error| explain(format!("opening the database {}", path.display()), error, path))?;
-    // Plans that do not look at arguments. Otherwise SQLite compiles a statement anew whenever an argument changes that a
-    // partial index or its statistics might care about: half of the time that a sync took.
+    // The query planner stability guarantee: plans do not depend on arguments. Without it, SQLite prepares a statement
+    // again whenever an argument changes that a partial index or the statistics might depend on, which took half of the
+    // time of a sync.
     let stable = inner.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true);
-    stable.map_err(|error| explain("settling how statements are planned".to_owned(), error, path))?;
+    stable.map_err(|error| explain("configuring the query planner".to_owned(), error, path))?;
     let mut connection = Box::new(SqliteConnection::new(inner, path.clone()));
     connection.script(&format!(
         "PRAGMA busy_timeout = {BUSY_MS}; PRAGMA mmap_size = 0; PRAGMA temp_store = MEMORY; PRAGMA foreign_keys = OFF;
@@ -144,7 +146,7 @@ fn open(options: &SqliteOptions, flags: OpenFlags) -> Result<Box<dyn Connection>
     Ok(connection)
 }
 
-/// Whether the database is small enough to be read through at every start.
+/// Whether the database is small enough to be checked at every start.
 pub(super) fn small(path: &Path) -> bool {
     path.metadata().is_ok_and(|file| file.len() <= QUICK_CHECK_BYTES_MAX)
 }

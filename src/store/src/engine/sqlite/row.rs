@@ -1,4 +1,4 @@
-//! Values on their way into SQLite and back.
+//! Conversion of values to and from SQLite.
 
 use hearth_base::{Error, Result};
 use rusqlite::ToSql;
@@ -6,7 +6,7 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 
 use crate::engine::{Row, Value};
 
-/// An argument as the driver wants it.
+/// An argument for the driver.
 pub(super) struct Argument<'a>(pub(super) &'a Value<'a>);
 
 impl ToSql for Argument<'_> {
@@ -20,7 +20,7 @@ impl ToSql for Argument<'_> {
     }
 }
 
-/// A row as the rest of the crate wants it.
+/// A result row.
 pub(super) struct SqliteRow<'a, 'b>(pub(super) &'a rusqlite::Row<'b>);
 
 impl SqliteRow<'_, '_> {
@@ -29,7 +29,7 @@ impl SqliteRow<'_, '_> {
     }
 }
 
-/// A column that does not hold what the code expects: a mistake in the statement, or a damaged file.
+/// The error for a column of an unexpected type: a mistake in the statement, or a damaged file.
 fn mismatch(column: usize, wanted: &str, found: ValueRef<'_>) -> Error {
     Error::broken(format!("column {column} of a row should hold {wanted} and holds {}", found.data_type()))
 }
