@@ -1,6 +1,7 @@
 //! What JSON from strangers must keep to before anything parses it.
 
 use hearth_base::{Error, Reason, Result, error::refuse, limits};
+use ruma::api::error::DeserializationError;
 
 /// Refuses JSON that nests deeper than [`limits::JSON_DEPTH_MAX`]; counts brackets outside of strings, so it needs no
 /// parsing and no stack.
@@ -32,6 +33,12 @@ pub fn explain(body: &[u8], why: &dyn std::fmt::Display) -> Error {
         Err(error) if !body.is_empty() => refuse(Reason::NotJson, format!("The body is not JSON: {error}")),
         _ => refuse(Reason::BadJson, format!("The request does not have the right shape: {why}")),
     }
+}
+
+/// Why a request of ruma's could not be read.
+#[must_use]
+pub fn explain_request(body: &[u8], why: &DeserializationError) -> Error {
+    explain(body, why)
 }
 
 #[cfg(test)]

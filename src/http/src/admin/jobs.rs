@@ -1,32 +1,30 @@
 //! Long work: `/api/v1/jobs`.
 
-use axum::extract::{Path, State};
-use axum::routing::{get, post};
-use axum::{Extension, Json, Router};
 use hearth_admin::wire::{Job, JobList, JobState, paths};
-use hearth_base::Error;
+use hearth_base::{Error, Result};
 use hearth_domain::admin::jobs;
+use http::Method;
 
-use super::answer::AdminAnswer;
-use super::{Caller, Context};
+use super::endpoint;
+use crate::App;
+use crate::respond::Json;
+use crate::route::{Call, Endpoint};
 
-pub(super) fn routes() -> Router<Context> {
-    Router::new().route(paths::JOBS, get(list)).route(paths::JOB_CANCEL, post(cancel))
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![endpoint(Method::GET, paths::JOBS, list), endpoint(Method::POST, paths::JOB_CANCEL, cancel)]
 }
 
-async fn list(State(context): State<Context>) -> Json<JobList> {
-    Json(JobList { items: context.app.domain.admin.jobs.list().into_iter().map(shown).collect() })
+async fn list(app: App, _: Call) -> Result<Json<JobList>> {
+    Ok(Json(JobList { items: app.domain.admin.jobs.list().into_iter().map(shown).collect() }))
 }
 
-async fn cancel(
-    State(context): State<Context>,
-    Extension(caller): Extension<Caller>,
-    Path(id): Path<String>,
-) -> AdminAnswer<Job> {
-    let admin = &context.app.domain.admin;
+async fn cancel(app: App, call: Call) -> Result<Json<Job>> {
+    let caller = call.operator()?;
+    let id = call.param(0);
+    let admin = &app.domain.admin;
     let job = id.parse().ok().and_then(|id| admin.jobs.cancel(id));
     let job = job.ok_or_else(|| Error::not_found("There is no such job; `jobs` lists those that there are."))?;
-    admin.note(&caller.name, "job.cancel", &id, job.name.to_owned()).await?;
+    admin.note(&caller.name, "job.cancel", id, job.name.to_owned()).await?;
     Ok(Json(shown(job)))
 }
 

@@ -1,39 +1,41 @@
 //! Local accounts: `/api/v1/users`.
 
-use axum::extract::{Path, State};
-use axum::routing::{get, post, put};
-use axum::{Extension, Json, Router};
 use hearth_admin::wire::{
     CreatedUser, DeactivateUser, Device, Done, ListQuery, LoggedOut, NewPassword, NewUser, Page, PasswordSet, SetAdmin,
     SetLocked, UserDetail, UserRoom, UserSummary, paths,
 };
+use hearth_base::Result;
 use hearth_domain::accounts::Flag;
 use hearth_domain::admin::{PageRequest, users};
+use http::Method;
 
-use super::answer::{AdminAnswer, AdminBody, AdminQuery};
-use super::{Caller, Context};
+use super::{Caller, endpoint};
+use crate::App;
+use crate::respond::Json;
+use crate::route::{Call, Endpoint};
 
-pub(super) fn routes() -> Router<Context> {
-    Router::new()
-        .route(paths::USERS, get(list).post(create))
-        .route(paths::USER, get(detail))
-        .route(paths::USER_PASSWORD, post(set_password))
-        .route(paths::USER_DEACTIVATE, post(deactivate))
-        .route(paths::USER_LOGOUT, post(log_out))
-        .route(paths::USER_LOCKED, put(set_locked))
-        .route(paths::USER_ADMIN, put(set_admin))
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![
+        endpoint(Method::GET, paths::USERS, list),
+        endpoint(Method::POST, paths::USERS, create),
+        endpoint(Method::GET, paths::USER, detail),
+        endpoint(Method::POST, paths::USER_PASSWORD, set_password),
+        endpoint(Method::POST, paths::USER_DEACTIVATE, deactivate),
+        endpoint(Method::POST, paths::USER_LOGOUT, log_out),
+        endpoint(Method::PUT, paths::USER_LOCKED, set_locked),
+        endpoint(Method::PUT, paths::USER_ADMIN, set_admin),
+    ]
 }
 
-async fn list(
-    State(context): State<Context>,
-    AdminQuery(query): AdminQuery<ListQuery>,
-) -> AdminAnswer<Page<UserSummary>> {
-    let page = context.app.domain.admin.users(page_request(query)).await?;
+async fn list(app: App, call: Call) -> Result<Json<Page<UserSummary>>> {
+    let query: ListQuery = call.query()?;
+    let page = app.domain.admin.users(page_request(query)).await?;
     Ok(Json(Page { items: page.items.into_iter().map(summary).collect(), next: page.next, total: None }))
 }
 
-async fn detail(State(context): State<Context>, Path(user): Path<String>) -> AdminAnswer<UserDetail> {
-    let users::UserDetail { user, devices, rooms } = context.app.domain.admin.user(&user).await?;
+async fn detail(app: App, call: Call) -> Result<Json<UserDetail>> {
+    let user = call.param(0);
+    let users::UserDetail { user, devices, rooms } = app.domain.admin.user(user).await?;
     let device_list = devices.into_iter().map(|device| Device {
         device_id: device.id,
         display_name: device.name,
@@ -44,12 +46,10 @@ async fn detail(State(context): State<Context>, Path(user): Path<String>) -> Adm
     Ok(Json(UserDetail { summary: summary(user), device_list: device_list.collect(), rooms: rooms.collect() }))
 }
 
-async fn create(
-    State(context): State<Context>,
-    Extension(caller): Extension<Caller>,
-    AdminBody(new): AdminBody<NewUser>,
-) -> AdminAnswer<CreatedUser> {
-    let admin = &context.app.domain.admin;
+async fn create(app: App, call: Call) -> Result<Json<CreatedUser>> {
+    let caller = call.operator()?;
+    let new: NewUser = call.json_or_empty()?;
+    let admin = &app.domain.admin;
     let NewUser { username, password, admin: is_admin, display_name } = new;
     let (user_id, password) = admin.create_user(&username, password, is_admin, display_name).await?;
     let detail = if is_admin { "administrator" } else { "" };
@@ -57,27 +57,23 @@ async fn create(
     Ok(Json(CreatedUser { user_id: user_id.into(), password }))
 }
 
-async fn set_password(
-    State(context): State<Context>,
-    Extension(caller): Extension<Caller>,
-    Path(user): Path<String>,
-    AdminBody(new): AdminBody<NewPassword>,
-) -> AdminAnswer<PasswordSet> {
-    let admin = &context.app.domain.admin;
-    let (user_id, password) = admin.reset_password(&user, new.password, new.logout_devices).await?;
+async fn set_password(app: App, call: Call) -> Result<Json<PasswordSet>> {
+    let caller = call.operator()?;
+    let user = call.param(0);
+    let new: NewPassword = call.json_or_empty()?;
+    let admin = &app.domain.admin;
+    let (user_id, password) = admin.reset_password(user, new.password, new.logout_devices).await?;
     let detail = if new.logout_devices { "logged out everywhere" } else { "" };
     admin.note(&caller.name, "user.password", user_id.as_str(), detail.to_owned()).await?;
     Ok(Json(PasswordSet { password }))
 }
 
-async fn deactivate(
-    State(context): State<Context>,
-    Extension(caller): Extension<Caller>,
-    Path(user): Path<String>,
-    AdminBody(wanted): AdminBody<DeactivateUser>,
-) -> AdminAnswer<Done> {
-    let domain = &context.app.domain;
-    let user_id = domain.admin.user_id(&user)?;
+async fn deactivate(app: App, call: Call) -> Result<Json<Done>> {
+    let caller = call.operator()?;
+    let user = call.param(0);
+    let wanted: DeactivateUser = call.json_or_empty()?;
+    let domain = &app.domain;
+    let user_id = domain.admin.user_id(user)?;
     let account = domain.accounts.account(&user_id).await?;
     domain.deactivate(account.user, &user_id, wanted.erase).await?;
     let detail = if wanted.erase { "erased" } else { "" };
@@ -85,48 +81,42 @@ async fn deactivate(
     Ok(Json(Done {}))
 }
 
-async fn log_out(
-    State(context): State<Context>,
-    Extension(caller): Extension<Caller>,
-    Path(user): Path<String>,
-) -> AdminAnswer<LoggedOut> {
-    let domain = &context.app.domain;
-    let detail = domain.admin.user(&user).await?;
+async fn log_out(app: App, call: Call) -> Result<Json<LoggedOut>> {
+    let caller = call.operator()?;
+    let user = call.param(0);
+    let domain = &app.domain;
+    let detail = domain.admin.user(user).await?;
     domain.accounts.log_out_everywhere(detail.user.sn).await?;
     let devices = detail.devices.len() as u64;
     domain.admin.note(&caller.name, "user.logout", &detail.user.user_id, format!("devices {devices}")).await?;
     Ok(Json(LoggedOut { devices }))
 }
 
-async fn set_locked(
-    State(context): State<Context>,
-    Extension(caller): Extension<Caller>,
-    Path(user): Path<String>,
-    AdminBody(wanted): AdminBody<SetLocked>,
-) -> AdminAnswer<Done> {
+async fn set_locked(app: App, call: Call) -> Result<Json<Done>> {
+    let caller = call.operator()?;
+    let user = call.param(0);
+    let wanted: SetLocked = call.json_or_empty()?;
     let action = if wanted.locked { "user.lock" } else { "user.unlock" };
-    set_flag(&context, &caller, &user, Flag::Locked, wanted.locked, action).await
+    set_flag(&app, caller, user, Flag::Locked, wanted.locked, action).await
 }
 
-async fn set_admin(
-    State(context): State<Context>,
-    Extension(caller): Extension<Caller>,
-    Path(user): Path<String>,
-    AdminBody(wanted): AdminBody<SetAdmin>,
-) -> AdminAnswer<Done> {
+async fn set_admin(app: App, call: Call) -> Result<Json<Done>> {
+    let caller = call.operator()?;
+    let user = call.param(0);
+    let wanted: SetAdmin = call.json_or_empty()?;
     let action = if wanted.admin { "user.grant_admin" } else { "user.revoke_admin" };
-    set_flag(&context, &caller, &user, Flag::Admin, wanted.admin, action).await
+    set_flag(&app, caller, user, Flag::Admin, wanted.admin, action).await
 }
 
 async fn set_flag(
-    context: &Context,
+    app: &App,
     caller: &Caller,
     user: &str,
     flag: Flag,
     on: bool,
     action: &'static str,
-) -> AdminAnswer<Done> {
-    let domain = &context.app.domain;
+) -> Result<Json<Done>> {
+    let domain = &app.domain;
     let user_id = domain.admin.user_id(user)?;
     let account = domain.accounts.account(&user_id).await?;
     domain.accounts.set_flag(account.user, flag, on).await?;

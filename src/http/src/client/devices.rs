@@ -1,6 +1,5 @@
 //! A user's own devices.
 
-use axum::Router;
 use hearth_base::Result;
 use hearth_domain::devices::DeviceRow;
 use hearth_domain::uia;
@@ -8,15 +7,17 @@ use ruma::MilliSecondsSinceUnixEpoch;
 use ruma::api::client::device::{Device, delete_device, delete_devices, get_device, get_devices, update_device};
 
 use crate::App;
-use crate::route::{Bounds, RouterExt as _, Ruma};
+use crate::route::{Endpoint, Ruma};
 
-pub(super) fn routes() -> Router<App> {
-    Router::new()
-        .endpoint(Bounds::default(), list)
-        .endpoint(Bounds::default(), get)
-        .endpoint(Bounds::default(), rename)
-        .endpoint(Bounds::default().uia(), delete)
-        .endpoint(Bounds::default().uia(), delete_many)
+/// The endpoints of this file.
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![
+        Endpoint::new(list).all_but_locked(),
+        Endpoint::new(get).all_but_locked(),
+        Endpoint::new(rename).all_but_locked(),
+        Endpoint::new(delete).uia().suspended().appservices(),
+        Endpoint::new(delete_many).uia().suspended().appservices(),
+    ]
 }
 
 /// A device as clients see it.

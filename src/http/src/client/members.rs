@@ -1,6 +1,5 @@
 //! Who is in a room.
 
-use axum::Router;
 use hearth_base::Result;
 use hearth_domain::rooms::read::Token;
 use hearth_domain::rooms::read::members::MembersQuery;
@@ -8,11 +7,11 @@ use ruma::api::client::membership::joined_members::v3::RoomMember;
 use ruma::api::client::membership::{get_member_events, joined_members};
 
 use crate::App;
-use crate::route::{Bounds, RouterExt, Ruma};
+use crate::route::{Endpoint, Ruma};
 
-/// The routes of this file.
-pub(super) fn routes() -> Router<App> {
-    Router::new().endpoint(Bounds::default(), members).endpoint(Bounds::default(), joined)
+/// The endpoints of this file.
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![Endpoint::new(members).all_but_locked(), Endpoint::new(joined).all_but_locked()]
 }
 
 async fn members(app: App, request: Ruma<get_member_events::v3::Request>) -> Result<get_member_events::v3::Response> {

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use axum::Router;
 use hearth_base::{Reason, Result, error::refuse};
 use hearth_domain::accounts::{Authority, DeviceRequest, LoggedIn, NewAccount};
 use hearth_domain::rates::Rate;
@@ -14,25 +13,27 @@ use ruma::api::client::account::{check_registration_token_validity, get_username
 use super::appservice;
 use crate::App;
 use crate::edge;
-use crate::route::{Bounds, RouterExt as _, Ruma};
+use crate::route::{Endpoint, Ruma};
 
-pub(super) fn routes() -> Router<App> {
-    Router::new()
-        .endpoint(Bounds::rate(Rate::Other).uia(), create)
-        .endpoint(Bounds::rate(Rate::Other), available)
-        .endpoint(Bounds::rate(Rate::Registration), token_validity)
+/// The endpoints of this file.
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![
+        Endpoint::new(create).uia().rate(Rate::Other).appservices(),
+        Endpoint::new(available).rate(Rate::Other),
+        Endpoint::new(token_validity).rate(Rate::Registration),
+    ]
 }
 
 async fn create(app: App, request: Ruma<register::Request>) -> Result<register::Response> {
     if request.login_type == Some(LoginType::ApplicationService) {
         return appservice_user(&app, &request).await;
     }
-    if request.requester.is_some() {
+    if request.call.requester.is_some() {
         let message = "An application service registers users with the type m.login.application_service.";
         return Err(refuse(Reason::Unknown, message));
     }
     let authority = if request.kind == RegistrationKind::Guest {
-        edge::rate_limit(&app, Rate::Registration, &request.peer, None)?;
+        edge::rate_limit(&app, Rate::Registration, request.call.client, None)?;
         Authority::Guest
     } else {
         prove(&app, &request).await?
@@ -67,7 +68,7 @@ fn response(user_id: OwnedUserId, session: Option<LoggedIn>) -> register::Respon
 
 /// Makes a user of an application service.
 async fn appservice_user(app: &App, request: &Ruma<register::Request>) -> Result<register::Response> {
-    let service = appservice::of(request.requester.as_ref())?;
+    let service = appservice::of(request.call.requester.as_ref())?;
     let registered = app.domain.appservices.register(service, request.username.clone(), device(request));
     let (user_id, session) = registered.await?;
     Ok(response(user_id, session))
@@ -77,8 +78,8 @@ async fn appservice_user(app: &App, request: &Ruma<register::Request>) -> Result
 async fn prove(app: &App, request: &Ruma<register::Request>) -> Result<Authority> {
     let accounts = &app.domain.accounts;
     let flows = accounts.registration_flows().await?;
-    if request.auth.is_some() {
-        edge::rate_limit(app, Rate::Registration, &request.peer, None)?;
+    if request.call.auth.is_some() {
+        edge::rate_limit(app, Rate::Registration, request.call.client, None)?;
     }
     accounts.check_application(request.username.as_deref(), request.password.as_deref()).await?;
     let Passed { registration_token } = app.domain.uia.check(request.uia(flows)).await?;

@@ -1,6 +1,5 @@
 //! Sending events that are not state, and removing what was sent; now or later.
 
-use axum::Router;
 use hearth_base::Result;
 use hearth_domain::rooms::Message;
 use hearth_domain::rooms::delayed::Later;
@@ -13,15 +12,18 @@ use super::delayed_events::{self, SentOrDelayed};
 use crate::App;
 use crate::edge::Rate;
 use crate::respond::Json;
-use crate::route::{Bounds, RouterExt, Ruma};
+use crate::route::{Endpoint, Ruma};
 
-/// The routes of this file.
-pub(super) fn routes() -> Router<App> {
-    Router::new().endpoint(Bounds::rate(Rate::Message), send).endpoint(Bounds::rate(Rate::Message), redact)
+/// The endpoints of this file.
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![
+        Endpoint::new(send).rate(Rate::Message).guests().appservices(),
+        Endpoint::new(redact).rate(Rate::Message).suspended().appservices(),
+    ]
 }
 
 async fn send(app: App, request: Ruma<send_message_event::v3::Request>) -> Result<Json<SentOrDelayed>> {
-    if let Some(delay) = delayed_events::delay(&request.uri)? {
+    if let Some(delay) = delayed_events::delay(&request.call.uri)? {
         let later = Later {
             room_id: request.room_id.clone(),
             kind: request.event_type.to_string(),
@@ -48,7 +50,7 @@ async fn send(app: App, request: Ruma<send_message_event::v3::Request>) -> Resul
 }
 
 async fn redact(app: App, request: Ruma<redact_event::v3::Request>) -> Result<Json<SentOrDelayed>> {
-    if let Some(delay) = delayed_events::delay(&request.uri)? {
+    if let Some(delay) = delayed_events::delay(&request.call.uri)? {
         let content = match &request.reason {
             Some(reason) => json!({ "redacts": request.event_id, "reason": reason }),
             None => json!({ "redacts": request.event_id }),

@@ -1,6 +1,5 @@
 //! Setting the state of rooms, now or later.
 
-use axum::Router;
 use hearth_base::Result;
 use hearth_domain::rooms::StateChange;
 use hearth_domain::rooms::delayed::Later;
@@ -11,7 +10,7 @@ use super::delayed_events::{self, SentOrDelayed};
 use crate::App;
 use crate::edge::Rate;
 use crate::respond::Json;
-use crate::route::{Bounds, RouterExt, Ruma};
+use crate::route::{Endpoint, Ruma};
 
 /// Without a state key it is the empty one.
 const KEYLESS: &[&str] = &[
@@ -21,14 +20,13 @@ const KEYLESS: &[&str] = &[
     "/_matrix/client/v3/rooms/{room_id}/state/{event_type}/",
 ];
 
-/// The routes of this file.
-pub(super) fn routes() -> Router<App> {
-    let bounds = Bounds::rate(Rate::Message);
-    Router::new().endpoint(bounds, set).endpoint_at(KEYLESS, bounds, set)
+/// The endpoints of this file.
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![Endpoint::new(set).also_at(KEYLESS).rate(Rate::Message).guests().appservices()]
 }
 
 async fn set(app: App, request: Ruma<send_state_event::v3::Request>) -> Result<Json<SentOrDelayed>> {
-    if let Some(delay) = delayed_events::delay(&request.uri)? {
+    if let Some(delay) = delayed_events::delay(&request.call.uri)? {
         let later = Later {
             room_id: request.room_id.clone(),
             kind: request.event_type.to_string(),

@@ -1,17 +1,16 @@
 //! The public directory of rooms, for other servers.
 
-use axum::Router;
 use hearth_base::Result;
 use hearth_domain::rooms::directory::{DirectoryListing, DirectoryQuery};
 use ruma::UInt;
 use ruma::api::federation::directory::{get_public_rooms, get_public_rooms_filtered};
 
 use crate::App;
-use crate::route::{Bounds, RouterExt, Ruma};
+use crate::route::{Endpoint, Ruma};
 
-/// The routes of this file.
-pub(super) fn routes() -> Router<App> {
-    Router::new().endpoint(Bounds::default(), list).endpoint(Bounds::default(), search)
+/// The endpoints of this file.
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![Endpoint::new(list), Endpoint::new(search)]
 }
 
 async fn list(app: App, request: Ruma<get_public_rooms::v1::Request>) -> Result<get_public_rooms::v1::Response> {

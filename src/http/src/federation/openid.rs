@@ -1,16 +1,15 @@
 //! `GET /openid/userinfo`: whose an OpenID token is. Any service may ask that was given one; it is what the token is for.
 
-use axum::Router;
 use hearth_base::{Reason, Result, error::refuse};
 use ruma::api::federation::openid::get_openid_userinfo;
 
 use crate::App;
 use crate::edge::Rate;
-use crate::route::{Bounds, RouterExt, Ruma};
+use crate::route::{Endpoint, Ruma};
 
-/// The routes of this file.
-pub(super) fn routes() -> Router<App> {
-    Router::new().endpoint(Bounds::rate(Rate::Other), userinfo)
+/// The endpoints of this file.
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![Endpoint::new(userinfo).rate(Rate::Other)]
 }
 
 async fn userinfo(

@@ -1,14 +1,14 @@
 //! `GET /_matrix/client/v1/media/thumbnail/{serverName}/{mediaId}`.
 
-use axum::extract::{Path, Request, State};
 use axum::response::Response;
+use hearth_base::Result;
 use hearth_domain::media::{Method, Spec};
 use serde::Deserialize;
 
 use super::download::wait_ms_default;
 use super::serve::serve;
 use crate::App;
-use crate::respond::Failure;
+use crate::route::Call;
 
 /// The query of a thumbnail.
 #[derive(Deserialize)]
@@ -43,14 +43,9 @@ impl Query {
 }
 
 /// A thumbnail, of the standard size that is at least as large as what was asked for.
-pub(super) async fn thumbnail(
-    State(app): State<App>,
-    Path((server, id)): Path<(String, String)>,
-    request: Request,
-) -> Result<Response, Failure> {
-    let (parts, _) = request.into_parts();
-    let who = super::user(&app, &parts).await?;
-    let query: Query = super::query(&parts)?;
-    let file = app.domain.federation.thumbnail(&who, (&server, &id), query.spec(), query.timeout_ms).await?;
-    Ok(serve(&app.domain.media, file, &parts).await?)
+pub(super) async fn thumbnail(app: App, call: Call) -> Result<Response> {
+    let query: Query = call.query()?;
+    let (server, id) = (call.param(0), call.param(1));
+    let file = app.domain.federation.thumbnail(call.user()?, (server, id), query.spec(), query.timeout_ms).await?;
+    serve(&app.domain.media, file, &call).await
 }
