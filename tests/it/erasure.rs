@@ -90,7 +90,7 @@ async fn a_closed_account_that_is_not_erased_stays_readable() {
     // An administrator may erase later, as a request of its own; and it holds after a restart.
     let bob_id = ruma::UserId::parse(bob.id.as_str()).expect("an id");
     let account = world.server().domain.accounts.account(&bob_id).await.expect("an account");
-    world.server().domain.deactivate(account.user, &bob_id, true).await.expect("erased");
+    world.server().domain.actions.admin_deactivate("root", bob_id.as_str(), true).await.expect("erased");
     assert_eq!(body().await, Value::Null);
     world.restart().await;
     let carol = Person::logs_in(world.anyone(), "carol").await;

@@ -69,7 +69,7 @@ async fn account_data_has_a_quota_that_one_gets_back_under() {
     let (alice, bob) = (world.register("alice").await, world.register("bob").await);
     let large = json!({ "x": "x".repeat(500_000) });
     for n in 0..20 {
-        alice.put(v3!("user/{}/account_data/org.example.{}", alice, n), large.clone()).await.ok();
+        alice.put(v3!("user/{}/account_data/org.example.{}", alice, n.to_string()), large.clone()).await.ok();
     }
     let more = json!({ "x": "x".repeat(520_000) });
     alice.put(v3!("user/{}/account_data/org.example.0", alice), more.clone()).await.ok();
