@@ -62,8 +62,8 @@ impl Service {
     async fn answer(&self, remote: Option<IpAddr>, request: Request<Incoming>) -> Response {
         match self {
             Self::Public { edge, config, .. } => {
-                let address = peer::address(remote, request.headers(), &config.server.trusted_proxies);
-                edge.serve(ClientAddress { address }, request).await
+                let client = ClientAddress(peer::address(remote, request.headers(), &config.server.trusted_proxies));
+                edge.serve(client, request).await
             }
             Self::Admin { api, caller } => api.serve(caller.clone(), request).await,
         }

@@ -1,11 +1,12 @@
-//! Decoded images and resizing.
+//! A decoded picture and its resizing.
 
 use super::ThumbError;
 use super::size::TargetSize;
-use fast_image_resize::images::Image;
-use fast_image_resize::{FilterType, MulDiv, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::images::TypedImage;
+use fast_image_resize::pixels::{U8, U8x2, U8x3, U8x4};
+use fast_image_resize::{FilterType, MulDiv, PixelTrait, ResizeAlg, ResizeOptions, Resizer};
 
-/// The channels of a pixel.
+/// What the bytes of one pixel are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Layout {
     Gray,
@@ -27,62 +28,59 @@ impl Layout {
     pub(super) fn has_alpha(self) -> bool {
         matches!(self, Self::GrayAlpha | Self::Rgba)
     }
-
-    fn pixel_type(self) -> PixelType {
-        match self {
-            Self::Gray => PixelType::U8,
-            Self::GrayAlpha => PixelType::U8x2,
-            Self::Rgb => PixelType::U8x3,
-            Self::Rgba => PixelType::U8x4,
-        }
-    }
 }
 
-/// A decoded image, 8 bits per channel, rows without gaps.
+/// A decoded picture, 8 bits a channel, row by row without gaps.
 pub(super) struct Pixels {
     pub(super) width: u32,
     pub(super) height: u32,
     pub(super) layout: Layout,
     pub(super) bytes: Vec<u8>,
-    /// Whether colours are multiplied by alpha.
+    /// Colours are already multiplied by alpha.
     pub(super) premultiplied: bool,
 }
 
 impl Pixels {
-    /// Resizes to the target and crops what does not fit its aspect ratio. Consumes the image, so that both are
-    /// in memory only while filtering.
+    /// The picture in the target's size, cutting away what does not have its shape.
+    /// Takes the picture apart: it and the result are in memory together only while filtering.
     pub(super) fn resize(self, target: TargetSize) -> Result<Self, ThumbError> {
+        let layout = self.layout;
         if (self.width, self.height) == (target.width, target.height) && !self.premultiplied {
             return Ok(self);
         }
-        let pixel_type = self.layout.pixel_type();
+        // The typed functions, because the ones that look at the type compile all thirteen that the crate has.
+        let bytes = match self.layout {
+            Layout::Gray => self.resize_as::<U8>(target),
+            Layout::GrayAlpha => self.resize_as::<U8x2>(target),
+            Layout::Rgb => self.resize_as::<U8x3>(target),
+            Layout::Rgba => self.resize_as::<U8x4>(target),
+        };
+        Ok(Self { width: target.width, height: target.height, layout, bytes: bytes?, premultiplied: false })
+    }
+
+    fn resize_as<P: PixelTrait>(mut self, target: TargetSize) -> Result<Vec<u8>, ThumbError> {
         let alpha = self.layout.has_alpha();
-        let mut source = Image::from_vec_u8(self.width, self.height, self.bytes, pixel_type).map_err(unreadable)?;
-        // In place, because the resizer's own alpha handling would copy the whole image.
+        let mut source = TypedImage::<P>::from_buffer(self.width, self.height, &mut self.bytes).map_err(unreadable)?;
+        // In place: the resizer's own handling of alpha would copy the whole picture.
         if alpha && !self.premultiplied {
-            MulDiv::new().multiply_alpha_inplace(&mut source).map_err(unreadable)?;
+            MulDiv::new().multiply_alpha_inplace_typed(&mut source).map_err(unreadable)?;
         }
         let options = ResizeOptions::new()
             .resize_alg(ResizeAlg::Convolution(FilterType::CatmullRom))
             .fit_into_destination(Some((0.5, 0.5)))
             .use_alpha(false);
-        let mut small = Image::new(target.width, target.height, pixel_type);
-        Resizer::new().resize(&source, &mut small, &options).map_err(unreadable)?;
-        drop(source);
+        let mut bytes = vec![0; target.width as usize * target.height as usize * self.layout.channels()];
+        let mut small = TypedImage::<P>::from_buffer(target.width, target.height, &mut bytes).map_err(unreadable)?;
+        Resizer::new().resize_typed(&source, &mut small, &options).map_err(unreadable)?;
+        drop(self.bytes);
         if alpha {
-            MulDiv::new().divide_alpha_inplace(&mut small).map_err(unreadable)?;
+            MulDiv::new().divide_alpha_inplace_typed(&mut small).map_err(unreadable)?;
         }
-        Ok(Self {
-            width: target.width,
-            height: target.height,
-            layout: self.layout,
-            bytes: small.into_vec(),
-            premultiplied: false,
-        })
+        Ok(bytes)
     }
 }
 
-/// Wraps the error of a decoder or encoder.
+/// Any failure of a decoder or encoder, as the reason why the picture is not readable.
 pub(super) fn unreadable(error: impl std::fmt::Display) -> ThumbError {
     ThumbError::Unreadable(error.to_string())
 }

@@ -12,10 +12,18 @@ pub const JSON_DEPTH_MAX: usize = 112;
 pub const FEDERATION_JSON_DEPTH_MAX: usize = 1_000;
 /// A request body, unless the endpoint says otherwise.
 pub const BODY_BYTES_MAX: usize = 1024 * 1024;
+/// A request body of an endpoint that anyone may call: nothing there carries more than a form or a few names.
+pub const UNAUTHENTICATED_BODY_BYTES_MAX: usize = 64 * 1024;
+/// A form of one of the fallback pages: a session and a token.
+pub const FORM_BODY_BYTES_MAX: usize = 4 * 1024;
+/// A request body at the admin socket: a few names.
+pub const ADMIN_BODY_BYTES_MAX: usize = 64 * 1024;
 /// Bodies that carry keys for many devices: `/keys/*`, `/room_keys/*`, `/sendToDevice`.
 pub const KEYS_BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// A request's target: path and query.
 pub const URI_BYTES_MAX: usize = 16 * 1024;
+/// How much of a path is logged that no endpoint has: clients may send any.
+pub const LOGGED_PATH_CHARS_MAX: usize = 256;
 /// The longest a `/sync` may wait.
 pub const SYNC_WAIT_MS_MAX: u64 = 90_000;
 /// Events per room in one `/sync`, and per page elsewhere.
@@ -412,6 +420,6 @@ pub const DELAYED_FINALISED_MS_MAX: u64 = 7 * 24 * 60 * 60 * 1_000;
 /// A `delay_id` in a request.
 pub const DELAY_ID_BYTES_MAX: usize = 64;
 /// A webhook of the SFU, which contains data that its clients chose.
-pub const SFU_WEBHOOK_BYTES_MAX: usize = 256 * 1024;
+pub const SFU_WEBHOOK_BYTES_MAX: usize = 64 * 1024;
 /// Idle connections that are kept to one host of the web.
 pub const WEB_IDLE_PER_HOST_MAX: usize = 1;

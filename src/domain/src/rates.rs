@@ -44,8 +44,39 @@ pub enum Rate {
     Federation,
     /// Requests in the name of another homeserver that it has not signed, or whose signature cannot be checked.
     FederationUnproven,
+    /// Sending messages from device to device.
+    ToDevice,
+    /// Reading and writing key backups and dehydrated devices.
+    KeyBackup,
+    /// Requests that say nothing of who sends them.
+    Unauthenticated,
     /// Everything else that writes.
     Other,
+}
+
+impl Rate {
+    /// Its key in `[rate_limits]`; none for what has no limit.
+    #[must_use]
+    pub fn key(self) -> Option<&'static str> {
+        Some(match self {
+            Self::None => return None,
+            Self::Login => "login",
+            Self::Registration => "registration",
+            Self::Message => "message",
+            Self::Join => "join",
+            Self::Invite => "invite",
+            Self::CreateRoom => "create_room",
+            Self::MediaUpload => "media_upload",
+            Self::Keys => "keys",
+            Self::Search => "search",
+            Self::Federation => "federation",
+            Self::FederationUnproven => "federation_unproven",
+            Self::ToDevice => "to_device",
+            Self::KeyBackup => "key_backup",
+            Self::Unauthenticated => "unauthenticated",
+            Self::Other => "other",
+        })
+    }
 }
 
 /// Whose bucket it is.
@@ -114,6 +145,9 @@ impl Rates {
             Rate::Search => &limits.search,
             Rate::Federation => &limits.federation,
             Rate::FederationUnproven => &limits.federation_unproven,
+            Rate::ToDevice => &limits.to_device,
+            Rate::KeyBackup => &limits.key_backup,
+            Rate::Unauthenticated => &limits.unauthenticated,
             Rate::Other => &limits.other,
         };
         limits.enabled.then_some(limit)

@@ -30,9 +30,7 @@ impl ConnectionAuth {
     }
 }
 
-/// Where a request came from. Put into the request's extensions by the listener, after it has looked at trusted proxies.
-#[derive(Debug, Clone)]
-pub struct ClientAddress {
-    /// The client's address as far as it can be trusted; none for a Unix socket without a proxy header.
-    pub address: Option<std::net::IpAddr>,
-}
+/// Where a request came from, as far as that can be trusted: the listener has looked at trusted proxies. None for a Unix socket
+/// without a proxy's header.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ClientAddress(pub Option<std::net::IpAddr>);

@@ -1,4 +1,4 @@
-//! Who may call what: the access token of a request, by the endpoint's scheme.
+//! Who sends a request: its access token, as the endpoint takes one.
 
 use hearth_base::{Error, Reason, Result, error::refuse};
 use hearth_domain::Requester;
@@ -10,49 +10,51 @@ use ruma::api::auth_scheme::{
 };
 use serde::Deserialize;
 
+use crate::App;
 use crate::app::ClientAddress;
-use crate::{App, access};
 
-/// Whether an endpoint wants an access token.
+/// How a request to an endpoint says who sends it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Need {
-    /// Anybody may call it.
-    Nothing,
-    /// A token is looked at when there is one.
-    Optional,
-    /// Only with a valid token.
+pub enum Authentication {
+    /// Not at all, or the handler knows: by a form's session, a registration's MAC, a token for the SFU.
+    None,
+    /// By an access token, if there is one.
+    OptionalToken,
+    /// By an access token.
     Token,
-    /// The token of an application service is looked at when there is one; others are not.
-    AppserviceOptional,
-    /// Only with the token of an application service.
+    /// By the token of an application service, if there is one; others are not looked at.
+    OptionalAppservice,
+    /// By the token of an application service.
     Appservice,
-    /// Only for other servers, which sign their requests: see [`crate::federation::auth`].
+    /// By another server's signature: see [`crate::federation::auth`].
     Server,
+    /// By the permissions of the admin socket, before the request gets here.
+    AdminSocket,
 }
 
-/// What an authentication scheme of ruma needs.
+/// What an authentication scheme of ruma asks for.
 pub trait Scheme {
-    /// Its need.
-    const NEED: Need;
+    /// The same in our words.
+    const AUTHENTICATION: Authentication;
 }
 
 impl Scheme for NoAuthentication {
-    const NEED: Need = Need::Nothing;
+    const AUTHENTICATION: Authentication = Authentication::None;
 }
 impl Scheme for NoAccessToken {
-    const NEED: Need = Need::Nothing;
+    const AUTHENTICATION: Authentication = Authentication::None;
 }
 impl Scheme for AccessTokenOptional {
-    const NEED: Need = Need::Optional;
+    const AUTHENTICATION: Authentication = Authentication::OptionalToken;
 }
 impl Scheme for AppserviceTokenOptional {
-    const NEED: Need = Need::AppserviceOptional;
+    const AUTHENTICATION: Authentication = Authentication::OptionalAppservice;
 }
 impl Scheme for AccessToken {
-    const NEED: Need = Need::Token;
+    const AUTHENTICATION: Authentication = Authentication::Token;
 }
 impl Scheme for AppserviceToken {
-    const NEED: Need = Need::Appservice;
+    const AUTHENTICATION: Authentication = Authentication::Appservice;
 }
 
 /// The token of a request: from the `Authorization` header, or from the query as old clients send it.
@@ -77,33 +79,23 @@ fn decoded(raw: &str) -> std::borrow::Cow<'_, str> {
     pair.into_iter().next().map_or_else(|| raw.into(), |(_, value)| value.into())
 }
 
-/// Authenticates a request by the endpoint's need. Locked users are refused.
-pub async fn requester(
-    app: &App,
-    need: Need,
-    headers: &HeaderMap,
-    query: Option<&str>,
-    peer: &ClientAddress,
-) -> Result<Option<Requester>> {
-    let requester = authenticate(app, need, headers, query, peer).await?;
-    requester.as_ref().map_or(Ok(()), access::check_locked)?;
-    Ok(requester)
-}
-
-/// As [`requester`], and leaves it to the caller what locked users may do.
+/// Reads the access token of a request, where the endpoint takes one. What the account may call is not decided here.
+///
+/// Refuses with `M_MISSING_TOKEN`, `M_UNKNOWN_TOKEN`, or `M_FORBIDDEN` where an application service must ask.
 pub async fn authenticate(
     app: &App,
-    need: Need,
+    by: Authentication,
     headers: &HeaderMap,
     query: Option<&str>,
-    peer: &ClientAddress,
+    client: ClientAddress,
 ) -> Result<Option<Requester>> {
-    if matches!(need, Need::Nothing | Need::Server) {
+    use Authentication as By;
+    if matches!(by, By::None | By::Server | By::AdminSocket) {
         return Ok(None);
     }
     let Some(token) = token(headers, query)? else {
-        return match need {
-            Need::Token | Need::Appservice => {
+        return match by {
+            By::Token | By::Appservice => {
                 Err(refuse(Reason::MissingToken, "This needs an access token: log in first."))
             }
             _ => Ok(None),
@@ -111,17 +103,17 @@ pub async fn authenticate(
     };
     if let Some(service) = app.domain.appservices.by_token(&token) {
         // Where only application services come, they come as themselves: the user that they name may have yet to be made.
-        let themselves = matches!(need, Need::Appservice | Need::AppserviceOptional);
+        let themselves = matches!(by, By::Appservice | By::OptionalAppservice);
         let guise = if themselves { AssertedIdentity::default() } else { guise(query)? };
         return app.domain.appservices.requester(service, guise).await.map(Some);
     }
-    match need {
-        Need::AppserviceOptional => return Ok(None),
-        Need::Appservice => return Err(Error::forbidden("This takes the token of an application service.")),
+    match by {
+        By::OptionalAppservice => return Ok(None),
+        By::Appservice => return Err(Error::forbidden("This takes the token of an application service.")),
         _ => {}
     }
     let agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
-    app.domain.accounts.authenticate(&token, RequestSource { address: peer.address, agent }).await.map(Some)
+    app.domain.accounts.authenticate(&token, RequestSource { address: client.0, agent }).await.map(Some)
 }
 
 /// Whom an application service asks as (application-service API, "Identity assertion").

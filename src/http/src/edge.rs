@@ -20,9 +20,9 @@ use hearth_domain::rates::RateSubject;
 use crate::app::{App, ClientAddress};
 
 /// Refuses with `M_LIMIT_EXCEEDED` when a user, or an address without one, asks too often.
-pub fn rate_limit(app: &App, rate: Rate, peer: &ClientAddress, requester: Option<&Requester>) -> Result<()> {
+pub fn rate_limit(app: &App, rate: Rate, client: ClientAddress, requester: Option<&Requester>) -> Result<()> {
     match requester {
         Some(requester) => app.domain.rates.take_of(rate, requester),
-        None => app.domain.rates.take(rate, RateSubject::address(peer.address)),
+        None => app.domain.rates.take(rate, RateSubject::address(client.0)),
     }
 }

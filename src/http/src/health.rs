@@ -1,32 +1,36 @@
 //! `/health`, for whatever watches over the server, and `/`, for whoever opens its address in a browser.
 
-use axum::Router;
-use axum::extract::State;
-use axum::response::IntoResponse;
-use axum::routing::get;
-use http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use hearth_base::Result;
+use http::{Method, StatusCode};
 
 use crate::App;
+use crate::auth::Authentication;
+use crate::route::{Call, Endpoint};
 
-/// Both routes.
-pub fn routes() -> Router<App> {
-    Router::new().route("/", get(landing)).route("/health", get(health))
+/// Both endpoints.
+pub fn endpoints() -> Vec<Endpoint> {
+    vec![
+        Endpoint::plain(Method::GET, ["/"], Authentication::None, landing),
+        Endpoint::plain(Method::GET, ["/health"], Authentication::None, health),
+    ]
 }
 
 /// 200 while requests can be served; 503 when the database cannot take what clients send.
-async fn health(State(app): State<App>) -> impl IntoResponse {
-    match app.domain.admin.ailment() {
-        None => (StatusCode::OK, "OK"),
-        Some(ailment) => (StatusCode::SERVICE_UNAVAILABLE, ailment.what()),
-    }
+async fn health(app: App, _: Call) -> Result<Response> {
+    Ok(match app.domain.admin.ailment() {
+        None => (StatusCode::OK, "OK").into_response(),
+        Some(ailment) => (StatusCode::SERVICE_UNAVAILABLE, ailment.what()).into_response(),
+    })
 }
 
-async fn landing(State(app): State<App>) -> String {
+async fn landing(app: App, _: Call) -> Result<Response> {
     let config = &app.domain.core.config;
-    format!(
+    let text = format!(
         "Hearth, the Matrix homeserver of {}, is running.\n\n\
          To use it, open a Matrix client such as Element (https://element.io/download) and enter this as homeserver:\n\n    {}\n",
         config.server.name,
         config.public_baseurl(),
-    )
+    );
+    Ok(text.into_response())
 }

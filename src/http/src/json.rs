@@ -1,7 +1,7 @@
 //! What JSON from strangers must keep to before anything parses it.
 
 use hearth_base::{Error, Reason, Result, error::refuse, limits};
-use ruma::api::error::{DeserializationError, FromHttpRequestError};
+use ruma::api::error::DeserializationError;
 
 /// Refuses JSON that nests deeper than [`limits::JSON_DEPTH_MAX`].
 pub fn check_depth(body: &[u8]) -> Result<()> {
@@ -55,8 +55,7 @@ fn explained(body: &[u8], why: &dyn std::fmt::Display, missing: Reason) -> Error
 /// Why a request of a client could not be read: as [`explain`], and `M_MISSING_PARAM` for a body without a field that must be
 /// there; for the query `M_MISSING_PARAM` and `M_INVALID_PARAM`; `M_INVALID_PARAM` for identifiers and headers.
 #[must_use]
-pub fn explain_request(body: &[u8], why: &FromHttpRequestError) -> Error {
-    let FromHttpRequestError::Deserialization(why) = why else { return explain(body, why) };
+pub fn explain_request(body: &[u8], why: &DeserializationError) -> Error {
     match why {
         DeserializationError::Query(error) => match quoted_after(&error.to_string(), "missing field `") {
             Some(name) => refuse(Reason::MissingParam, format!("The query has no `{name}`.")),

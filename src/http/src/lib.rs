@@ -2,7 +2,6 @@
 //!
 //! A handler extracts, makes one domain call, and answers; it does not decide. It names neither the store nor the network.
 
-pub mod access;
 pub mod admin;
 pub mod app;
 pub mod auth;

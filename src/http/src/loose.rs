@@ -40,12 +40,12 @@ impl<E> Loose<E> {
 impl<T> Ruma<T> {
     /// The body as a JSON object. Refuses with `M_NOT_JSON` and `M_BAD_JSON`.
     pub fn object(&self) -> Result<Map<String, Value>> {
-        serde_json::from_slice(&self.raw).map_err(|error| json::explain(&self.raw, &error))
+        self.call.json()
     }
 
     /// The body as text, for what is kept as it came. Refuses with `M_NOT_JSON` what is not UTF-8.
     pub fn text_body(&self) -> Result<&str> {
-        std::str::from_utf8(&self.raw).map_err(|error| json::explain(&self.raw, &error))
+        std::str::from_utf8(&self.call.raw).map_err(|error| json::explain(&self.call.raw, &error))
     }
 }
 

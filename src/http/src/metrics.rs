@@ -4,33 +4,37 @@ use std::fmt::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use axum::Router;
-use axum::extract::State;
-use axum::response::IntoResponse;
-use axum::routing::get;
+use axum::response::{IntoResponse, Response};
 use hearth_domain::admin::store::{StoreHealth, StoreOperation};
 use hearth_domain::calls::OwnRelay;
 use hearth_domain::federation::outbox::OutboxFigures;
-use http::header;
+use http::{Method, header};
 
 use crate::App;
+use crate::auth::Authentication;
 use crate::edge::Counters;
+use crate::route::{Call, Endpoint};
 
-/// The route; the counters are those of the edge.
-pub fn routes(counters: Arc<Counters>) -> Router<App> {
-    Router::new().route("/metrics", get(move |State(app): State<App>| metrics(app, Arc::clone(&counters))))
+/// The endpoint; the counters are those of the edge.
+pub fn endpoints(counters: &Arc<Counters>) -> Vec<Endpoint> {
+    let counters = Arc::clone(counters);
+    let show = move |app: App, _: Call| {
+        let answer = metrics(&app, &counters);
+        async move { Ok(answer) }
+    };
+    vec![Endpoint::plain(Method::GET, ["/metrics"], Authentication::None, show)]
 }
 
-async fn metrics(app: App, counters: Arc<Counters>) -> impl IntoResponse {
+fn metrics(app: &App, counters: &Counters) -> Response {
     let mut out = String::with_capacity(16 * 1024);
-    requests(&mut out, &counters);
+    requests(&mut out, counters);
     operations(&mut out, &app.domain.admin.store_operations());
     health(&mut out, &app.domain.admin.store_health());
     outbox(&mut out, &app.domain.federation.outbox_figures());
     if let Some(own) = app.domain.calls.own() {
         relay(&mut out, own);
     }
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], out)
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], out).into_response()
 }
 
 /// The relay for calls.

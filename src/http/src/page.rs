@@ -21,7 +21,7 @@ pub(crate) fn page(app: &App, content: &str, script: &'static str) -> Response {
     );
     let policy = format!(
         "default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; connect-src 'self'; \
-         form-action 'self'; base-uri 'none'"
+         form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     );
     let mut response = Html(html).into_response();
     let headers = response.headers_mut();

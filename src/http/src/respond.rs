@@ -47,8 +47,34 @@ impl OutgoingBody for JsonBody {
     }
 }
 
+/// What a handler answers with, by its kind: a response of ruma's, or one that is HTTP already.
+pub trait Answer<Kind> {
+    /// The answer as HTTP.
+    fn into_answer(self) -> Response;
+}
+
+/// The kind of ruma's responses.
+#[derive(Debug)]
+pub struct Typed;
+
+/// The kind of responses that are HTTP already: pages, files, and lists whose bytes come in pieces.
+#[derive(Debug)]
+pub struct Whole;
+
+impl<R: OutgoingResponse> Answer<Typed> for R {
+    fn into_answer(self) -> Response {
+        answer(self)
+    }
+}
+
+impl Answer<Whole> for Response {
+    fn into_answer(self) -> Response {
+        self
+    }
+}
+
 /// A ruma response as HTTP.
-pub fn answer(response: impl OutgoingResponse) -> Response {
+fn answer(response: impl OutgoingResponse) -> Response {
     match response.try_into_http_response::<Vec<u8>>() {
         Ok(response) => response.map(axum::body::Body::from),
         Err(error) => Failure(Error::fault("writing a response", error)).into_response(),

@@ -3,27 +3,36 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::response::IntoResponse;
 use hearth_base::config::Resource;
 
 use crate::edge::Counters;
+use crate::respond::Failure;
+use crate::route::{self, Endpoint};
 use crate::{App, client, federation, health, metrics, wellknown};
 
 /// The routes of some resources.
+pub fn router(resources: &[Resource], counters: &Arc<Counters>) -> Router<App> {
+    route::router(endpoints(resources, counters), |error| Failure(error).into_response())
+}
+
+/// The endpoints of some resources.
 ///
 /// Every listener has `/`, `/health` and `/.well-known/matrix/*`: they say nothing that is not for everyone.
-pub fn router(resources: &[Resource], counters: &Arc<Counters>) -> Router<App> {
-    let mut router = health::routes().merge(wellknown::routes());
+pub fn endpoints(resources: &[Resource], counters: &Arc<Counters>) -> Vec<Endpoint> {
+    let mut endpoints = health::endpoints();
+    endpoints.extend(wellknown::endpoints());
     if resources.contains(&Resource::Client) {
-        router = router.merge(client::router());
+        endpoints.extend(client::endpoints());
     }
     if resources.contains(&Resource::Federation) {
-        router = router.merge(federation::router());
+        endpoints.extend(federation::endpoints());
     }
     if resources.contains(&Resource::Media) {
-        router = router.merge(client::media_router());
+        endpoints.extend(client::media_endpoints());
     }
     if resources.contains(&Resource::Metrics) {
-        router = router.merge(metrics::routes(Arc::clone(counters)));
+        endpoints.extend(metrics::endpoints(counters));
     }
-    router
+    endpoints
 }

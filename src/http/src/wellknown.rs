@@ -1,45 +1,47 @@
 //! `/.well-known/matrix/*`: where clients and other servers find this one, and whom to write to about it.
 
-use axum::extract::State;
-use axum::routing::get;
-use axum::{Json, Router};
 use hearth_base::{Error, Result, config};
+use http::Method;
 use serde_json::{Value, json};
 
 use crate::App;
-use crate::respond::Failure;
+use crate::auth::Authentication;
+use crate::respond::Json;
+use crate::route::{Call, Endpoint};
 
 /// All three documents.
-pub fn routes() -> Router<App> {
-    Router::new()
-        .route("/.well-known/matrix/client", get(client))
-        .route("/.well-known/matrix/server", get(server))
-        .route("/.well-known/matrix/support", get(support))
+pub fn endpoints() -> Vec<Endpoint> {
+    let none = Authentication::None;
+    vec![
+        Endpoint::plain(Method::GET, ["/.well-known/matrix/client"], none, client),
+        Endpoint::plain(Method::GET, ["/.well-known/matrix/server"], none, server),
+        Endpoint::plain(Method::GET, ["/.well-known/matrix/support"], none, support),
+    ]
 }
 
 /// Client-server API, "Well-known URIs".
-async fn client(State(app): State<App>) -> Json<Value> {
+async fn client(app: App, _: Call) -> Result<Json<Value>> {
     let mut document = json!({ "m.homeserver": { "base_url": app.domain.core.config.public_baseurl() } });
     if let Some(service) = app.domain.rtc.service_url() {
         // Clients that ask here for the SFU of group calls, and not at `/rtc/transports` (MSC4143).
         let livekit = json!({ "type": "livekit", "livekit_service_url": service });
         document["org.matrix.msc4143.rtc_foci"] = json!([livekit]);
     }
-    Json(document)
+    Ok(Json(document))
 }
 
 /// Server-server API, "Resolving server names".
-async fn server(State(app): State<App>) -> Result<Json<Value>, Failure> {
+async fn server(app: App, _: Call) -> Result<Json<Value>> {
     match &app.domain.core.config.server.well_known_server {
         Some(server) => Ok(Json(json!({ "m.server": server }))),
-        None => Err(Failure(Error::not_found("Other homeservers reach this one by its name and port 8448."))),
+        None => Err(Error::not_found("Other homeservers reach this one by its name and port 8448.")),
     }
 }
 
 /// Client-server API, "Server support".
-async fn support(State(app): State<App>) -> Result<Json<Value>, Failure> {
+async fn support(app: App, _: Call) -> Result<Json<Value>> {
     let document = support_document(&app.domain.core.config.server);
-    document.map(Json).ok_or_else(|| Failure(Error::not_found("Nobody is named here as contact.")))
+    document.map(Json).ok_or_else(|| Error::not_found("Nobody is named here as contact."))
 }
 
 /// None when nobody is to be named.

@@ -26,13 +26,20 @@ section! {
         media_upload: Rate = Rate::new(1.0, 30),
         /// Uploads, queries and claims of encryption keys.
         keys: Rate = Rate::new(5.0, 100),
-        /// Searches for messages, rooms and users.
+        /// Messages from device to device. A client that shares a key with a large room sends many at once.
+        to_device: Rate = Rate::new(20.0, 1_000),
+        /// Reads and writes of key backups and dehydrated devices. A client that restores a backup may ask for each key by
+        /// itself.
+        key_backup: Rate = Rate::new(50.0, 2_000),
+        /// Searches in messages, rooms and people.
         search: Rate = Rate::new(0.5, 20),
         /// Requests of other homeservers, per homeserver.
         federation: Rate = Rate::new(50.0, 500),
         /// Federation requests without a valid signature, per address.
         federation_unproven: Rate = Rate::new(1.0, 100),
-        /// All other requests.
+        /// Requests that say nothing of who sends them and have no limit above, by address.
+        unauthenticated: Rate = Rate::new(50.0, 500),
+        /// Anything else.
         other: Rate = Rate::new(50.0, 200),
     }
 }
@@ -48,9 +55,12 @@ impl RateLimits {
             ("create_room", &self.create_room),
             ("media_upload", &self.media_upload),
             ("keys", &self.keys),
+            ("to_device", &self.to_device),
+            ("key_backup", &self.key_backup),
             ("search", &self.search),
             ("federation", &self.federation),
             ("federation_unproven", &self.federation_unproven),
+            ("unauthenticated", &self.unauthenticated),
             ("other", &self.other),
         ] {
             let key = format!("rate_limits.{kind}");

@@ -1,22 +1,24 @@
 //! Who changed what: `GET /api/v1/audit`.
 
-use axum::extract::State;
-use axum::routing::get;
-use axum::{Json, Router};
 use hearth_admin::wire::{AuditEntry, AuditList, AuditQuery, paths};
+use hearth_base::Result;
+use http::Method;
 
-use super::Context;
-use super::answer::{AdminAnswer, AdminQuery};
+use super::endpoint;
+use crate::App;
+use crate::respond::Json;
+use crate::route::{Call, Endpoint};
 
 /// Entries, unless asked otherwise.
 const ENTRIES_DEFAULT: u32 = 100;
 
-pub(super) fn routes() -> Router<Context> {
-    Router::new().route(paths::AUDIT, get(list))
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![endpoint(Method::GET, paths::AUDIT, list)]
 }
 
-async fn list(State(context): State<Context>, AdminQuery(query): AdminQuery<AuditQuery>) -> AdminAnswer<AuditList> {
-    let entries = context.app.domain.admin.audit(query.limit.unwrap_or(ENTRIES_DEFAULT).into()).await?;
+async fn list(app: App, call: Call) -> Result<Json<AuditList>> {
+    let query: AuditQuery = call.query()?;
+    let entries = app.domain.admin.audit(query.limit.unwrap_or(ENTRIES_DEFAULT).into()).await?;
     let items = entries.into_iter().map(|entry| AuditEntry {
         ts_ms: entry.at_ms,
         actor: entry.actor,

@@ -1,40 +1,38 @@
 //! Other homeservers: `/api/v1/federation/destinations`.
 
-use axum::extract::{Path, State};
-use axum::routing::{get, post};
-use axum::{Extension, Json, Router};
 use hearth_admin::wire::{Destination, ListQuery, Page, paths};
+use hearth_base::Result;
 use hearth_domain::federation::outbox;
+use http::Method;
 
-use super::answer::{AdminAnswer, AdminQuery};
+use super::endpoint;
 use super::users::page_request;
-use super::{Caller, Context};
+use crate::App;
+use crate::respond::Json;
+use crate::route::{Call, Endpoint};
 
-pub(super) fn routes() -> Router<Context> {
-    Router::new()
-        .route(paths::DESTINATIONS, get(list))
-        .route(paths::DESTINATION, get(detail))
-        .route(paths::DESTINATION_RETRY, post(retry))
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![
+        endpoint(Method::GET, paths::DESTINATIONS, list),
+        endpoint(Method::GET, paths::DESTINATION, detail),
+        endpoint(Method::POST, paths::DESTINATION_RETRY, retry),
+    ]
 }
 
-async fn list(
-    State(context): State<Context>,
-    AdminQuery(query): AdminQuery<ListQuery>,
-) -> AdminAnswer<Page<Destination>> {
-    let page = context.app.domain.federation.destinations(page_request(query)).await?;
+async fn list(app: App, call: Call) -> Result<Json<Page<Destination>>> {
+    let query: ListQuery = call.query()?;
+    let page = app.domain.federation.destinations(page_request(query)).await?;
     Ok(Json(Page { items: page.items.into_iter().map(shown).collect(), next: page.next, total: None }))
 }
 
-async fn detail(State(context): State<Context>, Path(server): Path<String>) -> AdminAnswer<Destination> {
-    Ok(Json(shown(context.app.domain.federation.destination(&server).await?)))
+async fn detail(app: App, call: Call) -> Result<Json<Destination>> {
+    let server = call.param(0);
+    Ok(Json(shown(app.domain.federation.destination(server).await?)))
 }
 
-async fn retry(
-    State(context): State<Context>,
-    Extension(caller): Extension<Caller>,
-    Path(server): Path<String>,
-) -> AdminAnswer<Destination> {
-    Ok(Json(shown(context.app.domain.actions.admin_retry_destination(&caller.name, &server).await?)))
+async fn retry(app: App, call: Call) -> Result<Json<Destination>> {
+    let caller = call.operator()?;
+    Ok(Json(shown(app.domain.actions.admin_retry_destination(&caller.name, call.param(0)).await?)))
 }
 
 fn shown(destination: outbox::Destination) -> Destination {

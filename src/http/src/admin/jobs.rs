@@ -1,28 +1,26 @@
 //! Long work: `/api/v1/jobs`.
 
-use axum::extract::{Path, State};
-use axum::routing::{get, post};
-use axum::{Extension, Json, Router};
 use hearth_admin::wire::{Job, JobList, JobState, paths};
+use hearth_base::Result;
 use hearth_domain::admin::jobs;
+use http::Method;
 
-use super::answer::AdminAnswer;
-use super::{Caller, Context};
+use super::endpoint;
+use crate::App;
+use crate::respond::Json;
+use crate::route::{Call, Endpoint};
 
-pub(super) fn routes() -> Router<Context> {
-    Router::new().route(paths::JOBS, get(list)).route(paths::JOB_CANCEL, post(cancel))
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![endpoint(Method::GET, paths::JOBS, list), endpoint(Method::POST, paths::JOB_CANCEL, cancel)]
 }
 
-async fn list(State(context): State<Context>) -> Json<JobList> {
-    Json(JobList { items: context.app.domain.admin.jobs.list().into_iter().map(shown).collect() })
+async fn list(app: App, _: Call) -> Result<Json<JobList>> {
+    Ok(Json(JobList { items: app.domain.admin.jobs.list().into_iter().map(shown).collect() }))
 }
 
-async fn cancel(
-    State(context): State<Context>,
-    Extension(caller): Extension<Caller>,
-    Path(id): Path<String>,
-) -> AdminAnswer<Job> {
-    Ok(Json(shown(context.app.domain.actions.admin_cancel_job(&caller.name, &id).await?)))
+async fn cancel(app: App, call: Call) -> Result<Json<Job>> {
+    let caller = call.operator()?;
+    Ok(Json(shown(app.domain.actions.admin_cancel_job(&caller.name, call.param(0)).await?)))
 }
 
 fn shown(job: jobs::Job) -> Job {

@@ -22,18 +22,20 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use futures_util::FutureExt;
 use hearth_admin::wire;
-use hearth_base::{Error, Reason, error::refuse};
-use http::Request;
+use hearth_base::{Error, Reason, Result, error::refuse};
+use http::{Method, Request};
 use tower::Service;
 
 pub use log_ring::LogRing;
 pub use status::Machine;
 
 use crate::App;
-use answer::AdminFailure;
+use crate::auth::Authentication;
+use crate::respond::Json;
+use crate::route::{self, Call, Endpoint};
 
 /// What the admin API shows beside the domain: what only the program around it knows.
 pub struct HostInfo {
@@ -47,7 +49,7 @@ pub struct HostInfo {
 
 impl std::fmt::Debug for HostInfo {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Surroundings")
+        f.write_str("HostInfo")
     }
 }
 
@@ -58,11 +60,34 @@ pub struct Caller {
     pub name: Arc<str>,
 }
 
-/// What every handler of the admin API gets.
-#[derive(Clone)]
-struct Context {
-    app: App,
-    around: Arc<HostInfo>,
+/// Every endpoint of the admin API.
+pub fn endpoints(around: &Arc<HostInfo>) -> Vec<Endpoint> {
+    [
+        audit::endpoints(),
+        federation::endpoints(),
+        jobs::endpoints(),
+        log::endpoints(around),
+        relay::endpoints(),
+        rooms::endpoints(),
+        signing_keys::endpoints(),
+        status::endpoints(around),
+        store::endpoints(),
+        tokens::endpoints(),
+        users::endpoints(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// An endpoint of the admin API.
+fn endpoint<F, A, T>(method: Method, path: &'static str, handler: F) -> Endpoint
+where
+    F: Fn(App, Call) -> A + Send + Sync + 'static,
+    A: Future<Output = Result<Json<T>>> + Send + 'static,
+    T: serde::Serialize,
+{
+    Endpoint::plain(method, [path], Authentication::AdminSocket, handler)
 }
 
 /// The admin API.
@@ -74,23 +99,12 @@ impl Api {
     #[must_use]
     pub fn new(app: App, around: HostInfo) -> Self {
         let unknown_method =
-            || async { AdminFailure(refuse(Reason::MethodNotAllowed, "This path does not take this method.")) };
-        let unknown_path = || async { AdminFailure(refuse(Reason::Unrecognized, "There is nothing at this path.")) };
-        let router = Router::new()
-            .merge(audit::routes())
-            .merge(federation::routes())
-            .merge(jobs::routes())
-            .merge(log::routes())
-            .merge(relay::routes())
-            .merge(rooms::routes())
-            .merge(signing_keys::routes())
-            .merge(status::routes())
-            .merge(store::routes())
-            .merge(tokens::routes())
-            .merge(users::routes())
+            || async { answer::failure(refuse(Reason::MethodNotAllowed, "This path does not take this method.")) };
+        let unknown_path = || async { answer::failure(refuse(Reason::Unrecognized, "There is nothing at this path.")) };
+        let router = route::router(endpoints(&Arc::new(around)), answer::failure)
             .method_not_allowed_fallback(unknown_method)
             .fallback(unknown_path);
-        Self(router.with_state(Context { app, around: Arc::new(around) }))
+        Self(router.with_state(app))
     }
 
     /// Answers one request.
@@ -104,7 +118,7 @@ impl Api {
         let answering = AssertUnwindSafe(self.0.clone().call(request)).catch_unwind();
         match answering.await {
             Ok(Ok(response)) => response,
-            Err(_) => AdminFailure(Error::broken("the handler panicked")).into_response(),
+            Err(_) => answer::failure(Error::broken("the handler panicked")),
         }
     }
 }

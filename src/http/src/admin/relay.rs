@@ -1,27 +1,28 @@
 //! The relay for calls: `/api/v1/relay`.
 
-use axum::extract::{Path, State};
-use axum::routing::{delete, get, post};
-use axum::{Extension, Json, Router};
 use hearth_admin::wire::{
     Done, RelayAllocation, RelayCheck, RelayCheckList, RelayEnded, RelayRefusals, RelayStatus, RelayUser, paths,
 };
-use hearth_base::Error;
+use hearth_base::{Error, Result};
 use hearth_domain::calls::{RelayView, TransportCheck};
+use http::Method;
 
-use super::answer::AdminAnswer;
-use super::{Caller, Context};
+use super::endpoint;
+use crate::App;
+use crate::respond::Json;
+use crate::route::{Call, Endpoint};
 
-pub(super) fn routes() -> Router<Context> {
-    Router::new()
-        .route(paths::RELAY, get(status))
-        .route(paths::RELAY_ALLOCATION, delete(end))
-        .route(paths::RELAY_USER, delete(end_all))
-        .route(paths::RELAY_TEST, post(test))
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![
+        endpoint(Method::GET, paths::RELAY, status),
+        endpoint(Method::DELETE, paths::RELAY_ALLOCATION, end),
+        endpoint(Method::DELETE, paths::RELAY_USER, end_all),
+        endpoint(Method::POST, paths::RELAY_TEST, test),
+    ]
 }
 
-async fn status(State(context): State<Context>) -> AdminAnswer<RelayStatus> {
-    let calls = &context.app.domain.calls;
+async fn status(app: App, _: Call) -> Result<Json<RelayStatus>> {
+    let calls = &app.domain.calls;
     let status = match calls.view().await {
         Some(view) => shown(view),
         None => RelayStatus {
@@ -30,32 +31,26 @@ async fn status(State(context): State<Context>) -> AdminAnswer<RelayStatus> {
             ..RelayStatus::default()
         },
     };
-    Ok(Json(RelayStatus { now_ms: context.app.domain.core.now_ms(), ..status }))
+    Ok(Json(RelayStatus { now_ms: app.domain.core.now_ms(), ..status }))
 }
 
-async fn end(
-    State(context): State<Context>,
-    Extension(caller): Extension<Caller>,
-    Path(id): Path<String>,
-) -> AdminAnswer<Done> {
-    context.app.domain.actions.admin_end_allocation(&caller.name, &id).await?;
+async fn end(app: App, call: Call) -> Result<Json<Done>> {
+    let caller = call.operator()?;
+    app.domain.actions.admin_end_allocation(&caller.name, call.param(0)).await?;
     Ok(Json(Done::default()))
 }
 
-async fn end_all(
-    State(context): State<Context>,
-    Extension(caller): Extension<Caller>,
-    Path(user): Path<String>,
-) -> AdminAnswer<RelayEnded> {
-    let allocations = context.app.domain.actions.admin_end_allocations(&caller.name, &user).await?;
+async fn end_all(app: App, call: Call) -> Result<Json<RelayEnded>> {
+    let caller = call.operator()?;
+    let allocations = app.domain.actions.admin_end_allocations(&caller.name, call.param(0)).await?;
     Ok(Json(RelayEnded { allocations }))
 }
 
-async fn test(State(context): State<Context>) -> AdminAnswer<RelayCheckList> {
-    let domain = &context.app.domain;
+async fn test(app: App, _: Call) -> Result<Json<RelayCheckList>> {
+    let domain = &app.domain;
     let sfu = domain.rtc.check().await;
     if let Some(absence) = domain.calls.absence().filter(|_| sfu.is_none()) {
-        return Err(Error::not_found(format!("No relay runs here, so there is nothing to test. {absence}")).into());
+        return Err(Error::not_found(format!("No relay runs here, so there is nothing to test. {absence}")));
     }
     let items = domain.calls.check().await.into_iter().chain(sfu).map(checked).collect();
     Ok(Json(RelayCheckList { items }))

@@ -1,29 +1,29 @@
 //! Rooms: `/api/v1/rooms`.
 
-use axum::extract::{Path, State};
-use axum::routing::get;
-use axum::{Json, Router};
 use hearth_admin::wire::{ListQuery, Page, RoomDetail, RoomMember, RoomSummary, paths};
+use hearth_base::Result;
 use hearth_domain::admin::rooms;
+use http::Method;
 
-use super::Context;
-use super::answer::{AdminAnswer, AdminQuery};
+use super::endpoint;
 use super::users::page_request;
+use crate::App;
+use crate::respond::Json;
+use crate::route::{Call, Endpoint};
 
-pub(super) fn routes() -> Router<Context> {
-    Router::new().route(paths::ROOMS, get(list)).route(paths::ROOM, get(detail))
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![endpoint(Method::GET, paths::ROOMS, list), endpoint(Method::GET, paths::ROOM, detail)]
 }
 
-async fn list(
-    State(context): State<Context>,
-    AdminQuery(query): AdminQuery<ListQuery>,
-) -> AdminAnswer<Page<RoomSummary>> {
-    let page = context.app.domain.admin.rooms(page_request(query)).await?;
+async fn list(app: App, call: Call) -> Result<Json<Page<RoomSummary>>> {
+    let query: ListQuery = call.query()?;
+    let page = app.domain.admin.rooms(page_request(query)).await?;
     Ok(Json(Page { items: page.items.into_iter().map(summary).collect(), next: page.next, total: None }))
 }
 
-async fn detail(State(context): State<Context>, Path(room): Path<String>) -> AdminAnswer<RoomDetail> {
-    let rooms::RoomDetail { room, topic, join_rule, members } = context.app.domain.admin.room(&room).await?;
+async fn detail(app: App, call: Call) -> Result<Json<RoomDetail>> {
+    let room = call.param(0);
+    let rooms::RoomDetail { room, topic, join_rule, members } = app.domain.admin.room(room).await?;
     let members = members.into_iter().map(|member| RoomMember {
         user_id: member.user_id,
         display_name: member.display_name,

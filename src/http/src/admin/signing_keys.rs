@@ -1,24 +1,26 @@
 //! The keys with which the server signs: `/api/v1/signing-keys`.
 
-use axum::extract::State;
-use axum::routing::{get, post};
-use axum::{Extension, Json, Router};
 use hearth_admin::wire::{SigningKey, SigningKeyList, paths};
+use hearth_base::Result;
 use hearth_domain::Core;
+use http::Method;
 
-use super::answer::AdminAnswer;
-use super::{Caller, Context};
+use super::endpoint;
+use crate::App;
+use crate::respond::Json;
+use crate::route::{Call, Endpoint};
 
-pub(super) fn routes() -> Router<Context> {
-    Router::new().route(paths::SIGNING_KEYS, get(list)).route(paths::SIGNING_KEYS_ROTATE, post(rotate))
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![endpoint(Method::GET, paths::SIGNING_KEYS, list), endpoint(Method::POST, paths::SIGNING_KEYS_ROTATE, rotate)]
 }
 
-async fn list(State(context): State<Context>) -> AdminAnswer<SigningKeyList> {
-    Ok(Json(shown(&context.app.domain.core)))
+async fn list(app: App, _: Call) -> Result<Json<SigningKeyList>> {
+    Ok(Json(shown(&app.domain.core)))
 }
 
-async fn rotate(State(context): State<Context>, Extension(caller): Extension<Caller>) -> AdminAnswer<SigningKeyList> {
-    let domain = &context.app.domain;
+async fn rotate(app: App, call: Call) -> Result<Json<SigningKeyList>> {
+    let caller = call.operator()?;
+    let domain = &app.domain;
     domain.actions.admin_rotate_signing_key(&caller.name).await?;
     Ok(Json(shown(&domain.core)))
 }

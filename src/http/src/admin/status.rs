@@ -1,14 +1,17 @@
 //! Health and figures: `GET /api/v1/status`.
 
-use axum::extract::State;
-use axum::routing::get;
-use axum::{Json, Router};
+use std::sync::Arc;
+
 use hearth_admin::wire::{FederationFigures, HealthLevel, Problem, RelayFigures, Status, areas, paths};
+use hearth_base::Result;
 use hearth_base::config::Engine;
 use hearth_domain::calls::{Absence, Calls};
+use http::Method;
 
-use super::Context;
-use super::answer::AdminAnswer;
+use super::{HostInfo, endpoint};
+use crate::App;
+use crate::respond::Json;
+use crate::route::Endpoint;
 
 /// Less free space than this is worth a warning, in bytes: enough for a few days of photos.
 const DISK_FREE_BYTES_WARN: u64 = 500 * 1024 * 1024;
@@ -26,14 +29,15 @@ pub struct Machine {
     pub disk_total_bytes: u64,
 }
 
-pub(super) fn routes() -> Router<Context> {
-    Router::new().route(paths::STATUS, get(status))
+pub(super) fn endpoints(around: &Arc<HostInfo>) -> Vec<Endpoint> {
+    let around = Arc::clone(around);
+    vec![endpoint(Method::GET, paths::STATUS, move |app, _| status(app, Arc::clone(&around)))]
 }
 
-async fn status(State(context): State<Context>) -> AdminAnswer<Status> {
-    let domain = &context.app.domain;
+async fn status(app: App, around: Arc<HostInfo>) -> Result<Json<Status>> {
+    let domain = &app.domain;
     let (core, admin) = (&domain.core, &domain.admin);
-    let (figures, health, machine) = (admin.figures().await?, admin.store_health(), (context.around.machine)());
+    let (figures, health, machine) = (admin.figures().await?, admin.store_health(), (around.machine)());
     let writer_queue = health.queued_writes.iter().sum::<usize>() as u64;
     Ok(Json(Status {
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -56,22 +60,22 @@ async fn status(State(context): State<Context>) -> AdminAnswer<Status> {
         writer_queue,
         commits: health.commits,
         position: admin.position(),
-        listeners: context.around.listeners.clone(),
+        listeners: around.listeners.clone(),
         relay: domain.calls.held().map(|(allocations, users)| RelayFigures { allocations, users }),
-        federation: federation(&context),
-        problems: problems(&context, &machine, writer_queue),
+        federation: federation(&app),
+        problems: problems(&app, &machine, writer_queue),
     }))
 }
 
-fn federation(context: &Context) -> FederationFigures {
-    let figures = context.app.domain.federation.outbox_figures();
+fn federation(app: &App) -> FederationFigures {
+    let figures = app.domain.federation.outbox_figures();
     FederationFigures { away: figures.away as u64, queued_events: figures.queued_events as u64 }
 }
 
 /// What needs attention, worst first.
-fn problems(context: &Context, machine: &Machine, writer_queue: u64) -> Vec<Problem> {
+fn problems(app: &App, machine: &Machine, writer_queue: u64) -> Vec<Problem> {
     let mut problems = Vec::new();
-    if let Some(ailment) = context.app.domain.admin.ailment() {
+    if let Some(ailment) = app.domain.admin.ailment() {
         problems.push(problem(HealthLevel::Fail, ailment.what(), ailment.remedy()));
     }
     if machine.disk_total_bytes > 0 && machine.disk_free_bytes < DISK_FREE_BYTES_WARN {
@@ -82,7 +86,7 @@ fn problems(context: &Context, machine: &Machine, writer_queue: u64) -> Vec<Prob
         let what = format!("{writer_queue} writes wait for the disk.");
         problems.push(problem(HealthLevel::Warn, &what, "If this stays so, the disk is too slow or about to fail."));
     }
-    problems.extend(relay(&context.app.domain.calls));
+    problems.extend(relay(&app.domain.calls));
     problems
 }
 

@@ -2,20 +2,22 @@
 
 use std::time::Duration;
 
-use axum::extract::State;
-use axum::routing::get;
-use axum::{Json, Router};
 use hearth_admin::wire::{Operation, OperationKind, OperationList, paths};
+use hearth_base::Result;
+use http::Method;
 
-use super::Context;
+use super::endpoint;
+use crate::App;
+use crate::respond::Json;
+use crate::route::{Call, Endpoint};
 
-pub(super) fn routes() -> Router<Context> {
-    Router::new().route(paths::STORE_OPERATIONS, get(list))
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![endpoint(Method::GET, paths::STORE_OPERATIONS, list)]
 }
 
-async fn list(State(context): State<Context>) -> Json<OperationList> {
+async fn list(app: App, _: Call) -> Result<Json<OperationList>> {
     let us = |duration: Duration| u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
-    let operations = context.app.domain.admin.store_operations().into_iter().map(|operation| Operation {
+    let operations = app.domain.admin.store_operations().into_iter().map(|operation| Operation {
         name: operation.name.to_owned(),
         kind: if operation.writes { OperationKind::Write } else { OperationKind::Read },
         count: operation.count,
@@ -24,5 +26,5 @@ async fn list(State(context): State<Context>) -> Json<OperationList> {
     });
     let mut items: Vec<_> = operations.collect();
     items.sort_by_key(|operation| std::cmp::Reverse(operation.total_us));
-    Json(OperationList { items })
+    Ok(Json(OperationList { items }))
 }

@@ -1,42 +1,40 @@
 //! Registration tokens: `/api/v1/registration-tokens`.
 
-use axum::extract::{Path, State};
-use axum::routing::{delete, get};
-use axum::{Extension, Json, Router};
 use hearth_admin::wire::{Done, NewRegistrationToken, RegistrationToken, RegistrationTokenList, paths};
+use hearth_base::Result;
 use hearth_domain::accounts;
 use hearth_domain::admin::RegistrationTokenRow;
+use http::Method;
 
-use super::answer::{AdminAnswer, AdminBody};
-use super::{Caller, Context};
+use super::endpoint;
+use crate::App;
+use crate::respond::Json;
+use crate::route::{Call, Endpoint};
 
-pub(super) fn routes() -> Router<Context> {
-    Router::new()
-        .route(paths::REGISTRATION_TOKENS, get(list).post(create))
-        .route(paths::REGISTRATION_TOKEN, delete(revoke))
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![
+        endpoint(Method::GET, paths::REGISTRATION_TOKENS, list),
+        endpoint(Method::POST, paths::REGISTRATION_TOKENS, create),
+        endpoint(Method::DELETE, paths::REGISTRATION_TOKEN, revoke),
+    ]
 }
 
-async fn list(State(context): State<Context>) -> AdminAnswer<RegistrationTokenList> {
-    let rows = context.app.domain.accounts.registration_tokens().await?;
+async fn list(app: App, _: Call) -> Result<Json<RegistrationTokenList>> {
+    let rows = app.domain.accounts.registration_tokens().await?;
     Ok(Json(RegistrationTokenList { items: rows.into_iter().rev().map(shown).collect() }))
 }
 
-async fn create(
-    State(context): State<Context>,
-    Extension(caller): Extension<Caller>,
-    AdminBody(wanted): AdminBody<NewRegistrationToken>,
-) -> AdminAnswer<RegistrationToken> {
+async fn create(app: App, call: Call) -> Result<Json<RegistrationToken>> {
+    let caller = call.operator()?;
+    let wanted: NewRegistrationToken = call.json_or_empty()?;
     let NewRegistrationToken { token, uses_allowed, expires_ms } = wanted;
     let new = accounts::NewRegistrationToken { token, uses_max: uses_allowed, expires_ms };
-    Ok(Json(shown(context.app.domain.actions.admin_create_registration_token(&caller.name, new).await?)))
+    Ok(Json(shown(app.domain.actions.admin_create_registration_token(&caller.name, new).await?)))
 }
 
-async fn revoke(
-    State(context): State<Context>,
-    Extension(caller): Extension<Caller>,
-    Path(token): Path<String>,
-) -> AdminAnswer<Done> {
-    context.app.domain.actions.admin_revoke_registration_token(&caller.name, &token).await?;
+async fn revoke(app: App, call: Call) -> Result<Json<Done>> {
+    let caller = call.operator()?;
+    app.domain.actions.admin_revoke_registration_token(&caller.name, call.param(0)).await?;
     Ok(Json(Done {}))
 }
 

@@ -1,39 +1,41 @@
 //! Local accounts: `/api/v1/users`.
 
-use axum::extract::{Path, State};
-use axum::routing::{get, post, put};
-use axum::{Extension, Json, Router};
 use hearth_admin::wire::{
     CreatedUser, DeactivateUser, Device, Done, ListQuery, LoggedOut, NewPassword, NewUser, Page, PasswordSet, SetAdmin,
     SetLocked, UserDetail, UserRoom, UserSummary, paths,
 };
+use hearth_base::Result;
 use hearth_domain::accounts::Flag;
 use hearth_domain::admin::{PageRequest, UserToCreate, users};
+use http::Method;
 
-use super::answer::{AdminAnswer, AdminBody, AdminQuery};
-use super::{Caller, Context};
+use super::endpoint;
+use crate::App;
+use crate::respond::Json;
+use crate::route::{Call, Endpoint};
 
-pub(super) fn routes() -> Router<Context> {
-    Router::new()
-        .route(paths::USERS, get(list).post(create))
-        .route(paths::USER, get(detail))
-        .route(paths::USER_PASSWORD, post(set_password))
-        .route(paths::USER_DEACTIVATE, post(deactivate))
-        .route(paths::USER_LOGOUT, post(log_out))
-        .route(paths::USER_LOCKED, put(set_locked))
-        .route(paths::USER_ADMIN, put(set_admin))
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![
+        endpoint(Method::GET, paths::USERS, list),
+        endpoint(Method::POST, paths::USERS, create),
+        endpoint(Method::GET, paths::USER, detail),
+        endpoint(Method::POST, paths::USER_PASSWORD, set_password),
+        endpoint(Method::POST, paths::USER_DEACTIVATE, deactivate),
+        endpoint(Method::POST, paths::USER_LOGOUT, log_out),
+        endpoint(Method::PUT, paths::USER_LOCKED, set_locked),
+        endpoint(Method::PUT, paths::USER_ADMIN, set_admin),
+    ]
 }
 
-async fn list(
-    State(context): State<Context>,
-    AdminQuery(query): AdminQuery<ListQuery>,
-) -> AdminAnswer<Page<UserSummary>> {
-    let page = context.app.domain.admin.users(page_request(query)).await?;
+async fn list(app: App, call: Call) -> Result<Json<Page<UserSummary>>> {
+    let query: ListQuery = call.query()?;
+    let page = app.domain.admin.users(page_request(query)).await?;
     Ok(Json(Page { items: page.items.into_iter().map(summary).collect(), next: page.next, total: None }))
 }
 
-async fn detail(State(context): State<Context>, Path(user): Path<String>) -> AdminAnswer<UserDetail> {
-    let users::UserDetail { user, devices, rooms } = context.app.domain.admin.user(&user).await?;
+async fn detail(app: App, call: Call) -> Result<Json<UserDetail>> {
+    let user = call.param(0);
+    let users::UserDetail { user, devices, rooms } = app.domain.admin.user(user).await?;
     let device_list = devices.into_iter().map(|device| Device {
         device_id: device.id,
         display_name: device.name,
@@ -44,64 +46,46 @@ async fn detail(State(context): State<Context>, Path(user): Path<String>) -> Adm
     Ok(Json(UserDetail { summary: summary(user), device_list: device_list.collect(), rooms: rooms.collect() }))
 }
 
-async fn create(
-    State(context): State<Context>,
-    Extension(caller): Extension<Caller>,
-    AdminBody(new): AdminBody<NewUser>,
-) -> AdminAnswer<CreatedUser> {
-    let NewUser { username: name, password, admin, display_name } = new;
+async fn create(app: App, call: Call) -> Result<Json<CreatedUser>> {
+    let caller = call.operator()?;
+    let NewUser { username: name, password, admin, display_name } = call.json_or_empty()?;
     let new = UserToCreate { name, password, admin, display_name };
-    let (user_id, password) = context.app.domain.actions.admin_create_user(&caller.name, new).await?;
+    let (user_id, password) = app.domain.actions.admin_create_user(&caller.name, new).await?;
     Ok(Json(CreatedUser { user_id: user_id.into(), password }))
 }
 
-async fn set_password(
-    State(context): State<Context>,
-    Extension(caller): Extension<Caller>,
-    Path(user): Path<String>,
-    AdminBody(new): AdminBody<NewPassword>,
-) -> AdminAnswer<PasswordSet> {
-    let actions = &context.app.domain.actions;
-    let password = actions.admin_reset_password(&caller.name, &user, new.password, new.logout_devices).await?;
+async fn set_password(app: App, call: Call) -> Result<Json<PasswordSet>> {
+    let (caller, user) = (call.operator()?, call.param(0));
+    let new: NewPassword = call.json_or_empty()?;
+    let actions = &app.domain.actions;
+    let password = actions.admin_reset_password(&caller.name, user, new.password, new.logout_devices).await?;
     Ok(Json(PasswordSet { password }))
 }
 
-async fn deactivate(
-    State(context): State<Context>,
-    Extension(caller): Extension<Caller>,
-    Path(user): Path<String>,
-    AdminBody(wanted): AdminBody<DeactivateUser>,
-) -> AdminAnswer<Done> {
-    context.app.domain.actions.admin_deactivate(&caller.name, &user, wanted.erase).await?;
+async fn deactivate(app: App, call: Call) -> Result<Json<Done>> {
+    let (caller, user) = (call.operator()?, call.param(0));
+    let wanted: DeactivateUser = call.json_or_empty()?;
+    app.domain.actions.admin_deactivate(&caller.name, user, wanted.erase).await?;
     Ok(Json(Done {}))
 }
 
-async fn log_out(
-    State(context): State<Context>,
-    Extension(caller): Extension<Caller>,
-    Path(user): Path<String>,
-) -> AdminAnswer<LoggedOut> {
-    let devices = context.app.domain.actions.admin_log_out(&caller.name, &user).await?;
+async fn log_out(app: App, call: Call) -> Result<Json<LoggedOut>> {
+    let (caller, user) = (call.operator()?, call.param(0));
+    let devices = app.domain.actions.admin_log_out(&caller.name, user).await?;
     Ok(Json(LoggedOut { devices }))
 }
 
-async fn set_locked(
-    State(context): State<Context>,
-    Extension(caller): Extension<Caller>,
-    Path(user): Path<String>,
-    AdminBody(wanted): AdminBody<SetLocked>,
-) -> AdminAnswer<Done> {
-    context.app.domain.actions.admin_set_flag(&caller.name, &user, Flag::Locked, wanted.locked).await?;
+async fn set_locked(app: App, call: Call) -> Result<Json<Done>> {
+    let (caller, user) = (call.operator()?, call.param(0));
+    let wanted: SetLocked = call.json_or_empty()?;
+    app.domain.actions.admin_set_flag(&caller.name, user, Flag::Locked, wanted.locked).await?;
     Ok(Json(Done {}))
 }
 
-async fn set_admin(
-    State(context): State<Context>,
-    Extension(caller): Extension<Caller>,
-    Path(user): Path<String>,
-    AdminBody(wanted): AdminBody<SetAdmin>,
-) -> AdminAnswer<Done> {
-    context.app.domain.actions.admin_set_flag(&caller.name, &user, Flag::Admin, wanted.admin).await?;
+async fn set_admin(app: App, call: Call) -> Result<Json<Done>> {
+    let (caller, user) = (call.operator()?, call.param(0));
+    let wanted: SetAdmin = call.json_or_empty()?;
+    app.domain.actions.admin_set_flag(&caller.name, user, Flag::Admin, wanted.admin).await?;
     Ok(Json(Done {}))
 }
 

@@ -1,6 +1,5 @@
 //! Account data, of the account and of rooms.
 
-use axum::Router;
 use hearth_base::{Error, Result};
 use ruma::api::client::config::{
     get_global_account_data, get_room_account_data, set_global_account_data, set_room_account_data,
@@ -10,15 +9,16 @@ use serde_json::value::RawValue;
 
 use crate::App;
 use crate::edge::Rate;
-use crate::route::{Bounds, RouterExt, Ruma};
+use crate::route::{Endpoint, Ruma};
 
-/// The routes of this file.
-pub(super) fn routes() -> Router<App> {
-    Router::new()
-        .endpoint(Bounds::default(), get)
-        .endpoint(Bounds::rate(Rate::Other), set)
-        .endpoint(Bounds::default(), get_of_room)
-        .endpoint(Bounds::rate(Rate::Other), set_of_room)
+/// The endpoints of this file.
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![
+        Endpoint::new(get).all_but_locked(),
+        Endpoint::new(set).rate(Rate::Other).all_but_locked(),
+        Endpoint::new(get_of_room).all_but_locked(),
+        Endpoint::new(set_of_room).rate(Rate::Other).all_but_locked(),
+    ]
 }
 
 fn raw<T>(json: String) -> Result<Raw<T>> {

@@ -1,21 +1,21 @@
 //! Names of rooms.
 
-use axum::Router;
 use hearth_base::Result;
 use ruma::api::client::alias::{create_alias, delete_alias, get_alias};
 use ruma::api::client::room::aliases;
 
 use crate::App;
 use crate::edge::Rate;
-use crate::route::{Bounds, RouterExt, Ruma};
+use crate::route::{Endpoint, Ruma};
 
-/// The routes of this file. What another server may have to be asked for is limited, since anybody can make us ask.
-pub(super) fn routes() -> Router<App> {
-    Router::new()
-        .endpoint(Bounds::rate(Rate::Other), find)
-        .endpoint(Bounds::rate(Rate::Other), add)
-        .endpoint(Bounds::rate(Rate::Other), remove)
-        .endpoint(Bounds::default(), of_room)
+/// The endpoints of this file. What another server may have to be asked for is limited, since anybody can make us ask.
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![
+        Endpoint::new(find).rate(Rate::Other),
+        Endpoint::new(add).rate(Rate::Other).appservices(),
+        Endpoint::new(remove).rate(Rate::Other).appservices(),
+        Endpoint::new(of_room).all_but_locked(),
+    ]
 }
 
 async fn find(app: App, request: Ruma<get_alias::v3::Request>) -> Result<get_alias::v3::Response> {

@@ -2,7 +2,6 @@
 //!
 //! How they are authenticated is in `auth`; their ways to register and to log in are beside everybody's.
 
-use axum::Router;
 use hearth_base::{Error, Millis, Reason, Result, error::refuse};
 use hearth_domain::Requester;
 use hearth_domain::appservices::Registration;
@@ -12,11 +11,11 @@ use ruma::api::client::appservice::{request_ping, set_room_visibility};
 use super::directory::is_public;
 use crate::App;
 use crate::edge::Rate;
-use crate::route::{Bounds, RouterExt, Ruma};
+use crate::route::{Endpoint, Ruma};
 
-/// The routes of this file.
-pub(super) fn routes() -> Router<App> {
-    Router::new().endpoint(Bounds::rate(Rate::Other), list_room).endpoint(Bounds::rate(Rate::Other), ping)
+/// The endpoints of this file.
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![Endpoint::new(list_room).rate(Rate::Other).appservices(), Endpoint::new(ping).rate(Rate::Other).appservices()]
 }
 
 /// The application service that asks; `M_MISSING_TOKEN` when somebody else does.
@@ -38,7 +37,7 @@ async fn list_room(
     app: App,
     request: Ruma<set_room_visibility::v3::Request>,
 ) -> Result<set_room_visibility::v3::Response> {
-    let (service, listed) = (of(request.requester.as_ref())?, is_public(&request.visibility)?);
+    let (service, listed) = (of(request.call.requester.as_ref())?, is_public(&request.visibility)?);
     let (network, room_id) = (request.network_id.clone(), request.room_id.clone());
     app.domain.appservices.list_room(service, network, room_id, listed).await?;
     Ok(set_room_visibility::v3::Response::new())
@@ -47,7 +46,7 @@ async fn list_room(
 /// Whether this server reaches the application service: it can say that there is nothing to reach, and no more, because
 /// it does not speak to application services.
 async fn ping(_: App, request: Ruma<request_ping::v1::Request>) -> Result<request_ping::v1::Response> {
-    let service = of(request.requester.as_ref())?;
+    let service = of(request.call.requester.as_ref())?;
     if service.id != request.appservice_id {
         return Err(Error::forbidden(format!("This is the token of the application service {:?}.", service.id)));
     }

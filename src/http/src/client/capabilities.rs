@@ -1,36 +1,27 @@
 //! What clients may offer their users here. Written as it stands: ruma leaves out what is as the specification assumes,
 //! and not every client assumes the same.
 
-use axum::extract::{Request, State};
-use axum::response::{IntoResponse, Response};
-use axum::{Json, Router, routing::get};
 use hearth_base::Result;
 use hearth_domain::rooms::event::version;
-use http::request::Parts;
+use http::Method;
 use serde_json::{Value, json};
 
-use crate::app::{App, ClientAddress};
-use crate::auth::{self, Need};
-use crate::respond::Failure;
+use crate::App;
+use crate::auth::Authentication;
+use crate::respond::Json;
+use crate::route::{Call, Endpoint};
 
-pub(super) fn routes() -> Router<App> {
-    Router::new()
-        .route("/_matrix/client/r0/capabilities", get(show))
-        .route("/_matrix/client/v3/capabilities", get(show))
+const PATHS: [&str; 2] = ["/_matrix/client/r0/capabilities", "/_matrix/client/v3/capabilities"];
+
+/// The endpoints of this file.
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![Endpoint::plain(Method::GET, PATHS, Authentication::Token, show).all_but_locked()]
 }
 
-async fn show(State(app): State<App>, request: Request) -> Response {
-    match capabilities(&app, &request.into_parts().0).await {
-        Ok(found) => Json(found).into_response(),
-        Err(error) => Failure(error).into_response(),
-    }
-}
-
-async fn capabilities(app: &App, request: &Parts) -> Result<Value> {
-    let peer = request.extensions.get::<ClientAddress>().cloned().unwrap_or(ClientAddress { address: None });
-    let asks = auth::requester(app, Need::Token, &request.headers, request.uri.query(), &peer).await?;
+async fn show(app: App, call: Call) -> Result<Json<Value>> {
+    let who = call.user()?;
     let versions = version::SUPPORTED.iter().map(|version| (version.to_string(), json!("stable")));
-    let person = asks.as_ref().is_some_and(|asks| !asks.guest);
+    let person = !who.guest;
     let mut capabilities = json!({
         "m.room_versions": {
             "default": app.domain.core.config.rooms.default_version,
@@ -44,8 +35,8 @@ async fn capabilities(app: &App, request: &Parts) -> Result<Value> {
         "m.get_login_token": { "enabled": person },
         "m.forget_forced_upon_leave": { "enabled": false },
     });
-    if asks.is_some_and(|asks| asks.admin) {
+    if who.admin {
         capabilities["m.account_moderation"] = json!({ "suspend": true, "lock": true });
     }
-    Ok(json!({ "capabilities": capabilities }))
+    Ok(Json(json!({ "capabilities": capabilities })))
 }

@@ -1,7 +1,6 @@
 //! Dehydrated devices (MSC3814).
 
-use axum::Router;
-use hearth_base::Result;
+use hearth_base::{Result, limits};
 use hearth_domain::crypto::dehydrated::Dehydrated;
 use hearth_domain::crypto::keys::KeysUpload;
 use ruma::api::client::dehydrated_device::{
@@ -9,12 +8,18 @@ use ruma::api::client::dehydrated_device::{
 };
 
 use crate::App;
-use crate::route::{Bounds, RouterExt, Ruma};
+use crate::edge::Rate;
+use crate::route::{Endpoint, Ruma};
 
-/// The routes of this file.
-pub(super) fn routes() -> Router<App> {
-    let bounds = Bounds::keys();
-    Router::new().endpoint(bounds, put).endpoint(bounds, get).endpoint(bounds, delete).endpoint(bounds, events)
+/// The endpoints of this file.
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    let keys = |endpoint: Endpoint| endpoint.body_bytes_max(limits::KEYS_BODY_BYTES_MAX).rate(Rate::KeyBackup);
+    vec![
+        keys(Endpoint::new(put)).suspended().appservices(),
+        keys(Endpoint::new(get)).all_but_locked(),
+        keys(Endpoint::new(delete)).suspended().appservices(),
+        keys(Endpoint::new(events)).suspended().appservices(),
+    ]
 }
 
 async fn put(

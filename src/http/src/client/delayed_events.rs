@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use axum::Router;
 use hearth_base::{Error, Reason, Result, error::refuse};
 use hearth_domain::actions::Sent;
 use hearth_domain::rooms::delayed::{
@@ -20,20 +19,20 @@ use crate::App;
 use crate::edge::Rate;
 use crate::loose::Loose;
 use crate::respond::Json;
-use crate::route::{Bounds, RouterExt, Ruma};
+use crate::route::{Endpoint, Ruma};
 
 /// Where the action stands in the body. Once that took a token; now it is only there for those who do not know better.
 const ACTION_IN_BODY: &[&str] = &["/_matrix/client/unstable/org.matrix.msc4140/delayed_events/{delay_id}"];
 
-/// The routes of this file. What is done to an event that waits takes no token, only its id: a call's SFU does it, too.
-pub(super) fn routes() -> Router<App> {
-    let bounds = Bounds::rate(Rate::Other);
-    Router::new()
-        .endpoint(Bounds::rate(Rate::Message), schedule)
-        .endpoint(bounds, act)
-        .endpoint_at(ACTION_IN_BODY, bounds, act_by_body)
-        .endpoint(bounds, show)
-        .endpoint(bounds, list)
+/// The endpoints of this file. What is done to an event that waits takes no token, only its id: a call's SFU does it, too.
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![
+        Endpoint::new(schedule).rate(Rate::Message).guests().appservices(),
+        Endpoint::new(act).rate(Rate::Other),
+        Endpoint::new(act_by_body).at(ACTION_IN_BODY).rate(Rate::Other),
+        Endpoint::new(show).rate(Rate::Other).all_but_locked(),
+        Endpoint::new(list).rate(Rate::Other).all_but_locked(),
+    ]
 }
 
 /// The answer to a request that sends an event now or later.
@@ -87,7 +86,7 @@ async fn schedule(
     struct Query {
         ts: Option<ruma::MilliSecondsSinceUnixEpoch>,
     }
-    let query: Query = serde_html_form::from_str(request.uri.query().unwrap_or_default())
+    let query: Query = serde_html_form::from_str(request.call.uri.query().unwrap_or_default())
         .map_err(|error| Error::invalid(format!("The query is not right: {error}")))?;
     let later = Later {
         room_id: request.room_id.clone(),
@@ -127,7 +126,7 @@ async fn show(app: App, request: Ruma<get_delayed_event::unstable::Request>) -> 
 }
 
 async fn list(app: App, request: Ruma<get_all_delayed_events::unstable::Request>) -> Result<Json<Value>> {
-    let filter = filter(request.uri.query())?;
+    let filter = filter(request.call.uri.query())?;
     let (status, direction) = (filter.status, filter.direction);
     let DelayedPage { events, next } = app.domain.delayed.list(request.user()?, filter).await?;
     let mut answer = json!({ "delayed_events": events.iter().map(shown).collect::<Vec<_>>() });

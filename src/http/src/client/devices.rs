@@ -1,6 +1,5 @@
 //! A user's own devices.
 
-use axum::Router;
 use hearth_base::Result;
 use hearth_domain::devices::DeviceRow;
 use hearth_domain::uia;
@@ -9,15 +8,17 @@ use serde::Serialize;
 
 use crate::App;
 use crate::respond::Json;
-use crate::route::{Bounds, RouterExt as _, Ruma};
+use crate::route::{Endpoint, Ruma};
 
-pub(super) fn routes() -> Router<App> {
-    Router::new()
-        .endpoint(Bounds::default(), list)
-        .endpoint(Bounds::default(), get)
-        .endpoint(Bounds::default(), rename)
-        .endpoint(Bounds::default().uia(), delete)
-        .endpoint(Bounds::default().uia(), delete_many)
+/// The endpoints of this file.
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![
+        Endpoint::new(list).all_but_locked(),
+        Endpoint::new(get).all_but_locked(),
+        Endpoint::new(rename).all_but_locked(),
+        Endpoint::new(delete).uia().suspended().appservices(),
+        Endpoint::new(delete_many).uia().suspended().appservices(),
+    ]
 }
 
 /// A device as clients see it: what is not known is null and not left out, which some clients refuse the whole list for.

@@ -1,6 +1,5 @@
 //! The public directory of rooms.
 
-use axum::Router;
 use hearth_base::{Error, Result};
 use hearth_domain::rooms::directory::DirectoryQuery;
 use ruma::api::client::directory::{
@@ -12,15 +11,16 @@ use crate::App;
 use crate::directory_page::Page;
 use crate::edge::Rate;
 use crate::respond::Json;
-use crate::route::{Bounds, RouterExt, Ruma};
+use crate::route::{Endpoint, Ruma};
 
-/// The routes of this file. What another server may have to be asked for is limited, since anybody can make us ask.
-pub(super) fn routes() -> Router<App> {
-    Router::new()
-        .endpoint(Bounds::rate(Rate::Other), list)
-        .endpoint(Bounds::rate(Rate::Other), search)
-        .endpoint(Bounds::default(), visibility)
-        .endpoint(Bounds::rate(Rate::Other), set_visibility)
+/// The endpoints of this file. What another server may have to be asked for is limited, since anybody can make us ask.
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![
+        Endpoint::new(list).rate(Rate::Other),
+        Endpoint::new(search).rate(Rate::Other).all_but_locked(),
+        Endpoint::new(visibility),
+        Endpoint::new(set_visibility).rate(Rate::Other).appservices(),
+    ]
 }
 
 async fn list(app: App, request: Ruma<get_public_rooms::v3::Request>) -> Result<Json<Page>> {

@@ -1,13 +1,12 @@
 //! Single events and the state of rooms.
 
-use axum::Router;
 use hearth_base::Result;
 use ruma::api::client::room::{get_event_by_timestamp, get_room_event};
 use ruma::api::client::state::get_state_event_for_key::v3::StateEventFormat;
 use ruma::api::client::state::{get_state_event_for_key, get_state_events};
 
 use crate::App;
-use crate::route::{Bounds, RouterExt, Ruma};
+use crate::route::{Endpoint, Ruma};
 
 /// The paths of the state event with an empty key, which ruma reads and does not list.
 const EMPTY_KEY_PATHS: &[&str] = &[
@@ -17,14 +16,14 @@ const EMPTY_KEY_PATHS: &[&str] = &[
     "/_matrix/client/v3/rooms/{room_id}/state/{event_type}/",
 ];
 
-/// The routes of this file.
-pub(super) fn routes() -> Router<App> {
-    Router::new()
-        .endpoint(Bounds::default(), event)
-        .endpoint(Bounds::default(), state)
-        .endpoint(Bounds::default(), state_event)
-        .endpoint_at(EMPTY_KEY_PATHS, Bounds::default(), state_event)
-        .endpoint(Bounds::default(), by_timestamp)
+/// The endpoints of this file.
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![
+        Endpoint::new(event).all_but_locked(),
+        Endpoint::new(state).all_but_locked(),
+        Endpoint::new(state_event).also_at(EMPTY_KEY_PATHS).all_but_locked(),
+        Endpoint::new(by_timestamp).all_but_locked(),
+    ]
 }
 
 async fn event(app: App, request: Ruma<get_room_event::v3::Request>) -> Result<get_room_event::v3::Response> {

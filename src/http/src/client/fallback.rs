@@ -1,30 +1,32 @@
 //! Web pages that stand in for clients that do not know a stage of user-interactive authentication (client-server API,
 //! "Fallback"). Plain HTML that works without scripts; one small script tells the client when it is done.
 
-use axum::extract::{Path, Query, Request, State};
-use axum::response::{IntoResponse, Response};
-use axum::{Router, routing::get};
-use hearth_base::{Error, Result};
+use axum::response::Response;
+use hearth_base::{Error, Result, limits};
 use hearth_domain::rates::Rate;
 use hearth_domain::uia::Stage;
+use http::Method;
 use serde::Deserialize;
 
-use crate::app::{App, ClientAddress};
-use crate::edge;
+use crate::App;
+use crate::auth::Authentication;
 use crate::page::{escape, page};
-use crate::respond::Failure;
-use crate::route::read_body;
+use crate::route::{Call, Endpoint};
 
 /// Tells whoever opened the page that the stage is done.
 const DONE: &str =
     "if(window.onAuthDone)window.onAuthDone();else if(window.opener)window.opener.postMessage('authDone','*');";
-/// A form has a session and a token.
-const FORM_BYTES_MAX: usize = 4_096;
+const PATHS: [&str; 2] =
+    ["/_matrix/client/r0/auth/{stage}/fallback/web", "/_matrix/client/v3/auth/{stage}/fallback/web"];
 
-pub(super) fn routes() -> Router<App> {
-    Router::new()
-        .route("/_matrix/client/r0/auth/{stage}/fallback/web", get(show).post(complete))
-        .route("/_matrix/client/v3/auth/{stage}/fallback/web", get(show).post(complete))
+/// The endpoints of this file.
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![
+        Endpoint::plain(Method::GET, PATHS, Authentication::None, show),
+        Endpoint::plain(Method::POST, PATHS, Authentication::None, complete)
+            .rate(Rate::Registration)
+            .body_bytes_max(limits::FORM_BODY_BYTES_MAX),
+    ]
 }
 
 #[derive(Deserialize)]
@@ -38,30 +40,21 @@ struct Filled {
     token: Option<String>,
 }
 
-async fn show(State(app): State<App>, Path(stage): Path<String>, Query(of): Query<Of>) -> Response {
-    let shown = stage_of(&app, &stage, &of.session).map(|stage| page(&app, &form(stage, &of.session, ""), ""));
-    shown.unwrap_or_else(|error| Failure(error).into_response())
+async fn show(app: App, call: Call) -> Result<Response> {
+    let of: Of = call.query()?;
+    let stage = stage_of(&app, call.param(0), &of.session)?;
+    Ok(page(&app, &form(stage, &of.session, ""), ""))
 }
 
-async fn complete(State(app): State<App>, Path(stage): Path<String>, request: Request) -> Response {
-    let peer = request.extensions().get::<ClientAddress>().cloned().unwrap_or(ClientAddress { address: None });
-    match try_complete(&app, &stage, &peer, request).await {
-        Ok(response) => response,
-        Err(error) => Failure(error).into_response(),
-    }
-}
-
-async fn try_complete(app: &App, stage: &str, peer: &ClientAddress, request: Request) -> Result<Response> {
-    edge::rate_limit(app, Rate::Registration, peer, None)?;
-    let raw = read_body(request.into_body(), FORM_BYTES_MAX).await?;
-    let filled: Filled = serde_html_form::from_bytes(&raw)
+async fn complete(app: App, call: Call) -> Result<Response> {
+    let filled: Filled = serde_html_form::from_bytes(&call.raw)
         .map_err(|_| Error::bad_json("The form is incomplete: go back and send it again."))?;
-    let stage = stage_of(app, stage, &filled.session)?;
+    let stage = stage_of(&app, call.param(0), &filled.session)?;
     let token = filled.token.as_deref().map(str::trim);
     if app.domain.uia.complete_on_page(&filled.session, stage, token).await? {
-        return Ok(page(app, "<h1>Done</h1><p>You can go back to your app now.</p>", DONE));
+        return Ok(page(&app, "<h1>Done</h1><p>You can go back to your app now.</p>", DONE));
     }
-    Ok(page(app, &form(stage, &filled.session, "This token is not valid, or has been used up."), ""))
+    Ok(page(&app, &form(stage, &filled.session, "This token is not valid, or has been used up."), ""))
 }
 
 fn stage_of(app: &App, name: &str, session: &str) -> Result<Stage> {

@@ -1,6 +1,5 @@
 //! Filters.
 
-use axum::Router;
 use hearth_base::{Error, Result, limits};
 use ruma::OwnedUserId;
 use ruma::api::client::filter::{create_filter, get_filter};
@@ -9,12 +8,14 @@ use serde_json::value::RawValue;
 use crate::App;
 use crate::loose::Loose;
 use crate::respond::Json;
-use crate::route::{Bounds, RouterExt, Ruma};
+use crate::route::{Endpoint, Ruma};
 
-/// The routes of this file. Both are loose: a filter is kept with what ruma does not know.
-pub(super) fn routes() -> Router<App> {
-    let bounds = Bounds { body_bytes_max: limits::FILTER_BYTES_MAX, ..Bounds::default() };
-    Router::new().endpoint(bounds, create).endpoint(Bounds::default(), get)
+/// The endpoints of this file. Both are loose: a filter is kept with what ruma does not know.
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![
+        Endpoint::new(create).body_bytes_max(limits::FILTER_BYTES_MAX).all_but_locked(),
+        Endpoint::new(get).all_but_locked(),
+    ]
 }
 
 async fn create(app: App, request: Ruma<Loose<create_filter::v3::Request>>) -> Result<create_filter::v3::Response> {

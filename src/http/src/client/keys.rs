@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use axum::Router;
-use hearth_base::{Error, Result};
+use hearth_base::{Error, Result, limits};
 use hearth_domain::crypto::cross_signing::{self, CrossSigningOutcome, Failed, SignedKeys};
 use hearth_domain::crypto::keys::KeysUpload;
 use hearth_domain::rooms::read::token::Token;
@@ -19,18 +18,19 @@ use ruma::{OwnedDeviceId, OwnedUserId};
 use crate::App;
 use crate::edge::Rate;
 use crate::respond::{self, Json};
-use crate::route::{Bounds, RouterExt, Ruma};
+use crate::route::{Endpoint, Ruma};
 
-/// The routes of this file.
-pub(super) fn routes() -> Router<App> {
-    let bounds = Bounds { rate: Rate::Keys, ..Bounds::keys() };
-    Router::new()
-        .endpoint(bounds, upload)
-        .endpoint(bounds, query)
-        .endpoint(bounds, claim)
-        .endpoint(bounds, changes)
-        .endpoint(bounds, upload_signed)
-        .endpoint(Bounds::default().uia(), upload_cross_signing)
+/// The endpoints of this file.
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    let keys = |endpoint: Endpoint| endpoint.body_bytes_max(limits::KEYS_BODY_BYTES_MAX).rate(Rate::Keys);
+    vec![
+        keys(Endpoint::new(upload)).all_but_locked(),
+        keys(Endpoint::new(query)).all_but_locked(),
+        keys(Endpoint::new(claim)).all_but_locked(),
+        keys(Endpoint::new(changes)).all_but_locked(),
+        keys(Endpoint::new(upload_signed)).suspended().appservices(),
+        Endpoint::new(upload_cross_signing).uia().suspended().appservices(),
+    ]
 }
 
 async fn upload(app: App, request: Ruma<upload_keys::v3::Request>) -> Result<upload_keys::v3::Response> {

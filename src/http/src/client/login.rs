@@ -2,34 +2,40 @@
 //!
 //! Parsed here and not by ruma: its type panics without `type`, and does not know the `user` that old clients send.
 
-use axum::Router;
-use axum::extract::{Request, State};
-use axum::response::{IntoResponse, Response};
-use axum::routing::get;
-use hearth_base::{Error, Reason, Result, error::refuse, limits};
+use std::time::Duration;
+
+use axum::response::Response;
+use hearth_base::{Error, Reason, Result, error::refuse};
 use hearth_domain::accounts::{DeviceRequest, LoggedIn};
 use hearth_domain::rates::Rate;
+use http::Method;
 use ruma::api::client::session::get_login_types::v3 as types;
 use ruma::api::client::session::{get_login_token::v1 as get_token, login::v3 as login};
 use serde::Deserialize;
-use std::time::Duration;
 
 use super::appservice;
-use crate::app::{App, ClientAddress};
-use crate::auth::{self, Need};
-use crate::respond::{Failure, answer};
-use crate::route::{Bounds, RouterExt as _, Ruma, read_body};
-use crate::{edge, json};
+use crate::App;
+use crate::auth::Authentication;
+use crate::json;
+use crate::route::{Call, Endpoint, Ruma};
 
-pub(super) fn routes() -> Router<App> {
-    Router::new()
-        .endpoint(Bounds::default(), flows)
-        .route("/_matrix/client/r0/login", axum::routing::post(log_in))
-        .route("/_matrix/client/v3/login", axum::routing::post(log_in))
-        .endpoint(Bounds::default().uia(), make_token)
-        .route("/_matrix/client/r0/login/sso/redirect", get(no_sso))
-        .route("/_matrix/client/v3/login/sso/redirect", get(no_sso))
-        .route("/_matrix/client/v3/login/sso/redirect/{idp_id}", get(no_sso))
+const PATHS: [&str; 2] = ["/_matrix/client/r0/login", "/_matrix/client/v3/login"];
+const SSO_PATHS: [&str; 3] = [
+    "/_matrix/client/r0/login/sso/redirect",
+    "/_matrix/client/v3/login/sso/redirect",
+    "/_matrix/client/v3/login/sso/redirect/{idp_id}",
+];
+
+/// The endpoints of this file.
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![
+        Endpoint::new(flows),
+        Endpoint::plain(Method::POST, PATHS, Authentication::OptionalAppservice, log_in)
+            .rate(Rate::Login)
+            .appservices(),
+        Endpoint::new(make_token).uia().suspended(),
+        Endpoint::plain(Method::GET, SSO_PATHS, Authentication::None, no_sso),
+    ]
 }
 
 async fn flows(app: App, _: Ruma<types::Request>) -> Result<types::Response> {
@@ -89,21 +95,14 @@ fn missing(field: &str) -> Error {
     refuse(Reason::MissingParam, format!("The request has no {field:?}."))
 }
 
-async fn log_in(State(app): State<App>, request: Request) -> Response {
-    match try_log_in(&app, request).await {
-        Ok(session) => answer(response(&app, session)),
-        Err(error) => Failure(error).into_response(),
-    }
+async fn log_in(app: App, call: Call) -> Result<login::Response> {
+    let session = session(&app, &call).await?;
+    Ok(response(&app, session))
 }
 
-async fn try_log_in(app: &App, request: Request) -> Result<LoggedIn> {
-    let peer = request.extensions().get::<ClientAddress>().cloned().unwrap_or(ClientAddress { address: None });
-    let need = Need::AppserviceOptional;
-    let service = auth::requester(app, need, request.headers(), request.uri().query(), &peer).await?;
-    edge::rate_limit(app, Rate::Login, &peer, service.as_ref())?;
-    let raw = read_body(request.into_body(), limits::BODY_BYTES_MAX).await?;
-    json::check_depth(&raw)?;
-    let body: Body = serde_json::from_slice(&raw).map_err(|error| json::explain_request(&raw, &error.into()))?;
+async fn session(app: &App, call: &Call) -> Result<LoggedIn> {
+    let raw = &call.raw;
+    let body: Body = serde_json::from_slice(raw).map_err(|error| json::explain_request(raw, &error.into()))?;
     let accounts = &app.domain.accounts;
     match body.kind.as_str() {
         "m.login.password" => {
@@ -115,7 +114,7 @@ async fn try_log_in(app: &App, request: Request) -> Result<LoggedIn> {
             accounts.log_in_by_token(token, body.device()).await
         }
         "m.login.application_service" => {
-            let service = appservice::of(service.as_ref())?;
+            let service = appservice::of(call.requester.as_ref())?;
             app.domain.appservices.log_in(service, body.name()?, body.device()).await
         }
         other => Err(refuse(Reason::Unknown, format!("{other:?} is not among the ways to log in here."))),
@@ -139,6 +138,6 @@ async fn make_token(app: App, request: Ruma<get_token::Request>) -> Result<get_t
     Ok(get_token::Response::new(Duration::from_millis(lifetime_ms), token))
 }
 
-async fn no_sso() -> Failure {
-    Failure(Error::not_found("No single sign-on is configured on this server: log in with a password."))
+async fn no_sso(_: App, _: Call) -> Result<Response> {
+    Err(Error::not_found("No single sign-on is configured on this server: log in with a password."))
 }

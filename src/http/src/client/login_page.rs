@@ -1,12 +1,14 @@
 //! The web page that logs in for clients that cannot (client-server API, "Login Fallback"). Its script calls `/login` and
 //! hands the answer to `window.onLogin`, which the client has put there.
 
-use axum::extract::State;
 use axum::response::Response;
-use axum::{Router, routing::get};
+use hearth_base::Result;
+use http::Method;
 
 use crate::App;
+use crate::auth::Authentication;
 use crate::page::page;
+use crate::route::{Call, Endpoint};
 
 const CONTENT: &str = "<h1>Log in</h1><p role=\"alert\" id=\"problem\"></p><form id=\"form\">\
      <label>User name <input name=\"user\" autocomplete=\"username\" autocapitalize=\"none\" required autofocus></label>\
@@ -32,10 +34,11 @@ form.addEventListener('submit', async (event) => {
     } catch (error) { problem.textContent = 'The server could not be reached: ' + error.message; }
 });";
 
-pub(super) fn routes() -> Router<App> {
-    Router::new().route("/_matrix/static/client/login/", get(show))
+/// The endpoints of this file.
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![Endpoint::plain(Method::GET, ["/_matrix/static/client/login/"], Authentication::None, show)]
 }
 
-async fn show(State(app): State<App>) -> Response {
-    page(&app, CONTENT, SCRIPT)
+async fn show(app: App, _: Call) -> Result<Response> {
+    Ok(page(&app, CONTENT, SCRIPT))
 }

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use axum::Router;
 use hearth_base::Result;
 use hearth_domain::rooms::member_profile::MemberProfile;
 use hearth_domain::rooms::read::Token;
@@ -13,11 +12,11 @@ use serde::Serialize;
 
 use crate::App;
 use crate::respond::Json;
-use crate::route::{Bounds, RouterExt, Ruma};
+use crate::route::{Endpoint, Ruma};
 
-/// The routes of this file.
-pub(super) fn routes() -> Router<App> {
-    Router::new().endpoint(Bounds::default(), members).endpoint(Bounds::default(), joined)
+/// The endpoints of this file.
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![Endpoint::new(members).all_but_locked(), Endpoint::new(joined).all_but_locked()]
 }
 
 async fn members(app: App, request: Ruma<get_member_events::v3::Request>) -> Result<get_member_events::v3::Response> {

@@ -1,6 +1,5 @@
 //! Who is in a room: joining, inviting, knocking, leaving, removing, banning, forgetting.
 
-use axum::Router;
 use hearth_base::{Error, Result};
 use hearth_domain::rooms::JoinContent;
 use ruma::api::client::knock::knock_room;
@@ -11,20 +10,21 @@ use ruma::api::client::membership::{
 
 use crate::App;
 use crate::edge::Rate;
-use crate::route::{Bounds, RouterExt, Ruma};
+use crate::route::{Endpoint, Ruma};
 
-/// The routes of this file.
-pub(super) fn routes() -> Router<App> {
-    Router::new()
-        .endpoint(Bounds::rate(Rate::Join), join_by_id)
-        .endpoint(Bounds::rate(Rate::Join), join)
-        .endpoint(Bounds::rate(Rate::Invite), invite)
-        .endpoint(Bounds::rate(Rate::Join), knock)
-        .endpoint(Bounds::rate(Rate::Other), leave)
-        .endpoint(Bounds::rate(Rate::Other), kick)
-        .endpoint(Bounds::rate(Rate::Other), ban)
-        .endpoint(Bounds::rate(Rate::Other), unban)
-        .endpoint(Bounds::rate(Rate::Other), forget)
+/// The endpoints of this file.
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![
+        Endpoint::new(join_by_id).rate(Rate::Join).guests().appservices(),
+        Endpoint::new(join).rate(Rate::Join).guests().appservices(),
+        Endpoint::new(invite).rate(Rate::Invite).appservices(),
+        Endpoint::new(knock).rate(Rate::Join).appservices(),
+        Endpoint::new(leave).rate(Rate::Other).all_but_locked(),
+        Endpoint::new(kick).rate(Rate::Other).appservices(),
+        Endpoint::new(ban).rate(Rate::Other).appservices(),
+        Endpoint::new(unban).rate(Rate::Other).appservices(),
+        Endpoint::new(forget).rate(Rate::Other).all_but_locked(),
+    ]
 }
 
 fn no_third_party(is_signed: bool) -> Result<()> {

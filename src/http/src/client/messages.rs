@@ -1,6 +1,5 @@
 //! Pages of timelines: messages, and what surrounds an event.
 
-use axum::Router;
 use hearth_base::{Error, Result};
 use hearth_domain::rooms::read::Token;
 use hearth_domain::rooms::read::page::{PageFilter, Paging};
@@ -16,11 +15,11 @@ use super::amount;
 use super::old_format::{all_with_old_fields, with_old_fields};
 use crate::App;
 use crate::respond::Json;
-use crate::route::{Bounds, RouterExt, Ruma};
+use crate::route::{Endpoint, Ruma};
 
-/// The routes of this file.
-pub(super) fn routes() -> Router<App> {
-    Router::new().endpoint(Bounds::default(), messages).endpoint(Bounds::default(), context)
+/// The endpoints of this file.
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![Endpoint::new(messages).all_but_locked(), Endpoint::new(context).all_but_locked()]
 }
 
 async fn messages(
@@ -32,7 +31,7 @@ async fn messages(
         from: Token::parse_opt(request.from.as_deref())?,
         to: Token::parse_opt(request.to.as_deref())?,
         limit: amount(request.limit),
-        filter: filter(request.filter.clone(), request.uri.query())?,
+        filter: filter(request.filter.clone(), request.call.uri.query())?,
     };
     let page = app.domain.actions.messages(request.user()?, request.room_id.clone(), paging).await?;
     let mut response = get_message_events::v3::Response::new();

@@ -1,4 +1,4 @@
-//! The client-server API: one file per group of endpoints, each with its routes and its handlers.
+//! The client-server API: one file per group of endpoints, each with its entries in the table of endpoints and their handlers.
 
 mod account;
 mod account_data;
@@ -55,67 +55,69 @@ mod voip;
 
 pub(crate) use media::body as media_body;
 
-use axum::Router;
+use crate::route::Endpoint;
 
-use crate::App;
-
-/// The routes of uploads, downloads and thumbnails.
-pub fn media_router() -> Router<App> {
-    media::routes()
+/// The endpoints of uploads, downloads and thumbnails.
+pub fn media_endpoints() -> Vec<Endpoint> {
+    media::endpoints()
 }
 
-/// Every other route of the client-server API.
-pub fn router() -> Router<App> {
-    Router::new()
-        .merge(account::routes())
-        .merge(account_data::routes())
-        .merge(aliases::routes())
-        .merge(appservice::routes())
-        .merge(capabilities::routes())
-        .merge(dehydrated::routes())
-        .merge(delayed_events::routes())
-        .merge(devices::routes())
-        .merge(directory::routes())
-        .merge(events::routes())
-        .merge(fallback::routes())
-        .merge(filter::routes())
-        .merge(keys::routes())
-        .merge(login::routes())
-        .merge(login_page::routes())
-        .merge(members::routes())
-        .merge(membership::routes())
-        .merge(messages::routes())
-        .merge(moderation::routes())
-        .merge(notifications::routes())
-        .merge(openid::routes())
-        .merge(peek::routes())
-        .merge(presence::routes())
-        .merge(profile::routes())
-        .merge(pushers::routes())
-        .merge(pushrules::routes())
-        .merge(receipts::routes())
-        .merge(register::routes())
-        .merge(relations::routes())
-        .merge(reports::routes())
-        .merge(room_keys::routes())
-        .merge(rooms::routes())
-        .merge(rtc::routes())
-        .merge(search::routes())
-        .merge(send::routes())
-        .merge(session::routes())
-        .merge(spaces::routes())
-        .merge(state_write::routes())
-        .merge(synapse_register::routes())
-        .merge(sync::routes())
-        .merge(tags::routes())
-        .merge(thirdparty::routes())
-        .merge(threads::routes())
-        .merge(threepids::routes())
-        .merge(to_device::routes())
-        .merge(typing::routes())
-        .merge(user_directory::routes())
-        .merge(versions::routes())
-        .merge(voip::routes())
+/// Every other endpoint of the client-server API.
+pub fn endpoints() -> Vec<Endpoint> {
+    [
+        account::endpoints(),
+        account_data::endpoints(),
+        aliases::endpoints(),
+        appservice::endpoints(),
+        capabilities::endpoints(),
+        dehydrated::endpoints(),
+        delayed_events::endpoints(),
+        devices::endpoints(),
+        directory::endpoints(),
+        events::endpoints(),
+        fallback::endpoints(),
+        filter::endpoints(),
+        keys::endpoints(),
+        login::endpoints(),
+        login_page::endpoints(),
+        members::endpoints(),
+        membership::endpoints(),
+        messages::endpoints(),
+        moderation::endpoints(),
+        notifications::endpoints(),
+        openid::endpoints(),
+        peek::endpoints(),
+        presence::endpoints(),
+        profile::endpoints(),
+        pushers::endpoints(),
+        pushrules::endpoints(),
+        receipts::endpoints(),
+        register::endpoints(),
+        relations::endpoints(),
+        reports::endpoints(),
+        room_keys::endpoints(),
+        rooms::endpoints(),
+        rtc::endpoints(),
+        search::endpoints(),
+        send::endpoints(),
+        session::endpoints(),
+        spaces::endpoints(),
+        state_write::endpoints(),
+        synapse_register::endpoints(),
+        sync::endpoints(),
+        tags::endpoints(),
+        thirdparty::endpoints(),
+        threads::endpoints(),
+        threepids::endpoints(),
+        to_device::endpoints(),
+        typing::endpoints(),
+        user_directory::endpoints(),
+        versions::endpoints(),
+        voip::endpoints(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// How many of something a client asks for; nobody gets more than a page.

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use axum::Router;
 use hearth_base::Result;
 use hearth_domain::accounts::Flag;
 use hearth_domain::devices::Seen;
@@ -13,15 +12,17 @@ use ruma::api::client::admin::{
 };
 
 use crate::App;
-use crate::route::{Bounds, RouterExt as _, Ruma};
+use crate::route::{Endpoint, Ruma};
 
-pub(super) fn routes() -> Router<App> {
-    Router::new()
-        .endpoint(Bounds::default(), who_is)
-        .endpoint(Bounds::default(), get_locked)
-        .endpoint(Bounds::default(), set_locked)
-        .endpoint(Bounds::default(), get_suspended)
-        .endpoint(Bounds::default(), set_suspended)
+/// The endpoints of this file.
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![
+        Endpoint::new(who_is).suspended().appservices(),
+        Endpoint::new(get_locked).suspended().appservices(),
+        Endpoint::new(set_locked).suspended().appservices(),
+        Endpoint::new(get_suspended).suspended().appservices(),
+        Endpoint::new(set_suspended).suspended().appservices(),
+    ]
 }
 
 async fn who_is(app: App, request: Ruma<whois::Request>) -> Result<whois::Response> {

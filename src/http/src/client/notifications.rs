@@ -1,17 +1,16 @@
 //! What users were notified of.
 
-use axum::Router;
 use hearth_base::Result;
 use ruma::UInt;
 use ruma::api::client::push::get_notifications::v3::{Notification, Request, Response};
 
 use super::amount;
 use crate::App;
-use crate::route::{Bounds, RouterExt, Ruma};
+use crate::route::{Endpoint, Ruma};
 
-/// The routes of this file.
-pub(super) fn routes() -> Router<App> {
-    Router::new().endpoint(Bounds::default(), list)
+/// The endpoints of this file.
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![Endpoint::new(list).all_but_locked()]
 }
 
 async fn list(app: App, request: Ruma<Request>) -> Result<Response> {

@@ -2,18 +2,17 @@
 
 use std::time::Duration;
 
-use axum::Router;
 use hearth_base::{Result, limits};
 use ruma::api::client::account::request_openid_token;
 use ruma::authentication::TokenType;
 
 use crate::App;
 use crate::edge::Rate;
-use crate::route::{Bounds, RouterExt, Ruma};
+use crate::route::{Endpoint, Ruma};
 
-/// The routes of this file.
-pub(super) fn routes() -> Router<App> {
-    Router::new().endpoint(Bounds::rate(Rate::Other), request_token)
+/// The endpoints of this file.
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![Endpoint::new(request_token).rate(Rate::Other).appservices()]
 }
 
 async fn request_token(

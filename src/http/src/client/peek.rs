@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use axum::Router;
 use hearth_base::Result;
 use hearth_domain::rooms::read::Token;
 use ruma::api::client::peeking::get_current_state::v3::PaginationChunk;
@@ -11,11 +10,11 @@ use ruma::api::client::room::Visibility;
 
 use crate::App;
 use crate::respond::Json;
-use crate::route::{Bounds, RouterExt, Ruma};
+use crate::route::{Endpoint, Ruma};
 
-/// The routes of this file.
-pub(super) fn routes() -> Router<App> {
-    Router::new().endpoint(Bounds::default(), first_look).endpoint(Bounds::default(), watch)
+/// The endpoints of this file.
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![Endpoint::new(first_look).all_but_locked(), Endpoint::new(watch).all_but_locked()]
 }
 
 async fn first_look(

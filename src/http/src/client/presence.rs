@@ -2,17 +2,16 @@
 
 use std::time::Duration;
 
-use axum::Router;
 use hearth_base::Result;
 use ruma::api::client::presence::{get_presence, set_presence};
 
 use crate::App;
 use crate::edge::Rate;
-use crate::route::{Bounds, RouterExt, Ruma};
+use crate::route::{Endpoint, Ruma};
 
-/// The routes of this file.
-pub(super) fn routes() -> Router<App> {
-    Router::new().endpoint(Bounds::default(), get).endpoint(Bounds::rate(Rate::Other), set)
+/// The endpoints of this file.
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![Endpoint::new(get).all_but_locked(), Endpoint::new(set).rate(Rate::Other).appservices()]
 }
 
 async fn get(app: App, request: Ruma<get_presence::v3::Request>) -> Result<get_presence::v3::Response> {

@@ -1,6 +1,5 @@
 //! Profiles: whole, and field by field.
 
-use axum::Router;
 use hearth_base::{Reason, Result, error::refuse};
 use hearth_domain::personal::profiles::ProfileField;
 use ruma::OwnedUserId;
@@ -11,15 +10,16 @@ use crate::App;
 use crate::edge::Rate;
 use crate::loose::Loose;
 use crate::respond::Json;
-use crate::route::{Bounds, RouterExt, Ruma};
+use crate::route::{Endpoint, Ruma};
 
-/// The routes of this file. What another server may have to be asked for is limited, since anybody can make us ask.
-pub(super) fn routes() -> Router<App> {
-    Router::new()
-        .endpoint(Bounds::rate(Rate::Other), profile)
-        .endpoint(Bounds::rate(Rate::Other), field)
-        .endpoint(Bounds::rate(Rate::Other), set_field)
-        .endpoint(Bounds::rate(Rate::Other), delete_field)
+/// The endpoints of this file. What another server may have to be asked for is limited, since anybody can make us ask.
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![
+        Endpoint::new(profile).rate(Rate::Other),
+        Endpoint::new(field).rate(Rate::Other),
+        Endpoint::new(set_field).rate(Rate::Other).guests().appservices(),
+        Endpoint::new(delete_field).rate(Rate::Other).guests().appservices(),
+    ]
 }
 
 async fn profile(app: App, request: Ruma<get_profile::v3::Request>) -> Result<Json<Map<String, Value>>> {

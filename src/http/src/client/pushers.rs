@@ -1,17 +1,16 @@
 //! Pushers.
 
-use axum::Router;
 use hearth_base::{Error, Result};
 use ruma::api::client::push::set_pusher::v3::PusherAction;
 use ruma::api::client::push::{get_pushers, set_pusher};
 
 use crate::App;
 use crate::edge::Rate;
-use crate::route::{Bounds, RouterExt, Ruma};
+use crate::route::{Endpoint, Ruma};
 
-/// The routes of this file.
-pub(super) fn routes() -> Router<App> {
-    Router::new().endpoint(Bounds::default(), list).endpoint(Bounds::rate(Rate::Other), set)
+/// The endpoints of this file.
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![Endpoint::new(list).all_but_locked(), Endpoint::new(set).rate(Rate::Other).suspended().appservices()]
 }
 
 async fn list(app: App, request: Ruma<get_pushers::v3::Request>) -> Result<get_pushers::v3::Response> {

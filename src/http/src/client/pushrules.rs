@@ -1,6 +1,5 @@
 //! Push rules.
 
-use axum::Router;
 use hearth_base::{Error, Result};
 use hearth_domain::personal::push_rules::Placed;
 use hearth_domain::push::rules;
@@ -14,7 +13,7 @@ use crate::App;
 use crate::edge::Rate;
 use crate::loose::Loose;
 use crate::respond::Json;
-use crate::route::{Bounds, RouterExt, Ruma};
+use crate::route::{Endpoint, Ruma};
 
 /// Without the slash at the end, as some clients ask.
 const ALL_PATHS: &[&str] = &["/_matrix/client/r0/pushrules", "/_matrix/client/v3/pushrules"];
@@ -29,22 +28,20 @@ const KIND_PATHS: &[&str] = &[
     "/_matrix/client/v3/pushrules/global/{kind}/",
 ];
 
-/// The routes of this file.
-pub(super) fn routes() -> Router<App> {
-    let (bounds, write) = (Bounds::default(), Bounds::rate(Rate::Other));
-    Router::new()
-        .endpoint(bounds, all)
-        .endpoint_at(ALL_PATHS, bounds, all)
-        .endpoint(bounds, global)
-        .endpoint_at(GLOBAL_PATHS, bounds, global)
-        .endpoint_at(KIND_PATHS, bounds, of_kind)
-        .endpoint(bounds, get)
-        .endpoint(write, put)
-        .endpoint(write, delete)
-        .endpoint(bounds, actions)
-        .endpoint(write, set_actions)
-        .endpoint(bounds, enabled)
-        .endpoint(write, set_enabled)
+/// The endpoints of this file.
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![
+        Endpoint::new(all).also_at(ALL_PATHS).all_but_locked(),
+        Endpoint::new(global).also_at(GLOBAL_PATHS).all_but_locked(),
+        Endpoint::new(of_kind).at(KIND_PATHS).all_but_locked(),
+        Endpoint::new(get).all_but_locked(),
+        Endpoint::new(put).rate(Rate::Other).all_but_locked(),
+        Endpoint::new(delete).rate(Rate::Other).all_but_locked(),
+        Endpoint::new(actions).all_but_locked(),
+        Endpoint::new(set_actions).rate(Rate::Other).all_but_locked(),
+        Endpoint::new(enabled).all_but_locked(),
+        Endpoint::new(set_enabled).rate(Rate::Other).all_but_locked(),
+    ]
 }
 
 async fn all(app: App, request: Ruma<get_pushrules_all::v3::Request>) -> Result<Json<Value>> {

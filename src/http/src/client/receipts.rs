@@ -1,6 +1,5 @@
 //! Read receipts, and the marker of what has been read fully.
 
-use axum::Router;
 use hearth_base::{Error, Result};
 use hearth_domain::ephemeral::receipts::Read;
 use ruma::api::client::read_marker::set_read_marker;
@@ -9,11 +8,14 @@ use ruma::events::receipt::ReceiptThread;
 
 use crate::App;
 use crate::edge::Rate;
-use crate::route::{Bounds, RouterExt, Ruma};
+use crate::route::{Endpoint, Ruma};
 
-/// The routes of this file.
-pub(super) fn routes() -> Router<App> {
-    Router::new().endpoint(Bounds::rate(Rate::Other), receipt).endpoint(Bounds::rate(Rate::Other), markers)
+/// The endpoints of this file.
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![
+        Endpoint::new(receipt).rate(Rate::Other).all_but_locked(),
+        Endpoint::new(markers).rate(Rate::Other).all_but_locked(),
+    ]
 }
 
 async fn receipt(app: App, request: Ruma<create_receipt::v3::Request>) -> Result<create_receipt::v3::Response> {

@@ -1,6 +1,5 @@
 //! Making an account.
 
-use axum::Router;
 use hearth_base::{Reason, Result, error::refuse};
 use hearth_domain::accounts::{Authority, DeviceRequest, LoggedIn, NewAccount};
 use hearth_domain::rates::Rate;
@@ -15,25 +14,27 @@ use super::appservice;
 use crate::App;
 use crate::edge;
 use crate::respond::Json;
-use crate::route::{Bounds, RouterExt as _, Ruma};
+use crate::route::{Endpoint, Ruma};
 
-pub(super) fn routes() -> Router<App> {
-    Router::new()
-        .endpoint(Bounds::rate(Rate::Other).uia(), create)
-        .endpoint(Bounds::rate(Rate::Other), available)
-        .endpoint(Bounds::rate(Rate::Registration), token_validity)
+/// The endpoints of this file.
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![
+        Endpoint::new(create).uia().rate(Rate::Other).appservices(),
+        Endpoint::new(available).rate(Rate::Other),
+        Endpoint::new(token_validity).rate(Rate::Registration),
+    ]
 }
 
 async fn create(app: App, request: Ruma<register::Request>) -> Result<Json<Registered>> {
     if request.login_type == Some(LoginType::ApplicationService) {
         return appservice_user(&app, &request).await;
     }
-    if request.requester.is_some() {
+    if request.call.requester.is_some() {
         let message = "An application service registers users with the type m.login.application_service.";
         return Err(refuse(Reason::Unknown, message));
     }
     if request.kind == RegistrationKind::Guest {
-        edge::rate_limit(&app, Rate::Registration, &request.peer, None)?;
+        edge::rate_limit(&app, Rate::Registration, request.call.client, None)?;
         let new = NewAccount {
             localpart: None,
             displayname: None,
@@ -44,7 +45,7 @@ async fn create(app: App, request: Ruma<register::Request>) -> Result<Json<Regis
         let (user_id, session) = app.domain.accounts.register(new, device(&request)).await?;
         return Ok(response(user_id, session));
     }
-    let session = request.auth.as_ref().and_then(|auth| auth.get("session")).and_then(Value::as_str);
+    let session = request.call.auth.as_ref().and_then(|auth| auth.get("session")).and_then(Value::as_str);
     let _turn = app.domain.uia.registration_turn(session).await;
     if let Some(user_id) = session.and_then(|session| app.domain.uia.registered(session)) {
         return again(&app, &request, user_id).await;
@@ -61,7 +62,7 @@ async fn create(app: App, request: Ruma<register::Request>) -> Result<Json<Regis
 /// Answers a client whose registration succeeded and whose answer got lost. The proof still holds: only this client knows the
 /// session.
 async fn again(app: &App, request: &Ruma<register::Request>, user_id: OwnedUserId) -> Result<Json<Registered>> {
-    edge::rate_limit(app, Rate::Registration, &request.peer, None)?;
+    edge::rate_limit(app, Rate::Registration, request.call.client, None)?;
     let session = match device(request) {
         Some(device) => Some(app.domain.accounts.log_in_trusted(&user_id, device).await?),
         None => None,
@@ -101,7 +102,7 @@ fn response(user_id: OwnedUserId, session: Option<LoggedIn>) -> Json<Registered>
 
 /// Makes a user of an application service.
 async fn appservice_user(app: &App, request: &Ruma<register::Request>) -> Result<Json<Registered>> {
-    let service = appservice::of(request.requester.as_ref())?;
+    let service = appservice::of(request.call.requester.as_ref())?;
     let registered = app.domain.appservices.register(service, request.username.clone(), device(request));
     let (user_id, session) = registered.await?;
     Ok(response(user_id, session))
@@ -111,8 +112,8 @@ async fn appservice_user(app: &App, request: &Ruma<register::Request>) -> Result
 async fn prove(app: &App, request: &Ruma<register::Request>) -> Result<Passed> {
     let accounts = &app.domain.accounts;
     let flows = accounts.registration_flows().await?;
-    if request.auth.is_some() {
-        edge::rate_limit(app, Rate::Registration, &request.peer, None)?;
+    if request.call.auth.is_some() {
+        edge::rate_limit(app, Rate::Registration, request.call.client, None)?;
     }
     accounts.check_application(request.username.as_deref(), request.password.as_deref()).await?;
     app.domain.uia.check(request.uia(flows)).await

@@ -1,6 +1,5 @@
 //! What relates to an event: edits, reactions, replies in threads.
 
-use axum::Router;
 use hearth_base::Result;
 use hearth_domain::rooms::read::Token;
 use hearth_domain::rooms::read::relations::{Relations, RelationsQuery};
@@ -12,14 +11,15 @@ use ruma::api::client::relations::{
 
 use super::amount;
 use crate::App;
-use crate::route::{Bounds, RouterExt, Ruma};
+use crate::route::{Endpoint, Ruma};
 
-/// The routes of this file.
-pub(super) fn routes() -> Router<App> {
-    Router::new()
-        .endpoint(Bounds::default(), any)
-        .endpoint(Bounds::default(), relation)
-        .endpoint(Bounds::default(), relation_and_type)
+/// The endpoints of this file.
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![
+        Endpoint::new(any).all_but_locked(),
+        Endpoint::new(relation).all_but_locked(),
+        Endpoint::new(relation_and_type).all_but_locked(),
+    ]
 }
 
 /// The three endpoints differ in what their paths name; the rest of the question is the same.

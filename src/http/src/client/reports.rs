@@ -1,18 +1,20 @@
 //! Telling the administrators about events, rooms and users.
 
-use axum::Router;
 use hearth_base::Result;
 use ruma::api::client::reporting::report_user;
 use ruma::api::client::room::{report_content, report_room};
 
 use crate::App;
 use crate::edge::Rate;
-use crate::route::{Bounds, RouterExt, Ruma};
+use crate::route::{Endpoint, Ruma};
 
-/// The routes of this file.
-pub(super) fn routes() -> Router<App> {
-    let bounds = Bounds::rate(Rate::Other);
-    Router::new().endpoint(bounds, event).endpoint(bounds, room).endpoint(bounds, user)
+/// The endpoints of this file.
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![
+        Endpoint::new(event).rate(Rate::Other).suspended().appservices(),
+        Endpoint::new(room).rate(Rate::Other).suspended().appservices(),
+        Endpoint::new(user).rate(Rate::Other).suspended().appservices(),
+    ]
 }
 
 async fn event(app: App, request: Ruma<report_content::v3::Request>) -> Result<report_content::v3::Response> {

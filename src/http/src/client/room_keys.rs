@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use axum::Router;
-use hearth_base::{Error, Result};
+use hearth_base::{Error, Result, limits};
 use hearth_domain::crypto::backup::{BackupScope, Keys};
 use ruma::UInt;
 use ruma::api::client::backup::{
@@ -14,26 +13,28 @@ use ruma::api::client::backup::{
 };
 
 use crate::App;
-use crate::route::{Bounds, RouterExt, Ruma};
+use crate::edge::Rate;
+use crate::route::{Endpoint, Ruma};
 
-/// The routes of this file.
-pub(super) fn routes() -> Router<App> {
-    let bounds = Bounds::keys();
-    Router::new()
-        .endpoint(bounds, create)
-        .endpoint(bounds, newest)
-        .endpoint(bounds, version)
-        .endpoint(bounds, update)
-        .endpoint(bounds, delete)
-        .endpoint(bounds, put_all)
-        .endpoint(bounds, put_room)
-        .endpoint(bounds, put_session)
-        .endpoint(bounds, get_all)
-        .endpoint(bounds, get_room)
-        .endpoint(bounds, get_session)
-        .endpoint(bounds, delete_all)
-        .endpoint(bounds, delete_room)
-        .endpoint(bounds, delete_session)
+/// The endpoints of this file.
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    let keys = |endpoint: Endpoint| endpoint.body_bytes_max(limits::KEYS_BODY_BYTES_MAX).rate(Rate::KeyBackup);
+    vec![
+        keys(Endpoint::new(create)).all_but_locked(),
+        keys(Endpoint::new(newest)).all_but_locked(),
+        keys(Endpoint::new(version)).all_but_locked(),
+        keys(Endpoint::new(update)).all_but_locked(),
+        keys(Endpoint::new(delete)).all_but_locked(),
+        keys(Endpoint::new(put_all)).all_but_locked(),
+        keys(Endpoint::new(put_room)).all_but_locked(),
+        keys(Endpoint::new(put_session)).all_but_locked(),
+        keys(Endpoint::new(get_all)).all_but_locked(),
+        keys(Endpoint::new(get_room)).all_but_locked(),
+        keys(Endpoint::new(get_session)).all_but_locked(),
+        keys(Endpoint::new(delete_all)).all_but_locked(),
+        keys(Endpoint::new(delete_room)).all_but_locked(),
+        keys(Endpoint::new(delete_session)).all_but_locked(),
+    ]
 }
 
 async fn create(

@@ -1,6 +1,5 @@
 //! Making and upgrading rooms, and which ones the user is in.
 
-use axum::Router;
 use hearth_base::{Error, Reason, Result, error::refuse};
 use ruma::api::client::membership::{get_mutual_rooms, joined_rooms};
 use ruma::api::client::room::{create_room, upgrade_room};
@@ -10,16 +9,17 @@ use serde_json::Value;
 use crate::App;
 use crate::edge::Rate;
 use crate::loose::Loose;
-use crate::route::{Bounds, RouterExt, Ruma};
+use crate::route::{Endpoint, Ruma};
 
-/// The routes of this file.
-pub(super) fn routes() -> Router<App> {
-    Router::new()
-        .endpoint(Bounds::rate(Rate::CreateRoom), create)
-        .endpoint(Bounds::rate(Rate::CreateRoom), upgrade)
-        .endpoint(Bounds::default(), joined)
-        .endpoint(Bounds::default(), mutual)
-        .endpoint(Bounds::default(), mutual_unstable)
+/// The endpoints of this file.
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![
+        Endpoint::new(create).rate(Rate::CreateRoom).appservices(),
+        Endpoint::new(upgrade).rate(Rate::CreateRoom).appservices(),
+        Endpoint::new(joined).all_but_locked(),
+        Endpoint::new(mutual).all_but_locked(),
+        Endpoint::new(mutual_unstable).all_but_locked(),
+    ]
 }
 
 async fn create(app: App, request: Ruma<create_room::v3::Request>) -> Result<create_room::v3::Response> {

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use axum::Router;
 use hearth_base::{Error, Result};
 use hearth_domain::rooms::read::search::{Hit, Results, Search};
 use hearth_domain::rooms::read::term::{SearchField, SearchTerm};
@@ -17,11 +16,11 @@ use super::amount;
 use crate::App;
 use crate::edge::Rate;
 use crate::respond::Json;
-use crate::route::{Bounds, RouterExt, Ruma};
+use crate::route::{Endpoint, Ruma};
 
-/// The routes of this file.
-pub(super) fn routes() -> Router<App> {
-    Router::new().endpoint(Bounds::rate(Rate::Search), search)
+/// The endpoints of this file.
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![Endpoint::new(search).rate(Rate::Search).suspended().appservices()]
 }
 
 async fn search(app: App, request: Ruma<Request>) -> Result<Json<Value>> {

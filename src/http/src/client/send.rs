@@ -1,6 +1,5 @@
 //! Sending events that are not state, and removing what was sent; now or later.
 
-use axum::Router;
 use hearth_base::Result;
 use hearth_domain::actions::Redaction;
 use hearth_domain::rooms::Message;
@@ -12,11 +11,14 @@ use super::delayed_events::{SentOrDelayed, answer, delay};
 use crate::App;
 use crate::edge::Rate;
 use crate::respond::Json;
-use crate::route::{Bounds, RouterExt, Ruma};
+use crate::route::{Endpoint, Ruma};
 
-/// The routes of this file.
-pub(super) fn routes() -> Router<App> {
-    Router::new().endpoint(Bounds::rate(Rate::Message), send).endpoint(Bounds::rate(Rate::Message), redact)
+/// The endpoints of this file.
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![
+        Endpoint::new(send).rate(Rate::Message).guests().appservices(),
+        Endpoint::new(redact).rate(Rate::Message).suspended().appservices(),
+    ]
 }
 
 async fn send(app: App, request: Ruma<send_message_event::v3::Request>) -> Result<Json<SentOrDelayed>> {
@@ -28,7 +30,7 @@ async fn send(app: App, request: Ruma<send_message_event::v3::Request>) -> Resul
         txn: request.txn_id.to_string(),
         timestamp_ms: overridden_timestamp(who, request.timestamp),
     };
-    answer(app.domain.actions.send(who, message, delay(&request.uri)?).await)
+    answer(app.domain.actions.send(who, message, delay(&request.call.uri)?).await)
 }
 
 async fn redact(app: App, request: Ruma<redact_event::v3::Request>) -> Result<Json<SentOrDelayed>> {
@@ -38,5 +40,5 @@ async fn redact(app: App, request: Ruma<redact_event::v3::Request>) -> Result<Js
         txn: request.txn_id.to_string(),
         reason: request.reason.clone(),
     };
-    answer(app.domain.actions.redact(request.user()?, redaction, delay(&request.uri)?).await)
+    answer(app.domain.actions.redact(request.user()?, redaction, delay(&request.call.uri)?).await)
 }

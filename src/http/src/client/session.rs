@@ -2,18 +2,19 @@
 
 use std::time::Duration;
 
-use axum::Router;
 use hearth_base::Result;
 use ruma::api::client::session::{logout, logout_all, refresh_token};
 
 use crate::App;
-use crate::route::{Bounds, RouterExt as _, Ruma};
+use crate::route::{Endpoint, Ruma};
 
-pub(super) fn routes() -> Router<App> {
-    Router::new()
-        .endpoint(Bounds::default(), refresh)
-        .endpoint(Bounds::default(), log_out)
-        .endpoint(Bounds::default(), log_out_everywhere)
+/// The endpoints of this file.
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![
+        Endpoint::new(refresh),
+        Endpoint::new(log_out).all_but_locked().locked(),
+        Endpoint::new(log_out_everywhere).all_but_locked().locked(),
+    ]
 }
 
 async fn refresh(app: App, request: Ruma<refresh_token::v3::Request>) -> Result<refresh_token::v3::Response> {

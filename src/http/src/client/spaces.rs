@@ -1,6 +1,5 @@
 //! Rooms seen from outside: spaces with what is in them, and summaries of single rooms.
 
-use axum::Router;
 use hearth_base::{Result, limits};
 use hearth_domain::rooms::read::hierarchy::{Hierarchy, HierarchyQuery};
 use hearth_domain::rooms::read::summary::Summary;
@@ -11,7 +10,7 @@ use super::amount;
 use crate::App;
 use crate::edge::Rate;
 use crate::respond::Json;
-use crate::route::{Bounds, RouterExt, Ruma};
+use crate::route::{Endpoint, Ruma};
 
 /// Where clients that implemented the proposal look for summaries, beside the paths that ruma knows.
 const SUMMARY_PATHS: &[&str] = &[
@@ -19,10 +18,12 @@ const SUMMARY_PATHS: &[&str] = &[
     "/_matrix/client/unstable/im.nheko.summary/room_summary/{room_id_or_alias}",
 ];
 
-/// The routes of this file. What other servers may have to be asked for is limited, since anybody can make us ask.
-pub(super) fn routes() -> Router<App> {
-    let bounds = Bounds::rate(Rate::Other);
-    Router::new().endpoint(bounds, hierarchy).endpoint(bounds, summary).endpoint_at(SUMMARY_PATHS, bounds, summary)
+/// The endpoints of this file. What other servers may have to be asked for is limited, since anybody can make us ask.
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![
+        Endpoint::new(hierarchy).rate(Rate::Other).all_but_locked(),
+        Endpoint::new(summary).also_at(SUMMARY_PATHS).rate(Rate::Other).all_but_locked(),
+    ]
 }
 
 async fn hierarchy(app: App, request: Ruma<get_hierarchy::v1::Request>) -> Result<Json<Hierarchy>> {
@@ -35,5 +36,5 @@ async fn hierarchy(app: App, request: Ruma<get_hierarchy::v1::Request>) -> Resul
 
 async fn summary(app: App, request: Ruma<get_summary::v1::Request>) -> Result<Json<Summary>> {
     let name = request.room_id_or_alias.clone();
-    Ok(Json(app.domain.actions.summary(request.requester.as_ref(), name, request.via.clone()).await?))
+    Ok(Json(app.domain.actions.summary(request.call.requester.as_ref(), name, request.via.clone()).await?))
 }

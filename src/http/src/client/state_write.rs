@@ -1,6 +1,5 @@
 //! Setting the state of rooms, now or later.
 
-use axum::Router;
 use hearth_base::Result;
 use hearth_domain::rooms::StateChange;
 use ruma::api::client::state::send_state_event;
@@ -10,7 +9,7 @@ use super::delayed_events::{SentOrDelayed, answer, delay};
 use crate::App;
 use crate::edge::Rate;
 use crate::respond::Json;
-use crate::route::{Bounds, RouterExt, Ruma};
+use crate::route::{Endpoint, Ruma};
 
 /// Without a state key it is the empty one.
 const KEYLESS: &[&str] = &[
@@ -20,10 +19,9 @@ const KEYLESS: &[&str] = &[
     "/_matrix/client/v3/rooms/{room_id}/state/{event_type}/",
 ];
 
-/// The routes of this file.
-pub(super) fn routes() -> Router<App> {
-    let bounds = Bounds::rate(Rate::Message);
-    Router::new().endpoint(bounds, set).endpoint_at(KEYLESS, bounds, set)
+/// The endpoints of this file.
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![Endpoint::new(set).also_at(KEYLESS).rate(Rate::Message).guests().appservices()]
 }
 
 async fn set(app: App, request: Ruma<send_state_event::v3::Request>) -> Result<Json<SentOrDelayed>> {
@@ -35,5 +33,5 @@ async fn set(app: App, request: Ruma<send_state_event::v3::Request>) -> Result<J
         content: request.body.body.json().get().to_owned(),
         timestamp_ms: overridden_timestamp(who, request.timestamp),
     };
-    answer(app.domain.actions.set_state(who, change, delay(&request.uri)?).await)
+    answer(app.domain.actions.set_state(who, change, delay(&request.call.uri)?).await)
 }

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use hearth_base::{Position, Result};
 use hearth_domain::rooms::read::Token;
 use hearth_domain::sync::SyncQuery;
@@ -11,11 +10,11 @@ use ruma::api::client::sync::sync_events;
 use super::sync_answer::Answer;
 use crate::App;
 use crate::respond::Json;
-use crate::route::{Bounds, RouterExt, Ruma};
+use crate::route::{Endpoint, Ruma};
 
-/// The routes of this file.
-pub(super) fn routes() -> Router<App> {
-    Router::new().endpoint(Bounds::default(), sync)
+/// The endpoints of this file.
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![Endpoint::new(sync).all_but_locked()]
 }
 
 async fn sync(app: App, request: Ruma<sync_events::v3::Request>) -> Result<Json<Answer>> {

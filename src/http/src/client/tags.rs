@@ -1,6 +1,5 @@
 //! Tags of rooms.
 
-use axum::Router;
 use hearth_base::Result;
 use ruma::api::client::tag::{create_tag, delete_tag, get_tags};
 use serde_json::{Value, json};
@@ -8,12 +7,15 @@ use serde_json::{Value, json};
 use crate::App;
 use crate::edge::Rate;
 use crate::respond::Json;
-use crate::route::{Bounds, RouterExt, Ruma};
+use crate::route::{Endpoint, Ruma};
 
-/// The routes of this file.
-pub(super) fn routes() -> Router<App> {
-    let write = Bounds::rate(Rate::Other);
-    Router::new().endpoint(Bounds::default(), get).endpoint(write, set).endpoint(write, delete)
+/// The endpoints of this file.
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![
+        Endpoint::new(get).all_but_locked(),
+        Endpoint::new(set).rate(Rate::Other).suspended().appservices(),
+        Endpoint::new(delete).rate(Rate::Other).suspended().appservices(),
+    ]
 }
 
 async fn get(app: App, request: Ruma<get_tags::v3::Request>) -> Result<Json<Value>> {

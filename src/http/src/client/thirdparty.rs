@@ -1,6 +1,5 @@
 //! Networks beyond Matrix. Application services bridge to them, and this server has none, so there is nothing to find.
 
-use axum::Router;
 use hearth_base::{Error, Result};
 use ruma::api::client::thirdparty::{
     get_location_for_protocol, get_location_for_room_alias, get_protocol, get_protocols, get_user_for_protocol,
@@ -8,18 +7,18 @@ use ruma::api::client::thirdparty::{
 };
 
 use crate::App;
-use crate::route::{Bounds, RouterExt, Ruma};
+use crate::route::{Endpoint, Ruma};
 
-/// The routes of this file.
-pub(super) fn routes() -> Router<App> {
-    let bounds = Bounds::default();
-    Router::new()
-        .endpoint(bounds, protocols)
-        .endpoint(bounds, protocol)
-        .endpoint(bounds, locations)
-        .endpoint(bounds, locations_of_alias)
-        .endpoint(bounds, users)
-        .endpoint(bounds, users_of_id)
+/// The endpoints of this file.
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![
+        Endpoint::new(protocols).all_but_locked(),
+        Endpoint::new(protocol).all_but_locked(),
+        Endpoint::new(locations).all_but_locked(),
+        Endpoint::new(locations_of_alias).all_but_locked(),
+        Endpoint::new(users).all_but_locked(),
+        Endpoint::new(users_of_id).all_but_locked(),
+    ]
 }
 
 async fn protocols(_: App, _: Ruma<get_protocols::v3::Request>) -> Result<get_protocols::v3::Response> {

@@ -1,6 +1,5 @@
 //! The threads of a room.
 
-use axum::Router;
 use hearth_base::Result;
 use ruma::UInt;
 use ruma::api::client::threads::get_threads;
@@ -8,11 +7,11 @@ use ruma::api::client::threads::get_threads::v1::IncludeThreads;
 
 use super::amount;
 use crate::App;
-use crate::route::{Bounds, RouterExt, Ruma};
+use crate::route::{Endpoint, Ruma};
 
-/// The routes of this file.
-pub(super) fn routes() -> Router<App> {
-    Router::new().endpoint(Bounds::default(), threads)
+/// The endpoints of this file.
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![Endpoint::new(threads).all_but_locked()]
 }
 
 async fn threads(app: App, request: Ruma<get_threads::v1::Request>) -> Result<get_threads::v1::Response> {

@@ -1,7 +1,6 @@
 //! E-mail addresses and telephone numbers of accounts. This server sends no mail and no messages to telephones, so nobody
 //! can prove that one is theirs: accounts have none, and what would add one is refused.
 
-use axum::Router;
 use hearth_base::{Error, Reason, Result, error::refuse};
 use ruma::api::client::account::{
     ThirdPartyIdRemovalStatus, add_3pid, bind_3pid, delete_3pid, get_3pids, request_3pid_management_token_via_email,
@@ -11,21 +10,23 @@ use ruma::api::client::account::{
 };
 
 use crate::App;
-use crate::route::{Bounds, RouterExt as _, Ruma};
+use crate::route::{Endpoint, Ruma};
 
-pub(super) fn routes() -> Router<App> {
-    Router::new()
-        .endpoint(Bounds::default(), list)
-        .endpoint(Bounds::default().uia(), add)
-        .endpoint(Bounds::default(), bind)
-        .endpoint(Bounds::default(), delete)
-        .endpoint(Bounds::default(), unbind)
-        .endpoint(Bounds::default(), add_by_email)
-        .endpoint(Bounds::default(), add_by_msisdn)
-        .endpoint(Bounds::default(), password_by_email)
-        .endpoint(Bounds::default(), password_by_msisdn)
-        .endpoint(Bounds::default(), register_by_email)
-        .endpoint(Bounds::default(), register_by_msisdn)
+/// The endpoints of this file.
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![
+        Endpoint::new(list).all_but_locked(),
+        Endpoint::new(add).uia().suspended().appservices(),
+        Endpoint::new(bind).suspended().appservices(),
+        Endpoint::new(delete).suspended().appservices(),
+        Endpoint::new(unbind).suspended().appservices(),
+        Endpoint::new(add_by_email),
+        Endpoint::new(add_by_msisdn),
+        Endpoint::new(password_by_email),
+        Endpoint::new(password_by_msisdn),
+        Endpoint::new(register_by_email),
+        Endpoint::new(register_by_msisdn),
+    ]
 }
 
 fn no_mail() -> Error {

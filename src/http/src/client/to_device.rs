@@ -1,15 +1,15 @@
 //! Messages from device to device.
 
-use axum::Router;
-use hearth_base::Result;
+use hearth_base::{Result, limits};
 use ruma::api::client::to_device::send_event_to_device;
 
 use crate::App;
-use crate::route::{Bounds, RouterExt, Ruma};
+use crate::edge::Rate;
+use crate::route::{Endpoint, Ruma};
 
-/// The routes of this file.
-pub(super) fn routes() -> Router<App> {
-    Router::new().endpoint(Bounds::keys(), send)
+/// The endpoints of this file.
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![Endpoint::new(send).body_bytes_max(limits::KEYS_BODY_BYTES_MAX).rate(Rate::ToDevice).all_but_locked()]
 }
 
 async fn send(

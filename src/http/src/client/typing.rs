@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use axum::Router;
 use hearth_base::{Error, Result};
 use ruma::api::client::typing::create_typing_event;
 use ruma::{OwnedRoomId, OwnedUserId};
@@ -10,14 +9,14 @@ use serde_json::Value;
 
 use crate::App;
 use crate::loose::Loose;
-use crate::route::{Bounds, RouterExt, Ruma};
+use crate::route::{Endpoint, Ruma};
 
 /// How long somebody types whose client does not say.
 const DEFAULT: Duration = Duration::from_secs(30);
 
-/// The routes of this file.
-pub(super) fn routes() -> Router<App> {
-    Router::new().endpoint(Bounds::default(), set)
+/// The endpoints of this file.
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![Endpoint::new(set).guests().appservices()]
 }
 
 // Loose, because `timeout` may be missing, which ruma refuses.

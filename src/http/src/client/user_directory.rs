@@ -1,17 +1,16 @@
 //! Finding users.
 
-use axum::Router;
 use hearth_base::Result;
 use ruma::api::client::user_directory::search_users;
 
 use super::amount;
 use crate::App;
 use crate::edge::Rate;
-use crate::route::{Bounds, RouterExt, Ruma};
+use crate::route::{Endpoint, Ruma};
 
-/// The routes of this file.
-pub(super) fn routes() -> Router<App> {
-    Router::new().endpoint(Bounds::rate(Rate::Search), search)
+/// The endpoints of this file.
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![Endpoint::new(search).rate(Rate::Search).suspended().appservices()]
 }
 
 async fn search(app: App, request: Ruma<search_users::v3::Request>) -> Result<search_users::v3::Response> {

@@ -1,11 +1,10 @@
 //! Which versions of the client-server API this server speaks, and what it has beyond them.
 
-use axum::Router;
 use hearth_base::Result;
 use ruma::api::client::discovery::get_supported_versions as versions;
 
 use crate::App;
-use crate::route::{Bounds, RouterExt as _, Ruma};
+use crate::route::{Endpoint, Ruma};
 
 /// The versions of the specification.
 const VERSIONS: &[&str] = &[
@@ -21,8 +20,9 @@ const UNSTABLE_FEATURES: &[&str] = &[
     "uk.timedout.msc4323",
 ];
 
-pub(super) fn routes() -> Router<App> {
-    Router::new().endpoint(Bounds::default(), list)
+/// The endpoints of this file.
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![Endpoint::new(list).all_but_locked()]
 }
 
 async fn list(app: App, _: Ruma<versions::Request>) -> Result<versions::Response> {

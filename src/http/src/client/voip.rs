@@ -1,17 +1,16 @@
 //! What calls need.
 
-use axum::Router;
 use hearth_base::Result;
 use ruma::api::client::voip::get_turn_server_info;
 use serde_json::{Value, json};
 
 use crate::App;
 use crate::respond::Json;
-use crate::route::{Bounds, RouterExt, Ruma};
+use crate::route::{Endpoint, Ruma};
 
-/// The routes of this file.
-pub(super) fn routes() -> Router<App> {
-    Router::new().endpoint(Bounds::default(), turn_server)
+/// The endpoints of this file.
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![Endpoint::new(turn_server).all_but_locked()]
 }
 
 // Without a relay an empty object, which ruma's response cannot say and clients understand.

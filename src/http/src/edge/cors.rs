@@ -6,9 +6,9 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 /// Every request that clients make; a browser asks for each by name.
 const METHODS: HeaderValue = HeaderValue::from_static("GET, POST, PUT, PATCH, DELETE, OPTIONS");
 const HEADERS: HeaderValue =
-    HeaderValue::from_static("X-Requested-With, Content-Type, Authorization, If-Match, If-None-Match");
+    HeaderValue::from_static("X-Requested-With, Content-Type, Authorization, If-Match, If-None-Match, Range");
 /// What scripts may read of an answer beside the few that browsers always show.
-const EXPOSED: HeaderValue = HeaderValue::from_static("x-request-id, ETag, Retry-After");
+const EXPOSED: HeaderValue = HeaderValue::from_static("x-request-id, ETag, Retry-After, Accept-Ranges, Content-Range");
 /// How long a browser need not ask again, in seconds; Chromium takes no more than two hours.
 const AGE_S: HeaderValue = HeaderValue::from_static("7200");
 

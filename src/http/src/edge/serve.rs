@@ -14,7 +14,7 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use hearth_base::error::refuse;
 use hearth_base::{Error, Fault, Reason, limits};
-use http::{HeaderName, HeaderValue, Method, Request, StatusCode, header};
+use http::{HeaderName, HeaderValue, Method, Request, StatusCode, Uri, header};
 use tower::Service;
 use tracing::Instrument;
 
@@ -54,31 +54,32 @@ impl Edge {
         Self { router, counters, ids: RequestIds::new(u32::from_ne_bytes(run)) }
     }
 
-    /// Answers one request that came from `peer`.
-    pub async fn serve<B>(&self, peer: ClientAddress, request: Request<B>) -> Response
+    /// Answers one request that came from `client`.
+    pub async fn serve<B>(&self, client: ClientAddress, request: Request<B>) -> Response
     where
         B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
         B::Error: Into<axum::BoxError>,
     {
-        let (began, id, method) = (Instant::now(), self.ids.next(), request.method().clone());
+        let (began, id) = (Instant::now(), self.ids.next());
+        let (method, uri) = (request.method().clone(), request.uri().clone());
         let span = tracing::debug_span!("request", %id);
         let mut response = match early(&request) {
             Some(response) => response,
-            None => self.route(peer, request).instrument(span).await,
+            None => self.route(client, request).instrument(span).await,
         };
-        self.account(&mut response, &method, id, began.elapsed());
+        self.account(&mut response, &method, &uri, id, began.elapsed());
         cors::allow(response.headers_mut());
         response.headers_mut().insert(HeaderName::from_static("x-request-id"), id.header());
         response
     }
 
-    async fn route<B>(&self, peer: ClientAddress, request: Request<B>) -> Response
+    async fn route<B>(&self, client: ClientAddress, request: Request<B>) -> Response
     where
         B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
         B::Error: Into<axum::BoxError>,
     {
         let mut request = request.map(|body| Body::new(SlowBody::new(body)));
-        request.extensions_mut().insert(peer);
+        request.extensions_mut().insert(client);
         // A handler owns what it works on; what it shares with others survives a panic as it does in the store.
         let answering = AssertUnwindSafe(self.router.clone().call(request)).catch_unwind();
         match answering.await {
@@ -89,9 +90,14 @@ impl Edge {
     }
 
     /// Counts a request, and logs what there is to log about it.
-    fn account(&self, response: &mut Response, method: &Method, id: RequestId, took: Duration) {
+    fn account(&self, response: &mut Response, method: &Method, uri: &Uri, id: RequestId, took: Duration) {
         let (status, extensions) = (response.status(), response.extensions_mut());
         let route = extensions.remove::<MatchedPath>();
+        if route.is_none() && *method != Method::OPTIONS {
+            // What a client asks that this server does not serve is what its operator wants to know.
+            let path: String = uri.path().chars().take(limits::LOGGED_PATH_CHARS_MAX).collect();
+            tracing::debug!(request.id = %id, http.method = %method, http.path = path, "No endpoint at this path.");
+        }
         let route = route.as_ref().map_or(NO_ROUTE, MatchedPath::as_str);
         if let Some(fault) = extensions.remove::<Arc<Fault>>() {
             tracing::error!(request.id = %id, http.route = route, error = %fault, "Request failed.");

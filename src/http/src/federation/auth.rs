@@ -21,11 +21,11 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::x_matrix;
 use crate::app::ClientAddress;
-use crate::auth::{Need, Scheme};
+use crate::auth::{Authentication, Scheme};
 use crate::{App, route};
 
 impl Scheme for ServerSignatures {
-    const NEED: Need = Need::Server;
+    const AUTHENTICATION: Authentication = Authentication::Server;
 }
 
 /// A request that says which server it is from, and the keys to check that with.
@@ -52,8 +52,8 @@ pub struct RequestingServer {
 ///
 /// Refuses with `M_UNAUTHORIZED` (401) claims that cannot be true, with `M_FORBIDDEN` servers that this one does not talk to,
 /// with `M_LIMIT_EXCEEDED` addresses that have sent many false claims.
-pub async fn claim(app: &App, parts: &Parts, peer: &ClientAddress, bytes_max: usize) -> Result<ServerClaim> {
-    let whose = RateSubject::address(peer.address);
+pub async fn claim(app: &App, parts: &Parts, client: ClientAddress, bytes_max: usize) -> Result<ServerClaim> {
+    let whose = RateSubject::address(client.0);
     app.domain.rates.peek(Rate::FederationUnproven, whose)?;
     let claim = read(app, parts, bytes_max).await;
     if claim.as_ref().is_err_and(|error| error.reason() == Some(Reason::Unauthorized)) {
@@ -106,13 +106,20 @@ fn body_bytes_max(parts: &Parts, bytes_max: usize) -> usize {
 }
 
 impl ServerClaim {
-    /// Checks the signature over the request, and waits for the server's turn.
+    /// Checks the signature over the request, counts it for its server, and waits for the server's turn.
     ///
     /// Refuses with `M_UNAUTHORIZED` (401) what the server has not signed, with `M_LIMIT_EXCEEDED` a server that asks too much.
-    pub async fn prove(self, app: &App, parts: &Parts, body: &[u8], peer: &ClientAddress) -> Result<RequestingServer> {
+    pub async fn prove(
+        self,
+        app: &App,
+        parts: &Parts,
+        body: &[u8],
+        client: ClientAddress,
+        rate: Rate,
+    ) -> Result<RequestingServer> {
         let us = &app.domain.core.server_name;
         if !self.is_true(us, parts, body) {
-            app.domain.rates.take(Rate::FederationUnproven, RateSubject::address(peer.address))?;
+            app.domain.rates.take(Rate::FederationUnproven, RateSubject::address(client.0))?;
             // What has no canonical form has no signature either, and the sender should learn which of the two is wrong.
             canonical(body)?;
             return Err(unauthorized(format!("The signature is not one of {} over this request.", self.says.origin)));
@@ -120,7 +127,7 @@ impl ServerClaim {
         let Self { says: XMatrix { origin, .. }, room, .. } = self;
         // Whatever it wants: it is there, so what waits for it need wait no longer.
         app.domain.federation.alive(&origin);
-        app.domain.rates.take(Rate::Federation, RateSubject::name(origin.as_str()))?;
+        app.domain.rates.take(rate, RateSubject::name(origin.as_str()))?;
         let turn = app.domain.federation.gate.enter(&origin).await?;
         Ok(RequestingServer { name: origin, _turn: turn, _room: room })
     }

@@ -1,7 +1,6 @@
 //! Devices of users of this server, and their keys.
 
-use axum::Router;
-use hearth_base::Result;
+use hearth_base::{Result, limits};
 use ruma::api::federation::device::get_devices;
 use ruma::api::federation::device::get_devices::v1::UserDevice;
 use ruma::api::federation::keys::{claim_keys, get_keys};
@@ -10,11 +9,15 @@ use ruma::serde::Raw;
 use ruma::{OwnedDeviceId, UInt};
 
 use crate::App;
-use crate::route::{Bounds, RouterExt, Ruma};
+use crate::route::{Endpoint, Ruma};
 
-/// The routes of this file.
-pub(super) fn routes() -> Router<App> {
-    Router::new().endpoint(Bounds::default(), devices).endpoint(Bounds::keys(), query).endpoint(Bounds::keys(), claim)
+/// The endpoints of this file.
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![
+        Endpoint::new(devices),
+        Endpoint::new(query).body_bytes_max(limits::KEYS_BODY_BYTES_MAX),
+        Endpoint::new(claim).body_bytes_max(limits::KEYS_BODY_BYTES_MAX),
+    ]
 }
 
 async fn devices(app: App, request: Ruma<get_devices::v1::Request>) -> Result<get_devices::v1::Response> {

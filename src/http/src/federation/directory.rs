@@ -1,6 +1,5 @@
 //! The public directory of rooms, for other servers.
 
-use axum::Router;
 use hearth_base::Result;
 use hearth_domain::rooms::directory::DirectoryQuery;
 use ruma::api::federation::directory::{get_public_rooms, get_public_rooms_filtered};
@@ -8,11 +7,11 @@ use ruma::api::federation::directory::{get_public_rooms, get_public_rooms_filter
 use crate::App;
 use crate::directory_page::Page;
 use crate::respond::Json;
-use crate::route::{Bounds, RouterExt, Ruma};
+use crate::route::{Endpoint, Ruma};
 
-/// The routes of this file.
-pub(super) fn routes() -> Router<App> {
-    Router::new().endpoint(Bounds::default(), list).endpoint(Bounds::default(), search)
+/// The endpoints of this file.
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![Endpoint::new(list), Endpoint::new(search)]
 }
 
 async fn list(app: App, request: Ruma<get_public_rooms::v1::Request>) -> Result<Json<Page>> {

@@ -1,16 +1,15 @@
 //! What this server is.
 
-use axum::Router;
 use hearth_base::Result;
 use ruma::api::federation::discovery::get_server_version;
 use ruma::api::federation::discovery::get_server_version::v1::Server;
 
 use crate::App;
-use crate::route::{Bounds, RouterExt, Ruma};
+use crate::route::{Endpoint, Ruma};
 
-/// The routes of this file.
-pub(super) fn routes() -> Router<App> {
-    Router::new().endpoint(Bounds::default(), version)
+/// The endpoints of this file.
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![Endpoint::new(version)]
 }
 
 async fn version(_: App, _: Ruma<get_server_version::v1::Request>) -> Result<get_server_version::v1::Response> {

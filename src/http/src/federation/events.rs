@@ -1,6 +1,5 @@
 //! Events, states and the graph of a room.
 
-use axum::Router;
 use axum::body::Body;
 use axum::response::Response;
 use hearth_base::Result;
@@ -14,18 +13,19 @@ use ruma::api::federation::event::{
 };
 
 use crate::App;
-use crate::route::{Bounds, RouterExt, Ruma};
+use crate::route::{Endpoint, Ruma};
 
-/// The routes of this file.
-pub(super) fn routes() -> Router<App> {
-    Router::new()
-        .endpoint(Bounds::default(), event)
-        .streamed(Bounds::default(), state)
-        .endpoint(Bounds::default(), state_ids)
-        .streamed(Bounds::default(), event_auth)
-        .endpoint(Bounds::default(), backfill)
-        .endpoint(Bounds::default(), missing_events)
-        .endpoint(Bounds::default(), event_at)
+/// The endpoints of this file.
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![
+        Endpoint::new(event),
+        Endpoint::new(state),
+        Endpoint::new(state_ids),
+        Endpoint::new(event_auth),
+        Endpoint::new(backfill),
+        Endpoint::new(missing_events),
+        Endpoint::new(event_at),
+    ]
 }
 
 async fn event(app: App, request: Ruma<get_event::v1::Request>) -> Result<get_event::v1::Response> {

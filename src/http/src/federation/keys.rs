@@ -3,30 +3,30 @@
 
 use std::collections::BTreeMap;
 
-use axum::Router;
-use axum::extract::State;
-use axum::routing::get;
 use hearth_base::Result;
 use hearth_domain::federation::keyring::NotaryQuery;
+use http::Method;
 use ruma::api::federation::discovery::{get_remote_server_keys, get_remote_server_keys_batch, get_server_keys};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::App;
+use crate::auth::Authentication;
 use crate::edge::Rate;
-use crate::respond::{Failure, Json};
-use crate::route::{Bounds, RouterExt, Ruma};
+use crate::respond::Json;
+use crate::route::{Call, Endpoint, Ruma};
 
 /// What old servers ask instead, naming a key; the answer has always been all keys.
 const SERVER_BEFORE_1_1: &str = "/_matrix/key/v2/server/{keyId}";
 
-/// The routes of this file.
-pub(super) fn routes() -> Router<App> {
-    Router::new()
-        .endpoint(Bounds::default(), server)
-        .route(SERVER_BEFORE_1_1, get(server_before))
-        .endpoint(Bounds::rate(Rate::Other), of_server)
-        .endpoint(Bounds::rate(Rate::Other), of_servers)
+/// The endpoints of this file.
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![
+        Endpoint::new(server),
+        Endpoint::plain(Method::GET, [SERVER_BEFORE_1_1], Authentication::None, server_before),
+        Endpoint::new(of_server).rate(Rate::Other),
+        Endpoint::new(of_servers).rate(Rate::Other),
+    ]
 }
 
 /// Lists of keys, each signed by its server and by this one.
@@ -39,8 +39,8 @@ async fn server(app: App, _: Ruma<get_server_keys::v2::Request>) -> Result<Json<
     Ok(Json(own(&app)?))
 }
 
-async fn server_before(State(app): State<App>) -> Result<axum::Json<Box<RawValue>>, Failure> {
-    Ok(axum::Json(own(&app)?))
+async fn server_before(app: App, _: Call) -> Result<Json<Box<RawValue>>> {
+    Ok(Json(own(&app)?))
 }
 
 fn own(app: &App) -> Result<Box<RawValue>> {

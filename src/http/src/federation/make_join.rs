@@ -1,7 +1,6 @@
 //! Templates of member events: the first half of joining, knocking and leaving through this server. And how large a room is,
 //! which Synapse asks before its users join.
 
-use axum::Router;
 use hearth_base::Result;
 use ruma::OwnedRoomId;
 use ruma::api::federation::event::get_room_state_ids;
@@ -11,18 +10,14 @@ use serde::Serialize;
 use crate::App;
 use crate::loose::Loose;
 use crate::respond::Json;
-use crate::route::{Bounds, RouterExt, Ruma};
+use crate::route::{Endpoint, Ruma};
 
 /// In no specification.
 const COMPLEXITY: &[&str] = &["/_matrix/federation/unstable/rooms/{roomId}/complexity"];
 
-/// The routes of this file.
-pub(super) fn routes() -> Router<App> {
-    Router::new()
-        .endpoint(Bounds::default(), join)
-        .endpoint(Bounds::default(), knock)
-        .endpoint(Bounds::default(), leave)
-        .endpoint_at(COMPLEXITY, Bounds::default(), complexity)
+/// The endpoints of this file.
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![Endpoint::new(join), Endpoint::new(knock), Endpoint::new(leave), Endpoint::new(complexity).at(COMPLEXITY)]
 }
 
 async fn join(app: App, request: Ruma<prepare_join_event::v1::Request>) -> Result<prepare_join_event::v1::Response> {

@@ -1,7 +1,6 @@
 //! Media of this server, for other servers: a file with a part before it that is kept for later (server-server API, "Content
 //! Repository"). The bytes stream through, which ruma's whole-body types cannot.
 
-use axum::Router;
 use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
@@ -14,14 +13,14 @@ use ruma::api::federation::authenticated_media::{get_content, get_content_thumbn
 
 use crate::App;
 use crate::client::media_body;
-use crate::route::{Bounds, RouterExt, Ruma};
+use crate::route::{Endpoint, Ruma};
 
 /// Random characters of a boundary: enough that no file has it in it.
 const BOUNDARY_CHARS: usize = 40;
 
-/// The routes of this file.
-pub(super) fn routes() -> Router<App> {
-    Router::new().streamed(Bounds::default(), download).streamed(Bounds::default(), thumbnail)
+/// The endpoints of this file.
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![Endpoint::new(download), Endpoint::new(thumbnail)]
 }
 
 async fn download(app: App, request: Ruma<get_content::v1::Request>) -> Result<Response> {

@@ -1,6 +1,5 @@
 //! Member events of users of other servers: the second half of joining, knocking and leaving through this server.
 
-use axum::Router;
 use axum::response::Response;
 use hearth_base::Result;
 use ruma::api::federation::membership::{create_join_event, create_knock_event, create_leave_event};
@@ -10,28 +9,28 @@ use serde_json::value::RawValue;
 
 use super::events::pieces;
 use crate::App;
-use crate::json;
 use crate::loose::Loose;
 use crate::respond::Json;
-use crate::route::{Bounds, RouterExt, Ruma};
+use crate::route::{Endpoint, Ruma};
 
 /// The first versions of the endpoints, whose answers stand in lists after their HTTP status.
 const JOIN_BEFORE: &[&str] = &["/_matrix/federation/v1/send_join/{roomId}/{eventId}"];
 const LEAVE_BEFORE: &[&str] = &["/_matrix/federation/v1/send_leave/{roomId}/{eventId}"];
 
-/// The routes of this file. All loose, because events must be taken as they are signed.
-pub(super) fn routes() -> Router<App> {
-    Router::new()
-        .streamed(Bounds::default(), join)
-        .streamed_at(JOIN_BEFORE, Bounds::default(), join_before)
-        .endpoint(Bounds::default(), knock)
-        .endpoint(Bounds::default(), leave)
-        .endpoint_at(LEAVE_BEFORE, Bounds::default(), leave_before)
+/// The endpoints of this file. All loose, because events must be taken as they are signed.
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![
+        Endpoint::new(join),
+        Endpoint::new(join_before).at(JOIN_BEFORE),
+        Endpoint::new(knock),
+        Endpoint::new(leave),
+        Endpoint::new(leave_before).at(LEAVE_BEFORE),
+    ]
 }
 
 /// The room, the event's id, and the event.
 fn event<E>(request: &Ruma<Loose<E>>) -> Result<(OwnedRoomId, OwnedEventId, &RawValue)> {
-    let pdu = serde_json::from_slice(&request.raw).map_err(|error| json::explain(&request.raw, &error))?;
+    let pdu = request.call.json()?;
     Ok((request.id(0)?, request.id(1)?, pdu))
 }
 

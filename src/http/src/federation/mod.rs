@@ -1,4 +1,4 @@
-//! The server-server API: one file per group of endpoints, each with its routes and its handlers. [`auth`] says who asks.
+//! The server-server API: one file per group of endpoints, each with its entries in the table of endpoints and their handlers. [`auth`] says who asks.
 
 pub mod auth;
 mod devices;
@@ -17,25 +17,27 @@ mod spaces;
 mod transactions;
 mod x_matrix;
 
-use axum::Router;
+use crate::route::Endpoint;
 
-use crate::App;
-
-/// Every route of the server-server API.
-pub fn router() -> Router<App> {
-    Router::new()
-        .merge(devices::routes())
-        .merge(directory::routes())
-        .merge(discovery::routes())
-        .merge(events::routes())
-        .merge(invites::routes())
-        .merge(keys::routes())
-        .merge(media::routes())
-        .merge(members::routes())
-        .merge(openid::routes())
-        .merge(query::routes())
-        .merge(rtc::routes())
-        .merge(spaces::routes())
-        .merge(make_join::routes())
-        .merge(transactions::routes())
+/// Every endpoint of the server-server API.
+pub fn endpoints() -> Vec<Endpoint> {
+    [
+        devices::endpoints(),
+        directory::endpoints(),
+        discovery::endpoints(),
+        events::endpoints(),
+        invites::endpoints(),
+        keys::endpoints(),
+        media::endpoints(),
+        members::endpoints(),
+        openid::endpoints(),
+        query::endpoints(),
+        rtc::endpoints(),
+        spaces::endpoints(),
+        make_join::endpoints(),
+        transactions::endpoints(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }

@@ -1,20 +1,16 @@
 //! `GET /query/{queryType}`: aliases and profiles. There are no other types.
 
-use axum::Router;
 use hearth_base::{Error, Result};
 use ruma::api::federation::query::{get_custom_information, get_profile_information, get_room_information};
 use serde_json::{Map, Value};
 
 use crate::App;
 use crate::respond::Json;
-use crate::route::{Bounds, RouterExt, Ruma};
+use crate::route::{Endpoint, Ruma};
 
-/// The routes of this file.
-pub(super) fn routes() -> Router<App> {
-    Router::new()
-        .endpoint(Bounds::default(), directory)
-        .endpoint(Bounds::default(), profile)
-        .endpoint(Bounds::default(), anything_else)
+/// The endpoints of this file.
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![Endpoint::new(directory), Endpoint::new(profile), Endpoint::new(anything_else)]
 }
 
 async fn directory(

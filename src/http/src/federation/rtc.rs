@@ -1,19 +1,18 @@
 //! Tokens for our SFU, for users of other servers (MSC4195).
 
-use axum::Router;
 use hearth_base::Result;
 use hearth_domain::rtc::{CallMember, TokenRequest};
 use ruma::api::federation::rtc::livekit::get_token::msc4195 as get_token;
 
 use crate::App;
-use crate::route::{Bounds, RouterExt, Ruma};
+use crate::route::{Endpoint, Ruma};
 
 /// The proposal's own path, which ruma does not know yet.
 const STABLE: &str = "/_matrix/federation/v1/rtc/livekit/get_token";
 
-/// The routes of this file.
-pub(super) fn routes() -> Router<App> {
-    Router::new().endpoint(Bounds::default(), give).endpoint_at(&[STABLE], Bounds::default(), give)
+/// The endpoints of this file.
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![Endpoint::new(give).also_at(&[STABLE])]
 }
 
 async fn give(app: App, request: Ruma<get_token::Request>) -> Result<get_token::Response> {

@@ -1,17 +1,16 @@
 //! The rooms of a space, and by it what a room looks like from outside.
 
-use axum::Router;
 use hearth_base::Result;
 use hearth_domain::federation::serve::SpaceShown;
 use ruma::api::federation::space::get_hierarchy;
 
 use crate::App;
 use crate::respond::Json;
-use crate::route::{Bounds, RouterExt, Ruma};
+use crate::route::{Endpoint, Ruma};
 
-/// The routes of this file.
-pub(super) fn routes() -> Router<App> {
-    Router::new().endpoint(Bounds::default(), hierarchy)
+/// The endpoints of this file.
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![Endpoint::new(hierarchy)]
 }
 
 async fn hierarchy(app: App, request: Ruma<get_hierarchy::v1::Request>) -> Result<Json<SpaceShown>> {

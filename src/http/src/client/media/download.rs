@@ -2,16 +2,14 @@
 //!
 //! Answers with the bytes themselves, never with a redirect, which `allow_redirect` would allow and does not demand.
 
-use axum::extract::{Path, Request, State};
 use axum::response::Response;
-use hearth_base::limits;
+use hearth_base::{Result, limits};
 use hearth_domain::Requester;
-use http::request::Parts;
 use serde::Deserialize;
 
 use super::serve::serve;
 use crate::App;
-use crate::respond::Failure;
+use crate::route::Call;
 
 /// The query of a download.
 #[derive(Deserialize)]
@@ -25,46 +23,31 @@ pub(super) fn wait_ms_default() -> u64 {
 }
 
 /// Under the name it was uploaded with.
-pub(super) async fn download(
-    State(app): State<App>,
-    Path((server, id)): Path<(String, String)>,
-    request: Request,
-) -> Result<Response, Failure> {
-    answer(&app, &server, &id, None, request).await
+pub(super) async fn download(app: App, call: Call) -> Result<Response> {
+    answer(&app, &call, None).await
 }
 
 /// Under the name in the path.
-pub(super) async fn download_as(
-    State(app): State<App>,
-    Path((server, id, name)): Path<(String, String, String)>,
-    request: Request,
-) -> Result<Response, Failure> {
-    answer(&app, &server, &id, Some(name), request).await
+pub(super) async fn download_as(app: App, call: Call) -> Result<Response> {
+    let name = call.param(2).to_owned();
+    answer(&app, &call, Some(name)).await
 }
 
-async fn answer(
-    app: &App,
-    server: &str,
-    id: &str,
-    name: Option<String>,
-    request: Request,
-) -> Result<Response, Failure> {
-    let (parts, _) = request.into_parts();
-    let who = super::user(app, &parts).await?;
-    let Query { timeout_ms } = super::query(&parts)?;
-    file(app, Some(&who), (server, id), name, timeout_ms.into(), &parts).await
+async fn answer(app: &App, call: &Call, name: Option<String>) -> Result<Response> {
+    let Query { timeout_ms } = call.query()?;
+    file(app, Some(call.user()?), name, timeout_ms.into(), call).await
 }
 
-/// A file. Without `wait_ms`, media of another server is not fetched.
+/// The file that the path names. Without `wait_ms`, media of another server is not fetched.
 pub(super) async fn file(
     app: &App,
     who: Option<&Requester>,
-    (server, id): (&str, &str),
     name: Option<String>,
     wait_ms: Option<u64>,
-    parts: &Parts,
-) -> Result<Response, Failure> {
+    call: &Call,
+) -> Result<Response> {
+    let (server, id) = (call.param(0), call.param(1));
     let mut file = app.domain.actions.download(who, server, id, wait_ms).await?;
     file.file_name = name.or(file.file_name);
-    Ok(serve(&app.domain.media, file, parts).await?)
+    serve(&app.domain.media, file, call).await
 }

@@ -7,10 +7,10 @@ use hearth_base::{Error, Reason, Result, error::refuse};
 use hearth_domain::media::ranges::{self, ByteRange, RequestedRange};
 use hearth_domain::media::serving::{SAFE_HEADERS, content_disposition};
 use hearth_domain::media::{Contents, Media, MediaFile};
-use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 
 use crate::respond::Failure;
+use crate::route::Call;
 
 /// Bytes at an address never change, so a client need not ask again; after a day it may learn that they were deleted.
 /// For nobody in between: it took a token to get them.
@@ -18,20 +18,20 @@ const CACHE: HeaderValue = HeaderValue::from_static("private, max-age=86400, imm
 const RANGES: HeaderValue = HeaderValue::from_static("bytes");
 
 /// The answer to a request for a file.
-pub(super) async fn serve(media: &Media, file: MediaFile, parts: &Parts) -> Result<Response> {
+pub(super) async fn serve(media: &Media, file: MediaFile, call: &Call) -> Result<Response> {
     let etag = file.etag();
-    if etag.as_deref().is_some_and(|etag| has_already(&parts.headers, etag)) {
+    if etag.as_deref().is_some_and(|etag| has_already(&call.headers, etag)) {
         let mut response = StatusCode::NOT_MODIFIED.into_response();
         keep(response.headers_mut(), etag.as_deref())?;
         return Ok(response);
     }
-    let range = match requested(parts, file.bytes) {
+    let range = match requested(call, file.bytes) {
         RequestedRange::All => None,
         RequestedRange::Part(range) => Some(range),
         RequestedRange::Unsatisfiable => return unsatisfiable(file.bytes),
     };
     // A HEAD is answered by the same route, without its body.
-    let body = if parts.method == Method::HEAD { Body::empty() } else { body(media.contents(&file, range).await?) };
+    let body = if call.method == Method::HEAD { Body::empty() } else { body(media.contents(&file, range).await?) };
     let mut response = Response::new(body);
     describe(response.headers_mut(), &file, range)?;
     keep(response.headers_mut(), etag.as_deref())?;
@@ -48,9 +48,9 @@ fn has_already(headers: &HeaderMap, etag: &str) -> bool {
     tags.any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag)
 }
 
-fn requested(parts: &Parts, bytes: u64) -> RequestedRange {
+fn requested(call: &Call, bytes: u64) -> RequestedRange {
     // RFC 9110 defines ranges for GET alone.
-    let header = parts.headers.get(header::RANGE).filter(|_| parts.method == Method::GET);
+    let header = call.headers.get(header::RANGE).filter(|_| call.method == Method::GET);
     ranges::parse(header.and_then(|value| value.to_str().ok()), bytes)
 }
 

@@ -1,16 +1,15 @@
 //! `GET /_matrix/client/v1/media/thumbnail/{serverName}/{mediaId}`.
 
-use axum::extract::{Path, Request, State};
 use axum::response::Response;
+use hearth_base::Result;
 use hearth_domain::Requester;
 use hearth_domain::media::{Method, Spec};
-use http::request::Parts;
 use serde::Deserialize;
 
 use super::download::wait_ms_default;
 use super::serve::serve;
 use crate::App;
-use crate::respond::Failure;
+use crate::route::Call;
 
 /// The query of a thumbnail.
 #[derive(Deserialize)]
@@ -45,26 +44,14 @@ impl Query {
 }
 
 /// A thumbnail, of the standard size that is at least as large as what was asked for.
-pub(super) async fn thumbnail(
-    State(app): State<App>,
-    Path((server, id)): Path<(String, String)>,
-    request: Request,
-) -> Result<Response, Failure> {
-    let (parts, _) = request.into_parts();
-    let who = super::user(&app, &parts).await?;
-    let wait_ms = super::query::<Query>(&parts)?.timeout_ms;
-    picture(&app, Some(&who), (&server, &id), wait_ms.into(), &parts).await
+pub(super) async fn thumbnail(app: App, call: Call) -> Result<Response> {
+    let wait_ms = call.query::<Query>()?.timeout_ms;
+    picture(&app, Some(call.user()?), wait_ms.into(), &call).await
 }
 
-/// A thumbnail. Without `wait_ms`, media of another server is not fetched.
-pub(super) async fn picture(
-    app: &App,
-    who: Option<&Requester>,
-    address: (&str, &str),
-    wait_ms: Option<u64>,
-    parts: &Parts,
-) -> Result<Response, Failure> {
-    let spec = super::query::<Query>(parts)?.spec();
-    let file = app.domain.actions.thumbnail(who, address, spec, wait_ms).await?;
-    Ok(serve(&app.domain.media, file, parts).await?)
+/// The thumbnail that path and query name. Without `wait_ms`, media of another server is not fetched.
+pub(super) async fn picture(app: &App, who: Option<&Requester>, wait_ms: Option<u64>, call: &Call) -> Result<Response> {
+    let spec = call.query::<Query>()?.spec();
+    let file = app.domain.actions.thumbnail(who, (call.param(0), call.param(1)), spec, wait_ms).await?;
+    serve(&app.domain.media, file, call).await
 }

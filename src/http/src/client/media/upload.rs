@@ -2,12 +2,9 @@
 
 use std::time::Duration;
 
-use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, Request, State};
 use hearth_base::{Reason, Result, error::refuse, limits};
 use hearth_domain::media::{Described, MediaUpload};
-use http::request::Parts;
 use http::{Version, header};
 use http_body::Body as _;
 use http_body_util::BodyExt;
@@ -16,7 +13,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::App;
-use crate::respond::Failure;
+use crate::respond::Json;
+use crate::route::Call;
 
 /// The query of an upload.
 #[derive(Deserialize)]
@@ -25,47 +23,37 @@ struct Query {
 }
 
 /// An upload that gets an address.
-pub(super) async fn upload(State(app): State<App>, request: Request) -> Result<Json<Value>, Failure> {
-    let (parts, body) = request.into_parts();
-    let who = super::user(&app, &parts).await?;
-    let described = described(&parts, &body)?;
-    let begun = app.domain.media.upload(&who, described).await;
-    let address = receive(begun, &parts, body).await?;
+pub(super) async fn upload(app: App, call: Call, body: Body) -> Result<Json<Value>> {
+    let begun = app.domain.media.upload(call.user()?, described(&call, &body)?).await;
+    let address = receive(begun, body, &call).await?;
     Ok(Json(json!({ "content_uri": address })))
 }
 
 /// An upload to an address that was given out before.
-pub(super) async fn upload_to(
-    State(app): State<App>,
-    Path((server, id)): Path<(String, String)>,
-    request: Request,
-) -> Result<Json<Value>, Failure> {
-    let (parts, body) = request.into_parts();
-    let who = super::user(&app, &parts).await?;
-    let described = described(&parts, &body)?;
-    let begun = app.domain.media.upload_to(&who, &server, &id, described).await;
-    receive(begun, &parts, body).await?;
+pub(super) async fn upload_to(app: App, call: Call, body: Body) -> Result<Json<Value>> {
+    let begun = app.domain.media.upload_to(call.user()?, call.param(0), call.param(1), described(&call, &body)?).await;
+    receive(begun, body, &call).await?;
     Ok(Json(json!({})))
 }
 
-fn described(parts: &Parts, body: &Body) -> Result<Described> {
-    let content_type = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+fn described(call: &Call, body: &Body) -> Result<Described> {
+    let content_type = call.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     Ok(Described {
         content_type: content_type.map(str::to_owned),
-        file_name: super::query::<Query>(parts)?.filename,
+        file_name: call.query::<Query>()?.filename,
         bytes: body.size_hint().exact(),
     })
 }
 
 /// Takes the body of an upload that was allowed to begin.
-async fn receive(begun: Result<MediaUpload<'_>>, parts: &Parts, mut body: Body) -> Result<OwnedMxcUri> {
+async fn receive(begun: Result<MediaUpload<'_>>, mut body: Body, call: &Call) -> Result<OwnedMxcUri> {
     // Reading would make hyper ask for the body of a client that waits to be asked.
-    let waits = begun.is_err() && parts.headers.contains_key(header::EXPECT);
+    let waits = begun.is_err() && call.headers.contains_key(header::EXPECT);
     let received = match begun {
         Ok(upload) => take(upload, &mut body).await,
         Err(error) => Err(error),
     };
-    if received.is_err() && !waits && parts.version < Version::HTTP_2 {
+    if received.is_err() && !waits && call.version < Version::HTTP_2 {
         drain(body).await;
     }
     received

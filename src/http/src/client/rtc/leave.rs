@@ -1,34 +1,33 @@
 //! Leaving a call for those who cannot: a client hands its leave over, and the SFU says who is gone.
 
-use axum::extract::{Request, State};
-use axum::response::{IntoResponse, Response};
-use axum::routing::post;
-use axum::{Json, Router};
 use hearth_base::{Result, limits};
 use hearth_domain::rtc::{SERVICE_PATH, TokenRequest};
+use http::Method;
 use http::header::AUTHORIZATION;
 use ruma::OwnedRoomId;
 use ruma::api::client::rtc::livekit::delegate_delayed_leave::v1 as delegate_delayed_leave;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::member::{OldMember, member};
-use crate::app::{App, ClientAddress};
-use crate::edge::{self, Rate};
+use crate::App;
+use crate::auth::Authentication;
+use crate::edge::Rate;
 use crate::loose::Loose;
-use crate::respond::Failure;
-use crate::route::{Bounds, RouterExt, Ruma, read_body};
+use crate::respond::Json;
+use crate::route::{Call, Endpoint, Ruma};
 
 /// The proposal's own path, which ruma does not know yet.
 const STABLE: &str = "/_matrix/client/v1/rtc/livekit/delegate_delayed_leave";
 
-/// The routes of this file.
-pub(super) fn routes() -> Router<App> {
-    let bounds = Bounds::rate(Rate::Other);
-    Router::new()
-        .endpoint(bounds, delegate)
-        .endpoint_at(&[STABLE], bounds, delegate)
-        .route(&format!("{SERVICE_PATH}/sfu_webhook"), post(webhook))
+/// The endpoints of this file.
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![
+        Endpoint::new(delegate).also_at(&[STABLE]).rate(Rate::Other).guests().appservices(),
+        Endpoint::plain(Method::POST, [format!("{SERVICE_PATH}/sfu_webhook")], Authentication::None, webhook)
+            .rate(Rate::Other)
+            .body_bytes_max(limits::SFU_WEBHOOK_BYTES_MAX),
+    ]
 }
 
 /// What a client hands over.
@@ -46,8 +45,7 @@ async fn delegate(
     app: App,
     request: Ruma<Loose<delegate_delayed_leave::Request>>,
 ) -> Result<delegate_delayed_leave::Response> {
-    let body: Delegation =
-        serde_json::from_slice(&request.raw).map_err(|error| crate::json::explain(&request.raw, &error))?;
+    let body: Delegation = request.call.json()?;
     let wish = TokenRequest {
         room: &body.room_id,
         slot: &body.slot_id,
@@ -58,18 +56,8 @@ async fn delegate(
     Ok(delegate_delayed_leave::Response::new())
 }
 
-async fn webhook(State(app): State<App>, request: Request) -> Response {
-    match try_webhook(&app, request).await {
-        Ok(()) => Json(json!({})).into_response(),
-        Err(error) => Failure(error).into_response(),
-    }
-}
-
-async fn try_webhook(app: &App, request: Request) -> Result<()> {
-    let (parts, body) = request.into_parts();
-    let peer = parts.extensions.get::<ClientAddress>().cloned().unwrap_or(ClientAddress { address: None });
-    edge::rate_limit(app, Rate::Other, &peer, None)?;
-    let authorization = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let raw = read_body(body, limits::SFU_WEBHOOK_BYTES_MAX).await?;
-    app.domain.leaves.hear(authorization, &raw)
+async fn webhook(app: App, call: Call) -> Result<Json<Value>> {
+    let authorization = call.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    app.domain.leaves.hear(authorization, &call.raw)?;
+    Ok(Json(json!({})))
 }

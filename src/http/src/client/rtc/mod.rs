@@ -7,16 +7,12 @@ mod service;
 mod token;
 mod transports;
 
-use axum::Router;
+use crate::route::Endpoint;
 
-use crate::App;
-
-/// The routes of this folder.
-pub(super) fn routes() -> Router<App> {
-    Router::new()
-        .merge(leave::routes())
-        .merge(passage::routes())
-        .merge(service::routes())
-        .merge(token::routes())
-        .merge(transports::routes())
+/// The endpoints of this folder.
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    [leave::endpoints(), passage::endpoints(), service::endpoints(), token::endpoints(), transports::endpoints()]
+        .into_iter()
+        .flatten()
+        .collect()
 }

@@ -1,19 +1,17 @@
 //! The way to an SFU that clients cannot reach by themselves: a WebSocket, and a question about why there is none.
 
-use axum::Router;
 use axum::body::Body;
-use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use hearth_base::{Error, Reason, Result, error::refuse};
 use hearth_domain::ports::{RemoteResponse, Switched};
 use hearth_domain::rtc::PASSAGE_PATH;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use serde::Deserialize;
 
 use crate::app::{App, ClientAddress};
-use crate::edge::{self, Onward, Rate};
-use crate::respond::Failure;
+use crate::auth::Authentication;
+use crate::edge::{Onward, Rate};
+use crate::route::{Call, Endpoint};
 
 /// What of a client's request is the SFU's business.
 const TO_THE_SFU: [HeaderName; 7] = [
@@ -29,9 +27,12 @@ const TO_THE_SFU: [HeaderName; 7] = [
 const TO_THE_CLIENT: [HeaderName; 4] =
     [header::UPGRADE, header::SEC_WEBSOCKET_ACCEPT, header::SEC_WEBSOCKET_PROTOCOL, header::SEC_WEBSOCKET_EXTENSIONS];
 
-/// The routes of this file.
-pub(super) fn routes() -> Router<App> {
-    Router::new().route(&format!("{PASSAGE_PATH}/{{*target}}"), get(pass))
+/// The endpoints of this file.
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![
+        Endpoint::plain(Method::GET, [format!("{PASSAGE_PATH}/{{*target}}")], Authentication::None, pass)
+            .rate(Rate::Other),
+    ]
 }
 
 #[derive(Deserialize)]
@@ -40,21 +41,15 @@ struct Query {
     access_token: Option<String>,
 }
 
-async fn pass(State(app): State<App>, request: Request) -> Response {
-    try_pass(&app, request).await.unwrap_or_else(|error| Failure(error).into_response())
-}
-
-async fn try_pass(app: &App, request: Request) -> Result<Response> {
-    let peer = request.extensions().get::<ClientAddress>().cloned().unwrap_or(ClientAddress { address: None });
-    edge::rate_limit(app, Rate::Other, &peer, None)?;
-    let target = request.uri().path_and_query().map_or("", |target| target.as_str());
+async fn pass(app: App, call: Call) -> Result<Response> {
+    let target = call.uri.path_and_query().map_or("", |target| target.as_str());
     let target = target.strip_prefix(PASSAGE_PATH).and_then(|rest| rest.strip_prefix('/')).unwrap_or_default();
-    let token = token(&request).ok_or_else(|| refuse(Reason::MissingToken, "This needs a token for the SFU."))?;
-    let headers = headers(request.headers(), &peer);
-    if !asks_for_websocket(request.headers()) {
+    let token = token(&call).ok_or_else(|| refuse(Reason::MissingToken, "This needs a token for the SFU."))?;
+    let headers = headers(&call.headers, call.client);
+    if !asks_for_websocket(&call.headers) {
         return Ok(plain(app.domain.rtc.ask(&token, target, headers).await?));
     }
-    if request.version() != http::Version::HTTP_11 {
+    if call.version != http::Version::HTTP_11 {
         return Err(Error::invalid("A WebSocket begins with HTTP/1.1."));
     }
     match app.domain.rtc.pass(&token, target, headers).await? {
@@ -70,10 +65,10 @@ async fn try_pass(app: &App, request: Request) -> Result<Response> {
 }
 
 /// Browsers cannot set headers of a WebSocket, so the token stands in the query.
-fn token(request: &Request) -> Option<String> {
-    let query: Option<Query> = serde_html_form::from_str(request.uri().query().unwrap_or_default()).ok();
+fn token(call: &Call) -> Option<String> {
+    let query: Option<Query> = call.query().ok();
     let in_header = || {
-        let value = request.headers().get(header::AUTHORIZATION)?.to_str().ok()?;
+        let value = call.headers.get(header::AUTHORIZATION)?.to_str().ok()?;
         value.strip_prefix("Bearer ").map(str::to_owned)
     };
     query.and_then(|query| query.access_token).or_else(in_header)
@@ -83,13 +78,13 @@ fn asks_for_websocket(headers: &HeaderMap) -> bool {
     headers.get(header::UPGRADE).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"))
 }
 
-fn headers(from: &HeaderMap, peer: &ClientAddress) -> HeaderMap {
+fn headers(from: &HeaderMap, client: ClientAddress) -> HeaderMap {
     let mut to = HeaderMap::new();
     copy(&TO_THE_SFU, from, &mut to);
     if asks_for_websocket(from) {
         to.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
     }
-    if let Some(Ok(address)) = peer.address.map(|address| HeaderValue::try_from(address.to_string())) {
+    if let Some(Ok(address)) = client.0.map(|address| HeaderValue::try_from(address.to_string())) {
         to.insert(HeaderName::from_static("x-forwarded-for"), address);
     }
     to

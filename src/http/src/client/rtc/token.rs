@@ -1,6 +1,5 @@
 //! Tokens for SFUs, for clients that ask their homeserver.
 
-use axum::Router;
 use hearth_base::Result;
 use hearth_domain::rtc::TokenRequest;
 use ruma::api::client::rtc::livekit::get_token::v1 as get_token;
@@ -11,15 +10,14 @@ use super::member::{OldMember, member};
 use crate::App;
 use crate::edge::Rate;
 use crate::loose::Loose;
-use crate::route::{Bounds, RouterExt, Ruma};
+use crate::route::{Endpoint, Ruma};
 
 /// The proposal's own path, which ruma does not know yet.
 const STABLE: &str = "/_matrix/client/v1/rtc/livekit/get_token";
 
-/// The routes of this file.
-pub(super) fn routes() -> Router<App> {
-    let bounds = Bounds::rate(Rate::Other);
-    Router::new().endpoint(bounds, get_token).endpoint_at(&[STABLE], bounds, get_token)
+/// The endpoints of this file.
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![Endpoint::new(get_token).also_at(&[STABLE]).rate(Rate::Other).guests().appservices()]
 }
 
 /// What clients ask.
@@ -34,8 +32,7 @@ struct TokenQuery {
 }
 
 async fn get_token(app: App, request: Ruma<Loose<get_token::Request>>) -> Result<get_token::Response> {
-    let body: TokenQuery =
-        serde_json::from_slice(&request.raw).map_err(|error| crate::json::explain(&request.raw, &error))?;
+    let body: TokenQuery = request.call.json()?;
     let who = request.user()?;
     let wish = TokenRequest {
         room: &body.room_id,

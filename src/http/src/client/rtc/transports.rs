@@ -1,20 +1,19 @@
 //! Where the SFU is.
 
-use axum::Router;
 use hearth_base::{Reason, Result, error::refuse};
 use ruma::api::client::rtc::transports::v1 as transports;
 use serde_json::{Value, json};
 
 use crate::App;
 use crate::respond::Json;
-use crate::route::{Bounds, RouterExt, Ruma};
+use crate::route::{Endpoint, Ruma};
 
 /// The proposal's own path, which ruma does not know yet.
 const STABLE: &str = "/_matrix/client/v1/rtc/transports";
 
-/// The routes of this file.
-pub(super) fn routes() -> Router<App> {
-    Router::new().endpoint(Bounds::default(), list).endpoint_at(&[STABLE], Bounds::default(), list)
+/// The endpoints of this file.
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![Endpoint::new(list).also_at(&[STABLE]).all_but_locked()]
 }
 
 // The list under the name of the proposal, and under that which clients look for. ruma's type leaves out `url`.

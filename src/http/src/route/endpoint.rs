@@ -1,0 +1,202 @@
+//! One endpoint: everything that is decided about a request before its handler runs.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use axum::body::Body;
+use hearth_base::limits;
+use hearth_domain::rates::Rate;
+use http::Method;
+use ruma::api::IncomingRequest;
+use ruma::api::path_builder::PathBuilder;
+
+use super::handler::{self, Handler};
+use super::{Call, Callers, Ruma};
+use crate::App;
+use crate::auth::{Authentication, Scheme};
+use crate::respond::Answer;
+
+/// An entry of the table of endpoints.
+pub struct Endpoint {
+    pub(super) method: Method,
+    pub(super) paths: Vec<Cow<'static, str>>,
+    pub(super) authentication: Authentication,
+    pub(super) rate: Rate,
+    pub(super) body: RequestBody,
+    pub(super) depth: Depth,
+    pub(super) callers: Callers,
+    pub(super) uia: bool,
+    pub(super) handler: Handler,
+}
+
+/// How the body of a request is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RequestBody {
+    /// Read whole before the handler runs, at most so many bytes.
+    AtMost(usize),
+    /// Handed on unread: the handler bounds it while it writes it to disk.
+    Streamed,
+}
+
+/// Where the nesting of a body's JSON is bounded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Depth {
+    /// Before the handler, for the whole body.
+    Whole,
+    /// In the handler, for each part by itself. It must not parse the whole.
+    Parts,
+}
+
+impl Endpoint {
+    /// An endpoint that ruma knows, at all paths that it has ever had; the handler's argument says which. It answers with the
+    /// endpoint's own response, or with another where clients rely on fields that ruma leaves out.
+    ///
+    /// Rate and body have the defaults of its authentication; guests, locked and suspended users and application services are
+    /// refused until the methods below let them in.
+    pub fn new<T, F, A, R, K>(handler: F) -> Self
+    where
+        T: IncomingRequest + Send + 'static,
+        T::Authentication: Scheme,
+        F: Fn(App, Ruma<T>) -> A + Send + Sync + 'static,
+        A: Future<Output = hearth_base::Result<R>> + Send + 'static,
+        R: Answer<K>,
+    {
+        let paths = T::PATH_BUILDER.all_paths().map(Cow::Borrowed).collect();
+        let authentication = <T::Authentication as Scheme>::AUTHENTICATION;
+        Self::with(T::METHOD, paths, authentication, handler::parsed(handler))
+    }
+
+    /// An endpoint that ruma does not know, or whose body its types cannot take.
+    pub fn plain<F, A, R, K, P>(
+        method: Method,
+        paths: impl IntoIterator<Item = P>,
+        authentication: Authentication,
+        handler: F,
+    ) -> Self
+    where
+        F: Fn(App, Call) -> A + Send + Sync + 'static,
+        A: Future<Output = hearth_base::Result<R>> + Send + 'static,
+        R: Answer<K>,
+        P: Into<Cow<'static, str>>,
+    {
+        let paths = paths.into_iter().map(Into::into).collect();
+        Self::with(method, paths, authentication, handler::plain(handler))
+    }
+
+    /// As [`Endpoint::plain`], for a handler that reads the body as it comes, and bounds it.
+    pub fn streamed<F, A, R, K, P>(
+        method: Method,
+        paths: impl IntoIterator<Item = P>,
+        authentication: Authentication,
+        handler: F,
+    ) -> Self
+    where
+        F: Fn(App, Call, Body) -> A + Send + Sync + 'static,
+        A: Future<Output = hearth_base::Result<R>> + Send + 'static,
+        R: Answer<K>,
+        P: Into<Cow<'static, str>>,
+    {
+        let paths = paths.into_iter().map(Into::into).collect();
+        let endpoint = Self::with(method, paths, authentication, handler::streamed(handler));
+        Self { body: RequestBody::Streamed, ..endpoint }
+    }
+
+    fn with(method: Method, paths: Vec<Cow<'static, str>>, authentication: Authentication, handler: Handler) -> Self {
+        let (rate, body_bytes_max) = match authentication {
+            Authentication::None | Authentication::OptionalToken | Authentication::OptionalAppservice => {
+                (Rate::Unauthenticated, limits::UNAUTHENTICATED_BODY_BYTES_MAX)
+            }
+            Authentication::Token | Authentication::Appservice => (Rate::None, limits::BODY_BYTES_MAX),
+            Authentication::Server => (Rate::Federation, limits::BODY_BYTES_MAX),
+            Authentication::AdminSocket => (Rate::None, limits::ADMIN_BODY_BYTES_MAX),
+        };
+        let (body, callers) = (RequestBody::AtMost(body_bytes_max), Callers::default());
+        Self { method, paths, authentication, rate, body, depth: Depth::Whole, callers, uia: false, handler }
+    }
+
+    /// At these paths instead of the endpoint's own.
+    #[must_use]
+    pub fn at(mut self, paths: &[&'static str]) -> Self {
+        self.paths.clear();
+        self.also_at(paths)
+    }
+
+    /// At these paths, too: for what ruma reads and does not list, such as a state event without a state key.
+    #[must_use]
+    pub fn also_at(mut self, paths: &[&'static str]) -> Self {
+        self.paths.extend(paths.iter().map(|path| Cow::Borrowed(*path)));
+        self
+    }
+
+    /// By another method than the endpoint's own.
+    #[must_use]
+    pub fn by(self, method: Method) -> Self {
+        Self { method, ..self }
+    }
+
+    /// With this rate. Requests are counted by user, or by address where no user asks; those of servers by server.
+    #[must_use]
+    pub fn rate(self, rate: Rate) -> Self {
+        Self { rate, ..self }
+    }
+
+    /// With a body of at most so many bytes.
+    #[must_use]
+    pub fn body_bytes_max(self, bytes_max: usize) -> Self {
+        Self { body: RequestBody::AtMost(bytes_max), ..self }
+    }
+
+    /// With a body whose parts the handler bounds in depth, each by itself.
+    #[must_use]
+    pub fn deep(self) -> Self {
+        Self { depth: Depth::Parts, ..self }
+    }
+
+    /// With user-interactive authentication (see `hearth_domain::uia`): `auth` is taken out of the body before anything
+    /// parses it.
+    #[must_use]
+    pub fn uia(self) -> Self {
+        Self { uia: true, ..self }
+    }
+
+    /// Guests may call it.
+    #[must_use]
+    pub fn guests(mut self) -> Self {
+        self.callers.guests = true;
+        self
+    }
+
+    /// Suspended users may call it.
+    #[must_use]
+    pub fn suspended(mut self) -> Self {
+        self.callers.suspended = true;
+        self
+    }
+
+    /// Locked users may call it.
+    #[must_use]
+    pub fn locked(mut self) -> Self {
+        self.callers.locked = true;
+        self
+    }
+
+    /// Application services may call it.
+    #[must_use]
+    pub fn appservices(mut self) -> Self {
+        self.callers.appservices = true;
+        self
+    }
+
+    /// All but locked users may call it: guests, suspended users and application services. For reading, and for what
+    /// concerns only the caller's own data and keys.
+    #[must_use]
+    pub fn all_but_locked(self) -> Self {
+        self.guests().suspended().appservices()
+    }
+}
+
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Endpoint").field("method", &self.method).field("paths", &self.paths).finish_non_exhaustive()
+    }
+}

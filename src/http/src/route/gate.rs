@@ -1,0 +1,97 @@
+//! What every request passes before its handler: cheap checks first, so that strangers cost little.
+
+use axum::body::Body;
+use axum::extract::{RawPathParams, Request};
+use axum::response::Response;
+use bytes::Bytes;
+use hearth_base::{Error, Result, limits};
+use hearth_domain::Requester;
+
+use super::{Call, Depth, Endpoint, RequestBody, read_body};
+use crate::admin::Caller;
+use crate::app::{App, ClientAddress, ConnectionAuth};
+use crate::auth::{self, Authentication};
+use crate::federation::auth as server_auth;
+use crate::federation::auth::RequestingServer;
+use crate::{edge, json};
+
+/// Answers one request to an endpoint: authenticates it, asks whether the account may call, counts it, reads and bounds its
+/// body, and hands it to the handler.
+pub(super) async fn serve(app: App, endpoint: &Endpoint, params: RawPathParams, request: Request) -> Result<Response> {
+    if params.iter().any(|(_, value)| value.contains('\0')) {
+        return Err(Error::invalid("A NUL character is not allowed in a path."));
+    }
+    let (mut parts, body) = request.into_parts();
+    // The edge has put it there; what comes by the admin socket has none.
+    let client = parts.extensions.remove::<ClientAddress>().unwrap_or_default();
+    let caller = parts.extensions.remove::<Caller>();
+    let requester = admit(&app, endpoint, &parts, client).await?;
+    let (raw, stream, asker) = take_body(&app, endpoint, &parts, client, body).await?;
+    check_depth(endpoint, &raw)?;
+    let (mut raw, mut auth, mut target) = (raw, None, String::new());
+    if endpoint.uia {
+        target = format!("{} {}", parts.method, parts.uri.path());
+        let (rest, proof) = app.domain.uia.split(&raw, &target);
+        (raw, auth) = (rest.into(), proof);
+    }
+    let http::request::Parts { method, uri, version, headers, .. } = parts;
+    let call = Call { method, uri, version, headers, params, client, requester, asker, caller, raw, target, auth };
+    if endpoint.authentication == Authentication::AdminSocket {
+        // Should such an endpoint ever be among a public listener's, it answers no one there.
+        call.operator()?;
+    }
+    (endpoint.handler)(app, call, stream).await
+}
+
+/// Who asks, if it is a user or an application service, once it is clear that they may and not too often.
+async fn admit(
+    app: &App,
+    endpoint: &Endpoint,
+    parts: &http::request::Parts,
+    client: ClientAddress,
+) -> Result<Option<Requester>> {
+    let requester = auth::authenticate(app, endpoint.authentication, &parts.headers, parts.uri.query(), client).await?;
+    if let Some(requester) = &requester {
+        // So that the connection keeps its place when others run out of theirs.
+        if let Some(connection) = parts.extensions.get::<ConnectionAuth>() {
+            connection.set();
+        }
+        endpoint.callers.check(requester)?;
+    }
+    // Servers are counted by their name, once it is proven.
+    if endpoint.authentication != Authentication::Server {
+        edge::rate_limit(app, endpoint.rate, client, requester.as_ref())?;
+    }
+    Ok(requester)
+}
+
+/// Bounds how deep the JSON of a body nests.
+fn check_depth(endpoint: &Endpoint, raw: &[u8]) -> Result<()> {
+    match (endpoint.depth, endpoint.authentication) {
+        (Depth::Parts, _) => Ok(()),
+        // An event that is too deep is that event's fault alone, and not that of the others in its transaction.
+        (Depth::Whole, Authentication::Server) => json::check_depth_within(raw, limits::FEDERATION_JSON_DEPTH_MAX),
+        (Depth::Whole, _) => json::check_depth(raw),
+    }
+}
+
+/// The body, read or not, and for endpoints of servers who signed it: the signature covers it.
+async fn take_body(
+    app: &App,
+    endpoint: &Endpoint,
+    parts: &http::request::Parts,
+    client: ClientAddress,
+    body: Body,
+) -> Result<(Bytes, Body, Option<RequestingServer>)> {
+    let bytes_max = match endpoint.body {
+        RequestBody::Streamed => return Ok((Bytes::new(), body, None)),
+        RequestBody::AtMost(bytes_max) => bytes_max,
+    };
+    if endpoint.authentication != Authentication::Server {
+        return Ok((read_body(body, bytes_max).await?, Body::empty(), None));
+    }
+    let claim = server_auth::claim(app, parts, client, bytes_max).await?;
+    let raw = server_auth::read_body(&claim, body).await?;
+    let asker = claim.prove(app, parts, &raw, client, endpoint.rate).await?;
+    Ok((raw, Body::empty(), Some(asker)))
+}

@@ -1,0 +1,59 @@
+//! Endpoints as data: one [`Endpoint`] for each, which [`router`] turns into routes and [`print`] into text.
+//!
+//! Every request passes the same `gate`: authentication, who may call, rate, body, depth. Only parsing, the handler and the
+//! answer are compiled once per endpoint; the handler's type is erased right there, so that axum's routing and the gate
+//! are compiled once for all of them.
+
+mod call;
+mod callers;
+mod endpoint;
+mod gate;
+mod handler;
+mod print;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{RawPathParams, Request, State};
+use axum::response::Response;
+use axum::routing::{MethodFilter, on};
+use hearth_base::{Error, Reason, Result, error::refuse};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+
+pub use call::{Call, Ruma};
+pub use callers::Callers;
+pub use endpoint::{Depth, Endpoint, RequestBody};
+pub use print::print;
+
+use crate::App;
+
+/// The routes of `endpoints`. `failure` writes errors in the API's own form.
+pub fn router(endpoints: Vec<Endpoint>, failure: fn(Error) -> Response) -> Router<App> {
+    let mut router = Router::new();
+    for endpoint in endpoints {
+        let endpoint = Arc::new(endpoint);
+        let method = MethodFilter::try_from(endpoint.method.clone()).expect("endpoints use methods that axum knows");
+        for path in &endpoint.paths {
+            // One closure type for all endpoints: what axum makes of it is compiled once.
+            let endpoint = Arc::clone(&endpoint);
+            let serve = move |State(app): State<App>, params: RawPathParams, request: Request| async move {
+                gate::serve(app, &endpoint, params, request).await.unwrap_or_else(failure)
+            };
+            router = router.route(path, on(method, serve));
+        }
+    }
+    router
+}
+
+/// Reads a body of at most `bytes_max`. Refuses with `M_TOO_LARGE` what is larger.
+pub async fn read_body(body: axum::body::Body, bytes_max: usize) -> Result<bytes::Bytes> {
+    let collected = Limited::new(body, bytes_max).collect().await.map_err(|error| {
+        if error.downcast_ref::<LengthLimitError>().is_some() {
+            return refuse(Reason::TooLarge, format!("The request's body is larger than {bytes_max} bytes."));
+        }
+        refuse(Reason::Unknown, "The request's body ended too early.")
+    })?;
+    Ok(collected.to_bytes())
+}

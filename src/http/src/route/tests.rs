@@ -1,0 +1,84 @@
+//! The table of all endpoints: as checked in, and within its rules.
+
+use axum::response::IntoResponse;
+use hearth_base::config::Resource;
+use hearth_domain::rates::Rate;
+
+use super::*;
+use crate::admin::{self, HostInfo, LogRing, Machine};
+use crate::auth::Authentication;
+use crate::respond::Failure;
+use crate::surface;
+
+/// Every endpoint of every API.
+fn all() -> Vec<Endpoint> {
+    let resources = [Resource::Client, Resource::Federation, Resource::Media, Resource::Metrics];
+    let mut all = surface::endpoints(&resources, &Arc::default());
+    let machine = Box::new(Machine::default);
+    let around = HostInfo { log: Arc::new(LogRing::default()), listeners: Vec::new(), machine };
+    all.extend(admin::endpoints(&Arc::new(around)));
+    all
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "a switch for the developer who runs the tests")]
+fn the_table_is_as_checked_in() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/endpoints.txt");
+    let text = print(&all());
+    if std::env::var("HEARTH_BLESS").is_ok() {
+        std::fs::write(&path, &text).expect("docs can be written");
+    }
+    let there = std::fs::read_to_string(&path).unwrap_or_default();
+    let changed = |one: &str, other: &str| {
+        let lines = one.lines().filter(|line| !other.lines().any(|known| known == *line));
+        lines.map(str::to_owned).collect::<Vec<_>>().join("\n")
+    };
+    assert!(
+        there == text,
+        "docs/endpoints.txt is out of date: if this is wanted, run the tests of hearth-http with HEARTH_BLESS=1.\n\
+         No longer so:\n{}\nNow:\n{}",
+        changed(&there, &text),
+        changed(&text, &there),
+    );
+}
+
+#[test]
+fn routes_do_not_clash() {
+    // axum panics when a path has the same method twice.
+    let _ = router(all(), |error| Failure(error).into_response());
+}
+
+#[test]
+fn what_anyone_may_call_is_bounded() {
+    let open = [Authentication::None, Authentication::OptionalToken, Authentication::OptionalAppservice];
+    for endpoint in all().iter().filter(|endpoint| open.contains(&endpoint.authentication)) {
+        assert_ne!(endpoint.rate, Rate::None, "{endpoint:?}");
+        let RequestBody::AtMost(bytes_max) = endpoint.body else { panic!("{endpoint:?} is streamed") };
+        assert!(bytes_max <= 64 * 1024, "{endpoint:?} takes {bytes_max} bytes");
+    }
+}
+
+#[test]
+fn locked_users_may_log_out_and_nothing_else() {
+    let all = all();
+    let may = all.iter().filter(|endpoint| endpoint.callers.locked);
+    let mut may: Vec<&str> = may.flat_map(|endpoint| &endpoint.paths).map(AsRef::as_ref).collect();
+    may.sort_unstable();
+    assert_eq!(
+        may,
+        [
+            "/_matrix/client/r0/logout",
+            "/_matrix/client/r0/logout/all",
+            "/_matrix/client/v3/logout",
+            "/_matrix/client/v3/logout/all",
+        ]
+    );
+}
+
+#[test]
+fn who_may_call_is_said_only_where_a_token_tells() {
+    let without = [Authentication::None, Authentication::Server, Authentication::AdminSocket];
+    for endpoint in all().iter().filter(|endpoint| without.contains(&endpoint.authentication)) {
+        assert_eq!(endpoint.callers, Callers::default(), "{endpoint:?}");
+    }
+}
