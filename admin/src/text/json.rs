@@ -2,7 +2,7 @@
 
 use super::{Class, class};
 
-/// `json` with C1 controls, direction controls, zero-width and other invisible characters escaped as `\uXXXX`.
+/// `json` with C1 controls, direction controls, zero-width and other invisible characters escaped as JSON escapes characters.
 ///
 /// JSON has such characters inside strings only, where the escape means the same, so a parser reads what it would have read.
 pub fn safe_json(json: &str) -> String {

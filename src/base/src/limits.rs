@@ -79,7 +79,7 @@ pub const TO_DEVICE_INBOX_BYTES_MAX: u64 = 32 * 1024 * 1024;
 /// What one user has waiting for one device, in bytes and in messages.
 pub const TO_DEVICE_SENDER_BYTES_MAX: u64 = 8 * 1024 * 1024;
 /// See [`TO_DEVICE_SENDER_BYTES_MAX`].
-pub const TO_DEVICE_SENDER_MESSAGES_MAX: u64 = 10_000;
+pub const TO_DEVICE_SENDER_MESSAGES_MAX: u64 = 100_000;
 /// What one server that shares no room with the receiver has waiting for one device, in bytes and in messages.
 pub const TO_DEVICE_STRANGER_BYTES_MAX: u64 = 64 * 1024;
 /// See [`TO_DEVICE_STRANGER_BYTES_MAX`].

@@ -28,7 +28,7 @@ impl Story<'_> {
         for other in ["a.test", "b.test"] {
             self.cluster.network.part("c.test", other);
         }
-        let length = if self.seed % LONG_EVERY == 0 { LONG } else { SHORT };
+        let length = if self.seed.is_multiple_of(LONG_EVERY) { LONG } else { SHORT };
         self.log.push(format!("c.test is away for {length} messages"));
         for step in 0..length {
             match step {

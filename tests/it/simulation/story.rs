@@ -69,7 +69,7 @@ impl<'a> Story<'a> {
     /// Plays the story, and checks its end.
     pub(super) async fn unfolds(mut self) {
         for step in 0..EVENTS {
-            if step == EVENTS / 2 && self.seed % OUTAGE_EVERY == 0 {
+            if step == EVENTS / 2 && self.seed.is_multiple_of(OUTAGE_EVERY) {
                 self.outage().await;
             }
             self.something_happens(step).await;

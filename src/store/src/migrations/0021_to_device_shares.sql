@@ -8,10 +8,16 @@ CREATE TABLE to_device_shares (
     stranger INTEGER NOT NULL,
     -- The length of json.
     bytes INTEGER NOT NULL,
+    -- Counts a device's messages, and their bytes: the first and the last row tell how full an inbox is, as rows only ever go
+    -- from the front.
+    seq INTEGER NOT NULL,
+    bytes_upto INTEGER NOT NULL,
     json TEXT NOT NULL,
     PRIMARY KEY (device, position)
 ) STRICT, WITHOUT ROWID;
-INSERT INTO to_device_shares (device, position, sender, stranger, bytes, json)
-    SELECT device, position, 0, 0, LENGTH(json), json FROM to_device;
+INSERT INTO to_device_shares (device, position, sender, stranger, bytes, seq, bytes_upto, json)
+    SELECT device, position, 0, 0, LENGTH(json), seq,
+        CAST(SUM(LENGTH(json)) OVER (PARTITION BY device ORDER BY position) AS INTEGER), json
+    FROM to_device;
 DROP TABLE to_device;
 ALTER TABLE to_device_shares RENAME TO to_device;

@@ -7,22 +7,24 @@ use crate::engine::Tx;
 use crate::hash::hash64;
 use crate::ids::DeviceSn;
 
-const FIRST: &str = "SELECT position FROM to_device WHERE device = ?1 ORDER BY position LIMIT 1";
+const FIRST: &str =
+    "SELECT position, seq, bytes_upto - bytes FROM to_device WHERE device = ?1 ORDER BY position LIMIT 1";
+const LAST: &str = "SELECT seq, bytes_upto FROM to_device WHERE device = ?1 ORDER BY position DESC LIMIT 1";
 // `json` comes last in a row, so that SQLite adds up an inbox without reading what overflows to other pages.
 const USAGE: &str = "SELECT CAST(COALESCE(SUM(bytes), 0) AS INTEGER), \
      CAST(COALESCE(SUM(CASE WHEN sender = ?2 THEN bytes ELSE 0 END), 0) AS INTEGER), \
      CAST(COALESCE(SUM(CASE WHEN sender = ?2 THEN 1 ELSE 0 END), 0) AS INTEGER), \
      CAST(COALESCE(SUM(CASE WHEN stranger = 1 THEN bytes ELSE 0 END), 0) AS INTEGER) \
      FROM to_device WHERE device = ?1";
-const INSERT: &str =
-    "INSERT INTO to_device (device, position, sender, stranger, bytes, json) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+const INSERT: &str = "INSERT INTO to_device (device, position, sender, stranger, bytes, seq, bytes_upto, json) \
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
 const BATCH: &str = "SELECT position, json FROM to_device WHERE device = ?1 AND position > ?2 AND position <= ?3 \
      ORDER BY position LIMIT ?4";
 const DELETE: &str = "DELETE FROM to_device WHERE device = ?1 AND position <= ?2";
 const CLEAR: &str = "DELETE FROM to_device WHERE device = ?1";
 
 /// Every statement of this file.
-pub const STATEMENTS: &[&str] = &[FIRST, USAGE, INSERT, BATCH, DELETE, CLEAR];
+pub const STATEMENTS: &[&str] = &[FIRST, LAST, USAGE, INSERT, BATCH, DELETE, CLEAR];
 
 /// Whom a message counts for in the inbox of its receiver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +62,19 @@ pub struct InboxUsage {
     pub stranger_bytes: u64,
 }
 
+/// How many messages wait for a device, and their bytes. Reads two rows, however many wait.
+pub fn fill(tx: &mut dyn Tx, device: DeviceSn) -> Result<(u64, u64)> {
+    let Some((last_seq, bytes_upto)) = last(tx, device)? else { return Ok((0, 0)) };
+    let first = tx.one(FIRST, &[device.into()], |row| Ok((row.int(1)?, row.int(2)?)))?;
+    let (first_seq, bytes_before) = first.unwrap_or((last_seq, bytes_upto));
+    let number = |number: i64| u64::try_from(number).unwrap_or(0);
+    Ok((number(last_seq - first_seq + 1), number(bytes_upto - bytes_before)))
+}
+
+fn last(tx: &mut dyn Tx, device: DeviceSn) -> Result<Option<(i64, i64)>> {
+    tx.one(LAST, &[device.into()], |row| Ok((row.int(0)?, row.int(1)?)))
+}
+
 /// How full a device's inbox is, and by how much of it `sender` (see [`InboxShare`]) has. Reads every row of the inbox.
 pub fn usage(tx: &mut dyn Tx, device: DeviceSn, sender: i64) -> Result<InboxUsage> {
     let number = |number: i64| u64::try_from(number).unwrap_or(0);
@@ -77,8 +92,11 @@ pub fn usage(tx: &mut dyn Tx, device: DeviceSn, sender: i64) -> Result<InboxUsag
 /// Adds a message. `at` must be greater than that of every message the device has.
 pub fn insert(tx: &mut dyn Tx, device: DeviceSn, at: Position, json: &str, share: InboxShare) -> Result<()> {
     let bytes = i64::try_from(json.len()).unwrap_or(i64::MAX);
-    let stranger = i64::from(share.is_stranger);
-    let row = [device.into(), at.into(), share.sender.into(), stranger.into(), bytes.into(), json.into()];
+    let (stranger, (seq, bytes_before)) = (i64::from(share.is_stranger), last(tx, device)?.unwrap_or_default());
+    let (seq, bytes_upto) = (seq + 1, bytes_before + bytes);
+    let share = [share.sender.into(), stranger.into(), bytes.into(), seq.into(), bytes_upto.into()];
+    let [sender, stranger, bytes, seq, bytes_upto] = share;
+    let row = [device.into(), at.into(), sender, stranger, bytes, seq, bytes_upto, json.into()];
     tx.execute(INSERT, &row)?;
     Ok(())
 }

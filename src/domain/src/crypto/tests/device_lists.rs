@@ -43,7 +43,7 @@ async fn coming_and_going_begins_and_ends_tracking() {
     assert_eq!(news(&world, &alice, start).await, told(&["bob"], &[]));
     assert_eq!(news(&world, &bob, start).await, told(&[], &[]), "an invited user shares nothing yet");
     let joined = world.set_membership(1, bob.who.user, Join).await;
-    assert_eq!(news(&world, &bob, invited).await, told(&["alice"], &[]));
+    assert_eq!(news(&world, &bob, invited).await, told(&["alice", "bob"], &[]), "oneself in the first shared room");
     assert_eq!(news(&world, &alice, invited).await, told(&["bob"], &[]));
     world.set_membership(1, carol.who.user, Join).await;
     world.set_membership(2, carol.who.user, Join).await;

@@ -90,7 +90,7 @@ async fn impossible_wishes_leave_nothing_behind() {
         (json!({"preset": "chaotic"}), Reason::InvalidParam),
         (json!({"room_alias_name": "a:b"}), Reason::InvalidParam),
         (json!({"room_version": "11", "power_level_content_override": {"users": {}}}), Reason::BadJson),
-        (json!({"power_level_content_override": {"users": {"@alice:home.example": 100}}}), Reason::Forbidden),
+        (json!({"power_level_content_override": {"users": {"@alice:home.example": 100}}}), Reason::InvalidRoomState),
         (json!({"creation_content": {"additional_creators": "bob"}}), Reason::BadJson),
         (json!({"initial_state": [{"type": "m.room.create", "content": {}}]}), Reason::InvalidParam),
         (json!({"initial_state": [{"type": "x", "content": {"half": 0.5}}]}), Reason::BadJson),

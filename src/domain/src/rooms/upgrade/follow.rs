@@ -119,7 +119,11 @@ fn copy_direct(content: &mut Value, old: &str, new: &str) -> bool {
 fn copy_rules(content: &mut Value, old: &str, new: &str) -> bool {
     let mut is_changed = false;
     for kind in ["room", "override", "underride"] {
-        let Some(rules) = content["global"].get_mut(kind).and_then(Value::as_array_mut) else { continue };
+        let Some(rules) =
+            content.get_mut("global").and_then(|global| global.get_mut(kind)).and_then(Value::as_array_mut)
+        else {
+            continue;
+        };
         let copies: Vec<Value> = rules.iter().filter_map(|rule| copy_of_rule(kind, rule, old, new)).collect();
         for copy in copies {
             if !rules.iter().any(|rule| rule["rule_id"] == copy["rule_id"]) {
