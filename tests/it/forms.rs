@@ -134,9 +134,11 @@ async fn an_event_that_is_not_known_here_can_be_redacted() {
             (alice.creates_room().version(version).public().await, alice.creates_room().version(version).await);
         bob.joins(&room).await;
         let unknown = "$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
-        let redaction = bob.redacts(unknown, &room).await;
-        let shown = alice.get(v3!("rooms/{}/event/{}", room, redaction)).await.ok();
+        let redaction = alice.redacts(unknown, &room).await;
+        let shown = bob.get(v3!("rooms/{}/event/{}", room, redaction)).await.ok();
         assert_eq!((&shown["type"], &shown["content"]["redacts"]), (&json!("m.room.redaction"), &json!(unknown)));
+        // Bob's own events are known here, and he may redact no others.
+        bob.put(v3!("rooms/{}/redact/{}/1", room, unknown), json!({})).await.refused(404, "M_NOT_FOUND");
         let elsewhere = alice.sends("there").in_room(&other).await;
         alice.put(v3!("rooms/{}/redact/{}/1", room, elsewhere), json!({})).await.refused(404, "M_NOT_FOUND");
     }

@@ -335,6 +335,12 @@ pub const KEYS_PER_SERVER_MAX: usize = 500;
 pub const SIGNATURES_PER_SERVER_MAX: usize = 10;
 /// Servers in one request to a notary.
 pub const NOTARY_SERVERS_MAX: usize = 100;
+/// Servers in a room that are asked for the keys of others when the room is joined.
+pub const NOTARIES_PER_JOIN_MAX: usize = 4;
+/// Servers that one error names.
+pub const SERVERS_NAMED_MAX: usize = 5;
+/// Parameters of an `X-Matrix` header that are read, known or not; more make the header malformed.
+pub const X_MATRIX_PARAMETERS_MAX: usize = 32;
 /// Servers whose keys are stored; those fetched longest ago are deleted first.
 pub const KEY_SERVERS_MAX: u64 = 50_000;
 /// Servers tried for a remote join, knock or leave before it fails.

@@ -113,15 +113,27 @@ async fn bodies_that_make_no_sense_are_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn bodies_that_are_no_canonical_json_are_no_ones() {
+async fn bodies_that_are_not_canonical_json_are_told_so() {
     let cluster = Cluster::of(["a.example", "b.example"]).await;
     let [a, b] = &cluster.worlds[..] else { unreachable!("two servers") };
     let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
-    for body in [deep.as_str(), "{\"a\":1e400}", "{\"a\":", "\u{0}", "{\"a\":\"\\ud800\"}"] {
+    // No signature can be right over these. The sender learns that the body is what is wrong, not its key.
+    for (body, code) in [
+        (deep.as_bytes(), "M_BAD_JSON"),
+        (b"{\"a\":1e400}", "M_BAD_JSON"),
+        (b"{\"a\":1.5}", "M_BAD_JSON"),
+        (b"{\"a\":\"\\ud800\"}", "M_BAD_JSON"),
+        (b"{\"a\":", "M_NOT_JSON"),
+        (b"\0", "M_NOT_JSON"),
+        (b"{\"a\":\"\xff\"}", "M_NOT_JSON"),
+    ] {
         let mut transaction = Letter::post(b, a, "/_matrix/federation/v1/publicRooms", &json!({}));
-        transaction.0.body = body.as_bytes().to_vec().into();
-        transaction.arrives(&cluster).await.refused(401, "M_UNAUTHORIZED");
+        transaction.0.body = body.to_vec().into();
+        transaction.arrives(&cluster).await.refused(400, code);
     }
+    let mut altered = Letter::post(b, a, "/_matrix/federation/v1/publicRooms", &json!({}));
+    altered.0.body = b"{\"limit\":1}".to_vec().into();
+    altered.arrives(&cluster).await.refused(401, "M_UNAUTHORIZED");
     let mut large = Letter::post(b, a, "/_matrix/federation/v1/publicRooms", &json!({}));
     large.0.body = vec![b' '; 2 * 1024 * 1024].into();
     large.arrives(&cluster).await.refused(413, "M_TOO_LARGE");

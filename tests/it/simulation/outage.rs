@@ -46,6 +46,7 @@ impl Story<'_> {
         // They are heard first: the server that was away has never seen their joins.
         for index in 0..self.newcomers.len() {
             let event = self.newcomers[index].resident.says(&self.room, "hello, you were away").await;
+            self.log.push(format!("newcomer {index} says hello: {event:?}"));
             self.said.push(event.unwrap_or_else(|why| unreachable!("{}a newcomer was refused: {why}", self.so_far())));
         }
         self.cluster.network.heal();
@@ -89,6 +90,7 @@ impl Story<'_> {
         // Mostly on the two servers that are there; the third goes on for itself now and then.
         let index = if step % 12 == 5 { 3 } else { self.below(3) };
         let event = self.people[index].says(&self.room, &format!("away {step}")).await;
+        self.log.push(format!("{} says away {step}: {event:?}", self.people[index].person.id));
         self.said.push(event.unwrap_or_else(|why| unreachable!("{}speaking was refused: {why}", self.so_far())));
     }
 }

@@ -15,6 +15,8 @@ pub(super) struct Resident {
     pub(super) person: Person,
     pub(super) server: String,
     since: Option<String>,
+    /// What syncs have left out: the token it ends at, and the one it begins at.
+    left_out: Vec<(String, String)>,
     /// How often each event has come.
     seen: HashMap<String, u32>,
 }
@@ -23,7 +25,7 @@ impl Resident {
     pub(super) async fn moves_in(world: &World, name: &str) -> Self {
         let person = world.register(name).await;
         let server = world.config().server.name.clone();
-        Self { person, server, since: None, seen: HashMap::new() }
+        Self { person, server, since: None, left_out: Vec::new(), seen: HashMap::new() }
     }
 
     /// Says something; the event's id, if the server took it, or what it said instead.
@@ -65,15 +67,25 @@ impl Resident {
             ask = ask.query(&[("since", since)]);
         }
         let news = ask.await.ok();
-        let is_first = self.since.replace(news["next_batch"].as_str().expect("a token").to_owned()).is_none();
+        let since = self.since.replace(news["next_batch"].as_str().expect("a token").to_owned());
         for part in ["join", "leave"] {
             let timeline = &news["rooms"][part][room]["timeline"];
             for event in timeline["events"].as_array().into_iter().flatten() {
                 self.takes(event);
             }
-            if timeline["limited"] == true && !is_first {
-                self.pages_back(room, timeline["prev_batch"].as_str().unwrap_or_default()).await;
+            if let Some(since) = since.as_ref().filter(|_| timeline["limited"] == true) {
+                let from = timeline["prev_batch"].as_str().unwrap_or_default().to_owned();
+                self.left_out.push((from.clone(), since.clone()));
+                self.pages_back(room, from, since).await;
             }
+        }
+    }
+
+    /// Pages once more over all that syncs have left out, as people do who scroll up again: where no other server could be
+    /// reached, a page passes over what is missing, and it comes when one can.
+    pub(super) async fn scrolls_up(&mut self, room: &str) {
+        for (from, since) in self.left_out.clone() {
+            self.pages_back(room, from, &since).await;
         }
     }
 
@@ -82,21 +94,22 @@ impl Resident {
         *self.seen.entry(id).or_default() += 1;
     }
 
-    async fn pages_back(&mut self, room: &str, from: &str) {
-        let mut from = from.to_owned();
+    /// Takes in what is new between two places, newest first.
+    async fn pages_back(&mut self, room: &str, mut from: String, since: &str) {
         for _ in 0..20 {
             let path = v3!("rooms/{}/messages", room);
-            let page = self.person.get(path).query(&[("dir", "b"), ("limit", "100"), ("from", &from)]).await.ok();
-            for event in page["chunk"].as_array().into_iter().flatten() {
+            let query = [("dir", "b"), ("limit", "100"), ("from", from.as_str()), ("to", since)];
+            let page = self.person.get(path).query(&query).await.ok();
+            let events = page["chunk"].as_array().expect("a chunk");
+            for event in events {
                 let id = event["event_id"].as_str().expect("events have ids");
-                if self.seen.contains_key(id) {
-                    return;
+                if !self.seen.contains_key(id) {
+                    self.takes(event);
                 }
-                self.takes(event);
             }
             match page["end"].as_str() {
-                Some(end) => end.clone_into(&mut from),
-                None => return,
+                Some(end) if !events.is_empty() || end != from => end.clone_into(&mut from),
+                _ => return,
             }
         }
     }

@@ -159,8 +159,12 @@ impl<'a> Story<'a> {
             // A sign of life from each server: whoever was away is tried again.
             for index in [0, 2, 3] {
                 let event = self.people[index].says(&self.room, &format!("still here {round}")).await;
+                self.log.push(format!("{} says still here {round}: {event:?}", self.people[index].person.id));
                 self.said
                     .push(event.unwrap_or_else(|why| unreachable!("{}speaking was refused: {why}", self.so_far())));
+            }
+            if round > 0 {
+                self.all_scroll_up().await;
             }
             round += 1;
             for _ in 0..10 {
@@ -170,6 +174,15 @@ impl<'a> Story<'a> {
                 }
             }
             assert!(began.elapsed() < PATIENCE, "{}", self.disagreement().await);
+        }
+    }
+
+    async fn all_scroll_up(&mut self) {
+        for person in &mut self.people[..4] {
+            person.scrolls_up(&self.room).await;
+        }
+        for newcomer in &mut self.newcomers {
+            newcomer.resident.scrolls_up(&self.room).await;
         }
     }
 
@@ -212,6 +225,14 @@ impl<'a> Story<'a> {
         for person in &self.people[..4] {
             let missing: Vec<_> = self.said.iter().filter(|event| person.times(event) == 0).collect();
             text += &format!("{} misses {missing:?}\n", person.person.id);
+            for event in missing {
+                let answer = person.person.get(v3!("rooms/{}/event/{}", self.room, event)).await;
+                text += &format!("  asked for {event}: {}\n", answer.text());
+            }
+        }
+        for Newcomer { resident, after } in &self.newcomers {
+            let missing: Vec<_> = self.said[*after..].iter().filter(|event| resident.times(event) == 0).collect();
+            text += &format!("{} misses {missing:?}\n", resident.person.id);
         }
         let ours = self.people[0].state(&self.room).await.unwrap_or_default();
         for person in [&self.people[2], &self.people[3]] {

@@ -8,7 +8,7 @@ use super::source::{code, crate_of, declared};
 const ELSEWHERE: &str = include_str!("bounds_elsewhere.txt");
 
 /// How long the list may be. Lower it with the list; never raise it.
-const ELSEWHERE_MAX: usize = 197;
+const ELSEWHERE_MAX: usize = 193;
 
 #[test]
 fn bounds_stand_in_limits() {

@@ -83,19 +83,29 @@ fn redact_event(core: &Arc<Core>, tx: &mut WriteTx<'_>, room: &Room, redaction: 
 /// Refuses with `M_FORBIDDEN` a redaction that `user` of this server may not make: of their own events they may redact all,
 /// of others only with the power to. `M_NOT_FOUND` for an event of another room.
 ///
-/// An event that is not known here may be known to others: the redaction goes out, and each server judges it when it has both.
+/// An event that is not known here may be known to others: with the power to redact, the redaction goes out, and each server
+/// judges it when it has both. Without that power it is `M_NOT_FOUND`: the user's own events are all here, so what is unknown
+/// is the event of another user.
 pub(super) fn check(core: &Core, tx: &mut dyn Tx, room: &Room, user: &UserId, target_id: &EventId) -> Result<()> {
-    let Some(target) = core.events.find(tx, target_id)? else { return Ok(()) };
-    if target.room != room.sn {
+    let target = core.events.find(tx, target_id)?;
+    if target.as_ref().is_some_and(|target| target.room != room.sn) {
         return Err(Error::not_found(format!("There is no event {target_id} in this room.")));
     }
-    if matches!(target.pdu.kind, TimelineEventType::RoomCreate | TimelineEventType::RoomServerAcl) {
-        return Err(Error::forbidden(format!("Without its {} the room would break; it stays.", target.pdu.kind)));
+    if let Some(kind) = target.as_ref().map(|target| &target.pdu.kind)
+        && matches!(kind, TimelineEventType::RoomCreate | TimelineEventType::RoomServerAcl)
+    {
+        return Err(Error::forbidden(format!("Without its {kind} the room would break; it stays.")));
     }
-    if *target.pdu.sender == *user || power::levels(core, tx, room)?.user_can_redact_event_of_other(user) {
+    let is_own = target.as_ref().is_some_and(|target| *target.pdu.sender == *user);
+    if is_own || power::levels(core, tx, room)?.user_can_redact_event_of_other(user) {
         return Ok(());
     }
-    Err(Error::forbidden("You do not have the power to remove what others have sent."))
+    match target {
+        Some(_) => Err(Error::forbidden("You do not have the power to remove what others have sent.")),
+        None => Err(Error::not_found(format!(
+            "The event {target_id} is not known here: only users with the power to redact others' events may redact it."
+        ))),
+    }
 }
 
 /// Refuses with `M_USER_SUSPENDED` what somebody else has sent: who is suspended takes back their own words and no others

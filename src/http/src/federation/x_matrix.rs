@@ -3,12 +3,10 @@
 //! ruma's reader takes RFC 9110 to the letter. Servers that are in use leave the quotes out although a value holds a colon,
 //! which the specification asks to accept, and put several spaces between scheme and parameters, which RFC 9110 allows.
 
+use hearth_base::limits;
 use ruma::api::federation::authentication::XMatrix;
 use ruma::serde::Base64;
 use ruma::{OwnedServerName, OwnedServerSigningKeyId};
-
-/// Parameters that are read, known or not; more make the header malformed.
-const PARAMETERS_MAX: usize = 32;
 
 /// Reads the value of an `Authorization` header; an error says what is wrong with it.
 pub(super) fn parse(header: &str) -> Result<XMatrix, String> {
@@ -70,7 +68,7 @@ fn parameters(mut rest: &str) -> Result<Vec<(String, String)>, String> {
         if rest.is_empty() {
             return Ok(found);
         }
-        if found.len() == PARAMETERS_MAX {
+        if found.len() == limits::X_MATRIX_PARAMETERS_MAX {
             return Err("it has too many parameters".to_owned());
         }
         let (name, after) = rest.split_once('=').ok_or("a parameter has no value")?;

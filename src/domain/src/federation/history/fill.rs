@@ -18,8 +18,9 @@ use crate::rooms::gaps;
 
 /// How long one piece may take, with everything that belongs to it and all servers together.
 const FILL_WAIT: Duration = Duration::from_secs(120);
-/// How soon a gap is asked about again that nobody could be reached for, at first and at most.
-const UNREACHED: Backoff = Backoff::new(20_000, 60 * 60 * 1_000);
+/// How soon a gap is asked about again that nobody could be reached for, at first and at most. Meanwhile pages pass over it, so the
+/// first times are short: after a short fault, who pages again finds what was missing.
+const UNREACHED: Backoff = Backoff::new(2_000, 60 * 60 * 1_000);
 /// The same for a gap for which everybody had nothing: it may be that nobody has it any more, or that it is not for us.
 const REFUSED: Backoff = Backoff::new(10 * 60 * 1_000, 24 * 60 * 60 * 1_000);
 

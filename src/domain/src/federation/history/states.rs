@@ -17,6 +17,9 @@ use crate::rooms::load::Event;
 impl Federation {
     /// Stores a piece of history (oldest event first) as outliers, with what belongs to it, and plans its places. `near` is a
     /// state of the room not long after it.
+    ///
+    /// An error when none of it can be placed as a state could not be fetched: that says nothing about the server's history, and
+    /// must not count as a server that has none.
     pub(super) async fn plan_history(
         self: &Arc<Self>,
         server: &OwnedServerName,
@@ -26,16 +29,23 @@ impl Federation {
     ) -> Result<HistoryPlan> {
         let ids: Arc<[OwnedEventId]> = piece.iter().map(|candidate| candidate.pdu.event_id.clone()).collect();
         self.keep_piece(server, target, piece).await?;
-        let mut said = ReportedStates::new();
+        let (mut said, mut failed) = (ReportedStates::new(), None);
         let plan = self.plan_with(target, ids.clone(), near, &said).await?;
         // At first those that cannot be placed otherwise: mostly just the oldest event.
         for id in plan.blind.iter().chain(&plan.half_blind).take(limits::HISTORY_STATES_MAX) {
             match self.state_of(&target.place, id, server).await {
                 Ok(state) => _ = said.insert(id.clone(), Arc::new(state)),
-                Err(error) => tracing::debug!(event = %id, %error, "Failed to fetch historical state."),
+                Err(error) => {
+                    tracing::debug!(event = %id, %error, "Failed to fetch historical state.");
+                    failed = Some(error);
+                }
             }
         }
-        if said.is_empty() { Ok(plan) } else { self.plan_with(target, ids, near, &said).await }
+        let plan = if said.is_empty() { plan } else { self.plan_with(target, ids, near, &said).await? };
+        match failed {
+            Some(error) if plan.planned.is_empty() => Err(error),
+            _ => Ok(plan),
+        }
     }
 
     async fn plan_with(

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
-use hearth_base::{Error, Reason, Result, error::refuse};
+use hearth_base::{Error, Reason, Result, error::refuse, limits};
 use ruma::events::TimelineEventType;
 use ruma::room_version_rules::RoomVersionRules;
 use ruma::{OwnedEventId, OwnedServerName, RoomId, ServerName, UserId};
@@ -21,11 +21,6 @@ use crate::rooms::event::Authored;
 
 /// Events that are parsed and checked at a time: so many are in memory in their large form.
 const CHUNK: usize = 1_024;
-
-/// Servers in the room that are asked for keys of others.
-const NOTARIES_MAX: usize = 4;
-/// Servers that are named in an error.
-const SERVERS_NAMED_MAX: usize = 5;
 
 /// The room as the resident has it, as far as it holds.
 #[derive(Debug)]
@@ -204,8 +199,9 @@ impl Dropped {
     }
 
     fn servers(&self) -> String {
-        let mut names: Vec<&str> = self.unverified.keys().take(SERVERS_NAMED_MAX).map(|name| name.as_str()).collect();
-        if self.unverified.len() > SERVERS_NAMED_MAX {
+        let mut names: Vec<&str> =
+            self.unverified.keys().take(limits::SERVERS_NAMED_MAX).map(|name| name.as_str()).collect();
+        if self.unverified.len() > limits::SERVERS_NAMED_MAX {
             names.push("others");
         }
         names.join(", ")
@@ -239,7 +235,7 @@ fn notaries(source: &Source<'_>, state: &[Vec<u8>]) -> Vec<OwnedServerName> {
             && !notaries.iter().any(|known| known == user.server_name())
         {
             notaries.push(user.server_name().to_owned());
-            if notaries.len() == NOTARIES_MAX {
+            if notaries.len() == limits::NOTARIES_PER_JOIN_MAX {
                 break;
             }
         }

@@ -28,8 +28,8 @@ async fn goes_on(world: &World, why: &str) {
     let outcome = world.receives(&[&said]).await;
     assert!(outcome.get(&said).is_some_and(Result::is_ok), "{why}: {outcome:?}");
     if !world.timeline().await.contains(&said) {
-        // It had to wait its turn in the inbox, behind what lacks something.
-        world.works_off_some().await;
+        // It had to wait its turn in the inbox, behind what lacks something or takes a resolution.
+        world.works_off_until_shown(&said).await;
     }
     assert!(world.timeline().await.contains(&said), "{why}");
     let room = world.room;

@@ -173,6 +173,32 @@ async fn a_hole_in_the_middle_is_filled_when_a_user_pages_over_it() {
 }
 
 #[tokio::test]
+async fn a_hole_whose_state_could_not_be_fetched_is_filled_soon_after() {
+    for version in ["11", "12"] {
+        let world = World::of_version(version).await;
+        let mut chain = vec![world.joined.clone()];
+        for nth in 1..=150 {
+            let last = chain[chain.len() - 1].clone();
+            chain.push(world.says(CREATOR, &nth.to_string(), &[last]));
+        }
+        world.others.silent.lock().push("get_missing_events");
+        world.receives(&[&chain[150]]).await;
+        world.works_off().await;
+        // The piece comes, and the question for the state before it gets lost.
+        world.others.silent.lock().push("/state");
+        let (seen, _) = pages_back(&world).await;
+        assert!(seen.contains(&chain[150]) && !seen.contains(&chain[149]));
+        assert!(world.others.has_asked("backfill") && world.others.has_asked("/state"));
+        world.others.silent.lock().clear();
+        tokio::time::sleep(std::time::Duration::from_millis(2_100)).await;
+        let (mut seen, _) = pages_back(&world).await;
+        seen.reverse();
+        assert_eq!(seen, world.graph(|graph| graph.order.clone()), "{version}");
+        states_are_right(&world).await;
+    }
+}
+
+#[tokio::test]
 async fn while_no_one_answers_there_is_more_to_come() {
     let world = World::of_version("10").await;
     world.others.silent.lock().push("backfill");

@@ -313,6 +313,19 @@ impl World {
         self.federation.run_inbox(tokio::time::sleep(Duration::from_millis(500))).await;
     }
 
+    /// Has the inbox worked off until the timeline shows an event, or for half a minute.
+    pub(super) async fn works_off_until_shown(&self, id: &EventId) {
+        let shown = async {
+            for _ in 0..600 {
+                if self.timeline().await.iter().any(|shown| shown == id) {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        self.federation.run_inbox(shown).await;
+    }
+
     pub(super) async fn read<T: Send + 'static>(
         &self,
         read: impl FnOnce(&Core, &mut ReadTx<'_>) -> T + Send + 'static,

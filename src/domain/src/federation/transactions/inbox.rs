@@ -47,6 +47,13 @@ impl Workers {
         self.rooms.lock().contains_key(&room)
     }
 
+    /// Forgets the workers of an earlier run, which ended with it: a room that still counted as served would wait for good.
+    fn forget(&self) {
+        let mut rooms = self.rooms.lock();
+        rooms.clear();
+        self.unserved.lock().clear();
+    }
+
     /// Tells the worker of a room that there is more, or has one started.
     fn call(&self, room: RoomSn) {
         let mut rooms = self.rooms.lock();
@@ -131,6 +138,8 @@ impl Federation {
     /// while there is nothing.
     pub async fn run_inbox(self: &Arc<Self>, stopping: impl Future<Output = ()>) {
         let mut stopping = std::pin::pin!(stopping);
+        // Before the inbox is read: what is put into it from here on calls a worker of this run.
+        self.inbound.workers.forget();
         if let Err(error) = self.resume().await {
             tracing::error!(%error, "Failed to read the inbox; its events wait for the next start.");
         }
