@@ -61,6 +61,9 @@ pub enum Reason {
     MethodNotAllowed,
     MissingParam,
     MissingToken,
+    /// `M_FORBIDDEN`: another server could not authenticate a request of this one, for instance as it could not fetch this one's
+    /// keys. It has not decided on the request.
+    NotAuthenticated,
     NotFound,
     NotJson,
     NotYetUploaded,
@@ -158,6 +161,12 @@ impl Error {
             Self::Refusal(refusal) => Some(refusal.reason),
             Self::Fault(_) => None,
         }
+    }
+
+    /// Whether another server has not decided on what it was asked: the same request may succeed later.
+    #[must_use]
+    pub fn is_undecided(&self) -> bool {
+        matches!(self.reason(), Some(Reason::ConnectionFailed | Reason::NotAuthenticated))
     }
 }
 

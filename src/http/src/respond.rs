@@ -98,7 +98,7 @@ pub fn code(reason: Reason) -> (StatusCode, &'static str) {
         R::ConnectionFailed => (S::BAD_GATEWAY, "M_CONNECTION_FAILED"),
         R::DuplicateAnnotation => (S::BAD_REQUEST, "M_DUPLICATE_ANNOTATION"),
         R::Exclusive => (S::BAD_REQUEST, "M_EXCLUSIVE"),
-        R::Forbidden => (S::FORBIDDEN, "M_FORBIDDEN"),
+        R::Forbidden | R::NotAuthenticated => (S::FORBIDDEN, "M_FORBIDDEN"),
         R::GuestAccessForbidden => (S::FORBIDDEN, "M_GUEST_ACCESS_FORBIDDEN"),
         R::IncompatibleRoomVersion => (S::BAD_REQUEST, "M_INCOMPATIBLE_ROOM_VERSION"),
         R::InvalidParam => (S::BAD_REQUEST, "M_INVALID_PARAM"),

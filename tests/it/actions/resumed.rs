@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::interrupted::{Http, begin, stops};
+use super::scenarios::{Action, Progress};
 use super::{comes_true, membership};
 use crate::harness::{Cluster, World, json, v3};
 
@@ -106,4 +108,61 @@ async fn an_invite_that_comes_again_is_not_rejected_by_an_older_leave() {
     tokio::time::sleep(Duration::from_secs(5)).await;
     assert_eq!((membership(a, &room.0, &ann.id).await, membership(b, &room.0, &ann.id).await), ("invite", "invite"));
     cluster.ends().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_room_that_cannot_be_left_does_not_hold_up_the_others_at_deactivation() {
+    let cluster = Cluster::of(["a.example", "b.example"]).await;
+    let [a, b] = &cluster.worlds[..] else { unreachable!("two servers") };
+    for version in ["11", "12"] {
+        let name = |who: &str| format!("{who}{version}");
+        let (ann, amy) = (a.register(&name("ann")).await, a.register(&name("amy")).await);
+        let bob = b.register(&name("bob")).await;
+        // Rooms are left in the order in which they were made.
+        let mut rooms = Vec::new();
+        for _ in 0..3 {
+            rooms.push(amy.creates_room().public().version(version).await);
+            ann.joins(&rooms[rooms.len() - 1]).await;
+        }
+        let guarded = &rooms[0];
+        bob.post(format!("{}?via=a.example", v3!("join/{}", guarded)), json!({})).await.ok();
+        let key = "A".repeat(43);
+        let policy = json!({ "via": "b.example", "public_keys": { "ed25519": key } });
+        amy.sets("m.room.policy", "", policy).in_room(guarded).await;
+        cluster.network.part("a.example", "b.example");
+        ann.post(v3!("account/deactivate"), json!({ "auth": ann.proof(None) })).await.ok();
+        for room in &rooms[1..] {
+            assert_eq!(membership(a, &room.0, &ann.id).await, "leave", "version {version}");
+        }
+        assert_eq!(membership(a, &guarded.0, &ann.id).await, "join", "its policy server does not answer");
+        cluster.network.heal();
+        amy.sets("m.room.policy", "", json!({})).in_room(guarded).await;
+        assert!(comes_true(async || membership(a, &guarded.0, &ann.id).await == "leave").await, "version {version}");
+    }
+    cluster.ends().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_join_is_resumed_when_the_other_server_cannot_reach_this_one_for_its_keys_at_first() {
+    for version in ["11", "12"] {
+        let mut cluster = Cluster::of(["a.example", "b.example"]).await;
+        cluster.worlds[0].counts_steps().await;
+        let ready = Action::Join.prepare(&cluster.worlds[0], &cluster.worlds[1], 1, version).await;
+        cluster.worlds[0].steps().stop_after(1);
+        let mut request = begin(&cluster.worlds[0], &ready, Http::One);
+        assert!(stops(&cluster.worlds[0], &mut request).await, "it has a first step");
+        cluster.network.cut("b.example", "a.example");
+        cluster.worlds[0].is_killed_and_starts_again().await;
+        let asked = async || cluster.network.seen().iter().any(|(_, call)| call.target.contains("/make_join/"));
+        assert!(comes_true(asked).await, "it is resumed");
+        // The other server has refused with 401 by then.
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        cluster.network.heal();
+        // It fetches keys again only after a pause.
+        cluster.worlds[0].clock.skip(120_000);
+        let [a, b] = &cluster.worlds[..] else { unreachable!("two servers") };
+        let done = comes_true(async || ready.progress(a, b).await == Progress::Done).await;
+        assert!(done, "version {version}: {ready:?}");
+        cluster.ends().await;
+    }
 }

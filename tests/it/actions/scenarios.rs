@@ -163,6 +163,11 @@ impl Action {
         }
     }
 
+    /// Whether it is a single write, which is queued before the client can hang up, or is never made.
+    pub(super) fn is_one_transaction(self) -> bool {
+        matches!(self, Self::Upgrade | Self::LogOutEverywhere)
+    }
+
     /// Whether a killed server finishes this by itself. A delayed event goes on waiting instead: it is sent when it is due.
     pub(super) fn is_resumed(self) -> bool {
         self != Self::SendDelayedInvite

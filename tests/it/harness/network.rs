@@ -36,6 +36,9 @@ pub(crate) struct Faults {
 /// All servers of a town, and who is parted from whom.
 pub(crate) struct SimulatedNetwork {
     servers: Mutex<HashMap<String, Router>>,
+    /// Servers that are about to start, and do not answer yet. Real ones listen before their tasks begin; here a server is reachable
+    /// only after its start, so that requests to it wait for that.
+    starting: Mutex<HashSet<String>>,
     parted: Mutex<HashSet<(String, String)>>,
     faults: Mutex<Faults>,
     chance: SeededRandom,
@@ -55,6 +58,7 @@ impl SimulatedNetwork {
     pub(crate) fn new(seed: u64) -> Arc<Self> {
         Arc::new(Self {
             servers: Mutex::default(),
+            starting: Mutex::default(),
             parted: Mutex::default(),
             faults: Mutex::default(),
             chance: SeededRandom::new(seed),
@@ -78,6 +82,11 @@ impl SimulatedNetwork {
         let mut parted = self.parted.lock();
         parted.insert((one.to_owned(), other.to_owned()));
         parted.insert((other.to_owned(), one.to_owned()));
+    }
+
+    /// No request gets from one to the other any more; requests in the other direction do, and are answered.
+    pub(crate) fn cut(&self, from: &str, to: &str) {
+        self.parted.lock().insert((from.to_owned(), to.to_owned()));
     }
 
     /// Everybody reaches everybody again, in good weather.
@@ -152,6 +161,9 @@ impl SimulatedNetwork {
     }
 
     async fn enter(&self, call: &Call) -> Result<RemoteResponse> {
+        while self.starting.lock().contains(call.to.as_str()) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
         let server = self.servers.lock().get(call.to.as_str()).cloned();
         let server = server.ok_or_else(|| gone("Nobody is there."))?;
         let mut request = http::Request::builder().method(call.method.as_str()).uri(&call.target);
@@ -191,12 +203,18 @@ impl ServerLink {
         self.network.count_steps(&self.from, steps);
     }
 
+    /// The server at this end of the road is about to start.
+    pub(super) fn starts(&self) {
+        self.network.starting.lock().insert(self.from.clone());
+    }
+
     /// The server at this end of the road can be reached.
     pub(super) fn attach(&self, running: &Running) {
         let resources = [Resource::Client, Resource::Federation, Resource::Media];
         let router = hearth_http::surface::router(&resources, &Arc::new(Counters::default()));
         let router = router.with_state(App { domain: running.domain.clone() });
         self.network.servers.lock().insert(self.from.clone(), router);
+        self.network.starting.lock().remove(&self.from);
     }
 
     /// The server at this end of the road is gone.

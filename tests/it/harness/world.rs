@@ -69,6 +69,9 @@ impl World {
         let seed = seed_of_this_test().wrapping_add(self.starts);
         let seams = Seams { clock: self.clock.clone(), random: Arc::new(SeededRandom::new(seed)) };
         let (config, link) = (self.config.clone(), self.link.clone());
+        if let Some(link) = &link {
+            link.starts();
+        }
         let running = match (&link, &mut self.mortal) {
             (Some(link), Some((runtime, steps))) => {
                 let here = runtime.insert(Runtime::new().expect("a runtime"));

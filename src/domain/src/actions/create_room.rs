@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use hearth_base::{Reason, Result};
+use hearth_base::Result;
 use hearth_store::WriteTx;
 use hearth_store::tables::memberships::Membership;
 use ruma::api::client::room::create_room;
@@ -68,7 +68,7 @@ impl Actions {
                 continue;
             };
             tracing::warn!(room = %room_id, user = %target, %error, "Failed to invite a guest of a new room.");
-            if error.reason() == Some(Reason::ConnectionFailed) {
+            if error.is_undecided() {
                 silent.insert(target.server_name().to_owned());
             }
             if is_final(&error) {

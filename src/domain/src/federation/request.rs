@@ -158,7 +158,9 @@ pub(super) fn refused(server: &ServerName, status: u16, body: &[u8]) -> Error {
     let reason = match (errcode.as_str(), status) {
         ("M_BAD_JSON", _) => Reason::BadJson,
         ("M_BAD_STATE", _) => Reason::BadState,
-        ("M_FORBIDDEN" | "M_UNAUTHORIZED", _) => Reason::Forbidden,
+        // It does not know our key, or could not fetch it: this is about the moment, not about what we want.
+        (_, 401) | ("M_UNAUTHORIZED", _) => Reason::NotAuthenticated,
+        ("M_FORBIDDEN", _) => Reason::Forbidden,
         ("M_GUEST_ACCESS_FORBIDDEN", _) => Reason::GuestAccessForbidden,
         ("M_INCOMPATIBLE_ROOM_VERSION", _) => Reason::IncompatibleRoomVersion,
         ("M_INVALID_PARAM", _) => Reason::InvalidParam,
@@ -172,7 +174,7 @@ pub(super) fn refused(server: &ServerName, status: u16, body: &[u8]) -> Error {
         ("M_UNABLE_TO_GRANT_JOIN", _) => Reason::UnableToGrantJoin,
         ("M_UNRECOGNIZED", _) => Reason::Unrecognized,
         ("M_UNSUPPORTED_ROOM_VERSION", _) => Reason::UnsupportedRoomVersion,
-        (_, 401 | 403) => Reason::Forbidden,
+        (_, 403) => Reason::Forbidden,
         (_, 404) => Reason::NotFound,
         (_, 405) => Reason::Unrecognized,
         (_, 500..) => Reason::ConnectionFailed,
@@ -207,7 +209,9 @@ mod tests {
     fn a_stranger_logs_no_one_out() {
         let server = ServerName::parse("example.org").expect("a name");
         let error = refused(&server, 401, br#"{"errcode":"M_UNKNOWN_TOKEN","error":"no\u001b[2J"}"#);
-        assert_eq!(error.reason(), Some(Reason::Forbidden));
+        assert_eq!(error.reason(), Some(Reason::NotAuthenticated));
+        assert!(error.is_undecided());
+        assert_eq!(refused(&server, 403, b"").reason(), Some(Reason::Forbidden));
         assert!(!error.to_string().contains('\u{1b}'), "{error}");
         assert_eq!(refused(&server, 404, b"<html>").reason(), Some(Reason::NotFound));
         let vouch = refused(&server, 403, br#"{"errcode":"M_UNABLE_TO_GRANT_JOIN","error":""}"#);

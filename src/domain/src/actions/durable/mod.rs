@@ -68,15 +68,15 @@ impl DurableAction {
 pub(super) fn is_final(error: &Error) -> bool {
     match error.reason() {
         // Ours, or of the moment.
-        None | Some(Reason::ConnectionFailed | Reason::LimitExceeded { .. } | Reason::OutOfSpace) => false,
-        Some(_) => true,
+        None | Some(Reason::LimitExceeded { .. } | Reason::OutOfSpace) => false,
+        Some(_) => !error.is_undecided(),
     }
 }
 
 /// Whether a user who has been told of an error has been told all: the action has ended. What failed for a reason of this
 /// server's own may be half done, and goes on.
 fn ends_for_user(error: &Error) -> bool {
-    is_final(error) || error.reason() == Some(Reason::ConnectionFailed)
+    is_final(error) || error.is_undecided()
 }
 
 impl Actions {

@@ -36,7 +36,7 @@ impl JoinErrors {
 /// How much a refusal says: that the user may not come in is more than that a server does not answer.
 fn rank(error: &Error) -> u8 {
     match error.reason() {
-        None | Some(Reason::ConnectionFailed) => 0,
+        None | Some(Reason::ConnectionFailed | Reason::NotAuthenticated) => 0,
         Some(Reason::NotFound | Reason::Unrecognized) => 1,
         Some(Reason::UnableToAuthoriseJoin | Reason::UnableToGrantJoin) => 3,
         Some(Reason::IncompatibleRoomVersion | Reason::UnsupportedRoomVersion) => 4,

@@ -124,7 +124,7 @@ impl Federation {
                 Ok(left) => return Told::Left(Box::new(left)),
                 Err(error) => {
                     tracing::info!(federation.server = %server, %error, "A resident server refused a leave.");
-                    if error.reason() == Some(Reason::ConnectionFailed) {
+                    if error.is_undecided() {
                         told = Told::Unreachable;
                     }
                 }

@@ -16,7 +16,7 @@ pub(super) const TRIES_MAX: u32 = 30;
 pub(super) fn may_pass(error: &Error, tries: u32) -> bool {
     match error.reason() {
         None | Some(Reason::OutOfSpace) => true,
-        Some(Reason::ConnectionFailed | Reason::LimitExceeded { .. }) => tries < TRIES_MAX,
+        Some(Reason::ConnectionFailed | Reason::NotAuthenticated | Reason::LimitExceeded { .. }) => tries < TRIES_MAX,
         Some(_) => false,
     }
 }
@@ -46,7 +46,7 @@ pub(super) async fn end(core: &Arc<Core>, id: DelayId, error: Option<Value>) -> 
 /// An error as clients know them.
 fn as_json(error: &Error) -> Value {
     let errcode = match error.reason() {
-        Some(Reason::Forbidden) => "M_FORBIDDEN",
+        Some(Reason::Forbidden | Reason::NotAuthenticated) => "M_FORBIDDEN",
         Some(Reason::NotFound) => "M_NOT_FOUND",
         Some(Reason::BadJson) => "M_BAD_JSON",
         Some(Reason::InvalidParam) => "M_INVALID_PARAM",
