@@ -78,7 +78,7 @@ async fn start_on(config: Config, seams: Seams, log: Arc<LogRing>, network: Arc<
     let (listeners, admin_socket) = (Listeners::bind(&config)?, AdminSocket::bind(&config)?);
 
     let tasks = Tasks::new();
-    let app = App { domain: Arc::clone(&domain) };
+    let app = App::new(Arc::clone(&domain));
     relay::start(&config, &domain, &listeners)?;
     let listeners = listeners.serve(&config, &app, &Arc::new(Counters::default()), &tasks);
     admin_socket.serve(&app, Arc::clone(&log), &listeners, &tasks);

@@ -154,6 +154,16 @@ pub const TLS_HANDSHAKE_MS_MAX: u64 = 10_000;
 pub const IDLE_MS_MAX: u64 = 75_000;
 /// How long a client may stall while it sends a body.
 pub const BODY_SILENCE_MS_MAX: u64 = 30_000;
+/// How long a client may take to send a body that is held in memory.
+pub const CLIENT_BODY_MS_MAX: u64 = 120_000;
+/// Request bodies of all clients together that are held in memory, in bytes. Small ones are not counted.
+pub const CLIENT_BODIES_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// The same, of one client address.
+pub const CLIENT_BODIES_PER_ADDRESS_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// A body up to this size is small.
+pub const CLIENT_SMALL_BODY_BYTES: usize = 8 * 1024;
+/// How long a body waits for memory before its request is refused.
+pub const CLIENT_BODY_WAIT_MS_MAX: u64 = 10_000;
 /// Concurrent requests of one HTTP/2 connection.
 pub const STREAMS_PER_CONNECTION_MAX: u32 = 128;
 /// A device's identity keys, or one cross-signing key, as JSON.

@@ -5,11 +5,23 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use hearth_domain::Domain;
 
+use crate::route::BodyBudget;
+
 /// Handed to every handler; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct App {
     /// The use cases.
     pub domain: Arc<Domain>,
+    /// Memory for request bodies.
+    pub bodies: Arc<BodyBudget>,
+}
+
+impl App {
+    /// Everything that handlers need, over the use cases.
+    #[must_use]
+    pub fn new(domain: Arc<Domain>) -> Self {
+        Self { domain, bodies: Arc::default() }
+    }
 }
 
 /// Whether a connection has carried a request with a valid access token. The listener puts one for each connection into the

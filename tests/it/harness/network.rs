@@ -212,7 +212,7 @@ impl ServerLink {
     pub(super) fn attach(&self, running: &Running) {
         let resources = [Resource::Client, Resource::Federation, Resource::Media];
         let router = hearth_http::surface::router(&resources, &Arc::new(Counters::default()));
-        let router = router.with_state(App { domain: running.domain.clone() });
+        let router = router.with_state(App::new(running.domain.clone()));
         self.network.servers.lock().insert(self.from.clone(), router);
         self.network.starting.lock().remove(&self.from);
     }

@@ -7,7 +7,8 @@ use bytes::Bytes;
 use hearth_base::{Error, Result, limits};
 use hearth_domain::Requester;
 
-use super::{Call, Depth, Endpoint, RequestBody, read_body};
+use super::bodies::BodyShare;
+use super::{Call, Depth, Endpoint, RequestBody};
 use crate::admin::Caller;
 use crate::app::{App, ClientAddress, ConnectionAuth};
 use crate::auth::{self, Authentication};
@@ -26,7 +27,9 @@ pub(super) async fn serve(app: App, endpoint: &Endpoint, params: RawPathParams, 
     let client = parts.extensions.remove::<ClientAddress>().unwrap_or_default();
     let caller = parts.extensions.remove::<Caller>();
     let requester = admit(&app, endpoint, &parts, client).await?;
-    let (raw, stream, asker) = take_body(&app, endpoint, &parts, client, body).await?;
+    // Held until the request is answered: the handler has the body that long.
+    let mut share = BodyShare::new(&app.bodies, client);
+    let (raw, stream, asker) = take_body(&app, endpoint, &parts, &mut share, client, body).await?;
     check_depth(endpoint, &raw)?;
     let (mut raw, mut auth, mut target) = (raw, None, String::new());
     if endpoint.uia {
@@ -80,6 +83,7 @@ async fn take_body(
     app: &App,
     endpoint: &Endpoint,
     parts: &http::request::Parts,
+    share: &mut BodyShare,
     client: ClientAddress,
     body: Body,
 ) -> Result<(Bytes, Body, Option<RequestingServer>)> {
@@ -88,7 +92,7 @@ async fn take_body(
         RequestBody::AtMost(bytes_max) => bytes_max,
     };
     if endpoint.authentication != Authentication::Server {
-        return Ok((read_body(body, bytes_max).await?, Body::empty(), None));
+        return Ok((share.read(body, bytes_max).await?, Body::empty(), None));
     }
     let claim = server_auth::claim(app, parts, client, bytes_max).await?;
     let raw = server_auth::read_body(&claim, body).await?;

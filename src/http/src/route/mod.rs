@@ -4,6 +4,7 @@
 //! answer are compiled once per endpoint; the handler's type is erased right there, so that axum's routing and the gate
 //! are compiled once for all of them.
 
+mod bodies;
 mod call;
 mod callers;
 mod endpoint;
@@ -22,6 +23,7 @@ use axum::routing::{MethodFilter, on};
 use hearth_base::{Error, Reason, Result, error::refuse};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
+pub use bodies::BodyBudget;
 pub use call::{Call, Ruma};
 pub use callers::Callers;
 pub use endpoint::{Depth, Endpoint, RequestBody};
