@@ -1,4 +1,4 @@
-//! Keeping a device list that another server was asked for.
+//! Stores a device list that was fetched from another server.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,8 +15,8 @@ use super::{RemoteList, SharedRooms};
 use crate::core::Core;
 use crate::crypto::announce;
 
-/// Keeps lists as they were at `asked`, of users who share a room with somebody of this server. Where news came since then,
-/// something may be missing, and is asked for again the next time.
+/// Stores lists as of `asked`, of users who share a room with a local user. If an update arrived since then, the list
+/// may be incomplete, so it stays marked for another fetch.
 pub fn keep(
     core: &Arc<Core>,
     tx: &mut WriteTx<'_>,
@@ -36,7 +36,7 @@ pub fn keep(
         let mut changed = replace_devices(tx, owner, &list.devices)?;
         changed |= replace_identity(tx, owner, list.master.as_ref(), list.self_signing.as_ref())?;
         remote_devices::set_list(tx.tx(), owner, ListRow { stream: list.stream, synced })?;
-        // Others may have what was there before.
+        // Clients may have cached the previous devices.
         if changed && known.is_some() {
             announce::note(core, tx, owner)?;
         }
@@ -44,7 +44,7 @@ pub fn keep(
     Ok(())
 }
 
-/// Puts these devices in place of those that are there; says whether anything is different.
+/// Replaces the stored devices of a user. Returns whether anything changed.
 fn replace_devices(tx: &mut WriteTx<'_>, owner: UserSn, new: &BTreeMap<String, String>) -> Result<bool> {
     let old: BTreeMap<_, _> = remote_devices::devices(tx.tx(), owner)?.into_iter().collect();
     for gone in old.keys().filter(|device| !new.contains_key(*device)) {
@@ -56,8 +56,8 @@ fn replace_devices(tx: &mut WriteTx<'_>, owner: UserSn, new: &BTreeMap<String, S
     Ok(old != *new)
 }
 
-/// Puts these cross-signing keys in place of those that are there; says whether anything is different. Signatures on a key
-/// that goes say nothing any more.
+/// Replaces the stored cross-signing keys of a user. Returns whether anything changed. Deletes the signatures on a
+/// replaced key, because they are no longer valid.
 pub(super) fn replace_identity(
     tx: &mut WriteTx<'_>,
     owner: UserSn,
