@@ -79,6 +79,7 @@ impl SigningKey {
     /// The key pair for ruma's signing functions.
     #[must_use]
     pub fn pair(&self) -> &Ed25519KeyPair {
+        // Pairs with the `Release` in `rotate`.
         self.pairs[self.current.load(Ordering::Acquire)].get().expect("a key is set before `current` names it")
     }
 

@@ -34,12 +34,14 @@ impl Accounts {
     }
 
     async fn read_session(&self, hash: TokenHash) -> Result<Arc<Session>> {
+        // Read the number before the row, so that `keep` notices a session that ends in between.
         let endings = self.sessions.endings();
         let row = self.core.store.read("authenticate", move |tx| tokens::session(tx.tx(), &hash)).await?;
         let Some(mut row) = row else { return Err(unknown()) };
         let mut endings = endings;
         if let Some(refresh) = row.unconfirmed.take() {
             self.confirm(refresh).await?;
+            // The confirmation itself ends sessions, so count from after it.
             endings = self.sessions.endings();
             // The confirmation ran in its own transaction, so read again: the session may have ended before it.
             let again = self.core.store.read("authenticate", move |tx| tokens::session(tx.tx(), &hash)).await?;

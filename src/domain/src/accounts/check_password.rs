@@ -23,6 +23,7 @@ impl Accounts {
         let name = localpart.to_owned();
         let row = self.core.store.read("password_check", move |tx| table::by_name(tx.tx(), &name)).await?;
         let hash = row.as_ref().and_then(|row| row.password.clone());
+        // Verify even without an account: the response time must not reveal whether the name exists.
         let verdict = self.hasher.verify(password.to_owned(), hash).await?;
         // Check the limit again: concurrent attempts all passed the first check, before any of them was counted.
         self.rates.peek(Rate::Login, whose)?;

@@ -26,6 +26,7 @@ impl Accounts {
         let core = Arc::clone(&self.core);
         let write = self.core.store.write("first_run_token", move |tx| {
             if accounts_table::any_person(tx.tx())? {
+                // An account was created in another way, so the token must not create a second administrator.
                 table::delete_first_run(tx.tx())?;
                 return Ok(None);
             }

@@ -76,6 +76,7 @@ impl Accounts {
     /// Logs in with a login token and consumes it.
     pub async fn log_in_by_token(&self, token: &str, device: DeviceRequest) -> Result<LoggedIn> {
         let device = device.checked()?;
+        // Only now: a malformed request must not consume the token.
         let user = self.login_tokens.take(&self.core, token).ok_or_else(|| {
             Error::forbidden("This login token is not valid: it works once, and for a short time only.")
         })?;

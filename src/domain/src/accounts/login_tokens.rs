@@ -28,6 +28,7 @@ impl LoginTokens {
     fn put(&self, token: TokenHash, user: UserSn, now_ms: Millis, expires_ms: Millis) -> Result<()> {
         let mut open = self.0.lock();
         if open.len() >= OPEN_MAX {
+            // Remove expired tokens only when the table is full; `take` checks the expiry in any case.
             open.retain(|_, (_, expires_ms)| *expires_ms > now_ms);
         }
         if open.len() >= OPEN_MAX {
@@ -50,7 +51,8 @@ impl Accounts {
         Ok((token, lifetime_ms))
     }
 
-    /// Revokes the login tokens of a user whose account was deactivated or whose password changed.
+    /// Revokes the login tokens of a user whose account was deactivated, or whose other devices were logged out by a
+    /// new password.
     pub(super) fn revoke_login_tokens(&self, user: UserSn) {
         self.login_tokens.0.lock().retain(|_, (owner, _)| *owner != user);
     }

@@ -21,6 +21,7 @@ impl Accounts {
         also: Also,
     ) -> Result<()> {
         self.hasher.check_strength(&password)?;
+        // Hash before the transaction: it is slow, and all writes wait for the writer thread.
         let hash = self.hasher.hash(password).await?;
         let (core, sessions) = (Arc::clone(&self.core), Arc::clone(&self.sessions));
         let write = self.core.store.write("password_set", move |tx| {

@@ -36,6 +36,7 @@ impl Hasher {
             .map_err(|error| Error::broken(format!("reading the parameters of password hashes: {error}")))?;
         let turns = Arc::new(Semaphore::new(usize::try_from(config.concurrency).unwrap_or(1).max(1)));
         let chars_min = usize::try_from(config.chars_min).unwrap_or(usize::MAX);
+        // Uses the configured parameters, so that it takes as long as a real hash.
         let nobody = hash(&params, &seams, "nobody has this password")?;
         Ok(Self { turns, params, chars_min, seams, nobody })
     }

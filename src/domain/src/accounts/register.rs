@@ -79,6 +79,7 @@ impl Accounts {
         device: Option<DeviceRequest>,
         also: Also,
     ) -> Result<(OwnedUserId, Option<LoggedIn>)> {
+        // Check the request before the slow password hash.
         let device = device.map(DeviceRequest::checked).transpose()?;
         let prepared = self.prepare(new).await?;
         let (core, sessions) = (Arc::clone(&self.core), Arc::clone(&self.sessions));
@@ -122,6 +123,7 @@ impl Accounts {
         if new.password.is_none() && matches!(new.authority, Authority::Anyone | Authority::Token(_)) {
             return Err(refuse(Reason::MissingParam, "Choose a password."));
         }
+        // Hash last, after all cheap checks.
         let password = match new.password {
             Some(password) => {
                 self.hasher.check_strength(&password)?;

@@ -21,7 +21,7 @@ pub(crate) struct Session {
     pub(crate) requester: Requester,
     /// When the token expires.
     pub(crate) expires_ms: Option<Millis>,
-    /// When its use was last written to the device's "last seen".
+    /// When its use was last recorded for the device's last-seen time.
     pub(crate) noted_ms: AtomicU64,
 }
 
@@ -52,6 +52,7 @@ impl Sessions {
     /// Caches a session that was read from the database after `endings` was read. If any session ended since, this one
     /// may be stale, so it is not cached.
     pub(crate) fn keep(&self, token: TokenHash, session: Arc<Session>, endings: u64) {
+        // Insert first, then compare: the counterpart of the order in `forget`.
         self.cache.insert(token, session);
         if self.endings() != endings {
             self.cache.remove(&token);

@@ -58,6 +58,7 @@ impl Accounts {
         let (nonce, now_ms) = (self.core.seams.random.alphanumeric(32), self.core.now_ms());
         let mut open = self.nonces.0.lock();
         if open.len() >= NONCES_MAX {
+            // Remove expired nonces only when the table is full; until then they do no harm.
             open.retain(|_, expires_ms| *expires_ms > now_ms);
         }
         if open.len() >= NONCES_MAX {
@@ -71,6 +72,7 @@ impl Accounts {
     /// Creates an account for a program that knows the secret, and logs it in.
     pub async fn register_by_secret(&self, request: SharedSecretRequest) -> Result<LoggedIn> {
         let secret = self.registration_secret()?;
+        // A nonce works once, even if the HMAC turns out to be wrong.
         let expires_ms = self.nonces.0.lock().remove(&request.nonce);
         if expires_ms.is_none_or(|expires_ms| expires_ms <= self.core.now_ms()) {
             return Err(Error::invalid("The nonce is unknown or too old: ask for a new one."));

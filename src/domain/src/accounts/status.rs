@@ -113,6 +113,7 @@ impl Accounts {
             let row = table::get(tx.tx(), user)?.ok_or_else(|| Error::not_found("There is no such account."))?;
             let erased = if erase { table::ERASED } else { 0 };
             let flags = (row.flags | erased) & !table::ADMIN;
+            // A repeated deactivation keeps the time of the first one.
             table::deactivate(tx.tx(), user, row.deactivated_ms.unwrap_or_else(|| core.now_ms()), flags)?;
             pushers::erase(tx.tx(), user)?;
             if erase {
@@ -124,6 +125,8 @@ impl Accounts {
             also(tx)
         });
         let done = write.await?;
+        // After the commit, because these tokens live in memory. A login between the commit and this line fails in
+        // `check_usable`.
         self.revoke_login_tokens(user);
         Ok(done)
     }

@@ -78,6 +78,7 @@ impl Admin {
                         continue;
                     }
                     if items.len() == limit {
+                        // Another match exists, so there is a next page; it starts after the last returned account.
                         return Ok((items, Some(after)));
                     }
                     after.clone_from(&row.localpart);

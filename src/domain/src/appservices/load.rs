@@ -64,6 +64,7 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>> {
 fn read(path: &Path, server_name: &ServerName) -> Result<(String, Registration), String> {
     let bytes_max = limits::APPSERVICE_FILE_BYTES_MAX;
     let mut bytes = Vec::new();
+    // One byte more than the limit tells a file that is too long from one that fits exactly.
     let file = File::open(path).and_then(|file| file.take(bytes_max + 1).read_to_end(&mut bytes));
     file.map_err(|error| format!("it cannot be read ({error}): let the user that runs this server read it"))?;
     if bytes.len() as u64 > bytes_max {

@@ -132,6 +132,7 @@ impl Calls {
         let Some(own) = self.own.get() else { return Ok(()) };
         let using = own.running.users().into_iter().filter(|user| user.allocations > 0).map(|user| user.user);
         let mut looked_at: BTreeSet<String> = using.chain(self.keeper.revoked()).collect();
+        // Users whose status changed may hold credentials without being on the relay yet.
         let changed = self.core.notifier.take_account_status_changes();
         if !changed.is_empty() {
             let names = self.core.store.read("relay_standings", move |tx| {

@@ -89,6 +89,7 @@ fn current_updates(core: &Core, tx: &mut dyn Tx, user: UserSn) -> Result<Vec<Edu
     let stream = remote_devices::stream(tx, user)?.unwrap_or_default();
     let signatures = device_keys::signatures(tx, user, user)?;
     let mut updates = Vec::new();
+    // Newest first, because the number of updates is limited.
     for row in devices::of_user(tx, user)?.into_iter().rev() {
         if updates.len() == limits::DEVICES_ANNOUNCED_ON_JOIN_MAX {
             break;
@@ -144,6 +145,7 @@ fn identity(tx: &mut dyn Tx, user: UserSn, id: &UserId) -> Result<Edu> {
         let place = match kind {
             KeyKind::Master => &mut update.master_key,
             KeyKind::SelfSigning => &mut update.self_signing_key,
+            // Only its owner may see the user-signing key.
             KeyKind::UserSigning => continue,
         };
         *place = Some(signed::raw(&signed::with_signatures(&row.json, &row.public, &signatures)?)?);

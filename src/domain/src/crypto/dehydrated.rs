@@ -58,8 +58,10 @@ impl Crypto {
         let checked = keys::CheckedUpload::new(&upload.keys, owner)?;
         let (core, user, now_ms) = (self.core.clone(), who.user, self.core.now_ms());
         let write = move |tx: &mut WriteTx<'_>| {
+            // First, so that the new device may reuse the ID of the old one.
             remove(&core, tx, user)?;
             if devices::find(tx.tx(), user, upload.device_id.as_str())?.is_some() {
+                // This also rolls back the removal above.
                 return Err(Error::invalid("One of your devices has that id already."));
             }
             let device = devices::insert(tx, user, upload.device_id.as_str(), upload.name.as_deref(), now_ms)?;

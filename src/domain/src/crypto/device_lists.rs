@@ -69,6 +69,7 @@ pub fn for_sync(
     for (room, moves) in moves_by_room(tx, user, after, upto)? {
         by_moves(tx, user, room, &moves, &mut changed, &mut gone)?;
     }
+    // Clients always track the devices of their own user.
     gone.remove(&user);
     let left = without_shared_room(tx, user, gone)?;
     changed.retain(|changed| !left.contains(changed));
@@ -119,6 +120,7 @@ fn by_moves(
     let mine = match moves.get(&user) {
         Some(mine) => *mine,
         None => {
+            // The user's own membership did not change in this window.
             let now = memberships::get(tx, room, user)?.map_or(Membership::Leave, |row| row.membership);
             Moved { before: now, now, was_out: false }
         }

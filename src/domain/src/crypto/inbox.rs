@@ -112,6 +112,7 @@ fn fits(usage: InboxUsage, share: InboxShare, bytes: u64) -> bool {
 fn targets(tx: &mut WriteTx<'_>, user: UserSn, target: &DeviceIdOrAllDevices) -> Result<Vec<DeviceSn>> {
     Ok(match target {
         DeviceIdOrAllDevices::AllDevices => devices::of_user(tx.tx(), user)?.into_iter().map(|row| row.sn).collect(),
+        // PostgreSQL refuses text with a NUL character, so do not look such an ID up.
         DeviceIdOrAllDevices::DeviceId(id) if !may_exist(id.as_str()) => Vec::new(),
         DeviceIdOrAllDevices::DeviceId(id) => {
             devices::find(tx.tx(), user, id.as_str())?.map(|row| row.sn).into_iter().collect()

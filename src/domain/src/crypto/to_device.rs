@@ -75,12 +75,14 @@ impl Crypto {
         let (core, device, now_ms) = (self.core.clone(), who.device, self.core.now_ms());
         let sender = who.user_id.clone();
         let write = move |tx: &mut WriteTx<'_>| {
+            // The transaction ID is committed with the messages, so a retry never sends them twice, even after a crash.
             if txns::find(tx.tx(), device, key)?.is_some() {
                 return Ok(());
             }
             txns::insert(tx.tx(), device, key, "", now_ms)?;
             for parcel in &parcels {
                 let share = inbox::sender_share(&sender);
+                // An error rolls back all messages and the transaction ID, so the client can retry the same request.
                 inbox::deliver(&core, tx, parcel, share)?.all()?;
             }
             remote.iter().try_for_each(|(server, edu)| core.outgoing.edu(&core, tx, [&**server], edu))
@@ -118,6 +120,7 @@ impl Received {
             return Ok(());
         }
         let now_ms = core.now_ms();
+        // The message ID is committed with the messages, so a duplicate is recognised even after a crash.
         if remote_devices::receive(tx.tx(), self.sender.as_str(), &self.message_id, now_ms)? {
             for parcel in &self.parcels {
                 let share = inbox::remote_share(tx, &self.sender, &parcel.to)?;

@@ -35,6 +35,7 @@ pub(crate) fn purge(
         devices::delete(tx.tx(), device.sn)?;
     }
     if !had_keys.is_empty() {
+        // This wakes the user as well.
         announce(core, tx, user, Changed::Gone(&had_keys))?;
     } else if !gone.is_empty() {
         wake(core, tx, user);

@@ -63,9 +63,11 @@ impl PresenceBook {
             return Ok(());
         }
         let now = Instant::now();
+        // `last_active_ago` may reach back before this machine's clock started; the user then counts as idle.
         let active = now.checked_sub(Duration::from_millis(news.last_active_ago.into()));
         let active = active.or_else(|| now.checked_sub(IDLE_AFTER)).unwrap_or(now);
         let status = news.status_msg.filter(|status| status.len() <= limits::PRESENCE_STATUS_BYTES_MAX);
+        // Nothing visible changes: update the times and wake no client.
         if let Some(entry) = self.users.lock().get_mut(&user)
             && entry.state == news.presence
             && entry.status == status
@@ -137,6 +139,7 @@ impl PresenceBook {
     /// user who joins.
     pub(super) async fn tell_newcomers(self: &Arc<Self>) {
         let (after, upto) = (*self.joins_upto.lock(), self.core.store.position());
+        // Advance first: a failed write is not repeated, because the next state change reaches these servers anyway.
         *self.joins_upto.lock() = upto;
         if !self.is_federated() || after >= upto {
             return;

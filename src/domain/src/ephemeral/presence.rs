@@ -152,6 +152,7 @@ impl PresenceBook {
 
     /// Records a sync of the user with this `set_presence`. Of several devices, the most available one counts.
     pub async fn seen(self: &Arc<Self>, who: &Requester, state: &PresenceState) -> Result<()> {
+        // With `set_presence=offline`, a sync does not affect the presence (client-server API, `GET /sync`).
         if !self.enabled() || *state == PresenceState::Offline {
             return Ok(());
         }
@@ -215,6 +216,7 @@ impl PresenceBook {
                 {
                     let mut users = this.users.lock();
                     let before = users.get(&user);
+                    // The state may have changed since the expiry was decided: keep the newer one.
                     if let Cause::Faded(seen) = cause
                         && before.is_none_or(|entry| entry.changed != seen)
                     {
@@ -286,6 +288,7 @@ impl PresenceBook {
             let state = match entry.state {
                 PresenceState::Offline => return None,
                 _ if entry.told.is_none() => (now - entry.seen > UNHEARD_AFTER).then_some(PresenceState::Offline)?,
+                // A sync that is still waiting keeps the user online.
                 _ if now - entry.seen > OFFLINE_AFTER && !self.core.notifier.is_awaited(*user) => {
                     PresenceState::Offline
                 }

@@ -214,6 +214,7 @@ impl Typing {
                 () = sleep_until(next) => {
                     if let Err(error) = self.end_overdue().await {
                         tracing::warn!(%error, "Failed to end typing.");
+                        // Do not retry a failing write in a tight loop.
                         tokio::time::sleep(Duration::from_secs(1)).await;
                     }
                 }
@@ -240,6 +241,7 @@ impl Typing {
                 let this = this.clone();
                 tx.after_commit(move || {
                     if let Some(room) = this.rooms.lock().get_mut(&room) {
+                        // Compare again: a user may have gone on typing meanwhile.
                         room.typing.retain(|_, typist| typist.until > now);
                         room.changed = at;
                     }

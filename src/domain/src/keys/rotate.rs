@@ -36,6 +36,7 @@ pub(crate) async fn rotate(
             }
             let core = Arc::clone(&here);
             tx.after_commit(move || {
+                // Retire first, then switch: the old key is published at every moment, under one heading or the other.
                 core.key.retired.write().push(old);
                 core.key.current.store(next, Ordering::Release);
             });

@@ -37,6 +37,7 @@ impl Accessed {
             return;
         }
         let mut noted = self.0.lock();
+        // Beyond the limit, which bounds memory, the access is dropped; a later one sets the time.
         if noted.len() < limits::MEDIA_ACCESSES_NOTED_MAX {
             noted.insert((server.cloned(), id.to_owned()), now_ms);
         }

@@ -39,6 +39,7 @@ impl Media {
     /// Deletes a file if no row refers to it; returns whether it did.
     pub(super) async fn delete_unused(&self, hash: Hash) -> Result<bool> {
         let alone = self.gate.0.clone().write_owned().await;
+        // Check under the exclusive lock: no upload of the same bytes is then between its file and its row.
         if self.core.store.read("media_file_used", move |tx| is_used(tx.tx(), &hash)).await? {
             return Ok(false);
         }

@@ -94,6 +94,7 @@ impl Media {
         let until = Instant::now() + Duration::from_millis(wait_ms.min(limits::MEDIA_WAIT_MS_MAX));
         let mut arrival = self.arrivals.expect(id);
         let mut stopping = self.core.notifier.subscribe(who);
+        // Read again after subscribing: an upload since the first read is found here, a later one wakes the wait below.
         let found = self.look_once(id, also).await?;
         if found.is_some() || self.core.notifier.is_closed() {
             return Ok(found);

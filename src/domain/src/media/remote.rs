@@ -103,6 +103,7 @@ fn evict(tx: &mut WriteTx<'_>, bytes_max: u64) -> Result<Vec<[u8; 32]>> {
         }
         over = over.saturating_sub(row.bytes);
         remote_media::delete(tx.tx(), &row.server, &row.id)?;
+        // Another upload may have the same bytes: thumbnails go with the last of them.
         if !files::is_original(tx.tx(), &row.hash)? {
             unused.extend(thumbnails::delete(tx.tx(), &row.hash)?);
         }

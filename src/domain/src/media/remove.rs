@@ -40,6 +40,7 @@ fn delete_rows(tx: &mut WriteTx<'_>, ids: &[String]) -> Result<Deleted> {
         let Some(MediaRow { id, hash, .. }) = media::get(tx.tx(), id)? else { continue };
         media::delete(tx.tx(), &id)?;
         deleted.ids.push(id);
+        // Another upload may have the same bytes: file and thumbnails go with the last of them.
         if !files::is_original(tx.tx(), &hash)? {
             deleted.files.extend(thumbnails::delete(tx.tx(), &hash)?);
             deleted.files.push(hash);

@@ -71,6 +71,7 @@ impl Media {
 
     async fn make(&self, original: &Original, spec: Spec) -> Result<MediaFile> {
         let key = key(original.hash, spec);
+        // One at a time per thumbnail, so that concurrent requests do not decode the same image.
         let _turn = self.making.take(key).await;
         // The previous holder of the permit may have made it.
         let known = self.core.store.read("thumbnail_known", move |tx| thumbnails::get(tx.tx(), &key)).await?;

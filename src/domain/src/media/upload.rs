@@ -117,6 +117,8 @@ impl MediaUpload<'_> {
     pub async fn finish(self) -> Result<OwnedMxcUri> {
         let Self { media, writer, id, uploader, announced_ms, content_type, file_name } = self;
         let address = media.address(&id);
+        // Take the lock before the file gets its name, and hold it until the row is committed: `delete_unused` must not
+        // run in between.
         let coming_in = media.gate.come_in().await;
         let Stored { hash, bytes, head, .. } = writer.finish().await.map_err(refuse::disk)?;
         let (now_ms, arrivals) = (media.core.now_ms(), media.arrivals.clone());
@@ -139,6 +141,7 @@ impl MediaUpload<'_> {
                 announced_media::delete(tx.tx(), id.as_str())?;
             }
             media::insert(tx.tx(), &row)?;
+            // Wake waiting downloads after the commit, when they can read the row.
             tx.after_commit(move || {
                 arrivals.came(&id);
                 drop(coming_in);

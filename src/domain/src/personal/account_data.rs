@@ -90,6 +90,7 @@ pub(super) fn resolve(tx: &mut dyn Tx, user: UserSn, room: Option<&RoomId>) -> R
 /// so that a user over the quota can get back under it.
 fn check_quota(tx: &mut dyn Tx, user: UserSn, before: Option<&str>, content: &str) -> Result<()> {
     let (old, new) = (before.map_or(0, str::len) as u64, content.len() as u64);
+    // Without this, a user over the quota could not shrink an item.
     if before.is_some() && new <= old {
         return Ok(());
     }

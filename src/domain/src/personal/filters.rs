@@ -39,6 +39,7 @@ impl Filters {
         let (json, _) = read(json)?;
         let id = id(&json);
         let (user, known) = (who.user, id.clone());
+        // Clients upload the same filter at each start: only a new one costs a write.
         if self.core.store.read("filter_find", move |tx| table::get(tx.tx(), user, &known)).await?.is_some() {
             return Ok(id);
         }

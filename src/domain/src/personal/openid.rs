@@ -37,6 +37,7 @@ impl OpenIdToken {
         let token = format!("{PREFIX}{}", self.core.seams.random.alphanumeric(RANDOM_CHARS));
         let (hash, user, now_ms) = (hash(&token), who.user, self.core.now_ms());
         let write = move |tx: &mut WriteTx<'_>| {
+            // Expired tokens must not count towards the limit.
             table::purge(tx.tx(), user, now_ms)?;
             if table::count(tx.tx(), user)? >= limits::OPENID_TOKENS_PER_USER_MAX {
                 let reason = Reason::LimitExceeded { retry_after_ms: limits::OPENID_TOKEN_MS_MAX };

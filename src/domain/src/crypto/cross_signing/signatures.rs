@@ -64,6 +64,7 @@ fn check_all(tx: &mut dyn Tx, who: &Requester, keys: SignedKeys) -> Result<(Vec<
         for (item, json) in items {
             match check(tx, who, &owner, &item, &json) {
                 Ok(found) => good.extend(found),
+                // A fault of the server fails the request; a refusal concerns its item only.
                 Err(Error::Fault(fault)) => return Err(fault.into()),
                 Err(refusal) => {
                     failed.entry(owner.clone()).or_default().insert(item, refusal);
@@ -148,6 +149,7 @@ fn own_devices(tx: &mut dyn Tx, who: &Requester, object: &CanonicalJsonObject) -
 fn keep(core: &Arc<Core>, tx: &mut WriteTx<'_>, signer: UserSn, good: &[Good]) -> Result<()> {
     let (mut own_devices, mut own_master, mut others) = (BTreeSet::new(), false, BTreeSet::new());
     for Good { target, item, is_device, key_id, signature, payload } in good {
+        // The key was replaced since the check, so the signature is on something else.
         if stored(tx.tx(), *target, item)?.as_ref() != Some(payload) {
             continue;
         }

@@ -42,6 +42,7 @@ impl Crypto {
             let message = format!("Claim keys of at most {} devices at a time.", limits::KEYS_QUERY_USERS_MAX);
             return Err(Error::invalid(message));
         }
+        // The caller asks other servers for the keys of their users.
         let claims: KeyClaims = claims.into_iter().filter(|(user, _)| self.core.is_local(user)).collect();
         if claims.is_empty() {
             return Ok(ClaimedKeys::new());

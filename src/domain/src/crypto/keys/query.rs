@@ -54,6 +54,7 @@ impl Crypto {
                     of_user(tx.tx(), KeysViewer::User(viewer), user, &wanted, &mut queried)?;
                     continue;
                 }
+                // Computed at most once per query, and only if a remote user is in it.
                 let sight = match &sight {
                     Some(sight) => sight,
                     None => sight.insert(SharedRooms::now(tx.tx())?),

@@ -47,6 +47,7 @@ impl Crypto {
         let nothing =
             upload.device_keys.is_none() && upload.one_time_keys.is_empty() && upload.fallback_keys.is_empty();
         if nothing {
+            // Clients send an empty upload to read the counts: no write is needed.
             return self.core.store.read("keys_of_device", move |tx| counts(tx.tx(), device)).await;
         }
         let checked = CheckedUpload::new(&upload, UploadOwner { user: &who.user_id, device: &who.device_id })?;

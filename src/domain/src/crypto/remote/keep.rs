@@ -26,11 +26,13 @@ pub fn keep(
     let sight = SharedRooms::now(tx.tx())?;
     for (user_id, list) in lists {
         let Some(owner) = users::find(tx.tx(), user_id.as_str())? else { continue };
+        // Without a shared room no updates arrive, so the copy would go stale unnoticed.
         if !sight.covers(tx.tx(), owner)? {
             remote_devices::forget(tx.tx(), owner)?;
             continue;
         }
         let known = remote_devices::list(tx.tx(), owner)?;
+        // An update that arrived after the request may be missing from the response.
         let overtaken = device_lists::newest(tx.tx(), owner)?.is_some_and(|newest| newest > asked);
         let synced = if overtaken { Position::ZERO } else { asked };
         let mut changed = replace_devices(tx, owner, &list.devices)?;

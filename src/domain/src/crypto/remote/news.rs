@@ -39,6 +39,7 @@ pub struct DeviceNews {
 /// shares a room with a local user.
 pub fn device_news(core: &Arc<Core>, tx: &mut WriteTx<'_>, owner: UserSn, news: &DeviceNews) -> Result<()> {
     if let Some(known) = remote_devices::list(tx.tx(), owner)? {
+        // A duplicate: the other server retries a transaction whose response was lost.
         if known.stream == Some(news.stream) {
             return Ok(());
         }
