@@ -38,6 +38,7 @@ impl PeerRules {
     #[must_use]
     pub fn judge(&self, ip: IpAddr, own: &[IpAddr], relayed: &[IpAddr]) -> PeerVerdict {
         let within = |nets: &[Cidr]| nets.iter().any(|net| net.contains(ip));
+        // The machine's own addresses come before the operator's lists, so that neither list can open them.
         if relayed.contains(&ip) {
             PeerVerdict::OwnPortsOnly
         } else if own.contains(&ip) {

@@ -114,6 +114,7 @@ async fn read_packet(stream: &mut (impl AsyncRead + Unpin), packet: &mut [u8]) -
         1 => CHANNEL_HEADER_BYTES + length.next_multiple_of(4),
         _ => return Err(strange()),
     };
+    // The length is from the network: check it before reading.
     let rest = packet.get_mut(CHANNEL_HEADER_BYTES..whole).filter(|_| whole <= FRAME_BYTES_MAX).ok_or_else(strange)?;
     stream.read_exact(rest).await?;
     Ok(whole)

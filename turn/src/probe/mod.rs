@@ -150,6 +150,7 @@ async fn probe_at(at: SocketAddr, probe: &Probe) -> Result<Report, ProbeError> {
     };
     let set_up = start.elapsed();
     let exchanged = exchange(&one, &other).await;
+    // Release both before an error returns, so that a failed test leaves no allocations.
     let relayed = [one.relayed, other.relayed];
     one.release().await;
     other.release().await;

@@ -123,7 +123,7 @@ impl Accounts {
         if new.password.is_none() && matches!(new.authority, Authority::Anyone | Authority::Token(_)) {
             return Err(refuse(Reason::MissingParam, "Choose a password."));
         }
-        // Hash last, after all cheap checks.
+        // Hash only after the checks above, because it is slow.
         let password = match new.password {
             Some(password) => {
                 self.hasher.check_strength(&password)?;

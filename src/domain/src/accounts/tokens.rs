@@ -68,7 +68,6 @@ pub(crate) fn issue_pair(core: &Core, tx: &mut dyn Tx, device: DeviceSn, parent:
     let (access_token, refresh_token) = (random(core, ACCESS), random(core, REFRESH));
     let refresh = sha(&refresh_token);
     let lifetime_ms = lifetimes.access_token_lifetime_ms;
-    // The refresh token first: the row of the access token refers to it.
     tokens::refresh_insert(tx, &refresh, device, lifetimes.refresh_token_lifetime_ms.map(|ms| now_ms + ms), parent)?;
     tokens::insert(tx, &sha(&access_token), device, Some(now_ms + lifetime_ms), Some(&refresh))?;
     Ok(Issued { access_token, refresh_token: Some(refresh_token), expires_in_ms: Some(lifetime_ms) })

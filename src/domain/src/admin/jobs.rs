@@ -62,6 +62,7 @@ impl Jobs {
         let entry = Arc::new(Entry { shown: Mutex::new(job), cancelled: AtomicBool::new(false) });
         jobs.push(Arc::clone(&entry));
         let finished = jobs.iter().filter(|job| job.shown.lock().state != State::Running).count();
+        // The oldest finished jobs are removed; running ones never.
         let mut superfluous = finished.saturating_sub(FINISHED_MAX);
         jobs.retain(|job| {
             let goes = superfluous > 0 && job.shown.lock().state != State::Running;

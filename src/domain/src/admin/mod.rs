@@ -50,7 +50,7 @@ pub struct AdminPage<T> {
 /// Which page of a list to return.
 #[derive(Debug, Clone, Default)]
 pub struct PageRequest {
-    /// [`Page::next`] of the previous page; `None` for the first page.
+    /// [`AdminPage::next`] of the previous page; `None` for the first page.
     pub from: Option<String>,
     /// Number of rows; `None` for the default.
     pub limit: Option<usize>,

@@ -86,6 +86,7 @@ impl Admin {
                         continue;
                     }
                     if items.len() == limit {
+                        // Another match exists, so there is a next page; it starts after the last returned room.
                         return Ok(AdminPage { items, next: Some(after.0.to_string()) });
                     }
                     after = row.sn;
@@ -159,6 +160,7 @@ fn members(core: &Core, tx: &mut dyn Tx, room: &RoomRow) -> Result<Vec<JoinedMem
         };
         joined.push((level, user_id, row.event));
     }
+    // By user ID among equals, so that the order is stable.
     joined.sort_by(|one, other| other.0.cmp(&one.0).then_with(|| one.1.cmp(&other.1)));
     let member = |(power_level, user_id, event)| {
         let display_name = core.events.get(tx, event)?.pdu.content_str("displayname");

@@ -1,8 +1,8 @@
 //! Device inboxes for to-device messages, and how senders share their space.
 //!
 //! An accepted message stays until its device has received it, however full the inbox is: a dropped room key makes
-//! messages undecryptable for ever. Instead, a sender who has used up their share is refused. Local users and users who
-//! share a room with the recipient have a share each; a server without a shared room has a small one, and all such
+//! messages permanently undecryptable. Instead, a sender who has used up their share is refused. Local users and users
+//! who share a room with the recipient have a share each; a server without a shared room has a small one, and all such
 //! servers together leave most of the inbox free.
 
 use std::collections::HashSet;

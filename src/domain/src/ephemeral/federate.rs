@@ -139,7 +139,7 @@ impl PresenceBook {
     /// user who joins.
     pub(super) async fn tell_newcomers(self: &Arc<Self>) {
         let (after, upto) = (*self.joins_upto.lock(), self.core.store.position());
-        // Advance first: a failed write is not repeated, because the next state change reaches these servers anyway.
+        // Advance first: a failed write is not repeated. The next state change reaches these servers anyway.
         *self.joins_upto.lock() = upto;
         if !self.is_federated() || after >= upto {
             return;

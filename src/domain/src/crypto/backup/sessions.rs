@@ -136,6 +136,7 @@ fn writable(tx: &mut dyn Tx, user: UserSn, version: i64) -> Result<VersionRow> {
     if newest.version == version {
         return Ok(newest);
     }
+    // An unknown version is `M_NOT_FOUND`, an older one `M_WRONG_ROOM_KEYS_VERSION`.
     existing(backups::get(tx, user, version)?)?;
     let message = format!("Keys go to the newest version of the backup, {}.", newest.version);
     let refusal = error::refusal(Reason::WrongRoomKeysVersion, message);

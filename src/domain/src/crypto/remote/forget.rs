@@ -15,6 +15,7 @@ impl Crypto {
     pub async fn forget_remote(&self) -> Result<()> {
         let (store, now_ms) = (&self.core.store, self.core.now_ms());
         let before_ms = now_ms.saturating_sub(limits::RECEIVED_MESSAGE_MS_MAX);
+        // Most runs find nothing: read first, so that they need no write.
         let old =
             store.read("received_messages_old", move |tx| remote_devices::any_received(tx.tx(), before_ms)).await?;
         if old {

@@ -70,6 +70,7 @@ pub(super) fn device(user: &UserId, id: &DeviceId, json: &str, name: Option<Stri
     }
     let mut object = signed::object(json, limits::IDENTITY_KEY_BYTES_MAX, "device_keys")?;
     public_keys(&object, UploadOwner { user, device: id })?;
+    // `unsigned` is not covered by the signature: keep only the name from it.
     let named = signed::nested(&object, "unsigned").and_then(|unsigned| signed::text(unsigned, NAME));
     let name = name.or_else(|| named.map(str::to_owned));
     object.remove("unsigned");

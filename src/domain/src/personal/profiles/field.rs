@@ -23,7 +23,7 @@ impl ProfileField {
 
     /// A field to remove.
     ///
-    /// Refuses names as [`Field::set`] does.
+    /// Refuses names as [`ProfileField::set`] does.
     pub fn removed(name: &str) -> Result<Self> {
         Self::set(name, None)
     }
