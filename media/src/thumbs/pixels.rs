@@ -1,4 +1,4 @@
-//! A decoded picture and its resizing.
+//! A decoded image and its resizing.
 
 use super::ThumbError;
 use super::size::TargetSize;
@@ -6,7 +6,7 @@ use fast_image_resize::images::TypedImage;
 use fast_image_resize::pixels::{U8, U8x2, U8x3, U8x4};
 use fast_image_resize::{FilterType, MulDiv, PixelTrait, ResizeAlg, ResizeOptions, Resizer};
 
-/// What the bytes of one pixel are.
+/// The channels of one pixel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Layout {
     Gray,
@@ -30,25 +30,25 @@ impl Layout {
     }
 }
 
-/// A decoded picture, 8 bits a channel, row by row without gaps.
+/// A decoded image, 8 bits per channel, in rows without gaps.
 pub(super) struct Pixels {
     pub(super) width: u32,
     pub(super) height: u32,
     pub(super) layout: Layout,
     pub(super) bytes: Vec<u8>,
-    /// Colours are already multiplied by alpha.
+    /// Whether the colours are premultiplied by alpha.
     pub(super) premultiplied: bool,
 }
 
 impl Pixels {
-    /// The picture in the target's size, cutting away what does not have its shape.
-    /// Takes the picture apart: it and the result are in memory together only while filtering.
+    /// Scales the image to the target's size and crops it to the target's aspect ratio. Consumes the image: it and the
+    /// result are in memory together only while filtering.
     pub(super) fn resize(self, target: TargetSize) -> Result<Self, ThumbError> {
         let layout = self.layout;
         if (self.width, self.height) == (target.width, target.height) && !self.premultiplied {
             return Ok(self);
         }
-        // The typed functions, because the ones that look at the type compile all thirteen that the crate has.
+        // Use the typed functions: the generic ones compile all thirteen pixel types of the crate.
         let bytes = match self.layout {
             Layout::Gray => self.resize_as::<U8>(target),
             Layout::GrayAlpha => self.resize_as::<U8x2>(target),
@@ -61,7 +61,7 @@ impl Pixels {
     fn resize_as<P: PixelTrait>(mut self, target: TargetSize) -> Result<Vec<u8>, ThumbError> {
         let alpha = self.layout.has_alpha();
         let mut source = TypedImage::<P>::from_buffer(self.width, self.height, &mut self.bytes).map_err(unreadable)?;
-        // In place: the resizer's own handling of alpha would copy the whole picture.
+        // Premultiply in place: the resizer's own alpha handling would copy the whole image.
         if alpha && !self.premultiplied {
             MulDiv::new().multiply_alpha_inplace_typed(&mut source).map_err(unreadable)?;
         }
@@ -80,7 +80,7 @@ impl Pixels {
     }
 }
 
-/// Any failure of a decoder or encoder, as the reason why the picture is not readable.
+/// Converts any failure of a decoder or encoder.
 pub(super) fn unreadable(error: impl std::fmt::Display) -> ThumbError {
     ThumbError::Unreadable(error.to_string())
 }

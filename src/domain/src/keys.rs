@@ -1,7 +1,7 @@
-//! The server's own signing key: made on the first start, kept in the database, never shipped.
+//! The server's signing key: generated on the first start and stored in the database.
 //!
-//! `rotate` puts a new key in its place while the server runs. Keys that are out of use are published on, so that others can
-//! still check what was signed with them.
+//! `rotate` replaces it while the server runs. Retired keys stay published, so that other servers can still verify old
+//! signatures.
 
 mod rotate;
 
@@ -19,34 +19,34 @@ use parking_lot::RwLock;
 use ruma::signatures::{Ed25519KeyPair, KeyPair};
 use sha2::{Digest, Sha256};
 
-/// PKCS#8 for Ed25519 is this and then the 32 secret bytes (RFC 8410, section 7).
+/// The prefix of an Ed25519 key in PKCS#8; the 32 secret bytes follow (RFC 8410, section 7).
 const PKCS8_PREFIX: [u8; 16] =
     [0x30, 0x2E, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2B, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
-/// Keys that one run of the server may use, one after the other.
+/// Keys that one run of the server can use, in sequence.
 const KEYS_PER_RUN_MAX: usize = 16;
 
-/// The key that signs events and requests, and those that did before.
+/// The current signing key, and those used before in this run.
 pub struct SigningKey {
-    /// In the order of use. Never taken out: whoever is signing holds a reference.
+    /// Keys in order of use. None is ever removed: concurrent signers hold references.
     pairs: [OnceLock<Ed25519KeyPair>; KEYS_PER_RUN_MAX],
-    /// Which of them is in use. The key is there before this names it.
+    /// Index of the current key. The key is stored before this index points to it.
     current: AtomicUsize,
     retired: RwLock<Vec<RetiredKey>>,
 }
 
-/// The public half of a key that is out of use.
+/// The public half of a retired key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RetiredKey {
-    /// With its algorithm, such as `ed25519:h_Xy12ab`.
+    /// The key ID with its algorithm, such as `ed25519:h_Xy12ab`.
     pub id: String,
     /// The public key.
     pub public: [u8; 32],
-    /// When it was put out of use.
+    /// When it was retired.
     pub expired_ms: Millis,
 }
 
 impl SigningKey {
-    /// The key in use; a fresh one when there is none yet.
+    /// Loads the current key, or generates one if there is none.
     pub fn load_or_create(store: &Store, seams: &Seams) -> Result<Self> {
         let now_ms = seams.clock.now_ms();
         let random = seams.random.clone();
@@ -66,7 +66,7 @@ impl SigningKey {
         Ok(key)
     }
 
-    /// The key of 32 secret bytes.
+    /// Builds the key from 32 secret bytes.
     pub fn from_seed(seed: &[u8], id: String) -> Result<Self> {
         let pairs: [OnceLock<Ed25519KeyPair>; KEYS_PER_RUN_MAX] = Default::default();
         pairs[0].get_or_init({
@@ -76,28 +76,29 @@ impl SigningKey {
         Ok(Self { pairs, current: AtomicUsize::new(0), retired: RwLock::default() })
     }
 
-    /// For ruma's signing functions.
+    /// The key pair for ruma's signing functions.
     #[must_use]
     pub fn pair(&self) -> &Ed25519KeyPair {
+        // Pairs with the `Release` in `rotate`.
         self.pairs[self.current.load(Ordering::Acquire)].get().expect("a key is set before `current` names it")
     }
 
-    /// The id of the key in use, with its algorithm.
+    /// The current key ID with its algorithm.
     #[must_use]
     pub fn id(&self) -> String {
         key_id(self.pair())
     }
 
-    /// A secret that follows from the key and `purpose` alone: it need not be kept, and whoever has not got the key cannot
-    /// guess it. It is the hash of a signature that nobody else gets to see: what is signed for others is JSON, and begins
-    /// with `{`. Another key gives other secrets.
+    /// Derives a secret from the key and `purpose`, which need not be stored and cannot be guessed without the key. It
+    /// is the hash of a signature that is never published: published signatures are over JSON, which begins with `{`.
+    /// After a rotation the secrets differ.
     #[must_use]
     pub fn derive(&self, purpose: &str) -> [u8; 32] {
         let text = format!("hearth secret: {purpose}");
         Sha256::digest(self.pair().sign(text.as_bytes()).as_bytes()).into()
     }
 
-    /// The keys that are out of use, oldest first.
+    /// The retired keys, oldest first.
     #[must_use]
     pub fn retired(&self) -> Vec<RetiredKey> {
         self.retired.read().clone()
@@ -119,7 +120,7 @@ fn pair_of(seed: &[u8], id: String) -> Result<Ed25519KeyPair> {
     Ed25519KeyPair::from_der(&der, id).map_err(|error| Error::fault("reading the signing key", error))
 }
 
-/// Makes a key and keeps it.
+/// Generates a key and stores it.
 fn make(tx: &mut dyn Tx, random: &(dyn Random + 'static), now_ms: Millis) -> Result<SigningKeyRow> {
     let id = format!("h_{}", random.alphanumeric(6));
     let mut seed = vec![0; 32];

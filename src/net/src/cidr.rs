@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 use std::str::FromStr;
 
-/// A network of addresses that share their first bits.
+/// A network: the addresses that share their first bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cidr {
     ip: IpAddr,
@@ -18,16 +18,17 @@ impl Cidr {
         if bits > bits_max(ip) { None } else { Some(Self { ip, bits }) }
     }
 
-    /// Whether `ip` lies in it.
+    /// Whether `ip` is in the network.
     ///
-    /// An IPv4 address is never in an IPv6 network, nor an IPv6 address that embeds an IPv4 one in an IPv4 network: an embedded
-    /// form must not open what its IPv4 form opens, as another machine may translate it. Call [`IpAddr::to_canonical`] first
-    /// where the operating system has written an IPv4 address as `::ffff:…`, as a socket of both families does.
+    /// An IPv4 address is never in an IPv6 network, nor an IPv6 address that embeds an IPv4 one in an IPv4 network:
+    /// another machine may translate an embedded form, so it must not be permitted by a rule for its IPv4 form. Call
+    /// [`IpAddr::to_canonical`] first for addresses of a dual-stack socket, where the operating system writes an IPv4
+    /// address as `::ffff:…`.
     #[must_use]
     pub const fn contains(&self, ip: IpAddr) -> bool {
         match (self.ip, ip) {
             (IpAddr::V4(net), IpAddr::V4(ip)) => {
-                // A shift by all bits, which means that any address will do, is no shift to Rust.
+                // A shift by all bits, for a network of all addresses, is `None` in Rust.
                 matches!((net.to_bits() ^ ip.to_bits()).checked_shr(32 - self.bits as u32), None | Some(0))
             }
             (IpAddr::V6(net), IpAddr::V6(ip)) => {
@@ -43,18 +44,18 @@ const fn bits_max(ip: IpAddr) -> u8 {
 }
 
 impl Default for Cidr {
-    /// `127.0.0.1/32`: no more than this machine itself.
+    /// `127.0.0.1/32`: only this machine.
     fn default() -> Self {
         Self { ip: IpAddr::V4(Ipv4Addr::LOCALHOST), bits: 32 }
     }
 }
 
-/// Why a text is no network.
+/// Why a text is not a network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CidrError {
     /// It is not an address, with or without `/` and a number.
     Syntax,
-    /// The address has only so many bits.
+    /// The prefix is longer than the address; the field is the address's number of bits.
     Bits(u8),
 }
 

@@ -1,8 +1,8 @@
-//! IP networks, and which addresses are ordinary hosts of the internet.
+//! IP networks, and which addresses are public.
 //!
-//! One table for all who must not be led into the network around the server: the guard of outgoing requests and the relay for
-//! calls. A crate of its own, without dependencies, because the relay knows nothing else of this server, and the rest of the
-//! server needs no relay to know about addresses. It opens no sockets and resolves no names.
+//! One table protects the server's own network in two places: outgoing requests, and the TURN relay. It is a separate
+//! crate without dependencies: the relay depends on no other part of the server, and the rest of the server needs no
+//! relay to classify addresses. It opens no sockets and resolves no names.
 
 mod cidr;
 #[cfg(test)]

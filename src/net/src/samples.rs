@@ -1,5 +1,5 @@
-//! Addresses that must be refused, and neighbours that must not: one list, which the tests of the table, of the guard of
-//! outgoing requests and of the relay walk. Included by path, so that no build has it but theirs.
+//! Addresses that must be refused, and neighbouring ones that must not. The tests of the table, of outgoing requests
+//! and of the relay share this list. Included by path, so that only their builds contain it.
 
 #![allow(dead_code, reason = "each test takes what it needs")]
 
@@ -44,7 +44,7 @@ pub(crate) const REFUSED_V6: [(&str, &str); 16] = [
     ("ff00::", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"),
 ];
 
-/// Every way to write an IPv4 address as an IPv6 one that some machine translates back.
+/// Every IPv6 form of an IPv4 address that some machine translates back.
 pub(crate) fn embeddings(v4: Ipv4Addr) -> Vec<IpAddr> {
     let bits = u128::from(v4.to_bits());
     let low = |prefix: &str| Ipv6Addr::from_bits(prefix.parse::<Ipv6Addr>().unwrap().to_bits() | bits).into();
@@ -59,7 +59,7 @@ pub(crate) fn embeddings(v4: Ipv4Addr) -> Vec<IpAddr> {
         low("64:ff9b:1::"),
         low("64:ff9b:1:ffff::"),
         at("2002::", 80),
-        // Teredo: the server plain, the client with its bits turned.
+        // Teredo: the server in plain form, the client with inverted bits.
         at("2001::", 64),
         Ipv6Addr::from_bits("2001::".parse::<Ipv6Addr>().unwrap().to_bits() | (!bits & 0xFFFF_FFFF)).into(),
         low("2600:1234:5678:9abc:0:5efe::"),
@@ -67,7 +67,7 @@ pub(crate) fn embeddings(v4: Ipv4Addr) -> Vec<IpAddr> {
     ]
 }
 
-/// Every address that must be refused: both ends of each network, and both again in every embedded form.
+/// Every address that must be refused: both ends of each network, and both in every embedded form.
 pub(crate) fn refused() -> Vec<IpAddr> {
     let ends = REFUSED_V4.iter().chain(&REFUSED_V6).flat_map(|(first, last)| [*first, *last]);
     let mut all: Vec<IpAddr> = ends.map(|ip| ip.parse().unwrap()).collect();
@@ -79,7 +79,7 @@ pub(crate) fn refused() -> Vec<IpAddr> {
     all
 }
 
-/// Addresses just outside of the networks that must be refused.
+/// Addresses just outside the networks that must be refused.
 pub(crate) const PUBLIC: [&str; 28] = [
     "1.0.0.0",
     "9.255.255.255",

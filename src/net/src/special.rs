@@ -1,15 +1,15 @@
-//! Addresses that are not ordinary hosts of the internet: the IANA special-purpose registries, and every form of IPv6 address
-//! that holds an IPv4 one, as each of those could be a way to the first table.
+//! Addresses that are not public: the IANA special-purpose registries, and every IPv6 form that embeds an IPv4 address,
+//! because each of those could reach the addresses of the first table.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// First address and number of bits in common.
+/// First address and prefix length.
 const V4: [(Ipv4Addr, u32); 15] = [
     (Ipv4Addr::new(0, 0, 0, 0), 8),
     (Ipv4Addr::new(10, 0, 0, 0), 8),
     (Ipv4Addr::new(100, 64, 0, 0), 10),
     (Ipv4Addr::new(127, 0, 0, 0), 8),
-    // Link-local, and with it the metadata services of cloud providers.
+    // Link-local, which includes the metadata services of cloud providers.
     (Ipv4Addr::new(169, 254, 0, 0), 16),
     (Ipv4Addr::new(172, 16, 0, 0), 12),
     (Ipv4Addr::new(192, 0, 0, 0), 24),
@@ -25,13 +25,14 @@ const V4: [(Ipv4Addr, u32); 15] = [
     (Ipv4Addr::new(240, 0, 0, 0), 4),
 ];
 
-/// Only 2000::/3 is global unicast; what lies outside (loopback, mapped and compatible addresses, NAT64's 64:ff9b::/96 and
-/// 64:ff9b:1::/48, discard-only, unique local, link- and site-local, multicast, segment routing) is refused by that. These lie inside.
+/// Only 2000::/3 is global unicast. Everything outside it is refused by that rule: loopback, mapped and compatible
+/// addresses, NAT64's 64:ff9b::/96 and 64:ff9b:1::/48, discard-only, unique local, link- and site-local, multicast,
+/// segment routing. These networks are inside it.
 const V6_WITHIN_UNICAST: [(Ipv6Addr, u32); 4] = [
-    // IETF protocol assignments; Teredo (2001::/32), which holds two IPv4 addresses; ORCHID.
+    // IETF protocol assignments; Teredo (2001::/32), which embeds two IPv4 addresses; ORCHID.
     (Ipv6Addr::new(0x2001, 0, 0, 0, 0, 0, 0, 0), 23),
     (Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0), 32),
-    // 6to4 holds an IPv4 address.
+    // 6to4 embeds an IPv4 address.
     (Ipv6Addr::new(0x2002, 0, 0, 0, 0, 0, 0, 0), 16),
     // Documentation (RFC 9637).
     (Ipv6Addr::new(0x3fff, 0, 0, 0, 0, 0, 0, 0), 20),
@@ -49,7 +50,8 @@ fn v6_is_special(ip: Ipv6Addr) -> bool {
         || V6_WITHIN_UNICAST.iter().any(|(net, bits)| (net.to_bits() ^ ip.to_bits()) >> (128 - bits) == 0)
 }
 
-/// Whether `ip` is an ordinary address of the internet: one that requests and datagrams of strangers may be sent to.
+/// Whether `ip` is a public address, to which the server may send requests and datagrams on behalf of untrusted
+/// parties.
 #[must_use]
 pub fn is_public(ip: IpAddr) -> bool {
     match ip {

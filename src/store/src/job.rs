@@ -25,7 +25,7 @@ pub(crate) trait WriteJob: Send {
     fn answer(self: Box<Self>, failure: Option<&Error>);
 }
 
-/// How a closure went.
+/// The outcome of a closure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
     /// It returned `Ok`.

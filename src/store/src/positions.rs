@@ -1,4 +1,4 @@
-//! Positions are handed out from memory, and still no position is used twice, not even after a crash.
+//! Positions are assigned in memory, but none is used twice, even after a crash.
 //!
 //! The database stores an upper bound, `position_reserved`. No position above it is published: a batch that goes above
 //! it raises the bound by a block in the same transaction. A crash skips the rest of the block; a message costs no
@@ -39,7 +39,7 @@ impl Positions {
         Position(self.last)
     }
 
-    /// Takes the next one.
+    /// Takes the next position.
     pub(crate) fn take(&mut self) -> Position {
         self.last += 1;
         Position(self.last)
@@ -62,8 +62,9 @@ impl Positions {
         Ok(Some(bound))
     }
 
-    /// Lowers the bound to right after the last position taken, at a clean end; says whether that wrote anything. The next run
-    /// begins at a position that this one has told nobody, so that it knows the tokens of earlier runs from its own.
+    /// At a clean shutdown, lowers the bound to right after the last position taken; returns whether that wrote
+    /// anything. The next run starts at a position that this one never published, so that it can tell the tokens of
+    /// earlier runs from its own.
     pub(crate) fn settle(&self, tx: &mut dyn Tx) -> Result<bool> {
         let bound = self.last + 1;
         if bound == self.reserved {
@@ -73,7 +74,7 @@ impl Positions {
         Ok(true)
     }
 
-    /// The raised bound is committed.
+    /// Updates the bound in memory after the commit that raised it.
     pub(crate) fn reserved(&mut self, bound: u64) {
         self.reserved = bound;
     }

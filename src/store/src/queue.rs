@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 
 use parking_lot::{Condvar, Mutex};
 
-/// On whose behalf a write happens. Clients go first, but no lane starves.
+/// The origin of a write. Clients go first, but no lane starves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lane {
     /// A client waits for the answer.
@@ -104,7 +104,7 @@ impl<J, const LANES: usize> Queue<J, LANES> {
         self.filled.notify_all();
     }
 
-    /// How many wait in each lane.
+    /// Number of waiting jobs in each lane.
     pub(crate) fn lengths(&self) -> [usize; LANES] {
         let state = self.state.lock();
         std::array::from_fn(|lane| state.lanes[lane].len())

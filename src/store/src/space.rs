@@ -38,7 +38,8 @@ impl Space {
         space
     }
 
-    /// Called when a write failed because the disk is full: deletes the ballast and refuses writes from now on.
+    /// Called when a write failed because the disk is full: deletes the ballast and refuses writes until there is space
+    /// again.
     pub(crate) fn ran_out(&self) {
         if let Some(ballast) = &self.ballast {
             match std::fs::remove_file(&ballast.path) {

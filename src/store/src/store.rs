@@ -23,7 +23,7 @@ use crate::space::Space;
 use crate::tx::{ReadTx, WriteTx};
 use crate::writer::Writer;
 
-/// What [`Store::before_writes`] waits for.
+/// The future that [`Store::before_writes`] returns.
 pub type Before = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 type BeforeWrite = Box<dyn Fn(&'static str) -> Before + Send + Sync>;
@@ -45,7 +45,7 @@ struct Threads {
     readers: Vec<JoinHandle<()>>,
 }
 
-/// What the handles and the threads share.
+/// State shared by the handles and the threads.
 pub(crate) struct Shared {
     pub(crate) engine: Box<dyn Engine>,
     pub(crate) writes: Queue<Box<dyn WriteJob>, 3>,
@@ -174,8 +174,9 @@ impl Store {
         let _ = self.0.shared.published.set(Box::new(published));
     }
 
-    /// Has `before` awaited before each write of an asynchronous caller, with the write's name: a seam for tests, which stop a use
-    /// case between two of its writes there. There is one; a second is not heard. Nothing in the server sets it.
+    /// Sets a function whose future is awaited before each write of an asynchronous caller, with the write's name. It
+    /// lets tests stop a use case between two of its writes; the server never sets it. Only the first call has an
+    /// effect.
     pub fn before_writes(&self, before: impl Fn(&'static str) -> Before + Send + Sync + 'static) {
         let _ = self.0.shared.before_write.set(Box::new(before));
     }

@@ -196,7 +196,8 @@ impl Writer {
         Ok(())
     }
 
-    /// The clean end, unless the store was merely dropped: the next start continues right after the positions of this run.
+    /// Closes the database cleanly, unless the store was merely dropped: the next start then continues right after the
+    /// positions of this run.
     fn finish(mut self) {
         if !self.shared.graceful.load(Ordering::Acquire) {
             return;

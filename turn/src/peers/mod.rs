@@ -1,5 +1,5 @@
-//! Whom the relay may send to. A relay stands inside of a network and sends for strangers: without this it is a way around
-//! every firewall. Decides about addresses only; whether a client asked for a peer is the permissions' matter.
+//! Peer address rules. The relay is inside a network and forwards datagrams of untrusted clients: without these rules
+//! it would bypass every firewall. They only concern addresses; permissions decide which peers a client may use.
 
 #[cfg(test)]
 #[path = "../../../src/net/src/samples.rs"]
@@ -11,36 +11,38 @@ use std::net::IpAddr;
 
 use hearth_net::{Cidr, is_public};
 
-/// Which peers an operator adds and takes away. Neither can open an address of the relay's own.
+/// The operator's additions and exclusions. Neither can open an address of the relay itself.
 #[derive(Debug, Clone, Default)]
 pub struct PeerRules {
-    /// Networks that may be reached although the table refuses them: a LAN whose devices are to take part in calls.
+    /// Networks that are reachable although the table refuses them: a LAN whose devices take part in calls.
     pub allow: Vec<Cidr>,
-    /// Networks that may not be reached although the table has nothing against them. Wins over `allow`.
+    /// Networks that are unreachable although the table permits them. Takes precedence over `allow`.
     pub deny: Vec<Cidr>,
 }
 
-/// What is decided about a peer.
+/// The decision about a peer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PeerVerdict {
-    /// The relay may send to any port of it.
+    /// The relay may send to all its ports.
     Granted,
-    /// It is an address that is relayed from: only ports on which that happens, so that two clients can meet.
+    /// It is a relay address: only allocated ports are permitted, so that two clients of this relay can reach each
+    /// other.
     OwnPortsOnly,
-    /// Nothing may be sent to it.
+    /// The relay may not send to it.
     Refused,
 }
 
 impl PeerRules {
-    /// What applies to `ip`, where `own` are this machine's addresses as far as they are known, and `relayed` those of them
-    /// that are relayed from.
+    /// The decision about `ip`, where `own` are the known addresses of this machine, and `relayed` are those of them
+    /// that the relay allocates on.
     #[must_use]
     pub fn judge(&self, ip: IpAddr, own: &[IpAddr], relayed: &[IpAddr]) -> PeerVerdict {
         let within = |nets: &[Cidr]| nets.iter().any(|net| net.contains(ip));
+        // The machine's own addresses come before the operator's lists, so that neither list can open them.
         if relayed.contains(&ip) {
             PeerVerdict::OwnPortsOnly
         } else if own.contains(&ip) {
-            // Another service may have the same port at another of our addresses.
+            // Another service may use the same port on one of the machine's other addresses.
             PeerVerdict::Refused
         } else if within(&self.deny) || ip.is_unspecified() {
             PeerVerdict::Refused

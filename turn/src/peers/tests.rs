@@ -1,4 +1,4 @@
-//! The whole table, and ways around it.
+//! The whole table, and attempts to bypass it.
 
 use std::net::{IpAddr, Ipv4Addr};
 

@@ -1,4 +1,4 @@
-//! One client of the test: webrtc-rs's TURN client with an allocation, and its errors told apart.
+//! One client of the self-test: webrtc-rs's TURN client with an allocation, and classified errors.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -14,9 +14,9 @@ use crate::credentials::Credentials;
 use crate::limits::FRAME_BYTES_MAX;
 use crate::server::Transport;
 
-/// Datagrams may get lost: how often an answer is waited for. The library sends again by itself.
+/// How often to wait for a response: datagrams may get lost. The library retransmits by itself.
 const TRIES: u32 = 3;
-/// How soon a datagram that was not answered is sent again at first, in milliseconds. On a stream nothing gets lost.
+/// Initial retransmission timeout over UDP, in milliseconds. Streams need none.
 const RESEND_UDP_MS: u16 = 200;
 const RESEND_STREAM_MS: u16 = u16::MAX;
 
@@ -24,13 +24,13 @@ pub(super) struct ProbeClient {
     client: Client,
     link: Link,
     allocation: Arc<dyn Conn + Send + Sync>,
-    /// The relayed address.
+    /// The relayed transport address.
     pub(super) relayed: SocketAddr,
     wait: Duration,
 }
 
 impl ProbeClient {
-    /// Makes an allocation.
+    /// Creates an allocation.
     pub(super) async fn allocate(
         link: Link,
         at: SocketAddr,
@@ -62,7 +62,7 @@ impl ProbeClient {
         match allocated {
             Ok((allocation, relayed)) => Ok(Self { client, link, allocation: Arc::new(allocation), relayed, wait }),
             Err(error) => {
-                // Ends the task that listens, which would keep the connection.
+                // Ends the listening task, which would keep the connection open.
                 let _ = client.close().await;
                 let _ = link.close().await;
                 Err(error)
@@ -70,7 +70,7 @@ impl ProbeClient {
         }
     }
 
-    /// Sends to a peer; gets the permission for it first, the first time.
+    /// Sends to a peer; the library first creates a permission for a new peer.
     pub(super) async fn send(&self, peer: SocketAddr, data: &[u8]) -> Result<(), ProbeError> {
         let what = "a permission";
         match timeout(self.wait * TRIES, self.allocation.send_to(data, peer)).await {
@@ -79,7 +79,7 @@ impl ProbeClient {
         }
     }
 
-    /// Whether this data comes from a peer in time.
+    /// Whether this data arrives from a peer before the timeout.
     pub(super) async fn receives(&self, peer: SocketAddr, data: &[u8]) -> bool {
         let until = Instant::now() + self.wait;
         let mut buffer = vec![0; FRAME_BYTES_MAX];
@@ -92,7 +92,7 @@ impl ProbeClient {
         }
     }
 
-    /// Gives the relayed address back. That it does not work is no finding.
+    /// Deletes the allocation. A failure does not affect the result of the test.
     pub(super) async fn release(self) {
         let _ = timeout(self.wait, self.allocation.close()).await;
         let _ = self.client.close().await;
@@ -100,7 +100,7 @@ impl ProbeClient {
     }
 }
 
-/// The library tells refusals in words: `... (error 401: Unauthorized)`.
+/// The library reports error responses as text: `... (error 401: Unauthorized)`.
 fn failed(what: &'static str, error: &impl std::fmt::Display) -> ProbeError {
     let error = error.to_string();
     let code = error.split_once("(error ").and_then(|(_, rest)| rest.split(':').next()?.trim().parse().ok());

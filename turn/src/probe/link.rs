@@ -1,4 +1,4 @@
-//! The way to the relay as the client library wants it: something that sends and receives packets. For datagrams that is a
+//! The transport to the relay as the client library needs it: a connection that sends and receives packets. UDP uses a
 //! socket; on a stream, with or without TLS, packets follow one another (RFC 8656, section 2.1).
 
 use std::any::Any;
@@ -17,14 +17,14 @@ use super::{Probe, ProbeError};
 use crate::limits::FRAME_BYTES_MAX;
 use crate::server::Transport;
 
-/// A STUN message's header, and that of channel data (RFC 8489, section 5; RFC 8656, section 12.4). Not taken from the relay's own
-/// code, so that a mistake there is not made here as well.
+/// The header of a STUN message, and of ChannelData (RFC 8489, section 5; RFC 8656, section 12.4). Defined again here,
+/// so that a mistake in the relay's own code does not recur in its test.
 const MESSAGE_HEADER_BYTES: usize = 20;
 const CHANNEL_HEADER_BYTES: usize = 4;
 
 pub(super) type Link = Arc<dyn Conn + Send + Sync>;
 
-/// Connects. Waits for at most [`Probe::wait`] for the connection, and as long again for TLS.
+/// Connects. Waits at most [`Probe::wait`] for the connection, and as long again for TLS.
 pub(super) async fn open(at: SocketAddr, probe: &Probe) -> Result<Link, ProbeError> {
     let connect = |error| ProbeError::Connect { at, error };
     if probe.transport == Transport::Udp {
@@ -102,7 +102,8 @@ impl<S: AsyncRead + AsyncWrite + Send + 'static> Conn for StreamLink<S> {
     }
 }
 
-/// The next packet of a stream. The first two bits tell messages (0) from channel data (1), which is padded to four bytes.
+/// Reads the next packet of a stream. The first two bits distinguish STUN messages (0) from ChannelData (1), which is
+/// padded to four bytes.
 async fn read_packet(stream: &mut (impl AsyncRead + Unpin), packet: &mut [u8]) -> io::Result<usize> {
     let strange = || io::Error::other("what came is no answer of a relay");
     let head = packet.get_mut(..CHANNEL_HEADER_BYTES).ok_or_else(strange)?;
@@ -113,6 +114,7 @@ async fn read_packet(stream: &mut (impl AsyncRead + Unpin), packet: &mut [u8]) -
         1 => CHANNEL_HEADER_BYTES + length.next_multiple_of(4),
         _ => return Err(strange()),
     };
+    // The length is from the network: check it before reading.
     let rest = packet.get_mut(CHANNEL_HEADER_BYTES..whole).filter(|_| whole <= FRAME_BYTES_MAX).ok_or_else(strange)?;
     stream.read_exact(rest).await?;
     Ok(whole)

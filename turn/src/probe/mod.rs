@@ -1,8 +1,9 @@
-//! Does the relay work? Two clients make allocations, as devices would, and send each other datagrams through both. What this
-//! finds out from inside a network need not hold outside; where it fails, though, it fails there, too.
+//! A self-test of the relay. Two clients create allocations, as devices would, and send each other datagrams through
+//! both. A success inside the network does not prove that clients outside reach the relay; a failure inside means that
+//! they do not, either.
 //!
-//! The clients are webrtc-rs's: an independent implementation sees mistakes in our reading of the RFCs that a client with the relay's
-//! own codec makes, too. Of that codec nothing is used here.
+//! The clients are webrtc-rs's: an independent implementation finds misreadings of the RFCs, which a client with the
+//! relay's own codec would share. So the test uses nothing of that codec.
 
 mod client;
 mod link;
@@ -17,24 +18,24 @@ use client::ProbeClient;
 use crate::credentials::Credentials;
 use crate::server::Transport;
 
-/// Datagrams sent there and back, and bytes in each: like a second of speech.
+/// Round trips, and bytes in each datagram: about a second of speech.
 const ROUNDS: u32 = 50;
 const DATAGRAM_BYTES: usize = 160;
 
-/// What to try.
+/// What to test.
 #[derive(Clone)]
 pub struct Probe {
-    /// Name or address of the relay.
+    /// Host name or address of the relay.
     pub host: String,
     /// Its port.
     pub port: u16,
-    /// How to reach it.
+    /// The transport to it.
     pub transport: Transport,
-    /// For TLS: whom to trust.
+    /// The TLS configuration with its trust anchors.
     pub tls: Option<Arc<rustls::ClientConfig>>,
-    /// For two users, or twice for one.
+    /// Credentials of the two clients; they may be the same.
     pub credentials: [Credentials; 2],
-    /// How long to wait for each answer.
+    /// Timeout for each response.
     pub wait: Duration,
 }
 
@@ -44,27 +45,27 @@ impl std::fmt::Debug for Probe {
     }
 }
 
-/// What came of it.
+/// The result of a successful test.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Report {
-    /// Where the relay was found.
+    /// The address of the relay.
     pub at: SocketAddr,
     /// The two relayed addresses.
     pub relayed: [SocketAddr; 2],
-    /// Until both had an allocation, handshakes included.
+    /// Time until both clients had an allocation, with handshakes.
     pub set_up: Duration,
-    /// Datagrams that were sent, each from one client to the other and back.
+    /// Datagrams sent, each from one client to the other and back.
     pub sent: u32,
-    /// Those that came back.
+    /// Datagrams that came back.
     pub returned: u32,
-    /// Median of the time that they took.
+    /// Median round-trip time.
     pub round_trip: Duration,
 }
 
-/// Trust in the authorities that browsers trust: what a device would say to the relay's certificate.
+/// A TLS configuration that trusts the certificate authorities of browsers, as a device does.
 ///
 /// # Panics
-/// Never: the cryptography that is built in has the versions of TLS that are asked for.
+/// Never: the built-in cryptography provider supports the requested TLS versions.
 #[must_use]
 pub fn browser_trust() -> Arc<rustls::ClientConfig> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -77,54 +78,54 @@ pub fn browser_trust() -> Arc<rustls::ClientConfig> {
 /// Why a test of the relay failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ProbeError {
-    /// The name leads nowhere.
+    /// The name does not resolve.
     #[error("{0} leads to no address")]
     Name(String),
-    /// The relay cannot be connected to.
+    /// The connection failed.
     #[error("{at} cannot be reached: {error}")]
     Connect {
-        /// Where it should be.
+        /// The relay's address.
         at: SocketAddr,
-        /// What the system said.
+        /// The error of the system call.
         error: io::Error,
     },
-    /// The certificate or the handshake is not in order.
+    /// The certificate or the handshake is invalid.
     #[error("TLS failed: {0}")]
     Tls(String),
-    /// Nobody answered a request.
+    /// A request got no response.
     #[error("{0} was not answered")]
     Silence(&'static str),
-    /// An answer that makes no sense, or a broken connection.
+    /// A malformed response, or a broken connection.
     #[error("{what} was not given: {error}")]
     Failed {
-        /// What was asked for.
+        /// The request.
         what: &'static str,
-        /// What the client library found.
+        /// The client library's error.
         error: String,
     },
-    /// The relay refused.
+    /// The relay returned an error response.
     #[error("{what} was refused with {code}")]
     Refused {
-        /// What was asked for.
+        /// The request.
         what: &'static str,
-        /// The error code.
+        /// The STUN error code.
         code: u16,
     },
-    /// Both clients have addresses, but nothing passes between them.
+    /// Both clients have allocations, but no datagram arrives.
     #[error("nothing came from {from} to {to}")]
     NothingCame {
         /// One client's relayed address.
         from: SocketAddr,
-        /// The other's.
+        /// The other client's relayed address.
         to: SocketAddr,
     },
 }
 
-/// Makes two allocations and sends datagrams between them. Takes a few seconds at most per step. Of several addresses, one that
-/// works is enough, as for a device.
+/// Creates two allocations and sends datagrams between them. Takes a few seconds at most per step. If the name has
+/// several addresses, one that works is enough, as for a device.
 ///
 /// # Errors
-/// [`ProbeError`] says which step failed, and how.
+/// [`ProbeError`] names the failed step and its cause.
 pub async fn probe(probe: &Probe) -> Result<Report, ProbeError> {
     let mut failure = ProbeError::Name(probe.host.clone());
     let found = tokio::net::lookup_host((probe.host.as_str(), probe.port)).await;
@@ -149,6 +150,7 @@ async fn probe_at(at: SocketAddr, probe: &Probe) -> Result<Report, ProbeError> {
     };
     let set_up = start.elapsed();
     let exchanged = exchange(&one, &other).await;
+    // Release both before an error returns, so that a failed test leaves no allocations.
     let relayed = [one.relayed, other.relayed];
     one.release().await;
     other.release().await;
@@ -164,10 +166,10 @@ async fn allocate(at: SocketAddr, probe: &Probe, index: usize) -> Result<ProbeCl
     ProbeClient::allocate(link, at, probe.transport, &probe.credentials[index], probe.wait).await
 }
 
-/// How long each datagram took that came back.
+/// Round-trip times of the datagrams that came back.
 async fn exchange(one: &ProbeClient, other: &ProbeClient) -> Result<Vec<Duration>, ProbeError> {
-    // The relay lets nothing through to a client that has no permission for where it comes from, and the library asks for one
-    // with the first datagram to it: these may get lost.
+    // The relay drops datagrams from peers without a permission, and the library creates the permission with the first
+    // datagram to a peer, so these may get lost.
     one.send(other.relayed, b"open").await?;
     other.send(one.relayed, b"open").await?;
     let mut times = Vec::new();
@@ -181,7 +183,7 @@ async fn exchange(one: &ProbeClient, other: &ProbeClient) -> Result<Vec<Duration
                 times.push(sent.elapsed());
             }
         }
-        // A relay that loses everything is known after a few.
+        // Stop early: a relay that loses everything is obvious after a few.
         if round >= 4 && times.is_empty() {
             return Err(ProbeError::NothingCame { from: one.relayed, to: other.relayed });
         }

@@ -1,4 +1,4 @@
-//! From an access token to who asks.
+//! Authentication of requests by access token.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -14,7 +14,8 @@ use crate::Requester;
 use crate::devices::RequestSource;
 
 impl Accounts {
-    /// Who stands behind an access token. Refuses with `M_UNKNOWN_TOKEN`, softly when the token has only expired.
+    /// Authenticates an access token. Refuses with `M_UNKNOWN_TOKEN`, with `soft_logout` when the token has only
+    /// expired.
     ///
     /// Does not refuse locked and suspended users: the caller knows what they may still do.
     pub async fn authenticate(&self, token: &str, whence: RequestSource<'_>) -> Result<Requester> {
@@ -33,14 +34,16 @@ impl Accounts {
     }
 
     async fn read_session(&self, hash: TokenHash) -> Result<Arc<Session>> {
+        // Read the number before the row, so that `keep` notices a session that ends in between.
         let endings = self.sessions.endings();
         let row = self.core.store.read("authenticate", move |tx| tokens::session(tx.tx(), &hash)).await?;
         let Some(mut row) = row else { return Err(unknown()) };
         let mut endings = endings;
         if let Some(refresh) = row.unconfirmed.take() {
             self.confirm(refresh).await?;
+            // The confirmation itself ends sessions, so count from after it.
             endings = self.sessions.endings();
-            // The confirmation was a write of its own: whatever ended before it must be seen.
+            // The confirmation ran in its own transaction, so read again: the session may have ended before it.
             let again = self.core.store.read("authenticate", move |tx| tokens::session(tx.tx(), &hash)).await?;
             row = again.ok_or_else(unknown)?;
         }
@@ -49,8 +52,8 @@ impl Accounts {
         Ok(session)
     }
 
-    /// The first use of an access token that came with a refresh token ends the tokens before it (client-server API,
-    /// "Refreshing access tokens").
+    /// Ends the previous token pair when the new access token is first used (client-server API, "Refreshing access
+    /// tokens").
     async fn confirm(&self, refresh: TokenHash) -> Result<()> {
         let sessions = Arc::clone(&self.sessions);
         let write = self.core.store.write("refresh_token_confirm", move |tx| {

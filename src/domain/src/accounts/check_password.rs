@@ -1,4 +1,4 @@
-//! Whether a password is somebody's.
+//! Password checks with rate limits.
 
 use hearth_base::{Error, Reason, Result, error::refuse};
 use hearth_store::ids::UserSn;
@@ -8,22 +8,24 @@ use super::Accounts;
 use super::passwords::PasswordCheck;
 use crate::rates::{Rate, RateSubject};
 
-/// The refusal that tells neither whether the name exists nor whether the password was close.
+/// The error for a wrong user name or password. It is the same for both, so that it does not reveal which names exist.
 pub(crate) fn wrong() -> Error {
     Error::forbidden("The user name or the password is wrong.")
 }
 
 impl Accounts {
-    /// The account of a name, if the password is its own. Refuses with `M_FORBIDDEN` otherwise, in the same time for a name
-    /// that nobody has; with `M_LIMIT_EXCEEDED` after too many wrong ones; with `M_USER_DEACTIVATED` for former accounts.
+    /// Returns the account if the password is correct. Refuses with `M_FORBIDDEN` otherwise, and takes the same time
+    /// for an unknown name; with `M_LIMIT_EXCEEDED` after too many wrong passwords; with `M_USER_DEACTIVATED` for
+    /// deactivated accounts.
     pub(crate) async fn check_password(&self, localpart: &str, password: &str) -> Result<AccountRow> {
         let whose = RateSubject::name(localpart);
         self.rates.peek(Rate::Login, whose)?;
         let name = localpart.to_owned();
         let row = self.core.store.read("password_check", move |tx| table::by_name(tx.tx(), &name)).await?;
         let hash = row.as_ref().and_then(|row| row.password.clone());
+        // Verify even without an account: the response time must not reveal whether the name exists.
         let verdict = self.hasher.verify(password.to_owned(), hash).await?;
-        // Again: of many that were sent at once all got past the first look.
+        // Check the limit again: concurrent attempts all passed the first check, before any of them was counted.
         self.rates.peek(Rate::Login, whose)?;
         match row {
             Some(row) if row.deactivated_ms.is_some() => {
@@ -36,21 +38,21 @@ impl Accounts {
                 Ok(row)
             }
             _ => {
-                // Only wrong ones count here: bots that log in often have the address's bucket for that.
+                // Count only wrong passwords here: bots log in often, and the limit by client address covers them.
                 self.rates.take(Rate::Login, whose)?;
                 Err(wrong())
             }
         }
     }
 
-    /// As [`Accounts::check_password`], for a user who is known.
+    /// As [`Accounts::check_password`], for a user whose account is known.
     pub(crate) async fn check_password_of(&self, user: UserSn, password: &str) -> Result<()> {
         let row = self.core.store.read("password_check", move |tx| table::get(tx.tx(), user)).await?;
         let row = row.ok_or_else(wrong)?;
         self.check_password(&row.localpart, password).await.map(drop)
     }
 
-    /// Whether a user has a password at all.
+    /// Whether a user has a password. Accounts of application services have none.
     pub async fn has_password(&self, user: UserSn) -> Result<bool> {
         let row = self.core.store.read("password_has", move |tx| table::get(tx.tx(), user)).await?;
         Ok(row.is_some_and(|row| row.password.is_some()))

@@ -1,4 +1,5 @@
-//! The first account: whoever starts the server gets a token that makes it, whatever else is configured.
+//! The first account: the server prints a registration token that creates an administrator, even where registration is
+//! closed.
 
 use std::sync::Arc;
 
@@ -9,22 +10,23 @@ use hearth_store::tables::registration_tokens::{self as table, RegistrationToken
 
 use super::{Accounts, registration_tokens};
 
-/// How an account can be made at this moment.
+/// The ways in which an account can be created now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct WaysIn {
-    /// By anyone.
+    /// Without a token.
     pub(crate) open: bool,
     /// With a registration token.
     pub(crate) token: bool,
 }
 
 impl Accounts {
-    /// The registration token of the first account, which will administer the server; none once there is an account. The
-    /// same one until it is used, also after a restart.
+    /// The registration token of the first account, which becomes an administrator; `None` once an account exists. The
+    /// token stays the same across restarts until it is used.
     pub async fn first_run_token(&self) -> Result<Option<String>> {
         let core = Arc::clone(&self.core);
         let write = self.core.store.write("first_run_token", move |tx| {
             if accounts_table::any_person(tx.tx())? {
+                // An account was created in another way, so the token must not create a second administrator.
                 table::delete_first_run(tx.tx())?;
                 return Ok(None);
             }
@@ -45,8 +47,8 @@ impl Accounts {
         write.await
     }
 
-    /// How an account can be made now. Tokens count also where registration is closed, as long as the first account is
-    /// missing.
+    /// The ways in which an account can be created now. While the first account is missing, tokens work even where
+    /// registration is closed.
     pub(crate) async fn ways_in(&self) -> Result<WaysIn> {
         let mode = self.core.config.registration.mode;
         if mode == RegistrationMode::Token {

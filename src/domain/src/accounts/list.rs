@@ -1,4 +1,4 @@
-//! Looking through accounts, for administrators and for the user directory.
+//! Account listings for administrators and for the user directory.
 
 use hearth_base::{Result, limits};
 use hearth_store::tables::accounts::{self as table, AccountRow, AccountsPage, Counts};
@@ -6,8 +6,8 @@ use hearth_store::tables::accounts::{self as table, AccountRow, AccountsPage, Co
 use super::Accounts;
 
 impl Accounts {
-    /// A page of accounts in the order of their names: those after `after` (empty: from the start) whose name contains
-    /// `contains` (empty: any). At most [`limits::PAGE_EVENTS_MAX`].
+    /// A page of accounts in name order: those after `after` (empty: from the start) whose name contains `contains`
+    /// (empty: any). At most [`limits::PAGE_EVENTS_MAX`].
     pub async fn list(
         &self,
         after: &str,
@@ -24,13 +24,13 @@ impl Accounts {
         read.await
     }
 
-    /// Accounts in use whose names start with `prefix`, at most `limit`.
+    /// Active accounts whose names start with `prefix`, at most `limit`.
     pub async fn by_prefix(&self, prefix: &str, limit: usize) -> Result<Vec<AccountRow>> {
         let (prefix, limit) = (prefix.to_lowercase(), limit.min(limits::PAGE_EVENTS_MAX) as u64);
         self.core.store.read("account_prefix", move |tx| table::by_prefix(tx.tx(), &prefix, limit)).await
     }
 
-    /// How many accounts there are, by what they are.
+    /// Counts of accounts by kind.
     pub async fn counts(&self) -> Result<Counts> {
         self.core.store.read("account_counts", |tx| table::counts(tx.tx())).await
     }

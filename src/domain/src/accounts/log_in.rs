@@ -1,4 +1,4 @@
-//! Logging in: from a proof of who somebody is to a device with tokens.
+//! Login: from a verified identity to a device with tokens.
 
 use std::sync::Arc;
 
@@ -16,33 +16,34 @@ use super::tokens::{self, Issued};
 use crate::Core;
 use crate::devices::{check_name, purge};
 
-/// Random letters of a device id that the client leaves to us.
+/// Random letters of a device ID that the server chooses.
 const DEVICE_ID_CHARS: usize = 10;
 
-/// The device that somebody logs in with.
+/// The device to log in.
 #[derive(Debug, Clone, Default)]
 pub struct DeviceRequest {
-    /// Its id, if it has one already.
+    /// An existing device ID to reuse; `None` to let the server choose one.
     pub id: Option<OwnedDeviceId>,
-    /// What to call it if it is new.
+    /// The display name if the device is new.
     pub name: Option<String>,
-    /// Whether the client can refresh tokens.
+    /// Whether the client supports refresh tokens.
     pub refreshable: bool,
 }
 
-/// A log-in that succeeded.
+/// A successful login.
 #[derive(Debug, Clone)]
 pub struct LoggedIn {
-    /// Who.
+    /// The user.
     pub user_id: OwnedUserId,
-    /// With which device.
+    /// The device.
     pub device_id: OwnedDeviceId,
-    /// The tokens for it.
+    /// Its tokens.
     pub tokens: Issued,
 }
 
 impl DeviceRequest {
-    /// Refuses ids and names that cannot be stored. Too long a name is not worth a refused log-in, so it is cut.
+    /// Refuses device IDs and names that cannot be stored. Truncates a name that is too long rather than fail the
+    /// login.
     pub(crate) fn checked(mut self) -> Result<Self> {
         if let Some(id) = &self.id {
             let id = id.as_str();
@@ -66,22 +67,23 @@ impl Accounts {
         let row = self.check_password(&localpart, password).await?;
         let proven = row.password.clone();
         self.log_in_as(row.user, device, move |now| {
-            // It may have been changed while this one was verified.
+            // Compare again: the password may have changed while this one was verified outside the transaction.
             if now.password == proven { Ok(()) } else { Err(wrong()) }
         })
         .await
     }
 
-    /// Logs in with a login token, which is then used up.
+    /// Logs in with a login token and consumes it.
     pub async fn log_in_by_token(&self, token: &str, device: DeviceRequest) -> Result<LoggedIn> {
         let device = device.checked()?;
+        // Only now: a malformed request must not consume the token.
         let user = self.login_tokens.take(&self.core, token).ok_or_else(|| {
             Error::forbidden("This login token is not valid: it works once, and for a short time only.")
         })?;
         self.log_in_as(user, device, |_| Ok(())).await
     }
 
-    /// Logs in a user whom the caller has authenticated in another way, such as a bridge its own users.
+    /// Logs in a user whom the caller has already authenticated, such as a bridge for its own users.
     pub async fn log_in_trusted(&self, user_id: &UserId, device: DeviceRequest) -> Result<LoggedIn> {
         let localpart = user_id.localpart().to_owned();
         let row = self.core.store.read("log_in_trusted", move |tx| table::by_name(tx.tx(), &localpart)).await?;
@@ -105,7 +107,7 @@ impl Accounts {
     }
 }
 
-/// Refuses accounts that cannot log in.
+/// Refuses accounts that cannot log in: locked, deactivated.
 pub(super) fn check_usable(account: &AccountRow) -> Result<()> {
     if account.deactivated_ms.is_some() {
         return Err(refuse(Reason::UserDeactivated, "This account has been deactivated."));
@@ -116,7 +118,7 @@ pub(super) fn check_usable(account: &AccountRow) -> Result<()> {
     Ok(())
 }
 
-/// Opens a session on a device: makes the device if it is new; ends what tokens it had if it is not.
+/// Opens a session: creates the device if it is new, ends its previous tokens if it is not.
 pub(super) fn open(
     core: &Arc<Core>,
     sessions: &Arc<Sessions>,
@@ -147,8 +149,8 @@ pub(super) fn open(
     Ok(LoggedIn { user_id, device_id: id, tokens })
 }
 
-/// Makes room for one more device: scripts that log in anew each time must not lock their owner out. The dehydrated device
-/// stays, which no one uses by design.
+/// Deletes the least recently used device when the user has too many: a script that logs in anew each time must not
+/// lock its owner out. Never deletes the dehydrated device, which is unused by design.
 fn drop_longest_unused(core: &Arc<Core>, sessions: &Arc<Sessions>, tx: &mut WriteTx<'_>, user: UserSn) -> Result<()> {
     let dehydrated = dehydrated::get(tx.tx(), user)?.map(|(device, _)| device);
     let unused_since = |device: &devices::DeviceRow| device.seen.at_ms.unwrap_or(device.created_ms);

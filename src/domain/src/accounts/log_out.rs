@@ -1,4 +1,4 @@
-//! Logging out, and deleting devices, which comes to the same: a device lives as long as it is logged in.
+//! Logout and device deletion. They are the same operation: a device lives as long as its session.
 
 use std::sync::Arc;
 
@@ -13,14 +13,15 @@ use crate::devices::purge;
 use crate::{Core, Requester};
 
 impl Accounts {
-    /// Ends the session that asks, and deletes its device.
+    /// Ends the requester's session and deletes its device.
     pub(crate) async fn log_out(&self, requester: &Requester) -> Result<()> {
         let mine = requester.device;
         self.remove(requester.user, move |device| device.sn == mine, |_, _| Ok(())).await
     }
 
-    /// Ends all sessions of a user and deletes all of their devices, but for the dehydrated one: it is not logged in, and takes in
-    /// keys for just that time in which no device is. `also` is in the same transaction, and gets how many devices were deleted.
+    /// Ends all sessions of a user and deletes their devices, except the dehydrated one: it has no session, and
+    /// receives room keys while no other device is logged in. `also` runs in the same transaction with the number of
+    /// deleted devices.
     pub(crate) async fn log_out_everywhere<T: Send + 'static>(
         &self,
         user: UserSn,
@@ -34,7 +35,7 @@ impl Accounts {
         write.await
     }
 
-    /// Deletes devices of a user by their ids; ids that there are not are passed over.
+    /// Deletes devices of a user by ID; ignores unknown IDs.
     pub(crate) async fn delete_devices(&self, user: UserSn, ids: Vec<String>) -> Result<()> {
         if ids.len() > limits::DEVICES_PER_USER_MAX {
             let message = format!("Delete at most {} devices at a time.", limits::DEVICES_PER_USER_MAX);
@@ -64,7 +65,8 @@ impl Accounts {
     }
 }
 
-/// Ends all devices of a user except one and the dehydrated one, within a larger change. Returns how many it ended.
+/// Deletes all devices of a user except one and the dehydrated one, in the caller's transaction. Returns how many it
+/// deleted.
 pub(super) fn end_all_but(
     core: &Arc<Core>,
     sessions: &Arc<Sessions>,
@@ -79,7 +81,7 @@ pub(super) fn end_all_but(
     Ok(gone.len() as u64)
 }
 
-/// Ends all devices of a user, the dehydrated one too, within a larger change.
+/// Deletes all devices of a user, including the dehydrated one, in the caller's transaction.
 pub(super) fn end_all(core: &Arc<Core>, sessions: &Arc<Sessions>, tx: &mut WriteTx<'_>, user: UserSn) -> Result<()> {
     let gone = devices::of_user(tx.tx(), user)?;
     end(core, sessions, tx, user, &gone)

@@ -1,5 +1,5 @@
-//! Login tokens: short-lived, single-use proofs that log in another device of the same user. In memory: they live for
-//! minutes, and a restart may well end them.
+//! Login tokens: short-lived, single-use tokens that log in another device of the same user. They live in memory only:
+//! they expire within minutes, so losing them on restart is acceptable.
 
 use std::collections::HashMap;
 
@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use super::{Accounts, tokens};
 use crate::{Core, Requester};
 
-/// Login tokens that can be open at a time, of all users together.
+/// Open login tokens at a time, over all users.
 const OPEN_MAX: usize = 10_000;
 
 /// The open login tokens.
@@ -19,7 +19,7 @@ const OPEN_MAX: usize = 10_000;
 pub(crate) struct LoginTokens(Mutex<HashMap<TokenHash, (UserSn, Millis)>>);
 
 impl LoginTokens {
-    /// Whose token it is; afterwards it is nobody's.
+    /// Consumes a token and returns its user, if the token exists and has not expired.
     pub(crate) fn take(&self, core: &Core, token: &str) -> Option<UserSn> {
         let (user, expires_ms) = self.0.lock().remove(&tokens::hash(token)?)?;
         (core.now_ms() < expires_ms).then_some(user)
@@ -28,6 +28,7 @@ impl LoginTokens {
     fn put(&self, token: TokenHash, user: UserSn, now_ms: Millis, expires_ms: Millis) -> Result<()> {
         let mut open = self.0.lock();
         if open.len() >= OPEN_MAX {
+            // Remove expired tokens only when the table is full; `take` checks the expiry in any case.
             open.retain(|_, (_, expires_ms)| *expires_ms > now_ms);
         }
         if open.len() >= OPEN_MAX {
@@ -40,7 +41,7 @@ impl LoginTokens {
 }
 
 impl Accounts {
-    /// A login token for another device of the asking user, and how long it works in milliseconds.
+    /// Creates a login token for another device of the requester. Returns it with its lifetime in milliseconds.
     pub fn make_login_token(&self, requester: &Requester) -> Result<(String, u64)> {
         let (token, lifetime_ms) = (tokens::login(&self.core), self.core.config.tokens.login_token_lifetime_ms);
         let now_ms = self.core.now_ms();
@@ -50,7 +51,8 @@ impl Accounts {
         Ok((token, lifetime_ms))
     }
 
-    /// Forgets the login tokens of a user whose account was closed or secured anew.
+    /// Revokes the login tokens of a user whose account was deactivated, or whose other devices were logged out by a
+    /// new password.
     pub(super) fn revoke_login_tokens(&self, user: UserSn) {
         self.login_tokens.0.lock().retain(|_, (owner, _)| *owner != user);
     }

@@ -1,5 +1,5 @@
-//! The people of this server: making accounts, logging in and out, passwords, tokens, and what an administrator decides
-//! about them. Profiles are not here, nor is what a device holds; rooms are above.
+//! Local accounts: registration, login and logout, passwords, tokens, and moderation by administrators. Profiles, the
+//! data of devices, and rooms are elsewhere.
 
 mod authenticate;
 mod check_password;
@@ -37,7 +37,7 @@ use crate::Core;
 use crate::devices::Devices;
 use crate::rates::Rates;
 
-/// What users and administrators do with accounts.
+/// The account use cases of users and administrators.
 #[derive(Debug)]
 pub struct Accounts {
     core: Arc<Core>,
@@ -50,7 +50,7 @@ pub struct Accounts {
 }
 
 impl Accounts {
-    /// On the foundation. Makes one password hash, so it takes as long as that.
+    /// Creates the service. Computes one password hash, so it takes as long as that.
     pub fn new(core: Arc<Core>, devices: Arc<Devices>, rates: Arc<Rates>) -> Result<Self> {
         let hasher = passwords::Hasher::new(&core.config.passwords, core.seams.clone())?;
         Ok(Self {

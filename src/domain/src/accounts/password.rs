@@ -10,8 +10,8 @@ use super::{Accounts, log_out};
 use crate::also::Also;
 
 impl Accounts {
-    /// Sets a user's password, who has proven to be that user, or whom an administrator helps. With `log_out_others` all
-    /// devices but `kept` are logged out. `also` is in the same transaction.
+    /// Sets the password of a user who has authenticated, or on behalf of an administrator. With `log_out_others`, logs
+    /// out all devices but `kept`. `also` runs in the same transaction.
     pub(crate) async fn set_password(
         &self,
         user: UserSn,
@@ -21,6 +21,7 @@ impl Accounts {
         also: Also,
     ) -> Result<()> {
         self.hasher.check_strength(&password)?;
+        // Hash before the transaction: it is slow, and all writes wait for the writer thread.
         let hash = self.hasher.hash(password).await?;
         let (core, sessions) = (Arc::clone(&self.core), Arc::clone(&self.sessions));
         let write = self.core.store.write("password_set", move |tx| {

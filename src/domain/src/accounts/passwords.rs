@@ -1,5 +1,5 @@
-//! Password hashes: argon2id in PHC strings, made on threads of their own, a bounded number at a time, because each takes
-//! memory for its duration.
+//! Password hashing: argon2id in PHC strings, on blocking threads. The number of concurrent hashes is bounded because
+//! each needs its own memory.
 
 use std::sync::Arc;
 
@@ -14,33 +14,34 @@ pub(crate) struct Hasher {
     params: Params,
     chars_min: usize,
     seams: Seams,
-    /// Verified in place of a hash that is not there, so that an unknown name takes as long as a known one.
+    /// Verified in place of a missing hash, so that an unknown name takes as long as a known one.
     nobody: String,
 }
 
-/// What became of a password.
+/// The result of a password check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PasswordCheck {
-    /// It is wrong, or there is none.
+    /// Wrong, or the account has no password.
     Wrong,
-    /// It is right.
+    /// Correct.
     Right,
-    /// It is right, and its hash was made with parameters that are no longer the configured ones.
+    /// Correct, but hashed with parameters other than the configured ones: rehash it.
     RightButOld,
 }
 
 impl Hasher {
-    /// A hasher with the configured parameters.
+    /// Creates a hasher with the configured parameters.
     pub(crate) fn new(config: &Passwords, seams: Seams) -> Result<Self> {
         let params = Params::new(config.memory_kib, config.iterations, config.parallelism, None)
             .map_err(|error| Error::broken(format!("reading the parameters of password hashes: {error}")))?;
         let turns = Arc::new(Semaphore::new(usize::try_from(config.concurrency).unwrap_or(1).max(1)));
         let chars_min = usize::try_from(config.chars_min).unwrap_or(usize::MAX);
+        // Uses the configured parameters, so that it takes as long as a real hash.
         let nobody = hash(&params, &seams, "nobody has this password")?;
         Ok(Self { turns, params, chars_min, seams, nobody })
     }
 
-    /// Refuses a password that is too short or too long to be chosen.
+    /// Refuses a new password that is too short or too long.
     pub(crate) fn check_strength(&self, password: &str) -> Result<()> {
         if password.len() > limits::PASSWORD_BYTES_MAX {
             let message = format!("A password can have {} bytes at most.", limits::PASSWORD_BYTES_MAX);
@@ -53,13 +54,13 @@ impl Hasher {
         Ok(())
     }
 
-    /// The hash of a password, as a PHC string.
+    /// Hashes a password into a PHC string.
     pub(crate) async fn hash(&self, password: String) -> Result<String> {
         let (params, seams) = (self.params.clone(), self.seams.clone());
         self.run(move || hash(&params, &seams, &password)).await
     }
 
-    /// Compares a password with a hash; without a hash, takes as long and says no.
+    /// Verifies a password against a hash. Without a hash, takes as long and returns [`PasswordCheck::Wrong`].
     pub(crate) async fn verify(&self, password: String, hash: Option<String>) -> Result<PasswordCheck> {
         if password.len() > limits::PASSWORD_BYTES_MAX {
             return Ok(PasswordCheck::Wrong);
@@ -74,7 +75,8 @@ impl Hasher {
         let turn = Arc::clone(&self.turns).acquire_owned().await;
         let turn = turn.map_err(|error| Error::fault("waiting for a turn to hash a password", error))?;
         let task = tokio::task::spawn_blocking(move || {
-            // Held by the thread, so that a caller who gives up does not let in one more than there is memory for.
+            // The thread holds the permit, not the future: a caller that is dropped must not free memory that the
+            // thread still uses.
             let _turn = turn;
             work()
         });

@@ -1,7 +1,7 @@
-//! Trading a refresh token for new tokens (client-server API, "Refreshing access tokens").
+//! Refresh tokens (client-server API, "Refreshing access tokens").
 //!
-//! The old pair keeps working until one of the new tokens is used: the answer may be lost on its way, and then the client
-//! tries again with what it has.
+//! The old pair keeps working until one of the new tokens is used: if the response is lost, the client retries with the
+//! old refresh token.
 
 use std::sync::Arc;
 
@@ -29,8 +29,8 @@ fn check(row: &RefreshRow, now_ms: Millis) -> Result<()> {
     Ok(())
 }
 
-/// Ends what the new pair makes obsolete: the pair before this one, as this one is used now; and pairs that were given for
-/// this one before and were never used.
+/// Ends what the new pair makes obsolete: the pair before this one, since this one is in use now; and pairs that were
+/// issued for this one earlier and never used.
 fn tidy(sessions: &Arc<Sessions>, tx: &mut WriteTx<'_>, row: &RefreshRow) -> Result<()> {
     let mut gone = Vec::new();
     if let Some(parent) = &row.parent {
@@ -45,7 +45,7 @@ fn tidy(sessions: &Arc<Sessions>, tx: &mut WriteTx<'_>, row: &RefreshRow) -> Res
 }
 
 impl Accounts {
-    /// New tokens for a refresh token. Refuses with `M_UNKNOWN_TOKEN`.
+    /// Exchanges a refresh token for new tokens. Refuses with `M_UNKNOWN_TOKEN`.
     pub async fn refresh(&self, refresh_token: &str) -> Result<Issued> {
         let hash = tokens::hash(refresh_token).ok_or_else(unknown)?;
         let (core, sessions) = (Arc::clone(&self.core), Arc::clone(&self.sessions));

@@ -1,4 +1,4 @@
-//! Making an account.
+//! Account registration.
 
 use std::sync::Arc;
 
@@ -16,40 +16,40 @@ use super::{Accounts, registration_tokens, username};
 use crate::also::{self, Also};
 use crate::uia;
 
-/// Random characters of a name that nobody chose.
+/// Random characters of a user name that the server chooses.
 const NAME_CHARS: usize = 12;
 
-/// By what right somebody makes an account.
+/// What authorises the creation of an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Authority {
-    /// As anyone may, when registration is open.
+    /// Open registration.
     Anyone,
-    /// With a registration token, of which this is one use.
+    /// One use of a registration token.
     Token(String),
-    /// As a guest, when guests may look around.
+    /// Guest access.
     Guest,
-    /// As an administrator, or with the shared secret.
+    /// An administrator, or the shared secret.
     Admin,
-    /// As an application service that owns the name; there is no password.
+    /// An application service that owns the name; the account has no password.
     Appservice,
 }
 
-/// An account to be made.
+/// An account to create.
 #[derive(Debug, Clone)]
 pub struct NewAccount {
-    /// What stands between `@` and `:`; none to have it chosen.
+    /// The localpart; `None` to let the server choose one.
     pub localpart: Option<String>,
-    /// The name to show; none for the user name, as people expect to see something.
+    /// The display name; `None` for the user name, because clients show something in any case.
     pub displayname: Option<String>,
-    /// The password; none for accounts that do not log in by one.
+    /// The password; `None` for accounts that do not log in with one.
     pub password: Option<String>,
-    /// Whether it may administer the server. Only [`Authority::Admin`] may ask for that.
+    /// Whether the account is an administrator. Only [`Authority::Admin`] may set this.
     pub admin: bool,
-    /// By what right.
+    /// What authorises the creation.
     pub authority: Authority,
 }
 
-/// What the transaction needs to know.
+/// The input of the transaction, prepared outside it.
 struct Prepared {
     user_id: OwnedUserId,
     displayname: Option<String>,
@@ -60,7 +60,7 @@ struct Prepared {
 }
 
 impl Accounts {
-    /// Makes an account and, with `device`, logs it in.
+    /// Creates an account and, with `device`, logs it in.
     ///
     /// Refuses with `M_USER_IN_USE`, `M_INVALID_USERNAME`, `M_EXCLUSIVE`, `M_WEAK_PASSWORD`, and `M_FORBIDDEN` when the
     /// authority does not hold.
@@ -72,13 +72,14 @@ impl Accounts {
         self.register_also(new, device, also::nothing()).await
     }
 
-    /// As [`Accounts::register`]; `also` is in the same transaction.
+    /// As [`Accounts::register`]; `also` runs in the same transaction.
     pub(crate) async fn register_also(
         &self,
         new: NewAccount,
         device: Option<DeviceRequest>,
         also: Also,
     ) -> Result<(OwnedUserId, Option<LoggedIn>)> {
+        // Check the request before the slow password hash.
         let device = device.map(DeviceRequest::checked).transpose()?;
         let prepared = self.prepare(new).await?;
         let (core, sessions) = (Arc::clone(&self.core), Arc::clone(&self.sessions));
@@ -93,7 +94,7 @@ impl Accounts {
         Ok((user_id, logged_in))
     }
 
-    /// The checks and the hash, which are too slow for a transaction.
+    /// Checks the request and hashes the password, which is too slow for a transaction.
     async fn prepare(&self, new: NewAccount) -> Result<Prepared> {
         let config = &self.core.config.registration;
         match new.authority {
@@ -104,9 +105,9 @@ impl Accounts {
             _ => {}
         }
         let localpart = match new.localpart {
-            // An application service gets the very name that it asks for, or none.
+            // An application service gets exactly the name that it asks for, or an error.
             Some(localpart) if new.authority == Authority::Appservice => localpart,
-            // Phones begin a word with a capital letter.
+            // Phone keyboards capitalise the first letter.
             Some(localpart) => localpart.to_ascii_lowercase(),
             None => {
                 let prefix = if new.authority == Authority::Guest { "guest-" } else { "user-" };
@@ -122,6 +123,7 @@ impl Accounts {
         if new.password.is_none() && matches!(new.authority, Authority::Anyone | Authority::Token(_)) {
             return Err(refuse(Reason::MissingParam, "Choose a password."));
         }
+        // Hash only after the checks above, because it is slow.
         let password = match new.password {
             Some(password) => {
                 self.hasher.check_strength(&password)?;
@@ -141,7 +143,7 @@ impl Accounts {
         Ok(Prepared { user_id, displayname, password, admin, authority: new.authority, now_ms: self.core.now_ms() })
     }
 
-    /// What a person must show to register now; `M_FORBIDDEN` when nobody can.
+    /// The user-interactive authentication flows for registration; `M_FORBIDDEN` when registration is closed.
     pub async fn registration_flows(&self) -> Result<uia::Flows> {
         match self.ways_in().await? {
             WaysIn { open: true, token: true } => Ok(uia::DUMMY_OR_TOKEN),
@@ -151,7 +153,7 @@ impl Accounts {
         }
     }
 
-    /// Refuses a name or a password that will not be taken, before anybody takes the trouble of a proof.
+    /// Refuses an unusable name or password early, before the user completes the authentication stages.
     pub async fn check_application(&self, localpart: Option<&str>, password: Option<&str>) -> Result<()> {
         if let Some(localpart) = localpart {
             self.check_username(localpart).await?;
@@ -159,7 +161,7 @@ impl Accounts {
         password.map_or(Ok(()), |password| self.hasher.check_strength(password))
     }
 
-    /// The refusal when registration is not open, saying what would help.
+    /// The error when registration is closed; its message tells the user what to do instead.
     pub(super) fn closed(&self) -> Error {
         Error::forbidden(match self.core.config.registration.mode {
             RegistrationMode::Closed => {

@@ -1,4 +1,4 @@
-//! Registration tokens: invitations to make an account (client-server API, "Token-authenticated registration").
+//! Registration tokens (client-server API, "Token-authenticated registration").
 
 use hearth_base::{Error, Millis, Result};
 use hearth_store::WriteTx;
@@ -11,26 +11,26 @@ use crate::also::Also;
 
 /// The longest token that the specification allows.
 const TOKEN_CHARS_MAX: usize = 64;
-/// Characters of a token that nobody chose: as few as can be typed from a slip of paper, and still no one guesses it.
+/// Characters of a generated token: few enough to type from paper, too many to guess.
 const TOKEN_CHARS: usize = 16;
 
-/// A registration token to be made.
+/// A registration token to create.
 #[derive(Debug, Clone, Default)]
 pub struct NewRegistrationToken {
-    /// What people type in; none to have it chosen.
+    /// The token; `None` to let the server choose one.
     pub token: Option<String>,
-    /// How many accounts it is good for; none for any number.
+    /// How many accounts it can create; `None` for no limit.
     pub uses_max: Option<u64>,
-    /// When it stops working.
+    /// When it expires.
     pub expires_ms: Option<Millis>,
 }
 
-/// What using a token brings.
+/// The result of redeeming a token.
 pub(super) struct Redeemed {
     pub(super) makes_admin: bool,
 }
 
-/// A fresh token, without letters and digits that look alike.
+/// Generates a token without letters and digits that look alike.
 pub(super) fn fresh(core: &crate::Core) -> String {
     core.seams.random.string(TOKEN_CHARS, b"abcdefghjkmnpqrstuvwxyz23456789")
 }
@@ -47,12 +47,13 @@ fn find_valid(tx: &mut dyn Tx, token: &str, now_ms: Millis) -> Result<Option<Reg
     let Some(row) = table::get(tx, token)? else { return Ok(None) };
     let used_up = row.uses_max.is_some_and(|uses_max| row.uses >= uses_max);
     let expired = row.expires_ms.is_some_and(|expires_ms| expires_ms <= now_ms);
-    // The token of the first start makes the first account, whoever holds it; once there is one, it is void.
+    // The first-run token creates only the first account; once an account exists, it is void.
     let late = row.first_run && accounts_table::any_person(tx)?;
     Ok((!used_up && !expired && !late).then_some(row))
 }
 
-/// Counts one use of a token, in the transaction that makes the account: two who race for the last use cannot both have it.
+/// Counts one use of a token. It runs in the transaction that creates the account, so that two concurrent registrations
+/// cannot share the last use.
 pub(super) fn redeem(tx: &mut dyn Tx, token: &str, now_ms: Millis) -> Result<Redeemed> {
     let row = find_valid(tx, token, now_ms)?.ok_or_else(invalid)?;
     if row.first_run {
@@ -68,7 +69,7 @@ fn invalid() -> Error {
 }
 
 impl Accounts {
-    /// Whether an account could be made with a token now.
+    /// Whether a token can create an account now.
     pub async fn registration_token_valid(&self, token: &str) -> Result<bool> {
         let (token, now_ms) = (token.to_owned(), self.core.now_ms());
         let read = self.core.store.read("registration_token_valid", move |tx| find_valid(tx.tx(), &token, now_ms));
@@ -80,13 +81,14 @@ impl Accounts {
         self.core.store.read("registration_tokens", |tx| table::all(tx.tx())).await
     }
 
-    /// One registration token.
+    /// Reads one registration token.
     pub async fn registration_token(&self, token: &str) -> Result<Option<RegistrationTokenRow>> {
         let token = token.to_owned();
         self.core.store.read("registration_token", move |tx| table::get(tx.tx(), &token)).await
     }
 
-    /// Makes a registration token; `also` is in the same transaction, and gets the token. Refuses one that exists or cannot be one.
+    /// Creates a registration token; `also` runs in the same transaction and gets the token. Refuses a token that
+    /// exists or is malformed.
     pub(crate) async fn make_registration_token(
         &self,
         new: NewRegistrationToken,
@@ -119,7 +121,7 @@ impl Accounts {
         write.await.map(|()| made)
     }
 
-    /// Deletes a token; `also` is in the same transaction. `M_NOT_FOUND` if there is none.
+    /// Deletes a token; `also` runs in the same transaction. `M_NOT_FOUND` if it does not exist.
     pub(crate) async fn delete_registration_token(&self, token: &str, also: Also) -> Result<()> {
         let token = token.to_owned();
         let write = self.core.store.write("registration_token_delete", move |tx| {

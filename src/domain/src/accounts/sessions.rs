@@ -1,6 +1,6 @@
-//! Access tokens that were used lately, and who stands behind them: most requests are authenticated without the database.
+//! A cache of recently used access tokens, so that most requests are authenticated without the database.
 //!
-//! A session is forgotten in the instant in which the change that ends it is committed, never later.
+//! A session leaves the cache in the commit of the change that ends it, never later.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,24 +12,24 @@ use quick_cache::sync::Cache;
 
 use crate::Requester;
 
-/// Sessions that are remembered.
+/// Sessions in the cache.
 const SESSIONS_MAX: usize = 4_096;
 
-/// What is remembered of an access token.
+/// A cached access token.
 #[derive(Debug)]
 pub(crate) struct Session {
     pub(crate) requester: Requester,
-    /// When the token stops working.
+    /// When the token expires.
     pub(crate) expires_ms: Option<Millis>,
-    /// When its use was last noted for the device's "last seen".
+    /// When its use was last recorded for the device's last-seen time.
     pub(crate) noted_ms: AtomicU64,
 }
 
-/// The sessions that are remembered.
+/// The cache.
 #[derive(Debug)]
 pub(crate) struct Sessions {
     cache: Cache<TokenHash, Arc<Session>>,
-    /// Grows with every change that ends sessions.
+    /// Incremented by each change that ends sessions.
     endings: AtomicU64,
 }
 
@@ -44,14 +44,15 @@ impl Sessions {
         self.cache.get(token)
     }
 
-    /// To be asked before the database is read for [`Sessions::keep`].
+    /// Read this before the database read whose result goes to [`Sessions::keep`].
     pub(crate) fn endings(&self) -> u64 {
         self.endings.load(Ordering::SeqCst)
     }
 
-    /// Remembers a session that was read from the database after `endings` was taken. Whatever ended since may be what was
-    /// read, so then nothing stays.
+    /// Caches a session that was read from the database after `endings` was read. If any session ended since, this one
+    /// may be stale, so it is not cached.
     pub(crate) fn keep(&self, token: TokenHash, session: Arc<Session>, endings: u64) {
+        // Insert first, then compare: the counterpart of the order in `forget`.
         self.cache.insert(token, session);
         if self.endings() != endings {
             self.cache.remove(&token);
@@ -59,14 +60,15 @@ impl Sessions {
     }
 
     fn forget(&self, tokens: &[TokenHash]) {
-        // First the number, then the entries: whoever inserts in between sees the number and takes theirs out.
+        // Increment first, then remove: a concurrent insert either sees the new number and gives up, or is removed
+        // here.
         self.endings.fetch_add(1, Ordering::SeqCst);
         for token in tokens {
             self.cache.remove(token);
         }
     }
 
-    /// Forgets sessions as soon as the transaction is committed.
+    /// Removes sessions from the cache when the transaction commits.
     pub(crate) fn forget_after(self: &Arc<Self>, tx: &mut WriteTx<'_>, tokens: Vec<TokenHash>) {
         if tokens.is_empty() {
             return;
@@ -75,8 +77,7 @@ impl Sessions {
         tx.after_commit(move || sessions.forget(&tokens));
     }
 
-    /// Forgets all sessions of a user's devices once the transaction is committed: the next requests read anew what the
-    /// user may do.
+    /// Removes all sessions of a user when the transaction commits: the next requests read the account status again.
     pub(crate) fn reread_after(self: &Arc<Self>, tx: &mut WriteTx<'_>, user: hearth_store::ids::UserSn) -> Result<()> {
         let mut all = Vec::new();
         for device in hearth_store::tables::devices::of_user(tx.tx(), user)? {

@@ -1,5 +1,5 @@
-//! Making accounts with a secret that a program shares with the server, in the form that Synapse invented and that many
-//! set-up scripts speak: a nonce, and an HMAC-SHA1 over what is asked for.
+//! Registration with a shared secret, compatible with Synapse and its set-up scripts: a nonce, and an HMAC-SHA1 over
+//! the request.
 
 use std::collections::HashMap;
 
@@ -10,29 +10,29 @@ use sha1::Sha1;
 
 use super::{Accounts, Authority, DeviceRequest, LoggedIn, NewAccount};
 
-/// How long a nonce can be used.
+/// Lifetime of a nonce.
 const NONCE_MS_MAX: u64 = 60_000;
-/// Nonces that can be open at a time.
+/// Open nonces at a time.
 const NONCES_MAX: usize = 10_000;
 
-/// Nonces that were given out, with when they expire.
+/// Issued nonces with their expiry times.
 #[derive(Debug, Default)]
 pub(crate) struct Nonces(Mutex<HashMap<String, Millis>>);
 
-/// What a program asks for.
+/// A registration request.
 #[derive(Clone)]
 pub struct SharedSecretRequest {
-    /// The nonce it was given.
+    /// The nonce from [`Accounts::registration_nonce`].
     pub nonce: String,
     /// The user name.
     pub username: String,
-    /// The name to show; not part of the HMAC.
+    /// The display name; not part of the HMAC.
     pub displayname: Option<String>,
     /// The password.
     pub password: String,
-    /// Whether the account may administer the server.
+    /// Whether the account is an administrator.
     pub admin: bool,
-    /// Synapse's `user_type`; only part of the HMAC here.
+    /// Synapse's `user_type`; used only in the HMAC.
     pub user_type: Option<String>,
     /// The HMAC in hexadecimal.
     pub mac: String,
@@ -52,12 +52,13 @@ impl Accounts {
         })
     }
 
-    /// A nonce for one request. Refuses when no secret is configured.
+    /// Issues a nonce for one request. Refuses when no secret is configured.
     pub fn registration_nonce(&self) -> Result<String> {
         self.registration_secret()?;
         let (nonce, now_ms) = (self.core.seams.random.alphanumeric(32), self.core.now_ms());
         let mut open = self.nonces.0.lock();
         if open.len() >= NONCES_MAX {
+            // Remove expired nonces only when the table is full; until then they do no harm.
             open.retain(|_, expires_ms| *expires_ms > now_ms);
         }
         if open.len() >= NONCES_MAX {
@@ -68,9 +69,10 @@ impl Accounts {
         Ok(nonce)
     }
 
-    /// Makes an account for a program that knows the secret, and logs it in.
+    /// Creates an account for a program that knows the secret, and logs it in.
     pub async fn register_by_secret(&self, request: SharedSecretRequest) -> Result<LoggedIn> {
         let secret = self.registration_secret()?;
+        // A nonce works once, even if the HMAC turns out to be wrong.
         let expires_ms = self.nonces.0.lock().remove(&request.nonce);
         if expires_ms.is_none_or(|expires_ms| expires_ms <= self.core.now_ms()) {
             return Err(Error::invalid("The nonce is unknown or too old: ask for a new one."));

@@ -1,4 +1,4 @@
-//! What an administrator decides about an account: whether it administers, is locked, is suspended.
+//! Account status, set by administrators: admin, locked, suspended.
 
 use std::sync::Arc;
 
@@ -14,14 +14,14 @@ use crate::also::{self, Also};
 use crate::devices::purge;
 use crate::{Core, Requester};
 
-/// What can be decided.
+/// A flag of an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Flag {
-    /// May administer the server.
+    /// The user may administer the server.
     Admin,
-    /// Cannot use the account, and stays logged in softly.
+    /// The user cannot use the account, but keeps their sessions (`soft_logout`).
     Locked,
-    /// May read, leave and take back what they said, and nothing else.
+    /// The user may read, leave rooms and redact their own events, and nothing else.
     Suspended,
 }
 
@@ -36,7 +36,7 @@ impl Flag {
 }
 
 impl Accounts {
-    /// The account of a user id; `M_NOT_FOUND` when there is none here.
+    /// The account of a user ID; `M_NOT_FOUND` when it is not a local account.
     pub async fn account(&self, user_id: &UserId) -> Result<AccountRow> {
         let id = user_id.to_owned();
         let read = self.core.store.read("account", move |tx| match users::find(tx.tx(), id.as_str())? {
@@ -46,21 +46,21 @@ impl Accounts {
         read.await?.ok_or_else(|| Error::not_found("There is no such account on this server."))
     }
 
-    /// Whether an account's flag is set.
+    /// Reads a flag of an account.
     pub async fn flag(&self, user_id: &UserId, flag: Flag) -> Result<bool> {
         Ok(self.account(user_id).await?.is(flag.bit()))
     }
 
     /// Reads whether an account is locked or suspended, for an administrator.
     ///
-    /// `M_FORBIDDEN` for others; `M_INVALID_PARAM` for users of other servers; `M_NOT_FOUND` for accounts that are not there
-    /// or deactivated.
+    /// `M_FORBIDDEN` for other users; `M_INVALID_PARAM` for users of other servers; `M_NOT_FOUND` for accounts that do
+    /// not exist or are deactivated.
     pub async fn moderation(&self, requester: &Requester, user_id: &UserId, flag: Flag) -> Result<bool> {
         Ok(self.moderated(requester, user_id).await?.is(flag.bit()))
     }
 
-    /// Locks or suspends an account, or lifts that. As [`Accounts::moderation`]; besides, nobody can do it to themselves or
-    /// to another administrator.
+    /// Locks or suspends an account, or reverts that. Errors as [`Accounts::moderation`]; also refuses the requester's
+    /// own account and those of other administrators.
     pub async fn moderate(&self, requester: &Requester, user_id: &UserId, flag: Flag, on: bool) -> Result<()> {
         let row = self.moderated(requester, user_id).await?;
         if on && row.is(table::ADMIN) {
@@ -81,8 +81,8 @@ impl Accounts {
         Ok(row)
     }
 
-    /// Sets or clears an account's flag; `also` is in the same transaction. It holds from the user's next request on, and for syncs
-    /// that wait.
+    /// Sets or clears a flag of an account; `also` runs in the same transaction. It applies from the user's next
+    /// request on, and to syncs that are waiting.
     pub(crate) async fn set_flag(&self, user: UserSn, flag: Flag, on: bool, also: Also) -> Result<()> {
         let (core, sessions) = (Arc::clone(&self.core), Arc::clone(&self.sessions));
         let write = self.core.store.write("account_flag", move |tx| {
@@ -100,8 +100,8 @@ impl Accounts {
         write.await
     }
 
-    /// Marks an account as deactivated: no password, no devices; `also` is in the same transaction. What else the server keeps for the
-    /// user, and their rooms, are the caller's (`Actions::deactivate`).
+    /// Deactivates an account: removes its password and devices; `also` runs in the same transaction. The caller
+    /// handles the user's other data and their rooms (`Actions::deactivate`).
     pub(crate) async fn close<T: Send + 'static>(
         &self,
         user: UserSn,
@@ -113,6 +113,7 @@ impl Accounts {
             let row = table::get(tx.tx(), user)?.ok_or_else(|| Error::not_found("There is no such account."))?;
             let erased = if erase { table::ERASED } else { 0 };
             let flags = (row.flags | erased) & !table::ADMIN;
+            // A repeated deactivation keeps the time of the first one.
             table::deactivate(tx.tx(), user, row.deactivated_ms.unwrap_or_else(|| core.now_ms()), flags)?;
             pushers::erase(tx.tx(), user)?;
             if erase {
@@ -124,11 +125,13 @@ impl Accounts {
             also(tx)
         });
         let done = write.await?;
+        // After the commit, because these tokens live in memory. A login between the commit and this line fails in
+        // `check_usable`.
         self.revoke_login_tokens(user);
         Ok(done)
     }
 
-    /// Makes a deactivated account usable again, without a password: an administrator sets one next.
+    /// Reactivates an account, without a password: an administrator sets one next.
     pub async fn reopen(&self, user: UserSn) -> Result<()> {
         let core = Arc::clone(&self.core);
         let write = self.core.store.write("account_reopen", move |tx| {
@@ -141,13 +144,13 @@ impl Accounts {
     }
 }
 
-/// Has it looked up anew who asked to be forgotten, once the transaction is committed.
+/// Reloads the set of erased users when the transaction commits.
 fn erased_changed(core: &Arc<Core>, tx: &mut WriteTx<'_>) {
     let core = Arc::clone(core);
     tx.after_commit(move || core.erased.changed());
 }
 
-/// Tells those who remember who may do what, once the transaction is committed.
+/// Invalidates the caches of account status when the transaction commits.
 fn tell(core: &Arc<Core>, tx: &mut WriteTx<'_>, user: UserSn) {
     let core = Arc::clone(core);
     tx.after_commit(move || core.notifier.account_status_changed(user));

@@ -1,4 +1,4 @@
-//! Tokens, refreshing, registration tokens and proofs, over a real database and with a clock that the test moves.
+//! Tokens, refresh, registration tokens and user-interactive authentication, on a real database with a manual clock.
 
 use std::sync::Arc;
 
@@ -104,7 +104,7 @@ async fn an_old_pair_works_until_the_new_one_is_used() {
     let one = world.register("alice", Authority::Anyone, true).await.unwrap().tokens;
     let (access_one, refresh_one) = (one.access_token, one.refresh_token.unwrap());
     world.who(&access_one).await.unwrap();
-    // The answer to the first refresh is lost; the client tries again with what it has.
+    // The first refresh response is lost; the client retries with the same token.
     let lost = world.accounts.refresh(&refresh_one).await.unwrap();
     let two = world.accounts.refresh(&refresh_one).await.unwrap();
     world.who(&access_one).await.unwrap();
@@ -112,7 +112,7 @@ async fn an_old_pair_works_until_the_new_one_is_used() {
     world.who(&two.access_token).await.unwrap();
     assert_eq!(reason(world.who(&access_one).await), UNKNOWN);
     assert_eq!(reason(world.accounts.refresh(&refresh_one).await), UNKNOWN);
-    // Using the refresh token counts as use as well.
+    // Using the refresh token also counts as use of the pair.
     let three = world.accounts.refresh(&two.refresh_token.unwrap()).await.unwrap();
     world.accounts.refresh(&three.refresh_token.unwrap()).await.unwrap();
     assert_eq!(reason(world.who(&two.access_token).await), UNKNOWN);
@@ -173,7 +173,7 @@ async fn a_login_token_works_once_and_for_a_short_time() {
     assert_eq!(reason(world.accounts.log_in_by_token(&token, DeviceRequest::default()).await), Reason::Forbidden);
 }
 
-/// The answer of a proof that is not complete.
+/// The response to an incomplete authentication.
 async fn challenge(world: &World, request: UiaRequest<'_>) -> Value {
     let Err(Error::Refusal(refusal)) = world.uia.check(request).await else { panic!("expected a refusal") };
     assert_eq!(refusal.reason, Reason::Uia, "{}", refusal.message);
@@ -233,7 +233,7 @@ async fn a_proof_expires_and_need_not_repeat_the_body() {
     assert_eq!(restored, body);
     assert_eq!(auth.unwrap()["session"], session);
     assert_eq!(world.uia.split(short.as_bytes(), "POST /other").0, b"{}");
-    // What has a password in it is not kept.
+    // A request body with a password must not be stored.
     let secret = UiaRequest { body: br#"{"new_password":"x"}"#, ..first };
     let session = challenge(&world, secret).await["session"].clone();
     let short = json!({ "auth": { "session": session } }).to_string();
@@ -306,7 +306,7 @@ async fn a_log_in_beyond_the_last_device_ends_the_longest_unused_one() {
     assert_eq!(reason(world.who(&first.tokens.access_token).await), UNKNOWN, "the one that logged in first");
     world.who(&second.tokens.access_token).await.unwrap();
     world.who(&last.tokens.access_token).await.unwrap();
-    // A device that is there already takes no one's place.
+    // An existing device does not count against the limit twice.
     log_in(Some(last.device_id.as_str())).await;
     world.who(&second.tokens.access_token).await.unwrap();
 }

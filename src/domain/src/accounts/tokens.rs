@@ -1,4 +1,4 @@
-//! Making access and refresh tokens, and what is left of them in the database: their SHA-256.
+//! Access and refresh tokens. The database stores only their SHA-256.
 
 use hearth_base::Result;
 use hearth_store::engine::Tx;
@@ -10,21 +10,21 @@ use crate::Core;
 
 /// Random characters of a token: 238 bits.
 const RANDOM_CHARS: usize = 40;
-/// What the kinds of tokens begin with, so that a leaked one can be told by its looks.
+/// Prefixes of the token kinds, so that secret scanners recognise a leaked token.
 const ACCESS: &str = "hea_";
 const REFRESH: &str = "her_";
 const LOGIN: &str = "hel_";
-/// The longest text that is looked up as a token.
+/// Longer texts are not looked up as tokens.
 const TOKEN_BYTES_MAX: usize = 255;
 
-/// Tokens on their way to a client.
+/// Tokens to return to a client.
 #[derive(Clone)]
 pub struct Issued {
-    /// What the client shows with every request.
+    /// The access token.
     pub access_token: String,
-    /// What the client trades for new tokens.
+    /// The refresh token, if the client supports it.
     pub refresh_token: Option<String>,
-    /// How long the access token works, in milliseconds; none if until log-out.
+    /// Lifetime of the access token in milliseconds; `None` if it does not expire.
     pub expires_in_ms: Option<u64>,
 }
 
@@ -34,7 +34,7 @@ impl std::fmt::Debug for Issued {
     }
 }
 
-/// SHA-256 of a token. The token has more entropy than the hash needs, so there is nothing to slow down or to salt.
+/// SHA-256 of a token. A slow or salted hash would add nothing: the token has more entropy than the hash needs.
 pub(crate) fn hash(token: &str) -> Option<TokenHash> {
     (token.len() <= TOKEN_BYTES_MAX).then(|| Sha256::digest(token.as_bytes()).into())
 }
@@ -43,7 +43,7 @@ fn random(core: &Core, prefix: &str) -> String {
     format!("{prefix}{}", core.seams.random.alphanumeric(RANDOM_CHARS))
 }
 
-/// A fresh login token.
+/// Generates a login token.
 pub(crate) fn login(core: &Core) -> String {
     random(core, LOGIN)
 }
@@ -52,7 +52,7 @@ fn sha(token: &str) -> TokenHash {
     Sha256::digest(token.as_bytes()).into()
 }
 
-/// Gives a device an access token that works until it logs out or, for a client that can refresh, a pair.
+/// Issues an access token that does not expire or, for a client that supports it, a pair with a refresh token.
 pub(crate) fn issue(core: &Core, tx: &mut dyn Tx, device: DeviceSn, refreshable: bool) -> Result<Issued> {
     if refreshable {
         return issue_pair(core, tx, device, None);
@@ -62,7 +62,7 @@ pub(crate) fn issue(core: &Core, tx: &mut dyn Tx, device: DeviceSn, refreshable:
     Ok(Issued { access_token, refresh_token: None, expires_in_ms: None })
 }
 
-/// Gives a device a pair of tokens, in trade for the refresh token `parent` if there is one.
+/// Issues a token pair, in exchange for the refresh token `parent` if there is one.
 pub(crate) fn issue_pair(core: &Core, tx: &mut dyn Tx, device: DeviceSn, parent: Option<&TokenHash>) -> Result<Issued> {
     let (now_ms, lifetimes) = (core.now_ms(), &core.config.tokens);
     let (access_token, refresh_token) = (random(core, ACCESS), random(core, REFRESH));

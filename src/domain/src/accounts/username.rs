@@ -1,4 +1,4 @@
-//! What a user name may look like.
+//! User name rules.
 
 use hearth_base::config::Registration;
 use hearth_base::{Error, Reason, Result, error::refuse, limits};
@@ -11,7 +11,7 @@ fn invalid(message: impl Into<std::borrow::Cow<'static, str>>) -> Error {
     refuse(Reason::InvalidUsername, message)
 }
 
-/// Checks the grammar of a name (appendices, "User Identifiers") and builds the user id.
+/// Checks the grammar of a localpart (appendices, "User Identifiers") and builds the user ID.
 pub(crate) fn parse(localpart: &str, server_name: &ServerName) -> Result<OwnedUserId> {
     if localpart.is_empty() {
         return Err(invalid("Choose a user name."));
@@ -27,7 +27,7 @@ pub(crate) fn parse(localpart: &str, server_name: &ServerName) -> Result<OwnedUs
     UserId::parse(id.as_str()).map_err(|_| invalid("This cannot be a user name."))
 }
 
-/// Checks what the server's own rules say of a name that somebody chooses for themselves.
+/// Checks the configured rules for a name that the user chooses.
 pub(crate) fn check_chosen(localpart: &str, config: &Registration) -> Result<()> {
     let bytes_max = usize::try_from(config.username_bytes_max).unwrap_or(usize::MAX);
     if localpart.len() > bytes_max {
@@ -42,14 +42,13 @@ pub(crate) fn check_chosen(localpart: &str, config: &Registration) -> Result<()>
     Ok(())
 }
 
-/// The refusal of a name that somebody has, or had: a deactivated account's name is never given away.
+/// The error for a name that is, or was, in use: names of deactivated accounts are never reused.
 pub(crate) fn taken() -> Error {
     refuse(Reason::UserInUse, "This user name is taken.")
 }
 
 impl Accounts {
-    /// Refuses a name that cannot be registered (`M_INVALID_USERNAME`, `M_EXCLUSIVE`, `M_USER_IN_USE`). Capital letters
-    /// count as small ones.
+    /// Refuses a name that cannot be registered (`M_INVALID_USERNAME`, `M_EXCLUSIVE`, `M_USER_IN_USE`). Ignores case.
     pub async fn check_username(&self, localpart: &str) -> Result<()> {
         let localpart = &*localpart.to_ascii_lowercase();
         let user_id = parse(localpart, &self.core.server_name)?;
@@ -60,7 +59,7 @@ impl Accounts {
         if found.is_some() { Err(taken()) } else { Ok(()) }
     }
 
-    /// The name of a local user from whatever a client sends: `alice`, `@alice` or `@alice:here`, in any case.
+    /// The localpart of a local user from any form that clients send: `alice`, `@alice` or `@alice:here`, in any case.
     pub(crate) fn localpart_of(&self, text: &str) -> Option<String> {
         let localpart = match text.strip_prefix('@').unwrap_or(text).split_once(':') {
             Some((localpart, server)) => (server == self.core.server_name.as_str()).then_some(localpart)?,

@@ -1,18 +1,18 @@
-//! Whether the server can do its work.
+//! Server health: whether it can accept writes.
 
 use super::Admin;
 
-/// What keeps the server from doing its work.
+/// A fault that stops the server from accepting writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ailment {
-    /// A commit failed; nothing is written before the database has been opened anew.
+    /// A commit failed. The server does not write until the database has been opened again.
     DatabaseInDoubt,
-    /// The disk is full; reading works, writing does not.
+    /// The disk is full: reads work, writes fail.
     DiskFull,
 }
 
 impl Ailment {
-    /// What is wrong, as a sentence.
+    /// The fault, as a sentence for the operator.
     #[must_use]
     pub fn what(self) -> &'static str {
         match self {
@@ -21,7 +21,7 @@ impl Ailment {
         }
     }
 
-    /// What to do about it, as a sentence.
+    /// The remedy, as a sentence for the operator.
     #[must_use]
     pub fn remedy(self) -> &'static str {
         match self {
@@ -34,7 +34,7 @@ impl Ailment {
 }
 
 impl Admin {
-    /// What keeps the server from taking what clients send; none when all is well.
+    /// The current fault; `None` when the server is healthy.
     #[must_use]
     pub fn ailment(&self) -> Option<Ailment> {
         let health = self.core.store.health();

@@ -1,25 +1,25 @@
-//! How much of everything there is.
+//! Totals for the dashboard.
 
 use hearth_base::Result;
 use hearth_store::tables::{accounts, events, media, rooms};
 
 use super::Admin;
 
-/// Numbers for the dashboard's first screen.
+/// Totals for the dashboard's first screen.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ServerFigures {
-    /// Accounts in use.
+    /// Active accounts.
     pub users: u64,
-    /// Rooms that this server takes part in.
+    /// Rooms with at least one local member.
     pub rooms: u64,
-    /// Events stored.
+    /// Stored events.
     pub events: u64,
     /// Bytes of uploads, without thumbnails.
     pub media_bytes: u64,
 }
 
 impl Admin {
-    /// Counts everything. Not for every second: counting events reads an index from end to end.
+    /// Counts everything. Do not poll every second: counting events scans a whole index.
     pub async fn figures(&self) -> Result<ServerFigures> {
         let read = self.core.store.read("admin_figures", |tx| {
             let accounts = accounts::counts(tx.tx())?;

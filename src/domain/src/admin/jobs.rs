@@ -1,4 +1,4 @@
-//! Long work that outlives the request that began it: what is being done, how far it is, and that it should stop.
+//! Background jobs that outlive the request that started them: progress and cancellation.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -6,36 +6,36 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use hearth_base::Millis;
 use parking_lot::Mutex;
 
-/// Finished jobs that are remembered.
+/// Finished jobs to keep in the list.
 const FINISHED_MAX: usize = 50;
 
-/// Where a job stands.
+/// The state of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
-    /// At work.
+    /// In progress.
     Running,
-    /// Finished as intended.
+    /// Completed.
     Done,
-    /// Gave up; the message says why.
+    /// Failed; the message has the reason.
     Failed,
-    /// Stopped on request.
+    /// Cancelled by an administrator.
     Cancelled,
 }
 
-/// A job, as it is shown.
+/// A job, as the admin API shows it.
 #[derive(Debug, Clone)]
 pub struct Job {
-    /// Its number in this run of the server.
+    /// Number of the job, unique until the server restarts.
     pub id: u64,
-    /// What it does.
+    /// The kind of work.
     pub name: &'static str,
-    /// Where it stands.
+    /// Its state.
     pub state: State,
-    /// Share of the work that is done, 0 to 1.
+    /// Progress from 0 to 1.
     pub progress: f64,
-    /// What it is at, or why it failed.
+    /// The current step, or the reason of the failure.
     pub message: String,
-    /// When it began.
+    /// Start time.
     pub started_ms: Millis,
 }
 
@@ -45,16 +45,16 @@ struct Entry {
     cancelled: AtomicBool,
 }
 
-/// All jobs of this run.
+/// All jobs since the server started.
 #[derive(Debug, Default)]
 pub struct Jobs(Mutex<Vec<Arc<Entry>>>);
 
-/// What the work holds of its job. Dropped without [`Handle::done`], it shows as failed.
+/// The worker's side of a job. Dropped without [`Handle::done`], the job shows as failed.
 #[derive(Debug)]
 pub struct Handle(Arc<Entry>);
 
 impl Jobs {
-    /// Begins a job; the caller does the work.
+    /// Registers a job; the caller does the work.
     pub fn begin(&self, name: &'static str, now_ms: Millis) -> Handle {
         let mut jobs = self.0.lock();
         let id = jobs.last().map_or(1, |last| last.shown.lock().id + 1);
@@ -62,6 +62,7 @@ impl Jobs {
         let entry = Arc::new(Entry { shown: Mutex::new(job), cancelled: AtomicBool::new(false) });
         jobs.push(Arc::clone(&entry));
         let finished = jobs.iter().filter(|job| job.shown.lock().state != State::Running).count();
+        // The oldest finished jobs are removed; running ones never.
         let mut superfluous = finished.saturating_sub(FINISHED_MAX);
         jobs.retain(|job| {
             let goes = superfluous > 0 && job.shown.lock().state != State::Running;
@@ -71,7 +72,7 @@ impl Jobs {
         Handle(entry)
     }
 
-    /// Running jobs first, then the finished ones; the newest first in each.
+    /// Running jobs, then finished ones; newest first in each group.
     #[must_use]
     pub fn list(&self) -> Vec<Job> {
         let mut all: Vec<Job> = self.0.lock().iter().rev().map(|job| job.shown.lock().clone()).collect();
@@ -79,7 +80,7 @@ impl Jobs {
         all
     }
 
-    /// Asks a job to stop, which it does at its next step; none if there is no such job.
+    /// Requests cancellation: the job stops at its next step. `None` if there is no such job.
     pub fn cancel(&self, id: u64) -> Option<Job> {
         let jobs = self.0.lock();
         let job = jobs.iter().find(|job| job.shown.lock().id == id)?;
@@ -89,7 +90,7 @@ impl Jobs {
 }
 
 impl Handle {
-    /// Shows how far the work is, from 0 to 1, and what it is at. False when it should stop.
+    /// Reports progress (0 to 1) and the current step. Returns false when the job must stop.
     pub fn step(&self, progress: f64, message: impl Into<String>) -> bool {
         let mut shown = self.0.shown.lock();
         shown.progress = progress.clamp(0.0, 1.0);
@@ -97,7 +98,7 @@ impl Handle {
         !self.0.cancelled.load(Ordering::Relaxed)
     }
 
-    /// The work has ended, one way or another.
+    /// Ends the job with its final state.
     pub fn done(self, state: State, message: impl Into<String>) {
         let mut shown = self.0.shown.lock();
         shown.state = state;

@@ -1,6 +1,6 @@
-//! What whoever runs the server sees and does: figures, lists of accounts and rooms, the log of changes, upkeep.
+//! The administrator's use cases: totals, lists of accounts and rooms, the audit log, maintenance.
 //!
-//! Decisions about accounts and rooms are not here; this brings together what `accounts` and `rooms` offer.
+//! Account and room rules are not here; this module combines what `accounts` and `rooms` offer.
 
 pub mod audit;
 pub mod condition;
@@ -23,38 +23,38 @@ pub use hearth_store::tables::devices::DeviceRow;
 pub use hearth_store::tables::registration_tokens::RegistrationTokenRow;
 pub use people::UserToCreate;
 
-/// Rows in a list, unless asked otherwise and at most.
+/// Default number of rows on a page.
 const PAGE_DEFAULT: usize = 100;
 const PAGE_MAX: usize = 500;
 
-/// The operator's use cases.
+/// The administrator's use cases.
 #[derive(Debug)]
 pub struct Admin {
     core: Arc<Core>,
     accounts: Arc<Accounts>,
     devices: Arc<Devices>,
-    /// Long work that is being done.
+    /// Background jobs.
     pub jobs: Arc<jobs::Jobs>,
     started: Instant,
 }
 
-/// A page of something.
+/// A page of a list.
 #[derive(Debug, Clone)]
 pub struct AdminPage<T> {
     /// The rows.
     pub items: Vec<T>,
-    /// Where the next page starts; none when this is the last one.
+    /// Token of the next page; `None` on the last page.
     pub next: Option<String>,
 }
 
-/// Which page of a list.
+/// Which page of a list to return.
 #[derive(Debug, Clone, Default)]
 pub struct PageRequest {
-    /// [`Page::next`] of the page before; none for the first page.
+    /// [`AdminPage::next`] of the previous page; `None` for the first page.
     pub from: Option<String>,
-    /// Rows wanted.
+    /// Number of rows; `None` for the default.
     pub limit: Option<usize>,
-    /// What an id or a name must contain, in any letter case.
+    /// Text that an ID or a name must contain, ignoring case.
     pub search: Option<String>,
 }
 
@@ -63,31 +63,31 @@ impl PageRequest {
         self.limit.unwrap_or(PAGE_DEFAULT).clamp(1, PAGE_MAX)
     }
 
-    /// The search in lower case; none for an empty one.
+    /// The search text in lower case; `None` if empty.
     pub(crate) fn needle(&self) -> Option<String> {
         self.search.as_deref().map(str::trim).filter(|search| !search.is_empty()).map(str::to_lowercase)
     }
 }
 
-/// Whether any of these contains what is searched for.
+/// Whether any of these texts contains the search text.
 fn matches(needle: Option<&str>, texts: &[Option<&str>]) -> bool {
     needle.is_none_or(|needle| texts.iter().flatten().any(|text| text.to_lowercase().contains(needle)))
 }
 
 impl Admin {
-    /// On the foundation, above accounts and devices.
+    /// Creates the service.
     #[must_use]
     pub fn new(core: Arc<Core>, accounts: Arc<Accounts>, devices: Arc<Devices>) -> Self {
         Self { core, accounts, devices, jobs: Arc::default(), started: Instant::now() }
     }
 
-    /// The newest position of the streams.
+    /// The newest stream position.
     #[must_use]
     pub fn position(&self) -> u64 {
         self.core.store.position().0
     }
 
-    /// How long the server has been running.
+    /// Time since the server started.
     #[must_use]
     pub fn uptime(&self) -> Duration {
         self.started.elapsed()

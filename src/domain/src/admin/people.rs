@@ -1,4 +1,4 @@
-//! What an operator does to accounts that takes more than one step of `accounts`.
+//! Account creation and password reset by an administrator.
 
 use hearth_base::{Error, Result};
 use ruma::{OwnedUserId, UserId};
@@ -7,25 +7,25 @@ use super::Admin;
 use crate::accounts::{Authority, NewAccount};
 use crate::also::Also;
 
-/// Characters of a password that nobody chose.
+/// Characters of a generated password.
 const PASSWORD_CHARS: usize = 20;
 
-/// An account that an administrator wants made.
+/// An account to create.
 #[derive(Debug)]
 pub struct UserToCreate {
-    /// What stands between `@` and `:`.
+    /// The localpart.
     pub name: String,
-    /// The password; none to have one made.
+    /// The password; `None` to generate one.
     pub password: Option<String>,
-    /// Whether it may administer the server.
+    /// Whether the account is an administrator.
     pub admin: bool,
-    /// The name to show; none for the user name.
+    /// The display name; `None` for the user name.
     pub display_name: Option<String>,
 }
 
 impl Admin {
-    /// Makes an account, with a password of our own where none is given; that one is returned, and cannot be had again. `also` is in
-    /// the same transaction.
+    /// Creates an account. Returns the password if the server generated it: it cannot be read again. `also` runs in the
+    /// same transaction.
     pub(crate) async fn create_user(
         &self,
         user_id: OwnedUserId,
@@ -50,7 +50,8 @@ impl Admin {
         Ok((user_id, made))
     }
 
-    /// Sets an account's password, to one of our own where none is given; that one is returned. `also` is in the same transaction.
+    /// Sets an account's password. Returns the password if the server generated it. `also` runs in the same
+    /// transaction.
     pub(crate) async fn reset_password(
         &self,
         user_id: &UserId,
@@ -64,12 +65,12 @@ impl Admin {
         Ok(made)
     }
 
-    /// The password to set, and the same again if it is new to whoever asked.
+    /// The password to set, and the same again if it was generated and must be shown.
     fn password_or_new(&self, password: Option<String>) -> (String, Option<String>) {
         match password {
             Some(password) => (password, None),
             None => {
-                // Without letters and digits that look alike: people copy it from a screen.
+                // Omit letters and digits that look alike: people copy the password from a screen.
                 let alphabet = b"abcdefghjkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789";
                 let made = self.core.seams.random.string(PASSWORD_CHARS, alphabet);
                 (made.clone(), Some(made))

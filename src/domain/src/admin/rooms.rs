@@ -1,4 +1,4 @@
-//! Rooms, as the operator sees them.
+//! Room lists and details for the administrator.
 
 use hearth_base::{Error, Result};
 use hearth_store::engine::Tx;
@@ -13,46 +13,46 @@ use crate::Core;
 use crate::rooms::directory;
 use crate::rooms::power;
 
-/// Members that a room's page names.
+/// Members in a room's details.
 const MEMBERS_SHOWN_MAX: usize = 200;
-/// Rooms that are read at a time while searching.
+/// Rooms to read per step of a search.
 const STRIDE: u64 = 200;
 
-/// One room.
+/// A row of the room list.
 #[derive(Debug, Clone)]
 pub struct Room {
     /// The room id.
     pub room_id: String,
-    /// Its name.
+    /// `m.room.name`.
     pub name: Option<String>,
-    /// Its main alias.
+    /// `m.room.canonical_alias`.
     pub canonical_alias: Option<String>,
-    /// Its version.
+    /// The room version.
     pub version: String,
-    /// Members joined, from all servers.
+    /// Joined members of all servers.
     pub joined_members: u64,
-    /// Members joined, from here.
+    /// Joined members of this server.
     pub local_members: u64,
-    /// Events stored.
+    /// Stored events.
     pub events: u64,
-    /// Whether messages are encrypted.
+    /// Whether the room is encrypted.
     pub encrypted: bool,
-    /// Whether it stands in the public directory.
+    /// Whether the public room directory lists the room.
     pub public: bool,
-    /// Who made it.
+    /// The creator.
     pub creator: Option<String>,
 }
 
-/// One room and what hangs on it.
+/// A room's details.
 #[derive(Debug, Clone)]
 pub struct RoomDetail {
-    /// The room.
+    /// The row of the room list.
     pub room: Room,
-    /// Its topic.
+    /// `m.room.topic`.
     pub topic: Option<String>,
-    /// Who may join.
+    /// `m.room.join_rules`.
     pub join_rule: String,
-    /// Joined members, highest power first, the first [`MEMBERS_SHOWN_MAX`].
+    /// Joined members, highest power level first, at most [`MEMBERS_SHOWN_MAX`].
     pub members: Vec<JoinedMember>,
 }
 
@@ -61,14 +61,14 @@ pub struct RoomDetail {
 pub struct JoinedMember {
     /// The user id.
     pub user_id: String,
-    /// What they are called in this room.
+    /// The display name in this room.
     pub display_name: Option<String>,
-    /// Power level; `i64::MAX` for creators that stand above all levels.
+    /// Power level; `i64::MAX` for creators with infinite power (room version 12).
     pub power_level: i64,
 }
 
 impl Admin {
-    /// A page of rooms in the order in which they came.
+    /// A page of rooms, oldest first.
     pub async fn rooms(&self, listing: PageRequest) -> Result<AdminPage<Room>> {
         let (limit, needle, core) = (listing.limit(), listing.needle(), self.core.clone());
         let mut after = match &listing.from {
@@ -86,6 +86,7 @@ impl Admin {
                         continue;
                     }
                     if items.len() == limit {
+                        // Another match exists, so there is a next page; it starts after the last returned room.
                         return Ok(AdminPage { items, next: Some(after.0.to_string()) });
                     }
                     after = row.sn;
@@ -97,7 +98,7 @@ impl Admin {
         read.await
     }
 
-    /// One room; `M_NOT_FOUND` if there is none of that id here.
+    /// One room; `M_NOT_FOUND` if the server does not know it.
     pub async fn room(&self, room_id: &str) -> Result<RoomDetail> {
         let (core, room_id) = (self.core.clone(), room_id.to_owned());
         let read = self.core.store.read("admin_room", move |tx| {
@@ -121,7 +122,7 @@ fn alias(core: &Core, tx: &mut dyn Tx, room: &RoomRow) -> Result<Option<String>>
     said(core, tx, room, "m.room.canonical_alias", "alias")
 }
 
-/// A string in the current state that is not empty.
+/// A non-empty string from the content of a current state event.
 fn said(core: &Core, tx: &mut dyn Tx, room: &RoomRow, kind: &str, field: &str) -> Result<Option<String>> {
     let Some(sn) = state::current_named(tx, room.sn, kind, "")? else { return Ok(None) };
     Ok(core.events.get(tx, sn)?.pdu.content_str(field).filter(|text| !text.is_empty()))
@@ -145,7 +146,7 @@ fn read_room(core: &Core, tx: &mut dyn Tx, row: RoomRow, name: Option<String>, a
     })
 }
 
-/// The joined members with the most power.
+/// The joined members with the highest power levels.
 fn members(core: &Core, tx: &mut dyn Tx, room: &RoomRow) -> Result<Vec<JoinedMember>> {
     let levels = power::levels(core, tx, room)?;
     let mut joined = Vec::new();
@@ -159,6 +160,7 @@ fn members(core: &Core, tx: &mut dyn Tx, room: &RoomRow) -> Result<Vec<JoinedMem
         };
         joined.push((level, user_id, row.event));
     }
+    // By user ID among equals, so that the order is stable.
     joined.sort_by(|one, other| other.0.cmp(&one.0).then_with(|| one.1.cmp(&other.1)));
     let member = |(power_level, user_id, event)| {
         let display_name = core.events.get(tx, event)?.pdu.content_str("displayname");

@@ -1,26 +1,26 @@
-//! What the database says about itself, in words that do not need the store's crate.
+//! Database statistics, in types that do not expose the store crate.
 
 use hearth_store::{Operation, OperationKind};
 
 use super::Admin;
 
-/// The database's condition.
+/// The database's health.
 pub use hearth_store::StoreHealth;
 
-/// What one kind of work on the database has cost since the start.
+/// Statistics of one database operation since the server started.
 #[derive(Debug, Clone)]
 pub struct StoreOperation {
-    /// The name that the code gave it.
+    /// The operation's name in the code.
     pub name: &'static str,
-    /// Whether it writes.
+    /// Whether it is a write.
     pub writes: bool,
-    /// How often it ran.
+    /// Number of runs.
     pub count: u64,
-    /// How often it ended in an error or a refusal.
+    /// Runs that returned an error.
     pub failed: u64,
-    /// All its runs together.
+    /// Total time of all runs.
     pub total: std::time::Duration,
-    /// Its longest run.
+    /// Longest run.
     pub max: std::time::Duration,
 }
 
@@ -32,13 +32,13 @@ impl From<Operation> for StoreOperation {
 }
 
 impl Admin {
-    /// What the database's threads have done since the start.
+    /// Statistics of all database operations since the server started.
     #[must_use]
     pub fn store_operations(&self) -> Vec<StoreOperation> {
         self.core.store.operations().into_iter().map(Into::into).collect()
     }
 
-    /// The database's condition at this moment.
+    /// The current health of the database.
     #[must_use]
     pub fn store_health(&self) -> StoreHealth {
         self.core.store.health()

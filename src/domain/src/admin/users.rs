@@ -1,4 +1,4 @@
-//! Accounts, as the operator sees them.
+//! Account lists and details for the administrator.
 
 use hearth_base::{Error, Millis, Result};
 use hearth_store::engine::Tx;
@@ -11,51 +11,51 @@ use ruma::{OwnedUserId, UserId};
 use super::{Admin, AdminPage, PageRequest, matches};
 use crate::rooms::directory;
 
-/// Rooms that a user's page names.
+/// Rooms in a user's details.
 const ROOMS_SHOWN_MAX: usize = 200;
-/// Accounts that are read at a time while searching.
+/// Accounts to read per step of a search.
 const STRIDE: u64 = 500;
 
-/// One account.
+/// A row of the account list.
 #[derive(Debug, Clone)]
 pub struct User {
-    /// The serial number, for what is done to the account.
+    /// The serial number, for further operations on the account.
     pub sn: UserSn,
     /// The user id.
     pub user_id: String,
-    /// What they call themselves.
+    /// The display name.
     pub display_name: Option<String>,
-    /// May administer the server.
+    /// Whether the account is an administrator.
     pub admin: bool,
-    /// Closed for good.
+    /// Whether the account is deactivated.
     pub deactivated: bool,
-    /// Shut out until unlocked.
+    /// Whether the account is locked.
     pub locked: bool,
-    /// When it was made.
+    /// Creation time.
     pub created_ms: Millis,
-    /// When any of its devices was last seen.
+    /// When any of the user's devices was last seen.
     pub last_seen_ms: Option<Millis>,
-    /// Devices logged in.
+    /// Number of devices.
     pub devices: u64,
-    /// Rooms joined.
+    /// Number of joined rooms.
     pub joined_rooms: u64,
     /// Bytes of media uploaded.
     pub media_bytes: u64,
 }
 
-/// One account and what hangs on it.
+/// An account's details.
 #[derive(Debug, Clone)]
 pub struct UserDetail {
-    /// The account.
+    /// The row of the account list.
     pub user: User,
-    /// Its devices, most recently seen first.
+    /// The devices, most recently seen first.
     pub devices: Vec<DeviceRow>,
-    /// Ids and names of rooms joined, the first [`ROOMS_SHOWN_MAX`].
+    /// IDs and names of joined rooms, at most [`ROOMS_SHOWN_MAX`].
     pub rooms: Vec<(String, Option<String>)>,
 }
 
 impl Admin {
-    /// A page of accounts in the order of their names, guests left out.
+    /// A page of accounts in name order, without guests.
     pub async fn users(&self, listing: PageRequest) -> Result<AdminPage<User>> {
         let (limit, needle) = (listing.limit(), listing.needle());
         let (server, mut after) = (self.core.server_name.clone(), listing.from.unwrap_or_default());
@@ -78,6 +78,7 @@ impl Admin {
                         continue;
                     }
                     if items.len() == limit {
+                        // Another match exists, so there is a next page; it starts after the last returned account.
                         return Ok((items, Some(after)));
                     }
                     after.clone_from(&row.localpart);
@@ -91,7 +92,7 @@ impl Admin {
         Ok(AdminPage { items, next })
     }
 
-    /// One account; `M_NOT_FOUND` if there is none of that id here. A name without `@` and server is taken as one of here.
+    /// One account; `M_NOT_FOUND` if it is not local. Accepts a bare localpart.
     pub async fn user(&self, name: &str) -> Result<UserDetail> {
         let user_id = self.user_id(name)?;
         let row = self.accounts.account(&user_id).await?;
@@ -117,7 +118,7 @@ impl Admin {
         Ok(detail)
     }
 
-    /// The user id that an operator means by `name`: `@alice:here`, or only `alice`.
+    /// Parses `name` as a user ID: `@alice:here`, or only `alice`.
     pub fn user_id(&self, name: &str) -> Result<OwnedUserId> {
         let full = if name.starts_with('@') { name.to_owned() } else { format!("@{name}:{}", self.core.server_name) };
         UserId::parse(&full).map_err(|error| Error::invalid(format!("`{name}` is not a user id: {error}.")))

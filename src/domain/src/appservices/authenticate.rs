@@ -1,5 +1,5 @@
-//! From the token of an application service to who asks: the service itself, or one of its users in whose name it acts
-//! (application-service API, "Identity assertion").
+//! Authentication of application services, as themselves or as one of their users (application-service API, "Identity
+//! assertion").
 
 use std::sync::Arc;
 
@@ -11,25 +11,25 @@ use ruma::{OwnedDeviceId, OwnedUserId, UserId};
 use super::{Appservices, Registration};
 use crate::Requester;
 
-/// Whom an application service wants to be for one request.
+/// The identity that an application service asserts for one request.
 #[derive(Debug, Clone, Default)]
 pub struct AssertedIdentity {
-    /// The user; none for the service's own.
+    /// The user; `None` for the service's own user.
     pub user: Option<String>,
-    /// A device of that user; none for none.
+    /// A device of that user; `None` for no device.
     pub device: Option<String>,
 }
 
 impl Appservices {
-    /// Whose token this is, if it is an application service's.
+    /// The application service of a token.
     #[must_use]
     pub fn by_token(&self, token: &str) -> Option<Arc<Registration>> {
         self.core.appservices.by_token(token).cloned()
     }
 
-    /// Who asks when an application service asks in a guise.
+    /// The requester for an asserted identity.
     ///
-    /// Refuses with `M_FORBIDDEN` users that are not its own or have no account, `M_USER_DEACTIVATED`, and
+    /// Refuses with `M_FORBIDDEN` users that are outside its namespaces or have no account, `M_USER_DEACTIVATED`, and
     /// `M_UNKNOWN_DEVICE`. Does not refuse locked and suspended users: the caller knows what they may still do.
     pub async fn requester(&self, service: Arc<Registration>, guise: AssertedIdentity) -> Result<Requester> {
         let user_id = self.assumed(&service, guise.user)?;
@@ -57,7 +57,7 @@ impl Appservices {
         })
     }
 
-    /// The user of a guise, if the service may be that one.
+    /// The user of an asserted identity, if the service may act as that user.
     fn assumed(&self, service: &Registration, user: Option<String>) -> Result<OwnedUserId> {
         let Some(user) = user else { return Ok(service.sender.clone()) };
         let user = UserId::parse(user).map_err(|_| Error::invalid("`user_id` in the query is not a user id."))?;
@@ -85,7 +85,8 @@ fn device(tx: &mut dyn hearth_store::engine::Tx, user: UserSn, id: &str) -> Resu
     Ok((row.sn, row.id.into()))
 }
 
-/// The number for requests without a device: devices have positive ones, so it is the user's own and no device's.
+/// The device number of requests without a device. Devices have positive numbers, so this one is unique to the user and
+/// names no device.
 fn no_device(user: UserSn) -> DeviceSn {
     DeviceSn(-user.0)
 }

@@ -1,5 +1,5 @@
-//! The lists of rooms of bridged networks, which are the application services' own (application-service API,
-//! "Application service room directory"). The directory shows them to whoever asks for a network, or for all.
+//! The room directories of bridged networks, which application services maintain (application-service API, "Application
+//! service room directory"). The public room directory returns them to clients that request a network, or all networks.
 
 use hearth_base::{Error, Result, limits};
 use hearth_store::WriteTx;
@@ -9,9 +9,9 @@ use ruma::OwnedRoomId;
 use super::{Appservices, Registration};
 
 impl Appservices {
-    /// Puts a room into the list of one of the service's networks, or takes it out.
+    /// Adds a room to the directory of one of the service's networks, or removes it.
     ///
-    /// Refuses with `M_NOT_FOUND` rooms that are unknown here, and with `M_INVALID_PARAM` too long a name or too many rooms.
+    /// Refuses with `M_NOT_FOUND` unknown rooms, and with `M_INVALID_PARAM` names that are too long or too many rooms.
     pub async fn list_room(
         &self,
         service: &Registration,

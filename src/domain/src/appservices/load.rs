@@ -1,5 +1,5 @@
-//! Reading the folder of registration files when the server starts. All complaints come at once, each with its file and
-//! line, and the server does not start: half a bridge is worse than none.
+//! Loads the registration files at startup. Reports all errors at once, each with file and line, and the server does
+//! not start: half a bridge is worse than none.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -14,11 +14,11 @@ use super::registrations::{Registrations, TokenHash};
 use super::yaml;
 
 impl Registrations {
-    /// The registrations in the `*.yaml` and `*.yml` files of a folder; none without a folder.
+    /// Loads the `*.yaml` and `*.yml` files of a folder; empty without a folder.
     ///
     /// # Errors
     ///
-    /// When the folder or a file cannot be read, a file is no registration, or two have the same id or token.
+    /// If the folder or a file is unreadable, a file is not a registration, or two share an ID or a token.
     pub fn load(folder: Option<&Path>, server_name: &ServerName) -> Result<Self> {
         let Some(folder) = folder else { return Ok(Self::default()) };
         let (mut known, mut complaints) = (Known::default(), Vec::new());
@@ -37,7 +37,7 @@ impl Registrations {
     }
 }
 
-/// The registration files in a folder, in the order of their names.
+/// The registration files in a folder, sorted by name.
 fn files(folder: &Path) -> Result<Vec<PathBuf>> {
     let failed = |error| {
         let doing = format!("reading the folder of application services, {}", folder.display());
@@ -64,6 +64,7 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>> {
 fn read(path: &Path, server_name: &ServerName) -> Result<(String, Registration), String> {
     let bytes_max = limits::APPSERVICE_FILE_BYTES_MAX;
     let mut bytes = Vec::new();
+    // One byte more than the limit tells a file that is too long from one that fits exactly.
     let file = File::open(path).and_then(|file| file.take(bytes_max + 1).read_to_end(&mut bytes));
     file.map_err(|error| format!("it cannot be read ({error}): let the user that runs this server read it"))?;
     if bytes.len() as u64 > bytes_max {
@@ -78,7 +79,7 @@ fn read(path: &Path, server_name: &ServerName) -> Result<(String, Registration),
     Ok((text, found))
 }
 
-/// What has been read so far, and where it stands.
+/// The registrations read so far, with the file of each.
 #[derive(Default)]
 struct Known {
     all: Vec<Registration>,

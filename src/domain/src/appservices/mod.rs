@@ -1,7 +1,7 @@
-//! Application services: bridges and bots that act in the name of many users (application-service API).
+//! Application services: bridges and bots that act on behalf of many users (application-service API).
 //!
-//! Here is the side that they call: who they are, whom they may act as, which names are theirs. Telling them what happens
-//! in rooms (transactions, queries, pings) is not here: that takes requests to the outside.
+//! This module has the requests that they send: authentication, namespaces, registration. Requests to them
+//! (transactions, queries, pings) are not here, because they need an HTTP client.
 
 mod authenticate;
 mod list_room;
@@ -26,7 +26,7 @@ use hearth_base::Result;
 use crate::Core;
 use crate::accounts::Accounts;
 
-/// What application services do that people do not.
+/// The use cases of application services.
 #[derive(Debug)]
 pub struct Appservices {
     core: Arc<Core>,
@@ -34,14 +34,13 @@ pub struct Appservices {
 }
 
 impl Appservices {
-    /// On the foundation, which has read the registrations. Makes the accounts that application services act as when they
-    /// act as themselves.
+    /// Creates the service from the registrations in `core`, and creates the missing sender accounts.
     pub fn new(core: Arc<Core>, accounts: Arc<Accounts>) -> Result<Self> {
         sender::make_all(&core)?;
         Ok(Self { core, accounts })
     }
 
-    /// Whether there is any application service.
+    /// Whether any application service is registered.
     #[must_use]
     pub fn any(&self) -> bool {
         !self.core.appservices.is_empty()

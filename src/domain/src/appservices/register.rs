@@ -1,4 +1,4 @@
-//! Making users of an application service (application-service API, "Server admin style permissions").
+//! Registration of an application service's users (application-service API, "Server admin style permissions").
 
 use hearth_base::{Reason, Result, error::refuse};
 use ruma::OwnedUserId;
@@ -7,9 +7,9 @@ use super::{Appservices, Registration};
 use crate::accounts::{Authority, DeviceRequest, LoggedIn, NewAccount, parse_username};
 
 impl Appservices {
-    /// Makes a user, without a password, and with `device` logs them in.
+    /// Creates a user without a password, and with `device` logs them in.
     ///
-    /// Refuses with `M_EXCLUSIVE` (not in its namespaces), `M_USER_IN_USE`, `M_INVALID_USERNAME`, `M_MISSING_PARAM`.
+    /// Refuses with `M_EXCLUSIVE` (outside its namespaces), `M_USER_IN_USE`, `M_INVALID_USERNAME`, `M_MISSING_PARAM`.
     pub async fn register(
         &self,
         service: &Registration,

@@ -1,4 +1,4 @@
-//! What the operator has said about one application service (application-service API, "Registration").
+//! One application service's registration (application-service API, "Registration").
 
 use hearth_base::config::{BaseUrl, Secret};
 use regex::Regex;
@@ -6,30 +6,30 @@ use ruma::{OwnedUserId, RoomAliasId, UserId};
 
 use super::registrations::TokenHash;
 
-/// An application service, as its registration describes it.
+/// A registered application service.
 #[derive(Debug, Clone)]
 pub struct Registration {
-    /// The name that never changes.
+    /// `id`: it never changes.
     pub id: String,
-    /// Where it listens; none if it wants to be told nothing.
+    /// `url`: where to send transactions; `None` for no traffic.
     pub url: Option<BaseUrl>,
-    /// SHA-256 of the token that it shows to this server.
+    /// SHA-256 of `as_token`, with which the service authenticates here.
     pub(super) as_token: TokenHash,
-    /// The token that this server shows to it.
+    /// `hs_token`, with which this server authenticates to the service.
     pub hs_token: Secret,
-    /// The user that it acts as when it does not say otherwise.
+    /// `sender_localpart` as a user ID: the service's own user.
     pub sender: OwnedUserId,
-    /// Its users, the sender left out.
+    /// `namespaces.users`, without the sender.
     pub users: Namespaces,
-    /// Its aliases.
+    /// `namespaces.aliases`.
     pub aliases: Namespaces,
-    /// The rooms, by id, of which it wants to hear everything.
+    /// `namespaces.rooms`: it receives all events of these rooms, by ID.
     pub rooms: Namespaces,
-    /// Whether rate limits hold for its users; they never do for its sender.
+    /// Whether rate limits apply to its users; they never apply to its sender.
     pub rate_limited: bool,
-    /// The third-party networks that it knows.
+    /// `protocols`: the third-party networks that it bridges.
     pub protocols: Vec<String>,
-    /// Whether it wants to hear of typing, receipts and presence.
+    /// Whether it receives typing notifications, receipts and presence.
     pub receive_ephemeral: bool,
 }
 
@@ -40,19 +40,19 @@ impl Registration {
         self.sender == *user || self.users.contain(user.as_str())
     }
 
-    /// Whether nobody else may have this user.
+    /// Whether the user ID is reserved for this service.
     #[must_use]
     pub fn claims_user(&self, user: &UserId) -> bool {
         self.sender == *user || self.users.claim(user.as_str())
     }
 
-    /// Whether it may make this alias.
+    /// Whether it may create this alias.
     #[must_use]
     pub fn owns_alias(&self, alias: &RoomAliasId) -> bool {
         self.aliases.contain(alias.as_str())
     }
 
-    /// Whether nobody else may make this alias.
+    /// Whether the alias is reserved for this service.
     #[must_use]
     pub fn claims_alias(&self, alias: &RoomAliasId) -> bool {
         self.aliases.claim(alias.as_str())
@@ -63,23 +63,23 @@ impl Registration {
 #[derive(Debug, Clone, Default)]
 pub struct Namespaces(pub(super) Vec<Namespace>);
 
-/// The ids that a pattern matches.
+/// A namespace.
 #[derive(Debug, Clone)]
 pub struct Namespace {
-    /// Whether it is one application service's alone.
+    /// Whether no other service or user may use the IDs in it.
     pub exclusive: bool,
-    /// Anchored at the beginning of the id and not at its end, as on other servers.
+    /// The pattern, anchored at the start of the ID but not at its end, as on other servers.
     pub pattern: Regex,
 }
 
 impl Namespaces {
-    /// Whether an id is in any of them.
+    /// Whether any namespace contains an ID.
     #[must_use]
     pub fn contain(&self, id: &str) -> bool {
         self.0.iter().any(|namespace| namespace.pattern.is_match(id))
     }
 
-    /// Whether an id is in any exclusive one.
+    /// Whether any exclusive namespace contains an ID.
     #[must_use]
     pub fn claim(&self, id: &str) -> bool {
         self.0.iter().any(|namespace| namespace.exclusive && namespace.pattern.is_match(id))

@@ -1,4 +1,4 @@
-//! All application services of this server: which token is whose, and which names are taken by them.
+//! All registered application services: lookup by token and by namespace.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -19,31 +19,31 @@ pub struct Registrations {
     by_token: HashMap<TokenHash, Arc<Registration>>,
 }
 
-/// The hash by which tokens are compared: how long that takes tells nothing about the tokens.
+/// Tokens are compared by hash, so that the time of a lookup reveals nothing about them.
 pub(super) fn hash(token: &str) -> TokenHash {
     Sha256::digest(token.as_bytes()).into()
 }
 
 impl Registrations {
-    /// The set of these; the caller has seen that no id and no token is there twice.
+    /// Builds the set; the caller has checked that IDs and tokens are unique.
     pub(super) fn new(all: Vec<Registration>) -> Self {
         let all: Vec<_> = all.into_iter().map(Arc::new).collect();
         let by_token = all.iter().map(|service| (service.as_token, Arc::clone(service))).collect();
         Self { all, by_token }
     }
 
-    /// Whether there are none.
+    /// Whether there are no registrations.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.all.is_empty()
     }
 
-    /// Each of them.
+    /// Iterates over the registrations.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Registration>> {
         self.all.iter()
     }
 
-    /// Whose token this is.
+    /// The service with this token.
     #[must_use]
     pub fn by_token(&self, token: &str) -> Option<&Arc<Registration>> {
         if self.is_empty() || token.len() > limits::APPSERVICE_TOKEN_BYTES_MAX {
@@ -52,8 +52,8 @@ impl Registrations {
         self.by_token.get(&hash(token))
     }
 
-    /// Refuses with `M_EXCLUSIVE` a user name that belongs to another application service than `by` (any, for people), or
-    /// that is not in the namespaces of `by`.
+    /// Refuses with `M_EXCLUSIVE` a user ID that is reserved for another service than `by` (`None` for ordinary users),
+    /// or that is outside the namespaces of `by`.
     pub fn check_user(&self, user: &UserId, by: Option<&Registration>) -> Result<()> {
         let owns = by.is_none_or(|by| by.owns_user(user));
         self.check("user name", owns, by, |service| service.claims_user(user))

@@ -1,4 +1,4 @@
-//! The users that application services are when they act as themselves: made when the server starts, if they are missing.
+//! The sender accounts of application services, created at startup if missing.
 
 use hearth_base::Result;
 use hearth_store::tables::accounts::{self, AccountKind, AccountRow};
@@ -8,7 +8,7 @@ use ruma::OwnedUserId;
 
 use crate::Core;
 
-/// Makes what is missing. An account that is there already stays as it is, whoever made it.
+/// Creates missing sender accounts. Leaves an existing account as it is, however it was created.
 pub(super) fn make_all(core: &Core) -> Result<()> {
     for service in core.appservices.iter() {
         let (sender, now_ms) = (service.sender.clone(), core.now_ms());

@@ -1,4 +1,4 @@
-//! Registrations that are wrong in every way, whose names are whose, and whom an application service may be.
+//! Malformed registrations, namespaces, and asserted identities.
 
 use std::sync::Arc;
 
@@ -173,7 +173,7 @@ fn names_are_for_who_they_belong_to() {
         ("@irc_bob:home.example", [false, true, false]),
         ("@ircbot:home.example", [false, true, false]),
         ("@bob:home.example", [true, false, true]),
-        // A pattern holds from the beginning of an id.
+        // A pattern is anchored at the start of the ID.
         ("@x@irc_bob:home.example", [true, false, true]),
         ("@puppeteer:home.example", [false, false, true]),
     ];

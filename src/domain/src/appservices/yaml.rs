@@ -1,5 +1,5 @@
-//! From a registration file's text to a registration. Every value is checked in the place where it stands, so that a
-//! complaint names its line. Fields that are not known are left alone: others define them.
+//! Parses a registration file. Each value is checked while it is parsed, so that an error has its line. Unknown fields
+//! are ignored: extensions define their own.
 
 use std::fmt;
 
@@ -13,7 +13,7 @@ use super::registration::{Namespace, Namespaces, Registration};
 use super::registrations::hash;
 use crate::accounts;
 
-/// How much of a pattern a complaint shows.
+/// Bytes of a pattern to show in an error.
 const PATTERN_SHOWN_BYTES_MAX: usize = 100;
 
 #[derive(serde::Deserialize)]
@@ -33,7 +33,7 @@ struct File {
     rate_limited: Option<bool>,
     protocols: Option<Vec<String>>,
     receive_ephemeral: Option<bool>,
-    /// The name from before 1.13; files have both.
+    /// The name before version 1.13 of the specification; files in use have either.
     #[serde(rename = "de.sorunome.msc2409.push_ephemeral")]
     push_ephemeral: Option<bool>,
 }
@@ -57,7 +57,7 @@ struct Space {
     regex: Regex,
 }
 
-/// Reads a registration. The error says what is wrong, where, and what to do.
+/// Parses a registration. The error has the cause, the line, and the remedy.
 pub(super) fn read(text: &str, server_name: &ServerName) -> Result<Registration, String> {
     let file: File = serde_norway::from_str(text).map_err(|error| explain(&error))?;
     let sender = accounts::parse_username(&file.sender_localpart, server_name).map_err(|error| {
@@ -79,7 +79,7 @@ pub(super) fn read(text: &str, server_name: &ServerName) -> Result<Registration,
     })
 }
 
-/// The line, counted from 1, on which a top-level field stands; 1 if it is written in an unusual way.
+/// The line, from 1, of a top-level field; 1 if it cannot be found.
 pub(super) fn line_of(text: &str, field: &str) -> usize {
     let names = |line: &str| {
         let line = line.trim_start_matches(['"', '\'']);
@@ -88,7 +88,7 @@ pub(super) fn line_of(text: &str, field: &str) -> usize {
     text.lines().position(names).map_or(1, |index| index + 1)
 }
 
-/// Says of what the parser reports what to do about it.
+/// Adds a remedy to the parser's error.
 fn explain(error: &serde_norway::Error) -> String {
     let text = error.to_string();
     if text.contains("more than one document") {
@@ -105,12 +105,12 @@ fn explain(error: &serde_norway::Error) -> String {
     } else {
         "Correct it, or have the bridge write its registration anew."
     };
-    // The parser leaves out the place when it is the very beginning.
+    // The parser omits the position when it is the very start.
     let place = if text.contains(" at line ") { "" } else { " at line 1" };
     format!("{text}{place}. {remedy}")
 }
 
-/// A text that is checked while the parser still knows where it stands.
+/// A string that is checked while the parser still knows its position.
 struct Text<T>(fn(&str) -> Result<T, String>);
 
 impl<T> Visitor<'_> for Text<T> {
@@ -136,7 +136,7 @@ fn id<'de, D: Deserializer<'de>>(source: D) -> Result<String, D::Error> {
 
 fn token<'de, D: Deserializer<'de>>(source: D) -> Result<String, D::Error> {
     source.deserialize_str(Text(|text| {
-        // It travels in a header. The text itself must not get into a message.
+        // The token travels in a header. An error must not contain it.
         if text.is_empty()
             || text.len() > limits::APPSERVICE_TOKEN_BYTES_MAX
             || !text.chars().all(|c| c.is_ascii_graphic())
@@ -148,7 +148,7 @@ fn token<'de, D: Deserializer<'de>>(source: D) -> Result<String, D::Error> {
     }))
 }
 
-/// A URL, or nothing, said as `null` or as an empty text; the field itself must be there.
+/// A URL; `null` or an empty string for none. The field itself is required.
 fn url<'de, D: Deserializer<'de>>(source: D) -> Result<Option<BaseUrl>, D::Error> {
     struct Url;
 
@@ -187,10 +187,11 @@ fn pattern<'de, D: Deserializer<'de>>(source: D) -> Result<Regex, D::Error> {
         }
         let bytes_max = limits::NAMESPACE_REGEX_COMPILED_BYTES_MAX;
         let compile = |text: &str| RegexBuilder::new(text).size_limit(bytes_max).dfa_size_limit(bytes_max).build();
-        // By itself first: `a)|(b` would be well-formed inside the anchored group, and outside of its meaning.
+        // Compile the pattern alone first: `a)|(b` would be well-formed inside the anchored group, with another
+        // meaning.
         compile(text).and_then(|_| compile(&format!(r"\A(?:{text})"))).map_err(|error| {
             let error = error.to_string();
-            // It draws the pattern with a mark below; the last line says what is wrong.
+            // The error shows the pattern with a marker; its last line has the cause.
             let why = error.lines().last().unwrap_or_default().trim_start_matches("error: ");
             let shown = &text[..text.floor_char_boundary(PATTERN_SHOWN_BYTES_MAX)];
             format!("{shown:?} is not a regular expression that can be used here: {why}")
@@ -199,7 +200,7 @@ fn pattern<'de, D: Deserializer<'de>>(source: D) -> Result<Regex, D::Error> {
 }
 
 fn list<'de, D: Deserializer<'de>>(source: D) -> Result<Namespaces, D::Error> {
-    // Registrations have `rooms:` with nothing after it.
+    // Files in use have `rooms:` without a value.
     let spaces = Option::<Vec<Space>>::deserialize(source)?.unwrap_or_default();
     if spaces.len() > limits::APPSERVICE_NAMESPACES_MAX {
         return Err(D::Error::custom(format!(

@@ -1,5 +1,5 @@
-//! Does the relay work, by every way that clients are told? Tried with real relayed addresses, from inside of the network: what
-//! fails is tried once more at the machine itself, to tell a relay that does not work from one that is not reached.
+//! A self-test of the TURN relay over every URI that clients get. It makes real allocations from inside the network. A
+//! URI that fails is tried once more on the loopback, to tell a broken relay from an unreachable one.
 
 use std::time::Duration;
 
@@ -8,27 +8,27 @@ use hearth_turn::{Running, Transport, credentials};
 
 use super::Calls;
 
-/// Whose addresses these are. No user: the name has no `@`.
+/// The user of test allocations. It cannot be a real user: it has no `@`.
 pub(super) const CHECKER: &str = "relay-test";
-/// How long to wait for each answer.
+/// Timeout for each response.
 const WAIT: Duration = Duration::from_millis(1_200);
 
-/// What came of trying one way.
+/// The result for one URI.
 #[derive(Debug, Clone)]
 pub struct TransportCheck {
-    /// The way.
+    /// The URI.
     pub uri: String,
     /// Whether it works.
     pub works: bool,
-    /// What came of it, and what to do where it does not work.
+    /// The result and, on failure, the remedy.
     pub message: String,
-    /// Median time there and back.
+    /// Median round-trip time.
     pub round_trip: Option<Duration>,
-    /// Share of the datagrams that got lost, 0 to 1.
+    /// Share of lost datagrams, 0 to 1.
     pub lost: Option<f64>,
 }
 
-/// A `turn:` or `turns:` URI, as far as ours go.
+/// Parses a `turn:` or `turns:` URI of the forms that this server issues.
 fn read(uri: &str) -> Option<(String, u16, Transport)> {
     let (scheme, rest) = uri.split_once(':')?;
     let (place, query) = rest.split_once('?').unwrap_or((rest, "transport=udp"));
@@ -43,7 +43,7 @@ fn read(uri: &str) -> Option<(String, u16, Transport)> {
 }
 
 impl Calls {
-    /// Tries every way to the relay that runs here. Takes some seconds when one does not work.
+    /// Tests every URI of the relay in this process. Takes several seconds when one fails.
     pub async fn check(&self) -> Vec<TransportCheck> {
         let Some(own) = self.own() else { return Vec::new() };
         let minted = credentials::mint(&self.keeper.secret(), CHECKER, self.core.now_ms() / 1_000 + 120);
@@ -76,11 +76,11 @@ fn works(uri: String, report: &Report) -> TransportCheck {
     TransportCheck { uri, works: true, message, round_trip: Some(round_trip), lost: Some(lost) }
 }
 
-/// Whether the same works without leaving this machine.
+/// Whether the same transport works without leaving this machine.
 async fn inside(wanted: &Probe, running: &Running) -> bool {
     let at = match wanted.transport {
         Transport::Udp => running.udp_addresses().first(),
-        // A certificate is for a name: what TLS would show here is what TCP shows.
+        // The certificate is for the public name, so test TLS over plain TCP here.
         Transport::Tcp | Transport::Tls => running.stream_addresses().first(),
     };
     let Some(at) = at else { return false };

@@ -1,6 +1,6 @@
-//! The secret of our own relay. It is nowhere written down: it follows from the server's signing key and the time, changes by
-//! itself, and survives a restart. One period is as long as credentials work, so that those made in the period before
-//! are still good.
+//! The secret of the built-in relay. It is derived from the server's signing key and the time, so it is never stored,
+//! rotates by itself, and survives a restart. One period is the lifetime of credentials: those of the previous period
+//! are still valid.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -10,10 +10,11 @@ use parking_lot::RwLock;
 
 use crate::core::Core;
 
-/// Says which credentials our relay believes.
+/// Validates credentials for the built-in relay.
 pub(super) struct Keeper {
     core: Arc<Core>,
-    /// Who may no longer use it, whatever they still have: of users who were seen using it, or whose standing changed.
+    /// Users whose access is revoked although their credentials may still be valid: users seen on the relay, or whose
+    /// account status changed.
     revoked: RwLock<HashSet<String>>,
 }
 
@@ -30,12 +31,12 @@ impl Keeper {
         self.core.key.derive(&format!("relay, period {period}"))
     }
 
-    /// What new credentials are made with.
+    /// The secret for new credentials.
     pub(super) fn secret(&self) -> [u8; 32] {
         self.of_period(self.period())
     }
 
-    /// Takes the relay from a user, or gives it back. Returns whether it was just taken.
+    /// Revokes a user's access, or restores it. Returns whether this call revoked it.
     pub(super) fn revoke(&self, user: &str, revoked: bool) -> bool {
         let mut all = self.revoked.write();
         if revoked {
@@ -45,7 +46,7 @@ impl Keeper {
         false
     }
 
-    /// From whom it was taken.
+    /// The users whose access is revoked.
     pub(super) fn revoked(&self) -> Vec<String> {
         self.revoked.read().iter().cloned().collect()
     }

@@ -1,8 +1,8 @@
-//! Calls (client-server API, "Voice over IP"): where clients find the relay that they need when two of them cannot reach each
-//! other. Signalling is events like any other.
+//! Calls (client-server API, "Voice over IP"): the TURN relay that clients need when they cannot reach each other
+//! directly. Call signalling uses ordinary events.
 //!
-//! The relay itself is the crate `turn`, and the composition root runs it; here is who may use it (`keeper`), and what is
-//! told about it.
+//! The relay itself is the crate `turn`, which the composition root runs; this module decides who may use it (`keeper`)
+//! and reports on it.
 
 mod check;
 mod keeper;
@@ -24,24 +24,24 @@ pub use check::TransportCheck;
 use keeper::Keeper;
 pub use view::{Absence, RelayView};
 
-/// Calls.
+/// The calls use cases.
 #[derive(Debug)]
 pub struct Calls {
     core: Arc<Core>,
     keeper: Arc<Keeper>,
     own: OnceLock<OwnRelay>,
-    /// Why our own relay could not be started.
+    /// Why the built-in relay failed to start.
     failure: OnceLock<String>,
 }
 
-/// A relay, and what opens it.
+/// A relay with credentials for it.
 #[derive(Debug, Clone)]
 pub struct Relay {
-    /// Where it is: `turn:` and `stun:` URIs.
+    /// `turn:` and `stun:` URIs.
     pub uris: Vec<String>,
-    /// What opens it.
+    /// The credentials.
     pub credentials: Credentials,
-    /// How long they work, in milliseconds.
+    /// Lifetime of the credentials in milliseconds.
     pub lifetime_ms: u64,
 }
 
@@ -50,19 +50,19 @@ pub struct Relay {
 pub struct OwnRelay {
     /// Its handle.
     pub running: Arc<Running>,
-    /// Where clients find it.
+    /// Its URIs for clients.
     pub uris: Vec<String>,
 }
 
 impl OwnRelay {
-    /// Whether anything can be relayed: without an address that others reach, all it could do is refuse.
+    /// Whether the relay has a public address: without one it refuses every allocation.
     #[must_use]
     pub fn is_reachable(&self) -> bool {
         let external_address = self.running.external_address();
         external_address.v4.is_some() || external_address.v6.is_some()
     }
 
-    /// How often something was refused since the start, by reason.
+    /// Counts of refused requests since the start, by reason.
     #[must_use]
     pub fn refusals(&self) -> Vec<(&'static str, u64)> {
         let counters = self.running.counters();
@@ -71,37 +71,37 @@ impl OwnRelay {
 }
 
 impl Calls {
-    /// On the foundation.
+    /// Creates the service.
     #[must_use]
     pub fn new(core: Arc<Core>) -> Self {
         let keeper = Arc::new(Keeper::new(Arc::clone(&core)));
         Self { core, keeper, own: OnceLock::new(), failure: OnceLock::new() }
     }
 
-    /// Whom our own relay asks about credentials.
+    /// The credential check of the built-in relay.
     #[must_use]
     pub fn authority(&self) -> Arc<dyn Authority> {
         Arc::clone(&self.keeper) as Arc<dyn Authority>
     }
 
-    /// Says that our own relay runs, once.
+    /// Registers the running relay. Called once, by the composition root.
     pub fn runs(&self, own: OwnRelay) {
-        // A second relay would be a mistake of the composition root; the first one stays.
+        // A second relay is a bug in the composition root; keep the first one.
         let _ = self.own.set(own);
     }
 
-    /// Says that our own relay was to run and could not, and why.
+    /// Records why the built-in relay failed to start.
     pub fn cannot_run(&self, error: &dyn std::fmt::Display) {
         let _ = self.failure.set(error.to_string());
     }
 
-    /// The relay that runs in this process, if one does.
+    /// The relay that runs in this process.
     #[must_use]
     pub fn own(&self) -> Option<&OwnRelay> {
         self.own.get()
     }
 
-    /// The relay for a user; none when there is none to be used. One that is configured comes before our own.
+    /// The relay for a user; `None` when there is none. A configured relay takes precedence over the built-in one.
     #[must_use]
     pub fn relay(&self, who: &Requester) -> Option<Relay> {
         let turn = &self.core.config.turn;
@@ -116,7 +116,7 @@ impl Calls {
         Some(Relay { uris: turn.uris.clone(), credentials, lifetime_ms })
     }
 
-    /// What opens our own relay for a user.
+    /// Credentials of a user for the built-in relay.
     #[must_use]
     pub fn own_credentials(&self, user: &UserId) -> Credentials {
         credentials::mint(&self.keeper.secret(), user.as_str(), self.expires_s())
@@ -126,12 +126,13 @@ impl Calls {
         self.core.now_ms().saturating_add(self.core.config.turn.credential_lifetime_ms) / 1_000
     }
 
-    /// Ends the calls of users who may no longer use the relay: whose account is locked or closed. Looks only at those whose
-    /// standing has just changed, who are using it, and from whom it was taken.
+    /// Ends the calls of locked and deactivated users. Checks only users whose account status changed, who are on the
+    /// relay, or whose access is revoked.
     pub async fn end_revoked(&self) -> Result<()> {
         let Some(own) = self.own.get() else { return Ok(()) };
         let using = own.running.users().into_iter().filter(|user| user.allocations > 0).map(|user| user.user);
         let mut looked_at: BTreeSet<String> = using.chain(self.keeper.revoked()).collect();
+        // Users whose status changed may hold credentials without being on the relay yet.
         let changed = self.core.notifier.take_account_status_changes();
         if !changed.is_empty() {
             let names = self.core.store.read("relay_standings", move |tx| {
@@ -148,7 +149,7 @@ impl Calls {
             let may = account.await?.is_some_and(|it| it.deactivated_ms.is_none() && !it.is(table::LOCKED));
             if self.keeper.revoke(&user, !may) {
                 let running = Arc::clone(&own.running);
-                // It waits for the relay's threads.
+                // This call waits for the relay's threads, so it runs on a blocking thread.
                 let ended = tokio::task::spawn_blocking(move || running.disconnect_user(&user)).await.unwrap_or(0);
                 tracing::info!(
                     relay.allocations = ended,

@@ -1,4 +1,4 @@
-//! Credentials for a relay of our own, shown to a real one.
+//! Credentials for the built-in relay, against a real one.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -95,7 +95,7 @@ async fn credentials_open_the_relay_for_as_long_as_they_say() {
     let lifetime_ms = world.calls.core.config.turn.credential_lifetime_ms;
     let credentials = world.calls.own_credentials(alice());
     assert_eq!(world.try_as(credentials.clone()).await.unwrap().returned, 50);
-    // The secret has changed by then, and is still believed.
+    // The secret has rotated by then; the previous one is still valid.
     world.clock.advance(lifetime_ms - 2_000);
     assert_ne!(world.calls.own_credentials(alice()).password, credentials.password);
     assert_eq!(world.try_as(credentials.clone()).await.unwrap().returned, 50);
@@ -146,7 +146,7 @@ async fn who_is_locked_between_calls_begins_none() {
     assert!(matches!(world.try_as(credentials).await, Err(ProbeError::Refused { code: 401, .. })));
 }
 
-/// An allocation that stays.
+/// Makes an allocation and keeps it open.
 async fn hold(world: &World, credentials: &hearth_turn::Credentials) -> std::net::UdpSocket {
     use hearth_turn::stun::integrity::Integrity;
     use hearth_turn::stun::{Algorithm, Class, Key, Message, Method, Writer, attribute};

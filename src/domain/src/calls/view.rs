@@ -1,4 +1,4 @@
-//! What an operator sees of the relay and does to it. Each question waits for the relay's threads, so on a thread that may wait.
+//! The administrator's view of the relay. Each query waits for the relay's threads, so it runs on a blocking thread.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -9,35 +9,35 @@ use hearth_turn::{AllocationId, AllocationView, UserTotals};
 
 use super::Calls;
 
-/// All that is known about the relay that runs here.
+/// The state of the built-in relay.
 #[derive(Debug)]
 pub struct RelayView {
-    /// Where clients are sent.
+    /// The URIs that clients get.
     pub uris: Vec<String>,
-    /// The addresses that others see.
+    /// The public addresses.
     pub public: Vec<IpAddr>,
-    /// What is wrong, in sentences.
+    /// Warnings, as sentences.
     pub warnings: Vec<String>,
-    /// Relayed addresses that are held now.
+    /// Current allocations.
     pub allocations: Vec<AllocationView>,
-    /// Who has used it since it was started.
+    /// Totals of each user since the relay started.
     pub users: Vec<UserTotals>,
-    /// What was refused since then, by reason; only what was.
+    /// Counts of refused requests since the relay started, by reason; without zeros.
     pub refused: Vec<(&'static str, u64)>,
 }
 
-/// Why no relay runs here. Displayed, it also says what to do.
+/// Why the built-in relay does not run. Its display text includes the remedy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Absence {
-    /// It could not be started, for this reason.
+    /// It failed to start, for this reason.
     Failed(String),
-    /// Another one is configured.
+    /// The configuration names another relay.
     Another,
-    /// The configuration says so.
+    /// The configuration disables it.
     Off,
-    /// A server of this name is not reached from the internet.
+    /// A server with this name is not reachable from the internet.
     PrivateName(String),
-    /// The server has only just begun.
+    /// The server is still starting.
     Starting,
 }
 
@@ -67,7 +67,7 @@ impl fmt::Display for Absence {
 }
 
 impl Calls {
-    /// Why no relay runs here; none if one does.
+    /// Why the built-in relay does not run; `None` if it runs.
     #[must_use]
     pub fn absence(&self) -> Option<Absence> {
         let config = &self.core.config;
@@ -84,7 +84,8 @@ impl Calls {
         })
     }
 
-    /// Relayed addresses held now, and how many users hold them; none while no relay runs here. Waits for nobody.
+    /// Current allocations and the number of their users; `None` if no relay runs. Does not wait for the relay's
+    /// threads.
     #[must_use]
     pub fn held(&self) -> Option<(u64, u64)> {
         let running = &self.own()?.running;
@@ -92,14 +93,14 @@ impl Calls {
         Some((u64::from(running.allocation_count()), users as u64))
     }
 
-    /// Ends all relayed addresses of a user, and says how many there were. The user may get new ones.
+    /// Ends all allocations of a user and returns their number. The user may make new ones.
     pub async fn end_all(&self, user: &str) -> usize {
         let Some(own) = self.own() else { return 0 };
         let (running, user) = (Arc::clone(&own.running), user.to_owned());
         tokio::task::spawn_blocking(move || running.disconnect_user(&user)).await.unwrap_or(0)
     }
 
-    /// The relay that runs here, as it is now; none if none does.
+    /// The current state of the built-in relay; `None` if it does not run.
     pub async fn view(&self) -> Option<RelayView> {
         let own = self.own()?;
         let (running, uris) = (Arc::clone(&own.running), own.uris.clone());
@@ -118,14 +119,14 @@ impl Calls {
         tokio::task::spawn_blocking(look).await.ok()
     }
 
-    /// Ends a relayed address. Returns whether there was one.
+    /// Ends an allocation. Returns whether it existed.
     pub async fn end(&self, id: AllocationId) -> bool {
         let Some(own) = self.own() else { return false };
         let running = Arc::clone(&own.running);
         tokio::task::spawn_blocking(move || running.disconnect(id)).await.unwrap_or(false)
     }
 
-    /// Where clients are sent instead of to a relay of ours.
+    /// The URIs of the configured relay that clients use instead of the built-in one.
     #[must_use]
     pub fn other_uris(&self) -> &[String] {
         &self.core.config.turn.uris

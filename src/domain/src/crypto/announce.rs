@@ -1,5 +1,5 @@
-//! Telling that a user's devices or cross-signing keys changed: the people of this server, who share a room with them, and
-//! for a user of this server the other servers, too.
+//! Announces changes of a user's devices or cross-signing keys: to local users who share a room with them and, for
+//! local users, to other servers.
 
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
@@ -17,18 +17,18 @@ use super::{Crypto, signed};
 use crate::core::Core;
 use crate::rooms::servers;
 
-/// What changed about a user of this server.
+/// What changed for a local user.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Changed<'a> {
     /// Keys of these devices, or signatures on them.
     Devices(&'a [String]),
-    /// These devices are gone, and had keys.
+    /// These devices were deleted, and had keys.
     Gone(&'a [String]),
     /// The master key or the self-signing key, or signatures on them.
     Identity,
 }
 
-/// Tells of a change of a user of this server.
+/// Announces a change for a local user.
 pub(crate) fn announce(core: &Arc<Core>, tx: &mut WriteTx<'_>, user: UserSn, changed: Changed<'_>) -> Result<()> {
     note(core, tx, user)?;
     let id = users::name(tx.tx(), user)?.ok_or_else(|| Error::broken(format!("user {} has no name", user.0)))?;
@@ -53,9 +53,9 @@ pub(crate) fn announce(core: &Arc<Core>, tx: &mut WriteTx<'_>, user: UserSn, cha
 }
 
 impl Crypto {
-    /// Tells the devices of a user who has joined a room to those servers in it that shared no room with them before
-    /// (server-server API, "Device Management"). They get what is known now, and not a next step of the stream: to all others
-    /// that would look as if they had missed one.
+    /// Announces the devices of a user who joined a room to servers in it that shared no room with them before
+    /// (server-server API, "Device Management"). They get the current state, not the next update of the stream: other
+    /// servers would take that for a missed update.
     pub async fn announce_to_new_servers(&self, user: UserSn, room_id: OwnedRoomId) -> Result<()> {
         let core = self.core.clone();
         let write = move |tx: &mut WriteTx<'_>| {
@@ -81,14 +81,15 @@ impl Crypto {
     }
 }
 
-/// Updates that say of each device with keys what it is now. Without the id of one before it, each makes a server read the
-/// whole list anew, so the newest few do for all.
+/// Updates with the current state of each device that has keys. They have no `prev_id`, so one update already makes a
+/// server fetch the whole list; the newest few are enough.
 fn current_updates(core: &Core, tx: &mut dyn Tx, user: UserSn) -> Result<Vec<Edu>> {
     let id = users::name(tx, user)?.ok_or_else(|| Error::broken(format!("user {} has no name", user.0)))?;
     let id = UserId::parse(id).map_err(|error| Error::fault("reading a stored user id", error))?;
     let stream = remote_devices::stream(tx, user)?.unwrap_or_default();
     let signatures = device_keys::signatures(tx, user, user)?;
     let mut updates = Vec::new();
+    // Newest first, because the number of updates is limited.
     for row in devices::of_user(tx, user)?.into_iter().rev() {
         if updates.len() == limits::DEVICES_ANNOUNCED_ON_JOIN_MAX {
             break;
@@ -102,13 +103,13 @@ fn current_updates(core: &Core, tx: &mut dyn Tx, user: UserSn) -> Result<Vec<Edu
     Ok(updates)
 }
 
-/// A device's name, if other servers are told names.
+/// A device's display name, if the configuration shares names with other servers.
 fn name_shown(core: &Core, name: Option<String>) -> Option<String> {
     name.filter(|_| core.config.federation.share_device_names)
 }
 
-/// The next update in the stream of a user's device list. The stream goes on also when nobody is told: whoever comes to share
-/// a room later sees that they missed something.
+/// The next update in the stream of a user's device list. The stream advances even without a recipient: a server that
+/// later comes to share a room can then tell that it missed an update.
 fn device_update(
     core: &Core,
     tx: &mut WriteTx<'_>,
@@ -144,6 +145,7 @@ fn identity(tx: &mut dyn Tx, user: UserSn, id: &UserId) -> Result<Edu> {
         let place = match kind {
             KeyKind::Master => &mut update.master_key,
             KeyKind::SelfSigning => &mut update.self_signing_key,
+            // Only its owner may see the user-signing key.
             KeyKind::UserSigning => continue,
         };
         *place = Some(signed::raw(&signed::with_signatures(&row.json, &row.public, &signatures)?)?);
@@ -155,7 +157,7 @@ fn number(stream: i64) -> UInt {
     UInt::new_saturating(stream.unsigned_abs())
 }
 
-/// Puts a change of a user's devices into the device-list stream, and wakes the local users who must see it.
+/// Adds a change to the device-list stream, and wakes the local users who must see it.
 pub(crate) fn note(core: &Arc<Core>, tx: &mut WriteTx<'_>, user: UserSn) -> Result<()> {
     let at = tx.position();
     device_lists::set(tx.tx(), user, at)?;

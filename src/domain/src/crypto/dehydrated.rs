@@ -1,5 +1,5 @@
-//! Dehydrated devices (MSC3814): a device that takes in messages while its user has none logged in. Its secret part lies
-//! here encrypted, until a new login wakes it up and reads what came.
+//! Dehydrated devices (MSC3814): a device that receives to-device messages while its user has no device logged in. The
+//! server stores its private keys encrypted, until a new login rehydrates it and reads the messages.
 
 use std::sync::Arc;
 
@@ -20,32 +20,32 @@ use crate::Requester;
 use crate::core::Core;
 use crate::devices::{check_name, purge};
 
-/// What a client uploads.
+/// A dehydrated device to upload.
 #[derive(Debug)]
 pub struct Dehydrated {
-    /// The device's id.
+    /// The device ID.
     pub device_id: OwnedDeviceId,
-    /// What people call it.
+    /// The display name.
     pub name: Option<String>,
-    /// Its encrypted secret part.
+    /// Its encrypted private keys (`device_data`).
     pub data: Raw<DehydratedDeviceData>,
     /// Its public keys.
     pub keys: keys::KeysUpload,
 }
 
-/// Messages for a dehydrated device.
+/// A page of a dehydrated device's messages.
 #[derive(Debug)]
 pub struct DehydratedMessages {
-    /// The messages, oldest first.
+    /// The to-device messages, oldest first.
     pub events: Vec<Raw<AnyToDeviceEvent>>,
-    /// Where the next ones begin.
+    /// Token of the next page.
     pub next_batch: String,
 }
 
 impl Crypto {
-    /// Makes a dehydrated device in place of the one there may be.
+    /// Creates a dehydrated device and replaces an existing one.
     ///
-    /// Refuses as [`Crypto::upload_keys`] does, and with `M_INVALID_PARAM` when a device that is logged in has that id.
+    /// Refuses as [`Crypto::upload_keys`] does, and with `M_INVALID_PARAM` when an ordinary device has that ID.
     pub async fn dehydrate(&self, who: &Requester, upload: Dehydrated) -> Result<()> {
         if upload.data.json().get().len() > limits::DEHYDRATED_BYTES_MAX {
             return Err(refuse(Reason::TooLarge, "The device's data is too large."));
@@ -58,8 +58,10 @@ impl Crypto {
         let checked = keys::CheckedUpload::new(&upload.keys, owner)?;
         let (core, user, now_ms) = (self.core.clone(), who.user, self.core.now_ms());
         let write = move |tx: &mut WriteTx<'_>| {
+            // First, so that the new device may reuse the ID of the old one.
             remove(&core, tx, user)?;
             if devices::find(tx.tx(), user, upload.device_id.as_str())?.is_some() {
+                // This also rolls back the removal above.
                 return Err(Error::invalid("One of your devices has that id already."));
             }
             let device = devices::insert(tx, user, upload.device_id.as_str(), upload.name.as_deref(), now_ms)?;
@@ -69,7 +71,7 @@ impl Crypto {
         self.core.store.write("dehydrate", write).await
     }
 
-    /// The user's dehydrated device and its encrypted secret part. Refuses with `M_NOT_FOUND`.
+    /// The user's dehydrated device and its encrypted private keys. Refuses with `M_NOT_FOUND`.
     pub async fn dehydrated(&self, who: &Requester) -> Result<(OwnedDeviceId, Raw<DehydratedDeviceData>)> {
         let user = who.user;
         let (row, data) = self.core.store.read("dehydrated_get", move |tx| existing(tx.tx(), user)).await?;
@@ -77,17 +79,17 @@ impl Crypto {
         Ok((row.id.into(), data))
     }
 
-    /// Removes the user's dehydrated device and says which that was. Refuses with `M_NOT_FOUND`.
+    /// Deletes the user's dehydrated device and returns its ID. Refuses with `M_NOT_FOUND`.
     pub async fn delete_dehydrated(&self, who: &Requester) -> Result<OwnedDeviceId> {
         let (core, user) = (self.core.clone(), who.user);
         let removed = self.core.store.write("dehydrated_delete", move |tx| remove(&core, tx, user)).await?;
         removed.map(|row| row.id.into()).ok_or_else(none)
     }
 
-    /// Messages that came for the dehydrated device. They stay until it is removed: a client that is cut short while it
-    /// wakes the device up must be able to begin again.
+    /// The to-device messages of the dehydrated device. They stay until the device is deleted, so that a client that is
+    /// interrupted during rehydration can start again.
     ///
-    /// Refuses with `M_NOT_FOUND` when `device` is not the dehydrated device, `M_INVALID_PARAM` for a foreign token.
+    /// Refuses with `M_NOT_FOUND` when `device` is not the dehydrated device, `M_INVALID_PARAM` for an invalid token.
     pub async fn dehydrated_events(
         &self,
         who: &Requester,
@@ -128,12 +130,12 @@ fn existing(tx: &mut dyn Tx, user: UserSn) -> Result<(DeviceRow, String)> {
     Ok((devices::get(tx, device)?.ok_or_else(none)?, data))
 }
 
-/// Removes the dehydrated device of a user, if there is one.
+/// Deletes the user's dehydrated device, if there is one.
 fn remove(core: &Arc<Core>, tx: &mut WriteTx<'_>, user: UserSn) -> Result<Option<DeviceRow>> {
     let Some((device, _)) = dehydrated::get(tx.tx(), user)? else { return Ok(None) };
     dehydrated::delete(tx.tx(), user, device)?;
     let Some(row) = devices::get(tx.tx(), device)? else { return Ok(None) };
-    // It has never logged in, so there are no tokens of it whose sessions would have to end.
+    // The device never logged in, so it has no access tokens whose sessions must end.
     purge::purge(core, tx, user, std::slice::from_ref(&row))?;
     Ok(Some(row))
 }

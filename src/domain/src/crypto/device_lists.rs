@@ -1,8 +1,8 @@
-//! Who has to look anew at whose devices: `device_lists` of a sync and `/keys/changes` (client-server API, "Tracking the
-//! device list for a user").
+//! Device list tracking: `device_lists` of a sync and `/keys/changes` (client-server API, "Tracking the device list for
+//! a user").
 //!
-//! Errs on the side of saying too much: a user named in `changed` whose devices are the same costs a client one query, a
-//! user missing costs them a message that nobody can read.
+//! It returns too many users rather than too few: an unneeded user in `changed` costs the client one query; a missing
+//! user makes messages undecryptable.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
@@ -19,25 +19,26 @@ use super::Crypto;
 use crate::Requester;
 use crate::core::Core;
 
-/// Up to how many users are asked one by one whether they still share a room.
+/// Up to this number of users, query the shared rooms of each; above it, read all users who share a room.
 const ASKED_ONE_BY_ONE_MAX: usize = 16;
 
-/// How many changes of memberships are forgotten in one write, so that none is long.
+/// Membership changes to delete in one transaction, so that none takes long.
 const FORGOTTEN_AT_ONCE_MAX: u64 = 1_000;
 
-/// How a member of a room moved in a window.
+/// A member's membership change in a window of the stream.
 #[derive(Debug, Clone, Copy)]
 struct Moved {
     before: Membership,
     now: Membership,
-    /// Whether they were out of the room for a while: what their devices, or those of others for them, did then was not followed.
+    /// Whether the member was out of the room in between: device changes of that time were not tracked, in either
+    /// direction.
     was_out: bool,
 }
 
-/// What moved in a room in a window, by member.
+/// Membership changes in a room in a window, by member.
 type Moves = BTreeMap<UserSn, Moved>;
 
-/// Notes that `signer` signed a key of `target`. Nobody else sees the signature, so nobody else is told.
+/// Records that `signer` signed a key of `target`. Only the signer sees the signature, so only the signer is notified.
 pub(super) fn signed(core: &Arc<Core>, tx: &mut WriteTx<'_>, signer: UserSn, target: UserSn) -> Result<()> {
     let at = tx.position();
     device_lists::set_signed(tx.tx(), signer, target, at)?;
@@ -46,8 +47,8 @@ pub(super) fn signed(core: &Arc<Core>, tx: &mut WriteTx<'_>, signer: UserSn, tar
     Ok(())
 }
 
-/// Whose devices `user` must look at anew, and whose they need no longer track, by what happened in `(after, upto]`:
-/// `(changed, left)`.
+/// The users whose devices `user` must query again, and those they need not track any more, from changes in `(after,
+/// upto]`: `(changed, left)`.
 pub fn for_sync(
     tx: &mut dyn Tx,
     user: UserSn,
@@ -62,19 +63,20 @@ pub fn for_sync(
     }
     let mut gone = BTreeSet::new();
     if after < device_lists::moves_floor(tx)? {
-        // Who came since then is forgotten.
+        // The membership changes since `after` are already deleted, so return every user who shares a room.
         users_sharing_rooms(tx, user, &mut changed)?;
     }
     for (room, moves) in moves_by_room(tx, user, after, upto)? {
         by_moves(tx, user, room, &moves, &mut changed, &mut gone)?;
     }
+    // Clients always track the devices of their own user.
     gone.remove(&user);
     let left = without_shared_room(tx, user, gone)?;
     changed.retain(|changed| !left.contains(changed));
     Ok((names(tx, changed)?, names(tx, left)?))
 }
 
-/// Whether two users are joined to a room together.
+/// Whether two users are joined to the same room.
 fn shares_room(tx: &mut dyn Tx, one: UserSn, other: UserSn) -> Result<bool> {
     Ok(!memberships::shared_rooms(tx, one, other, 1)?.is_empty())
 }
@@ -99,13 +101,14 @@ fn moves_by_room(tx: &mut dyn Tx, user: UserSn, after: Position, upto: Position)
     Ok(rooms)
 }
 
-/// Whether devices of a member in this standing get keys: those of invited users may, so that they can read what was said
-/// before they joined.
+/// Whether devices of a member with this membership receive room keys. Invited users do, so that they can read messages
+/// from before they joined.
 fn is_tracked(membership: Membership) -> bool {
     matches!(membership, Membership::Join | Membership::Invite)
 }
 
-/// What the moves in one room mean for a user: who came to share it with them (`changed`), who ceased to (`gone`).
+/// The effect of the changes in one room on a user: who now shares it with them (`changed`), who no longer does
+/// (`gone`).
 fn by_moves(
     tx: &mut dyn Tx,
     user: UserSn,
@@ -117,6 +120,7 @@ fn by_moves(
     let mine = match moves.get(&user) {
         Some(mine) => *mine,
         None => {
+            // The user's own membership did not change in this window.
             let now = memberships::get(tx, room, user)?.map_or(Membership::Leave, |row| row.membership);
             Moved { before: now, now, was_out: false }
         }
@@ -130,7 +134,7 @@ fn by_moves(
         found.extend(members.map(|row| row.user));
     }
     if is_in && !was_in {
-        // As Synapse does, and clients rely on: in their first encrypted room they read their own list, too.
+        // Clients rely on this, as on Synapse: in their first encrypted room they query their own devices, too.
         changed.insert(user);
     }
     if was_in {
@@ -138,7 +142,7 @@ fn by_moves(
         gone.extend(left.map(|(member, _)| *member));
     }
     if is_in {
-        // Also those who are what they were, if in between they were not.
+        // Include members whose membership is the same as before, if it was another one in between.
         let came = |moved: &Moved| is_tracked(moved.now) && (moved.before != moved.now || moved.was_out);
         let came = moves.iter().filter(|(member, moved)| **member != user && came(moved));
         changed.extend(came.map(|(member, _)| *member));
@@ -146,7 +150,7 @@ fn by_moves(
     Ok(())
 }
 
-/// Those of `candidates` who share no room with `user` any more.
+/// Those of `candidates` who no longer share a room with `user`.
 fn without_shared_room(tx: &mut dyn Tx, user: UserSn, candidates: BTreeSet<UserSn>) -> Result<BTreeSet<UserSn>> {
     if candidates.len() > ASKED_ONE_BY_ONE_MAX {
         let shared = HashSet::<UserSn>::from_iter(memberships::neighbours(tx, user)?);
@@ -171,8 +175,8 @@ fn names(tx: &mut dyn Tx, sns: BTreeSet<UserSn>) -> Result<Vec<OwnedUserId>> {
 }
 
 impl Crypto {
-    /// As [`for_sync`], since the position of a sync token until now: that includes whatever was before any token the
-    /// client holds.
+    /// As [`for_sync`], from the position of a sync token until now. That includes changes before any token of the
+    /// client.
     pub async fn key_changes(&self, who: &Requester, after: Position) -> Result<(Vec<OwnedUserId>, Vec<OwnedUserId>)> {
         let user = who.user;
         let read = move |tx: &mut hearth_store::ReadTx<'_>| {
@@ -182,8 +186,8 @@ impl Crypto {
         self.core.store.read("key_changes", read).await
     }
 
-    /// Forgets the oldest changes of memberships beyond [`limits::MEMBERSHIP_MOVES_MAX`]. Whose last sync was before them is
-    /// told of everybody they share a room with.
+    /// Deletes the oldest membership changes beyond [`limits::MEMBERSHIP_MOVES_MAX`]. A client whose last sync is older
+    /// gets every user who shares a room.
     pub async fn forget_moves(&self) -> Result<()> {
         let store = &self.core.store;
         let count = store.read("membership_moves_count", |tx| device_lists::count_moves(tx.tx())).await?;

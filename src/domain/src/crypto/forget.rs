@@ -1,4 +1,4 @@
-//! Removing what belongs to a user rather than to a device (for that see `devices::purge`), as their account ends.
+//! Deletes key data of a user at deactivation. For data of a device see `devices::purge`.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use hearth_store::tables::{backups, cross_signing, device_keys};
 use super::announce::{Changed, announce};
 use crate::core::Core;
 
-/// Removes a user's backups and cross-signing keys, and tells those who share a room with them if there were keys.
+/// Deletes a user's backups and cross-signing keys, and announces the change if there were keys.
 pub(crate) fn forget_user(core: &Arc<Core>, tx: &mut WriteTx<'_>, user: UserSn) -> Result<()> {
     backups::delete_all(tx.tx(), user)?;
     let keys = cross_signing::of_user(tx.tx(), user)?;

@@ -1,8 +1,8 @@
-//! The inboxes of devices, and how their space is shared between senders.
+//! Device inboxes for to-device messages, and how senders share their space.
 //!
-//! A message that has been accepted waits until its device has it, however full the inbox becomes: a room key that is dropped
-//! makes messages undecryptable for ever. So a sender who has used up their share is refused instead. Users who share a room
-//! with the receiver, and all users of this server, have a share each; a server that shares none has a small one, and all such
+//! An accepted message stays until its device has received it, however full the inbox is: a dropped room key makes
+//! messages permanently undecryptable. Instead, a sender who has used up their share is refused. Local users and users
+//! who share a room with the recipient have a share each; a server without a shared room has a small one, and all such
 //! servers together leave most of the inbox free.
 
 use std::collections::HashSet;
@@ -20,7 +20,7 @@ use super::signed::may_exist;
 use super::to_device::LocalDelivery;
 use crate::core::Core;
 
-/// What became of messages for one user.
+/// The result of a delivery to one user.
 #[derive(Debug, Default)]
 pub(super) struct Delivered {
     /// Messages that did not fit into a device's inbox.
@@ -39,7 +39,7 @@ impl Delivered {
     }
 }
 
-/// The share of a user of this server, or of one who shares a room with the receiver.
+/// The share of a local user, or of a user who shares a room with the recipient.
 pub(super) fn sender_share(sender: &UserId) -> InboxShare {
     InboxShare::of_user(sender.as_str())
 }
@@ -63,7 +63,7 @@ fn share_a_room(tx: &mut WriteTx<'_>, one: &UserId, other: &UserId) -> Result<bo
     Ok(others.iter().any(|room| rooms.contains(room)))
 }
 
-/// Stores one user's messages, as far as the sender's share has room, and wakes the user.
+/// Stores one user's messages, as far as the sender's share allows, and wakes the user.
 pub(super) fn deliver(
     core: &Arc<Core>,
     tx: &mut WriteTx<'_>,
@@ -89,7 +89,8 @@ fn has_room(tx: &mut WriteTx<'_>, device: DeviceSn, share: InboxShare, bytes: u6
     let (messages, filled) = to_device::fill(tx.tx(), device)?;
     let all_theirs =
         InboxUsage { bytes: filled, sender_bytes: filled, sender_messages: messages, stranger_bytes: filled };
-    // Even if all that waits were this sender's: mostly so, and then the inbox need not be read.
+    // Fast path: it fits even if the whole inbox counts as this sender's. Usually so, and then the inbox need not be
+    // read.
     if fits(all_theirs, share, bytes) {
         return Ok(true);
     }
@@ -111,6 +112,7 @@ fn fits(usage: InboxUsage, share: InboxShare, bytes: u64) -> bool {
 fn targets(tx: &mut WriteTx<'_>, user: UserSn, target: &DeviceIdOrAllDevices) -> Result<Vec<DeviceSn>> {
     Ok(match target {
         DeviceIdOrAllDevices::AllDevices => devices::of_user(tx.tx(), user)?.into_iter().map(|row| row.sn).collect(),
+        // PostgreSQL refuses text with a NUL character, so do not look such an ID up.
         DeviceIdOrAllDevices::DeviceId(id) if !may_exist(id.as_str()) => Vec::new(),
         DeviceIdOrAllDevices::DeviceId(id) => {
             devices::find(tx.tx(), user, id.as_str())?.map(|row| row.sn).into_iter().collect()
@@ -118,7 +120,7 @@ fn targets(tx: &mut WriteTx<'_>, user: UserSn, target: &DeviceIdOrAllDevices) ->
     })
 }
 
-/// Puts a message (JSON with `content`, `sender`, `type`) into the inbox of a device and wakes its user.
+/// Adds a message (JSON with `content`, `sender`, `type`) to a device's inbox and wakes its user.
 fn put(
     core: &Arc<Core>,
     tx: &mut WriteTx<'_>,

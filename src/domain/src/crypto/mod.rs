@@ -1,10 +1,10 @@
-//! End-to-end encryption, as far as a server has a part in it: it keeps public keys, hands out one-time keys, carries
-//! messages between devices, stores encrypted backups, and tells who has to look anew at whose devices.
+//! The server's part of end-to-end encryption: it stores public keys, hands out one-time keys, delivers to-device
+//! messages, stores encrypted backups, and tracks device lists.
 //!
-//! It never sees a secret. What clients upload, and what other servers tell of their users, is checked for its form, its size
-//! and whose it is, so that one client's mistake does not become another's; whom to trust is decided by clients alone.
+//! It never sees a private key. It checks the form, size and owner of what clients and other servers upload, so that a
+//! fault in one client does not affect another. Only clients decide whom to trust.
 //!
-//! What concerns other servers lies in [`remote`]; asking them is the matter of `federation`, above.
+//! [`remote`] holds the keys of other servers' users; the requests for them are in `federation`.
 
 pub(crate) mod announce;
 pub mod backup;
@@ -26,14 +26,14 @@ use std::sync::Arc;
 
 use crate::core::Core;
 
-/// Keys, backups and messages between devices.
+/// Keys, backups and to-device messages.
 #[derive(Debug)]
 pub struct Crypto {
     core: Arc<Core>,
 }
 
 impl Crypto {
-    /// The service, standing on `core`.
+    /// Creates the service.
     #[must_use]
     pub fn new(core: Arc<Core>) -> Self {
         Self { core }

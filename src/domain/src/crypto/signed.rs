@@ -1,5 +1,5 @@
-//! Signed JSON from strangers: reading it, and checking Ed25519 signatures of devices and users on it (appendices, "Signing
-//! JSON"). Pure functions.
+//! Untrusted signed JSON: parsing, and Ed25519 signatures of devices and users (appendices, "Signing JSON"). Pure
+//! functions.
 
 use hearth_base::{Error, Reason, Result, error::refuse, limits};
 use hearth_store::tables::device_keys::SignatureRow;
@@ -8,14 +8,14 @@ use ruma::canonical_json::{CanonicalJsonObject, CanonicalJsonValue};
 use ruma::serde::{Base64, Raw, base64::Standard};
 use ruma::signatures::{SigningKeyAlgorithm, to_canonical_json_string_for_signing, verify_canonical_json_bytes};
 
-/// The algorithm of all signatures, with the colon that a key's name follows.
+/// The signature algorithm with its colon; the key's name follows.
 pub(super) const ED25519: &str = "ed25519:";
-/// How long an Ed25519 public key is.
+/// Length of an Ed25519 public key.
 const PUBLIC_KEY_BYTES: usize = 32;
 
-/// Reads an object of at most `bytes_max`; `what` names it in refusals.
+/// Parses an object of at most `bytes_max`; `what` names it in errors.
 ///
-/// Refuses with `M_TOO_LARGE`, or `M_BAD_JSON` when it is no object or holds what canonical JSON does not have.
+/// Refuses with `M_TOO_LARGE`, or `M_BAD_JSON` when it is not an object or not canonical JSON.
 pub(super) fn object(json: &str, bytes_max: usize, what: &str) -> Result<CanonicalJsonObject> {
     if json.len() > bytes_max {
         return Err(refuse(Reason::TooLarge, format!("The {what} is larger than {bytes_max} bytes.")));
@@ -23,44 +23,44 @@ pub(super) fn object(json: &str, bytes_max: usize, what: &str) -> Result<Canonic
     serde_json::from_str(json).map_err(|error| Error::bad_json(format!("The {what} cannot be read: {error}")))
 }
 
-/// Whether anything in the database may be called that: names with a NUL character, or longer ones, are nobody's.
+/// Whether a name can be in the database: names with a NUL character, or longer than the limit, cannot.
 pub(super) fn may_exist(name: &str) -> bool {
     name.len() <= limits::ID_BYTES_MAX && !name.contains('\0')
 }
 
-/// A field of an object that is text.
+/// A string field of an object.
 pub(super) fn text<'a>(object: &'a CanonicalJsonObject, field: &str) -> Option<&'a str> {
     object.get(field).and_then(CanonicalJsonValue::as_str)
 }
 
-/// A field of an object that is an object.
+/// An object field of an object.
 pub(super) fn nested<'a>(object: &'a CanonicalJsonObject, field: &str) -> Option<&'a CanonicalJsonObject> {
     object.get(field).and_then(CanonicalJsonValue::as_object)
 }
 
-/// Writes an object as canonical JSON.
+/// Serialises an object as canonical JSON.
 pub(super) fn write(object: &CanonicalJsonObject) -> Result<String> {
     serde_json::to_string(object).map_err(|error| Error::fault("writing a key", error))
 }
 
-/// What signatures are made over: canonical JSON without `signatures` and `unsigned`. Two uploads of a key are the same
-/// key when this is the same.
+/// The signed payload: canonical JSON without `signatures` and `unsigned`. Two uploads are the same key if their
+/// payloads are equal.
 pub(super) fn payload(object: &CanonicalJsonObject) -> Result<String> {
     to_canonical_json_string_for_signing(object).map_err(|error| Error::fault("writing a key for its signature", error))
 }
 
-/// The bytes of an Ed25519 public key in unpadded base64; `None` when it is not one.
+/// Decodes an Ed25519 public key from unpadded base64; `None` when it is invalid.
 pub(super) fn public_key(text: &str) -> Option<Vec<u8>> {
     let bytes = Base64::<Standard>::parse(text).ok()?.into_inner();
     (bytes.len() == PUBLIC_KEY_BYTES).then_some(bytes)
 }
 
-/// The signature of a user's key on an object.
+/// The signature on an object by a user's key.
 pub(super) fn signature<'a>(object: &'a CanonicalJsonObject, user: &UserId, key_id: &str) -> Option<&'a str> {
     text(nested(nested(object, "signatures")?, user.as_str())?, key_id)
 }
 
-/// Checks that `object` is signed by the key `ed25519:<name>` of `user`, whose public key is `public`.
+/// Verifies the signature on `object` by the key `ed25519:<name>` of `user`, with public key `public`.
 ///
 /// Refuses with `M_INVALID_SIGNATURE`.
 pub(super) fn check(object: &CanonicalJsonObject, user: &UserId, name: &str, public: &str) -> Result<()> {
@@ -74,14 +74,15 @@ pub(super) fn check(object: &CanonicalJsonObject, user: &UserId, name: &str, pub
         .map_err(|_| refused("does not fit what it signs"))
 }
 
-/// Removes the signatures of everybody but `user`: what others have signed they upload themselves, and then it is checked.
+/// Removes all signatures but those of `user`. Other users upload their signatures themselves, and then the server
+/// verifies them.
 pub(super) fn keep_signatures_of(object: &mut CanonicalJsonObject, user: &UserId) {
     if let Some(CanonicalJsonValue::Object(signatures)) = object.get_mut("signatures") {
         signatures.retain(|signer, _| *signer == *user.as_str());
     }
 }
 
-/// Adds a signature.
+/// Adds a signature to an object.
 pub(super) fn add_signature(object: &mut CanonicalJsonObject, signer: &str, key_id: &str, signature: &str) {
     let empty = || CanonicalJsonValue::Object(CanonicalJsonObject::new());
     let signatures = object.entry("signatures".to_owned()).or_insert_with(empty);
@@ -92,7 +93,7 @@ pub(super) fn add_signature(object: &mut CanonicalJsonObject, signer: &str, key_
     of_signer.insert(key_id.to_owned(), CanonicalJsonValue::String(signature.to_owned()));
 }
 
-/// A stored key with those of the signatures that were uploaded for it.
+/// A stored key with the uploaded signatures on `item`.
 pub(super) fn with_signatures(json: &str, item: &str, signatures: &[SignatureRow]) -> Result<CanonicalJsonObject> {
     let mut object = serde_json::from_str(json).map_err(|error| Error::fault("reading a stored key", error))?;
     for row in signatures.iter().filter(|row| row.item == item) {
@@ -101,7 +102,7 @@ pub(super) fn with_signatures(json: &str, item: &str, signatures: &[SignatureRow
     Ok(object)
 }
 
-/// An object as the raw form of whatever ruma has a type for.
+/// An object as raw JSON of a ruma type.
 pub(super) fn raw<T>(object: &CanonicalJsonObject) -> Result<Raw<T>> {
     Raw::from_json_string(write(object)?).map_err(|error| Error::fault("writing a key", error))
 }

@@ -1,8 +1,7 @@
-//! Messages from device to device, which nobody else sees: key exchange, verification, secrets (client-server API,
-//! "Send-to-Device messaging").
+//! To-device messages: key exchange, verification, secrets (client-server API, "Send-to-Device messaging").
 //!
-//! A message waits in its device's inbox until the device syncs from a position after it. What that sync answers is read by
-//! the sync itself, from the table.
+//! A message stays in the device's inbox until the device syncs from a later position. The sync itself reads the
+//! messages from the table.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -23,10 +22,10 @@ use crate::Requester;
 use crate::canonical;
 use crate::core::Core;
 
-/// How long the ids of messages to other servers are.
+/// Length of the message IDs of `m.direct_to_device` EDUs.
 const MESSAGE_ID_CHARS: usize = 24;
 
-/// Contents for devices of users.
+/// Contents by user and device.
 pub type ToDeviceMessages = BTreeMap<OwnedUserId, BTreeMap<DeviceIdOrAllDevices, Raw<AnyToDeviceEventContent>>>;
 
 /// A message as a sync shows it.
@@ -38,13 +37,13 @@ struct Wire<'a> {
     kind: &'a str,
 }
 
-/// Messages for one user of this server, ready to be stored.
+/// Messages for one local user, ready to be stored.
 pub(super) struct LocalDelivery {
     pub(super) to: OwnedUserId,
     pub(super) messages: Vec<(DeviceIdOrAllDevices, String)>,
 }
 
-/// Messages on their way.
+/// Messages of one request, by destination.
 #[derive(Default)]
 struct ToDeviceBatch {
     parcels: Vec<LocalDelivery>,
@@ -53,12 +52,12 @@ struct ToDeviceBatch {
 }
 
 impl Crypto {
-    /// Puts messages into the inboxes of devices, or on their way to other servers; the same transaction again does nothing.
-    /// Devices and users that do not exist are passed over.
+    /// Sends messages to local devices and queues them for other servers; idempotent per transaction ID. Ignores
+    /// unknown devices and users.
     ///
-    /// Refuses with `M_TOO_LARGE` when a message is too large, `M_INVALID_PARAM` when there are too many, `M_BAD_JSON` when one
-    /// is not canonical JSON, and with `M_LIMIT_EXCEEDED` when the sender's share of a device's inbox is full: then none of
-    /// the messages is stored.
+    /// Refuses with `M_TOO_LARGE` when a message is too large, `M_INVALID_PARAM` when there are too many, `M_BAD_JSON`
+    /// when one is not canonical JSON, and with `M_LIMIT_EXCEEDED` when the sender's share of an inbox is full: then
+    /// none of the messages is stored.
     pub async fn send_to_device(
         &self,
         who: &Requester,
@@ -66,7 +65,7 @@ impl Crypto {
         txn: &str,
         messages: ToDeviceMessages,
     ) -> Result<()> {
-        // Also of messages to local devices: whether a content is right must not depend on whom it is for.
+        // Check messages to local devices, too: whether a content is valid must not depend on its recipient.
         for content in messages.values().flat_map(BTreeMap::values) {
             canonical::check("The content of a message to a device", content.json().get())?;
         }
@@ -76,12 +75,14 @@ impl Crypto {
         let (core, device, now_ms) = (self.core.clone(), who.device, self.core.now_ms());
         let sender = who.user_id.clone();
         let write = move |tx: &mut WriteTx<'_>| {
+            // The transaction ID is committed with the messages, so a retry never sends them twice, even after a crash.
             if txns::find(tx.tx(), device, key)?.is_some() {
                 return Ok(());
             }
             txns::insert(tx.tx(), device, key, "", now_ms)?;
             for parcel in &parcels {
                 let share = inbox::sender_share(&sender);
+                // An error rolls back all messages and the transaction ID, so the client can retry the same request.
                 inbox::deliver(&core, tx, parcel, share)?.all()?;
             }
             remote.iter().try_for_each(|(server, edu)| core.outgoing.edu(&core, tx, [&**server], edu))
@@ -90,7 +91,7 @@ impl Crypto {
     }
 }
 
-/// Messages from another server, checked.
+/// Checked messages from another server.
 pub struct Received {
     sender: OwnedUserId,
     message_id: String,
@@ -98,8 +99,8 @@ pub struct Received {
 }
 
 impl Received {
-    /// Checks messages that another server brings: sizes, and that they are for users of this one; others are passed over. That
-    /// `sender` is of that server, the caller has checked.
+    /// Checks messages from another server: their sizes. Ignores messages for users of other servers. The caller has
+    /// checked that `sender` is of the sending server.
     ///
     /// Refuses as [`Crypto::send_to_device`] does.
     pub fn new(core: &Core, sender: &UserId, kind: &str, message_id: &str, messages: ToDeviceMessages) -> Result<Self> {
@@ -113,12 +114,13 @@ impl Received {
         Ok(Self { sender: sender.to_owned(), message_id: message_id.to_owned(), parcels })
     }
 
-    /// Puts the messages into the inboxes, unless they have come before.
+    /// Stores the messages in the inboxes, unless they are duplicates.
     pub fn deliver(&self, core: &Arc<Core>, tx: &mut WriteTx<'_>) -> Result<()> {
         if self.parcels.is_empty() {
             return Ok(());
         }
         let now_ms = core.now_ms();
+        // The message ID is committed with the messages, so a duplicate is recognised even after a crash.
         if remote_devices::receive(tx.tx(), self.sender.as_str(), &self.message_id, now_ms)? {
             for parcel in &self.parcels {
                 let share = inbox::remote_share(tx, &self.sender, &parcel.to)?;
@@ -172,7 +174,8 @@ fn wire(sender: &UserId, kind: &str, content: &RawValue) -> Result<String> {
     serde_json::to_string(&wire).map_err(|error| Error::fault("writing a to-device message", error))
 }
 
-/// The messages for other servers: as many as it takes for none to be much larger than [`limits::TO_DEVICE_BYTES_MAX`]. Each gets an id, by which the other server knows it when it comes again.
+/// Splits messages into EDUs that are not much larger than [`limits::TO_DEVICE_BYTES_MAX`]. Each gets a message ID, by
+/// which the other server detects duplicates.
 fn letters(
     core: &Core,
     sender: &UserId,

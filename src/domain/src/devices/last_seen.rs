@@ -1,4 +1,5 @@
-//! When and from where each device was last seen: noted in memory, written down in batches. A request never writes it.
+//! When and from where each device was last seen: recorded in memory, written in batches. No request waits for that
+//! write, and a crash loses at most one batch.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,26 +12,26 @@ use parking_lot::Mutex;
 
 use super::Devices;
 
-/// How often the same session is noted again.
+/// How often the same session is recorded.
 const NOTE_EVERY_MS: u64 = 60_000;
-/// The longest user agent that is kept.
+/// Longer user agents are truncated.
 const AGENT_BYTES_MAX: usize = 255;
 
-/// Where a request comes from.
+/// The source of a request.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct RequestSource<'a> {
-    /// The client's address, if it is known.
+    /// The client's IP address, if known.
     pub address: Option<std::net::IpAddr>,
-    /// What the client calls itself.
+    /// The `User-Agent` header.
     pub agent: Option<&'a str>,
 }
 
-/// What is not yet written down.
+/// Records that are not written yet.
 #[derive(Debug, Default)]
 pub(crate) struct LastSeen(Mutex<HashMap<DeviceSn, Seen>>);
 
 impl LastSeen {
-    /// Notes a request of a device. `noted_ms` belongs to the caller's session and says when this was last done for it.
+    /// Records a request of a device. `noted_ms` belongs to the caller's session and holds the time of its last record.
     pub(crate) fn note(&self, device: DeviceSn, noted_ms: &AtomicU64, now_ms: Millis, whence: RequestSource<'_>) {
         if now_ms.abs_diff(noted_ms.load(Ordering::Relaxed)) < NOTE_EVERY_MS {
             return;
@@ -44,14 +45,14 @@ impl LastSeen {
         self.0.lock().insert(device, Seen { at_ms: Some(now_ms), ip, agent });
     }
 
-    /// What is known of a device beyond what is written down.
+    /// The record of a device that is not written yet.
     pub(crate) fn of(&self, device: DeviceSn) -> Option<Seen> {
         self.0.lock().get(&device).cloned()
     }
 }
 
 impl Devices {
-    /// Writes down when devices were last seen. To be called every few minutes and at the end.
+    /// Writes the records. Called every few minutes and at shutdown.
     pub async fn flush_last_seen(&self) -> Result<()> {
         let seen: Vec<_> = self.seen.0.lock().iter().map(|(device, seen)| (*device, seen.clone())).collect();
         if seen.is_empty() {
@@ -62,7 +63,8 @@ impl Devices {
             seen.iter().try_for_each(|(device, seen)| devices::set_seen(tx.tx(), *device, seen))
         });
         write.await?;
-        // Only now, so that a listing has one or the other; what was noted meanwhile stays for the next time.
+        // Remove the records only after the commit, so that a listing finds either the record or the row; a newer
+        // record stays for the next flush.
         let mut unwritten = self.seen.0.lock();
         for (device, seen) in written {
             if unwritten.get(&device) == Some(&seen) {

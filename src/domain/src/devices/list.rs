@@ -1,4 +1,4 @@
-//! A user's devices, as they are shown.
+//! Lists of a user's devices.
 
 use hearth_base::{Error, Result};
 use hearth_store::ids::UserSn;
@@ -8,13 +8,13 @@ use super::Devices;
 use crate::Requester;
 
 impl Devices {
-    /// All devices of a user, oldest first, with when they were last seen.
+    /// All devices of a user, oldest first, with their last-seen times.
     pub async fn list(&self, user: UserSn) -> Result<Vec<DeviceRow>> {
         let rows = self.core.store.read("device_list", move |tx| devices::of_user(tx.tx(), user)).await?;
         Ok(rows.into_iter().map(|row| self.freshened(row)).collect())
     }
 
-    /// One of the asking user's devices; `M_NOT_FOUND` if they have none of that id.
+    /// One of the requester's devices; `M_NOT_FOUND` for an unknown ID.
     pub async fn get(&self, requester: &Requester, id: &str) -> Result<DeviceRow> {
         let (user, id) = (requester.user, id.to_owned());
         let row = self.core.store.read("device_get", move |tx| devices::find(tx.tx(), user, &id)).await?;
@@ -29,7 +29,7 @@ impl Devices {
     }
 }
 
-/// The refusal for a device that is not there.
+/// The error for an unknown device.
 pub(super) fn unknown() -> Error {
     Error::not_found("You have no such device.")
 }

@@ -1,6 +1,6 @@
-//! The devices of local users: listing and naming them, when they were last seen, and what goes when they go.
+//! Devices of local users: list, rename, last-seen times, and the data that is deleted with a device.
 //!
-//! Logging in and out, and with it making and deleting devices, is the matter of `accounts`, which is above.
+//! Login and logout, which create and delete devices, are in `accounts`, above this module.
 
 mod last_seen;
 mod list;
@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use crate::Core;
 
-/// What users do with their devices.
+/// The device use cases.
 #[derive(Debug)]
 pub struct Devices {
     core: Arc<Core>,
@@ -24,7 +24,7 @@ pub struct Devices {
 }
 
 impl Devices {
-    /// On the foundation.
+    /// Creates the service.
     #[must_use]
     pub fn new(core: Arc<Core>) -> Self {
         Self { core, seen: LastSeen::default() }

@@ -1,4 +1,4 @@
-//! What goes when a device goes. Whoever gives devices something new to hold removes it here.
+//! Deletes all data of a device. A new kind of data that belongs to a device must be deleted here.
 
 use std::sync::Arc;
 
@@ -12,9 +12,9 @@ use hearth_store::tables::{dehydrated, device_keys, one_time_keys, pushers, to_d
 use crate::Core;
 use crate::crypto::announce::{Changed, announce};
 
-/// Removes devices of a user with all that they hold, and tells whoever shares a room with the user if any of them had
-/// keys. Wakes the user, so that syncs of these devices that wait find out at once. Answers with the access tokens that
-/// are gone: the caller ends their sessions.
+/// Deletes devices of a user with all their data, and announces the change to users who share a room if any device had
+/// keys. Wakes the user, so that waiting syncs of these devices end at once. Returns the deleted access tokens: the
+/// caller ends their sessions.
 pub(crate) fn purge(
     core: &Arc<Core>,
     tx: &mut WriteTx<'_>,
@@ -35,6 +35,7 @@ pub(crate) fn purge(
         devices::delete(tx.tx(), device.sn)?;
     }
     if !had_keys.is_empty() {
+        // This wakes the user as well.
         announce(core, tx, user, Changed::Gone(&had_keys))?;
     } else if !gone.is_empty() {
         wake(core, tx, user);
@@ -42,7 +43,7 @@ pub(crate) fn purge(
     Ok(access)
 }
 
-/// Wakes a user's syncs that wait, once the transaction is committed: whether they may go on is to be looked at anew.
+/// Wakes a user's waiting syncs when the transaction commits, so that they authenticate again.
 pub(crate) fn wake(core: &Arc<Core>, tx: &mut WriteTx<'_>, user: UserSn) {
     let (core, at) = (Arc::clone(core), tx.position());
     tx.after_commit(move || core.notifier.wake(&[user], at));

@@ -1,4 +1,4 @@
-//! Naming a device.
+//! Device display names.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ pub(crate) fn check_name(name: &str) -> Result<()> {
 }
 
 impl Devices {
-    /// Sets what a device is called. `M_NOT_FOUND` if the user has no such device.
+    /// Sets a device's display name. `M_NOT_FOUND` for an unknown device.
     pub async fn rename(&self, user: UserSn, id: &str, name: Option<String>) -> Result<()> {
         name.as_deref().map_or(Ok(()), check_name)?;
         let (core, id) = (Arc::clone(&self.core), id.to_owned());
@@ -30,7 +30,7 @@ impl Devices {
             let device = devices::find(tx.tx(), user, &id)?.ok_or_else(list::unknown)?;
             let Some(name) = name.filter(|name| device.name.as_ref() != Some(name)) else { return Ok(()) };
             devices::rename(tx.tx(), device.sn, Some(&name))?;
-            // The name is part of what others see of a device with keys.
+            // Other users see the name of a device that has keys.
             if device_keys::get(tx.tx(), user, device.sn)?.is_none() {
                 return Ok(());
             }

@@ -1,5 +1,4 @@
-//! Presence between servers: who is there elsewhere, and telling others who is there here. Only where the configuration says
-//! so (`presence.federated`).
+//! Federated presence: receives `m.presence` EDUs and sends those of local users. Only with `presence.federated`.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -19,10 +18,10 @@ use super::presence::{Cause, Entry, IDLE_AFTER};
 use crate::outgoing::EphemeralEdu;
 use crate::rooms::servers;
 
-/// How often other servers are told again of a user who is online: like this one, they stop believing it after a while.
+/// How often to repeat the presence of an online user: other servers, like this one, let it expire.
 const TELL_AGAIN_AFTER: Duration = Duration::from_secs(25 * 60);
 
-/// What other servers are told of a user.
+/// The `m.presence` update of a user.
 pub(super) fn update(entry: &Entry) -> PresenceUpdate {
     let idle = entry.active.elapsed();
     let ago = UInt::new_saturating(u64::try_from(idle.as_millis()).unwrap_or(u64::MAX));
@@ -33,13 +32,13 @@ pub(super) fn update(entry: &Entry) -> PresenceUpdate {
 }
 
 impl PresenceBook {
-    /// Whether presence goes to other servers and comes from them.
+    /// Whether presence is sent to and accepted from other servers.
     #[must_use]
     pub fn is_federated(&self) -> bool {
         self.enabled() && self.core.config.presence.federated
     }
 
-    /// The servers that want to know of a user of this server.
+    /// The servers that receive a local user's presence.
     pub(super) fn listeners(
         &self,
         tx: &mut WriteTx<'_>,
@@ -55,8 +54,8 @@ impl PresenceBook {
         Ok(found.into_iter().collect())
     }
 
-    /// Notes what another server tells of one of its users, if a local user shares a room with them. That the user is of
-    /// that server, the caller has checked.
+    /// Applies another server's update for one of its users, if a local user shares a room with them. The caller has
+    /// checked that the user is of that server.
     pub fn heard(self: &Arc<Self>, tx: &mut WriteTx<'_>, user: UserSn, news: PresenceUpdate) -> Result<()> {
         let known =
             matches!(news.presence, PresenceState::Online | PresenceState::Offline | PresenceState::Unavailable);
@@ -64,9 +63,11 @@ impl PresenceBook {
             return Ok(());
         }
         let now = Instant::now();
+        // `last_active_ago` may reach back before this machine's clock started; the user then counts as idle.
         let active = now.checked_sub(Duration::from_millis(news.last_active_ago.into()));
         let active = active.or_else(|| now.checked_sub(IDLE_AFTER)).unwrap_or(now);
         let status = news.status_msg.filter(|status| status.len() <= limits::PRESENCE_STATUS_BYTES_MAX);
+        // Nothing visible changes: update the times and wake no client.
         if let Some(entry) = self.users.lock().get_mut(&user)
             && entry.state == news.presence
             && entry.status == status
@@ -100,7 +101,7 @@ impl PresenceBook {
         Ok(())
     }
 
-    /// Tells other servers again of whoever has been there for long.
+    /// Repeats the presence of users who have been online for long.
     pub(super) async fn tell_again(self: &Arc<Self>) {
         if !self.is_federated() {
             return;
@@ -134,10 +135,11 @@ impl PresenceBook {
         }
     }
 
-    /// Tells servers of whoever they newly share a room with: of the members here when a user of theirs joins, of a user of
-    /// this server who joins.
+    /// Sends presence to servers that newly share a room: of the local members when a remote user joins, and of a local
+    /// user who joins.
     pub(super) async fn tell_newcomers(self: &Arc<Self>) {
         let (after, upto) = (*self.joins_upto.lock(), self.core.store.position());
+        // Advance first: a failed write is not repeated. The next state change reaches these servers anyway.
         *self.joins_upto.lock() = upto;
         if !self.is_federated() || after >= upto {
             return;

@@ -1,4 +1,4 @@
-//! What passes: typing and presence, which live in memory, and read receipts, which are kept.
+//! Ephemeral data: typing notifications and presence, which live in memory, and read receipts, which are stored.
 
 mod federate;
 pub mod presence;

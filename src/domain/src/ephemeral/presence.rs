@@ -1,8 +1,8 @@
-//! Who is there (client-server API, "Presence"), here and on other servers. In memory: after a restart everybody is offline
-//! until they sync again. Only what users of this server say beside it, their status message, is kept.
+//! Presence of local and remote users (client-server API, "Presence"). It lives in memory: after a restart all users
+//! are offline until they sync again. Only the status messages of local users are stored.
 //!
-//! Nothing ticks while nobody is online; one timer runs while somebody is. Wakes go out only when a state changes, not for
-//! every sign of life, so a room of fifty does not wake itself all day.
+//! There is no timer while all users are offline, and one otherwise. Clients are woken only when a state changes, not
+//! at every sync, so that the members of a large room do not keep waking each other.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -24,33 +24,33 @@ use crate::core::Core;
 use crate::outgoing::EphemeralEdu;
 use crate::requester::Requester;
 
-/// A user whose last sync ended this long ago is offline.
+/// A user is offline this long after their last sync ended.
 const OFFLINE_AFTER: Duration = Duration::from_secs(40);
-/// A user who did nothing but sync for this long is away.
+/// A user who only syncs becomes unavailable after this time.
 pub(super) const IDLE_AFTER: Duration = Duration::from_secs(5 * 60);
-/// How long a sync says in which state a client is: the longest sync, and some time to come back.
+/// How long a sync's `set_presence` applies: the longest sync, and some time until the next one.
 const SYNCED_FOR: Duration = Duration::from_secs(120);
-/// How often overdue changes are looked for, while anybody is there.
+/// How often to look for users who become unavailable or offline, while any user is online.
 const LOOK_EVERY: Duration = Duration::from_secs(20);
-/// A user of another server of whom nothing was heard for so long is offline.
+/// A remote user without an update for this long is offline.
 const UNHEARD_AFTER: Duration = Duration::from_secs(30 * 60);
 
-/// Why a user's state is what it is.
+/// Why a user's state changes.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Cause {
-    /// The user said so, with a status message or without.
+    /// The user set it, with an optional status message.
     Said(Option<String>),
-    /// A client of theirs syncs and asked for it.
+    /// A sync of one of their clients asked for it.
     Synced(DeviceSn, PresenceState),
-    /// They did something again.
+    /// The user became active again.
     Returned,
-    /// Nothing happened since the state was set at a position. Comes to nothing if the state has changed since then.
+    /// The user was idle since the state was set at a position. Ignored if the state has changed since then.
     Faded(Position),
-    /// Another server said so.
+    /// Another server sent it.
     Heard,
 }
 
-/// What a client last asked for in a sync, and when.
+/// `set_presence` of a device's last sync, with its time.
 type Synced = (PresenceState, Instant);
 
 #[derive(Debug, Clone)]
@@ -58,20 +58,20 @@ pub(super) struct Entry {
     pub(super) user_id: OwnedUserId,
     pub(super) state: PresenceState,
     pub(super) status: Option<String>,
-    /// The user did something.
+    /// Time of the last activity.
     pub(super) active: Instant,
-    /// The user's client was heard of.
+    /// Time of the last sync or update.
     pub(super) seen: Instant,
     pub(super) changed: Position,
     pub(super) cause: Cause,
-    /// What the user's clients asked for in their syncs.
+    /// `set_presence` of each device's syncs.
     pub(super) devices: HashMap<DeviceSn, Synced>,
-    /// When other servers were last told; none for their own users.
+    /// When other servers were last notified; `None` for remote users.
     pub(super) told: Option<Instant>,
 }
 
 impl Entry {
-    /// What comes after `before` of a user of this server.
+    /// The entry that follows `before` for a local user.
     fn next(
         before: Option<&Self>,
         user_id: OwnedUserId,
@@ -93,7 +93,7 @@ impl Entry {
         entry
     }
 
-    /// Notes a sync of a client.
+    /// Records a sync of a device.
     fn sync(&mut self, device: DeviceSn, asked: &PresenceState) {
         let now = Instant::now();
         self.seen = now;
@@ -101,8 +101,8 @@ impl Entry {
         self.devices.insert(device, (asked.clone(), now));
     }
 
-    /// The state that the user's clients make it; none when it stays. A client that asks to be shown as online does not
-    /// override what the user said, nor that they do nothing; one that asks to be shown as away does.
+    /// The state that the user's syncs imply; `None` to keep the current one. A sync with `online` overrides neither
+    /// the state that the user set nor idleness; a sync with `unavailable` does.
     fn by_devices(&self) -> Option<PresenceState> {
         let is_away = self.devices.values().all(|(asked, _)| *asked == PresenceState::Unavailable);
         let changes = match self.state {
@@ -114,7 +114,7 @@ impl Entry {
     }
 }
 
-/// The status message that goes with a state; what the user says is kept.
+/// The status message of the new state; stores the one that the user set.
 fn status(tx: &mut WriteTx<'_>, user: UserSn, cause: &Cause) -> Result<Option<String>> {
     let kept = presence_status::get(tx.tx(), user)?;
     let Cause::Said(status) = cause else { return Ok(kept) };
@@ -126,32 +126,33 @@ fn status(tx: &mut WriteTx<'_>, user: UserSn, cause: &Cause) -> Result<Option<St
     Ok(status.clone())
 }
 
-/// Everybody's presence.
+/// The presence of all users.
 #[derive(Debug)]
 pub struct PresenceBook {
     pub(super) core: Arc<Core>,
     pub(super) users: Mutex<HashMap<UserSn, Entry>>,
     pub(super) came_online: Notify,
-    /// Up to where other servers and new members have been told of each other.
+    /// Stream position up to which joins have been handled for federated presence.
     pub(super) joins_upto: Mutex<Position>,
 }
 
 impl PresenceBook {
-    /// Nobody is there yet.
+    /// All users are offline at first.
     #[must_use]
     pub fn new(core: Arc<Core>) -> Arc<Self> {
         let joins_upto = Mutex::new(core.store.position());
         Arc::new(Self { core, users: Mutex::default(), came_online: Notify::new(), joins_upto })
     }
 
-    /// Whether presence is switched on.
+    /// Whether presence is enabled.
     #[must_use]
     pub fn enabled(&self) -> bool {
         self.core.config.presence.enabled
     }
 
-    /// A client of this user syncs, asking to be shown in this state. Of several clients the one that is most there counts.
+    /// Records a sync of the user with this `set_presence`. Of several devices, the most available one counts.
     pub async fn seen(self: &Arc<Self>, who: &Requester, state: &PresenceState) -> Result<()> {
+        // With `set_presence=offline`, a sync does not affect the presence (client-server API, `GET /sync`).
         if !self.enabled() || *state == PresenceState::Offline {
             return Ok(());
         }
@@ -166,7 +167,7 @@ impl PresenceBook {
         self.change(who.user, &who.user_id, wanted, Cause::Synced(who.device, state.clone())).await
     }
 
-    /// The user did something: sent a message, typed, read. Who was away because they did nothing is back.
+    /// Records activity: a message, typing, a receipt. A user who was unavailable because of idleness is online again.
     pub async fn active(self: &Arc<Self>, user: UserSn) {
         let back = match self.users.lock().get_mut(&user) {
             Some(entry) => {
@@ -183,7 +184,7 @@ impl PresenceBook {
         }
     }
 
-    /// Sets a user's state and status message, and tells everybody who shares a room with them.
+    /// Sets a user's state and status message, and notifies all users who share a room with them.
     pub async fn set(
         self: &Arc<Self>,
         user: UserSn,
@@ -215,6 +216,7 @@ impl PresenceBook {
                 {
                     let mut users = this.users.lock();
                     let before = users.get(&user);
+                    // The state may have changed since the expiry was decided: keep the newer one.
                     if let Cause::Faded(seen) = cause
                         && before.is_none_or(|entry| entry.changed != seen)
                     {
@@ -232,13 +234,14 @@ impl PresenceBook {
         self.core.store.write("presence_set", change).await
     }
 
-    /// A user's presence; none when they were never seen since the start.
+    /// A user's presence; `None` if they have not been seen since the start.
     #[must_use]
     pub fn of(&self, user: UserSn) -> Option<PresenceEvent> {
         self.users.lock().get(&user).map(show)
     }
 
-    /// Who changed after one position and up to another. The caller picks those whom the reader shares a room with.
+    /// Users whose presence changed after one position and up to another. The caller filters those who share a room
+    /// with the reader.
     #[must_use]
     pub fn changed(&self, after: Position, upto: Position) -> Vec<(UserSn, PresenceEvent)> {
         let users = self.users.lock();
@@ -246,13 +249,13 @@ impl PresenceBook {
         changed.map(|(user, entry)| (*user, show(entry))).collect()
     }
 
-    /// Of whom anything is known.
+    /// Users with any known presence.
     #[must_use]
     pub fn known_users(&self) -> Vec<UserSn> {
         self.users.lock().keys().copied().collect()
     }
 
-    /// Lets users go idle and offline. Sleeps while everybody is offline. Runs until it is dropped.
+    /// Lets users become unavailable and offline. Sleeps while all users are offline. Runs until it is dropped.
     pub async fn run(self: Arc<Self>) {
         loop {
             if self.is_any_online() {
@@ -277,7 +280,7 @@ impl PresenceBook {
         self.users.lock().values().any(|entry| entry.state != PresenceState::Offline)
     }
 
-    /// Whose state is over, as it is, and what it has to become.
+    /// Users whose state has expired, with their entry and next state.
     fn overdue(&self) -> Vec<(UserSn, Entry, PresenceState)> {
         let now = Instant::now();
         let users = self.users.lock();
@@ -285,6 +288,7 @@ impl PresenceBook {
             let state = match entry.state {
                 PresenceState::Offline => return None,
                 _ if entry.told.is_none() => (now - entry.seen > UNHEARD_AFTER).then_some(PresenceState::Offline)?,
+                // A sync that is still waiting keeps the user online.
                 _ if now - entry.seen > OFFLINE_AFTER && !self.core.notifier.is_awaited(*user) => {
                     PresenceState::Offline
                 }
@@ -330,7 +334,7 @@ mod tests {
         assert_eq!(state(), PresenceState::Unavailable);
         book.active(user).await;
         assert_eq!(state(), PresenceState::Online);
-        // It was decided upon before the user was back.
+        // The decision was made before the user returned.
         book.change(user, &id, PresenceState::Offline, Cause::Faded(online)).await.expect("not faded");
         assert_eq!(state(), PresenceState::Online);
         book.set(user, &id, PresenceState::Unavailable, None).await.expect("set");

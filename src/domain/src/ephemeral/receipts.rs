@@ -1,4 +1,4 @@
-//! How far users have read (client-server API, "Receipts"), and the marker that only they see ("Fully read markers").
+//! Read receipts (client-server API, "Receipts"), and the private marker ("Fully read markers").
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,10 +19,10 @@ use crate::outgoing::EphemeralEdu;
 use crate::requester::Requester;
 use crate::rooms::{find, servers};
 
-/// What a client says it has read, all in one request.
+/// The read markers of one request.
 #[derive(Debug, Clone, Default)]
 pub struct Read {
-    /// `m.fully_read`: kept in the room's account data.
+    /// `m.fully_read`: stored in the room's account data.
     pub fully: Option<OwnedEventId>,
     /// `m.read`.
     pub public: Option<(OwnedEventId, ReceiptThread)>,
@@ -30,7 +30,7 @@ pub struct Read {
     pub private: Option<(OwnedEventId, ReceiptThread)>,
 }
 
-/// Notes what a user has read in a room they are in.
+/// Sets read markers of a user in a room that they have joined.
 pub async fn mark_read(core: &Arc<Core>, requester: &Requester, room_id: &RoomId, read: Read) -> Result<()> {
     let (this, requester, room_id) = (core.clone(), requester.clone(), room_id.to_owned());
     let write = move |tx: &mut WriteTx<'_>| {
@@ -68,22 +68,22 @@ fn set_marker(
     Ok(())
 }
 
-/// How far somebody has read.
+/// A receipt to store.
 #[derive(Debug, Clone, Copy)]
 pub struct Receipt<'a> {
-    /// Up to which event.
+    /// The last read event.
     pub event_id: &'a EventId,
-    /// In which part of the room.
+    /// The thread, or the whole room.
     pub thread: &'a ReceiptThread,
-    /// Whether nobody else may see it.
+    /// Whether only the user sees it.
     pub private: bool,
-    /// When.
+    /// Time of the receipt.
     pub at_ms: Millis,
 }
 
-/// Notes how far a user has read who is in the room; says whether that is further than before.
+/// Stores a receipt of a joined user; returns whether it moved forward.
 ///
-/// Refuses with `M_NOT_FOUND` and `M_INVALID_PARAM` events and threads that the room does not have.
+/// Refuses with `M_NOT_FOUND` unknown events and with `M_INVALID_PARAM` unknown threads.
 pub fn set(core: &Arc<Core>, tx: &mut WriteTx<'_>, room: &Room, user: UserSn, receipt: Receipt<'_>) -> Result<bool> {
     let Receipt { event_id, thread, private, at_ms } = receipt;
     let event = core.events.find(tx.tx(), event_id)?.filter(|event| event.room == room.sn);
@@ -114,7 +114,7 @@ pub fn set(core: &Arc<Core>, tx: &mut WriteTx<'_>, room: &Room, user: UserSn, re
     Ok(true)
 }
 
-/// Tells the other servers in the room of a receipt.
+/// Sends a receipt to the other servers in the room.
 fn tell(
     core: &Arc<Core>,
     tx: &mut WriteTx<'_>,
@@ -135,8 +135,8 @@ fn tell(
     Ok(())
 }
 
-/// The content of the `m.receipt` event for one reader: what changed after one position and up to another. None when
-/// nothing did.
+/// The `m.receipt` content for one reader: receipts that changed after one position and up to another. `None` if there
+/// are none.
 pub fn news(
     core: &Core,
     tx: &mut dyn Tx,
@@ -150,7 +150,7 @@ pub fn news(
         if receipt.private && receipt.user != reader {
             continue;
         }
-        // One user has one receipt of a kind on an event in what clients get: that for the whole room says more (MSC4102).
+        // A client gets one receipt of a kind per user and event, so the unthreaded one wins (MSC4102).
         if receipt.thread != Thread::Unthreaded && is_read_as_whole(tx, room, &receipt)? {
             continue;
         }
@@ -175,7 +175,7 @@ pub fn news(
     Ok((!content.is_empty()).then(|| json!(content)))
 }
 
-/// Whether the user has a receipt of the same kind on the same event that is for the whole room.
+/// Whether the user has an unthreaded receipt of the same kind on the same event.
 fn is_read_as_whole(tx: &mut dyn Tx, room: RoomSn, receipt: &ReceiptRow) -> Result<bool> {
     let is_whole = |other: &ReceiptRow| {
         other.thread == Thread::Unthreaded && other.private == receipt.private && other.event == receipt.event

@@ -1,4 +1,4 @@
-//! Asking for somebody's presence, and setting one's own in so many words.
+//! Presence endpoints: read a user's presence, set one's own.
 
 use std::sync::Arc;
 
@@ -12,9 +12,9 @@ use super::PresenceBook;
 use crate::requester::Requester;
 
 impl PresenceBook {
-    /// A user's presence; offline when presence is switched off or they were not seen since the start.
+    /// A user's presence; offline when presence is disabled or the user has not been seen since the start.
     ///
-    /// Refuses with `M_FORBIDDEN` users whom the requester shares no room with.
+    /// Refuses with `M_FORBIDDEN` users who share no room with the requester.
     pub async fn look(&self, who: &Requester, user_id: &UserId) -> Result<PresenceEvent> {
         let (id, reader) = (user_id.to_owned(), who.user);
         let known = self.core.store.read("presence_look", move |tx| {
@@ -31,10 +31,9 @@ impl PresenceBook {
         Ok(self.of(user).unwrap_or_else(|| PresenceEvent { content: offline, sender: user_id.to_owned() }))
     }
 
-    /// Sets the requester's own presence. Does nothing where presence is switched off.
+    /// Sets the requester's presence. Does nothing when presence is disabled.
     ///
-    /// Refuses with `M_INVALID_PARAM` states that there are not, and status messages over
-    /// [`limits::PRESENCE_STATUS_BYTES_MAX`].
+    /// Refuses with `M_INVALID_PARAM` unknown states, and status messages over [`limits::PRESENCE_STATUS_BYTES_MAX`].
     pub async fn say(self: &Arc<Self>, who: &Requester, state: PresenceState, status: Option<String>) -> Result<()> {
         if !matches!(state, PresenceState::Online | PresenceState::Offline | PresenceState::Unavailable) {
             return Err(Error::invalid("`presence` must be one of online, offline and unavailable."));

@@ -1,7 +1,7 @@
-//! Who is typing where, here and on other servers. In memory only: after a restart nobody types.
+//! Typing notifications of local and remote users. In memory only: a restart clears them.
 //!
-//! Who leaves a room has stopped typing in it. Nothing tells this part of that: it asks for the memberships when it is read.
-//! A change takes a position through the writer, so that a sync can order it among everything else, without a write.
+//! A user who leaves a room stops typing in it. No event reaches this module then, so reads check the membership. A
+//! change takes a position from the writer, so that a sync can order it among all other changes, but writes nothing.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -23,17 +23,16 @@ use crate::outgoing::EphemeralEdu;
 use crate::requester::Requester;
 use crate::rooms::{find, servers};
 
-/// How often other servers are told again of somebody who goes on typing: they stop believing it after a while, as this one
-/// does.
+/// How often to repeat the typing EDU of a user who goes on typing: other servers, like this one, let it expire.
 const TELL_AGAIN_AFTER: Duration = Duration::from_secs(40);
 
 #[derive(Debug)]
 struct TypingUser {
     user_id: OwnedUserId,
     until: Instant,
-    /// When they began.
+    /// Position at which they began.
     since: Position,
-    /// When other servers were last told.
+    /// When other servers were last notified.
     told: Instant,
 }
 
@@ -43,39 +42,39 @@ struct Room {
     changed: Position,
 }
 
-/// What comes of somebody typing.
+/// The effect of a typing request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum TypingChange {
-    /// They start or stop.
+    /// The user starts or stops.
     New,
-    /// They go on, and other servers are due to be told again.
+    /// The user goes on, and the EDU is due for a repeat.
     Again,
-    /// They go on.
+    /// The user goes on, and there is nothing to send.
     None,
 }
 
-/// Who is typing in which room.
+/// The typing users of all rooms.
 #[derive(Debug)]
 pub struct Typing {
     core: Arc<Core>,
-    /// What clients were told before this position is not known any more.
+    /// Position at the start: what clients were sent before it is unknown.
     started: Position,
     rooms: Mutex<HashMap<RoomSn, Room>>,
-    /// Wakes the task that lets typing end by itself.
+    /// Wakes the expiry task when an earlier expiry is added.
     sooner: Notify,
 }
 
 impl Typing {
-    /// Nobody types yet.
+    /// Starts empty.
     #[must_use]
     pub fn new(core: Arc<Core>) -> Arc<Self> {
         let started = core.store.position();
         Arc::new(Self { core, started, rooms: Mutex::default(), sooner: Notify::new() })
     }
 
-    /// Notes that a user types for the next `lasting`, or no longer.
+    /// Sets a user as typing for `lasting`, or as not typing.
     ///
-    /// Refuses users who are not in the room.
+    /// Refuses users who have not joined the room.
     pub async fn set(
         self: &Arc<Self>,
         requester: &Requester,
@@ -103,7 +102,7 @@ impl Typing {
             .await
     }
 
-    /// Notes that a user of another server types, who is in the room, as the caller has checked.
+    /// Sets a remote user as typing. The caller has checked that they have joined the room.
     pub fn heard(
         self: &Arc<Self>,
         tx: &mut WriteTx<'_>,
@@ -134,7 +133,7 @@ impl Typing {
         Ok(novelty)
     }
 
-    /// Whether anybody would notice; a repeated "still typing" only moves its end. What the user typed before they came into
+    /// Classifies a typing request: a repeated "still typing" only moves the expiry. Typing from before the user joined
     /// the room at `came` has ended.
     fn novelty(&self, room: RoomSn, user: UserSn, until: Option<Instant>, came: Position) -> TypingChange {
         let mut rooms = self.rooms.lock();
@@ -170,10 +169,11 @@ impl Typing {
         }
     }
 
-    /// Who types in a room, if that changed after `after` and up to `upto`; on a first look (`after` none) only if anybody does.
+    /// The typing users of a room, if they changed after `after` and up to `upto`; on a first sync (`after` is `None`)
+    /// only if there are any.
     ///
-    /// Who has left the room does not type there any more. A client that last looked before the server started is told in any
-    /// case: it may still show what it was told then.
+    /// Excludes users who left the room. A client whose last sync was before the server started always gets the list,
+    /// because it may still show an old one.
     pub fn news(
         &self,
         tx: &mut dyn Tx,
@@ -197,7 +197,7 @@ impl Typing {
         Ok(is_news.then_some(users))
     }
 
-    /// Who types in a room, since when, and when that last changed.
+    /// The typing users of a room with their start positions, and the position of the last change.
     fn in_room(&self, room: RoomSn) -> (Vec<(UserSn, OwnedUserId, Position)>, Position) {
         let rooms = self.rooms.lock();
         let Some(room) = rooms.get(&room) else { return (Vec::new(), Position::ZERO) };
@@ -205,7 +205,7 @@ impl Typing {
         (typing.collect(), room.changed)
     }
 
-    /// Lets typing end when its time is over. Sleeps while nobody types. Runs until it is dropped.
+    /// Expires typing users. Sleeps while there are none. Runs until it is dropped.
     pub async fn run(self: Arc<Self>) {
         loop {
             let next = self.next_end();
@@ -214,6 +214,7 @@ impl Typing {
                 () = sleep_until(next) => {
                     if let Err(error) = self.end_overdue().await {
                         tracing::warn!(%error, "Failed to end typing.");
+                        // Do not retry a failing write in a tight loop.
                         tokio::time::sleep(Duration::from_secs(1)).await;
                     }
                 }
@@ -240,6 +241,7 @@ impl Typing {
                 let this = this.clone();
                 tx.after_commit(move || {
                     if let Some(room) = this.rooms.lock().get_mut(&room) {
+                        // Compare again: a user may have gone on typing meanwhile.
                         room.typing.retain(|_, typist| typist.until > now);
                         room.changed = at;
                     }
@@ -251,7 +253,7 @@ impl Typing {
         self.core.store.write("typing_end", end).await
     }
 
-    /// Whose time is over, by room.
+    /// Expired users, by room.
     fn overdue(&self, now: Instant) -> Vec<(RoomSn, Vec<OwnedUserId>)> {
         let rooms = self.rooms.lock();
         let over = rooms.iter().map(|(sn, room)| {
@@ -261,7 +263,7 @@ impl Typing {
         over.filter(|(_, typists)| !typists.is_empty()).collect()
     }
 
-    /// Tells other servers that these users, as far as they are of this one, do not type any more.
+    /// Notifies other servers that local users among these stopped typing.
     fn tell_of_end(self: &Arc<Self>, tx: &mut WriteTx<'_>, room: RoomSn, typists: Vec<OwnedUserId>) -> Result<()> {
         let typists: Vec<_> = typists.into_iter().filter(|user| self.core.is_local(user)).collect();
         let Some(row) = rooms::by_sn(tx.tx(), room)?.filter(|_| !typists.is_empty()) else { return Ok(()) };

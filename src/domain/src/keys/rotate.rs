@@ -1,4 +1,4 @@
-//! A new signing key in the place of the one in use.
+//! Rotation of the signing key.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -10,13 +10,13 @@ use hearth_store::tables::signing_keys;
 use super::{RetiredKey, make, pair_of};
 use crate::Core;
 
-/// For how long after its replacement the old key counts, in milliseconds: for what is being signed at that moment.
+/// How long the old key stays valid after the rotation, in milliseconds: signatures with it may still be in progress.
 const OVERLAP_MS: u64 = 60_000;
 
-/// Makes a new signing key and uses it from now on; the old one stays published as one that is out of use. Gives the new
-/// key's id, with its algorithm; `also` is in the same transaction, and gets it.
+/// Generates a signing key and uses it from now on; the old one stays published under `old_verify_keys`. Returns the
+/// new key ID with its algorithm; `also` runs in the same transaction with that ID.
 ///
-/// Refuses when this run of the server has had too many keys already.
+/// Refuses after too many rotations since the server started.
 pub(crate) async fn rotate(
     core: &Arc<Core>,
     also: impl FnOnce(&mut WriteTx<'_>, &str) -> Result<()> + Send + 'static,
@@ -29,13 +29,14 @@ pub(crate) async fn rotate(
             let old = RetiredKey::new(here.key.pair(), now_ms + OVERLAP_MS);
             signing_keys::expire(tx.tx(), here.key.pair().version(), old.expired_ms)?;
             let new = make(tx.tx(), &*here.seams.random, now_ms)?;
-            // Taking the place keeps a second rotation of the same batch out; it is lost if the commit fails.
+            // Taking the slot excludes a second rotation in the same batch; the slot is lost if the commit fails.
             let pair = pair_of(&new.seed, new.id.clone())?;
             if here.key.pairs.get(next).is_none_or(|place| place.set(pair).is_err()) {
                 return Err(refuse(Reason::Unknown, "The key was replaced too often; restart the server first."));
             }
             let core = Arc::clone(&here);
             tx.after_commit(move || {
+                // Retire first, then switch: the old key is published at every moment, under one heading or the other.
                 core.key.retired.write().push(old);
                 core.key.current.store(next, Ordering::Release);
             });

@@ -1,4 +1,4 @@
-//! When media was last fetched: noted in memory at most once a day for each, written down by upkeep. A download never
+//! Last-access times of media: recorded in memory at most once a day per item, written by upkeep. A download never
 //! writes.
 
 use std::collections::HashMap;
@@ -11,23 +11,23 @@ use parking_lot::Mutex;
 
 use super::Media;
 
-/// How exactly it is known when media was last fetched.
+/// Resolution of the last-access time.
 const GRAIN_MS: u64 = 24 * 60 * 60 * 1_000;
 
-/// What is not yet written down.
+/// Times that are not written yet.
 #[derive(Debug, Default)]
 pub(super) struct Accessed(Mutex<HashMap<MediaKey, Millis>>);
 
-/// The server, for media of another one, and the id.
+/// The server (`None` for this one) and the media ID.
 type MediaKey = (Option<String>, String);
 
 impl Accessed {
-    /// Notes that media is fetched.
+    /// Records an access.
     pub(super) fn note(&self, row: &MediaRow, now_ms: Millis) {
         self.note_at((None, &row.id), row.accessed_ms, now_ms);
     }
 
-    /// Notes that a copy of another server's media is fetched.
+    /// Records an access to a cached copy of remote media.
     pub(super) fn note_remote(&self, row: &RemoteMediaRow, now_ms: Millis) {
         self.note_at((Some(&row.server), &row.id), row.accessed_ms, now_ms);
     }
@@ -37,6 +37,7 @@ impl Accessed {
             return;
         }
         let mut noted = self.0.lock();
+        // Beyond the limit, which bounds memory, the access is dropped; a later one sets the time.
         if noted.len() < limits::MEDIA_ACCESSES_NOTED_MAX {
             noted.insert((server.cloned(), id.to_owned()), now_ms);
         }
@@ -44,7 +45,7 @@ impl Accessed {
 }
 
 impl Media {
-    /// Writes down what was noted.
+    /// Writes the recorded times.
     pub(super) async fn flush_accessed(&self) -> Result<()> {
         let noted = std::mem::take(&mut *self.accessed.0.lock());
         if noted.is_empty() {

@@ -1,5 +1,5 @@
-//! Giving out a media id before its bytes come (client-server API, `POST /_matrix/media/v1/create`), so that a message can
-//! be sent while its picture is still on its way.
+//! Media IDs reserved before the upload (client-server API, `POST /_matrix/media/v1/create`), so that a client can send
+//! the message while the upload is in progress.
 
 use hearth_base::{Millis, Reason, Result, error::refuse};
 use hearth_store::tables::announced_media::{self, Announced};
@@ -10,7 +10,8 @@ use crate::Requester;
 use crate::rates::Rate;
 
 impl Media {
-    /// Gives out an address, and says until when its bytes have to come. `M_LIMIT_EXCEEDED` when too many are outstanding.
+    /// Reserves an `mxc://` URI and returns the deadline of its upload. `M_LIMIT_EXCEEDED` for too many pending
+    /// uploads.
     pub async fn announce(&self, who: &Requester) -> Result<(OwnedMxcUri, Millis)> {
         self.rates.take_of(Rate::MediaUpload, who)?;
         let (id, uploader, now_ms) = (MediaId::fresh(&self.core.seams), who.user, self.core.now_ms());

@@ -1,4 +1,4 @@
-//! Wakes downloads that wait for announced media. Carries no news but that it is worth looking again.
+//! Wakes downloads that wait for a pending upload. A wake carries no data: the download reads the database again.
 
 use std::collections::HashMap;
 
@@ -7,29 +7,29 @@ use tokio::sync::watch;
 
 use super::MediaId;
 
-/// Who waits for what. A sender that goes away is the wake.
+/// Waiting downloads by media ID. Dropping a sender wakes them.
 #[derive(Debug, Default)]
 pub(super) struct Arrivals(Mutex<HashMap<MediaId, watch::Sender<()>>>);
 
-/// One who waits.
+/// A waiting download.
 pub(super) struct Arrival(watch::Receiver<()>);
 
 impl Arrivals {
-    /// Begins to wait. Begin first, look then, sleep last: nothing is missed.
+    /// Subscribes. Subscribe first, then read the database, then wait: an upload in between is not missed.
     pub(super) fn expect(&self, id: &MediaId) -> Arrival {
         let mut waiting = self.0.lock();
         waiting.retain(|_, sender| sender.receiver_count() > 0);
         Arrival(waiting.entry(id.clone()).or_insert_with(|| watch::Sender::new(())).subscribe())
     }
 
-    /// Wakes all who wait for this id.
+    /// Wakes all downloads that wait for this ID.
     pub(super) fn came(&self, id: &MediaId) {
         self.0.lock().remove(id);
     }
 }
 
 impl Arrival {
-    /// Sleeps until the media has come.
+    /// Waits until the media was uploaded.
     pub(super) async fn come(&mut self) {
         while self.0.changed().await.is_ok() {}
     }

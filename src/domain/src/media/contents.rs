@@ -1,4 +1,4 @@
-//! A file as it is served: what it is, how it may be shown, and its bytes.
+//! A media file to serve: metadata, disposition, and bytes.
 
 use bytes::Bytes;
 use hearth_base::Result;
@@ -10,7 +10,7 @@ use hearth_store::tables::remote_media::RemoteMediaRow;
 
 use super::{Media, refuse};
 
-/// A file that was uploaded, here or elsewhere, as its row describes it.
+/// An uploaded file, local or remote, as its row describes it.
 #[derive(Debug, Clone)]
 pub(super) struct Original {
     pub(super) hash: Hash,
@@ -37,13 +37,13 @@ impl From<RemoteMediaRow> for Original {
 /// A file to serve.
 #[derive(Debug)]
 pub struct MediaFile {
-    /// What it is; text that may stand in a header.
+    /// The content type, safe for a header.
     pub content_type: String,
-    /// What it is called.
+    /// The file name.
     pub file_name: Option<String>,
-    /// Whether a browser may show it.
+    /// Whether a browser may display it inline.
     pub disposition: Disposition,
-    /// Its length.
+    /// Length in bytes.
     pub bytes: u64,
     held: Held,
 }
@@ -52,25 +52,25 @@ pub struct MediaFile {
 #[derive(Debug)]
 enum Held {
     OnDisk(Hash),
-    /// A thumbnail that could not be kept, or was made a moment ago.
+    /// A thumbnail that was just made; with its hash if it was stored.
     InMemory(Bytes, Option<Hash>),
 }
 
 /// The bytes of a file.
 pub enum Contents {
-    /// All of them.
+    /// The whole file.
     Whole(Bytes),
-    /// The first of them, and the rest in pieces.
+    /// The first chunk, and a stream of the others.
     Chunks {
-        /// The first piece, never empty.
+        /// The first chunk, never empty.
         first: Bytes,
-        /// The pieces after it.
+        /// The remaining chunks.
         rest: BlobStream,
     },
 }
 
 impl MediaFile {
-    /// What was uploaded.
+    /// An original, as uploaded.
     pub(super) fn original(original: Original) -> Self {
         let shown = !original.markup && serving::inline_allowed(&original.content_type);
         Self {
@@ -82,12 +82,12 @@ impl MediaFile {
         }
     }
 
-    /// A thumbnail on disk. `content_type` is of a picture that browsers show.
+    /// A stored thumbnail. `content_type` is an image type that browsers display.
     pub(super) fn thumbnail(content_type: &str, hash: Hash, bytes: u64) -> Self {
         Self { held: Held::OnDisk(hash), ..Self::picture(content_type, bytes) }
     }
 
-    /// A thumbnail that was just made; with its hash if it was kept.
+    /// A thumbnail that was just made; with its hash if it was stored.
     pub(super) fn fresh(content_type: &str, contents: Bytes, hash: Option<Hash>) -> Self {
         let bytes = contents.len() as u64;
         Self { held: Held::InMemory(contents, hash), ..Self::picture(content_type, bytes) }
@@ -98,14 +98,14 @@ impl MediaFile {
         Self {
             content_type: content_type.to_owned(),
             file_name: Some(format!("thumbnail.{extension}")),
-            // What a thumbnail must always be (client-server API 1.12).
+            // Thumbnails are always inline (client-server API 1.12).
             disposition: Disposition::Inline,
             bytes,
             held: Held::InMemory(Bytes::new(), None),
         }
     }
 
-    /// A strong entity tag, in its quotes: the hash of the bytes. None for what will not be there again.
+    /// A strong entity tag with its quotes: the hash of the bytes. `None` for a thumbnail that is not stored.
     #[must_use]
     pub fn etag(&self) -> Option<String> {
         match &self.held {
@@ -116,8 +116,8 @@ impl MediaFile {
 }
 
 impl Media {
-    /// The bytes of a file, or a part of them. The first are read here, so that what goes wrong with the file is known
-    /// before the answer begins.
+    /// The bytes of a file, or a range of them. Reads the first chunk here, so that a read error is known before the
+    /// response starts.
     pub async fn contents(&self, file: &MediaFile, range: Option<ByteRange>) -> Result<Contents> {
         let hash = match &file.held {
             Held::OnDisk(hash) => hash,

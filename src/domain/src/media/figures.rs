@@ -1,4 +1,4 @@
-//! What there is, for administrators.
+//! Media statistics for administrators.
 
 use hearth_base::{Result, limits};
 use hearth_store::tables::{media, users};
@@ -7,13 +7,13 @@ use ruma::UserId;
 use super::{Media, MediaId, MediaRow, Usage, refuse};
 
 impl Media {
-    /// One upload; none when there is none.
+    /// One upload; `None` if there is none.
     pub async fn about(&self, id: &MediaId) -> Result<Option<MediaRow>> {
         let id = id.clone();
         self.core.store.read("media_about", move |tx| media::get(tx.tx(), id.as_str())).await
     }
 
-    /// Up to `limit` uploads of a user after the first `from`, newest first, and how much there is of them in all.
+    /// Up to `limit` uploads of a user after the first `from`, newest first, and the user's totals.
     pub async fn of_user(&self, user: &UserId, from: u64, limit: u64) -> Result<(Vec<MediaRow>, Usage)> {
         let (user, limit) = (user.to_string(), limit.min(limits::MEDIA_PAGE_MAX));
         let read = move |tx: &mut hearth_store::ReadTx<'_>| {
@@ -23,17 +23,18 @@ impl Media {
         self.core.store.read("media_of_user", read).await
     }
 
-    /// How much was uploaded in all. What was uploaded twice counts twice; thumbnails do not count.
+    /// Totals of all uploads. Counts each upload, even of the same bytes; excludes thumbnails.
     pub async fn usage(&self) -> Result<Usage> {
         self.core.store.read("media_usage", |tx| media::usage(tx.tx())).await
     }
 
-    /// How much each user has uploaded, by user id, the most bytes first.
+    /// Totals by user ID, most bytes first.
     pub async fn usage_by_user(&self) -> Result<Vec<(String, Usage)>> {
         self.core.store.read("media_usage_by_user", |tx| media::usage_by_user(tx.tx())).await
     }
 
-    /// What the files take up on disk, thumbnails and all. Looks at every file: for a page that a person opens.
+    /// Disk usage of all files with thumbnails. Reads the metadata of every file, so it is only for a page that an
+    /// administrator opens.
     pub async fn stored(&self) -> Result<Usage> {
         let usage = self.blobs.usage().await.map_err(refuse::disk)?;
         Ok(Usage { files: usage.files, bytes: usage.bytes })

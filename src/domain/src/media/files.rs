@@ -1,4 +1,4 @@
-//! Files without a row: keeping them while their row is on its way, deleting them when no row is left.
+//! Files without a row: protected while their row is being written, deleted once no row refers to them.
 
 use std::sync::Arc;
 
@@ -10,13 +10,13 @@ use tokio::sync::{OwnedRwLockReadGuard, RwLock};
 
 use super::{Media, refuse};
 
-/// Between a file's last byte and its row's commit the file has no row and must not be deleted, nor may one with the same
-/// bytes be. Those who bring files in share the gate; whoever deletes has it alone.
+/// A file has no row between its last byte and the commit. It must not be deleted then, nor may one with the same bytes
+/// be. Uploads hold this lock shared, deletions hold it exclusively.
 #[derive(Debug, Default)]
 pub(super) struct FileGuard(Arc<RwLock<()>>);
 
-/// Held from before a file is finished until its row is committed. It goes into the write's closure and its effects,
-/// because the write goes on when the request's future is dropped.
+/// A shared hold, from before a file is finished until its row is committed. It moves into the write's closure, because
+/// the write continues when the request's future is dropped.
 pub(super) type ComingIn = OwnedRwLockReadGuard<()>;
 
 impl FileGuard {
@@ -30,20 +30,21 @@ pub(super) fn is_used(tx: &mut dyn Tx, hash: &Hash) -> Result<bool> {
     Ok(is_original(tx, hash)? || thumbnails::has_hash(tx, hash)?)
 }
 
-/// Whether a file was uploaded, here or elsewhere: then thumbnails may be made of it.
+/// Whether a file is an upload, local or remote: only then can it have thumbnails.
 pub(super) fn is_original(tx: &mut dyn Tx, hash: &Hash) -> Result<bool> {
     Ok(media::has_hash(tx, hash)? || remote_media::has_hash(tx, hash)?)
 }
 
 impl Media {
-    /// Deletes a file that no row refers to; says whether it did.
+    /// Deletes a file if no row refers to it; returns whether it did.
     pub(super) async fn delete_unused(&self, hash: Hash) -> Result<bool> {
         let alone = self.gate.0.clone().write_owned().await;
+        // Check under the exclusive lock: no upload of the same bytes is then between its file and its row.
         if self.core.store.read("media_file_used", move |tx| is_used(tx.tx(), &hash)).await? {
             return Ok(false);
         }
         let blobs = self.blobs.clone();
-        // The gate goes along: the deletion goes on when this future is dropped.
+        // The lock moves along: the deletion continues when this future is dropped.
         let deleting = tokio::task::spawn_blocking(move || {
             let deleted = blobs.delete_blocking(&hash);
             drop(alone);

@@ -1,4 +1,4 @@
-//! Finding media that somebody wants to see, and waiting for it when it was announced.
+//! Finds media to serve, and waits for pending uploads.
 
 use std::time::Duration;
 
@@ -12,16 +12,16 @@ use super::known::{MediaState, look};
 use super::{Media, MediaFile, MediaId, refuse};
 use crate::Requester;
 
-/// No user has this number: who sleeps under it is woken only when the server stops.
+/// Not a real user: its waiters are woken only when the server stops.
 pub(super) const NO_OWNER: UserSn = UserSn(0);
 
-/// Under whose number a requester waits.
+/// The user number under which a requester waits.
 pub(super) fn user_of(who: Option<&Requester>) -> UserSn {
     who.map_or(NO_OWNER, |who| who.user)
 }
 
 impl Media {
-    /// Media to download. Waits up to `wait_ms` for bytes that were announced: `M_NOT_YET_UPLOADED` when they do not come.
+    /// Media to download. Waits up to `wait_ms` for a pending upload: `M_NOT_YET_UPLOADED` if it does not complete.
     pub(crate) async fn download(
         &self,
         who: Option<&Requester>,
@@ -40,7 +40,7 @@ impl Media {
         Ok(MediaFile::original(row.into()))
     }
 
-    /// The row of media, and what `also` reads about it in the same look at the database.
+    /// The row of media, and what `also` reads about it in the same transaction.
     pub(super) async fn find<T, F>(
         &self,
         who: UserSn,
@@ -68,7 +68,7 @@ impl Media {
         Ok((row, more))
     }
 
-    /// None when the bytes have not come yet.
+    /// `None` while the upload is pending.
     async fn look_once<T, F>(&self, id: &MediaId, also: F) -> Result<Option<(MediaRow, T)>>
     where
         T: Send + 'static,
@@ -94,6 +94,7 @@ impl Media {
         let until = Instant::now() + Duration::from_millis(wait_ms.min(limits::MEDIA_WAIT_MS_MAX));
         let mut arrival = self.arrivals.expect(id);
         let mut stopping = self.core.notifier.subscribe(who);
+        // Read again after subscribing: an upload since the first read is found here, a later one wakes the wait below.
         let found = self.look_once(id, also).await?;
         if found.is_some() || self.core.notifier.is_closed() {
             return Ok(found);
@@ -101,7 +102,7 @@ impl Media {
         tokio::select! {
             () = arrival.come() => self.look_once(id, also).await,
             () = tokio::time::sleep_until(until) => Ok(None),
-            // No news is so new: this returns when the server stops.
+            // This position is never reached, so it returns only when the server stops.
             () = stopping.news_after(Position(u64::MAX)) => Ok(None),
         }
     }

@@ -1,4 +1,4 @@
-//! Media ids: the last part of an `mxc://` address.
+//! Media IDs: the last part of an `mxc://` URI.
 
 use std::fmt;
 
@@ -7,21 +7,21 @@ use ruma::OwnedMxcUri;
 
 use super::Media;
 
-/// Characters of an id of ours: as many as nobody can guess.
+/// Characters of a generated ID: too many to guess.
 const FRESH_CHARS: usize = 24;
 
-/// A well-formed media id. Never part of a path: files are named by their hash.
+/// A well-formed media ID. It is never part of a path: files are named by their hash.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct MediaId(String);
 
 impl MediaId {
-    /// An id that nobody has had.
+    /// Generates an ID.
     pub(super) fn fresh(seams: &Seams) -> Self {
         Self(seams.random.alphanumeric(FRESH_CHARS))
     }
 
-    /// Reads an id: 1 to [`limits::MEDIA_ID_BYTES_MAX`] letters, digits, `_` and `-` (client-server API, "Matrix Content
-    /// (`mxc://`) URIs"). None when it is anything else.
+    /// Parses an ID: 1 to [`limits::MEDIA_ID_BYTES_MAX`] letters, digits, `_` and `-` (client-server API, "Matrix
+    /// Content (`mxc://`) URIs"). `None` if it is malformed.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let good = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
@@ -29,7 +29,7 @@ impl MediaId {
         (fits && text.bytes().all(good)).then(|| Self(text.to_owned()))
     }
 
-    /// The id as text.
+    /// The ID as a string.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -43,7 +43,7 @@ impl fmt::Display for MediaId {
 }
 
 impl Media {
-    /// The id of media of this server; `M_NOT_FOUND` for anything else.
+    /// The ID of local media; `M_NOT_FOUND` for anything else.
     pub(super) fn own(&self, server: &str, id: &str) -> Result<MediaId> {
         if server != self.core.server_name.as_str() {
             return Err(Error::not_found("This is media of another homeserver."));
@@ -51,7 +51,7 @@ impl Media {
         MediaId::parse(id).ok_or_else(|| Error::not_found("This is not a media id."))
     }
 
-    /// The address of media of this server.
+    /// The `mxc://` URI of local media.
     pub(super) fn address(&self, id: &MediaId) -> OwnedMxcUri {
         format!("mxc://{}/{id}", self.core.server_name).into()
     }

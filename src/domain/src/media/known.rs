@@ -1,4 +1,4 @@
-//! What is known about a media id, and what may be done with it: announced, then uploaded, then never changed.
+//! The state of a media ID and what it allows: reserved, then uploaded, then immutable.
 
 use hearth_base::{Error, Millis, Reason, Result, error};
 use hearth_store::engine::Tx;
@@ -11,15 +11,15 @@ use super::{MediaId, refuse};
 /// The state of a media id.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum MediaState {
-    /// Never given out, or forgotten.
+    /// Never reserved, or deleted.
     Nothing,
-    /// Given out; its bytes have not come.
+    /// Reserved; the upload is pending.
     Announced(Announced),
-    /// Its bytes are here.
+    /// Uploaded.
     Uploaded(MediaRow),
 }
 
-/// Looks a media id up.
+/// Reads the state of a media ID.
 pub(super) fn look(tx: &mut dyn Tx, id: &MediaId) -> Result<MediaState> {
     if let Some(row) = media::get(tx, id.as_str())? {
         return Ok(MediaState::Uploaded(row));
@@ -28,8 +28,8 @@ pub(super) fn look(tx: &mut dyn Tx, id: &MediaId) -> Result<MediaState> {
 }
 
 impl MediaState {
-    /// Whether `who` may upload to this id at `now_ms`: only whoever announced it, in time, and once (client-server API,
-    /// `PUT /_matrix/media/v3/upload/{serverName}/{mediaId}`).
+    /// Whether `who` may upload to this ID at `now_ms`: only the user who reserved it, before the deadline, and once
+    /// (client-server API, `PUT /_matrix/media/v3/upload/{serverName}/{mediaId}`).
     pub(super) fn may_be_uploaded(&self, who: UserSn, now_ms: Millis) -> Result<()> {
         match self {
             Self::Nothing => Err(refuse::unknown()),

@@ -1,11 +1,11 @@
 //! Uploads, downloads and thumbnails (client-server API, "Content repository").
 //!
-//! Which file belongs to which `mxc://` address, and who may put it there, is decided here; bytes on disk and the making of
-//! thumbnails are `hearth-media`'s. A file is on disk before its row is committed, and goes after its last row is gone, so
-//! that a row never lacks its file; a crash between the two leaves a file without a row, which upkeep finds.
+//! This module maps `mxc://` URIs to files and checks who may upload; `hearth-media` stores bytes and makes thumbnails.
+//! A file is written before its row is committed and deleted after its last row, so that a row never lacks its file. A
+//! crash between the two leaves a file without a row, which upkeep deletes.
 //!
-//! Copies of media of other homeservers are kept beside it ([`Media::copy`]); fetching them is `federation/media`'s. There are
-//! no previews of links.
+//! Copies of remote media are cached as well ([`Media::copy`]); `federation/media` fetches them. There are no URL
+//! previews.
 
 mod accessed;
 mod announce;
@@ -44,7 +44,7 @@ use crate::Core;
 use crate::rates::Rates;
 use crate::turns::KeyedLocks;
 
-/// What users and administrators do with media.
+/// The media use cases.
 pub struct Media {
     core: Arc<Core>,
     rates: Arc<Rates>,
@@ -54,12 +54,12 @@ pub struct Media {
     arrivals: Arc<arrivals::Arrivals>,
     making: KeyedLocks<thumbnails::ThumbnailKey>,
     accessed: accessed::Accessed,
-    /// Which part of the files upkeep looks through next.
+    /// The part of the store that the next sweep checks.
     sweep_next: AtomicU8,
 }
 
 impl Media {
-    /// On the foundation. Makes the folder of media if need be, and blocks for as long as that takes.
+    /// Creates the service. Creates the media folder if it is missing, and blocks while it does.
     pub fn new(core: Arc<Core>, rates: Arc<Rates>) -> Result<Self> {
         let config = &core.config.media;
         let blobs = Blobs::open(core.config.media_dir()).map_err(refuse::disk)?;

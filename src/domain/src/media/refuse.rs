@@ -1,12 +1,12 @@
-//! What `hearth-media` complains about, in the words of the protocol.
+//! Maps errors of `hearth-media` to protocol errors.
 
 use hearth_base::{Error, Reason, error::refuse};
 use hearth_media::{BlobError, ThumbError};
 
-/// How long to wait after the queue of thumbnails was full.
+/// `retry_after_ms` when the thumbnail queue is full.
 const BUSY_RETRY_MS: u64 = 2_000;
 
-/// A failure to read or write a file of media.
+/// A failure to read or write a media file.
 pub(super) fn disk(error: BlobError) -> Error {
     match error {
         BlobError::TooLarge { limit_bytes } => too_large(limit_bytes),
@@ -15,23 +15,23 @@ pub(super) fn disk(error: BlobError) -> Error {
     }
 }
 
-/// An upload is over the limit.
+/// The upload exceeds the limit.
 pub(super) fn too_large(limit_bytes: u64) -> Error {
     let mib = limit_bytes / (1024 * 1024);
     refuse(Reason::TooLarge, format!("The file is larger than {mib} MiB, which is the most this server takes."))
 }
 
-/// There is no room for uploads.
+/// The disk has no space for uploads.
 pub(super) fn full() -> Error {
     refuse(Reason::OutOfSpace, "The server's disk is nearly full: it takes no uploads until there is more room.")
 }
 
-/// There is no such media.
+/// The media does not exist.
 pub(super) fn unknown() -> Error {
     Error::not_found("There is no such media: it was never uploaded, has expired, or was deleted.")
 }
 
-/// A thumbnail that was not made (client-server API, thumbnail's 400 and 413).
+/// A thumbnail that failed (client-server API, thumbnail's 400 and 413).
 pub(super) fn thumbnail(error: ThumbError) -> Error {
     let message = error.to_string();
     match error {
@@ -45,7 +45,7 @@ pub(super) fn thumbnail(error: ThumbError) -> Error {
     }
 }
 
-/// A picture that no decoder reads.
+/// An image that no decoder can read.
 pub(super) fn unreadable() -> Error {
     refuse(Reason::Unknown, "The picture is damaged, so no thumbnail can be made; download the file itself.")
 }

@@ -1,5 +1,5 @@
-//! Copies of media of other homeservers: looking them up, taking them in, and letting go of those that nobody has wanted for
-//! long. Who fetches them, and from where, is not decided here.
+//! Cached copies of remote media: lookup, storage, and eviction of the least recently used. Which copies to fetch, and
+//! from where, is not decided here.
 
 use bytes::Bytes;
 use hearth_base::{Result, limits};
@@ -15,10 +15,10 @@ use super::thumbnail::key;
 use super::upload::content_type;
 use super::{Described, Media, MediaFile, MediaId, Spec, files, refuse};
 
-/// Copies let go of in one transaction.
+/// Copies to evict in one transaction.
 const EVICTED_AT_ONCE: u64 = 100;
 
-/// A copy under way. Dropping it leaves nothing behind.
+/// A copy in progress. Dropping it leaves nothing behind.
 #[derive(Debug)]
 pub struct CopyUpload<'a> {
     media: &'a Media,
@@ -30,7 +30,7 @@ pub struct CopyUpload<'a> {
 }
 
 impl Media {
-    /// The copy of another server's media; none when there is none.
+    /// The copy of remote media; `None` if there is none.
     pub async fn copy(&self, server: &ServerName, id: &MediaId) -> Result<Option<MediaFile>> {
         let (server, id) = (server.to_string(), id.clone());
         let read = move |tx: &mut hearth_store::ReadTx<'_>| remote_media::get(tx.tx(), &server, id.as_str());
@@ -39,8 +39,8 @@ impl Media {
         Ok(Some(MediaFile::original(row.into())))
     }
 
-    /// A thumbnail of the copy of another server's media, or the copy itself when it is as small; none when there is no
-    /// copy. Refuses as [`Media::thumbnail`] does.
+    /// A thumbnail of the copy, or the copy itself if it is small enough; `None` if there is no copy. Refuses as
+    /// [`Media::thumbnail`] does.
     pub async fn copy_thumbnail(&self, server: &ServerName, id: &MediaId, spec: Spec) -> Result<Option<MediaFile>> {
         let (server, id) = (server.to_string(), id.clone());
         let read = move |tx: &mut hearth_store::ReadTx<'_>| {
@@ -53,9 +53,10 @@ impl Media {
         self.known_or_made(&row.into(), known, spec).await.map(Some)
     }
 
-    /// Begins a copy. `described` is what the other server says, of which nothing is believed.
+    /// Begins a copy. `described` is the other server's description, which is not trusted.
     ///
-    /// `M_TOO_LARGE` when it is larger than an upload may be, [`hearth_base::Reason::OutOfSpace`] when the disk is nearly full.
+    /// `M_TOO_LARGE` when it exceeds the upload limit, [`hearth_base::Reason::OutOfSpace`] when the disk is nearly
+    /// full.
     pub async fn begin_copy(&self, server: &ServerName, id: &MediaId, described: Described) -> Result<CopyUpload<'_>> {
         let bytes_max = self.upload_bytes_max();
         let free_bytes = self.blobs.free_bytes().await.map_err(refuse::disk)?;
@@ -73,7 +74,7 @@ impl Media {
         })
     }
 
-    /// Lets go of copies until there are no more of them than the configuration wants.
+    /// Evicts copies until they fit the configured size.
     pub(super) async fn evict_remote(&self) -> Result<()> {
         let bytes_max = u64::from(self.core.config.media.remote_cache_mib) * 1024 * 1024;
         loop {
@@ -89,7 +90,7 @@ impl Media {
     }
 }
 
-/// Removes some of the rows that are too many; gives the files that may have no row any more.
+/// Deletes some rows beyond the size; returns files that may have no row left.
 fn evict(tx: &mut WriteTx<'_>, bytes_max: u64) -> Result<Vec<[u8; 32]>> {
     let mut over = remote_media::usage(tx.tx())?.bytes.saturating_sub(bytes_max);
     let mut unused = Vec::new();
@@ -102,6 +103,7 @@ fn evict(tx: &mut WriteTx<'_>, bytes_max: u64) -> Result<Vec<[u8; 32]>> {
         }
         over = over.saturating_sub(row.bytes);
         remote_media::delete(tx.tx(), &row.server, &row.id)?;
+        // Another upload may have the same bytes: thumbnails go with the last of them.
         if !files::is_original(tx.tx(), &row.hash)? {
             unused.extend(thumbnails::delete(tx.tx(), &row.hash)?);
         }
@@ -111,12 +113,12 @@ fn evict(tx: &mut WriteTx<'_>, bytes_max: u64) -> Result<Vec<[u8; 32]>> {
 }
 
 impl CopyUpload<'_> {
-    /// Takes the next bytes. `M_TOO_LARGE` as soon as there are too many; after any error the copy is over.
+    /// Writes the next chunk. `M_TOO_LARGE` as soon as the limit is exceeded; after any error the copy is over.
     pub async fn write(&mut self, chunk: Bytes) -> Result<()> {
         self.writer.write(chunk).await.map_err(refuse::disk)
     }
 
-    /// Keeps what has come. When this returns, file and row are on disk.
+    /// Completes the copy. When this returns, file and row are on disk.
     pub async fn finish(self) -> Result<()> {
         let Self { media, writer, server, id, content_type, file_name } = self;
         let coming_in = media.gate.come_in().await;

@@ -1,4 +1,4 @@
-//! Uploads, downloads, thumbnails and deletion, over a real database and real files.
+//! Uploads, downloads, thumbnails and deletion, on a real database and real files.
 
 use std::sync::Arc;
 
@@ -44,17 +44,17 @@ impl World {
         Self { media, clock, alice, bob, _folder: folder }
     }
 
-    /// Alice uploads something; its id.
+    /// Alice uploads bytes; returns the media ID.
     async fn uploads(&self, bytes: &[u8]) -> String {
         id(&finish(self.media.upload(&self.alice, png()).await, bytes).await.expect("an upload"))
     }
 
-    /// Alice announces something; its id.
+    /// Alice reserves a media ID.
     async fn announces(&self) -> Result<String> {
         self.media.announce(&self.alice).await.map(|(address, _)| id(&address))
     }
 
-    /// What is at an id, without waiting for it.
+    /// Downloads an ID without waiting.
     async fn fetch(&self, id: &str) -> Result<Bytes> {
         let file = self.media.download(Some(&self.bob), SERVER, id, 0).await?;
         Ok(whole(self.media.contents(&file, None).await?))
@@ -64,7 +64,7 @@ impl World {
         self.media.stored().await.expect("a folder").files
     }
 
-    /// Looks through all of the files.
+    /// Sweeps the whole store.
     async fn sweeps(&self) {
         for _ in 0..=u8::MAX {
             self.media.upkeep().await.expect("upkeep");
@@ -97,7 +97,7 @@ fn reason<T>(result: Result<T>) -> Option<Reason> {
     result.err().and_then(|error| error.reason())
 }
 
-/// A picture in one colour, in the one format that needs no encoder.
+/// A single-colour image, in the one format that needs no encoder.
 fn gif(width: u8, height: u8) -> Vec<u8> {
     let mut bytes = b"GIF89a".to_vec();
     bytes.extend([width, 0, height, 0, 0x80, 0, 0, 10, 20, 30, 0, 0, 0]);
@@ -193,7 +193,7 @@ async fn announced_media_is_uploaded_once_by_its_creator_and_in_time() {
     let (media, alice, bob) = (&world.media, &world.alice, &world.bob);
     let id = world.announces().await.expect("an id");
     assert_eq!(reason(media.upload_to(bob, SERVER, &id, png()).await), Some(Reason::Forbidden));
-    // Of two at the same time one comes second, and leaves no file behind.
+    // Of two concurrent uploads, the second one fails and leaves no file behind.
     let (first, second) =
         (media.upload_to(alice, SERVER, &id, png()).await, media.upload_to(alice, SERVER, &id, png()).await);
     finish(first, b"first").await.expect("an upload");

@@ -1,4 +1,4 @@
-//! Thumbnails: made once for each picture and standard size, then served like any file (client-server API, "Thumbnails").
+//! Thumbnails: made once per image and standard size, then served like any file (client-server API, "Thumbnails").
 
 use bytes::Bytes;
 use hearth_base::Result;
@@ -20,7 +20,7 @@ pub(super) fn key(source: Hash, spec: Spec) -> ThumbnailKey {
     ThumbnailKey { source, width: size.width, height: size.height, crop, animated: spec.animated }
 }
 
-/// A thumbnail that is known, as a file.
+/// A stored thumbnail, as a file to serve.
 fn file(original: &Original, thumbnail: Thumbnail) -> Result<MediaFile> {
     match thumbnail {
         Thumbnail::Made { content_type, hash, bytes } => Ok(MediaFile::thumbnail(&content_type, hash, bytes)),
@@ -30,10 +30,10 @@ fn file(original: &Original, thumbnail: Thumbnail) -> Result<MediaFile> {
 }
 
 impl Media {
-    /// A thumbnail of media, or the media itself when it is as small. Waits as [`Media::download`] does.
+    /// A thumbnail of media, or the media itself if it is small enough. Waits as [`Media::download`] does.
     ///
-    /// `M_UNKNOWN` when no thumbnails are made of it, `M_TOO_LARGE` when making one takes too much, `M_LIMIT_EXCEEDED` when
-    /// too many are being made.
+    /// `M_UNKNOWN` when the type has no thumbnails, `M_TOO_LARGE` when making one would take too much,
+    /// `M_LIMIT_EXCEEDED` when too many are in progress.
     pub(crate) async fn thumbnail(
         &self,
         who: Option<&Requester>,
@@ -56,7 +56,7 @@ impl Media {
         self.known_or_made(&row.into(), known, spec).await
     }
 
-    /// A thumbnail, as far as it is known, of a picture.
+    /// A stored thumbnail of an image, or a new one.
     pub(super) async fn known_or_made(
         &self,
         original: &Original,
@@ -71,8 +71,9 @@ impl Media {
 
     async fn make(&self, original: &Original, spec: Spec) -> Result<MediaFile> {
         let key = key(original.hash, spec);
+        // One at a time per thumbnail, so that concurrent requests do not decode the same image.
         let _turn = self.making.take(key).await;
-        // Whoever had the turn before may have made it.
+        // The previous holder of the permit may have made it.
         let known = self.core.store.read("thumbnail_known", move |tx| thumbnails::get(tx.tx(), &key)).await?;
         if let Some(thumbnail) = known {
             return file(original, thumbnail);
@@ -85,7 +86,8 @@ impl Media {
                 self.remember(key, thumbnail.clone(), None).await;
                 file(original, thumbnail)
             }
-            // Found out only by decoding, so it is worth remembering. Other refusals come from a look at the header.
+            // Store this result, because it takes a decoding to find out. Other errors come from the image header
+            // alone.
             Err(ThumbError::Unreadable(why)) => {
                 tracing::debug!(media.hash = hex(&original.hash), %why, "Failed to decode an image.");
                 self.remember(key, Thumbnail::Unreadable, None).await;
@@ -95,7 +97,7 @@ impl Media {
         }
     }
 
-    /// Keeps a thumbnail. One that cannot be kept, on a full disk for example, can still be shown.
+    /// Stores a thumbnail. If that fails, for example on a full disk, the thumbnail is served from memory.
     async fn keep(&self, key: ThumbnailKey, thumb: Thumb) -> MediaFile {
         let (content_type, contents) = (thumb.content_type, Bytes::from(thumb.bytes));
         let coming_in = self.gate.come_in().await;
@@ -120,7 +122,7 @@ impl Media {
 
     async fn remember(&self, key: ThumbnailKey, thumbnail: Thumbnail, coming_in: Option<ComingIn>) {
         let write = move |tx: &mut hearth_store::WriteTx<'_>| {
-            // The picture may have been deleted meanwhile; upkeep then finds the thumbnail's file.
+            // The image may have been deleted meanwhile; upkeep then deletes the thumbnail's file.
             if files::is_original(tx.tx(), &key.source)? {
                 thumbnails::insert(tx.tx(), &key, &thumbnail)?;
             }

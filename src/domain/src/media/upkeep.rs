@@ -1,4 +1,4 @@
-//! Throwing away what nobody refers to any more, and writing down what was only noted.
+//! Maintenance: deletes unreferenced files and expired reservations, and writes last-access times.
 
 use std::sync::atomic::Ordering;
 
@@ -10,11 +10,11 @@ use hearth_store::tables::{announced_media, media, remote_media};
 use super::files::is_used;
 use super::{Media, refuse};
 
-/// An announcement is kept for so long after it has expired: an upload that began in time may still be under way.
+/// A reservation stays this long after its deadline: an upload that began in time may still be in progress.
 const ANNOUNCED_GRACE_MS: u64 = 60 * 60 * 1_000;
 
 impl Media {
-    /// Called every few minutes. Writes nothing when there is nothing to do.
+    /// Runs every few minutes. Writes nothing if there is nothing to do.
     pub async fn upkeep(&self) -> Result<()> {
         self.flush_accessed().await?;
         let before_ms = self.core.now_ms().saturating_sub(ANNOUNCED_GRACE_MS);
@@ -24,13 +24,13 @@ impl Media {
         self.sweep().await
     }
 
-    /// Called once, when the server stops and no more requests come.
+    /// Runs once at shutdown, when no more requests arrive.
     pub async fn last_upkeep(&self) -> Result<()> {
         self.flush_accessed().await
     }
 
-    /// Deletes files without a row in one of 256 parts of the store; the next call does the next part. A crash between a
-    /// file and its row leaves such files.
+    /// Deletes files without a row in one of 256 parts of the store; the next call does the next part. Such files are
+    /// left by a crash between file and row.
     async fn sweep(&self) -> Result<()> {
         let part = self.sweep_next.fetch_add(1, Ordering::Relaxed);
         let files = self.blobs.list(part).await.map_err(refuse::disk)?;
@@ -38,7 +38,8 @@ impl Media {
             return Ok(());
         }
         let find = move |tx: &mut hearth_store::ReadTx<'_>| {
-            // A database that knows of no media at all is more likely the wrong one than every file is a leftover.
+            // Safeguard: if the database has no media at all, it is more likely the wrong database than every file is
+            // unreferenced.
             if !media::any(tx.tx())? && remote_media::usage(tx.tx())?.files == 0 {
                 return Ok(Vec::new());
             }
@@ -51,7 +52,7 @@ impl Media {
             Ok(unused)
         };
         for hash in self.core.store.read("media_sweep", find).await? {
-            // Looks again, alone this time: its row may have come meanwhile.
+            // This checks again under the exclusive lock: the row may have been committed meanwhile.
             if self.delete_unused(hash).await? {
                 tracing::info!(media.hash = hearth_media::blobs::hex(&hash), "Deleted an orphaned media file.");
             }

@@ -1,5 +1,5 @@
-//! Uploading: bytes to disk as they come, then the row, then the address (client-server API, `POST /_matrix/media/v3/upload`
-//! and `PUT /_matrix/media/v3/upload/{serverName}/{mediaId}`).
+//! Uploads: write the bytes as they arrive, then commit the row, then return the URI (client-server API, `POST
+//! /_matrix/media/v3/upload` and `PUT /_matrix/media/v3/upload/{serverName}/{mediaId}`).
 
 use bytes::Bytes;
 use hearth_base::{Millis, Result, limits};
@@ -16,44 +16,44 @@ use super::{Media, MediaId, refuse};
 use crate::Requester;
 use crate::rates::Rate;
 
-/// What is served when nobody says what it is.
+/// The content type if the client sends none or an invalid one.
 const UNKNOWN_TYPE: &str = "application/octet-stream";
 
-/// What a client says about its upload; nothing of it is believed.
+/// The client's description of an upload. It is not trusted.
 #[derive(Debug, Clone, Default)]
 pub struct Described {
-    /// What it is.
+    /// `Content-Type`.
     pub content_type: Option<String>,
-    /// What it is called.
+    /// `filename`.
     pub file_name: Option<String>,
-    /// How many bytes are to come, if that is known.
+    /// `Content-Length`, if present.
     pub bytes: Option<u64>,
 }
 
-/// An upload under way. Dropping it leaves nothing behind.
+/// An upload in progress. Dropping it leaves nothing behind.
 #[derive(Debug)]
 pub struct MediaUpload<'a> {
     media: &'a Media,
     writer: BlobWriter,
     id: MediaId,
     uploader: UserSn,
-    /// When it was allowed, if its id was announced.
+    /// When it was permitted, if its ID was reserved.
     announced_ms: Option<Millis>,
     content_type: String,
     file_name: Option<String>,
 }
 
 impl Media {
-    /// Begins an upload that gets an address when it is finished.
+    /// Begins an upload that gets its URI at the end.
     ///
-    /// `M_TOO_LARGE` when more is to come than is allowed, `M_LIMIT_EXCEEDED` after too many, and
+    /// `M_TOO_LARGE` when it exceeds the limit, `M_LIMIT_EXCEEDED` after too many uploads, and
     /// [`hearth_base::Reason::OutOfSpace`] when the disk is nearly full.
     pub async fn upload(&self, who: &Requester, described: Described) -> Result<MediaUpload<'_>> {
         self.rates.take_of(Rate::MediaUpload, who)?;
         self.begin(who, MediaId::fresh(&self.core.seams), None, described).await
     }
 
-    /// Begins an upload to an address that was given out before; also refuses as the state of that address demands.
+    /// Begins an upload to a reserved URI; also refuses as the state of the ID demands.
     pub async fn upload_to(
         &self,
         who: &Requester,
@@ -81,7 +81,7 @@ impl Media {
         if bytes > bytes_max {
             return Err(refuse::too_large(bytes_max));
         }
-        // The database and its log need what is left; they matter more.
+        // Keep the remaining space for the database and its write-ahead log: they matter more.
         let free_bytes = self.blobs.free_bytes().await.map_err(refuse::disk)?;
         if free_bytes.saturating_sub(bytes) < limits::MEDIA_FREE_BYTES_MIN {
             return Err(refuse::full());
@@ -99,7 +99,7 @@ impl Media {
     }
 }
 
-/// A content type that may stand in a header; whatever else was sent is unknown.
+/// The content type if it is safe for a header, and the default otherwise.
 pub(super) fn content_type(described: Option<&str>) -> String {
     let described = described.unwrap_or_default().trim();
     let fits = described.len() <= limits::MEDIA_TYPE_BYTES_MAX && described.contains('/');
@@ -108,15 +108,17 @@ pub(super) fn content_type(described: Option<&str>) -> String {
 }
 
 impl MediaUpload<'_> {
-    /// Takes the next bytes. `M_TOO_LARGE` as soon as there are too many; after any error the upload is over.
+    /// Writes the next chunk. `M_TOO_LARGE` as soon as the limit is exceeded; after any error the upload is over.
     pub async fn write(&mut self, chunk: Bytes) -> Result<()> {
         self.writer.write(chunk).await.map_err(refuse::disk)
     }
 
-    /// Keeps what has come, and gives its address. When this returns, file and row are on disk.
+    /// Completes the upload and returns its URI. When this returns, file and row are on disk.
     pub async fn finish(self) -> Result<OwnedMxcUri> {
         let Self { media, writer, id, uploader, announced_ms, content_type, file_name } = self;
         let address = media.address(&id);
+        // Take the lock before the file gets its name, and hold it until the row is committed: `delete_unused` must not
+        // run in between.
         let coming_in = media.gate.come_in().await;
         let Stored { hash, bytes, head, .. } = writer.finish().await.map_err(refuse::disk)?;
         let (now_ms, arrivals) = (media.core.now_ms(), media.arrivals.clone());
@@ -133,11 +135,13 @@ impl MediaUpload<'_> {
         };
         let write = move |tx: &mut hearth_store::WriteTx<'_>| {
             if let Some(allowed_ms) = announced_ms {
-                // Two may have begun; the one who is ready first has it. Whoever began in time is not too late now.
+                // Check again: of two concurrent uploads the first to finish wins. The deadline counts from the start
+                // of the upload.
                 look(tx.tx(), &id)?.may_be_uploaded(uploader, allowed_ms)?;
                 announced_media::delete(tx.tx(), id.as_str())?;
             }
             media::insert(tx.tx(), &row)?;
+            // Wake waiting downloads after the commit, when they can read the row.
             tx.after_commit(move || {
                 arrivals.came(&id);
                 drop(coming_in);
@@ -145,7 +149,7 @@ impl MediaUpload<'_> {
             Ok(())
         };
         let written = media.core.store.write("media_add", write).await;
-        // After a fault nobody knows what is committed; upkeep will find out.
+        // After a fault it is unknown whether the row was committed, so leave the file to upkeep.
         if written.as_ref().is_err_and(|error| error.reason().is_some()) {
             media.delete_unused(hash).await?;
         }

@@ -1,5 +1,5 @@
-//! Account data (client-server API, "Client Config"): what clients keep with the server for an account or for one room. The
-//! server does not look into it; push rules and tags are in it too, and have their own ways of being changed.
+//! Account data (client-server API, "Client Config"), global and per room. The server does not interpret it, except
+//! push rules and tags, which have their own endpoints.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::core::Core;
 use crate::push::rules;
 use crate::requester::Requester;
 
-/// Account data.
+/// The account data use cases.
 #[derive(Debug)]
 pub struct AccountData {
     pub(super) core: Arc<Core>,
@@ -27,9 +27,9 @@ impl AccountData {
         Self { core }
     }
 
-    /// The content of one item of the whole account, or of one room: a JSON object. `M_NOT_FOUND` when there is none.
+    /// The content of one item, global or of a room: a JSON object. `M_NOT_FOUND` if there is none.
     ///
-    /// Push rules are always there: where the user has said nothing the server has its own.
+    /// Push rules always exist: the server returns the default rules if the user has none.
     pub async fn get(&self, who: &Requester, room: Option<OwnedRoomId>, kind: String) -> Result<String> {
         let (who, has_legacy) = (who.clone(), self.core.config.push.legacy_mentions);
         let read = self.core.store.read("account_data_get", move |tx| {
@@ -46,8 +46,8 @@ impl AccountData {
 
     /// Sets one item. `content` must be a JSON object.
     ///
-    /// Refuses with `M_BAD_JSON` what is no object and what has its own endpoints, `M_TOO_LARGE` what is over
-    /// [`limits::ACCOUNT_DATA_BYTES_MAX`], `M_NOT_FOUND` rooms that the user has nothing to do with.
+    /// Refuses with `M_BAD_JSON` other JSON and types that have their own endpoints, `M_TOO_LARGE` content over
+    /// [`limits::ACCOUNT_DATA_BYTES_MAX`], `M_NOT_FOUND` rooms in which the user has no membership.
     pub async fn set(&self, who: &Requester, room: Option<OwnedRoomId>, kind: String, content: &str) -> Result<()> {
         check(&kind, content)?;
         let (core, user, content) = (self.core.clone(), who.user, content.to_owned());
@@ -77,7 +77,7 @@ fn check(kind: &str, content: &str) -> Result<()> {
     Ok(())
 }
 
-/// The room that account data is about. `M_NOT_FOUND` for those that the user has nothing to do with.
+/// Resolves the room of account data. `M_NOT_FOUND` for rooms in which the user has no membership.
 pub(super) fn resolve(tx: &mut dyn Tx, user: UserSn, room: Option<&RoomId>) -> Result<RoomSn> {
     let Some(room_id) = room else { return Ok(WHOLE_ACCOUNT) };
     let unknown = || Error::not_found(format!("You have nothing to do with a room {room_id}."));
@@ -86,10 +86,11 @@ pub(super) fn resolve(tx: &mut dyn Tx, user: UserSn, room: Option<&RoomId>) -> R
     Ok(room.sn)
 }
 
-/// Refuses with `M_USER_LIMIT_EXCEEDED` what would exceed the account's quota. What makes an item smaller always passes, so that
-/// an account over its quota can be brought back under it.
+/// Refuses with `M_USER_LIMIT_EXCEEDED` content that would exceed the account's quota. A smaller content always passes,
+/// so that a user over the quota can get back under it.
 fn check_quota(tx: &mut dyn Tx, user: UserSn, before: Option<&str>, content: &str) -> Result<()> {
     let (old, new) = (before.map_or(0, str::len) as u64, content.len() as u64);
+    // Without this, a user over the quota could not shrink an item.
     if before.is_some() && new <= old {
         return Ok(());
     }
@@ -107,7 +108,7 @@ fn check_quota(tx: &mut dyn Tx, user: UserSn, before: Option<&str>, content: &st
     Ok(())
 }
 
-/// Stores an item and wakes its user, unless it already is so: an SD card has only so many writes.
+/// Stores an item and wakes the user. Skips the write if nothing changes, because flash storage wears out.
 pub(super) fn store(
     core: &Arc<Core>,
     tx: &mut WriteTx<'_>,

@@ -1,5 +1,5 @@
-//! Filters (client-server API, "Filtering"): kept as the client wrote them, under an id that is made of what they say. The
-//! same filter twice has the same id, and what an id means never changes.
+//! Filters (client-server API, "Filtering"), stored as the client wrote them. The filter ID is a hash of the content:
+//! the same filter always has the same ID, and the meaning of an ID never changes.
 
 use std::sync::Arc;
 
@@ -15,15 +15,15 @@ use sha2::{Digest, Sha256};
 use crate::core::Core;
 use crate::requester::Requester;
 
-/// Parsed filters that are remembered: about one for each device that syncs.
+/// Parsed filters in the cache: about one for each device that syncs.
 const PARSED_MAX: usize = 500;
 
-/// Filters.
+/// The filter use cases.
 #[derive(Debug)]
 pub struct Filters {
     core: Arc<Core>,
     parsed: Cache<(UserSn, String), Arc<FilterDefinition>>,
-    /// What clients get that name no filter.
+    /// The filter of requests that name none.
     open: Arc<FilterDefinition>,
 }
 
@@ -32,14 +32,14 @@ impl Filters {
         Self { core, parsed: Cache::new(PARSED_MAX), open: Arc::default() }
     }
 
-    /// Keeps a filter; the answer is its id. A user's oldest goes when there are more than
-    /// [`limits::FILTERS_PER_USER_MAX`].
+    /// Stores a filter and returns its ID. Deletes a user's oldest one beyond [`limits::FILTERS_PER_USER_MAX`].
     ///
-    /// Refuses with `M_BAD_JSON` what is no filter, `M_TOO_LARGE` what is over [`limits::FILTER_BYTES_MAX`].
+    /// Refuses with `M_BAD_JSON` a malformed filter, `M_TOO_LARGE` one over [`limits::FILTER_BYTES_MAX`].
     pub async fn create(&self, who: &Requester, json: &str) -> Result<String> {
         let (json, _) = read(json)?;
         let id = id(&json);
         let (user, known) = (who.user, id.clone());
+        // Clients upload the same filter at each start: only a new one costs a write.
         if self.core.store.read("filter_find", move |tx| table::get(tx.tx(), user, &known)).await?.is_some() {
             return Ok(id);
         }
@@ -55,14 +55,14 @@ impl Filters {
         Ok(id)
     }
 
-    /// A filter as the client wrote it, JSON. `M_NOT_FOUND` when there is none of that id.
+    /// A filter as the client wrote it, as JSON. `M_NOT_FOUND` for an unknown ID.
     pub async fn definition(&self, who: &Requester, id: &str) -> Result<String> {
         let (user, id) = (who.user, id.to_owned());
         let found = self.core.store.read("filter_get", move |tx| table::get(tx.tx(), user, &id)).await?;
         found.ok_or_else(|| Error::not_found("There is no such filter; make it first, or send the filter itself."))
     }
 
-    /// A filter by its id. `M_NOT_FOUND` when there is none of that id.
+    /// A parsed filter. `M_NOT_FOUND` for an unknown ID.
     pub async fn get(&self, who: &Requester, id: &str) -> Result<Arc<FilterDefinition>> {
         let key = (who.user, id.to_owned());
         if let Some(filter) = self.parsed.get(&key) {
@@ -75,7 +75,7 @@ impl Filters {
         Ok(filter)
     }
 
-    /// The filter that a request names: by id, or written out, or none, which lets everything through.
+    /// The filter of a request: an ID, inline JSON, or `None`, which matches everything.
     pub async fn choose(&self, who: &Requester, text: Option<&str>) -> Result<Arc<FilterDefinition>> {
         match text {
             None | Some("") => Ok(self.open.clone()),
@@ -85,7 +85,7 @@ impl Filters {
     }
 }
 
-/// Checks a filter; answers with its canonical JSON and its meaning.
+/// Validates a filter; returns its canonical JSON and its parsed form.
 fn read(json: &str) -> Result<(String, FilterDefinition)> {
     if json.len() > limits::FILTER_BYTES_MAX {
         return Err(refuse(Reason::TooLarge, format!("A filter can have {} bytes at most.", limits::FILTER_BYTES_MAX)));
@@ -96,7 +96,7 @@ fn read(json: &str) -> Result<(String, FilterDefinition)> {
     Ok((Value::Object(object).to_string(), filter))
 }
 
-/// The id of a filter: 64 bits of its hash, which is enough to tell a user's own filters apart.
+/// The ID of a filter: 64 bits of its hash, which suffice because IDs are per user.
 fn id(json: &str) -> String {
     let hash: [u8; 32] = Sha256::digest(json.as_bytes()).into();
     hash[..8].iter().map(|byte| format!("{byte:02x}")).collect()

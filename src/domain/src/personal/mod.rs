@@ -1,7 +1,6 @@
-//! What users keep with the server for themselves: their profiles, account data, tags, filters, push rules and pushers, and
-//! the tokens that prove to others who they are.
+//! Personal data of local users: profiles, account data, tags, filters, push rules and pushers, and OpenID tokens.
 //!
-//! How rooms show a profile is the matter of `rooms`; what push rules make of events, and telling pushers, that of `push`.
+//! Profiles in rooms are in `rooms`; the evaluation of push rules and the delivery to pushers are in `push`.
 
 pub mod account_data;
 pub mod filters;
@@ -20,10 +19,10 @@ use hearth_store::tables;
 
 use crate::core::Core;
 
-/// The personal data of users, by kind.
+/// The personal data use cases, by kind.
 #[derive(Debug)]
 pub struct Personal {
-    /// Account data, tags among it.
+    /// Account data, including tags.
     pub account_data: account_data::AccountData,
     /// Filters.
     pub filters: filters::Filters,
@@ -38,7 +37,7 @@ pub struct Personal {
 }
 
 impl Personal {
-    /// All of it, on the foundation.
+    /// Creates the services.
     #[must_use]
     pub fn new(core: &Arc<Core>) -> Self {
         Self {
@@ -52,7 +51,7 @@ impl Personal {
     }
 }
 
-/// Removes all personal data of a user whose account is closed, as part of closing it. What rooms have of it stays with them.
+/// Deletes all personal data of a user, within the deactivation of the account. The data in rooms stays there.
 pub(crate) fn forget_user(tx: &mut WriteTx<'_>, user: UserSn) -> Result<()> {
     tables::account_data::erase(tx.tx(), user)?;
     tables::filters::erase(tx.tx(), user)?;
@@ -62,7 +61,7 @@ pub(crate) fn forget_user(tx: &mut WriteTx<'_>, user: UserSn) -> Result<()> {
     tables::pushers::erase(tx.tx(), user)
 }
 
-/// Wakes a user's clients after the commit: there is something for them at `at`.
+/// Wakes a user's clients at `at` when the transaction commits.
 fn wake(core: &Arc<Core>, tx: &mut WriteTx<'_>, user: UserSn, at: Position) {
     let core = core.clone();
     tx.after_commit(move || core.notifier.wake(&[user], at));

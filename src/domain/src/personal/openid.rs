@@ -1,5 +1,5 @@
-//! OpenID tokens (client-server API, "OpenID"): with one a user proves to another service who they are, without showing it
-//! anything that opens their account. The service asks this server whose the token is.
+//! OpenID tokens (client-server API, "OpenID"): a user proves their identity to a third-party service, which asks this
+//! server for the token's user. The token gives no access to the account.
 
 use std::sync::Arc;
 
@@ -12,12 +12,12 @@ use sha2::{Digest, Sha256};
 use crate::core::Core;
 use crate::requester::Requester;
 
-/// What these tokens begin with, so that a leaked one can be told by its looks.
+/// Prefix of the tokens, so that secret scanners recognise a leaked one.
 const PREFIX: &str = "heo_";
 /// Random characters of a token: 238 bits.
 const RANDOM_CHARS: usize = 40;
 
-/// OpenID tokens.
+/// The OpenID use cases.
 #[derive(Debug)]
 pub struct OpenIdToken {
     core: Arc<Core>,
@@ -28,14 +28,16 @@ impl OpenIdToken {
         Self { core }
     }
 
-    /// A fresh token for the requester; it works for [`limits::OPENID_TOKEN_MS_MAX`] milliseconds.
+    /// Issues a token for the requester, valid for [`limits::OPENID_TOKEN_MS_MAX`] milliseconds.
     ///
-    /// Refuses with `M_FORBIDDEN` tokens for others, `M_LIMIT_EXCEEDED` more than [`limits::OPENID_TOKENS_PER_USER_MAX`].
+    /// Refuses with `M_FORBIDDEN` tokens for other users, `M_LIMIT_EXCEEDED` more than
+    /// [`limits::OPENID_TOKENS_PER_USER_MAX`].
     pub async fn issue(&self, who: &Requester, user_id: &UserId) -> Result<String> {
         who.must_be(user_id)?;
         let token = format!("{PREFIX}{}", self.core.seams.random.alphanumeric(RANDOM_CHARS));
         let (hash, user, now_ms) = (hash(&token), who.user, self.core.now_ms());
         let write = move |tx: &mut WriteTx<'_>| {
+            // Expired tokens must not count towards the limit.
             table::purge(tx.tx(), user, now_ms)?;
             if table::count(tx.tx(), user)? >= limits::OPENID_TOKENS_PER_USER_MAX {
                 let reason = Reason::LimitExceeded { retry_after_ms: limits::OPENID_TOKEN_MS_MAX };
@@ -47,7 +49,7 @@ impl OpenIdToken {
         Ok(token)
     }
 
-    /// Whose a token is; none when it is unknown, its time is over, or the account is closed.
+    /// The user of a token; `None` if it is unknown or expired, or the account is deactivated.
     pub async fn whose(&self, token: &str) -> Result<Option<OwnedUserId>> {
         let (hash, now_ms) = (hash(token), self.core.now_ms());
         let read = self.core.store.read("openid_find", move |tx| {

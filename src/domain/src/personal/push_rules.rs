@@ -1,5 +1,5 @@
-//! Editing push rules (client-server API, "Push Rules: API"). They are one item of the account data, so that `/sync` shows
-//! every change to the user's other clients; what the rules mean is the matter of `push`.
+//! Push rule endpoints (client-server API, "Push Rules: API"). The rules are one item of account data, so that `/sync`
+//! sends every change to the user's other clients; their evaluation is in `push`.
 
 use std::sync::Arc;
 
@@ -15,20 +15,20 @@ use crate::core::Core;
 use crate::push::rules;
 use crate::requester::Requester;
 
-/// Push rules.
+/// The push rule use cases.
 #[derive(Debug)]
 pub struct PushRules {
     core: Arc<Core>,
 }
 
-/// A rule as a client wants it, and its place among those of its kind.
+/// A rule with its position among the rules of its kind.
 #[derive(Debug, Clone)]
 pub struct Placed {
     /// The rule.
     pub rule: NewPushRule,
-    /// The id of the rule that it is to come right before.
+    /// ID of the rule that must follow it directly.
     pub before: Option<String>,
-    /// The id of the rule that it is to come right after.
+    /// ID of the rule that must precede it directly.
     pub after: Option<String>,
 }
 
@@ -37,7 +37,7 @@ impl PushRules {
         Self { core }
     }
 
-    /// All rules of a user, the server's own among them.
+    /// All rules of a user, including the server-default rules.
     pub async fn all(&self, who: &Requester) -> Result<Ruleset> {
         let (who, has_legacy) = (who.clone(), self.core.config.push.legacy_mentions);
         let read = self.core.store.read("push_rules_get", move |tx| {
@@ -47,30 +47,30 @@ impl PushRules {
         read.await
     }
 
-    /// One rule. `M_NOT_FOUND` when there is none of that kind and id.
+    /// One rule. `M_NOT_FOUND` for an unknown kind and ID.
     pub async fn get(&self, who: &Requester, kind: RuleKind, id: &str) -> Result<PushRule> {
         self.all(who).await?.get(kind, id).map(PushRule::from).ok_or_else(unknown)
     }
 
-    /// Adds a rule, or replaces the one of its id, which stays switched on or off.
+    /// Adds a rule, or replaces the one with its ID, which stays enabled or disabled.
     ///
-    /// Refuses with `M_INVALID_PARAM` ids and places that rules cannot have, `M_TOO_LARGE` more than
+    /// Refuses with `M_INVALID_PARAM` invalid IDs and positions, `M_TOO_LARGE` more than
     /// [`limits::PUSH_RULES_PER_USER_MAX`].
     pub async fn put(&self, who: &Requester, placed: Placed) -> Result<()> {
         self.edit(who, move |rules| put(rules, placed)).await
     }
 
-    /// Removes a rule that the user has made. `M_NOT_FOUND` when there is none.
+    /// Deletes a user-defined rule. `M_NOT_FOUND` if there is none.
     pub async fn delete(&self, who: &Requester, kind: RuleKind, id: String) -> Result<()> {
         self.edit(who, move |rules| delete(rules, kind, &id)).await
     }
 
-    /// Switches a rule on or off. `M_NOT_FOUND` when there is none.
+    /// Enables or disables a rule. `M_NOT_FOUND` if there is none.
     pub async fn set_enabled(&self, who: &Requester, kind: RuleKind, id: String, enabled: bool) -> Result<()> {
         self.edit(who, move |rules| rules.set_enabled(kind, &id, enabled).map_err(|_| unknown())).await
     }
 
-    /// Sets what a rule does. `M_NOT_FOUND` when there is none.
+    /// Sets the actions of a rule. `M_NOT_FOUND` if there is none.
     pub async fn set_actions(&self, who: &Requester, kind: RuleKind, id: String, actions: Vec<Action>) -> Result<()> {
         self.edit(who, move |rules| rules.set_actions(kind, &id, actions).map_err(|_| unknown())).await
     }
@@ -114,7 +114,7 @@ fn put(rules: &mut Ruleset, placed: Placed) -> Result<()> {
         return Err(refuse(Reason::TooLarge, message));
     }
     if was_enabled.is_some() && (before.is_some() || after.is_some()) {
-        // Out first, so that the places of the others are those that it is put among.
+        // Remove the old rule first, so that positions refer to the other rules only.
         delete(rules, kind.clone(), &id)?;
     }
     rules.insert(rule, after.as_deref(), before.as_deref()).map_err(|error| Error::invalid(format!("{error}.")))?;

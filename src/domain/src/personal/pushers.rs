@@ -1,5 +1,5 @@
-//! Pushers (client-server API, "Push Notifications"): where a client wants to be told of news while it is not running. Kept
-//! here with the device that set them, and gone with it (`devices::purge`); delivering is the matter of `push`.
+//! Pushers (client-server API, "Push Notifications"). Each is stored with the device that set it and deleted with that
+//! device (`devices::purge`); delivery is in `push`.
 
 use std::sync::Arc;
 
@@ -11,10 +11,10 @@ use ruma::api::client::push::{Pusher, PusherIds, PusherKind};
 use crate::core::Core;
 use crate::requester::Requester;
 
-/// The path that every push gateway has (push gateway API).
+/// The path of every push gateway (push gateway API).
 const GATEWAY_PATH: &str = "/_matrix/push/v1/notify";
 
-/// Pushers.
+/// The pusher use cases.
 #[derive(Debug)]
 pub struct Pushers {
     core: Arc<Core>,
@@ -34,10 +34,10 @@ impl Pushers {
         pushers.map_err(|error| Error::fault("reading a stored pusher", error))
     }
 
-    /// Adds a pusher, or replaces the requester's own of the same application and key. Unless `append`, other users' pushers
-    /// of the same go: somebody else has logged in on that telephone.
+    /// Adds a pusher, or replaces the requester's own with the same `app_id` and `pushkey`. Unless `append`, deletes
+    /// other users' pushers with the same key: another user has logged in on that phone.
     ///
-    /// Refuses with `M_INVALID_PARAM` what cannot be delivered to, `M_TOO_LARGE` what is over the limits.
+    /// Refuses with `M_INVALID_PARAM` an unusable pusher, `M_TOO_LARGE` one over the limits.
     pub async fn set(&self, who: &Requester, pusher: &Pusher, append: bool) -> Result<()> {
         check(pusher)?;
         let json = serde_json::to_string(pusher).map_err(|error| Error::fault("writing a pusher", error))?;
@@ -62,7 +62,7 @@ impl Pushers {
         self.core.store.write("pusher_set", write).await
     }
 
-    /// Removes a pusher of the requester; no matter if there is none.
+    /// Deletes a pusher of the requester; succeeds if there is none.
     pub async fn delete(&self, who: &Requester, ids: PusherIds) -> Result<()> {
         let user = who.user;
         let write = move |tx: &mut WriteTx<'_>| {
@@ -88,7 +88,7 @@ fn check(pusher: &Pusher) -> Result<()> {
     }
 }
 
-/// Refuses what is not the address of a push gateway. Where it may lead is checked when something is sent there.
+/// Refuses a URL that is not a push gateway. Its address is checked at delivery.
 fn check_gateway(url: &str) -> Result<()> {
     let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
     let rest = rest.ok_or_else(|| Error::invalid("`data.url` must be an https:// URL."))?;

@@ -1,4 +1,4 @@
-//! Tags of rooms (client-server API, "Room Tagging"): one item of the room's account data, changed tag by tag.
+//! Room tags (client-server API, "Room Tagging"): one item of the room's account data, changed tag by tag.
 
 use hearth_base::{Error, Reason, Result, error::refuse, limits};
 use hearth_store::WriteTx;
@@ -9,11 +9,11 @@ use serde_json::{Map, Value, json};
 use super::account_data::{AccountData, resolve, store};
 use crate::requester::Requester;
 
-/// The account data type that holds tags.
+/// The account data type of tags.
 const TYPE: &str = "m.tag";
 
 impl AccountData {
-    /// The tags that a user has given a room, by name.
+    /// A user's tags of a room, by name.
     pub async fn tags(&self, who: &Requester, room_id: OwnedRoomId) -> Result<Map<String, Value>> {
         let user = who.user;
         let read = self.core.store.read("tags_get", move |tx| {
@@ -23,9 +23,10 @@ impl AccountData {
         Ok(parse(read.await?.as_deref()))
     }
 
-    /// Gives a room a tag, or changes what the tag carries.
+    /// Adds a tag to a room, or replaces its content.
     ///
-    /// Refuses with `M_INVALID_PARAM` an `order` that is no number, `M_TOO_LARGE` names and numbers of tags over the limits.
+    /// Refuses with `M_INVALID_PARAM` an `order` that is not a number, `M_TOO_LARGE` names and numbers of tags over the
+    /// limits.
     pub async fn set_tag(
         &self,
         who: &Requester,
@@ -41,7 +42,7 @@ impl AccountData {
         .await
     }
 
-    /// Takes a tag away from a room; no matter if it is not there.
+    /// Removes a tag from a room; succeeds if it is not there.
     pub async fn delete_tag(&self, who: &Requester, room_id: OwnedRoomId, tag: String) -> Result<()> {
         self.change_tags(who, room_id, move |tags| {
             tags.remove(&tag);
@@ -69,7 +70,7 @@ impl AccountData {
     }
 }
 
-/// The tags in stored account data. A client may have written there what it liked; what is no tag counts for nothing.
+/// Parses the tags in stored account data. Ignores malformed tags, because a client may have written them.
 fn parse(content: Option<&str>) -> Map<String, Value> {
     let content: Option<Value> = content.and_then(|content| serde_json::from_str(content).ok());
     match content {

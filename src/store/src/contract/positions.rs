@@ -54,7 +54,7 @@ pub(super) fn no_gap_after_a_clean_end(bed: &Bed) {
     let before = write(&store, |tx| Ok(tx.position())).unwrap();
     store.close();
     let store = bed.open();
-    // One position marks the new run: what clients hold from the last one is older.
+    // One position marks the new run: the tokens of clients from the last run are older.
     assert_eq!(store.position(), Position(before.0 + 1));
     let after = write(&store, |tx| Ok(tx.position())).unwrap();
     assert_eq!(after, Position(before.0 + 2));

@@ -190,7 +190,7 @@ fn deleted_content_gives_its_room_back() {
         let body = "x".repeat(200_000);
         write(&store, move |tx| {
             tx.execute("DELETE FROM notes", &[])?;
-            // Ever less: what was deleted is not needed for what comes next.
+            // Write less in each round, so that the space of deleted rows is not needed again.
             for id in 0..(100_i64 >> round) {
                 tx.execute(ADD, &[id.into(), (&body).into()])?;
             }

@@ -207,12 +207,12 @@ pub fn erased(tx: &mut dyn Tx) -> Result<Vec<UserSn>> {
     tx.all(ALL_ERASED, &[], |row| Ok(UserSn(row.int(0)?)))
 }
 
-/// The people whose accounts are in use: no guests, no users of application services, no one who is locked.
+/// Active accounts of people: without guests, users of application services, and locked accounts.
 pub fn people(tx: &mut dyn Tx) -> Result<Vec<UserSn>> {
     tx.all(PEOPLE, &[], |row| Ok(UserSn(row.int(0)?)))
 }
 
-/// Whether any person ever made an account here.
+/// Whether any person ever created an account here.
 pub fn any_person(tx: &mut dyn Tx) -> Result<bool> {
     tx.exists(ANY_PERSON, &[])
 }

@@ -14,7 +14,7 @@ pub const STATEMENTS: &[&str] = &[INSERT, NEWEST];
 /// One entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditRow {
-    /// When, in milliseconds since the epoch.
+    /// When it was made, in milliseconds since the epoch.
     pub at_ms: Millis,
     /// Who made the change, such as `uid 1000 (alice)`.
     pub actor: String,

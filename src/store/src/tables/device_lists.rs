@@ -115,7 +115,7 @@ pub fn joins_between(tx: &mut dyn Tx, after: Position, upto: Position) -> Result
     tx.all(JOINS, &[after.into(), upto.into()], |row| Ok((RoomSn(row.int(0)?), UserSn(row.int(1)?))))
 }
 
-/// Up to where changes of memberships have been forgotten.
+/// The position up to which membership changes have been deleted.
 pub fn moves_floor(tx: &mut dyn Tx) -> Result<Position> {
     Ok(tx.int(MOVES_FLOOR, &[])?.map_or(Position::ZERO, Position::from_i64))
 }

@@ -1,4 +1,4 @@
-//! Actions of users that are resumed when the server starts, because it went down before they were finished.
+//! Users' actions in progress. The server resumes them at startup if it stopped before they were finished.
 
 use hearth_base::{Millis, Result};
 
@@ -14,20 +14,20 @@ const DELETE: &str = "DELETE FROM durable_actions WHERE sn = ?1";
 /// Every statement of this file.
 pub const STATEMENTS: &[&str] = &[INSERT, ALL, OF_USER, DELETE];
 
-/// One action.
+/// An action in progress.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DurableActionRow {
     /// Its serial number: actions are resumed in the order in which they began.
     pub sn: u64,
-    /// In whose name it is done.
+    /// The user who acts.
     pub user: UserSn,
-    /// What is done, as JSON.
+    /// The action as JSON.
     pub action: String,
-    /// When it began.
+    /// When it began, in milliseconds since the epoch.
     pub begun_ms: Millis,
 }
 
-/// Adds an action; gives its serial number.
+/// Adds an action; returns its serial number.
 pub fn insert(tx: &mut WriteTx<'_>, user: UserSn, action: &str, begun_ms: Millis) -> Result<u64> {
     let sn = tx.position();
     tx.execute(INSERT, &[sn.into(), user.into(), action.into(), begun_ms.into()])?;
@@ -44,7 +44,7 @@ pub fn of_user(tx: &mut dyn Tx, user: UserSn) -> Result<Vec<DurableActionRow>> {
     tx.all(OF_USER, &[user.into()], |row| read(row))
 }
 
-/// Removes an action. One that is gone already is no error.
+/// Removes an action; succeeds if it is already removed.
 pub fn delete(tx: &mut dyn Tx, sn: u64) -> Result<()> {
     tx.execute(DELETE, &[sn.into()])?;
     Ok(())

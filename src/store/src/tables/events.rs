@@ -117,13 +117,13 @@ fn read(row: &dyn Row) -> Result<EventRow> {
     })
 }
 
-/// The newest of the rejected outliers that are one too many when `kept` stay.
+/// The newest rejected outlier to delete so that `kept` newer ones stay.
 pub fn one_rejected_outlier_too_many(tx: &mut dyn Tx, kept: u64) -> Result<Option<EventSn>> {
     tx.one(OLD_REJECTED_OUTLIER, &[kept.into()], |row| Ok(EventSn(row.int(0)?)))
 }
 
-/// Deletes rejected outliers up to `upto`, at most `limit` of them, and says how many. Nothing refers to them but ids in the JSON
-/// of other rejected events.
+/// Deletes rejected outliers up to `upto`, at most `limit`, and returns their number. Only the JSON of other rejected
+/// events refers to them, by event ID.
 pub fn delete_rejected_outliers(tx: &mut dyn Tx, upto: EventSn, limit: u64) -> Result<u64> {
     tx.execute(DELETE_REJECTED_OUTLIERS, &[upto.into(), limit.into()])
 }
@@ -252,8 +252,8 @@ pub fn timeline(
     tx.query(sql, &[room.into(), after.into(), upto.into(), limit.into()], &mut |row| each(Stored(row)))
 }
 
-/// Places and numbers of the events of a thread between `after` (exclusive) and `upto` (inclusive), oldest first, at most
-/// `limit`. The root is not among them.
+/// Timeline places and serial numbers of a thread's events in `(after, upto]`, oldest first, at most `limit`. Excludes
+/// the root.
 pub fn in_thread(
     tx: &mut dyn Tx,
     root: EventSn,

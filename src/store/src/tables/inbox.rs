@@ -78,17 +78,17 @@ pub fn count_in_room(tx: &mut dyn Tx, room: RoomSn) -> Result<u64> {
     Ok(tx.int(COUNT_OF_ROOM, &[room.into()])?.unwrap_or(0).unsigned_abs())
 }
 
-/// How many events of one server wait in a room.
+/// Number of waiting PDUs from one server in a room.
 pub fn count_of_origin(tx: &mut dyn Tx, room: RoomSn, origin: &str) -> Result<u64> {
     Ok(tx.int(COUNT_OF_ORIGIN, &[room.into(), origin.into()])?.unwrap_or(0).unsigned_abs())
 }
 
-/// Lets what a server has handed over be tried at once. Says whether there was anything.
+/// Makes the PDUs from one server due at once. Returns whether there were any.
 pub fn hurry(tx: &mut dyn Tx, room: RoomSn, origin: &str) -> Result<bool> {
     Ok(tx.execute(HURRY, &[room.into(), origin.into()])? > 0)
 }
 
-/// Notes that an event was tried in vain, and when to try it again.
+/// Records a failed attempt, and when to try again.
 pub fn postpone(tx: &mut dyn Tx, position: Position, tries: u64, retry_at_ms: Millis) -> Result<()> {
     tx.execute(POSTPONE, &[position.into(), tries.into(), retry_at_ms.into()])?;
     Ok(())

@@ -162,12 +162,13 @@ pub fn of_user(tx: &mut dyn Tx, user: UserSn) -> Result<Vec<MembershipRow>> {
     tx.all(OF_USER, &[user.into()], read)
 }
 
-/// As [`of_user`], with those rooms that the user has left since `after` and forgotten: not all of their clients know.
+/// As [`of_user`], and also the rooms that the user left since `after` and forgot: some of their clients have not
+/// synced the leave yet.
 pub fn of_user_since(tx: &mut dyn Tx, user: UserSn, after: Position) -> Result<Vec<MembershipRow>> {
     tx.all(OF_USER_SINCE, &[user.into(), after.into()], read)
 }
 
-/// Everybody who has to do with a room.
+/// All memberships of a room.
 pub fn of_room(tx: &mut dyn Tx, room: RoomSn) -> Result<Vec<MembershipRow>> {
     tx.all(OF_ROOM, &[room.into()], read)
 }
@@ -213,13 +214,13 @@ pub struct JoinedMember<'a> {
     pub user: UserSn,
     /// User id.
     pub id: &'a str,
-    /// Whether they are of this server.
+    /// Whether the user is local.
     pub local: bool,
-    /// Their member event, JSON.
+    /// The member event as JSON.
     pub json: Vec<u8>,
 }
 
-/// Visits the joined members of a room with their member events; `each` answers whether to go on.
+/// Visits the joined members of a room with their member events, until `each` returns false.
 pub fn joined_with_events(
     tx: &mut dyn Tx,
     room: RoomSn,
@@ -235,7 +236,7 @@ pub fn joined_with_events(
     })
 }
 
-/// How many members of each standing a room has: joined and invited are what a room summary shows.
+/// Number of members of a room by membership; a room summary shows those joined and invited.
 pub fn counts(tx: &mut dyn Tx, room: RoomSn) -> Result<Vec<(Membership, u64)>> {
     tx.all(COUNTS, &[room.into()], |row| Ok((Membership::from_int(row.int(0)?), row.int(1)?.unsigned_abs())))
 }

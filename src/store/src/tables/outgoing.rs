@@ -21,7 +21,7 @@ const COUNT: &str = "SELECT count(*) FROM outgoing";
 /// Every statement of this file.
 pub const STATEMENTS: &[&str] = &[INSERT, ALL, JSON, SHRINK, DELETE, COUNT];
 
-/// What a row is about.
+/// The content of a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OutgoingKind {
     /// A PDU.
@@ -45,7 +45,7 @@ pub struct OutgoingRow {
     pub position: Position,
     /// The servers that lack it, ascending.
     pub destinations: Vec<DestinationSn>,
-    /// What it is about.
+    /// Its content.
     pub news: OutgoingKind,
 }
 
@@ -81,8 +81,8 @@ pub fn add_edu(
     Ok(())
 }
 
-/// Every row, oldest first. A row whose list of servers cannot be read comes with an empty one: it must not keep the others
-/// from being sent.
+/// All rows, oldest first. A row whose list of servers cannot be read has an empty one here: it must not stop the
+/// others from being sent.
 pub fn all(tx: &mut dyn Tx) -> Result<Vec<OutgoingRow>> {
     tx.all(ALL, &[], |row| {
         let news = match (row.opt_int(2)?, row.opt_int(3)?) {
@@ -94,8 +94,8 @@ pub fn all(tx: &mut dyn Tx) -> Result<Vec<OutgoingRow>> {
     })
 }
 
-/// The JSON to be sent for a row; none when the row, or the event that it tells of, is gone. The inner error is a row that
-/// cannot be read whatever is tried, and why; the outer one is the database's.
+/// The JSON to send for a row; `None` if the row or its event was deleted. The inner error is a row that can never be
+/// read, with the reason; the outer error is the database's.
 pub fn json(tx: &mut dyn Tx, at: Position) -> Result<Option<Result<String, String>>> {
     let found = tx.one(JSON, &[at.into()], |row| match (row.opt_text(0)?, row.opt_blob(1)?) {
         (Some(edu), _) => Ok(Some(Ok(edu.to_owned()))),

@@ -1,4 +1,4 @@
-//! Status messages of the users of this server.
+//! Presence status messages of local users.
 
 use hearth_base::Result;
 
@@ -18,13 +18,13 @@ pub fn get(tx: &mut dyn Tx, user: UserSn) -> Result<Option<String>> {
     tx.one(GET, &[user.into()], |row| Ok(row.text(0)?.to_owned()))
 }
 
-/// Sets it.
+/// Sets a user's status message.
 pub fn set(tx: &mut dyn Tx, user: UserSn, status: &str) -> Result<()> {
     tx.execute(SET, &[user.into(), status.into()])?;
     Ok(())
 }
 
-/// Takes it away.
+/// Removes a user's status message.
 pub fn erase(tx: &mut dyn Tx, user: UserSn) -> Result<()> {
     tx.execute(ERASE, &[user.into()])?;
     Ok(())

@@ -21,7 +21,7 @@ const CHANGED: &str = columns!("WHERE room = ?1 AND position > ?2 AND position <
 /// Every statement of this file.
 pub const STATEMENTS: &[&str] = &[SET, OF_USER, CHANGED];
 
-/// The part of a room that a receipt is about.
+/// The scope of a receipt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Thread {
     /// The whole room (unthreaded).
@@ -33,7 +33,7 @@ pub enum Thread {
 }
 
 impl Thread {
-    /// As one number, for columns: a root's serial number, or one that no event has.
+    /// As an integer for a column: the root's serial number, or a value that no event has.
     #[must_use]
     pub fn as_int(self) -> i64 {
         match self {
@@ -43,7 +43,7 @@ impl Thread {
         }
     }
 
-    /// From what [`Thread::as_int`] gave.
+    /// The inverse of [`Thread::as_int`].
     #[must_use]
     pub fn from_int(value: i64) -> Self {
         match value {

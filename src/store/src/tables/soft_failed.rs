@@ -1,4 +1,4 @@
-//! Soft-failed events that are judged again once one of their auth events has its place in the room.
+//! Soft-failed events to check again once one of their auth events is in the timeline.
 
 use hearth_base::Result;
 
@@ -13,13 +13,13 @@ const DELETE: &str = "DELETE FROM soft_failed WHERE room = ?1 AND auth_hash = ?2
 /// Every statement of this file.
 pub const STATEMENTS: &[&str] = &[INSERT, OF, DELETE];
 
-/// Notes that `event` may be allowed once the event `auth` has its place.
+/// Records that `event` may pass the checks once the event `auth` is in the timeline.
 pub fn insert(tx: &mut dyn Tx, room: RoomSn, auth: &str, event: EventSn) -> Result<()> {
     tx.execute(INSERT, &[room.into(), id_hash(auth).into(), event.into()])?;
     Ok(())
 }
 
-/// Takes out what waited for the event `auth`, at most `limit` events, oldest first.
+/// Removes and returns the events that wait for `auth`, at most `limit`, oldest first.
 pub fn take(tx: &mut dyn Tx, room: RoomSn, auth: &str, limit: u64) -> Result<Vec<EventSn>> {
     let hash = id_hash(auth);
     let found = tx.all(OF, &[room.into(), hash.into(), limit.into()], |row| Ok(EventSn(row.int(0)?)))?;

@@ -19,7 +19,7 @@ pub const STATEMENTS: &[&str] = &[GET, INSERT, HASHES, DELETE, HAS_HASH];
 /// The key of a thumbnail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ThumbnailKey {
-    /// The source picture.
+    /// Hash of the source image.
     pub source: Hash,
     /// Width of the standard size, in pixels.
     pub width: u32,
@@ -34,7 +34,7 @@ pub struct ThumbnailKey {
 /// The result of generating a thumbnail.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Thumbnail {
-    /// A generated picture.
+    /// A generated image.
     Made {
         /// Its content type.
         content_type: String,

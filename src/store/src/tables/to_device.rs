@@ -10,7 +10,7 @@ use crate::ids::DeviceSn;
 const FIRST: &str =
     "SELECT position, seq, bytes_upto - bytes FROM to_device WHERE device = ?1 ORDER BY position LIMIT 1";
 const LAST: &str = "SELECT seq, bytes_upto FROM to_device WHERE device = ?1 ORDER BY position DESC LIMIT 1";
-// `json` comes last in a row, so that SQLite adds up an inbox without reading what overflows to other pages.
+// `json` is the last column, so that SQLite can sum an inbox without reading overflow pages.
 const USAGE: &str = "SELECT CAST(COALESCE(SUM(bytes), 0) AS INTEGER), \
      CAST(COALESCE(SUM(CASE WHEN sender = ?2 THEN bytes ELSE 0 END), 0) AS INTEGER), \
      CAST(COALESCE(SUM(CASE WHEN sender = ?2 THEN 1 ELSE 0 END), 0) AS INTEGER), \
@@ -26,23 +26,23 @@ const CLEAR: &str = "DELETE FROM to_device WHERE device = ?1";
 /// Every statement of this file.
 pub const STATEMENTS: &[&str] = &[FIRST, LAST, USAGE, INSERT, BATCH, DELETE, CLEAR];
 
-/// Whom a message counts for in the inbox of its receiver.
+/// The account to which a message counts in the recipient's inbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InboxShare {
-    /// A hash of the sender, or of the server if that shares no room with the receiver.
+    /// A hash of the sender, or of the server if it shares no room with the recipient.
     pub sender: i64,
-    /// Whether it is such a server.
+    /// Whether the server shares no room with the recipient.
     pub is_stranger: bool,
 }
 
 impl InboxShare {
-    /// The share of a user who shares a room with the receiver, or is of this server.
+    /// The share of a local user, or of a user who shares a room with the recipient.
     #[must_use]
     pub fn of_user(user_id: &str) -> Self {
         Self { sender: hash64(&[b"user", user_id.as_bytes()]), is_stranger: false }
     }
 
-    /// The share of a server that shares no room with the receiver.
+    /// The share of a server that shares no room with the recipient.
     #[must_use]
     pub fn of_stranger(server: &str) -> Self {
         Self { sender: hash64(&[b"server", server.as_bytes()]), is_stranger: true }
@@ -54,15 +54,15 @@ impl InboxShare {
 pub struct InboxUsage {
     /// Bytes of all messages.
     pub bytes: u64,
-    /// Bytes that count for one sender.
+    /// Bytes of one share.
     pub sender_bytes: u64,
-    /// Messages that count for that sender.
+    /// Messages of that share.
     pub sender_messages: u64,
-    /// Bytes of all servers that share no room with the receiver.
+    /// Bytes of all servers that share no room with the recipient.
     pub stranger_bytes: u64,
 }
 
-/// How many messages wait for a device, and their bytes. Reads two rows, however many wait.
+/// Number and bytes of a device's waiting messages. Reads two rows, however many messages wait.
 pub fn fill(tx: &mut dyn Tx, device: DeviceSn) -> Result<(u64, u64)> {
     let Some((last_seq, bytes_upto)) = last(tx, device)? else { return Ok((0, 0)) };
     let first = tx.one(FIRST, &[device.into()], |row| Ok((row.int(1)?, row.int(2)?)))?;
@@ -75,7 +75,8 @@ fn last(tx: &mut dyn Tx, device: DeviceSn) -> Result<Option<(i64, i64)>> {
     tx.one(LAST, &[device.into()], |row| Ok((row.int(0)?, row.int(1)?)))
 }
 
-/// How full a device's inbox is, and by how much of it `sender` (see [`InboxShare`]) has. Reads every row of the inbox.
+/// How full a device's inbox is, and how much of it counts to `sender` (see [`InboxShare`]). Reads every row of the
+/// inbox.
 pub fn usage(tx: &mut dyn Tx, device: DeviceSn, sender: i64) -> Result<InboxUsage> {
     let number = |number: i64| u64::try_from(number).unwrap_or(0);
     let usage = tx.one(USAGE, &[device.into(), sender.into()], |row| {

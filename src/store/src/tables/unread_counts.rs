@@ -1,4 +1,4 @@
-//! How far unread events are counted: kept where counting takes long, so that it need not be done again after a restart.
+//! Cached unread counts, for rooms where counting takes long, so that a restart need not repeat it.
 
 use hearth_base::Result;
 
@@ -12,12 +12,12 @@ const SET: &str = "INSERT INTO unread_counts (user, room, tally) VALUES (?1, ?2,
 /// Every statement of this file.
 pub const STATEMENTS: &[&str] = &[GET, SET];
 
-/// What is kept for a user in a room.
+/// The cached counts of a user in a room, in the domain's encoding.
 pub fn get(tx: &mut dyn Tx, user: UserSn, room: RoomSn) -> Result<Option<Vec<u8>>> {
     tx.one(GET, &[user.into(), room.into()], |row| Ok(row.blob(0)?.to_vec()))
 }
 
-/// Keeps it.
+/// Stores the counts of a user in a room.
 pub fn set(tx: &mut dyn Tx, user: UserSn, room: RoomSn, tally: &[u8]) -> Result<()> {
     tx.execute(SET, &[user.into(), room.into(), Value::Blob(tally)])?;
     Ok(())

@@ -1,11 +1,11 @@
-//! Which of two copies of a room key a backup keeps. Pure.
+//! Conflict resolution between two copies of a room key in a backup. Pure.
 
 use std::cmp::Reverse;
 
 use hearth_store::tables::backups::BackupSessionRow;
 
-/// Whether `new` replaces `old`: the verified one stays, then the one that decrypts from an earlier message on, then the one
-/// that came over fewer hands; of equals the older (client-server API, "PUT /room_keys/keys").
+/// Whether `new` replaces `old`: prefer the verified one, then the lower `first_message_index`, then the lower
+/// `forwarded_count`; if equal, keep the old one (client-server API, "PUT /room_keys/keys").
 pub(super) fn replaces(new: &BackupSessionRow, old: &BackupSessionRow) -> bool {
     rank(new) > rank(old)
 }

@@ -1,5 +1,5 @@
-//! Backups of room keys: encrypted by clients, so that a user who loses all devices can read their history (client-server
-//! API, "Server-side key backups").
+//! Backups of room keys, encrypted by clients, so that a user who loses all devices can read their history
+//! (client-server API, "Server-side key backups").
 
 mod merge;
 mod sessions;
@@ -12,12 +12,12 @@ pub use hearth_store::tables::backups::BackupScope;
 pub use sessions::{Keys, Stored};
 pub use versions::Version;
 
-/// Reads a version's number as clients write it; a text that is none names a version that does not exist.
+/// Parses a version number; a malformed one names a version that does not exist.
 fn number(version: &str) -> Result<i64> {
     version.parse().map_err(|_| unknown())
 }
 
-/// The version, or the refusal of one that does not exist.
+/// Unwraps a version, or returns the error for a missing one.
 fn existing(version: Option<VersionRow>) -> Result<VersionRow> {
     version.ok_or_else(unknown)
 }

@@ -1,4 +1,4 @@
-//! The room keys in a backup: storing, fetching, deleting all, a room's, or one.
+//! The room keys in a backup: store, fetch and delete, by backup, room or session.
 
 use std::collections::BTreeMap;
 
@@ -17,15 +17,15 @@ use super::{existing, merge, number};
 use crate::Requester;
 use crate::crypto::Crypto;
 
-/// Keys by room and session.
+/// Room keys by room and session.
 pub type Keys = BTreeMap<OwnedRoomId, BTreeMap<String, Raw<KeyBackupData>>>;
 
-/// What a version holds after a change.
+/// A version's state after a change.
 #[derive(Debug, Clone)]
 pub struct Stored {
-    /// Another one than before if anything changed.
+    /// Changes whenever the keys change.
     pub etag: String,
-    /// How many keys.
+    /// Number of keys.
     pub count: u64,
 }
 
@@ -35,7 +35,7 @@ impl From<VersionRow> for Stored {
     }
 }
 
-/// What the server reads of a key.
+/// The fields of a key that the server reads.
 #[derive(Deserialize)]
 struct Header {
     first_message_index: UInt,
@@ -46,7 +46,7 @@ struct Header {
 }
 
 impl Crypto {
-    /// Stores keys in the newest version; of two copies of a key the better one stays.
+    /// Stores keys in the newest version; of two copies of a key, the conflict rules keep the better one.
     ///
     /// Refuses with `M_NOT_FOUND` (no such version), `M_WRONG_ROOM_KEYS_VERSION` (there is a newer one, named in
     /// `current_version`), `M_BAD_JSON`, `M_TOO_LARGE`.
@@ -64,7 +64,7 @@ impl Crypto {
         Ok(write.await?.into())
     }
 
-    /// Keys of a version. Refuses with `M_NOT_FOUND` when there is no such version.
+    /// Reads keys of a version. Refuses with `M_NOT_FOUND` when the version does not exist.
     pub async fn room_keys(&self, who: &Requester, version: &str, scope: BackupScope) -> Result<Keys> {
         let (user, number) = (who.user, number(version)?);
         let read = self.core.store.read("backup_keys_get", move |tx| {
@@ -82,7 +82,7 @@ impl Crypto {
         Ok(found)
     }
 
-    /// Deletes keys of a version. Refuses with `M_NOT_FOUND` when there is no such version.
+    /// Deletes keys of a version. Refuses with `M_NOT_FOUND` when the version does not exist.
     pub async fn delete_room_keys(&self, who: &Requester, version: &str, scope: BackupScope) -> Result<Stored> {
         let (user, number) = (who.user, number(version)?);
         let write = self.core.store.write("backup_keys_delete", move |tx| {
@@ -99,7 +99,7 @@ impl Crypto {
     }
 }
 
-/// Reads what the server must know of each key.
+/// Extracts the fields that decide conflicts from each key.
 fn rows(keys: Keys) -> Result<Vec<BackupSessionRow>> {
     let mut rows = Vec::with_capacity(keys.values().map(BTreeMap::len).sum());
     for (room, sessions) in keys {
@@ -130,23 +130,24 @@ fn row(room: &str, session: String, raw: &Raw<KeyBackupData>) -> Result<BackupSe
     })
 }
 
-/// The version, if it is the newest one.
+/// Returns the version if it is the newest one.
 fn writable(tx: &mut dyn Tx, user: UserSn, version: i64) -> Result<VersionRow> {
     let newest = existing(backups::newest(tx, user)?)?;
     if newest.version == version {
         return Ok(newest);
     }
+    // An unknown version is `M_NOT_FOUND`, an older one `M_WRONG_ROOM_KEYS_VERSION`.
     existing(backups::get(tx, user, version)?)?;
     let message = format!("Keys go to the newest version of the backup, {}.", newest.version);
     let refusal = error::refusal(Reason::WrongRoomKeysVersion, message);
     Err(refusal.with("current_version", newest.version.to_string()).into())
 }
 
-/// Stores what is new or better; says whether that was anything.
+/// Stores new and better keys. Returns whether anything changed.
 fn put(tx: &mut WriteTx<'_>, user: UserSn, version: &mut VersionRow, rows: &[BackupSessionRow]) -> Result<bool> {
     let (mut changed, was_empty) = (false, version.sessions == 0);
     for row in rows {
-        // The first upload of a long history is the largest one there is, and has nothing to compare with.
+        // The first upload of a long history is the largest, and has nothing to compare with.
         let old = match was_empty {
             true => None,
             false => backups::session(tx.tx(), user, version.version, &row.room, &row.session)?,

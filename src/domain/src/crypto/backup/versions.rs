@@ -1,4 +1,4 @@
-//! Versions of a backup: each has its own key, and only the newest takes room keys.
+//! Backup versions: each has its own key, and only the newest accepts room keys.
 
 use hearth_base::{Error, Reason, Result, error::refuse, limits};
 use hearth_store::tables::backups::{self, VersionRow};
@@ -11,16 +11,16 @@ use super::{existing, number};
 use crate::Requester;
 use crate::crypto::Crypto;
 
-/// A version as clients see it.
+/// A version, as the API returns it.
 #[derive(Debug, Clone)]
 pub struct Version {
-    /// Its name.
+    /// The version number.
     pub version: String,
     /// `algorithm` and `auth_data`.
     pub algorithm: Raw<BackupAlgorithm>,
-    /// Changes whenever its keys do.
+    /// Changes whenever the keys change.
     pub etag: String,
-    /// How many keys it holds.
+    /// Number of keys.
     pub count: u64,
 }
 
@@ -36,12 +36,12 @@ impl Version {
     }
 }
 
-/// What a client says of a version.
+/// The request body.
 #[derive(Debug, Deserialize)]
 struct Wanted {
     algorithm: String,
     auth_data: Box<RawValue>,
-    /// Repeats the path.
+    /// Must equal the version in the path, if present.
     version: Option<String>,
 }
 
@@ -65,7 +65,7 @@ impl Wanted {
 }
 
 impl Crypto {
-    /// Begins a new version; from now on it is the one that takes room keys.
+    /// Creates a version; from now on only it accepts room keys.
     ///
     /// Refuses with `M_BAD_JSON` or `M_TOO_LARGE`.
     pub async fn create_backup(&self, who: &Requester, algorithm: &Raw<BackupAlgorithm>) -> Result<String> {
@@ -76,7 +76,7 @@ impl Crypto {
         Ok(write.await?.to_string())
     }
 
-    /// A version, or the newest one. Refuses with `M_NOT_FOUND` when there is none.
+    /// Reads a version, or the newest one. Refuses with `M_NOT_FOUND` when there is none.
     pub async fn backup(&self, who: &Requester, version: Option<&str>) -> Result<Version> {
         let (user, version) = (who.user, version.map(number).transpose()?);
         let read = self.core.store.read("backup_get", move |tx| match version {
@@ -86,9 +86,9 @@ impl Crypto {
         Version::new(&read.await?)
     }
 
-    /// Changes a version's `auth_data`: other signatures, not another key.
+    /// Updates a version's `auth_data`: the signatures may change, the key may not.
     ///
-    /// Refuses with `M_NOT_FOUND`, or with `M_INVALID_PARAM` when the algorithm or version would be another.
+    /// Refuses with `M_NOT_FOUND`, or with `M_INVALID_PARAM` when the algorithm or version differs.
     pub async fn update_backup(&self, who: &Requester, version: &str, algorithm: &Raw<BackupAlgorithm>) -> Result<()> {
         let (user, number, wanted) = (who.user, number(version)?, Wanted::read(algorithm)?);
         if wanted.version.as_ref().is_some_and(|named| named != version) {

@@ -1,4 +1,4 @@
-//! What a cross-signing key must look like. Pure functions.
+//! Validation of cross-signing keys. Pure functions.
 
 use hearth_base::{Error, Result, limits};
 use hearth_store::tables::cross_signing::{CrossSigningRow, KeyKind};
@@ -7,18 +7,18 @@ use ruma::canonical_json::{CanonicalJsonObject, CanonicalJsonValue};
 
 use crate::crypto::signed::{self, ED25519};
 
-/// A cross-signing key of the right form; its signatures are not checked yet.
+/// A well-formed cross-signing key; its signatures are not verified yet.
 #[derive(Debug)]
 pub(in crate::crypto) struct UncheckedKey {
-    /// What it is for.
+    /// Its usage.
     pub(in crate::crypto) kind: KeyKind,
-    /// The key.
+    /// The key as JSON.
     pub(in crate::crypto) object: CanonicalJsonObject,
-    /// As it will be stored.
+    /// The row to store.
     pub(in crate::crypto) row: CrossSigningRow,
 }
 
-/// Reads a cross-signing key of `user`.
+/// Parses a cross-signing key of `user`.
 ///
 /// Refuses with `M_TOO_LARGE`, `M_BAD_JSON`, or `M_INVALID_PARAM` when it is not such a key.
 pub(in crate::crypto) fn key(json: &str, user: &UserId, kind: KeyKind) -> Result<UncheckedKey> {
@@ -39,7 +39,7 @@ pub(in crate::crypto) fn key(json: &str, user: &UserId, kind: KeyKind) -> Result
     Ok(UncheckedKey { kind, object, row })
 }
 
-/// The one public key in `keys`, under the name `ed25519:<itself>`.
+/// The single public key in `keys`, named `ed25519:<itself>`.
 fn public(object: &CanonicalJsonObject) -> Option<&str> {
     let mut keys = signed::nested(object, "keys")?.iter();
     let (id, key) = keys.next().filter(|_| keys.len() == 0)?;

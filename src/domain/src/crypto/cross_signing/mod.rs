@@ -1,4 +1,4 @@
-//! Cross-signing: a user's own keys, with which they vouch for their devices and for other users (client-server API,
+//! Cross-signing keys, with which a user verifies their own devices and other users (client-server API,
 //! "Cross-signing").
 
 pub(super) mod check;

@@ -1,7 +1,7 @@
-//! Uploading signatures on devices and master keys (`/keys/signatures/upload`).
+//! Signatures on devices and master keys (`/keys/signatures/upload`).
 //!
-//! A user signs three things: their own devices with their self-signing key, their own master key with a device, and the
-//! master keys of others with their user-signing key. Anything else is refused, item by item.
+//! A user signs three things: their own devices with their self-signing key, their own master key with a device, and
+//! the master keys of other users with their user-signing key. The server refuses every other item individually.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -21,32 +21,32 @@ use crate::crypto::announce::{Changed, announce};
 use crate::crypto::signed::{self, ED25519};
 use crate::crypto::{Crypto, device_lists};
 
-/// Signed keys, as JSON, by their owner and then by device id or public key.
+/// Signed keys as JSON, by owner, then by device ID or public key.
 pub type SignedKeys = BTreeMap<OwnedUserId, BTreeMap<String, String>>;
 
-/// The items that were refused, and why.
+/// The refused items with their errors.
 pub type Failed = BTreeMap<OwnedUserId, BTreeMap<String, Error>>;
 
-/// A signature that has been checked.
+/// A verified signature.
 struct Good {
     target: UserSn,
     item: String,
     is_device: bool,
     key_id: String,
     signature: String,
-    /// What was signed, to see whether that is still what is stored.
+    /// The signed payload, to detect that the stored key changed meanwhile.
     payload: String,
 }
 
 impl Crypto {
-    /// Keeps the signatures that are right; answers with the items that are not.
+    /// Stores valid signatures; returns the items that are invalid.
     ///
     /// Refuses with `M_INVALID_PARAM` when there are too many.
     pub async fn upload_signatures(&self, who: &Requester, keys: SignedKeys) -> Result<Failed> {
         if keys.values().map(BTreeMap::len).sum::<usize>() > limits::SIGNED_KEYS_MAX {
             return Err(Error::invalid(format!("Sign at most {} keys at a time.", limits::SIGNED_KEYS_MAX)));
         }
-        // Checking signatures takes its time, so it is done by a reader; the writer only compares.
+        // Verify in a reader, because verification is slow and there is one writer; the writer only compares payloads.
         let requester = who.clone();
         let read = move |tx: &mut hearth_store::ReadTx<'_>| check_all(tx.tx(), &requester, keys);
         let (good, failed) = self.core.store.read("signatures_check", read).await?;
@@ -64,6 +64,7 @@ fn check_all(tx: &mut dyn Tx, who: &Requester, keys: SignedKeys) -> Result<(Vec<
         for (item, json) in items {
             match check(tx, who, &owner, &item, &json) {
                 Ok(found) => good.extend(found),
+                // A fault of the server fails the request; a refusal concerns its item only.
                 Err(Error::Fault(fault)) => return Err(fault.into()),
                 Err(refusal) => {
                     failed.entry(owner.clone()).or_default().insert(item, refusal);
@@ -105,7 +106,7 @@ fn unknown() -> Error {
     Error::not_found("This server knows no such key.")
 }
 
-/// The payload of a device's keys or of a master key, as stored.
+/// The payload of a stored device key or master key.
 fn stored(tx: &mut dyn Tx, owner: UserSn, item: &str) -> Result<Option<String>> {
     let json = match devices::find(tx, owner, item)? {
         Some(device) => device_keys::get(tx, owner, device.sn)?,
@@ -123,7 +124,7 @@ fn own_key(tx: &mut dyn Tx, who: &Requester, kind: KeyKind) -> Result<Vec<(Strin
     Ok(vec![(row.public.clone(), row.public)])
 }
 
-/// Those of the requester's devices that have signed, with their keys.
+/// The requester's devices that signed, with their keys.
 fn own_devices(tx: &mut dyn Tx, who: &Requester, object: &CanonicalJsonObject) -> Result<Vec<(String, String)>> {
     let mut found = Vec::new();
     for (_, json) in device_keys::of_user(tx, who.user)? {
@@ -144,10 +145,11 @@ fn own_devices(tx: &mut dyn Tx, who: &Requester, object: &CanonicalJsonObject) -
     Ok(found)
 }
 
-/// Stores signatures on what has not changed since they were checked, and tells who may see them.
+/// Stores signatures on items that have not changed since verification, and notifies the users who may see them.
 fn keep(core: &Arc<Core>, tx: &mut WriteTx<'_>, signer: UserSn, good: &[Good]) -> Result<()> {
     let (mut own_devices, mut own_master, mut others) = (BTreeSet::new(), false, BTreeSet::new());
     for Good { target, item, is_device, key_id, signature, payload } in good {
+        // The key was replaced since the check, so the signature is on something else.
         if stored(tx.tx(), *target, item)?.as_ref() != Some(payload) {
             continue;
         }

@@ -1,4 +1,4 @@
-//! Uploading one's cross-signing keys (`/keys/device_signing/upload`).
+//! Upload of cross-signing keys (`/keys/device_signing/upload`).
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use crate::crypto::Crypto;
 use crate::crypto::announce::{Changed, announce};
 use crate::crypto::signed::{self, ED25519};
 
-/// Keys as a client uploads them.
+/// The keys of an upload.
 #[derive(Debug, Clone, Default)]
 pub struct CrossSigningUpload {
     /// The master key.
@@ -28,19 +28,19 @@ pub struct CrossSigningUpload {
     pub user_signing: Option<Raw<CrossSigningKey>>,
 }
 
-/// What became of an upload.
+/// The result of an upload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub enum CrossSigningOutcome {
     /// The keys are stored, or were already.
     Stored,
-    /// Nothing happened: keys would be replaced, and for that the user must authenticate.
+    /// Nothing changed: the upload would replace keys, which requires user-interactive authentication.
     NeedsAuthentication,
 }
 
 impl Crypto {
-    /// Stores cross-signing keys. The first ones, and those that are there already, need nothing but an access token; only
-    /// with `authenticated` are others put in their place.
+    /// Stores cross-signing keys. The first keys, and an upload of the same keys, need only an access token; replacing
+    /// keys needs `authenticated`.
     ///
     /// Refuses with `M_MISSING_PARAM` (no master key), `M_INVALID_PARAM`, `M_BAD_JSON`, `M_TOO_LARGE`,
     /// `M_INVALID_SIGNATURE`.
@@ -57,7 +57,7 @@ impl Crypto {
             read(upload.self_signing, KeyKind::SelfSigning),
             read(upload.user_signing, KeyKind::UserSigning),
         ];
-        // Whether a malformed key is one is told only to who may replace the good one, so that both ask for the same.
+        // Report a malformed key only after authentication, so that valid and malformed uploads both ask for it.
         let candidates: Result<Vec<UncheckedKey>> = candidates.into_iter().flatten().collect();
         let (core, who) = (self.core.clone(), who.clone());
         let write = move |tx: &mut WriteTx<'_>| upload_keys(&core, tx, &who, candidates, authenticated);
@@ -103,7 +103,7 @@ fn upload_keys(
     Ok(CrossSigningOutcome::Stored)
 }
 
-/// The master key vouches for the other two. No key may be mistaken for a device.
+/// The master key must sign the other two. No key may have the name of a device.
 fn check_candidate(tx: &mut dyn Tx, who: &Requester, new: &UncheckedKey, master: &str) -> Result<()> {
     if new.kind != KeyKind::Master {
         signed::check(&new.object, &who.user_id, master, master)?;
@@ -114,7 +114,7 @@ fn check_candidate(tx: &mut dyn Tx, who: &Requester, new: &UncheckedKey, master:
     Ok(())
 }
 
-/// Stores a key. Signatures on the one it replaces, and by it, go: they say nothing any more.
+/// Stores a key. Deletes the signatures on and by the key that it replaces: they are no longer valid.
 fn replace(tx: &mut WriteTx<'_>, who: &Requester, new: &UncheckedKey) -> Result<()> {
     if let Some(old) = cross_signing::get(tx.tx(), who.user, new.kind)?.filter(|old| old.public != new.row.public) {
         forget_signatures(tx, who, &old)?;
@@ -127,7 +127,7 @@ fn forget_signatures(tx: &mut WriteTx<'_>, who: &Requester, old: &CrossSigningRo
     device_keys::delete_own_signatures(tx.tx(), who.user, &format!("{ED25519}{}", old.public))
 }
 
-/// With another master key, keys that did not come along have nobody to vouch for them.
+/// After a change of the master key, deletes keys that are not in the upload: the new master key has not signed them.
 fn drop_unvouched(tx: &mut WriteTx<'_>, who: &Requester, candidates: &[UncheckedKey]) -> Result<()> {
     for kind in [KeyKind::SelfSigning, KeyKind::UserSigning] {
         if candidates.iter().any(|new| new.kind == kind) {

@@ -1,8 +1,8 @@
-//! What keys of devices must keep to, those that are uploaded here and those that other servers tell of. Pure functions; each
-//! refusal says what is wrong with which key.
+//! Validation of device keys, from local clients and from other servers. Pure functions; each error names the key and
+//! the fault.
 //!
-//! Signatures by devices are not checked: whoever uses a key checks them in any case, before trusting it, and no other server
-//! does, so that there are keys around which this one would hide alone.
+//! The signatures of devices are not verified: clients verify a key before they trust it, and other servers do not
+//! verify either, so keys are in use that only this server would hide.
 
 use hearth_base::{Error, Reason, Result, error::refuse, limits};
 use hearth_store::tables::one_time_keys::KeyRow;
@@ -15,7 +15,7 @@ use crate::crypto::signed::{self, ED25519};
 /// A key with its algorithm.
 pub(in crate::crypto) type AlgorithmKey = (String, KeyRow);
 
-/// An upload whose form and sizes are right.
+/// A well-formed upload within the limits.
 #[derive(Debug)]
 pub(in crate::crypto) struct CheckedUpload {
     /// The identity keys.
@@ -26,16 +26,16 @@ pub(in crate::crypto) struct CheckedUpload {
     pub(in crate::crypto) fallback: Vec<AlgorithmKey>,
 }
 
-/// Identity keys that fit their device.
+/// Identity keys that match their device.
 #[derive(Debug, PartialEq)]
 pub(in crate::crypto) struct DeviceKeys {
-    /// Canonical JSON with the device's own signatures alone.
+    /// Canonical JSON with only the device's own signatures.
     pub(in crate::crypto) json: String,
-    /// The public keys: `algorithm:device` to key.
+    /// The public keys, by `algorithm:device`.
     pub(in crate::crypto) keys: CanonicalJsonObject,
 }
 
-/// Whose upload it is.
+/// The owner of an upload.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::crypto) struct UploadOwner<'a> {
     /// The user.
@@ -45,7 +45,7 @@ pub(in crate::crypto) struct UploadOwner<'a> {
 }
 
 impl CheckedUpload {
-    /// Checks an upload.
+    /// Validates an upload.
     pub(in crate::crypto) fn new(upload: &KeysUpload, owner: UploadOwner<'_>) -> Result<Self> {
         let device_keys = upload.device_keys.as_ref().map(|raw| device_keys(raw.json().get(), owner)).transpose()?;
         for keys in [&upload.one_time_keys, &upload.fallback_keys] {
@@ -63,13 +63,13 @@ impl CheckedUpload {
     }
 }
 
-/// The refusal of more keys than a device may have.
+/// The error for more keys than a device may have.
 pub(super) fn too_many() -> Error {
     let max = limits::ONE_TIME_KEYS_PER_DEVICE_MAX;
     Error::invalid(format!("A device may have at most {max} one-time keys here; upload more when these are used up."))
 }
 
-/// Identity keys as a client uploads them.
+/// Parses identity keys as a client uploads them.
 fn device_keys(json: &str, owner: UploadOwner<'_>) -> Result<DeviceKeys> {
     let mut object = signed::object(json, limits::IDENTITY_KEY_BYTES_MAX, "device_keys")?;
     let keys = public_keys(&object, owner)?;
@@ -78,7 +78,7 @@ fn device_keys(json: &str, owner: UploadOwner<'_>) -> Result<DeviceKeys> {
     Ok(DeviceKeys { json: signed::write(&object)?, keys })
 }
 
-/// The public keys in identity keys, which must be of this user and device, with a key for signing.
+/// The public keys in identity keys, which must name this user and device and contain a signing key.
 pub(in crate::crypto) fn public_keys(
     object: &CanonicalJsonObject,
     owner: UploadOwner<'_>,
@@ -110,7 +110,7 @@ pub(in crate::crypto) fn public_keys(
     Ok(keys)
 }
 
-/// A one-time or fallback key: a text, or an object with `key`.
+/// Parses a one-time or fallback key: a string, or an object with `key`.
 fn one_time_key(id: &str, json: &str) -> Result<AlgorithmKey> {
     let malformed = |why: &str| Error::bad_json(format!("The key {id:?} {why}."));
     let (algorithm, key_id) = id.split_once(':').ok_or_else(|| malformed("must be named algorithm:id"))?;
@@ -135,7 +135,7 @@ fn one_time_key(id: &str, json: &str) -> Result<AlgorithmKey> {
     Ok((algorithm.to_owned(), KeyRow { key_id: key_id.to_owned(), json }))
 }
 
-/// Whether two uploads hold the same one-time key, whatever their signatures: signing again gives another signature.
+/// Whether two uploads are the same one-time key. Ignores signatures: signing again gives another signature.
 pub(super) fn is_same_key(one: &str, other: &str) -> bool {
     let payload = |json: &str| {
         let object = serde_json::from_str::<CanonicalJsonObject>(json).ok()?;

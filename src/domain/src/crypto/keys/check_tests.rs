@@ -44,7 +44,7 @@ async fn device_keys_must_fit_their_device() {
         };
         assert_eq!(check(&alice, &upload).expect_err(what), expected, "{what}");
     }
-    // Whoever uses them checks the signature.
+    // Clients verify the signature before they use the keys.
     for signers in [vec![], vec![(&*alice.who.user_id, &other)]] {
         let upload =
             KeysUpload { device_keys: Some(signed(alice.device_keys_json(), &signers)), ..KeysUpload::default() };

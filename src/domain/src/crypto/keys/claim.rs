@@ -1,4 +1,4 @@
-//! Claiming one-time keys (`/keys/claim`): what encrypted conversations begin with.
+//! One-time key claims (`/keys/claim`), with which an encrypted session starts.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -17,31 +17,32 @@ use crate::crypto::Crypto;
 use crate::crypto::remote::KeyFailures;
 use crate::crypto::signed::may_exist;
 
-/// One key of an algorithm for each of these devices.
+/// The requested algorithm by user and device.
 pub type KeyClaims = BTreeMap<OwnedUserId, BTreeMap<OwnedDeviceId, OneTimeKeyAlgorithm>>;
 
 /// Keys by user and device.
 pub type ClaimedKeys = BTreeMap<OwnedUserId, BTreeMap<OwnedDeviceId, BTreeMap<OwnedOneTimeKeyId, Raw<OneTimeKey>>>>;
 
-/// What a claim got.
+/// The result of a claim.
 #[derive(Debug, Default)]
 pub struct Claimed {
-    /// The keys; devices without any are not there.
+    /// The keys; devices without any are missing.
     pub keys: ClaimedKeys,
-    /// Servers that could not be asked.
+    /// Servers that could not be reached.
     pub failures: KeyFailures,
 }
 
 impl Crypto {
-    /// Takes a one-time key of each device of this server's users, or its fallback key when none is left. All in one transaction, which is on disk
-    /// before anybody sees a key: no key goes to two.
+    /// Claims a one-time key of each local device, or its fallback key when none is left. One transaction covers all of
+    /// them and is on disk before any key is returned, so that no key is given out twice, even after a crash.
     ///
-    /// Refuses with `M_INVALID_PARAM` when too many devices are asked for.
+    /// Refuses with `M_INVALID_PARAM` for too many devices.
     pub(crate) async fn claim_keys(&self, claims: KeyClaims) -> Result<ClaimedKeys> {
         if claims.values().map(BTreeMap::len).sum::<usize>() > limits::KEYS_QUERY_USERS_MAX {
             let message = format!("Claim keys of at most {} devices at a time.", limits::KEYS_QUERY_USERS_MAX);
             return Err(Error::invalid(message));
         }
+        // The caller asks other servers for the keys of their users.
         let claims: KeyClaims = claims.into_iter().filter(|(user, _)| self.core.is_local(user)).collect();
         if claims.is_empty() {
             return Ok(ClaimedKeys::new());
@@ -51,7 +52,7 @@ impl Crypto {
     }
 }
 
-/// Claims keys of users of this server, and wakes whoever has fewer now: their clients upload new ones.
+/// Claims keys of local users and wakes the owners: their clients then upload new keys.
 fn claim(core: &Arc<Core>, tx: &mut WriteTx<'_>, claims: &KeyClaims) -> Result<ClaimedKeys> {
     let (mut claimed, mut concerned) = (ClaimedKeys::new(), BTreeSet::<UserSn>::new());
     for (user_id, of_user) in claims {
@@ -74,7 +75,8 @@ fn claim(core: &Arc<Core>, tx: &mut WriteTx<'_>, claims: &KeyClaims) -> Result<C
     Ok(claimed)
 }
 
-/// A key of a device, and whether that is news for its owner: a fallback key that is used again is not.
+/// Takes a key of a device. Also returns whether the owner must be woken: a fallback key that is reused changes
+/// nothing.
 fn take(tx: &mut WriteTx<'_>, device: DeviceSn, algorithm: &str) -> Result<Option<(KeyRow, bool)>> {
     if let Some(key) = one_time_keys::take(tx.tx(), device, algorithm)? {
         return Ok(Some((key, true)));

@@ -1,4 +1,4 @@
-//! Keys of devices: uploading, querying, claiming (client-server API, "Key management API").
+//! Device keys: upload, query and claim (client-server API, "Key management API").
 
 mod check;
 #[cfg(test)]
@@ -24,8 +24,7 @@ pub use upload::KeysUpload;
 pub(super) use check::{CheckedUpload, UploadOwner, public_keys};
 pub(super) use upload::store;
 
-/// How many one-time keys of each algorithm a device has left: `one_time_key_counts` of an upload,
-/// `device_one_time_keys_count` of a sync.
+/// One-time keys left by algorithm: `one_time_key_counts` of an upload, `device_one_time_keys_count` of a sync.
 pub fn counts(tx: &mut dyn Tx, device: DeviceSn) -> Result<BTreeMap<OneTimeKeyAlgorithm, UInt>> {
     let counts = one_time_keys::counts(tx, device)?;
     Ok(counts.into_iter().map(|(algorithm, count)| (algorithm.as_str().into(), UInt::new_saturating(count))).collect())

@@ -1,4 +1,4 @@
-//! Looking at users' keys (`/keys/query`).
+//! Key queries (`/keys/query`).
 
 use std::collections::BTreeMap;
 
@@ -17,31 +17,31 @@ use crate::Requester;
 use crate::crypto::remote::{KeyFailures, RemoteList, SharedRooms};
 use crate::crypto::{Crypto, signed};
 
-/// Which devices of which users; an empty list means all of a user's.
+/// Requested devices by user; an empty list means all devices.
 pub type KeysQuery = BTreeMap<OwnedUserId, Vec<OwnedDeviceId>>;
 
-/// What a query found.
+/// The result of a query.
 #[derive(Debug, Default)]
 pub struct Queried {
-    /// Identity keys by user and device. Every user of this server who was asked for is there, if only with nothing.
+    /// Identity keys by user and device. It has an entry for every requested local user, even if empty.
     pub device_keys: BTreeMap<OwnedUserId, BTreeMap<OwnedDeviceId, Raw<DeviceKeys>>>,
     /// Master keys.
     pub master_keys: BTreeMap<OwnedUserId, Raw<CrossSigningKey>>,
     /// Self-signing keys.
     pub self_signing_keys: BTreeMap<OwnedUserId, Raw<CrossSigningKey>>,
-    /// User-signing keys: the requester's own at most.
+    /// User-signing keys: at most the requester's own.
     pub user_signing_keys: BTreeMap<OwnedUserId, Raw<CrossSigningKey>>,
-    /// Servers that could not be asked.
+    /// Servers that could not be reached.
     pub failures: KeyFailures,
-    /// Users of other servers of whom not everything is known here: their servers have to be asked.
+    /// Remote users without a complete local copy: their servers must be asked.
     pub elsewhere: KeysQuery,
 }
 
 impl Crypto {
-    /// Looks up keys as the requester may see them: with the signatures of the keys' owner and their own, no others'. Users of
-    /// other servers are answered for as far as everything is known of them.
+    /// Reads keys as the requester may see them, with the signatures of the keys' owner and of the requester only.
+    /// Answers for remote users from a complete local copy.
     ///
-    /// Refuses with `M_INVALID_PARAM` when too many users are asked for.
+    /// Refuses with `M_INVALID_PARAM` for too many users.
     pub(crate) async fn query_keys(&self, who: &Requester, query: KeysQuery) -> Result<Queried> {
         if query.len() > limits::KEYS_QUERY_USERS_MAX {
             return Err(Error::invalid(format!("Ask for at most {} users at a time.", limits::KEYS_QUERY_USERS_MAX)));
@@ -54,6 +54,7 @@ impl Crypto {
                     of_user(tx.tx(), KeysViewer::User(viewer), user, &wanted, &mut queried)?;
                     continue;
                 }
+                // Computed at most once per query, and only if a remote user is in it.
                 let sight = match &sight {
                     Some(sight) => sight,
                     None => sight.insert(SharedRooms::now(tx.tx())?),
@@ -67,7 +68,7 @@ impl Crypto {
 }
 
 impl Queried {
-    /// Adds what a server has told of one of its users.
+    /// Adds another server's response for one of its users.
     pub fn add(&mut self, user_id: &OwnedUserId, wanted: &[OwnedDeviceId], list: &RemoteList) -> Result<()> {
         let keys = [(&list.master, &mut self.master_keys), (&list.self_signing, &mut self.self_signing_keys)];
         for (row, keys) in keys {
@@ -85,7 +86,7 @@ impl Queried {
         Ok(())
     }
 
-    /// Adds what another look found.
+    /// Merges another result.
     pub fn join(&mut self, more: Self) {
         self.device_keys.extend(more.device_keys);
         self.master_keys.extend(more.master_keys);
@@ -96,16 +97,16 @@ impl Queried {
     }
 }
 
-/// Who looks at the keys of a user of this server.
+/// The reader of a local user's keys.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum KeysViewer {
-    /// A user of this server, who sees their own signatures beside the owner's, and the names of devices.
+    /// A local user, who sees their own signatures as well as the owner's, and device names.
     User(UserSn),
-    /// Another server: no signatures but the owner's, and names only where the configuration shares them.
+    /// Another server: only the owner's signatures, and device names only where the configuration shares them.
     Server { with_names: bool },
 }
 
-/// Adds what `viewer` may see of one user of this server.
+/// Adds what `viewer` may see of a local user.
 pub(super) fn of_user(
     tx: &mut dyn Tx,
     viewer: KeysViewer,
@@ -127,7 +128,7 @@ pub(super) fn of_user(
     Ok(())
 }
 
-/// Adds what is known of one user of another server, or that it has to be asked for.
+/// Adds the local copy of a remote user's keys, or marks the user for a query to their server.
 fn of_remote(
     tx: &mut dyn Tx,
     (viewer, sight): (UserSn, &SharedRooms),
@@ -154,7 +155,7 @@ fn of_remote(
     Ok(())
 }
 
-/// Adds a user's cross-signing keys; answers with the signatures on them and on the user's devices.
+/// Adds a user's cross-signing keys; returns the signatures on them and on the user's devices.
 fn identity(
     tx: &mut dyn Tx,
     viewer: Option<UserSn>,

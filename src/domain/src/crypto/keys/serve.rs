@@ -1,8 +1,7 @@
-//! Keys of users of this server, for other servers (server-server API, "End-to-End Encryption" and "Device Management").
+//! Keys of local users for other servers (server-server API, "End-to-End Encryption" and "Device Management").
 //!
-//! Any server may ask: whoever wants to write to somebody needs their keys before they share a room. Names of devices are
-//! not among what they get, unless `federation.share_device_names` is set; they say more about people than encrypting for them
-//! needs.
+//! Any server may query them, because a user needs the recipient's keys before they share a room. Device names are
+//! omitted unless `federation.share_device_names` is set: encryption does not need them, and they are private.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +19,7 @@ use crate::crypto::Crypto;
 /// All devices of a user.
 #[derive(Debug)]
 pub struct DevicesServed {
-    /// When the list last changed: the `stream_id` under which other servers were told.
+    /// Position of the last change: the `stream_id` that other servers were sent.
     pub changed: Position,
     /// The keys of each device that has any.
     pub devices: BTreeMap<OwnedDeviceId, Raw<DeviceKeys>>,
@@ -35,7 +34,7 @@ impl Crypto {
         KeysViewer::Server { with_names: self.core.config.federation.share_device_names }
     }
 
-    /// `POST /user/keys/query`: as [`Crypto::query_keys`], of users of this server only.
+    /// `POST /user/keys/query`: as [`Crypto::query_keys`], for local users only.
     pub async fn query_keys_for_server(&self, mut query: KeysQuery) -> Result<Queried> {
         query.retain(|user, _| self.core.is_local(user));
         if query.len() > limits::KEYS_QUERY_USERS_MAX {
@@ -52,12 +51,12 @@ impl Crypto {
         self.core.store.read_slow("keys_query_for_server", read).await
     }
 
-    /// `POST /user/keys/claim`: as [`Crypto::claim_keys`], of devices of users of this server only.
+    /// `POST /user/keys/claim`: as [`Crypto::claim_keys`], for local users only.
     pub async fn claim_keys_for_server(&self, claims: KeyClaims) -> Result<ClaimedKeys> {
         self.claim_keys(claims).await
     }
 
-    /// `GET /user/devices/{userId}`. `M_NOT_FOUND` for users who are not of this server.
+    /// `GET /user/devices/{userId}`. `M_NOT_FOUND` for users of other servers.
     pub async fn devices_for_server(&self, user_id: OwnedUserId) -> Result<DevicesServed> {
         let unknown = format!("{user_id} is not known here.");
         if !self.core.is_local(&user_id) {

@@ -1,4 +1,4 @@
-//! Uploading a device's keys (`/keys/upload`).
+//! Upload of device keys (`/keys/upload`).
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,22 +20,23 @@ use crate::crypto::Crypto;
 use crate::crypto::announce::{Changed, announce};
 use crate::crypto::signed;
 
-/// Keys as a client uploads them.
+/// The keys of an upload.
 #[derive(Debug, Default)]
 pub struct KeysUpload {
     /// The device's identity keys.
     pub device_keys: Option<Raw<DeviceKeys>>,
-    /// One-time keys, added to those that are there.
+    /// One-time keys to add.
     pub one_time_keys: BTreeMap<OwnedOneTimeKeyId, Raw<OneTimeKey>>,
-    /// Fallback keys, each in place of its algorithm's older one.
+    /// Fallback keys; each replaces the previous one of its algorithm.
     pub fallback_keys: BTreeMap<OwnedOneTimeKeyId, Raw<OneTimeKey>>,
 }
 
 impl Crypto {
-    /// Stores keys of the requester's device; says how many one-time keys it has then. What is there already may come again.
+    /// Stores keys of the requester's device and returns the number of one-time keys by algorithm. Uploading the same
+    /// key again is allowed.
     ///
-    /// Refuses with `M_BAD_JSON`, `M_TOO_LARGE`, `M_INVALID_PARAM` (too many), and `M_UNKNOWN` when a
-    /// one-time key's id is taken by another key.
+    /// Refuses with `M_BAD_JSON`, `M_TOO_LARGE`, `M_INVALID_PARAM` (too many), and `M_UNKNOWN` when another key has the
+    /// one-time key's ID.
     pub async fn upload_keys(
         &self,
         who: &Requester,
@@ -46,6 +47,7 @@ impl Crypto {
         let nothing =
             upload.device_keys.is_none() && upload.one_time_keys.is_empty() && upload.fallback_keys.is_empty();
         if nothing {
+            // Clients send an empty upload to read the counts: no write is needed.
             return self.core.store.read("keys_of_device", move |tx| counts(tx.tx(), device)).await;
         }
         let checked = CheckedUpload::new(&upload, UploadOwner { user: &who.user_id, device: &who.device_id })?;
@@ -58,7 +60,7 @@ impl Crypto {
     }
 }
 
-/// Stores checked keys of a device.
+/// Stores validated keys of a device.
 pub(in crate::crypto) fn store(
     core: &Arc<Core>,
     tx: &mut WriteTx<'_>,
@@ -66,7 +68,7 @@ pub(in crate::crypto) fn store(
     device: DeviceSn,
     checked: &CheckedUpload,
 ) -> Result<()> {
-    // A logout may have come in between; keys without a device would be inherited by the next one of that name.
+    // The device may have logged out meanwhile; a later device with the same name would inherit its keys.
     let Some(row) = devices::get(tx.tx(), device)? else {
         return Err(refuse(Reason::UnknownToken { soft_logout: false }, "This device has been logged out."));
     };
@@ -74,7 +76,7 @@ pub(in crate::crypto) fn store(
         let old = device_keys::get(tx.tx(), user, device)?;
         if old.as_ref() != Some(&keys.json) {
             if old.is_some_and(|old| is_other_identity(&old, &keys.keys)) {
-                // What was signed by the old identity, or signs it, would only fail at whoever gets it.
+                // Delete what the old identity signed, and signatures on it: recipients would fail to verify them.
                 one_time_keys::clear(tx.tx(), device)?;
                 device_keys::delete_signatures(tx.tx(), user, &row.id)?;
             }
@@ -109,7 +111,7 @@ fn add_one_time(tx: &mut WriteTx<'_>, device: DeviceSn, keys: &[AlgorithmKey]) -
         match one_time_keys::get(tx.tx(), device, algorithm, &key.key_id)? {
             Some(old) if check::is_same_key(&old, &key.json) => {}
             Some(old) => {
-                // Clients look for this very sentence: it tells them that they have lost track of their keys.
+                // Clients match this exact message: it tells them that their key state is out of step.
                 let id = format!("{algorithm}:{}", key.key_id);
                 let message = format!("One time key {id} already exists. Old key: {old}; new key: {}", key.json);
                 return Err(refuse(Reason::Unknown, message));

@@ -1,4 +1,4 @@
-//! Forgetting what is known of users whom nobody here has to do with any more.
+//! Deletes device lists of remote users who share no room with local users.
 
 use hearth_base::{Result, limits};
 use hearth_store::tables::cross_signing::{self, KeyKind};
@@ -7,14 +7,15 @@ use hearth_store::{Lane, WriteTx};
 
 use crate::crypto::Crypto;
 
-/// How many lists are forgotten in one write, so that none is long.
+/// Device lists to delete in one transaction, so that none takes long.
 const FORGOTTEN_AT_ONCE_MAX: u64 = 100;
 
 impl Crypto {
-    /// Forgets device lists of users who are in no room any more, and which messages came from other servers long ago.
+    /// Deletes device lists of users who are in no room any more, and old IDs of to-device messages from other servers.
     pub async fn forget_remote(&self) -> Result<()> {
         let (store, now_ms) = (&self.core.store, self.core.now_ms());
         let before_ms = now_ms.saturating_sub(limits::RECEIVED_MESSAGE_MS_MAX);
+        // Most runs find nothing: read first, so that they need no write.
         let old =
             store.read("received_messages_old", move |tx| remote_devices::any_received(tx.tx(), before_ms)).await?;
         if old {

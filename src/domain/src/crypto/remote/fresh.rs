@@ -1,4 +1,4 @@
-//! Whether a copy of a device list can be trusted.
+//! Whether a copy of a remote device list is current.
 
 use std::collections::HashMap;
 
@@ -7,23 +7,23 @@ use hearth_store::engine::Tx;
 use hearth_store::ids::{RoomSn, UserSn};
 use hearth_store::tables::remote_devices;
 
-/// What the users of this server see: their rooms, and since when. Made once for many users.
+/// The rooms of local users with the position since when each has one. Computed once for many users.
 #[derive(Debug)]
 pub(in crate::crypto) struct SharedRooms(HashMap<RoomSn, Position>);
 
 impl SharedRooms {
-    /// As it is now.
+    /// The current rooms.
     pub(in crate::crypto) fn now(tx: &mut dyn Tx) -> Result<Self> {
         remote_devices::own_rooms(tx).map(Self)
     }
 
-    /// Whether somebody of this server shares a room with a user, so that their server tells us of changes.
+    /// Whether a local user shares a room with `owner`, so that their server sends updates.
     pub(in crate::crypto) fn covers(&self, tx: &mut dyn Tx, owner: UserSn) -> Result<bool> {
         Ok(remote_devices::rooms_of(tx, owner)?.iter().any(|(room, _)| self.0.contains_key(room)))
     }
 
-    /// Whether the copy of a user's list is all of it: nothing is missing from it, and since it was made there has always been
-    /// a room that they share with somebody of this server.
+    /// Whether the copy of a user's list is complete and current: no update is missing, and since it was fetched the
+    /// user has always shared a room with a local user.
     pub(in crate::crypto) fn is_fresh(&self, tx: &mut dyn Tx, owner: UserSn) -> Result<bool> {
         let Some(list) = remote_devices::list(tx, owner)?.filter(|list| list.synced > Position::ZERO) else {
             return Ok(false);

@@ -1,4 +1,4 @@
-//! Keeping a device list that another server was asked for.
+//! Stores a device list that was fetched from another server.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,8 +15,8 @@ use super::{RemoteList, SharedRooms};
 use crate::core::Core;
 use crate::crypto::announce;
 
-/// Keeps lists as they were at `asked`, of users who share a room with somebody of this server. Where news came since then,
-/// something may be missing, and is asked for again the next time.
+/// Stores lists as of `asked`, of users who share a room with a local user. If an update arrived since then, the list
+/// may be incomplete, so it stays marked for another fetch.
 pub fn keep(
     core: &Arc<Core>,
     tx: &mut WriteTx<'_>,
@@ -26,17 +26,19 @@ pub fn keep(
     let sight = SharedRooms::now(tx.tx())?;
     for (user_id, list) in lists {
         let Some(owner) = users::find(tx.tx(), user_id.as_str())? else { continue };
+        // Without a shared room no updates arrive, so the copy would go stale unnoticed.
         if !sight.covers(tx.tx(), owner)? {
             remote_devices::forget(tx.tx(), owner)?;
             continue;
         }
         let known = remote_devices::list(tx.tx(), owner)?;
+        // An update that arrived after the request may be missing from the response.
         let overtaken = device_lists::newest(tx.tx(), owner)?.is_some_and(|newest| newest > asked);
         let synced = if overtaken { Position::ZERO } else { asked };
         let mut changed = replace_devices(tx, owner, &list.devices)?;
         changed |= replace_identity(tx, owner, list.master.as_ref(), list.self_signing.as_ref())?;
         remote_devices::set_list(tx.tx(), owner, ListRow { stream: list.stream, synced })?;
-        // Others may have what was there before.
+        // Clients may have cached the previous devices.
         if changed && known.is_some() {
             announce::note(core, tx, owner)?;
         }
@@ -44,7 +46,7 @@ pub fn keep(
     Ok(())
 }
 
-/// Puts these devices in place of those that are there; says whether anything is different.
+/// Replaces the stored devices of a user. Returns whether anything changed.
 fn replace_devices(tx: &mut WriteTx<'_>, owner: UserSn, new: &BTreeMap<String, String>) -> Result<bool> {
     let old: BTreeMap<_, _> = remote_devices::devices(tx.tx(), owner)?.into_iter().collect();
     for gone in old.keys().filter(|device| !new.contains_key(*device)) {
@@ -56,8 +58,8 @@ fn replace_devices(tx: &mut WriteTx<'_>, owner: UserSn, new: &BTreeMap<String, S
     Ok(old != *new)
 }
 
-/// Puts these cross-signing keys in place of those that are there; says whether anything is different. Signatures on a key
-/// that goes say nothing any more.
+/// Replaces the stored cross-signing keys of a user. Returns whether anything changed. Deletes the signatures on a
+/// replaced key, because they are no longer valid.
 pub(super) fn replace_identity(
     tx: &mut WriteTx<'_>,
     owner: UserSn,

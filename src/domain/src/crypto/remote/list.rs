@@ -1,4 +1,4 @@
-//! A device list as another server tells of it, checked. Pure.
+//! A validated device list from another server. Pure.
 
 use std::collections::BTreeMap;
 
@@ -13,35 +13,35 @@ use crate::crypto::cross_signing::check;
 use crate::crypto::keys::{UploadOwner, public_keys};
 use crate::crypto::signed;
 
-/// The field in which the name of a device comes with its keys.
+/// The field with a device's display name.
 const NAME: &str = "device_display_name";
 
-/// A device as another server tells of it.
+/// A device in another server's response.
 #[derive(Debug)]
 pub struct DeviceEntry {
-    /// Its id.
+    /// The device ID.
     pub id: OwnedDeviceId,
     /// Its identity keys.
     pub keys: Raw<DeviceKeys>,
-    /// Its name, if it does not come with the keys.
+    /// Its display name, if it is not in the keys.
     pub name: Option<String>,
 }
 
-/// All that a server tells of one of its users, as far as it is right: keys of others, and what are no keys, are not in it.
+/// The valid part of a server's response about one of its users; invalid keys and keys of other users are dropped.
 #[derive(Debug, Default)]
 pub struct RemoteList {
-    /// The number in the server's stream of this list; none when it did not say.
+    /// `stream_id` of the list; `None` if the server sent none.
     pub stream: Option<i64>,
     /// Identity keys as canonical JSON, by device.
     pub(in crate::crypto) devices: BTreeMap<String, String>,
     /// The master key.
     pub(in crate::crypto) master: Option<CrossSigningRow>,
-    /// The self-signing key, which the master key has signed.
+    /// The self-signing key, signed by the master key.
     pub(in crate::crypto) self_signing: Option<CrossSigningRow>,
 }
 
 impl RemoteList {
-    /// Checks what a server tells of `user`, at most [`limits::DEVICES_PER_USER_MAX`] devices of it.
+    /// Validates a server's response about `user`; reads at most [`limits::DEVICES_PER_USER_MAX`] devices.
     pub fn new(
         user: &UserId,
         stream: Option<i64>,
@@ -63,13 +63,14 @@ impl RemoteList {
     }
 }
 
-/// A device's identity keys as they are kept: with its owner's signatures only, and its name.
+/// A device's identity keys as stored: with only the owner's signatures, and with the name.
 pub(super) fn device(user: &UserId, id: &DeviceId, json: &str, name: Option<String>) -> Result<String> {
     if !signed::may_exist(id.as_str()) {
         return Err(Error::invalid("A device id is too long or has a NUL character."));
     }
     let mut object = signed::object(json, limits::IDENTITY_KEY_BYTES_MAX, "device_keys")?;
     public_keys(&object, UploadOwner { user, device: id })?;
+    // `unsigned` is not covered by the signature: keep only the name from it.
     let named = signed::nested(&object, "unsigned").and_then(|unsigned| signed::text(unsigned, NAME));
     let name = name.or_else(|| named.map(str::to_owned));
     object.remove("unsigned");
@@ -81,7 +82,7 @@ pub(super) fn device(user: &UserId, id: &DeviceId, json: &str, name: Option<Stri
     signed::write(&object)
 }
 
-/// A user's cross-signing keys: a master key, and a self-signing key that it has signed.
+/// Validates a user's cross-signing keys: a master key, and a self-signing key that it signed.
 pub(super) fn identity(
     user: &UserId,
     master: Option<&Raw<CrossSigningKey>>,

@@ -1,9 +1,8 @@
-//! Keys of other servers' users, as far as they are known here: a copy of their device lists, which their servers keep up to
-//! date as long as we share a room.
+//! Copies of remote users' device lists. Their servers send updates as long as a room is shared.
 //!
-//! A copy is trusted while it is whole: no update was missed, and the user has been in a room with somebody of this server
-//! ever since. Otherwise it is asked for anew when somebody wants it, and not before: an update that cannot be placed costs
-//! nothing but a note. Nothing here asks; that is the matter of `federation`.
+//! A copy is valid as long as no update was missed and the user has shared a room with a local user ever since.
+//! Otherwise the list is fetched again, but only when a client queries it: an update that does not fit only marks the
+//! copy. The fetch itself is in `federation`.
 
 mod forget;
 mod fresh;
@@ -20,5 +19,5 @@ pub use keep::keep;
 pub use list::{DeviceEntry, RemoteList};
 pub use news::{DeviceNews, device_news, identity_news};
 
-/// Servers whose users could not be served, as `failures` of `/keys/query` and `/keys/claim` lists them.
+/// Servers that failed, as `failures` of `/keys/query` and `/keys/claim` lists them.
 pub type KeyFailures = BTreeMap<String, Value>;

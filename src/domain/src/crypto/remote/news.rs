@@ -1,7 +1,7 @@
-//! Updates that another server sends of its own accord: `m.device_list_update` and `m.signing_key_update`.
+//! Device list updates from other servers: `m.device_list_update` and `m.signing_key_update`.
 //!
-//! One that follows upon the last is put in place. Any other only says that something changed: the list is asked for when
-//! somebody wants it.
+//! An update that follows the last one is applied. Any other only marks the list, which is fetched again when a client
+//! queries it.
 
 use std::sync::Arc;
 
@@ -18,27 +18,28 @@ use super::list;
 use crate::core::Core;
 use crate::crypto::announce;
 
-/// One change of a device.
+/// An `m.device_list_update`.
 #[derive(Debug)]
 pub struct DeviceNews {
-    /// Whose device.
+    /// The owner.
     pub user_id: OwnedUserId,
-    /// Which.
+    /// The device.
     pub device: OwnedDeviceId,
-    /// The change's number in the server's stream of this user's devices.
+    /// `stream_id`: the update's number in the owner's device stream.
     pub stream: i64,
-    /// The numbers that it follows upon.
+    /// `prev_id`: the updates that it follows.
     pub follows: Vec<i64>,
-    /// The device's keys; none when it has none, or is gone.
+    /// The device's keys; `None` when it has none or was deleted.
     pub keys: Option<Raw<DeviceKeys>>,
-    /// What it is called.
+    /// The display name.
     pub name: Option<String>,
 }
 
-/// Takes in a change of one device. The caller has checked that it comes from the owner's server, and that the owner shares
-/// a room with somebody here.
+/// Applies an update of one device. The caller has checked that it comes from the owner's server, and that the owner
+/// shares a room with a local user.
 pub fn device_news(core: &Arc<Core>, tx: &mut WriteTx<'_>, owner: UserSn, news: &DeviceNews) -> Result<()> {
     if let Some(known) = remote_devices::list(tx.tx(), owner)? {
+        // A duplicate: the other server retries a transaction whose response was lost.
         if known.stream == Some(news.stream) {
             return Ok(());
         }
@@ -52,13 +53,13 @@ pub fn device_news(core: &Arc<Core>, tx: &mut WriteTx<'_>, owner: UserSn, news: 
     announce::note(core, tx, owner)
 }
 
-/// Whether a change is the next one after what is known.
+/// Whether an update directly follows the stored list.
 fn follows(known: ListRow, news: &DeviceNews) -> bool {
     let Some(last) = known.stream else { return false };
     known.synced > Position::ZERO && news.follows.contains(&last) && news.follows.iter().all(|before| *before <= last)
 }
 
-/// Puts a change in place; says whether it could be.
+/// Applies an update. Returns whether it was valid.
 fn put(tx: &mut WriteTx<'_>, owner: UserSn, news: &DeviceNews) -> Result<bool> {
     let Some(keys) = &news.keys else {
         remote_devices::delete_device(tx.tx(), owner, news.device.as_str())?;
@@ -74,7 +75,7 @@ fn put(tx: &mut WriteTx<'_>, owner: UserSn, news: &DeviceNews) -> Result<bool> {
     Ok(true)
 }
 
-/// Takes in new cross-signing keys. The caller has checked what [`device_news`] says.
+/// Applies new cross-signing keys. The caller has made the checks of [`device_news`].
 pub fn identity_news(
     core: &Arc<Core>,
     tx: &mut WriteTx<'_>,
@@ -83,7 +84,7 @@ pub fn identity_news(
     self_signing: Option<&Raw<CrossSigningKey>>,
 ) -> Result<()> {
     if remote_devices::list(tx.tx(), owner)?.is_some() {
-        // One without the other may belong to keys that are not known here.
+        // One key without the other may belong to keys that are unknown here.
         match list::identity(user_id, master, self_signing) {
             (Some(master), Some(self_signing)) => {
                 replace_identity(tx, owner, Some(&master), Some(&self_signing))?;

@@ -1,4 +1,4 @@
-//! A one-time key leaves once, however many ask at the same time.
+//! A one-time key is given out once, even to concurrent claims.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! Cross-signing keys: when they may be replaced, who sees which signature.
+//! Cross-signing keys: replacement, and who sees which signatures.
 
 use hearth_base::Reason;
 use ruma::serde::Raw;

@@ -1,4 +1,4 @@
-//! Who is told about whom.
+//! Which users appear in `changed` and `left`.
 
 use hearth_store::tables::memberships::Membership::{Ban, Invite, Join, Leave};
 

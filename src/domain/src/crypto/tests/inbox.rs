@@ -1,4 +1,4 @@
-//! Messages between devices: each waits until it is acknowledged, none comes twice.
+//! To-device messages: each stays until it is acknowledged, and is delivered once.
 
 use hearth_base::{Position, Reason, limits};
 use hearth_store::tables::to_device;

@@ -1,4 +1,4 @@
-//! Tests of use cases on a real store in a temporary folder.
+//! Tests of the use cases on a real store in a temporary folder.
 
 mod backup;
 mod claim;

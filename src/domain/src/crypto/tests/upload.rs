@@ -1,4 +1,4 @@
-//! Uploading keys: what may come again, what may not, and what a new identity does.
+//! Key uploads: repeated uploads, conflicts, and a new identity.
 
 use hearth_base::Reason;
 use hearth_store::tables::devices;
@@ -33,7 +33,7 @@ async fn what_is_there_may_come_again_and_another_key_of_that_id_may_not() {
     assert_eq!(error.reason(), Some(Reason::Unknown));
     assert!(error.to_string().contains("One time key signed_curve25519:A already exists. Old key:"), "{error}");
 
-    // A new identity: keys that the old one signed must not be handed out.
+    // A new identity: keys that the old one signed must not be given out.
     alice.key = key_pair(Some("PHONE"));
     let counts = world.crypto.upload_keys(&alice.who, alice.upload(&["N"], &[])).await.expect("a new identity");
     assert_eq!(count(&counts), 1);

@@ -1,4 +1,4 @@
-//! A small world: a server with users, devices that can sign, and rooms that are nothing but memberships.
+//! The test fixture: a server with users, devices that can sign, and rooms that only have memberships.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -26,13 +26,13 @@ pub(in crate::crypto) struct World {
     _folder: tempfile::TempDir,
 }
 
-/// A device that is logged in, with a key to sign with.
+/// A logged-in device with a signing key.
 pub(in crate::crypto) struct Device {
     pub(in crate::crypto) who: Requester,
     pub(in crate::crypto) key: Ed25519KeyPair,
 }
 
-/// A key whose name is `name`, or its own public key.
+/// A key named `name`, or by its own public key.
 pub(in crate::crypto) fn key_pair(name: Option<&str>) -> Ed25519KeyPair {
     let document = Ed25519KeyPair::generate();
     let unnamed = Ed25519KeyPair::from_der(&document, "x".to_owned()).expect("a fresh key");
@@ -44,7 +44,7 @@ pub(in crate::crypto) fn public(key: &Ed25519KeyPair) -> String {
     Base64::<ruma::serde::base64::Standard, _>::new(key.public_key().to_vec()).encode()
 }
 
-/// Signs JSON and gives it whatever type is wanted.
+/// Signs JSON and deserialises it.
 pub(in crate::crypto) fn signed<T>(value: Value, signers: &[(&UserId, &Ed25519KeyPair)]) -> Raw<T> {
     let mut object: CanonicalJsonObject = serde_json::from_value(value).expect("an object");
     for (user, key) in signers {
@@ -76,7 +76,7 @@ impl World {
         Device { who, key: key_pair(Some(device)) }
     }
 
-    /// Puts users into a room that has no events.
+    /// Sets a membership in a room without events.
     pub(in crate::crypto) async fn set_membership(&self, room: i64, user: UserSn, membership: Membership) -> Position {
         let core = self.core.clone();
         let write = self.core.store.write("test", move |tx| {

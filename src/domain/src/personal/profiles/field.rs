@@ -1,37 +1,37 @@
-//! One field of a profile: what it may be called and what it may say.
+//! Profile fields: names and values.
 
 use hearth_base::{Error, Reason, Result, error::refuse, limits};
 use serde_json::Value;
 
-/// A field with its new value; without one it is to be removed.
+/// A field with its new value; `None` removes it.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ProfileField {
     /// `displayname`.
     DisplayName(Option<String>),
     /// `avatar_url`, an `mxc://` URI.
     AvatarUrl(Option<String>),
-    /// Any other field, by its name.
+    /// Any other field by name.
     Other(String, Option<Value>),
 }
 
 impl ProfileField {
-    /// Whether a field is part of how rooms show the user.
+    /// Whether rooms show this field of their members: display name and avatar.
     #[must_use]
     pub fn is_face(name: &str) -> bool {
         matches!(name, "displayname" | "avatar_url")
     }
 
-    /// A field that is to be removed.
+    /// A field to remove.
     ///
-    /// Refuses names as [`Field::set`] does.
+    /// Refuses names as [`ProfileField::set`] does.
     pub fn removed(name: &str) -> Result<Self> {
         Self::set(name, None)
     }
 
-    /// A field with its value. For a display name and an avatar, null and the empty text stand for none.
+    /// A field with its value. For a display name and an avatar, null and the empty string mean none.
     ///
-    /// Refuses with `M_KEY_TOO_LARGE` and `M_INVALID_PARAM` names that fields cannot have, with `M_INVALID_PARAM` values of
-    /// the wrong kind or length.
+    /// Refuses with `M_KEY_TOO_LARGE` and `M_INVALID_PARAM` invalid names, with `M_INVALID_PARAM` values of the wrong
+    /// type or length.
     pub fn set(name: &str, value: Option<Value>) -> Result<Self> {
         check_name(name)?;
         match name {
@@ -56,7 +56,7 @@ impl ProfileField {
     }
 }
 
-/// Refuses what no field can be called (appendices, "Common Namespaced Identifier Grammar").
+/// Refuses an invalid field name (appendices, "Common Namespaced Identifier Grammar").
 pub(super) fn check_name(name: &str) -> Result<()> {
     if name.len() > limits::ID_BYTES_MAX {
         let message = format!("A profile field's name can have {} bytes at most.", limits::ID_BYTES_MAX);

@@ -1,5 +1,4 @@
-//! Profiles (client-server API, "Profiles"): what users show of themselves to everybody. Those of other servers' users are
-//! not kept here.
+//! Profiles of local users (client-server API, "Profiles"). Remote profiles are not stored here.
 
 mod field;
 mod write;
@@ -17,7 +16,7 @@ pub use field::ProfileField;
 
 use crate::core::Core;
 
-/// Profiles.
+/// The profile use cases.
 #[derive(Debug)]
 pub struct Profiles {
     core: Arc<Core>,
@@ -28,15 +27,15 @@ impl Profiles {
         Self { core }
     }
 
-    /// A user's whole profile, by field. `M_NOT_FOUND` for users who have no account here.
+    /// A user's whole profile by field. `M_NOT_FOUND` for users without a local account.
     pub async fn get(&self, user_id: &UserId) -> Result<Map<String, Value>> {
         let id = user_id.to_owned();
         let row = self.core.store.read("profile_get", move |tx| find(tx.tx(), &id)).await?;
         fields(row)
     }
 
-    /// One field of a user's profile. A display name or an avatar that is not set is none; any other field is
-    /// `M_NOT_FOUND`, and so are users who have no account here.
+    /// One field of a user's profile. `None` for an unset display name or avatar; `M_NOT_FOUND` for any other unset
+    /// field, and for users without a local account.
     pub async fn field(&self, user_id: &UserId, name: &str) -> Result<Option<Value>> {
         field::check_name(name)?;
         let value = self.get(user_id).await?.remove(name);

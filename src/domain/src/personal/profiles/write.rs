@@ -1,4 +1,4 @@
-//! Changing a profile, and how rooms show its user.
+//! Profile changes.
 
 use hearth_base::{Reason, Result, error::refuse, limits};
 use hearth_store::WriteTx;
@@ -11,10 +11,10 @@ use super::{ProfileField, Profiles, fields, more};
 use crate::requester::Requester;
 
 impl Profiles {
-    /// Sets or removes a field of the requester's profile; `also` is in the same transaction. How rooms show it is the caller's
-    /// (`Actions::set_profile_field`).
+    /// Sets or removes a field of the requester's profile; `also` runs in the same transaction. The caller updates the
+    /// rooms (`Actions::set_profile_field`).
     ///
-    /// Refuses with `M_PROFILE_TOO_LARGE` what makes the profile larger than [`limits::PROFILE_BYTES_MAX`].
+    /// Refuses with `M_PROFILE_TOO_LARGE` a profile over [`limits::PROFILE_BYTES_MAX`].
     pub(crate) async fn set<T: Send + 'static>(
         &self,
         who: &Requester,
@@ -30,14 +30,14 @@ impl Profiles {
     }
 }
 
-/// Stores a field, unless it already is so.
+/// Stores a field. Skips the write if nothing changes.
 fn store(tx: &mut dyn Tx, user: UserSn, field: ProfileField) -> Result<()> {
     let before = table::get(tx, user)?;
     let after = apply(before.clone(), field)?;
     if after == before { Ok(()) } else { table::set(tx, user, &after) }
 }
 
-/// A profile with a field set or removed; refused when it is too large then.
+/// Applies a field to a profile; refuses a result that is too large.
 fn apply(mut row: ProfileRow, field: ProfileField) -> Result<ProfileRow> {
     match field {
         ProfileField::DisplayName(name) => row.displayname = name,

@@ -119,8 +119,9 @@ impl Connection for SqliteConnection {
     // Deferred too: no other connection writes, so the lock cannot be lost to one, and a batch without changes takes no
     // lock.
     fn begin_write(&mut self) -> Result<()> {
-        // With IMMEDIATE, SQLite waits (`busy_timeout`) while another program holds the lock, such as a backup script. A plain
-        // BEGIN takes the lock at the first write, after the snapshot of the first read, and then fails at once.
+        // With IMMEDIATE, SQLite waits (`busy_timeout`) while another program holds the lock, such as a backup script.
+        // A plain BEGIN takes the lock at the first write, after the snapshot of the first read, and then fails at
+        // once.
         self.run("BEGIN IMMEDIATE")
     }
 
