@@ -82,25 +82,25 @@ pub struct Parts {
     pub personal: Arc<Personal>,
     /// Presence of local and remote users.
     pub presence: Arc<PresenceBook>,
-    /// Rooms of this server.
+    /// Rooms that this server participates in.
     pub rooms: Arc<Rooms>,
     /// Typing notifications.
     pub typing: Arc<Typing>,
 }
 
-/// What users and administrators do.
+/// The entry point for actions of users and administrators.
 #[derive(Debug)]
 pub struct Actions {
     core: Arc<Core>,
     parts: Parts,
-    /// The newest position when this run of the server began: rows up to there are the last run's.
+    /// The newest position at startup: rows up to it belong to the previous run.
     began_at: Position,
     under_way: Arc<finish::UnderWay>,
     journal: Arc<durable::Journal>,
 }
 
 impl Actions {
-    /// The service. Durable actions of the last run begin to be resumed by [`Actions::run_durable`].
+    /// Creates the service. [`Actions::run_durable`] resumes the durable actions of the previous run.
     #[must_use]
     pub fn new(core: Arc<Core>, parts: Parts) -> Arc<Self> {
         let began_at = core.store.position();

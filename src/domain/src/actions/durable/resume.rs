@@ -40,8 +40,7 @@ impl Actions {
         }
     }
 
-    /// Loads the rows of the previous run. Rows of this run are excluded by position, because their clients still wait
-    /// for them.
+    /// Loads the rows of the previous run. Rows of this run are excluded: their positions come after `began_at`.
     async fn load(&self) {
         let rows = match self.core.store.read("actions_load", |tx| table::all(tx.tx())).await {
             Ok(rows) => rows,
