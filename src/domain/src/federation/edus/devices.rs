@@ -12,7 +12,7 @@ use crate::core::Core;
 use crate::crypto::remote::{DeviceNews, device_news, identity_news};
 use crate::crypto::to_device::Received;
 
-/// Maximum of `prev_id` entries in a device list update. An update with more is treated as one with a gap.
+/// Maximum of `prev_id` entries in a device list update; an update with more is dropped.
 const PREVIOUS_MAX: usize = 100;
 
 /// Reads to-device messages for local users.

@@ -6,7 +6,7 @@ use ruma::serde::Base64;
 use ruma::signatures::{PublicKeyMap, PublicKeySet, verify_json};
 use ruma::{CanonicalJsonObject, CanonicalJsonValue, OwnedServerName, ServerName};
 
-/// Maximum validity of a key document, in milliseconds, whatever it states (server-server API, "Validating hashes and
+/// Maximum validity of a key, in milliseconds, whatever its document states (server-server API, "Validating hashes and
 /// signatures": at most seven days).
 const VALID_MS_MAX: u64 = 7 * 24 * 60 * 60 * 1_000;
 /// Length of an Ed25519 public key, in bytes.
@@ -17,7 +17,7 @@ const PUBLIC_BYTES: usize = 32;
 pub(super) struct Document {
     pub(super) server: OwnedServerName,
     pub(super) keys: Vec<ServerKeyRow>,
-    /// Its `valid_until_ts`, in milliseconds, capped.
+    /// Its `valid_until_ts`, in milliseconds.
     pub(super) valid_until_ms: Millis,
     /// The document in canonical JSON.
     pub(super) json: String,
@@ -81,7 +81,7 @@ fn check_signature(object: &CanonicalJsonObject, server: &ServerName, keys: &[Se
     let Some(CanonicalJsonValue::Object(all)) = object.get("signatures") else { return Err(unsigned()) };
     let Some(own) = all.get(server.as_str()) else { return Err(unsigned()) };
     let set: PublicKeySet = keys.iter().map(|key| (key.key_id.clone(), Base64::new(key.public.clone()))).collect();
-    // Signatures of notaries are checked elsewhere, so they are removed here.
+    // Only the server's own signatures count here; those of notaries are removed.
     let mut signed = object.clone();
     let own = CanonicalJsonValue::Object([(server.to_string(), own.clone())].into());
     signed.insert("signatures".into(), own);

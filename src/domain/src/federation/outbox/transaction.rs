@@ -1,4 +1,4 @@
-//! One transaction to another server: put together, sent, and what came of it (`PUT /_matrix/federation/v1/send/{txnId}`).
+//! One transaction: building it, sending it, and its result (`PUT /_matrix/federation/v1/send/{txnId}`).
 
 use std::collections::BTreeMap;
 
@@ -16,52 +16,52 @@ use crate::canonical;
 use crate::federation::Federation;
 use crate::federation::request::{ASK_WAIT, refused, whole};
 
-/// Complaints about single events that are logged for one transaction.
+/// Maximum of logged event errors for one transaction.
 const COMPLAINTS_LOGGED_MAX: usize = 5;
 
-/// What came of a transaction.
+/// The result of a transaction.
 #[derive(Debug)]
 pub(super) enum TransactionFate {
-    /// The server has it. With how many events it is not content, which is its own business.
+    /// The server accepted it, possibly with errors for single events. Those are not retried.
     Taken {
-        /// How many.
+        /// Number of events with an error.
         complaints: usize,
     },
-    /// The server is there, but objects to what was in it.
+    /// The server is reachable and refuses the content.
     Refused(String),
-    /// The server was not reached, or cannot take it now.
+    /// The server was not reached, or cannot accept it now.
     Failed {
-        /// Why, in words for an operator.
+        /// The reason, for the operator.
         why: String,
-        /// How long it wants to be left alone, if it says so.
+        /// `retry_after_ms` of the response, in milliseconds.
         retry_after_ms: Option<u64>,
     },
-    /// It was not even sent, for a reason of our own.
+    /// It was not sent, for a local reason.
     Unsent(Error),
 }
 
-/// What a transaction brings, as JSON.
+/// The JSON of a transaction's items.
 #[derive(Debug, Default)]
 struct Load {
     events: Vec<Box<RawValue>>,
     edus: Vec<Raw<Edu>>,
 }
 
-/// How carefully a transaction is put together.
+/// How items are checked while a transaction is built.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Care {
-    /// What is stored was checked when it was put down.
+    /// Not at all: stored items were checked on insertion.
     Usual,
-    /// Each item is checked, as the whole could not be signed.
+    /// Each item, because the transaction could not be signed.
     Each,
 }
 
 impl Federation {
-    /// Sends what `plan` says, of it as much as fits; `plan` then says what that was, and what had to be left out.
+    /// Sends as much of `plan` as fits; `plan` then holds what was sent and what was dropped.
     pub(super) async fn transact(&self, plan: &mut TransactionPlan) -> TransactionFate {
         match self.transact_with(plan, Care::Usual).await {
-            // One item that has no canonical form makes the whole transaction impossible to sign. It is found and left out:
-            // it would keep everything behind it from that server for ever.
+            // One item without a canonical JSON form makes the whole transaction unsignable. It is found and dropped,
+            // because it would block all later items for that server forever.
             TransactionFate::Unsent(error @ Error::Fault(_)) => {
                 tracing::warn!(server = %plan.to, %error, "A transaction could not be written; each item in it is checked.");
                 self.transact_with(plan, Care::Each).await
@@ -84,7 +84,7 @@ impl Federation {
         (request.pdus, request.edus) = (load.events, load.edus);
         let answer = match self.ask_streamed(&plan.to, request, ASK_WAIT).await {
             Ok(answer) => answer,
-            // With each item checked it is something else that is wrong: back-off, and the reason for the operator to see.
+            // With each item checked, the cause is a different one: back off, and report the reason to the operator.
             Err(error @ Error::Fault(_)) if care == Care::Usual => return TransactionFate::Unsent(error),
             Err(error) => return failed(error.to_string()),
         };
