@@ -140,7 +140,8 @@ impl Federation {
                 TransactionFate::Taken { complaints: complaints.count() }
             }
             (200..=299, None) => failed(format!("{} answered something that no homeserver answers.", plan.to)),
-            // Only a homeserver says so: what stands in front of one that is broken may answer any status.
+            // Only a Matrix error code shows that the homeserver itself refused: a reverse proxy before a broken one
+            // may return any status.
             (400 | 413..=422, Some(answer)) if answer.errcode.is_some() => TransactionFate::Refused(error()),
             (_, Some(answer)) => TransactionFate::Failed { why: error(), retry_after_ms: answer.retry_after_ms },
             (_, None) => failed(error()),
@@ -152,7 +153,7 @@ fn failed(why: String) -> TransactionFate {
     TransactionFate::Failed { why, retry_after_ms: None }
 }
 
-/// Stored text as JSON to be sent, or why it cannot be.
+/// Stored text as JSON, or why it cannot be sent.
 fn raw(json: String, care: Care) -> Result<Box<RawValue>, String> {
     if care == Care::Each {
         canonical::check("It", &json).map_err(|error| error.to_string())?;
@@ -160,10 +161,10 @@ fn raw(json: String, care: Care) -> Result<Box<RawValue>, String> {
     RawValue::from_string(json).map_err(|error| format!("It is not JSON: {error}"))
 }
 
-/// What is stored for a row: none for a row that is for nothing, an error for one that cannot be read.
+/// The stored text of a row: `None` for a row without content, an error for an unreadable one.
 type Stored = Option<Result<String, String>>;
 
-/// What is stored for as many rows as fit into a transaction, but at least for the first.
+/// The stored text of as many rows as fit into a transaction, and at least of the first.
 fn read_some(tx: &mut hearth_store::ReadTx<'_>, rows: &[Position]) -> Result<Vec<Stored>> {
     let (mut found, mut bytes) = (Vec::with_capacity(rows.len()), 0);
     for at in rows {
@@ -177,7 +178,7 @@ fn read_some(tx: &mut hearth_store::ReadTx<'_>, rows: &[Position]) -> Result<Vec
     Ok(found)
 }
 
-/// Any answer, good or bad, as far as it matters here.
+/// The fields used of a response, whether success or error.
 #[derive(Deserialize)]
 struct TransactionResponse {
     #[serde(default)]
@@ -187,13 +188,13 @@ struct TransactionResponse {
     retry_after_ms: Option<u64>,
 }
 
-/// What a server says of one event.
+/// The result for one event.
 #[derive(Deserialize)]
 struct PduResponse {
     error: Option<serde_json::Value>,
 }
 
-/// A number, or nothing for whatever else stands there.
+/// A number; `None` for any other value, because a malformed response must not fail the transaction.
 fn lenient_ms<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
     Ok(serde_json::Value::deserialize(deserializer)?.as_u64())
 }

@@ -1,4 +1,4 @@
-//! Device lists of other servers' users: asked for once, kept up to date, and asked for again when something may be missing.
+//! Device lists of remote users: fetched once, updated by EDUs, and fetched again after a possible gap.
 
 use hearth_base::Reason;
 use hearth_store::tables::memberships::Membership;
@@ -36,7 +36,7 @@ async fn a_list_is_asked_for_once_and_updates_follow_upon_it() {
     assert_eq!(world.devices_of(BOB).await, list(&[("A", "one"), ("B", "two")]));
     world.hears("b.example", "m.device_list_update", &[update("A", 12, &[9], None)]).await;
     assert_eq!(world.devices_of(BOB).await, list(&[("B", "two")]));
-    // The same again, as servers do when the answer got lost.
+    // A repeated EDU, as sent after a lost response.
     let before = world.core().store.position();
     world.hears("b.example", "m.device_list_update", &[update("A", 12, &[9], None)]).await;
     assert!(world.changed_since(before).await.is_empty());
