@@ -1,7 +1,7 @@
-//! The server's own signing key: made on the first start, kept in the database, never shipped.
+//! The server's signing keys: generated on the first start and stored in the database.
 //!
-//! `rotate` puts a new key in its place while the server runs. Keys that are out of use are published on, so that others can
-//! still check what was signed with them.
+//! `rotate` replaces the key while the server runs. Retired keys stay published, so that other servers can still
+//! verify old signatures.
 
 mod rotate;
 
@@ -19,34 +19,34 @@ use parking_lot::RwLock;
 use ruma::signatures::{Ed25519KeyPair, KeyPair};
 use sha2::{Digest, Sha256};
 
-/// PKCS#8 for Ed25519 is this and then the 32 secret bytes (RFC 8410, section 7).
+/// PKCS#8 for Ed25519 is this prefix and then the 32 secret bytes (RFC 8410, section 7).
 const PKCS8_PREFIX: [u8; 16] =
     [0x30, 0x2E, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2B, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
-/// Keys that one run of the server may use, one after the other.
+/// Maximum of keys that one run of the server may use, one after the other.
 const KEYS_PER_RUN_MAX: usize = 16;
 
-/// The key that signs events and requests, and those that did before.
+/// The current signing key of events and requests, and its predecessors.
 pub struct SigningKey {
-    /// In the order of use. Never taken out: whoever is signing holds a reference.
+    /// In order of use. Entries are never removed, because a concurrent signature holds a reference.
     pairs: [OnceLock<Ed25519KeyPair>; KEYS_PER_RUN_MAX],
-    /// Which of them is in use. The key is there before this names it.
+    /// Index of the current key. Stored after the key itself, so that it always points to a key.
     current: AtomicUsize,
     retired: RwLock<Vec<RetiredKey>>,
 }
 
-/// The public half of a key that is out of use.
+/// The public half of a retired key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RetiredKey {
     /// With its algorithm, such as `ed25519:h_Xy12ab`.
     pub id: String,
     /// The public key.
     pub public: [u8; 32],
-    /// When it was put out of use.
+    /// When it was retired, in milliseconds.
     pub expired_ms: Millis,
 }
 
 impl SigningKey {
-    /// The key in use; a fresh one when there is none yet.
+    /// Loads the current key; generates one when there is none.
     pub fn load_or_create(store: &Store, seams: &Seams) -> Result<Self> {
         let now_ms = seams.clock.now_ms();
         let random = seams.random.clone();
@@ -66,7 +66,7 @@ impl SigningKey {
         Ok(key)
     }
 
-    /// The key of 32 secret bytes.
+    /// Creates the key from 32 secret bytes.
     pub fn from_seed(seed: &[u8], id: String) -> Result<Self> {
         let pairs: [OnceLock<Ed25519KeyPair>; KEYS_PER_RUN_MAX] = Default::default();
         pairs[0].get_or_init({
@@ -76,28 +76,28 @@ impl SigningKey {
         Ok(Self { pairs, current: AtomicUsize::new(0), retired: RwLock::default() })
     }
 
-    /// For ruma's signing functions.
+    /// The current key pair, for ruma's signing functions.
     #[must_use]
     pub fn pair(&self) -> &Ed25519KeyPair {
         self.pairs[self.current.load(Ordering::Acquire)].get().expect("a key is set before `current` names it")
     }
 
-    /// The id of the key in use, with its algorithm.
+    /// The current key id, with its algorithm.
     #[must_use]
     pub fn id(&self) -> String {
         key_id(self.pair())
     }
 
-    /// A secret that follows from the key and `purpose` alone: it need not be kept, and whoever has not got the key cannot
-    /// guess it. It is the hash of a signature that nobody else gets to see: what is signed for others is JSON, and begins
-    /// with `{`. Another key gives other secrets.
+    /// Derives a secret from the key and `purpose`, which is not stored and cannot be computed without the key. It is
+    /// the hash of a signature that is never sent: signed JSON starts with `{`, and this input does not. It changes
+    /// when the key is rotated.
     #[must_use]
     pub fn derive(&self, purpose: &str) -> [u8; 32] {
         let text = format!("hearth secret: {purpose}");
         Sha256::digest(self.pair().sign(text.as_bytes()).as_bytes()).into()
     }
 
-    /// The keys that are out of use, oldest first.
+    /// Retired keys, oldest first.
     #[must_use]
     pub fn retired(&self) -> Vec<RetiredKey> {
         self.retired.read().clone()
@@ -119,7 +119,7 @@ fn pair_of(seed: &[u8], id: String) -> Result<Ed25519KeyPair> {
     Ed25519KeyPair::from_der(&der, id).map_err(|error| Error::fault("reading the signing key", error))
 }
 
-/// Makes a key and keeps it.
+/// Generates and stores a key.
 fn make(tx: &mut dyn Tx, random: &(dyn Random + 'static), now_ms: Millis) -> Result<SigningKeyRow> {
     let id = format!("h_{}", random.alphanumeric(6));
     let mut seed = vec![0; 32];

@@ -100,8 +100,8 @@ impl Federation {
         self.remote_room_cache.keep(room.to_owned(), Some(remote_room.clone()));
         for child in answer.children.into_iter().take(limits::HIERARCHY_ROOMS_MAX) {
             let Ok(child) = serde_json::from_value::<HierarchyRoom>(child) else { continue };
-            // Grandchildren are not part of this response, and rooms that are not children of the space were not
-            // requested.
+            // A child that is a space is skipped, because this response lacks its own children; rooms that are not
+            // children of the space were not requested.
             let is_child = remote_room.children.iter().any(|named| named.room == child.card.room_id);
             if is_child && child.card.room_type != Some(RoomType::Space) {
                 self.remote_room_cache.keep(child.card.room_id.clone(), Some(Arc::new(child.read())));

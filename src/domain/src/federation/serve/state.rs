@@ -13,7 +13,7 @@ use crate::federation::Federation;
 use crate::rooms::read::server_view::ServerView;
 use crate::rooms::state::snapshot;
 
-/// A state by the ids of its events, and of those of its auth chain.
+/// A state and its auth chain, by event ids.
 #[derive(Debug)]
 pub struct StateIdsServed {
     /// The state.
@@ -23,7 +23,7 @@ pub struct StateIdsServed {
 }
 
 impl Federation {
-    /// The state before an event. `M_NOT_FOUND` when the event is not known, or its state is not.
+    /// The state before an event. `M_NOT_FOUND` when the event or its state is unknown.
     pub async fn serve_state(
         &self,
         asker: &ServerName,
@@ -43,7 +43,7 @@ impl Federation {
         self.shows("serve_state", asker, room_id, look).await
     }
 
-    /// As [`Federation::serve_state`], by ids.
+    /// Same as [`Federation::serve_state`], by ids.
     pub async fn serve_state_ids(
         &self,
         asker: &ServerName,
