@@ -2,7 +2,7 @@
 //! whose invite they have rejected.
 //!
 //! Such a room is a row without state, or with the outdated state of an earlier stay. The member event is an outlier,
-//! and the user's membership follows from it and not from the state. Remote joins are in `enter`.
+//! and the user's membership follows from it and not from the state. Remote joins are in `remote_membership`.
 
 use std::sync::Arc;
 

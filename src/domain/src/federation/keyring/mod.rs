@@ -77,14 +77,14 @@ impl Keyring {
         Ok([(origin.to_string(), set)].into())
     }
 
-    /// Checks the signatures and the content hash of one event; see [`Known::verify`].
+    /// Checks the signatures and the content hash of one event; see [`KeySet::verify`].
     pub async fn verify_event(&self, event: &CanonicalJsonObject, rules: &RoomVersionRules) -> Result<Verified> {
         let wants = known::wanted_by(event, rules)?.into_iter().map(|(server, want)| (server, vec![want]));
         self.obtain(wants.collect(), Urgency::Present).await.verify(event, rules)
     }
 
     /// Obtains the keys for checking some events from memory, the database and the network: many servers concurrently,
-    /// within [`obtain::ALL_WAIT`] in all. A missing key is reported by the check of the event that needs it.
+    /// within [`gather::ALL_WAIT`] in all. A missing key is reported by the check of the event that needs it.
     /// Malformed events request nothing.
     pub async fn gather<'a>(
         &self,

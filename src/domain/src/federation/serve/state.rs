@@ -1,4 +1,5 @@
-//! `GET /state/{roomId}` and `GET /state_ids/{roomId}`: a room's state before an event, and the auth chain of that state.
+//! `GET /state/{roomId}` and `GET /state_ids/{roomId}`: a room's state before an event, and the auth chain of that
+//! state.
 
 use hearth_base::{Error, Result};
 use hearth_store::engine::Tx;

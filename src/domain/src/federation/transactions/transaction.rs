@@ -101,7 +101,7 @@ impl Federation {
             if may_bring(origin, &candidate) {
                 candidates.push((candidate, json));
             } else {
-                // Reported as success without a reason, because only a malicious server sends this.
+                // The response has no reason: a server that follows the protocol does not send such an event.
                 outcome.insert(event_id, Ok(()));
             }
         }
