@@ -1,4 +1,4 @@
-//! Which servers this one talks to at all: `[federation]` in the configuration.
+//! Servers that this one federates with: `[federation]` in the configuration.
 
 use hearth_base::{Error, Result};
 use ruma::ServerName;
@@ -6,7 +6,7 @@ use ruma::ServerName;
 use crate::core::Core;
 
 impl Core {
-    /// Refuses with `M_FORBIDDEN` servers that the configuration does not let in or out, and this server itself.
+    /// `M_FORBIDDEN` for servers that the configuration denies, and for this server itself.
     pub fn check_talks_to(&self, server: &ServerName) -> Result<()> {
         let config = &self.config.federation;
         if *server == *self.server_name {
@@ -23,7 +23,7 @@ impl Core {
     }
 }
 
-/// Whether a name from the configuration means this server: with its port or for any port, and `*.` for all names below.
+/// Whether a configured name matches a server: with its port or for any port, and `*.` for all subdomains.
 fn covers(name: &str, server: &ServerName) -> bool {
     let (name, whole, host) = (name.to_ascii_lowercase(), server.as_str().to_ascii_lowercase(), server.host());
     match name.strip_prefix("*.") {

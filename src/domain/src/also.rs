@@ -1,13 +1,13 @@
-//! What else belongs to a transaction: a note in the audit log, or that an action is to be finished. Given by whoever calls a use
-//! case, so that it is on disk together with what the use case writes, or not at all.
+//! Additional writes of a transaction: an audit log entry, or the row of a durable action. The caller of a use case
+//! passes them, so that both are committed together or not at all.
 
 use hearth_base::Result;
 use hearth_store::WriteTx;
 
-/// Runs in the transaction, after what it belongs to.
+/// Runs in the transaction, after the use case's own writes.
 pub(crate) type Also = Box<dyn FnOnce(&mut WriteTx<'_>) -> Result<()> + Send>;
 
-/// Nothing else.
+/// No additional writes.
 pub(crate) fn nothing() -> Also {
     Box::new(|_| Ok(()))
 }

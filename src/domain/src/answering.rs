@@ -1,7 +1,6 @@
-//! Lets the answer to a request overtake its echo. A client that sends an event and syncs at the same time has two connections
-//! to us; if it sees its own event in the sync before it has been told the event's id, it takes the event for somebody
-//! else's (client-server API, "Sending events to a room", transaction identifiers). So a sync of the device that sends is held
-//! back for as long as the request that it echoes is being answered.
+//! Delays the sync of a sending device until its send request is answered. A client that sends and syncs at the same
+//! time has two connections; if its own event arrives in the sync before it knows the event id, the client takes it
+//! for another user's event (client-server API, "Sending events to a room", transaction identifiers).
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -13,12 +12,12 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 
-/// The longest that a sync is held back: what takes longer is not waiting for its answer, but for something else.
+/// Maximum delay of a sync: a request that takes longer waits for something else than its response.
 const HELD_MAX: Duration = Duration::from_millis(250);
-/// How long the answer's bytes may be on their way to the client before the echo follows.
+/// Time for the response to reach the client before the sync follows.
 const HEAD_START: Duration = Duration::from_millis(3);
 
-/// The requests with an echo that are being answered.
+/// The running requests whose event may appear in a sync.
 #[derive(Debug, Default)]
 pub struct Answering {
     next: AtomicU64,
@@ -26,7 +25,7 @@ pub struct Answering {
     answered: Notify,
 }
 
-/// One request that is being answered; dropped when the answer is ready.
+/// Guard of a running request; dropped when the response is ready.
 #[derive(Debug)]
 pub struct Request {
     of: Arc<Answering>,
@@ -35,7 +34,7 @@ pub struct Request {
 }
 
 impl Answering {
-    /// Notes that a request of this device is being answered.
+    /// Registers a running request of this device.
     #[must_use]
     pub fn begin(self: &Arc<Self>, device: DeviceSn) -> Request {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
@@ -43,7 +42,7 @@ impl Answering {
         Request { of: Arc::clone(self), device, number }
     }
 
-    /// Waits until the requests of this device that are being answered now have their answers, and those a head start.
+    /// Waits until the current requests of this device are answered, and for the head start.
     pub async fn answered(&self, device: DeviceSn) {
         let now = self.next.load(Ordering::Relaxed);
         let is_pending =

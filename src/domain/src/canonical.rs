@@ -1,13 +1,13 @@
-//! Canonical JSON (appendices, "Canonical JSON"), checked before anything is taken that other servers are sent.
+//! Canonical JSON (appendices, "Canonical JSON"), checked on all input that is sent to other servers.
 //!
-//! A request to another server is signed over its canonical form. JSON that has none (fractions, integers beyond 2^53, lone
-//! surrogates) cannot be sent at all, so it must not get past the door through which it would come in.
+//! A federation request is signed over its canonical form. JSON without one (fractions, integers beyond 2^53, lone
+//! surrogates) cannot be sent at all, so it must be refused on input.
 
 use hearth_base::{Error, Result};
 use ruma::canonical_json::CanonicalJsonValue;
 
-/// Refuses with `M_BAD_JSON` what has no canonical form; `what` names it in the error. Of two equal keys the last counts, as
-/// for every other server.
+/// `M_BAD_JSON` for JSON without a canonical form; `what` names it in the error. Of two equal keys the last counts, as
+/// on every other server.
 pub(crate) fn check(what: &str, json: &str) -> Result<()> {
     let refused = |error| {
         Error::bad_json(format!("{what} is not canonical JSON (no fractions, integers within \u{b1}(2^53-1)): {error}"))
@@ -15,8 +15,8 @@ pub(crate) fn check(what: &str, json: &str) -> Result<()> {
     serde_json::from_str::<CanonicalJsonValue>(json).map(drop).map_err(refused)
 }
 
-/// Refuses with `M_BAD_JSON` what clients cannot parse (lone surrogates, nesting beyond 128 levels), although a shallow look
-/// takes it for JSON. Other servers send fractions to devices, which harm no one as long as they go no further.
+/// `M_BAD_JSON` for JSON that clients cannot parse (lone surrogates, nesting beyond 128 levels), although `RawValue`
+/// accepts it. Fractions are allowed: other servers send them to devices, and they go no further.
 pub(crate) fn check_readable(what: &str, json: &str) -> Result<()> {
     let refused = |error| Error::bad_json(format!("{what} is not JSON: {error}"));
     serde_json::from_str::<serde_json::Value>(json).map(drop).map_err(refused)

@@ -1,5 +1,5 @@
-//! What every part of the domain stands on: storage, time, chance, configuration, the server's name and key, the
-//! notifier, and the caches of things that never change. No use case lives here.
+//! Shared services of the domain: storage, clock, randomness, configuration, the server's name and key, the notifier,
+//! and caches of immutable data. It contains no use cases.
 
 use std::sync::Arc;
 
@@ -23,48 +23,48 @@ use crate::rooms::read::erased::ErasedUsers;
 use crate::rooms::read::history::OpenHistories;
 use crate::rooms::state::auth_chain::AuthEdges;
 
-/// Shared by all parts of the domain.
+/// Shared services of the domain.
 pub struct Core {
     /// The database.
     pub store: Store,
-    /// Time and chance.
+    /// Clock and random source.
     pub seams: Seams,
     /// The configuration.
     pub config: Arc<Config>,
-    /// The name that user ids of this server end in.
+    /// The server name in this server's user ids.
     pub server_name: OwnedServerName,
-    /// What events of this server are signed with.
+    /// The key that signs this server's events and requests.
     pub key: SigningKey,
-    /// Who sleeps, and what wakes them.
+    /// Wakes long polls.
     pub notifier: Arc<Notifier>,
-    /// Requests that are being answered, and whose echo must not come first.
+    /// Running send requests; delays the sync of their devices.
     pub answering: Arc<Answering>,
-    /// Events that were read lately.
+    /// Cache of recently read events.
     pub events: EventCache,
-    /// What other servers are to be told.
+    /// PDUs and EDUs for other servers.
     pub outgoing: Outgoing,
-    /// Rooms whose inbox has something new.
+    /// Rooms with new events in the inbox.
     pub incoming: Incoming,
-    /// Which local users are joined to a room.
+    /// Cache of joined local users by room.
     pub locals: LocalMembers,
-    /// Which rooms never had a strict history visibility.
+    /// Cache of rooms that never had a restrictive history visibility.
     pub open_histories: OpenHistories,
-    /// Which users asked to be forgotten.
+    /// Cache of users who deactivated their account with `erase`.
     pub erased: ErasedUsers,
-    /// Which servers rooms keep out.
+    /// Cache of server ACLs.
     pub acls: Acls,
-    /// What rooms' policy servers say.
+    /// Cache of policy server results.
     pub policies: Policies,
-    /// What authorises what.
+    /// Cache of auth event edges.
     pub auth_edges: AuthEdges,
-    /// Events that wait to be sent.
+    /// Delayed events (MSC4140).
     pub delayed: Delays,
-    /// The application services, as their registration files describe them.
+    /// Registrations of application services.
     pub appservices: Registrations,
 }
 
 impl Core {
-    /// Puts the foundation together; makes the server's signing key on the first start.
+    /// Creates the shared services; generates the server's signing key on the first start.
     pub fn new(store: Store, seams: Seams, config: Arc<Config>) -> Result<Arc<Self>> {
         let server_name = ServerName::parse(config.server.name.as_str())
             .map_err(|error| Error::fault("reading the server name from the configuration", error))?;
@@ -95,13 +95,13 @@ impl Core {
         }))
     }
 
-    /// What time it is.
+    /// The current time, in milliseconds since the epoch.
     #[must_use]
     pub fn now_ms(&self) -> Millis {
         self.seams.clock.now_ms()
     }
 
-    /// Whether a user is of this server.
+    /// Whether a user belongs to this server.
     #[must_use]
     pub fn is_local(&self, user: &UserId) -> bool {
         user.server_name() == &*self.server_name

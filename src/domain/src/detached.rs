@@ -1,6 +1,6 @@
-//! Work that goes on when the client that asked for it hangs up: an action that has begun is finished (`actions`), and a fetch is of
-//! use to others. Each piece has its own limit of time; what it writes it writes in whole transactions. A stop of the server waits
-//! a little for actions, and for nothing else.
+//! Work that continues when its client hangs up: a started action (`actions`), and a fetch whose result is useful to
+//! others. Each has its own time limit and writes whole transactions only. Shutdown waits briefly for actions, and for
+//! nothing else.
 
 use std::future::Future;
 

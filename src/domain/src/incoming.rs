@@ -1,11 +1,11 @@
-//! Rooms in whose inbox a write has put something by itself: told to the worker of the inbox after the commit. What is lost of
-//! this with the memory is found at the next start, when the inbox is read.
+//! Rooms with inbox rows that a write has inserted by itself: passed to the inbox worker after the commit. After a
+//! crash the list is lost; the next start reads the inbox instead.
 
 use hearth_store::ids::RoomSn;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-/// The rooms.
+/// Rooms with new inbox rows.
 #[derive(Debug, Default)]
 pub struct Incoming {
     rooms: Mutex<Vec<RoomSn>>,
@@ -13,13 +13,13 @@ pub struct Incoming {
 }
 
 impl Incoming {
-    /// Tells of a room. Called after the commit.
+    /// Adds a room. Called after the commit, so that the worker finds the row.
     pub(crate) fn tell(&self, room: RoomSn) {
         self.rooms.lock().push(room);
         self.bell.notify_one();
     }
 
-    /// Waits until there is one, and takes all.
+    /// Waits for rooms, and takes all.
     pub(crate) async fn rooms(&self) -> Vec<RoomSn> {
         loop {
             self.bell.notified().await;

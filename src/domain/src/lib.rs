@@ -1,7 +1,8 @@
-//! What a homeserver does: accounts, devices, rooms, sync, keys, push, presence, media. No SQL text, no HTTP.
+//! The domain of a homeserver: accounts, devices, rooms, sync, keys, push, presence, media. No SQL text, no HTTP.
 //!
-//! Folders call downward only: `actions`, the front door to what users do, uses all others; `sync` and `push` use `rooms`, `rooms` uses `accounts` and `devices`, and `rooms/event` and
-//! `rooms/state` use nobody. News travels upward through the database and the notifier, never through calls.
+//! Dependencies go one way: `actions`, the entry point, uses all others; `sync` and `push` use `rooms`, `rooms` uses
+//! `accounts` and `devices`, and `rooms/event` and `rooms/state` use none. Changes propagate upwards through the
+//! database and the notifier, never through calls.
 
 pub mod accounts;
 pub mod actions;
@@ -42,57 +43,57 @@ pub use requester::Requester;
 
 use std::sync::Arc;
 
-/// All use cases of the server, one field for each part of the domain.
+/// All services of the server, one field for each.
 #[derive(Debug)]
 pub struct Domain {
-    /// What all parts stand on.
+    /// Shared services.
     pub core: Arc<Core>,
-    /// What users and administrators do.
+    /// Actions of users and administrators.
     pub actions: Arc<actions::Actions>,
-    /// How often things may be done.
+    /// Rate limits.
     pub rates: Arc<rates::Rates>,
-    /// What users do with their devices.
+    /// Device management.
     pub devices: Arc<devices::Devices>,
-    /// Accounts, log-ins, passwords.
+    /// Accounts, logins and passwords.
     pub accounts: Arc<accounts::Accounts>,
-    /// What bridges and bots do that people do not.
+    /// The application service API for bridges and bots.
     pub appservices: appservices::Appservices,
-    /// Proving again who one is.
+    /// User-interactive authentication.
     pub uia: uia::Uia,
-    /// What users do in rooms.
+    /// Rooms and their events.
     pub rooms: Arc<rooms::Rooms>,
-    /// Events that are sent later.
+    /// Delayed events (MSC4140).
     pub delayed: Arc<rooms::delayed::Delayed>,
-    /// What calls need.
+    /// TURN credentials and allocations for calls.
     pub calls: Arc<calls::Calls>,
-    /// What group calls need.
+    /// Group calls (MatrixRTC).
     pub rtc: Arc<rtc::Rtc>,
-    /// Leaves of group calls that were handed over.
+    /// Leave events of group calls that clients delegated to the server.
     pub leaves: Arc<rtc::leave::Leaves>,
-    /// What users keep with the server for themselves.
+    /// Profiles, account data, tags and push rules.
     pub personal: Arc<personal::Personal>,
-    /// Keys, backups and messages between devices.
+    /// Keys, key backups and to-device messages.
     pub crypto: Arc<crypto::Crypto>,
-    /// Uploads, downloads, thumbnails.
+    /// Uploads, downloads and thumbnails.
     pub media: Arc<media::Media>,
-    /// What the operator sees and does.
+    /// The admin API's services.
     pub admin: Arc<admin::Admin>,
-    /// Who is typing where.
+    /// Typing notifications.
     pub typing: Arc<ephemeral::Typing>,
-    /// Who is there.
+    /// Presence.
     pub presence: Arc<ephemeral::PresenceBook>,
-    /// What is unread.
+    /// Unread counts.
     pub counter: Arc<push::counts::Counter>,
-    /// What users were notified of.
+    /// Push notification history.
     pub notified: push::notified::Notified,
-    /// What is new.
+    /// The sync endpoints.
     pub sync: Arc<sync::Sync>,
     /// Other homeservers.
     pub federation: Arc<federation::Federation>,
 }
 
 impl Domain {
-    /// Builds every part on the foundation. `network` leads to other homeservers.
+    /// Creates all services. `network` reaches other homeservers.
     pub fn new(core: Arc<Core>, network: Arc<dyn ports::Network>) -> hearth_base::Result<Arc<Self>> {
         let rates = Arc::new(rates::Rates::new(core.config.clone(), core.seams.clock.clone()));
         let devices = Arc::new(devices::Devices::new(core.clone()));

@@ -1,8 +1,8 @@
-//! Wakes sleepers with a position, never with data: whoever wakes reads the database.
+//! Wakes long polls with a position, never with data: a woken task reads the database.
 //!
-//! Also remembers, since the start of the process, when something last happened for a user or in a room, so that a
-//! question with the answer "nothing new" costs no database read. What happened before the start is not known here:
-//! [`Notifier::floor`] says from where on it is.
+//! It also remembers, since the start of the process, the last change for each user and room, so that a sync without
+//! changes needs no database read. Changes before the start are unknown here: [`Notifier::floor`] is the position from
+//! which on it is complete.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,7 +12,7 @@ use hearth_store::ids::{RoomSn, UserSn};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 
-/// The one notifier of a server.
+/// The notifier of a server.
 #[derive(Debug)]
 pub struct Notifier {
     floor: Position,
@@ -25,12 +25,12 @@ pub struct Notifier {
     membership: Notify,
 }
 
-/// A sleeper's subscription to one user's news.
+/// A long poll's subscription to changes for one user.
 #[derive(Debug)]
 pub struct Subscription(watch::Receiver<Position>);
 
 impl Notifier {
-    /// A notifier that knows of everything after `floor`.
+    /// A notifier that is complete after `floor`.
     #[must_use]
     pub fn new(floor: Position) -> Self {
         Self {
@@ -45,20 +45,20 @@ impl Notifier {
         }
     }
 
-    /// News at or before this position are unknown here and must be looked up.
+    /// Changes at or before this position are unknown here and must be read from the database.
     #[must_use]
     pub fn floor(&self) -> Position {
         self.floor
     }
 
-    /// Notes that there is something for these users at `at`. Called as an effect of the commit that makes it readable;
-    /// they are woken when its position is published.
+    /// Notes a change for these users at `at`. Called as an effect of the commit; the users are woken when the
+    /// position is published.
     pub fn wake(&self, users: &[UserSn], at: Position) {
         self.due.lock().extend(users.iter().map(|user| (*user, at)));
     }
 
-    /// Wakes whom [`Self::wake`] noted. Called when the position they are woken for has been published: before, they would
-    /// find nothing and go back to sleep.
+    /// Wakes the users of [`Self::wake`]. Called after their position is published: earlier, they would find nothing
+    /// and sleep again.
     pub fn published(&self) {
         let due = std::mem::take(&mut *self.due.lock());
         if due.is_empty() {
@@ -75,7 +75,7 @@ impl Notifier {
         }
     }
 
-    /// Notes that something happened in a room at `at`, which wakes these users.
+    /// Notes a change in a room at `at`, and wakes these users.
     pub fn wake_room(&self, room: RoomSn, users: &[UserSn], at: Position) {
         {
             let mut rooms = self.rooms.lock();
@@ -85,70 +85,74 @@ impl Notifier {
         self.wake(users, at);
     }
 
-    /// When there last was something for a user; the floor if there was nothing since the start.
+    /// The position of the last change for a user; the floor if there was none since the start.
     #[cfg(test)]
     pub(crate) fn newest_for(&self, user: UserSn) -> Position {
         self.users.lock().get(&user).map_or(self.floor, |topic| *topic.borrow())
     }
 
-    /// When something last happened in a room; the floor if nothing did since the start.
+    /// The position of the last change in a room; the floor if there was none since the start.
     #[must_use]
     pub fn newest_in(&self, room: RoomSn) -> Position {
         self.rooms.lock().get(&room).copied().unwrap_or(self.floor)
     }
 
-    /// Notes that memberships have changed, and wakes who waits in [`Self::membership_news`].
+    /// Notes a membership change, and wakes the waiter of [`Self::membership_news`].
     pub fn membership_changed(&self) {
         self.membership.notify_one();
     }
 
-    /// Sleeps until a membership has changed somewhere. For one sleeper: presence, which new neighbours are told of.
+    /// Waits for a membership change in any room. Single waiter: presence, which must reach users who now share a
+    /// room.
     pub async fn membership_news(&self) {
         self.membership.notified().await;
     }
 
-    /// Notes that an account was locked, closed, or opened again, and wakes who waits in [`Self::standing_news`].
+    /// Notes that an account was locked, deactivated or reactivated, and wakes the waiter of
+    /// [`Self::account_status_changes`].
     pub fn account_status_changed(&self, user: UserSn) {
         self.account_statuses.lock().insert(user);
         self.membership_status.notify_one();
     }
 
-    /// Sleeps until an account's standing has changed. For one sleeper: the relay, which knows people by their credentials.
+    /// Waits for a change of an account's status. Single waiter: the TURN relay, which identifies users by their
+    /// credentials.
     pub async fn account_status_changes(&self) {
         self.membership_status.notified().await;
     }
 
-    /// Whose standing has changed since this was last asked.
+    /// The users whose account status has changed since the last call.
     #[must_use]
     pub fn take_account_status_changes(&self) -> BTreeSet<UserSn> {
         std::mem::take(&mut *self.account_statuses.lock())
     }
 
-    /// Wakes everyone for good: the server stops, and whoever waits should answer with what there is.
+    /// Wakes all waiters permanently at shutdown, so that long polls respond with what there is.
     pub fn close(&self) {
         self.closed.store(true, Ordering::Release);
-        // A subscription whose sender is gone does not sleep.
+        // A subscription without a sender does not block.
         self.users.lock().clear();
     }
 
-    /// Whether the server stops, so that there is nothing left to wait for. A long poll that wakes and finds no news looks
-    /// here before it goes back to sleep.
+    /// Whether the server is shutting down. A long poll that wakes without a change checks this before it sleeps
+    /// again.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.closed.load(Ordering::Acquire)
     }
 
-    /// Whether anybody sleeps until there is something for this user: a client of theirs is connected.
+    /// Whether a client of the user is waiting for changes.
     #[must_use]
     pub fn is_awaited(&self, user: UserSn) -> bool {
         self.users.lock().get(&user).is_some_and(|topic| topic.receiver_count() > 0)
     }
 
-    /// Subscribes to a user's news. Subscribe first, read the database then, sleep last: nothing is missed.
+    /// Subscribes to a user's changes. Subscribe first, then read the database, then wait: this order misses no
+    /// change.
     #[must_use]
     pub fn subscribe(&self, user: UserSn) -> Subscription {
         let mut topics = self.users.lock();
-        // Looked at under the lock: whoever came before the end was woken by it.
+        // Checked under the lock: a subscription made before the close was woken by it.
         if self.is_closed() {
             return Subscription(watch::Sender::new(self.floor).subscribe());
         }
@@ -158,9 +162,9 @@ impl Notifier {
 }
 
 impl Subscription {
-    /// Sleeps until there is something after `after`; returns at once if there already is.
+    /// Waits for a change after `after`; returns at once if there already is one.
     pub async fn news_after(&mut self, after: Position) {
-        // An error means that the notifier is gone: the server stops, and there is nothing to wait for.
+        // An error means that the sender is gone: the server stops, and no change will come.
         let _ = self.0.wait_for(|newest| *newest > after).await;
     }
 }

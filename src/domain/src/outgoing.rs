@@ -1,8 +1,8 @@
-//! What this server has to tell others: put down in the transaction that makes it so, or, what need not survive a restart,
-//! handed on in memory.
+//! Outgoing PDUs and EDUs: durable ones are inserted in the transaction that causes them, ephemeral ones are passed on
+//! in memory.
 //!
-//! This is the slot that every part of the domain drops its news into. Taking them out and sending them is the business of
-//! `federation/outbox`; until that runs, what is durable waits in the database and the rest is dropped.
+//! All domain services write here. `federation/outbox` takes the items and sends them; until it runs, durable items
+//! wait in the database and ephemeral ones are dropped.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,45 +20,45 @@ use crate::core::Core;
 use crate::rooms::load::Event;
 use crate::rooms::servers::Servers;
 
-/// What is only worth telling while it is fresh. Newer news of the same kind about the same thing replace older ones.
+/// An EDU that is not durable. A newer one about the same thing replaces it.
 #[derive(Debug, Clone)]
 pub enum EphemeralEdu {
-    /// Somebody of this server types in a room, or no longer does.
+    /// A local user starts or stops typing.
     Typing {
-        /// The room.
+        /// The room of the notification.
         room: OwnedRoomId,
-        /// Who.
+        /// The typing user.
         user: OwnedUserId,
-        /// Whether they type.
+        /// Whether they are typing.
         typing: bool,
     },
-    /// Somebody of this server has read up to an event.
+    /// A local user has read up to an event.
     Receipt {
-        /// The room.
+        /// The room of the receipt.
         room: OwnedRoomId,
-        /// Who.
+        /// The reading user.
         user: OwnedUserId,
-        /// The thread, `main`, or none for a receipt of the whole room.
+        /// The thread, `main`, or `None` for an unthreaded receipt.
         thread: Option<String>,
-        /// Up to which event.
+        /// The last read event.
         event: OwnedEventId,
-        /// When.
+        /// Time of the receipt, in milliseconds.
         at_ms: Millis,
     },
-    /// Somebody of this server is there, or not.
+    /// A presence update of a local user.
     Presence(PresenceUpdate),
 }
 
-/// One piece of news on its way to the sender.
+/// One item on its way to the outbox.
 #[derive(Debug)]
 pub(crate) enum OutgoingItem {
-    /// Durable, and committed.
+    /// A durable item, committed.
     Row(Position, OutgoingKind, Servers),
-    /// In memory only.
+    /// An item in memory only.
     Ephemeral(Arc<[OwnedServerName]>, Arc<EphemeralEdu>),
 }
 
-/// The slot.
+/// The queue between the domain and the outbox.
 #[derive(Debug, Default)]
 pub struct Outgoing {
     open: AtomicBool,
@@ -67,7 +67,7 @@ pub struct Outgoing {
 }
 
 impl Outgoing {
-    /// Puts an event down for these servers. `at` is a position that no other news have.
+    /// Inserts an event for these servers. No other item may use the position `at`.
     pub(crate) fn event(
         &self,
         core: &Arc<Core>,
@@ -85,11 +85,11 @@ impl Outgoing {
         Ok(())
     }
 
-    /// Puts something that is no event down for these servers, to be sent however long it takes: messages to devices, changes
-    /// of device lists and of signing keys. An update of the same device or keys replaces what a server has not got yet.
+    /// Inserts a durable EDU for these servers: to-device messages, device list updates and cross-signing key updates.
+    /// An update of the same device or keys replaces an undelivered one.
     ///
-    /// Servers that the configuration keeps out, and this one, are passed over. Refuses with `M_TOO_LARGE` beyond
-    /// [`limits::EDU_BYTES_MAX`], with `M_BAD_JSON` what is not canonical JSON: no transaction with it could be signed.
+    /// Servers denied by the configuration, and this one, are skipped. `M_TOO_LARGE` beyond [`limits::EDU_BYTES_MAX`],
+    /// `M_BAD_JSON` without a canonical form: a transaction with it could not be signed.
     pub fn edu<'a>(
         &self,
         core: &Arc<Core>,
@@ -115,7 +115,7 @@ impl Outgoing {
         Ok(())
     }
 
-    /// Hands on something that need not survive a restart. To servers that cannot be reached it never gets, or late.
+    /// Passes on an ephemeral EDU. An unreachable server gets it late or never.
     pub fn ephemeral(&self, to: Arc<[OwnedServerName]>, news: EphemeralEdu) {
         if !to.is_empty() {
             self.post(OutgoingItem::Ephemeral(to, Arc::new(news)));
@@ -123,42 +123,43 @@ impl Outgoing {
     }
 
     fn post(&self, posted: OutgoingItem) {
-        // Whoever opens the slot reads the database afterwards, and finds there what was not posted.
+        // When the queue is closed, the item need not be posted: the outbox opens it before reading the database and
+        // finds the row there.
         if self.open.load(Ordering::Acquire) {
             self.posted.lock().push(posted);
             self.ring();
         }
     }
 
-    /// From now on news are kept until they are taken.
+    /// Starts queueing items.
     pub(crate) fn open(&self) {
         self.open.store(true, Ordering::Release);
     }
 
-    /// From now on news are not kept, and those that nobody took are dropped.
+    /// Stops queueing items, and drops the queued ones.
     pub(crate) fn close(&self) {
         self.open.store(false, Ordering::Release);
         self.posted.lock().clear();
     }
 
-    /// Takes what there is.
+    /// Takes all queued items.
     pub(crate) fn take(&self) -> Vec<OutgoingItem> {
         std::mem::take(&mut *self.posted.lock())
     }
 
-    /// Wakes the sender.
+    /// Wakes the outbox.
     pub(crate) fn ring(&self) {
         self.bell.notify_one();
     }
 
-    /// Sleeps until there is something, or [`Self::ring`] was called since this last returned.
+    /// Waits for an item, or for a [`Self::ring`] since the last return.
     pub(crate) async fn rung(&self) {
         self.bell.notified().await;
     }
 }
 
-/// What makes an older EDU superfluous: a newer one with the same key. A server that misses an update of a device list in
-/// between notices, and asks for the whole list (server-server API, "Device Management").
+/// The key under which a newer EDU replaces an older one. A server that misses a device list update detects the gap,
+/// and fetches the whole list (server-server API, "Device Management").
 fn coalesce_key(edu: &Edu) -> Option<String> {
     match edu {
         Edu::DeviceListUpdate(update) => Some(format!("device {} {}", update.user_id, update.device_id)),

@@ -1,5 +1,5 @@
-//! The outside world, as the domain sees it: what it asks of others, and nothing of how they are reached. The crate `remote`
-//! has the real network; tests put a faulty one in its place, so that many servers can live in one process.
+//! Ports to the outside, as the domain uses them. The crate `remote` implements the network; tests replace it by a
+//! faulty one, so that many servers can run in one process.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -12,33 +12,33 @@ use ruma::OwnedServerName;
 /// A future that a trait object can return.
 pub type Eventually<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
-/// The body of an answer, in the pieces in which it comes; a file need not fit into memory.
+/// The body of a response as a stream; a file need not fit into memory.
 pub type Pieces = Pin<Box<dyn futures_util::Stream<Item = Result<Bytes>> + Send>>;
 
-/// A request to another homeserver, signed and ready to go.
+/// A serialised and signed request to another homeserver.
 #[derive(Debug, Clone)]
 pub struct Call {
-    /// The homeserver, by its server name; finding its address is the network's business.
+    /// The server name of the homeserver; the network resolves its address.
     pub to: OwnedServerName,
-    /// `GET`, `POST`, `PUT`.
+    /// The HTTP method: `GET`, `POST`, `PUT`.
     pub method: String,
     /// Path and query.
     pub target: String,
-    /// The `Authorization` header, for calls that are signed.
+    /// The `Authorization` header of a signed request.
     pub authorization: Option<String>,
-    /// The body; empty for none. It is JSON.
+    /// The JSON body; empty for none.
     pub body: Bytes,
-    /// How long all of it may take, up to the last byte of the answer's head.
+    /// Time limit up to the last byte of the response head.
     pub wait: Duration,
 }
 
-/// What came back.
+/// A response.
 pub struct RemoteResponse {
     /// HTTP status.
     pub status: u16,
-    /// `Content-Type`, if it was text.
+    /// `Content-Type`, if it was valid text.
     pub content_type: Option<String>,
-    /// The body.
+    /// The body as a stream.
     pub body: Pieces,
 }
 
@@ -48,53 +48,52 @@ impl std::fmt::Debug for RemoteResponse {
     }
 }
 
-/// Other homeservers, and the web that they send us to.
+/// Access to other homeservers, and to the URLs that they redirect to.
 pub trait Network: Send + Sync + std::fmt::Debug {
-    /// Sends a call and returns what was answered, whatever the status.
+    /// Sends a request and returns the response, whatever its status.
     ///
-    /// Refuses with `M_CONNECTION_FAILED` when the server cannot be found or reached; the message says why, in words for an
-    /// operator.
+    /// `M_CONNECTION_FAILED` when the server cannot be resolved or reached; the message is for an operator.
     fn call(&self, call: Call) -> Eventually<Result<RemoteResponse>>;
 
-    /// Fetches a URL that another server has sent us to for a file, following redirects, under the same guard.
+    /// Fetches a file from a URL that another server redirected to. Follows redirects, with the same address checks.
     fn fetch(&self, url: String, wait: Duration) -> Eventually<Result<RemoteResponse>>;
 
-    /// Forgets what is known about where a server is, and closes what is open to it: before an operator's "try again now".
+    /// Clears the resolved address of a server and closes its connections, for an operator's "retry now".
     fn forget(&self, _server: &ruma::ServerName) {}
 }
 
-/// Those who ask the policy servers of rooms.
+/// The policy server client for rooms.
 pub trait PolicyServerClient: Send + Sync + std::fmt::Debug {
-    /// Has a policy server sign an event (canonical JSON), and gives the signature, which nobody has checked.
+    /// Requests a policy server's signature for an event (canonical JSON), and returns the unchecked signature.
     ///
-    /// Refuses with `M_FORBIDDEN` what the policy server does not want, with `M_CONNECTION_FAILED` when it does not answer.
+    /// `M_FORBIDDEN` when the policy server refuses the event, `M_CONNECTION_FAILED` when it does not answer.
     fn sign(&self, via: OwnedServerName, event: Vec<u8>) -> Eventually<Result<String>>;
 }
 
-/// A program that the operator has named by its address, which may be on this machine: the SFU of group calls. No stranger has a say
-/// in where these requests go, so nothing forbids them private addresses; redirects are not followed.
+/// A service at an address that the operator configured, possibly on this machine: the SFU of group calls. Remote
+/// servers do not influence these URLs, so private addresses are allowed; redirects are not followed.
 pub trait Appointed: Send + Sync + std::fmt::Debug {
-    /// Sends a request to an `http` or `https` URL; up to the last byte of the answer's head it may take `wait`.
+    /// Sends a request to an `http` or `https` URL; `wait` limits the time up to the last byte of the response head.
     ///
-    /// Refuses with `M_CONNECTION_FAILED` when there is no answer; the message says why, in words for an operator.
+    /// `M_CONNECTION_FAILED` without a response; the message is for an operator.
     fn send(&self, request: http::Request<Bytes>, wait: Duration) -> Eventually<Result<RemoteResponse>>;
 
-    /// Sends a request that asks to go on in another protocol, to an `http` URL, on a connection of its own.
+    /// Sends an upgrade request to an `http` URL, on its own connection.
     ///
-    /// Refuses as [`Appointed::send`].
+    /// Errors as for [`Appointed::send`].
     fn switch(&self, request: http::Request<()>, wait: Duration) -> Eventually<Result<Switched>>;
 }
 
-/// Bytes both ways.
+/// A bidirectional byte stream.
 pub trait Duplex: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin {}
 
 impl<T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin> Duplex for T {}
 
-/// What came of [`Appointed::switch`].
+/// The result of [`Appointed::switch`].
 pub enum Switched {
-    /// The other protocol begins: the head of the answer, and the connection.
+    /// The protocol was switched: the response head, and the connection.
     Yes(http::response::Parts, Box<dyn Duplex>),
-    /// It does not.
+    /// The server refused to switch.
     No(RemoteResponse),
 }
 
@@ -107,7 +106,7 @@ impl std::fmt::Debug for Switched {
     }
 }
 
-/// A network that leads nowhere: for a server that does not talk to others, and for tests that need none.
+/// A network without any server: for a server without federation, and for tests.
 #[derive(Debug)]
 pub struct Nowhere;
 

@@ -1,7 +1,7 @@
-//! How often things may be done: a token bucket for each kind and each user, address, or name.
+//! Rate limits: a token bucket for each kind and each user, address, or name.
 //!
-//! A bucket is one number: the time at which it is full again. A bucket that is full needs no number, so memory follows
-//! those who were active lately, up to a bound. Nothing here is written to disk: a restart fills all buckets.
+//! A bucket is one number: the time at which it is full again. A full bucket needs no entry, so memory is proportional
+//! to recently active users, up to a bound. Nothing is stored on disk: a restart fills all buckets.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -14,48 +14,48 @@ use parking_lot::Mutex;
 
 use crate::Requester;
 
-/// Buckets that are remembered; beyond it the full ones are forgotten, then those that fill up soonest.
+/// Maximum of stored buckets; beyond it full ones are dropped first, then those that fill up soonest.
 const BUCKETS_MAX: usize = 50_000;
 
-/// What is counted.
+/// A rate-limited kind of request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Rate {
-    /// Nothing: reading, and what is bounded elsewhere.
+    /// Not limited: reads, and requests that are bounded elsewhere.
     None,
     /// Logging in, and other uses of a password.
     Login,
-    /// Making accounts.
+    /// Registering accounts.
     Registration,
     /// Sending events.
     Message,
     /// Joining rooms and knocking.
     Join,
-    /// Inviting.
+    /// Sending invites.
     Invite,
-    /// Making rooms.
+    /// Creating rooms.
     CreateRoom,
     /// Uploading media.
     MediaUpload,
-    /// Uploading, asking for and claiming keys.
+    /// Uploading, querying and claiming keys.
     Keys,
     /// Searching.
     Search,
     /// Requests of other homeservers.
     Federation,
-    /// Requests in the name of another homeserver that it has not signed, or whose signature cannot be checked.
+    /// Requests on behalf of another homeserver without a signature, or with one that cannot be checked.
     FederationUnproven,
-    /// Sending messages from device to device.
+    /// Sending to-device messages.
     ToDevice,
     /// Reading and writing key backups and dehydrated devices.
     KeyBackup,
-    /// Requests that say nothing of who sends them.
+    /// Requests without authentication.
     Unauthenticated,
-    /// Everything else that writes.
+    /// All other writes.
     Other,
 }
 
 impl Rate {
-    /// Its key in `[rate_limits]`; none for what has no limit.
+    /// Its key in `[rate_limits]`; `None` without a limit.
     #[must_use]
     pub fn key(self) -> Option<&'static str> {
         Some(match self {
@@ -79,18 +79,18 @@ impl Rate {
     }
 }
 
-/// Whose bucket it is.
+/// The owner of a bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RateSubject {
-    /// A user's.
+    /// A local user.
     User(UserSn),
-    /// An IPv4 address's.
+    /// An IPv4 address.
     V4([u8; 4]),
-    /// An IPv6 network's: a household has a /64.
+    /// An IPv6 /64 network, because a household has one.
     V6([u8; 8]),
-    /// That of a name, such as another server's or a tried account's, by its hash.
+    /// A name, such as a server name or the user name of a login attempt, by its hash.
     Name(i64),
-    /// That of everybody whose address is not known.
+    /// All requests with an unknown address.
     Unknown,
 }
 
@@ -124,7 +124,7 @@ pub struct Rates {
 }
 
 impl Rates {
-    /// Full buckets.
+    /// Creates full buckets.
     #[must_use]
     pub fn new(config: Arc<Config>, clock: Arc<dyn Clock>) -> Self {
         Self { config, clock, full_at_us: Mutex::default() }
@@ -153,17 +153,17 @@ impl Rates {
         limits.enabled.then_some(limit)
     }
 
-    /// Takes a permit out of a bucket; refuses with `M_LIMIT_EXCEEDED` when there is none.
+    /// Takes a token from a bucket; `M_LIMIT_EXCEEDED` when it is empty.
     pub fn take(&self, rate: Rate, whose: RateSubject) -> Result<()> {
         self.ask(rate, whose, true)
     }
 
-    /// As [`Rates::take`] for a user; application services may be exempt.
+    /// Same as [`Rates::take`] for a user; application services may be exempt.
     pub fn take_of(&self, rate: Rate, who: &Requester) -> Result<()> {
         if who.is_unlimited() { Ok(()) } else { self.take(rate, RateSubject::User(who.user)) }
     }
 
-    /// Refuses when a bucket is empty, and leaves it as it is: for what counts only when it fails.
+    /// `M_LIMIT_EXCEEDED` when a bucket is empty, without taking a token: for requests that only count when they fail.
     pub fn peek(&self, rate: Rate, whose: RateSubject) -> Result<()> {
         self.ask(rate, whose, false)
     }
@@ -174,7 +174,7 @@ impl Rates {
         let capacity_us = permit_us.saturating_mul(limit.burst.into());
         let now_us = self.clock.now_ms().saturating_mul(1_000);
         let mut buckets = self.full_at_us.lock();
-        // A clock that was set back must not keep anybody waiting for longer than an empty bucket does.
+        // After the clock is set back, no request waits longer than for an empty bucket.
         let full_at_us = buckets.get(&(rate, whose)).map_or(now_us, |at| (*at).clamp(now_us, now_us + capacity_us));
         let after_us = full_at_us.saturating_add(permit_us);
         if let Some(wait_us) = after_us.checked_sub(now_us + capacity_us).filter(|wait_us| *wait_us > 0) {
@@ -192,7 +192,7 @@ impl Rates {
     }
 }
 
-/// How long a permit takes to grow back.
+/// Time to refill one token.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,

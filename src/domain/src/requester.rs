@@ -1,4 +1,4 @@
-//! Who asks: the result of authentication, which every use case of a user takes.
+//! The requester: the result of authentication, an argument of every action of a user.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use ruma::{OwnedDeviceId, OwnedUserId, UserId};
 
 use crate::appservices::Registration;
 
-/// An authenticated user of this server, on one of their devices.
+/// An authenticated local user on one of their devices.
 #[derive(Debug, Clone)]
 pub struct Requester {
     /// The user's serial number.
@@ -19,20 +19,20 @@ pub struct Requester {
     pub device: DeviceSn,
     /// The device.
     pub device_id: OwnedDeviceId,
-    /// May administer the server.
+    /// Whether the user is a server administrator.
     pub admin: bool,
-    /// Registered as a guest, who may do little.
+    /// Whether the account is a guest account, with restricted access.
     pub guest: bool,
-    /// Locked by an administrator: may do nothing but log out.
+    /// Locked by an administrator: may only log out.
     pub locked: bool,
-    /// Suspended by an administrator: may read, leave and take back, and nothing else.
+    /// Suspended by an administrator: may only read, leave rooms and redact own events.
     pub suspended: bool,
-    /// The application service that asks in the user's name; none when the user asks.
+    /// The application service that acts for the user; `None` for the user's own requests.
     pub appservice: Option<Arc<Registration>>,
 }
 
 impl Requester {
-    /// Refuses with `M_FORBIDDEN` when `user` is somebody else: for paths that name the user they act on.
+    /// `M_FORBIDDEN` when `user` is another user: for endpoints with the user id in the path.
     pub fn must_be(&self, user: &UserId) -> Result<()> {
         if *self.user_id == *user {
             return Ok(());
@@ -40,12 +40,13 @@ impl Requester {
         Err(Error::forbidden(format!("You are {}, and this belongs to {user}.", self.user_id)))
     }
 
-    /// Refuses with `M_FORBIDDEN` whoever does not administer the server.
+    /// `M_FORBIDDEN` without administrator rights.
     pub fn must_administer(&self) -> Result<()> {
         if self.admin { Ok(()) } else { Err(Error::forbidden("Only an administrator of this server can do this.")) }
     }
 
-    /// Refuses with `M_INVALID_PARAM` whoever acts without a device, as application services may: for what a device holds.
+    /// `M_INVALID_PARAM` for a requester without a device, as application services may be: for data that belongs to a
+    /// device.
     pub fn must_have_device(&self) -> Result<()> {
         if self.has_device() {
             return Ok(());
@@ -53,15 +54,15 @@ impl Requester {
         Err(Error::invalid("This belongs to a device: say which one, with ?device_id= in the request."))
     }
 
-    /// Whether the requester acts on a device; application services need not. Without one, `device` is a number that is the
-    /// user's own and no device's, under which transactions are told apart, and `device_id` is empty.
+    /// Whether the requester has a device; application services need none. Without one, `device` is a number that
+    /// belongs to the user and to no device, which scopes transaction ids, and `device_id` is empty.
     #[must_use]
     pub fn has_device(&self) -> bool {
         !self.device_id.as_str().is_empty()
     }
 
-    /// Whether no rate limit holds: for an application service as itself, and for its users if its registration says so
-    /// (application-service API, "Registration", `rate_limited`).
+    /// Whether rate limits do not apply: to an application service's own user, and to its other users if its
+    /// registration disables `rate_limited` (application-service API, "Registration").
     #[must_use]
     pub fn is_unlimited(&self) -> bool {
         self.appservice.as_ref().is_some_and(|service| !service.rate_limited || service.sender == self.user_id)

@@ -1,4 +1,4 @@
-//! What tests of the domain start from: a server over a real database in a folder of its own, and people on it.
+//! Test fixtures of the domain: a server over a real database in its own folder, and its users.
 
 use std::sync::Arc;
 
@@ -16,7 +16,8 @@ use tempfile::TempDir;
 
 use crate::{Core, Requester};
 
-/// The foundation of `home.example`, with everything in `folder`. Opened again, it is the same server after a restart.
+/// The shared services of `home.example`, with all data in `folder`. Opening the folder again restarts the same
+/// server.
 pub(crate) fn core(folder: &TempDir, seams: Seams, change: impl FnOnce(&mut Config)) -> Arc<Core> {
     let options = Options { ballast: None, ..Options::sqlite(folder.path().join("test.db")) };
     let mut config = Config::default();
@@ -42,21 +43,21 @@ pub(crate) fn requester(user: UserSn, user_id: &str, device: DeviceSn, device_id
     }
 }
 
-/// A user without an account, on a device that is in no database: enough for whatever has let them in already.
+/// A user without an account, on a device that is not in the database: enough for code behind authentication.
 pub(crate) async fn user(core: &Core, user_id: &str) -> Requester {
     let name = user_id.to_owned();
     let user = core.store.write("test", move |tx| users::intern(tx, &name)).await.expect("a user");
     requester(user, user_id, DeviceSn(user.0), "DEVICE")
 }
 
-/// A request to make a room, read as it comes from a client.
+/// A room creation request, parsed as from a client.
 pub(crate) fn create_room(wanted: &Value) -> Request {
     let body = wanted.to_string();
     let http = http::Request::post("/_matrix/client/v3/createRoom").body(body.as_bytes()).expect("a request");
     Request::try_from_http_request(http, &[]).expect("a createRoom")
 }
 
-/// Gives a user of another server a standing, as an event of theirs would.
+/// Sets a remote user's membership, as an event of theirs would.
 pub(crate) async fn moves(core: &Arc<Core>, room: &RoomId, user: &str, membership: Membership) {
     let (cores, room, user) = (core.clone(), room.to_string(), user.to_owned());
     let write = move |tx: &mut hearth_store::WriteTx<'_>| {

@@ -1,5 +1,5 @@
-//! What is shared by those who use it now, by key; and built on that, one at a time for each key: of several who want the same
-//! thing made, fetched or asked for, one does it and the others find it done.
+//! Shared values by key, alive while in use; and locks by key built on them: of several tasks that want the same
+//! result, one produces it and the others find it.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -8,7 +8,7 @@ use std::sync::{Arc, Weak};
 use parking_lot::Mutex;
 use tokio::sync::OwnedMutexGuard;
 
-/// Values by key, each for as long as it is in use.
+/// Values by key, each alive while in use.
 #[derive(Debug)]
 pub(crate) struct InUse<K, V>(Mutex<HashMap<K, Weak<V>>>);
 
@@ -19,13 +19,13 @@ impl<K, V> Default for InUse<K, V> {
 }
 
 impl<K: Eq + Hash, V> InUse<K, V> {
-    /// The value that others use under this key, or a new one.
+    /// The shared value of this key, or a new one.
     pub(crate) fn get(&self, key: K, make: impl FnOnce() -> V) -> Arc<V> {
         let mut values = self.0.lock();
         if let Some(value) = values.get(&key).and_then(Weak::upgrade) {
             return value;
         }
-        // Whenever one comes: so the map holds no more than what was in use together.
+        // Pruned on every insert, so that the map holds no more than the values that were in use together.
         values.retain(|_, value| value.strong_count() > 0);
         let value = Arc::new(make());
         values.insert(key, Arc::downgrade(&value));
@@ -33,15 +33,15 @@ impl<K: Eq + Hash, V> InUse<K, V> {
     }
 }
 
-/// One lock for each key that someone holds or waits for.
+/// One lock for each key in use.
 #[derive(Debug)]
 pub(crate) struct KeyedLocks<K>(InUse<K, tokio::sync::Mutex<()>>);
 
-/// A turn; the next begins when it is dropped.
+/// The guard of a key's lock; dropping it admits the next waiter.
 #[derive(Debug)]
 pub(crate) struct KeyedPermit {
     _guard: OwnedMutexGuard<()>,
-    /// Whether others had theirs in the meantime, so that what was wanted may be there by now.
+    /// Whether the caller had to wait, so that the result may exist by now.
     pub(crate) waited: bool,
 }
 
@@ -52,7 +52,7 @@ impl<K> Default for KeyedLocks<K> {
 }
 
 impl<K: Eq + Hash> KeyedLocks<K> {
-    /// Waits until the key is free.
+    /// Waits for the key's lock.
     pub(crate) async fn take(&self, key: K) -> KeyedPermit {
         let lock = self.0.get(key, tokio::sync::Mutex::default);
         match Arc::clone(&lock).try_lock_owned() {

@@ -1,23 +1,23 @@
-//! User-interactive authentication: before something that cannot be undone, the user proves again who they are
-//! (client-server API, "User-Interactive Authentication API").
+//! User-interactive authentication: the user authenticates again before an action that cannot be undone (client-server
+//! API, "User-Interactive Authentication API").
 //!
-//! For a handler it is one line. Its route is made with `Bounds::...().uia()`, which takes `auth` out of the body before the
-//! body is parsed; then
+//! A handler needs one line. Its route is built with `Bounds::...().uia()`, which removes `auth` from the body before
+//! the body is parsed; then
 //!
 //! ```text
 //! app.domain.uia.check(request.uia(uia::PASSWORD)).await?;
 //! ```
 //!
-//! returns when the proof is complete; until then its error is the answer with flows and session. `Passed` says what was
-//! shown; most callers have no use for it.
+//! returns after a complete authentication; until then its error is the response with flows and session. `Passed` has
+//! the completed stages' results; most callers ignore it.
 //!
-//! A session belongs to the user and device that began it, to the method and path, and to the body without `auth`: a proof
-//! for one thing is none for another. A request that has nothing but `auth` is taken to repeat the body of the session's
-//! first one. Sessions are in memory, for ten minutes, a bounded number; bodies with passwords in them are kept as a hash
+//! A session belongs to the user and device that started it, to the method and path, and to the body without `auth`:
+//! it authorises no other request. A request with only `auth` repeats the body of the session's first request.
+//! Sessions are in memory, for ten minutes, and bounded in number; bodies that contain passwords are stored as a hash
 //! only and must be sent again.
 //!
-//! Registration has no user yet: there the body may still change, and what a later request leaves out is taken from the first.
-//! A session that has made an account remembers which, for a client that never got the answer and asks again.
+//! Registration has no user yet: there the body may still change, and omitted fields are taken from the first request.
+//! A session remembers the account that it created, for a client that lost the response and retries.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -33,32 +33,32 @@ use crate::accounts::Accounts;
 use crate::turns::{KeyedLocks, KeyedPermit};
 use crate::{Core, Requester};
 
-/// Random characters of a session id.
+/// Length of a session id, in random characters.
 const SESSION_CHARS: usize = 24;
-/// The largest body that is kept for a request that does not repeat it, in bytes.
+/// The largest stored body of a first request, in bytes.
 const BODY_KEPT_BYTES_MAX: usize = 4_096;
 
-/// One step of a proof.
+/// An authentication stage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Stage {
-    /// `m.login.password`: the password of the user who asks.
+    /// `m.login.password`: the requester's password.
     Password,
-    /// `m.login.dummy`: nothing.
+    /// `m.login.dummy`: always succeeds.
     Dummy,
-    /// `m.login.registration_token`: an invitation.
+    /// `m.login.registration_token`: a registration token.
     RegistrationToken,
 }
 
-/// Alternatives, each a series of stages.
+/// Alternative flows, each a series of stages.
 pub type Flows = &'static [&'static [Stage]];
 
-/// The user's password.
+/// Requires the user's password.
 pub const PASSWORD: Flows = &[&[Stage::Password]];
-/// Nothing: for what must have the form of a proof.
+/// Requires no proof, for endpoints that must use this protocol.
 pub const DUMMY: Flows = &[&[Stage::Dummy]];
-/// An invitation.
+/// Requires a registration token.
 pub const REGISTRATION_TOKEN: Flows = &[&[Stage::RegistrationToken]];
-/// Nothing, or an invitation that makes more of the account.
+/// Requires no proof; a registration token is optional.
 pub const DUMMY_OR_TOKEN: Flows = &[&[Stage::Dummy], &[Stage::RegistrationToken]];
 
 impl Stage {
@@ -72,7 +72,7 @@ impl Stage {
         }
     }
 
-    /// The stage of a name; none for stages that this server does not have.
+    /// The stage with a protocol name; `None` for unsupported stages.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         Some(match name {
@@ -84,42 +84,42 @@ impl Stage {
     }
 }
 
-/// A request that needs a proof.
+/// A request that requires authentication.
 #[derive(Debug, Clone, Copy)]
 pub struct UiaRequest<'a> {
-    /// Who asks; none when registering.
+    /// The requester; `None` during registration.
     pub requester: Option<&'a Requester>,
     /// Method and path, such as `DELETE /_matrix/client/v3/devices/ABC`.
     pub target: &'a str,
     /// The body without `auth`.
     pub body: &'a [u8],
-    /// What the body had as `auth`.
+    /// The `auth` object of the body.
     pub auth: Option<&'a Value>,
-    /// What counts as a proof.
+    /// The accepted flows.
     pub flows: Flows,
 }
 
-/// A proof that is complete.
+/// A completed authentication.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Passed {
-    /// The invitation that was shown. It is valid, and not used up by this.
+    /// The registration token, if given. It is valid, and this does not count as a use.
     pub registration_token: Option<String>,
-    /// The session that was completed.
+    /// The id of the completed session.
     pub session: String,
 }
 
-/// One request's turn with a registration's session; the next begins when it is dropped.
+/// Lock on a registration session; dropping it admits the next request.
 #[derive(Debug)]
 pub struct RegistrationTurn {
     _turn: KeyedPermit,
 }
 
-/// What a session belongs to.
+/// The request that a session belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Binding {
     who: Option<(UserSn, DeviceSn)>,
     target: String,
-    /// Of the body without `auth`; zeros when registering.
+    /// Hash of the body without `auth`; zeros for registration.
     body: [u8; 32],
 }
 
@@ -130,17 +130,17 @@ struct Session {
     completed: HashSet<Stage>,
     registration_token: Option<String>,
     body: Option<Kept>,
-    /// It has been used, and is only remembered for what it made.
+    /// Whether it is used up and only stored for the account that it created.
     is_spent: bool,
     registered: Option<OwnedUserId>,
 }
 
-/// A body without `auth`. That of a registration has a password in it, which must not end up in a log.
+/// A body without `auth`. A registration's body contains a password, so `Debug` must not print it.
 #[derive(Clone)]
 struct Kept(Vec<u8>);
 
 impl Kept {
-    /// The rest of a body, which a client that repeats its request relies on.
+    /// The body without its password, for a client that repeats only `auth`.
     fn without_password(self) -> Option<Self> {
         let mut body: Map<String, Value> = serde_json::from_slice(&self.0).ok()?;
         body.remove("password");
@@ -157,11 +157,11 @@ impl std::fmt::Debug for Kept {
 #[derive(Debug, Default)]
 struct Sessions {
     open: HashMap<String, Session>,
-    /// Oldest first; may name sessions that are gone.
+    /// Session ids, oldest first; may contain removed ones.
     order: VecDeque<String>,
 }
 
-/// The open proofs.
+/// The open sessions.
 #[derive(Debug)]
 pub struct Uia {
     core: Arc<Core>,
@@ -171,14 +171,14 @@ pub struct Uia {
 }
 
 impl Uia {
-    /// On the foundation.
+    /// Creates the service, without sessions.
     #[must_use]
     pub fn new(core: Arc<Core>, accounts: Arc<Accounts>) -> Self {
         Self { core, accounts, sessions: Mutex::default(), registering: KeyedLocks::default() }
     }
 
-    /// As [`Uia::check`], for the few things that application services may do for their users, who have no password: there
-    /// the service's token is the proof (client-server API 1.17: deleting devices, and cross-signing keys).
+    /// Same as [`Uia::check`], with an exception for application services, whose users have no password: the service's
+    /// token suffices for deleting devices and for cross-signing keys (client-server API 1.17).
     pub async fn check_unless_service(&self, request: UiaRequest<'_>) -> Result<Passed> {
         if request.requester.is_some_and(|requester| requester.appservice.is_some()) {
             return Ok(Passed::default());
@@ -186,8 +186,8 @@ impl Uia {
         self.check(request).await
     }
 
-    /// Returns when the request comes with, or completes, a proof. Refuses with [`Reason::Uia`], whose fields are the answer
-    /// to the client, until then; with `M_FORBIDDEN` when a proof for something else, or of another user, is shown.
+    /// Returns when the request completes a flow or refers to a completed one. Until then, an error with
+    /// [`Reason::Uia`] and the response fields; `M_FORBIDDEN` for a session of another request or user.
     pub async fn check(&self, request: UiaRequest<'_>) -> Result<Passed> {
         let binding = Binding::of(&request);
         let Some(auth) = request.auth.and_then(Value::as_object) else {
@@ -248,7 +248,7 @@ impl Uia {
         self.accounts.check_password_of(requester.user, text(auth, "password")?).await
     }
 
-    /// Completes a stage from the web page that stands in for clients that do not know it. Says whether it did.
+    /// Completes a stage from the fallback web page. Returns whether it did.
     pub async fn complete_on_page(&self, id: &str, stage: Stage, token: Option<&str>) -> Result<bool> {
         let good = match (stage, token) {
             (Stage::Dummy, _) => true,
@@ -258,14 +258,14 @@ impl Uia {
         Ok(good && self.complete(id, stage, token.filter(|_| stage == Stage::RegistrationToken)))
     }
 
-    /// Whether there is such a session.
+    /// Whether the session exists.
     #[must_use]
     pub fn knows(&self, id: &str) -> bool {
         self.session(id).is_some()
     }
 
-    /// Takes `auth` out of a body. A body with nothing else becomes that of the session's first request, if it is known.
-    /// What is not a JSON object stays as it is; parsing it will say so.
+    /// Removes `auth` from a body. A body with only `auth` is replaced by that of the session's first request, if
+    /// known. Invalid JSON stays unchanged; the parser reports it.
     #[must_use]
     pub fn split(&self, body: &[u8], target: &str) -> (Vec<u8>, Option<Value>) {
         let Ok(Value::Object(mut map)) = serde_json::from_slice::<Value>(body) else { return (body.to_vec(), None) };
@@ -286,8 +286,8 @@ impl Uia {
         (Value::Object(map).to_string().into_bytes(), auth)
     }
 
-    /// Lets one request at a time go on with a registration's session: a client that asks again while its first request is
-    /// still being worked on waits for what comes of that.
+    /// Serialises the requests of one registration session: a client that retries during its first request waits for
+    /// the result of that one.
     pub async fn registration_turn(&self, session: Option<&str>) -> Option<RegistrationTurn> {
         match session.filter(|id| self.sessions.lock().open.contains_key(*id)) {
             Some(id) => Some(RegistrationTurn { _turn: self.registering.take(id.to_owned()).await }),
@@ -295,13 +295,13 @@ impl Uia {
         }
     }
 
-    /// The account that was made with a session.
+    /// The account that a session created.
     #[must_use]
     pub fn registered(&self, session: &str) -> Option<OwnedUserId> {
         self.any_session(session)?.registered
     }
 
-    /// Remembers the account that was made with a session.
+    /// Stores the account that a session created.
     pub fn note_registered(&self, session: &str, user_id: &UserId) {
         if let Some(session) = self.sessions.lock().open.get_mut(session) {
             session.registered = Some(user_id.to_owned());
@@ -312,7 +312,7 @@ impl Uia {
         self.any_session(id).filter(|session| !session.is_spent)
     }
 
-    /// A session, also one that has been used.
+    /// A session, including a used one.
     fn any_session(&self, id: &str) -> Option<Session> {
         let now_ms = self.core.now_ms();
         self.sessions.lock().open.get(id).filter(|session| session.lives(now_ms)).cloned()
@@ -320,7 +320,7 @@ impl Uia {
 
     fn begin(&self, binding: Binding, body: &[u8]) -> String {
         let (id, now_ms) = (self.core.seams.random.alphanumeric(SESSION_CHARS), self.core.now_ms());
-        // Who registers has no account yet that the password in the body could open.
+        // During registration there is no account yet that a password in the body could open.
         let may_keep = binding.who.is_none() || !holds_password(body);
         let session = Session {
             binding,
@@ -338,7 +338,7 @@ impl Uia {
         id
     }
 
-    /// Notes a stage; says whether there is such a session.
+    /// Notes a completed stage; returns whether the session exists.
     fn complete(&self, id: &str, stage: Stage, token: Option<&str>) -> bool {
         let mut sessions = self.sessions.lock();
         let Some(session) = sessions.open.get_mut(id) else { return false };
@@ -349,7 +349,7 @@ impl Uia {
         true
     }
 
-    /// Ends a session that completes one of the flows: it works once.
+    /// Ends a session that completes one of the flows, so that it works once.
     fn finish(&self, id: &str, flows: Flows) -> Option<Passed> {
         let mut sessions = self.sessions.lock();
         let session = sessions.open.get_mut(id).filter(|session| !session.is_spent)?;
@@ -370,7 +370,7 @@ impl Uia {
         let mut refusal = refusal(Reason::Uia, "This needs a proof of who you are.");
         let names = |flow: &&[Stage]| json!({ "stages": flow.iter().map(|stage| stage.name()).collect::<Vec<_>>() });
         let completed = self.session(id).map(|session| session.completed).unwrap_or_default();
-        // In the order of the flows, so that equal states look equal.
+        // In the order of the flows, so that equal states have equal responses.
         let completed: Vec<_> =
             flows.iter().flat_map(|flow| flow.iter()).filter(|stage| completed.contains(stage)).collect();
         refusal.fields = why.unwrap_or_default();
@@ -390,7 +390,7 @@ impl Session {
 }
 
 impl Sessions {
-    /// Forgets what is finished or too old at the old end, and the oldest if there are too many.
+    /// Removes used and expired sessions from the old end, and the oldest above the limit.
     fn reserve(&mut self, now_ms: Millis) {
         while let Some(oldest) = self.order.front() {
             let lives = self.open.get(oldest).is_some_and(|session| session.lives(now_ms));
@@ -412,11 +412,11 @@ impl Binding {
     }
 }
 
-/// Refuses a password stage that names another user than the one who asks.
+/// Refuses a password stage with another user than the requester.
 fn check_named(accounts: &Accounts, auth: &Map<String, Value>, request: &UiaRequest<'_>) -> Result<()> {
     let is_password = auth.get("type").and_then(Value::as_str) == Some(Stage::Password.name());
     let Some(requester) = request.requester.filter(|_| is_password) else { return Ok(()) };
-    // `user` is what clients sent before there were identifiers.
+    // `user` is the form before identifiers existed.
     let named = auth.get("identifier").and_then(|identifier| identifier.get("user")).or_else(|| auth.get("user"));
     let Some(named) = named else { return Ok(()) };
     let localpart = named.as_str().and_then(|named| accounts.localpart_of(named));
@@ -426,7 +426,7 @@ fn check_named(accounts: &Accounts, auth: &Map<String, Value>, request: &UiaRequ
     Err(Error::forbidden("This is another user's name: authenticate as the one who is logged in."))
 }
 
-/// The fields that name the reason why a stage failed.
+/// The response fields with the reason of a failed stage.
 fn failed(message: &str) -> Map<String, Value> {
     let mut fields = Map::new();
     fields.insert("errcode".to_owned(), "M_FORBIDDEN".into());

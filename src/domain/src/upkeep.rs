@@ -1,5 +1,5 @@
-//! Throwing away what has expired, and writing down what was only noted. Each part of the domain does its own; here they
-//! are called, each whatever comes of the others.
+//! Periodic maintenance: deletes expired data, and writes deferred updates. Each service implements its own; a failure
+//! of one does not stop the others.
 
 use hearth_base::{Result, limits};
 use hearth_store::Lane;
@@ -8,7 +8,8 @@ use hearth_store::tables::txns;
 use crate::Domain;
 
 impl Domain {
-    /// Called every few minutes. Writes nothing when there is nothing to do; what failed is logged, and done next time.
+    /// Called every few minutes. Writes nothing when there is nothing to do; failures are logged and retried the next
+    /// time.
     pub async fn upkeep(&self) {
         said("last seen", self.devices.flush_last_seen().await);
         said("transactions", self.forget_txns().await);
@@ -20,7 +21,7 @@ impl Domain {
         said("media", self.media.upkeep().await);
     }
 
-    /// Called once, when the server stops and no more requests come.
+    /// Called once at shutdown, after the last request.
     pub async fn last_upkeep(&self) {
         said("last seen", self.devices.flush_last_seen().await);
         said("media", self.media.last_upkeep().await);
@@ -28,7 +29,7 @@ impl Domain {
         said("delayed events", self.delayed.settle().await);
     }
 
-    /// Forgets answers to requests that nobody will repeat any more.
+    /// Deletes stored transaction responses that no client will repeat.
     async fn forget_txns(&self) -> Result<()> {
         let before_ms = self.core.now_ms().saturating_sub(limits::TXN_MS_MAX);
         self.core.store.write_in(Lane::Upkeep, "txns_prune", move |tx| txns::prune(tx.tx(), before_ms)).await.map(drop)

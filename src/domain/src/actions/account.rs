@@ -1,4 +1,4 @@
-//! One's own account: its password, its end, and ending sessions (client-server API, "Account management").
+//! Account management of the requester: password, deactivation, and logout (client-server API, "Account management").
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::rooms::delayed;
 use crate::{Requester, crypto, personal};
 
 impl Actions {
-    /// Changes the requester's password; with `log_out_others` all of their other devices are logged out.
+    /// Changes the requester's password. `log_out_others` also logs out all of their other devices.
     ///
     /// Durability: one transaction.
     pub async fn change_password(&self, who: &Requester, password: String, log_out_others: bool) -> Result<()> {
@@ -22,16 +22,16 @@ impl Actions {
         self.parts.accounts.set_password(who.user, password, log_out_others, kept, also::nothing()).await
     }
 
-    /// Deactivates the requester's account: it loses its password, its devices and what the server kept for it, and leaves its rooms;
-    /// with `erase` it loses its profile as well. The name is never given away again. Doing it twice does no harm.
+    /// Deactivates the requester's account: removes its password, its devices and its server-side data, and leaves its
+    /// rooms. `erase` also removes the profile. The user name is never reused. The call is idempotent.
     ///
-    /// Durability: durable job. That the account is closed and forgotten is one transaction; its rooms are left after that, a room
-    /// that fails later.
+    /// Durability: durable job. One transaction closes the account and clears its data; the rooms are left after that
+    /// commit, and a room that fails is retried.
     pub async fn deactivate(self: &Arc<Self>, who: &Requester, erase: bool) -> Result<()> {
         self.close_account(who.user, &who.user_id, erase, also::nothing()).await
     }
 
-    /// As [`Actions::deactivate`], of any account; `also` is in the first transaction.
+    /// Same as [`Actions::deactivate`], for any account. `also` runs in the first transaction.
     pub(super) async fn close_account(
         self: &Arc<Self>,
         user: UserSn,
@@ -56,7 +56,7 @@ impl Actions {
             let (who, _) = this.core.store.read("action_user", read).await?;
             match this.leave_all_rooms(&who).await {
                 Ok(()) => this.fulfil(promise).await,
-                // The account is closed, which is what was asked for.
+                // The account is closed, which is what the client asked for; the durable job retries the rooms.
                 Err(error) => tracing::warn!(user = %user_id, %error, "A deactivated user has yet to leave rooms."),
             }
             Ok(())
@@ -64,7 +64,7 @@ impl Actions {
         .await
     }
 
-    /// Ends the session that asks, and deletes its device.
+    /// Ends the session of the request and deletes its device.
     ///
     /// Durability: one transaction.
     pub async fn log_out(&self, who: &Requester) -> Result<()> {
@@ -78,7 +78,7 @@ impl Actions {
         self.parts.accounts.log_out_everywhere(who.user, |_, _| Ok(())).await
     }
 
-    /// Deletes devices of the requester by their ids; unknown ids are passed over.
+    /// Deletes devices of the requester by id. Unknown ids are ignored.
     ///
     /// Durability: one transaction.
     pub async fn delete_devices(&self, who: &Requester, ids: Vec<String>) -> Result<()> {

@@ -1,6 +1,9 @@
-//! What administrators do through the admin API. Each act and its note in the audit log are on disk together or not at all. Acts
-//! that change only what is in memory (the relay, jobs, trying another server again) have no transaction: they are done and then noted,
-//! on a task of their own, so that a client that hangs up does not come between; a crash there ends what they acted on.
+//! Actions of administrators through the admin API.
+//!
+//! An action and its audit log entry are committed together or not at all. Actions that change only memory (relay
+//! allocations, jobs, retrying a server) have no transaction: they run first and are recorded after, on their own
+//! task, so that a client that hangs up does not separate the two. After a crash in between, the memory that they
+//! acted on is gone too.
 
 use std::sync::Arc;
 
@@ -17,7 +20,7 @@ use crate::federation::outbox::Destination;
 use crate::keys;
 
 impl Actions {
-    /// Makes an account, with a password of our own where none is given; that one is returned, and cannot be had again.
+    /// Creates an account. Without a given password, generates one and returns it; it is not shown again.
     ///
     /// Durability: one transaction.
     pub async fn admin_create_user(&self, actor: &str, new: UserToCreate) -> Result<(OwnedUserId, Option<String>)> {
@@ -27,7 +30,7 @@ impl Actions {
         self.parts.admin.create_user(user_id, new, note.also(&self.core)).await
     }
 
-    /// Sets an account's password, to one of our own where none is given; that one is returned.
+    /// Sets an account's password. Without a given password, generates one and returns it.
     ///
     /// Durability: one transaction.
     pub async fn admin_reset_password(
@@ -54,7 +57,7 @@ impl Actions {
         self.close_account(account.user, &user_id, erase, note.also(&self.core)).await
     }
 
-    /// Ends all sessions of an account; how many there were.
+    /// Ends all sessions of an account. Returns their number.
     ///
     /// Durability: one transaction.
     pub async fn admin_log_out(&self, actor: &str, name: &str) -> Result<u64> {
@@ -86,7 +89,7 @@ impl Actions {
         self.parts.accounts.set_flag(account.user, flag, on, note.also(&self.core)).await
     }
 
-    /// Makes a registration token. Refuses one that exists or cannot be one.
+    /// Creates a registration token. Refuses a token that exists or is malformed.
     ///
     /// Durability: one transaction.
     pub async fn admin_create_registration_token(
@@ -110,7 +113,7 @@ impl Actions {
         self.parts.accounts.delete_registration_token(token, note.also(&self.core)).await
     }
 
-    /// Makes a new signing key and uses it from now on; gives its id.
+    /// Creates a new signing key, signs with it from now on, and returns its id.
     ///
     /// Durability: one transaction.
     pub async fn admin_rotate_signing_key(&self, actor: &str) -> Result<String> {
@@ -120,7 +123,7 @@ impl Actions {
         keys::rotate(&self.core, note).await
     }
 
-    /// Tries a server again at once, whatever it did before.
+    /// Retries sending to a server immediately, whatever its back-off.
     ///
     /// Durability: finished.
     pub async fn admin_retry_destination(self: &Arc<Self>, actor: &str, server: &str) -> Result<Destination> {
@@ -134,7 +137,7 @@ impl Actions {
         .await
     }
 
-    /// Asks a job to stop, which it does at its next step. `M_NOT_FOUND` if there is no such job.
+    /// Cancels a job; it stops at its next step. `M_NOT_FOUND` for an unknown job.
     ///
     /// Durability: finished.
     pub async fn admin_cancel_job(self: &Arc<Self>, actor: &str, id: &str) -> Result<Job> {
@@ -145,7 +148,7 @@ impl Actions {
         Ok(job)
     }
 
-    /// Ends an allocation of the relay. `M_NOT_FOUND` if there is no such allocation.
+    /// Ends an allocation of the relay. `M_NOT_FOUND` for an unknown allocation.
     ///
     /// Durability: finished.
     pub async fn admin_end_allocation(self: &Arc<Self>, actor: &str, id: &str) -> Result<()> {
@@ -161,7 +164,7 @@ impl Actions {
         .await
     }
 
-    /// Ends all allocations of a user; how many there were.
+    /// Ends all allocations of a user. Returns their number.
     ///
     /// Durability: finished.
     pub async fn admin_end_allocations(self: &Arc<Self>, actor: &str, name: &str) -> Result<u64> {
@@ -177,7 +180,8 @@ impl Actions {
     }
 }
 
-/// Enough of a token to tell it from others, not enough to use it: whoever reads the audit log should not be able to register.
+/// The first characters of a token: enough to identify it, too few to use it. A reader of the audit log must not be
+/// able to register an account.
 fn beginning(token: &str) -> String {
     let shown: String = token.chars().take(4).collect();
     format!("{shown}…")

@@ -10,13 +10,14 @@ use crate::federation::RemoteMediaId;
 use crate::media::{MediaFile, Spec};
 
 impl Actions {
-    /// Media of this server or another, to download. Waits up to `wait_ms`: `M_NOT_YET_UPLOADED` when it has not come by then;
-    /// with none, media that is not here is not fetched.
+    /// Downloads media of this server or another. Waits up to `wait_ms`, then answers `M_NOT_YET_UPLOADED`. With no
+    /// wait, remote media without a local copy is not fetched.
     ///
-    /// `M_NOT_FOUND` when there is no such media, `M_TOO_LARGE` when it is larger than this server takes, `M_CONNECTION_FAILED` when
+    /// `M_NOT_FOUND` for unknown media, `M_TOO_LARGE` for media above this server's limit, `M_CONNECTION_FAILED` when
     /// the other server cannot be reached.
     ///
-    /// Durability: reads. A fetch from another server goes on when the client hangs up; its copy is one transaction.
+    /// Durability: reads. A fetch from another server continues when the client hangs up; storing its copy is one
+    /// transaction.
     pub async fn download(
         self: &Arc<Self>,
         who: Option<&Requester>,
@@ -36,7 +37,8 @@ impl Actions {
         media.copy(&address.server, &address.id).await?.ok_or_else(gone)
     }
 
-    /// As [`Actions::download`], a thumbnail, made here. Refuses as [`crate::media::Media::thumbnail`] does, too.
+    /// Same as [`Actions::download`], for a thumbnail that this server generates. Has the errors of
+    /// [`crate::media::Media::thumbnail`] as well.
     ///
     /// Durability: reads. As [`Actions::download`].
     pub async fn thumbnail(
@@ -63,7 +65,7 @@ fn not_here() -> Error {
     Error::not_found("This server has no copy of the media, and the request does not allow asking its server.")
 }
 
-/// The disk was so full that the copy went right away.
+/// The copy was evicted right after the fetch because the disk was full.
 fn gone() -> Error {
     refuse(Reason::NotYetUploaded, "The media was fetched and could not be kept: try again later.")
 }

@@ -1,4 +1,4 @@
-//! Making a room (client-server API, "Creation").
+//! Room creation (client-server API, "Creation").
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -15,12 +15,13 @@ use crate::Requester;
 use crate::rooms::membership::MembershipRequest;
 
 impl Actions {
-    /// Makes a room, and invites those of its first guests who are of other servers once it is there. An invite that does not
-    /// succeed takes nothing from the room; one whose server cannot be reached is tried again for a while.
+    /// Creates a room, then invites the initial guests of other servers. A failed invite leaves the room unchanged; an
+    /// invite whose server cannot be reached is retried for a while.
     ///
-    /// Refuses as [`crate::rooms::Rooms::create`], and with `M_FORBIDDEN` guests of servers that this one does not talk to.
+    /// Errors of [`crate::rooms::Rooms::create`], and `M_FORBIDDEN` for guests of servers that this one does not
+    /// federate with.
     ///
-    /// Durability: one transaction with all that the room begins with; its invites of users of other servers are durable jobs.
+    /// Durability: one transaction for the room with its initial events; invites of remote users are durable jobs.
     pub async fn create_room(
         self: &Arc<Self>,
         who: &Requester,
@@ -54,13 +55,13 @@ impl Actions {
         .await
     }
 
-    /// Invites the guests of a new room, one after another: each invite follows the one before in the room's history.
+    /// Invites the guests of a new room one after another: each invite follows the previous one in the room's DAG.
     async fn invite_guests(&self, who: &Requester, promises: Vec<Promise>) {
         let mut silent = HashSet::new();
         for promise in promises {
             let Some(DurableAction::Invite { room_id, target, content }) = promise.action().cloned() else { continue };
             if silent.contains(target.server_name()) {
-                // It did not answer for another guest, and the maker of the room waits. It is tried again without them.
+                // The server did not answer for an earlier guest, and the client is waiting. The durable job retries.
                 continue;
             }
             let Err(error) = self.invite_remote_user(who, room_id.clone(), target.clone(), content).await else {

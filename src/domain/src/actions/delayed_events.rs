@@ -1,4 +1,4 @@
-//! Events that are sent later (MSC4140): scheduling them, and sending those that are due.
+//! Delayed events (MSC4140): scheduling them and sending the due ones.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -10,24 +10,26 @@ use crate::Requester;
 use crate::rooms::delayed::{Action, Delivery, Later};
 
 impl Actions {
-    /// Lets an event wait.
+    /// Schedules a delayed event.
     pub(super) async fn schedule(&self, who: &Requester, later: Later) -> Result<Sent> {
         self.parts.delayed.schedule(who, later).await.map(Sent::Later)
     }
 
-    /// Lets an event wait; gives its delay id. Refuses as [`crate::rooms::delayed::Delayed::schedule`].
+    /// Schedules a delayed event and returns its delay id. Errors of [`crate::rooms::delayed::Delayed::schedule`].
     ///
     /// Durability: one transaction.
     pub async fn send_later(&self, who: &Requester, later: Later) -> Result<String> {
         self.parts.delayed.schedule(who, later).await
     }
 
-    /// Does something to an event that waits. Doing it again does no harm. Refuses as [`crate::rooms::delayed::Delayed::act`].
+    /// Restarts, sends or cancels a delayed event. The call is idempotent. Errors of
+    /// [`crate::rooms::delayed::Delayed::act`].
     ///
-    /// Durability: finished; the row of the event that waits is resumed after a crash.
+    /// Durability: finished; after a crash the row of the delayed event is resumed.
     pub async fn update_delayed_event(self: &Arc<Self>, id: &str, action: Action) -> Result<()> {
         if action == Action::Restart {
-            // Mostly a number in memory, and the most frequent request of a call.
+            // Restarting mostly changes a number in memory. It is the most frequent request of a call, so it skips the
+            // task.
             return self.parts.delayed.restart(id).await;
         }
         let (this, id) = (Arc::clone(self), id.to_owned());
@@ -39,9 +41,11 @@ impl Actions {
         self.parts.delayed.run(stopping, |id| self.send_delayed(id)).await;
     }
 
-    /// Sends an event that waits; says whether it was waiting. An invite of a user of another server goes there first: that the
-    /// event waits no longer is written after the invite is in the room. After a crash in between the invite is found there, in the
-    /// same words, and not sent again.
+    /// Sends a delayed event. Returns whether it was still scheduled.
+    ///
+    /// An invite of a remote user goes to that user's server first, and the row of the delayed event is removed after
+    /// the invite is in the room. After a crash in between, the invite is found in the room with the same content and
+    /// is not sent again.
     async fn send_delayed(self: &Arc<Self>, id: Arc<str>) -> Result<bool> {
         match self.parts.delayed.send(Arc::clone(&id)).await? {
             Delivery::NotWaiting => Ok(false),

@@ -1,4 +1,4 @@
-//! Where aliases lead, and the public directories, of all servers.
+//! Room aliases and public directories of all servers.
 
 use hearth_base::Result;
 use ruma::{OwnedRoomId, OwnedServerName, RoomAliasId};
@@ -7,13 +7,13 @@ use super::Actions;
 use crate::rooms::directory::{DirectoryListing, DirectoryQuery};
 
 impl Actions {
-    /// Where an alias leads, and through which servers the room can be joined; the alias's server is asked for it.
-    /// `M_NOT_FOUND` when it leads nowhere.
+    /// Resolves an alias to a room id and the servers to join through; asks the alias's server for a remote alias.
+    /// `M_NOT_FOUND` for an unknown alias.
     ///
     /// Durability: reads.
     pub async fn find_alias(&self, alias: &RoomAliasId) -> Result<(OwnedRoomId, Vec<OwnedServerName>)> {
         if *alias.server_name() == *self.core.server_name {
-            // With all servers in the room, as another server would be told.
+            // With all servers in the room, the same list that another server gets.
             return self.parts.federation.serve_alias(alias.to_owned()).await;
         }
         self.parts.federation.remote_alias(alias).await

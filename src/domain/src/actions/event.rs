@@ -11,7 +11,7 @@ use crate::Requester;
 use crate::federation::wait_until;
 
 impl Actions {
-    /// One event, which other servers are asked for if it is not here. See [`crate::rooms::Rooms::event`].
+    /// One event; asks other servers if it is not stored here. See [`crate::rooms::Rooms::event`].
     ///
     /// Durability: reads. As [`Actions::messages`].
     pub async fn event(
@@ -32,7 +32,8 @@ impl Actions {
         }
     }
 
-    /// The event nearest to a point in time, on one side of it. `M_NOT_FOUND` when no server knows one that the reader may see.
+    /// The event nearest to a timestamp, in one direction. `M_NOT_FOUND` when no server knows one that the user may
+    /// see.
     ///
     /// Durability: reads. As [`Actions::messages`].
     pub async fn event_at(
@@ -50,7 +51,7 @@ impl Actions {
         let than = near.found.as_ref().map(|(_, at)| *at);
         let federation = &self.parts.federation;
         match federation.fetch_past_event_near(room_id.clone(), at, direction, than, wait_until()).await? {
-            // Now that it is here: whether the reader may see it, and whether it is the nearest.
+            // The event is stored now: check again whether the user may see it, and whether it is the nearest one.
             true => rooms.event_at(who, room_id, at, direction).await?.found(),
             false => near.found(),
         }

@@ -1,4 +1,4 @@
-//! Letting an action go on when the client that asked for it hangs up.
+//! Runs an action to completion when its client hangs up.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -12,14 +12,14 @@ use tokio::time::{Instant, timeout_at};
 use super::Actions;
 use crate::detached;
 
-/// How many actions are under way that a stop of the server should wait for.
+/// Number of running actions; shutdown waits for them.
 #[derive(Debug, Default)]
 pub(super) struct UnderWay {
     count: AtomicUsize,
     none: Notify,
 }
 
-/// One of them, for as long as it is there. Also dropped when the action panics.
+/// Guard for one running action. Dropping it decrements the count, also after a panic.
 struct One(Arc<UnderWay>);
 
 impl UnderWay {
@@ -38,13 +38,13 @@ impl Drop for One {
 }
 
 impl Actions {
-    /// Runs an action to its end on a task of its own and waits for it. When the caller is dropped, the action goes on, for at most
+    /// Runs an action on its own task and waits for it. When the caller is dropped, the action continues for at most
     /// [`limits::ACTION_MS_MAX`].
     pub(super) async fn finish<T: Send + 'static>(
         &self,
         work: impl Future<Output = Result<T>> + Send + 'static,
     ) -> Result<T> {
-        // Counted before the task begins: a stop in between must see it.
+        // Incremented before the task starts, so that a concurrent shutdown sees it.
         let one = self.under_way.begin();
         let until = Instant::now() + Duration::from_millis(limits::ACTION_MS_MAX);
         let task = detached::go_on(async move {
@@ -58,8 +58,8 @@ impl Actions {
         }
     }
 
-    /// Returns when no action is under way, at most after `wait`. For a stop, when no more requests come. What is still under way
-    /// then is cut off; durable actions are resumed at the next start.
+    /// Waits until no action is running, at most for `wait`. Called at shutdown, after the last request. Actions that
+    /// still run are aborted; durable ones resume at the next start.
     pub async fn settled(&self, wait: Duration) {
         let until = Instant::now() + wait;
         loop {

@@ -1,4 +1,4 @@
-//! Spaces with rooms of all servers (client-server API, "Spaces").
+//! Space hierarchies with rooms of all servers (client-server API, "Spaces").
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,14 +12,14 @@ use super::Actions;
 use crate::Requester;
 use crate::rooms::read::hierarchy::{Hierarchy, HierarchyQuery, RemoteRooms};
 
-/// How long other servers are asked for one page; what they have not told by then is left out.
+/// How long one page waits for other servers; rooms without an answer by then are left out.
 const PAGE_WAIT: Duration = Duration::from_secs(15);
-/// Rooms that are asked about at the same time.
+/// Number of rooms that are requested concurrently.
 const ROOMS_AT_ONCE_MAX: usize = 10;
 
 impl Actions {
-    /// A page of a space's rooms, as [`crate::rooms::Rooms::hierarchy`]; other servers are asked about those that no user of this
-    /// server is in.
+    /// A page of a space's hierarchy, as [`crate::rooms::Rooms::hierarchy`]. Asks other servers about rooms without
+    /// members of this server.
     ///
     /// Durability: reads.
     pub async fn hierarchy(

@@ -14,8 +14,8 @@ use crate::rooms::append::Sender;
 use crate::rooms::membership::MembershipRequest;
 
 impl Actions {
-    /// Invites a user, of this server or another. Inviting again changes nothing; `M_FORBIDDEN` for members, the banned, those
-    /// without the power, and whom the other server does not want to be invited.
+    /// Invites a user of this server or another. Inviting an invited user changes nothing. `M_FORBIDDEN` for members
+    /// and banned users, without the power level, and when the other server refuses the invite.
     ///
     /// Durability: one transaction; for a user of another server a durable job.
     pub async fn invite(
@@ -32,8 +32,8 @@ impl Actions {
         self.invite_remote_user_durably(who, room_id, target, content).await.map(drop)
     }
 
-    /// The other server signs the invite and shows it to its user before it is in the room here; what would be lost in between is
-    /// why this is durable.
+    /// The other server countersigns the invite and shows it to its user before the event is in the room here. A crash
+    /// in between would lose the event, so this is a durable action.
     pub(super) async fn invite_remote_user_durably(
         self: &Arc<Self>,
         who: &Requester,
@@ -41,7 +41,7 @@ impl Actions {
         target: OwnedUserId,
         content: CanonicalJsonObject,
     ) -> Result<OwnedEventId> {
-        // What can be refused at once is, without a row.
+        // Checks that need no network run first, so that a refusal writes no row.
         self.core.check_talks_to(target.server_name())?;
         let action =
             DurableAction::Invite { room_id: room_id.clone(), target: target.clone(), content: content.clone() };
@@ -50,7 +50,7 @@ impl Actions {
             .await
     }
 
-    /// Invites a user of another server. When it is done again after it has been done, the invite is found in the room.
+    /// Invites a remote user. A repeated run finds the invite in the room and changes nothing.
     pub(super) async fn invite_remote_user(
         &self,
         who: &Requester,

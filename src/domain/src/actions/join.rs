@@ -1,4 +1,4 @@
-//! Joining a room, here or through a server that is in it (client-server API, "Joining rooms").
+//! Joins, local or through a resident server (client-server API, "Joining rooms").
 
 use std::sync::Arc;
 
@@ -12,15 +12,15 @@ use crate::Requester;
 use crate::rooms::{JoinContent, find};
 
 impl Actions {
-    /// Makes the requester a member of the room that `name` is the id or an alias of. `via` are servers that may be in it.
+    /// Joins the room with the id or alias `name`. `via` lists candidate resident servers.
     ///
-    /// Refuses with `M_NOT_FOUND` rooms that no server is known to be in, `M_FORBIDDEN` and the other reasons that the servers in
-    /// the room give, `M_RESOURCE_LIMIT_EXCEEDED` rooms that are too large, `M_CONNECTION_FAILED` when no server answers as it
-    /// should.
+    /// `M_NOT_FOUND` for rooms without a known resident server, `M_FORBIDDEN` and other errors of the resident
+    /// servers, `M_RESOURCE_LIMIT_EXCEEDED` for rooms that are too large, `M_CONNECTION_FAILED` without a usable
+    /// answer.
     ///
-    /// Durability: one transaction where this server is in the room, and finished: servers that are new to the user are told of
-    /// their devices after it; else a durable job. A join through another server is also shown in the list of jobs, and whoever else
-    /// of this server wants in waits for it.
+    /// Durability: one transaction where this server is in the room, and finished: device list updates go to servers
+    /// that are new to the user after it. Otherwise a durable job. A remote join appears in the list of jobs, and
+    /// other joins of this server to the same room wait for it.
     pub async fn join(
         self: &Arc<Self>,
         who: &Requester,
@@ -42,14 +42,14 @@ impl Actions {
         self.durably(who.user, action, async move { this.join_remote_room(&who, room_id, via, content).await }).await
     }
 
-    /// Joins a room that this server is in.
+    /// Joins a room that this server participates in.
     async fn join_own_room(&self, who: &Requester, room_id: OwnedRoomId, content: JoinContent) -> Result<OwnedRoomId> {
         let room_id = self.parts.rooms.join(who, room_id.into(), content).await?;
         self.announce_devices(who, &room_id).await;
         Ok(room_id)
     }
 
-    /// Joins through another server, unless this one is in the room by now. Done again after it has been done, it changes nothing.
+    /// Joins through another server, unless this one is in the room by now. Repeating it changes nothing.
     pub(super) async fn join_remote_room(
         self: &Arc<Self>,
         who: &Requester,
@@ -60,7 +60,7 @@ impl Actions {
         let _turn = self.parts.federation.entering.take(room_id.clone()).await;
         let is_resident = self.parts.federation.is_own(&room_id).await?;
         if is_resident {
-            // Another user of this server came in while we waited, or this one did before a crash.
+            // Another user of this server joined meanwhile, or this user did before a crash.
             match self.join_own_room(who, room_id.clone(), content.clone()).await {
                 Err(error) if others_may(&error) => {}
                 done => return done,
@@ -71,21 +71,23 @@ impl Actions {
         let user = who.user;
         let account = self.core.store.read("account", move |tx| accounts::get(tx.tx(), user)).await?;
         if account.is_some_and(|account| account.deactivated_ms.is_some()) {
-            // Deactivated while the other server answered: leaving all rooms may have been over before this one was joined.
+            // The account was deactivated during the join: the job that leaves all rooms may have ended before this
+            // room was joined.
             self.leave(who, room_id.clone(), None).await?;
         }
         Ok(room_id)
     }
 
-    /// Tells servers of a room, which have not followed the user's devices so far and now have to, of these devices. A join stands
-    /// without it: they find out when they ask for keys.
+    /// Announces the user's devices to servers in the room that did not follow them before. A failure does not undo
+    /// the join: those servers query the devices when they need keys.
     async fn announce_devices(&self, who: &Requester, room_id: &RoomId) {
         if let Err(error) = self.parts.crypto.announce_to_new_servers(who.user, room_id.to_owned()).await {
             tracing::warn!(room = %room_id, user = %who.user_id, %error, "Failed to announce devices after a join.");
         }
     }
 
-    /// The room that a name leads to, and servers that may be in it: those of the alias after those that were given.
+    /// Resolves a room id or alias to the room and its candidate servers; the given servers come before those of the
+    /// alias.
     pub(super) async fn find_room(
         &self,
         name: OwnedRoomOrAliasId,
@@ -101,7 +103,7 @@ impl Actions {
     }
 }
 
-/// Whether a server that is in the room cannot let a user in by itself, and another may.
+/// Whether the error means that this resident server cannot authorise the join but another may.
 fn others_may(error: &Error) -> bool {
     matches!(error.reason(), Some(Reason::UnableToAuthoriseJoin | Reason::UnableToGrantJoin))
 }

@@ -10,10 +10,10 @@ use crate::Requester;
 use crate::crypto::keys::{Claimed, KeyClaims, KeysQuery, Queried};
 
 impl Actions {
-    /// Looks up keys as the requester may see them; other servers are asked for what is not known here, all at the same time and for
+    /// Queries keys as the requester may see them. Asks other servers about users unknown here, concurrently and for
     /// at most `wait`.
     ///
-    /// Refuses with `M_INVALID_PARAM` when too many users are asked for. Servers that do not answer are among the failures.
+    /// `M_INVALID_PARAM` for too many users. Servers that do not answer are listed in `failures`.
     ///
     /// Durability: reads.
     pub async fn query_keys(&self, who: &Requester, query: KeysQuery, wait: Option<Duration>) -> Result<Queried> {
@@ -23,11 +23,12 @@ impl Actions {
         Ok(queried)
     }
 
-    /// Takes one key of each device, here and, all at the same time and for at most `wait`, on other servers.
+    /// Claims one one-time key for each device, locally and on other servers, concurrently and for at most `wait`.
     ///
-    /// Refuses with `M_INVALID_PARAM` when too many devices are asked for. Servers that do not answer are among the failures.
+    /// `M_INVALID_PARAM` for too many devices. Servers that do not answer are listed in `failures`.
     ///
-    /// Durability: one transaction here; a key that is taken and does not reach the client is used up, as it must be.
+    /// Durability: one transaction here. A claimed key that does not reach the client stays used up: a one-time key
+    /// must not be handed out twice.
     pub async fn claim_keys(&self, claims: KeyClaims, wait: Option<Duration>) -> Result<Claimed> {
         if claims.values().map(BTreeMap::len).sum::<usize>() > limits::KEYS_QUERY_USERS_MAX {
             let message = format!("Claim keys of at most {} devices at a time.", limits::KEYS_QUERY_USERS_MAX);

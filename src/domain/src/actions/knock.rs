@@ -11,9 +11,9 @@ use crate::Requester;
 use crate::rooms::find;
 
 impl Actions {
-    /// Knocks at the room that `name` is the id or an alias of. Refusals as for a join.
+    /// Knocks on the room with the id or alias `name`. Errors as for a join.
     ///
-    /// Durability: one transaction where this server is in the room; else a durable job.
+    /// Durability: one transaction where this server is in the room; otherwise a durable job.
     pub async fn knock(
         self: &Arc<Self>,
         who: &Requester,
@@ -31,7 +31,7 @@ impl Actions {
         self.durably(who.user, action, async move { this.knock_on_remote_room(&who, room_id, via, reason).await }).await
     }
 
-    /// Knocks through another server. Done again after it has been done, it sends another knock, which the room's rules allow.
+    /// Knocks through a resident server. A repeated run sends another knock, which the auth rules allow.
     pub(super) async fn knock_on_remote_room(
         &self,
         who: &Requester,

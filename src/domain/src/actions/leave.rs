@@ -1,4 +1,4 @@
-//! Leaving a room, which is also how an invite is rejected and a knock taken back (client-server API, "Leaving rooms").
+//! Leaving rooms, which also rejects invites and retracts knocks (client-server API, "Leaving rooms").
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -15,10 +15,10 @@ use crate::Requester;
 use crate::rooms::find;
 
 impl Actions {
-    /// Takes the requester out of a room. An invite to a room of another server, or a knock there, ends in any case: if no server of
-    /// the room can be told now, it is told later.
+    /// Leaves a room. Rejecting an invite to a remote room, or retracting a knock, always succeeds here: if no
+    /// resident server can be reached, it is notified later.
     ///
-    /// Durability: one transaction where this server is in the room; else a durable job.
+    /// Durability: one transaction where this server is in the room; otherwise a durable job.
     pub async fn leave(self: &Arc<Self>, who: &Requester, room_id: OwnedRoomId, reason: Option<String>) -> Result<()> {
         let Some(before) = self.parts.federation.membership_elsewhere(who, &room_id).await? else {
             return self.parts.rooms.leave(who, room_id, reason).await;
@@ -33,7 +33,7 @@ impl Actions {
         self.durably(who.user, action, async move { this.leave_remote_room(&who, room_id, reason).await }).await
     }
 
-    /// Ends an invite or a knock through another server. Done again after it has been done, it changes nothing.
+    /// Ends an invite or a knock through another server. Repeating it changes nothing.
     pub(super) async fn leave_remote_room(
         self: &Arc<Self>,
         who: &Requester,
@@ -41,29 +41,31 @@ impl Actions {
         reason: Option<String>,
     ) -> Result<()> {
         let Some(before) = self.parts.federation.membership_elsewhere(who, &room_id).await? else {
-            // This server has come into the room meanwhile.
+            // This server has joined the room meanwhile.
             return self.parts.rooms.leave(who, room_id, reason).await;
         };
         if !matches!(before.row.membership, Membership::Invite | Membership::Knock) {
             return Ok(());
         }
         let (core, user, room) = (Arc::clone(&self.core), who.user, room_id.clone());
-        // In the transaction that ends it here.
+        // Recorded in the transaction that ends the membership here, so that a crash cannot lose the notification.
         let tell_later = move |tx: &mut WriteTx<'_>, left, via| {
             let action = DurableAction::WithdrawMembership { room_id: room, left, via };
             action.insert(&core, tx, user).map(|sn| (sn, action))
         };
         let untold = self.parts.federation.leave_remote_room(who, &room_id, before, reason, tell_later).await?;
         if let Some((sn, action)) = untold {
-            // Dropped, so that it waits for its first try.
+            // Dropping the promise schedules its first try.
             drop(self.journal.promise(sn, user, action, self.core.now_ms()));
         }
         Ok(())
     }
 
-    /// Takes a user out of every room they are in, are invited to, or have knocked at. One room after another, so that others can
-    /// write in between. A room that fails does not hold up the others; the last error is the answer then. Rooms that do not let the
-    /// user go (a policy server may refuse) are passed over: trying again would change nothing.
+    /// Leaves all rooms that a user has joined, is invited to, or has knocked on.
+    ///
+    /// One transaction for each room lets other writes run in between. A failed room does not stop the others; the
+    /// last error is returned. Rooms that refuse the leave (a policy server may) are skipped: a retry would change
+    /// nothing.
     pub(super) async fn leave_all_rooms(self: &Arc<Self>, who: &Requester) -> Result<()> {
         let mut refused = HashSet::new();
         for _ in 0..limits::LEAVE_ALL_ROUNDS_MAX {

@@ -1,5 +1,5 @@
-//! Pages of timelines: messages, and what surrounds an event (client-server API, "Getting events for a room"), answered with what is
-//! here and, where a gap is in the way, with what other servers have.
+//! Timeline pages and event context (client-server API, "Getting events for a room"), from the local history and, at a
+//! gap, from other servers.
 
 use std::sync::Arc;
 
@@ -15,17 +15,17 @@ use crate::rooms::gaps;
 use crate::rooms::read::context::Context;
 use crate::rooms::read::page::{MessagesPage, Paging};
 
-/// Pieces of history fetched for one page: hidden events, or a filter, may use up a whole piece.
+/// Backfill requests for one page. Hidden events, or a filter, may use up a whole response.
 const PIECES_MAX: usize = 4;
 
 impl Actions {
     /// A page of a room's timeline. See [`crate::rooms::Rooms::messages`].
     ///
-    /// A page that comes to a gap with less than half of what it may have waits for the gap to be filled. When no server fills it in
-    /// time, it passes over it; when there is nothing beyond, it is not the last one until all servers have said that there is nothing
-    /// more.
+    /// A page that reaches a gap with less than half of its limit waits for backfill. When no server answers in time,
+    /// the page skips the gap. An empty page is the last one only after all servers have answered that they have no
+    /// more events.
     ///
-    /// Durability: reads. What is fetched from other servers is fetched when the client hangs up, too.
+    /// Durability: reads. A started backfill continues when the client hangs up.
     pub async fn messages(&self, who: &Requester, room_id: OwnedRoomId, paging: Paging) -> Result<MessagesPage> {
         let rooms = &self.parts.rooms;
         if paging.direction == Direction::Forward {
@@ -40,7 +40,7 @@ impl Actions {
             }
             match self.parts.federation.fill_gap(room_id.clone(), gap, until).await? {
                 Some(true) => {}
-                // It is still being filled: the next page may have it.
+                // The gap is still being filled: the next page may have it.
                 None => return Ok(page),
                 Some(false) => return rooms.messages(who, room_id, paging).await,
             }

@@ -1,23 +1,24 @@
-//! What users and administrators do: the one front door to it. One function for each action, one file for each kind.
+//! Actions of users and administrators: the entry point of the domain. One function for each action, one file for each
+//! kind.
 //!
-//! An action decides by itself what is done here and what on another server; callers never choose. What they stand on (`rooms`,
-//! `media`, `crypto`, `federation`) each does only its own half, and is not reachable from outside of this crate where that would
-//! be mistaken for the whole.
+//! An action decides which part runs here and which on another server; callers never choose. The services below
+//! (`rooms`, `media`, `crypto`, `federation`) each do one half, and are private to the crate where a caller could take
+//! that half for the whole.
 //!
-//! A client may hang up at any moment, and then the future of its request is dropped; a server may crash at any moment. So each
-//! action that changes something says in its documentation, in a line of its own, how it ends:
+//! A client may hang up at any moment, which drops the future of its request, and the server may crash at any moment.
+//! So the documentation of each action that changes something has a line on durability:
 //!
-//! - *Durability: one transaction.* It is one write to the database: all of it is done, or nothing.
-//! - *Durability: finished.* It goes on when the client hangs up ([`Actions::finish`]). A crash in between leaves nothing that the
-//!   same request again does not put right.
-//! - *Durability: durable job.* Besides, it is a row on disk from before its first step until after its last ([`durable`]), and is
-//!   resumed when the server starts.
+//! - *Durability: one transaction.* A single database write: all or nothing.
+//! - *Durability: finished.* The action continues when the client hangs up ([`Actions::finish`]). After a crash in
+//!   between, repeating the request repairs what is left.
+//! - *Durability: durable job.* In addition, a row on disk exists from before the first step until after the last
+//!   ([`durable`]), and the action is resumed at startup.
 //!
-//! `tests/it/actions` has the table of all of them, and stops each after each of its steps.
+//! `tests/it/actions` has the table of all actions, and interrupts each after each of its steps.
 //!
-//! What counts as activity of the user (presence, `currently_active`): what they do by hand in a room. That is sending, redacting
-//! and setting state now, typing, and reading. What a client does by itself does not count: events that are scheduled for later, or
-//! sent when they are due, and requests for keys.
+//! User activity (presence, `currently_active`) is what a user does by hand in a room: sending, redacting and setting
+//! state now, typing, and reading. Automatic client requests do not count: scheduling a delayed event, its sending
+//! when due, and key requests.
 
 mod account;
 mod admin;
@@ -60,46 +61,46 @@ use crate::rooms::delayed::Delayed;
 
 pub use send::{Redaction, Sent};
 
-/// What the actions stand on.
+/// The services that actions use.
 #[derive(Debug, Clone)]
 pub struct Parts {
-    /// Accounts.
+    /// Accounts, devices and access tokens.
     pub accounts: Arc<Accounts>,
-    /// What administrators see.
+    /// The administrator's view of the server.
     pub admin: Arc<Admin>,
-    /// The relay.
+    /// The TURN relay.
     pub calls: Arc<Calls>,
-    /// Keys.
+    /// Device keys, cross-signing keys, key backups and to-device messages.
     pub crypto: Arc<Crypto>,
-    /// Events that are sent later.
+    /// Delayed events (MSC4140).
     pub delayed: Arc<Delayed>,
-    /// Other homeservers.
+    /// Requests to and from other homeservers.
     pub federation: Arc<Federation>,
-    /// Uploads and copies of what was uploaded elsewhere.
+    /// Local media and copies of remote media.
     pub media: Arc<Media>,
-    /// Profiles and account data.
+    /// Profiles, account data, tags and push rules.
     pub personal: Arc<Personal>,
-    /// Presence.
+    /// Presence of local and remote users.
     pub presence: Arc<PresenceBook>,
-    /// Rooms of this server.
+    /// Rooms that this server participates in.
     pub rooms: Arc<Rooms>,
     /// Typing notifications.
     pub typing: Arc<Typing>,
 }
 
-/// What users and administrators do.
+/// The entry point for actions of users and administrators.
 #[derive(Debug)]
 pub struct Actions {
     core: Arc<Core>,
     parts: Parts,
-    /// The newest position when this run of the server began: rows up to there are the last run's.
+    /// The newest position at startup: rows up to it belong to the previous run.
     began_at: Position,
     under_way: Arc<finish::UnderWay>,
     journal: Arc<durable::Journal>,
 }
 
 impl Actions {
-    /// The service. Durable actions of the last run begin to be resumed by [`Actions::run_durable`].
+    /// Creates the service. [`Actions::run_durable`] resumes the durable actions of the previous run.
     #[must_use]
     pub fn new(core: Arc<Core>, parts: Parts) -> Arc<Self> {
         let began_at = core.store.position();

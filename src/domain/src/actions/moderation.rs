@@ -1,4 +1,4 @@
-//! Removing and banning users, forgetting and replacing rooms.
+//! Kicking and banning users, forgetting and upgrading rooms.
 
 use hearth_base::Result;
 use ruma::{OwnedRoomId, OwnedUserId};
@@ -7,9 +7,10 @@ use super::Actions;
 use crate::Requester;
 
 impl Actions {
-    /// Removes a member, or takes an invite back. `M_FORBIDDEN` when they are not in the room, or above the requester.
+    /// Kicks a member or revokes an invite. `M_FORBIDDEN` when the user is not in the room or has a power level too
+    /// high for the requester.
     ///
-    /// Durability: one transaction. The other servers are told by the outbox.
+    /// Durability: one transaction. The outbox sends the event to other servers.
     pub async fn kick(
         &self,
         who: &Requester,
@@ -20,9 +21,9 @@ impl Actions {
         self.parts.rooms.kick(who, room_id, target, reason).await
     }
 
-    /// Bans a user, whether they are in the room or not. Banning again changes nothing.
+    /// Bans a user, in the room or not. Banning a banned user changes nothing.
     ///
-    /// Durability: one transaction. The other servers are told by the outbox.
+    /// Durability: one transaction. The outbox sends the event to other servers.
     pub async fn ban(
         &self,
         who: &Requester,
@@ -33,9 +34,9 @@ impl Actions {
         self.parts.rooms.ban(who, room_id, target, reason).await
     }
 
-    /// Lifts a ban; the user may then join or be invited again. `M_FORBIDDEN` when they are not banned.
+    /// Lifts a ban; the user may join or be invited again. `M_FORBIDDEN` when they are not banned.
     ///
-    /// Durability: one transaction. The other servers are told by the outbox.
+    /// Durability: one transaction. The outbox sends the event to other servers.
     pub async fn unban(
         &self,
         who: &Requester,
@@ -53,9 +54,10 @@ impl Actions {
         self.parts.rooms.forget(who, room_id).await
     }
 
-    /// Replaces a room by one of another version; members follow by joining the new one.
+    /// Upgrades a room to another version; members follow by joining the new room.
     ///
-    /// Refuses with `M_UNSUPPORTED_ROOM_VERSION`, `M_NOT_FOUND` for unknown rooms, and `M_FORBIDDEN` without the power to send `m.room.tombstone`.
+    /// `M_UNSUPPORTED_ROOM_VERSION`, `M_NOT_FOUND` for unknown rooms, and `M_FORBIDDEN` without the power to send
+    /// `m.room.tombstone`.
     ///
     /// Durability: one transaction.
     pub async fn upgrade(

@@ -14,7 +14,7 @@ use crate::personal::profiles::ProfileField;
 use crate::rooms::member_profile::MemberProfileField;
 
 impl Actions {
-    /// A user's whole profile, by field; their server is asked for it. `M_NOT_FOUND` for unknown users.
+    /// A user's whole profile, by field; asks the server of a remote user. `M_NOT_FOUND` for unknown users.
     ///
     /// Durability: reads.
     pub async fn profile(&self, user_id: &UserId) -> Result<Map<String, Value>> {
@@ -24,8 +24,8 @@ impl Actions {
         self.parts.federation.remote_profile(user_id).await
     }
 
-    /// One field of a user's profile, as [`Actions::profile`]. A display name or an avatar that is not set is none; any other field
-    /// is `M_NOT_FOUND`.
+    /// One field of a user's profile, as [`Actions::profile`]. An unset display name or avatar is `None`; any other
+    /// unset field is `M_NOT_FOUND`.
     ///
     /// Durability: reads.
     pub async fn profile_field(&self, user_id: &UserId, name: &str) -> Result<Option<Value>> {
@@ -39,10 +39,10 @@ impl Actions {
         Ok(value)
     }
 
-    /// Sets or removes a field of the requester's own profile. A display name or an avatar then changes in all rooms that they are
-    /// in, but for those that do not let them.
+    /// Sets or removes a field of the requester's profile. A display name or avatar then also changes in the member
+    /// events of all joined rooms, except in rooms that refuse it.
     ///
-    /// Refuses with `M_FORBIDDEN` other users' profiles, `M_PROFILE_TOO_LARGE` what makes the profile larger than
+    /// `M_FORBIDDEN` for other users' profiles, `M_PROFILE_TOO_LARGE` above
     /// [`hearth_base::limits::PROFILE_BYTES_MAX`].
     ///
     /// Durability: one transaction; where rooms show it, a durable job.
@@ -68,7 +68,8 @@ impl Actions {
             let promise = this.journal.promise(sn, user, action, this.core.now_ms());
             match this.parts.rooms.renew_face(&who, shown).await {
                 Ok(()) => this.fulfil(promise).await,
-                // The profile is what was asked for.
+                // The profile itself is changed, which is what the client asked for; the durable job updates the
+                // rooms.
                 Err(error) => tracing::info!(user = %who.user_id, %error, "Rooms have yet to show a changed profile."),
             }
             Ok(())

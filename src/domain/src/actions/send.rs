@@ -1,4 +1,4 @@
-//! Saying something in a room, now or later: events, redactions and state (client-server API, "Sending events to a room",
+//! Sending to a room, now or delayed: events, redactions and state (client-server API, "Sending events to a room",
 //! "Redactions"; MSC4140).
 
 use std::sync::Arc;
@@ -14,33 +14,33 @@ use crate::Requester;
 use crate::rooms::delayed::Later;
 use crate::rooms::{Message, StateChange, content, membership};
 
-/// An event to be redacted.
+/// A redaction request.
 #[derive(Debug)]
 pub struct Redaction {
-    /// Where it is.
+    /// The room of the target event.
     pub room_id: OwnedRoomId,
-    /// Which.
+    /// The event to redact.
     pub target: OwnedEventId,
-    /// The client's transaction id.
+    /// The client's transaction id; a repeated one returns the first redaction.
     pub txn: String,
-    /// Why.
+    /// The reason, for the redaction's content.
     pub reason: Option<String>,
 }
 
-/// What came of sending something.
+/// The outcome of a send request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Sent {
-    /// It is in the room.
+    /// The event is in the room.
     Now(OwnedEventId),
-    /// It waits; this is its delay id.
+    /// The event is scheduled; this is its delay id.
     Later(String),
 }
 
 impl Actions {
-    /// Sends an event that is not state; with `delay`, later. The same transaction again gives the first answer.
+    /// Sends a message event; with `delay`, schedules it. A repeated transaction id returns the first response.
     ///
-    /// Refuses with `M_FORBIDDEN` (not in the room, not enough power), `M_BAD_JSON`, `M_TOO_LARGE`, `M_DUPLICATE_ANNOTATION`; later
-    /// as [`crate::rooms::delayed::Delayed::schedule`].
+    /// `M_FORBIDDEN` (not in the room, not enough power), `M_BAD_JSON`, `M_TOO_LARGE`, `M_DUPLICATE_ANNOTATION`; with
+    /// `delay`, errors of [`crate::rooms::delayed::Delayed::schedule`].
     ///
     /// Durability: one transaction. Activity of the user, if sent now.
     pub async fn send(&self, who: &Requester, message: Message, delay: Option<Duration>) -> Result<Sent> {
@@ -55,10 +55,11 @@ impl Actions {
         Ok(Sent::Now(event_id))
     }
 
-    /// Redacts an event; with `delay`, later. The same transaction again gives the first redaction's id.
+    /// Redacts an event; with `delay`, schedules the redaction. A repeated transaction id returns the first
+    /// redaction's id.
     ///
-    /// Refuses with `M_FORBIDDEN` the events of others without the power for it, with `M_NOT_FOUND` unknown events; with
-    /// `M_USER_SUSPENDED` the events of others to those who are suspended, whatever their power.
+    /// `M_FORBIDDEN` for other users' events without the power level, `M_NOT_FOUND` for unknown events,
+    /// `M_USER_SUSPENDED` for other users' events when the requester is suspended, whatever their power level.
     ///
     /// Durability: one transaction. Activity of the user, if sent now.
     pub async fn redact(&self, who: &Requester, redaction: Redaction, delay: Option<Duration>) -> Result<Sent> {
@@ -79,12 +80,12 @@ impl Actions {
         Ok(Sent::Now(event_id))
     }
 
-    /// Sets a part of a room's state; with `delay`, later. An invite of a user of another server goes there first. When the
-    /// requester has already set it to the same, that event's id is the answer.
+    /// Sets a state event; with `delay`, schedules it. An invite of a remote user goes to their server first. When the
+    /// requester has already set the same content, returns the id of that event.
     ///
-    /// Refuses with `M_FORBIDDEN`, `M_BAD_JSON`, `M_TOO_LARGE`, and `M_BAD_ALIAS` for aliases that lead elsewhere.
+    /// `M_FORBIDDEN`, `M_BAD_JSON`, `M_TOO_LARGE`, and `M_BAD_ALIAS` for aliases that point to another room.
     ///
-    /// Durability: one transaction; an invite of a user of another server is a durable job. Activity of the user, if set now.
+    /// Durability: one transaction; an invite of a remote user is a durable job. Activity of the user, if set now.
     pub async fn set_state(
         self: &Arc<Self>,
         who: &Requester,
@@ -104,7 +105,7 @@ impl Actions {
         Ok(Sent::Now(event_id))
     }
 
-    /// The invited user and the content, if a change of the state is an invite of a user of another server.
+    /// The invited user and the content, if the state change is an invite of a remote user.
     fn remote_invite_of(&self, change: &StateChange) -> Result<Option<(OwnedUserId, CanonicalJsonObject)>> {
         if change.kind != "m.room.member" {
             return Ok(None);

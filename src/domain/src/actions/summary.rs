@@ -13,8 +13,8 @@ use crate::rooms::read::hierarchy::is_resident;
 use crate::rooms::read::summary::{Summary, is_enterable};
 
 impl Actions {
-    /// A room's summary, as [`crate::rooms::Rooms::summary`]; when no user of this server is in the room, the servers `via` which
-    /// it can be reached are asked.
+    /// A room's summary, as [`crate::rooms::Rooms::summary`]. When no local user is in the room, asks the servers in
+    /// `via`.
     ///
     /// Durability: reads.
     pub async fn summary(
@@ -41,7 +41,7 @@ impl Actions {
         }
     }
 
-    /// Adds how the reader stands to the room, and refuses those who could not enter it.
+    /// Adds the requester's membership, and refuses users who could not enter the room.
     async fn with_membership(
         &self,
         who: Option<&Requester>,

@@ -9,7 +9,7 @@ use super::Actions;
 use crate::Requester;
 
 impl Actions {
-    /// Says that the requester is typing in a room for so long, or not any more.
+    /// Starts the requester's typing notification for a timeout, or stops it.
     ///
     /// Durability: nothing is kept. Activity of the user.
     pub async fn set_typing(&self, who: &Requester, room_id: &RoomId, lasting: Option<Duration>) -> Result<()> {

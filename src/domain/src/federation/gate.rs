@@ -1,5 +1,6 @@
-//! How many requests of other servers are worked on at a time: so many of each, a few more wait, and the rest are turned away.
-//! One server that asks a lot does not keep others waiting. And how much of what nobody has checked yet is held in memory.
+//! Admission control for requests of other servers. For each server a few requests run, a few more wait, and the rest
+//! are refused, so that one busy server does not delay the others. It also bounds the memory for unverified request
+//! bodies.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -12,17 +13,17 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::turns::InUse;
 
-/// How soon a server that was turned away may come back, in milliseconds.
+/// `retry_after_ms` for refused servers, in milliseconds.
 const RETRY_MS: u64 = 5_000;
 
-/// How long a request waits for room for its body.
+/// How long a request waits for memory for its body.
 const ROOM_WAIT: Duration = Duration::from_secs(10);
 
-/// The gate.
+/// Concurrency limits for federation requests.
 #[derive(Debug)]
 pub struct RequestGate {
     strangers: Semaphore,
-    /// Room for bodies, in units of the size of a small one.
+    /// Memory permits for bodies, in units of a small body's size.
     room: Arc<Semaphore>,
     servers: InUse<OwnedServerName, ServerPermits>,
 }
@@ -37,15 +38,15 @@ impl Default for RequestGate {
     }
 }
 
-/// The turns of one server.
+/// The permits of one server.
 #[derive(Debug)]
 struct ServerPermits {
     working: Arc<Semaphore>,
-    /// Those who work and those who wait.
+    /// Permits for running plus waiting requests.
     here: Arc<Semaphore>,
 }
 
-/// A request that is worked on; the turn ends with it.
+/// Permit of a running request; dropping it admits the next.
 #[derive(Debug)]
 pub struct RequestPermit {
     _here: OwnedSemaphorePermit,
@@ -54,8 +55,8 @@ pub struct RequestPermit {
 }
 
 impl RequestGate {
-    /// Looks up whose key something is signed with. What is known at once is never kept waiting by what has to be asked for,
-    /// of which only so much is asked at a time: `M_LIMIT_EXCEEDED` beyond that.
+    /// Resolves the key of a request's signature. A key in memory never waits for one that has to be fetched; only a
+    /// bounded number of fetches runs at a time: `M_LIMIT_EXCEEDED` beyond it.
     pub async fn look_up<T>(&self, looking: impl Future<Output = Result<T>>) -> Result<T> {
         let mut looking = std::pin::pin!(looking);
         if let Some(found) = looking.as_mut().now_or_never() {
@@ -65,8 +66,8 @@ impl RequestGate {
         looking.await
     }
 
-    /// Waits for room for a body of so many bytes. None for a small one, which needs none. `M_LIMIT_EXCEEDED` when there is no
-    /// room for too long.
+    /// Waits for memory for a body of `bytes` bytes. `None` for a small body, which needs no permit.
+    /// `M_LIMIT_EXCEEDED` after a timeout.
     pub async fn reserve(&self, bytes: usize) -> Result<Option<OwnedSemaphorePermit>> {
         if bytes <= limits::FEDERATION_SMALL_BODY_BYTES {
             return Ok(None);
@@ -79,7 +80,8 @@ impl RequestGate {
         }
     }
 
-    /// Waits for the turn of a server's request. `M_LIMIT_EXCEEDED` when too many of its requests wait, or for too long.
+    /// Waits for a permit for a server's request. `M_LIMIT_EXCEEDED` when too many of its requests wait, or after a
+    /// timeout.
     pub async fn enter(&self, server: &ServerName) -> Result<RequestPermit> {
         let turns = self.turns(server);
         let here = turns.here.clone().try_acquire_owned().map_err(|_| busy())?;

@@ -1,4 +1,4 @@
-//! Requests that ruma has no type for: old forms of endpoints, and those that are in no specification.
+//! Requests without a ruma type: old forms of endpoints, and unspecified ones.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use super::Federation;
 use super::request::Signed;
 use crate::ports::RemoteResponse;
 
-/// The path of an endpoint of the federation, with parameters at its end.
+/// The path of a federation endpoint, with parameters at its end.
 pub(super) fn path(endpoint: &str, parameters: &[&str]) -> String {
     let mut path = format!("/_matrix/federation/{endpoint}");
     for parameter in parameters {
@@ -29,7 +29,7 @@ pub(super) fn path(endpoint: &str, parameters: &[&str]) -> String {
 }
 
 impl Federation {
-    /// Asks another server, with a signature, and leaves the reading to the caller.
+    /// Sends a signed request to another server; the caller parses the response.
     pub(super) async fn ask_plain(
         &self,
         to: &ServerName,

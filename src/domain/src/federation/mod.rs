@@ -1,7 +1,7 @@
-//! Other homeservers (server-server API): talking to them, and being talked to.
+//! Federation with other homeservers (server-server API), as a client and as a server.
 //!
-//! Stands on `rooms`, `crypto`, `media` and the rest, none of which knows of it: what they leave for other servers lies in the
-//! database, and what other servers bring goes into rooms through the same checks as everything else.
+//! It builds on `rooms`, `crypto`, `media` and others, and none of these depends on it: they leave outgoing data in
+//! the database, and incoming data enters rooms through the same checks as local events.
 
 mod edus;
 pub mod gate;
@@ -42,26 +42,26 @@ use crate::ports::Network;
 use crate::rooms::Rooms;
 use crate::turns::KeyedLocks;
 
-/// The parts of this server that other servers ask for and bring something to.
+/// The services that federation uses.
 #[derive(Debug, Clone)]
 pub struct Parts {
-    /// Rooms.
+    /// Rooms and their state.
     pub rooms: Arc<Rooms>,
-    /// Profiles.
+    /// Profiles of local users.
     pub personal: Arc<Personal>,
-    /// Keys and messages between devices.
+    /// Keys and to-device messages.
     pub crypto: Arc<Crypto>,
-    /// Who is typing.
+    /// Typing notifications.
     pub typing: Arc<Typing>,
-    /// Who is there.
+    /// Presence.
     pub presence: Arc<PresenceBook>,
-    /// Uploads, and copies of what was uploaded elsewhere.
+    /// Local media and copies of remote media.
     pub media: Arc<Media>,
-    /// Long work that is being done.
+    /// Long-running jobs, for the list of the administrator.
     pub jobs: Arc<Jobs>,
 }
 
-/// What this server does with others.
+/// Federation with other servers.
 #[derive(Debug)]
 pub struct Federation {
     core: Arc<Core>,
@@ -69,24 +69,25 @@ pub struct Federation {
     parts: Parts,
     late: Arc<edus::PendingReceipts>,
     inbound: transactions::Inbound,
-    /// Which servers are being asked about device lists: all clients of a house ask about the same people at once.
+    /// One lock for each server with a running device list query: the clients of this server query the same users at
+    /// once.
     asking: KeyedLocks<OwnedServerName>,
     remote_room_cache: remote_rooms::RemoteRoomCache,
     /// The keys of servers, others' and this one's.
     pub keyring: keyring::Keyring,
-    /// How many requests of others are worked on at a time.
+    /// Concurrency limits for incoming requests.
     pub gate: gate::RequestGate,
     fetching: media::Fetching,
     histories: history::Histories,
     outbox: outbox::Outbox,
     ages: parking_lot::Mutex<pdu::Ages>,
-    /// Which rooms this server is about to enter: whoever else wants in waits, and mostly finds the door open then.
+    /// One lock for each room with a running remote join: concurrent joins wait, and mostly can join locally after it.
     pub(crate) entering: KeyedLocks<OwnedRoomId>,
     binding: tokio::sync::Mutex<()>,
 }
 
 impl Federation {
-    /// The service; `network` leads to the others.
+    /// Creates the service; `network` reaches other servers.
     #[must_use]
     pub fn new(core: Arc<Core>, network: Arc<dyn Network>, parts: Parts) -> Self {
         let keyring = keyring::Keyring::new(core.clone(), network.clone());

@@ -1,8 +1,8 @@
-//! Rooms that this server is not in and whose users have to do with nevertheless: they are invited, knock, or have refused.
+//! Out-of-band memberships: rooms that this server is not in, to which its users are invited, on which they knock, or
+//! whose invite they have rejected.
 //!
-//! Such a room is a row without state, or with the state of an earlier stay, which is out of date. The member event lies
-//! beside the timeline (an outlier), and the user's standing follows it and not the state. Entering the room is the matter of
-//! `enter`.
+//! Such a room is a row without state, or with the outdated state of an earlier stay. The member event is an outlier,
+//! and the user's membership follows from it and not from the state. Remote joins are in `remote_membership`.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ use ruma::{RoomId, UserId};
 use crate::core::Core;
 use crate::rooms::event::Authored;
 
-/// Refuses with `M_INVALID_PARAM` ids that no room of a version has: from 12 on they name no server.
+/// `M_INVALID_PARAM` for an invalid room id of the version: from version 12 on it has no server name.
 pub(super) fn check_id(room_id: &RoomId, rules: &RoomVersionRules) -> Result<()> {
     if rules.authorization.room_create_event_id_as_room_id == room_id.server_name().is_some() {
         return Err(Error::invalid(format!("{room_id} is not the id of a room of that version.")));
@@ -28,8 +28,8 @@ pub(super) fn check_id(room_id: &RoomId, rules: &RoomVersionRules) -> Result<()>
     Ok(())
 }
 
-/// The row of a room, made now if need be. The version of a room that this server was never in is hearsay, and the newest
-/// word counts; what is known for sure is `M_UNSUPPORTED_ROOM_VERSION` to contradict.
+/// Finds or inserts the row of a room. The version of a room that this server was never in is unverified, so the
+/// newest value replaces it; a confirmed version cannot change: `M_UNSUPPORTED_ROOM_VERSION`.
 pub(super) fn room(core: &Core, tx: &mut WriteTx<'_>, room_id: &RoomId, version: &str) -> Result<Room> {
     let Some(mut room) = rooms::by_id(tx.tx(), room_id.as_str())? else {
         let room = Room {
@@ -55,13 +55,13 @@ pub(super) fn room(core: &Core, tx: &mut WriteTx<'_>, room_id: &RoomId, version:
     Ok(room)
 }
 
-/// Whether this server is or was in a room, so that it knows more of it than others have said.
+/// Whether this server is or was in a room, so that it has verified data of it.
 pub(super) fn is_known(room: &Room) -> bool {
     room.snapshot.0 != 0
 }
 
-/// Makes a user of this server stand to a room as a member event says, and wakes them. Not for rooms that this server is in:
-/// there the state decides.
+/// Sets a local user's membership from a member event, and wakes their long polls. Not for rooms that this server is
+/// in: there the state decides.
 pub(super) fn stand(
     core: &Arc<Core>,
     tx: &mut WriteTx<'_>,
@@ -94,7 +94,7 @@ pub(super) fn stand(
     Ok(())
 }
 
-/// Stores an event beside the timeline, unless it is known.
+/// Stores an event as an outlier, unless it is known.
 fn put(tx: &mut WriteTx<'_>, room: &Room, event: &Authored) -> Result<EventSn> {
     let pdu = &event.pdu;
     if let Some(known) = events::find(tx.tx(), pdu.event_id.as_str())? {
@@ -123,16 +123,16 @@ fn put(tx: &mut WriteTx<'_>, room: &Room, event: &Authored) -> Result<EventSn> {
     Ok(row.sn)
 }
 
-/// How a user stands to a room that this server is not in.
+/// A user's out-of-band membership.
 #[derive(Debug, Clone)]
 pub(crate) struct OutOfBandMembership {
     /// The room.
     pub(crate) room: Room,
-    /// Their membership.
+    /// Their membership row.
     pub(crate) row: MembershipRow,
 }
 
-/// How a user stands to a room that this server is not in; none when it is in it, or they have nothing to do with it.
+/// A user's out-of-band membership; `None` when this server is in the room, or they have none.
 pub(super) fn membership_status(
     tx: &mut dyn Tx,
     room_id: &RoomId,

@@ -1,4 +1,5 @@
-//! Asking other homeservers: ruma's requests, signed (server-server API, "Request Authentication"), and their answers, bounded.
+//! Requests to other homeservers: ruma's requests, signed (server-server API, "Request Authentication"), and
+//! size-limited responses.
 
 use std::time::Duration;
 
@@ -17,14 +18,14 @@ use serde::de::DeserializeOwned;
 use super::Federation;
 use crate::ports::{Call, RemoteResponse};
 
-/// How long a server may take to answer, unless the caller says otherwise.
+/// Default time limit for a response.
 pub const ASK_WAIT: Duration = Duration::from_secs(30);
-/// How much of another server's error message is passed on.
+/// Maximum characters of another server's error message that are passed on.
 const SHOWN_CHARS_MAX: usize = 200;
 
-/// What a call of some authentication scheme is signed with.
+/// The authentication scheme of a request.
 pub trait Signed: AuthScheme {
-    /// What ruma wants for it.
+    /// The input that ruma needs for it.
     fn input<'a>(asker: &'a Federation, to: &ServerName) -> Self::Input<'a>;
 }
 
@@ -39,10 +40,11 @@ impl Signed for NoAuthentication {
 }
 
 impl Federation {
-    /// Asks another homeserver and reads its whole answer, of at most [`limits::FEDERATION_ANSWER_BYTES_MAX`].
+    /// Sends a request to another homeserver and reads its full response, at most
+    /// [`limits::FEDERATION_ANSWER_BYTES_MAX`].
     ///
-    /// Refuses with `M_FORBIDDEN` servers that this one does not talk to, `M_CONNECTION_FAILED` when there is no answer, and
-    /// with the other server's own error when it refuses.
+    /// `M_FORBIDDEN` for servers that this one does not federate with, `M_CONNECTION_FAILED` without a response,
+    /// otherwise the other server's error.
     pub async fn ask<R>(&self, to: &ServerName, request: R) -> Result<R::IncomingResponse>
     where
         R: OutgoingRequest<PathBuilder = SinglePath>,
@@ -51,7 +53,7 @@ impl Federation {
         self.ask_within(to, request, ASK_WAIT).await
     }
 
-    /// As [`Federation::ask`], with another time limit.
+    /// Same as [`Federation::ask`], with another time limit.
     pub async fn ask_within<R>(&self, to: &ServerName, request: R, wait: Duration) -> Result<R::IncomingResponse>
     where
         R: OutgoingRequest<PathBuilder = SinglePath>,
@@ -63,8 +65,8 @@ impl Federation {
         R::IncomingResponse::try_from_http_response(response).map_err(|error| unreadable(to, error))
     }
 
-    /// As [`Federation::ask_within`], for answers of at most `bytes_max`, of which whoever asks picks what they can read: other
-    /// servers leave out what ruma insists on.
+    /// Same as [`Federation::ask_within`], for responses of at most `bytes_max` that the caller deserialises: other
+    /// servers omit fields that ruma requires.
     pub async fn ask_loosely<R, T>(&self, to: &ServerName, request: R, wait: Duration, bytes_max: usize) -> Result<T>
     where
         R: OutgoingRequest<PathBuilder = SinglePath>,
@@ -85,7 +87,7 @@ impl Federation {
         body.await.map_err(|_| unreadable(to, "it took too long to send its answer"))?
     }
 
-    /// As [`Federation::ask`], and leaves the reading to the caller: for files.
+    /// Same as [`Federation::ask`], and returns the response as a stream, for files.
     pub async fn ask_streamed<R>(&self, to: &ServerName, request: R, wait: Duration) -> Result<RemoteResponse>
     where
         R: OutgoingRequest<PathBuilder = SinglePath>,
@@ -99,7 +101,7 @@ impl Federation {
         self.put_through(to, request, wait).await
     }
 
-    /// Sends a request that is written, and signed if it has to be.
+    /// Sends a request that is serialised, and signed if required.
     pub(super) async fn put_through(
         &self,
         to: &ServerName,
@@ -116,14 +118,14 @@ impl Federation {
     }
 }
 
-/// The body of an answer, of at most `bytes_max`, or the refusal that it is.
+/// The body of a response, at most `bytes_max` bytes, or its error.
 pub(super) async fn body(server: &ServerName, answer: RemoteResponse, bytes_max: usize) -> Result<Bytes> {
     let status = answer.status;
     let body = whole(answer, bytes_max).await?;
     if status >= 400 { Err(refused(server, status, &body)) } else { Ok(body) }
 }
 
-/// Reads a body of at most `bytes_max`.
+/// Reads a body of at most `bytes_max` bytes.
 pub async fn whole(answer: RemoteResponse, bytes_max: usize) -> Result<Bytes> {
     let mut body = answer.body;
     let mut bytes = BytesMut::new();
@@ -141,7 +143,7 @@ pub(super) fn unreadable(server: &ServerName, why: impl std::fmt::Display) -> Er
     refuse(Reason::ConnectionFailed, format!("{server} could not be understood: {why}."))
 }
 
-/// The body of an error, as far as it is one.
+/// The fields of an error body.
 #[derive(Default, Deserialize)]
 struct Refused {
     #[serde(default)]
@@ -151,14 +153,15 @@ struct Refused {
     room_version: Option<String>,
 }
 
-/// What another server's refusal means for whoever made us ask. Codes that speak about us and not about them become
-/// `M_UNKNOWN`: a client must not log out because a stranger says `M_UNKNOWN_TOKEN`.
+/// Maps another server's error for the client. Codes about this server and not about the user become `M_UNKNOWN`: a
+/// client must not log out because another server returned `M_UNKNOWN_TOKEN`.
 pub(super) fn refused(server: &ServerName, status: u16, body: &[u8]) -> Error {
     let Refused { errcode, error, room_version } = serde_json::from_slice(body).unwrap_or_default();
     let reason = match (errcode.as_str(), status) {
         ("M_BAD_JSON", _) => Reason::BadJson,
         ("M_BAD_STATE", _) => Reason::BadState,
-        // It does not know our key, or could not fetch it: this is about the moment, not about what we want.
+        // The other server does not know or could not fetch this server's key: a temporary failure, independent of the
+        // request.
         (_, 401) | ("M_UNAUTHORIZED", _) => Reason::NotAuthenticated,
         ("M_FORBIDDEN", _) => Reason::Forbidden,
         ("M_GUEST_ACCESS_FORBIDDEN", _) => Reason::GuestAccessForbidden,
@@ -190,7 +193,7 @@ pub(super) fn refused(server: &ServerName, status: u16, body: &[u8]) -> Error {
     refusal.into()
 }
 
-/// Whether a refusal means that the server does not have the endpoint at all. Some say so in no Matrix error.
+/// Whether an error means that the server lacks the endpoint. Some servers return it without a Matrix error body.
 pub(super) fn is_unknown_endpoint(status: u16, body: &[u8]) -> bool {
     let Refused { errcode, .. } = serde_json::from_slice(body).unwrap_or_default();
     matches!(status, 400 | 404 | 405 | 501) && (errcode.is_empty() || errcode == "M_UNRECOGNIZED")

@@ -1,4 +1,4 @@
-//! Events that more than one server signs: invites, and joins of restricted rooms.
+//! Events with signatures of several servers: invites, and restricted joins.
 
 use hearth_base::{Error, Reason, Result, error::refuse, limits};
 use ruma::ServerName;
@@ -9,10 +9,10 @@ use ruma::signatures::sign_event;
 use super::pdu::IncomingPdu;
 use crate::core::Core;
 
-/// Signatures of one server that are taken over.
+/// Maximum of signatures copied from one server.
 const SIGNATURES_MAX: usize = 8;
 
-/// Adds this server's signature to an event that it has checked.
+/// Adds this server's signature to an event after its checks.
 pub(super) fn countersign(core: &Core, rules: &RoomVersionRules, mut event: IncomingPdu) -> Result<IncomingPdu> {
     sign_event(core.server_name.as_str(), core.key.pair(), &mut event.object, &rules.redaction)
         .map_err(|error| Error::bad_json(format!("The event cannot be signed: {error}")))?;
@@ -20,7 +20,7 @@ pub(super) fn countersign(core: &Core, rules: &RoomVersionRules, mut event: Inco
     Ok(event)
 }
 
-/// Adds the signatures that `server` has put on the same event. They are not checked here.
+/// Copies `server`'s signatures of the same event, unchecked.
 pub(super) fn take_signatures(event: &mut IncomingPdu, theirs: &IncomingPdu, server: &ServerName) -> Result<()> {
     let missing = || refuse(Reason::ConnectionFailed, format!("{server} did not sign the event."));
     let all = theirs.object.get("signatures").and_then(CanonicalJsonValue::as_object).ok_or_else(missing)?;

@@ -1,9 +1,9 @@
-//! What another server shows of a room to somebody whom it invites or who knocks there (server-server API, `invite_room_state`,
-//! `knock_room_state`): checked, bounded, and in the form that clients know.
+//! Stripped state of a remote room for an invited or knocking user (server-server API, `invite_room_state`,
+//! `knock_room_state`): checked, bounded, and converted to the client format.
 //!
-//! Since 1.16 these are whole events, whose signatures are checked and which must be of the room; older servers send the
-//! form for clients, of which nothing can be checked. What is not right is left out, but for a create event: a room that
-//! shows a false beginning is refused.
+//! Since 1.16 the entries are full events, whose signatures and room are checked; older servers send the client
+//! format, which cannot be checked. Invalid entries are left out, except for a create event: an invite with a false
+//! create event is refused.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ use crate::rooms::event::client::strip;
 
 type ClientStripped = Raw<AnyStrippedStateEvent>;
 
-/// The form for clients.
+/// An entry in the client format.
 #[derive(Deserialize, Serialize)]
 struct PlainStripped<'a> {
     #[serde(borrow)]
@@ -33,7 +33,7 @@ struct PlainStripped<'a> {
     kind: String,
 }
 
-/// What tells an event from the form for clients.
+/// The fields that distinguish an event from the client format.
 #[derive(Deserialize)]
 struct StrippedShape {
     #[serde(rename = "type")]
@@ -41,16 +41,17 @@ struct StrippedShape {
     signatures: Option<serde::de::IgnoredAny>,
 }
 
-/// An entry, as far as it has been read.
+/// A parsed entry.
 enum StrippedEntry {
     Event(Box<IncomingPdu>),
     Plain(ClientStripped),
 }
 
 impl Federation {
-    /// Reads what is shown of a room with a member event, and writes it down for the member, with that event.
+    /// Reads the stripped state that belongs to a member event, and serialises it for the user together with that
+    /// event.
     ///
-    /// Refuses with `M_INVALID_PARAM` a create event that is none, or another room's.
+    /// `M_INVALID_PARAM` for a create event that is invalid or of another room.
     pub(super) async fn read_stripped(
         self: &Arc<Self>,
         rules: &'static RoomVersionRules,
@@ -73,7 +74,7 @@ impl Federation {
     }
 }
 
-/// Reads an entry; none when it is not worth showing.
+/// Parses an entry; `None` for one that is not shown.
 fn read(rules: &RoomVersionRules, room_id: &RoomId, raw: &RawValue) -> Option<Result<StrippedEntry>> {
     let form: StrippedShape = serde_json::from_str(raw.get()).ok()?;
     if form.signatures.is_none() {
@@ -96,7 +97,7 @@ fn plain(raw: &RawValue) -> Option<ClientStripped> {
     is_right.then(|| Raw::new(&plain).ok().map(Raw::cast_unchecked)).flatten()
 }
 
-/// Writes as many entries as there is room for, and the member event.
+/// Serialises as many entries as the size limit allows, and the member event.
 fn write(shown: impl Iterator<Item = ClientStripped>, member: ClientStripped) -> Result<Vec<u8>> {
     let mut bytes = member.json().get().len();
     let fits = |shown: &ClientStripped| {

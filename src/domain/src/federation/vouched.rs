@@ -1,5 +1,5 @@
-//! Member events that this server vouches for: brought into their rooms and passed on to the other servers there, since
-//! whoever made them is not in the room, or was not until now.
+//! Member events that this server countersigns: added to their rooms and sent to the other servers there, because the
+//! user's own server is not in the room, or was not until now.
 
 use std::sync::Arc;
 
@@ -15,8 +15,8 @@ use crate::rooms::outgoing;
 use crate::rooms::servers::Servers;
 
 impl Federation {
-    /// Brings an event into a room that this server is in, and puts it down for the other servers there, but for `except`,
-    /// which has it. For events that another server has just signed, which mostly fit where the room stands.
+    /// Adds an event to a room that this server is in, and queues it for the other servers there except `except`,
+    /// which has it. For events that another server has just signed, which mostly fit the current state.
     pub(super) async fn let_in(
         self: &Arc<Self>,
         room: RoomSn,
@@ -41,7 +41,7 @@ impl Federation {
     }
 }
 
-/// An event that takes more than a quick look, and who has to hear of it because of how things were.
+/// A deferred event, with the servers to notify because they were in the room before it.
 type DeferredPdu = Box<(IncomingPdu, Servers)>;
 
 fn quickly(

@@ -1,14 +1,14 @@
-//! How long a durable action waits for its next try. A pure function; chance is an argument.
+//! Back-off of durable actions. A pure function; randomness is an argument.
 
 use std::time::Duration;
 
-/// After the first try.
+/// Wait after the first try, in milliseconds.
 const FIRST_MS: u64 = 2_000;
-/// At most.
+/// Upper bound of the wait, in milliseconds.
 const LONGEST_MS: u64 = 60 * 60 * 1_000;
 
-/// How long to wait after so many tries. Doubles from 2 seconds up to an hour; `chance` takes up to a quarter off, so that actions
-/// that failed together are not tried together.
+/// How long to wait after `tries` tries. Doubles from 2 seconds up to an hour; `chance` removes up to a quarter, so
+/// that actions that failed together are not retried together.
 pub(super) fn wait(tries: u32, chance: u8) -> Duration {
     let doubled = FIRST_MS << tries.saturating_sub(1).min(20);
     let wait = doubled.min(LONGEST_MS);

@@ -1,4 +1,5 @@
-//! Which durable actions wait for another try, in memory. The rows on disk are the truth; this says when.
+//! Schedule of durable actions that wait for a retry, in memory. The rows on disk are authoritative; the journal only
+//! holds when each is due.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,31 +12,31 @@ use tokio::time::Instant;
 
 use super::{DurableAction, backoff};
 
-/// An action that waits.
+/// A durable action that waits for its next try.
 #[derive(Debug, Clone)]
 pub(in crate::actions) struct Waiting {
-    /// The number of its row.
+    /// The serial number of its row.
     pub(super) sn: u64,
-    /// In whose name.
+    /// The user it acts for.
     pub(super) user: UserSn,
-    /// What.
+    /// The request to repeat.
     pub(super) action: DurableAction,
-    /// When it began.
+    /// When the action was first recorded, in milliseconds; bounds how long it is retried.
     pub(super) begun_ms: Millis,
-    /// How often it has been tried.
+    /// Number of tries so far.
     pub(super) tries: u32,
 }
 
-/// What waits, by when it is due.
+/// Waiting actions, ordered by due time.
 #[derive(Debug, Default)]
 pub(in crate::actions) struct Journal {
     waiting: Mutex<BTreeMap<(Instant, u64), Waiting>>,
-    /// Wakes the task that resumes actions.
+    /// Wakes the retry task when an earlier due time arrives.
     pub(super) sooner: Notify,
 }
 
 impl Journal {
-    /// An action whose row is on disk and which is done now.
+    /// Starts a promise for an action whose row is on disk and which runs now.
     pub(in crate::actions) fn promise(
         self: &Arc<Self>,
         sn: u64,
@@ -51,13 +52,13 @@ impl Journal {
         Promise { journal: Arc::clone(self), waiting: Some(waiting) }
     }
 
-    /// Lets an action wait until `due`.
+    /// Schedules an action for `due`.
     pub(super) fn add(&self, due: Instant, waiting: Waiting) {
         self.waiting.lock().insert((due, waiting.sn), waiting);
         self.sooner.notify_one();
     }
 
-    /// Takes out what is due, at most `max` actions.
+    /// Removes and returns due actions, at most `max`.
     pub(super) fn take_due(&self, now: Instant, max: usize) -> Vec<Waiting> {
         let mut waiting = self.waiting.lock();
         let mut due = Vec::new();
@@ -70,14 +71,14 @@ impl Journal {
         due
     }
 
-    /// When the next one is due.
+    /// The earliest due time.
     pub(super) fn next_due(&self) -> Option<Instant> {
         self.waiting.lock().first_key_value().map(|((due, _), _)| *due)
     }
 }
 
-/// An action that is being done and has not ended. Dropped without [`Promise::fulfilled`], also by a panic or because it took too
-/// long, it is tried again later.
+/// A running durable action. Dropped without [`Promise::fulfilled`], also by a panic or a timeout, it is scheduled
+/// again.
 #[derive(Debug)]
 pub(in crate::actions) struct Promise {
     journal: Arc<Journal>,
@@ -85,17 +86,17 @@ pub(in crate::actions) struct Promise {
 }
 
 impl Promise {
-    /// The number of its row.
+    /// The serial number of its row.
     pub(super) fn sn(&self) -> u64 {
         self.waiting.as_ref().map_or(0, |waiting| waiting.sn)
     }
 
-    /// What is done.
+    /// The action that runs.
     pub(in crate::actions) fn action(&self) -> Option<&DurableAction> {
         self.waiting.as_ref().map(|waiting| &waiting.action)
     }
 
-    /// Its row is gone.
+    /// Marks the action as ended: its row is deleted, so there is nothing to schedule.
     pub(super) fn fulfilled(mut self) {
         self.waiting = None;
     }
@@ -105,7 +106,7 @@ impl Drop for Promise {
     fn drop(&mut self) {
         if let Some(mut waiting) = self.waiting.take() {
             waiting.tries += 1;
-            // The row's number is as good as chance to spread what failed together.
+            // The row number spreads retries of actions that failed together as well as a random number would.
             let due = Instant::now() + backoff::wait(waiting.tries, u8::try_from(waiting.sn % 256).unwrap_or(0));
             self.journal.add(due, waiting);
         }

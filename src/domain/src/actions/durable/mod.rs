@@ -1,13 +1,14 @@
-//! Actions that are finished even if the server crashes in between: each is a row on disk (`durable_actions`) from before its first
-//! step until after its last one.
+//! Durable actions: they finish even if the server crashes in between. Each has a row on disk (`durable_actions`) from
+//! before its first step until after its last one.
 //!
-//! What is on disk is the request, not how far it has come: resuming an action is doing it again, and every action here is such
-//! that doing it again leads to the same memberships on all servers. A row is written before the first request to another server,
-//! because from then on the other server may know something that this one would not know after a crash.
+//! The row holds the request and not its progress. Resuming an action repeats it, and every action here is idempotent
+//! in its result: it leads to the same memberships on all servers. The row is committed before the first request to
+//! another server, because from then on that server may know something that this one would forget in a crash.
 //!
-//! While a client waits, the outcome is the client's: a refusal ends the action, and so does a server that cannot be reached, as
-//! the user was told so and may have changed their mind. Where no one was told, an action is tried again, later and later
-//! ([`backoff`]), for [`limits::DURABLE_ACTION_MS_MAX`] at most; leaving the rooms of a deactivated account is never given up.
+//! While a client waits, it gets the outcome: a refusal ends the action, and so does an unreachable server, because
+//! the user has been told and may have changed their mind. Without a waiting client, an action is retried with growing
+//! back-off ([`backoff`]) for at most [`limits::DURABLE_ACTION_MS_MAX`]; leaving the rooms of a deactivated account is
+//! retried without limit.
 
 mod backoff;
 mod journal;
@@ -31,7 +32,7 @@ use crate::rooms::member_profile::MemberProfileField;
 pub(super) use journal::{Journal, Promise};
 pub(super) use resume::without_device;
 
-/// What is resumed after a crash. Kept as JSON: names and fields are never changed, only added.
+/// The request that is resumed after a crash. Stored as JSON: never change names and fields, only add some.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub(crate) enum DurableAction {
@@ -39,51 +40,52 @@ pub(crate) enum DurableAction {
     Join { room_id: OwnedRoomId, via: Vec<OwnedServerName>, content: JoinContent },
     /// A user knocks at a room through another server.
     Knock { room_id: OwnedRoomId, via: Vec<OwnedServerName>, reason: Option<String> },
-    /// A user refuses an invite to a room on other servers, or takes a knock there back.
+    /// A user rejects an invite to a remote room, or retracts a knock there.
     Leave { room_id: OwnedRoomId, reason: Option<String> },
-    /// The same once it is done here, and no server of the room could be told. `left` is the event by which it was done.
+    /// The same after it is done locally, when no server in the room could be reached. `left` is the local leave
+    /// event.
     WithdrawMembership { room_id: OwnedRoomId, left: OwnedEventId, via: Vec<OwnedServerName> },
     /// A user invites a user of another server.
     Invite { room_id: OwnedRoomId, target: OwnedUserId, content: CanonicalJsonObject },
-    /// The account is deactivated; its user has yet to leave their rooms.
+    /// The account is deactivated; its rooms remain to be left.
     LeaveAllRooms,
-    /// The user's profile has changed; their rooms have yet to show it.
+    /// The user's profile has changed; the member events in their rooms remain to be updated.
     UpdateMemberEvents { field: MemberProfileField },
 }
 
 impl DurableAction {
-    /// Notes within a transaction that an action is to be done. Give it to [`Journal::keep`] or do it once that is committed.
+    /// Inserts the action's row in the transaction. After the commit, pass it to [`Journal::keep`] or run it once.
     pub(super) fn insert(&self, core: &Core, tx: &mut WriteTx<'_>, user: UserSn) -> Result<u64> {
         let json = serde_json::to_string(self).map_err(|error| Error::fault("writing a durable action", error))?;
         table::insert(tx, user, &json, core.now_ms())
     }
 
-    /// Whether it is tried again until it succeeds.
+    /// Whether the action is retried without a time limit.
     fn is_never_given_up(&self) -> bool {
         matches!(self, Self::LeaveAllRooms)
     }
 }
 
-/// Whether an error says that the action cannot succeed, rather than that it did not.
+/// Whether an error is permanent, so that a retry cannot succeed.
 pub(super) fn is_final(error: &Error) -> bool {
     match error.reason() {
-        // Ours, or of the moment.
+        // Local or temporary: a retry can succeed.
         None | Some(Reason::LimitExceeded { .. } | Reason::OutOfSpace) => false,
         Some(_) => !error.is_undecided(),
     }
 }
 
-/// Whether a user who has been told of an error has been told all: the action has ended. What failed for a reason of this
-/// server's own may be half done, and goes on.
+/// Whether an error that the user has seen ends the action. An error inside this server may leave the action half
+/// done, so that one is retried.
 fn ends_for_user(error: &Error) -> bool {
     is_final(error) || error.is_undecided()
 }
 
 impl Actions {
-    /// Does `work`, having noted it as `action`, and goes on when the client hangs up or the server crashes.
+    /// Records `action`, runs `work`, and continues when the client hangs up or the server crashes.
     ///
-    /// Besides what `work` refuses, refuses what cannot be noted (`M_RESOURCE_LIMIT_EXCEEDED` while the disk is full): then nothing
-    /// has begun.
+    /// Errors of `work`, and an error when the row cannot be written (`M_RESOURCE_LIMIT_EXCEEDED` while the disk is
+    /// full): then nothing has been started.
     pub(super) async fn durably<T: Send + 'static>(
         self: &Arc<Self>,
         user: UserSn,
@@ -108,7 +110,7 @@ impl Actions {
         .await
     }
 
-    /// Notes that an action has ended. If that fails, it is done once more, which changes nothing.
+    /// Deletes the row of an ended action. If that fails, the action runs once more, which changes nothing.
     pub(super) async fn fulfil(&self, promise: Promise) {
         let sn = promise.sn();
         match self.core.store.write("action_end", move |tx| table::delete(tx.tx(), sn)).await {

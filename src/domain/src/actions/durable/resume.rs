@@ -1,5 +1,5 @@
-//! Resumes durable actions: those of the last run of the server when it starts, and those that did not succeed when they are due.
-//! Sleeps until then, and without a timer while none wait.
+//! Resumes durable actions: those of the previous run at startup, and failed ones when they are due. Sleeps until
+//! then, without a timer while none wait.
 
 use std::future::Future;
 use std::pin::pin;
@@ -22,7 +22,7 @@ use crate::Requester;
 use crate::actions::Actions;
 
 impl Actions {
-    /// Resumes what the last run left, and tries again what did not succeed, until `stopping`. Runs once.
+    /// Resumes the actions of the previous run and retries failed ones, until `stopping`. Runs once.
     pub async fn run_durable(self: &Arc<Self>, stopping: impl Future<Output = ()>) {
         let (mut stopping, mut under_way) = (pin!(stopping), FuturesUnordered::new());
         self.load().await;
@@ -40,7 +40,7 @@ impl Actions {
         }
     }
 
-    /// Reads what the last run of the server left. Rows that this run has written are not among them: it begins after this.
+    /// Loads the rows of the previous run. Rows of this run are excluded: their positions come after `began_at`.
     async fn load(&self) {
         let rows = match self.core.store.read("actions_load", |tx| table::all(tx.tx())).await {
             Ok(rows) => rows,
@@ -73,7 +73,7 @@ impl Actions {
                 tracing::info!(?action, %error, "An action came to nothing.");
             }
             _ if action.is_never_given_up() || age_ms < limits::DURABLE_ACTION_MS_MAX => {
-                // Dropping the promise lets it wait.
+                // Dropping the promise schedules the next try.
                 return tracing::info!(?action, "An action did not succeed; it will be tried again.");
             }
             _ => tracing::warn!(?action, "An action did not succeed in time, and is given up."),
@@ -81,19 +81,19 @@ impl Actions {
         self.fulfil(promise).await;
     }
 
-    /// Does an action whose client is gone.
+    /// Repeats an action without a waiting client.
     async fn do_again(self: &Arc<Self>, user: UserSn, action: DurableAction) -> Result<()> {
         let (who, is_deactivated) =
             self.core.store.read("action_user", move |tx| without_device(tx.tx(), user)).await?;
         match action {
-            // These end what a user has to do with rooms, so that they are for the deactivated, too.
+            // These end the user's memberships, so they run for deactivated accounts as well.
             DurableAction::Leave { room_id, reason } => self.leave_remote_room(&who, room_id, reason).await.map(drop),
             DurableAction::WithdrawMembership { room_id, left, via } => {
                 self.parts.federation.withdraw_membership(&who, room_id, left, via).await
             }
             DurableAction::LeaveAllRooms if is_deactivated => self.leave_all_rooms(&who).await,
             _ if is_deactivated => Ok(()),
-            // The account has been reactivated.
+            // The account has been reactivated since: do not leave its rooms.
             DurableAction::LeaveAllRooms => Ok(()),
             DurableAction::Join { room_id, via, content } => {
                 self.join_remote_room(&who, room_id, via, content).await.map(drop)
@@ -116,8 +116,8 @@ async fn until(due: Option<Instant>) {
     }
 }
 
-/// A user as one who acts without a device: actions are resumed whatever has become of the device that began them. And whether
-/// the account is deactivated.
+/// The user as a requester without a device, and whether the account is deactivated. Actions are resumed even if the
+/// device that started them was deleted.
 pub(in crate::actions) fn without_device(tx: &mut dyn Tx, user: UserSn) -> Result<(Requester, bool)> {
     let name = users::name(tx, user)?.ok_or_else(|| Error::broken("the user of an action is missing"))?;
     let user_id = UserId::parse(name).map_err(|error| Error::fault("reading a stored user id", error))?;
@@ -126,7 +126,7 @@ pub(in crate::actions) fn without_device(tx: &mut dyn Tx, user: UserSn) -> Resul
     let who = Requester {
         user,
         user_id,
-        // No device has this number: positions begin at 1.
+        // No device has this number: positions start at 1.
         device: DeviceSn(0),
         device_id: "".into(),
         admin: false,

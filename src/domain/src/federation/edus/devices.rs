@@ -12,10 +12,10 @@ use crate::core::Core;
 use crate::crypto::remote::{DeviceNews, device_news, identity_news};
 use crate::crypto::to_device::Received;
 
-/// How many earlier updates one may name; who names more has lost count.
+/// Maximum of `prev_id` entries in a device list update; an update with more is dropped.
 const PREVIOUS_MAX: usize = 100;
 
-/// Messages for devices of this server's users.
+/// Reads to-device messages for local users.
 pub(super) fn messages(core: &Core, origin: &ServerName, content: DirectDeviceContent) -> Option<Received> {
     let DirectDeviceContent { sender, ev_type, message_id, messages, .. } = content;
     if sender.server_name() != origin {
@@ -26,7 +26,7 @@ pub(super) fn messages(core: &Core, origin: &ServerName, content: DirectDeviceCo
         .ok()
 }
 
-/// A change of a device of one of `origin`'s users.
+/// Reads a device list update; `None` for users of other servers than `origin`.
 pub(super) fn read(origin: &ServerName, content: DeviceListUpdateContent) -> Option<DeviceNews> {
     if content.user_id.server_name() != origin || content.prev_id.len() > PREVIOUS_MAX {
         return None;
@@ -45,7 +45,7 @@ fn number(stream: UInt) -> i64 {
     i64::try_from(u64::from(stream)).unwrap_or(i64::MAX)
 }
 
-/// Takes in a change of a device.
+/// Applies a device list update.
 pub(super) fn device(core: &Arc<Core>, tx: &mut WriteTx<'_>, news: &DeviceNews) -> Result<()> {
     match visibility::near(core, tx.tx(), &news.user_id)? {
         Some(owner) => device_news(core, tx, owner, news),
@@ -53,7 +53,7 @@ pub(super) fn device(core: &Arc<Core>, tx: &mut WriteTx<'_>, news: &DeviceNews) 
     }
 }
 
-/// Takes in new cross-signing keys.
+/// Stores new cross-signing keys.
 pub(super) fn identity(core: &Arc<Core>, tx: &mut WriteTx<'_>, news: &SigningKeyUpdateContent) -> Result<()> {
     let Some(owner) = visibility::near(core, tx.tx(), &news.user_id)? else { return Ok(()) };
     let (master, self_signing) = (news.master_key.as_ref(), news.self_signing_key.as_ref());

@@ -1,5 +1,5 @@
-//! Receipts for events that are still on their way: an event goes through checks that may take a while, a receipt does not.
-//! Kept in memory, for a little while, and not many.
+//! Receipts that arrive before their event: an event passes checks that may take a while, a receipt does not. The
+//! queue is in memory, bounded and short-lived.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,12 +12,12 @@ use tokio::sync::Notify;
 use super::receipts::{RemoteReceipt, take_in};
 use crate::core::Core;
 
-/// How long between two looks.
+/// Interval between two retries.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
-/// How many looks a receipt is worth.
+/// Number of retries before a receipt is dropped.
 const LOOKS_MAX: u32 = 15;
 
-/// The receipts that wait, and how often they have been looked at.
+/// Waiting receipts, with the number of retries of each.
 #[derive(Debug, Default)]
 pub(in crate::federation) struct PendingReceipts {
     waiting: Mutex<Vec<(RemoteReceipt, u32)>>,

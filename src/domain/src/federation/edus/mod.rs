@@ -1,8 +1,8 @@
-//! What other servers tell beside events (server-server API, "EDUs"): who types, reads and is there, whose devices changed,
-//! and messages for devices.
+//! EDUs from other servers (server-server API, "EDUs"): typing, receipts, presence, device lists, cross-signing keys
+//! and to-device messages.
 //!
-//! A server speaks for its own users only, and in a room only for those who are in it. Whatever else comes, and what cannot be
-//! understood, is dropped without a word, and the rest of the transaction is taken in all the same.
+//! A server speaks for its own users only, and in a room only for users who are in it. Other EDUs, and malformed ones,
+//! are dropped silently; the rest of the transaction is processed all the same.
 
 mod devices;
 mod late;
@@ -25,30 +25,30 @@ use crate::core::Core;
 
 pub(super) use late::PendingReceipts;
 
-/// One piece of news, as far as it is understood without looking anything up.
+/// An EDU, parsed without database access.
 enum ParsedEdu {
-    /// Messages for devices.
+    /// To-device messages.
     Messages(crate::crypto::to_device::Received),
-    /// A change of a device.
+    /// A device list update.
     Device(crate::crypto::remote::DeviceNews),
     /// New cross-signing keys.
     Identity(ruma::api::federation::transactions::edu::SigningKeyUpdateContent),
-    /// Somebody types, or stops.
+    /// A user starts or stops typing.
     Typing(ruma::api::federation::transactions::edu::TypingContent),
-    /// People have read something.
+    /// Read receipts.
     Receipts(Vec<receipts::RemoteReceipt>),
-    /// People are there, or not.
+    /// Presence updates.
     Presence(Vec<ruma::api::federation::transactions::edu::PresenceUpdate>),
 }
 
 impl Federation {
-    /// Takes in one EDU. An error is a fault of ours: the transaction should come again.
+    /// Processes one EDU. An error means a local fault: the sender must retry the transaction.
     pub async fn edu(&self, origin: &ServerName, edu: &RawValue) -> Result<()> {
         self.edus(origin, std::iter::once(edu)).await
     }
 
-    /// Takes in the EDUs of a transaction, in their order; what has to last is on disk then. An error is a fault of ours: the
-    /// transaction should come again.
+    /// Processes the EDUs of a transaction in order; durable ones are committed when this returns. An error means a
+    /// local fault: the sender must retry the transaction.
     pub async fn edus(&self, origin: &ServerName, edus: impl IntoIterator<Item = &RawValue>) -> Result<()> {
         let news: Vec<ParsedEdu> = edus.into_iter().filter_map(|edu| read(&self.core, origin, edu)).collect();
         if news.is_empty() {
@@ -82,13 +82,13 @@ impl Federation {
         self.core.store.write_in(Lane::Federation, "edus", take_in).await
     }
 
-    /// Notes receipts for events that came after them. Runs until it is dropped, and sleeps while there are none.
+    /// Retries receipts that arrived before their event. Runs until it is dropped, and sleeps while there are none.
     pub async fn take_in_late_receipts(&self) {
         self.late.run(&self.core).await;
     }
 }
 
-/// The shape of every EDU.
+/// The fields common to all EDUs.
 #[derive(Deserialize)]
 struct Shape<'a> {
     edu_type: String,
@@ -96,7 +96,7 @@ struct Shape<'a> {
     content: &'a RawValue,
 }
 
-/// Reads an EDU; none if it is of no known kind, malformed, or speaks for users of another server.
+/// Parses an EDU; `None` for unknown kinds, malformed content, and content about users of another server.
 fn read(core: &Arc<Core>, origin: &ServerName, edu: &RawValue) -> Option<ParsedEdu> {
     let shape: Shape<'_> = serde_json::from_str(edu.get())
         .inspect_err(|error| tracing::debug!(server = %origin, %error, "Malformed EDU."))

@@ -16,7 +16,7 @@ struct PresenceContent {
     push: Vec<Value>,
 }
 
-/// The updates in an EDU that can be read and are about users of `origin`.
+/// The well-formed updates of an EDU about users of `origin`.
 pub(super) fn read(origin: &ServerName, content: &RawValue) -> Vec<PresenceUpdate> {
     let Ok(content) = serde_json::from_str::<PresenceContent>(content.get()) else { return Vec::new() };
     let updates = content.push.into_iter().take(limits::PRESENCE_UPDATES_MAX);
@@ -24,7 +24,8 @@ pub(super) fn read(origin: &ServerName, content: &RawValue) -> Vec<PresenceUpdat
     updates.filter(|update: &PresenceUpdate| update.user_id.server_name() == origin).collect()
 }
 
-/// Servers leave out when somebody was active whom they have not seen yet; ruma insists on it.
+/// Adds `last_active_ago` where it is missing: servers omit it for users without activity so far, and ruma requires
+/// it.
 fn with_age(mut update: Value) -> Value {
     if let Some(update) = update.as_object_mut() {
         update.entry("last_active_ago").or_insert_with(|| u32::MAX.into());
@@ -32,7 +33,7 @@ fn with_age(mut update: Value) -> Value {
     update
 }
 
-/// Notes who is there.
+/// Stores presence updates.
 pub(super) fn take_in(tx: &mut WriteTx<'_>, parts: &Parts, news: Vec<PresenceUpdate>) -> Result<()> {
     if !parts.presence.is_federated() {
         return Ok(());

@@ -15,19 +15,19 @@ use super::visibility;
 use crate::core::Core;
 use crate::ephemeral::receipts::{Receipt, set};
 
-/// How far a user of another server has read.
+/// A read receipt of a remote user.
 #[derive(Debug, Clone)]
 pub(super) struct RemoteReceipt {
     pub(super) origin: OwnedServerName,
     room: OwnedRoomId,
     user: OwnedUserId,
     thread: ReceiptThread,
-    /// Up to these events. It is one, but the format allows for more.
+    /// The events read. Normally one; the format allows several.
     events: Vec<OwnedEventId>,
     at_ms: Option<u64>,
 }
 
-/// The receipts in an EDU that can be read and are of users of `origin`, at most [`limits::RECEIPTS_PER_EDU_MAX`].
+/// The well-formed receipts of an EDU for users of `origin`, at most [`limits::RECEIPTS_PER_EDU_MAX`].
 pub(super) fn read(origin: &ServerName, content: &RawValue) -> Vec<RemoteReceipt> {
     let rooms: BTreeMap<String, Value> = serde_json::from_str(content.get()).unwrap_or_default();
     let mut found = Vec::new();
@@ -56,7 +56,7 @@ pub(super) fn read(origin: &ServerName, content: &RawValue) -> Vec<RemoteReceipt
     found
 }
 
-/// Notes receipts; answers with those whose events are not known, perhaps not yet.
+/// Stores receipts; returns those whose events are unknown, perhaps not received yet.
 pub(super) fn take_in(
     core: &Arc<Core>,
     tx: &mut WriteTx<'_>,

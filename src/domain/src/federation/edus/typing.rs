@@ -12,10 +12,10 @@ use super::visibility;
 use crate::core::Core;
 use crate::federation::Parts;
 
-/// How long somebody types of whom nothing more is heard. Their server repeats itself before.
+/// Typing timeout without another notification. The user's server repeats it before then.
 const LASTING: Duration = Duration::from_secs(60);
 
-/// Notes that somebody types, or stops.
+/// Stores that a user starts or stops typing.
 pub(super) fn take_in(
     core: &Arc<Core>,
     tx: &mut WriteTx<'_>,

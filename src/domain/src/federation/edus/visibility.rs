@@ -1,4 +1,4 @@
-//! Whether another server's user may be heard of in a room, or at all.
+//! Access checks for EDUs about remote users.
 
 use hearth_base::Result;
 use hearth_store::engine::Tx;
@@ -10,7 +10,7 @@ use ruma::{RoomId, ServerName, UserId};
 use crate::core::Core;
 use crate::rooms::{acl, find};
 
-/// A room and a user who is in it, with somebody of this server, and whose server the room does not keep out.
+/// The room and the user, if the user and a local user are joined and the room's server ACL allows the user's server.
 pub(super) fn in_room(
     core: &Core,
     tx: &mut dyn Tx,
@@ -26,7 +26,7 @@ pub(super) fn in_room(
     Ok(is_there.then_some((room, user)))
 }
 
-/// A user who shares a room with somebody of this server.
+/// The user, if they share a room with a local user.
 pub(super) fn near(core: &Core, tx: &mut dyn Tx, user_id: &UserId) -> Result<Option<UserSn>> {
     let Some(user) = users::find(tx, user_id.as_str())? else { return Ok(None) };
     for room in memberships::joined_rooms(tx, user)? {

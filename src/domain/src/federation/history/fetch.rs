@@ -1,4 +1,5 @@
-//! Asking one server for a piece of history or a single event, and storing what came as outliers, with what authorises it.
+//! Requests a batch of history or a single event from one server, and stores the result as outliers with its auth
+//! events.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -15,11 +16,11 @@ use super::{ASK_WAIT, Target};
 use crate::federation::Federation;
 use crate::federation::pdu::{self, IncomingPdu};
 
-/// Ids that one request for history names.
+/// Maximum of event ids in one backfill request.
 const ASKED_IDS_MAX: usize = 20;
 
 impl Federation {
-    /// Asks a server for events that come before what is known: the `missing` ones and those before them. In no order.
+    /// Requests the `missing` events and those before them from a server. The result is unordered.
     pub(super) async fn ask_history(
         &self,
         server: &ServerName,
@@ -48,7 +49,7 @@ impl Federation {
         })
     }
 
-    /// Those of some events that are well-formed, of this room, and signed.
+    /// The events that are well-formed, of this room, and validly signed.
     async fn read_and_check<'a>(&self, target: &Target, pdus: impl Iterator<Item = &'a RawValue>) -> Vec<IncomingPdu> {
         let mut seen = HashSet::new();
         let read = pdus.filter_map(|pdu| self.read(&target.place, pdu));
@@ -56,8 +57,8 @@ impl Federation {
         self.check_signatures(target.place.rules, read).await.into_iter().flatten().collect()
     }
 
-    /// Stores a piece of history, oldest event first, without places; fetches what authorises it before. Events that cannot be
-    /// judged, as what authorises them cannot be had now, are left out.
+    /// Fetches missing auth events, then stores a batch as outliers, oldest event first. Events whose auth events
+    /// cannot be fetched are left out, because the auth check needs them.
     pub(super) async fn keep_piece(
         self: &Arc<Self>,
         server: &ServerName,
@@ -85,7 +86,7 @@ impl Federation {
     }
 }
 
-/// Those of some events for which everything that authorises them is known or among them.
+/// The events whose auth events are all known or in the batch.
 fn grounded(
     mut candidates: Vec<IncomingPdu>,
     mut is_known: impl FnMut(&OwnedEventId) -> Result<bool>,

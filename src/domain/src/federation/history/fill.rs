@@ -1,4 +1,5 @@
-//! Filling a gap from above by a piece: which servers are asked, in which order, and what becomes of a gap that nobody fills.
+//! Fills a gap from its upper end by one batch: which servers are asked, in which order, and the back-off of a gap
+//! that no server fills.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,22 +17,22 @@ use crate::federation::Federation;
 use crate::federation::pdu::IncomingPdu;
 use crate::rooms::gaps;
 
-/// How long one piece may take, with everything that belongs to it and all servers together.
+/// Time limit for one batch, over all servers and with all events that it needs.
 const FILL_WAIT: Duration = Duration::from_secs(120);
-/// How soon a gap is asked about again that nobody could be reached for, at first and at most. Meanwhile pages pass over it, so the
-/// first times are short: after a short fault, who pages again finds what was missing.
+/// Back-off of a gap when no server could be reached, first and longest. Pages skip the gap meanwhile, so the first
+/// waits are short: after a brief fault, the next page finds the events.
 const UNREACHED: Backoff = Backoff::new(2_000, 60 * 60 * 1_000);
-/// The same for a gap for which everybody had nothing: it may be that nobody has it any more, or that it is not for us.
+/// Back-off of a gap for which all servers returned nothing: the history may be gone or not visible to this server.
 const REFUSED: Backoff = Backoff::new(10 * 60 * 1_000, 24 * 60 * 60 * 1_000);
 
 impl Federation {
-    /// Fetches a piece of history for the gap above `floor`. Says whether there is more to read now than before, or the gap is
-    /// closed; not when it was tried in vain lately.
+    /// Backfills one batch for the gap above `floor`. Returns whether more can be read now or the gap is closed;
+    /// `false` during back-off.
     pub(super) async fn fill(self: Arc<Self>, room_id: OwnedRoomId, floor: i64, next: i64) -> Result<bool> {
         let target = self.target(&room_id).await?;
         let _turn = self.histories.turns.take(target.place.room).await;
         let gap = self.gap(&target, floor).await?;
-        // Whoever had the turn before may have filled it.
+        // The previous holder of the lock may have filled the gap.
         let Some(gap) = gap.filter(|gap| gap.next == next) else { return Ok(true) };
         if target.servers.is_empty() || !gaps::is_due(&gap, self.core.now_ms()) {
             return Ok(false);
@@ -77,7 +78,7 @@ impl Federation {
         self.place_history(target, gap.floor, plan).await
     }
 
-    /// Events without those that have their places: what comes before them belongs below them.
+    /// The events without those that already have a place: prev events of placed events belong below them.
     async fn without_placed(&self, found: Vec<IncomingPdu>) -> Result<Vec<IncomingPdu>> {
         let core = self.core.clone();
         let read = move |tx: &mut hearth_store::ReadTx<'_>| {
@@ -108,7 +109,7 @@ impl Federation {
         self.core.store.read("history_gap", move |tx| history_gaps::get(tx.tx(), room, floor)).await
     }
 
-    /// Notes that nobody could fill a gap now.
+    /// Stores the back-off of a gap that no server could fill now.
     async fn put_off(&self, target: &Target, floor: i64, refused: bool) -> Result<()> {
         let (room, now_ms, chance) = (target.place.room, self.core.now_ms(), self.core.seams.random.chance());
         let write = move |tx: &mut WriteTx<'_>| {
@@ -121,10 +122,10 @@ impl Federation {
     }
 }
 
-/// What came of asking all servers.
+/// The result of asking all servers.
 enum FillOutcome {
     Filled,
-    /// All have answered, and none had anything for us.
+    /// All servers have answered, and none had usable events.
     Refused,
     Unreached,
 }

@@ -1,5 +1,5 @@
-//! Single events that are not here: fetched and placed somewhere in the gap that they lie in, so that one can look at them and
-//! page on from them. The gap becomes two.
+//! Single events that are not stored here: fetched and placed inside the gap that they belong to, so that a client can
+//! read them and paginate from there. The gap splits in two.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use crate::federation::Federation;
 use crate::federation::pdu::IncomingPdu;
 
 impl Federation {
-    /// Fetches an event and gives it a place. Says whether it is here now.
+    /// Fetches an event and places it. Returns whether it is stored now.
     pub(super) async fn obtain_apart(self: Arc<Self>, room_id: OwnedRoomId, event_id: OwnedEventId) -> Result<bool> {
         let target = self.target(&room_id).await?;
         let now_ms = self.core.now_ms();
@@ -39,7 +39,7 @@ impl Federation {
         Ok(false)
     }
 
-    /// Asks others which event is nearest to a point in time, and fetches it. Gives what was found, if it is here now.
+    /// Asks other servers for the event nearest to a timestamp and fetches it. Returns the event, if it is stored now.
     pub(super) async fn obtain_by_time(
         self: Arc<Self>,
         room_id: OwnedRoomId,
@@ -100,7 +100,7 @@ impl Federation {
         Ok(self.core.store.read("history_has", read).await?.is_some_and(|event| event.ord.is_some()))
     }
 
-    /// The gap that an event lies in, by its depth: floor, and highest free place.
+    /// The gap that an event belongs to by its depth: its floor and its highest free place.
     async fn gap_around(&self, target: &Target, candidate: &IncomingPdu) -> Result<Option<(i64, i64)>> {
         let (core, room) = (self.core.clone(), target.place.room);
         let (id, depth) = (candidate.pdu.event_id.clone(), candidate.pdu.depth);

@@ -1,14 +1,13 @@
-//! History that other servers have and this one does not: fetched when somebody here pages back to a gap, jumps to a day, or
-//! asks for a single event.
+//! Remote history: fetched when a local user paginates into a gap, jumps to a date, or requests a single event.
 //!
-//! A gap (`rooms/gaps.rs`) is filled from above, a piece at a time: [`fill`] asks the servers in the room for what comes before
-//! what is known ([`piece`]), [`states`] finds the state before each event, for who may read it depends on that, [`fetch`] gets
-//! what else is needed for it and to judge the events, and [`place`] puts them into the timeline. [`jump`] places single
-//! events in the middle of a gap, which makes two gaps of it.
+//! A gap (`rooms/gaps.rs`) is filled from its upper end, a batch at a time. [`fill`] backfills from the servers in the
+//! room ([`piece`]), [`states`] finds the state before each event, because history visibility depends on it, [`fetch`]
+//! gets the auth events and other events needed for the checks, and [`place`] inserts the events into the timeline.
+//! [`jump`] places single events in the middle of a gap, which splits it.
 //!
-//! Whoever waits gets an answer within [`limits::HISTORY_WAIT_MS_MAX`], with what is here by then; the work itself goes on, and
-//! the next page has its fruits. What is stored was judged by the rules of the room like everything else; it changes neither the
-//! room's state nor its head, and wakes nobody.
+//! A client gets a response within [`limits::HISTORY_WAIT_MS_MAX`], with the events stored by then. The work
+//! continues, and the next page has its result. Backfilled events pass the auth checks like all others; they change
+//! neither the room's state nor its forward extremities, and wake no long polls.
 
 mod fetch;
 mod fill;
@@ -35,21 +34,21 @@ use crate::rooms::event::version;
 use crate::rooms::{find, servers};
 use crate::turns::KeyedLocks;
 
-/// How long a server may take for one answer, when several are asked one after another.
+/// Time limit for one server's answer when several are asked in turn.
 const ASK_WAIT: Duration = Duration::from_secs(15);
-/// Rooms of which it is remembered who gave history last.
+/// Rooms for which the last server that returned history is cached.
 const GIVERS_MAX: usize = 500;
 
-/// Single events of which it is remembered that nobody had them.
+/// Events for which a failed fetch is cached.
 const NOWHERE_MAX: usize = 5_000;
-/// For how long.
+/// How long a failed fetch is cached, in milliseconds.
 const NOWHERE_MS: Millis = 5_000;
 
-/// Who is fetching history for which room, and who was able to help.
+/// Running history fetches per room, and the servers that returned history last.
 pub(super) struct Histories {
     turns: KeyedLocks<RoomSn>,
     givers: Cache<RoomSn, OwnedServerName>,
-    /// Events that nobody had, and until when nobody is asked again.
+    /// Events that no server returned, with the time of the next permitted request.
     nowhere: Cache<OwnedEventId, Millis>,
 }
 
@@ -65,22 +64,22 @@ impl Default for Histories {
     }
 }
 
-/// A room whose history is wanted.
+/// A room whose history is requested.
 #[derive(Debug, Clone)]
 struct Target {
     place: RoomInfo,
-    /// Whom to ask, the likeliest to help first.
+    /// Servers to ask, the most promising first.
     servers: Vec<OwnedServerName>,
 }
 
 impl Federation {
-    /// A room as it is now, with those who may be asked about it.
+    /// Loads the room and the servers in it.
     async fn target(&self, room_id: &RoomId) -> Result<Target> {
         let (core, id) = (self.core.clone(), room_id.to_owned());
         let read = move |tx: &mut hearth_store::ReadTx<'_>| {
             let room = find::resolve(tx.tx(), &id)?;
             let rules = version::stored_rules(&room.version)?;
-            // Nobody tells a server that is not in the room.
+            // A server that is not in the room gets no history from others.
             let is_in_it = !core.locals.get(tx.tx(), room.sn)?.is_empty();
             let servers = if is_in_it { servers::of(&core, tx.tx(), room.sn)?.to_vec() } else { Vec::new() };
             Ok(Target { place: RoomInfo { room: room.sn, room_id: id, rules }, servers })
@@ -96,7 +95,7 @@ impl Federation {
     }
 }
 
-/// Lets work go on in the background, and waits for it as long as a client may be kept waiting. None when it takes longer.
+/// Runs work in the background, and waits for it up to the limit for clients. `None` after that; the work continues.
 async fn within<T: Send + 'static>(
     work: impl Future<Output = Result<T>> + Send + 'static,
     until: tokio::time::Instant,

@@ -1,5 +1,5 @@
-//! A piece of history as another server hands it over: whatever it is, nothing is taken of it but events that come before what
-//! is known here, in the order in which they happened. Pure.
+//! Selects events from another server's backfill response: only events connected to the known history count, in
+//! topological order. Pure.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, HashSet};
@@ -8,8 +8,8 @@ use ruma::OwnedEventId;
 
 use crate::federation::pdu::IncomingPdu;
 
-/// Of `candidates` those that lead back from the `missing` events without a hole, oldest first: each after those of the others
-/// that come before it, and else by depth and time.
+/// The events of `candidates` that are reachable from the `missing` events without a hole, oldest first: topological
+/// order, ties by depth and timestamp.
 pub(super) fn connected(missing: &[OwnedEventId], candidates: Vec<IncomingPdu>) -> Vec<IncomingPdu> {
     let mut by_id: HashMap<OwnedEventId, IncomingPdu> =
         candidates.into_iter().map(|candidate| (candidate.pdu.event_id.clone(), candidate)).collect();

@@ -1,4 +1,4 @@
-//! Giving a planned piece of history its places in the timeline, and moving the gap on.
+//! Places a planned batch of history in the timeline, and moves the gap.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -19,13 +19,13 @@ use crate::federation::Federation;
 use crate::federation::pdu::{self, BackfilledEvent, IncomingPdu};
 use crate::rooms::{find, gaps};
 
-/// Places below a single event that has to have room for what comes before and after it.
+/// Distance of a single event below the known history, in places; leaves room for the events on both sides.
 const FAR_DOWN: i64 = 1 << 30;
-/// A gap with fewer places is not parted.
+/// A gap with fewer places is not split.
 const PARTED_PLACES_MIN: i64 = 1 << 10;
 
 impl Federation {
-    /// Puts a piece right below what is known above a gap. Says whether that brought anything.
+    /// Places a batch directly below the known history above a gap. Returns whether any event was placed.
     pub(super) async fn place_history(&self, target: &Target, floor: i64, plan: HistoryPlan) -> Result<bool> {
         let (core, room_id) = (self.core.clone(), target.place.room_id.clone());
         let write = move |tx: &mut WriteTx<'_>| {
@@ -44,7 +44,7 @@ impl Federation {
         self.core.store.write_in(Lane::Federation, "history_place", write).await
     }
 
-    /// Puts a single event somewhere into a gap, which becomes two. Says whether there was room.
+    /// Places a single event inside a gap, which splits it. Returns whether there was room.
     pub(super) async fn place_apart(&self, target: &Target, floor: i64, plan: HistoryPlan) -> Result<bool> {
         let (core, room_id) = (self.core.clone(), target.place.room_id.clone());
         let write = move |tx: &mut WriteTx<'_>| {
@@ -63,7 +63,7 @@ impl Federation {
     }
 }
 
-/// Where in a gap a single event goes that came some time before what is above it.
+/// The place of a single event inside a gap.
 fn middle(gap: &Gap) -> Option<i64> {
     if gap.floor == i64::MIN {
         return gap.next.checked_sub(FAR_DOWN);
@@ -71,7 +71,7 @@ fn middle(gap: &Gap) -> Option<i64> {
     (gap.next - gap.floor > PARTED_PLACES_MIN).then(|| gap.floor + (gap.next - gap.floor) / 2)
 }
 
-/// What comes before what will be known above a gap.
+/// The missing prev events of what will be the lowest known event above a gap.
 fn following(gap: &Gap, plan: &HistoryPlan) -> BTreeSet<OwnedEventId> {
     let before = plan.planned.iter().flat_map(|planned| planned.event.pdu.prev_events.iter().cloned());
     ids(gap).into_iter().chain(before).collect()
@@ -81,7 +81,7 @@ fn ids(gap: &Gap) -> BTreeSet<OwnedEventId> {
     gap.missing.iter().filter_map(|id| EventId::parse(id.as_str()).ok()).collect()
 }
 
-/// Stores a piece from the place `next` downwards, as much of it as there are places above `floor`; gives the next free one.
+/// Places a batch from `next` downwards, as far as there are places above `floor`; returns the next free place.
 fn put(
     core: &Arc<Core>,
     tx: &mut WriteTx<'_>,
@@ -109,7 +109,7 @@ fn put(
         }
         let mut pdu = event.pdu.clone();
         pdu.rejected = rejected;
-        // It is stored already; only its standing changes.
+        // The event is stored as an outlier; only its status changes.
         let candidate = IncomingPdu { pdu, json: Vec::new(), object: CanonicalJsonObject::new() };
         past.push(BackfilledEvent { candidate, snapshot, ord });
         ord -= i64::from(!rejected);
@@ -119,7 +119,7 @@ fn put(
     Ok(ord)
 }
 
-/// Those of some events that have no place here, and are expected from now on.
+/// The events without a place here; inserts those as expected.
 fn missing(core: &Core, tx: &mut WriteTx<'_>, room: &Room, ids: BTreeSet<OwnedEventId>) -> Result<Vec<String>> {
     let mut missing = Vec::new();
     for id in ids {
@@ -131,7 +131,7 @@ fn missing(core: &Core, tx: &mut WriteTx<'_>, room: &Room, ids: BTreeSet<OwnedEv
     Ok(gaps::storable(missing.iter().map(|id| &**id)).collect())
 }
 
-/// Keeps what is left of a gap; closes it when nothing is missing or no place is left.
+/// Stores the rest of a gap; deletes it when nothing is missing or no place is left.
 fn settle(tx: &mut WriteTx<'_>, room: RoomSn, gap: Gap) -> Result<()> {
     if gap.missing.is_empty() || gap.next <= gap.floor {
         return history_gaps::delete(tx.tx(), room, gap.floor);

@@ -1,5 +1,6 @@
-//! The state before each event of a piece of history, worked out over what is stored: from the events before it where those
-//! are known, resolved where they disagree, and else from what another server says. Also judges each event by that state.
+//! Computes the state before each event of a batch from the stored graph: from its prev events where they are known,
+//! with state resolution where they disagree, otherwise from another server's `/state_ids`. Also checks each event
+//! against that state.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -18,52 +19,52 @@ use crate::rooms::persist;
 use crate::rooms::state::resolve::resolve;
 use crate::rooms::state::snapshot::{self, Changes, StateIds};
 
-/// What a state is stored as the difference to.
+/// The base that a state snapshot is stored as a delta of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum SnapshotBase {
     /// The empty state.
     Nothing,
-    /// A stored one.
+    /// A stored snapshot.
     Stored(SnapshotSn),
-    /// The one before an earlier event of the piece.
+    /// The state before an earlier event of the batch.
     Before(usize),
 }
 
-/// An event with the state before it, ready to be given a place.
+/// An event with the state before it, ready to be placed.
 #[derive(Debug)]
 pub(super) struct Planned {
     pub(super) event: Arc<Event>,
     pub(super) base: SnapshotBase,
     pub(super) changes: Changes,
-    /// Whether the room's rules did not allow the event.
+    /// Whether the auth rules reject the event.
     pub(super) rejected: bool,
 }
 
-/// What came of planning.
+/// The result of planning.
 #[derive(Debug)]
 pub(super) struct HistoryPlan {
-    /// Oldest first. Events before which the state is not known are not among them.
+    /// Oldest first. Excludes events with unknown state before them.
     pub(super) planned: Vec<Planned>,
-    /// Events before which another server has to say what the state was, as none of the events before them are known.
+    /// Events whose state must come from another server, because none of their prev events is known.
     pub(super) blind: Vec<OwnedEventId>,
-    /// As those, but some of the events before them are known.
+    /// The same, but some of their prev events are known.
     pub(super) half_blind: Vec<OwnedEventId>,
 }
 
-/// What another server says of states, by the event that they were the state before.
+/// States reported by another server, by the event that they precede.
 pub(super) type ReportedStates = HashMap<OwnedEventId, Arc<StateIds>>;
 
-/// What planning works with.
+/// The inputs of planning.
 pub(super) struct HistoryPlanner<'a> {
     pub(super) core: &'a Core,
     pub(super) rules: &'static RoomVersionRules,
-    /// The state right above the gap, near which the others will be; 0 when there is none.
+    /// The state directly above the gap, which other states are stored as a delta of; 0 for none.
     pub(super) near: SnapshotSn,
-    /// What another server has said of the state before some events.
+    /// States that another server reported.
     pub(super) said: &'a ReportedStates,
 }
 
-/// A state while planning, and how to come to it.
+/// A state during planning, with its base.
 #[derive(Clone)]
 struct PlannedState {
     state: Arc<StateIds>,
@@ -72,7 +73,7 @@ struct PlannedState {
 }
 
 impl HistoryPlanner<'_> {
-    /// Plans a piece, oldest event first, all of them stored.
+    /// Plans a batch, oldest event first; all its events are stored.
     pub(super) fn plan(&self, tx: &mut dyn Tx, piece: &[Arc<Event>]) -> Result<HistoryPlan> {
         let mut plan = HistoryPlan { planned: Vec::new(), blind: Vec::new(), half_blind: Vec::new() };
         let members: HashSet<&OwnedEventId> = piece.iter().map(|event| &event.pdu.event_id).collect();
@@ -88,7 +89,7 @@ impl HistoryPlanner<'_> {
         Ok(plan)
     }
 
-    /// The state before an event, if it can be told.
+    /// The state before an event; `None` when it is unknown.
     fn before(
         &self,
         tx: &mut dyn Tx,
@@ -135,7 +136,8 @@ impl HistoryPlanner<'_> {
         let states: Vec<StateIds> = known.iter().map(|known| StateIds::clone(&known.state)).collect();
         match resolve(self.core, tx, self.rules, &states, None) {
             Ok(resolved) => self.near(tx, resolved).map(Some),
-            // A part of some auth chain is not here. Another server may know the outcome.
+            // Part of an auth chain is missing here, so that state resolution fails. Another server may report the
+            // result.
             Err(error) => {
                 tracing::debug!(event = %id, %error, "Failed to resolve historical state.");
                 plan.blind.push(id.clone());
@@ -144,7 +146,7 @@ impl HistoryPlanner<'_> {
         }
     }
 
-    /// The state after an event that is stored with its own.
+    /// The state after an event whose state before it is stored.
     fn after_stored(&self, tx: &mut dyn Tx, id: &OwnedEventId) -> Result<Option<PlannedState>> {
         let Some(event) = self.core.events.find(tx, id)? else { return Ok(None) };
         let Some((snapshot, own)) = persist::state_after(&event) else { return Ok(None) };
@@ -154,7 +156,7 @@ impl HistoryPlanner<'_> {
         Ok(Some(step(&snapshot::full(tx, snapshot)?, SnapshotBase::Stored(snapshot), own)))
     }
 
-    /// A state as a difference to the one above the gap: mostly a small one.
+    /// A state as a delta of the one above the gap: mostly a small one.
     fn near(&self, tx: &mut dyn Tx, state: StateIds) -> Result<PlannedState> {
         let (base, other) = match self.near.0 {
             0 => (SnapshotBase::Nothing, StateIds::new()),
@@ -166,7 +168,7 @@ impl HistoryPlanner<'_> {
         Ok(PlannedState { state: Arc::new(state), base, changes })
     }
 
-    /// Whether the room's rules allow an event by the state before it. (Whether what authorises it does was judged before.)
+    /// Whether the auth rules allow an event by the state before it. (The check against its auth events ran before.)
     fn is_allowed(&self, tx: &mut dyn Tx, event: &Event, state: &StateIds) -> Result<bool> {
         let Ok(wanted) = auth_rules::wanted(self.rules, &event.pdu) else { return Ok(false) };
         let mut parts = Vec::with_capacity(wanted.len());
@@ -181,7 +183,7 @@ impl HistoryPlanner<'_> {
     }
 }
 
-/// The state that follows from one by what an event sets.
+/// The state after an event sets its state key.
 fn step(state: &StateIds, base: SnapshotBase, own: Option<(KeySn, EventSn)>) -> PlannedState {
     let mut next = state.clone();
     next.extend(own);

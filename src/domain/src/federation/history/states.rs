@@ -1,5 +1,5 @@
-//! From a piece of history to a plan of how to store it: fetches what is needed to judge the events and to know the state
-//! before each.
+//! From a batch of history to a placement plan: fetches the events needed for auth checks and for the state before
+//! each.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,11 +15,11 @@ use crate::federation::pdu::IncomingPdu;
 use crate::rooms::load::Event;
 
 impl Federation {
-    /// Stores a piece of history (oldest event first) as outliers, with what belongs to it, and plans its places. `near` is a
-    /// state of the room not long after it.
+    /// Stores a batch of history (oldest event first) as outliers, with its auth events, and plans its places. `near`
+    /// is a state of the room shortly after it.
     ///
-    /// An error when none of it can be placed as a state could not be fetched: that says nothing about the server's history, and
-    /// must not count as a server that has none.
+    /// Returns an error when no event can be placed because a state could not be fetched. That is a temporary failure
+    /// and must not count as a server without history.
     pub(super) async fn plan_history(
         self: &Arc<Self>,
         server: &OwnedServerName,
@@ -31,7 +31,7 @@ impl Federation {
         self.keep_piece(server, target, piece).await?;
         let (mut said, mut failed) = (ReportedStates::new(), None);
         let plan = self.plan_with(target, ids.clone(), near, &said).await?;
-        // At first those that cannot be placed otherwise: mostly just the oldest event.
+        // Events that cannot be placed without a remote state come first: mostly just the oldest event.
         for id in plan.blind.iter().chain(&plan.half_blind).take(limits::HISTORY_STATES_MAX) {
             match self.state_of(&target.place, id, server).await {
                 Ok(state) => _ = said.insert(id.clone(), Arc::new(state)),
@@ -59,7 +59,7 @@ impl Federation {
         let read = move |tx: &mut hearth_store::ReadTx<'_>| {
             let mut piece: Vec<Arc<Event>> = Vec::with_capacity(ids.len());
             for id in ids.iter() {
-                // One that is more than an outlier has its place.
+                // An event that is no longer an outlier has its place already.
                 piece.extend(core.events.find(tx.tx(), id)?.filter(|event| event.is_outlier()));
             }
             HistoryPlanner { core: &core, rules, near, said: &said }.plan(tx.tx(), &piece)

@@ -1,4 +1,4 @@
-//! Fetching history while a client waits for it: for as long as a client may be kept waiting, and no longer. The work itself goes on.
+//! Fetches history while a client waits, up to the limit for clients. The work itself continues after that.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,13 +12,13 @@ use super::within;
 use crate::federation::Federation;
 use hearth_store::tables::history_gaps::Gap;
 
-/// Until when a client that asks now may be kept waiting.
+/// The deadline for the response to a client that asks now.
 pub(crate) fn wait_until() -> Instant {
     Instant::now() + Duration::from_millis(limits::HISTORY_WAIT_MS_MAX)
 }
 
 impl Federation {
-    /// Fetches a piece of what is missing at a gap. Whether there is something new; none when that takes longer than `until`.
+    /// Backfills one batch at a gap. Returns whether there are new events; `None` when that takes longer than `until`.
     pub(crate) async fn fill_gap(
         self: &Arc<Self>,
         room_id: OwnedRoomId,
@@ -28,7 +28,7 @@ impl Federation {
         within(Arc::clone(self).fill(room_id, gap.floor, gap.next), until).await
     }
 
-    /// Fetches a single event. Whether it is here now.
+    /// Fetches a single event. Returns whether it is stored now.
     pub(crate) async fn fetch_past_event(
         self: &Arc<Self>,
         room_id: OwnedRoomId,
@@ -39,8 +39,8 @@ impl Federation {
         Ok(fetched == Some(true))
     }
 
-    /// Fetches the event nearest to a point in time, if another server has one that is nearer `than` the one known here. Whether there
-    /// is something new.
+    /// Fetches the event nearest to a timestamp, if another server has one nearer `than` the local one. Returns
+    /// whether there is a new event.
     pub(crate) async fn fetch_past_event_near(
         self: &Arc<Self>,
         room_id: OwnedRoomId,

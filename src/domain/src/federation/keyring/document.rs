@@ -1,4 +1,4 @@
-//! The list of keys that a server signs and publishes (server-server API, "Retrieving server keys"): reading a stranger's.
+//! Reads and checks another server's key document (server-server API, "Retrieving server keys").
 
 use hearth_base::{Error, Millis, Reason, Result, error::refuse, limits};
 use hearth_store::tables::server_keys::ServerKeyRow;
@@ -6,25 +6,25 @@ use ruma::serde::Base64;
 use ruma::signatures::{PublicKeyMap, PublicKeySet, verify_json};
 use ruma::{CanonicalJsonObject, CanonicalJsonValue, OwnedServerName, ServerName};
 
-/// How long a server is taken at its word, whatever it promises (server-server API, "Validating hashes and signatures": at most
-/// seven days).
+/// Maximum validity of a key, in milliseconds, whatever its document states (server-server API, "Validating hashes and
+/// signatures": at most seven days).
 const VALID_MS_MAX: u64 = 7 * 24 * 60 * 60 * 1_000;
-/// An Ed25519 public key.
+/// Length of an Ed25519 public key, in bytes.
 const PUBLIC_BYTES: usize = 32;
 
-/// A list whose own signature is good.
+/// A key document with a valid self-signature.
 #[derive(Debug)]
 pub(super) struct Document {
     pub(super) server: OwnedServerName,
     pub(super) keys: Vec<ServerKeyRow>,
-    /// Up to when it says that it is valid.
+    /// Its `valid_until_ts`, in milliseconds.
     pub(super) valid_until_ms: Millis,
-    /// As it came, in canonical form.
+    /// The document in canonical JSON.
     pub(super) json: String,
 }
 
-/// Reads a list of keys and checks that it is signed with a key that is in use according to itself. Keys of other algorithms
-/// than Ed25519 are passed over.
+/// Parses a key document and checks that one of its own current keys signed it. Skips keys of other algorithms than
+/// Ed25519.
 pub(super) fn check(object: CanonicalJsonObject, now_ms: Millis) -> Result<Document> {
     let server = match object.get("server_name") {
         Some(CanonicalJsonValue::String(name)) => ServerName::parse(name.as_str()).map_err(|_| bad("whose it is"))?,
@@ -47,7 +47,7 @@ pub(super) fn check(object: CanonicalJsonObject, now_ms: Millis) -> Result<Docum
     Ok(Document { server, keys, valid_until_ms, json })
 }
 
-/// The Ed25519 keys under `field`, with what stands beside each.
+/// The Ed25519 keys under `field`, with the other properties of each.
 fn entries<'a>(
     object: &'a CanonicalJsonObject,
     field: &str,
@@ -74,14 +74,14 @@ fn entries<'a>(
     read.collect()
 }
 
-/// At least one of its own keys must have signed a list, and none may have done so wrongly.
+/// At least one of its own keys must have signed the document, and no signature by an own key may be invalid.
 fn check_signature(object: &CanonicalJsonObject, server: &ServerName, keys: &[ServerKeyRow]) -> Result<()> {
     let unsigned =
         || refuse(Reason::InvalidSignature, format!("The list of keys of {server} is not signed by itself."));
     let Some(CanonicalJsonValue::Object(all)) = object.get("signatures") else { return Err(unsigned()) };
     let Some(own) = all.get(server.as_str()) else { return Err(unsigned()) };
     let set: PublicKeySet = keys.iter().map(|key| (key.key_id.clone(), Base64::new(key.public.clone()))).collect();
-    // The signatures of notaries are theirs to check.
+    // Only the server's own signatures count here; those of notaries are removed.
     let mut signed = object.clone();
     let own = CanonicalJsonValue::Object([(server.to_string(), own.clone())].into());
     signed.insert("signatures".into(), own);

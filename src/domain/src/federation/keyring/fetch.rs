@@ -1,4 +1,5 @@
-//! Asking a server for its keys, or a notary for those of others (server-server API, "Retrieving server keys").
+//! Requests keys from their server, or those of other servers from a notary (server-server API, "Retrieving server
+//! keys").
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,12 +16,12 @@ use super::known::{ServerKeys, SignedAt, WantedKeys};
 use crate::federation::request;
 use crate::ports::Call;
 
-/// How long a server may take to be found and to send its keys.
+/// Time limit for resolving a server and receiving its keys.
 const WAIT: Duration = Duration::from_secs(20);
-/// How long a notary may take, which may have to ask others.
+/// Time limit for a notary, which may have to ask other servers.
 const NOTARY_WAIT: Duration = Duration::from_secs(20);
 
-/// What a notary answers.
+/// A notary's response.
 #[derive(Deserialize)]
 struct Answered {
     #[serde(default)]
@@ -28,7 +29,7 @@ struct Answered {
 }
 
 impl Keyring {
-    /// Fetches the list of a server's keys from itself, and keeps it.
+    /// Fetches a server's key document from the server itself and stores it.
     pub(super) async fn fetch(&self, server: &ServerName) -> Result<Arc<ServerKeys>> {
         let call = Call {
             to: server.to_owned(),
@@ -49,8 +50,8 @@ impl Keyring {
         kept.into_iter().next().map(|(_, keys)| keys).ok_or_else(|| Error::broken("a list of keys was not kept"))
     }
 
-    /// Fetches lists of other servers' keys from a notary, and keeps those that were asked for and are good. That they come
-    /// from the notary is what TLS shows; its signature would show the same.
+    /// Fetches key documents of other servers from a notary, and stores the requested ones that are valid. TLS
+    /// authenticates the notary, so its signature is not checked: it would prove the same.
     pub(super) async fn ask_notary(
         &self,
         notary: &ServerName,
@@ -60,7 +61,7 @@ impl Keyring {
         self.keep(documents, false).await.map(drop)
     }
 
-    /// The lists of other servers' keys that a notary gives, of those that were asked for and are good.
+    /// The valid key documents in a notary's response that were requested.
     pub(super) async fn notary_documents(
         &self,
         notary: &ServerName,
@@ -100,7 +101,7 @@ impl Keyring {
     }
 }
 
-/// Which keys are wanted, by id, and up to when they must be valid.
+/// The requested key ids, with the time up to which each must be valid.
 fn criteria(wants: &[WantedKeys]) -> BTreeMap<&str, serde_json::Value> {
     let mut criteria = BTreeMap::new();
     for want in wants {
@@ -109,7 +110,7 @@ fn criteria(wants: &[WantedKeys]) -> BTreeMap<&str, serde_json::Value> {
                 SignedAt::At(at_ms) => serde_json::json!({ "minimum_valid_until_ts": at_ms }),
                 SignedAt::Ever => serde_json::json!({}),
             };
-            // The wants are in the order of their times, so the latest stays.
+            // The wants are ordered by time, so the latest one stays.
             criteria.insert(id.as_str(), at_ms);
         }
     }

@@ -1,7 +1,7 @@
-//! Getting hold of keys: from memory, from the database, from their servers, from notaries, in this order.
+//! Obtains keys: from memory, the database, their servers, and notaries, in this order.
 //!
-//! Where very many servers are wanted, as for the members of a large room, notaries come before the servers: one request
-//! to them answers for many.
+//! For very many servers, as for the members of a large room, notaries come before the servers: one request to a
+//! notary answers for many.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -15,18 +15,18 @@ use super::known::{KeySet, ServerKeys, WantedKeys};
 use super::retry::Urgency;
 use super::{Keyring, own};
 
-/// What is wanted of which server.
+/// The keys wanted from each server.
 pub(super) type WantedByServer = BTreeMap<OwnedServerName, Vec<WantedKeys>>;
 
-/// How long getting the keys for a batch of events may take.
+/// Time limit for obtaining the keys of a batch of events.
 pub(super) const ALL_WAIT: Duration = Duration::from_secs(30);
-/// Servers that are asked at the same time.
+/// Number of servers that are asked concurrently.
 const AT_ONCE: usize = 32;
-/// From how many servers on notaries are asked first.
+/// From this number of servers, notaries are asked first.
 const MANY: usize = 16;
 
 impl Keyring {
-    /// Gets keys that satisfy what is wanted, as far as they can be had.
+    /// Obtains keys that satisfy the wants, as far as possible.
     pub(super) async fn obtain(&self, wants: WantedByServer, urgency: Urgency) -> KeySet {
         let mut known = KeySet::default();
         let mut wants: Vec<_> = wants.into_iter().collect();
@@ -49,7 +49,7 @@ impl Keyring {
             }
         };
         if tokio::time::timeout(ALL_WAIT, fetching).await.is_err() {
-            // What came in time is in the database.
+            // Requests that completed before the time limit have stored their keys, so read the database again.
             self.take(&mut known, &mut wants).await;
             let late = |server: &OwnedServerName| format!("{server} took too long to send its keys.");
             for (server, _) in wants {
@@ -59,7 +59,7 @@ impl Keyring {
         known
     }
 
-    /// Takes what memory and the database have, and leaves in `wants` what they have not.
+    /// Takes keys from memory and the database, and leaves the unsatisfied wants in `wants`.
     async fn take(&self, known: &mut KeySet, wants: &mut Vec<(OwnedServerName, Vec<WantedKeys>)>) {
         let names: Vec<_> = wants.iter().map(|(server, _)| server.clone()).collect();
         match self.at_hand(names).await {
@@ -69,7 +69,7 @@ impl Keyring {
         wants.retain(|(server, wants)| !satisfied(known, server, wants));
     }
 
-    /// What memory and the database know of some servers, and of this one.
+    /// The keys of some servers, including this one, in memory and the database.
     async fn at_hand(&self, servers: Vec<OwnedServerName>) -> Result<HashMap<OwnedServerName, Arc<ServerKeys>>> {
         let mut found = HashMap::with_capacity(servers.len());
         let mut unknown = Vec::new();
@@ -112,7 +112,7 @@ impl Keyring {
         wants.retain(|(server, wants)| !satisfied(known, server, wants));
     }
 
-    /// Asks one server, unless somebody else has just done so.
+    /// Fetches the keys of one server, unless a concurrent request has just fetched them.
     async fn ask_one(&self, server: &ServerName, wants: &[WantedKeys], urgency: Urgency) -> Result<Arc<ServerKeys>> {
         self.core.check_talks_to(server)?;
         let _flight = self.flights.take(server.to_owned()).await;
@@ -125,7 +125,7 @@ impl Keyring {
         self.fetch_in_time(server, urgency).await
     }
 
-    /// Fetches a server's keys, unless it is too early to ask again. The caller holds the server's flight.
+    /// Fetches a server's keys, unless its back-off runs. The caller holds the server's lock.
     pub(super) async fn fetch_in_time(&self, server: &ServerName, urgency: Urgency) -> Result<Arc<ServerKeys>> {
         self.attempts.check(server, urgency, self.core.now_ms())?;
         let fetched = self.fetch(server).await;
@@ -136,7 +136,7 @@ impl Keyring {
         fetched
     }
 
-    /// Asks a server in the room for keys of others, and adds what it says to `known`.
+    /// Requests keys of other servers from a server in the room, and adds them to `known`.
     pub(super) async fn ask_room_server(
         &self,
         notary: &ServerName,

@@ -1,4 +1,4 @@
-//! Keys that are at hand, when each may be relied on, and checking events with them. Pure: nothing is fetched here.
+//! Keys at hand, the time for which each is valid, and event checks against them. Pure: fetches nothing.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -12,26 +12,26 @@ use ruma::signatures::{
 };
 use ruma::{CanonicalJsonObject, CanonicalJsonValue, OwnedServerName};
 
-/// One key of another server.
+/// A verify key of another server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct RemoteKey {
     pub(super) public: Base64,
-    /// Up to when it may be relied on, while it is in use.
+    /// Validity limit of a current key, in milliseconds.
     pub(super) valid_until_ms: Millis,
-    /// When its server put it out of use.
+    /// When its server retired it; `None` for a current key.
     pub(super) expired_ms: Option<Millis>,
 }
 
-/// Of which time a signature is.
+/// The time of a signature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum SignedAt {
-    /// Of whatever time: rooms before version 5 do not ask.
+    /// Any time: rooms before version 5 do not check key validity.
     Ever,
-    /// Of this one, in milliseconds since the epoch.
+    /// This time, in milliseconds since the epoch.
     At(Millis),
 }
 
-/// The keys of one server, by their id with its algorithm.
+/// The keys of one server, by key id including the algorithm.
 #[derive(Debug, Default)]
 pub(super) struct ServerKeys(BTreeMap<String, RemoteKey>);
 
@@ -44,14 +44,14 @@ impl ServerKeys {
         Self(keys.collect())
     }
 
-    /// With keys that someone else says are this server's; those that are known stay as they are.
+    /// Adds keys that another server reports for this one; existing keys stay unchanged.
     fn with(&self, rows: Vec<ServerKeyRow>) -> Self {
         let mut keys = Self::new(rows).0;
         keys.extend(self.0.iter().map(|(id, key)| (id.clone(), key.clone())));
         Self(keys)
     }
 
-    /// A key that may be relied on for signatures of that time.
+    /// A key that is valid for signatures of that time.
     pub(super) fn get(&self, id: &str, when: SignedAt) -> Option<&RemoteKey> {
         let key = self.0.get(id)?;
         let good = match when {
@@ -61,20 +61,20 @@ impl ServerKeys {
         good.then_some(key)
     }
 
-    /// Whether one of the keys that are wanted is there, and may be relied on.
+    /// Whether one of the wanted keys is known and valid.
     pub(super) fn satisfy(&self, want: &WantedKeys) -> bool {
         want.ids.iter().any(|id| self.get(id, want.when).is_some())
     }
 }
 
-/// Any one of some keys of a server, for signatures of some time.
+/// The keys of a server, any one of which is needed for a signature of some time.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct WantedKeys {
     pub(super) ids: Vec<String>,
     pub(super) when: SignedAt,
 }
 
-/// What is needed to check an event: of each server that must have signed it, one of the keys that it signed with.
+/// The keys needed to check an event: for each server that must have signed it, one of the keys with which it signed.
 pub(super) fn wanted_by(
     event: &CanonicalJsonObject,
     rules: &RoomVersionRules,
@@ -88,7 +88,7 @@ pub(super) fn wanted_by(
     servers.into_iter().map(of).collect()
 }
 
-/// The ids of the keys with which a server says that it signed an object; no more than it may need.
+/// The key ids in a server's signatures of an object, capped.
 fn signing_ids(object: &CanonicalJsonObject, server: &str) -> Vec<String> {
     let Some(CanonicalJsonValue::Object(signatures)) = object.get("signatures") else { return Vec::new() };
     let Some(CanonicalJsonValue::Object(of_server)) = signatures.get(server) else { return Vec::new() };
@@ -103,26 +103,26 @@ fn sent_at(event: &CanonicalJsonObject) -> Result<Millis> {
     }
 }
 
-/// Keys that were gathered for some events. Checks them without waiting for anything, on any thread.
+/// Keys gathered for some events. Its checks are synchronous and need no I/O.
 #[derive(Debug, Clone, Default)]
 pub struct KeySet {
     pub(super) servers: HashMap<OwnedServerName, Arc<ServerKeys>>,
-    /// Why the keys of a server are not there.
+    /// Why the keys of a server are missing.
     pub(super) missing: HashMap<OwnedServerName, String>,
 }
 
 impl KeySet {
-    /// Adds keys of a server that someone else has told of.
+    /// Adds keys of a server that another server reports.
     pub(super) fn add(&mut self, server: OwnedServerName, rows: Vec<ServerKeyRow>) {
         let known = self.servers.get(&server).cloned().unwrap_or_default();
         self.servers.insert(server, Arc::new(known.with(rows)));
     }
 
-    /// Checks the signatures and the content hash of an event, by the rules of its room's version. `Signatures` means: what is
-    /// signed is right, but the content is not what was hashed, so only its redacted form may be used.
+    /// Checks an event's signatures and content hash by the rules of its room version. `Signatures` means that the
+    /// signatures are valid and the content hash differs, so that only the redacted event may be used.
     ///
-    /// Refuses with `M_CONNECTION_FAILED` when keys could not be fetched, which may go better later, and with
-    /// `M_INVALID_SIGNATURE` or `M_BAD_JSON` when the event is wrong, which it will stay.
+    /// `M_CONNECTION_FAILED` when keys could not be fetched, a temporary failure; `M_INVALID_SIGNATURE` or
+    /// `M_BAD_JSON` when the event itself is wrong, a permanent one.
     pub fn verify(&self, event: &CanonicalJsonObject, rules: &RoomVersionRules) -> Result<Verified> {
         let mut keys = PublicKeyMap::new();
         for (server, want) in wanted_by(event, rules)? {
@@ -132,7 +132,7 @@ impl KeySet {
         verify_event(&keys, event, rules).map_err(|error| bad(&error))
     }
 
-    /// Those keys of a server that are wanted and may be relied on.
+    /// A server's wanted keys that are valid.
     pub(super) fn keys_of(&self, server: &OwnedServerName, want: &WantedKeys) -> Result<PublicKeySet> {
         let mut set = PublicKeySet::new();
         if let Some(keys) = self.servers.get(server) {

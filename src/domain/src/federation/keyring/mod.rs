@@ -1,7 +1,8 @@
-//! The keys with which servers sign: those of others, fetched, checked, kept and relied on for as long as they may be; and this
-//! server's own, as others see them.
+//! Signing keys of servers: those of others, fetched, checked, stored and used while valid; and this server's
+//! published keys.
 //!
-//! Not here: making and replacing the own key (`crate::keys`), and what is done with a signature that is good.
+//! Not here: creating and rotating this server's signing key (`crate::keys`), and decisions that follow from a valid
+//! signature.
 
 mod document;
 mod fetch;
@@ -33,17 +34,17 @@ use crate::turns::KeyedLocks;
 use known::{ServerKeys, SignedAt, WantedKeys};
 use retry::{Attempts, Urgency};
 
-/// Servers whose keys are held in memory.
+/// Maximum of servers whose keys are cached in memory.
 const SERVERS_IN_MEMORY_MAX: usize = 4_096;
-/// Servers whose keys are asked for at the same time because others ask this server as a notary.
+/// Maximum of concurrent key fetches on behalf of notary requests.
 const NOTARY_FETCHES_MAX: usize = 8;
 
-/// Keys of servers.
+/// Key cache, fetching and notary.
 #[derive(Debug)]
 pub struct Keyring {
     core: Arc<Core>,
     network: Arc<dyn Network>,
-    /// What the database has, and nothing else.
+    /// Cache of the database rows; holds nothing that the database does not.
     known: Cache<OwnedServerName, Arc<ServerKeys>>,
     attempts: Attempts,
     flights: KeyedLocks<OwnedServerName>,
@@ -52,7 +53,7 @@ pub struct Keyring {
 }
 
 impl Keyring {
-    /// On the foundation; `network` leads to the servers whose keys are wanted.
+    /// Creates the keyring; `network` reaches the servers whose keys are fetched.
     pub(super) fn new(core: Arc<Core>, network: Arc<dyn Network>) -> Self {
         Self {
             core,
@@ -65,9 +66,9 @@ impl Keyring {
         }
     }
 
-    /// The key with which a server has just signed a request (`key_id` with its algorithm), for ruma to check the request with.
+    /// The key of a server's request signature (`key_id` with its algorithm), for ruma's check of the request.
     ///
-    /// Refuses when the server does not have such a key now, or cannot be asked.
+    /// Refuses when the server has no such current key, or cannot be reached.
     pub async fn request_keys(&self, origin: &ServerName, key_id: &str) -> Result<PublicKeyMap> {
         let want = WantedKeys { ids: vec![key_id.to_owned()], when: SignedAt::At(self.core.now_ms()) };
         let wants = [(origin.to_owned(), vec![want.clone()])].into();
@@ -76,15 +77,15 @@ impl Keyring {
         Ok([(origin.to_string(), set)].into())
     }
 
-    /// Checks the signatures and the content hash of one event; see [`Known::verify`].
+    /// Checks the signatures and the content hash of one event; see [`KeySet::verify`].
     pub async fn verify_event(&self, event: &CanonicalJsonObject, rules: &RoomVersionRules) -> Result<Verified> {
         let wants = known::wanted_by(event, rules)?.into_iter().map(|(server, want)| (server, vec![want]));
         self.obtain(wants.collect(), Urgency::Present).await.verify(event, rules)
     }
 
-    /// Gathers the keys that some events are to be checked with, from memory, the database and the network: many servers at
-    /// the same time, and no longer than [`obtain::ALL_WAIT`] in all. What cannot be had is said when an event is checked
-    /// that needs it. Events that are malformed ask for nothing.
+    /// Obtains the keys for checking some events from memory, the database and the network: many servers concurrently,
+    /// within [`gather::ALL_WAIT`] in all. A missing key is reported by the check of the event that needs it.
+    /// Malformed events request nothing.
     pub async fn gather<'a>(
         &self,
         events: impl IntoIterator<Item = &'a CanonicalJsonObject>,
@@ -97,11 +98,11 @@ impl Keyring {
         self.obtain(wants, Urgency::Absent).await
     }
 
-    /// As [`Self::gather`]; keys that neither their servers nor the operator's notaries give are asked of `notaries`, which are
-    /// servers in the room: a room outlives the servers that made it.
+    /// Same as [`Self::gather`]; keys that neither their servers nor the configured notaries return are requested from
+    /// `notaries`, which are servers in the room: a room outlives the servers that created it.
     ///
-    /// What these say counts for these events alone and is not kept. The operator does not trust them, and a key that one of
-    /// them made up must not speak for a server elsewhere.
+    /// Their keys count for these events only and are not stored. The operator does not trust these servers, and a key
+    /// that one of them forged must not be valid elsewhere.
     pub async fn gather_via<'a>(
         &self,
         events: impl IntoIterator<Item = &'a CanonicalJsonObject>,
@@ -125,7 +126,7 @@ impl Keyring {
         known
     }
 
-    /// Forgets that a server did not answer: before an operator's "try again now".
+    /// Resets the key back-off of a server, for an operator's "retry now".
     pub fn forget_failures(&self, server: &ServerName) {
         self.attempts.forget(server);
     }

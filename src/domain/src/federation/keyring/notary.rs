@@ -1,7 +1,7 @@
-//! Vouching for the keys of other servers (server-server API, "Querying keys through another server").
+//! Notary for the keys of other servers (server-server API, "Querying keys through another server").
 //!
-//! Anybody may ask without saying who they are, so this costs little: what is kept is shown, and few servers are asked anew
-//! at the same time.
+//! The endpoint is unauthenticated, so its cost is bounded: it returns stored documents, and only a few servers are
+//! fetched concurrently.
 
 use std::collections::BTreeMap;
 
@@ -15,18 +15,18 @@ use serde_json::value::RawValue;
 use super::Keyring;
 use super::retry::Urgency;
 
-/// What is asked of a notary about one server. What it cannot give it leaves out: whoever asks checks what comes.
+/// A notary query for one server. Keys that cannot be obtained are left out: the client checks the result.
 #[derive(Debug, Clone, Default)]
 pub struct NotaryQuery {
-    /// The ids of the keys that must be listed, with their algorithm.
+    /// Key ids that the document must list, with their algorithm.
     pub ids: Vec<String>,
-    /// Up to when the list must be valid; 0 for any.
+    /// Minimum `valid_until_ts` of the document, in milliseconds; 0 for any.
     pub valid_until_ms: Millis,
 }
 
 impl Keyring {
-    /// The lists of keys of some servers, each with its server's signature and this one's. A server that cannot be asked is
-    /// shown as it was last known, or left out.
+    /// The key documents of some servers, each with its server's signature and this server's. An unreachable server is
+    /// answered with its last known document, or left out.
     pub async fn vouch(&self, wanted: BTreeMap<OwnedServerName, NotaryQuery>) -> Result<Vec<Box<RawValue>>> {
         if wanted.len() > limits::NOTARY_SERVERS_MAX {
             let most = limits::NOTARY_SERVERS_MAX;
@@ -46,7 +46,7 @@ impl Keyring {
         }
         let mut list = self.document_of(&server).await?;
         if !list.as_ref().is_some_and(|list| suffices(list, &criteria)) {
-            // Whoever waits for a turn holds up to four of the asker's; the asker's patience ends it.
+            // A request that waits here holds up to four of the asker's permits; the asker's timeout ends it.
             let _turn =
                 self.notary_fetches.acquire().await.map_err(|error| Error::fault("waiting for a turn", error))?;
             if let Err(error) = self.refresh(&server).await {
@@ -57,7 +57,7 @@ impl Keyring {
         list.map(|list| self.countersign(&list)).transpose()
     }
 
-    /// Asks a server anew, unless it is too early for that.
+    /// Fetches a server's document again, unless its back-off runs.
     async fn refresh(&self, server: &ServerName) -> Result<()> {
         self.core.check_talks_to(server)?;
         let _flight = self.flights.take(server.to_owned()).await;
@@ -79,7 +79,7 @@ impl Keyring {
     }
 }
 
-/// Whether a list answers the question.
+/// Whether a document satisfies the query.
 fn suffices(list: &DocumentRow, criteria: &NotaryQuery) -> bool {
     if list.valid_until_ms < criteria.valid_until_ms {
         return false;

@@ -1,4 +1,4 @@
-//! This server's own list of keys, as it publishes and signs it (server-server API, "Publishing keys").
+//! This server's published key document (server-server API, "Publishing keys").
 
 use std::sync::Arc;
 
@@ -14,12 +14,12 @@ use super::Keyring;
 use super::known::ServerKeys;
 use crate::keys::SigningKey;
 
-/// For how long a list is good.
+/// Validity of the document, in milliseconds.
 const VALID_MS: u64 = 24 * 60 * 60 * 1_000;
-/// For how long the same one is given out.
+/// How long a signed document is reused, in milliseconds.
 const FRESH_MS: u64 = 60 * 60 * 1_000;
 
-/// The list as it was last signed.
+/// The document as last signed.
 #[derive(Debug)]
 pub(super) struct PublishedKeys {
     key_id: String,
@@ -28,7 +28,7 @@ pub(super) struct PublishedKeys {
 }
 
 impl Keyring {
-    /// The list of this server's keys, signed.
+    /// This server's signed key document.
     pub fn own_document(&self) -> Result<Arc<RawValue>> {
         let now_ms = self.core.now_ms();
         let key_id = self.core.key.id();
@@ -68,7 +68,7 @@ impl Keyring {
     }
 }
 
-/// This server's keys, for checking what comes back to it.
+/// This server's keys in the form of a remote server's, for checking signatures by this server.
 pub(super) fn as_others_see_it(key: &SigningKey) -> ServerKeys {
     let current = ServerKeyRow {
         key_id: key.id(),

@@ -1,4 +1,4 @@
-//! The keys of other servers in the database and in memory.
+//! Storage and cache of other servers' keys.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use super::document::Document;
 use super::known::ServerKeys;
 
 impl Keyring {
-    /// What the database knows of some servers.
+    /// Loads the keys of some servers from the database.
     pub(super) async fn load(&self, servers: Vec<OwnedServerName>) -> Result<Vec<(OwnedServerName, Arc<ServerKeys>)>> {
         let read = self.core.store.read("server_keys_of", move |tx| {
             let of = |server: OwnedServerName| {
@@ -23,7 +23,7 @@ impl Keyring {
             servers.into_iter().map(of).collect::<Result<Vec<_>>>()
         });
         let loaded = read.await?;
-        // What was kept in the meantime is newer.
+        // An entry cached during the read is newer.
         let newer = |(server, keys)| {
             let keys = self.known.get_or_insert_with(&server, || Ok::<_, hearth_base::Error>(keys))?;
             Ok((server, keys))
@@ -31,8 +31,8 @@ impl Keyring {
         loaded.into_iter().map(newer).collect()
     }
 
-    /// Keeps lists of keys that were checked, adding to what is known. `direct` lists come from their servers, which may take
-    /// back what was known; others come from notaries, which may not.
+    /// Merges checked key documents into the stored keys. `direct` documents come from their own server, which may
+    /// retract earlier keys; notaries may not.
     pub(super) async fn keep(
         &self,
         documents: Vec<Document>,
@@ -52,7 +52,7 @@ impl Keyring {
         Ok(kept)
     }
 
-    /// Forgets the servers that were asked longest ago, when there are too many.
+    /// Deletes the servers with the oldest fetch, above the limit.
     pub async fn prune(&self) -> Result<()> {
         let too_many = |tx: &mut dyn Tx| server_keys::one_too_many(tx, limits::KEY_SERVERS_MAX);
         let Some(fetched_ms) = self.core.store.read("server_keys_too_many", move |tx| too_many(tx.tx())).await? else {
@@ -75,7 +75,7 @@ fn keep_one(
         let old = rows.iter().position(|row| row.key_id == key.key_id);
         let merged = match old {
             Some(index) => merge(&rows[index], key, direct),
-            // What a server once had is remembered, but not without end.
+            // Keys that a server once had are kept for old events, up to a limit.
             None if rows.len() >= 2 * limits::KEYS_PER_SERVER_MAX => continue,
             None => key,
         };
@@ -95,15 +95,15 @@ fn keep_one(
     Ok((server, Arc::new(ServerKeys::new(rows))))
 }
 
-/// What is known of a key after a list has mentioned it again.
+/// Merges a stored key with its entry in a new document.
 fn merge(old: &ServerKeyRow, new: ServerKeyRow, direct: bool) -> ServerKeyRow {
     if old.public != new.public {
-        // A server that has lost its database may use an id again. Nobody else may say so.
+        // A server that lost its database may reuse a key id. Only the server itself may report that.
         return if direct { new } else { old.clone() };
     }
     ServerKeyRow {
         valid_until_ms: old.valid_until_ms.max(new.valid_until_ms),
-        // An old list from a notary does not bring a key back that is out of use.
+        // An old document from a notary does not restore a retired key.
         expired_ms: if direct { new.expired_ms } else { old.expired_ms.or(new.expired_ms) },
         ..new
     }

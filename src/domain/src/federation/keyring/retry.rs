@@ -1,27 +1,27 @@
-//! How often a server is asked for its keys: not again at once, and ever more seldom while it does not answer.
+//! Back-off of key fetches: never again at once, and less often while a server does not answer.
 
 use hearth_base::{Backoff, Error, Millis, Reason, Result, error::refuse};
 use quick_cache::sync::Cache;
 use ruma::{OwnedServerName, ServerName};
 
-/// Servers whose last answer is remembered.
+/// Maximum of servers with a cached last attempt.
 const SERVERS_MAX: usize = 4_096;
-/// After an answer, and after the first failure, in milliseconds.
+/// After a success, and after the first failure, in milliseconds.
 const PAUSE_MS_MIN: u64 = 10_000;
-/// After many failures.
+/// After many failures, in milliseconds.
 const PAUSE_MS_MAX: u64 = 60 * 60 * 1_000;
-/// After many failures, if the server itself is here and wants something.
+/// After many failures, when the server itself has sent a request, in milliseconds.
 const PAUSE_MS_MAX_PRESENT: u64 = 30_000;
 
-/// How urgent it is.
+/// Urgency of a key fetch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Urgency {
-    /// Something that somebody else passes on needs the server's key.
+    /// A third party relays something that is signed with the server's key.
     Absent,
-    /// The server itself has sent a request: it is likely to answer one.
+    /// The server itself has sent a request, so it is likely to answer.
     Present,
-    /// Another server asks for a newer list than the one that is here (`minimum_valid_until_ts`): at once, unless that was just
-    /// done for another.
+    /// A notary query requires a newer document than the stored one (`minimum_valid_until_ts`): fetches at once,
+    /// unless another query has just done so.
     Notary,
 }
 
@@ -29,15 +29,15 @@ pub(super) enum Urgency {
 struct Attempt {
     failures: u32,
     at_ms: Millis,
-    /// Drawn once for each attempt: or the pause would end at another moment each time that it is looked at.
+    /// Drawn once for each attempt: a new value for each check would move the end of the pause.
     chance: u8,
-    /// None when it went well.
+    /// `None` after a success.
     why: Option<String>,
-    /// Whether another server wanted it.
+    /// Whether the fetch was for a notary query.
     for_others: bool,
 }
 
-/// What came of asking servers for their keys lately.
+/// Recent attempts to fetch keys.
 #[derive(Debug)]
 pub(super) struct Attempts(Cache<OwnedServerName, Attempt>);
 
@@ -48,7 +48,7 @@ impl Default for Attempts {
 }
 
 impl Attempts {
-    /// Refuses with `M_CONNECTION_FAILED` when it is too early to ask again.
+    /// `M_CONNECTION_FAILED` during back-off.
     pub(super) fn check(&self, server: &ServerName, urgency: Urgency, now_ms: Millis) -> Result<()> {
         let Some(Attempt { failures, at_ms, chance, why, for_others }) = self.0.get(server) else { return Ok(()) };
         if urgency == Urgency::Notary && failures == 0 && !for_others {
@@ -56,7 +56,7 @@ impl Attempts {
         }
         let most = if urgency == Urgency::Present { PAUSE_MS_MAX_PRESENT } else { PAUSE_MS_MAX };
         let pause_ms = Backoff::new(PAUSE_MS_MIN, most).wait_ms(failures, chance);
-        // A clock that was set back must not make the pause longer.
+        // After a clock is set back the pause ends, because it must not grow.
         if now_ms < at_ms || now_ms - at_ms >= pause_ms {
             return Ok(());
         }

@@ -1,5 +1,5 @@
-//! Remembers for a while what could not be fetched: a picture that is gone stands in many a timeline, and every client would
-//! make us ask for it again.
+//! Caches failed fetches: many timelines may refer to a deleted file, and every client would make this server request
+//! it again.
 
 use std::fmt;
 
@@ -8,25 +8,25 @@ use quick_cache::sync::Cache;
 
 use super::RemoteMediaId;
 
-/// Failures that are remembered.
+/// Maximum of cached failures.
 const FAILURES_MAX: usize = 10_000;
-/// How long a server is believed that it has no such media.
+/// Back-off after `M_NOT_FOUND`.
 const NOT_FOUND: Backoff = Backoff::new(60_000, 10 * 60 * 1_000);
-/// How long media stays too large.
+/// Back-off for files above the size limit.
 const TOO_LARGE: Backoff = Backoff::new(60 * 60 * 1_000, 60 * 60 * 1_000);
 /// After any other failure.
 const OTHER: Backoff = Backoff::new(20_000, 10 * 60 * 1_000);
 
 #[derive(Clone)]
 struct FetchFailure {
-    /// Failures in a row, of whatever kind.
+    /// Consecutive failures, of any kind.
     failures: u32,
     until_ms: Millis,
     reason: Reason,
     message: String,
 }
 
-/// What could not be fetched lately, and why.
+/// Recent failures, by media id.
 pub(super) struct FetchFailures(Cache<RemoteMediaId, FetchFailure>);
 
 impl Default for FetchFailures {
@@ -42,7 +42,7 @@ impl fmt::Debug for FetchFailures {
 }
 
 impl FetchFailures {
-    /// Refuses what was refused a moment ago.
+    /// Returns the cached failure during back-off.
     pub(super) fn check(&self, address: &RemoteMediaId, now_ms: Millis) -> Result<()> {
         match self.0.get(address) {
             Some(failure) if failure.until_ms > now_ms => Err(refuse(failure.reason, failure.message)),
@@ -50,7 +50,7 @@ impl FetchFailures {
         }
     }
 
-    /// Remembers why something could not be fetched, unless that is our own doing or soon over.
+    /// Caches a failure, unless its cause is local or temporary.
     pub(super) fn note(&self, address: &RemoteMediaId, error: &Error, now_ms: Millis, chance: u8) {
         let Some(reason) = error.reason() else { return };
         let backoff = match reason {
@@ -65,7 +65,7 @@ impl FetchFailures {
         self.0.insert(address.clone(), failure);
     }
 
-    /// Forgets what went wrong before: it has been fetched.
+    /// Clears the failures after a successful fetch.
     pub(super) fn forget(&self, address: &RemoteMediaId) {
         self.0.remove(address);
     }

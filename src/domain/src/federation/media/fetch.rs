@@ -1,6 +1,6 @@
-//! Fetching one file from its server (server-server API, `GET /_matrix/federation/v1/media/download/{mediaId}`), from where
-//! that server sends us, or from the path of servers that are older than that. Straight to disk: what is in memory of a file
-//! is the piece that has just come.
+//! Fetches one file from its server (server-server API, `GET /_matrix/federation/v1/media/download/{mediaId}`), from
+//! the location that the server redirects to, or from the legacy path of older servers. The file streams to disk; only
+//! the current chunk is in memory.
 
 use std::time::Duration;
 
@@ -17,25 +17,25 @@ use crate::federation::request::{refused, whole};
 use crate::media::{CopyUpload, Described};
 use crate::ports::{Call, Pieces, RemoteResponse};
 
-/// How long a server may be silent before and within its answer.
+/// Timeout without data, before and within a response.
 const SILENCE: Duration = Duration::from_secs(30);
-/// How much is read of an answer that is an error.
+/// Maximum bytes read of an error response.
 const ERROR_BYTES_MAX: usize = 64 * 1024;
 
-/// Fetches a file and keeps a copy of it.
+/// Fetches a file and stores a copy.
 pub(super) async fn fetch(federation: &Federation, address: &RemoteMediaId) -> Result<()> {
     let mut request = get_content::v1::Request::new(address.id.as_str().to_owned());
     request.timeout_ms = Duration::from_millis(limits::MEDIA_WAIT_MS_DEFAULT);
     let answer = federation.ask_streamed(&address.server, request, SILENCE).await?;
     match accepted(address, answer).await {
         Ok(answer) => receive(federation, address, answer).await,
-        // A server from before authenticated media, which is to say before 2024.
+        // A server without authenticated media, from before 2024.
         Err(error) if error.reason() == Some(Reason::Unrecognized) => fetch_openly(federation, address).await,
         Err(error) => Err(error),
     }
 }
 
-/// An answer that is the one hoped for; else the refusal that it holds.
+/// A successful response; otherwise its error.
 async fn accepted(address: &RemoteMediaId, answer: RemoteResponse) -> Result<RemoteResponse> {
     if answer.status == 200 {
         return Ok(answer);
@@ -43,7 +43,7 @@ async fn accepted(address: &RemoteMediaId, answer: RemoteResponse) -> Result<Rem
     let status = answer.status;
     let body = tokio::time::timeout(SILENCE, whole(answer, ERROR_BYTES_MAX)).await;
     let body = body.ok().and_then(Result::ok).unwrap_or_default();
-    // A redirect, or another success that is none.
+    // A redirect, or a success status without a file.
     if status < 400 {
         return Err(refuse(
             Reason::ConnectionFailed,
@@ -53,10 +53,10 @@ async fn accepted(address: &RemoteMediaId, answer: RemoteResponse) -> Result<Rem
     Err(refused(&address.server, status, &body))
 }
 
-/// The way from before media needed authentication (client-server API, `GET /_matrix/media/v3/download`).
+/// The legacy path without authentication (client-server API, `GET /_matrix/media/v3/download`).
 async fn fetch_openly(federation: &Federation, address: &RemoteMediaId) -> Result<()> {
     let (server, id) = (&address.server, &address.id);
-    // All that may not stand in a path is the brackets of an IPv6 address.
+    // The brackets of an IPv6 address are the only characters that a path does not allow.
     let name = server.as_str().replace('[', "%5B").replace(']', "%5D");
     let target = format!("/_matrix/media/v3/download/{name}/{id}?allow_remote=false");
     let call = Call {
@@ -71,7 +71,7 @@ async fn fetch_openly(federation: &Federation, address: &RemoteMediaId) -> Resul
     whole_file(federation, address, answer).await
 }
 
-/// Takes in an answer in parts.
+/// Stores a multipart response.
 async fn receive(federation: &Federation, address: &RemoteMediaId, answer: RemoteResponse) -> Result<()> {
     let mut multipart = Multipart::new(answer.content_type.as_deref())?;
     let (mut pieces, mut copy) = (answer.body, None);
@@ -109,7 +109,8 @@ async fn write(copy: Option<&mut CopyUpload<'_>>, bytes: Bytes) -> Result<()> {
     copy.write(bytes).await
 }
 
-/// Follows a server that keeps its files elsewhere. The network refuses addresses that are nobody else's business.
+/// Follows a redirect to other storage. The network refuses private addresses, because the remote server chooses the
+/// target.
 async fn fetch_elsewhere(federation: &Federation, address: &RemoteMediaId, location: String) -> Result<()> {
     if !location.starts_with("https://") || location.len() > limits::MEDIA_LOCATION_BYTES_MAX {
         let message = format!("{} sends us for the media to where it cannot be.", address.server);
@@ -119,7 +120,7 @@ async fn fetch_elsewhere(federation: &Federation, address: &RemoteMediaId, locat
     whole_file(federation, address, answer).await
 }
 
-/// Takes in an answer that is the file and nothing else.
+/// Stores a response whose body is the file.
 async fn whole_file(federation: &Federation, address: &RemoteMediaId, answer: RemoteResponse) -> Result<()> {
     let head = Head { content_type: answer.content_type, ..Head::default() };
     let mut copy = begin(federation, address, head).await?;

@@ -1,8 +1,8 @@
-//! Media of other servers, for people here who want to see it: fetched once, kept as a copy, served like one's own.
+//! Remote media, requested by local users: fetched once, stored as a copy, and served like local media.
 //!
-//! Of several who want the same, one fetches it and the others find it fetched. A fetch goes on when whoever asked first has
-//! gone away, so that a slow server's large file comes in the end. What could not be fetched is not asked for again right
-//! away. Serving our own media to others is `serve`'s.
+//! Concurrent requests for the same file share one fetch. A fetch continues after the first client hangs up, so that a
+//! large file from a slow server completes. Failed fetches have a back-off. Serving local media to other servers is in
+//! `serve`.
 
 mod failures;
 mod fetch;
@@ -21,20 +21,20 @@ use crate::media::MediaId;
 use crate::turns::KeyedLocks;
 use failures::FetchFailures;
 
-/// How long one fetch may take in all.
+/// Time limit for one fetch.
 const FETCH_WAIT: Duration = Duration::from_secs(600);
 
-/// Media of another server.
+/// The address of remote media (`mxc://server/id`).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct RemoteMediaId {
     /// Its server.
     pub(crate) server: OwnedServerName,
-    /// The media id there.
+    /// The media id on that server.
     pub(crate) id: MediaId,
 }
 
 impl RemoteMediaId {
-    /// The media of an address; `M_NOT_FOUND` for what cannot be one.
+    /// Parses an address; `M_NOT_FOUND` for an invalid one.
     pub(crate) fn parse(server: &str, id: &str) -> Result<Self> {
         let unknown = || Error::not_found("There is no such media: this is not an address of any.");
         let server = ServerName::parse(server).map_err(|_| unknown())?;
@@ -42,7 +42,7 @@ impl RemoteMediaId {
     }
 }
 
-/// What is being fetched, and what could not be.
+/// Running fetches and recent failures.
 #[derive(Debug)]
 pub(super) struct Fetching {
     turns: KeyedLocks<RemoteMediaId>,
@@ -58,10 +58,10 @@ impl Default for Fetching {
 }
 
 impl Federation {
-    /// Sees to it that there is a copy, and waits for it up to `wait_ms`: `M_NOT_YET_UPLOADED` when it has not come by then. The fetch
-    /// goes on.
+    /// Ensures that a copy is stored, and waits for it up to `wait_ms`, then `M_NOT_YET_UPLOADED`. The fetch
+    /// continues.
     ///
-    /// `M_NOT_FOUND` when there is no such media, `M_TOO_LARGE` when it is larger than this server takes, `M_CONNECTION_FAILED` when
+    /// `M_NOT_FOUND` for unknown media, `M_TOO_LARGE` for media above this server's limit, `M_CONNECTION_FAILED` when
     /// the other server cannot be reached.
     pub(crate) async fn fetch_media(self: &Arc<Self>, address: &RemoteMediaId, wait_ms: u64) -> Result<()> {
         let (this, address) = (self.clone(), address.clone());
@@ -77,7 +77,7 @@ impl Federation {
 
     async fn fetch_in_turn(&self, address: &RemoteMediaId) -> Result<()> {
         let _turn = self.fetching.turns.take(address.clone()).await;
-        // Whoever had the turn before may have fetched it, or found that it cannot be.
+        // The previous holder of the lock may have fetched the file, or cached a failure.
         if self.parts.media.copy(&address.server, &address.id).await?.is_some() {
             return Ok(());
         }

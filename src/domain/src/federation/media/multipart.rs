@@ -1,42 +1,42 @@
-//! Reads the answer to a question for media as it comes: `multipart/mixed` with a JSON object first and the file, or where it
-//! lies, second (server-server API, "Content Repository"; RFC 2046, section 5.1). Pure: bytes in, items out; of the file it
-//! holds no more than a line.
+//! Parses a media response incrementally: `multipart/mixed` with a JSON object first, then the file or its location
+//! (server-server API, "Content Repository"; RFC 2046, section 5.1). Pure: bytes in, items out; it buffers at most a
+//! line of the file.
 
 use bytes::{Buf, Bytes, BytesMut};
 use hearth_base::{Reason, Result, error::refuse};
 
-/// The headers of one part.
+/// Maximum size of a part's headers, in bytes.
 const HEADERS_BYTES_MAX: usize = 16 * 1024;
-/// The JSON object in the first part, which says nothing that anybody wants to know.
+/// Maximum size of the JSON object in the first part, in bytes. Its content is ignored.
 const METADATA_BYTES_MAX: usize = 64 * 1024;
-/// What stands before the first part.
+/// Maximum size of the text before the first part, in bytes.
 const PREAMBLE_BYTES_MAX: usize = 16 * 1024;
-/// RFC 2046: 70 characters; some go further.
+/// Maximum length of a boundary, in bytes. RFC 2046 allows 70 characters; some servers use more.
 const BOUNDARY_BYTES_MAX: usize = 200;
 
-/// What the second part says about itself.
+/// The headers of the second part.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(super) struct Head {
     /// `Content-Type`.
     pub(super) content_type: Option<String>,
     /// `Content-Disposition`.
     pub(super) disposition: Option<String>,
-    /// `Location`: the file is there, and not here.
+    /// `Location`: the file is stored there, and not in this response.
     pub(super) location: Option<String>,
 }
 
-/// What has been read.
+/// An item of the parsed response.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum MultipartItem {
-    /// The second part begins.
+    /// The headers of the second part.
     Head(Head),
-    /// Some of its bytes.
+    /// A chunk of its body.
     Data(Bytes),
-    /// It is complete.
+    /// The end of its body.
     End,
 }
 
-/// Where in the answer the reading stands.
+/// The parser's state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
     Preamble,
@@ -46,30 +46,30 @@ enum Stage {
     End,
 }
 
-/// An answer that is being read.
+/// An incremental parser for one response.
 #[derive(Debug)]
 pub(super) struct Multipart {
-    /// A line break, two hyphens and the boundary.
+    /// CRLF, two hyphens and the boundary.
     delimiter: Vec<u8>,
     buffer: BytesMut,
     stage: Stage,
 }
 
 impl Multipart {
-    /// Begins to read an answer of this `Content-Type`; refuses what is not `multipart/mixed`.
+    /// Starts a parser for a response of this `Content-Type`; refuses other types than `multipart/mixed`.
     pub(super) fn new(content_type: Option<&str>) -> Result<Self> {
         let boundary = content_type.and_then(boundary).ok_or_else(|| unreadable("is not in parts"))?;
         let delimiter = [b"\r\n--", boundary.as_bytes()].concat();
-        // The first delimiter may stand at the very beginning, without a line to break.
+        // The first delimiter may stand at the start of the body, without a preceding line break.
         Ok(Self { delimiter, buffer: BytesMut::from(&b"\r\n"[..]), stage: Stage::Preamble })
     }
 
-    /// Takes the next bytes of the answer.
+    /// Appends the next bytes of the response.
     pub(super) fn feed(&mut self, bytes: &[u8]) {
         self.buffer.extend_from_slice(bytes);
     }
 
-    /// The next item that can be told from what has come; none when more has to come first.
+    /// The next item; `None` when it needs more bytes.
     pub(super) fn next(&mut self) -> Result<Option<MultipartItem>> {
         loop {
             match self.stage {
@@ -95,12 +95,12 @@ impl Multipart {
         }
     }
 
-    /// Whether all of it has been read.
+    /// Whether the final delimiter was parsed.
     pub(super) fn is_complete(&self) -> bool {
         self.stage == Stage::End
     }
 
-    /// Drops everything up to and with the next delimiter.
+    /// Drops everything up to and including the next delimiter.
     fn pass_delimiter(&mut self, bytes_max: usize) -> Result<Option<()>> {
         match find(&self.buffer, &self.delimiter) {
             Some(at) => {
@@ -141,7 +141,7 @@ impl Multipart {
     }
 }
 
-/// Parses headers that are complete; gives how many bytes they took.
+/// Parses complete headers; returns their length in bytes.
 fn parse_headers(bytes: &[u8]) -> Option<(Head, usize)> {
     let mut head = Head::default();
     let mut at = line_end(bytes, 0)?;
@@ -164,12 +164,12 @@ fn parse_headers(bytes: &[u8]) -> Option<(Head, usize)> {
     }
 }
 
-/// Where the line that begins at `from` ends, with its line break; none when that has not come yet.
+/// The end of the line that starts at `from`, with its line break; `None` for an incomplete line.
 fn line_end(bytes: &[u8], from: usize) -> Option<usize> {
     bytes[from..].iter().position(|byte| *byte == b'\n').map(|at| from + at + 1)
 }
 
-/// Where `needle`, which begins with a carriage return, stands first.
+/// The first position of `needle`, which starts with a carriage return.
 fn find(bytes: &[u8], needle: &[u8]) -> Option<usize> {
     let mut from = 0;
     while let Some(at) = bytes[from..].iter().position(|byte| *byte == b'\r') {
@@ -181,7 +181,7 @@ fn find(bytes: &[u8], needle: &[u8]) -> Option<usize> {
     None
 }
 
-/// The boundary that a content type names.
+/// The boundary parameter of a content type.
 fn boundary(content_type: &str) -> Option<String> {
     let (essence, parameters) = content_type.split_once(';')?;
     if !essence.trim().eq_ignore_ascii_case("multipart/mixed") {
@@ -205,7 +205,7 @@ mod tests {
 
     const TYPE: &str = "multipart/mixed; boundary=bound";
 
-    /// Reads an answer that comes in pieces of `size` bytes.
+    /// Parses a response that arrives in chunks of `size` bytes.
     fn read(content_type: &str, answer: &[u8], size: usize) -> Result<(Head, Vec<u8>, bool)> {
         let mut multipart = Multipart::new(Some(content_type))?;
         let (mut head, mut file) = (Head::default(), Vec::new());

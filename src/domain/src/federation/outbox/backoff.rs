@@ -1,14 +1,14 @@
-//! How long a server that could not be reached is left alone.
+//! Back-off of unreachable servers.
 
 use hearth_base::{Backoff, Millis, limits};
 
-/// After the first failure.
+/// After the first failure, in milliseconds.
 const FIRST_MS: Millis = 2_000;
-/// A server that has been away for longer than this is tried less often.
+/// A server that is unreachable for longer than this, in milliseconds, is tried less often.
 const AWAY_MS: Millis = 3 * 24 * 60 * 60 * 1_000;
 
-/// How long to wait after so many failures in a row, the first of which was `away_ms` ago, in milliseconds: doubles up to an
-/// hour, for servers long away up to a day.
+/// How long to wait after `failures` consecutive failures, the first of which was `away_ms` ago, in milliseconds.
+/// Doubles up to an hour, or up to a day for servers that are unreachable for long.
 pub(super) fn wait_ms(failures: u32, away_ms: Millis, chance: u8) -> Millis {
     let max_ms = if away_ms < AWAY_MS { limits::BACKOFF_MS_MAX } else { limits::BACKOFF_AWAY_MS_MAX };
     Backoff::new(FIRST_MS, max_ms).wait_ms(failures, chance)

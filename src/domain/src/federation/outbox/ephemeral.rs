@@ -1,5 +1,5 @@
-//! What is only worth telling one server while it is fresh: typing for each room and user, receipts for each room, user and
-//! thread, presence for each user. Of each the newest; in memory only.
+//! Ephemeral data for one server: typing for each room and user, receipts for each room, user and thread, presence for
+//! each user. Only the newest value of each is kept, in memory.
 
 use std::collections::BTreeMap;
 
@@ -12,13 +12,13 @@ use ruma::{MilliSecondsSinceUnixEpoch, OwnedEventId, OwnedRoomId, OwnedUserId, U
 
 use crate::outgoing::EphemeralEdu;
 
-/// Receipts in one EDU, and updates of presence.
+/// Maximum of receipts or presence updates in one EDU.
 const ENTRIES_PER_EDU_MAX: usize = 50;
 
 /// Room, user, thread.
 type ReceiptKey = (OwnedRoomId, OwnedUserId, Option<String>);
 
-/// What waits for one server.
+/// Ephemeral data that waits for one server.
 #[derive(Debug, Default)]
 pub(super) struct EphemeralQueue {
     typing: BTreeMap<(OwnedRoomId, OwnedUserId), bool>,
@@ -31,17 +31,17 @@ impl EphemeralQueue {
         self.typing.is_empty() && self.receipts.is_empty() && self.presence.is_empty()
     }
 
-    /// Whether there is something that nobody wants to hear of later.
+    /// Whether it holds data that is worthless later.
     pub(super) fn is_urgent(&self) -> bool {
         !self.typing.is_empty()
     }
 
-    /// How many there are.
+    /// Number of entries.
     pub(super) fn len(&self) -> usize {
         self.typing.len() + self.receipts.len() + self.presence.len()
     }
 
-    /// Takes in something new, unless too much waits already.
+    /// Adds an entry, unless too many wait.
     pub(super) fn add(&mut self, news: &EphemeralEdu) {
         match news.clone() {
             EphemeralEdu::Typing { room, user, typing } => put(&mut self.typing, (room, user), typing),
@@ -52,32 +52,32 @@ impl EphemeralQueue {
         }
     }
 
-    /// Drops what will not be true any more when the server is reached: all but receipts.
+    /// Drops entries that will be outdated when the server is reachable again: all but receipts.
     pub(super) fn fade(&mut self) {
         self.typing.clear();
         self.presence.clear();
     }
 
-    /// Takes out as much as fits into `edus_max` EDUs.
+    /// Removes as many entries as fit into `edus_max` EDUs.
     pub(super) fn take(&mut self, edus_max: usize) -> Self {
         let mut left = edus_max;
         let typing = split(&mut self.typing, left);
         left -= typing.len();
-        // Receipts of different threads of one user cannot share an EDU, so each may need one of its own.
+        // Receipts of one user in different threads cannot share an EDU, so each may need its own.
         let receipts = split(&mut self.receipts, left.min(ENTRIES_PER_EDU_MAX));
         left -= receipts.len();
         let presence = split(&mut self.presence, if left > 0 { ENTRIES_PER_EDU_MAX } else { 0 });
         Self { typing, receipts, presence }
     }
 
-    /// Puts back what could not be sent, as far as it is still worth sending and nothing newer has come.
+    /// Puts back unsent entries that are not outdated and have no newer value.
     pub(super) fn put_back(&mut self, unsent: Self) {
         for (key, receipt) in unsent.receipts {
             self.receipts.entry(key).or_insert(receipt);
         }
     }
 
-    /// As EDUs.
+    /// The entries as EDUs.
     pub(super) fn edus(&self) -> Vec<Edu> {
         let typing = self
             .typing
@@ -90,7 +90,8 @@ impl EphemeralQueue {
         edus
     }
 
-    /// A user's receipts in several threads of a room go into several EDUs: in one, a user has one place in each room.
+    /// A user's receipts in several threads of a room go into several EDUs: an EDU has one receipt for each room and
+    /// user.
     fn receipt_edus(&self) -> impl Iterator<Item = Edu> + use<> {
         let mut layers: Vec<BTreeMap<OwnedRoomId, ReceiptMap>> = Vec::new();
         for ((room, user, thread), (event, at_ms)) in &self.receipts {
@@ -116,7 +117,7 @@ fn put<K: Ord, V>(map: &mut BTreeMap<K, V>, key: K, value: V) {
     }
 }
 
-/// Takes the first `count` entries out of a map.
+/// Removes the first `count` entries from a map.
 fn split<K: Ord + Clone, V>(map: &mut BTreeMap<K, V>, count: usize) -> BTreeMap<K, V> {
     match map.keys().nth(count).cloned() {
         None => std::mem::take(map),

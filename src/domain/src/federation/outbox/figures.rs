@@ -1,11 +1,11 @@
-//! What has been sent since the start, in numbers.
+//! Counters of sent transactions since the start.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::model::TransactionPlan;
 use super::transaction::TransactionFate;
 
-/// Counters.
+/// Counters since the start.
 #[derive(Debug, Default)]
 pub(super) struct Counters {
     transactions: AtomicU64,
@@ -15,24 +15,24 @@ pub(super) struct Counters {
     complaints: AtomicU64,
 }
 
-/// Numbers for the operator.
+/// Outbox metrics for the operator.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct OutboxFigures {
-    /// Transactions that other servers took.
+    /// Transactions that were accepted.
     pub transactions: u64,
-    /// Transactions that they did not take.
+    /// Transactions that failed.
     pub failed: u64,
-    /// Events in the former, counted for each server.
+    /// Events in accepted transactions, counted for each server.
     pub events: u64,
-    /// EDUs in the former.
+    /// EDUs in accepted transactions.
     pub edus: u64,
-    /// Events that a server took and was not content with.
+    /// Events for which the response to the transaction has an error.
     pub complaints: u64,
     /// Servers whose last attempt failed.
     pub away: usize,
-    /// Events that wait, counted for each server.
+    /// Waiting events, counted for each server.
     pub queued_events: usize,
-    /// EDUs that wait.
+    /// Waiting EDUs, counted for each server.
     pub queued_edus: usize,
 }
 
@@ -49,7 +49,7 @@ impl Counters {
         }
     }
 
-    /// With what waits at the moment: servers away, events, EDUs.
+    /// Adds the current totals: failing servers, events, EDUs.
     pub(super) fn with(&self, (away, queued_events, queued_edus): (usize, usize, usize)) -> OutboxFigures {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         OutboxFigures {

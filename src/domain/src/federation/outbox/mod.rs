@@ -1,15 +1,16 @@
-//! The outbox: brings to other servers what was put down for them (server-server API, "Transactions"), each event and each
-//! durable EDU at least once, in their order, however often either side is away.
+//! The outbox: delivers PDUs and EDUs to other servers (server-server API, "Transactions"). Each event and each
+//! durable EDU is delivered at least once, in order, however often either side is down.
 //!
-//! Rooms and the rest put news down in `crate::outgoing`, one row for each, in the transaction that makes them; who lacks
-//! a row is part of it. Here the rows are kept in memory, as a queue for each server that lacks any; what servers have got is
-//! noted in the database every half a minute. After a crash that much is sent again, which the receivers notice.
+//! Other modules insert outgoing data with `crate::outgoing`, one row for each item, in the transaction that creates
+//! it; the row lists its destinations. The outbox keeps the rows in memory as one queue for each destination, and
+//! writes deliveries back to the database every half minute. After a crash the items since then are sent again, and
+//! the receivers deduplicate them.
 //!
-//! A server that cannot be reached is left alone for longer and longer, until it gives a sign of life. While it is away, of
-//! many events only the newest of each room is kept for it: from there it finds the others by asking. So a server that
-//! never comes back costs one row a room.
+//! An unreachable server has a growing back-off until it sends a request. While it is unreachable, only the newest
+//! event of each room is kept for it if many wait: from there it fetches the others. So a server that never returns
+//! costs one row for each room.
 //!
-//! What is sent, and to whom, is decided where it is put down.
+//! The sender of an item decides its content and destinations.
 
 mod backoff;
 mod ephemeral;
@@ -36,12 +37,12 @@ pub use status::Destination;
 use super::Federation;
 use crate::core::Core;
 
-/// The outbox's memory.
+/// The outbox's state in memory.
 #[derive(Debug)]
 pub struct Outbox {
     book: Mutex<model::OutboxModel>,
     figures: figures::Counters,
-    /// What transaction ids begin with: different after each start, for a server ignores a transaction whose id it has seen.
+    /// Prefix of transaction ids, different after each start: a server ignores a transaction with a known id.
     run: String,
     transactions: AtomicU64,
 }
@@ -62,14 +63,14 @@ impl Outbox {
 }
 
 impl Federation {
-    /// Notes a sign of life: a server that could not be reached has sent something. It is tried again soon.
+    /// Notes that an unreachable server has sent a request, and retries it soon.
     pub fn alive(&self, server: &ServerName) {
         if self.outbox.book.lock().alive(server, Instant::now(), self.core.now_ms()) {
             self.core.outgoing.ring();
         }
     }
 
-    /// What was sent, and what waits.
+    /// Metrics of sent and waiting items.
     #[must_use]
     pub fn outbox_figures(&self) -> OutboxFigures {
         let totals = self.outbox.book.lock().totals();

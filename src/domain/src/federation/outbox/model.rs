@@ -1,6 +1,6 @@
-//! Who lacks what, whose turn it is, and what is to be written down: all of the outbox that is in memory.
+//! The outbox's state in memory: destinations of each row, the next transactions, and pending database writes.
 //!
-//! Does nothing by itself and waits for nothing: the loop in `run.rs` asks it what to do and tells it what came of it.
+//! A pure state machine: the loop in `run.rs` asks it what to do and reports the result.
 
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::time::Duration;
@@ -16,34 +16,35 @@ use super::ephemeral::EphemeralQueue;
 use super::server::{Phase, Server};
 use crate::outgoing::EphemeralEdu;
 
-/// A transaction that takes longer than this makes room for another.
+/// A transaction that runs for longer than this does not count against the concurrency limit.
 const SLOW_AFTER: Duration = Duration::from_secs(3);
-/// How long receipts and presence wait for others, when there is nothing else to send.
+/// How long receipts and presence wait for others, when nothing else is to be sent.
 const LINGER: Duration = Duration::from_millis(200);
-/// A sign of life leads to at most one attempt in this time: the server may be able to reach us and not be reached.
+/// At most one attempt in this time follows from incoming requests: the server may reach this one while it is not
+/// reachable itself.
 const ALIVE_EVERY: Duration = Duration::from_secs(10);
-/// Servers that are kept in memory although nothing waits for them.
+/// Maximum of servers with an empty queue in memory.
 const IDLE_SERVERS_MAX: usize = 1_000;
 
-/// What one transaction should bring.
+/// The items of one transaction.
 #[derive(Debug)]
 pub(super) struct TransactionPlan {
     pub(super) to: OwnedServerName,
     pub(super) events: Vec<Position>,
     pub(super) edus: Vec<Position>,
     pub(super) ephemera: EphemeralQueue,
-    /// Of the above, what cannot be written, ever.
+    /// Items of the plan that can never be serialised.
     pub(super) left_out: Vec<LeftOut>,
 }
 
-/// A row that cannot be sent, whatever is tried.
+/// A row that cannot be sent in any way.
 #[derive(Debug)]
 pub(super) struct LeftOut {
-    /// The row.
+    /// The position of its row.
     pub(super) at: Position,
     /// Whether it is an event.
     pub(super) is_event: bool,
-    /// Why, in words.
+    /// The reason, for the operator.
     pub(super) why: String,
 }
 
@@ -56,12 +57,12 @@ impl TransactionPlan {
     }
 }
 
-/// The book.
+/// The outbox's state machine.
 #[derive(Debug, Default)]
 pub(super) struct OutboxModel {
-    /// Who lacks each row, ascending. Rows that nobody lacks are not here.
+    /// Remaining destinations of each row, ascending. Fully delivered rows are not here.
     rows: HashMap<Position, Vec<DestinationSn>>,
-    /// Rows that look different in the database.
+    /// Rows that differ from the database.
     touched: BTreeSet<Position>,
     pub(super) servers: HashMap<OwnedServerName, Server>,
     ready: VecDeque<OwnedServerName>,
@@ -71,7 +72,7 @@ pub(super) struct OutboxModel {
 }
 
 impl OutboxModel {
-    /// Takes in a row, unless it is known.
+    /// Adds a row, unless it is known.
     pub(super) fn add_row<'a>(
         &mut self,
         at: Position,
@@ -96,7 +97,7 @@ impl OutboxModel {
         superfluous.into_iter().for_each(|(sn, at)| self.got(sn, &[at]));
     }
 
-    /// Takes in something that is only in memory.
+    /// Adds an item that is only in memory.
     pub(super) fn add_ephemeral(&mut self, to: &OwnedServerName, news: &EphemeralEdu, now: Instant) {
         let server = self.server(to);
         server.queue.ephemera.add(news);
@@ -106,7 +107,7 @@ impl OutboxModel {
         self.arrange(to, now);
     }
 
-    /// Takes in a server as it was written down.
+    /// Loads a server's stored health.
     pub(super) fn add_server(
         &mut self,
         name: OwnedServerName,
@@ -125,7 +126,7 @@ impl OutboxModel {
         self.servers.get_mut(name).expect("it was put there")
     }
 
-    /// Finds a server its place after something about it has changed, unless a transaction is under way.
+    /// Puts a server into the schedule again after a change, unless a transaction runs.
     fn arrange(&mut self, name: &ServerName, now: Instant) {
         let Some((name, server)) = self.servers.get_key_value(name) else { return };
         let wanted = match (server.phase, server.retry) {
@@ -160,7 +161,7 @@ impl OutboxModel {
         }
     }
 
-    /// The next transaction to begin now, if there is one and there is room for it.
+    /// The next transaction to start now, if there is one and the concurrency limit allows it.
     pub(super) fn next(&mut self, now: Instant) -> Option<TransactionPlan> {
         while let Some((at, name)) = self.due.first().filter(|(at, _)| *at <= now).cloned() {
             tracing::trace!(?at, server = %name, "due");
@@ -188,7 +189,7 @@ impl OutboxModel {
         Some(TransactionPlan { to: name, events, edus, ephemera, left_out: Vec::new() })
     }
 
-    /// When there is room for another transaction; none while there is none before one of those under way ends.
+    /// When the concurrency limit allows another transaction; `None` while only the end of a running one does.
     fn room_at(&self, now: Instant) -> Option<Instant> {
         if self.busy.len() >= limits::OUTGOING_TRANSACTIONS_WITH_SLOW_MAX {
             return None;
@@ -202,14 +203,14 @@ impl OutboxModel {
         fresh.get(fresh.len() - limits::OUTGOING_TRANSACTIONS_MAX).copied()
     }
 
-    /// When [`Self::next`] should be asked again although nothing has happened.
+    /// When to call [`Self::next`] again without an event.
     pub(super) fn next_at(&self, now: Instant) -> Option<Instant> {
         let due = self.due.first().map(|(at, _)| *at);
         let room = if self.ready.is_empty() { None } else { self.room_at(now) };
         due.into_iter().chain(room).min()
     }
 
-    /// A transaction was taken.
+    /// A transaction was accepted.
     pub(super) fn succeeded(&mut self, plan: TransactionPlan, now: Instant, now_ms: Millis) {
         let Some(server) = self.servers.get_mut(&plan.to) else { return };
         let sn = server.sn;
@@ -223,8 +224,7 @@ impl OutboxModel {
         self.end(plan.to, now);
     }
 
-    /// A transaction was not taken; `wait` says how long to leave the server alone, given how often it has failed and for
-    /// how long.
+    /// A transaction failed; `wait` computes the back-off from the number of failures and the time since the first.
     pub(super) fn failed(
         &mut self,
         plan: TransactionPlan,
@@ -244,7 +244,8 @@ impl OutboxModel {
         self.end(plan.to, now);
     }
 
-    /// A transaction was refused for what was in it; true if that was dropped. Call [`Self::failed`] then, in any case.
+    /// The server refused a transaction for its content; true if the content was dropped. Call [`Self::failed`] next
+    /// in any case.
     pub(super) fn refused(&mut self, plan: &mut TransactionPlan) -> bool {
         let Some(server) = self.servers.get_mut(&plan.to) else { return false };
         plan.ephemera = EphemeralQueue::default();
@@ -261,7 +262,7 @@ impl OutboxModel {
         true
     }
 
-    /// Takes out what cannot be sent, whatever comes of the rest, and counts it for the operator.
+    /// Removes the items that cannot be sent, whatever the result of the others, and counts them for the operator.
     pub(super) fn leave_out(&mut self, plan: &mut TransactionPlan) {
         let Some(server) = self.servers.get_mut(&plan.to) else { return };
         let rows: Vec<Position> = plan.left_out.iter().map(|one| one.at).collect();
@@ -279,7 +280,7 @@ impl OutboxModel {
         }
     }
 
-    /// A transaction could not even be put together, by no fault of the server.
+    /// A transaction could not be built, for a local reason.
     pub(super) fn postponed(&mut self, plan: TransactionPlan, until: Instant, now: Instant) {
         let Some(server) = self.servers.get_mut(&plan.to) else { return };
         server.queue.ephemera.put_back(plan.ephemera);
@@ -292,7 +293,7 @@ impl OutboxModel {
         self.replan(&name, now);
     }
 
-    /// Something came from a server that did not answer: it is there, and is tried soon. True if that changed anything.
+    /// An unreachable server has sent a request: it is retried soon. True if that changed the schedule.
     pub(super) fn alive(&mut self, name: &ServerName, now: Instant, now_ms: Millis) -> bool {
         let Some(server) = self.servers.get_mut(name).filter(|server| server.is_failing()) else { return false };
         let soon = server.tried.map_or(now, |tried| tried + ALIVE_EVERY);
@@ -305,7 +306,7 @@ impl OutboxModel {
         true
     }
 
-    /// The operator wants another try now.
+    /// The operator requests a retry now.
     pub(super) fn retry(&mut self, name: &ServerName, now: Instant, now_ms: Millis) {
         if let Some(server) = self.servers.get_mut(name) {
             server.forgiven(now_ms);
@@ -313,7 +314,7 @@ impl OutboxModel {
         }
     }
 
-    /// Lets a server start at `at` instead of now.
+    /// Delays a server's first transaction to `at`.
     pub(super) fn delay(&mut self, name: &ServerName, at: Instant, now: Instant) {
         if let Some(server) = self.servers.get_mut(name)
             && server.retry.is_none()
@@ -330,7 +331,7 @@ impl OutboxModel {
         }
     }
 
-    /// Notes that a server lacks these rows no more.
+    /// Notes that these rows are delivered to a server.
     pub(super) fn got(&mut self, sn: DestinationSn, rows: &[Position]) {
         for at in rows {
             let Some(missing) = self.rows.get_mut(at) else { continue };
@@ -344,19 +345,19 @@ impl OutboxModel {
         }
     }
 
-    /// Notes that a row in the database is for nobody.
+    /// Notes a database row without destinations.
     pub(super) fn orphan(&mut self, at: Position) {
         self.rows.remove(&at);
         self.touched.insert(at);
     }
 
-    /// Whether the database is behind.
+    /// Whether database writes are pending.
     pub(super) fn is_unsettled(&self) -> bool {
         !self.touched.is_empty() || !self.unsaved.is_empty()
     }
 
-    /// What to write down: rows with who still lacks them, at most `rows_max`, and servers. Tell [`Self::settled`] whether it
-    /// was.
+    /// The pending database writes: rows with their remaining destinations, at most `rows_max`, and servers. Report
+    /// the result with [`Self::settled`].
     pub(super) fn unsettled(&mut self, rows_max: usize) -> UnsettledRows {
         let rest = self.touched.iter().nth(rows_max).copied().map(|at| self.touched.split_off(&at)).unwrap_or_default();
         let touched = std::mem::replace(&mut self.touched, rest);
@@ -369,7 +370,7 @@ impl OutboxModel {
         UnsettledRows { rows, servers: servers.collect() }
     }
 
-    /// What [`Self::unsettled`] returned was written down, or was not and has to be another time.
+    /// The writes from [`Self::unsettled`] were committed, or failed and stay pending.
     pub(super) fn settled(&mut self, what: UnsettledRows, written: bool) {
         if !written {
             self.touched.extend(what.rows.into_iter().map(|(at, _)| at));
@@ -388,7 +389,7 @@ impl OutboxModel {
         }
     }
 
-    /// How many servers are left alone for now, and how many events and other things wait in all.
+    /// The number of servers in back-off, of waiting events, and of other waiting items.
     pub(super) fn totals(&self) -> (usize, usize, usize) {
         let away = self.servers.values().filter(|server| server.is_failing()).count();
         let lengths = self.servers.values().map(|server| server.queue.lengths());
@@ -396,7 +397,7 @@ impl OutboxModel {
     }
 }
 
-/// What is to be written down.
+/// Pending database writes.
 #[derive(Debug, Clone)]
 pub(super) struct UnsettledRows {
     pub(super) rows: Vec<(Position, Vec<DestinationSn>)>,

@@ -1,6 +1,6 @@
-//! What waits for one server: which rows of the outbox, in their order, and what is only in memory.
+//! The queue of one server: its outbox rows in order, and items in memory.
 //!
-//! Knows nothing of time, of other servers, or of what the rows say.
+//! It has no notion of time, of other servers, or of the content of rows.
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
@@ -11,10 +11,10 @@ use hearth_store::tables::outgoing::OutgoingKind;
 
 use super::ephemeral::EphemeralQueue;
 
-/// Superfluous EDUs are looked for when so many wait, and again whenever their number has doubled.
+/// Superseded EDUs are dropped at this length, and again whenever the length has doubled.
 const COALESCE_AT: usize = 64;
 
-/// The queue.
+/// The queue of one server.
 #[derive(Debug)]
 pub(super) struct Queue {
     events: VecDeque<(Position, RoomSn)>,
@@ -39,17 +39,17 @@ impl Queue {
         self.events.is_empty() && self.edus.is_empty() && self.ephemera.is_empty()
     }
 
-    /// Whether anything here should go out at once; receipts and presence may wait for company.
+    /// Whether an item should be sent at once; receipts and presence may wait for more.
     pub(super) fn is_urgent(&self) -> bool {
         !self.events.is_empty() || !self.edus.is_empty() || self.ephemera.is_urgent()
     }
 
-    /// How many events and how many other things wait.
+    /// Number of waiting events and of other items.
     pub(super) fn lengths(&self) -> (usize, usize) {
         (self.events.len(), self.edus.len() + self.ephemera.len())
     }
 
-    /// Adds a row, which is newer than all before. Returns rows that became superfluous.
+    /// Appends a row, newer than all others. Returns the rows that it supersedes.
     pub(super) fn push(&mut self, at: Position, news: &OutgoingKind) -> Vec<Position> {
         match news {
             OutgoingKind::Event { room, .. } => {
@@ -63,8 +63,8 @@ impl Queue {
         }
     }
 
-    /// When more than `events_max` events wait, drops all but the newest of each room, and returns them: from that one the
-    /// server finds the others by asking for what it lacks (server-server API, "get_missing_events").
+    /// Above `events_max` waiting events, drops all but the newest of each room and returns them: from that one the
+    /// server fetches the missing events (server-server API, "get_missing_events").
     pub(super) fn thin(&mut self, events_max: usize) -> Vec<Position> {
         if self.events.len() <= events_max {
             return Vec::new();
@@ -77,12 +77,12 @@ impl Queue {
         dropped
     }
 
-    /// Drops EDUs that a newer one replaces, and the oldest of too many; returns them.
+    /// Drops EDUs that a newer one supersedes, and the oldest above the limit; returns them.
     pub(super) fn coalesce(&mut self) -> Vec<Position> {
         let mut keys = HashSet::new();
         let is_needed =
             |(_, key): &&(Position, Option<Arc<str>>)| key.as_ref().is_none_or(|key| keys.insert(key.clone()));
-        // Some more go than have to, so that the next one does not begin this anew.
+        // Drops more than required, so that the next EDU does not start this again.
         let most = limits::OUTGOING_EDUS_MAX;
         let most = if self.edus.len() > most { most - most / 10 } else { most };
         let kept: HashSet<Position> = self.edus.iter().rev().filter(is_needed).map(|(at, _)| *at).take(most).collect();
@@ -92,15 +92,15 @@ impl Queue {
         dropped
     }
 
-    /// The first events and EDUs, at most so many.
+    /// The first events and EDUs, up to these limits.
     pub(super) fn first(&self, events_max: usize, edus_max: usize) -> (Vec<Position>, Vec<Position>) {
         let events = self.events.iter().take(events_max).map(|(at, _)| *at).collect();
         (events, self.edus.iter().take(edus_max).map(|(at, _)| *at).collect())
     }
 
-    /// Takes out rows that the server has got.
+    /// Removes delivered rows.
     pub(super) fn remove(&mut self, sent: &[Position]) {
-        // They are at the front, unless the queue was thinned meanwhile.
+        // Delivered rows are at the front, unless the queue was thinned meanwhile.
         let sent: HashSet<&Position> = sent.iter().collect();
         self.events.retain(|(at, _)| !sent.contains(at));
         self.edus.retain(|(at, _)| !sent.contains(at));

@@ -1,7 +1,7 @@
-//! The loop that sends: takes in what was put down, begins transactions, and learns what came of them.
+//! The send loop: loads outgoing rows, starts transactions, and processes their results.
 //!
-//! One transaction at a time for each server, so that events reach it in their order; several servers at a time. While there
-//! is nothing to do it sleeps, without a timer.
+//! One transaction at a time for each server, which keeps the order of its events; several servers concurrently.
+//! Without work it sleeps, without a timer.
 
 use std::future::Future;
 use std::pin::pin;
@@ -18,16 +18,16 @@ use super::transaction::TransactionFate;
 use crate::federation::Federation;
 use crate::outgoing::OutgoingItem;
 
-/// How long the database may be behind. What has been sent since is sent again after a crash.
+/// How far the database may lag behind. Deliveries since the last write are repeated after a crash.
 const SETTLE_EVERY: Duration = Duration::from_secs(30);
-/// How long transactions that are under way may take to end when the server stops.
+/// How long shutdown waits for running transactions.
 const STOP_WAIT: Duration = Duration::from_secs(2);
-/// How long to wait after the database would not be read.
+/// Pause after a failed database read.
 const TROUBLE_WAIT: Duration = Duration::from_secs(5);
 
 impl Federation {
-    /// Sends to other servers what is put down for them, until `stopping`; then gives transactions under way a moment to end.
-    /// What does not end is sent again after the next start. Runs once.
+    /// Sends outgoing items to other servers until `stopping`, then waits briefly for running transactions. Those that
+    /// do not end are sent again after the next start. Runs once.
     pub async fn run_outbox(&self, stopping: impl Future<Output = ()>) {
         let mut stopping = pin!(stopping);
         self.core.outgoing.open();
@@ -77,7 +77,7 @@ impl Federation {
         }
     }
 
-    /// Takes in what has been put down since.
+    /// Loads rows inserted since the last call.
     fn take_in(&self) {
         let posted = self.core.outgoing.take();
         if posted.is_empty() {
@@ -103,7 +103,7 @@ impl Federation {
         (plan, status)
     }
 
-    /// Notes what came of a transaction.
+    /// Processes the result of a transaction.
     fn learn(&self, mut plan: TransactionPlan, status: TransactionFate) {
         let (now, now_ms, outbox) = (Instant::now(), self.core.now_ms(), &self.outbox);
         let chance = self.core.seams.random.chance();
@@ -142,7 +142,7 @@ impl Federation {
     }
 }
 
-/// Sleeps until then; forever without a then.
+/// Sleeps until `then`; forever for `None`.
 async fn until(then: Option<Instant>) {
     match then {
         Some(then) => tokio::time::sleep_until(then).await,

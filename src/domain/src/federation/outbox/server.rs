@@ -1,4 +1,4 @@
-//! One server that is sent to: its queue, how sending goes, and what it waits for.
+//! The state of one destination: its queue, its health, and its schedule.
 
 use hearth_base::{Millis, limits};
 use hearth_store::ids::DestinationSn;
@@ -7,52 +7,52 @@ use tokio::time::Instant;
 
 use super::queue::Queue;
 
-/// How far what is written down of the last success may be behind.
+/// How far the stored time of the last success may lag behind, in milliseconds.
 const SUCCESS_STALE_MS: Millis = 60 * 60 * 1_000;
-/// How often one and the same item must be refused by itself before it is dropped.
+/// How often one item must be refused alone before it is dropped.
 const REFUSALS_MAX: u32 = 5;
 
-/// What a server is about to do, or waits for.
+/// A server's place in the schedule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Phase {
-    /// Nothing waits for it.
+    /// Its queue is empty.
     Idle,
-    /// It is its turn as soon as there is room for a transaction.
+    /// A transaction starts as soon as the concurrency limit allows it.
     Ready,
-    /// A transaction is under way.
+    /// A transaction is running.
     Busy,
-    /// It is its turn at this time: after a failure, or because what waits is in no hurry.
+    /// A transaction is due at this time: after a failure, or because its items are not urgent.
     Waiting(Instant),
 }
 
-/// The server.
+/// One destination.
 #[derive(Debug)]
 pub(super) struct Server {
-    /// None while only ephemeral things were ever sent to it.
+    /// Its database key; `None` while it has received only ephemeral items.
     pub(super) sn: Option<DestinationSn>,
     pub(super) queue: Queue,
     pub(super) phase: Phase,
     pub(super) health: DestinationHealth,
-    /// As it is written down.
+    /// Its health as stored in the database.
     pub(super) saved: DestinationHealth,
-    /// When the last attempt was begun.
+    /// When the last attempt started.
     pub(super) tried: Option<Instant>,
-    /// Do not try before this, unless there is a sign of life or the operator says so.
+    /// The earliest next attempt; an incoming request or the operator overrides it.
     pub(super) retry: Option<Instant>,
-    /// Send no more than this at once: 1 after the server has refused a transaction for what was in it.
+    /// Maximum of items in a transaction: 1 after the server has refused a transaction for its content.
     pub(super) batch_max: usize,
-    /// How often it has refused what now comes first, by itself.
+    /// How often the server has refused the first item alone.
     refusals: u32,
-    /// What was never sent to it, as it cannot be written.
+    /// Items that were dropped because they cannot be serialised.
     pub(super) left_out: LeftOut,
 }
 
-/// Items that cannot be sent to a server, whatever is tried. Counted since the start: the rows themselves are deleted.
+/// Counter of items that cannot be sent, since the start: their rows are deleted.
 #[derive(Debug, Clone, Default)]
 pub(super) struct LeftOut {
-    /// How many.
+    /// Number of dropped items.
     pub(super) count: u64,
-    /// What the last one was, and why, in words.
+    /// The last one, with the reason.
     pub(super) last: Option<String>,
 }
 
@@ -77,7 +77,7 @@ impl Server {
         self.health.failures > 0
     }
 
-    /// How many events may wait before only the newest of each room are kept.
+    /// How many events may wait before only the newest of each room is kept.
     pub(super) fn events_max(&self) -> usize {
         if self.is_failing() { limits::OUTGOING_EVENTS_AWAY_MAX } else { limits::OUTGOING_EVENTS_MAX }
     }
@@ -90,7 +90,7 @@ impl Server {
         self.batch_max = (self.batch_max * 4).min(limits::TRANSACTION_PDUS_MAX);
     }
 
-    /// Notes a failure; the next attempt is at `retry`, in `wait_ms`.
+    /// Notes a failure; the next attempt is at `retry`, in `wait_ms` milliseconds.
     pub(super) fn failed(&mut self, why: String, now_ms: Millis, wait_ms: Millis, retry: Instant) {
         self.health.failures = self.health.failures.saturating_add(1);
         self.health.failing_since_ms.get_or_insert(now_ms);
@@ -100,8 +100,9 @@ impl Server {
         self.queue.ephemera.fade();
     }
 
-    /// Notes that what was sent was refused. From now on things are sent one by one, to find out which it was. True when
-    /// there was but one, often enough, so that it should be dropped: it would be in the way forever.
+    /// Notes that the content of a transaction was refused. From now on items are sent one by one, to find the
+    /// offending one. True for a single item that was refused often enough: it is dropped, because it would block the
+    /// queue forever.
     pub(super) fn refused(&mut self, items: usize) -> bool {
         self.batch_max = 1;
         if items > 1 {
@@ -115,7 +116,7 @@ impl Server {
         true
     }
 
-    /// Notes a sign of life, or that the operator wants another try: the next failure is a first one again.
+    /// Resets the back-off after an incoming request or by the operator.
     pub(super) fn forgiven(&mut self, now_ms: Millis) {
         self.health.failures = self.health.failures.min(1);
         self.health.failing_since_ms = self.health.failing_since_ms.map(|_| now_ms);
@@ -123,7 +124,7 @@ impl Server {
         self.retry = None;
     }
 
-    /// Whether what is written down says something else. Successes alone are not worth a write each.
+    /// Whether the stored health is outdated. A success alone is not worth a write each time.
     pub(super) fn is_unsaved(&self) -> bool {
         let timeless = |health: &DestinationHealth| DestinationHealth { last_success_ms: None, ..health.clone() };
         let stale = match (self.health.last_success_ms, self.saved.last_success_ms) {
@@ -133,7 +134,7 @@ impl Server {
         stale || timeless(&self.health) != timeless(&self.saved)
     }
 
-    /// Whether nothing would be lost by forgetting it.
+    /// Whether the server can be dropped from memory without a loss.
     pub(super) fn is_forgettable(&self) -> bool {
         self.phase == Phase::Idle
             && self.queue.is_empty()

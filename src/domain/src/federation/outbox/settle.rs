@@ -1,4 +1,4 @@
-//! The database's side of the outbox: read at the start, brought up to date once in a while.
+//! Persistence of the outbox: loaded at the start, written periodically.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -14,17 +14,17 @@ use tokio::time::Instant;
 use super::model::UnsettledRows;
 use crate::federation::Federation;
 
-/// Rows in one write.
+/// Maximum of rows in one write.
 const ROWS_MAX: usize = 500;
-/// How long the first transactions after a start are spread over, for each server, and at most.
+/// Time over which the first transactions after a start are spread: for each server, and at most.
 const START_SPREAD_MS: u64 = 50;
 const START_SPREAD_MS_MAX: u64 = 20_000;
 
-/// What the database knows of: rows, and the servers that they or a failure name.
+/// The stored rows, and the servers that they or a failure refer to.
 type StoredOutbox = (Vec<OutgoingRow>, HashMap<DestinationSn, DestinationRow>);
 
 impl Federation {
-    /// Reads what was not sent before the server last stopped.
+    /// Loads the rows that were not delivered before the last stop.
     pub(super) async fn load_outbox(&self) -> Result<()> {
         let (rows, servers) = self.core.store.read("outbox_open", read).await?;
         let (now, now_ms) = (Instant::now(), self.core.now_ms());
@@ -50,7 +50,7 @@ impl Federation {
         Ok(())
     }
 
-    /// Lets servers that something waits for begin one after another, in no particular order.
+    /// Spreads the start of servers with waiting items over time, in no particular order.
     fn spread(&self, book: &mut super::model::OutboxModel, now: Instant) {
         let waiting: Vec<_> =
             book.servers.iter().filter(|(_, server)| !server.queue.is_empty()).map(|(name, _)| name.clone()).collect();
@@ -62,8 +62,8 @@ impl Federation {
         }
     }
 
-    /// Brings the database up to date: deletes what everybody has, and writes down how sending goes. After this, a stop
-    /// leaves nothing to be sent twice.
+    /// Writes deliveries and health to the database, and deletes fully delivered rows. A stop after this repeats no
+    /// item.
     pub async fn settle_outbox(&self) -> Result<()> {
         loop {
             let unsettled = {
@@ -81,7 +81,7 @@ impl Federation {
     }
 }
 
-/// How long until a moment of the wall clock. Clocks jump; no wait is longer than one that back-off would give.
+/// Time until a moment of the wall clock, capped at the longest back-off because clocks jump.
 fn remaining(at_ms: Millis, now_ms: Millis) -> Duration {
     Duration::from_millis(at_ms.saturating_sub(now_ms).min(limits::BACKOFF_AWAY_MS_MAX))
 }

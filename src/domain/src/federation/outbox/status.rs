@@ -1,4 +1,4 @@
-//! How sending to other servers goes, for the operator; and another try now.
+//! Delivery status of other servers for the operator, and retry.
 
 use hearth_base::{Error, Millis, Result};
 use hearth_store::tables::destinations;
@@ -9,42 +9,42 @@ use super::server::{Phase, Server};
 use crate::admin::{AdminPage, PageRequest};
 use crate::federation::Federation;
 
-/// After so many failed attempts it was not just bad luck.
+/// Failed attempts after which a server counts as failing.
 const FAILURES_MANY: u32 = 3;
-/// Rows that are read at a time while searching.
+/// Number of rows read at a time during a search.
 const STRIDE: u64 = 200;
 
-/// Another server.
+/// The delivery status of another server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Destination {
     /// Its server name.
     pub name: String,
-    /// Whether the last attempt to send to it succeeded; also while nothing was ever sent.
+    /// Whether the last attempt succeeded; true before the first one.
     pub reachable: bool,
-    /// When something was last sent to it; up to an hour behind, after a restart.
+    /// Time of the last success, in milliseconds; up to an hour old after a restart.
     pub last_success_ms: Option<Millis>,
-    /// Since when it cannot be reached.
+    /// Time of the first of the current failures, in milliseconds.
     pub failing_since_ms: Option<Millis>,
-    /// Attempts since then.
+    /// Number of attempts since then.
     pub failures: u32,
-    /// When the next attempt is due; a sign of life makes it sooner.
+    /// When the next attempt is due, in milliseconds; an incoming request makes it earlier.
     pub retry_at_ms: Option<Millis>,
-    /// Why the last attempt failed, in words.
+    /// Why the last attempt failed.
     pub reason: Option<String>,
-    /// Items that were left out since the start, as they cannot be written as JSON that a server would take.
+    /// Items dropped since the start because they cannot be serialised as valid JSON.
     pub left_out: u64,
-    /// What the last of them was, and why, in words.
+    /// The last of them, with the reason.
     pub left_out_reason: Option<String>,
-    /// Events that wait for it.
+    /// Number of waiting events.
     pub queued_events: usize,
-    /// Other things that wait for it.
+    /// Number of other waiting items.
     pub queued_edus: usize,
-    /// Whether something is being sent to it at this moment.
+    /// Whether a transaction is running.
     pub sending: bool,
 }
 
 impl Federation {
-    /// A page of the servers that something was ever sent to, in the order of their names.
+    /// A page of all known destinations, ordered by name.
     pub async fn destinations(&self, listing: PageRequest) -> Result<AdminPage<Destination>> {
         let (limit, needle) = (listing.limit(), listing.needle());
         let mut after = listing.from.unwrap_or_default();
@@ -67,7 +67,7 @@ impl Federation {
         Ok(AdminPage { items: rows.into_iter().map(|row| self.shown(row.name, row.health)).collect(), next })
     }
 
-    /// One server; `M_NOT_FOUND` when nothing was ever sent to it.
+    /// One destination; `M_NOT_FOUND` for an unknown one.
     pub async fn destination(&self, name: &str) -> Result<Destination> {
         let wanted = name.to_owned();
         let row = self.core.store.read("destination", move |tx| destinations::by_name(tx.tx(), &wanted)).await?;
@@ -77,13 +77,13 @@ impl Federation {
         Ok(self.shown(row.name, row.health))
     }
 
-    /// Whether the last attempts to send to a server all failed, so that nobody should wait for it for long.
+    /// Whether the last attempts to send to a server all failed, so that clients should not wait for it.
     pub(in crate::federation) fn is_failing(&self, server: &ServerName) -> bool {
         let book = self.outbox.book.lock();
         book.servers.get(server).is_some_and(|server| server.health.failures >= FAILURES_MANY)
     }
 
-    /// Forgets where a server is said to be, and tries it now.
+    /// Clears the resolved address of a server and retries it now.
     pub async fn retry(&self, name: &str) -> Result<Destination> {
         let row = self.destination(name).await?;
         let server = ServerName::parse(row.name.as_str());
@@ -96,7 +96,7 @@ impl Federation {
         self.destination(name).await
     }
 
-    /// What is written down, and what is newer in memory.
+    /// The stored status, updated with newer values in memory.
     fn shown(&self, name: String, saved: destinations::DestinationHealth) -> Destination {
         let book = self.outbox.book.lock();
         let server = ServerName::parse(name.as_str()).ok().and_then(|name| book.servers.get(&name));

@@ -1,4 +1,4 @@
-//! One transaction to another server: put together, sent, and what came of it (`PUT /_matrix/federation/v1/send/{txnId}`).
+//! One transaction: building it, sending it, and its result (`PUT /_matrix/federation/v1/send/{txnId}`).
 
 use std::collections::BTreeMap;
 
@@ -16,52 +16,52 @@ use crate::canonical;
 use crate::federation::Federation;
 use crate::federation::request::{ASK_WAIT, refused, whole};
 
-/// Complaints about single events that are logged for one transaction.
+/// Maximum of logged event errors for one transaction.
 const COMPLAINTS_LOGGED_MAX: usize = 5;
 
-/// What came of a transaction.
+/// The result of a transaction.
 #[derive(Debug)]
 pub(super) enum TransactionFate {
-    /// The server has it. With how many events it is not content, which is its own business.
+    /// The server accepted it, possibly with errors for single events. Those are not retried.
     Taken {
-        /// How many.
+        /// Number of events with an error.
         complaints: usize,
     },
-    /// The server is there, but objects to what was in it.
+    /// The server is reachable and refuses the content.
     Refused(String),
-    /// The server was not reached, or cannot take it now.
+    /// The server was not reached, or cannot accept it now.
     Failed {
-        /// Why, in words for an operator.
+        /// The reason, for the operator.
         why: String,
-        /// How long it wants to be left alone, if it says so.
+        /// `retry_after_ms` of the response, in milliseconds.
         retry_after_ms: Option<u64>,
     },
-    /// It was not even sent, for a reason of our own.
+    /// It was not sent, for a local reason.
     Unsent(Error),
 }
 
-/// What a transaction brings, as JSON.
+/// The JSON of a transaction's items.
 #[derive(Debug, Default)]
 struct Load {
     events: Vec<Box<RawValue>>,
     edus: Vec<Raw<Edu>>,
 }
 
-/// How carefully a transaction is put together.
+/// How items are checked while a transaction is built.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Care {
-    /// What is stored was checked when it was put down.
+    /// Not at all: stored items were checked on insertion.
     Usual,
-    /// Each item is checked, as the whole could not be signed.
+    /// Each item, because the transaction could not be signed.
     Each,
 }
 
 impl Federation {
-    /// Sends what `plan` says, of it as much as fits; `plan` then says what that was, and what had to be left out.
+    /// Sends as much of `plan` as fits; `plan` then holds what was sent and what was dropped.
     pub(super) async fn transact(&self, plan: &mut TransactionPlan) -> TransactionFate {
         match self.transact_with(plan, Care::Usual).await {
-            // One item that has no canonical form makes the whole transaction impossible to sign. It is found and left out:
-            // it would keep everything behind it from that server for ever.
+            // One item without a canonical JSON form makes the whole transaction unsignable. It is found and dropped,
+            // because it would block all later items for that server forever.
             TransactionFate::Unsent(error @ Error::Fault(_)) => {
                 tracing::warn!(server = %plan.to, %error, "A transaction could not be written; each item in it is checked.");
                 self.transact_with(plan, Care::Each).await
@@ -84,7 +84,7 @@ impl Federation {
         (request.pdus, request.edus) = (load.events, load.edus);
         let answer = match self.ask_streamed(&plan.to, request, ASK_WAIT).await {
             Ok(answer) => answer,
-            // With each item checked it is something else that is wrong: back-off, and the reason for the operator to see.
+            // With each item checked, the cause is a different one: back off, and report the reason to the operator.
             Err(error @ Error::Fault(_)) if care == Care::Usual => return TransactionFate::Unsent(error),
             Err(error) => return failed(error.to_string()),
         };
@@ -140,7 +140,8 @@ impl Federation {
                 TransactionFate::Taken { complaints: complaints.count() }
             }
             (200..=299, None) => failed(format!("{} answered something that no homeserver answers.", plan.to)),
-            // Only a homeserver says so: what stands in front of one that is broken may answer any status.
+            // Only a Matrix error code shows that the homeserver itself refused: a reverse proxy before a broken one
+            // may return any status.
             (400 | 413..=422, Some(answer)) if answer.errcode.is_some() => TransactionFate::Refused(error()),
             (_, Some(answer)) => TransactionFate::Failed { why: error(), retry_after_ms: answer.retry_after_ms },
             (_, None) => failed(error()),
@@ -152,7 +153,7 @@ fn failed(why: String) -> TransactionFate {
     TransactionFate::Failed { why, retry_after_ms: None }
 }
 
-/// Stored text as JSON to be sent, or why it cannot be.
+/// Stored text as JSON, or why it cannot be sent.
 fn raw(json: String, care: Care) -> Result<Box<RawValue>, String> {
     if care == Care::Each {
         canonical::check("It", &json).map_err(|error| error.to_string())?;
@@ -160,10 +161,10 @@ fn raw(json: String, care: Care) -> Result<Box<RawValue>, String> {
     RawValue::from_string(json).map_err(|error| format!("It is not JSON: {error}"))
 }
 
-/// What is stored for a row: none for a row that is for nothing, an error for one that cannot be read.
+/// The stored text of a row: `None` for a row without content, an error for an unreadable one.
 type Stored = Option<Result<String, String>>;
 
-/// What is stored for as many rows as fit into a transaction, but at least for the first.
+/// The stored text of as many rows as fit into a transaction, and at least of the first.
 fn read_some(tx: &mut hearth_store::ReadTx<'_>, rows: &[Position]) -> Result<Vec<Stored>> {
     let (mut found, mut bytes) = (Vec::with_capacity(rows.len()), 0);
     for at in rows {
@@ -177,7 +178,7 @@ fn read_some(tx: &mut hearth_store::ReadTx<'_>, rows: &[Position]) -> Result<Vec
     Ok(found)
 }
 
-/// Any answer, good or bad, as far as it matters here.
+/// The fields used of a response, whether success or error.
 #[derive(Deserialize)]
 struct TransactionResponse {
     #[serde(default)]
@@ -187,13 +188,13 @@ struct TransactionResponse {
     retry_after_ms: Option<u64>,
 }
 
-/// What a server says of one event.
+/// The result for one event.
 #[derive(Deserialize)]
 struct PduResponse {
     error: Option<serde_json::Value>,
 }
 
-/// A number, or nothing for whatever else stands there.
+/// A number; `None` for any other value, because a malformed response must not fail the transaction.
 fn lenient_ms<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
     Ok(serde_json::Value::deserialize(deserializer)?.as_u64())
 }

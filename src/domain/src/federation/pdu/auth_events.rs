@@ -1,4 +1,4 @@
-//! Getting events that others name: what authorises an event, and single ones. They become outliers.
+//! Fetches auth events and single events and stores them as outliers.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -20,24 +20,24 @@ use crate::federation::Federation;
 use crate::federation::request::ASK_WAIT;
 use crate::rooms::servers;
 
-/// Single events asked for at the same time.
+/// Maximum of single events that are requested concurrently.
 const AT_ONCE: usize = 8;
-/// Servers asked for the same thing.
+/// Maximum of servers that are asked for the same event.
 const SERVERS_MAX: usize = 4;
-/// Generations of auth events that are fetched one by one.
+/// Maximum of auth event generations that are fetched one by one.
 const GENERATIONS_MAX: usize = 6;
-/// The answer to a question for an auth chain.
+/// The response with an auth chain.
 #[derive(Deserialize)]
 struct AuthChain {
     #[serde(default)]
     auth_chain: Vec<Box<RawValue>>,
 }
 
-/// Outliers stored in one write: others want to write, too.
+/// Maximum of outliers stored in one write; other writes run in between.
 const CHUNK: usize = 250;
 
 impl Federation {
-    /// Whom to ask about a room: the one who brought something up, then others who are in it.
+    /// The servers to ask about a room: the sender of the event first, then others in the room.
     pub(super) async fn askable(&self, place: &RoomInfo, from: &ServerName) -> Result<Vec<OwnedServerName>> {
         let (core, room) = (self.core.clone(), place.room);
         let others = self.core.store.read("admit_servers", move |tx| servers::of(&core, tx.tx(), room)).await?;
@@ -47,7 +47,7 @@ impl Federation {
         Ok(askable)
     }
 
-    /// Fetches what authorises an event, and what authorises that, and stores it as outliers.
+    /// Fetches auth events, and theirs, and stores them as outliers.
     pub(in crate::federation) async fn fetch_auth(
         self: &Arc<Self>,
         place: &RoomInfo,
@@ -75,8 +75,8 @@ impl Federation {
         self.take_outliers(place, found).await
     }
 
-    /// Those of the events in an answer that the `wanted` auth events lead to without passing by one that is known, at most
-    /// [`limits::AUTH_ANSWER_EVENTS_MAX`]: whatever else a server puts into its answer is not kept.
+    /// The events of a response that are reachable from the `wanted` auth events without passing a known one, at most
+    /// [`limits::AUTH_ANSWER_EVENTS_MAX`]. Other events of the response are dropped.
     async fn reachable(
         &self,
         place: &RoomInfo,
@@ -100,8 +100,8 @@ impl Federation {
         Ok(reached)
     }
 
-    /// Fetches single events, from `from` or whoever has them. Those that nobody has are left out; an error when there is
-    /// one that nobody could be asked for.
+    /// Fetches single events, from `from` or any other server in the room. Events that no server returns are left out;
+    /// an error when no server could be reached for one.
     pub(super) async fn fetch_events(
         self: &Arc<Self>,
         place: &RoomInfo,
@@ -118,7 +118,7 @@ impl Federation {
         Ok(found.into_iter().flatten().collect())
     }
 
-    /// One event from the first server that has it.
+    /// One event from the first server that returns it.
     async fn fetch_event(&self, servers: &[OwnedServerName], id: &OwnedEventId) -> Result<Option<Box<RawValue>>> {
         let mut last = Ok(None);
         for server in servers {
@@ -131,7 +131,7 @@ impl Federation {
         last
     }
 
-    /// Those of some events that are not here.
+    /// The ids of events that are not stored here.
     pub(in crate::federation) async fn unknown(&self, ids: Vec<OwnedEventId>) -> Result<Vec<OwnedEventId>> {
         let read = move |tx: &mut hearth_store::ReadTx<'_>| {
             let mut unknown = Vec::new();
@@ -145,14 +145,14 @@ impl Federation {
         self.core.store.read_slow("admit_unknown", read).await
     }
 
-    /// Reads an event of a room; none when it is none, which is the sender's loss.
+    /// Parses an event of a room; `None` for a malformed one, which is dropped.
     pub(in crate::federation) fn read(&self, place: &RoomInfo, json: &RawValue) -> Option<IncomingPdu> {
         parse(place.rules, Some(&place.room_id), json)
             .inspect_err(|error| tracing::debug!(%error, room.id = %place.room_id, "Dropped a malformed event."))
             .ok()
     }
 
-    /// Checks events that came without a place, and stores those that are not here yet as outliers.
+    /// Checks events without a place in the graph, and stores new ones as outliers.
     pub(super) async fn take_outliers(self: &Arc<Self>, place: &RoomInfo, found: Vec<Box<RawValue>>) -> Result<()> {
         let parsed: Vec<IncomingPdu> = found.iter().filter_map(|json| self.read(place, json)).collect();
         drop(found);

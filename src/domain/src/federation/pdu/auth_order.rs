@@ -1,4 +1,5 @@
-//! Judging events whose place in the room is not known, such as the state that comes with a join, by what authorises them.
+//! Auth checks for events whose place in the graph is unknown, such as the state in a `send_join` response: against
+//! their auth events only.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,11 +13,11 @@ use super::parse::IncomingPdu;
 use crate::rooms::event::{Pdu, auth_rules};
 use crate::rooms::load::Event;
 
-/// Sorts events so that each comes after those that authorise it, and sets `pdu.rejected` of each that these do not allow in.
-/// `known` finds events that are stored already. An event that comes twice is left out once.
+/// Sorts events topologically by auth events, and sets `pdu.rejected` of those that their auth events do not allow.
+/// `known` finds stored events. Duplicates are removed.
 ///
-/// An event of which something that authorises it is neither known nor among the others is left out: it cannot be judged, and
-/// to reject it would be for good.
+/// An event with an auth event that is neither known nor in the list is left out: it cannot be checked, and a
+/// rejection would be permanent.
 pub fn check_auth(
     rules: &RoomVersionRules,
     candidates: Vec<IncomingPdu>,

@@ -1,4 +1,4 @@
-//! Storing events that happened before what is here: history that was fetched from other servers.
+//! Storage of backfilled events, older than the stored history.
 
 use std::sync::Arc;
 
@@ -15,19 +15,20 @@ use crate::rooms::load::Event;
 use crate::rooms::persist::{self, EventStatus, NewEvent};
 use crate::rooms::{redaction, relate};
 
-/// An event of the past.
+/// A backfilled event.
 #[derive(Debug)]
 pub struct BackfilledEvent {
-    /// The event, vetted; `pdu.rejected` if it failed its authorisation.
+    /// The checked event; `pdu.rejected` if it fails the auth rules.
     pub candidate: IncomingPdu,
-    /// The state before it.
+    /// The snapshot of the state before it.
     pub snapshot: SnapshotSn,
     /// Its place in the timeline.
     pub ord: i64,
 }
 
-/// Stores events of the past at their places; the room's head and state stay as they are, and nobody is woken. Rejected ones
-/// get no place. Those that have a place already are left alone and not among the answer.
+/// Stores backfilled events at their places. The forward extremities and the current state do not change, and no long
+/// poll wakes. Rejected events get no place. Events that already have a place are left unchanged and are not in the
+/// result.
 pub fn backfilled(
     core: &Arc<Core>,
     tx: &mut WriteTx<'_>,

@@ -1,5 +1,6 @@
-//! JSON of other servers, read once and settled: canonical values, no key twice, no number that servers could disagree about
-//! (appendices, "Canonical JSON"). serde_json alone takes the last of two equal keys, and `-0` for a float.
+//! JSON of other servers, parsed once and unambiguous: canonical values, no duplicate key, no number that servers
+//! could represent differently (appendices, "Canonical JSON"). serde_json alone takes the last of two equal keys, and
+//! `-0` for a float.
 
 use std::fmt;
 
@@ -8,10 +9,11 @@ use ruma::Int;
 use ruma::canonical_json::{CanonicalJsonObject, CanonicalJsonValue};
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 
-/// Reads a JSON object.
+/// Parses a JSON object.
 ///
-/// With `strict`, as room versions from 6 on want it, nothing but canonical JSON is taken. Without, the last of two equal
-/// keys counts; numbers that are no integers within ±(2^53-1) are refused all the same, as nobody agrees on how to write them.
+/// With `strict`, as for room versions from 6 on, only canonical JSON is valid. Without it, the last of two equal keys
+/// counts; numbers that are not integers within ±(2^53-1) are refused all the same, because servers serialise them
+/// differently.
 pub(super) fn object(json: &str, strict: bool) -> Result<CanonicalJsonObject> {
     let mut reader = serde_json::Deserializer::from_str(json);
     let value = Canonical { strict, depth: 0 }.deserialize(&mut reader).and_then(|value| reader.end().map(|()| value));

@@ -1,5 +1,5 @@
-//! Rejected events without a place go after a while. They are kept so that they are not fetched and judged again at once; a server
-//! can make any number of them, and nothing that counts refers to one.
+//! Deletes old rejected outliers. They are stored so that they are not fetched and checked again at once; a server can
+//! create any number of them, and no accepted event refers to one.
 
 use hearth_base::{Millis, Position, Result, limits};
 use hearth_store::Lane;
@@ -8,16 +8,16 @@ use hearth_store::tables::events;
 
 use crate::federation::Federation;
 
-/// Events deleted in one write: others want to write, too.
+/// Maximum of events deleted in one write; other writes run in between.
 const CHUNK: u64 = 200;
 
-/// At which time the database was at which position, oldest first: events have no time of their own that can be trusted. After a
-/// start the time that events are kept for begins anew.
+/// Database positions over time, oldest first: an event has no trustworthy time of arrival. The retention time starts
+/// again after a restart.
 #[derive(Debug, Default)]
 pub(in crate::federation) struct Ages(Vec<(Millis, Position)>);
 
 impl Ages {
-    /// Notes where the database is, and gives where it was when what is too old now was stored.
+    /// Adds the current position, and returns the position at the start of the retention time.
     fn note(&mut self, now_ms: Millis, position: Position) -> Option<Position> {
         let old = self.0.iter().take_while(|(at_ms, _)| at_ms + limits::REJECTED_OUTLIER_MS_MAX <= now_ms).count();
         let expired = self.0.drain(..old).next_back().map(|(_, position)| position);
@@ -27,7 +27,7 @@ impl Ages {
 }
 
 impl Federation {
-    /// Deletes rejected outliers that are too old or too many.
+    /// Deletes rejected outliers above the age or number limit.
     pub async fn expire_outliers(&self) -> Result<()> {
         let expired = self.ages.lock().note(self.core.now_ms(), self.core.store.position());
         let read = |tx: &mut hearth_store::ReadTx<'_>| {

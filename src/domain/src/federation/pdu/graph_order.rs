@@ -1,4 +1,4 @@
-//! Topological order of events: parents first, whichever kind of parents.
+//! Topological order of events: parents first, for any kind of edge.
 
 use std::collections::HashMap;
 
@@ -6,11 +6,11 @@ use ruma::{EventId, OwnedEventId};
 
 use super::parse::IncomingPdu;
 
-/// Sorts events so that each comes after those of its parents that are among them; `parents` names them to its last argument.
-/// Of events with one id the last is taken. Otherwise the given order stays, as far as it can.
+/// Sorts events so that each comes after its parents in the list; `parents` passes the ids of the parents to its last
+/// argument. Of several events with the same id the last counts. Otherwise the given order stays as far as possible.
 ///
-/// There are no circles: an event is named by its hash, so it cannot be its own ancestor. Should two ids collide all the same, each
-/// event still comes out once.
+/// The graph has no cycles: an event id is a hash, so no event is its own ancestor. If two ids collide all the same,
+/// each event still appears once.
 pub(super) fn parents_first(
     events: Vec<IncomingPdu>,
     parents: impl Fn(&IncomingPdu, &mut dyn FnMut(&EventId)),
@@ -23,7 +23,7 @@ pub(super) fn parents_first(
         if places.get(&events[start].pdu.event_id) != Some(&start) {
             continue;
         }
-        // A stack of our own: another server chooses how deep the graph is.
+        // An explicit stack, because another server chooses the depth of the graph.
         let mut path = vec![start];
         while let Some(at) = path.last().copied() {
             if state[at] == Visit::New {
@@ -47,7 +47,7 @@ pub(super) fn parents_first(
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Visit {
     New,
-    /// Its parents are on the path.
+    /// On the current path.
     Open,
     Done,
 }

@@ -1,4 +1,4 @@
-//! Bringing one event of another server into its room, with all that has to be fetched and resolved for that.
+//! Handles one PDU, with all fetches and state resolution that it needs.
 
 use std::sync::Arc;
 
@@ -17,10 +17,10 @@ use crate::rooms::event::version;
 use crate::rooms::find;
 use crate::rooms::state::snapshot::StateIds;
 
-/// How often an event is planned anew because its room has moved on.
+/// How often an event is planned again because its room has changed meanwhile.
 const PLANS_MAX: usize = 12;
 
-/// The room that an event comes into: what never changes of it.
+/// The immutable properties of a PDU's room.
 #[derive(Debug, Clone)]
 pub(in crate::federation) struct RoomInfo {
     pub(in crate::federation) room: RoomSn,
@@ -28,20 +28,20 @@ pub(in crate::federation) struct RoomInfo {
     pub(in crate::federation) rules: &'static RoomVersionRules,
 }
 
-/// How an event came here.
+/// How an event arrived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum PduSource {
-    /// It was handed to us.
+    /// Sent by another server in a transaction.
     Pushed,
-    /// We asked for it, as another comes after it. Nobody is asked what comes before it.
+    /// Fetched as a prev event of another. Its own prev events are not fetched.
     Pulled,
 }
 
 impl Federation {
-    /// Brings one vetted event into a room that this server is in. What is missing is asked of `from`, which has handed it
-    /// over, and then of others.
+    /// Adds one checked event to a room that this server is in. Missing events are requested from `from`, the sender,
+    /// and then from others.
     ///
-    /// `M_CONNECTION_FAILED` and `M_LIMIT_EXCEEDED` mean that it may go better later; other errors that the event is dropped.
+    /// `M_CONNECTION_FAILED` and `M_LIMIT_EXCEEDED` are temporary; after other errors the event is dropped.
     pub async fn handle_pdu(
         self: &Arc<Self>,
         room: RoomSn,
@@ -53,7 +53,7 @@ impl Federation {
         self.bring_in(&place, candidate, from, PduSource::Pushed).await
     }
 
-    /// What never changes of a room that is known here.
+    /// The immutable properties of a known room.
     pub(in crate::federation) async fn place(&self, room: RoomSn) -> Result<RoomInfo> {
         let read = move |tx: &mut hearth_store::ReadTx<'_>| {
             let room = rooms::by_sn(tx.tx(), room)?.ok_or_else(|| Error::not_found("There is no such room here."))?;
@@ -62,7 +62,7 @@ impl Federation {
         self.core.store.read("admit_place", read).await
     }
 
-    /// As [`Self::admit`], for whoever has the room's turn.
+    /// Same as [`Self::handle_pdu`], for a caller that holds the room's lock.
     pub(super) async fn bring_in(
         self: &Arc<Self>,
         place: &RoomInfo,
@@ -90,8 +90,8 @@ impl Federation {
                 }
                 continue;
             }
-            // Whatever can tell what is unknown is asked before anything is refused: the event's auth chain, the events before
-            // it, which may be or bring the rest, and the state there.
+            // All sources of missing data are tried before a refusal: the event's auth chain, the prev events, which
+            // may be or bring the rest, and the state there.
             if !missing.auth.is_empty() && !auth_asked {
                 auth_asked = true;
                 if let Err(error) = self.fetch_auth(place, &candidate, missing.auth, from).await {
@@ -117,7 +117,7 @@ impl Federation {
         Err(refuse(Reason::LimitExceeded { retry_after_ms: 1_000 }, "The room moves too fast to follow; try again."))
     }
 
-    /// Tries once: inside the writer, and if that is not enough, by a plan made outside of it.
+    /// One attempt: in the write transaction, and if that does not suffice, with a plan made outside of it.
     async fn attempt(
         self: &Arc<Self>,
         place: &RoomInfo,

@@ -1,4 +1,4 @@
-//! Taking over the state of a room that this server has just joined, or has come back to, from the server that let it in.
+//! Imports the state of a room that this server joins or rejoins, from the resident server.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,18 +20,18 @@ use crate::rooms::persist::{self, HeadChange, NewEvent};
 use crate::rooms::state::snapshot::{self, Changes, StateIds};
 use crate::rooms::{effects, gaps};
 
-/// A state that is about to be taken over, looked through before the write: in a room of ten thousand members that takes
-/// longer than a writer may be kept.
+/// A state to import, prepared before the write: in a room of ten thousand members that takes longer than a write
+/// transaction may.
 #[derive(Debug)]
 pub struct Adoption {
     state: StateIds,
-    /// What to do with the state that the room has here from an earlier stay, for it to become that state.
+    /// Changes from the state of an earlier stay to the imported one.
     changes: Changes,
     members: Vec<(KeySn, Arc<str>, Membership, EventSn)>,
 }
 
 impl Adoption {
-    /// Looks through the state before a join. `state` are stored events; rejected ones among them count for nothing.
+    /// Prepares the import of a state before a join. `state` are stored events; rejected ones are ignored.
     pub fn plan(core: &Core, tx: &mut dyn Tx, room: &Room, state: &[EventSn]) -> Result<Self> {
         let (mut ids, mut members) = (StateIds::new(), Vec::new());
         for sn in state {
@@ -58,11 +58,11 @@ impl Adoption {
     }
 }
 
-/// Makes `adoption` the state of a room and appends `join` after it: the room is as the server that let us in has it. What lies
-/// between an earlier stay and now, or before a first one, becomes a gap in the timeline.
+/// Makes `adoption` the state of a room and appends `join`: the room is then as on the resident server. The time
+/// before, since an earlier stay or the room's creation, becomes a gap in the timeline.
 ///
-/// Refuses with `M_FORBIDDEN` a join that this state does not allow. The adoption must have been planned on the room as it is;
-/// nothing else writes to a room that nobody here is in.
+/// `M_FORBIDDEN` when this state does not allow the join. The adoption must be planned on the room's current state; no
+/// other write changes a room without local members.
 pub fn adopt(
     core: &Arc<Core>,
     tx: &mut WriteTx<'_>,
@@ -78,10 +78,11 @@ pub fn adopt(
     } else if !missing.is_empty() {
         gaps::middle(tx, room.sn, &missing)?;
     }
-    // After the gap's places: what is fetched into it happened before this state was known here.
+    // After the gap's places: events backfilled into it are older than this state.
     let at = tx.position();
     for (key, event) in &adoption.changes {
-        // Since when the rules have been in force is asked later (`read/history.rs`); of members there may be thousands.
+        // Member events are skipped because there may be thousands; `read/history.rs` finds later since when these
+        // rules apply.
         match key.is_member() {
             true => state::set(tx.tx(), room.sn, *key, *event)?,
             false => state::change(tx.tx(), room.sn, *key, *event, at)?,
@@ -120,7 +121,7 @@ fn check(core: &Core, tx: &mut dyn Tx, room: &Room, adoption: &Adoption, join: &
     })
 }
 
-/// The events that come right before the join and are not here.
+/// The prev events of the join that are not stored here.
 fn missing(core: &Core, tx: &mut dyn Tx, join: &IncomingPdu) -> Result<Vec<ruma::OwnedEventId>> {
     let mut missing = Vec::new();
     for id in &join.pdu.prev_events {
@@ -142,7 +143,7 @@ fn adopt_members(core: &Arc<Core>, tx: &mut WriteTx<'_>, room: &Room, adoption: 
         }
         let is_local = UserId::parse(&**user_id).is_ok_and(|user_id| core.is_local(&user_id));
         if is_local {
-            // One of ours, who may sleep and wait for this, and whose invite shows the room.
+            // A local user: may have a long poll that waits for this, and an invite that shows the room.
             let event = core.events.get(tx.tx(), *sn)?;
             effects::change_membership(core, tx, room, &event, at)?;
             continue;

@@ -1,5 +1,5 @@
-//! Asking for the events between what is here and an event that comes after others (server-server API,
-//! `get_missing_events`), and bringing them in first.
+//! Fetches missing events between the known graph and a new event (server-server API, `get_missing_events`), and adds
+//! them first.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::federation::Federation;
 use crate::rooms::find;
 
 impl Federation {
-    /// Fetches what comes before `candidate`, up to [`limits::MISSING_ROUNDS_MAX`] rounds of it, and brings it in.
+    /// Fetches the ancestors of `candidate`, in up to [`limits::MISSING_ROUNDS_MAX`] rounds, and adds them.
     pub(super) async fn catch_up(
         self: &Arc<Self>,
         place: &RoomInfo,
@@ -26,14 +26,14 @@ impl Federation {
         let earliest = self.ends(place).await?;
         let mut latest = vec![candidate.pdu.event_id.clone()];
         let mut found: HashMap<OwnedEventId, IncomingPdu> = HashMap::new();
-        // What others sent of the time before what is here: not what was asked for, and the business of `history`.
+        // Events older than the known history were not requested; `history` handles them.
         let mut past: HashSet<OwnedEventId> = HashSet::new();
         for _ in 0..limits::MISSING_ROUNDS_MAX {
             let mut request = missing_events::Request::new(place.room_id.clone(), earliest.clone(), latest);
             request.limit = UInt::new_saturating(limits::MISSING_EVENTS_MAX as u64);
             let answer = match self.ask(from, request).await {
                 Ok(answer) => answer,
-                // What came before is still of use.
+                // The events of earlier rounds are still useful.
                 Err(_) if !found.is_empty() => break,
                 Err(error) => return Err(error),
             };
@@ -65,8 +65,8 @@ impl Federation {
         Ok(())
     }
 
-    /// Takes out of `found` what has its place here already, and all that lies before something that has, or before a gap: to
-    /// bring that in now would put it at the end of the room instead of where it was.
+    /// Removes from `found` events with a place here, and ancestors of a placed event or of a gap: adding those now
+    /// would append them to the timeline instead of their place in the past.
     async fn part_with_past(
         &self,
         place: &RoomInfo,
@@ -104,7 +104,7 @@ impl Federation {
         self.core.store.read("admit_ends", read).await
     }
 
-    /// Those of some events that are not here with the state at them.
+    /// The events that are not stored here with their state.
     async fn unplaced(&self, ids: Vec<OwnedEventId>) -> Result<Vec<OwnedEventId>> {
         let core = self.core.clone();
         let read = move |tx: &mut hearth_store::ReadTx<'_>| {
@@ -120,7 +120,7 @@ impl Federation {
     }
 }
 
-/// Each event after those before it, as far as they are among them; else by depth, which is right when their servers are honest.
+/// Topological order; ties by depth, which is correct for honest servers.
 fn in_order(found: HashMap<OwnedEventId, IncomingPdu>) -> Vec<IncomingPdu> {
     let mut found: Vec<_> = found.into_values().collect();
     found

@@ -1,8 +1,9 @@
-//! Letting events of other servers in: the checks on receipt of a PDU (server-server API), in the specification's order.
+//! Handling of incoming PDUs: the checks on receipt (server-server API), in the order of the specification.
 //!
-//! [`parse`] makes a [`IncomingPdu`] of bytes, `Federation::vet` checks its signatures, and `Federation::admit` brings it into its
-//! room with all that has to be fetched and resolved for that. For those who bring whole parts of a room there are [`judge`],
-//! [`outliers`], [`adopt`] and [`backfilled`], to be called inside a write closure. Nothing here knows how events come in.
+//! [`parse`] turns bytes into an [`IncomingPdu`], `Federation::check_signatures` checks its signatures, and
+//! `Federation::handle_pdu` adds it to its room with all fetches and state resolution that this needs. For callers
+//! with whole parts of a room there are [`auth_order`], [`outliers`], [`join_state`] and [`backfilled`], to be called
+//! in a write transaction. This module does not depend on how events arrive.
 
 mod auth_events;
 mod auth_order;

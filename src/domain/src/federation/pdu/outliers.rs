@@ -1,4 +1,4 @@
-//! Storing events without a place in the room's graph: state and auth events that came with something else.
+//! Storage of outliers: state and auth events without a place in the room's graph.
 
 use hearth_base::Result;
 use hearth_store::WriteTx;
@@ -9,8 +9,8 @@ use super::parse::IncomingPdu;
 use crate::core::Core;
 use crate::rooms::persist::{self, EventStatus, NewEvent};
 
-/// Stores vetted and judged events (see `admit::judge`) as outliers, and gives their numbers in the same order. Those that are
-/// here already keep what they are.
+/// Stores checked events (see `auth_order`) as outliers, and returns their serial numbers in the same order. Existing
+/// events keep their status.
 pub fn outliers(core: &Core, tx: &mut WriteTx<'_>, room: RoomSn, candidates: Vec<IncomingPdu>) -> Result<Vec<EventSn>> {
     let mut numbers = Vec::with_capacity(candidates.len());
     for IncomingPdu { pdu, json, .. } in candidates {

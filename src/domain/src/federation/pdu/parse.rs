@@ -1,5 +1,5 @@
-//! From bytes of another server to a [`IncomingPdu`]: an event in the format of its room version, whose id and room are beyond
-//! doubt. The first of the checks on receipt (server-server API, "Checks performed on receipt of a PDU").
+//! Parses bytes of another server into an [`IncomingPdu`]: an event in the format of its room version with verified id
+//! and room. The first of the checks on receipt (server-server API, "Checks performed on receipt of a PDU").
 
 use hearth_base::{Error, Result, limits};
 use ruma::canonical_json::{CanonicalJsonObject, CanonicalJsonValue};
@@ -13,28 +13,28 @@ use serde_json::value::RawValue;
 use super::canonical_json;
 use crate::rooms::event::Pdu;
 
-/// An event of another server on its way in.
+/// An incoming event of another server.
 #[derive(Debug, Clone)]
 pub struct IncomingPdu {
-    /// Parsed. Its `rejected` says whether it failed its own authorisation; see `admit::judge`.
+    /// The parsed event. `rejected` tells whether its auth events allow it; see `auth_order`.
     pub pdu: Pdu,
-    /// Canonical JSON with hashes and signatures, without `unsigned`: what is stored.
+    /// The stored form: canonical JSON with hashes and signatures, without `unsigned`.
     pub json: Vec<u8>,
-    /// The same as an object, for checking signatures. May be emptied when that is done, to save memory.
+    /// The same as an object, for signature checks. May be emptied after them to save memory.
     pub object: CanonicalJsonObject,
 }
 
-/// Reads an event of a room of some version; of the room `room_id`, if that is known.
+/// Parses an event of a room version; of the room `room_id`, if given.
 ///
-/// Refuses with `M_BAD_JSON` what is not an event of that version and room: not canonical JSON (from version 6 on), too large,
-/// fields missing or of a wrong type, too many previous or authorisation events, a create event whose hash is not its room.
+/// `M_BAD_JSON` for an invalid event of that version and room: not canonical JSON (from version 6 on), too large,
+/// fields missing or of a wrong type, too many prev or auth events, or a create event whose hash is not the room id.
 pub fn parse(rules: &RoomVersionRules, room_id: Option<&RoomId>, json: &RawValue) -> Result<IncomingPdu> {
-    // Room for white space and `unsigned`, which do not count; nobody needs more.
+    // Leaves room for white space and `unsigned`, which do not count towards the size limit.
     if json.get().len() > 4 * limits::PDU_BYTES_MAX {
         return Err(Error::bad_json("The event is larger than 65,535 bytes."));
     }
     let mut object = canonical_json::object(json.get(), rules.authorization.strict_canonical_json)?;
-    // It is not signed, so anybody on the way may have written it.
+    // `unsigned` is not covered by signatures, so any server on the path may have written it.
     object.remove("unsigned");
     check_format(rules, &object)?;
     IncomingPdu::of(rules, room_id, object)
@@ -57,22 +57,22 @@ impl IncomingPdu {
         Ok(Self { pdu, json, object })
     }
 
-    /// The same event without what its content hash does not cover as it should: it keeps its id.
+    /// The redacted event, for a content hash that does not match; it keeps its id.
     pub(super) fn redacted(self, rules: &RoomVersionRules) -> Result<Self> {
         let object = ruma::canonical_json::redact(self.object, &rules.redaction, None)
             .map_err(|error| Error::bad_json(format!("The event cannot be redacted: {error}")))?;
         Self::of(rules, None, object)
     }
 
-    /// Whether it is a create event.
+    /// Whether it is an `m.room.create` event.
     #[must_use]
     pub fn is_create(&self) -> bool {
         self.pdu.is_state(&TimelineEventType::RoomCreate, "")
     }
 }
 
-/// The format of the version, with lengths as Synapse counts them: code points up to version 10, and bytes from 11 on. Who counts
-/// otherwise drops what all others have, and parts from them.
+/// Checks the format of the version. Lengths are counted as in Synapse: code points up to version 10, bytes from 11
+/// on. A server that counts otherwise drops events that all others have, which splits the room.
 fn check_format(rules: &RoomVersionRules, object: &CanonicalJsonObject) -> Result<()> {
     if rules.redaction.content_field_redacts {
         return check_pdu_format(object, &rules.event_format).map_err(Error::bad_json);
@@ -86,7 +86,7 @@ fn check_format(rules: &RoomVersionRules, object: &CanonicalJsonObject) -> Resul
     if long.is_empty() {
         return check_pdu_format(object, &rules.event_format).map_err(Error::bad_json);
     }
-    // ruma counts bytes: it gets to see the same event with these fields cut short.
+    // ruma counts bytes, so it checks a copy with these fields shortened.
     let mut counted = object.clone();
     for field in long {
         if let Some(CanonicalJsonValue::String(text)) = counted.get_mut(field) {
@@ -96,8 +96,8 @@ fn check_format(rules: &RoomVersionRules, object: &CanonicalJsonObject) -> Resul
     check_pdu_format(&counted, &rules.event_format).map_err(Error::bad_json)
 }
 
-/// What ruma's format check leaves open: types that every server relies on, and NUL characters, which not every database
-/// can store.
+/// Checks that ruma's format check omits: types that every server relies on, and NUL characters, which not every
+/// database can store.
 fn check_fields(object: &CanonicalJsonObject) -> Result<()> {
     for field in ["content", "hashes", "signatures"] {
         if !matches!(object.get(field), Some(CanonicalJsonValue::Object(_))) {
@@ -129,7 +129,7 @@ fn read(rules: &RoomVersionRules, event_id: OwnedEventId, object: &CanonicalJson
         state_key: text("state_key").map(str::to_owned),
         sender: text("sender").and_then(|id| UserId::parse(id).ok()).ok_or_else(|| missing("sender"))?,
         origin_server_ts: number("origin_server_ts")
-            // Before 1970 is odd, and every other server takes it.
+            // A time before 1970 is odd but valid on every other server.
             .map(|at| u64::try_from(at).unwrap_or(0))
             .ok_or_else(|| missing("origin_server_ts"))?,
         depth: number("depth").ok_or_else(|| missing("depth"))?,
@@ -146,7 +146,7 @@ fn ids(object: &CanonicalJsonObject, field: &str) -> Option<Vec<OwnedEventId>> {
     list.iter().map(|id| EventId::parse(id.as_str()?).ok()).collect()
 }
 
-/// Whether an event belongs to a room: it says so, or it is the create event that the room is named after.
+/// Checks that an event belongs to a room: by its `room_id`, or as the create event that gives the room its id.
 fn check_room(rules: &RoomVersionRules, pdu: &Pdu, room_id: &RoomId) -> Result<()> {
     let is_there = match &pdu.room_id {
         Some(named) => *named == *room_id,

@@ -1,4 +1,4 @@
-//! Writing down what was planned for an event (`plan.rs`), if its room is still as it was then.
+//! Commits the plan for an event (`plan.rs`), if its room is unchanged since.
 
 use std::sync::Arc;
 
@@ -17,29 +17,29 @@ use crate::core::Core;
 use crate::rooms::persist::{self, EventStatus, NewEvent};
 use crate::rooms::{gaps, guests};
 
-/// What came of trying.
+/// The result of an attempt to commit.
 pub(in crate::federation) enum PersistOutcome {
-    /// It is done.
+    /// Committed.
     Done(PduOutcome),
-    /// It is not, and here is the event again.
+    /// Not committed; returns the event.
     Not(Box<IncomingPdu>, PersistConflict),
 }
 
-/// Why an event could not be brought in at once.
+/// Why an event could not be added at once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::federation) enum PersistConflict {
-    /// Something is missing.
+    /// Other events are missing.
     Lacks(MissingEvents),
-    /// It takes a resolution, or the room has moved on since it was planned.
+    /// It needs state resolution, or the room has changed since the plan.
     Hard,
 }
 
-/// The room of an event that comes in.
+/// Loads the room of an incoming event.
 pub(in crate::federation) fn room(tx: &mut WriteTx<'_>, room: RoomSn) -> Result<Room> {
     rooms::by_sn(tx.tx(), room)?.ok_or_else(|| Error::broken("the room of an event is missing"))
 }
 
-/// Brings an event in if one look inside the writer is enough for that, as it is for most.
+/// Adds an event if the cheap check in the write transaction suffices, as for most events.
 pub(in crate::federation) fn quickly(
     core: &Arc<Core>,
     tx: &mut WriteTx<'_>,
@@ -54,7 +54,7 @@ pub(in crate::federation) fn quickly(
     }
 }
 
-/// Carries out a plan made earlier, unless the room has moved on since, or the event has come in on another way.
+/// Commits a plan, unless the room has changed since, or the event was added in another way.
 pub(super) fn planned(
     core: &Arc<Core>,
     tx: &mut WriteTx<'_>,
@@ -96,7 +96,7 @@ fn carry_out(
                 awaited_events::delete(tx.tx(), room.sn, event_id.as_str())?;
             }
             let event = persist::live(core, tx, room, new, before, step)?;
-            // The other server's event is in its room whatever becomes of the guests here; a refusal has written nothing.
+            // The remote event is in the room whether or not local guests leave; a refused leave has written nothing.
             match guests::leave_after(core, tx, room, &event) {
                 Err(error) if error.reason().is_some() => {
                     tracing::warn!(%error, "Failed to remove guests from a room.")
@@ -112,12 +112,12 @@ fn carry_out(
     };
     tracing::info!(event.id = %event_id, room.id = room.id, ?verdict, "PDU rejected or soft-failed.");
     if !plan.missing.is_empty() && !gaps::has(tx.tx(), room.sn, &plan.missing)? {
-        // What lies before it can be reached through it alone, whatever is thought of itself.
+        // The missing prev events can be reached only through this event, whether it is accepted or rejected.
         gaps::middle(tx, room.sn, &plan.missing)?;
     }
     if known.is_some() {
-        // As an outlier it may authorise others, or be part of the room's state: it was judged when it came. Whoever hands it over
-        // again, with a state that does not allow it, must not take that away from it.
+        // An outlier may authorise other events or be part of the room's state: it was checked on arrival. A second
+        // delivery with a state that does not allow it must not revoke that.
         return Ok(verdict);
     }
     let flags = if matches!(verdict, PduOutcome::SoftFailed(_)) { events::SOFT_FAILED } else { events::REJECTED };
@@ -131,8 +131,8 @@ fn carry_out(
     Ok(verdict)
 }
 
-/// Has the soft-failed events judged again that the event `placed` authorises, now that it has its place: through the inbox, as
-/// that takes resolving states, which no write waits for.
+/// Queues the soft-failed events that `placed` authorises for another check, now that it has its place. They go
+/// through the inbox, because state resolution must not run in a write transaction.
 fn judge_again(
     core: &Arc<Core>,
     tx: &mut WriteTx<'_>,
@@ -141,7 +141,7 @@ fn judge_again(
     joining: Option<&ServerName>,
 ) -> Result<()> {
     let waiting = soft_failed::take(tx.tx(), room, placed.as_str(), limits::SOFT_FAILED_WAITING_MAX)?;
-    // A server that is now in the room may have been heard before its join was.
+    // Events of a server may have arrived before its first join; they are checked again now.
     let has_newcomers = match joining {
         Some(server) => inbox::hurry(tx.tx(), room, server.as_str())?,
         None => false,

@@ -1,6 +1,6 @@
-//! Where an event goes and how it is judged: everything between its signature and its row, read from one snapshot of the
-//! database (server-server API, "Checks performed on receipt of a PDU", steps 4 to 6). Writes nothing; what comes out assumes
-//! that the room's head stays what it was, and whoever writes it down looks again (`store.rs`).
+//! Plans where an event goes and its status: all checks between signature and row, on one database snapshot
+//! (server-server API, "Checks performed on receipt of a PDU", steps 4 to 6). It writes nothing. The plan assumes that
+//! the forward extremities stay the same, and `persist.rs` verifies that before it writes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -24,75 +24,75 @@ use crate::rooms::policy;
 use crate::rooms::state::resolve::{UnstoredEvent, resolve};
 use crate::rooms::state::snapshot::{self, Changes, StateIds};
 
-/// The number of an event that is not stored yet.
+/// The serial number of an event that is not stored yet.
 const NEW: EventSn = EventSn(i64::MAX);
-/// How many generations of rejected and soft-failed events are looked through for what an event comes after.
+/// Maximum of generations of rejected and soft-failed events that are searched for visible ancestors.
 const HIDDEN_GENERATIONS_MAX: usize = 20;
 
-/// What became of an event.
+/// The status of a handled event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PduOutcome {
-    /// It is in the room.
+    /// Accepted into the room.
     Accepted,
-    /// It was here already.
+    /// Already stored.
     Known,
-    /// It is valid, but not by the room's current state: kept, and shown to nobody.
+    /// Soft-failed: valid, but not allowed by the room's current state. Stored and not shown.
     SoftFailed(String),
-    /// It is not allowed where it stands, and kept only so that it is not fetched again.
+    /// Rejected by the auth rules; stored only so that it is not fetched again.
     Rejected(String),
 }
 
-/// What has to be known before an event can be judged.
+/// Data missing for the checks of an event.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(in crate::federation) struct MissingEvents {
-    /// Events that authorise it.
+    /// Missing auth events.
     pub(super) auth: Vec<OwnedEventId>,
-    /// Events that it comes after: not here, or here without the state at them.
+    /// Missing prev events: not stored here, or without their state.
     pub(super) prev: Vec<OwnedEventId>,
-    /// The room's policy server, which has not said what it thinks of the event.
+    /// The room's policy server, when its signature is missing.
     pub(super) policy: Option<OwnedServerName>,
 }
 
-/// What a look at an event brings.
+/// The result of planning.
 #[derive(Debug)]
 pub(super) enum PlanResult {
-    /// It is here already.
+    /// Already stored.
     Known(PduOutcome),
-    /// Something has to be fetched first.
+    /// Something must be fetched first.
     Lacks(MissingEvents),
-    /// States have to be resolved or compared, which a quick look does not do.
+    /// State resolution or comparison is needed, which a quick plan does not do.
     Hard,
-    /// It is clear what to do.
+    /// The plan is complete.
     Planned(Box<PduPlan>),
 }
 
-/// What to do with an event.
+/// How to add an event to its room.
 #[derive(Debug)]
 pub(super) struct PduPlan {
-    /// The head of the room for which this was found.
+    /// The room's snapshot for which the plan is valid.
     pub(super) snapshot: SnapshotSn,
-    /// As above.
+    /// The forward extremities for which the plan is valid.
     pub(super) extremities: Vec<EventSn>,
-    /// The event's number, if it is an outlier or soft-failed so far.
+    /// The event's serial number, if it is an outlier or soft-failed so far.
     pub(super) known: Option<EventSn>,
     /// The state before it.
     pub(super) before: StateBefore,
-    /// Events right before it that are not here.
+    /// Prev events that are not stored here.
     pub(super) missing: Vec<OwnedEventId>,
-    /// Soft-failed events that it comes after: if one of them is let in later, the room has gone on from it already.
+    /// Soft-failed prev events: if one of them is accepted later, the room has already continued from it.
     pub(super) hidden: Vec<OwnedEventId>,
-    /// Those of its auth events that have no place in the room yet: with one of them it may be allowed.
+    /// Auth events that have no place in the room yet: with one of them the event may be allowed.
     pub(super) unplaced: Vec<OwnedEventId>,
-    /// How it is judged.
+    /// Its status.
     pub(super) status: AuthStatus,
 }
 
-/// A state, as a stored snapshot and what is different.
+/// A state, as a stored snapshot and its changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct StateBefore {
-    /// The snapshot; 0 for none.
+    /// The stored snapshot; 0 for none.
     pub(super) base: SnapshotSn,
-    /// What is different.
+    /// Changes to the snapshot.
     pub(super) changes: Changes,
 }
 
@@ -117,27 +117,27 @@ impl StateBefore {
     }
 }
 
-/// How an event is judged.
+/// An event's status after the checks.
 #[derive(Debug)]
 pub(super) enum AuthStatus {
-    /// It goes into the room.
+    /// Accepted, with this change of the forward extremities.
     In(HeadChange),
-    /// See [`Verdict::SoftFailed`].
+    /// See [`PduOutcome::SoftFailed`].
     SoftFail(String),
-    /// See [`Verdict::Rejected`].
+    /// See [`PduOutcome::Rejected`].
     Reject(String),
 }
 
-/// How much work a look may be: inside the writer little, on a reader's thread all it takes.
+/// Allowed work: little in the write transaction, any amount on a reader thread.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Budget {
-    /// Nothing that grows with the room.
+    /// Nothing that grows with the room's size.
     Quick,
-    /// Resolution, too.
+    /// State resolution as well.
     Full,
 }
 
-/// Looks at an event. `given` is the state before it as another server has it, for one that comes after a gap.
+/// Plans an event. `given` is the state before it as reported by another server, for an event after a gap.
 pub(super) fn look(
     core: &Core,
     tx: &mut dyn Tx,
@@ -148,17 +148,17 @@ pub(super) fn look(
 ) -> Result<PlanResult> {
     let mut stored = None;
     let known = match core.events.find(tx, &candidate.pdu.event_id)? {
-        // It was kept out by a state that may have been behind; sent again, it is judged again.
+        // It soft-failed by a state that may have been outdated; a second delivery checks it again.
         Some(event) if event.is_soft_failed() && event.room == room.sn && event.snapshot.0 != 0 => {
             stored = Some(event.snapshot);
             Some(event.sn)
         }
         Some(event) if !event.is_outlier() => return Ok(PlanResult::Known(verdict_of(&event))),
-        // The room's own, which came with its state: it needs no place, and must not lose its standing.
+        // The room's own create event, which came with its state: it needs no place, and must keep its status.
         Some(event) if candidate.is_create() && event.room == room.sn => {
             return Ok(PlanResult::Known(PduOutcome::Known));
         }
-        // The room stands on it: it is part of the state of every event here, and whoever brings it again tells us nothing.
+        // It is part of the state of every event here, so a second delivery changes nothing.
         Some(event) if candidate.is_create() => return Ok(PlanResult::Known(verdict_of(&event))),
         known => known.map(|event| event.sn),
     };
@@ -174,7 +174,7 @@ pub(super) fn look(
     }
     let is_behind = !missing.prev.is_empty();
     if stored.is_some() {
-        // The gap before it was opened when it came first.
+        // Its first delivery already opened the gap before it.
         missing.prev.clear();
     }
     let Some(before) = view.state_before(given, stored)? else { return Ok(PlanResult::Hard) };
@@ -203,7 +203,7 @@ fn verdict_of(event: &Event) -> PduOutcome {
     }
 }
 
-/// One look at one event.
+/// The planning of one event over one snapshot.
 struct PlanView<'a> {
     core: &'a Core,
     tx: &'a mut dyn Tx,
@@ -211,16 +211,16 @@ struct PlanView<'a> {
     rules: &'a RoomVersionRules,
     candidate: &'a IncomingPdu,
     effort: Budget,
-    /// The auth events, and the create event.
+    /// Its auth events, and the create event.
     auth: Vec<Arc<Event>>,
-    /// The previous events that are here with the state at them.
+    /// Prev events that are stored here with their state.
     prev: Vec<Arc<Event>>,
-    /// The soft-failed ones among the events that it comes after.
+    /// Soft-failed prev events.
     hidden: Vec<OwnedEventId>,
 }
 
 impl PlanView<'_> {
-    /// Finds the events that this one names.
+    /// Finds the events that this one refers to.
     fn gather(&mut self, state_is_given: bool) -> Result<MissingEvents> {
         let (pdu, mut missing) = (&self.candidate.pdu, MissingEvents::default());
         for id in pdu.auth_events.iter().cloned().chain(auth_rules::create_id(self.rules, pdu)) {
@@ -233,7 +233,7 @@ impl PlanView<'_> {
         for id in pdu.prev_events.iter().filter(|id| seen.insert(*id)) {
             let event = self.core.events.find(self.tx, id)?.filter(|event| event.room == self.room.sn);
             match event {
-                // With its state given, all that counts is whether it is here.
+                // With a given state the prev event only has to be stored.
                 Some(event) if state_is_given && !event.is_outlier() => self.prev.push(event),
                 Some(event) if state_after(&event).is_some() => self.prev.push(event),
                 _ => missing.prev.push(id.clone()),
@@ -242,8 +242,8 @@ impl PlanView<'_> {
         Ok(missing)
     }
 
-    /// The state before the event, also of a rejected one: those that come after it need it. `stored` is that of an event which
-    /// was judged before. None when it takes more than a quick look.
+    /// The state before the event, also for a rejected one, because its successors need it. `stored` is the state of
+    /// an event that was checked before. `None` when it needs more than the quick budget.
     fn state_before(&mut self, given: Option<&StateIds>, stored: Option<SnapshotSn>) -> Result<Option<StateBefore>> {
         match stored {
             None => self.before(given),
@@ -255,13 +255,14 @@ impl PlanView<'_> {
         }
     }
 
-    /// A state as a difference to the room's current one.
+    /// A state as a delta of the room's current one.
     fn relative(&mut self, state: &StateIds) -> Result<StateBefore> {
         let changes = difference(&StateBefore::at(self.room.snapshot).full(self.tx)?, state);
         Ok(StateBefore { base: self.room.snapshot, changes })
     }
 
-    /// Judges the event; none when that takes more than a quick look. `is_behind` says that something before it is missing here.
+    /// Checks the auth rules; `None` when that needs more than the quick budget. With `is_behind`, events before it
+    /// are missing here.
     fn check_auth(&mut self, before: &StateBefore, is_behind: bool) -> Result<Option<AuthStatus>> {
         if let Err(why) = self.by_auth_events() {
             return Ok(Some(AuthStatus::Reject(why)));
@@ -273,8 +274,8 @@ impl PlanView<'_> {
         if *before != current
             && let Err(why) = self.by_state(&current)?
         {
-            // After an outage the current state is older than the event: its sender may have come in, or got the power,
-            // in what is missing. What counts is the state that both lead to.
+            // After an outage the current state is older than the event: its sender may have joined or gained power in
+            // the missing events. So the check uses the resolution of both states.
             if !is_behind {
                 return Ok(Some(AuthStatus::SoftFail(why)));
             }
@@ -303,7 +304,7 @@ impl PlanView<'_> {
         auth_rules::by_auth_events(self.rules, pdu, &auth)
     }
 
-    /// Judges by a state, of which only the parts are read that the rules look at.
+    /// Checks the auth rules against a state; reads only the state events that they use.
     fn by_state(&mut self, state: &StateBefore) -> Result<auth_rules::AuthResult> {
         let wanted = match auth_rules::wanted(self.rules, &self.candidate.pdu) {
             Ok(wanted) => wanted,
@@ -336,7 +337,7 @@ impl PlanView<'_> {
         Ok(auth_rules::by_state(self.rules, &self.candidate.pdu, &pdus))
     }
 
-    /// The state before the event, where that is one that is known: after all extremities, or after events that agree.
+    /// The state before the event where it is known: after all extremities, or after prev events that agree.
     fn easy_before(&self) -> Option<StateBefore> {
         let (prev, ends): (BTreeSet<_>, BTreeSet<_>) =
             (self.prev.iter().map(|event| event.sn).collect(), self.room.extremities.iter().copied().collect());
@@ -348,7 +349,7 @@ impl PlanView<'_> {
         after.all(|other| other == Some(first)).then(|| StateBefore::after(first))
     }
 
-    /// The state before the event; none when that takes more than a quick look.
+    /// The state before the event; `None` when it needs more than the quick budget.
     fn before(&mut self, given: Option<&StateIds>) -> Result<Option<StateBefore>> {
         let target = match (given, self.easy_before()) {
             (None, Some(before)) => return Ok(Some(before)),
@@ -367,9 +368,9 @@ impl PlanView<'_> {
         self.relative(&target).map(Some)
     }
 
-    /// How the event moves the room's head; none when that takes more than a quick look.
+    /// The change of the forward extremities; `None` when it needs more than the quick budget.
     fn step(&mut self, before: &StateBefore) -> Result<Option<HeadChange>> {
-        // On the straight way nothing can be waiting for it: whatever comes after it comes after the ends, too.
+        // For a linear graph no event can wait for this one: any successor also follows the extremities.
         let is_straight = before.base == self.room.snapshot && before.changes.is_empty();
         let covered = self.covered()?;
         let mut others: Vec<_> = self.room.extremities.iter().filter(|end| !covered.contains(end)).copied().collect();
@@ -400,7 +401,7 @@ impl PlanView<'_> {
         Ok(Some(HeadChange { others, is_end: true, flips, is_current }))
     }
 
-    /// The events that this one comes after: its previous events, and through those that nobody sees, theirs.
+    /// The visible ancestors: its prev events, and through hidden prev events, theirs.
     fn covered(&mut self) -> Result<BTreeSet<EventSn>> {
         let mut covered: BTreeSet<EventSn> = self.prev.iter().map(|event| event.sn).collect();
         let mut hidden: Vec<_> = self.prev.iter().filter(|event| event.ord.is_none()).cloned().collect();
@@ -424,8 +425,8 @@ impl PlanView<'_> {
         Ok(covered)
     }
 
-    /// Resolves the states after all ends, this event among them: what changes in the current state besides the event
-    /// itself, and whether the event is part of it.
+    /// Resolves the states after all forward extremities, including this event: returns the changes to the current
+    /// state besides the event itself, and whether the event is part of it.
     fn resolve_ends(&mut self, before: &StateBefore, ends: &BTreeMap<EventSn, StateAfter>) -> Result<(Changes, bool)> {
         let newcomer = self.newcomer()?;
         let own_key = newcomer.event.state_key;
@@ -444,7 +445,7 @@ impl PlanView<'_> {
         let current = StateBefore::at(self.room.snapshot).full(self.tx)?;
         let is_current = own_key.is_some_and(|key| target.get(&key) == Some(&NEW));
         if let Some(key) = own_key.filter(|_| is_current) {
-            // What it replaces is told by the event itself.
+            // The change of the event's own state key is recorded with the event itself.
             match current.get(&key) {
                 Some(sn) => _ = target.insert(key, *sn),
                 None => _ = target.remove(&key),
@@ -453,11 +454,11 @@ impl PlanView<'_> {
         Ok((difference(&current, &target), is_current))
     }
 
-    /// The event as a resolution sees it before it is stored.
+    /// The event for state resolution before it is stored.
     fn newcomer(&mut self) -> Result<UnstoredEvent> {
         let pdu = self.candidate.pdu.clone();
         let state_key = match &pdu.state_key {
-            // One that nothing stored has, on the side of members or the other.
+            // A key number that no stored key has, on the side of members or of other state.
             Some(name) => Some(state_keys::find(self.tx, &pdu.kind.to_string(), name)?.unwrap_or({
                 let is_member = pdu.kind == TimelineEventType::RoomMember;
                 KeySn(if is_member { -i64::MAX } else { i64::MAX })
@@ -482,10 +483,10 @@ impl PlanView<'_> {
     }
 }
 
-/// Leaves out an end whose state another end has, too, if there is one: the room's state stays what it is.
+/// Removes an extremity whose state equals that of another, if there is one: the room's state stays the same.
 fn drop_twin(others: &mut Vec<EventSn>, ends: &mut BTreeMap<EventSn, StateAfter>) {
     let mut seen = BTreeSet::new();
-    // The newest of those that agree stays: it is the likeliest to be built upon.
+    // The newest of equal ones stays: events are most likely to build on it.
     let twin = others.iter().rev().find(|end| ends.get(end).is_some_and(|after| !seen.insert(*after))).copied();
     if let Some(twin) = twin {
         others.retain(|end| *end != twin);
@@ -493,7 +494,7 @@ fn drop_twin(others: &mut Vec<EventSn>, ends: &mut BTreeMap<EventSn, StateAfter>
     }
 }
 
-/// What has to change for one state to become another.
+/// The changes from one state to another.
 fn difference(from: &StateIds, to: &StateIds) -> Changes {
     let set = to.iter().filter(|(key, sn)| from.get(key) != Some(sn)).map(|(key, sn)| (*key, Some(*sn)));
     let unset = from.keys().filter(|key| !to.contains_key(key)).map(|key| (*key, None));

@@ -11,14 +11,16 @@ use super::parse::IncomingPdu;
 use crate::federation::Federation;
 use crate::federation::keyring::KeySet;
 
-/// Events checked one after another on one thread; more are shared out, away from the threads that answer requests.
+/// Events checked in sequence on one thread; larger batches are split over threads, away from those that serve
+/// requests.
 const CHUNK: usize = 16;
 
 impl Federation {
-    /// Checks the signatures of events, in the order in which they come. One whose signatures are right but whose content
-    /// is not what was hashed comes back redacted.
+    /// Checks the signatures of events, in order. An event with valid signatures and a wrong content hash is returned
+    /// redacted.
     ///
-    /// An error stands for an event that must be dropped, or (`M_CONNECTION_FAILED`) for one whose keys cannot be had now.
+    /// An error stands for an event to drop, or (`M_CONNECTION_FAILED`) for one whose keys are temporarily
+    /// unavailable.
     pub async fn check_signatures(
         &self,
         rules: &'static RoomVersionRules,
@@ -27,7 +29,8 @@ impl Federation {
         self.check_signatures_via(rules, candidates, &[]).await
     }
 
-    /// As [`Self::check_signatures`], asking servers in the room for keys that their owners do not give.
+    /// Same as [`Self::check_signatures`], also requesting keys from servers in the room when their owners do not
+    /// return them.
     pub async fn check_signatures_via(
         &self,
         rules: &'static RoomVersionRules,

@@ -1,4 +1,4 @@
-//! The state before an event that comes after a gap: another server is asked for it, as what leads there is not here
+//! The state before an event after a gap: fetched from another server, because its ancestors are not stored here
 //! (server-server API, `state_ids` and `state`).
 
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::federation::request::ASK_WAIT;
 use crate::rooms::state::snapshot::StateIds;
 
 impl Federation {
-    /// Asks for the state before an event, and fetches what of it is not here.
+    /// Requests the state before an event, and fetches its missing events.
     pub(super) async fn state_before(
         self: &Arc<Self>,
         place: &RoomInfo,
@@ -69,7 +69,7 @@ fn collect(core: &Core, tx: &mut dyn Tx, room: hearth_store::ids::RoomSn, ids: &
         has_create |= event.pdu.is_state(&ruma::events::TimelineEventType::RoomCreate, "");
         state.insert(key, event.sn);
     }
-    // By a state that is none, any event would be rejected for good.
+    // A state without a create event is invalid, and would reject any event permanently.
     if !has_create {
         return Err(Error::not_found("The state that was sent is none of this room."));
     }

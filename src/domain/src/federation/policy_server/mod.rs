@@ -1,5 +1,5 @@
-//! Asking the policy servers of rooms (server-server API 1.18, `POST /_matrix/policy/v1/sign`). When they have to be asked, and
-//! what follows from what they say, is decided in `rooms/policy.rs`. This server is no policy server itself.
+//! Requests signatures from the policy servers of rooms (server-server API 1.18, `POST /_matrix/policy/v1/sign`).
+//! `rooms/policy.rs` decides when to ask and what follows. This server is not a policy server itself.
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -14,15 +14,16 @@ use super::pdu::IncomingPdu;
 use crate::ports::{Eventually, PolicyServerClient};
 use crate::rooms::policy;
 
-/// How long a policy server may think. Somebody waits with a message on their screen.
+/// Time limit for a policy server. A user is waiting for the message to be sent.
 const SIGN_WAIT: Duration = Duration::from_secs(10);
 
-/// What lets `rooms` ask policy servers without knowing how.
+/// Lets `rooms` ask policy servers without a dependency on federation. A weak reference, because federation holds
+/// `rooms`.
 #[derive(Debug)]
 pub struct FederationPolicyClient(Weak<Federation>);
 
 impl FederationPolicyClient {
-    /// Asks by way of `federation`, as long as there is one.
+    /// Asks through `federation`, as long as it exists.
     #[must_use]
     pub fn of(federation: &Arc<Federation>) -> Self {
         Self(Arc::downgrade(federation))
@@ -41,9 +42,9 @@ impl PolicyServerClient for FederationPolicyClient {
 }
 
 impl Federation {
-    /// Has the policy server of a room sign an event that came without its signature, as events of servers do that know
-    /// nothing of policy servers. When it does not, the event is known as refused from now on: also when the server does not
-    /// answer, for a room must not be open to everything while its guard is away.
+    /// Requests the policy server's signature for an event without one, as sent by servers without policy server
+    /// support. Without a signature the event counts as refused, also when the policy server does not answer: a room
+    /// must not be unprotected while its policy server is down.
     pub(super) async fn ask_policy_for(&self, via: &OwnedServerName, candidate: &mut IncomingPdu) {
         let signed = policy::signed_by(&self.core, via, &candidate.json).await;
         let signed = signed.and_then(|json| match json.len() <= limits::PDU_BYTES_MAX {

@@ -1,17 +1,17 @@
-//! Several servers may lead into a room. They are tried in turn, and when none does, the most telling refusal is passed on.
+//! Attempts through several servers in turn; after the last failure the most informative error is returned.
 
 use hearth_base::{Error, Reason, Result};
 use ruma::{RoomId, ServerName};
 
-/// Refusals so far.
+/// The errors so far.
 #[derive(Debug, Default)]
 pub(super) struct JoinErrors {
     best: Option<Error>,
 }
 
 impl JoinErrors {
-    /// Notes that a server did not lead into the room, so that the next one is tried. What is our own fault is passed on at
-    /// once, as no other server could help.
+    /// Notes a server's error, so that the next one is tried. A local error is returned at once, because no other
+    /// server could help.
     pub(super) fn note(&mut self, server: &ServerName, error: Error) -> Result<()> {
         tracing::debug!(federation.server = %server, %error, "A candidate server refused the join.");
         if error.reason().is_none() || error.reason() == Some(Reason::RoomTooLarge) {
@@ -23,7 +23,7 @@ impl JoinErrors {
         Ok(())
     }
 
-    /// What the user is told. `M_NOT_FOUND` when there was no server to ask.
+    /// The error for the client. `M_NOT_FOUND` without a server to ask.
     pub(super) fn verdict(self, room_id: &RoomId) -> Error {
         self.best.unwrap_or_else(|| {
             Error::not_found(format!(
@@ -33,7 +33,7 @@ impl JoinErrors {
     }
 }
 
-/// How much a refusal says: that the user may not come in is more than that a server does not answer.
+/// How informative an error is: a refusal ranks above an unreachable server.
 fn rank(error: &Error) -> u8 {
     match error.reason() {
         None | Some(Reason::ConnectionFailed | Reason::NotAuthenticated) => 0,

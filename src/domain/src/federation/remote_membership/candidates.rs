@@ -1,4 +1,4 @@
-//! Which servers to ask when a user wants into a room, or out of one, that this server is not in.
+//! Candidate servers for entering or leaving a room that this server is not in.
 
 use hearth_base::{Result, limits};
 use hearth_store::engine::Tx;
@@ -13,9 +13,9 @@ use crate::core::Core;
 use crate::rooms::servers;
 
 impl Federation {
-    /// The servers that may know a room, best first: those that the client names, the one whose user invited ours, those that
-    /// were in the room when we last were, and the one that the room's id names. At most
-    /// [`limits::ENTRY_SERVERS_MAX`], none of them twice, ourselves and servers that we do not talk to left out.
+    /// The candidate servers, best first: those given by the client, the inviter's server, those in the room during an
+    /// earlier stay, and the server name in the room id. At most [`limits::ENTRY_SERVERS_MAX`], without duplicates,
+    /// without this server and without servers that it does not federate with.
     pub(super) async fn candidates(
         &self,
         room_id: &RoomId,
@@ -36,7 +36,7 @@ impl Federation {
     }
 }
 
-/// What is known here of a room's servers.
+/// The locally known servers of a room.
 fn known(core: &Core, tx: &mut dyn Tx, room_id: &RoomId, user: UserSn) -> Result<Vec<OwnedServerName>> {
     let Some(room) = rooms::by_id(tx, room_id.as_str())? else { return Ok(Vec::new()) };
     let mut found = Vec::new();
@@ -51,7 +51,7 @@ fn known(core: &Core, tx: &mut dyn Tx, room_id: &RoomId, user: UserSn) -> Result
     Ok(found)
 }
 
-/// Who sent the stripped state that came with an invite or a knock: their servers are or were in the room.
+/// The senders of the stripped state of an invite or a knock: their servers are or were in the room.
 fn senders(stripped: &[u8]) -> Vec<OwnedUserId> {
     #[derive(Deserialize)]
     struct Stripped {

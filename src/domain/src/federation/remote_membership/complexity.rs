@@ -1,4 +1,4 @@
-//! How large a room is, asked before it is entered: a small machine should not learn it by running out of memory.
+//! Room complexity, requested before a join: a small machine should not find out by running out of memory.
 
 use std::time::Duration;
 
@@ -9,9 +9,9 @@ use serde::Deserialize;
 use super::Federation;
 use crate::federation::{legacy, request};
 
-/// How long a server may take to say how large a room is.
+/// Time limit for the complexity request.
 const WAIT: Duration = Duration::from_secs(10);
-/// State events that make up 1 of Synapse's measure.
+/// State events per unit of Synapse's complexity measure.
 const EVENTS_PER_UNIT: u64 = 500;
 
 #[derive(Deserialize)]
@@ -20,11 +20,11 @@ struct Complexity {
 }
 
 impl Federation {
-    /// How many state events a room has, as far as the server can and wants to say. `M_RESOURCE_LIMIT_EXCEEDED` when those
-    /// are more than this server takes on.
+    /// The number of state events of a room; `None` when the server does not return it. `M_RESOURCE_LIMIT_EXCEEDED`
+    /// above this server's limit.
     pub(super) async fn check_size(&self, server: &ServerName, room_id: &RoomId) -> Result<Option<u64>> {
         if self.state_events_max().is_none() {
-            // No one needs the answer, and most servers log a question for a path that they do not have.
+            // Without a limit the answer is not needed, and most servers log a request for an unknown path.
             return Ok(None);
         }
         let target = legacy::path("unstable/rooms", &[room_id.as_str()]) + "/complexity";
@@ -32,7 +32,7 @@ impl Federation {
         let Ok(answer) = asked.await else { return Ok(None) };
         let Ok(body) = request::body(server, answer, limits::BODY_BYTES_MAX).await else { return Ok(None) };
         let Ok(Complexity { v1 }) = serde_json::from_slice(&body) else { return Ok(None) };
-        // Bounded first, as a stranger says it: the cast saturates.
+        // The value is untrusted; the cast saturates.
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates, and NaN becomes 0")]
         let events = (v1 * 500.0) as u64;
         if self.state_events_max().is_some_and(|max| events > max) {
@@ -41,13 +41,13 @@ impl Federation {
         Ok(Some(events))
     }
 
-    /// How many state events a room may have to be entered; none for any number.
+    /// Maximum of state events in a room to join; `None` for no limit.
     pub(super) fn state_events_max(&self) -> Option<u64> {
         let limit = self.core.config.federation.complexity_limit;
         (limit > 0).then(|| limit.saturating_mul(EVENTS_PER_UNIT))
     }
 
-    /// Why a large room is not entered.
+    /// The error for a room above the limit.
     pub(super) fn too_large(&self, room_id: &RoomId) -> Error {
         let max = self.state_events_max().unwrap_or(u64::MAX);
         let message = format!(

@@ -1,4 +1,4 @@
-//! Member events of ours that others have signed, brought into rooms that this server is in already.
+//! Adds local users' member events that other servers have signed to rooms that this server is already in.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use super::Federation;
 use crate::federation::pdu::{IncomingPdu, PduOutcome};
 
 impl Federation {
-    /// Brings an event in that `from` has signed and passes on.
+    /// Adds an event that `from` has signed.
     pub(super) async fn admit_own(
         self: &Arc<Self>,
         room_id: &RoomId,
@@ -22,7 +22,7 @@ impl Federation {
         allowed(self.handle_pdu(room, event, from).await?)
     }
 
-    /// Brings an event in, and passes it on.
+    /// Adds an event and sends it to other servers.
     pub(super) async fn let_in_own(self: &Arc<Self>, room_id: &RoomId, event: IncomingPdu) -> Result<()> {
         let room = self.number(room_id).await?;
         allowed(self.let_in(room, event, None).await?)

@@ -1,4 +1,4 @@
-//! Makes what a resident has told, and what of it holds, a room of this server.
+//! Imports the checked state of a `send_join` response as a room of this server.
 
 use std::sync::Arc;
 
@@ -13,12 +13,13 @@ use crate::admin::jobs::Handle;
 use crate::federation::out_of_band;
 use crate::federation::pdu::{self, Adoption, IncomingPdu};
 
-/// Events that are stored in one transaction: others write in between.
+/// Maximum of events stored in one transaction; other writes run in between.
 const CHUNK: usize = 200;
 
 impl Federation {
-    /// Stores the room's events beside the timeline, bit by bit, and then makes them its state in one step, with our join after
-    /// it. Until that step nothing of the room shows; what a crash leaves before it is used by the next try, or never.
+    /// Stores the events as outliers in chunks, then in one transaction makes them the room's state with the join
+    /// after it. Until that commit the room is invisible; after a crash before it, the next attempt reuses the stored
+    /// events.
     pub(super) async fn take_over(
         self: &Arc<Self>,
         source: &Source<'_>,
@@ -44,7 +45,7 @@ impl Federation {
         self.core.store.write_in(Lane::Federation, "join_adopt", write).await
     }
 
-    /// Stores events and returns the numbers of those that are the state.
+    /// Stores events and returns the serial numbers of those in the state.
     async fn store_events(&self, room: RoomSn, examined: CheckedState, job: &Handle) -> Result<Vec<EventSn>> {
         let CheckedState { events, state } = examined;
         let (total, mut done, mut numbers) = (events.len(), 0, Vec::with_capacity(state.len()));

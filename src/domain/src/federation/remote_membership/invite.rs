@@ -1,7 +1,7 @@
-//! Inviting users of other servers: theirs has to agree and signs the event, before it goes into the room (server-server API,
+//! Invites of remote users: their server has to sign the event before it is added to the room (server-server API,
 //! "Inviting to a room").
 //!
-//! Servers that do not have the second version of the endpoint are asked by the first.
+//! Servers without version 2 of the endpoint are asked through version 1.
 
 use std::sync::Arc;
 
@@ -23,26 +23,27 @@ use crate::rooms::event::{Authored, Draft, version};
 use crate::rooms::membership::{self, check_invitable};
 use crate::rooms::{find, policy, stripped};
 
-/// An invite that the other server has not seen yet.
+/// An invite before the other server's signature.
 struct PreparedInvite {
     room: Room,
     event: Authored,
     shown: Vec<Box<RawValue>>,
 }
 
-/// What there is to do.
+/// How to handle an invite request.
 enum InvitePlan {
     Ask(Box<PreparedInvite>),
-    /// They are invited already, in the same words.
+    /// The user is already invited with the same content.
     Nothing(OwnedEventId),
 }
 
 impl Federation {
-    /// Invites a user of another server in the name of a user of this one; for users of this one see [`crate::actions`]. Inviting again
-    /// in the same words changes nothing. What comes of it is told to the other server before it is in the room here: callers see to
-    /// it that it is done again when this server crashes in between.
+    /// Invites a remote user on behalf of a local one; for local users see [`crate::actions`]. Repeating an invite
+    /// with the same content changes nothing. The other server sees the event before it is in the room here, so
+    /// callers repeat the action after a crash in between.
     ///
-    /// `M_FORBIDDEN` for members, the banned, those without the power, and whom the other server does not want to be invited.
+    /// `M_FORBIDDEN` for members and banned users, without the power level, and when the other server refuses the
+    /// invite.
     pub(crate) async fn invite_remote_user(
         self: &Arc<Self>,
         origin: Sender,
@@ -77,13 +78,13 @@ impl Federation {
             Ok(append_prepared(&core, tx, &mut room, &origin, authored)?.is_ok())
         };
         if !self.core.store.write("federation_invited", write).await? {
-            // Something has happened in the room meanwhile; the invite stands beside it.
+            // The room has changed meanwhile: the invite becomes a branch of its graph.
             self.let_in_own(&room_id, event).await?;
         }
         Ok(event_id)
     }
 
-    /// The invite, as the invited server has signed it.
+    /// The invite with the invited server's signature.
     async fn have_signed(
         &self,
         target: &UserId,
@@ -109,7 +110,7 @@ impl Federation {
         if !request::is_unknown_endpoint(status, &body) {
             return Err(request::refused(server, status, &body));
         }
-        // An old server has the first version alone, whose body is the event itself.
+        // An old server only has version 1, whose body is the event itself.
         let target = legacy::path("v1/invite", &[room_id.as_str(), event_id.as_str()]);
         let answer = self.ask_plain(server, "PUT", &target, first_version(prepared)?.into(), ENTRY_WAIT).await?;
         let body = request::body(server, answer, limits::BODY_BYTES_MAX).await?;
@@ -119,13 +120,13 @@ impl Federation {
     }
 }
 
-/// What the invited server answers.
+/// The response of the invited server.
 #[derive(Deserialize)]
 struct SignedInvite {
     event: Box<RawValue>,
 }
 
-/// The body of an invite by the first version of the endpoint: the event, with what shows the room beside it.
+/// The body of a version 1 invite: the event, with the stripped state in `unsigned`.
 fn first_version(prepared: &PreparedInvite) -> Result<Vec<u8>> {
     let fault = |error| Error::fault("writing an invite as JSON", error);
     let mut event: serde_json::Value = serde_json::from_slice(&prepared.event.json).map_err(fault)?;

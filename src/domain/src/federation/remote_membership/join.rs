@@ -1,7 +1,6 @@
-//! Joining rooms through a server that is in them (server-server API, "Joining Rooms").
+//! Remote joins through a resident server (server-server API, "Joining Rooms").
 //!
-//! Such a join shows in the list of jobs. What it has stored when it fails is beside the timeline and does not
-//! show.
+//! A remote join appears in the list of jobs. What a failed one has stored are invisible outliers.
 
 use std::sync::Arc;
 
@@ -25,20 +24,20 @@ use crate::rooms::JoinContent;
 use crate::rooms::event::{Authored, version};
 use crate::rooms::membership::MembershipRequest;
 
-/// A user on their way in.
+/// A running remote join.
 struct JoinAttempt<'a> {
     wanted: TemplateRequest<'a>,
     content: CanonicalJsonObject,
-    /// Whether this server is in the room and only lacks somebody who may vouch.
+    /// Whether this server is in the room and only lacks a user who may authorise the join.
     is_resident: bool,
     job: &'a Handle,
 }
 
 impl Federation {
-    /// Makes the requester a member of a room through another server. `via` are servers that may be in it; with `is_resident` this
-    /// server is in the room and only lacks a user who may authorise the join.
+    /// Joins a room through another server. `via` lists candidate servers; with `is_resident` this server is in the
+    /// room and only lacks a user who may authorise the join.
     ///
-    /// Refuses as [`crate::actions::Actions::join`]. Callers hold the room's place in [`Federation::entering`].
+    /// Errors of [`crate::actions::Actions::join`]. Callers hold the room's lock in [`Federation::entering`].
     pub(crate) async fn join_remote_room(
         self: &Arc<Self>,
         who: &Requester,
@@ -102,7 +101,7 @@ impl Federation {
         taken
     }
 
-    /// What follows once a server has let us in.
+    /// The steps after a server has accepted the join.
     async fn come_in(
         self: &Arc<Self>,
         source: &Source<'_>,
@@ -122,8 +121,8 @@ impl Federation {
         self.take_over(source, examined, join, entry.job).await
     }
 
-    /// Takes a join back that a server has let in and that came to nothing here, so that nobody believes us to be there. Whether
-    /// that succeeds or not, nobody waits for it.
+    /// Leaves a room after a join that the server accepted and that failed here, so that other servers do not list
+    /// this one as a member. Runs in the background; its result is ignored.
     fn back_out(self: &Arc<Self>, server: &ServerName, wanted: &TemplateRequest<'_>) {
         let (this, server) = (self.clone(), server.to_owned());
         let (room_id, user) = (wanted.room_id.to_owned(), wanted.user.to_owned());

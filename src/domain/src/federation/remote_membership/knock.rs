@@ -1,4 +1,4 @@
-//! Knocking at a room of another server (server-server API, "Knocking upon a room").
+//! Remote knocks (server-server API, "Knocking upon a room").
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ use crate::rooms::event::version;
 use crate::rooms::find;
 use crate::rooms::membership::MembershipRequest;
 
-/// What the resident shows of the room.
+/// The stripped state of a knock response.
 #[derive(Deserialize)]
 struct KnockState {
     #[serde(default)]
@@ -27,7 +27,7 @@ struct KnockState {
 }
 
 impl Federation {
-    /// Knocks at a room through another server. Refusals as for a join.
+    /// Knocks on a room through another server. Errors as for a join.
     pub(crate) async fn knock_on_remote_room(
         self: &Arc<Self>,
         who: &Requester,
@@ -64,7 +64,7 @@ impl Federation {
         let request = create_knock_event::v1::Request::new(room_id, ours.pdu.event_id.clone(), raw(&ours)?);
         let answer = self.ask_streamed(server, request, ENTRY_WAIT).await?;
         let body = request::body(server, answer, limits::BODY_BYTES_MAX).await?;
-        // They have let the knock in; an answer that shows nothing readable of the room takes nothing from that.
+        // The knock is accepted, even if the response has no readable stripped state.
         let shown =
             serde_json::from_slice::<KnockState>(&body).map_or_else(|_| Vec::new(), |shown| shown.knock_room_state);
         let stripped = self.read_stripped(rules, wanted.room_id, &shown, &ours.pdu).await?;

@@ -1,4 +1,5 @@
-//! Leaving rooms that this server is not in: refusing an invite, and taking a knock back (server-server API, "Leaving Rooms").
+//! Leaves for rooms that this server is not in: rejecting an invite, retracting a knock (server-server API, "Leaving
+//! Rooms").
 
 use std::sync::Arc;
 
@@ -23,22 +24,22 @@ use crate::rooms::event::{Authored, Draft, GraphPosition, version};
 use crate::rooms::find;
 use crate::rooms::membership::MembershipRequest;
 
-/// What became of telling other servers of a leave.
+/// The result of sending a leave to other servers.
 enum Told {
-    /// One of them has taken this event.
+    /// A server has accepted this event.
     Left(Box<Authored>),
-    /// None of them knows of anything to leave.
+    /// No server knows of a membership to end.
     Refused,
-    /// None has taken it, and not all could be reached.
+    /// No server has accepted it, and some could not be reached.
     Unreachable,
 }
 
 impl Federation {
-    /// Ends an invite to a room of other servers, or a knock there, which the requester has `before`. It ends in any case: when no
-    /// server of the room could be reached, `tell_later` runs in the transaction that ends it here, with our event and the servers to
-    /// be told; what it returns is the answer then.
+    /// Ends the requester's invite or knock in a remote room, read as `before`. It always ends: when no resident
+    /// server could be reached, `tell_later` runs in the transaction that ends it here, with the local event and the
+    /// servers to notify; its result is returned.
     ///
-    /// Nothing happens when the membership has changed since `before` was read.
+    /// Changes nothing when the membership has changed since `before` was read.
     pub(crate) async fn leave_remote_room<T: Send + 'static>(
         &self,
         who: &Requester,
@@ -68,10 +69,10 @@ impl Federation {
         self.core.store.write("federation_leave", write).await
     }
 
-    /// Tells a server of the room that a membership has ended which ended here by `left`, when no server could be reached. Nothing
-    /// happens when the user has another membership by now: they may have been invited again, and have not rejected that.
+    /// Notifies a resident server of a membership that ended locally by `left`, when no server could be reached then.
+    /// Does nothing when the user has another membership by now: a new invite has not been rejected.
     ///
-    /// `M_CONNECTION_FAILED` when no server can be reached this time, either.
+    /// `M_CONNECTION_FAILED` when still no server can be reached.
     pub(crate) async fn withdraw_membership(
         &self,
         who: &Requester,
@@ -95,7 +96,8 @@ impl Federation {
         }
     }
 
-    /// The requester's membership of a room that this server is not in; none when it is in it, or they never had to do with it.
+    /// The requester's membership of a room that this server is not in; `None` when this server is in it, or they have
+    /// none.
     pub(crate) async fn membership_elsewhere(
         &self,
         who: &Requester,
@@ -111,7 +113,7 @@ impl Federation {
         self.core.store.read("federation_standing", read).await
     }
 
-    /// Has one of these servers take our leave.
+    /// Sends the leave through the first server that accepts it.
     async fn leave_by_any(
         &self,
         servers: &[OwnedServerName],
@@ -133,7 +135,7 @@ impl Federation {
         told
     }
 
-    /// Leaves through one server, and returns our event.
+    /// Leaves through one server, and returns the event.
     pub(super) async fn leave_at(
         &self,
         server: &ServerName,
@@ -156,7 +158,7 @@ impl Federation {
         sent.map(|_| ours)
     }
 
-    /// Writes a leave that nobody gets to see but the user's own clients.
+    /// Creates a leave event that only the user's own clients see.
     async fn leave_alone(
         &self,
         who: &Requester,
@@ -189,7 +191,7 @@ fn alone(
     author((&core.server_name, core.key.pair()), rules, &who.user_id, core.now_ms(), place, draft)
 }
 
-/// Makes the leave the user's membership, unless something has happened to it meanwhile; whether it did.
+/// Makes the leave the user's membership, unless that has changed meanwhile; returns whether it did.
 fn left_behind(core: &Arc<Core>, tx: &mut WriteTx<'_>, before: &OutOfBandMembership, left: &Authored) -> Result<bool> {
     let now = memberships::get(tx.tx(), before.room.sn, before.row.user)?;
     let is_same = |event: EventSn| event == before.row.event;

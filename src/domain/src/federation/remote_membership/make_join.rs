@@ -1,8 +1,9 @@
-//! Templates of member events, as other servers fill them in for us (server-server API, "Joining Rooms", "Knocking upon a
-//! room", "Leaving Rooms"), and the events that we make of them.
+//! Event templates from `make_join`, `make_knock` and `make_leave` (server-server API, "Joining Rooms", "Knocking upon
+//! a room", "Leaving Rooms"), and the events built from them.
 //!
-//! A template is a stranger's wish for our signature. So nothing of it is signed: once it says that it is about what we asked
-//! for, the event is built anew, and the only things taken over are its place in the room's graph and who vouches for a join.
+//! A template is untrusted input to a signature, so it is never signed as received. After checking that it matches the
+//! request, the server builds a new event and copies only the place in the room's graph and the authorising user of a
+//! restricted join.
 
 use std::collections::HashSet;
 
@@ -19,33 +20,33 @@ use crate::rooms::event::author::author;
 use crate::rooms::event::{Authored, Draft, GraphPosition, version};
 use crate::rooms::membership::AUTHORISED_VIA;
 
-/// The greatest depth that canonical JSON can say.
+/// The greatest depth in canonical JSON.
 const DEPTH_MAX: i64 = (1 << 53) - 1;
 
-/// What we asked a template for.
+/// The request for a template.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct TemplateRequest<'a> {
-    /// The room.
+    /// The room to join, knock on or leave.
     pub(super) room_id: &'a RoomId,
-    /// Our user.
+    /// The local user.
     pub(super) user: &'a UserId,
-    /// What they want to become: join, knock or leave.
+    /// The requested membership: join, knock or leave.
     pub(super) membership: Membership,
-    /// The room's version, where it is known already.
+    /// The room's version, if known.
     pub(super) version: Option<&'a str>,
 }
 
-/// What is taken over from a template that says what it should.
+/// The values copied from a valid template.
 #[derive(Debug)]
 pub(super) struct RemoteTemplate {
-    /// The room's version, one that this server supports.
+    /// The room's version; this server supports it.
     pub(super) version: String,
-    /// Its rules.
+    /// The rules of that version.
     pub(super) rules: &'static RoomVersionRules,
     prev_events: Vec<OwnedEventId>,
     auth_events: Vec<OwnedEventId>,
     depth: i64,
-    /// Who vouches for a join of a restricted room.
+    /// The authorising user of a restricted join.
     pub(super) authorised_via: Option<OwnedUserId>,
 }
 
@@ -68,17 +69,17 @@ struct TemplateContent {
     join_authorised_via_users_server: Option<OwnedUserId>,
 }
 
-/// Reads the template that `from` has sent, and holds it against what was wanted.
+/// Reads the template that `from` has sent, and checks it against the request.
 ///
-/// Refuses with `M_UNSUPPORTED_ROOM_VERSION` what this server cannot take part in, and with `M_CONNECTION_FAILED`, as an
-/// answer that is none, everything that is not exactly about what was asked.
+/// `M_UNSUPPORTED_ROOM_VERSION` for an unsupported version, and `M_CONNECTION_FAILED`, as for an invalid response, for
+/// any template that does not match the request.
 pub(super) fn read(
     from: &ServerName,
     wanted: &TemplateRequest<'_>,
     version: Option<&RoomVersionId>,
     json: &RawValue,
 ) -> Result<RemoteTemplate> {
-    // Servers that leave the version out mean the first one.
+    // A missing version means version 1.
     let version = version.map_or("1", |version| version.as_str());
     let rules = version::rules(version)?;
     if wanted.membership == Membership::Knock && !rules.authorization.knocking {
@@ -105,7 +106,7 @@ pub(super) fn read(
     let vouches = wanted.membership == Membership::Join && rules.authorization.restricted_join_rule;
     let authorised_via = wire.content.join_authorised_via_users_server.filter(|_| vouches);
     if authorised_via.as_ref().is_some_and(|voucher| voucher.server_name() != from) {
-        // Only their own server can sign for them, and it is not the one that is going to get the event.
+        // Only the authorising user's own server can sign for them, and a third server does not receive the event.
         return Err(wrong("somebody of a third server to vouch"));
     }
     Ok(RemoteTemplate {
@@ -118,8 +119,9 @@ pub(super) fn read(
     })
 }
 
-/// How many auth events a member event that changes its own sender may have ("Auth events selection"): the create event
-/// before version 12, power levels, the sender's membership, the join rules except for a leave, and who vouches.
+/// Bounds of the number of auth events of a member event that changes its own sender ("Auth events selection"): the
+/// create event before version 12, power levels, the sender's membership, the join rules except for a leave, and the
+/// authorising user.
 fn auth_events(membership: Membership, rules: &RoomVersionRules) -> std::ops::RangeInclusive<usize> {
     let create = usize::from(!rules.authorization.room_create_event_id_as_room_id);
     let others = match membership {
@@ -136,7 +138,7 @@ fn is_set(ids: &[OwnedEventId], len: std::ops::RangeInclusive<usize>) -> bool {
 }
 
 impl RemoteTemplate {
-    /// Builds and signs our event. `content` is ours; only who vouches is added to it.
+    /// Builds and signs the event. `content` is local; only the authorising user is added to it.
     pub(super) fn sign(
         self,
         core: &Core,

@@ -1,9 +1,8 @@
-//! Membership in rooms of other servers: remote joins, knocks, invites and leaves (server-server API,
-//! "Joining Rooms" and what follows it).
+//! Membership in remote rooms: remote joins, knocks, invites and leaves (server-server API, "Joining Rooms" and the
+//! following sections).
 //!
-//! What can be done here is done by `rooms`; whether it can is decided by `actions`. Of what other servers answer, nothing is
-//! signed as it comes ([`make_join`]), and nothing is believed that is not signed and allowed by the room's own rules
-//! ([`join`]).
+//! Local changes are in `rooms`; `actions` decides which applies. Nothing from other servers is signed as received
+//! ([`make_join`]), and nothing is accepted without valid signatures and the room's auth rules ([`join`]).
 
 mod attempts;
 mod candidates;
@@ -33,18 +32,18 @@ use crate::Requester;
 use crate::rooms::event::Authored;
 use crate::rooms::member_profile;
 
-/// How long a server may take for one step on the way into a room.
+/// Time limit for one request during a join.
 const ENTRY_WAIT: Duration = Duration::from_secs(30);
-/// How long a server may take to let somebody go: nobody waits longer to be rid of an invite.
+/// Time limit for one request during a leave: a user does not wait longer to reject an invite.
 const LEAVE_WAIT: Duration = Duration::from_secs(10);
 
-/// An event of ours as ruma's requests want it.
+/// A local event in the form of ruma's requests.
 fn raw(event: &Authored) -> Result<Box<RawValue>> {
     serde_json::from_slice(&event.json).map_err(|error| Error::fault("reading an own event", error))
 }
 
 impl Federation {
-    /// The content of a member event of our user, with their profile.
+    /// The content of a local user's member event, with their profile.
     async fn own_content(&self, who: &Requester, mut content: CanonicalJsonObject) -> Result<CanonicalJsonObject> {
         let user = who.user;
         let face = self.core.store.read("profile_face", move |tx| member_profile::face_of(tx.tx(), user)).await?;

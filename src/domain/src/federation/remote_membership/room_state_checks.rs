@@ -1,4 +1,4 @@
-//! What was told about a room, held against signatures and the room's own rules, before anything of it is believed.
+//! Checks a received room state against signatures and auth rules, before any of it is used.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
@@ -19,19 +19,19 @@ use crate::federation::pdu::{self, IncomingPdu};
 use crate::federation::sign::take_signatures;
 use crate::rooms::event::Authored;
 
-/// Events that are parsed and checked at a time: so many are in memory in their large form.
+/// Events that are parsed and checked at a time; bounds how many are in memory in their large form.
 const CHUNK: usize = 1_024;
 
-/// The room as the resident has it, as far as it holds.
+/// The room's state from the resident server, as far as it is valid.
 #[derive(Debug)]
 pub(super) struct CheckedState {
-    /// All events, each after those that authorise it; rejected ones are marked.
+    /// All events in topological order of auth events; rejected ones are marked.
     pub(super) events: Vec<IncomingPdu>,
-    /// Which of them are the state.
+    /// The ids of the state events.
     pub(super) state: HashSet<OwnedEventId>,
 }
 
-/// Whose answer, about which room.
+/// The source of a response, and its room.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Source<'a> {
     pub(super) server: &'a ServerName,
@@ -47,9 +47,11 @@ impl Source<'_> {
 }
 
 impl Federation {
-    /// Drops what is malformed, not signed as it should be, or of another room; marks what the room's rules do not allow.
+    /// Drops events that are malformed, not validly signed, or of another room; marks those that the auth rules
+    /// reject.
     ///
-    /// Refuses, as an answer that is none, a room without its beginning, or of another version than it was said to be.
+    /// Errors as for an invalid response, when the create event is missing or the room version differs from the
+    /// template's.
     pub(super) async fn examine(
         self: &Arc<Self>,
         source: &Source<'_>,
@@ -101,7 +103,7 @@ impl Federation {
         Ok(CheckedState { events, state: state_ids })
     }
 
-    /// Parses some events and checks their signatures; what does not hold is noted and left out.
+    /// Parses some events and checks their signatures; invalid ones are counted and left out.
     async fn sift(
         self: &Arc<Self>,
         source: &Source<'_>,
@@ -122,7 +124,7 @@ impl Federation {
         let checked = self.check_signatures_via(rules, parsed, notaries).await;
         for (event, server) in checked.into_iter().zip(senders) {
             match event {
-                // The large form has served its purpose.
+                // The large form is no longer needed, so its memory is freed.
                 Ok(event) => verified.push(IncomingPdu { object: Default::default(), ..event }),
                 Err(error) => {
                     tracing::debug!(%error, room = %source.room_id, "An event of a room's state is left out.");
@@ -133,7 +135,8 @@ impl Federation {
         Ok(verified)
     }
 
-    /// Our join as everybody gets it: with the signature of whoever vouches, which the answer must have then.
+    /// The join as sent to all servers: with the authorising user's server signature, which the response must contain
+    /// for a restricted join.
     pub(super) async fn countersigned(
         self: &Arc<Self>,
         source: &Source<'_>,
@@ -157,17 +160,17 @@ impl Federation {
     }
 }
 
-/// Events of an answer to a join that are not taken.
+/// Events of a join response that were dropped.
 #[derive(Debug, Default)]
 struct Dropped {
-    /// How many are not events of the room's version.
+    /// Number of events that are not valid in the room's version.
     malformed: usize,
-    /// How many could not be checked, by the servers whose signatures they need.
+    /// Number of unverifiable events, by the server whose signature they need.
     unverified: BTreeMap<OwnedServerName, usize>,
 }
 
 impl Dropped {
-    /// Why a room is not joined without a part that it cannot be without, and what helps.
+    /// The error for a room without a required event, and what helps.
     fn explain(&self, source: &Source<'_>, part: &str) -> Error {
         let mut why = format!("the room's {part} could not be checked");
         if !self.unverified.is_empty() {
@@ -183,7 +186,7 @@ impl Dropped {
         )
     }
 
-    /// Says in the log and in the job what is missing here of a room that was joined all the same.
+    /// Reports the dropped events of a successful join in the log and in the job.
     fn report(&self, source: &Source<'_>, job: &Handle) {
         let unverified: usize = self.unverified.values().sum();
         if unverified + self.malformed == 0 {
@@ -208,7 +211,7 @@ impl Dropped {
     }
 }
 
-/// As much of an event as is looked at before it is checked.
+/// The fields of an event that are read before its checks.
 #[derive(Deserialize)]
 struct Glimpse<'a> {
     #[serde(rename = "type", borrow)]
@@ -223,8 +226,8 @@ fn is_levels(json: &[u8]) -> bool {
     serde_json::from_slice::<Glimpse<'_>>(json).is_ok_and(|event| event.kind == "m.room.power_levels")
 }
 
-/// Servers that may know keys which their owners do not give any more: the one that lets us in, and some others that it says
-/// are in the room.
+/// Servers that may have keys which their owners no longer publish: the resident server, and some others that it lists
+/// as members.
 fn notaries(source: &Source<'_>, state: &[Vec<u8>]) -> Vec<OwnedServerName> {
     let mut notaries = vec![source.server.to_owned()];
     for json in state {
@@ -248,7 +251,7 @@ fn share(done: usize, total: usize) -> f64 {
     count(done) / count(total.max(1))
 }
 
-/// Puts the create event first, by which from version 12 on others are judged without naming it.
+/// Moves the create event to the front: from version 12 on other events need it without listing it.
 fn begin_with_create(source: &Source<'_>, events: &mut [IncomingPdu], state: &HashSet<OwnedEventId>) -> Result<()> {
     #[derive(Deserialize)]
     struct Create {

@@ -1,4 +1,4 @@
-//! Where the way into a room leads: through this server, or through another.
+//! The route to a room: local, or through another server.
 
 use hearth_base::Result;
 use hearth_store::engine::Tx;
@@ -11,7 +11,7 @@ use crate::federation::out_of_band;
 use crate::rooms::{find, servers};
 
 impl Federation {
-    /// Whether this server lets users into a room by itself: it is in it, or it was and nobody else is.
+    /// Whether this server can join users by itself: it is in the room, or it was and no other server is.
     pub(crate) async fn is_own(&self, room_id: &RoomId) -> Result<bool> {
         let (core, room_id) = (self.core.clone(), room_id.to_owned());
         let read = move |tx: &mut hearth_store::ReadTx<'_>| is_own(&core, tx.tx(), &room_id);

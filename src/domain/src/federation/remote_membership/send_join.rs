@@ -1,4 +1,4 @@
-//! The answer to `send_join`, as it arrives: the room's state and its auth chain, in pieces that are not looked into yet.
+//! The `send_join` response as it arrives: the room's state and its auth chain, as unparsed events.
 
 use std::time::Duration;
 
@@ -14,35 +14,35 @@ use crate::federation::{legacy, request};
 use crate::ports::RemoteResponse;
 use crate::rooms::event::Authored;
 
-/// How long a server may take to begin its answer: it has to gather the state of a room that may be large.
+/// Time limit until the response starts: the server has to gather the state of a possibly large room.
 const BEGIN_WAIT: Duration = Duration::from_secs(180);
-/// How long it may then be silent.
+/// Timeout without data after that.
 const SILENCE_MAX: Duration = Duration::from_secs(60);
-/// Events between two words about how far it is.
+/// Number of events between two progress reports.
 const EVENTS_PER_STEP: usize = 500;
 
-/// What was told about a room.
+/// The events of a `send_join` response.
 #[derive(Debug, Default)]
 pub(super) struct SendJoinResponse {
-    /// The events of the state before the join, as JSON.
+    /// The state before the join, as JSON.
     pub(super) state: Vec<Vec<u8>>,
-    /// The events by which those were judged, as JSON.
+    /// The auth chain of that state, as JSON.
     pub(super) auth_chain: Vec<Vec<u8>>,
-    /// Our event with the resident's signature.
+    /// The join event with the resident server's signature.
     pub(super) event: Option<Vec<u8>>,
 }
 
-/// How much may be told, and how much is expected.
+/// Limits and estimates of the response size.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ResponseLimits {
-    /// State events that are expected, if that is known.
+    /// Expected number of state events, if known.
     pub(super) expected: Option<u64>,
-    /// State events that are allowed.
+    /// Maximum number of state events.
     pub(super) max: Option<u64>,
 }
 
 impl Federation {
-    /// Sends our join, and returns the answer from its beginning, if the server has let us in.
+    /// Sends the join, and returns the response stream if the server has accepted it.
     pub(super) async fn send_join(
         &self,
         server: &ServerName,
@@ -64,7 +64,7 @@ impl Federation {
         refusal(answer).await?.map_err(|(status, body)| request::refused(server, status, &body))
     }
 
-    /// Reads the answer. `M_RESOURCE_LIMIT_EXCEEDED` as soon as it is more than `extent` allows.
+    /// Reads the response. `M_RESOURCE_LIMIT_EXCEEDED` as soon as it exceeds `extent`.
     pub(super) async fn hear(
         &self,
         room_id: &RoomId,
@@ -99,7 +99,7 @@ impl Federation {
     }
 }
 
-/// The answer, or the status and the body of the refusal that it is.
+/// The response, or the status and body of an error.
 async fn refusal(answer: RemoteResponse) -> Result<std::result::Result<RemoteResponse, (u16, bytes::Bytes)>> {
     if answer.status < 400 {
         return Ok(Ok(answer));
@@ -125,7 +125,7 @@ impl SendJoinResponse {
         Ok(())
     }
 
-    /// Says how far it is; false when it should not go on.
+    /// Reports progress; false when the job was cancelled.
     fn report(&self, extent: ResponseLimits, job: &Handle) -> bool {
         let count = self.state.len() + self.auth_chain.len();
         // An auth chain has about as many events as the state.

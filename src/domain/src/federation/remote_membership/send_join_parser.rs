@@ -1,14 +1,14 @@
-//! Takes the answer to `send_join` apart while it arrives: the state of a large room need not lie in memory as one piece, and
-//! a room that is too large is noticed before all of it has been sent.
+//! Incremental parser of the `send_join` response: the state of a large room is never in memory as one buffer, and a
+//! room above the limit is detected before all of it has been sent.
 //!
-//! Knows where values of JSON begin and end, and nothing else of them; whoever gets a piece parses it.
+//! It finds the bounds of JSON values and does not parse them; the caller parses each piece.
 
 use hearth_base::{Reason, Result, error::refuse};
 
-/// The largest event that is looked at: what travels beside an event (`unsigned`) counts here, and not in its own limit.
+/// The largest event read, in bytes: includes `unsigned`, which the PDU size limit does not count.
 const EVENT_BYTES_MAX: usize = 256 * 1024;
 
-/// A piece of the answer.
+/// A piece of the response.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum ResponsePiece {
     /// An event of `auth_chain`.
@@ -21,7 +21,7 @@ pub(super) enum ResponsePiece {
     Omitted(Vec<u8>),
 }
 
-/// What a value belongs to.
+/// The field that a value belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ResponseField {
     Auth,
@@ -31,20 +31,20 @@ enum ResponseField {
     Other,
 }
 
-/// What is expected next.
+/// The next expected token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ParserState {
-    /// The answer, or the `[200,` that the first version of the endpoint puts before it.
+    /// The response, or the `[200,` before it in version 1 of the endpoint.
     Start,
     /// The `200`, and the comma after it.
     Status,
-    /// A key, or the end of the answer.
+    /// A key, or the end of the response.
     Key,
     InKey,
     Colon,
     Value,
     InValue,
-    /// A comma between fields, or the end of the answer.
+    /// A comma between fields, or the end of the response.
     AfterValue,
     /// An event of a list, or the list's end.
     Element,
@@ -53,7 +53,7 @@ enum ParserState {
     End,
 }
 
-/// Finds the end of one value.
+/// Finds the end of one JSON value.
 #[derive(Debug, Default)]
 struct ValueScanner {
     depth: u32,
@@ -62,7 +62,7 @@ struct ValueScanner {
     is_scalar: bool,
 }
 
-/// Where a byte leaves a value.
+/// The effect of a byte on a value.
 enum ByteEffect {
     Inside,
     Last,
@@ -94,7 +94,7 @@ impl ValueScanner {
     }
 }
 
-/// The answer so far.
+/// An incremental parser for one response.
 #[derive(Debug)]
 pub(super) struct ResponseParser {
     at: ParserState,
@@ -114,12 +114,12 @@ fn wrong(what: &str) -> hearth_base::Error {
 }
 
 impl ResponseParser {
-    /// Takes what has arrived; `each` gets every piece that is complete.
+    /// Parses the next bytes; calls `each` with every complete piece.
     pub(super) fn push(&mut self, bytes: &[u8], each: &mut dyn FnMut(ResponsePiece) -> Result<()>) -> Result<()> {
         bytes.iter().try_for_each(|byte| self.take(*byte, each))
     }
 
-    /// The answer has ended. Refuses one that was cut off.
+    /// Ends the response. Refuses a truncated one.
     pub(super) fn finish(self) -> Result<()> {
         if self.at == ParserState::End { Ok(()) } else { Err(wrong("it ends too early")) }
     }
@@ -146,7 +146,7 @@ impl ResponseParser {
             (ParserState::Element, b']') | (ParserState::AfterElement, b']') => ParserState::AfterValue,
             (ParserState::Element, b'{') => return self.begin(ParserState::InElement, byte, each),
             (ParserState::AfterElement, b',') => ParserState::Element,
-            // The bracket that closes the old form, and nothing else of interest.
+            // The closing bracket of the version 1 form.
             (ParserState::End, b']') => ParserState::End,
             _ => return Err(wrong("it is not the JSON that it should be")),
         };

@@ -1,5 +1,5 @@
-//! A server that answers with templates of its own: whatever it puts into them, our signature goes under nothing but the join,
-//! knock or leave that was asked for (CVE-2026-24471).
+//! A resident server with malicious templates: whatever they contain, this server signs only the requested join, knock
+//! or leave (CVE-2026-24471).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use crate::rooms::event::{Authored, Pdu, version};
 use crate::testing;
 use crate::{Domain, Requester};
 
-/// Answers questions for templates with what it was told to, and refuses everything else; keeps what it was asked.
+/// Answers template requests with a scripted template and refuses all others; records the requests.
 #[derive(Debug, Default)]
 struct Liar {
     template: Mutex<Value>,
@@ -24,7 +24,7 @@ struct Liar {
 }
 
 impl Liar {
-    /// What was sent to be let in.
+    /// The member events that were sent to it.
     fn sent(&self) -> Vec<Call> {
         self.asked.lock().iter().filter(|call| call.target.contains("/send_")).cloned().collect()
     }
@@ -61,7 +61,7 @@ struct World {
 
 const ALICE: &str = "@alice:home.example";
 
-/// The ways into and out of a room.
+/// The kinds of membership requests.
 const WAYS: [&str; 3] = ["join", "knock", "leave"];
 
 impl World {
@@ -74,7 +74,7 @@ impl World {
         Self { domain, liar, alice, _folder: folder }
     }
 
-    /// Makes Alice invited to a room of the liar's, so that she has something to leave.
+    /// Invites Alice to one of the malicious server's rooms, so that she can leave it.
     async fn invites(&self, room_id: &OwnedRoomId, version: &'static str) {
         let event = json!({
             "type": "m.room.member", "room_id": room_id, "sender": "@mallory:evil.example", "state_key": ALICE,
@@ -108,7 +108,7 @@ fn room_of(version: &str) -> OwnedRoomId {
     OwnedRoomId::try_from(id).expect("an id")
 }
 
-/// As it should be, and with as many auth events as it may have.
+/// A valid template, with the maximum number of auth events.
 fn template(way: &str, version: &str, room_id: &OwnedRoomId) -> Value {
     let auth = match (way, version) {
         ("leave", "12") => 2,
@@ -169,7 +169,7 @@ async fn nothing_is_signed_but_what_was_asked_for() {
                 *world.liar.template.lock() = lie;
                 let gone = world.goes(way, &room_id).await;
                 assert_eq!(world.liar.sent().len(), 0, "{way} with {name} in version {version}");
-                // An invite is let go of in any case, but then nobody else gets to see the leave.
+                // An invite always ends locally, but then no other server sees the leave.
                 assert_eq!(gone.is_ok(), way == "leave", "{way} with {name} in version {version}: {gone:?}");
             }
         }

@@ -1,4 +1,4 @@
-//! Where aliases of other servers lead.
+//! Aliases of other servers.
 
 use hearth_base::{Result, limits};
 use ruma::api::federation::query::get_room_information;
@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::OUTSIDE_WAIT;
 use crate::federation::Federation;
 
-/// The answer of a server.
+/// The response of a server.
 #[derive(Deserialize)]
 struct AliasResponse {
     room_id: OwnedRoomId,
@@ -17,8 +17,8 @@ struct AliasResponse {
 }
 
 impl Federation {
-    /// Where an alias of another server leads, and through which servers the room can be entered; the alias's server is asked for it.
-    /// `M_NOT_FOUND` when it leads nowhere.
+    /// Resolves an alias of another server to a room id and the servers to join through, by asking the alias's server.
+    /// `M_NOT_FOUND` for an unknown alias.
     pub(crate) async fn remote_alias(&self, alias: &RoomAliasId) -> Result<(OwnedRoomId, Vec<OwnedServerName>)> {
         let server = alias.server_name();
         let request = get_room_information::v1::Request::new(alias.to_owned());

@@ -11,7 +11,7 @@ use super::OUTSIDE_WAIT;
 use crate::federation::Federation;
 use crate::rooms::directory::{DirectoryListing, DirectoryQuery};
 
-/// The answer of a server.
+/// The response of a server.
 #[derive(Deserialize)]
 struct PublicRoomsResponse {
     #[serde(default)]

@@ -1,4 +1,4 @@
-//! Rooms as other servers tell of them: aliases, directories, spaces and summaries.
+//! Information about remote rooms: aliases, directories, spaces and summaries.
 
 mod alias;
 mod directory;
@@ -8,5 +8,5 @@ pub(super) use remote_room::RemoteRoomCache;
 
 use std::time::Duration;
 
-/// How long another server may take: somebody looks at a screen meanwhile.
+/// Time limit for another server; a user waits for the result.
 const OUTSIDE_WAIT: Duration = Duration::from_secs(10);

@@ -1,5 +1,5 @@
-//! One room as another server tells of it (`GET /hierarchy/{roomId}`), remembered for a little while: somebody who opens a
-//! space asks for its pages one after the other.
+//! The summary of one remote room (`GET /hierarchy/{roomId}`), cached briefly, because a client that opens a space
+//! requests its pages one after the other.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,14 +21,14 @@ use crate::federation::Federation;
 use crate::rooms::read::hierarchy::{Child, RemoteRoom, sort};
 use crate::rooms::read::summary::Summary;
 
-/// How long an answer is remembered.
+/// How long a response is cached.
 const KNOWN_FOR: Duration = Duration::from_secs(60);
-/// How long it is remembered that nobody would answer.
+/// How long a failure is cached.
 const UNKNOWN_FOR: Duration = Duration::from_secs(15);
-/// Servers that are asked about one room.
+/// Maximum of servers asked about one room.
 const SERVERS_MAX: usize = 3;
 
-/// What other servers told of rooms, and when; none where none of them told anything.
+/// Cached responses with their time; `None` when no server answered.
 #[derive(Debug)]
 pub(in crate::federation) struct RemoteRoomCache(Cache<OwnedRoomId, (Instant, Option<Arc<RemoteRoom>>)>);
 
@@ -38,7 +38,7 @@ impl Default for RemoteRoomCache {
     }
 }
 
-/// A room, as other servers write it.
+/// A room in another server's response.
 #[derive(Deserialize)]
 struct HierarchyRoom {
     #[serde(flatten)]
@@ -52,7 +52,7 @@ struct HierarchyRoom {
     children_state: Vec<Raw<HierarchySpaceChildEvent>>,
 }
 
-/// The answer of a server.
+/// The response of a server.
 #[derive(Deserialize)]
 struct HierarchyResponse {
     room: HierarchyRoom,
@@ -63,7 +63,7 @@ struct HierarchyResponse {
 }
 
 impl Federation {
-    /// What other servers tell of a room: these, the first that answers. None when none of them does.
+    /// The summary of a room from the first server in `via` that returns it. `None` when none does.
     pub(crate) async fn remote_room(&self, room: &RoomId, via: &[OwnedServerName]) -> Option<Arc<RemoteRoom>> {
         if let Some(known) = self.remote_room_cache.get(room) {
             return known;
@@ -81,7 +81,8 @@ impl Federation {
                 }
             }
         }
-        // A server that answers may answer otherwise in a moment, when the room is public; one that does not costs time.
+        // Only unreachable servers are cached as failures, because they cost time; a server that answered may answer
+        // differently once the room is public.
         if is_unreachable {
             self.remote_room_cache.keep(room.to_owned(), None);
         }
@@ -99,7 +100,8 @@ impl Federation {
         self.remote_room_cache.keep(room.to_owned(), Some(remote_room.clone()));
         for child in answer.children.into_iter().take(limits::HIERARCHY_ROOMS_MAX) {
             let Ok(child) = serde_json::from_value::<HierarchyRoom>(child) else { continue };
-            // What is in a space within is not told here. And who is not the space's child was not asked for.
+            // A child that is a space is skipped, because this response lacks its own children; rooms that are not
+            // children of the space were not requested.
             let is_child = remote_room.children.iter().any(|named| named.room == child.card.room_id);
             if is_child && child.card.room_type != Some(RoomType::Space) {
                 self.remote_room_cache.keep(child.card.room_id.clone(), Some(Arc::new(child.read())));
@@ -117,7 +119,7 @@ impl Federation {
 }
 
 impl RemoteRoomCache {
-    /// What is known of a room, if that is recent.
+    /// The cached summary, if recent.
     fn get(&self, room: &RoomId) -> Option<Option<Arc<RemoteRoom>>> {
         let (at, remote_room) = self.0.get(room)?;
         let lasting = if remote_room.is_some() { KNOWN_FOR } else { UNKNOWN_FOR };
@@ -139,7 +141,7 @@ impl HierarchyRoom {
         }
         let summary = Summary {
             card: self.card,
-            // As the specification has it for a server that does not say.
+            // The specification's default for a missing field.
             join_rule: self.join_rule.unwrap_or(JoinRuleKind::Public),
             allowed_room_ids: self.allowed_room_ids,
             encryption: self.encryption,

@@ -17,15 +17,15 @@ use super::{SERVERS_AT_ONCE_MAX, failure};
 use crate::crypto::keys::{Claimed, ClaimedKeys, KeyClaims};
 use crate::federation::Federation;
 
-/// The answer of a server: by user, device and key id.
+/// The response of a server: by user, device and key id.
 #[derive(Deserialize)]
 struct ClaimResponse {
     one_time_keys: BTreeMap<OwnedUserId, BTreeMap<OwnedDeviceId, BTreeMap<String, Box<RawValue>>>>,
 }
 
 impl Federation {
-    /// Takes one key of each device of users of other servers; all servers are asked at the same time and for at most `wait`. Those
-    /// that do not answer are among the failures.
+    /// Claims one one-time key for each remote device; asks all servers concurrently, for at most `wait`. Servers that
+    /// do not answer are listed in the failures.
     pub(crate) async fn claim_remote_keys(&self, claims: KeyClaims, wait: Option<Duration>) -> Claimed {
         let mut claimed = Claimed::default();
         let mut servers: BTreeMap<OwnedServerName, KeyClaims> = BTreeMap::new();
@@ -67,7 +67,7 @@ impl Federation {
     }
 }
 
-/// A key, if it is of the algorithm that was asked for, and no larger than one of this server could be.
+/// A key of the requested algorithm, within the size limit for local keys.
 fn one_time_key(id: &str, key: Box<RawValue>, algorithm: &str) -> Option<(OwnedOneTimeKeyId, Raw<OneTimeKey>)> {
     let is_good = key.get().len() <= limits::ONE_TIME_KEY_BYTES_MAX
         && key.get().starts_with(['{', '"'])

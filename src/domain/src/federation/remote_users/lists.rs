@@ -1,4 +1,4 @@
-//! Device lists, as other servers answer for them.
+//! Device lists of remote users.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,11 +15,11 @@ use serde_json::value::RawValue;
 use crate::crypto::remote::{DeviceEntry, RemoteList};
 use crate::federation::Federation;
 
-/// Up to how many users of a server are asked for one by one. That takes more questions, and answers with the numbers which
-/// later updates follow upon.
+/// Up to how many users of a server are requested one by one. That takes more requests, and the responses have the
+/// stream ids which later updates build on.
 const ONE_BY_ONE_MAX: usize = 3;
 
-/// A device, of which the keys may be missing: one that has not uploaded any.
+/// A device; its keys may be missing if it has not uploaded any.
 #[derive(Deserialize)]
 struct Device {
     device_id: OwnedDeviceId,
@@ -47,7 +47,7 @@ struct Keys {
 }
 
 impl Federation {
-    /// The whole device lists of users of one server.
+    /// The full device lists of users of one server.
     pub(super) async fn device_lists(
         &self,
         server: &ServerName,
@@ -58,7 +58,8 @@ impl Federation {
             let each = users.iter().map(|user| self.device_list(server, user, wait));
             match try_join_all(each).await {
                 Ok(lists) => return Ok(users.into_iter().zip(lists).collect()),
-                // It may not tell us of users with whom we share no room, in this way.
+                // The server may refuse this endpoint for users without a shared room; the next request does not need
+                // one.
                 Err(error) if error.reason() != Some(Reason::ConnectionFailed) => {}
                 Err(error) => return Err(error),
             }
@@ -90,7 +91,7 @@ impl Federation {
 }
 
 impl Keys {
-    /// Takes the list of one user out; an empty one if they have no devices.
+    /// Takes one user's list; an empty one if they have no devices.
     fn list(&mut self, user: &UserId) -> RemoteList {
         let devices = self.device_keys.remove(user.as_str()).unwrap_or_default().into_iter();
         let devices = devices.map(|(id, keys)| DeviceEntry { id, keys: Raw::from_json(keys), name: None });

@@ -1,4 +1,4 @@
-//! Asking other servers about their users: keys and profiles.
+//! Requests to other servers about their users: keys and profiles.
 
 mod claim;
 mod lists;
@@ -15,22 +15,22 @@ use serde_json::{Value, json};
 
 use super::Federation;
 
-/// How long servers are asked, all at the same time, where the client does not say.
+/// Default time limit for concurrent key requests.
 pub const KEYS_WAIT: Duration = Duration::from_secs(10);
-/// How long servers are asked at most, whatever the client says.
+/// Maximum time limit for key requests, whatever the client requests.
 pub const KEYS_WAIT_MAX: Duration = Duration::from_secs(30);
-/// How long servers are asked that could not be reached lately.
+/// Time limit for servers that could not be reached recently.
 const FAILING_WAIT: Duration = Duration::from_secs(2);
-/// Servers that are asked at the same time for one request.
+/// Maximum of servers that are asked concurrently for one request.
 const SERVERS_AT_ONCE_MAX: usize = 32;
 
-/// How `failures` tells that a server could not be asked.
+/// The entry in `failures` for a server.
 fn failure(error: &Error) -> Value {
     json!({ "error": error.to_string() })
 }
 
 impl Federation {
-    /// How long a server is asked, where the client would wait for so long.
+    /// The time limit for a server, given the client's.
     fn patience(&self, server: &ServerName, wanted: Option<Duration>) -> Duration {
         let wait = wanted.map_or(KEYS_WAIT, |wanted| wanted.min(KEYS_WAIT_MAX));
         if self.is_failing(server) { wait.min(FAILING_WAIT) } else { wait }

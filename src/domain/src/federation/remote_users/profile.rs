@@ -1,4 +1,4 @@
-//! Profiles of users of other servers.
+//! Profiles of remote users.
 
 use std::time::Duration;
 
@@ -10,17 +10,17 @@ use serde_json::{Map, Value};
 use crate::federation::Federation;
 use crate::personal::profiles::ProfileField;
 
-/// How long another server may take to tell of a profile: somebody looks at a screen meanwhile.
+/// Time limit for a profile request; a user waits for the result.
 const PROFILE_WAIT: Duration = Duration::from_secs(10);
 
 impl Federation {
-    /// The whole profile of a user of another server, by field. `M_NOT_FOUND` for unknown users.
+    /// The full profile of a remote user, by field. `M_NOT_FOUND` for unknown users.
     pub(crate) async fn remote_profile(&self, user_id: &UserId) -> Result<Map<String, Value>> {
         let request = get_profile_information::v1::Request::new(user_id.to_owned());
         let server = user_id.server_name();
         let mut profile: Map<String, Value> =
             self.ask_loosely(server, request, PROFILE_WAIT, limits::PROFILE_BYTES_MAX).await?;
-        // Clients take these for texts.
+        // Clients expect strings in these fields.
         profile.retain(|name, value| !ProfileField::is_face(name) || value.is_string());
         Ok(profile)
     }

@@ -1,4 +1,4 @@
-//! `/keys/query` for users of other servers.
+//! `/keys/query` for remote users.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,8 +17,8 @@ use crate::crypto::remote::{self, RemoteList};
 use crate::federation::{Federation, request};
 
 impl Federation {
-    /// Asks other servers for keys of their users that are not known here, as the requester may see them; all at the same time and for
-    /// at most `wait`. Servers that do not answer are among the failures.
+    /// Queries other servers for unknown keys of their users, as the requester may see them; concurrently, for at most
+    /// `wait`. Servers that do not answer are listed in the failures.
     pub(crate) async fn query_remote_keys(&self, who: &Requester, query: KeysQuery, wait: Option<Duration>) -> Queried {
         let mut queried = Queried::default();
         let mut servers: BTreeMap<OwnedServerName, KeysQuery> = BTreeMap::new();
@@ -43,7 +43,7 @@ impl Federation {
         queried
     }
 
-    /// The part of a query that one server has to answer.
+    /// The part of a query for one server.
     async fn query_server(
         &self,
         who: &Requester,

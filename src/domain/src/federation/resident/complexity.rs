@@ -1,4 +1,4 @@
-//! How large a room is, for servers that ask before they enter it. In no specification; Synapse asks and answers.
+//! Room complexity for servers that ask before a join. Not specified; Synapse asks and answers.
 
 use hearth_base::{Error, Result};
 use hearth_store::tables::state;
@@ -7,11 +7,11 @@ use ruma::{OwnedRoomId, ServerName};
 use super::Federation;
 use crate::rooms::read::server_access::may_know;
 
-/// State events that make up 1 of the measure.
+/// State events per unit of complexity.
 const EVENTS_PER_UNIT: f64 = 500.0;
 
 impl Federation {
-    /// A room's state events, divided by 500. `M_NOT_FOUND` for servers that may not know of the room.
+    /// A room's number of state events, divided by 500. `M_NOT_FOUND` for servers that may not know of the room.
     pub async fn complexity(&self, origin: &ServerName, room_id: OwnedRoomId) -> Result<f64> {
         let (core, origin) = (self.core.clone(), origin.to_owned());
         let read = move |tx: &mut hearth_store::ReadTx<'_>| {

@@ -1,4 +1,4 @@
-//! Users of this server are invited by others (server-server API, "Inviting to a room").
+//! Incoming invites of local users (server-server API, "Inviting to a room").
 
 use std::sync::Arc;
 
@@ -20,19 +20,19 @@ use crate::rooms::event::{Authored, version};
 use crate::rooms::membership::check_not_blocked;
 use crate::rooms::{acl, find};
 
-/// An invite on its way in: the body of the endpoint's second version.
+/// An incoming invite: the body of version 2 of the endpoint.
 #[derive(Debug, Deserialize)]
 pub struct Invite {
-    /// The room's version, as the other server says.
+    /// The room's version, as given by the other server.
     pub room_version: String,
     /// The event.
     pub event: Box<RawValue>,
-    /// What shows the room to the invited user. Servers from before 1.16 may leave it out.
+    /// The stripped state for the invited user. Servers before 1.16 may omit it.
     #[serde(default)]
     pub invite_room_state: Option<Vec<Box<RawValue>>>,
 }
 
-/// The parts of the body of the endpoint's first version that matter beside the event, which it is.
+/// The other fields of the version 1 body, which is the event itself.
 #[derive(Default, Deserialize)]
 struct Old {
     #[serde(default)]
@@ -46,11 +46,11 @@ struct OldUnsigned {
 }
 
 impl Federation {
-    /// Takes an invite in for a user of this server, and returns the event with this server's signature.
+    /// Accepts an invite of a local user, and returns the event with this server's signature.
     ///
-    /// Refuses with `M_INCOMPATIBLE_ROOM_VERSION`, with `M_INVALID_PARAM` or `M_BAD_JSON` what is not an invite of a user of
-    /// this server by one of the other, with `M_FORBIDDEN` invites of unknown users and by senders whom the room keeps out, and with
-    /// `M_INVITE_BLOCKED` those of users who take none.
+    /// `M_INCOMPATIBLE_ROOM_VERSION`; `M_INVALID_PARAM` or `M_BAD_JSON` when it is not an invite of a local user by a
+    /// user of the other server; `M_FORBIDDEN` for unknown users and for servers that the room's server ACL denies;
+    /// `M_INVITE_BLOCKED` for users who block invites.
     pub async fn receive_invite(
         self: &Arc<Self>,
         origin: &ServerName,
@@ -71,7 +71,7 @@ impl Federation {
             check_invitee(&core, tx.tx(), &event)?;
             let room = out_of_band::room(&core, tx, &room_id, &version)?;
             if find::is_resident(tx.tx(), &room)? {
-                // It comes once more, as an event of the room, and that is the one that counts.
+                // The invite also arrives as a PDU of the room, and that one counts.
                 return acl::check(&core, tx.tx(), room.sn, &origin);
             }
             out_of_band::stand(&core, tx, &room, &Authored { pdu: event.pdu, json: event.json }, Some(&stripped))
@@ -80,8 +80,8 @@ impl Federation {
         Ok(signed)
     }
 
-    /// As [`Federation::receive_invite`], for the endpoint's first version, whose body is the event. It is for rooms of
-    /// versions 1 and 2, and serves others only where this server knows which version the room has.
+    /// Same as [`Federation::receive_invite`], for version 1 of the endpoint, whose body is the event. It is for room
+    /// versions 1 and 2, and works for others only when this server knows the room's version.
     pub async fn receive_old_invite(
         self: &Arc<Self>,
         origin: &ServerName,
@@ -100,7 +100,7 @@ impl Federation {
         self.receive_invite(origin, room_id, event_id, invite).await
     }
 
-    /// The event, if its signatures hold and its content is what was hashed: a member event without its content is of no use.
+    /// The event, if its signatures and content hash are valid: a member event without its content is useless.
     pub(super) async fn unchanged(
         self: &Arc<Self>,
         rules: &'static RoomVersionRules,
@@ -120,7 +120,7 @@ impl Federation {
     }
 }
 
-/// Why rooms of a version cannot be entered from here.
+/// The error for an unsupported room version.
 fn incompatible(error: Error, version: &str) -> Error {
     let version: String = version.chars().take(hearth_base::limits::ID_BYTES_MAX).collect();
     refusal(Reason::IncompatibleRoomVersion, error.to_string()).with("room_version", version).into()
@@ -142,7 +142,7 @@ fn check(core: &Core, origin: &ServerName, event_id: &EventId, event: &IncomingP
     }
 }
 
-/// Refuses invites of users whom there is not, unless an application service may make them when it hears of them.
+/// Refuses invites of unknown users, unless an application service may create them on demand.
 fn check_invitee(core: &Core, tx: &mut dyn Tx, event: &IncomingPdu) -> Result<()> {
     let Some(Ok(user)) = event.pdu.state_key.as_deref().map(<&UserId>::try_from) else {
         return Err(Error::invalid("The event does not invite anybody."));

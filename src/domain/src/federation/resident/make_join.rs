@@ -1,5 +1,5 @@
-//! Templates for members of other servers who want to join, knock or leave here (server-server API, `make_join`,
-//! `make_knock`, `make_leave`).
+//! Event templates for remote users who want to join, knock or leave (server-server API, `make_join`, `make_knock`,
+//! `make_leave`).
 
 use hearth_base::{Error, Reason, Result, error::refusal};
 use hearth_store::engine::Tx;
@@ -14,7 +14,7 @@ use crate::rooms::append;
 use crate::rooms::event::{Draft, version};
 use crate::rooms::membership::{self, MembershipRequest};
 
-/// A member event for another server to sign.
+/// A member event template for another server to sign.
 #[derive(Debug)]
 pub struct LocalTemplate {
     /// The room's version.
@@ -24,11 +24,10 @@ pub struct LocalTemplate {
 }
 
 impl Federation {
-    /// A template for a join. `versions` are the room versions that the other server takes part in.
+    /// A template for a join. `versions` are the room versions that the other server supports.
     ///
-    /// Refuses with `M_NOT_FOUND` rooms that this server is not in, `M_INCOMPATIBLE_ROOM_VERSION`, `M_FORBIDDEN` by the
-    /// room's rules and its access control list, and for restricted rooms `M_UNABLE_TO_AUTHORISE_JOIN` and
-    /// `M_UNABLE_TO_GRANT_JOIN`.
+    /// `M_NOT_FOUND` for rooms that this server is not in, `M_INCOMPATIBLE_ROOM_VERSION`, `M_FORBIDDEN` by the auth
+    /// rules or the server ACL, and for restricted rooms `M_UNABLE_TO_AUTHORISE_JOIN` and `M_UNABLE_TO_GRANT_JOIN`.
     pub async fn make_join(
         &self,
         origin: &ServerName,
@@ -39,7 +38,7 @@ impl Federation {
         self.template(origin, room_id, user, Membership::Join, Some(versions)).await
     }
 
-    /// A template for a knock; refusals as for a join.
+    /// A template for a knock; errors as for a join.
     pub async fn make_knock(
         &self,
         origin: &ServerName,
@@ -50,7 +49,7 @@ impl Federation {
         self.template(origin, room_id, user, Membership::Knock, Some(versions)).await
     }
 
-    /// A template for a leave; refusals as for a join, but for the version.
+    /// A template for a leave; errors as for a join, except for the version.
     pub async fn make_leave(
         &self,
         origin: &ServerName,

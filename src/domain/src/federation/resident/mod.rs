@@ -1,8 +1,8 @@
-//! Other servers come to rooms of this one: their users join, knock, leave and are invited here (server-server API, "Joining
-//! Rooms" and what follows it).
+//! The resident server: remote users join, knock, leave and are invited here (server-server API, "Joining Rooms" and
+//! the following sections).
 //!
-//! Every question is first held against the room: whether this server is in it, and whether the room's access control list
-//! lets the asking server in. The events that come go into rooms through `pdu`, like all others.
+//! Each request is first checked against the room: whether this server is in it, and whether the server ACL allows the
+//! other server. The events enter rooms through `pdu`, like all others.
 
 mod complexity;
 mod invite;
@@ -24,8 +24,7 @@ use super::Federation;
 use crate::core::Core;
 use crate::rooms::{acl, find};
 
-/// A room that this server is in and another may come to. `M_NOT_FOUND` for others, `M_FORBIDDEN` by the room's access control
-/// list.
+/// A room that this server is in and the other may access. `M_NOT_FOUND` for others, `M_FORBIDDEN` by the server ACL.
 fn room(core: &Core, tx: &mut dyn Tx, room_id: &RoomId, origin: &ServerName) -> Result<Room> {
     let unknown = || Error::not_found(format!("This server is not in {room_id}."));
     let room = rooms::by_id(tx, room_id.as_str())?.ok_or_else(unknown)?;

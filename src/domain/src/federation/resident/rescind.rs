@@ -1,8 +1,8 @@
-//! Invites that are taken back, and knocks that are turned down, in rooms that this server is not in.
+//! Revoked invites and rejected knocks in rooms that this server is not in.
 //!
-//! The room's rules cannot be asked, as its state is not here. What can be told: the event was made by a server that knows the
-//! very invite or knock that it ends, since it must be among its auth events; and an invite is only taken back by the server
-//! that made it, which could have signed anything else in the inviter's name, too.
+//! The auth rules cannot be checked, because the room's state is not stored here. Two conditions hold instead. The
+//! event's auth events must include the invite or knock that it ends, so its server knows that event. And only the
+//! inviter's server may revoke an invite, which could have signed any other event of the inviter as well.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ use crate::federation::out_of_band::{self, OutOfBandMembership};
 use crate::federation::pdu::{self, IncomingPdu};
 use crate::rooms::event::{Authored, version};
 
-/// As much of an event as tells whether it may end something.
+/// The fields that decide whether an event may end an out-of-band membership.
 #[derive(Deserialize)]
 struct MemberGlimpse {
     room_id: OwnedRoomId,
@@ -36,8 +36,8 @@ struct GlanceContent {
 }
 
 impl Federation {
-    /// Looks through what a server sends for the ends of invites and knocks in rooms that this server is not in. Whatever else
-    /// it sends is left for others to judge.
+    /// Finds events in a transaction that end invites and knocks in rooms that this server is not in. Other events are
+    /// left to the normal checks.
     pub(in crate::federation) async fn take_endings(self: &Arc<Self>, origin: &ServerName, events: &[Box<RawValue>]) {
         for json in events {
             let Ok(glance) = serde_json::from_str::<MemberGlimpse>(json.get()) else { continue };

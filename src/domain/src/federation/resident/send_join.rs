@@ -1,4 +1,4 @@
-//! Member events that follow a template: users of other servers join, knock, leave (server-server API, `send_join`,
+//! Member events made from a template: remote users join, knock and leave (server-server API, `send_join`,
 //! `send_knock`, `send_leave`).
 
 use std::sync::Arc;
@@ -22,18 +22,18 @@ use crate::rooms::membership::{self, AUTHORISED_VIA};
 use crate::rooms::state::snapshot;
 use crate::rooms::stripped;
 
-/// A member event that has been let in.
+/// An accepted member event.
 struct LetIn {
     room: Room,
     event: IncomingPdu,
 }
 
 impl Federation {
-    /// A user of another server joins. Answers with the room: its state before the join, and what authorises it. The first
-    /// version of the endpoint wants the same in other wrapping: `is_old`.
+    /// Accepts a remote user's join. Returns the room's state before the join and its auth chain; `is_old` selects the
+    /// response format of version 1.
     ///
-    /// Refuses with `M_NOT_FOUND` rooms that this server is not in, with `M_INVALID_PARAM` or `M_BAD_JSON` what is not a join of
-    /// the other server's user, and with `M_FORBIDDEN` what the room does not allow.
+    /// `M_NOT_FOUND` for rooms that this server is not in, `M_INVALID_PARAM` or `M_BAD_JSON` when it is not a join of
+    /// the other server's user, and `M_FORBIDDEN` when the room does not allow it.
     pub async fn receive_join(
         self: &Arc<Self>,
         origin: &ServerName,
@@ -67,7 +67,7 @@ impl Federation {
         Ok(EventListBody::default().text(head.concat()).events(chain).text("],\"state\":[").events(state).text(close))
     }
 
-    /// A user of another server knocks. Answers with what shows the room to them. Refusals as for a join.
+    /// Accepts a remote user's knock. Returns the stripped state. Errors as for a join.
     pub async fn receive_knock(
         self: &Arc<Self>,
         origin: &ServerName,
@@ -81,7 +81,7 @@ impl Federation {
         self.core.store.read("federation_knocked", read).await
     }
 
-    /// A user of another server leaves, refuses an invite, or takes a knock back. Refusals as for a join.
+    /// Accepts a remote user's leave, rejected invite or retracted knock. Errors as for a join.
     pub async fn receive_leave(
         self: &Arc<Self>,
         origin: &ServerName,
@@ -106,7 +106,8 @@ impl Federation {
         let rules = version::stored_rules(&room.version)?;
         let mut event = pdu::parse(rules, Some(&room_id), pdu)?;
         check(origin, event_id, &event, membership)?;
-        // Ours has to be among the signatures, so it comes before they are checked; it leaves the house only afterwards.
+        // The signature check requires this server's signature, so it is added first; the event is sent to others only
+        // after the check.
         if event.pdu.content_str(AUTHORISED_VIA).is_some_and(|voucher| is_ours(&self.core, &voucher)) {
             let (core, of, pdu) = (self.core.clone(), room.clone(), event.pdu.clone());
             let read = move |tx: &mut hearth_store::ReadTx<'_>| check_vouched(&core, tx.tx(), &of, &pdu.sender);
@@ -143,12 +144,13 @@ fn check(origin: &ServerName, event_id: &EventId, event: &IncomingPdu, membershi
     }
 }
 
-/// Refuses to vouch for whom this server would not vouch: our signature says that they are in one of the allowed rooms.
+/// Refuses to authorise a join that this server would not authorise: its signature states that the user is in one of
+/// the allowed rooms.
 fn check_vouched(core: &Core, tx: &mut dyn Tx, room: &Room, joiner: &UserId) -> Result<()> {
     let before = membership::membership_status(membership::current(core, tx, room, joiner)?.as_deref());
     let mut content = CanonicalJsonObject::new();
     membership::vouch(core, tx, room, joiner, before, &mut content)?;
-    // Those who need nobody to vouch may have been invited since the template was made.
+    // A user who needs no authorising user may have been invited since the template was made.
     if content.contains_key(AUTHORISED_VIA) || matches!(before, Some(Membership::Join | Membership::Invite)) {
         return Ok(());
     }

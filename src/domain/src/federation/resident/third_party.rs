@@ -1,9 +1,9 @@
-//! Invites by e-mail address or telephone number, once an identity server has found out whose it is (server-server API,
-//! "Third-party invites"). The room has a token that the identity server's signature belongs to; whoever shows both may be
-//! invited.
+//! Third-party invites by e-mail address or telephone number, after an identity server has resolved the address
+//! (server-server API, "Third-party invites"). The room holds a token with the identity server's public key; its
+//! signature authorises the invite.
 //!
-//! This server does not ask identity servers, and makes no such tokens. It takes part where others have made one, and checks
-//! what is shown to it by the room's rules alone.
+//! This server neither queries identity servers nor creates tokens. It handles the invites of others, and checks
+//! signatures by the auth rules alone.
 
 use std::sync::Arc;
 
@@ -25,23 +25,23 @@ use crate::rooms::append::Sender;
 use crate::rooms::membership::{self, check_invitable};
 use crate::rooms::{content, find};
 
-/// What an identity server has signed.
+/// The object signed by the identity server.
 #[derive(Deserialize)]
 struct Signed {
     mxid: OwnedUserId,
     token: String,
 }
 
-/// An invite that has found its user.
+/// A third-party invite that is bound to a user.
 #[derive(Debug, Clone)]
 pub struct Bound {
-    /// The room.
+    /// The room of the invite.
     pub room_id: OwnedRoomId,
-    /// Who invited.
+    /// The inviter.
     pub sender: OwnedUserId,
-    /// Who is invited.
+    /// The invited user.
     pub target: OwnedUserId,
-    /// What the identity server has signed, as JSON.
+    /// The identity server's signed object, as JSON.
     pub signed: String,
 }
 
@@ -55,7 +55,7 @@ impl Bound {
         Ok(signed)
     }
 
-    /// From the body of `exchange_third_party_invite`, a member event that is not finished. Nothing else of it counts.
+    /// Reads the body of `exchange_third_party_invite`, a partial member event. Only these fields are used.
     pub fn from_event(
         room_id: OwnedRoomId,
         kind: &StateEventType,
@@ -82,10 +82,10 @@ impl Bound {
 }
 
 impl Federation {
-    /// Another server shows the token of an invite that a user of this server made, now for a user of its own: they are
-    /// invited in that user's name.
+    /// Another server presents the token of a local user's invite for one of its own users: this server invites them
+    /// on behalf of the inviter.
     ///
-    /// Refuses with `M_FORBIDDEN` users of third servers, and tokens and signatures that the room does not know.
+    /// `M_FORBIDDEN` for users of third servers, and for tokens and signatures that the room does not know.
     pub async fn exchange_third_party_invite(self: &Arc<Self>, origin: &ServerName, invite: Bound) -> Result<()> {
         if invite.target.server_name() != origin {
             return Err(Error::forbidden(format!("{} is not of {origin}.", invite.target)));
@@ -96,8 +96,9 @@ impl Federation {
         self.invite_bound(&invite).await
     }
 
-    /// An identity server says that somebody of this server has an address that was invited (`3pid/onbind`). Anybody may say
-    /// that, so it counts for nothing by itself: each invite is shown to the server that made it, which asks the room.
+    /// An identity server reports that a local user owns an invited address (`3pid/onbind`). The endpoint is
+    /// unauthenticated, so the report is not trusted: each invite is forwarded to the inviter's server, which checks
+    /// it against the room.
     pub async fn bound(self: &Arc<Self>, user: OwnedUserId, invites: Vec<Bound>) -> Result<()> {
         if !self.core.is_local(&user) {
             return Err(Error::invalid(format!("{user} is not a user of this server.")));
@@ -105,7 +106,8 @@ impl Federation {
         if invites.len() > limits::BOUND_INVITES_MAX {
             return Err(Error::invalid(format!("At most {} invites at a time.", limits::BOUND_INVITES_MAX)));
         }
-        // One at a time in all: strangers must not make this server ask around for them.
+        // One at a time for the whole server, because unauthenticated requests must not make it send requests to
+        // others in bulk.
         let Ok(_turn) = self.binding.try_lock() else {
             let message = "Another address is just being bound; try again in a few seconds.";
             return Err(refuse(Reason::LimitExceeded { retry_after_ms: 5_000 }, message));
@@ -122,7 +124,7 @@ impl Federation {
         Ok(())
     }
 
-    /// Shows what an identity server has signed to the server whose user invited.
+    /// Forwards a signed object to the inviter's server.
     async fn show_to_inviter(&self, invite: &Bound) -> Result<()> {
         invite.signed()?;
         let signed: serde_json::Value = serde_json::from_str(&invite.signed)
@@ -134,7 +136,7 @@ impl Federation {
         self.ask(invite.sender.server_name(), request).await.map(drop)
     }
 
-    /// Invites in the name of a user of this server, as the room's token allows.
+    /// Invites on behalf of a local user, as the room's token allows.
     async fn invite_bound(self: &Arc<Self>, invite: &Bound) -> Result<()> {
         if !self.core.is_local(&invite.sender) {
             return Err(Error::forbidden(format!("{} is not a user of this server.", invite.sender)));
@@ -157,7 +159,7 @@ impl Federation {
     }
 }
 
-/// The content of the invite, built anew, and in whose name it is. The room's rules check the signature when it is authored.
+/// The new content of the invite, and its sender. The auth rules check the signature when the event is created.
 fn write(core: &Core, tx: &mut dyn Tx, invite: &Bound) -> Result<(Sender, CanonicalJsonObject)> {
     let token = invite.signed()?.token;
     let sender = users::find(tx, invite.sender.as_str())?;

@@ -1,5 +1,5 @@
-//! `GET /query/directory`, `GET /publicRooms`: which room an alias of this server leads to, and through which servers it can be
-//! joined; and which rooms this server lists.
+//! `GET /query/directory`, `GET /publicRooms`: room ids and servers of local aliases, and this server's public room
+//! list.
 
 use hearth_base::{Result, limits};
 use ruma::{OwnedRoomAliasId, OwnedRoomId, OwnedServerName};
@@ -14,7 +14,7 @@ impl Federation {
         self.parts.rooms.directory(question).await
     }
 
-    /// The room behind an alias; `M_NOT_FOUND` when there is none, or the alias is another server's.
+    /// The room of an alias; `M_NOT_FOUND` for unknown aliases and those of other servers.
     pub async fn serve_alias(&self, alias: OwnedRoomAliasId) -> Result<(OwnedRoomId, Vec<OwnedServerName>)> {
         let core = self.core.clone();
         let read = move |tx: &mut hearth_store::ReadTx<'_>| {

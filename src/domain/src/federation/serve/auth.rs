@@ -1,4 +1,4 @@
-//! Auth chains: the events by which others were judged, and those by which these were, down to the room's beginning.
+//! Auth chains: the auth events of events, recursively, down to the create event.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use crate::rooms::read::server_view::ServerView;
 use crate::rooms::state::auth_chain::Graph;
 
 impl Federation {
-    /// `GET /event_auth/{roomId}/{eventId}`: an event's whole auth chain. `M_NOT_FOUND` when the event is not known.
+    /// `GET /event_auth/{roomId}/{eventId}`: an event's full auth chain. `M_NOT_FOUND` for an unknown event.
     pub async fn serve_event_auth(
         &self,
         asker: &ServerName,
@@ -34,15 +34,15 @@ impl Federation {
     }
 }
 
-/// An event of the room that can be handed out.
+/// A stored event of the room that may be served.
 pub(super) fn known(view: &ServerView<'_>, tx: &mut dyn Tx, event_id: &EventId) -> Result<Arc<Event>> {
     let event = view.core().events.find(tx, event_id)?.filter(|event| view.has(event));
     event.ok_or_else(|| Error::not_found(format!("This server has no event {event_id} of that room.")))
 }
 
-/// The auth chain of some events, without those of them that are in no other's chain. In no particular order.
+/// The auth chain of some events, without those that are not in the chain of another one. Unordered.
 ///
-/// From room version 12 on the create event is in no list of auth events and belongs to the chain all the same.
+/// From room version 12 on the create event is not listed in auth events and is part of the chain all the same.
 pub fn auth_chain(
     core: &Core,
     tx: &mut dyn Tx,

@@ -10,7 +10,7 @@ use crate::rooms::read::server_access;
 use crate::rooms::read::server_view::ServerView;
 
 impl Federation {
-    /// One event. `M_NOT_FOUND` when it is not known or was rejected, `M_FORBIDDEN` for a server that is not in its room.
+    /// One event. `M_NOT_FOUND` when it is unknown or rejected, `M_FORBIDDEN` for a server that is not in its room.
     pub async fn serve_event(&self, asker: &ServerName, event_id: OwnedEventId) -> Result<Box<RawValue>> {
         let (core, asker) = (self.core.clone(), asker.to_owned());
         let read = move |tx: &mut hearth_store::ReadTx<'_>| {

@@ -1,7 +1,7 @@
-//! `GET /backfill/{roomId}` and `POST /get_missing_events/{roomId}`: walks back along the events that precede others.
+//! `GET /backfill/{roomId}` and `POST /get_missing_events/{roomId}`: walks along prev events.
 //!
-//! Both walk from the deepest event down, so that what comes first is nearest to what the asker has, and both end at what
-//! this server does not have itself. They look at no more than [`limits::GRAPH_WALKED_EVENTS_MAX`] events.
+//! Both walk from the deepest event down, so that the events nearest to those of the other server come first, and end
+//! at the limit of the local history. They visit at most [`limits::GRAPH_WALKED_EVENTS_MAX`] events.
 
 use std::collections::{BinaryHeap, HashSet};
 use std::sync::Arc;
@@ -16,21 +16,21 @@ use crate::federation::Federation;
 use crate::rooms::load::Event;
 use crate::rooms::read::server_view::ServerView;
 
-/// Which events a server is missing.
+/// The events that a server is missing.
 #[derive(Debug)]
 pub struct Missing {
-    /// What it has: the walk ends there.
+    /// Known events of the other server: the walk ends there.
     pub earliest: Vec<OwnedEventId>,
-    /// What it has and whose past it lacks: the walk begins there.
+    /// Events whose ancestors it is missing: the walk starts there.
     pub latest: Vec<OwnedEventId>,
-    /// How many events; at most [`limits::MISSING_EVENTS_MAX`] come.
+    /// Maximum number of events, capped at [`limits::MISSING_EVENTS_MAX`].
     pub limit: usize,
-    /// The least depth that is wanted.
+    /// Minimum depth.
     pub min_depth: i64,
 }
 
 impl Federation {
-    /// The events `from` and those that precede them, newest first, at most `limit` or [`limits::BACKFILL_EVENTS_MAX`].
+    /// The events `from` and their ancestors, newest first, at most `limit` or [`limits::BACKFILL_EVENTS_MAX`].
     pub async fn serve_backfill(
         &self,
         asker: &ServerName,
@@ -51,7 +51,7 @@ impl Federation {
         self.shows("serve_backfill", asker, room_id, look).await
     }
 
-    /// Events between what a server has and what it has seen since, oldest first. The events that it names do not come.
+    /// The events between `earliest` and `latest`, oldest first, without these.
     pub async fn serve_missing_events(
         &self,
         asker: &ServerName,
@@ -88,12 +88,13 @@ fn check_size(events: usize) -> Result<()> {
     Ok(())
 }
 
-/// A walk back along the graph.
+/// A walk along prev events.
 #[derive(Default)]
 struct Walk {
-    /// What was come to, so that no event is come to twice.
+    /// Visited events, so that none is visited twice.
     seen: HashSet<OwnedEventId>,
-    /// Where to go on, the deepest first. Depth is only what servers say, so among equals the later arrival comes first.
+    /// Events to visit, the deepest first. Depth is set by the senders' servers, so equal depths are ordered by
+    /// arrival, latest first.
     ahead: BinaryHeap<WalkStep>,
 }
 
@@ -126,7 +127,8 @@ impl Ord for WalkStep {
 }
 
 impl Walk {
-    /// Comes to an event, if it is known here and of this room, with its place in the graph. A rejected one is walked over.
+    /// Visits an event, if it is stored here in this room and has a place in the graph. The walk continues through a
+    /// rejected one.
     fn go_to(&mut self, view: &ServerView<'_>, tx: &mut dyn Tx, id: &OwnedEventId) -> Result<()> {
         if self.seen.insert(id.clone())
             && let Some(event) = view.core().events.find(tx, id)?
@@ -138,7 +140,7 @@ impl Walk {
         Ok(())
     }
 
-    /// Walks on until `limit` events are found, the walk ends, or it has been long enough.
+    /// Walks until `limit` events are found, the walk ends, or the visit limit is reached.
     fn on(
         mut self,
         view: &ServerView<'_>,
@@ -149,7 +151,7 @@ impl Walk {
         let mut found = Vec::new();
         for _ in 0..limits::GRAPH_WALKED_EVENTS_MAX {
             let Some(WalkStep(event)) = self.ahead.pop().filter(|_| found.len() < limit) else { break };
-            // Whatever precedes an event that is not wanted for its depth is not wanted either.
+            // Ancestors of an event below the minimum depth are below it as well.
             if !wants(&event) {
                 continue;
             }

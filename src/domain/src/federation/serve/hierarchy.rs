@@ -1,4 +1,4 @@
-//! `GET /hierarchy/{roomId}`: one room of a space and the rooms in it, for the users of another server.
+//! `GET /hierarchy/{roomId}`: one room of a space and its children, for another server's users.
 
 use hearth_base::{Error, Result, limits};
 use hearth_store::engine::Tx;
@@ -12,19 +12,19 @@ use crate::rooms::read::hierarchy::{HierarchyNode, children};
 use crate::rooms::read::server_access::may_know;
 use crate::rooms::read::summary::{Summary, summary};
 
-/// A space as another server is shown it; also a room that is none, which has no children.
+/// A space as another server may see it; also any other room, which has no children.
 #[derive(Debug, Serialize)]
 pub struct SpaceShown {
     /// The space itself.
     pub room: HierarchyNode,
-    /// The rooms in it that are known here and that the server may know of.
+    /// The children known here that the server may see.
     pub children: Vec<Summary>,
-    /// Those known here that it may not know of, so that it need not ask others.
+    /// The children known here that it may not see, so that it need not ask other servers.
     pub inaccessible_children: Vec<OwnedRoomId>,
 }
 
 impl Federation {
-    /// A space and the rooms in it. `M_NOT_FOUND` for rooms that the server may not know of.
+    /// A space and its children. `M_NOT_FOUND` for rooms that the server may not see.
     pub async fn serve_hierarchy(
         &self,
         asker: &ServerName,

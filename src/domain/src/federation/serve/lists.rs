@@ -1,5 +1,5 @@
-//! Answers with lists of stored events in them, written piece by piece as they are sent: the state of a large room is never
-//! in memory as a whole, only the serial numbers of its events.
+//! Streamed responses with lists of stored events: the state of a large room is never in memory as a whole, only the
+//! serial numbers of its events.
 
 use std::collections::VecDeque;
 
@@ -13,9 +13,9 @@ use hearth_store::tables::events;
 use crate::federation::Federation;
 use crate::ports::Pieces;
 
-/// Events of one piece at most.
+/// Maximum of events in one chunk.
 const PIECE_EVENTS_MAX: usize = 256;
-/// A piece ends once it has this many bytes.
+/// A chunk ends at this size, in bytes.
 const PIECE_BYTES: usize = 64 * 1024;
 
 /// JSON with lists of events in it.
@@ -25,19 +25,19 @@ pub struct EventListBody(VecDeque<BodyPart>);
 #[derive(Debug)]
 enum BodyPart {
     Text(Bytes),
-    /// Which events are still to be written, the next one last, and whether any has been.
+    /// The events still to be written, in reverse order, and whether any was written.
     Events(Vec<EventSn>, bool),
 }
 
 impl EventListBody {
-    /// Goes on with JSON as it is.
+    /// Appends JSON as it is.
     #[must_use]
     pub fn text(mut self, json: impl Into<Bytes>) -> Self {
         self.0.push_back(BodyPart::Text(json.into()));
         self
     }
 
-    /// Goes on with these events, as they are stored, with commas in between.
+    /// Appends these stored events, separated by commas.
     #[must_use]
     pub fn events(mut self, mut events: Vec<EventSn>) -> Self {
         events.reverse();
@@ -47,7 +47,7 @@ impl EventListBody {
 }
 
 impl Federation {
-    /// The bytes of such an answer.
+    /// The body as a stream.
     #[must_use]
     pub fn write_lists(&self, lists: EventListBody) -> Pieces {
         let store = self.core.store.clone();
@@ -64,7 +64,7 @@ impl Federation {
     }
 }
 
-/// The next piece; none of it is left over for later.
+/// The next chunk, read in one transaction.
 fn piece(tx: &mut dyn Tx, lists: &mut EventListBody) -> Result<Bytes> {
     let (mut piece, mut count) = (Vec::with_capacity(PIECE_BYTES), 0);
     while piece.len() < PIECE_BYTES && count < PIECE_EVENTS_MAX {

@@ -1,10 +1,10 @@
-//! What other servers may read here (server-server API, "Retrieving events", "Backfilling and retrieving missing events",
-//! "Spaces"). Who asks has been authenticated; whether they may know is decided here, in the same look at the database that
-//! answers: they must take part in the room, its access control list must let them, and of events from before their time
-//! they get no words (`rooms::read::server_view`).
+//! Events and state for other servers (server-server API, "Retrieving events", "Backfilling and retrieving missing
+//! events", "Spaces"). The server is authenticated; its permission is checked here, in the same read transaction as
+//! the response: it must be in the room, the server ACL must allow it, and events that the history visibility hides
+//! from it are redacted (`rooms::read::server_view`).
 //!
-//! Answers are bounded by what a question may ask for, but for a room's state and auth chains, which are as large as the room:
-//! those are written as they are sent ([`lists`]).
+//! Responses are bounded by request limits, except for a room's state and auth chains, which are as large as the room:
+//! those are streamed ([`lists`]).
 
 mod alias;
 mod auth;
@@ -29,8 +29,8 @@ use super::Federation;
 use crate::rooms::read::server_view::ServerView;
 
 impl Federation {
-    /// Runs `look` over one snapshot of the database, for a server that takes part in the room; refuses all others with
-    /// `M_FORBIDDEN`. These reads wait behind those of the people here.
+    /// Runs `look` on one database snapshot, for a server that is in the room; `M_FORBIDDEN` for all others. These
+    /// reads have a lower priority than those of local users.
     async fn shows<T, F>(&self, name: &'static str, asker: &ServerName, room_id: OwnedRoomId, look: F) -> Result<T>
     where
         T: Send + 'static,

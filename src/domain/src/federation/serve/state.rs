@@ -1,4 +1,5 @@
-//! `GET /state/{roomId}` and `GET /state_ids/{roomId}`: a room's state before an event, and the auth chain of that state.
+//! `GET /state/{roomId}` and `GET /state_ids/{roomId}`: a room's state before an event, and the auth chain of that
+//! state.
 
 use hearth_base::{Error, Result};
 use hearth_store::engine::Tx;
@@ -13,7 +14,7 @@ use crate::federation::Federation;
 use crate::rooms::read::server_view::ServerView;
 use crate::rooms::state::snapshot;
 
-/// A state by the ids of its events, and of those of its auth chain.
+/// A state and its auth chain, by event ids.
 #[derive(Debug)]
 pub struct StateIdsServed {
     /// The state.
@@ -23,7 +24,7 @@ pub struct StateIdsServed {
 }
 
 impl Federation {
-    /// The state before an event. `M_NOT_FOUND` when the event is not known, or its state is not.
+    /// The state before an event. `M_NOT_FOUND` when the event or its state is unknown.
     pub async fn serve_state(
         &self,
         asker: &ServerName,
@@ -43,7 +44,7 @@ impl Federation {
         self.shows("serve_state", asker, room_id, look).await
     }
 
-    /// As [`Federation::serve_state`], by ids.
+    /// Same as [`Federation::serve_state`], by ids.
     pub async fn serve_state_ids(
         &self,
         asker: &ServerName,

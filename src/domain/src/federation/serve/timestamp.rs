@@ -1,4 +1,5 @@
-//! `GET /timestamp_to_event/{roomId}`: as for clients (`rooms::read::timestamp`), among what the asking server may see.
+//! `GET /timestamp_to_event/{roomId}`: as for clients (`rooms::read::timestamp`), among events that the server may
+//! see.
 
 use std::sync::Arc;
 
@@ -13,7 +14,7 @@ use crate::rooms::read::server_view::ServerView;
 use crate::rooms::read::timestamp::{NEIGHBOURS, halve};
 
 impl Federation {
-    /// The first event at or after a point in time, or the last at or before it. `M_NOT_FOUND` when there is none.
+    /// The first event at or after a timestamp, or the last at or before it. `M_NOT_FOUND` for none.
     pub async fn serve_event_at(
         &self,
         asker: &ServerName,
@@ -49,7 +50,7 @@ fn nearest(
     })
 }
 
-/// The nearest events of the timeline on one side of a cut, those left out that the server may not see.
+/// The nearest timeline events on one side of a position, without those that the server may not see.
 fn visible(
     view: &mut ServerView<'_>,
     tx: &mut dyn Tx,

@@ -1,5 +1,5 @@
-//! A room as an all-knowing observer sees it: every event, the state at each, resolved by ruma without any of our short cuts. What
-//! a server makes of the same events is measured against it.
+//! A reference model of a room: every event, and the state at each, resolved by ruma without the server's
+//! optimisations. Tests compare a server's result for the same events with it.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -23,39 +23,39 @@ use crate::rooms::event::version;
 /// A state, by type and key.
 pub(super) type State = BTreeMap<(String, String), OwnedEventId>;
 
-/// The key of a server, made of its name.
+/// The key of a server, derived from its name.
 pub(super) fn key_of(server: &str) -> SigningKey {
     let mut seed = [7; 32];
     seed.iter_mut().zip(server.bytes()).for_each(|(seed, byte)| *seed = byte);
     SigningKey::from_seed(&seed, "test".to_owned()).expect("a key")
 }
 
-/// One event.
+/// An event of the model.
 #[derive(Clone)]
 pub(super) struct Made {
     pub(super) pdu: Pdu,
     pub(super) json: Box<RawValue>,
     /// The state before it.
     pub(super) before: State,
-    /// Whether its room's rules allow it where it stands.
+    /// Whether the auth rules allow it by the state before it.
     pub(super) allowed: bool,
 }
 
-/// The room.
+/// The model of a room.
 #[derive(Clone)]
 pub(super) struct Graph {
     pub(super) rules: &'static RoomVersionRules,
     pub(super) version: String,
     pub(super) room_id: OwnedRoomId,
     pub(super) events: HashMap<OwnedEventId, Made>,
-    /// In the order in which they were made.
+    /// In order of creation.
     pub(super) order: Vec<OwnedEventId>,
-    /// The server under test, which signs what its own users send.
+    /// The server under test, which signs the events of its own users.
     home: Arc<Core>,
     clock_ms: u64,
 }
 
-/// An event as somebody wants it.
+/// The fields of an event to create.
 pub(super) struct Wish<'a> {
     pub(super) sender: &'a str,
     pub(super) kind: &'a str,
@@ -64,7 +64,7 @@ pub(super) struct Wish<'a> {
 }
 
 impl Graph {
-    /// A public room of `@creator:far.example`, who is in it and has power.
+    /// A public room created by `@creator:far.example`, who is joined and has power.
     pub(super) fn new(version: &str, home: &Arc<Core>) -> Self {
         let rules = version::rules(version).expect("a version");
         let mut graph = Self {
@@ -103,13 +103,13 @@ impl Graph {
         &self.events[id]
     }
 
-    /// Makes an event after others, signs it as its sender's server, and remembers it, whether it is allowed or not.
+    /// Creates an event after others, signs it as its sender's server, and stores it in the model, allowed or not.
     pub(super) fn make(&mut self, wish: &Wish<'_>, prev: &[OwnedEventId]) -> OwnedEventId {
         let object = self.object(wish, prev);
         self.finish(object)
     }
 
-    /// The same without hash and signature, for those who want to spoil it.
+    /// The same without hash and signature, for tests that modify it.
     pub(super) fn object(&mut self, wish: &Wish<'_>, prev: &[OwnedEventId]) -> CanonicalJsonObject {
         self.clock_ms += 1_000;
         let before = self.state_after_all(prev);
@@ -136,7 +136,7 @@ impl Graph {
         serde_json::from_value(event).expect("an object")
     }
 
-    /// Hashes, signs and remembers an event.
+    /// Hashes, signs and stores an event.
     pub(super) fn finish(&mut self, mut object: CanonicalJsonObject) -> OwnedEventId {
         self.sign(&mut object);
         let json = serde_json::value::to_raw_value(&object).expect("JSON");
@@ -157,7 +157,7 @@ impl Graph {
         hash_and_sign_event(server, pair, object, &self.rules.redaction).expect("a signature");
     }
 
-    /// The id of an object that may not be a sound event.
+    /// The id of an object that may be an invalid event.
     pub(super) fn id_of(&self, object: &CanonicalJsonObject) -> OwnedEventId {
         EventId::parse(format!("${}", reference_hash(object, self.rules).expect("a hash"))).expect("an id")
     }
@@ -194,7 +194,7 @@ impl Graph {
         state
     }
 
-    /// The state after several events, resolved.
+    /// The resolved state after several events.
     pub(super) fn state_after_all(&self, ids: &[OwnedEventId]) -> State {
         let states: Vec<State> = ids.iter().map(|id| self.state_after(id)).collect();
         match &states[..] {
@@ -205,7 +205,7 @@ impl Graph {
         }
     }
 
-    /// The whole auth chain of an event.
+    /// The full auth chain of an event.
     pub(super) fn auth_chain(&self, id: &EventId) -> HashSet<OwnedEventId> {
         let (mut chain, mut open) = (HashSet::new(), vec![id.to_owned()]);
         while let Some(id) = open.pop() {

@@ -1,4 +1,4 @@
-//! Events made to break something. Whatever comes, the room goes on.
+//! Malicious events. The room keeps working after each.
 
 use std::collections::HashSet;
 
@@ -19,7 +19,7 @@ fn raw(value: &Value) -> Box<RawValue> {
     serde_json::value::to_raw_value(value).expect("JSON")
 }
 
-/// The room takes in, and shows, what follows.
+/// The room accepts and shows a further event.
 async fn goes_on(world: &World, why: &str) {
     let newest = world.timeline().await.last().expect("an event").clone();
     let known = world.graph(|graph| graph.events.contains_key(&newest));
@@ -28,7 +28,7 @@ async fn goes_on(world: &World, why: &str) {
     let outcome = world.receives(&[&said]).await;
     assert!(outcome.get(&said).is_some_and(Result::is_ok), "{why}: {outcome:?}");
     if !world.timeline().await.contains(&said) {
-        // It had to wait its turn in the inbox, behind what lacks something or takes a resolution.
+        // The event waits in the inbox, behind those with missing events or with state resolution.
         world.works_off_until_shown(&said).await;
     }
     assert!(world.timeline().await.contains(&said), "{why}");
@@ -47,7 +47,7 @@ async fn goes_on(world: &World, why: &str) {
     assert!(shown.await > 1);
 }
 
-/// What nobody expects where they put it.
+/// Values of unexpected types.
 fn oddities() -> Vec<Value> {
     vec![
         Value::Null,
@@ -120,7 +120,7 @@ async fn malformed_fields_break_nothing() {
     }
 }
 
-/// A message with one field spoiled, signed as far as that goes; once as a message, once in three as a state event.
+/// A message with one modified field, signed as far as possible; one in three is a state event.
 fn spoil(graph: &mut Graph, prev: &ruma::EventId, field: &str, oddity: Value) -> Value {
     let wish = Wish { sender: CREATOR, kind: "m.room.message", state_key: None, content: json!({"body": "odd"}) };
     let mut object = graph.object(&wish, &[prev.to_owned()]);
@@ -241,7 +241,7 @@ async fn flipped_bits_are_noticed() {
         assert!(outcome.values().all(Result::is_err), "{field}: {outcome:?}");
         assert_eq!(world.timeline().await.len(), before, "{field}");
     }
-    // The content is covered by a hash only: what is not what was hashed is kept without it.
+    // The content is only covered by the content hash: after a mismatch the event is stored redacted.
     let said = world.says(CREATOR, "secret", &[world.joined.clone()]);
     let mut event: Value =
         serde_json::from_str(world.graph(|graph| graph.made(&said).json.clone()).get()).expect("JSON");

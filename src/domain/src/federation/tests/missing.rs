@@ -1,4 +1,4 @@
-//! Events that come after what is not here.
+//! Events after missing events.
 
 use hearth_store::tables::{history_gaps, inbox};
 use ruma::OwnedEventId;
@@ -50,7 +50,7 @@ async fn after_a_long_absence_the_state_is_asked_for_and_a_gap_stays() {
     assert_eq!(timeline.len(), 1 + 201, "as many as ten rounds bring, and the last");
     assert!(world.others.has_asked("state_ids"));
     assert_eq!(gaps(&world).await, before + 1);
-    // What we had stands beside it, until somebody joins them.
+    // The known events are a separate branch until an event joins both.
     let both = world.says(CREATOR, "both", &[chain[300].clone(), world.joined.clone()]);
     world.receives(&[&both]).await;
     assert_eq!(world.current_state().await, world.graph(|graph| graph.state_after(&both)));
@@ -80,7 +80,8 @@ async fn an_event_that_fills_a_gap_late_is_shown_and_changes_nothing() {
 async fn missing_auth_events_are_fetched() {
     let world = World::of_version("10").await;
     let joins = world.sets(BOB, "m.room.member", BOB, json!({"membership": "join"}), &[world.joined.clone()]);
-    // It names the join among its auth events, but stands beside it: allowed by these, not by the state before it.
+    // Its auth events include the join, but its prev events do not: allowed by the auth events, not by the state
+    // before it.
     let object = world.graph(|graph| {
         let wish = Wish { sender: BOB, kind: "m.room.message", state_key: None, content: json!({}) };
         let mut object = graph.object(&wish, &[joins.clone()]);
@@ -92,7 +93,7 @@ async fn missing_auth_events_are_fetched() {
     assert!(outcome[&said].is_err(), "{outcome:?}");
     assert!(world.others.has_asked("event_auth"));
     assert!(world.event(&joins).await.is_some_and(|event| event.is_outlier()));
-    // The outlier gets its place when it comes.
+    // The outlier gets its place when it is received as a PDU.
     world.receives(&[&joins]).await;
     assert_eq!(world.timeline().await, [world.joined.clone(), joins]);
 }
@@ -106,7 +107,7 @@ async fn what_cannot_be_had_now_waits_in_the_inbox_and_survives() {
     assert!(outcome[&chain[4]].is_ok(), "taken: {outcome:?}");
     assert_eq!(world.timeline().await.len(), 1);
     assert_eq!(world.read(|_, tx| inbox::count(tx.tx()).expect("a count")).await, 1);
-    // Handed over again: not put in twice.
+    // A second delivery adds nothing.
     world.receives(&[&chain[4]]).await;
     assert_eq!(world.read(|_, tx| inbox::count(tx.tx()).expect("a count")).await, 1);
     world.others.silent.lock().clear();
@@ -121,7 +122,7 @@ async fn keys_that_cannot_be_had_keep_nothing_else_waiting() {
     let joins = world.sets(mallory, "m.room.member", mallory, json!({"membership": "join"}), &[world.joined.clone()]);
     let said = world.says(CREATOR, "hello", &[world.joined.clone()]);
     world.others.silent.lock().push("/key/");
-    // Of far.example no key is known here either; both wait.
+    // The keys of far.example are unknown here as well, so both events wait.
     world.receives(&[&joins]).await;
     world.others.silent.lock().clear();
     world.receives(&[&said]).await;

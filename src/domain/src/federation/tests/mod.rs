@@ -1,4 +1,4 @@
-//! Events of made-up servers, taken in by a real one over a real database.
+//! Events of simulated servers, received by a real server over a real database.
 #![expect(clippy::cloned_ref_to_slice_refs, reason = "a list of one event reads as such")]
 
 mod graph;

@@ -1,4 +1,4 @@
-//! Events that look odd and that all other servers take: who drops one of them parts from the rest of the room.
+//! Unusual events that all other servers accept: a server that drops one of them splits the room.
 
 use ruma::canonical_json::CanonicalJsonObject;
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ fn nested(levels: usize) -> Value {
     (0..levels).fold(json!(1), |inner, _| json!({ "n": inner }))
 }
 
-/// Lets the creator send an event that is changed before it is signed, and says whether it is shown.
+/// Sends an event of the creator that is modified before it is signed; returns whether it is shown.
 async fn is_taken(world: &World, wish: &Wish<'_>, change: impl FnOnce(&mut CanonicalJsonObject)) -> bool {
     let newest = world.timeline().await.last().expect("an event").clone();
     let id = world.graph(|graph| {

@@ -1,5 +1,5 @@
-//! Whatever the order in which events arrive, the state at each of them is the same, and what an all-knowing observer finds.
-//! The seed of a failure is in its message.
+//! The state at each event is independent of the order of arrival, and equal to that of the reference model. The
+//! message of a failure contains its seed.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -14,10 +14,10 @@ use crate::rooms::state::snapshot;
 const CREATOR: &str = "@creator:far.example";
 const PEOPLE: [&str; 4] = ["@ann:one.example", "@ben:two.example", "@cat:one.example", "@dan:far.example"];
 const EVENTS: usize = 36;
-/// Leaves that the last event can still come after.
+/// Maximum of leaf events that the last event follows.
 const LEAVES_MAX: usize = 12;
 
-/// Chance that can be repeated.
+/// A seeded random generator.
 struct Dice(u64);
 
 impl Dice {
@@ -31,8 +31,8 @@ impl Dice {
     }
 }
 
-/// A room in which people join, leave, ban and overpower one another on several branches at once. The last event comes after
-/// all others.
+/// A room with joins, leaves, bans and power level changes on several concurrent branches. The last event follows all
+/// others.
 fn quarrel(graph: &mut Graph, dice: &mut Dice, joined: &OwnedEventId) -> OwnedEventId {
     let mut heads = vec![joined.clone()];
     let mut made = vec![joined.clone()];
@@ -94,7 +94,7 @@ fn levels(graph: &Graph, prev: &[OwnedEventId], user: &str, level: i64) -> Value
     content
 }
 
-/// An order in which no event comes before those it comes after.
+/// A random topological order.
 fn shuffled(graph: &Graph, known: &[OwnedEventId], dice: &mut Dice) -> Vec<OwnedEventId> {
     let mut known: HashSet<_> = known.iter().cloned().collect();
     let mut rest: Vec<_> = graph.order.iter().filter(|id| !known.contains(*id)).cloned().collect();
@@ -121,7 +121,7 @@ async fn check(world: &World, last: &OwnedEventId, what: &str) {
         }
         assert_eq!(found.flags & events::REJECTED == 0, allowed, "{what}: {id} {}", found.pdu.kind);
         let at = found.snapshot;
-        // The state at a rejected event is only known where it costs nothing.
+        // The state at a rejected event is only stored where it is free.
         if !allowed && at.0 == 0 {
             continue;
         }
@@ -157,7 +157,7 @@ async fn in_any_order(version: &str, seed: u64) {
         let mut dice = Dice(seed + 1 + nth as u64);
         let mut order = shuffled(&graph, &known, &mut dice);
         if nth == 2 {
-            // With no regard to anything: what is missing has to be asked for.
+            // Any order: missing events have to be fetched.
             for at in (1..order.len()).rev() {
                 order.swap(at, dice.below(at + 1));
             }

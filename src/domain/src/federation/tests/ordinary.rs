@@ -1,4 +1,4 @@
-//! What happens every day, and what is not let in.
+//! Normal events, and rejected ones.
 
 use serde_json::json;
 
@@ -19,7 +19,7 @@ async fn messages_come_in_without_anything_being_asked() {
         assert!(outcome.len() == 2 && outcome.values().all(Result::is_ok), "{version}: {outcome:?}");
         assert_eq!(world.timeline().await, [world.joined.clone(), one.clone(), two], "{version}");
         assert!(!world.others.has_asked("/federation/"), "{:?}", world.others.asked.lock());
-        // Once more: known, and nothing twice.
+        // A second delivery: known, and nothing is stored twice.
         assert!(world.receives(&[&one]).await.values().all(Result::is_ok));
         assert_eq!(world.timeline().await.len(), 3);
     }
@@ -47,14 +47,14 @@ async fn what_the_current_state_forbids_is_soft_failed() {
         let world = World::of_version(version).await;
         let joins = world.sets(BOB, "m.room.member", BOB, json!({"membership": "join"}), &[world.joined.clone()]);
         let ban = world.sets(CREATOR, "m.room.member", BOB, json!({"membership": "ban"}), &[joins.clone()]);
-        // Said beside the ban, as if it had not happened.
+        // Sent on a branch without the ban.
         let late = world.says(BOB, "I am still here", &[joins.clone()]);
         let outcome = world.receives(&[&joins, &ban, &late]).await;
         assert!(outcome.values().all(Result::is_ok), "of a soft failure others learn nothing: {outcome:?}");
         let event = world.event(&late).await.expect("kept");
         assert_eq!((event.flags, event.ord), (events::SOFT_FAILED, None));
         assert_eq!(world.timeline().await, [world.joined.clone(), joins, ban.clone()]);
-        // Whoever builds on it does not bring it back.
+        // A later event on that branch does not make it visible.
         let next = world.says(CREATOR, "go on", &[ban, late.clone()]);
         world.receives(&[&next]).await;
         assert!(!world.timeline().await.contains(&late));
@@ -75,7 +75,7 @@ async fn what_was_never_allowed_is_rejected_and_does_not_count() {
     assert!(world.receives(&[&after]).await[&after].is_ok());
     assert_eq!(world.current_state().await, world.graph(|graph| graph.state_after(&after)));
     assert_eq!(world.timeline().await, [world.joined.clone(), joins, after]);
-    // What a rejected event authorises is rejected, too.
+    // An event with a rejected auth event is rejected.
     let object = world.graph(|graph| {
         let wish = Wish { sender: BOB, kind: "m.room.topic", state_key: Some(""), content: json!({"topic": "mine"}) };
         let mut object = graph.object(&wish, &[graph.newest()]);

@@ -1,5 +1,5 @@
-//! What is heard first after an outage, when what was missed is more than is fetched, or cannot be fetched: nothing is lost of
-//! it, whoever speaks.
+//! The first events after an outage, when too many were missed or they cannot be fetched: none of the received ones is
+//! lost, whoever sends them.
 
 use hearth_store::tables::{history_gaps, inbox};
 use ruma::OwnedEventId;
@@ -10,10 +10,10 @@ use super::world::World;
 const CREATOR: &str = "@creator:far.example";
 const BOB: &str = "@bob:far.example";
 const EVE: &str = "@eve:stranger.example";
-/// The versions that rooms have today.
+/// The room versions in common use.
 const VERSIONS: [&str; 2] = ["11", "12"];
 
-/// A world in which nothing between what is here and what is received can be fetched, but for states.
+/// A world where missing events cannot be fetched, but states can.
 async fn cut_off(version: &str) -> World {
     let world = World::of_version(version).await;
     world.others.silent.lock().push("get_missing_events");
@@ -109,7 +109,7 @@ async fn someone_who_was_thrown_out_meanwhile_is_out() {
         world.receives(&[&after]).await;
         world.works_off().await;
         assert_eq!(world.current_state().await, world.graph(|graph| graph.state_after(&after)));
-        // An event on the old branch is valid there, and the current state forbids it.
+        // An event on the old branch is allowed there and forbidden by the current state.
         let late = world.says(BOB, "late", &[joined]);
         world.receives(&[&late]).await;
         assert!(!world.timeline().await.contains(&late), "version {version}");
@@ -145,7 +145,7 @@ async fn a_rejected_event_opens_the_gap_as_well() {
     let world = cut_off("12").await;
     let before = gaps(&world).await;
     let between = world.says(CREATOR, "between", &[world.joined.clone()]);
-    // Bob has no power to set a topic.
+    // Bob lacks the power to set a topic.
     let joined = joins(&world, BOB, &between);
     let topic = world.sets(BOB, "m.room.topic", "", json!({"topic": "no"}), &[joined]);
     let outcome = world.receives(&[&topic]).await;
@@ -153,7 +153,7 @@ async fn a_rejected_event_opens_the_gap_as_well() {
     assert!(!world.timeline().await.contains(&topic), "{outcome:?}");
     assert!(world.event(&topic).await.is_some_and(|event| event.pdu.rejected));
     assert_eq!(gaps(&world).await, before + 1);
-    // The same again, and what comes after it, opens no other.
+    // A second delivery, and later events, open no further gap.
     world.receives(&[&topic]).await;
     assert_eq!(gaps(&world).await, before + 1);
 }
@@ -184,10 +184,10 @@ async fn nothing_is_fetched_for_a_server_that_is_not_in_the_room() {
     let outcome = world.receives(&said.iter().collect::<Vec<_>>()).await;
     let new = world.others.asked.lock()[asked..].to_vec();
     assert!(new.iter().all(|asked| asked.contains("/key/v2/")), "{new:?}");
-    // Some wait for the join of their server, should it be on its way; the others are refused.
+    // Some wait for their server's join, in case it arrives; the others are refused.
     assert_eq!((outcome.values().filter(|one| one.is_ok()).count(), waiting(&world).await), (10, 10), "{outcome:?}");
     assert_eq!(world.timeline().await, [world.joined.clone()]);
-    // It is: what waits comes in at once.
+    // The join arrives, so the waiting events are accepted at once.
     world.receives(&[&joined]).await;
     world.works_off().await;
     assert_eq!(world.timeline().await.len(), 1 + 1 + 10);

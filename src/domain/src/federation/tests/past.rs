@@ -1,4 +1,4 @@
-//! History from before this server was there, or from while it was away: where it is put, and what the state was then.
+//! History from before this server's join, or from an outage: its places, and the state before each event.
 
 use ruma::OwnedEventId;
 use ruma::api::Direction;
@@ -13,7 +13,7 @@ use crate::rooms::state::snapshot;
 const CREATOR: &str = "@creator:far.example";
 const BOB: &str = "@bob:far.example";
 
-/// Lets Alice page back as far as it goes; gives the ids in the order in which she saw them, and how many pages there were.
+/// Alice paginates back to the start; returns the event ids in the order of the pages, and the number of pages.
 async fn pages_back(world: &World) -> (Vec<OwnedEventId>, usize) {
     let (alice, mut from, mut seen, mut pages) = (world.alice().await, None, Vec::new(), 0);
     let room_id = world.graph(|graph| graph.room_id.clone());
@@ -32,7 +32,7 @@ async fn pages_back(world: &World) -> (Vec<OwnedEventId>, usize) {
     }
 }
 
-/// Checks the state before every event in the timeline against what it was.
+/// Compares the state before every timeline event with the model.
 async fn states_are_right(world: &World) {
     for id in world.timeline().await {
         let event = world.event(&id).await.expect("an event");
@@ -184,7 +184,7 @@ async fn a_hole_whose_state_could_not_be_fetched_is_filled_soon_after() {
         world.others.silent.lock().push("get_missing_events");
         world.receives(&[&chain[150]]).await;
         world.works_off().await;
-        // The piece comes, and the question for the state before it gets lost.
+        // The batch arrives, and the request for the state before it fails.
         world.others.silent.lock().push("/state");
         let (seen, _) = pages_back(&world).await;
         assert!(seen.contains(&chain[150]) && !seen.contains(&chain[149]));

@@ -12,7 +12,7 @@ use crate::rooms::Message;
 
 const CREATOR: &str = "@creator:far.example";
 
-/// A room whose policy server is the creator's.
+/// A room whose policy server is that of the creator.
 async fn policy_rooms(key: &[u8]) -> (World, OwnedEventId) {
     let world = World::of_version("11").await;
     let key = Base64::<Standard, _>::new(key.to_vec()).encode();
@@ -34,7 +34,7 @@ async fn alice_says(world: &World, text: &str) -> Result<OwnedEventId> {
     world.federation.parts.rooms.send(&world.alice().await, message).await
 }
 
-/// Whether the made-up policy server's signature is on a stored event.
+/// Whether a stored event has the simulated policy server's signature.
 async fn is_signed(world: &World, id: &OwnedEventId) -> bool {
     let id = id.clone();
     let row = world.read(move |_, tx| events::by_id(tx.tx(), id.as_str()).expect("read")).await.expect("stored");

@@ -1,4 +1,4 @@
-//! Redactions that may not be: clients would hide what they name, so they never see them, on whatever way they come.
+//! Redactions without permission: clients would apply them, so they are never sent to clients in any way.
 
 use ruma::OwnedEventId;
 use serde_json::json;
@@ -33,7 +33,7 @@ async fn one_without_the_power_is_not_shown() {
         world.receives(&[&wrong]).await;
         world.receives(&[&elsewhere]).await;
         assert!(world.event(&said).await.is_some_and(|event| !event.is_redacted()));
-        // The room has gone on from them all the same.
+        // The room's graph continues from them all the same.
         world.receives(&[&right]).await;
         let timeline = world.timeline().await;
         assert!(!timeline.contains(&wrong) && !timeline.contains(&elsewhere), "version {version}");

@@ -1,4 +1,4 @@
-//! Rooms with many parallel ends: the state after each of them counts, however many there are.
+//! Rooms with many forward extremities: the state after each of them counts.
 
 use std::collections::BTreeSet;
 
@@ -17,7 +17,7 @@ async fn a_hundred_parallel_ends_count_whole() {
         for number in 0..100 {
             let content = json!({ "number": number });
             ends.push(match number % 10 {
-                // Some differ about the same part of the state.
+                // Some conflict on the same state key.
                 9 => world.sets(CREATOR, "m.room.topic", "", content, &[start.clone()]),
                 _ => world.sets(CREATOR, "org.example.note", &number.to_string(), content, &[start.clone()]),
             });
@@ -29,7 +29,7 @@ async fn a_hundred_parallel_ends_count_whole() {
         let expected = world.graph(|graph| graph.state_after_all(&ends));
         assert_eq!(world.current_state().await, expected, "version {version}");
         assert_eq!(expected.keys().filter(|(kind, _)| kind == "org.example.note").count(), 90);
-        // An event that joins as many of them as one may, and one after that.
+        // An event with the maximum number of prev events, and one after it.
         let joint = world.says(CREATOR, "joint", &ends[..20]);
         let on = world.says(CREATOR, "on", &[joint.clone()]);
         world.receives(&[&joint, &on]).await;

@@ -1,4 +1,4 @@
-//! One server under test, and a network on which all others are made up: it serves their keys and what a [`Graph`] holds.
+//! A server under test, and a network of simulated servers, which serve their keys and the events of a [`Graph`].
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
@@ -30,13 +30,13 @@ use crate::{Core, Domain, Requester};
 
 pub(super) const ALICE: &str = "@alice:home.example";
 
-/// The others.
+/// The simulated servers.
 #[derive(Default)]
 pub(super) struct Others {
     pub(super) graph: Mutex<Option<Graph>>,
-    /// Requests that are not answered: parts of their targets.
+    /// Requests without a response, by a part of their target.
     pub(super) silent: Mutex<Vec<&'static str>>,
-    /// What was asked for.
+    /// All requests.
     pub(super) asked: Mutex<Vec<String>>,
 }
 
@@ -69,7 +69,7 @@ impl Network for Others {
 }
 
 impl Others {
-    /// What a policy server says that does not like spam.
+    /// The response of a policy server that refuses spam.
     fn auth_checked(&self, call: &Call, rules: &RoomVersionRules) -> Option<Value> {
         let mut event: CanonicalJsonObject = serde_json::from_slice(&call.body).expect("an event");
         if serde_json::to_string(&event["content"]).expect("JSON").contains("spam") {
@@ -152,7 +152,7 @@ impl Others {
     }
 }
 
-/// What the made-up policy server signs with.
+/// The simulated policy server's key.
 pub(super) fn policy_key() -> SigningKey {
     SigningKey::from_seed(&[9; 32], "policy_server".to_owned()).expect("a key")
 }
@@ -180,21 +180,21 @@ fn unescape(text: &str) -> String {
     String::from_utf8(bytes).expect("text")
 }
 
-/// The server under test, whose Alice is in the graph's room.
+/// The server under test; its user Alice is in the graph's room.
 pub(super) struct World {
     pub(super) core: Arc<Core>,
     pub(super) federation: Arc<Federation>,
     pub(super) actions: Arc<crate::actions::Actions>,
     pub(super) others: Arc<Others>,
     pub(super) room: RoomSn,
-    /// Alice's join: what comes first here.
+    /// Alice's join, the first event stored here.
     pub(super) joined: OwnedEventId,
     txn: Mutex<u64>,
     _folder: tempfile::TempDir,
 }
 
 impl World {
-    /// A server in a fresh room of a version.
+    /// A server in a new room of a version.
     pub(super) async fn of_version(version: &str) -> Self {
         let home = Home::open();
         let mut graph = Graph::new(version, &home.core);
@@ -209,7 +209,7 @@ impl World {
         Self::in_room(home, graph, &join).await
     }
 
-    /// A server that comes into the room of `graph` by the event `join`.
+    /// A server that joins the room of `graph` by the event `join`.
     pub(super) async fn in_room(home: Home, graph: Graph, join: &EventId) -> Self {
         let Home { core, folder } = home;
         let others = Arc::<Others>::default();
@@ -249,7 +249,7 @@ impl World {
         Self { core, federation, actions, others, room, joined: join.to_owned(), txn: Mutex::new(0), _folder: folder }
     }
 
-    /// Lets somebody make an event, which nobody is told of yet.
+    /// Creates an event in the model without sending it.
     pub(super) fn make(&self, wish: &Wish<'_>, prev: &[OwnedEventId]) -> OwnedEventId {
         self.graph(|graph| graph.make(wish, prev))
     }
@@ -273,7 +273,7 @@ impl World {
         with(self.others.graph.lock().as_mut().expect("a graph"))
     }
 
-    /// Hands events of the graph over, as the server of the first one's sender does.
+    /// Sends events of the graph, as the server of the first one's sender.
     pub(super) async fn receives(&self, ids: &[&OwnedEventId]) -> BTreeMap<OwnedEventId, Result<(), String>> {
         let (origin, events) = self.graph(|graph| {
             let origin = graph.made(ids[0]).pdu.sender.server_name().to_owned();
@@ -296,7 +296,7 @@ impl World {
         (*outcome).clone()
     }
 
-    /// Lets the inbox be worked off until it is empty.
+    /// Runs the inbox until it is empty.
     pub(super) async fn works_off(&self) {
         let empty = async {
             while self.read(|_, tx| inbox::count(tx.tx()).expect("a count")).await > 0 {
@@ -308,12 +308,12 @@ impl World {
             .await;
     }
 
-    /// Lets the inbox be worked on for a while.
+    /// Runs the inbox for a while.
     pub(super) async fn works_off_some(&self) {
         self.federation.run_inbox(tokio::time::sleep(Duration::from_millis(500))).await;
     }
 
-    /// Has the inbox worked off until the timeline shows an event, or for half a minute.
+    /// Runs the inbox until the timeline shows an event, at most for half a minute.
     pub(super) async fn works_off_until_shown(&self, id: &EventId) {
         let shown = async {
             for _ in 0..600 {
@@ -339,7 +339,7 @@ impl World {
         self.read(move |core, tx| core.events.find(tx.tx(), &id).expect("found")).await
     }
 
-    /// The current state, both as the head's snapshot has it and as `current_state` does, which must be the same.
+    /// The current state, from the snapshot and from `current_state`; asserts that both are equal.
     pub(super) async fn current_state(&self) -> State {
         let room = self.room;
         self.read(move |core, tx| {
@@ -352,7 +352,7 @@ impl World {
         .await
     }
 
-    /// Alice, as she is after a log-in.
+    /// Alice as a logged-in requester.
     pub(super) async fn alice(&self) -> Requester {
         let user = self.read(|_, tx| users::find(tx.tx(), ALICE).expect("found").expect("a user")).await;
         testing::requester(user, ALICE, DeviceSn(user.0), "DEVICE")

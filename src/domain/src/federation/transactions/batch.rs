@@ -1,4 +1,4 @@
-//! The events of one room in one transaction: checked together, and all that goes quickly brought in by one write.
+//! The events of one room in a transaction: checked together, and all cheap ones committed in one write.
 
 use std::sync::Arc;
 
@@ -14,29 +14,29 @@ use crate::federation::Federation;
 use crate::federation::pdu::{self, IncomingPdu, PduOutcome, PersistConflict, PersistOutcome, RoomInfo};
 use crate::rooms::{acl, servers};
 
-/// An event on its way in that takes longer.
+/// An incoming event that needs fetches or state resolution.
 #[derive(Debug)]
 pub(super) struct DeferredEvent {
     pub(super) event_id: OwnedEventId,
-    /// As it came.
+    /// Its JSON as received.
     pub(super) json: Box<RawValue>,
-    /// Checked; none if its signatures could not be checked now.
+    /// The checked event; `None` if its signatures could not be checked now.
     pub(super) verified: Option<IncomingPdu>,
 }
 
-/// What became of the events of a batch.
+/// The result of a batch.
 #[derive(Debug, Default)]
 pub(super) struct Batch {
-    /// Those that are done with, and why if they were not let in.
+    /// Completed events, with the reason for rejected ones.
     pub(super) done: Vec<(OwnedEventId, Result<(), String>)>,
-    /// Those that take longer, in order.
+    /// Deferred events, in order.
     pub(super) open: Vec<DeferredEvent>,
-    /// Those for which something would have to be fetched, of a server that is not known to be in the room: nothing is fetched
-    /// for it. If its join is still on its way, they are taken in after that.
+    /// Events with missing data from a server that is not known to be in the room: nothing is fetched for it. If its
+    /// join is still on its way, they are handled after that.
     pub(super) strangers: Vec<DeferredEvent>,
 }
 
-/// What other servers are told of a verdict. Of soft failures they learn nothing.
+/// The result for the response to a transaction. Soft failures are not reported.
 pub(super) fn told(verdict: PduOutcome) -> Result<(), String> {
     match verdict {
         PduOutcome::Accepted | PduOutcome::Known | PduOutcome::SoftFailed(_) => Ok(()),
@@ -44,19 +44,19 @@ pub(super) fn told(verdict: PduOutcome) -> Result<(), String> {
     }
 }
 
-/// Whether an error may pass, so that trying again makes sense.
+/// Whether an error is temporary, so that a retry makes sense.
 pub(super) fn may_pass(error: &hearth_base::Error) -> bool {
     matches!(error.reason(), None | Some(Reason::ConnectionFailed | Reason::LimitExceeded { .. } | Reason::OutOfSpace))
 }
 
-/// Whether a server may hand over an event: its own ones, and memberships, which the server that helps somebody in or out
-/// passes on.
+/// Whether a server may send an event: its own events, and memberships, which the resident server of a join or leave
+/// forwards.
 pub(super) fn may_bring(origin: &ServerName, candidate: &IncomingPdu) -> bool {
     candidate.pdu.sender.server_name() == origin || candidate.pdu.kind == TimelineEventType::RoomMember
 }
 
 impl Federation {
-    /// Checks the signatures of a batch and brings in what goes quickly. Nothing here waits but for keys.
+    /// Checks the signatures of a batch and adds the cheap events. It waits for keys only.
     pub(super) async fn take_batch(
         self: &Arc<Self>,
         place: &RoomInfo,
@@ -108,7 +108,7 @@ impl Federation {
     }
 }
 
-/// Why events of a room are not taken from a server at all.
+/// The reason for refusing all of a server's events in a room.
 fn refused(
     core: &Core,
     tx: &mut hearth_store::WriteTx<'_>,

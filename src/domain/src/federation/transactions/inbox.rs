@@ -1,4 +1,4 @@
-//! The durable inbox, and who works it off: one worker for each room in which something waits, and none otherwise.
+//! The durable inbox and its workers: one for each room with waiting events.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -22,39 +22,40 @@ use super::batch::{DeferredEvent, may_pass};
 use crate::federation::Federation;
 use crate::federation::pdu::{self, RoomInfo};
 
-/// Events read at once.
+/// Maximum of events read at once.
 const PAGE: u64 = 50;
-/// How long one event may take.
+/// Time limit for one event.
 const EVENT_WAIT: Duration = Duration::from_secs(5 * 60);
-/// How long an event waits after it was tried in vain.
+/// Back-off of an event after a failed attempt.
 const RETRY: Backoff = Backoff::new(20_000, 60 * 60 * 1_000);
-/// How long a worker rests after a fault of our own.
+/// Pause of a worker after a local fault.
 const FAULT_WAIT: Duration = Duration::from_secs(30);
 
-/// The rooms in which something waits, each with what tells its worker that more has come.
+/// Rooms with waiting events, each with the notification of its worker.
 #[derive(Debug, Default)]
 pub(super) struct Workers {
     rooms: Mutex<HashMap<RoomSn, Arc<Notify>>>,
-    /// Those that have no worker yet.
+    /// Rooms without a worker so far.
     unserved: Mutex<Vec<RoomSn>>,
-    /// Tells that there are some.
+    /// Notifies the supervisor of such a room.
     news: Notify,
 }
 
 impl Workers {
-    /// Whether events of a room wait already.
+    /// Whether events of a room are waiting.
     pub(super) fn are_busy_in(&self, room: RoomSn) -> bool {
         self.rooms.lock().contains_key(&room)
     }
 
-    /// Forgets the workers of an earlier run, which ended with it: a room that still counted as served would wait for good.
+    /// Clears the workers of an earlier run, which ended with it: a room that still counted as served would wait
+    /// forever.
     fn forget(&self) {
         let mut rooms = self.rooms.lock();
         rooms.clear();
         self.unserved.lock().clear();
     }
 
-    /// Tells the worker of a room that there is more, or has one started.
+    /// Notifies the worker of a room, or requests one.
     fn call(&self, room: RoomSn) {
         let mut rooms = self.rooms.lock();
         if let Some(bell) = rooms.get(&room) {
@@ -67,17 +68,17 @@ impl Workers {
     }
 }
 
-/// What a worker finds.
+/// The next step of a worker.
 enum InboxWork {
     Nothing,
-    /// Nothing before this time.
+    /// No event is due before this time, in milliseconds.
     Later(Millis),
     Due(Vec<InboxRow>),
 }
 
 impl Federation {
-    /// Puts events into the inbox, and sees that somebody works on them. What is too much for one room is dropped: when
-    /// something comes after it, it is asked for.
+    /// Inserts events into the inbox, and notifies the room's worker. Events above the room's limit are dropped: they
+    /// are fetched when a later event refers to them.
     pub(super) async fn put_aside(
         self: &Arc<Self>,
         place: &RoomInfo,
@@ -100,8 +101,8 @@ impl Federation {
         Ok(())
     }
 
-    /// Puts events of a server that is not known to be in the room into the inbox, as many as a server may wait with for its
-    /// join to come; the others are refused.
+    /// Inserts events of a server that is not known to be in the room, up to the limit for a server that waits for its
+    /// join; the others are refused.
     pub(super) async fn defer_strangers(
         self: &Arc<Self>,
         place: &RoomInfo,
@@ -134,11 +135,11 @@ impl Federation {
         self.put_aside(place, origin, kept).await
     }
 
-    /// Works off the inbox until `stopping`: first what lay in it when the server stopped the last time, then what comes. Sleeps
-    /// while there is nothing.
+    /// Processes the inbox until `stopping`: first the events of the previous run, then new ones. Sleeps while it is
+    /// empty.
     pub async fn run_inbox(self: &Arc<Self>, stopping: impl Future<Output = ()>) {
         let mut stopping = std::pin::pin!(stopping);
-        // Before the inbox is read: what is put into it from here on calls a worker of this run.
+        // Before the inbox is read: later inserts notify a worker of this run.
         self.inbound.workers.forget();
         if let Err(error) = self.resume().await {
             tracing::error!(%error, "Failed to read the inbox; its events wait for the next start.");
@@ -163,7 +164,7 @@ impl Federation {
         Ok(())
     }
 
-    /// A worker's life, which takes no other with it should it end badly.
+    /// Runs a worker and contains its panics.
     async fn work_safely(self: &Arc<Self>, room: RoomSn) {
         if AssertUnwindSafe(self.work_off(room)).catch_unwind().await.is_err() {
             tracing::error!(room.sn = room.0, "An inbox worker panicked; the room's events wait for the next PDU.");
@@ -171,7 +172,7 @@ impl Federation {
         }
     }
 
-    /// A worker's life: until nothing waits in its room.
+    /// Runs a worker until no event waits in its room.
     async fn work_off(self: &Arc<Self>, room: RoomSn) {
         let Some(bell) = self.inbound.workers.rooms.lock().get(&room).cloned() else { return };
         loop {
@@ -221,10 +222,10 @@ impl Federation {
         self.core.store.read("inbox_read", read).await
     }
 
-    /// Ends a worker, unless something has come in the meantime: whoever puts something in calls the worker after that.
+    /// Ends a worker, unless an event was inserted meanwhile: an insert notifies the worker after its commit.
     fn retire(&self, room: RoomSn, bell: &Notify) -> bool {
         let mut rooms = self.inbound.workers.rooms.lock();
-        // A bell that has been rung and not heard yet is heard at once.
+        // A pending notification completes immediately.
         let was_called = bell.notified().now_or_never().is_some();
         if !was_called {
             rooms.remove(&room);
@@ -236,7 +237,7 @@ impl Federation {
         let place = self.place(room).await?;
         for row in rows {
             let working = tokio::time::timeout(EVENT_WAIT, self.work_one(&place, &row));
-            // One event that makes the worker panic must not keep those behind it waiting: it is put off like any other.
+            // An event that makes the worker panic must not block those behind it: it is retried later like any other.
             let may_go_better = match AssertUnwindSafe(working).catch_unwind().await {
                 Ok(Ok(Ok(()))) => false,
                 Ok(Ok(Err(error))) => {
@@ -281,7 +282,7 @@ impl Federation {
         Ok(())
     }
 
-    /// Takes an event out of the inbox, or puts it off.
+    /// Removes an event from the inbox, or schedules its retry.
     async fn settle(&self, row: &InboxRow, may_go_better: bool) -> Result<()> {
         let (position, tries, now_ms) = (row.position, row.tries + 1, self.core.now_ms());
         let chance = self.core.seams.random.chance();

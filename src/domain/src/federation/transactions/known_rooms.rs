@@ -1,4 +1,4 @@
-//! Which room an event is of, and by which rules it is read: facts that never change, remembered.
+//! Cache of each room's immutable properties, which are needed to parse its events.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -12,7 +12,7 @@ use crate::federation::Federation;
 use crate::federation::pdu::RoomInfo;
 use crate::rooms::event::version;
 
-/// Rooms that are remembered.
+/// Maximum of cached rooms.
 const ROOMS_MAX: usize = 4_000;
 
 /// Rooms that this server is or was in.
@@ -31,7 +31,7 @@ impl fmt::Debug for KnownRooms {
 }
 
 impl Federation {
-    /// Those of some rooms that this server is or was in.
+    /// The rooms of `ids` that this server is or was in.
     pub(super) async fn places(&self, ids: BTreeSet<OwnedRoomId>) -> Result<Vec<RoomInfo>> {
         let (mut found, mut unknown) = (Vec::with_capacity(ids.len()), Vec::new());
         for id in ids {
@@ -58,7 +58,7 @@ impl Federation {
 fn place(tx: &mut dyn hearth_store::Tx, room_id: OwnedRoomId) -> Result<Option<RoomInfo>> {
     let id: &RoomId = &room_id;
     let room = rooms::by_id(tx, id.as_str())?;
-    // Of a room that we were never in, the version is hearsay, and there is nothing that its events could come after.
+    // The version of a room that this server was never in is unverified, and no stored event precedes its events.
     let Some(room) = room.filter(|room| room.snapshot.0 != 0) else { return Ok(None) };
     Ok(Some(RoomInfo { room: room.sn, room_id, rules: version::stored_rules(&room.version)? }))
 }

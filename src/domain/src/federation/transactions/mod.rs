@@ -1,5 +1,6 @@
-//! What other servers send (server-server API, "Transactions"): taken in at once as far as that goes, put into the durable inbox
-//! where something has to be fetched first, and worked off there room by room. How an event is judged is the matter of `pdu`.
+//! Incoming transactions (server-server API, "Transactions"): events are handled at once where possible, and inserted
+//! into the durable inbox when something must be fetched first; workers process the inbox room by room. `pdu`
+//! implements the checks.
 
 mod batch;
 mod inbox;
@@ -15,13 +16,13 @@ use self::transaction::RecentTransactions;
 pub use self::transaction::TransactionOutcome;
 use crate::turns::KeyedLocks;
 
-/// What receiving keeps in memory.
+/// In-memory state of the receiving side.
 #[derive(Debug)]
 pub struct Inbound {
-    /// Who brings events into a room the slow way, so that nobody fetches or resolves the same twice. Quick ones need no turn:
-    /// the writer puts them in order.
+    /// One lock for each room where events are fetched or resolved, so that no two tasks do the same work. Cheap
+    /// events do not take it: the write lock orders them.
     pub(in crate::federation) turns: KeyedLocks<RoomSn>,
-    /// Answers to the newest transactions.
+    /// Cached responses to recent transactions.
     recent: RecentTransactions,
     rooms: KnownRooms,
     workers: Workers,

@@ -1,4 +1,4 @@
-//! Taking in one transaction of another server.
+//! Receipt of one transaction of another server.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -17,24 +17,25 @@ use super::batch::{DeferredEvent, may_bring, may_pass, told};
 use crate::federation::Federation;
 use crate::federation::pdu::{self, IncomingPdu, RoomInfo};
 
-/// What became of the events of a transaction, by their ids: an error is what the sender is told.
+/// The result for each event of a transaction, by event id; an error is reported to the sender.
 pub type TransactionOutcome = BTreeMap<OwnedEventId, Result<(), String>>;
 
-/// Answers to the newest transactions, by origin and id; one that comes again while it is worked on gets the same answer.
+/// Responses to recent transactions, by origin and id; a repeated request waits for the first one and gets the same
+/// response.
 pub(super) type RecentTransactions = Cache<(OwnedServerName, Box<str>), Arc<OnceCell<Arc<TransactionOutcome>>>>;
 
-/// What must be known of an event to know by which rules to read it.
+/// The field that determines an event's room version.
 #[derive(Deserialize)]
 struct PduAddress {
     room_id: OwnedRoomId,
 }
 
 impl Federation {
-    /// Takes in a transaction of a server whose request has been checked. When this returns, each event is in its room, is
-    /// refused, or lies in the inbox on disk, and so does what has to last of the EDUs.
+    /// Receives a transaction of an authenticated server. On return each event is in its room, refused, or in the
+    /// inbox on disk, and durable EDUs are committed.
     ///
-    /// An event that is wrong is told in the answer and keeps no other from being taken. Refuses with `M_INVALID_PARAM`
-    /// transactions that are too large; a fault means that the transaction should come again.
+    /// An invalid event is reported in the response and does not affect others. `M_INVALID_PARAM` for transactions
+    /// above the limits; after a fault the sender must retry the transaction.
     pub async fn receive(
         self: &Arc<Self>,
         origin: &ServerName,
@@ -48,7 +49,7 @@ impl Federation {
         let key = (origin.to_owned(), Box::<str>::from(id));
         let answer = self.inbound.recent.get_or_insert_with(&key, || Ok::<_, Error>(Arc::default()))?;
         let (this, origin) = (self.clone(), origin.to_owned());
-        // Should the sender hang up, this ends half way. What was done then is found to be done when they come again.
+        // When the sender hangs up, this future is dropped half way. The retry finds the committed events.
         let answer = answer.get_or_try_init(|| async move { this.take(&origin, pdus, edus).await.map(Arc::new) });
         answer.await.cloned()
     }
@@ -69,7 +70,8 @@ impl Federation {
         self.take_endings(origin, &pdus).await;
         let mut by_room: BTreeMap<OwnedRoomId, Vec<Box<RawValue>>> = BTreeMap::new();
         for json in pdus {
-            // Without its room an event has no rules, and so no name to refuse it by.
+            // Without its room an event has no version, so its event id cannot be computed and it cannot be listed in
+            // the response.
             let Ok(PduAddress { room_id }) = serde_json::from_str(json.get()) else { continue };
             by_room.entry(room_id).or_default().push(json);
         }
@@ -84,7 +86,7 @@ impl Federation {
         Ok(outcome)
     }
 
-    /// Takes in the events of one room; those that are not through at the deadline go into the inbox.
+    /// Handles the events of one room; those not done at the deadline go into the inbox.
     async fn take_room(
         self: &Arc<Self>,
         place: &RoomInfo,
@@ -99,7 +101,7 @@ impl Federation {
             if may_bring(origin, &candidate) {
                 candidates.push((candidate, json));
             } else {
-                // Told nothing: whoever tries that knows why.
+                // The response has no reason: a server that follows the protocol does not send such an event.
                 outcome.insert(event_id, Ok(()));
             }
         }
@@ -110,8 +112,8 @@ impl Federation {
         let batch = tokio::time::timeout_at(deadline, self.take_batch(place, origin, candidates)).await;
         let batch = match batch {
             Ok(Ok(batch)) => batch,
-            // The keys of some server take long, or one of the events is more than we can take: by and by each is tried alone.
-            // What was written all the same is then found to be here.
+            // Keys take long, or an event is too expensive: each is retried alone later. Events that were committed
+            // all the same are found then.
             late_or_broken => {
                 if let Ok(Err(error)) = late_or_broken {
                     tracing::error!(%error, room.id = %place.room_id, "Failed to process a transaction's PDUs at once.");
@@ -135,7 +137,8 @@ impl Federation {
             .ok()
     }
 
-    /// Brings in what takes longer, until the deadline; gives what is left then. Where others wait already, all is left.
+    /// Handles deferred events until the deadline; returns the rest. Returns all when others are waiting already, to
+    /// keep their order.
     async fn try_longer(
         self: &Arc<Self>,
         place: &RoomInfo,

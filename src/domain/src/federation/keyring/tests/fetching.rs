@@ -1,4 +1,4 @@
-//! When servers are asked, and when they are not.
+//! When the keyring fetches keys, and when it does not.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Lists of keys that are not what they should be.
+//! Malformed and badly signed key documents.
 
 use hearth_base::limits;
 use ruma::{CanonicalJsonObject, CanonicalJsonValue};
@@ -21,7 +21,7 @@ fn a_good_one_is_taken() {
     assert_eq!(document.server, A);
     let found: Vec<_> =
         document.keys.iter().map(|key| (key.key_id.as_str(), key.valid_until_ms, key.expired_ms)).collect();
-    // A promise of a month counts for a week.
+    // A validity of a month is capped at a week.
     assert_eq!(found, [("ed25519:new", NOW_MS + 7 * DAY_MS, None), ("ed25519:old", 0, Some(5))]);
     assert_eq!(document.valid_until_ms, NOW_MS + 30 * DAY_MS);
 }

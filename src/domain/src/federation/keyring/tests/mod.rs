@@ -1,4 +1,4 @@
-//! The keyring against servers that are honest, gone, or lying (`trust.md` 24).
+//! The keyring against honest, unreachable and malicious servers (`trust.md` 24).
 
 mod fetching;
 mod lists;

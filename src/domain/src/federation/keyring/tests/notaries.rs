@@ -1,4 +1,4 @@
-//! Notaries: asking them, and being one.
+//! Notaries: as their client, and as one.
 
 use std::collections::BTreeMap;
 
@@ -133,7 +133,7 @@ async fn a_server_in_the_room_gives_keys_of_one_that_is_gone_for_that_room_alone
     let known = world.keyring.gather_via([&old], &rules, &[resident.clone(), other.clone()]).await;
     known.verify(&old, &rules).expect("the other server in the room knows the key");
     assert_eq!((world.calls(A), world.calls(resident.as_str()), world.calls(other.as_str())), (1, 1, 1));
-    // What the operator does not trust is not kept: the same key speaks for the server nowhere else.
+    // Keys from untrusted servers are not stored: the same key is valid nowhere else.
     world.keyring.verify_event(&old, &rules).await.expect_err("not kept");
     world.request_keys(A, &own).await.expect_err("not kept");
 }

@@ -1,4 +1,4 @@
-//! This server's own keys, as it publishes them, and as it checks what comes back.
+//! This server's published keys, and checks of its own signatures.
 
 use ruma::room_version_rules::RoomVersionRules;
 use ruma::signatures::hash_and_sign_event;

@@ -1,4 +1,4 @@
-//! Which key is good for what: times, room versions, and who must have signed.
+//! Key validity by time and room version, and the required signers.
 
 use hearth_base::Reason;
 use ruma::room_version_rules::RoomVersionRules;

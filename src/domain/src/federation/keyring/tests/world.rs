@@ -1,4 +1,4 @@
-//! A server with a keyring, and others that are scripted.
+//! A server with a keyring, and scripted remote servers.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -23,16 +23,16 @@ use crate::core::Core;
 use crate::ports::{Call, Eventually, Network, RemoteResponse};
 
 pub(super) const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
-/// When it is.
+/// The current time, in milliseconds.
 pub(super) const NOW_MS: u64 = 1_800_000_000_000;
 /// The server under test.
 pub(super) const HERE: &str = "here.example";
 
-/// What servers answer, by their name and the target of the call.
+/// Scripted responses, by server name and request target.
 #[derive(Debug, Default)]
 pub(super) struct Script {
     answers: Mutex<HashMap<(String, String), (u16, Bytes)>>,
-    /// Every call, as `name target`.
+    /// All calls, as `name target`.
     calls: Mutex<Vec<(String, Bytes)>>,
     delay: Mutex<Duration>,
 }
@@ -60,7 +60,7 @@ impl Network for Scripted {
     }
 }
 
-/// The server under test, and what is around it.
+/// The server under test and its simulated network.
 pub(super) struct World {
     pub(super) core: Arc<Core>,
     pub(super) keyring: Keyring,
@@ -88,12 +88,12 @@ impl World {
         Self { core, keyring, clock, script, _folder: folder }
     }
 
-    /// The same server after a restart, which has forgotten what it did not write down.
+    /// Restarts the server: it loses everything that is not on disk.
     pub(super) fn restarts(&mut self) {
         self.keyring = Keyring::new(self.core.clone(), Arc::new(Scripted(self.script.clone())));
     }
 
-    /// A server publishes a list of keys at its own place.
+    /// A server publishes a key document at its own endpoint.
     pub(super) fn publishes(&self, server: &str, list: &CanonicalJsonObject) {
         self.answers(server, "/_matrix/key/v2/server", 200, list);
     }
@@ -103,7 +103,7 @@ impl World {
         self.script.answers.lock().insert((server.to_owned(), target.to_owned()), (status, body.into()));
     }
 
-    /// A server is gone.
+    /// A server becomes unreachable.
     pub(super) fn loses(&self, server: &str) {
         self.script.answers.lock().retain(|(name, _), _| name != server);
     }
@@ -112,7 +112,7 @@ impl World {
         *self.script.delay.lock() = delay;
     }
 
-    /// How often a server was called.
+    /// Number of calls to a server.
     pub(super) fn calls(&self, server: &str) -> usize {
         self.script.calls.lock().iter().filter(|(line, _)| line.starts_with(&format!("{server} "))).count()
     }
@@ -122,7 +122,7 @@ impl World {
         calls.last().map_or(Value::Null, |(_, body)| serde_json::from_slice(body).expect("JSON"))
     }
 
-    /// Whether a server has this key now, as the check of a request asks.
+    /// The keys that the check of a signed request gets for a server.
     pub(super) async fn request_keys(&self, server: &str, key: &Ed25519KeyPair) -> Result<Vec<u8>> {
         let (server, id) = (name(server), format!("ed25519:{}", key.version()));
         let keys = self.keyring.request_keys(&server, &id).await?;
@@ -134,7 +134,7 @@ pub(super) fn name(server: &str) -> OwnedServerName {
     ServerName::parse(server).expect("a server name")
 }
 
-/// A key of that version.
+/// A key pair with that version.
 pub(super) fn key(version: &str) -> Ed25519KeyPair {
     Ed25519KeyPair::from_der(&Ed25519KeyPair::generate(), version.to_owned()).expect("a fresh key")
 }
@@ -143,7 +143,7 @@ pub(super) fn public(key: &Ed25519KeyPair) -> String {
     Base64::<Standard, _>::new(key.public_key().to_vec()).encode()
 }
 
-/// A list of keys of a server: those in use, those out of use with when, and up to when it is valid; not signed.
+/// An unsigned key document: current keys, retired keys with their expiry, and `valid_until_ts`.
 pub(super) fn unsigned(
     server: &str,
     keys: &[&Ed25519KeyPair],
@@ -168,12 +168,12 @@ pub(super) fn signed(mut object: CanonicalJsonObject, server: &str, key: &Ed2551
     object
 }
 
-/// A list with one key, valid for a day, signed with it.
+/// A signed key document with one key, valid for a day.
 pub(super) fn list(server: &str, key: &Ed25519KeyPair) -> CanonicalJsonObject {
     signed(unsigned(server, &[key], &[], NOW_MS + DAY_MS), server, key)
 }
 
-/// A message of a server's user.
+/// A signed message event of a server's user.
 pub(super) fn event(server: &str, key: &Ed25519KeyPair, sent_ms: u64, rules: &RoomVersionRules) -> CanonicalJsonObject {
     let event = json!({
         "type": "m.room.message",

@@ -1,4 +1,4 @@
-//! Servers that are away, and that come back.
+//! Servers that become unreachable and return.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What is no event: durable and not, coalesced.
+//! EDUs: durable ones, ephemeral ones, and coalescing.
 
 use std::sync::Arc;
 

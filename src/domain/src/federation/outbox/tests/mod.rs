@@ -1,5 +1,5 @@
-//! The outbox over a real database, with a network that a test breaks as it likes. Time is tokio's and runs by itself as soon
-//! as nobody has anything to do.
+//! The outbox over a real database, with a network whose faults each test controls. Tokio's clock is paused and
+//! advances when all tasks are idle.
 
 mod away;
 mod edus;
@@ -25,12 +25,12 @@ use crate::testing;
 use crate::{Core, Domain, Requester};
 use wire::Wire;
 
-/// How long a test waits for something, in its own time.
+/// How long a test waits for something, in simulated time.
 const PATIENCE: Duration = Duration::from_secs(4 * 60 * 60);
-/// And in everybody else's.
+/// The same in real time.
 const REAL_PATIENCE: Duration = Duration::from_secs(60);
 
-/// A server, and the others as far as it can tell.
+/// A server with simulated remote servers.
 struct World {
     domain: Arc<Domain>,
     wire: Arc<Wire>,
@@ -40,8 +40,8 @@ struct World {
     running: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
 }
 
-/// Does something that the database's threads have a part in. Time stands still only for what is not seen by tokio: without
-/// this it would run ahead by hours while a disk is waited for.
+/// Runs work that involves the database threads. Tokio's paused clock does not see these threads and would advance by
+/// hours during a disk write.
 async fn really<T>(work: impl Future<Output = T>) -> T {
     tokio::time::resume();
     let done = work.await;
@@ -71,7 +71,7 @@ impl World {
         &self.domain.core
     }
 
-    /// Starts sending.
+    /// Starts the send loop.
     #[expect(clippy::disallowed_methods, reason = "the test ends the task itself")]
     fn run(&mut self) {
         let (stop, stopped) = oneshot::channel::<()>();
@@ -81,14 +81,14 @@ impl World {
         self.running = Some((stop, task));
     }
 
-    /// Stops it, as the server does when it stops.
+    /// Stops the send loop, as at shutdown.
     async fn stop(&mut self) {
         let (stop, task) = self.running.take().expect("it runs");
         drop(stop);
         really(task).await.expect("no panic");
     }
 
-    /// Kills the server and starts it again with what is on disk.
+    /// Kills the server and restarts it with the data on disk.
     async fn killed(mut self) -> Self {
         if let Some((_, task)) = self.running.take() {
             task.abort();
@@ -98,7 +98,7 @@ impl World {
         really(Self::open(self.folder.clone(), self.wire.clone())).await
     }
 
-    /// A room with Alice and somebody of each of these servers.
+    /// A room with Alice and a user of each of these servers.
     async fn room_with(&self, servers: &[&str]) -> OwnedRoomId {
         let wanted = testing::create_room(&json!({}));
         let id = really(self.domain.actions.create_room(&self.alice, wanted)).await.expect("a room");
@@ -108,12 +108,12 @@ impl World {
         id
     }
 
-    /// Gives a user of another server a standing, as an event of theirs would.
+    /// Sets a remote user's membership, as an event of theirs would.
     async fn moves(&self, room: &RoomId, user: &str, membership: Membership) {
         really(testing::moves(self.core(), room, user, membership)).await;
     }
 
-    /// Alice says something; returns the event's id.
+    /// Alice sends a message; returns its event id.
     async fn says(&self, room: &RoomId, what: &str) -> OwnedEventId {
         let txn = self.sent.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let message = Message {
@@ -126,25 +126,25 @@ impl World {
         really(self.domain.rooms.send(&self.alice, message)).await.expect("sent")
     }
 
-    /// Waits until something is so; looks less and less often.
+    /// Waits until a condition holds, with growing intervals.
     async fn until(&self, what: &str, mut is_so: impl FnMut() -> bool) {
         let (began, really) = (tokio::time::Instant::now(), std::time::Instant::now());
         let mut step = Duration::from_millis(20);
         while !is_so() {
             assert!(began.elapsed() < PATIENCE && really.elapsed() < REAL_PATIENCE, "{what}: still not");
-            // The database's threads need time of the real kind.
+            // The database threads need real time.
             std::thread::sleep(Duration::from_micros(300));
             tokio::time::sleep(step).await;
             step = (step * 51 / 50).min(Duration::from_secs(20));
         }
     }
 
-    /// Waits until a server has heard so many messages.
+    /// Waits until a server has received that many messages.
     async fn until_heard(&self, name: &str, messages: usize) {
         self.until(&format!("{name} hears {messages}"), || self.wire.said_to(name).len() >= messages).await;
     }
 
-    /// Waits until nothing waits, and returns the rows that are left in the database then.
+    /// Waits until the queues are empty, and returns the number of rows left in the database.
     async fn rows_left(&self) -> u64 {
         let federation = &self.domain.federation;
         self.until("all is sent", || {
@@ -153,7 +153,7 @@ impl World {
         })
         .await;
         self.settles().await;
-        // What the loop itself is writing down at this moment comes before what is written now.
+        // A write here is queued behind the loop's own write, so that the count includes it.
         really(self.core().store.write_in(Lane::Upkeep, "test", |_| Ok(()))).await.expect("a write");
         self.rows().await
     }

@@ -1,4 +1,4 @@
-//! What is sent to whom, in which order and how often.
+//! Destinations, order and number of deliveries.
 
 use hearth_store::tables::memberships::Membership;
 

@@ -1,4 +1,4 @@
-//! Rows that cannot be written as JSON that another server would take: left out one by one, named, and in nobody's way.
+//! Rows that cannot be serialised as valid JSON: dropped one by one, reported, and without blocking others.
 
 use hearth_base::Reason;
 use hearth_store::tables::{destinations, outgoing};
@@ -8,7 +8,7 @@ use serde_json::json;
 use super::wire::Mood;
 use super::{World, really, user};
 
-/// What has no canonical form, each as the value of a field.
+/// Field values without a canonical JSON form.
 const POISONS: [&str; 9] = [
     "1.5",
     "1.0",
@@ -18,12 +18,12 @@ const POISONS: [&str; 9] = [
     "9223372036854775807",
     "18446744073709551616",
     r#""\ud800""#,
-    // Not even JSON: a row damaged on disk.
+    // Invalid JSON: a row damaged on disk.
     "\"unfinished",
 ];
 
 impl World {
-    /// Puts rows straight into the database, past the checks of every door.
+    /// Inserts rows directly into the database, bypassing all checks.
     async fn smuggles(&self, to: &'static str, edus: Vec<String>) {
         let write = move |tx: &mut hearth_store::WriteTx<'_>| {
             let destination = destinations::intern(tx, to)?;
@@ -51,7 +51,7 @@ fn bad(poison: &str) -> String {
 
 #[tokio::test(start_paused = true)]
 async fn no_row_stops_what_is_behind_it_wherever_it_stands() {
-    // Every poison, first, last, in the middle, alone and in company; a simple generator stands for chance.
+    // Every poison first, last, in the middle, alone and among others; a simple generator provides the randomness.
     let mut dice = 0x9E37_79B9_7F4A_7C15_u64;
     for round in 0..24 {
         let mut world = World::new().await;

@@ -1,4 +1,4 @@
-//! Many servers, many failures.
+//! Many servers and many failures.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::World;
 use super::wire::Mood;
 
-/// Servers of one test.
+/// Number of servers in one test.
 const SLOW: usize = 60;
 
 #[tokio::test(start_paused = true)]
@@ -46,7 +46,7 @@ async fn a_start_with_many_servers_is_spread() {
     assert_eq!(world.rows_left().await, 0);
 }
 
-/// Whatever the network does: everything arrives, for the first time in its order, and nothing is left.
+/// Whatever the network does, all items arrive, first deliveries are in order, and no row is left.
 #[tokio::test(start_paused = true)]
 async fn everything_arrives_in_order_over_a_network_that_fails_as_chance_has_it() {
     for seed in 1..=12_u64 {

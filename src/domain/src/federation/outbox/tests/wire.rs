@@ -1,4 +1,4 @@
-//! A network in which each server has a mood.
+//! A simulated network in which each server has a mode of failure.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -10,25 +10,26 @@ use serde_json::{Value, json};
 
 use crate::ports::{Call, Eventually, Network, RemoteResponse};
 
-/// How a server answers.
+/// A server's behaviour.
 #[derive(Debug, Clone, Default)]
 pub(super) enum Mood {
-    /// As it should.
+    /// Accepts all transactions.
     #[default]
     Well,
-    /// Not at all.
+    /// Unreachable.
     Down,
-    /// With this status and this body, and does not listen.
+    /// Returns this status and body, without processing the transaction.
     Status(u16, Value),
-    /// It hears at once and answers as it should, after so long.
+    /// Processes the transaction at once and responds after this delay.
     Slow(Duration),
-    /// Refuses whatever contains this text.
+    /// Refuses transactions that contain this text.
     Picky(&'static str),
-    /// Fails in many ways, and now and then hears something and loses the answer. The number is the state of its dice.
+    /// Fails in many ways, and sometimes processes a transaction and loses the response. The number is the state of
+    /// its generator.
     Fickle(u64),
 }
 
-/// One transaction as a server heard it.
+/// One transaction as a server received it.
 #[derive(Debug, Clone)]
 pub(super) struct Heard {
     pub(super) to: String,
@@ -37,7 +38,7 @@ pub(super) struct Heard {
     pub(super) edus: Vec<Value>,
 }
 
-/// The network.
+/// The simulated network.
 #[derive(Debug, Default)]
 pub(super) struct Wire {
     moods: Mutex<HashMap<String, Mood>>,
@@ -51,29 +52,29 @@ impl Wire {
         self.moods.lock().insert(server.to_owned(), mood);
     }
 
-    /// What reached a server, in its order.
+    /// The transactions that a server received, in order.
     pub(super) fn heard_by(&self, server: &str) -> Vec<Heard> {
         self.heard.lock().iter().filter(|heard| heard.to == server).cloned().collect()
     }
 
-    /// The messages that reached a server, in their order.
+    /// The messages that a server received, in order.
     pub(super) fn said_to(&self, server: &str) -> Vec<String> {
         let heard = self.heard_by(server);
         let events = heard.iter().flat_map(|heard| &heard.events);
         events.filter_map(|event| Some(event["content"]["body"].as_str()?.to_owned())).collect()
     }
 
-    /// The EDUs that reached a server, in their order.
+    /// The EDUs that a server received, in order.
     pub(super) fn edus_to(&self, server: &str) -> Vec<Value> {
         self.heard_by(server).into_iter().flat_map(|heard| heard.edus).collect()
     }
 
-    /// How often a server was called.
+    /// Number of calls to a server.
     pub(super) fn calls_to(&self, server: &str) -> usize {
         self.calls.lock().get(server).copied().unwrap_or(0)
     }
 
-    /// Whether the network was told to look for a server anew.
+    /// Whether the outbox asked the network to resolve a server again.
     pub(super) fn is_forgotten(&self, server: &str) -> bool {
         self.forgotten.lock().iter().any(|name| name == server)
     }

@@ -1,4 +1,4 @@
-//! Device lists of other servers' users: asked for once, kept up to date, and asked for again when something may be missing.
+//! Device lists of remote users: fetched once, updated by EDUs, and fetched again after a possible gap.
 
 use hearth_base::Reason;
 use hearth_store::tables::memberships::Membership;
@@ -36,7 +36,7 @@ async fn a_list_is_asked_for_once_and_updates_follow_upon_it() {
     assert_eq!(world.devices_of(BOB).await, list(&[("A", "one"), ("B", "two")]));
     world.hears("b.example", "m.device_list_update", &[update("A", 12, &[9], None)]).await;
     assert_eq!(world.devices_of(BOB).await, list(&[("B", "two")]));
-    // The same again, as servers do when the answer got lost.
+    // A repeated EDU, as sent after a lost response.
     let before = world.core().store.position();
     world.hears("b.example", "m.device_list_update", &[update("A", 12, &[9], None)]).await;
     assert!(world.changed_since(before).await.is_empty());
@@ -54,7 +54,7 @@ async fn a_gap_means_asking_again_when_a_user_wants_to_know() {
         let news = update("B", 9, &missed, Some(device_keys(BOB, "B", "two")));
         world.hears("b.example", "m.device_list_update", &[news]).await;
         if missed == [-7] {
-            // Not even an update: its numbers are none.
+            // The EDU is malformed (bad stream ids), so it causes no request.
             assert_eq!(world.wire.asked(), before.0);
             continue;
         }
@@ -63,7 +63,7 @@ async fn a_gap_means_asking_again_when_a_user_wants_to_know() {
         assert_eq!(world.devices_of(BOB).await, list(&[("A", "one")]));
         assert_eq!(world.wire.asked(), before.0 + 1, "{missed:?}");
     }
-    // Bytes that are no keys: there is something new, and what it is must be asked.
+    // Malformed keys: the update shows that something changed, so the server fetches the device list.
     let before = world.wire.asked();
     world.hears("b.example", "m.device_list_update", &[update("B", 9, &[7], Some(json!({"keys": 7})))]).await;
     world.devices_of(BOB).await;
@@ -81,7 +81,7 @@ async fn who_was_out_of_sight_is_asked_for_again() {
     world.wire.set_devices(BOB, 8, &[("B", device_keys(BOB, "B", "two"))]);
     assert_eq!(world.devices_of(BOB).await, list(&[("B", "two")]), "an update may have passed by");
     assert_eq!(world.wire.asked(), 2);
-    // In a second room before they leave the first: they were in sight all the time.
+    // The user joins a second room before leaving the first, so the device list stays tracked.
     world.room_with(&[BOB]).await;
     world.devices_of(BOB).await;
     world.moves(&room, BOB, Membership::Leave).await;
@@ -122,7 +122,7 @@ async fn silent_servers_are_failures_and_keep_no_one_from_their_answer() {
     let found = world.domain.actions.query_keys(&world.alice, query, None).await.expect("an answer");
     assert_eq!(found.failures.keys().collect::<Vec<_>>(), ["c.example"]);
     assert!(found.device_keys.contains_key(&id(BOB)) && found.device_keys.contains_key(&id("@alice:home.example")));
-    // What is known is answered, too, when its server is gone.
+    // Known keys are returned even if their server is down.
     world.wire.silence("b.example");
     assert_eq!(world.devices_of(BOB).await, list(&[("A", "one")]));
 }

@@ -1,4 +1,4 @@
-//! People of other servers, over a real database, with servers that answer what a test tells them to.
+//! Remote users, over a real database, with scripted servers.
 
 mod lists;
 mod news;
@@ -19,7 +19,7 @@ use crate::testing;
 use crate::{Core, Domain, Requester};
 use wire::Wire;
 
-/// A server with Alice, who has a phone.
+/// A server with Alice, who has one device.
 struct World {
     domain: Arc<Domain>,
     wire: Arc<Wire>,
@@ -31,7 +31,7 @@ fn id(user: &str) -> OwnedUserId {
     UserId::parse(user).expect("a user id")
 }
 
-/// Identity keys of a device; `what` tells one version from another.
+/// Identity keys of a device; `what` marks the version.
 fn device_keys(user: &str, device: &str, what: &str) -> Value {
     json!({
         "user_id": user, "device_id": device, "algorithms": ["m.megolm.v1.aes-sha2"],
@@ -68,7 +68,7 @@ impl World {
         &self.domain.core
     }
 
-    /// A room of Alice's, with these people of other servers.
+    /// A room of Alice's with these remote users.
     async fn room_with(&self, people: &[&str]) -> OwnedRoomId {
         let wanted = testing::create_room(&json!({}));
         let room = self.domain.actions.create_room(&self.alice, wanted).await.expect("a room");
@@ -78,12 +78,12 @@ impl World {
         room
     }
 
-    /// Gives a user of another server a standing, as an event of theirs would.
+    /// Sets a remote user's membership, as an event of theirs would.
     async fn moves(&self, room: &RoomId, user: &str, membership: Membership) {
         testing::moves(self.core(), room, user, membership).await;
     }
 
-    /// A server sends EDUs of one kind.
+    /// Receives EDUs of one kind from a server.
     async fn hears(&self, server: &str, kind: &str, contents: &[Value]) {
         let origin = ServerName::parse(server).expect("a name");
         let edus: Vec<_> = contents
@@ -96,7 +96,7 @@ impl World {
         self.domain.federation.edus(&origin, edus.iter().map(|edu| &**edu)).await.expect("no fault");
     }
 
-    /// What Alice sees of somebody's devices: by device what tells the versions of its keys apart.
+    /// A user's devices as Alice sees them: the version of the keys of each device.
     async fn devices_of(&self, user: &str) -> Vec<(String, String)> {
         let query = [(id(user), Vec::new())].into();
         let found = self.domain.actions.query_keys(&self.alice, query, None).await.expect("an answer");
@@ -109,13 +109,13 @@ impl World {
         shown.collect()
     }
 
-    /// Whose devices Alice is told to look at anew since a position.
+    /// The `changed` users of Alice's device lists since a position.
     async fn changed_since(&self, position: Position) -> Vec<String> {
         let (changed, _) = self.domain.crypto.key_changes(&self.alice, position).await.expect("changes");
         changed.into_iter().map(|user| user.to_string()).filter(|user| user != "@alice:home.example").collect()
     }
 
-    /// What waits for Alice's phone.
+    /// The to-device messages that wait for Alice's device.
     async fn inbox(&self) -> Vec<Value> {
         let device = self.alice.device;
         let read = self.core().store.read("test", move |tx| {

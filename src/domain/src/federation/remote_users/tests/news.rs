@@ -1,4 +1,4 @@
-//! What other servers tell beside events, and what they may not.
+//! EDUs of other servers, and those they may not send.
 
 use ruma::presence::PresenceState;
 use serde_json::{Value, json};
@@ -20,7 +20,7 @@ async fn messages_arrive_once_and_in_order() {
     let all: Vec<_> = (0..3).map(|n| message(BOB, &format!("m{n}"), n)).collect();
     world.hears("b.example", "m.direct_to_device", &all).await;
     world.hears("b.example", "m.direct_to_device", &all).await;
-    // The same id from somebody else is another message.
+    // The same message id of another sender is a different message.
     world.hears("c.example", "m.direct_to_device", &[message("@carol:c.example", "m0", 3)]).await;
     let inbox = world.inbox().await;
     assert_eq!(
@@ -61,7 +61,7 @@ async fn malformed_ones_and_those_of_others_are_dropped_and_the_rest_arrives() {
     let inbox = world.inbox().await;
     assert_eq!(inbox.len(), 1, "{inbox:?}");
     assert_eq!(inbox[0]["content"]["n"], 2);
-    // None of these is anything, and none of them hurts.
+    // Malformed EDUs are ignored.
     for kind in ["m.typing", "m.receipt", "m.presence", "m.device_list_update", "m.signing_key_update", "m.x", ""] {
         world.hears("b.example", kind, &bad).await;
     }

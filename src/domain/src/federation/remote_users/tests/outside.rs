@@ -1,4 +1,4 @@
-//! Rooms as other servers tell of them, also those that tell nonsense.
+//! Remote room summaries, including malformed responses.
 
 use hearth_base::Reason;
 use ruma::{OwnedRoomId, RoomAliasId, RoomId};
@@ -26,7 +26,7 @@ fn child(room: &str) -> Value {
 }
 
 impl World {
-    /// A space of Alice's with these children, to be found through one server.
+    /// A space of Alice's with these children, available from one server.
     async fn space_with(&self, children: &[&str]) -> OwnedRoomId {
         use ruma::api::IncomingRequestExt;
         let body = json!({ "creation_content": { "type": "m.space" } }).to_string().into_bytes();
@@ -64,7 +64,7 @@ async fn a_space_goes_on_at_other_servers_and_ends() {
     let space = world.space_with(&["!sub:b.example", "!gone:b.example", "!liar:b.example"]).await;
     let mut sub = entry("!sub:b.example", "sub");
     sub["room_type"] = json!("m.space");
-    // A child within, one that is a space itself, one that is closed, one that the answer keeps silent about, and a circle.
+    // A grandchild, a child space, a private child, a child missing from the response, and a cycle.
     sub["children_state"] = json!([
         child("!a:b.example"),
         child("!deep:b.example"),
@@ -85,7 +85,7 @@ async fn a_space_goes_on_at_other_servers_and_ends() {
     assert_eq!(rooms, ["!sub:b.example", "!a:b.example", "!deep:b.example", "!end:b.example"]);
     let asked = world.wire.asked();
     assert_eq!(world.rooms_of(&space).await, rooms);
-    // What was told is remembered for a little while; a room of which its server said nothing may be public now.
+    // Responses are cached briefly; a room without a summary may be public now.
     assert!(world.wire.asked() <= asked + 1);
 }
 

@@ -1,4 +1,4 @@
-//! Servers that answer as they are told, and count.
+//! Scripted servers that count requests.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::ports::{Call, Eventually, Network, RemoteResponse};
 
-/// The servers.
+/// The simulated network.
 #[derive(Debug, Default)]
 pub(super) struct Wire {
     answers: Mutex<HashMap<(String, String), (u16, Value)>>,
@@ -17,18 +17,18 @@ pub(super) struct Wire {
 }
 
 impl Wire {
-    /// From now on a server answers so to requests whose path begins so.
+    /// Sets a server's response to requests with this path prefix.
     pub(super) fn set(&self, server: &str, path: &str, answer: Value) {
         self.answers.lock().insert((server.to_owned(), path.to_owned()), (200, answer));
     }
 
-    /// From now on a server refuses such requests.
+    /// Sets a server's error for such requests.
     pub(super) fn refuse(&self, server: &str, path: &str, status: u16, errcode: &str) {
         let answer = (status, json!({ "errcode": errcode, "error": "no" }));
         self.answers.lock().insert((server.to_owned(), path.to_owned()), answer);
     }
 
-    /// From now on a server tells of one user's devices so.
+    /// Sets a server's device list of one user.
     pub(super) fn set_devices(&self, user: &str, stream: i64, devices: &[(&str, Value)]) {
         let server = user.split_once(':').expect("a user id").1;
         let list: Vec<_> = devices.iter().map(|(id, keys)| json!({ "device_id": id, "keys": keys })).collect();
@@ -36,17 +36,17 @@ impl Wire {
         self.set(server, &format!("/_matrix/federation/v1/user/devices/{user}"), answer);
     }
 
-    /// From now on a server is silent.
+    /// Makes a server unreachable.
     pub(super) fn silence(&self, server: &str) {
         self.answers.lock().retain(|(name, _), _| name != server);
     }
 
-    /// How often anybody was asked anything.
+    /// Total number of requests.
     pub(super) fn asked(&self) -> usize {
         self.calls.lock().len()
     }
 
-    /// What was asked last.
+    /// The last request.
     pub(super) fn last(&self) -> Call {
         self.calls.lock().last().expect("somebody was asked").clone()
     }
