@@ -1,4 +1,4 @@
-//! Power levels across an upgrade: what the new room's are, and how the old room is made quiet.
+//! Power levels across an upgrade: those of the new room, and the restriction of the old room.
 
 use std::sync::Arc;
 
@@ -15,15 +15,15 @@ use crate::rooms::append::{Sender, append};
 use crate::rooms::content;
 use crate::rooms::event::Draft;
 
-/// Power of those who stood above all levels, in a version that knows no such thing.
+/// Power level of former creators, in a room version where no user is above all levels.
 const CREATOR_LEVEL: i64 = 100;
-/// What a tombstone needs where creators stand above all levels.
+/// Level for a tombstone in a room version where creators are above all levels.
 const TOMBSTONE_LEVEL: i64 = 150;
-/// What speaking in the old room needs at least.
+/// Minimum level for messages in the old room.
 const QUIET_LEVEL: i64 = 50;
 
-/// The old room's power levels as the new version has them. `above_before` stood above all levels in the old room;
-/// `creators` are the new room's.
+/// Translates the old room's power levels to the new version. `above_before` are the users who were above all levels
+/// in the old room; `creators` are the new room's.
 pub(super) fn translate(
     mut levels: CanonicalJsonObject,
     above_before: &[OwnedUserId],
