@@ -41,7 +41,7 @@ pub(super) fn translate(
         let needed = level(&events, "m.room.tombstone").unwrap_or(0).max(TOMBSTONE_LEVEL);
         events.insert("m.room.tombstone".to_owned(), integer(needed));
     } else if level(&events, "m.room.tombstone") == Some(TOMBSTONE_LEVEL) && !above_before.is_empty() {
-        // Nobody could reach it any more.
+        // Raise no level above what any user can have.
         events.insert("m.room.tombstone".to_owned(), integer(CREATOR_LEVEL));
     }
     levels.insert("users".to_owned(), users.into());
@@ -90,7 +90,7 @@ pub(super) fn enough_for(
     levels
 }
 
-/// Makes the old room a place to read only, as far as whoever upgrades may change its power levels.
+/// Raises the old room's levels so that only moderators can send, if the upgrading user may change them.
 pub(super) fn quieten(core: &Arc<Core>, tx: &mut WriteTx<'_>, old: &mut Room, origin: &Sender) -> Result<()> {
     let Some(sn) = state::current_named(tx.tx(), old.sn, "m.room.power_levels", "")? else { return Ok(()) };
     let before = content::from_client(core.events.get(tx.tx(), sn)?.pdu.content.get()).unwrap_or_default();
@@ -99,7 +99,7 @@ pub(super) fn quieten(core: &Arc<Core>, tx: &mut WriteTx<'_>, old: &mut Room, or
         return Ok(());
     }
     match append(core, tx, old, origin, Draft::state("m.room.power_levels", "", quiet)) {
-        // The upgrade stands without it, and nothing has been written.
+        // Optional: the upgrade succeeds without this event, and nothing has been written.
         Err(error) if error.reason() == Some(Reason::Forbidden) => Ok(()),
         done => done.map(drop),
     }
@@ -121,7 +121,7 @@ fn section(levels: &CanonicalJsonObject, field: &str) -> CanonicalJsonObject {
     levels.get(field).and_then(CanonicalJsonValue::as_object).cloned().unwrap_or_default()
 }
 
-/// A level; before version 10 it may be written as a string.
+/// Returns a level; before room version 10 it may be a string.
 fn level(levels: &CanonicalJsonObject, field: &str) -> Option<i64> {
     match levels.get(field)? {
         CanonicalJsonValue::Integer(level) => Some((*level).into()),

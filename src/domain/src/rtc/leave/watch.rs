@@ -1,4 +1,5 @@
-//! Looks at the SFU, and does what follows. Sleeps until the next look, and without a timer while no leave is handed over.
+//! The loop that polls the SFU and acts on the result. Sleeps until the next poll; needs no timer while no leave is
+//! delegated.
 
 use std::future::Future;
 use std::pin::pin;
@@ -14,13 +15,13 @@ use super::Leaves;
 use super::model::{LeaveAction, LeaveId, LeaveSeat, SfuPresence};
 use crate::rooms::delayed::Action;
 
-/// For how long a leave is put off at a time: so long the SFU may not answer.
+/// How far each restart delays a leave event: the SFU may be unreachable for this long.
 const LEASE: Duration = Duration::from_secs(120);
-/// Rooms of the SFU that are looked at at the same time.
+/// Rooms of the SFU polled concurrently.
 const AT_ONCE_MAX: usize = 8;
 
 impl Leaves {
-    /// Looks after the leaves that are handed over, until `stopping`. Runs once.
+    /// Handles the delegated leaves until `stopping`. Run only one.
     pub async fn run(&self, stopping: impl Future<Output = ()>) {
         let (mut stopping, mut under_way) = (pin!(stopping), FuturesUnordered::new());
         loop {
@@ -88,7 +89,7 @@ impl Leaves {
             }
             Err(error) => match error.reason() {
                 None | Some(Reason::LimitExceeded { .. } | Reason::OutOfSpace | Reason::ConnectionFailed) => Err(error),
-                // It has been sent or taken back; or it cannot be sent, which is noted when it is due.
+                // The event has been sent or cancelled, or it cannot be sent, which is recorded when it is due.
                 Some(_) => {
                     self.forget(id).await;
                     Ok(())
@@ -97,7 +98,7 @@ impl Leaves {
         }
     }
 
-    /// So that after a restart it is known that they were there.
+    /// Stores that the participant has connected, so that this is known after a restart.
     async fn note_connected(&self, id: &LeaveId, place: LeaveSeat) -> Result<()> {
         let (delay_id, sfu_room, identity) = (id.to_string(), place.room, place.identity);
         let row = Delegated { delay_id, sfu_room, identity, connected: true };
