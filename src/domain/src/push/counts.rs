@@ -138,6 +138,8 @@ impl Counter {
         }
         let mut contexts = Contexts::new(core, room.clone(), user_id);
         contexts.remember(known.as_ref().and_then(|known| known.context.clone()));
+        // A cached tally has the same inputs, so only later events are counted. Without one, continue from the saved
+        // tally.
         let (tally, unsaved) = match known {
             Some(known) => (Some(known.tally.clone()), known.unsaved),
             None => (stored(tx, key, &inputs)?, 0),
@@ -156,6 +158,7 @@ impl Counter {
         if unsaved >= SAVED_EVERY_EVENTS {
             budget.unsaved.borrow_mut().push(room.sn);
         }
+        // Cache an unfinished tally, too: the next piece continues from it.
         let cached = CachedCount { inputs, receipts, tally, counts: counts.clone(), unsaved, context };
         self.cache.insert(key, Arc::new(cached));
         Ok(counts)
@@ -167,6 +170,8 @@ impl Counter {
         for room in rooms {
             let Some(known) = self.cache.get(&(user, room)) else { continue };
             tallies.push((room, known.tally.encode(&known.inputs)));
+            // Reset before the write. If the write fails, the tally is saved after the next `SAVED_EVERY_EVENTS`
+            // events.
             self.cache.insert((user, room), Arc::new(CachedCount { unsaved: 0, ..CachedCount::clone(&known) }));
         }
         let write = move |tx: &mut WriteTx<'_>| {

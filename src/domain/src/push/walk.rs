@@ -74,6 +74,7 @@ impl<'a> Walk<'a> {
                 return Ok(false);
             }
             let (found, reached) = in_threads(tx, self.member.room, (after, until), limit, self.tally.markers())?;
+            // At least one, because a step without results costs queries, too.
             budget.spend(found.len().max(1));
             for (_, sn) in found {
                 let event = self.core.events.get(tx, sn)?;
@@ -187,6 +188,7 @@ fn in_threads(
     for root in relations::roots(tx, room)? {
         let after = read_upto(markers, Thread::Root(root)).max(after);
         let of_thread = events::in_thread(tx, root, (after, upto), limit)?;
+        // A full result may hide later events of this thread, so the list is complete only up to its last event.
         if let Some((last, _)) = of_thread.last().filter(|_| of_thread.len() == limit) {
             upto = *last;
         }

@@ -84,6 +84,7 @@ pub fn append_prepared(
     origin: &Sender,
     authored: Authored,
 ) -> Result<std::result::Result<Arc<Event>, Authored>> {
+    // Another event may have arrived while the other server signed, and a signed event cannot take new prev events.
     if head_ids(core, tx.tx(), &room.extremities)? != authored.pdu.prev_events {
         return Ok(Err(authored));
     }
@@ -166,7 +167,8 @@ impl AuthEvents {
         self.0.iter().filter(|(kind, _)| named(kind)).map(|(_, event)| event.pdu.event_id.clone()).collect()
     }
 
-    /// Runs the two auth checks on an event of this server: against its auth events, and against the current state.
+    /// Checks an event of this server. Its auth events are selected from the current state, so one call covers the check
+    /// against its auth events and the one against the current state.
     fn check_auth(&self, rules: &RoomVersionRules, pdu: &Pdu) -> Result<()> {
         let auth: Vec<&Pdu> = self.0.iter().map(|(_, event)| &event.pdu).collect();
         auth_rules::by_auth_events(rules, pdu, &auth)
@@ -196,10 +198,12 @@ fn store(
         flips: Changes::new(),
         is_current: pdu.state_key.is_some(),
     };
+    // Before `persist::live` changes the memberships: the server of a kicked user must also receive the kick.
     let concerned = outgoing::before(core, tx, room.sn, &pdu)?;
     let new = NewEvent { pdu, json, sender: Some(origin.sender), txn: origin.txn.clone(), known: None };
     let event = persist::live(core, tx, room, new, before, step)?;
     outgoing::put(core, tx, &event, Position::from_i64(event.sn.0), concerned, None)?;
+    // Last: it appends leave events that follow this one.
     guests::leave_after(core, tx, room, &event)?;
     Ok(event)
 }

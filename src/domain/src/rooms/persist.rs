@@ -115,6 +115,7 @@ fn place(
     let flags = membership_status.flags | row.flags & events::REDACTED;
     let row = EventRow { ord: membership_status.ord, snapshot: membership_status.snapshot, flags, thread, ..row };
     events::place(tx.tx(), &row)?;
+    // Evict at once for later reads of this transaction; the caller evicts again after the commit.
     core.events.placed(sn);
     Ok(Arc::new(Event::from_row(row)?))
 }
@@ -157,6 +158,7 @@ pub fn live(
     rooms::advance(tx.tx(), room)?;
     relate::note(core, tx, &event, relation)?;
     effects::follow(core, tx, room, &event, at, &changes)?;
+    // This server has all of its own events, so none of them is the missing target of a pending redaction.
     if !core.is_local(&event.pdu.sender) {
         redaction::apply_pending(core, tx, room, &event, true)?;
     }

@@ -200,6 +200,7 @@ pub(super) fn approve(core: &Core, tx: &mut dyn Tx, room: &Room, authored: Autho
             "The room's policy server has to be asked about this, which does not happen here.",
         ));
     };
+    // A repeated closure authors the event anew, with a later time. Append the signed one instead.
     if let Some(signed) = slot.approved.lock().iter().find(|signed| is_same(&signed.pdu, &authored.pdu)) {
         return Ok(signed.clone());
     }
@@ -236,6 +237,7 @@ pub async fn approved(core: &Arc<Core>, room: &Room, authored: Authored) -> Resu
 
 async fn ask(core: &Core, policy: &Policy, event: Authored) -> Result<Authored> {
     let json = signed_by(core, &policy.content.via, &event.json).await?;
+    // The policy server may return any signature, so verify it before the use case runs again.
     let is_good = verify_policy_server_signature(&policy.content, &object(&json)?, policy.rules).is_ok();
     if !is_good {
         let message = format!("{} signed with another key than the room's policy names.", policy.content.via);

@@ -76,6 +76,8 @@ fn redact_event(core: &Arc<Core>, tx: &mut WriteTx<'_>, room: &Room, redaction: 
     events::redact(tx.tx(), &row, redaction.sn, &json)?;
     // A redacted event has no relations any more: reactions disappear, edits are undone.
     relations::delete(tx.tx(), target.sn)?;
+    // Evict at once for later reads of this transaction, and again after the commit: a reader with an older snapshot
+    // may cache the old content in between.
     core.events.redacted(target.sn);
     let (core, sn) = (core.clone(), target.sn);
     tx.after_commit(move || core.events.redacted(sn));

@@ -99,6 +99,7 @@ pub fn of(core: &Core, tx: &mut dyn Tx, room: RoomSn) -> Result<Arc<[OwnedServer
     if let Some(known) = core.locals.servers.0.get(&room) {
         return Ok(known.iter().map(|(_, name)| name.clone()).collect());
     }
+    // Do not fill the cache here: a read's snapshot may be older than the change that evicted the entry.
     Ok(look(core, tx, room)?.into())
 }
 

@@ -135,7 +135,7 @@ impl Rtc {
         Err(refuse(Reason::Unauthorized, "The token is of another body than this."))
     }
 
-    /// Verifies a token from this server or the SFU and returns its claims; see [`Key::verify`].
+    /// Verifies a token from this server or the SFU and returns its claims; see [`SfuKey::verify`].
     pub fn read_token(&self, token: &str) -> Result<TokenClaims> {
         self.key.as_ref().ok_or_else(nothing_here)?.verify(token, self.now_s())
     }

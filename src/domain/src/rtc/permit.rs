@@ -102,6 +102,7 @@ impl Rtc {
         let place = IssuedSeat { room_name: claims.video.room, identity: claims.sub };
         let holder = self.given.holder(&place);
         let is_out = holder.as_ref().is_some_and(|holder| holder.is_out);
+        // The SFU cannot revoke a token, so refuse a removed participant here.
         if !claims.video.room_join || place.identity.is_empty() || is_out {
             return Err(refuse(Reason::Unauthorized, "The token does not let you into a call."));
         }
@@ -112,6 +113,7 @@ impl Rtc {
         let request = http::Request::get(format!("{}/{target}", self.sfu()?.base)).body(body);
         let mut request = request.map_err(|_| Error::invalid("The request's target is not a URL."))?;
         *request.headers_mut() = headers;
+        // The client's `Host` names this server, not the SFU.
         request.headers_mut().remove(header::HOST);
         Ok(request)
     }

@@ -102,6 +102,7 @@ impl Sync {
                 self.core.answering.answered(requester.device).await;
                 return Ok(last);
             };
+            // Counts are unfinished: count the rest in pieces, then read again from a new snapshot.
             if !look.behind.is_empty() {
                 self.count_on(requester, look.behind).await?;
                 continue;
@@ -123,6 +124,7 @@ impl Sync {
             if woken.is_err() || self.core.notifier.is_closed() {
                 return Ok(look.response);
             }
+            // If the session ends during the wait, the client still gets this response with its token.
             last = look.response;
         }
     }

@@ -44,6 +44,7 @@ pub(in crate::rooms) fn found(
     }
     let create = append(core, tx, &mut room, origin, draft)?;
     if named_by_hash {
+        // The id was a placeholder until the hash of the create event was known.
         room.id = create.pdu.event_id.as_str().replacen('$', "!", 1);
     }
     rooms::insert(tx.tx(), &room, core.now_ms())?;

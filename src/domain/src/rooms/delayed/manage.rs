@@ -76,6 +76,7 @@ impl Delayed {
     /// Restarts the delay. `M_NOT_FOUND` when no such event is scheduled.
     pub(crate) async fn restart(&self, id: &str) -> Result<()> {
         check_id(id)?;
+        // The lock covers memory only; it is released before a restart is written to the database.
         let outcome = self.core.delayed.book.lock().restart(id, Instant::now(), self.core.now_ms());
         self.restarted(outcome).await
     }

@@ -83,6 +83,7 @@ impl DelayedModel {
 
     /// Returns when the first of a user's events is due.
     pub(super) fn first_of(&self, user: UserSn) -> Option<Instant> {
+        // Linear in all events, but needed only for a refusal.
         let own = self.entries.values().filter(|entry| entry.new.user == user);
         own.filter_map(|entry| Some(entry.turn?.0)).min()
     }
@@ -162,6 +163,7 @@ impl DelayedModel {
 
     /// Returns the restarts that are not in the database yet, and marks them as written.
     fn take_moved(&mut self, now: Instant) -> Vec<(DelayId, Millis)> {
+        // All of them, because one transaction writes them with one disk sync.
         let moved = self.entries.iter_mut().filter(|(_, entry)| entry.moved);
         let take = |(id, entry): (&DelayId, &mut DelayedEntry)| {
             (entry.moved, entry.noted_at) = (false, Some(now));

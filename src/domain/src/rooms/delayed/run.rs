@@ -28,6 +28,7 @@ impl Delayed {
             let free = AT_ONCE_MAX - under_way.len();
             let due = self.core.delayed.book.lock().take_due(Instant::now(), free);
             under_way.extend(due.into_iter().map(|id| self.send_due(id, &send)));
+            // With all slots in use the timer is off; a finished send wakes the loop.
             let next = match under_way.len() {
                 AT_ONCE_MAX => None,
                 _ => self.core.delayed.book.lock().next_due(),

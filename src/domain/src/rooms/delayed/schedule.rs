@@ -133,6 +133,7 @@ impl CheckedDelayed {
         {
             return Ok(id);
         }
+        // Inside the write closure, where requests run one after another: together they cannot exceed the limit.
         check_room_for_one(core, &self.who)?;
         let room = find::joined(tx.tx(), &self.room_id, self.who.user)?;
         let now_ms = core.now_ms();

@@ -40,8 +40,10 @@ fn left_ms(row: &WaitingDelayedRow, now_ms: Millis) -> u64 {
     let exactly = due_ms.saturating_sub(now_ms);
     let left_ms = match row.restarted {
         Restarted::Never => exactly,
+        // The time is exact, but the client could not restart the event while the server was down.
         Restarted::Noted => exactly.max(GRACE_MS),
         Restarted::Unsure => {
+            // Later restarts may be missing in the database: assume the latest one that can be.
             let slack_ms = u64::try_from(NOTE_EVERY.as_millis()).unwrap_or(u64::MAX);
             due_ms.saturating_add(slack_ms).saturating_sub(now_ms).max(GRACE_MS)
         }
@@ -77,6 +79,7 @@ pub(super) async fn note(core: &Arc<Core>, restarted: Vec<(super::model::DelayId
     });
     let outcome = write.await;
     if outcome.is_err() {
+        // The next restart of one of these events writes them again.
         core.delayed.book.lock().not_noted(&restarted);
     }
     outcome

@@ -144,7 +144,7 @@ impl<'a> Viewer<'a> {
         self.departed
     }
 
-    /// Returns whether the view hides only [`HIDDEN`] events: the caller may then skip the check per event.
+    /// Returns whether the view hides only events that no user sees: the caller may then skip the check per event.
     #[must_use]
     pub fn sees_all(&self) -> bool {
         self.sees_from == i64::MIN && self.ignored.is_none()

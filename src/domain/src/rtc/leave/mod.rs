@@ -49,6 +49,7 @@ impl Leaves {
                 let place = LeaveSeat { room: row.sfu_room, identity: row.identity };
                 book.add(row.delay_id.into(), place, row.connected, Instant::now());
             } else {
+                // The delayed event was sent or cancelled, or group calls were disabled since.
                 gone.push(row.delay_id);
             }
         }

@@ -30,6 +30,7 @@ impl Leaves {
                 let Some((room, ids)) = due else { break };
                 under_way.push(self.look(room, ids));
             }
+            // With all slots in use the timer is off; a finished poll wakes the loop.
             let next = if under_way.len() < AT_ONCE_MAX { self.book.lock().next_look() } else { None };
             tokio::select! {
                 () = &mut stopping => return,
@@ -43,6 +44,7 @@ impl Leaves {
     async fn look(&self, room: String, ids: Vec<LeaveId>) {
         let mut waiting = Vec::new();
         for id in ids {
+            // The event may have been sent or cancelled since; then there is nothing to poll for.
             if self.delayed.waiting(&id).is_some() {
                 waiting.push(id);
             } else {
@@ -75,6 +77,7 @@ impl Leaves {
         let outcome = match verdict {
             LeaveAction::Nothing => return Ok(()),
             LeaveAction::Came => match self.delayed.lease(id, LEASE).await {
+                // Restart first, store second: after a crash in between, the server polls again as for a new leave.
                 Ok(()) => return self.note_connected(id, place).await,
                 refused => refused,
             },
@@ -108,6 +111,7 @@ impl Leaves {
     async fn forget(&self, id: &LeaveId) {
         self.book.lock().remove(id);
         let delay_id = id.clone();
+        // A row that stays is harmless: the next start finds no scheduled event for it and deletes it.
         let write = self.core.store.write("leave_forget", move |tx| table::delete(tx.tx(), &delay_id));
         if let Err(error) = write.await {
             tracing::debug!(%error, "Failed to delete a finished delegated leave; retried at the next start.");
