@@ -167,8 +167,8 @@ impl AuthEvents {
         self.0.iter().filter(|(kind, _)| named(kind)).map(|(_, event)| event.pdu.event_id.clone()).collect()
     }
 
-    /// Checks an event of this server. Its auth events are selected from the current state, so one call covers the check
-    /// against its auth events and the one against the current state.
+    /// Checks an event of this server. Its auth events are selected from the current state, so one call covers the
+    /// check against its auth events and the one against the current state.
     fn check_auth(&self, rules: &RoomVersionRules, pdu: &Pdu) -> Result<()> {
         let auth: Vec<&Pdu> = self.0.iter().map(|(_, event)| &event.pdu).collect();
         auth_rules::by_auth_events(rules, pdu, &auth)

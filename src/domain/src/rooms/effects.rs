@@ -43,6 +43,7 @@ pub(crate) fn follow(
     if event.pdu.kind == TimelineEventType::RoomRedaction {
         redaction::apply(core, tx, room, event)?;
     }
+    // After a local join or a change of visibility, other servers may return history that they refused before.
     let is_newcomer = moved.iter().any(|(_, is_local)| *is_local);
     if is_newcomer || event.pdu.is_state(&TimelineEventType::RoomHistoryVisibility, "") {
         gaps::forget_refusals(tx, room.sn)?;

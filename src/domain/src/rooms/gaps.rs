@@ -42,6 +42,7 @@ pub fn middle<'a>(
         // contiguous than it is.
         return Ok(());
     }
+    // Skipped positions belong to no event, so backfilled events can take them as places.
     let floor = tx.skip(MIDDLE_PLACES).as_i64();
     open(tx, room, floor, floor.saturating_add_unsigned(MIDDLE_PLACES), missing)
 }

@@ -61,6 +61,7 @@ pub(super) fn send(
     let mut origin = Sender::new(who.user, &who.user_id);
     origin.txn = Some((who.device, txn.id().to_owned()));
     let event = say(core, tx, room_id, &origin, draft)?;
+    // In the event's transaction: after a crash both exist or neither, so a repetition never sends twice.
     txn.remember(tx, who, event.pdu.event_id.as_str(), core.now_ms())?;
     Ok(event.pdu.event_id.clone())
 }

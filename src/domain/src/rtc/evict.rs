@@ -79,6 +79,8 @@ impl Rtc {
             // The SFU may have just given the participant a fresh token, so assume the longest lifetime from now.
             self.given.take(place, now_ms.saturating_add(limits::RTC_TOKEN_MS_MAX));
         }
+        // The seat is marked first: the proxy refuses its token at once, and if this request fails the next run
+        // repeats it.
         sfu.remove_participant(&place.room_name, &place.identity, now_ms / 1_000).await
     }
 }

@@ -166,6 +166,7 @@ impl Rtc {
             tracing::debug!(%error, server = %openid.server, "Failed to verify an OpenID token.");
             if error.reason() == Some(Reason::ConnectionFailed) { error } else { unproven() }
         })?;
+        // A server may vouch only for its own users.
         if user.sub.server_name() == openid.server { Ok(user.sub) } else { Err(unproven()) }
     }
 
@@ -207,6 +208,7 @@ impl Rtc {
         let (iss, sub) = (sfu.key.name.clone(), identity.clone());
         let claims = TokenClaims { iss, sub, nbf: now_ms / 1_000, exp: until_ms / 1_000, video, sha256: None };
         let token = sfu.key.mint(&claims);
+        // Remember the seat, so that the user can be removed from the call when they leave the room.
         self.given.note(IssuedSeat { room_name, identity }, user.to_owned(), wish.room.to_owned(), until_ms);
         Ok(token)
     }

@@ -60,6 +60,7 @@ pub(super) fn look(sync: &Sync, tx: &mut ReadTx<'_>, requester: &Requester, quer
     let after = query.since.unwrap_or(Position::ZERO);
     let limit = limits::TO_DEVICE_PER_SYNC_MAX;
     let mut messages = to_device::batch(tx, requester.device, after, upto, limit)?;
+    // More messages may follow. End the whole read at a position before them, because the next sync starts there.
     if messages.len() == limit {
         upto = personal::cut(&mut messages).max(after);
     }
@@ -79,6 +80,7 @@ pub(super) fn look(sync: &Sync, tx: &mut ReadTx<'_>, requester: &Requester, quer
         || !response.account_data.is_empty()
         || !response.to_device.is_empty()
         || !response.device_lists.is_empty();
+    // After `is_news`: every response has key counts, so they are no change.
     personal::key_counts(&scope, tx, &mut response)?;
     let has_received = query.since.map_or(Ok(false), |since| to_device::any_upto(tx, requester.device, since))?;
     let (behind, unsaved) = scope.budget.into_rooms();
@@ -130,6 +132,7 @@ fn is_quiet(scope: &SyncScope<'_>, row: &MembershipRow) -> bool {
     match row.membership {
         _ if row.position > since => false,
         Membership::Join => {
+            // Below its floor the notifier does not know when a room last changed.
             !scope.query.full_state && since >= notifier.floor() && notifier.newest_in(row.room) <= since
         }
         // A user who is not joined receives only changes of their own membership.

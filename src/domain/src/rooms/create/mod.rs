@@ -48,6 +48,8 @@ impl Rooms {
             let more = also(tx, &room_id)?;
             Ok((room_id, more))
         };
+        // Not `policy::write`: a policy is in force only if its server has a member in the room, and a new room has
+        // none.
         self.core.store.write("room_create", write).await
     }
 }

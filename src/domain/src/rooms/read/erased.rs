@@ -50,6 +50,7 @@ impl ErasedUsers {
         };
         let users = Arc::new(HashSet::from_iter(accounts::erased(tx)?));
         let mut known = self.0.lock();
+        // An account may have changed since; then this set may be outdated.
         if known.version == version {
             known.users = Some(Arc::clone(&users));
         }

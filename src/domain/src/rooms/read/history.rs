@@ -111,6 +111,7 @@ fn follow(core: &Core, tx: &mut dyn Tx, newest: EventSn) -> Result<i64> {
         if History::of(&event.pdu) < History::Shared {
             return Ok(i64::MAX);
         }
+        // No state before it: this rule was in force when this server joined.
         let Some(key) = event.state_key.filter(|_| event.snapshot.0 != 0) else {
             let since = state::in_force_since(tx, event.room, event.sn)?;
             return Ok(since.map_or(i64::MAX, Position::as_i64));

@@ -55,6 +55,8 @@ impl Rooms {
     pub async fn first_look(&self, who: &Requester, room_id: OwnedRoomId) -> Result<FirstLook> {
         let now = self.core.store.position();
         let look = move |tx: &mut dyn Tx, room_id: &RoomId, mut access: Access<'_>| {
+            // `now` is older than this snapshot, which therefore has everything up to it; `/events` continues there
+            // without a gap.
             let (state, newest) = (access.state(tx)?, access.newest(tx)?.min(now.as_i64()));
             let way =
                 WalkQuery { after: i64::MIN, upto: newest, direction: Direction::Backward, limit: FIRST_LOOK_EVENTS };

@@ -52,6 +52,7 @@ pub fn store(tx: &mut WriteTx<'_>, before: Option<SnapshotSn>, mut changes: Chan
         let mut next = load(tx.tx(), before)?;
         let mut next_sn = before;
         depth = next.depth + 1;
+        // Clears the lowest set bit.
         let target = depth & (depth - 1);
         // Walk the line back to the snapshot on which this one builds, and merge the changes on the way. Later
         // changes win.

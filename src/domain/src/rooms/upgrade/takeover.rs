@@ -36,8 +36,8 @@ pub(super) fn state(core: &Arc<Core>, tx: &mut WriteTx<'_>, old: &Room, new: &mu
     let old_creators = power::creators(core, tx.tx(), old)?;
     let above_before = version::stored_rules(&old.version)?.authorization.explicitly_privilege_room_creators;
     let new_creators = power::creators(core, tx.tx(), new)?;
-    // From one version with privileged creators to another, the old creators lose their place and get no level
-    // instead: the upgrading user names the additional creators.
+    // Between two versions with privileged creators, the old creators get no level: the upgrading user names the
+    // additional creators. In a version without, they get a level instead of their place.
     let lose_place = above_before && !rules.explicitly_privilege_room_creators;
     let lasting = powers::translate(levels, if lose_place { &old_creators } else { &[] }, rules, &new_creators);
     let first = powers::enough_for(&lasting, rules, &origin.user_id);

@@ -110,6 +110,7 @@ impl LeavesModel {
     pub(super) fn take_due(&mut self, now: Instant) -> Option<(String, Vec<LeaveId>)> {
         let due = self.jobs.values().find(|job| !job.under_way && job.look_at <= now)?;
         let room = due.place.room.clone();
+        // All leaves of the room, because one list of participants serves them all.
         let there = self.jobs.iter_mut().filter(|(_, job)| !job.under_way && job.place.room == room);
         let ids = there.map(|(id, job)| {
             job.under_way = true;
@@ -140,6 +141,7 @@ impl LeavesModel {
         match seen {
             SfuPresence::There => {
                 (job.missing_since, job.tries) = (None, 0);
+                // The SFU may still list a participant for whom a webhook has reported the leave: poll again soon.
                 let is_doubtful = left && news.is_some_and(|(_, at)| now < at + LAG * 2);
                 job.look_at = now + if is_doubtful { LAG } else { CHECK_EVERY };
                 if std::mem::replace(&mut job.connected, true) { LeaveAction::Stays } else { LeaveAction::Came }
@@ -152,6 +154,7 @@ impl LeavesModel {
                 job.look_at = now + LAG;
                 LeaveAction::Nothing
             }
+            // The SFU does not answer: rely on its webhook.
             SfuPresence::Unknown if left => job.retry(LeaveAction::Gone, now, chance),
             SfuPresence::Unknown if joined && !job.connected => {
                 job.connected = true;
