@@ -1,5 +1,5 @@
-//! What push rules look at beside an event: the room and the user in it when the event was sent, so that an event is worth
-//! the same whenever it is counted, also after the user has changed their name or the sender has lost their power.
+//! The context of push rule evaluation: the room and the user's member event at the time of the event. So an event
+//! always evaluates to the same result, even after the user changes their name or the sender loses their power level.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,17 +17,18 @@ use crate::core::Core;
 use crate::rooms::power;
 use crate::rooms::state::snapshot;
 
-/// The parts of the state that rules look at: the user's member event and the power levels.
+/// The state that rules read: the user's member event and the power levels.
 type Parts = [Option<EventSn>; 2];
 
-/// The contexts of the events of one room for one user.
+/// The contexts of one user for the events of one room.
 #[derive(Debug)]
 pub(super) struct Contexts<'a> {
     core: &'a Core,
     room: Room,
     user_id: &'a UserId,
     keys: Option<[Option<KeySn>; 2]>,
-    /// How many are in the room now: rules rarely ask, and to know it of the past would take the whole state then.
+    /// The current number of members. Rules rarely use it, and the number at an earlier time would need the full
+    /// state.
     joined: Option<UInt>,
     by_snapshot: HashMap<SnapshotSn, Arc<PushConditionRoomCtx>>,
     by_parts: HashMap<Parts, Arc<PushConditionRoomCtx>>,
@@ -38,17 +39,17 @@ impl<'a> Contexts<'a> {
         Self { core, room, user_id, keys: None, joined: None, by_snapshot: HashMap::new(), by_parts: HashMap::new() }
     }
 
-    /// The context of the room's current state, if it was asked for.
+    /// Returns the context of the room's current state, if it was computed.
     pub(super) fn current(&self) -> Option<(SnapshotSn, Arc<PushConditionRoomCtx>)> {
         Some((self.room.snapshot, self.by_snapshot.get(&self.room.snapshot)?.clone()))
     }
 
-    /// Takes what [`Contexts::current`] gave earlier.
+    /// Sets the context that [`Contexts::current`] returned earlier.
     pub(super) fn remember(&mut self, known: Option<(SnapshotSn, Arc<PushConditionRoomCtx>)>) {
         self.by_snapshot.extend(known);
     }
 
-    /// The context of an event that stands on the state `at`.
+    /// Returns the context of an event with the state `at` before it.
     pub(super) fn at(&mut self, tx: &mut dyn Tx, at: SnapshotSn) -> Result<Arc<PushConditionRoomCtx>> {
         if let Some(known) = self.by_snapshot.get(&at) {
             return Ok(known.clone());

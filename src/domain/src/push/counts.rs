@@ -1,10 +1,10 @@
-//! Unread counts, as `/sync` shows them: a pure function of how far a user has read, the events after that, and the push
-//! rules. Nothing is written when a message arrives, so a message costs the same in a room of two and of two hundred; a
-//! crash can't leave a wrong count; and each event is evaluated once for each user who looks.
+//! Unread counts in `/sync`: a pure function of the user's read receipts, the later events, and the push rules. An
+//! arriving message writes no counts, so it costs the same in a room of two and of two hundred members; a crash
+//! cannot leave a wrong count; and each event is evaluated once for each user who syncs.
 //!
-//! Every unread event counts, however many there are. So that no reader holds a snapshot for long over that, one look counts
-//! a bounded number of events ([`CountBudget`]) and says where it did not get to the end; the caller lets the rest be counted
-//! in pieces and looks again. How far counting got is remembered, and where it took long, kept in the database.
+//! Every unread event counts. To hold no snapshot for long, one read counts a bounded number of events
+//! ([`CountBudget`]) and reports the rooms that it did not finish; the caller has the rest counted in pieces and
+//! reads again. The progress is cached, and after many events saved in the database.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
@@ -30,10 +30,10 @@ pub(super) use super::tally::{ReadMarkers, read_upto};
 use super::walk::Walk;
 use crate::core::Core;
 
-/// A tally is written to the database when so many events have been counted since the last time.
+/// Events counted before a tally is saved in the database again.
 const SAVED_EVERY_EVENTS: usize = 1_000;
 
-/// Whose unread events are counted, and up to where.
+/// Parameters of a count.
 #[derive(Debug, Clone, Copy)]
 pub struct CountQuery<'a> {
     /// The room.
@@ -42,13 +42,13 @@ pub struct CountQuery<'a> {
     pub member: &'a MembershipRow,
     /// The user.
     pub user_id: &'a UserId,
-    /// Whose events do not count.
+    /// Ignored senders, whose events do not count.
     pub ignored: &'a Arc<HashSet<UserSn>>,
-    /// What comes later does not count yet.
+    /// Later events do not count yet.
     pub upto: Position,
 }
 
-/// How many events may be counted within one transaction, and in which rooms that did not suffice.
+/// How many more events one transaction may count, and the rooms for which that did not suffice.
 #[derive(Debug)]
 pub struct CountBudget {
     left: Cell<usize>,
@@ -57,13 +57,13 @@ pub struct CountBudget {
 }
 
 impl CountBudget {
-    /// A budget of so many events.
+    /// Creates a budget of so many events.
     #[must_use]
     pub fn new(events: usize) -> Self {
         Self { left: Cell::new(events), behind: RefCell::default(), unsaved: RefCell::default() }
     }
 
-    /// The rooms in which counting goes on, and those whose tally is worth writing down.
+    /// Returns the rooms with unfinished counts, and those whose tally should be saved.
     #[must_use]
     pub fn into_rooms(self) -> (Vec<RoomSn>, Vec<RoomSn>) {
         (self.behind.into_inner(), self.unsaved.into_inner())
@@ -78,23 +78,24 @@ impl CountBudget {
     }
 }
 
-/// What a tally was made of besides events: when the user came in, the rules, whom they ignore, and what history is missing.
+/// The inputs of a tally in addition to events: the time of the join, the rules, the ignored users, and the gaps. A
+/// tally with other inputs is discarded.
 type Inputs = [i64; 4];
 
 #[derive(Debug, Clone)]
 struct CachedCount {
     inputs: Inputs,
-    /// The user's receipts, which the tally's markers are ahead of where the user has sent something.
+    /// The user's receipts. The tally's markers are ahead of them where the user has sent an event.
     receipts: ReadMarkers,
     tally: Tally,
-    /// None while counting has not got to the end.
+    /// None while the count is unfinished.
     counts: Option<Arc<Counts>>,
-    /// Events counted since the tally was last written to the database.
+    /// Events counted since the tally was last saved.
     unsaved: usize,
     context: Option<(SnapshotSn, Arc<PushConditionRoomCtx>)>,
 }
 
-/// Counts unread events.
+/// The service for unread counts.
 #[derive(Debug)]
 pub struct Counter {
     cache: Cache<(UserSn, RoomSn), Arc<CachedCount>>,
@@ -113,8 +114,8 @@ impl Default for Counter {
 }
 
 impl Counter {
-    /// The unread counts of a joined user in a room. None when `budget` does not suffice, which then names the room; the next
-    /// call goes on from there.
+    /// Returns the unread counts of a member in a room. None when `budget` does not suffice; it then records the
+    /// room, and the next call continues.
     pub fn count(
         &self,
         core: &Core,
@@ -137,6 +138,8 @@ impl Counter {
         }
         let mut contexts = Contexts::new(core, room.clone(), user_id);
         contexts.remember(known.as_ref().and_then(|known| known.context.clone()));
+        // A cached tally has the same inputs, so only later events are counted. Without one, continue from the saved
+        // tally.
         let (tally, unsaved) = match known {
             Some(known) => (Some(known.tally.clone()), known.unsaved),
             None => (stored(tx, key, &inputs)?, 0),
@@ -155,17 +158,20 @@ impl Counter {
         if unsaved >= SAVED_EVERY_EVENTS {
             budget.unsaved.borrow_mut().push(room.sn);
         }
+        // Cache an unfinished tally, too: the next piece continues from it.
         let cached = CachedCount { inputs, receipts, tally, counts: counts.clone(), unsaved, context };
         self.cache.insert(key, Arc::new(cached));
         Ok(counts)
     }
 
-    /// Writes the tallies of a user in some rooms to the database.
+    /// Saves the tallies of a user in some rooms.
     pub async fn save(&self, core: &Core, user: UserSn, rooms: Vec<RoomSn>) -> Result<()> {
         let mut tallies = Vec::with_capacity(rooms.len());
         for room in rooms {
             let Some(known) = self.cache.get(&(user, room)) else { continue };
             tallies.push((room, known.tally.encode(&known.inputs)));
+            // Reset before the write. If the write fails, the tally is saved after the next `SAVED_EVERY_EVENTS`
+            // events.
             self.cache.insert((user, room), Arc::new(CachedCount { unsaved: 0, ..CachedCount::clone(&known) }));
         }
         let write = move |tx: &mut WriteTx<'_>| {
@@ -189,17 +195,17 @@ fn hash_of(users: &HashSet<UserSn>) -> i64 {
     hash64(&[&bytes])
 }
 
-/// Another number whenever something was put between events that are there already: what is fetched later takes its place
-/// in a gap, and moves the gap's end or closes it.
+/// Returns a hash that changes when events are inserted between existing ones: backfill places events in a gap, and
+/// moves the gap's end or closes it.
 fn gaps(tx: &mut dyn Tx, room: RoomSn) -> Result<i64> {
     let gaps = history_gaps::of_room(tx, room)?;
-    // What lies below everything comes before anybody of this server was in the room.
+    // Events below everything else are older than any local membership, so they never count.
     let gaps = gaps.iter().filter(|gap| gap.floor >= 0);
     let bytes: Vec<u8> = gaps.flat_map(|gap| [gap.floor, gap.next]).flat_map(i64::to_le_bytes).collect();
     Ok(if bytes.is_empty() { 0 } else { hash64(&[&bytes]) })
 }
 
-/// How far a user has read in a room by their receipts.
+/// Returns how far a user has read in a room by their receipts.
 pub(super) fn markers(tx: &mut dyn Tx, room: RoomSn, user: UserSn) -> Result<ReadMarkers> {
     let mut markers = ReadMarkers::new();
     for receipt in receipts::of_user(tx, room, user)? {

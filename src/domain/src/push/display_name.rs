@@ -1,7 +1,7 @@
-//! Whether a text has a user's display name in it: condition `contains_display_name` (client-server API 1.7, "Conditions").
-//! Not ruma's: that takes `*` and `?` in a name for wildcards, so that whoever calls themselves `*` is in every message.
+//! The condition `contains_display_name` (client-server API 1.7, "Conditions"). Not ruma's version: that treats `*`
+//! and `?` in a name as wildcards, so every message would mention a user who is named `*`.
 
-/// Whether `body` has `name` in it as a word of its own, in whatever case.
+/// Returns whether `body` contains `name` as a separate word, in any case.
 pub(super) fn is_named(body: &str, name: &str) -> bool {
     if name.is_empty() {
         return false;

@@ -1,4 +1,4 @@
-//! What an event is worth to one user: evaluates push rules (client-server API, "Push rules") through ruma.
+//! Evaluates push rules for an event and a user (client-server API, "Push rules") with ruma.
 
 use std::sync::Arc;
 
@@ -14,19 +14,19 @@ use super::legacy;
 use crate::rooms::event::client::{Unsigned, show};
 use crate::rooms::load::Event;
 
-/// Events whose flattened form is remembered: an event is evaluated once for each member, mostly at about the same time.
+/// Flattened events in the cache: each event is evaluated once per member, mostly at about the same time.
 const FLATTENED_MAX: usize = 256;
 
-/// What the rules say about an event.
+/// The result of the rules for an event.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct PushOutcome {
-    /// It counts as a notification.
+    /// The event counts as a notification.
     pub notify: bool,
-    /// It counts as a highlight.
+    /// The event counts as a highlight.
     pub highlight: bool,
 }
 
-/// Evaluates rules, remembering events in the form that rules want.
+/// Evaluates rules, with a cache of flattened events.
 #[derive(Debug)]
 pub struct Evaluator {
     flattened: Cache<EventSn, Arc<FlattenedJson>>,
@@ -39,7 +39,7 @@ impl Default for Evaluator {
 }
 
 impl Evaluator {
-    /// What `rules` say about `event` in `context`.
+    /// Returns the result of `rules` for `event` in `context`.
     pub fn outcome(&self, rules: &Ruleset, event: &Event, context: &PushConditionRoomCtx) -> PushOutcome {
         self.matching(rules, event, context).map_or(PushOutcome::default(), |rule| PushOutcome {
             notify: rule.triggers_notification(),
@@ -47,7 +47,7 @@ impl Evaluator {
         })
     }
 
-    /// The rule that decides about an event; none when no rule matches, and for the user's own events.
+    /// Returns the first matching rule; none when no rule matches, and for the user's own events.
     pub fn matching<'a>(
         &self,
         rules: &'a Ruleset,
@@ -72,9 +72,10 @@ impl Evaluator {
     }
 }
 
-/// As ruma's own, but for display names, which are not patterns.
+/// Like ruma's evaluation, except that display names are not patterns.
 fn applies(rule: AnyPushRuleRef<'_>, event: &FlattenedJson, context: &PushConditionRoomCtx) -> bool {
-    // Without thread subscriptions, which Hearth does not have, nothing in ruma's rules waits for anything.
+    // ruma's rules await only thread subscriptions, which this server does not support, so the future is ready at
+    // once.
     let (AnyPushRuleRef::Override(conditional) | AnyPushRuleRef::Underride(conditional)) = rule else {
         return rule.applies(event, context).now_or_never().unwrap_or(false);
     };

@@ -1,6 +1,6 @@
-//! The rules by which messages named users before there was `m.mentions` (client-server API 1.7, "Predefined Rules"). Matrix
-//! 1.17 took them out, but many clients still write no `m.mentions`, and Synapse still serves the rules. They do not apply to
-//! messages that have `m.mentions`, which ruma sees to.
+//! The mention rules from before `m.mentions` (client-server API 1.7, "Predefined Rules"). Matrix 1.17 removed them,
+//! but many clients still send no `m.mentions`, and Synapse still serves the rules. ruma skips them for messages with
+//! `m.mentions`.
 
 use ruma::UserId;
 use ruma::power_levels::NotificationPowerLevelsKey;
@@ -10,12 +10,12 @@ use ruma::push::{
     SoundTweakValue, Tweak,
 };
 
-/// The rule for the user's display name.
+/// The id of the rule for the user's display name.
 pub(super) const DISPLAY_NAME: &str = ".m.rule.contains_display_name";
 const USER_NAME: &str = ".m.rule.contains_user_name";
 const ROOM: &str = ".m.rule.roomnotif";
 
-/// Adds the old rules to the server's defaults, each after the one that took its place, as Synapse has them.
+/// Adds the legacy rules to the server's defaults, each after its replacement, as in Synapse.
 pub(super) fn add(defaults: &mut Ruleset, user_id: &UserId) {
     let rules = std::mem::take(&mut defaults.override_).into_iter().flat_map(|rule| {
         let old = match rule.rule_id.as_str() {

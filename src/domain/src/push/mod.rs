@@ -1,4 +1,4 @@
-//! Push rules and what they make of events: who is notified, who is highlighted, how much is unread.
+//! Push rules and their results: notifications, highlights, unread counts.
 
 mod context;
 pub mod counts;

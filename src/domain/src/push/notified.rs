@@ -1,7 +1,7 @@
-//! `GET /notifications`: what a user has been notified of, or would have been.
+//! `GET /notifications`: the events that notified a user, or would have.
 //!
-//! Nothing is kept of notifications. The list is worked out from the newest events and the rules as they are now, so it
-//! is right after a change of rules too; each request looks at a bounded number of events.
+//! The server stores no notifications. It computes the list from the newest events and the current rules, so the list
+//! also follows rule changes; each request examines a bounded number of events.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -28,10 +28,10 @@ use crate::rooms::find;
 use crate::rooms::load::Event;
 use crate::rooms::read::{EventFormat, Reader, Viewer, ignored, present};
 
-/// Events read at once.
+/// Events per query.
 const STEP_EVENTS: usize = 500;
 
-/// Lists notifications.
+/// The service for notification lists.
 #[derive(Debug)]
 pub struct Notified {
     core: Arc<Core>,
@@ -41,15 +41,15 @@ pub struct Notified {
 /// A notification.
 #[derive(Debug)]
 pub struct Notification {
-    /// What the deciding rule says to do.
+    /// The actions of the matching rule.
     pub actions: Vec<Action>,
     /// The event.
     pub event: Raw<AnySyncTimelineEvent>,
     /// Whether the user has read it.
     pub read: bool,
-    /// Its room.
+    /// Room id.
     pub room_id: OwnedRoomId,
-    /// When it was sent.
+    /// Time of sending.
     pub at: MilliSecondsSinceUnixEpoch,
 }
 
@@ -58,29 +58,29 @@ pub struct Notification {
 pub struct NotificationsPage {
     /// The notifications.
     pub notifications: Vec<Notification>,
-    /// The token of the next page; a page may be empty and still go on.
+    /// The token of the next page. An empty page may have one.
     pub next: Option<String>,
 }
 
-/// A room of the user, with what notifications depend on there.
+/// A room of the user, with the inputs of its notifications.
 struct NotifiedRoom<'a> {
     room_id: OwnedRoomId,
     viewer: Viewer<'a>,
     contexts: Contexts<'a>,
     markers: ReadMarkers,
-    /// When the user came in; what was before notified nobody.
+    /// When the user joined; earlier events do not notify.
     since: i64,
 }
 
 impl Notified {
-    /// The service, standing on `core`.
+    /// Creates the service on `core`.
     #[must_use]
     pub fn new(core: Arc<Core>) -> Self {
         Self { core, tools: Arc::default() }
     }
 
-    /// A page of what the user has been notified of, in the rooms they are in; with `highlights` only of what was
-    /// highlighted. `from` is a token of an earlier page.
+    /// Returns a page of notifications in the user's joined rooms; with `highlights` only highlighted ones. `from` is
+    /// the token of an earlier page.
     pub async fn list(
         &self,
         who: &Requester,
@@ -129,7 +129,7 @@ fn places<'a>(core: &'a Core, tx: &mut dyn Tx, who: &'a Requester) -> Result<Has
     Ok(places)
 }
 
-/// What to do about an event; none when it notifies nobody, or not in the way that is asked for.
+/// Returns the actions for an event; none when it does not notify, or not in the requested way.
 fn actions(
     tx: &mut dyn Tx,
     (evaluator, rules): (&Evaluator, &Ruleset),
@@ -146,7 +146,7 @@ fn actions(
     Ok(wanted.then(|| rule.actions().to_vec()))
 }
 
-/// What to do about an event in a room.
+/// Selects the actions for an event in a room.
 type Choice<'a> = &'a dyn Fn(&mut dyn Tx, &Event, &mut NotifiedRoom<'_>) -> Result<Option<Vec<Action>>>;
 
 fn scan(

@@ -1,4 +1,4 @@
-//! The push rules of a user: kept in their account data, with the server's defaults where they say nothing.
+//! The push rules of a user: stored in account data, completed by the server's defaults.
 
 use std::sync::Arc;
 
@@ -16,20 +16,20 @@ use serde_json::{Map, Value};
 use super::legacy;
 use crate::core::Core;
 
-/// The account data type that holds push rules.
+/// The account data type of push rules.
 pub const TYPE: &str = "m.push_rules";
 
-/// Users whose parsed rules are remembered.
+/// Users in the cache of parsed rules.
 const USERS_MAX: usize = 500;
 
-/// Rules that were parsed lately, with the text they were parsed from.
+/// Cache of parsed rules, with their source text.
 #[derive(Debug)]
 pub struct RuleCache(Cache<UserSn, Arc<Parsed>>);
 
 #[derive(Debug)]
 struct Parsed {
     text: Option<String>,
-    /// Of what the rules were made of.
+    /// Hash of the inputs of the rules.
     hash: i64,
     rules: Ruleset,
 }
@@ -45,7 +45,7 @@ impl Default for RuleCache {
 pub struct Rules(Arc<Parsed>);
 
 impl Rules {
-    /// Another number for other rules.
+    /// Returns a hash that differs for different rules.
     #[must_use]
     pub fn hash(&self) -> i64 {
         self.0.hash
@@ -61,10 +61,10 @@ impl std::ops::Deref for Rules {
 }
 
 impl RuleCache {
-    /// A user's rules as this transaction sees them.
+    /// Returns a user's rules as this transaction sees them.
     pub fn get(&self, core: &Core, tx: &mut dyn Tx, user: UserSn, user_id: &UserId) -> Result<Rules> {
         let text = account_data::get(tx, user, WHOLE_ACCOUNT, TYPE)?;
-        // Comparing the text needs no invalidation, so a rule change can't be missed.
+        // The cache compares the text instead of being invalidated, so it cannot miss a rule change.
         if let Some(known) = self.0.get(&user).filter(|known| known.text == text) {
             return Ok(Rules(known));
         }
@@ -77,9 +77,9 @@ impl RuleCache {
     }
 }
 
-/// Rules from their stored text; the server's defaults when there is none. Defaults that came with a newer version of the
-/// specification are added, what the user has changed about old ones stays. With `has_legacy`, the defaults have the mention
-/// rules of before `m.mentions` (`push.legacy_mentions`).
+/// Parses rules from their stored text; the server's defaults when there is none. Adds defaults from newer versions
+/// of the specification, and keeps the user's changes of old ones. With `has_legacy`, the defaults include the
+/// mention rules from before `m.mentions` (`push.legacy_mentions`).
 #[must_use]
 pub fn parse(text: Option<&str>, user_id: &UserId, has_legacy: bool) -> Ruleset {
     let stored = text.and_then(|text| serde_json::from_str::<PushRulesEventContent>(text).ok());
@@ -100,7 +100,7 @@ pub fn parse(text: Option<&str>, user_id: &UserId, has_legacy: bool) -> Ruleset 
 /// The kinds of rules.
 const KINDS: [&str; 5] = ["override", "content", "room", "sender", "underride"];
 
-/// Rules as clients get them: with every kind, also those that have no rules, as some clients count on that.
+/// Returns rules in the client format. Includes empty kinds, because some clients rely on every kind.
 pub fn shown(rules: &Ruleset) -> Result<Map<String, Value>> {
     match serde_json::to_value(rules) {
         Ok(Value::Object(mut shown)) => {

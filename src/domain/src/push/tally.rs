@@ -1,7 +1,7 @@
-//! The sums of one user's unread events in one room, without database and rules.
+//! The sums of one user's unread events in one room. Uses neither the database nor rules.
 //!
-//! Events are added up in blocks of a few hundred. A block is what has to be counted again when a part of it is read, or an
-//! event in it is redacted; so neither costs more than a block, however much is unread. Blocks worth nothing are dropped.
+//! Events are summed in blocks of a few hundred. A partly read block, or a block with a redacted event, is counted
+//! again; so neither costs more than one block, however much is unread. Blocks without counted events are dropped.
 
 use std::collections::BTreeMap;
 
@@ -12,15 +12,15 @@ use hearth_store::varint;
 
 use super::evaluate::PushOutcome;
 
-/// The form of [`Tally::encode`]; another number is another form.
+/// Version of the [`Tally::encode`] format. Change it with the format, so that older tallies are counted again.
 const FORM: i64 = 1;
 
-/// One pair of numbers.
+/// A pair of counts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Count {
     /// Events that notify.
     pub notify: u64,
-    /// Events that highlight; a part of those that notify.
+    /// Events that highlight; a subset of those that notify.
     pub highlight: u64,
 }
 
@@ -38,14 +38,14 @@ impl Count {
 /// The unread counts of one user in one room.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Outside of threads.
+    /// Events outside of threads.
     pub main: Count,
-    /// In each thread that has any, by its root.
+    /// Events in each thread with unread ones, by thread root.
     pub threads: BTreeMap<EventSn, Count>,
 }
 
 impl Counts {
-    /// All together, for clients that do not ask for threads apart.
+    /// Returns the sum, for clients that do not ask for separate thread counts.
     #[must_use]
     pub fn total(&self) -> Count {
         let mut total = self.main;
@@ -53,7 +53,7 @@ impl Counts {
         total
     }
 
-    /// Adds what an event is worth.
+    /// Adds the result of an event.
     pub(super) fn add(&mut self, root: Option<EventSn>, outcome: PushOutcome) {
         if outcome.notify || outcome.highlight {
             let count = root.map_or(&mut self.main, |root| self.threads.entry(root).or_default());
@@ -76,20 +76,20 @@ impl Counts {
 /// How far a user has read, by thread: places in the timeline.
 pub(super) type ReadMarkers = BTreeMap<Thread, i64>;
 
-/// How far a thread is read; what is read of the whole room is read of each of its threads.
+/// Returns how far a thread is read; a receipt for the whole room covers each of its threads.
 pub(super) fn read_upto(markers: &ReadMarkers, thread: Thread) -> i64 {
     markers.get(&thread).max(markers.get(&Thread::Unthreaded)).copied().unwrap_or(i64::MIN)
 }
 
-/// A part of the timeline: after the first place, up to the second.
+/// A range of the timeline: exclusive start, inclusive end.
 pub(super) type Part = (i64, i64);
 
-/// Counts of a stretch of the timeline.
+/// Counts of a range of the timeline.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Block {
     after: i64,
     upto: i64,
-    /// How many events were looked at.
+    /// The number of examined events.
     events: u64,
     counts: Counts,
 }
@@ -100,20 +100,21 @@ impl Block {
     }
 }
 
-/// What is counted so far.
+/// The counts so far.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Tally {
     /// Everything up to this place is counted.
     upto: i64,
-    /// Up to this place only threads had anything unread when counting began.
+    /// Up to this place only threads had unread events when counting began.
     threads_upto: i64,
-    /// How far the user has read, by receipts and by what they sent themselves.
+    /// How far the user has read, by receipts and by their own events.
     markers: ReadMarkers,
     blocks: Vec<Block>,
 }
 
 impl Tally {
-    /// Begins after the place `since`, at which the user came into the room, or after what is read of all threads.
+    /// Starts after the place `since`, where the user joined the room, or after everything that is read in all
+    /// threads.
     pub(super) fn new(since: i64, receipts: &ReadMarkers, newest: i64) -> Self {
         let upto = read_upto(receipts, Thread::Unthreaded).max(since);
         let threads_upto = read_upto(receipts, Thread::Main).min(newest);
@@ -124,7 +125,7 @@ impl Tally {
         self.upto
     }
 
-    /// The part that is to be counted next in which only events in threads can be unread.
+    /// Returns the range to count next in which only thread events can be unread.
     pub(super) fn only_threads(&self) -> Option<Part> {
         (self.upto < self.threads_upto).then_some((self.upto, self.threads_upto))
     }
@@ -133,12 +134,12 @@ impl Tally {
         &self.markers
     }
 
-    /// Whether an event that stands at a place is unread.
+    /// Returns whether an event at a place is unread.
     pub(super) fn is_unread(&self, ord: i64, thread: Thread) -> bool {
         ord > read_upto(&self.markers, thread)
     }
 
-    /// Notes an event that was looked at, and what it is worth.
+    /// Adds an examined event with its result.
     pub(super) fn look(&mut self, ord: i64, root: Option<EventSn>, outcome: PushOutcome) {
         if self.blocks.last().is_none_or(|block| block.events >= COUNT_BLOCK_EVENTS_MAX) {
             self.blocks.pop_if(|block| block.counts.is_zero());
@@ -152,17 +153,17 @@ impl Tally {
         self.upto = ord;
     }
 
-    /// Notes that there is nothing more up to a place.
+    /// Records that no more events follow up to a place.
     pub(super) fn pass(&mut self, upto: i64) {
         self.upto = self.upto.max(upto);
     }
 
-    /// Notes an event of the user's own: they have read what came before it.
+    /// Records an event of the user's own, which marks everything before it as read.
     pub(super) fn own(&mut self, ord: i64, thread: Thread) {
         let _ = self.read(&ReadMarkers::from([(thread, ord)]));
     }
 
-    /// Moves the markers on. Gives the parts that have to be counted again, as only a part of them is read.
+    /// Advances the markers. Returns the ranges to count again, because they are only partly read.
     pub(super) fn read(&mut self, receipts: &ReadMarkers) -> Vec<Part> {
         let before = self.markers.clone();
         for (thread, at) in receipts {
@@ -176,7 +177,7 @@ impl Tally {
         for block in &mut self.blocks {
             let (after, upto) = block.part();
             let mut is_split = false;
-            // Whether nothing of a thread in this block is unread any more.
+            // Whether this block has no unread events of a thread any more.
             let mut is_read = |thread, count: &Count| {
                 let at = read_upto(now, thread);
                 is_split |= !count.is_zero() && at > after && at < upto && at > read_upto(&before, thread);
@@ -194,12 +195,12 @@ impl Tally {
         again
     }
 
-    /// The part that has to be counted again because the event at a place was redacted; none when it was worth nothing.
+    /// Returns the range to count again after the event at a place was redacted; none when the block had no counts.
     pub(super) fn part_with(&self, ord: i64) -> Option<Part> {
         self.blocks.iter().find(|block| ord > block.after && ord <= block.upto).map(Block::part)
     }
 
-    /// Puts the new counts of a part that was counted again.
+    /// Replaces the counts of a range that was counted again.
     pub(super) fn replace(&mut self, part: Part, counts: Counts) {
         if let Some(block) = self.blocks.iter_mut().find(|block| block.part() == part) {
             block.counts = counts;
@@ -213,7 +214,7 @@ impl Tally {
         counts
     }
 
-    /// As bytes, behind `inputs`: numbers that must be the same for the tally to hold.
+    /// Encodes the tally, with `inputs` that must be equal when it is decoded.
     pub(super) fn encode(&self, inputs: &[i64]) -> Vec<u8> {
         let mut out = vec![FORM];
         out.extend(inputs);
@@ -233,7 +234,7 @@ impl Tally {
         varint::write_list(out.into_iter())
     }
 
-    /// From bytes; none when they are not for these `inputs`, or cannot be read.
+    /// Decodes a tally; none when `inputs` differ, or the bytes are malformed.
     pub(super) fn decode(bytes: &[u8], inputs: &[i64]) -> Option<Self> {
         let numbers = varint::read_list(bytes)?;
         let mut numbers = numbers.into_iter();
@@ -275,7 +276,7 @@ mod tests {
     const MENTION: PushOutcome = PushOutcome { notify: true, highlight: true };
     const ROOT: EventSn = EventSn(3);
 
-    /// Everybody's messages at the places 1 to `upto`, each tenth in a thread.
+    /// Messages of another user at the places 1 to `upto`, every tenth in a thread.
     fn tally(upto: i64) -> Tally {
         let mut tally = Tally::new(0, &ReadMarkers::new(), upto);
         for ord in 1..=upto {
@@ -297,7 +298,7 @@ mod tests {
         assert_eq!(again, [(256, 512)]);
         let mut counts = Counts::default();
         (301..=512).for_each(|ord| counts.add((ord % 10 == 0).then_some(ROOT), MENTION));
-        // The thread is not read, so all of it in the block counts.
+        // The thread is unread, so all of its events in the block count.
         (257..=300).filter(|ord| ord % 10 == 0).for_each(|_| counts.add(Some(ROOT), MENTION));
         tally.replace(again[0], counts);
         assert_eq!(sums(&tally), (630, 100));

@@ -1,4 +1,4 @@
-//! Walks along what is unread of a room and adds it up.
+//! Walks the unread part of a room's timeline and sums it up.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -21,15 +21,15 @@ use crate::core::Core;
 use crate::rooms::delayed::NO_DEVICE;
 use crate::rooms::load::Event;
 
-/// Events read at once.
+/// Events per query.
 const STEP_EVENTS: usize = 256;
 /// Events that are never shown.
 const HIDDEN: i64 = events::REJECTED | events::SOFT_FAILED | events::OUTLIER | events::REDACTED;
 
-/// What the rules say about an event in a context.
+/// Evaluates the rules for an event in a context.
 type Evaluate<'a> = &'a dyn Fn(&Event, &PushConditionRoomCtx) -> PushOutcome;
 
-/// A walk of one user through one room.
+/// One user's walk through one room.
 pub(super) struct Walk<'a> {
     core: &'a Core,
     member: &'a MembershipRow,
@@ -52,13 +52,13 @@ impl<'a> Walk<'a> {
         Self { core, member, ignored, contexts, tally, evaluate, looked_at: 0 }
     }
 
-    /// What it came to, how many events were looked at, and the context of the room's current state.
+    /// Returns the tally, the number of examined events, and the context of the room's current state.
     pub(super) fn end(self) -> (Tally, usize, Option<(SnapshotSn, Arc<PushConditionRoomCtx>)>) {
         let context = self.contexts.current();
         (self.tally, self.looked_at, context)
     }
 
-    /// Takes in how far the user has read.
+    /// Applies the user's read receipts.
     pub(super) fn read(&mut self, tx: &mut dyn Tx, receipts: &ReadMarkers) -> Result<()> {
         for part in self.tally.read(receipts) {
             self.recount(tx, part)?;
@@ -66,7 +66,7 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    /// Goes on to the place `upto`, as far as the budget lasts; says whether it got there.
+    /// Continues to the place `upto`, within the budget; returns whether it got there.
     pub(super) fn go(&mut self, tx: &mut dyn Tx, upto: i64, budget: &CountBudget) -> Result<bool> {
         while let Some((after, until)) = self.tally.only_threads() {
             let limit = budget.left().min(STEP_EVENTS);
@@ -74,6 +74,7 @@ impl<'a> Walk<'a> {
                 return Ok(false);
             }
             let (found, reached) = in_threads(tx, self.member.room, (after, until), limit, self.tally.markers())?;
+            // At least one, because a step without results costs queries, too.
             budget.spend(found.len().max(1));
             for (_, sn) in found {
                 let event = self.core.events.get(tx, sn)?;
@@ -112,7 +113,7 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    /// What an event adds to the counts.
+    /// Returns what an event adds to the counts.
     fn outcome(&mut self, tx: &mut dyn Tx, event: &Event) -> Result<PushOutcome> {
         let is_unread = event.ord.is_some_and(|ord| self.tally.is_unread(ord, thread_of(event)));
         let counts =
@@ -124,7 +125,7 @@ impl<'a> Walk<'a> {
         Ok((self.evaluate)(event, &context))
     }
 
-    /// What a redaction took away may have been counted.
+    /// The redacted event may have been counted, so its block is counted again.
     fn redact(&mut self, tx: &mut dyn Tx, redaction: &Event) -> Result<()> {
         let Some(target) = &redaction.pdu.redacts else { return Ok(()) };
         let target = self.core.events.find(tx, target)?.filter(|target| target.room == redaction.room);
@@ -136,7 +137,7 @@ impl<'a> Walk<'a> {
 
     fn recount(&mut self, tx: &mut dyn Tx, part: Part) -> Result<()> {
         let (room, (after, upto), mut counts) = (self.member.room, part, Counts::default());
-        // Below this place only threads are unread, and there may be much between their events.
+        // Below this place only threads have unread events, possibly far apart: read just those.
         let middle = read_upto(self.tally.markers(), Thread::Main).clamp(after, upto);
         let (in_threads, _) = in_threads(tx, room, (after, middle), usize::MAX >> 1, self.tally.markers())?;
         for (_, sn) in in_threads {
@@ -155,8 +156,8 @@ fn thread_of(event: &Event) -> Thread {
     event.thread.map_or(Thread::Main, Thread::Root)
 }
 
-/// Whether a user who sends this has seen what came before it. A change of their profile goes to all their rooms, a delayed
-/// event is sent by the server, and old messages may be taken back in bulk.
+/// Returns whether sending this event shows that the user has read what came before it. Not so for profile changes,
+/// which go to all rooms, for delayed events, which the server sends, and for redactions, which may be done in bulk.
 fn is_said(event: &Event) -> bool {
     let is_delayed = event.txn.as_ref().is_some_and(|(device, _)| *device == NO_DEVICE);
     !is_delayed && !matches!(event.pdu.kind, TimelineEventType::RoomMember | TimelineEventType::RoomRedaction)
@@ -171,7 +172,8 @@ fn timeline(core: &Core, tx: &mut dyn Tx, room: RoomSn, part: Part, limit: usize
     Ok(found)
 }
 
-/// Unread events in the threads of a room, oldest first, about `limit`; and up to which place those are all.
+/// Returns unread events in the threads of a room, oldest first, about `limit`, and the place up to which they are
+/// complete.
 fn in_threads(
     tx: &mut dyn Tx,
     room: RoomSn,
@@ -186,6 +188,7 @@ fn in_threads(
     for root in relations::roots(tx, room)? {
         let after = read_upto(markers, Thread::Root(root)).max(after);
         let of_thread = events::in_thread(tx, root, (after, upto), limit)?;
+        // A full result may hide later events of this thread, so the list is complete only up to its last event.
         if let Some((last, _)) = of_thread.last().filter(|_| of_thread.len() == limit) {
             upto = *last;
         }

@@ -1,8 +1,9 @@
 //! `m.room.server_acl`: which servers may take part in a room (client-server API, "Server Access Control Lists").
 //!
-//! Whoever writes the event chooses what is in it, so reading it never fails: what is not a list of names counts as an empty
-//! list. A list may hold ten thousand patterns; it is taken apart once for each event, and most servers are then found by
-//! looking up their name. Nothing here says which requests are subject to it: those who serve them ask [`check`].
+//! Reading the event never fails, because its sender chooses the content: anything that is not a list of names counts
+//! as an empty list. A list may hold ten thousand patterns, so the server parses it once per event and matches most
+//! servers by a hash lookup. This module does not decide which requests are subject to the ACL: the handlers that
+//! serve them call [`check`].
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -17,10 +18,11 @@ use serde_json::Value;
 
 use crate::core::Core;
 
-/// Lists that are remembered. The longest event makes one of about half a megabyte, the usual one a few hundred bytes.
+/// Parsed lists in the cache. The longest event makes one of about half a megabyte, a typical one a few hundred
+/// bytes.
 const LISTS_MAX: usize = 64;
 
-/// Refuses with `M_FORBIDDEN` a server that the room's list keeps out.
+/// Refuses with `M_FORBIDDEN` a server that the room's ACL denies.
 pub fn check(core: &Core, tx: &mut dyn Tx, room: RoomSn, server: &ServerName) -> Result<()> {
     if allows(core, tx, room, server)? {
         return Ok(());
@@ -28,11 +30,12 @@ pub fn check(core: &Core, tx: &mut dyn Tx, room: RoomSn, server: &ServerName) ->
     Err(Error::forbidden(format!("The room's access control list keeps {server} out.")))
 }
 
-/// Whether a server may take part in a room: what [`check`] asks, for those who drop silently.
+/// Returns whether the room's ACL allows a server, for callers that drop its events instead of refusing a request.
 pub fn allows(core: &Core, tx: &mut dyn Tx, room: RoomSn, server: &ServerName) -> Result<bool> {
     let Some(sn) = state::current_named(tx, room, "m.room.server_acl", "")? else { return Ok(true) };
     let event = core.events.get(tx, sn)?;
-    // A redacted list is another one: it has nothing left in it and allows nobody, as it does on every other server.
+    // The key includes redaction: a redacted ACL has no `allow` list left and so denies every server, as it does on
+    // every other server.
     let key = (sn, event.is_redacted());
     if let Some(list) = core.acls.0.get(&key) {
         return Ok(list.allows(server));
@@ -42,7 +45,7 @@ pub fn allows(core: &Core, tx: &mut dyn Tx, room: RoomSn, server: &ServerName) -
     Ok(list.allows(server))
 }
 
-/// The lists that were looked at lately, by their event and whether it was redacted.
+/// Cache of parsed ACLs, by event and whether it was redacted.
 pub struct Acls(Cache<(EventSn, bool), Arc<Acl>>);
 
 impl Default for Acls {
@@ -57,7 +60,7 @@ impl std::fmt::Debug for Acls {
     }
 }
 
-/// A room's list.
+/// A parsed `m.room.server_acl`.
 #[derive(Debug)]
 pub struct Acl {
     allow: Patterns,
@@ -66,7 +69,7 @@ pub struct Acl {
 }
 
 impl Acl {
-    /// Reads the content of an `m.room.server_acl` event, whatever it is.
+    /// Parses the content of an `m.room.server_acl` event; malformed content gives empty lists.
     #[must_use]
     pub fn parse(content: &str) -> Self {
         let content: Value = serde_json::from_str(content).unwrap_or_default();
@@ -77,7 +80,7 @@ impl Acl {
         }
     }
 
-    /// Whether a server may take part. Its port does not matter, nor does upper and lower case.
+    /// Returns whether the ACL allows a server. Ignores its port, and upper and lower case.
     #[must_use]
     pub fn allows(&self, server: &ServerName) -> bool {
         if !self.allow_ip_literals && server.is_ip_literal() {
@@ -88,14 +91,14 @@ impl Acl {
     }
 }
 
-/// A list of server names with wildcards, in lower case.
+/// Server name patterns, in lower case.
 #[derive(Debug, Default)]
 struct Patterns {
-    /// Those without wildcards.
+    /// Names without wildcards.
     names: HashSet<Box<str>>,
-    /// `*.` followed by these, which are without wildcards.
+    /// Suffixes of patterns of the form `*.suffix`, where the suffix has no wildcards.
     parents: HashSet<Box<str>>,
-    /// The rest.
+    /// All other patterns.
     globs: Vec<Box<str>>,
 }
 
@@ -122,8 +125,8 @@ impl Patterns {
     }
 }
 
-/// `*` stands for any characters, `?` for one. Goes back only to the last star, so it takes at most the product of both
-/// lengths; a host has at most 255 bytes.
+/// Matches `*` (any characters) and `?` (one character). Backtracks only to the last star, so the cost is at most the
+/// product of both lengths; a host has at most 255 bytes.
 fn glob_matches(glob: &str, host: &str) -> bool {
     let (glob, host) = (glob.as_bytes(), host.as_bytes());
     let (mut at, mut seen, mut star) = (0, 0, None);
@@ -214,7 +217,7 @@ mod tests {
         }
     }
 
-    /// CVE-2023-45129: long lists with many wildcards must not cost much.
+    /// CVE-2023-45129: a long list with many wildcards must stay cheap to match.
     #[test]
     fn ten_thousand_globs_are_fast() {
         let host = format!("{}.example", "a".repeat(240));
@@ -225,7 +228,7 @@ mod tests {
         let parsed = began.elapsed();
         let began = Instant::now();
         assert!(list.allows(&ServerName::parse(host).expect("a server name")));
-        // In an unoptimised build, on a machine that does other things, it takes ten times as long as it should.
+        // The bound is ten times the expected time, for unoptimised builds on a busy machine.
         let most = Duration::from_millis(if cfg!(debug_assertions) { 500 } else { 50 });
         assert!(parsed + began.elapsed() < most, "{parsed:?} {:?}", began.elapsed());
     }

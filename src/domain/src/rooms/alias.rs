@@ -1,4 +1,4 @@
-//! Names for rooms (client-server API, "Room aliases").
+//! Room aliases (client-server API, "Room aliases").
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -20,8 +20,8 @@ use crate::Requester;
 use crate::core::Core;
 
 impl Rooms {
-    /// Gives a room another name. `M_FORBIDDEN` for those outside, a conflict when the alias is in use, `M_INVALID_PARAM` for
-    /// aliases of other servers.
+    /// Adds an alias to a room. `M_FORBIDDEN` for users who are not in the room, a conflict when the alias is in use,
+    /// `M_INVALID_PARAM` for aliases of other servers.
     pub async fn add_alias(&self, who: &Requester, alias: OwnedRoomAliasId, room_id: OwnedRoomId) -> Result<()> {
         find::no_guests(who)?;
         check_own(&self.core, &alias)?;
@@ -43,8 +43,8 @@ impl Rooms {
         self.core.store.write("alias_add", write).await
     }
 
-    /// Takes a name away: for whoever gave it, for those who set the room's canonical alias, and for administrators.
-    /// Application services remove what is in their namespaces, and nothing else.
+    /// Removes an alias. Allowed for its creator, for users who may set the room's canonical alias, and for
+    /// administrators. Application services may remove only aliases in their namespaces.
     pub async fn remove_alias(&self, who: &Requester, alias: OwnedRoomAliasId) -> Result<()> {
         if !who.admin {
             self.core.appservices.check_alias(&alias, who.appservice.as_deref())?;
@@ -69,7 +69,7 @@ impl Rooms {
         policy::write(&self.core, "alias_remove", write).await
     }
 
-    /// The names that this server knows for a room. `M_FORBIDDEN` for those who may not look inside.
+    /// Lists the aliases of a room on this server. `M_FORBIDDEN` for users who may not read the room.
     pub async fn aliases(&self, who: &Requester, room_id: OwnedRoomId) -> Result<Vec<OwnedRoomAliasId>> {
         let (core, user) = (self.core.clone(), who.user);
         let read = move |tx: &mut hearth_store::ReadTx<'_>| {
@@ -102,13 +102,13 @@ fn check_own(core: &Core, alias: &RoomAliasId) -> Result<()> {
     Ok(())
 }
 
-/// Whether a user is a member with the power to set the room's canonical alias: then they also decide on its other names, and
-/// on whether it stands in the public directory.
+/// Returns whether a user is a member with the power to set the room's canonical alias. The same power decides on the
+/// room's other aliases and on its entry in the public directory.
 pub(super) fn may_name(core: &Core, tx: &mut dyn Tx, room: &Room, user: &UserId) -> Result<bool> {
     Ok(power::levels(core, tx, room)?.user_can_send_state(user, StateEventType::RoomCanonicalAlias))
 }
 
-/// Takes aliases that are gone out of the room's canonical alias, as far as the user may change it.
+/// Removes deleted aliases from the room's canonical alias, if the user may change it.
 pub(super) fn unname(
     core: &Arc<Core>,
     tx: &mut WriteTx<'_>,
@@ -123,13 +123,14 @@ pub(super) fn unname(
         return Ok(());
     }
     match append(core, tx, room, origin, Draft::state("m.room.canonical_alias", "", after)) {
-        // The alias is gone all the same; who made it need not be who names the room. Nothing has been written.
+        // The alias is deleted all the same: its creator need not have the power to set the canonical alias. Nothing
+        // has been written yet.
         Err(error) if error.reason() == Some(Reason::Forbidden) => Ok(()),
         done => done.map(drop),
     }
 }
 
-/// A canonical alias content without some aliases.
+/// Returns a canonical alias content without the aliases in `gone`.
 fn without(content: &CanonicalJsonObject, gone: &BTreeSet<String>) -> CanonicalJsonObject {
     let is_gone = |value: &CanonicalJsonValue| value.as_str().is_some_and(|alias| gone.contains(alias));
     let mut content = content.clone();

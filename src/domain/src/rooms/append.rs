@@ -1,5 +1,5 @@
-//! Puts an event of this server into a room: places it, checks it, stores it with everything that follows from it, and
-//! wakes whoever is concerned. All inside one write closure, so there is no instant at which half an event exists.
+//! Appends an event of this server to a room: authors it, checks it, stores it with all its effects, and wakes the
+//! affected long polls. Everything happens inside one write closure, so half an event is never visible.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -24,32 +24,33 @@ use super::state::snapshot::Changes;
 use super::{find, guests, outgoing, policy};
 use crate::core::Core;
 
-/// The greatest depth that canonical JSON can say. Whoever claims it for an event of theirs must not end the room.
+/// The greatest depth that canonical JSON can express. Depths saturate here, because a remote event may claim any
+/// depth and must not stop the room.
 const DEPTH_MAX: i64 = (1 << 53) - 1;
 
-/// Who sends an event, and how they will recognise it.
+/// The sender of an event, with what its client needs to recognise the local echo.
 #[derive(Debug, Clone)]
 pub struct Sender {
-    /// The sender's serial number.
+    /// Serial number of the sender.
     pub sender: UserSn,
-    /// The sender.
+    /// User id of the sender.
     pub user_id: ruma::OwnedUserId,
-    /// The device and transaction id, for the sender's local echo.
+    /// Device and transaction id, for the sender's local echo.
     pub txn: Option<(DeviceSn, String)>,
 }
 
 impl Sender {
-    /// An origin without a transaction.
+    /// A sender without a transaction.
     #[must_use]
     pub fn new(sender: UserSn, user_id: &UserId) -> Self {
         Self { sender, user_id: user_id.to_owned(), txn: None }
     }
 }
 
-/// Authors `draft` in `room` and appends it. `room` is moved forward, so that several events can follow in one closure.
+/// Authors `draft` in `room` and appends it. Moves `room` forward, so that several events can follow in one closure.
 ///
-/// Refuses with `M_FORBIDDEN` what the room's authorisation rules do not allow; then nothing has been written. In a room with a
-/// policy server this must run under `policy::write`.
+/// Refuses with `M_FORBIDDEN` an event that the room's auth rules do not allow; nothing has been written then. In a
+/// room with a policy server this must run under `policy::write`.
 pub fn append(
     core: &Arc<Core>,
     tx: &mut WriteTx<'_>,
@@ -75,7 +76,7 @@ pub fn prepare(core: &Core, tx: &mut dyn Tx, room: &Room, sender: &UserId, draft
     Ok(authored)
 }
 
-/// Appends what [`prepare`] has made, if nothing has happened in the room since; gives it back otherwise.
+/// Appends an event made by [`prepare`] if the room has not moved on since; returns it otherwise.
 pub fn append_prepared(
     core: &Arc<Core>,
     tx: &mut WriteTx<'_>,
@@ -83,6 +84,7 @@ pub fn append_prepared(
     origin: &Sender,
     authored: Authored,
 ) -> Result<std::result::Result<Arc<Event>, Authored>> {
+    // Another event may have arrived while the other server signed, and a signed event cannot take new prev events.
     if head_ids(core, tx.tx(), &room.extremities)? != authored.pdu.prev_events {
         return Ok(Err(authored));
     }
@@ -90,8 +92,8 @@ pub fn append_prepared(
     store(core, tx, room, origin, authored).map(Ok)
 }
 
-/// The event that `sender`, who is of another server, would have to send now for `draft`: without hash and signature, for
-/// them to sign. `M_FORBIDDEN` when the room's rules would not let it in.
+/// Returns the event template that a remote `sender` would have to send now for `draft`, without hash and signature,
+/// for the remote server to sign. `M_FORBIDDEN` when the room's auth rules would reject it.
 pub fn template(core: &Core, tx: &mut dyn Tx, room: &Room, sender: &UserId, draft: Draft) -> Result<Vec<u8>> {
     let rules = version::stored_rules(&room.version)?;
     let auth_events = AuthEvents::gather(core, tx, room, rules, sender, &draft)?;
@@ -99,7 +101,7 @@ pub fn template(core: &Core, tx: &mut dyn Tx, room: &Room, sender: &UserId, draf
     let place = auth_events.place(core, tx, room, rules, Some(&room_id))?;
     let object = assemble(rules, sender, core.now_ms(), place, draft)?;
     let json = serde_json::to_vec(&object).map_err(|error| Error::fault("writing a template as JSON", error))?;
-    // The rules never look at an event's own id.
+    // A placeholder is enough: the auth rules never read an event's own id.
     let pdu = Pdu::parse(ruma::owned_event_id!("$template"), &json)?;
     auth_events.check_auth(rules, &pdu)?;
     Ok(json)
@@ -110,12 +112,12 @@ fn head_ids(core: &Core, tx: &mut dyn Tx, heads: &[EventSn]) -> Result<Vec<Owned
     newest.map(|sn| Ok(core.events.get(tx, *sn)?.pdu.event_id.clone())).collect()
 }
 
-/// The parts of the current state by which an event is judged. The rules may ask for nothing else: what a server reads off
-/// an event's auth events must lead it to the same verdict.
+/// The part of the current state that authorises an event. The auth rules may read nothing else: every server has to
+/// reach the same result from the event's auth events alone.
 struct AuthEvents(Vec<(StateEventType, Arc<Event>)>);
 
 impl AuthEvents {
-    /// What [`auth_rules::select`] names, as far as the room has it.
+    /// Loads the state that [`auth_rules::select`] names, as far as the room has it.
     fn gather(
         core: &Core,
         tx: &mut dyn Tx,
@@ -125,7 +127,7 @@ impl AuthEvents {
         draft: &Draft,
     ) -> Result<Self> {
         let kind = TimelineEventType::from(draft.kind.as_str());
-        // Only of a member event does the content matter; do not write the others out for nothing.
+        // Only member events are selected by content, so other contents are not serialised.
         let content = match kind {
             TimelineEventType::RoomMember => Cow::Owned(raw_content(draft)?),
             _ => Cow::Borrowed(RawValue::NULL),
@@ -165,7 +167,8 @@ impl AuthEvents {
         self.0.iter().filter(|(kind, _)| named(kind)).map(|(_, event)| event.pdu.event_id.clone()).collect()
     }
 
-    /// The two checks that an event of our own has to pass: by its auth events, and by the current state.
+    /// Checks an event of this server. Its auth events are selected from the current state, so one call covers the
+    /// check against its auth events and the one against the current state.
     fn check_auth(&self, rules: &RoomVersionRules, pdu: &Pdu) -> Result<()> {
         let auth: Vec<&Pdu> = self.0.iter().map(|(_, event)| &event.pdu).collect();
         auth_rules::by_auth_events(rules, pdu, &auth)
@@ -177,7 +180,7 @@ fn raw_content(draft: &Draft) -> Result<Box<RawValue>> {
     serde_json::value::to_raw_value(&draft.content).map_err(|error| Error::fault("writing an event's content", error))
 }
 
-/// Stores an event that has passed its checks, and what follows from it.
+/// Stores an event that has passed its checks, with its effects.
 fn store(
     core: &Arc<Core>,
     tx: &mut WriteTx<'_>,
@@ -188,16 +191,19 @@ fn store(
     let Authored { pdu, json } = authored;
     let before = room.snapshot;
     let step = HeadChange {
-        // It comes after all of them, unless there are more than an event can name.
+        // The event replaces all forward extremities, unless there are more of them than an event can name as prev
+        // events.
         others: room.extremities.iter().rev().skip(PREV_EVENTS_AUTHORED_MAX).rev().copied().collect(),
         is_end: true,
         flips: Changes::new(),
         is_current: pdu.state_key.is_some(),
     };
+    // Before `persist::live` changes the memberships: the server of a kicked user must also receive the kick.
     let concerned = outgoing::before(core, tx, room.sn, &pdu)?;
     let new = NewEvent { pdu, json, sender: Some(origin.sender), txn: origin.txn.clone(), known: None };
     let event = persist::live(core, tx, room, new, before, step)?;
     outgoing::put(core, tx, &event, Position::from_i64(event.sn.0), concerned, None)?;
+    // Last: it appends leave events that follow this one.
     guests::leave_after(core, tx, room, &event)?;
     Ok(event)
 }

@@ -1,19 +1,19 @@
-//! Contents of events as canonical JSON: from what clients send, and from what we write ourselves.
+//! Event contents as canonical JSON: from clients, and from this server.
 
 use hearth_base::{Error, Result};
 use ruma::canonical_json::{CanonicalJsonObject, CanonicalJsonValue};
 use serde::Serialize;
 
-/// The content in a request's body: an object, without fractions, with integers within ±2^53.
+/// Parses the content in a request body: an object without fractions, with integers within ±2^53.
 ///
-/// Refuses everything else with `M_BAD_JSON`.
+/// Refuses anything else with `M_BAD_JSON`.
 pub fn from_client(json: &str) -> Result<CanonicalJsonObject> {
     serde_json::from_str(json).map_err(|error| {
         Error::bad_json(format!("The content of an event must be an object of canonical JSON: {error}"))
     })
 }
 
-/// A content that this server writes.
+/// Serialises a content that this server writes.
 pub fn from_parts(parts: impl Serialize) -> Result<CanonicalJsonObject> {
     match ruma::canonical_json::to_canonical_value(parts) {
         Ok(CanonicalJsonValue::Object(object)) => Ok(object),
@@ -22,7 +22,7 @@ pub fn from_parts(parts: impl Serialize) -> Result<CanonicalJsonObject> {
     }
 }
 
-/// A string field of a content.
+/// Returns a string field of a content; none when it is missing or not a string.
 #[must_use]
 pub fn text<'a>(content: &'a CanonicalJsonObject, field: &str) -> Option<&'a str> {
     content.get(field).and_then(CanonicalJsonValue::as_str)

@@ -1,4 +1,4 @@
-//! What follows from a stored event: memberships, redactions, what it makes pointless, and who has to be woken.
+//! Effects of a stored event: memberships, redactions, cancelled delayed events, and which long polls to wake.
 
 use std::sync::Arc;
 
@@ -17,8 +17,9 @@ use super::state::snapshot::Changes;
 use super::{delayed, gaps, redaction, stripped, upgrade};
 use crate::core::Core;
 
-/// Does what follows from an event, within the transaction that stored it. `changes` is what it brought about in the current
-/// state: mostly itself, if it is a state event; after a state resolution also others, or others instead.
+/// Applies the effects of an event, within the transaction that stored it. `changes` are the resulting changes of the
+/// current state: mostly the event itself, if it is a state event; after a state resolution also other events, or
+/// other events instead.
 pub(crate) fn follow(
     core: &Arc<Core>,
     tx: &mut WriteTx<'_>,
@@ -42,6 +43,7 @@ pub(crate) fn follow(
     if event.pdu.kind == TimelineEventType::RoomRedaction {
         redaction::apply(core, tx, room, event)?;
     }
+    // After a local join or a change of visibility, other servers may return history that they refused before.
     let is_newcomer = moved.iter().any(|(_, is_local)| *is_local);
     if is_newcomer || event.pdu.is_state(&TimelineEventType::RoomHistoryVisibility, "") {
         gaps::forget_refusals(tx, room.sn)?;
@@ -50,7 +52,7 @@ pub(crate) fn follow(
     delayed::overtake(core, tx, room.sn, event, changes)?;
     let members = match moved.is_empty() {
         true => core.locals.get(tx.tx(), room.sn)?,
-        // Not through the cache: it must not learn what may yet be undone.
+        // Bypasses the cache: this transaction may still roll back, and the cache must not keep what it read.
         false => memberships::local_joined(tx.tx(), room.sn)?.into(),
     };
     let (core, room) = (core.clone(), room.sn);
@@ -59,7 +61,7 @@ pub(crate) fn follow(
             core.locals.forget(room);
             core.notifier.membership_changed();
         }
-        // Nobody of another server sleeps here, and all of them together would be many.
+        // Remote users have no long polls here, and waking all of them would be many entries.
         for (member, _) in moved.iter().filter(|(_, is_local)| *is_local) {
             core.notifier.wake(&[*member], at);
         }
@@ -68,7 +70,7 @@ pub(crate) fn follow(
     Ok(())
 }
 
-/// Keeps `memberships` in step with a member event; says whose membership it is, and whether they are of this server.
+/// Updates `memberships` for a member event; returns the member and whether they are a local user.
 pub(crate) fn change_membership(
     core: &Arc<Core>,
     tx: &mut WriteTx<'_>,
@@ -106,7 +108,7 @@ fn is_joined(tx: &mut dyn Tx, room: &Room, user: UserSn) -> Result<bool> {
     Ok(memberships::get(tx, room.sn, user)?.is_some_and(|row| row.membership == Membership::Join))
 }
 
-/// Ends the membership of somebody whom the state says nothing of any more.
+/// Ends the membership of a user who has no member event in the state any more.
 pub(crate) fn end_membership(
     core: &Core,
     tx: &mut WriteTx<'_>,

@@ -1,4 +1,4 @@
-//! Finding the room that a request is about, and who may know of it.
+//! Resolves the room that a request names, and hides rooms that the user may not know of.
 
 use hearth_base::{Error, Reason, Result, error::refuse};
 use hearth_store::engine::Tx;
@@ -9,30 +9,30 @@ use ruma::{OwnedRoomId, RoomAliasId, RoomId, RoomOrAliasId};
 
 use crate::core::Core;
 
-/// The room of an id; `M_NOT_FOUND` when this server is not in it.
+/// Resolves a room id; `M_NOT_FOUND` when this server is not in the room.
 pub fn resolve(tx: &mut dyn Tx, room_id: &RoomId) -> Result<Room> {
     rooms::by_id(tx, room_id.as_str())?.ok_or_else(|| Error::not_found(format!("This server knows no room {room_id}.")))
 }
 
-/// As [`resolve`], for something that only members may do: `M_FORBIDDEN` for everybody else, also when there is no such
-/// room, so that nobody learns which rooms exist.
+/// As [`resolve`], for requests that only members may make. Refuses everyone else with `M_FORBIDDEN`, also when the
+/// room does not exist, so that the error does not reveal which rooms exist.
 pub fn joined(tx: &mut dyn Tx, room_id: &RoomId, user: UserSn) -> Result<Room> {
     let refused = || Error::forbidden(format!("You are not in {room_id}; join it first."));
     let room = rooms::by_id(tx, room_id.as_str())?.ok_or_else(refused)?;
     if membership_status(tx, &room, user)? == Some(Membership::Join) { Ok(room) } else { Err(refused()) }
 }
 
-/// How a user stands to a room; none when they never had to do with it.
+/// Returns a user's membership of a room; none when they never had one.
 pub fn membership_status(tx: &mut dyn Tx, room: &Room, user: UserSn) -> Result<Option<Membership>> {
     Ok(memberships::get(tx, room.sn, user)?.map(|row| row.membership))
 }
 
-/// Whether this server is in a room: only then is what it knows of the room up to date.
+/// Returns whether this server is in a room. Only then is its copy of the room up to date.
 pub fn is_resident(tx: &mut dyn Tx, room: &Room) -> Result<bool> {
     Ok(!memberships::local_joined(tx, room.sn)?.is_empty())
 }
 
-/// The room that an id or an alias names.
+/// Resolves a room id or an alias.
 pub fn by_name(core: &Core, tx: &mut dyn Tx, name: &RoomOrAliasId) -> Result<Room> {
     match <&RoomId>::try_from(name) {
         Ok(room_id) => resolve(tx, room_id),
@@ -40,7 +40,7 @@ pub fn by_name(core: &Core, tx: &mut dyn Tx, name: &RoomOrAliasId) -> Result<Roo
     }
 }
 
-/// The room of an alias; `M_NOT_FOUND` when there is none.
+/// Resolves an alias; `M_NOT_FOUND` when there is none.
 pub fn by_alias(core: &Core, tx: &mut dyn Tx, alias: &RoomAliasId) -> Result<Room> {
     if *alias.server_name() != *core.server_name {
         return Err(Error::not_found(format!("{alias} is not an alias of this server.")));
@@ -50,12 +50,12 @@ pub fn by_alias(core: &Core, tx: &mut dyn Tx, alias: &RoomAliasId) -> Result<Roo
     rooms::by_sn(tx, room)?.ok_or_else(|| Error::broken(format!("the room behind {alias} is missing")))
 }
 
-/// A room's id, parsed.
+/// Parses a room's stored id.
 pub fn id(room: &Room) -> Result<OwnedRoomId> {
     RoomId::parse(room.id.as_str()).map_err(|error| Error::fault("reading a stored room id", error))
 }
 
-/// Refuses guests what only accounts may do.
+/// Refuses guests, for requests that need a full account.
 pub fn no_guests(requester: &crate::Requester) -> Result<()> {
     if requester.guest {
         return Err(refuse(Reason::GuestAccessForbidden, "Guests may not do that; register an account first."));

@@ -1,5 +1,5 @@
-//! Guests leave when a room no longer lets guests in (client-server API, "Guest access"): Synapse has them leave, too, whoever
-//! changed the rule.
+//! Makes guests leave a room that no longer lets guests in (client-server API, "Guest access"). As in Synapse, this
+//! happens for every change of the rule, whichever server it comes from.
 
 use std::sync::Arc;
 
@@ -18,8 +18,8 @@ use super::load::Event;
 use super::membership::{self, MembershipRequest};
 use crate::core::Core;
 
-/// Lets the guests of this server leave a room if `event`, which has just been stored, shuts it to guests. Within the
-/// transaction that stored it: a crash cannot leave them in.
+/// Makes the local guests leave a room if `event`, which has just been stored, forbids guests. Runs in the
+/// transaction that stored it, so a crash cannot leave them in.
 pub(crate) fn leave_after(core: &Arc<Core>, tx: &mut WriteTx<'_>, room: &mut Room, event: &Event) -> Result<()> {
     let lets_in = || event.pdu.content_str("guest_access").is_some_and(|access| access == "can_join");
     if !event.pdu.is_state(&TimelineEventType::RoomGuestAccess, "") || lets_in() {
@@ -38,7 +38,7 @@ fn leave(core: &Arc<Core>, tx: &mut WriteTx<'_>, room: &mut Room, user: UserSn) 
     let content = MembershipRequest::new(Membership::Leave, None).content()?;
     let left = membership::change(core, tx, room, &Sender::new(user, &user_id), &user_id, content);
     match left {
-        // The rule stands all the same.
+        // The new guest access rule stays in force all the same.
         Err(error) if error.reason() == Some(Reason::Forbidden) => {
             tracing::warn!(room.id = room.id, user.id = %user_id, %error, "Failed to remove a guest from a room.");
             Ok(())

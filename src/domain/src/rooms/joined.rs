@@ -1,4 +1,4 @@
-//! Which rooms a user is in.
+//! Lists of joined rooms.
 
 use hearth_base::{Error, Result, limits};
 use hearth_store::tables::{memberships, rooms, users};
@@ -8,7 +8,7 @@ use super::{Rooms, find};
 use crate::Requester;
 
 impl Rooms {
-    /// The rooms that the requester is joined to.
+    /// Lists the rooms that the requester is joined to.
     pub async fn joined(&self, who: &Requester) -> Result<Vec<OwnedRoomId>> {
         let user = who.user;
         let read = move |tx: &mut hearth_store::ReadTx<'_>| {
@@ -21,7 +21,8 @@ impl Rooms {
         self.core.store.read("rooms_joined", read).await
     }
 
-    /// The rooms that the requester and `other` are both joined to (client-server API 1.19, "Mutual rooms"), all at once.
+    /// Lists the rooms that the requester and `other` are both joined to (client-server API 1.19, "Mutual rooms"), in
+    /// one page.
     pub async fn mutual(&self, who: &Requester, other: OwnedUserId) -> Result<Vec<OwnedRoomId>> {
         if other == who.user_id {
             return Err(Error::invalid("You share all your rooms with yourself; ask for somebody else."));

@@ -1,4 +1,5 @@
-//! Reads events from the database, through a cache: an event never changes, but for being redacted.
+//! Reads events from the database through a cache. Only redaction and giving an outlier its place change a stored
+//! event.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -16,38 +17,38 @@ use serde_json::value::RawValue;
 
 use super::event::Pdu;
 
-/// Roughly how many bytes of events the cache holds.
+/// Approximate size of the event cache, in bytes.
 const CACHE_BYTES_MAX: u64 = 6 * 1024 * 1024;
 
-/// An event with what the database knows about it.
+/// A parsed event with its database columns.
 #[derive(Debug)]
 pub struct Event {
     /// Serial number: the position at which it was stored.
     pub sn: EventSn,
-    /// Its room.
+    /// Serial number of its room.
     pub room: RoomSn,
-    /// Place in the room's timeline.
+    /// Place in the room's timeline; none for events that are not in it.
     pub ord: Option<i64>,
-    /// Who sent it.
+    /// Serial number of its sender.
     pub sender: UserSn,
-    /// For state events, what part of the state it sets.
+    /// For state events, the serial number of its type and state key.
     pub state_key: Option<KeySn>,
-    /// The state before it.
+    /// Snapshot of the state before it.
     pub snapshot: SnapshotSn,
-    /// See `hearth_store::tables::events`.
+    /// Bit set; see `hearth_store::tables::events`.
     pub flags: i64,
-    /// The redaction that removed its content.
+    /// The redaction that removed its content, if any.
     pub redacted_by: Option<EventSn>,
-    /// The root of its thread.
+    /// The root of its thread, if it is in one.
     pub thread: Option<EventSn>,
-    /// The local device that sent it, and under which transaction id.
+    /// The local device that sent it, and the transaction id, for the local echo.
     pub txn: Option<(DeviceSn, String)>,
-    /// The event itself.
+    /// The parsed PDU.
     pub pdu: Pdu,
 }
 
 impl Event {
-    /// Makes an event of its row.
+    /// Parses an event from its row.
     pub fn from_row(row: EventRow) -> Result<Self> {
         let id = EventId::parse(row.id.as_str()).map_err(|error| Error::fault("reading a stored event id", error))?;
         let mut pdu = Pdu::parse(id, &row.json).map_err(|error| Error::fault("reading a stored event", error))?;
@@ -55,7 +56,7 @@ impl Event {
         Ok(Self::new(row, pdu))
     }
 
-    /// Makes an event of its row and its parsed JSON, for those who have both.
+    /// Builds an event from its row and its PDU, for callers that have parsed the JSON already.
     #[must_use]
     pub fn new(row: EventRow, pdu: Pdu) -> Self {
         Self {
@@ -73,19 +74,20 @@ impl Event {
         }
     }
 
-    /// Whether its content has been removed.
+    /// Returns whether a redaction has removed its content.
     #[must_use]
     pub fn is_redacted(&self) -> bool {
         self.flags & events::REDACTED != 0
     }
 
-    /// Whether it is valid, and kept out of the timeline as the current state did not allow it.
+    /// Returns whether the event is soft-failed: valid by its auth events, but not allowed by the current state, so
+    /// kept out of the timeline.
     #[must_use]
     pub fn is_soft_failed(&self) -> bool {
         self.flags & events::SOFT_FAILED != 0
     }
 
-    /// Whether it is known without its place in the room's graph.
+    /// Returns whether the event is an outlier: known without its place in the room's graph.
     #[must_use]
     pub fn is_outlier(&self) -> bool {
         self.flags & events::OUTLIER != 0
@@ -145,17 +147,19 @@ struct Bytes;
 
 impl Weighter<EventSn, Arc<Event>> for Bytes {
     fn weight(&self, _: &EventSn, event: &Arc<Event>) -> u64 {
-        // Content and ids are what varies; the rest is the structure itself and its allocations.
+        // Approximate weight: content and ids vary, the constant covers the structure and its allocations.
         600 + event.pdu.content.get().len() as u64 + 64 * event.pdu.auth_events.len() as u64
     }
 }
 
-/// Events that were read lately.
+/// Cache of recently read events.
 pub struct EventCache {
     cache: Cache<EventSn, Arc<Event>, Bytes>,
-    /// Redacted since the start: a reader whose snapshot is older must not put the content back into the cache.
+    /// Events redacted since the start. A reader with an older snapshot must not put the old content back into the
+    /// cache.
     redacted: Mutex<HashSet<EventSn>>,
-    /// Outliers and soft-failed events that were given a place since the start: likewise, they must not come back without it.
+    /// Outliers and soft-failed events that got a place since the start. A reader with an older snapshot must not put
+    /// them back without it.
     placed: Mutex<HashSet<EventSn>>,
 }
 
@@ -177,7 +181,7 @@ impl std::fmt::Debug for EventCache {
 }
 
 impl EventCache {
-    /// The event of a serial number that must exist.
+    /// Returns an event by its serial number; an error when it does not exist, as the database is then broken.
     pub fn get(&self, tx: &mut dyn Tx, sn: EventSn) -> Result<Arc<Event>> {
         if let Some(event) = self.cache.get(&sn) {
             return Ok(event);
@@ -186,18 +190,19 @@ impl EventCache {
         self.keep(row)
     }
 
-    /// The event of an id, if it is known here.
+    /// Returns an event by its id, if this server has it.
     pub fn find(&self, tx: &mut dyn Tx, id: &EventId) -> Result<Option<Arc<Event>>> {
         events::find(tx, id.as_str())?.map(|sn| self.get(tx, sn)).transpose()
     }
 
-    /// Parses a row, or takes the event from the cache if it is there.
+    /// Returns the cached event of a row, or parses the row and caches it.
     pub fn keep(&self, row: EventRow) -> Result<Arc<Event>> {
         if let Some(event) = self.cache.get(&row.sn) {
             return Ok(event);
         }
         let event = Arc::new(Event::from_row(row)?);
-        // Held until the event is in: `redacted` in between would find nothing to remove, and the content would stay.
+        // Hold both locks until the insert is done. Otherwise `redacted` could run in between, find nothing to
+        // remove, and the old content would stay in the cache.
         let (redacted, placed) = (self.redacted.lock(), self.placed.lock());
         let is_stale =
             !event.is_redacted() && redacted.contains(&event.sn) || event.ord.is_none() && placed.contains(&event.sn);
@@ -208,14 +213,15 @@ impl EventCache {
         Ok(event)
     }
 
-    /// Takes in an event that has just been stored. Its serial number is new, so if the transaction is undone nobody asks.
+    /// Caches an event that has just been stored. Its serial number is new, so if the transaction rolls back no
+    /// reader asks for it.
     pub fn add(&self, event: Event) -> Arc<Event> {
         let event = Arc::new(event);
         self.cache.insert(event.sn, event.clone());
         event
     }
 
-    /// As [`EventCache::keep`], for a row that a query stands on: it is read only if the event is not in the cache.
+    /// As [`EventCache::keep`], for the current row of a query: reads the row only if the event is not in the cache.
     pub fn keep_stored(&self, stored: &Stored<'_>) -> Result<Arc<Event>> {
         match self.cache.get(&stored.sn()?) {
             Some(event) => Ok(event),
@@ -223,13 +229,13 @@ impl EventCache {
         }
     }
 
-    /// Forgets that an event was an outlier. Called when it is given a place, and after the commit.
+    /// Evicts an event that got a place in the timeline. Call once on that change and again after the commit.
     pub fn placed(&self, sn: EventSn) {
         self.placed.lock().insert(sn);
         self.cache.remove(&sn);
     }
 
-    /// Forgets the content of an event that has been redacted. Called after the commit.
+    /// Evicts the content of a redacted event. Call after the commit.
     pub fn redacted(&self, sn: EventSn) {
         self.redacted.lock().insert(sn);
         self.cache.remove(&sn);

@@ -1,5 +1,5 @@
-//! Which users of this server are joined to a room: whom an event of that room wakes. Holds what is remembered of its
-//! other servers (`servers.rs`), too, since the same changes outdate it.
+//! Cache of a room's local members, whom each new event of the room wakes. Also owns the cache of the room's other
+//! servers (`servers.rs`), since the same membership changes invalidate both.
 
 use std::sync::Arc;
 
@@ -11,10 +11,11 @@ use quick_cache::sync::Cache;
 
 use super::servers;
 
-/// Rooms whose members are remembered.
+/// Rooms in the cache.
 const ROOMS_MAX: usize = 2_000;
 
-/// Local members of rooms, remembered by the writer. Only write closures use it: they see one another's changes in order.
+/// Cache of the local members of rooms. Only write closures use it: they run one after another, so each sees the
+/// changes of the ones before.
 #[derive(Debug)]
 pub struct LocalMembers {
     members: Cache<RoomSn, Arc<[UserSn]>>,
@@ -28,8 +29,8 @@ impl Default for LocalMembers {
 }
 
 impl LocalMembers {
-    /// The local joined members. A member who joined earlier in the same uncommitted batch may be missing; the join
-    /// itself wakes them, and they then read everything up to the commit.
+    /// Returns the local joined members. A member who joined earlier in the same uncommitted batch may be missing;
+    /// the join itself wakes them, and they then read everything up to the commit.
     pub fn get(&self, tx: &mut dyn Tx, room: RoomSn) -> Result<Arc<[UserSn]>> {
         if let Some(members) = self.members.get(&room) {
             return Ok(members);
@@ -39,7 +40,8 @@ impl LocalMembers {
         Ok(members)
     }
 
-    /// Forgets a room's members and its servers, as a member changed, of this server or another. Called within the change and again after its commit.
+    /// Evicts a room's members and servers, for a membership change of a local or a remote user. Call within the
+    /// change and again after its commit.
     pub fn forget(&self, room: RoomSn) {
         self.members.remove(&room);
         self.servers.forget(room);

@@ -1,4 +1,4 @@
-//! How a user looks to others in a room: what a member event carries of their profile.
+//! The profile fields of a member event.
 
 use hearth_base::Result;
 use hearth_store::engine::Tx;
@@ -6,27 +6,27 @@ use hearth_store::ids::UserSn;
 use hearth_store::tables::profiles;
 use ruma::canonical_json::CanonicalJsonObject;
 
-/// A display name and an avatar.
+/// A display name and an avatar, as a member event carries them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MemberProfile {
-    /// `displayname`.
+    /// The `displayname` field.
     pub displayname: Option<String>,
-    /// `avatar_url`, an `mxc://` URI.
+    /// The `avatar_url` field, an `mxc://` URI.
     pub avatar_url: Option<String>,
 }
 
-/// One of the fields of a [`MemberProfile`].
+/// A field of a [`MemberProfile`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MemberProfileField {
-    /// `displayname`.
+    /// The `displayname` field.
     DisplayName,
-    /// `avatar_url`.
+    /// The `avatar_url` field.
     AvatarUrl,
 }
 
 impl MemberProfile {
-    /// Puts the face into a member event's content where the content does not already say something.
+    /// Adds the profile fields to a member event's content, except fields that the content already sets.
     pub fn fill(self, content: &mut CanonicalJsonObject) {
         for (field, value) in [("displayname", self.displayname), ("avatar_url", self.avatar_url)] {
             if let Some(value) = value {
@@ -36,7 +36,7 @@ impl MemberProfile {
     }
 }
 
-/// The face of a user by their profile; blank for users of other servers.
+/// Reads a user's profile; empty for users of other servers.
 pub fn face_of(tx: &mut dyn Tx, user: UserSn) -> Result<MemberProfile> {
     let profile = profiles::get(tx, user)?;
     Ok(MemberProfile { displayname: profile.displayname, avatar_url: profile.avatar_url })

@@ -1,7 +1,7 @@
-//! Rooms: making them, being in them, saying something, and reading what was said.
+//! Rooms: creation, membership, sending, and reading.
 //!
-//! [`Rooms`] is the service that writes: one file for each thing a user can do. What others build on without doing
-//! anything themselves (events, state, power, relations) are plain functions.
+//! [`Rooms`] is the service that writes: one file per use case. Events, state, power levels and relations are plain
+//! functions, because other modules use them too.
 
 pub mod acl;
 mod alias;
@@ -48,14 +48,14 @@ pub use set_state::StateChange;
 
 use crate::core::Core;
 
-/// What users do in rooms: make, join, leave, send, upgrade, list.
+/// The room use cases: create, join, leave, send, upgrade, list.
 #[derive(Debug)]
 pub struct Rooms {
     core: Arc<Core>,
 }
 
 impl Rooms {
-    /// The service, standing on `core`.
+    /// Creates the service on `core`.
     #[must_use]
     pub fn new(core: Arc<Core>) -> Self {
         Self { core }

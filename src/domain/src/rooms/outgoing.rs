@@ -1,6 +1,7 @@
-//! Which events go out to other servers, and to which: to those with members in the room before the event or after it.
+//! Selects the servers that receive an event: those with members in the room before the event or after it.
 //!
-//! An event is put down for them in the transaction that stores it; sending is the business of `federation/outbox`.
+//! The event is queued for them in the transaction that stores it, so a crash loses neither without the other;
+//! `federation/outbox` sends it.
 
 use std::sync::Arc;
 
@@ -17,9 +18,11 @@ use super::load::Event;
 use super::servers::{self, Servers};
 use crate::core::Core;
 
-/// Who has to hear of an event because of the state before it. Ask this before the event has any effect.
+/// Returns the servers that must receive an event because of the state before it. Call this before the event has any
+/// effect.
 ///
-/// Somebody whose invite or knock ends is not in the room, and their server is told of it nevertheless: nobody else would.
+/// A user whose invite or knock ends is not in the room, and their server still receives the event: no other server
+/// would tell it.
 pub fn before(core: &Arc<Core>, tx: &mut WriteTx<'_>, room: RoomSn, pdu: &Pdu) -> Result<Servers> {
     let Some(target) = remote_member(core, pdu) else { return Ok(Servers::default()) };
     let servers = servers::numbered(core, tx, room)?;
@@ -31,8 +34,8 @@ pub fn before(core: &Arc<Core>, tx: &mut WriteTx<'_>, room: RoomSn, pdu: &Pdu) -
     Ok(servers.with(Servers::intern(core, tx, [target.server_name()])?))
 }
 
-/// Puts an event down for every server that has to hear of it: those `before` it and those in the room now. `at` is a
-/// position of the event's own. `except` is the server that it came from, when it came from one.
+/// Queues an event for every server that must receive it: those `before` it and those in the room now. `at` is a
+/// position of the event's own. `except` is the server that sent the event, if it came over federation.
 pub fn put(
     core: &Arc<Core>,
     tx: &mut WriteTx<'_>,
@@ -49,7 +52,7 @@ pub fn put(
     core.outgoing.event(core, tx, at, servers, event)
 }
 
-/// The member of another server whom a member event is about.
+/// Returns the remote user that a member event is about.
 fn remote_member(core: &Core, pdu: &Pdu) -> Option<ruma::OwnedUserId> {
     if pdu.kind != TimelineEventType::RoomMember {
         return None;

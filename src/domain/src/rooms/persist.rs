@@ -1,5 +1,5 @@
-//! Stores an event that has passed its checks, with everything that follows from it, whoever sent it: the one way into a room
-//! for events of this server (`append.rs`) and of others (`federation/admit`). Judges nothing.
+//! Stores an event that has passed its checks, with all its effects: the only way into a room for
+//! local events (`append.rs`) and for remote ones (`federation/admit`). Runs no checks.
 
 use std::sync::Arc;
 
@@ -20,43 +20,43 @@ use crate::core::Core;
 /// An event to store.
 #[derive(Debug)]
 pub struct NewEvent {
-    /// Parsed.
+    /// The parsed PDU.
     pub pdu: Pdu,
     /// Canonical JSON with signatures.
     pub json: Vec<u8>,
-    /// Its sender, if the caller knows the number.
+    /// Serial number of its sender, if the caller has it.
     pub sender: Option<UserSn>,
-    /// The local device that sent it, and under which transaction id.
+    /// The local device that sent it, and the transaction id.
     pub txn: Option<(DeviceSn, String)>,
-    /// Its number, if it is here already as an outlier.
+    /// Its serial number, if it is already stored as an outlier.
     pub known: Option<EventSn>,
 }
 
-/// Where an event stands, and how it was judged: the columns of `events` of these names.
+/// An event's place and the result of its PDU checks: the columns of `events` with these names.
 #[derive(Debug, Clone, Copy)]
 pub struct EventStatus {
     /// Place in the timeline, if it has one.
     pub ord: Option<i64>,
-    /// The state before it; 0 for none.
+    /// Snapshot of the state before it; 0 for none.
     pub snapshot: SnapshotSn,
-    /// See `hearth_store::tables::events`.
+    /// Bit set; see `hearth_store::tables::events`.
     pub flags: i64,
 }
 
-/// How a new event moves the head of its room.
+/// How a new event changes the head of its room.
 #[derive(Debug, Clone, Default)]
 pub struct HeadChange {
-    /// The extremities that stay beside the event.
+    /// The forward extremities that remain in addition to the event.
     pub others: Vec<EventSn>,
-    /// Whether the event is an extremity. It is not if the room has gone on from it already.
+    /// Whether the event is a forward extremity. It is not if a known event already refers to it.
     pub is_end: bool,
-    /// What changes in the current state, but for what the event itself sets: the outcome of a state resolution.
+    /// Changes of the current state, except the event itself: the outcome of a state resolution.
     pub flips: Changes,
-    /// Whether the event is from now on the current state for its key.
+    /// Whether the event becomes the current state for its key.
     pub is_current: bool,
 }
 
-/// Stores an event, or gives an outlier its place, and nothing that follows from it but its number.
+/// Stores an event, or gives an outlier its place. Applies no effects; returns the serial number.
 pub fn event(
     core: &Core,
     tx: &mut WriteTx<'_>,
@@ -111,15 +111,16 @@ fn place(
     membership_status: EventStatus,
 ) -> Result<Arc<Event>> {
     let row = events::by_sn(tx.tx(), sn)?.ok_or_else(|| Error::broken(format!("event {} is missing", sn.0)))?;
-    // What was redacted while it was an outlier stays so.
+    // A redaction that was applied to the outlier stays in force.
     let flags = membership_status.flags | row.flags & events::REDACTED;
     let row = EventRow { ord: membership_status.ord, snapshot: membership_status.snapshot, flags, thread, ..row };
     events::place(tx.tx(), &row)?;
+    // Evict at once for later reads of this transaction; the caller evicts again after the commit.
     core.events.placed(sn);
     Ok(Arc::new(Event::from_row(row)?))
 }
 
-/// Gives an event that was withheld a place at the end of the timeline.
+/// Gives a withheld event a place at the end of the timeline.
 pub(super) fn show(core: &Arc<Core>, tx: &mut WriteTx<'_>, event: &Event) -> Result<()> {
     let at = tx.position();
     let status = EventStatus { ord: Some(at.as_i64()), snapshot: event.snapshot, flags: event.flags };
@@ -129,8 +130,8 @@ pub(super) fn show(core: &Arc<Core>, tx: &mut WriteTx<'_>, event: &Event) -> Res
     Ok(())
 }
 
-/// Stores an event at the end of its room's timeline, with what follows from it: the room's head moves by `step`, relations
-/// and redactions take effect, and whoever is concerned is woken. `before` is the state before the event.
+/// Stores an event at the end of its room's timeline and applies its effects: moves the room's head by `step`,
+/// applies relations and redactions, and wakes the affected long polls. `before` is the state before the event.
 pub fn live(
     core: &Arc<Core>,
     tx: &mut WriteTx<'_>,
@@ -157,18 +158,19 @@ pub fn live(
     rooms::advance(tx.tx(), room)?;
     relate::note(core, tx, &event, relation)?;
     effects::follow(core, tx, room, &event, at, &changes)?;
+    // This server has all of its own events, so none of them is the missing target of a pending redaction.
     if !core.is_local(&event.pdu.sender) {
         redaction::apply_pending(core, tx, room, &event, true)?;
     }
     if let Some(sn) = was_known {
         let core = core.clone();
-        // Again: somebody may have read it in between.
+        // Evict again after the commit: a reader with an older snapshot may have cached the event in between.
         tx.after_commit(move || core.events.placed(sn));
     }
     Ok(event)
 }
 
-/// Moves the current state on.
+/// Applies changes to the current state.
 pub fn change_state(tx: &mut WriteTx<'_>, room: &mut Room, changes: &Changes, at: Position) -> Result<()> {
     if changes.is_empty() {
         return Ok(());
@@ -176,16 +178,16 @@ pub fn change_state(tx: &mut WriteTx<'_>, room: &mut Room, changes: &Changes, at
     for (key, event) in changes {
         state::change(tx.tx(), room.sn, *key, *event, at)?;
     }
-    // The state before the create event is empty; its snapshot number is 0, which no snapshot has.
+    // The state before the create event is empty; its snapshot number is 0, which no stored snapshot has.
     let before = (room.snapshot.0 != 0).then_some(room.snapshot);
     room.snapshot = snapshot::store(tx, before, changes.clone())?;
     Ok(())
 }
 
-/// A state as what it is made of: the state before an event, and what the event itself sets.
+/// The state after an event, in two parts: the snapshot before it, and what the event itself sets.
 pub type StateAfter = (SnapshotSn, Option<(KeySn, EventSn)>);
 
-/// What the state is after an event; `None` when it is not known, as for outliers.
+/// Returns the state after an event; `None` when it is unknown, as for outliers.
 #[must_use]
 pub fn state_after(event: &Event) -> Option<StateAfter> {
     let is_create = event.pdu.is_state(&ruma::events::TimelineEventType::RoomCreate, "");

@@ -1,12 +1,13 @@
-//! Policy servers: a room may name one in `m.room.policy`, and then every event needs its signature (server-server API 1.18,
-//! "Policy servers").
+//! Policy servers: a room may name one in `m.room.policy`, and then every event needs its signature (server-server
+//! API 1.18, "Policy servers").
 //!
-//! An event of this server is signed before it is appended, and yet nothing waits inside a write closure: [`write()`] runs a use
-//! case; when that wants to append an event for which a signature is needed, [`approve`] lays the finished event aside and
-//! the closure is undone; the policy server is asked; and the use case runs again, appending the very event that was signed,
-//! if the room has not moved on. Events of others are judged by [`standing`]. How the policy server is reached is not known here.
+//! An event of this server is signed before it is appended, but no write closure may wait for the network. So
+//! [`write()`] runs a use case in a closure; when the use case wants to append an event that needs a signature,
+//! [`approve`] records the finished event and the closure is rolled back; then the policy server is asked; and the
+//! use case runs again and appends the signed event, if the room has not moved on. [`membership_status`] checks
+//! events of other servers. The HTTP client is not part of this module.
 //!
-//! A room whose policy server is this one's own name has none as far as this server is concerned: it cannot ask itself.
+//! A room whose policy server is this server itself counts as a room without one: this server cannot ask itself.
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -31,15 +32,15 @@ use super::servers;
 use crate::core::Core;
 use crate::ports::PolicyServerClient;
 
-/// How often a use case starts over as its room has moved on, or as it appends several events.
+/// Runs of a use case before it fails. It runs again when its room has moved on, and once for each event to sign.
 const ROUNDS_MAX: usize = 12;
-/// Refusals that are remembered, so that an event that comes again is not asked about again.
+/// Refused event ids in the cache, so that the same event is not sent to the policy server again.
 const REFUSALS_MAX: usize = 1_000;
 
-/// What is known of policy servers and what they say.
+/// State of policy server checks: the client, and recent refusals.
 pub struct Policies {
     policy_client: OnceLock<Box<dyn PolicyServerClient>>,
-    /// What belongs to the use case whose closure the writer runs; it runs one at a time.
+    /// The slot of the use case whose closure the writer is running; it runs one at a time.
     running: Mutex<Option<Arc<Slot>>>,
     refusals: Cache<OwnedEventId, Arc<str>>,
 }
@@ -57,19 +58,19 @@ impl fmt::Debug for Policies {
 }
 
 impl Policies {
-    /// Says who asks policy servers. Once, before the first event is sent.
+    /// Sets the policy server client. Call once, before the first event is sent.
     pub fn set_policy_client(&self, policy_client: impl PolicyServerClient + 'static) {
-        // A second one would be the same.
+        // A second call would pass an equal client, so the first one stays.
         let _ = self.policy_client.set(Box::new(policy_client));
     }
 
-    /// Remembers that an event was refused, and why.
+    /// Caches that an event was refused, and why.
     pub fn refuse(&self, event: &EventId, why: &str) {
         self.refusals.insert(event.to_owned(), why.into());
     }
 }
 
-/// What a use case has had signed, and what it still needs.
+/// What a use case has had signed, and what it still needs signed.
 #[derive(Default)]
 struct Slot {
     approved: Mutex<Vec<Authored>>,
@@ -83,18 +84,18 @@ struct Policy {
     rules: &'static RoomVersionRules,
 }
 
-/// How an event of another server stands to the room's policy.
+/// Result of the policy check of a remote event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PolicyStatus {
-    /// There is no policy, or it has been signed.
+    /// The room has no policy, or the policy server has signed the event.
     Fine,
-    /// The policy server does not want it.
+    /// The policy server has refused the event.
     Refused(Arc<str>),
-    /// This server has to be asked.
+    /// The event has no valid signature yet: ask this policy server.
     Unasked(OwnedServerName),
 }
 
-/// The room's policy, if one is in force: well-formed, and its server is in the room.
+/// Returns the room's policy if it is in force: it is well-formed, and the policy server has a member in the room.
 fn of(core: &Core, tx: &mut dyn Tx, room: RoomSn) -> Result<Option<RoomPolicyEventContent>> {
     let Some(sn) = state::current_named(tx, room, "m.room.policy", "")? else { return Ok(None) };
     let event = core.events.get(tx, sn)?;
@@ -104,12 +105,13 @@ fn of(core: &Core, tx: &mut dyn Tx, room: RoomSn) -> Result<Option<RoomPolicyEve
     Ok(is_in_force.then_some(content))
 }
 
-/// The policy itself cannot need a signature, or a room would never get rid of one that does not answer.
+/// The policy event itself needs no signature. Otherwise a room could never remove a policy server that does not
+/// answer.
 fn is_exempt(pdu: &Pdu) -> bool {
     pdu.is_state(&TimelineEventType::from("m.room.policy"), "")
 }
 
-/// How an event that comes from elsewhere stands to the policy of its room now.
+/// Checks a remote event against the current policy of its room.
 pub fn membership_status(core: &Core, tx: &mut dyn Tx, room: &Room, pdu: &Pdu, json: &[u8]) -> Result<PolicyStatus> {
     if is_exempt(pdu) {
         return Ok(PolicyStatus::Fine);
@@ -124,7 +126,8 @@ pub fn membership_status(core: &Core, tx: &mut dyn Tx, room: &Room, pdu: &Pdu, j
     })
 }
 
-/// Refuses an event of this server that lacks the signature it needs: the policy has come into force while others signed it.
+/// Refuses a local event without the required signature: the policy came into force while other servers signed the
+/// event.
 pub(super) fn check(core: &Core, tx: &mut dyn Tx, room: &Room, event: &Authored) -> Result<()> {
     match membership_status(core, tx, room, &event.pdu, &event.json)? {
         PolicyStatus::Fine => Ok(()),
@@ -134,11 +137,11 @@ pub(super) fn check(core: &Core, tx: &mut dyn Tx, room: &Room, event: &Authored)
     }
 }
 
-/// What a use case that appends events to rooms goes through instead of `store.write`. The closure may run several times; each
-/// time but the last everything it did is undone.
+/// Runs a use case that appends events to rooms; use it in place of `store.write`. The closure may run several times;
+/// every run but the last is rolled back.
 ///
-/// Also refuses with `M_FORBIDDEN` what the room's policy server does not want, and with `M_CONNECTION_FAILED` when it does not
-/// answer.
+/// Also refuses with `M_FORBIDDEN` an event that the room's policy server refuses, and with `M_CONNECTION_FAILED`
+/// when the policy server does not answer.
 pub async fn write<T, F>(core: &Arc<Core>, name: &'static str, closure: F) -> Result<T>
 where
     T: Send + 'static,
@@ -167,7 +170,7 @@ where
     ))
 }
 
-/// While a closure runs, its slot is where [`approve`] finds it.
+/// Installs the slot of a closure while it runs, so that [`approve`] finds it.
 struct Running<'a>(&'a Policies);
 
 impl<'a> Running<'a> {
@@ -183,8 +186,8 @@ impl Drop for Running<'_> {
     }
 }
 
-/// The event to append for one that has just been authored: the same one, where no signature is needed; else the one that was
-/// signed. An error that makes [`write()`] start over when that has yet to be.
+/// Returns the event to append for one that has just been authored: the same event where no signature is needed,
+/// otherwise the signed one. Returns an error that makes [`write()`] start over when there is no signature yet.
 pub(super) fn approve(core: &Core, tx: &mut dyn Tx, room: &Room, authored: Authored) -> Result<Authored> {
     if is_exempt(&authored.pdu) {
         return Ok(authored);
@@ -197,6 +200,7 @@ pub(super) fn approve(core: &Core, tx: &mut dyn Tx, room: &Room, authored: Autho
             "The room's policy server has to be asked about this, which does not happen here.",
         ));
     };
+    // A repeated closure authors the event anew, with a later time. Append the signed one instead.
     if let Some(signed) = slot.approved.lock().iter().find(|signed| is_same(&signed.pdu, &authored.pdu)) {
         return Ok(signed.clone());
     }
@@ -205,7 +209,7 @@ pub(super) fn approve(core: &Core, tx: &mut dyn Tx, room: &Room, authored: Autho
     Err(refuse(Reason::BadState, "The room's policy server is being asked."))
 }
 
-/// Whether two events say the same at the same place in the room, be it at another time.
+/// Returns whether two events are equal except for their time: same content, same place in the room's graph.
 fn is_same(one: &Pdu, other: &Pdu) -> bool {
     one.room_id == other.room_id
         && one.kind == other.kind
@@ -217,7 +221,7 @@ fn is_same(one: &Pdu, other: &Pdu) -> bool {
         && one.content.get() == other.content.get()
 }
 
-/// An event that was authored for a room, signed by the room's policy server if there is one.
+/// Returns an authored event, signed by the room's policy server if there is one.
 ///
 /// Refuses as [`write()`] does.
 pub async fn approved(core: &Arc<Core>, room: &Room, authored: Authored) -> Result<Authored> {
@@ -233,6 +237,7 @@ pub async fn approved(core: &Arc<Core>, room: &Room, authored: Authored) -> Resu
 
 async fn ask(core: &Core, policy: &Policy, event: Authored) -> Result<Authored> {
     let json = signed_by(core, &policy.content.via, &event.json).await?;
+    // The policy server may return any signature, so verify it before the use case runs again.
     let is_good = verify_policy_server_signature(&policy.content, &object(&json)?, policy.rules).is_ok();
     if !is_good {
         let message = format!("{} signed with another key than the room's policy names.", policy.content.via);
@@ -247,7 +252,7 @@ async fn ask(core: &Core, policy: &Policy, event: Authored) -> Result<Authored> 
     Ok(Authored { pdu: event.pdu, json })
 }
 
-/// Asks a policy server about an event, and gives the event with its signature. The signature is not checked here.
+/// Asks a policy server to sign an event; returns the event with the signature. Does not verify the signature.
 pub async fn signed_by(core: &Core, via: &OwnedServerName, json: &[u8]) -> Result<Vec<u8>> {
     let policy_client = core.policies.policy_client.get();
     let policy_client = policy_client.ok_or_else(|| Error::broken("nobody can ask policy servers"))?;

@@ -1,4 +1,4 @@
-//! Power levels of a room, as it stands now.
+//! Current power levels of a room.
 
 use std::sync::Arc;
 
@@ -15,13 +15,14 @@ use super::event::version;
 use super::load::Event;
 use crate::core::Core;
 
-/// The power levels in force; the specification's defaults when the room has none, or none that can be read.
+/// Returns the power levels in force; the specification's defaults when the room has none, or none that can be
+/// parsed.
 pub fn levels(core: &Core, tx: &mut dyn Tx, room: &Room) -> Result<RoomPowerLevels> {
     let event = state::current_named(tx, room.sn, "m.room.power_levels", "")?;
     levels_by(core, tx, room, event)
 }
 
-/// As [`levels`], by another event than the one in force.
+/// As [`levels`], from another event than the current one.
 pub fn levels_by(core: &Core, tx: &mut dyn Tx, room: &Room, event: Option<EventSn>) -> Result<RoomPowerLevels> {
     let rules = version::stored_rules(&room.version)?;
     let source = match event {
@@ -34,7 +35,7 @@ pub fn levels_by(core: &Core, tx: &mut dyn Tx, room: &Room, event: Option<EventS
     Ok(RoomPowerLevels::new(source, &rules.authorization, creators(core, tx, room)?))
 }
 
-/// The users who made the room; from version 12 on they stand above all levels.
+/// Returns the room's creators. From room version 12 on they are above all power levels.
 pub fn creators(core: &Core, tx: &mut dyn Tx, room: &Room) -> Result<Vec<OwnedUserId>> {
     let rules = version::stored_rules(&room.version)?;
     let create = create_event(core, tx, room)?;
@@ -43,7 +44,7 @@ pub fn creators(core: &Core, tx: &mut dyn Tx, room: &Room) -> Result<Vec<OwnedUs
     creators.map_err(|error| Error::broken(format!("reading who created {}: {error}", room.id)))
 }
 
-/// The create event, which every room has. `M_NOT_FOUND` for rooms of whose state this server has nothing.
+/// Returns the create event, which every room has. `M_NOT_FOUND` for rooms of which this server has no state.
 pub fn create_event(core: &Core, tx: &mut dyn Tx, room: &Room) -> Result<Arc<Event>> {
     let sn = state::current_named(tx, room.sn, "m.room.create", "")?.ok_or_else(|| match room.snapshot.0 {
         0 => Error::not_found(format!("This server is not in {}.", room.id)),

@@ -1,4 +1,4 @@
-//! Removing the content of an event (client-server API, "Redactions").
+//! Redacts events on behalf of clients (client-server API, "Redactions").
 
 use hearth_base::Result;
 use hearth_store::WriteTx;
@@ -12,10 +12,10 @@ use super::{Rooms, policy, redaction};
 use crate::Requester;
 
 impl Rooms {
-    /// Redacts an event; the same transaction again gives the first redaction's id.
+    /// Redacts an event. A repeated transaction id returns the id of the first redaction.
     ///
-    /// Refuses with `M_FORBIDDEN` the events of others without the power for it, with `M_NOT_FOUND` unknown events; with
-    /// `M_USER_SUSPENDED` the events of others to those who are suspended, whatever their power.
+    /// Refuses with `M_FORBIDDEN` events of other users without the power for it, with `M_NOT_FOUND` unknown events,
+    /// and with `M_USER_SUSPENDED` events of other users if the requester is suspended, whatever their power.
     pub(crate) async fn redact(
         &self,
         who: &Requester,

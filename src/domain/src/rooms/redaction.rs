@@ -1,4 +1,4 @@
-//! Removing the content of events (client-server API, "Redactions"; room versions, "Handling redactions").
+//! Applies redactions (client-server API, "Redactions"; room versions, "Handling redactions").
 
 use std::sync::Arc;
 
@@ -18,7 +18,8 @@ use super::load::Event;
 use super::{persist, power};
 use crate::core::Core;
 
-/// Applies a stored redaction to its target, if the sender may do that; when the target is not here yet, notes that it waits.
+/// Applies a stored redaction to its target, if the sender may redact it. When the target is not here yet, marks the
+/// redaction as pending.
 pub fn apply(core: &Arc<Core>, tx: &mut WriteTx<'_>, room: &Room, redaction: &Event) -> Result<()> {
     let Some(target_id) = &redaction.pdu.redacts else { return Ok(()) };
     let Some(target) = core.events.find(tx.tx(), target_id)? else {
@@ -27,8 +28,9 @@ pub fn apply(core: &Arc<Core>, tx: &mut WriteTx<'_>, room: &Room, redaction: &Ev
     redact_event(core, tx, room, redaction, &target)
 }
 
-/// Whether an event is a redaction that clients must not get: they would hide what it names. It is one if its sender may not
-/// redact that, if that is in another room, and also as long as that is not here, as no one can tell then.
+/// Returns whether to withhold a redaction from clients, which would otherwise hide its target. Withholds it if its
+/// sender may not redact the target, if the target is in another room, and while the target is missing, because the
+/// check needs the target.
 pub fn is_withheld(core: &Core, tx: &mut dyn Tx, room: &Room, pdu: &Pdu) -> Result<bool> {
     if pdu.kind != TimelineEventType::RoomRedaction || pdu.state_key.is_some() || core.is_local(&pdu.sender) {
         return Ok(false);
@@ -40,8 +42,8 @@ pub fn is_withheld(core: &Core, tx: &mut dyn Tx, room: &Room, pdu: &Pdu) -> Resu
     }
 }
 
-/// Applies the redactions that came before the event they redact. Those that were withheld until now and prove right get a
-/// place at the end of the timeline if `is_live`; of what lies in the past, clients see the redacted event alone.
+/// Applies the redactions that arrived before their target. A withheld redaction that turns out valid gets a place at
+/// the end of the timeline if `is_live`. For backfilled targets clients see the redacted event only.
 pub fn apply_pending(core: &Arc<Core>, tx: &mut WriteTx<'_>, room: &Room, target: &Event, is_live: bool) -> Result<()> {
     for redaction in pending_redactions::of(tx.tx(), room.sn, target.pdu.event_id.as_str())? {
         pending_redactions::delete(tx.tx(), redaction)?;
@@ -60,7 +62,7 @@ pub fn apply_pending(core: &Arc<Core>, tx: &mut WriteTx<'_>, room: &Room, target
 }
 
 fn redact_event(core: &Arc<Core>, tx: &mut WriteTx<'_>, room: &Room, redaction: &Event, target: &Event) -> Result<()> {
-    // Without its create event a room is none; every server ignores the redaction of one.
+    // A room does not work without its create event, so every server ignores a redaction of it.
     let is_beyond = target.room != room.sn || target.pdu.kind == TimelineEventType::RoomCreate || target.is_redacted();
     if is_beyond || !may_redact(core, tx.tx(), room, &redaction.pdu, target)? {
         return Ok(());
@@ -72,20 +74,22 @@ fn redact_event(core: &Arc<Core>, tx: &mut WriteTx<'_>, room: &Room, redaction: 
     let object = redact(object, &rules.redaction, None).map_err(|error| Error::fault("redacting an event", error))?;
     let json = serde_json::to_vec(&object).map_err(|error| Error::fault("writing a redacted event", error))?;
     events::redact(tx.tx(), &row, redaction.sn, &json)?;
-    // A redacted event no longer relates to anything: reactions disappear, edits are undone.
+    // A redacted event has no relations any more: reactions disappear, edits are undone.
     relations::delete(tx.tx(), target.sn)?;
+    // Evict at once for later reads of this transaction, and again after the commit: a reader with an older snapshot
+    // may cache the old content in between.
     core.events.redacted(target.sn);
     let (core, sn) = (core.clone(), target.sn);
     tx.after_commit(move || core.events.redacted(sn));
     Ok(())
 }
 
-/// Refuses with `M_FORBIDDEN` a redaction that `user` of this server may not make: of their own events they may redact all,
-/// of others only with the power to. `M_NOT_FOUND` for an event of another room.
+/// Refuses with `M_FORBIDDEN` a redaction that the local `user` may not make: they may redact all of their own
+/// events, and events of others only with the power for it. `M_NOT_FOUND` for an event of another room.
 ///
-/// An event that is not known here may be known to others: with the power to redact, the redaction goes out, and each server
-/// judges it when it has both. Without that power it is `M_NOT_FOUND`: the user's own events are all here, so what is unknown
-/// is the event of another user.
+/// Other servers may have a target that this server does not have: with the power to redact, the redaction is sent,
+/// and each server checks it once it has both. Without that power it is `M_NOT_FOUND`: this server has all of the
+/// user's own events, so an unknown one is by another user.
 pub(super) fn check(core: &Core, tx: &mut dyn Tx, room: &Room, user: &UserId, target_id: &EventId) -> Result<()> {
     let target = core.events.find(tx, target_id)?;
     if target.as_ref().is_some_and(|target| target.room != room.sn) {
@@ -108,7 +112,7 @@ pub(super) fn check(core: &Core, tx: &mut dyn Tx, room: &Room, user: &UserId, ta
     }
 }
 
-/// Refuses with `M_USER_SUSPENDED` what somebody else has sent: who is suspended takes back their own words and no others
+/// Refuses with `M_USER_SUSPENDED` events of other users: a suspended user may redact only their own events
 /// (client-server API, "Account suspension").
 pub(super) fn must_be_own(core: &Core, tx: &mut dyn Tx, user: &UserId, target_id: &EventId) -> Result<()> {
     let target = core.events.find(tx, target_id)?;
@@ -118,7 +122,8 @@ pub(super) fn must_be_own(core: &Core, tx: &mut dyn Tx, user: &UserId, target_id
     Err(refuse(Reason::UserSuspended, "This account is suspended: it can take back its own messages and no others."))
 }
 
-/// Whether the sender of a redaction may redact the target: by power, or as the target's own server.
+/// Returns whether the sender of a redaction may redact the target: by power level, or because both are of the same
+/// server.
 fn may_redact(core: &Core, tx: &mut dyn Tx, room: &Room, redaction: &Pdu, target: &Event) -> Result<bool> {
     if redaction.sender.server_name() == target.pdu.sender.server_name() {
         return Ok(true);

@@ -1,4 +1,4 @@
-//! What an event relates to: noted when it is stored, so that edits, reactions and threads are found without a search.
+//! Records what an event relates to when it is stored, so that edits, reactions and threads are found without a scan.
 
 use std::sync::Arc;
 
@@ -17,24 +17,24 @@ use super::event::{Draft, Pdu};
 use super::load::Event;
 use crate::core::Core;
 
-/// How deep relations of relations are followed to find a thread (client-server API, "Threading").
+/// Relations followed to find an event's thread (client-server API, "Threading").
 const THREAD_HOPS_MAX: usize = 3;
-/// The longest key of an annotation: an emoji, or a short word.
+/// Longest key of an annotation, in bytes: an emoji, or a short word.
 const ANNOTATION_KEY_BYTES_MAX: usize = 500;
 
-/// `m.relates_to` of a content, as far as the server cares.
+/// The parts of a content's `m.relates_to` that the server uses.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Relation {
-    /// `m.annotation`, `m.replace`, `m.reference`, `m.thread` or anybody's own.
+    /// `m.annotation`, `m.replace`, `m.reference`, `m.thread` or a custom type.
     pub rel_type: String,
-    /// The event it relates to.
+    /// The parent event.
     pub event_id: OwnedEventId,
     /// The `key` of an annotation.
     pub key: Option<String>,
 }
 
 impl Relation {
-    /// Not every database stores a NUL character in text; nobody has a use for it there.
+    /// Not every database stores a NUL character in text, and no relation needs one.
     fn is_storable(&self) -> bool {
         !self.rel_type.contains('\0') && !self.key.as_ref().is_some_and(|key| key.contains('\0'))
     }
@@ -46,10 +46,10 @@ struct Content {
     relates_to: Option<serde_json::Value>,
 }
 
-/// What an event says it relates to; none when it says nothing, or nothing that makes sense.
+/// Returns the relation of an event; none when it has none, or a malformed one.
 #[must_use]
 pub fn relation(pdu: &Pdu) -> Option<Relation> {
-    // Most events relate to nothing; do not parse them for that.
+    // Most events have no relation; skip parsing them.
     if pdu.state_key.is_some() || !pdu.content.get().contains("m.relates_to") {
         return None;
     }
@@ -57,7 +57,7 @@ pub fn relation(pdu: &Pdu) -> Option<Relation> {
     serde_json::from_value(content.relates_to?).ok().filter(Relation::is_storable)
 }
 
-/// The root of the thread an event belongs to: named by the event itself, or by what it relates to.
+/// Returns the root of the event's thread: the relation names it, or the parent is in that thread.
 pub fn thread_of(core: &Core, tx: &mut dyn Tx, room: RoomSn, relation: Option<&Relation>) -> Result<Option<EventSn>> {
     let Some(mut next) = relation.cloned() else { return Ok(None) };
     for _ in 0..THREAD_HOPS_MAX {
@@ -78,8 +78,8 @@ fn known(core: &Core, tx: &mut dyn Tx, room: RoomSn, id: &EventId) -> Result<Opt
     Ok(core.events.find(tx, id)?.filter(|event| event.room == room))
 }
 
-/// Refuses relations that make no sense before an event of this server is sent: to an event that nobody here knows, the same
-/// reaction twice (`M_DUPLICATE_ANNOTATION`), a thread that starts at an event which itself relates to another.
+/// Refuses invalid relations of a local event before it is sent: an unknown parent, the same reaction twice
+/// (`M_DUPLICATE_ANNOTATION`), or a thread whose root itself has a relation.
 pub(super) fn check(core: &Core, tx: &mut dyn Tx, room: &Room, sender: UserSn, draft: &Draft) -> Result<()> {
     let Some(relation) = of_content(&draft.content) else { return Ok(()) };
     let parent = core.events.find(tx, &relation.event_id)?;
@@ -87,7 +87,7 @@ pub(super) fn check(core: &Core, tx: &mut dyn Tx, room: &Room, sender: UserSn, d
         return Err(Error::invalid(format!("{} is in another room.", relation.event_id)));
     }
     let mut related = || relations::of_parent(tx, room.sn, relation.event_id.as_str());
-    // Another server's event may have told the client of an event that has not arrived here.
+    // A remote event may relate to a parent that has not arrived here, and clients learn the parent's id from it.
     if parent.is_none() && related()?.is_empty() {
         return Err(Error::invalid(format!("There is no event {} to relate to.", relation.event_id)));
     }
@@ -118,12 +118,12 @@ fn of_content(content: &CanonicalJsonObject) -> Option<Relation> {
     serde_json::from_value(relates_to).ok().filter(Relation::is_storable)
 }
 
-/// Notes what a stored event relates to.
+/// Records the relation of a stored event.
 pub fn note(core: &Core, tx: &mut WriteTx<'_>, event: &Event, relation: Option<Relation>) -> Result<()> {
     insert(core, tx, event, relation, relations::touch_thread)
 }
 
-/// As [`note`], for an event from before what is here: its thread has newer ones, if it is known at all.
+/// As [`note`], for a backfilled event: if its thread is known at all, the thread already has newer events.
 pub fn note_old(core: &Core, tx: &mut WriteTx<'_>, event: &Event, relation: Option<Relation>) -> Result<()> {
     insert(core, tx, event, relation, relations::note_thread)
 }

@@ -1,4 +1,4 @@
-//! Telling the administrators about an event, a room or a user (client-server API, "Reporting content").
+//! Reports of events, rooms and users to the administrators (client-server API, "Reporting content").
 
 use hearth_base::{Error, Result, limits};
 use hearth_store::WriteTx;
@@ -11,7 +11,8 @@ use super::{Rooms, find};
 use crate::Requester;
 
 impl Rooms {
-    /// Reports an event of a room that the requester is in; `M_NOT_FOUND` when they are not, or there is no such event.
+    /// Reports an event of a room that the requester is in; `M_NOT_FOUND` when they are not, or when the event does
+    /// not exist.
     pub async fn report_event(
         &self,
         who: &Requester,
@@ -31,7 +32,7 @@ impl Rooms {
         .await
     }
 
-    /// Reports a room; one need not be in it. `M_NOT_FOUND` when this server does not know it.
+    /// Reports a room; the requester need not be in it. `M_NOT_FOUND` when this server does not know the room.
     pub async fn report_room(&self, who: &Requester, room_id: OwnedRoomId, reason: String) -> Result<()> {
         self.report(who, reason, move |tx, report| {
             report.room = Some(find::resolve(tx.tx(), &room_id)?.sn);
@@ -40,7 +41,7 @@ impl Rooms {
         .await
     }
 
-    /// Reports a user; `M_NOT_FOUND` when this server does not know them.
+    /// Reports a user; `M_NOT_FOUND` when this server does not know the user.
     pub async fn report_user(&self, who: &Requester, user_id: OwnedUserId, reason: String) -> Result<()> {
         self.report(who, reason, move |tx, report| {
             let unknown = || Error::not_found(format!("This server does not know {user_id}."));

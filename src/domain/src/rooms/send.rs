@@ -1,4 +1,4 @@
-//! Sending messages, reactions, calls: every event that is not state (client-server API, "Sending events to a room").
+//! Sends message-like events (client-server API, "Sending events to a room").
 
 use std::sync::Arc;
 
@@ -15,23 +15,23 @@ use super::{Rooms, content, find, policy, redaction, relate, validate};
 use crate::Requester;
 use crate::core::Core;
 
-/// An event that a client sends.
+/// A message-like event from a client.
 #[derive(Debug)]
 pub struct Message {
-    /// Where to.
+    /// The target room.
     pub room_id: OwnedRoomId,
     /// Event type.
     pub kind: String,
-    /// The content, as the client wrote it.
+    /// The content as the client sent it, as JSON text.
     pub content: String,
     /// The client's transaction id.
     pub txn: String,
-    /// Another time than now; only application services may say so, and the caller has checked that.
+    /// Overrides `origin_server_ts` (MSC3316). Only application services may set it; the caller has checked that.
     pub timestamp_ms: Option<Millis>,
 }
 
 impl Rooms {
-    /// Sends an event; the same transaction again gives the first event's id.
+    /// Sends an event. A repeated transaction id returns the first event's id.
     ///
     /// Refuses with `M_FORBIDDEN` (not in the room, not enough power), `M_BAD_JSON`, `M_TOO_LARGE`,
     /// `M_DUPLICATE_ANNOTATION`.
@@ -46,7 +46,7 @@ impl Rooms {
     }
 }
 
-/// Sends a message-like event within a transaction id.
+/// Sends a message-like event under a transaction id.
 pub(super) fn send(
     core: &Arc<Core>,
     tx: &mut WriteTx<'_>,
@@ -61,6 +61,7 @@ pub(super) fn send(
     let mut origin = Sender::new(who.user, &who.user_id);
     origin.txn = Some((who.device, txn.id().to_owned()));
     let event = say(core, tx, room_id, &origin, draft)?;
+    // In the event's transaction: after a crash both exist or neither, so a repetition never sends twice.
     txn.remember(tx, who, event.pdu.event_id.as_str(), core.now_ms())?;
     Ok(event.pdu.event_id.clone())
 }
@@ -81,7 +82,8 @@ pub(super) fn say(
     append(core, tx, &mut room, origin, draft)
 }
 
-/// What a redaction redacts, taken out of its content: the room version decides where it is kept.
+/// Removes `redacts` from the content of a redaction and returns it: the room version decides where the event carries
+/// it.
 pub(super) fn take_redacts(kind: &str, content: &mut CanonicalJsonObject) -> Result<Option<OwnedEventId>> {
     if kind != "m.room.redaction" {
         return Ok(None);

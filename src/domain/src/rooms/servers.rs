@@ -1,6 +1,6 @@
-//! Which other servers are in a room: who gets its events, and who may be asked about it.
+//! The other servers in a room: they receive its events and may be asked about it.
 //!
-//! Servers that the configuration keeps out do not count. Remembered like the local members, and forgotten with them
+//! Servers that the configuration denies do not count. Cached like the local members, and invalidated with them
 //! (`locals.rs`).
 
 use std::collections::BTreeSet;
@@ -16,14 +16,14 @@ use ruma::{OwnedServerName, ServerName};
 
 use crate::core::Core;
 
-/// Rooms whose servers are remembered. A list is long where a room is: thousands of servers in the largest.
+/// Rooms in the cache. The list of a large room may have thousands of servers.
 const ROOMS_MAX: usize = 500;
 
-/// Other servers, by name and by serial number, in the order of the numbers.
+/// Other servers, by name and by serial number, in ascending order of serial numbers.
 #[derive(Debug, Clone, Default)]
 pub struct Servers(Arc<[(DestinationSn, OwnedServerName)]>);
 
-/// The servers of rooms, remembered by the writer.
+/// Cache of the servers of rooms, filled by the writer.
 #[derive(Debug)]
 pub(super) struct ServerCache(Cache<RoomSn, Servers>);
 
@@ -40,7 +40,7 @@ impl ServerCache {
 }
 
 impl Servers {
-    /// Gives serial numbers to servers. Those that the configuration keeps out are left out.
+    /// Assigns serial numbers to servers. Omits servers that the configuration denies.
     pub fn intern<'a>(
         core: &Core,
         tx: &mut WriteTx<'_>,
@@ -57,24 +57,24 @@ impl Servers {
         Self(list.into())
     }
 
-    /// Whether there are none.
+    /// Returns whether the list is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Each with its serial number, ascending.
+    /// Iterates over serial numbers and names, ascending by serial number.
     pub fn iter(&self) -> impl Iterator<Item = &(DestinationSn, OwnedServerName)> {
         self.0.iter()
     }
 
-    /// The serial numbers, ascending.
+    /// Returns the serial numbers, ascending.
     #[must_use]
     pub fn sns(&self) -> Vec<DestinationSn> {
         self.iter().map(|(sn, _)| *sn).collect()
     }
 
-    /// These and those.
+    /// Returns the union of both lists.
     #[must_use]
     pub fn with(self, others: Self) -> Self {
         if others.is_empty() || Arc::ptr_eq(&self.0, &others.0) {
@@ -83,7 +83,7 @@ impl Servers {
         Self::sorted(self.iter().chain(others.iter()).cloned().collect())
     }
 
-    /// These but one.
+    /// Returns the list without one server.
     #[must_use]
     pub fn without(self, server: &ServerName) -> Self {
         if !self.iter().any(|(_, name)| name == server) {
@@ -93,16 +93,17 @@ impl Servers {
     }
 }
 
-/// The other servers with joined members in a room. For reads and writes; in a read, it may already know of what was
-/// committed after the read began.
+/// Returns the other servers with joined members in a room. For reads and writes. In a read, the cache may be newer
+/// than the read's snapshot.
 pub fn of(core: &Core, tx: &mut dyn Tx, room: RoomSn) -> Result<Arc<[OwnedServerName]>> {
     if let Some(known) = core.locals.servers.0.get(&room) {
         return Ok(known.iter().map(|(_, name)| name.clone()).collect());
     }
+    // Do not fill the cache here: a read's snapshot may be older than the change that evicted the entry.
     Ok(look(core, tx, room)?.into())
 }
 
-/// As [`of`], with serial numbers, which servers get that have none yet.
+/// As [`of`], with serial numbers; assigns them where they are missing.
 pub fn numbered(core: &Arc<Core>, tx: &mut WriteTx<'_>, room: RoomSn) -> Result<Servers> {
     if let Some(known) = core.locals.servers.0.get(&room) {
         return Ok(known);
@@ -110,7 +111,7 @@ pub fn numbered(core: &Arc<Core>, tx: &mut WriteTx<'_>, room: RoomSn) -> Result<
     let names = look(core, tx.tx(), room)?;
     let servers = Servers::intern(core, tx, names.iter().map(|name| &**name))?;
     let (core, list) = (core.clone(), servers.clone());
-    // Not before the commit: were this closure undone, the numbers just given would be, too.
+    // Only after the commit: if this closure rolls back, the assigned serial numbers are gone, too.
     tx.after_commit(move || core.locals.servers.0.insert(room, list));
     Ok(servers)
 }

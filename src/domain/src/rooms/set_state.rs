@@ -1,4 +1,4 @@
-//! Setting a part of a room's state (client-server API, "Sending events to a room", `PUT .../state/...`).
+//! Sets room state (client-server API, "Sending events to a room", `PUT .../state/...`).
 
 use std::sync::Arc;
 
@@ -16,26 +16,26 @@ use super::{Rooms, content, find, membership, policy, power, servers, validate};
 use crate::Requester;
 use crate::core::Core;
 
-/// A part of the state as a client wants it.
+/// A state event from a client.
 #[derive(Debug)]
 pub struct StateChange {
-    /// Where.
+    /// The target room.
     pub room_id: OwnedRoomId,
     /// Event type.
     pub kind: String,
     /// State key.
     pub state_key: String,
-    /// The content, as the client wrote it.
+    /// The content as the client sent it, as JSON text.
     pub content: String,
-    /// Another time than now; only application services may say so, and the caller has checked that.
+    /// Overrides `origin_server_ts` (MSC3316). Only application services may set it; the caller has checked that.
     pub timestamp_ms: Option<Millis>,
 }
 
 impl Rooms {
-    /// Sets a part of the state. When the requester has already set it to the same, that event's id is the answer.
+    /// Sets a state event. When the requester has already set the same content, returns the existing event's id.
     ///
-    /// Refuses with `M_FORBIDDEN`, `M_BAD_JSON`, `M_TOO_LARGE`, and `M_BAD_ALIAS` for aliases that lead elsewhere. Invites of
-    /// users of other servers are refused, too: see `Actions::set_state`.
+    /// Refuses with `M_FORBIDDEN`, `M_BAD_JSON`, `M_TOO_LARGE`, and `M_BAD_ALIAS` for aliases of other rooms. Also
+    /// refuses invites of remote users: see `Actions::set_state`.
     pub(crate) async fn set_state(&self, who: &Requester, change: StateChange) -> Result<OwnedEventId> {
         let content = content::from_client(&change.content)?;
         validate::state(&self.core.server_name, &change.room_id, &change.kind, &content)?;
@@ -50,7 +50,7 @@ impl Rooms {
     }
 }
 
-/// Sets a part of the state, memberships included.
+/// Sets a state event, membership included.
 pub(super) fn put(
     core: &Arc<Core>,
     tx: &mut WriteTx<'_>,
@@ -82,13 +82,14 @@ fn set_member(
         return Err(Error::forbidden(format!("{target} is on another server, which has to agree to the invite.")));
     }
     if !find::is_resident(tx.tx(), room)? && !servers::of(core, tx.tx(), room.sn)?.is_empty() {
-        // What is known here of its state is out of date; whoever is in it has to let them in.
+        // This server is not in the room, so its copy of the state is out of date; a resident server has to handle
+        // the membership.
         return Err(Error::forbidden("The room is on other servers: join it, knock, or leave it by those requests."));
     }
     membership::change(core, tx, room, origin, &target, content)
 }
 
-/// Sets a part of the state that is no membership.
+/// Sets a state event other than a membership.
 pub(super) fn set(
     core: &Arc<Core>,
     tx: &mut WriteTx<'_>,
@@ -115,7 +116,7 @@ pub(super) fn set(
     Ok(append(core, tx, room, origin, draft)?.pdu.event_id.clone())
 }
 
-/// Refuses with `M_BAD_JSON` levels for those who stand above all levels, where the room's version has such.
+/// Refuses with `M_BAD_JSON` power levels for creators, in room versions where creators are above all levels.
 fn no_creators(core: &Core, tx: &mut dyn Tx, room: &Room, content: &CanonicalJsonObject) -> Result<()> {
     if !version::stored_rules(&room.version)?.authorization.explicitly_privilege_room_creators {
         return Ok(());

@@ -1,4 +1,5 @@
-//! What an invited or knocking user may see of a room before they are in it (client-server API, "Stripped state").
+//! Stripped state: what an invited or knocking user may see of a room before they join (client-server API, "Stripped
+//! state").
 
 use hearth_base::{Error, Result};
 use hearth_store::engine::Tx;
@@ -13,7 +14,7 @@ use super::event::client::strip;
 use super::load::Event;
 use crate::core::Core;
 
-/// The parts of the state that are shown, all with an empty state key.
+/// Event types in stripped state, all with an empty state key.
 pub const SHOWN: &[&str] = &[
     "m.room.create",
     "m.room.join_rules",
@@ -24,8 +25,8 @@ pub const SHOWN: &[&str] = &[
     "m.room.encryption",
 ];
 
-/// What goes with a member event to another server: the same parts of the state as whole events, so that it can check them
-/// (server-server API, "Inviting to a room", since 1.16). `sender` is who sends the member event.
+/// Returns the state that goes with a member event to another server, as full events so that the server can check
+/// them (server-server API, "Inviting to a room", since 1.16). `sender` is the sender of the member event.
 pub fn events(tx: &mut dyn Tx, room: &Room, sender: &UserId) -> Result<Vec<Box<RawValue>>> {
     let named = SHOWN.iter().map(|kind| (*kind, "")).chain([("m.room.member", sender.as_str())]);
     let mut shown = Vec::with_capacity(SHOWN.len() + 1);
@@ -38,7 +39,8 @@ pub fn events(tx: &mut dyn Tx, room: &Room, sender: &UserId) -> Result<Vec<Box<R
     Ok(shown)
 }
 
-/// The stripped state that goes with a member event: the room's face, the sender's own member event, and the event itself.
+/// Returns the stripped state for a member event: the [`SHOWN`] types, the sender's own member event, and the event
+/// itself.
 pub fn state(core: &Core, tx: &mut dyn Tx, room: &Room, event: &Event) -> Result<Vec<u8>> {
     let mut shown: Vec<Raw<AnyStrippedStateEvent>> = Vec::with_capacity(SHOWN.len() + 2);
     for kind in SHOWN {

@@ -1,4 +1,4 @@
-//! Transaction ids: a request that a client repeats, because its answer got lost, does nothing a second time and gets the
+//! Transaction ids: a client that lost an answer repeats its request; the repetition does nothing and returns the
 //! first answer (client-server API, "Transaction identifiers").
 
 use hearth_base::{Millis, Result};
@@ -8,7 +8,7 @@ use hearth_store::tables::txns;
 
 use crate::Requester;
 
-/// One transaction: a device, an endpoint (with its room), and the id the client chose.
+/// A transaction: a device, an endpoint with its room, and the id that the client chose.
 #[derive(Debug, Clone)]
 pub(super) struct Txn {
     id: String,
@@ -16,22 +16,23 @@ pub(super) struct Txn {
 }
 
 impl Txn {
-    /// The transaction `id` of an endpoint. `scope` also names what else sets requests apart: the room, the event type.
+    /// Creates the transaction `id` of an endpoint. `scope` holds everything else that makes requests distinct: the
+    /// room, the event type.
     pub(super) fn new(scope: &[&str], id: String) -> Self {
         Self { key: txns::key(&scope.join("\0"), &id), id }
     }
 
-    /// The id that the client chose.
+    /// Returns the id that the client chose.
     pub(super) fn id(&self) -> &str {
         &self.id
     }
 
-    /// What was answered before, if this is a repetition.
+    /// Returns the first answer, if this is a repetition.
     pub(super) fn answered(&self, tx: &mut dyn Tx, requester: &Requester) -> Result<Option<String>> {
         txns::find(tx, requester.device, self.key)
     }
 
-    /// Remembers the answer.
+    /// Stores the answer for repetitions.
     pub(super) fn remember(
         &self,
         tx: &mut WriteTx<'_>,

@@ -1,5 +1,5 @@
-//! What a content must be like before it is sent, beyond the room's authorisation rules: mistakes that would break the room
-//! for everybody, or that other servers refuse. Unknown types are not looked at.
+//! Checks of a content before it is sent, in addition to the auth rules: mistakes that would break the room for all
+//! members, or that other servers refuse. Unknown event types pass unchecked.
 
 use hearth_base::{Error, Reason, Result, error::refuse};
 use hearth_store::engine::Tx;
@@ -14,10 +14,10 @@ use serde::de::DeserializeOwned;
 use super::content::text;
 use crate::core::Core;
 
-/// Aliases that one `m.room.canonical_alias` may name.
+/// Aliases in one `m.room.canonical_alias`.
 const ALT_ALIASES_MAX: usize = 100;
 
-/// Types that only make sense as state.
+/// Event types that are valid only as state.
 const STATE_ONLY: &[&str] = &[
     "m.room.avatar",
     "m.room.canonical_alias",
@@ -34,7 +34,7 @@ const STATE_ONLY: &[&str] = &[
     "m.room.topic",
 ];
 
-/// Checks an event that is not state.
+/// Checks a message-like event.
 pub(super) fn message(kind: &str, content: &CanonicalJsonObject) -> Result<()> {
     if STATE_ONLY.contains(&kind) {
         return Err(Error::invalid(format!("{kind} is state: set it with PUT .../state/{kind}.")));
@@ -45,14 +45,14 @@ pub(super) fn message(kind: &str, content: &CanonicalJsonObject) -> Result<()> {
     Ok(())
 }
 
-/// Checks a state event. The room's aliases are checked apart, by [`canonical_alias`].
+/// Checks a state event. [`canonical_alias`] checks the room's aliases separately, because that needs the database.
 pub(super) fn state(server: &ServerName, room_id: &RoomId, kind: &str, content: &CanonicalJsonObject) -> Result<()> {
     match kind {
         "m.room.create" => {
             additional_creators(content)?;
             Err(Error::forbidden("A room is created once; its create event cannot be replaced."))
         }
-        // As state it would remove content past the check of who may.
+        // A state event would redact content without the check of the sender's power.
         "m.room.redaction" => Err(Error::invalid("A redaction is not state: send it with PUT .../redact.")),
         "m.room.name" => strings(kind, content, &["name"]),
         "m.room.topic" => strings(kind, content, &["topic"]),
@@ -78,7 +78,7 @@ pub(super) fn power_levels(content: &CanonicalJsonObject) -> Result<()> {
     shaped::<RoomPowerLevelsEventContent>("m.room.power_levels", content).map(drop)
 }
 
-/// Checks that who shares the creator's rights is named by user ids.
+/// Checks that `additional_creators` is a list of user ids.
 pub(super) fn additional_creators(content: &CanonicalJsonObject) -> Result<()> {
     let Some(creators) = content.get("additional_creators") else { return Ok(()) };
     let is_user = |user: &CanonicalJsonValue| user.as_str().is_some_and(|user| <&UserId>::try_from(user).is_ok());
@@ -95,7 +95,7 @@ fn strings(kind: &str, content: &CanonicalJsonObject, fields: &[&str]) -> Result
     }
 }
 
-/// The content's only field, which is named as its type, must have one of the values.
+/// Checks a content whose only field is named like its type and must have one of `values`.
 fn one_of(content: &CanonicalJsonObject, kind: &str, values: &[&str]) -> Result<()> {
     let field = kind.trim_start_matches("m.room.");
     if text(content, field).is_some_and(|value| values.contains(&value)) {
@@ -109,9 +109,10 @@ fn shaped<T: DeserializeOwned>(kind: &str, content: &CanonicalJsonObject) -> Res
     serde_json::from_value(value).map_err(|error| Error::bad_json(format!("This is not a content of {kind}: {error}")))
 }
 
-/// Checks that the aliases that `content` names, and that `before` did not, lead to this room.
+/// Checks that the aliases in `content` which `before` did not have point to this room.
 ///
-/// Refuses with `M_INVALID_PARAM` what is no alias, with `M_BAD_ALIAS` what leads nowhere or elsewhere.
+/// Refuses with `M_INVALID_PARAM` a malformed alias, with `M_BAD_ALIAS` an alias that does not exist or points to
+/// another room.
 pub(super) fn canonical_alias(
     core: &Core,
     tx: &mut dyn Tx,
@@ -136,13 +137,13 @@ pub(super) fn canonical_alias(
     Ok(())
 }
 
-/// `alias` and `alt_aliases` of a canonical alias content.
+/// Returns `alias` and `alt_aliases` of a canonical alias content.
 fn named_aliases(content: &CanonicalJsonObject) -> Result<Vec<&str>> {
     let wrong = |field: &str| Error::invalid(format!("`{field}` must hold room aliases."));
     let mut found = Vec::new();
     match content.get("alias") {
         None | Some(CanonicalJsonValue::Null) => {}
-        // An empty string is how old clients take the alias away.
+        // Old clients remove the alias with an empty string.
         Some(CanonicalJsonValue::String(alias)) if alias.is_empty() => {}
         Some(alias) => found.push(alias.as_str().ok_or_else(|| wrong("alias"))?),
     }

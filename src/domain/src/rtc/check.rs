@@ -1,10 +1,10 @@
-//! Does the SFU work, as far as that can be seen from here? Asked by `hearth ctl turn test`.
+//! Checks the SFU, for `hearth ctl turn test`.
 
 use super::Rtc;
 use crate::calls::TransportCheck;
 
 impl Rtc {
-    /// Whether the SFU answers and has the same key; none when there is no SFU.
+    /// Returns whether the SFU answers and has the same key; none without an SFU.
     pub async fn check(&self) -> Option<TransportCheck> {
         let (sfu, address) = (self.sfu.get()?, self.address()?);
         let began = std::time::Instant::now();

@@ -1,6 +1,6 @@
-//! Whoever leaves a room, or is banned from it, leaves its calls (MSC4195, "Kicking users from the SFU on room leave/ban"), and so does
-//! whose account is locked, suspended or closed. The SFU does not know when a token is no longer good: who comes back with one that
-//! was given before is sent away again until it has ended.
+//! Removes a user from calls when they leave the room or are banned (MSC4195, "Kicking users from the SFU on room
+//! leave/ban"), and when their account is locked, suspended or deactivated. The SFU cannot revoke a token: a user who
+//! comes back with an old one is removed again until that token has expired.
 
 use std::collections::{HashMap, HashSet};
 
@@ -11,11 +11,11 @@ use super::issue::is_member;
 use super::issued::{IssuedSeat, SeatHolder};
 use super::sfu::Sfu;
 
-/// Who is in each room of the SFU, as far as it was asked.
+/// The participants of each room of the SFU, as far as they were requested.
 type Present = HashMap<String, HashSet<String>>;
 
 impl Rtc {
-    /// Looks at everybody who was given a token and may be in a call. Costs nothing while there is nobody.
+    /// Checks every user with a token who may be in a call. Free when there are none.
     pub async fn keep_members_only(&self) -> Result<()> {
         let (Some(sfu), places) = (self.sfu.get(), self.given.all()) else { return Ok(()) };
         if places.is_empty() {
@@ -27,13 +27,13 @@ impl Rtc {
                 true => self.see(sfu, &place, &holder, &mut present).await,
                 false => self.send_away(sfu, &place, &holder).await,
             };
-            // One that cannot be sent away is no reason to let others stay.
+            // An error with one participant must not keep the others in the call.
             outcome = outcome.and(kept);
         }
         outcome
     }
 
-    /// Adds whether they may be in the call.
+    /// Adds whether each user may be in the call.
     async fn account_statuses(
         &self,
         places: Vec<(IssuedSeat, SeatHolder)>,
@@ -50,7 +50,7 @@ impl Rtc {
         read.await
     }
 
-    /// Forgets a member who is not in the call although their token has ended.
+    /// Forgets the seat of a member who is not in the call when the token has expired; prolongs it while they are.
     async fn see(&self, sfu: &Sfu, place: &IssuedSeat, holder: &SeatHolder, present: &mut Present) -> Result<()> {
         let now_ms = self.core.now_ms();
         if now_ms < holder.until_ms {
@@ -76,9 +76,11 @@ impl Rtc {
         }
         if !holder.is_out {
             tracing::info!(user = %holder.user, room = %holder.room, "Removed a participant from a call: the user left the room.");
-            // Whoever was in the call has a token of the SFU that is as fresh as this.
+            // The SFU may have just given the participant a fresh token, so assume the longest lifetime from now.
             self.given.take(place, now_ms.saturating_add(limits::RTC_TOKEN_MS_MAX));
         }
+        // The seat is marked first: the proxy refuses its token at once, and if this request fails the next run
+        // repeats it.
         sfu.remove_participant(&place.room_name, &place.identity, now_ms / 1_000).await
     }
 }

@@ -1,5 +1,5 @@
-//! Gives tokens for the SFU: to members of the room, and to nobody else. Whoever asks in the name of somebody proves it: by an access
-//! token, by an OpenID token, or by the signature of their server.
+//! Issues SFU tokens, to members of the room only. The request is authenticated by an access token, by an OpenID
+//! token, or by the signature of the user's server.
 
 use std::time::Duration;
 
@@ -19,30 +19,30 @@ use crate::core::Core;
 use crate::federation::request::whole;
 use crate::rooms::{find, servers};
 
-/// How long another server may take.
+/// Timeout for requests to another server.
 const ASK_WAIT: Duration = Duration::from_secs(15);
 
-/// What somebody wants to take part in.
+/// A request for a token.
 #[derive(Debug, Clone, Copy)]
 pub struct TokenRequest<'a> {
     /// The room.
     pub room: &'a RoomId,
-    /// The slot in it.
+    /// The slot in the room.
     pub slot: &'a str,
-    /// As what.
+    /// The call member.
     pub member: CallMember<'a>,
 }
 
-/// Proof of who somebody is, from their homeserver, for others.
+/// An OpenID token as proof of a user's identity.
 #[derive(Debug, Clone, Copy)]
 pub struct OpenIdProof<'a> {
     /// The token.
     pub token: &'a str,
-    /// The homeserver, which knows whose it is.
+    /// The homeserver that issued it and can verify it.
     pub server: &'a ServerName,
 }
 
-/// What a token lets its bearer do beside listening, and what is done for it.
+/// What a token allows besides subscribing, and whether the server creates the room.
 #[derive(Debug, Clone, Copy)]
 struct TokenGrants {
     publish: bool,
@@ -50,9 +50,9 @@ struct TokenGrants {
 }
 
 impl Rtc {
-    /// A token for a user of this server, for this server's SFU (MSC4195, `get_token`).
+    /// Issues a token for a local user and this server's SFU (MSC4195, `get_token`).
     ///
-    /// Refuses with `M_FORBIDDEN` whoever is not in the room, with `M_INVALID_PARAM` a `url` that is not our SFU's, with
+    /// Refuses with `M_FORBIDDEN` a user who is not in the room, with `M_INVALID_PARAM` a `url` of another SFU, with
     /// `M_CONNECTION_FAILED` when the SFU does not work.
     pub async fn give(&self, who: &Requester, url: &str, wish: TokenRequest<'_>) -> Result<String> {
         if !self.is_there() {
@@ -63,10 +63,10 @@ impl Rtc {
         self.ticket(&who.user_id, wish, TokenGrants { publish: true, create: true }).await
     }
 
-    /// A token for a user of this server, for the SFU of another: that server gives it.
+    /// Requests a token for a local user and another server's SFU from that server.
     ///
-    /// Refuses with `M_FORBIDDEN` whoever is not in the room, or when that server is not; with `M_FORBIDDEN` and `M_INVALID_PARAM` if
-    /// that server does; with `M_CONNECTION_FAILED` when nothing comes of it otherwise.
+    /// Refuses with `M_FORBIDDEN` when the user or that server is not in the room; with `M_FORBIDDEN` and
+    /// `M_INVALID_PARAM` if that server does; with `M_CONNECTION_FAILED` for any other failure.
     pub async fn issue_to_remote(
         &self,
         who: &Requester,
@@ -102,10 +102,10 @@ impl Rtc {
         }
     }
 
-    /// A token for a user of another server, who listens here and is heard at the SFU of their own (MSC4195). The room is made ready
-    /// for them if the call is one of this server's people, too: who comes first may be they.
+    /// Issues a token for a remote user, who subscribes here and publishes at their own server's SFU (MSC4195).
+    /// Creates the room if a local user takes part in the call, because the remote user may arrive first.
     ///
-    /// Refuses as [`Rtc::give`], and with `M_FORBIDDEN` users who are not of `origin`.
+    /// Refuses as [`Rtc::give`], and with `M_FORBIDDEN` a user who does not belong to `origin`.
     pub async fn give_to(
         &self,
         origin: &ServerName,
@@ -125,10 +125,10 @@ impl Rtc {
         self.ticket(user, wish, TokenGrants { publish: false, create }).await
     }
 
-    /// A token for whoever bears an OpenID token, of this server or another; rooms are made as [`Rtc::give_to`] says. `claimed` is
-    /// who they say they are, if they say it.
+    /// Issues a token for the owner of an OpenID token, of this server or another; creates rooms as [`Rtc::give_to`]
+    /// does. `claimed` is the user id in the request, if any.
     ///
-    /// Refuses with `M_UNAUTHORIZED` OpenID tokens that are not good, else as [`Rtc::give`].
+    /// Refuses with `M_UNAUTHORIZED` an invalid OpenID token, otherwise as [`Rtc::give`].
     pub async fn give_for(
         &self,
         openid: OpenIdProof<'_>,
@@ -145,13 +145,15 @@ impl Rtc {
         }
         self.handle_pdu(&user, wish).await?;
         let is_local = self.core.is_local(&user);
-        // Clients that tell devices apart and nothing else choose one SFU for all in a call, and it may be this one.
+        // Clients that only distinguish devices choose one SFU for the whole call, which may be this one, so they may
+        // publish here.
         let publish = is_local || matches!(wish.member, CallMember::Device(_));
         let create = is_local || self.is_wanted_here(wish).await?;
         self.ticket(&user, wish, TokenGrants { publish, create }).await
     }
 
-    /// Whose an OpenID token is. Another server is asked only if it is in the room: strangers do not choose whom this server talks to.
+    /// Returns the owner of an OpenID token. Asks another server only if it is in the room: an unauthenticated
+    /// request must not choose the servers that this one contacts.
     async fn whose(&self, openid: OpenIdProof<'_>, room: &RoomId) -> Result<OwnedUserId> {
         if *openid.server == *self.core.server_name {
             return self.personal.openid.whose(openid.token).await?.ok_or_else(unproven);
@@ -164,10 +166,11 @@ impl Rtc {
             tracing::debug!(%error, server = %openid.server, "Failed to verify an OpenID token.");
             if error.reason() == Some(Reason::ConnectionFailed) { error } else { unproven() }
         })?;
+        // A server may vouch only for its own users.
         if user.sub.server_name() == openid.server { Ok(user.sub) } else { Err(unproven()) }
     }
 
-    /// Refuses whoever may not take part.
+    /// Refuses users who may not take part in the call.
     async fn handle_pdu(&self, user: &UserId, wish: TokenRequest<'_>) -> Result<()> {
         check_wish(wish)?;
         let (core, user, room) = (self.core.clone(), user.to_owned(), wish.room.to_owned());
@@ -184,7 +187,7 @@ impl Rtc {
         read.await
     }
 
-    /// A token for somebody who may have it.
+    /// Issues a token for a user who has passed the checks.
     async fn ticket(&self, user: &UserId, wish: TokenRequest<'_>, extent: TokenGrants) -> Result<String> {
         let room_name = names::room_name(wish.room, wish.slot);
         let identity = names::identity(user, wish.member);
@@ -205,12 +208,13 @@ impl Rtc {
         let (iss, sub) = (sfu.key.name.clone(), identity.clone());
         let claims = TokenClaims { iss, sub, nbf: now_ms / 1_000, exp: until_ms / 1_000, video, sha256: None };
         let token = sfu.key.mint(&claims);
+        // Remember the seat, so that the user can be removed from the call when they leave the room.
         self.given.note(IssuedSeat { room_name, identity }, user.to_owned(), wish.room.to_owned(), until_ms);
         Ok(token)
     }
 }
 
-/// What another server answers.
+/// The response of another server.
 #[derive(Default, Deserialize)]
 struct Answered {
     jwt: Option<String>,
@@ -222,7 +226,7 @@ fn read(body: &[u8]) -> Answered {
     serde_json::from_slice(body).unwrap_or_default()
 }
 
-/// Whether somebody is in a room that this server is in, and their account, if it is here, is one that may call.
+/// Returns whether a user is in a room of this server. A local account must also be allowed to call.
 pub(super) fn is_member(core: &Core, tx: &mut hearth_store::ReadTx<'_>, user: &UserId, room: &RoomId) -> Result<bool> {
     let Some(sn) = users::find(tx.tx(), user.as_str())? else { return Ok(false) };
     let Some(room) = rooms::by_id(tx.tx(), room.as_str())? else { return Ok(false) };

@@ -1,5 +1,5 @@
-//! Who was given tokens lately, and for what: so that those who leave a room leave its calls, and nobody takes all the room there is.
-//! It is in memory only: after a restart those who are in a call stay in it until they leave it themselves.
+//! Recently issued tokens, so that users who leave a room can be removed from its calls. In memory only: after a
+//! restart, participants stay in a call until they leave it themselves.
 
 use std::collections::HashMap;
 
@@ -7,30 +7,30 @@ use hearth_base::{Millis, limits};
 use parking_lot::Mutex;
 use ruma::{OwnedRoomId, OwnedUserId};
 
-/// A place in a call: the room at the SFU and the identity there.
+/// A seat in a call: the room at the SFU and the identity there.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct IssuedSeat {
     pub(super) room_name: String,
     pub(super) identity: String,
 }
 
-/// Whose a place is.
+/// The holder of a seat.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct SeatHolder {
     pub(super) user: OwnedUserId,
     pub(super) room: OwnedRoomId,
-    /// Until when a token that they have lets them in, unless they are in already.
+    /// Expiry of the latest token; it matters only until the holder is connected.
     pub(super) until_ms: Millis,
-    /// Whether it was taken from them.
+    /// Whether the holder was removed from the call.
     pub(super) is_out: bool,
 }
 
-/// All places that tokens were given for.
+/// All seats with issued tokens.
 #[derive(Debug, Default)]
 pub(super) struct IssuedTokens(Mutex<HashMap<IssuedSeat, SeatHolder>>);
 
 impl IssuedTokens {
-    /// Notes that a token was given; of too many, those are forgotten first whose token ends first.
+    /// Records an issued token. When there are too many, forgets the half whose tokens expire first.
     pub(super) fn note(&self, place: IssuedSeat, user: OwnedUserId, room: OwnedRoomId, until_ms: Millis) {
         let mut places = self.0.lock();
         if places.len() >= limits::RTC_PLACES_MAX {
@@ -43,22 +43,22 @@ impl IssuedTokens {
         places.insert(place, SeatHolder { user, room, until_ms, is_out: false });
     }
 
-    /// Whose a place is, if that is known.
+    /// Returns the holder of a seat, if known.
     pub(super) fn holder(&self, place: &IssuedSeat) -> Option<SeatHolder> {
         self.0.lock().get(place).cloned()
     }
 
-    /// Whether somebody of whom `test` says so has a place in a room of the SFU.
+    /// Returns whether a holder that matches `test` has a seat in a room of the SFU.
     pub(super) fn has(&self, room_name: &str, test: impl Fn(&SeatHolder) -> bool) -> bool {
         self.0.lock().iter().any(|(place, holder)| place.room_name == room_name && test(holder))
     }
 
-    /// All of them.
+    /// Returns all seats.
     pub(super) fn all(&self) -> Vec<(IssuedSeat, SeatHolder)> {
         self.0.lock().iter().map(|(place, holder)| (place.clone(), holder.clone())).collect()
     }
 
-    /// Takes a place from whoever has it; their token is refused until it has ended.
+    /// Marks a holder as removed; their token is refused until it has expired.
     pub(super) fn take(&self, place: &IssuedSeat, until_ms: Millis) {
         if let Some(holder) = self.0.lock().get_mut(place) {
             holder.is_out = true;
@@ -66,14 +66,14 @@ impl IssuedTokens {
         }
     }
 
-    /// Remembers a place for longer.
+    /// Extends how long a seat is remembered.
     pub(super) fn prolong(&self, place: &IssuedSeat, until_ms: Millis) {
         if let Some(holder) = self.0.lock().get_mut(place) {
             holder.until_ms = until_ms;
         }
     }
 
-    /// Forgets a place, unless it was given anew meanwhile.
+    /// Forgets a seat, unless its holder has changed since it was read: a new token may have been issued meanwhile.
     pub(super) fn forget(&self, place: &IssuedSeat, seen: &SeatHolder) {
         let mut places = self.0.lock();
         if places.get(place) == Some(seen) {

@@ -1,7 +1,8 @@
-//! Group calls (MatrixRTC: MSC4143, MSC4195). Picture and sound go through an SFU, LiveKit, which is a program of its own; who may use it
-//! is said here: tokens for members of the room, and a room at the SFU when somebody of this server wants one.
+//! Group calls (MatrixRTC: MSC4143, MSC4195). Audio and video go through an SFU, LiveKit, which is a separate
+//! program. This module controls access to it: tokens for members of the room, and a room at the SFU when a local
+//! user takes part.
 //!
-//! What is said in a call, and who says they are in it, are events like any other and not looked at here.
+//! The events of a call, including call memberships, are ordinary room events and not handled here.
 
 mod check;
 mod evict;
@@ -39,13 +40,13 @@ pub use sfu::Participant;
 use sfu::Sfu;
 use token::{SfuKey, TokenClaims};
 
-/// Where clients find what they ask for tokens, below the URL of this server. Under `/_matrix`, because every reverse proxy passes
-/// that on already.
+/// Path of the token service below this server's URL. It is under `/_matrix` because every reverse proxy already
+/// forwards that.
 pub const SERVICE_PATH: &str = "/_matrix/livekit/jwt";
-/// Where clients find an SFU that they cannot reach themselves.
+/// Path of the proxy to an SFU that clients cannot reach directly.
 pub const PASSAGE_PATH: &str = "/_matrix/livekit/sfu";
 
-/// Group calls.
+/// The group call service.
 #[derive(Debug)]
 pub struct Rtc {
     core: Arc<Core>,
@@ -58,7 +59,7 @@ pub struct Rtc {
 }
 
 impl Rtc {
-    /// On the foundation; without an SFU until [`Rtc::reached_by`].
+    /// Creates the service; without an SFU until [`Rtc::reached_by`].
     #[must_use]
     pub fn new(core: Arc<Core>, personal: Arc<Personal>, federation: Arc<Federation>) -> Self {
         let livekit = &core.config.livekit;
@@ -68,15 +69,15 @@ impl Rtc {
         Self { core, federation, personal, key, sfu: OnceLock::new(), given, passage }
     }
 
-    /// Says how the SFU is reached, once.
+    /// Sets the connection to the SFU, once.
     pub fn reached_by(&self, line: Arc<dyn Appointed>) {
         if let (Some(address), Some(key)) = (self.address(), &self.key) {
-            // A second line would be a mistake of the composition root; the first one stays.
+            // A second call would be a mistake of the composition root; the first connection stays.
             let _ = self.sfu.set(Sfu { base: address.http(), key: key.clone(), line });
         }
     }
 
-    /// Whether there are group calls.
+    /// Returns whether group calls are available.
     #[must_use]
     pub fn is_there(&self) -> bool {
         self.key.is_some()
@@ -86,7 +87,7 @@ impl Rtc {
         self.core.config.livekit.address.as_ref().filter(|_| self.key.is_some())
     }
 
-    /// The WebSocket URL of the SFU, for clients.
+    /// Returns the WebSocket URL of the SFU for clients.
     #[must_use]
     pub fn sfu_url(&self) -> Option<String> {
         let address = self.address()?;
@@ -97,31 +98,31 @@ impl Rtc {
         Some(format!("{}{PASSAGE_PATH}", base.replacen("http", "ws", 1)))
     }
 
-    /// The URL at which clients that do not ask their homeserver ask for tokens.
+    /// Returns the URL of the token service, for clients that do not use the homeserver's endpoint.
     #[must_use]
     pub fn service_url(&self) -> Option<String> {
         self.address().map(|_| format!("{}{SERVICE_PATH}", self.core.config.public_baseurl()))
     }
 
-    /// What a participant is called at the SFU; see [`names::identity`].
+    /// Returns a participant's identity at the SFU; see [`names::identity`].
     #[must_use]
     pub fn identity(&self, user: &UserId, member: CallMember<'_>) -> String {
         names::identity(user, member)
     }
 
-    /// What a room's slot is called at the SFU; see [`names::room_name`].
+    /// Returns the name of a slot's room at the SFU; see [`names::room_name`].
     #[must_use]
     pub fn room_name(&self, room: &RoomId, slot: &str) -> String {
         names::room_name(room, slot)
     }
 
-    /// Refuses with `M_INVALID_PARAM` a URL that is not that of this server's SFU.
+    /// Refuses with `M_INVALID_PARAM` a URL of another SFU.
     pub fn check_url(&self, url: &str) -> Result<()> {
         let ours = self.sfu_url().is_some_and(|ours| ours == url.trim_end_matches('/'));
         if ours { Ok(()) } else { Err(Error::invalid("This server has no SFU at that `url`.")) }
     }
 
-    /// Whether the SFU has sent this: `authorization` is its token, which says what the body's SHA-256 is.
+    /// Verifies that the SFU sent a webhook: `authorization` is its token, which contains the SHA-256 of the body.
     ///
     /// Refuses with `M_UNAUTHORIZED`; with `M_UNRECOGNIZED` when there is no SFU.
     pub fn verify_webhook(&self, authorization: &str, body: &[u8]) -> Result<()> {
@@ -134,14 +135,14 @@ impl Rtc {
         Err(refuse(Reason::Unauthorized, "The token is of another body than this."))
     }
 
-    /// What a token of ours says, or one that the SFU has made of it; see [`Key::verify`].
+    /// Verifies a token from this server or the SFU and returns its claims; see [`SfuKey::verify`].
     pub fn read_token(&self, token: &str) -> Result<TokenClaims> {
         self.key.as_ref().ok_or_else(nothing_here)?.verify(token, self.now_s())
     }
 
-    /// Who is in a room of the SFU.
+    /// Returns the participants of a room at the SFU.
     ///
-    /// Refuses with `M_CONNECTION_FAILED` when the SFU does not answer as it should; with `M_UNRECOGNIZED` when there is none.
+    /// Refuses with `M_CONNECTION_FAILED` when the SFU fails to answer; with `M_UNRECOGNIZED` when there is none.
     pub async fn participants(&self, room_name: &str) -> Result<Vec<Participant>> {
         self.sfu()?.participants(room_name, self.now_s()).await
     }

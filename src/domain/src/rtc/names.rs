@@ -1,26 +1,26 @@
-//! What rooms and people are called at the SFU (MSC4195, "Mapping MatrixRTC members to LiveKit"): clients work out the same names,
-//! so they must be right to the letter. The SFU learns no room id, and of those who call, in the newer forms, no user id.
+//! Names of rooms and participants at the SFU (MSC4195, "Mapping MatrixRTC members to LiveKit"). Clients compute the
+//! same names, so they must match exactly. The SFU learns no room id, and in the newer forms no user id.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use ruma::{RoomId, UserId};
 use sha2::{Digest, Sha256};
 
-/// The slot that clients mean which know no slots: those that ask at `/sfu/get`.
+/// The slot of clients without slots, which use `/sfu/get`.
 pub const DEFAULT_SLOT: &str = "m.call#ROOM";
 
-/// By what somebody in a call is told from their other devices; each way of asking for a token has its own.
+/// What distinguishes a user's call members; each token endpoint has its own form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CallMember<'a> {
     /// A device: `/sfu/get`.
     Device(&'a str),
-    /// A device and the `id` of the membership: `/get_token` of a service beside the homeserver.
+    /// A device and the `id` of the membership: `/get_token` of a separate token service.
     DeviceAndId(&'a str, &'a str),
     /// The `member.id` of the `m.rtc.member` event: `/rtc/livekit/get_token`.
     Id(&'a str),
 }
 
-/// What a participant is called at the SFU.
+/// Returns a participant's identity at the SFU.
 #[must_use]
 pub fn identity(user: &UserId, member: CallMember<'_>) -> String {
     let user = user.as_str();
@@ -31,13 +31,14 @@ pub fn identity(user: &UserId, member: CallMember<'_>) -> String {
     }
 }
 
-/// What a room's slot is called at the SFU.
+/// Returns the name of a slot's room at the SFU.
 #[must_use]
 pub fn room_name(room: &RoomId, slot: &str) -> String {
     digest(&[room.as_str(), slot])
 }
 
-/// Unpadded base64 of the SHA-256 of the texts as a JSON array, which for texts alone is canonical as serde writes it.
+/// Returns the unpadded base64 of the SHA-256 of a JSON array of strings; for strings, serde's output is canonical
+/// JSON.
 fn digest(texts: &[&str]) -> String {
     let json = serde_json::to_vec(texts).expect("a list of texts is JSON");
     STANDARD_NO_PAD.encode(Sha256::digest(json))

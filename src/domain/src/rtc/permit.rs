@@ -1,5 +1,5 @@
-//! Passes clients on to an SFU that they cannot reach: one that runs beside this server, without a certificate. What they say to it
-//! afterwards is between them; picture and sound go another way.
+//! Proxies clients to an SFU that they cannot reach directly: one on this server's host, without a certificate. Only
+//! the signalling WebSocket passes here; audio and video take another path.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,10 +15,10 @@ use super::issued::IssuedSeat;
 use super::{Rtc, nothing_here};
 use crate::ports::{RemoteResponse, Switched};
 
-/// How long the SFU may take to begin.
+/// Timeout for the SFU's response.
 const WAIT: Duration = Duration::from_secs(15);
 
-/// How many pass, in all and of each user.
+/// Counts proxied connections, in total and per user.
 #[derive(Debug)]
 pub(super) struct SignallingPermits {
     all: Arc<Semaphore>,
@@ -31,7 +31,7 @@ impl Default for SignallingPermits {
     }
 }
 
-/// A place in the passage, as long as it is kept.
+/// A proxied connection's permit; dropping it releases the capacity.
 #[derive(Debug)]
 pub struct SignallingPermit {
     who: String,
@@ -52,7 +52,7 @@ impl Drop for SignallingPermit {
 }
 
 impl SignallingPermits {
-    /// Refuses with `M_LIMIT_EXCEEDED` when there are too many, of this user or of all.
+    /// Refuses with `M_LIMIT_EXCEEDED` when there are too many connections, of this user or in total.
     fn enter(&self, who: String) -> Result<SignallingPermit> {
         let busy = |message| refuse(Reason::LimitExceeded { retry_after_ms: 5_000 }, message);
         let place = Arc::clone(&self.all).try_acquire_owned();
@@ -69,11 +69,12 @@ impl SignallingPermits {
 }
 
 impl Rtc {
-    /// Asks the SFU to go on as a WebSocket: `target` is the path below [`super::PASSAGE_PATH`], with its query; `headers` are those of
-    /// the client that are the SFU's business.
+    /// Asks the SFU to switch to WebSocket: `target` is the path below [`super::PASSAGE_PATH`] with its query;
+    /// `headers` are the client's headers for the SFU.
     ///
-    /// Refuses with `M_UNAUTHORIZED` tokens that are not good, with `M_LIMIT_EXCEEDED` too many, with `M_UNRECOGNIZED` what is not
-    /// signalling, and when clients reach the SFU by themselves; with `M_CONNECTION_FAILED` when the SFU does not answer.
+    /// Refuses with `M_UNAUTHORIZED` an invalid token, with `M_LIMIT_EXCEEDED` too many connections, with
+    /// `M_UNRECOGNIZED` paths other than signalling, and when clients can reach the SFU directly; with
+    /// `M_CONNECTION_FAILED` when the SFU does not answer.
     pub async fn pass(&self, token: &str, target: &str, headers: HeaderMap) -> Result<(Switched, SignallingPermit)> {
         let who = self.passenger(token, target)?;
         let pass = self.passage.enter(who)?;
@@ -81,14 +82,15 @@ impl Rtc {
         Ok((switched, pass))
     }
 
-    /// Asks the SFU something about a token, such as why it is not good. As [`Rtc::pass`].
+    /// Forwards a plain request about a token to the SFU, such as why it is invalid. Errors as in [`Rtc::pass`].
     pub async fn ask(&self, token: &str, target: &str, headers: HeaderMap) -> Result<RemoteResponse> {
         let who = self.passenger(token, target)?;
         let _pass = self.passage.enter(who)?;
         self.sfu()?.line.send(self.request(target, headers, Bytes::new())?, WAIT).await
     }
 
-    /// Who wants to pass. Tokens that the SFU gives to those who are in, for when they come back, are as good as ours.
+    /// Returns the participant in a token. Also accepts the tokens that the SFU gives to participants for
+    /// reconnecting.
     fn passenger(&self, token: &str, target: &str) -> Result<String> {
         if !self.address().is_some_and(hearth_base::config::SfuUrl::is_plain) {
             return Err(nothing_here());
@@ -100,6 +102,7 @@ impl Rtc {
         let place = IssuedSeat { room_name: claims.video.room, identity: claims.sub };
         let holder = self.given.holder(&place);
         let is_out = holder.as_ref().is_some_and(|holder| holder.is_out);
+        // The SFU cannot revoke a token, so refuse a removed participant here.
         if !claims.video.room_join || place.identity.is_empty() || is_out {
             return Err(refuse(Reason::Unauthorized, "The token does not let you into a call."));
         }
@@ -110,12 +113,13 @@ impl Rtc {
         let request = http::Request::get(format!("{}/{target}", self.sfu()?.base)).body(body);
         let mut request = request.map_err(|_| Error::invalid("The request's target is not a URL."))?;
         *request.headers_mut() = headers;
+        // The client's `Host` names this server, not the SFU.
         request.headers_mut().remove(header::HOST);
         Ok(request)
     }
 }
 
-/// Whether a path is one of the SFU's for clients: `rtc`, or below it. Its other paths are for servers.
+/// Returns whether a path is one of the SFU's client paths: `rtc` or below. Its other paths are for servers.
 fn is_signalling(target: &str) -> bool {
     let path = target.split_once('?').map_or(target, |(path, _)| path);
     let mut steps = path.split('/');

@@ -1,4 +1,4 @@
-//! What this server asks of the SFU: to have a room ready, and who is in one. LiveKit's room service, over Twirp with JSON.
+//! Requests to the SFU: create a room, list and remove participants. LiveKit's room service, over Twirp with JSON.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,28 +12,29 @@ use super::token::{Grants, SfuKey, TokenClaims};
 use crate::federation::request::whole;
 use crate::ports::Appointed;
 
-/// How long the SFU may take to answer. It is near, or it is not there.
+/// Timeout for the SFU, which runs near this server or not at all.
 const WAIT: Duration = Duration::from_secs(10);
-/// How long a token for a request of our own counts.
+/// Lifetime of a token for a request of this server, in seconds.
 const OWN_TOKEN_S: u64 = 60;
-/// How long a room stays that nobody has come into, in seconds.
+/// Lifetime of a room that no participant has joined, in seconds.
 const EMPTY_S: u64 = 5 * 60;
-/// How long a room stays that everybody has left, in seconds: short, and long enough for a client that reconnects.
+/// Lifetime of a room after the last participant has left, in seconds: short, but enough for a client that
+/// reconnects.
 const DEPARTED_S: u64 = 20;
 
-/// The SFU, and how it is talked to.
+/// The SFU and the connection to it.
 #[derive(Debug)]
 pub(super) struct Sfu {
-    /// Its `http` or `https` address, without a slash at its end.
+    /// Its `http` or `https` address, without a trailing slash.
     pub(super) base: String,
     pub(super) key: SfuKey,
     pub(super) line: Arc<dyn Appointed>,
 }
 
-/// Somebody in a call, as the SFU sees them.
+/// A participant of a call, as the SFU lists them.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Participant {
-    /// The name that this server gave them.
+    /// The identity that this server has given them.
     pub identity: String,
 }
 
@@ -43,7 +44,7 @@ struct Participants {
     participants: Vec<Participant>,
 }
 
-/// A refusal as Twirp writes it.
+/// A Twirp error.
 #[derive(Default, Deserialize)]
 struct Refused {
     #[serde(default)]
@@ -51,14 +52,14 @@ struct Refused {
 }
 
 impl Sfu {
-    /// Has a room ready; one that is there stays as it is.
+    /// Creates a room; does nothing when it exists.
     pub(super) async fn create_room(&self, room: &str, now_s: u64) -> Result<()> {
         let grants = Grants { room_create: true, ..Grants::default() };
         let room = json!({ "name": room, "empty_timeout": EMPTY_S, "departure_timeout": DEPARTED_S });
         self.ask("CreateRoom", grants, &room, now_s).await.map(|_| ())
     }
 
-    /// Who is in a room; nobody is in one that is not there.
+    /// Returns the participants of a room; empty when the room does not exist.
     pub(super) async fn participants(&self, room: &str, now_s: u64) -> Result<Vec<Participant>> {
         let grants = Grants { room: room.to_owned(), room_admin: true, ..Grants::default() };
         match self.ask("ListParticipants", grants, &json!({ "room": room }), now_s).await {
@@ -68,7 +69,7 @@ impl Sfu {
         }
     }
 
-    /// Sends somebody out of a room; whoever is not there is out already.
+    /// Removes a participant from a room; succeeds when they are not there.
     pub(super) async fn remove_participant(&self, room: &str, identity: &str, now_s: u64) -> Result<()> {
         let grants = Grants { room: room.to_owned(), room_admin: true, ..Grants::default() };
         let who = json!({ "room": room, "identity": identity });
@@ -78,10 +79,10 @@ impl Sfu {
         }
     }
 
-    /// Whether it answers and knows the key.
+    /// Checks that the SFU answers and accepts the key.
     pub(super) async fn knock(&self, now_s: u64) -> Result<()> {
         let grants = Grants { room_list: true, ..Grants::default() };
-        // A name that no room has: the answer is short.
+        // No room has this name, so the response is short.
         self.ask("ListRooms", grants, &json!({ "names": ["-"] }), now_s).await.map(|_| ())
     }
 
@@ -109,7 +110,7 @@ fn unusable(why: &str) -> Error {
     refuse(Reason::ConnectionFailed, format!("The SFU of group calls does not work: {why}."))
 }
 
-/// What a refusal of the SFU means, for the operator: users can do nothing about it.
+/// Turns an error of the SFU into a message for the operator: users cannot fix it.
 fn refused(status: u16, body: &[u8], key: &str) -> Error {
     let Refused { code } = serde_json::from_slice(body).unwrap_or_default();
     match (code.as_str(), status) {

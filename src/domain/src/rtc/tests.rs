@@ -1,4 +1,4 @@
-//! Tokens and who keeps them, before an SFU that is a list.
+//! Tests of issued tokens, with an SFU that is a list.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ use crate::{Domain, Requester};
 const SECRET: &str = "a-secret-that-is-quite-long-enough";
 const MINUTE_MS: u64 = 60_000;
 
-/// Remembers what it was asked, and says that these are there.
+/// A fake SFU: records requests and returns fixed participants.
 #[derive(Debug, Default)]
 struct List {
     asked: Mutex<Vec<(String, Value)>>,
@@ -132,7 +132,7 @@ impl World {
         Ok(self.rtc().read_token(&token).expect("a good token"))
     }
 
-    /// What somebody's token opens at the passage now.
+    /// Connects to the proxy with a token.
     async fn passes(&self, claims: &TokenClaims) -> Result<()> {
         let now_s = self.clock_s();
         let fresh = TokenClaims { nbf: now_s, exp: now_s + 600, ..claims.clone() };
@@ -220,12 +220,12 @@ async fn who_leaves_the_room_leaves_the_call() {
     world.rtc().keep_members_only().await.expect("kept");
     assert_eq!(*world.sfu.there.lock(), BTreeSet::from([alice.sub.clone()]));
     assert_eq!(reason(world.passes(&bob).await), Reason::Unauthorized, "the passage knows");
-    // He comes back to the SFU with a token that it gave him.
+    // Bob reconnects with a token that the SFU gave him.
     world.sfu.there.lock().insert(bob.sub.clone());
     world.rtc().keep_members_only().await.expect("kept");
     assert_eq!(*world.sfu.there.lock(), BTreeSet::from([alice.sub.clone()]));
 
-    // In the room again, he gets in with a new token.
+    // After he rejoins the room, a new token lets him in.
     world
         .domain
         .rooms
@@ -249,7 +249,7 @@ async fn those_who_are_not_there_are_forgotten_and_those_who_are_stay() {
     assert_eq!(world.sfu.methods(), ["ListParticipants"], "one look for the whole room");
     let places = world.rtc().given.all();
     assert_eq!(places.iter().map(|(place, _)| &place.identity).collect::<Vec<_>>(), [&alice.sub]);
-    // An SFU that does not answer is no reason to forget anybody.
+    // An SFU that does not answer must not make the server forget its seats.
     *world.sfu.refuses.lock() = Some(503);
     world.domain.accounts.set_flag(world.alice.user, Flag::Locked, true, crate::also::nothing()).await.expect("locked");
     assert_eq!(reason(world.rtc().keep_members_only().await), Reason::ConnectionFailed);

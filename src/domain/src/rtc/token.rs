@@ -1,5 +1,5 @@
-//! The tokens that the SFU knows (JSON Web Tokens, RFC 7519, signed with HMAC-SHA256, RFC 7518 section 3.2): made and checked
-//! here. No other algorithm is understood, so none can be talked into.
+//! The SFU's access tokens (JSON Web Tokens, RFC 7519, signed with HMAC-SHA256, RFC 7518 section 3.2). No other
+//! algorithm is supported, so a token cannot downgrade it.
 
 use std::fmt;
 
@@ -12,60 +12,60 @@ use sha2::Sha256;
 
 /// `{"alg":"HS256","typ":"JWT"}`.
 const HEADER: &str = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9";
-/// How far the clocks of this server and the SFU may be apart; the SFU allows as much.
+/// Tolerated clock difference between this server and the SFU, in seconds; the SFU tolerates the same.
 const SKEW_S: u64 = 60;
 
-/// The key that is shared with the SFU.
+/// The key shared with the SFU.
 #[derive(Clone)]
 pub struct SfuKey {
-    /// Its name, which tokens carry.
+    /// Its name, the issuer in tokens.
     pub name: String,
     secret: Vec<u8>,
 }
 
-/// What a token says.
+/// The claims of a token.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TokenClaims {
     /// The name of the key.
     pub iss: String,
-    /// Who bears it: the participant's identity; empty for requests of this server.
+    /// The participant's identity; empty for requests of this server.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub sub: String,
-    /// From when it counts, in seconds since 1970.
+    /// Start of validity, in seconds since the Unix epoch.
     #[serde(default)]
     pub nbf: u64,
-    /// Until when it counts, in seconds since 1970.
+    /// Expiry, in seconds since the Unix epoch.
     pub exp: u64,
-    /// What it allows.
+    /// The permissions.
     #[serde(default)]
     pub video: Grants,
-    /// On what the SFU brings here: base64 of the SHA-256 of the body.
+    /// In webhooks of the SFU: base64 of the SHA-256 of the body.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sha256: Option<String>,
 }
 
-/// What a token allows at the SFU.
+/// The permissions of a token at the SFU.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Grants {
-    /// The room that it is for.
+    /// The room for which the token is valid.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub room: String,
-    /// To make rooms, and to end any of them: never for clients.
+    /// Permission to create and end any room: never for clients.
     pub room_create: bool,
-    /// To list rooms.
+    /// Permission to list rooms.
     #[serde(skip_serializing_if = "is_false")]
     pub room_list: bool,
-    /// To see who is in the room and to remove them.
+    /// Permission to list and remove participants of the room.
     #[serde(skip_serializing_if = "is_false")]
     pub room_admin: bool,
-    /// To join the room.
+    /// Permission to join the room.
     pub room_join: bool,
-    /// To be seen and heard.
+    /// Permission to publish audio and video.
     pub can_publish: bool,
-    /// To see and hear.
+    /// Permission to subscribe to audio and video.
     pub can_subscribe: bool,
-    /// To rename oneself at the SFU, for which no call has a use.
+    /// Permission to change one's own name at the SFU, which no call needs.
     pub can_update_own_metadata: bool,
 }
 
@@ -79,7 +79,7 @@ struct Header {
 }
 
 impl SfuKey {
-    /// A key.
+    /// Creates a key.
     #[must_use]
     pub fn new(name: &str, secret: &str) -> Self {
         Self { name: name.to_owned(), secret: secret.as_bytes().to_vec() }
@@ -91,7 +91,7 @@ impl SfuKey {
         mac
     }
 
-    /// Makes a token.
+    /// Signs a token.
     #[must_use]
     pub fn mint(&self, claims: &TokenClaims) -> String {
         let claims = serde_json::to_vec(claims).expect("texts and numbers are JSON");
@@ -100,9 +100,10 @@ impl SfuKey {
         format!("{signed}.{signature}")
     }
 
-    /// What a token says, if it is signed with this key and counts at `now_s`, seconds since 1970.
+    /// Returns the claims of a token, if it is signed with this key and valid at `now_s`, seconds since the Unix
+    /// epoch.
     ///
-    /// Refuses with `M_UNAUTHORIZED`; the message says what is wrong, and nothing of what would be right.
+    /// Refuses with `M_UNAUTHORIZED`; the message names the error, but reveals nothing about a valid token.
     pub fn verify(&self, token: &str, now_s: u64) -> Result<TokenClaims> {
         if token.len() > limits::RTC_TOKEN_BYTES_MAX {
             return Err(bad("it is too long"));
@@ -110,7 +111,7 @@ impl SfuKey {
         let (signed, signature) = token.rsplit_once('.').ok_or_else(|| bad("it has no signature"))?;
         let (header, claims) = signed.split_once('.').ok_or_else(|| bad("it has no claims"))?;
         let signature = decode(signature).ok_or_else(|| bad("its signature cannot be read"))?;
-        // Compares in constant time.
+        // Compares in constant time, so that timing does not reveal the signature.
         self.mac(signed).verify_slice(&signature).map_err(|_| bad("it is not signed with the key of this server"))?;
         let header: Header = read(header).ok_or_else(|| bad("its header cannot be read"))?;
         if header.alg != "HS256" {
@@ -164,7 +165,7 @@ mod tests {
         TokenClaims { iss, sub: "@a:b.c:DEV".to_owned(), nbf: NOW_S, exp: NOW_S + 600, video, sha256: None }
     }
 
-    /// RFC 7515, appendix A.1: what its key signs, and how.
+    /// RFC 7515, appendix A.1: its key, input and signature.
     #[test]
     fn signatures_are_those_of_the_standard() {
         let secret = "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow";

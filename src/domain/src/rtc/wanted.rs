@@ -1,5 +1,6 @@
-//! Is a call one of this house? Rooms are made at the SFU for people of this server: for those of others only where one of ours is in
-//! the call or has announced that they come, so that strangers do not hold calls among themselves at our cost.
+//! Whether a call concerns this server. It creates rooms at the SFU for local users; for remote users only while a
+//! local user is in the call or has announced to join, so that remote users cannot hold calls among themselves on
+//! this server's resources.
 
 use hearth_base::Result;
 use hearth_store::tables::{rooms, state};
@@ -8,11 +9,11 @@ use ruma::RoomId;
 use super::{Rtc, TokenRequest, names};
 use crate::core::Core;
 
-/// The state events by which members of a room say that they are in its call, of now and of before.
+/// Types of the state events of call memberships, current and older.
 const MEMBER_EVENTS: [&str; 3] = ["m.rtc.member", "org.matrix.msc4143.rtc.member", "org.matrix.msc3401.call.member"];
 
 impl Rtc {
-    /// Whether a user of this server takes part in the call, or says so in the room.
+    /// Returns whether a local user takes part in the call, or has a call membership in the room.
     pub(super) async fn is_wanted_here(&self, wish: TokenRequest<'_>) -> Result<bool> {
         let room_name = names::room_name(wish.room, wish.slot);
         let is_ours = |user: &ruma::UserId| self.core.is_local(user);
@@ -29,7 +30,7 @@ fn is_announced(core: &Core, tx: &mut hearth_store::ReadTx<'_>, room: &RoomId) -
     for kind in MEMBER_EVENTS {
         for sn in state::current_of_type(tx.tx(), room.sn, kind)? {
             let event = core.events.get(tx.tx(), sn)?;
-            // Whoever has left leaves an empty event behind.
+            // A user who has left the call leaves an empty content.
             if core.is_local(&event.pdu.sender) && event.pdu.content.get().trim() != "{}" {
                 return Ok(true);
             }

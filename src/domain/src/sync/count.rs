@@ -1,5 +1,5 @@
-//! Counting what is unread where that is much: in pieces, so that no snapshot of the database is held for long. How far it
-//! got stays, also when the client has given up waiting.
+//! Counts unread events in pieces when there are many, so that no database snapshot stays open for long. The progress
+//! is kept, also when the client gives up.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::requester::Requester;
 use crate::rooms::read::ignored;
 
 impl Sync {
-    /// Counts what is unread in some rooms up to now.
+    /// Counts the unread events of some rooms up to now.
     pub(super) async fn count_on(self: &Arc<Self>, requester: &Requester, rooms: Vec<RoomSn>) -> Result<()> {
         for room in rooms {
             while !self.count_piece(requester, room).await? {
@@ -26,7 +26,7 @@ impl Sync {
         Ok(())
     }
 
-    /// Counts on; says whether that was all.
+    /// Counts one piece; returns whether it was the last.
     async fn count_piece(self: &Arc<Self>, requester: &Requester, room: RoomSn) -> Result<bool> {
         let (this, requester) = (self.clone(), requester.clone());
         let piece = move |tx: &mut ReadTx<'_>| {

@@ -1,4 +1,4 @@
-//! Rooms that the user is not in: invited to, knocking at, or left.
+//! Rooms that the user is not joined to: invited, knocking, or left.
 
 use std::sync::Arc;
 
@@ -21,36 +21,37 @@ use crate::rooms::state::snapshot;
 
 fn stripped(tx: &mut dyn Tx, row: &MembershipRow) -> Result<Vec<Raw<AnyStrippedStateEvent>>> {
     let Some(json) = memberships::stripped(tx, row.room, row.user)? else { return Ok(Vec::new()) };
-    // Most of it is from other servers. An invite that shows nothing can be accepted or refused; a sync that fails shows nothing.
+    // Most of it comes from other servers. A client can still accept or reject an invite without stripped state; a
+    // failed sync shows nothing.
     Ok(serde_json::from_slice(&json).unwrap_or_else(|error| {
         tracing::warn!(%error, "Failed to read an invite's stripped state.");
         Vec::new()
     }))
 }
 
-/// A room that the user is invited to.
+/// Returns a room that the user is invited to.
 pub(super) fn invited(tx: &mut dyn Tx, row: &MembershipRow) -> Result<InvitedRoom> {
     let mut invited = InvitedRoom::new();
     invited.invite_state.events = stripped(tx, row)?;
     Ok(invited)
 }
 
-/// A room that the user knocks at.
+/// Returns a room that the user knocks on.
 pub(super) fn knocked(tx: &mut dyn Tx, row: &MembershipRow) -> Result<KnockedRoom> {
     let mut state = KnockState::new();
     state.events = stripped(tx, row)?;
     Ok(state.into())
 }
 
-/// A room that the user has left, been banned from, or refused to enter: up to the moment when they left. Timeline and state
-/// together always end in how they left, whatever the client's limit is.
+/// Returns a room that the user left, was banned from, or whose invite ended, up to that event. Timeline and state
+/// together always include the final member event, whatever the client's limit is.
 pub(super) fn left(scope: &SyncScope<'_>, tx: &mut dyn Tx, (row, room): (&MembershipRow, &Room)) -> Result<LeftRoom> {
     let core = &*scope.sync.core;
     let member = core.events.get(tx, row.event)?;
     let mut viewer = Viewer::of_member(core, tx, room.sn, scope.reader, Some(*row))?.ignoring(scope.ignored.clone());
     let mut left = LeftRoom::new();
     if member.is_outlier() {
-        // An invite or a knock that ended in a room of other servers: all that is known is how.
+        // An invite or knock that ended in a remote room: only the member event is known.
         let mut piece = TimelinePiece { events: vec![member.clone()], limited: false, before: row.position.as_i64() };
         piece.events.truncate(timeline::limit(scope));
         left.timeline.events = joined::write_timeline(scope, tx, &mut viewer, &piece)?.events;
@@ -60,19 +61,19 @@ pub(super) fn left(scope: &SyncScope<'_>, tx: &mut dyn Tx, (row, room): (&Member
     }
     let departure = viewer.departure();
     let after = match (scope.since, departure) {
-        // A room that was joined since then is new to the client.
+        // For a client that has not seen the last stay, the room is new.
         (Some(since), Some(departure)) if !was_in(core, tx, departure, since)? => None,
         (since, _) => since,
     };
     let mut piece = timeline::newest(scope, tx, &mut viewer, after, scope.upto.min(row.position).as_i64())?;
     piece.limited |= after.is_none() && scope.since.is_some();
-    // Only those who were in the room get its state; who refused an invite learns nothing more of it.
+    // Only former members get the state; a user who rejected an invite must not see it.
     let state = match departure {
         Some(departure) => {
             let leave = core.events.get(tx, departure.event)?;
             let mut then = room.clone();
             then.snapshot = leave.snapshot;
-            // What changed after they left is not for them.
+            // Later changes are hidden from the user.
             let upto = Position::from_i64(departure.ord).min(scope.upto);
             state::events(scope, tx, &then, &piece, (after, upto))?
         }
@@ -84,7 +85,7 @@ pub(super) fn left(scope: &SyncScope<'_>, tx: &mut dyn Tx, (row, room): (&Member
     Ok(left)
 }
 
-/// The state of a left room with the user's own member event in it, unless the timeline tells it.
+/// Returns the state of a left room including the user's final member event, unless the timeline has it.
 fn end_in(
     scope: &SyncScope<'_>,
     (row, member): (&MembershipRow, &Arc<Event>),
@@ -94,7 +95,7 @@ fn end_in(
     let is_told = !scope.query.state_after && piece.events.iter().any(|event| event.sn == member.sn);
     let choice = EventChoice::from(&scope.query.filter.room.state);
     let is_wanted = choice.is_open() || choice.wants(&member.pdu);
-    // A membership that a state resolution took away has no event that ends it.
+    // A membership that a state resolution removed has no event that ends it.
     let is_end = membership_of(&member.pdu) == Some(row.membership);
     if !is_told && is_wanted && is_end {
         state.retain(|event| event.state_key.is_none() || event.state_key != member.state_key);
@@ -103,8 +104,8 @@ fn end_in(
     state
 }
 
-/// Whether somebody who left was in the room already at `since`. Where that cannot be found out quickly, the client gets the
-/// whole room again.
+/// Returns whether the user was already in the room at `since`. Returns false when that is expensive to find out; the
+/// client then gets the full room again.
 fn was_in(core: &Core, tx: &mut dyn Tx, departure: Departure, since: Position) -> Result<bool> {
     let mut event = core.events.get(tx, departure.event)?;
     for _ in 0..limits::STAY_MEMBER_EVENTS_MAX {

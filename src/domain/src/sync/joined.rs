@@ -1,4 +1,4 @@
-//! A room that the user is in.
+//! Rooms that the user is joined to.
 
 use hearth_base::{Position, Result};
 use hearth_store::engine::Tx;
@@ -23,7 +23,7 @@ use crate::rooms::read::present::{self, EventFormat};
 use crate::rooms::read::token::Token;
 use crate::rooms::read::visibility::Viewer;
 
-/// What is new in a room; none when nothing is.
+/// Returns the changes in a room; none when there are none.
 pub(super) fn room(
     scope: &SyncScope<'_>,
     tx: &mut dyn Tx,
@@ -31,7 +31,7 @@ pub(super) fn room(
     data: Vec<AccountDataRow>,
 ) -> Result<Option<JoinedRoom>> {
     let core = &*scope.sync.core;
-    // A room joined since then is new to the client, whatever it may remember of an earlier stay.
+    // A room joined after `since` is new to the client, even if the client remembers an earlier stay.
     let after = scope.since.filter(|since| row.since <= *since);
     let mut viewer = Viewer::of_member(core, tx, room.sn, scope.reader, Some(*row))?.ignoring(scope.ignored.clone());
     let mut piece = timeline::newest(scope, tx, &mut viewer, after, scope.upto.as_i64())?;
@@ -60,7 +60,7 @@ pub(super) fn room(
     Ok(Some(joined))
 }
 
-/// A timeline as the client gets it.
+/// Serialises a timeline.
 pub(super) fn write_timeline(
     scope: &SyncScope<'_>,
     tx: &mut dyn Tx,
@@ -75,7 +75,7 @@ pub(super) fn write_timeline(
     Ok(timeline)
 }
 
-/// State as the client gets it.
+/// Serialises state.
 pub(super) fn write_state(
     scope: &SyncScope<'_>,
     tx: &mut dyn Tx,
@@ -96,7 +96,7 @@ fn counts(
     let core = &*scope.sync.core;
     let query =
         CountQuery { room, member: row, user_id: scope.reader.user_id, ignored: &scope.ignored, upto: scope.upto };
-    // Where counting has not got to the end, this answer is thrown away and another made.
+    // When the count is unfinished, the caller discards this response and reads again, so the default is never sent.
     let found = scope.sync.counter.count(core, tx, query, &scope.budget)?.unwrap_or_default();
     if !scope.query.filter.room.timeline.unread_thread_notifications {
         joined.unread_notifications = write_count(found.total());
@@ -117,7 +117,7 @@ fn write_count(count: Count) -> UnreadNotificationsCount {
     written
 }
 
-/// Receipts and typing.
+/// Adds receipts and typing notifications.
 fn ephemeral(
     scope: &SyncScope<'_>,
     tx: &mut dyn Tx,

@@ -1,8 +1,8 @@
-//! `/sync` (client-server API, "Syncing"): what is new for a user since a position.
+//! `/sync` (client-server API, "Syncing"): the changes for a user since a position.
 //!
-//! Everything in an answer comes from one snapshot of the database and is bounded by one position, so the same `since`
-//! asked twice gives the same answer, and nothing falls between two answers. A waiting client costs nothing: it sleeps
-//! until the notifier has something for its user.
+//! Each response comes from one database snapshot and ends at one position. So the same `since` gives the same
+//! response twice, and no change falls between two responses. A waiting long poll costs nothing: it sleeps until the
+//! notifier has a change for its user.
 
 mod count;
 mod gone;
@@ -34,72 +34,75 @@ use crate::push::counts::Counter;
 use crate::requester::Requester;
 use crate::rooms::read::token::Token;
 
-/// What a client asks for.
+/// Parameters of a sync.
 #[derive(Debug, Clone)]
 pub struct SyncQuery {
-    /// Where its last sync ended; none for the first.
+    /// Where the client's last sync ended; none for an initial sync.
     pub since: Option<Position>,
-    /// What it wants to see.
+    /// The event filter.
     pub filter: Arc<FilterDefinition>,
-    /// Send the whole state of every room again.
+    /// Send the full state of every room again.
     pub full_state: bool,
-    /// How long to wait for something new.
+    /// How long to wait for a change.
     pub wait: Duration,
-    /// How the user is to be shown to others meanwhile.
+    /// The presence to set for the user.
     pub presence: PresenceState,
     /// Send the state after the timeline instead of before it (`use_state_after`).
     pub state_after: bool,
 }
 
-/// Answers syncs.
+/// The sync service.
 #[derive(Debug)]
 pub struct Sync {
     core: Arc<Core>,
     typing: Arc<Typing>,
     presence: Arc<PresenceBook>,
     counter: Arc<Counter>,
-    /// It has been said that clients are ahead of the database.
+    /// Whether the warning about clients ahead of the database has been logged; it is logged once.
     said_ahead: AtomicBool,
 }
 
-/// What one look at the database found.
+/// The result of one read of the database.
 struct SyncRead {
     response: Response,
-    /// Whether there is anything in it that the client does not know.
+    /// Whether the response contains a change.
     is_news: bool,
-    /// Everything up to here has been looked at.
+    /// The position up to which this read is complete.
     upto: Position,
-    /// Messages to the device are kept that it has shown to have.
+    /// Whether the database still holds to-device messages that the client has acknowledged.
     has_received: bool,
-    /// Rooms in which more is unread than one look counts.
+    /// Rooms with more unread events than one read may count.
     behind: Vec<RoomSn>,
-    /// Rooms whose unread counts are worth writing down.
+    /// Rooms whose unread counts should be saved.
     unsaved: Vec<RoomSn>,
 }
 
 impl Sync {
-    /// The service.
+    /// Creates the service.
     #[must_use]
     pub fn new(core: Arc<Core>, typing: Arc<Typing>, presence: Arc<PresenceBook>, counter: Arc<Counter>) -> Arc<Self> {
         Arc::new(Self { core, typing, presence, counter, said_ahead: AtomicBool::new(false) })
     }
 
-    /// What is new, at once if there is anything, else as soon as there is, or nothing when the time is up.
+    /// Returns the changes: immediately if there are any, otherwise with the next change, or empty after the timeout.
     pub async fn sync(self: &Arc<Self>, requester: &Requester, mut query: SyncQuery) -> Result<Response> {
         query.since = query.since.filter(|since| !self.is_ahead(*since));
+        // Subscribe before the first read: a change between the read and the subscription would not wake this long
+        // poll.
         let mut news = self.core.notifier.subscribe(requester.user);
-        // Reading goes on when writing does not, on a full disk for example.
+        // A failed write must not fail the sync: on a full disk, for example, clients can still read.
         passed_over(self.presence.seen(requester, &query.presence).await);
         let deadline = Instant::now() + query.wait.min(Duration::from_millis(limits::SYNC_WAIT_MS_MAX));
         let mut has_waited = false;
         let mut last = Response::new(query.since.map(Token::Sync).map_or_else(String::new, |since| since.to_string()));
         loop {
             let Some(mut look) = self.look(requester, &query, has_waited).await? else {
-                // The session ended while this waited. That is an ordinary end, after the answer to whatever ended it; the
-                // next request is told that the token is unknown.
+                // The session ended during the wait. Answer after the request that ended it, so that a client that
+                // logs itself out sees a normal end; its next request gets the unknown token error.
                 self.core.answering.answered(requester.device).await;
                 return Ok(last);
             };
+            // Counts are unfinished: count the rest in pieces, then read again from a new snapshot.
             if !look.behind.is_empty() {
                 self.count_on(requester, look.behind).await?;
                 continue;
@@ -117,16 +120,17 @@ impl Sync {
             }
             let woken = tokio::time::timeout_at(deadline, news.news_after(look.upto)).await;
             has_waited = true;
-            // A server that stops answers what waits; the client then asks again, elsewhere or later.
+            // On shutdown the server answers all long polls; the client then asks again, elsewhere or later.
             if woken.is_err() || self.core.notifier.is_closed() {
                 return Ok(look.response);
             }
+            // If the session ends during the wait, the client still gets this response with its token.
             last = look.response;
         }
     }
 
-    /// Whether a client stands where the database has not been: an older state of it has been restored from a backup. What
-    /// happens until it gets there again would be passed over, so such a client begins anew.
+    /// Returns whether a client's token is ahead of the database, as after restoring an older backup. The client
+    /// would miss everything until the database reaches that position again, so it gets an initial sync.
     fn is_ahead(&self, since: Position) -> bool {
         let newest = self.core.store.position();
         let is_ahead = since > newest;
@@ -136,7 +140,7 @@ impl Sync {
         is_ahead
     }
 
-    /// One look. None when the session that asks has ended while it waited, which the look's own snapshot says.
+    /// Reads once. None when the session has ended during the wait; the check uses the same snapshot as the read.
     async fn look(
         self: &Arc<Self>,
         requester: &Requester,
@@ -155,7 +159,7 @@ impl Sync {
         if is_whole { store.read_slow("sync_whole", read).await } else { store.read("sync", read).await }
     }
 
-    /// Forgets messages to the device that arrived before `since`: it would not know that position without having them.
+    /// Deletes to-device messages up to `since`: the client has this token only if it has received them.
     async fn drop_received(&self, requester: &Requester, since: Position) -> Result<()> {
         let device = requester.device;
         let drop = move |tx: &mut WriteTx<'_>| to_device::delete_upto(tx.tx(), device, since);
@@ -164,8 +168,8 @@ impl Sync {
     }
 }
 
-/// Whether the session is one still: the device and the account are there. Logging out, locking and deactivating wake the user
-/// for this. Refuses with `M_USER_LOCKED` when the account is locked.
+/// Returns whether the session still exists: device and account are there. Logout, locking and deactivation wake the
+/// user for this check. Refuses with `M_USER_LOCKED` when the account is locked.
 fn still_in(tx: &mut dyn Tx, requester: &Requester) -> Result<bool> {
     let has_device = !requester.has_device() || devices::get(tx, requester.device)?.is_some();
     let account = accounts::get(tx, requester.user)?.filter(|account| has_device && account.deactivated_ms.is_none());
@@ -175,7 +179,7 @@ fn still_in(tx: &mut dyn Tx, requester: &Requester) -> Result<bool> {
     Ok(account.is_some())
 }
 
-/// Notes what could not be written and can be written another time.
+/// Logs a failed write of bookkeeping, which a later sync repeats.
 fn passed_over(written: Result<()>) {
     if let Err(error) = written {
         tracing::debug!(%error, "Failed to store sync bookkeeping.");

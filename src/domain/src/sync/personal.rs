@@ -1,4 +1,4 @@
-//! What concerns the user and the device, not a room: account data, messages to the device, presence, keys.
+//! The parts of a sync without a room: account data, to-device messages, device lists, key counts.
 
 use hearth_base::{Error, Position, Result};
 use hearth_store::engine::Tx;
@@ -16,7 +16,7 @@ use crate::crypto;
 use crate::push::rules;
 use crate::rooms::read::choice::EventChoice;
 
-/// Any JSON as the raw form of an event that ruma has a type for.
+/// Serialises a value as the raw form of a ruma event type.
 pub(super) fn raw<T>(value: &impl Serialize) -> Result<Raw<T>> {
     let json =
         serde_json::value::to_raw_value(value).map_err(|error| Error::fault("writing a part of a sync", error))?;
@@ -30,14 +30,14 @@ struct Item<'a> {
     content: &'a RawValue,
 }
 
-/// An account data item; one that was deleted has an empty content.
+/// Serialises an account data item; a deleted one has an empty content.
 fn item<T>(row: &AccountDataRow) -> Result<Raw<T>> {
     let content = row.content.clone().unwrap_or_else(|| "{}".to_owned());
     let content = RawValue::from_string(content).map_err(|error| Error::fault("reading stored account data", error))?;
     raw(&Item { kind: &row.kind, content: &content })
 }
 
-/// New account data of the whole account.
+/// Adds changed global account data.
 pub(super) fn account_data(scope: &SyncScope<'_>, rows: Vec<AccountDataRow>, response: &mut Response) -> Result<()> {
     let choice = EventChoice::from(&scope.query.filter.account_data);
     for row in rows.iter().filter(|row| choice.wants_type(&row.kind)) {
@@ -45,7 +45,7 @@ pub(super) fn account_data(scope: &SyncScope<'_>, rows: Vec<AccountDataRow>, res
             response.account_data.events.push(item(row)?);
         }
     }
-    // Push rules are always there: the server has defaults where the user has said nothing.
+    // Push rules are always present: the server has defaults for users without their own.
     let stored = rows.iter().find(|row| row.kind == rules::TYPE);
     if (stored.is_some() || scope.since.is_none()) && choice.wants_type(rules::TYPE) {
         let text = stored.and_then(|row| row.content.as_deref());
@@ -59,7 +59,7 @@ pub(super) fn account_data(scope: &SyncScope<'_>, rows: Vec<AccountDataRow>, res
     Ok(())
 }
 
-/// New account data of one room.
+/// Adds changed account data of one room.
 pub(super) fn room_account_data(
     scope: &SyncScope<'_>,
     rows: Vec<AccountDataRow>,
@@ -68,8 +68,8 @@ pub(super) fn room_account_data(
     rows.iter().filter(|row| choice.wants_type(&row.kind)).map(item).collect()
 }
 
-/// Where a look has to end so that no message to the device is passed over: `messages` are as many as fit, and more may
-/// share the position of the last.
+/// Returns the position at which this read must end so that no to-device message is skipped: `messages` is full, and
+/// further messages may share the position of the last.
 pub(super) fn cut(messages: &mut Vec<(Position, String)>) -> Position {
     let last = messages.last().map_or(Position::ZERO, |(at, _)| *at);
     let first = messages.first().map_or(Position::ZERO, |(at, _)| *at);
@@ -80,7 +80,7 @@ pub(super) fn cut(messages: &mut Vec<(Position, String)>) -> Position {
     messages.last().map_or(last, |(at, _)| *at)
 }
 
-/// Messages to the device.
+/// Adds to-device messages.
 pub(super) fn to_device(messages: Vec<(Position, String)>, response: &mut Response) -> Result<()> {
     for (_, json) in messages {
         let json =
@@ -90,7 +90,8 @@ pub(super) fn to_device(messages: Vec<(Position, String)>, response: &mut Respon
     Ok(())
 }
 
-/// Whose devices changed, and whose no longer matter. Only on an incremental sync: at first the client knows nobody.
+/// Adds users whose devices changed, and users without a shared room any more. Only on an incremental sync: in an
+/// initial sync the client tracks no users.
 pub(super) fn device_lists(scope: &SyncScope<'_>, tx: &mut dyn Tx, response: &mut Response) -> Result<()> {
     let Some(since) = scope.since else { return Ok(()) };
     let (changed, left) = crypto::device_lists::for_sync(tx, scope.reader.user, since, scope.upto)?;
@@ -99,7 +100,8 @@ pub(super) fn device_lists(scope: &SyncScope<'_>, tx: &mut dyn Tx, response: &mu
     Ok(())
 }
 
-/// How many one-time keys are left, and which fallback keys are unused: always there, as clients take silence for none.
+/// Adds one-time key counts and unused fallback key types. Always present, as clients read a missing field as none
+/// left.
 pub(super) fn key_counts(scope: &SyncScope<'_>, tx: &mut dyn Tx, response: &mut Response) -> Result<()> {
     for (algorithm, count) in one_time_keys::counts(tx, scope.requester.device)? {
         response.device_one_time_keys_count.insert(algorithm.as_str().into(), UInt::new_saturating(count));

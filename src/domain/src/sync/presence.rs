@@ -1,4 +1,4 @@
-//! Presence in a sync: of those who share a room with the reader, when it changes or when they come to share one.
+//! Presence in a sync: of users with a shared room, when it changes or when they come to share a room.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -13,7 +13,7 @@ use super::personal::raw;
 use super::read::SyncScope;
 use crate::rooms::read::choice::EventChoice;
 
-/// Adds the presence that is new to the reader.
+/// Adds the presence changes for the reader.
 pub(super) fn presence(scope: &SyncScope<'_>, tx: &mut dyn Tx, response: &mut Response) -> Result<()> {
     let choice = EventChoice::from(&scope.query.filter.presence);
     if !choice.wants_type("m.presence") || !scope.sync.presence.enabled() {
@@ -43,8 +43,8 @@ pub(super) fn presence(scope: &SyncScope<'_>, tx: &mut dyn Tx, response: &mut Re
     Ok(())
 }
 
-/// Everybody whom a user shares a room with; none when only a few others are in question, who are better looked at one by one:
-/// in large rooms there are thousands.
+/// Returns all users with a shared room. None when only a few users are in question: checking these one by one is
+/// cheaper, because large rooms have thousands of members.
 fn known(tx: &mut dyn Tx, user: UserSn, in_question: usize) -> Result<Option<HashSet<UserSn>>> {
     if in_question <= limits::NEIGHBOURS_ASKED_ONE_BY_ONE_MAX {
         return Ok(None);
@@ -52,7 +52,7 @@ fn known(tx: &mut dyn Tx, user: UserSn, in_question: usize) -> Result<Option<Has
     Ok(Some(memberships::neighbours(tx, user)?.into_iter().collect()))
 }
 
-/// Who came to share a room with the reader since `since`, as far as anything is known of their presence.
+/// Returns users who share a room with the reader since `since`, if their presence is known.
 fn new_neighbours(scope: &SyncScope<'_>, tx: &mut dyn Tx, since: Position) -> Result<Vec<UserSn>> {
     let reader = scope.reader.user;
     let mut rooms: BTreeMap<RoomSn, Vec<UserSn>> = BTreeMap::new();
@@ -67,7 +67,7 @@ fn new_neighbours(scope: &SyncScope<'_>, tx: &mut dyn Tx, since: Position) -> Re
             continue;
         }
         if joined.contains(&reader) {
-            // All members are new, of whom mostly few are there.
+            // In a newly joined room all members are new, and mostly few of them have a known presence.
             for user in scope.sync.presence.known_users() {
                 let member = memberships::get(tx, room, user)?;
                 found.extend(member.filter(|row| row.membership == Membership::Join).map(|row| row.user));

@@ -1,4 +1,4 @@
-//! One look: everything that is new for a user, from one snapshot of the database.
+//! One read: all changes for a user, from one database snapshot.
 
 use std::collections::HashMap;
 
@@ -22,18 +22,18 @@ use crate::rooms::read::choice::wants_room;
 use crate::rooms::read::reader::Reader;
 use crate::rooms::read::token::Token;
 
-/// What one look is about; handed to everything that looks.
+/// The parameters of one read, shared by all its parts.
 pub(super) struct SyncScope<'a> {
     pub(super) sync: &'a Sync,
     pub(super) reader: Reader<'a>,
     pub(super) requester: &'a Requester,
     pub(super) query: &'a SyncQuery,
-    /// Where the client stands; none when it gets everything.
+    /// The client's position; none for an initial sync.
     pub(super) since: Option<Position>,
-    /// What this look may see.
+    /// The position up to which this read goes.
     pub(super) upto: Position,
     pub(super) ignored: std::sync::Arc<std::collections::HashSet<hearth_store::ids::UserSn>>,
-    /// How many unread events may still be counted.
+    /// The number of unread events that may still be counted.
     pub(super) budget: CountBudget,
 }
 
@@ -42,24 +42,25 @@ impl SyncScope<'_> {
         !matches!(self.query.filter.room.state.lazy_load_options, LazyLoadOptions::Disabled)
     }
 
-    /// Whether events are to look as they do between servers.
+    /// Returns whether the filter asks for the federation event format.
     pub(super) fn wants_federation_format(&self) -> bool {
         self.query.filter.event_format == FilterFormat::Federation
     }
 
-    /// Whether something that changed at `at` is new.
+    /// Returns whether a change at `at` is new to the client.
     pub(super) fn is_new(&self, at: Position) -> bool {
         self.since.is_none_or(|since| at > since)
     }
 }
 
-/// Looks once.
+/// Reads once.
 pub(super) fn look(sync: &Sync, tx: &mut ReadTx<'_>, requester: &Requester, query: &SyncQuery) -> Result<SyncRead> {
     let mut upto = tx.position();
     let tx = tx.tx();
     let after = query.since.unwrap_or(Position::ZERO);
     let limit = limits::TO_DEVICE_PER_SYNC_MAX;
     let mut messages = to_device::batch(tx, requester.device, after, upto, limit)?;
+    // More messages may follow. End the whole read at a position before them, because the next sync starts there.
     if messages.len() == limit {
         upto = personal::cut(&mut messages).max(after);
     }
@@ -79,13 +80,14 @@ pub(super) fn look(sync: &Sync, tx: &mut ReadTx<'_>, requester: &Requester, quer
         || !response.account_data.is_empty()
         || !response.to_device.is_empty()
         || !response.device_lists.is_empty();
+    // After `is_news`: every response has key counts, so they are no change.
     personal::key_counts(&scope, tx, &mut response)?;
     let has_received = query.since.map_or(Ok(false), |since| to_device::any_upto(tx, requester.device, since))?;
     let (behind, unsaved) = scope.budget.into_rooms();
     Ok(SyncRead { response, is_news, upto, has_received, behind, unsaved })
 }
 
-/// New account data, by room.
+/// Returns changed account data by room.
 fn account_data_news(scope: &SyncScope<'_>, tx: &mut dyn Tx) -> Result<HashMap<RoomSn, Vec<AccountDataRow>>> {
     let rows = match scope.since {
         None => account_data::all(tx, scope.reader.user)?,
@@ -123,16 +125,17 @@ fn rooms_news(
     Ok(news)
 }
 
-/// Whether it is known without a look that a room has nothing new.
+/// Returns whether a room certainly has no changes, without a query.
 fn is_quiet(scope: &SyncScope<'_>, row: &MembershipRow) -> bool {
     let Some(since) = scope.since else { return false };
     let notifier = &scope.sync.core.notifier;
     match row.membership {
         _ if row.position > since => false,
         Membership::Join => {
+            // Below its floor the notifier does not know when a room last changed.
             !scope.query.full_state && since >= notifier.floor() && notifier.newest_in(row.room) <= since
         }
-        // Nothing of a room reaches those who are not in it but the change of their own membership.
+        // A user who is not joined receives only changes of their own membership.
         _ => true,
     }
 }
@@ -165,8 +168,8 @@ fn room_news(
 }
 
 impl SyncScope<'_> {
-    /// Rooms that were left are news on an incremental sync. On a first one, as in Synapse, those that the user was put out
-    /// of are shown to all clients, and those that they left only to clients that ask for them.
+    /// On an incremental sync, left rooms are changes. On an initial sync, as in Synapse, all clients see rooms from
+    /// which the user was removed, and only clients that ask for it see rooms that the user left.
     fn shows_left(&self, tx: &mut dyn Tx, row: &MembershipRow) -> Result<bool> {
         if self.since.is_some() || self.query.filter.room.include_leave || row.membership == Membership::Ban {
             return Ok(true);
@@ -174,7 +177,7 @@ impl SyncScope<'_> {
         Ok(self.sync.core.events.get(tx, row.event)?.sender != self.reader.user)
     }
 
-    /// Invites from ignored users are not shown.
+    /// Invites from ignored users are hidden.
     fn ignored_inviter(&self, tx: &mut dyn Tx, row: &MembershipRow) -> Result<bool> {
         Ok(!self.ignored.is_empty() && self.ignored.contains(&self.sync.core.events.get(tx, row.event)?.sender))
     }

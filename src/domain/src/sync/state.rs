@@ -1,4 +1,4 @@
-//! The state that goes with a timeline: what a client needs beside the events of the timeline itself.
+//! The state block of a room: the state that a client needs in addition to the timeline.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
@@ -16,8 +16,8 @@ use crate::rooms::load::Event;
 use crate::rooms::read::choice::EventChoice;
 use crate::rooms::state::snapshot::{self, StateIds};
 
-/// The state events for a room: all of it for a room that is new to the client (`after` none), else what changed after one
-/// position and up to another.
+/// Returns the state events for a room: the full state for a room that is new to the client (`after` is none),
+/// otherwise the changes after one position and up to another.
 pub(super) fn events(
     scope: &SyncScope<'_>,
     tx: &mut dyn Tx,
@@ -53,12 +53,12 @@ pub(super) fn events(
             found.push(event);
         }
     }
-    // Clients show them in the order in which they come.
+    // Clients display them in this order.
     found.sort_by_key(|event| event.sn);
     Ok(found)
 }
 
-/// The state that makes the room's with the timeline after it.
+/// Returns the state that together with the following timeline is the room's state.
 fn whole(
     scope: &SyncScope<'_>,
     tx: &mut dyn Tx,
@@ -66,27 +66,26 @@ fn whole(
     piece: &TimelinePiece,
     at: SnapshotSn,
 ) -> Result<StateIds> {
-    // Snapshot 0 is the empty state before a room's create event.
+    // Snapshot 0 is the empty state before a create event.
     let mut ids = if at.0 == 0 { StateIds::new() } else { snapshot::full(tx, at)? };
     if at == room.snapshot || is_line(room, &piece.events) {
         return Ok(ids);
     }
-    // Where servers went on without each other, what came on another branch is neither in the state before the timeline nor
-    // in the timeline.
+    // After a fork, state from another branch is neither in the state before the timeline nor in the timeline.
     let in_timeline: HashSet<EventSn> = piece.events.iter().map(|event| event.sn).collect();
     let now = snapshot::full(tx, room.snapshot)?;
     ids.extend(now.into_iter().filter(|(_, sn)| !in_timeline.contains(sn) && sn.0 <= scope.upto.as_i64()));
     Ok(ids)
 }
 
-/// Whether each event comes right after the one before it, and nothing after the last.
+/// Returns whether each event directly follows the one before it, and the last is the only forward extremity.
 fn is_line(room: &Room, events: &[Arc<Event>]) -> bool {
     let follows = |pair: &[Arc<Event>]| pair[1].pdu.prev_events.iter().eq([&pair[0].pdu.event_id]);
     let is_last = |last: &Arc<Event>| room.extremities == [last.sn];
     events.last().is_some_and(is_last) && events.windows(2).all(follows)
 }
 
-/// What changed in a window and is not told by the timeline.
+/// Returns the state changes of a window that are not in the timeline.
 fn changed(
     scope: &SyncScope<'_>,
     tx: &mut dyn Tx,
@@ -107,8 +106,8 @@ fn changed(
     if scope.query.state_after {
         return Ok(newest.into_iter().filter_map(|(key, event)| Some((key, event?))).collect());
     }
-    // Where the timeline tells the newest, the client needs what was before it; where it does not (the filter left it out),
-    // the newest itself.
+    // Where the timeline has the newest event of a key, the client needs the state before the timeline; where the
+    // filter excluded it, the newest event itself.
     let wanted = newest.into_iter().map(|(key, event)| {
         let event = if told(&event) { before.get(&key).copied().flatten() } else { event };
         (key, event)
@@ -116,8 +115,8 @@ fn changed(
     Ok(wanted.filter_map(|(key, event)| Some((key, event?))).collect())
 }
 
-/// Adds the member events of `heroes` that neither the timeline nor `found` tells: with lazy loading the client may know
-/// nothing of them but their ids, and could not name the room after them.
+/// Adds the member events of `heroes` that are neither in the timeline nor in `found`: a lazy-loading client may know
+/// only their ids, and could not compute the room name.
 pub(super) fn add_heroes(
     scope: &SyncScope<'_>,
     tx: &mut dyn Tx,
@@ -145,7 +144,7 @@ pub(super) fn add_heroes(
     Ok(())
 }
 
-/// With lazy loading: whose member events the timeline needs, and one's own for a room that is new.
+/// With lazy loading: the members whose events the timeline needs, and the user's own for a room that is new.
 fn members_wanted(
     scope: &SyncScope<'_>,
     tx: &mut dyn Tx,

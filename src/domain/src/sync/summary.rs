@@ -1,4 +1,4 @@
-//! What a client needs to name a room and to show how many are in it (client-server API, "Calculating the display name").
+//! Room summaries: heroes and member counts (client-server API, "Calculating the display name").
 
 use hearth_base::{Error, Result};
 use hearth_store::engine::Tx;
@@ -11,10 +11,10 @@ use ruma::{UInt, UserId};
 
 use crate::core::Core;
 
-/// Members that name a room without a name.
+/// Heroes of a room.
 const HEROES_MAX: u64 = 5;
 
-/// The summary of a room for one of its members.
+/// Returns the summary of a room for a member.
 pub(super) fn of(core: &Core, tx: &mut dyn Tx, room: &Room, reader: UserSn) -> Result<RoomSummary> {
     let counts = memberships::counts(tx, room.sn)?;
     let count = |of: Membership| {
@@ -32,13 +32,13 @@ pub(super) fn of(core: &Core, tx: &mut dyn Tx, room: &Room, reader: UserSn) -> R
     Ok(summary)
 }
 
-/// Whether a part of the state is set and not empty: taking a name away leaves an event without one.
+/// Returns whether a state event is set and not empty: removing a name leaves an event without one.
 fn says(core: &Core, tx: &mut dyn Tx, room: &Room, kind: &str, field: &str) -> Result<bool> {
     let Some(sn) = state::current_named(tx, room.sn, kind, "")? else { return Ok(false) };
     Ok(core.events.get(tx, sn)?.pdu.content_str(field).is_some_and(|text| !text.is_empty()))
 }
 
-/// The first members beside the reader: those who are there or invited, or if there is nobody, those who were.
+/// Returns the first members other than the reader: joined and invited ones, or if there are none, former ones.
 fn heroes(tx: &mut dyn Tx, room: &Room, reader: UserSn) -> Result<Vec<ruma::OwnedUserId>> {
     let mut heroes = Vec::new();
     for user in memberships::first_others(tx, room.sn, reader, HEROES_MAX)? {

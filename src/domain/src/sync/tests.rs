@@ -1,4 +1,4 @@
-//! What one look at the database finds, over a real one.
+//! Tests of one read, on a real database.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! The newest events of a room that a reader may see and wants.
+//! The newest events of a room that a reader may see and that the filter allows.
 
 use std::sync::Arc;
 
@@ -12,32 +12,32 @@ use crate::rooms::load::Event;
 use crate::rooms::read::choice::EventChoice;
 use crate::rooms::read::visibility::Viewer;
 
-/// Timeline events of a room in a sync whose filter says nothing.
+/// Timeline events per room when the filter sets no limit.
 const LIMIT_DEFAULT: u64 = 10;
-/// Events that are passed over, as hidden or unwanted, before a timeline is cut short.
+/// Hidden or filtered events to skip before a timeline is marked as limited.
 const PASSED_OVER_MAX: usize = 500;
 
-/// Events read at once while others are passed over.
+/// Events per query while many are skipped.
 const STEP_EVENTS_MAX: usize = 128;
 
-/// A piece of a timeline.
+/// A section of a timeline.
 #[derive(Debug)]
 pub(super) struct TimelinePiece {
-    /// Oldest first.
+    /// Events, oldest first.
     pub(super) events: Vec<Arc<Event>>,
-    /// Whether there is more between the client's position and this.
+    /// Whether there are more events between the client's position and this section.
     pub(super) limited: bool,
-    /// Everything at or before this place is not in the piece.
+    /// All events at or before this place are outside the section.
     pub(super) before: i64,
 }
 
-/// How many events the client wants.
+/// Returns the number of events that the client wants.
 pub(super) fn limit(scope: &SyncScope<'_>) -> usize {
     let wanted = scope.query.filter.room.timeline.limit.map_or(LIMIT_DEFAULT, u64::from);
     usize::try_from(wanted).unwrap_or(usize::MAX).min(limits::PAGE_EVENTS_MAX)
 }
 
-/// The newest events after `after`, as many as the filter wants.
+/// Returns the newest events after `after`, up to the filter's limit.
 pub(super) fn newest(
     scope: &SyncScope<'_>,
     tx: &mut dyn Tx,
@@ -49,13 +49,14 @@ pub(super) fn newest(
     let limit = limit(scope);
     let choice = EventChoice::from(filter);
     let after = after.map_or(i64::MIN, Position::as_i64);
-    // What stands below a gap does not come right before what stands above it; the client pages back if it wants to know.
+    // Stop at a gap: events below it do not directly precede those above it. The client can page backwards through
+    // it.
     let gap = gaps::between(tx, viewer.room(), (after, upto))?;
     let after = gap.as_ref().map_or(after, |gap| gap.next.max(after));
     let mut piece = TimelinePiece { events: Vec::new(), limited: false, before: upto };
     let mut passed_over = 0;
     'pages: loop {
-        // One more than wanted tells whether there is more. Where much is passed over, not one by one.
+        // Read one more than wanted, to learn whether there is more. After many skipped events, read larger steps.
         let want = (limit + 1 - piece.events.len()).max(passed_over.min(STEP_EVENTS_MAX));
         let page = page(scope, tx, viewer, (after, piece.before), want)?;
         let is_last = page.len() < want;

@@ -1,5 +1,5 @@
-//! What a room begins with unless its creator wishes otherwise: presets, power levels. As Synapse does it, which is what
-//! clients expect where the specification leaves it open. Pure.
+//! Initial state of a room: presets and power levels. Follows Synapse where the specification leaves it open, because
+//! clients expect that. Pure.
 
 use hearth_base::{Error, Result};
 use ruma::UserId;
@@ -7,19 +7,19 @@ use ruma::api::client::room::create_room::v3::RoomPreset;
 use ruma::room_version_rules::RoomVersionRules;
 use serde_json::{Value, json};
 
-/// A preset in force.
+/// A room creation preset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::rooms) enum Preset {
-    /// By invitation.
+    /// `private_chat`: by invitation.
     Private,
-    /// By invitation, and the invited have the creator's power.
+    /// `trusted_private_chat`: by invitation, and invited users get the creator's power.
     Trusted,
-    /// For everybody.
+    /// `public_chat`: open to all users.
     Public,
 }
 
 impl Preset {
-    /// The preset that a request names, or that its visibility implies.
+    /// Returns the preset that a request names, or that its visibility implies.
     pub(super) fn of(named: Option<&RoomPreset>, is_published: bool) -> Result<Self> {
         match named {
             None if is_published => Ok(Self::Public),
@@ -33,7 +33,7 @@ impl Preset {
         }
     }
 
-    /// The state events of the preset: type and content.
+    /// Returns the state events of the preset: type and content.
     pub(super) fn state(self) -> [(&'static str, Value); 3] {
         let (join_rule, guests) = match self {
             Self::Private | Self::Trusted => ("invite", "can_join"),
@@ -46,7 +46,7 @@ impl Preset {
         ]
     }
 
-    /// The power that inviting needs.
+    /// Returns the power level needed to invite.
     fn invite_level(self) -> i64 {
         match self {
             Self::Private | Self::Trusted => 0,
@@ -55,10 +55,10 @@ impl Preset {
     }
 }
 
-/// The content of the first `m.room.power_levels`. `users` have 100; those who stand above all levels (creators, from
-/// version 12 on) must not be among them.
+/// Returns the content of the first `m.room.power_levels`. `users` get level 100; they must not include creators that
+/// are above all levels (room version 12 and later).
 pub(super) fn power_levels(rules: &RoomVersionRules, preset: Preset, users: &[&UserId]) -> Value {
-    // Above everybody who is not a creator: replacing a room is for those who made it.
+    // Above every user who is not a creator: only creators may upgrade the room.
     let tombstone = if rules.authorization.explicitly_privilege_room_creators { 150 } else { 100 };
     let users: serde_json::Map<String, Value> = users.iter().map(|user| (user.to_string(), 100.into())).collect();
     json!({

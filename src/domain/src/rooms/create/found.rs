@@ -1,4 +1,4 @@
-//! The first two events of a room: that it is, and that its creator is in it.
+//! The first two events of a room: the create event, and the creator's join.
 
 use std::sync::Arc;
 
@@ -16,10 +16,10 @@ use crate::rooms::append::{Sender, append, prepare};
 use crate::rooms::event::{Draft, version};
 use crate::rooms::membership::{self, MembershipRequest};
 
-/// Letters of a room id, in the versions where it is not a hash.
+/// Random characters of a room id, in room versions where it is not a hash.
 const ID_CHARS: usize = 18;
 
-/// Makes a room of its create event's content, with its creator as the only member.
+/// Creates a room from the content of its create event, with its creator as the only member.
 pub(in crate::rooms) fn found(
     core: &Arc<Core>,
     tx: &mut WriteTx<'_>,
@@ -32,7 +32,7 @@ pub(in crate::rooms) fn found(
         sn: RoomSn::from(tx.position()),
         id: format!("!{}:{}", core.seams.random.alphanumeric(ID_CHARS), core.server_name),
         version: version.to_owned(),
-        // No snapshot has this number: the state before the create event is empty.
+        // No stored snapshot has this number: the state before the create event is empty.
         snapshot: SnapshotSn(0),
         extremities: Vec::new(),
         depth: 0,
@@ -44,6 +44,7 @@ pub(in crate::rooms) fn found(
     }
     let create = append(core, tx, &mut room, origin, draft)?;
     if named_by_hash {
+        // The id was a placeholder until the hash of the create event was known.
         room.id = create.pdu.event_id.as_str().replacen('$', "!", 1);
     }
     rooms::insert(tx.tx(), &room, core.now_ms())?;
@@ -52,8 +53,9 @@ pub(in crate::rooms) fn found(
     Ok(room)
 }
 
-/// A time at which no room has been made by the same creator with the same content: where a room is named by the hash of its
-/// create event, two such rooms would be one. It is the present, or the first free millisecond after it.
+/// Returns a time at which this creator has not created a room with the same content. A version 12 room is named by
+/// the hash of its create event, so two such rooms would have the same id. Returns the present, or the first free
+/// millisecond after it.
 fn unused_time(core: &Core, tx: &mut dyn Tx, room: &Room, origin: &Sender, draft: &Draft) -> Result<Millis> {
     let now_ms = core.now_ms();
     for at_ms in now_ms..now_ms.saturating_add(limits::ROOMS_PER_CREATOR_AND_MS_MAX) {

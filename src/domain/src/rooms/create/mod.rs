@@ -1,5 +1,5 @@
-//! Making a room (client-server API, "Creation"): everything that a new room begins with, in one transaction, so that there
-//! is no room without its power levels, and no alias without its room.
+//! Room creation (client-server API, "Creation"). One transaction holds everything that a new room starts with, so a
+//! crash leaves no room without power levels and no alias without its room.
 
 mod defaults;
 mod found;
@@ -25,11 +25,12 @@ use crate::Requester;
 use crate::core::Core;
 
 impl Rooms {
-    /// Makes a room as `wanted`; `also` is in the same transaction. Users of other servers are not invited here: see
+    /// Creates a room as `wanted`; `also` runs in the same transaction. Remote users are not invited here: see
     /// `Actions::create_room`.
     ///
     /// Refuses with `M_UNSUPPORTED_ROOM_VERSION`, `M_ROOM_IN_USE` (the alias), `M_INVALID_PARAM`, `M_BAD_JSON`,
-    /// `M_THREEPID_DENIED`, and `M_INVALID_ROOM_STATE` when the wishes contradict each other or the rules of the room's version.
+    /// `M_THREEPID_DENIED`, and `M_INVALID_ROOM_STATE` when the request contradicts itself or the rules of the room
+    /// version.
     pub(crate) async fn create<T: Send + 'static>(
         &self,
         who: &Requester,
@@ -47,6 +48,8 @@ impl Rooms {
             let more = also(tx, &room_id)?;
             Ok((room_id, more))
         };
+        // Not `policy::write`: a policy is in force only if its server has a member in the room, and a new room has
+        // none.
         self.core.store.write("room_create", write).await
     }
 }
@@ -77,7 +80,8 @@ fn add_alias(tx: &mut WriteTx<'_>, room: &Room, origin: &Sender, alias: &str) ->
     aliases::insert(tx.tx(), alias, room.sn, origin.sender)
 }
 
-/// What the new room's own rules do not allow is a mistake in the request, and not a lack of rights.
+/// An initial event that the new room's auth rules reject is a mistake in the request, not a missing right of the
+/// user.
 fn contradicts(error: Error) -> Error {
     match error.reason() {
         Some(Reason::Forbidden) => {
@@ -87,7 +91,7 @@ fn contradicts(error: Error) -> Error {
     }
 }
 
-/// Why a wish for a room is not granted.
+/// The error for a request that cannot be fulfilled.
 fn wrong(what: impl Into<std::borrow::Cow<'static, str>>) -> Error {
     Error::invalid(what)
 }

@@ -1,4 +1,4 @@
-//! From a request to the events of a new room, in the order that the specification demands. Pure.
+//! Turns a request into the events of a new room, in the order that the specification requires. Pure.
 
 use hearth_base::config::{EncryptionDefault, Publishers, Rooms as Config};
 use hearth_base::{Error, Reason, Result, error::refuse, limits};
@@ -17,22 +17,22 @@ use crate::rooms::event::{Draft, version};
 use crate::rooms::membership::third_party;
 use crate::rooms::{content, validate};
 
-/// A room that is to be made.
+/// A room to create.
 #[derive(Debug)]
 pub(super) struct CreatePlan {
     /// Room version.
     pub(super) version: String,
-    /// The content of the create event.
+    /// Content of the create event.
     pub(super) creation: CanonicalJsonObject,
-    /// The state events that follow the creator's join, in order.
+    /// State events after the creator's join, in order.
     pub(super) state: Vec<Draft>,
-    /// The alias that is to lead there.
+    /// The alias to create.
     pub(super) alias: Option<OwnedRoomAliasId>,
-    /// Who is invited in the end.
+    /// Users to invite after the state events.
     pub(super) invites: Vec<OwnedUserId>,
-    /// Whether the invites say that this is a direct chat.
+    /// Whether the invites set `is_direct`.
     pub(super) is_direct: bool,
-    /// Whether it goes into the public directory.
+    /// Whether to add the room to the public directory.
     pub(super) published: bool,
 }
 
@@ -46,7 +46,7 @@ struct Initial {
     content: CanonicalJsonObject,
 }
 
-/// Plans a room; see [`Rooms::create`](crate::rooms::Rooms::create) for what it refuses.
+/// Plans a room; see [`Rooms::create`](crate::rooms::Rooms::create) for the errors.
 pub(super) fn plan(config: &Config, server: &ServerName, who: &Requester, wanted: Request) -> Result<CreatePlan> {
     if wanted.initial_state.len() + wanted.invite.len() > limits::CREATE_ROOM_ITEMS_MAX {
         return Err(wrong(format!(
@@ -89,7 +89,7 @@ pub(super) fn plan(config: &Config, server: &ServerName, who: &Requester, wanted
 }
 
 fn draft(kind: &str, parts: serde_json::Value) -> Result<Draft> {
-    // A name that is too long or a fraction cannot come this far: all parts are strings or small integers.
+    // Names of excessive length and fractions cannot occur here: all parts are strings or small integers.
     Ok(Draft::state(kind, "", content::from_parts(parts)?))
 }
 
@@ -104,7 +104,7 @@ fn published(config: &Config, who: &Requester, visibility: &Visibility) -> Resul
     }
 }
 
-/// Who is invited: everybody once, and not the creator, who is there already.
+/// Returns the invited users without duplicates and without the creator, who is already in the room.
 fn invites(creator: &UserId, wanted: Vec<OwnedUserId>) -> Vec<OwnedUserId> {
     let mut seen = std::collections::HashSet::new();
     wanted.into_iter().filter(|user| **user != *creator && seen.insert(user.clone())).collect()
@@ -118,7 +118,7 @@ fn alias(server: &ServerName, name: &str) -> Result<OwnedRoomAliasId> {
         .map_err(|error| wrong(format!("`room_alias_name` does not make an alias: {error}.")))
 }
 
-/// The content of the create event: what the client wishes, and what is ours to say.
+/// Returns the content of the create event: the client's `creation_content` with the server's own fields.
 fn creation_content(
     rules: &RoomVersionRules,
     version: &str,
@@ -152,7 +152,7 @@ fn creation_content(
     Ok(content)
 }
 
-/// The first power levels, with what the client overrides.
+/// Returns the first power levels, with the client's overrides.
 fn levels(
     rules: &RoomVersionRules,
     preset: Preset,
@@ -177,7 +177,7 @@ fn levels(
     Ok(Draft::state("m.room.power_levels", "", content))
 }
 
-/// Refuses levels for those who stand above all levels.
+/// Refuses power levels for creators that are above all levels.
 fn no_creators(creator: &UserId, creation: &CanonicalJsonObject, levels: &CanonicalJsonObject) -> Result<()> {
     let additional = creation.get("additional_creators").and_then(CanonicalJsonValue::as_array);
     let additional = additional.into_iter().flatten().filter_map(CanonicalJsonValue::as_str);
@@ -199,7 +199,8 @@ fn read_initial(json: &str) -> Result<Initial> {
         .map_err(|error| Error::bad_json(format!("An item of `initial_state` cannot be read: {error}")))
 }
 
-/// The preset's state as far as the client's does not replace it, the client's, and encryption where the server wants it.
+/// Adds the preset's state where the client does not replace it, the client's `initial_state`, and encryption where
+/// the configuration requires it.
 fn initial_state(config: &Config, preset: Preset, initial: Vec<Initial>, state: &mut Vec<Draft>) -> Result<()> {
     let sets = |kind: &str| initial.iter().any(|item| item.kind == kind && item.state_key.is_empty());
     for (kind, parts) in preset.state() {

@@ -1,4 +1,4 @@
-//! What a user has waiting, and what became of what waited, a page at a time.
+//! Lists a user's delayed events, scheduled and finalised, in pages.
 
 use std::sync::Arc;
 
@@ -14,133 +14,133 @@ use crate::Requester;
 use crate::core::Core;
 use crate::rooms::find;
 
-/// Events on one page.
+/// Events in one page.
 const PAGE_MAX: usize = 50;
 
 /// A delayed event as its owner sees it.
 #[derive(Debug)]
 pub struct DelayedView {
-    /// What clients call it.
+    /// The delay id.
     pub id: String,
-    /// Where it goes.
+    /// The target room.
     pub room_id: OwnedRoomId,
     /// Event type.
     pub kind: String,
-    /// State key; none if it is not state.
+    /// State key; none for a message-like event.
     pub state_key: Option<String>,
-    /// The content: of what was sent, as it is now.
+    /// The content. For a sent event, as it is now, so possibly redacted.
     pub content: Box<RawValue>,
-    /// How long it waits.
+    /// The delay, in milliseconds.
     pub delay_ms: u64,
     /// When it was scheduled or last restarted.
     pub since_ms: Millis,
-    /// What became of it; none while it waits.
+    /// The outcome; none while it is scheduled.
     pub end: Option<End>,
 }
 
-/// What became of a delayed event.
+/// The outcome of a delayed event.
 #[derive(Debug)]
 pub struct End {
-    /// When.
+    /// When it was finalised.
     pub at_ms: Millis,
-    /// What was sent.
+    /// The event id, if it was sent.
     pub event_id: Option<OwnedEventId>,
-    /// Why it could not be sent: a Matrix error.
+    /// The Matrix error, if it could not be sent.
     pub error: Option<Box<RawValue>>,
 }
 
-/// Whether an event waits.
+/// Whether a delayed event is still scheduled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Status {
-    /// It does.
+    /// It has not been sent yet.
     Scheduled,
-    /// It has been sent, or will not be.
+    /// It has been sent, cancelled, or has failed.
     Finalised,
 }
 
-/// What became of an event.
+/// The outcome of a finalised delayed event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DelayedOutcome {
     /// It was sent.
     Send,
-    /// Somebody did not want it any more.
+    /// It was cancelled.
     Cancel,
     /// It could not be sent.
     Error,
 }
 
-/// Why it came to that.
+/// The reason of an outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Why {
-    /// Somebody asked for it.
+    /// A client requested it.
     Action,
-    /// Its time had come.
+    /// The delay was over.
     Delay,
 }
 
-/// By which time events are put in order.
+/// The time by which the list is sorted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Order {
-    /// When they are to be sent.
+    /// The time at which the event is or was due.
     #[default]
     Due,
-    /// When they were finalised; while they wait, when they are to be sent.
+    /// The time at which it was finalised; while it is scheduled, the time at which it is due.
     End,
-    /// When they were scheduled or last restarted.
+    /// The time at which it was scheduled or last restarted.
     Since,
 }
 
-/// Which way a list goes.
+/// The direction of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Direction {
-    /// Into the future.
+    /// Ascending time.
     #[default]
     Forward,
-    /// Into the past.
+    /// Descending time.
     Backward,
 }
 
-/// Which events are wanted; what is left out does not matter.
+/// Selects delayed events; a field that is none selects all.
 #[derive(Debug, Default)]
 pub struct Filter {
-    /// By their standing.
+    /// By status.
     pub status: Option<Status>,
-    /// Of a room.
+    /// By room id.
     pub room_id: Option<String>,
-    /// Of an event type.
+    /// By event type.
     pub kind: Option<String>,
-    /// By what became of them.
+    /// By outcome.
     pub outcome: Option<DelayedOutcome>,
-    /// By why that became of them.
+    /// By the reason of the outcome.
     pub why: Option<Why>,
-    /// With one of these ids, if there are any.
+    /// By delay id; an empty list selects all.
     pub ids: Vec<String>,
-    /// In which order.
+    /// Sort order.
     pub order: Order,
-    /// Which way.
+    /// Direction.
     pub direction: Direction,
-    /// From which time on.
+    /// Start time, inclusive.
     pub from_ms: Option<Millis>,
-    /// From where the page before ended, as it said.
+    /// Pagination token: [`DelayedPage::next`] of the previous page.
     pub from: Option<String>,
 }
 
-/// Some events, and where the next page begins, if there is one.
+/// A page of delayed events.
 #[derive(Debug)]
 pub struct DelayedPage {
     /// The events.
     pub events: Vec<DelayedView>,
-    /// What [`Filter::from`] takes.
+    /// Pagination token for [`Filter::from`]; none on the last page.
     pub next: Option<String>,
 }
 
 impl DelayedView {
-    /// When it is to be sent, or was.
+    /// Returns when the event is or was due.
     fn due_ms(&self) -> Millis {
         self.since_ms.saturating_add(self.delay_ms)
     }
 
-    /// What became of it; none while it waits.
+    /// Returns the outcome; none while it is scheduled.
     #[must_use]
     pub fn outcome(&self) -> Option<DelayedOutcome> {
         self.end.as_ref().map(|end| match (&end.event_id, &end.error) {
@@ -150,7 +150,7 @@ impl DelayedView {
         })
     }
 
-    /// Why that became of it; none while it waits.
+    /// Returns the reason of the outcome; none while it is scheduled.
     #[must_use]
     pub fn why(&self) -> Option<Why> {
         self.end.as_ref().map(|end| if end.at_ms < self.due_ms() { Why::Action } else { Why::Delay })
@@ -176,7 +176,7 @@ impl Filter {
             && (self.ids.is_empty() || self.ids.contains(&seen.id))
     }
 
-    /// The page of `all` that is wanted.
+    /// Returns the requested page of `all`.
     fn page(&self, all: Vec<DelayedView>) -> Result<DelayedPage> {
         let place = |seen: &DelayedView| (seen.place(self.order), seen.id.clone());
         let start = self.from.as_deref().map(read_token).transpose()?;
@@ -204,9 +204,9 @@ fn read_token(token: &str) -> Result<(Millis, String)> {
 }
 
 impl Delayed {
-    /// The requester's delayed events that a filter lets through.
+    /// Lists the requester's delayed events that match a filter.
     ///
-    /// Refuses with `M_INVALID_PARAM` a `from` that no answer had.
+    /// Refuses with `M_INVALID_PARAM` a `from` that no earlier page returned.
     pub async fn list(&self, who: &Requester, filter: Filter) -> Result<DelayedPage> {
         let (core, user) = (self.core.clone(), who.user);
         let read = self.core.store.read("delayed_list", move |tx| {
@@ -216,7 +216,7 @@ impl Delayed {
         filter.page(read.await?)
     }
 
-    /// One of the requester's delayed events; `M_NOT_FOUND` when there is none of that id.
+    /// Returns one of the requester's delayed events; `M_NOT_FOUND` when there is none with that id.
     pub async fn get(&self, who: &Requester, id: &str) -> Result<DelayedView> {
         let (core, user, id) = (self.core.clone(), who.user, id.to_owned());
         let read = self.core.store.read("delayed_get", move |tx| match table::get(tx.tx(), &id)? {
@@ -236,7 +236,7 @@ fn see(core: &Arc<Core>, tx: &mut dyn Tx, wanted: DelayedEventRow, end: Option<F
         Some(event) => event.pdu.content.clone(),
         None => raw(wanted.content)?,
     };
-    // What is in memory is newer: see `model.rs`.
+    // The times in memory are newer, because most restarts are not written to the database: see `model.rs`.
     let times = core.delayed.book.lock().times(&wanted.id).filter(|_| end.is_none());
     let end = match end {
         Some(end) => {

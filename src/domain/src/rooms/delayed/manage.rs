@@ -1,7 +1,7 @@
-//! What can be done to an event that waits, by whoever knows its id: putting it off, sending it, taking it back.
+//! Actions on a scheduled delayed event: restart, send now, cancel. The delay id alone authorises them.
 //!
-//! One that does not wait any more is unknown (`M_NOT_FOUND`), unless what is asked for is what has become of it. MSC4140 wants
-//! 409 for that; clients that are about take anything but 404 for the end of the call.
+//! A finalised event is unknown (`M_NOT_FOUND`), unless it already has the outcome that the action asks for. MSC4140
+//! wants 409 here; current clients treat only 404 as the end of the call.
 
 use std::future::Future;
 use std::time::Duration;
@@ -15,10 +15,10 @@ use super::model::Restart;
 use super::{DelayId, Delayed, outcome, start};
 use crate::rates::{Rate, RateSubject};
 
-/// What can be done.
+/// An action on a delayed event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
-    /// Let it wait anew.
+    /// Start the delay again.
     Restart,
     /// Send it now.
     Send,
@@ -26,17 +26,17 @@ pub enum Action {
     Cancel,
 }
 
-/// An event that waits.
+/// A scheduled event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Waits {
-    /// Whose it is.
+    /// Its owner.
     pub user: UserSn,
-    /// Where it goes.
+    /// The target room.
     pub room: RoomSn,
 }
 
 impl Action {
-    /// The action of a name.
+    /// Parses the name of an action.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         match name {
@@ -49,12 +49,12 @@ impl Action {
 }
 
 impl Delayed {
-    /// Does something to an event that waits. Doing it again does no harm.
+    /// Performs an action on a scheduled event. Repeating the action is harmless.
     ///
-    /// `M_NOT_FOUND` when there is no such event, or something else became of it; for [`Action::Send`] also whatever sending it
-    /// at once would have met, and it goes on waiting then.
+    /// `M_NOT_FOUND` when there is no such event, or it has another outcome. [`Action::Send`] also returns the errors
+    /// of a direct send; the event stays scheduled then.
     ///
-    /// `send` sends an event that waits, and says whether it was waiting.
+    /// `send` sends a scheduled event, and returns whether it was scheduled.
     pub(crate) async fn act<F>(&self, id: &str, action: Action, send: impl FnOnce(DelayId) -> F) -> Result<()>
     where
         F: Future<Output = Result<bool>>,
@@ -73,9 +73,10 @@ impl Delayed {
         if was_waiting { Ok(()) } else { self.became(id, action == Action::Send).await }
     }
 
-    /// Lets an event wait anew. `M_NOT_FOUND` when no such event waits.
+    /// Restarts the delay. `M_NOT_FOUND` when no such event is scheduled.
     pub(crate) async fn restart(&self, id: &str) -> Result<()> {
         check_id(id)?;
+        // The lock covers memory only; it is released before a restart is written to the database.
         let outcome = self.core.delayed.book.lock().restart(id, Instant::now(), self.core.now_ms());
         self.restarted(outcome).await
     }
@@ -88,7 +89,7 @@ impl Delayed {
         }
     }
 
-    /// Fine when an event that waits no longer has been sent, or has not, as wanted.
+    /// Succeeds when the finalised event has the outcome that the action asks for: sent, or not sent.
     async fn became(&self, id: &str, sent: bool) -> Result<()> {
         let wanted = id.to_owned();
         let found = self.core.store.read("delayed_find", move |tx| table::get(tx.tx(), &wanted)).await?;
@@ -98,13 +99,14 @@ impl Delayed {
         }
     }
 
-    /// Whose an event is and where it goes; none when no event of that id waits.
+    /// Returns the owner and the room of an event; none when no event with that id is scheduled.
     #[must_use]
     pub fn waiting(&self, id: &str) -> Option<Waits> {
         self.core.delayed.book.lock().place(id).map(|(user, room)| Waits { user, room })
     }
 
-    /// As [`Action::Restart`]; besides, the event is not sent by itself before `lease` is over, even if its delay is shorter.
+    /// As [`Action::Restart`]. In addition, the event does not become due before `lease` is over, even if its delay
+    /// is shorter.
     pub async fn lease(&self, id: &str, lease: Duration) -> Result<()> {
         let outcome = self.core.delayed.book.lock().lease(id, lease, Instant::now(), self.core.now_ms());
         self.restarted(outcome).await

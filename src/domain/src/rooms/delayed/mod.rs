@@ -1,13 +1,14 @@
-//! Events that are sent later (MSC4140): a call's "I have left", which goes out by itself when a phone died and nobody puts it
-//! off any more; and whatever else is to be said at some later time.
+//! Delayed events (MSC4140). A call's leave event is sent by the server when a device dies and stops restarting the
+//! delay; other events are sent at a chosen time.
 //!
-//! Where things are: [`schedule`](Delayed::schedule) lets an event begin to wait, [`act`](Delayed::act) puts it off, sends it or
-//! takes it back, [`run`](Delayed::run) sends what is due, `send.rs` is how that is done, once and for all in one transaction with
-//! the note that it is done; `overtake.rs` drops what another user has made pointless; `start.rs` reads what waits at the start.
+//! Files: [`schedule`](Delayed::schedule) creates a delayed event, [`act`](Delayed::act) restarts, sends or cancels
+//! it, [`run`](Delayed::run) sends due events; `send.rs` sends one and marks it as sent in one transaction;
+//! `overtake.rs` cancels events that another user's state has made obsolete; `start.rs` loads scheduled events at the
+//! start.
 //!
-//! What is promised: an event that was acknowledged is sent once, or its owner can ask why not; never before its time, not even
-//! when the server crashed. Restarts are many, and mostly in memory only: see `model.rs`. That is why after a crash an event may
-//! come late, by at most its delay, and by at most five minutes.
+//! Guarantees: an acknowledged event is sent exactly once, or its owner can read why not; it is never sent early, not
+//! even after a crash. Restarts are frequent, so most of them happen in memory only (see `model.rs`). After a crash
+//! an event may therefore be late, by at most its delay and at most five minutes.
 
 mod list;
 mod manage;
@@ -40,27 +41,27 @@ use crate::core::Core;
 use crate::rates::Rates;
 use model::DelayedModel;
 
-/// Under this number stands the delay id of an event, where the device and the transaction id stand of others. No device has
-/// it: positions begin at 1.
+/// The device number under which an event stores its delay id in place of a transaction id. No device has this
+/// number: positions begin at 1.
 pub(crate) const NO_DEVICE: DeviceSn = DeviceSn(0);
 
-/// What waits, for all parts of the domain that have to do with it.
+/// The scheduled events, shared by all modules that use them.
 #[derive(Debug, Default)]
 pub struct Delays {
     book: Mutex<DelayedModel>,
-    /// Wakes whoever sends what is due.
+    /// Wakes the loop that sends due events.
     sooner: Notify,
 }
 
 impl Delays {
-    /// How many events wait.
+    /// Returns the number of scheduled events.
     #[must_use]
     pub fn count(&self) -> usize {
         self.book.lock().len()
     }
 }
 
-/// What users do with events that are sent later.
+/// The delayed event use cases.
 #[derive(Debug)]
 pub struct Delayed {
     core: Arc<Core>,
@@ -68,19 +69,19 @@ pub struct Delayed {
 }
 
 impl Delayed {
-    /// The service; reads what waits.
+    /// Creates the service and loads the scheduled events.
     pub fn new(core: Arc<Core>, rates: Arc<Rates>) -> Result<Self> {
         start::read(&core)?;
         Ok(Self { core, rates })
     }
 
-    /// The longest that an event may wait; zero when there are no delayed events here.
+    /// Returns the longest allowed delay; zero when the configuration disables delayed events.
     #[must_use]
     pub fn longest(&self) -> Duration {
         Duration::from_millis(self.core.config.rooms.event_delay_ms_max)
     }
 
-    /// Forgets what became of events long ago. For the upkeep.
+    /// Deletes old finalised events. Called by maintenance.
     pub async fn prune(&self) -> Result<()> {
         let before_ms = self.core.now_ms().saturating_sub(limits::DELAYED_FINALISED_MS_MAX);
         let write = self.core.store.write_in(Lane::Upkeep, "delayed_prune", move |tx| table::prune(tx.tx(), before_ms));
@@ -88,7 +89,8 @@ impl Delayed {
     }
 }
 
-/// Forgets the events of a user whose account is closed, as part of closing it; those that wait are never sent.
+/// Deletes the events of a deactivated user, in the transaction that deactivates the account; scheduled ones are
+/// never sent.
 pub(crate) fn forget_user(core: &Arc<Core>, tx: &mut WriteTx<'_>, user: UserSn) -> Result<()> {
     table::forget_user(tx.tx(), user)?;
     let core = core.clone();

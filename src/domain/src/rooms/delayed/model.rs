@@ -1,6 +1,7 @@
-//! Which events wait, and for how long yet: all in memory, without their contents. Knows neither database nor rooms.
+//! The scheduled events with their timers, in memory and without contents. Uses neither the database nor rooms.
 //!
-//! A restart only moves a number here. Now and then it has to be written down as well, which [`Book::restart`] says.
+//! A restart changes only memory. From time to time it must also be written to the database: [`Restart::Note`] tells
+//! the caller when.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -10,24 +11,25 @@ use hearth_base::Millis;
 use hearth_store::ids::{RoomSn, UserSn};
 use tokio::time::Instant;
 
-/// How far the database may be behind with what was restarted. A device in a call restarts every few seconds; each of these
-/// would be a sync of the disk. After a crash an event of which this is true waits as much longer, or anew if that is less.
+/// How far the database may be behind with restarts. A device in a call restarts its event every few seconds, and
+/// writing each restart would cost a disk sync. After a crash such an event is late by at most this time, or waits
+/// its full delay again if that is shorter.
 pub(super) const NOTE_EVERY: Duration = Duration::from_secs(5 * 60);
 
-/// What an event is called by clients.
+/// The id by which clients address a delayed event.
 pub(crate) type DelayId = Arc<str>;
 
-/// The name of a part of a room's state, as a number.
+/// Hashes a state event's type and key into a number.
 pub(super) fn state_name(kind: &str, state_key: &str) -> i64 {
     hearth_store::hash64(&[kind.as_bytes(), state_key.as_bytes()])
 }
 
-/// An event that begins to wait.
+/// An event to schedule.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct NewDelayed {
     pub(super) user: UserSn,
     pub(super) room: RoomSn,
-    /// Which part of the state it sets, if any: see [`state_name`].
+    /// The state that it sets, if any: see [`state_name`].
     pub(super) state: Option<i64>,
     pub(super) delay: Duration,
     pub(super) since_ms: Millis,
@@ -38,34 +40,34 @@ struct DelayedEntry {
     new: NewDelayed,
     /// Its place in the queue; none while it is being sent.
     turn: Option<(Instant, u64)>,
-    /// It is not due before this, whatever its delay.
+    /// It does not become due before this time, whatever its delay.
     leased_until: Option<Instant>,
-    /// When it was last written down that it was restarted.
+    /// When its restart was last written to the database.
     noted_at: Option<Instant>,
-    /// Whether it was restarted since.
+    /// Whether it was restarted since then.
     moved: bool,
-    /// How often sending it has failed for a while.
+    /// How many attempts to send it have failed.
     tries: u32,
 }
 
-/// What came of a restart.
+/// The result of a restart.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Restart {
-    /// Nothing of this name waits.
+    /// No event with this id is scheduled.
     Gone,
-    /// Done.
+    /// Restarted.
     Done,
-    /// Done; and these are to be written down, with the times when they were restarted.
+    /// Restarted; in addition, the caller must write these restart times to the database.
     Note(Vec<(DelayId, Millis)>),
 }
 
-/// All events that wait.
+/// All scheduled events.
 #[derive(Debug, Default)]
 pub(super) struct DelayedModel {
     entries: HashMap<DelayId, DelayedEntry>,
     queue: BTreeMap<(Instant, u64), DelayId>,
     by_user: HashMap<UserSn, usize>,
-    /// Those that set state, by room and by what they set.
+    /// The state events among them, by room and state.
     by_state: HashMap<(RoomSn, i64), Vec<DelayId>>,
     last_turn: u64,
 }
@@ -79,8 +81,9 @@ impl DelayedModel {
         self.by_user.get(&user).copied().unwrap_or(0)
     }
 
-    /// When the first of a user's events is due.
+    /// Returns when the first of a user's events is due.
     pub(super) fn first_of(&self, user: UserSn) -> Option<Instant> {
+        // Linear in all events, but needed only for a refusal.
         let own = self.entries.values().filter(|entry| entry.new.user == user);
         own.filter_map(|entry| Some(entry.turn?.0)).min()
     }
@@ -125,22 +128,22 @@ impl DelayedModel {
         }
     }
 
-    /// Whose event it is; none when nothing of this name waits.
+    /// Returns the owner of an event; none when it is not scheduled.
     pub(super) fn owner(&self, id: &str) -> Option<UserSn> {
         self.entries.get(id).map(|entry| entry.new.user)
     }
 
-    /// Whose an event is, and where it goes.
+    /// Returns the owner and the room of an event.
     pub(super) fn place(&self, id: &str) -> Option<(UserSn, RoomSn)> {
         self.entries.get(id).map(|entry| (entry.new.user, entry.new.room))
     }
 
-    /// How long an event waits, and since when.
+    /// Returns the delay of an event, and when it started.
     pub(super) fn times(&self, id: &str) -> Option<(Duration, Millis)> {
         self.entries.get(id).map(|entry| (entry.new.delay, entry.new.since_ms))
     }
 
-    /// Lets an event wait anew.
+    /// Restarts the delay of an event.
     pub(super) fn restart(&mut self, id: &str, now: Instant, now_ms: Millis) -> Restart {
         let Some(entry) = self.entries.get_mut(id).filter(|entry| entry.turn.is_some()) else { return Restart::Gone };
         (entry.new.since_ms, entry.moved) = (now_ms, true);
@@ -150,7 +153,7 @@ impl DelayedModel {
         if is_noted { Restart::Done } else { Restart::Note(self.take_moved(now)) }
     }
 
-    /// As [`Book::restart`]; besides, the event is not due before `lease` has passed.
+    /// As [`DelayedModel::restart`]. In addition, the event does not become due before `lease` has passed.
     pub(super) fn lease(&mut self, id: &str, lease: Duration, now: Instant, now_ms: Millis) -> Restart {
         if let Some(entry) = self.entries.get_mut(id) {
             entry.leased_until = Some(now + lease);
@@ -158,8 +161,9 @@ impl DelayedModel {
         self.restart(id, now, now_ms)
     }
 
-    /// What was restarted and not written down; from now on it counts as written down.
+    /// Returns the restarts that are not in the database yet, and marks them as written.
     fn take_moved(&mut self, now: Instant) -> Vec<(DelayId, Millis)> {
+        // All of them, because one transaction writes them with one disk sync.
         let moved = self.entries.iter_mut().filter(|(_, entry)| entry.moved);
         let take = |(id, entry): (&DelayId, &mut DelayedEntry)| {
             (entry.moved, entry.noted_at) = (false, Some(now));
@@ -168,7 +172,7 @@ impl DelayedModel {
         moved.map(take).collect()
     }
 
-    /// These could not be written down after all.
+    /// Marks restarts as not written again, after their write failed.
     pub(super) fn not_noted(&mut self, ids: &[(DelayId, Millis)]) {
         for (id, _) in ids {
             if let Some(entry) = self.entries.get_mut(id) {
@@ -177,19 +181,19 @@ impl DelayedModel {
         }
     }
 
-    /// What was ever restarted since the start, with when that was last: for a clean stop.
+    /// Returns all events that were restarted since the start, with the last restart time: for a clean stop.
     pub(super) fn restarted(&self) -> Vec<(DelayId, Millis)> {
         let was = |entry: &DelayedEntry| entry.moved || entry.noted_at.is_some();
         let of = |(id, entry): (&DelayId, &DelayedEntry)| was(entry).then(|| (id.clone(), entry.new.since_ms));
         self.entries.iter().filter_map(of).collect()
     }
 
-    /// When the next event is due.
+    /// Returns when the next event is due.
     pub(super) fn next_due(&self) -> Option<Instant> {
         self.queue.keys().next().map(|(due, _)| *due)
     }
 
-    /// Takes at most `max` events that are due out of the queue; they stay in the book.
+    /// Takes at most `max` due events out of the queue. They stay in the model until they are sent.
     pub(super) fn take_due(&mut self, now: Instant, max: usize) -> Vec<DelayId> {
         let mut due = Vec::new();
         while due.len() < max && self.next_due().is_some_and(|next| next <= now) {
@@ -202,7 +206,7 @@ impl DelayedModel {
         due
     }
 
-    /// Puts an event that could not be sent back into the queue. Says how often that has happened.
+    /// Puts an event that could not be sent back into the queue. Returns the number of failed attempts.
     pub(super) fn put_back(&mut self, id: &str, wait: impl FnOnce(u32) -> Duration, now: Instant) -> u32 {
         let Some(entry) = self.entries.get_mut(id) else { return 0 };
         entry.tries = entry.tries.saturating_add(1);
@@ -211,12 +215,12 @@ impl DelayedModel {
         tries
     }
 
-    /// Whether anything that waits sets state.
+    /// Returns whether any scheduled event sets state.
     pub(super) fn has_state(&self) -> bool {
         !self.by_state.is_empty()
     }
 
-    /// What others than `sender` want to set a part of a room's state to.
+    /// Returns the events of users other than `sender` that would set this state of a room.
     pub(super) fn rivals(&self, room: RoomSn, state: i64, sender: UserSn) -> Vec<DelayId> {
         let known = self.by_state.get(&(room, state)).into_iter().flatten();
         known.filter(|id| self.owner(id).is_some_and(|owner| owner != sender)).cloned().collect()
@@ -267,7 +271,7 @@ mod tests {
         assert_eq!(names(&book.take_due(now + SECOND * 3, 1)), ["a"]);
         assert_eq!(names(&book.take_due(now + SECOND * 3, 9)), ["b"]);
         assert_eq!(book.next_due(), Some(now + SECOND * 9));
-        // Being sent, it cannot be restarted; put back, it can.
+        // An event cannot be restarted while it is being sent; after it is put back, it can.
         assert_eq!(book.restart("a", now, 1), Restart::Gone);
         assert_eq!(book.put_back("a", |_| SECOND * 20, now), 1);
         assert_eq!(book.restart("a", now, 1), Restart::Note(vec![("a".into(), 1)]));

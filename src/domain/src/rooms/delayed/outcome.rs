@@ -1,4 +1,5 @@
-//! What becomes of an event that could not be sent: tried again, if the reason is likely to pass; else noted for its owner to see.
+//! Handles a delayed event that could not be sent: retries if the error is likely temporary, otherwise stores the
+//! error for its owner to read.
 
 use std::sync::Arc;
 
@@ -9,10 +10,11 @@ use serde_json::{Value, json};
 use super::model::DelayId;
 use crate::core::Core;
 
-/// How often an event is tried whose room's policy server does not answer.
+/// Attempts to send an event whose room's policy server does not answer.
 pub(super) const TRIES_MAX: u32 = 30;
 
-/// Whether it is worth trying again: it is our fault, and the event was promised to be sent; or a policy server is away.
+/// Returns whether to retry: for faults of this server, because it has promised to send the event; and while a policy
+/// server is unreachable.
 pub(super) fn may_pass(error: &Error, tries: u32) -> bool {
     match error.reason() {
         None | Some(Reason::OutOfSpace) => true,
@@ -21,15 +23,16 @@ pub(super) fn may_pass(error: &Error, tries: u32) -> bool {
     }
 }
 
-/// How long to wait before another try.
+/// Backoff between attempts, in milliseconds.
 pub(super) const RETRY: Backoff = Backoff::new(1_000, 60_000);
 
-/// Notes that an event is not sent because of an error. Says whether it was waiting.
+/// Records that an event failed with an error. Returns whether it was scheduled.
 pub(super) async fn fail(core: &Arc<Core>, id: DelayId, error: &Error) -> Result<bool> {
     end(core, id, Some(as_json(error))).await
 }
 
-/// Notes that an event is not sent; `error` says why, if not because somebody wants it so. Says whether it was waiting.
+/// Records that an event is not sent; `error` is the reason, or none if a client cancelled it. Returns whether it was
+/// scheduled.
 pub(super) async fn end(core: &Arc<Core>, id: DelayId, error: Option<Value>) -> Result<bool> {
     let (shared_core, error) = (core.clone(), error.map(|error| error.to_string()));
     let write = core.store.write("delayed_end", move |tx| {
@@ -43,7 +46,7 @@ pub(super) async fn end(core: &Arc<Core>, id: DelayId, error: Option<Value>) -> 
     write.await
 }
 
-/// An error as clients know them.
+/// Returns the Matrix error object for an error.
 fn as_json(error: &Error) -> Value {
     let errcode = match error.reason() {
         Some(Reason::Forbidden | Reason::NotAuthenticated) => "M_FORBIDDEN",

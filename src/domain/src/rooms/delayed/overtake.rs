@@ -1,4 +1,5 @@
-//! State that waits is dropped when somebody else sets that very state: what its owner wanted to say is out of date then.
+//! Cancels delayed state events when another user sets the same state, because the delayed content is then out of
+//! date.
 
 use std::sync::Arc;
 
@@ -13,7 +14,7 @@ use crate::core::Core;
 use crate::rooms::load::Event;
 use crate::rooms::state::snapshot::Changes;
 
-/// Drops what `changes` in a room's current state, which `event` brought about, have made pointless.
+/// Cancels the delayed events that `changes` in a room's current state, caused by `event`, have made obsolete.
 pub(in crate::rooms) fn overtake(
     core: &Arc<Core>,
     tx: &mut WriteTx<'_>,

@@ -1,4 +1,4 @@
-//! Sends what is due. Sleeps until then, and without a timer while nothing waits.
+//! The loop that sends due events. Sleeps until the next event is due; needs no timer while none is scheduled.
 
 use std::future::Future;
 use std::pin::pin;
@@ -12,12 +12,13 @@ use super::model::DelayId;
 use super::{Delayed, outcome};
 use crate::rates::{Rate, RateSubject};
 
-/// Events that are being sent at the same time. They share syncs of the disk; one whose room has a slow policy server does not
-/// hold up the others.
+/// Events sent concurrently. They share disk syncs, and an event whose room has a slow policy server does not delay
+/// the others.
 const AT_ONCE_MAX: usize = 32;
 
 impl Delayed {
-    /// Sends what is due, until `stopping`. Runs once. `send` sends an event that waits, and says whether it was waiting.
+    /// Sends due events until `stopping`. Run only one. `send` sends a scheduled event, and returns whether it was
+    /// scheduled.
     pub(crate) async fn run<F>(&self, stopping: impl Future<Output = ()>, send: impl Fn(DelayId) -> F)
     where
         F: Future<Output = Result<bool>>,
@@ -27,6 +28,7 @@ impl Delayed {
             let free = AT_ONCE_MAX - under_way.len();
             let due = self.core.delayed.book.lock().take_due(Instant::now(), free);
             under_way.extend(due.into_iter().map(|id| self.send_due(id, &send)));
+            // With all slots in use the timer is off; a finished send wakes the loop.
             let next = match under_way.len() {
                 AT_ONCE_MAX => None,
                 _ => self.core.delayed.book.lock().next_due(),
@@ -45,7 +47,7 @@ impl Delayed {
         F: Future<Output = Result<bool>>,
     {
         let Some(owner) = self.core.delayed.book.lock().owner(&id) else { return };
-        // Or many events for the same moment would be a way around the limit. Not tried again, as MSC4140 has it.
+        // Otherwise many events with the same due time would bypass the rate limit. Not retried, as MSC4140 requires.
         if let Err(refused) = self.rates.take(Rate::Message, RateSubject::User(owner)) {
             return self.give_up(id, &refused).await;
         }

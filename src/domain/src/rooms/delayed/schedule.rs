@@ -1,4 +1,4 @@
-//! Letting an event begin to wait.
+//! Schedules delayed events.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,35 +18,37 @@ use crate::core::Core;
 use crate::rooms::txn::Txn;
 use crate::rooms::{content, find, send, validate};
 
-/// Random characters of a delay id, which is all that it takes to send or cancel the event: 190 bits.
+/// Random characters of a delay id: 190 bits, because the id alone authorises to send or cancel the event.
 const ID_CHARS: usize = 32;
 
-/// An event that a client wants to be sent later.
+/// A delayed event from a client.
 #[derive(Debug)]
 pub struct Later {
-    /// Where to.
+    /// The target room.
     pub room_id: OwnedRoomId,
     /// Event type.
     pub kind: String,
-    /// State key; none if it is not state.
+    /// State key; none for a message-like event.
     pub state_key: Option<String>,
-    /// The content, as the client wrote it.
+    /// The content as the client sent it, as JSON text.
     pub content: String,
-    /// How long it is to wait.
+    /// The delay.
     pub delay: Duration,
-    /// The client's transaction id, where there is one.
+    /// The client's transaction id, if any.
     pub txn: Option<String>,
-    /// The time that the event is to carry, if not that of its sending; only application services may say so, and the caller has
-    /// checked that.
+    /// Overrides `origin_server_ts` (MSC3316); otherwise it is the time of sending. Only application services may set
+    /// it; the caller has checked that.
     pub timestamp_ms: Option<Millis>,
 }
 
 impl Delayed {
-    /// Lets an event wait; gives the id by which it can be put off, sent and cancelled, by whoever knows it. The same transaction
-    /// again gives the same id. Whether the room lets the event in is looked at when it is sent.
+    /// Schedules an event; returns the delay id, which authorises to restart, send and cancel it. A repeated
+    /// transaction id returns the same delay id. The room's auth rules are checked when the event is sent, because
+    /// the state may change until then.
     ///
-    /// Refuses with [`Reason::MaxDelayExceeded`], with `M_LIMIT_EXCEEDED` when too many events wait, with `M_FORBIDDEN` whoever is not
-    /// in the room, and what cannot be sent at any time as sending it would.
+    /// Refuses with [`Reason::MaxDelayExceeded`], with `M_LIMIT_EXCEEDED` when too many events are scheduled, with
+    /// `M_FORBIDDEN` users who are not in the room, and with the errors of a direct send for events that could never
+    /// be sent.
     pub async fn schedule(&self, who: &Requester, later: Later) -> Result<String> {
         self.check_delay(later.delay)?;
         let content = self.check(&later)?;
@@ -83,7 +85,7 @@ impl Delayed {
         Ok(())
     }
 
-    /// Checks what will not get better while it waits; gives the content as canonical JSON.
+    /// Runs the checks whose result does not change during the delay; returns the content as canonical JSON.
     fn check(&self, later: &Later) -> Result<String> {
         let too_long = |text: &str| text.len() > limits::ID_BYTES_MAX;
         if too_long(&later.kind) || later.state_key.as_deref().is_some_and(too_long) {
@@ -111,7 +113,7 @@ impl Delayed {
     }
 }
 
-/// An event that has been checked.
+/// A checked event.
 struct CheckedDelayed {
     who: Requester,
     room_id: OwnedRoomId,
@@ -131,6 +133,7 @@ impl CheckedDelayed {
         {
             return Ok(id);
         }
+        // Inside the write closure, where requests run one after another: together they cannot exceed the limit.
         check_room_for_one(core, &self.who)?;
         let room = find::joined(tx.tx(), &self.room_id, self.who.user)?;
         let now_ms = core.now_ms();
@@ -151,8 +154,8 @@ impl CheckedDelayed {
         }
         let state = wanted.state_key.as_ref().map(|key| state_name(&wanted.kind, key));
         let new = NewDelayed { user: wanted.user, room: wanted.room, state, delay: self.delay, since_ms: now_ms };
-        // Already, so that what comes after it in the same batch knows of it. If the batch fails, what is in the book and not in the
-        // database is noticed when it is due.
+        // Inside the closure, so that later closures of the same batch see the event. If the batch fails, the loop
+        // finds the event in memory but not in the database when it is due, and drops it.
         core.delayed.book.lock().add(wanted.id.as_str().into(), new, Instant::now() + self.delay);
         let core = core.clone();
         tx.after_commit(move || core.delayed.sooner.notify_one());
@@ -160,7 +163,7 @@ impl CheckedDelayed {
     }
 }
 
-/// Refuses whoever has too many events waiting already, and everybody when all of them together have.
+/// Refuses a user with too many scheduled events, and all users when the server has too many.
 fn check_room_for_one(core: &Core, who: &Requester) -> Result<()> {
     let book = core.delayed.book.lock();
     if book.count_of(who.user) < limits::DELAYED_EVENTS_PER_USER_MAX && book.len() < limits::DELAYED_EVENTS_MAX {

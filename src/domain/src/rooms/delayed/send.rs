@@ -1,5 +1,5 @@
-//! Sending an event that has waited: the event, and that it waits no longer, in one transaction. So it is never sent twice and
-//! never lost, whenever the server dies. Only an invite of a user of another server takes two; see `actions`.
+//! Sends a delayed event and marks it as sent in one transaction, so a crash neither sends it twice nor loses it.
+//! Only an invite of a remote user takes two transactions; see `actions`.
 
 use std::sync::Arc;
 
@@ -19,19 +19,19 @@ use crate::rooms::append::Sender;
 use crate::rooms::event::Draft;
 use crate::rooms::{content, find, membership, policy, send, set_state};
 
-/// What became of sending an event that waits.
+/// The result of sending a delayed event.
 pub(crate) enum Delivery {
-    /// It does not wait any more.
+    /// The event is not scheduled any more.
     NotWaiting,
-    /// It is in the room.
+    /// The event is in the room.
     Sent,
-    /// It invites a user of another server, which has to agree first: it still waits, until [`Delayed::sent`].
+    /// The event invites a remote user, whose server must sign it first: it stays scheduled until [`Delayed::sent`].
     RemoteInvite {
-        /// Who invites.
+        /// The inviting user.
         origin: Sender,
-        /// Where to.
+        /// The target room.
         room_id: OwnedRoomId,
-        /// Whom.
+        /// The invited user.
         target: OwnedUserId,
         /// The content of the member event.
         content: CanonicalJsonObject,
@@ -39,14 +39,14 @@ pub(crate) enum Delivery {
 }
 
 impl Delayed {
-    /// Sends an event, as far as this server can by itself. A refusal is what sending it at once would have met; it goes on waiting
-    /// then.
+    /// Sends an event, as far as this server can alone. Returns the errors of a direct send; the event stays
+    /// scheduled then.
     pub(crate) async fn send(&self, id: DelayId) -> Result<Delivery> {
         let core = self.core.clone();
         policy::write(&self.core, "delayed_send", move |tx| in_tx(&core, tx, id)).await
     }
 
-    /// Notes that an event has been sent, as `event_id`. Says whether it was waiting.
+    /// Records that an event has been sent as `event_id`. Returns whether it was scheduled.
     pub(crate) async fn sent(&self, id: DelayId, event_id: OwnedEventId) -> Result<bool> {
         let core = self.core.clone();
         let write = move |tx: &mut WriteTx<'_>| {
@@ -71,7 +71,7 @@ fn in_tx(core: &Arc<Core>, tx: &mut WriteTx<'_>, id: DelayId) -> Result<Delivery
     let room = rooms::by_sn(tx.tx(), wanted.room)?.ok_or_else(|| Error::not_found("The room is gone."))?;
     let room_id = find::id(&room)?;
     let user = wanted.user;
-    // The sender's clients recognise it by that: see `read/present.rs`.
+    // The sender's clients recognise the event by its delay id: see `read/present.rs`.
     let origin = Sender { txn: Some((NO_DEVICE, wanted.id)), ..Sender::new(user, &sender) };
     let mut content = content::from_client(&wanted.content)?;
     let timestamp_ms = wanted.timestamp_ms;
@@ -91,7 +91,7 @@ fn in_tx(core: &Arc<Core>, tx: &mut WriteTx<'_>, id: DelayId) -> Result<Delivery
     note_sent(core, tx, id, user, event.sn).map(|()| Delivery::Sent)
 }
 
-/// Notes within a transaction that an event that waited is `event` now.
+/// Records within a transaction that a delayed event is now `event`.
 fn note_sent(core: &Arc<Core>, tx: &mut WriteTx<'_>, id: DelayId, user: UserSn, event: EventSn) -> Result<()> {
     table::sent(tx.tx(), &id, core.now_ms(), event)?;
     table::prune_user(tx.tx(), user, limits::DELAYED_FINALISED_PER_USER_MAX)?;
@@ -100,8 +100,8 @@ fn note_sent(core: &Arc<Core>, tx: &mut WriteTx<'_>, id: DelayId, user: UserSn, 
     Ok(())
 }
 
-/// Refuses for those who may not send it themselves. What takes state of theirs away goes out even so: nobody gains by a call
-/// that seems to have somebody in it who was thrown out.
+/// Refuses users who may not send the event themselves. An event that removes the user's own state is sent all the
+/// same: otherwise a call would keep showing a user who was removed.
 fn check_standing(tx: &mut dyn Tx, wanted: &DelayedEventRow) -> Result<()> {
     let Some(account) = accounts::get(tx, wanted.user)? else { return Ok(()) };
     if account.deactivated_ms.is_some() {

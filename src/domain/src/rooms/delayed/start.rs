@@ -1,4 +1,4 @@
-//! Reading what waits when the server starts, and writing down exactly what waits when it stops.
+//! Loads scheduled events when the server starts, and writes their exact restart times when it stops.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,10 +12,10 @@ use super::Delayed;
 use super::model::{NOTE_EVERY, NewDelayed, state_name};
 use crate::core::Core;
 
-/// What whoever puts off an event again and again gets after a start: meanwhile they could not.
+/// Extra time after a start, in milliseconds: clients could not restart their events while the server was down.
 const GRACE_MS: u64 = 10_000;
 
-/// Reads what waits into memory.
+/// Loads the scheduled events into memory.
 pub(super) fn read(core: &Core) -> Result<()> {
     let waiting = core.store.read_blocking("delayed_load", |tx| table::waiting(tx.tx()))?;
     let (now, now_ms, mut book) = (Instant::now(), core.now_ms(), core.delayed.book.lock());
@@ -33,14 +33,17 @@ pub(super) fn read(core: &Core) -> Result<()> {
     Ok(())
 }
 
-/// How long an event has yet to wait. Never longer than its delay, whatever a clock says that was wrong before or is now.
+/// Returns the remaining delay of an event, in milliseconds. Never more than its delay, even if the clock was or is
+/// wrong.
 fn left_ms(row: &WaitingDelayedRow, now_ms: Millis) -> u64 {
     let due_ms = row.since_ms.saturating_add(row.delay_ms);
     let exactly = due_ms.saturating_sub(now_ms);
     let left_ms = match row.restarted {
         Restarted::Never => exactly,
+        // The time is exact, but the client could not restart the event while the server was down.
         Restarted::Noted => exactly.max(GRACE_MS),
         Restarted::Unsure => {
+            // Later restarts may be missing in the database: assume the latest one that can be.
             let slack_ms = u64::try_from(NOTE_EVERY.as_millis()).unwrap_or(u64::MAX);
             due_ms.saturating_add(slack_ms).saturating_sub(now_ms).max(GRACE_MS)
         }
@@ -49,7 +52,7 @@ fn left_ms(row: &WaitingDelayedRow, now_ms: Millis) -> u64 {
 }
 
 impl Delayed {
-    /// Writes down when what waits was restarted. For a clean stop, when no more requests come.
+    /// Writes the restart times of scheduled events. For a clean stop, when no more requests arrive.
     pub async fn settle(&self) -> Result<()> {
         let restarted = self.core.delayed.book.lock().restarted();
         if restarted.is_empty() {
@@ -65,7 +68,7 @@ impl Delayed {
     }
 }
 
-/// Writes down when some events were restarted, knowing that they will be again.
+/// Writes some restart times. They are approximate, as the events will be restarted again.
 pub(super) async fn note(core: &Arc<Core>, restarted: Vec<(super::model::DelayId, Millis)>) -> Result<()> {
     let rows = restarted.clone();
     let write = core.store.write("delayed_note", move |tx| {
@@ -76,6 +79,7 @@ pub(super) async fn note(core: &Arc<Core>, restarted: Vec<(super::model::DelayId
     });
     let outcome = write.await;
     if outcome.is_err() {
+        // The next restart of one of these events writes them again.
         core.delayed.book.lock().not_noted(&restarted);
     }
     outcome
@@ -100,7 +104,7 @@ mod tests {
     fn what_was_never_restarted_keeps_its_time() {
         assert_eq!(left(60_000, Restarted::Never, 20_000), 40_000);
         assert_eq!(left(60_000, Restarted::Never, 90_000), 0);
-        // The clock has been set back: a Raspberry Pi that has not asked anybody yet.
+        // The clock has gone back, as on a Raspberry Pi that has not synchronised its clock yet.
         assert_eq!(left(60_000, Restarted::Never, -900_000), 60_000);
     }
 

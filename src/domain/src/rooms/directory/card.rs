@@ -1,4 +1,4 @@
-//! How a room presents itself to those outside: name, topic, picture, and whether they could come in.
+//! The public description of a room: name, topic, avatar, and whether a user could join.
 
 use hearth_base::Result;
 use hearth_store::engine::Tx;
@@ -12,7 +12,7 @@ use ruma::{OwnedMxcUri, RoomAliasId, UInt};
 use crate::core::Core;
 use crate::rooms::find;
 
-/// A room's card.
+/// Builds the public description of a room.
 pub fn card(core: &Core, tx: &mut dyn Tx, room: &Room) -> Result<PublicRoomsChunk> {
     let joined = memberships::counts(tx, room.sn)?
         .into_iter()
@@ -34,7 +34,7 @@ pub fn card(core: &Core, tx: &mut dyn Tx, room: &Room) -> Result<PublicRoomsChun
     Ok(card)
 }
 
-/// A string in the current state.
+/// Returns a string field of a state event's content.
 fn said(core: &Core, tx: &mut dyn Tx, room: &Room, kind: &str, field: &str) -> Result<Option<String>> {
     let Some(sn) = state::current_named(tx, room.sn, kind, "")? else { return Ok(None) };
     Ok(core.events.get(tx, sn)?.pdu.content_str(field))

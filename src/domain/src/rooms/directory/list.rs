@@ -1,4 +1,4 @@
-//! Looking through the public directory.
+//! Lists and searches the public directory.
 
 use std::sync::Arc;
 
@@ -14,23 +14,24 @@ use super::page::page;
 use crate::core::Core;
 use crate::rooms::Rooms;
 
-/// Rooms of one page, whatever the client asks for.
+/// Rooms per page, whatever the client asks for.
 const PAGE_ROOMS_MAX: u64 = 500;
-/// Rooms of one page for a client that does not say.
+/// Rooms per page when the client sets no limit.
 const PAGE_ROOMS_DEFAULT: u64 = 100;
 
-/// What somebody looks for.
+/// A directory request.
 #[derive(Debug, Default)]
 pub struct DirectoryQuery {
-    /// Whose directory; none for this server's.
+    /// The server whose directory to list; none for this server.
     pub server: Option<OwnedServerName>,
-    /// Rooms on one page.
+    /// Rooms per page.
     pub limit: Option<u64>,
-    /// The token of a neighbouring page.
+    /// The pagination token of an adjacent page.
     pub since: Option<String>,
-    /// What the rooms must be like.
+    /// Filter for rooms.
     pub filter: Filter,
-    /// Rooms of bridged networks: of one, called by the application service's id, a bar and the network's id, or of all.
+    /// Rooms of bridged networks: of one network (the application service's id, a bar and the network's id), or of
+    /// all.
     pub network: RoomNetwork,
 }
 
@@ -41,15 +42,15 @@ pub struct DirectoryListing {
     pub cards: Vec<PublicRoomsChunk>,
     /// The token of the next page.
     pub next: Option<String>,
-    /// The token of the page before.
+    /// The token of the previous page.
     pub previous: Option<String>,
-    /// How many rooms there are on all pages.
+    /// The number of rooms on all pages.
     pub total: u64,
 }
 
 impl Rooms {
-    /// A page of the public directory of this server, rooms with many members first. `M_INVALID_PARAM` for tokens that are not
-    /// ours.
+    /// Returns a page of this server's public directory, rooms with the most members first. `M_INVALID_PARAM` for a
+    /// token that this server did not issue.
     pub(crate) async fn directory(&self, question: DirectoryQuery) -> Result<DirectoryListing> {
         let core = self.core.clone();
         self.core.store.read("directory_list", move |tx| list(&core, tx, &question)).await
@@ -71,7 +72,7 @@ fn list(core: &Arc<Core>, tx: &mut hearth_store::ReadTx<'_>, question: &Director
     Ok(DirectoryListing { cards: page.cards, next: page.next, previous: page.previous, total })
 }
 
-/// The rooms that stand in the directory of a network.
+/// Returns the published rooms of a network.
 fn listed(tx: &mut dyn Tx, network: &RoomNetwork) -> Result<Vec<RoomSn>> {
     match network {
         RoomNetwork::ThirdParty(instance) => {
@@ -88,7 +89,7 @@ fn listed(tx: &mut dyn Tx, network: &RoomNetwork) -> Result<Vec<RoomSn>> {
     }
 }
 
-/// Whether a room is what the filter looks for.
+/// Returns whether a room matches the filter.
 fn matches(card: &PublicRoomsChunk, filter: &Filter) -> bool {
     let of_type = |wanted: &RoomTypeFilter| match (wanted, &card.room_type) {
         (RoomTypeFilter::Default, room_type) => room_type.is_none(),

@@ -1,4 +1,4 @@
-//! The public directory: which rooms stand in it, and looking through it (client-server API, "Published room directory").
+//! The public room directory: publishing rooms, and listing them (client-server API, "Published room directory").
 
 pub mod card;
 mod list;
@@ -17,13 +17,13 @@ use super::{Rooms, alias, find};
 use crate::Requester;
 
 impl Rooms {
-    /// Whether a room stands in the directory; `M_NOT_FOUND` for rooms unknown here.
+    /// Returns whether a room is published; `M_NOT_FOUND` for rooms unknown here.
     pub async fn is_published(&self, room_id: OwnedRoomId) -> Result<bool> {
         self.core.store.read("room_is_published", move |tx| Ok(find::resolve(tx.tx(), &room_id)?.published)).await
     }
 
-    /// Puts a room into the directory or takes it out: for members who may set its canonical alias, where the configuration
-    /// does not leave it to administrators, and always for administrators.
+    /// Publishes or unpublishes a room. Allowed for members who may set its canonical alias, unless the configuration
+    /// restricts it to administrators, and always for administrators.
     pub async fn publish(&self, who: &Requester, room_id: OwnedRoomId, published: bool) -> Result<()> {
         let (core, who) = (self.core.clone(), who.clone());
         let write = move |tx: &mut WriteTx<'_>| {

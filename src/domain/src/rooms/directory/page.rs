@@ -1,15 +1,15 @@
-//! Pages of the directory: rooms with many members first. A page begins where a token says, not at a number, so that rooms
-//! which come and go between two pages neither repeat nor hide others. Pure.
+//! Pages of the directory: rooms with the most members first. A token names a room, not an offset, so that rooms
+//! which appear or disappear between two pages neither repeat nor hide others. Pure.
 
 use hearth_base::{Error, Result};
 use ruma::directory::PublicRoomsChunk;
 
-/// Where a page begins.
+/// A pagination token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Token {
-    /// After this room, going to smaller ones.
+    /// After this room, towards fewer members.
     After(u64, String),
-    /// Before this room.
+    /// Before this room, towards more members.
     Before(u64, String),
 }
 
@@ -36,7 +36,7 @@ impl Token {
     }
 }
 
-/// A page, and how to get at its neighbours.
+/// A page, with the tokens of the adjacent pages.
 #[derive(Debug)]
 pub(super) struct DirectoryPage {
     pub(super) cards: Vec<PublicRoomsChunk>,
@@ -44,9 +44,9 @@ pub(super) struct DirectoryPage {
     pub(super) previous: Option<String>,
 }
 
-/// The page of `cards` that `since` names, with at most `limit` rooms.
+/// Returns the page of `cards` at `since`, with at most `limit` rooms.
 pub(super) fn page(mut cards: Vec<PublicRoomsChunk>, since: Option<&str>, limit: usize) -> Result<DirectoryPage> {
-    // The order: most members first, then by id.
+    // Sort by members, descending, then by id.
     let place =
         |card: &PublicRoomsChunk| (std::cmp::Reverse(u64::from(card.num_joined_members)), card.room_id.to_string());
     cards.sort_by_cached_key(place);

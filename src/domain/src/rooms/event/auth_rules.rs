@@ -1,5 +1,5 @@
-//! The authorisation rules, asked with events instead of look-ups (server-server API, "Authorization rules"),
-//! for events of our own and of others alike: what one server reads off an event must lead every other to the same result.
+//! The auth rules, called with events instead of look-ups (server-server API, "Authorization rules"), for local and
+//! remote events alike: every server must reach the same result from the same event.
 
 use ruma::events::{StateEventType, TimelineEventType};
 use ruma::room_version_rules::RoomVersionRules;
@@ -9,17 +9,17 @@ use serde_json::value::RawValue;
 
 use super::Pdu;
 
-/// Why an event does not pass, for the log.
+/// The reason why an event fails the auth rules, for the log.
 pub(crate) type AuthResult = Result<(), String>;
 
-/// Judges an event by its auth events. `auth` has all of them that are known, and the create event.
+/// Checks an event against its auth events. `auth` holds all of them that are known, and the create event.
 pub(crate) fn by_auth_events(rules: &RoomVersionRules, pdu: &Pdu, auth: &[&Pdu]) -> AuthResult {
     let by_id = |id: &EventId| auth.iter().copied().find(|known| *known.event_id == *id);
     check_state_independent_auth_rules(&rules.authorization, pdu, by_id)?;
     by_state(rules, pdu, auth)
 }
 
-/// Judges an event by a state, of which `state` has the parts that [`wanted`] names.
+/// Checks an event against a state, of which `state` holds the parts that [`wanted`] names.
 pub(crate) fn by_state(rules: &RoomVersionRules, pdu: &Pdu, state: &[&Pdu]) -> AuthResult {
     let by_name = |kind: &StateEventType, key: &str| {
         let kind = TimelineEventType::from(kind.clone());
@@ -28,14 +28,15 @@ pub(crate) fn by_state(rules: &RoomVersionRules, pdu: &Pdu, state: &[&Pdu]) -> A
     check_state_dependent_auth_rules(&rules.authorization, pdu, by_name)
 }
 
-/// The parts of a state that the rules look at for an event; an error when it is malformed, and so not allowed.
+/// Returns the parts of a state that the rules read for an event; an error when the event is malformed and so not
+/// allowed.
 pub(crate) fn wanted(rules: &RoomVersionRules, pdu: &Pdu) -> Result<Vec<(StateEventType, String)>, String> {
     select(rules, &pdu.kind, &pdu.sender, pdu.state_key.as_deref(), &pdu.content)
 }
 
-/// The same of an event that is yet to be written: its auth events by the specification (server-server API, "Auth events
-/// selection"), and the create event, which from version 12 on is not among them although the rules look at it. Of `content`,
-/// only that of member events matters.
+/// As [`wanted`], for an event that is yet to be authored: its auth events by the specification (server-server API,
+/// "Auth events selection"), and the create event, which the rules read although from version 12 on it is not an auth
+/// event. `content` matters for member events only.
 pub(crate) fn select(
     rules: &RoomVersionRules,
     kind: &TimelineEventType,
@@ -50,7 +51,7 @@ pub(crate) fn select(
     Ok(wanted)
 }
 
-/// The id of the create event that an event's room is named after, from version 12 on.
+/// Returns the id of the create event after which the event's room is named, from version 12 on.
 pub(crate) fn create_id(rules: &RoomVersionRules, pdu: &Pdu) -> Option<ruma::OwnedEventId> {
     let room_id = pdu.room_id.as_ref().filter(|_| rules.authorization.room_create_event_id_as_room_id)?;
     EventId::parse(format!("${}", room_id.strip_sigil())).ok()

@@ -1,4 +1,4 @@
-//! Makes an event of this server: fills in the graph, hashes, signs, names it. A pure function.
+//! Authors an event of this server: fills in the graph fields, hashes, signs, and computes the event id. Pure.
 
 use hearth_base::{Error, Millis, Reason, Result, error::refuse, limits};
 use ruma::canonical_json::{CanonicalJsonObject, CanonicalJsonValue};
@@ -8,7 +8,7 @@ use ruma::{EventId, Int, OwnedEventId, RoomId, ServerName, UserId};
 
 use super::pdu::Pdu;
 
-/// What the author of an event decides.
+/// The part of an event that its author decides.
 #[derive(Debug, Clone)]
 pub struct Draft {
     /// Event type.
@@ -17,43 +17,43 @@ pub struct Draft {
     pub state_key: Option<String>,
     /// The content.
     pub content: CanonicalJsonObject,
-    /// What a redaction redacts.
+    /// The target of a redaction.
     pub redacts: Option<OwnedEventId>,
-    /// Another time than now: timestamp massaging by an application service.
+    /// Overrides `origin_server_ts`, for application services (MSC3316).
     pub timestamp_ms: Option<Millis>,
 }
 
 impl Draft {
-    /// A message-like event.
+    /// Creates a message-like event.
     #[must_use]
     pub fn message(kind: impl Into<String>, content: CanonicalJsonObject) -> Self {
         Self { kind: kind.into(), state_key: None, content, redacts: None, timestamp_ms: None }
     }
 
-    /// A state event.
+    /// Creates a state event.
     #[must_use]
     pub fn state(kind: impl Into<String>, state_key: impl Into<String>, content: CanonicalJsonObject) -> Self {
         Self { kind: kind.into(), state_key: Some(state_key.into()), content, redacts: None, timestamp_ms: None }
     }
 }
 
-/// Where in the room's graph an event goes.
+/// The place of an event in the room's graph.
 #[derive(Debug)]
 pub struct GraphPosition<'a> {
-    /// The room; none for the create event of a room whose id is that event's hash.
+    /// The room; none for a create event whose hash becomes the room id.
     pub room_id: Option<&'a RoomId>,
-    /// The room's extremities.
+    /// Prev events: the room's forward extremities.
     pub prev_events: Vec<OwnedEventId>,
-    /// What authorises it.
+    /// Auth events.
     pub auth_events: Vec<OwnedEventId>,
-    /// One more than the greatest depth before it.
+    /// One more than the greatest depth of the prev events.
     pub depth: i64,
 }
 
-/// A finished event: its parsed form, and the canonical JSON to store and send.
+/// A finished event: the parsed PDU, and the canonical JSON to store and send.
 #[derive(Debug, Clone)]
 pub struct Authored {
-    /// Parsed.
+    /// The parsed PDU.
     pub pdu: Pdu,
     /// Canonical JSON, hashed and signed.
     pub json: Vec<u8>,
@@ -61,7 +61,7 @@ pub struct Authored {
 
 /// Builds, hashes and signs an event (server-server API, "Signing events").
 ///
-/// Refuses what no server would accept: identifiers over 255 bytes, events over 65,535.
+/// Refuses what every server would reject: identifiers over 255 bytes, events over 65,535 bytes.
 pub fn author(
     (server, key): (&ServerName, &Ed25519KeyPair),
     rules: &RoomVersionRules,
@@ -98,7 +98,7 @@ fn check_sizes(sender: &UserId, draft: &Draft) -> Result<()> {
     Ok(())
 }
 
-/// Everything of an event but its hash and signature.
+/// Builds an event without hash and signature.
 pub fn assemble(
     rules: &RoomVersionRules,
     sender: &UserId,

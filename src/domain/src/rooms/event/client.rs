@@ -1,4 +1,4 @@
-//! Events as clients see them (client-server API, "Room event format"): without the graph and the signatures.
+//! Events in the client format (client-server API, "Room event format"): without the graph fields and the signatures.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -11,22 +11,22 @@ use serde_json::value::RawValue;
 
 use super::pdu::Pdu;
 
-/// What the server adds to an event for one reader.
+/// The `unsigned` fields that the server adds for one reader.
 #[derive(Debug, Default, Clone, Serialize)]
 pub struct Unsigned {
-    /// Milliseconds since the event was sent.
+    /// Time since the event was sent, in milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub age: Option<i64>,
-    /// The transaction id under which the reader's own device sent it.
+    /// The transaction id, for the device that sent the event.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub transaction_id: Option<String>,
-    /// By which id the reader knew the event while it waited to be sent (MSC4140).
+    /// The delay id under which the reader scheduled the event (MSC4140).
     #[serde(rename = "org.matrix.msc4140.delay_id", skip_serializing_if = "Option::is_none")]
     pub delay_id: Option<String>,
-    /// The content that this state event replaced.
+    /// The content of the state event that this one replaced.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prev_content: Option<Box<RawValue>>,
-    /// The state event that this one replaced.
+    /// The id of the state event that this one replaced.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub replaces_state: Option<String>,
     /// The redaction that removed the content.
@@ -35,7 +35,7 @@ pub struct Unsigned {
     /// The reader's membership when the event was sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub membership: Option<&'static str>,
-    /// Bundled aggregations.
+    /// Bundled aggregations (`m.relations`).
     #[serde(rename = "m.relations", skip_serializing_if = "BTreeMap::is_empty")]
     pub relations: BTreeMap<&'static str, Box<RawValue>>,
 }
@@ -71,9 +71,10 @@ struct ClientEvent<'a> {
     unsigned: &'a Unsigned,
 }
 
-/// An event in the format of `/sync` (without `room_id`), or of everything else (with it).
+/// Serialises an event in the format of `/sync` (without `room_id`) or of all other endpoints (with it).
 ///
-/// `T` is the ruma event type that the place in the answer wants; it is not checked, as clients must not depend on us for that.
+/// `T` is the ruma event type that the response wants. The event is not validated against it, because clients
+/// validate events themselves.
 #[must_use]
 pub fn show<T>(pdu: &Pdu, room_id: Option<&RoomId>, unsigned: &Unsigned) -> Raw<T> {
     let content = content_for_clients(pdu);
@@ -91,7 +92,7 @@ pub fn show<T>(pdu: &Pdu, room_id: Option<&RoomId>, unsigned: &Unsigned) -> Raw<
     to_raw(&shown)
 }
 
-/// An event reduced to what an invited or knocking user may see ("Stripped state").
+/// Serialises an event as stripped state.
 #[must_use]
 pub fn strip<T>(pdu: &Pdu) -> Raw<T> {
     #[derive(Serialize)]
@@ -112,13 +113,14 @@ pub fn strip<T>(pdu: &Pdu) -> Raw<T> {
         sender: &pdu.sender,
         state_key: pdu.state_key.as_deref().unwrap_or_default(),
         kind: &pdu.kind,
-        // Needed by clients for the age of a space's children, and to compute the id of a version 12 room.
+        // Clients need it to sort the children of a space, and to compute the id of a version 12 room.
         origin_server_ts: (pdu.kind == TimelineEventType::SpaceChild || is_create).then_some(pdu.origin_server_ts),
         event_id: is_create.then_some(&*pdu.event_id),
     })
 }
 
-/// Old clients look for `redacts` in one place, new ones in the other: a redaction's content has it in any version.
+/// Returns the content with `redacts`: old clients read it from the top level, new ones from the content, so a
+/// redaction has it in both in any room version.
 fn content_for_clients(pdu: &Pdu) -> Cow<'_, RawValue> {
     let Some(redacts) = &pdu.redacts else { return Cow::Borrowed(&pdu.content) };
     let Ok(mut content) = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(pdu.content.get()) else {

@@ -1,4 +1,4 @@
-//! Events by themselves: parsing, making, showing. Knows no database and no other part of the domain.
+//! Events alone: parsing, authoring, serialising. Uses neither the database nor any other part of the domain.
 
 pub(crate) mod auth_rules;
 pub mod author;

@@ -1,4 +1,5 @@
-//! A persistent data unit (PDU): an event of a room, parsed once into what the rules and the clients need.
+//! A persistent data unit (PDU): an event of a room, parsed once into the fields that the auth rules and the clients
+//! need.
 
 use hearth_base::{Error, Result};
 use ruma::events::TimelineEventType;
@@ -6,36 +7,36 @@ use ruma::{MilliSecondsSinceUnixEpoch, OwnedEventId, OwnedRoomId, OwnedUserId, R
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-/// An event of a room, of a version whose event ids are hashes (3 and later).
+/// An event, in a room version whose event ids are hashes (3 and later).
 #[derive(Debug, Clone)]
 pub struct Pdu {
     /// Event id.
     pub event_id: OwnedEventId,
-    /// The room; a room version 12 create event names none, as it is itself the name.
+    /// Room id. None for a room version 12 create event, whose own id names the room.
     pub room_id: Option<OwnedRoomId>,
     /// Event type.
     pub kind: TimelineEventType,
     /// State key, for state events.
     pub state_key: Option<String>,
-    /// Who sent it.
+    /// User id of the sender.
     pub sender: OwnedUserId,
-    /// When its server says it was sent, in milliseconds since the Unix epoch; 0 for a time before that.
+    /// Time of sending as the origin server claims it, in milliseconds since the Unix epoch; 0 for an earlier time.
     pub origin_server_ts: u64,
-    /// Depth in the room's graph, as its server says.
+    /// Depth in the room's graph, as the origin server claims it.
     pub depth: i64,
-    /// The content, as it came.
+    /// The content, unparsed.
     pub content: Box<RawValue>,
-    /// The events before it.
+    /// Prev events.
     pub prev_events: Vec<OwnedEventId>,
-    /// The events that authorise it.
+    /// Auth events.
     pub auth_events: Vec<OwnedEventId>,
-    /// What a redaction redacts, wherever the room version keeps it.
+    /// The target of a redaction, from either place where a room version keeps it.
     pub redacts: Option<OwnedEventId>,
-    /// Whether it failed its own authorisation.
+    /// Whether the event was rejected.
     pub rejected: bool,
 }
 
-/// The fields of a PDU on the wire that matter here.
+/// The fields of a PDU on the wire that the server uses.
 #[derive(Deserialize)]
 struct Wire<'a> {
     room_id: Option<OwnedRoomId>,
@@ -52,19 +53,19 @@ struct Wire<'a> {
     prev_events: Vec<OwnedEventId>,
     #[serde(default)]
     auth_events: Vec<OwnedEventId>,
-    /// Whatever it is: anybody may put anything there, in an event of any type.
+    /// Raw, because an event of any type may have any value here.
     #[serde(borrow)]
     redacts: Option<&'a RawValue>,
 }
 
-/// Where room version 11 and later keep what a redaction redacts.
+/// The content field of a redaction's target in room version 11 and later.
 #[derive(Deserialize)]
 struct RedactionContent {
     redacts: Option<OwnedEventId>,
 }
 
 impl Pdu {
-    /// Parses the canonical JSON of an event whose id is known.
+    /// Parses the canonical JSON of an event with a known id.
     pub fn parse(event_id: OwnedEventId, json: &[u8]) -> Result<Self> {
         let wire: Wire<'_> =
             serde_json::from_slice(json).map_err(|error| Error::bad_json(format!("This is not an event: {error}")))?;
@@ -89,21 +90,21 @@ impl Pdu {
         })
     }
 
-    /// One string field of the content, if it is there and a string.
+    /// Returns a string field of the content; none when it is missing or not a string.
     #[must_use]
     pub fn content_str(&self, field: &str) -> Option<String> {
         let content: serde_json::Value = serde_json::from_str(self.content.get()).ok()?;
         content.get(field)?.as_str().map(str::to_owned)
     }
 
-    /// The content as a type; a refusal when it does not fit.
+    /// Parses the content as a type; an error when it does not match.
     pub fn content_as<'a, T: Deserialize<'a>>(&'a self) -> Result<T> {
         serde_json::from_str(self.content.get()).map_err(|error| {
             Error::bad_json(format!("The content of {} does not fit {}: {error}", self.event_id, self.kind))
         })
     }
 
-    /// Whether this is the state event of that type and state key.
+    /// Returns whether this is the state event with that type and state key.
     #[must_use]
     pub fn is_state(&self, kind: &TimelineEventType, state_key: &str) -> bool {
         self.kind == *kind && self.state_key.as_deref() == Some(state_key)

@@ -1,11 +1,11 @@
-//! Room versions as records of rules; never compared by order, they are opaque strings.
+//! Room versions as records of rules. They are opaque strings, so code never compares them by order.
 
 use hearth_base::{Error, Reason, Result};
 use ruma::RoomVersionId;
 use ruma::room_version_rules::RoomVersionRules;
 
-/// The versions that this server creates and serves; all are stable. Versions 1 and 2 are left out: their events are named by
-/// their servers and not by their hashes, and version 1 resolves state in a way that loses it.
+/// The room versions that this server creates and serves; all are stable. Versions 1 and 2 are missing: the origin
+/// server chooses their event ids instead of a hash, and the state resolution of version 1 may lose state.
 pub const SUPPORTED: &[RoomVersionId] = &[
     RoomVersionId::V3,
     RoomVersionId::V4,
@@ -19,7 +19,7 @@ pub const SUPPORTED: &[RoomVersionId] = &[
     RoomVersionId::V12,
 ];
 
-/// The rules of a supported room version.
+/// Returns the rules of a supported room version.
 pub fn rules(version: &str) -> Result<&'static RoomVersionRules> {
     Ok(match version {
         "3" => &RoomVersionRules::V3,
@@ -41,12 +41,12 @@ pub fn rules(version: &str) -> Result<&'static RoomVersionRules> {
     })
 }
 
-/// As [`rules`], for a version read from our own database.
+/// As [`rules`], for a version from this server's database.
 pub fn stored_rules(version: &str) -> Result<&'static RoomVersionRules> {
     rules(version).map_err(|_| Error::broken(format!("a stored room has the unknown version {version:?}")))
 }
 
-/// A version read from our own database, as ruma's requests want it.
+/// Parses a version from this server's database for ruma's requests.
 pub fn id(version: &str) -> Result<RoomVersionId> {
     RoomVersionId::try_from(version).map_err(|error| Error::fault("reading a stored room version", error))
 }

@@ -1,4 +1,4 @@
-//! Banning somebody, and lifting the ban (client-server API, "Banning users in a room").
+//! Bans and unbans users (client-server API, "Banning users in a room").
 
 use hearth_base::{Error, Result};
 use hearth_store::tables::memberships::Membership;
@@ -9,7 +9,7 @@ use crate::Requester;
 use crate::rooms::Rooms;
 
 impl Rooms {
-    /// Bans a user, whether they are in the room or not. Banning again changes nothing.
+    /// Bans a user, whether they are in the room or not. Does nothing when they are already banned.
     pub(crate) async fn ban(
         &self,
         who: &Requester,

@@ -1,4 +1,4 @@
-//! Users who take no invites (client-server API, "Invite permission"): the invite is refused, from any sender.
+//! Users who block all invites (client-server API, "Invite permission"): the server refuses invites from any sender.
 
 use hearth_base::{Error, Reason, Result, error::refuse};
 use hearth_store::engine::Tx;
@@ -6,17 +6,17 @@ use hearth_store::tables::{account_data, users};
 use ruma::UserId;
 use serde_json::Value;
 
-/// The account data type with which a user says so.
+/// The account data type of the setting.
 const TYPE: &str = "m.invite_permission_config";
 
-/// Refuses with `M_INVITE_BLOCKED` invites of a user of this server who takes none.
+/// Refuses with `M_INVITE_BLOCKED` an invite of a local user who blocks invites.
 pub(crate) fn check_not_blocked(tx: &mut dyn Tx, target: &UserId) -> Result<()> {
     let Some(user) = users::find(tx, target.as_str())? else { return Ok(()) };
     let content = account_data::get(tx, user, account_data::WHOLE_ACCOUNT, TYPE)?;
     if content.is_some_and(|content| blocks(&content)) { Err(refused(target)) } else { Ok(()) }
 }
 
-/// What is no known action lets invites in.
+/// An unknown action allows invites.
 fn blocks(content: &str) -> bool {
     serde_json::from_str::<Value>(content).is_ok_and(|content| content["default_action"] == "block")
 }

@@ -1,4 +1,4 @@
-//! Forgetting a room that one has left: it no longer turns up anywhere (client-server API, "Leaving rooms", `/forget`).
+//! Forgets a left room: it does not appear in any list afterwards (client-server API, "Leaving rooms", `/forget`).
 
 use hearth_base::{Reason, Result, error::refuse};
 use hearth_store::tables::memberships::{self, Membership};
@@ -8,7 +8,7 @@ use crate::Requester;
 use crate::rooms::{Rooms, find};
 
 impl Rooms {
-    /// Forgets a room. `M_UNKNOWN` while the requester is still in it, invited, or knocking.
+    /// Forgets a room. `M_UNKNOWN` while the requester is joined, invited, or knocking.
     pub(crate) async fn forget(&self, who: &Requester, room_id: OwnedRoomId) -> Result<()> {
         let user = who.user;
         let write = move |tx: &mut hearth_store::WriteTx<'_>| {

@@ -1,4 +1,4 @@
-//! Inviting somebody (client-server API, "Inviting to a room").
+//! Invites users (client-server API, "Inviting to a room").
 
 use hearth_base::{Error, Reason, Result, error::refuse};
 use hearth_store::tables::memberships::Membership;
@@ -12,8 +12,8 @@ use crate::rooms::Rooms;
 use crate::rooms::content;
 
 impl Rooms {
-    /// Invites a user of this server; for others see `Actions::invite`. Inviting again changes nothing; `M_FORBIDDEN` for
-    /// members, the banned, and those without the power.
+    /// Invites a local user; for remote users see `Actions::invite`. Does nothing when they are already invited;
+    /// `M_FORBIDDEN` for members, for banned users, and without the power to invite.
     pub(crate) async fn invite(
         &self,
         who: &Requester,
@@ -24,13 +24,14 @@ impl Rooms {
         self.impose(who, room_id, target, MembershipRequest::new(Membership::Invite, reason), check_invitable).await
     }
 
-    /// Refuses an invitation by e-mail address or telephone number, which needs an identity server that this one does not ask.
+    /// Refuses an invite by e-mail address or telephone number: it needs an identity server, and this server uses
+    /// none.
     pub fn invite_by_third_party(&self) -> Result<()> {
         Err(third_party())
     }
 }
 
-/// The invited user, if a part of the state invites a user of another server.
+/// Returns the invited user, if a state event invites a remote user.
 pub(crate) fn remotely_invited(
     core: &Core,
     kind: &str,
@@ -41,7 +42,7 @@ pub(crate) fn remotely_invited(
     UserId::parse(state_key).ok().filter(|target| is_invite && !core.is_local(target))
 }
 
-/// Refuses invites of those who are in the room, and of those who may not come in.
+/// Refuses invites of members and of banned users.
 pub(crate) fn check_invitable(before: Option<Membership>, target: &UserId) -> Result<()> {
     match before {
         Some(Membership::Join) => Err(Error::forbidden(format!("{target} is already in the room."))),
@@ -52,7 +53,7 @@ pub(crate) fn check_invitable(before: Option<Membership>, target: &UserId) -> Re
     }
 }
 
-/// Why nobody is invited by e-mail address or telephone number.
+/// The error for an invite by e-mail address or telephone number.
 pub(in crate::rooms) fn third_party() -> Error {
     let message = "This server does not invite by e-mail address or telephone number; invite by user id.";
     refuse(Reason::ThreepidDenied, message)

@@ -1,4 +1,4 @@
-//! Joining a room (client-server API, "Joining rooms").
+//! Joins rooms (client-server API, "Joining rooms").
 
 use hearth_base::{Error, Result};
 use hearth_store::engine::Tx;
@@ -14,22 +14,22 @@ use crate::core::Core;
 use crate::rooms::append::Sender;
 use crate::rooms::{Rooms, content, find, policy};
 
-/// What a client wants in the content of its join: the reason, and whatever else it puts there.
+/// The content that a client adds to its join event: the reason, and custom fields.
 #[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct JoinContent(CanonicalJsonObject);
 
 impl JoinContent {
-    /// From the body of a request to join; an empty one is as good as `{}`.
+    /// Parses the body of a join request; an empty body counts as `{}`.
     ///
-    /// Refuses with `M_BAD_JSON` what cannot be the content of an event.
+    /// Refuses with `M_BAD_JSON` a body that cannot be the content of an event.
     pub fn from_body(body: &str) -> Result<Self> {
         let mut content = content::from_client(if body.is_empty() { "{}" } else { body })?;
-        // A parameter of the request, and no part of the event.
+        // A parameter of the request, not a field of the event.
         content.remove("third_party_signed");
         Ok(Self(content))
     }
 
-    /// The content of the event, without what the user's profile adds.
+    /// Returns the content of the event, without the profile fields.
     pub(crate) fn content(self) -> Result<CanonicalJsonObject> {
         let mut content = self.0;
         content.extend(MembershipRequest::new(Membership::Join, None).content()?);
@@ -38,10 +38,10 @@ impl JoinContent {
 }
 
 impl Rooms {
-    /// Makes the requester a member of the room that `name` is the id or an alias of.
+    /// Joins the requester to the room with the id or alias `name`.
     ///
-    /// Refuses with `M_NOT_FOUND` for rooms unknown here, `M_FORBIDDEN` when the room does not let them in,
-    /// `M_UNABLE_TO_AUTHORISE_JOIN` when nobody here can vouch for them.
+    /// Refuses with `M_NOT_FOUND` for rooms unknown here, `M_FORBIDDEN` when the join rules do not let the user in,
+    /// `M_UNABLE_TO_AUTHORISE_JOIN` when no local member may authorise the restricted join.
     pub(crate) async fn join(
         &self,
         who: &Requester,
@@ -63,7 +63,7 @@ impl Rooms {
     }
 }
 
-/// Refuses guests where `m.room.guest_access` does not invite them.
+/// Refuses guests unless `m.room.guest_access` allows them.
 fn check_guest_access(core: &Core, tx: &mut dyn Tx, room: &Room) -> Result<()> {
     let event =
         state::current_named(tx, room.sn, "m.room.guest_access", "")?.map(|sn| core.events.get(tx, sn)).transpose()?;

@@ -1,4 +1,4 @@
-//! Removing somebody (client-server API, "Leaving rooms", `/kick`).
+//! Kicks users (client-server API, "Leaving rooms", `/kick`).
 
 use hearth_base::{Error, Result};
 use hearth_store::tables::memberships::Membership;
@@ -9,7 +9,8 @@ use crate::Requester;
 use crate::rooms::Rooms;
 
 impl Rooms {
-    /// Removes a member, or takes an invitation back. `M_FORBIDDEN` when they are not in the room, or above the requester.
+    /// Removes a member, or withdraws an invite. `M_FORBIDDEN` when they are not in the room, or their power level is
+    /// not below the requester's.
     pub(crate) async fn kick(
         &self,
         who: &Requester,

@@ -1,4 +1,4 @@
-//! Asking to be let in (client-server API, "Knocking on rooms"; room versions 7 and later).
+//! Knocks on rooms (client-server API, "Knocking on rooms"; room versions 7 and later).
 
 use hearth_base::Result;
 use hearth_store::tables::memberships::Membership;
@@ -10,7 +10,8 @@ use crate::rooms::append::Sender;
 use crate::rooms::{Rooms, find, policy};
 
 impl Rooms {
-    /// Knocks at a room. `M_FORBIDDEN` where the join rules know no knocking, or the requester is in, invited or banned.
+    /// Knocks on a room. `M_FORBIDDEN` where the join rules do not allow knocking, or when the requester is joined,
+    /// invited or banned.
     pub(crate) async fn knock(
         &self,
         who: &Requester,

@@ -1,4 +1,4 @@
-//! Leaving a room, which is also how an invitation is refused and a knock taken back (client-server API, "Leaving rooms").
+//! Leaves rooms, which also rejects an invite and withdraws a knock (client-server API, "Leaving rooms").
 
 use hearth_base::{Error, Result};
 use hearth_store::tables::memberships::Membership;
@@ -10,7 +10,7 @@ use crate::rooms::append::Sender;
 use crate::rooms::{Rooms, find, policy};
 
 impl Rooms {
-    /// Takes the requester out of a room; leaving again changes nothing.
+    /// Makes the requester leave a room. Does nothing when they have already left.
     pub(crate) async fn leave(&self, who: &Requester, room_id: OwnedRoomId, reason: Option<String>) -> Result<()> {
         let (core, who) = (self.core.clone(), who.clone());
         let write = move |tx: &mut hearth_store::WriteTx<'_>| {

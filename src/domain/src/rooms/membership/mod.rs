@@ -1,5 +1,5 @@
-//! Who is in a room: the one way in which member events come about. Each verb has its own file and ends here, also a member
-//! event that a client writes by itself through the state endpoint.
+//! Memberships: the only place that creates local member events. Each use case has its own file and ends here, and so
+//! does a member event that a client sends through the state endpoint.
 
 mod ban;
 mod blocked;
@@ -37,10 +37,10 @@ use super::{Rooms, content, find, member_profile, policy};
 use crate::Requester;
 use crate::core::Core;
 
-/// Who vouches for a join of a restricted room.
+/// The content field that names the user who authorises a restricted join.
 pub(crate) const AUTHORISED_VIA: &str = "join_authorised_via_users_server";
 
-/// The content of a member event as a request describes it; what the profile adds comes later.
+/// The content of a member event as a request describes it, before the profile fields are added.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct MembershipRequest {
     membership: &'static str,
@@ -51,25 +51,25 @@ pub(crate) struct MembershipRequest {
 }
 
 impl MembershipRequest {
-    /// Wishes for a standing, giving a reason.
+    /// Creates a request for a membership, with a reason.
     pub(crate) fn new(membership: Membership, reason: Option<String>) -> Self {
         Self { membership: membership.name(), reason, is_direct: false }
     }
 
-    /// Says that the room is a direct chat.
+    /// Sets `is_direct`.
     pub(crate) fn direct(mut self, is_direct: bool) -> Self {
         self.is_direct = is_direct;
         self
     }
 
-    /// As an event's content.
+    /// Returns the event content.
     pub(crate) fn content(self) -> Result<CanonicalJsonObject> {
         content::from_parts(self)
     }
 }
 
 impl Rooms {
-    /// Changes how somebody else stands to a room that the requester is in, if `check` has nothing against how they stand now.
+    /// Changes the membership of another user in a room of the requester, if `check` accepts the current membership.
     async fn impose(
         &self,
         who: &Requester,
@@ -89,11 +89,11 @@ impl Rooms {
     }
 }
 
-/// Changes how `target` stands to the room; `origin` is who does it. Fills in the profile and, for restricted rooms, who
-/// vouches. When everything already is so, nothing happens and the existing event's id is the answer.
+/// Changes the membership of `target`; `origin` sends the event. Adds the profile fields and, in restricted rooms,
+/// the authorising user. When nothing would change, returns the existing event's id.
 ///
-/// Refuses with `M_FORBIDDEN` what the room's rules do not allow, with `M_INVITE_BLOCKED` invites of users who take none,
-/// `M_BAD_JSON` a content that is no membership.
+/// Refuses with `M_FORBIDDEN` a change that the auth rules do not allow, with `M_INVITE_BLOCKED` invites of users who
+/// block them, with `M_BAD_JSON` a content without a valid membership.
 pub(crate) fn change(
     core: &Arc<Core>,
     tx: &mut WriteTx<'_>,
@@ -106,7 +106,7 @@ pub(crate) fn change(
     let membership =
         membership.ok_or_else(|| Error::bad_json("`membership` must be one of join, leave, invite, knock and ban."))?;
     let before = current(core, tx.tx(), room, target)?;
-    // Only we say who vouches: our signature stands for it.
+    // A client must not set this field: this server's signature vouches for the authorising user.
     content.remove(AUTHORISED_VIA);
     if matches!(membership, Membership::Join | Membership::Invite | Membership::Knock) && core.is_local(target) {
         let user = users::intern(tx, target.as_str())?;
@@ -128,18 +128,18 @@ pub(crate) fn change(
     Ok(event.pdu.event_id.clone())
 }
 
-/// A user's member event in force.
+/// Returns a user's current member event.
 pub(crate) fn current(core: &Core, tx: &mut dyn Tx, room: &Room, user: &UserId) -> Result<Option<Arc<Event>>> {
     let sn = state::current_named(tx, room.sn, "m.room.member", user.as_str())?;
     sn.map(|sn| core.events.get(tx, sn)).transpose()
 }
 
-/// The standing that a member event gives; those without one never had to do with the room.
+/// Returns the membership in a member event; none for users without one.
 pub(crate) fn membership_status(event: Option<&Event>) -> Option<Membership> {
     Membership::from_name(&event?.pdu.content_str("membership")?)
 }
 
-/// Whether a member event already says `content`, whoever vouched for it then.
+/// Returns whether a member event already has `content`, apart from the authorising user.
 pub(crate) fn same(event: &Event, content: &CanonicalJsonObject) -> bool {
     let before = content::from_client(event.pdu.content.get());
     before.is_ok_and(|mut before| {

@@ -1,5 +1,5 @@
-//! Showing a changed profile in the rooms one is in: each gets a new member event (client-server API, "Events on Change of
-//! Profile Information").
+//! Updates the user's member events after a profile change (client-server API, "Events on Change of Profile
+//! Information").
 
 use hearth_base::{Reason, Result};
 use hearth_store::tables::memberships::{self, Membership};
@@ -18,18 +18,18 @@ use crate::rooms::member_profile::{MemberProfileField, face_of};
 use crate::rooms::{Rooms, policy};
 
 impl Rooms {
-    /// Renews the requester's member events after a field of their profile has changed. One transaction for each room, so that
-    /// no other write waits for all of them; rooms in which nothing changes get no event, and neither do those that do not
-    /// allow it. A room that fails does not hold up the others; the last error is the answer then.
+    /// Updates the requester's member events after a profile field has changed. Uses one transaction per room, so
+    /// that other writes need not wait for all rooms. Skips rooms where nothing changes and rooms that do not allow
+    /// the event. An error in one room does not stop the others; the last error is returned.
     ///
-    /// The rest of the member event stays: a name that the user has in one room only survives a new picture.
+    /// Keeps all other fields of the member event: a room-specific display name survives a new avatar.
     pub(crate) async fn renew_face(&self, who: &Requester, changed: MemberProfileField) -> Result<()> {
         let (user, user_id, mut failed) = (who.user, &who.user_id, None);
         for sn in self.core.store.read("rooms_joined", move |tx| memberships::joined_rooms(tx.tx(), user)).await? {
             let (core, who) = (self.core.clone(), who.clone());
             let write = move |tx: &mut hearth_store::WriteTx<'_>| {
                 let Some(mut room) = rooms::by_sn(tx.tx(), sn)? else { return Ok(()) };
-                // They may have left since the list was read; nobody is brought back by a new name.
+                // The user may have left since the list was read; a profile change must not rejoin them.
                 let row = memberships::get(tx.tx(), sn, who.user)?;
                 if row.is_none_or(|row| row.membership != Membership::Join) {
                     return Ok(());
@@ -50,7 +50,7 @@ impl Rooms {
     }
 }
 
-/// The requester's member event with the changed field as the profile now has it.
+/// Returns the requester's member event with the changed profile field.
 fn renewed(
     core: &Core,
     tx: &mut WriteTx<'_>,
@@ -61,7 +61,7 @@ fn renewed(
     let mut content = MembershipRequest::new(Membership::Join, None).content()?;
     if let Some(before) = super::current(core, tx.tx(), room, &who.user_id)? {
         let before = content::from_client(before.pdu.content.get()).unwrap_or_default();
-        // Who vouched and why they came was about the join.
+        // Drops the reason and the authorising user: they belong to the join.
         let kept = ["displayname", "avatar_url", "is_direct"];
         content.extend(before.into_iter().filter(|(field, _)| kept.contains(&field.as_str())));
     }

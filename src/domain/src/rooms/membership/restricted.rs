@@ -1,5 +1,5 @@
-//! Joining a restricted room: members of other rooms may come in, if somebody here who may invite vouches for them
-//! (client-server API, "Restricted rooms"; room versions 8 and later).
+//! Restricted joins: members of other rooms may join, if a local member who may invite authorises it (client-server
+//! API, "Restricted rooms"; room versions 8 and later).
 
 use hearth_base::{Reason, Result, error::refuse};
 use hearth_store::engine::Tx;
@@ -15,7 +15,7 @@ use crate::core::Core;
 use crate::rooms::event::version;
 use crate::rooms::{find, power};
 
-/// Rooms of a join rule that are looked at.
+/// Rooms of a join rule that the server checks.
 const ALLOWED_ROOMS_MAX: usize = 100;
 
 #[derive(Deserialize)]
@@ -25,7 +25,7 @@ struct JoinRules {
     allow: Vec<serde_json::Value>,
 }
 
-/// How a joiner stands to the rooms whose members may come in.
+/// Result of the check against the rooms of the join rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Allowed {
     In,
@@ -34,11 +34,11 @@ enum Allowed {
     Unknown,
 }
 
-/// Puts who vouches into the content of a join, if the room is restricted and the joiner needs it. Somebody who is in none
-/// of the allowed rooms gets nobody, and the room's rules refuse them.
+/// Adds the authorising user to the content of a join, if the room is restricted and the join needs one. Adds none
+/// when the joining user is in no allowed room; the auth rules then reject the join.
 ///
-/// Refuses with `M_UNABLE_TO_AUTHORISE_JOIN` when this server cannot tell whether the joiner, who is of another server, is in
-/// an allowed room, and with `M_UNABLE_TO_GRANT_JOIN` when nobody here may vouch: other servers may.
+/// Refuses with `M_UNABLE_TO_AUTHORISE_JOIN` when this server cannot tell whether a remote user is in an allowed
+/// room, and with `M_UNABLE_TO_GRANT_JOIN` when no local member may invite: other servers may be able to do so.
 pub(crate) fn vouch(
     core: &Core,
     tx: &mut dyn Tx,
@@ -47,7 +47,7 @@ pub(crate) fn vouch(
     before: Option<Membership>,
     content: &mut CanonicalJsonObject,
 ) -> Result<()> {
-    // Members and invited users come in by themselves, and the banned not at all.
+    // Members and invited users need no authorising user, and banned users cannot join.
     if matches!(before, Some(Membership::Join | Membership::Invite | Membership::Ban)) {
         return Ok(());
     }
@@ -79,12 +79,12 @@ fn join_rules(core: &Core, tx: &mut dyn Tx, room: &Room) -> Result<Option<JoinRu
     Ok(core.events.get(tx, sn)?.pdu.content_as().ok())
 }
 
-/// Whether the joiner is in one of the rooms whose members may come in. What is known of rooms that this server has left is
-/// out of date and does not count.
+/// Returns whether the joining user is in one of the allowed rooms. Ignores rooms that this server has left, because
+/// its copy of them is out of date.
 fn allowed(tx: &mut dyn Tx, rules: &JoinRules, joiner: &UserId) -> Result<Allowed> {
     let joiner = users::find(tx, joiner.as_str())?;
     let of_room = |rule: &&serde_json::Value| rule["type"] == "m.room_membership";
-    // With no room to be a member of, no other server can tell more.
+    // Without an allowed room, no other server can know more.
     let mut answer = if rules.allow.iter().any(|rule| of_room(&rule)) { Allowed::Unknown } else { Allowed::NotIn };
     for rule in rules.allow.iter().filter(of_room).take(ALLOWED_ROOMS_MAX) {
         let Some(room_id) = rule["room_id"].as_str() else { continue };
@@ -101,7 +101,7 @@ fn allowed(tx: &mut dyn Tx, rules: &JoinRules, joiner: &UserId) -> Result<Allowe
     Ok(answer)
 }
 
-/// A member of this server who may invite.
+/// Returns a local member who may invite.
 fn voucher(core: &Core, tx: &mut dyn Tx, room: &Room) -> Result<Option<OwnedUserId>> {
     let levels = power::levels(core, tx, room)?;
     for member in memberships::local_joined(tx, room.sn)? {

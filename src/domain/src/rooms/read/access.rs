@@ -1,4 +1,4 @@
-//! Who may read a room: its members, those who were members, and anybody where the history is open to the world.
+//! Read access to rooms: for members, for former members, and for every user where the history is world-readable.
 
 use std::sync::Arc;
 
@@ -16,18 +16,19 @@ use crate::core::Core;
 use crate::rooms::load::Event;
 use crate::rooms::state::snapshot::{self, StateIds};
 
-/// A room that a user may read.
+/// A room opened for a reader.
 #[derive(Debug)]
 pub struct Access<'a> {
     /// The room.
     pub room: Room,
-    /// What of it they may see.
+    /// The reader's view of its events.
     pub viewer: Viewer<'a>,
 }
 
 /// Opens a room for reading.
 ///
-/// Refuses with `M_FORBIDDEN` whoever may not read it; also when there is no such room, so that nobody learns which exist.
+/// Refuses with `M_FORBIDDEN` a user who may not read it, also when the room does not exist, so that the error does
+/// not reveal which rooms exist.
 pub fn open<'a>(core: &'a Core, tx: &mut dyn Tx, room_id: &RoomId, reader: Reader<'a>) -> Result<Access<'a>> {
     let refused =
         || Error::forbidden(format!("You are not in {room_id}, and it is not open to the world: join it first."));
@@ -43,14 +44,14 @@ pub fn open<'a>(core: &'a Core, tx: &mut dyn Tx, room_id: &RoomId, reader: Reade
     Ok(Access { room, viewer: viewer.ignoring(ignored) })
 }
 
-/// Whether anybody may read what happens in a room now.
+/// Returns whether the room's history is world-readable now.
 pub fn is_world_readable(core: &Core, tx: &mut dyn Tx, room: &Room) -> Result<bool> {
     let Some(sn) = state::current_named(tx, room.sn, "m.room.history_visibility", "")? else { return Ok(false) };
     Ok(History::of(&core.events.get(tx, sn)?.pdu) == History::WorldReadable)
 }
 
 impl Access<'_> {
-    /// The last place of the timeline that the reader may see, unless the world may see more.
+    /// Returns the last place of the timeline that the reader may see, unless the history is world-readable.
     pub fn newest(&self, tx: &mut dyn Tx) -> Result<i64> {
         match self.viewer.departure() {
             Some(left) if !is_world_readable(self.viewer.core(), tx, &self.room)? => Ok(left.ord),
@@ -58,7 +59,7 @@ impl Access<'_> {
         }
     }
 
-    /// The whole state that the reader sees: the one in force, or for those who left the one they left behind.
+    /// Returns the full state that the reader may see: the current one, or for former members the one when they left.
     pub fn state(&self, tx: &mut dyn Tx) -> Result<StateIds> {
         let Some(left) = self.viewer.departure() else {
             return Ok(state::current(tx, self.room.sn)?.into_iter().collect());
@@ -69,7 +70,7 @@ impl Access<'_> {
         Ok(ids)
     }
 
-    /// One part of that state.
+    /// Returns one state event of [`Access::state`].
     pub fn state_event(&self, tx: &mut dyn Tx, kind: &str, state_key: &str) -> Result<Option<Arc<Event>>> {
         let core = self.viewer.core();
         let sn = match self.viewer.departure() {

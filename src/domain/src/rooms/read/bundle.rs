@@ -1,9 +1,9 @@
-//! Bundled aggregations (client-server API, "Aggregations of child events"): edits, threads and references of an event,
-//! sent along with it.
+//! Bundled aggregations (client-server API, "Aggregations of child events"): the edits, thread and references of an
+//! event, sent along with it.
 //!
-//! One query finds the edits and references of many events at once, and mostly finds none; threads are counted, not read
-//! ([`replies`]). Reactions are not bundled: the
-//! specification has taken that out, clients fetch or sync them.
+//! One query finds the edits and references of many events at once, and mostly finds none; threads are counted
+//! without reading their events ([`replies`]). Reactions are not bundled: the specification has removed that, clients
+//! fetch or sync them.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -24,12 +24,12 @@ use super::visibility::Viewer;
 use crate::rooms::load::Event;
 use crate::rooms::relate::relation;
 
-/// References of one event that are listed; more are to be fetched.
+/// References of one event in a bundle; clients fetch the rest.
 const REFERENCES_MAX: usize = 100;
-/// Newest edits among which the one in force is looked for.
+/// Newest edits that are examined for the valid one.
 const EDITS_MAX: usize = 16;
 
-/// `m.thread`.
+/// The `m.thread` bundle.
 #[derive(Serialize)]
 struct Thread {
     latest_event: Raw<AnyMessageLikeEvent>,
@@ -37,7 +37,7 @@ struct Thread {
     current_user_participated: bool,
 }
 
-/// `m.reference`.
+/// The `m.reference` bundle.
 #[derive(Serialize)]
 struct References<'a> {
     chunk: Vec<Reference<'a>>,
@@ -48,7 +48,7 @@ struct Reference<'a> {
     event_id: &'a str,
 }
 
-/// The bundles of those of `events` that have any.
+/// Returns the bundles of `events`, for those that have any.
 pub(super) fn of(
     viewer: &mut Viewer<'_>,
     tx: &mut dyn Tx,
@@ -85,12 +85,13 @@ pub(super) fn of(
     Ok(bundles)
 }
 
-/// The ids of those that take bundles.
+/// Returns the ids of the events that can have bundles.
 fn ids(events: &[Arc<Event>]) -> Vec<&str> {
     events.iter().filter(|event| takes_bundles(event)).map(|event| event.pdu.event_id.as_str()).collect()
 }
 
-/// The edits of and references to each of `parents`, by its id, oldest first. Without what ignored users sent.
+/// Returns the edits and references of each of `parents`, by parent id, oldest first. Omits events from ignored
+/// users.
 fn children(viewer: &Viewer<'_>, tx: &mut dyn Tx, parents: &[&str]) -> Result<HashMap<String, Vec<ChildRow>>> {
     let mut found: HashMap<String, Vec<ChildRow>> = HashMap::new();
     for child in relations::edits_and_references(tx, viewer.room(), parents)? {
@@ -101,13 +102,14 @@ fn children(viewer: &Viewer<'_>, tx: &mut dyn Tx, parents: &[&str]) -> Result<Ha
     Ok(found)
 }
 
-/// State events, edits and reactions take no bundles themselves.
+/// State events, edits and reactions have no bundles.
 fn takes_bundles(event: &Event) -> bool {
     event.state_key.is_none()
         && !relation(&event.pdu).is_some_and(|own| matches!(own.rel_type.as_str(), "m.replace" | "m.annotation"))
 }
 
-/// The edit in force ("Validity of replacement events"): the newest by its own time that is of the same sender and type.
+/// Returns the valid edit with the latest `origin_server_ts`: same sender and type ("Validity of replacement
+/// events").
 fn edit(
     viewer: &mut Viewer<'_>,
     tx: &mut dyn Tx,
@@ -139,7 +141,7 @@ fn edit(
     newest.map(|edit| Ok(present::one::<()>(viewer, tx, form, &edit, now, Bundle::new())?.into_json())).transpose()
 }
 
-/// The new content of an encrypted edit is inside of what we cannot read.
+/// The new content of an encrypted edit is inside the ciphertext, so the server cannot check it.
 fn has_new_content(edit: &Event) -> bool {
     let content = edit.pdu.content.get();
     content.contains("\"m.new_content\"") || edit.pdu.kind == ruma::events::TimelineEventType::RoomEncrypted
@@ -151,7 +153,7 @@ fn references(children: &[ChildRow]) -> Result<Option<Box<RawValue>>> {
     if chunk.is_empty() { Ok(None) } else { raw(&References { chunk }).map(Some) }
 }
 
-/// Writes the summaries of threads; the latest replies come with their own edits, fetched for all of them together.
+/// Serialises thread summaries. Fetches the edits of all latest replies in one query.
 fn summaries(
     viewer: &mut Viewer<'_>,
     tx: &mut dyn Tx,

@@ -1,11 +1,11 @@
-//! What a filter lets through (client-server API, "Filtering").
+//! Filters of events (client-server API, "Filtering").
 
 use ruma::api::client::filter::{Filter, RoomEventFilter, UrlFilter};
 use ruma::{OwnedRoomId, OwnedUserId, RoomId, UserId};
 
 use crate::rooms::event::Pdu;
 
-/// The senders and types of a filter, whichever kind of filter it is.
+/// The senders and types of a filter, for all kinds of filters.
 #[derive(Debug, Clone, Copy)]
 pub struct EventChoice<'a> {
     types: Option<&'a [String]>,
@@ -46,24 +46,24 @@ impl<'a> From<&'a Filter> for EventChoice<'a> {
 }
 
 impl EventChoice<'_> {
-    /// Whether an event of this type may come.
+    /// Returns whether the filter allows an event type.
     pub fn wants_type(&self, kind: &str) -> bool {
         let any = |patterns: &[String]| patterns.iter().any(|pattern| type_matches(pattern, kind));
         !any(self.not_types) && self.types.is_none_or(any)
     }
 
-    /// Whether anything of this sender may come.
+    /// Returns whether the filter allows a sender.
     pub fn wants_sender(&self, sender: &UserId) -> bool {
         !self.not_senders.iter().any(|user| **user == *sender)
             && self.senders.is_none_or(|users| users.iter().any(|user| **user == *sender))
     }
 
-    /// Whether anything of this room may come.
+    /// Returns whether the filter allows a room.
     pub fn wants_room(&self, room: &RoomId) -> bool {
         wants_room(self.rooms, self.not_rooms, room)
     }
 
-    /// Whether an event may come.
+    /// Returns whether the filter allows an event.
     pub fn wants(&self, pdu: &Pdu) -> bool {
         if !self.wants_type(&pdu.kind.to_string()) || !self.wants_sender(&pdu.sender) {
             return false;
@@ -74,7 +74,7 @@ impl EventChoice<'_> {
         }
     }
 
-    /// Whether everything may come, so that nothing need be looked at.
+    /// Returns whether the filter allows everything, so that the caller can skip it.
     pub fn is_open(&self) -> bool {
         self.types.is_none()
             && self.not_types.is_empty()
@@ -84,12 +84,12 @@ impl EventChoice<'_> {
     }
 }
 
-/// Whether a list of rooms, and one of rooms left out, let a room through.
+/// Returns whether a list of rooms and a list of excluded rooms allow a room.
 pub fn wants_room(rooms: Option<&[OwnedRoomId]>, not_rooms: &[OwnedRoomId], room: &RoomId) -> bool {
     !not_rooms.iter().any(|not| **not == *room) && rooms.is_none_or(|rooms| rooms.iter().any(|one| **one == *room))
 }
 
-/// `*` stands for any characters; it is the only wildcard. Linear in the length of both, whatever the pattern is.
+/// Matches `*`, the only wildcard. Linear in both lengths for any pattern, because clients choose the patterns.
 fn type_matches(pattern: &str, kind: &str) -> bool {
     let Some((first, rest)) = pattern.split_once('*') else { return pattern == kind };
     let Some(mut left) = kind.strip_prefix(first) else { return false };

@@ -1,4 +1,4 @@
-//! `GET /rooms/{roomId}/context/{eventId}`: an event with what came right before and after it.
+//! `GET /rooms/{roomId}/context/{eventId}`: an event with the events right before and after it.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -23,37 +23,37 @@ use crate::rooms::load::Event;
 use crate::rooms::state::snapshot::{self, StateIds};
 use crate::rooms::{Rooms, gaps};
 
-/// An event and its surroundings.
+/// An event with its context.
 #[derive(Debug)]
 pub struct Context {
     /// The event.
     pub event: Raw<AnyTimelineEvent>,
-    /// What came before, newest first.
+    /// The events before it, newest first.
     pub before: Vec<Raw<AnyTimelineEvent>>,
-    /// What came after, oldest first.
+    /// The events after it, oldest first.
     pub after: Vec<Raw<AnyTimelineEvent>>,
-    /// The token for going on backwards.
+    /// The token to page backwards.
     pub start: Token,
-    /// The token for going on forwards.
+    /// The token to page forwards.
     pub end: Token,
     /// The room's state at the last of the events.
     pub state: Vec<Raw<AnyStateEvent>>,
-    /// The gap because of which there are fewer events before it than asked for.
+    /// The gap that cuts the events before it short.
     pub gap: Option<Gap>,
 }
 
-/// The surroundings before they are written down.
+/// The context before serialisation.
 pub(super) struct Around {
     pub(super) before: Vec<Arc<Event>>,
     pub(super) after: Vec<Arc<Event>>,
     pub(super) start: Token,
     pub(super) end: Token,
-    /// The gap before which the events before it end early.
+    /// The gap that cuts the events before it short.
     pub(super) gap: Option<Gap>,
 }
 
 impl Rooms {
-    /// An event with up to `limit` events around it. `M_NOT_FOUND` for an event that the reader may not see.
+    /// Returns an event with up to `limit` events around it. `M_NOT_FOUND` for an event that the reader may not see.
     pub(crate) async fn context(
         &self,
         who: &Requester,
@@ -102,8 +102,8 @@ fn context(
     })
 }
 
-/// The events before and after one that stands in the timeline, each so many; none from beyond a gap, as they are not what
-/// came right before or after it.
+/// Returns up to so many events before and after an event in the timeline. Stops at gaps, because the events beyond
+/// one are not adjacent.
 pub(super) fn around(
     viewer: &mut Viewer<'_>,
     tx: &mut dyn Tx,
@@ -130,7 +130,7 @@ pub(super) fn around(
     })
 }
 
-/// An event of the room that the viewer may see; `M_NOT_FOUND` for any other.
+/// Returns an event of the room that the viewer may see; `M_NOT_FOUND` otherwise.
 pub(super) fn visible(viewer: &mut Viewer<'_>, tx: &mut dyn Tx, id: &EventId) -> Result<Arc<Event>> {
     if let Some(event) = viewer.core().events.find(tx, id)?
         && viewer.may_see(tx, &event)?
@@ -140,14 +140,14 @@ pub(super) fn visible(viewer: &mut Viewer<'_>, tx: &mut dyn Tx, id: &EventId) ->
     Err(Error::not_found(format!("There is no event {id} in this room that you may see.")))
 }
 
-/// The room's state after an event.
+/// Returns the room's state after an event.
 pub(super) fn state_after(tx: &mut dyn Tx, event: &Event) -> Result<StateIds> {
     let mut state = if event.snapshot.0 == 0 { StateIds::new() } else { snapshot::full(tx, event.snapshot)? };
     state.extend(event.state_key.map(|key| (key, event.sn)));
     Ok(state)
 }
 
-/// Drops the member events of everybody but `users`: lazy loading.
+/// Removes the member events of all users but `users`, for lazy loading.
 fn drop_members(viewer: &Viewer<'_>, tx: &mut dyn Tx, state: &mut StateIds, users: &HashSet<&str>) -> Result<()> {
     let mut dropped = Vec::new();
     for (key, sn) in state.iter() {

@@ -1,8 +1,8 @@
-//! Events of users who asked to be forgotten when they closed their accounts (client-server API, `/account/deactivate`,
-//! `erase`): those who were in the room at the time keep what they saw; all other users get a redacted copy, and so do all
-//! other servers. What is stored stays as it is, so that nothing changes for the former.
+//! Events of users who asked for erasure when they deactivated their account (client-server API,
+//! `/account/deactivate`, `erase`). Users who were in the room at the time still see the events; all other users and
+//! all other servers get a redacted copy. The stored events stay unchanged, because the former need them.
 //!
-//! This is about words and names. State that belongs to the room, such as its topic, stays.
+//! Erasure covers messages and names. State that belongs to the room, such as its topic, stays.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -23,19 +23,19 @@ use crate::core::Core;
 use crate::rooms::event::{Pdu, version};
 use crate::rooms::load::Event;
 
-/// Which users of this server asked to be forgotten; read from the database once, and again when that changes.
+/// The erased local users. Loaded from the database once, and again after a change.
 #[derive(Debug, Default)]
 pub struct ErasedUsers(Mutex<Known>);
 
 #[derive(Debug, Default)]
 struct Known {
     users: Option<Arc<HashSet<UserSn>>>,
-    /// Counts the changes, so that a reader whose snapshot is older does not bring back what it found.
+    /// Incremented by each change, so that a reader with an older snapshot does not store an outdated set.
     version: u64,
 }
 
 impl ErasedUsers {
-    /// Whether a user asked to be forgotten.
+    /// Returns whether a user is erased.
     pub fn contains(&self, tx: &mut dyn Tx, user: UserSn) -> Result<bool> {
         Ok(self.all(tx)?.contains(&user))
     }
@@ -50,13 +50,14 @@ impl ErasedUsers {
         };
         let users = Arc::new(HashSet::from_iter(accounts::erased(tx)?));
         let mut known = self.0.lock();
+        // An account may have changed since; then this set may be outdated.
         if known.version == version {
             known.users = Some(Arc::clone(&users));
         }
         Ok(users)
     }
 
-    /// Forgets what is known, because an account was erased or opened again. To be called after the commit.
+    /// Invalidates the set after an account was erased or reactivated. Call after the commit.
     pub fn changed(&self) {
         let mut known = self.0.lock();
         known.users = None;
@@ -64,23 +65,23 @@ impl ErasedUsers {
     }
 }
 
-/// Whether an event is its sender's words, or shows their name: what erasing takes away.
+/// Returns whether erasure hides an event: it is a message of its sender, or shows their name.
 fn is_personal(event: &Event) -> bool {
     event.state_key.is_none() || event.pdu.kind == TimelineEventType::RoomMember
 }
 
-/// Whether an event is hidden from other servers.
+/// Returns whether an event is hidden from other servers.
 pub fn is_erased(core: &Core, tx: &mut dyn Tx, event: &Event) -> Result<bool> {
     Ok(is_personal(event) && core.erased.contains(tx, event.sender)?)
 }
 
-/// Whether a reader, who may see an event, gets a redacted copy of it.
+/// Returns whether a reader who may see an event gets a redacted copy.
 pub(super) fn is_erased_for(viewer: &mut Viewer<'_>, tx: &mut dyn Tx, event: &Event) -> Result<bool> {
     let core = viewer.core();
     Ok(is_erased(core, tx, event)? && viewer.membership_at(tx, event)? != Membership::Join)
 }
 
-/// The event as a reader gets it.
+/// Returns the event as a reader may see it.
 pub(super) fn shown_to<'a>(viewer: &mut Viewer<'_>, tx: &mut dyn Tx, event: &'a Event) -> Result<Cow<'a, Pdu>> {
     if !is_erased_for(viewer, tx, event)? {
         return Ok(Cow::Borrowed(&event.pdu));

@@ -1,4 +1,5 @@
-//! `m.room.history_visibility`: the rule alone, without database, and the memory of which rooms never had a strict one.
+//! The rule of `m.room.history_visibility`, without database access, and a cache of rooms whose history has always
+//! been open.
 
 use std::fmt;
 
@@ -14,21 +15,21 @@ use crate::core::Core;
 use crate::rooms::event::Pdu;
 use crate::rooms::state::snapshot;
 
-/// Rooms of which it is remembered that their history has always been open.
+/// Visibility events in the cache.
 const ROOMS_MAX: usize = 10_000;
-/// How many changes of a room's visibility are followed back; a room with more is looked at event by event.
+/// Visibility changes to follow back; in a room with more, visibility is checked event by event.
 const CHANGES_MAX: usize = 64;
 
-/// Who may read what happened at some point of a room. From strict to open.
+/// History visibility, from strict to open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum History {
-    /// Only those who were joined then.
+    /// `joined`: only for users who were joined then.
     Joined,
-    /// Also those who were invited then.
+    /// `invited`: also for users who were invited then.
     Invited,
-    /// All who were in the room later. What holds where nothing is said, or nothing that is known.
+    /// `shared`: for all later members. The default for a missing or unknown value.
     Shared,
-    /// Anybody.
+    /// `world_readable`: for every user.
     WorldReadable,
 }
 
@@ -38,7 +39,7 @@ struct Content {
 }
 
 impl History {
-    /// What a visibility event says.
+    /// Returns the visibility in an event.
     #[must_use]
     pub fn of(pdu: &Pdu) -> Self {
         let content = serde_json::from_str::<Content>(pdu.content.get()).ok();
@@ -50,8 +51,8 @@ impl History {
         }
     }
 
-    /// Whether an event that happened under this rule is for somebody who was `then` to the room when it happened, and
-    /// has or had the history `shared` with them: they are in the room now, or left it after the event.
+    /// Returns whether a user may see an event under this rule. `then` is their membership at the event; `shared` is
+    /// whether the history is or was shared with them: they are in the room now, or left it after the event.
     #[must_use]
     pub fn allows(self, then: Option<Membership>, shared: bool) -> bool {
         match self {
@@ -64,8 +65,8 @@ impl History {
     }
 }
 
-/// Remembers of visibility events from which place on neither they nor any before them were strict: a fact that never
-/// changes. It lies at [`i64::MIN`] when they never were, and at [`i64::MAX`] when they are.
+/// Caches for each visibility event the place from which on neither it nor any earlier one was strict. This never
+/// changes. [`i64::MIN`] when none of them was strict, [`i64::MAX`] when this one is.
 pub struct OpenHistories(Cache<EventSn, i64>);
 
 impl Default for OpenHistories {
@@ -81,17 +82,17 @@ impl fmt::Debug for OpenHistories {
 }
 
 impl OpenHistories {
-    /// Whether everything up to now may be read by whoever is in the room now. `current` is the visibility event in force.
+    /// Returns whether current members may read everything up to now. `current` is the current visibility event.
     pub fn is_open(&self, core: &Core, tx: &mut dyn Tx, current: Option<EventSn>) -> Result<bool> {
         Ok(self.open_from(core, tx, current)? == i64::MIN)
     }
 
-    /// From which place on everything may be read by whoever is in the room now. `current` is the visibility event in
-    /// force.
+    /// Returns the place from which on current members may read everything. `current` is the current visibility
+    /// event.
     ///
-    /// Follows the line of the state in force. A strict rule on a branch that lost a state resolution does not count here,
-    /// as it was never in force for anybody on this side. The line ends at a rule that was in force when this server came
-    /// into the room: what had been the rule before that is not known, so it is known to be open from then on only.
+    /// Follows the chain of current state events. A strict rule on a branch that lost a state resolution does not
+    /// count, as it was never in force on this server. The chain ends at the rule that was in force when this server
+    /// joined: the earlier rule is unknown, so the history counts as open only from then on.
     pub fn open_from(&self, core: &Core, tx: &mut dyn Tx, current: Option<EventSn>) -> Result<i64> {
         let Some(newest) = current else { return Ok(i64::MIN) };
         if let Some(from) = self.0.get(&newest) {
@@ -110,6 +111,7 @@ fn follow(core: &Core, tx: &mut dyn Tx, newest: EventSn) -> Result<i64> {
         if History::of(&event.pdu) < History::Shared {
             return Ok(i64::MAX);
         }
+        // No state before it: this rule was in force when this server joined.
         let Some(key) = event.state_key.filter(|_| event.snapshot.0 != 0) else {
             let since = state::in_force_since(tx, event.room, event.sn)?;
             return Ok(since.map_or(i64::MAX, Position::as_i64));
@@ -130,7 +132,7 @@ mod tests {
     #[test]
     fn the_rule_as_the_specification_has_it() {
         let all = [None, Some(Leave), Some(Ban), Some(Knock), Some(Invite), Some(Join)];
-        // For each rule, by what the reader was then: what one sees who shares the history, and what one who does not.
+        // For each rule and membership: visible if the history is shared, and visible if it is not.
         let table = [
             (History::WorldReadable, [true; 6], [true; 6]),
             (History::Shared, [true; 6], [false, false, false, false, false, true]),

@@ -1,4 +1,4 @@
-//! Whom a user ignores (client-server API, "Ignoring users").
+//! Ignored users (client-server API, "Ignoring users").
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
@@ -16,8 +16,8 @@ struct List {
     ignored_users: BTreeMap<String, IgnoredAny>,
 }
 
-/// The users that `user` ignores, as far as this server has heard of them; never themselves, whatever the list says. A list
-/// that makes no sense ignores nobody.
+/// Returns the users that `user` ignores, as far as they are known here; never the user themselves. A malformed list
+/// ignores no user.
 pub fn by(tx: &mut dyn Tx, user: UserSn) -> Result<Arc<HashSet<UserSn>>> {
     let content = account_data::get(tx, user, account_data::WHOLE_ACCOUNT, "m.ignored_user_list")?;
     let list = content.and_then(|content| serde_json::from_str::<List>(&content).ok());

@@ -1,4 +1,4 @@
-//! Who is in a room: member events for clients that load them late, and the short list of those joined.
+//! Room members: member events for lazy-loading clients, and the short list of joined members.
 
 use std::collections::BTreeMap;
 
@@ -22,14 +22,14 @@ use crate::Requester;
 use crate::rooms::Rooms;
 use crate::rooms::member_profile::MemberProfile;
 
-/// Which members are asked for.
+/// Filter for members.
 #[derive(Debug, Clone, Default)]
 pub struct MembersQuery {
-    /// As of when; now when it is missing.
+    /// The point in the timeline; none for now.
     pub at: Option<Token>,
-    /// Only of this standing.
+    /// Only members with this membership.
     pub only: Option<MembershipState>,
-    /// Only of another standing than this.
+    /// Only members without this membership.
     pub except: Option<MembershipState>,
 }
 
@@ -41,7 +41,7 @@ impl MembersQuery {
 }
 
 impl Rooms {
-    /// The member events of a room.
+    /// Returns the member events of a room.
     pub async fn members(
         &self,
         who: &Requester,
@@ -55,7 +55,7 @@ impl Rooms {
         self.reading("rooms_members", who, room_id, look).await
     }
 
-    /// The joined users of a room and how they look there. `M_FORBIDDEN` for those who have left.
+    /// Returns the joined members with their profiles in the room. `M_FORBIDDEN` for former members.
     pub async fn joined_members(
         &self,
         who: &Requester,
@@ -81,7 +81,7 @@ impl Rooms {
     }
 }
 
-/// How a member event says that its user looks; what is not text is not said.
+/// Returns the profile fields of a member event; ignores fields that are not strings.
 pub(super) fn face(content: &str) -> MemberProfile {
     #[derive(Deserialize)]
     struct Content {
@@ -123,8 +123,8 @@ fn members(tx: &mut dyn Tx, access: &Access<'_>, question: &MembersQuery) -> Res
     Ok(found)
 }
 
-/// The newest event at or before a cut, if it is not the newest of all that the reader may see: then now is as good.
-/// `M_NOT_FOUND` before the room's beginning, as in Synapse.
+/// Returns the newest event at or before a cut; none if it is the newest event that the reader may see, where the
+/// current state serves as well. `M_NOT_FOUND` before the start of the room, as in Synapse.
 fn newest_before(tx: &mut dyn Tx, access: &Access<'_>, cut: i64) -> Result<Option<EventSn>> {
     let limit = access.newest(tx)?;
     let newest = events::newest_ord(tx, access.room.sn, limit)?;

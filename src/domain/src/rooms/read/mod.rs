@@ -1,8 +1,8 @@
-//! Reading rooms: what a user may see, in the form in which clients get it.
+//! Reading rooms: what a user may see, in the client format.
 //!
-//! Everything here runs over one snapshot of the database and changes nothing. [`visibility`] decides what a reader may
-//! see, [`present`] writes it down for them, [`access`] says who may read a room at all; the other files are one question
-//! each. `/sync` builds on the same parts.
+//! Each use case reads one database snapshot and changes nothing. [`visibility`] decides which events a reader may
+//! see, [`present`] serialises them, [`access`] decides whether a user may read a room at all; every other file is
+//! one endpoint. `/sync` uses the same parts.
 
 pub mod access;
 mod bundle;

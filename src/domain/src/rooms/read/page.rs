@@ -1,4 +1,4 @@
-//! `GET /rooms/{roomId}/messages`: a page of a room's timeline, either way.
+//! `GET /rooms/{roomId}/messages`: a page of a room's timeline, in either direction.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -25,48 +25,48 @@ use crate::rooms::load::Event;
 use crate::rooms::state::snapshot;
 use crate::rooms::{Rooms, gaps};
 
-/// What a page is asked for with.
+/// Parameters of a page.
 #[derive(Debug, Clone)]
 pub struct Paging {
-    /// Which way.
+    /// The direction.
     pub direction: Direction,
-    /// Where to start; at the end that the direction starts from when it is missing.
+    /// The start token; none for the end of the timeline at which the direction starts.
     pub from: Option<Token>,
-    /// Where to stop.
+    /// The end token.
     pub to: Option<Token>,
-    /// How many events; at most [`limits::PAGE_EVENTS_MAX`] come.
+    /// Maximum number of events; at most [`limits::PAGE_EVENTS_MAX`].
     pub limit: usize,
-    /// Which events.
+    /// The event filter.
     pub filter: PageFilter,
 }
 
-/// A filter of room events, with the two fields about relations that ruma leaves out.
+/// A room event filter, with the two relation fields that ruma omits.
 #[derive(Debug, Clone, Default)]
 pub struct PageFilter {
-    /// What ruma knows.
+    /// The fields that ruma parses.
     pub events: RoomEventFilter,
-    /// Only events that one of these users has related to (`related_by_senders`).
+    /// Only events to which one of these users has a relation (`related_by_senders`).
     pub related_by_senders: Option<Vec<OwnedUserId>>,
-    /// Only events that have been related to in one of these ways (`related_by_rel_types`).
+    /// Only events with a relation of one of these types (`related_by_rel_types`).
     pub related_by_rel_types: Option<Vec<String>>,
 }
 
 /// A page of a timeline.
 #[derive(Debug)]
 pub struct MessagesPage {
-    /// The token of where the page starts.
+    /// The token of the start of the page.
     pub start: Token,
-    /// The token of the next page; none when this one is empty and there is nothing more.
+    /// The token of the next page; none when this page is empty and nothing follows.
     pub end: Option<Token>,
-    /// The events, in the direction asked for.
+    /// The events, in the requested direction.
     pub chunk: Vec<Raw<AnyTimelineEvent>>,
-    /// With lazy loading: the member events of those who sent them.
+    /// With lazy loading: the member events of the senders.
     pub state: Vec<Raw<AnyStateEvent>>,
-    /// The gap before which the page ends early.
+    /// The gap that ends the page early.
     pub gap: Option<Gap>,
 }
 
-/// What becomes of a page that comes to a gap on its way back.
+/// What a backward page does at a gap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum AtGap {
     Stop,
@@ -74,13 +74,13 @@ enum AtGap {
 }
 
 impl Rooms {
-    /// A page of a room's timeline, as far as it is here. A page may have fewer events than asked for, or none, and still
-    /// go on.
+    /// Returns a page of a room's timeline, from local events only. A page may have fewer events than requested, or
+    /// none, and still have a next page.
     pub(crate) async fn messages(&self, who: &Requester, room_id: OwnedRoomId, paging: Paging) -> Result<MessagesPage> {
         self.page(who, room_id, paging, AtGap::PassOver).await
     }
 
-    /// As [`Rooms::messages`], and a page on its way back ends at a gap in the timeline, which it names.
+    /// As [`Rooms::messages`], but a backward page ends at a gap in the timeline and returns it.
     pub(crate) async fn messages_to_gap(
         &self,
         who: &Requester,
@@ -133,11 +133,11 @@ fn page(
         walked.next = match &gap {
             Some(gap) => Some(gap.next.min(way.upto)),
             None if !viewer.is_joined() => None,
-            // What cannot be had now may be had later.
+            // Other servers may return later what they do not return now, so the page keeps a next token.
             None => gaps::open_end(tx, viewer.room(), (way.after, way.upto))?,
         };
     }
-    // Synapse ends every page that has events in a token, and there are clients that throw a page without one away.
+    // As in Synapse, every page with events has a next token: some clients discard a page without one.
     let last = walked.events.last().and_then(|event| event.ord).map(|ord| match paging.direction {
         Direction::Backward => Token::before(ord),
         Direction::Forward => Token::after(ord),
@@ -154,7 +154,7 @@ fn page(
     })
 }
 
-/// Where a page starts that was asked for without a token.
+/// Returns the start of a page without a start token.
 fn start(direction: Direction, first: Option<&Arc<Event>>) -> Token {
     match (direction, first.and_then(|event| event.ord)) {
         (Direction::Backward, Some(ord)) => Token::after(ord),
@@ -163,7 +163,8 @@ fn start(direction: Direction, first: Option<&Arc<Event>>) -> Token {
     }
 }
 
-/// Drops the events that nobody has related to as the filter wants. After the walk, so that one query serves a page.
+/// Removes events without a relation that the filter requires. Runs after the walk, so that one query serves the
+/// page.
 fn keep_related(viewer: &Viewer<'_>, tx: &mut dyn Tx, filter: &PageFilter, events: &mut Vec<Arc<Event>>) -> Result<()> {
     if filter.related_by_senders.is_none() && filter.related_by_rel_types.is_none() {
         return Ok(());
@@ -184,7 +185,7 @@ fn keep_related(viewer: &Viewer<'_>, tx: &mut dyn Tx, filter: &PageFilter, event
     Ok(())
 }
 
-/// The member events of those who sent `events`, as of the first of them.
+/// Returns the member events of the senders of `events`, as of the first of these events.
 pub(super) fn senders(tx: &mut dyn Tx, events: &[Arc<Event>]) -> Result<Vec<EventSn>> {
     let Some(first) = events.first().filter(|event| event.snapshot.0 != 0) else { return Ok(Vec::new()) };
     let (mut seen, mut keys) = (HashSet::new(), Vec::new());

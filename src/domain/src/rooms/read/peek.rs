@@ -1,5 +1,5 @@
-//! Looking into a room without `/sync`: `GET /rooms/{roomId}/initialSync` and `GET /events`, by which clients show rooms
-//! that are open to the world before anybody joins them. Old, yet still what clients do.
+//! Peeking without `/sync`: `GET /rooms/{roomId}/initialSync` and `GET /events`. Both are deprecated, but clients
+//! still use them to show world-readable rooms before a user joins.
 
 use std::time::Duration;
 
@@ -17,44 +17,46 @@ use super::walk::{WalkQuery, walk};
 use crate::Requester;
 use crate::rooms::Rooms;
 
-/// Events of a first look.
+/// Timeline events in an initial sync.
 const FIRST_LOOK_EVENTS: usize = 20;
-/// How often a watcher looks whether anything has happened. They need not be in the room, so nothing wakes them.
+/// Poll interval. The reader need not be in the room, so the notifier does not wake them.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
-/// A first look into a room.
+/// The initial sync of a room.
 #[derive(Debug)]
 pub struct FirstLook {
-    /// How the reader stands to it, if they have to do with it.
+    /// The reader's membership, if they have one.
     pub membership: Option<&'static str>,
     /// The last events, oldest first.
     pub chunk: Vec<Raw<AnyTimelineEvent>>,
-    /// The token for going back.
+    /// The token to page backwards.
     pub start: Token,
-    /// The token for going on.
+    /// The token to go on with.
     pub end: Token,
     /// The state.
     pub state: Vec<Raw<AnyStateEvent>>,
-    /// Whether it is in the public directory.
+    /// Whether the room is in the public directory.
     pub published: bool,
 }
 
-/// What has happened in a room since a token.
+/// The events of a room since a token.
 #[derive(Debug)]
 pub struct PeekPage {
     /// The events, oldest first.
     pub chunk: Vec<Raw<AnyTimelineEvent>>,
-    /// The token that was given.
+    /// The token from the request.
     pub start: Token,
     /// The token to go on with.
     pub end: Token,
 }
 
 impl Rooms {
-    /// The state of a room and its last events.
+    /// Returns the state of a room and its last events.
     pub async fn first_look(&self, who: &Requester, room_id: OwnedRoomId) -> Result<FirstLook> {
         let now = self.core.store.position();
         let look = move |tx: &mut dyn Tx, room_id: &RoomId, mut access: Access<'_>| {
+            // `now` is older than this snapshot, which therefore has everything up to it; `/events` continues there
+            // without a gap.
             let (state, newest) = (access.state(tx)?, access.newest(tx)?.min(now.as_i64()));
             let way =
                 WalkQuery { after: i64::MIN, upto: newest, direction: Direction::Backward, limit: FIRST_LOOK_EVENTS };
@@ -74,7 +76,7 @@ impl Rooms {
         self.reading("rooms_first_look", who, room_id, look).await
     }
 
-    /// What happens in a room after `from` (now, if it is missing): waits up to `wait` for something to happen.
+    /// Returns the events of a room after `from` (none for now); waits up to `wait` for the first.
     pub async fn watch(
         &self,
         who: &Requester,
@@ -87,7 +89,7 @@ impl Rooms {
         let mut seen: Option<Position> = None;
         loop {
             let now = self.core.store.position();
-            // Only look again when anything at all has been written.
+            // Read the room again only after something has been written to the database.
             if seen != Some(now) {
                 let news = self.news(who, room_id.clone(), from, now).await?;
                 if !news.chunk.is_empty() || tokio::time::Instant::now() >= deadline {

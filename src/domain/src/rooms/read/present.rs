@@ -1,4 +1,4 @@
-//! Events as one reader gets them: the client format with what the server adds in `unsigned`.
+//! Serialises events for one reader: the client format with `unsigned`.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -23,34 +23,34 @@ use crate::rooms::state::snapshot;
 /// Bundled aggregations of one event, by relation type.
 pub(super) type Bundle = BTreeMap<&'static str, Box<RawValue>>;
 
-/// What an answer wants of its events.
+/// The event format of a response.
 #[derive(Debug, Clone, Copy)]
 pub struct EventFormat<'a> {
-    /// The room's id, where events carry it: everywhere but in `/sync`.
+    /// The room id to include in events: set everywhere but in `/sync`.
     pub room_id: Option<&'a RoomId>,
-    /// With bundled aggregations (edits, threads, references).
+    /// Include bundled aggregations (edits, threads, references).
     pub bundle: bool,
-    /// With what a state event replaced, and how the reader stood to the room then. Costs a look into the past.
+    /// Include the replaced state event and the reader's membership at the event. Costs look-ups per event.
     pub past: bool,
-    /// As servers send it to each other (`event_format` of a filter), with its id.
+    /// Use the federation format (`event_format` of a filter), with the event id.
     pub federation: bool,
 }
 
 impl<'a> EventFormat<'a> {
-    /// For events of a timeline.
+    /// The format for timeline events.
     #[must_use]
     pub fn timeline(room_id: Option<&'a RoomId>) -> Self {
         Self { room_id, bundle: true, past: true, federation: false }
     }
 
-    /// For the state of a room, of which there may be thousands of events: nothing that has to be looked up.
+    /// The format for room state: without look-ups, because there may be thousands of events.
     #[must_use]
     pub fn state(room_id: Option<&'a RoomId>) -> Self {
         Self { room_id, bundle: false, past: false, federation: false }
     }
 }
 
-/// Writes events of one room, all of which the reader may see, in the form that the answer wants.
+/// Serialises events of one room. The caller has checked that the reader may see all of them.
 pub fn events<T>(
     viewer: &mut Viewer<'_>,
     tx: &mut dyn Tx,
@@ -82,7 +82,7 @@ pub fn event<T>(
     one(viewer, tx, form, event, now, bundle.unwrap_or_default())
 }
 
-/// The events of serial numbers, such as those of a state, without what would have to be looked up for each.
+/// Serialises events by serial number, such as those of a state, without look-ups per event.
 pub fn state<T>(
     viewer: &mut Viewer<'_>,
     tx: &mut dyn Tx,
@@ -99,7 +99,7 @@ pub fn state<T>(
         .collect()
 }
 
-/// One event with its bundle, which the caller has put together.
+/// Serialises one event with its bundle.
 pub(super) fn one<T>(
     viewer: &mut Viewer<'_>,
     tx: &mut dyn Tx,
@@ -135,9 +135,9 @@ pub(super) fn one<T>(
     Ok(show(&pdu, form.room_id, &unsigned))
 }
 
-/// An event with its hashes, signatures and place in the graph.
+/// Serialises an event with its hashes, signatures and graph fields.
 ///
-/// `pdu` is the event as the reader may see it: redacted if its sender's account was erased.
+/// `pdu` is the event as the reader may see it: redacted if its sender was erased.
 fn as_servers_see_it<T>(tx: &mut dyn Tx, event: &Event, pdu: &Pdu, unsigned: &Unsigned) -> Result<Raw<T>> {
     let row = events::by_sn(tx, event.sn)?.ok_or_else(|| Error::broken("an event to be shown is missing"))?;
     let broken = |error| Error::fault("writing an event in federation format", error);
@@ -148,19 +148,19 @@ fn as_servers_see_it<T>(tx: &mut dyn Tx, event: &Event, pdu: &Pdu, unsigned: &Un
     Ok(Raw::from_json(serde_json::value::to_raw_value(&fields).map_err(broken)?))
 }
 
-/// The transaction id, for the very device that sent the event, so that it recognises its local echo.
+/// Returns the transaction id, only for the device that sent the event, to match its local echo.
 fn transaction_id(viewer: &Viewer<'_>, event: &Event) -> Option<String> {
     let (device, txn) = event.txn.as_ref()?;
     (Some(*device) == viewer.reader().device).then(|| txn.clone())
 }
 
-/// The id under which the event waited, for its sender.
+/// Returns the delay id, only for the sender.
 fn delay_id(viewer: &Viewer<'_>, event: &Event) -> Option<String> {
     let (device, id) = event.txn.as_ref()?;
     (*device == NO_DEVICE && event.sender == viewer.reader().user).then(|| id.clone())
 }
 
-/// The state event that a state event replaced.
+/// Returns the state event that a state event replaced.
 fn replaced(viewer: &Viewer<'_>, tx: &mut dyn Tx, event: &Event) -> Result<Option<Arc<Event>>> {
     let (Some(key), true) = (event.state_key, event.snapshot.0 != 0) else { return Ok(None) };
     let sn = snapshot::get(tx, event.snapshot, key)?;

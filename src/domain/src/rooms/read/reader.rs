@@ -1,4 +1,4 @@
-//! Whose eyes a room is read through.
+//! The user for whom a room is read.
 
 use hearth_store::ids::{DeviceSn, UserSn};
 use ruma::UserId;
@@ -8,11 +8,11 @@ use crate::Requester;
 /// A user who reads, on one of their devices.
 #[derive(Debug, Clone, Copy)]
 pub struct Reader<'a> {
-    /// The user's serial number.
+    /// Serial number of the user.
     pub user: UserSn,
-    /// The user.
+    /// User id.
     pub user_id: &'a UserId,
-    /// The device, which recognises what it sent itself; none for whoever reads on the user's behalf.
+    /// The device, to match its local echo; none for reads on the user's behalf.
     pub device: Option<DeviceSn>,
 }
 

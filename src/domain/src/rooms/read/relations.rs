@@ -1,4 +1,4 @@
-//! `GET /rooms/{roomId}/relations/{eventId}`: what relates to an event, and on request what relates to that.
+//! `GET /rooms/{roomId}/relations/{eventId}`: the events with a relation to an event, optionally recursive.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -21,27 +21,28 @@ use crate::Requester;
 use crate::rooms::Rooms;
 use crate::rooms::load::Event;
 
-/// How far relations of relations are followed: an edit of a reply in a thread, and a reaction to it. What others do too.
+/// Relations followed when recursive: a reaction to an edit of a reply in a thread. The same depth as in other
+/// servers.
 const RECURSION_MAX: u32 = 3;
 
-/// What relations are asked for.
+/// Parameters of a relations request.
 #[derive(Debug)]
 pub struct RelationsQuery {
-    /// The event that they relate to.
+    /// The parent event.
     pub event: OwnedEventId,
-    /// Only of this relation type.
+    /// Only this relation type.
     pub rel_type: Option<String>,
-    /// Only of this event type.
+    /// Only this event type.
     pub event_type: Option<String>,
-    /// Which way: backwards is newest first.
+    /// The direction; backwards is newest first.
     pub direction: Direction,
-    /// Where to start.
+    /// The start token.
     pub from: Option<Token>,
-    /// Where to stop.
+    /// The end token.
     pub to: Option<Token>,
-    /// How many events.
+    /// Maximum number of events.
     pub limit: usize,
-    /// Also what relates to what is found.
+    /// Whether to include relations of relations.
     pub recurse: bool,
 }
 
@@ -52,12 +53,12 @@ pub struct Relations {
     pub chunk: Vec<Raw<AnyMessageLikeEvent>>,
     /// The token of the next page.
     pub next: Option<Token>,
-    /// How far relations were followed; none if that was not asked for.
+    /// The depth that the recursion reached; none without recursion.
     pub depth: Option<u32>,
 }
 
 impl Rooms {
-    /// A page of what relates to an event. `M_NOT_FOUND` for an event that the reader may not see.
+    /// Returns a page of relations of an event. `M_NOT_FOUND` for an event that the reader may not see.
     pub async fn relations(
         &self,
         who: &Requester,
@@ -92,7 +93,7 @@ fn page(
     })
 }
 
-/// Everything that relates to an event, at some depth; and to what depth that was followed.
+/// Returns all relations of an event, and the depth that the recursion reached.
 fn gather(viewer: &Viewer<'_>, tx: &mut dyn Tx, parent: &Event, recurse: bool) -> Result<(Vec<ChildRow>, u32)> {
     let mut found: HashMap<i64, ChildRow> = HashMap::new();
     let mut parents = vec![parent.pdu.event_id.to_string()];
@@ -103,7 +104,7 @@ fn gather(viewer: &Viewer<'_>, tx: &mut dyn Tx, parent: &Event, recurse: bool) -
         let mut next = Vec::new();
         for child in relations::of_parents(tx, viewer.room(), &names)? {
             let (Some(ord), true) = (child.ord, found.len() < limits::RELATIONS_PER_EVENT_MAX) else { continue };
-            // Foreign events may relate in a circle.
+            // Remote events may relate in a cycle, so visit each event once.
             if let Entry::Vacant(vacant) = found.entry(ord) {
                 next.push(child.id.clone());
                 vacant.insert(child);
@@ -114,7 +115,7 @@ fn gather(viewer: &Viewer<'_>, tx: &mut dyn Tx, parent: &Event, recurse: bool) -
     Ok((found.into_values().collect(), depth))
 }
 
-/// Those on the page, and the cut to go on at, if there are more.
+/// Returns the events on the page, and the cut at which the next page starts, if any.
 fn pick(
     viewer: &mut Viewer<'_>,
     tx: &mut dyn Tx,

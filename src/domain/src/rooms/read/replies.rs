@@ -1,6 +1,7 @@
-//! Threads as a reader finds them, without reading their replies: how many, which is the newest, who wrote.
+//! Thread summaries without reading the replies: how many there are, which is the newest, and whether the reader took
+//! part.
 //!
-//! Redacted replies relate to nothing any more, so they do not count; those of ignored users do not either.
+//! Redacted replies have no relation any more and do not count; replies of ignored users do not count either.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,20 +14,20 @@ use hearth_store::tables::relations;
 use super::visibility::Viewer;
 use crate::rooms::load::Event;
 
-/// Newest replies of a thread among which the latest that the reader may see is looked for.
+/// Newest replies of a thread that are examined for the latest one that the reader may see.
 const LATEST_MAX: u64 = 32;
 
 /// The replies of one thread.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Replies {
-    /// How many there are.
+    /// The number of replies.
     pub(super) count: u64,
-    /// Whether one of them is the reader's.
+    /// Whether one of them is by the reader.
     pub(super) mine: bool,
     newest: EventSn,
 }
 
-/// The replies of those of `roots` that have any, by the root's id.
+/// Returns the replies of those of `roots` that have any, by the root's id.
 pub(super) fn of(viewer: &Viewer<'_>, tx: &mut dyn Tx, roots: &[&str]) -> Result<HashMap<String, Replies>> {
     let mut found: HashMap<String, Replies> = HashMap::new();
     if roots.is_empty() || !relations::any_thread(tx, viewer.room())? {
@@ -45,7 +46,7 @@ pub(super) fn of(viewer: &Viewer<'_>, tx: &mut dyn Tx, roots: &[&str]) -> Result
     Ok(found)
 }
 
-/// The newest reply that the reader may see: mostly the newest, else one of those right before it.
+/// Returns the newest reply that the reader may see: mostly the newest one, otherwise one shortly before it.
 pub(super) fn latest(
     viewer: &mut Viewer<'_>,
     tx: &mut dyn Tx,

@@ -1,8 +1,7 @@
-//! `POST /search`: messages, room names and topics with certain words in them, in the rooms of the reader.
+//! `POST /search`: full-text search of messages, room names and topics in the reader's rooms.
 //!
-//! There is no index of words: a search looks at the newest events of the server one by one, a bounded number of them, and
-//! then answers with what it has found and a token to look further back. Encrypted messages are never found: what they say
-//! is not known here.
+//! There is no text index: a search scans a bounded number of the newest events of the server, and returns the
+//! matches with a token to go further back. Encrypted messages never match, because the server cannot read them.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -32,50 +31,50 @@ use crate::core::Core;
 use crate::rooms::load::Event;
 use crate::rooms::{Rooms, find, member_profile::MemberProfile};
 
-/// Results of one page for a client that does not say.
+/// Results per page when the client sets no limit.
 const RESULTS_DEFAULT: usize = 10;
-/// Events around a result.
+/// Maximum number of events around a result.
 const CONTEXT_MAX: usize = 50;
 
-/// A search.
+/// A search request.
 #[derive(Debug)]
 pub struct Search {
-    /// What for.
+    /// The search term.
     pub term: SearchTerm,
-    /// Where, and for how many results.
+    /// The event filter, with the page size.
     pub filter: RoomEventFilter,
-    /// Best matches of the page first, instead of newest.
+    /// Sort the results of the page by rank instead of newest first.
     pub by_rank: bool,
-    /// How many events around each result, before and after it.
+    /// Number of events around each result: before, after.
     pub context: (usize, usize),
-    /// With the faces of those who wrote the results and what is around them.
+    /// Whether to include the profiles of the senders.
     pub profiles: bool,
-    /// With the state of the rooms of the results.
+    /// Whether to include the state of the results' rooms.
     pub state: bool,
-    /// The token of the page before.
+    /// The token of the next page.
     pub from: Option<String>,
 }
 
-/// A result.
+/// A search result.
 #[derive(Debug)]
 pub struct Hit {
-    /// How often the words occur.
+    /// The number of occurrences of the words.
     pub rank: usize,
-    /// Its room.
+    /// Room id.
     pub room_id: OwnedRoomId,
-    /// Who sent it.
+    /// User id of the sender.
     pub sender: OwnedUserId,
-    /// Its id.
+    /// Event id.
     pub event_id: OwnedEventId,
     /// The event.
     pub event: Raw<AnyTimelineEvent>,
-    /// What came before, newest first.
+    /// The events before it, newest first.
     pub before: Vec<Raw<AnyTimelineEvent>>,
-    /// What came after.
+    /// The events after it.
     pub after: Vec<Raw<AnyTimelineEvent>>,
-    /// The tokens for going on from there.
+    /// The tokens to page backwards and forwards from there.
     pub around: (Token, Token),
-    /// The faces asked for.
+    /// The requested profiles.
     pub profiles: BTreeMap<OwnedUserId, MemberProfile>,
 }
 
@@ -84,18 +83,18 @@ pub struct Hit {
 pub struct Results {
     /// The results.
     pub hits: Vec<Hit>,
-    /// The state of their rooms, if asked for.
+    /// The state of their rooms, if requested.
     pub state: BTreeMap<OwnedRoomId, Vec<Raw<AnyStateEvent>>>,
     /// The words to highlight.
     pub words: Vec<String>,
-    /// How many matches there are in all, on this page and on others.
+    /// The total number of matches on all pages.
     pub count: usize,
-    /// The token of the next page; a page may be empty and still go on.
+    /// The token of the next page. An empty page may have one.
     pub next: Option<String>,
 }
 
 impl Rooms {
-    /// A page of what a search finds in the rooms that the reader is in, or was in.
+    /// Returns a page of results in the rooms that the reader is or was in.
     pub async fn search(&self, who: &Requester, search: Search) -> Result<Results> {
         let from = search.from.as_deref().map(parse).transpose()?;
         let (before, known) = from.unzip();
@@ -109,13 +108,13 @@ impl Rooms {
             (None, None) => results.hits.len(),
             (None, Some(next)) => results.hits.len() + self.count_on(who, &search, next).await?,
         };
-        // Later pages need not count again.
+        // The token carries the total, so that later pages need not count again.
         results.next = next.map(|next| format!("n{}.{}", next.0, results.count));
         Ok(results)
     }
 
-    /// Counts the matches from `before` back, in pieces, so that no snapshot is held for long. After
-    /// [`limits::SEARCH_COUNTED_EVENTS_MAX`] events the count is as approximate as the specification lets it be.
+    /// Counts the matches before `before`, in one transaction per piece, so that no snapshot stays open for long.
+    /// Stops after [`limits::SEARCH_COUNTED_EVENTS_MAX`] events, as the specification allows an approximate count.
     async fn count_on(&self, who: &Requester, search: &Arc<Search>, before: EventSn) -> Result<usize> {
         let (mut count, mut next) = (0, Some(before));
         for _ in 0..limits::SEARCH_COUNTED_EVENTS_MAX / limits::SEARCH_SCANNED_EVENTS_MAX {
@@ -133,7 +132,7 @@ impl Rooms {
     }
 }
 
-/// Where a page begins, and how many matches there are in all.
+/// Parses a token: the start of the page, and the total number of matches.
 fn parse(token: &str) -> Result<(EventSn, usize)> {
     let numbers = token.strip_prefix('n').and_then(|numbers| numbers.split_once('.'));
     let numbers = numbers.and_then(|(before, count)| Some((EventSn(before.parse().ok()?), count.parse().ok()?)));
@@ -143,7 +142,7 @@ fn parse(token: &str) -> Result<(EventSn, usize)> {
 /// A match with its rank.
 type Match = (usize, Arc<Event>);
 
-/// The rooms that are searched, each with its reader's view.
+/// The searched rooms, each with the reader's view.
 type Places<'a> = HashMap<RoomSn, (OwnedRoomId, Viewer<'a>)>;
 
 fn results(
@@ -160,7 +159,7 @@ fn results(
     });
     let (mut found, next) = scan(core, tx, &mut places, search, (before, limit))?;
     if search.by_rank {
-        // Stable: among equals the newest stay first.
+        // The sort is stable, so among equal ranks the newest stay first.
         found.sort_by_key(|(rank, _)| std::cmp::Reverse(*rank));
     }
     let mut results = Results {
@@ -199,7 +198,7 @@ fn places<'a>(core: &'a Core, tx: &mut dyn Tx, who: &'a Requester, filter: &Room
     Ok(places)
 }
 
-/// Looks for matches from `before` back; says where to go on, if there may be more.
+/// Scans backwards from `before`; returns where to go on, if there may be more.
 fn scan(
     core: &Core,
     tx: &mut dyn Tx,
@@ -278,7 +277,7 @@ fn hit(
     })
 }
 
-/// How a user looks in a room.
+/// Returns a user's profile in a room.
 fn profile(viewer: &Viewer<'_>, tx: &mut dyn Tx, user: &UserId) -> Result<Option<MemberProfile>> {
     let Some(sn) = state::current_named(tx, viewer.room(), "m.room.member", user.as_str())? else { return Ok(None) };
     Ok(Some(face(viewer.core().events.get(tx, sn)?.pdu.content.get())))

@@ -13,10 +13,10 @@ use super::summary::{allowed, join_rule};
 use crate::core::Core;
 use crate::rooms::{acl, servers};
 
-/// The room of an id, for a server that takes part in it now.
+/// Resolves a room id for a server that takes part in the room now.
 ///
-/// Refuses with `M_FORBIDDEN` all others, those whom the room's access control list keeps out, and everybody when there is
-/// no such room or this server was never in it: nobody learns which rooms exist.
+/// Refuses with `M_FORBIDDEN` all other servers, servers that the room's ACL denies, and every server when the room
+/// does not exist or this server was never in it, so that the error does not reveal which rooms exist.
 pub fn participating(core: &Core, tx: &mut dyn Tx, room_id: &RoomId, server: &ServerName) -> Result<Room> {
     let refused = || Error::forbidden(format!("{server} is not in {room_id}."));
     let room = rooms::by_id(tx, room_id.as_str())?.ok_or_else(refused)?;
@@ -24,7 +24,7 @@ pub fn participating(core: &Core, tx: &mut dyn Tx, room_id: &RoomId, server: &Se
     Ok(room)
 }
 
-/// As [`participating`], for a room that is known.
+/// As [`participating`], for a loaded room.
 pub fn check_participating(core: &Core, tx: &mut dyn Tx, room: &Room, server: &ServerName) -> Result<()> {
     if !servers::of(core, tx, room.sn)?.iter().any(|joined| joined == server) {
         return Err(Error::forbidden(format!("{server} is not in {}.", room.id)));
@@ -32,7 +32,7 @@ pub fn check_participating(core: &Core, tx: &mut dyn Tx, room: &Room, server: &S
     acl::check(core, tx, room.sn, server)
 }
 
-/// Whether anybody of a server is in a room or invited now.
+/// Returns whether a user of a server is joined or invited now.
 fn has_guest(tx: &mut dyn Tx, room: RoomSn, server: &ServerName) -> Result<bool> {
     let mut found = false;
     memberships::names(tx, room, &mut |_, user_id, membership| {
@@ -42,13 +42,13 @@ fn has_guest(tx: &mut dyn Tx, room: RoomSn, server: &ServerName) -> Result<bool>
     Ok(found)
 }
 
-/// Whether a stored user id is of a server.
+/// Returns whether a stored user id belongs to a server.
 pub(super) fn is_of(user_id: &str, server: &ServerName) -> bool {
     user_id.split_once(':').is_some_and(|(_, of)| of == server.as_str())
 }
 
-/// Whether a server may know of a room, for the sake of its users: some of them are in it or invited, could enter or ask
-/// to, or anybody may read it.
+/// Returns whether a server may know of a room on behalf of its users: one of them is joined or invited, could join
+/// or knock, or the history is world-readable.
 pub fn may_know(core: &Core, tx: &mut dyn Tx, room: &Room, server: &ServerName) -> Result<bool> {
     if !acl::allows(core, tx, room.sn, server)? {
         return Ok(false);

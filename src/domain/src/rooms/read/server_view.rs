@@ -1,8 +1,8 @@
-//! Which events of a room another server may see (server-server API, "Retrieving events"; client-server API, "Room history
-//! visibility"): as much as some of its users may.
+//! Event visibility for other servers (server-server API, "Retrieving events"; client-server API, "Room history
+//! visibility"): a server may see what one of its users may see.
 //!
-//! A [`ServerView`] answers for one server in one room that the server takes part in. What it may not see it gets redacted:
-//! it needs every event's place in the graph, and nobody's words.
+//! A [`ServerView`] is the view of one server on one room in which it takes part. The server gets other events
+//! redacted: it needs every event's place in the graph, but not its content.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -27,43 +27,43 @@ use crate::rooms::event::version;
 use crate::rooms::load::Event;
 use crate::rooms::state::snapshot;
 
-/// One server's view of one room.
+/// The view of one server on one room.
 #[derive(Debug)]
 pub struct ServerView<'a> {
     core: &'a Core,
     server: OwnedServerName,
     room: Room,
-    /// The history has always been open to whoever is in the room now.
+    /// Whether the history has always been open to current members.
     sees_all: bool,
     keys: Option<Arc<Keys>>,
     account_statuses: HashMap<SnapshotSn, ServerVisibility>,
 }
 
-/// What matters of the state before an event.
+/// The visibility-relevant part of the state before an event.
 #[derive(Debug, Clone, Copy)]
 struct ServerVisibility {
     history: History,
-    /// The most that any of the server's users was.
+    /// The strongest membership among the server's users.
     membership: Option<Membership>,
 }
 
-/// The parts of the state that matter.
+/// Serial numbers of the visibility-relevant state keys.
 #[derive(Debug)]
 struct Keys {
     history: Option<KeySn>,
-    /// The member events of all of the server's users who ever had to do with the room.
+    /// The member events of all users of the server who ever had a membership.
     members: Vec<KeySn>,
 }
 
 impl<'a> ServerView<'a> {
-    /// The view of a server that takes part in a room now. `M_FORBIDDEN` for all others: see
+    /// Opens the view of a server that takes part in a room now. `M_FORBIDDEN` for all others: see
     /// [`server_access::participating`].
     pub fn open(core: &'a Core, tx: &mut dyn Tx, room_id: &RoomId, server: &ServerName) -> Result<Self> {
         let room = server_access::participating(core, tx, room_id, server)?;
         Self::of_participant(core, tx, room, server)
     }
 
-    /// As [`ServerView::open`], for a room that the server is known to be in.
+    /// As [`ServerView::open`], for a server that is known to be in the room.
     pub fn of_participant(core: &'a Core, tx: &mut dyn Tx, room: Room, server: &ServerName) -> Result<Self> {
         let current = state::current_named(tx, room.sn, "m.room.history_visibility", "")?;
         let sees_all = core.open_histories.is_open(core, tx, current)?;
@@ -76,38 +76,38 @@ impl<'a> ServerView<'a> {
         &self.room
     }
 
-    /// What everything stands on.
+    /// The core on which the view reads.
     #[must_use]
     pub fn core(&self) -> &'a Core {
         self.core
     }
 
-    /// Whether an event is one of this room's that can be handed out at all: not one that was rejected.
+    /// Returns whether an event belongs to this room and may be sent at all: rejected events may not.
     #[must_use]
     pub fn has(&self, event: &Event) -> bool {
         event.room == self.room.sn && event.flags & events::REJECTED == 0
     }
 
-    /// Whether the server may see what is in an event of this room.
+    /// Returns whether the server may see the content of an event in this room.
     pub fn may_see(&mut self, tx: &mut dyn Tx, event: &Event) -> Result<bool> {
         if self.sees_all {
             return Ok(true);
         }
         if event.snapshot.0 == 0 {
-            // The beginning of the room; or an event of which no more is known than that others rest on it. Such is state.
+            // The start of the room, or an outlier that only supports other events. Those are state events.
             return Ok(event.state_key.is_some());
         }
         let before = self.membership_status(tx, event.snapshot)?;
         let mut history = before.history;
         if event.pdu.is_state(&TimelineEventType::RoomHistoryVisibility, "") {
-            // A change of the rule may be seen by those whom either rule allows.
+            // A change of the rule is visible to those whom the old or the new rule allows.
             history = history.max(History::of(&event.pdu));
         }
-        // The server is in the room now, so that what is shared is shared with it.
+        // The server is in the room now, so shared history is shared with it.
         Ok(history.allows(before.membership, true) || self.is_of_its_own(event))
     }
 
-    /// The event as the server may have it: as it is stored, or redacted.
+    /// Returns the event as the server may see it: as stored, or redacted.
     pub fn pdu(&mut self, tx: &mut dyn Tx, event: &Event) -> Result<Box<RawValue>> {
         let row = events::by_sn(tx, event.sn)?.ok_or_else(|| Error::broken("an event that was found is missing"))?;
         let may_see = self.may_see(tx, event)? && !is_erased(self.core, tx, event)?;
@@ -125,7 +125,7 @@ impl<'a> ServerView<'a> {
         serde_json::to_vec(&object).map_err(|error| Error::fault("writing a redacted event", error))
     }
 
-    /// Whether it is about one of the server's own users.
+    /// Returns whether the event is about one of the server's own users.
     fn is_of_its_own(&self, event: &Event) -> bool {
         event.pdu.kind == TimelineEventType::RoomMember
             && event.pdu.state_key.as_deref().is_some_and(|user| is_of(user, &self.server))

@@ -1,4 +1,4 @@
-//! What the read use cases of [`Rooms`] share: one snapshot of the database, and access checked first.
+//! Shared by the read use cases of [`Rooms`]: one database snapshot, and the access check first.
 
 use hearth_base::{Reason, Result};
 use hearth_store::engine::Tx;
@@ -10,7 +10,7 @@ use crate::Requester;
 use crate::rooms::Rooms;
 
 impl Rooms {
-    /// Whether a user may read anything of a room.
+    /// Returns whether a user may read anything of a room.
     pub async fn may_read(&self, who: &Requester, room_id: OwnedRoomId) -> Result<bool> {
         match self.reading("rooms_may_read", who, room_id, |_, _, _| Ok(())).await {
             Ok(()) => Ok(true),
@@ -19,7 +19,7 @@ impl Rooms {
         }
     }
 
-    /// Runs `look` over one snapshot, for a reader who may read the room; refuses everybody else with `M_FORBIDDEN`.
+    /// Runs `look` on one snapshot for a reader who may read the room; refuses all others with `M_FORBIDDEN`.
     pub(super) async fn reading<T, F>(
         &self,
         name: &'static str,

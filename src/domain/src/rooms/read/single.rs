@@ -1,4 +1,4 @@
-//! Single events, by id or as parts of the state; and the whole state.
+//! Single events, by id or as state, and the full state.
 
 use hearth_base::{Error, Reason, Result};
 use hearth_store::engine::Tx;
@@ -14,7 +14,7 @@ use crate::Requester;
 use crate::rooms::Rooms;
 
 impl Rooms {
-    /// One event. `M_NOT_FOUND` when there is none that the reader may see, whatever the reason is.
+    /// Returns one event. `M_NOT_FOUND` when the reader may not see it or it does not exist, without telling which.
     pub(crate) async fn event(
         &self,
         who: &Requester,
@@ -31,7 +31,7 @@ impl Rooms {
         })
     }
 
-    /// The whole state of a room: as it is now, or for those who have left as it was then.
+    /// Returns the full state of a room: the current one, or for former members the one when they left.
     pub async fn state(&self, who: &Requester, room_id: OwnedRoomId) -> Result<Vec<Raw<AnyStateEvent>>> {
         let look = |tx: &mut dyn Tx, room_id: &RoomId, mut access: Access<'_>| {
             let state = access.state(tx)?;
@@ -40,7 +40,8 @@ impl Rooms {
         self.reading("rooms_state", who, room_id, look).await
     }
 
-    /// One part of that state: its content, or with `whole` the event. `M_NOT_FOUND` when the room has no such part.
+    /// Returns one state event: its content, or with `whole` the event. `M_NOT_FOUND` when the room has no such
+    /// state.
     pub async fn state_event(
         &self,
         who: &Requester,

@@ -1,4 +1,4 @@
-//! What a room looks like from outside, for those who could come in: room summaries, and the entries of a space.
+//! Room summaries for users who could join, also used for the rooms of a space.
 
 use hearth_base::{Error, Result};
 use hearth_store::engine::Tx;
@@ -17,31 +17,31 @@ use crate::core::Core;
 use crate::rooms::directory::card::card;
 use crate::rooms::{Rooms, find};
 
-/// A room's summary, as it goes over the wire. ruma's own type leaves out the join rule of public rooms.
+/// A room summary on the wire. ruma's own type omits the join rule of public rooms.
 #[derive(Debug, Clone, Serialize)]
 pub struct Summary {
-    /// What the public directory would show; its join rule is at its default, which is not written.
+    /// The fields of the public directory. Its join rule stays at the default, which is not serialised.
     #[serde(flatten)]
     pub card: PublicRoomsChunk,
-    /// Who can come in.
+    /// The join rule.
     pub join_rule: JoinRuleKind,
-    /// The rooms of which one must be a member to come in.
+    /// The rooms whose members may join, for restricted join rules.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub allowed_room_ids: Vec<OwnedRoomId>,
     /// The encryption algorithm, if the room is encrypted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub encryption: Option<String>,
-    /// The room's version; empty when another server did not say.
+    /// The room version; empty when another server did not send it.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub room_version: String,
-    /// How the reader stands to the room.
+    /// The reader's membership.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub membership: Option<&'static str>,
 }
 
 impl Rooms {
-    /// A room's summary. `M_NOT_FOUND` for rooms that the reader could neither enter nor read; `who` is none for somebody
-    /// without an account here.
+    /// Returns a room summary. `M_NOT_FOUND` for rooms that the reader could neither join nor read; `who` is none for
+    /// a request without an account here.
     pub(crate) async fn summary(&self, who: Option<&Requester>, name: OwnedRoomOrAliasId) -> Result<Summary> {
         let (core, reader) = (self.core.clone(), who.map(|who| who.user));
         let look = move |tx: &mut hearth_store::ReadTx<'_>| {
@@ -64,7 +64,7 @@ impl Rooms {
     }
 }
 
-/// A room's summary, without the reader's part.
+/// Returns a room summary without the reader's membership.
 pub fn summary(core: &Core, tx: &mut dyn Tx, room: &Room) -> Result<Summary> {
     let encryption = match state::current_named(tx, room.sn, "m.room.encryption", "")? {
         Some(sn) => core.events.get(tx, sn)?.pdu.content_str("algorithm"),
@@ -81,7 +81,8 @@ pub fn summary(core: &Core, tx: &mut dyn Tx, room: &Room) -> Result<Summary> {
     })
 }
 
-/// Whether somebody may know of a room: they are in it or invited, could enter or ask to, or anybody may read it.
+/// Returns whether a user may know of a room: they are joined or invited, could join or knock, or the history is
+/// world-readable.
 pub(super) fn is_accessible(core: &Core, tx: &mut dyn Tx, room: &Room, reader: Option<UserSn>) -> Result<bool> {
     if let Some(reader) = reader {
         let membership_status = find::membership_status(tx, room, reader)?;
@@ -101,8 +102,8 @@ pub(super) fn is_accessible(core: &Core, tx: &mut dyn Tx, room: &Room, reader: O
     super::access::is_world_readable(core, tx, room)
 }
 
-/// As [`is_accessible`], of a room as another server has told of it. Whether anybody of this server may know of it, that server
-/// has decided.
+/// As [`is_accessible`], for a room summary from another server. That server has already decided whether a user of
+/// this server may know of it.
 pub fn is_enterable(tx: &mut dyn Tx, summary: &Summary, room: Option<&Room>, reader: Option<UserSn>) -> Result<bool> {
     if let (Some(room), Some(reader)) = (room, reader)
         && matches!(find::membership_status(tx, room, reader)?, Some(Membership::Join | Membership::Invite))
@@ -120,7 +121,7 @@ pub fn is_enterable(tx: &mut dyn Tx, summary: &Summary, room: Option<&Room>, rea
     }
 }
 
-/// Whether somebody is in any of these rooms.
+/// Returns whether a user is in any of these rooms.
 fn is_in_any(tx: &mut dyn Tx, gates: &[OwnedRoomId], user: UserSn) -> Result<bool> {
     for gate in gates {
         let Some(gate) = rooms::by_id(tx, gate.as_str())? else { continue };
@@ -131,7 +132,7 @@ fn is_in_any(tx: &mut dyn Tx, gates: &[OwnedRoomId], user: UserSn) -> Result<boo
     Ok(false)
 }
 
-/// The join rule in force; by invitation where nothing is said, or nothing that can be read.
+/// Returns the current join rule; `invite` when it is missing or malformed.
 pub(super) fn join_rule(core: &Core, tx: &mut dyn Tx, room: &Room) -> Result<JoinRule> {
     let Some(sn) = state::current_named(tx, room.sn, "m.room.join_rules", "")? else { return Ok(JoinRule::Invite) };
     let content = core.events.get(tx, sn)?.pdu.content_as::<RoomJoinRulesEventContent>();

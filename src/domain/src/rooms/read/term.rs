@@ -1,18 +1,18 @@
-//! What is searched for: words, and the fields of events in which they are looked for.
+//! Search terms: the words, and the event fields to search.
 
 use hearth_base::{Error, Result, limits};
 use serde::Deserialize;
 
 use crate::rooms::event::Pdu;
 
-/// A field that is searched.
+/// A field to search.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SearchField {
-    /// What messages say.
+    /// `content.body` of messages.
     Body,
-    /// Names of rooms.
+    /// `content.name` of room names.
     Name,
-    /// Topics of rooms.
+    /// `content.topic` of room topics.
     Topic,
 }
 
@@ -34,7 +34,7 @@ struct Content {
 }
 
 impl SearchTerm {
-    /// Reads a term: words, of which an event must have all. `M_INVALID_PARAM` when there are none, or too many.
+    /// Parses a term: words that an event must all contain. `M_INVALID_PARAM` when there are none, or too many.
     pub fn new(text: &str, fields: Vec<SearchField>) -> Result<Self> {
         if text.len() > limits::SEARCH_TERM_BYTES_MAX {
             return Err(Error::invalid("The search term is too long; search for fewer words."));
@@ -47,22 +47,23 @@ impl SearchTerm {
         Ok(Self { words, fields: if fields.is_empty() { all } else { fields } })
     }
 
-    /// The words, for clients to highlight.
+    /// Returns the words, for clients to highlight.
     #[must_use]
     pub fn words(&self) -> &[String] {
         &self.words
     }
 
-    /// Whether stored JSON may match: a quick look without parsing that never misses anything.
+    /// Returns whether stored JSON may match. A fast check without parsing; it never misses a match.
     #[must_use]
     pub fn may_match(&self, json: &[u8]) -> bool {
-        // Letters beyond ASCII have other cases, and signs may be escaped: only plain words can be looked for like this.
+        // Only ASCII alphanumeric words can be found without parsing: other letters have other case rules, and other
+        // characters may be escaped.
         let mut plain = self.words.iter().filter(|word| word.bytes().all(|byte| byte.is_ascii_alphanumeric()));
         plain.all(|word| json.windows(word.len()).any(|window| window.eq_ignore_ascii_case(word.as_bytes())))
     }
 
-    /// How well an event matches: how often the words occur in it; none when one is missing, or it is not of a kind that
-    /// is searched.
+    /// Returns the rank of an event: the number of occurrences of the words. None when a word is missing, or the
+    /// event type is not searched.
     #[must_use]
     pub fn rank(&self, pdu: &Pdu) -> Option<usize> {
         let field = match pdu.kind.to_string().as_str() {

@@ -18,21 +18,21 @@ use crate::Requester;
 use crate::rooms::Rooms;
 use crate::rooms::load::Event;
 
-/// Threads read at once.
+/// Threads per query.
 const STEP_THREADS: u64 = 64;
 
 /// A page of threads.
 #[derive(Debug)]
 pub struct Threads {
-    /// The roots, with their threads bundled.
+    /// The thread roots, with their threads bundled.
     pub chunk: Vec<Raw<AnyTimelineEvent>>,
     /// The token of the next page.
     pub next: Option<String>,
 }
 
 impl Rooms {
-    /// A page of a room's threads; with `participated` only those in which the reader has written. `from` is a token of
-    /// an earlier page.
+    /// Returns a page of a room's threads; with `participated` only those in which the reader has written. `from` is
+    /// the token of an earlier page.
     pub async fn threads(
         &self,
         who: &Requester,
@@ -52,8 +52,8 @@ impl Rooms {
     }
 }
 
-/// A token of this list, `a<number of the last thread's newest event>`: threads move as they grow, so a place in the
-/// timeline would not do.
+/// Parses a token of this list, `a<serial number of the last thread's newest event>`. Threads move as they grow, so a
+/// place in the timeline would not work.
 fn parse(token: &str) -> Result<EventSn> {
     let number = token.strip_prefix('a').and_then(|number| number.parse().ok());
     number.map(EventSn).ok_or_else(|| Error::invalid("This is not a token of a list of threads; leave it out."))
@@ -79,7 +79,7 @@ fn pick(
                 return Ok((picked, Some(before)));
             }
             (before, looked_at) = (*newest, looked_at + 1);
-            // A thread whose replies have all been redacted is none.
+            // A thread whose replies are all redacted does not count as one.
             let Some(replies) = replies.get(root.pdu.event_id.as_str()) else { continue };
             let takes_part = root.sender == viewer.reader().user || replies.mine;
             if (takes_part || !participated) && viewer.may_see(tx, root)? {

@@ -1,8 +1,8 @@
 //! `GET /rooms/{roomId}/timestamp_to_event`: the event nearest to a point in time.
 //!
-//! Timelines are in the order of arrival, which is nearly that of time. So halving finds the neighbourhood without an index
-//! over times, and the nearest event is chosen among those around it. Events that claim to be from quite another time than
-//! their neighbours, as bridges may send them, are found only by their neighbourhood.
+//! Timelines are in the order of arrival, which is nearly the order of time. So a binary search finds the
+//! neighbourhood without an index over times, and the nearest event is chosen among the events there. Events whose
+//! timestamp differs much from their neighbours', as bridges may send them, are found only with their neighbours.
 
 use std::sync::Arc;
 
@@ -25,24 +25,24 @@ use crate::rooms::{Rooms, gaps};
 /// Events on each side of the point that are compared.
 pub const NEIGHBOURS: usize = 32;
 
-/// The event nearest to a point in time, as far as this server knows.
+/// The nearest known event to a point in time.
 #[derive(Debug)]
 pub struct NearestEvent {
-    /// The event and its time; none when there is none here that the reader may see.
+    /// The event and its timestamp; none when there is no event here that the reader may see.
     pub found: Option<(OwnedEventId, MilliSecondsSinceUnixEpoch)>,
-    /// The gap that may hold a nearer one.
+    /// The gap that may contain a nearer event.
     pub gap: Option<Gap>,
 }
 
 impl NearestEvent {
-    /// The event. `M_NOT_FOUND` when there is none.
+    /// Returns the event. `M_NOT_FOUND` when there is none.
     pub fn found(self) -> Result<(OwnedEventId, MilliSecondsSinceUnixEpoch)> {
         self.found.ok_or_else(|| Error::not_found("There is no event on that side of that point in time."))
     }
 }
 
 impl Rooms {
-    /// The first event at or after a point in time, or the last at or before it.
+    /// Returns the first event at or after a point in time, or the last one at or before it.
     pub(crate) async fn event_at(
         &self,
         who: &Requester,
@@ -64,8 +64,8 @@ impl Rooms {
     }
 }
 
-/// The gap right on that side of an event from which a nearer one might come. When everything here is later than the point
-/// in time, that is the lowest one; when everything is earlier, there is none.
+/// Returns the gap next to an event from which a nearer event may come. When all events here are later than the point
+/// in time, that is the lowest gap; when all are earlier, there is none.
 fn nearer(tx: &mut dyn Tx, viewer: &Viewer<'_>, found: Option<&Event>, direction: Direction) -> Result<Option<Gap>> {
     let room = viewer.room();
     let Some(ord) = found.and_then(|event| event.ord) else {
@@ -108,7 +108,8 @@ fn nearest(
     })
 }
 
-/// The cut before which everything is older than a point in time, as far as the timeline is in order of time.
+/// Returns the cut before which all events are older than a point in time, as far as the timeline is in order of
+/// time.
 pub fn halve(core: &Core, tx: &mut dyn Tx, room: RoomSn, at_ms: u64, newest: i64) -> Result<i64> {
     let Some(first) = next_after(core, tx, room, i64::MIN, newest)? else { return Ok(newest) };
     let Some(mut high) = events::newest_ord(tx, room, newest)? else { return Ok(newest) };

@@ -1,8 +1,8 @@
-//! Pagination tokens. Each is a cut through a room's timeline: what lies at or before it, and what after.
+//! Pagination tokens. A token is a cut through a room's timeline.
 //!
-//! `s<position>` comes from `/sync`, `t<place>` from everything that pages through a timeline. A position is also a place
-//! in every timeline, so that either kind is accepted everywhere. Places of events that were fetched from other servers
-//! later are negative: they lie before everything that arrived live.
+//! `/sync` returns `s<position>`, endpoints that page through a timeline return `t<place>`. A position is also a
+//! place in every timeline, so every endpoint accepts both. Backfilled events have negative places: they lie before
+//! all events that arrived live.
 
 use std::fmt;
 
@@ -11,14 +11,14 @@ use hearth_base::{Error, Position, Result};
 /// A pagination token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Token {
-    /// All streams up to a position.
+    /// A position in all streams.
     Sync(Position),
-    /// A timeline up to a place.
+    /// A place in a timeline.
     Timeline(i64),
 }
 
 impl Token {
-    /// Reads a token that a client sends back; `M_INVALID_PARAM` when it is not one of ours.
+    /// Parses a token from a client; `M_INVALID_PARAM` when this server did not issue it.
     pub fn parse(text: &str) -> Result<Self> {
         let token = match text.split_at_checked(1) {
             Some(("s", number)) => number.parse().ok().filter(|n| *n >= 0).map(|n| Self::Sync(Position::from_i64(n))),
@@ -30,24 +30,24 @@ impl Token {
         })
     }
 
-    /// As [`Token::parse`], for a parameter that may be missing.
+    /// As [`Token::parse`], for an optional parameter.
     pub fn parse_opt(text: Option<&str>) -> Result<Option<Self>> {
         text.filter(|text| !text.is_empty()).map(Self::parse).transpose()
     }
 
-    /// The token between the event at place `ord` and the one before it.
+    /// Returns the token between the event at place `ord` and the one before it.
     #[must_use]
     pub fn before(ord: i64) -> Self {
         Self::Timeline(ord.saturating_sub(1))
     }
 
-    /// The token between the event at place `ord` and the one after it.
+    /// Returns the token between the event at place `ord` and the one after it.
     #[must_use]
     pub fn after(ord: i64) -> Self {
         Self::Timeline(ord)
     }
 
-    /// The last place that lies before the cut.
+    /// Returns the last place before the cut.
     #[must_use]
     pub fn cut(self) -> i64 {
         match self {

@@ -1,7 +1,8 @@
-//! `POST /user_directory/search`: finding people to talk to.
+//! `POST /user_directory/search`: the user directory.
 //!
-//! A user finds those they share a room with, and those in rooms that anyone may join or read: no one learns of people they
-//! could not meet anyway. Where the configuration has it so, the people of this server find each other without that.
+//! A user finds users with a shared room, and members of rooms that every user may join or read: the search must not
+//! reveal users whom the requester could not meet otherwise. The configuration may allow local users to find each
+//! other without a shared room.
 
 use std::collections::{HashMap, HashSet};
 
@@ -23,20 +24,20 @@ use crate::core::Core;
 use crate::rooms::member_profile::{MemberProfile, face_of};
 use crate::rooms::{Rooms, find};
 
-/// Rooms that are listed at a time.
+/// Rooms per query.
 const ROOMS_AT_ONCE: u64 = 500;
 
 /// Users found, and whether there are more.
 #[derive(Debug)]
 pub struct UserSearchResults {
-    /// The users and how they look, best matches first.
+    /// The users with their profiles, best matches first.
     pub users: Vec<(OwnedUserId, MemberProfile)>,
-    /// Whether some were left out.
+    /// Whether the result was cut at the limit.
     pub limited: bool,
 }
 
 impl Rooms {
-    /// Users whose id or display name has all words of `term` in it.
+    /// Returns the users whose id or display name contains all words of `term`.
     pub async fn find_users(&self, who: &Requester, term: &str, limit: usize) -> Result<UserSearchResults> {
         if term.len() > limits::SEARCH_TERM_BYTES_MAX {
             return Err(Error::invalid("The search term is too long; search for a part of the name."));
@@ -52,7 +53,7 @@ fn search(core: &Core, tx: &mut ReadTx<'_>, who: &Requester, term: &str, limit: 
     for room in memberships::joined_rooms(tx.tx(), who.user)? {
         search.visit(tx.tx(), room)?;
     }
-    // Who shares no room with themselves is found like everyone else: in rooms that are open to all.
+    // A requester who shares no room finds themselves like everyone else: through open rooms.
     let is_oneself_open = search_open_rooms(core, tx.tx(), who, &mut search)?;
     if core.config.user_directory.finds_all(&core.config.registration) && !who.guest {
         search.locals.extend(accounts::people(tx.tx())?);
@@ -64,7 +65,8 @@ fn search(core: &Core, tx: &mut ReadTx<'_>, who: &Requester, term: &str, limit: 
     Ok(search.results(limit))
 }
 
-/// Visits the rooms that anyone may join or read, listed in the directory or not. Says whether the searcher is in one.
+/// Searches the rooms that every user may join or read, published or not. Returns whether the requester is in one of
+/// them.
 fn search_open_rooms(core: &Core, tx: &mut dyn Tx, who: &Requester, search: &mut UserSearch<'_>) -> Result<bool> {
     let (mut after, mut is_in_one) = (RoomSn(0), false);
     for _ in 0..limits::USER_SEARCH_ROOMS_MAX / ROOMS_AT_ONCE {
@@ -82,26 +84,26 @@ fn search_open_rooms(core: &Core, tx: &mut dyn Tx, who: &Requester, search: &mut
     Ok(is_in_one)
 }
 
-/// Whether anyone may join a room, or read it.
+/// Returns whether every user may join or read a room.
 fn is_open(core: &Core, tx: &mut dyn Tx, room: &Room) -> Result<bool> {
     Ok(room.published
         || join_rule(core, tx, room)?.kind() == JoinRuleKind::Public
         || is_world_readable(core, tx, room)?)
 }
 
-/// A search under way.
+/// A search in progress.
 struct UserSearch<'a> {
-    /// Lowercase.
+    /// The search term in lower case.
     term: &'a str,
-    /// Its words, as they would stand in an event's JSON; none when one of them would be escaped there.
+    /// Its words as they would appear in an event's JSON; none when a word would be escaped there.
     words: Option<Vec<&'a str>>,
     visited: HashSet<RoomSn>,
-    /// Users of this server, whose profiles are here.
+    /// Matching local users, whose profiles are in the database.
     locals: HashSet<UserSn>,
-    /// Users of other servers that match, as a room shows them.
+    /// Matching remote users, with their profile in one of the rooms.
     remote: HashMap<OwnedUserId, (u8, MemberProfile)>,
     found: Vec<(u8, OwnedUserId, MemberProfile)>,
-    /// How many members may still be looked at.
+    /// How many more members to examine.
     left: usize,
 }
 
@@ -119,7 +121,7 @@ impl<'a> UserSearch<'a> {
         }
     }
 
-    /// Looks at the members of a room, once.
+    /// Searches the members of a room, once per room.
     fn visit(&mut self, tx: &mut dyn Tx, room: RoomSn) -> Result<()> {
         if self.left == 0 || !self.visited.insert(room) {
             return Ok(());
@@ -135,10 +137,10 @@ impl<'a> UserSearch<'a> {
         })
     }
 
-    /// This server does not have the profiles of other servers' users; how a room shows them is in the member event.
+    /// Remote users have no profile in the database, so take it from their member event.
     fn look_at_remote(&mut self, member: &JoinedMember<'_>) {
         let Ok(json) = std::str::from_utf8(&member.json) else { return };
-        // Most do not match, and need not be parsed to find out.
+        // Most members do not match: compare the raw text before parsing it.
         let lower = json.to_lowercase();
         if self.words.as_ref().is_some_and(|words| !words.iter().all(|word| lower.contains(word))) {
             return;
@@ -164,7 +166,7 @@ impl<'a> UserSearch<'a> {
         Ok(())
     }
 
-    /// The best matches first.
+    /// Returns the best matches first.
     fn results(mut self, limit: usize) -> UserSearchResults {
         self.found.extend(self.remote.into_iter().map(|(id, (distance, profile))| (distance, id, profile)));
         self.found.sort_by(|one, other| (one.0, &one.1).cmp(&(other.0, &other.1)));
@@ -174,7 +176,7 @@ impl<'a> UserSearch<'a> {
     }
 }
 
-/// What of a member event matters.
+/// The profile fields of a member event.
 #[derive(Deserialize)]
 struct MemberEvent {
     content: MemberContent,
@@ -186,7 +188,8 @@ struct MemberContent {
     avatar_url: Option<String>,
 }
 
-/// How far a user is from what is looked for (lowercase): 0 is the very name, more is further; none does not match.
+/// Returns how far a user is from the search term (lower case): 0 is an exact match, larger is further, none is no
+/// match.
 fn distance(term: &str, id: &UserId, name: Option<&str>) -> Option<u8> {
     let (term, name) = (term.trim(), name.unwrap_or_default().to_lowercase());
     let id = id.as_str().to_lowercase();

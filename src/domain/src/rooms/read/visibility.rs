@@ -1,7 +1,7 @@
-//! Which events of a room a user may see (client-server API, "Room history visibility").
+//! Event visibility for users (client-server API, "Room history visibility").
 //!
-//! A [`Viewer`] answers for one user in one room. For somebody who is in a room whose history has always been open it says
-//! yes without looking anything up; otherwise what it finds is remembered by snapshot, as many events share one.
+//! A [`Viewer`] is the view of one user on one room. For a member of a room whose history has always been open it
+//! allows everything without a query; otherwise it caches the state by snapshot, as many events share one.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -21,20 +21,20 @@ use crate::rooms::event::Pdu;
 use crate::rooms::load::Event;
 use crate::rooms::state::snapshot;
 
-/// How far the member events of somebody who is not in the room are followed back to when they last were.
+/// Member events of a former member that are followed back to find when they last left.
 const DEPARTURES_MAX: usize = 32;
-/// Events that nobody ever sees.
+/// Events that no user sees.
 const HIDDEN: i64 = events::REJECTED | events::SOFT_FAILED | events::OUTLIER;
 
-/// One user's view of one room.
+/// The view of one user on one room.
 pub struct Viewer<'a> {
     core: &'a Core,
     reader: Reader<'a>,
     room: RoomSn,
     membership: Option<MembershipRow>,
-    /// The last event that the user got as a member, their own leaving included: its place, and its number.
+    /// The user's last event as a member, including their own leave event: its place, and its serial number.
     departed: Option<Departure>,
-    /// For somebody who is joined: the place from which on the history has always been open.
+    /// For a member: the place from which on the history has always been open.
     sees_from: i64,
     keys: Option<Keys>,
     account_statuses: HashMap<SnapshotSn, HistoryVisibility>,
@@ -46,18 +46,18 @@ pub struct Viewer<'a> {
 pub struct Departure {
     /// The event that ended their membership.
     pub event: EventSn,
-    /// Its place in the timeline; what comes later is not for them.
+    /// Its place in the timeline; later events are hidden from the user.
     pub ord: i64,
 }
 
-/// What matters of the state before an event.
+/// The visibility-relevant part of the state before an event.
 #[derive(Debug, Clone, Copy)]
 struct HistoryVisibility {
     history: History,
     membership: Option<Membership>,
 }
 
-/// The two parts of the state that matter; none when no room has ever had such a part.
+/// Serial numbers of the two relevant state keys; none when no room on this server has ever had such state.
 #[derive(Debug, Clone, Copy)]
 struct Keys {
     history: Option<KeySn>,
@@ -65,13 +65,13 @@ struct Keys {
 }
 
 impl<'a> Viewer<'a> {
-    /// The view of `reader` on a room. Costs two small queries for a member.
+    /// Opens the view of `reader` on a room. Costs two small queries for a member.
     pub fn new(core: &'a Core, tx: &mut dyn Tx, room: RoomSn, reader: Reader<'a>) -> Result<Self> {
         let membership = memberships::get(tx, room, reader.user)?;
         Self::of_member(core, tx, room, reader, membership)
     }
 
-    /// As [`Viewer::new`], for a caller who has the membership already.
+    /// As [`Viewer::new`], for a caller that has loaded the membership.
     pub fn of_member(
         core: &'a Core,
         tx: &mut dyn Tx,
@@ -101,20 +101,20 @@ impl<'a> Viewer<'a> {
         Ok(viewer)
     }
 
-    /// Hides messages of these senders. Their state events stay: the room's state is what it is.
+    /// Hides messages of these senders. Keeps their state events, because the room's state includes them.
     #[must_use]
     pub fn ignoring(mut self, senders: Arc<HashSet<UserSn>>) -> Self {
         self.ignored = Some(senders).filter(|senders| !senders.is_empty());
         self
     }
 
-    /// Whose view this is.
+    /// The reader.
     #[must_use]
     pub fn reader(&self) -> Reader<'a> {
         self.reader
     }
 
-    /// What everything stands on.
+    /// The core on which the view reads.
     #[must_use]
     pub fn core(&self) -> &'a Core {
         self.core
@@ -126,37 +126,37 @@ impl<'a> Viewer<'a> {
         self.room
     }
 
-    /// How the user stands to the room now.
+    /// The user's current membership.
     #[must_use]
     pub fn membership(&self) -> Option<Membership> {
         self.membership.map(|row| row.membership)
     }
 
-    /// Whether the user is in the room now.
+    /// Returns whether the user is joined now.
     #[must_use]
     pub fn is_joined(&self) -> bool {
         self.membership() == Some(Membership::Join)
     }
 
-    /// How a user who is not in the room now last left it; none when they are in it, or never were.
+    /// Returns how a user who is not joined last left the room; none for members and for users who never were in it.
     #[must_use]
     pub fn departure(&self) -> Option<Departure> {
         self.departed
     }
 
-    /// Whether nothing is hidden but what nobody sees: a caller may then skip asking about every event.
+    /// Returns whether the view hides only events that no user sees: the caller may then skip the check per event.
     #[must_use]
     pub fn sees_all(&self) -> bool {
         self.sees_from == i64::MIN && self.ignored.is_none()
     }
 
-    /// Whether the user ignores a sender.
+    /// Returns whether the user ignores a sender.
     #[must_use]
     pub fn ignores(&self, sender: UserSn) -> bool {
         self.ignored.as_ref().is_some_and(|ignored| ignored.contains(&sender))
     }
 
-    /// Whether the user may see an event of this room.
+    /// Returns whether the user may see an event of this room.
     pub fn may_see(&mut self, tx: &mut dyn Tx, event: &Event) -> Result<bool> {
         if event.room != self.room || event.flags & HIDDEN != 0 {
             return Ok(false);
@@ -171,13 +171,13 @@ impl<'a> Viewer<'a> {
         let shared = self.is_joined() || self.departed.is_some_and(|left| event.ord.is_some_and(|ord| ord <= left.ord));
         let mut history = before.history;
         if event.pdu.is_state(&TimelineEventType::RoomHistoryVisibility, "") {
-            // A change of the rule may be seen by those whom either rule allows.
+            // A change of the rule is visible to those whom the old or the new rule allows.
             history = history.max(History::of(&event.pdu));
         }
         let mut then = before.membership;
         if let Some(after) = self.own_membership(event) {
-            // One's own coming and going may be seen from either side of it, and a leave or ban always: or a refused invite
-            // or knock would never go away.
+            // The user's own membership changes are visible if they may see either side. A leave or ban after a
+            // membership is always visible: otherwise clients would show a refused invite or knock forever.
             let ends = matches!(then, Some(Membership::Invite | Membership::Join | Membership::Knock));
             if matches!(after, Membership::Ban) || (matches!(after, Membership::Leave) && ends) {
                 return Ok(true);
@@ -189,8 +189,8 @@ impl<'a> Viewer<'a> {
         Ok(history.allows(then, shared))
     }
 
-    /// How the user stood to the room at an event, with what the event itself changed; `leave` before they had to do with
-    /// it. This is the `membership` in an event's `unsigned` data.
+    /// Returns the user's membership after an event, including a change by the event itself; `leave` when they had
+    /// none. This is `membership` in an event's `unsigned` data.
     pub fn membership_at(&mut self, tx: &mut dyn Tx, event: &Event) -> Result<Membership> {
         if let Some(after) = self.own_membership(event) {
             return Ok(after);
@@ -203,7 +203,7 @@ impl<'a> Viewer<'a> {
         Ok(self.membership_status(tx, event.snapshot)?.membership.unwrap_or(Membership::Leave))
     }
 
-    /// What the user becomes by an event, if it is their own member event.
+    /// Returns the user's new membership, if the event is their own member event.
     fn own_membership(&self, event: &Event) -> Option<Membership> {
         if event.pdu.kind != TimelineEventType::RoomMember
             || event.pdu.state_key.as_deref() != Some(self.reader.user_id.as_str())
@@ -218,7 +218,7 @@ impl<'a> Viewer<'a> {
             return Ok(*known);
         }
         let mut membership_status = HistoryVisibility { history: History::Shared, membership: None };
-        // Before the create event there is no state, and no snapshot of it.
+        // The create event has no state before it, and no snapshot.
         if at.0 != 0 {
             let keys = self.keys(tx)?;
             let wanted: Vec<KeySn> = keys.history.into_iter().chain(keys.member).collect();
@@ -255,7 +255,7 @@ impl std::fmt::Debug for Viewer<'_> {
     }
 }
 
-/// Which of two memberships lets one see more.
+/// Orders memberships by how much they allow the user to see.
 fn rank(membership: Option<Membership>) -> u8 {
     match membership {
         Some(Membership::Join) => 3,
@@ -265,7 +265,7 @@ fn rank(membership: Option<Membership>) -> u8 {
     }
 }
 
-/// What a member event says.
+/// Returns the membership in a member event.
 #[must_use]
 pub fn membership_of(pdu: &Pdu) -> Option<Membership> {
     #[derive(Deserialize)]
@@ -277,14 +277,15 @@ pub fn membership_of(pdu: &Pdu) -> Option<Membership> {
     Membership::from_name(&content.membership)
 }
 
-/// The event by which somebody who is not in the room now left it last; none when they never were in it.
+/// Returns the event with which a former member last left; none when they never were in the room.
 fn departure(core: &Core, tx: &mut dyn Tx, row: &MembershipRow) -> Result<Option<Departure>> {
     let mut next = row.event;
     for _ in 0..DEPARTURES_MAX {
         let event = core.events.get(tx, next)?;
         let Some(key) = event.state_key else { return Ok(None) };
         if event.snapshot.0 == 0 {
-            // An invite from outside, or its refusal, stands on no state. What was left behind at an earlier stay may.
+            // An out-of-band membership (an invite from a remote room, or its refusal) has no state. An earlier stay
+            // may have left some.
             match state::current_one(tx, row.room, key)?.filter(|left| *left != event.sn) {
                 Some(left) => next = left,
                 None => return Ok(None),

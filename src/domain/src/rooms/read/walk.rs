@@ -1,4 +1,5 @@
-//! Walks along a room's timeline and picks what a reader may see and wants to, with a bound on what it looks at.
+//! Walks a room's timeline and selects the events that a reader may see and that a filter allows. Examines a bounded
+//! number of events.
 
 use std::sync::Arc;
 
@@ -9,10 +10,10 @@ use hearth_store::tables::events::{self, Direction};
 use super::visibility::Viewer;
 use crate::rooms::load::Event;
 
-/// How many events a walk reads at first when a filter chooses among them, and at most.
+/// Events per query with a filter: the first query, and the largest.
 const STEP_EVENTS: (usize, usize) = (128, 1_024);
 
-/// A direction as clients name it.
+/// Converts a direction from ruma's type.
 pub(super) fn direction(direction: ruma::api::Direction) -> Direction {
     match direction {
         ruma::api::Direction::Forward => Direction::Forward,
@@ -20,31 +21,31 @@ pub(super) fn direction(direction: ruma::api::Direction) -> Direction {
     }
 }
 
-/// Where to walk.
+/// Parameters of a walk.
 #[derive(Debug, Clone, Copy)]
 pub struct WalkQuery {
-    /// Only places after this one.
+    /// Exclusive lower bound of places.
     pub after: i64,
-    /// Only places up to this one.
+    /// Inclusive upper bound of places.
     pub upto: i64,
-    /// From which end.
+    /// The end at which to start.
     pub direction: Direction,
-    /// How many events to pick.
+    /// Maximum number of events to select.
     pub limit: usize,
 }
 
-/// What a walk has found.
+/// The result of a walk.
 #[derive(Debug, Default)]
 pub struct WalkResult {
-    /// The picked events, in the order of walking.
+    /// The selected events, in the order of the walk.
     pub events: Vec<Arc<Event>>,
-    /// The cut at which to go on; none when the timeline ends here.
+    /// The cut at which to go on; none at the end of the timeline.
     pub next: Option<i64>,
 }
 
-/// Walks until enough events are picked, the way ends, or the bound on events looked at is reached.
+/// Walks until enough events are selected, the range ends, or the bound on examined events is reached.
 ///
-/// `wants` chooses among the events that the reader may see; without it all are picked.
+/// `wants` filters the events that the reader may see; none selects all.
 pub fn walk(
     viewer: &mut Viewer<'_>,
     tx: &mut dyn Tx,
@@ -57,7 +58,8 @@ pub fn walk(
         walked.next = Some(if way.direction == Direction::Forward { way.after } else { way.upto });
         return Ok(walked);
     }
-    // One more than is wanted tells whether there is anything after the page. Without a filter that mostly suffices.
+    // Read one more event than requested, to learn whether another page follows. Without a filter that is mostly
+    // enough.
     let mut step = if wants.is_none() { way.limit + 1 } else { STEP_EVENTS.0.max(way.limit + 1) };
     loop {
         let read = read(viewer, tx, &way, step)?;

@@ -1,4 +1,4 @@
-//! What authorises what: the graph of auth events, walked by serial numbers, with a memory of its edges. Edges never change.
+//! The graph of auth events, walked by serial numbers, with a cache of its edges. Edges never change.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -13,10 +13,10 @@ use serde::Deserialize;
 
 use crate::core::Core;
 
-/// Events whose edges are remembered: about five megabytes.
+/// Events with cached edges: about five megabytes.
 const EVENTS_MAX: usize = 50_000;
 
-/// Auth events by event, as far as they were asked for lately.
+/// Cache of auth events by event.
 pub struct AuthEdges(Cache<EventSn, Arc<[EventSn]>>);
 
 impl Default for AuthEdges {
@@ -36,20 +36,20 @@ struct Authorised {
     auth_events: Vec<OwnedEventId>,
 }
 
-/// The graph, and with it an event that is not stored yet.
+/// The graph of auth events, with an optional event that is not stored yet.
 pub struct Graph<'a> {
     core: &'a Core,
     newcomer: Option<(EventSn, Arc<[EventSn]>)>,
 }
 
 impl<'a> Graph<'a> {
-    /// The graph of what is stored. `newcomer` stands under a number that no stored event has.
+    /// Creates the graph of the stored events. `newcomer` has a serial number that no stored event has.
     #[must_use]
     pub fn new(core: &'a Core, newcomer: Option<(EventSn, Arc<[EventSn]>)>) -> Self {
         Self { core, newcomer }
     }
 
-    /// The auth events of an event; those that are not here are left out.
+    /// Returns the auth events of an event that are stored here.
     fn of(&self, tx: &mut dyn Tx, sn: EventSn) -> Result<Arc<[EventSn]>> {
         if let Some((_, edges)) = self.newcomer.as_ref().filter(|(newcomer, _)| *newcomer == sn) {
             return Ok(edges.clone());
@@ -58,7 +58,7 @@ impl<'a> Graph<'a> {
         if let Some(edges) = remembered.get(&sn) {
             return Ok(edges);
         }
-        // Past the cache of events: a walk would push out all that is in use.
+        // Bypass the event cache: a walk would evict the events in use.
         let row = events::by_sn(tx, sn)?.ok_or_else(|| Error::broken(format!("event {} is missing", sn.0)))?;
         let Authorised { auth_events } =
             serde_json::from_slice(&row.json).map_err(|error| Error::fault("reading a stored event", error))?;
@@ -74,8 +74,8 @@ impl<'a> Graph<'a> {
         Ok(edges)
     }
 
-    /// Visits the auth chains of some events, each event once and not the first ones unless others lead to them; `visit`
-    /// answers whether to go on from there, and is told first.
+    /// Visits the auth chains of some events, each event once, and the start events only if others lead to them.
+    /// `visit` runs before an event's edges are followed and returns whether to follow them.
     fn walk(
         &self,
         tx: &mut dyn Tx,
@@ -93,25 +93,28 @@ impl<'a> Graph<'a> {
         Ok(())
     }
 
-    /// The auth chains of some events together; in no particular order, and without those of them that no other leads to.
+    /// Returns the union of the auth chains of some events, unordered; includes a start event only if another leads
+    /// to it.
     pub fn chain(&self, tx: &mut dyn Tx, from: impl IntoIterator<Item = EventSn>) -> Result<HashSet<EventSn>> {
         let mut chain = HashSet::new();
         self.walk(tx, from, |sn| chain.insert(sn))?;
         Ok(chain)
     }
 
-    /// The auth difference of states (room version 2, "State resolution"): the events that are in the auth chains of some
-    /// and not of all. `conflicted` are the events of each state that not all have; `common` those that all have.
+    /// Returns the auth difference of states (room version 2, "State resolution"): the events that are in some but
+    /// not all of their full auth chains. `conflicted` are the events of each state that not all states share;
+    /// `common` are the shared ones.
     ///
-    /// Exact, and bounded in memory: the chains of what all have in common, which are long, are only walked as long as they
-    /// may still hold something that matters.
+    /// Exact, with bounded memory: walks the long chains of the common events only while they may still contain a
+    /// relevant event.
     pub fn difference(
         &self,
         tx: &mut dyn Tx,
         conflicted: &[Vec<EventSn>],
         common: impl Iterator<Item = EventSn>,
     ) -> Result<HashSet<EventSn>> {
-        // In how many chains each event is, and the last of them, so that none is counted twice for it. States may be many.
+        // For each event: in how many chains it is, and the last such chain, so that no chain counts twice. There may
+        // be many states.
         let mut marks: HashMap<EventSn, (usize, usize)> = HashMap::new();
         for (state, events) in (1..).zip(conflicted) {
             self.walk(tx, events.iter().copied(), |sn| {
@@ -137,8 +140,8 @@ impl<'a> Graph<'a> {
         Ok(left)
     }
 
-    /// The conflicted state subgraph (room version 12, "State resolution"): the events on the ways through auth events from
-    /// one conflicted event to another, with their ends.
+    /// Returns the conflicted state subgraph (room version 12, "State resolution"): the events on auth event paths
+    /// from one conflicted event to another, both ends included.
     pub fn between(&self, tx: &mut dyn Tx, conflicted: &HashSet<EventSn>) -> Result<HashSet<EventSn>> {
         let mut leads: HashMap<EventSn, bool> = HashMap::new();
         for start in conflicted {

@@ -1,5 +1,4 @@
-//! The state of rooms: snapshots of it, looking things up in it, and what becomes of several. Uses events, and no other part of
-//! the domain.
+//! Room state: snapshots, look-ups, and state resolution. Uses events, and no other part of the domain.
 
 pub mod auth_chain;
 pub mod resolve;

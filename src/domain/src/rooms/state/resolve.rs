@@ -1,5 +1,6 @@
-//! State resolution, version 2 and 2.1 (room versions, "State resolution"): ruma's algorithm, given no more of the states than
-//! what can matter. In a room of ten thousand members, nine thousand of whom nothing is disputed about are left out.
+//! State resolution, version 2 and 2.1 (room versions, "State resolution"): ruma's algorithm on the part of the
+//! states that can affect the result. In a room of ten thousand members, the thousands of unconflicted members are
+//! left out.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -21,17 +22,17 @@ use crate::core::Core;
 use crate::rooms::event::auth_rules;
 use crate::rooms::load::Event;
 
-/// An event that is part of a state already and not stored yet, with the auth events it names. Its number and, if need be, that
-/// of its key are ones that nothing stored has.
+/// An event in one of the states that is not stored yet, with its auth events. Its serial number, and its key's if
+/// that is new, are unused in the database.
 #[derive(Debug, Clone)]
 pub struct UnstoredEvent {
     /// The event.
     pub event: Arc<Event>,
-    /// The numbers of its auth events.
+    /// Serial numbers of its auth events.
     pub auth: Arc<[EventSn]>,
 }
 
-/// Resolves states of one room. For room versions with state resolution 2 and later.
+/// Resolves states of one room, for room versions with state resolution 2 and later.
 pub fn resolve(
     core: &Core,
     tx: &mut dyn Tx,
@@ -46,7 +47,7 @@ pub fn resolve(
     }
     let graph = Graph::new(core, newcomer.map(|newcomer| (newcomer.event.sn, newcomer.auth.clone())));
     let disputed = disputed_by_state(states, &conflicted);
-    // Those that many are authorised by come first: mostly they settle it.
+    // Start with the events that authorise many others: mostly they suffice.
     let (face, members): (Vec<_>, Vec<_>) = common.iter().partition(|(key, _)| !key.is_member());
     let in_common = face.into_iter().chain(members).map(|(_, sn)| *sn);
     let difference = graph.difference(tx, &disputed, in_common)?;
@@ -63,7 +64,7 @@ pub fn resolve(
         .map(|state| lookup.map(state, |key| conflicted.contains(&key) || relevant.contains(&key)))
         .collect::<Result<Vec<_>>>()?;
     let subgraph: EventIdSet<OwnedEventId> = lookup.ids(&subgraph)?.into_iter().collect();
-    // What is in one chain and not in the other is the difference, which is known already.
+    // ruma derives the difference from two chains: give one chain the known difference and leave the other empty.
     let chains = vec![lookup.ids(&difference)?.into_iter().collect(), EventIdSet::new()];
     let resolved = ruma::state_res::resolve(
         &rules.authorization,
@@ -83,7 +84,7 @@ pub fn resolve(
     Ok(state)
 }
 
-/// What all states have in common, and the keys about which they differ.
+/// Returns the state that all states share, and the keys on which they differ.
 fn split(first: &StateIds, others: &[StateIds]) -> (StateIds, BTreeSet<KeySn>) {
     let (mut common, mut conflicted) = (first.clone(), BTreeSet::new());
     for other in others {
@@ -103,7 +104,7 @@ fn disputed_by_state(states: &[StateIds], conflicted: &BTreeSet<KeySn>) -> Vec<V
     states.iter().map(|state| conflicted.iter().filter_map(|key| state.get(key)).copied().collect()).collect()
 }
 
-/// Events by id and by number while a resolution runs.
+/// Events by id and by serial number during one resolution.
 struct EventLookup<'a> {
     core: &'a Core,
     inner: RefCell<Inner<'a>>,
@@ -137,7 +138,7 @@ impl<'a> EventLookup<'a> {
         Ok(event)
     }
 
-    /// For ruma, which cannot be told of errors; [`Self::check`] does it afterwards.
+    /// ruma's callback cannot return an error; [`Self::check`] reports it afterwards.
     fn find(&self, id: &EventId) -> Option<Arc<Event>> {
         let inner = &mut *self.inner.borrow_mut();
         if let Some(event) = inner.by_id.get(id) {
@@ -159,7 +160,7 @@ impl<'a> EventLookup<'a> {
         events.iter().map(|sn| Ok(self.get(*sn)?.pdu.event_id.clone())).collect()
     }
 
-    /// A state as ruma wants it, of the keys that are wanted.
+    /// Returns the selected keys of a state in ruma's form.
     fn map(&self, state: &StateIds, wants: impl Fn(KeySn) -> bool) -> Result<StateMap<OwnedEventId>> {
         let mut map = StateMap::new();
         for (_, sn) in state.iter().filter(|(key, _)| wants(**key)) {
@@ -173,8 +174,8 @@ impl<'a> EventLookup<'a> {
         Ok(map)
     }
 
-    /// The undisputed keys that the resolution may look at: all but the members, and of these the ones that the rules ask for
-    /// when they judge the events of the full conflicted set, or that these events set.
+    /// Returns the unconflicted keys that the resolution may read: all but the members, and the members that the auth
+    /// rules read for an event of the full conflicted set, or that such an event sets.
     fn relevant(
         &self,
         rules: &RoomVersionRules,
@@ -188,7 +189,7 @@ impl<'a> EventLookup<'a> {
             relevant.extend(event.state_key);
             let pdu = &event.pdu;
             let wanted = auth_rules::wanted(rules, pdu);
-            // A malformed event is not allowed whatever the state is.
+            // A malformed event is not allowed in any state, so it needs no keys.
             for (kind, key) in wanted.unwrap_or_default() {
                 if TimelineEventType::from(kind) == TimelineEventType::RoomMember {
                     names.entry(key).or_default();

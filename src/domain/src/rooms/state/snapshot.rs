@@ -1,8 +1,8 @@
-//! The state of a room at one point, stored as a difference.
+//! Room state at one point, stored as a difference.
 //!
-//! Snapshots of a room form lines, as events do. The snapshot at depth `d` stores what changed since the one at depth
-//! `d - lowbit(d)` of its line, as in a Fenwick tree: one small row for each change on average, and the whole state is
-//! at most log2(d) rows to merge, however long the room's history is. A fork simply starts another line.
+//! Snapshots of a room form lines, as events do. The snapshot at depth `d` stores the changes since the one at depth
+//! `d - lowbit(d)` of its line, as in a Fenwick tree: one small row per change on average, and the full state merges
+//! at most log2(d) rows, however long the room's history is. A fork starts another line.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -13,7 +13,7 @@ use hearth_store::ids::{EventSn, KeySn, SnapshotSn};
 use hearth_store::tables::state::{self, SnapshotRow};
 use hearth_store::{WriteTx, varint};
 
-/// A whole state: which event is in force for each key.
+/// A full state: the current event for each key.
 pub type StateIds = BTreeMap<KeySn, EventSn>;
 
 /// Changes to a state; `None` removes a key.
@@ -44,15 +44,18 @@ fn load(tx: &mut dyn Tx, sn: SnapshotSn) -> Result<SnapshotRow> {
     state::snapshot(tx, sn)?.ok_or_else(|| Error::broken(format!("state snapshot {} is missing", sn.0)))
 }
 
-/// Stores the state that follows `before` through `changes`, and names it. `before` is none for a room's first event.
+/// Stores the state after `before` and `changes`; returns its serial number. `before` is none for a room's first
+/// event.
 pub fn store(tx: &mut WriteTx<'_>, before: Option<SnapshotSn>, mut changes: Changes) -> Result<SnapshotSn> {
     let (mut depth, mut base) = (0, None);
     if let Some(before) = before {
         let mut next = load(tx.tx(), before)?;
         let mut next_sn = before;
         depth = next.depth + 1;
+        // Clears the lowest set bit.
         let target = depth & (depth - 1);
-        // Walk the line back to the snapshot this one builds on, taking along what changed on the way. Later changes win.
+        // Walk the line back to the snapshot on which this one builds, and merge the changes on the way. Later
+        // changes win.
         while next.depth > target {
             for (key, event) in decode(&next.changes)? {
                 if let Entry::Vacant(vacant) = changes.entry(key) {
@@ -69,7 +72,7 @@ pub fn store(tx: &mut WriteTx<'_>, before: Option<SnapshotSn>, mut changes: Chan
     Ok(sn)
 }
 
-/// The whole state at a snapshot.
+/// Returns the full state at a snapshot.
 pub fn full(tx: &mut dyn Tx, sn: SnapshotSn) -> Result<StateIds> {
     let mut found: BTreeMap<KeySn, Option<EventSn>> = BTreeMap::new();
     let mut next = Some(sn);
@@ -83,7 +86,7 @@ pub fn full(tx: &mut dyn Tx, sn: SnapshotSn) -> Result<StateIds> {
     Ok(found.into_iter().filter_map(|(key, event)| Some((key, event?))).collect())
 }
 
-/// One part of the state at a snapshot.
+/// Returns one state event at a snapshot.
 pub fn get(tx: &mut dyn Tx, sn: SnapshotSn, key: KeySn) -> Result<Option<EventSn>> {
     let mut next = Some(sn);
     while let Some(sn) = next {
@@ -96,7 +99,7 @@ pub fn get(tx: &mut dyn Tx, sn: SnapshotSn, key: KeySn) -> Result<Option<EventSn
     Ok(None)
 }
 
-/// Several parts of the state at a snapshot, in the order of `keys`, for the price of one.
+/// Returns several state events at a snapshot, in the order of `keys`, in one walk.
 pub fn get_many(tx: &mut dyn Tx, sn: SnapshotSn, keys: &[KeySn]) -> Result<Vec<Option<EventSn>>> {
     let mut found: HashMap<KeySn, Option<EventSn>> = HashMap::new();
     let mut wanted: HashSet<KeySn> = keys.iter().copied().collect();

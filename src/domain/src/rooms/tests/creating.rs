@@ -1,4 +1,4 @@
-//! Making rooms.
+//! Room creation.
 
 use hearth_base::Reason;
 use hearth_store::tables::{events, rooms};

@@ -1,4 +1,4 @@
-//! Joining, leaving, and everything between.
+//! Membership: join, leave, invite, knock, ban.
 
 use hearth_base::Reason;
 use serde_json::json;

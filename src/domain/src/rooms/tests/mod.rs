@@ -1,4 +1,4 @@
-//! The writing side of rooms, over a real database: what the rules of events bring forth together cannot be seen in parts.
+//! Tests of the writing use cases on a real database, because the rules of events interact.
 
 mod creating;
 mod entering;
@@ -37,19 +37,19 @@ impl World {
         Self { rooms: Rooms::new(core.clone()), core, alice, bob, carol, _folder: folder }
     }
 
-    /// The room that an alias leads to.
+    /// Resolves an alias.
     async fn leads_to(&self, alias: ruma::OwnedRoomAliasId) -> Result<OwnedRoomId> {
         let core = self.core.clone();
         let read = move |tx: &mut hearth_store::ReadTx<'_>| find::id(&find::by_alias(&core, tx.tx(), &alias)?);
         self.core.store.read("alias_find", read).await
     }
 
-    /// Alice makes a room as the JSON of a request says.
+    /// Alice creates a room with a request's JSON body.
     async fn makes(&self, wanted: Value) -> Result<OwnedRoomId> {
         Ok(self.rooms.create(&self.alice, testing::create_room(&wanted), |_, _| Ok(())).await?.0)
     }
 
-    /// A part of a room's current state: its content.
+    /// Returns the content of a current state event.
     async fn state(&self, room_id: &RoomId, kind: &'static str, key: &str) -> Value {
         let (core, id, key) = (self.core.clone(), room_id.to_string(), key.to_owned());
         let read = move |tx: &mut hearth_store::ReadTx<'_>| {
@@ -98,7 +98,7 @@ impl World {
     }
 }
 
-/// Why something was refused.
+/// Returns the reason of a refusal.
 fn why<T: std::fmt::Debug>(result: Result<T>) -> Reason {
     result.expect_err("a refusal").reason().expect("a refusal, not a fault")
 }

@@ -45,7 +45,7 @@ async fn relations_that_make_no_sense_are_refused() {
         why(world.send(&world.alice, &id, "m.room.message", "7", in_thread("$none")).await),
         Reason::InvalidParam
     );
-    // Once the reaction is taken back it may be given again.
+    // After the reaction is redacted, the same reaction is allowed again.
     world.rooms.redact(&world.alice, id.clone(), other, "8".to_owned(), None).await.expect("redacted");
     world.send(&world.alice, &id, "m.reaction", "9", react("-1")).await.expect("a reaction");
 }
@@ -67,7 +67,8 @@ async fn only_the_powerful_redact_what_others_said() {
         assert_eq!(redact(&world.bob, &of_bob, "3").await.expect("again"), first);
         world.send(&world.alice, &id, "m.room.redaction", "4", json!({"redacts": of_bob})).await.expect("by /send");
         let none = ruma::EventId::parse("$none").expect("an id");
-        // Other servers may know what is unknown here, and judge the redaction; but it cannot be of this server's user.
+        // Other servers may have the unknown target and check the redaction; but the target cannot be by this local
+        // user.
         redact(&world.alice, &none, "5").await.expect("sent on with the power to redact");
         assert_eq!(why(redact(&world.bob, &none, "5").await), Reason::NotFound);
         let (core, wanted) = (world.core.clone(), of_bob.clone());

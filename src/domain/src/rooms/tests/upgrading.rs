@@ -1,4 +1,4 @@
-//! Upgrades and the directory.
+//! Room upgrades and the directory.
 
 use hearth_base::Reason;
 use serde_json::json;

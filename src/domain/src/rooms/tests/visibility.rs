@@ -1,4 +1,4 @@
-//! Who sees what of a room's history.
+//! Visibility of a room's history.
 
 use hearth_base::Reason;
 use ruma::RoomId;
@@ -15,7 +15,7 @@ impl World {
         self.send(&self.alice, id, "m.room.message", text, content).await.expect("sent");
     }
 
-    /// What the messages say that somebody sees, oldest first, joined by spaces.
+    /// Returns the bodies of the messages that a user sees, oldest first, joined by spaces.
     async fn seen(&self, who: &Requester, id: &RoomId) -> String {
         let mut seen = Vec::new();
         let mut from = None;
@@ -46,7 +46,7 @@ fn public(history: &str) -> Value {
 
 #[tokio::test]
 async fn each_rule_shows_what_it_says() {
-    // By the rule: what Bob sees once he is in, after he has left, and when he is in again.
+    // For each rule: what Bob sees after he joins, after he leaves, and after he joins again.
     let table = [
         ("world_readable", "1 2 3", "1 2 3 4", "1 2 3 4 5"),
         ("shared", "1 2 3", "1 2 3", "1 2 3 4 5"),

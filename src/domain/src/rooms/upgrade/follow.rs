@@ -1,7 +1,7 @@
-//! What users have set for a room goes on to hold for the room that replaces it: tags, push rules, being a direct chat. For
-//! users who are in the old room when it is upgraded here, and for all who join the replacement, also one that another server made.
+//! Copies a user's settings for a room to its replacement: tags, push rules, direct chats. For users who are in the
+//! old room when it is upgraded here, and for users who join the replacement, also if another server created it.
 //!
-//! A room is only believed to be the replacement of another when that one says so: anyone can name any predecessor.
+//! A room counts as the replacement only if the old room's tombstone names it: any room may name any predecessor.
 
 use std::sync::Arc;
 
@@ -19,13 +19,13 @@ use crate::core::Core;
 use crate::rooms::power;
 use crate::rooms::state::snapshot::Changes;
 
-/// Account data of the whole account that names rooms, and how it follows.
+/// Global account data that names rooms, with the function that copies it.
 const OF_ACCOUNT: [(&str, Copy); 2] = [("m.push_rules", copy_rules), ("m.direct", copy_direct)];
 
-/// Adds to a content what it says about one room for another, and says whether anything changed.
+/// Copies the settings for one room to another; returns whether anything changed.
 type Copy = fn(content: &mut Value, old: &str, new: &str) -> bool;
 
-/// Carries over what `user` has set for `old` to `new`. Where they have set something for `new` already, that stays.
+/// Copies the settings of `user` for `old` to `new`. Existing settings for `new` stay.
 pub(in crate::rooms) fn copy(
     core: &Arc<Core>,
     tx: &mut WriteTx<'_>,
@@ -40,7 +40,7 @@ pub(in crate::rooms) fn copy(
     }
     for (kind, change) in OF_ACCOUNT {
         let Some(content) = account_data::get(tx.tx(), user, WHOLE_ACCOUNT, kind)? else { continue };
-        // What a client has written there may be anything; what makes no sense stays as it is.
+        // Clients may store anything here; malformed account data stays as it is.
         let Ok(mut value) = serde_json::from_str::<Value>(&content) else { continue };
         if change(&mut value, &old.id, &new.id) {
             set(core, tx, (user, WHOLE_ACCOUNT), kind, &value.to_string())?;
@@ -49,8 +49,8 @@ pub(in crate::rooms) fn copy(
     Ok(())
 }
 
-/// As [`copy`], for a user of this server who has just joined `room`, if it replaces one that is known here. The aliases of
-/// this server follow with the first of them: they would lead nowhere otherwise.
+/// As [`copy`], for a local user who has just joined `room`, if it replaces a known room. The first such user also
+/// moves the local aliases, which would point to the abandoned room otherwise.
 pub(in crate::rooms) fn joined(core: &Arc<Core>, tx: &mut WriteTx<'_>, room: &Room, user: UserSn) -> Result<()> {
     let Some(old) = replaced_by(core, tx.tx(), room)? else { return Ok(()) };
     if !aliases::of_room(tx.tx(), old.sn)?.is_empty() {
@@ -59,7 +59,7 @@ pub(in crate::rooms) fn joined(core: &Arc<Core>, tx: &mut WriteTx<'_>, room: &Ro
     copy(core, tx, &old, room, user)
 }
 
-/// The room that `room` replaces, if both say so.
+/// Returns the room that `room` replaces, if both rooms agree.
 fn replaced_by(core: &Core, tx: &mut dyn Tx, room: &Room) -> Result<Option<Room>> {
     if state::current_named(tx, room.sn, "m.room.create", "")?.is_none() {
         return Ok(None);
@@ -74,7 +74,7 @@ fn replaced_by(core: &Core, tx: &mut dyn Tx, room: &Room) -> Result<Option<Room>
     Ok(says_so.then_some(old))
 }
 
-/// Takes a room out of the public directory when `changes` bring a tombstone into its state, from whichever server.
+/// Unpublishes a room when `changes` add a tombstone to its state, from any server.
 pub(in crate::rooms) fn unpublish_replaced(core: &Core, tx: &mut dyn Tx, room: &Room, changes: &Changes) -> Result<()> {
     for sn in changes.iter().filter(|(key, _)| !key.is_member()).filter_map(|(_, sn)| *sn) {
         let event = core.events.get(tx, sn)?;
@@ -102,7 +102,7 @@ fn set(
     Ok(())
 }
 
-/// Adds to `m.direct` the new room wherever the old one stands. Says whether anything changed.
+/// Adds the new room to `m.direct` wherever the old one is listed. Returns whether anything changed.
 fn copy_direct(content: &mut Value, old: &str, new: &str) -> bool {
     let mut is_changed = false;
     let lists = content.as_object_mut().into_iter().flat_map(Map::values_mut).filter_map(Value::as_array_mut);
@@ -115,7 +115,7 @@ fn copy_direct(content: &mut Value, old: &str, new: &str) -> bool {
     is_changed
 }
 
-/// Adds to the user's own push rules a copy of each that is about the old room. Says whether anything changed.
+/// Adds a copy of each push rule about the old room to the user's own rules. Returns whether anything changed.
 fn copy_rules(content: &mut Value, old: &str, new: &str) -> bool {
     let mut is_changed = false;
     for kind in ["room", "override", "underride"] {
@@ -127,7 +127,7 @@ fn copy_rules(content: &mut Value, old: &str, new: &str) -> bool {
         let copies: Vec<Value> = rules.iter().filter_map(|rule| copy_of_rule(kind, rule, old, new)).collect();
         for copy in copies {
             if !rules.iter().any(|rule| rule["rule_id"] == copy["rule_id"]) {
-                // Before the server's own rules of the kind, which end what comes after them.
+                // Insert before the server's own rules of the kind, which would match first.
                 rules.insert(0, copy);
                 is_changed = true;
             }
@@ -136,7 +136,8 @@ fn copy_rules(content: &mut Value, old: &str, new: &str) -> bool {
     is_changed
 }
 
-/// A copy of a rule that is about the old room; none of the server's own rules, and of those about something else.
+/// Returns a copy of a user's rule about the old room; none for the server's own rules and for rules about other
+/// things.
 fn copy_of_rule(kind: &str, rule: &Value, old: &str, new: &str) -> Option<Value> {
     let id = rule["rule_id"].as_str().filter(|_| rule["default"] != true)?;
     let mut copy = rule.clone();

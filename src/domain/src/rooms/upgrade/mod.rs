@@ -1,5 +1,5 @@
-//! Replacing a room by one of another version (client-server API, "Room upgrades"): the new room, what it takes over, and
-//! the sign on the old one's door, all in one transaction.
+//! Room upgrades (client-server API, "Room upgrades"): the new room, its copied state, and the tombstone in the old
+//! room, all in one transaction.
 
 pub(in crate::rooms) mod follow;
 mod powers;
@@ -23,7 +23,7 @@ use super::{Rooms, alias, content, create, find, policy, power};
 use crate::Requester;
 use crate::core::Core;
 
-/// What an upgrade is to make.
+/// Parameters of an upgrade.
 #[derive(Clone)]
 struct UpgradeRequest {
     version: String,
@@ -31,10 +31,10 @@ struct UpgradeRequest {
 }
 
 impl Rooms {
-    /// Replaces a room; members follow by joining the new one.
+    /// Upgrades a room. Members follow when they join the new room.
     ///
-    /// Refuses with `M_UNSUPPORTED_ROOM_VERSION`, with `M_NOT_FOUND` rooms that this server knows nothing of, and with
-    /// `M_FORBIDDEN` without the power to send `m.room.tombstone`.
+    /// Refuses with `M_UNSUPPORTED_ROOM_VERSION`, with `M_NOT_FOUND` rooms unknown here, and with `M_FORBIDDEN` users
+    /// without the power to send `m.room.tombstone`.
     pub(crate) async fn upgrade(
         &self,
         who: &Requester,
@@ -84,7 +84,7 @@ fn replace(
     Ok(new_id)
 }
 
-/// The new room's creation: the old one's, and where it comes from.
+/// Returns the content of the new create event: the old one's with the predecessor.
 fn creation(
     core: &Core,
     tx: &mut WriteTx<'_>,
@@ -95,7 +95,7 @@ fn creation(
     let rules = version::rules(&wanted.version)?;
     let before = power::create_event(core, tx.tx(), old)?;
     let mut creation = content::from_client(before.pdu.content.get()).unwrap_or_default();
-    // Neither is taken over: the first is the new creator's name, the second has to be wished for anew.
+    // Neither is copied: `creator` is now the upgrading user, and additional creators must be requested again.
     creation.remove("creator");
     creation.remove("additional_creators");
     creation.insert("room_version".to_owned(), wanted.version.as_str().into());
@@ -106,7 +106,7 @@ fn creation(
     if !rules.authorization.room_create_event_id_as_room_id
         && let Some(newest) = old.extremities.last()
     {
-        // Later versions leave it out: the new room exists before the tombstone does.
+        // Later room versions omit the event id: the new room exists before the tombstone does.
         let newest = core.events.get(tx.tx(), *newest)?;
         predecessor.insert("event_id".to_owned(), newest.pdu.event_id.as_str().into());
     }
@@ -119,7 +119,7 @@ fn creation(
     Ok(creation)
 }
 
-/// Moves what leads to the old room: aliases, the main one among them, and the place in the public directory.
+/// Moves the aliases, the canonical alias, and the entry in the public directory to the new room.
 fn names(core: &Arc<Core>, tx: &mut WriteTx<'_>, old: &mut Room, new: &mut Room, origin: &Sender) -> Result<()> {
     let moved: BTreeSet<String> = aliases::of_room(tx.tx(), old.sn)?.into_iter().collect();
     if !moved.is_empty() {
@@ -130,7 +130,7 @@ fn names(core: &Arc<Core>, tx: &mut WriteTx<'_>, old: &mut Room, new: &mut Room,
         append(core, tx, new, origin, Draft::state("m.room.canonical_alias", "", content))?;
         alias::unname(core, tx, old, origin, &moved)?;
     }
-    // The tombstone has taken the old room out already.
+    // The tombstone has already unpublished the old room.
     if old.published {
         rooms::publish(tx.tx(), new.sn, true)?;
     }

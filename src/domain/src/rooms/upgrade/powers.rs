@@ -1,4 +1,4 @@
-//! Power levels across an upgrade: what the new room's are, and how the old room is made quiet.
+//! Power levels across an upgrade: those of the new room, and the restriction of the old room.
 
 use std::sync::Arc;
 
@@ -15,15 +15,15 @@ use crate::rooms::append::{Sender, append};
 use crate::rooms::content;
 use crate::rooms::event::Draft;
 
-/// Power of those who stood above all levels, in a version that knows no such thing.
+/// Power level of former creators, in a room version where no user is above all levels.
 const CREATOR_LEVEL: i64 = 100;
-/// What a tombstone needs where creators stand above all levels.
+/// Level for a tombstone in a room version where creators are above all levels.
 const TOMBSTONE_LEVEL: i64 = 150;
-/// What speaking in the old room needs at least.
+/// Minimum level for messages in the old room.
 const QUIET_LEVEL: i64 = 50;
 
-/// The old room's power levels as the new version has them. `above_before` stood above all levels in the old room;
-/// `creators` are the new room's.
+/// Translates the old room's power levels to the new version. `above_before` are the users who were above all levels
+/// in the old room; `creators` are the new room's.
 pub(super) fn translate(
     mut levels: CanonicalJsonObject,
     above_before: &[OwnedUserId],
@@ -41,7 +41,7 @@ pub(super) fn translate(
         let needed = level(&events, "m.room.tombstone").unwrap_or(0).max(TOMBSTONE_LEVEL);
         events.insert("m.room.tombstone".to_owned(), integer(needed));
     } else if level(&events, "m.room.tombstone") == Some(TOMBSTONE_LEVEL) && !above_before.is_empty() {
-        // Nobody could reach it any more.
+        // Raise no level above what any user can have.
         events.insert("m.room.tombstone".to_owned(), integer(CREATOR_LEVEL));
     }
     levels.insert("users".to_owned(), users.into());
@@ -90,7 +90,7 @@ pub(super) fn enough_for(
     levels
 }
 
-/// Makes the old room a place to read only, as far as whoever upgrades may change its power levels.
+/// Raises the old room's levels so that only moderators can send, if the upgrading user may change them.
 pub(super) fn quieten(core: &Arc<Core>, tx: &mut WriteTx<'_>, old: &mut Room, origin: &Sender) -> Result<()> {
     let Some(sn) = state::current_named(tx.tx(), old.sn, "m.room.power_levels", "")? else { return Ok(()) };
     let before = content::from_client(core.events.get(tx.tx(), sn)?.pdu.content.get()).unwrap_or_default();
@@ -99,7 +99,7 @@ pub(super) fn quieten(core: &Arc<Core>, tx: &mut WriteTx<'_>, old: &mut Room, or
         return Ok(());
     }
     match append(core, tx, old, origin, Draft::state("m.room.power_levels", "", quiet)) {
-        // The upgrade stands without it, and nothing has been written.
+        // Optional: the upgrade succeeds without this event, and nothing has been written.
         Err(error) if error.reason() == Some(Reason::Forbidden) => Ok(()),
         done => done.map(drop),
     }
@@ -121,7 +121,7 @@ fn section(levels: &CanonicalJsonObject, field: &str) -> CanonicalJsonObject {
     levels.get(field).and_then(CanonicalJsonValue::as_object).cloned().unwrap_or_default()
 }
 
-/// A level; before version 10 it may be written as a string.
+/// Returns a level; before room version 10 it may be a string.
 fn level(levels: &CanonicalJsonObject, field: &str) -> Option<i64> {
     match levels.get(field)? {
         CanonicalJsonValue::Integer(level) => Some((*level).into()),

@@ -1,4 +1,4 @@
-//! What a new room takes over from the one it replaces.
+//! State that a new room copies from the room it replaces.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use crate::rooms::append::{Sender, append};
 use crate::rooms::event::{Draft, version};
 use crate::rooms::{content, power};
 
-/// The parts of the state that are taken over as they are, besides the join rules and the power levels.
+/// State event types that are copied unchanged, in addition to the join rules and the power levels.
 const COPIED: &[&str] = &[
     "m.room.history_visibility",
     "m.room.guest_access",
@@ -28,15 +28,16 @@ const COPIED: &[&str] = &[
     "m.room.topic",
 ];
 
-/// Copies the state. The power levels come first, with enough for whoever upgrades; the old ones come last, if they differ.
+/// Copies the state. Power levels that suffice for the upgrading user come first; the translated ones come last, if
+/// they differ.
 pub(super) fn state(core: &Arc<Core>, tx: &mut WriteTx<'_>, old: &Room, new: &mut Room, origin: &Sender) -> Result<()> {
     let rules = &version::stored_rules(&new.version)?.authorization;
     let levels = named(core, tx, old, "m.room.power_levels")?.unwrap_or_default();
     let old_creators = power::creators(core, tx.tx(), old)?;
     let above_before = version::stored_rules(&old.version)?.authorization.explicitly_privilege_room_creators;
     let new_creators = power::creators(core, tx.tx(), new)?;
-    // Between versions that set creators above all levels they lose that place, and get no level for it: who makes the new room
-    // names those who are to stay creators.
+    // Between two versions with privileged creators, the old creators get no level: the upgrading user names the
+    // additional creators. In a version without, they get a level instead of their place.
     let lose_place = above_before && !rules.explicitly_privilege_room_creators;
     let lasting = powers::translate(levels, if lose_place { &old_creators } else { &[] }, rules, &new_creators);
     let first = powers::enough_for(&lasting, rules, &origin.user_id);
@@ -57,14 +58,14 @@ pub(super) fn state(core: &Arc<Core>, tx: &mut WriteTx<'_>, old: &Room, new: &mu
     Ok(())
 }
 
-/// The content of a part of the old room's state, if it has one that is not empty.
+/// Returns the content of a state event of the old room, if it is not empty.
 fn named(core: &Core, tx: &mut WriteTx<'_>, room: &Room, kind: &str) -> Result<Option<CanonicalJsonObject>> {
     let Some(sn) = state::current_named(tx.tx(), room.sn, kind, "")? else { return Ok(None) };
     let content = content::from_client(core.events.get(tx.tx(), sn)?.pdu.content.get());
     Ok(content.ok().filter(|content| !content.is_empty()))
 }
 
-/// Join rules that the new version knows; where it does not, by invitation.
+/// Returns the join rules if the new version supports them; otherwise `invite`.
 fn join_rules_for(rules: &AuthorizationRules, content: CanonicalJsonObject) -> CanonicalJsonObject {
     let known = match content::text(&content, "join_rule") {
         Some("public" | "invite" | "private") => true,
@@ -80,7 +81,7 @@ fn is_space(core: &Core, tx: &mut WriteTx<'_>, room: &Room) -> Result<bool> {
     Ok(power::create_event(core, tx.tx(), room)?.pdu.content_str("type").as_deref() == Some("m.space"))
 }
 
-/// Copies a space's children; those that have been taken out have an empty content.
+/// Copies a space's children; skips removed children, which have an empty content.
 fn children(core: &Arc<Core>, tx: &mut WriteTx<'_>, old: &Room, new: &mut Room, origin: &Sender) -> Result<()> {
     for sn in state::current_of_type(tx.tx(), old.sn, "m.space.child")? {
         let child = core.events.get(tx.tx(), sn)?;
@@ -91,7 +92,7 @@ fn children(core: &Arc<Core>, tx: &mut WriteTx<'_>, old: &Room, new: &mut Room, 
     Ok(())
 }
 
-/// Bans whoever is banned in the old room.
+/// Bans the users who are banned in the old room.
 pub(super) fn bans(core: &Arc<Core>, tx: &mut WriteTx<'_>, old: &Room, new: &mut Room, origin: &Sender) -> Result<()> {
     let everybody = memberships::of_room(tx.tx(), old.sn)?;
     for row in everybody.into_iter().filter(|row| row.membership == Membership::Ban) {

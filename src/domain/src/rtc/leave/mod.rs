@@ -1,9 +1,10 @@
-//! Leaving a call for those who cannot (MSC4195, `delegate_delayed_leave`): a client hands over the delayed event by which it would
-//! leave. While the SFU has its user, this server puts the event off; when they are gone, it is sent.
+//! Delegated leave events (MSC4195, `delegate_delayed_leave`): a client delegates the delayed event that ends its
+//! call membership. This server restarts the delay while the SFU lists the user, and sends the event when they are
+//! gone.
 //!
-//! What the SFU says by itself is only a hint to look: who is in a call is asked of it, so that a message that is old, comes twice
-//! or not at all does no harm. It is also looked at every half minute. If the SFU does not answer for two minutes, the event goes
-//! out by itself, and so it does for those who never came.
+//! A webhook of the SFU is only a hint: the server asks the SFU for the participants, so an old, repeated or lost
+//! webhook does no harm. It also asks every half minute. If the SFU does not answer for two minutes, the delay ends
+//! and the event is sent; the same happens for users who never connect.
 
 mod model;
 mod watch;
@@ -26,7 +27,7 @@ use crate::core::Core;
 use crate::rooms::delayed::Delayed;
 use model::{LeaveSeat, LeavesModel};
 
-/// Leaves that were handed over.
+/// The delegated leave events.
 #[derive(Debug)]
 pub struct Leaves {
     core: Arc<Core>,
@@ -34,12 +35,13 @@ pub struct Leaves {
     delayed: Arc<Delayed>,
     actions: Arc<Actions>,
     book: Mutex<LeavesModel>,
-    /// Wakes whoever looks at the SFU.
+    /// Wakes the loop that polls the SFU.
     sooner: Notify,
 }
 
 impl Leaves {
-    /// The service; reads what was handed over before the start, for [`Leaves::run`] to ask the SFU about.
+    /// Creates the service and loads the leaves that were delegated before the start; [`Leaves::run`] then asks the
+    /// SFU about them.
     pub fn new(core: Arc<Core>, rtc: Arc<Rtc>, delayed: Arc<Delayed>, actions: Arc<Actions>) -> Result<Self> {
         let (mut book, mut gone) = (LeavesModel::default(), Vec::new());
         for row in core.store.read_blocking("leaves_load", |tx| table::all(tx.tx()))? {
@@ -47,6 +49,7 @@ impl Leaves {
                 let place = LeaveSeat { room: row.sfu_room, identity: row.identity };
                 book.add(row.delay_id.into(), place, row.connected, Instant::now());
             } else {
+                // The delayed event was sent or cancelled, or group calls were disabled since.
                 gone.push(row.delay_id);
             }
         }
@@ -58,10 +61,10 @@ impl Leaves {
         Ok(Self { core, rtc, delayed, actions, book: Mutex::new(book), sooner: Notify::new() })
     }
 
-    /// Takes over the delayed event by which a user of this server leaves a call.
+    /// Takes over the delayed leave event of a local user.
     ///
-    /// `M_NOT_FOUND` when they have no such event waiting in that room; `M_INVALID_PARAM` when `url` is not that of this server's
-    /// SFU; `M_UNRECOGNIZED` when there are no group calls here.
+    /// `M_NOT_FOUND` when the user has no such scheduled event in that room; `M_INVALID_PARAM` when `url` is not this
+    /// server's SFU; `M_UNRECOGNIZED` without group calls.
     pub async fn delegate(&self, user: &UserId, url: &str, wish: TokenRequest<'_>, delay_id: &str) -> Result<()> {
         if !self.rtc.is_there() {
             return Err(nothing_here());
@@ -79,7 +82,7 @@ impl Leaves {
         if read.await? != (Some(waiting.user), Some(waiting.room)) {
             return Err(unknown());
         }
-        // Whoever handed it over stops putting it off; the SFU is asked next.
+        // From here the client stops restarting the delay. Restart it once, and poll the SFU next.
         self.delayed.lease(delay_id, std::time::Duration::ZERO).await?;
         let place =
             LeaveSeat { room: names::room_name(wish.room, wish.slot), identity: names::identity(user, wish.member) };

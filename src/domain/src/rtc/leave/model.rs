@@ -1,4 +1,4 @@
-//! Whose leaves were handed over, and what to do about each by what is known of them. Asks nobody and writes nothing.
+//! The state machine of delegated leaves: decides what to do from what the SFU reports. Performs no I/O.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -7,55 +7,56 @@ use std::time::Duration;
 use hearth_base::Backoff;
 use tokio::time::Instant;
 
-/// How often it is looked whether somebody is still there, although the SFU says so by itself.
+/// Poll interval for a connected participant, in case a webhook gets lost.
 const CHECK_EVERY: Duration = Duration::from_secs(30);
-/// How long the SFU may go on showing somebody of whom it says that they are gone.
+/// How long the SFU may still list a participant after its webhook reported that they left.
 const LAG: Duration = Duration::from_secs(2);
-/// For how long what the SFU said by itself counts.
+/// How long a webhook's report is valid.
 const NEWS_LAST: Duration = Duration::from_secs(30);
-/// How long somebody may be missing of whom the SFU does not say that they are gone: it may have started again, and they come
-/// back by themselves.
+/// How long a participant may be missing without a webhook: the SFU may have restarted, and clients then reconnect by
+/// themselves.
 const MISSING_MAX: Duration = Duration::from_secs(10);
-/// The time between two looks for somebody who has yet to come, or when the SFU does not answer.
+/// Backoff between polls for a participant who has not connected yet, or while the SFU does not answer, in
+/// milliseconds.
 const WAIT: Backoff = Backoff::new(1_000, 30_000);
 
-/// A delayed event.
+/// The delay id of a leave event.
 pub(super) type LeaveId = Arc<str>;
 
-/// A place in a call.
+/// A seat in a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct LeaveSeat {
     /// The room at the SFU.
     pub(super) room: String,
-    /// Who they are there.
+    /// The participant's identity at the SFU.
     pub(super) identity: String,
 }
 
-/// What the SFU says by itself.
+/// A report from a webhook.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum SfuNotice {
     Joined,
     Left,
 }
 
-/// What the SFU says when it is asked.
+/// The result of a poll.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum SfuPresence {
     There,
     Missing,
-    /// It does not answer.
+    /// The SFU does not answer.
     Unknown,
 }
 
-/// What is to be done.
+/// The action after a poll.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum LeaveAction {
     Nothing,
-    /// They have come: note that, and put their leave off.
+    /// The participant has connected: store that, and restart the delay.
     Came,
-    /// Put their leave off.
+    /// Restart the delay.
     Stays,
-    /// Send it.
+    /// Send the leave event.
     Gone,
 }
 
@@ -63,24 +64,24 @@ pub(super) enum LeaveAction {
 struct Job {
     place: LeaveSeat,
     connected: bool,
-    /// What the SFU said last, and when.
+    /// The last webhook report, and its time.
     news: Option<(SfuNotice, Instant)>,
     missing_since: Option<Instant>,
-    /// Looks in a row that had no result.
+    /// Polls in a row without a result.
     tries: u32,
     look_at: Instant,
-    /// Whether somebody is looking.
+    /// Whether a poll is in progress.
     under_way: bool,
 }
 
-/// All leaves that were handed over.
+/// All delegated leaves.
 #[derive(Debug, Default)]
 pub(super) struct LeavesModel {
     jobs: HashMap<LeaveId, Job>,
 }
 
 impl LeavesModel {
-    /// Adds one, to be looked at at once; gives those for the same place, which it replaces.
+    /// Adds a leave and polls for it immediately; returns the leaves for the same seat, which it replaces.
     pub(super) fn add(&mut self, id: LeaveId, place: LeaveSeat, connected: bool, now: Instant) -> Vec<LeaveId> {
         let same = |(known, job): (&LeaveId, &Job)| (job.place == place && *known != id).then(|| known.clone());
         let replaced: Vec<LeaveId> = self.jobs.iter().filter_map(same).collect();
@@ -100,15 +101,16 @@ impl LeavesModel {
         self.jobs.get(id).map(|job| &job.place)
     }
 
-    /// When to look next.
+    /// Returns the time of the next poll.
     pub(super) fn next_look(&self) -> Option<Instant> {
         self.jobs.values().filter(|job| !job.under_way).map(|job| job.look_at).min()
     }
 
-    /// A room that is to be looked at, with everybody there whose leave was handed over.
+    /// Returns a room to poll, with all its leaves.
     pub(super) fn take_due(&mut self, now: Instant) -> Option<(String, Vec<LeaveId>)> {
         let due = self.jobs.values().find(|job| !job.under_way && job.look_at <= now)?;
         let room = due.place.room.clone();
+        // All leaves of the room, because one list of participants serves them all.
         let there = self.jobs.iter_mut().filter(|(_, job)| !job.under_way && job.place.room == room);
         let ids = there.map(|(id, job)| {
             job.under_way = true;
@@ -118,7 +120,7 @@ impl LeavesModel {
         Some((room, ids))
     }
 
-    /// Takes in what the SFU says by itself, of one or of everybody in a room; says whether it concerns anybody.
+    /// Applies a webhook report about one participant or the whole room; returns whether it concerns a leave.
     pub(super) fn hear(&mut self, room: &str, identity: Option<&str>, news: SfuNotice, now: Instant) -> bool {
         let mut concerns = false;
         for job in self.jobs.values_mut() {
@@ -129,7 +131,7 @@ impl LeavesModel {
         concerns
     }
 
-    /// Takes in what came of a look.
+    /// Applies the result of a poll.
     pub(super) fn learn(&mut self, id: &str, seen: SfuPresence, now: Instant, chance: u8) -> LeaveAction {
         let Some(job) = self.jobs.get_mut(id) else { return LeaveAction::Nothing };
         let news = job.news.filter(|(_, at)| now < *at + NEWS_LAST);
@@ -139,6 +141,7 @@ impl LeavesModel {
         match seen {
             SfuPresence::There => {
                 (job.missing_since, job.tries) = (None, 0);
+                // The SFU may still list a participant for whom a webhook has reported the leave: poll again soon.
                 let is_doubtful = left && news.is_some_and(|(_, at)| now < at + LAG * 2);
                 job.look_at = now + if is_doubtful { LAG } else { CHECK_EVERY };
                 if std::mem::replace(&mut job.connected, true) { LeaveAction::Stays } else { LeaveAction::Came }
@@ -151,6 +154,7 @@ impl LeavesModel {
                 job.look_at = now + LAG;
                 LeaveAction::Nothing
             }
+            // The SFU does not answer: rely on its webhook.
             SfuPresence::Unknown if left => job.retry(LeaveAction::Gone, now, chance),
             SfuPresence::Unknown if joined && !job.connected => {
                 job.connected = true;
@@ -166,7 +170,7 @@ impl LeavesModel {
 }
 
 impl Job {
-    /// To be looked at again, after ever longer.
+    /// Schedules the next poll with backoff.
     fn retry(&mut self, verdict: LeaveAction, now: Instant, chance: u8) -> LeaveAction {
         self.tries = self.tries.saturating_add(1);
         self.look_at = now + WAIT.wait(self.tries, chance);
@@ -187,7 +191,7 @@ mod tests {
         (book, now)
     }
 
-    /// Looks when it is time; gives the verdict and when to look next, in seconds.
+    /// Polls when due; returns the action and the seconds until the next poll.
     fn look(book: &mut LeavesModel, seen: SfuPresence, now: Instant) -> (LeaveAction, u64) {
         let (room, ids) = book.take_due(now).expect("it is time");
         assert_eq!((room.as_str(), ids.len(), book.next_look()), ("room", 1, None));
@@ -233,7 +237,7 @@ mod tests {
         let (mut book, now) = book(false);
         assert_eq!(look(&mut book, SfuPresence::Unknown, now), (LeaveAction::Nothing, 1));
         book.hear("room", Some("alice"), SfuNotice::Left, now);
-        // Who was never there cannot leave.
+        // A participant who never connected cannot have left.
         assert_eq!(look(&mut book, SfuPresence::Unknown, now), (LeaveAction::Nothing, 2));
         book.hear("room", Some("alice"), SfuNotice::Joined, now);
         assert_eq!(look(&mut book, SfuPresence::Unknown, now).0, LeaveAction::Came);

@@ -1,4 +1,5 @@
-//! Looks at the SFU, and does what follows. Sleeps until the next look, and without a timer while no leave is handed over.
+//! The loop that polls the SFU and acts on the result. Sleeps until the next poll; needs no timer while no leave is
+//! delegated.
 
 use std::future::Future;
 use std::pin::pin;
@@ -14,13 +15,13 @@ use super::Leaves;
 use super::model::{LeaveAction, LeaveId, LeaveSeat, SfuPresence};
 use crate::rooms::delayed::Action;
 
-/// For how long a leave is put off at a time: so long the SFU may not answer.
+/// How far each restart delays a leave event: the SFU may be unreachable for this long.
 const LEASE: Duration = Duration::from_secs(120);
-/// Rooms of the SFU that are looked at at the same time.
+/// Rooms of the SFU polled concurrently.
 const AT_ONCE_MAX: usize = 8;
 
 impl Leaves {
-    /// Looks after the leaves that are handed over, until `stopping`. Runs once.
+    /// Handles the delegated leaves until `stopping`. Run only one.
     pub async fn run(&self, stopping: impl Future<Output = ()>) {
         let (mut stopping, mut under_way) = (pin!(stopping), FuturesUnordered::new());
         loop {
@@ -29,6 +30,7 @@ impl Leaves {
                 let Some((room, ids)) = due else { break };
                 under_way.push(self.look(room, ids));
             }
+            // With all slots in use the timer is off; a finished poll wakes the loop.
             let next = if under_way.len() < AT_ONCE_MAX { self.book.lock().next_look() } else { None };
             tokio::select! {
                 () = &mut stopping => return,
@@ -42,6 +44,7 @@ impl Leaves {
     async fn look(&self, room: String, ids: Vec<LeaveId>) {
         let mut waiting = Vec::new();
         for id in ids {
+            // The event may have been sent or cancelled since; then there is nothing to poll for.
             if self.delayed.waiting(&id).is_some() {
                 waiting.push(id);
             } else {
@@ -74,6 +77,7 @@ impl Leaves {
         let outcome = match verdict {
             LeaveAction::Nothing => return Ok(()),
             LeaveAction::Came => match self.delayed.lease(id, LEASE).await {
+                // Restart first, store second: after a crash in between, the server polls again as for a new leave.
                 Ok(()) => return self.note_connected(id, place).await,
                 refused => refused,
             },
@@ -88,7 +92,7 @@ impl Leaves {
             }
             Err(error) => match error.reason() {
                 None | Some(Reason::LimitExceeded { .. } | Reason::OutOfSpace | Reason::ConnectionFailed) => Err(error),
-                // It has been sent or taken back; or it cannot be sent, which is noted when it is due.
+                // The event has been sent or cancelled, or it cannot be sent, which is recorded when it is due.
                 Some(_) => {
                     self.forget(id).await;
                     Ok(())
@@ -97,7 +101,7 @@ impl Leaves {
         }
     }
 
-    /// So that after a restart it is known that they were there.
+    /// Stores that the participant has connected, so that this is known after a restart.
     async fn note_connected(&self, id: &LeaveId, place: LeaveSeat) -> Result<()> {
         let (delay_id, sfu_room, identity) = (id.to_string(), place.room, place.identity);
         let row = Delegated { delay_id, sfu_room, identity, connected: true };
@@ -107,6 +111,7 @@ impl Leaves {
     async fn forget(&self, id: &LeaveId) {
         self.book.lock().remove(id);
         let delay_id = id.clone();
+        // A row that stays is harmless: the next start finds no scheduled event for it and deletes it.
         let write = self.core.store.write("leave_forget", move |tx| table::delete(tx.tx(), &delay_id));
         if let Err(error) = write.await {
             tracing::debug!(%error, "Failed to delete a finished delegated leave; retried at the next start.");

@@ -1,4 +1,4 @@
-//! What the SFU says by itself: LiveKit's webhooks. Looked at only when the SFU has signed them.
+//! LiveKit's webhooks. Processed only with a valid signature of the SFU.
 
 use hearth_base::{Error, Result};
 use serde::Deserialize;
@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use super::Leaves;
 use super::model::SfuNotice;
 
-/// A webhook, as far as it matters here.
+/// The fields of a webhook that matter here.
 #[derive(Deserialize)]
 struct Webhook {
     #[serde(default)]
@@ -29,10 +29,10 @@ struct Participant {
 }
 
 impl Leaves {
-    /// Takes in a webhook of the SFU; `authorization` is the header of that name. What says nothing about anybody's leave is passed
-    /// over.
+    /// Processes a webhook of the SFU; `authorization` is the header with that name. Ignores webhooks that concern no
+    /// delegated leave.
     ///
-    /// Refuses with `M_UNAUTHORIZED` what the SFU has not signed, with `M_BAD_JSON` what is no webhook.
+    /// Refuses with `M_UNAUTHORIZED` a webhook that the SFU has not signed, with `M_BAD_JSON` a malformed one.
     pub fn hear(&self, authorization: &str, body: &[u8]) -> Result<()> {
         self.rtc.verify_webhook(authorization, body)?;
         let webhook: Webhook = serde_json::from_slice(body)
@@ -43,7 +43,7 @@ impl Leaves {
             _ => return Ok(()),
         };
         let Some(room) = webhook.room else { return Ok(()) };
-        // Only the end of a room concerns all who are in it.
+        // Without a participant, the room has ended, which concerns all its participants.
         let identity = webhook.participant.map(|participant| participant.identity);
         if identity.is_none() && webhook.event != "room_finished" {
             return Ok(());

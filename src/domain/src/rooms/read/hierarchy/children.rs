@@ -1,4 +1,4 @@
-//! The children of a space, in the order in which they are shown.
+//! The children of a space, in display order.
 
 use hearth_base::Result;
 use hearth_store::engine::Tx;
@@ -14,27 +14,27 @@ use serde_json::Value;
 use crate::core::Core;
 use crate::rooms::event::client::strip;
 
-/// The longest `order` of a child that counts, in characters.
+/// Longest valid `order` of a child, in characters.
 const ORDER_CHARS_MAX: usize = 50;
-/// Servers through which a child is looked for.
+/// Servers tried for a child.
 const VIA_MAX: usize = 5;
 
-/// A child as its space names it.
+/// A child of a space.
 #[derive(Debug, Clone)]
 pub struct Child {
-    /// What it is sorted by: those with an `order` first, by it; then by age; then by id.
+    /// The sort key: children with an `order` first, by it; then by age; then by id.
     place: (bool, String, u64),
-    /// Its room id, as the space says it.
+    /// The room id in the space's state.
     pub room: String,
-    /// The servers through which it can be reached, as the space says.
+    /// The `via` servers in the space's state.
     pub via: Vec<OwnedServerName>,
-    /// Whether the space suggests to enter it.
+    /// Whether the space suggests the child.
     pub suggested: bool,
-    /// The `m.space.child` event.
+    /// The stripped `m.space.child` event.
     pub stripped: Raw<HierarchySpaceChildEvent>,
 }
 
-/// The children of a space, in order; none of other rooms.
+/// Returns the children of a space, in order; none for other rooms.
 pub fn children(core: &Core, tx: &mut dyn Tx, room: &Room, suggested_only: bool) -> Result<Vec<Child>> {
     let kind = crate::rooms::power::create_event(core, tx, room)?.pdu.content_str("type");
     if kind.as_deref() != Some(RoomType::Space.as_str()) {
@@ -49,13 +49,13 @@ pub fn children(core: &Core, tx: &mut dyn Tx, room: &Room, suggested_only: bool)
     Ok(children)
 }
 
-/// Puts children into their order.
+/// Sorts children into display order.
 pub fn sort(children: &mut [Child]) {
     children.sort_by(|one, other| (&one.place, &one.room).cmp(&(&other.place, &other.room)));
 }
 
 impl Child {
-    /// From an `m.space.child` event that counts: one that says through which servers the child can be reached.
+    /// Parses an `m.space.child` event; none unless it is valid, with at least one `via` server.
     #[must_use]
     pub fn new(stripped: Raw<HierarchySpaceChildEvent>) -> Option<Self> {
         #[derive(Deserialize)]

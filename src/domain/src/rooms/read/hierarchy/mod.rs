@@ -1,8 +1,7 @@
-//! `GET /rooms/{roomId}/hierarchy`: the rooms of a space, of its spaces, and so on (client-server API, "Spaces").
+//! `GET /rooms/{roomId}/hierarchy`: the rooms of a space and of its subspaces (client-server API, "Spaces").
 //!
-//! A page is cut out of a walk that begins anew every time: it is bounded, and needs nothing remembered between requests. Rooms
-//! that nobody of this server is in are seen as far as other servers have told of them; asking those is the matter of
-//! `federation`.
+//! Every page repeats the walk from the start: the walk is bounded, and no state is kept between requests. Remote
+//! rooms appear as far as other servers have described them; `federation` sends those requests.
 
 mod children;
 mod walk;
@@ -23,19 +22,19 @@ use super::summary::Summary;
 use crate::Requester;
 use crate::rooms::Rooms;
 
-/// What of a space is asked for.
+/// Parameters of a hierarchy request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HierarchyQuery {
-    /// Only rooms that their spaces suggest.
+    /// Only suggested rooms.
     pub suggested_only: bool,
-    /// How deep to go; the space itself is at 0.
+    /// Maximum depth; the space itself is at 0.
     pub depth_max: Option<u64>,
 }
 
 /// A room of a hierarchy.
 #[derive(Debug, Serialize)]
 pub struct HierarchyNode {
-    /// The room.
+    /// The room summary.
     #[serde(flatten)]
     pub summary: Summary,
     /// The `m.space.child` events of a space.
@@ -53,9 +52,9 @@ pub struct Hierarchy {
 }
 
 impl Rooms {
-    /// A page of a space's rooms, those left out that the reader could not enter, and the rooms of which other servers have not
-    /// `told` yet. `M_FORBIDDEN` for a space that they could not enter; `M_INVALID_PARAM` for a token that does not go with the
-    /// question.
+    /// Returns a page of a space's rooms without those that the reader could not join, and the remote rooms that are
+    /// missing in `told`. `M_FORBIDDEN` for a space that the reader could not join; `M_INVALID_PARAM` for a token of
+    /// another request.
     pub(crate) async fn hierarchy(
         &self,
         who: &Requester,
@@ -75,7 +74,8 @@ impl Rooms {
     }
 }
 
-/// A token says how many rooms came before, and what was asked: with another question it would mean other rooms.
+/// Creates a token: the number of skipped rooms, and the parameters, because with other parameters it would skip
+/// other rooms.
 fn token(skip: usize, question: HierarchyQuery) -> String {
     let depth = question.depth_max.map_or_else(|| "-".to_owned(), |depth| depth.to_string());
     format!("h{skip}.{depth}.{}", u8::from(question.suggested_only))

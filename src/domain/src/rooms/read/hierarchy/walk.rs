@@ -1,4 +1,4 @@
-//! Walking through a space: depth first, each space's children in their order.
+//! Walks a space: depth first, the children of each space in display order.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -15,42 +15,42 @@ use crate::core::Core;
 use crate::rooms::find;
 use crate::rooms::read::summary::{Summary, is_accessible, is_enterable, summary};
 
-/// A room as another server has told of it.
+/// A remote room, described by another server.
 #[derive(Debug)]
 pub struct RemoteRoom {
-    /// Its summary, without the reader's part.
+    /// Its summary, without the reader's membership.
     pub summary: Summary,
     /// Its children, in order.
     pub children: Vec<Child>,
 }
 
-/// What other servers told of rooms; none where none of them told anything.
+/// The descriptions of remote rooms; none for a room that no server has described.
 pub type RemoteRooms = HashMap<OwnedRoomId, Option<Arc<RemoteRoom>>>;
 
-/// A room of a space that nobody of this server is in, and of which other servers have to be asked.
+/// A remote room for which other servers must be asked.
 #[derive(Debug, Clone)]
 pub struct UnknownRoom {
-    /// The room.
+    /// Room id.
     pub room: OwnedRoomId,
-    /// The servers through which it can be reached, as its space says.
+    /// The `via` servers in the space's state.
     pub via: Vec<OwnedServerName>,
 }
 
-/// A room that is to be looked at.
+/// A room on the stack of the walk.
 struct WalkStop {
     room: String,
     via: Vec<OwnedServerName>,
     depth: u64,
 }
 
-/// What a look at a room comes to.
+/// The result of a visit.
 enum RoomLook {
     Hidden,
     Lacking(UnknownRoom),
     Seen(Box<Summary>, Vec<Child>),
 }
 
-/// What does not change on the way.
+/// The constant parameters of a walk.
 pub(super) struct Walker<'a> {
     pub(super) core: &'a Core,
     pub(super) reader: UserSn,
@@ -59,8 +59,7 @@ pub(super) struct Walker<'a> {
 }
 
 impl Walker<'_> {
-    /// A page of the walk: `limit` rooms after `skip`, and the rooms on the way of which other servers have to be asked. Those
-    /// are passed over.
+    /// Returns a page of the walk: `limit` rooms after `skip`, and the remote rooms to ask for, which the page skips.
     pub(super) fn page(
         &self,
         tx: &mut dyn Tx,
@@ -115,7 +114,7 @@ impl Walker<'_> {
             match self.told.get(&room_id) {
                 Some(Some(remote_room)) => return self.look_at(tx, room.as_ref(), remote_room),
                 None => return Ok(RoomLook::Lacking(UnknownRoom { room: room_id, via: stop.via.clone() })),
-                // Then what is left here from earlier days is better than nothing.
+                // No other server describes the room, so the outdated local copy is better than nothing.
                 Some(None) => {}
             }
         }
@@ -136,7 +135,7 @@ impl Walker<'_> {
     }
 }
 
-/// Whether somebody of this server is in a room, so that what is known of it here is true.
+/// Returns whether a local user is in a room, so that the local copy is up to date.
 pub fn is_resident(tx: &mut dyn Tx, room: Option<&Room>) -> Result<bool> {
     match room.filter(|room| room.snapshot.0 != 0) {
         Some(room) => find::is_resident(tx, room),
