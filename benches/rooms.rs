@@ -1,4 +1,5 @@
-//! What sending a message costs, from the use case to the disk: authoring, hashing, signing, checking, storing, committing.
+//! What sending a message costs, from the use case to the disk: authoring, hashing, signing, checking, storing,
+//! committing.
 //!
 //! `cargo bench --bench rooms`. One sender waits for each message; sixteen share commits. `full` waits for the disk at
 //! each commit, which is the default; `normal` does not.

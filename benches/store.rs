@@ -1,7 +1,7 @@
 //! What a commit costs, alone and shared: one small row each, by 1, 16 and 100 writers at once.
 //!
-//! `cargo bench --bench store`; with `--features postgres`, and where PostgreSQL's programs are installed, on both engines.
-//! Both wait for the disk at each commit.
+//! `cargo bench --bench store`; with `--features postgres`, and where PostgreSQL's programs are installed, on both
+//! engines. Both wait for the disk at each commit.
 
 #[cfg(feature = "postgres")]
 #[path = "support/postgres.rs"]

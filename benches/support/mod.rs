@@ -15,8 +15,8 @@ use ruma::api::client::room::create_room::v3::{Request as CreateRoom, RoomPreset
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
-/// A server to measure. Its data lie in the system's folder for temporary files: where that is in memory, syncing to disk
-/// costs nothing and figures that should contain it do not.
+/// A server to measure. Its data lie in the system's folder for temporary files: where that is in memory, syncing to
+/// disk costs nothing and figures that should contain it do not.
 pub(crate) struct Bench {
     /// Runs what is measured.
     pub(crate) runtime: Runtime,

@@ -14,8 +14,8 @@ const DEFAULT_FILE: &str = "hearth.toml";
 pub(super) struct ConfigFile {
     /// The configuration file
     ///
-    /// Without this, ./hearth.toml is read if it is there; otherwise the defaults hold. Variables of the environment such
-    /// as HEARTH_SERVER__NAME go before what the file says.
+    /// Without this, ./hearth.toml is read if it is there; otherwise the defaults hold. Variables of the environment
+    /// such as HEARTH_SERVER__NAME go before what the file says.
     #[arg(long, short, env = "HEARTH_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
 }

@@ -36,8 +36,8 @@ Examples:
 enum Command {
     /// Run the server until it is told to stop (SIGTERM or Ctrl+C)
     ///
-    /// Runs in the foreground and logs to stderr. On the first start, it makes a signing key and prints a token with which
-    /// the first account is made; that account administers the server.
+    /// Runs in the foreground and logs to stderr. On the first start, it makes a signing key and prints a token with
+    /// which the first account is made; that account administers the server.
     Serve(ConfigFile),
     /// Say whether the configuration is right, without starting anything
     CheckConfig(check_config::CheckConfig),

@@ -1,7 +1,7 @@
 //! Who may read which part of a room's history, by every way there is to read it: a table.
 //!
-//! One story is told under each history visibility. Its four messages fall before the reader was invited, while they were
-//! invited, while they were there, and after they were gone. Every message has an answer, for `/relations`.
+//! One story is told under each history visibility. Its four messages fall before the reader was invited, while they
+//! were invited, while they were there, and after they were gone. Every message has an answer, for `/relations`.
 
 use crate::harness::{Person, Room, Value, World, bodies, json, list, v1, v3};
 

@@ -1,6 +1,7 @@
 //! The one integration binary: what the server does, seen from where its users stand.
 //!
-//! `harness` is what the tests are written with; every other module is one area. `cargo test --test it sync::` runs one.
+//! `harness` is what the tests are written with; every other module is one area. `cargo test --test it sync::` runs
+//! one.
 
 mod harness;
 

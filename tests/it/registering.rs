@@ -1,4 +1,5 @@
-//! Registration as clients go about it: names in capitals, steps that leave out what was said before, answers that get lost.
+//! Registration as clients go about it: names in capitals, steps that leave out what was said before, answers that get
+//! lost.
 
 use crate::harness::{PASSWORD, Person, Value, World, json, v3};
 

@@ -1,5 +1,6 @@
-//! The way to programs that the operator has named by their address, such as the SFU of group calls. The guard is not asked: no
-//! stranger chooses these addresses. Redirects are not followed, so what answers there cannot send us elsewhere either.
+//! The way to programs that the operator has named by their address, such as the SFU of group calls. The guard is not
+//! asked: no stranger chooses these addresses. Redirects are not followed, so what answers there cannot send us
+//! elsewhere either.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! Which addresses requests may go to. A stranger chooses names that this server looks up; without a guard they could make
-//! it knock at doors behind the household's firewall.
+//! Which addresses requests may go to. A stranger chooses names that this server looks up; without a guard they could
+//! make it knock at doors behind the household's firewall.
 //!
 //! The addresses are checked after resolving and used as resolved, so there is no gap between check and connection.
 

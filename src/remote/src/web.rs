@@ -50,7 +50,8 @@ pub(crate) enum GetError {
 }
 
 impl Web {
-    /// For URLs that others choose: over TLS only, and only to addresses that the configuration allows. `port` stands in for 443.
+    /// For URLs that others choose: over TLS only, and only to addresses that the configuration allows. `port` stands
+    /// in for 443.
     pub(crate) fn guarded(config: &Outgoing, dns: Arc<dyn Dns>, port: u16) -> Result<Self> {
         Ok(Self::with(Inner {
             guard: Guard::new(config),
@@ -62,8 +63,8 @@ impl Web {
         }))
     }
 
-    /// For URLs that the operator has written down: without TLS, too, and to any address. HTTP/1.1 alone, in which another protocol
-    /// can begin.
+    /// For URLs that the operator has written down: without TLS, too, and to any address. HTTP/1.1 alone, in which
+    /// another protocol can begin.
     pub(crate) fn direct(config: &Outgoing) -> Result<Self> {
         Ok(Self::with(Inner {
             guard: Guard::everything(),

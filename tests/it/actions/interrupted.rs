@@ -69,7 +69,8 @@ async fn hangs_up_after_each_step(http: Http, version: &str) {
                 a.steps().release();
             }
             if stopped && n == 0 && action.is_one_transaction() {
-                // Dropped before its only write: nothing has begun. If the server saw the end of the connection too late, all of it.
+                // Dropped before its only write: nothing has begun. If the server saw the end of the connection too
+                // late, all of it.
                 tokio::time::sleep(Duration::from_millis(200)).await;
                 let progress = ready.progress(a, b).await;
                 assert_ne!(progress, Progress::Half, "{action:?} in version {version}, over {http:?}: {ready:?}");

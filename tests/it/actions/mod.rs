@@ -1,5 +1,5 @@
-//! An action that has begun is finished: stopped after each of its steps, by a client that hangs up and by a server that is killed, it
-//! leads to the same memberships on both servers.
+//! An action that has begun is finished: stopped after each of its steps, by a client that hangs up and by a server
+//! that is killed, it leads to the same memberships on both servers.
 
 mod interrupted;
 mod resumed;

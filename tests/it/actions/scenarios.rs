@@ -168,7 +168,8 @@ impl Action {
         matches!(self, Self::Upgrade | Self::LogOutEverywhere)
     }
 
-    /// Whether a killed server finishes this by itself. A delayed event goes on waiting instead: it is sent when it is due.
+    /// Whether a killed server finishes this by itself. A delayed event goes on waiting instead: it is sent when it is
+    /// due.
     pub(super) fn is_resumed(self) -> bool {
         self != Self::SendDelayedInvite
     }

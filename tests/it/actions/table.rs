@@ -1,5 +1,5 @@
-//! The table of all actions, and how each of them ends when it is interrupted: what their documentation promises is written down here
-//! once more, so that a change of it is noticed, and compared with what the code does.
+//! The table of all actions, and how each of them ends when it is interrupted: what their documentation promises is
+//! written down here once more, so that a change of it is noticed, and compared with what the code does.
 
 use std::collections::BTreeMap;
 use std::path::Path;

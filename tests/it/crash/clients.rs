@@ -1,7 +1,7 @@
 //! What the clients do while the server is killed, and what they note.
 //!
-//! When the connection breaks, nobody knows whether a request was done. Requests with a transaction id, and those that set
-//! a value, are sent again until they are answered; others are noted as in doubt.
+//! When the connection breaks, nobody knows whether a request was done. Requests with a transaction id, and those that
+//! set a value, are sent again until they are answered; others are noted as in doubt.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,8 +1,8 @@
 //! A server that is killed again and again under load loses nothing that it acknowledged, and repeats nothing.
 //!
-//! The built binary runs as a child process, on one folder of data. Clients work without a pause; what fails because the
-//! connection broke they try again, as clients do. Meanwhile the server is killed at moments that chance picks, sometimes
-//! while it still starts. In the end the clients' own notes are compared with what the server has.
+//! The built binary runs as a child process, on one folder of data. Clients work without a pause; what fails because
+//! the connection broke they try again, as clients do. Meanwhile the server is killed at moments that chance picks,
+//! sometimes while it still starts. In the end the clients' own notes are compared with what the server has.
 //!
 //! A kill does not lose what the operating system has in memory, so this says nothing about power cuts.
 

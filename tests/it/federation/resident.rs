@@ -1,5 +1,5 @@
-//! What other servers bring of invites and joins: only what is signed by those whom it concerns is taken, and nothing that
-//! comes along stops anybody's sync.
+//! What other servers bring of invites and joins: only what is signed by those whom it concerns is taken, and nothing
+//! that comes along stops anybody's sync.
 
 use ruma::CanonicalJsonObject;
 use ruma::room_version_rules::RoomVersionRules;

@@ -1,8 +1,8 @@
 //! What the tests are written with: a world with a server in it, people who use it, and what they see.
 //!
-//! The words are chosen so that a test reads as a story. A method whose name is a plain statement (`alice.joins(&room)`)
-//! fails the test when the server refuses; to see a refusal, ask through [`Person::get`], [`Person::post`] and so on.
-//! Nothing here knows how the server is made; only [`World`] starts one.
+//! The words are chosen so that a test reads as a story. A method whose name is a plain statement
+//! (`alice.joins(&room)`) fails the test when the server refuses; to see a refusal, ask through [`Person::get`],
+//! [`Person::post`] and so on. Nothing here knows how the server is made; only [`World`] starts one.
 
 mod answer;
 mod client;

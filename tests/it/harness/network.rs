@@ -1,5 +1,5 @@
-//! The network between the servers of a town, all in this process: requests go straight into the other server's router, as
-//! fast as possible, or late, twice, or not at all, as the weather is.
+//! The network between the servers of a town, all in this process: requests go straight into the other server's router,
+//! as fast as possible, or late, twice, or not at all, as the weather is.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -36,8 +36,8 @@ pub(crate) struct Faults {
 /// All servers of a town, and who is parted from whom.
 pub(crate) struct SimulatedNetwork {
     servers: Mutex<HashMap<String, Router>>,
-    /// Servers that are about to start, and do not answer yet. Real ones listen before their tasks begin; here a server is reachable
-    /// only after its start, so that requests to it wait for that.
+    /// Servers that are about to start, and do not answer yet. Real ones listen before their tasks begin; here a server
+    /// is reachable only after its start, so that requests to it wait for that.
     starting: Mutex<HashSet<String>>,
     parted: Mutex<HashSet<(String, String)>>,
     faults: Mutex<Faults>,

@@ -136,8 +136,8 @@ impl World {
         self.start().await;
     }
 
-    /// Stops the server: no request may have failed by its fault, nothing may be left running, no long work be under way,
-    /// and the database must be closed and whole.
+    /// Stops the server: no request may have failed by its fault, nothing may be left running, no long work be under
+    /// way, and the database must be closed and whole.
     async fn stop(&mut self) {
         self.nothing_has_failed().await;
         let running = self.running.take().expect("the server runs");

@@ -1,7 +1,7 @@
 //! Every endpoint of the client-server API: method, path, top-level fields of its body, names in its query.
 //!
-//! Taken from the specification's own description (Matrix 1.19, Apache-2.0). What Hearth does not serve is here as well: a
-//! refusal must be a good one everywhere.
+//! Taken from the specification's own description (Matrix 1.19, Apache-2.0). What Hearth does not serve is here as
+//! well: a refusal must be a good one everywhere.
 
 /// Method, path with `{names}`, fields of the body, names in the query.
 pub(super) type Endpoint = (&'static str, &'static str, &'static [&'static str], &'static [&'static str]);

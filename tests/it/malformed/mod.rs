@@ -1,5 +1,5 @@
-//! Malformed input: whatever a stranger sends to any endpoint, the answer is a Matrix error or a harmless success; never a
-//! fault, never a panic; and the server goes on serving.
+//! Malformed input: whatever a stranger sends to any endpoint, the answer is a Matrix error or a harmless success;
+//! never a fault, never a panic; and the server goes on serving.
 //!
 //! Each test walks all endpoints. What they send is fixed, and made from the endpoint's own path and fields, so that it
 //! gets past the first check.

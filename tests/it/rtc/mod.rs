@@ -1,4 +1,5 @@
-//! Group calls: who gets tokens for the SFU, in each of the ways that clients ask, and the way to an SFU beside the server.
+//! Group calls: who gets tokens for the SFU, in each of the ways that clients ask, and the way to an SFU beside the
+//! server.
 
 mod leave;
 mod passage;

@@ -46,7 +46,8 @@ struct Seen {
     headers: Mutex<HeaderMap>,
 }
 
-/// What a token says, if it is good for LiveKit: signed with HS256, of the key, with a beginning and an end not far from each other.
+/// What a token says, if it is good for LiveKit: signed with HS256, of the key, with a beginning and an end not far
+/// from each other.
 pub(super) fn claims(token: &str) -> Option<Value> {
     let (signed, signature) = token.rsplit_once('.')?;
     let mut mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).ok()?;

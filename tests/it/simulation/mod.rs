@@ -1,10 +1,11 @@
-//! Many servers in one process over a network that delays, loses, doubles and parts: whatever happens, once it is over every
-//! server has the same state for the room, and every client has seen every message exactly once.
+//! Many servers in one process over a network that delays, loses, doubles and parts: whatever happens, once it is over
+//! every server has the same state for the room, and every client has seen every message exactly once.
 //!
-//! Half of the stories have an outage of one server (`outage.rs`), some of them longer than all that is fetched at once.
+//! Half of the stories have an outage of one server (`outage.rs`), some of them longer than all that is fetched at
+//! once.
 //!
-//! An ordinary run takes a few seeds, so that it stays below a minute; `HEARTH_SIMULATION=1-1000` runs these seeds instead,
-//! `HEARTH_SIMULATION=17` that one alone, and `.ci/run` the first hundred. A failure names its seed.
+//! An ordinary run takes a few seeds, so that it stays below a minute; `HEARTH_SIMULATION=1-1000` runs these seeds
+//! instead, `HEARTH_SIMULATION=17` that one alone, and `.ci/run` the first hundred. A failure names its seed.
 
 mod outage;
 mod resident;
@@ -17,8 +18,8 @@ use story::Story;
 
 /// Seeds in an ordinary run of the tests: the first ones.
 const SEEDS: u64 = 15;
-/// Seeds further on that have failed before; they belong to every run. Seed 40 is not among them yet: in about half of its runs a
-/// client is not told of one message of an outage, which its server has. That is a fault, and open.
+/// Seeds further on that have failed before; they belong to every run. Seed 40 is not among them yet: in about half of
+/// its runs a client is not told of one message of an outage, which its server has. That is a fault, and open.
 const FAILED_BEFORE: [u64; 1] = [20];
 /// Stories that one cluster lives through before it is torn down, so that servers also carry what earlier stories left.
 const STORIES_PER_CLUSTER: u64 = 25;

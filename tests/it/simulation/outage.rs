@@ -1,5 +1,5 @@
-//! A server is away while the room goes on: for longer than all that is fetched at once, with people who come in, are thrown out
-//! and get power meanwhile. Afterwards it hears first of one whom it does not know.
+//! A server is away while the room goes on: for longer than all that is fetched at once, with people who come in, are
+//! thrown out and get power meanwhile. Afterwards it hears first of one whom it does not know.
 
 use serde_json::json;
 

@@ -46,7 +46,8 @@ impl Resident {
         self.person.post(v3!("join/{}", room), body).query(&[("via", via), ("server_name", via)]).await
     }
 
-    /// The room's state as this person's server has it: the event in force for each type and key. None for those not in it.
+    /// The room's state as this person's server has it: the event in force for each type and key. None for those not in
+    /// it.
     pub(super) async fn state(&self, room: &str) -> Option<Vec<(String, String, String)>> {
         let answer = self.person.get(v3!("rooms/{}/state", room)).await;
         if answer.status != 200 {
@@ -81,8 +82,8 @@ impl Resident {
         }
     }
 
-    /// Pages once more over all that syncs have left out, as people do who scroll up again: where no other server could be
-    /// reached, a page passes over what is missing, and it comes when one can.
+    /// Pages once more over all that syncs have left out, as people do who scroll up again: where no other server could
+    /// be reached, a page passes over what is missing, and it comes when one can.
     pub(super) async fn scrolls_up(&mut self, room: &str) {
         for (from, since) in self.left_out.clone() {
             self.pages_back(room, from, &since).await;

@@ -25,8 +25,8 @@ pub(super) struct Story<'a> {
     pub(super) seed: u64,
     chance: SeededRandom,
     pub(super) room: String,
-    /// The first made the room; the second lives with them; the third and fourth live elsewhere; the last is thrown out and
-    /// comes back, so what they say is not counted.
+    /// The first made the room; the second lives with them; the third and fourth live elsewhere; the last is thrown out
+    /// and comes back, so what they say is not counted.
     pub(super) people: Vec<Resident>,
     /// Those who came in while a server was away.
     pub(super) newcomers: Vec<Newcomer>,

@@ -3,8 +3,8 @@
 use super::none;
 use super::source::{code, crate_of, declared};
 
-/// Bounds that stand elsewhere, one a line: crate and name. The list only becomes shorter: new bounds go into `limits`, and
-/// what moves there is taken out of the list.
+/// Bounds that stand elsewhere, one a line: crate and name. The list only becomes shorter: new bounds go into `limits`,
+/// and what moves there is taken out of the list.
 const ELSEWHERE: &str = include_str!("bounds_elsewhere.txt");
 
 /// How long the list may be. Lower it with the list; never raise it.

@@ -1,5 +1,6 @@
-//! Every SQL statement is in the list of those that are prepared on both engines (`src/store/src/contract/statements.rs`): a
-//! statement that PostgreSQL does not understand is noticed there, and not by a user.
+//! Every SQL statement is in the list of those that are prepared on both engines
+//! (`src/store/src/contract/statements.rs`): a statement that PostgreSQL does not understand is noticed there, and not
+//! by a user.
 
 use std::fs;
 

@@ -1,7 +1,7 @@
 //! The admin API, server side: HTTP with JSON on a Unix socket, in the words of `hearth_admin::wire`.
 //!
-//! Who may connect is decided before a request gets here, by the socket. Handlers translate; the decisions are the domain's.
-//! Every change is noted in the audit log with who made it.
+//! Who may connect is decided before a request gets here, by the socket. Handlers translate; the decisions are the
+//! domain's. Every change is noted in the audit log with who made it.
 
 mod answer;
 mod audit;

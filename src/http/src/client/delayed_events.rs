@@ -1,5 +1,5 @@
-//! Events that are sent later (MSC4140), in the forms in which clients have asked for that: as a parameter of the requests that
-//! send at once, and with a request of their own.
+//! Events that are sent later (MSC4140), in the forms in which clients have asked for that: as a parameter of the
+//! requests that send at once, and with a request of their own.
 
 use std::time::Duration;
 
@@ -24,7 +24,8 @@ use crate::route::{Endpoint, Ruma};
 /// Where the action stands in the body. Once that took a token; now it is only there for those who do not know better.
 const ACTION_IN_BODY: &[&str] = &["/_matrix/client/unstable/org.matrix.msc4140/delayed_events/{delay_id}"];
 
-/// The endpoints of this file. What is done to an event that waits takes no token, only its id: a call's SFU does it, too.
+/// The endpoints of this file. What is done to an event that waits takes no token, only its id: a call's SFU does it,
+/// too.
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
         Endpoint::new(schedule).rate(Rate::Message).guests().appservices(),

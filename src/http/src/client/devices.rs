@@ -21,7 +21,8 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     ]
 }
 
-/// A device as clients see it: what is not known is null and not left out, which some clients refuse the whole list for.
+/// A device as clients see it: what is not known is null and not left out, which some clients refuse the whole list
+/// for.
 #[derive(Serialize)]
 struct Shown {
     device_id: String,

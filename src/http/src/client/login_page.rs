@@ -1,5 +1,5 @@
-//! The web page that logs in for clients that cannot (client-server API, "Login Fallback"). Its script calls `/login` and
-//! hands the answer to `window.onLogin`, which the client has put there.
+//! The web page that logs in for clients that cannot (client-server API, "Login Fallback"). Its script calls `/login`
+//! and hands the answer to `window.onLogin`, which the client has put there.
 
 use axum::response::Response;
 use hearth_base::Result;

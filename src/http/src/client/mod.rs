@@ -1,4 +1,5 @@
-//! The client-server API: one file per group of endpoints, each with its entries in the table of endpoints and their handlers.
+//! The client-server API: one file per group of endpoints, each with its entries in the table of endpoints and their
+//! handlers.
 
 mod account;
 mod account_data;

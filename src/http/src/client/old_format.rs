@@ -1,5 +1,5 @@
-//! The event format of the first client-server API, which Synapse still writes where clients page through a room: what is
-//! now in `unsigned` beside the event's own fields too, and `user_id` for `sender`. Hydrogen reads replies by it.
+//! The event format of the first client-server API, which Synapse still writes where clients page through a room: what
+//! is now in `unsigned` beside the event's own fields too, and `user_id` for `sender`. Hydrogen reads replies by it.
 
 use ruma::serde::Raw;
 use serde_json::value::RawValue;

@@ -59,8 +59,8 @@ async fn create(app: App, request: Ruma<register::Request>) -> Result<Json<Regis
     Ok(response(user_id, logged_in))
 }
 
-/// Answers a client whose registration succeeded and whose answer got lost. The proof still holds: only this client knows the
-/// session.
+/// Answers a client whose registration succeeded and whose answer got lost. The proof still holds: only this client
+/// knows the session.
 async fn again(app: &App, request: &Ruma<register::Request>, user_id: OwnedUserId) -> Result<Json<Registered>> {
     edge::rate_limit(app, Rate::Registration, request.call.client, None)?;
     let session = match device(request) {

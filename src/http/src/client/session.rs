@@ -26,7 +26,8 @@ async fn refresh(app: App, request: Ruma<refresh_token::v3::Request>) -> Result<
 }
 
 async fn log_out(app: App, request: Ruma<logout::v3::Request>) -> Result<logout::v3::Response> {
-    // A sync under way ends with the session, after this is answered: some clients take the one for an error without the other.
+    // A sync under way ends with the session, after this is answered: some clients take the one for an error without
+    // the other.
     let _answering = app.domain.core.answering.begin(request.user()?.device);
     app.domain.actions.log_out(request.user()?).await?;
     Ok(logout::v3::Response::new())

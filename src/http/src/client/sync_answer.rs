@@ -1,5 +1,5 @@
-//! The body of `/sync`, written by hand: ruma leaves out what is empty, and clients rely on keys that Synapse always sends.
-//! matrix-nio refuses a left room without `state`, and then never gets past that answer.
+//! The body of `/sync`, written by hand: ruma leaves out what is empty, and clients rely on keys that Synapse always
+//! sends. matrix-nio refuses a left room without `state`, and then never gets past that answer.
 
 use std::collections::BTreeMap;
 

@@ -1,5 +1,5 @@
-//! E-mail addresses and telephone numbers of accounts. This server sends no mail and no messages to telephones, so nobody
-//! can prove that one is theirs: accounts have none, and what would add one is refused.
+//! E-mail addresses and telephone numbers of accounts. This server sends no mail and no messages to telephones, so
+//! nobody can prove that one is theirs: accounts have none, and what would add one is refused.
 
 use hearth_base::{Error, Reason, Result, error::refuse};
 use ruma::api::client::account::{

@@ -1,5 +1,5 @@
-//! A connection that goes on as something else than HTTP: a handler puts an [`Onward`] beside its answer 101, and whoever has the
-//! connection carries bytes both ways until one side has had enough.
+//! A connection that goes on as something else than HTTP: a handler puts an [`Onward`] beside its answer 101, and
+//! whoever has the connection carries bytes both ways until one side has had enough.
 
 use std::io;
 use std::sync::Arc;

@@ -1,5 +1,5 @@
-//! Request bodies that must keep coming: a sender who stalls loses the request, so that nobody holds connections open by
-//! sending a byte now and then.
+//! Request bodies that must keep coming: a sender who stalls loses the request, so that nobody holds connections open
+//! by sending a byte now and then.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};

@@ -1,9 +1,9 @@
 //! Which server asks: the signature that every request of the server-server API carries ("Request Authentication").
 //!
-//! What costs little comes first: a request that claims to come from a server which this one does not talk to, or from an
-//! address that has sent many false ones, is refused before its body is read; keys are asked for only once the rest of
-//! the claim is right. Fetching keys needs no signature on either side, so that two servers which do not know one another
-//! yet never wait for each other in a circle.
+//! What costs little comes first: a request that claims to come from a server which this one does not talk to, or from
+//! an address that has sent many false ones, is refused before its body is read; keys are asked for only once the rest
+//! of the claim is right. Fetching keys needs no signature on either side, so that two servers which do not know one
+//! another yet never wait for each other in a circle.
 
 use std::time::Duration;
 
@@ -50,8 +50,8 @@ pub struct RequestingServer {
 
 /// Reads the claim of a request, gets the keys to check it with, and makes room for its body, of at most `bytes_max`.
 ///
-/// Refuses with `M_UNAUTHORIZED` (401) claims that cannot be true, with `M_FORBIDDEN` servers that this one does not talk to,
-/// with `M_LIMIT_EXCEEDED` addresses that have sent many false claims.
+/// Refuses with `M_UNAUTHORIZED` (401) claims that cannot be true, with `M_FORBIDDEN` servers that this one does not
+/// talk to, with `M_LIMIT_EXCEEDED` addresses that have sent many false claims.
 pub async fn claim(app: &App, parts: &Parts, client: ClientAddress, bytes_max: usize) -> Result<ServerClaim> {
     let whose = RateSubject::address(client.0);
     app.domain.rates.peek(Rate::FederationUnproven, whose)?;
@@ -94,8 +94,8 @@ pub async fn read_body(claim: &ServerClaim, body: Body) -> Result<Bytes> {
     }
 }
 
-/// How large a request's body may be: as large as it says, or as the endpoint allows if it does not say. Questions that are
-/// asked by GET have next to none.
+/// How large a request's body may be: as large as it says, or as the endpoint allows if it does not say. Questions that
+/// are asked by GET have next to none.
 fn body_bytes_max(parts: &Parts, bytes_max: usize) -> usize {
     if parts.method == Method::GET {
         return bytes_max.min(limits::FEDERATION_SMALL_BODY_BYTES);
@@ -108,7 +108,8 @@ fn body_bytes_max(parts: &Parts, bytes_max: usize) -> usize {
 impl ServerClaim {
     /// Checks the signature over the request, counts it for its server, and waits for the server's turn.
     ///
-    /// Refuses with `M_UNAUTHORIZED` (401) what the server has not signed, with `M_LIMIT_EXCEEDED` a server that asks too much.
+    /// Refuses with `M_UNAUTHORIZED` (401) what the server has not signed, with `M_LIMIT_EXCEEDED` a server that asks
+    /// too much.
     pub async fn prove(
         self,
         app: &App,
@@ -120,7 +121,8 @@ impl ServerClaim {
         let us = &app.domain.core.server_name;
         if !self.is_true(us, parts, body) {
             app.domain.rates.take(Rate::FederationUnproven, RateSubject::address(client.0))?;
-            // What has no canonical form has no signature either, and the sender should learn which of the two is wrong.
+            // What has no canonical form has no signature either, and the sender should learn which of the two is
+            // wrong.
             canonical(body)?;
             return Err(unauthorized(format!("The signature is not one of {} over this request.", self.says.origin)));
         }
@@ -133,8 +135,8 @@ impl ServerClaim {
     }
 
     fn is_true(&self, us: &ServerName, parts: &Parts, body: &[u8]) -> bool {
-        // Most servers send bodies in the form in which they sign them. Then nothing need be parsed to check the signature,
-        // which matters for transactions. The bytes are what was signed, so nothing rests on what they mean.
+        // Most servers send bodies in the form in which they sign them. Then nothing need be parsed to check the
+        // signature, which matters for transactions. The bytes are what was signed, so nothing rests on what they mean.
         if self.is_over(&signed_bytes(&self.says.origin, us, parts, body)) {
             return true;
         }

@@ -1,5 +1,5 @@
-//! Signing keys: this server's own, and those of others that it vouches for. Nobody has to say who they are to get them, or
-//! two servers that do not know one another's keys yet could never begin.
+//! Signing keys: this server's own, and those of others that it vouches for. Nobody has to say who they are to get
+//! them, or two servers that do not know one another's keys yet could never begin.
 
 use std::collections::BTreeMap;
 

@@ -1,5 +1,5 @@
-//! Templates of member events: the first half of joining, knocking and leaving through this server. And how large a room is,
-//! which Synapse asks before its users join.
+//! Templates of member events: the first half of joining, knocking and leaving through this server. And how large a
+//! room is, which Synapse asks before its users join.
 
 use hearth_base::Result;
 use ruma::OwnedRoomId;

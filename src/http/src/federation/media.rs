@@ -1,5 +1,5 @@
-//! Media of this server, for other servers: a file with a part before it that is kept for later (server-server API, "Content
-//! Repository"). The bytes stream through, which ruma's whole-body types cannot.
+//! Media of this server, for other servers: a file with a part before it that is kept for later (server-server API,
+//! "Content Repository"). The bytes stream through, which ruma's whole-body types cannot.
 
 use axum::body::Body;
 use axum::response::Response;

@@ -1,4 +1,5 @@
-//! The server-server API: one file per group of endpoints, each with its entries in the table of endpoints and their handlers. [`auth`] says who asks.
+//! The server-server API: one file per group of endpoints, each with its entries in the table of endpoints and their
+//! handlers. [`auth`] says who asks.
 
 pub mod auth;
 mod devices;

@@ -1,4 +1,5 @@
-//! `GET /openid/userinfo`: whose an OpenID token is. Any service may ask that was given one; it is what the token is for.
+//! `GET /openid/userinfo`: whose an OpenID token is. Any service may ask that was given one; it is what the token is
+//! for.
 
 use hearth_base::{Reason, Result, error::refuse};
 use http::HeaderMap;

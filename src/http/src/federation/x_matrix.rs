@@ -1,7 +1,8 @@
 //! Reading the `Authorization: X-Matrix` header (server-server API, "Request Authentication"; RFC 9110, section 11.4).
 //!
-//! ruma's reader takes RFC 9110 to the letter. Servers that are in use leave the quotes out although a value holds a colon,
-//! which the specification asks to accept, and put several spaces between scheme and parameters, which RFC 9110 allows.
+//! ruma's reader takes RFC 9110 to the letter. Servers that are in use leave the quotes out although a value holds a
+//! colon, which the specification asks to accept, and put several spaces between scheme and parameters, which RFC 9110
+//! allows.
 
 use hearth_base::limits;
 use ruma::api::federation::authentication::XMatrix;
@@ -60,7 +61,8 @@ fn server(value: &str) -> Result<OwnedServerName, String> {
     value.try_into().map_err(|_| "a server name is malformed".to_owned())
 }
 
-/// Names in lower case with their values, without quotes. Empty elements of the list are passed over, as RFC 9110 wants.
+/// Names in lower case with their values, without quotes. Empty elements of the list are passed over, as RFC 9110
+/// wants.
 fn parameters(mut rest: &str) -> Result<Vec<(String, String)>, String> {
     let mut found = Vec::new();
     loop {

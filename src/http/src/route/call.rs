@@ -37,7 +37,8 @@ pub struct Call {
     pub asker: Option<RequestingServer>,
     /// The operator at the admin socket; always there when the endpoint is one of the admin API.
     pub caller: Option<Caller>,
-    /// The body as it came, but without `auth` if the endpoint takes user-interactive authentication, which binds to it.
+    /// The body as it came, but without `auth` if the endpoint takes user-interactive authentication, which binds to
+    /// it.
     pub raw: Bytes,
     /// Method and path, for endpoints with user-interactive authentication; empty for others.
     pub target: String,

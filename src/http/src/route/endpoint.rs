@@ -48,11 +48,11 @@ pub enum Depth {
 }
 
 impl Endpoint {
-    /// An endpoint that ruma knows, at all paths that it has ever had; the handler's argument says which. It answers with the
-    /// endpoint's own response, or with another where clients rely on fields that ruma leaves out.
+    /// An endpoint that ruma knows, at all paths that it has ever had; the handler's argument says which. It answers
+    /// with the endpoint's own response, or with another where clients rely on fields that ruma leaves out.
     ///
-    /// Rate and body have the defaults of its authentication; guests, locked and suspended users and application services are
-    /// refused until the methods below let them in.
+    /// Rate and body have the defaults of its authentication; guests, locked and suspended users and application
+    /// services are refused until the methods below let them in.
     pub fn new<T, F, A, R, K>(handler: F) -> Self
     where
         T: IncomingRequest + Send + 'static,

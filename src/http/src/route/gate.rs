@@ -15,8 +15,8 @@ use crate::federation::auth as server_auth;
 use crate::federation::auth::RequestingServer;
 use crate::{edge, json};
 
-/// Answers one request to an endpoint: authenticates it, asks whether the account may call, counts it, reads and bounds its
-/// body, and hands it to the handler.
+/// Answers one request to an endpoint: authenticates it, asks whether the account may call, counts it, reads and bounds
+/// its body, and hands it to the handler.
 pub(super) async fn serve(app: App, endpoint: &Endpoint, params: RawPathParams, request: Request) -> Result<Response> {
     if params.iter().any(|(_, value)| value.contains('\0')) {
         return Err(Error::invalid("A NUL character is not allowed in a path."));

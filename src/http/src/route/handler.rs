@@ -1,5 +1,5 @@
-//! Handlers without their types. What is generic here is compiled once for each endpoint, so it is little: ruma's parsing, the
-//! handler, and the writing of its answer.
+//! Handlers without their types. What is generic here is compiled once for each endpoint, so it is little: ruma's
+//! parsing, the handler, and the writing of its answer.
 
 use axum::body::Body;
 use axum::response::Response;

@@ -1,8 +1,8 @@
 //! Endpoints as data: one [`Endpoint`] for each, which [`router`] turns into routes and [`print`] into text.
 //!
-//! Every request passes the same `gate`: authentication, who may call, rate, body, depth. Only parsing, the handler and the
-//! answer are compiled once per endpoint; the handler's type is erased right there, so that axum's routing and the gate
-//! are compiled once for all of them.
+//! Every request passes the same `gate`: authentication, who may call, rate, body, depth. Only parsing, the handler and
+//! the answer are compiled once per endpoint; the handler's type is erased right there, so that axum's routing and the
+//! gate are compiled once for all of them.
 
 mod call;
 mod callers;

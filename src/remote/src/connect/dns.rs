@@ -1,4 +1,5 @@
-//! Looking names up: the system's DNS servers, asked by this process itself, because the system's own look-up knows no SRV.
+//! Looking names up: the system's DNS servers, asked by this process itself, because the system's own look-up knows no
+//! SRV.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -63,7 +64,8 @@ pub(crate) struct SystemDns {
     turns: Arc<Semaphore>,
 }
 
-/// A resolver, and the age of the settings that it was made from: they change when the machine comes into another network.
+/// A resolver, and the age of the settings that it was made from: they change when the machine comes into another
+/// network.
 struct Made {
     settings: Option<SystemTime>,
     resolver: TokioResolver,

@@ -1,6 +1,6 @@
-//! Connecting to others: names become addresses (`dns`), the guard takes away those that must not be connected to, the rest is raced
-//! (`race`), TLS proves who answers (`tls`), and the connection goes into hyper's pool (`link`). Federation and the web differ only in
-//! how they find the addresses and which name the certificate is for.
+//! Connecting to others: names become addresses (`dns`), the guard takes away those that must not be connected to, the
+//! rest is raced (`race`), TLS proves who answers (`tls`), and the connection goes into hyper's pool (`link`).
+//! Federation and the web differ only in how they find the addresses and which name the certificate is for.
 
 pub(crate) mod body;
 pub(crate) mod dns;
@@ -22,10 +22,11 @@ use words::Words;
 /// What this server calls itself.
 pub(crate) const USER_AGENT: &str = concat!("Hearth/", env!("CARGO_PKG_VERSION"));
 
-/// Connects to one of these addresses that the guard lets through. A group is only tried when those before it have had their start.
+/// Connects to one of these addresses that the guard lets through. A group is only tried when those before it have had
+/// their start.
 ///
-/// The addresses that the guard has seen are the ones that are connected to, so a name that leads elsewhere a moment later gains
-/// nothing.
+/// The addresses that the guard has seen are the ones that are connected to, so a name that leads elsewhere a moment
+/// later gains nothing.
 pub(crate) async fn connect(guard: &Guard, groups: Vec<Vec<SocketAddr>>) -> Result<(TcpStream, SocketAddr), Words> {
     let (stream, address) = race::connect(permitted(guard, groups)?).await?;
     // Small requests, each waiting for its answer.

@@ -108,8 +108,8 @@ fn client(dial: Dial) -> Http {
         .build(dial)
 }
 
-/// The call as a request. What cannot be written becomes a request that no server understands: the domain writes neither
-/// targets nor headers that are not in order.
+/// The call as a request. What cannot be written becomes a request that no server understands: the domain writes
+/// neither targets nor headers that are not in order.
 fn written(call: &Call, authority: &Authority) -> Request<Full<Bytes>> {
     let uri = http::Uri::builder().scheme("https").authority(&*authority.text).path_and_query(&*call.target);
     let mut request = Request::new(Full::new(call.body.clone()));

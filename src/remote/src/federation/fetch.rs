@@ -19,8 +19,8 @@ use crate::connect::dns::Dns;
 use crate::connect::words;
 use crate::web::{GetError, Web};
 
-/// How long a server may take to say where it is. Less than whoever wants to call it waits in all, so that what comes of it is
-/// remembered.
+/// How long a server may take to say where it is. Less than whoever wants to call it waits in all, so that what comes
+/// of it is remembered.
 const WELL_KNOWN_WAIT: Duration = Duration::from_secs(6);
 /// How long a file may take in all, however steadily it comes.
 const FILE_WAIT_MAX: Duration = Duration::from_secs(30 * 60);

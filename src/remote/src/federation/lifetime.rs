@@ -1,4 +1,5 @@
-//! How long an answer may be remembered, by its own headers (RFC 9111, as far as one file that anybody may read needs it).
+//! How long an answer may be remembered, by its own headers (RFC 9111, as far as one file that anybody may read needs
+//! it).
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! Which addresses to try for a server name, or for what it is delegated to (server-server API, "Resolving server names", steps 1,
-//! 2 and 3.1 to 6, all but the `.well-known`).
+//! Which addresses to try for a server name, or for what it is delegated to (server-server API, "Resolving server
+//! names", steps 1, 2 and 3.1 to 6, all but the `.well-known`).
 
 use std::cmp::Reverse;
 use std::net::SocketAddr;

@@ -1,7 +1,8 @@
 //! Other homeservers: finding them, connecting to them, asking them (server-server API, "Resolving server names").
 //!
-//! A call takes four steps, each in its file: `well_known` finds out where a server's name leads, `locate` which addresses that
-//! has, `dial` connects to one of them and checks its certificate, and `calls` sends the request over it.
+//! A call takes four steps, each in its file: `well_known` finds out where a server's name leads, `locate` which
+//! addresses that has, `dial` connects to one of them and checks its certificate, and `calls` sends the request over
+//! it.
 //!
 //! What is asked and what the answers mean is the domain's business; signatures, too.
 

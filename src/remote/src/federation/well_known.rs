@@ -1,5 +1,5 @@
-//! Where a server says that it is: `/.well-known/matrix/server` (server-server API, "Resolving server names", step 3), and how
-//! long that is remembered.
+//! Where a server says that it is: `/.well-known/matrix/server` (server-server API, "Resolving server names", step 3),
+//! and how long that is remembered.
 
 use std::fmt;
 use std::sync::Arc;
@@ -118,8 +118,8 @@ fn judge(host: &str, before: Option<Entry>, asked: Asked, now: Instant, chance: 
     tracing::debug!(host, why, has_failed, "A server has no usable well-known document.");
     let failures = before.as_ref().map_or(0, |before| before.failures).saturating_add(1);
     let until = now + ERROR.wait(failures, chance);
-    // Of a server in trouble the last document is better than nothing, but not for ever. One that answers without a document
-    // has taken it back.
+    // Of a server in trouble the last document is better than nothing, but not for ever. One that answers without a
+    // document has taken it back.
     let last = before.filter(|before| has_failed && now.duration_since(before.said) < STALE_MAX);
     let (delegate, said) = last.map_or((None, now), |before| (before.delegate, before.said));
     Entry { delegate, said, asked: now, until, failures }

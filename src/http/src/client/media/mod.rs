@@ -1,9 +1,9 @@
 //! Uploads, downloads and thumbnails (client-server API, "Content repository").
 //!
-//! Bytes stream through in both directions, which ruma's whole-body types cannot, so these are plain handlers; ruma only
-//! says at which paths. Unless `media.unauthenticated_downloads` is set, media is not served without a token: the old paths
-//! for that answer that there is none, as the specification says of a server that has frozen them. Previews of links are
-//! not offered.
+//! Bytes stream through in both directions, which ruma's whole-body types cannot, so these are plain handlers; ruma
+//! only says at which paths. Unless `media.unauthenticated_downloads` is set, media is not served without a token: the
+//! old paths for that answer that there is none, as the specification says of a server that has frozen them. Previews
+//! of links are not offered.
 
 mod download;
 mod legacy;
@@ -32,8 +32,8 @@ const CONFIG_BEFORE_1_11: &[&str] = &["/_matrix/media/r0/config", "/_matrix/medi
 /// A path that ruma does not list and old bridges use.
 const UPLOAD_BEFORE: &[&str] = &["/_matrix/media/v1/upload"];
 
-/// The endpoints of this folder. How often a user may upload is counted in the domain: a refusal must not come before the
-/// handler, which knows how to refuse an upload that is under way.
+/// The endpoints of this folder. How often a user may upload is counted in the domain: a refusal must not come before
+/// the handler, which knows how to refuse an upload that is under way.
 pub(super) fn endpoints() -> Vec<Endpoint> {
     let token = Authentication::Token;
     let upload = Endpoint::streamed(Method::POST, at::<create_content::v3::Request>(), token, upload::upload);

@@ -1,4 +1,5 @@
-//! `POST /_matrix/media/v3/upload` and `PUT /_matrix/media/v3/upload/{serverName}/{mediaId}`: to disk as the bytes come.
+//! `POST /_matrix/media/v3/upload` and `PUT /_matrix/media/v3/upload/{serverName}/{mediaId}`: to disk as the bytes
+//! come.
 
 use std::time::Duration;
 
@@ -69,8 +70,8 @@ async fn take(mut upload: MediaUpload<'_>, body: &mut Body) -> Result<OwnedMxcUr
     upload.finish().await
 }
 
-/// Reads and throws away, within bounds, what a client goes on sending after its upload was refused. Closing the connection
-/// under it would often lose the refusal on the way, and HTTP/1 has no other way to stop it.
+/// Reads and throws away, within bounds, what a client goes on sending after its upload was refused. Closing the
+/// connection under it would often lose the refusal on the way, and HTTP/1 has no other way to stop it.
 async fn drain(mut body: Body) {
     let draining = async {
         let mut left_bytes = limits::MEDIA_DRAIN_BYTES_MAX;

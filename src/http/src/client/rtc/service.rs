@@ -1,5 +1,5 @@
-//! Tokens for our SFU in the form of a service beside the homeserver, which clients of 2026 ask with an OpenID token: those of this
-//! server, and of others.
+//! Tokens for our SFU in the form of a service beside the homeserver, which clients of 2026 ask with an OpenID token:
+//! those of this server, and of others.
 
 use hearth_base::{Error, Result, limits};
 use hearth_domain::rtc::names::DEFAULT_SLOT;

@@ -1,5 +1,5 @@
-//! Finding and reaching homeservers, on a small internet of its own: names that lead to loopback addresses, servers with
-//! certificates of an authority made for the test.
+//! Finding and reaching homeservers, on a small internet of its own: names that lead to loopback addresses, servers
+//! with certificates of an authority made for the test.
 
 mod finding;
 mod internet;

@@ -1,5 +1,5 @@
-//! What must not be reached (`trust.md` 11 and 27): addresses behind the firewall, on whatever way they are named, and servers
-//! that cannot prove who they are.
+//! What must not be reached (`trust.md` 11 and 27): addresses behind the firewall, on whatever way they are named, and
+//! servers that cannot prove who they are.
 
 use std::time::Duration;
 
