@@ -1,4 +1,4 @@
-//! The command line: what can be said to `hearth`, and which code answers it.
+//! The command line of `hearth`, and the dispatch to its commands.
 
 mod admin;
 mod check_config;
@@ -48,7 +48,7 @@ enum Command {
 }
 
 impl Cli {
-    /// Does what was asked for; the exit code is 0 when that went well.
+    /// Runs the command. The exit code is 0 on success.
     #[must_use]
     pub fn run(self) -> ExitCode {
         match self.command {
