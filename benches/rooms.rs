@@ -1,7 +1,8 @@
-//! What sending a message costs, from the use case to the disk: authoring, hashing, signing, checking, storing, committing.
+//! The cost of sending a message, from the use case to the disk: event creation, hashing, signing, authorisation,
+//! storing, committing.
 //!
-//! `cargo bench --bench rooms`. One sender waits for each message; sixteen share commits. `full` waits for the disk at
-//! each commit, which is the default; `normal` does not.
+//! `cargo bench --bench rooms`. One sender waits for each message; sixteen senders share commits. `full` syncs to disk
+//! at each commit, which is the default; `normal` does not.
 
 #[allow(dead_code, reason = "each benchmark uses a part of it")]
 mod support;
@@ -13,7 +14,7 @@ use futures_util::future::join_all;
 use hearth_base::config::Synchronous;
 use support::{Bench, message};
 
-/// Senders that write at the same time.
+/// Concurrent senders.
 const SENDERS: u64 = 16;
 
 fn send(criterion: &mut Criterion) {

@@ -1,7 +1,7 @@
-//! What a commit costs, alone and shared: one small row each, by 1, 16 and 100 writers at once.
+//! The cost of a commit, alone and shared: one small row per write, with 1, 16 and 100 concurrent writers.
 //!
-//! `cargo bench --bench store`; with `--features postgres`, and where PostgreSQL's programs are installed, on both engines.
-//! Both wait for the disk at each commit.
+//! `cargo bench --bench store`; with `--features postgres`, and where PostgreSQL is installed, on both engines. Both
+//! sync to disk at each commit.
 
 #[cfg(feature = "postgres")]
 #[path = "support/postgres.rs"]
@@ -17,7 +17,7 @@ use hearth_store::tables::account_data::{self, WHOLE_ACCOUNT};
 use hearth_store::{Options, Store};
 use tokio::runtime::Runtime;
 
-/// Sets one item of account data of `user`.
+/// Writes one item of account data of `user`.
 async fn write(store: &Store, user: i64, number: u64) {
     let written = store.write("bench", move |tx| {
         let (position, content) = (tx.position(), format!(r#"{{"number":{number}}}"#));

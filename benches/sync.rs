@@ -1,4 +1,5 @@
-//! What `/sync` costs, without HTTP: the first one of somebody in fifty rooms, one with one message, one without news.
+//! The cost of `/sync` without HTTP, for a user in fifty rooms: an initial sync, one with one message, one without
+//! changes.
 //!
 //! `cargo bench --bench sync`.
 
@@ -16,7 +17,7 @@ use hearth_domain::sync::SyncQuery;
 use ruma::presence::PresenceState;
 use support::{Bench, message};
 
-/// Rooms of the one who syncs, and messages in each.
+/// Rooms of the syncing user, and messages in each.
 const ROOMS: u64 = 50;
 const MESSAGES: u64 = 20;
 
@@ -31,7 +32,7 @@ fn query(since: Option<Position>) -> SyncQuery {
     }
 }
 
-/// One `/sync`; where it ended.
+/// Runs one `/sync`; returns the position where it ends.
 fn sync(bench: &Bench, who: &Requester, since: Option<Position>) -> Position {
     let response = bench.runtime.block_on(bench.domain().sync.sync(who, query(since))).expect("an answer");
     Position(response.next_batch[1..].parse().expect("a letter and a position"))
@@ -40,7 +41,7 @@ fn sync(bench: &Bench, who: &Requester, since: Option<Position>) -> Position {
 fn syncs(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("sync");
     group.sample_size(20).warm_up_time(Duration::from_millis(500)).measurement_time(Duration::from_secs(3));
-    // Filling fifty rooms should not take longer than measuring.
+    // Without syncing to disk, so that filling the rooms does not take longer than measuring.
     let bench = Bench::new(Synchronous::Normal);
     let (domain, alice) = (bench.domain(), bench.person("alice"));
     let rooms: Vec<_> = (0..ROOMS).map(|_| bench.room(&alice)).collect();

@@ -1,6 +1,6 @@
-//! Hearth, put together: the composition root. Reads top to bottom: storage, domain, sockets, tasks.
+//! The composition root of Hearth. Reads top to bottom: storage, domain, sockets, tasks.
 //!
-//! [`start`] gives a running server; `main`, and tests that run several in one process, use the same.
+//! [`start`] returns a running server. `main` and the tests, which run several servers in one process, both use it.
 
 mod admin_socket;
 pub mod cli;
@@ -30,12 +30,12 @@ use admin_socket::AdminSocket;
 use listen::Listeners;
 use tasks::Tasks;
 
-/// A server that runs. Dropping it does not end it cleanly; that is [`Running::stop`].
+/// A running server. Dropping it does not shut it down cleanly; [`Running::stop`] does.
 #[derive(Debug)]
 pub struct Running {
-    /// Where it listens, in the order of the configuration; ports that were 0 are filled in.
+    /// Listen addresses in the order of the configuration, with the ports that the system chose for port 0.
     pub listeners: Vec<Bound>,
-    /// All use cases.
+    /// The use cases, for tests and benchmarks that bypass HTTP.
     pub domain: Arc<Domain>,
     log: Arc<LogRing>,
     tasks: Tasks,
@@ -44,14 +44,13 @@ pub struct Running {
 /// Starts a server.
 ///
 /// # Errors
-///
-/// When the data folder or the database cannot be used, or an address cannot be listened on; the error says which, and
-/// what to do. Nothing keeps running then.
+/// When the data folder or the database cannot be used, or an address cannot be bound. The error names the cause and
+/// the remedy. No task is left running.
 pub async fn start(config: Config, seams: Seams) -> Result<Running> {
     start_with_log(config, seams, Arc::default()).await
 }
 
-/// As [`start`], with the ring that the process logs into, for the admin API to show.
+/// Like [`start`], with the ring buffer that the process logs into, which the admin API serves.
 pub(crate) async fn start_with_log(config: Config, seams: Seams, log: Arc<LogRing>) -> Result<Running> {
     let network: Arc<dyn Network> = match config.federation.enabled {
         true => Arc::new(Homeservers::new(&config.outgoing, seams.clone())?),
@@ -60,7 +59,7 @@ pub(crate) async fn start_with_log(config: Config, seams: Seams, log: Arc<LogRin
     start_on(config, seams, log, network).await
 }
 
-/// As [`start`], on another network than the real one: for many servers in one process.
+/// Like [`start`], on a simulated network: for many servers in one process.
 pub async fn start_with_network(config: Config, seams: Seams, network: Arc<dyn Network>) -> Result<Running> {
     start_on(config, seams, Arc::default(), network).await
 }
@@ -99,14 +98,15 @@ async fn start_on(config: Config, seams: Seams, log: Arc<LogRing>, network: Arc<
 }
 
 impl Running {
-    /// Stops: takes no new connections, wakes long polls so that they answer at once, answers what else is under way, closes
-    /// the database. Takes no longer than `grace` and the closing of the database.
+    /// Shuts down: accepts no more connections, wakes long polls so that they answer at once, finishes other requests
+    /// in flight, closes the database. Takes at most `grace` plus the time to close the database.
     pub async fn stop(self, grace: Duration) {
         self.domain.core.notifier.close();
         self.log.close();
         let until = Instant::now() + grace;
         self.tasks.stop(grace).await;
-        // After the requests: they begin actions. What does not end in time is resumed at the next start, as after a crash.
+        // After the requests, because they start durable actions. An action that does not finish in time is resumed at
+        // the next start, as after a crash.
         let left = until.saturating_duration_since(Instant::now());
         self.domain.actions.settled(left.min(Duration::from_millis(limits::STOP_ACTIONS_MS_MAX))).await;
         if let Some(own) = self.domain.calls.own() {
@@ -131,7 +131,7 @@ impl Running {
     }
 }
 
-/// Does something that waits for the disk, where no request waits for it.
+/// Runs blocking disk work on a blocking thread, so that it does not stall the async workers.
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
     tokio::task::spawn_blocking(work).await.map_err(|panic| Error::fault("starting or stopping", panic))?
 }

@@ -1,10 +1,10 @@
-//! What the operating system says about this process and its disk. Linux first: elsewhere some numbers are 0.
+//! Resource figures of this process and its disk. Read from Linux interfaces; on other systems some are 0.
 
 use std::path::Path;
 
 use hearth_http::admin::Machine;
 
-/// Looks at the machine now.
+/// Reads the current figures.
 pub(crate) fn look(data_dir: &Path) -> Machine {
     let disk = rustix::fs::statvfs(data_dir).ok();
     let bytes = |blocks: u64| disk.as_ref().map_or(0, |disk| blocks.saturating_mul(disk.f_frsize));
@@ -21,11 +21,11 @@ fn resident_bytes() -> Option<u64> {
     kib.trim().strip_suffix(" kB")?.parse::<u64>().ok()?.checked_mul(1024)
 }
 
-/// Asks the system for what a server wants: as many open files as this process may have, since each connection is one, and
-/// memory in small pages, since one byte used of a huge page takes two megabytes.
+/// Raises the limit on open files to the hard limit, since each connection takes one, and disables transparent huge
+/// pages, since one used byte of a huge page takes two megabytes.
 pub(crate) fn prepare() {
     use rustix::process::{Resource, getrlimit, setrlimit};
-    // What the server writes (keys, messages, media) is its own account's, whatever folder it lies in.
+    // Keys, messages and media are readable by the server's account only, whatever the permissions of the folder.
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;

@@ -1,10 +1,10 @@
-//! The program: everything it does is in the library of the same name.
+//! The binary. Everything it does is in the library of the same name.
 
 use std::process::ExitCode;
 
 use clap::Parser;
 
-/// Half the memory of the system's allocator after a day of long polls and image thumbnails.
+/// mimalloc takes half the memory of the system's allocator after a day of long polls and image thumbnails.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -1,5 +1,5 @@
-//! The relay for calls, started from the configuration: where it listens, with which certificate, and what clients are told.
-//! How it works is the crate `turn`.
+//! Starts the TURN relay from the configuration: its listen addresses, its certificate, and the URIs for clients.
+//! The relay itself is the crate `turn`.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -14,11 +14,11 @@ use hearth_turn::{Public, Quotas, Running, Settings};
 
 use crate::listen::Listeners;
 
-/// The port that browsers of HTTPS use, and networks let through.
+/// The HTTPS port: firewalls let it through where they block the TURN ports.
 const HTTPS: u16 = 443;
 
-/// Starts the relay if this server is to have one, and tells the domain. In `auto` mode a relay that cannot start is no
-/// reason for a server not to.
+/// Starts the relay if the configuration enables it, and registers it with the domain. In `auto` mode the server starts
+/// even when the relay cannot.
 pub(crate) fn start(config: &Config, domain: &Arc<Domain>, listeners: &Listeners) -> Result<()> {
     if !config.turn.runs_relay(&config.server.name) {
         return Ok(());
@@ -30,7 +30,7 @@ pub(crate) fn start(config: &Config, domain: &Arc<Domain>, listeners: &Listeners
     let entropy: Entropy = Arc::new(move |bytes| random.fill(bytes));
     match hearth_turn::start(settings, domain.calls.authority(), entropy) {
         Ok(running) => {
-            // With the ports that the system has chosen, where it was to choose.
+            // With the ports that the system chose for port 0.
             let (tcp, tls) = running.stream_addresses().split_at(plain);
             let uris = uris(&host, [running.udp_addresses(), tcp, tls], &listeners.tls_ports());
             tracing::info!(relay.udp = addresses(&running), "The relay for calls runs.");
@@ -93,7 +93,7 @@ fn settings(turn: &Turn, host: &str, listeners: &Listeners) -> Settings {
     }
 }
 
-/// Where clients find it, the cheapest way first: they try all, and prefer what works.
+/// The TURN URIs for clients, cheapest transport first. Clients try all of them and prefer what works.
 fn uris(host: &str, [udp, tcp, tls]: [&[SocketAddr]; 3], https_ports: &[u16]) -> Vec<String> {
     let mut uris = Vec::new();
     let mut add = |uri: String| {

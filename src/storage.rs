@@ -1,4 +1,4 @@
-//! From the configuration's words to an open database.
+//! Opens the database that the configuration describes.
 
 use std::path::Path;
 
@@ -8,17 +8,17 @@ use hearth_store::{BallastOptions, EngineOptions, Options, SqliteOptions, Store}
 
 const MIB: u64 = 1024 * 1024;
 
-/// A message changes a handful of pages, each of which goes to the log whole: small ones write 19 KiB for a message where
-/// SQLite's usual 4,096 bytes write 28, and reading costs the same.
+/// A message changes a handful of pages, and each goes to the write-ahead log whole. Pages of 2,048 bytes write 19 KiB
+/// per message, SQLite's default of 4,096 bytes writes 28 KiB; reads cost the same.
 const PAGE_BYTES: u32 = 2048;
 
-/// Makes the data folder if need be, and opens the database. Blocks.
+/// Creates the data folder if necessary, and opens the database. Blocks the thread.
 pub(crate) fn open(config: &Config, seams: &Seams) -> Result<Store> {
     make_folder(&config.server.data_dir)?;
     Store::open(options(config)?, seams.clone())
 }
 
-/// The folder for everything that is kept, for the server's own account and nobody else.
+/// Creates the data folder with access for the server's own account only.
 fn make_folder(path: &Path) -> Result<()> {
     use std::os::unix::fs::DirBuilderExt;
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|error| {
@@ -41,7 +41,7 @@ fn options(config: &Config) -> Result<Options> {
         readers,
         engine: EngineOptions::Sqlite(SqliteOptions {
             synchronous_full: database.synchronous == Synchronous::Full,
-            // The writer has a connection too.
+            // The writer has a connection too, besides the readers.
             cache_kib_per_connection: database.cache_mib * 1024 / (database.readers + 1),
             path,
             page_bytes: PAGE_BYTES,

@@ -1,6 +1,7 @@
 //! The one place where background tasks begin and end.
 //!
-//! Each task holds a [`Stop`]; when the server stops it is told so, and whoever stops waits until all are gone.
+//! Each task holds a [`Stop`], which notifies it when the server stops. [`Tasks::stop`] waits until every [`Stop`] is
+//! dropped.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -9,21 +10,21 @@ use std::time::Duration;
 use hearth_domain::Domain;
 use tokio::sync::watch;
 
-/// How often expired things are looked for. Nothing waits for it, and an idle machine should be left alone.
+/// Interval of the clean-up of expired data. Nothing depends on its timing, and an idle machine should stay idle.
 const UPKEEP_EVERY: Duration = Duration::from_secs(5 * 60);
 
-/// How often those who use the relay are looked at, beside when an account's standing changes: what changed before a restart
-/// is noticed this way. Without calls, there is nothing to look at.
+/// Interval at which permissions of relay users are checked, in addition to the check on each change of account status.
+/// This catches changes from before a restart. Without calls there is nothing to check.
 const RELAY_EVERY: Duration = Duration::from_secs(30);
 
-/// How often those are looked at who were given a token for a group call. Without calls, there is nothing to look at.
+/// Interval at which room membership of group call participants is checked. Without calls there is nothing to check.
 const GROUP_CALLS_EVERY: Duration = Duration::from_secs(30);
 
-/// All tasks of a server.
+/// All background tasks of a server.
 #[derive(Debug)]
 pub(crate) struct Tasks(watch::Sender<bool>);
 
-/// What a task holds: the word that it should end, and the proof that it has not ended yet.
+/// A task's stop signal, and the proof that it still runs: [`Tasks::stop`] waits until all clones are dropped.
 #[derive(Debug, Clone)]
 pub(crate) struct Stop(watch::Receiver<bool>);
 
@@ -32,12 +33,12 @@ impl Tasks {
         Self(watch::Sender::new(false))
     }
 
-    /// A handle for tasks that start tasks themselves.
+    /// A handle for tasks that spawn tasks themselves.
     pub(crate) fn handle(&self) -> Stop {
         Stop(self.0.subscribe())
     }
 
-    /// Tells all tasks to end, and waits until they have, at most `grace`.
+    /// Signals all tasks to stop, and waits until they have, for at most `grace`.
     pub(crate) async fn stop(self, grace: Duration) {
         self.0.send_replace(true);
         if tokio::time::timeout(grace, self.0.closed()).await.is_err() {
@@ -47,7 +48,7 @@ impl Tasks {
 }
 
 impl Stop {
-    /// Starts a task; it should end soon after the [`Stop`] that `task` makes its future from says so.
+    /// Spawns a task. Its future must end soon after its [`Stop`] signals.
     #[expect(clippy::disallowed_methods, reason = "the one place where tasks begin")]
     pub(crate) fn spawn<F>(&self, task: impl FnOnce(Stop) -> F)
     where
@@ -58,12 +59,12 @@ impl Stop {
 
     /// Returns when the server stops.
     pub(crate) async fn stopped(&mut self) {
-        // An error means that the sender is gone, which is a stop as well.
+        // An error means that the sender was dropped, which is a stop as well.
         let _ = self.0.wait_for(|stopping| *stopping).await;
     }
 }
 
-/// Starts the task that throws away what has expired.
+/// Spawns the clean-up of expired data.
 pub(crate) fn upkeep(tasks: &Tasks, domain: &Arc<Domain>) {
     let domain = Arc::clone(domain);
     tasks.handle().spawn(|mut stop| async move {
@@ -77,8 +78,8 @@ pub(crate) fn upkeep(tasks: &Tasks, domain: &Arc<Domain>) {
     });
 }
 
-/// Starts the tasks that let typing end and people go offline by themselves, and that note late receipts. All sleep while there
-/// is nobody.
+/// Spawns the tasks that expire typing notifications and presence, and that save delayed read receipts. Each waits
+/// without a timer while it has nothing to do.
 pub(crate) fn ephemeral(tasks: &Tasks, domain: &Arc<Domain>) {
     let (typing, presence) = (Arc::clone(&domain.typing), Arc::clone(&domain.presence));
     let federation = Arc::clone(&domain.federation);
@@ -92,19 +93,19 @@ pub(crate) fn ephemeral(tasks: &Tasks, domain: &Arc<Domain>) {
     });
 }
 
-/// Starts the task that sends delayed events when they are due. It sleeps while none wait.
+/// Spawns the task that sends delayed events when they are due. It sleeps while none are scheduled.
 pub(crate) fn delayed(tasks: &Tasks, domain: &Arc<Domain>) {
     let actions = Arc::clone(&domain.actions);
     tasks.handle().spawn(|mut stop| async move { actions.run_delayed(stop.stopped()).await });
 }
 
-/// Starts the task that resumes actions of users which the last run of the server did not finish. It sleeps while there are none.
+/// Spawns the task that resumes durable actions that the previous run did not finish. It sleeps while there are none.
 pub(crate) fn durable_actions(tasks: &Tasks, domain: &Arc<Domain>) {
     let actions = Arc::clone(&domain.actions);
     tasks.handle().spawn(|mut stop| async move { actions.run_durable(stop.stopped()).await });
 }
 
-/// Starts the task that takes the relay from those whose account is locked or closed.
+/// Spawns the task that ends the relay allocations of locked and deactivated accounts.
 pub(crate) fn relay(tasks: &Tasks, domain: &Arc<Domain>) {
     let domain = Arc::clone(domain);
     tasks.handle().spawn(|mut stop| async move {
@@ -121,13 +122,13 @@ pub(crate) fn relay(tasks: &Tasks, domain: &Arc<Domain>) {
     });
 }
 
-/// Starts the task that leaves group calls for those who handed that over. It sleeps while there are none.
+/// Spawns the task that sends the leave events that users have delegated. It sleeps while there are none.
 pub(crate) fn leaves(tasks: &Tasks, domain: &Arc<Domain>) {
     let leaves = Arc::clone(&domain.leaves);
     tasks.handle().spawn(|mut stop| async move { leaves.run(stop.stopped()).await });
 }
 
-/// Starts the task that takes those out of group calls who are not in the room any more.
+/// Spawns the task that removes participants from group calls after they leave the room.
 pub(crate) fn group_calls(tasks: &Tasks, domain: &Arc<Domain>) {
     let rtc = Arc::clone(&domain.rtc);
     tasks.handle().spawn(|mut stop| async move {
@@ -143,13 +144,13 @@ pub(crate) fn group_calls(tasks: &Tasks, domain: &Arc<Domain>) {
     });
 }
 
-/// Starts the task that brings to other servers what is put down for them. It sleeps while there is nothing.
+/// Spawns the task that delivers queued PDUs and EDUs to other servers. It sleeps while the queue is empty.
 pub(crate) fn outbox(tasks: &Tasks, domain: &Arc<Domain>) {
     let federation = Arc::clone(&domain.federation);
     tasks.handle().spawn(|mut stop| async move { federation.run_outbox(stop.stopped()).await });
 }
 
-/// Starts the task that works off what other servers have brought and that takes longer. It sleeps while there is nothing.
+/// Spawns the task that processes received PDUs and EDUs that take longer than a request. It sleeps while idle.
 pub(crate) fn inbox(tasks: &Tasks, domain: &Arc<Domain>) {
     let federation = Arc::clone(&domain.federation);
     tasks.handle().spawn(|mut stop| async move { federation.run_inbox(stop.stopped()).await });

@@ -1,4 +1,4 @@
-//! Times as people and other programs read them.
+//! Timestamps for users and other programs.
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 
@@ -10,8 +10,8 @@ pub(crate) fn timestamp(ms: u64) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z")
 }
 
-/// The date so many days after 1 January 1970. Years are counted from March, so that the leap day is a year's last; 400
-/// years, an era, have 146,097 days.
+/// The date that many days after 1 January 1970. Years are counted from March, so that the leap day is the last day of
+/// a year; 400 years, an era, have 146,097 days.
 fn date(days: u64) -> (u64, u64, u64) {
     let shifted = days + 719_468;
     let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);

@@ -1,4 +1,4 @@
-//! What the benchmarks share: a server in this process without its network, and people in rooms.
+//! Shared by the benchmarks: an in-process server without its network, and users in rooms.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,17 +15,17 @@ use ruma::api::client::room::create_room::v3::{Request as CreateRoom, RoomPreset
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
-/// A server to measure. Its data lie in the system's folder for temporary files: where that is in memory, syncing to disk
-/// costs nothing and figures that should contain it do not.
+/// A server to measure. Its data is in the system's temporary folder: if that is in memory, syncing to disk costs
+/// nothing, and the figures omit that cost.
 pub(crate) struct Bench {
-    /// Runs what is measured.
+    /// The runtime that runs the measured code.
     pub(crate) runtime: Runtime,
     running: Option<Running>,
     _folder: TempDir,
 }
 
 impl Bench {
-    /// A fresh server.
+    /// Starts a new server.
     pub(crate) fn new(synchronous: Synchronous) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let mut config = Config::default();
@@ -41,12 +41,12 @@ impl Bench {
         Self { runtime, running: Some(running), _folder: folder }
     }
 
-    /// All use cases.
+    /// The use cases.
     pub(crate) fn domain(&self) -> Arc<Domain> {
         Arc::clone(&self.running.as_ref().expect("it runs until it is dropped").domain)
     }
 
-    /// Somebody with an account, logged in.
+    /// Registers a user and logs in.
     pub(crate) fn person(&self, name: &str) -> Requester {
         let domain = self.domain();
         let new = NewAccount {
@@ -64,7 +64,7 @@ impl Bench {
         })
     }
 
-    /// A room that anybody may join.
+    /// Creates a public room.
     pub(crate) fn room(&self, creator: &Requester) -> OwnedRoomId {
         let mut wanted = CreateRoom::new();
         wanted.preset = Some(RoomPreset::PublicChat);
@@ -80,7 +80,7 @@ impl Drop for Bench {
     }
 }
 
-/// A text message of a usual length; `number` makes its transaction.
+/// A text message of typical length; `number` determines the transaction id.
 pub(crate) fn message(room: &OwnedRoomId, number: u64) -> Message {
     let body = "Shall we have tea at four, or is that too early for all of you?";
     Message {

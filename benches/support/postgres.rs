@@ -1,4 +1,4 @@
-//! A PostgreSQL server for one benchmark: made, started with syncing to disk on, and gone at its end.
+//! A PostgreSQL server for one benchmark: created and started with syncing to disk, and removed at the end.
 
 use std::os::unix::fs::chown;
 use std::os::unix::net::UnixStream;
@@ -14,7 +14,7 @@ pub(crate) struct Cluster {
 }
 
 impl Cluster {
-    /// Starts a server; none where there is no PostgreSQL.
+    /// Starts a server; `None` where PostgreSQL is not installed.
     pub(crate) fn start() -> Option<Self> {
         let programs = programs()?;
         let (folder, account) = (tempfile::tempdir().expect("a temporary folder"), account()?);
@@ -23,7 +23,7 @@ impl Cluster {
         }
         let command = |name: &str| {
             let mut command = Command::new(programs.join(name));
-            // Not a folder that the account may not enter.
+            // The working directory must be one that the other account may enter.
             command.current_dir("/").stdout(Stdio::null()).stderr(Stdio::null());
             if let Some((user, group)) = account {
                 command.uid(user).gid(group);
@@ -40,7 +40,7 @@ impl Cluster {
         Some(cluster)
     }
 
-    /// Where its one database is.
+    /// The URL of its only database.
     pub(crate) fn url(&self) -> String {
         format!("host={} user=postgres dbname=postgres", self.folder.path().display())
     }
@@ -51,21 +51,21 @@ impl Cluster {
             UnixStream::connect(socket).is_ok()
         });
         assert!(ready, "PostgreSQL did not start within ten seconds");
-        // It listens a moment before it answers.
+        // The socket exists a moment before the server answers.
         std::thread::sleep(Duration::from_millis(500));
     }
 }
 
 impl Drop for Cluster {
     fn drop(&mut self) {
-        // At once, taking its own processes along.
+        // Immediate shutdown, which also ends the server's child processes.
         let pid = rustix::process::Pid::from_child(&self.server);
         let _ = rustix::process::kill_process(pid, rustix::process::Signal::QUIT);
         let _ = self.server.wait();
     }
 }
 
-/// The folder with PostgreSQL's programs: the newest that Debian keeps, or where most others do.
+/// The folder with PostgreSQL's programs: Debian's newest version, or a common location.
 fn programs() -> Option<PathBuf> {
     let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let mut folders: Vec<PathBuf> = versions.map(|version| version.path().join("bin")).collect();
@@ -74,7 +74,8 @@ fn programs() -> Option<PathBuf> {
     folders.into_iter().rev().find(|folder| folder.join("initdb").exists())
 }
 
-/// The account that the server runs under: PostgreSQL refuses root. `Some(None)` is this one; none when there is none.
+/// The account to run the server as, because PostgreSQL refuses root. `Some(None)` is the current account; `None` when
+/// no account is suitable.
 fn account() -> Option<Option<(u32, u32)>> {
     if !rustix::process::geteuid().is_root() {
         return Some(None);

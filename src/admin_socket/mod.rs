@@ -1,4 +1,4 @@
-//! The admin socket: who may open it, and from there to the admin API. What the API does is in `hearth_http::admin`.
+//! The admin socket: access control for the Unix socket that serves the admin API of `hearth_http::admin`.
 
 mod permit;
 
@@ -18,10 +18,10 @@ use crate::machine;
 use crate::tasks::Tasks;
 use permit::Permit;
 
-/// Connections at the same time. Each request is one, and a dashboard has a few under way.
+/// Concurrent connections. Every request opens its own connection, and a dashboard keeps a few in flight.
 const CONNECTIONS_MAX: usize = 64;
 
-/// The open socket; its file goes with it.
+/// The bound socket. Dropping it removes the socket file.
 #[derive(Debug)]
 pub(crate) struct AdminSocket {
     listener: UnixListener,
@@ -29,7 +29,7 @@ pub(crate) struct AdminSocket {
     file: SocketFile,
 }
 
-/// Removes the socket's file at the end, so that callers hear that the server is down, and not that it does not answer.
+/// Removes the socket file on drop, so that clients get "not found" from a stopped server instead of a timeout.
 #[derive(Debug)]
 struct SocketFile(PathBuf);
 
@@ -40,7 +40,7 @@ impl Drop for SocketFile {
 }
 
 impl AdminSocket {
-    /// Opens the socket.
+    /// Binds the socket at the configured path, with the permissions of the configured group.
     pub(crate) fn bind(config: &Config) -> Result<Self> {
         let path = config.admin_socket();
         let permit = Permit::of(config.admin.group.as_deref())?;
@@ -53,7 +53,7 @@ impl AdminSocket {
         Ok(Self { listener, permit, file })
     }
 
-    /// Serves it until the tasks are stopped.
+    /// Accepts and serves connections until the tasks stop.
     pub(crate) fn serve(self, app: &App, log: Arc<LogRing>, listeners: &[Bound], tasks: &Tasks) {
         let data_dir = app.domain.core.config.server.data_dir.clone();
         let mut shown: Vec<_> = listeners.iter().map(listener_shown).collect();
@@ -82,7 +82,7 @@ impl AdminSocket {
         });
     }
 
-    /// Who has connected; none, and the connection ends, when they may not.
+    /// Identifies the peer of a connection by its credentials. `None` refuses it: the connection is closed unanswered.
     fn caller(&self, stream: &UnixStream) -> Option<Caller> {
         let peer =
             stream.peer_cred().inspect_err(|error| tracing::warn!(%error, "A caller could not be identified.")).ok()?;

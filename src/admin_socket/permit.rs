@@ -1,13 +1,14 @@
-//! Who may use the admin socket: root, the account that Hearth runs as, and the members of one group.
+//! Access to the admin socket: root, the account that Hearth runs as, and the members of one group.
 //!
-//! The permissions of the socket's file say the same; this holds also when somebody has loosened those. Accounts and
-//! groups are read from `/etc/passwd` and `/etc/group`; those of a directory service count by their primary group only.
+//! The file permissions of the socket enforce the same rule. The server checks again, because an administrator may
+//! loosen the permissions. Accounts and groups come from `/etc/passwd` and `/etc/group`; accounts of a directory
+//! service match by their primary group only.
 
 use hearth_base::{Error, Result};
 
 const ROOT: u32 = 0;
 
-/// The rule.
+/// Who may connect, resolved to numeric ids when the server starts.
 #[derive(Debug, Clone)]
 pub(super) struct Permit {
     own_uid: u32,
@@ -15,7 +16,7 @@ pub(super) struct Permit {
 }
 
 impl Permit {
-    /// For the members of this group; without one, of the group that Hearth runs as.
+    /// Permits the members of `group`, or of the server's own primary group when `group` is `None`.
     pub(super) fn of(group: Option<&str>) -> Result<Self> {
         let own_uid = rustix::process::geteuid().as_raw();
         let gid = match group {
@@ -28,12 +29,12 @@ impl Permit {
         Ok(Self { own_uid, gid })
     }
 
-    /// The group's number.
+    /// The numeric id of the permitted group, for the owner of the socket file.
     pub(super) fn group(&self) -> u32 {
         self.gid
     }
 
-    /// How the audit log names whoever has this account and this primary group; none when they may not.
+    /// The name that the audit log gives to this account and primary group; `None` when access is refused.
     pub(super) fn check(&self, uid: u32, gid: u32) -> Option<String> {
         let name = name_of(&read("/etc/passwd"), uid);
         let in_group =
@@ -43,12 +44,12 @@ impl Permit {
     }
 }
 
-/// An unreadable file has nobody in it.
+/// The contents of a file. An unreadable file counts as empty, so it grants access to no account.
 fn read(path: &str) -> String {
     std::fs::read_to_string(path).unwrap_or_default()
 }
 
-/// The fields of the first line that `is` the one.
+/// The colon-separated fields of the first line for which `is` holds.
 fn line<'t>(text: &'t str, is: impl Fn(&[&'t str]) -> bool) -> Option<Vec<&'t str>> {
     text.lines().map(|line| line.split(':').collect::<Vec<_>>()).find(|fields| fields.len() > 3 && is(fields))
 }

@@ -8,7 +8,7 @@ use hearth_admin::tui;
 use super::config::ConfigFile;
 use super::out;
 
-/// How the dashboard is opened.
+/// The arguments of the dashboard.
 #[derive(Debug, clap::Args)]
 pub(super) struct Admin {
     #[command(flatten)]

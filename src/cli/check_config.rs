@@ -1,4 +1,4 @@
-//! `hearth check-config`.
+//! `hearth check-config`: validates the configuration and prints it.
 
 use std::process::ExitCode;
 
@@ -7,7 +7,7 @@ use hearth_base::config::Place;
 use super::config::ConfigFile;
 use super::out;
 
-/// What is checked, and what is shown of it.
+/// The arguments of `check-config`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Exit codes: 0 the configuration can be used, 1 it cannot.")]
 pub(super) struct CheckConfig {

@@ -1,4 +1,4 @@
-//! Finding and reading the configuration for a command.
+//! Locates and reads the configuration file of a command.
 
 use std::path::{Path, PathBuf};
 
@@ -6,28 +6,28 @@ use hearth_base::config::{Config, Loaded, process_environment};
 
 use super::out;
 
-/// Looked for where the command is started.
+/// Relative to the working directory of the command.
 const DEFAULT_FILE: &str = "hearth.toml";
 
-/// Where the configuration is.
+/// The arguments that select the configuration.
 #[derive(Debug, clap::Args)]
 pub(super) struct ConfigFile {
     /// The configuration file
     ///
-    /// Without this, ./hearth.toml is read if it is there; otherwise the defaults hold. Variables of the environment such
-    /// as HEARTH_SERVER__NAME go before what the file says.
+    /// Without this, ./hearth.toml is read if it is there; otherwise the defaults hold. Variables of the environment
+    /// such as HEARTH_SERVER__NAME go before what the file says.
     #[arg(long, short, env = "HEARTH_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
 }
 
 impl ConfigFile {
-    /// The file that is read; none when there is none.
+    /// The file that is read; `None` when there is none and the defaults apply.
     pub(super) fn path(&self) -> Option<&Path> {
         let default = Path::new(DEFAULT_FILE);
         self.config.as_deref().or_else(|| default.exists().then_some(default))
     }
 
-    /// Reads the configuration. When it is wrong, says everything that is, and answers none.
+    /// Reads the configuration. On errors, prints all of them and returns `None`.
     pub(super) fn load(&self) -> Option<Loaded> {
         Config::load(self.path(), process_environment())
             .inspect_err(|error| {

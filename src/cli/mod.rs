@@ -1,4 +1,4 @@
-//! The command line: what can be said to `hearth`, and which code answers it.
+//! The command line of `hearth`, and the dispatch to its commands.
 
 mod admin;
 mod check_config;
@@ -36,8 +36,8 @@ Examples:
 enum Command {
     /// Run the server until it is told to stop (SIGTERM or Ctrl+C)
     ///
-    /// Runs in the foreground and logs to stderr. On the first start, it makes a signing key and prints a token with which
-    /// the first account is made; that account administers the server.
+    /// Runs in the foreground and logs to stderr. On the first start, it makes a signing key and prints a token with
+    /// which the first account is made; that account administers the server.
     Serve(ConfigFile),
     /// Say whether the configuration is right, without starting anything
     CheckConfig(check_config::CheckConfig),
@@ -48,7 +48,7 @@ enum Command {
 }
 
 impl Cli {
-    /// Does what was asked for; the exit code is 0 when that went well.
+    /// Runs the command. The exit code is 0 on success.
     #[must_use]
     pub fn run(self) -> ExitCode {
         match self.command {

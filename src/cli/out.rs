@@ -1,19 +1,19 @@
-//! Printing. A reader that went away, as `head` does, is no error.
+//! Output of commands. A reader that closed the pipe, as `head` does, is not an error.
 
 use std::fmt::Display;
 use std::io::Write;
 
-/// Prints a line for whoever asked.
+/// Prints a line to stdout.
 pub(super) fn say(line: impl Display) {
     let _ = writeln!(std::io::stdout().lock(), "{line}");
 }
 
-/// Prints a line about what went wrong, or is worth knowing beside the answer.
+/// Prints an error or a remark to stderr, so that it does not mix with the result.
 pub(super) fn warn(line: impl Display) {
     let _ = writeln!(std::io::stderr().lock(), "{line}");
 }
 
-/// Prints a question, and reads a line; none at the end of the input.
+/// Prints a prompt and reads a line; `None` at the end of the input.
 pub(super) fn ask(question: impl Display) -> Option<String> {
     let _ = write!(std::io::stderr().lock(), "{question} ");
     let mut line = String::new();

@@ -1,4 +1,4 @@
-//! `hearth serve`: from the configuration to a server that runs until a signal.
+//! `hearth serve`: loads the configuration and runs the server until a signal.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -13,14 +13,14 @@ use super::config::ConfigFile;
 use super::out;
 use crate::{Running, machine, telemetry};
 
-/// More threads than this do not make a household's server faster, and each costs memory.
+/// More worker threads do not make a household's server faster, and each costs memory.
 const WORKERS_MAX: usize = 4;
-/// Threads for password hashes, files and the like; they end when idle.
+/// Threads for password hashes, file access and other blocking work; they exit when idle.
 const BLOCKING_THREADS_MAX: usize = 16;
 
-/// Runs the server until a signal.
+/// Runs the server until a signal arrives.
 pub(super) fn run(file: &ConfigFile) -> ExitCode {
-    // First, because it concerns memory that is asked for from here on.
+    // First, because it configures memory that is allocated from here on.
     machine::prepare();
     let Some(loaded) = file.load() else { return ExitCode::FAILURE };
     let (seams, log) = (Seams::system(), Arc::<LogRing>::default());
@@ -59,7 +59,7 @@ async fn serve(config: Config, seams: Seams, log: Arc<LogRing>) -> Result<()> {
     Ok(())
 }
 
-/// What whoever starts the server wants to know.
+/// Logs where the server listens and, on the first start, prints how to register the first account.
 async fn introduce(running: &Running) -> Result<()> {
     let config = &running.domain.core.config;
     for listener in &running.listeners {
@@ -73,13 +73,13 @@ async fn introduce(running: &Running) -> Result<()> {
     let data = std::path::absolute(&config.server.data_dir).unwrap_or_else(|_| config.server.data_dir.clone());
     tracing::info!(server = config.server.name, data = %data.display(), "Hearth is running.");
     if let Some(token) = running.domain.accounts.first_run_token().await? {
-        // Not through the log: others may read that.
+        // Not to the log, which other accounts may read: it contains the registration token.
         out::warn(first_steps(&token, &config.public_baseurl(), config.log.format));
     }
     Ok(())
 }
 
-/// How the first account is made.
+/// Instructions for the first account.
 fn first_steps(token: &str, baseurl: &str, format: LogFormat) -> String {
     if format == LogFormat::Json {
         return serde_json::json!({ "first_registration_token": token }).to_string();
@@ -92,7 +92,7 @@ fn first_steps(token: &str, baseurl: &str, format: LogFormat) -> String {
     )
 }
 
-/// The signals that end the server.
+/// SIGTERM and SIGINT, which stop the server.
 struct Signals(Signal, Signal);
 
 impl Signals {

@@ -1,4 +1,4 @@
-//! The loop that takes connections of one socket, whatever happens.
+//! The accept loop of one socket. It survives every error of a single connection.
 
 use std::io;
 use std::net::IpAddr;
@@ -16,16 +16,16 @@ use super::stream::Stream;
 use super::tls::{self, Certificates};
 use crate::tasks::Stop;
 
-/// How long to wait when the system has no file or memory for a connection: trying at once would only burn the processor.
+/// Pause after the system runs out of files or memory: an immediate retry would spin.
 pub(crate) const WAIT_AFTER_ERROR: Duration = Duration::from_millis(250);
 
-/// A connection that has been taken and not begun.
+/// An accepted connection, before TLS and HTTP.
 enum Raw {
     Tcp(TcpStream, IpAddr),
     Unix(tokio::net::UnixStream),
 }
 
-/// Takes connections until the server stops.
+/// Accepts connections until the server stops.
 pub(super) async fn run(
     socket: Socket,
     certificates: Option<Arc<Certificates>>,
@@ -40,12 +40,13 @@ pub(super) async fn run(
         };
         match next {
             Ok(raw) => {
-                // Refused by closing it: whoever may come in again is known soon, and an answer would cost a task.
+                // Refused by closing it: an idle connection may give way to the next one soon, and an answer would cost
+                // a task.
                 let Some(place) = connections.admit(counted_address(&raw, &service)) else { continue };
                 let (certificates, service) = (certificates.clone(), Arc::clone(&service));
                 stop.spawn(|stop| begin(raw, certificates, service, place, stop));
             }
-            // The connection was gone before we took it; that is its affair.
+            // The connection was closed before it was accepted, which does not concern this server.
             Err(error) if is_of_the_connection(&error) => {}
             Err(error) => {
                 tracing::warn!(%error, "A connection could not be accepted; trying again.");
@@ -55,7 +56,7 @@ pub(super) async fn run(
     }
 }
 
-/// The next connection.
+/// Accepts the next connection.
 async fn next(socket: &Socket) -> io::Result<Raw> {
     Ok(match socket {
         Socket::Tcp(listener) => listener.accept().await.map(|(stream, from)| Raw::Tcp(stream, from.ip()))?,
@@ -63,7 +64,8 @@ async fn next(socket: &Socket) -> io::Result<Raw> {
     })
 }
 
-/// The address by which a connection is bounded. All clients of a proxy come from its address, so the proxy bounds them.
+/// The address that a connection counts against. Clients behind a trusted proxy share its address, so the proxy has to
+/// limit them.
 fn counted_address(raw: &Raw, service: &Service) -> Option<IpAddr> {
     match raw {
         Raw::Tcp(_, from) if !service.is_trusted_proxy(from.to_canonical()) => Some(from.to_canonical()),
@@ -76,7 +78,7 @@ fn is_of_the_connection(error: &io::Error) -> bool {
     matches!(error.kind(), K::ConnectionAborted | K::ConnectionReset | K::ConnectionRefused | K::Interrupted)
 }
 
-/// Serves one connection until it ends or has to give way to another.
+/// Serves one connection until it ends or is closed to make way for another.
 async fn begin(
     raw: Raw,
     certificates: Option<Arc<Certificates>>,
@@ -100,7 +102,7 @@ async fn carry(
     let (stream, remote) = match raw {
         Raw::Unix(stream) => (Stream::Unix(stream), None),
         Raw::Tcp(stream, from) => {
-            // Answers are written whole; waiting for more to send would only delay them.
+            // Responses are written whole; Nagle's algorithm would only delay them.
             let _ = stream.set_nodelay(true);
             let secured = tokio::select! {
                 () = stop.stopped() => return,
@@ -118,7 +120,7 @@ async fn carry(
     connection::serve(stream, remote, service, (place.pace(), place.auth()), stop).await;
 }
 
-/// Shakes hands if the listener speaks TLS; none when that came to nothing.
+/// Performs the TLS handshake if the listener uses TLS; `None` when it fails.
 async fn secure(stream: TcpStream, certificates: Option<&Certificates>) -> Option<Stream> {
     let Some(certificates) = certificates else { return Some(Stream::Tcp(stream)) };
     let limit = Duration::from_millis(limits::TLS_HANDSHAKE_MS_MAX);

@@ -8,17 +8,17 @@ use hearth_base::config::{Address, Mode};
 use hearth_base::{Error, Result};
 use tokio::net::{TcpListener, TcpSocket, UnixListener};
 
-/// Connections that the system keeps waiting for us.
+/// Pending connections that the kernel queues for a socket.
 const BACKLOG: u32 = 1024;
 
-/// An open socket.
+/// A bound, listening socket.
 #[derive(Debug)]
 pub(crate) enum Socket {
     Tcp(TcpListener),
     Unix(UnixListener),
 }
 
-/// Listens at `address`, and says where that is: a port may have been 0.
+/// Listens at `address`, and returns the actual address, since the port may have been 0.
 pub(super) fn bind(address: &Address, mode: Mode) -> Result<(Socket, Address)> {
     match address {
         Address::Tcp(address) => {
@@ -35,17 +35,17 @@ pub(super) fn bind(address: &Address, mode: Mode) -> Result<(Socket, Address)> {
 
 fn bind_tcp(address: SocketAddr) -> std::io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    // A restart need not wait until the last connections of the run before are forgotten.
+    // A restart need not wait until old connections leave TIME_WAIT.
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     socket.listen(BACKLOG)
 }
 
-/// Listens on a Unix socket with these permission bits; takes the place of one that nobody listens on any more.
+/// Listens on a Unix socket with these permission bits. Replaces a socket file that no process listens on.
 pub(crate) fn bind_unix(path: &Path, mode: Mode) -> Result<UnixListener> {
     let fault = |error: std::io::Error| Error::fault(format!("listening on the socket {}", path.display()), error);
     remove_stale(path)?;
-    // Bound under another name first: between binding and changing the mode anyone could connect.
+    // Binds under a temporary name, because between `bind` and `chmod` any local user could connect.
     let hidden = path.with_extension("starting");
     let _ = std::fs::remove_file(&hidden);
     let listener = UnixListener::bind(&hidden).map_err(fault)?;
@@ -63,6 +63,6 @@ fn remove_stale(path: &Path) -> Result<()> {
     if std::os::unix::net::UnixStream::connect(path).is_ok() {
         return Err(Error::broken(format!("another server listens on {shown}: stop it, or name another path")));
     }
-    // The rename over it does the rest.
+    // The caller's rename replaces the stale file.
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! One connection: HTTP/1.1 or HTTP/2, whichever the client speaks, until either side has had enough.
+//! One connection, HTTP/1.1 or HTTP/2 as the client chooses, until either side closes it.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -26,24 +26,24 @@ use super::peer;
 use super::stream::Stream;
 use crate::tasks::Stop;
 
-/// How often HTTP/2 asks whether the other side is still there, and how long it waits for the answer.
+/// Interval of HTTP/2 keep-alive pings, and how long the server waits for the reply.
 const HTTP2_ASK_EVERY: Duration = Duration::from_secs(90);
 const HTTP2_ANSWER_MAX: Duration = Duration::from_secs(20);
-/// What an HTTP/2 client may send ahead of our reading, for one request and for a connection. Most bodies fit; more would
-/// be memory that strangers decide about.
+/// HTTP/2 receive windows for one request and for a connection. Most bodies fit; a larger window would be memory that
+/// remote clients control.
 const HTTP2_STREAM_WINDOW_BYTES: u32 = 128 * 1024;
 const HTTP2_CONNECTION_WINDOW_BYTES: u32 = 512 * 1024;
 
-/// What answers the requests of a connection.
+/// The service behind a connection.
 pub(crate) enum Service {
     /// The Matrix APIs.
     Public { edge: Arc<Edge>, config: Arc<Config>, relay: Option<Arc<hearth_turn::Running>> },
-    /// The admin API, for somebody who may use it.
+    /// The admin API, for an authorised local account.
     Admin { api: Arc<Api>, caller: Caller },
 }
 
 impl Service {
-    /// The relay for calls that runs beside it, if one does.
+    /// The TURN relay that runs in this process, if it is enabled.
     pub(super) fn relay(&self) -> Option<&hearth_turn::Running> {
         match self {
             Self::Public { relay, .. } => relay.as_deref(),
@@ -70,9 +70,9 @@ impl Service {
     }
 }
 
-/// Serves a connection until it ends; when the server stops, after the requests that are under way.
+/// Serves a connection until it ends. When the server stops, requests in flight finish first.
 ///
-/// `pace` and `auth` tell its table of connections what its requests do.
+/// `pace` and `auth` report to the connection table what the requests do.
 pub(super) async fn serve(
     stream: Stream,
     remote: Option<IpAddr>,
@@ -116,16 +116,16 @@ pub(super) async fn serve(
     }
 }
 
-/// Serves a connection of the admin socket, which has a bound of its own.
+/// Serves a connection of the admin socket, which has a limit of its own.
 pub(crate) async fn serve_admin(stream: Stream, service: Arc<Service>, stop: Stop) {
     serve(stream, None, service, (Arc::default(), ConnectionAuth::default()), stop).await;
 }
 
-/// What a connection goes on as when it is not HTTP any more.
+/// The other end of a connection that was upgraded from HTTP.
 struct Beyond {
     upgrade: OnUpgrade,
     onward: Onward,
-    /// As long as it is there, nothing on this connection is too slow.
+    /// Marks a request as in flight for as long as the upgraded connection lives, so that it never counts as idle.
     under_way: UnderWay,
 }
 
@@ -140,7 +140,7 @@ impl Beyond {
 
 fn builder(stop: Stop) -> auto::Builder<Spawn> {
     let mut builder = auto::Builder::new(Spawn(stop));
-    // The stream keeps the time; see `paced`.
+    // `paced` enforces the timeout instead.
     builder.http1().header_read_timeout(None).max_buf_size(limits::HEAD_BYTES_MAX);
     builder
         .http2()

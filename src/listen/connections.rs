@@ -1,10 +1,10 @@
-//! Which connections may be open: a total, a share for each client address, and a reserve for clients with an access token.
+//! Connection limits: a total, a share for each client address, and a reserve for clients with an access token.
 //!
-//! A connection starts as anonymous and becomes authenticated with its first request that bears a valid token. Anonymous
-//! connections are bounded by address (and, for IPv6, by the /56 and /48 around it), so that one address cannot take every
-//! place; and in all, so that users of this server find a place while strangers flood it. Where a bound is reached, the
-//! anonymous connection that has been idle longest gives way to the new one. Connections that are in the middle of a request
-//! are never closed for others; if only those are left, the new connection is refused.
+//! A connection starts as anonymous and becomes authenticated with its first request that has a valid token. Anonymous
+//! connections are limited by address (and, for IPv6, by the enclosing /56 and /48), so that one address cannot take
+//! every slot; and in total, so that users of this server still connect during a flood. At a limit, the anonymous
+//! connection that has been idle longest is closed for the new one. A connection with a request in flight is never
+//! closed for another; when only those are left, the new connection is refused.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -19,21 +19,21 @@ use tokio::time::Instant;
 
 use super::paced::Pace;
 
-/// How many connections there may be.
+/// The maximum number of connections of each kind.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ConnectionLimits {
-    /// Connections of all kinds.
+    /// All connections.
     total: usize,
-    /// Anonymous connections of all addresses: the rest is reserved for clients with a token.
+    /// Anonymous connections of all addresses; the rest of the total is reserved for clients with a token.
     anonymous: usize,
-    /// Anonymous connections of one IPv4 address or IPv6 /64. A /56 may have twice, a /48 four times as many.
+    /// Anonymous connections of one IPv4 address or IPv6 /64. A /56 may have twice as many, a /48 four times.
     per_address: usize,
-    /// All connections of one address, also with tokens.
+    /// All connections of one address, authenticated ones included.
     per_address_authenticated: usize,
 }
 
 impl ConnectionLimits {
-    /// Shares out `total` places.
+    /// Derives all limits from the total.
     pub(super) fn of(total: usize) -> Self {
         Self {
             total,
@@ -47,11 +47,11 @@ impl ConnectionLimits {
 /// An IPv4 address, or an IPv6 prefix with its length in bits.
 type Prefix = (IpAddr, u8);
 
-/// Where a connection is counted. Changed under the table's lock only.
+/// The counter that a connection is part of. It changes only under the table's lock, so relaxed ordering suffices.
 const COUNTED_IN_TOTAL: u8 = 0;
 const COUNTED_ANONYMOUS: u8 = 1;
 const COUNTED_AUTHENTICATED: u8 = 2;
-/// It was told to close, and its place has been given away.
+/// The connection was told to close, and its slot belongs to another already.
 const COUNTED_NOWHERE: u8 = 3;
 
 /// One open connection.
@@ -66,7 +66,7 @@ struct Entry {
 }
 
 impl Entry {
-    /// Since when nothing has been asked; none in the middle of a request.
+    /// When the connection became idle; `None` while a request is in flight.
     fn idle_since(&self) -> Option<Instant> {
         self.pace.idle_since(self.accepted)
     }
@@ -74,11 +74,11 @@ impl Entry {
 
 #[derive(Debug, Default)]
 struct Table {
-    /// All open connections, of trusted proxies and Unix sockets too.
+    /// All open connections, including those of trusted proxies and Unix sockets.
     open: usize,
-    /// Anonymous connections by IPv4 address or IPv6 /64. Some may have become authenticated since: see [`Table::settle`].
+    /// Anonymous connections by IPv4 address or IPv6 /64. Some may be authenticated by now: see [`Table::settle`].
     anonymous: HashMap<IpAddr, Vec<Arc<Entry>>>,
-    /// Authenticated connections by the same.
+    /// Authenticated connections by IPv4 address or IPv6 /64.
     authenticated: HashMap<IpAddr, usize>,
     /// Anonymous connections by IPv6 /56 and /48.
     wider: HashMap<Prefix, usize>,
@@ -92,7 +92,7 @@ pub(super) struct Connections {
     table: Mutex<Table>,
 }
 
-/// The place of one connection, given back when it is dropped.
+/// The slot of one connection. Dropping it frees the slot.
 #[derive(Debug)]
 pub(super) struct ConnectionPlace {
     connections: Arc<Connections>,
@@ -104,8 +104,8 @@ impl Connections {
         Arc::new(Self { limits, table: Mutex::default() })
     }
 
-    /// A place for a connection from `address`; none for Unix sockets and trusted proxies, which only the total bounds. None
-    /// when no idle connection could give way.
+    /// Takes a slot for a connection from `address`. `address` is `None` for Unix sockets and trusted proxies, which
+    /// only the total limits. Returns `None` when the limit is reached and no idle connection can be closed.
     pub(super) fn admit(self: &Arc<Self>, address: Option<IpAddr>) -> Option<ConnectionPlace> {
         let address = address.map(own_prefix);
         let mut table = self.table.lock();
@@ -132,7 +132,7 @@ impl Connections {
 }
 
 impl Table {
-    /// Closes idle anonymous connections of this address and its wider prefixes until one more fits.
+    /// Closes idle anonymous connections of this address and its wider prefixes until one more fits under their limits.
     fn make_way_at(&mut self, address: IpAddr, limits: &ConnectionLimits) -> Option<()> {
         if self.at(address) >= limits.per_address {
             self.settle(address);
@@ -154,10 +154,10 @@ impl Table {
         Some(())
     }
 
-    /// Closes an idle anonymous connection of the address that has most of them.
+    /// Closes an idle anonymous connection of the address that has the most of them.
     fn make_way_anywhere(&mut self, limits: &ConnectionLimits, is_anonymous: bool) -> Option<()> {
         let addresses: Vec<IpAddr> = self.anonymous.keys().copied().collect();
-        // The counts may be too high, as connections become authenticated without a word to this table.
+        // A connection becomes authenticated without a call to this table, so the counts may be too high until settled.
         for address in addresses {
             self.settle(address);
         }
@@ -172,7 +172,8 @@ impl Table {
         self.anonymous.get(&address).map_or(0, Vec::len)
     }
 
-    /// Moves the connections of an address that have become authenticated to where they are counted.
+    /// Moves the connections of an address that have become authenticated to the authenticated count. Done lazily, so
+    /// that a request with a token does not take the table's lock.
     fn settle(&mut self, address: IpAddr) {
         let Some(entries) = self.anonymous.get_mut(&address) else { return };
         let moved: Vec<_> = entries.extract_if(.., |entry| entry.auth.is_authenticated()).collect();
@@ -200,14 +201,15 @@ impl Table {
         }
     }
 
-    /// The address with the most anonymous connections of which one is idle.
+    /// The address with the most anonymous connections, among addresses with at least one idle connection.
     fn fullest(&self, among: impl Fn(&IpAddr) -> bool) -> Option<IpAddr> {
         let idle = |entries: &[Arc<Entry>]| entries.iter().any(|entry| entry.idle_since().is_some());
         let candidates = self.anonymous.iter().filter(|(address, entries)| among(address) && idle(entries));
         candidates.max_by_key(|(_, entries)| entries.len()).map(|(address, _)| *address)
     }
 
-    /// Tells the connection of an address that has been idle longest to close, and counts it no longer.
+    /// Closes the connection of an address that has been idle longest. Its slot is free at once: the connection leaves
+    /// the counts here, and [`Table::forget`] skips it when it ends.
     fn close_idle_of(&mut self, address: IpAddr) -> Option<()> {
         let entries = self.anonymous.get_mut(&address)?;
         let idle = entries.iter().enumerate().filter_map(|(at, entry)| Some((entry.idle_since()?, at)));
@@ -223,7 +225,7 @@ impl Table {
         Some(())
     }
 
-    /// Forgets a connection that has ended.
+    /// Removes a connection that has ended from the counts.
     fn forget(&mut self, entry: &Arc<Entry>) {
         let counted = entry.counted.load(Ordering::Relaxed);
         if counted == COUNTED_NOWHERE {
@@ -250,17 +252,17 @@ impl Table {
 }
 
 impl ConnectionPlace {
-    /// What the connection's requests tell its stream.
+    /// The request state that the connection's stream reads for its timeouts.
     pub(super) fn pace(&self) -> Arc<Pace> {
         Arc::clone(&self.entry.pace)
     }
 
-    /// Where a request notes that it bore a valid token.
+    /// The flag that a request with a valid token sets.
     pub(super) fn auth(&self) -> ConnectionAuth {
         self.entry.auth.clone()
     }
 
-    /// Returns when the connection should give way to another.
+    /// Completes when the connection must close to make way for another.
     pub(super) async fn closed(&self) {
         self.entry.close.notified().await;
     }
@@ -272,12 +274,12 @@ impl Drop for ConnectionPlace {
     }
 }
 
-/// The IPv4 address itself, or the /64 of an IPv6 address: what one household or host has.
+/// The IPv4 address itself, or the /64 of an IPv6 address, which is what one household or host has.
 fn own_prefix(address: IpAddr) -> IpAddr {
     masked(address, 64)
 }
 
-/// The /56 and the /48 around an IPv6 address: what providers hand out whole.
+/// The /56 and the /48 of an IPv6 address, the prefixes that providers assign to a customer.
 fn wider_prefixes(address: IpAddr) -> Vec<Prefix> {
     match address {
         IpAddr::V4(_) => Vec::new(),
@@ -310,7 +312,7 @@ mod tests {
     async fn an_address_has_a_share_and_its_longest_idle_connection_gives_way() {
         let connections = Connections::new(ConnectionLimits::of(160));
         let mut places: Vec<_> = (0..20).map(|_| connections.admit(v4(1)).expect("within the share")).collect();
-        // The first is in the middle of a request, so the second has been idle longest.
+        // The first has a request in flight, so the second is the one that has been idle longest.
         let pace = places[0].pace();
         let under_way = pace.begin(http::Version::HTTP_11);
         let more = connections.admit(v4(1)).expect("another gives way");
@@ -357,7 +359,7 @@ mod tests {
         let connections = Connections::new(ConnectionLimits::of(640));
         let address = |n: u16| Some(IpAddr::from([0x2001, 0xdb9, 0, n, 0, 0, 0, 1]));
         let held: Vec<_> = (0..320).map(|n| connections.admit(address(n)).expect("an idle one gives way")).collect();
-        // The first 256 networks are one /56, which may have twice what one address may have.
+        // The first 256 networks are in one /56, whose limit is twice that of one address.
         assert_eq!(held[..256].iter().filter(|place| !is_closed(place)).count(), 160);
         drop(held);
         assert!(connections.table.lock().wider.is_empty());

@@ -1,6 +1,6 @@
-//! Sockets: where the server listens, what it serves there, and how a connection becomes requests.
+//! Sockets: the listen addresses, the service behind each, and how a connection becomes requests.
 //!
-//! What happens to a request is not here; that is `hearth_http::edge`.
+//! The handling of a request is in `hearth_http::edge`.
 
 mod accept;
 mod bind;
@@ -32,32 +32,32 @@ pub(crate) use connection::{Service, serve_admin};
 pub(crate) use stream::Stream;
 pub(crate) use tls::Certificates;
 
-/// A listener in use.
+/// A listener in use, for the log and the admin API.
 #[derive(Debug, Clone)]
 pub struct Bound {
-    /// Where it listens; a port that was 0 is filled in.
+    /// The listen address, with the port that the system chose for port 0.
     pub address: Address,
-    /// Whether it speaks TLS.
+    /// Whether connections use TLS.
     pub tls: bool,
-    /// What it serves.
+    /// The API resources that it serves.
     pub resources: Vec<Resource>,
 }
 
-/// Sockets that are open but not served yet.
+/// Sockets that are bound and not served yet. Clients that connect now wait in the backlog.
 pub(crate) struct Listeners(Vec<(Socket, Option<Arc<Certificates>>, Bound)>);
 
 impl Listeners {
-    /// Opens all sockets and reads all certificates.
+    /// Binds all sockets and loads all certificates.
     pub(crate) fn bind(config: &Config) -> Result<Self> {
         config.listeners.iter().map(bind_one).collect::<Result<_>>().map(Self)
     }
 
-    /// The certificate of the first listener that has one.
+    /// The certificate of the first listener that has one; the TURN relay uses it too.
     pub(crate) fn certificates(&self) -> Option<Arc<Certificates>> {
         self.0.iter().find_map(|(_, certificates, _)| certificates.clone())
     }
 
-    /// The ports on which TLS is spoken.
+    /// The ports of listeners with TLS.
     pub(crate) fn tls_ports(&self) -> Vec<u16> {
         let port = |bound: &Bound| match &bound.address {
             Address::Tcp(address) if bound.tls => Some(address.port()),
@@ -66,14 +66,14 @@ impl Listeners {
         self.0.iter().filter_map(|(_, _, bound)| port(bound)).collect()
     }
 
-    /// Serves them until the tasks are stopped.
+    /// Serves all listeners until the tasks stop.
     pub(crate) fn serve(self, config: &Arc<Config>, app: &App, counters: &Arc<Counters>, tasks: &Tasks) -> Vec<Bound> {
         let connections = Connections::new(ConnectionLimits::of(connections_max()));
         let mut edges: Vec<(Vec<Resource>, Arc<Edge>)> = Vec::new();
         let mut bounds = Vec::new();
         let relay = app.domain.calls.own().map(|own| Arc::clone(&own.running));
         for (socket, certificates, bound) in self.0 {
-            // Listeners that serve the same share their routes, which take memory.
+            // Listeners with the same resources share one router, which takes memory.
             let edge = match edges.iter().find(|(resources, _)| *resources == bound.resources) {
                 Some((_, edge)) => Arc::clone(edge),
                 None => {
@@ -99,7 +99,7 @@ fn bind_one(listener: &Listener) -> Result<(Socket, Option<Arc<Certificates>>, B
     Ok((socket, certificates, bound))
 }
 
-/// As many connections as the process may have files, less those that the database, media and other servers need.
+/// The process's limit on open files, less what the database, media and connections to other servers need.
 fn connections_max() -> usize {
     const FILES_FOR_THE_REST: u64 = 192;
     let files = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;

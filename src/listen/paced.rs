@@ -1,8 +1,8 @@
-//! Connections that must get on: a request's head has to arrive in time, and between requests a connection may lie idle
-//! only so long.
+//! Timeouts of a connection: a request head must arrive within one limit, and a connection between requests may be idle
+//! for another.
 //!
-//! hyper has one timer for both and cannot tell a client that dawdles over its headers from one that keeps a connection
-//! for later. Here the stream itself keeps the time, with one timer a connection that is looked at only when it fires.
+//! hyper has one timer for both and cannot distinguish a client that sends its headers slowly from one that keeps a
+//! connection open for later. Here the stream enforces both with one timer per connection.
 
 use std::io;
 use std::pin::Pin;
@@ -21,24 +21,24 @@ use super::stream::Stream;
 const HEAD_MAX: Duration = Duration::from_millis(limits::HEAD_MS_MAX);
 const IDLE_MAX: Duration = Duration::from_millis(limits::IDLE_MS_MAX);
 
-/// What the requests of a connection tell its stream.
+/// Request state of a connection, shared between its requests and its stream.
 #[derive(Debug, Default)]
 pub(super) struct Pace {
-    /// Requests that are being answered.
+    /// Requests in flight.
     under_way: AtomicU32,
-    /// Counts beginnings and ends.
+    /// Counts starts and ends of requests, so that the stream notices a change with one atomic load.
     turns: AtomicU32,
-    /// HTTP/2 asks by itself whether the other side is alive, and its heads may come between other frames.
+    /// Set for HTTP/2, which has keep-alive pings of its own, and whose heads may arrive between other frames.
     http2: AtomicBool,
     /// When the last request ended.
     ended: Mutex<Option<Instant>>,
 }
 
-/// A request that is being answered.
+/// A request in flight. Dropping it ends the request.
 pub(super) struct UnderWay(Arc<Pace>);
 
 impl Pace {
-    /// A request's head has come.
+    /// Starts a request, once its head has been parsed.
     pub(super) fn begin(self: &Arc<Self>, version: http::Version) -> UnderWay {
         if version == http::Version::HTTP_2 {
             self.http2.store(true, Ordering::Relaxed);
@@ -48,7 +48,7 @@ impl Pace {
         UnderWay(Arc::clone(self))
     }
 
-    /// Since when no request has been answered on a connection that was accepted at `accepted`; none while one is.
+    /// Since when a connection that was accepted at `accepted` is idle; `None` while a request is in flight.
     pub(super) fn idle_since(&self, accepted: Instant) -> Option<Instant> {
         if self.under_way.load(Ordering::Relaxed) > 0 {
             return None;
@@ -65,16 +65,16 @@ impl Drop for UnderWay {
     }
 }
 
-/// A stream that ends when its client does not get on.
+/// A stream that closes when its client misses a deadline.
 #[derive(Debug)]
 pub(super) struct Paced {
     stream: Stream,
     pace: Arc<Pace>,
-    /// The value of `turns` that was seen last.
+    /// The value of `turns` at the last read.
     seen: u32,
-    /// When the present phase began.
+    /// When the current phase began.
     since: Instant,
-    /// Part of a head is here: the phase is short.
+    /// Part of a request head has arrived, so the shorter deadline applies.
     in_head: bool,
     timer: Option<Pin<Box<Sleep>>>,
     head_max: Duration,
@@ -82,7 +82,7 @@ pub(super) struct Paced {
 }
 
 impl Paced {
-    /// A new connection owes its first head.
+    /// Wraps a new connection. The deadline for its first head starts now.
     pub(super) fn new(stream: Stream, pace: Arc<Pace>) -> Self {
         Self::with_limits(stream, pace, HEAD_MAX, IDLE_MAX)
     }
@@ -91,7 +91,7 @@ impl Paced {
         Self { stream, pace, seen: 0, since: Instant::now(), in_head: true, timer: None, head_max, idle_max }
     }
 
-    /// Begins a phase if a request has begun or ended.
+    /// Starts a new phase if a request has started or ended.
     fn turn(&mut self) {
         let turns = self.pace.turns.load(Ordering::Relaxed);
         if turns != self.seen {
@@ -105,7 +105,7 @@ impl Paced {
         self.in_head = in_head;
     }
 
-    /// When the client will have been too slow; none while it is our turn.
+    /// The client's deadline; `None` while the server has a request in flight.
     fn deadline(&self) -> Option<Instant> {
         if self.pace.under_way.load(Ordering::Relaxed) > 0 || self.pace.http2.load(Ordering::Relaxed) {
             return None;
@@ -113,11 +113,11 @@ impl Paced {
         Some(self.since + if self.in_head { self.head_max } else { self.idle_max })
     }
 
-    /// Ready when the client has been too slow.
+    /// Ready when the client has missed its deadline.
     fn poll_late(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         while let Some(deadline) = self.deadline() {
             let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
-            // One that is set too early finds out when it fires; setting it anew with every request would cost more.
+            // A timer that is too early is extended when it fires; resetting it with every request would cost more.
             if timer.deadline() > deadline {
                 timer.as_mut().reset(deadline);
             }
@@ -146,7 +146,7 @@ impl AsyncRead for Paced {
             Poll::Pending => match self.poll_late(cx) {
                 Poll::Pending => Poll::Pending,
                 Poll::Ready(()) if self.in_head => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
-                // As if the client had closed it.
+                // Reported as end of file, so that hyper closes the idle connection cleanly.
                 Poll::Ready(()) => Poll::Ready(Ok(())),
             },
         }
@@ -154,7 +154,7 @@ impl AsyncRead for Paced {
 }
 
 impl Paced {
-    /// What is being sent and taken is not idle.
+    /// A write is progress: it restarts the idle phase.
     fn wrote(&mut self, result: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         if matches!(result, Poll::Ready(Ok(_))) {
             self.begin_phase(false);

@@ -1,14 +1,14 @@
-//! Who is on the other side, as far as that can be believed.
+//! The client address of a request, as far as it can be trusted.
 
 use std::net::{IpAddr, SocketAddr};
 
 use hearth_base::config::Cidr;
 use http::HeaderMap;
 
-/// The client's address: the connection's own, or, when that is a trusted proxy's, the nearest hop in `X-Forwarded-For`
-/// that is not one. Hops further left are whatever a stranger wrote.
+/// The client's address: that of the connection, or, if that is a trusted proxy, the nearest hop in `X-Forwarded-For`
+/// that is not a trusted proxy. Hops further left are under the client's control.
 ///
-/// `remote` is none for a Unix socket, which only a proxy on this machine can open.
+/// `remote` is `None` for a Unix socket, which only a proxy on this machine can open.
 pub(super) fn address(remote: Option<IpAddr>, headers: &HeaderMap, trusted: &[Cidr]) -> Option<IpAddr> {
     let is_trusted = |address: IpAddr| trusted.iter().any(|range| range.contains(address));
     if remote.is_some_and(|remote| !is_trusted(remote)) {
@@ -18,7 +18,7 @@ pub(super) fn address(remote: Option<IpAddr>, headers: &HeaderMap, trusted: &[Ci
     let lines: Vec<_> = headers.get_all("x-forwarded-for").iter().collect();
     let hops = lines.iter().rev().flat_map(|line| line.to_str().unwrap_or("").rsplit(','));
     for hop in hops {
-        // What cannot be read cannot be believed, nor can what lies beyond it.
+        // A hop that cannot be parsed is not trusted, nor are the hops beyond it.
         let Some(hop) = parse(hop.trim()) else { break };
         nearest = Some(hop);
         if !is_trusted(hop) {
@@ -28,7 +28,7 @@ pub(super) fn address(remote: Option<IpAddr>, headers: &HeaderMap, trusted: &[Ci
     nearest
 }
 
-/// An address, with or without a port.
+/// Parses an address with or without a port.
 fn parse(hop: &str) -> Option<IpAddr> {
     let bare = hop.strip_prefix('[').and_then(|hop| hop.strip_suffix(']')).unwrap_or(hop);
     let address = bare.parse().ok().or_else(|| hop.parse::<SocketAddr>().ok().map(|address| address.ip()));

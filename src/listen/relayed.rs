@@ -1,5 +1,5 @@
-//! Calls on the port of HTTPS: networks that let nothing else through let that through. A TLS connection that turns out to
-//! carry STUN is handed over to the relay, with its session and all that it has received.
+//! TURN on the HTTPS port, for networks that let no other port through. A TLS connection that turns out to carry STUN
+//! is handed over to the relay, with its TLS session and all bytes received so far.
 
 use std::time::Duration;
 
@@ -11,22 +11,23 @@ use tokio_rustls::server::TlsStream;
 
 use super::stream::Stream;
 
-/// STUN's name in the handshake (RFC 7443).
+/// The ALPN protocol id of TURN (RFC 7443).
 pub(super) const ALPN: &[u8] = b"stun.turn";
 
-/// Hands a connection over to the relay if it is one for it; otherwise gives it back. None, too, for one that says nothing.
+/// Hands a connection over to the relay if it carries STUN, and returns it otherwise. Also `None` when the client
+/// closes or sends no byte within the handshake limit.
 pub(super) async fn hand_over(stream: Stream, relay: Option<&Running>) -> Option<Stream> {
     let Stream::Tls(mut tls) = stream else { return Some(stream) };
     let named = tls.get_ref().1.alpn_protocol().map(|name| name == ALPN);
     match (named, relay) {
         (Some(false), _) | (None, None) => Some(Stream::Tls(tls)),
-        // It asked for what is not here.
+        // The client negotiated TURN, and no relay runs here.
         (Some(true), None) => None,
         (Some(true), Some(relay)) => {
             pass(*tls, relay);
             None
         }
-        // Browsers do not say what they want: their first byte does. HTTP begins with a letter.
+        // Browsers negotiate no protocol, so the first byte decides: HTTP begins with a letter, STUN does not.
         (None, Some(relay)) => {
             let limit = Duration::from_millis(limits::TLS_HANDSHAKE_MS_MAX);
             let first = tokio::time::timeout(limit, tls.fill_buf()).await.ok()?.ok()?.first().copied()?;
@@ -39,7 +40,7 @@ pub(super) async fn hand_over(stream: Stream, relay: Option<&Running>) -> Option
     }
 }
 
-/// What has been received and not looked at is still in the session.
+/// Passes the connection on. Bytes that are received and not yet parsed stay in the TLS session.
 fn pass(tls: TlsStream<TcpStream>, relay: &Running) {
     let (socket, session) = tls.into_inner();
     match socket.into_std() {

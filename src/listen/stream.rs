@@ -1,4 +1,4 @@
-//! A connection's bytes, whatever it came over. One type, so that the HTTP machinery is compiled once.
+//! The byte stream of a connection, over any transport. One type, so that the HTTP machinery is compiled once.
 
 use std::io;
 use std::pin::Pin;

@@ -1,4 +1,4 @@
-//! What a stranger can do to a listener before any handler is asked, over real sockets.
+//! What an unauthenticated client can do to a listener before any handler runs, over real sockets.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 
 use crate::Running;
 
-/// A server on a free port, and the folder that must outlive it.
+/// A server on a free port, and its data folder, which must outlive it.
 async fn server() -> (Running, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let mut config = Config::default();
@@ -25,12 +25,12 @@ async fn connect(server: &Running) -> TcpStream {
     TcpStream::connect(address).await.unwrap()
 }
 
-/// Sends `request` on a connection of its own, and reads until the server closes it.
+/// Sends `request` on a new connection, and reads until the server closes it.
 async fn ask(server: &Running, request: &str) -> String {
     let mut stream = connect(server).await;
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = Vec::new();
-    // A refusal may close the connection while we still send.
+    // A refusal may close the connection while the client is still sending.
     let _ = stream.read_to_end(&mut answer).await;
     String::from_utf8_lossy(&answer).into_owned()
 }
@@ -61,7 +61,7 @@ async fn large_heads_are_refused() {
     assert!(target.starts_with("HTTP/1.1 414") && target.contains("M_TOO_LARGE"), "{target}");
     let header = format!("Host: h\r\nX: {}", "a".repeat(100_000));
     let head = ask(&server, &get("/").replace("Host: h", &header)).await;
-    // The rest of what we sent may reset the connection before the answer is read.
+    // The rest of the request may reset the connection before the client reads the answer.
     assert!(head.is_empty() || head.starts_with("HTTP/1.1 431"), "{head}");
     let many = "X: a\r\n".repeat(500);
     let head = ask(&server, &get("/").replace("Host: h\r\n", &many)).await;
@@ -105,7 +105,7 @@ async fn one_address_cannot_take_every_place() {
     let mut answer = String::new();
     other.read_to_string(&mut answer).await.unwrap();
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
-    // The ones that have been idle longest gave way to the newest.
+    // The connections that were idle longest are closed for the newest.
     assert_eq!(idle[0].read(&mut [0]).await.unwrap_or(0), 0);
     let newest = idle.last_mut().unwrap();
     newest.write_all(get("/health").as_bytes()).await.unwrap();

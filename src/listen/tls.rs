@@ -15,10 +15,10 @@ use tokio::net::TcpStream;
 use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
 
-/// How often, at most, to look whether the files have changed. Certificates are renewed weeks before they end.
+/// Minimum interval between checks for changed files. Certificates are renewed weeks before they expire.
 const LOOK_EVERY: Duration = Duration::from_secs(30);
 
-/// A certificate that follows its files.
+/// A certificate that is reloaded when its files change.
 #[derive(Debug)]
 pub(crate) struct Certificates {
     files: Tls,
@@ -33,13 +33,13 @@ struct Loaded {
 }
 
 impl Certificates {
-    /// Reads both files.
+    /// Loads both files.
     pub(super) fn load(files: &Tls) -> Result<Self> {
         let loaded = Loaded { config: read(files)?, written: written(files), looked: Instant::now() };
         Ok(Self { files: files.clone(), loaded: Mutex::new(loaded) })
     }
 
-    /// What to shake hands with now. When new files cannot be used, the old certificate stays.
+    /// The configuration for the next handshake. When new files cannot be loaded, the old certificate stays in use.
     pub(crate) fn current(&self) -> Arc<ServerConfig> {
         let mut loaded = self.loaded.lock();
         if loaded.looked.elapsed() < LOOK_EVERY {
@@ -54,7 +54,7 @@ impl Certificates {
                     loaded.config = config;
                     loaded.written = written;
                 }
-                // The two files are seldom written at the same moment: the next look tries again.
+                // The two files are rarely written at the same instant; the next check tries again.
                 Err(error) => tracing::warn!(%error, "The new certificate cannot be used; the old one stays."),
             }
         }
@@ -62,7 +62,7 @@ impl Certificates {
     }
 }
 
-/// When each file was written; none for one that is not there.
+/// Modification times of both files; `None` for a missing file.
 fn written(files: &Tls) -> [Option<SystemTime>; 2] {
     [&files.certificate_file, &files.key_file].map(|path| std::fs::metadata(path).and_then(|it| it.modified()).ok())
 }
@@ -78,7 +78,7 @@ fn read(files: &Tls) -> Result<Arc<ServerConfig>> {
         .map_err(|error| Error::fault(format!("using the certificate {certificate} with the key {key}"), error))
 }
 
-/// The one place that chooses a cryptography provider and what TLS offers.
+/// The TLS configuration. The one place that chooses a cryptography provider and the offered protocols.
 fn server_config(
     chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
@@ -88,12 +88,12 @@ fn server_config(
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()
         .with_single_cert(chain, key)?;
-    // The relay for calls has connections handed over; see `relayed`.
+    // The relay takes over connections that negotiate TURN; see `relayed`.
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec(), super::relayed::ALPN.to_vec()];
     Ok(Arc::new(config))
 }
 
-/// Shakes hands as the server.
+/// Performs the handshake in the server role.
 pub(super) async fn handshake(stream: TcpStream, certificates: &Certificates) -> io::Result<TlsStream<TcpStream>> {
     let hello = LazyConfigAcceptor::new(Acceptor::default(), stream).await?;
     hello.into_stream(certificates.current()).await

@@ -1,4 +1,4 @@
-//! From an event's fields to an entry of the log, with everything in it safe to print.
+//! Converts an event's fields to a log entry, with every value made safe to print.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -8,7 +8,7 @@ use hearth_admin::wire::{LogEntry, LogLevel};
 use tracing::field::{Field, Visit};
 use tracing::{Level, Metadata};
 
-/// The longest value that is logged, in bytes: a stranger's text must not fill the disk.
+/// Longest logged value, in bytes: untrusted text must not fill the disk.
 const VALUE_BYTES_MAX: usize = 2_000;
 
 /// The fields of an event or a span.
@@ -19,7 +19,7 @@ pub(super) struct Fields {
 }
 
 impl Fields {
-    /// Takes over the fields of a span around.
+    /// Adds the fields of an enclosing span.
     pub(super) fn take(&mut self, span: &str, fields: &Self) {
         let named = fields.named.iter().map(|(name, value)| (format!("{span}.{name}"), value.clone()));
         self.named.extend(named);
@@ -27,7 +27,7 @@ impl Fields {
 
     pub(super) fn into_entry(self, metadata: &Metadata<'_>, ts_ms: u64) -> LogEntry {
         LogEntry {
-            // The ring numbers it.
+            // The ring buffer assigns the number.
             seq: 0,
             ts_ms,
             level: level(*metadata.level()),

@@ -1,4 +1,4 @@
-//! An entry of the log as one line.
+//! A log entry as one line.
 
 use std::fmt::Write;
 
@@ -6,7 +6,7 @@ use hearth_admin::wire::{LogEntry, LogLevel};
 
 use crate::timestamp::timestamp;
 
-/// For people: time, level, part of the program, sentence, fields.
+/// Human-readable: time, level, target, message, fields.
 pub(super) fn text(entry: &LogEntry, colour: bool) -> String {
     let (paint, dim, plain) = match (colour, entry.level) {
         (false, _) => ("", "", ""),
@@ -29,7 +29,7 @@ pub(super) fn text(entry: &LogEntry, colour: bool) -> String {
     line
 }
 
-/// For machines: the entry as the admin API shows it, with a readable time.
+/// Machine-readable: the entry as in the admin API, with an RFC 3339 time.
 pub(super) fn json(entry: &LogEntry) -> String {
     let mut object = serde_json::json!({
         "time": timestamp(entry.ts_ms),

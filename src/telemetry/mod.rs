@@ -1,7 +1,7 @@
-//! The log: to stderr, for people or for machines, and to a ring in memory for the dashboard.
+//! The log: to stderr, as text or JSON, and to a ring buffer in memory for the dashboard.
 //!
-//! Each event becomes one [`LogEntry`], and both places show that. Text from strangers is made safe there, once: nothing in
-//! a log retitles a terminal or turns a line around. What must not be logged at all (tokens, content) is up to the callers.
+//! Each event becomes one [`LogEntry`], which both outputs show. Untrusted text is made safe to print there, once: it
+//! cannot retitle a terminal or reverse a line. Callers must not log tokens or content.
 
 mod entry;
 mod line;
@@ -22,12 +22,12 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use entry::Fields;
 
-/// Levels of libraries, which `log.level` overrides by naming them. `ruma_state_res` writes two lines an event at `info` for every
-/// authorisation that it checks; the others explain themselves at `debug`.
+/// Default levels of libraries, which `log.level` can override. `ruma_state_res` writes two lines per event at `info`
+/// for every authorisation check.
 const QUIET: &str =
     "ruma_state_res=warn,hyper=info,hyper_util=info,h2=info,rustls=info,postgres=info,tokio_postgres=info";
 
-/// Makes this process log as configured, and keep what it logs in `ring`. Only the first call in a process counts.
+/// Installs the log for this process, and keeps recent entries in `ring`. Only the first call per process takes effect.
 pub(crate) fn install(log: &Log, clock: Arc<dyn Clock>, ring: Arc<LogRing>) {
     let filter = filter(&log.level);
     let out = Out { format: log.format, colour: has_colour(log.colour), clock, ring };
@@ -36,7 +36,7 @@ pub(crate) fn install(log: &Log, clock: Arc<dyn Clock>, ring: Arc<LogRing>) {
     }
 }
 
-/// What is logged at a level, or a list of levels, of the configuration.
+/// Parses a level, or a list of directives, from the configuration.
 fn filter(level: &str) -> EnvFilter {
     EnvFilter::builder().parse_lossy(format!("{QUIET},{level}"))
 }
@@ -58,7 +58,7 @@ fn panicked(info: &std::panic::PanicHookInfo<'_>) {
     tracing::error!(panic.message = why, panic.location = place, "The program panicked: this is a bug in Hearth.");
 }
 
-/// Where events go.
+/// The outputs: stderr and the ring buffer.
 struct Out {
     format: LogFormat,
     colour: bool,
@@ -96,13 +96,13 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Out {
 }
 
 impl Out {
-    /// One write for one line, so that lines of several threads do not mix.
+    /// Writes a line with a single call, so that lines of several threads do not interleave.
     fn print(&self, entry: &LogEntry) {
         let line = match self.format {
             LogFormat::Text => line::text(entry, self.colour),
             LogFormat::Json => line::json(entry),
         };
-        // Nobody can be told that the log cannot be written.
+        // There is nowhere to report that the log cannot be written.
         let _ = std::io::stderr().write_all(line.as_bytes());
     }
 }

@@ -1,4 +1,4 @@
-//! Which accounts may call what: guests, suspended and locked users; and how large and how often without an account.
+//! Access rules for guests, suspended and locked users; and limits on size and rate without an account.
 
 use hearth_base::config::Rate;
 use reqwest::Method;
@@ -22,7 +22,7 @@ async fn guests_may_what_the_specification_lists() {
     guest.sends("hello").in_room(&room).await;
     guest.put(v3!("devices/{}", guest.device), json!({ "display_name": "a browser" })).await.ok();
     guest.put(v3!("profile/{}/displayname", guest), json!({ "displayname": "G" })).await.ok();
-    // State, too, as far as the room's power levels let them; these do not.
+    // State is permitted too, as far as the room's power levels allow; these requests are not.
     let state = v3!("rooms/{}/state/m.room.topic", room);
     guest.put(state, json!({ "topic": "x" })).await.refused(403, "M_FORBIDDEN");
     guest.syncs().await;
@@ -55,7 +55,7 @@ async fn suspended_users_read_and_take_back_and_nothing_else() {
     alice.post(v3!("createRoom"), json!({})).await.refused(403, refused);
     alice.put(v3!("profile/{}/displayname", alice), json!({ "displayname": "B" })).await.refused(403, refused);
     alice.put(v3!("rooms/{}/typing/{}", room, alice), json!({ "typing": true })).await.refused(403, refused);
-    // The path ends in `leave`, and is not one of a room.
+    // The path ends in `leave` without being the one of a room.
     let delegation = "/_matrix/client/v1/rtc/livekit/delegate_delayed_leave";
     alice.post(delegation, json!({})).await.refused(403, refused);
     alice.post(v3!("rooms/{}/leave", room), json!({})).await.ok();
@@ -83,7 +83,7 @@ async fn what_anyone_may_call_is_small_and_not_too_often() {
     let world = World::with(|config| {
         config.rate_limits.enabled = true;
         config.rate_limits.registration = Rate::new(1.0, 100);
-        // Slow enough that no slow machine sees a new permit meanwhile.
+        // Slow enough that even a slow machine gains no permit during the test.
         config.rate_limits.unauthenticated = Rate::new(0.01, 3);
     })
     .await;
@@ -91,13 +91,13 @@ async fn what_anyone_may_call_is_small_and_not_too_often() {
     for path in [v3!("login"), v3!("refresh"), v3!("register"), "/_synapse/admin/v1/register".to_owned()] {
         world.anyone().post(path, large.clone()).await.refused(413, "M_TOO_LARGE");
     }
-    // One permit has gone to `/refresh`.
+    // `/refresh` has taken one permit.
     let asks = json!({ "client_secret": "s", "email": "a@example.org", "send_attempt": 1 });
     let request_token = v3!("account/password/email/requestToken");
     world.anyone().post(&request_token, asks.clone()).await.refused(403, "M_THREEPID_DENIED");
     world.anyone().post(&request_token, asks.clone()).await.refused(403, "M_THREEPID_DENIED");
     world.anyone().post(&request_token, asks).await.refused(429, "M_LIMIT_EXCEEDED");
-    // So that the checks at the end have permits.
+    // Refills the permits for the checks at the end.
     world.clock.skip(1_000_000);
     world.ends().await;
 }

@@ -1,4 +1,4 @@
-//! Accounts: making them, logging in and out, proving again who one is, and the tokens of all that.
+//! Accounts: registration, login and logout, user-interactive authentication, and tokens.
 
 use futures_util::future::join_all;
 use hearth_base::config::{RegistrationMode, Secret};
@@ -9,7 +9,7 @@ use crate::harness::{Client, PASSWORD, Person, Value, World, json, list, v1, v3}
 
 const HOUR_MS: u64 = 60 * 60 * 1_000;
 
-/// A `/register` with a registration token as its proof.
+/// Registers with a registration token as the only stage.
 async fn registers_with_token(client: &Client, name: &str, token: &str) -> crate::harness::Answer {
     let proof = json!({ "type": "m.login.registration_token", "token": token });
     client.post(v3!("register"), json!({ "username": name, "password": PASSWORD, "auth": proof })).await
@@ -103,7 +103,7 @@ async fn a_closed_server_lets_the_first_one_in_by_its_token_and_makes_them_admin
 
     let first = registers_with_token(world.anyone(), "alice", &token).await.ok();
     let alice = Person::from_login(world.anyone(), &first);
-    // Only administrators may ask about others.
+    // Only administrators may query other users.
     alice.get(v3!("admin/whois/{}", alice)).await.ok();
 
     assert_eq!(first_run_token(&world).await, None, "the token is there although it was used");
@@ -182,7 +182,8 @@ async fn a_token_that_was_refreshed_works_until_the_new_one_is_used() {
     assert!(old["expires_in_ms"].as_u64().is_some_and(|ms| ms > 0), "{old}");
     let refresh = |token: Value| world.anyone().post(v3!("refresh"), json!({ "refresh_token": token }));
 
-    // The answer may get lost: until its tokens are used, the old ones hold, and the same refresh works again.
+    // The response may be lost: until the new tokens are used, the old ones stay valid, and the same refresh works
+    // again.
     let lost = refresh(old["refresh_token"].clone()).await.ok();
     let new = refresh(old["refresh_token"].clone()).await.ok();
     let token = |answer: &Value| world.anyone().with_token(answer["access_token"].as_str().expect("a token"));
@@ -278,7 +279,7 @@ async fn a_proof_is_good_for_one_request_of_one_person() {
     assert_eq!(asked.status, 401);
     let session = asked.json()["session"].clone();
 
-    // Not for another device, not for another person, not for another endpoint.
+    // A completed session is bound to device, user and endpoint.
     let proof = json!({ "auth": alice.proof(Some(&session)) });
     alice.delete(v3!("devices/{}", tablet.device)).json(&proof).await.refused(403, "M_FORBIDDEN");
     let others = json!({ "auth": bob.proof(Some(&session)) });
@@ -288,7 +289,7 @@ async fn a_proof_is_good_for_one_request_of_one_person() {
 
     alice.delete(v3!("devices/{}", phone.device)).json(&proof).await.ok();
     phone.get(v3!("account/whoami")).await.refused(401, "M_UNKNOWN_TOKEN");
-    // And not twice.
+    // And it works only once.
     let again = alice.delete(v3!("devices/{}", phone.device)).json(&json!({ "auth": { "session": session } })).await;
     assert_eq!(again.status, 401, "{}", again.text());
     tablet.get(v3!("account/whoami")).await.ok();

@@ -1,4 +1,4 @@
-//! Calls: the relay that clients are told about is one that works.
+//! Calls: clients receive TURN credentials for a relay that works.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -22,7 +22,7 @@ fn with_relay(config: &mut Config) {
     config.turn.public_ipv4 = Some("127.0.0.1".to_owned());
 }
 
-/// What a client is told, once the relay knows where it is.
+/// The TURN credentials of a client, once the relay knows its external address.
 async fn told(person: &Person) -> Value {
     for _ in 0..500 {
         let answer = person.get(v3!("voip/turnServer")).await.ok();
@@ -34,7 +34,7 @@ async fn told(person: &Person) -> Value {
     unreachable!("the relay is not handed out")
 }
 
-/// Tries a way to the relay with what a client is told.
+/// Tests one transport to the relay with a client's credentials.
 async fn try_it(told: &Value, port: u16, transport: Transport, trust: Option<Arc<rustls::ClientConfig>>) -> Report {
     let text = |key: &str| told[key].as_str().expect("a text").to_owned();
     let credentials = Credentials { username: text("username"), password: text("password") };
@@ -100,7 +100,7 @@ async fn the_operator_sees_and_tests_it() {
     world.ends().await;
 }
 
-/// Writes a certificate for `localhost`, and says how to trust it.
+/// Writes a certificate for `localhost`; returns its files and a client configuration that trusts it.
 fn certificate(folder: &Path) -> (Tls, Arc<rustls::ClientConfig>) {
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
     let pem =
@@ -131,7 +131,7 @@ async fn calls_pass_on_the_port_of_https_and_requests_too() {
     let alice = world.register("alice").await;
     let told = told(&alice).await;
     let Address::Tcp(https) = world.server().listeners[1].address else { panic!("a port") };
-    // Neither says in the handshake what it wants; and one that does.
+    // Two clients without ALPN, and one with it.
     assert_eq!(try_it(&told, https.port(), Transport::Tls, Some(Arc::clone(&trust))).await.returned, 50);
     let mut named = (*trust).clone();
     named.alpn_protocols = vec![b"stun.turn".to_vec()];
@@ -141,7 +141,7 @@ async fn calls_pass_on_the_port_of_https_and_requests_too() {
     world.ends().await;
 }
 
-/// A request over TLS by a client that names no protocol.
+/// Sends an HTTP request over TLS without ALPN.
 fn asked_over_tls(at: SocketAddr, trust: Arc<rustls::ClientConfig>) -> String {
     use std::io::{Read as _, Write as _};
     let name = rustls::pki_types::ServerName::try_from("localhost").expect("a name");
@@ -150,7 +150,7 @@ fn asked_over_tls(at: SocketAddr, trust: Arc<rustls::ClientConfig>) -> String {
     let request = "GET /_matrix/client/versions HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
     stream.write_all(request.as_bytes()).expect("sent");
     let mut answer = Vec::new();
-    // Some servers close without a word.
+    // Some servers close without a TLS close notification.
     let _ = stream.read_to_end(&mut answer);
     String::from_utf8_lossy(&answer).into_owned()
 }

@@ -1,4 +1,4 @@
-//! Events that are sent later (MSC4140): how somebody whose phone died leaves a call.
+//! Delayed events (MSC4140), by which a user whose device is gone leaves a call.
 
 use std::time::{Duration, Instant};
 
@@ -6,19 +6,19 @@ use hearth_base::config::Rate;
 
 use crate::harness::{Answer, Ask, Client, Cluster, Person, Room, Value, World, encoded, json, list, v3};
 
-/// The state by which clients say that they are in a call.
+/// The state event type of call membership.
 const CALL: &str = "org.matrix.msc3401.call.member";
 const UNSTABLE: &str = "/_matrix/client/unstable/org.matrix.msc4140";
-/// Long enough for no test to see the end of it.
+/// Longer than any test runs.
 const LONG_MS: u64 = 3_600_000;
 
-/// State that is to be set later, asked for as clients in calls do.
+/// Schedules a state event with the query parameter that clients in calls use.
 fn sets_later(person: &Person, room: &Room, key: &str, delay_ms: u64, content: Value) -> Ask {
     let path = v3!("rooms/{}/state/{}/{}", room, CALL, key);
     person.put(path, content).query(&[("org.matrix.msc4140.delay", &delay_ms.to_string())])
 }
 
-/// The same by the newer request, which also takes what is no state.
+/// Schedules an event with the newer endpoint, which also takes message events.
 fn asks_later(person: &Person, room: &Room, kind: &str, txn: &str, body: Value) -> Ask {
     let path = format!("{UNSTABLE}/rooms/{}/delayed_event/{}/{}", encoded(room), encoded(kind), encoded(txn));
     person.put(path, body)
@@ -30,12 +30,12 @@ fn delay_id(answer: &Answer) -> String {
     answer["delay_id"].as_str().expect("an id").to_owned()
 }
 
-/// Asks for something to be done to an event that waits, as those do who know no more than its id.
+/// Manages a delayed event without a token, by its id.
 fn does(client: &Client, action: &str, id: &str) -> Ask {
     client.ask(reqwest::Method::POST, &format!("{UNSTABLE}/delayed_events/{id}/{action}"))
 }
 
-/// The older form.
+/// The older form, with the action in the body.
 fn does_by_body(client: &Client, action: &str, id: &str) -> Ask {
     client.post(format!("{UNSTABLE}/delayed_events/{id}"), json!({ "action": action }))
 }
@@ -44,14 +44,14 @@ async fn one(person: &Person, id: &str) -> Value {
     person.get(format!("{UNSTABLE}/delayed_events/{id}")).await.ok()
 }
 
-/// The ids of what a person has, with this query.
+/// The ids of a user's delayed events for this query.
 async fn ids(person: &Person, query: &str) -> Vec<String> {
     let answer = person.get(format!("{UNSTABLE}/delayed_events{query}")).await.ok();
     let id = |event: &Value| event["delay_id"].as_str().expect("an id").to_owned();
     list(&answer["delayed_events"]).iter().map(id).collect()
 }
 
-/// Waits until somebody's state is no longer `before`; gives what it is then.
+/// Waits until a user's call membership differs from `before`; returns its new content.
 async fn changes(person: &Person, room: &Room, key: &str, before: &Value) -> Value {
     let began = Instant::now();
     loop {
@@ -68,7 +68,7 @@ async fn passes(ms: u64) {
     tokio::time::sleep(Duration::from_millis(ms)).await;
 }
 
-/// A room in which everybody may say that they are in a call.
+/// A room in which every member may set its own call membership.
 async fn room_for_calls(owner: &Person, others: &[&Person]) -> Room {
     let levels = json!({ "events": { CALL: 0, "m.test": 0 } });
     let room = owner.creates_room().public().with("power_level_content_override", levels).await;
@@ -78,7 +78,7 @@ async fn room_for_calls(owner: &Person, others: &[&Person]) -> Room {
     room
 }
 
-/// How often an event with this delay id stands in what somebody sees of a room.
+/// How many events with this delay id a user sees in a room.
 async fn seen_with(person: &Person, room: &Room, id: &str) -> usize {
     let seen = person.syncs().await;
     let with = |event: &&Value| event["unsigned"]["org.matrix.msc4140.delay_id"] == id;
@@ -98,7 +98,7 @@ async fn who_dies_in_a_call_leaves_it() {
     assert_eq!(ids(&alice, "").await, [&*id]);
     assert_eq!(changes(&bob, &room, "a", &json!({ "in": "call" })).await, json!({}));
     assert!(began.elapsed() >= Duration::from_millis(600), "{:?}", began.elapsed());
-    // Its sender's clients recognise it; those of others do not.
+    // The sender's own clients recognise the event by its delay id; other users do not see the id.
     assert_eq!((seen_with(&alice, &room, &id).await, seen_with(&bob, &room, &id).await), (1, 0));
     let end = one(&alice, &id).await;
     assert!(end["event_id"].is_string() && end["error"].is_null() && end["content"] == json!({}), "{end}");
@@ -128,7 +128,7 @@ async fn who_is_alive_stays() {
     assert!(waits["running_since"].as_u64().expect("a time") >= began + 1_900, "{waits}");
     assert_eq!((&waits["delay"], &waits["delay_ms"]), (&json!(900), &json!(900)));
     assert_eq!(changes(&alice, &room, "a", &json!({ "in": "call" })).await, json!({}));
-    // Clients that come too late begin anew when they are told this, and end the call when they are told anything else.
+    // Late clients start over on this error, and end the call on any other.
     does(&alice, "restart", &id).await.refused(404, "M_NOT_FOUND");
     does(&alice, "cancel", &id).await.refused(404, "M_NOT_FOUND");
     does(&alice, "send", &id).await.ok();
@@ -152,7 +152,7 @@ async fn who_hangs_up_leaves_at_once_and_who_thinks_better_of_it_not_at_all() {
         ask("cancel", &stays).await.ok();
         ask("send", &goes).await.ok();
         assert_eq!(alice.state_of(&room, CALL, &key).await, sent);
-        // An answer may have been lost.
+        // A repeated request succeeds, because the response may have been lost.
         ask("cancel", &stays).await.ok();
         ask("send", &goes).await.ok();
         ask("send", &stays).await.refused(404, "M_NOT_FOUND");
@@ -201,7 +201,7 @@ async fn any_event_can_wait_and_asking_twice_lets_one_wait() {
     assert_eq!(alice.state_of(&room, "m.test", "k").await, json!({ "a": 1 }));
     let slip = alice.get(v3!("rooms/{}/event/{}", room, slip)).await.ok();
     assert_eq!(slip["content"], json!({}), "{slip}");
-    // What was sent and then taken back is gone here, too.
+    // An event that was sent and then redacted is redacted here too.
     let tea = one(&alice, &id).await;
     assert_eq!(tea["content"], content);
     alice.redacts(tea["event_id"].as_str().expect("an id"), &room).await;
@@ -245,7 +245,7 @@ async fn what_cannot_be_sent_is_said_so() {
     let kicked = delay_id(&sets_later(&bob, &room, "b", 500, json!({ "a": 1 })).await);
     let body = json!({ "delay": LONG_MS, "state_key": "", "content": { "name": "Bob's" } });
     let powerless = delay_id(&asks_later(&bob, &room, "m.room.name", "n", body).await);
-    // At once it says why, and goes on waiting: the power may come.
+    // Sending it now fails with the reason; the event stays scheduled, since its sender may still gain the power.
     does(&bob, "send", &powerless).await.refused(403, "M_FORBIDDEN");
     assert_eq!(ids(&bob, "").await.len(), 2);
     does(&bob, "cancel", &powerless).await.ok();
@@ -257,7 +257,7 @@ async fn what_cannot_be_sent_is_said_so() {
     }
     assert_eq!(one(&bob, &kicked).await["error"]["errcode"], "M_FORBIDDEN");
     assert_eq!(alice.state_of(&room, CALL, "b").await, Value::Null);
-    // Not theirs to see.
+    // Other users cannot see it.
     alice.get(format!("{UNSTABLE}/delayed_events/{kicked}")).await.refused(404, "M_NOT_FOUND");
     world.ends().await;
 }
@@ -419,7 +419,8 @@ async fn what_falls_due_while_the_server_is_away_is_sent_when_it_is_back() {
         alice.sets(CALL, key, in_call.clone()).in_room(&room).await;
     }
     let due = delay_id(&sets_later(&alice, &room, "due", 60_000, json!({})).await);
-    // Somebody is in a call, and puts it off again and again. They get the chance to do so once more.
+    // The leave of a user in a call is restarted again and again. After a restart of the server its client gets one
+    // more chance to do so.
     let beaten = delay_id(&sets_later(&alice, &room, "beaten", 2_500, json!({})).await);
     does(&alice, "restart", &beaten).await.ok();
     let later = delay_id(&sets_later(&alice, &room, "later", LONG_MS, json!({})).await);
@@ -435,19 +436,19 @@ async fn what_falls_due_while_the_server_is_away_is_sent_when_it_is_back() {
     wanted.sort_unstable();
     assert_eq!(waiting, wanted);
     assert_eq!(changes(&bob, &room, "beaten", &in_call).await, json!({}));
-    // Once is enough, however often the server starts.
+    // It is sent once, however often the server restarts.
     world.restart().await;
     assert_eq!((seen_with(&alice, &room, &due).await, seen_with(&alice, &room, &beaten).await), (1, 1));
     does(world.anyone(), "send", &later).await.ok();
     assert_eq!(bob.state_of(&room, CALL, "later").await, json!({}));
-    // After a week nobody wants to know any more.
+    // Finalised events are deleted after a week.
     world.clock.skip(8 * 24 * 60 * 60 * 1_000);
     world.server().domain.upkeep().await;
     assert_eq!(ids(&alice, "?status=finalised").await, [] as [String; 0]);
     world.ends().await;
 }
 
-/// The rooms that a person is invited to.
+/// The rooms that a user is invited to.
 async fn invites(person: &Person) -> Value {
     person.syncs().await.0["rooms"]["invite"].clone()
 }
@@ -473,7 +474,7 @@ async fn a_delayed_invite_of_a_user_of_another_server_arrives() {
             assert!(began.elapsed() < Duration::from_secs(20), "version {version}: the invite never arrives");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        // Noted as sent after the other server has it.
+        // Finalised only after the other server has received it.
         while one(&ann, &id).await["finalised"].is_null() {
             assert!(began.elapsed() < Duration::from_secs(20), "version {version}: the event goes on waiting");
             tokio::time::sleep(Duration::from_millis(50)).await;
@@ -484,7 +485,7 @@ async fn a_delayed_invite_of_a_user_of_another_server_arrives() {
         bob.post(v3!("join/{}", room), json!({})).await.ok();
         assert_eq!(ann.state_of(&room, "m.room.member", &bob.id).await["membership"], "join");
     }
-    // One that its server does not want is refused as the undelayed one is, and its owner can see why.
+    // An event that the resident server refuses fails like one without delay, and its sender can see the reason.
     let room = ann.creates_room().await;
     let path = v3!("rooms/{}/state/m.room.member/@nobody:b.example", room);
     let invite = ann.put(&path, json!({ "membership": "invite" }));

@@ -1,4 +1,4 @@
-//! Devices: listing, naming and removing them, and who may.
+//! Devices: list, rename, delete, and the permissions for that.
 
 use crate::harness::{World, json, list, v3};
 

@@ -1,4 +1,4 @@
-//! What was acknowledged is still there after a restart, and a repeated request is not a new one.
+//! Acknowledged data survives a restart, and a repeated request is recognised.
 
 use futures_util::future::join_all;
 
@@ -23,7 +23,7 @@ async fn transactions_are_remembered_over_a_restart() {
     alice.put(&hello, messages).await.ok();
     assert_eq!(bob.syncs().await.to_device().len(), 1);
     assert_eq!(bodies(&bob.reads_all_of(&room).await), ["once"]);
-    // The same id is free where it means something else.
+    // A transaction id is scoped to endpoint and room, so it is free elsewhere.
     let other = alice.creates_room().await;
     assert_ne!(alice.sends("elsewhere").under_transaction("t1").in_room(&other).await, said);
     world.ends().await;

@@ -1,6 +1,6 @@
-//! What end-to-end encryption needs of a server: keys, signatures, backups, and messages from device to device.
+//! End-to-end encryption: device keys, signatures, key backups, and to-device messages.
 //!
-//! The server checks signatures, so these are real: see `signed`.
+//! The server verifies signatures, so these are real: see `signed`.
 
 use futures_util::future::join_all;
 use ruma::signatures::Ed25519KeyPair;
@@ -8,7 +8,7 @@ use ruma::signatures::Ed25519KeyPair;
 use crate::harness::keys::{base64, device_keys, key_pair, public, signed};
 use crate::harness::{Person, Value, World, json, list, v3};
 
-/// Uploads identity keys and `count` one-time keys.
+/// Uploads device keys and `count` one-time keys.
 async fn uploads_keys(person: &Person, seed: u8, count: usize) {
     let (keys, pair) = device_keys(person, seed);
     let one_time: serde_json::Map<_, _> = (0..count)
@@ -25,7 +25,7 @@ fn claim_of(person: &Person) -> Value {
     json!({ "one_time_keys": { person.id.clone(): { person.device.clone(): "signed_curve25519" } } })
 }
 
-/// The ids of the keys that an answer to `/keys/claim` hands out.
+/// The ids of the keys in a `/keys/claim` response.
 fn claimed(answer: &Value, person: &Person) -> Vec<String> {
     let keys = answer["one_time_keys"][&person.id][&person.device].as_object();
     keys.map(|keys| keys.keys().cloned().collect()).unwrap_or_default()
@@ -57,7 +57,7 @@ async fn a_claimed_key_is_gone_after_a_restart_too() {
     let second = claimed(&bob.post(v3!("keys/claim"), claim_of(&alice)).await.ok(), &alice);
     assert_eq!((first.len(), second.len()), (1, 1));
     assert_ne!(first, second);
-    // Uploading a key again that has been handed out must not bring it back with other content.
+    // Uploading a claimed key again must not make it available with other content.
     assert!(claimed(&bob.post(v3!("keys/claim"), claim_of(&alice)).await.ok(), &alice).is_empty());
     world.ends().await;
 }
@@ -131,7 +131,7 @@ async fn new_keys_are_announced_to_those_who_share_a_room() {
     world.ends().await;
 }
 
-/// Alice's three cross-signing keys.
+/// Alice's cross-signing keys.
 fn cross_signing(person: &Person, seed: u8) -> Value {
     let master = key_pair("master", seed);
     let own = |name: &str, pair: &Ed25519KeyPair| {
@@ -153,7 +153,7 @@ async fn cross_signing_keys_need_a_proof_only_to_be_replaced() {
     let (alice, bob) = (world.register("alice").await, world.register("bob").await);
     let upload = v3!("keys/device_signing/upload");
     alice.post(&upload, cross_signing(&alice, 40)).await.ok();
-    // The same again is no change; others are.
+    // Uploading the same keys changes nothing; other keys do.
     alice.post(&upload, cross_signing(&alice, 40)).await.ok();
     let other = cross_signing(&alice, 50);
     let asked = alice.post(&upload, other.clone()).await;
@@ -209,7 +209,7 @@ async fn a_backup_keeps_the_better_key() {
     let first = put(10, 0, false, "a").await;
     assert_eq!(first["count"], 1);
     let stored = async || alice.get(&key).query(&query).await.ok()["session_data"]["ciphertext"].clone();
-    // Worse: not verified, later index, more hands. Better: the reverse.
+    // A worse session (unverified, later index, more forwards) is not stored; a better one is.
     let unchanged = put(11, 0, false, "b").await;
     assert_eq!((stored().await, &unchanged["etag"]), (json!("a"), &first["etag"]));
     put(10, 1, false, "c").await;
@@ -249,7 +249,7 @@ async fn messages_between_devices_arrive_until_they_are_acknowledged_and_then_no
     assert_eq!(seen.to_device().len(), 1, "the same transaction came twice: {}", seen.0);
     assert_eq!((&seen.to_device()[0]["sender"], &seen.to_device()[0]["content"]["n"]), (&json!(alice.id), &json!(1)));
     assert!(phone.syncs().await.to_device().is_empty());
-    // Until the client goes on from there, the answer may have been lost.
+    // The response may have been lost, so messages stay until the client syncs from the next token.
     assert_eq!(bob.syncs().since(start.next()).await.to_device().len(), 1);
     world.restart().await;
     assert_eq!(bob.syncs().since(start.next()).await.to_device().len(), 1);
@@ -288,7 +288,7 @@ fn named(seen: &Value, list_name: &str) -> Vec<String> {
     list(&seen[list_name]).iter().filter_map(|user| user.as_str().map(str::to_owned)).collect()
 }
 
-/// `device_lists.changed` of a sync, and of `/keys/changes` for the same time: they have to agree.
+/// `device_lists.changed` of a sync, which must equal that of `/keys/changes` for the same interval.
 async fn changed_since(person: &Person, since: &str) -> Vec<String> {
     let seen = person.syncs().since(since).await;
     let query = [("from", since), ("to", seen.next())];
@@ -316,7 +316,7 @@ async fn who_left_and_came_back_between_two_syncs_may_have_other_devices() {
         bob.joins(&room).await;
         assert_eq!(changed_since(&alice, before.next()).await, std::slice::from_ref(&bob.id));
 
-        // One's own return: whatever the others did meanwhile was not told.
+        // When a user joins again, the changes of the others in the meantime were not sent.
         let before = alice.syncs().await;
         alice.leaves(&room).await;
         alice.joins(&room).await;
@@ -370,7 +370,7 @@ async fn a_join_tells_the_servers_that_newly_listen() {
         };
         let via = [("via", "a.example"), ("server_name", "a.example")];
         for person in [&bob, &carol] {
-            // The second finds this server in the room already.
+            // The second user finds this server in the room already.
             person.post(v3!("join/{}", room), json!({})).query(&via).await.ok();
             let told = updates(person).await;
             let update = &told.first().expect("a.example is told")["content"];
@@ -385,7 +385,7 @@ async fn a_join_tells_the_servers_that_newly_listen() {
             let device = &queried["device_keys"][&person.id][&person.device];
             assert_eq!(device["unsigned"]["device_display_name"], name, "{queried}");
         }
-        // Another room with the same servers is no news to them.
+        // Another room with the same servers causes no update.
         let before = updates(&bob).await.len();
         let second = alice.creates_room().version(version).public().await;
         bob.post(v3!("join/{}", second), json!({})).query(&via).await.ok();
@@ -401,7 +401,7 @@ async fn an_inbox_keeps_everything_that_came_while_the_device_was_away() {
     let world = World::new().await;
     let (alice, bob) = (world.register("alice").await, world.register("bob").await);
     bob.syncs().await;
-    // More than were kept once.
+    // More than an earlier limit.
     let count: u64 = 10_050;
     for first in (0..count).step_by(150) {
         let sends = (first..(first + 150).min(count)).map(|n| {
@@ -448,7 +448,7 @@ async fn logging_out_everywhere_keeps_the_dehydrated_device() {
     alice.get(v3!("account/whoami")).await.refused(401, "M_UNKNOWN_TOKEN");
     let again = Person::logs_in(world.anyone(), "alice").await;
     assert_eq!(again.get(path).await.ok()["device_id"], "DEHYDRATED");
-    // Closing the account ends it, too.
+    // Deactivation removes it too.
     again.post(v3!("account/deactivate"), json!({ "auth": again.proof(None) })).await.ok();
     let bob = world.register("bob").await;
     let queried = bob.post(v3!("keys/query"), json!({ "device_keys": { alice.id.clone(): [] } })).await.ok();

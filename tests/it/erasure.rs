@@ -1,4 +1,4 @@
-//! Users who ask to be forgotten: those who were in the room keep what they saw, and no one else gets it.
+//! Erasure: users who were in the room keep what they saw, and other users get redacted events.
 
 use crate::harness::{Cluster, Person, Room, Value, World, json, list, v3};
 
@@ -6,7 +6,7 @@ async fn erases_account(person: &Person) {
     person.post(v3!("account/deactivate"), json!({ "erase": true, "auth": person.proof(None) })).await.ok();
 }
 
-/// Everything that someone reads of a room, by every way there is, as text.
+/// Everything that a user can read of a room, by every endpoint, as text.
 async fn everything_read(person: &Person, room: &Room, event: &str) -> Vec<(&'static str, String)> {
     let search = json!({ "search_categories": { "room_events": { "search_term": "secret" } } });
     let read = async |name, path: String| (name, person.get(path).await.text());
@@ -53,7 +53,7 @@ async fn the_words_of_an_erased_user_are_for_those_who_were_there() {
 
         for (reader, name) in [(&carol, "a newcomer"), (&stranger, "a stranger")] {
             for (way, text) in everything_read(reader, &room, &root).await {
-                // What is looked for comes back in the answer to a search.
+                // A search response repeats the search term.
                 let text = text.replace("\"highlights\":[\"secret\"]", "").to_lowercase();
                 assert!(!text.contains("secret"), "{name} reads it by {way}: {text}");
             }
@@ -87,7 +87,7 @@ async fn a_closed_account_that_is_not_erased_stays_readable() {
     carol.joins(&room).await;
     let body = async || carol.get(v3!("rooms/{}/event/{}", room, said)).await.ok()["content"]["body"].clone();
     assert_eq!(body().await, "hello");
-    // An administrator may erase later, as a request of its own; and it holds after a restart.
+    // An administrator may erase later with a separate request; erasure survives a restart.
     let bob_id = ruma::UserId::parse(bob.id.as_str()).expect("an id");
     let account = world.server().domain.accounts.account(&bob_id).await.expect("an account");
     world.server().domain.actions.admin_deactivate("root", bob_id.as_str(), true).await.expect("erased");
@@ -115,7 +115,7 @@ async fn other_servers_get_redacted_copies() {
         erases_account(&bob).await;
         let via = [("via", "a.example"), ("server_name", "a.example")];
         dora.post(v3!("join/{}", room), json!({})).query(&via).await.ok();
-        // The history from before comes from the other server.
+        // The other server backfills the earlier history.
         let mut events = Vec::new();
         for _ in 0..20 {
             events = dora.reads_all_of(&room).await;

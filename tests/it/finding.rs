@@ -1,4 +1,4 @@
-//! Finding people: whom a search in the user directory finds, and whom it does not.
+//! The user directory: which users a search finds.
 
 use hearth_base::config::{AllLocalUsers, RegistrationMode};
 
@@ -50,7 +50,7 @@ async fn people_in_rooms_that_are_open_are_found_without_the_room_being_listed()
     assert_eq!(ids(&finds(&alice, "bob").await), [bob.id.as_str()]);
     assert_eq!(ids(&finds(&alice, "carol").await), [carol.id.as_str()]);
     assert!(finds(&alice, "dora").await.is_empty(), "members of private rooms only are not found");
-    // Oneself, like everyone else: in an open room and not in a private one.
+    // Users find themselves by the same rule: in a public room and not in a private one.
     assert_eq!(ids(&finds(&bob, "bob").await), [bob.id.as_str()]);
     assert!(finds(&dora, "dora").await.is_empty());
     bob.post(v3!("account/deactivate"), json!({ "auth": bob.proof(None) })).await.ok();
@@ -62,7 +62,7 @@ async fn people_in_rooms_that_are_open_are_found_without_the_room_being_listed()
 async fn in_a_household_all_find_each_other() {
     use AllLocalUsers::{Always, Auto, Never};
     use RegistrationMode::{Closed, Open, Token};
-    // setting, registration, whether those who share no room find each other
+    // setting, registration, whether users without a shared room find each other
     for (setting, mode, find_each_other) in
         [(Auto, Open, false), (Auto, Token, true), (Auto, Closed, true), (Always, Open, true), (Never, Closed, false)]
     {
@@ -78,7 +78,7 @@ async fn in_a_household_all_find_each_other() {
     }
 }
 
-/// Someone with an account that an administrator has made.
+/// A user whose account an administrator has created.
 async fn made(world: &World, name: &str) -> Person {
     use hearth_domain::accounts::{Authority, NewAccount};
     let new = NewAccount {

@@ -1,4 +1,4 @@
-//! Forms of requests and answers that clients rely on, each of which some client met in another form.
+//! Forms of requests and responses that some client relies on.
 
 use std::fmt::Write as _;
 
@@ -63,7 +63,7 @@ async fn what_is_wrong_with_a_body_is_told_by_its_code_and_field() {
     alice.post(&kick, json!([])).await.refused(400, "M_BAD_JSON");
     let bytes = |body: &[u8]| alice.ask(reqwest::Method::POST, &kick).bytes("application/json", body);
     bytes(b"{\"user_id\":").await.refused(400, "M_NOT_JSON");
-    // Also in a field that no one reads, and in a name.
+    // Also in a field that is not read, and in a key.
     bytes(b"{\"user_id\":\"@bob:localhost\",\"unknown\":\"\xff\"}").await.refused(400, "M_NOT_JSON");
     bytes(b"{\"user_id\":\"@bob:localhost\",\"\xc3\x28\":1}").await.refused(400, "M_NOT_JSON");
     let refused = world.anyone().get(v3!("register/available")).await.refused(400, "M_MISSING_PARAM");
@@ -137,7 +137,7 @@ async fn an_event_that_is_not_known_here_can_be_redacted() {
         let redaction = alice.redacts(unknown, &room).await;
         let shown = bob.get(v3!("rooms/{}/event/{}", room, redaction)).await.ok();
         assert_eq!((&shown["type"], &shown["content"]["redacts"]), (&json!("m.room.redaction"), &json!(unknown)));
-        // Bob's own events are known here, and he may redact no others.
+        // The server knows Bob's own events, and he may redact no others.
         bob.put(v3!("rooms/{}/redact/{}/1", room, unknown), json!({})).await.refused(404, "M_NOT_FOUND");
         let elsewhere = alice.sends("there").in_room(&other).await;
         alice.put(v3!("rooms/{}/redact/{}/1", room, elsewhere), json!({})).await.refused(404, "M_NOT_FOUND");

@@ -1,11 +1,12 @@
-//! Who may read which part of a room's history, by every way there is to read it: a table.
+//! History visibility by every endpoint that reads a room, as a table.
 //!
-//! One story is told under each history visibility. Its four messages fall before the reader was invited, while they were
-//! invited, while they were there, and after they were gone. Every message has an answer, for `/relations`.
+//! The same story is played under each history visibility. Its four messages are sent before the reader is invited,
+//! between invite and join, while the reader is joined, and after the reader has left. Every message has a reply, for
+//! `/relations`.
 
 use crate::harness::{Person, Room, Value, World, bodies, json, list, v1, v3};
 
-/// When a message was sent, seen from the reader.
+/// When a message was sent, relative to the reader's membership.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum When {
     Before,
@@ -16,7 +17,7 @@ enum When {
 
 use When::{After, Before, Invited, There};
 
-/// How the reader goes.
+/// How the reader leaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Going {
     Leave,
@@ -32,7 +33,7 @@ struct Said {
     text: String,
 }
 
-/// What may be read of a room with a visibility, by who was there and went, or was never there.
+/// The readable messages by history visibility: for a former member, and for a user who was never in the room.
 const TABLE: [(&str, &[When], &[When]); 4] = [
     ("world_readable", &[Before, Invited, There, After], &[Before, Invited, There, After]),
     ("shared", &[Before, Invited, There], &[]),
@@ -40,7 +41,7 @@ const TABLE: [(&str, &[When], &[When]); 4] = [
     ("joined", &[There], &[]),
 ];
 
-/// Says something, and an answer to it.
+/// Sends a message and a reply to it.
 async fn say(speaker: &Person, room: &Room, when: When) -> Said {
     let text = format!("{when:?}");
     let event = speaker.sends(&text).in_room(room).await;
@@ -48,13 +49,13 @@ async fn say(speaker: &Person, room: &Room, when: When) -> Said {
     Said { when, event, text }
 }
 
-/// The texts of the story's messages among some events.
+/// The texts of the story's messages in a list of events.
 fn told<'a>(events: &'a [Value], story: &[Said]) -> Vec<&'a str> {
     let texts = bodies(events).into_iter();
     texts.filter(|text| story.iter().any(|said| said.text == *text)).collect()
 }
 
-/// Checks every way of reading against what may be read.
+/// Checks every endpoint against the readable messages.
 async fn check(reader: &Person, room: &Room, story: &[Said], allowed: &[When], case: &str) {
     let wanted: Vec<_> =
         story.iter().filter(|said| allowed.contains(&said.when)).map(|said| said.text.as_str()).collect();
@@ -111,7 +112,7 @@ async fn check_single(
     }
 }
 
-/// Texts of the story that the reader finds by searching for them in the room.
+/// The story's messages that a search in the room finds for the reader.
 async fn found(reader: &Person, room: &Room, story: &[Said]) -> Vec<When> {
     let mut found = Vec::new();
     for said in story {
@@ -128,7 +129,7 @@ async fn found(reader: &Person, room: &Room, story: &[Said]) -> Vec<When> {
     found
 }
 
-/// What the reader's own `/sync` shows of the story.
+/// The story's messages in the reader's `/sync`.
 async fn check_sync(reader: &Person, room: &Room, story: &[Said], allowed: &[When], section: &str, case: &str) {
     let filter = json!({ "room": { "include_leave": true, "timeline": { "limit": 100 } } });
     let seen = reader.syncs().filter(&filter).await;
@@ -142,7 +143,7 @@ async fn check_sync(reader: &Person, room: &Room, story: &[Said], allowed: &[Whe
     assert!(!seen.0.to_string().contains("After"), "{case}: /sync tells what came after");
 }
 
-/// Tells the story under one visibility, with one way of going, and checks at every turn.
+/// Plays the story under one visibility and one way of leaving, and checks it after each step.
 async fn tell(world: &World, number: usize, row: &(&str, &[When], &[When]), going: Going) {
     let (visibility, allowed, outside) = *row;
     let name = |who: &str| format!("{who}{number}");
@@ -172,14 +173,14 @@ async fn tell(world: &World, number: usize, row: &(&str, &[When], &[When]), goin
     }
     story.push(say(&alice, &room, After).await);
     if going == Going::Forget {
-        // Who forgets a room is to it like anybody else.
+        // A user who has forgotten a room has the access of a non-member.
         check(&bob, &room, &story, outside, &case).await;
     } else {
         check(&bob, &room, &story, allowed, &case).await;
         check_sync(&bob, &room, &story, allowed, "leave", &case).await;
     }
     check(&eve, &room, &story, outside, &format!("{case}, never there")).await;
-    // Rooms that one is not in need not be searched; what is found must be allowed.
+    // A search need not cover rooms that the user is not in; what it finds must be readable.
     for (reader, allowed) in [(&bob, if going == Going::Forget { outside } else { allowed }), (&eve, outside)] {
         let leaked: Vec<_> =
             found(reader, &room, &story).await.into_iter().filter(|when| !allowed.contains(when)).collect();
@@ -274,7 +275,7 @@ async fn an_event_is_not_found_by_way_of_another_room() {
             assert!(matches!(answer.status, 403 | 404), "{path}: {}", answer.text());
         }
     }
-    // Nor by pointing at it from where one may read.
+    // Nor by a relation to it from a readable event.
     let relation = json!({ "rel_type": "m.reference", "event_id": hidden });
     let content = json!({ "msgtype": "m.text", "body": "what was it?", "m.relates_to": relation });
     bob.put(v3!("rooms/{}/send/m.room.message/1", shared), content).await.refused(400, "M_INVALID_PARAM");

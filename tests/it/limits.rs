@@ -1,4 +1,4 @@
-//! Rate limits: who asks too often is told how long to wait, and nobody gets around it by a header.
+//! Rate limits: the response tells the client how long to wait, and no header circumvents them.
 
 use hearth_base::config::Rate;
 
@@ -8,7 +8,7 @@ use crate::harness::{PASSWORD, Person, World, json, v3};
 async fn who_talks_too_fast_waits_and_may_then_go_on() {
     let world = World::with(|config| {
         config.rate_limits.enabled = true;
-        // Slow enough that no slow machine sees a new permit meanwhile.
+        // Slow enough that even a slow machine gains no permit during the test.
         config.rate_limits.message = Rate::new(0.01, 3);
     })
     .await;
@@ -41,7 +41,7 @@ async fn guessing_passwords_ends_soon_whatever_the_headers_say() {
     world.register("alice").await;
     let mut statuses = Vec::new();
     for n in 0..8 {
-        // Nobody is a trusted proxy here, so this is only talk.
+        // No proxy is trusted here, so the header has no effect.
         let guess =
             Person::login(world.anyone(), "alice", "a guess").header("x-forwarded-for", &format!("203.0.113.{n}"));
         statuses.push(guess.await.status);
@@ -66,10 +66,10 @@ async fn behind_a_trusted_proxy_each_address_has_its_own_limit() {
     assert_eq!(registers("one", "203.0.113.1").await, 200);
     assert_eq!(registers("two", "203.0.113.1").await, 200);
     assert_eq!(registers("three", "203.0.113.1").await, 429);
-    // What stands further left comes from the client, which may write anything there.
+    // Entries further left come from the client, which can write anything there.
     assert_eq!(registers("three", "198.51.100.7, 203.0.113.1").await, 429);
     assert_eq!(registers("three", "203.0.113.2").await, 200);
-    // A household has a /64 of IPv6.
+    // A household has a /64 of IPv6, so the limit applies to the /64.
     assert_eq!(registers("four", "2001:db8::1").await, 200);
     assert_eq!(registers("five", "2001:db8::2").await, 200);
     assert_eq!(registers("six", "2001:db8::3").await, 429);

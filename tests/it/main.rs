@@ -1,6 +1,6 @@
-//! The one integration binary: what the server does, seen from where its users stand.
+//! The one integration test binary: the server's behaviour as its users see it.
 //!
-//! `harness` is what the tests are written with; every other module is one area. `cargo test --test it sync::` runs one.
+//! `harness` is the vocabulary of the tests; every other module is one area. `cargo test --test it sync::` runs one.
 
 mod harness;
 

@@ -1,8 +1,8 @@
-//! Uploads and downloads: the bytes come back as they went, under headers that keep browsers from running them.
+//! Uploads and downloads: the bytes come back unchanged, with headers that keep browsers from executing them.
 
 use crate::harness::{Answer, Person, World, json, v1, v3};
 
-/// A grey PNG of this size, made by hand: stored, not compressed.
+/// A grey PNG of this size, written by hand with uncompressed data.
 fn png(width: u32, height: u32) -> Vec<u8> {
     let mut rows = Vec::new();
     for _ in 0..height {
@@ -40,14 +40,14 @@ fn crc32(bytes: &[u8]) -> u32 {
     })
 }
 
-/// Width and height in the frame header of a JPEG.
+/// Width and height from the frame header of a JPEG.
 fn jpeg_size(bytes: &[u8]) -> (u16, u16) {
     let frame = bytes.windows(2).position(|pair| matches!(pair, [0xFF, 0xC0..=0xC2])).expect("a frame header");
     let number = |at: usize| u16::from_be_bytes([bytes[frame + at], bytes[frame + at + 1]]);
     (number(7), number(5))
 }
 
-/// Uploads; gives the media id.
+/// Uploads a file; returns the media id.
 async fn uploads(person: &Person, content_type: &str, name: &str, bytes: impl Into<Vec<u8>>) -> String {
     let ask = person.ask(reqwest::Method::POST, "/_matrix/media/v3/upload").query(&[("filename", name)]);
     let answer = ask.bytes(content_type, bytes).await.ok();
@@ -76,7 +76,7 @@ async fn what_was_uploaded_comes_back_byte_for_byte_and_after_a_restart() {
     );
     let renamed = bob.get(v1!("media/download/{}/{}/{}", "localhost", id, "dog.png")).await;
     assert!(renamed.header("content-disposition").is_some_and(|text| text.contains("dog.png")));
-    // The same again need not travel again.
+    // A cached copy is not sent again.
     let etag = got.header("etag").expect("an entity tag");
     let again = bob.get(v1!("media/download/{}/{}", "localhost", id)).header("if-none-match", etag).await;
     assert_eq!((again.status, again.bytes.len()), (304, 0));
@@ -131,7 +131,7 @@ async fn file_names_cannot_break_out_of_their_header() {
         got.status_is(200);
         assert!(got.header("set-cookie").is_none(), "{name:?}");
         let disposition = got.header("content-disposition").unwrap_or_default();
-        // A quote inside is escaped, so the name ends where it should.
+        // A quote in the name is escaped, so that the file name ends where it should.
         assert!(!disposition.replace("\\\"", "").contains("\"b.exe"), "{name:?}: {disposition}");
         assert!(disposition.is_ascii() && !disposition.contains(['\r', '\n', '\0']), "{name:?}: {disposition}");
     }
@@ -173,7 +173,7 @@ async fn thumbnails_are_small_pictures() {
     assert_eq!(jpeg_size(&got.bytes), (96, 96));
     let scaled = thumbnail(&id, &[("width", "320"), ("height", "240"), ("method", "scale")]).await;
     assert_eq!(jpeg_size(&scaled.bytes), (320, 160), "the shape of the picture is kept");
-    // What says that it is a picture need not be one.
+    // The declared content type may be false.
     let text = uploads(&alice, "image/png", "lie.png", "this is no picture").await;
     let refused = thumbnail(&text, &[("width", "96"), ("height", "96")]).await;
     assert!((400..500).contains(&refused.status), "{}", refused.text());
@@ -193,7 +193,7 @@ async fn a_bomb_of_pixels_is_not_unpacked() {
     let world = World::new().await;
     let alice = world.register("alice").await;
     let mut bomb = png(8, 8);
-    // The head says 65,535 by 65,535; its checksum is right.
+    // The header declares 65,535 by 65,535 pixels, with a correct checksum.
     bomb[16..24].copy_from_slice(&[0, 0, 0xFF, 0xFF, 0, 0, 0xFF, 0xFF]);
     let checksum = crc32(&bomb[12..29]).to_be_bytes();
     bomb[29..33].copy_from_slice(&checksum);
@@ -258,7 +258,7 @@ async fn old_paths_serve_media_without_a_token_where_the_setting_has_it_so() {
         let thumbnail = world.anyone().get(path(&format!("thumbnail/localhost/{id}")));
         let thumbnail = thumbnail.query(&[("width", "32"), ("height", "32"), ("method", "crop")]).await;
         assert_eq!((thumbnail.status, thumbnail.header("content-type")), (200, Some("image/png")));
-        // A token is not asked for, but one that comes has to be good.
+        // A token is optional, but an invalid one is refused.
         alice.get(path(&format!("download/localhost/{id}"))).await.status_is(200);
         let guess = world.anyone().with_token("a guess");
         guess.get(path(&format!("download/localhost/{id}"))).await.refused(401, "M_UNKNOWN_TOKEN");

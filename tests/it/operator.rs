@@ -1,4 +1,4 @@
-//! The operator's ways in: the admin socket, and `hearth ctl`, which speaks to it.
+//! The operator's interfaces: the admin socket, and `hearth ctl` on top of it.
 
 use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::process::{Command, Output};
@@ -11,7 +11,7 @@ use hearth_base::config::RegistrationMode;
 
 use crate::harness::{Person, Value, World, json, v3};
 
-/// Runs `hearth ctl` against a world; on a thread, since the server answers on this one.
+/// Runs `hearth ctl` against a world, on another thread, since the server needs this one to answer.
 async fn ctl(world: &World, words: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_hearth"));
     command.arg("ctl").arg("--socket").arg(world.config().admin_socket()).args(words).env_clear();

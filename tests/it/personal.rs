@@ -1,4 +1,4 @@
-//! What belongs to one person: profile, account data, tags, filters.
+//! Data of one user: profile, account data, tags, filters.
 
 use crate::harness::{World, json, list, v3};
 
@@ -126,7 +126,7 @@ async fn a_stored_filter_works_like_one_in_the_request() {
     let given = alice.syncs().filter(&filter).await;
     assert_eq!(stored.texts(&room), ["hello"]);
     assert_eq!(stored.timeline(&room).len(), 1, "the filter lets other types through");
-    // Ages differ; everything else must not.
+    // `age` differs; every other field must be equal.
     assert_eq!(stored.timeline(&room)[0]["event_id"], given.timeline(&room)[0]["event_id"]);
     alice.get(v3!("user/{}/filter/{}", alice, "nonsense")).await.refused(404, "M_NOT_FOUND");
     world.ends().await;

@@ -1,4 +1,4 @@
-//! Push rules and pushers, as their owner sets them.
+//! Push rules and pushers.
 
 use crate::harness::{World, json, list, v3};
 

@@ -1,4 +1,4 @@
-//! Registration as clients go about it: names in capitals, steps that leave out what was said before, answers that get lost.
+//! Registration as real clients do it: upper-case names, requests that omit earlier parameters, lost responses.
 
 use crate::harness::{PASSWORD, Person, Value, World, json, v3};
 
@@ -36,7 +36,7 @@ async fn what_the_first_request_said_need_not_be_said_again() {
     assert_eq!(alice.get(v3!("devices/PHONE")).await.ok()["display_name"], "Telephone");
     Person::login(world.anyone(), "alice", PASSWORD).await.ok();
 
-    // What is said again counts as it is said then.
+    // A repeated parameter replaces the earlier one.
     let session = asks(&world, &json!({ "username": "bob", "password": PASSWORD })).await;
     let other = json!({ "username": "robert", "auth": { "type": "m.login.dummy", "session": session } });
     assert_eq!(world.anyone().post(v3!("register"), other).await.ok()["user_id"], "@robert:localhost");
@@ -56,7 +56,7 @@ async fn a_registration_whose_answer_was_lost_can_be_repeated() {
     assert_eq!((&lost["user_id"], &again["user_id"]), (&json!("@alice:localhost"), &json!("@alice:localhost")));
     let alice = Person::from_login(world.anyone(), &again);
     alice.get(v3!("account/whoami")).await.ok();
-    // Also when both are on their way at once.
+    // Also when both requests are in flight at once.
     let session = asks(&world, &json!({ "username": "bob", "password": PASSWORD })).await;
     let both = json!({ "username": "bob", "password": PASSWORD,
         "auth": { "type": "m.login.dummy", "session": session } });
@@ -67,7 +67,7 @@ async fn a_registration_whose_answer_was_lost_can_be_repeated() {
         (json!("@bob:localhost"), json!("@bob:localhost"))
     );
 
-    // Another session's proof is none for this account.
+    // The session of another registration does not authenticate this one.
     let stranger = asks(&world, &json!({ "username": "eve", "password": PASSWORD })).await;
     let mut theft = wish;
     theft["auth"] = json!({ "type": "m.login.dummy", "session": stranger });

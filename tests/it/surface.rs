@@ -1,4 +1,4 @@
-//! What any client meets at any path: discovery, CORS, unknown paths and methods, sizes, the landing page.
+//! Behaviour that is common to all paths: discovery, CORS, unknown paths and methods, size limits, the landing page.
 
 use reqwest::Method;
 
@@ -41,7 +41,7 @@ async fn browsers_may_ask_everything() {
         let headers = answer.header("access-control-allow-headers").unwrap_or_default();
         assert!(headers.contains("Authorization") && headers.contains("Content-Type"), "{headers}");
     }
-    // Refusals must be readable too, or a web client cannot say what went wrong.
+    // Errors need CORS headers too, or a web client cannot show the reason.
     let refused = world.anyone().get(v3!("sync")).await;
     refused.refused(401, "M_MISSING_TOKEN");
     assert_eq!(refused.header("access-control-allow-origin"), Some("*"));

@@ -14,17 +14,17 @@ mod statements;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Lines of a source file, and of a file of tests.
+/// Maximum lines of a source file, and of a test file.
 const LINES_MAX: usize = 600;
 const TEST_LINES_MAX: usize = 800;
-/// Lines of a function.
+/// Maximum lines of a function.
 const FUNCTION_LINES_MAX: usize = 80;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Every file under the source folders with one of these endings, with its text. Paths are relative to the root.
+/// All files below the source folders with one of these endings, with their text. Paths are relative to the root.
 fn files(endings: &[&str]) -> Vec<(PathBuf, String)> {
     let mut found = Vec::new();
     let mut folders: Vec<PathBuf> =
@@ -48,7 +48,7 @@ fn files(endings: &[&str]) -> Vec<(PathBuf, String)> {
     found
 }
 
-/// Fails with every complaint at once.
+/// Fails with all complaints at once.
 fn none(complaints: Vec<String>) {
     assert!(complaints.is_empty(), "\n{}", complaints.join("\n"));
 }
@@ -126,7 +126,7 @@ fn sql_lives_in_the_store_alone() {
 
 #[test]
 fn arrows_between_crates_point_one_way() {
-    // What each manifest may name of ours. Cargo enforces the rest.
+    // The workspace crates that each manifest may name. Cargo enforces the rest.
     let allowed: &[(&str, &[&str])] = &[
         ("src/net", &[]),
         ("src/base", &["net"]),

@@ -9,7 +9,7 @@ const JITTER_DIVISOR: u64 = 4;
 
 /// Waits that double with each failure, up to a longest one.
 ///
-/// Each is shortened by chance ([`crate::Random::chance`]), so that what failed together, because one thing was away, is not
+/// Each is shortened by chance (`Random::chance`), so that what failed together, because one thing was away, is not
 /// all tried again in the same moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Backoff {

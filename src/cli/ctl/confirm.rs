@@ -1,10 +1,10 @@
-//! Asking again before something that cannot be undone.
+//! Confirmation of irreversible commands.
 
 use std::io::IsTerminal;
 
 use crate::cli::out;
 
-/// Whether `name` was typed again. Without a terminal nobody can be asked, and the answer is no.
+/// Whether the operator typed `name` again. Without a terminal the answer is no, so a script must pass `--yes`.
 pub(super) fn typed(what: &str, name: &str) -> bool {
     if !std::io::stdin().is_terminal() {
         out::warn(format_args!("{what} Add --yes if that is what you want."));

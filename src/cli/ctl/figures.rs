@@ -1,4 +1,4 @@
-//! `hearth ctl status`, `audit`, `jobs` and `operations`: answers that are only shown.
+//! `hearth ctl status`, `audit`, `jobs` and `operations`: read-only commands that print one response.
 
 use hearth_admin::text::safe_text;
 use hearth_admin::wire::{AuditList, AuditQuery, HealthLevel, JobList, OperationKind, OperationList, Status, paths};

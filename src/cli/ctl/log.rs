@@ -8,7 +8,7 @@ use super::{Outcome, Session};
 use crate::cli::out;
 use crate::timestamp::timestamp;
 
-/// How long one request waits for the next line, while following.
+/// How long one request waits for the next entry with `--follow`.
 const WAIT_MS: u64 = 25_000;
 
 /// The recent log, from the server's memory.
@@ -25,7 +25,7 @@ pub(super) struct Log {
     lines: u32,
 }
 
-/// The severities, as the command line knows them.
+/// Severities, as command-line values.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Level {
     Error,
@@ -62,7 +62,7 @@ impl Log {
     }
 }
 
-/// One line for one entry, also as JSON: so that a script can read them as they come.
+/// Prints one line per entry, also with `--json`, so that scripts can read entries as they arrive.
 fn print(session: &Session, entry: &LogEntry) {
     match serde_json::to_string(entry) {
         Ok(json) if session.json => out::say(safe_json(&json)),

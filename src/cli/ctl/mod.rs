@@ -1,6 +1,6 @@
 //! `hearth ctl`: the admin API for the shell and for scripts.
 //!
-//! Each command is one request to the running server, and prints its answer: for people, or with `--json` as it came.
+//! Each command sends requests to the running server and prints the response: as text, or unchanged with `--json`.
 
 mod confirm;
 mod federation;
@@ -24,9 +24,10 @@ use serde::Serialize;
 use super::config::ConfigFile;
 use super::out;
 
-/// The server refused, or something else went wrong.
+/// Exit code: the server refused the request, or another error occurred.
 const FAILED: u8 = 1;
-/// Nobody answers on the socket, or this account may not use it. clap exits with 2 for a command line it does not know.
+/// Exit code: no server answers on the socket, or this account may not use it. Not 2, which is clap's exit code for an
+/// invalid command line.
 const NOT_REACHED: u8 = 3;
 
 /// Manage the running server.
@@ -98,17 +99,17 @@ enum Command {
     Operations,
 }
 
-/// A connection to the server, and how to print what it answers.
+/// A connection to the server, and the output format.
 pub(super) struct Session {
     client: Client,
     json: bool,
 }
 
-/// How a command ends: the errors are the client's.
+/// The result of a command; only the client fails.
 type Outcome = Result<(), ClientError>;
 
 impl Session {
-    /// Prints an answer: as JSON when that was asked for, otherwise as `show` does.
+    /// Prints a response: as JSON with `--json`, otherwise with `show`.
     fn print<T: Serialize>(&self, answer: &T, show: impl FnOnce(&T)) {
         match serde_json::to_string_pretty(answer) {
             Ok(json) if self.json => out::say(safe_json(&json)),

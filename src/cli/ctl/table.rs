@@ -1,14 +1,14 @@
-//! Tables for people: columns as wide as their widest cell, everything in them safe to print.
+//! Text tables: columns as wide as their widest cell, every cell made safe to print.
 
 use hearth_admin::text::{fit, safe_text, width};
 
 use crate::cli::out;
 use crate::timestamp::timestamp;
 
-/// The widest column.
+/// The maximum width of a column, in characters.
 const COLUMNS_MAX: usize = 60;
 
-/// Prints rows under their titles; says so when there are none.
+/// Prints rows below their titles, or a note when there are none.
 pub(super) fn print<const N: usize>(titles: [&str; N], rows: impl IntoIterator<Item = [String; N]>) {
     let mut lines = vec![titles.map(str::to_owned)];
     lines.extend(rows.into_iter().map(|row| row.map(|cell| safe_text(&cell))));
@@ -27,17 +27,17 @@ pub(super) fn print<const N: usize>(titles: [&str; N], rows: impl IntoIterator<I
     }
 }
 
-/// A time to the minute; a dash for none.
+/// A timestamp to the minute; a dash for none.
 pub(super) fn time(ms: Option<u64>) -> String {
     ms.map_or_else(|| "-".to_owned(), |ms| timestamp(ms)[..16].replace('T', " "))
 }
 
-/// Something, or a dash.
+/// The text, or a dash for none.
 pub(super) fn or_dash(text: Option<&str>) -> String {
     text.unwrap_or("-").to_owned()
 }
 
-/// A size in the unit that people would choose.
+/// A size with a readable unit.
 pub(super) fn bytes(bytes: u64) -> String {
     const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
     let mut unit = 0;

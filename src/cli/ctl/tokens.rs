@@ -60,7 +60,7 @@ async fn list(session: &Session) -> Outcome {
 async fn create(session: &Session, token: Option<String>, uses: Option<u64>, days: Option<u64>) -> Outcome {
     let expires_ms = match days {
         None => None,
-        // The server's clock counts, not that of whoever asks.
+        // Relative to the server's clock, which decides the expiry; the clock of this machine may differ.
         Some(days) => Some(session.client.get::<Status>(paths::STATUS).await?.now_ms + days * DAY_MS),
     };
     let new = NewRegistrationToken { token, uses_allowed: uses, expires_ms };

@@ -75,7 +75,7 @@ fn show(status: &RelayStatus) {
     }
 }
 
-/// Whether there is one, where, and what is wrong with it.
+/// Prints the external address of the relay, and what is wrong with it.
 fn show_external_address(status: &RelayStatus) {
     match (status.running, status.uris.is_empty()) {
         (true, _) => out::say("Hearth's own relay runs. Clients are sent to:"),

@@ -114,8 +114,8 @@ impl Users {
     }
 }
 
-/// The password, when it is to be read: from a pipe, or typed by somebody who sees it. Never from an argument, where every
-/// account of the machine could read it.
+/// Reads the password if requested: from a pipe, or from the terminal, where it is visible. Never from an argument,
+/// which every account of the machine can read.
 fn password(read: bool) -> Result<Option<String>, ClientError> {
     if !read {
         return Ok(None);

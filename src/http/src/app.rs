@@ -1,4 +1,4 @@
-//! What every handler gets.
+//! State that every handler receives.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,7 +10,7 @@ use crate::route::BodyBudget;
 /// Handed to every handler; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct App {
-    /// The use cases.
+    /// The use cases: handlers translate HTTP to and from calls of these.
     pub domain: Arc<Domain>,
     /// Memory for request bodies.
     pub bodies: Arc<BodyBudget>,
@@ -24,25 +24,25 @@ impl App {
     }
 }
 
-/// Whether a connection has carried a request with a valid access token. The listener puts one for each connection into the
-/// extensions of its requests; connections without a token give way when places run out.
+/// Whether a connection has carried a request with a valid access token. The listener adds one per connection to the
+/// extensions of its requests. At the connection limit, connections without a token are closed first.
 #[derive(Debug, Clone, Default)]
 pub struct ConnectionAuth(Arc<AtomicBool>);
 
 impl ConnectionAuth {
-    /// Notes that a request bore a valid token.
+    /// Marks the connection as authenticated.
     pub fn set(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
 
-    /// Whether one has.
+    /// Whether any request of the connection was authenticated.
     #[must_use]
     pub fn is_authenticated(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 }
 
-/// Where a request came from, as far as that can be trusted: the listener has looked at trusted proxies. None for a Unix socket
-/// without a proxy's header.
+/// The client's address, after the listener has evaluated trusted proxies. `None` for a Unix socket whose proxy sent
+/// no `X-Forwarded-For`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ClientAddress(pub Option<std::net::IpAddr>);

@@ -1,4 +1,4 @@
-//! Who sends a request: its access token, as the endpoint takes one.
+//! Request authentication: access tokens of users and application services, as each endpoint accepts them.
 
 use hearth_base::{Error, Reason, Result, error::refuse};
 use hearth_domain::Requester;
@@ -13,28 +13,28 @@ use serde::Deserialize;
 use crate::App;
 use crate::app::ClientAddress;
 
-/// How a request to an endpoint says who sends it.
+/// The authentication that an endpoint accepts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Authentication {
-    /// Not at all, or the handler knows: by a form's session, a registration's MAC, a token for the SFU.
+    /// None, or the handler does it: a form session, a registration MAC, a token for the SFU.
     None,
-    /// By an access token, if there is one.
+    /// An access token, if there is one.
     OptionalToken,
-    /// By an access token.
+    /// An access token; its absence is `M_MISSING_TOKEN`.
     Token,
-    /// By the token of an application service, if there is one; others are not looked at.
+    /// The token of an application service, if there is one; other tokens are not validated.
     OptionalAppservice,
-    /// By the token of an application service.
+    /// The token of an application service; its absence is `M_MISSING_TOKEN`.
     Appservice,
-    /// By another server's signature: see [`crate::federation::auth`].
+    /// The signature of another server: see [`crate::federation::auth`].
     Server,
-    /// By the permissions of the admin socket, before the request gets here.
+    /// The permissions of the admin socket, checked before the request reaches the router.
     AdminSocket,
 }
 
-/// What an authentication scheme of ruma asks for.
+/// Maps ruma's authentication schemes to [`Authentication`].
 pub trait Scheme {
-    /// The same in our words.
+    /// The authentication that the scheme stands for.
     const AUTHENTICATION: Authentication;
 }
 
@@ -57,7 +57,8 @@ impl Scheme for AppserviceToken {
     const AUTHENTICATION: Authentication = Authentication::Appservice;
 }
 
-/// The token of a request: from the `Authorization` header, or from the query as old clients send it.
+/// The access token of a request, from the `Authorization` header or from the `access_token` query parameter that old
+/// clients send.
 pub fn token<'a>(headers: &'a HeaderMap, query: Option<&'a str>) -> Result<Option<std::borrow::Cow<'a, str>>> {
     if let Some(value) = headers.get(header::AUTHORIZATION) {
         let text = value.to_str().map_err(|_| refuse(Reason::MissingToken, "The Authorization header is not text."))?;
@@ -69,8 +70,8 @@ pub fn token<'a>(headers: &'a HeaderMap, query: Option<&'a str>) -> Result<Optio
     Ok(raw.map(decoded))
 }
 
-/// A percent-decoded value of a query: tokens of application services may have any characters. Bytes that are not UTF-8
-/// make a token that no one has.
+/// A percent-decoded query value: tokens of application services may contain any character. Invalid UTF-8 yields
+/// a token that matches no session.
 fn decoded(raw: &str) -> std::borrow::Cow<'_, str> {
     if !raw.contains(['%', '+']) {
         return raw.into();
@@ -79,9 +80,10 @@ fn decoded(raw: &str) -> std::borrow::Cow<'_, str> {
     pair.into_iter().next().map_or_else(|| raw.into(), |(_, value)| value.into())
 }
 
-/// Reads the access token of a request, where the endpoint takes one. What the account may call is not decided here.
+/// Authenticates a request where the endpoint accepts an access token. Whether the account may call the endpoint is
+/// decided later, by `route::callers`.
 ///
-/// Refuses with `M_MISSING_TOKEN`, `M_UNKNOWN_TOKEN`, or `M_FORBIDDEN` where an application service must ask.
+/// Fails with `M_MISSING_TOKEN`, `M_UNKNOWN_TOKEN`, or `M_FORBIDDEN` where an application service is required.
 pub async fn authenticate(
     app: &App,
     by: Authentication,
@@ -102,7 +104,7 @@ pub async fn authenticate(
         };
     };
     if let Some(service) = app.domain.appservices.by_token(&token) {
-        // Where only application services come, they come as themselves: the user that they name may have yet to be made.
+        // Endpoints for application services authenticate the service itself: the user it asserts may not exist yet.
         let themselves = matches!(by, By::Appservice | By::OptionalAppservice);
         let guise = if themselves { AssertedIdentity::default() } else { guise(query)? };
         return app.domain.appservices.requester(service, guise).await.map(Some);
@@ -116,13 +118,13 @@ pub async fn authenticate(
     app.domain.accounts.authenticate(&token, RequestSource { address: client.0, agent }).await.map(Some)
 }
 
-/// Whom an application service asks as (application-service API, "Identity assertion").
+/// The identity that an application service asserts (application-service API, "Identity assertion").
 fn guise(query: Option<&str>) -> Result<AssertedIdentity> {
     #[derive(Deserialize)]
     struct Query {
         user_id: Option<String>,
         device_id: Option<String>,
-        /// The name from before 1.17.
+        /// The unstable name of `device_id`, from before Matrix 1.17.
         #[serde(rename = "org.matrix.msc3202.device_id")]
         unstable_device_id: Option<String>,
     }

@@ -1,10 +1,10 @@
-//! A page of the public directory as clients and other servers get it.
+//! A page of the public room directory, as clients and other servers receive it.
 
 use hearth_domain::rooms::directory::DirectoryListing;
 use ruma::directory::PublicRoomsChunk;
 use serde::Serialize;
 
-/// The answer to `publicRooms`. Ruma's own leaves out a join rule of `public`, which clients then take for unknown.
+/// The response to `publicRooms`. Ruma's type omits a join rule of `public`, which clients then treat as unknown.
 #[derive(Debug, Serialize)]
 pub(crate) struct Page {
     chunk: Vec<Entry>,

@@ -1,4 +1,4 @@
-//! What happens to every request before and after its handler: rate limits, request ids, CORS, unknown paths.
+//! The layer around every handler: rate limits, request ids, CORS, unknown paths.
 
 mod cors;
 mod counters;
@@ -19,7 +19,8 @@ use hearth_domain::rates::RateSubject;
 
 use crate::app::{App, ClientAddress};
 
-/// Refuses with `M_LIMIT_EXCEEDED` when a user, or an address without one, asks too often.
+/// Counts the request against its user, or against its client address when no user is authenticated. Fails with
+/// `M_LIMIT_EXCEEDED`.
 pub fn rate_limit(app: &App, rate: Rate, client: ClientAddress, requester: Option<&Requester>) -> Result<()> {
     match requester {
         Some(requester) => app.domain.rates.take_of(rate, requester),

@@ -1,4 +1,4 @@
-//! `/health`, for whatever watches over the server, and `/`, for whoever opens its address in a browser.
+//! `/health` for monitoring, and `/` for a user who opens the server's address in a browser.
 
 use axum::response::{IntoResponse, Response};
 use hearth_base::Result;
@@ -8,7 +8,7 @@ use crate::App;
 use crate::auth::Authentication;
 use crate::route::{Call, Endpoint};
 
-/// Both endpoints.
+/// `/health` and `/`.
 pub fn endpoints() -> Vec<Endpoint> {
     vec![
         Endpoint::plain(Method::GET, ["/"], Authentication::None, landing),
@@ -16,7 +16,7 @@ pub fn endpoints() -> Vec<Endpoint> {
     ]
 }
 
-/// 200 while requests can be served; 503 when the database cannot take what clients send.
+/// 200 while the server can serve requests; 503 when the database cannot accept writes.
 async fn health(app: App, _: Call) -> Result<Response> {
     Ok(match app.domain.admin.ailment() {
         None => (StatusCode::OK, "OK").into_response(),

@@ -1,17 +1,18 @@
-//! What JSON from strangers must keep to before anything parses it.
+//! Checks on untrusted JSON before the parser runs, and the error codes for what it refuses.
 
 use hearth_base::{Error, Reason, Result, error::refuse, limits};
 use ruma::api::error::DeserializationError;
 
-/// Refuses JSON that nests deeper than [`limits::JSON_DEPTH_MAX`].
+/// Fails when the JSON nests deeper than [`limits::JSON_DEPTH_MAX`].
 pub fn check_depth(body: &[u8]) -> Result<()> {
     check_depth_within(body, limits::JSON_DEPTH_MAX)
 }
 
-/// Refuses JSON that is not UTF-8 (`M_NOT_JSON`), and JSON that nests deeper than `depth_max`; counts brackets outside of
-/// strings, so it needs no parsing and no stack.
+/// Fails when the JSON is not UTF-8 (`M_NOT_JSON`) or nests deeper than `depth_max`. Counts brackets outside of
+/// strings, so deep nesting costs neither parsing nor stack.
 ///
-/// The parser checks only those strings that it reads; invalid bytes in a field that it skips would go unnoticed.
+/// UTF-8 is checked here because the parser validates only the strings that it reads: invalid bytes in a skipped field
+/// would go unnoticed.
 pub fn check_depth_within(body: &[u8], depth_max: usize) -> Result<()> {
     if let Err(error) = std::str::from_utf8(body) {
         return Err(refuse(Reason::NotJson, format!("The body is not JSON, which is UTF-8: {error}.")));
@@ -36,7 +37,7 @@ pub fn check_depth_within(body: &[u8], depth_max: usize) -> Result<()> {
     Ok(())
 }
 
-/// Why a body could not be read: not JSON at all (`M_NOT_JSON`), or JSON of the wrong shape (`M_BAD_JSON`).
+/// Why a body failed to parse: not JSON at all (`M_NOT_JSON`), or JSON of the wrong shape (`M_BAD_JSON`).
 #[must_use]
 pub fn explain(body: &[u8], why: &dyn std::fmt::Display) -> Error {
     explained(body, why, Reason::BadJson)
@@ -52,8 +53,8 @@ fn explained(body: &[u8], why: &dyn std::fmt::Display, missing: Reason) -> Error
     }
 }
 
-/// Why a request of a client could not be read: as [`explain`], and `M_MISSING_PARAM` for a body without a field that must be
-/// there; for the query `M_MISSING_PARAM` and `M_INVALID_PARAM`; `M_INVALID_PARAM` for identifiers and headers.
+/// Why a client's request failed to parse: as [`explain`], and `M_MISSING_PARAM` for a body without a required field;
+/// `M_MISSING_PARAM` and `M_INVALID_PARAM` for the query; `M_INVALID_PARAM` for identifiers and headers.
 #[must_use]
 pub fn explain_request(body: &[u8], why: &DeserializationError) -> Error {
     match why {
@@ -69,14 +70,14 @@ pub fn explain_request(body: &[u8], why: &DeserializationError) -> Error {
     }
 }
 
-/// The parser's words are for programmers; what can be told from them is which field is meant.
+/// Names the offending field for the client. The parser's own message is written for programmers and is not sent.
 fn wrong_shape(body: &[u8], why: &str, missing: Reason) -> Error {
     let object: Option<serde_json::Map<String, serde_json::Value>> = serde_json::from_slice(body).ok();
     let Some(object) = object.or_else(|| body.is_empty().then(Default::default)) else {
         return Error::bad_json("The body must be a JSON object.");
     };
     match quoted_after(why, "missing field `") {
-        // Of a field that is missing further in, the outer object is what is wrong.
+        // If the missing field is nested, the outer object that contains it is what is wrong.
         Some(name) if !object.contains_key(name) => refuse(missing, format!("The body has no `{name}`.")),
         Some(name) => Error::bad_json(format!("Something in the body has no `{name}`.")),
         None => match where_and_what(body, why) {
@@ -86,7 +87,8 @@ fn wrong_shape(body: &[u8], why: &str, missing: Reason) -> Error {
     }
 }
 
-/// The field that the parser stumbled over, such as `filter.limit`, and what is wrong with it. The parser only tells the place.
+/// The path of the field where parsing failed, such as `filter.limit`, and the error. The parser reports only line and
+/// column, so the path is derived from the text before them.
 fn where_and_what<'a>(body: &[u8], why: &'a str) -> Option<(String, &'a str)> {
     let (what, place) = why.rsplit_once(" at line ")?;
     let (line, column) = place.split_once(" column ")?;
@@ -97,9 +99,9 @@ fn where_and_what<'a>(body: &[u8], why: &'a str) -> Option<(String, &'a str)> {
     Some((field, what))
 }
 
-/// The names of the fields that are open where a piece of JSON ends, with dots between them.
+/// The path of the fields that are open at the end of a JSON prefix, joined with dots.
 fn field_at_end(json: &[u8]) -> Option<String> {
-    // For each bracket that is open: the name of the field in it, if it is an object.
+    // One entry per open bracket: the current field name for an object, `None` for an array.
     let mut open: Vec<Option<&str>> = Vec::new();
     let (mut text, mut last_text): (Option<usize>, Option<&str>) = (None, None);
     let mut escaped = false;
@@ -114,7 +116,7 @@ fn field_at_end(json: &[u8]) -> Option<String> {
             (Some(_), _) => {}
             (None, b'"') => text = Some(at + 1),
             (None, b'{' | b'[') => open.push(None),
-            // What has just been closed may be what was wrong: at the very end it still counts.
+            // A value that closes at the very end may be the one that is wrong, so it stays on the stack.
             (None, b'}' | b']') if at + 1 < json.len() => _ = open.pop(),
             (None, b':') => _ = open.last_mut().map(|field| *field = last_text),
             (None, b',') if at + 1 < json.len() => _ = open.last_mut().map(|field| *field = None),
@@ -125,7 +127,7 @@ fn field_at_end(json: &[u8]) -> Option<String> {
     (!names.is_empty()).then(|| names.join("."))
 }
 
-/// What stands between `before`, which ends with a backtick, and the next backtick.
+/// The text between `before`, which ends with a backtick, and the next backtick.
 fn quoted_after<'a>(text: &'a str, before: &str) -> Option<&'a str> {
     text.split_once(before)?.1.split('`').next()
 }

@@ -1,6 +1,7 @@
 //! Inbound HTTP: routes, authentication, limits, and the translation between the wire and the domain.
 //!
-//! A handler extracts, makes one domain call, and answers; it does not decide. It names neither the store nor the network.
+//! A handler extracts, makes one domain call, and answers; it makes no decisions. It uses neither the store nor the
+//! network.
 
 pub mod admin;
 pub mod app;

@@ -1,4 +1,4 @@
-//! A request of which only the path is parsed: for endpoints whose type in ruma refuses, or drops, what clients send and the
+//! A request whose path alone is parsed, for endpoints whose ruma type refuses or drops input that clients send and the
 //! specification allows. The handler reads the body itself.
 
 use std::marker::PhantomData;
@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use crate::json;
 use crate::route::Ruma;
 
-/// The path of a request to the endpoint `E`; served at `E`'s paths, with `E`'s method and authentication.
+/// The path of a request to the endpoint `E`, served at `E`'s paths with `E`'s method and authentication.
 #[derive(Debug)]
 pub struct Loose<E> {
     path: Vec<String>,
@@ -20,13 +20,13 @@ pub struct Loose<E> {
 }
 
 impl<E> Loose<E> {
-    /// A parameter of the path as it came, counted from 0.
+    /// A path parameter, counted from 0, without validation.
     #[must_use]
     pub fn text(&self, index: usize) -> &str {
         self.path.get(index).map_or("", String::as_str)
     }
 
-    /// A parameter of the path as an identifier. Refuses with `M_INVALID_PARAM` what is none.
+    /// A path parameter as an identifier. Fails with `M_INVALID_PARAM`.
     pub fn id<'a, T>(&'a self, index: usize) -> Result<T>
     where
         T: TryFrom<&'a str>,
@@ -38,12 +38,12 @@ impl<E> Loose<E> {
 }
 
 impl<T> Ruma<T> {
-    /// The body as a JSON object. Refuses with `M_NOT_JSON` and `M_BAD_JSON`.
+    /// The body as a JSON object. Fails with `M_NOT_JSON` or `M_BAD_JSON`.
     pub fn object(&self) -> Result<Map<String, Value>> {
         self.call.json()
     }
 
-    /// The body as text, for what is kept as it came. Refuses with `M_NOT_JSON` what is not UTF-8.
+    /// The body as text, for content that is stored as received. Fails with `M_NOT_JSON` when it is not UTF-8.
     pub fn text_body(&self) -> Result<&str> {
         std::str::from_utf8(&self.call.raw).map_err(|error| json::explain(&self.call.raw, &error))
     }

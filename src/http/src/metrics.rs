@@ -1,4 +1,4 @@
-//! `/metrics`: numbers for Prometheus, in its text format. For the operator, so only on listeners that say so.
+//! `/metrics` in the Prometheus text format. For the operator, so only listeners configured for it serve it.
 
 use std::fmt::Write;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::auth::Authentication;
 use crate::edge::Counters;
 use crate::route::{Call, Endpoint};
 
-/// The endpoint; the counters are those of the edge.
+/// `/metrics`; `counters` are shared with the edge, which counts every request.
 pub fn endpoints(counters: &Arc<Counters>) -> Vec<Endpoint> {
     let counters = Arc::clone(counters);
     let show = move |app: App, _: Call| {
@@ -37,7 +37,7 @@ fn metrics(app: &App, counters: &Counters) -> Response {
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], out).into_response()
 }
 
-/// The relay for calls.
+/// Metrics of the TURN relay.
 fn relay(out: &mut String, own: &OwnRelay) {
     let counters = own.running.counters();
     let held = u64::from(own.running.allocation_count());
@@ -68,7 +68,7 @@ fn relay(out: &mut String, own: &OwnRelay) {
     }
 }
 
-/// Begins a metric: what it is, and its kind.
+/// Writes the `# HELP` and `# TYPE` lines of a metric.
 fn begin(out: &mut String, name: &str, kind: &str, help: &str) {
     // Writing to a string cannot fail.
     let _ = write!(out, "# HELP hearth_{name} {help}\n# TYPE hearth_{name} {kind}\n");

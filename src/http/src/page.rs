@@ -1,16 +1,16 @@
-//! The few web pages that the protocol asks of a homeserver: plain, self-contained, and with a policy that lets nothing
-//! else in.
+//! The few web pages that the protocol requires of a homeserver: plain, self-contained, and with a content security
+//! policy that loads nothing else.
 
 use axum::response::{Html, IntoResponse, Response};
 use http::{HeaderValue, header};
 
 use crate::App;
 
-/// How the pages look: large enough for a telephone, light or dark as the device is.
+/// The style of all pages: readable on a phone, light or dark as the device prefers.
 const STYLE: &str = "body{font:1.1em/1.5 system-ui,sans-serif;max-width:24em;margin:3em auto;padding:0 1em;\
      color-scheme:light dark}input,button{font:inherit;padding:.5em;width:100%;box-sizing:border-box;margin:.5em 0}";
 
-/// A page with `content`, which must be HTML with everything foreign escaped, and `script`, which must be constant.
+/// A page with `content`, which must be HTML with all untrusted text escaped, and `script`, which must be constant.
 pub(crate) fn page(app: &App, content: &str, script: &'static str) -> Response {
     let nonce = app.domain.core.seams.random.alphanumeric(24);
     let html = format!(
@@ -34,7 +34,7 @@ pub(crate) fn page(app: &App, content: &str, script: &'static str) -> Response {
     response
 }
 
-/// Foreign text as HTML, also within a quoted attribute.
+/// Escapes untrusted text for HTML, including quoted attributes.
 pub(crate) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {

@@ -1,4 +1,4 @@
-//! Answers: ruma's responses, and the one place where refusals and faults become HTTP.
+//! Responses: ruma's types, and the one place that maps refusals and faults to HTTP.
 
 use axum::response::{IntoResponse, Response};
 use hearth_base::{Error, Reason, Refusal};
@@ -7,7 +7,7 @@ use ruma::api::error::IntoHttpError;
 use ruma::api::{OutgoingBody, OutgoingResponse, OutgoingResponseExt};
 use serde_json::{Map, Value};
 
-/// An error on its way to the client.
+/// An error as a response: a refusal with its Matrix error code, or a fault without details.
 #[derive(Debug)]
 pub struct Failure(pub Error);
 
@@ -17,7 +17,7 @@ impl<E: Into<Error>> From<E> for Failure {
     }
 }
 
-/// A JSON answer of our own, for endpoints whose response in ruma leaves out what clients rely on.
+/// A JSON response of our own, for endpoints whose ruma type omits fields that clients rely on.
 #[derive(Debug)]
 pub struct Json<T>(pub T);
 
@@ -29,7 +29,7 @@ impl<T: serde::Serialize> OutgoingResponse for Json<T> {
     }
 }
 
-/// The body of [`Json`], written already.
+/// The body of [`Json`], serialised already.
 #[derive(Debug)]
 pub struct JsonBody(Vec<u8>);
 
@@ -47,17 +47,17 @@ impl OutgoingBody for JsonBody {
     }
 }
 
-/// What a handler answers with, by its kind: a response of ruma's, or one that is HTTP already.
+/// A handler's return value: a ruma response, or one that is HTTP already. `Kind` keeps the implementations apart.
 pub trait Answer<Kind> {
-    /// The answer as HTTP.
+    /// Serialises the response.
     fn into_answer(self) -> Response;
 }
 
-/// The kind of ruma's responses.
+/// Marks ruma's response types.
 #[derive(Debug)]
 pub struct Typed;
 
-/// The kind of responses that are HTTP already: pages, files, and lists whose bytes come in pieces.
+/// Marks responses that are HTTP already: pages, files, and streamed lists.
 #[derive(Debug)]
 pub struct Whole;
 
@@ -73,7 +73,7 @@ impl Answer<Whole> for Response {
     }
 }
 
-/// A ruma response as HTTP.
+/// Serialises a ruma response.
 fn answer(response: impl OutgoingResponse) -> Response {
     match response.try_into_http_response::<Vec<u8>>() {
         Ok(response) => response.map(axum::body::Body::from),
@@ -81,7 +81,7 @@ fn answer(response: impl OutgoingResponse) -> Response {
     }
 }
 
-/// The HTTP status and Matrix error code of a reason.
+/// The HTTP status and the Matrix error code of a refusal.
 #[must_use]
 pub fn code(reason: Reason) -> (StatusCode, &'static str) {
     use Reason as R;
@@ -148,7 +148,7 @@ fn body_of(refusal: Refusal) -> Map<String, Value> {
     let mut body = refusal.fields;
     let (_, errcode) = code(refusal.reason);
     match refusal.reason {
-        // User-interactive authentication names an error only when a stage has failed; then the fields carry it.
+        // User-interactive authentication reports an error only after a failed stage; then the fields contain it.
         Reason::Uia => return body,
         Reason::LimitExceeded { retry_after_ms } => _ = body.insert("retry_after_ms".to_owned(), retry_after_ms.into()),
         Reason::UnknownToken { soft_logout } => _ = body.insert("soft_logout".to_owned(), soft_logout.into()),
@@ -181,7 +181,7 @@ impl IntoResponse for Failure {
                     "error": "Something went wrong on the server; its log has the details under this request's id.",
                 });
                 let mut response = (StatusCode::INTERNAL_SERVER_ERROR, axum::Json(body)).into_response();
-                // The edge logs it, once, with the request's id.
+                // The edge logs the fault once, with the request id.
                 response.extensions_mut().insert(std::sync::Arc::new(fault));
                 response
             }

@@ -1,4 +1,4 @@
-//! What a listener serves: the routes of its resources, put together.
+//! The endpoints of a listener, assembled from its configured resources.
 
 use std::sync::Arc;
 
@@ -11,14 +11,14 @@ use crate::respond::Failure;
 use crate::route::{self, Endpoint};
 use crate::{App, client, federation, health, metrics, wellknown};
 
-/// The routes of some resources.
+/// The router for these resources.
 pub fn router(resources: &[Resource], counters: &Arc<Counters>) -> Router<App> {
     route::router(endpoints(resources, counters), |error| Failure(error).into_response())
 }
 
-/// The endpoints of some resources.
+/// The endpoints of these resources.
 ///
-/// Every listener has `/`, `/health` and `/.well-known/matrix/*`: they say nothing that is not for everyone.
+/// Every listener also serves `/`, `/health` and `/.well-known/matrix/*`, which contain public information only.
 pub fn endpoints(resources: &[Resource], counters: &Arc<Counters>) -> Vec<Endpoint> {
     let mut endpoints = health::endpoints();
     endpoints.extend(wellknown::endpoints());

@@ -1,4 +1,4 @@
-//! `/.well-known/matrix/*`: where clients and other servers find this one, and whom to write to about it.
+//! `/.well-known/matrix/*`: delegation for clients and servers, and the support contacts.
 
 use hearth_base::{Error, Result, config};
 use http::Method;
@@ -9,7 +9,7 @@ use crate::auth::Authentication;
 use crate::respond::Json;
 use crate::route::{Call, Endpoint};
 
-/// All three documents.
+/// The client, server and support documents.
 pub fn endpoints() -> Vec<Endpoint> {
     let none = Authentication::None;
     vec![
@@ -23,7 +23,7 @@ pub fn endpoints() -> Vec<Endpoint> {
 async fn client(app: App, _: Call) -> Result<Json<Value>> {
     let mut document = json!({ "m.homeserver": { "base_url": app.domain.core.config.public_baseurl() } });
     if let Some(service) = app.domain.rtc.service_url() {
-        // Clients that ask here for the SFU of group calls, and not at `/rtc/transports` (MSC4143).
+        // For clients that discover the SFU of group calls here and not at `/rtc/transports` (MSC4143).
         let livekit = json!({ "type": "livekit", "livekit_service_url": service });
         document["org.matrix.msc4143.rtc_foci"] = json!([livekit]);
     }
@@ -44,7 +44,7 @@ async fn support(app: App, _: Call) -> Result<Json<Value>> {
     document.map(Json).ok_or_else(|| Error::not_found("Nobody is named here as contact."))
 }
 
-/// None when nobody is to be named.
+/// The support contacts; `None` when the configuration names none, which is answered with 404.
 fn support_document(server: &config::Server) -> Option<Value> {
     let contacts: Vec<Value> = [
         contact("m.role.admin", server.support_admin.as_deref(), server.support_email.as_deref()),

@@ -1,5 +1,6 @@
-//! The way to programs that the operator has named by their address, such as the SFU of group calls. The guard is not asked: no
-//! stranger chooses these addresses. Redirects are not followed, so what answers there cannot send us elsewhere either.
+//! HTTP to programs whose address the operator configures, such as the SFU of group calls. The guard does not apply,
+//! because no remote party chooses these addresses. Redirects are not followed, so a program cannot send the server
+//! elsewhere either.
 
 use std::time::Duration;
 
@@ -16,14 +17,14 @@ use tokio::time::{Instant, timeout, timeout_at};
 use crate::connect::body;
 use crate::web::{HTTPS_PORT, Web};
 
-/// The real thing.
+/// The client for real connections.
 #[derive(Debug, Clone)]
 pub struct Appointed {
     web: Web,
 }
 
 impl Appointed {
-    /// A line as the configuration wants it.
+    /// A client with the timeouts and certificate authorities of the configuration.
     pub fn new(config: &Outgoing) -> Result<Self> {
         Ok(Self { web: Web::direct(config)? })
     }
@@ -51,14 +52,14 @@ impl ports::Appointed for Appointed {
     }
 }
 
-/// Host and port of a URL.
+/// Host and port of a URL, for error messages.
 fn place<B>(request: &Request<B>) -> String {
     let uri = request.uri();
     let port = uri.port_u16().unwrap_or(if uri.scheme_str() == Some("https") { HTTPS_PORT } else { 80 });
     format!("{}:{port}", uri.host().unwrap_or_default())
 }
 
-/// One request, up to where the other protocol begins.
+/// Sends one request and waits for the switch to another protocol (status 101).
 async fn talk(web: &Web, request: Request<()>, place: &str) -> Result<Switched> {
     let response = web.send(request.map(|()| Full::default())).await.map_err(|words| silent(place, words))?;
     if response.status() != StatusCode::SWITCHING_PROTOCOLS {
@@ -70,7 +71,7 @@ async fn talk(web: &Web, request: Request<()>, place: &str) -> Result<Switched> 
     Ok(Switched::Yes(head, Box::new(TokioIo::new(upgraded))))
 }
 
-/// A refusal, which is short.
+/// Reads a response that refuses the switch; its body is limited.
 async fn answer(response: Response<Incoming>, place: &str) -> Result<RemoteResponse> {
     let (status, content_type) = (response.status().as_u16(), body::content_type(response.headers()));
     let body = Limited::new(response.into_body(), limits::SFU_REFUSAL_BYTES_MAX).collect().await;
@@ -97,7 +98,7 @@ mod tests {
 
     const WAIT: Duration = Duration::from_secs(5);
 
-    /// Answers one connection with some bytes, whatever it asks, then echoes; gives what was asked.
+    /// Answers one connection with fixed bytes, then echoes; returns the request.
     async fn answering(bytes: &'static str) -> (u16, tokio::task::JoinHandle<String>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let port = listener.local_addr().expect("an address").port();

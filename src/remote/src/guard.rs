@@ -1,7 +1,7 @@
-//! Which addresses requests may go to. A stranger chooses names that this server looks up; without a guard they could make
-//! it knock at doors behind the household's firewall.
+//! Restricts the addresses of outbound requests. Other servers and users choose names that this server resolves;
+//! without a guard they could direct its requests to services behind the household's firewall (SSRF).
 //!
-//! The addresses are checked after resolving and used as resolved, so there is no gap between check and connection.
+//! Addresses are checked after resolution and used as resolved, so nothing can change between check and connection.
 
 use std::net::IpAddr;
 
@@ -16,19 +16,19 @@ pub struct Guard {
 }
 
 impl Guard {
-    /// The guard that the configuration asks for.
+    /// The guard with the configured ranges.
     #[must_use]
     pub fn new(config: &Outgoing) -> Self {
         Self { everything: config.allow_private_addresses, allowed: config.allowed_ranges.clone() }
     }
 
-    /// The guard of what the operator has written down: anything goes.
+    /// A guard that permits every address, for destinations that the operator configures.
     #[must_use]
     pub fn everything() -> Self {
         Self { everything: true, allowed: Vec::new() }
     }
 
-    /// Whether a request may go to this address.
+    /// Whether a connection to this address is permitted.
     #[must_use]
     pub fn allows(&self, address: IpAddr) -> bool {
         self.everything || is_public(address) || self.allowed.iter().any(|range| range.contains(address))

@@ -1,9 +1,10 @@
-//! Outbound HTTP: the clients through which this server talks to others.
+//! Outbound HTTP: the clients for other servers.
 //!
-//! Nothing else in Hearth opens a connection to the outside (`clippy.toml` says so). [`Homeservers`] leads to other homeservers;
-//! [`Appointed`] leads to programs that the operator names. Both stand on hyper's client, as will push gateways, application services
-//! and mail.
-//! What is said is the domain's business, which calls them through its ports.
+//! No other code in Hearth opens outbound connections (`clippy.toml` enforces it). [`Homeservers`] connects to other
+//! homeservers, [`Appointed`] to programs that the operator configures. Both use hyper's client, as will push gateways,
+//! application services and mail.
+//!
+//! The domain decides what is sent, and calls these clients through its ports.
 
 mod appointed;
 mod connect;

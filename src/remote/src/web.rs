@@ -1,6 +1,6 @@
-//! HTTP to what a URL names, which may be anything: the guard is asked about every address, that of each redirect, too.
+//! HTTP to arbitrary URLs: the guard checks every address, including those of redirects.
 //!
-//! The same client as for homeservers, hyper's with a pool, on connections of its own; there is no second stack.
+//! Uses the same pooled hyper client as federation, with connections of its own; there is no second HTTP stack.
 
 use std::future::Future;
 use std::net::{IpAddr, SocketAddr};
@@ -26,15 +26,15 @@ use crate::connect::words::{self, Words};
 use crate::connect::{self, USER_AGENT, tls};
 use crate::guard::Guard;
 
-/// How long a connection is kept for later: it talks to many, and seldom twice.
+/// How long an idle connection is kept. Short, since this client contacts many servers and rarely the same one twice.
 const IDLE_MAX: Duration = Duration::from_secs(15);
-/// Redirects that are followed.
+/// The longest chain of redirects that is followed.
 const REDIRECTS_MAX: usize = 5;
-/// The port of `https` URLs that name none.
+/// The default port of `https` URLs.
 pub(crate) const HTTPS_PORT: u16 = 443;
 const HTTP_PORT: u16 = 80;
 
-/// A client of the web. Cheap to clone.
+/// A web client. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct Web {
     http: Client<Dial, Full<Bytes>>,
@@ -43,14 +43,15 @@ pub(crate) struct Web {
 /// Why a URL could not be fetched.
 #[derive(Debug)]
 pub(crate) enum GetError {
-    /// There is no answer.
+    /// No response arrived.
     Failed(Words),
-    /// The answer leads to where this client does not go.
+    /// The response redirects to a target that this client does not follow.
     Redirect(Words),
 }
 
 impl Web {
-    /// For URLs that others choose: over TLS only, and only to addresses that the configuration allows. `port` stands in for 443.
+    /// For URLs that others choose: only over TLS, and only to addresses that the guard permits. `port` replaces 443 in
+    /// tests.
     pub(crate) fn guarded(config: &Outgoing, dns: Arc<dyn Dns>, port: u16) -> Result<Self> {
         Ok(Self::with(Inner {
             guard: Guard::new(config),
@@ -62,8 +63,8 @@ impl Web {
         }))
     }
 
-    /// For URLs that the operator has written down: without TLS, too, and to any address. HTTP/1.1 alone, in which another protocol
-    /// can begin.
+    /// For URLs that the operator configures: also without TLS, and to any address. HTTP/1.1 only, since it can switch
+    /// to another protocol (status 101).
     pub(crate) fn direct(config: &Outgoing) -> Result<Self> {
         Ok(Self::with(Inner {
             guard: Guard::everything(),
@@ -85,13 +86,13 @@ impl Web {
         Self { http }
     }
 
-    /// Sends a request. Follows no redirects, and waits as long as it takes.
+    /// Sends a request, without following redirects. Has no timeout of its own.
     pub(crate) async fn send(&self, mut request: Request<Full<Bytes>>) -> Result<Response<Incoming>, Words> {
         request.headers_mut().entry(header::USER_AGENT).or_insert(HeaderValue::from_static(USER_AGENT));
         self.http.request(request).await.map_err(|error| words::of_request(&error))
     }
 
-    /// Gets what is at a URL, following redirects. Waits as long as it takes.
+    /// Fetches a URL, following redirects. Has no timeout of its own.
     pub(crate) async fn get(&self, url: &Url) -> Result<Response<Incoming>, GetError> {
         let mut at = url.clone();
         for _ in 0..=REDIRECTS_MAX {
@@ -113,16 +114,16 @@ fn get(url: &Url) -> Result<Request<Full<Bytes>>, Words> {
     Ok(request)
 }
 
-/// Where an answer leads, if it leads on.
+/// The target of a redirect; `None` for other responses.
 fn redirect(response: &Response<Incoming>, from: &Url) -> Result<Option<Url>, Words> {
     let to = response.headers().get(header::LOCATION).filter(|_| {
-        // All of them ask a GET to be repeated as one.
+        // A GET is repeated as a GET for each of these.
         matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308)
     });
     let Some(to) = to else { return Ok(None) };
     let next = to.to_str().ok().and_then(|to| from.join(to).ok());
     let next = next.ok_or_else(|| Words::new("it redirects to something that is no URL"))?;
-    // What was asked over TLS is not asked again without.
+    // A redirect must not downgrade from TLS.
     if next.scheme() != "https" {
         return Err(Words::new("it redirects to a URL that is not https"));
     }
@@ -132,7 +133,7 @@ fn redirect(response: &Response<Incoming>, from: &Url) -> Result<Option<Url>, Wo
     Ok(Some(next))
 }
 
-/// Makes connections to what the authority of a URL names.
+/// The connector of hyper's client: connects to the authority of a URL.
 #[derive(Clone)]
 struct Dial(Arc<Inner>);
 

@@ -1,4 +1,4 @@
-//! Each action, interrupted after each of its steps.
+//! Each durable action, interrupted after each of its steps.
 
 use std::time::Duration;
 
@@ -6,10 +6,10 @@ use super::comes_true;
 use super::scenarios::{ALL, Action, Progress, Ready};
 use crate::harness::{Cluster, World};
 
-/// More steps than any action has: what does not end by itself is an error.
+/// More steps than any action has; an action that takes more fails the test.
 const STEPS_MAX: usize = 60;
 
-/// How the client speaks.
+/// The HTTP version of the client.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Http {
     One,
@@ -27,7 +27,7 @@ fn client(http: Http) -> reqwest::Client {
     builder.build().expect("these settings go together")
 }
 
-/// Begins an action on a connection of its own; ending the task closes it.
+/// Sends an action's request on a new connection; aborting the task closes it.
 #[expect(clippy::disallowed_methods, reason = "a client, which hangs up when its task is ended")]
 pub(super) fn begin(world: &World, ready: &Ready, http: Http) -> tokio::task::JoinHandle<reqwest::Result<u16>> {
     let target = format!("{}{}", world.anyone().base(), ready.path);
@@ -38,7 +38,7 @@ pub(super) fn begin(world: &World, ready: &Ready, http: Http) -> tokio::task::Jo
     tokio::spawn(async move { request.send().await.map(|answer| answer.status().as_u16()) })
 }
 
-/// Waits until the server has stopped; false when the action was over before.
+/// Waits until the server has stopped; false when the action finished before.
 pub(super) async fn stops(world: &World, action: &mut tokio::task::JoinHandle<reqwest::Result<u16>>) -> bool {
     let steps = world.steps();
     tokio::select! {
@@ -64,12 +64,13 @@ async fn hangs_up_after_each_step(http: Http, version: &str) {
             let stopped = stops(a, &mut request).await;
             if stopped {
                 request.abort();
-                // Until the server has noticed that the connection is gone.
+                // Gives the server time to notice that the connection is closed.
                 tokio::time::sleep(Duration::from_millis(30)).await;
                 a.steps().release();
             }
             if stopped && n == 0 && action.is_one_transaction() {
-                // Dropped before its only write: nothing has begun. If the server saw the end of the connection too late, all of it.
+                // Dropped before its only write, so nothing has begun. If the server noticed the close too late, all of
+                // it has happened.
                 tokio::time::sleep(Duration::from_millis(200)).await;
                 let progress = ready.progress(a, b).await;
                 assert_ne!(progress, Progress::Half, "{action:?} in version {version}, over {http:?}: {ready:?}");
@@ -96,7 +97,7 @@ async fn an_action_is_finished_when_a_client_of_http_2_hangs_up() {
     hangs_up_after_each_step(Http::Two, "12").await;
 }
 
-/// After a kill there is all of an action or nothing, and all of it once it has taken its first step.
+/// After a kill either nothing of an action has happened or all of it; all of it after its first step.
 async fn is_killed_after_each_step(actions: &[Action], version: &str) {
     let mut cluster = Cluster::of(["a.example", "b.example"]).await;
     cluster.worlds[0].counts_steps().await;
@@ -113,7 +114,7 @@ async fn is_killed_after_each_step(actions: &[Action], version: &str) {
             let [a, b] = &cluster.worlds[..] else { unreachable!("two servers") };
             let wanted = if stopped && n == 0 { Progress::Nothing } else { Progress::Done };
             if stopped && !action.is_resumed() {
-                // It waits as before; whoever asks again gets all of it.
+                // A delayed event is still scheduled; sending the request again completes it.
                 let again = begin(a, &ready, Http::One).await.expect("no panic").expect("an answer");
                 assert_eq!(again, 200, "{action:?} after {n} steps");
                 let done = comes_true(async || ready.progress(a, b).await == Progress::Done).await;

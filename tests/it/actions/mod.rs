@@ -1,5 +1,5 @@
-//! An action that has begun is finished: stopped after each of its steps, by a client that hangs up and by a server that is killed, it
-//! leads to the same memberships on both servers.
+//! An action that has begun is completed: interrupted after each of its steps, by a client that disconnects and by a
+//! server that is killed, it results in the same memberships on both servers.
 
 mod interrupted;
 mod resumed;
@@ -12,7 +12,7 @@ use hearth_store::tables::{memberships, rooms, users};
 
 use crate::harness::World;
 
-/// A user's membership of a room, as a server has it; also of rooms that it is not in.
+/// A user's membership of a room as a server stores it, including rooms that it has left.
 async fn membership(world: &World, room: &str, user: &str) -> &'static str {
     let (room, user) = (room.to_owned(), user.to_owned());
     let read = world.server().domain.core.store.read("test_membership", move |tx| {
@@ -24,7 +24,7 @@ async fn membership(world: &World, room: &str, user: &str) -> &'static str {
     read.await.expect("a membership")
 }
 
-/// Asks again until it is so, or a while has passed; whether it is.
+/// Polls a condition until it holds or a timeout passes; returns whether it holds.
 async fn comes_true(is_so: impl AsyncFn() -> bool) -> bool {
     for _ in 0..400 {
         if is_so().await {

@@ -1,4 +1,4 @@
-//! What was measured to go wrong once, and what is told to servers that were away.
+//! Regressions of interrupted actions, and what servers that were unreachable learn later.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use super::scenarios::{Action, Progress};
 use super::{comes_true, membership};
 use crate::harness::{Cluster, World, json, v3};
 
-/// Asks for something and hangs up after a moment.
+/// Sends a request and disconnects after a moment.
 async fn hangs_up(ask: crate::harness::Ask, after: Duration) {
     let _ = tokio::time::timeout(after, ask.attempt()).await;
 }
@@ -25,7 +25,7 @@ async fn a_deactivated_user_of_60_rooms_is_in_none_of_them() {
         let ask = ann.post(v3!("account/deactivate"), json!({ "auth": ann.proof(None) }));
         hangs_up(ask, Duration::from_millis(after_ms)).await;
         if after_ms == 30 {
-            // A clean stop amid it is as good.
+            // A clean stop in the middle must work as well.
             world.restart().await;
         }
         let joined = async || {
@@ -57,7 +57,7 @@ async fn all_of_20_guests_are_invited_when_the_client_hangs_up() {
     hangs_up(ann.post(v3!("createRoom"), json!({ "invite": invited })), Duration::from_millis(60)).await;
     let rooms = ann.get(v3!("joined_rooms")).await.ok();
     let Some(room) = rooms["joined_rooms"][0].as_str() else {
-        // Too slow a machine: it has not begun.
+        // The machine was too slow and the action has not begun.
         return cluster.ends().await;
     };
     for guest in &guests {
@@ -102,7 +102,7 @@ async fn an_invite_that_comes_again_is_not_rejected_by_an_older_leave() {
     cluster.network.part("a.example", "b.example");
     ann.leaves(&room).await;
     cluster.network.heal();
-    // Before the other server has been told of the leave.
+    // Before the leave is delivered to the other server.
     bob.kicks(&ann, &room).await;
     bob.invites(&ann, &room).await;
     tokio::time::sleep(Duration::from_secs(5)).await;
@@ -118,7 +118,7 @@ async fn a_room_that_cannot_be_left_does_not_hold_up_the_others_at_deactivation(
         let name = |who: &str| format!("{who}{version}");
         let (ann, amy) = (a.register(&name("ann")).await, a.register(&name("amy")).await);
         let bob = b.register(&name("bob")).await;
-        // Rooms are left in the order in which they were made.
+        // Rooms are left in the order of their creation.
         let mut rooms = Vec::new();
         for _ in 0..3 {
             rooms.push(amy.creates_room().public().version(version).await);
@@ -155,10 +155,10 @@ async fn a_join_is_resumed_when_the_other_server_cannot_reach_this_one_for_its_k
         cluster.worlds[0].is_killed_and_starts_again().await;
         let asked = async || cluster.network.seen().iter().any(|(_, call)| call.target.contains("/make_join/"));
         assert!(comes_true(asked).await, "it is resumed");
-        // The other server has refused with 401 by then.
+        // By then the other server has refused with 401.
         tokio::time::sleep(Duration::from_millis(500)).await;
         cluster.network.heal();
-        // It fetches keys again only after a pause.
+        // The other server fetches keys again only after its backoff.
         cluster.worlds[0].clock.skip(120_000);
         let [a, b] = &cluster.worlds[..] else { unreachable!("two servers") };
         let done = comes_true(async || ready.progress(a, b).await == Progress::Done).await;

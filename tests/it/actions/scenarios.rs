@@ -1,11 +1,11 @@
-//! The actions that are interrupted: each with what it needs, its request, and what it leads to.
+//! The actions that are interrupted: setup, request and expected result of each.
 
 use reqwest::Method;
 
 use super::membership;
 use crate::harness::{Person, Value, World, encoded, json, v3};
 
-/// Actions with more than one step. Their server is `a.example`; `b.example` is the other one.
+/// Actions with more than one step. They run on `a.example`; `b.example` is the other server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Action {
     Join,
@@ -37,7 +37,7 @@ pub(super) const ALL: &[Action] = &[
     Action::SendDelayedInvite,
 ];
 
-/// An action that is ready to begin.
+/// An action with its setup done.
 #[derive(Debug)]
 pub(super) struct Ready {
     pub(super) method: Method,
@@ -47,23 +47,23 @@ pub(super) struct Ready {
     goal: Goal,
 }
 
-/// What an action leads to.
+/// The expected result of an action.
 #[derive(Debug)]
 enum Goal {
-    /// Memberships that both servers have: room, user, membership.
+    /// Memberships on both servers: room, user, membership.
     Memberships(Vec<(String, String, &'static str)>),
-    /// The room made last by this user has these guests invited, on both servers.
+    /// The user's newest room has these invited guests, on both servers.
     Guests(String, Vec<String>),
-    /// The user is shown by this name in these rooms.
+    /// The user has this display name in these rooms.
     Name(String, Vec<String>),
-    /// The room has a tombstone and its replacement is there.
+    /// The room has a tombstone, and the replacement room exists.
     Replaced(String, String),
-    /// The token is good for nothing.
+    /// The token is invalid.
     LoggedOut(String),
 }
 
 impl Action {
-    /// Sets the stage. `n` tells one round from another.
+    /// Sets up an action. `n` distinguishes the rounds.
     pub(super) async fn prepare(self, a: &World, b: &World, n: usize, version: &str) -> Ready {
         let name = |who: &str| format!("{who}{n}{version}{}", format!("{self:?}").to_lowercase());
         let (ann, bob) = (a.register(&name("ann")).await, b.register(&name("bob")).await);
@@ -163,12 +163,13 @@ impl Action {
         }
     }
 
-    /// Whether it is a single write, which is queued before the client can hang up, or is never made.
+    /// Whether the action is a single write: it is either queued before the client can disconnect, or never made.
     pub(super) fn is_one_transaction(self) -> bool {
         matches!(self, Self::Upgrade | Self::LogOutEverywhere)
     }
 
-    /// Whether a killed server finishes this by itself. A delayed event goes on waiting instead: it is sent when it is due.
+    /// Whether a restarted server completes it by itself. A delayed event does not count: it stays scheduled until it
+    /// is due.
     pub(super) fn is_resumed(self) -> bool {
         self != Self::SendDelayedInvite
     }
@@ -180,19 +181,19 @@ async fn knockable(bob: &Person, version: &str) -> crate::harness::Room {
     room
 }
 
-/// How far an action has come, as both servers see it.
+/// The progress of an action, as both servers see it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Progress {
-    /// Both servers have all of it.
+    /// Both servers have the result.
     Done,
-    /// Neither has any of it.
+    /// Neither server has any part of it.
     Nothing,
-    /// They differ, or there is a part of it.
+    /// The servers differ, or have a part of it.
     Half,
 }
 
 impl Ready {
-    /// How far it has come.
+    /// The current progress of the action.
     pub(super) async fn progress(&self, a: &World, b: &World) -> Progress {
         let parts = match &self.goal {
             Goal::Memberships(wanted) => memberships_are(a, b, wanted).await,
@@ -200,7 +201,7 @@ impl Ready {
                 None => vec![false],
                 Some(room) => {
                     let wanted: Vec<_> = guests.iter().map(|guest| (room.clone(), guest.clone(), "invite")).collect();
-                    // The room itself is a part.
+                    // The existence of the room is one part.
                     let mut parts = memberships_are(a, b, &wanted).await;
                     parts.push(true);
                     parts
@@ -242,13 +243,13 @@ impl Ready {
     }
 }
 
-/// For each server and each membership, whether it is so. A server that a room does not concern counts for neither.
+/// For each server and membership, whether it matches. A server that does not know the room is left out.
 async fn memberships_are(a: &World, b: &World, wanted: &[(String, String, &'static str)]) -> Vec<bool> {
     let mut parts = Vec::new();
     for (room, user, wanted) in wanted {
         let (here, there) = (membership(a, room, user).await, membership(b, room, user).await);
         parts.push(here == *wanted);
-        // Rooms of one server only are unknown to the other.
+        // A room of one server only is unknown to the other.
         if there != "none" || *wanted != "leave" {
             parts.push(there == *wanted);
         }
@@ -256,7 +257,7 @@ async fn memberships_are(a: &World, b: &World, wanted: &[(String, String, &'stat
     parts
 }
 
-/// The id of a room that a user of this server has made and is in.
+/// The id of the newest room that a local user created and is joined to.
 async fn newest_room(world: &World, creator: &str) -> Option<String> {
     let token_owner = creator.to_owned();
     let read = world.server().domain.core.store.read("test_rooms", move |tx| {

@@ -1,12 +1,12 @@
-//! The table of all actions, and how each of them ends when it is interrupted: what their documentation promises is written down here
-//! once more, so that a change of it is noticed, and compared with what the code does.
+//! The table of all actions and their durability. It repeats what their documentation promises, so that a change is
+//! noticed, and compares it with the code.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 const TABLE: &str = include_str!("table.txt");
 
-/// Reads `pub async fn` and the line that begins with `Durability:` before it.
+/// Collects each `pub async fn` with the preceding `Durability:` line.
 fn actions() -> (BTreeMap<String, String>, String) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/domain/src/actions");
     let (mut found, mut bodies) = (BTreeMap::new(), String::new());

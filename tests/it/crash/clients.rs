@@ -1,7 +1,7 @@
-//! What the clients do while the server is killed, and what they note.
+//! The clients that work while the server is killed, and their notes.
 //!
-//! When the connection breaks, nobody knows whether a request was done. Requests with a transaction id, and those that set
-//! a value, are sent again until they are answered; others are noted as in doubt.
+//! When a connection breaks, the client cannot know whether the request took effect. Idempotent requests (with a
+//! transaction id, or setting a value) are repeated until they are answered; others are noted as in doubt.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,14 +11,14 @@ use std::time::Duration;
 use crate::harness::keys::{base64, device_keys, signed};
 use crate::harness::{Answer, Ask, Person, Room, Seen, Value, json, list, v3};
 
-/// Messages of one speaker.
+/// Messages of one sender.
 pub(super) struct Spoken {
     pub(super) speaker: String,
     /// Text, room, event id.
     pub(super) acknowledged: Vec<(String, String, String)>,
 }
 
-/// Account data: the last value that was acknowledged.
+/// The last acknowledged value of an account data item.
 pub(super) struct Noted {
     pub(super) acknowledged: u64,
 }
@@ -28,29 +28,29 @@ pub(super) struct Uploads {
     pub(super) acknowledged: Vec<String>,
 }
 
-/// Ids of one-time keys that were handed out, and how many answers got lost.
+/// Ids of claimed one-time keys, and the number of lost responses.
 pub(super) struct Claims {
     pub(super) acknowledged: Vec<String>,
     pub(super) in_doubt: usize,
 }
 
-/// How many messages from device to device were acknowledged.
+/// Number of acknowledged to-device messages.
 pub(super) struct Posted {
     pub(super) acknowledged: u64,
 }
 
-/// What the reader heard: ids of messages by room, and numbers of letters, in their order.
+/// What the syncing client received: message ids by room, and numbers of to-device messages, in order.
 pub(super) struct Heard {
     pub(super) messages: BTreeMap<String, Vec<String>>,
     pub(super) letters: Vec<u64>,
 }
 
-/// An answer, if the connection held; an answer that is not 200 is a failure of the test.
+/// Sends a request; `None` if the connection broke. Any status other than 200 fails the test.
 async fn once(ask: Ask) -> Option<Value> {
     ask.attempt().await.ok().map(|answer: Answer| answer.ok())
 }
 
-/// Asks until there is an answer.
+/// Repeats a request until it is answered.
 async fn insist(ask: Ask) -> Value {
     loop {
         if let Some(answer) = once(ask.clone()).await {
@@ -60,7 +60,7 @@ async fn insist(ask: Ask) -> Value {
     }
 }
 
-/// A message whose transaction id is its text.
+/// A message with its text as transaction id.
 pub(super) fn say(speaker: &Person, room: &Room, text: &str) -> Ask {
     let path = v3!("rooms/{}/send/m.room.message/{}", room, text);
     speaker.put(path, json!({ "msgtype": "m.text", "body": text }))
@@ -94,7 +94,7 @@ pub(super) async fn upload(owner: Arc<Person>, stop: Arc<AtomicBool>) -> Uploads
     insist(owner.post(v3!("keys/upload"), json!({ "device_keys": keys }))).await;
     let (mut acknowledged, mut batch) = (Vec::new(), 0_u32);
     while !stop.load(Ordering::Relaxed) {
-        // New ids for each batch: whether those of a lost one are there, nobody knows.
+        // New ids for each batch, since a lost response leaves it unknown whether the old ones are stored.
         batch += 1;
         let ids: Vec<_> = (0..4).map(|n| format!("signed_curve25519:{batch:05}{n}")).collect();
         let key = |id: &String| {
@@ -116,7 +116,7 @@ pub(super) fn claim_once(stranger: &Person, owner: &Person) -> Ask {
     stranger.post(v3!("keys/claim"), json!({ "one_time_keys": wish }))
 }
 
-/// The key in an answer to a claim.
+/// The key in a claim response.
 pub(super) fn claimed(answer: &Value, owner: &Person) -> Option<String> {
     answer["one_time_keys"][&owner.id][&owner.device].as_object()?.keys().next().cloned()
 }
@@ -128,7 +128,7 @@ pub(super) async fn claim(stranger: Arc<Person>, owner: Arc<Person>, stop: Arc<A
             Some(answer) => claims.acknowledged.extend(claimed(&answer, &owner)),
             None => claims.in_doubt += 1,
         }
-        // Slower than the uploads, so that some are left.
+        // Slower than the uploads, so that some keys remain.
         tokio::time::sleep(Duration::from_millis(40)).await;
     }
     claims
@@ -151,7 +151,7 @@ pub(super) async fn listen(reader: Arc<Person>, stop: Arc<AtomicBool>) -> Heard 
     let filter = json!({ "room": { "timeline": { "limit": 500 } }, "presence": { "types": [] } }).to_string();
     let mut since = None::<String>;
     loop {
-        // Asked before the answer, so that the last one is complete.
+        // Read before the sync, so that the last sync is complete.
         let last = stop.load(Ordering::Relaxed);
         let mut query = vec![("filter", filter.as_str()), ("timeout", if last { "0" } else { "500" })];
         query.extend(since.as_deref().map(|since| ("since", since)));
@@ -165,7 +165,7 @@ pub(super) async fn listen(reader: Arc<Person>, stop: Arc<AtomicBool>) -> Heard 
 }
 
 impl Heard {
-    /// Notes what an answer tells; whether there was anything.
+    /// Records a sync response; returns whether it contained anything.
     fn take(&mut self, seen: &Seen, incremental: bool) -> bool {
         let mut news = false;
         for (room, joined) in seen.0["rooms"]["join"].as_object().into_iter().flatten() {

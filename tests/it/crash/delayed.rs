@@ -1,4 +1,4 @@
-//! Events that wait to be sent, on a server that is killed again and again: each is sent, and none twice.
+//! Delayed events on a server that is killed repeatedly: each is sent exactly once.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};

@@ -1,10 +1,10 @@
-//! A server that is killed again and again under load loses nothing that it acknowledged, and repeats nothing.
+//! A server that is killed repeatedly under load loses nothing that it acknowledged, and repeats nothing.
 //!
-//! The built binary runs as a child process, on one folder of data. Clients work without a pause; what fails because the
-//! connection broke they try again, as clients do. Meanwhile the server is killed at moments that chance picks, sometimes
-//! while it still starts. In the end the clients' own notes are compared with what the server has.
+//! The binary runs as a child process on one data folder. Clients work without pause and retry after connection errors,
+//! as real clients do. Meanwhile the server is killed at random moments, sometimes while it still starts. At the end
+//! the clients' notes are compared with the server's data.
 //!
-//! A kill does not lose what the operating system has in memory, so this says nothing about power cuts.
+//! A kill does not lose the operating system's page cache, so this does not test power failures.
 
 mod clients;
 mod delayed;
@@ -23,21 +23,21 @@ use crate::harness::{Person, Room, json, v3};
 use clients::{Claims, Heard, Noted, Posted, Spoken, Uploads};
 use process::Process;
 
-/// Kills under load, and kills while the server starts.
+/// Kills under load, and kills during start.
 const KILLS: usize = 30;
 const KILLS_AT_START: usize = 6;
-/// Always the same moments, as far as the machine's speed allows.
+/// Fixed, so that the moments repeat as far as the machine's speed allows.
 const SEED: u64 = 20_260_708;
 const SPEAKERS: usize = 4;
 
-/// A number from `low` to `high`.
+/// A random number from `low` to `high`.
 fn between(random: &dyn Random, low: u64, high: u64) -> u64 {
     let mut bytes = [0; 8];
     random.fill(&mut bytes);
     low + u64::from_le_bytes(bytes) % (high - low + 1)
 }
 
-/// What all clients noted.
+/// The notes of all clients.
 #[derive(Default)]
 struct Notes {
     spoken: Vec<Spoken>,
@@ -48,15 +48,15 @@ struct Notes {
     heard: Option<Heard>,
 }
 
-/// Those who work while the server is killed.
+/// The users whose clients work while the server is killed.
 struct Cast {
     speakers: Vec<Arc<Person>>,
     rooms: Arc<Vec<Room>>,
-    /// Keeps account data, uploads keys and gets messages from device to device.
+    /// Sets account data, uploads keys and receives to-device messages.
     owner: Arc<Person>,
-    /// Claims keys and sends messages from device to device.
+    /// Claims keys and sends to-device messages.
     stranger: Arc<Person>,
-    /// Syncs all the time.
+    /// Syncs continuously.
     reader: Arc<Person>,
 }
 
@@ -83,9 +83,9 @@ impl Cast {
         }
     }
 
-    /// Sets everybody to work until `stop`; gives what they noted. The reader goes on until all others are done.
+    /// Runs all clients until `stop`; returns their notes. The syncing client continues until all others are done.
     async fn work(&self, stop: Arc<AtomicBool>, stop_reading: Arc<AtomicBool>) -> Notes {
-        /// What one of them noted.
+        /// The notes of one client.
         enum Note {
             Spoken(Spoken),
             Noted(Noted),
@@ -125,7 +125,7 @@ impl Cast {
         notes
     }
 
-    /// Every acknowledged message is there once, nothing is there twice, and the reader heard exactly what is there.
+    /// Every acknowledged message exists once, none exists twice, and the syncing client received exactly those.
     async fn check_rooms(&self, notes: &Notes) -> usize {
         let heard = notes.heard.as_ref().expect("there was a reader");
         let mut there: BTreeMap<String, (String, String)> = BTreeMap::new();
@@ -149,7 +149,7 @@ impl Cast {
         acknowledged
     }
 
-    /// Repeating a request gets the first answer.
+    /// Repeating a request returns the original response.
     async fn check_transactions(&self, notes: &Notes) {
         for spoken in &notes.spoken {
             let speaker = self.speakers.iter().find(|person| person.name() == spoken.speaker).expect("one of them");
@@ -160,7 +160,7 @@ impl Cast {
         }
     }
 
-    /// No key was handed out twice, and each that was uploaded was handed out or is still there.
+    /// No key was claimed twice, and each uploaded key was claimed or still exists.
     async fn check_keys(&self, notes: &Notes) {
         let (uploads, claims) = (notes.uploads.as_ref().expect("uploads"), notes.claims.as_ref().expect("claims"));
         let mut handed: Vec<String> = claims.acknowledged.clone();
@@ -175,7 +175,7 @@ impl Cast {
         let unique: BTreeSet<_> = handed.iter().collect();
         assert_eq!(unique.len(), handed.len(), "a key was handed out twice");
         let missing = uploads.acknowledged.iter().filter(|key| !unique.contains(key)).count();
-        // An answer that got lost took its key with it.
+        // A lost claim response may have consumed its key.
         assert!(missing <= claims.in_doubt, "{missing} keys are gone; {} answers got lost", claims.in_doubt);
         assert!(during > 0 && handed.len() > during, "the keys ran out, or none was claimed: nothing was tested");
     }
@@ -193,7 +193,7 @@ impl Cast {
     }
 }
 
-/// Kills and starts the server until that has been done often enough; how long the starts took.
+/// Kills and restarts the server; returns the durations of the starts.
 async fn torment(process: &mut Process, random: &SeededRandom) -> Vec<Duration> {
     let mut starts = Vec::new();
     for kill in 0..KILLS {

@@ -1,4 +1,4 @@
-//! The built binary as a child process.
+//! The server binary as a child process.
 
 use std::fs::File;
 use std::net::TcpListener;
@@ -12,10 +12,10 @@ use tempfile::TempDir;
 
 use crate::harness::Client;
 
-/// How long a start may take before the test gives up.
+/// Timeout for a start.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// One data folder, and the server on it when there is one.
+/// One data folder, and the server process on it if it runs.
 pub(super) struct Process {
     folder: TempDir,
     client: Client,
@@ -23,10 +23,10 @@ pub(super) struct Process {
 }
 
 impl Process {
-    /// A folder with a configuration; nothing runs yet.
+    /// Creates a data folder with a configuration, without starting the server.
     pub(super) fn new() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        // A port that is free now; the server comes back to it after each kill.
+        // A port that is free now; the server uses it again after each kill.
         let free = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
         let port = free.local_addr().expect("an address").port();
         let data = folder.path().join("data");
@@ -39,12 +39,12 @@ impl Process {
         Self { folder, client: Client::new(format!("http://127.0.0.1:{port}")), child: None }
     }
 
-    /// Asks the server, without an account.
+    /// A client without an account.
     pub(super) fn client(&self) -> &Client {
         &self.client
     }
 
-    /// Begins to start the server.
+    /// Spawns the server process.
     pub(super) fn spawn(&mut self) {
         let child = Command::new(env!("CARGO_BIN_EXE_hearth"))
             .arg("serve")
@@ -57,13 +57,13 @@ impl Process {
         self.child = Some(child.expect("the binary runs"));
     }
 
-    /// Where all runs of the server write what goes wrong.
+    /// The log file that all runs append to.
     fn log(&self) -> File {
         let log = File::options().create(true).append(true).open(self.folder.path().join("log"));
         log.expect("a file can be made")
     }
 
-    /// No run of the server said that anything went wrong.
+    /// Asserts that no run logged an error or a panic.
     pub(super) fn nothing_was_logged(&self) {
         let log = std::fs::read_to_string(self.folder.path().join("log")).expect("the log is text");
         let bad: Vec<_> = log.lines().filter(|line| line.contains("ERROR") || line.contains("panicked")).collect();
@@ -71,7 +71,7 @@ impl Process {
         assert!(log.contains("registration token"), "the log is empty, even of what the first start says");
     }
 
-    /// Starts the server; how long it took until it answered.
+    /// Starts the server; returns the time until it answered.
     pub(super) async fn start(&mut self) -> Duration {
         let began = Instant::now();
         self.spawn();
@@ -87,7 +87,7 @@ impl Process {
         }
     }
 
-    /// SIGKILL.
+    /// Sends SIGKILL.
     pub(super) fn kill(&mut self) {
         let mut child = self.child.take().expect("the server runs");
         assert_eq!(child.try_wait().expect("its state is known"), None, "the server ended by itself");
@@ -95,7 +95,7 @@ impl Process {
         child.wait().expect("it has ended");
     }
 
-    /// SIGTERM: it must end well and soon.
+    /// Sends SIGTERM; the process must exit successfully and soon.
     pub(super) async fn stops_well(&mut self) {
         let mut child = self.child.take().expect("the server runs");
         kill_process(Pid::from_child(&child), Signal::TERM).expect("it can be told");
@@ -104,7 +104,7 @@ impl Process {
         assert!(ended.expect("the thread ends").expect("its state is known").success(), "the server did not end well");
     }
 
-    /// The closed database is whole.
+    /// The integrity check of the closed database passes.
     pub(super) fn check_database(&self) {
         let path = self.folder.path().join("data/hearth.db");
         let store = Store::open(Options { ballast: None, ..Options::sqlite(path) }, Seams::system());
@@ -117,7 +117,7 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         if let Some(child) = &mut self.child {
-            // A test that fails should not leave a server behind.
+            // A failed test must not leave a server process behind.
             let _ = child.kill();
             let _ = child.wait();
         }

@@ -1,4 +1,4 @@
-//! Rooms in which two servers went on without each other: what a client sees of them.
+//! Forks of the event graph, after two servers were partitioned: what a client sees of them.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{Cluster, Person, Room, v3};
 
-/// Waits until somebody's server has an event.
+/// Waits until a user's server has an event.
 async fn until_there(who: &Person, room: &Room, event: &str) {
     for _ in 0..300 {
         if who.get(v3!("rooms/{}/event/{}", room, event)).await.status == 200 {
@@ -31,7 +31,7 @@ async fn a_new_device_gets_the_state_of_both_branches() {
     until_there(&bob, &room, &together).await;
     until_there(&carol, &room, &together).await;
 
-    // Carol's server does not get what Alice's sends, so that what both do next comes after the same event.
+    // Carol's server does not receive Alice's events, so that both create events with the same prev events.
     cluster.network.part("a.example", "c.example");
     let named = alice.sets("m.room.name", "", json!({ "name": "one branch" })).in_room(&room).await;
     until_there(&bob, &room, &named).await;

@@ -1,15 +1,15 @@
-//! History that the other server has: what people see who page back to before their server was there.
+//! Backfill: history from before the local server joined.
 
 use crate::harness::{Cluster, Person, Room, Value, World, bodies, json, list, v1, v3};
 
-/// Longer than a gap that nobody could fill is left alone.
+/// Longer than the backoff after a failed backfill.
 const A_DAY_MS: u64 = 25 * 60 * 60 * 1_000;
 
 async fn joins_via(person: &Person, room: &Room, server: &str) {
     person.post(v3!("join/{}", room), json!({})).query(&[("via", server), ("server_name", server)]).await.ok();
 }
 
-/// Says things; gives the ids.
+/// Sends messages; returns their event ids.
 async fn says(person: &Person, room: &Room, what: &str, times: usize) -> Vec<String> {
     let mut ids = Vec::new();
     for number in 0..times {
@@ -22,12 +22,12 @@ fn told(what: &str, times: usize) -> Vec<String> {
     (0..times).map(|number| format!("{what} {number}")).collect()
 }
 
-/// The texts of all that somebody may read, oldest first.
+/// The texts of all messages that a user may read, oldest first.
 async fn reads(person: &Person, room: &Room) -> Vec<String> {
     bodies(&person.reads_all_of(room).await).into_iter().map(str::to_owned).collect()
 }
 
-/// Waits until a text has come in a sync.
+/// Waits until a message arrives in a sync.
 async fn hears(person: &Person, room: &Room, text: &str) {
     for _ in 0..200 {
         let page = person.reads_back(room).limit(5).await;
@@ -61,7 +61,7 @@ async fn newcomers_page_back_to_the_beginning() {
         assert_eq!(all[0]["type"], "m.room.create");
         let topic = all.iter().rfind(|event| event["type"] == "m.room.topic").expect("a topic");
         assert_eq!(topic["unsigned"]["prev_content"]["topic"], "first", "{topic}");
-        // A second time nobody has to be asked.
+        // The second read requests nothing from another server.
         let asked = cluster.network.seen().len();
         assert_eq!(bob.reads_all_of(&room).await.len(), all.len());
         assert_eq!(backfills(&cluster, asked), 0);
@@ -83,7 +83,7 @@ async fn what_was_hidden_from_later_members_stays_hidden() {
     hears(&bob, &strict, "open 1").await;
     assert_eq!(reads(&bob, &strict).await, told("open", 2));
 
-    // Opened before he came: what was said before that is still not for him.
+    // History visibility was opened before he joined; earlier messages stay invisible to him.
     let opened = alice.creates_room().public().history("joined").await;
     says(&alice, &opened, "secret", 5).await;
     alice.sets("m.room.history_visibility", "", json!({ "history_visibility": "shared" })).in_room(&opened).await;
@@ -111,7 +111,7 @@ async fn who_comes_back_reads_what_was_said_meanwhile() {
     assert_eq!(seen.joined(&room)["timeline"]["limited"], true);
     let all = [told("before", 3), told("there", 3), told("away", 30), told("back", 3)].concat();
     assert_eq!(reads(&bob, &room).await, all);
-    // Neither more nor less after a restart.
+    // The same after a restart.
     let Cluster { network, mut worlds } = cluster;
     worlds[1].restart().await;
     assert_eq!(reads(&bob, &room).await, all);
@@ -128,7 +128,7 @@ async fn a_page_is_not_the_last_while_no_one_can_be_asked() {
     let page = bob.reads_back(&room).limit(50).await;
     assert!(bodies(&page.chunk).is_empty());
     let end = page.end.expect("there is more");
-    // It is not asked for again at once, and still not the end.
+    // The failed backfill is in backoff, and the response is still not the end.
     let again = bob.reads_back(&room).from(&end).limit(50).await;
     assert_eq!((again.chunk.len(), again.end.is_some()), (0, true));
     cluster.network.heal();
@@ -167,7 +167,7 @@ async fn one_can_jump_to_a_day_long_before() {
     let context = bob.get(v3!("rooms/{}/context/{}", room, ids[0])).query(&[("limit", "10")]).await.ok();
     let before = bodies(list(&context["events_before"]));
     assert_eq!(before[0], "first 129", "{before:?}");
-    // From there on back to the beginning, and from the end back over the jump: everything once, and in its order.
+    // Back to the beginning from there, and over the gap from the end: every message once, in order.
     let all = reads(&bob, &room).await;
     assert_eq!(all, [told("first", 130), told("second", 5), told("third", 130)].concat());
     cluster.ends().await;

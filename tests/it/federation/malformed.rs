@@ -1,4 +1,4 @@
-//! Questions of other servers that make no sense: refused, never a fault, and the next one is answered.
+//! Malformed requests of other servers are refused, never a fault, and the server answers the next request.
 
 use serde_json::{Value, json};
 
@@ -117,7 +117,7 @@ async fn bodies_that_are_not_canonical_json_are_told_so() {
     let cluster = Cluster::of(["a.example", "b.example"]).await;
     let [a, b] = &cluster.worlds[..] else { unreachable!("two servers") };
     let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
-    // No signature can be right over these. The sender learns that the body is what is wrong, not its key.
+    // These bodies cannot be signed. The sender must learn that the body is wrong, not its key.
     for (body, code) in [
         (deep.as_bytes(), "M_BAD_JSON"),
         (b"{\"a\":1e400}", "M_BAD_JSON"),

@@ -1,4 +1,4 @@
-//! Pictures of people of other servers.
+//! Remote media.
 
 use crate::harness::{Answer, Cluster, Person, v1};
 
@@ -17,7 +17,7 @@ async fn download(person: &Person, id: &str) -> Answer {
 async fn media_of_others_is_fetched_once() {
     let cluster = Cluster::of(["a.example", "b.example"]).await;
     let (alice, bob) = (cluster.worlds[0].register("alice").await, cluster.worlds[1].register("bob").await);
-    // Full of what ends parts.
+    // Contains many sequences that look like the end of a part.
     let file = b"\r\n--\r\n\r".repeat(40_000);
     let id = uploads(&alice, "text/plain; charset=utf-8", "caf\u{e9}.txt", file.clone()).await;
     for _ in 0..2 {
@@ -29,7 +29,7 @@ async fn media_of_others_is_fetched_once() {
     }
     let fetched = cluster.network.seen().iter().filter(|(_, call)| call.target.contains("/media/download/")).count();
     assert_eq!(fetched, 1);
-    // It stays when its server is gone.
+    // The cached copy remains when the remote server is gone.
     cluster.network.part("a.example", "b.example");
     download(&bob, &id).await.status_is(200);
     cluster.ends().await;

@@ -1,6 +1,6 @@
-//! What other servers get to know, and what they do not.
+//! Which data other servers receive, and which not.
 //!
-//! Two servers or more in one process; their requests are signed as on the wire and go straight into the other's router.
+//! Two or more servers in one process; requests are signed as on the wire and go directly to the other server's router.
 
 mod forks;
 mod forms;

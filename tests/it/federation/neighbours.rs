@@ -1,4 +1,4 @@
-//! Two people in one room, each at home on a server of their own: what they notice of each other beside what is said.
+//! Two users in one room, on different servers: profiles, presence, typing, receipts and device lists between them.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::harness::keys::device_keys;
 use crate::harness::{Cluster, Person, Room, Seen, encoded, v3};
 
-/// How long anything may take to get to the other server.
+/// Timeout for delivery to the other server.
 const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Alice and her room on one server, Bob on the other.
@@ -29,7 +29,7 @@ impl Neighbours {
     }
 }
 
-/// Syncs until something is seen; answers with the token after it.
+/// Syncs until a condition holds; returns the next token.
 async fn until(who: &Person, since: &str, what: &str, mut is_seen: impl FnMut(&Seen) -> bool) -> String {
     let (began, mut since) = (std::time::Instant::now(), since.to_owned());
     loop {
@@ -70,7 +70,7 @@ async fn they_see_each_other_type_and_read_and_be_there() {
         let read = &seen.ephemeral(&room, "m.receipt")[&event]["m.read"][&bob.id];
         read["thread_id"] == "main" && read["ts"].is_u64()
     };
-    // The message may not have been there yet, so that there was nothing to read.
+    // The message may not have arrived yet, and then there is no event to mark as read.
     let mut heard = false;
     for _ in 0..20 {
         let answer = bob.post(v3!("rooms/{}/receipt/m.read/{}", room, event), json!({ "thread_id": "main" })).await;
@@ -120,7 +120,7 @@ async fn messages_between_devices_arrive_once() {
     cluster.ends().await;
 }
 
-/// Bob's view of Alice's devices.
+/// Alice's devices as Bob sees them.
 async fn devices_of(viewer: &Person, owner: &Person) -> Value {
     let mut found = viewer.post(v3!("keys/query"), json!({ "device_keys": { &owner.id: [] } })).await.ok();
     assert_eq!(found["failures"], json!({}), "{found}");
@@ -146,7 +146,7 @@ async fn devices_are_followed_across_servers() {
     assert_eq!(claimed["one_time_keys"][&alice.id][&alice.device]["signed_curve25519:AAAA"]["key"], "k");
     assert_eq!(bob.post(v3!("keys/claim"), claim).await.ok()["one_time_keys"], json!({}));
 
-    // From here on updates say what changed: nobody needs to ask.
+    // From here on EDUs contain the changes, so no server needs to query.
     let asked =
         |cluster: &Cluster| cluster.network.seen().iter().filter(|(_, call)| call.target.contains("/user/")).count();
     let before = asked(&cluster);
@@ -161,7 +161,7 @@ async fn devices_are_followed_across_servers() {
     assert!(left[&second.device].is_null() && !left[&alice.device].is_null(), "{left}");
     assert_eq!(asked(&cluster), before);
 
-    // While nobody gets through, devices come and go; afterwards the truth is asked for.
+    // Devices change during a partition; afterwards the server queries the current list.
     cluster.network.part("a.example", "b.example");
     let third = alice.at_another_device().await;
     let (keys, _) = device_keys(&third, 3);

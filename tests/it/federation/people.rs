@@ -1,4 +1,4 @@
-//! What any server may ask: profiles, aliases, public rooms, keys, whose a token is, and media.
+//! Requests that every server may send: profiles, aliases, public rooms, keys, OpenID tokens, media.
 
 use serde_json::json;
 

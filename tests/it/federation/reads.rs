@@ -1,4 +1,4 @@
-//! What servers in a room get of it: all that some of their users may see, and of the rest no more than its place.
+//! What servers in a room receive: all events that some of their users may see, and redacted forms of the others.
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ async fn enters(person: &Person, room: &Room, via: &str) {
     person.post(v3!("join/{}", room), json!({})).query(&[("via", via), ("server_name", via)]).await.ok();
 }
 
-/// A question about a room, from one server to another.
+/// A request about a room, from one server to another.
 async fn ask(cluster: &Cluster, from: &World, to: &World, target: &str) -> Reply {
     Letter::get(from, to, &format!("/_matrix/federation/v1/{target}")).arrives(cluster).await
 }
@@ -19,7 +19,7 @@ async fn missing(cluster: &Cluster, (from, to): (&World, &World), room: &Room, q
     Letter::post(from, to, &target, &question).arrives(cluster).await
 }
 
-/// What messages say, where they say anything.
+/// The texts of PDUs that have one.
 fn said(pdus: &Value) -> Vec<&str> {
     let bodies = list(pdus).iter().filter(|pdu| pdu["type"] == "m.room.message");
     bodies.map(|pdu| pdu["content"]["body"].as_str().unwrap_or("(nothing)")).collect()

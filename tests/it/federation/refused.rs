@@ -1,4 +1,4 @@
-//! Servers that are not in a room learn nothing about it.
+//! Servers that are not in a room receive nothing about it.
 
 use serde_json::json;
 

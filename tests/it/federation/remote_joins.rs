@@ -1,4 +1,4 @@
-//! Into rooms of other servers, and out of them: joins, invites, knocks, leaves, over two servers and more.
+//! Remote joins, invites, knocks and leaves, between two servers and more.
 
 use std::time::Duration;
 
@@ -8,12 +8,12 @@ use crate::harness::{Answer, Cluster, Person, Room, v3};
 
 const VERSIONS: [&str; 7] = ["6", "7", "8", "9", "10", "11", "12"];
 
-/// Joins through a server.
+/// Joins through a resident server.
 async fn joins(person: &Person, room: &str, via: &str) -> Answer {
     person.post(v3!("join/{}", room), json!({})).query(&[("via", via)]).await
 }
 
-/// Asks again until it is so.
+/// Polls until a condition holds.
 async fn until(what: &str, is_so: impl AsyncFn() -> bool) {
     for _ in 0..200 {
         if is_so().await {
@@ -24,7 +24,7 @@ async fn until(what: &str, is_so: impl AsyncFn() -> bool) {
     unreachable!("it never came to be: {what}")
 }
 
-/// Waits until a person's server has somebody stand to a room like this.
+/// Waits until the seer's server has this membership of a user.
 async fn becomes(seer: &Person, who: &Person, room: &Room, membership: &str) -> Value {
     let see = async || seer.get(v3!("rooms/{}/state/m.room.member/{}", room, who.id)).await;
     let what = format!("{} sees that {} is at {membership}", seer.id, who.id);
@@ -32,7 +32,7 @@ async fn becomes(seer: &Person, who: &Person, room: &Room, membership: &str) -> 
     see().await.ok()
 }
 
-/// Waits until a person's server has a message.
+/// Waits until a user's server has a message.
 async fn hears(person: &Person, room: &Room, text: &str) {
     let what = format!("{} hears {text:?}", person.id);
     until(&what, async || person.syncs().await.texts(room).contains(&text)).await;
@@ -61,7 +61,7 @@ async fn rooms_of_every_version_are_joined_from_elsewhere() {
         joins(&bob, &room.0, "a.example").await.ok();
         assert_eq!(bob.state_of(&room, "m.room.name", "").await["name"], "Hall");
         assert_eq!(becomes(&ann, &bob, &room, "join").await["displayname"], "Bob");
-        // The second of a server needs nobody else.
+        // The second user of a server joins without another server.
         ben.joins(&room).await;
         becomes(&ann, &ben, &room, "join").await;
         ann.sends("hello there").in_room(&room).await;
@@ -123,12 +123,12 @@ async fn who_was_away_is_let_in_again_and_hears_what_was_said() {
     becomes(&ann, &bob, &room, "leave").await;
     ann.sends("while you were away").in_room(&room).await;
     ann.sets("m.room.topic", "", json!({ "topic": "absence" })).in_room(&room).await;
-    // By an id alone: who was there before knows who may be asked.
+    // By room id only: the server remembers from an earlier membership which servers are in the room.
     bob.joins(&room).await;
     assert_eq!(bob.state_of(&room, "m.room.topic", "").await["topic"], "absence");
     ann.sends("welcome back").in_room(&room).await;
     hears(&bob, &room, "welcome back").await;
-    // The one who made it leaves and comes back through the guest.
+    // The creator leaves and rejoins through the other server.
     ann.leaves(&room).await;
     becomes(&bob, &ann, &room, "leave").await;
     joins(&ann, &room.0, "b.example").await.ok();
@@ -153,17 +153,17 @@ async fn invites_are_accepted_refused_and_taken_back() {
         assert_eq!(becomes(&ann, &bob, &room, "invite").await["membership"], "invite");
         bob.get(v3!("rooms/{}/messages", room)).query(&[("dir", "b")]).await.refused(403, "M_FORBIDDEN");
         bob.get(v3!("rooms/{}/state", room)).await.refused(403, "M_FORBIDDEN");
-        // The invite says who may be asked.
+        // The invite names the resident server.
         bob.joins(&room).await;
         becomes(&ann, &bob, &room, "join").await;
-        // A server that is in the room gets its invites twice.
+        // A server in the room receives an invite both as an invite and as a PDU.
         ann.invites(&ben, &room).await;
         is_shown(&ben, "an invite", invited).await;
         ben.leaves(&room).await;
         becomes(&ann, &ben, &room, "leave").await;
         bob.leaves(&room).await;
         becomes(&ann, &bob, &room, "leave").await;
-        // Nobody of that server is left.
+        // That server has no user left in the room.
         ann.invites(&ben, &room).await;
         is_shown(&ben, "an invite", invited).await;
         ben.leaves(&room).await;
@@ -271,8 +271,8 @@ async fn members_of_an_allowed_room_come_in_from_elsewhere() {
         joins(&bob, &room.0, "a.example").await.ok();
         let member = becomes(&ann, &bob, &room, "join").await;
         assert_eq!(member["join_authorised_via_users_server"], ann.id, "{version}");
-        // The second of that server: nobody there may invite, so the first server vouches again. In version 12 anybody
-        // may, as power 0 suffices in a private room.
+        // The second user of that server: no user there may invite, so the first server authorises the restricted join
+        // again. In version 12 every user may, since power level 0 suffices in a private room.
         let levels =
             json!({ "invite": 50, "users": if version == "12" { json!({}) } else { json!({ &ann.id: 100 }) } });
         ann.sets("m.room.power_levels", "", levels).in_room(&room).await;
@@ -284,7 +284,7 @@ async fn members_of_an_allowed_room_come_in_from_elsewhere() {
         let member = becomes(&ann, &ben, &room, "join").await;
         assert_eq!(member["join_authorised_via_users_server"], ann.id, "{version}");
         becomes(&bob, &ben, &room, "join").await;
-        // Through a server that is in the room and may not vouch, nobody comes in; the next one is asked.
+        // A server that is in the room and may not authorise the join refuses it; the client's next server is tried.
         let query = [("via", "b.example"), ("via", "a.example")];
         cat.post(v3!("join/{}", room), json!({})).query(&query).await.ok();
         becomes(&bob, &cat, &room, "join").await;

@@ -1,5 +1,5 @@
-//! What other servers bring of invites and joins: only what is signed by those whom it concerns is taken, and nothing that
-//! comes along stops anybody's sync.
+//! Invites and joins from other servers: only events with the required signatures are accepted, and no additional
+//! content breaks a sync.
 
 use ruma::CanonicalJsonObject;
 use ruma::room_version_rules::RoomVersionRules;
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::transaction::{Letter, Reply};
 use crate::harness::{Cluster, World, encoded, v3};
 
-/// What is done to an event that was right.
+/// Modifies a valid event.
 type Twist = fn(&mut Value);
 
 /// An event, hashed and signed by a server, and its id.
@@ -21,14 +21,14 @@ fn signed(by: &World, rules: &RoomVersionRules, event: &Value) -> (String, Value
     (id, serde_json::to_value(object).expect("JSON"))
 }
 
-/// A `PUT` of one server to another.
+/// A `PUT` request from one server to another.
 async fn put(cluster: &Cluster, from: &World, to: &World, target: &str, body: &Value) -> Reply {
     let mut transaction = Letter::post(from, to, target, body);
     transaction.0.method = "PUT".to_owned();
     transaction.signed_for(from, to.server().domain.core.server_name.clone()).arrives(cluster).await
 }
 
-/// An invite of Ann by Bob, before it is signed.
+/// Bob's invite of Ann, before it is signed.
 fn invite(b: &World, room: &str) -> Value {
     json!({
         "type": "m.room.member", "room_id": room, "sender": "@bob:b.example", "state_key": "@ann:a.example",
@@ -127,7 +127,7 @@ async fn what_comes_with_an_invite_is_sifted() {
     assert_eq!(kinds, ["m.room.member", "m.room.name", "m.room.topic"]);
     assert!(events.iter().all(|event| event.get("signatures").is_none() && event.get("prev_events").is_none()));
 
-    // From version 12 on a room is named after its beginning, and a false one is told.
+    // From version 12 on the room id is the hash of the create event, so a false one is detected.
     let mut create = name.clone();
     create["type"] = json!("m.room.create");
     create["content"] = json!({"room_version": "12"});
@@ -143,7 +143,7 @@ async fn what_comes_with_an_invite_is_sifted() {
         let reply = put(&cluster, b, a, &target, &body).await;
         assert_eq!(reply.status, status, "{room}: {}", reply.json());
     }
-    // None at all shows nothing, and is an invite.
+    // An invite without stripped state shows nothing, and is still valid.
     let (id, event) = signed(b, rules, &invite(b, "!bare:b.example"));
     let target = format!("/_matrix/federation/v2/invite/{}/{}", encoded("!bare:b.example"), encoded(&id));
     put(&cluster, b, a, &target, &json!({"room_version": "11", "event": event})).await.ok();

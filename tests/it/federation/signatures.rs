@@ -1,4 +1,4 @@
-//! Who a request is from.
+//! Request authentication between servers.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::harness::{Cluster, World};
 
 const QUESTION: &str = "/_matrix/federation/v1/publicRooms?limit=3";
 
-/// Two servers, and a third that is known.
+/// Two servers, and a third whose keys are known.
 async fn cluster() -> Cluster {
     Cluster::of(["a.example", "b.example", "c.example"]).await
 }
@@ -21,7 +21,7 @@ async fn a_signed_request_is_answered() {
     let [a, b, _] = &cluster.worlds[..] else { unreachable!("three servers") };
     Letter::get(b, a, QUESTION).arrives(&cluster).await.ok();
     Letter::post(b, a, "/_matrix/federation/v1/publicRooms", &json!({ "limit": 1 })).arrives(&cluster).await.ok();
-    // The signature is over canonical JSON, whatever the spaces on the wire.
+    // The signature covers canonical JSON, whatever the whitespace on the wire.
     let mut spaced = Letter::post(b, a, "/_matrix/federation/v1/publicRooms", &json!({ "limit": 1 }));
     spaced.0.body = "{ \"limit\" :1 }".into();
     spaced.arrives(&cluster).await.ok();
@@ -103,7 +103,7 @@ async fn getting_to_know_one_another_takes_one_question_each_way() {
             federation.ask(&to, question).await.expect("an answer");
         }
     };
-    // Both at once, each without the other's keys.
+    // Both at once, and neither has the other's keys.
     tokio::join!(ask(a, b), ask(b, a));
     ask(a, b).await;
     let seen = cluster.network.seen();
@@ -119,7 +119,7 @@ async fn servers_that_are_shut_out_are_told_so() {
     let [a, b, c] = &cluster.worlds[..] else { unreachable!("three servers") };
     Letter::get(b, a, QUESTION).arrives(&cluster).await.refused(403, "M_FORBIDDEN");
     Letter::get(c, a, QUESTION).arrives(&cluster).await.ok();
-    // A server that says it is this one.
+    // A server that claims this server's name.
     Letter::get(a, a, QUESTION).arrives(&cluster).await.refused(403, "M_FORBIDDEN");
     cluster.ends().await;
 }
@@ -168,7 +168,7 @@ async fn a_key_that_was_put_away_signs_no_more_requests() {
     let [a, b, _] = &cluster.worlds[..] else { unreachable!("three servers") };
     let before = Letter::get(b, a, QUESTION);
     b.server().domain.actions.admin_rotate_signing_key("test").await.expect("a new key");
-    // Longer than what was being signed when it was replaced may take.
+    // Longer than the grace period for requests that were being signed during the rotation.
     b.clock.skip(120_000);
     before.arrives(&cluster).await.refused(401, "M_UNAUTHORIZED");
     Letter::get(b, a, QUESTION).arrives(&cluster).await.ok();

@@ -1,4 +1,4 @@
-//! Requests of one server to another, to be spoilt before they are delivered.
+//! Server-server requests that a test can corrupt before delivery.
 
 use std::time::Duration;
 
@@ -9,11 +9,11 @@ use serde_json::Value;
 
 use crate::harness::{Cluster, World};
 
-/// A request, signed.
+/// A signed request.
 #[derive(Debug, Clone)]
 pub(super) struct Letter(pub(super) Call);
 
-/// What came back.
+/// The response.
 #[derive(Debug)]
 pub(super) struct Reply {
     asked: String,
@@ -26,12 +26,12 @@ fn name(world: &World) -> OwnedServerName {
 }
 
 impl Letter {
-    /// A question of one server to another.
+    /// A GET request from one server to another.
     pub(super) fn get(from: &World, to: &World, target: &str) -> Self {
         Self::new(from, to, "GET", target, None)
     }
 
-    /// The same with a body.
+    /// A POST request with a body.
     pub(super) fn post(from: &World, to: &World, target: &str, body: &Value) -> Self {
         Self::new(from, to, "POST", target, Some(body))
     }
@@ -49,7 +49,7 @@ impl Letter {
         Self(call).signed_for(from, name(to))
     }
 
-    /// Signed anew, by one server for another.
+    /// The same request, signed again by one server for another.
     pub(super) fn signed_for(mut self, by: &World, destination: OwnedServerName) -> Self {
         let request = http::Request::builder().method(self.0.method.as_str()).uri(&self.0.target);
         let request = request.body(self.0.body.clone()).expect("a request");
@@ -59,7 +59,7 @@ impl Letter {
         self
     }
 
-    /// With something in its `Authorization` header replaced.
+    /// The same request with a replacement in its `Authorization` header.
     pub(super) fn with_header_changed(mut self, from: &str, to: &str) -> Self {
         let header = self.0.authorization.take().expect("a signed request");
         assert!(header.contains(from), "{header}");
@@ -67,7 +67,7 @@ impl Letter {
         self
     }
 
-    /// Delivers it.
+    /// Delivers the request.
     pub(super) async fn arrives(self, cluster: &Cluster) -> Reply {
         let (status, body) = cluster.network.deliver(&self.0).await.expect("the server is there");
         Reply { asked: format!("{} {}", self.0.method, self.0.target), status, body }
@@ -79,14 +79,14 @@ impl Reply {
         serde_json::from_slice(&self.body).unwrap_or_default()
     }
 
-    /// The body of an answer that must be 200.
+    /// The body; fails unless the status is 200.
     #[track_caller]
     pub(super) fn ok(&self) -> Value {
         assert_eq!(self.status, 200, "{}: {}", self.asked, String::from_utf8_lossy(&self.body));
         self.json()
     }
 
-    /// Checks that it is this refusal.
+    /// Asserts that the response is this error.
     #[track_caller]
     pub(super) fn refused(&self, status: u16, errcode: &str) {
         let body = self.json();

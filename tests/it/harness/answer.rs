@@ -1,13 +1,13 @@
-//! What the server said.
+//! A response of the server.
 
 use bytes::Bytes;
 use reqwest::header::HeaderMap;
 use serde_json::Value;
 
-/// An answer, with what was asked for messages of failing tests.
+/// A response, with the request for the messages of failing tests.
 #[derive(Debug, Clone)]
 pub(crate) struct Answer {
-    /// Method and path of the question.
+    /// Method and path of the request.
     pub(crate) asked: String,
     pub(crate) status: u16,
     pub(crate) headers: HeaderMap,
@@ -25,14 +25,14 @@ impl Answer {
         serde_json::from_slice(&self.bytes).unwrap_or_default()
     }
 
-    /// The body of an answer that must be 200.
+    /// The body; fails unless the status is 200.
     #[track_caller]
     pub(crate) fn ok(&self) -> Value {
         assert_eq!(self.status, 200, "{}: {}", self.asked, self.text());
         self.json()
     }
 
-    /// The body of an answer that must be this refusal.
+    /// The body; fails unless the response is this error.
     #[track_caller]
     pub(crate) fn refused(&self, status: u16, errcode: &str) -> Value {
         let body = self.json();
@@ -42,13 +42,13 @@ impl Answer {
         body
     }
 
-    /// Checks the status alone, for answers that are not JSON.
+    /// Asserts the status only, for responses that are not JSON.
     #[track_caller]
     pub(crate) fn status_is(&self, status: u16) {
         assert_eq!(self.status, status, "{}: {}", self.asked, self.text());
     }
 
-    /// A header's value.
+    /// The value of a header.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }

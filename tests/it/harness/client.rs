@@ -1,4 +1,4 @@
-//! A small HTTP client: asks one server, and does not judge the answers.
+//! A small HTTP client for one server. It leaves the judgement of responses to the test.
 
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::{Answer, encoded};
 
-/// The longest that a test waits for any answer.
+/// Timeout of every request.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A client of the server at one address, logged in or not.
@@ -21,13 +21,13 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    /// A client that is not logged in. `base` is such as `http://127.0.0.1:8008`.
+    /// A client that is not logged in. `base` is a URL such as `http://127.0.0.1:8008`.
     #[expect(
         clippy::disallowed_methods,
         reason = "a client of the server under test; the guarded one may not reach it"
     )]
     pub(crate) fn new(base: impl Into<String>) -> Self {
-        // reqwest wants a provider even for plain HTTP. A second installation fails, which is as good.
+        // reqwest needs a crypto provider even for plain HTTP. A second installation fails, which is harmless.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder()
             .tls_certs_only([])
@@ -40,7 +40,7 @@ impl Client {
         Self { http, base: base.into(), token: None }
     }
 
-    /// Where the server is, such as `http://127.0.0.1:8008`.
+    /// The server's base URL, such as `http://127.0.0.1:8008`.
     pub(crate) fn base(&self) -> &str {
         &self.base
     }
@@ -50,7 +50,7 @@ impl Client {
         Self { token: Some(token.to_owned()), ..self.clone() }
     }
 
-    /// Any question. `path` begins with a slash.
+    /// A request of any method. `path` begins with a slash.
     pub(crate) fn ask(&self, method: Method, path: &str) -> Ask {
         let asked = format!("{method} {path}");
         let (http, target) = (self.http.clone(), format!("{}{path}", self.base));
@@ -75,7 +75,7 @@ impl Client {
     }
 }
 
-/// A question that is asked when it is awaited.
+/// A request that is sent when it is awaited.
 #[derive(Debug, Clone)]
 #[must_use = "nothing is asked until this is awaited"]
 pub(crate) struct Ask {
@@ -100,19 +100,19 @@ impl Ask {
         self.bytes("application/json", body.to_string())
     }
 
-    /// One more header.
+    /// Adds a header.
     pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    /// A body of any kind.
+    /// Sets a body of any content type.
     pub(crate) fn bytes(mut self, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
         self.body = Some(body.into());
         self.header("content-type", content_type)
     }
 
-    /// The answer; an error when the connection breaks, which only tests that kill the server expect.
+    /// Sends the request; an error when the connection breaks, which only tests that kill the server expect.
     pub(crate) async fn attempt(self) -> reqwest::Result<Answer> {
         let mut request = self.http.request(self.method, self.target);
         for (name, value) in self.headers {

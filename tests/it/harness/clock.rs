@@ -1,19 +1,19 @@
-//! A clock that runs, and that a test can push forward.
+//! A clock that advances by itself, and that a test can advance further.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use hearth_base::{Clock, Millis};
 
-/// When every world begins, so that no test depends on the day it runs.
+/// The start time of every test server, so that no test depends on today's date.
 const BEGINNING_MS: Millis = 1_800_000_000_000;
 
-/// Real durations since a fixed moment, plus what the test has skipped.
+/// Real time since a fixed start, plus what the test has skipped.
 #[derive(Debug)]
 pub(crate) struct TestClock {
     started: Instant,
     skipped_ms: AtomicU64,
-    /// Where it stands; 0 while it runs.
+    /// The time at which it is stopped; 0 while it runs.
     stopped_ms: AtomicU64,
 }
 
@@ -22,7 +22,7 @@ impl TestClock {
         Self { started: Instant::now(), skipped_ms: AtomicU64::new(0), stopped_ms: AtomicU64::new(0) }
     }
 
-    /// Lets `ms` milliseconds pass at once.
+    /// Advances the clock by `ms` milliseconds.
     pub(crate) fn skip(&self, ms: u64) {
         self.skipped_ms.fetch_add(ms, Ordering::Relaxed);
     }

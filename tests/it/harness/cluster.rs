@@ -1,4 +1,4 @@
-//! Several servers in one process that talk to one another.
+//! Several servers in one process that federate with each other.
 
 use std::sync::Arc;
 
@@ -6,22 +6,22 @@ use hearth_base::config::Config;
 
 use super::{SimulatedNetwork, TestClock, World};
 
-/// Some servers, and the streets between them.
+/// Servers and the simulated network between them.
 #[derive(Debug)]
 pub(crate) struct Cluster {
-    /// What lies between the servers.
+    /// The network between the servers.
     pub(crate) network: Arc<SimulatedNetwork>,
     /// The servers, in the order of their names.
     pub(crate) worlds: Vec<World>,
 }
 
 impl Cluster {
-    /// Servers of these names, with one clock.
+    /// Starts servers with these names and a common clock.
     pub(crate) async fn of<const N: usize>(names: [&str; N]) -> Self {
         Self::with(names, 1, |_| {}).await
     }
 
-    /// The same, changed, with what chance there is on the streets seeded.
+    /// Like [`Self::of`], with a changed configuration and a seed for the network's faults.
     pub(crate) async fn with<const N: usize>(names: [&str; N], seed: u64, change: impl Fn(&mut Config)) -> Self {
         let network = SimulatedNetwork::new(seed);
         let clock = Arc::new(TestClock::new());
@@ -36,7 +36,7 @@ impl Cluster {
         Self { network, worlds }
     }
 
-    /// Ends all servers, and looks for leftovers.
+    /// Stops all servers, and checks for leftovers.
     pub(crate) async fn ends(self) {
         self.network.heal();
         for world in self.worlds {

@@ -1,4 +1,4 @@
-//! Making rooms.
+//! Room creation.
 
 use std::fmt;
 use std::future::{Future, IntoFuture};
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{Person, v3};
 
-/// A room's id.
+/// A room id.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Room(pub(crate) String);
 
@@ -24,7 +24,7 @@ impl fmt::Display for Room {
     }
 }
 
-/// A room that is made when this is awaited.
+/// A room that is created when this is awaited.
 #[derive(Debug)]
 #[must_use = "the room is made when this is awaited"]
 pub(crate) struct Creation<'a> {
@@ -33,12 +33,12 @@ pub(crate) struct Creation<'a> {
 }
 
 impl Person {
-    /// A private room, with nobody else in it.
+    /// A private room with its creator only.
     pub(crate) fn creates_room(&self) -> Creation<'_> {
         Creation { creator: self, body: json!({ "preset": "private_chat" }) }
     }
 
-    /// A room that anybody may join, with everybody in it.
+    /// A public room that the other users join.
     pub(crate) async fn creates_room_with(&self, others: &[&Person]) -> Room {
         let room = self.creates_room().public().await;
         for other in others {
@@ -49,7 +49,7 @@ impl Person {
 }
 
 impl Creation<'_> {
-    /// One that anybody may join.
+    /// Makes the room public.
     pub(crate) fn public(self) -> Self {
         self.with("preset", json!("public_chat"))
     }
@@ -63,12 +63,12 @@ impl Creation<'_> {
         self.with("invite", json!(ids))
     }
 
-    /// One whose history can be seen from the beginning by `visibility`.
+    /// Sets the history visibility from the beginning.
     pub(crate) fn history(self, visibility: &str) -> Self {
         self.state("m.room.history_visibility", json!({ "history_visibility": visibility }))
     }
 
-    /// One with this state, with an empty state key, from the beginning.
+    /// Adds initial state with an empty state key.
     pub(crate) fn state(mut self, kind: &str, content: Value) -> Self {
         let event = json!({ "type": kind, "state_key": "", "content": content });
         match self.body["initial_state"].as_array_mut() {
@@ -78,7 +78,7 @@ impl Creation<'_> {
         self
     }
 
-    /// Any other field of the request.
+    /// Sets any other field of the request.
     pub(crate) fn with(mut self, field: &str, value: Value) -> Self {
         self.body[field] = value;
         self

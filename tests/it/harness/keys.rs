@@ -1,4 +1,4 @@
-//! Keys and signatures as a client makes them: real ones, since the server checks them.
+//! Keys and signatures as a client makes them: real ones, since the server verifies them.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::Person;
 
-/// A key pair from a seed byte.
+/// A key pair derived from a seed byte.
 pub(crate) fn key_pair(version: &str, seed: u8) -> Ed25519KeyPair {
     let mut der = vec![0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
     der.extend([seed; 32]);
@@ -30,7 +30,7 @@ pub(crate) fn signed(object: Value, user: &str, pair: &Ed25519KeyPair) -> Value 
     serde_json::to_value(object).expect("canonical JSON is JSON")
 }
 
-/// A device's identity keys; `seed` makes them.
+/// A device's identity keys, derived from `seed`.
 pub(crate) fn device_keys(person: &Person, seed: u8) -> (Value, Ed25519KeyPair) {
     let pair = key_pair(&person.device, seed);
     let keys = json!({

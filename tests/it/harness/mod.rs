@@ -1,8 +1,8 @@
-//! What the tests are written with: a world with a server in it, people who use it, and what they see.
+//! The test harness: a world with a server, users of it, and what they see.
 //!
-//! The words are chosen so that a test reads as a story. A method whose name is a plain statement (`alice.joins(&room)`)
-//! fails the test when the server refuses; to see a refusal, ask through [`Person::get`], [`Person::post`] and so on.
-//! Nothing here knows how the server is made; only [`World`] starts one.
+//! Names are chosen so that a test reads as a story. A method whose name is a plain statement (`alice.joins(&room)`)
+//! fails the test when the server refuses; to test a refusal, use [`Person::get`], [`Person::post`] and so on. Only
+//! [`World`] depends on how a server is started.
 
 mod answer;
 mod client;
@@ -33,22 +33,22 @@ pub(crate) use world::World;
 
 pub(crate) use serde_json::{Value, json};
 
-/// The `body`s of some events, in their order; events without one are left out.
+/// The `body`s of events, in order; events without one are left out.
 pub(crate) fn bodies(events: &[Value]) -> Vec<&str> {
     events.iter().filter_map(|event| event["content"]["body"].as_str()).collect()
 }
 
-/// The types of some events, in their order.
+/// The types of events, in order.
 pub(crate) fn types(events: &[Value]) -> Vec<&str> {
     events.iter().filter_map(|event| event["type"].as_str()).collect()
 }
 
-/// The ids of some events, in their order.
+/// The ids of events, in order.
 pub(crate) fn ids(events: &[Value]) -> Vec<&str> {
     events.iter().filter_map(|event| event["event_id"].as_str()).collect()
 }
 
-/// A list in an answer; an absent one is empty.
+/// A list in a response; an absent one is empty.
 pub(crate) fn list(value: &Value) -> &[Value] {
     value.as_array().map_or(&[], Vec::as_slice)
 }

@@ -1,5 +1,5 @@
-//! The network between the servers of a town, all in this process: requests go straight into the other server's router, as
-//! fast as possible, or late, twice, or not at all, as the weather is.
+//! A simulated network between servers in one process: requests go directly to the other server's router, immediately,
+//! or delayed, duplicated or lost, as its faults specify.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -20,31 +20,31 @@ use tower::ServiceExt;
 
 use super::Steps;
 
-/// What happens to requests on their way, in percent of them.
+/// Faults of the network: what happens to which percentage of requests.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Faults {
     /// Requests that never arrive.
     pub(crate) lost: u64,
-    /// Requests that arrive and are answered, and whose answer never arrives.
+    /// Requests that arrive and whose response is lost.
     pub(crate) unanswered: u64,
     /// Requests that arrive twice.
     pub(crate) doubled: u64,
-    /// The longest delay of a request or an answer, in milliseconds.
+    /// The maximum delay of a request or a response, in milliseconds.
     pub(crate) late_ms: u64,
 }
 
-/// All servers of a town, and who is parted from whom.
+/// All servers of a cluster, and the partitions between them.
 pub(crate) struct SimulatedNetwork {
     servers: Mutex<HashMap<String, Router>>,
-    /// Servers that are about to start, and do not answer yet. Real ones listen before their tasks begin; here a server is reachable
-    /// only after its start, so that requests to it wait for that.
+    /// Servers that are starting and not reachable yet. A real server listens before its tasks begin; here a server is
+    /// reachable only after its start, so requests to it wait for that.
     starting: Mutex<HashSet<String>>,
     parted: Mutex<HashSet<(String, String)>>,
     faults: Mutex<Faults>,
     chance: SeededRandom,
     /// Awaited before each request of a server, by the server's name.
     steps: Mutex<HashMap<String, Arc<Steps>>>,
-    /// Every request, for tests that look at the wire: from, to, method and target.
+    /// Every request, for tests of the wire format: origin, destination, method and target.
     seen: Mutex<Vec<(String, Call)>>,
 }
 
@@ -67,40 +67,40 @@ impl SimulatedNetwork {
         })
     }
 
-    /// The way out of one server.
+    /// The outbound side of one server.
     pub(crate) fn link(self: &Arc<Self>, from: &str) -> Arc<ServerLink> {
         Arc::new(ServerLink { from: from.to_owned(), network: self.clone() })
     }
 
-    /// Changes the weather.
+    /// Sets the faults of the network.
     pub(crate) fn faults(&self, faults: Faults) {
         *self.faults.lock() = faults;
     }
 
-    /// Nothing gets from one to the other any more, nor back.
+    /// Partitions two servers from each other.
     pub(crate) fn part(&self, one: &str, other: &str) {
         let mut parted = self.parted.lock();
         parted.insert((one.to_owned(), other.to_owned()));
         parted.insert((other.to_owned(), one.to_owned()));
     }
 
-    /// No request gets from one to the other any more; requests in the other direction do, and are answered.
+    /// Drops requests from one server to another; requests in the other direction still work.
     pub(crate) fn cut(&self, from: &str, to: &str) {
         self.parted.lock().insert((from.to_owned(), to.to_owned()));
     }
 
-    /// Everybody reaches everybody again, in good weather.
+    /// Removes all partitions and faults.
     pub(crate) fn heal(&self) {
         self.parted.lock().clear();
         self.faults(Faults::default());
     }
 
-    /// Every request so far: who sent it, and the request.
+    /// Every request so far, with its origin.
     pub(crate) fn seen(&self) -> Vec<(String, Call)> {
         self.seen.lock().clone()
     }
 
-    /// Puts a request of a test's own making into a server, as it stands.
+    /// Delivers a request that a test has built, unchanged.
     pub(crate) async fn deliver(&self, call: &Call) -> Result<(u16, Vec<u8>)> {
         let answer = self.enter(call).await?;
         let status = answer.status;
@@ -132,7 +132,7 @@ impl SimulatedNetwork {
         self.parted.lock().contains(&(from.to_owned(), to.to_owned()))
     }
 
-    /// Has a server counted at the requests that it sends.
+    /// Counts a server's requests as steps.
     fn count_steps(&self, from: &str, steps: Arc<Steps>) {
         self.steps.lock().insert(from.to_owned(), steps);
     }
@@ -190,7 +190,7 @@ fn gone(why: &'static str) -> Error {
     refuse(Reason::ConnectionFailed, why)
 }
 
-/// One server's way to the others.
+/// The connection of one server to the others.
 #[derive(Debug)]
 pub(crate) struct ServerLink {
     from: String,
@@ -198,17 +198,17 @@ pub(crate) struct ServerLink {
 }
 
 impl ServerLink {
-    /// Has the server at this end counted at the requests that it sends.
+    /// Counts the requests of this server as steps.
     pub(super) fn count_steps(&self, steps: Arc<Steps>) {
         self.network.count_steps(&self.from, steps);
     }
 
-    /// The server at this end of the road is about to start.
+    /// Marks the server as starting.
     pub(super) fn starts(&self) {
         self.network.starting.lock().insert(self.from.clone());
     }
 
-    /// The server at this end of the road can be reached.
+    /// Makes the server reachable.
     pub(super) fn attach(&self, running: &Running) {
         let resources = [Resource::Client, Resource::Federation, Resource::Media];
         let router = hearth_http::surface::router(&resources, &Arc::new(Counters::default()));
@@ -217,7 +217,7 @@ impl ServerLink {
         self.network.starting.lock().remove(&self.from);
     }
 
-    /// The server at this end of the road is gone.
+    /// Makes the server unreachable.
     pub(super) fn detach(&self) {
         self.network.servers.lock().remove(&self.from);
     }

@@ -1,4 +1,4 @@
-//! Somebody with an account, at one device.
+//! A user with an account, at one device.
 
 use std::ops::Deref;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 
 use super::{Ask, Client, v3};
 
-/// Everybody's password.
+/// The password of all users.
 pub(crate) const PASSWORD: &str = "correct horse battery staple";
 
-/// Somebody who is logged in. Asks as themselves: `alice.get(v3!("account/whoami"))`.
+/// A logged-in user. Sends requests with its token: `alice.get(v3!("account/whoami"))`.
 #[derive(Debug)]
 pub(crate) struct Person {
     client: Client,
@@ -35,7 +35,7 @@ impl AsRef<str> for Person {
 }
 
 impl Person {
-    /// Whoever an answer to `/register` or `/login` logs in.
+    /// The user that a response to `/register` or `/login` has logged in.
     pub(crate) fn from_login(client: &Client, answer: &Value) -> Self {
         let text = |field: &str| answer[field].as_str().expect("a log-in says this").to_owned();
         let token = text("access_token");
@@ -48,7 +48,7 @@ impl Person {
         }
     }
 
-    /// Makes an account, where anybody may.
+    /// Registers an account on a server with open registration.
     pub(crate) async fn registers(client: &Client, name: &str) -> Self {
         let body = json!({ "username": name, "password": PASSWORD, "auth": { "type": "m.login.dummy" } });
         Self::from_login(client, &client.post(v3!("register"), body).await.ok())
@@ -59,18 +59,18 @@ impl Person {
         Self::from_login(client, &Self::login(client, name, PASSWORD).await.ok())
     }
 
-    /// Tries to log in.
+    /// A login request.
     pub(crate) fn login(client: &Client, name: &str, password: &str) -> Ask {
         let who = json!({ "type": "m.id.user", "user": name });
         client.post(v3!("login"), json!({ "type": "m.login.password", "identifier": who, "password": password }))
     }
 
-    /// The same person at another device.
+    /// Logs in the same user at another device.
     pub(crate) async fn at_another_device(&self) -> Self {
         Self::logs_in(&self.client, &self.id).await
     }
 
-    /// What stands between `@` and `:`.
+    /// The localpart of the user id.
     pub(crate) fn name(&self) -> &str {
         self.id[1..].split(':').next().expect("a split has a first part")
     }
@@ -80,7 +80,7 @@ impl Person {
         format!("t{}", self.transactions.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// What proves to user-interactive authentication that it is really this person.
+    /// An `auth` object with the password, for user-interactive authentication.
     pub(crate) fn proof(&self, session: Option<&Value>) -> Value {
         let mut proof = json!({
             "type": "m.login.password",

@@ -1,4 +1,4 @@
-//! What people ask the server to show them: `/sync` and `/messages`.
+//! Reading: `/sync` and `/messages`.
 
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{Person, Room, Seen, list, v3};
 
-/// A `/sync` that happens when it is awaited.
+/// A `/sync` request that is sent when it is awaited.
 #[derive(Debug)]
 #[must_use = "nothing is asked until this is awaited"]
 pub(crate) struct Syncing<'a> {
@@ -19,11 +19,11 @@ pub(crate) struct Syncing<'a> {
 #[derive(Debug)]
 pub(crate) struct Page {
     pub(crate) chunk: Vec<Value>,
-    /// Where it goes on; none at the end.
+    /// The token of the next page; `None` at the end.
     pub(crate) end: Option<String>,
 }
 
-/// A `/messages` that happens when it is awaited.
+/// A `/messages` request that is sent when it is awaited.
 #[derive(Debug)]
 #[must_use = "nothing is asked until this is awaited"]
 pub(crate) struct Paging<'a> {
@@ -48,7 +48,7 @@ impl Person {
         Paging { person: self, room, query: vec![("dir", "f".to_owned())] }
     }
 
-    /// Everything that this person may read of a room, oldest first, page by page.
+    /// Everything that the user may read of a room, oldest first, fetched page by page.
     pub(crate) async fn reads_all_of(&self, room: &Room) -> Vec<Value> {
         let (mut events, mut from) = (Vec::new(), None::<String>);
         loop {
@@ -69,12 +69,12 @@ impl Person {
 }
 
 impl Syncing<'_> {
-    /// Only what is new since then.
+    /// An incremental sync from this token.
     pub(crate) fn since(self, token: &str) -> Self {
         self.with("since", token)
     }
 
-    /// Waits that long for something new.
+    /// Waits up to this long for changes.
     pub(crate) fn waiting_ms(self, ms: u64) -> Self {
         self.with("timeout", &ms.to_string())
     }

@@ -1,10 +1,10 @@
-//! What people do in rooms.
+//! Actions of users in rooms.
 
 use serde_json::{Value, json};
 
 use super::{Person, Room, v3};
 
-/// An event that is sent when its room is named.
+/// An event that is sent when its room is given.
 #[derive(Debug)]
 #[must_use = "nothing is sent until a room is named"]
 pub(crate) struct Sending<'a> {
@@ -14,7 +14,7 @@ pub(crate) struct Sending<'a> {
     transaction: Option<String>,
 }
 
-/// State that is set when its room is named.
+/// State that is set when its room is given.
 #[derive(Debug)]
 #[must_use = "nothing is set until a room is named"]
 pub(crate) struct Setting<'a> {
@@ -30,19 +30,19 @@ impl Person {
         self.sends_event("m.room.message", json!({ "msgtype": "m.text", "body": text }))
     }
 
-    /// Any event that is not state.
+    /// Any message event.
     pub(crate) fn sends_event(&self, kind: &str, content: Value) -> Sending<'_> {
         Sending { sender: self, kind: kind.to_owned(), content, transaction: None }
     }
 
-    /// A text message that relates to `event`, such as in a thread.
+    /// A text message that relates to `event`, for example in a thread.
     pub(crate) fn replies(&self, text: &str, rel_type: &str, event: &str) -> Sending<'_> {
         let relation = json!({ "rel_type": rel_type, "event_id": event });
         let content = json!({ "msgtype": "m.text", "body": text, "m.relates_to": relation });
         self.sends_event("m.room.message", content)
     }
 
-    /// State.
+    /// A state event.
     pub(crate) fn sets(&self, kind: &str, key: &str, content: Value) -> Setting<'_> {
         Setting { setter: self, kind: kind.to_owned(), key: key.to_owned(), content }
     }
@@ -79,7 +79,7 @@ impl Person {
         self.post(v3!("rooms/{}/unban", room), json!({ "user_id": other.id })).await.ok();
     }
 
-    /// Takes an event back; the id of the redaction.
+    /// Redacts an event; returns the id of the redaction.
     pub(crate) async fn redacts(&self, event: &str, room: &Room) -> String {
         let path = v3!("rooms/{}/redact/{}/{}", room, event, self.fresh_transaction());
         event_id(&self.put(path, json!({ "reason": "a slip" })).await.ok())
@@ -90,7 +90,7 @@ impl Person {
         self.post(v3!("rooms/{}/receipt/m.read/{}", room, event), json!({})).await.ok();
     }
 
-    /// A state event's content; `null` when there is none.
+    /// The content of a state event; `null` when there is none.
     pub(crate) async fn state_of(&self, room: &Room, kind: &str, key: &str) -> Value {
         let answer = self.get(v3!("rooms/{}/state/{}/{}", room, kind, key)).await;
         if answer.status == 404 { Value::Null } else { answer.ok() }
@@ -98,13 +98,13 @@ impl Person {
 }
 
 impl Sending<'_> {
-    /// With this transaction id instead of a fresh one.
+    /// Uses this transaction id instead of a new one.
     pub(crate) fn under_transaction(mut self, id: &str) -> Self {
         self.transaction = Some(id.to_owned());
         self
     }
 
-    /// Sends it; gives the event's id.
+    /// Sends it; returns the event id.
     pub(crate) async fn in_room(self, room: &Room) -> String {
         let transaction = self.transaction.unwrap_or_else(|| self.sender.fresh_transaction());
         let path = v3!("rooms/{}/send/{}/{}", room, self.kind, transaction);
@@ -113,7 +113,7 @@ impl Sending<'_> {
 }
 
 impl Setting<'_> {
-    /// Sets it; gives the event's id.
+    /// Sets it; returns the event id.
     pub(crate) async fn in_room(self, room: &Room) -> String {
         let path = v3!("rooms/{}/state/{}/{}", room, self.kind, self.key);
         event_id(&self.setter.put(path, self.content).await.ok())

@@ -1,35 +1,35 @@
-//! What a `/sync` showed.
+//! The response to a `/sync`.
 
 use serde_json::Value;
 
 use super::{Room, bodies, list};
 
-/// The answer to a `/sync`.
+/// A sync response.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Seen(pub(crate) Value);
 
 impl Seen {
-    /// The token to go on with.
+    /// The next token.
     pub(crate) fn next(&self) -> &str {
         self.0["next_batch"].as_str().expect("a sync says where to go on")
     }
 
-    /// A room that the person is in; `null` when there is nothing about it.
+    /// A joined room; `null` when the response does not contain it.
     pub(crate) fn joined(&self, room: &Room) -> &Value {
         &self.0["rooms"]["join"][&room.0]
     }
 
-    /// A room that the person has left.
+    /// A left room; `null` when the response does not contain it.
     pub(crate) fn left(&self, room: &Room) -> &Value {
         &self.0["rooms"]["leave"][&room.0]
     }
 
-    /// The stripped state of a room that the person is invited to.
+    /// The stripped state of an invite.
     pub(crate) fn invited(&self, room: &Room) -> &[Value] {
         list(&self.0["rooms"]["invite"][&room.0]["invite_state"]["events"])
     }
 
-    /// The stripped state of a room that the person knocked on.
+    /// The stripped state of a knock.
     pub(crate) fn knocked(&self, room: &Room) -> &[Value] {
         list(&self.0["rooms"]["knock"][&room.0]["knock_state"]["events"])
     }
@@ -49,7 +49,7 @@ impl Seen {
         list(&self.joined(room)["state"]["events"])
     }
 
-    /// Typing and receipts of a joined room, by type; `null` when there is nothing.
+    /// Typing or receipts of a joined room, by type; `null` when there are none.
     pub(crate) fn ephemeral(&self, room: &Room, kind: &str) -> &Value {
         find(&self.joined(room)["ephemeral"]["events"], kind)
     }
@@ -64,12 +64,12 @@ impl Seen {
         find(&self.joined(room)["account_data"]["events"], kind)
     }
 
-    /// Messages from device to device.
+    /// To-device messages.
     pub(crate) fn to_device(&self) -> &[Value] {
         list(&self.0["to_device"]["events"])
     }
 
-    /// Whether there is nothing about any room.
+    /// Whether the response contains no room.
     pub(crate) fn is_quiet(&self) -> bool {
         let sections = ["join", "leave", "invite", "knock"];
         sections.iter().all(|name| self.0["rooms"][name].as_object().is_none_or(serde_json::Map::is_empty))

@@ -1,4 +1,4 @@
-//! A world: one server in this process, on a port and in a folder of its own.
+//! A world: one server in this process, with its own port and data folder.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,37 +15,37 @@ use tokio::runtime::Runtime;
 
 use super::{Client, Person, ServerLink, Steps, TestClock};
 
-/// How long a server may take to stop. Whatever still runs then is a leftover.
+/// How long a server may take to stop. A task that still runs then is a leftover.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// One server and what a test needs of it. Ends with [`World::ends`], which looks for leftovers.
+/// One server and its test state. End it with [`World::ends`], which checks for leftovers.
 #[derive(Debug)]
 pub(crate) struct World {
     pub(crate) clock: Arc<TestClock>,
     config: Config,
-    /// Removed with the world.
+    /// Removed when the world is dropped.
     _folder: TempDir,
     running: Option<Running>,
     client: Client,
     starts: u64,
-    /// How it reaches other servers, for those that do.
+    /// The connection to other servers, in a cluster.
     link: Option<Arc<ServerLink>>,
-    /// Where a server runs that can be killed, and what counts its steps.
+    /// The runtime of a server that can be killed, and its step counter.
     mortal: Option<(Option<Runtime>, Arc<Steps>)>,
 }
 
 impl World {
-    /// A server where anybody may register, without rate limits.
+    /// A server with open registration and without rate limits.
     pub(crate) async fn new() -> Self {
         Self::with(|_| {}).await
     }
 
-    /// The same, changed.
+    /// Like [`Self::new`], with a changed configuration.
     pub(crate) async fn with(change: impl FnOnce(&mut Config)) -> Self {
         Self::at(None, Arc::new(TestClock::new()), change).await
     }
 
-    /// The same, on a road to other servers, with their clock.
+    /// A server in a cluster, with the cluster's clock.
     pub(super) async fn at(
         link: Option<Arc<ServerLink>>,
         clock: Arc<TestClock>,
@@ -53,7 +53,7 @@ impl World {
     ) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let mut config = usual(&folder);
-        // Tests ask nobody outside of this process.
+        // A single server must not contact hosts outside of this process.
         config.federation.enabled = link.is_some();
         change(&mut config);
         config.validate().expect("the test's configuration is a good one");
@@ -64,7 +64,7 @@ impl World {
     }
 
     async fn start(&mut self) {
-        // Another seed at each start: a real generator does not repeat itself either.
+        // A new seed for each start, since a real generator does not repeat its values either.
         self.starts += 1;
         let seed = seed_of_this_test().wrapping_add(self.starts);
         let seams = Seams { clock: self.clock.clone(), random: Arc::new(SeededRandom::new(seed)) };
@@ -91,14 +91,14 @@ impl World {
             link.attach(&running);
         }
         let address = running.listeners[0].address.clone();
-        // The same port after a restart, so that everybody finds the server again.
+        // The same port after a restart, so that clients find the server again.
         self.config.listeners[0].address = address.clone();
         let Address::Tcp(address) = address else { unreachable!("the first listener has a port") };
         self.client = Client::new(format!("http://{address}"));
         self.running = Some(running);
     }
 
-    /// Makes this a server that can be killed and stopped between two steps, and starts it anew.
+    /// Restarts the server on a runtime of its own, so that it can be killed and stopped between two steps.
     pub(crate) async fn counts_steps(&mut self) {
         self.stop().await;
         self.counts_anew();
@@ -111,12 +111,12 @@ impl World {
         self.mortal = Some((None, steps));
     }
 
-    /// What counts its steps.
+    /// The step counter.
     pub(crate) fn steps(&self) -> Arc<Steps> {
         self.mortal.as_ref().expect("a server whose steps are counted").1.clone()
     }
 
-    /// Kills the server: nothing that it does goes on, nothing is closed. Then starts it again with the same data.
+    /// Kills the server without any clean-up, then starts it again with the same data.
     pub(crate) async fn is_killed_and_starts_again(&mut self) {
         let (runtime, steps) = self.mortal.as_mut().expect("a server that can be killed");
         steps.die();
@@ -125,7 +125,7 @@ impl World {
         }
         drop(self.running.take());
         runtime.take().expect("it runs").shutdown_background();
-        // The dead one's stay dead, in whatever is left of its tasks.
+        // Tasks of the killed server may survive; their step counter stays blocked, so they cannot continue.
         self.counts_anew();
         self.start().await;
     }
@@ -136,8 +136,8 @@ impl World {
         self.start().await;
     }
 
-    /// Stops the server: no request may have failed by its fault, nothing may be left running, no long work be under way,
-    /// and the database must be closed and whole.
+    /// Stops the server. Fails if a request failed by the server's fault, a task or a job is still running, or the
+    /// database is not closed and intact.
     async fn stop(&mut self) {
         self.nothing_has_failed().await;
         let running = self.running.take().expect("the server runs");
@@ -164,14 +164,14 @@ impl World {
         store.close();
     }
 
-    /// Ends the world, and looks for leftovers.
+    /// Stops the server, and checks for leftovers.
     pub(crate) async fn ends(mut self) {
         self.stop().await;
     }
 
-    /// No request so far was answered with 500, which is also what a panic becomes.
+    /// Asserts that no response so far had status 500, which is also the result of a panic, and that no job is running.
     pub(crate) async fn nothing_has_failed(&self) {
-        // Answers are counted when they are given: this one is there to be seen in the next.
+        // A response is counted when it is sent, so this request makes the previous one visible.
         self.client.get("/health").await.status_is(200);
         let metrics = self.client.get("/metrics").await;
         let text = String::from_utf8_lossy(&metrics.bytes).into_owned();
@@ -183,27 +183,27 @@ impl World {
         assert!(!jobs.items.iter().any(unfinished), "long work is under way: {:?}", jobs.items);
     }
 
-    /// Whoever may use the admin socket.
+    /// A client of the admin socket.
     pub(crate) fn operator(&self) -> Operator {
         Operator::new(self.config.admin_socket())
     }
 
-    /// Somebody new.
+    /// Registers a new user.
     pub(crate) async fn register(&self, name: &str) -> Person {
         Person::registers(&self.client, name).await
     }
 
-    /// Somebody without an account.
+    /// A client without an account.
     pub(crate) fn anyone(&self) -> &Client {
         &self.client
     }
 
-    /// The running server, for what cannot be asked from outside.
+    /// The running server, for facts that no API exposes.
     pub(crate) fn server(&self) -> &Running {
         self.running.as_ref().expect("the server runs")
     }
 
-    /// The configuration.
+    /// The server's configuration.
     pub(crate) fn config(&self) -> &Config {
         &self.config
     }
@@ -211,7 +211,7 @@ impl World {
 
 impl Drop for World {
     fn drop(&mut self) {
-        // A runtime may not be dropped where the test's own runs.
+        // A tokio runtime must not be dropped in the async context of another.
         if let Some(runtime) = self.mortal.as_mut().and_then(|(runtime, _)| runtime.take()) {
             runtime.shutdown_background();
         }
@@ -220,7 +220,7 @@ impl Drop for World {
     }
 }
 
-/// Starts a server on a runtime of its own. One that was killed a moment ago may still hold the database.
+/// Starts a server on its own runtime. Retries, since a server that was just killed may still hold the database lock.
 async fn start_on(runtime: &Runtime, config: Config, seams: Seams, link: Arc<ServerLink>) -> Running {
     for _ in 0..200 {
         let starting = hearth::start_with_network(config.clone(), seams.clone(), link.clone());
@@ -232,7 +232,7 @@ async fn start_on(runtime: &Runtime, config: Config, seams: Seams, link: Arc<Ser
     unreachable!("the server does not start after it was killed")
 }
 
-/// What most tests want: cheap passwords, no limits, no ballast, a free port.
+/// The default configuration of tests: cheap password hashes, no rate limits, no disk reserve, a free port.
 fn usual(folder: &TempDir) -> Config {
     let mut config = Config::default();
     config.server.data_dir = folder.path().join("data");
@@ -247,7 +247,7 @@ fn usual(folder: &TempDir) -> Config {
     config
 }
 
-/// The same in every run of one test, and different in each test.
+/// Fixed for each test, and different between tests.
 fn seed_of_this_test() -> u64 {
     let thread = std::thread::current();
     let name = thread.name().unwrap_or_default();

@@ -1,12 +1,12 @@
-//! Every endpoint of the client-server API: method, path, top-level fields of its body, names in its query.
+//! Every endpoint of the client-server API: method, path, top-level fields of its body, query parameters.
 //!
-//! Taken from the specification's own description (Matrix 1.19, Apache-2.0). What Hearth does not serve is here as well: a
-//! refusal must be a good one everywhere.
+//! Taken from the specification's OpenAPI description (Matrix 1.19, Apache-2.0). Endpoints that Hearth does not
+//! implement are included, because their refusal must be correct as well.
 
-/// Method, path with `{names}`, fields of the body, names in the query.
+/// Method, path with `{names}`, body fields, query parameters.
 pub(super) type Endpoint = (&'static str, &'static str, &'static [&'static str], &'static [&'static str]);
 
-/// In the order of their paths.
+/// Ordered by path.
 pub(super) const ENDPOINTS: &[Endpoint] = &[
     ("GET", "/_matrix/client/v1/admin/lock/{userId}", &[], &[]),
     ("PUT", "/_matrix/client/v1/admin/lock/{userId}", &["locked"], &[]),
@@ -318,7 +318,7 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
     ),
     ("POST", "/_matrix/media/v3/upload", &[], &["filename"]),
     ("PUT", "/_matrix/media/v3/upload/{serverName}/{mediaId}", &[], &["filename"]),
-    // MSC4140 and MSC4195, which are not in it yet.
+    // MSC4140 and MSC4195, which the specification does not contain yet.
     ("GET", "/_matrix/client/unstable/org.matrix.msc4140/delayed_events", &[], &["status", "since_ts", "from", "dir"]),
     ("GET", "/_matrix/client/unstable/org.matrix.msc4140/delayed_events/{delayId}", &[], &[]),
     ("POST", "/_matrix/client/unstable/org.matrix.msc4140/delayed_events/{delayId}", &["action"], &[]),

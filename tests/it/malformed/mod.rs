@@ -1,8 +1,8 @@
-//! Malformed input: whatever a stranger sends to any endpoint, the answer is a Matrix error or a harmless success; never a
-//! fault, never a panic; and the server goes on serving.
+//! Malformed input: whatever a client sends to any endpoint, the response is a Matrix error or a harmless success;
+//! never a fault, never a panic; and the server keeps serving.
 //!
-//! Each test walks all endpoints. What they send is fixed, and made from the endpoint's own path and fields, so that it
-//! gets past the first check.
+//! Each test covers all endpoints. The input is fixed, and derived from the endpoint's path and fields, so that it gets
+//! past the first check.
 
 mod endpoints;
 mod values;
@@ -16,14 +16,14 @@ use reqwest::Method;
 use crate::harness::{Answer, Ask, Person, Room, Value, World, encoded, json, v3};
 use endpoints::{ENDPOINTS, Endpoint};
 
-/// Somebody who sends nonsense, with a room to send it to.
+/// A user who sends malformed requests, and a room to send them to.
 struct Prankster {
     person: Person,
     room: Room,
     event: String,
     complaints: Vec<String>,
     sent: usize,
-    /// How many answers had each status.
+    /// Number of responses by status.
     statuses: BTreeMap<u16, usize>,
 }
 
@@ -40,7 +40,7 @@ impl Prankster {
         (room, event)
     }
 
-    /// Endpoints log out, leave and forget: after each, everything is as at the beginning.
+    /// Restores the initial state after each endpoint, since some log out, leave or forget.
     async fn recovers(&mut self) {
         if self.person.get(v3!("account/whoami")).await.status == 401 {
             self.person = Person::logs_in(&self.person, &self.person.id).await;
@@ -50,7 +50,7 @@ impl Prankster {
         }
     }
 
-    /// A value that suits a `{name}` in a path.
+    /// A valid value for a path parameter.
     fn fitting(&self, name: &str) -> String {
         match name {
             "userId" => self.person.id.clone(),
@@ -68,7 +68,7 @@ impl Prankster {
         }
     }
 
-    /// The path with fitting values, but for `name`, which becomes `raw`, already encoded.
+    /// The path with valid values, except for `name`, which becomes `raw`, already encoded.
     fn path_with(&self, path: &str, name: &str, raw: &str) -> String {
         let segments =
             path.split('/').map(|segment| match segment.strip_prefix('{').and_then(|s| s.strip_suffix('}')) {
@@ -86,7 +86,6 @@ impl Prankster {
     /// A request to an endpoint, without a body.
     fn ask(&self, endpoint: &Endpoint, path: &str) -> Ask {
         let method = Method::from_bytes(endpoint.0.as_bytes()).expect("a method");
-        // Nobody should wait for nonsense.
         self.person.ask(method, path)
     }
 
@@ -95,7 +94,7 @@ impl Prankster {
         let answer = match ask.attempt().await {
             Ok(answer) => answer,
             Err(error) => {
-                // Header values and addresses that HTTP itself has no form for never leave the client.
+                // The client cannot send headers and addresses that are invalid in HTTP itself.
                 if !error.is_builder() {
                     self.complaints.push(format!("{what}: the connection broke: {error:?}"));
                 }
@@ -109,7 +108,7 @@ impl Prankster {
         }
     }
 
-    /// What went wrong, all at once; and whether enough was sent for the test to mean anything.
+    /// Fails with all problems at once, or if too few requests were sent for the test to be meaningful.
     async fn finds_all_well(self, world: World, sent_min: usize) {
         assert!(
             self.complaints.is_empty(),
@@ -119,10 +118,10 @@ impl Prankster {
             self.complaints.join("\n")
         );
         assert!(self.sent >= sent_min, "only {} requests were sent", self.sent);
-        // Nonsense that is refused for want of a token or a path never reaches what is tested here.
+        // Requests that are refused for a missing token or an unknown path do not reach the code under test.
         let judged = self.statuses.get(&400).copied().unwrap_or_default();
         assert!(judged * 2 >= self.sent, "of {} requests, few were judged: {:?}", self.sent, self.statuses);
-        // Everybody else is still served.
+        // Other users are still served.
         let (alice, bob) = (world.register("alice").await, world.register("bob").await);
         let room = alice.creates_room_with(&[&bob]).await;
         alice.sends("all is well").in_room(&room).await;
@@ -132,11 +131,11 @@ impl Prankster {
     }
 }
 
-/// What is wrong with an answer to nonsense; none when it is a good one.
+/// What is wrong with a response to malformed input; `None` for a correct one.
 fn fault_in(answer: &Answer) -> Option<&'static str> {
     match answer.status {
         200..400 => None,
-        // The one answer of this kind that is a refusal: nothing has been uploaded there yet.
+        // The one valid 504: the media has not been uploaded yet.
         504 if answer.json()["errcode"] == "M_NOT_YET_UPLOADED" => None,
         400..500 => {
             let body = answer.json();
@@ -221,7 +220,7 @@ async fn queries_that_make_no_sense_are_refused() {
         let path = prankster.path(endpoint.1);
         for name in endpoint.3 {
             for raw in values::strange_query_values() {
-                // Whatever else it takes to get past the first check; waiting is not what this is about.
+                // Other valid parameters get the request past the first check, and keep it from waiting.
                 let others =
                     [("dir", "b"), ("width", "32"), ("height", "32"), ("ts", "1"), ("version", "1"), ("timeout", "0")];
                 let others = others.iter().filter(|(other, _)| other != name && endpoint.3.contains(other));
@@ -255,7 +254,7 @@ async fn events_of_every_kind_with_any_content_leave_the_room_usable() {
             }
         }
     }
-    // Whatever of it was taken: everybody reads on.
+    // Whatever was accepted, the room stays readable.
     let room = prankster.room.clone();
     bob.syncs().await;
     bob.reads_all_of(&room).await;
@@ -263,7 +262,7 @@ async fn events_of_every_kind_with_any_content_leave_the_room_usable() {
     prankster.finds_all_well(world, 100).await;
 }
 
-/// Any JSON that is not too deep.
+/// Arbitrary JSON of limited depth.
 fn any_json() -> impl Strategy<Value = Value> {
     let leaf = proptest::prop_oneof![
         proptest::strategy::Just(Value::Null),

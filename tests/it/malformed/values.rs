@@ -1,8 +1,8 @@
-//! What nonsense is made of.
+//! Malformed values for each part of a request.
 
 use crate::harness::{Value, json};
 
-/// State that the server itself looks at.
+/// State event types that the server itself interprets.
 pub(super) const STATE_TYPES: &[&str] = &[
     "m.room.name",
     "m.room.topic",
@@ -25,7 +25,7 @@ pub(super) const STATE_TYPES: &[&str] = &[
     "m.room.message",
 ];
 
-/// A body that an endpoint takes, or nearly so.
+/// A body that an endpoint accepts, or nearly so.
 pub(super) fn good_body(path: &str, user: &str) -> Value {
     match path.rsplit('/').next().unwrap_or_default() {
         "invite" | "kick" | "ban" | "unban" => json!({ "user_id": user }),
@@ -58,7 +58,7 @@ pub(super) fn good_body(path: &str, user: &str) -> Value {
     }
 }
 
-/// Whole bodies: what they are, their content type, their bytes.
+/// Raw bodies: description, content type, bytes.
 pub(super) fn raw_bodies() -> Vec<(&'static str, &'static str, Vec<u8>)> {
     const JSON: &str = "application/json";
     let text = |text: &str| text.as_bytes().to_vec();
@@ -89,7 +89,7 @@ pub(super) fn raw_bodies() -> Vec<(&'static str, &'static str, Vec<u8>)> {
     ]
 }
 
-/// What a field should never be.
+/// Values of the wrong type or range for any field.
 pub(super) fn wrong_values() -> Vec<Value> {
     vec![
         Value::Null,
@@ -110,7 +110,7 @@ pub(super) fn wrong_values() -> Vec<Value> {
     ]
 }
 
-/// Contents of events: the fields that the server reads, with what they should never hold.
+/// Event contents whose fields the server reads, with wrong values.
 pub(super) fn wrong_contents() -> Vec<Value> {
     let fields = [
         "name",
@@ -165,7 +165,7 @@ pub(super) fn wrong_contents() -> Vec<Value> {
     contents
 }
 
-/// Segments of a path, percent-encoded where need be.
+/// Unusual path segments, percent-encoded where necessary.
 pub(super) fn strange_segments() -> Vec<String> {
     let long = "x".repeat(300);
     let mut segments: Vec<String> =
@@ -177,7 +177,7 @@ pub(super) fn strange_segments() -> Vec<String> {
     segments
 }
 
-/// Values in a query, percent-encoded where need be.
+/// Unusual query values, percent-encoded where necessary.
 pub(super) fn strange_query_values() -> Vec<String> {
     let mut values: Vec<String> = [
         "",

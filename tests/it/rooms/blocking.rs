@@ -1,4 +1,4 @@
-//! Users who take no invites.
+//! Users who block invites.
 
 use crate::harness::{Cluster, World, json, v3};
 
@@ -20,7 +20,7 @@ async fn invites_of_a_user_who_takes_none_are_refused_on_every_way() {
         let creation = json!({ "room_version": version, "invite": [bob.id] });
         alice.post(v3!("createRoom"), creation).await.refused(403, "M_INVITE_BLOCKED");
         assert!(bob.syncs().since(before.next()).await.is_quiet());
-        // What is no known action lets invites in.
+        // An unknown action does not block invites.
         bob.put(&config, json!({ "default_action": "allow" })).await.ok();
         alice.post(v3!("rooms/{}/invite", room), invite).await.ok();
         bob.joins(&room).await;

@@ -1,8 +1,8 @@
-//! Making rooms: presets, versions, what is in a room from the beginning.
+//! Room creation: presets, versions, initial state.
 
 use crate::harness::{Value, World, bodies, ids, json, list, v3};
 
-/// Every room version that rooms can be made with.
+/// The room versions that rooms can be created with.
 const VERSIONS: [&str; 7] = ["6", "7", "8", "9", "10", "11", "12"];
 
 #[tokio::test]
@@ -34,7 +34,7 @@ async fn in_a_trusted_chat_the_invited_have_the_power_of_the_creator() {
         let room = creation.inviting(&[&bob]).await;
         bob.joins(&room).await;
         bob.sets("m.room.name", "", json!({ "name": "ours" })).in_room(&room).await;
-        // Only who has the highest power may do this.
+        // Requires the highest power level.
         bob.sets("m.room.encryption", "", json!({ "algorithm": "m.megolm.v1.aes-sha2" })).in_room(&room).await;
         let mut powers = bob.state_of(&room, "m.room.power_levels", "").await;
         powers["events_default"] = json!(10);
@@ -63,7 +63,7 @@ async fn every_room_version_carries_a_conversation() {
         assert_eq!(bodies(&read), ["hello", "back"], "version {version}");
         let create = alice.state_of(&room, "m.room.create", "").await;
         assert_eq!(create["room_version"], version);
-        // Version 11 took the creator out of the content: it is the sender.
+        // Version 11 removed `creator` from the content; the sender is the creator.
         assert_eq!(create.get("creator").is_some(), version.parse::<u8>().is_ok_and(|version| version < 11));
     }
     world.ends().await;
@@ -79,7 +79,7 @@ async fn the_id_of_a_version_12_room_is_that_of_its_creation() {
     let create = list(&state).iter().find(|event| event["type"] == "m.room.create").expect("a creation").clone();
     let id = create["event_id"].as_str().expect("an id");
     assert_eq!(id[1..], room.0[1..]);
-    // The creator's power is above all numbers, and not listed among them.
+    // A creator's power level is above all numbers, and is not in the event.
     let powers = alice.state_of(&room, "m.room.power_levels", "").await;
     assert_eq!(powers["users"].get(&alice.id), None, "{powers}");
     assert_eq!(powers["events"]["m.room.tombstone"], 150);
@@ -99,7 +99,7 @@ async fn additional_creators_share_the_creators_power() {
     bob.sets("m.room.tombstone", "", json!({ "body": "moved", "replacement_room": "!x:localhost" }))
         .in_room(&room)
         .await;
-    // Nobody demotes a creator, not even another one: they are not in the list.
+    // A creator cannot be demoted, not even by another creator, because creators are not in the list.
     let mut powers = alice.state_of(&room, "m.room.power_levels", "").await;
     powers["users"][&bob.id] = json!(0);
     let answer = alice.put(v3!("rooms/{}/state/m.room.power_levels/", room), powers).await;
@@ -237,7 +237,7 @@ async fn creators_and_levels_that_cannot_be_are_refused() {
         body["room_version"] = json!("12");
         alice.post(v3!("createRoom"), body).await.refused(400, errcode);
     }
-    // In older versions a level for oneself is as it should be, but too little to set up the room is not.
+    // In older versions the creator may set its own level, but not one too low to set up the room.
     let little = json!({ "room_version": "11", "name": "x",
         "power_level_content_override": { "users": { alice.id.clone(): 10 } } });
     alice.post(v3!("createRoom"), little).await.refused(400, "M_INVALID_ROOM_STATE");

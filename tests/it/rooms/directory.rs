@@ -1,4 +1,4 @@
-//! How rooms are found: aliases and the public directory.
+//! Room aliases and the public room directory.
 
 use crate::harness::{World, json, list, v3};
 

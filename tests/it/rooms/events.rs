@@ -1,4 +1,4 @@
-//! What is said in rooms: sending, state, redaction, relations, threads.
+//! Events in rooms: sending, state, redaction, relations, threads.
 
 use futures_util::future::join_all;
 
@@ -11,7 +11,7 @@ async fn a_message_sent_twice_with_one_transaction_id_is_said_once() {
     let room = alice.creates_room().await;
     let first = alice.sends("hello").under_transaction("t").in_room(&room).await;
     assert_eq!(alice.sends("hello").under_transaction("t").in_room(&room).await, first);
-    // Another device's transactions are its own.
+    // Transaction ids are scoped to a device.
     let phone = alice.at_another_device().await;
     assert_ne!(phone.sends("hello").under_transaction("t").in_room(&room).await, first);
     let race = join_all((0..10).map(|_| alice.sends("race").under_transaction("r").in_room(&room))).await;
@@ -49,7 +49,7 @@ async fn a_redacted_message_loses_its_content_for_all() {
     assert_eq!(seen["unsigned"]["redacted_because"]["content"]["redacts"], slip.as_str());
     assert!(bodies(&bob.reads_all_of(&room).await).is_empty());
     assert!(bodies(bob.syncs().await.timeline(&room)).is_empty());
-    // Taking back somebody else's word takes power.
+    // Redacting another user's event requires the power level for it.
     let bobs = bob.sends("rude").in_room(&room).await;
     alice.redacts(&bobs, &room).await;
     assert!(bodies(&bob.reads_all_of(&room).await).is_empty());
@@ -96,7 +96,7 @@ async fn state_keys_that_are_user_ids_belong_to_these_users() {
     bob.sets("org.example.note", &bob.id, json!({ "n": 1 })).in_room(&room).await;
     let others = v3!("rooms/{}/state/org.example.note/{}", room, alice.id);
     bob.put(others, json!({ "n": 1 })).await.refused(403, "M_FORBIDDEN");
-    // Slashes and the empty key go through paths unharmed.
+    // Slashes in a state key and the empty key survive in paths.
     bob.sets("org.example.note", "a/b ä", json!({ "n": 2 })).in_room(&room).await;
     assert_eq!(alice.state_of(&room, "org.example.note", "a/b ä").await["n"], 2);
     bob.put(v3!("rooms/{}/state/org.example.note", room), json!({ "n": 3 })).await.ok();

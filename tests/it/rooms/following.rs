@@ -1,8 +1,8 @@
-//! What belongs to a user follows the room when it is upgraded.
+//! The user's room data is copied to the new room when a room is upgraded.
 
 use crate::harness::{Cluster, Person, Room, Value, World, json, list, v3};
 
-/// Gives a room a tag, a push rule, and a place in `m.direct`.
+/// Gives a room a tag, a push rule, and an entry in `m.direct`.
 async fn settles(person: &Person, room: &Room, with: &Person) {
     person.put(v3!("user/{}/rooms/{}/tags/m.favourite", person, room), json!({ "order": 0.3 })).await.ok();
     person.put(v3!("pushrules/global/room/{}", room), json!({ "actions": [] })).await.ok();
@@ -45,13 +45,13 @@ async fn tags_push_rules_and_direct_chats_follow_the_upgrader_and_the_members() 
         let seen = bob.syncs().since(before.next()).await;
         let tag = seen.room_account_data(&new, "m.tag");
         assert_eq!(tag["tags"]["m.favourite"]["order"], 0.3, "bob's other clients see it: {tag}");
-        // What is taken away from the new room later does not come back with a change of name.
+        // Data that the user deletes from the new room does not return with a change of the profile.
         bob.delete(v3!("user/{}/rooms/{}/tags/m.favourite", bob, new)).await.ok();
         bob.delete(v3!("pushrules/global/room/{}", new)).await.ok();
         bob.put(v3!("profile/{}/displayname", bob), json!({ "displayname": format!("Bob {from}{to}") })).await.ok();
         assert_eq!(bob.get(v3!("user/{}/rooms/{}/tags", bob, new)).await.ok()["tags"], json!({}));
         bob.get(v3!("pushrules/global/room/{}", new)).await.refused(404, "M_NOT_FOUND");
-        // Nothing follows who had set nothing.
+        // A user without such data gets none.
         carol.joins(&new).await;
         assert_eq!(carol.get(v3!("user/{}/rooms/{}/tags", carol, new)).await.ok()["tags"], json!({}));
     }
@@ -93,7 +93,7 @@ async fn former_creators_get_no_level_between_versions_that_set_creators_above_a
     let new = upgrades(&carol, &old, "12").await;
     let users = carol.state_of(&new, "m.room.power_levels", "").await["users"].clone();
     assert_eq!(users, json!({}), "carol stands above all levels now, and the others have none");
-    // Into a version that knows no such creators, they keep as much as there is.
+    // In a version without creator power, they keep the highest level that exists.
     let older = alice.creates_room().version("12").public().await;
     let back = upgrades(&alice, &older, "11").await;
     assert_eq!(alice.state_of(&back, "m.room.power_levels", "").await["users"][&alice.id], 100);

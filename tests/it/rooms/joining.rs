@@ -1,4 +1,4 @@
-//! Who comes into rooms, and who goes.
+//! Joins and leaves.
 
 use futures_util::future::join_all;
 
@@ -12,7 +12,7 @@ async fn a_private_room_takes_an_invitation() {
     bob.post(v3!("join/{}", room), json!({})).await.refused(403, "M_FORBIDDEN");
     alice.invites(&bob, &room).await;
     bob.joins(&room).await;
-    // Joining twice is no error.
+    // Joining twice succeeds.
     bob.joins(&room).await;
     let members = alice.get(v3!("rooms/{}/joined_members", room)).await.ok();
     assert_eq!(members["joined"].as_object().map(serde_json::Map::len), Some(2));

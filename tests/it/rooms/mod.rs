@@ -1,4 +1,4 @@
-//! Rooms: making them, who is in them, what can be done there, how they are found.
+//! Rooms: creation, membership, events, moderation, discovery.
 
 mod blocking;
 mod creating;

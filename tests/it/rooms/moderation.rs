@@ -1,4 +1,4 @@
-//! Kicking, banning, power, and reporting.
+//! Kicks, bans, power levels, and reports.
 
 use crate::harness::{World, json, v1, v3};
 
@@ -60,7 +60,7 @@ async fn no_one_takes_power_that_they_do_not_have() {
         bob.kicks(&carol, &room).await;
         powers["users"][&carol.id] = json!(50);
         bob.put(&path, powers.clone()).await.ok();
-        // And nobody takes it from an equal.
+        // Nor from a user with the same power level.
         powers["users"][&carol.id] = json!(0);
         bob.put(&path, powers).await.refused(403, "M_FORBIDDEN");
     }
@@ -119,7 +119,7 @@ async fn an_administrator_locks_and_suspends() {
     root.put(v1!("admin/suspend/{}", alice), json!({ "suspended": true })).await.ok();
     let send = v3!("rooms/{}/send/m.room.message/1", room);
     alice.put(&send, json!({ "msgtype": "m.text", "body": "x" })).await.refused(403, "M_USER_SUSPENDED");
-    // She has the power to, and may no longer use it.
+    // She has the power level, and her account is suspended.
     let redact = |event: &str| v3!("rooms/{}/redact/{}/2", room, event);
     alice.put(redact(&his), json!({})).await.refused(403, "M_USER_SUSPENDED");
     alice.put(redact(&hers), json!({})).await.ok();

@@ -1,4 +1,4 @@
-//! Forms of answers that clients rely on when they read a room.
+//! Forms of responses that clients rely on when they read a room.
 
 use futures_util::future::join;
 

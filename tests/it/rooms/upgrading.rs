@@ -1,4 +1,4 @@
-//! Upgrading a room: the new one takes over what matters, the old one points to it.
+//! Room upgrades: the new room copies what matters, the old one points to it.
 
 use crate::harness::{Room, World, json, v3};
 
@@ -21,7 +21,7 @@ async fn an_upgraded_room_points_both_ways_and_takes_its_alias_along() {
         assert_eq!(alice.state_of(&new, "m.room.name", "").await["name"], "Kitchen");
         let found = world.anyone().get(v3!("directory/room/{}", format!("#{alias}:localhost"))).await.ok();
         assert_eq!(found["room_id"], new.0.as_str());
-        // Nobody without power talks on in the old room; what was said stays.
+        // Users without power cannot send in the old room; its messages stay.
         let talk = v3!("rooms/{}/send/m.room.message/1{}{}", old, from, to);
         bob.put(talk, json!({ "msgtype": "m.text", "body": "x" })).await.refused(403, "M_FORBIDDEN");
         bob.get(v3!("rooms/{}/event/{}", old, last)).await.ok();

@@ -1,4 +1,4 @@
-//! Leaves that clients hand over: sent when the SFU no longer has its user, and not before.
+//! Delegated leaves: sent when the SFU no longer has the user, and not before.
 
 use std::time::{Duration, Instant};
 
@@ -19,7 +19,7 @@ const STABLE: &str = "/_matrix/client/v1/rtc/livekit/delegate_delayed_leave";
 const CALL: &str = "org.matrix.msc3401.call.member";
 const SLOT: &str = "m.call#ROOM";
 
-/// Somebody in a call, and what the SFU knows of them.
+/// A user in a call, and the user's identity at the SFU.
 struct Caller {
     person: Person,
     room: Room,
@@ -30,7 +30,7 @@ struct Caller {
 }
 
 impl Caller {
-    /// Enters a call, with a leave that waits.
+    /// Joins a call with a delayed leave.
     async fn enters(world: &World, delay_ms: u64) -> Self {
         let person = world.register("alice").await;
         let room = person.creates_room().await;
@@ -50,7 +50,7 @@ impl Caller {
         json!({ "url": self.url, "room_id": room, "slot_id": SLOT, "member_id": "m", "delay_id": delay_id })
     }
 
-    /// Hands its leave over.
+    /// Delegates the delayed leave.
     async fn delegates(&self) {
         self.person.post(DELEGATE, self.body()).await.ok();
     }
@@ -59,7 +59,7 @@ impl Caller {
         self.person.state_of(&self.room, CALL, "k").await == json!({ "in": "call" })
     }
 
-    /// How long until others see that they have left.
+    /// The time until other users see the leave.
     async fn has_left(&self) -> Duration {
         let began = Instant::now();
         while self.is_in_call().await {
@@ -69,14 +69,14 @@ impl Caller {
         began.elapsed()
     }
 
-    /// What the SFU says of them by itself.
+    /// A webhook event of the SFU about the user.
     fn news(&self, event: &str) -> Value {
         let (room, identity) = (&self.sfu_room, &self.identity);
         json!({ "event": event, "room": { "name": room, "sid": "RM_x" }, "participant": { "identity": identity }, "id": "EV_x" })
     }
 }
 
-/// The token by which LiveKit signs what it says.
+/// The token with which LiveKit signs a webhook.
 fn signed(world: &World, body: &str, secret: &str) -> String {
     let now_s = world.server().domain.core.now_ms() / 1_000;
     let part = |value: Value| URL_SAFE_NO_PAD.encode(value.to_string());
@@ -88,7 +88,7 @@ fn signed(world: &World, body: &str, secret: &str) -> String {
     format!("{token}.{}", URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes()))
 }
 
-/// A webhook as LiveKit sends it.
+/// A webhook request as LiveKit sends it.
 fn hook(world: &World, body: &str, authorization: &str) -> Ask {
     let ask = world.anyone().ask(reqwest::Method::POST, WEBHOOK).header("authorization", authorization);
     ask.bytes("application/webhook+json", body)
@@ -114,7 +114,7 @@ async fn who_is_gone_leaves_at_once_and_no_one_before() {
     tells(&world, &caller.news("participant_joined")).await.ok();
     passes(3_000).await;
     assert!(caller.is_in_call().await, "nobody put the leave off");
-    // Old news, or somebody's who has come back: the SFU has them.
+    // An outdated event, or the user has come back: the SFU still has the user.
     tells(&world, &caller.news("participant_left")).await.ok();
     passes(500).await;
     assert!(caller.is_in_call().await, "they were thrown out");
@@ -122,7 +122,7 @@ async fn who_is_gone_leaves_at_once_and_no_one_before() {
     tells(&world, &caller.news("participant_left")).await.ok();
     let took = caller.has_left().await;
     assert!(took < Duration::from_secs(2), "{took:?}");
-    // Once more: nothing is left to do.
+    // A repeated event has no effect.
     tells(&world, &caller.news("participant_left")).await.ok();
     world.ends().await;
 }
@@ -153,7 +153,7 @@ async fn without_a_word_of_the_sfu_it_is_noticed_and_also_after_a_restart() {
     assert!(caller.is_in_call().await, "a restart threw them out");
     sfu.loses(&caller.identity);
     world.restart().await;
-    // They get a moment to come back, in case it was the SFU that started again.
+    // The user gets a moment to reconnect, in case the SFU was restarted.
     let took = caller.has_left().await;
     assert!(took > Duration::from_secs(5) && took < Duration::from_secs(20), "{took:?}");
     world.ends().await;

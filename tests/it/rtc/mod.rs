@@ -1,4 +1,4 @@
-//! Group calls: who gets tokens for the SFU, in each of the ways that clients ask, and the way to an SFU beside the server.
+//! Group calls: SFU tokens by each API that clients use, and the tunnel to an SFU behind the server.
 
 mod leave;
 mod passage;
@@ -19,12 +19,12 @@ async fn world(sfu: &Sfu) -> World {
     World::with(|config| sfu.is_named_in(config)).await
 }
 
-/// An OpenID token, as a client hands it on.
+/// An OpenID token, as a client passes it on.
 async fn openid(person: &Person) -> Value {
     person.post(v3!("user/{}/openid/request_token", person.id), json!({})).await.ok()
 }
 
-/// Asks as clients do that know nothing newer.
+/// Requests a token by the oldest API.
 async fn sfu_get(service: &World, person: &Person, room: &Room) -> Answer {
     let openid = openid(person).await;
     let body = json!({ "room": room.0, "openid_token": openid, "device_id": person.device, "remove_me_user_id": "x" });
@@ -36,7 +36,7 @@ async fn sfu_url(person: &Person) -> String {
     told["rtc_transports"][0]["url"].as_str().expect("a URL").to_owned()
 }
 
-/// Asks as clients do that ask their homeserver.
+/// Requests a token from the homeserver.
 async fn ask(person: &Person, url: &str, room: &Room, more: Value) -> Answer {
     let mut body = json!({ "url": url, "room_id": room.0, "slot_id": "m.call#ROOM" });
     body.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
@@ -215,7 +215,7 @@ async fn an_sfu_that_does_not_work_is_said_so() {
     world.ends().await;
 }
 
-/// Two servers with an SFU each, and a room that alice of the first has made and bob of the second is in.
+/// Two servers with an SFU each, and a room that Alice of the first created and Bob of the second joined.
 async fn cluster() -> (Cluster, [Sfu; 2], Person, Person, Room) {
     let sfus = [Sfu::starts().await, Sfu::starts().await];
     let names = ["a.example", "b.example"];
@@ -242,7 +242,7 @@ async fn a_user_of_another_server_is_let_in_and_makes_no_rooms() {
 
     let carol = cluster.worlds[1].register("carol").await;
     sfu_get(a, &carol, &room).await.refused(403, "M_FORBIDDEN");
-    // A token of one server does not become one of another by saying so.
+    // A server name in the request does not change whose token it is.
     let mut token = openid(&alice).await;
     token["matrix_server_name"] = json!("b.example");
     let body = json!({ "room": room.0, "openid_token": token, "device_id": "D" });

@@ -1,4 +1,4 @@
-//! The way to an SFU beside the server, as a client goes it.
+//! The tunnel to an SFU behind the server, as a client uses it.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -18,7 +18,7 @@ fn address(world: &World) -> SocketAddr {
     }
 }
 
-/// Asks for a WebSocket; gives the head of the answer, and the connection.
+/// Opens a WebSocket; returns the response head and the connection.
 async fn opens(world: &World, target: &str, headers: &str) -> (String, TcpStream) {
     let mut stream = TcpStream::connect(address(world)).await.expect("a connection");
     let request = format!(
@@ -56,7 +56,7 @@ async fn a_client_is_passed_on_and_bytes_go_both_ways() {
     assert!(head.starts_with("http/1.1 101 "), "{head}");
     assert!(head.contains("sec-websocket-accept: dghlihnhbxbszq==") && head.contains("upgrade: websocket"), "{head}");
     echoes(&mut stream, b"hello").await;
-    // Slower than heads may come, and more than one piece.
+    // Longer than a request head may take, and in several pieces.
     tokio::time::sleep(Duration::from_millis(200)).await;
     echoes(&mut stream, &[7; 50_000]).await;
     assert_eq!(sfu.header("x-forwarded-for").as_deref(), Some("127.0.0.1"));
@@ -64,10 +64,10 @@ async fn a_client_is_passed_on_and_bytes_go_both_ways() {
     let asked = world.anyone().get(format!("/_matrix/livekit/sfu/rtc/validate?access_token={token}")).await;
     assert_eq!((asked.status, asked.text().as_str()), (200, "success"));
 
-    // The end of one side is the end of the other.
+    // Closing one side closes the other.
     stream.shutdown().await.expect("shut");
     assert_eq!(stream.read(&mut [0; 8]).await.expect("an end"), 0);
-    // What the SFU says instead comes back, too: this one looks for the token in the query only.
+    // The SFU's refusal is passed on: this one accepts the token in the query only.
     let (head, _) = opens(&world, "rtc", &format!("authorization: Bearer {token}\r\n")).await;
     assert!(head.starts_with("http/1.1 401 "), "{head}");
     world.ends().await;
@@ -98,7 +98,7 @@ async fn nothing_else_is_passed_on() {
     let path = |rest: &str| format!("/_matrix/livekit/sfu/{rest}");
     anyone.get(path("rtc")).await.refused(401, "M_MISSING_TOKEN");
     anyone.get(path("rtc?access_token=x")).await.refused(401, "M_UNAUTHORIZED");
-    // An access token of this server is none for the SFU.
+    // An access token of this server is not valid at the SFU.
     bob.get(path("rtc")).await.refused(401, "M_UNAUTHORIZED");
     for other in ["twirp/livekit.RoomService/ListRooms", "rtcx", "rtc/%2e%2e/twirp", "rtc//x", "metrics"] {
         anyone.get(path(&format!("{other}?access_token={token}"))).await.refused(404, "M_UNRECOGNIZED");

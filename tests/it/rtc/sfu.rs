@@ -1,4 +1,4 @@
-//! A small LiveKit: it looks at tokens as the real one does, keeps rooms, and echoes what is said to it.
+//! A minimal LiveKit: verifies tokens like the real one, manages rooms, and echoes messages.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -23,11 +23,11 @@ use tokio::task::JoinHandle;
 
 use crate::harness::{Value, json};
 
-/// The key of these tests, in LiveKit's form.
+/// The API key of these tests, in LiveKit's format.
 pub(super) const NAME: &str = "devkey";
 pub(super) const SECRET: &str = "a-secret-of-at-least-32-characters";
 
-/// A running one; it ends when it is dropped.
+/// A running SFU. Dropping it stops it.
 #[derive(Debug)]
 pub(super) struct Sfu {
     address: SocketAddr,
@@ -35,18 +35,19 @@ pub(super) struct Sfu {
     task: JoinHandle<()>,
 }
 
-/// What it knows.
+/// The state of the SFU.
 #[derive(Debug, Default)]
 struct Seen {
     rooms: Mutex<Vec<String>>,
     calls: Mutex<Vec<String>>,
-    /// Who is in which room.
+    /// Participants: room and identity.
     participants: Mutex<Vec<(String, String)>>,
-    /// The headers of who came in last.
+    /// The headers of the last participant's request.
     headers: Mutex<HeaderMap>,
 }
 
-/// What a token says, if it is good for LiveKit: signed with HS256, of the key, with a beginning and an end not far from each other.
+/// The claims of a token that LiveKit would accept: signed with HS256 and the right key, valid from and until times
+/// that are not far apart.
 pub(super) fn claims(token: &str) -> Option<Value> {
     let (signed, signature) = token.rsplit_once('.')?;
     let mut mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).ok()?;
@@ -74,33 +75,33 @@ impl Sfu {
         Self { address, seen, task }
     }
 
-    /// Names it in a configuration.
+    /// Adds the SFU to a configuration.
     pub(super) fn is_named_in(&self, config: &mut Config) {
         config.livekit.address = Some(format!("ws://{}", self.address).parse().expect("an address"));
         config.livekit.key = Some(Secret::new(format!("{NAME}: {SECRET}")));
     }
 
-    /// The rooms that were made, in their order.
+    /// The rooms that were created, in order.
     pub(super) fn rooms(&self) -> Vec<String> {
         self.seen.rooms.lock().clone()
     }
 
-    /// What was asked of its service.
+    /// The requests to its API.
     pub(super) fn calls(&self) -> Vec<String> {
         self.seen.calls.lock().clone()
     }
 
-    /// Somebody comes into a room.
+    /// Adds a participant to a room.
     pub(super) fn has(&self, room: &str, identity: &str) {
         self.seen.participants.lock().push((room.to_owned(), identity.to_owned()));
     }
 
-    /// Somebody leaves all rooms.
+    /// Removes a participant from all rooms.
     pub(super) fn loses(&self, identity: &str) {
         self.seen.participants.lock().retain(|(_, who)| who != identity);
     }
 
-    /// A header of who came in last.
+    /// A header of the last participant's request.
     pub(super) fn header(&self, name: &str) -> Option<String> {
         self.seen.headers.lock().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
     }
@@ -144,7 +145,7 @@ async fn service(
     Json(json!({ "rooms": [], "participants": there })).into_response()
 }
 
-/// Who a request is of, or why it is refused.
+/// The claims of a request's token, or why it is refused.
 fn who(seen: &Seen, query: &BTreeMap<String, String>) -> Result<Value, (StatusCode, &'static str)> {
     let claims = query.get("access_token").and_then(|token| claims(token));
     let claims = claims.ok_or((StatusCode::UNAUTHORIZED, "invalid token"))?;
@@ -184,7 +185,7 @@ async fn signal(
     let headers = response.headers_mut();
     headers.insert(header::UPGRADE, "websocket".parse().expect("a value"));
     headers.insert(header::CONNECTION, "Upgrade".parse().expect("a value"));
-    // Not the real thing, and enough to see that both have come through.
+    // Not a real WebSocket handshake, but enough to see that both headers arrive.
     headers.insert(header::SEC_WEBSOCKET_ACCEPT, key.expect("a key"));
     response
 }

@@ -1,10 +1,11 @@
-//! Many servers in one process over a network that delays, loses, doubles and parts: whatever happens, once it is over every
-//! server has the same state for the room, and every client has seen every message exactly once.
+//! Several servers in one process over a network that delays, loses, duplicates and partitions. Once the faults are
+//! over, every server has the same room state, and every client has received every message exactly once.
 //!
-//! Half of the stories have an outage of one server (`outage.rs`), some of them longer than all that is fetched at once.
+//! Half of the stories have an outage of one server (`outage.rs`), some of them with more events
+//! than all rounds of `get_missing_events` fetch.
 //!
-//! An ordinary run takes a few seeds, so that it stays below a minute; `HEARTH_SIMULATION=1-1000` runs these seeds instead,
-//! `HEARTH_SIMULATION=17` that one alone, and `.ci/run` the first hundred. A failure names its seed.
+//! An ordinary run plays a few seeds, so that it stays below a minute; `HEARTH_SIMULATION=1-1000` plays these seeds
+//! instead, `HEARTH_SIMULATION=17` only that one, and `.ci/run` the first hundred. A failure names its seed.
 
 mod outage;
 mod resident;
@@ -15,12 +16,12 @@ use std::env;
 use crate::harness::Cluster;
 use story::Story;
 
-/// Seeds in an ordinary run of the tests: the first ones.
+/// The number of seeds in an ordinary run, starting with the first.
 const SEEDS: u64 = 15;
-/// Seeds further on that have failed before; they belong to every run. Seed 40 is not among them yet: in about half of its runs a
-/// client is not told of one message of an outage, which its server has. That is a fault, and open.
+/// Later seeds that have failed before and are part of every run. Seed 40 is not among them yet: in about half of its
+/// runs a client does not receive one message of an outage although its server has it. That fault is open.
 const FAILED_BEFORE: [u64; 1] = [20];
-/// Stories that one cluster lives through before it is torn down, so that servers also carry what earlier stories left.
+/// Stories per cluster, so that servers also carry the data of earlier stories.
 const STORIES_PER_CLUSTER: u64 = 25;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

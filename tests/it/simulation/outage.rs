@@ -1,28 +1,29 @@
-//! A server is away while the room goes on: for longer than all that is fetched at once, with people who come in, are thrown out
-//! and get power meanwhile. Afterwards it hears first of one whom it does not know.
+//! A server is partitioned while the room continues: with more events than are fetched at once, and with users who
+//! join, are kicked and gain power meanwhile. Afterwards the first event it receives is from a user that it does not
+//! know.
 
 use serde_json::json;
 
 use super::resident::Resident;
 use super::story::Story;
 
-/// Messages of a long outage: more than all rounds of `get_missing_events` bring.
+/// Messages in a long outage: more than all rounds of `get_missing_events` return.
 const LONG: u64 = 230;
-/// Messages of a short one.
+/// Messages in a short outage.
 const SHORT: u64 = 40;
-/// Every so many stories have a long outage.
+/// One in this many stories has a long outage.
 const LONG_EVERY: u64 = 10;
 
-/// Someone who came in while a server was away.
+/// A user who joined during an outage.
 #[derive(Debug)]
 pub(super) struct Newcomer {
     pub(super) resident: Resident,
-    /// How many messages had been said before they came: what was said since, they must see.
+    /// The number of messages before the user joined. The user must receive all later ones.
     pub(super) after: usize,
 }
 
 impl Story<'_> {
-    /// Parts the third server from the others, lets the room go on there, and joins them again.
+    /// Partitions the third server from the others, continues the room, and heals the partition.
     pub(super) async fn outage(&mut self) {
         self.cluster.network.heal();
         for other in ["a.test", "b.test"] {
@@ -43,7 +44,7 @@ impl Story<'_> {
                 _ => self.goes_on(step).await,
             }
         }
-        // They are heard first: the server that was away has never seen their joins.
+        // They send first, since the partitioned server has never received their joins.
         for index in 0..self.newcomers.len() {
             let event = self.newcomers[index].resident.says(&self.room, "hello, you were away").await;
             self.log.push(format!("newcomer {index} says hello: {event:?}"));
@@ -53,7 +54,7 @@ impl Story<'_> {
         self.log.push("c.test is back".to_owned());
     }
 
-    /// Someone new comes in at the second server, or at the first.
+    /// A new user joins at the second server, or at the first.
     async fn comes_in(&mut self, which: usize) {
         let home = 1 - which;
         let name = format!("new{which}x{}", self.seed);
@@ -76,7 +77,7 @@ impl Story<'_> {
         self.log.push(format!("power for a newcomer: {}", answer.text()));
     }
 
-    /// The newcomer throws out the last of the people, whose own server is away, and sets the topic.
+    /// The newcomer kicks the last user, whose own server is partitioned, and sets the topic.
     async fn newcomer_uses_power(&mut self) {
         let victim = json!({ "user_id": self.people[4].person.id });
         let newcomer = &self.newcomers[0].resident;
@@ -87,7 +88,7 @@ impl Story<'_> {
     }
 
     async fn goes_on(&mut self, step: u64) {
-        // Mostly on the two servers that are there; the third goes on for itself now and then.
+        // Mostly on the two connected servers; the third occasionally continues by itself.
         let index = if step % 12 == 5 { 3 } else { self.below(3) };
         let event = self.people[index].says(&self.room, &format!("away {step}")).await;
         self.log.push(format!("{} says away {step}: {event:?}", self.people[index].person.id));

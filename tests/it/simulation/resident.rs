@@ -1,4 +1,4 @@
-//! Somebody in a simulated town: acts, syncs, and keeps count of what they have seen.
+//! A user in a simulation: acts, syncs, and records the events that the client receives.
 
 use std::collections::HashMap;
 
@@ -6,18 +6,18 @@ use serde_json::Value;
 
 use crate::harness::{Answer, Person, Room, World, v3};
 
-/// The largest timeline of one sync here; what a gap hides is paged in, as clients do.
+/// The largest timeline of one sync; the client pages through gaps, as real clients do.
 const FILTER: &str = r#"{"room":{"timeline":{"limit":200}},"presence":{"limit":0}}"#;
 
-/// A person with a client that remembers.
+/// A user whose client remembers what it received.
 #[derive(Debug)]
 pub(super) struct Resident {
     pub(super) person: Person,
     pub(super) server: String,
     since: Option<String>,
-    /// What syncs have left out: the token it ends at, and the one it begins at.
+    /// Gaps of limited timelines: the token where a gap ends, and the one where it begins.
     left_out: Vec<(String, String)>,
-    /// How often each event has come.
+    /// How often each event was received.
     seen: HashMap<String, u32>,
 }
 
@@ -28,7 +28,7 @@ impl Resident {
         Self { person, server, since: None, left_out: Vec::new(), seen: HashMap::new() }
     }
 
-    /// Says something; the event's id, if the server took it, or what it said instead.
+    /// Sends a message; returns the event id, or the server's refusal.
     pub(super) async fn says(&self, room: &str, text: &str) -> Result<String, String> {
         let content = serde_json::json!({ "msgtype": "m.text", "body": text });
         let txn = self.person.fresh_transaction();
@@ -46,7 +46,8 @@ impl Resident {
         self.person.post(v3!("join/{}", room), body).query(&[("via", via), ("server_name", via)]).await
     }
 
-    /// The room's state as this person's server has it: the event in force for each type and key. None for those not in it.
+    /// The room state on the user's server: the current event for each type and key. `None` for users who are not in
+    /// the room.
     pub(super) async fn state(&self, room: &str) -> Option<Vec<(String, String, String)>> {
         let answer = self.person.get(v3!("rooms/{}/state", room)).await;
         if answer.status != 200 {
@@ -60,7 +61,7 @@ impl Resident {
         Some(state)
     }
 
-    /// Syncs once and takes in what is new, paging over what the timeline leaves out.
+    /// Syncs once, records new events, and pages through the gap of a limited timeline.
     pub(super) async fn looks(&mut self, room: &str) {
         let mut ask = self.person.get(v3!("sync")).query(&[("timeout", "0"), ("filter", FILTER)]);
         if let Some(since) = &self.since {
@@ -81,8 +82,8 @@ impl Resident {
         }
     }
 
-    /// Pages once more over all that syncs have left out, as people do who scroll up again: where no other server could be
-    /// reached, a page passes over what is missing, and it comes when one can.
+    /// Pages through all gaps again, as users do who scroll up: a page omits missing events while no other server is
+    /// reachable, and contains them later.
     pub(super) async fn scrolls_up(&mut self, room: &str) {
         for (from, since) in self.left_out.clone() {
             self.pages_back(room, from, &since).await;
@@ -94,7 +95,7 @@ impl Resident {
         *self.seen.entry(id).or_default() += 1;
     }
 
-    /// Takes in what is new between two places, newest first.
+    /// Records new events between two tokens, newest first.
     async fn pages_back(&mut self, room: &str, mut from: String, since: &str) {
         for _ in 0..20 {
             let path = v3!("rooms/{}/messages", room);
@@ -114,12 +115,12 @@ impl Resident {
         }
     }
 
-    /// How often an event has come.
+    /// How often an event was received.
     pub(super) fn times(&self, event: &str) -> u32 {
         self.seen.get(event).copied().unwrap_or_default()
     }
 
-    /// Events that came more than once.
+    /// Events that were received more than once.
     pub(super) fn doubled(&self) -> Vec<&str> {
         self.seen.iter().filter(|(_, times)| **times > 1).map(|(id, _)| id.as_str()).collect()
     }
@@ -131,7 +132,7 @@ impl AsRef<str> for Resident {
     }
 }
 
-/// A room's id, of a harness room.
+/// The id of a harness room.
 pub(super) fn id_of(room: &Room) -> String {
     room.as_ref().to_owned()
 }

@@ -1,4 +1,4 @@
-//! One seed's story: people in a room on three servers, faults, partitions, and what must be true afterwards.
+//! The story of one seed: users in a room on three servers, faults, partitions, and the final checks.
 
 use std::time::{Duration, Instant};
 
@@ -10,13 +10,13 @@ use super::outage::Newcomer;
 use super::resident::{Resident, id_of};
 use crate::harness::{Cluster, Faults, v3};
 
-/// Things that happen in a story.
+/// Steps in a story.
 const EVENTS: u64 = 30;
-/// How long the servers may take to agree once the faults is good.
+/// How long the servers may take to converge after the faults.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Room versions that stories play in.
+/// The room versions of stories.
 const VERSIONS: [&str; 6] = ["6", "10", "11", "11", "12", "12"];
-/// Every so many stories have an outage.
+/// One in this many stories has an outage.
 const OUTAGE_EVERY: u64 = 2;
 
 /// A story about one room.
@@ -25,18 +25,18 @@ pub(super) struct Story<'a> {
     pub(super) seed: u64,
     chance: SeededRandom,
     pub(super) room: String,
-    /// The first made the room; the second lives with them; the third and fourth live elsewhere; the last is thrown out and
-    /// comes back, so what they say is not counted.
+    /// The first user created the room; the second is on the same server; the third and fourth are on other servers;
+    /// the last is kicked and rejoins, so that user's messages are not counted.
     pub(super) people: Vec<Resident>,
-    /// Those who came in while a server was away.
+    /// Users who joined during an outage.
     pub(super) newcomers: Vec<Newcomer>,
-    /// Messages that a server has taken from people who are never thrown out.
+    /// Accepted messages from users who are never kicked.
     pub(super) said: Vec<String>,
     pub(super) log: Vec<String>,
 }
 
 impl<'a> Story<'a> {
-    /// The people, the room, and everybody in it.
+    /// Creates the users and the room, and joins all of them.
     pub(super) async fn new(cluster: &'a Cluster, seed: u64) -> Self {
         let mut people = Vec::new();
         for (name, home) in [("ann", 0), ("abe", 0), ("bea", 1), ("cal", 2), ("out", 2)] {
@@ -53,7 +53,7 @@ impl<'a> Story<'a> {
         for index in 1..story.people.len() {
             story.people[index].joins(&story.room, "a.test").await.ok();
         }
-        // From here on everything that is said counts.
+        // From here on every message counts.
         for person in &mut story.people {
             person.looks(&story.room).await;
         }
@@ -66,7 +66,7 @@ impl<'a> Story<'a> {
         usize::try_from(u64::from_le_bytes(bytes) % bound).unwrap_or_default()
     }
 
-    /// Plays the story, and checks its end.
+    /// Plays the story, and checks its result.
     pub(super) async fn unfolds(mut self) {
         for step in 0..EVENTS {
             if step == EVENTS / 2 && self.seed.is_multiple_of(OUTAGE_EVERY) {
@@ -126,7 +126,7 @@ impl<'a> Story<'a> {
     }
 
     async fn changes_power(&mut self, step: u64) -> String {
-        // In version 12 who made the room is above all levels, and may not be named in them.
+        // In version 12 the creator is above all levels, and must not be named in them.
         let mut users = serde_json::Map::new();
         if self.room.contains(':') {
             users.insert(self.people[0].person.id.clone(), json!(100));
@@ -137,7 +137,7 @@ impl<'a> Story<'a> {
         format!("levels: {}", answer.text())
     }
 
-    /// The last of the people is banned, let in again, or comes back.
+    /// Bans, unbans or rejoins the last user.
     async fn throws_out(&mut self) -> String {
         let (room, victim) = (&self.room, self.people[4].person.id.clone());
         let path = |verb: &str| v3!("rooms/{}/{}", room, verb);
@@ -151,12 +151,12 @@ impl<'a> Story<'a> {
         }
     }
 
-    /// Waits until everybody agrees and has seen everything.
+    /// Waits until all servers agree and all users have received everything.
     async fn settles(&mut self) {
         let began = Instant::now();
         let mut round = 0;
         loop {
-            // A sign of life from each server: whoever was away is tried again.
+            // A request from each server, so that servers in backoff are retried.
             for index in [0, 2, 3] {
                 let event = self.people[index].says(&self.room, &format!("still here {round}")).await;
                 self.log.push(format!("{} says still here {round}: {event:?}", self.people[index].person.id));

@@ -1,4 +1,4 @@
-//! What does not last: typing, receipts, presence.
+//! Ephemeral data: typing, receipts, presence.
 
 use std::time::Duration;
 
@@ -179,7 +179,7 @@ async fn a_receipt_for_the_whole_room_wins_over_one_for_a_thread() {
     world.ends().await;
 }
 
-/// What a sync tells of somebody's presence.
+/// A user's presence in a sync response.
 fn presence_of(seen: &crate::harness::Seen, person: &crate::harness::Person) -> crate::harness::Value {
     let events = list(&seen.0["presence"]["events"]);
     let found = events.iter().find(|event| event["sender"] == person.id.as_str());
@@ -215,7 +215,7 @@ async fn a_client_may_sync_as_one_that_is_away() {
     assert_eq!(state().await, "unavailable", "a sync in the background changes nothing");
     bob.syncs().since(seen.next()).await;
     assert_eq!(state().await, "online");
-    // Of two devices the one at which the user is counts.
+    // Of two devices the active one determines the presence.
     let phone = bob.at_another_device().await;
     phone.syncs().with("set_presence", "unavailable").await;
     assert_eq!(state().await, "online");

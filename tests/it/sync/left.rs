@@ -1,10 +1,10 @@
-//! Left rooms: what a client is told of how it left, in every room version and whatever its filter is.
+//! Left rooms: what `/sync` contains about the leave, in every room version and with any filter.
 
 use crate::harness::{Person, Room, Seen, Value, World, json, list, v3};
 
 const VERSIONS: [&str; 2] = ["11", "12"];
 
-/// How the client sees the user's membership after a sync: what the state tells, and then the timeline.
+/// The user's membership as a client computes it from a sync: from the state, then from the timeline.
 fn membership<'a>(seen: &'a Seen, room: &Room, person: &Person) -> &'a str {
     let left = seen.left(room);
     assert!(left["state"]["events"].is_array() || left["state_after"]["events"].is_array(), "no state: {left}");

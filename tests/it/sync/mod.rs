@@ -1,4 +1,4 @@
-//! `/sync`: what a client learns, and when.
+//! `/sync`: its contents and its timing.
 
 mod ephemeral;
 mod left;

@@ -1,4 +1,4 @@
-//! The sections of `/sync`: rooms move between them as people are invited, join, leave and knock.
+//! The sections of `/sync`: rooms move between them on invite, join, leave and knock.
 
 use crate::harness::{World, json, list};
 

@@ -1,14 +1,14 @@
-//! State in `/sync`: complete at first, then what changed; and only the members that a lazy client needs.
+//! State in `/sync`: complete at first, then changes only; and only the members that a lazy-loading client needs.
 
 use crate::harness::{Value, World, json};
 
-/// Key and content of the state events of a type.
+/// State key and content of the state events of a type.
 fn of_type<'a>(events: &'a [Value], kind: &str) -> Vec<(&'a str, &'a Value)> {
     let events = events.iter().filter(|event| event["type"] == kind);
     events.map(|event| (event["state_key"].as_str().unwrap_or_default(), &event["content"])).collect()
 }
 
-/// The topics among some events.
+/// The topics in a list of events.
 fn topics(events: &[Value]) -> Vec<&str> {
     of_type(events, "m.room.topic").into_iter().filter_map(|(_, content)| content["topic"].as_str()).collect()
 }

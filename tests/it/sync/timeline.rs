@@ -1,4 +1,4 @@
-//! Timelines: every event reaches a client exactly once, by `/sync` or by what it points to.
+//! Timelines: every event reaches a client exactly once, by `/sync` or by the pagination token of a gap.
 
 use std::future::IntoFuture as _;
 use std::time::{Duration, Instant};
@@ -53,7 +53,7 @@ async fn a_gap_is_closed_by_exactly_the_missing_events() {
     let mut sent = Vec::new();
     for n in 0..30 {
         sent.push(alice.sends(&n.to_string()).in_room(&room).await);
-        // Events of other rooms share the positions, and must not open holes.
+        // Events of other rooms share the stream positions, and must not create gaps.
         alice.sends("elsewhere").in_room(&other).await;
     }
     let filter = json!({ "room": { "timeline": { "limit": 5 } } });
@@ -99,7 +99,7 @@ async fn a_long_poll_ends_when_its_time_is_up_and_not_before() {
     let (alice, bob) = (world.register("alice").await, world.register("bob").await);
     let secret = alice.creates_room().await;
     let before = bob.syncs().await;
-    // What happens in rooms of others does not wake anybody.
+    // Events in rooms that the user is not in do not wake the long poll.
     let began = Instant::now();
     let (seen, _) =
         join(bob.syncs().since(before.next()).waiting_ms(1_200).into_future(), alice.sends("x").in_room(&secret)).await;

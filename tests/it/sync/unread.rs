@@ -1,8 +1,8 @@
-//! What is unread, by room and by thread.
+//! Unread counts, by room and by thread.
 
 use crate::harness::{Person, Room, World, json, v3};
 
-/// Notifications and highlights of a room.
+/// Notification and highlight count of a room.
 async fn unread(person: &Person, room: &Room) -> (u64, u64) {
     let seen = person.syncs().await;
     let counts = &seen.joined(room)["unread_notifications"];
@@ -25,7 +25,7 @@ async fn messages_count_until_they_are_read() {
     assert_eq!(unread(&bob, &room).await, (2, 1), "the second one names him");
     bob.reads_up_to(&two, &room).await;
     assert_eq!(unread(&bob, &room).await, (0, 0));
-    // One's own words are not news.
+    // The user's own messages are not unread.
     bob.sends("yes?").in_room(&room).await;
     assert_eq!(unread(&bob, &room).await, (0, 0));
     world.ends().await;
@@ -92,7 +92,7 @@ async fn ones_own_message_reads_what_came_before_it() {
         bob.replies("an answer there", "m.thread", &root).in_room(&room).await;
         assert_eq!(unread(&bob, &room).await, (0, 0));
         alice.sends("more").in_room(&room).await;
-        // A change of profile goes to all rooms and says nothing of what was read.
+        // A profile change sends a member event to all rooms, and does not mark anything as read.
         bob.put(v3!("profile/{}/displayname", bob), json!({ "displayname": version })).await.ok();
         assert_eq!(unread(&bob, &room).await, (1, 0));
         world.restart().await;
@@ -135,20 +135,20 @@ async fn rules_and_names_count_alike_before_and_after_a_restart() {
     let mut world = World::new().await;
     let (alice, bob) = (world.register("alice").await, world.register("bob").await);
     bob.put(v3!("profile/{}/displayname", bob), json!({ "displayname": "Bobby Tables" })).await.ok();
-    // From version 12 on nobody can take power from who made the room.
+    // From version 12 on the creator cannot lose power.
     let room = alice.creates_room().public().version("11").await;
     bob.joins(&room).await;
     alice.sends("hello Bobby Tables").in_room(&room).await;
     alice.sends("@room, dinner").in_room(&room).await;
     assert_eq!(unread(&bob, &room).await, (2, 2));
-    // Names and powers are those of the time of the message.
+    // Display names and power levels are those at the time of the message.
     bob.put(v3!("profile/{}/displayname", bob), json!({ "displayname": "Robert" })).await.ok();
     alice.sets("m.room.power_levels", "", json!({ "users": { &alice.id: 40 } })).in_room(&room).await;
     let before = unread(&bob, &room).await;
     assert_eq!(before, (2, 2));
     world.restart().await;
     assert_eq!(unread(&bob, &room).await, before);
-    // Rules are those of now, whenever one looks.
+    // Push rules are the current ones, whenever the count is read.
     let mute = json!({ "conditions": [{ "kind": "event_match", "key": "room_id", "pattern": room.0 }], "actions": [] });
     bob.put(v3!("pushrules/global/override/mute"), mute).await.ok();
     assert_eq!(unread(&bob, &room).await, (0, 0));

@@ -1,4 +1,4 @@
-//! Nothing is carried along that nothing uses: dependencies, settings, public items.
+//! Finds unused dependencies, settings and public items.
 
 use std::collections::HashMap;
 use std::fs;
@@ -6,23 +6,24 @@ use std::fs;
 use super::source::{CRATES, around, code, crate_of, declared, words};
 use super::{files, none, root};
 
-/// Named in a manifest for a reason that no line of Rust shows: dependency and reason.
+/// Dependencies that no line of Rust names, with the reason to keep them.
 const NAMED_FOR_A_REASON: [(&str, &str); 0] = [];
 
-/// What only tests of other crates, the harness or an example use. Each stays because nothing else shows what it shows.
+/// Items that only tests of other crates, the harness or an example use. Each stays because it is the only way to test
+/// something.
 const FOR_TESTS: [&str; 10] = [
-    // The harness: a server within a simulated network, with cheap passwords.
+    // The harness: a server on a simulated network, and cheap password hashes.
     "start_with_network",
     "cheap",
-    // What a store tells of itself, from outside of an async runtime.
+    // Access to a store from outside of an async runtime.
     "snapshot_blocking",
     "check_blocking",
-    // Where an action is stopped in its tests.
+    // The place where tests interrupt an action.
     "before_writes",
     // The relay's invariants, which its tests and its fuzzer check.
     "assert_invariants",
     "allocation_owners",
-    // Attributes and keys of RFC 8489 that the relay has no use for, and test vectors have.
+    // Attributes and keys of RFC 8489 that only its test vectors use.
     "MAPPED_ADDRESS",
     "error_code",
     "short_term",
@@ -61,7 +62,7 @@ fn every_dependency_is_used() {
     none(complaints);
 }
 
-/// The packages that a manifest's tables of dependencies name.
+/// The packages in a manifest's dependency tables.
 fn dependencies(manifest: &str) -> Vec<&str> {
     let (mut found, mut is_table) = (Vec::new(), false);
     for line in manifest.lines() {
@@ -77,7 +78,7 @@ fn dependencies(manifest: &str) -> Vec<&str> {
     found
 }
 
-/// A section of the configuration: its type, the names of the fields that lead to it, and its keys.
+/// A section of the configuration: its type and its keys.
 struct Section {
     kind: String,
     keys: Vec<String>,
@@ -96,17 +97,17 @@ fn every_setting_is_read() {
     let mut complaints = Vec::new();
     for Section { kind, keys } in &sections {
         for key in keys {
-            // The loader reads `x_file` and puts what is in it into `x`.
+            // The loader reads `x_file` and stores its contents in `x`.
             if key.strip_suffix("_file").is_some_and(|value| keys.iter().any(|other| other == value)) {
                 continue;
             }
             let is_field = |(before, after): (&str, &str)| before.ends_with('.') && !after.starts_with('(');
             let reads = |text: &str| around(text, key).any(is_field);
-            // Where several sections have a key of this name, the one who reads it must know this section.
+            // If several sections have a key of this name, the code that reads it must name this section.
             let field = snake(kind);
             let knows = |text: &str| around(text, kind).next().is_some() || around(text, &field).any(is_field);
             let is_read = others.iter().any(|(_, text)| reads(text) && (homes[key.as_str()] == 1 || knows(text)));
-            // What the configuration's own methods make of it counts, too.
+            // Use in the configuration's own methods counts, too.
             if !is_read && !config.iter().any(|(_, text)| reads(&without_checks(text)) && knows(text)) {
                 complaints.push(format!("nothing reads `{key}` of {kind}"));
             }
@@ -115,7 +116,7 @@ fn every_setting_is_read() {
     none(complaints);
 }
 
-/// The declarations of `section!`: keys are the lines with eight spaces before them.
+/// The `section!` declarations: keys are the lines with an indent of eight spaces.
 fn sections(text: &str) -> Vec<Section> {
     let mut found = Vec::new();
     for part in text.split("section! {\n").skip(1) {
@@ -128,7 +129,7 @@ fn sections(text: &str) -> Vec<Section> {
     found
 }
 
-/// A check is no use: what is only checked is not read.
+/// Removes `check` functions, because a setting that is only validated is unused.
 fn without_checks(text: &str) -> String {
     let mut out = String::new();
     let mut is_check = false;
@@ -142,7 +143,7 @@ fn without_checks(text: &str) -> String {
     out
 }
 
-/// `RateLimits` as a field: `rate_limits`.
+/// The field name of a type: `rate_limits` for `RateLimits`.
 fn snake(kind: &str) -> String {
     let mut out = String::new();
     for c in kind.chars() {
@@ -154,7 +155,7 @@ fn snake(kind: &str) -> String {
     out
 }
 
-/// The compiler says what is dead within a crate; of what is public it says nothing.
+/// The compiler finds dead code within a crate, but not unused public items.
 #[test]
 fn what_is_public_is_used() {
     let all = code();

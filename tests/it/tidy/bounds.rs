@@ -1,13 +1,13 @@
-//! Every bound in `limits`, so that a reader sees at a glance what a stranger can make the server do.
+//! All limits are in `limits`, so that a reader sees at a glance how much work remote parties can cause.
 
 use super::none;
 use super::source::{code, crate_of, declared};
 
-/// Bounds that stand elsewhere, one a line: crate and name. The list only becomes shorter: new bounds go into `limits`, and
-/// what moves there is taken out of the list.
+/// Limits that are defined elsewhere, one per line: crate and name. The list may only shrink: new limits go into
+/// `limits`, and those that move there are removed from it.
 const ELSEWHERE: &str = include_str!("bounds_elsewhere.txt");
 
-/// How long the list may be. Lower it with the list; never raise it.
+/// The maximum length of the list. Lower it with the list; never raise it.
 const ELSEWHERE_MAX: usize = 193;
 
 #[test]

@@ -1,4 +1,4 @@
-//! Documents name files that exist, so that a rename cannot leave them behind.
+//! Documents name files that exist, so that a rename cannot leave stale names behind.
 
 use super::{files, none, root};
 
@@ -30,7 +30,7 @@ fn documents_name_files_that_exist() {
             let exists = if FOLDERS.iter().any(|folder| span.starts_with(folder)) {
                 root().join(span).exists()
             } else if span.ends_with(".rs") {
-                // Paths in a walk are relative to the folder of the step before.
+                // Paths in a walkthrough are relative to the folder of the previous step.
                 sources.iter().any(|source| source.ends_with(&format!("/{span}")))
             } else {
                 continue;

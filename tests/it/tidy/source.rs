@@ -1,10 +1,10 @@
-//! Looking things up in source text, as far as the house rules need it: words, and code without comments and tests.
+//! Source text search for the rules: words, and code without comments and tests.
 
 use std::path::{Path, PathBuf};
 
 use super::{files, is_test};
 
-/// The crates by folder; the root one last, because its folder holds the others.
+/// The crates by folder; the root crate last, because its folder contains the others.
 pub(super) const CRATES: [&str; 10] =
     ["src/net", "src/base", "src/store", "src/domain", "src/remote", "src/http", "admin", "turn", "media", ""];
 
@@ -13,7 +13,7 @@ pub(super) fn crate_of(path: &Path) -> &'static str {
     CRATES.into_iter().find(|folder| path.starts_with(folder)).unwrap_or_default()
 }
 
-/// Source files of the program with their code: no comments, and neither test files nor test modules.
+/// The program's source files without comments, test files and test modules.
 pub(super) fn code() -> Vec<(PathBuf, String)> {
     let is_code = |path: &Path| {
         let apart = ["benches", "examples", "fuzzing", "fuzz"];
@@ -40,7 +40,7 @@ pub(super) fn words(text: &str) -> impl Iterator<Item = &str> {
     text.split(|c| !is_word(c)).filter(|word| !word.is_empty())
 }
 
-/// What stands before and after each place where `word` stands as a word.
+/// The text before and after each occurrence of `word` as a whole word.
 pub(super) fn around<'t>(text: &'t str, word: &'t str) -> impl Iterator<Item = (&'t str, &'t str)> {
     text.match_indices(word).filter_map(move |(at, _)| {
         let (before, after) = (&text[..at], &text[at + word.len()..]);
@@ -49,7 +49,8 @@ pub(super) fn around<'t>(text: &'t str, word: &'t str) -> impl Iterator<Item = (
     })
 }
 
-/// The name that a line declares, if it is of one of these kinds (`"fn "`, `"const "`, ...), whatever its visibility.
+/// The name that a line declares, if it declares one of these kinds (`"fn "`, `"const "`, ...), whatever its
+/// visibility.
 pub(super) fn declared<'l>(line: &'l str, kinds: &[&str]) -> Option<&'l str> {
     let line = line.trim_start();
     let line = match line.strip_prefix("pub") {

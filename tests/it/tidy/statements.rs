@@ -1,5 +1,5 @@
-//! Every SQL statement is in the list of those that are prepared on both engines (`src/store/src/contract/statements.rs`): a
-//! statement that PostgreSQL does not understand is noticed there, and not by a user.
+//! Every SQL statement is in the list of those that are prepared on both engines
+//! (`src/store/src/contract/statements.rs`), so that a test finds a statement that PostgreSQL rejects, and not a user.
 
 use std::fs;
 
@@ -8,7 +8,7 @@ use super::{none, root};
 
 const KEYWORDS: [&str; 5] = ["SELECT ", "INSERT INTO ", "UPDATE ", "DELETE FROM ", "WITH "];
 
-/// Statements that cannot be prepared on a database that is complete: the one that makes its first table.
+/// Statements that cannot be prepared on a complete database: the one that creates its first table.
 const EXCEPT: [&str; 1] = ["CREATE_META"];
 
 #[test]
@@ -34,7 +34,7 @@ fn every_statement_is_prepared_on_both_engines() {
         if is_table && !around(&tables, module).any(|(_, after)| after.starts_with("::STATEMENTS")) {
             complaints.push(format!("{}: its STATEMENTS are not in tables/mod.rs", path.display()));
         }
-        // A text that is no constant cannot be listed.
+        // SQL that is not a constant cannot be listed.
         for call in ["execute(\"", "one(\"", "all(\"", "int(\"", "exists(\"", "query(\""] {
             if text.contains(call) {
                 complaints.push(format!("{}: a statement stands in a call of `{call}`", path.display()));
@@ -45,7 +45,7 @@ fn every_statement_is_prepared_on_both_engines() {
     none(complaints);
 }
 
-/// The constants of a file whose text is SQL, or made of SQL by one of its macros.
+/// The constants of a file that contain SQL, or that a macro builds from SQL.
 fn constants(text: &str) -> Vec<&str> {
     let mut found = Vec::new();
     for (before, after) in around(text, "const") {

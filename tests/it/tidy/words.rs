@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::{files, is_test, none};
 
-/// Parts of identifiers that have a word of the field instead: `resident` or `remote` for `distant`, `core` for `desk`.
+/// Parts of identifiers for which the field has another word: `resident` or `remote` for `distant`, `core` for `desk`.
 const PRIVATE: [&str; 19] = [
     "whoever",
     "somebody",
@@ -27,11 +27,11 @@ const PRIVATE: [&str; 19] = [
     "beat",
     "vet",
 ];
-/// Keywords before the name of an item.
+/// Keywords that precede the name of an item.
 const ITEMS: [&str; 10] = ["fn", "struct", "enum", "trait", "type", "mod", "const", "static", "def", "class"];
-/// Keywords before the name of a type.
+/// Keywords that precede the name of a type.
 const TYPES: [&str; 4] = ["struct", "enum", "trait", "type"];
-/// Type names, visible outside of their module, that a crate may use for more than one type.
+/// How many names of types with module-crossing visibility a crate may use for more than one type.
 const SHARED_NAMES_MAX: usize = 5;
 
 /// The parts of a `snake_case` or `CamelCase` name, in lower case.
@@ -56,7 +56,7 @@ fn private_part(name: &str) -> Option<String> {
     parts(name).into_iter().find(|part| PRIVATE.contains(&part.as_str()))
 }
 
-/// Each item that a line declares: its keyword and its name.
+/// The item that a line declares: its keyword and its name.
 fn declared(line: &str) -> Option<(&str, &str)> {
     let code = line.trim_start();
     if code.starts_with("//") {

@@ -4,7 +4,7 @@
 //! An event of this server is signed before it is appended, but no write closure may wait for the network. So
 //! [`write()`] runs a use case in a closure; when the use case wants to append an event that needs a signature,
 //! [`approve`] records the finished event and the closure is rolled back; then the policy server is asked; and the
-//! use case runs again and appends the signed event, if the room has not moved on. [`membership_status`] checks
+//! use case runs again and appends the signed event, if the room has not moved on. [`policy_status`] checks
 //! events of other servers. The HTTP client is not part of this module.
 //!
 //! A room whose policy server is this server itself counts as a room without one: this server cannot ask itself.
@@ -112,7 +112,7 @@ fn is_exempt(pdu: &Pdu) -> bool {
 }
 
 /// Checks a remote event against the current policy of its room.
-pub fn membership_status(core: &Core, tx: &mut dyn Tx, room: &Room, pdu: &Pdu, json: &[u8]) -> Result<PolicyStatus> {
+pub fn policy_status(core: &Core, tx: &mut dyn Tx, room: &Room, pdu: &Pdu, json: &[u8]) -> Result<PolicyStatus> {
     if is_exempt(pdu) {
         return Ok(PolicyStatus::Fine);
     }
@@ -129,7 +129,7 @@ pub fn membership_status(core: &Core, tx: &mut dyn Tx, room: &Room, pdu: &Pdu, j
 /// Refuses a local event without the required signature: the policy came into force while other servers signed the
 /// event.
 pub(super) fn check(core: &Core, tx: &mut dyn Tx, room: &Room, event: &Authored) -> Result<()> {
-    match membership_status(core, tx, room, &event.pdu, &event.json)? {
+    match policy_status(core, tx, room, &event.pdu, &event.json)? {
         PolicyStatus::Fine => Ok(()),
         _ => {
             Err(refuse(Reason::LimitExceeded { retry_after_ms: 1_000 }, "The room has a new policy server: try again."))

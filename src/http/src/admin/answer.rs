@@ -1,4 +1,4 @@
-//! Errors in the admin API's words.
+//! Maps errors to the responses of the admin API.
 
 use axum::response::{IntoResponse, Response};
 use hearth_admin::wire::ErrorBody;
@@ -7,7 +7,7 @@ use http::StatusCode;
 
 use crate::respond;
 
-/// An error as the caller gets it: as [`ErrorBody`].
+/// An error as an [`ErrorBody`].
 pub(super) fn failure(error: Error) -> Response {
     match error {
         Error::Refusal(refusal) => {

@@ -1,4 +1,4 @@
-//! Who changed what: `GET /api/v1/audit`.
+//! The audit log: `GET /api/v1/audit`.
 
 use hearth_admin::wire::{AuditEntry, AuditList, AuditQuery, paths};
 use hearth_base::Result;
@@ -9,7 +9,7 @@ use crate::App;
 use crate::respond::Json;
 use crate::route::{Call, Endpoint};
 
-/// Entries, unless asked otherwise.
+/// Entries per page without a `limit`.
 const ENTRIES_DEFAULT: u32 = 100;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {

@@ -1,4 +1,4 @@
-//! Long work: `/api/v1/jobs`.
+//! Long-running jobs: `/api/v1/jobs`.
 
 use hearth_admin::wire::{Job, JobList, JobState, paths};
 use hearth_base::Result;

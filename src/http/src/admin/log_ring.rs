@@ -1,4 +1,4 @@
-//! The recent log in memory, for the dashboard and `hearth ctl log`: whoever asks may wait for the next line.
+//! The recent log in memory, for the dashboard and `hearth ctl log`. Requests may wait for the next entry.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -7,19 +7,19 @@ use hearth_admin::wire::{LogEntry, LogLevel, LogPage, LogQuery};
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
-/// Lines that are kept; older ones go.
+/// Entries that are kept; the oldest are dropped first.
 const ENTRIES_MAX: usize = 2_000;
-/// Lines in one answer, unless asked otherwise and at most.
+/// Entries per response: the default and the maximum.
 const PAGE_DEFAULT: u32 = 200;
 const PAGE_MAX: u32 = 1_000;
-/// The longest that an answer waits for a line.
+/// The longest that a request waits for an entry.
 const WAIT_MS_MAX: u64 = 30_000;
 
-/// The newest lines of the log.
+/// A ring buffer of the newest log entries.
 #[derive(Debug)]
 pub struct LogRing {
     entries: Mutex<VecDeque<LogEntry>>,
-    /// The number of the newest line; none once no more come.
+    /// The number of the newest entry; `None` after [`Self::close`].
     newest: watch::Sender<Option<u64>>,
 }
 
@@ -30,7 +30,7 @@ impl Default for LogRing {
 }
 
 impl LogRing {
-    /// Keeps a line, and numbers it.
+    /// Numbers an entry and stores it.
     pub fn push(&self, mut entry: LogEntry) {
         let mut entries = self.entries.lock();
         let seq = entries.back().map_or(0, |last| last.seq) + 1;
@@ -39,16 +39,16 @@ impl LogRing {
             entries.pop_front();
         }
         entries.push_back(entry);
-        // Still under the lock, so that the numbers rise.
+        // Still under the lock, so that waiting requests see the numbers in order.
         self.newest.send_if_modified(|newest| newest.as_mut().map(|newest| *newest = seq).is_some());
     }
 
-    /// Answers everyone who waits, because the server stops.
+    /// Wakes all waiting requests, because the server stops.
     pub fn close(&self) {
         self.newest.send_replace(None);
     }
 
-    /// The lines that were asked for; waits for one if that was asked for too.
+    /// The requested entries. Waits for one if the query asks for that and there is none yet.
     pub async fn page(&self, query: &LogQuery) -> LogPage {
         let wait = Duration::from_millis(query.wait_ms.unwrap_or(0).min(WAIT_MS_MAX));
         let mut newest = self.newest.subscribe();
@@ -62,7 +62,7 @@ impl LogRing {
                 }
             }
         };
-        // Without a line in time, the page stays empty.
+        // A timeout returns an empty page.
         let _ = tokio::time::timeout(wait, waiting).await;
         page
     }
@@ -77,7 +77,8 @@ impl LogRing {
             last.reverse();
             return LogPage { entries: last, next: newest };
         };
-        // A number from before a restart: begin anew, rather than wait until as many lines have come again.
+        // A number beyond the newest is from before a restart. Start over, instead of waiting until the numbers catch
+        // up.
         let after = if after > newest { 0 } else { after };
         let from = entries.partition_point(|entry| entry.seq <= after);
         let found: Vec<_> = entries.range(from..).filter(wanted).take(limit).cloned().collect();

@@ -1,7 +1,7 @@
-//! The admin API, server side: HTTP with JSON on a Unix socket, in the words of `hearth_admin::wire`.
+//! The admin API, server side: HTTP with JSON on a Unix socket, with the types of `hearth_admin::wire`.
 //!
-//! Who may connect is decided before a request gets here, by the socket. Handlers translate; the decisions are the domain's.
-//! Every change is noted in the audit log with who made it.
+//! The admin socket decides who may connect before a request gets here. Handlers translate; the domain decides. Every
+//! change is recorded in the audit log with the account that made it.
 
 mod answer;
 mod audit;
@@ -37,13 +37,13 @@ use crate::auth::Authentication;
 use crate::respond::Json;
 use crate::route::{self, Call, Endpoint};
 
-/// What the admin API shows beside the domain: what only the program around it knows.
+/// Data of the admin API that the domain does not have: facts about the process around it.
 pub struct HostInfo {
-    /// The recent log.
+    /// The recent log entries.
     pub log: Arc<LogRing>,
-    /// Where the server listens.
+    /// The listen addresses of the server.
     pub listeners: Vec<wire::Listener>,
-    /// Looks at the machine.
+    /// Reads the current figures of the machine.
     pub machine: Box<dyn Fn() -> Machine + Send + Sync>,
 }
 
@@ -53,14 +53,14 @@ impl std::fmt::Debug for HostInfo {
     }
 }
 
-/// Who is on the other end of the socket.
+/// The account at the other end of the admin socket.
 #[derive(Debug, Clone)]
 pub struct Caller {
-    /// As the audit log names them, such as `uid 1000 (alice)`.
+    /// The name in the audit log, such as `uid 1000 (alice)`.
     pub name: Arc<str>,
 }
 
-/// Every endpoint of the admin API.
+/// All endpoints of the admin API.
 pub fn endpoints(around: &Arc<HostInfo>) -> Vec<Endpoint> {
     [
         audit::endpoints(),
@@ -80,7 +80,7 @@ pub fn endpoints(around: &Arc<HostInfo>) -> Vec<Endpoint> {
     .collect()
 }
 
-/// An endpoint of the admin API.
+/// An endpoint with admin socket authentication and a JSON response.
 fn endpoint<F, A, T>(method: Method, path: &'static str, handler: F) -> Endpoint
 where
     F: Fn(App, Call) -> A + Send + Sync + 'static,
@@ -90,12 +90,12 @@ where
     Endpoint::plain(method, [path], Authentication::AdminSocket, handler)
 }
 
-/// The admin API.
+/// The admin API as a service for the connections of the admin socket.
 #[derive(Debug)]
 pub struct Api(Router);
 
 impl Api {
-    /// Every route.
+    /// The service with all routes.
     #[must_use]
     pub fn new(app: App, around: HostInfo) -> Self {
         let unknown_method =
@@ -107,7 +107,7 @@ impl Api {
         Self(router.with_state(app))
     }
 
-    /// Answers one request.
+    /// Answers one request of `caller`.
     pub async fn serve<B>(&self, caller: Caller, request: Request<B>) -> Response
     where
         B: http_body::Body<Data = bytes::Bytes> + Send + 'static,

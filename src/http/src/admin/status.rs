@@ -1,4 +1,4 @@
-//! Health and figures: `GET /api/v1/status`.
+//! Health and resource figures: `GET /api/v1/status`.
 
 use std::sync::Arc;
 
@@ -13,17 +13,17 @@ use crate::App;
 use crate::respond::Json;
 use crate::route::Endpoint;
 
-/// Less free space than this is worth a warning, in bytes: enough for a few days of photos.
+/// Free disk space below which the status warns, in bytes: enough for a few days of photos.
 const DISK_FREE_BYTES_WARN: u64 = 500 * 1024 * 1024;
-/// More waiting writes than this mean that the disk does not keep up.
+/// Queued writes above which the status warns that the disk cannot keep up.
 const QUEUED_WRITES_WARN: u64 = 1_000;
 
-/// Numbers of the machine and the process.
+/// Figures of the machine and the process.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Machine {
-    /// Memory of this process that is resident, in bytes.
+    /// Resident memory of this process, in bytes.
     pub memory_resident_bytes: u64,
-    /// Free on the file system that holds the data, in bytes.
+    /// Free space on the file system of the data folder, in bytes.
     pub disk_free_bytes: u64,
     /// Size of that file system, in bytes.
     pub disk_total_bytes: u64,
@@ -72,7 +72,7 @@ fn federation(app: &App) -> FederationFigures {
     FederationFigures { away: figures.away as u64, queued_events: figures.queued_events as u64 }
 }
 
-/// What needs attention, worst first.
+/// The problems that need attention, most severe first.
 fn problems(app: &App, machine: &Machine, writer_queue: u64) -> Vec<Problem> {
     let mut problems = Vec::new();
     if let Some(ailment) = app.domain.admin.ailment() {
@@ -90,7 +90,7 @@ fn problems(app: &App, machine: &Machine, writer_queue: u64) -> Vec<Problem> {
     problems
 }
 
-/// What is wrong with the relay for calls. That none is wanted is not.
+/// Problems of the TURN relay. A disabled relay is not a problem.
 fn relay(calls: &Calls) -> Vec<Problem> {
     let about = |what: &str, remedy: &str| Problem {
         area: Some(areas::RELAY.to_owned()),

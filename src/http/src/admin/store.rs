@@ -1,4 +1,4 @@
-//! What the database spends its time on: `GET /api/v1/store/operations`.
+//! Time spent in database operations: `GET /api/v1/store/operations`.
 
 use std::time::Duration;
 

@@ -42,7 +42,7 @@ fn shown(row: RegistrationTokenRow) -> RegistrationToken {
     RegistrationToken {
         token: row.token,
         uses_allowed: row.uses_max,
-        // A token is used in the same instant in which the account is made.
+        // Registration uses a token in the transaction that creates the account, so no use is ever pending.
         pending: 0,
         completed: row.uses,
         expires_ms: row.expires_ms,

@@ -89,7 +89,7 @@ async fn set_admin(app: App, call: Call) -> Result<Json<Done>> {
     Ok(Json(Done {}))
 }
 
-/// A list's query in the domain's words.
+/// A list query as the domain's type.
 pub(super) fn page_request(query: ListQuery) -> PageRequest {
     let ListQuery { from, limit, search } = query;
     PageRequest { from, limit: limit.and_then(|limit| usize::try_from(limit).ok()), search }

@@ -1,4 +1,4 @@
-//! The account itself: who am I, changing the password, closing the account.
+//! The account itself: `whoami`, password changes, deactivation.
 
 use hearth_base::{Error, Result};
 use hearth_domain::uia;
@@ -24,7 +24,7 @@ async fn who_am_i(_: App, request: Ruma<whoami::v3::Request>) -> Result<whoami::
 }
 
 async fn change(app: App, request: Ruma<change_password::v3::Request>) -> Result<change_password::v3::Response> {
-    // Without a token the proof would be an e-mail address, and there is no mail.
+    // The alternative to a token is proof of an e-mail address, and this server has no e-mail.
     let user = request.user()?;
     app.domain.uia.check(request.uia(uia::PASSWORD)).await?;
     let password = request.new_password.clone();

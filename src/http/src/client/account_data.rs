@@ -1,4 +1,4 @@
-//! Account data, of the account and of rooms.
+//! Account data, global and per room.
 
 use hearth_base::{Error, Result};
 use ruma::api::client::config::{

@@ -1,4 +1,4 @@
-//! Names of rooms.
+//! Room aliases.
 
 use hearth_base::Result;
 use ruma::api::client::alias::{create_alias, delete_alias, get_alias};
@@ -8,7 +8,8 @@ use crate::App;
 use crate::edge::Rate;
 use crate::route::{Endpoint, Ruma};
 
-/// The endpoints of this file. What another server may have to be asked for is limited, since anybody can make us ask.
+/// The endpoints of this file. Requests that may query another server have a rate limit, since any client can cause
+/// them.
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
         Endpoint::new(find).rate(Rate::Other),

@@ -1,6 +1,6 @@
-//! What only application services may do (application-service API, "Client-Server API Extensions").
+//! Endpoints for application services only (application-service API, "Client-Server API Extensions").
 //!
-//! How they are authenticated is in `auth`; their ways to register and to log in are beside everybody's.
+//! Their authentication is in `auth`; they register and log in through the same endpoints as users.
 
 use hearth_base::{Error, Millis, Reason, Result, error::refuse};
 use hearth_domain::Requester;
@@ -18,14 +18,13 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![Endpoint::new(list_room).rate(Rate::Other).appservices(), Endpoint::new(ping).rate(Rate::Other).appservices()]
 }
 
-/// The application service that asks; `M_MISSING_TOKEN` when somebody else does.
+/// The application service that sent the request; `M_MISSING_TOKEN` for other callers.
 pub(super) fn of(requester: Option<&Requester>) -> Result<&Registration> {
     let service = requester.and_then(|requester| requester.appservice.as_deref());
     service.ok_or_else(|| refuse(Reason::MissingToken, "This takes the token of an application service."))
 }
 
-/// The time that an application service gives an event of its users; from anybody else it does not count ("Timestamp
-/// massaging").
+/// The timestamp that an application service overrides for an event ("Timestamp massaging"). Ignored for other callers.
 pub(super) fn overridden_timestamp(
     requester: &Requester,
     timestamp: Option<MilliSecondsSinceUnixEpoch>,
@@ -43,8 +42,8 @@ async fn list_room(
     Ok(set_room_visibility::v3::Response::new())
 }
 
-/// Whether this server reaches the application service: it can say that there is nothing to reach, and no more, because
-/// it does not speak to application services.
+/// Pings the application service. Always fails, since this server does not push to application services yet:
+/// `M_URL_NOT_SET` without a configured URL, otherwise `M_UNRECOGNIZED`.
 async fn ping(_: App, request: Ruma<request_ping::v1::Request>) -> Result<request_ping::v1::Response> {
     let service = of(request.call.requester.as_ref())?;
     if service.id != request.appservice_id {

@@ -1,5 +1,5 @@
-//! What clients may offer their users here. Written as it stands: ruma leaves out what is as the specification assumes,
-//! and not every client assumes the same.
+//! The server's capabilities. Written by hand: ruma omits those with the default value of the specification, and some
+//! clients assume another default.
 
 use hearth_base::Result;
 use hearth_domain::rooms::event::version;

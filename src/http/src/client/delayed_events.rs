@@ -1,5 +1,5 @@
-//! Events that are sent later (MSC4140), in the forms in which clients have asked for that: as a parameter of the requests that
-//! send at once, and with a request of their own.
+//! Delayed events (MSC4140), in all forms that clients use: a query parameter of the endpoints that send at once, and
+//! an endpoint of their own.
 
 use std::time::Duration;
 
@@ -21,10 +21,10 @@ use crate::loose::Loose;
 use crate::respond::Json;
 use crate::route::{Endpoint, Ruma};
 
-/// Where the action stands in the body. Once that took a token; now it is only there for those who do not know better.
+/// The form with the action in the body. It once required a token; it remains for clients that know no other form.
 const ACTION_IN_BODY: &[&str] = &["/_matrix/client/unstable/org.matrix.msc4140/delayed_events/{delay_id}"];
 
-/// The endpoints of this file. What is done to an event that waits takes no token, only its id: a call's SFU does it, too.
+/// The endpoints of this file. Managing a delayed event needs its id and no token, because a call's SFU does it too.
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
         Endpoint::new(schedule).rate(Rate::Message).guests().appservices(),
@@ -35,17 +35,17 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     ]
 }
 
-/// The answer to a request that sends an event now or later.
+/// The response to a request that sends an event now or later.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 pub(super) enum SentOrDelayed {
-    /// It has been sent.
+    /// The event was sent.
     Now { event_id: OwnedEventId },
-    /// It waits.
+    /// The event is scheduled.
     Later { delay_id: String },
 }
 
-/// How long a request that sends an event wants it to wait; none if it is to be sent now.
+/// The requested delay of an event; `None` to send it now.
 pub(super) fn delay(uri: &http::Uri) -> Result<Option<Duration>> {
     #[derive(Deserialize)]
     struct Query {
@@ -59,7 +59,7 @@ pub(super) fn delay(uri: &http::Uri) -> Result<Option<Duration>> {
     Ok(Some(Duration::from_millis(delay_ms)))
 }
 
-/// The answer to such a request.
+/// Maps the result of sending to the response.
 pub(super) fn answer(sent: Result<Sent>) -> Result<Json<SentOrDelayed>> {
     Ok(Json(match sent.map_err(as_before)? {
         Sent::Now(event_id) => SentOrDelayed::Now { event_id },
@@ -67,7 +67,7 @@ pub(super) fn answer(sent: Result<Sent>) -> Result<Json<SentOrDelayed>> {
     }))
 }
 
-/// Clients that ask this way know the error from when it had no code of its own.
+/// The error for clients of the older form, from before it had an error code of its own.
 fn as_before(error: Error) -> Error {
     match error {
         Error::Refusal(mut refusal) if refusal.reason == Reason::MaxDelayExceeded => {
@@ -130,7 +130,7 @@ async fn list(app: App, request: Ruma<get_all_delayed_events::unstable::Request>
     let (status, direction) = (filter.status, filter.direction);
     let DelayedPage { events, next } = app.domain.delayed.list(request.user()?, filter).await?;
     let mut answer = json!({ "delayed_events": events.iter().map(shown).collect::<Vec<_>>() });
-    // Whoever asks for one kind may know the answer from when the list was named by it.
+    // Clients that request a single kind may expect the old response, whose list was named after the kind.
     match status {
         Some(Status::Scheduled) => answer["scheduled"] = answer["delayed_events"].clone(),
         Some(Status::Finalised) => answer["finalised"] = events.iter().map(shown_as_finalised).collect(),
@@ -143,7 +143,7 @@ async fn list(app: App, request: Ruma<get_all_delayed_events::unstable::Request>
     Ok(Json(answer))
 }
 
-/// The query of a list, by MSC4140. Who asks for nothing in particular gets what waits, as they always did.
+/// The query of a list (MSC4140). Without parameters the list contains scheduled events, as in older versions.
 fn filter(query: Option<&str>) -> Result<Filter> {
     #[derive(Deserialize)]
     struct Query {
@@ -200,7 +200,7 @@ fn one_of<T: Copy>(name: &str, given: Option<String>, values: &[(&str, T)]) -> R
     known.map(Some).ok_or_else(|| Error::invalid(format!("`{name}` cannot be {given:?}.")))
 }
 
-/// A delayed event with the names that its parts have had in the versions of MSC4140 that clients go by.
+/// A delayed event with the field names of all versions of MSC4140 that clients implement.
 fn shown(seen: &DelayedView) -> Value {
     let mut shown = json!({
         "delay_id": seen.id,
@@ -234,7 +234,7 @@ fn add_end(to: &mut Value, end: &End) {
     }
 }
 
-/// As [`shown`], the way a list of those that wait no longer once had them.
+/// Like [`shown`], in the older form of the list of finalised events.
 fn shown_as_finalised(seen: &DelayedView) -> Value {
     let outcome = if seen.outcome() == Some(DelayedOutcome::Send) { "send" } else { "cancel" };
     let reason = match (seen.outcome(), seen.why()) {

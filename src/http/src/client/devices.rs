@@ -1,4 +1,4 @@
-//! A user's own devices.
+//! The devices of the user.
 
 use hearth_base::Result;
 use hearth_domain::devices::DeviceRow;
@@ -21,7 +21,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     ]
 }
 
-/// A device as clients see it: what is not known is null and not left out, which some clients refuse the whole list for.
+/// A device. Unknown fields are null and not omitted, since some clients reject the whole list otherwise.
 #[derive(Serialize)]
 struct Shown {
     device_id: String,
@@ -37,7 +37,7 @@ impl From<DeviceRow> for Shown {
     }
 }
 
-/// All devices of a user.
+/// All devices of the user.
 #[derive(Serialize)]
 struct List {
     devices: Vec<Shown>,

@@ -1,4 +1,4 @@
-//! The public directory of rooms.
+//! The public room directory.
 
 use hearth_base::{Error, Result};
 use hearth_domain::rooms::directory::DirectoryQuery;
@@ -13,7 +13,8 @@ use crate::edge::Rate;
 use crate::respond::Json;
 use crate::route::{Endpoint, Ruma};
 
-/// The endpoints of this file. What another server may have to be asked for is limited, since anybody can make us ask.
+/// The endpoints of this file. Requests that may query another server have a rate limit, since any client can cause
+/// them.
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
         Endpoint::new(list).rate(Rate::Other),
@@ -64,7 +65,7 @@ async fn set_visibility(
     Ok(set_room_visibility::v3::Response::new())
 }
 
-/// Whether a room is to stand in a directory.
+/// Whether a room is to be listed in the directory.
 pub(super) fn is_public(visibility: &Visibility) -> Result<bool> {
     match visibility {
         Visibility::Public => Ok(true),

@@ -1,4 +1,4 @@
-//! Single events and the state of rooms.
+//! Single events and room state.
 
 use hearth_base::Result;
 use ruma::api::client::room::{get_event_by_timestamp, get_room_event};
@@ -8,7 +8,7 @@ use ruma::api::client::state::{get_state_event_for_key, get_state_events};
 use crate::App;
 use crate::route::{Endpoint, Ruma};
 
-/// The paths of the state event with an empty key, which ruma reads and does not list.
+/// The paths of a state event with an empty state key, which ruma parses and does not list.
 const EMPTY_KEY_PATHS: &[&str] = &[
     "/_matrix/client/r0/rooms/{room_id}/state/{event_type}",
     "/_matrix/client/r0/rooms/{room_id}/state/{event_type}/",

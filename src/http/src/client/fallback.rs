@@ -1,5 +1,5 @@
-//! Web pages that stand in for clients that do not know a stage of user-interactive authentication (client-server API,
-//! "Fallback"). Plain HTML that works without scripts; one small script tells the client when it is done.
+//! Web pages for clients that do not support a stage of user-interactive authentication (client-server API,
+//! "Fallback"). Plain HTML that works without scripts; one small script notifies the client when the stage is done.
 
 use axum::response::Response;
 use hearth_base::{Error, Result, limits};
@@ -13,7 +13,7 @@ use crate::auth::Authentication;
 use crate::page::{escape, page};
 use crate::route::{Call, Endpoint};
 
-/// Tells whoever opened the page that the stage is done.
+/// Tells the window that opened the page that the stage is done.
 const DONE: &str =
     "if(window.onAuthDone)window.onAuthDone();else if(window.opener)window.opener.postMessage('authDone','*');";
 const PATHS: [&str; 2] =

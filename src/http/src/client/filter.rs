@@ -10,7 +10,7 @@ use crate::loose::Loose;
 use crate::respond::Json;
 use crate::route::{Endpoint, Ruma};
 
-/// The endpoints of this file. Both are loose: a filter is kept with what ruma does not know.
+/// The endpoints of this file. Both are loose: a filter is stored with the fields that ruma does not know.
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
         Endpoint::new(create).body_bytes_max(limits::FILTER_BYTES_MAX).all_but_locked(),
@@ -21,7 +21,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 async fn create(app: App, request: Ruma<Loose<create_filter::v3::Request>>) -> Result<create_filter::v3::Response> {
     let (who, user_id): (_, OwnedUserId) = (request.user()?, request.id(0)?);
     who.must_be(&user_id)?;
-    // An object first of all: this tells what is not JSON from what is no filter.
+    // Parsed as an object first, to distinguish invalid JSON (`M_NOT_JSON`) from an invalid filter.
     request.object()?;
     Ok(create_filter::v3::Response::new(app.domain.personal.filters.create(who, request.text_body()?).await?))
 }

@@ -1,4 +1,4 @@
-//! Keys of devices and users: uploading, querying, claiming, signing, and who changed.
+//! Device and cross-signing keys: upload, query, claim, signatures, and device list changes.
 
 use std::collections::BTreeMap;
 
@@ -40,7 +40,7 @@ async fn upload(app: App, request: Ruma<upload_keys::v3::Request>) -> Result<upl
     Ok(upload_keys::v3::Response::new(app.domain.crypto.upload_keys(&who, upload).await?))
 }
 
-/// An answer with every field, also the empty ones: clients read them without looking whether they are there.
+/// A response with every field, including empty ones: clients read them without checking that they exist.
 #[derive(serde::Serialize)]
 struct KeysQueryResponse {
     device_keys: BTreeMap<OwnedUserId, BTreeMap<OwnedDeviceId, Raw<DeviceKeys>>>,

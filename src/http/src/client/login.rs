@@ -1,6 +1,7 @@
-//! Logging in.
+//! Login.
 //!
-//! Parsed here and not by ruma: its type panics without `type`, and does not know the `user` that old clients send.
+//! The request is parsed here and not by ruma, whose type panics without `type`, and lacks the `user` field of old
+//! clients.
 
 use std::time::Duration;
 
@@ -69,7 +70,7 @@ struct Identifier {
 }
 
 impl Body {
-    /// Who logs in: the identifier, or what was there before there were identifiers.
+    /// The user name: from the identifier, or from the `user` field that preceded identifiers.
     fn name(&self) -> Result<&str> {
         let name = match &self.identifier {
             Some(identifier) if identifier.kind == "m.id.user" => identifier.user.as_deref(),
@@ -125,7 +126,7 @@ fn response(app: &App, session: LoggedIn) -> login::Response {
     let mut response = login::Response::new(session.user_id, session.tokens.access_token, session.device_id);
     response.refresh_token = session.tokens.refresh_token;
     response.expires_in = session.tokens.expires_in_ms.map(Duration::from_millis);
-    // Clients move to this URL, so only one that somebody has set is sure enough.
+    // Clients switch to this URL, so only one from the configuration is reliable enough.
     let public = app.domain.core.config.server.public_baseurl.as_ref();
     response.well_known =
         public.map(|url| login::DiscoveryInfo::new(login::HomeserverInfo::new(url.as_str().to_owned())));

@@ -1,5 +1,5 @@
-//! The web page that logs in for clients that cannot (client-server API, "Login Fallback"). Its script calls `/login` and
-//! hands the answer to `window.onLogin`, which the client has put there.
+//! The login page for clients without a login screen (client-server API, "Login Fallback"). Its script calls `/login`
+//! and passes the response to `window.onLogin`, which the client defines.
 
 use axum::response::Response;
 use hearth_base::Result;

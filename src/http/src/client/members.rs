@@ -1,4 +1,4 @@
-//! Who is in a room.
+//! The members of a room.
 
 use std::collections::BTreeMap;
 
@@ -29,7 +29,7 @@ async fn members(app: App, request: Ruma<get_member_events::v3::Request>) -> Res
     Ok(get_member_events::v3::Response::new(members))
 }
 
-/// The fields are there also when a member has none: clients read them without looking whether they exist.
+/// A member. Fields without a value are present too: clients read them without checking that they exist.
 #[derive(Serialize)]
 struct Member {
     display_name: Option<String>,

@@ -1,4 +1,4 @@
-//! Who is in a room: joining, inviting, knocking, leaving, removing, banning, forgetting.
+//! Changes of membership: join, invite, knock, leave, kick, ban, unban, forget.
 
 use hearth_base::{Error, Result};
 use hearth_domain::rooms::JoinContent;
@@ -34,7 +34,7 @@ fn no_third_party(is_signed: bool) -> Result<()> {
     Ok(())
 }
 
-/// What else a client wants in its join: everything in the body is kept.
+/// Additional content for the join event: every field of the body is kept.
 fn content<T>(request: &Ruma<T>) -> Result<JoinContent> {
     JoinContent::from_body(request.text_body()?)
 }

@@ -1,4 +1,4 @@
-//! Pages of timelines: messages, and what surrounds an event.
+//! Pagination of timelines: `/messages` and `/context`.
 
 use hearth_base::{Error, Result};
 use hearth_domain::rooms::read::Token;
@@ -42,7 +42,7 @@ async fn messages(
     Ok(response)
 }
 
-/// The fields of a filter that ruma does not know, under their stable and their unstable names.
+/// The fields of a filter that ruma lacks, under their stable and unstable names.
 #[derive(Default, Deserialize)]
 struct Related {
     #[serde(alias = "io.element.relation_senders")]
@@ -70,7 +70,7 @@ fn filter(events: RoomEventFilter, query: Option<&str>) -> Result<PageFilter> {
     })
 }
 
-/// All fields are always there: clients read the lists without looking whether they exist.
+/// All fields are always present: clients read the lists without checking that they exist.
 #[derive(Serialize)]
 struct Context {
     start: String,

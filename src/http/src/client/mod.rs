@@ -1,4 +1,4 @@
-//! The client-server API: one file per group of endpoints, each with its entries in the table of endpoints and their handlers.
+//! The client-server API: one file per group of endpoints, each with its endpoint list and handlers.
 
 mod account;
 mod account_data;
@@ -57,12 +57,12 @@ pub(crate) use media::body as media_body;
 
 use crate::route::Endpoint;
 
-/// The endpoints of uploads, downloads and thumbnails.
+/// The endpoints for uploads, downloads and thumbnails, which are a resource of their own.
 pub fn media_endpoints() -> Vec<Endpoint> {
     media::endpoints()
 }
 
-/// Every other endpoint of the client-server API.
+/// All other endpoints of the client-server API.
 pub fn endpoints() -> Vec<Endpoint> {
     [
         account::endpoints(),
@@ -120,7 +120,7 @@ pub fn endpoints() -> Vec<Endpoint> {
     .collect()
 }
 
-/// How many of something a client asks for; nobody gets more than a page.
+/// A client's requested page size, capped so that one response stays bounded.
 fn amount(number: ruma::UInt) -> usize {
     usize::try_from(u64::from(number)).unwrap_or(usize::MAX).min(hearth_base::limits::PAGE_EVENTS_MAX)
 }

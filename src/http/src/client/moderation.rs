@@ -1,4 +1,4 @@
-//! What administrators do through the client-server API: who is on which device, locking, suspending.
+//! Administration through the client-server API: `whois`, locking and suspending accounts.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! What users were notified of.
+//! The notification history of the user.
 
 use hearth_base::Result;
 use ruma::UInt;

@@ -1,11 +1,11 @@
-//! The event format of the first client-server API, which Synapse still writes where clients page through a room: what is
-//! now in `unsigned` beside the event's own fields too, and `user_id` for `sender`. Hydrogen reads replies by it.
+//! The event format of the first client-server API, which Synapse still uses for pagination: the fields that are now in
+//! `unsigned` are also at the top level, and `user_id` duplicates `sender`. Hydrogen needs it to read replies.
 
 use ruma::serde::Raw;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-/// What stood beside the event's own fields.
+/// The fields that were at the top level of an event.
 const COPIED: [&str; 4] = ["age", "redacted_because", "replaces_state", "prev_content"];
 
 /// Adds the old fields to an event.
@@ -23,7 +23,7 @@ pub(super) fn with_old_fields<T>(event: Raw<T>) -> Raw<T> {
     json.map_or(event, Raw::from_json)
 }
 
-/// As [`with_old_fields`], for a list.
+/// Like [`with_old_fields`], for a list.
 pub(super) fn all_with_old_fields<T>(events: Vec<Raw<T>>) -> Vec<Raw<T>> {
     events.into_iter().map(with_old_fields).collect()
 }

@@ -1,4 +1,4 @@
-//! Looking into rooms without `/sync`.
+//! Room contents without `/sync`.
 
 use std::time::Duration;
 
@@ -32,7 +32,7 @@ async fn first_look(
     Ok(response)
 }
 
-/// `chunk` is always there, also when it is empty.
+/// `chunk` is always present, even when empty.
 async fn watch(app: App, request: Ruma<listen_to_new_events::v3::Request>) -> Result<Json<serde_json::Value>> {
     let from = Token::parse_opt(request.from.as_deref())?;
     let wait = request.timeout.unwrap_or(Duration::ZERO);

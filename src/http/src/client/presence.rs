@@ -1,4 +1,4 @@
-//! Who is there.
+//! Presence.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Profiles: whole, and field by field.
+//! Profiles: complete, and by field.
 
 use hearth_base::{Reason, Result, error::refuse};
 use hearth_domain::personal::profiles::ProfileField;
@@ -12,7 +12,8 @@ use crate::loose::Loose;
 use crate::respond::Json;
 use crate::route::{Endpoint, Ruma};
 
-/// The endpoints of this file. What another server may have to be asked for is limited, since anybody can make us ask.
+/// The endpoints of this file. Requests that may query another server have a rate limit, since any client can cause
+/// them.
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
         Endpoint::new(profile).rate(Rate::Other),
@@ -32,7 +33,7 @@ async fn field(app: App, request: Ruma<get_profile_field::v3::Request>) -> Resul
     Ok(Json(value.into_iter().map(|value| (name.to_owned(), value)).collect()))
 }
 
-// Loose, because clients set a display name of null, which ruma refuses.
+// Loose, because clients set a null display name, which ruma rejects.
 async fn set_field(
     app: App,
     request: Ruma<Loose<set_profile_field::v3::Request>>,

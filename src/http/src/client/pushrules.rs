@@ -15,12 +15,12 @@ use crate::loose::Loose;
 use crate::respond::Json;
 use crate::route::{Endpoint, Ruma};
 
-/// Without the slash at the end, as some clients ask.
+/// Paths without the trailing slash, which some clients use.
 const ALL_PATHS: &[&str] = &["/_matrix/client/r0/pushrules", "/_matrix/client/v3/pushrules"];
 /// As [`ALL_PATHS`].
 const GLOBAL_PATHS: &[&str] = &["/_matrix/client/r0/pushrules/global", "/_matrix/client/v3/pushrules/global"];
 
-/// The rules of one kind, which is what old clients ask for; with and without the slash at the end.
+/// The rules of one kind, which old clients request; with and without the trailing slash.
 const KIND_PATHS: &[&str] = &[
     "/_matrix/client/r0/pushrules/global/{kind}",
     "/_matrix/client/r0/pushrules/global/{kind}/",

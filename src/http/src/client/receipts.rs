@@ -1,4 +1,4 @@
-//! Read receipts, and the marker of what has been read fully.
+//! Read receipts and the fully-read marker.
 
 use hearth_base::{Error, Result};
 use hearth_domain::ephemeral::receipts::Read;

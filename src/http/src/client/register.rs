@@ -1,4 +1,4 @@
-//! Making an account.
+//! Registration of accounts.
 
 use hearth_base::{Reason, Result, error::refuse};
 use hearth_domain::accounts::{Authority, DeviceRequest, LoggedIn, NewAccount};
@@ -59,8 +59,8 @@ async fn create(app: App, request: Ruma<register::Request>) -> Result<Json<Regis
     Ok(response(user_id, logged_in))
 }
 
-/// Answers a client whose registration succeeded and whose answer got lost. The proof still holds: only this client knows the
-/// session.
+/// Answers the retry of a client whose registration succeeded and whose response was lost. The completed session
+/// authenticates it: only this client knows the session id.
 async fn again(app: &App, request: &Ruma<register::Request>, user_id: OwnedUserId) -> Result<Json<Registered>> {
     edge::rate_limit(app, Rate::Registration, request.call.client, None)?;
     let session = match device(request) {
@@ -70,7 +70,7 @@ async fn again(app: &App, request: &Ruma<register::Request>, user_id: OwnedUserI
     Ok(response(user_id, session))
 }
 
-/// The device to log in with, unless that is not wanted.
+/// The device to log in; `None` with `inhibit_login`.
 fn device(request: &register::Request) -> Option<DeviceRequest> {
     (!request.inhibit_login).then(|| DeviceRequest {
         id: request.device_id.clone(),
@@ -79,7 +79,7 @@ fn device(request: &register::Request) -> Option<DeviceRequest> {
     })
 }
 
-/// The answer to `/register`. Ruma's own has a device id of null where no one logs in.
+/// The response to `/register`. Ruma's type has a null device id when no device is logged in.
 #[derive(Debug, Serialize)]
 struct Registered {
     user_id: OwnedUserId,
@@ -100,7 +100,7 @@ fn response(user_id: OwnedUserId, session: Option<LoggedIn>) -> Json<Registered>
     Json(Registered { user_id, device_id, access_token, refresh_token, expires_in_ms })
 }
 
-/// Makes a user of an application service.
+/// Registers a user of an application service.
 async fn appservice_user(app: &App, request: &Ruma<register::Request>) -> Result<Json<Registered>> {
     let service = appservice::of(request.call.requester.as_ref())?;
     let registered = app.domain.appservices.register(service, request.username.clone(), device(request));
@@ -108,7 +108,8 @@ async fn appservice_user(app: &App, request: &Ruma<register::Request>) -> Result
     Ok(response(user_id, session))
 }
 
-/// The proof that a person may register; only whoever tries one uses up the limit, not whoever asks what it takes.
+/// Completes user-interactive authentication. Only an attempt counts against the rate limit, not a request for the
+/// available flows.
 async fn prove(app: &App, request: &Ruma<register::Request>) -> Result<Passed> {
     let accounts = &app.domain.accounts;
     let flows = accounts.registration_flows().await?;

@@ -1,4 +1,4 @@
-//! What relates to an event: edits, reactions, replies in threads.
+//! Relations of an event: edits, reactions, thread replies.
 
 use hearth_base::Result;
 use hearth_domain::rooms::read::Token;
@@ -22,7 +22,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     ]
 }
 
-/// The three endpoints differ in what their paths name; the rest of the question is the same.
+/// Builds the query. The three endpoints differ only in their path parameters.
 macro_rules! question {
     ($request:ident, $rel_type:expr, $event_type:expr) => {
         RelationsQuery {
@@ -38,7 +38,7 @@ macro_rules! question {
     };
 }
 
-/// Likewise their answers.
+/// Builds the response, for the same reason.
 macro_rules! answer {
     ($endpoint:ident, $found:expr) => {{
         let Relations { chunk, next, depth } = $found;

@@ -1,4 +1,4 @@
-//! Telling the administrators about events, rooms and users.
+//! Reports of events, rooms and users to the administrators.
 
 use hearth_base::Result;
 use ruma::api::client::reporting::report_user;

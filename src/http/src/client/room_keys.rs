@@ -1,4 +1,4 @@
-//! Key backups: their versions, and the room keys in them at all three granularities.
+//! Key backups: their versions, and the room keys in them by backup, room and session.
 
 use std::collections::BTreeMap;
 

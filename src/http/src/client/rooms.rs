@@ -1,4 +1,4 @@
-//! Making and upgrading rooms, and which ones the user is in.
+//! Creation and upgrades of rooms, and the rooms that the user has joined.
 
 use hearth_base::{Error, Reason, Result, error::refuse};
 use ruma::api::client::membership::{get_mutual_rooms, joined_rooms};
@@ -27,7 +27,7 @@ async fn create(app: App, request: Ruma<create_room::v3::Request>) -> Result<cre
     Ok(create_room::v3::Response::new(room_id))
 }
 
-// Loose, because ruma refuses some unknown versions as malformed.
+// Loose, because ruma rejects some unknown room versions as malformed.
 async fn upgrade(app: App, request: Ruma<Loose<upgrade_room::v3::Request>>) -> Result<upgrade_room::v3::Response> {
     let mut body = request.object()?;
     let version = match body.remove("new_version") {
@@ -49,7 +49,7 @@ async fn joined(app: App, request: Ruma<joined_rooms::v3::Request>) -> Result<jo
     Ok(joined_rooms::v3::Response::new(app.domain.rooms.joined(request.user()?).await?))
 }
 
-/// All rooms come in one answer, so there is no token that could be right.
+/// Refuses every pagination token: the response contains all rooms, so none was issued.
 fn no_token(from: Option<&str>) -> Result<()> {
     match from {
         None => Ok(()),

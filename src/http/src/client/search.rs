@@ -1,4 +1,4 @@
-//! Searching messages.
+//! Full-text search of messages.
 
 use std::collections::BTreeMap;
 
@@ -31,7 +31,7 @@ async fn search(app: App, request: Ruma<Request>) -> Result<Json<Value>> {
     let results = app.domain.rooms.search(request.user()?, question).await?;
     let answer = serde_json::to_value(answer(results, criteria));
     let mut answer = answer.map_err(|error| Error::fault("writing search results", error))?;
-    // ruma leaves out lists without entries; clients read them without looking.
+    // ruma omits empty lists, and clients read them without checking that they exist.
     for list in ["results", "highlights"] {
         fill(&mut answer, list);
     }
@@ -43,7 +43,7 @@ async fn search(app: App, request: Ruma<Request>) -> Result<Json<Value>> {
     Ok(Json(json!({ "search_categories": { "room_events": answer } })))
 }
 
-/// Puts an empty list where there is none.
+/// Adds an empty list where there is none.
 fn fill(object: &mut Value, list: &str) {
     if let Some(object) = object.as_object_mut() {
         object.entry(list).or_insert_with(|| json!([]));
@@ -86,7 +86,7 @@ fn answer(results: Results, criteria: &Criteria) -> ResultRoomEvents {
     answer
 }
 
-/// Results by what they have in common; groups are in the order of their first results.
+/// Groups results by a key; groups are ordered by their first result.
 fn groups<K: Ord>(hits: &[Hit], key: impl Fn(&Hit) -> K) -> BTreeMap<K, ResultGroup> {
     let mut groups: BTreeMap<K, ResultGroup> = BTreeMap::new();
     for hit in hits {
@@ -115,7 +115,7 @@ fn result(hit: Hit) -> SearchResult {
         })
         .collect();
     let mut result = SearchResult::new();
-    // Ranks are small counts; f64 holds them exactly.
+    // Ranks are small counts, which f64 represents exactly.
     result.rank = Some(f64::from(u32::try_from(hit.rank).unwrap_or(u32::MAX)));
     result.result = Some(hit.event);
     result.context = context;

@@ -1,4 +1,4 @@
-//! Sending events that are not state, and removing what was sent; now or later.
+//! Sending of message events and redactions, now or later.
 
 use hearth_base::Result;
 use hearth_domain::actions::Redaction;

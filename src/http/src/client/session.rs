@@ -1,4 +1,4 @@
-//! Refreshing tokens and logging out.
+//! Token refresh and logout.
 
 use std::time::Duration;
 
@@ -26,7 +26,8 @@ async fn refresh(app: App, request: Ruma<refresh_token::v3::Request>) -> Result<
 }
 
 async fn log_out(app: App, request: Ruma<logout::v3::Request>) -> Result<logout::v3::Response> {
-    // A sync under way ends with the session, after this is answered: some clients take the one for an error without the other.
+    // Logout ends a pending `/sync` of the device, but only after this response: some clients report an error if the
+    // sync ends first.
     let _answering = app.domain.core.answering.begin(request.user()?.device);
     app.domain.actions.log_out(request.user()?).await?;
     Ok(logout::v3::Response::new())

@@ -1,4 +1,4 @@
-//! Rooms seen from outside: spaces with what is in them, and summaries of single rooms.
+//! The space hierarchy, and summaries of single rooms.
 
 use hearth_base::{Result, limits};
 use hearth_domain::rooms::read::hierarchy::{Hierarchy, HierarchyQuery};
@@ -12,13 +12,14 @@ use crate::edge::Rate;
 use crate::respond::Json;
 use crate::route::{Endpoint, Ruma};
 
-/// Where clients that implemented the proposal look for summaries, beside the paths that ruma knows.
+/// The paths of room summaries from the proposal, in addition to those that ruma lists.
 const SUMMARY_PATHS: &[&str] = &[
     "/_matrix/client/unstable/im.nheko.summary/summary/{room_id_or_alias}",
     "/_matrix/client/unstable/im.nheko.summary/room_summary/{room_id_or_alias}",
 ];
 
-/// The endpoints of this file. What other servers may have to be asked for is limited, since anybody can make us ask.
+/// The endpoints of this file. Requests that may query other servers have a rate limit, since any client can cause
+/// them.
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
         Endpoint::new(hierarchy).rate(Rate::Other).all_but_locked(),

@@ -1,4 +1,4 @@
-//! Setting the state of rooms, now or later.
+//! State events, now or later.
 
 use hearth_base::Result;
 use hearth_domain::rooms::StateChange;
@@ -11,7 +11,7 @@ use crate::edge::Rate;
 use crate::respond::Json;
 use crate::route::{Endpoint, Ruma};
 
-/// Without a state key it is the empty one.
+/// The paths without a state key, which mean the empty key.
 const KEYLESS: &[&str] = &[
     "/_matrix/client/r0/rooms/{room_id}/state/{event_type}",
     "/_matrix/client/r0/rooms/{room_id}/state/{event_type}/",

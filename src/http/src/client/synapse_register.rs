@@ -1,4 +1,4 @@
-//! Shared-secret registration, at the path and in the form that Synapse gave it: set-up scripts and test suites use it.
+//! Shared-secret registration with Synapse's path and format, which set-up scripts and test suites use.
 
 use hearth_base::Result;
 use hearth_domain::accounts::SharedSecretRequest;

@@ -1,5 +1,5 @@
-//! The body of `/sync`, written by hand: ruma leaves out what is empty, and clients rely on keys that Synapse always sends.
-//! matrix-nio refuses a left room without `state`, and then never gets past that answer.
+//! The body of `/sync`, written by hand: ruma omits empty fields, and clients rely on keys that Synapse always sends.
+//! matrix-nio rejects a left room without `state`, and then never gets past that response.
 
 use std::collections::BTreeMap;
 
@@ -10,10 +10,10 @@ use ruma::serde::Raw;
 use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId, UInt};
 use serde::Serialize;
 
-/// The algorithm of one-time keys that clients look for even where there are none.
+/// The one-time key algorithm whose count clients expect even when it is 0.
 const ONE_TIME_ALGORITHM: &str = "signed_curve25519";
 
-/// An answer to `/sync`, ready to be written.
+/// A response to `/sync`, ready to be serialised.
 #[derive(Debug, Serialize)]
 pub(super) struct Answer {
     next_batch: String,
@@ -31,7 +31,7 @@ pub(super) struct Answer {
     device_unused_fallback_key_types: Vec<String>,
 }
 
-/// `{"events": [...]}`, also when there are none.
+/// `{"events": [...]}`, present even when empty.
 #[derive(Debug, Serialize)]
 #[serde(bound = "")]
 struct List<T> {
@@ -116,7 +116,7 @@ impl From<Timeline> for TimelineAnswer {
     }
 }
 
-/// `state` or `state_after`, whichever the client asked for.
+/// `state` or `state_after`, as the client requested.
 #[derive(Debug, Serialize)]
 enum StateAnswer {
     #[serde(rename = "state")]
@@ -130,7 +130,7 @@ impl From<State> for StateAnswer {
         match state {
             State::After(state) => Self::After(List { events: state.events }),
             State::Before(state) => Self::Before(List { events: state.events }),
-            // ruma may learn other forms; Hearth writes these two.
+            // ruma may add other variants; Hearth produces these two.
             _ => Self::Before(List { events: Vec::new() }),
         }
     }
@@ -185,7 +185,7 @@ impl From<Response> for Answer {
     fn from(response: Response) -> Self {
         let counts = response.device_one_time_keys_count;
         let mut counts: BTreeMap<_, _> = counts.into_iter().map(|(key, count)| (key.to_string(), count)).collect();
-        // Clients take a missing count for "nothing changed", also when the last key has been claimed.
+        // Clients take a missing count for "unchanged", so 0 must be explicit after the last key was claimed.
         counts.entry(ONE_TIME_ALGORITHM.to_owned()).or_default();
         let unused = response.device_unused_fallback_key_types.unwrap_or_default();
         Self {

@@ -1,4 +1,4 @@
-//! Tags of rooms.
+//! Room tags.
 
 use hearth_base::Result;
 use ruma::api::client::tag::{create_tag, delete_tag, get_tags};
@@ -28,7 +28,7 @@ async fn get(app: App, request: Ruma<get_tags::v3::Request>) -> Result<Json<Valu
 async fn set(app: App, request: Ruma<create_tag::v3::Request>) -> Result<create_tag::v3::Response> {
     let who = request.user()?;
     who.must_be(&request.user_id)?;
-    // As it came: ruma's type drops what it does not know.
+    // As received: ruma's type drops unknown fields.
     let (room, tag, info) = (request.room_id.clone(), request.tag.clone(), request.object()?);
     app.domain.personal.account_data.set_tag(who, room, tag, info).await?;
     Ok(create_tag::v3::Response::new())

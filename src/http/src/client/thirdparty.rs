@@ -1,4 +1,4 @@
-//! Networks beyond Matrix. Application services bridge to them, and this server has none, so there is nothing to find.
+//! Third-party networks. Application services bridge to them; this server has none, so look-ups find nothing.
 
 use hearth_base::{Error, Result};
 use ruma::api::client::thirdparty::{

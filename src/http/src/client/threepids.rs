@@ -1,5 +1,5 @@
-//! E-mail addresses and telephone numbers of accounts. This server sends no mail and no messages to telephones, so nobody
-//! can prove that one is theirs: accounts have none, and what would add one is refused.
+//! E-mail addresses and phone numbers of accounts. This server sends neither e-mail nor text messages, so ownership
+//! cannot be verified: accounts have none, and requests to add one are refused.
 
 use hearth_base::{Error, Reason, Result, error::refuse};
 use ruma::api::client::account::{
@@ -49,7 +49,7 @@ async fn bind(_: App, _: Ruma<bind_3pid::v3::Request>) -> Result<bind_3pid::v3::
     Err(no_mail())
 }
 
-/// There is nothing that could be there and then be gone, so this is always done.
+/// Always succeeds, since an account has no address to remove.
 async fn delete(_: App, _: Ruma<delete_3pid::v3::Request>) -> Result<delete_3pid::v3::Response> {
     Ok(delete_3pid::v3::Response::new(ThirdPartyIdRemovalStatus::NoSupport))
 }

@@ -1,4 +1,4 @@
-//! Messages from device to device.
+//! To-device messages.
 
 use hearth_base::{Result, limits};
 use ruma::api::client::to_device::send_event_to_device;

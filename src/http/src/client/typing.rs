@@ -1,4 +1,4 @@
-//! Who is typing.
+//! Typing notifications.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::App;
 use crate::loose::Loose;
 use crate::route::{Endpoint, Ruma};
 
-/// How long somebody types whose client does not say.
+/// How long a typing notification lasts without `timeout`.
 const DEFAULT: Duration = Duration::from_secs(30);
 
 /// The endpoints of this file.
@@ -19,7 +19,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![Endpoint::new(set).guests().appservices()]
 }
 
-// Loose, because `timeout` may be missing, which ruma refuses.
+// Loose, because `timeout` may be absent, which ruma rejects.
 async fn set(
     app: App,
     request: Ruma<Loose<create_typing_event::v3::Request>>,

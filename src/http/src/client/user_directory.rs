@@ -1,4 +1,4 @@
-//! Finding users.
+//! Search in the user directory.
 
 use hearth_base::Result;
 use ruma::api::client::user_directory::search_users;

@@ -1,4 +1,4 @@
-//! Which versions of the client-server API this server speaks, and what it has beyond them.
+//! Supported versions of the client-server API, and unstable features.
 
 use hearth_base::Result;
 use ruma::api::client::discovery::get_supported_versions as versions;
@@ -6,13 +6,13 @@ use ruma::api::client::discovery::get_supported_versions as versions;
 use crate::App;
 use crate::route::{Endpoint, Ruma};
 
-/// The versions of the specification.
+/// Supported versions of the specification.
 const VERSIONS: &[&str] = &[
     "r0.6.1", "v1.1", "v1.2", "v1.3", "v1.4", "v1.5", "v1.6", "v1.7", "v1.8", "v1.9", "v1.10", "v1.11", "v1.12",
     "v1.13", "v1.14", "v1.15", "v1.16", "v1.17", "v1.18", "v1.19",
 ];
 
-/// Proposals that are not, or not under these names, part of the specification. Whoever builds one adds it here.
+/// Supported proposals that are not part of the specification, or not under these names.
 const UNSTABLE_FEATURES: &[&str] = &[
     // Dehydrated devices.
     "org.matrix.msc3814",
@@ -28,7 +28,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 async fn list(app: App, _: Ruma<versions::Request>) -> Result<versions::Response> {
     let mut response = versions::Response::new(VERSIONS.iter().map(|&version| version.to_owned()).collect());
     response.unstable_features = UNSTABLE_FEATURES.iter().map(|&name| (name.to_owned(), true)).collect();
-    // Events that are sent later: without them, calls would rather not begin.
+    // Delayed events: calls refuse to start without them.
     response.unstable_features.insert("org.matrix.msc4140".to_owned(), !app.domain.delayed.longest().is_zero());
     // Group calls.
     response.unstable_features.insert("org.matrix.msc4143".to_owned(), app.domain.rtc.is_there());

@@ -1,4 +1,4 @@
-//! What calls need.
+//! TURN credentials for calls.
 
 use hearth_base::Result;
 use ruma::api::client::voip::get_turn_server_info;
@@ -13,7 +13,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![Endpoint::new(turn_server).all_but_locked()]
 }
 
-// Without a relay an empty object, which ruma's response cannot say and clients understand.
+// Without a relay the response is an empty object, which clients understand and ruma's type cannot represent.
 async fn turn_server(app: App, request: Ruma<get_turn_server_info::v3::Request>) -> Result<Json<Value>> {
     let Some(relay) = app.domain.calls.relay(request.user()?) else { return Ok(Json(json!({}))) };
     let (username, password, uris) = (relay.credentials.username, relay.credentials.password, relay.uris);

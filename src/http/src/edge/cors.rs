@@ -1,18 +1,19 @@
-//! What browsers want to see before a web client may speak to this server (client-server API, "Web Browser Clients").
+//! CORS headers, which browsers require before a web client may call this server (client-server API, "Web Browser
+//! Clients").
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
-/// Every request that clients make; a browser asks for each by name.
+/// The methods of all endpoints; a browser checks each by name.
 const METHODS: HeaderValue = HeaderValue::from_static("GET, POST, PUT, PATCH, DELETE, OPTIONS");
 const HEADERS: HeaderValue =
     HeaderValue::from_static("X-Requested-With, Content-Type, Authorization, If-Match, If-None-Match, Range");
-/// What scripts may read of an answer beside the few that browsers always show.
+/// Response headers that scripts may read, in addition to those that browsers always expose.
 const EXPOSED: HeaderValue = HeaderValue::from_static("x-request-id, ETag, Retry-After, Accept-Ranges, Content-Range");
-/// How long a browser need not ask again, in seconds; Chromium takes no more than two hours.
+/// How long a browser may cache the preflight response, in seconds; Chromium's maximum is two hours.
 const AGE_S: HeaderValue = HeaderValue::from_static("7200");
 
-/// Lets any web page read an answer: who may do what is decided by access tokens, never by cookies.
+/// Allows every origin: access tokens decide who may do what, never cookies, so a foreign page gains nothing.
 pub(super) fn allow(headers: &mut HeaderMap) {
     const WANTED: [(HeaderName, HeaderValue); 4] = [
         (header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*")),
@@ -23,7 +24,7 @@ pub(super) fn allow(headers: &mut HeaderMap) {
     headers.extend(WANTED);
 }
 
-/// The answer to `OPTIONS` on any path: browsers ask before they send what a form could not.
+/// The response to `OPTIONS` on any path, the preflight request of browsers.
 pub(super) fn preflight() -> Response {
     (StatusCode::OK, [(header::ACCESS_CONTROL_MAX_AGE, AGE_S)]).into_response()
 }

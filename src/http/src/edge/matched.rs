@@ -1,4 +1,4 @@
-//! Lets the edge know which route answered: axum tells it to the handler alone, inside the request.
+//! Tells the edge which route matched: axum exposes the pattern only inside the request, to the handler.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -9,7 +9,7 @@ use axum::extract::{MatchedPath, Request};
 use axum::response::Response;
 use tower::{Layer, Service};
 
-/// Puts the pattern that a request matched into its response's extensions.
+/// A layer that copies the matched pattern into the extensions of the response.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Matched;
 
@@ -21,7 +21,7 @@ impl<S> Layer<S> for Matched {
     }
 }
 
-/// A route with [`Matched`] around it.
+/// A route wrapped by [`Matched`].
 #[derive(Debug, Clone)]
 pub(super) struct Around<S>(S);
 
@@ -44,7 +44,7 @@ where
     }
 }
 
-/// The answer of a route, on its way.
+/// The response future of a route.
 #[derive(Debug)]
 pub(super) struct Answering<F> {
     answering: F,

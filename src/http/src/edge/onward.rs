@@ -1,5 +1,5 @@
-//! A connection that goes on as something else than HTTP: a handler puts an [`Onward`] beside its answer 101, and whoever has the
-//! connection carries bytes both ways until one side has had enough.
+//! A connection upgraded from HTTP: a handler attaches an [`Onward`] to its 101 response, and the connection's task
+//! then copies bytes in both directions until one side closes.
 
 use std::io;
 use std::sync::Arc;
@@ -12,23 +12,24 @@ use parking_lot::Mutex;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::time::Instant;
 
-/// How much is read at a time.
+/// Bytes per read.
 const PIECE_BYTES: usize = 8 * 1024;
-/// How long one way stays open when the other has ended.
+/// How long one direction stays open after the other has closed.
 const REST_MAX: Duration = Duration::from_secs(5);
 
-/// The other end, once. Answers' extensions must be such that they could be cloned.
+/// The other end, to be taken once. Shared, because extensions of a response must be `Clone`.
 #[derive(Clone)]
 pub struct Onward(Arc<Mutex<Option<Box<dyn Duplex>>>>, Arc<SignallingPermit>);
 
 impl Onward {
-    /// Onward to `other`; the pass is kept as long.
+    /// Connects to `other`; `pass` is held until the connection ends.
     #[must_use]
     pub fn new(other: Box<dyn Duplex>, pass: SignallingPermit) -> Self {
         Self(Arc::new(Mutex::new(Some(other))), Arc::new(pass))
     }
 
-    /// Carries bytes both ways, until an end, an error, or a silence of [`limits::RTC_SILENCE_MS_MAX`].
+    /// Copies bytes in both directions, until one side closes, an error, or a silence of
+    /// [`limits::RTC_SILENCE_MS_MAX`].
     pub async fn carry(self, client: impl Duplex) {
         let Some(other) = self.0.lock().take() else { return };
         between(client, other, Duration::from_millis(limits::RTC_SILENCE_MS_MAX)).await;
@@ -40,7 +41,7 @@ async fn between(one: impl Duplex, other: impl Duplex, silence_max: Duration) {
     let ((one_out, one_in), (other_out, other_in)) = (tokio::io::split(one), tokio::io::split(other));
     let mut there = std::pin::pin!(one_way(one_out, other_in, &heard));
     let mut back = std::pin::pin!(one_way(other_out, one_in, &heard));
-    // However it ends, there is nobody left to tell.
+    // Errors are dropped: the response has been sent, so they cannot be reported.
     tokio::select! {
         _ = there.as_mut() => {
             let _ = tokio::time::timeout(REST_MAX, back).await;
@@ -69,7 +70,7 @@ async fn one_way<F: Duplex, T: Duplex>(
     }
 }
 
-/// Returns when nothing has come through for so long.
+/// Completes after `max` without a byte in either direction.
 async fn silence(heard: &Mutex<Instant>, max: Duration) {
     loop {
         let until = *heard.lock() + max;

@@ -1,11 +1,11 @@
-//! Names for requests, by which a line in the log and the answer that a user saw are brought together.
+//! Request ids, which connect a log line with the response that a user saw.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use http::HeaderValue;
 
-/// Gives out request ids: unique in one run of the server, and telling runs apart well enough to search a log.
+/// Generates request ids: unique within one run of the server, and distinct enough between runs to search a log.
 #[derive(Debug)]
 pub(super) struct RequestIds {
     run: u32,
@@ -17,7 +17,7 @@ pub(super) struct RequestIds {
 pub(super) struct RequestId(u32, u64);
 
 impl RequestIds {
-    /// `run` is any number that differs from run to run.
+    /// `run` is a number that differs between runs.
     pub(super) fn new(run: u32) -> Self {
         Self { run, next: AtomicU64::new(1) }
     }
@@ -34,7 +34,7 @@ impl fmt::Display for RequestId {
 }
 
 impl RequestId {
-    /// As a header's value.
+    /// The value of the `x-request-id` header.
     pub(super) fn header(self) -> HeaderValue {
         HeaderValue::try_from(self.to_string()).expect("hexadecimal digits are allowed in a header")
     }

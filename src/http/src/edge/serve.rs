@@ -1,6 +1,6 @@
-//! One request from end to end: the one layer around the router.
+//! One request from start to finish: the only layer around the router.
 //!
-//! One layer and not a stack of them, because each layer costs an allocation or two for every request.
+//! One layer instead of a stack of them, because each layer costs an allocation or two per request.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -26,10 +26,10 @@ use super::slow_body::SlowBody;
 use crate::app::{App, ClientAddress};
 use crate::respond::Failure;
 
-/// What no route matched is counted under this name.
+/// The route name under which unmatched requests are counted.
 const NO_ROUTE: &str = "(none)";
 
-/// Serves requests: the router, and what every request gets before and after it.
+/// Serves requests: the router, and everything that happens to every request before and after it.
 #[derive(Debug)]
 pub struct Edge {
     router: Router,
@@ -38,7 +38,7 @@ pub struct Edge {
 }
 
 impl Edge {
-    /// An edge around `router`, whose unknown paths and methods are answered from here.
+    /// An edge around `router`, with its own responses for unknown paths and methods.
     #[must_use]
     pub fn new(router: Router<App>, app: App, counters: Arc<Counters>) -> Self {
         let mut run = [0; 4];
@@ -54,7 +54,7 @@ impl Edge {
         Self { router, counters, ids: RequestIds::new(u32::from_ne_bytes(run)) }
     }
 
-    /// Answers one request that came from `client`.
+    /// Answers one request from `client`.
     pub async fn serve<B>(&self, client: ClientAddress, request: Request<B>) -> Response
     where
         B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
@@ -80,21 +80,21 @@ impl Edge {
     {
         let mut request = request.map(|body| Body::new(SlowBody::new(body)));
         request.extensions_mut().insert(client);
-        // A handler owns what it works on; what it shares with others survives a panic as it does in the store.
+        // Unwind safety: a handler owns its data, and the state it shares survives a panic as it does in the store.
         let answering = AssertUnwindSafe(self.router.clone().call(request)).catch_unwind();
         match answering.await {
             Ok(Ok(response)) => in_json(response),
-            // Where it panicked, the panic hook has logged.
+            // The panic hook has logged where it panicked.
             Err(_) => Failure(Error::broken("the handler panicked")).into_response(),
         }
     }
 
-    /// Counts a request, and logs what there is to log about it.
+    /// Counts a request, and logs its outcome.
     fn account(&self, response: &mut Response, method: &Method, uri: &Uri, id: RequestId, took: Duration) {
         let (status, extensions) = (response.status(), response.extensions_mut());
         let route = extensions.remove::<MatchedPath>();
         if route.is_none() && *method != Method::OPTIONS {
-            // What a client asks that this server does not serve is what its operator wants to know.
+            // Operators want to know which endpoints clients miss, so the path is logged, truncated.
             let path: String = uri.path().chars().take(limits::LOGGED_PATH_CHARS_MAX).collect();
             tracing::debug!(request.id = %id, http.method = %method, http.path = path, "No endpoint at this path.");
         }
@@ -102,7 +102,7 @@ impl Edge {
         if let Some(fault) = extensions.remove::<Arc<Fault>>() {
             tracing::error!(request.id = %id, http.route = route, error = %fault, "Request failed.");
         }
-        // The pattern, not the path or the query: those carry ids and, from old clients, tokens.
+        // The pattern, not the path or the query: those contain ids and, from old clients, access tokens.
         tracing::debug!(
             request.id = %id,
             http.method = %method,
@@ -115,7 +115,7 @@ impl Edge {
     }
 }
 
-/// What is answered without looking at routes.
+/// Responses that do not depend on a route, such as CORS preflight and overlong targets.
 fn early<B>(request: &Request<B>) -> Option<Response> {
     if request.method() == Method::OPTIONS {
         return Some(cors::preflight());
@@ -130,7 +130,7 @@ fn early<B>(request: &Request<B>) -> Option<Response> {
     None
 }
 
-/// axum refuses some requests by itself, in plain text: a path that is not UTF-8, for example. Clients want JSON.
+/// Converts axum's own plain-text refusals, such as for a path that is not UTF-8, to the JSON that clients expect.
 fn in_json(response: Response) -> Response {
     let status = response.status();
     let plain = HeaderValue::from_static("text/plain; charset=utf-8");

@@ -1,5 +1,5 @@
-//! Request bodies that must keep coming: a sender who stalls loses the request, so that nobody holds connections open by
-//! sending a byte now and then.
+//! Request bodies with a silence limit: a sender that stalls loses its request, so that a client cannot hold
+//! connections open with a byte now and then.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -12,11 +12,11 @@ use tokio::time::Sleep;
 
 const SILENCE_MAX: Duration = Duration::from_millis(limits::BODY_SILENCE_MS_MAX);
 
-/// A body that fails once its sender has been silent for [`limits::BODY_SILENCE_MS_MAX`].
+/// A body that fails after its sender has been silent for [`limits::BODY_SILENCE_MS_MAX`].
 #[derive(Debug)]
 pub(super) struct SlowBody<B> {
     inner: B,
-    /// Armed only while waiting: most bodies are here before they are asked for.
+    /// Set only while waiting: most bodies have arrived before they are read, and need no timer.
     silence: Option<Pin<Box<Sleep>>>,
 }
 

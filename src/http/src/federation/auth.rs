@@ -1,9 +1,9 @@
-//! Which server asks: the signature that every request of the server-server API carries ("Request Authentication").
+//! Authentication of other servers by the signature on each request (server-server API, "Request Authentication").
 //!
-//! What costs little comes first: a request that claims to come from a server which this one does not talk to, or from an
-//! address that has sent many false ones, is refused before its body is read; keys are asked for only once the rest of
-//! the claim is right. Fetching keys needs no signature on either side, so that two servers which do not know one another
-//! yet never wait for each other in a circle.
+//! Cheap checks come first: a request from a server that this one does not federate with, or from an address that has
+//! sent many invalid signatures, is refused before its body is read. Keys are fetched only after the rest of the header
+//! is valid. Key requests are not signed by either side, so two servers that do not know each other's keys never wait
+//! for each other in a circle.
 
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ impl Scheme for ServerSignatures {
     const AUTHENTICATION: Authentication = Authentication::Server;
 }
 
-/// A request that says which server it is from, and the keys to check that with.
+/// A request's claimed origin, and the keys to verify its signature with.
 #[derive(Debug)]
 pub struct ServerClaim {
     says: XMatrix,
@@ -37,21 +37,22 @@ pub struct ServerClaim {
     room: Option<OwnedSemaphorePermit>,
 }
 
-/// The server that a request is from.
+/// The authenticated origin of a request.
 #[derive(Debug)]
 pub struct RequestingServer {
-    /// The server.
+    /// The origin's server name.
     pub name: OwnedServerName,
-    /// Its turn, until the request is answered.
+    /// The origin's concurrency permit, held until the request is answered.
     _turn: RequestPermit,
-    /// The room that the request's body takes, for as long.
+    /// The permit for the memory of the body, held as long.
     _room: Option<OwnedSemaphorePermit>,
 }
 
-/// Reads the claim of a request, gets the keys to check it with, and makes room for its body, of at most `bytes_max`.
+/// Parses the `Authorization` header of a request, fetches the keys of the claimed origin, and reserves memory for a
+/// body of at most `bytes_max`.
 ///
-/// Refuses with `M_UNAUTHORIZED` (401) claims that cannot be true, with `M_FORBIDDEN` servers that this one does not talk to,
-/// with `M_LIMIT_EXCEEDED` addresses that have sent many false claims.
+/// Fails with `M_UNAUTHORIZED` (401) for claims that cannot be true, `M_FORBIDDEN` for servers that this one does not
+/// federate with, `M_LIMIT_EXCEEDED` for addresses that have sent many invalid claims.
 pub async fn claim(app: &App, parts: &Parts, client: ClientAddress, bytes_max: usize) -> Result<ServerClaim> {
     let whose = RateSubject::address(client.0);
     app.domain.rates.peek(Rate::FederationUnproven, whose)?;
@@ -85,7 +86,7 @@ async fn read(app: &App, parts: &Parts, bytes_max: usize) -> Result<ServerClaim>
     Ok(ServerClaim { says, keys, bytes_max, room })
 }
 
-/// Reads a body of at most what there is room for, and not for longer than room is kept.
+/// Reads a body within the reserved memory, and within the time for which it is reserved.
 pub async fn read_body(claim: &ServerClaim, body: Body) -> Result<Bytes> {
     let reading = route::read_body(body, claim.bytes_max);
     match tokio::time::timeout(Duration::from_millis(limits::FEDERATION_BODY_MS_MAX), reading).await {
@@ -94,21 +95,22 @@ pub async fn read_body(claim: &ServerClaim, body: Body) -> Result<Bytes> {
     }
 }
 
-/// How large a request's body may be: as large as it says, or as the endpoint allows if it does not say. Questions that are
-/// asked by GET have next to none.
+/// The memory to reserve for a body: its `Content-Length`, or the limit of the endpoint without one. GET requests have
+/// next to none.
 fn body_bytes_max(parts: &Parts, bytes_max: usize) -> usize {
     if parts.method == Method::GET {
         return bytes_max.min(limits::FEDERATION_SMALL_BODY_BYTES);
     }
     let length = parts.headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
-    // What says that it is too large is refused when it is read.
+    // A length beyond the limit is refused when the body is read.
     length.unwrap_or(bytes_max).min(bytes_max)
 }
 
 impl ServerClaim {
-    /// Checks the signature over the request, counts it for its server, and waits for the server's turn.
+    /// Verifies the signature, counts the request against its origin's rate limit, and waits for the origin's permit.
     ///
-    /// Refuses with `M_UNAUTHORIZED` (401) what the server has not signed, with `M_LIMIT_EXCEEDED` a server that asks too much.
+    /// Fails with `M_UNAUTHORIZED` (401) for an invalid signature, `M_LIMIT_EXCEEDED` for a server that sends too many
+    /// requests.
     pub async fn prove(
         self,
         app: &App,
@@ -120,12 +122,14 @@ impl ServerClaim {
         let us = &app.domain.core.server_name;
         if !self.is_true(us, parts, body) {
             app.domain.rates.take(Rate::FederationUnproven, RateSubject::address(client.0))?;
-            // What has no canonical form has no signature either, and the sender should learn which of the two is wrong.
+            // A body without canonical form cannot be signed, and the sender should learn that the body is wrong, not
+            // its key.
             canonical(body)?;
             return Err(unauthorized(format!("The signature is not one of {} over this request.", self.says.origin)));
         }
         let Self { says: XMatrix { origin, .. }, room, .. } = self;
-        // Whatever it wants: it is there, so what waits for it need wait no longer.
+        // A valid signature proves that the origin is up, whatever the request is, so queued PDUs and EDUs are retried
+        // now.
         app.domain.federation.alive(&origin);
         app.domain.rates.take(rate, RateSubject::name(origin.as_str()))?;
         let turn = app.domain.federation.gate.enter(&origin).await?;
@@ -133,8 +137,9 @@ impl ServerClaim {
     }
 
     fn is_true(&self, us: &ServerName, parts: &Parts, body: &[u8]) -> bool {
-        // Most servers send bodies in the form in which they sign them. Then nothing need be parsed to check the signature,
-        // which matters for transactions. The bytes are what was signed, so nothing rests on what they mean.
+        // Most servers send the body in canonical form. Then the signature is verified over the received bytes without
+        // parsing, which matters for transactions. Verification is over exact bytes, so it is safe not to interpret
+        // them.
         if self.is_over(&signed_bytes(&self.says.origin, us, parts, body)) {
             return true;
         }
@@ -151,7 +156,7 @@ impl ServerClaim {
     }
 }
 
-/// The object that a request's signature is over, in canonical JSON if the body is.
+/// The bytes that the signature covers; canonical JSON if `body` is.
 fn signed_bytes(origin: &ServerName, us: &ServerName, parts: &Parts, body: &[u8]) -> Vec<u8> {
     let text = |text: &str| serde_json::Value::from(text).to_string();
     let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
@@ -173,7 +178,7 @@ fn signed_bytes(origin: &ServerName, us: &ServerName, parts: &Parts, body: &[u8]
     bytes
 }
 
-/// Refuses with `M_NOT_JSON` or `M_BAD_JSON` a body that could not have been signed.
+/// Fails with `M_NOT_JSON` or `M_BAD_JSON` for a body without canonical form.
 fn canonical(body: &[u8]) -> Result<()> {
     if body.is_empty() {
         return Ok(());

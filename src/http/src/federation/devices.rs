@@ -1,4 +1,4 @@
-//! Devices of users of this server, and their keys.
+//! Devices of local users and their keys, for other servers.
 
 use hearth_base::{Result, limits};
 use ruma::api::federation::device::get_devices;
@@ -11,7 +11,7 @@ use ruma::{OwnedDeviceId, UInt};
 use crate::App;
 use crate::route::{Endpoint, Ruma};
 
-/// The endpoints of this file.
+/// Registers the device endpoints.
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
         Endpoint::new(devices),
@@ -29,7 +29,7 @@ async fn devices(app: App, request: Ruma<get_devices::v1::Request>) -> Result<ge
     Ok(response)
 }
 
-/// A device with its name, where the keys carry one.
+/// A device with its display name, which the key object contains in `unsigned`.
 fn user_device(id: OwnedDeviceId, keys: Raw<DeviceKeys>) -> UserDevice {
     let unsigned = keys.get_field::<UnsignedDeviceInfo>("unsigned").ok().flatten();
     let mut device = UserDevice::new(id, keys);

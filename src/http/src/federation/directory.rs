@@ -1,4 +1,4 @@
-//! The public directory of rooms, for other servers.
+//! The public room directory, for other servers.
 
 use hearth_base::Result;
 use hearth_domain::rooms::directory::DirectoryQuery;
@@ -9,7 +9,7 @@ use crate::directory_page::Page;
 use crate::respond::Json;
 use crate::route::{Endpoint, Ruma};
 
-/// The endpoints of this file.
+/// Registers `publicRooms` for GET and POST.
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![Endpoint::new(list), Endpoint::new(search)]
 }

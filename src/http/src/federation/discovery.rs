@@ -1,4 +1,4 @@
-//! What this server is.
+//! Name and version of this server.
 
 use hearth_base::Result;
 use ruma::api::federation::discovery::get_server_version;
@@ -7,7 +7,7 @@ use ruma::api::federation::discovery::get_server_version::v1::Server;
 use crate::App;
 use crate::route::{Endpoint, Ruma};
 
-/// The endpoints of this file.
+/// Registers `/version`.
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![Endpoint::new(version)]
 }

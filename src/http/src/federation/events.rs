@@ -1,4 +1,4 @@
-//! Events, states and the graph of a room.
+//! Single events, room state, auth chains, backfill and missing events.
 
 use axum::body::Body;
 use axum::response::Response;
@@ -15,7 +15,7 @@ use ruma::api::federation::event::{
 use crate::App;
 use crate::route::{Endpoint, Ruma};
 
-/// The endpoints of this file.
+/// Registers the event and state endpoints.
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
         Endpoint::new(event),
@@ -90,7 +90,7 @@ fn amount(number: ruma::UInt) -> usize {
     usize::try_from(u64::from(number)).unwrap_or(usize::MAX)
 }
 
-/// JSON that is written as it is sent.
+/// A JSON response that is serialised while it is sent, so it is never in memory as a whole.
 pub(super) fn pieces(app: &App, lists: EventListBody) -> Response {
     let mut response = Response::new(Body::from_stream(app.domain.federation.write_lists(lists)));
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));

@@ -1,4 +1,4 @@
-//! Invites: of users of this server by others, and of those who were first invited by another kind of address.
+//! Invites to local users from other servers, and exchange of third-party invites.
 
 use hearth_base::Result;
 use hearth_domain::federation::resident::{Bound, Invite};
@@ -13,14 +13,14 @@ use crate::edge::Rate;
 use crate::loose::Loose;
 use crate::route::{Endpoint, Ruma};
 
-/// The endpoints of this file.
+/// Registers the invite endpoints.
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
         Endpoint::new(invite),
         Endpoint::new(old_invite),
         Endpoint::new(exchange),
         Endpoint::new(bound).rate(Rate::Other),
-        // The specification says PUT; identity servers have always sent POST.
+        // The specification requires PUT; identity servers have always sent POST.
         Endpoint::new(bound).by(Method::POST).rate(Rate::Other),
     ]
 }

@@ -1,5 +1,5 @@
-//! Signing keys: this server's own, and those of others that it vouches for. Nobody has to say who they are to get them, or
-//! two servers that do not know one another's keys yet could never begin.
+//! Signing keys: this server's own, and those of other servers, as a notary. Requests are not authenticated, because
+//! two servers that do not know each other's keys yet could never start.
 
 use std::collections::BTreeMap;
 
@@ -16,10 +16,10 @@ use crate::edge::Rate;
 use crate::respond::Json;
 use crate::route::{Call, Endpoint, Ruma};
 
-/// What old servers ask instead, naming a key; the answer has always been all keys.
+/// The path from before Matrix 1.1, which names a key. The response has always contained all keys.
 const SERVER_BEFORE_1_1: &str = "/_matrix/key/v2/server/{keyId}";
 
-/// The endpoints of this file.
+/// Registers the key endpoints.
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
         Endpoint::new(server),
@@ -29,7 +29,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     ]
 }
 
-/// Lists of keys, each signed by its server and by this one.
+/// Key responses, each signed by its own server and by this one.
 #[derive(Serialize)]
 struct NotaryResponse {
     server_keys: Vec<Box<RawValue>>,
@@ -57,7 +57,7 @@ async fn of_servers(
     app: App,
     request: Ruma<get_remote_server_keys_batch::v2::Request>,
 ) -> Result<Json<NotaryResponse>> {
-    // A list that has run out says nothing of today's keys (server-server API, `POST /_matrix/key/v2/query`).
+    // Expired keys do not satisfy a request for currently valid ones (server-server API, `POST /_matrix/key/v2/query`).
     let now_ms = app.domain.core.now_ms();
     let wanted = request.body.server_keys.into_iter().map(|(server, keys)| {
         let times = keys.values().filter_map(|wanted| wanted.minimum_valid_until_ts);

@@ -1,5 +1,5 @@
-//! Templates of member events: the first half of joining, knocking and leaving through this server. And how large a room is,
-//! which Synapse asks before its users join.
+//! Event templates: `make_join`, `make_knock` and `make_leave`. And the complexity of a room, which Synapse requests
+//! before its users join.
 
 use hearth_base::Result;
 use ruma::OwnedRoomId;
@@ -12,10 +12,10 @@ use crate::loose::Loose;
 use crate::respond::Json;
 use crate::route::{Endpoint, Ruma};
 
-/// In no specification.
+/// Not specified; Synapse's path.
 const COMPLEXITY: &[&str] = &["/_matrix/federation/unstable/rooms/{roomId}/complexity"];
 
-/// The endpoints of this file.
+/// Registers the template endpoints and room complexity.
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![Endpoint::new(join), Endpoint::new(knock), Endpoint::new(leave), Endpoint::new(complexity).at(COMPLEXITY)]
 }
@@ -40,13 +40,13 @@ async fn leave(app: App, request: Ruma<prepare_leave_event::v1::Request>) -> Res
     Ok(prepare_leave_event::v1::Response::new(Some(template.room_version), template.event))
 }
 
-/// How large a room is, in the only measure that there has been so far.
+/// Room complexity, with the only measure that Synapse has defined so far.
 #[derive(Serialize)]
 struct Complexity {
     v1: f64,
 }
 
-// The type from ruma lends the method and that a server must ask.
+// Borrows the method and the authentication from another endpoint, since ruma has no type for this one.
 async fn complexity(app: App, request: Ruma<Loose<get_room_state_ids::v1::Request>>) -> Result<Json<Complexity>> {
     let room_id: OwnedRoomId = request.id(0)?;
     Ok(Json(Complexity { v1: app.domain.federation.complexity(request.origin()?, room_id).await? }))

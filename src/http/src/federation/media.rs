@@ -1,5 +1,5 @@
-//! Media of this server, for other servers: a file with a part before it that is kept for later (server-server API, "Content
-//! Repository"). The bytes stream through, which ruma's whole-body types cannot.
+//! Local media for other servers, as `multipart/mixed` with a JSON metadata part that is reserved for later use
+//! (server-server API, "Content Repository"). The bytes are streamed, which ruma's whole-body types cannot do.
 
 use axum::body::Body;
 use axum::response::Response;
@@ -15,10 +15,10 @@ use crate::App;
 use crate::client::media_body;
 use crate::route::{Endpoint, Ruma};
 
-/// Random characters of a boundary: enough that no file has it in it.
+/// Random characters in a boundary: enough that no file contains it by chance.
 const BOUNDARY_CHARS: usize = 40;
 
-/// The endpoints of this file.
+/// Registers download and thumbnail.
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![Endpoint::new(download), Endpoint::new(thumbnail)]
 }
@@ -42,7 +42,7 @@ async fn thumbnail(app: App, request: Ruma<get_content_thumbnail::v1::Request>) 
     multipart(&app, &file).await
 }
 
-/// Two parts: an empty JSON object, and the file.
+/// A body of two parts: an empty JSON object, and the file.
 async fn multipart(app: &App, file: &MediaFile) -> Result<Response> {
     let boundary = app.domain.core.seams.random.alphanumeric(BOUNDARY_CHARS);
     let disposition = content_disposition(file.disposition, file.file_name.as_deref());

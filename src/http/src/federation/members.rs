@@ -1,4 +1,4 @@
-//! Member events of users of other servers: the second half of joining, knocking and leaving through this server.
+//! `send_join`, `send_knock` and `send_leave`: member events of remote users, with this server as the resident server.
 
 use axum::response::Response;
 use hearth_base::Result;
@@ -13,11 +13,12 @@ use crate::loose::Loose;
 use crate::respond::Json;
 use crate::route::{Endpoint, Ruma};
 
-/// The first versions of the endpoints, whose answers stand in lists after their HTTP status.
+/// The v1 endpoints, whose responses are arrays of HTTP status and body.
 const JOIN_BEFORE: &[&str] = &["/_matrix/federation/v1/send_join/{roomId}/{eventId}"];
 const LEAVE_BEFORE: &[&str] = &["/_matrix/federation/v1/send_leave/{roomId}/{eventId}"];
 
-/// The endpoints of this file. All loose, because events must be taken as they are signed.
+/// Registers `send_join`, `send_knock` and `send_leave`. All are loose, because events must be taken as they are
+/// signed.
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
         Endpoint::new(join),
@@ -28,7 +29,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     ]
 }
 
-/// The room, the event's id, and the event.
+/// The room id, the event id and the event of a request.
 fn event<E>(request: &Ruma<Loose<E>>) -> Result<(OwnedRoomId, OwnedEventId, &RawValue)> {
     let pdu = request.call.json()?;
     Ok((request.id(0)?, request.id(1)?, pdu))
@@ -49,7 +50,7 @@ async fn joined(app: App, request: Ruma<Loose<create_join_event::v2::Request>>, 
     Ok(pieces(&app, lists))
 }
 
-/// What shows a room to whoever knocks on it.
+/// The stripped state that a knocking user sees of the room.
 #[derive(Serialize)]
 struct KnockResponse {
     knock_room_state: Vec<Box<RawValue>>,
@@ -70,7 +71,7 @@ async fn leave(
     Ok(create_leave_event::v2::Response::new())
 }
 
-/// An answer of the old form without content.
+/// An empty response in the v1 format.
 #[derive(Serialize)]
 struct EmptyResponse {}
 

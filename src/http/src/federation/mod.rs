@@ -1,4 +1,5 @@
-//! The server-server API: one file per group of endpoints, each with its entries in the table of endpoints and their handlers. [`auth`] says who asks.
+//! The server-server API: one file per group of endpoints, each with its endpoint list and handlers. [`auth`]
+//! authenticates the origin.
 
 pub mod auth;
 mod devices;
@@ -19,7 +20,7 @@ mod x_matrix;
 
 use crate::route::Endpoint;
 
-/// Every endpoint of the server-server API.
+/// All endpoints of the server-server API.
 pub fn endpoints() -> Vec<Endpoint> {
     [
         devices::endpoints(),

@@ -1,4 +1,5 @@
-//! `GET /openid/userinfo`: whose an OpenID token is. Any service may ask that was given one; it is what the token is for.
+//! `GET /openid/userinfo`: the owner of an OpenID token. Needs no authentication, because any service may verify a
+//! token that a user gave it.
 
 use hearth_base::{Reason, Result, error::refuse};
 use http::HeaderMap;
@@ -10,12 +11,12 @@ use crate::edge::Rate;
 use crate::loose::Loose;
 use crate::route::{Endpoint, Ruma};
 
-/// The endpoints of this file.
+/// Registers `/openid/userinfo`.
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![Endpoint::new(userinfo).rate(Rate::Other)]
 }
 
-// Loose, because a token that is missing is as wrong as one that is unknown, and not a malformed request.
+// Loose, so that a missing token gets the same error as an unknown one, and not that of a malformed request.
 async fn userinfo(
     app: App,
     request: Ruma<Loose<get_openid_userinfo::v1::Request>>,

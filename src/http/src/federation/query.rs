@@ -1,4 +1,4 @@
-//! `GET /query/{queryType}`: aliases and profiles. There are no other types.
+//! `GET /query/{queryType}`: aliases and profiles. The specification defines no other types.
 
 use hearth_base::{Error, Result};
 use ruma::api::federation::query::{get_custom_information, get_profile_information, get_room_information};
@@ -8,7 +8,7 @@ use crate::App;
 use crate::respond::Json;
 use crate::route::{Endpoint, Ruma};
 
-/// The endpoints of this file.
+/// Registers the directory and profile queries.
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![Endpoint::new(directory), Endpoint::new(profile), Endpoint::new(anything_else)]
 }

@@ -1,4 +1,4 @@
-//! Tokens for our SFU, for users of other servers (MSC4195).
+//! SFU tokens for users of other servers (MSC4195).
 
 use hearth_base::Result;
 use hearth_domain::rtc::{CallMember, TokenRequest};
@@ -7,10 +7,10 @@ use ruma::api::federation::rtc::livekit::get_token::msc4195 as get_token;
 use crate::App;
 use crate::route::{Endpoint, Ruma};
 
-/// The proposal's own path, which ruma does not know yet.
+/// The proposal's stable path, which ruma does not have yet.
 const STABLE: &str = "/_matrix/federation/v1/rtc/livekit/get_token";
 
-/// The endpoints of this file.
+/// Registers the token endpoint.
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![Endpoint::new(give).also_at(&[STABLE])]
 }

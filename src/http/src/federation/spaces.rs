@@ -1,4 +1,4 @@
-//! The rooms of a space, and by it what a room looks like from outside.
+//! The space hierarchy, for other servers; also the summary of a single room.
 
 use hearth_base::Result;
 use hearth_domain::federation::serve::SpaceShown;
@@ -8,7 +8,7 @@ use crate::App;
 use crate::respond::Json;
 use crate::route::{Endpoint, Ruma};
 
-/// The endpoints of this file.
+/// Registers `/hierarchy`.
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![Endpoint::new(hierarchy)]
 }

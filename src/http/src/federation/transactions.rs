@@ -1,4 +1,4 @@
-//! What other servers send: events and ephemeral news, in transactions.
+//! `/send/{txnId}`: PDUs and EDUs of other servers, in transactions.
 
 use hearth_base::{Result, limits};
 use ruma::api::federation::transactions::send_transaction_message;
@@ -9,13 +9,13 @@ use crate::App;
 use crate::loose::Loose;
 use crate::route::{Endpoint, Ruma};
 
-/// The endpoints of this file.
+/// Registers `/send`.
 pub(super) fn endpoints() -> Vec<Endpoint> {
-    // Each event is looked at by itself: one that nests too deeply must not keep the others from being taken.
+    // The depth of JSON is checked per PDU: one PDU that nests too deeply must not fail the whole transaction.
     vec![Endpoint::new(send).body_bytes_max(limits::TRANSACTION_BYTES_MAX).deep()]
 }
 
-/// A transaction; some servers leave out what is empty.
+/// The body of a transaction. Both lists default to empty, since some servers omit empty ones.
 #[derive(Deserialize)]
 struct Transaction {
     #[serde(default)]

@@ -1,6 +1,6 @@
 //! Reading the `Authorization: X-Matrix` header (server-server API, "Request Authentication"; RFC 9110, section 11.4).
 //!
-//! ruma's reader takes RFC 9110 to the letter. Servers that are in use leave the quotes out although a value holds a colon,
+//! ruma's parser follows RFC 9110 to the letter. Servers in use omit the quotes although a value contains a colon,
 //! which the specification asks to accept, and put several spaces between scheme and parameters, which RFC 9110 allows.
 
 use hearth_base::limits;
@@ -8,7 +8,7 @@ use ruma::api::federation::authentication::XMatrix;
 use ruma::serde::Base64;
 use ruma::{OwnedServerName, OwnedServerSigningKeyId};
 
-/// Reads the value of an `Authorization` header; an error says what is wrong with it.
+/// Parses the value of an `Authorization` header; the error describes what is wrong with it.
 pub(super) fn parse(header: &str) -> Result<XMatrix, String> {
     let header = header.trim_matches([' ', '\t']);
     let (scheme, rest) = header.split_once([' ', '\t']).ok_or("it has no parameters")?;
@@ -27,7 +27,7 @@ pub(super) fn parse(header: &str) -> Result<XMatrix, String> {
     Ok(claim)
 }
 
-/// The parameters that matter.
+/// The parameters that this server uses.
 #[derive(Default)]
 struct Found {
     origin: Option<OwnedServerName>,
@@ -49,7 +49,7 @@ impl Found {
                 let signature = Base64::parse(value).map_err(|_| "`sig` is not Base64".to_owned())?;
                 self.sig.replace(signature).is_some()
             }
-            // Parameters that a later version of the specification may add.
+            // Ignored: later versions of the specification may add parameters.
             _ => false,
         };
         if is_repeated { Err(format!("`{name}` is given twice")) } else { Ok(()) }
@@ -60,7 +60,7 @@ fn server(value: &str) -> Result<OwnedServerName, String> {
     value.try_into().map_err(|_| "a server name is malformed".to_owned())
 }
 
-/// Names in lower case with their values, without quotes. Empty elements of the list are passed over, as RFC 9110 wants.
+/// Parameter names in lower case with their unquoted values. Empty list elements are skipped (RFC 9110, section 5.6.1).
 fn parameters(mut rest: &str) -> Result<Vec<(String, String)>, String> {
     let mut found = Vec::new();
     loop {
@@ -89,7 +89,7 @@ fn parameters(mut rest: &str) -> Result<Vec<(String, String)>, String> {
     }
 }
 
-/// The text up to the closing quote, and what comes after that.
+/// The text up to the closing quote, and the rest after it.
 fn unquote(quoted: &str) -> Result<(String, &str), String> {
     let (mut text, mut chars) = (String::new(), quoted.char_indices());
     while let Some((at, character)) = chars.next() {

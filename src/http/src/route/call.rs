@@ -1,4 +1,4 @@
-//! A request on its way to a handler: authenticated, within its bounds, and for ruma's endpoints parsed.
+//! A request as a handler receives it: authenticated, within limits, and parsed for ruma's endpoints.
 
 use std::ops::Deref;
 
@@ -16,42 +16,43 @@ use crate::app::ClientAddress;
 use crate::federation::auth::RequestingServer;
 use crate::json;
 
-/// A request as the gate lets it through. What plain handlers take.
+/// A request that passed the gate. Plain handlers take it directly.
 #[derive(Debug)]
 pub struct Call {
-    /// The method; `HEAD` where the endpoint is one of `GET`.
+    /// The HTTP method. A `HEAD` request can reach a `GET` endpoint.
     pub method: Method,
-    /// The target, for parameters that ruma's types do not carry.
+    /// The request target, for query parameters that ruma's types lack.
     pub uri: Uri,
-    /// The HTTP version.
+    /// The HTTP version, which decides how an upload is refused.
     pub version: Version,
-    /// The headers. Empty for ruma's endpoints: ruma has read them.
+    /// The headers. Empty for ruma's endpoints, whose parser has consumed them.
     pub headers: HeaderMap,
-    /// The parameters of the path, percent-decoded, in the order of the path.
+    /// The path parameters, percent-decoded, in the order of the path.
     pub params: RawPathParams,
-    /// Where the request came from.
+    /// The client's address.
     pub client: ClientAddress,
-    /// The user who asks; always there when the endpoint requires a token.
+    /// The authenticated user; always present when the endpoint requires a token.
     pub requester: Option<Requester>,
-    /// The server that asks; always there when the endpoint requires a server's signature.
+    /// The authenticated server; always present when the endpoint requires a server's signature.
     pub asker: Option<RequestingServer>,
-    /// The operator at the admin socket; always there when the endpoint is one of the admin API.
+    /// The operator at the admin socket; always present for endpoints of the admin API.
     pub caller: Option<Caller>,
-    /// The body as it came, but without `auth` if the endpoint takes user-interactive authentication, which binds to it.
+    /// The body as received, but without `auth` on endpoints with user-interactive authentication, which binds a
+    /// session to the rest.
     pub raw: Bytes,
-    /// Method and path, for endpoints with user-interactive authentication; empty for others.
+    /// Method and path, to which a session of user-interactive authentication is bound; empty for other endpoints.
     pub target: String,
-    /// What the body had as `auth`, for the same endpoints.
+    /// The `auth` object of the body, for the same endpoints.
     pub auth: Option<serde_json::Value>,
 }
 
 impl Call {
-    /// The user who asks.
+    /// The authenticated user.
     pub fn user(&self) -> Result<&Requester> {
         self.requester.as_ref().ok_or_else(|| refuse(Reason::MissingToken, "This needs an access token: log in first."))
     }
 
-    /// The server that asks.
+    /// The name of the authenticated server.
     pub fn origin(&self) -> Result<&ServerName> {
         let asker = self.asker.as_ref();
         asker.map(|asker| &*asker.name).ok_or_else(|| refuse(Reason::Unauthorized, "This is for other servers."))
@@ -62,41 +63,41 @@ impl Call {
         self.caller.as_ref().ok_or_else(|| refuse(Reason::Unauthorized, "This is for the admin socket."))
     }
 
-    /// A parameter of the path, counted from 0; empty if there are fewer.
+    /// A path parameter, counted from 0; empty if there are fewer.
     #[must_use]
     pub fn param(&self, index: usize) -> &str {
         self.params.iter().nth(index).map_or("", |(_, value)| value)
     }
 
-    /// The query. What `T` does not know, such as an old client's token, is left alone. Refuses with `M_INVALID_PARAM`.
+    /// Parses the query. Ignores fields that `T` lacks, such as an old client's token. Fails with `M_INVALID_PARAM`.
     pub fn query<T: DeserializeOwned>(&self) -> Result<T> {
         query(&self.uri)
     }
 
-    /// As [`Call::json`]; no body at all is the empty object.
+    /// Like [`Call::json`], with an absent body parsed as the empty object.
     pub fn json_or_empty<T: DeserializeOwned>(&self) -> Result<T> {
         let body: &[u8] = if self.raw.is_empty() { b"{}" } else { &self.raw };
         serde_json::from_slice(body).map_err(|error| json::explain(body, &error))
     }
 
-    /// The body as JSON. Refuses with `M_NOT_JSON` and `M_BAD_JSON`.
+    /// Parses the body as JSON. Fails with `M_NOT_JSON` or `M_BAD_JSON`.
     pub fn json<'a, T: Deserialize<'a>>(&'a self) -> Result<T> {
         serde_json::from_slice(&self.raw).map_err(|error| json::explain(&self.raw, &error))
     }
 }
 
-/// The query of `uri`. Refuses with `M_INVALID_PARAM`.
+/// Parses the query of `uri`. Fails with `M_INVALID_PARAM`.
 pub(crate) fn query<T: DeserializeOwned>(uri: &Uri) -> Result<T> {
     serde_html_form::from_str(uri.query().unwrap_or_default())
         .map_err(|error| Error::invalid(format!("The query is not right: {error}")))
 }
 
-/// A request to an endpoint of ruma, as its handler gets it.
+/// A parsed request to an endpoint that ruma defines.
 #[derive(Debug)]
 pub struct Ruma<T> {
-    /// What ruma has parsed.
+    /// The request as ruma's type.
     pub body: T,
-    /// The request around it.
+    /// The rest of the request.
     pub call: Call,
 }
 
@@ -109,17 +110,17 @@ impl<T> Deref for Ruma<T> {
 }
 
 impl<T> Ruma<T> {
-    /// The user who asks.
+    /// The authenticated user.
     pub fn user(&self) -> Result<&Requester> {
         self.call.user()
     }
 
-    /// The server that asks.
+    /// The name of the authenticated server.
     pub fn origin(&self) -> Result<&ServerName> {
         self.call.origin()
     }
 
-    /// This request as `Uia::check` wants it.
+    /// The input of `Uia::check` for this request.
     #[must_use]
     pub fn uia(&self, flows: uia::Flows) -> uia::UiaRequest<'_> {
         let call = &self.call;

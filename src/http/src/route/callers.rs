@@ -1,25 +1,27 @@
-//! Which accounts may call an endpoint: guests, suspended and locked users, application services.
+//! Access rules for guests, suspended and locked users, and application services.
 //!
-//! Each is refused unless the endpoint names it, so a new endpoint is closed to them until its author decides.
+//! An endpoint refuses each of these unless it opts in, so a new endpoint is closed to them until its author decides.
 
 use hearth_base::{Error, Reason, Result, error::refuse};
 use hearth_domain::Requester;
 
-/// Who may call an endpoint beside ordinary users. Means nothing where no access token is read.
+/// The kinds of accounts that may call an endpoint, in addition to ordinary users. Without effect on endpoints that
+/// accept no access token.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Callers {
     /// Guests (client-server API, "Guest Access").
     pub guests: bool,
     /// Suspended users ("Account suspension").
     pub suspended: bool,
-    /// Locked users ("Account locking"): logging out is all that the specification leaves them.
+    /// Locked users ("Account locking"): the specification lets them log out and nothing else.
     pub locked: bool,
-    /// Application services, as themselves or as a user of theirs.
+    /// Application services, as themselves or as one of their users.
     pub appservices: bool,
 }
 
 impl Callers {
-    /// Refuses an account that may not call. Locked comes first: clients must log out softly whatever they tried.
+    /// Refuses an account that may not call. Checks for locked accounts first, because their clients must do a soft
+    /// logout whatever they requested.
     pub(super) fn check(self, requester: &Requester) -> Result<()> {
         if requester.locked && !self.locked {
             return Err(refuse(Reason::UserLocked, "This account has been locked. Ask the server's administrator."));

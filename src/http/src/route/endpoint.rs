@@ -16,7 +16,7 @@ use crate::App;
 use crate::auth::{Authentication, Scheme};
 use crate::respond::Answer;
 
-/// An entry of the table of endpoints.
+/// An entry in the table of endpoints.
 pub struct Endpoint {
     pub(super) method: Method,
     pub(super) paths: Vec<Cow<'static, str>>,
@@ -29,30 +29,30 @@ pub struct Endpoint {
     pub(super) handler: Handler,
 }
 
-/// How the body of a request is taken.
+/// How the body of a request is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RequestBody {
-    /// Read whole before the handler runs, at most so many bytes.
+    /// Read completely before the handler runs, up to this many bytes.
     AtMost(usize),
-    /// Handed on unread: the handler bounds it while it writes it to disk.
+    /// Passed on as a stream: the handler enforces the limit while it writes to disk.
     Streamed,
 }
 
-/// Where the nesting of a body's JSON is bounded.
+/// Where the nesting depth of the JSON body is checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Depth {
     /// Before the handler, for the whole body.
     Whole,
-    /// In the handler, for each part by itself. It must not parse the whole.
+    /// In the handler, for each part separately. The handler must not parse the whole body.
     Parts,
 }
 
 impl Endpoint {
-    /// An endpoint that ruma knows, at all paths that it has ever had; the handler's argument says which. It answers with the
-    /// endpoint's own response, or with another where clients rely on fields that ruma leaves out.
+    /// An endpoint that ruma defines, at all paths of its history; the handler's argument type selects it. It responds
+    /// with ruma's response type, or with another where clients rely on fields that ruma omits.
     ///
-    /// Rate and body have the defaults of its authentication; guests, locked and suspended users and application services are
-    /// refused until the methods below let them in.
+    /// Rate limit and body limit default by authentication. Guests, locked and suspended users and application services
+    /// are refused until the methods below permit them.
     pub fn new<T, F, A, R, K>(handler: F) -> Self
     where
         T: IncomingRequest + Send + 'static,
@@ -66,7 +66,7 @@ impl Endpoint {
         Self::with(T::METHOD, paths, authentication, handler::parsed(handler))
     }
 
-    /// An endpoint that ruma does not know, or whose body its types cannot take.
+    /// An endpoint that ruma does not define, or whose body its types cannot represent.
     pub fn plain<F, A, R, K, P>(
         method: Method,
         paths: impl IntoIterator<Item = P>,
@@ -83,7 +83,7 @@ impl Endpoint {
         Self::with(method, paths, authentication, handler::plain(handler))
     }
 
-    /// As [`Endpoint::plain`], for a handler that reads the body as it comes, and bounds it.
+    /// Like [`Endpoint::plain`], with a handler that streams the body and enforces its limit.
     pub fn streamed<F, A, R, K, P>(
         method: Method,
         paths: impl IntoIterator<Item = P>,
@@ -114,81 +114,82 @@ impl Endpoint {
         Self { method, paths, authentication, rate, body, depth: Depth::Whole, callers, uia: false, handler }
     }
 
-    /// At these paths instead of the endpoint's own.
+    /// Replaces the endpoint's paths.
     #[must_use]
     pub fn at(mut self, paths: &[&'static str]) -> Self {
         self.paths.clear();
         self.also_at(paths)
     }
 
-    /// At these paths, too: for what ruma reads and does not list, such as a state event without a state key.
+    /// Adds paths that ruma parses and does not list, such as a state event without a state key.
     #[must_use]
     pub fn also_at(mut self, paths: &[&'static str]) -> Self {
         self.paths.extend(paths.iter().map(|path| Cow::Borrowed(*path)));
         self
     }
 
-    /// By another method than the endpoint's own.
+    /// Replaces the endpoint's method.
     #[must_use]
     pub fn by(self, method: Method) -> Self {
         Self { method, ..self }
     }
 
-    /// With this rate. Requests are counted by user, or by address where no user asks; those of servers by server.
+    /// Sets the rate limit. Requests count against the user, without one against the client address; those of servers
+    /// against the server.
     #[must_use]
     pub fn rate(self, rate: Rate) -> Self {
         Self { rate, ..self }
     }
 
-    /// With a body of at most so many bytes.
+    /// Sets the body limit, in bytes.
     #[must_use]
     pub fn body_bytes_max(self, bytes_max: usize) -> Self {
         Self { body: RequestBody::AtMost(bytes_max), ..self }
     }
 
-    /// With a body whose parts the handler bounds in depth, each by itself.
+    /// Leaves the check of the JSON depth to the handler, which does it for each part.
     #[must_use]
     pub fn deep(self) -> Self {
         Self { depth: Depth::Parts, ..self }
     }
 
-    /// With user-interactive authentication (see `hearth_domain::uia`): `auth` is taken out of the body before anything
-    /// parses it.
+    /// Adds user-interactive authentication (see `hearth_domain::uia`): `auth` is removed from the body before it is
+    /// parsed.
     #[must_use]
     pub fn uia(self) -> Self {
         Self { uia: true, ..self }
     }
 
-    /// Guests may call it.
+    /// Permits guests.
     #[must_use]
     pub fn guests(mut self) -> Self {
         self.callers.guests = true;
         self
     }
 
-    /// Suspended users may call it.
+    /// Permits suspended users.
     #[must_use]
     pub fn suspended(mut self) -> Self {
         self.callers.suspended = true;
         self
     }
 
-    /// Locked users may call it.
+    /// Permits locked users.
     #[must_use]
     pub fn locked(mut self) -> Self {
         self.callers.locked = true;
         self
     }
 
-    /// Application services may call it.
+    /// Permits application services.
     #[must_use]
     pub fn appservices(mut self) -> Self {
         self.callers.appservices = true;
         self
     }
 
-    /// All but locked users may call it: guests, suspended users and application services. For reading, and for what
-    /// concerns only the caller's own data and keys.
+    /// Permits all but locked users: guests, suspended users and application services. For reads, and for endpoints
+    /// that concern only the caller's own data and keys.
     #[must_use]
     pub fn all_but_locked(self) -> Self {
         self.guests().suspended().appservices()

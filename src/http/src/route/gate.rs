@@ -1,4 +1,5 @@
-//! What every request passes before its handler: cheap checks first, so that strangers cost little.
+//! The checks that every request passes before its handler; cheap ones first, so that unauthenticated requests cost
+//! little.
 
 use axum::body::Body;
 use axum::extract::{RawPathParams, Request};
@@ -16,14 +17,14 @@ use crate::federation::auth as server_auth;
 use crate::federation::auth::RequestingServer;
 use crate::{edge, json};
 
-/// Answers one request to an endpoint: authenticates it, asks whether the account may call, counts it, reads and bounds its
-/// body, and hands it to the handler.
+/// Answers one request: authenticates it, checks that the account may call the endpoint, applies the rate limit, reads
+/// the body within its limits, and runs the handler.
 pub(super) async fn serve(app: App, endpoint: &Endpoint, params: RawPathParams, request: Request) -> Result<Response> {
     if params.iter().any(|(_, value)| value.contains('\0')) {
         return Err(Error::invalid("A NUL character is not allowed in a path."));
     }
     let (mut parts, body) = request.into_parts();
-    // The edge has put it there; what comes by the admin socket has none.
+    // Set by the edge; requests on the admin socket have none.
     let client = parts.extensions.remove::<ClientAddress>().unwrap_or_default();
     let caller = parts.extensions.remove::<Caller>();
     let requester = admit(&app, endpoint, &parts, client).await?;
@@ -40,13 +41,13 @@ pub(super) async fn serve(app: App, endpoint: &Endpoint, params: RawPathParams, 
     let http::request::Parts { method, uri, version, headers, .. } = parts;
     let call = Call { method, uri, version, headers, params, client, requester, asker, caller, raw, target, auth };
     if endpoint.authentication == Authentication::AdminSocket {
-        // Should such an endpoint ever be among a public listener's, it answers no one there.
+        // Fails closed: on a public listener this endpoint would answer no request, because no caller is set there.
         call.operator()?;
     }
     (endpoint.handler)(app, call, stream).await
 }
 
-/// Who asks, if it is a user or an application service, once it is clear that they may and not too often.
+/// The authenticated user or application service, after the access rules and the rate limit.
 async fn admit(
     app: &App,
     endpoint: &Endpoint,
@@ -55,30 +56,30 @@ async fn admit(
 ) -> Result<Option<Requester>> {
     let requester = auth::authenticate(app, endpoint.authentication, &parts.headers, parts.uri.query(), client).await?;
     if let Some(requester) = &requester {
-        // So that the connection keeps its place when others run out of theirs.
+        // Marks the connection as authenticated, so that it is not closed for others at the connection limit.
         if let Some(connection) = parts.extensions.get::<ConnectionAuth>() {
             connection.set();
         }
         endpoint.callers.check(requester)?;
     }
-    // Servers are counted by their name, once it is proven.
+    // Other servers are counted by name, after their signature is verified.
     if endpoint.authentication != Authentication::Server {
         edge::rate_limit(app, endpoint.rate, client, requester.as_ref())?;
     }
     Ok(requester)
 }
 
-/// Bounds how deep the JSON of a body nests.
+/// Checks the nesting depth of a JSON body.
 fn check_depth(endpoint: &Endpoint, raw: &[u8]) -> Result<()> {
     match (endpoint.depth, endpoint.authentication) {
         (Depth::Parts, _) => Ok(()),
-        // An event that is too deep is that event's fault alone, and not that of the others in its transaction.
+        // A PDU that nests too deeply must not fail the other PDUs of its transaction.
         (Depth::Whole, Authentication::Server) => json::check_depth_within(raw, limits::FEDERATION_JSON_DEPTH_MAX),
         (Depth::Whole, _) => json::check_depth(raw),
     }
 }
 
-/// The body, read or not, and for endpoints of servers who signed it: the signature covers it.
+/// Reads the body unless the handler streams it. For servers, also verifies the signature, which covers the body.
 async fn take_body(
     app: &App,
     endpoint: &Endpoint,

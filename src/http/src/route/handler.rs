@@ -1,5 +1,5 @@
-//! Handlers without their types. What is generic here is compiled once for each endpoint, so it is little: ruma's parsing, the
-//! handler, and the writing of its answer.
+//! Type-erased handlers. Generic code is compiled once per endpoint, so there is little of it: ruma's parsing, the
+//! handler call, and the serialisation of the response.
 
 use axum::body::Body;
 use axum::response::Response;
@@ -13,10 +13,10 @@ use super::{Call, Ruma};
 use crate::respond::Answer;
 use crate::{App, json};
 
-/// Answers a request that the gate let through. The body is what the gate has not read: all of it or nothing.
+/// Answers a request that passed the gate. The `Body` is unread for streaming handlers and empty for others.
 pub(super) type Handler = Box<dyn Fn(App, Call, Body) -> BoxFuture<'static, Result<Response>> + Send + Sync>;
 
-/// A handler of parsed requests.
+/// A handler of parsed ruma requests.
 pub(super) fn parsed<T, F, A, R, K>(handler: F) -> Handler
 where
     T: IncomingRequest + Send + 'static,
@@ -26,8 +26,8 @@ where
 {
     Box::new(move |app, mut call, _| {
         let headers = std::mem::take(&mut call.headers);
-        // Not through `try_from_http_request`, which checks the method once more: the router has, and an endpoint may
-        // have another than ruma says.
+        // Not `try_from_http_request`, which checks the method again: the router has done that, and an endpoint may use
+        // another method than ruma's.
         match T::try_from_http_request_inner(request(&call, headers), &args(&call)) {
             Ok(body) => {
                 let answering = handler(app, Ruma { body, call });
@@ -38,7 +38,7 @@ where
     })
 }
 
-/// The request as ruma reads it.
+/// The request in the form that ruma parses.
 fn request(call: &Call, headers: HeaderMap) -> Request<&[u8]> {
     let mut request = Request::new(body(call));
     *request.method_mut() = call.method.clone();
@@ -47,17 +47,17 @@ fn request(call: &Call, headers: HeaderMap) -> Request<&[u8]> {
     request
 }
 
-/// The parameters of the path: percent-decoded and in the order of the path, which is the order ruma wants them in.
+/// The path parameters, percent-decoded and in the order of the path, as ruma requires.
 fn args(call: &Call) -> Vec<&str> {
     call.params.iter().map(|(_, value)| value).collect()
 }
 
-/// The body. Clients leave out one that would be empty (joining, leaving, forgetting).
+/// The body; an absent one becomes `{}`, since clients omit empty bodies (join, leave, forget).
 fn body(call: &Call) -> &[u8] {
     if call.raw.is_empty() && call.method != Method::GET { b"{}" } else { &call.raw }
 }
 
-/// A handler that reads the body as it comes.
+/// A handler that streams the body.
 pub(super) fn streamed<F, A, R, K>(handler: F) -> Handler
 where
     F: Fn(App, Call, Body) -> A + Send + Sync + 'static,
@@ -74,7 +74,7 @@ fn refuse(call: &Call, error: &DeserializationError) -> BoxFuture<'static, Resul
     Box::pin(future::ready(Err(json::explain_request(body(call), error))))
 }
 
-/// A handler that takes requests as they are.
+/// A handler of unparsed requests.
 pub(super) fn plain<F, A, R, K>(handler: F) -> Handler
 where
     F: Fn(App, Call) -> A + Send + Sync + 'static,

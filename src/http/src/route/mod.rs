@@ -1,8 +1,8 @@
-//! Endpoints as data: one [`Endpoint`] for each, which [`router`] turns into routes and [`print`] into text.
+//! Endpoints as data: [`router`] turns each [`Endpoint`] into routes, and [`print()`] into text.
 //!
-//! Every request passes the same `gate`: authentication, who may call, rate, body, depth. Only parsing, the handler and the
-//! answer are compiled once per endpoint; the handler's type is erased right there, so that axum's routing and the gate
-//! are compiled once for all of them.
+//! Every request passes the same `gate`: authentication, access rules, rate limit, body limit, depth. Only the parsing,
+//! the handler and the response are compiled once per endpoint; the handler's type is erased there, so that axum's
+//! routing and the gate are compiled once in total.
 
 mod bodies;
 mod call;
@@ -31,14 +31,14 @@ pub use print::print;
 
 use crate::App;
 
-/// The routes of `endpoints`. `failure` writes errors in the API's own form.
+/// The routes of `endpoints`. `failure` formats errors for the API.
 pub fn router(endpoints: Vec<Endpoint>, failure: fn(Error) -> Response) -> Router<App> {
     let mut router = Router::new();
     for endpoint in endpoints {
         let endpoint = Arc::new(endpoint);
         let method = MethodFilter::try_from(endpoint.method.clone()).expect("endpoints use methods that axum knows");
         for path in &endpoint.paths {
-            // One closure type for all endpoints: what axum makes of it is compiled once.
+            // One closure type for all endpoints, so that axum's generic code is compiled once.
             let endpoint = Arc::clone(&endpoint);
             let serve = move |State(app): State<App>, params: RawPathParams, request: Request| async move {
                 gate::serve(app, &endpoint, params, request).await.unwrap_or_else(failure)
@@ -49,7 +49,7 @@ pub fn router(endpoints: Vec<Endpoint>, failure: fn(Error) -> Response) -> Route
     router
 }
 
-/// Reads a body of at most `bytes_max`. Refuses with `M_TOO_LARGE` what is larger.
+/// Reads a body of at most `bytes_max` bytes. Fails with `M_TOO_LARGE`.
 pub async fn read_body(body: axum::body::Body, bytes_max: usize) -> Result<bytes::Bytes> {
     let collected = Limited::new(body, bytes_max).collect().await.map_err(|error| {
         if error.downcast_ref::<LengthLimitError>().is_some() {

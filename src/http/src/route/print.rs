@@ -1,4 +1,4 @@
-//! The table of endpoints as text. A checked-in copy shows in a review who may call what, and what changes.
+//! The table of endpoints as text. A checked-in copy makes every change of access rules visible in a review.
 
 use std::fmt::Write;
 
@@ -39,7 +39,7 @@ fn write_line(out: &mut String, [method, auth, rate, body, callers, notes, path]
     let _ = writeln!(out, "{method:<7} {auth:<11} {rate:<15} {body:>8}  {callers:<33} {notes:<5}  {path}");
 }
 
-/// A line for each path: what it is sorted by, and the other cells.
+/// One line per path: the sort key, and the other cells.
 fn lines(endpoint: &Endpoint) -> impl Iterator<Item = (&str, [String; 6])> {
     endpoint.paths.iter().map(|path| {
         let cells = [

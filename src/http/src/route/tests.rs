@@ -1,4 +1,4 @@
-//! The table of all endpoints: as checked in, and within its rules.
+//! The table of all endpoints matches the checked-in copy and follows its rules.
 
 use axum::response::IntoResponse;
 use hearth_base::config::Resource;
@@ -10,7 +10,7 @@ use crate::auth::Authentication;
 use crate::respond::Failure;
 use crate::surface;
 
-/// Every endpoint of every API.
+/// All endpoints of all APIs.
 fn all() -> Vec<Endpoint> {
     let resources = [Resource::Client, Resource::Federation, Resource::Media, Resource::Metrics];
     let mut all = surface::endpoints(&resources, &Arc::default());
@@ -44,7 +44,7 @@ fn the_table_is_as_checked_in() {
 
 #[test]
 fn routes_do_not_clash() {
-    // axum panics when a path has the same method twice.
+    // axum panics when a path has two handlers for one method.
     let _ = router(all(), |error| Failure(error).into_response());
 }
 

@@ -1,4 +1,4 @@
-//! The body of an answer, piece by piece. Whoever sends it may not fall silent for long.
+//! A response body as a stream. The sender must not pause for longer than the limit.
 
 use std::time::Duration;
 
@@ -13,7 +13,8 @@ use tokio::time::{Instant, timeout_at};
 
 use super::words;
 
-/// The body. `until` is when it must be whole, however steadily it comes; `broken` says that it is not, and why.
+/// The body. `until` is the deadline for all of it, however steadily it arrives; `broken` turns a failure into an
+/// error.
 pub(crate) fn pieces(
     body: Incoming,
     until: Option<Instant>,
@@ -36,7 +37,7 @@ pub(crate) fn pieces(
     Box::pin(pieces)
 }
 
-/// What an answer says that its body is.
+/// The `Content-Type` of a response.
 pub(crate) fn content_type(headers: &HeaderMap) -> Option<String> {
     headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).map(str::to_owned)
 }

@@ -1,4 +1,4 @@
-//! Looking names up: the system's DNS servers, asked by this process itself, because the system's own look-up knows no SRV.
+//! DNS resolution in this process, with the system's DNS servers, because the system's resolver API has no SRV records.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -14,56 +14,57 @@ use hickory_resolver::proto::rr::{Name, RData, RecordType};
 use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 
-/// Where the system says which DNS servers to ask.
+/// The system's list of DNS servers.
 const SETTINGS: &str = "/etc/resolv.conf";
-/// Answers that are remembered, for as long as they allow.
+/// Cached answers; each expires with its TTL.
 const ANSWERS_MAX: u64 = 2_048;
-/// The longest that an answer is remembered, whatever it allows, and one that there is no such name.
+/// Upper bounds on the TTL of answers and of negative answers.
 const TTL_MAX: Duration = Duration::from_secs(60 * 60);
 const NEGATIVE_TTL_MAX: Duration = Duration::from_secs(5 * 60);
-/// How long a DNS server may take, which is asked twice.
+/// Timeout of one query to a DNS server, and each query is sent at most twice.
 const WAIT: Duration = Duration::from_secs(3);
-/// Names looked up at the same time.
+/// Concurrent look-ups.
 const LOOKUPS_MAX: usize = 24;
-/// Addresses and services of one name that are looked at.
+/// Addresses and SRV records of one name that are used; the rest are ignored.
 pub(crate) const RECORDS_MAX: usize = 16;
 
-/// What an SRV record says.
+/// An SRV record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Service {
     pub(crate) priority: u16,
     pub(crate) weight: u16,
-    /// Without the dot at its end; empty for "there is none".
+    /// Without the trailing dot; empty for the target ".", which means that the service does not exist.
     pub(crate) target: String,
     pub(crate) port: u16,
 }
 
-/// Why a look-up gave nothing.
+/// Why a look-up returned no record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Miss {
-    /// There is no such name, or no such record of it.
+    /// The name, or this record type of it, does not exist.
     None,
-    /// The DNS could not be asked, or did not answer.
+    /// The DNS server could not be reached, or did not answer.
     Failed(String),
 }
 
-/// Looks names up. Tests put another in place of the system's.
+/// Resolves names. Tests replace the system's resolver.
 pub(crate) trait Dns: Send + Sync + fmt::Debug {
-    /// The addresses of a name (A and AAAA), at least one.
+    /// The A and AAAA records of a name; at least one.
     fn addresses(&self, name: &str) -> Eventually<Result<Vec<IpAddr>, Miss>>;
 
-    /// The services of a name (SRV), at least one.
+    /// The SRV records of a name; at least one.
     fn services(&self, name: &str) -> Eventually<Result<Vec<Service>, Miss>>;
 }
 
-/// The DNS servers that the system uses. The system's file of hosts counts, too.
+/// The system's DNS servers and its hosts file.
 #[derive(Clone)]
 pub(crate) struct SystemDns {
     made: Arc<Mutex<Option<Made>>>,
     turns: Arc<Semaphore>,
 }
 
-/// A resolver, and the age of the settings that it was made from: they change when the machine comes into another network.
+/// A resolver, and the modification time of the settings that it was built from: they change when the machine joins
+/// another network.
 struct Made {
     settings: Option<SystemTime>,
     resolver: TokioResolver,
@@ -98,7 +99,7 @@ impl SystemDns {
 
 fn make() -> Result<TokioResolver, NetError> {
     let mut builder = TokioResolver::builder_tokio().unwrap_or_else(|error| {
-        // As the system itself does without settings.
+        // The same default as the system's resolver without settings.
         tracing::warn!(%error, "{SETTINGS} names no DNS server; this machine is asked itself.");
         let here = NameServerConfig::udp_and_tcp(std::net::Ipv4Addr::LOCALHOST.into());
         let config = ResolverConfig::from_parts(None, Vec::new(), vec![here]);
@@ -114,7 +115,8 @@ fn make() -> Result<TokioResolver, NetError> {
     builder.build()
 }
 
-/// A name as it stands, below no other: a stranger's name must not be looked for in the household's own domain.
+/// An absolute name, to which no search domain is appended: names chosen by others must not resolve inside the
+/// household's own domain.
 fn absolute(name: &str) -> Result<Name, Miss> {
     let mut name = Name::from_ascii(name).map_err(|_| Miss::None)?;
     name.set_fqdn(true);
@@ -156,7 +158,7 @@ impl Dns for SystemDns {
     }
 }
 
-/// The system's own resolver, search domains and all: for names that the operator has written down.
+/// The system's own resolver with its search domains, for names that the operator configures.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SystemResolver;
 

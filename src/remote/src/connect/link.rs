@@ -1,4 +1,4 @@
-//! A connection as hyper wants it, and what its pool must know of it.
+//! A connection as hyper's client expects it, with what its pool needs to know.
 
 use std::io;
 use std::pin::Pin;
@@ -12,33 +12,33 @@ use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_rustls::client::TlsStream;
 
-/// Bytes both ways, with TLS or without.
+/// A byte stream in both directions, with TLS or without.
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 
-/// One connection. It gives its permit back when it is closed.
+/// One connection. Its permit is returned when it is dropped.
 pub(crate) struct Link {
     io: TokioIo<Box<dyn Stream>>,
     is_http2: bool,
-    /// Whether it is not to be kept for later.
+    /// Whether the connection must not return to the pool.
     once: bool,
     _permit: Option<OwnedSemaphorePermit>,
 }
 
 impl Link {
-    /// A connection with TLS.
+    /// Wraps a TLS connection; ALPN decides between HTTP/2 and HTTP/1.1.
     pub(crate) fn secure(stream: TlsStream<TcpStream>) -> Self {
         let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
         Self { io: TokioIo::new(Box::new(stream)), is_http2, once: false, _permit: None }
     }
 
-    /// A connection without.
+    /// Wraps a connection without TLS.
     pub(crate) fn plain(stream: TcpStream) -> Self {
         Self { io: TokioIo::new(Box::new(stream)), is_http2: false, once: false, _permit: None }
     }
 
-    /// Holds a permit for as long as it is open; `once`: it is not kept for later.
+    /// Attaches the permit that bounds open connections; `once` keeps the connection out of the pool.
     pub(crate) fn holding(self, permit: OwnedSemaphorePermit, once: bool) -> Self {
         Self { once, _permit: Some(permit), ..self }
     }

@@ -1,6 +1,6 @@
-//! Connecting to others: names become addresses (`dns`), the guard takes away those that must not be connected to, the rest is raced
-//! (`race`), TLS proves who answers (`tls`), and the connection goes into hyper's pool (`link`). Federation and the web differ only in
-//! how they find the addresses and which name the certificate is for.
+//! Outbound connections: a name is resolved (`dns`), the guard removes addresses that must not be connected to, the
+//! others are raced (`race`), TLS authenticates the peer (`tls`), and the connection enters hyper's pool (`link`).
+//! Federation and the web differ only in how they find the addresses and in the name that the certificate must match.
 
 pub(crate) mod body;
 pub(crate) mod dns;
@@ -19,23 +19,24 @@ use tokio_rustls::client::TlsStream;
 use crate::guard::Guard;
 use words::Words;
 
-/// What this server calls itself.
+/// The `User-Agent` of all requests.
 pub(crate) const USER_AGENT: &str = concat!("Hearth/", env!("CARGO_PKG_VERSION"));
 
-/// Connects to one of these addresses that the guard lets through. A group is only tried when those before it have had their start.
+/// Connects to one of the addresses that the guard permits. Each group starts after the ones before it had their head
+/// start.
 ///
-/// The addresses that the guard has seen are the ones that are connected to, so a name that leads elsewhere a moment later gains
-/// nothing.
+/// The addresses that the guard has checked are the ones that are connected to, so a name that resolves elsewhere a
+/// moment later (DNS rebinding) gains nothing.
 pub(crate) async fn connect(guard: &Guard, groups: Vec<Vec<SocketAddr>>) -> Result<(TcpStream, SocketAddr), Words> {
     let (stream, address) = race::connect(permitted(guard, groups)?).await?;
-    // Small requests, each waiting for its answer.
+    // Requests are small and wait for their response, so Nagle's algorithm would delay each.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "A connection keeps its delay.");
     }
     Ok((stream, address))
 }
 
-/// Sets TLS up with the server at `address`, which must prove that it is `name`.
+/// Performs the TLS handshake with the server at `address`, whose certificate must be valid for `name`.
 pub(crate) async fn secure(
     tls: &TlsConnector,
     name: &str,
@@ -47,7 +48,7 @@ pub(crate) async fn secure(
     tls.connect(meant, stream).await.map_err(|error| words::of_tls(&error, name, address))
 }
 
-/// Leaves out the addresses that this server may not connect to.
+/// Removes the addresses that the guard forbids. Fails when none is left.
 fn permitted(guard: &Guard, mut groups: Vec<Vec<SocketAddr>>) -> Result<Vec<Vec<SocketAddr>>, Words> {
     let mut forbidden = None;
     for group in &mut groups {

@@ -1,4 +1,4 @@
-//! Connecting to the first of several addresses that answers, IPv6 and IPv4 in turns (RFC 8305, "Happy Eyeballs").
+//! Connects to the first of several addresses that answers, alternating IPv6 and IPv4 (RFC 8305, "Happy Eyeballs").
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -10,10 +10,10 @@ use tokio::net::TcpStream;
 
 use super::words::{self, Words};
 
-/// The head start of each address over the next.
+/// The head start of each address over the next one (RFC 8305, section 5, recommends 250 ms).
 const HEAD_START: Duration = Duration::from_millis(250);
 
-/// Connects. A group is only tried when those before it have had their start.
+/// Connects. Each group starts after the ones before it had their head start.
 pub(super) async fn connect(groups: Vec<Vec<SocketAddr>>) -> Result<(TcpStream, SocketAddr), Words> {
     let mut waiting: VecDeque<SocketAddr> = groups.into_iter().flat_map(in_turns).collect();
     let mut running = FuturesUnordered::new();
@@ -39,7 +39,7 @@ pub(super) async fn connect(groups: Vec<Vec<SocketAddr>>) -> Result<(TcpStream, 
     }
 }
 
-/// IPv6 first, then IPv4 and IPv6 in turns, as long as there are both.
+/// IPv6 first, then alternately IPv4 and IPv6 while there are both.
 fn in_turns(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
     let (six, four): (Vec<_>, Vec<_>) = addresses.into_iter().partition(SocketAddr::is_ipv6);
     let (mut six, mut four, mut turns) = (six.into_iter(), four.into_iter(), Vec::new());

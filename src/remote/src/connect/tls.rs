@@ -1,4 +1,4 @@
-//! What certificates of others are checked against.
+//! Certificate verification of outbound connections.
 
 use std::sync::Arc;
 
@@ -9,7 +9,8 @@ use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 use tokio_rustls::TlsConnector;
 
-/// The usual authorities and an extra one. `protocols` are offered (ALPN), the best first.
+/// A connector that trusts the public authorities and the configured extra one. `protocols` are offered by ALPN,
+/// preferred first.
 pub(crate) fn connector(config: &Outgoing, protocols: &[&str]) -> Result<TlsConnector> {
     let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     if let Some(path) = &config.extra_ca_file {

@@ -1,4 +1,4 @@
-//! Why another server cannot be reached, in words for an operator.
+//! Explains to the operator why another server cannot be reached.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -6,7 +6,7 @@ use std::io;
 
 use rustls::{AlertDescription, CertificateError};
 
-/// A reason that continues "example.org cannot be reached: …".
+/// A reason that completes the sentence "example.org cannot be reached: …".
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Words(pub(crate) String);
 
@@ -24,7 +24,7 @@ impl fmt::Display for Words {
 
 impl StdError for Words {}
 
-/// Why a TCP connection to `address` does not stand.
+/// Explains a failed TCP connection to `address`.
 pub(crate) fn of_connecting(error: &io::Error, address: impl fmt::Display) -> Words {
     Words(match error.kind() {
         io::ErrorKind::ConnectionRefused => format!("nothing listens at {address}"),
@@ -37,7 +37,7 @@ pub(crate) fn of_connecting(error: &io::Error, address: impl fmt::Display) -> Wo
     })
 }
 
-/// Why TLS does not stand with the server at `address`, which must prove that it is `name`.
+/// Explains a failed TLS handshake with the server at `address`, whose certificate should be valid for `name`.
 pub(crate) fn of_tls(error: &io::Error, name: &str, address: impl fmt::Display) -> Words {
     let Some(error) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) else {
         return Words(match error.kind() {
@@ -78,7 +78,7 @@ fn of_certificate(error: &CertificateError, name: &str, address: &dyn fmt::Displ
     }
 }
 
-/// Why a request that was on its way got no answer.
+/// Explains a request that was sent and got no response.
 pub(crate) fn of_request(error: &(dyn StdError + 'static)) -> Words {
     let mut cause = Some(error);
     while let Some(error) = cause {
@@ -104,7 +104,7 @@ pub(crate) fn of_request(error: &(dyn StdError + 'static)) -> Words {
     Words(text)
 }
 
-/// Whether the other side closed the connection before there was an answer, as it may do with one that was idle.
+/// Whether the peer closed the connection before a response, as servers do with idle connections.
 pub(crate) fn was_closed(error: &hyper::Error) -> bool {
     let reset = |error: &io::Error| {
         matches!(

@@ -1,4 +1,4 @@
-//! A server name taken apart: the name or address to look for, and the port.
+//! Parses a server name: the host or address to resolve, and the port.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -6,30 +6,30 @@ use ruma::{OwnedServerName, ServerName};
 
 use crate::connect::words::Words;
 
-/// The port of homeservers that do not say otherwise.
+/// The default port of homeservers.
 pub(super) const PORT: u16 = 8448;
 
-/// What stands before the port.
+/// The host part of a server name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Host {
-    /// An address, needing no look-up.
+    /// An IP address, which needs no look-up.
     Address(IpAddr),
-    /// A name, in lower case.
+    /// A DNS name, in lower case.
     Name(String),
 }
 
-/// A server name, or what it is delegated to.
+/// A server name, or the name that it delegates to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Authority {
     pub(super) host: Host,
-    /// If it names one.
+    /// The explicit port; without one, SRV records or the default port apply.
     pub(super) port: Option<u16>,
-    /// As it is written in the `Host` header.
+    /// The value of the `Host` header.
     pub(super) text: String,
 }
 
 impl Authority {
-    /// Takes a server name apart.
+    /// Parses a server name.
     pub(super) fn of(server: &ServerName) -> Result<Self, Words> {
         let port = server.port();
         if port == Some(0) {
@@ -47,14 +47,14 @@ impl Authority {
         Ok(Self { host, port, text: server.as_str().to_ascii_lowercase() })
     }
 
-    /// Takes apart what was read somewhere.
+    /// Parses untrusted text, such as a delegation in a well-known document.
     pub(super) fn parse(text: &str) -> Result<Self, Words> {
         let server: OwnedServerName =
             ServerName::parse(text).map_err(|_| Words(format!("{} is not a server name", text.escape_debug())))?;
         Self::of(&server)
     }
 
-    /// Whether the server may say at `/.well-known/matrix/server` that it is elsewhere: only a name without a port may.
+    /// The host to query for `/.well-known/matrix/server`. Only a DNS name without a port may delegate.
     pub(super) fn may_delegate(&self) -> Option<&str> {
         match (&self.host, self.port) {
             (Host::Name(name), None) => Some(name),
@@ -62,7 +62,7 @@ impl Authority {
         }
     }
 
-    /// The name that a certificate must be for.
+    /// The name that the certificate must be valid for.
     pub(super) fn certified(&self) -> String {
         match &self.host {
             Host::Address(address) => address.to_string(),

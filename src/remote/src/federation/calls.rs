@@ -1,6 +1,6 @@
-//! Sending calls, over connections that are kept for a while: HTTP/2 where the other side offers it, else HTTP/1.1.
+//! Sends federation requests over pooled connections: HTTP/2 where the other server offers it, otherwise HTTP/1.1.
 //!
-//! Redirects are not followed: a signed request is for the server that it names.
+//! Redirects are not followed, because a signed request is for the server that it names.
 
 use std::time::Duration;
 
@@ -20,21 +20,21 @@ use super::well_known::WellKnown;
 use crate::connect::body;
 use crate::connect::words::{self, Words};
 
-/// Idle connections that are kept to one server, and for how long. Servers close theirs after a minute or more.
+/// Idle connections per server, and how long they stay open. Other servers close theirs after a minute or more.
 const IDLE_PER_SERVER_MAX: usize = 2;
 const IDLE_MAX: Duration = Duration::from_secs(30);
-/// How often a sign of life is asked for while an answer is outstanding over HTTP/2, and how long that may take.
+/// Interval of HTTP/2 keep-alive pings while a response is outstanding, and the timeout of the reply.
 const PING_INTERVAL: Duration = Duration::from_secs(20);
 const PING_WAIT: Duration = Duration::from_secs(10);
-/// What may be on its way to this server over HTTP/2 in one answer, and in all of a connection.
+/// HTTP/2 receive windows for one response and for a connection.
 const STREAM_WINDOW_BYTES: u32 = 1024 * 1024;
 const CONNECTION_WINDOW_BYTES: u32 = 2 * 1024 * 1024;
-/// The headers of an answer over HTTP/2; over HTTP/1.1, hyper has limits of its own (100 headers, 400 KiB).
+/// The size limit for response headers over HTTP/2. For HTTP/1.1, hyper has its own limits (100 headers, 400 KiB).
 const HEADER_LIST_BYTES_MAX: u32 = 64 * 1024;
 
 type Http = Client<Dial, Full<Bytes>>;
 
-/// Sends calls.
+/// The federation client.
 #[derive(Debug)]
 pub(super) struct Calls {
     dial: Dial,
@@ -46,12 +46,12 @@ impl Calls {
         Self { http: RwLock::new(client(dial.clone())), dial }
     }
 
-    /// Closes what is open and idle: what it leads to may have moved.
+    /// Closes idle connections, because the servers may have moved.
     pub(super) fn forget(&self) {
         *self.http.write() = client(self.dial.clone());
     }
 
-    /// Finds the server, sends the call, and returns the head of the answer with a body that is still coming.
+    /// Locates the server, sends the request, and returns the response head with a body that still streams.
     pub(super) async fn call(&self, well_known: &WellKnown, call: Call) -> Result<RemoteResponse> {
         let (to, wait) = (call.to.clone(), call.wait);
         let unreachable = |words: Words| refuse(Reason::ConnectionFailed, format!("{to} cannot be reached: {words}."));
@@ -76,7 +76,7 @@ impl Calls {
             && matches!(&*call.method, "GET" | "PUT")
             && was_idle_too_long(error)
         {
-            // Both sides may close a connection at any time; what is the same twice as once may be sent again.
+            // Either side may close an idle connection at any time. Only idempotent requests are repeated.
             asked = self.send(&call, authority).await;
         }
         asked.map_err(|error| {
@@ -108,15 +108,15 @@ fn client(dial: Dial) -> Http {
         .build(dial)
 }
 
-/// The call as a request. What cannot be written becomes a request that no server understands: the domain writes neither
-/// targets nor headers that are not in order.
+/// Builds the HTTP request. Invalid input becomes a request that every server refuses; it cannot occur, since the
+/// domain writes only valid targets and headers.
 fn written(call: &Call, authority: &Authority) -> Request<Full<Bytes>> {
     let uri = http::Uri::builder().scheme("https").authority(&*authority.text).path_and_query(&*call.target);
     let mut request = Request::new(Full::new(call.body.clone()));
     *request.uri_mut() = uri.build().unwrap_or_default();
     *request.method_mut() = call.method.parse().unwrap_or_default();
     let headers = request.headers_mut();
-    // As the specification has it, also where HTTP would leave the port out.
+    // The specification's form, which includes a port even where HTTP would omit it.
     if let Ok(host) = HeaderValue::from_str(&authority.text) {
         headers.insert(header::HOST, host);
     }
@@ -131,7 +131,7 @@ fn written(call: &Call, authority: &Authority) -> Request<Full<Bytes>> {
     request
 }
 
-/// Whether a connection that was kept turned out to be closed already.
+/// Whether a pooled connection turned out to be closed already.
 fn was_idle_too_long(error: &ClientError) -> bool {
     let source = std::error::Error::source(error).and_then(|source| source.downcast_ref::<hyper::Error>());
     !error.is_connect() && source.is_some_and(words::was_closed)

@@ -1,4 +1,4 @@
-//! Connecting to a homeserver: its addresses, and a certificate for its name, whatever machine an SRV record names.
+//! Connects to a homeserver: its addresses, and a certificate for its name, whatever host an SRV record names.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -20,7 +20,7 @@ use crate::connect::words::Words;
 use crate::connect::{self, tls};
 use crate::guard::Guard;
 
-/// Makes connections to what the authority of a URL names. Cheap to clone.
+/// The connector of hyper's client: connects to the authority of a URL. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(super) struct Dial(Arc<Inner>);
 
@@ -29,7 +29,7 @@ struct Inner {
     dns: Arc<dyn Dns>,
     tls: TlsConnector,
     wait: Duration,
-    /// A place for each connection that is open.
+    /// One permit for each open connection.
     places: Arc<Semaphore>,
 }
 
@@ -48,7 +48,7 @@ impl Inner {
         let in_time = tokio::time::timeout(self.wait, async {
             let places = Arc::clone(&self.places);
             let place = places.acquire_owned().await.map_err(|_| Words::new("this server is stopping"))?;
-            // When there is little room, connections are not kept for later.
+            // When few permits are left, connections do not return to the pool, so that idle ones do not block others.
             let once = self.places.available_permits() < limits::FEDERATION_CONNECTIONS_MAX / 2;
             Ok(self.secured(&authority).await?.holding(place, once))
         });

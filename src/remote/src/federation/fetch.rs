@@ -1,6 +1,6 @@
-//! Fetching from the web what other servers send this one to: where they say that they are, and files.
+//! Fetches well-known documents and media from URLs that other servers choose.
 //!
-//! Only over TLS, and, unlike calls, following redirects; the guard looks at each.
+//! Only over TLS and, unlike federation requests, following redirects; the guard checks each target.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,17 +19,17 @@ use crate::connect::dns::Dns;
 use crate::connect::words;
 use crate::web::{GetError, Web};
 
-/// How long a server may take to say where it is. Less than whoever wants to call it waits in all, so that what comes of it is
-/// remembered.
+/// Timeout for a well-known document. Shorter than the timeout of the request that waits for it, so that the result is
+/// still cached.
 const WELL_KNOWN_WAIT: Duration = Duration::from_secs(6);
-/// How long a file may take in all, however steadily it comes.
+/// The longest that a download may take, however steadily it arrives.
 const FILE_WAIT_MAX: Duration = Duration::from_secs(30 * 60);
 
-/// Fetches. Cheap to clone.
+/// The fetching client. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(super) struct Fetcher {
     web: Web,
-    /// The longest that the head of an answer is waited for (`outgoing.request_timeout_ms`).
+    /// Timeout for a response head (`outgoing.request_timeout_ms`).
     wait_max: Duration,
 }
 
@@ -39,7 +39,7 @@ impl Fetcher {
         Ok(Self { web: Web::guarded(config, dns, port)?, wait_max })
     }
 
-    /// Fetches a file. `wait` is for the head of the answer.
+    /// Downloads a file. `wait` is the timeout for the response head.
     pub(super) async fn file(&self, url: &str, wait: Duration) -> Result<RemoteResponse> {
         let url =
             Url::parse(url).map_err(|_| Error::bad_json("The other server sends us to something that is no URL."))?;

@@ -1,10 +1,10 @@
-//! How long an answer may be remembered, by its own headers (RFC 9111, as far as one file that anybody may read needs it).
+//! The cache lifetime of a response from its headers (RFC 9111, as far as one public document needs it).
 
 use std::time::Duration;
 
 use http::{HeaderMap, header};
 
-/// The lifetime that an answer's headers give it; none when they say nothing.
+/// The lifetime that the headers specify; `None` without cache headers.
 pub(super) fn of(headers: &HeaderMap) -> Option<Duration> {
     let age = seconds(headers.get(header::AGE).and_then(|value| value.to_str().ok()).unwrap_or("0")).unwrap_or(0);
     let mut lifetime = None;
@@ -21,7 +21,7 @@ pub(super) fn of(headers: &HeaderMap) -> Option<Duration> {
     lifetime.map(|seconds| Duration::from_secs(seconds.saturating_sub(age)))
 }
 
-/// Whole seconds; what is too large for a number is very long.
+/// Whole seconds; a number too large for the type saturates.
 fn seconds(text: &str) -> Option<u64> {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     digits.then(|| text.parse().unwrap_or(u64::from(u32::MAX)))

@@ -1,5 +1,5 @@
-//! Which addresses to try for a server name, or for what it is delegated to (server-server API, "Resolving server names", steps 1,
-//! 2 and 3.1 to 6, all but the `.well-known`).
+//! Resolves a server name, or the name it delegates to, to addresses (server-server API, "Resolving server names",
+//! steps 1, 2 and 3.1 to 6, without `.well-known`).
 
 use std::cmp::Reverse;
 use std::net::SocketAddr;
@@ -8,10 +8,10 @@ use super::authority::{Authority, Host, PORT};
 use crate::connect::dns::{Dns, Miss, RECORDS_MAX, Service};
 use crate::connect::words::Words;
 
-/// The services under which a homeserver may be listed, the present one and the one from before Matrix 1.8.
+/// The SRV services of homeservers: the current name, and the one from before Matrix 1.8.
 const SERVICES: [&str; 2] = ["_matrix-fed._tcp", "_matrix._tcp"];
 
-/// The addresses to try, in groups: those of an earlier group come first.
+/// The addresses to try, in groups; earlier groups have priority.
 pub(super) async fn locate(dns: &dyn Dns, authority: &Authority) -> Result<Vec<Vec<SocketAddr>>, Words> {
     match (&authority.host, authority.port) {
         (Host::Address(address), port) => Ok(vec![vec![SocketAddr::new(*address, port.unwrap_or(PORT))]]),
@@ -21,7 +21,7 @@ pub(super) async fn locate(dns: &dyn Dns, authority: &Authority) -> Result<Vec<V
                 match dns.services(&format!("{service}.{name}")).await {
                     Ok(services) => return of_services(dns, name, services).await,
                     Err(Miss::None) => {}
-                    // Whether it matters, the look-up of the addresses will show.
+                    // Not fatal: if the DNS is down, the address look-up below fails and reports it.
                     Err(Miss::Failed(why)) => tracing::debug!(name, why, "Services could not be looked up."),
                 }
             }
@@ -30,12 +30,12 @@ pub(super) async fn locate(dns: &dyn Dns, authority: &Authority) -> Result<Vec<V
     }
 }
 
-/// The addresses of a name's services, in the order of RFC 2782; among equals, the heaviest comes first.
+/// The addresses of SRV records in the order of RFC 2782; within a priority, the highest weight comes first.
 async fn of_services(dns: &dyn Dns, name: &str, mut services: Vec<Service>) -> Result<Vec<Vec<SocketAddr>>, Words> {
     services.sort_by_key(|service| (service.priority, Reverse(service.weight)));
     let (mut found, mut why) = (Vec::new(), Words(format!("{name} says in the DNS that it is no homeserver")));
     for service in services {
-        // A target of "." means that there is no such service; an address is no name (RFC 2782).
+        // The target "." means that the service does not exist, and a target must not be an address (RFC 2782).
         if service.target.is_empty() || service.port == 0 {
             continue;
         }

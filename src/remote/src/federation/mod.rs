@@ -1,9 +1,11 @@
-//! Other homeservers: finding them, connecting to them, asking them (server-server API, "Resolving server names").
+//! The federation client: discovery of, connections to and requests to other homeservers (server-server API, "Resolving
+//! server names").
 //!
-//! A call takes four steps, each in its file: `well_known` finds out where a server's name leads, `locate` which addresses that
-//! has, `dial` connects to one of them and checks its certificate, and `calls` sends the request over it.
+//! A request takes four steps, each in its own file: `well_known` finds where a server name delegates to, `locate`
+//! resolves that to addresses, `dial` connects to one of them and verifies its certificate, and `calls` sends the
+//! request.
 //!
-//! What is asked and what the answers mean is the domain's business; signatures, too.
+//! The domain writes the requests, signs them and interprets the responses.
 
 mod authority;
 mod calls;
@@ -30,10 +32,10 @@ use dial::Dial;
 use fetch::Fetcher;
 use well_known::WellKnown;
 
-/// The port of the web.
+/// The HTTPS port, for well-known documents and media.
 const HTTPS_PORT: u16 = 443;
 
-/// The network of homeservers. Cheap to clone.
+/// The client for other homeservers. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Homeservers(Arc<Inner>);
 
@@ -45,12 +47,12 @@ struct Inner {
 }
 
 impl Homeservers {
-    /// The network as the configuration wants it. It looks names up in the DNS that the system uses.
+    /// A client with the limits of the configuration and the system's DNS servers.
     pub fn new(config: &Outgoing, seams: Seams) -> Result<Self> {
         Self::with_dns(config, Arc::new(SystemDns::default()), HTTPS_PORT, seams)
     }
 
-    /// With another DNS and another port for the web.
+    /// Like [`Self::new`] with another resolver and another HTTPS port, for tests.
     fn with_dns(config: &Outgoing, dns: Arc<dyn Dns>, https_port: u16, seams: Seams) -> Result<Self> {
         let fetcher = Fetcher::new(config, Arc::clone(&dns), https_port)?;
         let dial = Dial::new(config, Guard::new(config), dns)?;

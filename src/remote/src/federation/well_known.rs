@@ -1,5 +1,4 @@
-//! Where a server says that it is: `/.well-known/matrix/server` (server-server API, "Resolving server names", step 3), and how
-//! long that is remembered.
+//! Delegation by `/.well-known/matrix/server` (server-server API, "Resolving server names", step 3), and its cache.
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,53 +13,53 @@ use tokio::time::Instant;
 
 use super::authority::Authority;
 
-/// Servers whose answer is remembered.
+/// Servers in the cache.
 const SERVERS_MAX: usize = 2_048;
-/// How long an answer is remembered that does not say (recommended by the specification).
+/// The cache lifetime of a document without cache headers (recommended by the specification).
 const LIFETIME_DEFAULT: Duration = Duration::from_secs(24 * 60 * 60);
-/// The longest and the shortest, whatever it says.
+/// Upper and lower bound on the lifetime, whatever the headers specify.
 const LIFETIME_MAX: Duration = Duration::from_secs(48 * 60 * 60);
 const LIFETIME_MIN: Duration = Duration::from_secs(5 * 60);
-/// How long it is remembered that there is no good answer (recommended: up to an hour).
+/// Backoff after a failed request (the specification recommends up to an hour).
 const ERROR: Backoff = Backoff::new(5 * 60 * 1_000, 60 * 60 * 1_000);
-/// How long a good answer is used on while its server gives none.
+/// How long the last good document is used while its server fails.
 const STALE_MAX: Duration = LIFETIME_MAX;
 
-/// What came of asking.
+/// The result of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Asked {
-    /// An answer with status 200, and how long it says that it may be remembered.
+    /// A body with status 200, and the lifetime from its headers.
     Document(Bytes, Option<Duration>),
-    /// There is nothing of use, and the server says so.
+    /// The server answered, and has no valid document.
     Nothing(String),
-    /// The server could not be asked, or is in trouble.
+    /// The server could not be reached, or failed with a 5xx status.
     Failed(String),
 }
 
-/// Asks a host for its document, following redirects, under the guard, within some seconds.
+/// Requests a host's document, following redirects, subject to the guard and a timeout.
 pub(super) trait Ask: Send + Sync + fmt::Debug {
     fn ask(&self, host: &str) -> Eventually<Asked>;
 }
 
-/// What is remembered of a server.
+/// The cache entry of a server.
 #[derive(Debug, Clone)]
 struct Entry {
-    /// Where it says that it is; none when it does not say.
+    /// The delegated name; `None` without a valid document.
     delegate: Option<Arc<Authority>>,
-    /// When `delegate` was said.
+    /// When `delegate` was fetched.
     said: Instant,
     asked: Instant,
     until: Instant,
     failures: u32,
 }
 
-/// The documents of servers, remembered.
+/// The well-known documents of other servers, cached.
 #[derive(Debug)]
 pub(super) struct WellKnown {
     ask: Box<dyn Ask>,
     seams: Seams,
     entries: Cache<String, Entry>,
-    /// One question at a time to each host; those that are unlucky share a lock.
+    /// Allows one request at a time per host: the others wait for its result. Hosts with the same hash share a lock.
     flights: [tokio::sync::Mutex<()>; 16],
 }
 
@@ -69,7 +68,7 @@ impl WellKnown {
         Self { ask, seams, entries: Cache::new(SERVERS_MAX), flights: Default::default() }
     }
 
-    /// Where the server of this name says that it is; none when it says nothing that is in order.
+    /// The name that a server delegates to; `None` when it has no valid document.
     pub(super) async fn of(&self, host: &str) -> Option<Arc<Authority>> {
         if let Some(entry) = self.fresh(host) {
             return entry.delegate;
@@ -89,19 +88,19 @@ impl WellKnown {
         self.entries.get(host).filter(|entry| Instant::now() < entry.until)
     }
 
-    /// Where the server says that it is, it is not: unless it was asked just now, it will be asked again.
+    /// Expires an entry after its delegated server could not be reached, unless it was fetched just now.
     pub(super) fn doubt(&self, host: &str) {
         let host = host.to_ascii_lowercase();
         self.entries.remove_if(&host, |entry| entry.asked.elapsed() >= LIFETIME_MIN && entry.failures == 0);
     }
 
-    /// Forgets what a server has said.
+    /// Removes a server from the cache.
     pub(super) fn forget(&self, host: &str) {
         self.entries.remove(&host.to_ascii_lowercase());
     }
 }
 
-/// What to remember after asking. `chance` is that of [`Backoff`].
+/// The cache entry after a request. `chance` is the jitter of [`Backoff`].
 fn judge(host: &str, before: Option<Entry>, asked: Asked, now: Instant, chance: u8) -> Entry {
     let (why, has_failed) = match asked {
         Asked::Document(body, lifetime) => match read(&body) {
@@ -118,14 +117,14 @@ fn judge(host: &str, before: Option<Entry>, asked: Asked, now: Instant, chance: 
     tracing::debug!(host, why, has_failed, "A server has no usable well-known document.");
     let failures = before.as_ref().map_or(0, |before| before.failures).saturating_add(1);
     let until = now + ERROR.wait(failures, chance);
-    // Of a server in trouble the last document is better than nothing, but not for ever. One that answers without a document
-    // has taken it back.
+    // While a server fails, its last document is used on, but not forever. A server that answers without a document has
+    // withdrawn it.
     let last = before.filter(|before| has_failed && now.duration_since(before.said) < STALE_MAX);
     let (delegate, said) = last.map_or((None, now), |before| (before.delegate, before.said));
     Entry { delegate, said, asked: now, until, failures }
 }
 
-/// The document.
+/// The JSON document.
 #[derive(Deserialize)]
 struct Document {
     #[serde(rename = "m.server")]

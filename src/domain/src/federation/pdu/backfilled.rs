@@ -44,10 +44,10 @@ pub fn backfilled(
         let known = known.map(|event| event.sn);
         let flags = if pdu.rejected { events::REJECTED } else { 0 };
         let is_withheld = redaction::is_withheld(core, tx.tx(), room, &pdu)?;
-        let membership_status = EventStatus { ord: (!pdu.rejected && !is_withheld).then_some(ord), snapshot, flags };
+        let event_status = EventStatus { ord: (!pdu.rejected && !is_withheld).then_some(ord), snapshot, flags };
         let at = tx.position();
         let new = NewEvent { pdu, json, sender: None, txn: None, known };
-        let (event, relation) = persist::event(core, tx, room.sn, new, at, membership_status)?;
+        let (event, relation) = persist::event(core, tx, room.sn, new, at, event_status)?;
         awaited_events::delete(tx.tx(), room.sn, event.pdu.event_id.as_str())?;
         if flags == 0 {
             relate::note_old(core, tx, &event, relation)?;

@@ -19,10 +19,10 @@ pub fn outliers(core: &Core, tx: &mut WriteTx<'_>, room: RoomSn, candidates: Vec
             continue;
         }
         let rejected = if pdu.rejected { events::REJECTED } else { 0 };
-        let membership_status = EventStatus { ord: None, snapshot: SnapshotSn(0), flags: events::OUTLIER | rejected };
+        let event_status = EventStatus { ord: None, snapshot: SnapshotSn(0), flags: events::OUTLIER | rejected };
         let new = NewEvent { pdu, json, sender: None, txn: None, known: None };
         let at = tx.position();
-        numbers.push(persist::event(core, tx, room, new, at, membership_status)?.0.sn);
+        numbers.push(persist::event(core, tx, room, new, at, event_status)?.0.sn);
     }
     Ok(numbers)
 }

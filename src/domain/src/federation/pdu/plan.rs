@@ -180,7 +180,7 @@ pub(super) fn look(
     let Some(before) = view.state_before(given, stored)? else { return Ok(PlanResult::Hard) };
     let Some(mut status) = view.check_auth(&before, is_behind)? else { return Ok(PlanResult::Hard) };
     if matches!(status, AuthStatus::In(_)) {
-        match policy::membership_status(core, view.tx, room, &candidate.pdu, &candidate.json)? {
+        match policy::policy_status(core, view.tx, room, &candidate.pdu, &candidate.json)? {
             policy::PolicyStatus::Fine => {}
             policy::PolicyStatus::Refused(why) => status = AuthStatus::SoftFail(why.to_string()),
             policy::PolicyStatus::Unasked(via) => {

@@ -67,7 +67,7 @@ pub fn events<T>(
     Ok(shown)
 }
 
-/// As [`events`], for a single event.
+/// As [`events()`], for a single event.
 pub fn event<T>(
     viewer: &mut Viewer<'_>,
     tx: &mut dyn Tx,

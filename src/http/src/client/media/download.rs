@@ -1,6 +1,6 @@
-//! `GET /_matrix/client/v1/media/download/{serverName}/{mediaId}`, with or without another file name.
+//! `GET /_matrix/client/v1/media/download/{serverName}/{mediaId}`, with and without a file name.
 //!
-//! Answers with the bytes themselves, never with a redirect, which `allow_redirect` would allow and does not demand.
+//! Responds with the bytes and never with a redirect, which `allow_redirect` permits and does not require.
 
 use axum::response::Response;
 use hearth_base::{Result, limits};
@@ -11,7 +11,7 @@ use super::serve::serve;
 use crate::App;
 use crate::route::Call;
 
-/// The query of a download.
+/// The query parameters of a download.
 #[derive(Deserialize)]
 struct Query {
     #[serde(default = "wait_ms_default")]
@@ -22,12 +22,12 @@ pub(super) fn wait_ms_default() -> u64 {
     limits::MEDIA_WAIT_MS_DEFAULT
 }
 
-/// Under the name it was uploaded with.
+/// Downloads a file under the name that it was uploaded with.
 pub(super) async fn download(app: App, call: Call) -> Result<Response> {
     answer(&app, &call, None).await
 }
 
-/// Under the name in the path.
+/// Downloads a file under the name in the path.
 pub(super) async fn download_as(app: App, call: Call) -> Result<Response> {
     let name = call.param(2).to_owned();
     answer(&app, &call, Some(name)).await
@@ -38,7 +38,7 @@ async fn answer(app: &App, call: &Call, name: Option<String>) -> Result<Response
     file(app, Some(call.user()?), name, timeout_ms.into(), call).await
 }
 
-/// The file that the path names. Without `wait_ms`, media of another server is not fetched.
+/// The file that the path names. Remote media is fetched only if `wait_ms` is given.
 pub(super) async fn file(
     app: &App,
     who: Option<&Requester>,

@@ -1,5 +1,5 @@
-//! Downloads and thumbnails at the paths from before Matrix 1.11, for clients that know no others and send no token: only where
-//! `media.unauthenticated_downloads` is set. A token that does come is checked as everywhere.
+//! Downloads and thumbnails at the paths from before Matrix 1.11, for clients that know no others and send no token.
+//! Enabled by `media.unauthenticated_downloads`. A token that is sent is validated as on other endpoints.
 
 use axum::response::Response;
 use hearth_base::{Error, Result};
@@ -26,7 +26,8 @@ fn at(rest: &'static str) -> impl Iterator<Item = String> {
     ["r0", "v1", "v3"].into_iter().map(move |version| format!("/_matrix/media/{version}/{rest}"))
 }
 
-/// What the old endpoints have in their query beside what the new ones have. `allow_redirect` is a permission that is not used.
+/// The query parameters that only the old endpoints have. `allow_redirect` is a permission that this server does not
+/// use.
 #[derive(Deserialize)]
 struct Query {
     #[serde(default = "yes")]
@@ -63,11 +64,11 @@ async fn thumbnail(app: App, call: Call) -> Result<Response> {
     picture(&app, call.requester.as_ref(), query.wait_ms(), &call).await
 }
 
-/// Refuses all requests unless the setting is on. Requests without a token are limited by address, beyond the gate's rate, since
-/// they can make this server fetch files.
+/// Refuses all requests unless the setting is on. Requests without a token have a rate limit by address, in addition to
+/// the gate's, since they can make this server fetch remote files.
 fn admit(app: &App, call: &Call) -> Result<Query> {
     if !app.domain.core.config.media.unauthenticated_downloads {
-        // Client-server API 1.11, "Content repository": what was uploaded after the freeze is not found at the old paths.
+        // Client-server API 1.11, "Content repository": media uploaded after the freeze is not found at the old paths.
         return Err(Error::not_found(
             "Media is served only with an access token: use /_matrix/client/v1/media instead.",
         ));

@@ -1,9 +1,9 @@
 //! Uploads, downloads and thumbnails (client-server API, "Content repository").
 //!
-//! Bytes stream through in both directions, which ruma's whole-body types cannot, so these are plain handlers; ruma only
-//! says at which paths. Unless `media.unauthenticated_downloads` is set, media is not served without a token: the old paths
-//! for that answer that there is none, as the specification says of a server that has frozen them. Previews of links are
-//! not offered.
+//! Bytes are streamed in both directions, which ruma's whole-body types cannot do, so these are plain handlers; ruma
+//! supplies only the paths. Unless `media.unauthenticated_downloads` is set, media requires a token: the old paths
+//! respond with `M_NOT_FOUND`, as the specification requires of a server that has frozen them. URL previews are not
+//! offered.
 
 mod download;
 mod legacy;
@@ -27,13 +27,13 @@ use crate::App;
 use crate::auth::Authentication;
 use crate::route::{Endpoint, Ruma};
 
-/// Where the same was asked for before it took a token; here it always does, as on other servers.
+/// The paths from before the endpoint required a token. Here they require one too, as on other servers.
 const CONFIG_BEFORE_1_11: &[&str] = &["/_matrix/media/r0/config", "/_matrix/media/v3/config"];
-/// A path that ruma does not list and old bridges use.
+/// A path that old bridges use and ruma does not list.
 const UPLOAD_BEFORE: &[&str] = &["/_matrix/media/v1/upload"];
 
-/// The endpoints of this folder. How often a user may upload is counted in the domain: a refusal must not come before the
-/// handler, which knows how to refuse an upload that is under way.
+/// The endpoints of this folder. The domain applies the rate limit of uploads: a refusal must come from the handler,
+/// which knows how to refuse an upload in progress.
 pub(super) fn endpoints() -> Vec<Endpoint> {
     let token = Authentication::Token;
     let upload = Endpoint::streamed(Method::POST, at::<create_content::v3::Request>(), token, upload::upload);
@@ -57,7 +57,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     endpoints
 }
 
-/// The paths of an endpoint of ruma, for a plain handler.
+/// The paths of a ruma endpoint, for a plain handler.
 fn at<T: Metadata>() -> Vec<&'static str>
 where
     T::PathBuilder: PathBuilder,

@@ -1,4 +1,4 @@
-//! A file as an answer: whole, in part (RFC 9110, "Range Requests"), or not at all when the client has it already.
+//! A file as a response: complete, in part (RFC 9110, "Range Requests"), or 304 when the client has it cached.
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
@@ -12,12 +12,12 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use crate::respond::Failure;
 use crate::route::Call;
 
-/// Bytes at an address never change, so a client need not ask again; after a day it may learn that they were deleted.
-/// For nobody in between: it took a token to get them.
+/// The content of a media id never changes, so a client need not revalidate; after a day it may notice a deletion.
+/// `private`, because access required a token, so shared caches must not store it.
 const CACHE: HeaderValue = HeaderValue::from_static("private, max-age=86400, immutable");
 const RANGES: HeaderValue = HeaderValue::from_static("bytes");
 
-/// The answer to a request for a file.
+/// The response to a request for a file.
 pub(super) async fn serve(media: &Media, file: MediaFile, call: &Call) -> Result<Response> {
     let etag = file.etag();
     if etag.as_deref().is_some_and(|etag| has_already(&call.headers, etag)) {
@@ -30,7 +30,7 @@ pub(super) async fn serve(media: &Media, file: MediaFile, call: &Call) -> Result
         RequestedRange::Part(range) => Some(range),
         RequestedRange::Unsatisfiable => return unsatisfiable(file.bytes),
     };
-    // A HEAD is answered by the same route, without its body.
+    // HEAD uses the same route, without a body.
     let body = if call.method == Method::HEAD { Body::empty() } else { body(media.contents(&file, range).await?) };
     let mut response = Response::new(body);
     describe(response.headers_mut(), &file, range)?;
@@ -41,7 +41,7 @@ pub(super) async fn serve(media: &Media, file: MediaFile, call: &Call) -> Result
     Ok(response)
 }
 
-/// Whether `If-None-Match` names this entity. Weak tags count: it is about the same bytes.
+/// Whether `If-None-Match` contains this entity tag. Weak tags match, since the content is immutable.
 fn has_already(headers: &HeaderMap, etag: &str) -> bool {
     let lists = headers.get_all(header::IF_NONE_MATCH).into_iter().filter_map(|value| value.to_str().ok());
     let mut tags = lists.flat_map(|list| list.split(',')).map(str::trim);
@@ -49,7 +49,7 @@ fn has_already(headers: &HeaderMap, etag: &str) -> bool {
 }
 
 fn requested(call: &Call, bytes: u64) -> RequestedRange {
-    // RFC 9110 defines ranges for GET alone.
+    // RFC 9110 defines range requests for GET only.
     let header = call.headers.get(header::RANGE).filter(|_| call.method == Method::GET);
     ranges::parse(header.and_then(|value| value.to_str().ok()), bytes)
 }
@@ -62,7 +62,7 @@ fn unsatisfiable(bytes: u64) -> Result<Response> {
     Ok(response)
 }
 
-/// What the bytes are, and how a browser may treat them.
+/// Headers that describe the content and restrict what a browser does with it.
 fn describe(headers: &mut HeaderMap, file: &MediaFile, range: Option<ByteRange>) -> Result<()> {
     let disposition = content_disposition(file.disposition, file.file_name.as_deref());
     headers.insert(header::CONTENT_TYPE, value(&file.content_type)?);
@@ -78,7 +78,7 @@ fn describe(headers: &mut HeaderMap, file: &MediaFile, range: Option<ByteRange>)
     Ok(())
 }
 
-/// How long a client may keep them.
+/// Caching headers.
 fn keep(headers: &mut HeaderMap, etag: Option<&str>) -> Result<()> {
     if let Some(etag) = etag {
         headers.insert(header::ETAG, value(etag)?);
@@ -87,19 +87,19 @@ fn keep(headers: &mut HeaderMap, etag: Option<&str>) -> Result<()> {
     Ok(())
 }
 
-/// Text that was cleaned when it was stored.
+/// A header value from text that was sanitised when it was stored.
 fn value(text: &str) -> Result<HeaderValue> {
     HeaderValue::from_str(text).map_err(|error| Error::fault("writing a header about media", error))
 }
 
-/// The bytes of a file as a body.
+/// The bytes of a file as a response body.
 pub(crate) fn body(contents: Contents) -> Body {
     match contents {
         Contents::Whole(bytes) => bytes.into(),
         Contents::Chunks { first, rest } => {
             let rest = rest.into_stream().inspect(|chunk| {
                 if let Err(error) = chunk {
-                    // The status has been sent; all that is left is to break the connection.
+                    // The status line is sent already; an error can only break the connection.
                     tracing::error!(%error, "Failed to read a media file.");
                 }
             });

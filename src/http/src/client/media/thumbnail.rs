@@ -11,7 +11,7 @@ use super::serve::serve;
 use crate::App;
 use crate::route::Call;
 
-/// The query of a thumbnail.
+/// The query parameters of a thumbnail.
 #[derive(Deserialize)]
 struct Query {
     width: u32,
@@ -24,7 +24,7 @@ struct Query {
     timeout_ms: u64,
 }
 
-/// How the picture is fitted.
+/// How the image is fitted to the requested size.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Fit {
@@ -43,13 +43,13 @@ impl Query {
     }
 }
 
-/// A thumbnail, of the standard size that is at least as large as what was asked for.
+/// Responds with a thumbnail of the smallest standard size that covers the requested size.
 pub(super) async fn thumbnail(app: App, call: Call) -> Result<Response> {
     let wait_ms = call.query::<Query>()?.timeout_ms;
     picture(&app, Some(call.user()?), wait_ms.into(), &call).await
 }
 
-/// The thumbnail that path and query name. Without `wait_ms`, media of another server is not fetched.
+/// The thumbnail for a path and query. Remote media is fetched only if `wait_ms` is given.
 pub(super) async fn picture(app: &App, who: Option<&Requester>, wait_ms: Option<u64>, call: &Call) -> Result<Response> {
     let spec = call.query::<Query>()?.spec();
     let file = app.domain.actions.thumbnail(who, (call.param(0), call.param(1)), spec, wait_ms).await?;

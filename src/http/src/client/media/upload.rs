@@ -1,4 +1,5 @@
-//! `POST /_matrix/media/v3/upload` and `PUT /_matrix/media/v3/upload/{serverName}/{mediaId}`: to disk as the bytes come.
+//! `POST /_matrix/media/v3/upload` and `PUT /_matrix/media/v3/upload/{serverName}/{mediaId}`: the body is written to
+//! disk as it arrives.
 
 use std::time::Duration;
 
@@ -16,20 +17,20 @@ use crate::App;
 use crate::respond::Json;
 use crate::route::Call;
 
-/// The query of an upload.
+/// The query parameters of an upload.
 #[derive(Deserialize)]
 struct Query {
     filename: Option<String>,
 }
 
-/// An upload that gets an address.
+/// Uploads a file under a new media id.
 pub(super) async fn upload(app: App, call: Call, body: Body) -> Result<Json<Value>> {
     let begun = app.domain.media.upload(call.user()?, described(&call, &body)?).await;
     let address = receive(begun, body, &call).await?;
     Ok(Json(json!({ "content_uri": address })))
 }
 
-/// An upload to an address that was given out before.
+/// Uploads a file under a media id that was reserved before.
 pub(super) async fn upload_to(app: App, call: Call, body: Body) -> Result<Json<Value>> {
     let begun = app.domain.media.upload_to(call.user()?, call.param(0), call.param(1), described(&call, &body)?).await;
     receive(begun, body, &call).await?;
@@ -45,9 +46,9 @@ fn described(call: &Call, body: &Body) -> Result<Described> {
     })
 }
 
-/// Takes the body of an upload that was allowed to begin.
+/// Reads the body of an upload that was permitted, or refuses it.
 async fn receive(begun: Result<MediaUpload<'_>>, mut body: Body, call: &Call) -> Result<OwnedMxcUri> {
-    // Reading would make hyper ask for the body of a client that waits to be asked.
+    // Reading would make hyper send "100 Continue" to a client that waits for permission.
     let waits = begun.is_err() && call.headers.contains_key(header::EXPECT);
     let received = match begun {
         Ok(upload) => take(upload, &mut body).await,
@@ -69,8 +70,8 @@ async fn take(mut upload: MediaUpload<'_>, body: &mut Body) -> Result<OwnedMxcUr
     upload.finish().await
 }
 
-/// Reads and throws away, within bounds, what a client goes on sending after its upload was refused. Closing the connection
-/// under it would often lose the refusal on the way, and HTTP/1 has no other way to stop it.
+/// Reads and discards, within limits, what a client sends after its upload was refused. Closing the connection instead
+/// would often lose the refusal in transit, and HTTP/1 has no other way to stop the client.
 async fn drain(mut body: Body) {
     let draining = async {
         let mut left_bytes = limits::MEDIA_DRAIN_BYTES_MAX;
@@ -82,6 +83,6 @@ async fn drain(mut body: Body) {
             }
         }
     };
-    // Out of time is as well as out of bytes: the answer goes out in either case.
+    // Reaching the time limit equals reaching the byte limit: the refusal is sent in either case.
     let _ = tokio::time::timeout(Duration::from_millis(limits::MEDIA_DRAIN_MS_MAX), draining).await;
 }

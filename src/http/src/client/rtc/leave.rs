@@ -1,4 +1,4 @@
-//! Leaving a call for those who cannot: a client hands its leave over, and the SFU says who is gone.
+//! Delegated leaves (MSC4195): a client hands over its delayed leave event, and the SFU reports who has disconnected.
 
 use hearth_base::{Result, limits};
 use hearth_domain::rtc::{SERVICE_PATH, TokenRequest};
@@ -17,7 +17,7 @@ use crate::loose::Loose;
 use crate::respond::Json;
 use crate::route::{Call, Endpoint, Ruma};
 
-/// The proposal's own path, which ruma does not know yet.
+/// The proposal's stable path, which ruma does not have yet.
 const STABLE: &str = "/_matrix/client/v1/rtc/livekit/delegate_delayed_leave";
 
 /// The endpoints of this file.
@@ -30,7 +30,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     ]
 }
 
-/// What a client hands over.
+/// The body of a delegation.
 #[derive(Debug, Deserialize)]
 struct Delegation {
     url: String,

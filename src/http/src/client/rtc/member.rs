@@ -1,17 +1,17 @@
-//! As what somebody takes part in a call, in the two ways in which clients say it.
+//! The member identity of a call participant, in the two formats that clients send.
 
 use hearth_base::{Error, Result};
 use hearth_domain::rtc::CallMember;
 use serde::Deserialize;
 
-/// What an older draft of the proposal has in place of `member_id`; clients of 2026 send it.
+/// The format of an older draft, instead of `member_id`; clients of 2026 send it.
 #[derive(Debug, Deserialize)]
 pub(super) struct OldMember {
     id: String,
     claimed_device_id: Option<String>,
 }
 
-/// The member that a request is about. `M_BAD_JSON` when it says none.
+/// The member that a request refers to. `M_BAD_JSON` without one.
 pub(super) fn member<'a>(id: Option<&'a str>, old: Option<&'a OldMember>) -> Result<CallMember<'a>> {
     match (id, old) {
         (Some(id), _) => Ok(CallMember::Id(id)),

@@ -1,4 +1,4 @@
-//! Group calls (MatrixRTC, MSC4143 and MSC4195): where the SFU is, tokens for it, and the way to it.
+//! Group calls (MatrixRTC, MSC4143 and MSC4195): discovery of the SFU, tokens for it, and a tunnel to it.
 
 mod leave;
 mod member;

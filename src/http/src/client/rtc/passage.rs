@@ -1,4 +1,4 @@
-//! The way to an SFU that clients cannot reach by themselves: a WebSocket, and a question about why there is none.
+//! A tunnel to an SFU that clients cannot reach directly: a WebSocket, and an endpoint that explains why it failed.
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
@@ -13,7 +13,7 @@ use crate::auth::Authentication;
 use crate::edge::{Onward, Rate};
 use crate::route::{Call, Endpoint};
 
-/// What of a client's request is the SFU's business.
+/// Request headers that are forwarded to the SFU.
 const TO_THE_SFU: [HeaderName; 7] = [
     header::AUTHORIZATION,
     header::UPGRADE,
@@ -23,7 +23,7 @@ const TO_THE_SFU: [HeaderName; 7] = [
     header::SEC_WEBSOCKET_EXTENSIONS,
     header::USER_AGENT,
 ];
-/// What of the SFU's answer is the client's.
+/// Response headers that are forwarded to the client.
 const TO_THE_CLIENT: [HeaderName; 4] =
     [header::UPGRADE, header::SEC_WEBSOCKET_ACCEPT, header::SEC_WEBSOCKET_PROTOCOL, header::SEC_WEBSOCKET_EXTENSIONS];
 
@@ -64,7 +64,7 @@ async fn pass(app: App, call: Call) -> Result<Response> {
     }
 }
 
-/// Browsers cannot set headers of a WebSocket, so the token stands in the query.
+/// The access token from the query, since browsers cannot set headers on a WebSocket.
 fn token(call: &Call) -> Option<String> {
     let query: Option<Query> = call.query().ok();
     let in_header = || {
@@ -96,7 +96,7 @@ fn copy(names: &[HeaderName], from: &HeaderMap, to: &mut HeaderMap) {
     }
 }
 
-/// What the SFU says instead; as text, whatever it is.
+/// The SFU's refusal. Always as plain text, whatever its content type is.
 fn plain(answer: RemoteResponse) -> Response {
     let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::BAD_GATEWAY);
     let kind = [(header::CONTENT_TYPE, "text/plain"), (header::X_CONTENT_TYPE_OPTIONS, "nosniff")];

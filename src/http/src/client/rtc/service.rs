@@ -1,5 +1,5 @@
-//! Tokens for our SFU in the form of a service beside the homeserver, which clients of 2026 ask with an OpenID token: those of this
-//! server, and of others.
+//! SFU tokens by the API of a stand-alone service, which clients of 2026 call with an OpenID token: users of this
+//! server and of others.
 
 use hearth_base::{Error, Result, limits};
 use hearth_domain::rtc::names::DEFAULT_SLOT;
@@ -15,7 +15,7 @@ use crate::edge::Rate;
 use crate::respond::Json;
 use crate::route::{Call, Endpoint};
 
-/// The endpoints of this file. Anyone may ask: the OpenID token says who does.
+/// The endpoints of this file. They need no access token: the OpenID token identifies the user.
 pub(super) fn endpoints() -> Vec<Endpoint> {
     let at = |path: &str| [format!("{SERVICE_PATH}/{path}")];
     vec![
@@ -35,14 +35,14 @@ struct Token {
     matrix_server_name: OwnedServerName,
 }
 
-/// A leave that this server is to send when its sender is no longer in the call.
+/// A leave event that this server sends after its sender has left the call.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Delayed {
     delay_id: String,
 }
 
-/// `POST /sfu/get`: a device in a room.
+/// `POST /sfu/get`: a token for a device in a room.
 #[derive(Deserialize)]
 struct OfDevice {
     room: OwnedRoomId,
@@ -52,7 +52,7 @@ struct OfDevice {
     delayed: Delayed,
 }
 
-/// `POST /get_token`: a member of a slot.
+/// `POST /get_token`: a token for a member of a slot.
 #[derive(Deserialize)]
 struct OfMember {
     room_id: OwnedRoomId,
@@ -106,13 +106,13 @@ async fn give(
     Ok(Json(json!({ "url": rtc.sfu_url(), "jwt": jwt })))
 }
 
-/// Takes over a leave of somebody of this server; the delay is what they have scheduled it with.
+/// Takes over the delayed leave of a local user, with the delay that the user has scheduled.
 async fn delegate(app: &App, openid: OpenIdProof<'_>, wish: TokenRequest<'_>, delay_id: &str) -> Result<()> {
     let user = match *openid.server == *app.domain.core.server_name {
         true => app.domain.personal.openid.whose(openid.token).await?,
         false => None,
     };
-    // Clients ask again without it.
+    // Clients retry without the delegation.
     let user = user.ok_or_else(|| Error::bad_json("This server takes over delayed events of its own users only."))?;
     let url = app.domain.rtc.sfu_url().unwrap_or_default();
     app.domain.leaves.delegate(&user, &url, wish, delay_id).await

@@ -1,4 +1,4 @@
-//! Tokens for SFUs, for clients that ask their homeserver.
+//! SFU tokens for clients that request them from their homeserver.
 
 use hearth_base::Result;
 use hearth_domain::rtc::TokenRequest;
@@ -12,7 +12,7 @@ use crate::edge::Rate;
 use crate::loose::Loose;
 use crate::route::{Endpoint, Ruma};
 
-/// The proposal's own path, which ruma does not know yet.
+/// The proposal's stable path, which ruma does not have yet.
 const STABLE: &str = "/_matrix/client/v1/rtc/livekit/get_token";
 
 /// The endpoints of this file.
@@ -20,7 +20,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![Endpoint::new(get_token).also_at(&[STABLE]).rate(Rate::Other).guests().appservices()]
 }
 
-/// What clients ask.
+/// The body of a token request.
 #[derive(Debug, Deserialize)]
 struct TokenQuery {
     server_name: Option<OwnedServerName>,

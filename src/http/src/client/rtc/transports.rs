@@ -1,4 +1,4 @@
-//! Where the SFU is.
+//! Discovery of the SFU.
 
 use hearth_base::{Reason, Result, error::refuse};
 use ruma::api::client::rtc::transports::v1 as transports;
@@ -8,7 +8,7 @@ use crate::App;
 use crate::respond::Json;
 use crate::route::{Endpoint, Ruma};
 
-/// The proposal's own path, which ruma does not know yet.
+/// The proposal's stable path, which ruma does not have yet.
 const STABLE: &str = "/_matrix/client/v1/rtc/transports";
 
 /// The endpoints of this file.
@@ -16,7 +16,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![Endpoint::new(list).also_at(&[STABLE]).all_but_locked()]
 }
 
-// The list under the name of the proposal, and under that which clients look for. ruma's type leaves out `url`.
+// The list under the proposal's name, and under the name that clients read. ruma's type omits `url`.
 async fn list(app: App, request: Ruma<transports::Request>) -> Result<Json<Value>> {
     request.user()?;
     let (Some(url), Some(service)) = (app.domain.rtc.sfu_url(), app.domain.rtc.service_url()) else {

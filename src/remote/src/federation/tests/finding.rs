@@ -1,4 +1,4 @@
-//! Where names lead: the steps of the specification, without connecting to anything.
+//! Server discovery: the steps of the specification, without connections.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::federation::authority::Authority;
 use crate::federation::locate::locate;
 use crate::federation::well_known::{Ask, Asked, WellKnown};
 
-/// Always draws the same.
+/// A random source that always returns the same value.
 struct NoChance;
 
 impl Random for NoChance {
@@ -24,7 +24,7 @@ impl Random for NoChance {
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
-/// The addresses in the order in which they are tried, in groups.
+/// The resolved addresses in the order in which they are tried, in groups.
 async fn found(names: &Names, name: &str) -> Vec<Vec<String>> {
     let authority = Authority::parse(name).expect("a server name");
     let groups = locate(names, &authority).await.expect("it is found");
@@ -95,7 +95,7 @@ async fn what_is_not_found_is_said() {
     assert_eq!(found(&names, "e.example").await, [["192.0.2.5:8448"]], "trouble with services is no reason to give up");
 }
 
-/// Answers what the test has put in last, and counts.
+/// Returns the result that the test has set last, and counts the requests.
 #[derive(Debug, Default)]
 struct Scripted(std::sync::Arc<Mutex<(u32, Option<Asked>)>>);
 
@@ -116,7 +116,7 @@ struct Said {
 impl Said {
     fn new() -> Self {
         let script = Scripted::default();
-        // No chance: waits are as long as they can be.
+        // Without randomness, each backoff is as long as it can be.
         let seams = Seams { random: Arc::new(NoChance), ..Seams::system() };
         Self { script: script.0.clone(), known: WellKnown::new(Box::new(script), seams) }
     }
@@ -133,7 +133,7 @@ impl Said {
         self.known.of("a.example").await.map(|authority| authority.text.clone())
     }
 
-    /// How often the host was asked so far.
+    /// Requests to the host so far.
     fn asked(&self) -> u32 {
         self.script.lock().0
     }

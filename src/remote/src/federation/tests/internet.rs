@@ -1,4 +1,4 @@
-//! The small internet: a DNS, an authority, and web servers that note what they were asked.
+//! A simulated internet: a DNS, a certificate authority, and web servers that record their requests.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
@@ -26,22 +26,22 @@ use tokio_rustls::TlsAcceptor;
 use crate::connect::dns::{Dns, Miss, Service};
 use crate::federation::Homeservers;
 
-/// A DNS with the records that a test puts in.
+/// A DNS with records that a test adds.
 #[derive(Debug, Default)]
 pub(super) struct Names {
     addresses: Mutex<HashMap<String, Vec<Vec<IpAddr>>>>,
     services: Mutex<HashMap<String, Result<Vec<Service>, Miss>>>,
-    /// Every question, in order.
+    /// Every query, in order.
     pub(super) asked: Mutex<Vec<String>>,
 }
 
 impl Names {
-    /// `name` has these addresses.
+    /// Adds address records for `name`.
     pub(super) fn host(&self, name: &str, addresses: &[&str]) {
         self.hosts_in_turn(name, &[addresses]);
     }
 
-    /// The first question is answered with the first of these, and so on; the last stays.
+    /// Answers the first query with the first of these, and so on; the last one is repeated.
     pub(super) fn hosts_in_turn(&self, name: &str, answers: &[&[&str]]) {
         let parse = |text: &&str| text.parse().expect("an address");
         let answers = answers.iter().map(|addresses| addresses.iter().map(parse).collect()).collect();
@@ -79,7 +79,7 @@ impl Dns for Names {
     }
 }
 
-/// Names, an authority, and what is configured.
+/// A DNS, a certificate authority, and the client's configuration.
 pub(super) struct Internet {
     pub(super) names: Arc<Names>,
     pub(super) config: Outgoing,
@@ -88,14 +88,14 @@ pub(super) struct Internet {
 }
 
 impl Internet {
-    /// In which all of loopback may be connected to.
+    /// The guard permits all loopback addresses.
     pub(super) fn new() -> Self {
         let mut internet = Self::guarded(&[]);
         internet.config.allow_private_addresses = true;
         internet
     }
 
-    /// In which only these ranges of loopback may be connected to.
+    /// The guard permits only these ranges of loopback addresses.
     pub(super) fn guarded(allowed: &[&str]) -> Self {
         let mut params = CertificateParams::new(Vec::new()).expect("no names");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -114,18 +114,18 @@ impl Internet {
         Self { names: Arc::default(), config, issuer, _folder: folder }
     }
 
-    /// A homeserver's view of the others, with `web` in the place of everybody's port 443.
+    /// A federation client, with `web` in place of port 443.
     pub(super) fn seen(&self, web: u16) -> Homeservers {
         Homeservers::with_dns(&self.config, self.names.clone(), web, hearth_base::Seams::system())
             .expect("the configuration is good")
     }
 
-    /// A server at `ip` with a certificate for `name`.
+    /// Starts a server at `ip` with a certificate for `name`.
     pub(super) async fn server(&self, ip: &str, name: &str) -> Site {
         self.server_with(ip, CertificateParams::new([name.to_owned()]).expect("a name")).await
     }
 
-    /// A server at `ip` with a certificate of the authority.
+    /// Starts a server at `ip` with a certificate that the authority signs.
     pub(super) async fn server_with(&self, ip: &str, params: CertificateParams) -> Site {
         let key = KeyPair::generate().expect("a key");
         let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
@@ -141,16 +141,16 @@ impl Internet {
     }
 }
 
-/// A request as a server saw it.
+/// A request as the server received it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Seen {
-    /// What the other side wants a certificate for; none for an address.
+    /// The name in the TLS handshake (SNI); `None` for an address.
     pub(super) sni: Option<String>,
     pub(super) host: String,
     pub(super) target: String,
 }
 
-/// What a path answers: status, headers, body.
+/// Responses by path: status, headers, body.
 type Script = HashMap<String, (u16, Vec<(&'static str, String)>, &'static str)>;
 
 #[derive(Default)]
@@ -158,7 +158,7 @@ struct Books {
     script: Mutex<Script>,
     seen: Mutex<Vec<Seen>>,
     connections: Mutex<u32>,
-    /// Requests after which a connection is closed.
+    /// Requests after which the server closes a connection.
     requests_max: Mutex<Option<u32>>,
     silent: Mutex<bool>,
 }
@@ -182,18 +182,18 @@ impl Site {
         self.address.port()
     }
 
-    /// Answers a path with a body.
+    /// Sets the response of a path.
     pub(super) fn answers(&self, path: &str, status: u16, body: &'static str) {
         self.books.script.lock().insert(path.to_owned(), (status, Vec::new(), body));
     }
 
-    /// Sends whoever asks for a path elsewhere.
+    /// Redirects requests for a path.
     pub(super) fn redirects(&self, path: &str, to: &str) {
         let headers = vec![("location", to.to_owned())];
         self.books.script.lock().insert(path.to_owned(), (302, headers, ""));
     }
 
-    /// Says where its homeserver is.
+    /// Serves a well-known document that delegates to `to`.
     pub(super) fn delegates(&self, to: &str) {
         let body: &'static str = format!(r#"{{"m.server":"{to}"}}"#).leak();
         self.answers(WELL_KNOWN, 200, body);
@@ -211,7 +211,7 @@ impl Site {
         self.books.seen.lock().clone()
     }
 
-    /// Connections that were made to it, whatever came of them.
+    /// Connections that the server accepted, including failed handshakes.
     pub(super) fn connections(&self) -> u32 {
         *self.books.connections.lock()
     }
@@ -264,7 +264,7 @@ fn answer(books: &Books, sni: Option<String>, request: &Request<Incoming>) -> Re
     response.body(Full::new(Bytes::from_static(body.as_bytes()))).expect("a response")
 }
 
-/// Asks a homeserver for its version.
+/// Requests the version of a homeserver.
 pub(super) async fn ask(network: &Homeservers, server: &str) -> Result<RemoteResponse> {
     let call = Call {
         to: ServerName::parse(server).expect("a server name"),
@@ -277,7 +277,7 @@ pub(super) async fn ask(network: &Homeservers, server: &str) -> Result<RemoteRes
     network.call(call).await
 }
 
-/// Why it cannot be asked.
+/// The error of a request that must fail.
 pub(super) async fn refused(network: &Homeservers, server: &str) -> String {
     ask(network, server).await.expect_err("it must not be reached").to_string()
 }

@@ -1,5 +1,5 @@
-//! Finding and reaching homeservers, on a small internet of its own: names that lead to loopback addresses, servers with
-//! certificates of an authority made for the test.
+//! Discovery of and connections to homeservers on a simulated internet: names that resolve to loopback addresses,
+//! servers with certificates of a test authority.
 
 mod finding;
 mod internet;

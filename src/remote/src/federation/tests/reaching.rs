@@ -1,4 +1,4 @@
-//! Reaching homeservers that are where they say: names, headers and certificates for each way of saying so.
+//! Connections to homeservers: name, headers and certificate for each form of delegation.
 
 use std::time::{Duration, Instant};
 

@@ -1,5 +1,5 @@
-//! What must not be reached (`trust.md` 11 and 27): addresses behind the firewall, on whatever way they are named, and servers
-//! that cannot prove who they are.
+//! Servers that must not be reached (`trust.md` 11 and 27): addresses behind the firewall, however they are named, and
+//! servers without a valid certificate.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use rcgen::{CertificateParams, date_time_ymd};
 
 use super::internet::{Internet, WELL_KNOWN, ask, refused};
 
-/// What is said of an address that the guard does not let through.
+/// The error for an address that the guard forbids.
 const GUARDED: &str = "to which this server may not connect";
 
 #[tokio::test]
@@ -25,7 +25,7 @@ async fn loopback_by_its_address_and_by_a_name() {
         let why = refused(&internet.seen(1), &name).await;
         assert!(why.contains(GUARDED), "{why}");
     }
-    // Not addresses, but names that a careless parser would take for some.
+    // Names that a lenient parser would take for addresses.
     for name in ["2130706433", "0x7f.1", "127.1", "0177.0.0.1"] {
         let why = refused(&internet.seen(1), &format!("{name}:{port}")).await;
         assert!(why.contains("no address of"), "{why}");
