@@ -209,6 +209,7 @@ fn reserve(buckets: &mut HashMap<(Rate, RateSubject), u64>, now_us: u64) {
     buckets.retain(|_, full_at_us| *full_at_us > now_us);
     if buckets.len() >= BUCKETS_MAX {
         let mut times: Vec<u64> = buckets.values().copied().collect();
+        // Drops half at once, so that the next requests do not repeat the search.
         let (_, middle, _) = times.select_nth_unstable(BUCKETS_MAX / 2);
         let middle = *middle;
         buckets.retain(|_, full_at_us| *full_at_us > middle);

@@ -96,7 +96,9 @@ impl Actions {
         self.finish(async move {
             let (core, noted) = (Arc::clone(&this.core), action.clone());
             let write = move |tx: &mut WriteTx<'_>| noted.insert(&core, tx, user);
+            // Committed before the first request to another server, so that a crash after it loses nothing.
             let sn = this.core.store.write("action_begin", write).await?;
+            // Dropping it after a panic or a timeout of `work` schedules a retry.
             let promise = this.journal.promise(sn, user, action, this.core.now_ms());
             let outcome = work.await;
             match &outcome {
