@@ -37,9 +37,9 @@ pub struct SigningKey {
 /// The public half of a retired key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RetiredKey {
-    /// With its algorithm, such as `ed25519:h_Xy12ab`.
+    /// The key id with its algorithm, such as `ed25519:h_Xy12ab`.
     pub id: String,
-    /// The public key.
+    /// The Ed25519 public key.
     pub public: [u8; 32],
     /// When it was retired, in milliseconds.
     pub expired_ms: Millis,

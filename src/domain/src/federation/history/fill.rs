@@ -96,7 +96,7 @@ impl Federation {
         self.core.store.read("history_known", read).await
     }
 
-    /// The state before the first event above a place; 0 when there is none.
+    /// The snapshot of the state before the first event above a place; 0 without one.
     pub(super) async fn state_above(&self, target: &Target, place: i64) -> Result<SnapshotSn> {
         let (core, room) = (self.core.clone(), target.place.room);
         let read = move |tx: &mut hearth_store::ReadTx<'_>| {
