@@ -29,7 +29,7 @@ pub struct Core {
     pub store: Store,
     /// Clock and random source.
     pub seams: Seams,
-    /// The configuration.
+    /// The configuration, read once at the start.
     pub config: Arc<Config>,
     /// The server name in this server's user ids.
     pub server_name: OwnedServerName,

@@ -39,7 +39,7 @@ pub struct SigningKey {
 pub struct RetiredKey {
     /// The key ID with its algorithm, such as `ed25519:h_Xy12ab`.
     pub id: String,
-    /// The public key.
+    /// The Ed25519 public key.
     pub public: [u8; 32],
     /// When it was retired.
     pub expired_ms: Millis,

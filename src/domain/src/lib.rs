@@ -88,7 +88,7 @@ pub struct Domain {
     pub notified: push::notified::Notified,
     /// The sync endpoints.
     pub sync: Arc<sync::Sync>,
-    /// Other homeservers.
+    /// Requests to and from other homeservers.
     pub federation: Arc<federation::Federation>,
 }
 

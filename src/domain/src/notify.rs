@@ -67,6 +67,7 @@ impl Notifier {
         let mut topics = self.users.lock();
         for (user, at) in due {
             let topic = topics.entry(user).or_insert_with(|| watch::Sender::new(self.floor));
+            // An older position wakes no one, and does not replace a newer one.
             topic.send_if_modified(|newest| {
                 let newer = at > *newest;
                 *newest = at.max(*newest);
@@ -129,6 +130,7 @@ impl Notifier {
 
     /// Wakes all waiters permanently at shutdown, so that long polls respond with what there is.
     pub fn close(&self) {
+        // Before the senders are dropped: a concurrent `subscribe` either sees the flag or loses its sender below.
         self.closed.store(true, Ordering::Release);
         // A subscription without a sender does not block.
         self.users.lock().clear();

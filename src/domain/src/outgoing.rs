@@ -81,6 +81,7 @@ impl Outgoing {
         }
         outgoing::add_event(tx.tx(), at, &to.sns(), event.sn, event.room)?;
         let (core, news) = (core.clone(), OutgoingKind::Event { event: event.sn, room: event.room });
+        // After the commit, so that no event is sent that a rollback would undo.
         tx.after_commit(move || core.outgoing.post(OutgoingItem::Row(at, news, to)));
         Ok(())
     }

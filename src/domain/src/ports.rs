@@ -22,7 +22,7 @@ pub struct Call {
     pub to: OwnedServerName,
     /// The HTTP method: `GET`, `POST`, `PUT`.
     pub method: String,
-    /// Path and query.
+    /// The request target: path and query, percent-encoded.
     pub target: String,
     /// The `Authorization` header of a signed request.
     pub authorization: Option<String>,
@@ -34,7 +34,7 @@ pub struct Call {
 
 /// A response.
 pub struct RemoteResponse {
-    /// HTTP status.
+    /// The HTTP status code; errors are responses as well.
     pub status: u16,
     /// `Content-Type`, if it was valid text.
     pub content_type: Option<String>,

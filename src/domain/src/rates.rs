@@ -22,11 +22,11 @@ const BUCKETS_MAX: usize = 50_000;
 pub enum Rate {
     /// Not limited: reads, and requests that are bounded elsewhere.
     None,
-    /// Logging in, and other uses of a password.
+    /// Logins, and other checks of a password.
     Login,
     /// Registering accounts.
     Registration,
-    /// Sending events.
+    /// Sending message events, state and redactions.
     Message,
     /// Joining rooms and knocking.
     Join,
@@ -95,7 +95,7 @@ pub enum RateSubject {
 }
 
 impl RateSubject {
-    /// The bucket of an address.
+    /// The bucket of a client address; an IPv4-mapped IPv6 address counts as IPv4.
     #[must_use]
     pub fn address(address: Option<IpAddr>) -> Self {
         match address.map(|address| address.to_canonical()) {
@@ -108,14 +108,14 @@ impl RateSubject {
         }
     }
 
-    /// The bucket of a name.
+    /// The bucket of a name, by a 64-bit hash, so that its memory does not depend on the name's length.
     #[must_use]
     pub fn name(name: &str) -> Self {
         Self::Name(hearth_store::hash64(&[name.as_bytes()]))
     }
 }
 
-/// All buckets.
+/// The token buckets of all kinds and owners.
 pub struct Rates {
     config: Arc<Config>,
     clock: Arc<dyn Clock>,
@@ -209,6 +209,7 @@ fn reserve(buckets: &mut HashMap<(Rate, RateSubject), u64>, now_us: u64) {
     buckets.retain(|_, full_at_us| *full_at_us > now_us);
     if buckets.len() >= BUCKETS_MAX {
         let mut times: Vec<u64> = buckets.values().copied().collect();
+        // Drops half at once, so that the next requests do not repeat the search.
         let (_, middle, _) = times.select_nth_unstable(BUCKETS_MAX / 2);
         let middle = *middle;
         buckets.retain(|_, full_at_us| *full_at_us > middle);

@@ -11,13 +11,13 @@ use crate::appservices::Registration;
 /// An authenticated local user on one of their devices.
 #[derive(Debug, Clone)]
 pub struct Requester {
-    /// The user's serial number.
+    /// The user's serial number in the database.
     pub user: UserSn,
-    /// The user.
+    /// The full user id, such as `@alice:home.example`.
     pub user_id: OwnedUserId,
-    /// The device's serial number.
+    /// The device's serial number in the database; see [`Requester::has_device`].
     pub device: DeviceSn,
-    /// The device.
+    /// The device id that the client sees; empty without a device.
     pub device_id: OwnedDeviceId,
     /// Whether the user is a server administrator.
     pub admin: bool,

@@ -62,7 +62,7 @@ pub const REGISTRATION_TOKEN: Flows = &[&[Stage::RegistrationToken]];
 pub const DUMMY_OR_TOKEN: Flows = &[&[Stage::Dummy], &[Stage::RegistrationToken]];
 
 impl Stage {
-    /// The stage's name in the protocol.
+    /// The stage's name in the protocol, such as `m.login.password`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -91,7 +91,7 @@ pub struct UiaRequest<'a> {
     pub requester: Option<&'a Requester>,
     /// Method and path, such as `DELETE /_matrix/client/v3/devices/ABC`.
     pub target: &'a str,
-    /// The body without `auth`.
+    /// The JSON body without `auth`; a session is bound to its hash.
     pub body: &'a [u8],
     /// The `auth` object of the body.
     pub auth: Option<&'a Value>,

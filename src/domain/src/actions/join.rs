@@ -57,6 +57,7 @@ impl Actions {
         via: Vec<OwnedServerName>,
         content: JoinContent,
     ) -> Result<OwnedRoomId> {
+        // One remote join for each room at a time: the others can mostly join locally after it.
         let _turn = self.parts.federation.entering.take(room_id.clone()).await;
         let is_resident = self.parts.federation.is_own(&room_id).await?;
         if is_resident {

@@ -1,4 +1,4 @@
-//! Knocking at a room, here or through a server that is in it (client-server API, "Knocking on rooms").
+//! Knocking on a room, local or through a resident server (client-server API, "Knocking on rooms").
 
 use std::sync::Arc;
 

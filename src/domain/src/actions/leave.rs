@@ -68,6 +68,7 @@ impl Actions {
     /// nothing.
     pub(super) async fn leave_all_rooms(self: &Arc<Self>, who: &Requester) -> Result<()> {
         let mut refused = HashSet::new();
+        // Read again after each round, because an invite may arrive during it.
         for _ in 0..limits::LEAVE_ALL_ROUNDS_MAX {
             let mut found = self.rooms_to_leave(who).await?;
             found.retain(|room_id| !refused.contains(room_id));

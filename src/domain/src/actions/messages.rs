@@ -35,6 +35,7 @@ impl Actions {
         for _ in 0..PIECES_MAX {
             let page = rooms.messages_to_gap(who, room_id.clone(), paging.clone()).await?;
             let Some(gap) = &page.gap else { return Ok(page) };
+            // Enough events to answer without waiting for other servers.
             if page.chunk.len() > paging.limit / 2 {
                 return Ok(page);
             }

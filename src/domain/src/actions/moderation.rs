@@ -47,7 +47,7 @@ impl Actions {
         self.parts.rooms.unban(who, room_id, target, reason).await
     }
 
-    /// Forgets a room. `M_UNKNOWN` while the requester is still in it, invited, or knocking.
+    /// Forgets a room. `M_UNKNOWN` while the requester is joined, invited, or knocking.
     ///
     /// Durability: one transaction.
     pub async fn forget(&self, who: &Requester, room_id: OwnedRoomId) -> Result<()> {

@@ -8,7 +8,7 @@ use crate::Requester;
 use crate::ephemeral::receipts::{self, Read};
 
 impl Actions {
-    /// Marks what the requester has read in a room.
+    /// Sets the requester's read receipts and fully read marker in a room.
     ///
     /// Durability: one transaction. Activity of the user.
     pub async fn mark_read(&self, who: &Requester, room_id: &RoomId, read: Read) -> Result<()> {

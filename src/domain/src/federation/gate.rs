@@ -51,6 +51,7 @@ struct ServerPermits {
 pub struct RequestPermit {
     _here: OwnedSemaphorePermit,
     _working: OwnedSemaphorePermit,
+    // Keeps the map entry alive: without it the next request of the server would get new permits.
     _turns: Arc<ServerPermits>,
 }
 
@@ -59,6 +60,7 @@ impl RequestGate {
     /// bounded number of fetches runs at a time: `M_LIMIT_EXCEEDED` beyond it.
     pub async fn look_up<T>(&self, looking: impl Future<Output = Result<T>>) -> Result<T> {
         let mut looking = std::pin::pin!(looking);
+        // A cached key resolves on the first poll, and takes no permit.
         if let Some(found) = looking.as_mut().now_or_never() {
             return found;
         }
@@ -72,6 +74,7 @@ impl RequestGate {
         if bytes <= limits::FEDERATION_SMALL_BODY_BYTES {
             return Ok(None);
         }
+        // Capped at the total, because more permits could never be granted.
         let units = bytes.min(limits::FEDERATION_BODIES_BYTES_MAX).div_ceil(limits::FEDERATION_SMALL_BODY_BYTES);
         let room = self.room.clone().acquire_many_owned(u32::try_from(units).unwrap_or(u32::MAX));
         match tokio::time::timeout(ROOM_WAIT, room).await {
@@ -84,6 +87,7 @@ impl RequestGate {
     /// timeout.
     pub async fn enter(&self, server: &ServerName) -> Result<RequestPermit> {
         let turns = self.turns(server);
+        // Taken first and without waiting: it bounds the queue for the second permit.
         let here = turns.here.clone().try_acquire_owned().map_err(|_| busy())?;
         let working = turns.working.clone().acquire_owned();
         let working = tokio::time::timeout(Duration::from_millis(limits::FEDERATION_WAIT_MS_MAX), working).await;

@@ -73,7 +73,7 @@ pub struct Federation {
     /// once.
     asking: KeyedLocks<OwnedServerName>,
     remote_room_cache: remote_rooms::RemoteRoomCache,
-    /// The keys of servers, others' and this one's.
+    /// Verify keys of other servers, and this server's published keys.
     pub keyring: keyring::Keyring,
     /// Concurrency limits for incoming requests.
     pub gate: gate::RequestGate,

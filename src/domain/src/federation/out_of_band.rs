@@ -126,7 +126,7 @@ fn put(tx: &mut WriteTx<'_>, room: &Room, event: &Authored) -> Result<EventSn> {
 /// A user's out-of-band membership.
 #[derive(Debug, Clone)]
 pub(crate) struct OutOfBandMembership {
-    /// The room.
+    /// The room's row; without state, or with an outdated one.
     pub(crate) room: Room,
     /// Their membership row.
     pub(crate) row: MembershipRow,

@@ -53,6 +53,7 @@ fn quickly(
 ) -> Result<std::result::Result<PduOutcome, DeferredPdu>> {
     let mut room = pdu::room(tx, room)?;
     let event_id = event.pdu.event_id.clone();
+    // Read before the event takes effect, because a leave may end the membership of a whole server.
     let before = outgoing::before(core, tx, room.sn, &event.pdu)?;
     match pdu::quickly(core, tx, &mut room, event)? {
         PersistOutcome::Done(PduOutcome::Accepted) => {

@@ -36,16 +36,16 @@ pub(super) use resume::without_device;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub(crate) enum DurableAction {
-    /// A user joins a room through another server.
+    /// A remote join, through one of the servers in `via`.
     Join { room_id: OwnedRoomId, via: Vec<OwnedServerName>, content: JoinContent },
-    /// A user knocks at a room through another server.
+    /// A remote knock, through one of the servers in `via`.
     Knock { room_id: OwnedRoomId, via: Vec<OwnedServerName>, reason: Option<String> },
     /// A user rejects an invite to a remote room, or retracts a knock there.
     Leave { room_id: OwnedRoomId, reason: Option<String> },
     /// The same after it is done locally, when no server in the room could be reached. `left` is the local leave
     /// event.
     WithdrawMembership { room_id: OwnedRoomId, left: OwnedEventId, via: Vec<OwnedServerName> },
-    /// A user invites a user of another server.
+    /// An invite of a remote user; the content is kept so that a retry sends the same event content.
     Invite { room_id: OwnedRoomId, target: OwnedUserId, content: CanonicalJsonObject },
     /// The account is deactivated; its rooms remain to be left.
     LeaveAllRooms,
@@ -96,7 +96,9 @@ impl Actions {
         self.finish(async move {
             let (core, noted) = (Arc::clone(&this.core), action.clone());
             let write = move |tx: &mut WriteTx<'_>| noted.insert(&core, tx, user);
+            // Committed before the first request to another server, so that a crash after it loses nothing.
             let sn = this.core.store.write("action_begin", write).await?;
+            // Dropping it after a panic or a timeout of `work` schedules a retry.
             let promise = this.journal.promise(sn, user, action, this.core.now_ms());
             let outcome = work.await;
             match &outcome {

@@ -64,6 +64,7 @@ impl Actions {
     async fn resume(self: &Arc<Self>, waiting: Waiting) {
         let (user, action, age_ms) =
             (waiting.user, waiting.action.clone(), self.core.now_ms().saturating_sub(waiting.begun_ms));
+        // Held during the try, so that a panic schedules the next one.
         let promise = self.journal.promise_again(waiting);
         let until = Instant::now() + Duration::from_millis(limits::ACTION_MS_MAX);
         let done = tokio::time::timeout_at(until, self.do_again(user, action.clone())).await;

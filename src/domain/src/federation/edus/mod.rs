@@ -72,6 +72,7 @@ impl Federation {
                     ParsedEdu::Presence(news) => presence::take_in(tx, &parts, news),
                 };
                 match taken {
+                    // Rolls back all EDUs of the transaction, so that the sender's retry repeats them.
                     Err(Error::Fault(fault)) => return Err(fault.into()),
                     Err(refusal) => tracing::debug!(server = %origin, %refusal, "Dropped an EDU."),
                     Ok(()) => {}

@@ -35,7 +35,7 @@ impl Federation {
         Ok(self.read_and_check(target, pdus.map(|pdu| &**pdu)).await)
     }
 
-    /// Asks a server for one event.
+    /// Requests one event. `M_CONNECTION_FAILED` when the server returns a different one.
     pub(super) async fn ask_event(
         &self,
         server: &ServerName,

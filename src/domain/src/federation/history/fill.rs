@@ -30,6 +30,7 @@ impl Federation {
     /// `false` during back-off.
     pub(super) async fn fill(self: Arc<Self>, room_id: OwnedRoomId, floor: i64, next: i64) -> Result<bool> {
         let target = self.target(&room_id).await?;
+        // One backfill for each room at a time: concurrent pages would request the same events.
         let _turn = self.histories.turns.take(target.place.room).await;
         let gap = self.gap(&target, floor).await?;
         // The previous holder of the lock may have filled the gap.
@@ -56,6 +57,7 @@ impl Federation {
                 Ok(false) => {}
                 Err(error) => {
                     tracing::debug!(room.id = %target.place.room_id, %server, %error, "Failed to backfill from a server.");
+                    // These two mean that the server has nothing for this one; all other errors are temporary.
                     let has_answered = matches!(error.reason(), Some(Reason::Forbidden | Reason::NotFound));
                     if !has_answered {
                         asked = FillOutcome::Unreached;
@@ -94,7 +96,7 @@ impl Federation {
         self.core.store.read("history_known", read).await
     }
 
-    /// The state before the first event above a place; 0 when there is none.
+    /// The snapshot of the state before the first event above a place; 0 without one.
     pub(super) async fn state_above(&self, target: &Target, place: i64) -> Result<SnapshotSn> {
         let (core, room) = (self.core.clone(), target.place.room);
         let read = move |tx: &mut hearth_store::ReadTx<'_>| {

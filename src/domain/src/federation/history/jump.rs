@@ -23,6 +23,7 @@ impl Federation {
         let target = self.target(&room_id).await?;
         let now_ms = self.core.now_ms();
         let was_nowhere = self.histories.nowhere.get(&event_id).is_some_and(|until_ms| until_ms > now_ms);
+        // A room without gaps misses no event, so no server is asked.
         if was_nowhere || !self.has_gaps(&target).await? {
             return Ok(false);
         }
@@ -76,12 +77,14 @@ impl Federation {
         id: &OwnedEventId,
     ) -> Result<bool> {
         let candidate = self.ask_event(server, target, id).await?;
+        // Taken after the request; `gap_around` detects that the event got its place meanwhile.
         let _turn = self.histories.turns.take(target.place.room).await;
         let Some((floor, next)) = self.gap_around(target, &candidate).await? else {
             return self.has_place(id).await;
         };
         let near = self.state_above(target, next).await?;
         let mut plan = self.plan_history(server, target, vec![candidate], near).await?;
+        // A rejected event gets no place, so no gap is split for it.
         plan.planned.retain(|planned| !planned.rejected);
         if plan.planned.is_empty() {
             return self.has_place(id).await;

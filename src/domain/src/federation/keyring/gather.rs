@@ -116,6 +116,7 @@ impl Keyring {
     async fn ask_one(&self, server: &ServerName, wants: &[WantedKeys], urgency: Urgency) -> Result<Arc<ServerKeys>> {
         self.core.check_talks_to(server)?;
         let _flight = self.flights.take(server.to_owned()).await;
+        // The previous holder of the lock may have fetched the keys.
         let at_hand = self.at_hand(vec![server.to_owned()]).await?;
         if let Some(keys) = at_hand.get(server)
             && wants.iter().all(|want| keys.satisfy(want))
@@ -148,6 +149,7 @@ impl Keyring {
         }
         for some in wants.chunks(limits::NOTARY_SERVERS_MAX) {
             match self.notary_documents(notary, some).await {
+                // Not stored, because the operator does not trust this server: see `Keyring::gather_via`.
                 Ok(documents) => documents.into_iter().for_each(|document| known.add(document.server, document.keys)),
                 Err(error) => {
                     tracing::info!(%notary, %error, "A server in the room could not be asked for keys of others.");

@@ -84,7 +84,7 @@ impl Keyring {
     }
 
     /// Obtains the keys for checking some events from memory, the database and the network: many servers concurrently,
-    /// within [`gather::ALL_WAIT`] in all. A missing key is reported by the check of the event that needs it.
+    /// within `gather::ALL_WAIT` in all. A missing key is reported by the check of the event that needs it.
     /// Malformed events request nothing.
     pub async fn gather<'a>(
         &self,

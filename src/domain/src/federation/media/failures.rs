@@ -14,7 +14,7 @@ const FAILURES_MAX: usize = 10_000;
 const NOT_FOUND: Backoff = Backoff::new(60_000, 10 * 60 * 1_000);
 /// Back-off for files above the size limit.
 const TOO_LARGE: Backoff = Backoff::new(60 * 60 * 1_000, 60 * 60 * 1_000);
-/// After any other failure.
+/// Back-off after any other failure.
 const OTHER: Backoff = Backoff::new(20_000, 10 * 60 * 1_000);
 
 #[derive(Clone)]

@@ -58,6 +58,7 @@ async fn fetch_openly(federation: &Federation, address: &RemoteMediaId) -> Resul
     let (server, id) = (&address.server, &address.id);
     // The brackets of an IPv6 address are the only characters that a path does not allow.
     let name = server.as_str().replace('[', "%5B").replace(']', "%5D");
+    // `allow_remote=false`: prevents routing loops (client-server API, "Content repository").
     let target = format!("/_matrix/media/v3/download/{name}/{id}?allow_remote=false");
     let call = Call {
         to: server.clone(),

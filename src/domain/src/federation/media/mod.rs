@@ -82,6 +82,7 @@ impl Federation {
             return Ok(());
         }
         self.fetching.failures.check(address, self.core.now_ms())?;
+        // After the lock of the file, so that waiters for the same file hold no slot.
         let slot = self.fetching.slots.acquire().await;
         let _slot = slot.map_err(|error| Error::fault("waiting to fetch media", error))?;
         let fetched = tokio::time::timeout(FETCH_WAIT, fetch::fetch(self, address)).await;

@@ -80,6 +80,7 @@ impl OutboxModel {
         to: impl Iterator<Item = (DestinationSn, &'a OwnedServerName)>,
         now: Instant,
     ) {
+        // A row committed between opening the queue and reading the database arrives twice.
         if self.rows.contains_key(&at) {
             return;
         }
@@ -101,6 +102,7 @@ impl OutboxModel {
     pub(super) fn add_ephemeral(&mut self, to: &OwnedServerName, news: &EphemeralEdu, now: Instant) {
         let server = self.server(to);
         server.queue.ephemera.add(news);
+        // The server is in back-off, and will not be sent what is outdated by its end.
         if server.retry.is_some() {
             server.queue.ephemera.fade();
         }
@@ -133,6 +135,7 @@ impl OutboxModel {
             (Phase::Busy, _) => Phase::Busy,
             _ if server.queue.is_empty() => Phase::Idle,
             (_, Some(retry)) if retry > now => Phase::Waiting(retry),
+            // Keeps the first deadline: later receipts must not extend the wait.
             (Phase::Waiting(at), None) if !server.queue.is_urgent() => Phase::Waiting(at),
             (Phase::Ready, _) => Phase::Ready,
             (_, None) if !server.queue.is_urgent() => Phase::Waiting(now + LINGER),
@@ -177,6 +180,7 @@ impl OutboxModel {
         let superfluous = server.queue.coalesce();
         let (events, mut edus) =
             server.queue.first(server.batch_max, limits::TRANSACTION_EDUS_MAX.min(server.batch_max));
+        // A single item, to find the one that the server refuses.
         if server.batch_max == 1 && !events.is_empty() {
             edus.clear();
         }
@@ -194,6 +198,7 @@ impl OutboxModel {
         if self.busy.len() >= limits::OUTGOING_TRANSACTIONS_WITH_SLOW_MAX {
             return None;
         }
+        // Slow transactions are not counted, so that unresponsive servers do not block the others.
         let mut fresh: Vec<Instant> =
             self.busy.values().map(|begun| *begun + SLOW_AFTER).filter(|slow| *slow > now).collect();
         if fresh.len() < limits::OUTGOING_TRANSACTIONS_MAX {
@@ -248,6 +253,7 @@ impl OutboxModel {
     /// in any case.
     pub(super) fn refused(&mut self, plan: &mut TransactionPlan) -> bool {
         let Some(server) = self.servers.get_mut(&plan.to) else { return false };
+        // Emptied before `failed` puts them back: they may be what the server refuses.
         plan.ephemera = EphemeralQueue::default();
         let sn = server.sn;
         if !server.refused(plan.events.len() + plan.edus.len()) {

@@ -30,6 +30,7 @@ impl Federation {
     /// do not end are sent again after the next start. Runs once.
     pub async fn run_outbox(&self, stopping: impl Future<Output = ()>) {
         let mut stopping = pin!(stopping);
+        // Before the database is read, so that a row committed meanwhile is found in one of the two.
         self.core.outgoing.open();
         while let Err(error) = self.load_outbox().await {
             tracing::error!(%error, "Failed to read the outbox.");
@@ -66,6 +67,7 @@ impl Federation {
                 }
             }
         }
+        // Rows committed from here on stay in the database until the next start.
         self.core.outgoing.close();
         let drain = async {
             while let Some((plan, status)) = under_way.next().await {
@@ -130,6 +132,7 @@ impl Federation {
                 if !was_failing {
                     tracing::info!(server = %to, why, "Destination is unreachable; queued rows are kept.");
                 }
+                // The value is untrusted, so it is capped at the longest back-off.
                 let asked = retry_after_ms.unwrap_or(0).min(hearth_base::limits::BACKOFF_MS_MAX);
                 let wait = |failures, away| backoff::wait_ms(failures, away, chance).max(asked);
                 book.failed(plan, why, (now, now_ms), wait);

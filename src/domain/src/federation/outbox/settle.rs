@@ -75,6 +75,7 @@ impl Federation {
             };
             let what = unsettled.clone();
             let written = self.core.store.write_in(Lane::Upkeep, "outbox_settle", move |tx| write(tx, &what)).await;
+            // Reported before the error returns, so that failed writes stay pending.
             self.outbox.book.lock().settled(unsettled, written.is_ok());
             written?;
         }

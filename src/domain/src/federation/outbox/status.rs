@@ -17,7 +17,7 @@ const STRIDE: u64 = 200;
 /// The delivery status of another server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Destination {
-    /// Its server name.
+    /// The server name, such as `matrix.example`.
     pub name: String,
     /// Whether the last attempt succeeded; true before the first one.
     pub reachable: bool,

@@ -75,6 +75,7 @@ impl Federation {
             Ok(load) => load,
             Err(error) => return TransactionFate::Unsent(error),
         };
+        // No item is left to send, so the rows are done without a request.
         if load.events.is_empty() && load.edus.is_empty() {
             return TransactionFate::Taken { complaints: 0 };
         }

@@ -49,6 +49,7 @@ impl Federation {
         from: &ServerName,
     ) -> Result<PduOutcome> {
         let place = self.place(room).await?;
+        // One at a time for each room: concurrent PDUs would fetch and resolve the same events.
         let _turn = self.inbound.turns.take(room).await;
         self.bring_in(&place, candidate, from, PduSource::Pushed).await
     }
@@ -99,6 +100,7 @@ impl Federation {
                 }
             } else if !missing.prev.is_empty() && !prev_asked {
                 prev_asked = true;
+                // Boxed because the fetched events come back into this function.
                 if let Err(error) = Box::pin(self.catch_up(place, &candidate, from)).await {
                     tracing::debug!(%error, room.id = %place.room_id, "Asking for missing events failed.");
                 }
@@ -138,6 +140,8 @@ impl Federation {
             let outlook = plan::look(&core, tx.tx(), &room, &candidate, Budget::Full, given.as_deref())?;
             Ok((candidate, outlook))
         };
+        // On a reader, because state resolution would hold up all writes. `persist::planned` checks that the room is
+        // unchanged since.
         let (candidate, outlook) = self.core.store.read_slow("admit_plan", read).await?;
         let plan = match outlook {
             PlanResult::Known(verdict) => return Ok(PersistOutcome::Done(verdict)),

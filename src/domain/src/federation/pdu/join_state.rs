@@ -81,8 +81,8 @@ pub fn adopt(
     // After the gap's places: events backfilled into it are older than this state.
     let at = tx.position();
     for (key, event) in &adoption.changes {
-        // Member events are skipped because there may be thousands; `read/history.rs` finds later since when these
-        // rules apply.
+        // `read/history.rs` asks later since when a rule of the room applies, so those changes are recorded with
+        // their position. Member events are not, because there may be thousands.
         match key.is_member() {
             true => state::set(tx.tx(), room.sn, *key, *event)?,
             false => state::change(tx.tx(), room.sn, *key, *event, at)?,
@@ -102,6 +102,7 @@ pub fn adopt(
     let step = HeadChange { others: Vec::new(), is_end: true, flips: Changes::new(), is_current: true };
     let event = persist::live(core, tx, room, new, before, step)?;
     let (core, room) = (core.clone(), room.sn);
+    // The cached local members are outdated from the commit on.
     tx.after_commit(move || core.locals.forget(room));
     Ok(event)
 }

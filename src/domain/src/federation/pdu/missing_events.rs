@@ -55,6 +55,7 @@ impl Federation {
             let open = found.values().filter(|one| one.pdu.prev_events.iter().any(|id| missing.contains(id)));
             latest = open.map(|one| one.pdu.event_id.clone()).take(limits::MISSING_EVENTS_MAX).collect();
         }
+        // Ancestors first, so that each event finds its prev events in place.
         let found = in_order(found);
         for verified in self.check_signatures(place.rules, found).await.into_iter().flatten() {
             let event_id = verified.pdu.event_id.clone();

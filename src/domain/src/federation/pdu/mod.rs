@@ -1,9 +1,9 @@
 //! Handling of incoming PDUs: the checks on receipt (server-server API), in the order of the specification.
 //!
-//! [`parse`] turns bytes into an [`IncomingPdu`], `Federation::check_signatures` checks its signatures, and
-//! `Federation::handle_pdu` adds it to its room with all fetches and state resolution that this needs. For callers
-//! with whole parts of a room there are [`auth_order`], [`outliers`], [`join_state`] and [`backfilled`], to be called
-//! in a write transaction. This module does not depend on how events arrive.
+//! [`parse()`] turns bytes into an [`IncomingPdu`], `Federation::check_signatures` checks its signatures, and
+//! `Federation::handle_pdu` adds it to its room with all fetches and state resolution that this needs. For callers with
+//! whole parts of a room there are [`check_auth`], [`outliers()`], [`adopt`] and [`backfilled()`], to be called in a
+//! transaction. This module does not depend on how events arrive.
 
 mod auth_events;
 mod auth_order;

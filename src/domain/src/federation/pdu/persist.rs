@@ -63,6 +63,7 @@ pub(super) fn planned(
     plan: PduPlan,
 ) -> Result<PersistOutcome> {
     let known = core.events.find(tx.tx(), &candidate.pdu.event_id)?;
+    // The plan was made outside of this transaction, so its inputs are compared again.
     let is_as_planned = known.as_ref().is_none_or(|event| event.is_outlier() || event.is_soft_failed())
         && known.map(|event| event.sn) == plan.known
         && room.snapshot == plan.snapshot
@@ -141,7 +142,7 @@ fn judge_again(
     joining: Option<&ServerName>,
 ) -> Result<()> {
     let waiting = soft_failed::take(tx.tx(), room, placed.as_str(), limits::SOFT_FAILED_WAITING_MAX)?;
-    // Events of a server may have arrived before its first join; they are checked again now.
+    // Events of this server may wait in the inbox for its join; they become due now.
     let has_newcomers = match joining {
         Some(server) => inbox::hurry(tx.tx(), room, server.as_str())?,
         None => false,

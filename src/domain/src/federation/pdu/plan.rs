@@ -387,6 +387,7 @@ impl PlanView<'_> {
             let after = state_after(&*self.core.events.get(self.tx, *end)?);
             ends.insert(*end, after.ok_or_else(|| Error::broken("an extremity has no state"))?);
         }
+        // Keeps the number of forward extremities bounded, because later events resolve all their states.
         if others.len() >= EXTREMITIES_MAX {
             drop_twin(&mut others, &mut ends);
         }
@@ -401,7 +402,7 @@ impl PlanView<'_> {
         Ok(Some(HeadChange { others, is_end: true, flips, is_current }))
     }
 
-    /// The visible ancestors: its prev events, and through hidden prev events, theirs.
+    /// The events that this one follows: its prev events, and through those without a place in the timeline, theirs.
     fn covered(&mut self) -> Result<BTreeSet<EventSn>> {
         let mut covered: BTreeSet<EventSn> = self.prev.iter().map(|event| event.sn).collect();
         let mut hidden: Vec<_> = self.prev.iter().filter(|event| event.ord.is_none()).cloned().collect();
@@ -434,6 +435,7 @@ impl PlanView<'_> {
         mine.extend(own_key.map(|key| (key, NEW)));
         let mut states = vec![mine];
         let ends: BTreeSet<_> = ends.values().collect();
+        // Too many states to resolve: the current state stands for them.
         if ends.len() > EXTREMITY_STATES_MAX {
             states.push(StateBefore::at(self.room.snapshot).full(self.tx)?);
         } else {

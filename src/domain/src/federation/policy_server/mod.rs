@@ -17,8 +17,8 @@ use crate::rooms::policy;
 /// Time limit for a policy server. A user is waiting for the message to be sent.
 const SIGN_WAIT: Duration = Duration::from_secs(10);
 
-/// Lets `rooms` ask policy servers without a dependency on federation. A weak reference, because federation holds
-/// `rooms`.
+/// Lets `rooms` ask policy servers without a dependency on federation. A weak reference, because federation holds the
+/// core, which holds this.
 #[derive(Debug)]
 pub struct FederationPolicyClient(Weak<Federation>);
 

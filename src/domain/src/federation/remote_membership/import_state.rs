@@ -34,6 +34,7 @@ impl Federation {
         let core = self.core.clone();
         let planned = room.clone();
         let plan = move |tx: &mut hearth_store::ReadTx<'_>| Adoption::plan(&core, tx.tx(), &planned, &state);
+        // On a reader, because it takes long for a large room and a write transaction would hold up all others.
         let adoption = self.core.store.read_slow("join_plan", plan).await?;
         job.step(0.95, "The room is put in place");
         let core = self.core.clone();

@@ -65,6 +65,7 @@ impl Federation {
         let mut event = pdu::parse(rules, Some(&room_id), &raw(&prepared.event)?)?;
         let theirs = self.have_signed(&target, &room_id, &prepared).await?;
         let theirs = pdu::parse(rules, Some(&room_id), &theirs)?;
+        // The server must sign this very event; only its signatures are copied.
         if theirs.pdu.event_id != event.pdu.event_id {
             let message = format!("{} signed another invite than ours.", target.server_name());
             return Err(refuse(Reason::ConnectionFailed, message));
@@ -74,6 +75,7 @@ impl Federation {
         let event_id = event.pdu.event_id.clone();
         let (core, of) = (self.core.clone(), room_id.clone());
         let write = move |tx: &mut hearth_store::WriteTx<'_>| {
+            // Checked again in the write: the sender may have left during the request.
             let mut room = find::joined(tx.tx(), &of, origin.sender)?;
             Ok(append_prepared(&core, tx, &mut room, &origin, authored)?.is_ok())
         };

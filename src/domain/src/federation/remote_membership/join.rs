@@ -87,6 +87,7 @@ impl Federation {
         let answer = self.ask_within(server, request, ENTRY_WAIT).await?;
         let template = make_join::read(server, wanted, answer.room_version.as_ref(), &answer.event)?;
         out_of_band::check_id(wanted.room_id, template.rules)?;
+        // A server in the room stores its state already, so the size does not matter.
         let expected = if entry.is_resident { None } else { self.check_size(server, wanted.room_id).await? };
         let (version, rules, is_vouched) =
             (template.version.clone(), template.rules, template.authorised_via.is_some());
@@ -114,6 +115,7 @@ impl Federation {
         let mut told = self.hear(source.room_id, answer, extent, entry.job).await?;
         let theirs = told.event.take();
         let join = self.countersigned(source, &entry.wanted, ours, theirs, is_vouched).await?;
+        // The state is stored here already; only the join is added.
         if entry.is_resident {
             return self.admit_own(source.room_id, join, source.server).await;
         }

@@ -15,7 +15,7 @@ pub(super) enum ResponsePiece {
     Auth(Vec<u8>),
     /// An event of `state`.
     State(Vec<u8>),
-    /// The member event, with the resident's signature.
+    /// `event`: the member event with the resident server's signature.
     Event(Vec<u8>),
     /// `members_omitted`.
     Omitted(Vec<u8>),

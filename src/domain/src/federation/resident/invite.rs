@@ -25,7 +25,7 @@ use crate::rooms::{acl, find};
 pub struct Invite {
     /// The room's version, as given by the other server.
     pub room_version: String,
-    /// The event.
+    /// The invite event, signed by the inviter's server.
     pub event: Box<RawValue>,
     /// The stripped state for the invited user. Servers before 1.16 may omit it.
     #[serde(default)]

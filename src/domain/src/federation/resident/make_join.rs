@@ -17,7 +17,7 @@ use crate::rooms::membership::{self, MembershipRequest};
 /// A member event template for another server to sign.
 #[derive(Debug)]
 pub struct LocalTemplate {
-    /// The room's version.
+    /// The room's version, which the other server needs to build the event.
     pub room_version: RoomVersionId,
     /// The event, without hash and signature.
     pub event: Box<RawValue>,

@@ -47,6 +47,7 @@ impl Federation {
         let read = move |tx: &mut hearth_store::ReadTx<'_>| {
             let join = core.events.find(tx.tx(), &id)?;
             let join = join.ok_or_else(|| Error::broken("a join is missing that was just let in"))?;
+            // Stored but without a place in the timeline, so the join is not in effect.
             if join.ord.is_none() {
                 return Err(Error::forbidden("The rules of this room do not allow that join any more."));
             }

@@ -167,6 +167,7 @@ fn write(core: &Core, tx: &mut dyn Tx, invite: &Bound) -> Result<(Sender, Canoni
     let room = find::joined(tx, &invite.room_id, sender)?;
     let made = state::current_named(tx, room.sn, "m.room.third_party_invite", &token)?;
     let made = made.ok_or_else(|| Error::forbidden("The room knows no such invite; it may have been taken back."))?;
+    // From the room's own event: of the request only the signed object is copied.
     let shown = core.events.get(tx, made)?.pdu.content_str("display_name").unwrap_or_default();
     let signed = content::from_client(&invite.signed)?;
     let mut content = content::from_parts(json!({"membership": "invite"}))?;

@@ -9,7 +9,7 @@ use crate::rooms::directory::{DirectoryListing, DirectoryQuery};
 use crate::rooms::{find, servers};
 
 impl Federation {
-    /// A page of this server's public directory.
+    /// A page of this server's public room list, with the same rooms for all servers.
     pub async fn serve_directory(&self, question: DirectoryQuery) -> Result<DirectoryListing> {
         self.parts.rooms.directory(question).await
     }

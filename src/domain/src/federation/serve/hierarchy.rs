@@ -15,7 +15,7 @@ use crate::rooms::read::summary::{Summary, summary};
 /// A space as another server may see it; also any other room, which has no children.
 #[derive(Debug, Serialize)]
 pub struct SpaceShown {
-    /// The space itself.
+    /// The requested room.
     pub room: HierarchyNode,
     /// The children known here that the server may see.
     pub children: Vec<Summary>,

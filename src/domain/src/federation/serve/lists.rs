@@ -40,6 +40,7 @@ impl EventListBody {
     /// Appends these stored events, separated by commas.
     #[must_use]
     pub fn events(mut self, mut events: Vec<EventSn>) -> Self {
+        // Reversed, so that `pop` returns them in order.
         events.reverse();
         self.0.push_back(BodyPart::Events(events, false));
         self

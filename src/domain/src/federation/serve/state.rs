@@ -17,9 +17,9 @@ use crate::rooms::state::snapshot;
 /// A state and its auth chain, by event ids.
 #[derive(Debug)]
 pub struct StateIdsServed {
-    /// The state.
+    /// The ids of the state events.
     pub state: Vec<OwnedEventId>,
-    /// Its auth chain.
+    /// The ids of the state's auth chain.
     pub auth_chain: Vec<OwnedEventId>,
 }
 

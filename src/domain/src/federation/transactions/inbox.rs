@@ -58,6 +58,7 @@ impl Workers {
     /// Notifies the worker of a room, or requests one.
     fn call(&self, room: RoomSn) {
         let mut rooms = self.rooms.lock();
+        // Under the same lock as in `retire`: the worker cannot end between this check and the notification.
         if let Some(bell) = rooms.get(&room) {
             bell.notify_one();
             return;
@@ -97,6 +98,7 @@ impl Federation {
             Ok(())
         };
         self.core.store.write_in(Lane::Federation, "inbox_put", write).await?;
+        // After the commit, so that the worker finds the rows.
         self.inbound.workers.call(place.room);
         Ok(())
     }
@@ -263,6 +265,7 @@ impl Federation {
         let origin = ServerName::parse(row.origin.as_str())
             .map_err(|error| hearth_base::Error::bad_json(format!("The inbox names no server: {error}")))?;
         let candidate = pdu::parse(place.rules, Some(&place.room_id), &json)?;
+        // The inbox has the event as received, so all checks run again.
         let batch = self.take_batch(place, &origin, vec![(candidate, json)]).await?;
         if !batch.strangers.is_empty() {
             return Err(hearth_base::error::refuse(
@@ -287,6 +290,7 @@ impl Federation {
         let (position, tries, now_ms) = (row.position, row.tries + 1, self.core.now_ms());
         let chance = self.core.seams.random.chance();
         let write = move |tx: &mut hearth_store::WriteTx<'_>| {
+            // Given up; a later event that refers to it makes the server fetch it again.
             if !may_go_better || tries >= limits::INBOX_TRIES_MAX {
                 return inbox::delete(tx.tx(), position);
             }

@@ -47,6 +47,7 @@ impl Federation {
             return Err(Error::invalid("A transaction may hold at most 50 events and 100 EDUs."));
         }
         let key = (origin.to_owned(), Box::<str>::from(id));
+        // One cell for each transaction id: a retry during the first attempt waits for its response.
         let answer = self.inbound.recent.get_or_insert_with(&key, || Ok::<_, Error>(Arc::default()))?;
         let (this, origin) = (self.clone(), origin.to_owned());
         // When the sender hangs up, this future is dropped half way. The retry finds the committed events.
@@ -62,11 +63,13 @@ impl Federation {
     ) -> Result<TransactionOutcome> {
         let (taken, heard) =
             tokio::join!(self.take_pdus(origin, pdus), self.edus(origin, edus.iter().map(|edu| &**edu)));
+        // Both have ended by now, so that a fault in an EDU does not cancel the PDUs.
         heard?;
         taken
     }
 
     async fn take_pdus(self: &Arc<Self>, origin: &ServerName, pdus: Vec<Box<RawValue>>) -> Result<TransactionOutcome> {
+        // Separate from the rest, because `places` below only finds rooms that this server is or was in.
         self.take_endings(origin, &pdus).await;
         let mut by_room: BTreeMap<OwnedRoomId, Vec<Box<RawValue>>> = BTreeMap::new();
         for json in pdus {
@@ -108,6 +111,7 @@ impl Federation {
         if candidates.is_empty() {
             return Ok(outcome);
         }
+        // `take_batch` consumes the events; after a timeout this copy goes into the inbox.
         let spare: Vec<_> = candidates.iter().map(|(one, json)| (one.pdu.event_id.clone(), json.clone())).collect();
         let batch = tokio::time::timeout_at(deadline, self.take_batch(place, origin, candidates)).await;
         let batch = match batch {
