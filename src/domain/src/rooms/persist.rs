@@ -63,12 +63,12 @@ pub fn event(
     room: RoomSn,
     new: NewEvent,
     at: Position,
-    membership_status: EventStatus,
+    event_status: EventStatus,
 ) -> Result<(Arc<Event>, Option<Relation>)> {
-    let relation = relate::relation(&new.pdu).filter(|_| membership_status.ord.is_some());
+    let relation = relate::relation(&new.pdu).filter(|_| event_status.ord.is_some());
     let thread = relate::thread_of(core, tx.tx(), room, relation.as_ref())?;
     if let Some(sn) = new.known {
-        return Ok((place(core, tx, sn, thread, membership_status)?, relation));
+        return Ok((place(core, tx, sn, thread, event_status)?, relation));
     }
     let NewEvent { pdu, json, sender, txn, .. } = new;
     let state_key = match &pdu.state_key {
@@ -83,13 +83,13 @@ pub fn event(
     let row = EventRow {
         sn: EventSn::from(at),
         room,
-        ord: membership_status.ord,
+        ord: event_status.ord,
         id: pdu.event_id.to_string(),
         sender,
         state_key,
         depth: pdu.depth,
-        snapshot: membership_status.snapshot,
-        flags: membership_status.flags,
+        snapshot: event_status.snapshot,
+        flags: event_status.flags,
         redacted_by: None,
         thread,
         device,
@@ -98,7 +98,7 @@ pub fn event(
     };
     events::insert(tx.tx(), &row)?;
     let mut event = Event::new(row, pdu);
-    event.pdu.rejected = membership_status.flags & events::REJECTED != 0;
+    event.pdu.rejected = event_status.flags & events::REJECTED != 0;
     Ok((core.events.add(event), relation))
 }
 
@@ -108,12 +108,12 @@ fn place(
     tx: &mut WriteTx<'_>,
     sn: EventSn,
     thread: Option<EventSn>,
-    membership_status: EventStatus,
+    event_status: EventStatus,
 ) -> Result<Arc<Event>> {
     let row = events::by_sn(tx.tx(), sn)?.ok_or_else(|| Error::broken(format!("event {} is missing", sn.0)))?;
     // A redaction that was applied to the outlier stays in force.
-    let flags = membership_status.flags | row.flags & events::REDACTED;
-    let row = EventRow { ord: membership_status.ord, snapshot: membership_status.snapshot, flags, thread, ..row };
+    let flags = event_status.flags | row.flags & events::REDACTED;
+    let row = EventRow { ord: event_status.ord, snapshot: event_status.snapshot, flags, thread, ..row };
     events::place(tx.tx(), &row)?;
     // Evict at once for later reads of this transaction; the caller evicts again after the commit.
     core.events.placed(sn);
@@ -143,8 +143,8 @@ pub fn live(
     let at = tx.position();
     let was_known = new.known;
     let ord = (!redaction::is_withheld(core, tx.tx(), room, &new.pdu)?).then_some(at.as_i64());
-    let membership_status = EventStatus { ord, snapshot: before, flags: 0 };
-    let (event, relation) = self::event(core, tx, room.sn, new, at, membership_status)?;
+    let event_status = EventStatus { ord, snapshot: before, flags: 0 };
+    let (event, relation) = self::event(core, tx, room.sn, new, at, event_status)?;
     let mut changes = step.flips;
     if let Some(key) = event.state_key.filter(|_| step.is_current) {
         changes.insert(key, Some(event.sn));

@@ -22,7 +22,7 @@ impl Rtc {
             return Ok(());
         }
         let (mut outcome, mut present) = (Ok(()), Present::new());
-        for (place, holder, is_in) in self.account_statuses(places).await? {
+        for (place, holder, is_in) in self.memberships_of(places).await? {
             let kept = match is_in && !holder.is_out {
                 true => self.see(sfu, &place, &holder, &mut present).await,
                 false => self.send_away(sfu, &place, &holder).await,
@@ -34,18 +34,18 @@ impl Rtc {
     }
 
     /// Adds whether each user may be in the call.
-    async fn account_statuses(
+    async fn memberships_of(
         &self,
         places: Vec<(IssuedSeat, SeatHolder)>,
     ) -> Result<Vec<(IssuedSeat, SeatHolder, bool)>> {
         let core = self.core.clone();
         let read = self.core.store.read("rtc_standings", move |tx| {
-            let mut account_statuses = Vec::with_capacity(places.len());
+            let mut memberships_of = Vec::with_capacity(places.len());
             for (place, holder) in places {
                 let is_in = is_member(&core, tx, &holder.user, &holder.room)?;
-                account_statuses.push((place, holder, is_in));
+                memberships_of.push((place, holder, is_in));
             }
-            Ok(account_statuses)
+            Ok(memberships_of)
         });
         read.await
     }

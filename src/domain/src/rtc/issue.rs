@@ -58,7 +58,7 @@ impl Rtc {
         if !self.is_there() {
             return Err(nothing_here());
         }
-        self.handle_pdu(&who.user_id, wish).await?;
+        self.check_may_join_call(&who.user_id, wish).await?;
         self.check_url(url)?;
         self.ticket(&who.user_id, wish, TokenGrants { publish: true, create: true }).await
     }
@@ -75,7 +75,7 @@ impl Rtc {
         wish: TokenRequest<'_>,
     ) -> Result<String> {
         let CallMember::Id(member) = wish.member else { return Err(Error::invalid("Say `member_id`.")) };
-        self.handle_pdu(&who.user_id, wish).await?;
+        self.check_may_join_call(&who.user_id, wish).await?;
         if !self.has_server(wish.room, server).await? {
             return Err(Error::forbidden(format!("{server} is not in that room.")));
         }
@@ -119,7 +119,7 @@ impl Rtc {
         if user.server_name() != origin {
             return Err(Error::forbidden(format!("{user} is not a user of {origin}.")));
         }
-        self.handle_pdu(user, wish).await?;
+        self.check_may_join_call(user, wish).await?;
         self.check_url(url)?;
         let create = self.is_wanted_here(wish).await?;
         self.ticket(user, wish, TokenGrants { publish: false, create }).await
@@ -143,7 +143,7 @@ impl Rtc {
         if claimed.is_some_and(|claimed| claimed != user) {
             return Err(unproven());
         }
-        self.handle_pdu(&user, wish).await?;
+        self.check_may_join_call(&user, wish).await?;
         let is_local = self.core.is_local(&user);
         // Clients that only distinguish devices choose one SFU for the whole call, which may be this one, so they may
         // publish here.
@@ -171,7 +171,7 @@ impl Rtc {
     }
 
     /// Refuses users who may not take part in the call.
-    async fn handle_pdu(&self, user: &UserId, wish: TokenRequest<'_>) -> Result<()> {
+    async fn check_may_join_call(&self, user: &UserId, wish: TokenRequest<'_>) -> Result<()> {
         check_wish(wish)?;
         let (core, user, room) = (self.core.clone(), user.to_owned(), wish.room.to_owned());
         let read = self.core.store.read("rtc_admit", move |tx| is_member(&core, tx, &user, &room));

@@ -67,7 +67,7 @@ enum ByteEffect {
     Inside,
     Last,
     /// The value ended before this byte.
-    BackfilledEvent,
+    Past,
 }
 
 impl ValueScanner {
@@ -84,8 +84,8 @@ impl ValueScanner {
                 b'"' => self.in_string = true,
                 b'{' | b'[' => self.depth += 1,
                 b'}' | b']' if self.depth > 0 => self.depth -= 1,
-                b'}' | b']' | b',' if self.depth == 0 => return ByteEffect::BackfilledEvent,
-                b' ' | b'\t' | b'\r' | b'\n' if self.depth == 0 => return ByteEffect::BackfilledEvent,
+                b'}' | b']' | b',' if self.depth == 0 => return ByteEffect::Past,
+                b' ' | b'\t' | b'\r' | b'\n' if self.depth == 0 => return ByteEffect::Past,
                 _ if self.depth == 0 => self.is_scalar = true,
                 _ => {}
             }
@@ -163,7 +163,7 @@ impl ResponseParser {
     fn inside(&mut self, byte: u8, each: &mut dyn FnMut(ResponsePiece) -> Result<()>) -> Result<()> {
         let reach = self.extent.feed(byte);
         let is_kept = self.at != ParserState::InValue || self.field != ResponseField::Other;
-        if is_kept && !matches!(reach, ByteEffect::BackfilledEvent) {
+        if is_kept && !matches!(reach, ByteEffect::Past) {
             if self.piece.len() >= EVENT_BYTES_MAX {
                 return Err(wrong("an event in it is too large"));
             }
@@ -172,7 +172,7 @@ impl ResponseParser {
         match reach {
             ByteEffect::Inside => Ok(()),
             ByteEffect::Last => self.end(each),
-            ByteEffect::BackfilledEvent => {
+            ByteEffect::Past => {
                 self.end(each)?;
                 self.take(byte, each)
             }

@@ -36,7 +36,7 @@ pub struct ServerView<'a> {
     /// Whether the history has always been open to current members.
     sees_all: bool,
     keys: Option<Arc<Keys>>,
-    account_statuses: HashMap<SnapshotSn, ServerVisibility>,
+    visibilities: HashMap<SnapshotSn, ServerVisibility>,
 }
 
 /// The visibility-relevant part of the state before an event.
@@ -67,7 +67,7 @@ impl<'a> ServerView<'a> {
     pub fn of_participant(core: &'a Core, tx: &mut dyn Tx, room: Room, server: &ServerName) -> Result<Self> {
         let current = state::current_named(tx, room.sn, "m.room.history_visibility", "")?;
         let sees_all = core.open_histories.is_open(core, tx, current)?;
-        Ok(Self { core, server: server.to_owned(), room, sees_all, keys: None, account_statuses: HashMap::new() })
+        Ok(Self { core, server: server.to_owned(), room, sees_all, keys: None, visibilities: HashMap::new() })
     }
 
     /// The room.
@@ -97,7 +97,7 @@ impl<'a> ServerView<'a> {
             // The start of the room, or an outlier that only supports other events. Those are state events.
             return Ok(event.state_key.is_some());
         }
-        let before = self.membership_status(tx, event.snapshot)?;
+        let before = self.visibility(tx, event.snapshot)?;
         let mut history = before.history;
         if event.pdu.is_state(&TimelineEventType::RoomHistoryVisibility, "") {
             // A change of the rule is visible to those whom the old or the new rule allows.
@@ -131,22 +131,22 @@ impl<'a> ServerView<'a> {
             && event.pdu.state_key.as_deref().is_some_and(|user| is_of(user, &self.server))
     }
 
-    fn membership_status(&mut self, tx: &mut dyn Tx, at: SnapshotSn) -> Result<ServerVisibility> {
-        if let Some(known) = self.account_statuses.get(&at) {
+    fn visibility(&mut self, tx: &mut dyn Tx, at: SnapshotSn) -> Result<ServerVisibility> {
+        if let Some(known) = self.visibilities.get(&at) {
             return Ok(*known);
         }
-        let mut membership_status = ServerVisibility { history: History::Shared, membership: None };
+        let mut visibility = ServerVisibility { history: History::Shared, membership: None };
         let keys = self.keys(tx)?;
         if let Some(key) = keys.history
             && let Some(sn) = snapshot::get(tx, at, key)?
         {
-            membership_status.history = History::of(&self.core.events.get(tx, sn)?.pdu);
+            visibility.history = History::of(&self.core.events.get(tx, sn)?.pdu);
         }
-        if membership_status.history < History::Shared {
-            membership_status.membership = self.best_membership(tx, at, &keys.members)?;
+        if visibility.history < History::Shared {
+            visibility.membership = self.best_membership(tx, at, &keys.members)?;
         }
-        self.account_statuses.insert(at, membership_status);
-        Ok(membership_status)
+        self.visibilities.insert(at, visibility);
+        Ok(visibility)
     }
 
     fn best_membership(&self, tx: &mut dyn Tx, at: SnapshotSn, members: &[KeySn]) -> Result<Option<Membership>> {

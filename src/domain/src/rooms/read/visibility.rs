@@ -37,7 +37,7 @@ pub struct Viewer<'a> {
     /// For a member: the place from which on the history has always been open.
     sees_from: i64,
     keys: Option<Keys>,
-    account_statuses: HashMap<SnapshotSn, HistoryVisibility>,
+    visibilities: HashMap<SnapshotSn, HistoryVisibility>,
     ignored: Option<Arc<HashSet<UserSn>>>,
 }
 
@@ -87,7 +87,7 @@ impl<'a> Viewer<'a> {
             departed: None,
             sees_from: i64::MAX,
             keys: None,
-            account_statuses: HashMap::new(),
+            visibilities: HashMap::new(),
             ignored: None,
         };
         match membership {
@@ -167,7 +167,7 @@ impl<'a> Viewer<'a> {
         if event.ord.is_some_and(|ord| ord >= self.sees_from) {
             return Ok(true);
         }
-        let before = self.membership_status(tx, event.snapshot)?;
+        let before = self.visibility(tx, event.snapshot)?;
         let shared = self.is_joined() || self.departed.is_some_and(|left| event.ord.is_some_and(|ord| ord <= left.ord));
         let mut history = before.history;
         if event.pdu.is_state(&TimelineEventType::RoomHistoryVisibility, "") {
@@ -200,7 +200,7 @@ impl<'a> Viewer<'a> {
         {
             return Ok(row.membership);
         }
-        Ok(self.membership_status(tx, event.snapshot)?.membership.unwrap_or(Membership::Leave))
+        Ok(self.visibility(tx, event.snapshot)?.membership.unwrap_or(Membership::Leave))
     }
 
     /// Returns the user's new membership, if the event is their own member event.
@@ -213,11 +213,11 @@ impl<'a> Viewer<'a> {
         membership_of(&event.pdu)
     }
 
-    fn membership_status(&mut self, tx: &mut dyn Tx, at: SnapshotSn) -> Result<HistoryVisibility> {
-        if let Some(known) = self.account_statuses.get(&at) {
+    fn visibility(&mut self, tx: &mut dyn Tx, at: SnapshotSn) -> Result<HistoryVisibility> {
+        if let Some(known) = self.visibilities.get(&at) {
             return Ok(*known);
         }
-        let mut membership_status = HistoryVisibility { history: History::Shared, membership: None };
+        let mut visibility = HistoryVisibility { history: History::Shared, membership: None };
         // The create event has no state before it, and no snapshot.
         if at.0 != 0 {
             let keys = self.keys(tx)?;
@@ -226,14 +226,14 @@ impl<'a> Viewer<'a> {
                 let Some(found) = found else { continue };
                 let event = self.core.events.get(tx, found)?;
                 if Some(*key) == keys.history {
-                    membership_status.history = History::of(&event.pdu);
+                    visibility.history = History::of(&event.pdu);
                 } else {
-                    membership_status.membership = membership_of(&event.pdu);
+                    visibility.membership = membership_of(&event.pdu);
                 }
             }
         }
-        self.account_statuses.insert(at, membership_status);
-        Ok(membership_status)
+        self.visibilities.insert(at, visibility);
+        Ok(visibility)
     }
 
     fn keys(&mut self, tx: &mut dyn Tx) -> Result<Keys> {
