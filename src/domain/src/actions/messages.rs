@@ -22,8 +22,8 @@ impl Actions {
     /// A page of a room's timeline. See [`crate::rooms::Rooms::messages`].
     ///
     /// A page that reaches a gap with less than half of its limit waits for backfill. When no server answers in time,
-    /// the page skips the gap. An empty page is the last one only after all servers have answered that they have no
-    /// more events.
+    /// the page skips that gap, and no other. An empty page is the last one only after all servers have answered that
+    /// they have no more events.
     ///
     /// Durability: reads. A started backfill continues when the client hangs up.
     pub async fn messages(&self, who: &Requester, room_id: OwnedRoomId, paging: Paging) -> Result<MessagesPage> {
@@ -31,9 +31,9 @@ impl Actions {
         if paging.direction == Direction::Forward {
             return rooms.messages(who, room_id, paging).await;
         }
-        let until = wait_until();
+        let (until, mut below) = (wait_until(), i64::MAX);
         for _ in 0..PIECES_MAX {
-            let page = rooms.messages_to_gap(who, room_id.clone(), paging.clone()).await?;
+            let page = rooms.messages_to_gap(who, room_id.clone(), paging.clone(), below).await?;
             let Some(gap) = &page.gap else { return Ok(page) };
             // Enough events to answer without waiting for other servers.
             if page.chunk.len() > paging.limit / 2 {
@@ -43,10 +43,11 @@ impl Actions {
                 Some(true) => {}
                 // The gap is still being filled: the next page may have it.
                 None => return Ok(page),
-                Some(false) => return rooms.messages(who, room_id, paging).await,
+                // Only this one: a client that is told of what lies below does not come back for the gaps there.
+                Some(false) => below = gap.floor,
             }
         }
-        rooms.messages_to_gap(who, room_id, paging).await
+        rooms.messages_to_gap(who, room_id, paging, below).await
     }
 
     /// An event and its surroundings. See [`crate::rooms::Rooms::context`].

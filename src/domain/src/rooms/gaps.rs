@@ -87,6 +87,12 @@ pub fn between(tx: &mut dyn Tx, room: RoomSn, (after, upto): (i64, i64)) -> Resu
     history_gaps::highest(tx, room, (after, upto))
 }
 
+/// The highest gap between two places that other servers may be asked about now.
+pub fn due_between(tx: &mut dyn Tx, room: RoomSn, (after, upto): (i64, i64), now_ms: Millis) -> Result<Option<Gap>> {
+    let mut gaps = history_gaps::of_room(tx, room)?.into_iter().rev();
+    Ok(gaps.find(|gap| gap.floor < upto && gap.next > after && is_due(gap, now_ms)))
+}
+
 /// Returns where to go on after reading backwards from the place `upto` to the place `after`: other servers may have
 /// more below the lowest event, although they returned nothing last time. None when there is nothing to expect.
 pub fn open_end(tx: &mut dyn Tx, room: RoomSn, (after, upto): (i64, i64)) -> Result<Option<i64>> {

@@ -41,7 +41,7 @@ pub(super) struct Planned {
 }
 
 /// The result of planning.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct HistoryPlan {
     /// Oldest first. Excludes events with unknown state before them.
     pub(super) planned: Vec<Planned>,

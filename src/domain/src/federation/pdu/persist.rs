@@ -115,6 +115,7 @@ fn carry_out(
     if !plan.missing.is_empty() && !gaps::has(tx.tx(), room.sn, &plan.missing)? {
         // The missing prev events can be reached only through this event, whether it is accepted or rejected.
         gaps::middle(tx, room.sn, &plan.missing)?;
+        announce_gap(core, tx, room.sn)?;
     }
     if known.is_some() {
         // An outlier may authorise other events or be part of the room's state: it was checked on arrival. A second
@@ -130,6 +131,15 @@ fn carry_out(
         }
     }
     Ok(verdict)
+}
+
+/// Wakes the room's members for a gap that no visible event follows. Without this their next sync would take the room for
+/// unchanged and move its token past the gap. No later sync would be limited, and clients would never page back to it.
+fn announce_gap(core: &Arc<Core>, tx: &mut WriteTx<'_>, room: RoomSn) -> Result<()> {
+    let (core, at) = (core.clone(), tx.position());
+    let members = core.locals.get(tx.tx(), room)?;
+    tx.after_commit(move || core.notifier.wake_room(room, &members, at));
+    Ok(())
 }
 
 /// Queues the soft-failed events that `placed` authorises for another check, now that it has its place. They go

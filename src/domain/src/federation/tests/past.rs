@@ -212,3 +212,24 @@ async fn while_no_one_answers_there_is_more_to_come() {
     let asked = world.others.asked.lock().iter().filter(|asked| asked.contains("backfill")).count();
     assert_eq!(asked, 1, "a server that does not answer is left alone for a while");
 }
+
+#[tokio::test]
+async fn a_gap_that_cannot_be_filled_hides_no_other() {
+    for version in ["11", "12"] {
+        let world = World::of_version(version).await;
+        world.others.silent.lock().push("get_missing_events");
+        let mut chain = vec![world.joined.clone()];
+        for name in ["lower", "shown", "upper", "last"] {
+            chain.push(world.says(CREATOR, name, &[chain[chain.len() - 1].clone()]));
+        }
+        for heard in [&chain[2], &chain[4]] {
+            world.receives(&[heard]).await;
+            world.works_off().await;
+        }
+        world.others.silent.lock().push(chain[3].as_str()[1..].to_owned().leak());
+        let (seen, _) = pages_back(&world).await;
+        assert_eq!(seen[..4], [4, 2, 1, 0].map(|at: usize| chain[at].clone()), "version {version}");
+        // It was tried in vain lately, and is passed over at once.
+        assert_eq!(pages_back(&world).await.0, seen);
+    }
+}
