@@ -22,8 +22,8 @@ impl Actions {
     /// A page of a room's timeline. See [`crate::rooms::Rooms::messages`].
     ///
     /// A page that comes to a gap with less than half of what it may have waits for the gap to be filled. When no server fills it in
-    /// time, it passes over it; when there is nothing beyond, it is not the last one until all servers have said that there is nothing
-    /// more.
+    /// time, it passes over it, and over no other gap; when there is nothing beyond, it is not the last one until all servers have said
+    /// that there is nothing more.
     ///
     /// Durability: reads. What is fetched from other servers is fetched when the client hangs up, too.
     pub async fn messages(&self, who: &Requester, room_id: OwnedRoomId, paging: Paging) -> Result<MessagesPage> {
@@ -31,9 +31,9 @@ impl Actions {
         if paging.direction == Direction::Forward {
             return rooms.messages(who, room_id, paging).await;
         }
-        let until = wait_until();
+        let (until, mut below) = (wait_until(), i64::MAX);
         for _ in 0..PIECES_MAX {
-            let page = rooms.messages_to_gap(who, room_id.clone(), paging.clone()).await?;
+            let page = rooms.messages_to_gap(who, room_id.clone(), paging.clone(), below).await?;
             let Some(gap) = &page.gap else { return Ok(page) };
             if page.chunk.len() > paging.limit / 2 {
                 return Ok(page);
@@ -42,10 +42,11 @@ impl Actions {
                 Some(true) => {}
                 // It is still being filled: the next page may have it.
                 None => return Ok(page),
-                Some(false) => return rooms.messages(who, room_id, paging).await,
+                // Only this one: a client that is told of what lies below does not come back for the gaps there.
+                Some(false) => below = gap.floor,
             }
         }
-        rooms.messages_to_gap(who, room_id, paging).await
+        rooms.messages_to_gap(who, room_id, paging, below).await
     }
 
     /// An event and its surroundings. See [`crate::rooms::Rooms::context`].

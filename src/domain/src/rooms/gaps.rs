@@ -84,6 +84,12 @@ pub fn between(tx: &mut dyn Tx, room: RoomSn, (after, upto): (i64, i64)) -> Resu
     history_gaps::highest(tx, room, (after, upto))
 }
 
+/// The highest gap between two places about which asking others is worth while now.
+pub fn due_between(tx: &mut dyn Tx, room: RoomSn, (after, upto): (i64, i64), now_ms: Millis) -> Result<Option<Gap>> {
+    let mut gaps = history_gaps::of_room(tx, room)?.into_iter().rev();
+    Ok(gaps.find(|gap| gap.floor < upto && gap.next > after && is_due(gap, now_ms)))
+}
+
 /// Where to go on, once everything that is here has been read from the place `upto` down to the place `after`: below the
 /// lowest event there may be more, which others could not give us the last time. None when nothing is to be expected.
 pub fn open_end(tx: &mut dyn Tx, room: RoomSn, (after, upto): (i64, i64)) -> Result<Option<i64>> {

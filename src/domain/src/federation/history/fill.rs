@@ -11,6 +11,7 @@ use hearth_store::tables::history_gaps::{self, Gap};
 use hearth_store::{Lane, WriteTx};
 use ruma::{EventId, OwnedEventId, OwnedRoomId, OwnedServerName};
 
+use super::plan::HistoryPlan;
 use super::{Target, piece};
 use crate::federation::Federation;
 use crate::federation::pdu::IncomingPdu;
@@ -35,6 +36,10 @@ impl Federation {
         let Some(gap) = gap.filter(|gap| gap.next == next) else { return Ok(true) };
         if target.servers.is_empty() || !gaps::is_due(&gap, self.core.now_ms()) {
             return Ok(false);
+        }
+        // What it leads to may have come in on other ways: then no one has anything for it, and it would count as refused.
+        if self.place_history(&target, floor, HistoryPlan::default()).await? {
+            return Ok(true);
         }
         match tokio::time::timeout(FILL_WAIT, self.ask_around(&target, &gap)).await {
             Ok(FillOutcome::Filled) => return Ok(true),

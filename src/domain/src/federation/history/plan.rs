@@ -40,7 +40,7 @@ pub(super) struct Planned {
 }
 
 /// What came of planning.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct HistoryPlan {
     /// Oldest first. Events before which the state is not known are not among them.
     pub(super) planned: Vec<Planned>,

@@ -114,6 +114,7 @@ fn carry_out(
     if !plan.missing.is_empty() && !gaps::has(tx.tx(), room.sn, &plan.missing)? {
         // What lies before it can be reached through it alone, whatever is thought of itself.
         gaps::middle(tx, room.sn, &plan.missing)?;
+        announce_gap(core, tx, room.sn)?;
     }
     if known.is_some() {
         // As an outlier it may authorise others, or be part of the room's state: it was judged when it came. Whoever hands it over
@@ -129,6 +130,15 @@ fn carry_out(
         }
     }
     Ok(verdict)
+}
+
+/// Wakes the room's members for a gap that no visible event follows. Without this their next sync would take the room for
+/// unchanged and move its token past the gap; no later sync would be limited, and clients would never page back to what lies in it.
+fn announce_gap(core: &Arc<Core>, tx: &mut WriteTx<'_>, room: RoomSn) -> Result<()> {
+    let (core, at) = (core.clone(), tx.position());
+    let members = core.locals.get(tx.tx(), room)?;
+    tx.after_commit(move || core.notifier.wake_room(room, &members, at));
+    Ok(())
 }
 
 /// Has the soft-failed events judged again that the event `placed` authorises, now that it has its place: through the inbox, as

@@ -2,6 +2,7 @@
 #![expect(clippy::cloned_ref_to_slice_refs, reason = "a list of one event reads as such")]
 
 mod graph;
+mod hidden_gaps;
 mod hostile;
 mod missing;
 mod odd;

@@ -1,5 +1,6 @@
 //! History from before this server was there, or from while it was away: where it is put, and what the state was then.
 
+use hearth_store::tables::history_gaps;
 use ruma::OwnedEventId;
 use ruma::api::Direction;
 use serde_json::json;
@@ -211,4 +212,45 @@ async fn while_no_one_answers_there_is_more_to_come() {
     }
     let asked = world.others.asked.lock().iter().filter(|asked| asked.contains("backfill")).count();
     assert_eq!(asked, 1, "a server that does not answer is left alone for a while");
+}
+
+#[tokio::test]
+async fn a_gap_that_cannot_be_filled_hides_no_other() {
+    for version in ["11", "12"] {
+        let world = World::of_version(version).await;
+        world.others.silent.lock().push("get_missing_events");
+        let mut chain = vec![world.joined.clone()];
+        for name in ["lower", "shown", "upper", "last"] {
+            chain.push(world.says(CREATOR, name, &[chain[chain.len() - 1].clone()]));
+        }
+        for heard in [&chain[2], &chain[4]] {
+            world.receives(&[heard]).await;
+            world.works_off().await;
+        }
+        world.others.silent.lock().push(chain[3].as_str()[1..].to_owned().leak());
+        let (seen, _) = pages_back(&world).await;
+        assert_eq!(seen[..4], [4, 2, 1, 0].map(|at: usize| chain[at].clone()), "version {version}");
+        // It was tried in vain lately, and is passed over at once.
+        assert_eq!(pages_back(&world).await.0, seen);
+    }
+}
+
+#[tokio::test]
+async fn a_gap_closes_when_what_is_missing_has_come_in_elsewhere() {
+    for version in ["11", "12"] {
+        let world = World::of_version(version).await;
+        world.others.silent.lock().push("get_missing_events");
+        let late = world.says(CREATOR, "late", &[world.joined.clone()]);
+        let last = world.says(CREATOR, "last", &[late.clone()]);
+        for heard in [&last, &late] {
+            world.receives(&[heard]).await;
+            world.works_off().await;
+        }
+        let (seen, _) = pages_back(&world).await;
+        assert_eq!(seen[..3], [late.clone(), last, world.joined.clone()], "version {version}");
+        assert!(!world.others.has_asked(&late.as_str()[1..]), "it is here: no one has to be asked");
+        let room = world.room;
+        let gaps = world.read(move |_, tx| history_gaps::of_room(tx.tx(), room).expect("gaps")).await;
+        assert!(gaps.iter().all(|gap| gap.floor < 0), "{gaps:?}");
+    }
 }

@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{FutureExt, stream};
-use hearth_base::{Error, Result, Seams};
+use hearth_base::{Error, Position, Result, Seams};
 use hearth_store::ids::{DeviceSn, RoomSn};
 use hearth_store::tables::{events, inbox, rooms, state, state_keys, users};
 use hearth_store::{Lane, ReadTx};
 use parking_lot::Mutex;
+use ruma::api::client::sync::sync_events::v3 as sync_events;
 use ruma::canonical_json::CanonicalJsonObject;
 use ruma::room_version_rules::RoomVersionRules;
 use ruma::signatures::{sign_event, sign_json};
@@ -24,7 +25,9 @@ use crate::federation::pdu::{self, Adoption, IncomingPdu};
 use crate::keys::SigningKey;
 use crate::ports::{Call, Eventually, Network, RemoteResponse};
 use crate::rooms::load::Event;
+use crate::rooms::read::Token;
 use crate::rooms::state::snapshot;
+use crate::sync::SyncQuery;
 use crate::testing;
 use crate::{Core, Domain, Requester};
 
@@ -185,6 +188,7 @@ pub(super) struct World {
     pub(super) core: Arc<Core>,
     pub(super) federation: Arc<Federation>,
     pub(super) actions: Arc<crate::actions::Actions>,
+    sync: Arc<crate::sync::Sync>,
     pub(super) others: Arc<Others>,
     pub(super) room: RoomSn,
     /// Alice's join: what comes first here.
@@ -214,7 +218,7 @@ impl World {
         let Home { core, folder } = home;
         let others = Arc::<Others>::default();
         let domain = Domain::new(core.clone(), others.clone()).expect("a domain");
-        let (federation, actions) = (domain.federation.clone(), domain.actions.clone());
+        let (federation, actions, sync) = (domain.federation.clone(), domain.actions.clone(), domain.sync.clone());
         let parse = |id: &EventId| -> IncomingPdu {
             pdu::parse(graph.rules, Some(&graph.room_id), &graph.made(id).json).expect("an event")
         };
@@ -246,7 +250,8 @@ impl World {
         };
         let room = core.store.write_in(Lane::Federation, "test", write).await.expect("a room");
         *others.graph.lock() = Some(graph);
-        Self { core, federation, actions, others, room, joined: join.to_owned(), txn: Mutex::new(0), _folder: folder }
+        let (joined, txn) = (join.to_owned(), Mutex::new(0));
+        Self { core, federation, actions, sync, others, room, joined, txn, _folder: folder }
     }
 
     /// Lets somebody make an event, which nobody is told of yet.
@@ -356,6 +361,15 @@ impl World {
     pub(super) async fn alice(&self) -> Requester {
         let user = self.read(|_, tx| users::find(tx.tx(), ALICE).expect("found").expect("a user")).await;
         testing::requester(user, ALICE, DeviceSn(user.0), "DEVICE")
+    }
+
+    /// Alice's sync from where her last one ended, at once.
+    pub(super) async fn syncs(&self, since: Option<&sync_events::Response>) -> sync_events::Response {
+        let since = since.map(|seen| Position::from_i64(Token::parse(&seen.next_batch).expect("a token").cut()));
+        let (filter, presence) = (Arc::default(), ruma::presence::PresenceState::Offline);
+        let (full_state, wait, state_after) = (false, Duration::ZERO, false);
+        let query = SyncQuery { since, filter, full_state, wait, presence, state_after };
+        self.sync.sync(&self.alice().await, query).await.expect("an answer")
     }
 
     /// The ids of the events in the timeline, oldest first.

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use hearth_base::{Result, limits};
+use hearth_base::{Millis, Result, limits};
 use hearth_store::engine::Tx;
 use hearth_store::ids::EventSn;
 use hearth_store::tables::history_gaps::Gap;
@@ -69,7 +69,11 @@ pub struct MessagesPage {
 /// What becomes of a page that comes to a gap on its way back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum AtGap {
-    Stop,
+    /// It ends there, unless the gap begins at `below` or above, or was tried in vain lately: such a gap must not hide those
+    /// that lie below it.
+    Stop {
+        below: i64,
+    },
     PassOver,
 }
 
@@ -80,19 +84,23 @@ impl Rooms {
         self.page(who, room_id, paging, AtGap::PassOver).await
     }
 
-    /// As [`Rooms::messages`], and a page on its way back ends at a gap in the timeline, which it names.
+    /// As [`Rooms::messages`], and a page on its way back ends at a gap in the timeline that may be filled now, which it names. Gaps
+    /// that begin at the place `below` or above are passed over.
     pub(crate) async fn messages_to_gap(
         &self,
         who: &Requester,
         room_id: OwnedRoomId,
         paging: Paging,
+        below: i64,
     ) -> Result<MessagesPage> {
-        self.page(who, room_id, paging, AtGap::Stop).await
+        self.page(who, room_id, paging, AtGap::Stop { below }).await
     }
 
     async fn page(&self, who: &Requester, room_id: OwnedRoomId, paging: Paging, at_gap: AtGap) -> Result<MessagesPage> {
-        let look =
-            move |tx: &mut dyn Tx, room_id: &RoomId, access: Access<'_>| page(tx, room_id, access, &paging, at_gap);
+        let now_ms = self.core.now_ms();
+        let look = move |tx: &mut dyn Tx, room_id: &RoomId, access: Access<'_>| {
+            page(tx, room_id, access, &paging, (at_gap, now_ms))
+        };
         self.reading("rooms_messages", who, room_id, look).await
     }
 }
@@ -102,7 +110,7 @@ fn page(
     room_id: &RoomId,
     mut access: Access<'_>,
     paging: &Paging,
-    at_gap: AtGap,
+    (at_gap, now_ms): (AtGap, Millis),
 ) -> Result<MessagesPage> {
     let newest = access.newest(tx)?;
     let viewer = &mut access.viewer;
@@ -118,7 +126,9 @@ fn page(
         limit: paging.limit.min(limits::PAGE_EVENTS_MAX),
     };
     let gap = match (paging.direction, at_gap) {
-        (Direction::Backward, AtGap::Stop) => gaps::between(tx, viewer.room(), (way.after, way.upto))?,
+        (Direction::Backward, AtGap::Stop { below }) => {
+            gaps::due_between(tx, viewer.room(), (way.after, way.upto.min(below)), now_ms)?
+        }
         _ => None,
     };
     way.after = gap.as_ref().map_or(way.after, |gap| gap.next.max(way.after));
