@@ -22,7 +22,7 @@ use crate::app::ClientAddress;
 /// How long a body waits for memory before its request is refused.
 const WAIT: Duration = Duration::from_millis(limits::CLIENT_BODY_WAIT_MS_MAX);
 /// How long a body may take to arrive in all. [`limits::BODY_SILENCE_MS_MAX`] alone lets a client send a byte now and then.
-const ARRIVAL_MAX: Duration = Duration::from_millis(limits::CLIENT_BODY_MS_MAX);
+const ARRIVAL: Duration = Duration::from_millis(limits::CLIENT_BODY_MS_MAX);
 
 #[derive(Debug, Default)]
 struct Held {
@@ -55,7 +55,7 @@ impl BodyShare {
     /// Refuses with `M_TOO_LARGE` a larger body, with `M_LIMIT_EXCEEDED` one for which there is no memory for too long, and with
     /// `M_UNKNOWN` one that breaks off or takes too long to arrive.
     pub(super) async fn read(&mut self, body: Body, bytes_max: usize) -> Result<Bytes> {
-        let until = Instant::now() + ARRIVAL_MAX;
+        let until = Instant::now() + ARRIVAL;
         let mut body = Limited::new(body, bytes_max);
         // Most bodies are one chunk, which is passed on as it came.
         let (mut only, mut joined) = (Bytes::new(), BytesMut::new());
