@@ -1,5 +1,5 @@
 //! The first events after an outage, when too many were missed or they cannot be fetched: none of the received ones is
-//! lost, whoever sends them.
+//! lost, whichever user sends them.
 
 use hearth_store::tables::{history_gaps, inbox};
 use ruma::OwnedEventId;
