@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use hearth_base::config::Config;
 use hearth_base::{Error, Result, Seams, limits};
 use hearth_domain::ports::{Network, Nowhere};
-use hearth_domain::{Core, Domain};
+use hearth_domain::{Domain, RoomCore};
 use hearth_http::App;
 use hearth_http::admin::LogRing;
 use hearth_http::edge::Counters;
@@ -68,7 +68,7 @@ async fn start_on(config: Config, seams: Seams, log: Arc<LogRing>, network: Arc<
     let config = Arc::new(config);
     let domain = blocking({
         let config = Arc::clone(&config);
-        move || Domain::new(Core::new(storage::open(&config, &seams)?, seams, config)?, network)
+        move || Domain::new(RoomCore::new(storage::open(&config, &seams)?, seams, config)?, network)
     });
     let domain = domain.await?;
     if domain.rtc.is_there() {

@@ -4,42 +4,19 @@
 //! `accounts` and `devices`, and `rooms/event` and `rooms/state` use none. Changes propagate upwards through the
 //! database and the notifier, never through calls.
 
-pub mod accounts;
 pub mod actions;
 pub mod admin;
-mod allowed;
-mod also;
-pub mod answering;
 pub mod appservices;
-pub mod calls;
-mod canonical;
-pub mod core;
-pub mod crypto;
-mod detached;
-pub mod devices;
-pub mod ephemeral;
-pub mod federation;
-pub mod incoming;
-pub mod keys;
-pub mod media;
-pub mod notify;
-pub mod outgoing;
-pub mod personal;
-pub mod ports;
-pub mod push;
-pub mod rates;
-pub mod requester;
-pub mod rooms;
 pub mod rtc;
-pub mod sync;
 #[cfg(test)]
-mod testing;
-mod turns;
-pub mod uia;
+mod tests;
 mod upkeep;
 
-pub use core::Core;
-pub use requester::Requester;
+pub use hearth_core::{Requester, ports, rates};
+pub use hearth_federation as federation;
+pub use hearth_rooms as rooms;
+pub use hearth_rooms::RoomCore;
+pub use hearth_users::{accounts, calls, crypto, devices, ephemeral, media, personal, push, sync, uia};
 
 use std::sync::Arc;
 
@@ -47,7 +24,7 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub struct Domain {
     /// Shared services.
-    pub core: Arc<Core>,
+    pub core: Arc<RoomCore>,
     /// Actions of users and administrators.
     pub actions: Arc<actions::Actions>,
     /// Rate limits.
@@ -94,7 +71,7 @@ pub struct Domain {
 
 impl Domain {
     /// Creates all services. `network` reaches other homeservers.
-    pub fn new(core: Arc<Core>, network: Arc<dyn ports::Network>) -> hearth_base::Result<Arc<Self>> {
+    pub fn new(core: Arc<RoomCore>, network: Arc<dyn ports::Network>) -> hearth_base::Result<Arc<Self>> {
         let rates = Arc::new(rates::Rates::new(core.config.clone(), core.seams.clock.clone()));
         let devices = Arc::new(devices::Devices::new(core.clone()));
         let accounts = Arc::new(accounts::Accounts::new(core.clone(), devices.clone(), rates.clone())?);
@@ -127,13 +104,13 @@ impl Domain {
             accounts: accounts.clone(),
             admin: admin.clone(),
             calls: calls.clone(),
-            crypto: crypto.clone(),
+            crypto: crypto::LocalKeys::of(&crypto),
             delayed: delayed.clone(),
             federation: federation.clone(),
-            media: media.clone(),
+            media: media::LocalMedia::of(&media),
             personal: personal.clone(),
             presence: presence.clone(),
-            rooms: rooms.clone(),
+            rooms: rooms::LocalRooms::of(&rooms),
             typing: typing.clone(),
         };
         let actions = actions::Actions::new(core.clone(), parts);

@@ -5,8 +5,22 @@ use std::path::{Path, PathBuf};
 use super::{files, is_test};
 
 /// The crates by folder; the root crate last, because its folder contains the others.
-pub(super) const CRATES: [&str; 10] =
-    ["src/net", "src/base", "src/store", "src/domain", "src/remote", "src/http", "admin", "turn", "media", ""];
+pub(super) const CRATES: [&str; 14] = [
+    "src/net",
+    "src/base",
+    "src/store",
+    "src/core",
+    "src/rooms",
+    "src/users",
+    "src/federation",
+    "src/domain",
+    "src/remote",
+    "src/http",
+    "admin",
+    "turn",
+    "media",
+    "",
+];
 
 /// The folder of the crate that a file belongs to.
 pub(super) fn crate_of(path: &Path) -> &'static str {

@@ -1,8 +1,8 @@
 //! Identifiers use the words of the Matrix specification and the RFCs; a private vocabulary costs every newcomer time.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
+use super::source::crate_of;
 use super::{files, is_test, none};
 
 /// Parts of identifiers for which the field has another word: `resident` or `remote` for `distant`, `core` for `desk`.
@@ -70,18 +70,6 @@ fn declared(line: &str) -> Option<(&str, &str)> {
     })
 }
 
-/// The crate that a file belongs to, by its folder.
-fn crate_of(path: &Path) -> String {
-    let mut folders = path.iter().map(|part| part.to_string_lossy().into_owned());
-    let first = folders.next().unwrap_or_default();
-    match folders.next() {
-        Some(second) if first == "src" && ["base", "store", "domain", "remote", "http"].contains(&second.as_str()) => {
-            second
-        }
-        _ => first,
-    }
-}
-
 #[test]
 fn identifiers_use_the_words_of_the_field() {
     assert_eq!(parts("EndedCallOf2Users"), ["ended", "call", "of2", "users"]);
@@ -111,7 +99,7 @@ fn few_types_of_a_crate_share_a_name() {
             if let Some((keyword, name)) = declared(line)
                 && TYPES.contains(&keyword)
             {
-                let key = (crate_of(&path), name.to_owned());
+                let key = (crate_of(&path).to_owned(), name.to_owned());
                 places.entry(key).or_default().insert(path.display().to_string());
             }
         }

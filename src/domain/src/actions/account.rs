@@ -3,15 +3,16 @@
 use std::sync::Arc;
 
 use hearth_base::Result;
+use hearth_core::Requester;
+use hearth_core::also::{self, Also};
+use hearth_rooms::delayed;
 use hearth_store::WriteTx;
 use hearth_store::ids::UserSn;
+use hearth_users::{crypto, personal};
 use ruma::UserId;
 
 use super::Actions;
 use super::durable::{self, DurableAction};
-use crate::also::{self, Also};
-use crate::rooms::delayed;
-use crate::{Requester, crypto, personal};
 
 impl Actions {
     /// Changes the requester's password. `log_out_others` also logs out all of their other devices.

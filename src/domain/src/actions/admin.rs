@@ -8,16 +8,16 @@
 use std::sync::Arc;
 
 use hearth_base::{Error, Result};
+use hearth_core::jobs::Job;
+use hearth_core::keys;
+use hearth_federation::outbox::Destination;
 use hearth_store::WriteTx;
+use hearth_users::accounts::{Flag, NewRegistrationToken};
 use ruma::OwnedUserId;
 
 use super::Actions;
-use crate::accounts::{Flag, NewRegistrationToken};
 use crate::admin::audit::Note;
-use crate::admin::jobs::Job;
 use crate::admin::{RegistrationTokenRow, UserToCreate};
-use crate::federation::outbox::Destination;
-use crate::keys;
 
 impl Actions {
     /// Creates an account. Without a given password, generates one and returns it; it is not shown again.

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use hearth_base::{Error, Reason, Result, error::refuse};
+use hearth_core::Requester;
+use hearth_federation::RemoteMediaId;
+use hearth_users::media::{MediaFile, Spec};
 
 use super::Actions;
-use crate::Requester;
-use crate::federation::RemoteMediaId;
-use crate::media::{MediaFile, Spec};
 
 impl Actions {
     /// Downloads media of this server or another. Waits up to `wait_ms`, then answers `M_NOT_YET_UPLOADED`. With no
@@ -38,7 +38,7 @@ impl Actions {
     }
 
     /// Same as [`Actions::download`], for a thumbnail that this server generates. Has the errors of
-    /// [`crate::media::Media::thumbnail`] as well.
+    /// [`hearth_users::media::Media::thumbnail`] as well.
     ///
     /// Durability: reads. As [`Actions::download`].
     pub async fn thumbnail(

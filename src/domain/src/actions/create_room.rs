@@ -4,6 +4,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use hearth_base::Result;
+use hearth_core::Requester;
+use hearth_rooms::membership::MembershipRequest;
 use hearth_store::WriteTx;
 use hearth_store::tables::memberships::Membership;
 use ruma::api::client::room::create_room;
@@ -11,14 +13,12 @@ use ruma::{OwnedRoomId, OwnedUserId, RoomId};
 
 use super::Actions;
 use super::durable::{DurableAction, Promise, is_final};
-use crate::Requester;
-use crate::rooms::membership::MembershipRequest;
 
 impl Actions {
     /// Creates a room, then invites the initial guests of other servers. A failed invite leaves the room unchanged; an
     /// invite whose server cannot be reached is retried for a while.
     ///
-    /// Errors of [`crate::rooms::Rooms::create`], and `M_FORBIDDEN` for guests of servers that this one does not
+    /// Errors of [`hearth_rooms::Rooms::create`], and `M_FORBIDDEN` for guests of servers that this one does not
     /// federate with.
     ///
     /// Durability: one transaction for the room with its initial events; invites of remote users are durable jobs.

@@ -4,10 +4,10 @@ use std::future::Future;
 use std::sync::Arc;
 
 use hearth_base::Result;
+use hearth_core::Requester;
+use hearth_rooms::delayed::{Action, Delivery, Later};
 
 use super::{Actions, Sent};
-use crate::Requester;
-use crate::rooms::delayed::{Action, Delivery, Later};
 
 impl Actions {
     /// Schedules a delayed event.
@@ -15,7 +15,7 @@ impl Actions {
         self.parts.delayed.schedule(who, later).await.map(Sent::Later)
     }
 
-    /// Schedules a delayed event and returns its delay id. Errors of [`crate::rooms::delayed::Delayed::schedule`].
+    /// Schedules a delayed event and returns its delay id. Errors of [`hearth_rooms::delayed::Delayed::schedule`].
     ///
     /// Durability: one transaction.
     pub async fn send_later(&self, who: &Requester, later: Later) -> Result<String> {
@@ -23,7 +23,7 @@ impl Actions {
     }
 
     /// Restarts, sends or cancels a delayed event. The call is idempotent. Errors of
-    /// [`crate::rooms::delayed::Delayed::act`].
+    /// [`hearth_rooms::delayed::Delayed::act`].
     ///
     /// Durability: finished; after a crash the row of the delayed event is resumed.
     pub async fn update_delayed_event(self: &Arc<Self>, id: &str, action: Action) -> Result<()> {

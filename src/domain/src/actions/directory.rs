@@ -1,10 +1,10 @@
 //! Room aliases and public directories of all servers.
 
 use hearth_base::Result;
+use hearth_rooms::directory::{DirectoryListing, DirectoryQuery};
 use ruma::{OwnedRoomId, OwnedServerName, RoomAliasId};
 
 use super::Actions;
-use crate::rooms::directory::{DirectoryListing, DirectoryQuery};
 
 impl Actions {
     /// Resolves an alias to a room id and the servers to join through; asks the alias's server for a remote alias.

@@ -1,17 +1,17 @@
 //! Single events, by id and by time (client-server API, "Getting events for a room").
 
 use hearth_base::{Reason, Result};
+use hearth_core::Requester;
+use hearth_federation::wait_until;
 use ruma::api::Direction;
 use ruma::events::AnyTimelineEvent;
 use ruma::serde::Raw;
 use ruma::{MilliSecondsSinceUnixEpoch, OwnedEventId, OwnedRoomId};
 
 use super::Actions;
-use crate::Requester;
-use crate::federation::wait_until;
 
 impl Actions {
-    /// One event; asks other servers if it is not stored here. See [`crate::rooms::Rooms::event`].
+    /// One event; asks other servers if it is not stored here. See [`hearth_rooms::Rooms::event`].
     ///
     /// Durability: reads. As [`Actions::messages`].
     pub async fn event(

@@ -6,11 +6,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use hearth_base::{Error, Reason, Result, error::refuse, limits};
+use hearth_core::detached;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
 use super::Actions;
-use crate::detached;
 
 /// Number of running actions; shutdown waits for them.
 #[derive(Debug, Default)]

@@ -6,11 +6,11 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::stream;
 use hearth_base::Result;
+use hearth_core::Requester;
+use hearth_rooms::read::hierarchy::{Hierarchy, HierarchyQuery, RemoteRooms};
 use ruma::OwnedRoomId;
 
 use super::Actions;
-use crate::Requester;
-use crate::rooms::read::hierarchy::{Hierarchy, HierarchyQuery, RemoteRooms};
 
 /// How long one page waits for other servers; rooms without an answer by then are left out.
 const PAGE_WAIT: Duration = Duration::from_secs(15);
@@ -18,7 +18,7 @@ const PAGE_WAIT: Duration = Duration::from_secs(15);
 const ROOMS_AT_ONCE_MAX: usize = 10;
 
 impl Actions {
-    /// A page of a space's hierarchy, as [`crate::rooms::Rooms::hierarchy`]. Asks other servers about rooms without
+    /// A page of a space's hierarchy, as [`hearth_rooms::Rooms::hierarchy`]. Asks other servers about rooms without
     /// members of this server.
     ///
     /// Durability: reads.

@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use hearth_base::Result;
+use hearth_core::Requester;
+use hearth_rooms::append::Sender;
+use hearth_rooms::membership::MembershipRequest;
 use hearth_store::tables::memberships::Membership;
 use ruma::canonical_json::CanonicalJsonObject;
 use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId};
 
 use super::Actions;
 use super::durable::DurableAction;
-use crate::Requester;
-use crate::rooms::append::Sender;
-use crate::rooms::membership::MembershipRequest;
 
 impl Actions {
     /// Invites a user of this server or another. Inviting an invited user changes nothing. `M_FORBIDDEN` for members

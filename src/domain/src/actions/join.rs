@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use hearth_base::{Error, Reason, Result};
+use hearth_core::Requester;
+use hearth_rooms::{JoinContent, find};
 use hearth_store::tables::accounts;
 use ruma::{OwnedRoomId, OwnedRoomOrAliasId, OwnedServerName, RoomId};
 
 use super::Actions;
 use super::durable::DurableAction;
-use crate::Requester;
-use crate::rooms::{JoinContent, find};
 
 impl Actions {
     /// Joins the room with the id or alias `name`. `via` lists candidate resident servers.

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use hearth_base::{Error, Result, limits};
+use hearth_core::Requester;
+use hearth_users::crypto::keys::{Claimed, KeyClaims, KeysQuery, Queried};
 
 use super::Actions;
-use crate::Requester;
-use crate::crypto::keys::{Claimed, KeyClaims, KeysQuery, Queried};
 
 impl Actions {
     /// Queries keys as the requester may see them. Asks other servers about users unknown here, concurrently and for

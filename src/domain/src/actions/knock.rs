@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use hearth_base::Result;
+use hearth_core::Requester;
+use hearth_rooms::find;
 use ruma::{OwnedRoomId, OwnedRoomOrAliasId, OwnedServerName};
 
 use super::Actions;
 use super::durable::DurableAction;
-use crate::Requester;
-use crate::rooms::find;
 
 impl Actions {
     /// Knocks on the room with the id or alias `name`. Errors as for a join.

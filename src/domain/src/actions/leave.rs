@@ -4,6 +4,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use hearth_base::{Error, Result, limits};
+use hearth_core::Requester;
+use hearth_rooms::find;
 use hearth_store::WriteTx;
 use hearth_store::tables::memberships::{self, Membership};
 use hearth_store::tables::rooms;
@@ -11,8 +13,6 @@ use ruma::OwnedRoomId;
 
 use super::Actions;
 use super::durable::{self, DurableAction};
-use crate::Requester;
-use crate::rooms::find;
 
 impl Actions {
     /// Leaves a room. Rejecting an invite to a remote room, or retracting a knock, always succeeds here: if no

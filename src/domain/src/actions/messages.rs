@@ -4,22 +4,22 @@
 use std::sync::Arc;
 
 use hearth_base::{Reason, Result};
+use hearth_core::Requester;
+use hearth_federation::wait_until;
+use hearth_rooms::gaps;
+use hearth_rooms::read::context::Context;
+use hearth_rooms::read::page::{MessagesPage, Paging};
 use ruma::api::Direction;
 use ruma::api::client::filter::RoomEventFilter;
 use ruma::{OwnedEventId, OwnedRoomId};
 
 use super::Actions;
-use crate::Requester;
-use crate::federation::wait_until;
-use crate::rooms::gaps;
-use crate::rooms::read::context::Context;
-use crate::rooms::read::page::{MessagesPage, Paging};
 
 /// Backfill requests for one page. Hidden events, or a filter, may use up a whole response.
 const PIECES_MAX: usize = 4;
 
 impl Actions {
-    /// A page of a room's timeline. See [`crate::rooms::Rooms::messages`].
+    /// A page of a room's timeline. See [`hearth_rooms::Rooms::messages`].
     ///
     /// A page that reaches a gap with less than half of its limit waits for backfill. When no server answers in time,
     /// the page skips that gap, and no other. An empty page is the last one only after all servers have answered that
@@ -50,7 +50,7 @@ impl Actions {
         rooms.messages_to_gap(who, room_id, paging, below).await
     }
 
-    /// An event and its surroundings. See [`crate::rooms::Rooms::context`].
+    /// An event and its surroundings. See [`hearth_rooms::Rooms::context`].
     ///
     /// Durability: reads. As [`Actions::messages`].
     pub async fn context(

@@ -46,18 +46,18 @@ mod typing;
 use std::sync::Arc;
 
 use hearth_base::Position;
+use hearth_federation::Federation;
+use hearth_rooms::LocalRooms;
+use hearth_rooms::RoomCore;
+use hearth_rooms::delayed::Delayed;
+use hearth_users::accounts::Accounts;
+use hearth_users::calls::Calls;
+use hearth_users::crypto::LocalKeys;
+use hearth_users::ephemeral::{PresenceBook, Typing};
+use hearth_users::media::LocalMedia;
+use hearth_users::personal::Personal;
 
-use crate::accounts::Accounts;
 use crate::admin::Admin;
-use crate::calls::Calls;
-use crate::core::Core;
-use crate::crypto::Crypto;
-use crate::ephemeral::{PresenceBook, Typing};
-use crate::federation::Federation;
-use crate::media::Media;
-use crate::personal::Personal;
-use crate::rooms::Rooms;
-use crate::rooms::delayed::Delayed;
 
 pub use send::{Redaction, Sent};
 
@@ -71,19 +71,19 @@ pub struct Parts {
     /// The TURN relay.
     pub calls: Arc<Calls>,
     /// Device keys, cross-signing keys, key backups and to-device messages.
-    pub crypto: Arc<Crypto>,
+    pub crypto: LocalKeys,
     /// Delayed events (MSC4140).
     pub delayed: Arc<Delayed>,
     /// Requests to and from other homeservers.
     pub federation: Arc<Federation>,
     /// Local media and copies of remote media.
-    pub media: Arc<Media>,
+    pub media: LocalMedia,
     /// Profiles, account data, tags and push rules.
     pub personal: Arc<Personal>,
     /// Presence of local and remote users.
     pub presence: Arc<PresenceBook>,
     /// Rooms that this server participates in.
-    pub rooms: Arc<Rooms>,
+    pub rooms: LocalRooms,
     /// Typing notifications.
     pub typing: Arc<Typing>,
 }
@@ -91,7 +91,7 @@ pub struct Parts {
 /// The entry point for actions of users and administrators.
 #[derive(Debug)]
 pub struct Actions {
-    core: Arc<Core>,
+    core: Arc<RoomCore>,
     parts: Parts,
     /// The newest position at startup: rows up to it belong to the previous run.
     began_at: Position,
@@ -102,7 +102,7 @@ pub struct Actions {
 impl Actions {
     /// Creates the service. [`Actions::run_durable`] resumes the durable actions of the previous run.
     #[must_use]
-    pub fn new(core: Arc<Core>, parts: Parts) -> Arc<Self> {
+    pub fn new(core: Arc<RoomCore>, parts: Parts) -> Arc<Self> {
         let began_at = core.store.position();
         Arc::new(Self { core, parts, began_at, under_way: Arc::default(), journal: Arc::default() })
     }

@@ -1,10 +1,10 @@
 //! Kicking and banning users, forgetting and upgrading rooms.
 
 use hearth_base::Result;
+use hearth_core::Requester;
 use ruma::{OwnedRoomId, OwnedUserId};
 
 use super::Actions;
-use crate::Requester;
 
 impl Actions {
     /// Kicks a member or revokes an invite. `M_FORBIDDEN` when the user is not in the room or has a power level too

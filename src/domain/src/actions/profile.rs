@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use hearth_base::{Error, Result};
+use hearth_core::Requester;
+use hearth_rooms::member_profile::MemberProfileField;
 use hearth_store::WriteTx;
+use hearth_users::personal::profiles::ProfileField;
 use ruma::UserId;
 use serde_json::{Map, Value};
 
 use super::Actions;
 use super::durable::DurableAction;
-use crate::Requester;
-use crate::personal::profiles::ProfileField;
-use crate::rooms::member_profile::MemberProfileField;
 
 impl Actions {
     /// A user's whole profile, by field; asks the server of a remote user. `M_NOT_FOUND` for unknown users.

@@ -1,11 +1,11 @@
 //! Read receipts and the fully read marker (client-server API, "Receipts", "Fully read markers").
 
 use hearth_base::Result;
+use hearth_core::Requester;
+use hearth_users::ephemeral::receipts::{self, Read};
 use ruma::RoomId;
 
 use super::Actions;
-use crate::Requester;
-use crate::ephemeral::receipts::{self, Read};
 
 impl Actions {
     /// Sets the requester's read receipts and fully read marker in a room.

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hearth_base::{Millis, Result};
+use hearth_core::Requester;
+use hearth_rooms::delayed::Later;
+use hearth_rooms::{Message, StateChange, content, membership};
 use ruma::canonical_json::CanonicalJsonObject;
 use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId};
 use serde_json::json;
 
 use super::Actions;
-use crate::Requester;
-use crate::rooms::delayed::Later;
-use crate::rooms::{Message, StateChange, content, membership};
 
 /// A redaction request.
 #[derive(Debug)]
@@ -40,7 +40,7 @@ impl Actions {
     /// Sends a message event; with `delay`, schedules it. A repeated transaction id returns the first response.
     ///
     /// `M_FORBIDDEN` (not in the room, not enough power), `M_BAD_JSON`, `M_TOO_LARGE`, `M_DUPLICATE_ANNOTATION`; with
-    /// `delay`, errors of [`crate::rooms::delayed::Delayed::schedule`].
+    /// `delay`, errors of [`hearth_rooms::delayed::Delayed::schedule`].
     ///
     /// Durability: one transaction. Activity of the user, if sent now.
     pub async fn send(&self, who: &Requester, message: Message, delay: Option<Duration>) -> Result<Sent> {

@@ -1,19 +1,19 @@
 //! Summaries of rooms of all servers (client-server API, "Room summaries").
 
 use hearth_base::{Error, Reason, Result};
+use hearth_core::Requester;
+use hearth_rooms::find;
+use hearth_rooms::read::hierarchy::is_resident;
+use hearth_rooms::read::summary::{Summary, is_enterable};
 use hearth_store::ReadTx;
 use hearth_store::tables::memberships::Membership;
 use hearth_store::tables::rooms;
 use ruma::{OwnedRoomId, OwnedRoomOrAliasId, OwnedServerName};
 
 use super::Actions;
-use crate::Requester;
-use crate::rooms::find;
-use crate::rooms::read::hierarchy::is_resident;
-use crate::rooms::read::summary::{Summary, is_enterable};
 
 impl Actions {
-    /// A room's summary, as [`crate::rooms::Rooms::summary`]. When no local user is in the room, asks the servers in
+    /// A room's summary, as [`hearth_rooms::Rooms::summary`]. When no local user is in the room, asks the servers in
     /// `via`.
     ///
     /// Durability: reads.

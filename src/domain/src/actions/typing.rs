@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use hearth_base::Result;
+use hearth_core::Requester;
 use ruma::RoomId;
 
 use super::Actions;
-use crate::Requester;
 
 impl Actions {
     /// Starts the requester's typing notification for a timeout, or stops it.

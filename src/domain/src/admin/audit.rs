@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use hearth_base::Result;
+use hearth_core::also::Also;
+use hearth_rooms::RoomCore;
 use hearth_store::WriteTx;
 use hearth_store::tables::audit as table;
 
 use super::Admin;
-use crate::also::Also;
-use crate::core::Core;
 
 /// Entries in one response.
 const ENTRIES_MAX: u64 = 1_000;
@@ -28,7 +28,7 @@ impl Note {
     }
 
     /// Writes the entry in the transaction of the change, so that neither exists without the other.
-    pub(crate) fn insert(mut self, core: &Core, tx: &mut WriteTx<'_>) -> Result<()> {
+    pub(crate) fn insert(mut self, core: &RoomCore, tx: &mut WriteTx<'_>) -> Result<()> {
         self.0.at_ms = core.now_ms();
         table::insert(tx, &self.0)?;
         let Entry { actor, action, target, detail, .. } = self.0;
@@ -45,7 +45,7 @@ impl Note {
     }
 
     /// As [`Note::insert`], for a use case that runs it in its own transaction.
-    pub(crate) fn also(self, core: &Arc<Core>) -> Also {
+    pub(crate) fn also(self, core: &Arc<RoomCore>) -> Also {
         let core = Arc::clone(core);
         Box::new(move |tx| self.insert(&core, tx))
     }

@@ -1,11 +1,11 @@
 //! Account creation and password reset by an administrator.
 
 use hearth_base::{Error, Result};
+use hearth_core::also::Also;
+use hearth_users::accounts::{Authority, NewAccount};
 use ruma::{OwnedUserId, UserId};
 
 use super::Admin;
-use crate::accounts::{Authority, NewAccount};
-use crate::also::Also;
 
 /// Characters of a generated password.
 const PASSWORD_CHARS: usize = 20;

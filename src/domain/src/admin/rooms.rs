@@ -1,6 +1,9 @@
 //! Room lists and details for the administrator.
 
 use hearth_base::{Error, Result};
+use hearth_rooms::RoomCore;
+use hearth_rooms::directory;
+use hearth_rooms::power;
 use hearth_store::engine::Tx;
 use hearth_store::ids::RoomSn;
 use hearth_store::tables::memberships::{self, Membership};
@@ -9,9 +12,6 @@ use ruma::UserId;
 use ruma::events::room::power_levels::UserPowerLevel;
 
 use super::{Admin, AdminPage, PageRequest, matches};
-use crate::Core;
-use crate::rooms::directory;
-use crate::rooms::power;
 
 /// Members in a room's details.
 const MEMBERS_SHOWN_MAX: usize = 200;
@@ -114,21 +114,27 @@ impl Admin {
     }
 }
 
-fn name(core: &Core, tx: &mut dyn Tx, room: &RoomRow) -> Result<Option<String>> {
+fn name(core: &RoomCore, tx: &mut dyn Tx, room: &RoomRow) -> Result<Option<String>> {
     said(core, tx, room, "m.room.name", "name")
 }
 
-fn alias(core: &Core, tx: &mut dyn Tx, room: &RoomRow) -> Result<Option<String>> {
+fn alias(core: &RoomCore, tx: &mut dyn Tx, room: &RoomRow) -> Result<Option<String>> {
     said(core, tx, room, "m.room.canonical_alias", "alias")
 }
 
 /// A non-empty string from the content of a current state event.
-fn said(core: &Core, tx: &mut dyn Tx, room: &RoomRow, kind: &str, field: &str) -> Result<Option<String>> {
+fn said(core: &RoomCore, tx: &mut dyn Tx, room: &RoomRow, kind: &str, field: &str) -> Result<Option<String>> {
     let Some(sn) = state::current_named(tx, room.sn, kind, "")? else { return Ok(None) };
     Ok(core.events.get(tx, sn)?.pdu.content_str(field).filter(|text| !text.is_empty()))
 }
 
-fn read_room(core: &Core, tx: &mut dyn Tx, row: RoomRow, name: Option<String>, alias: Option<String>) -> Result<Room> {
+fn read_room(
+    core: &RoomCore,
+    tx: &mut dyn Tx,
+    row: RoomRow,
+    name: Option<String>,
+    alias: Option<String>,
+) -> Result<Room> {
     let joined = memberships::counts(tx, row.sn)?
         .into_iter()
         .find(|(membership_status, _)| *membership_status == Membership::Join);
@@ -147,7 +153,7 @@ fn read_room(core: &Core, tx: &mut dyn Tx, row: RoomRow, name: Option<String>, a
 }
 
 /// The joined members with the highest power levels.
-fn members(core: &Core, tx: &mut dyn Tx, room: &RoomRow) -> Result<Vec<JoinedMember>> {
+fn members(core: &RoomCore, tx: &mut dyn Tx, room: &RoomRow) -> Result<Vec<JoinedMember>> {
     let levels = power::levels(core, tx, room)?;
     let mut joined = Vec::new();
     for row in memberships::of_room(tx, room.sn)?.into_iter().filter(|row| row.membership == Membership::Join) {

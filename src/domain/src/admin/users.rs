@@ -1,6 +1,7 @@
 //! Account lists and details for the administrator.
 
 use hearth_base::{Error, Millis, Result};
+use hearth_rooms::directory;
 use hearth_store::engine::Tx;
 use hearth_store::ids::UserSn;
 use hearth_store::tables::accounts::{self, AccountRow};
@@ -9,7 +10,6 @@ use hearth_store::tables::{media, memberships, profiles, rooms};
 use ruma::{OwnedUserId, UserId};
 
 use super::{Admin, AdminPage, PageRequest, matches};
-use crate::rooms::directory;
 
 /// Rooms in a user's details.
 const ROOMS_SHOWN_MAX: usize = 200;

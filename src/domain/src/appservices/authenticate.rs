@@ -4,12 +4,12 @@
 use std::sync::Arc;
 
 use hearth_base::{Error, Reason, Result, error::refuse, limits};
+use hearth_core::Requester;
 use hearth_store::ids::{DeviceSn, UserSn};
 use hearth_store::tables::{accounts, devices};
 use ruma::{OwnedDeviceId, OwnedUserId, UserId};
 
 use super::{Appservices, Registration};
-use crate::Requester;
 
 /// The identity that an application service asserts for one request.
 #[derive(Debug, Clone, Default)]

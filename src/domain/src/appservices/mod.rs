@@ -5,37 +5,31 @@
 
 mod authenticate;
 mod list_room;
-mod load;
 mod log_in;
 mod register;
-mod registration;
-mod registrations;
 mod sender;
 #[cfg(test)]
 mod tests;
-mod yaml;
 
 pub use authenticate::AssertedIdentity;
-pub use registration::{Namespace, Namespaces, Registration};
-pub use registrations::Registrations;
+pub use hearth_core::appservices::{Namespace, Namespaces, Registration, Registrations};
 
 use std::sync::Arc;
 
 use hearth_base::Result;
-
-use crate::Core;
-use crate::accounts::Accounts;
+use hearth_rooms::RoomCore;
+use hearth_users::accounts::Accounts;
 
 /// The use cases of application services.
 #[derive(Debug)]
 pub struct Appservices {
-    core: Arc<Core>,
+    core: Arc<RoomCore>,
     accounts: Arc<Accounts>,
 }
 
 impl Appservices {
     /// Creates the service from the registrations in `core`, and creates the missing sender accounts.
-    pub fn new(core: Arc<Core>, accounts: Arc<Accounts>) -> Result<Self> {
+    pub fn new(core: Arc<RoomCore>, accounts: Arc<Accounts>) -> Result<Self> {
         sender::make_all(&core)?;
         Ok(Self { core, accounts })
     }

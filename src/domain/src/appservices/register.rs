@@ -1,10 +1,11 @@
 //! Registration of an application service's users (application-service API, "Server admin style permissions").
 
 use hearth_base::{Reason, Result, error::refuse};
+use hearth_core::username;
+use hearth_users::accounts::{Authority, DeviceRequest, LoggedIn, NewAccount};
 use ruma::OwnedUserId;
 
 use super::{Appservices, Registration};
-use crate::accounts::{Authority, DeviceRequest, LoggedIn, NewAccount, parse_username};
 
 impl Appservices {
     /// Creates a user without a password, and with `device` logs them in.
@@ -18,7 +19,7 @@ impl Appservices {
     ) -> Result<(OwnedUserId, Option<LoggedIn>)> {
         let localpart =
             localpart.ok_or_else(|| refuse(Reason::MissingParam, "Say in `username` which user to register."))?;
-        self.core.appservices.check_user(&parse_username(&localpart, &self.core.server_name)?, Some(service))?;
+        self.core.appservices.check_user(&username::parse(&localpart, &self.core.server_name)?, Some(service))?;
         let new = NewAccount {
             localpart: Some(localpart),
             displayname: None,

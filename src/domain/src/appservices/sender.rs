@@ -1,15 +1,14 @@
 //! The sender accounts of application services, created at startup if missing.
 
 use hearth_base::Result;
+use hearth_rooms::RoomCore;
 use hearth_store::tables::accounts::{self, AccountKind, AccountRow};
 use hearth_store::tables::users;
 use hearth_store::{Lane, WriteTx};
 use ruma::OwnedUserId;
 
-use crate::Core;
-
 /// Creates missing sender accounts. Leaves an existing account as it is, however it was created.
-pub(super) fn make_all(core: &Core) -> Result<()> {
+pub(super) fn make_all(core: &RoomCore) -> Result<()> {
     for service in core.appservices.iter() {
         let (sender, now_ms) = (service.sender.clone(), core.now_ms());
         let localpart = sender.localpart().to_owned();

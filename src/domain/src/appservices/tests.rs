@@ -6,17 +6,19 @@ use hearth_base::clock::ManualClock;
 use hearth_base::config::{Config, Passwords, RegistrationMode};
 use hearth_base::random::SeededRandom;
 use hearth_base::{Error, Reason, Seams, limits};
+use hearth_core::Requester;
+use hearth_rooms::RoomCore;
+use hearth_rooms::directory::DirectoryQuery;
 use hearth_store::{Options, Store};
+use hearth_users::accounts::{Authority, DeviceRequest, NewAccount};
+use hearth_users::uia::{self, UiaRequest};
 use ruma::api::client::room::create_room::v3 as create_room;
 use ruma::directory::RoomNetwork;
 use ruma::{RoomAliasId, ServerName, UserId};
 use tempfile::TempDir;
 
 use super::{AssertedIdentity, Registrations};
-use crate::accounts::{Authority, DeviceRequest, NewAccount};
-use crate::rooms::directory::DirectoryQuery;
-use crate::uia::{self, UiaRequest};
-use crate::{Core, Domain, Requester};
+use crate::Domain;
 
 const IRC: &str = r##"
 id: irc
@@ -207,9 +209,9 @@ impl World {
         config.passwords = Passwords::cheap();
         config.registration.mode = RegistrationMode::Open;
         let store = Store::open(Options::sqlite(data.path().join("hearth.db")), seams.clone()).expect("a store");
-        let core = Core::new(store, seams, Arc::new(config)).expect("a core");
+        let core = RoomCore::new(store, seams, Arc::new(config)).expect("a core");
         Self {
-            domain: Domain::new(core, Arc::new(crate::ports::Nowhere)).expect("a domain"),
+            domain: Domain::new(core, Arc::new(hearth_core::ports::Nowhere)).expect("a domain"),
             _folders: [data, services],
         }
     }
@@ -326,7 +328,7 @@ async fn aliases_and_networks_are_the_services_own() {
     let irc = appservices.by_token("secret_of_irc").expect("the token is known");
     let listed = async |network| {
         let question = DirectoryQuery { network, ..DirectoryQuery::default() };
-        rooms.directory(question).await.expect("a directory").total
+        hearth_rooms::LocalRooms::of(rooms).directory(question).await.expect("a directory").total
     };
     let of = |name: &str| RoomNetwork::ThirdParty(name.to_owned());
     for (public, total) in [(true, 1), (true, 1), (false, 0)] {

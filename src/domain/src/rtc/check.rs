@@ -1,7 +1,8 @@
 //! Checks the SFU, for `hearth ctl turn test`.
 
+use hearth_users::calls::TransportCheck;
+
 use super::Rtc;
-use crate::calls::TransportCheck;
 
 impl Rtc {
     /// Returns whether the SFU answers and has the same key; none without an SFU.

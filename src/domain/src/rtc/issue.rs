@@ -4,6 +4,10 @@
 use std::time::Duration;
 
 use hearth_base::{Error, Reason, Result, error::refuse, limits};
+use hearth_core::Requester;
+use hearth_federation::request::whole;
+use hearth_rooms::RoomCore;
+use hearth_rooms::{find, servers};
 use hearth_store::tables::memberships::Membership;
 use hearth_store::tables::{accounts, rooms, users};
 use ruma::api::federation::openid::get_openid_userinfo;
@@ -14,10 +18,6 @@ use serde::Deserialize;
 use super::issued::IssuedSeat;
 use super::token::{Grants, TokenClaims};
 use super::{CallMember, Rtc, names, nothing_here};
-use crate::Requester;
-use crate::core::Core;
-use crate::federation::request::whole;
-use crate::rooms::{find, servers};
 
 /// Timeout for requests to another server.
 const ASK_WAIT: Duration = Duration::from_secs(15);
@@ -227,7 +227,12 @@ fn read(body: &[u8]) -> Answered {
 }
 
 /// Returns whether a user is in a room of this server. A local account must also be allowed to call.
-pub(super) fn is_member(core: &Core, tx: &mut hearth_store::ReadTx<'_>, user: &UserId, room: &RoomId) -> Result<bool> {
+pub(super) fn is_member(
+    core: &RoomCore,
+    tx: &mut hearth_store::ReadTx<'_>,
+    user: &UserId,
+    room: &RoomId,
+) -> Result<bool> {
     let Some(sn) = users::find(tx.tx(), user.as_str())? else { return Ok(false) };
     let Some(room) = rooms::by_id(tx.tx(), room.as_str())? else { return Ok(false) };
     if find::membership_status(tx.tx(), &room, sn)? != Some(Membership::Join) {

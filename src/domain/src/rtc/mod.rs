@@ -23,14 +23,14 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hearth_base::config::SfuUrl;
 use hearth_base::{Error, Reason, Result, error::refuse};
+use hearth_core::ports::Appointed;
+use hearth_federation::Federation;
+use hearth_rooms::RoomCore;
+use hearth_users::personal::Personal;
 use ruma::{RoomId, UserId};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use crate::core::Core;
-use crate::federation::Federation;
-use crate::personal::Personal;
-use crate::ports::Appointed;
 pub use issue::{OpenIdProof, TokenRequest};
 use issued::IssuedTokens;
 pub use names::CallMember;
@@ -49,7 +49,7 @@ pub const PASSAGE_PATH: &str = "/_matrix/livekit/sfu";
 /// The group call service.
 #[derive(Debug)]
 pub struct Rtc {
-    core: Arc<Core>,
+    core: Arc<RoomCore>,
     federation: Arc<Federation>,
     personal: Arc<Personal>,
     key: Option<SfuKey>,
@@ -61,7 +61,7 @@ pub struct Rtc {
 impl Rtc {
     /// Creates the service; without an SFU until [`Rtc::reached_by`].
     #[must_use]
-    pub fn new(core: Arc<Core>, personal: Arc<Personal>, federation: Arc<Federation>) -> Self {
+    pub fn new(core: Arc<RoomCore>, personal: Arc<Personal>, federation: Arc<Federation>) -> Self {
         let livekit = &core.config.livekit;
         let pair = livekit.address.as_ref().and_then(|_| livekit.key_pair());
         let key = pair.map(|(name, secret)| SfuKey::new(name, secret));

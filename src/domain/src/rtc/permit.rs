@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hearth_base::{Error, Reason, Result, error::refuse, limits};
+use hearth_core::ports::{RemoteResponse, Switched};
 use http::{HeaderMap, header};
 use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::issued::IssuedSeat;
 use super::{Rtc, nothing_here};
-use crate::ports::{RemoteResponse, Switched};
 
 /// Timeout for the SFU's response.
 const WAIT: Duration = Duration::from_secs(15);

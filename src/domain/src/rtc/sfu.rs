@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hearth_base::{Error, Reason, Result, error::refuse, limits};
+use hearth_core::ports::Appointed;
+use hearth_federation::request::whole;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::token::{Grants, SfuKey, TokenClaims};
-use crate::federation::request::whole;
-use crate::ports::Appointed;
 
 /// Timeout for the SFU, which runs near this server or not at all.
 const WAIT: Duration = Duration::from_secs(10);

@@ -11,7 +11,11 @@ use hearth_base::clock::ManualClock;
 use hearth_base::config::{Passwords, Secret};
 use hearth_base::random::SeededRandom;
 use hearth_base::{Error, Reason, Result, Seams, limits};
+use hearth_core::Requester;
+use hearth_core::ports::{Appointed, Eventually, RemoteResponse, Switched};
+use hearth_rooms::testing::{core, create_room, moves, requester};
 use hearth_store::tables::memberships::Membership;
+use hearth_users::accounts::{Authority, Flag, NewAccount};
 use parking_lot::Mutex;
 use ruma::{OwnedRoomId, server_name, user_id};
 use serde_json::{Value, json};
@@ -19,10 +23,7 @@ use sha2::{Digest, Sha256};
 
 use super::token::{SfuKey, TokenClaims};
 use super::{CallMember, OpenIdProof, Rtc, TokenRequest};
-use crate::accounts::{Authority, Flag, NewAccount};
-use crate::ports::{Appointed, Eventually, RemoteResponse, Switched};
-use crate::testing::{core, create_room, moves, requester};
-use crate::{Domain, Requester};
+use crate::Domain;
 
 const SECRET: &str = "a-secret-that-is-quite-long-enough";
 const MINUTE_MS: u64 = 60_000;
@@ -91,7 +92,7 @@ async fn register(domain: &Domain, name: &str) -> Requester {
     };
     domain.accounts.register(new, None).await.expect("an account");
     let id = format!("@{name}:home.example");
-    let user = crate::testing::user(&domain.core, &id).await;
+    let user = hearth_rooms::testing::user(&domain.core, &id).await;
     requester(user.user, &id, user.device, "DEVICE")
 }
 
@@ -109,13 +110,16 @@ impl World {
             config.livekit.address = Some(address.parse().expect("an address"));
             config.livekit.key = Some(Secret::new(format!("devkey: {SECRET}")));
         });
-        let domain = Domain::new(core, Arc::new(crate::ports::Nowhere)).expect("a domain");
+        let domain = Domain::new(core, Arc::new(hearth_core::ports::Nowhere)).expect("a domain");
         let sfu = Arc::<List>::default();
         domain.rtc.reached_by(sfu.clone());
         let (alice, bob) = (register(&domain, "alice").await, register(&domain, "bob").await);
         let wanted = create_room(&json!({ "preset": "public_chat" }));
         let room = domain.actions.create_room(&alice, wanted).await.expect("a room");
-        domain.rooms.join(&bob, room.clone().into(), crate::rooms::JoinContent::default()).await.expect("joined");
+        hearth_rooms::LocalRooms::of(&domain.rooms)
+            .join(&bob, room.clone().into(), hearth_rooms::JoinContent::default())
+            .await
+            .expect("joined");
         Self { domain, clock, sfu, room, alice, bob, _folder: folder }
     }
 
@@ -178,7 +182,7 @@ async fn no_one_else_gets_one() {
     world
         .domain
         .accounts
-        .set_flag(world.bob.user, Flag::Suspended, true, crate::also::nothing())
+        .set_flag(world.bob.user, Flag::Suspended, true, hearth_core::also::nothing())
         .await
         .expect("suspended");
     assert_eq!(reason(world.gives(&world.bob, "one").await), Reason::Forbidden, "suspended");
@@ -216,7 +220,7 @@ async fn who_leaves_the_room_leaves_the_call() {
     world.rtc().keep_members_only().await.expect("kept");
     assert_eq!(world.sfu.methods(), Vec::<String>::new(), "all are members, and their tokens are fresh");
 
-    world.domain.rooms.leave(&world.bob, world.room.clone(), None).await.expect("left");
+    hearth_rooms::LocalRooms::of(&world.domain.rooms).leave(&world.bob, world.room.clone(), None).await.expect("left");
     world.rtc().keep_members_only().await.expect("kept");
     assert_eq!(*world.sfu.there.lock(), BTreeSet::from([alice.sub.clone()]));
     assert_eq!(reason(world.passes(&bob).await), Reason::Unauthorized, "the passage knows");
@@ -226,10 +230,8 @@ async fn who_leaves_the_room_leaves_the_call() {
     assert_eq!(*world.sfu.there.lock(), BTreeSet::from([alice.sub.clone()]));
 
     // After he rejoins the room, a new token lets him in.
-    world
-        .domain
-        .rooms
-        .join(&world.bob, world.room.clone().into(), crate::rooms::JoinContent::default())
+    hearth_rooms::LocalRooms::of(&world.domain.rooms)
+        .join(&world.bob, world.room.clone().into(), hearth_rooms::JoinContent::default())
         .await
         .expect("joined");
     assert_eq!(reason(world.passes(&bob).await), Reason::Unauthorized);
@@ -251,7 +253,12 @@ async fn those_who_are_not_there_are_forgotten_and_those_who_are_stay() {
     assert_eq!(places.iter().map(|(place, _)| &place.identity).collect::<Vec<_>>(), [&alice.sub]);
     // An SFU that does not answer must not make the server forget its seats.
     *world.sfu.refuses.lock() = Some(503);
-    world.domain.accounts.set_flag(world.alice.user, Flag::Locked, true, crate::also::nothing()).await.expect("locked");
+    world
+        .domain
+        .accounts
+        .set_flag(world.alice.user, Flag::Locked, true, hearth_core::also::nothing())
+        .await
+        .expect("locked");
     assert_eq!(reason(world.rtc().keep_members_only().await), Reason::ConnectionFailed);
     *world.sfu.refuses.lock() = None;
     world.rtc().keep_members_only().await.expect("kept");

@@ -3,11 +3,11 @@
 //! this server's resources.
 
 use hearth_base::Result;
+use hearth_rooms::RoomCore;
 use hearth_store::tables::{rooms, state};
 use ruma::RoomId;
 
 use super::{Rtc, TokenRequest, names};
-use crate::core::Core;
 
 /// Types of the state events of call memberships, current and older.
 const MEMBER_EVENTS: [&str; 3] = ["m.rtc.member", "org.matrix.msc4143.rtc.member", "org.matrix.msc3401.call.member"];
@@ -25,7 +25,7 @@ impl Rtc {
     }
 }
 
-fn is_announced(core: &Core, tx: &mut hearth_store::ReadTx<'_>, room: &RoomId) -> Result<bool> {
+fn is_announced(core: &RoomCore, tx: &mut hearth_store::ReadTx<'_>, room: &RoomId) -> Result<bool> {
     let Some(room) = rooms::by_id(tx.tx(), room.as_str())? else { return Ok(false) };
     for kind in MEMBER_EVENTS {
         for sn in state::current_of_type(tx.tx(), room.sn, kind)? {

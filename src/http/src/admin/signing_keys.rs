@@ -2,7 +2,7 @@
 
 use hearth_admin::wire::{SigningKey, SigningKeyList, paths};
 use hearth_base::Result;
-use hearth_domain::Core;
+use hearth_domain::RoomCore;
 use http::Method;
 
 use super::endpoint;
@@ -25,7 +25,7 @@ async fn rotate(app: App, call: Call) -> Result<Json<SigningKeyList>> {
     Ok(Json(shown(&domain.core)))
 }
 
-fn shown(core: &Core) -> SigningKeyList {
+fn shown(core: &RoomCore) -> SigningKeyList {
     let current = SigningKey { id: core.key.id(), expired_ms: None };
     let retired = core.key.retired().into_iter().rev();
     let retired = retired.map(|key| SigningKey { id: key.id, expired_ms: Some(key.expired_ms) });

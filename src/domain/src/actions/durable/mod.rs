@@ -18,6 +18,9 @@ use std::future::Future;
 use std::sync::Arc;
 
 use hearth_base::{Error, Reason, Result};
+use hearth_rooms::JoinContent;
+use hearth_rooms::RoomCore;
+use hearth_rooms::member_profile::MemberProfileField;
 use hearth_store::WriteTx;
 use hearth_store::ids::UserSn;
 use hearth_store::tables::durable_actions as table;
@@ -26,9 +29,6 @@ use ruma::{OwnedEventId, OwnedRoomId, OwnedServerName, OwnedUserId};
 use serde::{Deserialize, Serialize};
 
 use super::Actions;
-use crate::core::Core;
-use crate::rooms::JoinContent;
-use crate::rooms::member_profile::MemberProfileField;
 pub(super) use journal::{Journal, Promise};
 pub(super) use resume::without_device;
 
@@ -55,7 +55,7 @@ pub(crate) enum DurableAction {
 
 impl DurableAction {
     /// Inserts the action's row in the transaction. After the commit, pass it to [`Journal::keep`] or run it once.
-    pub(super) fn insert(&self, core: &Core, tx: &mut WriteTx<'_>, user: UserSn) -> Result<u64> {
+    pub(super) fn insert(&self, core: &RoomCore, tx: &mut WriteTx<'_>, user: UserSn) -> Result<u64> {
         let json = serde_json::to_string(self).map_err(|error| Error::fault("writing a durable action", error))?;
         table::insert(tx, user, &json, core.now_ms())
     }

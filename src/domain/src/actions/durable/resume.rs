@@ -9,6 +9,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use hearth_base::{Error, Result, limits};
+use hearth_core::Requester;
 use hearth_store::engine::Tx;
 use hearth_store::ids::{DeviceSn, UserSn};
 use hearth_store::tables::durable_actions::{self as table, DurableActionRow};
@@ -18,7 +19,6 @@ use tokio::time::Instant;
 
 use super::journal::Waiting;
 use super::{DurableAction, is_final};
-use crate::Requester;
 use crate::actions::Actions;
 
 impl Actions {

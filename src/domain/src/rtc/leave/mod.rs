@@ -13,6 +13,8 @@ mod webhook;
 use std::sync::Arc;
 
 use hearth_base::{Error, Result, limits};
+use hearth_rooms::RoomCore;
+use hearth_rooms::delayed::Delayed;
 use hearth_store::tables::delegated_leaves::{self as table, Delegated};
 use hearth_store::tables::{rooms, users};
 use hearth_store::{Lane, WriteTx};
@@ -23,14 +25,12 @@ use tokio::time::Instant;
 
 use super::{Rtc, TokenRequest, names, nothing_here};
 use crate::actions::Actions;
-use crate::core::Core;
-use crate::rooms::delayed::Delayed;
 use model::{LeaveSeat, LeavesModel};
 
 /// The delegated leave events.
 #[derive(Debug)]
 pub struct Leaves {
-    core: Arc<Core>,
+    core: Arc<RoomCore>,
     rtc: Arc<Rtc>,
     delayed: Arc<Delayed>,
     actions: Arc<Actions>,
@@ -42,7 +42,7 @@ pub struct Leaves {
 impl Leaves {
     /// Creates the service and loads the leaves that were delegated before the start; [`Leaves::run`] then asks the
     /// SFU about them.
-    pub fn new(core: Arc<Core>, rtc: Arc<Rtc>, delayed: Arc<Delayed>, actions: Arc<Actions>) -> Result<Self> {
+    pub fn new(core: Arc<RoomCore>, rtc: Arc<Rtc>, delayed: Arc<Delayed>, actions: Arc<Actions>) -> Result<Self> {
         let (mut book, mut gone) = (LeavesModel::default(), Vec::new());
         for row in core.store.read_blocking("leaves_load", |tx| table::all(tx.tx()))? {
             if rtc.is_there() && delayed.waiting(&row.delay_id).is_some() {

@@ -8,12 +8,12 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use hearth_base::{Reason, Result};
+use hearth_rooms::delayed::Action;
 use hearth_store::tables::delegated_leaves::{self as table, Delegated};
 use tokio::time::Instant;
 
 use super::Leaves;
 use super::model::{LeaveAction, LeaveId, LeaveSeat, SfuPresence};
-use crate::rooms::delayed::Action;
 
 /// How far each restart delays a leave event: the SFU may be unreachable for this long.
 const LEASE: Duration = Duration::from_secs(120);

@@ -1,0 +1,190 @@
+//! Fetches auth events and single events and stores them as outliers.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+
+use futures_util::StreamExt;
+use hearth_base::{Error, Reason, Result, error::refuse, limits};
+use hearth_rooms::servers;
+use hearth_store::Lane;
+use hearth_store::tables::events;
+use ruma::api::federation::authorization::get_event_authorization::v1 as event_auth;
+use ruma::api::federation::event::get_event::v1 as get_event;
+use ruma::{OwnedEventId, OwnedServerName, ServerName};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::handle::RoomInfo;
+use super::parse::{IncomingPdu, parse};
+use super::{check_auth, outliers};
+use crate::Federation;
+use crate::request::ASK_WAIT;
+
+/// Maximum of single events that are requested concurrently.
+const AT_ONCE: usize = 8;
+/// Maximum of servers that are asked for the same event.
+const SERVERS_MAX: usize = 4;
+/// Maximum of auth event generations that are fetched one by one.
+const GENERATIONS_MAX: usize = 6;
+/// The response with an auth chain.
+#[derive(Deserialize)]
+struct AuthChain {
+    #[serde(default)]
+    auth_chain: Vec<Box<RawValue>>,
+}
+
+/// Maximum of outliers stored in one write; other writes run in between.
+const CHUNK: usize = 250;
+
+impl Federation {
+    /// The servers to ask about a room: the sender of the event first, then others in the room.
+    pub(super) async fn askable(&self, place: &RoomInfo, from: &ServerName) -> Result<Vec<OwnedServerName>> {
+        let (core, room) = (self.core.clone(), place.room);
+        let others = self.core.store.read("admit_servers", move |tx| servers::of(&core, tx.tx(), room)).await?;
+        let mut askable = vec![from.to_owned()];
+        askable.extend(others.iter().filter(|server| **server != *from && **server != self.core.server_name).cloned());
+        askable.truncate(SERVERS_MAX);
+        Ok(askable)
+    }
+
+    /// Fetches auth events, and theirs, and stores them as outliers.
+    pub(crate) async fn fetch_auth(
+        self: &Arc<Self>,
+        place: &RoomInfo,
+        candidate: &IncomingPdu,
+        missing: Vec<OwnedEventId>,
+        from: &ServerName,
+    ) -> Result<()> {
+        let request = event_auth::Request::new(place.room_id.clone(), candidate.pdu.event_id.clone());
+        let answer: Result<AuthChain> = self.ask_loosely(from, request, ASK_WAIT, limits::AUTH_ANSWER_BYTES_MAX).await;
+        if let Ok(answer) = answer {
+            let found = self.reachable(place, &missing, answer.auth_chain).await?;
+            self.take_outliers(place, found).await?;
+        }
+        let (mut missing, mut found) = (self.unknown(missing).await?, Vec::new());
+        for _ in 0..GENERATIONS_MAX {
+            if missing.is_empty() {
+                break;
+            }
+            let fetched = self.fetch_events(place, missing, from).await?;
+            let parsed: Vec<_> = fetched.iter().filter_map(|json| self.read(place, json)).collect();
+            let named: BTreeSet<_> = parsed.iter().flat_map(|one| one.pdu.auth_events.iter().cloned()).collect();
+            found.extend(fetched);
+            missing = self.unknown(named.into_iter().take(limits::STATE_SINGLE_EVENTS_MAX).collect()).await?;
+        }
+        self.take_outliers(place, found).await
+    }
+
+    /// The events of a response that are reachable from the `wanted` auth events without passing a known one, at most
+    /// [`limits::AUTH_ANSWER_EVENTS_MAX`]. Other events of the response are dropped.
+    async fn reachable(
+        &self,
+        place: &RoomInfo,
+        wanted: &[OwnedEventId],
+        found: Vec<Box<RawValue>>,
+    ) -> Result<Vec<Box<RawValue>>> {
+        let mut by_id: HashMap<OwnedEventId, (Box<RawValue>, Vec<OwnedEventId>)> = HashMap::new();
+        for json in found {
+            if let Some(one) = self.read(place, &json) {
+                by_id.insert(one.pdu.event_id, (json, one.pdu.auth_events));
+            }
+        }
+        let unknown: HashSet<_> = self.unknown(by_id.keys().cloned().collect()).await?.into_iter().collect();
+        let (mut open, mut reached) = (wanted.to_vec(), Vec::new());
+        while let Some(id) = open.pop().filter(|_| reached.len() < limits::AUTH_ANSWER_EVENTS_MAX) {
+            if let Some((json, auth_events)) = by_id.remove(&id).filter(|_| unknown.contains(&id)) {
+                open.extend(auth_events);
+                reached.push(json);
+            }
+        }
+        Ok(reached)
+    }
+
+    /// Fetches single events, from `from` or any other server in the room. Events that no server returns are left out;
+    /// an error when no server could be reached for one.
+    pub(super) async fn fetch_events(
+        self: &Arc<Self>,
+        place: &RoomInfo,
+        ids: Vec<OwnedEventId>,
+        from: &ServerName,
+    ) -> Result<Vec<Box<RawValue>>> {
+        let servers = Arc::new(self.askable(place, from).await?);
+        let fetches = ids.into_iter().map(|id| {
+            let (this, servers) = (self.clone(), servers.clone());
+            async move { this.fetch_event(&servers, &id).await }
+        });
+        let answers: Vec<_> = futures_util::stream::iter(fetches).buffer_unordered(AT_ONCE).collect().await;
+        let found = answers.into_iter().collect::<Result<Vec<_>>>()?;
+        Ok(found.into_iter().flatten().collect())
+    }
+
+    /// One event from the first server that returns it.
+    async fn fetch_event(&self, servers: &[OwnedServerName], id: &OwnedEventId) -> Result<Option<Box<RawValue>>> {
+        let mut last = Ok(None);
+        for server in servers {
+            match self.ask(server, get_event::Request::new(id.clone())).await {
+                Ok(answer) => return Ok(Some(answer.pdu)),
+                Err(error) if error.reason() == Some(Reason::ConnectionFailed) => last = last.and(Err(error)),
+                Err(_) => last = Ok(None),
+            }
+        }
+        last
+    }
+
+    /// The ids of events that are not stored here.
+    pub async fn unknown(&self, ids: Vec<OwnedEventId>) -> Result<Vec<OwnedEventId>> {
+        let read = move |tx: &mut hearth_store::ReadTx<'_>| {
+            let mut unknown = Vec::new();
+            for id in ids {
+                if events::find(tx.tx(), id.as_str())?.is_none() {
+                    unknown.push(id);
+                }
+            }
+            Ok(unknown)
+        };
+        self.core.store.read_slow("admit_unknown", read).await
+    }
+
+    /// Parses an event of a room; `None` for a malformed one, which is dropped.
+    pub(crate) fn read(&self, place: &RoomInfo, json: &RawValue) -> Option<IncomingPdu> {
+        parse(place.rules, Some(&place.room_id), json)
+            .inspect_err(|error| tracing::debug!(%error, room.id = %place.room_id, "Dropped a malformed event."))
+            .ok()
+    }
+
+    /// Checks events without a place in the graph, and stores new ones as outliers.
+    pub(super) async fn take_outliers(self: &Arc<Self>, place: &RoomInfo, found: Vec<Box<RawValue>>) -> Result<()> {
+        let parsed: Vec<IncomingPdu> = found.iter().filter_map(|json| self.read(place, json)).collect();
+        drop(found);
+        let unknown = self.unknown(parsed.iter().map(|one| one.pdu.event_id.clone()).collect()).await?;
+        let unknown: HashSet<_> = unknown.into_iter().collect();
+        let parsed: Vec<_> = parsed.into_iter().filter(|one| unknown.contains(&one.pdu.event_id)).collect();
+        if parsed.is_empty() {
+            return Ok(());
+        }
+        let verified: Vec<_> = self.check_signatures(place.rules, parsed).await.into_iter().flatten().collect();
+        let (core, rules) = (self.core.clone(), place.rules);
+        let read =
+            move |tx: &mut hearth_store::ReadTx<'_>| check_auth(rules, verified, |id| core.events.find(tx.tx(), id));
+        let auth_checked = self.core.store.read_slow("admit_judge", read).await?;
+        self.store_outliers(place, auth_checked).await
+    }
+
+    async fn store_outliers(&self, place: &RoomInfo, auth_checked: Vec<IncomingPdu>) -> Result<()> {
+        let mut rest = auth_checked.into_iter();
+        loop {
+            let chunk: Vec<_> = rest.by_ref().take(CHUNK).collect();
+            if chunk.is_empty() {
+                return Ok(());
+            }
+            let (core, room) = (self.core.clone(), place.room);
+            let write = move |tx: &mut hearth_store::WriteTx<'_>| outliers(&core, tx, room, chunk).map(drop);
+            self.core.store.write_in(Lane::Federation, "admit_outliers", write).await?;
+        }
+    }
+}
+
+/// The error when no server of a room returned `what`.
+pub(super) fn no_server_answered(what: &str, place: &RoomInfo) -> Error {
+    refuse(Reason::ConnectionFailed, format!("No server of {} could be asked for {what}.", place.room_id))
+}

@@ -1,0 +1,176 @@
+//! Receipt of one transaction of another server.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use hearth_base::{Error, Result, limits};
+use quick_cache::sync::Cache;
+use ruma::{OwnedEventId, OwnedRoomId, OwnedServerName, ServerName};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use tokio::sync::OnceCell;
+use tokio::time::Instant;
+
+use super::batch::{DeferredEvent, may_bring, may_pass, told};
+use crate::Federation;
+use crate::pdu::{self, IncomingPdu, RoomInfo};
+
+/// The result for each event of a transaction, by event id; an error is reported to the sender.
+pub type TransactionOutcome = BTreeMap<OwnedEventId, Result<(), String>>;
+
+/// Responses to recent transactions, by origin and id; a repeated request waits for the first one and gets the same
+/// response.
+pub(super) type RecentTransactions = Cache<(OwnedServerName, Box<str>), Arc<OnceCell<Arc<TransactionOutcome>>>>;
+
+/// The field that determines an event's room version.
+#[derive(Deserialize)]
+struct PduAddress {
+    room_id: OwnedRoomId,
+}
+
+impl Federation {
+    /// Receives a transaction of an authenticated server. On return each event is in its room, refused, or in the
+    /// inbox on disk, and durable EDUs are committed.
+    ///
+    /// An invalid event is reported in the response and does not affect others. `M_INVALID_PARAM` for transactions
+    /// above the limits; after a fault the sender must retry the transaction.
+    pub async fn receive(
+        self: &Arc<Self>,
+        origin: &ServerName,
+        id: &str,
+        pdus: Vec<Box<RawValue>>,
+        edus: Vec<Box<RawValue>>,
+    ) -> Result<Arc<TransactionOutcome>> {
+        if pdus.len() > limits::TRANSACTION_PDUS_MAX || edus.len() > limits::TRANSACTION_EDUS_MAX {
+            return Err(Error::invalid("A transaction may hold at most 50 events and 100 EDUs."));
+        }
+        let key = (origin.to_owned(), Box::<str>::from(id));
+        // One cell for each transaction id: a retry during the first attempt waits for its response.
+        let answer = self.inbound.recent.get_or_insert_with(&key, || Ok::<_, Error>(Arc::default()))?;
+        let (this, origin) = (self.clone(), origin.to_owned());
+        // When the sender hangs up, this future is dropped half way. The retry finds the committed events.
+        let answer = answer.get_or_try_init(|| async move { this.take(&origin, pdus, edus).await.map(Arc::new) });
+        answer.await.cloned()
+    }
+
+    async fn take(
+        self: &Arc<Self>,
+        origin: &ServerName,
+        pdus: Vec<Box<RawValue>>,
+        edus: Vec<Box<RawValue>>,
+    ) -> Result<TransactionOutcome> {
+        let (taken, heard) =
+            tokio::join!(self.take_pdus(origin, pdus), self.edus(origin, edus.iter().map(|edu| &**edu)));
+        // Both have ended by now, so that a fault in an EDU does not cancel the PDUs.
+        heard?;
+        taken
+    }
+
+    async fn take_pdus(self: &Arc<Self>, origin: &ServerName, pdus: Vec<Box<RawValue>>) -> Result<TransactionOutcome> {
+        // Separate from the rest, because `places` below only finds rooms that this server is or was in.
+        self.take_endings(origin, &pdus).await;
+        let mut by_room: BTreeMap<OwnedRoomId, Vec<Box<RawValue>>> = BTreeMap::new();
+        for json in pdus {
+            // Without its room an event has no version, so its event id cannot be computed and it cannot be listed in
+            // the response.
+            let Ok(PduAddress { room_id }) = serde_json::from_str(json.get()) else { continue };
+            by_room.entry(room_id).or_default().push(json);
+        }
+        let deadline = Instant::now() + Duration::from_millis(limits::TRANSACTION_MS_MAX);
+        let places = self.places(by_room.keys().cloned().collect::<BTreeSet<_>>()).await?;
+        let rooms = places.into_iter().filter_map(|place| by_room.remove(&place.room_id).map(|events| (place, events)));
+        let taken = rooms.map(|(place, events)| async move { self.take_room(&place, origin, events, deadline).await });
+        let mut outcome = TransactionOutcome::new();
+        for of_room in join_all(taken).await {
+            outcome.extend(of_room?);
+        }
+        Ok(outcome)
+    }
+
+    /// Handles the events of one room; those not done at the deadline go into the inbox.
+    async fn take_room(
+        self: &Arc<Self>,
+        place: &RoomInfo,
+        origin: &ServerName,
+        events: Vec<Box<RawValue>>,
+        deadline: Instant,
+    ) -> Result<TransactionOutcome> {
+        let (mut outcome, mut candidates) = (TransactionOutcome::new(), Vec::with_capacity(events.len()));
+        for json in events {
+            let Some(candidate) = self.read_for(place, &json) else { continue };
+            let event_id = candidate.pdu.event_id.clone();
+            if may_bring(origin, &candidate) {
+                candidates.push((candidate, json));
+            } else {
+                // The response has no reason: a server that follows the protocol does not send such an event.
+                outcome.insert(event_id, Ok(()));
+            }
+        }
+        if candidates.is_empty() {
+            return Ok(outcome);
+        }
+        // `take_batch` consumes the events; after a timeout this copy goes into the inbox.
+        let spare: Vec<_> = candidates.iter().map(|(one, json)| (one.pdu.event_id.clone(), json.clone())).collect();
+        let batch = tokio::time::timeout_at(deadline, self.take_batch(place, origin, candidates)).await;
+        let batch = match batch {
+            Ok(Ok(batch)) => batch,
+            // Keys take long, or an event is too expensive: each is retried alone later. Events that were committed
+            // all the same are found then.
+            late_or_broken => {
+                if let Ok(Err(error)) = late_or_broken {
+                    tracing::error!(%error, room.id = %place.room_id, "Failed to process a transaction's PDUs at once.");
+                }
+                outcome.extend(spare.iter().map(|(event_id, _)| (event_id.clone(), Ok(()))));
+                self.put_aside(place, origin, spare).await?;
+                return Ok(outcome);
+            }
+        };
+        outcome.extend(batch.done);
+        self.defer_strangers(place, origin, batch.strangers, &mut outcome).await?;
+        let aside = self.try_longer(place, origin, batch.open, deadline, &mut outcome).await;
+        outcome.extend(aside.iter().map(|(event_id, _)| (event_id.clone(), Ok(()))));
+        self.put_aside(place, origin, aside).await?;
+        Ok(outcome)
+    }
+
+    fn read_for(&self, place: &RoomInfo, json: &RawValue) -> Option<IncomingPdu> {
+        pdu::parse(place.rules, Some(&place.room_id), json)
+            .inspect_err(|error| tracing::info!(%error, room.id = %place.room_id, "Dropped a malformed event."))
+            .ok()
+    }
+
+    /// Handles deferred events until the deadline; returns the rest. Returns all when others are waiting already, to
+    /// keep their order.
+    async fn try_longer(
+        self: &Arc<Self>,
+        place: &RoomInfo,
+        origin: &ServerName,
+        open: Vec<DeferredEvent>,
+        deadline: Instant,
+        outcome: &mut TransactionOutcome,
+    ) -> Vec<(OwnedEventId, Box<RawValue>)> {
+        let mut aside = Vec::new();
+        let mut is_late = self.inbound.workers.are_busy_in(place.room);
+        for DeferredEvent { event_id, json, verified } in open {
+            let Some(candidate) = verified.filter(|_| !is_late) else {
+                aside.push((event_id, json));
+                continue;
+            };
+            match tokio::time::timeout_at(deadline, self.handle_pdu(place.room, candidate, origin)).await {
+                Ok(Ok(verdict)) => _ = outcome.insert(event_id, told(verdict)),
+                Ok(Err(error)) if may_pass(&error) => aside.push((event_id, json)),
+                Ok(Err(error)) => {
+                    tracing::info!(%error, event.id = %event_id, server = %origin, "Dropped a PDU.");
+                    outcome.insert(event_id, Err(error.to_string()));
+                }
+                Err(_) => {
+                    aside.push((event_id, json));
+                    is_late = true;
+                }
+            }
+        }
+        aside
+    }
+}

@@ -1,0 +1,24 @@
+//! Forgets a left room: it does not appear in any list afterwards (client-server API, "Leaving rooms", `/forget`).
+
+use hearth_base::{Reason, Result, error::refuse};
+use hearth_core::Requester;
+use hearth_store::tables::memberships::{self, Membership};
+use ruma::OwnedRoomId;
+
+use crate::{LocalRooms, find};
+
+impl LocalRooms {
+    /// Forgets a room. `M_UNKNOWN` while the requester is joined, invited, or knocking.
+    pub async fn forget(&self, who: &Requester, room_id: OwnedRoomId) -> Result<()> {
+        let user = who.user;
+        let write = move |tx: &mut hearth_store::WriteTx<'_>| {
+            let room = find::resolve(tx.tx(), &room_id)?;
+            match find::membership_status(tx.tx(), &room, user)? {
+                None => Ok(()),
+                Some(Membership::Leave | Membership::Ban) => memberships::forget(tx.tx(), room.sn, user),
+                Some(_) => Err(refuse(Reason::Unknown, format!("You are still in {room_id}; leave it first."))),
+            }
+        };
+        self.core.store.write("room_forget", write).await
+    }
+}

@@ -1,0 +1,68 @@
+//! Thread summaries without reading the replies: how many there are, which is the newest, and whether the reader took
+//! part.
+//!
+//! Redacted replies have no relation any more and do not count; replies of ignored users do not count either.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use hearth_base::Result;
+use hearth_store::engine::Tx;
+use hearth_store::ids::EventSn;
+use hearth_store::tables::relations;
+
+use super::visibility::Viewer;
+use crate::load::Event;
+
+/// Newest replies of a thread that are examined for the latest one that the reader may see.
+const LATEST_MAX: u64 = 32;
+
+/// The replies of one thread.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Replies {
+    /// The number of replies.
+    pub(super) count: u64,
+    /// Whether one of them is by the reader.
+    pub(super) mine: bool,
+    newest: EventSn,
+}
+
+/// Returns the replies of those of `roots` that have any, by the root's id.
+pub(super) fn of(viewer: &Viewer<'_>, tx: &mut dyn Tx, roots: &[&str]) -> Result<HashMap<String, Replies>> {
+    let mut found: HashMap<String, Replies> = HashMap::new();
+    if roots.is_empty() || !relations::any_thread(tx, viewer.room())? {
+        return Ok(found);
+    }
+    let reader = viewer.reader().user;
+    for row in relations::replies(tx, viewer.room(), roots)? {
+        if !viewer.ignores(row.sender) {
+            let none = Replies { count: 0, mine: false, newest: row.newest };
+            let replies = found.entry(row.root).or_insert(none);
+            replies.count += row.count;
+            replies.mine |= row.sender == reader;
+            replies.newest = replies.newest.max(row.newest);
+        }
+    }
+    Ok(found)
+}
+
+/// Returns the newest reply that the reader may see: mostly the newest one, otherwise one shortly before it.
+pub(super) fn latest(
+    viewer: &mut Viewer<'_>,
+    tx: &mut dyn Tx,
+    root: &Event,
+    replies: &Replies,
+) -> Result<Option<Arc<Event>>> {
+    let newest = viewer.core().events.get(tx, replies.newest)?;
+    if viewer.may_see(tx, &newest)? {
+        return Ok(Some(newest));
+    }
+    let root = root.pdu.event_id.as_str();
+    for reply in relations::replies_before(tx, viewer.room(), root, replies.newest, LATEST_MAX)? {
+        let event = viewer.core().events.get(tx, reply)?;
+        if viewer.may_see(tx, &event)? {
+            return Ok(Some(event));
+        }
+    }
+    Ok(None)
+}

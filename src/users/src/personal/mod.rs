@@ -1,0 +1,67 @@
+//! Personal data of local users: profiles, account data, tags, filters, push rules and pushers, and OpenID tokens.
+//!
+//! Profiles in rooms are in `rooms`; the evaluation of push rules and the delivery to pushers are in `push`.
+
+pub mod account_data;
+pub mod filters;
+pub mod openid;
+pub mod profiles;
+pub mod push_rules;
+pub mod pushers;
+pub mod tags;
+
+use std::sync::Arc;
+
+use hearth_base::{Position, Result};
+use hearth_rooms::RoomCore;
+use hearth_store::WriteTx;
+use hearth_store::ids::UserSn;
+use hearth_store::tables;
+
+/// The personal data use cases, by kind.
+#[derive(Debug)]
+pub struct Personal {
+    /// Account data, including tags.
+    pub account_data: account_data::AccountData,
+    /// Filters.
+    pub filters: filters::Filters,
+    /// OpenID tokens.
+    pub openid: openid::OpenIdToken,
+    /// Profiles.
+    pub profiles: profiles::Profiles,
+    /// Push rules.
+    pub push_rules: push_rules::PushRules,
+    /// Pushers.
+    pub pushers: pushers::Pushers,
+}
+
+impl Personal {
+    /// Creates the services.
+    #[must_use]
+    pub fn new(core: &Arc<RoomCore>) -> Self {
+        Self {
+            account_data: account_data::AccountData::new(core.clone()),
+            filters: filters::Filters::new(core.clone()),
+            openid: openid::OpenIdToken::new(core.clone()),
+            profiles: profiles::Profiles::new(core.clone()),
+            push_rules: push_rules::PushRules::new(core.clone()),
+            pushers: pushers::Pushers::new(core.clone()),
+        }
+    }
+}
+
+/// Deletes all personal data of a user, within the deactivation of the account. The data in rooms stays there.
+pub fn forget_user(tx: &mut WriteTx<'_>, user: UserSn) -> Result<()> {
+    tables::account_data::erase(tx.tx(), user)?;
+    tables::filters::erase(tx.tx(), user)?;
+    tables::openid::erase(tx.tx(), user)?;
+    tables::presence_status::erase(tx.tx(), user)?;
+    tables::profiles::erase(tx.tx(), user)?;
+    tables::pushers::erase(tx.tx(), user)
+}
+
+/// Wakes a user's clients at `at` when the transaction commits.
+fn wake(core: &Arc<RoomCore>, tx: &mut WriteTx<'_>, user: UserSn, at: Position) {
+    let core = core.clone();
+    tx.after_commit(move || core.notifier.wake(&[user], at));
+}

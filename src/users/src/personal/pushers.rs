@@ -1,0 +1,158 @@
+//! Pushers (client-server API, "Push Notifications"). Each is stored with the device that set it and deleted with that
+//! device (`devices::purge`); delivery is in `push`.
+
+use std::sync::Arc;
+
+use hearth_base::{Error, Reason, Result, error::refuse, limits};
+use hearth_core::Requester;
+use hearth_rooms::RoomCore;
+use hearth_store::WriteTx;
+use hearth_store::tables::pushers::{self as table, PusherKey, PusherRow};
+use ruma::api::client::push::{Pusher, PusherIds, PusherKind};
+
+/// The path of every push gateway (push gateway API).
+const GATEWAY_PATH: &str = "/_matrix/push/v1/notify";
+
+/// The pusher use cases.
+#[derive(Debug)]
+pub struct Pushers {
+    core: Arc<RoomCore>,
+}
+
+impl Pushers {
+    pub(super) fn new(core: Arc<RoomCore>) -> Self {
+        Self { core }
+    }
+
+    /// All pushers of a user.
+    pub async fn list(&self, who: &Requester) -> Result<Vec<Pusher>> {
+        let user = who.user;
+        let rows = self.core.store.read("pushers_list", move |tx| table::of_user(tx.tx(), user)).await?;
+        let parse = |row: PusherRow| serde_json::from_str(&row.json);
+        let pushers = rows.into_iter().map(parse).collect::<serde_json::Result<_>>();
+        pushers.map_err(|error| Error::fault("reading a stored pusher", error))
+    }
+
+    /// Adds a pusher, or replaces the requester's own with the same `app_id` and `pushkey`. Unless `append`, deletes
+    /// other users' pushers with the same key: another user has logged in on that phone.
+    ///
+    /// Refuses with `M_INVALID_PARAM` an unusable pusher, `M_TOO_LARGE` one over the limits.
+    pub async fn set(&self, who: &Requester, pusher: &Pusher, append: bool) -> Result<()> {
+        check(pusher)?;
+        let json = serde_json::to_string(pusher).map_err(|error| Error::fault("writing a pusher", error))?;
+        if json.len() > limits::PUSHER_BYTES_MAX {
+            return Err(refuse(
+                Reason::TooLarge,
+                format!("A pusher can have {} bytes at most.", limits::PUSHER_BYTES_MAX),
+            ));
+        }
+        let (who, ids) = (who.clone(), pusher.ids.clone());
+        let write = move |tx: &mut WriteTx<'_>| {
+            let key = PusherKey { user: who.user, app_id: &ids.app_id, pushkey: &ids.pushkey };
+            if !table::exists(tx.tx(), key)? && table::count(tx.tx(), who.user)? >= limits::PUSHERS_PER_USER_MAX {
+                let message = format!("You have {} pushers; remove one first.", limits::PUSHERS_PER_USER_MAX);
+                return Err(refuse(Reason::TooLarge, message));
+            }
+            if !append {
+                table::delete_of_others(tx.tx(), key)?;
+            }
+            table::set(tx.tx(), key, &PusherRow { device: who.device, json })
+        };
+        self.core.store.write("pusher_set", write).await
+    }
+
+    /// Deletes a pusher of the requester; succeeds if there is none.
+    pub async fn delete(&self, who: &Requester, ids: PusherIds) -> Result<()> {
+        let user = who.user;
+        let write = move |tx: &mut WriteTx<'_>| {
+            table::delete(tx.tx(), PusherKey { user, app_id: &ids.app_id, pushkey: &ids.pushkey })
+        };
+        self.core.store.write("pusher_delete", write).await
+    }
+}
+
+fn check(pusher: &Pusher) -> Result<()> {
+    let PusherIds { app_id, pushkey, .. } = &pusher.ids;
+    for (what, text, bytes_max) in
+        [("app_id", app_id, limits::APP_ID_BYTES_MAX), ("pushkey", pushkey, limits::PUSHKEY_BYTES_MAX)]
+    {
+        if text.is_empty() || text.len() > bytes_max || text.contains('\0') {
+            return Err(Error::invalid(format!("`{what}` must have 1 to {bytes_max} bytes, and no NUL character.")));
+        }
+    }
+    match &pusher.kind {
+        PusherKind::Http(data) => check_gateway(&data.url),
+        PusherKind::Email(_) => Err(Error::invalid("This server sends no mail; use a pusher of the kind `http`.")),
+        _ => Err(Error::invalid("This server knows pushers of the kind `http` only.")),
+    }
+}
+
+/// Refuses a URL that is not a push gateway. Its address is checked at delivery.
+fn check_gateway(url: &str) -> Result<()> {
+    let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+    let rest = rest.ok_or_else(|| Error::invalid("`data.url` must be an https:// URL."))?;
+    let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+    let is_resident_server = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '[' | ']');
+    if authority.is_empty() || !authority.chars().all(is_resident_server) {
+        return Err(Error::invalid("`data.url` must name a host, without a user name."));
+    }
+    let end = path.find('?').unwrap_or(path.len());
+    if path[..end] != *GATEWAY_PATH || !path[end..].bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#') {
+        return Err(Error::invalid(format!("`data.url` must have the path {GATEWAY_PATH}.")));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn pusher(kind: &str, url: &str, pushkey: &str) -> Pusher {
+        let json = json!({
+            "app_id": "a.example", "pushkey": pushkey, "kind": kind, "data": { "url": url },
+            "app_display_name": "A", "device_display_name": "D", "lang": "en",
+        });
+        serde_json::from_value(json).expect("a pusher")
+    }
+
+    #[test]
+    fn gateways_have_a_host_and_the_path() {
+        for good in [
+            "https://push.example/_matrix/push/v1/notify",
+            "http://127.0.0.1:9/_matrix/push/v1/notify",
+            "https://[::1]:8443/_matrix/push/v1/notify?x=1",
+        ] {
+            assert!(check_gateway(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "",
+            "push.example/_matrix/push/v1/notify",
+            "file:///_matrix/push/v1/notify",
+            "https:///_matrix/push/v1/notify",
+            "https://push.example",
+            "https://push.example/notify",
+            "https://push.example/_matrix/push/v1/notify/",
+            "https://me@push.example/_matrix/push/v1/notify",
+            "https://push.example /_matrix/push/v1/notify",
+            "https://push.example/_matrix/push/v1/notify?a\r\nb",
+            "https://push.example/_matrix/push/v1/notify#x",
+        ] {
+            assert_eq!(check_gateway(bad).expect_err(bad).reason(), Some(Reason::InvalidParam), "{bad}");
+        }
+    }
+
+    #[test]
+    fn only_what_can_be_delivered_to_is_taken() {
+        let url = "https://push.example/_matrix/push/v1/notify";
+        assert!(check(&pusher("http", url, "k")).is_ok());
+        for bad in
+            [pusher("email", url, "k"), pusher("pigeon", url, "k"), pusher("http", url, ""), pusher("http", url, "a\0")]
+        {
+            assert_eq!(check(&bad).expect_err("refused").reason(), Some(Reason::InvalidParam));
+        }
+        let long = "k".repeat(limits::PUSHKEY_BYTES_MAX + 1);
+        assert_eq!(check(&pusher("http", url, &long)).expect_err("long").reason(), Some(Reason::InvalidParam));
+    }
+}

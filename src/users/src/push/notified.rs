@@ -1,0 +1,205 @@
+//! `GET /notifications`: the events that notified a user, or would have.
+//!
+//! The server stores no notifications. It computes the list from the newest events and the current rules, so the list
+//! also follows rule changes; each request examines a bounded number of events.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use hearth_base::{Error, Result, limits};
+use hearth_core::Requester;
+use hearth_rooms::RoomCore;
+use hearth_rooms::find;
+use hearth_rooms::load::Event;
+use hearth_rooms::read::{EventFormat, Reader, Viewer, ignored, present};
+use hearth_store::ReadTx;
+use hearth_store::engine::Tx;
+use hearth_store::ids::{EventSn, RoomSn};
+use hearth_store::tables::memberships::{self, Membership};
+use hearth_store::tables::receipts::Thread;
+use hearth_store::tables::{events, rooms};
+use ruma::events::AnySyncTimelineEvent;
+use ruma::push::{Action, Ruleset};
+use ruma::serde::Raw;
+use ruma::{MilliSecondsSinceUnixEpoch, OwnedRoomId, UInt};
+
+use super::context::Contexts;
+use super::counts::{ReadMarkers, markers, read_upto};
+use super::evaluate::Evaluator;
+use super::rules::RuleCache;
+
+/// Events per query.
+const STEP_EVENTS: usize = 500;
+
+/// The service for notification lists.
+#[derive(Debug)]
+pub struct Notified {
+    core: Arc<RoomCore>,
+    tools: Arc<(RuleCache, Evaluator)>,
+}
+
+/// A notification.
+#[derive(Debug)]
+pub struct Notification {
+    /// The actions of the matching rule.
+    pub actions: Vec<Action>,
+    /// The event.
+    pub event: Raw<AnySyncTimelineEvent>,
+    /// Whether the user has read it.
+    pub read: bool,
+    /// Room id.
+    pub room_id: OwnedRoomId,
+    /// Time of sending.
+    pub at: MilliSecondsSinceUnixEpoch,
+}
+
+/// A page of notifications, newest first.
+#[derive(Debug)]
+pub struct NotificationsPage {
+    /// The notifications.
+    pub notifications: Vec<Notification>,
+    /// The token of the next page. An empty page may have one.
+    pub next: Option<String>,
+}
+
+/// A room of the user, with the inputs of its notifications.
+struct NotifiedRoom<'a> {
+    room_id: OwnedRoomId,
+    viewer: Viewer<'a>,
+    contexts: Contexts<'a>,
+    markers: ReadMarkers,
+    /// When the user joined; earlier events do not notify.
+    since: i64,
+}
+
+impl Notified {
+    /// Creates the service on `core`.
+    #[must_use]
+    pub fn new(core: Arc<RoomCore>) -> Self {
+        Self { core, tools: Arc::default() }
+    }
+
+    /// Returns a page of notifications in the user's joined rooms; with `highlights` only highlighted ones. `from` is
+    /// the token of an earlier page.
+    pub async fn list(
+        &self,
+        who: &Requester,
+        highlights: bool,
+        from: Option<String>,
+        limit: usize,
+    ) -> Result<NotificationsPage> {
+        let before = from.as_deref().map(parse).transpose()?.unwrap_or(EventSn(i64::MAX));
+        let (core, tools, who) = (self.core.clone(), self.tools.clone(), who.clone());
+        let limit = limit.clamp(1, limits::PAGE_EVENTS_MAX);
+        let look = move |tx: &mut ReadTx<'_>| {
+            let rules = tools.0.get(&core, tx.tx(), who.user, &who.user_id)?;
+            let mut places = places(&core, tx.tx(), &who)?;
+            let choice = |tx: &mut dyn Tx, event: &Event, place: &mut NotifiedRoom<'_>| {
+                actions(tx, (&tools.1, &rules), event, place, highlights)
+            };
+            scan(&core, tx.tx(), &mut places, &choice, before, limit)
+        };
+        self.core.store.read_slow("notifications_list", look).await
+    }
+}
+
+fn parse(token: &str) -> Result<EventSn> {
+    let number = token.strip_prefix('n').and_then(|number| number.parse().ok());
+    number.map(EventSn).ok_or_else(|| Error::invalid("`from` is not from an earlier answer; leave it out."))
+}
+
+fn places<'a>(core: &'a RoomCore, tx: &mut dyn Tx, who: &'a Requester) -> Result<HashMap<RoomSn, NotifiedRoom<'a>>> {
+    let ignored = ignored::by(tx, who.user)?;
+    let mut places = HashMap::new();
+    for row in memberships::of_user(tx, who.user)? {
+        if row.membership != Membership::Join {
+            continue;
+        }
+        let Some(room) = rooms::by_sn(tx, row.room)? else { continue };
+        let viewer = Viewer::of_member(core, tx, room.sn, Reader::from(who), Some(row))?.ignoring(ignored.clone());
+        let place = NotifiedRoom {
+            room_id: find::id(&room)?,
+            viewer,
+            contexts: Contexts::new(core, room.clone(), &who.user_id),
+            markers: markers(tx, room.sn, who.user)?,
+            since: row.since.as_i64(),
+        };
+        places.insert(room.sn, place);
+    }
+    Ok(places)
+}
+
+/// Returns the actions for an event; none when it does not notify, or not in the requested way.
+fn actions(
+    tx: &mut dyn Tx,
+    (evaluator, rules): (&Evaluator, &Ruleset),
+    event: &Event,
+    place: &mut NotifiedRoom<'_>,
+    highlights: bool,
+) -> Result<Option<Vec<Action>>> {
+    if event.is_redacted() || event.ord.is_none_or(|ord| ord <= place.since) {
+        return Ok(None);
+    }
+    let context = place.contexts.at(tx, event.snapshot)?;
+    let Some(rule) = evaluator.matching(rules, event, &context) else { return Ok(None) };
+    let wanted = if highlights { rule.triggers_highlight() } else { rule.triggers_notification() };
+    Ok(wanted.then(|| rule.actions().to_vec()))
+}
+
+/// Selects the actions for an event in a room.
+type Choice<'a> = &'a dyn Fn(&mut dyn Tx, &Event, &mut NotifiedRoom<'_>) -> Result<Option<Vec<Action>>>;
+
+fn scan(
+    core: &RoomCore,
+    tx: &mut dyn Tx,
+    places: &mut HashMap<RoomSn, NotifiedRoom<'_>>,
+    choice: Choice<'_>,
+    mut before: EventSn,
+    limit: usize,
+) -> Result<NotificationsPage> {
+    let (mut notifications, mut left) = (Vec::new(), limits::NOTIFICATIONS_SCANNED_EVENTS_MAX);
+    while left > 0 {
+        let step = left.min(STEP_EVENTS);
+        let (mut candidates, mut seen) = (Vec::new(), 0);
+        events::newest_first(tx, before, step, &mut |stored| {
+            (seen, before) = (seen + 1, stored.sn()?);
+            if places.contains_key(&stored.room()?) {
+                candidates.push(core.events.keep_stored(&stored)?);
+            }
+            Ok(true)
+        })?;
+        for event in candidates {
+            let Some(place) = places.get_mut(&event.room) else { continue };
+            let Some(actions) = choice(tx, &event, place)? else { continue };
+            if !place.viewer.may_see(tx, &event)? {
+                continue;
+            }
+            notifications.push(notification(tx, place, &event, actions)?);
+            if notifications.len() == limit {
+                return Ok(NotificationsPage { notifications, next: Some(format!("n{}", event.sn.0)) });
+            }
+        }
+        if seen < step {
+            return Ok(NotificationsPage { notifications, next: None });
+        }
+        left -= seen;
+    }
+    Ok(NotificationsPage { notifications, next: Some(format!("n{}", before.0)) })
+}
+
+fn notification(
+    tx: &mut dyn Tx,
+    place: &mut NotifiedRoom<'_>,
+    event: &Arc<Event>,
+    actions: Vec<Action>,
+) -> Result<Notification> {
+    let own = event.thread.map_or(Thread::Main, Thread::Root);
+    let upto = read_upto(&place.markers, own);
+    Ok(Notification {
+        actions,
+        event: present::event(&mut place.viewer, tx, &EventFormat::timeline(None), event)?,
+        read: event.ord.is_some_and(|ord| ord <= upto),
+        room_id: place.room_id.clone(),
+        at: MilliSecondsSinceUnixEpoch(UInt::new_saturating(event.pdu.origin_server_ts)),
+    })
+}

@@ -1,0 +1,200 @@
+//! Walks the unread part of a room's timeline and sums it up.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use hearth_base::Result;
+use hearth_rooms::RoomCore;
+use hearth_rooms::delayed::NO_DEVICE;
+use hearth_rooms::load::Event;
+use hearth_store::engine::Tx;
+use hearth_store::ids::{EventSn, RoomSn, SnapshotSn, UserSn};
+use hearth_store::tables::events::{self, Direction};
+use hearth_store::tables::memberships::MembershipRow;
+use hearth_store::tables::receipts::Thread;
+use hearth_store::tables::relations;
+use ruma::events::TimelineEventType;
+use ruma::push::PushConditionRoomCtx;
+
+use super::context::Contexts;
+use super::counts::CountBudget;
+use super::evaluate::PushOutcome;
+use super::tally::{Counts, Part, ReadMarkers, Tally, read_upto};
+
+/// Events per query.
+const STEP_EVENTS: usize = 256;
+/// Events that are never shown.
+const HIDDEN: i64 = events::REJECTED | events::SOFT_FAILED | events::OUTLIER | events::REDACTED;
+
+/// Evaluates the rules for an event in a context.
+type Evaluate<'a> = &'a dyn Fn(&Event, &PushConditionRoomCtx) -> PushOutcome;
+
+/// One user's walk through one room.
+pub(super) struct Walk<'a> {
+    core: &'a RoomCore,
+    member: &'a MembershipRow,
+    ignored: &'a HashSet<UserSn>,
+    contexts: Contexts<'a>,
+    tally: Tally,
+    evaluate: Evaluate<'a>,
+    looked_at: usize,
+}
+
+impl<'a> Walk<'a> {
+    pub(super) fn new(
+        core: &'a RoomCore,
+        member: &'a MembershipRow,
+        ignored: &'a HashSet<UserSn>,
+        contexts: Contexts<'a>,
+        tally: Tally,
+        evaluate: Evaluate<'a>,
+    ) -> Self {
+        Self { core, member, ignored, contexts, tally, evaluate, looked_at: 0 }
+    }
+
+    /// Returns the tally, the number of examined events, and the context of the room's current state.
+    pub(super) fn end(self) -> (Tally, usize, Option<(SnapshotSn, Arc<PushConditionRoomCtx>)>) {
+        let context = self.contexts.current();
+        (self.tally, self.looked_at, context)
+    }
+
+    /// Applies the user's read receipts.
+    pub(super) fn read(&mut self, tx: &mut dyn Tx, receipts: &ReadMarkers) -> Result<()> {
+        for part in self.tally.read(receipts) {
+            self.recount(tx, part)?;
+        }
+        Ok(())
+    }
+
+    /// Continues to the place `upto`, within the budget; returns whether it got there.
+    pub(super) fn go(&mut self, tx: &mut dyn Tx, upto: i64, budget: &CountBudget) -> Result<bool> {
+        while let Some((after, until)) = self.tally.only_threads() {
+            let limit = budget.left().min(STEP_EVENTS);
+            if limit == 0 {
+                return Ok(false);
+            }
+            let (found, reached) = in_threads(tx, self.member.room, (after, until), limit, self.tally.markers())?;
+            // At least one, because a step without results costs queries, too.
+            budget.spend(found.len().max(1));
+            for (_, sn) in found {
+                let event = self.core.events.get(tx, sn)?;
+                self.take(tx, &event)?;
+            }
+            self.tally.pass(reached);
+        }
+        while self.tally.upto() < upto {
+            let limit = budget.left().min(STEP_EVENTS);
+            if limit == 0 {
+                return Ok(false);
+            }
+            let events = timeline(self.core, tx, self.member.room, (self.tally.upto(), upto), limit)?;
+            budget.spend(events.len());
+            for event in &events {
+                self.take(tx, event)?;
+            }
+            if events.len() < limit {
+                self.tally.pass(upto);
+            }
+        }
+        Ok(true)
+    }
+
+    fn take(&mut self, tx: &mut dyn Tx, event: &Event) -> Result<()> {
+        let Some(ord) = event.ord else { return Ok(()) };
+        self.looked_at += 1;
+        if event.pdu.kind == TimelineEventType::RoomRedaction {
+            self.redact(tx, event)?;
+        }
+        if event.sender == self.member.user && is_said(event) {
+            self.tally.own(ord, thread_of(event));
+        }
+        let outcome = self.outcome(tx, event)?;
+        self.tally.look(ord, event.thread, outcome);
+        Ok(())
+    }
+
+    /// Returns what an event adds to the counts.
+    fn outcome(&mut self, tx: &mut dyn Tx, event: &Event) -> Result<PushOutcome> {
+        let is_unread = event.ord.is_some_and(|ord| self.tally.is_unread(ord, thread_of(event)));
+        let counts =
+            event.flags & HIDDEN == 0 && event.sender != self.member.user && !self.ignored.contains(&event.sender);
+        if !is_unread || !counts {
+            return Ok(PushOutcome::default());
+        }
+        let context = self.contexts.at(tx, event.snapshot)?;
+        Ok((self.evaluate)(event, &context))
+    }
+
+    /// The redacted event may have been counted, so its block is counted again.
+    fn redact(&mut self, tx: &mut dyn Tx, redaction: &Event) -> Result<()> {
+        let Some(target) = &redaction.pdu.redacts else { return Ok(()) };
+        let target = self.core.events.find(tx, target)?.filter(|target| target.room == redaction.room);
+        match target.and_then(|target| self.tally.part_with(target.ord?)) {
+            Some(part) => self.recount(tx, part),
+            None => Ok(()),
+        }
+    }
+
+    fn recount(&mut self, tx: &mut dyn Tx, part: Part) -> Result<()> {
+        let (room, (after, upto), mut counts) = (self.member.room, part, Counts::default());
+        // Below this place only threads have unread events, possibly far apart: read just those.
+        let middle = read_upto(self.tally.markers(), Thread::Main).clamp(after, upto);
+        let (in_threads, _) = in_threads(tx, room, (after, middle), usize::MAX >> 1, self.tally.markers())?;
+        for (_, sn) in in_threads {
+            let event = self.core.events.get(tx, sn)?;
+            counts.add(event.thread, self.outcome(tx, &event)?);
+        }
+        for event in timeline(self.core, tx, room, (middle, upto), usize::MAX >> 1)? {
+            counts.add(event.thread, self.outcome(tx, &event)?);
+        }
+        self.tally.replace(part, counts);
+        Ok(())
+    }
+}
+
+fn thread_of(event: &Event) -> Thread {
+    event.thread.map_or(Thread::Main, Thread::Root)
+}
+
+/// Returns whether sending this event shows that the user has read what came before it. Not so for profile changes,
+/// which go to all rooms, for delayed events, which the server sends, and for redactions, which may be done in bulk.
+fn is_said(event: &Event) -> bool {
+    let is_delayed = event.txn.as_ref().is_some_and(|(device, _)| *device == NO_DEVICE);
+    !is_delayed && !matches!(event.pdu.kind, TimelineEventType::RoomMember | TimelineEventType::RoomRedaction)
+}
+
+fn timeline(core: &RoomCore, tx: &mut dyn Tx, room: RoomSn, part: Part, limit: usize) -> Result<Vec<Arc<Event>>> {
+    let mut found = Vec::new();
+    events::timeline(tx, room, part, Direction::Forward, limit, &mut |row| {
+        found.push(core.events.keep_stored(&row)?);
+        Ok(true)
+    })?;
+    Ok(found)
+}
+
+/// Returns unread events in the threads of a room, oldest first, about `limit`, and the place up to which they are
+/// complete.
+fn in_threads(
+    tx: &mut dyn Tx,
+    room: RoomSn,
+    (after, mut upto): Part,
+    limit: usize,
+    markers: &ReadMarkers,
+) -> Result<(Vec<(i64, EventSn)>, i64)> {
+    let mut found = Vec::new();
+    if after >= upto {
+        return Ok((found, upto));
+    }
+    for root in relations::roots(tx, room)? {
+        let after = read_upto(markers, Thread::Root(root)).max(after);
+        let of_thread = events::in_thread(tx, root, (after, upto), limit)?;
+        // A full result may hide later events of this thread, so the list is complete only up to its last event.
+        if let Some((last, _)) = of_thread.last().filter(|_| of_thread.len() == limit) {
+            upto = *last;
+        }
+        found.extend(of_thread);
+    }
+    found.retain(|(ord, _)| *ord <= upto);
+    found.sort_unstable();
+    Ok((found, upto))
+}

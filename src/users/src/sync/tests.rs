@@ -1,0 +1,126 @@
+//! Tests of one read, on a real database.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hearth_base::{Position, Seams};
+use hearth_core::Requester;
+use hearth_rooms::RoomCore;
+use hearth_rooms::read::Token;
+use hearth_rooms::testing;
+use hearth_rooms::{LocalRooms, Rooms, StateChange};
+use hearth_store::ids::DeviceSn;
+use hearth_store::tables::users;
+use ruma::api::client::sync::sync_events::v3::Response;
+use ruma::{OwnedRoomId, UserId};
+use serde_json::{Value, json};
+
+use super::{Sync, SyncQuery};
+use crate::ephemeral::{PresenceBook, Typing};
+
+struct World {
+    rooms: LocalRooms,
+    sync: Arc<Sync>,
+    alice: Requester,
+    bob: Requester,
+    _folder: tempfile::TempDir,
+}
+
+impl World {
+    async fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let core = testing::core(&folder, Seams::system(), |_| {});
+        let (typing, presence) = (Typing::new(core.clone()), PresenceBook::new(core.clone()));
+        let sync = Sync::new(core.clone(), typing, presence, Arc::default());
+        let (alice, bob) = (user(&core, "alice").await, user(&core, "bob").await);
+        Self { rooms: LocalRooms::of(&Arc::new(Rooms::new(core))), sync, alice, bob, _folder: folder }
+    }
+
+    async fn room_of_both(&self) -> OwnedRoomId {
+        use ruma::api::IncomingRequestExt;
+        let body = json!({"preset": "public_chat"}).to_string();
+        let http = http::Request::post("/_matrix/client/v3/createRoom").body(body.as_bytes()).expect("a request");
+        let wanted =
+            ruma::api::client::room::create_room::v3::Request::try_from_http_request(http, &[]).expect("a wish");
+        let room = self.rooms.create(&self.alice, wanted, |_, _| Ok(())).await.expect("a room").0;
+        self.rooms.join(&self.bob, room.clone().into(), hearth_rooms::JoinContent::default()).await.expect("a join");
+        room
+    }
+
+    async fn names(&self, room: &OwnedRoomId, name: &str) {
+        let content = json!({ "name": name }).to_string();
+        let (room_id, kind) = (room.clone(), "m.room.name".to_owned());
+        let change = StateChange { room_id, kind, state_key: String::new(), content, timestamp_ms: None };
+        self.rooms.set_state(&self.alice, change).await.expect("a name");
+    }
+
+    async fn syncs(&self, who: &Requester, since: Option<&Response>, filter: Value) -> Response {
+        let since = since.map(|seen| Token::parse(&seen.next_batch).expect("a token").cut());
+        let query = SyncQuery {
+            since: since.map(Position::from_i64),
+            filter: Arc::new(serde_json::from_value(filter).expect("a filter")),
+            full_state: false,
+            wait: Duration::ZERO,
+            presence: ruma::presence::PresenceState::Offline,
+            state_after: false,
+        };
+        self.sync.sync(who, query).await.expect("an answer")
+    }
+}
+
+async fn user(core: &RoomCore, name: &str) -> Requester {
+    let user_id = UserId::parse(format!("@{name}:home.example")).expect("an id");
+    let id = user_id.to_string();
+    let user = core.store.write("test", move |tx| users::intern(tx, &id)).await.expect("a user");
+    let device = DeviceSn(user.0);
+    let (admin, guest, locked, suspended) = (false, false, false, false);
+    Requester { user, user_id, device, device_id: "D".into(), admin, guest, locked, suspended, appservice: None }
+}
+
+fn written(response: &impl serde::Serialize) -> String {
+    serde_json::to_string(response).expect("JSON")
+}
+
+#[tokio::test]
+async fn what_changes_after_a_user_left_does_not_reach_them() {
+    let world = World::new().await;
+    let room = world.room_of_both().await;
+    let filter = json!({});
+    let before = world.syncs(&world.bob, None, filter.clone()).await;
+    world.names(&room, "while Bob is there").await;
+    world.rooms.leave(&world.bob, room.clone(), None).await.expect("left");
+    world.names(&room, "a secret").await;
+    let after = world.syncs(&world.bob, Some(&before), filter).await;
+    let left = written(&after.rooms.leave[&room].timeline.events) + &written(&after.rooms.leave[&room].state);
+    assert!(left.contains("while Bob is there") && !left.contains("a secret"), "{left}");
+}
+
+#[tokio::test]
+async fn a_room_without_a_name_comes_with_those_it_is_named_after() {
+    let world = World::new().await;
+    let room = world.room_of_both().await;
+    world.names(&room, "").await;
+    let filter = json!({"room": {"state": {"lazy_load_members": true}, "timeline": {"limit": 1}}});
+    let seen = world.syncs(&world.alice, None, filter).await;
+    let joined = &seen.rooms.join[&room];
+    assert_eq!(joined.summary.heroes, std::slice::from_ref(&world.bob.user_id));
+    assert!(written(&joined.state).contains(r#""state_key":"@bob:home.example""#), "{}", written(&joined.state));
+    world.rooms.leave(&world.bob, room.clone(), None).await.expect("left");
+    let seen = world.syncs(&world.alice, None, json!({})).await;
+    assert_eq!(
+        seen.rooms.join[&room].summary.heroes,
+        std::slice::from_ref(&world.bob.user_id),
+        "who was there, as nobody is"
+    );
+}
+
+#[tokio::test]
+async fn a_client_that_is_ahead_of_a_restored_database_begins_anew() {
+    let world = World::new().await;
+    let room = world.room_of_both().await;
+    let ahead = Response::new(Token::Sync(Position(u64::from(u32::MAX))).to_string());
+    let seen = world.syncs(&world.alice, Some(&ahead), json!({})).await;
+    assert!(seen.rooms.join.contains_key(&room));
+    assert!(Token::parse(&seen.next_batch).expect("a token").cut() < i64::from(u32::MAX));
+    assert!(world.syncs(&world.alice, Some(&seen), json!({})).await.rooms.is_empty());
+}
