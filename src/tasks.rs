@@ -7,18 +7,9 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hearth_base::limits::server::{GROUP_CALLS_EVERY, TASKS_RELAY_EVERY, TASKS_UPKEEP_EVERY};
 use hearth_domain::Domain;
 use tokio::sync::watch;
-
-/// Interval of the clean-up of expired data. Nothing depends on its timing, and an idle machine should stay idle.
-const UPKEEP_EVERY: Duration = Duration::from_secs(5 * 60);
-
-/// Interval at which permissions of relay users are checked, in addition to the check on each change of account status.
-/// This catches changes from before a restart. Without calls there is nothing to check.
-const RELAY_EVERY: Duration = Duration::from_secs(30);
-
-/// Interval at which room membership of group call participants is checked. Without calls there is nothing to check.
-const GROUP_CALLS_EVERY: Duration = Duration::from_secs(30);
 
 /// All background tasks of a server.
 #[derive(Debug)]
@@ -71,7 +62,7 @@ pub(crate) fn upkeep(tasks: &Tasks, domain: &Arc<Domain>) {
         loop {
             tokio::select! {
                 () = stop.stopped() => return,
-                () = tokio::time::sleep(UPKEEP_EVERY) => {}
+                () = tokio::time::sleep(TASKS_UPKEEP_EVERY) => {}
             }
             domain.upkeep().await;
         }
@@ -112,7 +103,7 @@ pub(crate) fn relay(tasks: &Tasks, domain: &Arc<Domain>) {
         loop {
             tokio::select! {
                 () = stop.stopped() => return,
-                () = tokio::time::sleep(RELAY_EVERY) => {}
+                () = tokio::time::sleep(TASKS_RELAY_EVERY) => {}
                 () = domain.core.notifier.account_status_changes() => {}
             }
             if let Err(error) = domain.calls.end_revoked().await {

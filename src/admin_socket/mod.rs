@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use hearth_admin::wire;
 use hearth_base::config::{Config, Resource};
+use hearth_base::limits::server::ADMIN_SOCKET_CONNECTIONS_MAX;
 use hearth_base::{Error, Result};
 use hearth_http::App;
 use hearth_http::admin::{Api, Caller, HostInfo, LogRing};
@@ -17,9 +18,6 @@ use crate::listen::{self, Bound, Service, Stream};
 use crate::machine;
 use crate::tasks::Tasks;
 use permit::Permit;
-
-/// Concurrent connections. Every request opens its own connection, and a dashboard keeps a few in flight.
-const CONNECTIONS_MAX: usize = 64;
 
 /// The bound socket. Dropping it removes the socket file.
 #[derive(Debug)]
@@ -62,7 +60,7 @@ impl AdminSocket {
         let around = HostInfo { log, listeners: shown, machine: Box::new(move || machine::look(&data_dir)) };
         let api = Arc::new(Api::new(app.clone(), around));
         tasks.handle().spawn(|mut stop| async move {
-            let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+            let permits = Arc::new(Semaphore::new(ADMIN_SOCKET_CONNECTIONS_MAX));
             loop {
                 let accepted = tokio::select! {
                     () = stop.stopped() => return,

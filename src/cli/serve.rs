@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hearth_base::config::{Address, Config, LogFormat};
+use hearth_base::limits::server::{BLOCKING_THREADS_MAX, SERVE_WORKERS_MAX};
 use hearth_base::{Error, Result, Seams};
 use hearth_http::admin::LogRing;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -12,11 +13,6 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use super::config::ConfigFile;
 use super::out;
 use crate::{Running, machine, telemetry};
-
-/// More worker threads do not make a household's server faster, and each costs memory.
-const WORKERS_MAX: usize = 4;
-/// Threads for password hashes, file access and other blocking work; they exit when idle.
-const BLOCKING_THREADS_MAX: usize = 16;
 
 /// Runs the server until a signal arrives.
 pub(super) fn run(file: &ConfigFile) -> ExitCode {
@@ -26,7 +22,7 @@ pub(super) fn run(file: &ConfigFile) -> ExitCode {
     let (seams, log) = (Seams::system(), Arc::<LogRing>::default());
     telemetry::install(&loaded.config.log, Arc::clone(&seams.clock), Arc::clone(&log));
     loaded.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
-    let workers = std::thread::available_parallelism().map_or(1, usize::from).min(WORKERS_MAX);
+    let workers = std::thread::available_parallelism().map_or(1, usize::from).min(SERVE_WORKERS_MAX);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(workers)
         .max_blocking_threads(BLOCKING_THREADS_MAX)

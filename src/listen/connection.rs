@@ -5,11 +5,11 @@ use std::future::Future;
 use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::response::Response;
 use hearth_base::config::Config;
 use hearth_base::limits;
+use hearth_base::limits::server::{HTTP2_ANSWER_MAX, HTTP2_ASK_EVERY};
 use hearth_http::admin::{Api, Caller};
 use hearth_http::app::{ClientAddress, ConnectionAuth};
 use hearth_http::edge::{Edge, Onward};
@@ -26,9 +26,6 @@ use super::peer;
 use super::stream::Stream;
 use crate::tasks::Stop;
 
-/// Interval of HTTP/2 keep-alive pings, and how long the server waits for the reply.
-const HTTP2_ASK_EVERY: Duration = Duration::from_secs(90);
-const HTTP2_ANSWER_MAX: Duration = Duration::from_secs(20);
 /// HTTP/2 receive windows for one request and for a connection. Most bodies fit; a larger window would be memory that
 /// remote clients control.
 const HTTP2_STREAM_WINDOW_BYTES: u32 = 128 * 1024;

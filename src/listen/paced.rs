@@ -11,15 +11,12 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use hearth_base::limits;
+use hearth_base::limits::server::{PACED_HEAD_MAX, PACED_IDLE_MAX};
 use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
 use super::stream::Stream;
-
-const HEAD_MAX: Duration = Duration::from_millis(limits::HEAD_MS_MAX);
-const IDLE_MAX: Duration = Duration::from_millis(limits::IDLE_MS_MAX);
 
 /// Request state of a connection, shared between its requests and its stream.
 #[derive(Debug, Default)]
@@ -84,7 +81,7 @@ pub(super) struct Paced {
 impl Paced {
     /// Wraps a new connection. The deadline for its first head starts now.
     pub(super) fn new(stream: Stream, pace: Arc<Pace>) -> Self {
-        Self::with_limits(stream, pace, HEAD_MAX, IDLE_MAX)
+        Self::with_limits(stream, pace, PACED_HEAD_MAX, PACED_IDLE_MAX)
     }
 
     fn with_limits(stream: Stream, pace: Arc<Pace>, head_max: Duration, idle_max: Duration) -> Self {

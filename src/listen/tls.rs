@@ -2,9 +2,10 @@
 
 use std::io;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 
 use hearth_base::config::Tls;
+use hearth_base::limits::server::TLS_LOOK_EVERY;
 use hearth_base::{Error, Result};
 use parking_lot::Mutex;
 use rustls::ServerConfig;
@@ -14,9 +15,6 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::net::TcpStream;
 use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
-
-/// Minimum interval between checks for changed files. Certificates are renewed weeks before they expire.
-const LOOK_EVERY: Duration = Duration::from_secs(30);
 
 /// A certificate that is reloaded when its files change.
 #[derive(Debug)]
@@ -42,7 +40,7 @@ impl Certificates {
     /// The configuration for the next handshake. When new files cannot be loaded, the old certificate stays in use.
     pub(crate) fn current(&self) -> Arc<ServerConfig> {
         let mut loaded = self.loaded.lock();
-        if loaded.looked.elapsed() < LOOK_EVERY {
+        if loaded.looked.elapsed() < TLS_LOOK_EVERY {
             return Arc::clone(&loaded.config);
         }
         loaded.looked = Instant::now();

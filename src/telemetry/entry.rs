@@ -5,11 +5,9 @@ use std::fmt::Debug;
 
 use hearth_admin::text::safe_text;
 use hearth_admin::wire::{LogEntry, LogLevel};
+use hearth_base::limits::server::LOGGED_VALUE_BYTES_MAX;
 use tracing::field::{Field, Visit};
 use tracing::{Level, Metadata};
-
-/// Longest logged value, in bytes: untrusted text must not fill the disk.
-const VALUE_BYTES_MAX: usize = 2_000;
 
 /// The fields of an event or a span.
 #[derive(Debug, Default)]
@@ -57,10 +55,10 @@ impl Visit for Fields {
 }
 
 fn shortened(value: &str) -> &str {
-    if value.len() <= VALUE_BYTES_MAX {
+    if value.len() <= LOGGED_VALUE_BYTES_MAX {
         return value;
     }
-    &value[..value.floor_char_boundary(VALUE_BYTES_MAX)]
+    &value[..value.floor_char_boundary(LOGGED_VALUE_BYTES_MAX)]
 }
 
 fn level(level: Level) -> LogLevel {
@@ -79,8 +77,8 @@ mod tests {
 
     #[test]
     fn long_values_are_cut_between_characters() {
-        let text = "ä".repeat(VALUE_BYTES_MAX);
-        assert_eq!(shortened(&text).len(), VALUE_BYTES_MAX);
-        assert_eq!(shortened(&format!("a{text}")).len(), VALUE_BYTES_MAX - 1);
+        let text = "ä".repeat(LOGGED_VALUE_BYTES_MAX);
+        assert_eq!(shortened(&text).len(), LOGGED_VALUE_BYTES_MAX);
+        assert_eq!(shortened(&format!("a{text}")).len(), LOGGED_VALUE_BYTES_MAX - 1);
     }
 }

@@ -1,5 +1,15 @@
-//! Limits: named, with the unit at the end of the name. In one file, so that a reader sees what untrusted input can
-//! cost.
+//! Limits: named, with the unit at the end of the name. In one place, so that a reader sees what untrusted input can
+//! cost: here those that several crates share, and a module for each crate.
+
+pub mod core;
+pub mod domain;
+pub mod federation;
+pub mod http;
+pub mod remote;
+pub mod rooms;
+pub mod server;
+pub mod store;
+pub mod users;
 
 /// An event's canonical JSON (client-server API, "Size limits").
 pub const PDU_BYTES_MAX: usize = 65_535;

@@ -1,12 +1,10 @@
 //! Text tables: columns as wide as their widest cell, every cell made safe to print.
 
 use hearth_admin::text::{fit, safe_text, width};
+use hearth_base::limits::server::TABLE_COLUMNS_MAX;
 
 use crate::cli::out;
 use crate::timestamp::timestamp;
-
-/// The maximum width of a column, in characters.
-const COLUMNS_MAX: usize = 60;
 
 /// Prints rows below their titles, or a note when there are none.
 pub(super) fn print<const N: usize>(titles: [&str; N], rows: impl IntoIterator<Item = [String; N]>) {
@@ -18,7 +16,7 @@ pub(super) fn print<const N: usize>(titles: [&str; N], rows: impl IntoIterator<I
     let mut widths = [0; N];
     for line in &lines {
         for (column, cell) in widths.iter_mut().zip(line) {
-            *column = width(cell).min(COLUMNS_MAX).max(*column);
+            *column = width(cell).min(TABLE_COLUMNS_MAX).max(*column);
         }
     }
     for line in &lines {

@@ -7,13 +7,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use hearth_base::limits::core::ANSWERING_HELD_MAX;
 use hearth_store::ids::DeviceSn;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 
-/// Maximum delay of a sync: a request that takes longer waits for something else than its response.
-const HELD_MAX: Duration = Duration::from_millis(250);
 /// Time for the response to reach the client before the sync follows.
 const HEAD_START: Duration = Duration::from_millis(3);
 
@@ -60,7 +59,7 @@ impl Answering {
                 answered.await;
             }
         };
-        if timeout(HELD_MAX, all_answered).await.is_ok() {
+        if timeout(ANSWERING_HELD_MAX, all_answered).await.is_ok() {
             sleep(HEAD_START).await;
         }
     }
@@ -106,6 +105,6 @@ mod tests {
         let _hangs = answering.begin(DeviceSn(1));
         let started = tokio::time::Instant::now();
         answering.answered(DeviceSn(1)).await;
-        assert_eq!(started.elapsed(), HELD_MAX);
+        assert_eq!(started.elapsed(), ANSWERING_HELD_MAX);
     }
 }

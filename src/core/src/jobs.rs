@@ -4,10 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use hearth_base::Millis;
+use hearth_base::limits::core::JOBS_FINISHED_MAX;
 use parking_lot::Mutex;
-
-/// Finished jobs to keep in the list.
-const FINISHED_MAX: usize = 50;
 
 /// The state of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,7 +61,7 @@ impl Jobs {
         jobs.push(Arc::clone(&entry));
         let finished = jobs.iter().filter(|job| job.shown.lock().state != State::Running).count();
         // The oldest finished jobs are removed; running ones never.
-        let mut superfluous = finished.saturating_sub(FINISHED_MAX);
+        let mut superfluous = finished.saturating_sub(JOBS_FINISHED_MAX);
         jobs.retain(|job| {
             let goes = superfluous > 0 && job.shown.lock().state != State::Running;
             superfluous -= usize::from(goes);
@@ -131,11 +129,11 @@ mod tests {
         assert!(jobs.cancel(1).is_some() && jobs.cancel(9).is_none());
         assert!(!first.step(0.6, "more"));
         drop(jobs.begin("lost", 2));
-        (0..FINISHED_MAX).for_each(|_| jobs.begin("short", 3).done(State::Done, ""));
+        (0..JOBS_FINISHED_MAX).for_each(|_| jobs.begin("short", 3).done(State::Done, ""));
         let running = jobs.begin("last", 4);
         let shown = jobs.list();
         assert_eq!(shown.iter().map(|job| job.name).take(3).collect::<Vec<_>>(), ["last", "first", "short"]);
-        assert_eq!(shown.len(), FINISHED_MAX + 2, "the lost one is forgotten");
+        assert_eq!(shown.len(), JOBS_FINISHED_MAX + 2, "the lost one is forgotten");
         running.done(State::Cancelled, "");
         first.done(State::Cancelled, "");
     }

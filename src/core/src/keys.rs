@@ -10,6 +10,7 @@ pub use rotate::rotate;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use hearth_base::limits::core::KEYS_PER_RUN_MAX;
 use hearth_base::random::Random;
 use hearth_base::{Error, Millis, Result, Seams};
 use hearth_store::engine::Tx;
@@ -22,8 +23,6 @@ use sha2::{Digest, Sha256};
 /// The prefix of an Ed25519 key in PKCS#8; the 32 secret bytes follow (RFC 8410, section 7).
 const PKCS8_PREFIX: [u8; 16] =
     [0x30, 0x2E, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2B, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
-/// Keys that one run of the server can use, in sequence.
-const KEYS_PER_RUN_MAX: usize = 16;
 
 /// The current signing key, and those used before in this run.
 pub struct SigningKey {

@@ -1,8 +1,9 @@
 //! Pages of the lists that the admin API shows.
 
+use hearth_base::limits::core::PAGE_MAX;
+
 /// Default number of rows on a page.
 const PAGE_DEFAULT: usize = 100;
-const PAGE_MAX: usize = 500;
 
 /// A page of a list.
 #[derive(Debug, Clone)]

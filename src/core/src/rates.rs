@@ -8,14 +8,12 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use hearth_base::config::{self, Config};
+use hearth_base::limits::core::RATES_BUCKETS_MAX;
 use hearth_base::{Clock, Reason, Result, error::refuse};
 use hearth_store::ids::UserSn;
 use parking_lot::Mutex;
 
 use crate::Requester;
-
-/// Maximum of stored buckets; beyond it full ones are dropped first, then those that fill up soonest.
-const BUCKETS_MAX: usize = 50_000;
 
 /// A rate-limited kind of request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -203,14 +201,14 @@ fn permit_us(limit: &config::Rate) -> u64 {
 }
 
 fn reserve(buckets: &mut HashMap<(Rate, RateSubject), u64>, now_us: u64) {
-    if buckets.len() < BUCKETS_MAX {
+    if buckets.len() < RATES_BUCKETS_MAX {
         return;
     }
     buckets.retain(|_, full_at_us| *full_at_us > now_us);
-    if buckets.len() >= BUCKETS_MAX {
+    if buckets.len() >= RATES_BUCKETS_MAX {
         let mut times: Vec<u64> = buckets.values().copied().collect();
         // Drops half at once, so that the next requests do not repeat the search.
-        let (_, middle, _) = times.select_nth_unstable(BUCKETS_MAX / 2);
+        let (_, middle, _) = times.select_nth_unstable(RATES_BUCKETS_MAX / 2);
         let middle = *middle;
         buckets.retain(|_, full_at_us| *full_at_us > middle);
     }
@@ -262,9 +260,9 @@ mod tests {
     #[test]
     fn memory_is_bounded() {
         let (_, rates) = rates(config::Rate::new(0.001, 5));
-        for n in 0..BUCKETS_MAX as i64 + 100 {
+        for n in 0..RATES_BUCKETS_MAX as i64 + 100 {
             rates.take(Rate::Login, RateSubject::Name(n)).unwrap();
         }
-        assert!(rates.full_at_us.lock().len() <= BUCKETS_MAX);
+        assert!(rates.full_at_us.lock().len() <= RATES_BUCKETS_MAX);
     }
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use hearth_base::limits::federation::GATE_ROOM_WAIT;
 use hearth_base::{Reason, Result, error::refuse, limits};
 use hearth_core::turns::InUse;
 use ruma::{OwnedServerName, ServerName};
@@ -14,9 +15,6 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// `retry_after_ms` for refused servers, in milliseconds.
 const RETRY_MS: u64 = 5_000;
-
-/// How long a request waits for memory for its body.
-const ROOM_WAIT: Duration = Duration::from_secs(10);
 
 /// Concurrency limits for federation requests.
 #[derive(Debug)]
@@ -76,7 +74,7 @@ impl RequestGate {
         // Capped at the total, because more permits could never be granted.
         let units = bytes.min(limits::FEDERATION_BODIES_BYTES_MAX).div_ceil(limits::FEDERATION_SMALL_BODY_BYTES);
         let room = self.room.clone().acquire_many_owned(u32::try_from(units).unwrap_or(u32::MAX));
-        match tokio::time::timeout(ROOM_WAIT, room).await {
+        match tokio::time::timeout(GATE_ROOM_WAIT, room).await {
             Ok(Ok(room)) => Ok(Some(room)),
             _ => Err(busy()),
         }

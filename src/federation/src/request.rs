@@ -6,6 +6,8 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
 use hearth_base::error::{refusal, refuse};
+pub use hearth_base::limits::federation::REQUEST_ASK_WAIT;
+use hearth_base::limits::federation::SHOWN_CHARS_MAX;
 use hearth_base::{Error, Reason, Result, limits};
 use hearth_core::ports::{Call, RemoteResponse};
 use ruma::ServerName;
@@ -17,11 +19,6 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::Federation;
-
-/// Default time limit for a response.
-pub const ASK_WAIT: Duration = Duration::from_secs(30);
-/// Maximum characters of another server's error message that are passed on.
-const SHOWN_CHARS_MAX: usize = 200;
 
 /// The authentication scheme of a request.
 pub trait Signed: AuthScheme {
@@ -50,7 +47,7 @@ impl Federation {
         R: OutgoingRequest<PathBuilder = SinglePath>,
         R::Authentication: Signed,
     {
-        self.ask_within(to, request, ASK_WAIT).await
+        self.ask_within(to, request, REQUEST_ASK_WAIT).await
     }
 
     /// Same as [`Federation::ask`], with another time limit.

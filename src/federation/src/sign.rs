@@ -1,5 +1,6 @@
 //! Events with signatures of several servers: invites, and restricted joins.
 
+use hearth_base::limits::federation::SIGNATURES_MAX;
 use hearth_base::{Error, Reason, Result, error::refuse, limits};
 use hearth_rooms::RoomCore;
 use ruma::ServerName;
@@ -8,9 +9,6 @@ use ruma::room_version_rules::RoomVersionRules;
 use ruma::signatures::sign_event;
 
 use super::pdu::IncomingPdu;
-
-/// Maximum of signatures copied from one server.
-const SIGNATURES_MAX: usize = 8;
 
 /// Adds this server's signature to an event after its checks.
 pub(super) fn countersign(core: &RoomCore, rules: &RoomVersionRules, mut event: IncomingPdu) -> Result<IncomingPdu> {

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hearth_base::config::Outgoing;
+use hearth_base::limits::remote::{WEB_IDLE_MAX, WEB_REDIRECTS_MAX};
 use hearth_base::{Result, limits};
 use http::{HeaderValue, Request, Response, Uri, header};
 use http_body_util::Full;
@@ -26,10 +27,6 @@ use crate::connect::words::{self, Words};
 use crate::connect::{self, USER_AGENT, tls};
 use crate::guard::Guard;
 
-/// How long an idle connection is kept. Short, since this client contacts many servers and rarely the same one twice.
-const IDLE_MAX: Duration = Duration::from_secs(15);
-/// The longest chain of redirects that is followed.
-const REDIRECTS_MAX: usize = 5;
 /// The default port of `https` URLs.
 pub(crate) const HTTPS_PORT: u16 = 443;
 const HTTP_PORT: u16 = 80;
@@ -80,7 +77,7 @@ impl Web {
         let http = Client::builder(TokioExecutor::new())
             .timer(TokioTimer::new())
             .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(IDLE_MAX)
+            .pool_idle_timeout(WEB_IDLE_MAX)
             .pool_max_idle_per_host(limits::WEB_IDLE_PER_HOST_MAX)
             .build(Dial(Arc::new(inner)));
         Self { http }
@@ -95,7 +92,7 @@ impl Web {
     /// Fetches a URL, following redirects. Has no timeout of its own.
     pub(crate) async fn get(&self, url: &Url) -> Result<Response<Incoming>, GetError> {
         let mut at = url.clone();
-        for _ in 0..=REDIRECTS_MAX {
+        for _ in 0..=WEB_REDIRECTS_MAX {
             let response = self.send(get(&at).map_err(GetError::Redirect)?).await.map_err(GetError::Failed)?;
             match redirect(&response, &at).map_err(GetError::Redirect)? {
                 Some(next) => at = next,

@@ -8,6 +8,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use hearth_base::limits::rooms::ACL_LISTS_MAX;
 use hearth_base::{Error, Result};
 use hearth_store::engine::Tx;
 use hearth_store::ids::{EventSn, RoomSn};
@@ -17,10 +18,6 @@ use ruma::ServerName;
 use serde_json::Value;
 
 use crate::RoomCore;
-
-/// Parsed lists in the cache. The longest event makes one of about half a megabyte, a typical one a few hundred
-/// bytes.
-const LISTS_MAX: usize = 64;
 
 /// Refuses with `M_FORBIDDEN` a server that the room's ACL denies.
 pub fn check(core: &RoomCore, tx: &mut dyn Tx, room: RoomSn, server: &ServerName) -> Result<()> {
@@ -50,7 +47,7 @@ pub struct Acls(Cache<(EventSn, bool), Arc<Acl>>);
 
 impl Default for Acls {
     fn default() -> Self {
-        Self(Cache::new(LISTS_MAX))
+        Self(Cache::new(ACL_LISTS_MAX))
     }
 }
 

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use hearth_base::limits::PREV_EVENTS_AUTHORED_MAX;
+use hearth_base::limits::rooms::DEPTH_MAX;
 use hearth_base::{Error, Position, Result};
 use hearth_store::WriteTx;
 use hearth_store::engine::Tx;
@@ -23,10 +24,6 @@ use super::persist::{self, HeadChange, NewEvent};
 use super::state::snapshot::Changes;
 use super::{destinations, find, guests, policy};
 use crate::RoomCore;
-
-/// The greatest depth that canonical JSON can express. Depths saturate here, because a remote event may claim any
-/// depth and must not stop the room.
-const DEPTH_MAX: i64 = (1 << 53) - 1;
 
 /// The sender of an event, with what its client needs to recognise the local echo.
 #[derive(Debug, Clone)]

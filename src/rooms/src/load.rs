@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use hearth_base::limits::rooms::EVENT_CACHE_BYTES_MAX;
 use hearth_base::{Error, Result};
 use hearth_store::engine::Tx;
 use hearth_store::ids::{DeviceSn, EventSn, KeySn, RoomSn, SnapshotSn, UserSn};
@@ -16,9 +17,6 @@ use ruma::{EventId, MilliSecondsSinceUnixEpoch, OwnedEventId, RoomId, UserId};
 use serde_json::value::RawValue;
 
 use super::event::Pdu;
-
-/// Approximate size of the event cache, in bytes.
-const CACHE_BYTES_MAX: u64 = 6 * 1024 * 1024;
 
 /// A parsed event with its database columns.
 #[derive(Debug)]
@@ -165,9 +163,9 @@ pub struct EventCache {
 
 impl Default for EventCache {
     fn default() -> Self {
-        let items = usize::try_from(CACHE_BYTES_MAX / 1_000).unwrap_or(1_000);
+        let items = usize::try_from(EVENT_CACHE_BYTES_MAX / 1_000).unwrap_or(1_000);
         Self {
-            cache: Cache::with_weighter(items, CACHE_BYTES_MAX, Bytes),
+            cache: Cache::with_weighter(items, EVENT_CACHE_BYTES_MAX, Bytes),
             redacted: Mutex::default(),
             placed: Mutex::default(),
         }

@@ -4,15 +4,13 @@
 use std::sync::Arc;
 
 use hearth_base::Result;
+use hearth_base::limits::rooms::LOCALS_CACHED_ROOMS_MAX;
 use hearth_store::engine::Tx;
 use hearth_store::ids::{RoomSn, UserSn};
 use hearth_store::tables::memberships;
 use quick_cache::sync::Cache;
 
 use super::servers;
-
-/// Rooms in the cache.
-const ROOMS_MAX: usize = 2_000;
 
 /// Cache of the local members of rooms. Only write closures use it: they run one after another, so each sees the
 /// changes of the ones before.
@@ -24,7 +22,7 @@ pub struct LocalMembers {
 
 impl Default for LocalMembers {
     fn default() -> Self {
-        Self { members: Cache::new(ROOMS_MAX), servers: servers::ServerCache::default() }
+        Self { members: Cache::new(LOCALS_CACHED_ROOMS_MAX), servers: servers::ServerCache::default() }
     }
 }
 

@@ -12,6 +12,7 @@
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
+use hearth_base::limits::rooms::{POLICY_REFUSALS_MAX, POLICY_ROUNDS_MAX};
 use hearth_base::{Error, Reason, Result, error::refuse, limits};
 use hearth_core::ports::PolicyServerClient;
 use hearth_store::WriteTx;
@@ -32,11 +33,6 @@ use super::event::{Authored, Pdu, version};
 use super::servers;
 use crate::RoomCore;
 
-/// Runs of a use case before it fails. It runs again when its room has moved on, and once for each event to sign.
-const ROUNDS_MAX: usize = 12;
-/// Refused event ids in the cache, so that the same event is not sent to the policy server again.
-const REFUSALS_MAX: usize = 1_000;
-
 /// State of policy server checks: the client, and recent refusals.
 pub struct Policies {
     policy_client: OnceLock<Box<dyn PolicyServerClient>>,
@@ -47,7 +43,7 @@ pub struct Policies {
 
 impl Default for Policies {
     fn default() -> Self {
-        Self { policy_client: OnceLock::new(), running: Mutex::default(), refusals: Cache::new(REFUSALS_MAX) }
+        Self { policy_client: OnceLock::new(), running: Mutex::default(), refusals: Cache::new(POLICY_REFUSALS_MAX) }
     }
 }
 
@@ -148,7 +144,7 @@ where
     F: FnOnce(&mut WriteTx<'_>) -> Result<T> + Clone + Send + 'static,
 {
     let slot = Arc::<Slot>::default();
-    for _ in 0..ROUNDS_MAX {
+    for _ in 0..POLICY_ROUNDS_MAX {
         let (shared_core, attempt, here) = (core.clone(), closure.clone(), slot.clone());
         let run = move |tx: &mut WriteTx<'_>| {
             let _running = Running::begin(&shared_core.policies, here);

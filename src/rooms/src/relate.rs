@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use hearth_base::error::refuse;
+use hearth_base::limits::rooms::{ANNOTATION_KEY_BYTES_MAX, THREAD_HOPS_MAX};
 use hearth_base::{Error, Reason, Result};
 use hearth_store::WriteTx;
 use hearth_store::engine::Tx;
@@ -16,11 +17,6 @@ use serde::Deserialize;
 use super::event::{Draft, Pdu};
 use super::load::Event;
 use crate::RoomCore;
-
-/// Relations followed to find an event's thread (client-server API, "Threading").
-const THREAD_HOPS_MAX: usize = 3;
-/// Longest key of an annotation, in bytes: an emoji, or a short word.
-const ANNOTATION_KEY_BYTES_MAX: usize = 500;
 
 /// The parts of a content's `m.relates_to` that the server uses.
 #[derive(Debug, Clone, Deserialize)]

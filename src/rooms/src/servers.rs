@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use hearth_base::Result;
+use hearth_base::limits::rooms::SERVERS_CACHED_ROOMS_MAX;
 use hearth_store::WriteTx;
 use hearth_store::engine::Tx;
 use hearth_store::ids::{DestinationSn, RoomSn};
@@ -15,9 +16,6 @@ use quick_cache::sync::Cache;
 use ruma::{OwnedServerName, ServerName};
 
 use crate::RoomCore;
-
-/// Rooms in the cache. The list of a large room may have thousands of servers.
-const ROOMS_MAX: usize = 500;
 
 /// Other servers, by name and by serial number, in ascending order of serial numbers.
 #[derive(Debug, Clone, Default)]
@@ -29,7 +27,7 @@ pub(super) struct ServerCache(Cache<RoomSn, Servers>);
 
 impl Default for ServerCache {
     fn default() -> Self {
-        Self(Cache::new(ROOMS_MAX))
+        Self(Cache::new(SERVERS_CACHED_ROOMS_MAX))
     }
 }
 

@@ -1,6 +1,7 @@
 //! Checks of a content before it is sent, in addition to the auth rules: mistakes that would break the room for all
 //! members, or that other servers refuse. Unknown event types pass unchecked.
 
+use hearth_base::limits::rooms::ALT_ALIASES_MAX;
 use hearth_base::{Error, Reason, Result, error::refuse};
 use hearth_store::engine::Tx;
 use hearth_store::tables::aliases;
@@ -13,9 +14,6 @@ use serde::de::DeserializeOwned;
 
 use super::content::text;
 use crate::RoomCore;
-
-/// Aliases in one `m.room.canonical_alias`.
-const ALT_ALIASES_MAX: usize = 100;
 
 /// Event types that are valid only as state.
 const STATE_ONLY: &[&str] = &[

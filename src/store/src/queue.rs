@@ -4,6 +4,7 @@
 
 use std::collections::VecDeque;
 
+pub(crate) use hearth_base::limits::store::QUEUE_JOBS_MAX;
 use parking_lot::{Condvar, Mutex};
 
 /// The origin of a write. Clients go first, but no lane starves.
@@ -16,9 +17,6 @@ pub enum Lane {
     /// No request waits: maintenance, retention, jobs. Allowed when the disk is full, because it frees space.
     Upkeep,
 }
-
-/// Most jobs that wait in one lane. Further ones are refused, so that a flood cannot exhaust memory.
-pub(crate) const QUEUE_JOBS_MAX: usize = 16_384;
 
 /// Lane of each turn: of 16, eleven are the clients', four federation's, one upkeep's. The turn of an empty lane goes
 /// to the first lane that is not empty.

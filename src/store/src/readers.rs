@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
+use hearth_base::limits::store::READERS_SHARED_MAX;
 use hearth_base::{Position, Result};
 
 use crate::engine::{Connection, Trouble};
@@ -21,9 +22,6 @@ pub(crate) struct WaitingRead {
     pub(crate) slow: bool,
 }
 
-/// Most reads that share a snapshot. They run one after another, so each delays those behind it.
-const SHARED_MAX: usize = 8;
-
 /// Runs until the queue is closed and empty.
 ///
 /// Reads that already wait may share a snapshot: a message that wakes thirty clients causes thirty reads of the same
@@ -31,10 +29,10 @@ const SHARED_MAX: usize = 8;
 /// with no other.
 pub(crate) fn run(shared: &Arc<Shared>, readers: usize, connection: Box<dyn Connection>) {
     let mut connection = Some(connection);
-    let mut batch = VecDeque::with_capacity(SHARED_MAX);
+    let mut batch = VecDeque::with_capacity(READERS_SHARED_MAX);
     while let Some(first) = shared.reads.pop() {
         // Leaves the other readers their part of the queue.
-        let share = if first.slow { 0 } else { (shared.reads.lengths()[0] / readers).min(SHARED_MAX - 1) };
+        let share = if first.slow { 0 } else { (shared.reads.lengths()[0] / readers).min(READERS_SHARED_MAX - 1) };
         batch.push_back(first);
         batch.extend(std::iter::from_fn(|| shared.reads.try_pop_if(|next| !next.slow)).take(share));
         while !batch.is_empty() {

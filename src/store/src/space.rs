@@ -7,8 +7,9 @@
 use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use hearth_base::limits::store::SPACE_LOOK_EVERY;
 use hearth_base::{Reason, Result, error::refuse};
 use parking_lot::Mutex;
 use rustix::fs::{FallocateFlags, fallocate, statvfs};
@@ -16,9 +17,6 @@ use rustix::fs::{FallocateFlags, fallocate, statvfs};
 use crate::engine::sqlite::OUT_OF_SPACE;
 use crate::options::BallastOptions;
 use crate::queue::Lane;
-
-/// Shortest time between two checks of the file system.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Whether the disk is full, and the ballast.
 #[derive(Debug)]
@@ -66,7 +64,7 @@ impl Space {
             return false;
         }
         let mut looked = self.looked.lock();
-        if looked.is_some_and(|at| at.elapsed() < LOOK_EVERY) {
+        if looked.is_some_and(|at| at.elapsed() < SPACE_LOOK_EVERY) {
             return true;
         }
         *looked = Some(Instant::now());

@@ -8,8 +8,9 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use hearth_base::limits::store::{BATCH_JOBS_MAX, BATCH_TIME_MAX, WRITER_REOPEN_EVERY};
 use hearth_base::{Error, Reason, Result, error::refuse};
 
 use crate::engine::sqlite::OUT_OF_SPACE;
@@ -19,13 +20,6 @@ use crate::metrics::OperationKind;
 use crate::positions::Positions;
 use crate::store::Shared;
 use crate::tx::{Effect, WriteTx};
-
-/// Most closures in one batch. It bounds what a failed commit undoes.
-const BATCH_JOBS_MAX: u64 = 256;
-/// How long a batch takes further closures. The first caller waits for this and the commit.
-const BATCH_TIME_MAX: Duration = Duration::from_millis(10);
-/// Shortest time between two attempts to reopen the database after a failed commit.
-const REOPEN_EVERY: Duration = Duration::from_secs(1);
 
 /// State that only the writer thread uses, so none of it needs a lock.
 pub(crate) struct Writer {
@@ -177,13 +171,13 @@ impl Writer {
         self.shared.in_doubt.store(true, Ordering::Release);
     }
 
-    /// Reopens and checks the database if the connection was dropped, at most once per [`REOPEN_EVERY`]: on a broken
+    /// Reopens and checks the database if the connection was dropped, at most once per [`WRITER_REOPEN_EVERY`]: on a broken
     /// disk each attempt reads the whole database, and writes keep arriving.
     fn reopened(&mut self) -> Result<()> {
         if self.connection.is_some() {
             return Ok(());
         }
-        if self.reopen_tried.is_some_and(|at| at.elapsed() < REOPEN_EVERY) {
+        if self.reopen_tried.is_some_and(|at| at.elapsed() < WRITER_REOPEN_EVERY) {
             return Err(Error::broken("the database could not be reopened after a failed write; see the log"));
         }
         self.reopen_tried = Some(Instant::now());

@@ -22,6 +22,7 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
+use hearth_base::limits::users::BODY_KEPT_BYTES_MAX;
 use hearth_base::{Error, Millis, Reason, Result, error::refusal, limits};
 use hearth_core::Requester;
 use hearth_core::turns::{KeyedLocks, KeyedPermit};
@@ -36,8 +37,6 @@ use crate::accounts::Accounts;
 
 /// Length of a session id, in random characters.
 const SESSION_CHARS: usize = 24;
-/// The largest stored body of a first request, in bytes.
-const BODY_KEPT_BYTES_MAX: usize = 4_096;
 
 /// An authentication stage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

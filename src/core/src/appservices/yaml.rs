@@ -6,15 +6,13 @@ use std::fmt;
 use crate::username;
 use hearth_base::config::{BaseUrl, Secret};
 use hearth_base::limits;
+use hearth_base::limits::core::PATTERN_SHOWN_BYTES_MAX;
 use regex::{Regex, RegexBuilder};
 use ruma::ServerName;
 use serde::de::{Deserialize, Deserializer, Error as _, Visitor};
 
 use super::registration::{Namespace, Namespaces, Registration};
 use super::registrations::hash;
-
-/// Bytes of a pattern to show in an error.
-const PATTERN_SHOWN_BYTES_MAX: usize = 100;
 
 #[derive(serde::Deserialize)]
 #[serde(expecting = "the fields of a registration")]

@@ -1,21 +1,16 @@
 //! Space hierarchies with rooms of all servers (client-server API, "Spaces").
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream;
 use hearth_base::Result;
+use hearth_base::limits::domain::{HIERARCHY_PAGE_WAIT, ROOMS_AT_ONCE_MAX};
 use hearth_core::Requester;
 use hearth_rooms::read::hierarchy::{Hierarchy, HierarchyQuery, RemoteRooms};
 use ruma::OwnedRoomId;
 
 use super::Actions;
-
-/// How long one page waits for other servers; rooms without an answer by then are left out.
-const PAGE_WAIT: Duration = Duration::from_secs(15);
-/// Number of rooms that are requested concurrently.
-const ROOMS_AT_ONCE_MAX: usize = 10;
 
 impl Actions {
     /// A page of a space's hierarchy, as [`hearth_rooms::Rooms::hierarchy`]. Asks other servers about rooms without
@@ -35,7 +30,7 @@ impl Actions {
         loop {
             let (space, page) = (space.clone(), (from.as_deref(), limit));
             let (page, missing) = self.parts.rooms.hierarchy(who, space, question, page, told.clone()).await?;
-            let left = PAGE_WAIT.saturating_sub(began.elapsed());
+            let left = HIERARCHY_PAGE_WAIT.saturating_sub(began.elapsed());
             if missing.is_empty() || left.is_zero() {
                 return Ok(page);
             }

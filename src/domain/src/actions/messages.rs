@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use hearth_base::limits::domain::MESSAGES_PIECES_MAX;
 use hearth_base::{Reason, Result};
 use hearth_core::Requester;
 use hearth_federation::wait_until;
@@ -14,9 +15,6 @@ use ruma::api::client::filter::RoomEventFilter;
 use ruma::{OwnedEventId, OwnedRoomId};
 
 use super::Actions;
-
-/// Backfill requests for one page. Hidden events, or a filter, may use up a whole response.
-const PIECES_MAX: usize = 4;
 
 impl Actions {
     /// A page of a room's timeline. See [`hearth_rooms::Rooms::messages`].
@@ -32,7 +30,7 @@ impl Actions {
             return rooms.messages(who, room_id, paging).await;
         }
         let (until, mut below) = (wait_until(), i64::MAX);
-        for _ in 0..PIECES_MAX {
+        for _ in 0..MESSAGES_PIECES_MAX {
             let page = rooms.messages_to_gap(who, room_id.clone(), paging.clone(), below).await?;
             let Some(gap) = &page.gap else { return Ok(page) };
             // Enough events to answer without waiting for other servers.

@@ -3,15 +3,13 @@
 use std::sync::Arc;
 
 use hearth_base::Result;
+use hearth_base::limits::domain::AUDIT_ENTRIES_MAX;
 use hearth_core::also::Also;
 use hearth_rooms::RoomCore;
 use hearth_store::WriteTx;
 use hearth_store::tables::audit as table;
 
 use super::Admin;
-
-/// Entries in one response.
-const ENTRIES_MAX: u64 = 1_000;
 
 /// One change.
 pub use table::AuditRow as Entry;
@@ -60,7 +58,7 @@ impl Admin {
 
     /// The newest entries, newest first.
     pub async fn audit(&self, limit: u64) -> Result<Vec<Entry>> {
-        let limit = limit.clamp(1, ENTRIES_MAX);
+        let limit = limit.clamp(1, AUDIT_ENTRIES_MAX);
         self.core.store.read("audit_newest", move |tx| table::newest(tx.tx(), limit)).await
     }
 }

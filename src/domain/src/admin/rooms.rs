@@ -1,5 +1,6 @@
 //! Room lists and details for the administrator.
 
+use hearth_base::limits::domain::MEMBERS_SHOWN_MAX;
 use hearth_base::{Error, Result};
 use hearth_rooms::RoomCore;
 use hearth_rooms::directory;
@@ -13,8 +14,6 @@ use ruma::events::room::power_levels::UserPowerLevel;
 
 use super::{Admin, AdminPage, PageRequest, matches};
 
-/// Members in a room's details.
-const MEMBERS_SHOWN_MAX: usize = 200;
 /// Rooms to read per step of a search.
 const STRIDE: u64 = 200;
 

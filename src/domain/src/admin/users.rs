@@ -1,5 +1,6 @@
 //! Account lists and details for the administrator.
 
+use hearth_base::limits::domain::ROOMS_SHOWN_MAX;
 use hearth_base::{Error, Millis, Result};
 use hearth_rooms::directory;
 use hearth_store::engine::Tx;
@@ -11,8 +12,6 @@ use ruma::{OwnedUserId, UserId};
 
 use super::{Admin, AdminPage, PageRequest, matches};
 
-/// Rooms in a user's details.
-const ROOMS_SHOWN_MAX: usize = 200;
 /// Accounts to read per step of a search.
 const STRIDE: u64 = 500;
 

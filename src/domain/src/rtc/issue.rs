@@ -1,8 +1,7 @@
 //! Issues SFU tokens, to members of the room only. The request is authenticated by an access token, by an OpenID
 //! token, or by the signature of the user's server.
 
-use std::time::Duration;
-
+use hearth_base::limits::domain::CALL_TOKEN_ASK_WAIT;
 use hearth_base::{Error, Reason, Result, error::refuse, limits};
 use hearth_core::Requester;
 use hearth_federation::request::whole;
@@ -18,9 +17,6 @@ use serde::Deserialize;
 use super::issued::IssuedSeat;
 use super::token::{Grants, TokenClaims};
 use super::{CallMember, Rtc, names, nothing_here};
-
-/// Timeout for requests to another server.
-const ASK_WAIT: Duration = Duration::from_secs(15);
 
 /// A request for a token.
 #[derive(Debug, Clone, Copy)]
@@ -86,9 +82,9 @@ impl Rtc {
             wish.slot.to_owned(),
             member.to_owned(),
         );
-        let answer = self.federation.ask_streamed(server, request, ASK_WAIT).await?;
+        let answer = self.federation.ask_streamed(server, request, CALL_TOKEN_ASK_WAIT).await?;
         let status = answer.status;
-        let body = tokio::time::timeout(ASK_WAIT, whole(answer, limits::FEDERATION_ANSWER_BYTES_MAX)).await;
+        let body = tokio::time::timeout(CALL_TOKEN_ASK_WAIT, whole(answer, limits::FEDERATION_ANSWER_BYTES_MAX)).await;
         let Answered { jwt, errcode } =
             body.ok().and_then(Result::ok).map_or_else(Answered::default, |body| read(&body));
         match (status, jwt, errcode.as_str()) {
@@ -162,7 +158,7 @@ impl Rtc {
             return Err(not_in_it());
         }
         let request = get_openid_userinfo::v1::Request::new(openid.token.to_owned());
-        let user = self.federation.ask_within(openid.server, request, ASK_WAIT).await.map_err(|error| {
+        let user = self.federation.ask_within(openid.server, request, CALL_TOKEN_ASK_WAIT).await.map_err(|error| {
             tracing::debug!(%error, server = %openid.server, "Failed to verify an OpenID token.");
             if error.reason() == Some(Reason::ConnectionFailed) { error } else { unproven() }
         })?;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use hearth_base::Result;
+use hearth_base::limits::federation::DEVICES_PREVIOUS_MAX;
 use hearth_rooms::RoomCore;
 use hearth_store::WriteTx;
 use hearth_users::crypto::remote::{DeviceNews, device_news, identity_news};
@@ -11,9 +12,6 @@ use ruma::api::federation::transactions::edu::{DeviceListUpdateContent, DirectDe
 use ruma::{ServerName, UInt};
 
 use super::visibility;
-
-/// Maximum of `prev_id` entries in a device list update; an update with more is dropped.
-const PREVIOUS_MAX: usize = 100;
 
 /// Reads to-device messages for local users.
 pub(super) fn messages(core: &RoomCore, origin: &ServerName, content: DirectDeviceContent) -> Option<Received> {
@@ -28,7 +26,7 @@ pub(super) fn messages(core: &RoomCore, origin: &ServerName, content: DirectDevi
 
 /// Reads a device list update; `None` for users of other servers than `origin`.
 pub(super) fn read(origin: &ServerName, content: DeviceListUpdateContent) -> Option<DeviceNews> {
-    if content.user_id.server_name() != origin || content.prev_id.len() > PREVIOUS_MAX {
+    if content.user_id.server_name() != origin || content.prev_id.len() > DEVICES_PREVIOUS_MAX {
         return None;
     }
     Some(DeviceNews {

@@ -2,20 +2,15 @@
 //! queue is in memory, bounded and short-lived.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use hearth_base::limits;
+use hearth_base::limits::federation::{RECEIPTS_LOOK_EVERY, RECEIPTS_LOOKS_MAX};
 use hearth_rooms::RoomCore;
 use hearth_store::{Lane, WriteTx};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use super::receipts::{RemoteReceipt, take_in};
-
-/// Interval between two retries.
-const LOOK_EVERY: Duration = Duration::from_secs(2);
-/// Number of retries before a receipt is dropped.
-const LOOKS_MAX: u32 = 15;
 
 /// Waiting receipts, with the number of retries of each.
 #[derive(Debug, Default)]
@@ -40,14 +35,15 @@ impl PendingReceipts {
             if self.waiting.lock().is_empty() {
                 self.some.notified().await;
             }
-            tokio::time::sleep(LOOK_EVERY).await;
+            tokio::time::sleep(RECEIPTS_LOOK_EVERY).await;
             let waiting = std::mem::take(&mut *self.waiting.lock());
             let (this, on) = (self.clone(), core.clone());
             let look = move |tx: &mut WriteTx<'_>| {
                 for (receipt, looks) in waiting {
                     let origin = receipt.origin.clone();
                     let unplaced = take_in(&on, tx, &origin, vec![receipt])?;
-                    let again = unplaced.into_iter().filter(|_| looks < LOOKS_MAX).map(|receipt| (receipt, looks + 1));
+                    let again =
+                        unplaced.into_iter().filter(|_| looks < RECEIPTS_LOOKS_MAX).map(|receipt| (receipt, looks + 1));
                     this.waiting.lock().extend(again);
                 }
                 Ok(())

@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use hearth_base::limits::federation::ASKED_IDS_MAX;
 use hearth_base::{Reason, Result, error::refuse, limits};
 use hearth_store::Lane;
 use hearth_store::tables::events;
@@ -12,12 +13,9 @@ use ruma::api::federation::event::get_event;
 use ruma::{OwnedEventId, ServerName, UInt};
 use serde_json::value::RawValue;
 
-use super::{ASK_WAIT, Target};
+use super::{HISTORY_ASK_WAIT, Target};
 use crate::Federation;
 use crate::pdu::{self, IncomingPdu};
-
-/// Maximum of event ids in one backfill request.
-const ASKED_IDS_MAX: usize = 20;
 
 impl Federation {
     /// Requests the `missing` events and those before them from a server. The result is unordered.
@@ -30,7 +28,7 @@ impl Federation {
         let asked = missing.iter().take(ASKED_IDS_MAX).cloned().collect();
         let limit = UInt::new_saturating(limits::HISTORY_PIECE_EVENTS_MAX as u64);
         let request = get_backfill::v1::Request::new(target.place.room_id.clone(), asked, limit);
-        let response = self.ask_within(server, request, ASK_WAIT).await?;
+        let response = self.ask_within(server, request, HISTORY_ASK_WAIT).await?;
         let pdus = response.pdus.iter().take(limits::HISTORY_PIECE_EVENTS_MAX);
         Ok(self.read_and_check(target, pdus.map(|pdu| &**pdu)).await)
     }
@@ -42,7 +40,7 @@ impl Federation {
         target: &Target,
         id: &OwnedEventId,
     ) -> Result<IncomingPdu> {
-        let answer = self.ask_within(server, get_event::v1::Request::new(id.clone()), ASK_WAIT).await?;
+        let answer = self.ask_within(server, get_event::v1::Request::new(id.clone()), HISTORY_ASK_WAIT).await?;
         let found = self.read_and_check(target, std::iter::once(&*answer.pdu)).await;
         found.into_iter().find(|candidate| candidate.pdu.event_id == *id).ok_or_else(|| {
             refuse(Reason::ConnectionFailed, format!("{server} was asked for an event and gave something else."))

@@ -2,8 +2,8 @@
 //! that no server fills.
 
 use std::sync::Arc;
-use std::time::Duration;
 
+use hearth_base::limits::federation::FILL_WAIT;
 use hearth_base::{Backoff, Reason, Result};
 use hearth_rooms::gaps;
 use hearth_store::engine::Tx;
@@ -18,8 +18,6 @@ use super::{Target, piece};
 use crate::Federation;
 use crate::pdu::IncomingPdu;
 
-/// Time limit for one batch, over all servers and with all events that it needs.
-const FILL_WAIT: Duration = Duration::from_secs(120);
 /// Back-off of a gap when no server could be reached, first and longest. Pages skip the gap meanwhile, so the first
 /// waits are short: after a brief fault, the next page finds the events.
 const UNREACHED: Backoff = Backoff::new(2_000, 60 * 60 * 1_000);

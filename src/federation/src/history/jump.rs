@@ -13,7 +13,7 @@ use ruma::api::federation::event::get_event_by_timestamp;
 use ruma::{MilliSecondsSinceUnixEpoch, OwnedEventId, OwnedRoomId, OwnedServerName};
 
 use super::fill::first_above;
-use super::{ASK_WAIT, NOWHERE_MS, Target};
+use super::{HISTORY_ASK_WAIT, NOWHERE_MS, Target};
 use crate::Federation;
 use crate::pdu::IncomingPdu;
 
@@ -51,7 +51,7 @@ impl Federation {
         let target = self.target(&room_id).await?;
         for server in &target.servers {
             let request = get_event_by_timestamp::v1::Request::new(target.place.room_id.clone(), at, direction);
-            let Ok(answer) = self.ask_within(server, request, ASK_WAIT).await else { continue };
+            let Ok(answer) = self.ask_within(server, request, HISTORY_ASK_WAIT).await else { continue };
             let is_on_that_side = match direction {
                 Direction::Forward => answer.origin_server_ts >= at,
                 Direction::Backward => answer.origin_server_ts <= at,

@@ -20,8 +20,7 @@ mod wait;
 
 pub use wait::wait_until;
 
-use std::time::Duration;
-
+use hearth_base::limits::federation::{HISTORY_ASK_WAIT, HISTORY_GIVERS_MAX, HISTORY_NOWHERE_MAX};
 use hearth_base::{Error, Millis, Result, limits};
 use hearth_core::detached;
 use hearth_core::turns::KeyedLocks;
@@ -34,13 +33,6 @@ use ruma::{OwnedEventId, OwnedServerName, RoomId};
 use super::Federation;
 use super::pdu::RoomInfo;
 
-/// Time limit for one server's answer when several are asked in turn.
-const ASK_WAIT: Duration = Duration::from_secs(15);
-/// Rooms for which the last server that returned history is cached.
-const GIVERS_MAX: usize = 500;
-
-/// Events for which a failed fetch is cached.
-const NOWHERE_MAX: usize = 5_000;
 /// How long a failed fetch is cached, in milliseconds.
 const NOWHERE_MS: Millis = 5_000;
 
@@ -60,7 +52,11 @@ impl std::fmt::Debug for Histories {
 
 impl Default for Histories {
     fn default() -> Self {
-        Self { turns: KeyedLocks::default(), givers: Cache::new(GIVERS_MAX), nowhere: Cache::new(NOWHERE_MAX) }
+        Self {
+            turns: KeyedLocks::default(),
+            givers: Cache::new(HISTORY_GIVERS_MAX),
+            nowhere: Cache::new(HISTORY_NOWHERE_MAX),
+        }
     }
 }
 

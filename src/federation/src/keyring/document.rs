@@ -1,14 +1,12 @@
 //! Reads and checks another server's key document (server-server API, "Retrieving server keys").
 
+use hearth_base::limits::federation::KEYS_VALID_MS_MAX;
 use hearth_base::{Error, Millis, Reason, Result, error::refuse, limits};
 use hearth_store::tables::server_keys::ServerKeyRow;
 use ruma::serde::Base64;
 use ruma::signatures::{PublicKeyMap, PublicKeySet, verify_json};
 use ruma::{CanonicalJsonObject, CanonicalJsonValue, OwnedServerName, ServerName};
 
-/// Maximum validity of a key, in milliseconds, whatever its document states (server-server API, "Validating hashes and
-/// signatures": at most seven days).
-const VALID_MS_MAX: u64 = 7 * 24 * 60 * 60 * 1_000;
 /// Length of an Ed25519 public key, in bytes.
 const PUBLIC_BYTES: usize = 32;
 
@@ -33,7 +31,7 @@ pub(super) fn check(object: CanonicalJsonObject, now_ms: Millis) -> Result<Docum
     let valid_until_ms = time(&object, "valid_until_ts").ok_or_else(|| bad("up to when it is valid"))?;
     let mut keys = Vec::new();
     for (key_id, public, _) in entries(&object, "verify_keys")? {
-        let valid_until_ms = valid_until_ms.min(now_ms.saturating_add(VALID_MS_MAX));
+        let valid_until_ms = valid_until_ms.min(now_ms.saturating_add(KEYS_VALID_MS_MAX));
         keys.push(ServerKeyRow { key_id, public, valid_until_ms, expired_ms: None });
     }
     check_signature(&object, &server, &keys)?;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use hearth_base::limits::federation::KEYS_NOTARY_WAIT;
 use hearth_base::{Error, Reason, Result, error::refuse, limits};
 use hearth_core::ports::Call;
 use ruma::{CanonicalJsonObject, OwnedServerName, ServerName};
@@ -18,8 +19,6 @@ use crate::request;
 
 /// Time limit for resolving a server and receiving its keys.
 const WAIT: Duration = Duration::from_secs(20);
-/// Time limit for a notary, which may have to ask other servers.
-const NOTARY_WAIT: Duration = Duration::from_secs(20);
 
 /// A notary's response.
 #[derive(Deserialize)]
@@ -75,7 +74,7 @@ impl Keyring {
             target: "/_matrix/key/v2/query".to_owned(),
             authorization: None,
             body: body.map_err(|error| Error::fault("writing a question to a notary", error))?.into(),
-            wait: NOTARY_WAIT,
+            wait: KEYS_NOTARY_WAIT,
         };
         let bytes = self.answer_to(call, limits::KEY_DOCUMENT_BYTES_MAX * limits::NOTARY_SERVERS_MAX).await?;
         let answered: Answered = serde_json::from_slice(&bytes)

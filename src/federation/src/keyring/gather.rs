@@ -5,9 +5,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures_util::StreamExt;
+pub(super) use hearth_base::limits::federation::KEYS_OF_ALL_WAIT;
 use hearth_base::{Error, Result, limits};
 use ruma::{OwnedServerName, ServerName};
 
@@ -18,8 +18,6 @@ use super::{Keyring, own};
 /// The keys wanted from each server.
 pub(super) type WantedByServer = BTreeMap<OwnedServerName, Vec<WantedKeys>>;
 
-/// Time limit for obtaining the keys of a batch of events.
-pub(super) const ALL_WAIT: Duration = Duration::from_secs(30);
 /// Number of servers that are asked concurrently.
 const AT_ONCE: usize = 32;
 /// From this number of servers, notaries are asked first.
@@ -48,7 +46,7 @@ impl Keyring {
                 self.ask_notaries(&mut known, &mut wants).await;
             }
         };
-        if tokio::time::timeout(ALL_WAIT, fetching).await.is_err() {
+        if tokio::time::timeout(KEYS_OF_ALL_WAIT, fetching).await.is_err() {
             // Requests that completed before the time limit have stored their keys, so read the database again.
             self.take(&mut known, &mut wants).await;
             let late = |server: &OwnedServerName| format!("{server} took too long to send its keys.");

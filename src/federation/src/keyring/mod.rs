@@ -21,6 +21,7 @@ pub use notary::NotaryQuery;
 use std::sync::Arc;
 
 use hearth_base::Result;
+use hearth_base::limits::federation::{KEYS_SERVERS_IN_MEMORY_MAX, NOTARY_FETCHES_MAX};
 use hearth_core::ports::Network;
 use hearth_core::turns::KeyedLocks;
 use hearth_rooms::RoomCore;
@@ -33,11 +34,6 @@ use tokio::sync::Semaphore;
 
 use known::{ServerKeys, SignedAt, WantedKeys};
 use retry::{Attempts, Urgency};
-
-/// Maximum of servers whose keys are cached in memory.
-const SERVERS_IN_MEMORY_MAX: usize = 4_096;
-/// Maximum of concurrent key fetches on behalf of notary requests.
-const NOTARY_FETCHES_MAX: usize = 8;
 
 /// Key cache, fetching and notary.
 #[derive(Debug)]
@@ -58,7 +54,7 @@ impl Keyring {
         Self {
             core,
             network,
-            known: Cache::new(SERVERS_IN_MEMORY_MAX),
+            known: Cache::new(KEYS_SERVERS_IN_MEMORY_MAX),
             attempts: Attempts::default(),
             flights: KeyedLocks::default(),
             notary_fetches: Semaphore::new(NOTARY_FETCHES_MAX),
@@ -84,7 +80,7 @@ impl Keyring {
     }
 
     /// Obtains the keys for checking some events from memory, the database and the network: many servers concurrently,
-    /// within `gather::ALL_WAIT` in all. A missing key is reported by the check of the event that needs it.
+    /// within `KEYS_OF_ALL_WAIT` in all. A missing key is reported by the check of the event that needs it.
     /// Malformed events request nothing.
     pub async fn gather<'a>(
         &self,

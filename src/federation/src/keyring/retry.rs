@@ -1,15 +1,12 @@
 //! Back-off of key fetches: never again at once, and less often while a server does not answer.
 
+use hearth_base::limits::federation::{KEYS_RETRY_PAUSE_MS_MAX, KEYS_RETRY_SERVERS_MAX};
 use hearth_base::{Backoff, Error, Millis, Reason, Result, error::refuse};
 use quick_cache::sync::Cache;
 use ruma::{OwnedServerName, ServerName};
 
-/// Maximum of servers with a cached last attempt.
-const SERVERS_MAX: usize = 4_096;
 /// After a success, and after the first failure, in milliseconds.
 const PAUSE_MS_MIN: u64 = 10_000;
-/// After many failures, in milliseconds.
-const PAUSE_MS_MAX: u64 = 60 * 60 * 1_000;
 /// After many failures, when the server itself has sent a request, in milliseconds.
 const PAUSE_MS_MAX_PRESENT: u64 = 30_000;
 
@@ -43,7 +40,7 @@ pub(super) struct Attempts(Cache<OwnedServerName, Attempt>);
 
 impl Default for Attempts {
     fn default() -> Self {
-        Self(Cache::new(SERVERS_MAX))
+        Self(Cache::new(KEYS_RETRY_SERVERS_MAX))
     }
 }
 
@@ -54,7 +51,7 @@ impl Attempts {
         if urgency == Urgency::Notary && failures == 0 && !for_others {
             return Ok(());
         }
-        let most = if urgency == Urgency::Present { PAUSE_MS_MAX_PRESENT } else { PAUSE_MS_MAX };
+        let most = if urgency == Urgency::Present { PAUSE_MS_MAX_PRESENT } else { KEYS_RETRY_PAUSE_MS_MAX };
         let pause_ms = Backoff::new(PAUSE_MS_MIN, most).wait_ms(failures, chance);
         // After a clock is set back the pause ends, because it must not grow.
         if now_ms < at_ms || now_ms - at_ms >= pause_ms {

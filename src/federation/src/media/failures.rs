@@ -3,13 +3,12 @@
 
 use std::fmt;
 
+use hearth_base::limits::federation::MEDIA_FAILURES_MAX;
 use hearth_base::{Backoff, Error, Millis, Reason, Result, error::refuse};
 use quick_cache::sync::Cache;
 
 use super::RemoteMediaId;
 
-/// Maximum of cached failures.
-const FAILURES_MAX: usize = 10_000;
 /// Back-off after `M_NOT_FOUND`.
 const NOT_FOUND: Backoff = Backoff::new(60_000, 10 * 60 * 1_000);
 /// Back-off for files above the size limit.
@@ -31,7 +30,7 @@ pub(super) struct FetchFailures(Cache<RemoteMediaId, FetchFailure>);
 
 impl Default for FetchFailures {
     fn default() -> Self {
-        Self(Cache::new(FAILURES_MAX))
+        Self(Cache::new(MEDIA_FAILURES_MAX))
     }
 }
 

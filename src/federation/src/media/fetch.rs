@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::StreamExt;
+use hearth_base::limits::federation::MEDIA_ERROR_BYTES_MAX;
 use hearth_base::{Error, Reason, Result, error::refuse, limits};
 use hearth_core::ports::{Call, Pieces, RemoteResponse};
 use hearth_users::media::{CopyUpload, Described};
@@ -19,8 +20,6 @@ use crate::request::{refused, whole};
 
 /// Timeout without data, before and within a response.
 const SILENCE: Duration = Duration::from_secs(30);
-/// Maximum bytes read of an error response.
-const ERROR_BYTES_MAX: usize = 64 * 1024;
 
 /// Fetches a file and stores a copy.
 pub(super) async fn fetch(federation: &Federation, address: &RemoteMediaId) -> Result<()> {
@@ -41,7 +40,7 @@ async fn accepted(address: &RemoteMediaId, answer: RemoteResponse) -> Result<Rem
         return Ok(answer);
     }
     let status = answer.status;
-    let body = tokio::time::timeout(SILENCE, whole(answer, ERROR_BYTES_MAX)).await;
+    let body = tokio::time::timeout(SILENCE, whole(answer, MEDIA_ERROR_BYTES_MAX)).await;
     let body = body.ok().and_then(Result::ok).unwrap_or_default();
     // A redirect, or a success status without a file.
     if status < 400 {

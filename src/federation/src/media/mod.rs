@@ -11,6 +11,7 @@ mod multipart;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hearth_base::limits::federation::MEDIA_FETCH_WAIT;
 use hearth_base::{Error, Reason, Result, error::refuse, limits};
 use hearth_core::detached;
 use hearth_core::turns::KeyedLocks;
@@ -20,9 +21,6 @@ use tokio::sync::Semaphore;
 
 use super::Federation;
 use failures::FetchFailures;
-
-/// Time limit for one fetch.
-const FETCH_WAIT: Duration = Duration::from_secs(600);
 
 /// The address of remote media (`mxc://server/id`).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -85,7 +83,7 @@ impl Federation {
         // After the lock of the file, so that waiters for the same file hold no slot.
         let slot = self.fetching.slots.acquire().await;
         let _slot = slot.map_err(|error| Error::fault("waiting to fetch media", error))?;
-        let fetched = tokio::time::timeout(FETCH_WAIT, fetch::fetch(self, address)).await;
+        let fetched = tokio::time::timeout(MEDIA_FETCH_WAIT, fetch::fetch(self, address)).await;
         let fetched = fetched.unwrap_or_else(|_| {
             Err(refuse(Reason::ConnectionFailed, format!("{} was too slow to send the media.", address.server)))
         });

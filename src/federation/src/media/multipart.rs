@@ -3,16 +3,11 @@
 //! line of the file.
 
 use bytes::{Buf, Bytes, BytesMut};
+use hearth_base::limits::federation::{
+    MULTIPART_BOUNDARY_BYTES_MAX, MULTIPART_HEADERS_BYTES_MAX, MULTIPART_METADATA_BYTES_MAX,
+    MULTIPART_PREAMBLE_BYTES_MAX,
+};
 use hearth_base::{Reason, Result, error::refuse};
-
-/// Maximum size of a part's headers, in bytes.
-const HEADERS_BYTES_MAX: usize = 16 * 1024;
-/// Maximum size of the JSON object in the first part, in bytes. Its content is ignored.
-const METADATA_BYTES_MAX: usize = 64 * 1024;
-/// Maximum size of the text before the first part, in bytes.
-const PREAMBLE_BYTES_MAX: usize = 16 * 1024;
-/// Maximum length of a boundary, in bytes. RFC 2046 allows 70 characters; some servers use more.
-const BOUNDARY_BYTES_MAX: usize = 200;
 
 /// The headers of the second part.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -73,7 +68,7 @@ impl Multipart {
     pub(super) fn next(&mut self) -> Result<Option<MultipartItem>> {
         loop {
             match self.stage {
-                Stage::Preamble => match self.pass_delimiter(PREAMBLE_BYTES_MAX)? {
+                Stage::Preamble => match self.pass_delimiter(MULTIPART_PREAMBLE_BYTES_MAX)? {
                     Some(()) => self.stage = Stage::Headers { second: false },
                     None => return Ok(None),
                 },
@@ -85,7 +80,7 @@ impl Multipart {
                     }
                     self.stage = Stage::Metadata;
                 }
-                Stage::Metadata => match self.pass_delimiter(METADATA_BYTES_MAX)? {
+                Stage::Metadata => match self.pass_delimiter(MULTIPART_METADATA_BYTES_MAX)? {
                     Some(()) => self.stage = Stage::Headers { second: true },
                     None => return Ok(None),
                 },
@@ -118,7 +113,7 @@ impl Multipart {
             return Err(unreadable("ends before the file"));
         }
         let Some((head, bytes)) = parse_headers(&self.buffer) else {
-            if self.buffer.len() > HEADERS_BYTES_MAX {
+            if self.buffer.len() > MULTIPART_HEADERS_BYTES_MAX {
                 return Err(unreadable("has headers that are too long"));
             }
             return Ok(None);
@@ -191,7 +186,7 @@ fn boundary(content_type: &str) -> Option<String> {
     let mut parameters = parameters.split(';').filter_map(|parameter| parameter.split_once('='));
     let (_, value) = parameters.find(|(name, _)| name.trim().eq_ignore_ascii_case("boundary"))?;
     let value = value.trim().trim_matches('"');
-    let good = !value.is_empty() && value.len() <= BOUNDARY_BYTES_MAX && !value.contains(['\r', '\n']);
+    let good = !value.is_empty() && value.len() <= MULTIPART_BOUNDARY_BYTES_MAX && !value.contains(['\r', '\n']);
     good.then(|| value.to_owned())
 }
 
@@ -248,10 +243,10 @@ mod tests {
 
     #[test]
     fn hostile_answers_are_refused_or_incomplete() {
-        let long = [b"--bound\r\nX: ".to_vec(), vec![b'x'; HEADERS_BYTES_MAX + 10]].concat();
+        let long = [b"--bound\r\nX: ".to_vec(), vec![b'x'; MULTIPART_HEADERS_BYTES_MAX + 10]].concat();
         assert!(read(TYPE, &long, 1_000).is_err());
-        assert!(read(TYPE, &vec![b'x'; PREAMBLE_BYTES_MAX + 10], 1_000).is_err());
-        let metadata = [b"--bound\r\n\r\n".to_vec(), vec![b'x'; METADATA_BYTES_MAX + 10]].concat();
+        assert!(read(TYPE, &vec![b'x'; MULTIPART_PREAMBLE_BYTES_MAX + 10], 1_000).is_err());
+        let metadata = [b"--bound\r\n\r\n".to_vec(), vec![b'x'; MULTIPART_METADATA_BYTES_MAX + 10]].concat();
         assert!(read(TYPE, &metadata, 1_000).is_err());
         assert!(read(TYPE, b"--bound--\r\n", 3).is_err());
         let cut = b"--bound\r\n\r\n{}\r\n--bound\r\n\r\nhalf of";

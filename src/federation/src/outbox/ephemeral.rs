@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use hearth_base::limits::federation::ENTRIES_PER_EDU_MAX;
 use hearth_base::{Millis, limits};
 use hearth_rooms::outgoing::EphemeralEdu;
 use ruma::api::federation::transactions::edu::{
@@ -10,9 +11,6 @@ use ruma::api::federation::transactions::edu::{
 };
 use ruma::events::receipt::{Receipt, ReceiptThread};
 use ruma::{MilliSecondsSinceUnixEpoch, OwnedEventId, OwnedRoomId, OwnedUserId, UInt};
-
-/// Maximum of receipts or presence updates in one EDU.
-const ENTRIES_PER_EDU_MAX: usize = 50;
 
 /// Room, user, thread.
 type ReceiptKey = (OwnedRoomId, OwnedUserId, Option<String>);

@@ -5,6 +5,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
+use hearth_base::limits::federation::{OUTBOX_ALIVE_EVERY, OUTBOX_IDLE_SERVERS_MAX};
 use hearth_base::{Millis, Position, limits};
 use hearth_rooms::outgoing::EphemeralEdu;
 use hearth_store::ids::DestinationSn;
@@ -20,11 +21,6 @@ use super::server::{Phase, Server};
 const SLOW_AFTER: Duration = Duration::from_secs(3);
 /// How long receipts and presence wait for others, when nothing else is to be sent.
 const LINGER: Duration = Duration::from_millis(200);
-/// At most one attempt in this time follows from incoming requests: the server may reach this one while it is not
-/// reachable itself.
-const ALIVE_EVERY: Duration = Duration::from_secs(10);
-/// Maximum of servers with an empty queue in memory.
-const IDLE_SERVERS_MAX: usize = 1_000;
 
 /// The items of one transaction.
 #[derive(Debug)]
@@ -302,7 +298,7 @@ impl OutboxModel {
     /// An unreachable server has sent a request: it is retried soon. True if that changed the schedule.
     pub(super) fn alive(&mut self, name: &ServerName, now: Instant, now_ms: Millis) -> bool {
         let Some(server) = self.servers.get_mut(name).filter(|server| server.is_failing()) else { return false };
-        let soon = server.tried.map_or(now, |tried| tried + ALIVE_EVERY);
+        let soon = server.tried.map_or(now, |tried| tried + OUTBOX_ALIVE_EVERY);
         if server.phase != Phase::Busy && server.retry.is_none_or(|retry| retry <= soon) {
             return false;
         }
@@ -390,7 +386,7 @@ impl OutboxModel {
                 self.unsaved.insert(name);
             }
         }
-        if self.servers.len() > IDLE_SERVERS_MAX {
+        if self.servers.len() > OUTBOX_IDLE_SERVERS_MAX {
             self.servers.retain(|_, server| !server.is_forgettable());
         }
     }

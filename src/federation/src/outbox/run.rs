@@ -5,11 +5,11 @@
 
 use std::future::Future;
 use std::pin::pin;
-use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::future::{Fuse, FutureExt};
 use futures_util::stream::FuturesUnordered;
+use hearth_base::limits::federation::{OUTBOX_SETTLE_EVERY, OUTBOX_STOP_WAIT, OUTBOX_TROUBLE_WAIT};
 use hearth_rooms::outgoing::OutgoingItem;
 use tokio::time::Instant;
 
@@ -17,13 +17,6 @@ use super::backoff;
 use super::model::TransactionPlan;
 use super::transaction::TransactionFate;
 use crate::Federation;
-
-/// How far the database may lag behind. Deliveries since the last write are repeated after a crash.
-const SETTLE_EVERY: Duration = Duration::from_secs(30);
-/// How long shutdown waits for running transactions.
-const STOP_WAIT: Duration = Duration::from_secs(2);
-/// Pause after a failed database read.
-const TROUBLE_WAIT: Duration = Duration::from_secs(5);
 
 impl Federation {
     /// Sends outgoing items to other servers until `stopping`, then waits briefly for running transactions. Those that
@@ -36,7 +29,7 @@ impl Federation {
             tracing::error!(%error, "Failed to read the outbox.");
             tokio::select! {
                 () = &mut stopping => return,
-                () = tokio::time::sleep(TROUBLE_WAIT) => {}
+                () = tokio::time::sleep(OUTBOX_TROUBLE_WAIT) => {}
             }
         }
         let (mut under_way, mut settling) = (FuturesUnordered::new(), pin!(Fuse::terminated()));
@@ -47,7 +40,7 @@ impl Federation {
                 under_way.push(self.send(plan));
             }
             if settle_at.is_none() && self.outbox.book.lock().is_unsettled() {
-                settle_at = Some(Instant::now() + SETTLE_EVERY);
+                settle_at = Some(Instant::now() + OUTBOX_SETTLE_EVERY);
             }
             let next_at = self.outbox.book.lock().next_at(Instant::now());
             tokio::select! {
@@ -56,7 +49,7 @@ impl Federation {
                 Some((plan, status)) = under_way.next() => self.learn(plan, status),
                 () = until(next_at) => {}
                 () = until(settle_at) => {
-                    settle_at = Some(Instant::now() + SETTLE_EVERY);
+                    settle_at = Some(Instant::now() + OUTBOX_SETTLE_EVERY);
                     settling.set(self.settle_outbox().fuse());
                 }
                 settled = &mut settling => {
@@ -74,7 +67,7 @@ impl Federation {
                 self.learn(plan, status);
             }
         };
-        if tokio::time::timeout(STOP_WAIT, drain).await.is_err() {
+        if tokio::time::timeout(OUTBOX_STOP_WAIT, drain).await.is_err() {
             tracing::info!("Stopped with transactions in flight; they are sent again after the start.");
         }
     }
@@ -139,7 +132,7 @@ impl Federation {
             }
             TransactionFate::Unsent(error) => {
                 tracing::error!(server = %to, %error, "Failed to build a transaction.");
-                book.postponed(plan, now + TROUBLE_WAIT, now);
+                book.postponed(plan, now + OUTBOX_TROUBLE_WAIT, now);
             }
         }
     }

@@ -1,5 +1,6 @@
 //! The state of one destination: its queue, its health, and its schedule.
 
+use hearth_base::limits::federation::OUTBOX_REFUSALS_MAX;
 use hearth_base::{Millis, limits};
 use hearth_store::ids::DestinationSn;
 use hearth_store::tables::destinations::DestinationHealth;
@@ -9,8 +10,6 @@ use super::queue::Queue;
 
 /// How far the stored time of the last success may lag behind, in milliseconds.
 const SUCCESS_STALE_MS: Millis = 60 * 60 * 1_000;
-/// How often one item must be refused alone before it is dropped.
-const REFUSALS_MAX: u32 = 5;
 
 /// A server's place in the schedule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,7 +108,7 @@ impl Server {
             return false;
         }
         self.refusals += 1;
-        if self.refusals < REFUSALS_MAX {
+        if self.refusals < OUTBOX_REFUSALS_MAX {
             return false;
         }
         self.refusals = 0;
@@ -170,7 +169,7 @@ mod tests {
     async fn only_what_is_refused_alone_and_again_and_again_is_dropped() {
         let mut server = Server::new(None, DestinationHealth::default());
         assert!(!server.refused(50) && server.batch_max == 1);
-        assert!((1..REFUSALS_MAX).all(|_| !server.refused(1)));
+        assert!((1..OUTBOX_REFUSALS_MAX).all(|_| !server.refused(1)));
         assert!(server.refused(1));
         server.succeeded(1);
         assert_eq!(server.batch_max, 4);

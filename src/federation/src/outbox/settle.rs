@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use hearth_base::limits::federation::{OUTBOX_SETTLE_ROWS_MAX, OUTBOX_START_SPREAD_MS_MAX};
 use hearth_base::{Millis, Result, limits};
 use hearth_store::ids::DestinationSn;
 use hearth_store::tables::destinations::{self, DestinationRow};
@@ -14,11 +15,8 @@ use tokio::time::Instant;
 use super::model::UnsettledRows;
 use crate::Federation;
 
-/// Maximum of rows in one write.
-const ROWS_MAX: usize = 500;
 /// Time over which the first transactions after a start are spread: for each server, and at most.
 const START_SPREAD_MS: u64 = 50;
-const START_SPREAD_MS_MAX: u64 = 20_000;
 
 /// The stored rows, and the servers that they or a failure refer to.
 type StoredOutbox = (Vec<OutgoingRow>, HashMap<DestinationSn, DestinationRow>);
@@ -54,7 +52,7 @@ impl Federation {
     fn spread(&self, book: &mut super::model::OutboxModel, now: Instant) {
         let waiting: Vec<_> =
             book.servers.iter().filter(|(_, server)| !server.queue.is_empty()).map(|(name, _)| name.clone()).collect();
-        let spread_ms = (waiting.len().saturating_sub(1) as u64 * START_SPREAD_MS).min(START_SPREAD_MS_MAX);
+        let spread_ms = (waiting.len().saturating_sub(1) as u64 * START_SPREAD_MS).min(OUTBOX_START_SPREAD_MS_MAX);
         for name in waiting.iter().filter(|_| spread_ms > 0) {
             let random = &self.core.seams.random;
             let chance = u64::from(random.chance()) << 8 | u64::from(random.chance());
@@ -71,7 +69,7 @@ impl Federation {
                 if !book.is_unsettled() {
                     return Ok(());
                 }
-                book.unsettled(ROWS_MAX)
+                book.unsettled(OUTBOX_SETTLE_ROWS_MAX)
             };
             let what = unsettled.clone();
             let written = self.core.store.write_in(Lane::Upkeep, "outbox_settle", move |tx| write(tx, &what)).await;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use hearth_base::limits::federation::COMPLAINTS_LOGGED_MAX;
 use hearth_base::{Error, Position, Result, limits};
 use hearth_core::canonical;
 use hearth_store::tables::outgoing;
@@ -14,10 +15,7 @@ use serde_json::value::RawValue;
 
 use super::model::TransactionPlan;
 use crate::Federation;
-use crate::request::{ASK_WAIT, refused, whole};
-
-/// Maximum of logged event errors for one transaction.
-const COMPLAINTS_LOGGED_MAX: usize = 5;
+use crate::request::{REQUEST_ASK_WAIT, refused, whole};
 
 /// The result of a transaction.
 #[derive(Debug)]
@@ -83,14 +81,14 @@ impl Federation {
         let id = OwnedTransactionId::from(self.outbox.next_transaction_id());
         let mut request = Request::new(id, self.core.server_name.clone(), now);
         (request.pdus, request.edus) = (load.events, load.edus);
-        let answer = match self.ask_streamed(&plan.to, request, ASK_WAIT).await {
+        let answer = match self.ask_streamed(&plan.to, request, REQUEST_ASK_WAIT).await {
             Ok(answer) => answer,
             // With each item checked, the cause is a different one: back off, and report the reason to the operator.
             Err(error @ Error::Fault(_)) if care == Care::Usual => return TransactionFate::Unsent(error),
             Err(error) => return failed(error.to_string()),
         };
         let status = answer.status;
-        match tokio::time::timeout(ASK_WAIT, whole(answer, limits::TRANSACTION_ANSWER_BYTES_MAX)).await {
+        match tokio::time::timeout(REQUEST_ASK_WAIT, whole(answer, limits::TRANSACTION_ANSWER_BYTES_MAX)).await {
             Ok(Ok(body)) => self.check_auth(plan, status, &body),
             Ok(Err(error)) => failed(error.to_string()),
             Err(_) => failed(format!("{} took too long to send its answer.", plan.to)),

@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use futures_util::StreamExt;
+use hearth_base::limits::federation::{AUTH_EVENTS_GENERATIONS_MAX, AUTH_EVENTS_SERVERS_MAX};
 use hearth_base::{Error, Reason, Result, error::refuse, limits};
 use hearth_rooms::servers;
 use hearth_store::Lane;
@@ -18,14 +19,10 @@ use super::handle::RoomInfo;
 use super::parse::{IncomingPdu, parse};
 use super::{check_auth, outliers};
 use crate::Federation;
-use crate::request::ASK_WAIT;
+use crate::request::REQUEST_ASK_WAIT;
 
 /// Maximum of single events that are requested concurrently.
 const AT_ONCE: usize = 8;
-/// Maximum of servers that are asked for the same event.
-const SERVERS_MAX: usize = 4;
-/// Maximum of auth event generations that are fetched one by one.
-const GENERATIONS_MAX: usize = 6;
 /// The response with an auth chain.
 #[derive(Deserialize)]
 struct AuthChain {
@@ -43,7 +40,7 @@ impl Federation {
         let others = self.core.store.read("admit_servers", move |tx| servers::of(&core, tx.tx(), room)).await?;
         let mut askable = vec![from.to_owned()];
         askable.extend(others.iter().filter(|server| **server != *from && **server != self.core.server_name).cloned());
-        askable.truncate(SERVERS_MAX);
+        askable.truncate(AUTH_EVENTS_SERVERS_MAX);
         Ok(askable)
     }
 
@@ -56,13 +53,14 @@ impl Federation {
         from: &ServerName,
     ) -> Result<()> {
         let request = event_auth::Request::new(place.room_id.clone(), candidate.pdu.event_id.clone());
-        let answer: Result<AuthChain> = self.ask_loosely(from, request, ASK_WAIT, limits::AUTH_ANSWER_BYTES_MAX).await;
+        let answer: Result<AuthChain> =
+            self.ask_loosely(from, request, REQUEST_ASK_WAIT, limits::AUTH_ANSWER_BYTES_MAX).await;
         if let Ok(answer) = answer {
             let found = self.reachable(place, &missing, answer.auth_chain).await?;
             self.take_outliers(place, found).await?;
         }
         let (mut missing, mut found) = (self.unknown(missing).await?, Vec::new());
-        for _ in 0..GENERATIONS_MAX {
+        for _ in 0..AUTH_EVENTS_GENERATIONS_MAX {
             if missing.is_empty() {
                 break;
             }

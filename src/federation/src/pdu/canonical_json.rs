@@ -2,35 +2,61 @@
 //! could represent differently (appendices, "Canonical JSON"). serde_json alone takes the last of two equal keys, and
 //! `-0` for a float.
 
+use std::cell::Cell;
 use std::fmt;
 
 use hearth_base::{Error, Result, limits::JSON_DEPTH_MAX};
 use ruma::Int;
 use ruma::canonical_json::{CanonicalJsonObject, CanonicalJsonValue};
-use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
-/// Parses a JSON object.
+/// A parsed JSON object, for which it is not known yet whether its room requires canonical JSON.
+#[derive(Debug, Clone)]
+pub(super) struct ParsedObject {
+    object: CanonicalJsonObject,
+    /// Whether any object in it has a key twice. The last of two equal keys counts.
+    has_duplicates: bool,
+}
+
+/// Parses a JSON object. Numbers that are not integers within ±(2^53-1) are refused in all room versions, because
+/// servers serialise them differently.
 ///
-/// With `strict`, as for room versions from 6 on, only canonical JSON is valid. Without it, the last of two equal keys
-/// counts; numbers that are not integers within ±(2^53-1) are refused all the same, because servers serialise them
-/// differently.
-pub(super) fn object(json: &str, strict: bool) -> Result<CanonicalJsonObject> {
+/// The room version is looked up by the room id in the object, so its rules are applied later, by
+/// [`ParsedObject::checked`].
+pub(super) fn object(json: &str) -> Result<ParsedObject> {
     let mut reader = serde_json::Deserializer::from_str(json);
-    let value = Canonical { strict, depth: 0 }.deserialize(&mut reader).and_then(|value| reader.end().map(|()| value));
+    let has_duplicates = Cell::new(false);
+    let canonical = Canonical { has_duplicates: &has_duplicates, depth: 0 };
+    let value = canonical.deserialize(&mut reader).and_then(|value| reader.end().map(|()| value));
     match value {
-        Ok(CanonicalJsonValue::Object(object)) => Ok(object),
+        Ok(CanonicalJsonValue::Object(object)) => Ok(ParsedObject { object, has_duplicates: has_duplicates.get() }),
         Ok(_) => Err(Error::bad_json("This is no JSON object.")),
         Err(error) => Err(Error::bad_json(format!("This is not canonical JSON: {error}"))),
     }
 }
 
+impl ParsedObject {
+    /// The object. With `strict`, as for room versions from 6 on, `M_BAD_JSON` if a key is there twice.
+    pub(super) fn checked(self, strict: bool) -> Result<CanonicalJsonObject> {
+        if strict && self.has_duplicates {
+            return Err(Error::bad_json("This is not canonical JSON: an object has a key twice."));
+        }
+        Ok(self.object)
+    }
+
+    /// The object, whatever its room version requires.
+    pub(super) fn unchecked(&self) -> &CanonicalJsonObject {
+        &self.object
+    }
+}
+
 #[derive(Clone, Copy)]
-struct Canonical {
-    strict: bool,
+struct Canonical<'c> {
+    has_duplicates: &'c Cell<bool>,
     depth: usize,
 }
 
-impl Canonical {
+impl Canonical<'_> {
     fn deeper<E: serde::de::Error>(self) -> Result<Self, E> {
         if self.depth == JSON_DEPTH_MAX {
             return Err(E::custom(format_args!("nested deeper than {JSON_DEPTH_MAX} levels")));
@@ -39,7 +65,7 @@ impl Canonical {
     }
 }
 
-impl<'de> DeserializeSeed<'de> for Canonical {
+impl<'de> DeserializeSeed<'de> for Canonical<'_> {
     type Value = CanonicalJsonValue;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
@@ -47,7 +73,7 @@ impl<'de> DeserializeSeed<'de> for Canonical {
     }
 }
 
-impl<'de> Visitor<'de> for Canonical {
+impl<'de> Visitor<'de> for Canonical<'_> {
     type Value = CanonicalJsonValue;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -95,8 +121,8 @@ impl<'de> Visitor<'de> for Canonical {
         let (inner, mut object) = (self.deeper()?, CanonicalJsonObject::new());
         while let Some(key) = map.next_key::<String>()? {
             let value = map.next_value_seed(inner)?;
-            if object.insert(key, value).is_some() && self.strict {
-                return Err(A::Error::custom("a key that stands there twice"));
+            if object.insert(key, value).is_some() {
+                self.has_duplicates.set(true);
             }
         }
         Ok(CanonicalJsonValue::Object(object))
@@ -106,6 +132,10 @@ impl<'de> Visitor<'de> for Canonical {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn taken(json: &str, strict: bool) -> Result<CanonicalJsonObject> {
+        object(json)?.checked(strict)
+    }
 
     #[test]
     fn only_canonical_json_is_taken() {
@@ -129,19 +159,16 @@ mod tests {
             "",
             &deep,
         ] {
-            assert!(object(json, true).is_err(), "{json}");
+            assert!(taken(json, true).is_err(), "{json}");
         }
-        let good = object(r#" {"b":[1,true,null,"\u0000"],"a":{"z":-9007199254740991}} "#, true).expect("canonical");
+        let good = taken(r#" {"b":[1,true,null,"\u0000"],"a":{"z":-9007199254740991}} "#, true).expect("canonical");
         let written = serde_json::to_string(&good).expect("JSON");
         assert_eq!(written, r#"{"a":{"z":-9007199254740991},"b":[1,true,null,"\u0000"]}"#);
     }
 
     #[test]
     fn old_rooms_take_the_last_of_two_keys() {
-        assert_eq!(
-            object(r#"{"a":1,"a":2}"#, false).expect("lenient")["a"],
-            CanonicalJsonValue::Integer(ruma::int!(2))
-        );
-        assert!(object(r#"{"a":1.5}"#, false).is_err());
+        assert_eq!(taken(r#"{"a":1,"a":2}"#, false).expect("lenient")["a"], CanonicalJsonValue::Integer(ruma::int!(2)));
+        assert!(taken(r#"{"a":1.5}"#, false).is_err());
     }
 }

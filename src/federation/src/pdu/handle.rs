@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use hearth_base::limits::federation::PDU_PLANS_MAX;
 use hearth_base::{Error, Reason, Result, error::refuse};
 use hearth_rooms::event::version;
 use hearth_rooms::find;
@@ -16,9 +17,6 @@ use super::parse::IncomingPdu;
 use super::persist::{self, PersistConflict, PersistOutcome};
 use super::plan::{self, Budget, PduOutcome, PlanResult};
 use crate::Federation;
-
-/// How often an event is planned again because its room has changed meanwhile.
-const PLANS_MAX: usize = 12;
 
 /// The immutable properties of a PDU's room.
 #[derive(Debug, Clone)]
@@ -74,7 +72,7 @@ impl Federation {
         let (mut candidate, mut given) = (candidate, None);
         let (mut auth_asked, mut prev_asked) = (false, way == PduSource::Pulled);
         let (mut state_asked, mut policy_asked) = (false, false);
-        for _ in 0..PLANS_MAX {
+        for _ in 0..PDU_PLANS_MAX {
             let obstacle;
             (candidate, obstacle) = match self.attempt(place, candidate, given.clone()).await? {
                 PersistOutcome::Done(verdict) => return Ok(verdict),

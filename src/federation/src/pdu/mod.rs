@@ -27,6 +27,7 @@ pub(crate) use expire::Ages;
 pub(crate) use handle::RoomInfo;
 pub use join_state::{Adoption, adopt};
 pub use outliers::outliers;
+pub(crate) use parse::UncheckedPdu;
 pub use parse::{IncomingPdu, parse};
 pub(crate) use persist::{PersistConflict, PersistOutcome, quickly, room};
 pub use plan::PduOutcome;

@@ -29,15 +29,42 @@ pub struct IncomingPdu {
 /// `M_BAD_JSON` for an invalid event of that version and room: not canonical JSON (from version 6 on), too large,
 /// fields missing or of a wrong type, too many prev or auth events, or a create event whose hash is not the room id.
 pub fn parse(rules: &RoomVersionRules, room_id: Option<&RoomId>, json: &RawValue) -> Result<IncomingPdu> {
-    // Leaves room for white space and `unsigned`, which do not count towards the size limit.
-    if json.get().len() > 4 * limits::PDU_BYTES_MAX {
-        return Err(Error::bad_json("The event is larger than 65,535 bytes."));
+    UncheckedPdu::read(json)?.parse(rules, room_id)
+}
+
+/// The JSON of an event whose room version is not known yet. An event of a transaction is parsed once: this object
+/// tells its room, and then becomes the event.
+#[derive(Debug, Clone)]
+pub(crate) struct UncheckedPdu(canonical_json::ParsedObject);
+
+impl UncheckedPdu {
+    /// `M_BAD_JSON` for what is not an event in any room version.
+    pub(crate) fn read(json: &RawValue) -> Result<Self> {
+        // Leaves room for white space and `unsigned`, which do not count towards the size limit.
+        if json.get().len() > 4 * limits::PDU_BYTES_MAX {
+            return Err(Error::bad_json("The event is larger than 65,535 bytes."));
+        }
+        canonical_json::object(json.get()).map(Self)
     }
-    let mut object = canonical_json::object(json.get(), rules.authorization.strict_canonical_json)?;
-    // `unsigned` is not covered by signatures, so any server on the path may have written it.
-    object.remove("unsigned");
-    check_format(rules, &object)?;
-    IncomingPdu::of(rules, room_id, object)
+
+    /// The value of a field, if it is a string.
+    pub(crate) fn text(&self, field: &str) -> Option<&str> {
+        self.0.unchecked().get(field)?.as_str()
+    }
+
+    /// The value of a field of the content, if it is a string.
+    pub(crate) fn content_text(&self, field: &str) -> Option<&str> {
+        self.0.unchecked().get("content")?.as_object()?.get(field)?.as_str()
+    }
+
+    /// As [`parse`].
+    pub(crate) fn parse(self, rules: &RoomVersionRules, room_id: Option<&RoomId>) -> Result<IncomingPdu> {
+        let mut object = self.0.checked(rules.authorization.strict_canonical_json)?;
+        // `unsigned` is not covered by signatures, so any server on the path may have written it.
+        object.remove("unsigned");
+        check_format(rules, &object)?;
+        IncomingPdu::of(rules, room_id, object)
+    }
 }
 
 impl IncomingPdu {

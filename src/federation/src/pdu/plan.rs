@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use hearth_base::limits::federation::HIDDEN_GENERATIONS_MAX;
 use hearth_base::limits::{EXTREMITIES_MAX, EXTREMITY_STATES_MAX};
 use hearth_base::{Error, Result};
 use hearth_rooms::RoomCore;
@@ -26,8 +27,6 @@ use super::parse::IncomingPdu;
 
 /// The serial number of an event that is not stored yet.
 const NEW: EventSn = EventSn(i64::MAX);
-/// Maximum of generations of rejected and soft-failed events that are searched for visible ancestors.
-const HIDDEN_GENERATIONS_MAX: usize = 20;
 
 /// The status of a handled event.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -14,7 +14,7 @@ use super::auth_events::no_server_answered;
 use super::handle::RoomInfo;
 use super::parse::IncomingPdu;
 use crate::Federation;
-use crate::request::ASK_WAIT;
+use crate::request::REQUEST_ASK_WAIT;
 
 impl Federation {
     /// Requests the state before an event, and fetches its missing events.
@@ -42,14 +42,14 @@ impl Federation {
     ) -> Result<StateIds> {
         let request = room_state_ids::Request::new(event_id.clone(), place.room_id.clone());
         let room_state_ids::Response { auth_chain_ids, pdu_ids, .. } =
-            self.ask_within(server, request, ASK_WAIT * 2).await?;
+            self.ask_within(server, request, REQUEST_ASK_WAIT * 2).await?;
         if auth_chain_ids.len() + pdu_ids.len() > limits::STATE_EVENTS_MAX {
             return Err(refuse(Reason::TooLarge, format!("The state that {server} sent is too large.")));
         }
         let missing = self.unknown(auth_chain_ids.into_iter().chain(pdu_ids.iter().cloned()).collect()).await?;
         let found = if missing.len() > limits::STATE_SINGLE_EVENTS_MAX {
             let request = room_state::Request::new(event_id.clone(), place.room_id.clone());
-            let answer = self.ask_within(server, request, ASK_WAIT * 4).await?;
+            let answer = self.ask_within(server, request, REQUEST_ASK_WAIT * 4).await?;
             answer.auth_chain.into_iter().chain(answer.pdus).collect()
         } else {
             self.fetch_events(place, missing, server).await?

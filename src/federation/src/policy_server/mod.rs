@@ -2,8 +2,8 @@
 //! `rooms/policy.rs` decides when to ask and what follows. This server is not a policy server itself.
 
 use std::sync::{Arc, Weak};
-use std::time::Duration;
 
+use hearth_base::limits::federation::POLICY_SERVER_SIGN_WAIT;
 use hearth_base::{Error, Reason, Result, error::refuse, limits};
 use hearth_core::ports::{Eventually, PolicyServerClient};
 use hearth_rooms::policy;
@@ -13,9 +13,6 @@ use serde_json::value::RawValue;
 
 use super::Federation;
 use super::pdu::IncomingPdu;
-
-/// Time limit for a policy server. A user is waiting for the message to be sent.
-const SIGN_WAIT: Duration = Duration::from_secs(10);
 
 /// Lets `rooms` ask policy servers without a dependency on federation. A weak reference, because federation holds the
 /// core, which holds this.
@@ -60,12 +57,15 @@ impl Federation {
     async fn ask_policy(&self, via: &OwnedServerName, event: &[u8]) -> Result<String> {
         let json = str::from_utf8(event).map_err(|error| Error::fault("reading an event", error))?;
         let json = RawValue::from_string(json.to_owned()).map_err(|error| Error::fault("reading an event", error))?;
-        let answer = self.ask_within(via, sign_event::v1::Request::new(json), SIGN_WAIT).await.map_err(|error| {
-            let refused = error.reason() == Some(Reason::Forbidden);
-            let reason = if refused { Reason::Forbidden } else { Reason::ConnectionFailed };
-            let what = if refused { "does not allow this" } else { "could not be asked about this; try again later" };
-            refuse(reason, format!("The room's policy server {what}: {error}"))
-        })?;
+        let answer = self.ask_within(via, sign_event::v1::Request::new(json), POLICY_SERVER_SIGN_WAIT).await.map_err(
+            |error| {
+                let refused = error.reason() == Some(Reason::Forbidden);
+                let reason = if refused { Reason::Forbidden } else { Reason::ConnectionFailed };
+                let what =
+                    if refused { "does not allow this" } else { "could not be asked about this; try again later" };
+                refuse(reason, format!("The room's policy server {what}: {error}"))
+            },
+        )?;
         let signature = answer.ed25519_signature(via).filter(|signature| signature.len() <= limits::ID_BYTES_MAX);
         signature.map(str::to_owned).ok_or_else(|| {
             refuse(Reason::ConnectionFailed, format!("The room's policy server {via} answered without a signature."))

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use hearth_base::limits::federation::REMOTE_MEMBERSHIP_ENTRY_WAIT;
 use hearth_base::{Error, Reason, Result, error::refuse, limits};
 use hearth_rooms::RoomCore;
 use hearth_rooms::append::{Sender, append_prepared, prepare};
@@ -19,7 +20,7 @@ use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId, UserId};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{ENTRY_WAIT, Federation, raw};
+use super::{Federation, raw};
 use crate::sign::take_signatures;
 use crate::{legacy, pdu, request};
 
@@ -101,7 +102,7 @@ impl Federation {
             raw(&prepared.event)?,
             prepared.shown.iter().cloned().map(RawStrippedState::Pdu).collect(),
         );
-        let answer = self.ask_streamed(server, invite, ENTRY_WAIT).await?;
+        let answer = self.ask_streamed(server, invite, REMOTE_MEMBERSHIP_ENTRY_WAIT).await?;
         let status = answer.status;
         let body = request::whole(answer, limits::BODY_BYTES_MAX).await?;
         if status < 400 {
@@ -114,7 +115,9 @@ impl Federation {
         }
         // An old server only has version 1, whose body is the event itself.
         let target = legacy::path("v1/invite", &[room_id.as_str(), event_id.as_str()]);
-        let answer = self.ask_plain(server, "PUT", &target, first_version(prepared)?.into(), ENTRY_WAIT).await?;
+        let answer = self
+            .ask_plain(server, "PUT", &target, first_version(prepared)?.into(), REMOTE_MEMBERSHIP_ENTRY_WAIT)
+            .await?;
         let body = request::body(server, answer, limits::BODY_BYTES_MAX).await?;
         let (_, signed): (u16, SignedInvite) =
             serde_json::from_slice(&body).map_err(|error| request::unreadable(server, error))?;

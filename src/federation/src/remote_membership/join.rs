@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use hearth_base::limits::federation::REMOTE_MEMBERSHIP_ENTRY_WAIT;
 use hearth_base::{Error, Result};
 use hearth_core::Requester;
 use hearth_core::detached;
@@ -17,11 +18,11 @@ use ruma::api::federation::membership::prepare_join_event;
 use ruma::canonical_json::CanonicalJsonObject;
 use ruma::{OwnedServerName, RoomId, ServerName};
 
+use super::Federation;
 use super::attempts::JoinErrors;
 use super::make_join::{self, TemplateRequest};
 use super::room_state_checks::Source;
 use super::send_join::ResponseLimits;
-use super::{ENTRY_WAIT, Federation};
 use crate::out_of_band;
 
 /// A running remote join.
@@ -84,7 +85,7 @@ impl Federation {
         let wanted = &entry.wanted;
         let mut request = prepare_join_event::v1::Request::new(wanted.room_id.to_owned(), wanted.user.to_owned());
         request.ver = version::SUPPORTED.to_vec();
-        let answer = self.ask_within(server, request, ENTRY_WAIT).await?;
+        let answer = self.ask_within(server, request, REMOTE_MEMBERSHIP_ENTRY_WAIT).await?;
         let template = make_join::read(server, wanted, answer.room_version.as_ref(), &answer.event)?;
         out_of_band::check_id(wanted.room_id, template.rules)?;
         // A server in the room stores its state already, so the size does not matter.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use hearth_base::limits::federation::REMOTE_MEMBERSHIP_ENTRY_WAIT;
 use hearth_base::{Reason, Result, error::refuse, limits};
 use hearth_core::Requester;
 use hearth_rooms::event::version;
@@ -16,7 +17,7 @@ use serde_json::value::RawValue;
 
 use super::attempts::JoinErrors;
 use super::make_join::{self, TemplateRequest};
-use super::{ENTRY_WAIT, Federation, raw};
+use super::{Federation, raw};
 use crate::{out_of_band, request};
 
 /// The stripped state of a knock response.
@@ -55,14 +56,14 @@ impl Federation {
     ) -> Result<()> {
         let mut request = prepare_knock_event::v1::Request::new(wanted.room_id.to_owned(), wanted.user.to_owned());
         request.ver = version::SUPPORTED.to_vec();
-        let answer = self.ask_within(server, request, ENTRY_WAIT).await?;
+        let answer = self.ask_within(server, request, REMOTE_MEMBERSHIP_ENTRY_WAIT).await?;
         let template = make_join::read(server, wanted, Some(&answer.room_version), &answer.event)?;
         out_of_band::check_id(wanted.room_id, template.rules)?;
         let (rules, version) = (template.rules, template.version.clone());
         let ours = template.sign(&self.core, wanted, content)?;
         let room_id = wanted.room_id.to_owned();
         let request = create_knock_event::v1::Request::new(room_id, ours.pdu.event_id.clone(), raw(&ours)?);
-        let answer = self.ask_streamed(server, request, ENTRY_WAIT).await?;
+        let answer = self.ask_streamed(server, request, REMOTE_MEMBERSHIP_ENTRY_WAIT).await?;
         let body = request::body(server, answer, limits::BODY_BYTES_MAX).await?;
         // The knock is accepted, even if the response has no readable stripped state.
         let shown =

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use hearth_base::error::refuse;
+use hearth_base::limits::federation::REMOTE_MEMBERSHIP_LEAVE_WAIT;
 use hearth_base::{Reason, Result, limits};
 use hearth_core::Requester;
 use hearth_rooms::RoomCore;
@@ -20,7 +21,7 @@ use ruma::canonical_json::CanonicalJsonObject;
 use ruma::{OwnedEventId, OwnedRoomId, OwnedServerName, RoomId, ServerName};
 
 use super::make_join::{self, TemplateRequest};
-use super::{Federation, LEAVE_WAIT, raw, route};
+use super::{Federation, raw, route};
 use crate::out_of_band::{self, OutOfBandMembership};
 use crate::{legacy, request};
 
@@ -139,15 +140,16 @@ impl Federation {
         content: CanonicalJsonObject,
     ) -> Result<Authored> {
         let request = prepare_leave_event::v1::Request::new(wanted.room_id.to_owned(), wanted.user.to_owned());
-        let answer = self.ask_within(server, request, LEAVE_WAIT).await?;
+        let answer = self.ask_within(server, request, REMOTE_MEMBERSHIP_LEAVE_WAIT).await?;
         let template = make_join::read(server, wanted, answer.room_version.as_ref(), &answer.event)?;
         let ours = template.sign(&self.core, wanted, content)?;
         let (room_id, id) = (wanted.room_id.to_owned(), ours.pdu.event_id.clone());
         let request = create_leave_event::v2::Request::new(room_id, id.clone(), raw(&ours)?);
-        let sent = self.ask_within(server, request, LEAVE_WAIT).await;
+        let sent = self.ask_within(server, request, REMOTE_MEMBERSHIP_LEAVE_WAIT).await;
         if sent.as_ref().is_err_and(|error| error.reason() == Some(Reason::Unrecognized)) {
             let target = legacy::path("v1/send_leave", &[wanted.room_id.as_str(), id.as_str()]);
-            let answer = self.ask_plain(server, "PUT", &target, ours.json.clone().into(), LEAVE_WAIT).await?;
+            let answer =
+                self.ask_plain(server, "PUT", &target, ours.json.clone().into(), REMOTE_MEMBERSHIP_LEAVE_WAIT).await?;
             request::body(server, answer, limits::BODY_BYTES_MAX).await?;
             return Ok(ours);
         }

@@ -7,6 +7,7 @@
 
 use std::collections::HashSet;
 
+use hearth_base::limits::federation::MAKE_JOIN_DEPTH_MAX;
 use hearth_base::{Error, Reason, Result, error::refuse, limits};
 use hearth_rooms::RoomCore;
 use hearth_rooms::event::author::author;
@@ -18,9 +19,6 @@ use ruma::room_version_rules::RoomVersionRules;
 use ruma::{OwnedEventId, OwnedUserId, RoomId, RoomVersionId, ServerName, UserId};
 use serde::Deserialize;
 use serde_json::value::RawValue;
-
-/// The greatest depth in canonical JSON.
-const DEPTH_MAX: i64 = (1 << 53) - 1;
 
 /// The request for a template.
 #[derive(Debug, Clone, Copy)]
@@ -113,7 +111,7 @@ pub(super) fn read(
         rules,
         prev_events: wire.prev_events,
         auth_events: wire.auth_events,
-        depth: wire.depth.min(DEPTH_MAX),
+        depth: wire.depth.min(MAKE_JOIN_DEPTH_MAX),
         authorised_via,
     })
 }

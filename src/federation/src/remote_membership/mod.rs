@@ -19,8 +19,6 @@ mod route;
 mod send_join;
 mod send_join_parser;
 
-use std::time::Duration;
-
 use hearth_base::{Error, Result};
 use hearth_core::Requester;
 use hearth_rooms::event::Authored;
@@ -29,11 +27,6 @@ use ruma::canonical_json::CanonicalJsonObject;
 use serde_json::value::RawValue;
 
 use super::Federation;
-
-/// Time limit for one request during a join.
-const ENTRY_WAIT: Duration = Duration::from_secs(30);
-/// Time limit for one request during a leave: a user does not wait longer to reject an invite.
-const LEAVE_WAIT: Duration = Duration::from_secs(10);
 
 /// A local event in the form of ruma's requests.
 fn raw(event: &Authored) -> Result<Box<RawValue>> {

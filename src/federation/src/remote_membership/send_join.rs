@@ -1,8 +1,7 @@
 //! The `send_join` response as it arrives: the room's state and its auth chain, as unparsed events.
 
-use std::time::Duration;
-
 use futures_util::StreamExt;
+use hearth_base::limits::federation::{SEND_JOIN_BEGIN_WAIT, SEND_JOIN_SILENCE_MAX};
 use hearth_base::{Reason, Result, error::refuse, limits};
 use hearth_core::jobs::Handle;
 use hearth_core::ports::RemoteResponse;
@@ -14,10 +13,6 @@ use super::send_join_parser::{ResponseParser, ResponsePiece};
 use super::{Federation, raw};
 use crate::{legacy, request};
 
-/// Time limit until the response starts: the server has to gather the state of a possibly large room.
-const BEGIN_WAIT: Duration = Duration::from_secs(180);
-/// Timeout without data after that.
-const SILENCE_MAX: Duration = Duration::from_secs(60);
 /// Number of events between two progress reports.
 const EVENTS_PER_STEP: usize = 500;
 
@@ -51,7 +46,7 @@ impl Federation {
     ) -> Result<RemoteResponse> {
         let id = ours.pdu.event_id.clone();
         let join = create_join_event::v2::Request::new(room_id.to_owned(), id.clone(), raw(ours)?);
-        let answer = self.ask_streamed(server, join, BEGIN_WAIT).await?;
+        let answer = self.ask_streamed(server, join, SEND_JOIN_BEGIN_WAIT).await?;
         let (status, body) = match refusal(answer).await? {
             Ok(answer) => return Ok(answer),
             Err(refused) => refused,
@@ -60,7 +55,7 @@ impl Federation {
             return Err(request::refused(server, status, &body));
         }
         let target = legacy::path("v1/send_join", &[room_id.as_str(), id.as_str()]);
-        let answer = self.ask_plain(server, "PUT", &target, ours.json.clone().into(), BEGIN_WAIT).await?;
+        let answer = self.ask_plain(server, "PUT", &target, ours.json.clone().into(), SEND_JOIN_BEGIN_WAIT).await?;
         refusal(answer).await?.map_err(|(status, body)| request::refused(server, status, &body))
     }
 
@@ -75,8 +70,9 @@ impl Federation {
         let (mut body, mut splitter, mut told, mut bytes) =
             (answer.body, ResponseParser::default(), SendJoinResponse::default(), 0);
         let broken = |what: &str| refuse(Reason::ConnectionFailed, format!("The answer to the join {what}."));
-        while let Some(piece) =
-            tokio::time::timeout(SILENCE_MAX, body.next()).await.map_err(|_| broken("does not come to an end"))?
+        while let Some(piece) = tokio::time::timeout(SEND_JOIN_SILENCE_MAX, body.next())
+            .await
+            .map_err(|_| broken("does not come to an end"))?
         {
             let piece = piece?;
             bytes += piece.len();

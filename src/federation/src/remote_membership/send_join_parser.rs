@@ -3,10 +3,8 @@
 //!
 //! It finds the bounds of JSON values and does not parse them; the caller parses each piece.
 
+use hearth_base::limits::federation::SEND_JOIN_EVENT_BYTES_MAX;
 use hearth_base::{Reason, Result, error::refuse};
-
-/// The largest event read, in bytes: includes `unsigned`, which the PDU size limit does not count.
-const EVENT_BYTES_MAX: usize = 256 * 1024;
 
 /// A piece of the response.
 #[derive(Debug, PartialEq, Eq)]
@@ -164,7 +162,7 @@ impl ResponseParser {
         let reach = self.extent.feed(byte);
         let is_kept = self.at != ParserState::InValue || self.field != ResponseField::Other;
         if is_kept && !matches!(reach, ByteEffect::Past) {
-            if self.piece.len() >= EVENT_BYTES_MAX {
+            if self.piece.len() >= SEND_JOIN_EVENT_BYTES_MAX {
                 return Err(wrong("an event in it is too large"));
             }
             self.piece.push(byte);
@@ -244,9 +242,9 @@ mod tests {
         for json in wrong {
             assert!(split(json, 3).is_err(), "{json}");
         }
-        let large = format!(r#"{{"state":[{{"a":"{}"}}]}}"#, "x".repeat(EVENT_BYTES_MAX));
+        let large = format!(r#"{{"state":[{{"a":"{}"}}]}}"#, "x".repeat(SEND_JOIN_EVENT_BYTES_MAX));
         assert!(split(&large, 4096).is_err());
-        let skipped = format!(r#"{{"other":["{}"]}}"#, "x".repeat(2 * EVENT_BYTES_MAX));
+        let skipped = format!(r#"{{"other":["{}"]}}"#, "x".repeat(2 * SEND_JOIN_EVENT_BYTES_MAX));
         assert_eq!(split(&skipped, 4096).expect("skipped"), []);
     }
 }

@@ -1,11 +1,11 @@
 //! Aliases of other servers.
 
+use hearth_base::limits::federation::REMOTE_ROOMS_OUTSIDE_WAIT;
 use hearth_base::{Result, limits};
 use ruma::api::federation::query::get_room_information;
 use ruma::{OwnedRoomId, OwnedServerName, RoomAliasId};
 use serde::Deserialize;
 
-use super::OUTSIDE_WAIT;
 use crate::Federation;
 
 /// The response of a server.
@@ -23,7 +23,7 @@ impl Federation {
         let server = alias.server_name();
         let request = get_room_information::v1::Request::new(alias.to_owned());
         let answer: AliasResponse =
-            self.ask_loosely(server, request, OUTSIDE_WAIT, limits::REMOTE_ROOMS_BYTES_MAX).await?;
+            self.ask_loosely(server, request, REMOTE_ROOMS_OUTSIDE_WAIT, limits::REMOTE_ROOMS_BYTES_MAX).await?;
         let named = answer.servers.iter().filter_map(|server| OwnedServerName::try_from(server.as_str()).ok());
         let mut servers: Vec<_> = named.take(limits::ALIAS_SERVERS_MAX).collect();
         if !servers.iter().any(|named| named == server) {

@@ -1,5 +1,6 @@
 //! The public directories of other servers.
 
+use hearth_base::limits::federation::REMOTE_ROOMS_OUTSIDE_WAIT;
 use hearth_base::{Result, limits};
 use hearth_rooms::directory::{DirectoryListing, DirectoryQuery};
 use ruma::api::federation::directory::{get_public_rooms, get_public_rooms_filtered};
@@ -8,7 +9,6 @@ use ruma::{ServerName, UInt};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::OUTSIDE_WAIT;
 use crate::Federation;
 
 /// The response of a server.
@@ -30,12 +30,12 @@ impl Federation {
         let answer: PublicRoomsResponse = if filter.is_empty() {
             let mut request = get_public_rooms::v1::Request::new();
             (request.limit, request.since, request.room_network) = (limit, since, network);
-            self.ask_loosely(server, request, OUTSIDE_WAIT, bytes_max).await?
+            self.ask_loosely(server, request, REMOTE_ROOMS_OUTSIDE_WAIT, bytes_max).await?
         } else {
             let mut request = get_public_rooms_filtered::v1::Request::new();
             (request.limit, request.since, request.room_network) = (limit, since, network);
             request.filter = filter;
-            self.ask_loosely(server, request, OUTSIDE_WAIT, bytes_max).await?
+            self.ask_loosely(server, request, REMOTE_ROOMS_OUTSIDE_WAIT, bytes_max).await?
         };
         let cards = answer.chunk.into_iter().take(limits::REMOTE_ROOMS_MAX);
         let cards: Vec<PublicRoomsChunk> = cards.filter_map(|card| serde_json::from_value(card).ok()).collect();

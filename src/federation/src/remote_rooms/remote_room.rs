@@ -4,6 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use hearth_base::limits::federation::REMOTE_ROOM_SERVERS_MAX;
+use hearth_base::limits::federation::REMOTE_ROOMS_OUTSIDE_WAIT;
 use hearth_base::{Reason, Result, limits};
 use hearth_rooms::read::hierarchy::{Child, RemoteRoom, sort};
 use hearth_rooms::read::summary::Summary;
@@ -18,15 +20,12 @@ use serde::Deserialize;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::OUTSIDE_WAIT;
 use crate::Federation;
 
 /// How long a response is cached.
 const KNOWN_FOR: Duration = Duration::from_secs(60);
 /// How long a failure is cached.
 const UNKNOWN_FOR: Duration = Duration::from_secs(15);
-/// Maximum of servers asked about one room.
-const SERVERS_MAX: usize = 3;
 
 /// Cached responses with their time; `None` when no server answered.
 #[derive(Debug)]
@@ -72,7 +71,7 @@ impl Federation {
         servers.extend(room.server_name().filter(|server| !via.iter().any(|via| via == server)));
         servers.retain(|server| self.core.check_talks_to(server).is_ok());
         let mut is_unreachable = true;
-        for server in servers.into_iter().take(SERVERS_MAX) {
+        for server in servers.into_iter().take(REMOTE_ROOM_SERVERS_MAX) {
             match self.remote_room_of(server, room).await {
                 Ok(remote_room) => return Some(remote_room),
                 Err(error) => {
@@ -92,7 +91,7 @@ impl Federation {
     async fn remote_room_of(&self, server: &ServerName, room: &RoomId) -> Result<Arc<RemoteRoom>> {
         let request = get_hierarchy::v1::Request::new(room.to_owned());
         let answer: HierarchyResponse =
-            self.ask_loosely(server, request, OUTSIDE_WAIT, limits::REMOTE_ROOMS_BYTES_MAX).await?;
+            self.ask_loosely(server, request, REMOTE_ROOMS_OUTSIDE_WAIT, limits::REMOTE_ROOMS_BYTES_MAX).await?;
         if answer.room.card.room_id != room {
             return Err(hearth_base::Error::not_found(format!("{server} answered for another room than {room}.")));
         }

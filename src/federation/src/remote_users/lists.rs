@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures_util::future::try_join_all;
+use hearth_base::limits::federation::ONE_BY_ONE_MAX;
 use hearth_base::{Reason, Result, limits};
 use hearth_users::crypto::remote::{DeviceEntry, RemoteList};
 use ruma::api::federation::device::get_devices;
@@ -14,10 +15,6 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::Federation;
-
-/// Up to how many users of a server are requested one by one. That takes more requests, and the responses have the
-/// stream ids which later updates build on.
-const ONE_BY_ONE_MAX: usize = 3;
 
 /// A device; its keys may be missing if it has not uploaded any.
 #[derive(Deserialize)]

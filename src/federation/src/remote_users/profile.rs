@@ -1,7 +1,6 @@
 //! Profiles of remote users.
 
-use std::time::Duration;
-
+use hearth_base::limits::federation::PROFILE_WAIT;
 use hearth_base::{Result, limits};
 use hearth_users::personal::profiles::ProfileField;
 use ruma::UserId;
@@ -9,9 +8,6 @@ use ruma::api::federation::query::get_profile_information;
 use serde_json::{Map, Value};
 
 use crate::Federation;
-
-/// Time limit for a profile request; a user waits for the result.
-const PROFILE_WAIT: Duration = Duration::from_secs(10);
 
 impl Federation {
     /// The full profile of a remote user, by field. `M_NOT_FOUND` for unknown users.

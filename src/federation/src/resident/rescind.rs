@@ -12,52 +12,31 @@ use hearth_rooms::event::{Authored, version};
 use hearth_store::Lane;
 use hearth_store::engine::Tx;
 use hearth_store::tables::memberships::Membership;
-use ruma::{OwnedRoomId, OwnedUserId, ServerName};
-use serde::Deserialize;
-use serde_json::value::RawValue;
+use ruma::{OwnedRoomId, OwnedUserId, RoomId, ServerName, UserId};
 
 use super::Federation;
 use crate::out_of_band::{self, OutOfBandMembership};
-use crate::pdu::{self, IncomingPdu};
-
-/// The fields that decide whether an event may end an out-of-band membership.
-#[derive(Deserialize)]
-struct MemberGlimpse {
-    room_id: OwnedRoomId,
-    #[serde(rename = "type")]
-    kind: String,
-    state_key: Option<OwnedUserId>,
-    content: GlanceContent,
-}
-
-#[derive(Deserialize)]
-struct GlanceContent {
-    membership: Option<String>,
-}
+use crate::pdu::{IncomingPdu, UncheckedPdu};
 
 impl Federation {
-    /// Finds events in a transaction that end invites and knocks in rooms that this server is not in. Other events are
-    /// left to the normal checks.
-    pub(crate) async fn take_endings(self: &Arc<Self>, origin: &ServerName, events: &[Box<RawValue>]) {
-        for json in events {
-            let Ok(glance) = serde_json::from_str::<MemberGlimpse>(json.get()) else { continue };
-            let ends = matches!(glance.content.membership.as_deref(), Some("leave" | "ban"));
-            let Some(user) = glance.state_key.filter(|user| ends && self.core.is_local(user)) else { continue };
-            if glance.kind != "m.room.member" {
-                continue;
-            }
-            if let Err(error) = self.take_ending(origin, glance.room_id, user, json).await {
-                tracing::info!(%error, federation.server = %origin, "Failed to withdraw an invite or a knock.");
-            }
+    /// Checks whether an event ends an invite or a knock in a room that this server is not in. Other events are left to
+    /// the normal checks.
+    pub(crate) async fn take_ending(self: &Arc<Self>, origin: &ServerName, room_id: &RoomId, pdu: &UncheckedPdu) {
+        let ends = pdu.text("type") == Some("m.room.member")
+            && matches!(pdu.content_text("membership"), Some("leave" | "ban"));
+        let user = pdu.text("state_key").filter(|_| ends).and_then(|user| UserId::parse(user).ok());
+        let Some(user) = user.filter(|user| self.core.is_local(user)) else { return };
+        if let Err(error) = self.end_membership(origin, room_id.to_owned(), user, pdu).await {
+            tracing::info!(%error, federation.server = %origin, "Failed to withdraw an invite or a knock.");
         }
     }
 
-    async fn take_ending(
+    async fn end_membership(
         self: &Arc<Self>,
         origin: &ServerName,
         room_id: OwnedRoomId,
         user: OwnedUserId,
-        json: &RawValue,
+        pdu: &UncheckedPdu,
     ) -> Result<()> {
         let (of, who) = (room_id.clone(), user.clone());
         let read = move |tx: &mut hearth_store::ReadTx<'_>| out_of_band::membership_status(tx.tx(), &of, &who);
@@ -66,7 +45,7 @@ impl Federation {
             return Ok(());
         }
         let rules = version::stored_rules(&membership_status.room.version)?;
-        let event = self.unchanged(rules, pdu::parse(rules, Some(&room_id), json)?).await?;
+        let event = self.unchanged(rules, pdu.clone().parse(rules, Some(&room_id))?).await?;
         if event.pdu.sender.server_name() != origin {
             return Ok(());
         }

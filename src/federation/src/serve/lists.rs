@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 use futures_util::stream;
+use hearth_base::limits::federation::STATE_PIECE_EVENTS_MAX;
 use hearth_base::{Error, Result};
 use hearth_core::ports::Pieces;
 use hearth_store::engine::Tx;
@@ -13,8 +14,6 @@ use hearth_store::tables::events;
 
 use crate::Federation;
 
-/// Maximum of events in one chunk.
-const PIECE_EVENTS_MAX: usize = 256;
 /// A chunk ends at this size, in bytes.
 const PIECE_BYTES: usize = 64 * 1024;
 
@@ -68,7 +67,7 @@ impl Federation {
 /// The next chunk, read in one transaction.
 fn piece(tx: &mut dyn Tx, lists: &mut EventListBody) -> Result<Bytes> {
     let (mut piece, mut count) = (Vec::with_capacity(PIECE_BYTES), 0);
-    while piece.len() < PIECE_BYTES && count < PIECE_EVENTS_MAX {
+    while piece.len() < PIECE_BYTES && count < STATE_PIECE_EVENTS_MAX {
         match lists.0.front_mut() {
             None => break,
             Some(BodyPart::Text(json)) => piece.extend_from_slice(json),

@@ -9,7 +9,6 @@ use hearth_store::Lane;
 use hearth_store::ids::RoomSn;
 use ruma::events::TimelineEventType;
 use ruma::{OwnedEventId, ServerName};
-use serde_json::value::RawValue;
 
 use crate::Federation;
 use crate::pdu::{self, IncomingPdu, PduOutcome, PersistConflict, PersistOutcome, RoomInfo};
@@ -18,8 +17,6 @@ use crate::pdu::{self, IncomingPdu, PduOutcome, PersistConflict, PersistOutcome,
 #[derive(Debug)]
 pub(super) struct DeferredEvent {
     pub(super) event_id: OwnedEventId,
-    /// Its JSON as received.
-    pub(super) json: Box<RawValue>,
     /// The checked event; `None` if its signatures could not be checked now.
     pub(super) verified: Option<IncomingPdu>,
 }
@@ -61,17 +58,14 @@ impl Federation {
         self: &Arc<Self>,
         place: &RoomInfo,
         origin: &ServerName,
-        events: Vec<(IncomingPdu, Box<RawValue>)>,
+        candidates: Vec<IncomingPdu>,
     ) -> Result<Batch> {
-        let (mut batch, mut good) = (Batch::default(), Vec::with_capacity(events.len()));
-        let (candidates, sources): (Vec<_>, Vec<_>) = events.into_iter().unzip();
+        let (mut batch, mut good) = (Batch::default(), Vec::with_capacity(candidates.len()));
         let ids: Vec<_> = candidates.iter().map(|one| one.pdu.event_id.clone()).collect();
-        for ((event_id, json), verified) in
-            ids.into_iter().zip(sources).zip(self.check_signatures(place.rules, candidates).await)
-        {
+        for (event_id, verified) in ids.into_iter().zip(self.check_signatures(place.rules, candidates).await) {
             match verified {
-                Ok(candidate) => good.push((candidate, json)),
-                Err(error) if may_pass(&error) => batch.open.push(DeferredEvent { event_id, json, verified: None }),
+                Ok(candidate) => good.push(candidate),
+                Err(error) if may_pass(&error) => batch.open.push(DeferredEvent { event_id, verified: None }),
                 Err(error) => {
                     tracing::info!(%error, event.id = %event_id, server = %origin, "Dropped a PDU.");
                     batch.done.push((event_id, Err(error.to_string())));
@@ -84,21 +78,21 @@ impl Federation {
         let (core, room, origin) = (self.core.clone(), place.room, origin.to_owned());
         let write = move |tx: &mut hearth_store::WriteTx<'_>| {
             if let Some(why) = refused(&core, tx, room, &origin)? {
-                let ids = good.into_iter().map(|(candidate, _)| candidate.pdu.event_id);
+                let ids = good.into_iter().map(|candidate| candidate.pdu.event_id);
                 batch.done.extend(ids.map(|event_id| (event_id, Err(why.to_owned()))));
                 return Ok(batch);
             }
             let is_inside = servers::of(&core, tx.tx(), room)?.contains(&origin);
             let mut room = pdu::room(tx, room)?;
-            for (candidate, json) in good {
+            for candidate in good {
                 let event_id = candidate.pdu.event_id.clone();
                 match pdu::quickly(&core, tx, &mut room, candidate)? {
                     PersistOutcome::Done(verdict) => batch.done.push((event_id, told(verdict))),
                     PersistOutcome::Not(verified, PersistConflict::Lacks(_)) if !is_inside => {
-                        batch.strangers.push(DeferredEvent { event_id, json, verified: Some(*verified) });
+                        batch.strangers.push(DeferredEvent { event_id, verified: Some(*verified) });
                     }
                     PersistOutcome::Not(verified, _) => {
-                        batch.open.push(DeferredEvent { event_id, json, verified: Some(*verified) })
+                        batch.open.push(DeferredEvent { event_id, verified: Some(*verified) })
                     }
                 }
             }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
+use hearth_base::limits::federation::{INBOX_EVENT_WAIT, INBOX_FAULT_WAIT};
 use hearth_base::{Backoff, Millis, Position, Result, limits};
 use hearth_store::Lane;
 use hearth_store::ids::RoomSn;
@@ -19,17 +20,14 @@ use tokio::sync::Notify;
 
 use super::TransactionOutcome;
 use super::batch::{DeferredEvent, may_pass};
+use super::transaction::PduSources;
 use crate::Federation;
 use crate::pdu::{self, RoomInfo};
 
 /// Maximum of events read at once.
 const PAGE: u64 = 50;
-/// Time limit for one event.
-const EVENT_WAIT: Duration = Duration::from_secs(5 * 60);
 /// Back-off of an event after a failed attempt.
 const RETRY: Backoff = Backoff::new(20_000, 60 * 60 * 1_000);
-/// Pause of a worker after a local fault.
-const FAULT_WAIT: Duration = Duration::from_secs(30);
 
 /// Rooms with waiting events, each with the notification of its worker.
 #[derive(Debug, Default)]
@@ -110,6 +108,7 @@ impl Federation {
         place: &RoomInfo,
         origin: &ServerName,
         events: Vec<DeferredEvent>,
+        sources: &mut PduSources,
         outcome: &mut TransactionOutcome,
     ) -> Result<()> {
         if events.is_empty() {
@@ -126,10 +125,10 @@ impl Federation {
         };
         let capacity = usize::try_from(capacity).unwrap_or(usize::MAX);
         let mut kept = Vec::new();
-        for DeferredEvent { event_id, json, .. } in events {
+        for DeferredEvent { event_id, .. } in events {
             if kept.len() < capacity {
                 outcome.insert(event_id.clone(), Ok(()));
-                kept.push((event_id, json));
+                kept.extend(sources.remove_entry(&event_id));
             } else {
                 outcome.insert(event_id, Err("Your server is not in that room.".to_owned()));
             }
@@ -191,7 +190,7 @@ impl Federation {
             };
             if let Err(error) = worked {
                 tracing::error!(%error, "Failed to process a room's inbox; will retry.");
-                tokio::time::sleep(FAULT_WAIT).await;
+                tokio::time::sleep(INBOX_FAULT_WAIT).await;
             }
         }
     }
@@ -238,7 +237,7 @@ impl Federation {
     async fn work_on(self: &Arc<Self>, room: RoomSn, rows: Vec<InboxRow>) -> Result<()> {
         let place = self.place(room).await?;
         for row in rows {
-            let working = tokio::time::timeout(EVENT_WAIT, self.work_one(&place, &row));
+            let working = tokio::time::timeout(INBOX_EVENT_WAIT, self.work_one(&place, &row));
             // An event that makes the worker panic must not block those behind it: it is retried later like any other.
             let may_go_better = match AssertUnwindSafe(working).catch_unwind().await {
                 Ok(Ok(Ok(()))) => false,
@@ -266,7 +265,7 @@ impl Federation {
             .map_err(|error| hearth_base::Error::bad_json(format!("The inbox names no server: {error}")))?;
         let candidate = pdu::parse(place.rules, Some(&place.room_id), &json)?;
         // The inbox has the event as received, so all checks run again.
-        let batch = self.take_batch(place, &origin, vec![(candidate, json)]).await?;
+        let batch = self.take_batch(place, &origin, vec![candidate]).await?;
         if !batch.strangers.is_empty() {
             return Err(hearth_base::error::refuse(
                 hearth_base::Reason::ConnectionFailed,

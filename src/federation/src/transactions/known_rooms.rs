@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use hearth_base::Result;
+use hearth_base::limits::federation::KNOWN_ROOMS_MAX;
 use hearth_rooms::event::version;
 use hearth_store::tables::rooms;
 use quick_cache::sync::Cache;
@@ -12,15 +13,12 @@ use ruma::{OwnedRoomId, RoomId};
 use crate::Federation;
 use crate::pdu::RoomInfo;
 
-/// Maximum of cached rooms.
-const ROOMS_MAX: usize = 4_000;
-
 /// Rooms that this server is or was in.
 pub(super) struct KnownRooms(Cache<OwnedRoomId, RoomInfo>);
 
 impl Default for KnownRooms {
     fn default() -> Self {
-        Self(Cache::new(ROOMS_MAX))
+        Self(Cache::new(KNOWN_ROOMS_MAX))
     }
 }
 

@@ -8,14 +8,13 @@ use futures_util::future::join_all;
 use hearth_base::{Error, Result, limits};
 use quick_cache::sync::Cache;
 use ruma::{OwnedEventId, OwnedRoomId, OwnedServerName, ServerName};
-use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
 use super::batch::{DeferredEvent, may_bring, may_pass, told};
 use crate::Federation;
-use crate::pdu::{self, IncomingPdu, RoomInfo};
+use crate::pdu::{IncomingPdu, RoomInfo, UncheckedPdu};
 
 /// The result for each event of a transaction, by event id; an error is reported to the sender.
 pub type TransactionOutcome = BTreeMap<OwnedEventId, Result<(), String>>;
@@ -24,11 +23,8 @@ pub type TransactionOutcome = BTreeMap<OwnedEventId, Result<(), String>>;
 /// response.
 pub(super) type RecentTransactions = Cache<(OwnedServerName, Box<str>), Arc<OnceCell<Arc<TransactionOutcome>>>>;
 
-/// The field that determines an event's room version.
-#[derive(Deserialize)]
-struct PduAddress {
-    room_id: OwnedRoomId,
-}
+/// The JSON of events as received, for those that go into the inbox.
+pub(super) type PduSources = BTreeMap<OwnedEventId, Box<RawValue>>;
 
 impl Federation {
     /// Receives a transaction of an authenticated server. On return each event is in its room, refused, or in the
@@ -69,14 +65,17 @@ impl Federation {
     }
 
     async fn take_pdus(self: &Arc<Self>, origin: &ServerName, pdus: Vec<Box<RawValue>>) -> Result<TransactionOutcome> {
-        // Separate from the rest, because `places` below only finds rooms that this server is or was in.
-        self.take_endings(origin, &pdus).await;
-        let mut by_room: BTreeMap<OwnedRoomId, Vec<Box<RawValue>>> = BTreeMap::new();
+        let mut by_room: BTreeMap<OwnedRoomId, Vec<(UncheckedPdu, Box<RawValue>)>> = BTreeMap::new();
         for json in pdus {
+            let read = UncheckedPdu::read(&json);
+            let read = read.inspect_err(|error| tracing::info!(%error, server = %origin, "Dropped a malformed PDU."));
+            let Ok(pdu) = read else { continue };
             // Without its room an event has no version, so its event id cannot be computed and it cannot be listed in
             // the response.
-            let Ok(PduAddress { room_id }) = serde_json::from_str(json.get()) else { continue };
-            by_room.entry(room_id).or_default().push(json);
+            let Some(Ok(room_id)) = pdu.text("room_id").map(OwnedRoomId::try_from) else { continue };
+            // Separate from the rest, because `places` below only finds rooms that this server is or was in.
+            self.take_ending(origin, &room_id, &pdu).await;
+            by_room.entry(room_id).or_default().push((pdu, json));
         }
         let deadline = Instant::now() + Duration::from_millis(limits::TRANSACTION_MS_MAX);
         let places = self.places(by_room.keys().cloned().collect::<BTreeSet<_>>()).await?;
@@ -94,15 +93,18 @@ impl Federation {
         self: &Arc<Self>,
         place: &RoomInfo,
         origin: &ServerName,
-        events: Vec<Box<RawValue>>,
+        events: Vec<(UncheckedPdu, Box<RawValue>)>,
         deadline: Instant,
     ) -> Result<TransactionOutcome> {
         let (mut outcome, mut candidates) = (TransactionOutcome::new(), Vec::with_capacity(events.len()));
-        for json in events {
-            let Some(candidate) = self.read_for(place, &json) else { continue };
+        let (mut sources, mut order) = (PduSources::new(), Vec::with_capacity(events.len()));
+        for (pdu, json) in events {
+            let Some(candidate) = self.read_for(place, pdu) else { continue };
             let event_id = candidate.pdu.event_id.clone();
             if may_bring(origin, &candidate) {
-                candidates.push((candidate, json));
+                order.push(event_id.clone());
+                sources.insert(event_id, json);
+                candidates.push(candidate);
             } else {
                 // The response has no reason: a server that follows the protocol does not send such an event.
                 outcome.insert(event_id, Ok(()));
@@ -111,8 +113,6 @@ impl Federation {
         if candidates.is_empty() {
             return Ok(outcome);
         }
-        // `take_batch` consumes the events; after a timeout this copy goes into the inbox.
-        let spare: Vec<_> = candidates.iter().map(|(one, json)| (one.pdu.event_id.clone(), json.clone())).collect();
         let batch = tokio::time::timeout_at(deadline, self.take_batch(place, origin, candidates)).await;
         let batch = match batch {
             Ok(Ok(batch)) => batch,
@@ -122,21 +122,24 @@ impl Federation {
                 if let Ok(Err(error)) = late_or_broken {
                     tracing::error!(%error, room.id = %place.room_id, "Failed to process a transaction's PDUs at once.");
                 }
-                outcome.extend(spare.iter().map(|(event_id, _)| (event_id.clone(), Ok(()))));
-                self.put_aside(place, origin, spare).await?;
+                outcome.extend(order.iter().map(|event_id| (event_id.clone(), Ok(()))));
+                // In the order of the transaction, because an event mostly needs those before it.
+                let aside = order.iter().filter_map(|event_id| sources.remove_entry(event_id)).collect();
+                self.put_aside(place, origin, aside).await?;
                 return Ok(outcome);
             }
         };
         outcome.extend(batch.done);
-        self.defer_strangers(place, origin, batch.strangers, &mut outcome).await?;
+        self.defer_strangers(place, origin, batch.strangers, &mut sources, &mut outcome).await?;
         let aside = self.try_longer(place, origin, batch.open, deadline, &mut outcome).await;
-        outcome.extend(aside.iter().map(|(event_id, _)| (event_id.clone(), Ok(()))));
+        outcome.extend(aside.iter().map(|event_id| (event_id.clone(), Ok(()))));
+        let aside = aside.iter().filter_map(|event_id| sources.remove_entry(event_id)).collect();
         self.put_aside(place, origin, aside).await?;
         Ok(outcome)
     }
 
-    fn read_for(&self, place: &RoomInfo, json: &RawValue) -> Option<IncomingPdu> {
-        pdu::parse(place.rules, Some(&place.room_id), json)
+    fn read_for(&self, place: &RoomInfo, pdu: UncheckedPdu) -> Option<IncomingPdu> {
+        pdu.parse(place.rules, Some(&place.room_id))
             .inspect_err(|error| tracing::info!(%error, room.id = %place.room_id, "Dropped a malformed event."))
             .ok()
     }
@@ -150,23 +153,23 @@ impl Federation {
         open: Vec<DeferredEvent>,
         deadline: Instant,
         outcome: &mut TransactionOutcome,
-    ) -> Vec<(OwnedEventId, Box<RawValue>)> {
+    ) -> Vec<OwnedEventId> {
         let mut aside = Vec::new();
         let mut is_late = self.inbound.workers.are_busy_in(place.room);
-        for DeferredEvent { event_id, json, verified } in open {
+        for DeferredEvent { event_id, verified } in open {
             let Some(candidate) = verified.filter(|_| !is_late) else {
-                aside.push((event_id, json));
+                aside.push(event_id);
                 continue;
             };
             match tokio::time::timeout_at(deadline, self.handle_pdu(place.room, candidate, origin)).await {
                 Ok(Ok(verdict)) => _ = outcome.insert(event_id, told(verdict)),
-                Ok(Err(error)) if may_pass(&error) => aside.push((event_id, json)),
+                Ok(Err(error)) if may_pass(&error) => aside.push(event_id),
                 Ok(Err(error)) => {
                     tracing::info!(%error, event.id = %event_id, server = %origin, "Dropped a PDU.");
                     outcome.insert(event_id, Err(error.to_string()));
                 }
                 Err(_) => {
-                    aside.push((event_id, json));
+                    aside.push(event_id);
                     is_late = true;
                 }
             }

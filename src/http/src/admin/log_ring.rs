@@ -4,16 +4,12 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use hearth_admin::wire::{LogEntry, LogLevel, LogPage, LogQuery};
+use hearth_base::limits::http::{LOG_RING_ENTRIES_MAX, LOG_RING_PAGE_MAX, WAIT_MS_MAX};
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
-/// Entries that are kept; the oldest are dropped first.
-const ENTRIES_MAX: usize = 2_000;
 /// Entries per response: the default and the maximum.
 const PAGE_DEFAULT: u32 = 200;
-const PAGE_MAX: u32 = 1_000;
-/// The longest that a request waits for an entry.
-const WAIT_MS_MAX: u64 = 30_000;
 
 /// A ring buffer of the newest log entries.
 #[derive(Debug)]
@@ -35,7 +31,7 @@ impl LogRing {
         let mut entries = self.entries.lock();
         let seq = entries.back().map_or(0, |last| last.seq) + 1;
         entry.seq = seq;
-        if entries.len() == ENTRIES_MAX {
+        if entries.len() == LOG_RING_ENTRIES_MAX {
             entries.pop_front();
         }
         entries.push_back(entry);
@@ -69,7 +65,7 @@ impl LogRing {
 
     fn read(&self, query: &LogQuery) -> LogPage {
         let entries = self.entries.lock();
-        let limit = usize::try_from(query.limit.unwrap_or(PAGE_DEFAULT).clamp(1, PAGE_MAX)).unwrap_or(1);
+        let limit = usize::try_from(query.limit.unwrap_or(PAGE_DEFAULT).clamp(1, LOG_RING_PAGE_MAX)).unwrap_or(1);
         let newest = entries.back().map_or(0, |last| last.seq);
         let wanted = |entry: &&LogEntry| entry.level <= query.level.unwrap_or(LogLevel::Trace);
         let Some(after) = query.after else {
@@ -106,7 +102,7 @@ mod tests {
     #[tokio::test]
     async fn pages_follow_each_other_and_old_lines_go() {
         let ring = LogRing::default();
-        (0..ENTRIES_MAX + 5).for_each(|_| ring.push(line(LogLevel::Info)));
+        (0..LOG_RING_ENTRIES_MAX + 5).for_each(|_| ring.push(line(LogLevel::Info)));
         let first = ring.page(&after(0, 3)).await;
         assert_eq!((seqs(&first), first.next), (vec![6, 7, 8], 8));
         assert_eq!(seqs(&ring.page(&after(first.next, 2)).await), [9, 10]);

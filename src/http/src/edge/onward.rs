@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hearth_base::limits;
+use hearth_base::limits::http::ONWARD_REST_MAX;
 use hearth_domain::ports::Duplex;
 use hearth_domain::rtc::SignallingPermit;
 use parking_lot::Mutex;
@@ -14,8 +15,6 @@ use tokio::time::Instant;
 
 /// Bytes per read.
 const PIECE_BYTES: usize = 8 * 1024;
-/// How long one direction stays open after the other has closed.
-const REST_MAX: Duration = Duration::from_secs(5);
 
 /// The other end, to be taken once. Shared, because extensions of a response must be `Clone`.
 #[derive(Clone)]
@@ -44,10 +43,10 @@ async fn between(one: impl Duplex, other: impl Duplex, silence_max: Duration) {
     // Errors are dropped: the response has been sent, so they cannot be reported.
     tokio::select! {
         _ = there.as_mut() => {
-            let _ = tokio::time::timeout(REST_MAX, back).await;
+            let _ = tokio::time::timeout(ONWARD_REST_MAX, back).await;
         }
         _ = back.as_mut() => {
-            let _ = tokio::time::timeout(REST_MAX, there).await;
+            let _ = tokio::time::timeout(ONWARD_REST_MAX, there).await;
         }
         () = silence(&heard, silence_max) => {}
     }

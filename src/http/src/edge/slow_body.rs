@@ -3,14 +3,11 @@
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use bytes::Bytes;
-use hearth_base::limits;
+use hearth_base::limits::http::SLOW_BODY_SILENCE_MAX;
 use http_body::{Body, Frame, SizeHint};
 use tokio::time::Sleep;
-
-const SILENCE_MAX: Duration = Duration::from_millis(limits::BODY_SILENCE_MS_MAX);
 
 /// A body that fails after its sender has been silent for [`limits::BODY_SILENCE_MS_MAX`].
 #[derive(Debug)]
@@ -39,7 +36,7 @@ where
             self.silence = None;
             return Poll::Ready(frame.map(|frame| frame.map_err(Into::into)));
         }
-        let silence = self.silence.get_or_insert_with(|| Box::pin(tokio::time::sleep(SILENCE_MAX)));
+        let silence = self.silence.get_or_insert_with(|| Box::pin(tokio::time::sleep(SLOW_BODY_SILENCE_MAX)));
         match silence.as_mut().poll(cx) {
             Poll::Ready(()) => Poll::Ready(Some(Err("the sender fell silent in the middle of the body".into()))),
             Poll::Pending => Poll::Pending,

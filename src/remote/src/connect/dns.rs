@@ -5,6 +5,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+pub(crate) use hearth_base::limits::remote::DNS_RECORDS_MAX;
+use hearth_base::limits::remote::{DNS_ANSWERS_MAX, DNS_LOOKUPS_MAX, DNS_TTL_MAX, NEGATIVE_TTL_MAX};
 use hearth_domain::ports::Eventually;
 use hickory_resolver::TokioResolver;
 use hickory_resolver::config::{LookupIpStrategy, NameServerConfig, ResolverConfig};
@@ -16,17 +18,8 @@ use tokio::sync::Semaphore;
 
 /// The system's list of DNS servers.
 const SETTINGS: &str = "/etc/resolv.conf";
-/// Cached answers; each expires with its TTL.
-const ANSWERS_MAX: u64 = 2_048;
-/// Upper bounds on the TTL of answers and of negative answers.
-const TTL_MAX: Duration = Duration::from_secs(60 * 60);
-const NEGATIVE_TTL_MAX: Duration = Duration::from_secs(5 * 60);
 /// Timeout of one query to a DNS server, and each query is sent at most twice.
 const WAIT: Duration = Duration::from_secs(3);
-/// Concurrent look-ups.
-const LOOKUPS_MAX: usize = 24;
-/// Addresses and SRV records of one name that are used; the rest are ignored.
-pub(crate) const RECORDS_MAX: usize = 16;
 
 /// An SRV record.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,7 +65,7 @@ struct Made {
 
 impl Default for SystemDns {
     fn default() -> Self {
-        Self { made: Arc::default(), turns: Arc::new(Semaphore::new(LOOKUPS_MAX)) }
+        Self { made: Arc::default(), turns: Arc::new(Semaphore::new(DNS_LOOKUPS_MAX)) }
     }
 }
 
@@ -106,8 +99,8 @@ fn make() -> Result<TokioResolver, NetError> {
         TokioResolver::builder_with_config(config, TokioRuntimeProvider::default())
     });
     let options = builder.options_mut();
-    options.cache_size = ANSWERS_MAX;
-    options.positive_max_ttl = Some(TTL_MAX);
+    options.cache_size = DNS_ANSWERS_MAX;
+    options.positive_max_ttl = Some(DNS_TTL_MAX);
     options.negative_max_ttl = Some(NEGATIVE_TTL_MAX);
     options.timeout = WAIT;
     options.attempts = 1;
@@ -133,7 +126,7 @@ impl Dns for SystemDns {
         Box::pin(async move {
             let _turn = dns.turns.acquire().await;
             let found = dns.resolver()?.lookup_ip(name?).await.map_err(|error| missed(&error))?;
-            let addresses: Vec<_> = found.iter().take(RECORDS_MAX).collect();
+            let addresses: Vec<_> = found.iter().take(DNS_RECORDS_MAX).collect();
             if addresses.is_empty() { Err(Miss::None) } else { Ok(addresses) }
         })
     }
@@ -152,7 +145,7 @@ impl Dns for SystemDns {
                 }),
                 _ => None,
             });
-            let services: Vec<_> = services.take(RECORDS_MAX).collect();
+            let services: Vec<_> = services.take(DNS_RECORDS_MAX).collect();
             if services.is_empty() { Err(Miss::None) } else { Ok(services) }
         })
     }
@@ -167,7 +160,7 @@ impl Dns for SystemResolver {
         let name = name.to_owned();
         Box::pin(async move {
             let found = tokio::net::lookup_host((name, 0)).await.map_err(|error| Miss::Failed(error.to_string()))?;
-            let addresses: Vec<_> = found.map(|address| address.ip()).take(RECORDS_MAX).collect();
+            let addresses: Vec<_> = found.map(|address| address.ip()).take(DNS_RECORDS_MAX).collect();
             if addresses.is_empty() { Err(Miss::None) } else { Ok(addresses) }
         })
     }

@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use hearth_base::limits::remote::{CALLS_IDLE_MAX, CALLS_PING_WAIT, HEADER_LIST_BYTES_MAX, IDLE_PER_SERVER_MAX};
 use hearth_base::{Reason, Result, error::refuse};
 use hearth_domain::ports::{Call, RemoteResponse};
 use http::{HeaderValue, Request, Response, header};
@@ -20,17 +21,11 @@ use super::well_known::WellKnown;
 use crate::connect::body;
 use crate::connect::words::{self, Words};
 
-/// Idle connections per server, and how long they stay open. Other servers close theirs after a minute or more.
-const IDLE_PER_SERVER_MAX: usize = 2;
-const IDLE_MAX: Duration = Duration::from_secs(30);
 /// Interval of HTTP/2 keep-alive pings while a response is outstanding, and the timeout of the reply.
 const PING_INTERVAL: Duration = Duration::from_secs(20);
-const PING_WAIT: Duration = Duration::from_secs(10);
 /// HTTP/2 receive windows for one response and for a connection.
 const STREAM_WINDOW_BYTES: u32 = 1024 * 1024;
 const CONNECTION_WINDOW_BYTES: u32 = 2 * 1024 * 1024;
-/// The size limit for response headers over HTTP/2. For HTTP/1.1, hyper has its own limits (100 headers, 400 KiB).
-const HEADER_LIST_BYTES_MAX: u32 = 64 * 1024;
 
 type Http = Client<Dial, Full<Bytes>>;
 
@@ -98,13 +93,13 @@ fn client(dial: Dial) -> Http {
     Client::builder(TokioExecutor::new())
         .timer(TokioTimer::new())
         .pool_timer(TokioTimer::new())
-        .pool_idle_timeout(IDLE_MAX)
+        .pool_idle_timeout(CALLS_IDLE_MAX)
         .pool_max_idle_per_host(IDLE_PER_SERVER_MAX)
         .http2_max_header_list_size(HEADER_LIST_BYTES_MAX)
         .http2_initial_stream_window_size(STREAM_WINDOW_BYTES)
         .http2_initial_connection_window_size(CONNECTION_WINDOW_BYTES)
         .http2_keep_alive_interval(PING_INTERVAL)
-        .http2_keep_alive_timeout(PING_WAIT)
+        .http2_keep_alive_timeout(CALLS_PING_WAIT)
         .build(dial)
 }
 

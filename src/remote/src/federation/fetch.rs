@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hearth_base::config::Outgoing;
+use hearth_base::limits::remote::{FILE_WAIT_MAX, WELL_KNOWN_WAIT};
 use hearth_base::{Error, Reason, Result, error::refuse, limits};
 use hearth_domain::ports::{Eventually, RemoteResponse};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
@@ -18,12 +19,6 @@ use crate::connect::body;
 use crate::connect::dns::Dns;
 use crate::connect::words;
 use crate::web::{GetError, Web};
-
-/// Timeout for a well-known document. Shorter than the timeout of the request that waits for it, so that the result is
-/// still cached.
-const WELL_KNOWN_WAIT: Duration = Duration::from_secs(6);
-/// The longest that a download may take, however steadily it arrives.
-const FILE_WAIT_MAX: Duration = Duration::from_secs(30 * 60);
 
 /// The fetching client. Cheap to clone.
 #[derive(Debug, Clone)]

@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use std::net::SocketAddr;
 
 use super::authority::{Authority, Host, PORT};
-use crate::connect::dns::{Dns, Miss, RECORDS_MAX, Service};
+use crate::connect::dns::{DNS_RECORDS_MAX, Dns, Miss, Service};
 use crate::connect::words::Words;
 
 /// The SRV services of homeservers: the current name, and the one from before Matrix 1.8.
@@ -49,7 +49,9 @@ async fn of_services(dns: &dyn Dns, name: &str, mut services: Vec<Service>) -> R
 
 async fn addresses(dns: &dyn Dns, name: &str, port: u16) -> Result<Vec<SocketAddr>, Words> {
     match dns.addresses(name).await {
-        Ok(found) => Ok(found.into_iter().take(RECORDS_MAX).map(|address| SocketAddr::new(address, port)).collect()),
+        Ok(found) => {
+            Ok(found.into_iter().take(DNS_RECORDS_MAX).map(|address| SocketAddr::new(address, port)).collect())
+        }
         Err(Miss::None) => Err(Words(format!("there is no address of {name} in the DNS"))),
         Err(Miss::Failed(why)) => Err(Words(format!("{name} could not be looked up: {why}"))),
     }

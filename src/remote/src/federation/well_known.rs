@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use hearth_base::limits::remote::{WELL_KNOWN_LIFETIME_MAX, WELL_KNOWN_SERVERS_MAX, WELL_KNOWN_STALE_MAX};
 use hearth_base::{Backoff, Seams};
 use hearth_domain::ports::Eventually;
 use quick_cache::sync::Cache;
@@ -13,17 +14,11 @@ use tokio::time::Instant;
 
 use super::authority::Authority;
 
-/// Servers in the cache.
-const SERVERS_MAX: usize = 2_048;
 /// The cache lifetime of a document without cache headers (recommended by the specification).
 const LIFETIME_DEFAULT: Duration = Duration::from_secs(24 * 60 * 60);
-/// Upper and lower bound on the lifetime, whatever the headers specify.
-const LIFETIME_MAX: Duration = Duration::from_secs(48 * 60 * 60);
 const LIFETIME_MIN: Duration = Duration::from_secs(5 * 60);
 /// Backoff after a failed request (the specification recommends up to an hour).
 const ERROR: Backoff = Backoff::new(5 * 60 * 1_000, 60 * 60 * 1_000);
-/// How long the last good document is used while its server fails.
-const STALE_MAX: Duration = LIFETIME_MAX;
 
 /// The result of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,7 +60,7 @@ pub(super) struct WellKnown {
 
 impl WellKnown {
     pub(super) fn new(ask: Box<dyn Ask>, seams: Seams) -> Self {
-        Self { ask, seams, entries: Cache::new(SERVERS_MAX), flights: Default::default() }
+        Self { ask, seams, entries: Cache::new(WELL_KNOWN_SERVERS_MAX), flights: Default::default() }
     }
 
     /// The name that a server delegates to; `None` when it has no valid document.
@@ -105,7 +100,7 @@ fn judge(host: &str, before: Option<Entry>, asked: Asked, now: Instant, chance: 
     let (why, has_failed) = match asked {
         Asked::Document(body, lifetime) => match read(&body) {
             Ok(delegate) => {
-                let lifetime = lifetime.unwrap_or(LIFETIME_DEFAULT).clamp(LIFETIME_MIN, LIFETIME_MAX);
+                let lifetime = lifetime.unwrap_or(LIFETIME_DEFAULT).clamp(LIFETIME_MIN, WELL_KNOWN_LIFETIME_MAX);
                 let delegate = Some(Arc::new(delegate));
                 return Entry { delegate, said: now, asked: now, until: now + lifetime, failures: 0 };
             }
@@ -119,7 +114,7 @@ fn judge(host: &str, before: Option<Entry>, asked: Asked, now: Instant, chance: 
     let until = now + ERROR.wait(failures, chance);
     // While a server fails, its last document is used on, but not forever. A server that answers without a document has
     // withdrawn it.
-    let last = before.filter(|before| has_failed && now.duration_since(before.said) < STALE_MAX);
+    let last = before.filter(|before| has_failed && now.duration_since(before.said) < WELL_KNOWN_STALE_MAX);
     let (delegate, said) = last.map_or((None, now), |before| (before.delegate, before.said));
     Entry { delegate, said, asked: now, until, failures }
 }

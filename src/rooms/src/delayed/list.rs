@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use hearth_base::limits::rooms::DIRECTORY_PAGE_MAX;
 use hearth_base::{Error, Millis, Result};
 use hearth_core::Requester;
 use hearth_store::engine::Tx;
@@ -13,9 +14,6 @@ use serde_json::value::RawValue;
 use super::Delayed;
 use crate::RoomCore;
 use crate::find;
-
-/// Events in one page.
-const PAGE_MAX: usize = 50;
 
 /// A delayed event as its owner sees it.
 #[derive(Debug)]
@@ -191,8 +189,8 @@ impl Filter {
             let begun = self.from_ms.is_none_or(|from| if forward { at.0 >= from } else { at.0 <= from });
             begun && start.as_ref().is_none_or(|start| if forward { at > *start } else { at < *start })
         });
-        let is_more = events.len() > PAGE_MAX;
-        events.truncate(PAGE_MAX);
+        let is_more = events.len() > DIRECTORY_PAGE_MAX;
+        events.truncate(DIRECTORY_PAGE_MAX);
         let next = events.last().filter(|_| is_more).map(|last| format!("{}_{}", last.place(self.order), last.id));
         Ok(DelayedPage { events, next })
     }

@@ -8,13 +8,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hearth_base::Millis;
+pub(super) use hearth_base::limits::rooms::DELAYED_NOTE_EVERY;
 use hearth_store::ids::{RoomSn, UserSn};
 use tokio::time::Instant;
-
-/// How far the database may be behind with restarts. A device in a call restarts its event every few seconds, and
-/// writing each restart would cost a disk sync. After a crash such an event is late by at most this time, or waits
-/// its full delay again if that is shorter.
-pub(super) const NOTE_EVERY: Duration = Duration::from_secs(5 * 60);
 
 /// The id by which clients address a delayed event.
 pub type DelayId = Arc<str>;
@@ -148,7 +144,7 @@ impl DelayedModel {
         let Some(entry) = self.entries.get_mut(id).filter(|entry| entry.turn.is_some()) else { return Restart::Gone };
         (entry.new.since_ms, entry.moved) = (now_ms, true);
         let due = (now + entry.new.delay).max(entry.leased_until.unwrap_or(now));
-        let is_noted = entry.noted_at.is_some_and(|at| now < at + NOTE_EVERY);
+        let is_noted = entry.noted_at.is_some_and(|at| now < at + DELAYED_NOTE_EVERY);
         self.queue_up(id, due);
         if is_noted { Restart::Done } else { Restart::Note(self.take_moved(now)) }
     }
@@ -290,13 +286,13 @@ mod tests {
             at += SECOND * 5;
             assert_eq!((book.restart("a", at, 10 + n), book.restart("b", at, 10 + n)), (Restart::Done, Restart::Done));
         }
-        let Restart::Note(mut both) = book.restart("a", now + NOTE_EVERY, 99) else { panic!("it is time") };
+        let Restart::Note(mut both) = book.restart("a", now + DELAYED_NOTE_EVERY, 99) else { panic!("it is time") };
         both.sort();
         let wanted: Vec<(DelayId, Millis)> = vec![("a".into(), 99), ("b".into(), 59)];
         assert_eq!(both, wanted);
-        assert_eq!(book.restart("b", now + NOTE_EVERY, 99), Restart::Done);
+        assert_eq!(book.restart("b", now + DELAYED_NOTE_EVERY, 99), Restart::Done);
         book.not_noted(&both);
-        assert!(matches!(book.restart("b", now + NOTE_EVERY, 99), Restart::Note(all) if all.len() == 2));
+        assert!(matches!(book.restart("b", now + DELAYED_NOTE_EVERY, 99), Restart::Note(all) if all.len() == 2));
         assert_eq!(book.restarted().len(), 2);
         assert_eq!(book.restart("c", now, 0), Restart::Gone);
     }

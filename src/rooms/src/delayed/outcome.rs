@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+pub(super) use hearth_base::limits::rooms::DELAYED_TRIES_MAX;
 use hearth_base::{Backoff, Error, Reason, Result, limits};
 use hearth_store::tables::delayed_events as table;
 use serde_json::{Value, json};
@@ -10,15 +11,14 @@ use serde_json::{Value, json};
 use super::model::DelayId;
 use crate::RoomCore;
 
-/// Attempts to send an event whose room's policy server does not answer.
-pub(super) const TRIES_MAX: u32 = 30;
-
 /// Returns whether to retry: for faults of this server, because it has promised to send the event; and while a policy
 /// server is unreachable.
 pub(super) fn may_pass(error: &Error, tries: u32) -> bool {
     match error.reason() {
         None | Some(Reason::OutOfSpace) => true,
-        Some(Reason::ConnectionFailed | Reason::NotAuthenticated | Reason::LimitExceeded { .. }) => tries < TRIES_MAX,
+        Some(Reason::ConnectionFailed | Reason::NotAuthenticated | Reason::LimitExceeded { .. }) => {
+            tries < DELAYED_TRIES_MAX
+        }
         Some(_) => false,
     }
 }

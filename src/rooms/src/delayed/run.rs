@@ -6,15 +6,12 @@ use std::pin::pin;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use hearth_base::Result;
+use hearth_base::limits::rooms::DELAYED_AT_ONCE_MAX;
 use hearth_core::rates::{Rate, RateSubject};
 use tokio::time::Instant;
 
 use super::model::DelayId;
 use super::{Delayed, outcome};
-
-/// Events sent concurrently. They share disk syncs, and an event whose room has a slow policy server does not delay
-/// the others.
-const AT_ONCE_MAX: usize = 32;
 
 impl Delayed {
     /// Sends due events until `stopping`. Run only one. `send` sends a scheduled event, and returns whether it was
@@ -25,12 +22,12 @@ impl Delayed {
     {
         let (mut stopping, mut under_way) = (pin!(stopping), FuturesUnordered::new());
         loop {
-            let free = AT_ONCE_MAX - under_way.len();
+            let free = DELAYED_AT_ONCE_MAX - under_way.len();
             let due = self.core.delayed.book.lock().take_due(Instant::now(), free);
             under_way.extend(due.into_iter().map(|id| self.send_due(id, &send)));
             // With all slots in use the timer is off; a finished send wakes the loop.
             let next = match under_way.len() {
-                AT_ONCE_MAX => None,
+                DELAYED_AT_ONCE_MAX => None,
                 _ => self.core.delayed.book.lock().next_due(),
             };
             tokio::select! {

@@ -9,7 +9,7 @@ use hearth_store::tables::delayed_events::{self as table, Restarted, WaitingDela
 use tokio::time::Instant;
 
 use super::Delayed;
-use super::model::{NOTE_EVERY, NewDelayed, state_name};
+use super::model::{DELAYED_NOTE_EVERY, NewDelayed, state_name};
 use crate::RoomCore;
 
 /// Extra time after a start, in milliseconds: clients could not restart their events while the server was down.
@@ -44,7 +44,7 @@ fn left_ms(row: &WaitingDelayedRow, now_ms: Millis) -> u64 {
         Restarted::Noted => exactly.max(GRACE_MS),
         Restarted::Unsure => {
             // Later restarts may be missing in the database: assume the latest one that can be.
-            let slack_ms = u64::try_from(NOTE_EVERY.as_millis()).unwrap_or(u64::MAX);
+            let slack_ms = u64::try_from(DELAYED_NOTE_EVERY.as_millis()).unwrap_or(u64::MAX);
             due_ms.saturating_add(slack_ms).saturating_sub(now_ms).max(GRACE_MS)
         }
     };

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use hearth_base::Result;
+use hearth_base::limits::rooms::PAGE_ROOMS_MAX;
 use hearth_store::engine::Tx;
 use hearth_store::ids::RoomSn;
 use hearth_store::tables::{network_rooms, rooms};
@@ -14,8 +15,6 @@ use super::page::page;
 use crate::LocalRooms;
 use crate::RoomCore;
 
-/// Rooms per page, whatever the client asks for.
-const PAGE_ROOMS_MAX: u64 = 500;
 /// Rooms per page when the client sets no limit.
 const PAGE_ROOMS_DEFAULT: u64 = 100;
 

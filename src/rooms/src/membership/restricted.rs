@@ -1,6 +1,7 @@
 //! Restricted joins: members of other rooms may join, if a local member who may invite authorises it (client-server
 //! API, "Restricted rooms"; room versions 8 and later).
 
+use hearth_base::limits::rooms::ALLOWED_ROOMS_MAX;
 use hearth_base::{Reason, Result, error::refuse};
 use hearth_store::engine::Tx;
 use hearth_store::tables::memberships::{self, Membership};
@@ -14,9 +15,6 @@ use super::AUTHORISED_VIA;
 use crate::RoomCore;
 use crate::event::version;
 use crate::{find, power};
-
-/// Rooms of a join rule that the server checks.
-const ALLOWED_ROOMS_MAX: usize = 100;
 
 #[derive(Deserialize)]
 struct JoinRules {

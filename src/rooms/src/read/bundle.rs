@@ -8,6 +8,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use hearth_base::limits::rooms::{BUNDLE_EDITS_MAX, BUNDLE_REFERENCES_MAX};
 use hearth_base::{Error, Result};
 use hearth_store::engine::Tx;
 use hearth_store::ids::EventSn;
@@ -23,11 +24,6 @@ use super::replies::{self, Replies};
 use super::visibility::Viewer;
 use crate::load::Event;
 use crate::relate::relation;
-
-/// References of one event in a bundle; clients fetch the rest.
-const REFERENCES_MAX: usize = 100;
-/// Newest edits that are examined for the valid one.
-const EDITS_MAX: usize = 16;
 
 /// The `m.thread` bundle.
 #[derive(Serialize)]
@@ -126,7 +122,7 @@ fn edit(
             && *event.pdu.kind.to_string() == relation.event_type
     });
     let mut newest: Option<Arc<Event>> = None;
-    for relation in edits.take(EDITS_MAX) {
+    for relation in edits.take(BUNDLE_EDITS_MAX) {
         let candidate = viewer.core().events.get(tx, relation.child)?;
         let key = |event: &Event| (event.pdu.origin_server_ts, event.pdu.event_id.clone());
         if has_new_content(&candidate)
@@ -149,7 +145,7 @@ fn has_new_content(edit: &Event) -> bool {
 
 fn references(children: &[ChildRow]) -> Result<Option<Box<RawValue>>> {
     let referring = children.iter().filter(|child| child.relation.rel_type == "m.reference");
-    let chunk: Vec<_> = referring.map(|child| Reference { event_id: &child.id }).take(REFERENCES_MAX).collect();
+    let chunk: Vec<_> = referring.map(|child| Reference { event_id: &child.id }).take(BUNDLE_REFERENCES_MAX).collect();
     if chunk.is_empty() { Ok(None) } else { raw(&References { chunk }).map(Some) }
 }
 

@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use hearth_base::limits::rooms::{HISTORY_CACHED_ROOMS_MAX, HISTORY_CHANGES_MAX};
 use hearth_base::{Position, Result};
 use hearth_store::engine::Tx;
 use hearth_store::ids::EventSn;
@@ -14,11 +15,6 @@ use serde::Deserialize;
 use crate::RoomCore;
 use crate::event::Pdu;
 use crate::state::snapshot;
-
-/// Visibility events in the cache.
-const ROOMS_MAX: usize = 10_000;
-/// Visibility changes to follow back; in a room with more, visibility is checked event by event.
-const CHANGES_MAX: usize = 64;
 
 /// History visibility, from strict to open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -71,7 +67,7 @@ pub struct OpenHistories(Cache<EventSn, i64>);
 
 impl Default for OpenHistories {
     fn default() -> Self {
-        Self(Cache::new(ROOMS_MAX))
+        Self(Cache::new(HISTORY_CACHED_ROOMS_MAX))
     }
 }
 
@@ -106,7 +102,7 @@ impl OpenHistories {
 
 fn follow(core: &RoomCore, tx: &mut dyn Tx, newest: EventSn) -> Result<i64> {
     let mut next = newest;
-    for _ in 0..CHANGES_MAX {
+    for _ in 0..HISTORY_CHANGES_MAX {
         let event = core.events.get(tx, next)?;
         if History::of(&event.pdu) < History::Shared {
             return Ok(i64::MAX);

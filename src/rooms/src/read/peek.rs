@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use hearth_base::limits::rooms::PEEK_LOOK_EVERY;
 use hearth_base::{Position, Result, limits};
 use hearth_core::Requester;
 use hearth_store::engine::Tx;
@@ -19,8 +20,6 @@ use crate::Rooms;
 
 /// Timeline events in an initial sync.
 const FIRST_LOOK_EVENTS: usize = 20;
-/// Poll interval. The reader need not be in the room, so the notifier does not wake them.
-const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// The initial sync of a room.
 #[derive(Debug)]
@@ -100,7 +99,7 @@ impl Rooms {
             if tokio::time::Instant::now() >= deadline || self.core.notifier.is_closed() {
                 return Ok(PeekPage { chunk: Vec::new(), start: from, end: Token::Sync(now) });
             }
-            tokio::time::sleep_until(deadline.min(tokio::time::Instant::now() + LOOK_EVERY)).await;
+            tokio::time::sleep_until(deadline.min(tokio::time::Instant::now() + PEEK_LOOK_EVERY)).await;
         }
     }
 

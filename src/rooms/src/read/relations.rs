@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
+use hearth_base::limits::rooms::RELATIONS_RECURSION_MAX;
 use hearth_base::{Result, limits};
 use hearth_core::Requester;
 use hearth_store::engine::Tx;
@@ -20,10 +21,6 @@ use super::token::Token;
 use super::visibility::Viewer;
 use crate::Rooms;
 use crate::load::Event;
-
-/// Relations followed when recursive: a reaction to an edit of a reply in a thread. The same depth as in other
-/// servers.
-const RECURSION_MAX: u32 = 3;
 
 /// Parameters of a relations request.
 #[derive(Debug)]
@@ -98,7 +95,7 @@ fn gather(viewer: &Viewer<'_>, tx: &mut dyn Tx, parent: &Event, recurse: bool) -
     let mut found: HashMap<i64, ChildRow> = HashMap::new();
     let mut parents = vec![parent.pdu.event_id.to_string()];
     let mut depth = 0;
-    while depth < if recurse { RECURSION_MAX } else { 1 } && !parents.is_empty() {
+    while depth < if recurse { RELATIONS_RECURSION_MAX } else { 1 } && !parents.is_empty() {
         depth += 1;
         let names: Vec<&str> = parents.iter().map(String::as_str).collect();
         let mut next = Vec::new();

@@ -7,15 +7,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use hearth_base::Result;
+use hearth_base::limits::rooms::REPLIES_LATEST_MAX;
 use hearth_store::engine::Tx;
 use hearth_store::ids::EventSn;
 use hearth_store::tables::relations;
 
 use super::visibility::Viewer;
 use crate::load::Event;
-
-/// Newest replies of a thread that are examined for the latest one that the reader may see.
-const LATEST_MAX: u64 = 32;
 
 /// The replies of one thread.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,7 +56,7 @@ pub(super) fn latest(
         return Ok(Some(newest));
     }
     let root = root.pdu.event_id.as_str();
-    for reply in relations::replies_before(tx, viewer.room(), root, replies.newest, LATEST_MAX)? {
+    for reply in relations::replies_before(tx, viewer.room(), root, replies.newest, REPLIES_LATEST_MAX)? {
         let event = viewer.core().events.get(tx, reply)?;
         if viewer.may_see(tx, &event)? {
             return Ok(Some(event));

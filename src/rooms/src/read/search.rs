@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use hearth_base::limits::rooms::SEARCH_CONTEXT_MAX;
 use hearth_base::{Error, Result, limits};
 use hearth_core::Requester;
 use hearth_store::ReadTx;
@@ -34,8 +35,6 @@ use crate::{Rooms, find};
 
 /// Results per page when the client sets no limit.
 const RESULTS_DEFAULT: usize = 10;
-/// Maximum number of events around a result.
-const CONTEXT_MAX: usize = 50;
 
 /// A search request.
 #[derive(Debug)]
@@ -252,7 +251,7 @@ fn hit(
     rank: usize,
     event: &Arc<Event>,
 ) -> Result<Hit> {
-    let sizes = (search.context.0.min(CONTEXT_MAX), search.context.1.min(CONTEXT_MAX));
+    let sizes = (search.context.0.min(SEARCH_CONTEXT_MAX), search.context.1.min(SEARCH_CONTEXT_MAX));
     let newest = viewer.departure().map_or(i64::MAX, |left| left.ord);
     let around = around(viewer, tx, event, sizes, newest, None)?;
     let form = EventFormat::timeline(Some(room_id));

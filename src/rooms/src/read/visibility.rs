@@ -7,6 +7,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use hearth_base::Result;
+use hearth_base::limits::rooms::VISIBILITY_DEPARTURES_MAX;
 use hearth_store::engine::Tx;
 use hearth_store::ids::{EventSn, KeySn, RoomSn, SnapshotSn, UserSn};
 use hearth_store::tables::memberships::{self, Membership, MembershipRow};
@@ -21,8 +22,6 @@ use crate::event::Pdu;
 use crate::load::Event;
 use crate::state::snapshot;
 
-/// Member events of a former member that are followed back to find when they last left.
-const DEPARTURES_MAX: usize = 32;
 /// Events that no user sees.
 const HIDDEN: i64 = events::REJECTED | events::SOFT_FAILED | events::OUTLIER;
 
@@ -280,7 +279,7 @@ pub fn membership_of(pdu: &Pdu) -> Option<Membership> {
 /// Returns the event with which a former member last left; none when they never were in the room.
 fn departure(core: &RoomCore, tx: &mut dyn Tx, row: &MembershipRow) -> Result<Option<Departure>> {
     let mut next = row.event;
-    for _ in 0..DEPARTURES_MAX {
+    for _ in 0..VISIBILITY_DEPARTURES_MAX {
         let event = core.events.get(tx, next)?;
         let Some(key) = event.state_key else { return Ok(None) };
         if event.snapshot.0 == 0 {

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use hearth_base::limits::rooms::AUTH_CHAIN_EVENTS_MAX;
 use hearth_base::{Error, Result, limits};
 use hearth_store::engine::Tx;
 use hearth_store::ids::EventSn;
@@ -13,15 +14,12 @@ use serde::Deserialize;
 
 use crate::RoomCore;
 
-/// Events with cached edges: about five megabytes.
-const EVENTS_MAX: usize = 50_000;
-
 /// Cache of auth events by event.
 pub struct AuthEdges(Cache<EventSn, Arc<[EventSn]>>);
 
 impl Default for AuthEdges {
     fn default() -> Self {
-        Self(Cache::new(EVENTS_MAX))
+        Self(Cache::new(AUTH_CHAIN_EVENTS_MAX))
     }
 }
 

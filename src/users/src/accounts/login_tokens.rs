@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use hearth_base::limits::users::LOGIN_TOKENS_OPEN_MAX;
 use hearth_base::{Millis, Reason, Result, error::refuse};
 use hearth_core::Requester;
 use hearth_rooms::RoomCore;
@@ -11,9 +12,6 @@ use hearth_store::tables::tokens::TokenHash;
 use parking_lot::Mutex;
 
 use super::{Accounts, tokens};
-
-/// Open login tokens at a time, over all users.
-const OPEN_MAX: usize = 10_000;
 
 /// The open login tokens.
 #[derive(Debug, Default)]
@@ -28,11 +26,11 @@ impl LoginTokens {
 
     fn put(&self, token: TokenHash, user: UserSn, now_ms: Millis, expires_ms: Millis) -> Result<()> {
         let mut open = self.0.lock();
-        if open.len() >= OPEN_MAX {
+        if open.len() >= LOGIN_TOKENS_OPEN_MAX {
             // Remove expired tokens only when the table is full; `take` checks the expiry in any case.
             open.retain(|_, (_, expires_ms)| *expires_ms > now_ms);
         }
-        if open.len() >= OPEN_MAX {
+        if open.len() >= LOGIN_TOKENS_OPEN_MAX {
             let message = "Too many log-ins are under way: try again in a minute.";
             return Err(refuse(Reason::LimitExceeded { retry_after_ms: 60_000 }, message));
         }

@@ -1,5 +1,6 @@
 //! Registration tokens (client-server API, "Token-authenticated registration").
 
+use hearth_base::limits::users::TOKEN_CHARS_MAX;
 use hearth_base::{Error, Millis, Result};
 use hearth_core::also::Also;
 use hearth_store::WriteTx;
@@ -9,8 +10,6 @@ use hearth_store::tables::registration_tokens::{self as table, RegistrationToken
 
 use super::Accounts;
 
-/// The longest token that the specification allows.
-const TOKEN_CHARS_MAX: usize = 64;
 /// Characters of a generated token: few enough to type from paper, too many to guess.
 const TOKEN_CHARS: usize = 16;
 

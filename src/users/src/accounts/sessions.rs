@@ -5,14 +5,12 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use hearth_base::limits::users::SESSIONS_CACHED_MAX;
 use hearth_base::{Millis, Result};
 use hearth_core::Requester;
 use hearth_store::WriteTx;
 use hearth_store::tables::tokens::TokenHash;
 use quick_cache::sync::Cache;
-
-/// Sessions in the cache.
-const SESSIONS_MAX: usize = 4_096;
 
 /// A cached access token.
 #[derive(Debug)]
@@ -34,7 +32,7 @@ pub(crate) struct Sessions {
 
 impl Default for Sessions {
     fn default() -> Self {
-        Self { cache: Cache::new(SESSIONS_MAX), endings: AtomicU64::new(0) }
+        Self { cache: Cache::new(SESSIONS_CACHED_MAX), endings: AtomicU64::new(0) }
     }
 }
 

@@ -3,17 +3,13 @@
 
 use std::collections::HashMap;
 
+use hearth_base::limits::users::{NONCE_MS_MAX, SHARED_SECRET_NONCES_MAX};
 use hearth_base::{Error, Millis, Reason, Result, error::refuse};
 use hmac::{Hmac, Mac};
 use parking_lot::Mutex;
 use sha1::Sha1;
 
 use super::{Accounts, Authority, DeviceRequest, LoggedIn, NewAccount};
-
-/// Lifetime of a nonce.
-const NONCE_MS_MAX: u64 = 60_000;
-/// Open nonces at a time.
-const NONCES_MAX: usize = 10_000;
 
 /// Issued nonces with their expiry times.
 #[derive(Debug, Default)]
@@ -57,11 +53,11 @@ impl Accounts {
         self.registration_secret()?;
         let (nonce, now_ms) = (self.core.seams.random.alphanumeric(32), self.core.now_ms());
         let mut open = self.nonces.0.lock();
-        if open.len() >= NONCES_MAX {
+        if open.len() >= SHARED_SECRET_NONCES_MAX {
             // Remove expired nonces only when the table is full; until then they do no harm.
             open.retain(|_, expires_ms| *expires_ms > now_ms);
         }
-        if open.len() >= NONCES_MAX {
+        if open.len() >= SHARED_SECRET_NONCES_MAX {
             let message = "Too many nonces are open: try again in a minute.";
             return Err(refuse(Reason::LimitExceeded { retry_after_ms: NONCE_MS_MAX }, message));
         }

@@ -1,6 +1,7 @@
 //! Access and refresh tokens. The database stores only their SHA-256.
 
 use hearth_base::Result;
+use hearth_base::limits::users::TOKEN_BYTES_MAX;
 use hearth_rooms::RoomCore;
 use hearth_store::engine::Tx;
 use hearth_store::ids::DeviceSn;
@@ -13,8 +14,6 @@ const RANDOM_CHARS: usize = 40;
 const ACCESS: &str = "hea_";
 const REFRESH: &str = "her_";
 const LOGIN: &str = "hel_";
-/// Longer texts are not looked up as tokens.
-const TOKEN_BYTES_MAX: usize = 255;
 
 /// Tokens to return to a client.
 #[derive(Clone)]

@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
+use hearth_base::limits::users::{ASKED_ONE_BY_ONE_MAX, DEVICE_LISTS_FORGOTTEN_AT_ONCE_MAX};
 use hearth_base::{Error, Position, Result, limits};
 use hearth_core::Requester;
 use hearth_rooms::RoomCore;
@@ -18,12 +19,6 @@ use hearth_store::{Lane, WriteTx};
 use ruma::{OwnedUserId, UserId};
 
 use super::Crypto;
-
-/// Up to this number of users, query the shared rooms of each; above it, read all users who share a room.
-const ASKED_ONE_BY_ONE_MAX: usize = 16;
-
-/// Membership changes to delete in one transaction, so that none takes long.
-const FORGOTTEN_AT_ONCE_MAX: u64 = 1_000;
 
 /// A member's membership change in a window of the stream.
 #[derive(Debug, Clone, Copy)]
@@ -193,7 +188,7 @@ impl Crypto {
         let count = store.read("membership_moves_count", |tx| device_lists::count_moves(tx.tx())).await?;
         let mut excess = count.saturating_sub(limits::MEMBERSHIP_MOVES_MAX);
         while excess > 0 {
-            let step = excess.min(FORGOTTEN_AT_ONCE_MAX);
+            let step = excess.min(DEVICE_LISTS_FORGOTTEN_AT_ONCE_MAX);
             let prune = move |tx: &mut WriteTx<'_>| device_lists::prune_moves(tx.tx(), step);
             store.write_in(Lane::Upkeep, "membership_moves_prune", prune).await?;
             excess -= step;

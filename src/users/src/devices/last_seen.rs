@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use hearth_base::limits::users::AGENT_BYTES_MAX;
 use hearth_base::{Millis, Result};
 use hearth_store::Lane;
 use hearth_store::ids::DeviceSn;
@@ -14,8 +15,6 @@ use super::Devices;
 
 /// How often the same session is recorded.
 const NOTE_EVERY_MS: u64 = 60_000;
-/// Longer user agents are truncated.
-const AGENT_BYTES_MAX: usize = 255;
 
 /// The source of a request.
 #[derive(Debug, Clone, Copy, Default)]

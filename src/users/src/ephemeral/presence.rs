@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hearth_base::limits::users::PRESENCE_LOOK_EVERY;
 use hearth_base::{Position, Result};
 use hearth_core::Requester;
 use hearth_rooms::RoomCore;
@@ -30,8 +31,6 @@ const OFFLINE_AFTER: Duration = Duration::from_secs(40);
 pub(super) const IDLE_AFTER: Duration = Duration::from_secs(5 * 60);
 /// How long a sync's `set_presence` applies: the longest sync, and some time until the next one.
 const SYNCED_FOR: Duration = Duration::from_secs(120);
-/// How often to look for users who become unavailable or offline, while any user is online.
-const LOOK_EVERY: Duration = Duration::from_secs(20);
 /// A remote user without an update for this long is offline.
 const UNHEARD_AFTER: Duration = Duration::from_secs(30 * 60);
 
@@ -260,7 +259,7 @@ impl PresenceBook {
         loop {
             if self.is_any_online() {
                 tokio::select! {
-                    () = tokio::time::sleep(LOOK_EVERY) => {}
+                    () = tokio::time::sleep(PRESENCE_LOOK_EVERY) => {}
                     () = self.core.notifier.membership_news() => {}
                 }
             } else {

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use hearth_base::limits::users::FILTERS_PARSED_MAX;
 use hearth_base::{Error, Reason, Result, error::refuse, limits};
 use hearth_core::Requester;
 use hearth_rooms::RoomCore;
@@ -13,9 +14,6 @@ use quick_cache::sync::Cache;
 use ruma::api::client::filter::FilterDefinition;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
-
-/// Parsed filters in the cache: about one for each device that syncs.
-const PARSED_MAX: usize = 500;
 
 /// The filter use cases.
 #[derive(Debug)]
@@ -28,7 +26,7 @@ pub struct Filters {
 
 impl Filters {
     pub(super) fn new(core: Arc<RoomCore>) -> Self {
-        Self { core, parsed: Cache::new(PARSED_MAX), open: Arc::default() }
+        Self { core, parsed: Cache::new(FILTERS_PARSED_MAX), open: Arc::default() }
     }
 
     /// Stores a filter and returns its ID. Deletes a user's oldest one beyond [`limits::FILTERS_PER_USER_MAX`].

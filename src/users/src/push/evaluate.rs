@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use futures_util::FutureExt;
+use hearth_base::limits::users::PUSH_FLATTENED_MAX;
 use hearth_rooms::event::client::{Unsigned, show};
 use hearth_rooms::load::Event;
 use hearth_store::ids::EventSn;
@@ -13,9 +14,6 @@ use ruma::push::{AnyPushRuleRef, FlattenedJson, PushCondition, PushConditionRoom
 
 use super::display_name::is_named;
 use super::legacy;
-
-/// Flattened events in the cache: each event is evaluated once per member, mostly at about the same time.
-const FLATTENED_MAX: usize = 256;
 
 /// The result of the rules for an event.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -34,7 +32,7 @@ pub struct Evaluator {
 
 impl Default for Evaluator {
     fn default() -> Self {
-        Self { flattened: Cache::new(FLATTENED_MAX) }
+        Self { flattened: Cache::new(PUSH_FLATTENED_MAX) }
     }
 }
 

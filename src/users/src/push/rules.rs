@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use hearth_base::limits::users::PUSH_RULES_CACHED_USERS_MAX;
 use hearth_base::{Error, Result};
 use hearth_rooms::RoomCore;
 use hearth_store::engine::Tx;
@@ -19,9 +20,6 @@ use super::legacy;
 /// The account data type of push rules.
 pub const TYPE: &str = "m.push_rules";
 
-/// Users in the cache of parsed rules.
-const USERS_MAX: usize = 500;
-
 /// Cache of parsed rules, with their source text.
 #[derive(Debug)]
 pub struct RuleCache(Cache<UserSn, Arc<Parsed>>);
@@ -36,7 +34,7 @@ struct Parsed {
 
 impl Default for RuleCache {
     fn default() -> Self {
-        Self(Cache::new(USERS_MAX))
+        Self(Cache::new(PUSH_RULES_CACHED_USERS_MAX))
     }
 }
 

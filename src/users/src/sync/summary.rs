@@ -1,5 +1,6 @@
 //! Room summaries: heroes and member counts (client-server API, "Calculating the display name").
 
+use hearth_base::limits::users::SUMMARY_HEROES_MAX;
 use hearth_base::{Error, Result};
 use hearth_rooms::RoomCore;
 use hearth_store::engine::Tx;
@@ -9,9 +10,6 @@ use hearth_store::tables::rooms::Room;
 use hearth_store::tables::{state, users};
 use ruma::api::client::sync::sync_events::v3::RoomSummary;
 use ruma::{UInt, UserId};
-
-/// Heroes of a room.
-const HEROES_MAX: u64 = 5;
 
 /// Returns the summary of a room for a member.
 pub(super) fn of(core: &RoomCore, tx: &mut dyn Tx, room: &Room, reader: UserSn) -> Result<RoomSummary> {
@@ -40,7 +38,7 @@ fn says(core: &RoomCore, tx: &mut dyn Tx, room: &Room, kind: &str, field: &str) 
 /// Returns the first members other than the reader: joined and invited ones, or if there are none, former ones.
 fn heroes(tx: &mut dyn Tx, room: &Room, reader: UserSn) -> Result<Vec<ruma::OwnedUserId>> {
     let mut heroes = Vec::new();
-    for user in memberships::first_others(tx, room.sn, reader, HEROES_MAX)? {
+    for user in memberships::first_others(tx, room.sn, reader, SUMMARY_HEROES_MAX)? {
         let name = users::name(tx, user)?.ok_or_else(|| Error::broken("a member has no user id"))?;
         heroes.push(UserId::parse(name).map_err(|error| Error::fault("reading a stored user id", error))?);
     }

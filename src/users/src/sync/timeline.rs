@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use hearth_base::limits::users::{TIMELINE_PASSED_OVER_MAX, TIMELINE_STEP_EVENTS_MAX};
 use hearth_base::{Position, Result, limits};
 use hearth_rooms::gaps;
 use hearth_rooms::load::Event;
@@ -14,11 +15,6 @@ use super::read::SyncScope;
 
 /// Timeline events per room when the filter sets no limit.
 const LIMIT_DEFAULT: u64 = 10;
-/// Hidden or filtered events to skip before a timeline is marked as limited.
-const PASSED_OVER_MAX: usize = 500;
-
-/// Events per query while many are skipped.
-const STEP_EVENTS_MAX: usize = 128;
 
 /// A section of a timeline.
 #[derive(Debug)]
@@ -57,7 +53,7 @@ pub(super) fn newest(
     let mut passed_over = 0;
     'pages: loop {
         // Read one more than wanted, to learn whether there is more. After many skipped events, read larger steps.
-        let want = (limit + 1 - piece.events.len()).max(passed_over.min(STEP_EVENTS_MAX));
+        let want = (limit + 1 - piece.events.len()).max(passed_over.min(TIMELINE_STEP_EVENTS_MAX));
         let page = page(scope, tx, viewer, (after, piece.before), want)?;
         let is_last = page.len() < want;
         for event in page {
@@ -77,7 +73,7 @@ pub(super) fn newest(
             piece.limited |= gap.is_some();
             break;
         }
-        if passed_over > PASSED_OVER_MAX {
+        if passed_over > TIMELINE_PASSED_OVER_MAX {
             piece.limited = true;
             break;
         }

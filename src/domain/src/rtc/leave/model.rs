@@ -5,17 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hearth_base::Backoff;
+use hearth_base::limits::domain::{CALL_LEAVE_CHECK_EVERY, CALL_LEAVE_MISSING_MAX};
 use tokio::time::Instant;
 
-/// Poll interval for a connected participant, in case a webhook gets lost.
-const CHECK_EVERY: Duration = Duration::from_secs(30);
 /// How long the SFU may still list a participant after its webhook reported that they left.
 const LAG: Duration = Duration::from_secs(2);
 /// How long a webhook's report is valid.
 const NEWS_LAST: Duration = Duration::from_secs(30);
-/// How long a participant may be missing without a webhook: the SFU may have restarted, and clients then reconnect by
-/// themselves.
-const MISSING_MAX: Duration = Duration::from_secs(10);
 /// Backoff between polls for a participant who has not connected yet, or while the SFU does not answer, in
 /// milliseconds.
 const WAIT: Backoff = Backoff::new(1_000, 30_000);
@@ -143,12 +139,12 @@ impl LeavesModel {
                 (job.missing_since, job.tries) = (None, 0);
                 // The SFU may still list a participant for whom a webhook has reported the leave: poll again soon.
                 let is_doubtful = left && news.is_some_and(|(_, at)| now < at + LAG * 2);
-                job.look_at = now + if is_doubtful { LAG } else { CHECK_EVERY };
+                job.look_at = now + if is_doubtful { LAG } else { CALL_LEAVE_CHECK_EVERY };
                 if std::mem::replace(&mut job.connected, true) { LeaveAction::Stays } else { LeaveAction::Came }
             }
             SfuPresence::Missing if job.connected => {
                 let since = *job.missing_since.get_or_insert(now);
-                if left || now >= since + MISSING_MAX {
+                if left || now >= since + CALL_LEAVE_MISSING_MAX {
                     return job.retry(LeaveAction::Gone, now, chance);
                 }
                 job.look_at = now + LAG;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
+use hearth_base::limits::domain::CALL_LEAVE_CHECKS_AT_ONCE_MAX;
 use hearth_base::{Reason, Result};
 use hearth_rooms::delayed::Action;
 use hearth_store::tables::delegated_leaves::{self as table, Delegated};
@@ -17,21 +18,20 @@ use super::model::{LeaveAction, LeaveId, LeaveSeat, SfuPresence};
 
 /// How far each restart delays a leave event: the SFU may be unreachable for this long.
 const LEASE: Duration = Duration::from_secs(120);
-/// Rooms of the SFU polled concurrently.
-const AT_ONCE_MAX: usize = 8;
 
 impl Leaves {
     /// Handles the delegated leaves until `stopping`. Run only one.
     pub async fn run(&self, stopping: impl Future<Output = ()>) {
         let (mut stopping, mut under_way) = (pin!(stopping), FuturesUnordered::new());
         loop {
-            while under_way.len() < AT_ONCE_MAX {
+            while under_way.len() < CALL_LEAVE_CHECKS_AT_ONCE_MAX {
                 let due = self.book.lock().take_due(Instant::now());
                 let Some((room, ids)) = due else { break };
                 under_way.push(self.look(room, ids));
             }
             // With all slots in use the timer is off; a finished poll wakes the loop.
-            let next = if under_way.len() < AT_ONCE_MAX { self.book.lock().next_look() } else { None };
+            let next =
+                if under_way.len() < CALL_LEAVE_CHECKS_AT_ONCE_MAX { self.book.lock().next_look() } else { None };
             tokio::select! {
                 () = &mut stopping => return,
                 () = self.sooner.notified() => {}

@@ -1,6 +1,7 @@
 //! The children of a space, in display order.
 
 use hearth_base::Result;
+use hearth_base::limits::rooms::{CHILDREN_VIA_MAX, ORDER_CHARS_MAX};
 use hearth_store::engine::Tx;
 use hearth_store::tables::rooms::Room;
 use hearth_store::tables::state;
@@ -13,11 +14,6 @@ use serde_json::Value;
 
 use crate::RoomCore;
 use crate::event::client::strip;
-
-/// Longest valid `order` of a child, in characters.
-const ORDER_CHARS_MAX: usize = 50;
-/// Servers tried for a child.
-const VIA_MAX: usize = 5;
 
 /// A child of a space.
 #[derive(Debug, Clone)]
@@ -68,7 +64,7 @@ impl Child {
         }
         let event: Event = serde_json::from_str(stripped.json().get()).ok()?;
         let via = event.content["via"].as_array().filter(|via| !via.is_empty())?;
-        let via = via.iter().take(VIA_MAX).filter_map(|server| server.as_str()?.try_into().ok());
+        let via = via.iter().take(CHILDREN_VIA_MAX).filter_map(|server| server.as_str()?.try_into().ok());
         let order = event.content["order"].as_str().filter(|order| {
             order.chars().count() <= ORDER_CHARS_MAX && order.chars().all(|c| (' '..='~').contains(&c))
         });

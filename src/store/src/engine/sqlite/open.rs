@@ -5,6 +5,7 @@ use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use hearth_base::limits::store::QUICK_CHECK_BYTES_MAX;
 use hearth_base::{Error, Result};
 use rusqlite::OpenFlags;
 use rusqlite::config::DbConfig;
@@ -19,8 +20,6 @@ use crate::options::SqliteOptions;
 const APPLICATION_ID: i32 = 0x4852_5448;
 /// Size to which the file of the write-ahead log is truncated after a checkpoint, in bytes.
 const LOG_BYTES_KEPT: u32 = 16 * 1024 * 1024;
-/// Databases up to this size are checked for damage at every start; larger ones would delay the start too much.
-const QUICK_CHECK_BYTES_MAX: u64 = 32 * 1024 * 1024;
 /// How long a statement waits for a lock, in milliseconds: only a checkpoint or a copy holds one.
 const BUSY_MS: u32 = 5_000;
 

@@ -1,12 +1,12 @@
 //! Backup versions: each has its own key, and only the newest accepts room keys.
 
 use hearth_base::{Error, Reason, Result, error::refuse, limits};
-use hearth_core::Requester;
+use hearth_core::{Requester, canonical};
 use hearth_store::tables::backups::{self, VersionRow};
 use ruma::api::client::backup::BackupAlgorithm;
 use ruma::serde::Raw;
-use serde::Deserialize;
-use serde_json::value::RawValue;
+use serde::{Deserialize, Serialize};
+use serde_json::value::{RawValue, to_raw_value};
 
 use super::{existing, number};
 use crate::crypto::Crypto;
@@ -26,14 +26,21 @@ pub struct Version {
 
 impl Version {
     fn new(row: &VersionRow) -> Result<Self> {
-        let auth_data: Box<RawValue> =
+        let auth_data: &RawValue =
             serde_json::from_str(&row.auth_data).map_err(|error| Error::fault("reading a stored backup", error))?;
-        let algorithm = serde_json::json!({ "algorithm": row.algorithm, "auth_data": auth_data });
-        let algorithm = Raw::from_json_string(algorithm.to_string())
-            .map_err(|error| Error::fault("writing a backup's algorithm", error))?;
+        // Written as it is stored, without parsing it: versions stored by an older server may hold what is no valid text.
+        let algorithm = to_raw_value(&Shown { algorithm: &row.algorithm, auth_data });
+        let algorithm = Raw::from_json(algorithm.map_err(|error| Error::fault("writing a backup's algorithm", error))?);
         let count = row.sessions.unsigned_abs();
         Ok(Self { version: row.version.to_string(), algorithm, etag: row.etag.to_string(), count })
     }
+}
+
+/// The algorithm and its data, as the API returns them.
+#[derive(Serialize)]
+struct Shown<'a> {
+    algorithm: &'a str,
+    auth_data: &'a RawValue,
 }
 
 /// The request body.
@@ -57,6 +64,7 @@ impl Wanted {
         if !wanted.auth_data.get().starts_with('{') {
             return Err(Error::bad_json("The backup's `auth_data` must be an object."));
         }
+        canonical::check_readable("The backup's `auth_data`", wanted.auth_data.get())?;
         if wanted.algorithm.contains('\0') {
             return Err(Error::bad_json("The backup's `algorithm` contains a NUL character."));
         }

@@ -1,14 +1,12 @@
 //! Deletes device lists of remote users who share no room with local users.
 
+use hearth_base::limits::users::FORGET_FORGOTTEN_AT_ONCE_MAX;
 use hearth_base::{Result, limits};
 use hearth_store::tables::cross_signing::{self, KeyKind};
 use hearth_store::tables::{device_keys, remote_devices};
 use hearth_store::{Lane, WriteTx};
 
 use crate::crypto::Crypto;
-
-/// Device lists to delete in one transaction, so that none takes long.
-const FORGOTTEN_AT_ONCE_MAX: u64 = 100;
 
 impl Crypto {
     /// Deletes device lists of users who are in no room any more, and old IDs of to-device messages from other servers.
@@ -31,7 +29,7 @@ impl Crypto {
 }
 
 fn forget(tx: &mut WriteTx<'_>) -> Result<()> {
-    for owner in remote_devices::unshared(tx.tx(), FORGOTTEN_AT_ONCE_MAX)? {
+    for owner in remote_devices::unshared(tx.tx(), FORGET_FORGOTTEN_AT_ONCE_MAX)? {
         remote_devices::forget(tx.tx(), owner)?;
         for kind in [KeyKind::Master, KeyKind::SelfSigning] {
             if let Some(row) = cross_signing::get(tx.tx(), owner, kind)? {
