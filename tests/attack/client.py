@@ -50,7 +50,7 @@ class Client:
         self.own.connection = None
 
     def call(self, method, path, body=None, headers=None, query=None, timeout=None):
-        """One request. `body` is JSON, or bytes that are sent as they are. A connection that the server has closed is made anew, once."""
+        """One request. `body` is JSON, or bytes that are sent as they are. A connection that was closed is made anew, once."""
         target = path + ("?" + urlencode(query) if query else "")
         raw = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
         if raw is None and method in ("POST", "PUT"):
@@ -121,7 +121,13 @@ class Client:
 
 def raw_request(method, path, body=b"", token=None, headers=()):
     """The bytes of a request, for sockets that a script holds itself."""
-    lines = [f"{method} {path} HTTP/1.1", "Host: attack", f"Content-Length: {len(body)}", "Content-Type: application/json", *headers]
+    lines = [
+        f"{method} {path} HTTP/1.1",
+        "Host: attack",
+        f"Content-Length: {len(body)}",
+        "Content-Type: application/json",
+        *headers,
+    ]
     if token:
         lines.append(f"Authorization: Bearer {token}")
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body

@@ -1,7 +1,7 @@
 """Ed25519 signatures (RFC 8032) with the standard library, so that the attacks need nothing that has to be installed.
 
-Not for secrets: it takes a different time for different keys. The multiples of the base point are computed once, so that a signature
-takes about half a millisecond, and a script can sign thousands of events.
+Not for secrets: it takes a different time for different keys. The multiples of the base point are computed once, so that a
+signature takes about half a millisecond, and a script can sign thousands of events.
 """
 
 import hashlib

@@ -3,7 +3,9 @@
 import argparse
 import importlib
 import json
+import os
 import resource
+import subprocess
 import sys
 import time
 import traceback
@@ -30,7 +32,9 @@ def run(module, keep=False):
     """One attack on a server of its own: figures, and the promises that it broke."""
     if reason := getattr(module, "skipped", lambda: None)():
         return {"skipped": reason}, []
-    server = Server(more=getattr(module, "SETTINGS", ""))
+    if getattr(module, "ISOLATED", False) and not os.environ.get("ATTACK_ISOLATED"):
+        return isolated(module)
+    server = Server(more=getattr(module, "SETTINGS", ""), **({"allowed": module.ALLOWED} if hasattr(module, "ALLOWED") else {}))
     figures, begin = {}, time.monotonic()
     try:
         if hasattr(module, "before"):
@@ -46,8 +50,12 @@ def run(module, keep=False):
         found = module.attack(server)
         watch.end()
         figures |= {
-            "rss_idle_mib": idle, "rss_more_mib": server.peak() - idle, "disk_more_mib": server.disk() - disk,
-            "readers_busy": watch.readers_busy, **(found or {}), "arrived": bystander.stop() if server.is_alive() else False,
+            "rss_idle_mib": idle,
+            "rss_more_mib": server.peak() - idle,
+            "disk_more_mib": server.disk() - disk,
+            "readers_busy": watch.readers_busy,
+            **(found or {}),
+            "bystander_heard": bystander.stop() if server.is_alive() else False,
             **bystander.figures(),
         }
         figures["stop_s"] = server.stop()
@@ -63,6 +71,14 @@ def run(module, keep=False):
     return figures, general(module, figures) + module.held(figures)
 
 
+def isolated(module):
+    """The same in a process with a network and mounts of its own."""
+    command = ["unshare", "--net", "--mount", sys.executable, str(HERE / "main.py"), module.__name__, "--json"]
+    done = subprocess.run(command, env={**os.environ, "ATTACK_ISOLATED": "1"}, stdout=subprocess.PIPE, timeout=120, check=False)
+    found = json.loads(done.stdout.splitlines()[-1])
+    return found["figures"], found["broken"]
+
+
 def general(module, figures):
     """What holds in each attack."""
     broken, most = [], getattr(module, "RSS_MIB_MAX", RSS_MIB_MAX)
@@ -72,7 +88,7 @@ def general(module, figures):
         broken.append(f"stopping took {figures['stop_s']} s; at most {STOP_S_MAX}")
     if figures["panics"]:
         broken.append(f"{figures['panics']} panics in the log")
-    if not figures["arrived"]:
+    if not figures["bystander_heard"]:
         broken.append("a bystander's message did not arrive")
     return broken
 
@@ -108,9 +124,12 @@ def main():
     # As many as may be: sockets of attackers and server are both ours to pay for.
     resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
     known = attacks()
-    chosen = {name: module for name, module in known.items()
-              if (not options.names or any(name == wanted or name.startswith(wanted + "_") for wanted in options.names))
-              and (not options.part or getattr(module, "TENTH", False))}
+    chosen = {
+        name: module
+        for name, module in known.items()
+        if (not options.names or any(name == wanted or name.startswith(wanted + "_") for wanted in options.names))
+        and (not options.part or getattr(module, "TENTH", False))
+    }
     if not chosen:
         parser.error("no attack has this name; --list shows all")
     if options.list:

@@ -24,7 +24,7 @@ from stranger import Stranger, authority
 ROOT = Path(__file__).resolve().parent.parent.parent
 MIB = 1024 * 1024
 # The addresses of the strangers' servers. The server under test may connect there, which it may not by default.
-STRANGERS = [f"127.0.0.{n}" for n in range(2, 12)]
+STRANGERS = [*(f"127.0.0.{n}" for n in range(2, 12)), "93.184.216.34"]
 # All limits are the defaults. What is set here is a way in for the attackers, and where to listen.
 SETTINGS = """
 [server]
@@ -39,7 +39,7 @@ mode = "token"
 shared_secret = "attack"
 
 [outgoing]
-allowed_ranges = ["127.0.0.0/8"]
+allowed_ranges = {allowed}
 extra_ca_file = "{ca}"
 
 [turn]
@@ -48,16 +48,18 @@ relay = "off"
 
 
 class Server:
-    def __init__(self, folder=None, more="", command=()):
+    def __init__(self, folder=None, more="", allowed='["127.0.0.0/8"]'):
         self.folder = Path(folder or tempfile.mkdtemp(prefix="hearth-attack-"))
         self.binary = os.environ.get("HEARTH_BIN") or str(ROOT / "target" / "debug" / "hearth")
-        self.command, self.process, self.strangers, self.password = list(command), None, [], "attack attack"
+        self.environment, self.process, self.strangers, self.password = {}, None, [], "attack attack"
         self.ca = authority(self.folder, STRANGERS)
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
         self.name = f"127.0.0.1:{self.port}"
-        (self.folder / "hearth.toml").write_text(SETTINGS.format(port=self.port, folder=self.folder, ca=self.ca) + more)
+        (self.folder / "hearth.toml").write_text(
+            SETTINGS.format(port=self.port, folder=self.folder, ca=self.ca, allowed=allowed) + more
+        )
         self.anyone = Client(self.port)
 
     # The process.
@@ -65,8 +67,8 @@ class Server:
     def start(self, seconds=60):
         environment = {name: value for name, value in os.environ.items() if not name.startswith("HEARTH_")}
         with open(self.folder / "log", "ab") as log:
-            command = [*self.command, self.binary, "serve", "--config", str(self.folder / "hearth.toml")]
-            self.process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
+            command = [self.binary, "serve", "--config", str(self.folder / "hearth.toml")]
+            self.process = subprocess.Popen(command, stdout=log, stderr=log, env={**environment, **self.environment})
         end = time.monotonic() + seconds
         while time.monotonic() < end and self.process.poll() is None:
             with contextlib.suppress(OSError):
@@ -110,12 +112,22 @@ class Server:
         self.strangers.append(Stranger(self.folder, STRANGERS[len(self.strangers)]))
         return self.strangers[-1]
 
+    def stranger_at(self, address, port):
+        """The same at an address of its own."""
+        self.strangers.append(Stranger(self.folder, address, port))
+        return self.strangers[-1]
+
     def user(self, name, source=None):
         """A new local user with one device."""
         nonce = self.anyone.must("GET", "/_synapse/admin/v1/register")["nonce"]
         signed = b"\0".join(part.encode() for part in (nonce, name, self.password, "notadmin"))
-        body = {"nonce": nonce, "username": name, "password": self.password, "admin": False,
-                "mac": hmac.new(b"attack", signed, hashlib.sha1).hexdigest()}
+        body = {
+            "nonce": nonce,
+            "username": name,
+            "password": self.password,
+            "admin": False,
+            "mac": hmac.new(b"attack", signed, hashlib.sha1).hexdigest(),
+        }
         made = self.anyone.must("POST", "/_synapse/admin/v1/register", body)
         client = Client(self.port, made["access_token"], made["user_id"], source)
         client.device = made["device_id"]

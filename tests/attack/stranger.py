@@ -8,6 +8,7 @@ import hashlib
 import http.server
 import json
 import socket
+import socketserver
 import ssl
 import subprocess
 import sys
@@ -33,9 +34,9 @@ subjectAltName = {names}
 
 
 def authority(folder, addresses):
-    """Makes an authority and one certificate for these addresses with the openssl command."""
+    """Makes an authority, and a certificate for these addresses and for the names in `attack.example`, with openssl."""
     folder = Path(folder)
-    names = ", ".join(f"IP:{address}" for address in addresses)
+    names = ", ".join(["DNS:*.attack.example", *(f"IP:{address}" for address in addresses)])
     (folder / "extensions").write_text(EXTENSIONS.format(names=names))
 
     def openssl(*arguments):
@@ -44,7 +45,19 @@ def authority(folder, addresses):
     def certificate(name, section, *signer):
         openssl("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", f"{name}.key")
         openssl("req", "-new", "-key", f"{name}.key", "-subj", f"/CN=attack {name}", "-out", f"{name}.csr")
-        signed = ["-req", "-in", f"{name}.csr", "-days", "30", "-extfile", "extensions", "-extensions", section, "-out", f"{name}.pem"]
+        signed = [
+            "-req",
+            "-in",
+            f"{name}.csr",
+            "-days",
+            "30",
+            "-extfile",
+            "extensions",
+            "-extensions",
+            section,
+            "-out",
+            f"{name}.pem",
+        ]
         openssl("x509", *signed, *signer)
 
     certificate("ca", "ca", "-signkey", "ca.key")
@@ -57,6 +70,11 @@ class Listener(http.server.ThreadingHTTPServer):
     request_queue_size = 128
     allow_reuse_address = True
 
+    def server_bind(self):
+        """As in the parent's parent: HTTPServer would ask the DNS for the name of the address."""
+        socketserver.TCPServer.server_bind(self)
+        self.server_name, self.server_port = self.server_address
+
     def handle_error(self, request, address):
         """The server under test hangs up when it has seen enough."""
 
@@ -64,10 +82,12 @@ class Listener(http.server.ThreadingHTTPServer):
 class Stranger:
     """The homeserver. `name` is also where it listens."""
 
-    def __init__(self, folder, address):
+    def __init__(self, folder, address, port=None):
         with socket.socket() as free:
             free.bind((address, 0))
-            port = free.getsockname()[1]
+            port = port or free.getsockname()[1]
+        # Whether answers are also given the name that was asked for.
+        self.by_host = False
         self.name, self.key, self.rooms = f"{address}:{port}", Key(), {}
         self.pdus, self.edus, self.asked, self.answers, self.count, self.is_away = [], [], [], {}, 0, False
         self.lock, self.clients, self.address = threading.Lock(), {}, address
@@ -127,7 +147,9 @@ class Stranger:
         """A signed request. `raw` is sent instead of the body, and `signed` signed instead of it."""
         header = self.header(method, target, server.name, body if signed is None else signed)
         data = raw if raw is not None else canonical(body) if body is not None else None
-        return self.clients.setdefault(server.port, Client(server.port, source=self.address)).call(method, target, data, {"Authorization": header})
+        return self.clients.setdefault(server.port, Client(server.port, source=self.address)).call(
+            method, target, data, {"Authorization": header}
+        )
 
     def transaction(self, server, pdus=(), edus=()):
         self.count += 1
@@ -145,7 +167,9 @@ class Stranger:
             raise RuntimeError(f"make_join: {answer}")
         event = {**answer.json["event"], "origin_server_ts": int(time.time() * 1000)}
         event.pop("event_id", None)
-        event["hashes"] = {"sha256": unpadded(hashlib.sha256(canonical(without(event, "unsigned", "hashes", "signatures"))).digest())}
+        event["hashes"] = {
+            "sha256": unpadded(hashlib.sha256(canonical(without(event, "unsigned", "hashes", "signatures"))).digest())
+        }
         event["signatures"] = {self.name: {KEY: self.sign(redacted(event))}}
         answer = self.call(server, "PUT", f"/_matrix/federation/v2/send_join/{quote(room)}/{quote(event_id(event))}", event)
         if not answer.ok:
@@ -164,25 +188,29 @@ class Stranger:
             body = json.loads(raw) if raw else {}
         except ValueError:
             body = {}
-        status, answer = 503 if self.is_away else 200, {}
+        status, headers, answer = 503 if self.is_away else 200, {"Content-Type": "application/json"}, {}
         if not self.is_away:
-            answer = self.answer(handler.command, unquote(path.path), path.query, body)
+            answer = self.answer(
+                handler.command, unquote(path.path), path.query, body, handler.headers.get("Host", "").split(":")[0]
+            )
         if answer is None:
             status, answer = 404, {"errcode": "M_NOT_FOUND", "error": "Not here."}
+        if isinstance(answer, tuple):
+            status, headers, answer = answer
         data = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
         try:
             handler.send_response(status)
-            handler.send_header("Content-Type", "application/json")
-            handler.send_header("Content-Length", str(len(data)))
+            for name, text in {**headers, "Content-Length": str(len(data))}.items():
+                handler.send_header(name, text)
             handler.end_headers()
             handler.wfile.write(data)
         except OSError:
             handler.close_connection = True
 
-    def answer(self, method, path, query, body):
+    def answer(self, method, path, query, body, host=""):
         for start, give in self.answers.items():
             if path.startswith(start):
-                return give(path, query, body)
+                return give(path, query, body, host) if self.by_host else give(path, query, body)
         federation = "/_matrix/federation"
         parts = path.split("/")
         if path.startswith("/_matrix/key/v2/server"):
@@ -205,17 +233,31 @@ class Stranger:
         return None
 
     def keys(self):
-        return self.signed({
-            "server_name": self.name, "verify_keys": {KEY: {"key": unpadded(self.key.public)}}, "old_verify_keys": {},
-            "valid_until_ts": int(time.time() * 1000) + 86_400_000,
-        })
+        return self.signed(
+            {
+                "server_name": self.name,
+                "verify_keys": {KEY: {"key": unpadded(self.key.public)}},
+                "old_verify_keys": {},
+                "valid_until_ts": int(time.time() * 1000) + 86_400_000,
+            }
+        )
 
     @staticmethod
     def make_join(room, user):
-        return {"room_version": "11", "event": {
-            "type": "m.room.member", "sender": user, "state_key": user, "room_id": room.id, "content": {"membership": "join"},
-            "depth": room.depth, "prev_events": room.heads, "auth_events": room.entry, "origin_server_ts": int(time.time() * 1000),
-        }}
+        return {
+            "room_version": "11",
+            "event": {
+                "type": "m.room.member",
+                "sender": user,
+                "state_key": user,
+                "room_id": room.id,
+                "content": {"membership": "join"},
+                "depth": room.depth,
+                "prev_events": room.heads,
+                "auth_events": room.entry,
+                "origin_server_ts": int(time.time() * 1000),
+            },
+        }
 
     def send_join(self, room, event):
         state = room.state_before(len(room.events))

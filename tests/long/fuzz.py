@@ -3,11 +3,11 @@
 
     tests/long/fuzz.py [--seconds N] [--seed S] [--start N] [--count N]
 
-Client, federation and admin endpoints come from docs/endpoints.txt; a homeserver of the fuzzer's own sends malformed transactions and
-gives malformed answers. No request may be answered 500, make the server panic, write an error into the log, or take its memory; every few
-hundred requests a bystander's message has to arrive here and at another server, and now and then the server gets SIGKILL and must have kept
-what it acknowledged. Each request is made from the seed and its number, so that a finding comes again with its --seed and --start (ids differ,
-as the server chooses them).
+Client, federation and admin endpoints come from docs/endpoints.txt; a homeserver of the fuzzer's own sends malformed
+transactions and gives malformed answers. No request may be answered 500, make the server panic, write an error into the log, or
+take its memory; every few hundred requests a bystander's message has to arrive here and at another server, and now and then the
+server gets SIGKILL and must have kept what it acknowledged. Each request is made from the seed and its number, so that a finding
+comes again with its --seed and --start (ids differ, as the server chooses them).
 """
 
 import argparse
@@ -37,23 +37,79 @@ DOCUMENTED = {501, 502, 504, 507}
 # These end what the fuzzer needs, or need their own kind of client.
 LEFT_OUT = re.compile(r"/logout|/livekit/sfu|/relay/test")
 KINDS = {
-    "room_id": "room", "roomId": "room", "room": "room", "room_id_or_alias": "room", "event_id": "event", "eventId": "event", "user_id": "user",
-    "user": "user", "device_id": "device", "version": "version", "room_alias": "alias", "filter_id": "filter", "delay_id": "session",
-    "session_id": "session", "parent_id": "event",
+    "room_id": "room",
+    "roomId": "room",
+    "room": "room",
+    "room_id_or_alias": "room",
+    "event_id": "event",
+    "eventId": "event",
+    "user_id": "user",
+    "user": "user",
+    "device_id": "device",
+    "version": "version",
+    "room_alias": "alias",
+    "filter_id": "filter",
+    "delay_id": "session",
+    "session_id": "session",
+    "parent_id": "event",
 }
 WORDS = {
-    "event_type": ["m.room.message", "m.room.topic", "m.room.member", "m.room.power_levels", "m.direct", "m.push_rules", "m.x", "m.room.create"],
-    "state_key": ["", "x", "@a:b"], "txn_id": ["1", "2", "x"], "transaction_id": ["1", "x"], "receipt_type": ["m.read", "m.read.private", "m.fully_read", "x"],
-    "rel_type": ["m.thread", "m.reference", "m.annotation", "x"], "tag": ["m.favourite", "u.x"], "kind": ["content", "override", "room", "sender", "underride", "x"],
-    "rule_id": ["r", ".m.rule.master", ".x"], "field": ["displayname", "avatar_url", "m.tz", "x"], "stage": ["m.login.registration_token", "x"],
-    "query_type": ["profile", "x"], "protocol": ["irc"], "action": ["send", "cancel", "restart", "x"], "network_id": ["n"], "appservice_id": ["a"],
-    "keyId": ["ed25519:a"], "token": ["t"], "id": ["1", "x"], "key_name": ["x"], "idp_id": ["x"], "name": ["a.png"], "filename": ["a.png"],
+    "event_type": [
+        "m.room.message",
+        "m.room.topic",
+        "m.room.member",
+        "m.room.power_levels",
+        "m.direct",
+        "m.push_rules",
+        "m.x",
+        "m.room.create",
+    ],
+    "state_key": ["", "x", "@a:b"],
+    "txn_id": ["1", "2", "x"],
+    "transaction_id": ["1", "x"],
+    "receipt_type": ["m.read", "m.read.private", "m.fully_read", "x"],
+    "rel_type": ["m.thread", "m.reference", "m.annotation", "x"],
+    "tag": ["m.favourite", "u.x"],
+    "kind": ["content", "override", "room", "sender", "underride", "x"],
+    "rule_id": ["r", ".m.rule.master", ".x"],
+    "field": ["displayname", "avatar_url", "m.tz", "x"],
+    "stage": ["m.login.registration_token", "x"],
+    "query_type": ["profile", "x"],
+    "protocol": ["irc"],
+    "action": ["send", "cancel", "restart", "x"],
+    "network_id": ["n"],
+    "appservice_id": ["a"],
+    "keyId": ["ed25519:a"],
+    "token": ["t"],
+    "id": ["1", "x"],
+    "key_name": ["x"],
+    "idp_id": ["x"],
+    "name": ["a.png"],
+    "filename": ["a.png"],
 }
-HEADERS = [("Content-Type", "text/plain"), ("Content-Type", ""), ("Content-Type", "application/json; charset=utf-16"), ("Content-Encoding", "gzip"),
-           ("Accept", "*/*;q=x"), ("Accept-Language", "x" * 9_000), ("Authorization", "Bearer"), ("Authorization", "Bearer " + "x" * 5_000),
-           ("Authorization", "Basic eDp5"), ("X-Forwarded-For", "::1, x"), ("Range", "bytes=5-1,,-0"), ("If-None-Match", '"x"'), ("Expect", "100-continue"),
-           ("Origin", "null"), ("Cookie", "a=b"), ("X-HTTP-Method-Override", "DELETE"), ("Connection", "Upgrade"), ("Upgrade", "websocket"),
-           ("Host", "evil.example"), ("User-Agent", "\x7f" * 300), ("Accept-Encoding", "gzip, br")]
+HEADERS = [
+    ("Content-Type", "text/plain"),
+    ("Content-Type", ""),
+    ("Content-Type", "application/json; charset=utf-16"),
+    ("Content-Encoding", "gzip"),
+    ("Accept", "*/*;q=x"),
+    ("Accept-Language", "x" * 9_000),
+    ("Authorization", "Bearer"),
+    ("Authorization", "Bearer " + "x" * 5_000),
+    ("Authorization", "Basic eDp5"),
+    ("X-Forwarded-For", "::1, x"),
+    ("Range", "bytes=5-1,,-0"),
+    ("If-None-Match", '"x"'),
+    ("Expect", "100-continue"),
+    ("Origin", "null"),
+    ("Cookie", "a=b"),
+    ("X-HTTP-Method-Override", "DELETE"),
+    ("Connection", "Upgrade"),
+    ("Upgrade", "websocket"),
+    ("Host", "evil.example"),
+    ("User-Agent", "\x7f" * 300),
+    ("Accept-Encoding", "gzip, br"),
+]
 
 
 def endpoints():
@@ -71,7 +127,7 @@ def endpoints():
 class Fuzzer:
     def __init__(self, seed):
         self.seed, self.world = seed, World(random.Random(seed))
-        self.table, self.findings, self.statuses, self.last = endpoints(), {}, {}, ""
+        self.table, self.findings, self.statuses, self.broken, self.last = endpoints(), {}, {}, {}, ""
         self.slow = 0.0
         self.invariants = Invariants(self.world, self.report)
         peers.answers(random.Random(f"{seed}:answers"), self.world)
@@ -119,7 +175,13 @@ class Fuzzer:
         rng = random.Random(f"{self.seed}:{number}")
         kind = rng.random()
         if kind < 0.12:
-            self.federation(rng, number, "PUT", f"/_matrix/federation/v1/send/{self.seed}-{number}-{time.time()}", peers.transaction(rng, self.world))
+            self.federation(
+                rng,
+                number,
+                "PUT",
+                f"/_matrix/federation/v1/send/{self.seed}-{number}-{time.time()}",
+                peers.transaction(rng, self.world),
+            )
             return
         if kind < 0.14:
             target, body = peers.invite(rng, self.world)
@@ -146,7 +208,16 @@ class Fuzzer:
         header = peers.header(rng, self.world, method, target, body if method != "GET" else None)
         if raw is None and method != "GET":
             raw = encode(body)
-        self.send(number, rng, method, re.sub(r"[^/]*\d+[^/]*$", "{}", target.split("?")[0])[:60], target, raw, {"Authorization": header}, None)
+        self.send(
+            number,
+            rng,
+            method,
+            re.sub(r"[^/]*\d+[^/]*$", "{}", target.split("?")[0])[:60],
+            target,
+            raw,
+            {"Authorization": header},
+            None,
+        )
 
     def send(self, number, rng, method, path, target, raw, headers, actor):
         headers = {"Content-Type": "application/json", **headers}
@@ -162,16 +233,26 @@ class Fuzzer:
                 self.world.learn(json.loads(answer))
             except (ValueError, RecursionError):
                 pass
-        if actor and status in (401, 403) and any(code in answer for code in (b"M_UNKNOWN_TOKEN", b"M_USER_LOCKED", b"M_USER_DEACTIVATED", b"M_USER_SUSPENDED")):
+        if (
+            actor
+            and status in (401, 403)
+            and any(code in answer for code in (b"M_UNKNOWN_TOKEN", b"M_USER_LOCKED", b"M_USER_DEACTIVATED", b"M_USER_SUSPENDED"))
+        ):
             if actor.whoami().status != 200 or b"SUSPENDED" in answer:
                 self.world.actors[self.world.actors.index(actor)] = self.world.actor()
 
     def exchange(self, method, target, raw, headers):
-        connection = getattr(self, "connection", None) or http.client.HTTPConnection("127.0.0.1", self.world.server.port, timeout=ANSWER_S_MAX)
+        connection = getattr(self, "connection", None) or http.client.HTTPConnection(
+            "127.0.0.1", self.world.server.port, timeout=ANSWER_S_MAX
+        )
         self.connection = None
         begin = time.monotonic()
         try:
-            connection.request(method, target, raw, headers)
+            try:
+                connection.request(method, target, raw, headers)
+            except BrokenPipeError:
+                # The server has answered without reading all of the body, and closed.
+                pass
             response = connection.getresponse()
             found = response.status, response.read()
             if not response.will_close:
@@ -181,6 +262,8 @@ class Fuzzer:
             return -1, b""
         except (OSError, http.client.HTTPException, ValueError) as error:
             connection.close()
+            reason = type(error).__name__
+            self.broken[reason] = self.broken.get(reason, 0) + 1
             return 0, repr(error).encode()
         finally:
             self.slow = max(self.slow, time.monotonic() - begin)
@@ -212,9 +295,12 @@ class Fuzzer:
         if stopped is None or stopped > 5:
             self.report("the stop", f"took {stopped} s")
         statuses = " ".join(f"{status}:{times}" for status, times in sorted(self.statuses.items()))
-        print(f"\nseed {self.seed}: {number - start} requests, {self.invariants.count} checks, {self.invariants.kills} kills, "
-              f"memory at most {peak:.0f} MiB since the last, slowest answer {self.slow:.1f} s, stop {stopped} s\n"
-              f"answers {statuses}\n{len(self.findings)} findings")
+        broken = " ".join(f"{reason}:{times}" for reason, times in sorted(self.broken.items()))
+        print(
+            f"\nseed {self.seed}: {number - start} requests, {self.invariants.count} checks, {self.invariants.kills} kills, "
+            f"memory at most {peak:.0f} MiB since the last, slowest answer {self.slow:.1f} s, stop {stopped} s\n"
+            f"answers {statuses}\nno answer {broken}\n{len(self.findings)} findings"
+        )
         return 1 if self.findings else 0
 
 

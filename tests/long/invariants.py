@@ -42,7 +42,9 @@ class Invariants:
         if not here:
             self.report("a queue stands still", f"{text} did not reach a user of this server in {WAIT_S} s")
         if not there:
-            self.report("a queue stands still", f"{text} did not reach another server in {WAIT_S} s: {server.destination(world.good)}")
+            self.report(
+                "a queue stands still", f"{text} did not reach another server in {WAIT_S} s: {server.destination(world.good)}"
+            )
         self.read_log()
 
     def write(self, text):
@@ -60,7 +62,7 @@ class Invariants:
 
     def read_log(self):
         lines = self.world.server.log().splitlines()
-        for line in lines[self.lines:]:
+        for line in lines[self.lines :]:
             # A handler that panicked has a line of its own for the panic.
             if " ERROR " in line and "handler panicked" not in line:
                 self.report("an error in the log", line[26:600], "one of the last requests")
@@ -96,7 +98,7 @@ class Invariants:
             if not events:
                 break
         # Syncs in between have taken some of them already; those that are left must be the newest, without a gap.
-        if got and got != self.sent[-len(got):]:
+        if got and got != self.sent[-len(got) :]:
             self.report("lost after SIGKILL", f"to-device messages {self.sent[-10:]} became {got[-10:]}")
         self.sent = []
         self.since = since or self.since

@@ -3,17 +3,86 @@
 import json
 
 DEEP = 100_000
-NUMBERS = [0, -1, 1, 2**31, 2**53 - 1, 2**53, -2**53, 2**63 - 1, 2**63, 2**64, 10**30, 0.0, 1.5, 1e300, -0.0, 1e-320]
+NUMBERS = [0, -1, 1, 2**31, 2**53 - 1, 2**53, -(2**53), 2**63 - 1, 2**63, 2**64, 10**30, 0.0, 1.5, 1e300, -0.0, 1e-320]
 TEXTS = [
-    "", " ", "\0", "\x1b[31m", "\u202e", "\ud800", "\udfff", "a" * 255, "a" * 256, "é" * 128, "x" * 70_000, "%00", "%", "../../etc/passwd",
-    "\n", "null", "true", "@", "!", "$", "#", ":", "@:", "@a", "@a:", ":b", "@a:b:c", "@" + "a" * 300 + ":b", "mxc://", "mxc://a/b/c", "\\", "'",
-    "; DROP TABLE users", "*", "?" * 200, "*?" * 500, "(a+)+$", "[", "{}", "\ufeff", "\u0000\uffff", "𝕏", "Ａ", "ß", "İ", "m.", "m.room.create",
+    "",
+    " ",
+    "\0",
+    "\x1b[31m",
+    "\u202e",
+    "\ud800",
+    "\udfff",
+    "a" * 255,
+    "a" * 256,
+    "é" * 128,
+    "x" * 70_000,
+    "%00",
+    "%",
+    "../../etc/passwd",
+    "\n",
+    "null",
+    "true",
+    "@",
+    "!",
+    "$",
+    "#",
+    ":",
+    "@:",
+    "@a",
+    "@a:",
+    ":b",
+    "@a:b:c",
+    "@" + "a" * 300 + ":b",
+    "mxc://",
+    "mxc://a/b/c",
+    "\\",
+    "'",
+    "; DROP TABLE users",
+    "*",
+    "?" * 200,
+    "*?" * 500,
+    "(a+)+$",
+    "[",
+    "{}",
+    "\ufeff",
+    "\u0000\uffff",
+    "𝕏",
+    "Ａ",
+    "ß",
+    "İ",
+    "m.",
+    "m.room.create",
 ]
 WRONG = [None, True, False, [], {}, [[]], [None], {"": ""}, {"a": {"b": {"c": []}}}, [{}] * 50]
 # What stands in the text of a body instead of a value, and is no JSON that a JSON library would write.
-RAW = ["-0", "1E400", "-1.0e-5", "00", "01", "+1", ".5", "NaN", "Infinity", "9" * 400, '"\\ud800"', '"\\udc00\\ud800"', '"\\u0000"', '"\\x"', "'a'",
-       "[" * DEEP, "[" * 113 + "]" * 113, "[" * 111 + "]" * 111, '{"a":' * 200 + "1" + "}" * 200, '{"a":1,"a":2}', '{"a":1,}', "", "tru",
-       "\t\n\r 1 ", "/* */1", "\x0b1"]
+RAW = [
+    "-0",
+    "1E400",
+    "-1.0e-5",
+    "00",
+    "01",
+    "+1",
+    ".5",
+    "NaN",
+    "Infinity",
+    "9" * 400,
+    '"\\ud800"',
+    '"\\udc00\\ud800"',
+    '"\\u0000"',
+    '"\\x"',
+    "'a'",
+    "[" * DEEP,
+    "[" * 113 + "]" * 113,
+    "[" * 111 + "]" * 111,
+    '{"a":' * 200 + "1" + "}" * 200,
+    '{"a":1,"a":2}',
+    '{"a":1,}',
+    "",
+    "tru",
+    "\t\n\r 1 ",
+    "/* */1",
+    "\x0b1",
+]
 PLACE = "\u2603place"
 
 
@@ -39,7 +108,17 @@ def identifier(rng, world):
     if rng.random() < 0.7 or not text:
         return text
     at = rng.randrange(len(text))
-    return rng.choice([text[:at], text[at:], text[:at] + rng.choice("\0é:/?#%\"\\") + text[at:], text.upper(), text[::-1], text + ":1", text * 3])
+    return rng.choice(
+        [
+            text[:at],
+            text[at:],
+            text[:at] + rng.choice("\0é:/?#%\"\\") + text[at:],
+            text.upper(),
+            text[::-1],
+            text + ":1",
+            text * 3,
+        ]
+    )
 
 
 def places(body, path=()):
@@ -64,7 +143,9 @@ def put(body, path, new):
 
 def drop(body, path):
     if len(path) == 1:
-        return {k: v for k, v in body.items() if k != path[0]} if isinstance(body, dict) else body[:path[0]] + body[path[0] + 1:]
+        return (
+            {k: v for k, v in body.items() if k != path[0]} if isinstance(body, dict) else body[: path[0]] + body[path[0] + 1 :]
+        )
     return put(body, path[:1], drop(body[path[0]], path[1:]))
 
 
@@ -87,7 +168,9 @@ def mutate(rng, world, body):
             body = put(body, path, find(body, path) * rng.choice((2, 40)))
         elif kind == 3 and isinstance(find(body, path), str):
             text = find(body, path)
-            body = put(body, path, rng.choice([text + rng.choice(TEXTS), text[:-1], text.upper(), text[1:] + text[:1], f" {text}"]))
+            body = put(
+                body, path, rng.choice([text + rng.choice(TEXTS), text[:-1], text.upper(), text[1:] + text[:1], f" {text}"])
+            )
         else:
             body = put(body, path, value(rng, world))
     return body
@@ -106,7 +189,7 @@ def raw_body(rng, world, body):
         text = encode(put(body, path, PLACE)).replace(json.dumps(PLACE).encode(), rng.choice(RAW).encode())
     elif kind == 1:
         text = encode(body)
-        text = text[:rng.randrange(len(text) + 1)]
+        text = text[: rng.randrange(len(text) + 1)]
     elif kind == 2:
         text = bytearray(encode(body))
         for _ in range(rng.randrange(1, 4)):
@@ -118,5 +201,7 @@ def raw_body(rng, world, body):
     elif kind == 4:
         text = b"\xef\xbb\xbf" + encode(body)
     else:
-        text = rng.choice([b"", b"null", b"[]", b'""', b"0", b"{", b"\xff\xfe", b"[" * DEEP, b'{"a":' * DEEP, b" " * 50_000, b"a=b&c=d"])
+        text = rng.choice(
+            [b"", b"null", b"[]", b'""', b"0", b"{", b"\xff\xfe", b"[" * DEEP, b'{"a":' * DEEP, b" " * 50_000, b"a=b&c=d"]
+        )
     return text

@@ -52,7 +52,12 @@ class World:
         """Gives the fuzzer something to break: rooms here and at the stranger's, events, files, backups."""
         first = self.actors[0]
         for kind in ("event", "room", "alias", "mxc", "version", "device", "session", "filter"):
-            self.note(kind, {"event": "$none", "room": "!none:x", "alias": "#none:x", "mxc": "mxc://none/x", "version": "1"}.get(kind, "NONE"))
+            self.note(
+                kind,
+                {"event": "$none", "room": "!none:x", "alias": "#none:x", "mxc": "mxc://none/x", "version": "1"}.get(
+                    kind, "NONE"
+                ),
+            )
         for version in ("10", "11", "12"):
             room = first.room(room_version=version)
             self.note("room", room)
@@ -81,11 +86,24 @@ class World:
         return rng.choice(self.known[kind])
 
     def identifiers(self):
-        return [name for names in self.known.values() for name in names[-10:]] + [self.server.name, self.strange.name, "s1", "t1_2"]
+        return [name for names in self.known.values() for name in names[-10:]] + [
+            self.server.name,
+            self.strange.name,
+            "s1",
+            "t1_2",
+        ]
 
     def learn(self, answer):
         """Notes what an answer names, so that later requests use it."""
-        for key, kind in (("event_id", "event"), ("room_id", "room"), ("content_uri", "mxc"), ("version", "version"), ("filter_id", "filter"),
-                          ("session", "session"), ("delay_id", "session"), ("device_id", "device")):
+        for key, kind in (
+            ("event_id", "event"),
+            ("room_id", "room"),
+            ("content_uri", "mxc"),
+            ("version", "version"),
+            ("filter_id", "filter"),
+            ("session", "session"),
+            ("delay_id", "session"),
+            ("device_id", "device"),
+        ):
             if isinstance(answer, dict) and isinstance(answer.get(key), str) and len(answer[key]) < 300:
                 self.note(kind, answer[key])

@@ -32,12 +32,28 @@ def attack(server):
         good = room.message(text)
         bad = dict(room.events[-1], content={"msgtype": "m.text", "body": "bad", "n": "PLACE"}, depth=room.depth)
         edus = [
-            {"edu_type": "m.direct_to_device", "content": {"sender": f"@x:{stranger.name}", "type": "m.x", "message_id": text,
-                                                          "messages": {alice.user: {"*": {"n": "PLACE"}}}}},
+            {
+                "edu_type": "m.direct_to_device",
+                "content": {
+                    "sender": f"@x:{stranger.name}",
+                    "type": "m.x",
+                    "message_id": text,
+                    "messages": {alice.user: {"*": {"n": "PLACE"}}},
+                },
+            },
             {"edu_type": "m.typing", "content": {"room_id": room.id, "user_id": room.creator, "typing": "PLACE"}},
-            {"edu_type": "m.presence", "content": {"push": [{"user_id": room.creator, "presence": "online", "status_msg": "PLACE"}]}},
-            {"edu_type": "m.receipt", "content": {room.id: {"m.read": {room.creator: {"event_ids": ["$x"], "data": {"ts": "PLACE"}}}}}},
-            {"edu_type": "m.device_list_update", "content": {"user_id": room.creator, "device_id": "D", "stream_id": "PLACE", "prev_id": []}},
+            {
+                "edu_type": "m.presence",
+                "content": {"push": [{"user_id": room.creator, "presence": "online", "status_msg": "PLACE"}]},
+            },
+            {
+                "edu_type": "m.receipt",
+                "content": {room.id: {"m.read": {room.creator: {"event_ids": ["$x"], "data": {"ts": "PLACE"}}}}},
+            },
+            {
+                "edu_type": "m.device_list_update",
+                "content": {"user_id": room.creator, "device_id": "D", "stream_id": "PLACE", "prev_id": []},
+            },
             {"edu_type": "m.attack", "content": {"n": "PLACE"}},
         ]
         body = {"origin": stranger.name, "origin_server_ts": 1, "pdus": [bad, good], "edus": edus}
@@ -54,8 +70,8 @@ def attack(server):
 def send_raw(stranger, server, body, value):
     """Sends a transaction in which the value stands for PLACE.
 
-    Some values cannot be signed. Then the signature covers something else, the transaction is refused as a whole, and its good part is
-    sent again, as a server that finds its queue stuck would have to.
+    Some values cannot be signed. Then the signature covers something else, the transaction is refused as a whole, and its good
+    part is sent again, as a server that finds its queue stuck would have to.
     """
     stranger.count += 1
     target = f"/_matrix/federation/v1/send/raw{stranger.count}"

@@ -5,7 +5,9 @@ from urllib.parse import quote
 from client import V3
 
 POINT, TENTH = 1, True
-PROMISE = "after each of them, and after a restart, the next message reaches the other server; what is left out has a reason in ctl"
+PROMISE = (
+    "after each of them, and after a restart, the next message reaches the other server; what is left out has a reason in ctl"
+)
 NUMBERS = ["1.5", "1.0", "-0", "-0.0", "1e300", "1e2", "9007199254740992", "9223372036854775807", "18446744073709551616"]
 STRINGS = ['"\\ud800"', '"a\\udfff"', '"\\ud800\\ud800"']
 
@@ -52,8 +54,15 @@ def attack(server):
     server.start()
     restarted = passes("after the restart")
     at = server.destination(stranger)
-    return {"tried": tried, "accepted": accepted, "failed": failed, "stuck": stuck, "passes_after_restart": restarted,
-            "left_out": at.get("left_out", 0), "reason": at.get("reason") or at.get("left_out_reason") or ""}
+    return {
+        "tried": tried,
+        "accepted": accepted,
+        "failed": failed,
+        "stuck": stuck,
+        "passes_after_restart": restarted,
+        "left_out": at.get("left_out", 0),
+        "reason": at.get("reason") or at.get("left_out_reason") or "",
+    }
 
 
 def held(figures):

@@ -7,7 +7,8 @@ BYTES_MAX, MESSAGES_MAX = 64 * 1024, 100
 
 def waiting(server, like):
     return server.rows("SELECT COUNT(*) FROM to_device WHERE json LIKE ?1", like), server.rows(
-        "SELECT COALESCE(SUM(LENGTH(json)), 0) FROM to_device WHERE json LIKE ?1", like)
+        "SELECT COALESCE(SUM(LENGTH(json)), 0) FROM to_device WHERE json LIKE ?1", like
+    )
 
 
 def attack(server):
@@ -16,9 +17,18 @@ def attack(server):
     accepted = 0
     for size in (0, 60_000):
         for n in range(101 if not size else 10):
-            edus = [{"edu_type": "m.direct_to_device", "content": {
-                "sender": f"@x{k}:{stranger.name}", "type": "m.flood", "message_id": f"{size}-{n}-{k}",
-                "messages": {bob.user: {bob.device: {"pad": "x" * size}}}}} for k in range(100 if not size else 20)]
+            edus = [
+                {
+                    "edu_type": "m.direct_to_device",
+                    "content": {
+                        "sender": f"@x{k}:{stranger.name}",
+                        "type": "m.flood",
+                        "message_id": f"{size}-{n}-{k}",
+                        "messages": {bob.user: {bob.device: {"pad": "x" * size}}},
+                    },
+                }
+                for k in range(100 if not size else 20)
+            ]
             accepted += stranger.transaction(server, edus=edus).ok
     rows, size = waiting(server, '%"m.flood"%')
     since, found = None, False

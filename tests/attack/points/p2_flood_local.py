@@ -3,7 +3,7 @@
 from p2_flood_in import waiting
 
 POINT, TENTH = 2, False
-PROMISE = "the key that waits stays; the user keeps at most 8 MiB waiting, is refused beyond, and the device gets all that was acknowledged"
+PROMISE = "the key that waits stays; at most 8 MiB of the user wait, then it is refused; the device gets all that was acknowledged"
 BYTES_MAX = 8 * 1024 * 1024
 
 

@@ -19,7 +19,9 @@ def backup(sessions, size):
 
 def attack(server):
     mallory = server.user("mallory")
-    version = mallory.must("POST", V3 + "/room_keys/version", {"algorithm": "m.megolm_backup.v1", "auth_data": {"public_key": "x"}})
+    version = mallory.must(
+        "POST", V3 + "/room_keys/version", {"algorithm": "m.megolm_backup.v1", "auth_data": {"public_key": "x"}}
+    )
     body, before = backup(250, 60_000), server.rss()
     end = time.monotonic() + 25
 
@@ -32,8 +34,12 @@ def attack(server):
     statuses = run_all([one] * 60, 60)
     time.sleep(5)
     figures = {f"status_{status}": statuses.count(status) for status in sorted({s for s in statuses if s is not None})}
-    return {**figures, "body_mib": len(body) / 1048576, "rss_back_mib": server.rss() - before,
-            "backup_rows_mib": server.rows("SELECT COALESCE(SUM(LENGTH(json)), 0) FROM backup_keys") / 1048576}
+    return {
+        **figures,
+        "body_mib": len(body) / 1048576,
+        "rss_back_mib": server.rss() - before,
+        "backup_rows_mib": server.rows("SELECT COALESCE(SUM(LENGTH(json)), 0) FROM backup_keys") / 1048576,
+    }
 
 
 def held(figures):

@@ -5,13 +5,15 @@ import time
 from client import slow_body
 
 POINT, TENTH = 3, True
-PROMISE = "a message of 20 kB and a key backup of 1 MB of a user elsewhere go through while strangers hold as many slow bodies as they can"
+PROMISE = "while strangers hold all the slow bodies they can, a message of 20 kB and a backup of 1 MB from elsewhere go through"
 
 
 def attack(server):
     user = server.user("user", "127.0.8.1")
     room, held_open = user.room(), []
-    version = user.must("POST", "/_matrix/client/v3/room_keys/version", {"algorithm": "m.megolm_backup.v1", "auth_data": {"public_key": "x"}})
+    version = user.must(
+        "POST", "/_matrix/client/v3/room_keys/version", {"algorithm": "m.megolm_backup.v1", "auth_data": {"public_key": "x"}}
+    )
     end = time.monotonic() + 15
     for source in ("127.0.9.1", "127.0.9.2", "127.0.9.3", "127.0.9.4"):
         refused, tries = 0, 560

@@ -11,11 +11,13 @@ BACK_MIB_MAX = 64
 
 def attack(server):
     mallory = server.user("mallory", "127.0.9.1")
-    plans = [("/_matrix/client/v3/register", 65_000, 600, None, "127.0.9.2"),
-             ("/_matrix/client/v3/register/email/requestToken", 65_000, 600, None, "127.0.9.3"),
-             ("/_matrix/client/v3/register/email/requestToken", 1_048_000, 300, None, "127.0.9.4"),
-             ("/_matrix/client/v3/createRoom", 1_048_000, 120, mallory.token, "127.0.9.1"),
-             ("/_matrix/client/v3/sendToDevice/m.x/1", 16_000_000, 30, mallory.token, "127.0.9.5")]
+    plans = [
+        ("/_matrix/client/v3/register", 65_000, 600, None, "127.0.9.2"),
+        ("/_matrix/client/v3/register/email/requestToken", 65_000, 600, None, "127.0.9.3"),
+        ("/_matrix/client/v3/register/email/requestToken", 1_048_000, 300, None, "127.0.9.4"),
+        ("/_matrix/client/v3/createRoom", 1_048_000, 120, mallory.token, "127.0.9.1"),
+        ("/_matrix/client/v3/sendToDevice/m.x/1", 16_000_000, 30, mallory.token, "127.0.9.5"),
+    ]
     held_open, before, end = [], server.rss(), time.monotonic() + 25
     for path, size, count, token, source in plans:
         refused, method = 0, "PUT" if "sendToDevice" in path else "POST"

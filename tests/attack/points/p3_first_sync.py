@@ -22,8 +22,14 @@ def attack(server):
     answer = mallory.sync()
     one = server.peak() - before
     run_all([mallory.sync] * 4, 4)
-    return {"accepted": accepted, "refused": refused, "stored_mib": stored, "answer_mib": len(answer.raw) / 1048576,
-            "rss_one_mib": one, "rss_four_mib": server.peak() - before}
+    return {
+        "accepted": accepted,
+        "refused": refused,
+        "stored_mib": stored,
+        "answer_mib": len(answer.raw) / 1048576,
+        "rss_one_mib": one,
+        "rss_four_mib": server.peak() - before,
+    }
 
 
 def held(figures):

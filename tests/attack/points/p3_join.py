@@ -20,8 +20,14 @@ def attack(server):
     answer = alice.call("POST", f"/_matrix/client/v3/join/{server.large.id}", {}, query=[("via", server.evil.name)], timeout=60)
     took, peak = time.monotonic() - begin, server.peak() - before
     synced = alice.sync()
-    return {"status": answer.status, "errcode": answer.json.get("errcode", ""), "join_s": took, "rss_join_mib": peak,
-            "rss_sync_mib": server.peak() - before, "sync_mib": len(synced.raw) / 1048576}
+    return {
+        "status": answer.status,
+        "errcode": answer.json.get("errcode", ""),
+        "join_s": took,
+        "rss_join_mib": peak,
+        "rss_sync_mib": server.peak() - before,
+        "sync_mib": len(synced.raw) / 1048576,
+    }
 
 
 def held(figures):

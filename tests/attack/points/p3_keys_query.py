@@ -14,22 +14,37 @@ def attack(server):
     for n in range(SERVERS):
         stranger = server.stranger()
         user = f"@x:{stranger.name}"
-        devices = {f"D{k}": {"user_id": user, "device_id": f"D{k}", "algorithms": ["m.x"], "keys": {f"x:D{k}": "k" * SIZE}, "signatures": {}}
-                   for k in range(DEVICES)}
+        devices = {
+            f"D{k}": {
+                "user_id": user,
+                "device_id": f"D{k}",
+                "algorithms": ["m.x"],
+                "keys": {f"x:D{k}": "k" * SIZE},
+                "signatures": {},
+            }
+            for k in range(DEVICES)
+        }
         answer = json.dumps({"device_keys": {user: devices}}).encode()
         stranger.answers["/_matrix/federation/v1/user/keys/query"] = lambda *_, answer=answer: answer
         stranger.answers["/_matrix/federation/v1/user/devices"] = lambda *_: None
         names[user] = []
     good = server.stranger()
-    fine = {f"@y:{good.name}": {"G": {"user_id": f"@y:{good.name}", "device_id": "G", "algorithms": [], "keys": {}, "signatures": {}}}}
+    fine = {
+        f"@y:{good.name}": {"G": {"user_id": f"@y:{good.name}", "device_id": "G", "algorithms": [], "keys": {}, "signatures": {}}}
+    }
     good.answers["/_matrix/federation/v1/user/keys/query"] = lambda *_: {"device_keys": fine}
     names[f"@y:{good.name}"] = []
     server.forget_peak()
     before = server.rss()
     answer = alice.call("POST", V3 + "/keys/query", {"device_keys": names, "timeout": 20_000}, timeout=40)
     heard = f"@y:{good.name}" in answer.json.get("device_keys", {})
-    return {"status": answer.status, "answer_mib": len(answer.raw) / 1048576, "rss_one_mib": server.peak() - before,
-            "failures": len(answer.json.get("failures", {})), "good_heard": heard}
+    return {
+        "status": answer.status,
+        "answer_mib": len(answer.raw) / 1048576,
+        "rss_one_mib": server.peak() - before,
+        "failures": len(answer.json.get("failures", {})),
+        "good_heard": heard,
+    }
 
 
 def held(figures):

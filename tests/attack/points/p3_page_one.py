@@ -23,8 +23,16 @@ def attack(server):
     reader, room, figures = server.reader, server.large, {}
     every = json.dumps({"room": {"timeline": {"limit": 1000}}})
     # What a search may ask for is far more: 1,000 results with 100 events around each were 5.7 GiB here once.
-    search = {"search_categories": {"room_events": {"search_term": "xxx", "keys": ["content.body"], "filter": {"limit": 100},
-                                                    "event_context": {"before_limit": 10, "after_limit": 10}}}}
+    search = {
+        "search_categories": {
+            "room_events": {
+                "search_term": "xxx",
+                "keys": ["content.body"],
+                "filter": {"limit": 100},
+                "event_context": {"before_limit": 10, "after_limit": 10},
+            }
+        }
+    }
     asked = [
         ("messages", "GET", room.path("messages"), None, {"dir": "b", "limit": 1000}),
         ("relations", "GET", f"/_matrix/client/v1/rooms/{room.id}/relations/{server.root}", None, {"limit": 1000}),
@@ -46,4 +54,8 @@ def attack(server):
 
 def held(figures):
     costs = {name: value for name, value in figures.items() if name.endswith("_rss_mib")}
-    return [f"{name.removesuffix('_rss_mib')}: {value} MiB; at most {RSS_MIB_MAX}" for name, value in costs.items() if value > RSS_MIB_MAX]
+    return [
+        f"{name.removesuffix('_rss_mib')}: {value} MiB; at most {RSS_MIB_MAX}"
+        for name, value in costs.items()
+        if value > RSS_MIB_MAX
+    ]

@@ -5,7 +5,9 @@ import time
 from client import Client, connection, is_open, raw_request
 
 POINT, TENTH = 4, True
-PROMISE = "others are answered within 2 s all the while: a newcomer at another address, and a user with a token at the attacker's own"
+PROMISE = (
+    "others are answered within 2 s all the while: a newcomer at another address, and a user with a token at the attacker's own"
+)
 ONE, MANY = 2_000, 15
 
 
@@ -37,14 +39,17 @@ def attack(server):
     time.sleep(1)
     figures = {
         "one_address_open": sum(is_open_after_answer(one) for one in opened),
-        "newcomer": answered(server, "127.0.8.1"), "owner_same_address": owner.whoami().status,
+        "newcomer": answered(server, "127.0.8.1"),
+        "owner_same_address": owner.whoami().status,
         "owner_new_connection": answered(server, "127.0.9.1", owner.token),
     }
     for n in range(MANY):
         opened += take(server, f"127.0.10.{n + 1}", 1_000)
     figures |= {
-        "opened_in_all": len(opened), "newcomer_when_full": answered(server, "127.0.8.2"),
-        "owner_when_full": owner.whoami().status, "owner_new_when_full": answered(server, "127.0.8.3", owner.token),
+        "opened_in_all": len(opened),
+        "newcomer_when_full": answered(server, "127.0.8.2"),
+        "owner_when_full": owner.whoami().status,
+        "owner_new_when_full": answered(server, "127.0.8.3", owner.token),
     }
     for one in opened:
         one.close()

@@ -24,17 +24,28 @@ def attack(server):
     for client, since in zip(server.crowd, server.since):
         for _ in range(EACH):
             one = connection(server.port, client.source)
-            one.sendall(raw_request("GET", f"/_matrix/client/v3/sync?timeout=60000&set_presence=offline&since={since}", token=client.token))
+            one.sendall(
+                raw_request(
+                    "GET", f"/_matrix/client/v3/sync?timeout=60000&set_presence=offline&since={since}", token=client.token
+                )
+            )
             polls.append(one)
     time.sleep(2)
     took, waiting = time.monotonic() - begin, sum(is_open(one) for one in polls)
     more = server.peak()
     server.crowd[0].say(server.room, "wake up")
     time.sleep(3)
-    woken = sum(not is_open(one) for one in polls[:EACH * 20])
+    woken = sum(not is_open(one) for one in polls[: EACH * 20])
     for one in polls:
         one.close()
-    return {"polls": len(polls), "waiting": waiting, "opened_s": took, "peak_mib": more, "woken": woken, "expected_woken": EACH * 20}
+    return {
+        "polls": len(polls),
+        "waiting": waiting,
+        "opened_s": took,
+        "peak_mib": more,
+        "woken": woken,
+        "expected_woken": EACH * 20,
+    }
 
 
 def held(figures):

@@ -19,16 +19,28 @@ def attack(server):
     right = login(server, "127.0.8.2", server.password)
     known = login(server, "127.0.8.1", server.password)
     session = owner.call("POST", V3 + "/delete_devices", {"devices": [other["device_id"]]})
-    proof = {"type": "m.login.password", "identifier": {"type": "m.id.user", "user": owner.user}, "password": server.password,
-             "session": session.json.get("session")}
+    proof = {
+        "type": "m.login.password",
+        "identifier": {"type": "m.id.user", "user": owner.user},
+        "password": server.password,
+        "session": session.json.get("session"),
+    }
     deleted = owner.call("POST", V3 + "/delete_devices", {"devices": [other["device_id"]], "auth": proof})
-    return {"guesses": len(answers), "judged": answers.count(403), "owner_elsewhere": right.status, "owner_known_address": known.status,
-            "owner_uia": deleted.status}
+    return {
+        "guesses": len(answers),
+        "judged": answers.count(403),
+        "owner_elsewhere": right.status,
+        "owner_known_address": known.status,
+        "owner_uia": deleted.status,
+    }
 
 
 def held(figures):
-    broken = [f"{name} was answered {figures[name]}" for name in ("owner_elsewhere", "owner_known_address", "owner_uia")
-              if figures[name] != 200]
+    broken = [
+        f"{name} was answered {figures[name]}"
+        for name in ("owner_elsewhere", "owner_known_address", "owner_uia")
+        if figures[name] != 200
+    ]
     if figures["judged"] > GUESSES_MAX:
         broken.append(f"{figures['judged']} guesses from one address were judged; at most {GUESSES_MAX}")
     return broken

@@ -28,16 +28,35 @@ def attack(server):
 
     counts = run_all([lambda n=n: address(n) for n in range(ADDRESSES)], 6)
     fresh = Client(server.port, source="127.0.8.2").call("GET", "/_synapse/admin/v1/register")
-    proof = {"type": "m.login.password", "identifier": {"type": "m.id.user", "user": owner.user}, "password": server.password,
-             "session": session}
+    proof = {
+        "type": "m.login.password",
+        "identifier": {"type": "m.id.user", "user": owner.user},
+        "password": server.password,
+        "session": session,
+    }
     used = owner.call("POST", V3 + "/delete_devices", {**body, "auth": proof})
     signed = b"\0".join(part.encode() for part in (nonce, "late", server.password, "notadmin"))
-    made = owner.call("POST", "/_synapse/admin/v1/register", {
-        "nonce": nonce, "username": "late", "password": server.password, "admin": False,
-        "mac": hmac.new(b"attack", signed, hashlib.sha1).hexdigest()})
-    return {"sessions_opened": sum(opened for opened, _ in counts), "nonces_opened": sum(nonces for _, nonces in counts),
-            "owner_session": used.status, "owner_nonce": made.status, "fresh_nonce": fresh.status}
+    made = owner.call(
+        "POST",
+        "/_synapse/admin/v1/register",
+        {
+            "nonce": nonce,
+            "username": "late",
+            "password": server.password,
+            "admin": False,
+            "mac": hmac.new(b"attack", signed, hashlib.sha1).hexdigest(),
+        },
+    )
+    return {
+        "sessions_opened": sum(opened for opened, _ in counts),
+        "nonces_opened": sum(nonces for _, nonces in counts),
+        "owner_session": used.status,
+        "owner_nonce": made.status,
+        "fresh_nonce": fresh.status,
+    }
 
 
 def held(figures):
-    return [f"{name} was answered {figures[name]}" for name in ("owner_session", "owner_nonce", "fresh_nonce") if figures[name] != 200]
+    return [
+        f"{name} was answered {figures[name]}" for name in ("owner_session", "owner_nonce", "fresh_nonce") if figures[name] != 200
+    ]

@@ -18,11 +18,25 @@ def attack(server):
     named = {f"D{n}": {} for n in range(DEVICES)}
     statuses, begin = [], time.monotonic()
     for n in range(TRANSACTIONS):
-        edus = [{"edu_type": "m.direct_to_device", "content": {
-            "sender": f"@x:{stranger.name}", "type": "m.x", "message_id": f"{n}-{k}", "messages": {bob.user: named}}} for k in range(EDUS)]
+        edus = [
+            {
+                "edu_type": "m.direct_to_device",
+                "content": {
+                    "sender": f"@x:{stranger.name}",
+                    "type": "m.x",
+                    "message_id": f"{n}-{k}",
+                    "messages": {bob.user: named},
+                },
+            }
+            for k in range(EDUS)
+        ]
         statuses.append(stranger.transaction(server, edus=edus).status)
-    return {"statuses": sorted(set(statuses)), "took_s": time.monotonic() - begin, **slowest_write(server),
-            "rows": server.rows("SELECT COUNT(*) FROM to_device")}
+    return {
+        "statuses": sorted(set(statuses)),
+        "took_s": time.monotonic() - begin,
+        **slowest_write(server),
+        "rows": server.rows("SELECT COUNT(*) FROM to_device"),
+    }
 
 
 def held(figures):

@@ -37,8 +37,12 @@ def attack(server):
     for _ in range(SYNCS):
         threading.Thread(target=read, daemon=True).start()
     time.sleep(6)
-    return {"rules": accepted, "refused": refused, "syncs_answered": len(answers),
-            "slowest_s": max((took for _, took in answers), default=None)}
+    return {
+        "rules": accepted,
+        "refused": refused,
+        "syncs_answered": len(answers),
+        "slowest_s": max((took for _, took in answers), default=None),
+    }
 
 
 def held(figures):

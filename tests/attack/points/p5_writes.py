@@ -11,11 +11,18 @@ KEYS, TARGETS = 100_000, 4_991
 
 def attack(server):
     mallory = server.user("mallory")
-    version = mallory.must("POST", V3 + "/room_keys/version", {"algorithm": "m.megolm_backup.v1", "auth_data": {"public_key": "x"}})
+    version = mallory.must(
+        "POST", V3 + "/room_keys/version", {"algorithm": "m.megolm_backup.v1", "auth_data": {"public_key": "x"}}
+    )
     query = {"version": version["version"]}
     first = mallory.call("PUT", V3 + "/room_keys/keys", backup(KEYS, 0), query=query)
     stored = server.rows("SELECT COUNT(*) FROM backup_keys")
-    figures = {"backup": first.status, "backup_errcode": first.json.get("errcode", ""), "keys_stored": stored, **slowest_write(server)}
+    figures = {
+        "backup": first.status,
+        "backup_errcode": first.json.get("errcode", ""),
+        "keys_stored": stored,
+        **slowest_write(server),
+    }
     targets = {mallory.user: {f"D{n}": {} for n in range(TARGETS)}}
     statuses = run_all([lambda: mallory.to_device(targets).status] * 16, 16)
     figures["to_device"] = sorted(set(statuses))

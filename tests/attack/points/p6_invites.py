@@ -14,15 +14,27 @@ INVITES, STATE, SYNC_MIB_MAX, BYTES_MAX, OPEN_MAX = 200, 230_000, 64, 8 * 1024 *
 def invite(stranger, server, user, n):
     room = f"!invite{n}:{stranger.name}"
     event = {
-        "type": "m.room.member", "sender": f"@x:{stranger.name}", "state_key": user, "room_id": room, "content": {"membership": "invite"},
-        "depth": 5, "prev_events": ["$" + "A" * 43], "auth_events": ["$" + "B" * 43], "origin_server_ts": int(time.time() * 1000),
+        "type": "m.room.member",
+        "sender": f"@x:{stranger.name}",
+        "state_key": user,
+        "room_id": room,
+        "content": {"membership": "invite"},
+        "depth": 5,
+        "prev_events": ["$" + "A" * 43],
+        "auth_events": ["$" + "B" * 43],
+        "origin_server_ts": int(time.time() * 1000),
     }
     event["hashes"] = {"sha256": unpadded(hashlib.sha256(canonical(event)).digest())}
     event["signatures"] = {stranger.name: {KEY: stranger.sign(redacted(event))}}
     sender = f"@x:{stranger.name}"
-    state = [{"type": "m.room.create", "sender": sender, "state_key": "", "content": {"room_version": "11"}},
-             {"type": "m.room.name", "sender": sender, "state_key": "", "content": {"name": "x", "pad": "x" * 60_000}}]
-    state += [{"type": f"m.pad{k}", "sender": sender, "state_key": "", "content": {"pad": "x" * 55_000}} for k in range((STATE - 60_000) // 55_000)]
+    state = [
+        {"type": "m.room.create", "sender": sender, "state_key": "", "content": {"room_version": "11"}},
+        {"type": "m.room.name", "sender": sender, "state_key": "", "content": {"name": "x", "pad": "x" * 60_000}},
+    ]
+    state += [
+        {"type": f"m.pad{k}", "sender": sender, "state_key": "", "content": {"pad": "x" * 55_000}}
+        for k in range((STATE - 60_000) // 55_000)
+    ]
     target = f"/_matrix/federation/v2/invite/{quote(room)}/{quote(event_id(event))}"
     return stranger.call(server, "PUT", target, {"room_version": "11", "event": event, "invite_room_state": state})
 
@@ -38,10 +50,16 @@ def attack(server):
     server.forget_peak()
     before = server.rss()
     synced = bob.sync()
-    return {"tried": len(answers), "accepted": sum(a.ok for a in answers), "refused": refused,
-            "open_invites": server.rows("SELECT COUNT(*) FROM memberships WHERE membership = 2"),
-            "stripped_bytes": server.rows("SELECT COALESCE(SUM(LENGTH(stripped)), 0) FROM memberships"),
-            "sync_mib": len(synced.raw) / 1048576, "sync_status": synced.status, "rss_sync_mib": server.peak() - before}
+    return {
+        "tried": len(answers),
+        "accepted": sum(a.ok for a in answers),
+        "refused": refused,
+        "open_invites": server.rows("SELECT COUNT(*) FROM memberships WHERE membership = 2"),
+        "stripped_bytes": server.rows("SELECT COALESCE(SUM(LENGTH(stripped)), 0) FROM memberships"),
+        "sync_mib": len(synced.raw) / 1048576,
+        "sync_status": synced.status,
+        "rss_sync_mib": server.peak() - before,
+    }
 
 
 def held(figures):

@@ -13,7 +13,9 @@ def attack(server):
     mallory, body = server.user("mallory"), os.urandom(SIZE)
 
     def upload(n):
-        answer = mallory.call("POST", "/_matrix/media/v3/upload", n.to_bytes(8, "big") + body, {"Content-Type": "application/octet-stream"})
+        answer = mallory.call(
+            "POST", "/_matrix/media/v3/upload", n.to_bytes(8, "big") + body, {"Content-Type": "application/octet-stream"}
+        )
         return answer.status, answer.json.get("errcode", "")
 
     answers = run_all([lambda n=n: upload(n) for n in range(UPLOADS)], 3)

@@ -26,9 +26,17 @@ def attack(server):
         results.append(stranger.transaction(server, [fake.events[-1]]).status)
     time.sleep(3)
     questions = [path for _, path in stranger.asked[asked:] if "/key/" not in path]
-    return {"pdus": PDUS, "statuses": sorted(set(results)), "questions": len(questions), "question": (questions or [""])[0][:80],
-            "event_rows": server.rows("SELECT COUNT(*) FROM events WHERE sender IN (SELECT sn FROM users WHERE id LIKE '%' || ?1)", stranger.name),
-            "inbox_rows": server.rows("SELECT COUNT(*) FROM inbox"), "events_before": create}
+    return {
+        "pdus": PDUS,
+        "statuses": sorted(set(results)),
+        "questions": len(questions),
+        "question": (questions or [""])[0][:80],
+        "event_rows": server.rows(
+            "SELECT COUNT(*) FROM events WHERE sender IN (SELECT sn FROM users WHERE id LIKE '%' || ?1)", stranger.name
+        ),
+        "inbox_rows": server.rows("SELECT COUNT(*) FROM inbox"),
+        "events_before": create,
+    }
 
 
 def held(figures):

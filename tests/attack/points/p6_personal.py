@@ -35,17 +35,31 @@ def attack(server):
     auth = {"algorithm": "m.megolm_backup.v1", "auth_data": {"public_key": "x" * 60_000}}
 
     def pusher(n):
-        return mallory.call("POST", V3 + "/pushers/set", {
-            "kind": "http", "app_id": "a.b", "pushkey": f"key{n}" + "k" * 400, "app_display_name": "a", "device_display_name": "d", "lang": "en",
-            "append": True, "data": {"url": "https://example.org/_matrix/push/v1/notify"}})
+        return mallory.call(
+            "POST",
+            V3 + "/pushers/set",
+            {
+                "kind": "http",
+                "app_id": "a.b",
+                "pushkey": f"key{n}" + "k" * 400,
+                "app_display_name": "a",
+                "device_display_name": "d",
+                "lang": "en",
+                "append": True,
+                "data": {"url": "https://example.org/_matrix/push/v1/notify"},
+            },
+        )
 
     def alias(n):
         name = quote(f"#a{n}{'x' * 150}:{server.name}", safe="")
         return mallory.call("PUT", f"{V3}/directory/room/{name}", {"room_id": rooms[n % len(rooms)]})
 
     plans = {
-        "filters": lambda n: mallory.call("POST", f"{V3}/user/{quote(mallory.user)}/filter", {**wide, "event_fields": [f"f.{n}"]}),
-        "pushers": pusher, "aliases": alias,
+        "filters": lambda n: mallory.call(
+            "POST", f"{V3}/user/{quote(mallory.user)}/filter", {**wide, "event_fields": [f"f.{n}"]}
+        ),
+        "pushers": pusher,
+        "aliases": alias,
         "backup_versions": lambda n: mallory.call("POST", V3 + "/room_keys/version", auth),
         "account_data": lambda n: mallory.account_data(f"m.{n}", {"n": n}),
     }
@@ -58,8 +72,11 @@ def attack(server):
 
 
 def held(figures):
-    broken = [f"{figures[name + '_rows']} rows of {name}; at most {most}" for name, most in ROWS_MAX.items()
-              if figures[name + "_rows"] > most]
+    broken = [
+        f"{figures[name + '_rows']} rows of {name}; at most {most}"
+        for name, most in ROWS_MAX.items()
+        if figures[name + "_rows"] > most
+    ]
     if figures["disk_more_mib"] > MIB_MAX:
         broken.append(f"{figures['disk_more_mib']} MiB on disk; at most {MIB_MAX}")
     return broken

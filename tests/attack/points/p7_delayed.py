@@ -16,7 +16,9 @@ def attack(server):
         for action in ("cancel", "send", "restart"):
             for in_path in (True, False):
                 path = f"/_matrix/client/v3/rooms/{quote(room)}/send/m.room.message/{alice.txn()}"
-                made = alice.call("PUT", path, {"body": "delayed", "msgtype": "m.text"}, query={"org.matrix.msc4140.delay": 100_000})
+                made = alice.call(
+                    "PUT", path, {"body": "delayed", "msgtype": "m.text"}, query={"org.matrix.msc4140.delay": 100_000}
+                )
                 delay = made.json.get("delay_id")
                 if not delay:
                     raise RuntimeError(f"no delayed event: {made}")
@@ -25,8 +27,12 @@ def attack(server):
                 if answer.ok:
                     passed.append(f"{name}: {action}{' in the path' if in_path else ''}")
                 alice.call("POST", f"{BASE}/delayed_events/{delay}", {"action": "cancel"})
-    made = alice.call("PUT", f"/_matrix/client/v3/rooms/{quote(room)}/send/m.room.message/{alice.txn()}", {"body": "d", "msgtype": "m.text"},
-                      query={"org.matrix.msc4140.delay": 100_000})
+    made = alice.call(
+        "PUT",
+        f"/_matrix/client/v3/rooms/{quote(room)}/send/m.room.message/{alice.txn()}",
+        {"body": "d", "msgtype": "m.text"},
+        query={"org.matrix.msc4140.delay": 100_000},
+    )
     own = alice.call("POST", f"{BASE}/delayed_events/{made.json['delay_id']}", {"action": "cancel"})
     return {"tried": 12, "passed": passed, "own": own.status}
 

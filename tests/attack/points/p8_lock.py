@@ -30,8 +30,11 @@ def attack(server):
         statuses.append(user.say(room, f"message {n}").status)
         slowest = max(slowest, time.monotonic() - begin)
     worker.join()
-    return {"answers": {str(status): statuses.count(status) for status in set(statuses)}, "slowest_s": slowest,
-            "afterwards": user.say(room, "afterwards").status}
+    return {
+        "answers": {str(status): statuses.count(status) for status in set(statuses)},
+        "slowest_s": slowest,
+        "afterwards": user.say(room, "afterwards").status,
+    }
 
 
 def held(figures):

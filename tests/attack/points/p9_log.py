@@ -38,8 +38,14 @@ def attack(server):
             requests += 1
     new = server.log()[at:].splitlines()
     loud = [line for line in new if " WARN " in line or " ERROR " in line]
-    return {"messages": 40, "lines_of_messages": sent, "hostile_requests": requests, "lines_of_hostile": len(new), "loud": len(loud),
-            "loudest": (loud or [""])[0][:200]}
+    return {
+        "messages": 40,
+        "lines_of_messages": sent,
+        "hostile_requests": requests,
+        "lines_of_hostile": len(new),
+        "loud": len(loud),
+        "loudest": (loud or [""])[0][:200],
+    }
 
 
 def held(figures):
