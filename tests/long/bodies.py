@@ -7,7 +7,7 @@ import secrets
 def event(rng, world):
     """The content of a message, of one of the kinds that the server looks into."""
     text = {"msgtype": "m.text", "body": f"text {rng.randrange(1000)}"}
-    target = world.pick(rng, "event")
+    target = world.event_of(rng, world.place)
     return rng.choice(
         [
             text,
@@ -99,18 +99,6 @@ def filters(rng, world):
     }
 
 
-def device_keys(world, rng):
-    user, device = world.pick(rng, "user"), world.pick(rng, "device")
-    key = secrets.token_hex(16)
-    return {
-        "user_id": user,
-        "device_id": device,
-        "algorithms": ["m.olm.v1.curve25519-aes-sha2", "m.megolm.v1.aes-sha2"],
-        "keys": {f"curve25519:{device}": key, f"ed25519:{device}": key},
-        "signatures": {user: {f"ed25519:{device}": "A" * 86}},
-    }
-
-
 def session():
     return {
         "first_message_index": 0,
@@ -121,30 +109,31 @@ def session():
 
 
 def password(world, rng):
+    user = world.asker.user if rng.random() < 0.8 else world.pick(rng, "user")
     return {
         "type": "m.login.password",
-        "identifier": {"type": "m.id.user", "user": world.pick(rng, "user")},
+        "identifier": {"type": "m.id.user", "user": user},
         "password": "attack attack",
-        "user": world.pick(rng, "user"),
-        "session": "s",
+        "user": user,
+        "session": world.pick(rng, "uia"),
     }
 
 
-def cross_key(world, rng, usage):
-    user = world.pick(rng, "user")
-    key = secrets.token_hex(16)
+def call(world, rng, room):
+    """A request for a token for group calls, of a user or of a server."""
     return {
-        "user_id": user,
-        "usage": [usage],
-        "keys": {f"ed25519:{key}": key},
-        "signatures": {user: {f"ed25519:{key}": "A" * 86}},
+        "url": "https://sfu.example",
+        "room_id": room,
+        "slot_id": "m.call#ROOM",
+        "member": {"id": "m", "claimed_user_id": world.asker.user, "claimed_device_id": world.asker.device},
+        "user_id": world.pick(rng, "user"),
     }
 
 
-# The end of a path, and its body. The first that fits counts.
+# The end of a path, and its body. The longest that fits counts.
 def table(rng, world):
     room, user, device, alias = (world.pick(rng, kind) for kind in ("room", "user", "device", "alias"))
-    version = world.pick(rng, "version")
+    version, keys = world.pick(rng, "version"), world.asker.identity
     return [
         ("/login", password(world, rng)),
         (
@@ -156,7 +145,11 @@ def table(rng, world):
                 "inhibit_login": False,
                 "initial_device_display_name": "d",
                 "refresh_token": True,
-                "auth": {"type": "m.login.dummy", "session": "s"},
+                "auth": {
+                    "type": "m.login.registration_token",
+                    "session": world.pick(rng, "uia"),
+                    "token": world.pick(rng, "token"),
+                },
             },
         ),
         (
@@ -183,7 +176,6 @@ def table(rng, world):
             "/join",
             {
                 "reason": "r",
-                "third_party_signed": {"sender": user, "mxid": user, "token": "t", "signatures": {"x": {"ed25519:0": "A"}}},
             },
         ),
         ("/leave", {"reason": "r"}),
@@ -194,12 +186,12 @@ def table(rng, world):
         (
             "/read_markers",
             {
-                "m.fully_read": world.pick(rng, "event"),
-                "m.read": world.pick(rng, "event"),
-                "m.read.private": world.pick(rng, "event"),
+                "m.fully_read": world.event_of(rng, world.place),
+                "m.read": world.event_of(rng, world.place),
+                "m.read.private": world.event_of(rng, world.place),
             },
         ),
-        ("/receipt/{receipt_type}/{event_id}", {"thread_id": rng.choice(["main", world.pick(rng, "event")])}),
+        ("/receipt/{receipt_type}/{event_id}", {"thread_id": rng.choice(["main", world.event_of(rng, world.place)])}),
         (
             "/pushers/set",
             {
@@ -230,11 +222,9 @@ def table(rng, world):
         (
             "/keys/upload",
             {
-                "device_keys": device_keys(world, rng),
-                "one_time_keys": {
-                    f"signed_curve25519:{secrets.token_hex(3)}": {"key": "k", "signatures": {user: {f"ed25519:{device}": "A"}}}
-                },
-                "fallback_keys": {"signed_curve25519:F": {"key": "k", "fallback": True, "signatures": {}}},
+                "device_keys": keys.device_keys,
+                "one_time_keys": {f"signed_curve25519:{secrets.token_hex(3)}": keys.one_time},
+                "fallback_keys": {"signed_curve25519:F": keys.fallback},
             },
         ),
         ("/keys/query", {"device_keys": {user: [device], world.remote: []}, "timeout": 1000}),
@@ -245,13 +235,13 @@ def table(rng, world):
         (
             "/keys/device_signing/upload",
             {
-                "master_key": cross_key(world, rng, "master"),
-                "self_signing_key": cross_key(world, rng, "self_signing"),
-                "user_signing_key": cross_key(world, rng, "user_signing"),
+                "master_key": keys.master,
+                "self_signing_key": keys.self_signing,
+                "user_signing_key": keys.user_signing,
                 "auth": password(world, rng),
             },
         ),
-        ("/keys/signatures/upload", {user: {device: device_keys(world, rng)}}),
+        ("/keys/signatures/upload", {world.asker.user: {world.asker.device: keys.device_keys}}),
         (
             "/room_keys/version",
             {"algorithm": "m.megolm_backup.v1.curve25519-aes-sha2", "auth_data": {"public_key": "k", "signatures": {}}},
@@ -265,7 +255,7 @@ def table(rng, world):
         ("/room_keys/keys/{room_id}/{session_id}", session()),
         (
             "/dehydrated_device",
-            {"device_id": "DEHYDRATED", "device_data": {"algorithm": "x"}, "device_keys": device_keys(world, rng)},
+            {"device_id": "DEHYDRATED", "device_data": {"algorithm": "x"}, "device_keys": keys.dehydrated_keys},
         ),
         (
             "/sendToDevice/{event_type}/{txn_id}",
@@ -296,7 +286,6 @@ def table(rng, world):
                 "limit": 5,
                 "filter": {"generic_search_term": "n", "room_types": [None]},
                 "include_all_networks": True,
-                "since": "s",
             },
         ),
         ("/report", {"reason": "r", "score": -50}),
@@ -342,7 +331,7 @@ def table(rng, world):
         ),
         (
             "/get_missing_events/{room_id}",
-            {"earliest_events": [], "latest_events": [world.pick(rng, "event")], "limit": 5, "min_depth": 0},
+            {"earliest_events": [], "latest_events": [world.event_of(rng, world.place)], "limit": 5, "min_depth": 0},
         ),
         ("/user/keys/query", {"device_keys": {user: []}}),
         ("/user/keys/claim", {"one_time_keys": {user: {device: "signed_curve25519"}}}),
@@ -358,12 +347,23 @@ def table(rng, world):
             "/_synapse/admin/v1/register",
             {"nonce": "n", "username": "u", "password": "attack attack", "mac": "0" * 40, "admin": False},
         ),
+        ("/user_directory/search", {"search_term": "a", "limit": 5}),
+        ("/account/3pid/add", {"client_secret": "c", "sid": "s", "auth": password(world, rng)}),
+        ("/account/3pid/bind", {"client_secret": "c", "sid": "s", "id_server": "x.example", "id_access_token": "t"}),
+        ("/account/3pid/delete", {"medium": "email", "address": "a@b.c"}),
+        ("/account/3pid/unbind", {"medium": "email", "address": "a@b.c"}),
+        ("/3pid/onbind", {"medium": "email", "address": "a@b.c", "mxid": user, "invites": []}),
+        ("/account/deactivate", {"erase": False, "auth": password(world, rng)}),
+        ("/fallback/web", {"session": world.pick(rng, "uia"), "token": "fuzz"}),
+        ("/delayed_event/{event_type}/{txn_id}", {"delay": 100_000, "content": event(rng, world)}),
+        ("/rtc/livekit/get_token", call(world, rng, room)),
+        ("/rtc/livekit/delegate_delayed_leave", {**call(world, rng, room), "delay_id": world.pick(rng, "session"), "delay_timeout": 9_000}),
         ("", {}),
     ]
 
 
 def body(rng, world, path):
-    return next(found for end, found in table(rng, world) if path.endswith(end))
+    return max(((end, found) for end, found in table(rng, world) if path.endswith(end)), key=lambda pair: len(pair[0]))[1]
 
 
 QUERIES = {
@@ -392,39 +392,70 @@ QUERIES = {
 }
 
 
-def query(rng, world):
-    """Parameters of any endpoint; most endpoints ignore most of them."""
-    found = []
-    for _ in range(rng.choice((0, 0, 1, 2, 4))):
-        name = rng.choice(
-            [
-                *QUERIES,
-                "filter",
-                "since",
-                "from",
-                "to",
-                "via",
-                "server_name",
-                "event_id",
-                "user_id",
-                "room_id",
-                "version",
-                "at",
-                "v",
-                "access_token",
-                "field",
-                "room_alias",
-                "search",
-                "server",
-                "org.matrix.msc4140.delay",
-            ]
-        )
+def required(rng, world, path, room):
+    """The parameters without which an endpoint does nothing: the end of its path, and what it needs."""
+    event, user = world.event_of(rng, room), world.pick(rng, "user")
+    table = [
+        ("/messages", [("dir", rng.choice("bf")), ("limit", "5")]),
+        ("/timestamp_to_event", [("ts", "1"), ("dir", "f")]),
+        ("/timestamp_to_event/{room_id}", [("ts", "1"), ("dir", "f")]),
+        ("/keys/changes", [("from", world.token), ("to", world.token)]),
+        ("/room_keys/keys", [("version", world.pick(rng, "version"))]),
+        ("/room_keys/keys/{room_id}", [("version", world.pick(rng, "version"))]),
+        ("/room_keys/keys/{room_id}/{session_id}", [("version", world.pick(rng, "version"))]),
+        ("/register/available", [("username", f"free{rng.randrange(1000)}")]),
+        ("/thumbnail/{server_name}/{media_id}", [("width", "32"), ("height", "32"), ("method", "scale")]),
+        ("/thumbnail/{media_id}", [("width", "32"), ("height", "32"), ("method", "scale")]),
+        ("/thumbnail/{server}/{id}", [("width", "32"), ("height", "32"), ("method", "crop")]),
+        ("/mutual_rooms", [("user_id", user)]),
+        ("/validity", [("token", world.pick(rng, "token"))]),
+        ("/events", [("from", world.token), ("timeout", "0"), ("room_id", room)]),
+        ("/fallback/web", [("session", world.pick(rng, "uia"))]),
+        ("/state/{room_id}", [("event_id", event)]),
+        ("/state_ids/{room_id}", [("event_id", event)]),
+        ("/backfill/{room_id}", [("v", event), ("limit", "5")]),
+        ("/query/profile", [("user_id", user)]),
+        ("/query/directory", [("room_alias", world.pick(rng, "alias"))]),
+        ("/query/{query_type}", [("user_id", user)]),
+        ("/make_join/{room_id}/{user_id}", [("ver", "11"), ("ver", "10"), ("ver", "12")]),
+        ("/make_knock/{room_id}/{user_id}", [("ver", "11"), ("ver", "10"), ("ver", "12")]),
+        ("/openid/userinfo", [("access_token", "x")]),
+        ("/sync", [("timeout", "0"), ("since", rng.choice([world.token, "s1", ""]))]),
+        ("/notifications", [("limit", "5")]),
+    ]
+    return next((found for end, found in table if path.endswith(end)), [])
+
+
+def query(rng, world, path, room):
+    """What the endpoint needs, mostly, and parameters of any other; most endpoints ignore most of them."""
+    found = list(required(rng, world, path, room))
+    if found and rng.random() < 0.2:
+        at = rng.randrange(len(found))
+        found[at] = (found[at][0], rng.choice([*QUERIES["limit"], *world.identifiers()]))
+    for _ in range(rng.choice((0, 0, 0, 1, 3))):
+        name = rng.choice([*QUERIES, *NAMES])
         if name in QUERIES:
             found.append((name, rng.choice(QUERIES[name])))
         elif name == "filter":
-            import json
-
             found.append((name, rng.choice([json.dumps(filters(rng, world)), "0", "1", "{", "x"])))
         else:
             found.append((name, rng.choice(world.identifiers())))
     return found
+
+
+NAMES = [
+    "filter",
+    "since",
+    "from",
+    "to",
+    "via",
+    "server_name",
+    "event_id",
+    "user_id",
+    "room_id",
+    "version",
+    "at",
+    "v",
+    "access_token",
+]
+NAMES += ["field", "room_alias", "search", "server", "org.matrix.msc4140.delay"]

@@ -11,6 +11,7 @@ comes again with its --seed and --start (ids differ, as the server chooses them)
 """
 
 import argparse
+import contextlib
 import http.client
 import json
 import os
@@ -31,6 +32,8 @@ from values import TEXTS, encode, identifier, mutate, raw_body  # noqa: E402
 from world import World  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+# Why an actor cannot go on.
+GONE = (b"M_UNKNOWN_TOKEN", b"M_USER_LOCKED", b"M_USER_DEACTIVATED", b"M_USER_SUSPENDED")
 CHECK_EVERY, KILL_EVERY, ANSWER_S_MAX = 250, 2_000, 30
 # What tells that another server, or the disk, is at fault.
 DOCUMENTED = {501, 502, 504, 507}
@@ -80,7 +83,7 @@ WORDS = {
     "network_id": ["n"],
     "appservice_id": ["a"],
     "keyId": ["ed25519:a"],
-    "token": ["t"],
+    "token": ["fuzz", "t"],
     "id": ["1", "x"],
     "key_name": ["x"],
     "idp_id": ["x"],
@@ -142,21 +145,32 @@ class Fuzzer:
     # One request.
 
     def target(self, rng, path):
+        world = self.world
+        room = rng.choice(list(world.events)) if rng.random() < 0.6 else world.pick(rng, "room")
+        world.place = room
+        media = world.pick(rng, "mxc").removeprefix("mxc://").partition("/")
+        likely = {"room_id": room, "roomId": room, "event_id": world.event_of(rng, room), "eventId": world.event_of(rng, room)}
+        likely |= {"server_name": media[0], "server": media[0], "media_id": media[2], "id": media[2]}
+        if rng.random() < 0.8:
+            likely["user_id"] = world.remote if "/federation/v1/make_" in path else world.asker.user
+
         def fill(match):
             name = match[1].lstrip("*")
-            if rng.random() < 0.15:
-                text = rng.choice([identifier(rng, self.world), rng.choice(TEXTS)])[:8_000]
+            if rng.random() < 0.1:
+                text = rng.choice([identifier(rng, world), rng.choice(TEXTS)])[:8_000]
+            elif name in likely:
+                text = likely[name]
             elif name in KINDS:
-                text = self.world.pick(rng, KINDS[name])
+                text = world.pick(rng, KINDS[name])
             elif name in WORDS:
                 text = rng.choice(WORDS[name])
             else:
-                text = rng.choice([self.world.server.name, self.world.strange.name, "x"])
+                text = rng.choice([world.server.name, world.strange.name, "x"])
             safe = "" if rng.random() < 0.95 else "/:@!$#"
             return quote(text, safe=safe, errors="surrogatepass").replace("#", "%23")
 
         target = re.sub(r"\{([^}]+)\}", fill, path)
-        query = bodies.query(rng, self.world)
+        query = bodies.query(rng, world, path, room)
         if "/media/" in path:
             query = [pair for pair in query if pair[0] != "timeout_ms"] + [("timeout_ms", "0")]
         return target + ("?" + urlencode(query, errors="surrogatepass") if query else "")
@@ -164,9 +178,9 @@ class Fuzzer:
     def body(self, rng, path):
         good = bodies.body(rng, self.world, path)
         kind = rng.random()
-        if kind < 0.15:
+        if kind < 0.3:
             return encode(good), good
-        if kind < 0.75:
+        if kind < 0.8:
             good = mutate(rng, self.world, good)
             return encode(good), good
         return raw_body(rng, self.world, good), good
@@ -175,18 +189,16 @@ class Fuzzer:
         rng = random.Random(f"{self.seed}:{number}")
         kind = rng.random()
         if kind < 0.12:
-            self.federation(
-                rng,
-                number,
-                "PUT",
-                f"/_matrix/federation/v1/send/{self.seed}-{number}-{time.time()}",
-                peers.transaction(rng, self.world),
-            )
+            target = f"/_matrix/federation/v1/send/{self.seed}-{number}-{time.time()}"
+            self.federation(rng, number, "PUT", target, peers.transaction(rng, self.world), "/send/")
             return
-        if kind < 0.14:
-            target, body = peers.invite(rng, self.world)
-            self.federation(rng, number, "PUT", target, body)
+        if kind < 0.15:
+            self.federation(rng, number, "PUT", *peers.invite(rng, self.world), "/invite/")
             return
+        if kind < 0.18:
+            peers.handshake(rng, self.world, lambda *request: self.federation(rng, number, *request))
+            return
+        self.world.asker = rng.choice(self.world.actors)
         method, who, path = rng.choice(self.table)
         target = self.target(rng, path)
         raw, body = self.body(rng, path) if method != "GET" or rng.random() < 0.02 else (None, None)
@@ -198,28 +210,20 @@ class Fuzzer:
                 status, answer = 0, repr(error)
             self.judge(path, method, status, answer if isinstance(answer, bytes) else json.dumps(answer).encode())
         elif who == "server":
-            self.federation(rng, number, method, target, body, raw)
+            self.federation(rng, number, method, target, body, path, raw)
         else:
-            actor = rng.choice(self.world.actors)
+            actor = self.world.asker
             headers = {} if who == "none" and rng.random() < 0.5 else {"Authorization": f"Bearer {actor.token}"}
-            self.send(number, rng, method, path, target, raw, headers, actor)
+            self.send(number, rng, method, path, target, raw, headers, actor, body)
 
-    def federation(self, rng, number, method, target, body, raw=None):
+    def federation(self, rng, number, method, target, body, path, raw=None):
+        """A request of the other homeserver's; gives what was answered."""
         header = peers.header(rng, self.world, method, target, body if method != "GET" else None)
         if raw is None and method != "GET":
             raw = encode(body)
-        self.send(
-            number,
-            rng,
-            method,
-            re.sub(r"[^/]*\d+[^/]*$", "{}", target.split("?")[0])[:60],
-            target,
-            raw,
-            {"Authorization": header},
-            None,
-        )
+        return self.send(number, rng, method, path, target, raw, {"Authorization": header}, None)
 
-    def send(self, number, rng, method, path, target, raw, headers, actor):
+    def send(self, number, rng, method, path, target, raw, headers, actor, body=None):
         headers = {"Content-Type": "application/json", **headers}
         if rng.random() < 0.05:
             name, text = rng.choice(HEADERS)
@@ -228,18 +232,26 @@ class Fuzzer:
         self.last = f"request {number}: {method} {target:.600} {shown} {raw!r:.2000}"
         status, answer = self.exchange(method, target, raw, headers)
         self.judge(path, method, status, answer)
-        if status == 200 and len(answer) < 100_000:
-            try:
-                self.world.learn(json.loads(answer))
-            except (ValueError, RecursionError):
-                pass
-        if (
-            actor
-            and status in (401, 403)
-            and any(code in answer for code in (b"M_UNKNOWN_TOKEN", b"M_USER_LOCKED", b"M_USER_DEACTIVATED", b"M_USER_SUSPENDED"))
-        ):
-            if actor.whoami().status != 200 or b"SUSPENDED" in answer:
-                self.world.actors[self.world.actors.index(actor)] = self.world.actor()
+        found = {}
+        if status in (200, 401) and len(answer) < 100_000:
+            with contextlib.suppress(ValueError, RecursionError):
+                found = json.loads(answer)
+            self.world.learn(found)
+        if actor and status == 401 and isinstance(found, dict) and isinstance(body, dict) and found.get("flows"):
+            # As a client does: the same with the password, once.
+            proof = {
+                "type": "m.login.password",
+                "identifier": {"type": "m.id.user", "user": actor.user},
+                "password": "attack attack",
+            }
+            again = {name: part for name, part in body.items() if name != "auth"}
+            status, answer = self.exchange(
+                method, target, encode({**again, "auth": {**proof, "session": found.get("session")}}), headers
+            )
+            self.judge(path, method, status, answer)
+        if actor and any(code in answer for code in GONE) and (b"SUSPENDED" in answer or actor.whoami().status != 200):
+            self.world.actors[self.world.actors.index(actor)] = self.world.actor()
+        return found if isinstance(found, dict) else {}
 
     def exchange(self, method, target, raw, headers):
         connection = getattr(self, "connection", None) or http.client.HTTPConnection(

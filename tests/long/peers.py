@@ -92,7 +92,7 @@ def pdu(rng, world):
     room.heads, room.depth = good["prev_events"], good["depth"]
     if rng.random() < 0.1:
         room.take(good)
-        world.note("event", name)
+        world.note_event(room.id, name)
         return good
     return resign(rng, world, mutate(rng, world, without(good, "hashes", "signatures")))
 
@@ -107,6 +107,14 @@ def resign(rng, world, event):
     except (TypeError, KeyError, AttributeError, ValueError):
         pass
     return mutate(rng, world, event) if rng.random() < 0.1 else event
+
+
+def named(event):
+    """The id of an event, if it can have one."""
+    try:
+        return event_id(event)
+    except (TypeError, KeyError, AttributeError, ValueError):
+        return "$none"
 
 
 def transaction(rng, world):
@@ -144,7 +152,22 @@ def invite(rng, world):
     body = {"room_version": rng.choice(["11", "12", "10", "x"]), "event": event, "invite_room_state": state}
     if rng.random() < 0.6:
         body = mutate(rng, world, body)
-    return f"/_matrix/federation/v2/invite/{quote(room)}/{quote('$' + 'x' * 43)}", body
+    return f"/_matrix/federation/v2/invite/{quote(room)}/{quote(named(event))}", body
+
+
+def handshake(rng, world, ask):
+    """Joins, knocks at or leaves a room of the server with a member event that is wrong somewhere."""
+    kind, method = rng.choice([("join", "send_join"), ("leave", "send_leave"), ("knock", "send_knock")])
+    room, user = world.pick(rng, "room"), rng.choice([world.remote, f"@y{rng.randrange(5)}:{world.strange.name}"])
+    target = f"/_matrix/federation/v1/make_{kind}/{quote(room)}/{quote(user)}?ver=10&ver=11&ver=12"
+    made = ask("GET", target, None, f"/make_{kind}")
+    if not isinstance(made.get("event"), dict):
+        return
+    event = {**without(made["event"], "event_id", "hashes", "signatures"), "origin_server_ts": int(time.time() * 1000)}
+    event = resign(rng, world, mutate(rng, world, event) if rng.random() < 0.7 else event)
+    name = named(event)
+    version = "v1" if method == "send_knock" else rng.choice(["v1", "v2"])
+    ask("PUT", f"/_matrix/federation/{version}/{method}/{quote(room)}/{quote(name)}", event, f"/{method}")
 
 
 def answers(rng, world):

@@ -17,10 +17,14 @@ def skipped():
     return None if os.geteuid() == 0 else "needs root, to make a small file system"
 
 
-def before(server):
+def mount(server, size_mib):
     folder = server.folder / "data"
     folder.mkdir(exist_ok=True)
-    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={SIZE_MIB}m", "tmpfs", str(folder)], check=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size_mib}m", "tmpfs", str(folder)], check=True)
+
+
+def before(server):
+    mount(server, SIZE_MIB)
 
 
 def after(server):
