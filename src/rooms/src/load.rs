@@ -32,7 +32,7 @@ pub struct Event {
     /// For state events, the serial number of its type and state key.
     pub state_key: Option<KeySn>,
     /// Snapshot of the state before it.
-    pub snapshot: SnapshotSn,
+    pub snapshot: Option<SnapshotSn>,
     /// Bit set; see `hearth_store::tables::events`.
     pub flags: i64,
     /// The redaction that removed its content, if any.

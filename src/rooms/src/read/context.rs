@@ -142,7 +142,7 @@ pub(super) fn visible(viewer: &mut Viewer<'_>, tx: &mut dyn Tx, id: &EventId) ->
 
 /// Returns the room's state after an event.
 pub(super) fn state_after(tx: &mut dyn Tx, event: &Event) -> Result<StateIds> {
-    let mut state = if event.snapshot.0 == 0 { StateIds::new() } else { snapshot::full(tx, event.snapshot)? };
+    let mut state = snapshot::full(tx, event.snapshot)?;
     state.extend(event.state_key.map(|key| (key, event.sn)));
     Ok(state)
 }

@@ -197,7 +197,7 @@ fn keep_related(viewer: &Viewer<'_>, tx: &mut dyn Tx, filter: &PageFilter, event
 
 /// Returns the member events of the senders of `events`, as of the first of these events.
 pub(super) fn senders(tx: &mut dyn Tx, events: &[Arc<Event>]) -> Result<Vec<EventSn>> {
-    let Some(first) = events.first().filter(|event| event.snapshot.0 != 0) else { return Ok(Vec::new()) };
+    let Some(first) = events.first().filter(|event| event.snapshot.is_some()) else { return Ok(Vec::new()) };
     let (mut seen, mut keys) = (HashSet::new(), Vec::new());
     for event in events {
         if seen.insert(event.sender) {

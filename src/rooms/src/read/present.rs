@@ -162,7 +162,7 @@ fn delay_id(viewer: &Viewer<'_>, event: &Event) -> Option<String> {
 
 /// Returns the state event that a state event replaced.
 fn replaced(viewer: &Viewer<'_>, tx: &mut dyn Tx, event: &Event) -> Result<Option<Arc<Event>>> {
-    let (Some(key), true) = (event.state_key, event.snapshot.0 != 0) else { return Ok(None) };
+    let (Some(key), true) = (event.state_key, event.snapshot.is_some()) else { return Ok(None) };
     let sn = snapshot::get(tx, event.snapshot, key)?;
     sn.map(|sn| viewer.core().events.get(tx, sn)).transpose()
 }

@@ -109,7 +109,7 @@ fn end_in(
 fn was_in(core: &RoomCore, tx: &mut dyn Tx, departure: Departure, since: Position) -> Result<bool> {
     let mut event = core.events.get(tx, departure.event)?;
     for _ in 0..limits::STAY_MEMBER_EVENTS_MAX {
-        let Some(key) = event.state_key.filter(|_| event.snapshot.0 != 0) else { return Ok(false) };
+        let Some(key) = event.state_key.filter(|_| event.snapshot.is_some()) else { return Ok(false) };
         let Some(before) = snapshot::get(tx, event.snapshot, key)? else { return Ok(false) };
         event = core.events.get(tx, before)?;
         if membership_of(&event.pdu) != Some(Membership::Join) {

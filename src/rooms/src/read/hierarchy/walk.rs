@@ -118,7 +118,7 @@ impl Walker<'_> {
                 Some(None) => {}
             }
         }
-        let Some(room) = room.filter(|room| room.snapshot.0 != 0) else { return Ok(RoomLook::Hidden) };
+        let Some(room) = room.filter(|room| room.snapshot.is_some()) else { return Ok(RoomLook::Hidden) };
         if !is_accessible(self.core, tx, &room, Some(self.reader))? {
             return Ok(RoomLook::Hidden);
         }
@@ -137,7 +137,7 @@ impl Walker<'_> {
 
 /// Returns whether a local user is in a room, so that the local copy is up to date.
 pub fn is_resident(tx: &mut dyn Tx, room: Option<&Room>) -> Result<bool> {
-    match room.filter(|room| room.snapshot.0 != 0) {
+    match room.filter(|room| room.snapshot.is_some()) {
         Some(room) => find::is_resident(tx, room),
         None => Ok(false),
     }
