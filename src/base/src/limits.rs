@@ -38,6 +38,10 @@ pub const LOGGED_PATH_CHARS_MAX: usize = 256;
 pub const SYNC_WAIT_MS_MAX: u64 = 90_000;
 /// Events per room in one `/sync`, and per page elsewhere.
 pub const PAGE_EVENTS_MAX: usize = 1_000;
+/// Events of one answer, as JSON, in bytes. A page ends here or at [`PAGE_EVENTS_MAX`], and has at least one event.
+pub const PAGE_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Timelines of all rooms in one `/sync` together, as JSON, in bytes. A room that gets no more is `limited`.
+pub const SYNC_TIMELINES_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Events per page if the client gives no `limit`.
 pub const PAGE_EVENTS_DEFAULT: usize = 10;
 /// `prev_events` of one event (server-server API).

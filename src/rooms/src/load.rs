@@ -72,6 +72,12 @@ impl Event {
         }
     }
 
+    /// Approximate size in memory, in bytes: content and ids vary, the constant covers the structure and its allocations.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        600 + self.pdu.content.get().len() + 64 * self.pdu.auth_events.len()
+    }
+
     /// Returns whether a redaction has removed its content.
     #[must_use]
     pub fn is_redacted(&self) -> bool {
@@ -145,8 +151,7 @@ struct Bytes;
 
 impl Weighter<EventSn, Arc<Event>> for Bytes {
     fn weight(&self, _: &EventSn, event: &Arc<Event>) -> u64 {
-        // Approximate weight: content and ids vary, the constant covers the structure and its allocations.
-        600 + event.pdu.content.get().len() as u64 + 64 * event.pdu.auth_events.len() as u64
+        event.bytes() as u64
     }
 }
 

@@ -52,10 +52,9 @@ pub(super) fn left(scope: &SyncScope<'_>, tx: &mut dyn Tx, (row, room): (&Member
     let mut left = LeftRoom::new();
     if member.is_outlier() {
         // An invite or knock that ended in a remote room: only the member event is known.
-        let mut piece = TimelinePiece { events: vec![member.clone()], limited: false, before: row.position.as_i64() };
-        piece.events.truncate(timeline::limit(scope));
-        left.timeline.events = joined::write_timeline(scope, tx, &mut viewer, &piece)?.events;
+        let piece = timeline::single(scope, tx, &mut viewer, &member, row.position.as_i64())?;
         let state = end_in(scope, (row, &member), &piece, Vec::new());
+        left.timeline.events = piece.shown;
         left.state = joined::write_state(scope, tx, &mut viewer, &state)?;
         return Ok(left);
     }
@@ -80,7 +79,7 @@ pub(super) fn left(scope: &SyncScope<'_>, tx: &mut dyn Tx, (row, room): (&Member
         None => Vec::new(),
     };
     let state = end_in(scope, (row, &member), &piece, state);
-    left.timeline = joined::write_timeline(scope, tx, &mut viewer, &piece)?;
+    left.timeline = joined::write_timeline(piece);
     left.state = joined::write_state(scope, tx, &mut viewer, &state)?;
     Ok(left)
 }
