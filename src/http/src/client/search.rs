@@ -100,7 +100,9 @@ fn room_events(results: Results, criteria: &Criteria) -> RoomEvents {
     let mut by_key = BTreeMap::new();
     for grouping in &criteria.groupings.group_by {
         match grouping.key {
-            Some(GroupingKey::RoomId) => _ = by_key.insert("room_id", groups(&results.hits, |hit| hit.room_id.as_str())),
+            Some(GroupingKey::RoomId) => {
+                _ = by_key.insert("room_id", groups(&results.hits, |hit| hit.room_id.as_str()))
+            }
             Some(GroupingKey::Sender) => _ = by_key.insert("sender", groups(&results.hits, |hit| hit.sender.as_str())),
             _ => {}
         }

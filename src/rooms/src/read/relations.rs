@@ -90,11 +90,7 @@ fn page(
     if let Some(ord) = events.get(chunk.len()).and_then(|left_out| left_out.ord) {
         next = Some(cut_before(ord, direction(question.direction)));
     }
-    Ok(Relations {
-        chunk,
-        next: next.map(Token::Timeline),
-        depth: question.recurse.then_some(depth),
-    })
+    Ok(Relations { chunk, next: next.map(Token::Timeline), depth: question.recurse.then_some(depth) })
 }
 
 /// Returns all relations of an event, and the depth that the recursion reached.

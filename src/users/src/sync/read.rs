@@ -114,9 +114,8 @@ fn rooms_news(
         None => memberships::of_user(tx, scope.reader.user)?,
         Some(since) => memberships::of_user_since(tx, scope.reader.user, since)?,
     };
-    let changed = |row: &MembershipRow| {
-        row.since <= scope.upto && (data.contains_key(&row.room) || !is_quiet(scope, row))
-    };
+    let changed =
+        |row: &MembershipRow| row.since <= scope.upto && (data.contains_key(&row.room) || !is_quiet(scope, row));
     let rows: Vec<MembershipRow> = rows.into_iter().filter(changed).collect();
     let mut with_timeline = rows.iter().filter(|row| has_timeline(scope, row)).count();
     for row in rows {
