@@ -343,8 +343,18 @@ pub const OUTGOING_TRANSACTIONS_WITH_SLOW_MAX: usize = 160;
 pub const OUTGOING_EVENTS_AWAY_MAX: usize = 50;
 /// PDUs queued for a server that answers; of more, only the newest of each room stays.
 pub const OUTGOING_EVENTS_MAX: usize = 5_000;
-/// Durable EDUs queued for one server; the oldest are dropped first.
-pub const OUTGOING_EDUS_MAX: usize = 10_000;
+/// Device list updates of one user queued for one server; of more, only the newest stays: the server sees from it that it
+/// missed some, and fetches the whole list.
+pub const OUTGOING_DEVICE_UPDATES_MAX: usize = 100;
+/// To-device messages of one local user that wait for one server, as [`OUTGOING_EDU_OVERHEAD_BYTES`] counts them. More are
+/// refused.
+pub const OUTGOING_SENDER_DESTINATION_BYTES_MAX: u64 = 8 * 1024 * 1024;
+/// To-device messages of all users that wait for one server. More are refused.
+pub const OUTGOING_DESTINATION_BYTES_MAX: u64 = 32 * 1024 * 1024;
+/// To-device messages of one user that wait for all servers together, which need not exist. More are refused.
+pub const OUTGOING_SENDER_BYTES_MAX: u64 = 256 * 1024 * 1024;
+/// What a waiting to-device message counts in addition to its JSON.
+pub const OUTGOING_EDU_OVERHEAD_BYTES: u64 = 512;
 /// Typing notifications, receipts and presence updates queued for one server, of each kind; more are dropped.
 pub const OUTGOING_EPHEMERAL_MAX: usize = 1_000;
 /// The longest time between two attempts to reach a server that was reachable recently.
