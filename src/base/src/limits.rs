@@ -226,6 +226,8 @@ pub const MEDIA_WAIT_MS_MAX: u64 = 60_000;
 pub const MEDIA_WAIT_MS_DEFAULT: u64 = 20_000;
 /// Uploads are refused if less than this is free on the file system of the media: the database may need the rest.
 pub const MEDIA_FREE_BYTES_MIN: u64 = 200 * 1024 * 1024;
+/// The steps in which an upload of unknown length reserves space.
+pub const MEDIA_RESERVE_STEP_BYTES: u64 = 4 * 1024 * 1024;
 /// How much of a refused upload is read and discarded, so that the client gets to read the response.
 pub const MEDIA_DRAIN_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// How long discarding a refused upload may take.
