@@ -397,8 +397,26 @@ pub const LEAVE_SERVERS_MAX: usize = 3;
 pub const JOIN_EVENTS_MAX: usize = 400_000;
 /// Stripped state events of an invite or a knock.
 pub const STRIPPED_EVENTS_MAX: usize = 50;
-/// Stripped state as stored for the user, in bytes.
-pub const STRIPPED_BYTES_MAX: usize = 256 * 1024;
+/// Stripped state as stored for the user, in bytes; what does not fit is left out.
+pub const STRIPPED_BYTES_MAX: usize = 64 * 1024;
+/// Open invites of a user by one server that shares no room with them.
+pub const INVITES_STRANGER_MAX: u64 = 50;
+/// Stripped state of those, in bytes.
+pub const INVITES_STRANGER_BYTES_MAX: u64 = 2 * 1024 * 1024;
+/// Open invites of a user, from which on servers that share no room with them are refused.
+pub const INVITES_STRANGERS_MAX: u64 = 100;
+/// Stripped state of those, in bytes.
+pub const INVITES_STRANGERS_BYTES_MAX: u64 = 4 * 1024 * 1024;
+/// Open invites of a user by one server that shares a room with them.
+pub const INVITES_SERVER_MAX: u64 = 500;
+/// Stripped state of those, in bytes.
+pub const INVITES_SERVER_BYTES_MAX: u64 = 4 * 1024 * 1024;
+/// Open invites of a user, of all servers together.
+pub const INVITES_USER_MAX: u64 = 1_000;
+/// Stripped state of those, in bytes.
+pub const INVITES_USER_BYTES_MAX: u64 = 16 * 1024 * 1024;
+/// When a server may try again to invite a user who has too many open invites, in milliseconds.
+pub const INVITES_RETRY_MS: u64 = 60 * 60 * 1_000;
 /// Third-party invites that a server delivers at once, after a user has verified an e-mail address or phone number.
 pub const BOUND_INVITES_MAX: usize = 100;
 /// Concurrent downloads of remote media.
