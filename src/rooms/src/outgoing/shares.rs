@@ -164,7 +164,8 @@ mod tests {
         assert!(put(&shares, 8, 2, "@a:x", MIB), "another server has another queue");
         assert!((0..24).all(|at| put(&shares, 100 + at, 1, &format!("@u{at}:x"), MIB)));
         assert!(!put(&shares, 200, 1, "@late:x", MIB), "32 MiB a server");
-        let last = (0..).take_while(|at| put(&shares, 1_000 + at, 10 + i64::try_from(*at / 7).unwrap(), "@a:x", MIB)).count();
+        let last =
+            (0..).take_while(|at| put(&shares, 1_000 + at, 10 + i64::try_from(*at / 7).unwrap(), "@a:x", MIB)).count();
         assert!((240..256).contains(&(8 + last)), "256 MiB a user, not {last}");
     }
 

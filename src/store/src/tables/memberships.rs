@@ -202,12 +202,7 @@ pub fn stripped(tx: &mut dyn Tx, room: RoomSn, user: UserSn) -> Result<Option<Ve
 
 /// Visits the open invites of a user into rooms that this server is not in, but for one room: who sent each, and the
 /// bytes of its stripped state. Does not read the stripped state itself.
-pub fn open_invites(
-    tx: &mut dyn Tx,
-    user: UserSn,
-    except: RoomSn,
-    each: &mut dyn FnMut(&str, u64),
-) -> Result<()> {
+pub fn open_invites(tx: &mut dyn Tx, user: UserSn, except: RoomSn, each: &mut dyn FnMut(&str, u64)) -> Result<()> {
     tx.query(OPEN_INVITES, &[user.into(), except.into()], &mut |row| {
         each(row.text(0)?, row.int(1)?.unsigned_abs());
         Ok(true)
