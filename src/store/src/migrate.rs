@@ -8,33 +8,9 @@ use crate::engine::{Connection, Tx, Value};
 /// A migration: its number, its name, and its statements in the shared dialect.
 pub(crate) type Migration = (u32, &'static str, &'static str);
 
-/// All migrations, in order. A released migration is never changed, because databases exist that have applied it; a
-/// later one corrects its mistakes.
-pub(crate) const MIGRATIONS: &[Migration] = &[
-    (1, "rooms", include_str!("migrations/0001_rooms.sql")),
-    (2, "accounts", include_str!("migrations/0002_accounts.sql")),
-    (3, "keys", include_str!("migrations/0003_keys.sql")),
-    (4, "personal", include_str!("migrations/0004_personal.sql")),
-    (5, "profiles", include_str!("migrations/0005_profiles.sql")),
-    (6, "reports", include_str!("migrations/0006_reports.sql")),
-    (7, "audit", include_str!("migrations/0007_audit.sql")),
-    (8, "media", include_str!("migrations/0008_media.sql")),
-    (9, "networks", include_str!("migrations/0009_networks.sql")),
-    (10, "server_keys", include_str!("migrations/0010_server_keys.sql")),
-    (11, "outbox", include_str!("migrations/0011_outbox.sql")),
-    (12, "inbox", include_str!("migrations/0012_inbox.sql")),
-    (13, "history_gaps", include_str!("migrations/0013_history_gaps.sql")),
-    (14, "remote_devices", include_str!("migrations/0014_remote_devices.sql")),
-    (15, "remote_media", include_str!("migrations/0015_remote_media.sql")),
-    (16, "delayed_events", include_str!("migrations/0016_delayed_events.sql")),
-    (17, "plain_json", include_str!("migrations/0017_plain_json.sql")),
-    (18, "unread_counts", include_str!("migrations/0018_unread_counts.sql")),
-    (19, "presence_status", include_str!("migrations/0019_presence_status.sql")),
-    (20, "durable_actions", include_str!("migrations/0020_durable_actions.sql")),
-    (21, "to_device_shares", include_str!("migrations/0021_to_device_shares.sql")),
-    (22, "soft_failed", include_str!("migrations/0022_soft_failed.sql")),
-    (23, "outgoing_shares", include_str!("migrations/0023_outgoing_shares.sql")),
-];
+/// All migrations, in order: the files in `migrations/`, listed by `build.rs`. A released migration is never changed,
+/// because databases exist that have applied it; a later one corrects its mistakes.
+pub(crate) const MIGRATIONS: &[Migration] = include!(concat!(env!("OUT_DIR"), "/migrations.rs"));
 
 const CREATE_META: &str =
     "CREATE TABLE meta (key TEXT PRIMARY KEY NOT NULL, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;";
