@@ -9,7 +9,9 @@ use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use hearth_base::{Error, Position, Result, Seams, limits};
+use hearth_base::limits::STOP_READERS_MS_MAX;
+use hearth_base::limits::store::STOP_READERS_LOOK_EVERY;
+use hearth_base::{Error, Position, Result, Seams};
 use parking_lot::Mutex;
 
 use crate::engine::{Connection, Engine, Interrupter, sqlite::Sqlite};
@@ -28,9 +30,6 @@ use crate::writer::Writer;
 
 /// The future that [`Store::before_writes`] returns.
 pub type Before = Pin<Box<dyn Future<Output = ()> + Send>>;
-
-/// How often a stop looks whether the readers have ended.
-const READERS_LOOK_EVERY: Duration = Duration::from_millis(2);
 
 type BeforeWrite = Box<dyn Fn(&'static str) -> Before + Send + Sync>;
 
@@ -258,15 +257,15 @@ impl Inner {
     }
 
     /// Interrupts the readers until they end; returns false if one does not within
-    /// [`limits::STOP_READERS_MS_MAX`], because its closure computes for long: then it is left behind.
+    /// [`STOP_READERS_MS_MAX`], because its closure computes for long: then it is left behind.
     fn end_readers(&self, readers: Vec<JoinHandle<()>>) -> bool {
-        let until = Instant::now() + Duration::from_millis(limits::STOP_READERS_MS_MAX);
+        let until = Instant::now() + Duration::from_millis(STOP_READERS_MS_MAX);
         let own = std::thread::current().id();
         let is_running = |thread: &JoinHandle<()>| thread.thread().id() != own && !thread.is_finished();
         while readers.iter().any(is_running) && Instant::now() < until {
             // Again and again: an interrupt that comes just before a statement starts has no effect on it.
             self.shared.interrupters.lock().values().for_each(|interrupt| interrupt());
-            std::thread::sleep(READERS_LOOK_EVERY);
+            std::thread::sleep(STOP_READERS_LOOK_EVERY);
         }
         let (late, ended): (Vec<_>, Vec<_>) = readers.into_iter().partition(is_running);
         ended.into_iter().for_each(join);
