@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use hearth_base::{Error, Reason, Result, error::refuse, limits};
-use hearth_rooms::RoomCore;
 use hearth_core::Requester;
+use hearth_rooms::RoomCore;
 use hearth_store::WriteTx;
 use hearth_store::tables::account_data::{self as table, WHOLE_ACCOUNT};
 use ruma::api::client::push::PushRule;

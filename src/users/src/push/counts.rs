@@ -11,8 +11,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use hearth_base::{Position, Result, limits};
-use hearth_rooms::RoomCore;
 use hearth_core::turns::KeyedLocks;
+use hearth_rooms::RoomCore;
 use hearth_store::engine::Tx;
 use hearth_store::ids::{RoomSn, UserSn};
 use hearth_store::tables::memberships::MembershipRow;

@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use hearth_base::{Error, Result};
-use hearth_rooms::RoomCore;
 use hearth_core::Requester;
+use hearth_rooms::RoomCore;
 use hearth_rooms::read::ignored;
 use hearth_store::ReadTx;
 use hearth_store::ids::RoomSn;

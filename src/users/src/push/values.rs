@@ -10,7 +10,6 @@ use ruma::push::ScalarJsonValue;
 use ruma::{Int, RoomId};
 use serde_json::{Map, Number, Value};
 
-
 /// The path of a property, split at its dots.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Path(Vec<String>);

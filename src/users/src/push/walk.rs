@@ -209,7 +209,13 @@ fn is_said(event: &Event) -> bool {
 
 /// Returns events of a part of the timeline, oldest first, and whether they are all: at most `limit`, and not many
 /// bytes, because they are in memory together.
-fn timeline(core: &RoomCore, tx: &mut dyn Tx, room: RoomSn, part: Part, limit: usize) -> Result<(Vec<Arc<Event>>, bool)> {
+fn timeline(
+    core: &RoomCore,
+    tx: &mut dyn Tx,
+    room: RoomSn,
+    part: Part,
+    limit: usize,
+) -> Result<(Vec<Arc<Event>>, bool)> {
     let (mut found, mut bytes, mut is_all) = (Vec::new(), 0, true);
     events::timeline(tx, room, part, Direction::Forward, limit, &mut |row| {
         let event = core.events.keep_stored(&row)?;

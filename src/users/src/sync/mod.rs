@@ -18,10 +18,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use hearth_base::{Position, Reason, Result, error::refuse, limits};
-use hearth_rooms::RoomCore;
 use hearth_core::Requester;
-use hearth_rooms::read::token::Token;
 use hearth_core::turns::KeyedLocks;
+use hearth_rooms::RoomCore;
+use hearth_rooms::read::token::Token;
 use hearth_store::engine::Tx;
 use hearth_store::ids::{RoomSn, UserSn};
 use hearth_store::tables::{accounts, devices, to_device};
@@ -83,7 +83,12 @@ struct SyncRead {
 impl Sync {
     /// Creates the service.
     #[must_use]
-    pub fn new(core: Arc<RoomCore>, typing: Arc<Typing>, presence: Arc<PresenceBook>, counter: Arc<Counter>) -> Arc<Self> {
+    pub fn new(
+        core: Arc<RoomCore>,
+        typing: Arc<Typing>,
+        presence: Arc<PresenceBook>,
+        counter: Arc<Counter>,
+    ) -> Arc<Self> {
         let (whole, said_ahead) = (KeyedLocks::default(), AtomicBool::new(false));
         Arc::new(Self { core, typing, presence, counter, whole, said_ahead })
     }
