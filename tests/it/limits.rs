@@ -1,5 +1,7 @@
 //! Rate limits: the response tells the client how long to wait, and no header circumvents them.
 
+use std::future::IntoFuture as _;
+
 use hearth_base::config::Rate;
 
 use crate::harness::{PASSWORD, Person, World, json, v3};
@@ -143,5 +145,27 @@ async fn a_server_in_1970_publishes_no_expired_keys() {
     world.anyone().get(keys).await.refused(503, "M_UNKNOWN");
     world.clock.skip(56 * 365 * 24 * 60 * 60 * 1_000);
     assert!(world.anyone().get(keys).await.ok()["valid_until_ts"].as_u64().expect("a time") > 1_800_000_000_000);
+    world.ends().await;
+}
+
+/// Each body held what it had received so far and waited for the rest, and none got through.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_large_bodies_at_once_some_get_through_and_the_others_hear_when_to_come_again() {
+    let world = World::new().await;
+    let alice = world.register("alice").await;
+    let auth = json!({ "algorithm": "m.megolm_backup.v1", "auth_data": { "public_key": "x" } });
+    let version = alice.post(v3!("room_keys/version"), auth).await.ok()["version"].as_str().expect("one").to_owned();
+    // Nothing to store: what counts is the size of the body.
+    let body = json!({ "rooms": {}, "pad": "x".repeat(14 * 1024 * 1024) }).to_string();
+    let puts = (0..12).map(|_| {
+        let put = alice.ask(reqwest::Method::PUT, &v3!("room_keys/keys")).bytes("application/json", body.clone());
+        put.query(&[("version", version.as_str())]).into_future()
+    });
+    let answers = futures_util::future::join_all(puts).await;
+    let done = answers.iter().filter(|answer| answer.status == 200).count();
+    assert!(done >= 2, "{done} of {}", answers.len());
+    for answer in answers.iter().filter(|answer| answer.status != 200) {
+        assert!(answer.refused(429, "M_LIMIT_EXCEEDED")["retry_after_ms"].is_u64());
+    }
     world.ends().await;
 }

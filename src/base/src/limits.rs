@@ -39,7 +39,7 @@ pub const SYNC_WAIT_MS_MAX: u64 = 90_000;
 /// Events per room in one `/sync`, and per page elsewhere.
 pub const PAGE_EVENTS_MAX: usize = 1_000;
 /// Events of one answer, as JSON, in bytes. A page ends here or at [`PAGE_EVENTS_MAX`], and has at least one event.
-pub const PAGE_BYTES_MAX: usize = 8 * 1024 * 1024;
+pub const PAGE_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Timelines of all rooms in one `/sync` together, as JSON, in bytes. A room that gets no more is `limited`.
 pub const SYNC_TIMELINES_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Events per page if the client gives no `limit`.
@@ -196,16 +196,25 @@ pub const TLS_HANDSHAKE_MS_MAX: u64 = 10_000;
 pub const IDLE_MS_MAX: u64 = 75_000;
 /// How long a client may stall while it sends a body.
 pub const BODY_SILENCE_MS_MAX: u64 = 30_000;
-/// How long a client may take to send a body that is held in memory.
-pub const CLIENT_BODY_MS_MAX: u64 = 120_000;
-/// Request bodies of all clients together that are held in memory, in bytes. Small ones are not counted.
+/// How long the sender of a body that is held in memory may take, in milliseconds.
+pub const BODY_MS_MAX: u64 = 120_000;
+/// How slow such a body may be after [`BODY_GRACE_MS`], in bytes per second: a tenth of a slow mobile line.
+pub const BODY_BYTES_PER_S_MIN: u64 = 1_024;
+/// How long a body may be slower than that, in milliseconds.
+pub const BODY_GRACE_MS: u64 = 10_000;
+/// Request bodies of all clients with an access token together that are held in memory, in bytes. Small ones are not
+/// counted.
 pub const CLIENT_BODIES_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// The same, of one client address.
 pub const CLIENT_BODIES_PER_ADDRESS_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// Request bodies of all clients without an access token that are held in memory, in bytes. Small ones are not counted.
+pub const STRANGER_BODIES_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// The same, of one client address.
+pub const STRANGER_BODIES_PER_ADDRESS_BYTES_MAX: usize = 1024 * 1024;
 /// A body up to this size is small.
 pub const CLIENT_SMALL_BODY_BYTES: usize = 8 * 1024;
 /// How long a body waits for memory before its request is refused.
-pub const CLIENT_BODY_WAIT_MS_MAX: u64 = 10_000;
+pub const BODY_WAIT_MS_MAX: u64 = 10_000;
 /// Concurrent requests of one HTTP/2 connection.
 pub const STREAMS_PER_CONNECTION_MAX: u32 = 128;
 /// A device's identity keys, or one cross-signing key, as JSON.
@@ -309,10 +318,10 @@ pub const FEDERATION_WAIT_MS_MAX: u64 = 30_000;
 pub const FEDERATION_STRANGERS_MAX: usize = 64;
 /// Request bodies of remote servers in memory, in bytes; small ones do not count.
 pub const FEDERATION_BODIES_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// The same, from one address.
+pub const FEDERATION_BODIES_PER_ADDRESS_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// A small body, in bytes.
 pub const FEDERATION_SMALL_BODY_BYTES: usize = 64 * 1024;
-/// How long a remote server may take to send a body, in milliseconds.
-pub const FEDERATION_BODY_MS_MAX: u64 = 120_000;
 /// Events in one response to `/backfill`.
 pub const BACKFILL_EVENTS_MAX: usize = 100;
 /// Events in one response to `/get_missing_events`.
@@ -468,7 +477,11 @@ pub const FEDERATION_CONNECTIONS_MAX: usize = 512;
 /// A response to `/.well-known/matrix/server`.
 pub const WELL_KNOWN_BYTES_MAX: usize = 50 * 1024;
 /// A remote server's response to a query of device lists.
-pub const DEVICE_LISTS_BYTES_MAX: usize = 32 * 1024 * 1024;
+pub const DEVICE_LISTS_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Responses of all remote servers to one query or claim of keys together. Small ones are not counted.
+pub const REMOTE_KEYS_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// A response up to this size is small: servers with few keys are heard, whatever others answer.
+pub const REMOTE_KEYS_SMALL_BYTES: usize = 64 * 1024;
 /// A remote server's response to a claim of one-time keys.
 pub const CLAIMED_KEYS_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// A page of a remote server's directory, or its response about a space.

@@ -1,13 +1,11 @@
 //! Admission control for requests of other servers. For each server a few requests run, a few more wait, and the rest
-//! are refused, so that one busy server does not delay the others. It also bounds the memory for unverified request
-//! bodies.
+//! are refused, so that one busy server does not delay the others.
 
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use hearth_base::limits::federation::GATE_ROOM_WAIT;
 use hearth_base::{Reason, Result, error::refuse, limits};
 use hearth_core::turns::InUse;
 use ruma::{OwnedServerName, ServerName};
@@ -20,18 +18,12 @@ const RETRY_MS: u64 = 5_000;
 #[derive(Debug)]
 pub struct RequestGate {
     strangers: Semaphore,
-    /// Memory permits for bodies, in units of a small body's size.
-    room: Arc<Semaphore>,
     servers: InUse<OwnedServerName, ServerPermits>,
 }
 
 impl Default for RequestGate {
     fn default() -> Self {
-        Self {
-            strangers: Semaphore::new(limits::FEDERATION_STRANGERS_MAX),
-            room: Arc::new(Semaphore::new(limits::FEDERATION_BODIES_BYTES_MAX / limits::FEDERATION_SMALL_BODY_BYTES)),
-            servers: InUse::default(),
-        }
+        Self { strangers: Semaphore::new(limits::FEDERATION_STRANGERS_MAX), servers: InUse::default() }
     }
 }
 
@@ -65,21 +57,6 @@ impl RequestGate {
         looking.await
     }
 
-    /// Waits for memory for a body of `bytes` bytes. `None` for a small body, which needs no permit.
-    /// `M_LIMIT_EXCEEDED` after a timeout.
-    pub async fn reserve(&self, bytes: usize) -> Result<Option<OwnedSemaphorePermit>> {
-        if bytes <= limits::FEDERATION_SMALL_BODY_BYTES {
-            return Ok(None);
-        }
-        // Capped at the total, because more permits could never be granted.
-        let units = bytes.min(limits::FEDERATION_BODIES_BYTES_MAX).div_ceil(limits::FEDERATION_SMALL_BODY_BYTES);
-        let room = self.room.clone().acquire_many_owned(u32::try_from(units).unwrap_or(u32::MAX));
-        match tokio::time::timeout(GATE_ROOM_WAIT, room).await {
-            Ok(Ok(room)) => Ok(Some(room)),
-            _ => Err(busy()),
-        }
-    }
-
     /// Waits for a permit for a server's request. `M_LIMIT_EXCEEDED` when too many of its requests wait, or after a
     /// timeout.
     pub async fn enter(&self, server: &ServerName) -> Result<RequestPermit> {
@@ -111,17 +88,6 @@ fn busy() -> hearth_base::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[tokio::test(start_paused = true)]
-    async fn large_bodies_wait_for_room_and_small_ones_do_not() {
-        let gate = RequestGate::default();
-        let all = gate.reserve(limits::FEDERATION_BODIES_BYTES_MAX).await.expect("it is empty");
-        assert!(all.is_some());
-        assert!(gate.reserve(1_000).await.expect("a small one").is_none());
-        gate.reserve(limits::TRANSACTION_BYTES_MAX).await.expect_err("there is no room");
-        drop(all);
-        gate.reserve(limits::TRANSACTION_BYTES_MAX).await.expect("there is room again");
-    }
 
     #[tokio::test]
     async fn strangers_do_not_keep_friends_waiting() {

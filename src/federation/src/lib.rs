@@ -3,6 +3,7 @@
 //! It builds on `rooms`, `crypto`, `media` and others, and none of these depends on it: they leave outgoing data in
 //! the database, and incoming data enters rooms through the same checks as local events.
 
+pub mod answer_budget;
 mod edus;
 pub mod gate;
 mod history;

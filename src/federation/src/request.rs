@@ -19,6 +19,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::Federation;
+use crate::answer_budget::{AnswerBudget, AnswerShare};
 
 /// The authentication scheme of a request.
 pub trait Signed: AuthScheme {
@@ -74,6 +75,29 @@ impl Federation {
         serde_json::from_slice(&body).map_err(|error| unreadable(to, error))
     }
 
+    /// Same as [`Federation::ask_loosely`], for one of several responses that share a budget.
+    pub async fn ask_sharing<R, T>(
+        &self,
+        to: &ServerName,
+        request: R,
+        wait: Duration,
+        bytes_max: usize,
+        budget: &AnswerBudget,
+    ) -> Result<T>
+    where
+        R: OutgoingRequest<PathBuilder = SinglePath>,
+        R::Authentication: Signed,
+        T: DeserializeOwned,
+    {
+        let answer = self.ask_streamed(to, request, wait).await?;
+        let mut share = budget.share();
+        let body = tokio::time::timeout(wait, body_within(to, answer, bytes_max, Some(&mut share))).await;
+        let body = body.map_err(|_| unreadable(to, "it took too long to send its answer"))??;
+        let read = serde_json::from_slice(&body).map_err(|error| unreadable(to, error))?;
+        share.keep();
+        Ok(read)
+    }
+
     async fn ask_bytes<R>(&self, to: &ServerName, request: R, wait: Duration, bytes_max: usize) -> Result<Bytes>
     where
         R: OutgoingRequest<PathBuilder = SinglePath>,
@@ -117,19 +141,42 @@ impl Federation {
 
 /// The body of a response, at most `bytes_max` bytes, or its error.
 pub(super) async fn body(server: &ServerName, answer: RemoteResponse, bytes_max: usize) -> Result<Bytes> {
+    body_within(server, answer, bytes_max, None).await
+}
+
+async fn body_within(
+    server: &ServerName,
+    answer: RemoteResponse,
+    bytes_max: usize,
+    share: Option<&mut AnswerShare<'_>>,
+) -> Result<Bytes> {
     let status = answer.status;
-    let body = whole(answer, bytes_max).await?;
+    let body = whole_within(answer, bytes_max, share).await?;
     if status >= 400 { Err(refused(server, status, &body)) } else { Ok(body) }
 }
 
 /// Reads a body of at most `bytes_max` bytes.
 pub async fn whole(answer: RemoteResponse, bytes_max: usize) -> Result<Bytes> {
+    whole_within(answer, bytes_max, None).await
+}
+
+async fn whole_within(
+    answer: RemoteResponse,
+    bytes_max: usize,
+    mut share: Option<&mut AnswerShare<'_>>,
+) -> Result<Bytes> {
     let mut body = answer.body;
     let mut bytes = BytesMut::new();
     while let Some(piece) = body.next().await {
         let piece = piece?;
         if bytes.len() + piece.len() > bytes_max {
             return Err(refuse(Reason::ConnectionFailed, format!("The answer is larger than {bytes_max} bytes.")));
+        }
+        if let Some(share) = &mut share
+            && !share.grow(bytes.len() + piece.len())
+        {
+            let message = "Other servers answer more than one request may hold: ask about fewer users at a time.";
+            return Err(refuse(Reason::ConnectionFailed, message));
         }
         bytes.extend_from_slice(&piece);
     }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use hearth_domain::Domain;
 
-use crate::route::BodyBudget;
+use crate::route::BodyBudgets;
 
 /// Handed to every handler; cheap to clone.
 #[derive(Debug, Clone)]
@@ -13,7 +13,7 @@ pub struct App {
     /// The use cases: handlers translate HTTP to and from calls of these.
     pub domain: Arc<Domain>,
     /// Memory for request bodies.
-    pub bodies: Arc<BodyBudget>,
+    pub bodies: Arc<BodyBudgets>,
 }
 
 impl App {

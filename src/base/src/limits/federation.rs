@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-/// How long a request waits for memory for its body.
-pub const GATE_ROOM_WAIT: Duration = Duration::from_secs(10);
 /// Default time limit for a response.
 pub const REQUEST_ASK_WAIT: Duration = Duration::from_secs(30);
 /// Maximum characters of another server's error message that are passed on.

@@ -16,6 +16,7 @@ use serde_json::value::RawValue;
 
 use super::{SERVERS_AT_ONCE_MAX, failure};
 use crate::Federation;
+use crate::answer_budget::AnswerBudget;
 
 /// The response of a server: by user, device and key id.
 #[derive(Deserialize)]
@@ -32,8 +33,9 @@ impl Federation {
         for (user, devices) in claims {
             servers.entry(user.server_name().to_owned()).or_default().insert(user, devices);
         }
+        let budget = &AnswerBudget::keys();
         let asked = stream::iter(servers).map(|(server, claims)| async move {
-            (self.claim_of(&server, claims, self.patience(&server, wait)).await, server)
+            (self.claim_of(&server, claims, self.patience(&server, wait), budget).await, server)
         });
         let mut asked = Box::pin(asked.buffer_unordered(SERVERS_AT_ONCE_MAX));
         while let Some((answer, server)) = asked.next().await {
@@ -48,10 +50,16 @@ impl Federation {
         claimed
     }
 
-    async fn claim_of(&self, server: &ServerName, claims: KeyClaims, wait: Duration) -> Result<ClaimedKeys> {
+    async fn claim_of(
+        &self,
+        server: &ServerName,
+        claims: KeyClaims,
+        wait: Duration,
+        budget: &AnswerBudget,
+    ) -> Result<ClaimedKeys> {
         let request = claim_keys::v1::Request::new(claims.clone());
         let ClaimResponse { mut one_time_keys } =
-            self.ask_loosely(server, request, wait, limits::CLAIMED_KEYS_BYTES_MAX).await?;
+            self.ask_sharing(server, request, wait, limits::CLAIMED_KEYS_BYTES_MAX, budget).await?;
         let mut keys = ClaimedKeys::new();
         for (user, devices) in claims {
             let Some(mut answered) = one_time_keys.remove(&user) else { continue };

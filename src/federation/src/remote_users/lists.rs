@@ -15,6 +15,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::Federation;
+use crate::answer_budget::AnswerBudget;
 
 /// A device; its keys may be missing if it has not uploaded any.
 #[derive(Deserialize)]
@@ -50,9 +51,10 @@ impl Federation {
         server: &ServerName,
         users: Vec<OwnedUserId>,
         wait: Duration,
+        budget: &AnswerBudget,
     ) -> Result<BTreeMap<OwnedUserId, RemoteList>> {
         if users.len() <= ONE_BY_ONE_MAX {
-            let each = users.iter().map(|user| self.device_list(server, user, wait));
+            let each = users.iter().map(|user| self.device_list(server, user, wait, budget));
             match try_join_all(each).await {
                 Ok(lists) => return Ok(users.into_iter().zip(lists).collect()),
                 // The server may refuse this endpoint for users without a shared room; the next request does not need
@@ -62,7 +64,7 @@ impl Federation {
             }
         }
         let request = get_keys::v1::Request::new(users.iter().map(|user| (user.clone(), Vec::new())).collect());
-        let mut keys: Keys = self.ask_loosely(server, request, wait, limits::DEVICE_LISTS_BYTES_MAX).await?;
+        let mut keys: Keys = self.ask_sharing(server, request, wait, limits::DEVICE_LISTS_BYTES_MAX, budget).await?;
         let lists = users.into_iter().map(|user| {
             let list = keys.list(&user);
             (user, list)
@@ -70,9 +72,16 @@ impl Federation {
         Ok(lists.collect())
     }
 
-    async fn device_list(&self, server: &ServerName, user: &UserId, wait: Duration) -> Result<RemoteList> {
+    async fn device_list(
+        &self,
+        server: &ServerName,
+        user: &UserId,
+        wait: Duration,
+        budget: &AnswerBudget,
+    ) -> Result<RemoteList> {
         let request = get_devices::v1::Request::new(user.to_owned());
-        let answer: Devices = self.ask_loosely(server, request, wait, limits::DEVICE_LISTS_BYTES_MAX).await?;
+        let bytes_max = limits::DEVICE_LISTS_BYTES_MAX;
+        let answer: Devices = self.ask_sharing(server, request, wait, bytes_max, budget).await?;
         if answer.user_id != user {
             return Err(hearth_base::Error::not_found(format!("{server} answered for another user than {user}.")));
         }

@@ -15,20 +15,23 @@ use hearth_users::crypto::remote::{self, RemoteList};
 use ruma::{OwnedServerName, OwnedUserId, ServerName};
 
 use super::{SERVERS_AT_ONCE_MAX, failure};
+use crate::answer_budget::AnswerBudget;
 use crate::{Federation, request};
 
 impl Federation {
     /// Queries other servers for unknown keys of their users, as the requester may see them; concurrently, for at most
-    /// `wait`. Servers that do not answer are listed in the failures.
+    /// `wait`. Servers that do not answer, or with more than
+    /// what is left of [`hearth_base::limits::REMOTE_KEYS_BYTES_MAX`], are listed in the failures.
     pub async fn query_remote_keys(&self, who: &Requester, query: KeysQuery, wait: Option<Duration>) -> Queried {
         let mut queried = Queried::default();
         let mut servers: BTreeMap<OwnedServerName, KeysQuery> = BTreeMap::new();
         for (user, wanted) in query {
             servers.entry(user.server_name().to_owned()).or_default().insert(user, wanted);
         }
+        let budget = &AnswerBudget::keys();
         let asked = stream::iter(servers).map(|(server, query)| async move {
             let wait = self.patience(&server, wait);
-            let answer = tokio::time::timeout(wait, self.query_server(who, &server, query, wait)).await;
+            let answer = tokio::time::timeout(wait, self.query_server(who, &server, query, (wait, budget))).await;
             (answer.unwrap_or_else(|_| Err(request::unreadable(&server, "it took too long to answer"))), server)
         });
         let mut asked = Box::pin(asked.buffer_unordered(SERVERS_AT_ONCE_MAX));
@@ -50,7 +53,7 @@ impl Federation {
         who: &Requester,
         server: &ServerName,
         mut query: KeysQuery,
-        wait: Duration,
+        (wait, budget): (Duration, &AnswerBudget),
     ) -> Result<Queried> {
         let turn = self.asking.take(server.to_owned()).await;
         let mut queried = Queried::default();
@@ -62,7 +65,7 @@ impl Federation {
             return Ok(queried);
         }
         let asked = self.core.store.position();
-        let lists = self.device_lists(server, query.keys().cloned().collect(), wait).await?;
+        let lists = self.device_lists(server, query.keys().cloned().collect(), wait, budget).await?;
         let lists = Arc::new(lists);
         self.keep_lists(lists.clone(), asked).await?;
         let mut kept = LocalKeys::of(&self.parts.crypto).query_keys(who, query).await?;

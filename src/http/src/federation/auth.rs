@@ -5,24 +5,19 @@
 //! is valid. Key requests are not signed by either side, so two servers that do not know each other's keys never wait
 //! for each other in a circle.
 
-use std::time::Duration;
-
-use axum::body::Body;
-use bytes::Bytes;
-use hearth_base::{Error, Reason, Result, error::refuse, limits};
+use hearth_base::{Error, Reason, Result, error::refuse};
 use hearth_domain::federation::gate::RequestPermit;
 use hearth_domain::rates::{Rate, RateSubject};
+use http::header;
 use http::request::Parts;
-use http::{Method, header};
 use ruma::api::federation::authentication::{ServerSignatures, XMatrix};
 use ruma::signatures::{PublicKeyMap, verify_canonical_json_bytes};
 use ruma::{OwnedServerName, ServerName, SigningKeyAlgorithm};
-use tokio::sync::OwnedSemaphorePermit;
 
 use super::x_matrix;
+use crate::App;
 use crate::app::ClientAddress;
 use crate::auth::{Authentication, Scheme};
-use crate::{App, route};
 
 impl Scheme for ServerSignatures {
     const AUTHENTICATION: Authentication = Authentication::Server;
@@ -33,8 +28,6 @@ impl Scheme for ServerSignatures {
 pub struct ServerClaim {
     says: XMatrix,
     keys: PublicKeyMap,
-    bytes_max: usize,
-    room: Option<OwnedSemaphorePermit>,
 }
 
 /// The authenticated origin of a request.
@@ -44,26 +37,23 @@ pub struct RequestingServer {
     pub name: OwnedServerName,
     /// The origin's concurrency permit, held until the request is answered.
     _turn: RequestPermit,
-    /// The permit for the memory of the body, held as long.
-    _room: Option<OwnedSemaphorePermit>,
 }
 
-/// Parses the `Authorization` header of a request, fetches the keys of the claimed origin, and reserves memory for a
-/// body of at most `bytes_max`.
+/// Parses the `Authorization` header of a request, and fetches the keys of the claimed origin.
 ///
 /// Fails with `M_UNAUTHORIZED` (401) for claims that cannot be true, `M_FORBIDDEN` for servers that this one does not
 /// federate with, `M_LIMIT_EXCEEDED` for addresses that have sent many invalid claims.
-pub async fn claim(app: &App, parts: &Parts, client: ClientAddress, bytes_max: usize) -> Result<ServerClaim> {
+pub async fn claim(app: &App, parts: &Parts, client: ClientAddress) -> Result<ServerClaim> {
     let whose = RateSubject::address(client.0);
     app.domain.rates.peek(Rate::FederationUnproven, whose)?;
-    let claim = read(app, parts, bytes_max).await;
+    let claim = read(app, parts).await;
     if claim.as_ref().is_err_and(|error| error.reason() == Some(Reason::Unauthorized)) {
         app.domain.rates.take(Rate::FederationUnproven, whose)?;
     }
     claim
 }
 
-async fn read(app: &App, parts: &Parts, bytes_max: usize) -> Result<ServerClaim> {
+async fn read(app: &App, parts: &Parts) -> Result<ServerClaim> {
     let missing = || unauthorized("Requests of other servers must be signed: the Authorization header is missing.");
     let header = parts.headers.get(header::AUTHORIZATION).ok_or_else(missing)?;
     let says = header.to_str().map_err(|error| error.to_string()).and_then(x_matrix::parse);
@@ -81,29 +71,7 @@ async fn read(app: &App, parts: &Parts, bytes_max: usize) -> Result<ServerClaim>
         }
         other => other,
     })?;
-    let bytes_max = body_bytes_max(parts, bytes_max);
-    let room = gate.reserve(bytes_max).await?;
-    Ok(ServerClaim { says, keys, bytes_max, room })
-}
-
-/// Reads a body within the reserved memory, and within the time for which it is reserved.
-pub async fn read_body(claim: &ServerClaim, body: Body) -> Result<Bytes> {
-    let reading = route::read_body(body, claim.bytes_max);
-    match tokio::time::timeout(Duration::from_millis(limits::FEDERATION_BODY_MS_MAX), reading).await {
-        Ok(read) => read,
-        Err(_) => Err(refuse(Reason::Unknown, "The request's body took too long to come.")),
-    }
-}
-
-/// The memory to reserve for a body: its `Content-Length`, or the limit of the endpoint without one. GET requests have
-/// next to none.
-fn body_bytes_max(parts: &Parts, bytes_max: usize) -> usize {
-    if parts.method == Method::GET {
-        return bytes_max.min(limits::FEDERATION_SMALL_BODY_BYTES);
-    }
-    let length = parts.headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
-    // A length beyond the limit is refused when the body is read.
-    length.unwrap_or(bytes_max).min(bytes_max)
+    Ok(ServerClaim { says, keys })
 }
 
 impl ServerClaim {
@@ -127,13 +95,13 @@ impl ServerClaim {
             canonical(body)?;
             return Err(unauthorized(format!("The signature is not one of {} over this request.", self.says.origin)));
         }
-        let Self { says: XMatrix { origin, .. }, room, .. } = self;
+        let Self { says: XMatrix { origin, .. }, .. } = self;
         // A valid signature proves that the origin is up, whatever the request is, so queued PDUs and EDUs are retried
         // now.
         app.domain.federation.alive(&origin);
         app.domain.rates.take(rate, RateSubject::name(origin.as_str()))?;
         let turn = app.domain.federation.gate.enter(&origin).await?;
-        Ok(RequestingServer { name: origin, _turn: turn, _room: room })
+        Ok(RequestingServer { name: origin, _turn: turn })
     }
 
     fn is_true(&self, us: &ServerName, parts: &Parts, body: &[u8]) -> bool {

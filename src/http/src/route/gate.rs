@@ -29,8 +29,8 @@ pub(super) async fn serve(app: App, endpoint: &Endpoint, params: RawPathParams, 
     let caller = parts.extensions.remove::<Caller>();
     let requester = admit(&app, endpoint, &parts, client).await?;
     // Held until the request is answered: the handler has the body that long.
-    let mut share = BodyShare::new(&app.bodies, client);
-    let (raw, stream, asker) = take_body(&app, endpoint, &parts, &mut share, client, body).await?;
+    let known = requester.is_some();
+    let (raw, stream, asker, _share) = take_body(&app, endpoint, &parts, (client, known), body).await?;
     check_depth(endpoint, &raw)?;
     let (mut raw, mut auth, mut target) = (raw, None, String::new());
     if endpoint.uia {
@@ -79,24 +79,26 @@ fn check_depth(endpoint: &Endpoint, raw: &[u8]) -> Result<()> {
     }
 }
 
-/// Reads the body unless the handler streams it. For servers, also verifies the signature, which covers the body.
+/// Reads the body unless the handler streams it, in the budget of its kind of senders. For servers, also verifies the
+/// signature, which covers the body.
 async fn take_body(
     app: &App,
     endpoint: &Endpoint,
     parts: &http::request::Parts,
-    share: &mut BodyShare,
-    client: ClientAddress,
+    (client, is_user): (ClientAddress, bool),
     body: Body,
-) -> Result<(Bytes, Body, Option<RequestingServer>)> {
+) -> Result<(Bytes, Body, Option<RequestingServer>, Option<BodyShare>)> {
     let bytes_max = match endpoint.body {
-        RequestBody::Streamed => return Ok((Bytes::new(), body, None)),
+        RequestBody::Streamed => return Ok((Bytes::new(), body, None, None)),
         RequestBody::AtMost(bytes_max) => bytes_max,
     };
     if endpoint.authentication != Authentication::Server {
-        return Ok((share.read(body, bytes_max).await?, Body::empty(), None));
+        let budget = if is_user { &app.bodies.users } else { &app.bodies.strangers };
+        let (raw, share) = budget.read(client, body, bytes_max).await?;
+        return Ok((raw, Body::empty(), None, Some(share)));
     }
-    let claim = server_auth::claim(app, parts, client, bytes_max).await?;
-    let raw = server_auth::read_body(&claim, body).await?;
+    let claim = server_auth::claim(app, parts, client).await?;
+    let (raw, share) = app.bodies.servers.read(client, body, bytes_max).await?;
     let asker = claim.prove(app, parts, &raw, client, endpoint.rate).await?;
-    Ok((raw, Body::empty(), Some(asker)))
+    Ok((raw, Body::empty(), Some(asker), Some(share)))
 }

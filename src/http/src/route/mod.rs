@@ -20,10 +20,9 @@ use axum::Router;
 use axum::extract::{RawPathParams, Request, State};
 use axum::response::Response;
 use axum::routing::{MethodFilter, on};
-use hearth_base::{Error, Reason, Result, error::refuse};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hearth_base::Error;
 
-pub use bodies::BodyBudget;
+pub use bodies::BodyBudgets;
 pub use call::{Call, Ruma};
 pub use callers::Callers;
 pub use endpoint::{Depth, Endpoint, RequestBody};
@@ -47,15 +46,4 @@ pub fn router(endpoints: Vec<Endpoint>, failure: fn(Error) -> Response) -> Route
         }
     }
     router
-}
-
-/// Reads a body of at most `bytes_max` bytes. Fails with `M_TOO_LARGE`.
-pub async fn read_body(body: axum::body::Body, bytes_max: usize) -> Result<bytes::Bytes> {
-    let collected = Limited::new(body, bytes_max).collect().await.map_err(|error| {
-        if error.downcast_ref::<LengthLimitError>().is_some() {
-            return refuse(Reason::TooLarge, format!("The request's body is larger than {bytes_max} bytes."));
-        }
-        refuse(Reason::Unknown, "The request's body ended too early.")
-    })?;
-    Ok(collected.to_bytes())
 }

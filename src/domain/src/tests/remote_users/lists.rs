@@ -1,7 +1,8 @@
 //! Device lists of remote users: fetched once, updated by EDUs, and fetched again after a possible gap.
 
-use hearth_base::Reason;
+use hearth_base::{Reason, limits};
 use hearth_store::tables::memberships::Membership;
+use hearth_users::crypto::keys::KeysQuery;
 use serde_json::{Value, json};
 
 use super::{World, device_keys, id};
@@ -173,4 +174,24 @@ async fn one_time_keys_are_those_that_were_asked_for() {
     assert_eq!(claimed.failures.keys().collect::<Vec<_>>(), ["d.example"]);
     let body: Value = serde_json::from_slice(&world.wire.last().body).expect("JSON");
     assert!(!body.to_string().contains("dan:d.example") || !body.to_string().contains("bob:b.example"), "{body}");
+}
+
+/// What all servers answer to one query has a bound; servers with small answers are heard, whatever the others do.
+#[tokio::test]
+async fn answers_of_hostile_servers_end_in_failures() {
+    let world = World::new().await;
+    let answers = |server: &str, bytes: usize| {
+        let user = format!("@x:{server}");
+        let answer = json!({ "user_id": user, "stream_id": 1, "devices": [], "pad": "x".repeat(bytes) });
+        world.wire.set(server, &format!("/_matrix/federation/v1/user/devices/{user}"), answer);
+        (id(&user), Vec::new())
+    };
+    let part = limits::REMOTE_KEYS_BYTES_MAX / 3 - 1_000;
+    let mut query: KeysQuery = (0..5).map(|n| answers(&format!("s{n}.example"), part)).collect();
+    query.extend([answers("large.example", limits::DEVICE_LISTS_BYTES_MAX), answers("zz.example", 1_000)]);
+    let queried = world.domain.federation.query_remote_keys(&world.alice, query, None).await;
+    let failed: Vec<_> = queried.failures.keys().filter(|server| *server != "large.example").collect();
+    assert!(queried.failures.contains_key("large.example"), "an answer has a bound of its own");
+    assert_eq!(failed.len(), 2, "three of five fit: {failed:?}");
+    assert!(failed.iter().all(|server| *server != "zz.example"));
 }
