@@ -4,11 +4,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-<<<<<<< HEAD:src/rooms/src/append.rs
-use hearth_base::limits::PREV_EVENTS_AUTHORED_MAX;
 use hearth_base::limits::rooms::DEPTH_MAX;
-=======
->>>>>>> b946eb5 (rooms: give own events after many ends the state after these):src/domain/src/rooms/append.rs
 use hearth_base::{Error, Position, Result};
 use hearth_store::WriteTx;
 use hearth_store::engine::Tx;
@@ -24,20 +20,9 @@ use super::event::author::{Authored, Draft, GraphPosition, assemble, author};
 use super::event::{Pdu, auth_rules, version};
 use super::heads::Heads;
 use super::load::Event;
-<<<<<<< HEAD:src/rooms/src/append.rs
-use super::persist::{self, HeadChange, NewEvent};
-use super::state::snapshot::Changes;
+use super::persist::{self, NewEvent};
 use super::{destinations, find, guests, policy};
 use crate::RoomCore;
-=======
-use super::persist::{self, NewEvent};
-use super::{find, guests, outgoing, policy};
-use crate::core::Core;
-
-/// The greatest depth that canonical JSON can express. Depths saturate here, because a remote event may claim any
-/// depth and must not stop the room.
-const DEPTH_MAX: i64 = (1 << 53) - 1;
->>>>>>> b946eb5 (rooms: give own events after many ends the state after these):src/domain/src/rooms/append.rs
 
 /// The sender of an event, with what its client needs to recognise the local echo.
 #[derive(Debug, Clone)]
@@ -121,16 +106,7 @@ pub fn template(core: &RoomCore, tx: &mut dyn Tx, room: &Room, sender: &UserId, 
     Ok(json)
 }
 
-<<<<<<< HEAD:src/rooms/src/append.rs
-fn head_ids(core: &RoomCore, tx: &mut dyn Tx, heads: &[EventSn]) -> Result<Vec<OwnedEventId>> {
-    let newest = heads.iter().rev().take(PREV_EVENTS_AUTHORED_MAX);
-    newest.map(|sn| Ok(core.events.get(tx, *sn)?.pdu.event_id.clone())).collect()
-}
-
-/// The part of the current state that authorises an event. The auth rules may read nothing else: every server has to
-=======
 /// The part of the state before an event that authorises it. The auth rules may read nothing else: every server has to
->>>>>>> b946eb5 (rooms: give own events after many ends the state after these):src/domain/src/rooms/append.rs
 /// reach the same result from the event's auth events alone.
 struct AuthEvents {
     found: Vec<(StateEventType, Arc<Event>)>,
@@ -173,11 +149,6 @@ impl AuthEvents {
 
     fn place<'a>(
         &self,
-<<<<<<< HEAD:src/rooms/src/append.rs
-        core: &RoomCore,
-        tx: &mut dyn Tx,
-=======
->>>>>>> b946eb5 (rooms: give own events after many ends the state after these):src/domain/src/rooms/append.rs
         room: &Room,
         rules: &RoomVersionRules,
         prev_events: Vec<OwnedEventId>,

@@ -21,7 +21,7 @@ use super::load::Event;
 use super::persist::{HeadChange, StateAfter, state_after};
 use super::state::resolve::{UnstoredEvent, resolve};
 use super::state::snapshot::{self, Changes, StateIds};
-use crate::core::Core;
+use crate::RoomCore;
 
 /// What an event of this server follows.
 #[derive(Debug)]
@@ -37,7 +37,7 @@ pub(super) struct Heads {
 impl Heads {
     /// Chooses the extremities for an event. Resolves states only if there are too many of them, and at most
     /// [`PREV_EVENTS_AUTHORED_MAX`]: this may run in a write transaction.
-    pub(super) fn choose(core: &Core, tx: &mut dyn Tx, room: &Room, rules: &RoomVersionRules) -> Result<Self> {
+    pub(super) fn choose(core: &RoomCore, tx: &mut dyn Tx, room: &Room, rules: &RoomVersionRules) -> Result<Self> {
         let mut named: Vec<EventSn> = room.extremities.iter().rev().copied().collect();
         if named.len() <= PREV_EVENTS_AUTHORED_MAX {
             return Ok(Self { named, others: Vec::new(), state: None });
@@ -63,7 +63,7 @@ impl Heads {
     }
 
     /// The ids of the named extremities.
-    pub(super) fn ids(&self, core: &Core, tx: &mut dyn Tx) -> Result<Vec<OwnedEventId>> {
+    pub(super) fn ids(&self, core: &RoomCore, tx: &mut dyn Tx) -> Result<Vec<OwnedEventId>> {
         self.named.iter().map(|sn| Ok(core.events.get(tx, *sn)?.pdu.event_id.clone())).collect()
     }
 
@@ -93,7 +93,7 @@ impl Heads {
     /// How the event changes the room's head.
     pub(super) fn step(
         self,
-        core: &Core,
+        core: &RoomCore,
         tx: &mut dyn Tx,
         room: &Room,
         rules: &RoomVersionRules,
