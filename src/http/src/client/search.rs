@@ -13,10 +13,10 @@ use ruma::api::client::search::search_events::v3::{
 use serde_json::{Value, json};
 
 use super::amount;
-use crate::App;
 use crate::edge::Rate;
 use crate::respond::Json;
 use crate::route::{Endpoint, Ruma};
+use crate::{App, json};
 
 /// The endpoints of this file.
 pub(super) fn endpoints() -> Vec<Endpoint> {
@@ -24,6 +24,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 }
 
 async fn search(app: App, request: Ruma<Request>) -> Result<Json<Value>> {
+    check_objects(&request.call.raw)?;
     let Some(criteria) = &request.search_categories.room_events else {
         return Ok(Json(json!({ "search_categories": {} })));
     };
@@ -43,6 +44,21 @@ async fn search(app: App, request: Ruma<Request>) -> Result<Json<Value>> {
     Ok(Json(json!({ "search_categories": { "room_events": answer } })))
 }
 
+/// Refuses lists in place of objects (`M_BAD_JSON`). serde reads a list as an object's fields in order, which no client
+/// means.
+fn check_objects(body: &[u8]) -> Result<()> {
+    let body: Value = serde_json::from_slice(body).map_err(|error| json::explain(body, &error))?;
+    let criteria = &body["search_categories"]["room_events"];
+    let mut objects = vec![("search_categories", &body["search_categories"]), ("room_events", criteria)];
+    objects.extend(["filter", "event_context", "groupings"].map(|name| (name, &criteria[name])));
+    let groups = criteria["groupings"]["group_by"].as_array().into_iter().flatten();
+    objects.extend(groups.map(|group| ("group_by", group)));
+    match objects.into_iter().find(|(_, value)| value.is_array()) {
+        Some((name, _)) => Err(Error::bad_json(format!("`{name}` takes objects, and no lists in their place."))),
+        None => Ok(()),
+    }
+}
+
 /// Adds an empty list where there is none.
 fn fill(object: &mut Value, list: &str) {
     if let Some(object) = object.as_object_mut() {
@@ -57,10 +73,20 @@ fn question(criteria: &Criteria, from: Option<String>) -> Result<Search> {
         SearchKeys::ContentTopic => Ok(SearchField::Topic),
         other => Err(Error::invalid(format!("{:?} cannot be searched.", other.as_str()))),
     });
+    let by_rank = match &criteria.order_by {
+        None | Some(OrderBy::Rank) => true,
+        Some(OrderBy::Recent) => false,
+        Some(other) => return Err(Error::invalid(format!("Results cannot be ordered by {:?}.", other.as_str()))),
+    };
+    for group in &criteria.groupings.group_by {
+        if let Some(key) = group.key.as_ref().filter(|key| !matches!(key, GroupingKey::RoomId | GroupingKey::Sender)) {
+            return Err(Error::invalid(format!("Results cannot be grouped by {:?}.", key.as_str())));
+        }
+    }
     Ok(Search {
         term: SearchTerm::new(&criteria.search_term, fields.collect::<Result<_>>()?)?,
         filter: criteria.filter.clone(),
-        by_rank: !matches!(criteria.order_by, Some(OrderBy::Recent)),
+        by_rank,
         context: (amount(criteria.event_context.before_limit), amount(criteria.event_context.after_limit)),
         profiles: criteria.event_context.include_profile,
         state: criteria.include_state.unwrap_or(false),
