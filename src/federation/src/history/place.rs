@@ -16,6 +16,7 @@ use ruma::canonical_json::CanonicalJsonObject;
 use ruma::{EventId, OwnedEventId};
 
 use super::plan::{HistoryPlan, Planned, SnapshotBase};
+use super::{Target, fill};
 use crate::Federation;
 use crate::pdu::{self, BackfilledEvent, IncomingPdu};
 

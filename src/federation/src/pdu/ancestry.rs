@@ -9,16 +9,15 @@ use std::collections::{BinaryHeap, HashSet};
 use std::sync::Arc;
 
 use hearth_base::{Result, limits};
+use hearth_rooms::RoomCore;
+use hearth_rooms::load::Event;
 use hearth_store::engine::Tx;
 use hearth_store::ids::EventSn;
-
-use crate::core::Core;
-use crate::rooms::load::Event;
 
 /// Removes from `ends` the ancestors of the events `from`, as far as they are found within
 /// [`limits::ANCESTORS_SEARCHED_MAX`] stored events. Walks the deepest events first, and not below the lowest end.
 pub(super) fn without_ancestors(
-    core: &Core,
+    core: &RoomCore,
     tx: &mut dyn Tx,
     from: &[Arc<Event>],
     ends: &[EventSn],

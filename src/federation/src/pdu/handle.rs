@@ -41,7 +41,7 @@ impl Federation {
     /// and then from others. `need` is for events with missing ancestors.
     ///
     /// `M_CONNECTION_FAILED` and `M_LIMIT_EXCEEDED` are temporary; after other errors the event is dropped.
-    pub(in crate::federation) async fn handle_pdu(
+    pub(crate) async fn handle_pdu(
         self: &Arc<Self>,
         room: RoomSn,
         candidate: IncomingPdu,

@@ -32,4 +32,4 @@ pub(crate) use parse::UncheckedPdu;
 pub use parse::{IncomingPdu, parse};
 pub(crate) use persist::{PersistConflict, PersistOutcome, quickly, room};
 pub use plan::PduOutcome;
-pub(in crate::federation) use state_before::{ReportedState, StateNeed, StateParts};
+pub(crate) use state_before::{ReportedState, StateNeed, StateParts};

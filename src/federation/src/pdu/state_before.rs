@@ -18,17 +18,17 @@ use crate::request::{REQUEST_ASK_WAIT, has_nothing};
 
 /// A state that another server has reported.
 #[derive(Debug, Clone)]
-pub(in crate::federation) struct ReportedState {
+pub(crate) struct ReportedState {
     /// The events of it that are stored here and not rejected.
-    pub(in crate::federation) state: StateIds,
+    pub(crate) state: StateIds,
     /// Which of the events that the server named are stored here.
-    pub(in crate::federation) parts: StateParts,
+    pub(crate) parts: StateParts,
 }
 
 /// How much of a reported state is stored here. Without some of its events it is another state than on all other servers,
 /// and so is every state that follows from it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(in crate::federation) enum StateParts {
+pub(crate) enum StateParts {
     /// Every event.
     All,
     /// Some events are not valid, or no server gives the keys to check them with.
@@ -39,7 +39,7 @@ pub(in crate::federation) enum StateParts {
 
 /// Which state before an event suffices when its ancestors are missing. With less, the event is retried later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::federation) enum StateNeed {
+pub(crate) enum StateNeed {
     /// Only a whole one.
     Whole,
     /// Also one without events that cannot be checked: their server may be gone, and must not stop the room here.
@@ -99,7 +99,7 @@ impl Federation {
     }
 
     /// Requests the state before an event from one server, and fetches the missing events of it and of its auth chain.
-    pub(in crate::federation) async fn state_of(
+    pub(crate) async fn state_of(
         self: &Arc<Self>,
         place: &RoomInfo,
         event_id: &OwnedEventId,

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::past::pages_back;
 use super::world::World;
-use crate::federation::history::wait_until;
+use crate::history::wait_until;
 
 const CREATOR: &str = "@creator:far.example";
 const BOB: &str = "@bob:far.example";

@@ -1,6 +1,7 @@
 //! States at gaps of which parts cannot be had, and extremities at gaps: a server that was away comes to the same state
 //! as all others.
 
+use hearth_rooms::Message;
 use ruma::{OwnedEventId, owned_server_name};
 use serde_json::json;
 
@@ -8,8 +9,7 @@ use super::graph::Wish;
 use super::orders::check_states;
 use super::past::pages_back;
 use super::world::World;
-use crate::federation::pdu::{self, IncomingPdu, PduOutcome, StateNeed};
-use crate::rooms::Message;
+use crate::pdu::{self, IncomingPdu, PduOutcome, StateNeed};
 
 const CREATOR: &str = "@creator:far.example";
 const BOB: &str = "@bob:far.example";
@@ -240,7 +240,7 @@ async fn an_own_event_after_some_of_many_ends_has_the_state_after_these() {
             txn: "one".to_owned(),
             timestamp_ms: None,
         };
-        let sent = world.federation.parts.rooms.send(&world.alice().await, message).await.expect("sent");
+        let sent = world.rooms.send(&world.alice().await, message).await.expect("sent");
         let own = world.event(&sent).await.expect("stored");
         assert_eq!(own.pdu.prev_events.len(), 20);
         let (before, all) =

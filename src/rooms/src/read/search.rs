@@ -101,7 +101,7 @@ impl Rooms {
     }
 
     /// Searches with limits on the events that one transaction scans, and on those that are counted in all.
-    pub(in crate::rooms) async fn search_within(
+    pub(crate) async fn search_within(
         &self,
         who: &Requester,
         search: Search,
