@@ -9,6 +9,7 @@ class Bystander:
 
     def __init__(self, server):
         self.one, self.two = server.user("bystander-one"), server.user("bystander-two")
+        self.one.timeout = self.two.timeout = 15
         self.room = self.one.room()
         self.two.must("POST", f"/_matrix/client/v3/join/{self.room}")
         self.since = self.two.sync().json["next_batch"]
@@ -50,11 +51,10 @@ class Bystander:
         """Ends; returns whether everything that was sent has arrived."""
         self.ended.set()
         for worker in self.workers:
-            worker.join(120)
-        for _ in range(20):
+            worker.join(40)
+        end = time.monotonic() + 10
+        while self.seen < self.said and time.monotonic() < end:
             self.read()
-            if self.seen >= self.said:
-                break
             time.sleep(0.1)
         return self.seen >= self.said
 

@@ -178,6 +178,13 @@ class Server:
         with contextlib.suppress(OSError):
             Path(f"/proc/{self.process.pid}/clear_refs").write_text("5")
 
+    def settles(self, before, most, seconds=10):
+        """What the memory is above `before` when it has come down to `most`, or at the end of the time, in MiB."""
+        end = time.monotonic() + seconds
+        while self.rss() - before > most and time.monotonic() < end:
+            time.sleep(0.2)
+        return self.rss() - before
+
     def disk(self):
         """Bytes in the data folder, in MiB, without the file that only keeps space free."""
         total = 0

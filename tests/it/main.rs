@@ -24,6 +24,7 @@ mod media;
 mod operator;
 mod personal;
 mod push;
+mod quotas;
 mod registering;
 mod rooms;
 mod rtc;

@@ -1,13 +1,14 @@
 //! Rules for the whole repository, as tests.
 //!
 //! This file has the rules for source files and manifests; the modules have those for identifiers, documents, limits,
-//! statements and unused items.
+//! statements, screens and unused items.
 
 mod documents;
 mod words;
 
 mod ballast;
 mod bounds;
+mod screens;
 mod source;
 mod statements;
 

@@ -8,6 +8,7 @@ mod exchange;
 
 use std::path::{Path, PathBuf};
 
+use bytes::Bytes;
 use http::Method;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -77,16 +78,25 @@ impl Client {
         path: &str,
         body: Option<Vec<u8>>,
     ) -> Result<T, ClientError> {
+        let bytes = self.send(method, path, body).await?;
+        decode(path, &bytes)
+    }
+
+    /// Sends a request with an encoded body and returns the body of a successful response.
+    pub(crate) async fn send(&self, method: Method, path: &str, body: Option<Vec<u8>>) -> Result<Bytes, ClientError> {
         let (status, bytes) = exchange::exchange(&self.socket, method, path, body).await?;
-        if !status.is_success() {
-            return Err(error::refused(status, &bytes));
-        }
-        serde_json::from_slice(&bytes).map_err(|cause| error::unreadable(path, &cause))
+        if status.is_success() { Ok(bytes) } else { Err(error::refused(status, &bytes)) }
     }
 }
 
-fn encode<B: Serialize + ?Sized>(body: &B) -> Result<Vec<u8>, ClientError> {
+/// Encodes a request body as JSON.
+pub(crate) fn encode<B: Serialize + ?Sized>(body: &B) -> Result<Vec<u8>, ClientError> {
     serde_json::to_vec(body).map_err(|cause| error::unsendable(&cause))
+}
+
+/// Decodes the response to `path`.
+pub(crate) fn decode<T: DeserializeOwned>(path: &str, bytes: &[u8]) -> Result<T, ClientError> {
+    serde_json::from_slice(bytes).map_err(|cause| error::unreadable(path, &cause))
 }
 
 #[cfg(test)]

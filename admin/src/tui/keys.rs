@@ -1,135 +1,176 @@
-//! The key bindings: one table for both handling and help.
-//!
-//! No unmodified key destroys anything: dangerous actions first open a confirmation.
+//! The keys that work alike on every screen: one table for dispatch, help and key bar. The keys of a screen itself are
+//! in its table of actions.
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-use super::state::Screen;
+use super::screen::{AnyScreen, KeyRow, Step};
+use super::strings;
 
-/// The action of a key while no overlay is open.
+/// What a key does while no overlay is open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Action {
-    Up,
-    Down,
+pub(crate) enum KeyAction {
+    Step(Step),
     Left,
     Right,
-    PageUp,
-    PageDown,
-    First,
-    Last,
     Open,
     Back,
     NextPane,
     PreviousPane,
-    Go(Screen),
-    Command,
+    /// To a screen, by its place.
+    Go(usize),
+    Menu,
+    /// An action of the screen, by its place in the table.
+    Act(usize),
+    Undo,
     Filter,
     Sort,
     Reverse,
-    Menu,
-    New,
-    Revoke,
-    /// Try to reach a server now.
-    Retry,
-    /// Test every relay URI.
-    Test,
-    Disconnect,
-    Undo,
-    Pause,
-    Level,
     Copy,
+    Command,
     Refresh,
     Repaint,
     Help,
     Quit,
 }
 
+/// Where a key makes sense.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Needs {
+    Nothing,
+    Menu,
+    List,
+    SortableList,
+}
+
 /// One row of the table.
-pub(crate) struct Binding {
-    pub(crate) action: Action,
+struct Binding {
+    action: KeyAction,
     keys: &'static [KeyCode],
     /// Whether Ctrl is held.
     ctrl: bool,
     /// The keys as shown in the help. Empty: not shown.
-    pub(crate) label: &'static str,
-    /// The screens where it works. Empty: all.
-    screens: &'static [Screen],
+    label: &'static str,
+    /// For the key bar.
+    short: &'static str,
+    help: &'static str,
+    needs: Needs,
 }
 
-const LISTS: &[Screen] =
-    &[Screen::Users, Screen::Rooms, Screen::Log, Screen::Tokens, Screen::Federation, Screen::Calls];
-const TABLES: &[Screen] = &[Screen::Users, Screen::Rooms, Screen::Tokens, Screen::Federation, Screen::Calls];
-
-const fn key(action: Action, keys: &'static [KeyCode], label: &'static str, screens: &'static [Screen]) -> Binding {
-    Binding { action, keys, ctrl: false, label, screens }
+const fn key(
+    action: KeyAction,
+    keys: &'static [KeyCode],
+    label: &'static str,
+    short: &'static str,
+    help: &'static str,
+) -> Binding {
+    Binding { action, keys, ctrl: false, label, short, help, needs: Needs::Nothing }
 }
 
-const fn ctrl(action: Action, keys: &'static [KeyCode], label: &'static str) -> Binding {
-    Binding { action, keys, ctrl: true, label, screens: &[] }
+const fn ctrl(action: KeyAction, keys: &'static [KeyCode], label: &'static str, help: &'static str) -> Binding {
+    Binding { action, keys, ctrl: true, label, short: "", help, needs: Needs::Nothing }
 }
 
-/// The bindings, in the order of the help.
-const BINDINGS: &[Binding] = &[
-    key(Action::Up, &[KeyCode::Up, KeyCode::Char('k')], "↑ k", &[]),
-    key(Action::Down, &[KeyCode::Down, KeyCode::Char('j')], "↓ j", &[]),
-    key(Action::Left, &[KeyCode::Left, KeyCode::Char('h')], "← h", &[]),
-    key(Action::Right, &[KeyCode::Right, KeyCode::Char('l')], "→ l", &[]),
-    key(Action::PageUp, &[KeyCode::PageUp], "PgUp", &[]),
-    key(Action::PageDown, &[KeyCode::PageDown], "PgDn", &[]),
-    key(Action::First, &[KeyCode::Char('g'), KeyCode::Home], "g", &[]),
-    key(Action::Last, &[KeyCode::Char('G'), KeyCode::End], "G", &[]),
-    key(Action::Open, &[KeyCode::Enter], "Enter", &[]),
-    key(Action::Back, &[KeyCode::Esc], "Esc", &[]),
-    key(Action::NextPane, &[KeyCode::Tab], "Tab", &[]),
-    key(Action::PreviousPane, &[KeyCode::BackTab], "Shift-Tab", &[]),
-    key(Action::Go(Screen::Dashboard), &[KeyCode::Char('1')], "1-7", &[]),
-    key(Action::Go(Screen::Users), &[KeyCode::Char('2')], "", &[]),
-    key(Action::Go(Screen::Rooms), &[KeyCode::Char('3')], "", &[]),
-    key(Action::Go(Screen::Log), &[KeyCode::Char('4')], "", &[]),
-    key(Action::Go(Screen::Tokens), &[KeyCode::Char('5')], "", &[]),
-    key(Action::Go(Screen::Federation), &[KeyCode::Char('6')], "", &[]),
-    key(Action::Go(Screen::Calls), &[KeyCode::Char('7')], "", &[]),
-    key(Action::Menu, &[KeyCode::Char('a')], "a", &[Screen::Users, Screen::Tokens, Screen::Federation, Screen::Calls]),
-    key(Action::New, &[KeyCode::Char('n')], "n", &[Screen::Users, Screen::Tokens]),
-    key(Action::Revoke, &[KeyCode::Char('x')], "x", &[Screen::Tokens]),
-    key(Action::Retry, &[KeyCode::Char('t')], "t", &[Screen::Federation]),
-    key(Action::Test, &[KeyCode::Char('t')], "t", &[Screen::Calls]),
-    key(Action::Disconnect, &[KeyCode::Char('x')], "x", &[Screen::Calls]),
-    key(Action::Undo, &[KeyCode::Char('u')], "u", &[Screen::Users]),
-    key(Action::Filter, &[KeyCode::Char('/')], "/", LISTS),
-    key(Action::Sort, &[KeyCode::Char('s')], "s", TABLES),
-    key(Action::Reverse, &[KeyCode::Char('S')], "S", TABLES),
-    key(Action::Pause, &[KeyCode::Char('p')], "p", &[Screen::Log]),
-    key(Action::Level, &[KeyCode::Char('v')], "v", &[Screen::Log]),
-    key(Action::Copy, &[KeyCode::Char('y')], "y", &[]),
-    key(Action::Command, &[KeyCode::Char(':')], ":", &[]),
-    key(Action::Refresh, &[KeyCode::Char('r')], "r", &[]),
-    ctrl(Action::Repaint, &[KeyCode::Char('l')], "Ctrl-l"),
-    key(Action::Help, &[KeyCode::Char('?')], "?", &[]),
-    key(Action::Quit, &[KeyCode::Char('q')], "q", &[]),
-    ctrl(Action::Quit, &[KeyCode::Char('c')], ""),
+const fn needing(needs: Needs, binding: Binding) -> Binding {
+    Binding { needs, ..binding }
+}
+
+/// The bindings before those of the screen, in the order of the help.
+const MOVING: &[Binding] = &[
+    key(KeyAction::Step(Step::Up), &[KeyCode::Up, KeyCode::Char('k')], "↑ k", "up", "up"),
+    key(KeyAction::Step(Step::Down), &[KeyCode::Down, KeyCode::Char('j')], "↓ j", "down", "down"),
+    key(KeyAction::Left, &[KeyCode::Left, KeyCode::Char('h')], "← h", "tab", "previous tab"),
+    key(KeyAction::Right, &[KeyCode::Right, KeyCode::Char('l')], "→ l", "tab", "next tab"),
+    key(KeyAction::Step(Step::PageUp), &[KeyCode::PageUp], "PgUp", "page", "page up"),
+    key(KeyAction::Step(Step::PageDown), &[KeyCode::PageDown], "PgDn", "page", "page down"),
+    key(KeyAction::Step(Step::First), &[KeyCode::Char('g'), KeyCode::Home], "g", "top", "to the top"),
+    key(KeyAction::Step(Step::Last), &[KeyCode::Char('G'), KeyCode::End], "G", "end", "to the end"),
+    key(KeyAction::Open, &[KeyCode::Enter], "Enter", "open", "open the selected item"),
+    key(KeyAction::Back, &[KeyCode::Esc], "Esc", "back", "close, or clear the filter; never quits"),
+    key(KeyAction::NextPane, &[KeyCode::Tab], "Tab", "next", "next tab, or next screen"),
+    key(KeyAction::PreviousPane, &[KeyCode::BackTab], "Shift-Tab", "previous", "previous tab, or previous screen"),
+    // The digits are dispatched by their number.
+    key(KeyAction::Go(0), &[KeyCode::Char('1')], "1-9", "screen", "go to a screen"),
+    needing(Needs::Menu, key(KeyAction::Menu, &[KeyCode::Char('a')], "a", "actions", "all actions")),
 ];
 
-/// The action of a key on a screen.
-pub(crate) fn action(screen: Screen, event: KeyEvent) -> Option<Action> {
+/// The bindings after those of the screen.
+const OTHERS: &[Binding] = &[
+    key(KeyAction::Undo, &[KeyCode::Char('u')], "u", "undo", "undo, within 10 s"),
+    needing(Needs::List, key(KeyAction::Filter, &[KeyCode::Char('/')], "/", "filter", strings::HELP_FILTER)),
+    needing(Needs::SortableList, key(KeyAction::Sort, &[KeyCode::Char('s')], "s", "sort", "sort by the next column")),
+    needing(Needs::SortableList, key(KeyAction::Reverse, &[KeyCode::Char('S')], "S", "reverse", "reverse the order")),
+    key(KeyAction::Copy, &[KeyCode::Char('y')], "y", "copy", "copy the id to the clipboard"),
+    key(KeyAction::Command, &[KeyCode::Char(':')], ":", "command", "type a command; Tab completes it"),
+    key(KeyAction::Refresh, &[KeyCode::Char('r')], "r", "reload", "reload"),
+    ctrl(KeyAction::Repaint, &[KeyCode::Char('l')], "Ctrl-l", "redraw the screen"),
+    key(KeyAction::Help, &[KeyCode::Char('?')], "?", "help", "this help"),
+    key(KeyAction::Quit, &[KeyCode::Char('q')], "q", "quit", "quit; the server keeps running"),
+    ctrl(KeyAction::Quit, &[KeyCode::Char('c')], "", ""),
+];
+
+impl Binding {
+    fn works_on(&self, screen: &dyn AnyScreen) -> bool {
+        let list = screen.panes().list;
+        match self.needs {
+            Needs::Nothing => true,
+            Needs::Menu => screen.menu().is_some(),
+            Needs::List => list.is_some(),
+            Needs::SortableList => list.is_some_and(|list| list.is_sortable()),
+        }
+    }
+}
+
+/// The action of a key on a screen. The keys of the screen come first.
+pub(crate) fn action(screen: &dyn AnyScreen, event: KeyEvent) -> Option<KeyAction> {
     if event.modifiers.contains(KeyModifiers::ALT) {
         return None;
     }
     let ctrl = event.modifiers.contains(KeyModifiers::CONTROL);
-    let hit =
-        |binding: &&Binding| binding.ctrl == ctrl && binding.works_on(screen) && binding.keys.contains(&event.code);
-    BINDINGS.iter().find(hit).map(|binding| binding.action)
-}
-
-/// The rows of a screen's help.
-pub(crate) fn help(screen: Screen) -> impl Iterator<Item = &'static Binding> {
-    BINDINGS.iter().filter(move |binding| binding.works_on(screen) && !binding.label.is_empty())
-}
-
-impl Binding {
-    fn works_on(&self, screen: Screen) -> bool {
-        self.screens.is_empty() || self.screens.contains(&screen)
+    if let (KeyCode::Char(c), false) = (event.code, ctrl) {
+        if let Some(own) = screen.keys().into_iter().find(|row| row.key == c) {
+            return Some(KeyAction::Act(own.action));
+        }
+        if let Some(number) = c.to_digit(10) {
+            return number.checked_sub(1).map(|place| KeyAction::Go(place as usize));
+        }
     }
+    let hit = |binding: &&Binding| {
+        // Without a list the filter key tells so.
+        let works = binding.needs == Needs::List || binding.works_on(screen);
+        works && binding.ctrl == ctrl && binding.keys.contains(&event.code)
+    };
+    MOVING.iter().chain(OTHERS).find(hit).map(|binding| binding.action)
+}
+
+/// The rows of a screen's help: the keys, and what they do.
+pub(crate) fn help(screen: &dyn AnyScreen) -> Vec<(String, &'static str)> {
+    let common = |bindings: &'static [Binding]| {
+        let shown = bindings.iter().filter(|binding| !binding.label.is_empty() && binding.works_on(screen));
+        shown.map(|binding| (binding.label.to_owned(), binding.help))
+    };
+    let mut rows: Vec<_> = common(MOVING).collect();
+    rows.extend(screen.keys().into_iter().map(|KeyRow { key, help, .. }| (key.to_string(), help)));
+    rows.extend(common(OTHERS));
+    rows
+}
+
+/// The last line: the keys that the screen finds most useful, and those for help and for the way out.
+pub(crate) fn bar(screen: &dyn AnyScreen) -> String {
+    let opened = screen.panes().opened().is_some();
+    let (keys, end) = if opened { (screen.detail_bar(), &["?"][..]) } else { (screen.bar(), &["?", "q"][..]) };
+    let words = |entry: &&'static str| named(screen, entry).unwrap_or_else(|| (*entry).to_owned());
+    keys.iter().chain(end).map(words).collect::<Vec<_>>().join("  ")
+}
+
+/// An entry of a key bar, `t` or `t own words`, with the words of the table if it has none. `None` if there is no such
+/// key.
+pub(crate) fn named(screen: &dyn AnyScreen, entry: &str) -> Option<String> {
+    let (label, own) = entry.split_once(' ').unwrap_or((entry, ""));
+    let mut keys = screen.keys().into_iter();
+    let found = keys.find(|row| label.chars().eq([row.key])).map(|row| row.short);
+    let is_it = |binding: &&Binding| binding.label.split(' ').any(|key| key == label);
+    let short = found.or_else(|| MOVING.iter().chain(OTHERS).find(is_it).map(|binding| binding.short))?;
+    Some(format!("{label} {}", if own.is_empty() { short } else { own }))
 }
 
 /// The meaning of a key in a text field.

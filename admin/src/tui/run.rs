@@ -13,11 +13,10 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use crate::client::Client;
 
-use super::effects::Worker;
-use super::message::{Effect, Message};
-use super::state::{Settings, State};
+use super::state::{Effect, Settings, State};
 use super::terminal::Terminal;
-use super::update::{begin, update};
+use super::update::{Message, begin, update};
+use super::worker::Worker;
 
 /// Shortest time between frames: at most four per second, for slow connections.
 const FRAME: Duration = Duration::from_millis(250);
@@ -119,7 +118,7 @@ impl Dashboard {
         seconds.set_missed_tick_behavior(MissedTickBehavior::Skip);
         let effects = begin(&mut self.state);
         self.perform(effects)?;
-        while !self.state.quit {
+        while !self.state.shared.quit {
             let frame_at = self.painted.map_or_else(Instant::now, |painted| painted + FRAME);
             let message = tokio::select! {
                 event = events.next() => match event {
@@ -129,7 +128,7 @@ impl Dashboard {
                 },
                 message = self.inbox.recv() => message,
                 _ = seconds.tick() => Some(Message::Tick),
-                () = sleep_until(frame_at), if self.state.dirty => {
+                () = sleep_until(frame_at), if self.state.shared.dirty => {
                     self.paint()?;
                     None
                 }
@@ -145,7 +144,7 @@ impl Dashboard {
 
     fn paint(&mut self) -> Result<(), DashboardError> {
         self.terminal.draw(&self.state)?;
-        self.state.dirty = false;
+        self.state.shared.dirty = false;
         self.painted = Some(Instant::now());
         Ok(())
     }
@@ -153,8 +152,7 @@ impl Dashboard {
     fn perform(&mut self, effects: Vec<Effect>) -> Result<(), DashboardError> {
         for effect in effects {
             match effect {
-                Effect::Load(load) => self.worker.load(load),
-                Effect::Change(change) => self.worker.change(change),
+                Effect::Send(call) => self.worker.start(call),
                 Effect::Copy(text) => self.terminal.copy(&text)?,
                 Effect::Repaint => self.terminal.repaint()?,
             }

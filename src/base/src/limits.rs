@@ -38,6 +38,10 @@ pub const LOGGED_PATH_CHARS_MAX: usize = 256;
 pub const SYNC_WAIT_MS_MAX: u64 = 90_000;
 /// Events per room in one `/sync`, and per page elsewhere.
 pub const PAGE_EVENTS_MAX: usize = 1_000;
+/// Events of one answer, as JSON, in bytes. A page ends here or at [`PAGE_EVENTS_MAX`], and has at least one event.
+pub const PAGE_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Timelines of all rooms in one `/sync` together, as JSON, in bytes. A room that gets no more is `limited`.
+pub const SYNC_TIMELINES_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Events per page if the client gives no `limit`.
 pub const PAGE_EVENTS_DEFAULT: usize = 10;
 /// `prev_events` of one event (server-server API).
@@ -229,6 +233,8 @@ pub const MEDIA_WAIT_MS_MAX: u64 = 60_000;
 pub const MEDIA_WAIT_MS_DEFAULT: u64 = 20_000;
 /// Uploads are refused if less than this is free on the file system of the media: the database may need the rest.
 pub const MEDIA_FREE_BYTES_MIN: u64 = 200 * 1024 * 1024;
+/// The steps in which an upload of unknown length reserves space.
+pub const MEDIA_RESERVE_STEP_BYTES: u64 = 4 * 1024 * 1024;
 /// How much of a refused upload is read and discarded, so that the client gets to read the response.
 pub const MEDIA_DRAIN_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// How long discarding a refused upload may take.
@@ -350,8 +356,18 @@ pub const OUTGOING_TRANSACTIONS_WITH_SLOW_MAX: usize = 160;
 pub const OUTGOING_EVENTS_AWAY_MAX: usize = 50;
 /// PDUs queued for a server that answers; of more, only the newest of each room stays.
 pub const OUTGOING_EVENTS_MAX: usize = 5_000;
-/// Durable EDUs queued for one server; the oldest are dropped first.
-pub const OUTGOING_EDUS_MAX: usize = 10_000;
+/// Device list updates of one user queued for one server; of more, only the newest stays: the server sees from it that it
+/// missed some, and fetches the whole list.
+pub const OUTGOING_DEVICE_UPDATES_MAX: usize = 100;
+/// To-device messages of one local user that wait for one server, as [`OUTGOING_EDU_OVERHEAD_BYTES`] counts them. More are
+/// refused.
+pub const OUTGOING_SENDER_DESTINATION_BYTES_MAX: u64 = 8 * 1024 * 1024;
+/// To-device messages of all users that wait for one server. More are refused.
+pub const OUTGOING_DESTINATION_BYTES_MAX: u64 = 32 * 1024 * 1024;
+/// To-device messages of one user that wait for all servers together, which need not exist. More are refused.
+pub const OUTGOING_SENDER_BYTES_MAX: u64 = 256 * 1024 * 1024;
+/// What a waiting to-device message counts in addition to its JSON.
+pub const OUTGOING_EDU_OVERHEAD_BYTES: u64 = 512;
 /// Typing notifications, receipts and presence updates queued for one server, of each kind; more are dropped.
 pub const OUTGOING_EPHEMERAL_MAX: usize = 1_000;
 /// The longest time between two attempts to reach a server that was reachable recently.
@@ -392,8 +408,26 @@ pub const LEAVE_SERVERS_MAX: usize = 3;
 pub const JOIN_EVENTS_MAX: usize = 400_000;
 /// Stripped state events of an invite or a knock.
 pub const STRIPPED_EVENTS_MAX: usize = 50;
-/// Stripped state as stored for the user, in bytes.
-pub const STRIPPED_BYTES_MAX: usize = 256 * 1024;
+/// Stripped state as stored for the user, in bytes; what does not fit is left out.
+pub const STRIPPED_BYTES_MAX: usize = 64 * 1024;
+/// Open invites of a user by one server that shares no room with them.
+pub const INVITES_STRANGER_MAX: u64 = 50;
+/// Stripped state of those, in bytes.
+pub const INVITES_STRANGER_BYTES_MAX: u64 = 2 * 1024 * 1024;
+/// Open invites of a user, from which on servers that share no room with them are refused.
+pub const INVITES_STRANGERS_MAX: u64 = 100;
+/// Stripped state of those, in bytes.
+pub const INVITES_STRANGERS_BYTES_MAX: u64 = 4 * 1024 * 1024;
+/// Open invites of a user by one server that shares a room with them.
+pub const INVITES_SERVER_MAX: u64 = 500;
+/// Stripped state of those, in bytes.
+pub const INVITES_SERVER_BYTES_MAX: u64 = 4 * 1024 * 1024;
+/// Open invites of a user, of all servers together.
+pub const INVITES_USER_MAX: u64 = 1_000;
+/// Stripped state of those, in bytes.
+pub const INVITES_USER_BYTES_MAX: u64 = 16 * 1024 * 1024;
+/// When a server may try again to invite a user who has too many open invites, in milliseconds.
+pub const INVITES_RETRY_MS: u64 = 60 * 60 * 1_000;
 /// Third-party invites that a server delivers at once, after a user has verified an e-mail address or phone number.
 pub const BOUND_INVITES_MAX: usize = 100;
 /// Concurrent downloads of remote media.

@@ -11,7 +11,7 @@ use hearth_rooms::RoomCore;
 use hearth_rooms::event::Authored;
 use hearth_store::WriteTx;
 use hearth_store::engine::Tx;
-use hearth_store::ids::{EventSn, RoomSn, SnapshotSn};
+use hearth_store::ids::{EventSn, RoomSn};
 use hearth_store::tables::events::{self, EventRow};
 use hearth_store::tables::memberships::{self, Membership, MembershipRow};
 use hearth_store::tables::rooms::{self, Room};
@@ -35,7 +35,7 @@ pub fn room(core: &RoomCore, tx: &mut WriteTx<'_>, room_id: &RoomId, version: &s
             sn: RoomSn::from(tx.position()),
             id: room_id.to_string(),
             version: version.to_owned(),
-            snapshot: SnapshotSn(0),
+            snapshot: None,
             extremities: Vec::new(),
             depth: 0,
             published: false,
@@ -56,7 +56,7 @@ pub fn room(core: &RoomCore, tx: &mut WriteTx<'_>, room_id: &RoomId, version: &s
 
 /// Whether this server is or was in a room, so that it has verified data of it.
 pub(super) fn is_known(room: &Room) -> bool {
-    room.snapshot.0 != 0
+    room.snapshot.is_some()
 }
 
 /// Sets a local user's membership from a member event, and wakes their long polls. Not for rooms that this server is
@@ -110,7 +110,7 @@ fn put(tx: &mut WriteTx<'_>, room: &Room, event: &Authored) -> Result<EventSn> {
         sender,
         state_key: Some(key),
         depth: pdu.depth,
-        snapshot: SnapshotSn(0),
+        snapshot: None,
         flags: events::OUTLIER,
         redacted_by: None,
         thread: None,

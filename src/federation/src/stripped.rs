@@ -22,6 +22,17 @@ use super::pdu::{self, IncomingPdu};
 
 type ClientStripped = Raw<AnyStrippedStateEvent>;
 
+/// What an invite should show (client-server API, "Stripped state"), the most important first.
+const FIRST: [&str; 7] = [
+    "m.room.create",
+    "m.room.name",
+    "m.room.canonical_alias",
+    "m.room.join_rules",
+    "m.room.encryption",
+    "m.room.avatar",
+    "m.room.topic",
+];
+
 /// An entry in the client format.
 #[derive(Deserialize, Serialize)]
 struct PlainStripped<'a> {
@@ -97,13 +108,22 @@ fn plain(raw: &RawValue) -> Option<ClientStripped> {
     is_right.then(|| Raw::new(&plain).ok().map(Raw::cast_unchecked)).flatten()
 }
 
-/// Serialises as many entries as the size limit allows, and the member event.
+/// Serialises as many entries as the size limit allows, and the member event. If not all fit, those that the
+/// specification asks for come first.
 fn write(shown: impl Iterator<Item = ClientStripped>, member: ClientStripped) -> Result<Vec<u8>> {
-    let mut bytes = member.json().get().len();
-    let fits = |shown: &ClientStripped| {
-        bytes += shown.json().get().len() + 1;
-        bytes <= limits::STRIPPED_BYTES_MAX
-    };
-    let all: Vec<ClientStripped> = shown.take_while(fits).chain([member]).collect();
+    let mut all: Vec<ClientStripped> = shown.collect();
+    // Stable: otherwise the order stays.
+    all.sort_by_key(|shown| {
+        let kind = shown.get_field::<String>("type").ok().flatten();
+        kind.and_then(|kind| FIRST.iter().position(|first| *first == kind)).unwrap_or(FIRST.len())
+    });
+    let mut bytes = member.json().get().len() + 2;
+    all.retain(|shown| {
+        let with = bytes + shown.json().get().len() + 1;
+        let fits = with <= limits::STRIPPED_BYTES_MAX;
+        bytes = if fits { with } else { bytes };
+        fits
+    });
+    all.push(member);
     serde_json::to_vec(&all).map_err(|error| Error::fault("writing stripped state", error))
 }

@@ -3,8 +3,7 @@
 use axum::response::{IntoResponse, Response};
 use hearth_base::{Error, Reason, Refusal};
 use http::{HeaderValue, StatusCode, header};
-use ruma::api::error::IntoHttpError;
-use ruma::api::{OutgoingBody, OutgoingResponse, OutgoingResponseExt};
+use ruma::api::{OutgoingResponse, OutgoingResponseExt};
 use serde_json::{Map, Value};
 
 /// An error as a response: a refusal with its Matrix error code, or a fault without details.
@@ -21,32 +20,6 @@ impl<E: Into<Error>> From<E> for Failure {
 #[derive(Debug)]
 pub struct Json<T>(pub T);
 
-impl<T: serde::Serialize> OutgoingResponse for Json<T> {
-    type Body = JsonBody;
-
-    fn try_into_http_response_inner(self) -> Result<http::Response<JsonBody>, IntoHttpError> {
-        Ok(http::Response::new(JsonBody(serde_json::to_vec(&self.0)?)))
-    }
-}
-
-/// The body of [`Json`], serialised already.
-#[derive(Debug)]
-pub struct JsonBody(Vec<u8>);
-
-impl OutgoingBody for JsonBody {
-    type Error = IntoHttpError;
-
-    fn content_type(&self) -> Option<HeaderValue> {
-        Some(HeaderValue::from_static("application/json"))
-    }
-
-    fn try_into_buf<B: Default + bytes::BufMut + AsRef<[u8]>>(self) -> Result<B, IntoHttpError> {
-        let mut buffer = B::default();
-        buffer.put_slice(&self.0);
-        Ok(buffer)
-    }
-}
-
 /// A handler's return value: a ruma response, or one that is HTTP already. `Kind` keeps the implementations apart.
 pub trait Answer<Kind> {
     /// Serialises the response.
@@ -56,6 +29,19 @@ pub trait Answer<Kind> {
 /// Marks ruma's response types.
 #[derive(Debug)]
 pub struct Typed;
+
+/// Marks [`Json`], which is written once and sent as written: answers of `/sync` may be large.
+#[derive(Debug)]
+pub struct Written;
+
+impl<T: serde::Serialize> Answer<Written> for Json<T> {
+    fn into_answer(self) -> Response {
+        match serde_json::to_vec(&self.0) {
+            Ok(body) => ([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], body).into_response(),
+            Err(error) => Failure(Error::fault("writing a response", error)).into_response(),
+        }
+    }
+}
 
 /// Marks responses that are HTTP already: pages, files, and streamed lists.
 #[derive(Debug)]

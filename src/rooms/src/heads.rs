@@ -81,12 +81,12 @@ impl Heads {
     }
 
     /// The snapshot of the state before the event. Stores it if it is not the current one.
-    pub(super) fn snapshot(&self, tx: &mut WriteTx<'_>, room: &Room) -> Result<SnapshotSn> {
+    pub(super) fn snapshot(&self, tx: &mut WriteTx<'_>, room: &Room) -> Result<Option<SnapshotSn>> {
         let Some(state) = &self.state else { return Ok(room.snapshot) };
         let changes = snapshot::difference(&snapshot::full(tx.tx(), room.snapshot)?, state);
         match changes.is_empty() {
             true => Ok(room.snapshot),
-            false => snapshot::store(tx, Some(room.snapshot), changes),
+            false => snapshot::store(tx, room.snapshot, changes).map(Some),
         }
     }
 

@@ -32,7 +32,7 @@ pub struct Event {
     /// For state events, the serial number of its type and state key.
     pub state_key: Option<KeySn>,
     /// Snapshot of the state before it.
-    pub snapshot: SnapshotSn,
+    pub snapshot: Option<SnapshotSn>,
     /// Bit set; see `hearth_store::tables::events`.
     pub flags: i64,
     /// The redaction that removed its content, if any.
@@ -70,6 +70,12 @@ impl Event {
             txn: row.device.zip(row.txn),
             pdu,
         }
+    }
+
+    /// Approximate size in memory, in bytes: content and ids vary, the constant covers the structure and its allocations.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        600 + self.pdu.content.get().len() + 64 * self.pdu.auth_events.len()
     }
 
     /// Returns whether a redaction has removed its content.
@@ -145,8 +151,7 @@ struct Bytes;
 
 impl Weighter<EventSn, Arc<Event>> for Bytes {
     fn weight(&self, _: &EventSn, event: &Arc<Event>) -> u64 {
-        // Approximate weight: content and ids vary, the constant covers the structure and its allocations.
-        600 + event.pdu.content.get().len() as u64 + 64 * event.pdu.auth_events.len() as u64
+        event.bytes() as u64
     }
 }
 

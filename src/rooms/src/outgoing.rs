@@ -4,13 +4,15 @@
 //! All domain services write here. `federation/outbox` takes the items and sends them; until it runs, durable items
 //! wait in the database and ephemeral ones are dropped.
 
+mod shares;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use hearth_base::{Error, Millis, Position, Reason, Result, error::refuse, limits};
 use hearth_core::canonical;
 use hearth_store::WriteTx;
-use hearth_store::tables::outgoing::{self, OutgoingKind};
+use hearth_store::tables::outgoing::{self, NewEdu, OutgoingKind, OutgoingShare};
 use parking_lot::Mutex;
 use ruma::api::federation::transactions::edu::{Edu, PresenceUpdate};
 use ruma::{OwnedEventId, OwnedRoomId, OwnedServerName, OwnedUserId, ServerName};
@@ -19,6 +21,8 @@ use tokio::sync::Notify;
 use crate::RoomCore;
 use crate::load::Event;
 use crate::servers::Servers;
+
+pub use shares::OutgoingShares;
 
 /// An EDU that is not durable. A newer one about the same thing replaces it.
 #[derive(Debug, Clone)]
@@ -64,6 +68,7 @@ pub struct Outgoing {
     open: AtomicBool,
     posted: Mutex<Vec<OutgoingItem>>,
     bell: Notify,
+    shares: Arc<OutgoingShares>,
 }
 
 impl Outgoing {
@@ -90,7 +95,8 @@ impl Outgoing {
     /// An update of the same device or keys replaces an undelivered one.
     ///
     /// Servers denied by the configuration, and this one, are skipped. `M_TOO_LARGE` beyond [`limits::EDU_BYTES_MAX`],
-    /// `M_BAD_JSON` without a canonical form: a transaction with it could not be signed.
+    /// `M_BAD_JSON` without a canonical form: a transaction with it could not be signed. `M_LIMIT_EXCEEDED` when a
+    /// to-device message exceeds its sender's share of a queue.
     pub fn edu<'a>(
         &self,
         core: &Arc<RoomCore>,
@@ -109,11 +115,23 @@ impl Outgoing {
             return Err(refuse(Reason::TooLarge, message));
         }
         canonical::check("What goes to another server", &json)?;
-        let (at, key) = (tx.position(), coalesce_key(edu));
-        outgoing::add_edu(tx.tx(), at, &to.sns(), key.as_deref(), &json)?;
+        let (at, key, share) = (tx.position(), coalesce_key(edu), share(edu, &json));
+        let reserve = |(sn, name): &(_, OwnedServerName), share| self.shares.reserve(at, (*sn, name), share);
+        let reserved = share.into_iter().flat_map(|share| to.iter().map(move |server| reserve(server, share)));
+        let reserved: Vec<_> = reserved.collect::<Result<_>>()?;
+        outgoing::add_edu(tx.tx(), at, &to.sns(), NewEdu { key: key.as_deref(), share, json: &json })?;
         let core = core.clone();
-        tx.after_commit(move || core.outgoing.post(OutgoingItem::Row(at, OutgoingKind::Edu { key }, to)));
+        tx.after_commit(move || {
+            reserved.into_iter().for_each(shares::Reservation::commit);
+            core.outgoing.post(OutgoingItem::Row(at, OutgoingKind::Edu { key }, to));
+        });
         Ok(())
+    }
+
+    /// How much of the queues each user fills. The outbox releases what it has sent.
+    #[must_use]
+    pub fn shares(&self) -> Arc<OutgoingShares> {
+        Arc::clone(&self.shares)
     }
 
     /// Passes on an ephemeral EDU. An unreachable server gets it late or never.
@@ -156,6 +174,14 @@ impl Outgoing {
     /// Waits for an item, or for a [`Self::ring`] since the last return.
     pub async fn rung(&self) {
         self.bell.notified().await;
+    }
+}
+
+/// Whose share of a queue an EDU takes: to-device messages alone, because all others are merged and so bounded.
+fn share(edu: &Edu, json: &str) -> Option<OutgoingShare> {
+    match edu {
+        Edu::DirectToDevice(content) => Some(OutgoingShare::of(content.sender.as_str(), json.len())),
+        _ => None,
     }
 }
 

@@ -38,7 +38,7 @@ pub struct EventStatus {
     /// Place in the timeline, if it has one.
     pub ord: Option<i64>,
     /// Snapshot of the state before it; 0 for none.
-    pub snapshot: SnapshotSn,
+    pub snapshot: Option<SnapshotSn>,
     /// Bit set; see `hearth_store::tables::events`.
     pub flags: i64,
 }
@@ -137,7 +137,7 @@ pub fn live(
     tx: &mut WriteTx<'_>,
     room: &mut Room,
     new: NewEvent,
-    before: SnapshotSn,
+    before: Option<SnapshotSn>,
     step: HeadChange,
 ) -> Result<Arc<Event>> {
     let at = tx.position();
@@ -178,20 +178,18 @@ pub fn change_state(tx: &mut WriteTx<'_>, room: &mut Room, changes: &Changes, at
     for (key, event) in changes {
         state::change(tx.tx(), room.sn, *key, *event, at)?;
     }
-    // The state before the create event is empty; its snapshot number is 0, which no stored snapshot has.
-    let before = (room.snapshot.0 != 0).then_some(room.snapshot);
-    room.snapshot = snapshot::store(tx, before, changes.clone())?;
+    room.snapshot = Some(snapshot::store(tx, room.snapshot, changes.clone())?);
     Ok(())
 }
 
 /// The state after an event, in two parts: the snapshot before it, and what the event itself sets.
-pub type StateAfter = (SnapshotSn, Option<(KeySn, EventSn)>);
+pub type StateAfter = (Option<SnapshotSn>, Option<(KeySn, EventSn)>);
 
 /// Returns the state after an event; `None` when it is unknown or not certain, as for outliers.
 #[must_use]
 pub fn state_after(event: &Event) -> Option<StateAfter> {
     let is_create = event.pdu.is_state(&ruma::events::TimelineEventType::RoomCreate, "");
-    if event.flags & (events::OUTLIER | events::UNSURE_STATE) != 0 || (event.snapshot.0 == 0 && !is_create) {
+    if event.flags & (events::OUTLIER | events::UNSURE_STATE) != 0 || (event.snapshot.is_none() && !is_create) {
         return None;
     }
     let own = event.state_key.filter(|_| !event.pdu.rejected).map(|key| (key, event.sn));

@@ -46,9 +46,9 @@ pub fn creators(core: &RoomCore, tx: &mut dyn Tx, room: &Room) -> Result<Vec<Own
 
 /// Returns the create event, which every room has. `M_NOT_FOUND` for rooms of which this server has no state.
 pub fn create_event(core: &RoomCore, tx: &mut dyn Tx, room: &Room) -> Result<Arc<Event>> {
-    let sn = state::current_named(tx, room.sn, "m.room.create", "")?.ok_or_else(|| match room.snapshot.0 {
-        0 => Error::not_found(format!("This server is not in {}.", room.id)),
-        _ => Error::broken(format!("{} has no create event", room.id)),
+    let sn = state::current_named(tx, room.sn, "m.room.create", "")?.ok_or_else(|| match room.snapshot {
+        None => Error::not_found(format!("This server is not in {}.", room.id)),
+        Some(_) => Error::broken(format!("{} has no create event", room.id)),
     })?;
     core.events.get(tx, sn)
 }

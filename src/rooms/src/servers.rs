@@ -101,6 +101,14 @@ pub fn of(core: &RoomCore, tx: &mut dyn Tx, room: RoomSn) -> Result<Arc<[OwnedSe
     Ok(look(core, tx, room)?.into())
 }
 
+/// Whether a server has joined members in a room. As [`of`], without a copy of the list.
+pub fn has(core: &RoomCore, tx: &mut dyn Tx, room: RoomSn, server: &ServerName) -> Result<bool> {
+    if let Some(known) = core.locals.servers.0.get(&room) {
+        return Ok(known.iter().any(|(_, name)| name == server));
+    }
+    Ok(look(core, tx, room)?.iter().any(|name| name == server))
+}
+
 /// As [`of`], with serial numbers; assigns them where they are missing.
 pub fn numbered(core: &Arc<RoomCore>, tx: &mut WriteTx<'_>, room: RoomSn) -> Result<Servers> {
     if let Some(known) = core.locals.servers.0.get(&room) {

@@ -40,6 +40,18 @@ serial_numbers! {
     DestinationSn,
 }
 
+impl SnapshotSn {
+    /// The snapshot in a column, where 0 stands for none: the schema had no NULL there when the first databases were made.
+    pub(crate) fn stored(column: i64) -> Option<Self> {
+        (column != 0).then_some(Self(column))
+    }
+
+    /// The value of that column.
+    pub(crate) fn to_column<'v>(snapshot: Option<Self>) -> crate::engine::Value<'v> {
+        crate::engine::Value::Int(snapshot.map_or(0, |snapshot| snapshot.0))
+    }
+}
+
 impl KeySn {
     /// Whether this is the key of an `m.room.member` event.
     #[must_use]

@@ -33,7 +33,8 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     (20, "durable_actions", include_str!("migrations/0020_durable_actions.sql")),
     (21, "to_device_shares", include_str!("migrations/0021_to_device_shares.sql")),
     (22, "soft_failed", include_str!("migrations/0022_soft_failed.sql")),
-    (23, "typing_rooms", include_str!("migrations/0023_typing_rooms.sql")),
+    (23, "outgoing_shares", include_str!("migrations/0023_outgoing_shares.sql")),
+    (24, "typing_rooms", include_str!("migrations/0024_typing_rooms.sql")),
 ];
 
 const CREATE_META: &str =

@@ -9,6 +9,7 @@ PROMISE = (
     "others are answered within 2 s all the while: a newcomer at another address, and a user with a token at the attacker's own"
 )
 ONE, MANY = 2_000, 15
+SHORT = {"ONE": 1_300, "MANY": 2}
 
 
 def take(server, source, count):

@@ -5,6 +5,7 @@ import time
 POINT, TENTH = 5, True
 PROMISE = "nothing is stored for devices that do not exist; bystanders' messages arrive; how long the writer was held is shown"
 EDUS, DEVICES, TRANSACTIONS = 100, 4_991, 4
+SHORT = {"TRANSACTIONS": 1}
 
 
 def slowest_write(server):

@@ -8,6 +8,7 @@ from client import V3, Client
 POINT, TENTH = 5, True
 PROMISE = "at most one reader thread works for one user; the server stops within 5 s although the syncs go on"
 RULES, MESSAGES, SYNCS = 200, 45, 6
+SHORT = {"RULES": 100, "MESSAGES": 25, "SYNCS": 4}
 
 
 def attack(server):

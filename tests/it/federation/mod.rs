@@ -8,6 +8,7 @@ mod history;
 mod malformed;
 mod media;
 mod neighbours;
+mod open_invites;
 mod people;
 mod reads;
 mod refused;

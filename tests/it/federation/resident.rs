@@ -13,7 +13,7 @@ use crate::harness::{Cluster, World, encoded, v3};
 type Twist = fn(&mut Value);
 
 /// An event, hashed and signed by a server, and its id.
-fn signed(by: &World, rules: &RoomVersionRules, event: &Value) -> (String, Value) {
+pub(super) fn signed(by: &World, rules: &RoomVersionRules, event: &Value) -> (String, Value) {
     let core = &by.server().domain.core;
     let mut object: CanonicalJsonObject = serde_json::from_value(event.clone()).expect("canonical JSON");
     hash_and_sign_event(core.server_name.as_str(), core.key.pair(), &mut object, &rules.redaction).expect("signed");
@@ -22,14 +22,14 @@ fn signed(by: &World, rules: &RoomVersionRules, event: &Value) -> (String, Value
 }
 
 /// A `PUT` request from one server to another.
-async fn put(cluster: &Cluster, from: &World, to: &World, target: &str, body: &Value) -> Reply {
+pub(super) async fn put(cluster: &Cluster, from: &World, to: &World, target: &str, body: &Value) -> Reply {
     let mut transaction = Letter::post(from, to, target, body);
     transaction.0.method = "PUT".to_owned();
     transaction.signed_for(from, to.server().domain.core.server_name.clone()).arrives(cluster).await
 }
 
 /// Bob's invite of Ann, before it is signed.
-fn invite(b: &World, room: &str) -> Value {
+pub(super) fn invite(b: &World, room: &str) -> Value {
     json!({
         "type": "m.room.member", "room_id": room, "sender": "@bob:b.example", "state_key": "@ann:a.example",
         "content": {"membership": "invite"}, "depth": 5, "origin_server_ts": b.server().domain.core.now_ms(),

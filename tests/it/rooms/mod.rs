@@ -6,6 +6,7 @@ mod directory;
 mod events;
 mod following;
 mod joining;
+mod large;
 mod moderation;
 mod reading;
 mod upgrading;

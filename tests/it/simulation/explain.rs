@@ -1,6 +1,6 @@
 //! What explains that two servers disagree about a room's state: where in the graph it began.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
 use hearth_rooms::state::snapshot;
 use hearth_store::engine::Tx;
@@ -97,10 +97,7 @@ fn of_room(tx: &mut dyn Tx, room: &str, keys: &BTreeSet<(String, String)>) -> Gr
         let Some(row) = events::by_id(tx, &event_id).expect("read") else { continue };
         let json: Value = serde_json::from_slice(&row.json).expect("an event");
         let list = |field: &str| -> Vec<String> { serde_json::from_value(json[field].clone()).unwrap_or_default() };
-        let state: BTreeMap<_, _> = match row.snapshot.0 {
-            0 => BTreeMap::new(),
-            _ => snapshot::full(tx, row.snapshot).expect("a state"),
-        };
+        let state = snapshot::full(tx, row.snapshot).expect("a state");
         let before = match state.is_empty() {
             true => Vec::new(),
             false => keys.iter().map(|key| Some(id(tx, *state.get(&(*key)?)?))).collect(),

@@ -5,19 +5,15 @@ use ratatui::Terminal;
 use ratatui::backend::{Backend, CrosstermBackend};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use serde_json::{Map, Value, json};
 
 use super::fixtures::*;
 use crate::client::{ClientError, ErrorKind};
 use crate::text::safe_text;
-use crate::tui::message::{Change, Load, Loaded, Message, Outcome};
-use crate::tui::state::{Screen, State};
-use crate::tui::update::update;
+use crate::tui::state::State;
+use crate::tui::update::{Message, begin, update};
 use crate::tui::view::view;
-use crate::wire::{
-    Destination, Device, Listener, LogEntry, LogLevel, LogPage, Page, Problem, RegistrationToken, RelayAllocation,
-    RelayCheck, RelayRefusals, RelayStatus, RelayUser, RoomDetail, RoomMember, RoomSummary, UserDetail, UserRoom,
-    UserSummary,
-};
+use crate::wire::{CreatedUser, Destination, LoggedOut, RegistrationToken, RelayEnded};
 
 /// All attacks at once, after a word that shows whether the text was drawn.
 const EVIL: &str = "EVIL\u{1b}]0;t\u{7}\u{1b}[2J\u{9b}31m\n\r\t\u{0}\u{7f}\u{202e}\u{2066}\u{200b}\u{e0041}\u{301}";
@@ -57,119 +53,88 @@ fn assert_safe_sequences(buffer: &Buffer) {
     assert!(!text.contains(|c: char| c.is_control() && c != '\x1b'), "{text:?}");
 }
 
-fn hostile_user() -> UserSummary {
-    UserSummary { user_id: hostile(), display_name: Some(hostile()), ..user("x") }
+/// Fields whose values are words of the API. Others would not parse.
+const ENUMS: [&str; 2] = ["level", "state"];
+/// Fields that map names to values, where the names are hostile too.
+const MAPS: [&str; 1] = ["fields"];
+
+/// The answer with hostile text in every string, and with large numbers.
+fn poisoned(value: Value) -> Value {
+    match value {
+        Value::String(_) => Value::String(hostile()),
+        Value::Array(items) => items.into_iter().map(poisoned).collect(),
+        Value::Object(fields) => {
+            let poison = |(name, value): (String, Value)| match name.as_str() {
+                enumeration if ENUMS.contains(&enumeration) => (name, value),
+                map if MAPS.contains(&map) => {
+                    let values = value.as_object().cloned().unwrap_or_default().into_values();
+                    let named = values.map(|value| (hostile(), poisoned(value))).collect::<Map<_, _>>();
+                    (name, Value::Object(named))
+                }
+                _ => (name, poisoned(value)),
+            };
+            fields.into_iter().map(poison).collect::<Map<_, _>>().into()
+        }
+        // The largest number that fits all integers of the API.
+        Value::Number(number) if number.is_u64() => json!(u32::MAX),
+        other => other,
+    }
 }
 
-fn hostile_room() -> RoomSummary {
-    let [room, ..] = &rooms()[..] else { unreachable!("the list is not empty") };
-    RoomSummary {
-        room_id: hostile(),
-        name: Some(hostile()),
-        canonical_alias: Some(hostile()),
-        version: hostile(),
-        creator: Some(hostile()),
-        ..room.clone()
+/// A dashboard whose server is hostile in everything.
+fn hostile_state() -> State {
+    let mut state = State::new(SETTINGS, (80, 24));
+    let effects = begin(&mut state);
+    serve_with(&mut state, effects, poisoned);
+    state
+}
+
+/// Every screen, what it opens, its tabs, and each dialog of its menu.
+#[test]
+fn on_every_screen() {
+    for name in names() {
+        let mut state = hostile_state();
+        let effects = go(&mut state, name);
+        serve_with(&mut state, effects, poisoned);
+        assert!(state.shared.notice.is_none(), "{name}: the answer does not parse: {:?}", state.shared.notice);
+        for _ in 0..4 {
+            assert!(draw_and_check(&mut state).contains("EVIL"), "{name} draws nothing of the answer");
+            press(&mut state, KeyCode::Right);
+        }
+        let letters: Vec<_> = state.screen().menu().map_or_else(Vec::new, |menu| menu.items);
+        for item in letters {
+            type_keys(&mut state, "a");
+            draw_and_check(&mut state);
+            let effects = press(&mut state, KeyCode::Char(item.key));
+            draw_and_check(&mut state);
+            press(&mut state, KeyCode::Esc);
+            drop(effects);
+        }
+        let effects = press(&mut state, KeyCode::Enter);
+        serve_with(&mut state, effects, poisoned);
+        for _ in 0..4 {
+            draw_and_check(&mut state);
+            press(&mut state, KeyCode::Right);
+        }
     }
 }
 
 #[test]
-fn on_the_dashboard_and_in_the_chrome() {
-    let mut state = sample_state();
-    let mut status = status();
-    status.server_name = hostile();
-    status.version = hostile();
-    status.store_engine = hostile();
-    status.listeners = vec![Listener { address: hostile(), tls: true, resources: vec![hostile()] }];
-    status.problems.iter_mut().for_each(|problem: &mut Problem| {
-        problem.what = hostile();
-        problem.remedy = hostile();
-        problem.area = Some(hostile());
-    });
-    answer(&mut state, Loaded::Status(Box::new(status)));
-    assert!(draw_and_check(&mut state).contains("EVIL"));
-    press(&mut state, KeyCode::Enter);
-    draw_and_check(&mut state);
-    press(&mut state, KeyCode::Esc);
+fn in_the_chrome() {
+    let mut state = hostile_state();
     type_keys(&mut state, ":");
     update(&mut state, Message::Paste(hostile()));
     draw_and_check(&mut state);
     press(&mut state, KeyCode::Esc);
+    let effects = begin(&mut state);
     let error = ClientError { kind: ErrorKind::NotRunning, what: safe_text(EVIL), remedy: safe_text(EVIL) };
-    update(&mut state, Message::LoadFailed(Load::Status, error));
-    draw_and_check(&mut state);
-}
-
-#[test]
-fn in_users_and_their_confirmations() {
-    let mut state = sample_state_at(Screen::Users);
-    let (_, ticket) = state.users.reload();
-    answer(&mut state, Loaded::Users { page: Page { items: vec![hostile_user()], ..Page::default() }, ticket });
-    assert!(draw_and_check(&mut state).contains("EVIL"));
-    for keys in ["a", "ap", "am", "ao", "ad", "ae"] {
-        type_keys(&mut state, keys);
-        assert!(state.overlay.is_some(), "{keys}");
-        draw_and_check(&mut state);
-        press(&mut state, KeyCode::Esc);
-    }
-    press(&mut state, KeyCode::Enter);
-    let device = Device {
-        device_id: hostile(),
-        display_name: Some(hostile()),
-        last_seen_ms: Some(1),
-        last_seen_ip: Some(hostile()),
-    };
-    let room = UserRoom { room_id: hostile(), name: Some(hostile()) };
-    let detail = UserDetail { summary: hostile_user(), device_list: vec![device], rooms: vec![room] };
-    answer(&mut state, Loaded::User(Box::new(detail)));
-    for _ in 0..3 {
-        assert!(draw_and_check(&mut state).contains("EVIL"));
-        press(&mut state, KeyCode::Tab);
-    }
-    let outcome = Outcome::Password { user: hostile(), password: Some(hostile()) };
-    let change = Change::ResetPassword { user: hostile(), logout_devices: false };
-    update(&mut state, Message::Changed(change, Ok(outcome)));
-    draw_and_check(&mut state);
-}
-
-#[test]
-fn in_rooms() {
-    let mut state = sample_state_at(Screen::Rooms);
-    let (_, ticket) = state.rooms.reload();
-    answer(&mut state, Loaded::Rooms { page: Page { items: vec![hostile_room()], ..Page::default() }, ticket });
-    assert!(draw_and_check(&mut state).contains("EVIL"));
-    press(&mut state, KeyCode::Enter);
-    let member = RoomMember { user_id: hostile(), display_name: Some(hostile()), power_level: 0 };
-    let detail =
-        RoomDetail { summary: hostile_room(), topic: Some(hostile()), join_rule: hostile(), members: vec![member] };
-    answer(&mut state, Loaded::Room(Box::new(detail)));
-    for _ in 0..2 {
-        assert!(draw_and_check(&mut state).contains("EVIL"));
-        press(&mut state, KeyCode::Tab);
-    }
-}
-
-#[test]
-fn in_the_log() {
-    let mut state = sample_state_at(Screen::Log);
-    let entry = LogEntry {
-        seq: 500,
-        ts_ms: NOW_MS,
-        level: LogLevel::Warn,
-        target: hostile(),
-        message: hostile(),
-        fields: [(hostile(), hostile())].into(),
-    };
-    answer(&mut state, Loaded::Log { page: LogPage { entries: vec![entry], next: 500 }, ticket: 2 });
-    assert!(draw_and_check(&mut state).contains("EVIL"));
-    press(&mut state, KeyCode::Enter);
+    fail(&mut state, effects, "GET", error);
     assert!(draw_and_check(&mut state).contains("EVIL"));
 }
 
+/// What changes answer. The name of the screen, the keys, and the answer.
 #[test]
-fn in_tokens() {
-    let mut state = sample_state_at(Screen::Tokens);
-    let (_, ticket) = state.tokens.reload();
+fn in_the_results_of_changes() {
     let token = RegistrationToken {
         token: hostile(),
         uses_allowed: None,
@@ -178,110 +143,52 @@ fn in_tokens() {
         expires_ms: Some(u64::MAX),
         created_ms: u64::MAX,
     };
-    answer(&mut state, Loaded::Tokens { items: vec![token.clone()], ticket });
-    assert!(draw_and_check(&mut state).contains("EVIL"));
-    type_keys(&mut state, "x");
-    draw_and_check(&mut state);
-    press(&mut state, KeyCode::Esc);
-    let change = Change::CreateToken(crate::wire::NewRegistrationToken::default());
-    update(&mut state, Message::Changed(change, Ok(Outcome::Token(token))));
-    draw_and_check(&mut state);
-}
-
-#[test]
-fn in_other_servers() {
-    let mut state = sample_state_at(Screen::Federation);
-    let (_, ticket) = state.servers.reload();
     let server = Destination {
         server_name: hostile(),
         reason: Some(hostile()),
         failing_since_ms: Some(u64::MAX),
         retry_at_ms: Some(u64::MAX),
         queued_events: u64::MAX,
+        queued_edus: 1,
         ..Destination::default()
     };
-    answer(&mut state, Loaded::Servers { page: Page { items: vec![server.clone()], ..Page::default() }, ticket });
-    assert!(draw_and_check(&mut state).contains("EVIL"));
-    type_keys(&mut state, "a");
-    assert!(draw_and_check(&mut state).contains("EVIL"));
-    press(&mut state, KeyCode::Esc);
-    press(&mut state, KeyCode::Enter);
-    answer(&mut state, Loaded::Server(Box::new(server.clone())));
-    assert!(draw_and_check(&mut state).contains("EVIL"));
-    let retry = Change::RetryServer(hostile());
-    update(&mut state, Message::Changed(retry, Ok(Outcome::Server(Box::new(server)))));
-    draw_and_check(&mut state);
-}
-
-/// A relay with hostile text in every field, and counters at their maximum.
-fn hostile_relay() -> RelayStatus {
-    let held = RelayAllocation {
-        id: hostile(),
-        user_id: hostile(),
-        client: hostile(),
-        transport: hostile(),
-        relayed: vec![hostile()],
-        peers: vec![hostile(), hostile()],
-        age_s: u64::MAX,
-        packets_out: u64::MAX,
-        bytes_out: u64::MAX,
-        packets_in: u64::MAX,
-        bytes_in: u64::MAX,
-    };
-    let user = RelayUser { user_id: hostile(), allocations: u32::MAX, ended: u64::MAX, relayed_bytes: u64::MAX };
-    RelayStatus {
-        now_ms: NOW_MS,
-        running: true,
-        absence: None,
-        uris: vec![hostile()],
-        public: vec![hostile()],
-        warnings: vec![hostile()],
-        users: vec![user],
-        allocations: vec![held],
-        refused: vec![RelayRefusals { reason: hostile(), count: u64::MAX }],
+    let made = CreatedUser { user_id: hostile(), password: Some(hostile()) };
+    for (screen, keys, enter, value) in [
+        ("Users", "nx", KeyCode::Enter, json!(made)),
+        ("Users", "apl", KeyCode::Enter, json!({ "password": hostile() })),
+        ("Users", "aol", KeyCode::Enter, json!(LoggedOut { devices: u64::MAX })),
+        ("Users", "al", KeyCode::Null, json!({})),
+        ("Tokens", "n", KeyCode::Enter, json!(token)),
+        ("Tokens", "xl", KeyCode::Enter, json!({})),
+        ("Federation", "t", KeyCode::Null, json!(server)),
+        ("Calls", "xl", KeyCode::Enter, json!({})),
+        ("Calls", "aol", KeyCode::Enter, json!(RelayEnded { allocations: u64::MAX })),
+    ] {
+        let mut state = hostile_state();
+        let effects = go(&mut state, screen);
+        serve_with(&mut state, effects, poisoned);
+        let mut effects = type_keys(&mut state, keys);
+        effects.extend(press(&mut state, enter));
+        answer(&mut state, effects, "", value);
+        assert!(draw_and_check(&mut state).contains("EVIL"), "{screen} {keys}");
     }
-}
-
-#[test]
-fn in_calls() {
-    let mut state = sample_state_at(Screen::Calls);
-    answer(&mut state, Loaded::Relay(Box::new(hostile_relay())));
-    for _ in 0..4 {
-        assert!(draw_and_check(&mut state).contains("EVIL"));
-        press(&mut state, KeyCode::Right);
-    }
-    for keys in ["x", "ao"] {
-        type_keys(&mut state, keys);
-        assert!(state.overlay.is_some(), "{keys}");
-        assert!(draw_and_check(&mut state).contains("EVIL"));
-        press(&mut state, KeyCode::Esc);
-    }
-    press(&mut state, KeyCode::Enter);
-    for _ in 0..2 {
-        assert!(draw_and_check(&mut state).contains("EVIL"));
-        press(&mut state, KeyCode::Tab);
-    }
-    let all = Change::DisconnectAll { user: hostile() };
-    update(&mut state, Message::Changed(all, Ok(Outcome::Disconnected { allocations: u64::MAX })));
-    draw_and_check(&mut state);
 }
 
 #[test]
 fn in_the_test_of_calls_and_without_a_relay() {
-    let mut state = sample_state_at(Screen::Calls);
-    answer(&mut state, Loaded::Relay(Box::new(hostile_relay())));
-    type_keys(&mut state, "t");
+    let mut state = hostile_state();
+    let effects = go(&mut state, "Calls");
+    serve_with(&mut state, effects, poisoned);
+    let effects = type_keys(&mut state, "t");
     assert!(draw_and_check(&mut state).contains("EVIL"));
-    let check = RelayCheck {
-        uri: hostile(),
-        works: false,
-        message: hostile(),
-        round_trip_ms: Some(f64::NAN),
-        lost: Some(-1e300),
-    };
-    answer(&mut state, Loaded::RelayTest(vec![check]));
+    let check =
+        json!({ "uri": hostile(), "works": false, "message": hostile(), "round_trip_ms": 1e300, "lost": -1e300 });
+    answer(&mut state, effects, "POST", json!({ "items": [check] }));
     assert!(draw_and_check(&mut state).contains("EVIL"));
-    let absent = RelayStatus { running: false, absence: Some(hostile()), ..hostile_relay() };
-    answer(&mut state, Loaded::Relay(Box::new(absent)));
+    let absent = json!({
+        "running": false, "absence": hostile(), "uris": [hostile()], "public": [], "warnings": [], "allocations": [],
+        "users": [], "refused": [],
+    });
+    reload(&mut state, "GET /api/v1/relay", absent);
     assert!(draw_and_check(&mut state).contains("EVIL"));
 }

@@ -3,86 +3,112 @@
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::fixtures::*;
-use crate::client::{ClientError, ErrorKind};
-use crate::tui::message::{Effect, Load, Loaded, Message};
-use crate::tui::state::{Link, List, Screen, State};
-use crate::tui::update::{begin, update};
-use crate::wire::{LogLevel, LogPage, Page};
+use crate::tui::state::{Link, State};
+use crate::tui::update::{Message, begin, update};
+use crate::wire::{Page, Status, UserSummary};
 
+/// The rows of the users screen without `@` and server.
 fn order(state: &State) -> Vec<String> {
-    let rows = (0..state.users.len()).filter_map(|place| state.users.get(place));
-    rows.map(|user| user.user_id.trim_start_matches('@').split(':').next().unwrap_or_default().to_owned()).collect()
+    let name = |key: String| key.trim_start_matches('@').split(':').next().unwrap_or_default().to_owned();
+    keys(state).into_iter().map(name).collect()
 }
 
-fn selected(state: &State) -> &str {
-    state.users.selected().map_or("", |user| user.user_id.as_str())
+fn filter(state: &State) -> String {
+    state.screen().panes().list.map_or_else(String::new, |list| list.filter().to_owned())
 }
 
-fn down() -> ClientError {
-    ClientError { kind: ErrorKind::NotRunning, what: "Gone.".into(), remedy: "Start it.".into() }
+fn loaded_rows(state: &State) -> usize {
+    state.screen().panes().list.map_or(0, |list| list.loaded_rows())
+}
+
+/// The sample rows of the users screen.
+fn users() -> Vec<UserSummary> {
+    let state = State::new(SETTINGS, (80, 24));
+    let page = state.screens.iter().find_map(|screen| screen.sample("GET /api/v1/users?"));
+    let page: Page<UserSummary> = serde_json::from_value(page.expect("a sample")).expect("a page");
+    page.items
+}
+
+fn user(name: &str) -> UserSummary {
+    UserSummary { user_id: format!("@{name}:home.example"), ..users().remove(0) }
+}
+
+fn sample_status() -> Status {
+    sample_state().shared.status.expect("a status")
 }
 
 #[test]
 fn esc_never_quits_and_q_does() {
-    for screen in Screen::ALL {
-        let mut state = sample_state_at(screen);
+    for name in names() {
+        let mut state = sample_state_at(name);
         for open in ["", "?", "a", "/x", ":users", "n"] {
             type_keys(&mut state, open);
             for _ in 0..4 {
                 press(&mut state, KeyCode::Esc);
             }
-            assert!(!state.quit, "Esc after {open:?} on {screen:?}");
-            assert!(state.overlay.is_none() && state.line.is_none());
-            assert_eq!(state.screen, screen);
+            assert!(!state.shared.quit, "Esc after {open:?} on {name}");
+            assert!(state.shared.overlay.is_none() && state.shared.line.is_none());
+            assert_eq!(state.screen().name(), name);
         }
         type_keys(&mut state, "q");
-        assert!(state.quit);
+        assert!(state.shared.quit);
     }
 }
 
 #[test]
 fn q_is_a_letter_where_text_is_typed() {
-    let mut state = sample_state_at(Screen::Users);
+    let mut state = sample_state_at("Users");
     type_keys(&mut state, "/q");
-    assert!(!state.quit);
-    assert_eq!(state.users.filter(), "q");
+    assert!(!state.shared.quit);
+    assert_eq!(filter(&state), "q");
     press(&mut state, KeyCode::Esc);
     type_keys(&mut state, "nq");
-    assert!(!state.quit);
+    assert!(!state.shared.quit);
 }
 
 #[test]
 fn ctrl_c_quits_but_only_closes_an_overlay() {
-    let mut state = sample_state_at(Screen::Users);
+    let mut state = sample_state_at("Users");
     let ctrl_c = || Message::Key(KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL));
     type_keys(&mut state, "?");
     update(&mut state, ctrl_c());
-    assert!(!state.quit && state.overlay.is_none());
+    assert!(!state.shared.quit && state.shared.overlay.is_none());
     update(&mut state, ctrl_c());
-    assert!(state.quit);
+    assert!(state.shared.quit);
 }
 
 #[test]
 fn numbers_tab_and_commands_reach_every_screen() {
     let mut state = sample_state();
-    for screen in Screen::ALL.into_iter().skip(1).chain([Screen::Dashboard]) {
+    let names = names();
+    let (first, last) = (names[0], names[names.len() - 1]);
+    for name in names.iter().skip(1).chain([&first]) {
         press(&mut state, KeyCode::Tab);
-        assert_eq!(state.screen, screen);
+        assert_eq!(state.screen().name(), *name);
     }
     press(&mut state, KeyCode::BackTab);
-    assert_eq!(state.screen, Screen::Calls);
+    assert_eq!(state.screen().name(), last);
+    for (place, name) in names.iter().take(9).enumerate() {
+        type_keys(&mut state, &(place + 1).to_string());
+        assert_eq!(state.screen().name(), *name);
+    }
+    type_keys(&mut state, "0");
+    for name in &names {
+        go(&mut state, name);
+        assert_eq!(state.screen().name(), *name);
+    }
     type_keys(&mut state, ":da");
     press(&mut state, KeyCode::Tab);
     press(&mut state, KeyCode::Enter);
-    assert_eq!(state.screen, Screen::Dashboard);
+    assert_eq!(state.screen().name(), first);
     type_keys(&mut state, ":nonsense");
     press(&mut state, KeyCode::Enter);
-    assert!(state.notice.as_ref().is_some_and(|notice| notice.error));
+    assert!(state.shared.notice.as_ref().is_some_and(|notice| notice.error));
 }
 
 #[test]
 fn the_cursor_stays_within_the_list() {
-    let mut state = sample_state_at(Screen::Users);
+    let mut state = sample_state_at("Users");
     type_keys(&mut state, "kk");
     assert_eq!(selected(&state), "@alice:home.example");
     type_keys(&mut state, "j");
@@ -99,7 +125,7 @@ fn the_cursor_stays_within_the_list() {
 
 #[test]
 fn a_filter_applies_while_typing_and_esc_reverts_it() {
-    let mut state = sample_state_at(Screen::Users);
+    let mut state = sample_state_at("Users");
     type_keys(&mut state, "/AL");
     assert_eq!(order(&state), ["alice"]);
     press(&mut state, KeyCode::Backspace);
@@ -113,43 +139,37 @@ fn a_filter_applies_while_typing_and_esc_reverts_it() {
     assert_eq!(order(&state), Vec::<String>::new(), "every id has home in it");
     press(&mut state, KeyCode::Esc);
     assert_eq!(order(&state).len(), 5);
-    assert_eq!(state.users.filter(), "");
+    assert_eq!(filter(&state), "");
 }
 
 #[test]
 fn the_server_searches_when_not_all_rows_are_loaded() {
     let mut state = sample_state();
-    let Some(Effect::Load(Load::Users { query, ticket })) = type_keys(&mut state, "2").pop() else {
-        panic!("the users are loaded")
-    };
-    assert_eq!((query.from, query.search), (None, None));
+    let effects = go(&mut state, "Users");
+    assert_eq!(sent(&effects), ["GET /api/v1/users?limit=200"]);
     let page = Page { items: users(), next: Some("t1".into()), total: Some(900) };
-    answer(&mut state, Loaded::Users { page, ticket });
+    answer(&mut state, effects, "GET", page);
 
     let more = press(&mut state, KeyCode::Char('G'));
-    let [Effect::Load(Load::Users { query, ticket })] = &more[..] else { panic!("the next page, not {more:?}") };
-    assert_eq!(query.from.as_deref(), Some("t1"));
+    assert_eq!(sent(&more), ["GET /api/v1/users?from=t1&limit=200"]);
     assert!(press(&mut state, KeyCode::Char('G')).is_empty(), "at most one request is pending");
 
     type_keys(&mut state, "/zoe");
     let search = press(&mut state, KeyCode::Enter);
-    let [Effect::Load(Load::Users { query, ticket: newer })] = &search[..] else { panic!("a search, not {search:?}") };
-    assert_eq!((query.from.as_deref(), query.search.as_deref()), (None, Some("zoe")));
+    assert_eq!(sent(&search), ["GET /api/v1/users?limit=200&search=zoe"]);
 
-    let late = Page { items: users(), next: None, total: None };
-    answer(&mut state, Loaded::Users { page: late, ticket: *ticket });
-    assert_eq!(state.users.loaded_rows(), 5, "the late page is dropped");
-    let page = Page { items: vec![user("zoe")], next: None, total: Some(1) };
-    answer(&mut state, Loaded::Users { page, ticket: *newer });
+    answer(&mut state, more, "GET", Page { items: users(), next: None, total: None });
+    assert_eq!(loaded_rows(&state), 5, "the late page is dropped");
+    answer(&mut state, search, "GET", Page { items: vec![user("zoe")], next: None, total: Some(1) });
     assert_eq!(order(&state), ["zoe"]);
 
     let all = press(&mut state, KeyCode::Esc);
-    assert!(matches!(&all[..], [Effect::Load(Load::Users { query, .. })] if query.search.is_none()), "{all:?}");
+    assert_eq!(sent(&all), ["GET /api/v1/users?limit=200"]);
 }
 
 #[test]
 fn sorting_keeps_the_selected_row() {
-    let mut state = sample_state_at(Screen::Users);
+    let mut state = sample_state_at("Users");
     type_keys(&mut state, "j");
     assert_eq!(selected(&state), "@bob:home.example");
     type_keys(&mut state, "s");
@@ -167,91 +187,66 @@ fn sorting_keeps_the_selected_row() {
 
 #[test]
 fn a_reload_keeps_the_selected_row() {
-    let mut state = sample_state_at(Screen::Users);
+    let mut state = sample_state_at("Users");
     type_keys(&mut state, "jj");
-    let Some(Effect::Load(Load::Users { ticket, .. })) = type_keys(&mut state, "r").pop() else { panic!("a reload") };
     let mut items = users();
     items.insert(0, user("aaron"));
-    answer(&mut state, Loaded::Users { page: Page { items, ..Page::default() }, ticket });
+    reload(&mut state, "GET /api/v1/users", Page { items, ..Page::default() });
+    assert_eq!(order(&state).len(), 6);
     assert_eq!(selected(&state), "@carol:home.example");
 }
 
 #[test]
 fn a_server_that_returns_after_an_outage() {
-    let mut state = sample_state_at(Screen::Users);
-    update(&mut state, Message::LoadFailed(Load::Status, down()));
-    assert!(matches!(state.link, Link::Down(_)));
-    let asked: Vec<_> = (0..4).flat_map(|_| update(&mut state, Message::Tick)).collect();
-    assert_eq!(asked, [Effect::Load(Load::Status)], "one request, for the status only");
-    assert_eq!(state.users.len(), 5, "loaded rows stay visible");
-    let back = answer(&mut state, Loaded::Status(Box::new(status())));
-    assert_eq!(state.link, Link::Up);
-    assert!(matches!(&back[..], [Effect::Load(Load::Users { .. })]), "the screen reloads: {back:?}");
+    let mut state = sample_state_at("Users");
+    let effects = begin(&mut state);
+    fail(&mut state, effects, "GET /api/v1/status", down());
+    assert!(matches!(state.shared.link, Link::Down(_)));
+    let asked = seconds(&mut state, 4);
+    assert_eq!(sent(&asked), ["GET /api/v1/status"], "one request, for the status only");
+    assert_eq!(order(&state).len(), 5, "loaded rows stay visible");
+    let back = answer(&mut state, asked, "GET", sample_status());
+    assert_eq!(state.shared.link, Link::Up);
+    assert_eq!(sent(&back), ["GET /api/v1/users?limit=200"], "the screen reloads");
 }
 
 #[test]
 fn an_unchanged_state_needs_no_redraw() {
     let mut state = sample_state();
-    state.dirty = false;
+    let status = sample_status();
+    state.shared.dirty = false;
     update(&mut state, Message::Tick);
-    answer(&mut state, Loaded::Status(Box::new(status())));
-    answer(&mut state, Loaded::Jobs(Vec::new()));
-    assert!(!state.dirty);
-    press(&mut state, KeyCode::F(12));
-    let mut busier = status();
-    busier.events += 1;
-    state.dirty = false;
-    answer(&mut state, Loaded::Status(Box::new(busier)));
-    assert!(state.dirty);
+    report(&mut state, &status);
+    assert!(!state.shared.dirty);
+    report(&mut state, &Status { events: status.events + 1, ..status });
+    assert!(state.shared.dirty);
 }
 
 #[test]
 fn the_first_request_is_the_status() {
     let mut state = State::new(SETTINGS, (80, 24));
-    assert_eq!(begin(&mut state), [Effect::Load(Load::Status)]);
+    assert_eq!(sent(&begin(&mut state)), ["GET /api/v1/status"]);
     assert!(begin(&mut state).is_empty());
 }
 
 #[test]
-fn the_log_follows_pauses_and_changes_level() {
-    let mut state = sample_state_at(Screen::Log);
-    assert_eq!(state.log.list.position(), 2, "at the end");
-    let again = answer(&mut state, Loaded::Log { page: LogPage { entries: Vec::new(), next: 104 }, ticket: 2 });
-    let [Effect::Load(Load::Log { query, ticket })] = &again[..] else { panic!("the next wait, not {again:?}") };
-    assert_eq!((query.after, query.level), (Some(104), Some(LogLevel::Info)));
-    assert!(query.wait_ms.is_some());
-
-    type_keys(&mut state, "p");
-    answer(&mut state, Loaded::Log { page: LogPage { entries: log(), next: 110 }, ticket: *ticket });
-    assert_eq!(state.log.list.len(), 3, "nothing moves while paused");
-    let on = type_keys(&mut state, "p");
-    assert!(matches!(&on[..], [Effect::Load(Load::Log { query, .. })] if query.after == Some(104)), "{on:?}");
-
-    let level = type_keys(&mut state, "v");
-    assert!(
-        matches!(&level[..], [Effect::Load(Load::Log { query, .. })]
-            if query.level == Some(LogLevel::Debug) && query.after.is_none() && query.wait_ms.is_none()),
-        "{level:?}"
-    );
-    type_keys(&mut state, "1");
-    assert!(answer(&mut state, Loaded::Log { page: LogPage::default(), ticket: 4 }).is_empty(), "the screen is closed");
-}
-
-#[test]
-fn the_cursor_in_the_log_stays_when_not_at_the_end() {
-    let mut state = sample_state_at(Screen::Log);
-    type_keys(&mut state, "g");
-    let mut entries = log();
-    entries.iter_mut().for_each(|entry| entry.seq += 100);
-    answer(&mut state, Loaded::Log { page: LogPage { entries, next: 204 }, ticket: 2 });
-    assert_eq!(state.log.list.len(), 6);
-    assert_eq!(state.log.list.selected().map(|entry| entry.seq), Some(101));
+fn an_unknown_item_is_not_opened() {
+    for command in ["user @zoe:home.example", "room !none:home.example", "server nobody.example"] {
+        let mut state = sample_state();
+        let mut effects = run(&mut state, command);
+        let open = effects.split_off(effects.len() - 1);
+        serve(&mut state, effects);
+        assert!(state.screen().panes().opened().is_some(), "{command}");
+        fail(&mut state, open, "GET", refusal("Unknown.", ""));
+        assert!(state.screen().panes().opened().is_none(), "{command}");
+        assert!(shown(&mut state, 80, 24).contains("Unknown."));
+    }
 }
 
 #[test]
 fn copying_takes_the_whole_id() {
-    let mut state = sample_state_at(Screen::Rooms);
-    assert_eq!(type_keys(&mut state, "y"), [Effect::Copy("!ghi:hostile.example".into())]);
+    let mut state = sample_state_at("Rooms");
+    assert_eq!(copied(&type_keys(&mut state, "y")), ["!ghi:hostile.example"]);
     let mut state = State::new(SETTINGS, (80, 24));
     assert!(type_keys(&mut state, "y").is_empty());
 }

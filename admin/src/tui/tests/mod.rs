@@ -1,9 +1,8 @@
-//! The dashboard without terminal and server: messages in, effects and frames out.
+//! The dashboard without terminal and server: messages in, effects and frames out. What concerns one screen only is
+//! tested in the folder of that screen.
 
-mod calls;
 mod confirmations;
-mod federation;
-mod fixtures;
+pub(crate) mod fixtures;
 mod hostile;
 mod logic;
 mod screens;

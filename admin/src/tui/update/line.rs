@@ -2,27 +2,25 @@
 
 use crate::tui::command::{self, Command};
 use crate::tui::keys::EditKey;
-use crate::tui::message::Effect;
-use crate::tui::state::{Input, Line, LineKind, Overlay, Screen, State};
+use crate::tui::parts::{Info, Input, Overlay};
+use crate::tui::screen::{CommandRow, Event};
+use crate::tui::state::{Line, LineKind, State};
 use crate::tui::strings;
-use crate::wire::LogLevel;
 
-use super::{actions, calls, load, navigation};
+use super::{handle, handle_by, navigation};
 
 /// Opens the filter line with the current filter.
 pub(super) fn open_filter(state: &mut State) {
-    if state.list().is_none() {
-        state.notify_error(strings::NOTHING_TO_FILTER);
-        return;
-    }
-    let before = navigation::filter(state).to_owned();
-    state.detail = None;
-    state.line = Some(Line { input: Input::new(&before), kind: LineKind::Filter { before } });
+    let Some(before) = state.screen().panes().list.map(|list| list.filter().to_owned()) else {
+        return state.shared.notify_error(strings::NOTHING_TO_FILTER);
+    };
+    navigation::close(state);
+    state.shared.line = Some(Line { input: Input::new(&before), kind: LineKind::Filter { before } });
 }
 
 /// Handles a key.
-pub(super) fn press(state: &mut State, edit_key: EditKey) -> Vec<Effect> {
-    let Some(line) = &mut state.line else { return Vec::new() };
+pub(super) fn press(state: &mut State, edit_key: EditKey) {
+    let Some(line) = &mut state.shared.line else { return };
     match edit_key {
         EditKey::Insert(c) => line.input.push_str(c.encode_utf8(&mut [0; 4])),
         EditKey::Backspace => {
@@ -32,124 +30,85 @@ pub(super) fn press(state: &mut State, edit_key: EditKey) -> Vec<Effect> {
         }
         EditKey::DeleteWord => line.input.delete_word(),
         EditKey::Clear => line.input.clear(),
-        EditKey::Next | EditKey::Previous => {
-            if line.kind == LineKind::Command
-                && let Some(completed) = command::complete(line.input.as_str())
-            {
-                line.input = Input::new(&completed);
-            }
-        }
+        EditKey::Next | EditKey::Previous => complete(state),
         EditKey::Accept => return accept(state),
         EditKey::Cancel => return cancel(state),
     }
     apply_filter(state);
-    Vec::new()
 }
 
 /// Handles pasted text.
 pub(super) fn paste(state: &mut State, text: &str) {
-    if let Some(line) = &mut state.line {
+    if let Some(line) = &mut state.shared.line {
         line.input.push_str(text);
     }
     apply_filter(state);
 }
 
+fn run(state: &mut State, text: &str) {
+    match command::parse(state, text) {
+        Some(command) => execute(state, command),
+        None => state.shared.notify_error(strings::UNKNOWN_COMMAND),
+    }
+}
+
+fn complete(state: &mut State) {
+    let Some(Line { kind: LineKind::Command, input }) = &state.shared.line else { return };
+    let completed = command::complete(state, input.as_str());
+    if let (Some(completed), Some(line)) = (completed, &mut state.shared.line) {
+        line.input = Input::new(&completed);
+    }
+}
+
 fn apply_filter(state: &mut State) {
-    if let Some(Line { kind: LineKind::Filter { .. }, input }) = &state.line {
+    if let Some(Line { kind: LineKind::Filter { .. }, input }) = &state.shared.line {
         let text = input.as_str().to_owned();
         navigation::set_filter(state, &text);
     }
 }
 
-fn cancel(state: &mut State) -> Vec<Effect> {
-    if let Some(Line { kind: LineKind::Filter { before }, .. }) = state.line.take() {
+fn cancel(state: &mut State) {
+    if let Some(Line { kind: LineKind::Filter { before }, .. }) = state.shared.line.take() {
         navigation::set_filter(state, &before);
     }
-    Vec::new()
 }
 
-fn accept(state: &mut State) -> Vec<Effect> {
-    let Some(line) = state.line.take() else { return Vec::new() };
+fn accept(state: &mut State) {
+    let Some(line) = state.shared.line.take() else { return };
     let text = line.input.as_str();
     match line.kind {
         LineKind::Filter { .. } => filter(state, text),
-        LineKind::Command if text.trim().is_empty() => Vec::new(),
-        LineKind::Command => match command::parse(text) {
-            Some(command) => execute(state, command),
-            None => {
-                state.notify_error(strings::UNKNOWN_COMMAND);
-                Vec::new()
-            }
-        },
+        LineKind::Command if text.trim().is_empty() => {}
+        LineKind::Command => run(state, text),
     }
 }
 
-fn filter(state: &mut State, text: &str) -> Vec<Effect> {
-    if navigation::set_filter(state, text) { load::screen(state) } else { Vec::new() }
+fn filter(state: &mut State, text: &str) {
+    if navigation::set_filter(state, text) {
+        handle(state, Event::Load);
+    }
 }
 
-fn execute(state: &mut State, command: Command) -> Vec<Effect> {
+fn execute(state: &mut State, command: Command) {
     match command {
-        Command::Go(screen) => navigation::go(state, screen),
-        Command::User(id) => navigation::open_user(state, id),
-        Command::Room(id) => navigation::open_room(state, id),
-        Command::Server(name) => navigation::open_server(state, name),
-        Command::TestCalls => {
-            let mut effects = navigation::go(state, Screen::Calls);
-            effects.extend(calls::test(state));
-            effects
-        }
-        Command::NewUser => {
-            let mut effects = navigation::go(state, Screen::Users);
-            effects.extend(actions::open_new(state));
-            effects
-        }
-        Command::NewToken => {
-            let mut effects = navigation::go(state, Screen::Tokens);
-            effects.extend(actions::open_new(state));
-            effects
+        Command::Screen(id, place, argument) => {
+            navigation::go(state, id);
+            handle_by(state, id, Event::Command(place, &argument));
         }
         Command::Filter(text) => filter(state, &text),
-        Command::Level(name) => set_level(state, &name),
         Command::Sort(number) => {
-            sort_by(state, &number);
-            load::rest(state).into_iter().collect()
+            let column = number.parse::<usize>().unwrap_or(1).saturating_sub(1);
+            navigation::sort(state, |list| list.sort_by(column));
         }
-        Command::Refresh => load::screen(state),
-        Command::Help => {
-            state.overlay = Some(commands());
-            Vec::new()
-        }
-        Command::Quit => {
-            state.quit = true;
-            Vec::new()
-        }
+        Command::Refresh => handle(state, Event::Load),
+        Command::Help => state.shared.overlay = Some(commands(state)),
+        Command::Quit => state.shared.quit = true,
     }
 }
 
-fn set_level(state: &mut State, name: &str) -> Vec<Effect> {
-    let Some(level) = LogLevel::ALL.into_iter().find(|level| level.as_str() == name) else {
-        state.notify_error(strings::UNKNOWN_LEVEL);
-        return Vec::new();
-    };
-    state.log.set_level(level);
-    if state.screen == Screen::Log { load::screen(state) } else { navigation::go(state, Screen::Log) }
-}
-
-fn sort_by(state: &mut State, number: &str) {
-    let column = number.parse::<usize>().unwrap_or(1).saturating_sub(1);
-    if let Some(list) = state.list_mut() {
-        list.sort_by(column);
-    }
-}
-
-fn commands() -> Overlay {
+fn commands(state: &State) -> Overlay {
     let line =
-        |(name, argument, meaning): (&str, &str, &str)| format!(":{:<20} {meaning}", format!("{name} {argument}"));
-    Overlay::Info {
-        title: strings::COMMANDS_TITLE.to_owned(),
-        lines: command::COMMANDS.into_iter().map(line).collect(),
-        scroll: 0,
-        copy: String::new(),
-    }
+        |CommandRow { name, argument, help }: CommandRow| format!(":{:<20} {help}", format!("{name} {argument}"));
+    let lines = command::rows(state).into_iter().map(line).collect();
+    Overlay::Info(Info::new(strings::COMMANDS_TITLE, lines, ""))
 }

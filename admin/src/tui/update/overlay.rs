@@ -3,39 +3,41 @@
 use crossterm::event::KeyEvent;
 
 use crate::tui::keys::{self, EditKey, OverlayKey};
-use crate::tui::message::Effect;
-use crate::tui::state::{Confirm, FieldValue, Form, Input, Menu, Overlay, State, TypedConfirm};
+use crate::tui::parts::{Confirm, FieldValue, Form, Info, Input, Menu, Overlay, TypedConfirm};
+use crate::tui::request::Call;
+use crate::tui::screen::Event;
+use crate::tui::state::{Effect, State};
 use crate::tui::strings;
 
-use super::{actions, submit};
+use super::handle;
 
 /// The result of a key.
 enum Next {
     Stay(Overlay),
     Close,
-    Begin(crate::tui::state::MenuItem),
-    Change(crate::tui::message::Change),
+    /// An action of the screen.
+    Act(usize),
+    Change(Call),
     Copy(Overlay, String),
     Wrong,
 }
 
 /// Handles a key.
-pub(super) fn press(state: &mut State, key: KeyEvent) -> Vec<Effect> {
-    let Some(overlay) = state.overlay.take() else { return Vec::new() };
-    let now_ms = state.now_ms();
+pub(super) fn press(state: &mut State, key: KeyEvent) {
+    let Some(overlay) = state.shared.overlay.take() else { return };
+    let now_ms = state.shared.now_ms();
     match turn(overlay, key, now_ms) {
-        Next::Stay(overlay) => state.overlay = Some(overlay),
+        Next::Stay(overlay) => state.shared.overlay = Some(overlay),
         Next::Close => {}
-        Next::Begin(item) => return actions::begin(state, item),
-        Next::Change(change) => return actions::change(state, change),
+        Next::Act(place) => handle(state, Event::Act(place)),
+        Next::Change(change) => state.shared.change(change),
         Next::Copy(overlay, text) => {
-            state.overlay = Some(overlay);
-            state.notify(strings::COPIED);
-            return vec![Effect::Copy(text)];
+            state.shared.overlay = Some(overlay);
+            state.shared.notify(strings::COPIED);
+            state.shared.effects.push(Effect::Copy(text));
         }
-        Next::Wrong => state.notify_error(strings::TYPED_WRONG),
+        Next::Wrong => state.shared.notify_error(strings::TYPED_WRONG),
     }
-    Vec::new()
 }
 
 /// Handles pasted text, if the overlay has a text field.
@@ -71,20 +73,20 @@ fn in_choice(overlay: Overlay, overlay_key: OverlayKey) -> Next {
             OverlayKey::Accept | OverlayKey::Letter('?' | 'q') => Next::Close,
             _ => Next::Stay(Overlay::Help { scroll: scrolled(scroll, overlay_key) }),
         },
-        Overlay::Info { copy, title, lines, .. } if overlay_key == OverlayKey::Copy && !copy.is_empty() => {
-            let text = copy.clone();
-            Next::Copy(Overlay::Info { title, lines, scroll: 0, copy }, text)
+        Overlay::Info(info) if overlay_key == OverlayKey::Copy && !info.copy.is_empty() => {
+            let text = info.copy.clone();
+            Next::Copy(Overlay::Info(info), text)
         }
-        Overlay::Info { title, lines, scroll, copy } => match overlay_key {
+        Overlay::Info(info) => match overlay_key {
             OverlayKey::Accept | OverlayKey::Letter('q') => Next::Close,
             _ => {
-                let scroll = scrolled(scroll, overlay_key).min(lines.len().saturating_sub(1));
-                Next::Stay(Overlay::Info { title, lines, scroll, copy })
+                let scroll = scrolled(info.scroll, overlay_key).min(info.lines.len().saturating_sub(1));
+                Next::Stay(Overlay::Info(Info { scroll, ..info }))
             }
         },
-        Overlay::Secret { ref copy, .. } if overlay_key == OverlayKey::Copy => {
-            let text = copy.clone();
-            Next::Copy(overlay, text)
+        Overlay::Secret(secret) if overlay_key == OverlayKey::Copy => {
+            let text = secret.copy.clone();
+            Next::Copy(Overlay::Secret(secret), text)
         }
         // Only Esc closes a secret: a stray Enter must not lose the only chance to see it.
         other => Next::Stay(other),
@@ -111,11 +113,11 @@ fn in_menu(mut menu: Menu, overlay_key: OverlayKey) -> Next {
             None
         }
         OverlayKey::Accept => menu.items.get(menu.selected),
-        OverlayKey::Letter(letter) => menu.items.iter().find(|(key, _, _)| *key == letter),
+        OverlayKey::Letter(letter) => menu.items.iter().find(|item| item.key == letter),
         _ => None,
     };
     match chosen {
-        Some((_, _, item)) => Next::Begin(*item),
+        Some(item) => Next::Act(item.action),
         None => Next::Stay(Overlay::Menu(menu)),
     }
 }
@@ -128,7 +130,10 @@ fn in_confirm(mut confirm: Confirm, overlay_key: OverlayKey) -> Next {
                 toggle.on = !toggle.on;
             }
         }
-        OverlayKey::Accept if confirm.yes => return Next::Change(submit::confirmed(confirm)),
+        OverlayKey::Accept if confirm.yes => {
+            let ticked = confirm.toggle.is_some_and(|toggle| toggle.on);
+            return Next::Change((confirm.change)(ticked));
+        }
         OverlayKey::Accept | OverlayKey::Letter('n') => return Next::Close,
         // `y` does not confirm: it is the copy key elsewhere, and a stray key must not destroy anything.
         OverlayKey::Up | OverlayKey::Down | OverlayKey::Copy | OverlayKey::Letter(_) | OverlayKey::Cancel => {}
@@ -138,7 +143,7 @@ fn in_confirm(mut confirm: Confirm, overlay_key: OverlayKey) -> Next {
 
 fn in_typed(mut typed: TypedConfirm, key: KeyEvent) -> Next {
     match keys::edit_key(key) {
-        Some(EditKey::Accept) if typed.input.as_str().trim() == typed.expected => return Next::Change(typed.change),
+        Some(EditKey::Accept) if typed.input.as_str().trim() == typed.expected => return Next::Change((typed.change)()),
         Some(EditKey::Accept) => return Next::Wrong,
         Some(EditKey::Cancel) => return Next::Close,
         Some(edit_key) => edit(&mut typed.input, edit_key),
@@ -152,7 +157,7 @@ fn in_form(mut form: Form, key: KeyEvent, now_ms: u64) -> Next {
         Some(EditKey::Cancel) => return Next::Close,
         Some(EditKey::Next) => form.step(1),
         Some(EditKey::Previous) => form.step(-1),
-        Some(EditKey::Accept) => match submit::filled(&form, now_ms) {
+        Some(EditKey::Accept) => match (form.submit)(&form.fields, now_ms) {
             Ok(change) => return Next::Change(change),
             Err(error) => form.error = Some(error),
         },

@@ -8,67 +8,53 @@ use ratatui::text::{Line, Span};
 
 use crate::text::{cut, safe_text, width};
 use crate::tui::command;
-use crate::tui::state::{Input, Line as InputLine, LineKind, Link, Screen, State};
+use crate::tui::keys;
+use crate::tui::parts::Input;
+use crate::tui::state::{Line as InputLine, LineKind, Link, Shared, State};
 use crate::tui::strings::{self, phrase};
 use crate::wire::{HealthLevel, JobState};
 
+use super::facts::wrapped;
+use super::tabs;
 use super::theme::{Theme, health_word};
-
-/// Rows of the frame while the server is up.
-pub(super) const CHROME_ROWS: u16 = 4;
-/// Below this width only the current screen's name is shown.
-const NAMES_FROM_WIDTH: u16 = 78;
 
 /// Draws the frame and returns the area for the screen.
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, theme: Theme) -> Rect {
     let row = |y: u16| Rect { y, height: 1, ..area };
-    frame.render_widget(top(state, area.width, theme), row(area.y));
+    let columns = usize::from(area.width);
+    let shared = &state.shared;
+    frame.render_widget(top(state, columns, theme), row(area.y));
     let mut first = area.y + 1;
-    for line in banner(state, theme, usize::from(area.width)) {
+    for line in banner(shared, theme, columns) {
         frame.render_widget(line, row(first));
         first += 1;
     }
-    frame.render_widget(rule(state, usize::from(area.width), theme), row(first));
+    frame.render_widget(rule(shared, columns, theme), row(first));
     first += 1;
 
     let last = area.bottom() - 1;
-    frame.render_widget(news(state, theme, usize::from(area.width)), row(last - 1));
-    match &state.line {
-        Some(line) => typed(frame, row(last), line, theme),
-        None => {
-            let hints = match state.screen {
-                Screen::Calls if state.calls.is_absent() => strings::HINTS_NO_RELAY,
-                screen => strings::hints(screen, state.detail.is_some()),
-            };
-            frame.render_widget(Line::styled(cut(hints, usize::from(area.width)), theme.dim()), row(last));
-        }
+    frame.render_widget(news(state, theme, columns), row(last - 1));
+    match &shared.line {
+        Some(line) => typed(frame, row(last), state, line, theme),
+        None => frame.render_widget(Line::styled(cut(&keys::bar(state.screen()), columns), theme.dim()), row(last)),
     }
     Rect { y: first, height: (last - 1).saturating_sub(first), ..area }
 }
 
-/// The screens, with the health indicator on the right.
-fn top(state: &State, columns: u16, theme: Theme) -> Line<'static> {
-    let mut spans = Vec::new();
-    for screen in Screen::ALL {
-        let number = screen.index() + 1;
-        let current = screen == state.screen;
-        let text = if current || columns >= NAMES_FROM_WIDTH {
-            format!(" {number} {} ", strings::screen(screen))
-        } else {
-            format!(" {number} ")
-        };
-        spans.push(Span::styled(text, if current { theme.selected() } else { Style::new() }));
-    }
-    let (word, style) = lamp(state, theme);
+/// The tabs of the screens, and the lamp.
+fn top(state: &State, columns: usize, theme: Theme) -> Line<'static> {
+    let (word, style) = lamp(&state.shared, theme);
+    let names: Vec<_> = state.screens.iter().map(|screen| screen.name()).collect();
+    let mut spans = tabs::spans(&names, state.shown.index(), columns, theme);
     let used: usize = spans.iter().map(Span::width).sum();
-    spans.push(Span::raw(" ".repeat(usize::from(columns).saturating_sub(used + width(word)))));
+    spans.push(Span::raw(" ".repeat(columns.saturating_sub(used + width(word)))));
     spans.push(Span::styled(word, style));
     Line::from(spans)
 }
 
 /// The separator with the server's name.
-fn rule(state: &State, columns: usize, theme: Theme) -> Line<'static> {
-    let server = state.status.as_ref().map(|status| phrase::at(&safe_text(&status.server_name)));
+fn rule(shared: &Shared, columns: usize, theme: Theme) -> Line<'static> {
+    let server = shared.status.as_ref().map(|status| phrase::at(&safe_text(&status.server_name)));
     let name = cut(&server.unwrap_or_else(|| strings::PRODUCT.to_owned()), columns.saturating_sub(6));
     let rest = columns.saturating_sub(width(&name) + 4);
     Line::from(vec![
@@ -79,8 +65,8 @@ fn rule(state: &State, columns: usize, theme: Theme) -> Line<'static> {
 }
 
 /// The worst problem level, in a word.
-fn lamp(state: &State, theme: Theme) -> (&'static str, Style) {
-    match (&state.link, &state.status) {
+fn lamp(shared: &Shared, theme: Theme) -> (&'static str, Style) {
+    match (&shared.link, &shared.status) {
         (Link::Down(_), _) => (strings::UNREACHABLE, theme.danger()),
         (Link::Connecting, _) | (_, None) => ("...", theme.dim()),
         (Link::Up, Some(status)) => {
@@ -91,8 +77,8 @@ fn lamp(state: &State, theme: Theme) -> (&'static str, Style) {
 }
 
 /// Why the server cannot be reached, and what to do.
-fn banner(state: &State, theme: Theme, columns: usize) -> Vec<Line<'static>> {
-    let Link::Down(error) = &state.link else { return Vec::new() };
+fn banner(shared: &Shared, theme: Theme, columns: usize) -> Vec<Line<'static>> {
+    let Link::Down(error) = &shared.link else { return Vec::new() };
     let mut lines = wrapped(&error.what, columns);
     lines.extend(wrapped(&error.remedy, columns));
     // More would leave no room for the screen on the smallest terminals.
@@ -104,15 +90,16 @@ fn banner(state: &State, theme: Theme, columns: usize) -> Vec<Line<'static>> {
 
 /// The line above the last: the latest notice, the running job, or the number of rows.
 fn news(state: &State, theme: Theme, columns: usize) -> Line<'static> {
-    if let Some(notice) = &state.notice {
+    let shared = &state.shared;
+    if let Some(notice) = &shared.notice {
         let style = if notice.error { theme.warning() } else { theme.good() };
         return Line::styled(cut(&safe_text(&notice.text), columns), style);
     }
     let mut parts = Vec::new();
-    if state.settings.readonly {
+    if shared.settings.readonly {
         parts.push(strings::READONLY_MARK.to_owned());
     }
-    let running: Vec<_> = state.jobs.iter().filter(|job| job.state == JobState::Running).collect();
+    let running: Vec<_> = shared.jobs.iter().filter(|job| job.state == JobState::Running).collect();
     if let Some(job) = running.first() {
         let percent = (job.progress.clamp(0.0, 1.0) * 100.0).round() as u64;
         parts.push(phrase::jobs(running.len(), &safe_text(&job.name), percent));
@@ -123,15 +110,9 @@ fn news(state: &State, theme: Theme, columns: usize) -> Line<'static> {
 
 /// The number of rows, and the filter.
 fn extent(state: &State) -> Vec<String> {
-    let Some(list) = state.list() else { return Vec::new() };
+    let Some(list) = state.screen().panes().list else { return Vec::new() };
     let (shown, total, filter) = (list.len(), list.total().unwrap_or(list.loaded_rows() as u64), list.filter());
-    let mut parts = Vec::new();
-    if state.screen == Screen::Log {
-        parts.push(phrase::level(state.log.level));
-        if state.log.paused {
-            parts.push(strings::PAUSED.to_owned());
-        }
-    }
+    let mut parts = state.screen().remarks();
     parts.push(phrase::shown(shown as u64, total, list.has_more() && list.total().is_none()));
     if !filter.is_empty() {
         parts.push(format!("/{}", safe_text(filter)));
@@ -140,9 +121,9 @@ fn extent(state: &State) -> Vec<String> {
 }
 
 /// The input line, with command completions.
-fn typed(frame: &mut Frame<'_>, area: Rect, line: &InputLine, theme: Theme) {
+fn typed(frame: &mut Frame<'_>, area: Rect, state: &State, line: &InputLine, theme: Theme) {
     let (mark, help) = match line.kind {
-        LineKind::Command => (":", command::candidates(line.input.as_str()).join(" ")),
+        LineKind::Command => (":", command::candidates(state, line.input.as_str()).join(" ")),
         LineKind::Filter { .. } => ("/", strings::FILTER_HELP.to_owned()),
     };
     let text = format!("{mark}{}", tail(&line.input, usize::from(area.width).saturating_sub(2)));
@@ -158,35 +139,4 @@ pub(super) fn tail(input: &Input, columns: usize) -> String {
     let text = safe_text(input.as_str());
     let starts = text.char_indices().map(|(start, _)| &text[start..]);
     starts.into_iter().find(|rest| width(rest) <= columns).unwrap_or_default().to_owned()
-}
-
-/// Wraps text at spaces, or within a word that is too long.
-pub(super) fn wrapped(text: &str, columns: usize) -> Vec<String> {
-    let mut lines = Vec::new();
-    let mut line = String::new();
-    for word in text.split(' ') {
-        if !line.is_empty() && width(&line) + 1 + width(word) > columns {
-            lines.push(std::mem::take(&mut line));
-        }
-        if !line.is_empty() {
-            line.push(' ');
-        }
-        line.push_str(word);
-        while width(&line) > columns {
-            let head = head(&line, columns);
-            let rest = line.split_off(head.max(1));
-            lines.push(std::mem::replace(&mut line, rest));
-        }
-    }
-    if !line.is_empty() {
-        lines.push(line);
-    }
-    lines
-}
-
-/// Length in bytes of the longest prefix that fits.
-fn head(text: &str, columns: usize) -> usize {
-    let ends = text.char_indices().map(|(start, c)| start + c.len_utf8());
-    let first = text.chars().next().map_or(0, char::len_utf8);
-    ends.take_while(|&end| width(&text[..end]) <= columns).last().unwrap_or(first)
 }

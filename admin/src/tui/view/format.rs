@@ -1,5 +1,7 @@
 //! Human-readable figures: sizes, counts, durations, dates.
 
+use crate::tui::strings;
+
 const MINUTE_S: u64 = 60;
 const HOUR_S: u64 = 60 * MINUTE_S;
 const DAY_S: u64 = 24 * HOUR_S;
@@ -50,6 +52,16 @@ pub(crate) fn ago(now_ms: u64, then_ms: u64) -> String {
         0..MINUTE_S => "now".to_owned(),
         seconds => format!("{} ago", span(seconds)),
     }
+}
+
+/// [`ago`], or `never`.
+pub(crate) fn seen(then_ms: Option<u64>, now_ms: u64) -> String {
+    then_ms.map_or_else(|| strings::NEVER.to_owned(), |then| ago(now_ms, then))
+}
+
+/// `yes` or `no`.
+pub(crate) fn yes_no(value: bool) -> &'static str {
+    if value { strings::YES } else { strings::NO }
 }
 
 /// Duration in one unit: `42 s`, `5 min`, `3 h`, `4 d`.

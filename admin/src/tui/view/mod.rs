@@ -1,40 +1,31 @@
 //! `view(state, frame)`: draws the state and changes nothing.
 
-mod calls;
 mod chrome;
-mod dashboard;
-mod detail;
-mod federation;
-pub(crate) mod format;
+pub(super) mod facts;
+pub(super) mod format;
 mod guard;
-mod log;
 mod overlay;
-mod rooms;
-mod table;
-mod theme;
-mod tokens;
-mod users;
-
-pub(super) use calls::text_scroll_max as calls_scroll_max;
+mod tabs;
+pub(super) mod theme;
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 use ratatui::widgets::{Paragraph, Wrap};
 
-use super::state::{SIZE_MIN, Screen, State};
+use super::state::State;
 use super::strings;
 use theme::Theme;
 
 /// Draws one frame.
 pub(crate) fn view(state: &State, frame: &mut Frame<'_>) {
     let area = frame.area();
-    if area.width < SIZE_MIN.0 || area.height < SIZE_MIN.1 {
-        refuse(frame, area);
-    } else {
+    if state.shared.is_drawn() {
         draw(state, frame, area);
+    } else {
+        refuse(frame, area);
     }
-    guard::guard(frame.buffer_mut(), state.settings.ascii);
+    guard::guard(frame.buffer_mut(), state.shared.settings.ascii);
 }
 
 /// Shown instead of a screen that would be cut: half a confirmation could mislead.
@@ -44,19 +35,10 @@ fn refuse(frame: &mut Frame<'_>, area: Rect) {
 }
 
 fn draw(state: &State, frame: &mut Frame<'_>, area: Rect) {
-    let theme = Theme { color: state.settings.color };
+    let theme = Theme::of(&state.shared);
     let body = chrome::draw(frame, area, state, theme);
-    match (&state.detail, state.screen) {
-        (Some(opened), _) => detail::draw(frame, body, state, opened, theme),
-        (None, Screen::Dashboard) => dashboard::draw(frame, body, state, theme),
-        (None, Screen::Users) => users::draw(frame, body, state),
-        (None, Screen::Rooms) => rooms::draw(frame, body, state),
-        (None, Screen::Log) => log::draw(frame, body, state),
-        (None, Screen::Tokens) => tokens::draw(frame, body, state),
-        (None, Screen::Federation) => federation::draw(frame, body, state),
-        (None, Screen::Calls) => calls::draw(frame, body, state, theme),
-    }
-    if let Some(overlay) = &state.overlay {
+    state.screen().view(frame, body, &state.shared);
+    if let Some(overlay) = &state.shared.overlay {
         overlay::draw(frame, body, state, overlay, theme);
     }
 }

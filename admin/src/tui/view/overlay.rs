@@ -8,10 +8,13 @@ use ratatui::widgets::{Block, Clear};
 
 use crate::text::{cut, fit, safe_text, width};
 use crate::tui::keys;
-use crate::tui::state::{Confirm, FieldValue, Form, Menu, Overlay, Screen, State, TypedConfirm};
+use crate::tui::parts::{Confirm, FieldValue, Form, Info, Menu, MenuItem, Overlay, TypedConfirm};
+use crate::tui::screen::AnyScreen;
+use crate::tui::state::State;
 use crate::tui::strings;
 
-use super::chrome::{tail, wrapped};
+use super::chrome::tail;
+use super::facts::wrapped;
 use super::theme::Theme;
 
 /// Largest width of the box, in columns.
@@ -34,13 +37,15 @@ struct Sheet<'a> {
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, overlay: &Overlay, theme: Theme) {
     let wide = usize::from(area.width.min(BOX_WIDTH_MAX).saturating_sub(FRAME_COLUMNS));
     let sheet = match overlay {
-        Overlay::Help { scroll } => help(state.screen, *scroll),
+        Overlay::Help { scroll } => help(state.screen(), *scroll),
         Overlay::Menu(menu) => menu_sheet(menu, wide, theme),
         Overlay::Confirm(confirm) => confirm_sheet(confirm, wide, theme),
         Overlay::TypedConfirm(typed) => typed_sheet(typed, wide, theme),
         Overlay::Form(form) => form_sheet(form, wide, theme),
-        Overlay::Secret { title, lines, .. } => text_sheet(title, lines, wide, strings::SECRET_HINT, 0),
-        Overlay::Info { title, lines, scroll, .. } => text_sheet(title, lines, wide, strings::CLOSE_HINT, *scroll),
+        Overlay::Secret(secret) => text_sheet(&secret.title, &secret.lines, wide, strings::SECRET_HINT, 0),
+        Overlay::Info(Info { title, lines, scroll, .. }) => {
+            text_sheet(title, lines, wide, strings::CLOSE_HINT, *scroll)
+        }
     };
     paint(frame, area, sheet, theme);
 }
@@ -98,12 +103,11 @@ fn broken(lines: &[String], wide: usize) -> Vec<Line<'static>> {
     out
 }
 
-fn help(screen: Screen, scroll: usize) -> Sheet<'static> {
-    let line =
-        |binding: &keys::Binding| Line::raw(format!("{} {}", fit(binding.label, 10), strings::help(binding.action)));
+fn help(screen: &dyn AnyScreen, scroll: usize) -> Sheet<'static> {
+    let line = |(label, help): (String, &str)| Line::raw(format!("{} {help}", fit(&label, 10)));
     Sheet {
         title: strings::HELP_TITLE,
-        lines: keys::help(screen).map(line).collect(),
+        lines: keys::help(screen).into_iter().map(line).collect(),
         hint: strings::CLOSE_HINT,
         danger: false,
         scroll,
@@ -112,9 +116,9 @@ fn help(screen: Screen, scroll: usize) -> Sheet<'static> {
 }
 
 fn menu_sheet(menu: &Menu, wide: usize, theme: Theme) -> Sheet<'_> {
-    let line = |(place, (key, words, _)): (usize, &(char, &'static str, _))| {
+    let line = |(place, MenuItem { key, label, .. }): (usize, &MenuItem)| {
         let style = if place == menu.selected { theme.selected() } else { Style::new() };
-        Line::styled(fit(&format!("{key}  {words}"), wide), style)
+        Line::styled(fit(&format!("{key}  {label}"), wide), style)
     };
     Sheet {
         title: &menu.title,

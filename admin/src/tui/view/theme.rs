@@ -2,44 +2,50 @@
 
 use ratatui::style::{Color, Modifier, Style};
 
+use crate::tui::state::Shared;
 use crate::wire::{HealthLevel, LogLevel};
 
 /// The styles of the dashboard.
 #[derive(Clone, Copy)]
-pub(super) struct Theme {
-    pub(super) color: bool,
+pub(crate) struct Theme {
+    color: bool,
 }
 
 impl Theme {
+    /// The styles that the settings allow.
+    pub(crate) fn of(shared: &Shared) -> Self {
+        Self { color: shared.settings.color }
+    }
+
     fn tint(self, color: Color) -> Style {
         if self.color { Style::new().fg(color) } else { Style::new() }
     }
 
-    pub(super) fn title(self) -> Style {
+    pub(crate) fn title(self) -> Style {
         self.tint(Color::Cyan).add_modifier(Modifier::BOLD)
     }
 
-    pub(super) fn dim(self) -> Style {
+    pub(crate) fn dim(self) -> Style {
         if self.color { Style::new().fg(Color::DarkGray) } else { Style::new().add_modifier(Modifier::DIM) }
     }
 
-    pub(super) fn selected(self) -> Style {
+    pub(crate) fn selected(self) -> Style {
         Style::new().add_modifier(Modifier::REVERSED)
     }
 
-    pub(super) fn good(self) -> Style {
+    pub(crate) fn good(self) -> Style {
         self.tint(Color::Green)
     }
 
-    pub(super) fn warning(self) -> Style {
+    pub(crate) fn warning(self) -> Style {
         self.tint(Color::Yellow).add_modifier(Modifier::BOLD)
     }
 
-    pub(super) fn danger(self) -> Style {
+    pub(crate) fn danger(self) -> Style {
         self.tint(Color::Red).add_modifier(Modifier::BOLD)
     }
 
-    pub(super) fn health(self, level: HealthLevel) -> Style {
+    pub(crate) fn health(self, level: HealthLevel) -> Style {
         match level {
             HealthLevel::Ok => self.good(),
             HealthLevel::Warn => self.warning(),
@@ -47,7 +53,7 @@ impl Theme {
         }
     }
 
-    pub(super) fn log(self, level: LogLevel) -> Style {
+    pub(crate) fn log(self, level: LogLevel) -> Style {
         match level {
             LogLevel::Error => self.danger(),
             LogLevel::Warn => self.warning(),
@@ -58,7 +64,7 @@ impl Theme {
 }
 
 /// The word for a health level.
-pub(super) fn health_word(level: HealthLevel) -> &'static str {
+pub(crate) fn health_word(level: HealthLevel) -> &'static str {
     match level {
         HealthLevel::Ok => "ok",
         HealthLevel::Warn => "WARN",

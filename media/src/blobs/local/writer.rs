@@ -84,6 +84,11 @@ impl BlobWriter {
         self.bytes
     }
 
+    /// Bytes that are in the file: those accepted, without those still collected.
+    pub fn written_bytes(&self) -> u64 {
+        self.bytes.saturating_sub(self.collected_bytes as u64)
+    }
+
     /// The first bytes accepted, at most [`HEAD_BYTES`].
     pub fn head(&self) -> &[u8] {
         &self.head

@@ -52,6 +52,11 @@ pub const PEEK_LOOK_EVERY: Duration = Duration::from_millis(500);
 pub const RELATIONS_RECURSION_MAX: u32 = 3;
 /// Newest replies of a thread that are examined for the latest one that the reader may see.
 pub const REPLIES_LATEST_MAX: u64 = 32;
+/// Events that are serialised together: one query finds the bundles of all of them, and those of events that do not fit
+/// are thrown away.
+pub const SHOWN_AT_ONCE_EVENTS_MAX: usize = 64;
+/// Events read in one step of a scan over all rooms, in bytes.
+pub const SCAN_STEP_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Maximum number of events around a result.
 pub const SEARCH_CONTEXT_MAX: usize = 50;
 /// Member events of a former member that are followed back to find when they last left.

@@ -109,12 +109,12 @@ impl Federation {
         self.core.store.read("history_known", read).await
     }
 
-    /// The snapshot of the state before the first event above a place; 0 without one.
-    pub(super) async fn state_above(&self, target: &Target, place: i64) -> Result<SnapshotSn> {
+    /// The snapshot of the state before the first event above a place; `None` without one.
+    pub(super) async fn state_above(&self, target: &Target, place: i64) -> Result<Option<SnapshotSn>> {
         let (core, room) = (self.core.clone(), target.place.room);
         let read = move |tx: &mut hearth_store::ReadTx<'_>| {
             let above = first_above(tx.tx(), room, place)?;
-            above.map_or(Ok(SnapshotSn(0)), |sn| Ok(core.events.get(tx.tx(), sn)?.snapshot))
+            above.map_or(Ok(None), |sn| Ok(core.events.get(tx.tx(), sn)?.snapshot))
         };
         self.core.store.read("history_state_above", read).await
     }

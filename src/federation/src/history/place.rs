@@ -120,17 +120,16 @@ fn put(
     planned: Vec<Planned>,
     (floor, next): (i64, i64),
 ) -> Result<i64> {
-    let mut snapshots: Vec<SnapshotSn> = Vec::with_capacity(planned.len());
+    let mut snapshots: Vec<Option<SnapshotSn>> = Vec::with_capacity(planned.len());
     for Planned { base, changes, .. } in &planned {
         let base = match base {
             SnapshotBase::Nothing => None,
             SnapshotBase::Stored(snapshot) => Some(*snapshot),
-            SnapshotBase::Before(at) => snapshots.get(*at).copied().filter(|snapshot| snapshot.0 != 0),
+            SnapshotBase::Before(at) => snapshots.get(*at).copied().flatten(),
         };
         snapshots.push(match (base, changes.is_empty()) {
-            (Some(base), true) => base,
-            (None, true) => SnapshotSn(0),
-            (base, false) => hearth_rooms::state::snapshot::store(tx, base, changes.clone())?,
+            (base, true) => base,
+            (base, false) => Some(hearth_rooms::state::snapshot::store(tx, base, changes.clone())?),
         });
     }
     let (mut past, mut ord) = (Vec::with_capacity(planned.len()), next);

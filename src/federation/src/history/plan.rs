@@ -63,7 +63,7 @@ pub(super) struct HistoryPlanner<'a> {
     pub(super) core: &'a RoomCore,
     pub(super) rules: &'static RoomVersionRules,
     /// The state directly above the gap, which other states are stored as a delta of; 0 for none.
-    pub(super) near: SnapshotSn,
+    pub(super) near: Option<SnapshotSn>,
     /// States that another server reported.
     pub(super) said: &'a ReportedStates,
 }
@@ -161,18 +161,14 @@ impl HistoryPlanner<'_> {
     fn after_stored(&self, tx: &mut dyn Tx, id: &OwnedEventId) -> Result<Option<PlannedState>> {
         let Some(event) = self.core.events.find(tx, id)? else { return Ok(None) };
         let Some((snapshot, own)) = persist::state_after(&event) else { return Ok(None) };
-        if snapshot.0 == 0 {
-            return Ok(Some(step(&StateIds::new(), SnapshotBase::Nothing, own)));
-        }
-        Ok(Some(step(&snapshot::full(tx, snapshot)?, SnapshotBase::Stored(snapshot), own)))
+        let base = snapshot.map_or(SnapshotBase::Nothing, SnapshotBase::Stored);
+        Ok(Some(step(&snapshot::full(tx, snapshot)?, base, own)))
     }
 
     /// A state as a delta of the one above the gap: mostly a small one.
     fn near(&self, tx: &mut dyn Tx, state: StateIds) -> Result<PlannedState> {
-        let (base, other) = match self.near.0 {
-            0 => (SnapshotBase::Nothing, StateIds::new()),
-            _ => (SnapshotBase::Stored(self.near), snapshot::full(tx, self.near)?),
-        };
+        let base = self.near.map_or(SnapshotBase::Nothing, SnapshotBase::Stored);
+        let other = snapshot::full(tx, self.near)?;
         let mut changes: Changes =
             state.iter().filter(|(key, sn)| other.get(key) != Some(sn)).map(|(key, sn)| (*key, Some(*sn))).collect();
         changes.extend(other.keys().filter(|key| !state.contains_key(key)).map(|key| (*key, None)));

@@ -24,7 +24,7 @@ impl Federation {
         server: &OwnedServerName,
         target: &Target,
         piece: Vec<IncomingPdu>,
-        near: SnapshotSn,
+        near: Option<SnapshotSn>,
     ) -> Result<HistoryPlan> {
         let ids: Arc<[OwnedEventId]> = piece.iter().map(|candidate| candidate.pdu.event_id.clone()).collect();
         self.keep_piece(server, target, piece).await?;
@@ -52,7 +52,7 @@ impl Federation {
         &self,
         target: &Target,
         ids: Arc<[OwnedEventId]>,
-        near: SnapshotSn,
+        near: Option<SnapshotSn>,
         said: &ReportedStates,
     ) -> Result<HistoryPlan> {
         let (core, rules, said) = (self.core.clone(), target.place.rules, said.clone());

@@ -50,7 +50,7 @@ pub struct Outbox {
 impl Outbox {
     pub(super) fn new(core: &RoomCore) -> Self {
         Self {
-            book: Mutex::default(),
+            book: Mutex::new(model::OutboxModel::new(core.outgoing.shares())),
             figures: figures::Counters::default(),
             run: core.seams.random.alphanumeric(10),
             transactions: AtomicU64::new(0),

@@ -3,11 +3,12 @@
 //! A pure state machine: the loop in `run.rs` asks it what to do and reports the result.
 
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use hearth_base::limits::federation::{OUTBOX_ALIVE_EVERY, OUTBOX_IDLE_SERVERS_MAX};
 use hearth_base::{Millis, Position, limits};
-use hearth_rooms::outgoing::EphemeralEdu;
+use hearth_rooms::outgoing::{EphemeralEdu, OutgoingShares};
 use hearth_store::ids::DestinationSn;
 use hearth_store::tables::destinations::DestinationHealth;
 use hearth_store::tables::outgoing::OutgoingKind;
@@ -65,9 +66,15 @@ pub(super) struct OutboxModel {
     due: BTreeSet<(Instant, OwnedServerName)>,
     busy: HashMap<OwnedServerName, Instant>,
     unsaved: HashSet<OwnedServerName>,
+    /// What senders may queue; each row that leaves a queue makes room.
+    shares: Arc<OutgoingShares>,
 }
 
 impl OutboxModel {
+    pub(super) fn new(shares: Arc<OutgoingShares>) -> Self {
+        Self { shares, ..Self::default() }
+    }
+
     /// Adds a row, unless it is known.
     pub(super) fn add_row<'a>(
         &mut self,
@@ -340,6 +347,7 @@ impl OutboxModel {
             if let Ok(index) = missing.binary_search(&sn) {
                 missing.remove(index);
                 self.touched.insert(*at);
+                self.shares.release(*at, sn);
             }
             if missing.is_empty() {
                 self.rows.remove(at);

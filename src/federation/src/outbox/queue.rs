@@ -2,7 +2,7 @@
 //!
 //! It has no notion of time, of other servers, or of the content of rows.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use hearth_base::{Position, limits};
@@ -11,8 +11,9 @@ use hearth_store::tables::outgoing::OutgoingKind;
 
 use super::ephemeral::EphemeralQueue;
 
-/// Superseded EDUs are dropped at this length, and again whenever the length has doubled.
+/// Superseded EDUs are dropped at this length, and again whenever the length has doubled, or grown by the second number.
 const COALESCE_AT: usize = 64;
+const COALESCE_STEP: usize = 4_096;
 
 /// The queue of one server.
 #[derive(Debug)]
@@ -77,18 +78,27 @@ impl Queue {
         dropped
     }
 
-    /// Drops EDUs that a newer one supersedes, and the oldest above the limit; returns them.
+    /// Drops EDUs that a newer one supersedes, and returns them: those with the same key, and of more than
+    /// [`limits::OUTGOING_DEVICE_UPDATES_MAX`] updates of one user's devices all but the newest. Others are never
+    /// dropped; their senders have shares of the queue (`hearth_rooms::outgoing`).
     pub(super) fn coalesce(&mut self) -> Vec<Position> {
-        let mut keys = HashSet::new();
-        let is_needed =
-            |(_, key): &&(Position, Option<Arc<str>>)| key.as_ref().is_none_or(|key| keys.insert(key.clone()));
-        // Drops more than required, so that the next EDU does not start this again.
-        let most = limits::OUTGOING_EDUS_MAX;
-        let most = if self.edus.len() > most { most - most / 10 } else { most };
-        let kept: HashSet<Position> = self.edus.iter().rev().filter(is_needed).map(|(at, _)| *at).take(most).collect();
+        let (mut keys, mut updates) = (HashSet::new(), HashMap::<String, usize>::new());
+        // Newest first.
+        let mut kept: Vec<(Position, Option<Arc<str>>)> = self.edus.iter().rev().cloned().collect();
+        kept.retain(|(_, key)| key.as_ref().is_none_or(|key| keys.insert(Arc::clone(key))));
+        for user in kept.iter().filter_map(|(_, key)| key.as_deref().map(user_part)) {
+            *updates.entry(user.to_owned()).or_default() += 1;
+        }
+        updates.retain(|_, count| *count > limits::OUTGOING_DEVICE_UPDATES_MAX);
+        kept.retain(|(_, key)| {
+            let Some(count) = key.as_deref().and_then(|key| updates.get_mut(user_part(key))) else { return true };
+            // The first one met is the newest.
+            std::mem::take(count) > 0
+        });
+        let kept: HashSet<Position> = kept.into_iter().map(|(at, _)| at).collect();
         let dropped = self.edus.iter().map(|(at, _)| *at).filter(|at| !kept.contains(at)).collect();
         self.edus.retain(|(at, _)| kept.contains(at));
-        self.coalesce_at = (self.edus.len() * 2).clamp(COALESCE_AT, limits::OUTGOING_EDUS_MAX + 1);
+        self.coalesce_at = self.edus.len() + self.edus.len().clamp(COALESCE_AT, COALESCE_STEP);
         dropped
     }
 
@@ -105,6 +115,11 @@ impl Queue {
         self.events.retain(|(at, _)| !sent.contains(at));
         self.edus.retain(|(at, _)| !sent.contains(at));
     }
+}
+
+/// The kind and the user of a key: all of it but the device.
+fn user_part(key: &str) -> &str {
+    key.match_indices(' ').nth(1).map_or(key, |(end, _)| &key[..end])
 }
 
 #[cfg(test)]
@@ -148,11 +163,22 @@ mod tests {
     }
 
     #[test]
-    fn of_too_many_edus_the_oldest_go() {
+    fn many_device_updates_of_a_user_are_merged_and_to_device_messages_never_go() {
         let mut queue = Queue::default();
-        let most = limits::OUTGOING_EDUS_MAX as u64;
-        let dropped: Vec<_> = (1..=most + 100).flat_map(|at| edu(&mut queue, at, None)).collect();
-        assert!(queue.lengths().1 <= limits::OUTGOING_EDUS_MAX + 1);
-        assert_eq!(dropped.first(), Some(&Position(1)));
+        let most = limits::OUTGOING_DEVICE_UPDATES_MAX as u64;
+        for at in 1..=20_000 {
+            assert!(edu(&mut queue, at, None).is_empty());
+        }
+        for at in 20_001..=20_000 + most {
+            assert!(edu(&mut queue, at, Some(&format!("device @a:x {at}"))).is_empty());
+        }
+        edu(&mut queue, 30_000, Some("device @b:x PHONE"));
+        edu(&mut queue, 30_001, Some("keys @a:x"));
+        assert!(queue.coalesce().is_empty());
+        edu(&mut queue, 30_002, Some("device @a:x PHONE"));
+        assert_eq!(queue.coalesce(), (20_001..=20_000 + most).map(Position).collect::<Vec<_>>());
+        let (_, left) = queue.first(0, usize::MAX);
+        assert_eq!(left[..20_000], (1..=20_000).map(Position).collect::<Vec<_>>());
+        assert_eq!(left[20_000..], positions(&[30_000, 30_001, 30_002]));
     }
 }

@@ -36,11 +36,14 @@ impl Federation {
                 names.insert(sn, name);
             }
         }
-        for OutgoingRow { position, destinations, news } in rows {
+        let shares = self.core.outgoing.shares();
+        for OutgoingRow { position, destinations, news, share } in rows {
             let to: Vec<_> = destinations.iter().filter_map(|sn| Some((*sn, names.get(sn)?))).collect();
             if to.is_empty() {
                 book.orphan(position);
             } else {
+                // First: adding a row may show that it is superseded, and release it.
+                share.into_iter().for_each(|share| to.iter().for_each(|(sn, _)| shares.count(position, *sn, share)));
                 book.add_row(position, &news, to.into_iter(), now);
             }
         }

@@ -21,7 +21,7 @@ pub struct BackfilledEvent {
     /// The checked event; `pdu.rejected` if it fails the auth rules.
     pub candidate: IncomingPdu,
     /// The snapshot of the state before it.
-    pub snapshot: SnapshotSn,
+    pub snapshot: Option<SnapshotSn>,
     /// Its place in the timeline.
     pub ord: i64,
     /// Whether the state may lack parts; see [`events::UNSURE_STATE`].

@@ -71,7 +71,7 @@ pub fn adopt(
     join: IncomingPdu,
 ) -> Result<Arc<Event>> {
     check(core, tx.tx(), room, &adoption, &join)?;
-    let is_first_stay = room.snapshot.0 == 0;
+    let is_first_stay = room.snapshot.is_none();
     let missing = missing(core, tx.tx(), &join)?;
     if is_first_stay {
         gaps::bottom(tx, room.sn, &missing)?;
@@ -89,8 +89,7 @@ pub fn adopt(
         }
     }
     if !adoption.changes.is_empty() {
-        let before = (!is_first_stay).then_some(room.snapshot);
-        room.snapshot = snapshot::store(tx, before, adoption.changes.clone())?;
+        room.snapshot = Some(snapshot::store(tx, room.snapshot, adoption.changes.clone())?);
     }
     adopt_members(core, tx, room, &adoption, at)?;
     for id in &missing {

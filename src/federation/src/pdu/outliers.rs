@@ -4,7 +4,7 @@ use hearth_base::Result;
 use hearth_rooms::RoomCore;
 use hearth_rooms::persist::{self, EventStatus, NewEvent};
 use hearth_store::WriteTx;
-use hearth_store::ids::{EventSn, RoomSn, SnapshotSn};
+use hearth_store::ids::{EventSn, RoomSn};
 use hearth_store::tables::events;
 
 use super::parse::IncomingPdu;
@@ -24,7 +24,7 @@ pub fn outliers(
             continue;
         }
         let rejected = if pdu.rejected { events::REJECTED } else { 0 };
-        let event_status = EventStatus { ord: None, snapshot: SnapshotSn(0), flags: events::OUTLIER | rejected };
+        let event_status = EventStatus { ord: None, snapshot: None, flags: events::OUTLIER | rejected };
         let new = NewEvent { pdu, json, sender: None, txn: None, known: None };
         let at = tx.position();
         numbers.push(persist::event(core, tx, room, new, at, event_status)?.0.sn);

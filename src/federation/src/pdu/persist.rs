@@ -170,10 +170,9 @@ fn judge_again(
     Ok(())
 }
 
-fn snapshot_of(tx: &mut WriteTx<'_>, before: StateBefore) -> Result<SnapshotSn> {
+fn snapshot_of(tx: &mut WriteTx<'_>, before: StateBefore) -> Result<Option<SnapshotSn>> {
     if before.changes.is_empty() {
         return Ok(before.base);
     }
-    let base = (before.base.0 != 0).then_some(before.base);
-    hearth_rooms::state::snapshot::store(tx, base, before.changes)
+    hearth_rooms::state::snapshot::store(tx, before.base, before.changes).map(Some)
 }

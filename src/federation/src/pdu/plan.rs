@@ -67,7 +67,7 @@ pub(super) enum PlanResult {
 #[derive(Debug)]
 pub(super) struct PduPlan {
     /// The room's snapshot for which the plan is valid.
-    pub(super) snapshot: SnapshotSn,
+    pub(super) snapshot: Option<SnapshotSn>,
     /// The forward extremities for which the plan is valid.
     pub(super) extremities: Vec<EventSn>,
     /// The event's serial number, if it is an outlier or soft-failed so far.
@@ -87,23 +87,23 @@ pub(super) struct PduPlan {
 /// A state, as a stored snapshot and its changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct StateBefore {
-    /// The stored snapshot; 0 for none.
-    pub(super) base: SnapshotSn,
+    /// The stored snapshot; `None` for the empty state.
+    pub(super) base: Option<SnapshotSn>,
     /// Changes to the snapshot.
     pub(super) changes: Changes,
 }
 
 impl StateBefore {
-    fn at(base: SnapshotSn) -> Self {
+    fn at(base: Option<SnapshotSn>) -> Self {
         Self { base, changes: Changes::new() }
     }
 
-    fn after((base, own): (SnapshotSn, Option<(KeySn, EventSn)>)) -> Self {
+    fn after((base, own): (Option<SnapshotSn>, Option<(KeySn, EventSn)>)) -> Self {
         Self { base, changes: own.into_iter().map(|(key, sn)| (key, Some(sn))).collect() }
     }
 
     fn full(&self, tx: &mut dyn Tx) -> Result<StateIds> {
-        let mut ids = if self.base.0 == 0 { StateIds::new() } else { snapshot::full(tx, self.base)? };
+        let mut ids = snapshot::full(tx, self.base)?;
         for (key, sn) in &self.changes {
             match sn {
                 Some(sn) => _ = ids.insert(*key, *sn),
@@ -146,8 +146,8 @@ pub(super) fn look(
     let mut stored = None;
     let known = match core.events.find(tx, &candidate.pdu.event_id)? {
         // It soft-failed by a state that may have been outdated; a second delivery checks it again.
-        Some(event) if event.is_soft_failed() && event.room == room.sn && event.snapshot.0 != 0 => {
-            stored = Some(event.snapshot);
+        Some(event) if event.is_soft_failed() && event.room == room.sn && event.snapshot.is_some() => {
+            stored = event.snapshot;
             Some(event.sn)
         }
         Some(event) if !event.is_outlier() => return Ok(PlanResult::Known(verdict_of(&event))),
@@ -246,7 +246,7 @@ impl PlanView<'_> {
             None => self.before(given),
             Some(_) if self.effort == Budget::Quick => Ok(None),
             Some(snapshot) => {
-                let state = StateBefore::at(snapshot).full(self.tx)?;
+                let state = StateBefore::at(Some(snapshot)).full(self.tx)?;
                 self.relative(&state).map(Some)
             }
         }
@@ -323,7 +323,7 @@ impl PlanView<'_> {
             for key in in_base {
                 found.extend(state::current_one(self.tx, self.room.sn, key)?);
             }
-        } else if state.base.0 != 0 {
+        } else {
             found.extend(snapshot::get_many(self.tx, state.base, &in_base)?.into_iter().flatten());
         }
         let mut events = Vec::with_capacity(found.len());
@@ -350,7 +350,7 @@ impl PlanView<'_> {
     fn before(&mut self, given: Option<&StateIds>) -> Result<Option<StateBefore>> {
         let target = match (given, self.easy_before()) {
             (None, Some(before)) => return Ok(Some(before)),
-            (None, None) if self.prev.is_empty() => return Ok(Some(StateBefore::at(SnapshotSn(0)))),
+            (None, None) if self.prev.is_empty() => return Ok(Some(StateBefore::at(None))),
             _ if self.effort == Budget::Quick => return Ok(None),
             (Some(given), _) => given.clone(),
             (None, None) => {
@@ -391,7 +391,7 @@ impl PlanView<'_> {
         if others.len() >= EXTREMITIES_MAX {
             drop_twin(&mut others, &mut ends);
         }
-        let agrees = |after: &(SnapshotSn, Option<_>)| *after == (self.room.snapshot, None);
+        let agrees = |after: &(Option<SnapshotSn>, Option<_>)| *after == (self.room.snapshot, None);
         if is_straight && !is_current && ends.values().all(agrees) {
             return Ok(Some(HeadChange { others, is_end: true, flips: Changes::new(), is_current: false }));
         }

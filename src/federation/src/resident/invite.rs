@@ -16,7 +16,7 @@ use ruma::{EventId, OwnedRoomId, ServerName, UserId};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::Federation;
+use super::{Federation, open_invites};
 use crate::pdu::{self, IncomingPdu};
 use crate::{out_of_band, sign};
 
@@ -50,7 +50,7 @@ impl Federation {
     ///
     /// `M_INCOMPATIBLE_ROOM_VERSION`; `M_INVALID_PARAM` or `M_BAD_JSON` when it is not an invite of a local user by a
     /// user of the other server; `M_FORBIDDEN` for unknown users and for servers that the room's server ACL denies;
-    /// `M_INVITE_BLOCKED` for users who block invites.
+    /// `M_INVITE_BLOCKED` for users who block invites; `M_LIMIT_EXCEEDED` for users with too many open invites.
     pub async fn receive_invite(
         self: &Arc<Self>,
         origin: &ServerName,
@@ -73,6 +73,9 @@ impl Federation {
             if find::is_resident(tx.tx(), &room)? {
                 // The invite also arrives as a PDU of the room, and that one counts.
                 return acl::check(&core, tx.tx(), room.sn, &origin);
+            }
+            if let Some(Ok(user)) = event.pdu.state_key.as_deref().map(<&UserId>::try_from) {
+                open_invites::check(&core, tx.tx(), &origin, user, room.sn, stripped.len())?;
             }
             out_of_band::stand(&core, tx, &room, &Authored { pdu: event.pdu, json: event.json }, Some(&stripped))
         };

@@ -7,6 +7,7 @@
 mod complexity;
 mod invite;
 mod make_join;
+mod open_invites;
 mod rescind;
 mod send_join;
 mod third_party;

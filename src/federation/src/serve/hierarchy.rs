@@ -45,7 +45,7 @@ fn shown(
     suggested_only: bool,
 ) -> Result<SpaceShown> {
     let hidden = || Error::not_found(format!("There is no room {room_id} that users of {asker} could enter."));
-    let room = rooms::by_id(tx, room_id.as_str())?.filter(|room| room.snapshot.0 != 0).ok_or_else(hidden)?;
+    let room = rooms::by_id(tx, room_id.as_str())?.filter(|room| room.snapshot.is_some()).ok_or_else(hidden)?;
     if !may_know(core, tx, &room, asker)? {
         return Err(hidden());
     }
@@ -53,7 +53,7 @@ fn shown(
     inside.truncate(limits::SPACE_CHILDREN_SERVED_MAX);
     let (mut accessible, mut inaccessible) = (Vec::new(), Vec::new());
     for child in &inside {
-        let Some(room) = rooms::by_id(tx, &child.room)?.filter(|room| room.snapshot.0 != 0) else { continue };
+        let Some(room) = rooms::by_id(tx, &child.room)?.filter(|room| room.snapshot.is_some()) else { continue };
         if may_know(core, tx, &room, asker)? {
             accessible.push(summary(core, tx, &room)?);
         } else {

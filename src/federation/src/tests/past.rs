@@ -40,7 +40,7 @@ async fn states_are_right(world: &World) {
         let expected = world.graph(|graph| graph.made(&id).before.clone());
         let found = world
             .read(move |core, tx| {
-                if event.snapshot.0 == 0 {
+                if event.snapshot.is_none() {
                     return Vec::new();
                 }
                 let state = snapshot::full(tx.tx(), event.snapshot).expect("a state");

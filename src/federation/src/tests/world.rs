@@ -263,7 +263,7 @@ impl World {
                 sn: RoomSn::from(tx.position()),
                 id,
                 version,
-                snapshot: hearth_store::ids::SnapshotSn(0),
+                snapshot: None,
                 extremities: Vec::new(),
                 depth: 0,
                 published: false,

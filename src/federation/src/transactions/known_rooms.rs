@@ -57,6 +57,6 @@ fn place(tx: &mut dyn hearth_store::Tx, room_id: OwnedRoomId) -> Result<Option<R
     let id: &RoomId = &room_id;
     let room = rooms::by_id(tx, id.as_str())?;
     // The version of a room that this server was never in is unverified, and no stored event precedes its events.
-    let Some(room) = room.filter(|room| room.snapshot.0 != 0) else { return Ok(None) };
+    let Some(room) = room.filter(|room| room.snapshot.is_some()) else { return Ok(None) };
     Ok(Some(RoomInfo { room: room.sn, room_id, rules: version::stored_rules(&room.version)? }))
 }

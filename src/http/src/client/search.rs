@@ -3,14 +3,17 @@
 use std::collections::BTreeMap;
 
 use hearth_base::{Error, Result};
+use hearth_domain::rooms::member_profile::MemberProfile;
 use hearth_domain::rooms::read::search::{Hit, Results, Search};
 use hearth_domain::rooms::read::term::{SearchField, SearchTerm};
 use ruma::UInt;
 use ruma::api::client::search::search_events::v3::{
-    Criteria, EventContextResult, GroupingKey, OrderBy, Request, ResultGroup, ResultGroupMap, ResultRoomEvents,
-    SearchKeys, SearchResult, UserProfile,
+    Criteria, GroupingKey, OrderBy, Request, ResultGroup, SearchKeys, UserProfile,
 };
-use serde_json::{Value, json};
+use ruma::events::{AnyStateEvent, AnyTimelineEvent};
+use ruma::serde::Raw;
+use ruma::{OwnedRoomId, OwnedUserId};
+use serde::Serialize;
 
 use super::amount;
 use crate::edge::Rate;
@@ -23,25 +26,57 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![Endpoint::new(search).rate(Rate::Search).suspended().appservices()]
 }
 
-async fn search(app: App, request: Ruma<Request>) -> Result<Json<Value>> {
+/// The body of the response. Its lists are always present: clients read them without checking that they exist, and ruma
+/// omits empty ones.
+#[derive(Serialize)]
+struct Answer {
+    search_categories: Categories,
+}
+
+#[derive(Default, Serialize)]
+struct Categories {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    room_events: Option<RoomEvents>,
+}
+
+#[derive(Serialize)]
+struct RoomEvents {
+    count: usize,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    groups: BTreeMap<&'static str, BTreeMap<String, ResultGroup>>,
+    highlights: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_batch: Option<String>,
+    results: Vec<Found>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    state: BTreeMap<OwnedRoomId, Vec<Raw<AnyStateEvent>>>,
+}
+
+#[derive(Serialize)]
+struct Found {
+    context: Context,
+    rank: f64,
+    result: Raw<AnyTimelineEvent>,
+}
+
+#[derive(Serialize)]
+struct Context {
+    start: String,
+    end: String,
+    events_before: Vec<Raw<AnyTimelineEvent>>,
+    events_after: Vec<Raw<AnyTimelineEvent>>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    profile_info: BTreeMap<OwnedUserId, UserProfile>,
+}
+
+async fn search(app: App, request: Ruma<Request>) -> Result<Json<Answer>> {
     check_objects(&request.call.raw)?;
     let Some(criteria) = &request.search_categories.room_events else {
-        return Ok(Json(json!({ "search_categories": {} })));
+        return Ok(Json(Answer { search_categories: Categories::default() }));
     };
     let question = question(criteria, request.next_batch.clone())?;
     let results = app.domain.rooms.search(request.user()?, question).await?;
-    let answer = serde_json::to_value(answer(results, criteria));
-    let mut answer = answer.map_err(|error| Error::fault("writing search results", error))?;
-    // ruma omits empty lists, and clients read them without checking that they exist.
-    for list in ["results", "highlights"] {
-        fill(&mut answer, list);
-    }
-    for result in answer["results"].as_array_mut().into_iter().flatten() {
-        for list in ["events_before", "events_after"] {
-            fill(&mut result["context"], list);
-        }
-    }
-    Ok(Json(json!({ "search_categories": { "room_events": answer } })))
+    Ok(Json(Answer { search_categories: Categories { room_events: Some(room_events(results, criteria)) } }))
 }
 
 /// Refuses lists in place of objects (`M_BAD_JSON`). serde reads a list as an object's fields in order, which no client
@@ -56,13 +91,6 @@ fn check_objects(body: &[u8]) -> Result<()> {
     match objects.into_iter().find(|(_, value)| value.is_array()) {
         Some((name, _)) => Err(Error::bad_json(format!("`{name}` takes objects, and no lists in their place."))),
         None => Ok(()),
-    }
-}
-
-/// Adds an empty list where there is none.
-fn fill(object: &mut Value, list: &str) {
-    if let Some(object) = object.as_object_mut() {
-        object.entry(list).or_insert_with(|| json!([]));
     }
 }
 
@@ -94,56 +122,54 @@ fn question(criteria: &Criteria, from: Option<String>) -> Result<Search> {
     })
 }
 
-fn answer(results: Results, criteria: &Criteria) -> ResultRoomEvents {
-    let mut answer = ResultRoomEvents::new();
-    answer.count = Some(UInt::new_saturating(results.count as u64));
-    answer.highlights = results.words;
-    answer.next_batch = results.next;
-    answer.state = results.state;
+fn room_events(results: Results, criteria: &Criteria) -> RoomEvents {
+    let mut by_key = BTreeMap::new();
     for grouping in &criteria.groupings.group_by {
-        let map = match grouping.key {
-            Some(GroupingKey::RoomId) => ResultGroupMap::RoomId(groups(&results.hits, |hit| hit.room_id.clone())),
-            Some(GroupingKey::Sender) => ResultGroupMap::Sender(groups(&results.hits, |hit| hit.sender.clone())),
-            _ => continue,
-        };
-        answer.groups.insert(map);
+        match grouping.key {
+            Some(GroupingKey::RoomId) => {
+                _ = by_key.insert("room_id", groups(&results.hits, |hit| hit.room_id.as_str()))
+            }
+            Some(GroupingKey::Sender) => _ = by_key.insert("sender", groups(&results.hits, |hit| hit.sender.as_str())),
+            _ => {}
+        }
     }
-    answer.results = results.hits.into_iter().map(result).collect();
-    answer
+    RoomEvents {
+        count: results.count,
+        groups: by_key,
+        highlights: results.words,
+        next_batch: results.next,
+        results: results.hits.into_iter().map(found).collect(),
+        state: results.state,
+    }
 }
 
 /// Groups results by a key; groups are ordered by their first result.
-fn groups<K: Ord>(hits: &[Hit], key: impl Fn(&Hit) -> K) -> BTreeMap<K, ResultGroup> {
-    let mut groups: BTreeMap<K, ResultGroup> = BTreeMap::new();
+fn groups(hits: &[Hit], key: impl Fn(&Hit) -> &str) -> BTreeMap<String, ResultGroup> {
+    let mut groups: BTreeMap<String, ResultGroup> = BTreeMap::new();
     for hit in hits {
         let order = UInt::new_saturating(groups.len() as u64 + 1);
-        let group = groups.entry(key(hit)).or_default();
+        let group = groups.entry(key(hit).to_owned()).or_default();
         group.order.get_or_insert(order);
         group.results.push(hit.event_id.clone());
     }
     groups
 }
 
-fn result(hit: Hit) -> SearchResult {
-    let mut context = EventContextResult::new();
-    context.start = Some(hit.around.0.to_string());
-    context.end = Some(hit.around.1.to_string());
-    context.events_before = hit.before;
-    context.events_after = hit.after;
-    context.profile_info = hit
-        .profiles
-        .into_iter()
-        .map(|(user, face)| {
-            let mut profile = UserProfile::new();
-            profile.displayname = face.displayname;
-            profile.avatar_url = face.avatar_url.map(Into::into);
-            (user, profile)
-        })
-        .collect();
-    let mut result = SearchResult::new();
+fn found(hit: Hit) -> Found {
+    let profile = |face: MemberProfile| {
+        let mut profile = UserProfile::new();
+        profile.displayname = face.displayname;
+        profile.avatar_url = face.avatar_url.map(Into::into);
+        profile
+    };
+    let context = Context {
+        start: hit.around.0.to_string(),
+        end: hit.around.1.to_string(),
+        events_before: hit.before,
+        events_after: hit.after,
+        profile_info: hit.profiles.into_iter().map(|(user, face)| (user, profile(face))).collect(),
+    };
     // Ranks are small counts, which f64 represents exactly.
-    result.rank = Some(f64::from(u32::try_from(hit.rank).unwrap_or(u32::MAX)));
-    result.result = Some(hit.event);
-    result.context = context;
-    result
+    let rank = f64::from(u32::try_from(hit.rank).unwrap_or(u32::MAX));
+    Found { context, rank, result: hit.event }
 }

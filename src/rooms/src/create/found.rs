@@ -5,7 +5,7 @@ use std::sync::Arc;
 use hearth_base::{Millis, Reason, Result, error::refuse, limits};
 use hearth_store::WriteTx;
 use hearth_store::engine::Tx;
-use hearth_store::ids::{RoomSn, SnapshotSn};
+use hearth_store::ids::RoomSn;
 use hearth_store::tables::events;
 use hearth_store::tables::memberships::Membership;
 use hearth_store::tables::rooms::{self, Room};
@@ -33,7 +33,7 @@ pub(crate) fn found(
         id: format!("!{}:{}", core.seams.random.alphanumeric(ID_CHARS), core.server_name),
         version: version.to_owned(),
         // No stored snapshot has this number: the state before the create event is empty.
-        snapshot: SnapshotSn(0),
+        snapshot: None,
         extremities: Vec::new(),
         depth: 0,
         published: false,

@@ -14,6 +14,7 @@ use ruma::serde::Raw;
 use ruma::{EventId, OwnedEventId, OwnedRoomId, RoomId};
 
 use super::access::Access;
+use super::byte_budget::ByteBudget;
 use super::choice::EventChoice;
 use super::present::{self, EventFormat};
 use super::token::Token;
@@ -42,18 +43,40 @@ pub struct Context {
     pub gap: Option<Gap>,
 }
 
-/// The context before serialisation.
+/// Which events around another one are wanted.
+pub(super) struct AroundQuery<'a> {
+    /// Maximum number of events: before, after.
+    pub(super) sizes: (usize, usize),
+    /// The last place that the reader may see.
+    pub(super) newest: i64,
+    /// The filter; none selects all.
+    pub(super) wants: Wants<'a>,
+}
+
+/// The events around another one.
 pub(super) struct Around {
-    pub(super) before: Vec<Arc<Event>>,
-    pub(super) after: Vec<Arc<Event>>,
+    pub(super) before: AroundSide,
+    pub(super) after: AroundSide,
     pub(super) start: Token,
     pub(super) end: Token,
     /// The gap that cuts the events before it short.
     pub(super) gap: Option<Gap>,
 }
 
+/// The events on one side, the nearest first.
+pub(super) struct AroundSide {
+    pub(super) events: Vec<Arc<Event>>,
+    /// The same events, serialised.
+    pub(super) shown: Vec<Raw<AnyTimelineEvent>>,
+    /// Whether the bytes ended before the wanted number of events.
+    pub(super) is_cut: bool,
+    /// The cut at which a page goes on; none at the end of the timeline.
+    next: Option<i64>,
+}
+
 impl LocalRooms {
-    /// Returns an event with up to `limit` events around it. `M_NOT_FOUND` for an event that the reader may not see.
+    /// Returns an event with up to `limit` events around it, and at most [`limits::PAGE_BYTES_MAX`] of them. `M_NOT_FOUND`
+    /// for an event that the reader may not see.
     pub async fn context(
         &self,
         who: &Requester,
@@ -82,19 +105,23 @@ fn context(
     let viewer = &mut access.viewer;
     let wants = |other: &Event| choice.wants(&other.pdu);
     let wants: Option<&dyn Fn(&Event) -> bool> = if choice.is_open() { None } else { Some(&wants) };
-    let around = around(viewer, tx, &event, (limit / 2, limit - limit / 2), newest, wants)?;
-    let last = around.after.last().unwrap_or(&event);
+    let form = EventFormat::timeline(Some(room_id));
+    let shown = present::event(viewer, tx, &form, &event)?;
+    let mut budget = ByteBudget::page();
+    budget.spend(shown.json().get().len());
+    let query = AroundQuery { sizes: (limit / 2, limit - limit / 2), newest, wants };
+    let around = around(viewer, tx, &form, &event, &query, &mut budget)?;
+    let last = around.after.events.last().unwrap_or(&event);
     let mut state = state_after(tx, last)?;
     if !filter.lazy_load_options.is_disabled() {
-        let shown = around.before.iter().chain(&around.after).chain([&event]);
+        let shown = around.before.events.iter().chain(&around.after.events).chain([&event]);
         let senders: HashSet<&str> = shown.map(|event| event.pdu.sender.as_str()).collect();
         drop_members(viewer, tx, &mut state, &senders)?;
     }
-    let form = EventFormat::timeline(Some(room_id));
     Ok(Context {
-        event: present::event(viewer, tx, &form, &event)?,
-        before: present::events(viewer, tx, &form, &around.before)?,
-        after: present::events(viewer, tx, &form, &around.after)?,
+        event: shown,
+        before: around.before.shown,
+        after: around.after.shown,
         start: around.start,
         end: around.end,
         state: present::state(viewer, tx, Some(room_id), state.into_values())?,
@@ -102,32 +129,51 @@ fn context(
     })
 }
 
-/// Returns up to so many events before and after an event in the timeline. Stops at gaps, because the events beyond
-/// one are not adjacent.
+/// Returns up to so many events before and after an event in the timeline, as far as they fit into `budget`; those before
+/// get at most half of it. Stops at gaps, because the events beyond one are not adjacent.
 pub(super) fn around(
     viewer: &mut Viewer<'_>,
     tx: &mut dyn Tx,
+    form: &EventFormat<'_>,
     event: &Event,
-    (before, after): (usize, usize),
-    newest: i64,
-    wants: Option<&dyn Fn(&Event) -> bool>,
+    query: &AroundQuery<'_>,
+    budget: &mut ByteBudget,
 ) -> Result<Around> {
+    let (before, after) = query.sizes;
     let ord = event.ord.ok_or_else(|| Error::broken("an event that may be seen stands in no timeline"))?;
     let gap = gaps::between(tx, viewer.room(), (i64::MIN, ord - 1))?;
     let lowest = gap.as_ref().map_or(i64::MIN, |gap| gap.next);
     let back = WalkQuery { after: lowest, upto: ord - 1, direction: Direction::Backward, limit: before };
-    let before = walk(viewer, tx, back, wants)?;
-    let highest = gaps::above(tx, viewer.room(), ord)?.map_or(newest, |gap| gap.floor.min(newest));
+    let mut half = ByteBudget::within(budget.left() / 2);
+    let before = side(viewer, tx, form, (back, query.wants), &mut half)?;
+    budget.spend(before.shown.iter().map(|event| event.json().get().len()).sum());
+    let highest = gaps::above(tx, viewer.room(), ord)?.map_or(query.newest, |gap| gap.floor.min(query.newest));
     let forth = WalkQuery { after: ord, upto: highest, direction: Direction::Forward, limit: after };
-    let after = walk(viewer, tx, forth, wants)?;
+    let after = side(viewer, tx, form, (forth, query.wants), budget)?;
     let edge = |events: &[Arc<Event>]| events.last().and_then(|event| event.ord).unwrap_or(ord);
     Ok(Around {
         start: before.next.map_or_else(|| Token::before(edge(&before.events)), Token::Timeline),
         end: after.next.map_or_else(|| Token::after(edge(&after.events)), Token::Timeline),
         gap: gap.filter(|_| before.next.is_none()),
-        before: before.events,
-        after: after.events,
+        before,
+        after,
     })
+}
+
+/// Which visible events are selected; none selects all.
+type Wants<'a> = Option<&'a dyn Fn(&Event) -> bool>;
+
+fn side(
+    viewer: &mut Viewer<'_>,
+    tx: &mut dyn Tx,
+    form: &EventFormat<'_>,
+    (way, wants): (WalkQuery, Wants<'_>),
+    budget: &mut ByteBudget,
+) -> Result<AroundSide> {
+    let mut walked = walk(viewer, tx, way, wants)?;
+    let shown = present::fitting(viewer, tx, form, &walked.events, budget)?;
+    let is_cut = walked.truncate(shown.len(), way.direction);
+    Ok(AroundSide { events: walked.events, shown, is_cut, next: walked.next })
 }
 
 /// Returns an event of the room that the viewer may see; `M_NOT_FOUND` otherwise.
@@ -142,7 +188,7 @@ pub(super) fn visible(viewer: &mut Viewer<'_>, tx: &mut dyn Tx, id: &EventId) ->
 
 /// Returns the room's state after an event.
 pub(super) fn state_after(tx: &mut dyn Tx, event: &Event) -> Result<StateIds> {
-    let mut state = if event.snapshot.0 == 0 { StateIds::new() } else { snapshot::full(tx, event.snapshot)? };
+    let mut state = snapshot::full(tx, event.snapshot)?;
     state.extend(event.state_key.map(|key| (key, event.sn)));
     Ok(state)
 }

@@ -108,7 +108,7 @@ fn follow(core: &RoomCore, tx: &mut dyn Tx, newest: EventSn) -> Result<i64> {
             return Ok(i64::MAX);
         }
         // No state before it: this rule was in force when this server joined.
-        let Some(key) = event.state_key.filter(|_| event.snapshot.0 != 0) else {
+        let Some(key) = event.state_key.filter(|_| event.snapshot.is_some()) else {
             let since = state::in_force_since(tx, event.room, event.sn)?;
             return Ok(since.map_or(i64::MAX, Position::as_i64));
         };

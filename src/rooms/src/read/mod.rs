@@ -6,6 +6,7 @@
 
 pub mod access;
 mod bundle;
+pub mod byte_budget;
 pub mod choice;
 pub mod context;
 pub mod erased;
@@ -34,6 +35,7 @@ pub mod visibility;
 pub mod walk;
 
 pub use access::Access;
+pub use byte_budget::ByteBudget;
 pub use present::EventFormat;
 pub use reader::Reader;
 pub use timestamp::NearestEvent;

@@ -16,6 +16,7 @@ use ruma::serde::Raw;
 use ruma::{OwnedRoomId, OwnedUserId, RoomId};
 
 use super::access::Access;
+use super::byte_budget::ByteBudget;
 use super::choice::EventChoice;
 use super::present::{self, EventFormat};
 use super::token::Token;
@@ -34,7 +35,7 @@ pub struct Paging {
     pub from: Option<Token>,
     /// The end token.
     pub to: Option<Token>,
-    /// Maximum number of events; at most [`limits::PAGE_EVENTS_MAX`].
+    /// Maximum number of events; at most [`limits::PAGE_EVENTS_MAX`], and [`limits::PAGE_BYTES_MAX`] of them.
     pub limit: usize,
     /// The event filter.
     pub filter: PageFilter,
@@ -138,6 +139,15 @@ fn page(
         true => walk(viewer, tx, way, Some(&|event| choice.wants(&event.pdu)))?,
         false => WalkResult::default(),
     };
+    // As in Synapse, every page with events has a next token: some clients discard a page without one.
+    let last = walked.events.last().and_then(|event| event.ord).map(|ord| match paging.direction {
+        Direction::Backward => Token::before(ord),
+        Direction::Forward => Token::after(ord),
+    });
+    keep_related(viewer, tx, &paging.filter, &mut walked.events)?;
+    let form = EventFormat::timeline(Some(room_id));
+    let chunk = present::fitting(viewer, tx, &form, &walked.events, &mut ByteBudget::page())?;
+    walked.truncate(chunk.len(), way.direction);
     let gap = gap.filter(|_| walked.next.is_none());
     if walked.next.is_none() && paging.direction == Direction::Backward {
         walked.next = match &gap {
@@ -147,18 +157,12 @@ fn page(
             None => gaps::open_end(tx, viewer.room(), (way.after, way.upto))?,
         };
     }
-    // As in Synapse, every page with events has a next token: some clients discard a page without one.
-    let last = walked.events.last().and_then(|event| event.ord).map(|ord| match paging.direction {
-        Direction::Backward => Token::before(ord),
-        Direction::Forward => Token::after(ord),
-    });
-    keep_related(viewer, tx, &paging.filter, &mut walked.events)?;
     let lazy = !paging.filter.events.lazy_load_options.is_disabled();
     let members = if lazy { senders(tx, &walked.events)? } else { Vec::new() };
     Ok(MessagesPage {
         start: paging.from.unwrap_or_else(|| start(paging.direction, walked.events.first())),
         end: walked.next.map(Token::Timeline).or(last),
-        chunk: present::events(viewer, tx, &EventFormat::timeline(Some(room_id)), &walked.events)?,
+        chunk,
         state: present::state(viewer, tx, Some(room_id), members)?,
         gap,
     })
@@ -197,7 +201,7 @@ fn keep_related(viewer: &Viewer<'_>, tx: &mut dyn Tx, filter: &PageFilter, event
 
 /// Returns the member events of the senders of `events`, as of the first of these events.
 pub(super) fn senders(tx: &mut dyn Tx, events: &[Arc<Event>]) -> Result<Vec<EventSn>> {
-    let Some(first) = events.first().filter(|event| event.snapshot.0 != 0) else { return Ok(Vec::new()) };
+    let Some(first) = events.first().filter(|event| event.snapshot.is_some()) else { return Ok(Vec::new()) };
     let (mut seen, mut keys) = (HashSet::new(), Vec::new());
     for event in events {
         if seen.insert(event.sender) {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use hearth_base::limits::rooms::SHOWN_AT_ONCE_EVENTS_MAX;
 use hearth_base::{Error, Millis, Result};
 use hearth_store::engine::Tx;
 use hearth_store::ids::EventSn;
@@ -12,6 +13,7 @@ use ruma::serde::Raw;
 use serde_json::value::RawValue;
 
 use super::bundle;
+use super::byte_budget::ByteBudget;
 use super::erased;
 use super::visibility::Viewer;
 use crate::delayed::NO_DEVICE;
@@ -63,6 +65,30 @@ pub fn events<T>(
     for event in events {
         let bundle = bundles.remove(&event.sn).unwrap_or_default();
         shown.push(one(viewer, tx, form, event, now, bundle)?);
+    }
+    Ok(shown)
+}
+
+/// Serialises the first of `events`, as many as fit into `budget`. The caller continues with the first one that did not.
+pub fn fitting<T>(
+    viewer: &mut Viewer<'_>,
+    tx: &mut dyn Tx,
+    form: &EventFormat<'_>,
+    events: &[Arc<Event>],
+    budget: &mut ByteBudget,
+) -> Result<Vec<Raw<T>>> {
+    let now = viewer.core().now_ms();
+    let mut shown = Vec::with_capacity(events.len());
+    for piece in events.chunks(SHOWN_AT_ONCE_EVENTS_MAX) {
+        let mut bundles = if form.bundle { bundle::of(viewer, tx, form, piece)? } else { HashMap::new() };
+        for event in piece {
+            let bundle = bundles.remove(&event.sn).unwrap_or_default();
+            let event = one(viewer, tx, form, event, now, bundle)?;
+            if !budget.take(event.json().get().len()) {
+                return Ok(shown);
+            }
+            shown.push(event);
+        }
     }
     Ok(shown)
 }
@@ -162,7 +188,7 @@ fn delay_id(viewer: &Viewer<'_>, event: &Event) -> Option<String> {
 
 /// Returns the state event that a state event replaced.
 fn replaced(viewer: &Viewer<'_>, tx: &mut dyn Tx, event: &Event) -> Result<Option<Arc<Event>>> {
-    let (Some(key), true) = (event.state_key, event.snapshot.0 != 0) else { return Ok(None) };
+    let (Some(key), true) = (event.state_key, event.snapshot.is_some()) else { return Ok(None) };
     let sn = snapshot::get(tx, event.snapshot, key)?;
     sn.map(|sn| viewer.core().events.get(tx, sn)).transpose()
 }

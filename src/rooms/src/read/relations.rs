@@ -15,10 +15,12 @@ use ruma::serde::Raw;
 use ruma::{OwnedEventId, OwnedRoomId, RoomId};
 
 use super::access::Access;
+use super::byte_budget::ByteBudget;
 use super::context::visible;
 use super::present::{self, EventFormat};
 use super::token::Token;
 use super::visibility::Viewer;
+use super::walk::{cut_before, direction};
 use crate::Rooms;
 use crate::load::Event;
 
@@ -37,7 +39,7 @@ pub struct RelationsQuery {
     pub from: Option<Token>,
     /// The end token.
     pub to: Option<Token>,
-    /// Maximum number of events.
+    /// Maximum number of events; at most [`limits::PAGE_BYTES_MAX`] of them.
     pub limit: usize,
     /// Whether to include relations of relations.
     pub recurse: bool,
@@ -82,12 +84,13 @@ fn page(
         question.rel_type.as_ref().is_none_or(|wanted| *wanted == child.relation.rel_type)
             && question.event_type.as_ref().is_none_or(|wanted| *wanted == child.relation.event_type)
     });
-    let (events, next) = pick(viewer, tx, children, question)?;
-    Ok(Relations {
-        chunk: present::events(viewer, tx, &EventFormat::timeline(Some(room_id)), &events)?,
-        next: next.map(Token::Timeline),
-        depth: question.recurse.then_some(depth),
-    })
+    let (events, mut next) = pick(viewer, tx, children, question)?;
+    let form = EventFormat::timeline(Some(room_id));
+    let chunk = present::fitting(viewer, tx, &form, &events, &mut ByteBudget::page())?;
+    if let Some(ord) = events.get(chunk.len()).and_then(|left_out| left_out.ord) {
+        next = Some(cut_before(ord, direction(question.direction)));
+    }
+    Ok(Relations { chunk, next: next.map(Token::Timeline), depth: question.recurse.then_some(depth) })
 }
 
 /// Returns all relations of an event, and the depth that the recursion reached.
@@ -133,13 +136,16 @@ fn pick(
         places.reverse();
     }
     let mut picked: Vec<Arc<Event>> = Vec::new();
-    let mut last = None;
+    let (mut last, mut budget) = (None, ByteBudget::page());
     for (ord, sn) in places {
         if picked.len() == question.limit {
             return Ok((picked, last));
         }
         let event = viewer.core().events.get(tx, sn)?;
         if viewer.may_see(tx, &event)? {
+            if !budget.take(event.bytes()) {
+                return Ok((picked, last));
+            }
             picked.push(event);
         }
         last = Some(if question.direction == Direction::Backward { ord - 1 } else { ord });

@@ -1,12 +1,13 @@
 //! `POST /search`: full-text search of messages, room names and topics in the reader's rooms.
 //!
 //! There is no text index: a search scans a bounded number of the newest events of the server, and returns the
-//! matches with a token to go further back. Encrypted messages never match, because the server cannot read them.
+//! matches with a token to go further back. A page also ends where its results with their context would be too large. Encrypted messages never match, because the server cannot read them.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use hearth_base::limits::rooms::SEARCH_CONTEXT_MAX;
+use hearth_base::limits::rooms::{SCAN_STEP_BYTES_MAX, SEARCH_CONTEXT_MAX};
 use hearth_base::{Error, Result, limits};
 use hearth_core::Requester;
 use hearth_store::ReadTx;
@@ -18,8 +19,9 @@ use ruma::events::{AnyStateEvent, AnyTimelineEvent};
 use ruma::serde::Raw;
 use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId, UserId};
 
+use super::byte_budget::ByteBudget;
 use super::choice::EventChoice;
-use super::context::around;
+use super::context::{AroundQuery, around};
 use super::erased::is_erased_for;
 use super::members::face;
 use super::present::{self, EventFormat};
@@ -138,8 +140,12 @@ impl Rooms {
             let (core, who, search) = (self.core.clone(), who.clone(), search.clone());
             let piece = move |tx: &mut ReadTx<'_>| {
                 let mut places = places(&core, tx.tx(), &who, &search.filter)?;
-                let (found, next) = scan(&core, tx.tx(), &mut places, &search, (before, usize::MAX, scanned))?;
-                Ok((found.len(), next))
+                let mut found = 0;
+                let next = scan(&core, tx.tx(), &mut places, &search, (before, scanned), &mut |_, _, _, _, _| {
+                    found += 1;
+                    Ok(ControlFlow::Continue(()))
+                })?;
+                Ok((found, next))
             };
             let (found, after) = self.core.store.read_slow("rooms_search_count", piece).await?;
             (count, next) = (count + found, after);
@@ -185,6 +191,21 @@ type Match = (usize, Arc<Event>);
 /// The searched rooms, each with the reader's view.
 type Places<'a> = HashMap<RoomSn, (OwnedRoomId, Viewer<'a>)>;
 
+/// What a scan does with a match and its rank; breaks with the place where the next page begins.
+type Visit<'v> =
+    &'v mut dyn FnMut(&mut dyn Tx, &OwnedRoomId, &mut Viewer<'_>, usize, &Arc<Event>) -> Result<ControlFlow<EventSn>>;
+
+/// A page that is being filled.
+struct FilledPage<'a> {
+    core: &'a Arc<RoomCore>,
+    who: &'a Requester,
+    search: &'a Search,
+    limit: usize,
+    budget: ByteBudget,
+    hits: Vec<Hit>,
+    state: BTreeMap<OwnedRoomId, Vec<Raw<AnyStateEvent>>>,
+}
+
 fn results(
     core: &Arc<RoomCore>,
     tx: &mut ReadTx<'_>,
@@ -197,28 +218,58 @@ fn results(
     let limit = search.filter.limit.map_or(RESULTS_DEFAULT, |limit| {
         usize::try_from(u64::from(limit)).unwrap_or(RESULTS_DEFAULT).clamp(1, limits::PAGE_EVENTS_MAX)
     });
-    let (mut found, next) = scan(core, tx, &mut places, search, (before, limit, scanned))?;
+    let (budget, hits, state) = (ByteBudget::page(), Vec::new(), BTreeMap::new());
+    let mut page = FilledPage { core, who, search, limit, budget, hits, state };
+    let next = scan(core, tx, &mut places, search, (before, scanned), &mut |tx, room_id, viewer, rank, event| {
+        page.add(tx, room_id, viewer, rank, event)
+    })?;
+    let FilledPage { mut hits, state, .. } = page;
     if search.by_rank {
         // The sort is stable, so among equal ranks the newest stay first.
-        found.sort_by_key(|(rank, _)| std::cmp::Reverse(*rank));
+        hits.sort_by_key(|hit| std::cmp::Reverse(hit.rank));
     }
-    let mut results = Results {
-        hits: Vec::with_capacity(found.len()),
-        state: BTreeMap::new(),
-        words: search.term.words().to_vec(),
-        count: 0,
-        next: None,
-    };
-    for (rank, event) in found {
-        let Some((room_id, viewer)) = places.get_mut(&event.room) else { continue };
-        if search.state && !results.state.contains_key(room_id) {
-            let access = access::open(core, tx, room_id, Reader::from(who))?;
-            let state = access.state(tx)?;
-            results.state.insert(room_id.clone(), present::state(viewer, tx, Some(room_id), state.into_values())?);
+    Ok((Results { hits, state, words: search.term.words().to_vec(), count: 0, next: None }, next))
+}
+
+impl FilledPage<'_> {
+    /// Adds a match with its context, unless they do not fit into what is left of the page; the next page then begins with
+    /// it. The first one is always added, with as much of its context as fits.
+    fn add(
+        &mut self,
+        tx: &mut dyn Tx,
+        room_id: &OwnedRoomId,
+        viewer: &mut Viewer<'_>,
+        rank: usize,
+        event: &Arc<Event>,
+    ) -> Result<ControlFlow<EventSn>> {
+        let mut left = self.budget;
+        let (hit, is_whole) = hit(viewer, tx, room_id, self.search, (rank, event), &mut left)?;
+        let state = match self.search.state && !self.state.contains_key(room_id) {
+            true => Some(self.room_state(tx, room_id, viewer)?),
+            false => None,
+        };
+        let state_bytes = state.iter().flatten().map(|event| event.json().get().len()).sum();
+        let fits = is_whole && state_bytes <= left.left();
+        if !fits && !self.hits.is_empty() {
+            return Ok(ControlFlow::Break(EventSn(event.sn.0.saturating_add(1))));
         }
-        results.hits.push(hit(viewer, tx, room_id, search, rank, &event)?);
+        left.spend(state_bytes);
+        self.budget = left;
+        self.state.extend(state.map(|state| (room_id.clone(), state)));
+        self.hits.push(hit);
+        Ok(if self.hits.len() == self.limit { ControlFlow::Break(event.sn) } else { ControlFlow::Continue(()) })
     }
-    Ok((results, next))
+
+    fn room_state(
+        &self,
+        tx: &mut dyn Tx,
+        room_id: &OwnedRoomId,
+        viewer: &mut Viewer<'_>,
+    ) -> Result<Vec<Raw<AnyStateEvent>>> {
+        let access = access::open(self.core, tx, room_id, Reader::from(self.who))?;
+        let state = access.state(tx)?;
+        present::state(viewer, tx, Some(room_id), state.into_values())
+    }
 }
 
 fn places<'a>(core: &'a RoomCore, tx: &mut dyn Tx, who: &'a Requester, filter: &RoomEventFilter) -> Result<Places<'a>> {
@@ -238,84 +289,90 @@ fn places<'a>(core: &'a RoomCore, tx: &mut dyn Tx, who: &'a Requester, filter: &
     Ok(places)
 }
 
-/// Scans up to `left` events backwards from `before` for up to `limit` matches; returns where to go on, if there may be
-/// more.
+/// Scans up to `left` events backwards from `before` and visits the matches, newest first; returns where to go on, if there may be more.
 fn scan(
     core: &RoomCore,
     tx: &mut dyn Tx,
     places: &mut Places<'_>,
     search: &Search,
-    (mut before, limit, mut left): (EventSn, usize, usize),
-) -> Result<(Vec<Match>, Option<EventSn>)> {
+    (mut before, mut left): (EventSn, usize),
+    visit: Visit<'_>,
+) -> Result<Option<EventSn>> {
     let choice = EventChoice::from(&search.filter);
-    let mut found = Vec::new();
     while left > 0 {
         let step = left.min(1_000);
-        let mut candidates = Vec::new();
-        let mut seen = 0;
+        let (mut candidates, mut seen, mut bytes) = (Vec::new(), 0, 0);
         events::newest_first(tx, before, step, &mut |stored| {
             (seen, before) = (seen + 1, stored.sn()?);
             if places.contains_key(&stored.room()?) {
                 let row = stored.read()?;
                 if search.term.may_match(&row.json) {
+                    bytes += row.json.len();
                     candidates.push(row);
                 }
             }
-            Ok(true)
+            Ok(bytes < SCAN_STEP_BYTES_MAX)
         })?;
         for row in candidates {
             let event = core.events.keep(row)?;
             let Some(rank) = search.term.rank(&event.pdu).filter(|_| choice.wants(&event.pdu)) else { continue };
-            let Some((_, viewer)) = places.get_mut(&event.room) else { continue };
+            let Some((room_id, viewer)) = places.get_mut(&event.room) else { continue };
             if !viewer.may_see(tx, &event)? || is_erased_for(viewer, tx, &event)? {
                 continue;
             }
-            let sn = event.sn;
-            found.push((rank, event));
-            if found.len() == limit {
-                return Ok((found, Some(sn)));
+            if let ControlFlow::Break(next) = visit(tx, room_id, viewer, rank, &event)? {
+                return Ok(Some(next));
             }
         }
-        if seen < step {
-            return Ok((found, None));
+        if seen < step && bytes < SCAN_STEP_BYTES_MAX {
+            return Ok(None);
         }
         left -= seen;
     }
-    Ok((found, Some(before)))
+    Ok(Some(before))
 }
 
+/// Returns a match with its context, and whether all of it fitted into `budget`.
 fn hit(
     viewer: &mut Viewer<'_>,
     tx: &mut dyn Tx,
     room_id: &OwnedRoomId,
     search: &Search,
-    rank: usize,
-    event: &Arc<Event>,
-) -> Result<Hit> {
+    (rank, event): (usize, &Arc<Event>),
+    budget: &mut ByteBudget,
+) -> Result<(Hit, bool)> {
+    let form = EventFormat::timeline(Some(room_id));
+    let shown = present::event(viewer, tx, &form, event)?;
+    let mut is_whole = budget.take(shown.json().get().len());
     let sizes = (search.context.0.min(SEARCH_CONTEXT_MAX), search.context.1.min(SEARCH_CONTEXT_MAX));
     let newest = viewer.departure().map_or(i64::MAX, |left| left.ord);
-    let around = around(viewer, tx, event, sizes, newest, None)?;
-    let form = EventFormat::timeline(Some(room_id));
+    let around = around(viewer, tx, &form, event, &AroundQuery { sizes, newest, wants: None }, budget)?;
+    is_whole &= !around.before.is_cut && !around.after.is_cut;
     let mut profiles = BTreeMap::new();
     if search.profiles {
-        for shown in around.before.iter().chain(&around.after).chain([event]) {
+        for shown in around.before.events.iter().chain(&around.after.events).chain([event]) {
             let sender = &shown.pdu.sender;
-            if !profiles.contains_key(sender) {
-                profiles.extend(profile(viewer, tx, sender)?.map(|face| (sender.clone(), face)));
+            if !profiles.contains_key(sender)
+                && let Some(face) = profile(viewer, tx, sender)?
+            {
+                let bytes = [&face.displayname, &face.avatar_url].into_iter().flatten().map(String::len).sum();
+                is_whole &= budget.take(bytes);
+                profiles.insert(sender.clone(), face);
             }
         }
     }
-    Ok(Hit {
+    let hit = Hit {
         rank,
         room_id: room_id.clone(),
         sender: event.pdu.sender.clone(),
         event_id: event.pdu.event_id.clone(),
-        event: present::event(viewer, tx, &form, event)?,
-        before: present::events(viewer, tx, &form, &around.before)?,
-        after: present::events(viewer, tx, &form, &around.after)?,
+        event: shown,
+        before: around.before.shown,
+        after: around.after.shown,
         around: (around.start, around.end),
         profiles,
-    })
+    };
+    Ok((hit, is_whole))
 }
 
 /// Returns a user's profile in a room.

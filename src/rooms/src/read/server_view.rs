@@ -36,7 +36,7 @@ pub struct ServerView<'a> {
     /// Whether the history has always been open to current members.
     sees_all: bool,
     keys: Option<Arc<Keys>>,
-    visibilities: HashMap<SnapshotSn, ServerVisibility>,
+    visibilities: HashMap<Option<SnapshotSn>, ServerVisibility>,
 }
 
 /// The visibility-relevant part of the state before an event.
@@ -93,7 +93,7 @@ impl<'a> ServerView<'a> {
         if self.sees_all {
             return Ok(true);
         }
-        if event.snapshot.0 == 0 {
+        if event.snapshot.is_none() {
             // The start of the room, or an outlier that only supports other events. Those are state events.
             return Ok(event.state_key.is_some());
         }
@@ -131,7 +131,7 @@ impl<'a> ServerView<'a> {
             && event.pdu.state_key.as_deref().is_some_and(|user| is_of(user, &self.server))
     }
 
-    fn visibility(&mut self, tx: &mut dyn Tx, at: SnapshotSn) -> Result<ServerVisibility> {
+    fn visibility(&mut self, tx: &mut dyn Tx, at: Option<SnapshotSn>) -> Result<ServerVisibility> {
         if let Some(known) = self.visibilities.get(&at) {
             return Ok(*known);
         }
@@ -149,7 +149,12 @@ impl<'a> ServerView<'a> {
         Ok(visibility)
     }
 
-    fn best_membership(&self, tx: &mut dyn Tx, at: SnapshotSn, members: &[KeySn]) -> Result<Option<Membership>> {
+    fn best_membership(
+        &self,
+        tx: &mut dyn Tx,
+        at: Option<SnapshotSn>,
+        members: &[KeySn],
+    ) -> Result<Option<Membership>> {
         let mut best = None;
         for sn in snapshot::get_many(tx, at, members)?.into_iter().flatten() {
             match membership_of(&self.core.events.get(tx, sn)?.pdu) {

@@ -12,6 +12,7 @@ use ruma::serde::Raw;
 use ruma::{OwnedRoomId, RoomId};
 
 use super::access::Access;
+use super::byte_budget::ByteBudget;
 use super::present::{self, EventFormat};
 use super::replies;
 use super::visibility::Viewer;
@@ -44,8 +45,14 @@ impl Rooms {
         let before = from.as_deref().map(parse).transpose()?.unwrap_or(EventSn(i64::MAX));
         let look = move |tx: &mut dyn Tx, room_id: &RoomId, mut access: Access<'_>| {
             let viewer = &mut access.viewer;
-            let (roots, next) = pick(viewer, tx, participated, before, limit.clamp(1, limits::PAGE_EVENTS_MAX))?;
-            let chunk = present::events(viewer, tx, &EventFormat::timeline(Some(room_id)), &roots)?;
+            let limit = limit.clamp(1, limits::PAGE_EVENTS_MAX);
+            let (picked, mut next) = pick(viewer, tx, participated, before, limit)?;
+            let roots: Vec<Arc<Event>> = picked.iter().map(|(root, _)| root.clone()).collect();
+            let form = EventFormat::timeline(Some(room_id));
+            let chunk = present::fitting(viewer, tx, &form, &roots, &mut ByteBudget::page())?;
+            if chunk.len() < roots.len() {
+                next = chunk.len().checked_sub(1).and_then(|last| picked.get(last)).map(|(_, newest)| *newest);
+            }
             Ok(Threads { chunk, next: next.map(|next| format!("a{}", next.0)) })
         };
         self.reading("rooms_threads", who, room_id, look).await
@@ -59,14 +66,17 @@ fn parse(token: &str) -> Result<EventSn> {
     number.map(EventSn).ok_or_else(|| Error::invalid("This is not a token of a list of threads; leave it out."))
 }
 
+/// A thread's root, and its newest event.
+type PickedThread = (Arc<Event>, EventSn);
+
 fn pick(
     viewer: &mut Viewer<'_>,
     tx: &mut dyn Tx,
     participated: bool,
     mut before: EventSn,
     limit: usize,
-) -> Result<(Vec<Arc<Event>>, Option<EventSn>)> {
-    let (mut picked, mut looked_at) = (Vec::new(), 0);
+) -> Result<(Vec<PickedThread>, Option<EventSn>)> {
+    let (mut picked, mut looked_at, mut budget) = (Vec::new(), 0, ByteBudget::page());
     loop {
         let step = relations::threads(tx, viewer.room(), before, STEP_THREADS)?;
         let is_last = (step.len() as u64) < STEP_THREADS;
@@ -78,13 +88,17 @@ fn pick(
             if picked.len() == limit || looked_at == limits::PAGE_SCANNED_EVENTS_MAX {
                 return Ok((picked, Some(before)));
             }
-            (before, looked_at) = (*newest, looked_at + 1);
             // A thread whose replies are all redacted does not count as one.
-            let Some(replies) = replies.get(root.pdu.event_id.as_str()) else { continue };
-            let takes_part = root.sender == viewer.reader().user || replies.mine;
-            if (takes_part || !participated) && viewer.may_see(tx, root)? {
-                picked.push(root.clone());
+            let takes_part = replies
+                .get(root.pdu.event_id.as_str())
+                .map(|replies| root.sender == viewer.reader().user || replies.mine);
+            if takes_part.is_some_and(|takes_part| takes_part || !participated) && viewer.may_see(tx, root)? {
+                if !budget.take(root.bytes()) {
+                    return Ok((picked, Some(before)));
+                }
+                picked.push((root.clone(), *newest));
             }
+            (before, looked_at) = (*newest, looked_at + 1);
         }
         if is_last {
             return Ok((picked, None));

@@ -80,7 +80,7 @@ fn search_open_rooms(core: &RoomCore, tx: &mut dyn Tx, who: &Requester, search: 
         let Some(last) = rooms.last() else { break };
         after = last.sn;
         for room in &rooms {
-            if room.snapshot.0 == 0 || !is_open(core, tx, room)? || !find::is_resident(tx, room)? {
+            if room.snapshot.is_none() || !is_open(core, tx, room)? || !find::is_resident(tx, room)? {
                 continue;
             }
             search.visit(tx, room.sn)?;

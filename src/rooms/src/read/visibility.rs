@@ -36,7 +36,7 @@ pub struct Viewer<'a> {
     /// For a member: the place from which on the history has always been open.
     sees_from: i64,
     keys: Option<Keys>,
-    visibilities: HashMap<SnapshotSn, HistoryVisibility>,
+    visibilities: HashMap<Option<SnapshotSn>, HistoryVisibility>,
     ignored: Option<Arc<HashSet<UserSn>>>,
 }
 
@@ -212,13 +212,13 @@ impl<'a> Viewer<'a> {
         membership_of(&event.pdu)
     }
 
-    fn visibility(&mut self, tx: &mut dyn Tx, at: SnapshotSn) -> Result<HistoryVisibility> {
+    fn visibility(&mut self, tx: &mut dyn Tx, at: Option<SnapshotSn>) -> Result<HistoryVisibility> {
         if let Some(known) = self.visibilities.get(&at) {
             return Ok(*known);
         }
         let mut visibility = HistoryVisibility { history: History::Shared, membership: None };
         // The create event has no state before it, and no snapshot.
-        if at.0 != 0 {
+        if at.is_some() {
             let keys = self.keys(tx)?;
             let wanted: Vec<KeySn> = keys.history.into_iter().chain(keys.member).collect();
             for (key, found) in wanted.iter().zip(snapshot::get_many(tx, at, &wanted)?) {
@@ -282,7 +282,7 @@ fn departure(core: &RoomCore, tx: &mut dyn Tx, row: &MembershipRow) -> Result<Op
     for _ in 0..VISIBILITY_DEPARTURES_MAX {
         let event = core.events.get(tx, next)?;
         let Some(key) = event.state_key else { return Ok(None) };
-        if event.snapshot.0 == 0 {
+        if event.snapshot.is_none() {
             // An out-of-band membership (an invite from a remote room, or its refusal) has no state. An earlier stay
             // may have left some.
             match state::current_one(tx, row.room, key)?.filter(|left| *left != event.sn) {

@@ -1,5 +1,5 @@
 //! Walks a room's timeline and selects the events that a reader may see and that a filter allows. Examines a bounded
-//! number of events.
+//! number of events, and selects a bounded number of bytes.
 
 use std::sync::Arc;
 
@@ -7,6 +7,7 @@ use hearth_base::{Result, limits};
 use hearth_store::engine::Tx;
 use hearth_store::tables::events::{self, Direction};
 
+use super::byte_budget::ByteBudget;
 use super::visibility::Viewer;
 use crate::load::Event;
 
@@ -43,7 +44,27 @@ pub struct WalkResult {
     pub next: Option<i64>,
 }
 
-/// Walks until enough events are selected, the range ends, or the bound on examined events is reached.
+impl WalkResult {
+    /// Drops all but the first `kept` events, so that the next page begins with the first dropped one. Returns whether
+    /// there was any to drop.
+    pub fn truncate(&mut self, kept: usize, direction: Direction) -> bool {
+        let Some(ord) = self.events.get(kept).and_then(|dropped| dropped.ord) else { return false };
+        self.next = Some(cut_before(ord, direction));
+        self.events.truncate(kept);
+        true
+    }
+}
+
+/// The cut at which a page begins with the event at place `ord`.
+pub(super) fn cut_before(ord: i64, direction: Direction) -> i64 {
+    match direction {
+        Direction::Forward => ord.saturating_sub(1),
+        Direction::Backward => ord,
+    }
+}
+
+/// Walks until enough events are selected, by number or by [`limits::PAGE_BYTES_MAX`], the range ends, or the bound on
+/// examined events is reached.
 ///
 /// `wants` filters the events that the reader may see; none selects all.
 pub fn walk(
@@ -53,7 +74,7 @@ pub fn walk(
     wants: Option<&dyn Fn(&Event) -> bool>,
 ) -> Result<WalkResult> {
     let mut walked = WalkResult::default();
-    let mut looked_at = 0;
+    let (mut looked_at, mut budget) = (0, ByteBudget::page());
     if way.limit == 0 {
         walked.next = Some(if way.direction == Direction::Forward { way.after } else { way.upto });
         return Ok(walked);
@@ -62,8 +83,7 @@ pub fn walk(
     // enough.
     let mut step = if wants.is_none() { way.limit + 1 } else { STEP_EVENTS.0.max(way.limit + 1) };
     loop {
-        let read = read(viewer, tx, &way, step)?;
-        let is_last = read.len() < step;
+        let (read, is_last) = read(viewer, tx, &way, step)?;
         for event in read {
             if walked.events.len() == way.limit || looked_at == limits::PAGE_SCANNED_EVENTS_MAX {
                 walked.next = Some(if way.direction == Direction::Forward { way.after } else { way.upto });
@@ -71,11 +91,16 @@ pub fn walk(
             }
             looked_at += 1;
             let Some(ord) = event.ord else { continue };
+            let is_wanted = wants.is_none_or(|wants| wants(&event)) && viewer.may_see(tx, &event)?;
+            if is_wanted && !budget.take(event.bytes()) {
+                walked.next = Some(cut_before(ord, way.direction));
+                return Ok(walked);
+            }
             match way.direction {
                 Direction::Forward => way.after = ord,
                 Direction::Backward => way.upto = ord - 1,
             }
-            if wants.is_none_or(|wants| wants(&event)) && viewer.may_see(tx, &event)? {
+            if is_wanted {
                 walked.events.push(event);
             }
         }
@@ -86,11 +111,15 @@ pub fn walk(
     }
 }
 
-fn read(viewer: &Viewer<'_>, tx: &mut dyn Tx, way: &WalkQuery, step: usize) -> Result<Vec<Arc<Event>>> {
-    let mut found = Vec::with_capacity(step);
+/// Reads up to `step` events, fewer if they are large. Also returns whether the range ends with them.
+fn read(viewer: &Viewer<'_>, tx: &mut dyn Tx, way: &WalkQuery, step: usize) -> Result<(Vec<Arc<Event>>, bool)> {
+    let (mut found, mut bytes) = (Vec::with_capacity(step), 0);
     events::timeline(tx, viewer.room(), (way.after, way.upto), way.direction, step, &mut |stored| {
-        found.push(viewer.core().events.keep_stored(&stored)?);
-        Ok(true)
+        let event = viewer.core().events.keep_stored(&stored)?;
+        bytes += event.bytes();
+        found.push(event);
+        Ok(bytes < limits::PAGE_BYTES_MAX)
     })?;
-    Ok(found)
+    let is_last = found.len() < step && bytes < limits::PAGE_BYTES_MAX;
+    Ok((found, is_last))
 }

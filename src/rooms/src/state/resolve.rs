@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use hearth_base::{Error, Result};
 use hearth_store::engine::Tx;
-use hearth_store::ids::{EventSn, KeySn, RoomSn, SnapshotSn, UserSn};
+use hearth_store::ids::{EventSn, KeySn, RoomSn, UserSn};
 use hearth_store::tables::state_keys;
 use ruma::events::{StateEventType, TimelineEventType};
 use ruma::room_version_rules::RoomVersionRules;
@@ -61,7 +61,7 @@ impl UnstoredEvent {
             ord: None,
             sender: UserSn(0),
             state_key,
-            snapshot: SnapshotSn(0),
+            snapshot: None,
             flags: 0,
             redacted_by: None,
             thread: None,

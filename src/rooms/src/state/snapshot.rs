@@ -80,10 +80,10 @@ pub fn store(tx: &mut WriteTx<'_>, before: Option<SnapshotSn>, mut changes: Chan
     Ok(sn)
 }
 
-/// Returns the full state at a snapshot.
-pub fn full(tx: &mut dyn Tx, sn: SnapshotSn) -> Result<StateIds> {
+/// Returns the full state at a snapshot; the empty one at none.
+pub fn full(tx: &mut dyn Tx, at: Option<SnapshotSn>) -> Result<StateIds> {
     let mut found: BTreeMap<KeySn, Option<EventSn>> = BTreeMap::new();
-    let mut next = Some(sn);
+    let mut next = at;
     while let Some(sn) = next {
         let row = load(tx, sn)?;
         for (key, event) in decode(&row.changes)? {
@@ -95,11 +95,11 @@ pub fn full(tx: &mut dyn Tx, sn: SnapshotSn) -> Result<StateIds> {
 }
 
 /// Returns one state event at a snapshot.
-pub fn get(tx: &mut dyn Tx, sn: SnapshotSn, key: KeySn) -> Result<Option<EventSn>> {
-    let mut next = Some(sn);
+pub fn get(tx: &mut dyn Tx, at: Option<SnapshotSn>, key: KeySn) -> Result<Option<EventSn>> {
+    let mut next = at;
     while let Some(sn) = next {
         let row = load(tx, sn)?;
-        if let Some((_, event)) = decode(&row.changes)?.into_iter().find(|(at, _)| *at == key) {
+        if let Some((_, event)) = decode(&row.changes)?.into_iter().find(|(found, _)| *found == key) {
             return Ok(event);
         }
         next = row.base;
@@ -108,10 +108,10 @@ pub fn get(tx: &mut dyn Tx, sn: SnapshotSn, key: KeySn) -> Result<Option<EventSn
 }
 
 /// Returns several state events at a snapshot, in the order of `keys`, in one walk.
-pub fn get_many(tx: &mut dyn Tx, sn: SnapshotSn, keys: &[KeySn]) -> Result<Vec<Option<EventSn>>> {
+pub fn get_many(tx: &mut dyn Tx, at: Option<SnapshotSn>, keys: &[KeySn]) -> Result<Vec<Option<EventSn>>> {
     let mut found: HashMap<KeySn, Option<EventSn>> = HashMap::new();
     let mut wanted: HashSet<KeySn> = keys.iter().copied().collect();
-    let mut next = Some(sn);
+    let mut next = at;
     while let Some(sn) = next.filter(|_| !wanted.is_empty()) {
         let row = load(tx, sn)?;
         for (key, event) in decode(&row.changes)? {

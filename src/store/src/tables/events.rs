@@ -85,8 +85,8 @@ pub struct EventRow {
     pub state_key: Option<KeySn>,
     /// Depth in the event graph.
     pub depth: i64,
-    /// The state before it.
-    pub snapshot: SnapshotSn,
+    /// The state before it; `None` for the empty one, and for outliers, whose state is not known.
+    pub snapshot: Option<SnapshotSn>,
     /// [`REJECTED`], [`SOFT_FAILED`], [`REDACTED`], [`OUTLIER`].
     pub flags: i64,
     /// The redaction that removed its content.
@@ -110,7 +110,7 @@ fn read(row: &dyn Row) -> Result<EventRow> {
         sender: UserSn(row.int(4)?),
         state_key: row.opt_int(5)?.map(KeySn),
         depth: row.int(6)?,
-        snapshot: SnapshotSn(row.int(7)?),
+        snapshot: SnapshotSn::stored(row.int(7)?),
         flags: row.int(8)?,
         redacted_by: row.opt_int(9)?.map(EventSn),
         thread: row.opt_int(10)?.map(EventSn),
@@ -184,7 +184,7 @@ pub fn insert(tx: &mut dyn Tx, event: &EventRow) -> Result<()> {
             event.sender.into(),
             event.state_key.into(),
             event.depth.into(),
-            event.snapshot.into(),
+            SnapshotSn::to_column(event.snapshot),
             event.flags.into(),
             event.thread.into(),
             event.device.into(),
@@ -197,7 +197,13 @@ pub fn insert(tx: &mut dyn Tx, event: &EventRow) -> Result<()> {
 
 /// Turns an outlier into an event with a place: updates its place, state, flags and thread from `event`.
 pub fn place(tx: &mut dyn Tx, event: &EventRow) -> Result<()> {
-    let args = [event.sn.into(), event.ord.into(), event.snapshot.into(), event.flags.into(), event.thread.into()];
+    let args = [
+        event.sn.into(),
+        event.ord.into(),
+        SnapshotSn::to_column(event.snapshot),
+        event.flags.into(),
+        event.thread.into(),
+    ];
     tx.execute(PLACE, &args)?;
     Ok(())
 }

@@ -21,6 +21,9 @@ const REMOTE_JOINED: &str = "SELECT u.id FROM memberships m JOIN users u ON u.sn
      WHERE m.room = ?1 AND m.membership = 1 AND m.local = 0";
 const JOINED_ROOMS: &str = "SELECT room FROM memberships WHERE user = ?1 AND membership = 1";
 const STRIPPED: &str = "SELECT stripped FROM memberships WHERE room = ?1 AND user = ?2";
+const OPEN_INVITES: &str = "SELECT u.id, OCTET_LENGTH(m.stripped) FROM memberships m \
+     JOIN events e ON e.sn = m.event JOIN users u ON u.sn = e.sender \
+     WHERE m.user = ?1 AND m.membership = 2 AND m.room <> ?2 AND m.stripped IS NOT NULL";
 const NAMES: &str =
     "SELECT m.user, u.id, m.membership FROM memberships m JOIN users u ON u.sn = m.user WHERE m.room = ?1";
 const COUNTS: &str = "SELECT membership, count(*) FROM memberships WHERE room = ?1 GROUP BY membership";
@@ -54,6 +57,7 @@ pub const STATEMENTS: &[&str] = &[
     REMOTE_JOINED,
     JOINED_ROOMS,
     STRIPPED,
+    OPEN_INVITES,
     NAMES,
     COUNTS,
     FIRST_THERE,
@@ -194,6 +198,15 @@ pub fn joined_rooms(tx: &mut dyn Tx, user: UserSn) -> Result<Vec<RoomSn>> {
 /// The stripped state of an invite or a knock: a JSON array.
 pub fn stripped(tx: &mut dyn Tx, room: RoomSn, user: UserSn) -> Result<Option<Vec<u8>>> {
     Ok(tx.one(STRIPPED, &[room.into(), user.into()], |row| Ok(row.opt_blob(0)?.map(<[u8]>::to_vec)))?.flatten())
+}
+
+/// Visits the open invites of a user into rooms that this server is not in, but for one room: who sent each, and the
+/// bytes of its stripped state. Does not read the stripped state itself.
+pub fn open_invites(tx: &mut dyn Tx, user: UserSn, except: RoomSn, each: &mut dyn FnMut(&str, u64)) -> Result<()> {
+    tx.query(OPEN_INVITES, &[user.into(), except.into()], &mut |row| {
+        each(row.text(0)?, row.int(1)?.unsigned_abs());
+        Ok(true)
+    })
 }
 
 /// Visits all memberships of a room by serial number, user id and membership, until `each` returns false.

@@ -6,12 +6,14 @@
 use hearth_base::{Position, Result};
 
 use crate::engine::{Tx, Value};
+use crate::hash::hash64;
 use crate::ids::{DestinationSn, EventSn, RoomSn};
 use crate::varint;
 
-const INSERT: &str = "INSERT INTO outgoing (position, destinations, event, room, coalesce_key, edu) \
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
-const ALL: &str = "SELECT position, destinations, event, room, coalesce_key FROM outgoing ORDER BY position";
+const INSERT: &str = "INSERT INTO outgoing (position, destinations, event, room, coalesce_key, sender, bytes, edu) \
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+const ALL: &str = "SELECT position, destinations, event, room, coalesce_key, sender, bytes FROM outgoing \
+     ORDER BY position";
 const JSON: &str = "SELECT o.edu, e.json FROM outgoing o LEFT JOIN events e ON e.sn = o.event \
      WHERE o.position = ?1";
 const SHRINK: &str = "UPDATE outgoing SET destinations = ?2 WHERE position = ?1";
@@ -38,6 +40,34 @@ pub enum OutgoingKind {
     },
 }
 
+/// Whose share of a queue a to-device message takes, and how much.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OutgoingShare {
+    /// A hash of the user ([`OutgoingShare::of`]).
+    pub sender: i64,
+    /// The length of its JSON.
+    pub bytes: u64,
+}
+
+impl OutgoingShare {
+    /// The share that a message of `bytes` takes of a user's.
+    #[must_use]
+    pub fn of(user_id: &str, bytes: usize) -> Self {
+        Self { sender: hash64(&[b"user", user_id.as_bytes()]), bytes: bytes as u64 }
+    }
+}
+
+/// An EDU to add.
+#[derive(Debug, Clone, Copy)]
+pub struct NewEdu<'a> {
+    /// A newer EDU with the same key replaces it.
+    pub key: Option<&'a str>,
+    /// Whose share it takes; `None` for EDUs that are merged instead of counted.
+    pub share: Option<OutgoingShare>,
+    /// The EDU.
+    pub json: &'a str,
+}
+
 /// A row without its JSON.
 #[derive(Debug, Clone)]
 pub struct OutgoingRow {
@@ -47,6 +77,8 @@ pub struct OutgoingRow {
     pub destinations: Vec<DestinationSn>,
     /// Its content.
     pub news: OutgoingKind,
+    /// Whose share of the queue it takes, for to-device messages.
+    pub share: Option<OutgoingShare>,
 }
 
 /// Adds a PDU. `destinations` must be ascending.
@@ -57,27 +89,20 @@ pub fn add_event(
     event: EventSn,
     room: RoomSn,
 ) -> Result<()> {
-    let to = pack(destinations);
-    tx.execute(
-        INSERT,
-        &[at.into(), Value::Blob(&to), event.into(), room.into(), None::<&str>.into(), None::<&str>.into()],
-    )?;
+    let (to, text, number) = (pack(destinations), None::<&str>, None::<i64>);
+    let place = [at.into(), Value::Blob(&to), event.into(), room.into()];
+    let [at, to, event, room] = place;
+    tx.execute(INSERT, &[at, to, event, room, text.into(), number.into(), number.into(), text.into()])?;
     Ok(())
 }
 
-/// Adds an EDU as JSON. `destinations` must be ascending.
-pub fn add_edu(
-    tx: &mut dyn Tx,
-    at: Position,
-    destinations: &[DestinationSn],
-    key: Option<&str>,
-    json: &str,
-) -> Result<()> {
-    let to = pack(destinations);
-    tx.execute(
-        INSERT,
-        &[at.into(), Value::Blob(&to), None::<i64>.into(), None::<i64>.into(), key.into(), json.into()],
-    )?;
+/// Adds an EDU. `destinations` must be ascending.
+pub fn add_edu(tx: &mut dyn Tx, at: Position, destinations: &[DestinationSn], edu: NewEdu<'_>) -> Result<()> {
+    let (to, number) = (pack(destinations), None::<i64>);
+    let (sender, bytes) = (edu.share.map(|share| share.sender), edu.share.map(|share| share.bytes));
+    let place = [at.into(), Value::Blob(&to), number.into(), number.into()];
+    let [at, to, event, room] = place;
+    tx.execute(INSERT, &[at, to, event, room, edu.key.into(), sender.into(), bytes.into(), edu.json.into()])?;
     Ok(())
 }
 
@@ -90,7 +115,11 @@ pub fn all(tx: &mut dyn Tx) -> Result<Vec<OutgoingRow>> {
             _ => OutgoingKind::Edu { key: row.opt_text(4)?.map(str::to_owned) },
         };
         let destinations = unpack(row.blob(1)?).unwrap_or_default();
-        Ok(OutgoingRow { position: Position::from_i64(row.int(0)?), destinations, news })
+        let share = match (row.opt_int(5)?, row.opt_int(6)?) {
+            (Some(sender), Some(bytes)) => Some(OutgoingShare { sender, bytes: bytes.unsigned_abs() }),
+            _ => None,
+        };
+        Ok(OutgoingRow { position: Position::from_i64(row.int(0)?), destinations, news, share })
     })
 }
 

@@ -30,8 +30,8 @@ pub struct Room {
     pub id: String,
     /// Room version, such as "12".
     pub version: String,
-    /// The snapshot of the resolved state after all extremities.
-    pub snapshot: SnapshotSn,
+    /// The snapshot of the resolved state after all extremities; `None` if this server has no state of the room.
+    pub snapshot: Option<SnapshotSn>,
     /// The forward extremities: events that no other event names in its `prev_events`.
     pub extremities: Vec<EventSn>,
     /// The greatest depth of the extremities.
@@ -45,7 +45,7 @@ fn read(row: &dyn Row) -> Result<Room> {
         sn: RoomSn(row.int(0)?),
         id: row.text(1)?.to_owned(),
         version: row.text(2)?.to_owned(),
-        snapshot: SnapshotSn(row.int(3)?),
+        snapshot: SnapshotSn::stored(row.int(3)?),
         extremities: varint::read_list(row.blob(4)?)
             .ok_or_else(|| Error::broken("a room's list of extremities cannot be read"))?
             .into_iter()
@@ -79,7 +79,7 @@ pub fn insert(tx: &mut dyn Tx, room: &Room, created_ms: Millis) -> Result<()> {
             room.sn.into(),
             (&room.id).into(),
             (&room.version).into(),
-            room.snapshot.into(),
+            SnapshotSn::to_column(room.snapshot),
             heads.as_slice().into(),
             room.depth.into(),
             room.published.into(),
@@ -92,7 +92,10 @@ pub fn insert(tx: &mut dyn Tx, room: &Room, created_ms: Millis) -> Result<()> {
 /// Stores a room's new head.
 pub fn advance(tx: &mut dyn Tx, room: &Room) -> Result<()> {
     let heads = extremities(room);
-    tx.execute(ADVANCE, &[room.sn.into(), room.snapshot.into(), heads.as_slice().into(), room.depth.into()])?;
+    tx.execute(
+        ADVANCE,
+        &[room.sn.into(), SnapshotSn::to_column(room.snapshot), heads.as_slice().into(), room.depth.into()],
+    )?;
     Ok(())
 }
 

@@ -19,6 +19,7 @@ mod known;
 mod refuse;
 mod remote;
 mod remove;
+mod reserve;
 #[cfg(test)]
 mod tests;
 mod thumbnail;
@@ -54,6 +55,7 @@ pub struct Media {
     arrivals: Arc<arrivals::Arrivals>,
     making: KeyedLocks<thumbnails::ThumbnailKey>,
     accessed: accessed::Accessed,
+    reserved: Arc<reserve::ReservedSpace>,
     /// The part of the store that the next sweep checks.
     sweep_next: AtomicU8,
 }
@@ -78,6 +80,7 @@ impl Media {
             arrivals: Arc::default(),
             making: KeyedLocks::default(),
             accessed: accessed::Accessed::default(),
+            reserved: Arc::default(),
             sweep_next: AtomicU8::new(0),
         })
     }

@@ -2,8 +2,8 @@
 //! from where, is not decided here.
 
 use bytes::Bytes;
-use hearth_base::{Result, limits};
-use hearth_media::blobs::{BlobWriter, Stored};
+use hearth_base::Result;
+use hearth_media::blobs::Stored;
 use hearth_media::serving::clean_file_name;
 use hearth_media::sniff::{FileKind, sniff};
 use hearth_store::tables::remote_media::{self, RemoteMediaRow};
@@ -11,9 +11,10 @@ use hearth_store::tables::thumbnails;
 use hearth_store::{Lane, WriteTx};
 use ruma::ServerName;
 
+use super::reserve::ReservedWriter;
 use super::thumbnail::key;
 use super::upload::content_type;
-use super::{Described, Media, MediaFile, MediaId, Spec, files, refuse};
+use super::{Described, Media, MediaFile, MediaId, Spec, files};
 
 /// Copies to evict in one transaction.
 const EVICTED_AT_ONCE: u64 = 100;
@@ -22,7 +23,7 @@ const EVICTED_AT_ONCE: u64 = 100;
 #[derive(Debug)]
 pub struct CopyUpload<'a> {
     media: &'a Media,
-    writer: BlobWriter,
+    writer: ReservedWriter,
     server: String,
     id: MediaId,
     content_type: String,
@@ -59,14 +60,10 @@ impl Media {
     /// full.
     pub async fn begin_copy(&self, server: &ServerName, id: &MediaId, described: Described) -> Result<CopyUpload<'_>> {
         let bytes_max = self.upload_bytes_max();
-        let free_bytes = self.blobs.free_bytes().await.map_err(refuse::disk)?;
-        if free_bytes.saturating_sub(bytes_max) < limits::MEDIA_FREE_BYTES_MIN {
-            return Err(refuse::full());
-        }
         let file_name = described.file_name.as_deref().map(clean_file_name);
         Ok(CopyUpload {
             media: self,
-            writer: self.blobs.writer(bytes_max).await.map_err(refuse::disk)?,
+            writer: self.reserved_writer(described.bytes.unwrap_or(0), bytes_max).await?,
             server: server.to_string(),
             id: id.clone(),
             content_type: content_type(described.content_type.as_deref()),
@@ -113,16 +110,17 @@ fn evict(tx: &mut WriteTx<'_>, bytes_max: u64) -> Result<Vec<[u8; 32]>> {
 }
 
 impl CopyUpload<'_> {
-    /// Writes the next chunk. `M_TOO_LARGE` as soon as the limit is exceeded; after any error the copy is over.
+    /// Writes the next chunk. `M_TOO_LARGE` as soon as the limit is exceeded, and
+    /// [`hearth_base::Reason::OutOfSpace`] when the disk is nearly full; after any error the copy is over.
     pub async fn write(&mut self, chunk: Bytes) -> Result<()> {
-        self.writer.write(chunk).await.map_err(refuse::disk)
+        self.writer.write(chunk).await
     }
 
     /// Completes the copy. When this returns, file and row are on disk.
     pub async fn finish(self) -> Result<()> {
         let Self { media, writer, server, id, content_type, file_name } = self;
         let coming_in = media.gate.come_in().await;
-        let Stored { hash, bytes, head, .. } = writer.finish().await.map_err(refuse::disk)?;
+        let Stored { hash, bytes, head, .. } = writer.finish().await?;
         let now_ms = media.core.now_ms();
         let row = RemoteMediaRow {
             server,

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use hearth_base::{Millis, Result, limits};
 use hearth_core::Requester;
 use hearth_core::rates::Rate;
-use hearth_media::blobs::{BlobWriter, Stored};
+use hearth_media::blobs::Stored;
 use hearth_media::serving::clean_file_name;
 use hearth_media::sniff::{FileKind, sniff};
 use hearth_store::ids::UserSn;
@@ -14,6 +14,7 @@ use hearth_store::tables::media::{self, MediaRow};
 use ruma::OwnedMxcUri;
 
 use super::known::look;
+use super::reserve::ReservedWriter;
 use super::{Media, MediaId, refuse};
 
 /// The content type if the client sends none or an invalid one.
@@ -34,7 +35,7 @@ pub struct Described {
 #[derive(Debug)]
 pub struct MediaUpload<'a> {
     media: &'a Media,
-    writer: BlobWriter,
+    writer: ReservedWriter,
     id: MediaId,
     uploader: UserSn,
     /// When it was permitted, if its ID was reserved.
@@ -81,15 +82,10 @@ impl Media {
         if bytes > bytes_max {
             return Err(refuse::too_large(bytes_max));
         }
-        // Keep the remaining space for the database and its write-ahead log: they matter more.
-        let free_bytes = self.blobs.free_bytes().await.map_err(refuse::disk)?;
-        if free_bytes.saturating_sub(bytes) < limits::MEDIA_FREE_BYTES_MIN {
-            return Err(refuse::full());
-        }
         let file_name = described.file_name.as_deref().map(clean_file_name);
         Ok(MediaUpload {
             media: self,
-            writer: self.blobs.writer(bytes_max).await.map_err(refuse::disk)?,
+            writer: self.reserved_writer(bytes, bytes_max).await?,
             id,
             uploader: who.user,
             announced_ms,
@@ -108,9 +104,10 @@ pub(super) fn content_type(described: Option<&str>) -> String {
 }
 
 impl MediaUpload<'_> {
-    /// Writes the next chunk. `M_TOO_LARGE` as soon as the limit is exceeded; after any error the upload is over.
+    /// Writes the next chunk. `M_TOO_LARGE` as soon as the limit is exceeded, and
+    /// [`hearth_base::Reason::OutOfSpace`] when the disk is nearly full; after any error the upload is over.
     pub async fn write(&mut self, chunk: Bytes) -> Result<()> {
-        self.writer.write(chunk).await.map_err(refuse::disk)
+        self.writer.write(chunk).await
     }
 
     /// Completes the upload and returns its URI. When this returns, file and row are on disk.
@@ -120,7 +117,7 @@ impl MediaUpload<'_> {
         // Take the lock before the file gets its name, and hold it until the row is committed: `delete_unused` must not
         // run in between.
         let coming_in = media.gate.come_in().await;
-        let Stored { hash, bytes, head, .. } = writer.finish().await.map_err(refuse::disk)?;
+        let Stored { hash, bytes, head, .. } = writer.finish().await?;
         let (now_ms, arrivals) = (media.core.now_ms(), media.arrivals.clone());
         let row = MediaRow {
             id: id.as_str().to_owned(),

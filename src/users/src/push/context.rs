@@ -16,6 +16,9 @@ use hearth_store::tables::state_keys;
 use ruma::push::PushConditionRoomCtx;
 use ruma::{OwnedRoomId, RoomId, UInt, UserId};
 
+/// A snapshot, and the context of events with this state before them.
+pub(super) type KnownContext = (Option<SnapshotSn>, Arc<PushConditionRoomCtx>);
+
 /// The state that rules read: the user's member event and the power levels.
 type Parts = [Option<EventSn>; 2];
 
@@ -29,7 +32,7 @@ pub(super) struct Contexts<'a> {
     /// The current number of members. Rules rarely use it, and the number at an earlier time would need the full
     /// state.
     joined: Option<UInt>,
-    by_snapshot: HashMap<SnapshotSn, Arc<PushConditionRoomCtx>>,
+    by_snapshot: HashMap<Option<SnapshotSn>, Arc<PushConditionRoomCtx>>,
     by_parts: HashMap<Parts, Arc<PushConditionRoomCtx>>,
 }
 
@@ -39,17 +42,17 @@ impl<'a> Contexts<'a> {
     }
 
     /// Returns the context of the room's current state, if it was computed.
-    pub(super) fn current(&self) -> Option<(SnapshotSn, Arc<PushConditionRoomCtx>)> {
+    pub(super) fn current(&self) -> Option<KnownContext> {
         Some((self.room.snapshot, self.by_snapshot.get(&self.room.snapshot)?.clone()))
     }
 
     /// Sets the context that [`Contexts::current`] returned earlier.
-    pub(super) fn remember(&mut self, known: Option<(SnapshotSn, Arc<PushConditionRoomCtx>)>) {
+    pub(super) fn remember(&mut self, known: Option<KnownContext>) {
         self.by_snapshot.extend(known);
     }
 
     /// Returns the context of an event with the state `at` before it.
-    pub(super) fn at(&mut self, tx: &mut dyn Tx, at: SnapshotSn) -> Result<Arc<PushConditionRoomCtx>> {
+    pub(super) fn at(&mut self, tx: &mut dyn Tx, at: Option<SnapshotSn>) -> Result<Arc<PushConditionRoomCtx>> {
         if let Some(known) = self.by_snapshot.get(&at) {
             return Ok(known.clone());
         }
@@ -63,9 +66,9 @@ impl<'a> Contexts<'a> {
         Ok(context)
     }
 
-    fn parts(&mut self, tx: &mut dyn Tx, at: SnapshotSn) -> Result<Parts> {
+    fn parts(&mut self, tx: &mut dyn Tx, at: Option<SnapshotSn>) -> Result<Parts> {
         let mut parts = [None, None];
-        if at.0 == 0 {
+        if at.is_none() {
             return Ok(parts);
         }
         let keys = match self.keys {

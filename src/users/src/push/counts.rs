@@ -13,16 +13,15 @@ use std::sync::Arc;
 use hearth_base::{Position, Result, limits};
 use hearth_rooms::RoomCore;
 use hearth_store::engine::Tx;
-use hearth_store::ids::{RoomSn, SnapshotSn, UserSn};
+use hearth_store::ids::{RoomSn, UserSn};
 use hearth_store::tables::memberships::MembershipRow;
 use hearth_store::tables::rooms::Room;
 use hearth_store::tables::{history_gaps, receipts, unread_counts};
 use hearth_store::{WriteTx, hash64};
 use quick_cache::sync::Cache;
 use ruma::UserId;
-use ruma::push::PushConditionRoomCtx;
 
-use super::context::Contexts;
+use super::context::{Contexts, KnownContext};
 use super::evaluate::Evaluator;
 use super::rules::RuleCache;
 use super::tally::Tally;
@@ -92,7 +91,7 @@ struct CachedCount {
     counts: Option<Arc<Counts>>,
     /// Events counted since the tally was last saved.
     unsaved: usize,
-    context: Option<(SnapshotSn, Arc<PushConditionRoomCtx>)>,
+    context: Option<KnownContext>,
 }
 
 /// The service for unread counts.

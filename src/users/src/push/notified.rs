@@ -6,12 +6,13 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use hearth_base::limits::rooms::SCAN_STEP_BYTES_MAX;
 use hearth_base::{Error, Result, limits};
 use hearth_core::Requester;
 use hearth_rooms::RoomCore;
 use hearth_rooms::find;
 use hearth_rooms::load::Event;
-use hearth_rooms::read::{EventFormat, Reader, Viewer, ignored, present};
+use hearth_rooms::read::{ByteBudget, EventFormat, Reader, Viewer, ignored, present};
 use hearth_store::ReadTx;
 use hearth_store::engine::Tx;
 use hearth_store::ids::{EventSn, RoomSn, UserSn};
@@ -165,15 +166,18 @@ fn scan(
 ) -> Result<NotificationsPage> {
     let (mut notifications, mut left) = (Vec::new(), limits::NOTIFICATIONS_SCANNED_EVENTS_MAX);
     let mut later = limits::NOTIFICATIONS_LATER_EVENTS_MAX;
+    let (mut budget, mut last) = (ByteBudget::page(), before);
     while left > 0 {
         let step = left.min(STEP_EVENTS);
-        let (mut candidates, mut seen) = (Vec::new(), 0);
+        let (mut candidates, mut seen, mut bytes) = (Vec::new(), 0, 0);
         events::newest_first(tx, before, step, &mut |stored| {
             (seen, before) = (seen + 1, stored.sn()?);
             if places.contains_key(&stored.room()?) {
-                candidates.push(core.events.keep_stored(&stored)?);
+                let event = core.events.keep_stored(&stored)?;
+                bytes += event.bytes();
+                candidates.push(event);
             }
-            Ok(true)
+            Ok(bytes < SCAN_STEP_BYTES_MAX)
         })?;
         for event in candidates {
             let Some(place) = places.get_mut(&event.room) else { continue };
@@ -182,12 +186,17 @@ fn scan(
                 continue;
             }
             later = find_own(core, tx, place, &event, later)?;
-            notifications.push(notification(tx, place, &event, actions)?);
+            let notification = notification(tx, place, &event, actions)?;
+            if !budget.take(notification.event.json().get().len()) {
+                return Ok(NotificationsPage { notifications, next: Some(format!("n{}", last.0)) });
+            }
+            notifications.push(notification);
+            last = event.sn;
             if notifications.len() == limit {
                 return Ok(NotificationsPage { notifications, next: Some(format!("n{}", event.sn.0)) });
             }
         }
-        if seen < step {
+        if seen < step && bytes < SCAN_STEP_BYTES_MAX {
             return Ok(NotificationsPage { notifications, next: None });
         }
         left -= seen;

@@ -8,7 +8,7 @@ use hearth_rooms::RoomCore;
 use hearth_rooms::delayed::NO_DEVICE;
 use hearth_rooms::load::Event;
 use hearth_store::engine::Tx;
-use hearth_store::ids::{EventSn, RoomSn, SnapshotSn, UserSn};
+use hearth_store::ids::{EventSn, RoomSn, UserSn};
 use hearth_store::tables::events::{self, Direction};
 use hearth_store::tables::memberships::MembershipRow;
 use hearth_store::tables::receipts::Thread;
@@ -16,7 +16,7 @@ use hearth_store::tables::relations;
 use ruma::events::TimelineEventType;
 use ruma::push::PushConditionRoomCtx;
 
-use super::context::Contexts;
+use super::context::{Contexts, KnownContext};
 use super::counts::CountBudget;
 use super::evaluate::PushOutcome;
 use super::tally::{Counts, Part, ReadMarkers, Tally, read_upto};
@@ -53,7 +53,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Returns the tally, the number of examined events, and the context of the room's current state.
-    pub(super) fn end(self) -> (Tally, usize, Option<(SnapshotSn, Arc<PushConditionRoomCtx>)>) {
+    pub(super) fn end(self) -> (Tally, usize, Option<KnownContext>) {
         let context = self.contexts.current();
         (self.tally, self.looked_at, context)
     }

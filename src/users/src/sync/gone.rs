@@ -52,10 +52,9 @@ pub(super) fn left(scope: &SyncScope<'_>, tx: &mut dyn Tx, (row, room): (&Member
     let mut left = LeftRoom::new();
     if member.is_outlier() {
         // An invite or knock that ended in a remote room: only the member event is known.
-        let mut piece = TimelinePiece { events: vec![member.clone()], limited: false, before: row.position.as_i64() };
-        piece.events.truncate(timeline::limit(scope));
-        left.timeline.events = joined::write_timeline(scope, tx, &mut viewer, &piece)?.events;
+        let piece = timeline::single(scope, tx, &mut viewer, &member, row.position.as_i64())?;
         let state = end_in(scope, (row, &member), &piece, Vec::new());
+        left.timeline.events = piece.shown;
         left.state = joined::write_state(scope, tx, &mut viewer, &state)?;
         return Ok(left);
     }
@@ -80,7 +79,7 @@ pub(super) fn left(scope: &SyncScope<'_>, tx: &mut dyn Tx, (row, room): (&Member
         None => Vec::new(),
     };
     let state = end_in(scope, (row, &member), &piece, state);
-    left.timeline = joined::write_timeline(scope, tx, &mut viewer, &piece)?;
+    left.timeline = joined::write_timeline(piece);
     left.state = joined::write_state(scope, tx, &mut viewer, &state)?;
     Ok(left)
 }
@@ -109,7 +108,7 @@ fn end_in(
 fn was_in(core: &RoomCore, tx: &mut dyn Tx, departure: Departure, since: Position) -> Result<bool> {
     let mut event = core.events.get(tx, departure.event)?;
     for _ in 0..limits::STAY_MEMBER_EVENTS_MAX {
-        let Some(key) = event.state_key.filter(|_| event.snapshot.0 != 0) else { return Ok(false) };
+        let Some(key) = event.state_key.filter(|_| event.snapshot.is_some()) else { return Ok(false) };
         let Some(before) = snapshot::get(tx, event.snapshot, key)? else { return Ok(false) };
         event = core.events.get(tx, before)?;
         if membership_of(&event.pdu) != Some(Membership::Join) {

@@ -54,25 +54,19 @@ pub(super) fn room(
         joined.summary = summary::of(core, tx, room, row.user)?;
         state::add_heroes(scope, tx, room, &piece, &joined.summary.heroes, &mut state)?;
     }
-    joined.timeline = write_timeline(scope, tx, &mut viewer, &piece)?;
+    joined.timeline = write_timeline(piece);
     joined.state = write_state(scope, tx, &mut viewer, &state)?;
     counts(scope, tx, (row, room), &mut joined)?;
     Ok(Some(joined))
 }
 
-/// Serialises a timeline.
-pub(super) fn write_timeline(
-    scope: &SyncScope<'_>,
-    tx: &mut dyn Tx,
-    viewer: &mut Viewer<'_>,
-    piece: &TimelinePiece,
-) -> Result<Timeline> {
+/// The timeline of a response.
+pub(super) fn write_timeline(piece: TimelinePiece) -> Timeline {
     let mut timeline = Timeline::new();
     timeline.limited = piece.limited;
     timeline.prev_batch = Some(Token::after(piece.before).to_string());
-    let format = EventFormat { federation: scope.wants_federation_format(), ..EventFormat::timeline(None) };
-    timeline.events = present::events(viewer, tx, &format, &piece.events)?;
-    Ok(timeline)
+    timeline.events = piece.shown;
+    timeline
 }
 
 /// Serialises state.

@@ -19,6 +19,7 @@ use ruma::OwnedRoomId;
 use ruma::api::client::filter::{EventFormat as FilterFormat, LazyLoadOptions};
 use ruma::api::client::sync::sync_events::v3::{Response, Rooms};
 
+use super::timeline::TimelineBytes;
 use super::{Sync, SyncQuery, SyncRead, gone, joined, personal, presence};
 use crate::push::counts::CountBudget;
 
@@ -35,6 +36,8 @@ pub(super) struct SyncScope<'a> {
     pub(super) ignored: std::sync::Arc<std::collections::HashSet<hearth_store::ids::UserSn>>,
     /// The number of unread events that may still be counted.
     pub(super) budget: CountBudget,
+    /// The bytes that the rooms' timelines may still take.
+    pub(super) timeline_bytes: TimelineBytes,
 }
 
 impl SyncScope<'_> {
@@ -67,7 +70,8 @@ pub(super) fn look(sync: &Sync, tx: &mut ReadTx<'_>, requester: &Requester, quer
     let ignored = hearth_rooms::read::ignored::by(tx, requester.user)?;
     let (reader, since, budget) =
         (requester.into(), query.since, CountBudget::new(limits::COUNTED_PER_READ_EVENTS_MAX));
-    let scope = SyncScope { sync, reader, requester, query, since, upto, ignored, budget };
+    let timeline_bytes = TimelineBytes::new();
+    let scope = SyncScope { sync, reader, requester, query, since, upto, ignored, budget, timeline_bytes };
     let mut response = Response::new(Token::Sync(upto).to_string());
     let mut data = account_data_news(&scope, tx)?;
     personal::account_data(&scope, data.remove(&WHOLE_ACCOUNT).unwrap_or_default(), &mut response)?;
@@ -110,11 +114,14 @@ fn rooms_news(
         None => memberships::of_user(tx, scope.reader.user)?,
         Some(since) => memberships::of_user_since(tx, scope.reader.user, since)?,
     };
+    let changed =
+        |row: &MembershipRow| row.since <= scope.upto && (data.contains_key(&row.room) || !is_quiet(scope, row));
+    let rows: Vec<MembershipRow> = rows.into_iter().filter(changed).collect();
+    let mut with_timeline = rows.iter().filter(|row| has_timeline(scope, row)).count();
     for row in rows {
+        scope.timeline_bytes.share_by(with_timeline);
+        with_timeline -= usize::from(has_timeline(scope, &row));
         let data = data.remove(&row.room).unwrap_or_default();
-        if row.since > scope.upto || (data.is_empty() && is_quiet(scope, &row)) {
-            continue;
-        }
         let Some(room) = rooms::by_sn(tx, row.room)? else { continue };
         let id = find::id(&room)?;
         let filter = &scope.query.filter.room;
@@ -123,6 +130,13 @@ fn rooms_news(
         }
     }
     Ok(news)
+}
+
+/// Returns whether a room is expected to take a part of the bytes of all timelines. An initial sync shows few of the rooms
+/// that the user has left; these take from the parts of the others.
+fn has_timeline(scope: &SyncScope<'_>, row: &MembershipRow) -> bool {
+    let shows_left = scope.since.is_some() || scope.query.filter.room.include_leave;
+    row.membership == Membership::Join || (shows_left && matches!(row.membership, Membership::Leave | Membership::Ban))
 }
 
 /// Returns whether a room certainly has no changes, without a query.

@@ -64,10 +64,9 @@ fn whole(
     tx: &mut dyn Tx,
     room: &Room,
     piece: &TimelinePiece,
-    at: SnapshotSn,
+    at: Option<SnapshotSn>,
 ) -> Result<StateIds> {
-    // Snapshot 0 is the empty state before a create event.
-    let mut ids = if at.0 == 0 { StateIds::new() } else { snapshot::full(tx, at)? };
+    let mut ids = snapshot::full(tx, at)?;
     if at == room.snapshot || is_line(room, &piece.events) {
         return Ok(ids);
     }
@@ -162,10 +161,7 @@ fn members_wanted(
     Ok(keys)
 }
 
-fn add_members(tx: &mut dyn Tx, at: SnapshotSn, members: &HashSet<KeySn>, ids: &mut StateIds) -> Result<()> {
-    if at.0 == 0 {
-        return Ok(());
-    }
+fn add_members(tx: &mut dyn Tx, at: Option<SnapshotSn>, members: &HashSet<KeySn>, ids: &mut StateIds) -> Result<()> {
     for key in members.iter().filter(|key| !ids.contains_key(key)).copied().collect::<Vec<_>>() {
         if let Some(event) = snapshot::get(tx, at, key)? {
             ids.insert(key, event);

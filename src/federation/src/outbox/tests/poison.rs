@@ -29,7 +29,8 @@ impl World {
             let destination = destinations::intern(tx, to)?;
             for edu in &edus {
                 let at = tx.position();
-                outgoing::add_edu(tx.tx(), at, &[destination], None, edu)?;
+                let edu = outgoing::NewEdu { key: None, share: None, json: edu };
+                outgoing::add_edu(tx.tx(), at, &[destination], edu)?;
             }
             Ok(())
         };

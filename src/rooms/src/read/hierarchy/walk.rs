@@ -13,6 +13,7 @@ use super::children::{Child, children};
 use super::{Hierarchy, HierarchyNode, HierarchyQuery, token};
 use crate::RoomCore;
 use crate::find;
+use crate::read::ByteBudget;
 use crate::read::summary::{Summary, is_accessible, is_enterable, summary};
 
 /// A remote room, described by another server.
@@ -72,7 +73,7 @@ impl Walker<'_> {
             return Err(refused());
         }
         let mut stack = vec![WalkStop { room: root.id, via: Vec::new(), depth: 0 }];
-        let (mut seen, mut passed) = (HashSet::new(), 0);
+        let (mut seen, mut passed, mut budget) = (HashSet::new(), 0, ByteBudget::page());
         let (mut nodes, mut missing) = (Vec::new(), Vec::new());
         while let Some(stop) = stack.pop() {
             if seen.len() == limits::HIERARCHY_ROOMS_MAX || missing.len() == limits::HIERARCHY_ASKED_MAX {
@@ -89,8 +90,9 @@ impl Walker<'_> {
                 }
                 RoomLook::Seen(summary, children) => (*summary, children),
             };
-            if nodes.len() == limit {
-                let next_batch = Some(token(skip + limit, self.question));
+            let bytes = children.iter().map(|child| child.stripped.json().get().len()).sum();
+            if nodes.len() == limit || (passed >= skip && !budget.take(bytes)) {
+                let next_batch = Some(token(skip + nodes.len(), self.question));
                 return Ok((Hierarchy { rooms: nodes, next_batch }, missing));
             }
             if self.question.depth_max.is_none_or(|max| stop.depth < max) {
@@ -118,7 +120,7 @@ impl Walker<'_> {
                 Some(None) => {}
             }
         }
-        let Some(room) = room.filter(|room| room.snapshot.0 != 0) else { return Ok(RoomLook::Hidden) };
+        let Some(room) = room.filter(|room| room.snapshot.is_some()) else { return Ok(RoomLook::Hidden) };
         if !is_accessible(self.core, tx, &room, Some(self.reader))? {
             return Ok(RoomLook::Hidden);
         }
@@ -137,7 +139,7 @@ impl Walker<'_> {
 
 /// Returns whether a local user is in a room, so that the local copy is up to date.
 pub fn is_resident(tx: &mut dyn Tx, room: Option<&Room>) -> Result<bool> {
-    match room.filter(|room| room.snapshot.0 != 0) {
+    match room.filter(|room| room.snapshot.is_some()) {
         Some(room) => find::is_resident(tx, room),
         None => Ok(false),
     }

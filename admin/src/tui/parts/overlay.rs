@@ -1,0 +1,159 @@
+//! Overlays: help, menus, confirmations, forms, and secrets that are shown once.
+
+use crate::tui::request::Call;
+
+use super::Input;
+
+/// An overlay. It takes all keys.
+pub(crate) enum Overlay {
+    /// The keys of the screen, with the first visible line.
+    Help {
+        scroll: usize,
+    },
+    Menu(Menu),
+    Confirm(Confirm),
+    TypedConfirm(TypedConfirm),
+    Form(Form),
+    Secret(Secret),
+    Info(Info),
+}
+
+/// Shown until closed and stored nowhere else.
+pub(crate) struct Secret {
+    pub(crate) title: String,
+    pub(crate) lines: Vec<String>,
+    /// The text for the clipboard.
+    pub(crate) copy: String,
+}
+
+/// A longer text.
+pub(crate) struct Info {
+    pub(crate) title: String,
+    pub(crate) lines: Vec<String>,
+    pub(crate) scroll: usize,
+    /// The text for the clipboard. Empty: nothing to copy.
+    pub(crate) copy: String,
+}
+
+/// A menu: actions of the screen with their keys.
+pub(crate) struct Menu {
+    pub(crate) title: String,
+    pub(crate) items: Vec<MenuItem>,
+    pub(crate) selected: usize,
+}
+
+/// An action in a menu.
+#[derive(Clone, Copy)]
+pub(crate) struct MenuItem {
+    pub(crate) key: char,
+    pub(crate) label: &'static str,
+    /// The place of the action in the table of the screen.
+    pub(crate) action: usize,
+}
+
+/// A confirmation. `yes` starts as `false`, so that Enter alone never destroys anything.
+pub(crate) struct Confirm {
+    pub(crate) title: String,
+    pub(crate) lines: Vec<String>,
+    /// The label of the confirm button.
+    pub(crate) verb: &'static str,
+    /// Whether the change cannot be undone. Shown in red and in words.
+    pub(crate) danger: bool,
+    pub(crate) toggle: Option<Toggle>,
+    pub(crate) yes: bool,
+    /// Makes the change from the state of the check box.
+    pub(crate) change: Box<dyn FnOnce(bool) -> Call>,
+}
+
+/// A check box in a confirmation.
+pub(crate) struct Toggle {
+    pub(crate) label: &'static str,
+    pub(crate) on: bool,
+}
+
+/// A confirmation that requires typing a name.
+pub(crate) struct TypedConfirm {
+    pub(crate) title: String,
+    pub(crate) lines: Vec<String>,
+    /// The text to type.
+    pub(crate) expected: String,
+    pub(crate) input: Input,
+    pub(crate) change: Box<dyn FnOnce() -> Call>,
+}
+
+/// A form.
+pub(crate) struct Form {
+    pub(crate) title: &'static str,
+    pub(crate) fields: Vec<Field>,
+    pub(crate) focus: usize,
+    /// The validation error.
+    pub(crate) error: Option<&'static str>,
+    /// Makes the change from the fields and the server's clock, or tells what is wrong.
+    pub(crate) submit: Submit,
+}
+
+/// See [`Form::submit`].
+type Submit = Box<dyn Fn(&[Field], u64) -> Result<Call, &'static str>>;
+
+/// A field of a form.
+pub(crate) struct Field {
+    pub(crate) label: &'static str,
+    pub(crate) value: FieldValue,
+}
+
+/// The value of a field.
+pub(crate) enum FieldValue {
+    Text(Input),
+    Switch(bool),
+}
+
+impl Info {
+    /// A text from its start.
+    pub(crate) fn new(title: impl Into<String>, lines: Vec<String>, copy: impl Into<String>) -> Self {
+        Self { title: title.into(), lines, scroll: 0, copy: copy.into() }
+    }
+}
+
+impl TypedConfirm {
+    pub(crate) fn new(title: String, lines: Vec<String>, expected: String, change: Box<dyn FnOnce() -> Call>) -> Self {
+        Self { title, lines, expected, input: Input::default(), change }
+    }
+}
+
+impl Field {
+    /// An empty text field.
+    pub(crate) fn text(label: &'static str) -> Self {
+        Self { label, value: FieldValue::Text(Input::default()) }
+    }
+
+    /// A switch that is off.
+    pub(crate) fn switch(label: &'static str) -> Self {
+        Self { label, value: FieldValue::Switch(false) }
+    }
+
+    /// The trimmed text. Empty for a switch.
+    pub(crate) fn value(&self) -> &str {
+        match &self.value {
+            FieldValue::Text(input) => input.as_str().trim(),
+            FieldValue::Switch(_) => "",
+        }
+    }
+
+    /// The trimmed text, unless it is empty.
+    pub(crate) fn optional(&self) -> Option<String> {
+        Some(self.value().to_owned()).filter(|text| !text.is_empty())
+    }
+
+    /// Whether it is a switch that is on.
+    pub(crate) fn is_on(&self) -> bool {
+        matches!(self.value, FieldValue::Switch(true))
+    }
+}
+
+impl Form {
+    /// Moves the focus by `steps` fields, wrapping around.
+    pub(crate) fn step(&mut self, steps: isize) {
+        let count = self.fields.len().max(1);
+        self.focus = self.focus.saturating_add_signed(steps + count.cast_signed()) % count;
+    }
+}

@@ -1,0 +1,24 @@
+//! Strings of the federation screen. Callers pass safe text or figures.
+
+pub(super) const SERVER_TABS: [&str; 1] = ["Server"];
+pub(super) const REACHED: &str = "ok";
+pub(super) const SENDING: &str = "sending";
+pub(super) const TRYING: &str = "trying";
+pub(super) const AT_ONCE: &str = "now";
+pub(super) const DUE: &str = "due";
+pub(super) const WHEN_NEEDED: &str = "when there is something to send";
+
+pub(super) fn retried(server: &str, waiting: bool) -> String {
+    match waiting {
+        true => format!("Retrying {server}."),
+        false => format!("Nothing is queued for {server}."),
+    }
+}
+
+pub(super) fn in_time(span: &str) -> String {
+    format!("in {span}")
+}
+
+pub(super) fn waiting(events: &str, others: &str) -> String {
+    format!("{events} events, {others} others")
+}
