@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use hearth_rooms::state::snapshot;
+use hearth_domain::rooms::state::snapshot;
 use hearth_store::engine::Tx;
 use hearth_store::ids::EventSn;
 use hearth_store::tables::{events, history_gaps, rooms, state_keys};

@@ -14,6 +14,7 @@ use ruma::events::{AnyStateEvent, AnyTimelineEvent};
 use ruma::serde::Raw;
 use ruma::{OwnedRoomId, OwnedUserId};
 use serde::Serialize;
+use serde_json::Value;
 
 use super::amount;
 use crate::edge::Rate;
