@@ -48,9 +48,13 @@ pub const PAGE_EVENTS_DEFAULT: usize = 10;
 pub const PREV_EVENTS_MAX: usize = 20;
 /// Previous events that we put into an event of our own. A room may have more extremities; the next events join those.
 pub const PREV_EVENTS_AUTHORED_MAX: usize = PREV_EVENTS_MAX;
+/// Different states after the other extremities of such a room that are resolved for an event of our own.
+pub const AUTHORED_STATES_MAX: usize = 20;
 /// Extremities of a room, beyond which those are let go whose state another one has, too. One with a state of its own is
 /// always kept: without it this server would come to another state than all others.
 pub const EXTREMITIES_MAX: usize = 1_000;
+/// Stored ancestors of an event in which extremities are looked for that are none.
+pub const ANCESTORS_SEARCHED_MAX: usize = 1_000;
 /// States after different extremities that are resolved all at once. Of more, the newest is resolved with the room's current
 /// state, in which all others are.
 pub const EXTREMITY_STATES_MAX: usize = 200;
@@ -245,12 +249,15 @@ pub const HIERARCHY_ROOMS_MAX: usize = 1_000;
 pub const HIERARCHY_PAGE_ROOMS_MAX: usize = 100;
 /// Events that one search scans, newest first.
 pub const SEARCH_SCANNED_EVENTS_MAX: usize = 20_000;
-/// Events that are looked at to say how many results a search has in all.
+/// Events that one request looks at to say how many results a search has in all; the requests for further pages go on
+/// from there.
 pub const SEARCH_COUNTED_EVENTS_MAX: usize = 400_000;
 /// A search term, in bytes.
 pub const SEARCH_TERM_BYTES_MAX: usize = 512;
 /// Events that one `GET /notifications` scans, newest first.
 pub const NOTIFICATIONS_SCANNED_EVENTS_MAX: usize = 5_000;
+/// Later events of the rooms of these notifications that are searched for one of the user's own, which reads them.
+pub const NOTIFICATIONS_LATER_EVENTS_MAX: usize = 100_000;
 /// Results of one search in the user directory.
 pub const USER_SEARCH_RESULTS_MAX: usize = 50;
 /// A media id (client-server API, "Matrix Content (mxc://) URIs").
@@ -291,10 +298,10 @@ pub const NAMESPACE_REGEX_COMPILED_BYTES_MAX: usize = 1024 * 1024;
 pub const NETWORK_ROOMS_PER_APPSERVICE_MAX: u64 = 10_000;
 /// A response of another homeserver other than a file: the state of a room with tens of thousands of members.
 pub const FEDERATION_ANSWER_BYTES_MAX: usize = 256 * 1024 * 1024;
-/// Gaps in one room's timeline; history that would need more is skipped.
-pub const HISTORY_GAPS_PER_ROOM_MAX: u64 = 64;
+/// Gaps in one room's timeline; with more, the oldest neighbours become one.
+pub const HISTORY_GAPS_PER_ROOM_MAX: usize = 64;
 /// Stored ids of missing events directly before the oldest known event above a gap.
-pub const HISTORY_MISSING_MAX: usize = 100;
+pub const HISTORY_MISSING_MAX: usize = 1_000;
 /// Events in one request for history, and used from its response.
 pub const HISTORY_PIECE_EVENTS_MAX: usize = 100;
 /// How long a client waits for history from all servers together.
@@ -362,6 +369,10 @@ pub const REJECTED_OUTLIER_MS_MAX: u64 = 24 * 60 * 60 * 1_000;
 pub const REJECTED_OUTLIERS_MAX: u64 = 2_000;
 /// How often an event that was put aside is tried.
 pub const INBOX_TRIES_MAX: u64 = 12;
+/// Tries of such an event from which on the state before it may lack events that cannot be checked: about 20 seconds.
+pub const INBOX_WHOLE_STATE_TRIES: u64 = 1;
+/// Tries from which on it may also lack events that cannot be fetched: about five minutes.
+pub const INBOX_FETCHED_STATE_TRIES: u64 = 5;
 /// Requests for missing events between an event and the known ones, of up to [`MISSING_EVENTS_MAX`] each.
 pub const MISSING_ROUNDS_MAX: usize = 10;
 /// Events of a state or of its auth chain in the response of a remote server.
@@ -408,8 +419,8 @@ pub const KEYS_PER_SERVER_MAX: usize = 500;
 pub const SIGNATURES_PER_SERVER_MAX: usize = 10;
 /// Servers in one request to a notary.
 pub const NOTARY_SERVERS_MAX: usize = 100;
-/// Servers in a room that are asked for the keys of others when the room is joined.
-pub const NOTARIES_PER_JOIN_MAX: usize = 4;
+/// Servers in a room that are asked for the keys of others when the room is joined or its past is fetched.
+pub const NOTARIES_PER_ROOM_MAX: usize = 4;
 /// Servers that one error names.
 pub const SERVERS_NAMED_MAX: usize = 5;
 /// Parameters of an `X-Matrix` header that are read, known or not; more make the header malformed.

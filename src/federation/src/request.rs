@@ -237,6 +237,11 @@ pub(super) fn refused(server: &ServerName, status: u16, body: &[u8]) -> Error {
     refusal.into()
 }
 
+/// Whether a server's error means that it has nothing for this one. All other errors may pass.
+pub(super) fn has_nothing(error: &Error) -> bool {
+    matches!(error.reason(), Some(Reason::Forbidden | Reason::NotFound))
+}
+
 /// Whether an error means that the server lacks the endpoint. Some servers return it without a Matrix error body.
 pub(super) fn is_unknown_endpoint(status: u16, body: &[u8]) -> bool {
     let Refused { errcode, .. } = serde_json::from_slice(body).unwrap_or_default();

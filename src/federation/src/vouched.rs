@@ -12,7 +12,7 @@ use hearth_store::{Lane, WriteTx};
 use ruma::{OwnedEventId, OwnedServerName, ServerName};
 
 use super::Federation;
-use super::pdu::{self, IncomingPdu, PduOutcome, PersistOutcome};
+use super::pdu::{self, IncomingPdu, PduOutcome, PersistOutcome, StateNeed};
 
 impl Federation {
     /// Adds an event to a room that this server is in, and queues it for the other servers there except `except`,
@@ -31,7 +31,7 @@ impl Federation {
             Ok(verdict) => return Ok(verdict),
             Err(hard) => *hard,
         };
-        let verdict = self.handle_pdu(room, event, &from).await?;
+        let verdict = self.handle_pdu(room, event, &from, StateNeed::Whole).await?;
         if verdict == PduOutcome::Accepted {
             let core = self.core.clone();
             let write = move |tx: &mut WriteTx<'_>| put(&core, tx, &event_id, before, except.as_deref());

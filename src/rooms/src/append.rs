@@ -4,12 +4,11 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use hearth_base::limits::PREV_EVENTS_AUTHORED_MAX;
 use hearth_base::limits::rooms::DEPTH_MAX;
 use hearth_base::{Error, Position, Result};
 use hearth_store::WriteTx;
 use hearth_store::engine::Tx;
-use hearth_store::ids::{DeviceSn, EventSn, UserSn};
+use hearth_store::ids::{DeviceSn, UserSn};
 use hearth_store::tables::rooms::Room;
 use hearth_store::tables::state;
 use ruma::events::{StateEventType, TimelineEventType};
@@ -19,9 +18,9 @@ use serde_json::value::RawValue;
 
 use super::event::author::{Authored, Draft, GraphPosition, assemble, author};
 use super::event::{Pdu, auth_rules, version};
+use super::heads::Heads;
 use super::load::Event;
-use super::persist::{self, HeadChange, NewEvent};
-use super::state::snapshot::Changes;
+use super::persist::{self, NewEvent};
 use super::{destinations, find, guests, policy};
 use crate::RoomCore;
 
@@ -63,10 +62,11 @@ pub fn append(
 /// Authors `draft` as [`append`] would now, and stores nothing: for an event that another server has to sign first.
 pub fn prepare(core: &RoomCore, tx: &mut dyn Tx, room: &Room, sender: &UserId, draft: Draft) -> Result<Authored> {
     let rules = version::stored_rules(&room.version)?;
-    let auth_events = AuthEvents::gather(core, tx, room, rules, sender, &draft)?;
+    let heads = Heads::choose(core, tx, room, rules)?;
+    let auth_events = AuthEvents::gather(core, tx, room, rules, &heads, (sender, &draft))?;
     let is_hashed_create = rules.authorization.room_create_event_id_as_room_id && draft.kind == "m.room.create";
     let room_id = if is_hashed_create { None } else { Some(find::id(room)?) };
-    let place = auth_events.place(core, tx, room, rules, room_id.as_deref())?;
+    let place = auth_events.place(room, rules, heads.ids(core, tx)?, room_id.as_deref());
     let signer = (&*core.server_name, core.key.pair());
     let authored = author(signer, rules, sender, core.now_ms(), place, draft)?;
     auth_events.check_auth(rules, &authored.pdu)?;
@@ -82,7 +82,8 @@ pub fn append_prepared(
     authored: Authored,
 ) -> Result<std::result::Result<Arc<Event>, Authored>> {
     // Another event may have arrived while the other server signed, and a signed event cannot take new prev events.
-    if head_ids(core, tx.tx(), &room.extremities)? != authored.pdu.prev_events {
+    let rules = version::stored_rules(&room.version)?;
+    if Heads::choose(core, tx.tx(), room, rules)?.ids(core, tx.tx())? != authored.pdu.prev_events {
         return Ok(Err(authored));
     }
     policy::check(core, tx.tx(), room, &authored)?;
@@ -93,9 +94,10 @@ pub fn append_prepared(
 /// for the remote server to sign. `M_FORBIDDEN` when the room's auth rules would reject it.
 pub fn template(core: &RoomCore, tx: &mut dyn Tx, room: &Room, sender: &UserId, draft: Draft) -> Result<Vec<u8>> {
     let rules = version::stored_rules(&room.version)?;
-    let auth_events = AuthEvents::gather(core, tx, room, rules, sender, &draft)?;
+    let heads = Heads::choose(core, tx, room, rules)?;
+    let auth_events = AuthEvents::gather(core, tx, room, rules, &heads, (sender, &draft))?;
     let room_id = find::id(room)?;
-    let place = auth_events.place(core, tx, room, rules, Some(&room_id))?;
+    let place = auth_events.place(room, rules, heads.ids(core, tx)?, Some(&room_id));
     let object = assemble(rules, sender, core.now_ms(), place, draft)?;
     let json = serde_json::to_vec(&object).map_err(|error| Error::fault("writing a template as JSON", error))?;
     // A placeholder is enough: the auth rules never read an event's own id.
@@ -104,14 +106,13 @@ pub fn template(core: &RoomCore, tx: &mut dyn Tx, room: &Room, sender: &UserId, 
     Ok(json)
 }
 
-fn head_ids(core: &RoomCore, tx: &mut dyn Tx, heads: &[EventSn]) -> Result<Vec<OwnedEventId>> {
-    let newest = heads.iter().rev().take(PREV_EVENTS_AUTHORED_MAX);
-    newest.map(|sn| Ok(core.events.get(tx, *sn)?.pdu.event_id.clone())).collect()
-}
-
-/// The part of the current state that authorises an event. The auth rules may read nothing else: every server has to
+/// The part of the state before an event that authorises it. The auth rules may read nothing else: every server has to
 /// reach the same result from the event's auth events alone.
-struct AuthEvents(Vec<(StateEventType, Arc<Event>)>);
+struct AuthEvents {
+    found: Vec<(StateEventType, Arc<Event>)>,
+    /// The same part of the current state, if that is another one: the event has to be allowed by both.
+    current: Option<Vec<Arc<Event>>>,
+}
 
 impl AuthEvents {
     /// Loads the state that [`auth_rules::select`] names, as far as the room has it.
@@ -120,8 +121,8 @@ impl AuthEvents {
         tx: &mut dyn Tx,
         room: &Room,
         rules: &RoomVersionRules,
-        sender: &UserId,
-        draft: &Draft,
+        heads: &Heads,
+        (sender, draft): (&UserId, &Draft),
     ) -> Result<Self> {
         let kind = TimelineEventType::from(draft.kind.as_str());
         // Only member events are selected by content, so other contents are not serialised.
@@ -131,45 +132,48 @@ impl AuthEvents {
         };
         let wanted = auth_rules::select(rules, &kind, sender, draft.state_key.as_deref(), &content);
         let wanted = wanted.map_err(Error::bad_json)?;
-        let mut found = Vec::with_capacity(wanted.len());
+        let (mut found, mut current) = (Vec::with_capacity(wanted.len()), heads.is_apart().then(Vec::new));
         for (kind, key) in wanted {
-            if let Some(sn) = state::current_named(tx, room.sn, &kind.to_string(), &key)? {
+            let name = kind.to_string();
+            if let Some(current) = &mut current
+                && let Some(sn) = state::current_named(tx, room.sn, &name, &key)?
+            {
+                current.push(core.events.get(tx, sn)?);
+            }
+            if let Some(sn) = heads.event_for(tx, room, &name, &key)? {
                 found.push((kind, core.events.get(tx, sn)?));
             }
         }
-        Ok(Self(found))
+        Ok(Self { found, current })
     }
 
     fn place<'a>(
         &self,
-        core: &RoomCore,
-        tx: &mut dyn Tx,
         room: &Room,
         rules: &RoomVersionRules,
+        prev_events: Vec<OwnedEventId>,
         room_id: Option<&'a RoomId>,
-    ) -> Result<GraphPosition<'a>> {
-        let prev_events = head_ids(core, tx, &room.extremities)?;
-        Ok(GraphPosition {
-            room_id,
-            prev_events,
-            auth_events: self.auth_events(rules),
-            depth: room.depth.saturating_add(1).min(DEPTH_MAX),
-        })
+    ) -> GraphPosition<'a> {
+        let depth = room.depth.saturating_add(1).min(DEPTH_MAX);
+        GraphPosition { room_id, prev_events, auth_events: self.auth_events(rules), depth }
     }
 
     fn auth_events(&self, rules: &RoomVersionRules) -> Vec<OwnedEventId> {
         let named = |kind: &StateEventType| {
             *kind != StateEventType::RoomCreate || !rules.authorization.room_create_event_id_as_room_id
         };
-        self.0.iter().filter(|(kind, _)| named(kind)).map(|(_, event)| event.pdu.event_id.clone()).collect()
+        self.found.iter().filter(|(kind, _)| named(kind)).map(|(_, event)| event.pdu.event_id.clone()).collect()
     }
 
-    /// Checks an event of this server. Its auth events are selected from the current state, so one call covers the
-    /// check against its auth events and the one against the current state.
+    /// Checks an event of this server. Its auth events are selected from the state before it, so one call covers the
+    /// check against its auth events and the one against that state, which mostly is the current one.
     fn check_auth(&self, rules: &RoomVersionRules, pdu: &Pdu) -> Result<()> {
-        let auth: Vec<&Pdu> = self.0.iter().map(|(_, event)| &event.pdu).collect();
-        auth_rules::by_auth_events(rules, pdu, &auth)
-            .map_err(|why| Error::forbidden(format!("The rules of this room do not allow that: {why}")))
+        let forbidden = |why| Error::forbidden(format!("The rules of this room do not allow that: {why}"));
+        let auth: Vec<&Pdu> = self.found.iter().map(|(_, event)| &event.pdu).collect();
+        auth_rules::by_auth_events(rules, pdu, &auth).map_err(forbidden)?;
+        let Some(current) = &self.current else { return Ok(()) };
+        let current: Vec<&Pdu> = current.iter().map(|event| &event.pdu).collect();
+        auth_rules::by_state(rules, pdu, &current).map_err(forbidden)
     }
 }
 
@@ -186,15 +190,11 @@ fn store(
     authored: Authored,
 ) -> Result<Arc<Event>> {
     let Authored { pdu, json } = authored;
-    let before = room.snapshot;
-    let step = HeadChange {
-        // The event replaces all forward extremities, unless there are more of them than an event can name as prev
-        // events.
-        others: room.extremities.iter().rev().skip(PREV_EVENTS_AUTHORED_MAX).rev().copied().collect(),
-        is_end: true,
-        flips: Changes::new(),
-        is_current: pdu.state_key.is_some(),
-    };
+    // The event replaces all forward extremities, unless there are more of them than an event can name as prev events.
+    let rules = version::stored_rules(&room.version)?;
+    let heads = Heads::choose(core, tx.tx(), room, rules)?;
+    let before = heads.snapshot(tx, room)?;
+    let step = heads.step(core, tx.tx(), room, rules, &pdu)?;
     // Before `persist::live` changes the memberships: the server of a kicked user must also receive the kick.
     let concerned = destinations::before(core, tx, room.sn, &pdu)?;
     let new = NewEvent { pdu, json, sender: Some(origin.sender), txn: origin.txn.clone(), known: None };

@@ -5,6 +5,8 @@
 //! positions are skipped when the gap opens. Readers stop at a gap ([`between`]), because the events on its two sides
 //! are not neighbours. `federation/history` backfills gaps from above.
 
+use std::collections::BTreeSet;
+
 use hearth_base::{Millis, Result, limits};
 use hearth_store::WriteTx;
 use hearth_store::engine::Tx;
@@ -37,14 +39,62 @@ pub fn middle<'a>(
     room: RoomSn,
     missing: impl IntoIterator<Item = &'a OwnedEventId>,
 ) -> Result<()> {
-    if history_gaps::count(tx.tx(), room)? >= limits::HISTORY_GAPS_PER_ROOM_MAX {
-        // A room with this many gaps contains a server that makes them. Bound the cost: its history may look more
-        // contiguous than it is.
-        return Ok(());
-    }
+    merge_down_to(tx, room, limits::HISTORY_GAPS_PER_ROOM_MAX - 1)?;
     // Skipped positions belong to no event, so backfilled events can take them as places.
     let floor = tx.skip(MIDDLE_PLACES).as_i64();
     open(tx, room, floor, floor.saturating_add_unsigned(MIDDLE_PLACES), missing)
+}
+
+/// Merges neighbouring gaps of a room until it has at most `most`. The lower one gets what the upper one leads to, so all
+/// of it can still be reached by going back; it then appears below the events between the two.
+///
+/// The oldest neighbours go first: least of all does anyone look for the borders of their history. The gap at the
+/// bottom is the last choice, because its events would appear before the first join.
+pub fn merge_down_to(tx: &mut WriteTx<'_>, room: RoomSn, most: usize) -> Result<()> {
+    let mut gaps = history_gaps::of_room(tx.tx(), room)?;
+    while gaps.len() > most.max(1) {
+        let first = usize::from(gaps[0].floor == i64::MIN && gaps.len() > 2);
+        let size = |at: &usize| together(&gaps[*at], &gaps[*at + 1]).len();
+        let fits = (first..gaps.len() - 1).find(|at| size(at) <= limits::HISTORY_MISSING_MAX);
+        let Some(at) = fits.or_else(|| (first..gaps.len() - 1).min_by_key(size)) else { break };
+        let upper = gaps.remove(at + 1);
+        history_gaps::delete(tx.tx(), room, upper.floor)?;
+        gaps[at] = join(room, &gaps[at], &upper);
+        history_gaps::set(tx.tx(), room, &gaps[at])?;
+    }
+    Ok(())
+}
+
+/// Deletes a gap without free places. What it still leads to is reached through the gap below it.
+pub fn give_down(tx: &mut WriteTx<'_>, room: RoomSn, gap: &Gap) -> Result<()> {
+    history_gaps::delete(tx.tx(), room, gap.floor)?;
+    let below = history_gaps::of_room(tx.tx(), room)?.into_iter().rfind(|other| other.floor < gap.floor);
+    match below {
+        Some(below) => history_gaps::set(tx.tx(), room, &join(room, &below, gap)),
+        None => {
+            tracing::warn!(
+                room.sn = room.0,
+                "A gap in a room's history has no places left; the rest of it is not shown."
+            );
+            Ok(())
+        }
+    }
+}
+
+/// A gap with what another one leads to as well, to be asked about at once.
+fn join(room: RoomSn, lower: &Gap, upper: &Gap) -> Gap {
+    let mut missing = together(lower, upper);
+    if missing.len() > limits::HISTORY_MISSING_MAX {
+        let lost = missing.len() - limits::HISTORY_MISSING_MAX;
+        tracing::warn!(room.sn = room.0, lost, "A room has more missing events than are remembered.");
+        missing.truncate(limits::HISTORY_MISSING_MAX);
+    }
+    Gap { floor: lower.floor, next: lower.next, missing, tries: 0, retry_ms: 0, refused: false }
+}
+
+fn together(lower: &Gap, upper: &Gap) -> Vec<String> {
+    let all: BTreeSet<&String> = lower.missing.iter().chain(&upper.missing).collect();
+    all.into_iter().cloned().collect()
 }
 
 fn open<'a>(

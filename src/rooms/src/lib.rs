@@ -16,6 +16,7 @@ pub mod event;
 pub mod find;
 pub mod gaps;
 pub mod guests;
+mod heads;
 pub mod incoming;
 mod joined;
 pub mod load;

@@ -185,11 +185,11 @@ pub fn change_state(tx: &mut WriteTx<'_>, room: &mut Room, changes: &Changes, at
 /// The state after an event, in two parts: the snapshot before it, and what the event itself sets.
 pub type StateAfter = (Option<SnapshotSn>, Option<(KeySn, EventSn)>);
 
-/// Returns the state after an event; `None` when it is unknown, as for outliers.
+/// Returns the state after an event; `None` when it is unknown or not certain, as for outliers.
 #[must_use]
 pub fn state_after(event: &Event) -> Option<StateAfter> {
     let is_create = event.pdu.is_state(&ruma::events::TimelineEventType::RoomCreate, "");
-    if event.flags & events::OUTLIER != 0 || (event.snapshot.is_none() && !is_create) {
+    if event.flags & (events::OUTLIER | events::UNSURE_STATE) != 0 || (event.snapshot.is_none() && !is_create) {
         return None;
     }
     let own = event.state_key.filter(|_| !event.pdu.rejected).map(|key| (key, event.sn));

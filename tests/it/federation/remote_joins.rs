@@ -245,8 +245,16 @@ async fn who_knocks_elsewhere_may_be_let_in_or_think_better_of_it() {
         becomes(&ann, &ben, &room, "leave").await;
         knocks(&ben, &room).await.ok();
         becomes(&ann, &ben, &room, "knock").await;
-        ann.kicks(&ben, &room).await;
+        let since = ben.syncs().await;
+        let refusal = json!({ "user_id": ben.id, "reason": "we are full" });
+        ann.post(v3!("rooms/{}/kick", room), refusal).await.ok();
         is_shown(&ben, "that it was turned down", |seen| seen["rooms"]["knock"].get(&room.0).is_none()).await;
+        let seen = ben.syncs().since(since.next()).await;
+        let left = &seen.0["rooms"]["leave"][&room.0];
+        let told = ["state", "timeline"].map(|part| left[part]["events"].as_array().cloned().unwrap_or_default());
+        let end = told.concat().into_iter().find(|event| event["state_key"] == ben.id.as_str()).unwrap_or_default();
+        let end = (&end["sender"], &end["content"]["membership"], &end["content"]["reason"]);
+        assert_eq!(end, (&json!(ann.id), &json!("leave"), &json!("we are full")), "version {version}: {}", seen.0);
     }
     let shut = ann.creates_room().await;
     knocks(&bob, &shut).await.refused(403, "M_FORBIDDEN");

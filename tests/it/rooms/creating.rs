@@ -147,10 +147,11 @@ async fn nothing_is_left_of_a_room_that_could_not_be_made() {
     let alice = world.register("alice").await;
     alice.creates_room().with("room_alias_name", json!("taken")).await;
     let before = alice.syncs().await;
-    let refused: [(Value, &str); 6] = [
+    let refused: [(Value, &str); 7] = [
         (json!({ "room_alias_name": "taken" }), "M_ROOM_IN_USE"),
         (json!({ "room_version": "1" }), "M_UNSUPPORTED_ROOM_VERSION"),
         (json!({ "room_version": "org.example.none" }), "M_UNSUPPORTED_ROOM_VERSION"),
+        (json!({ "room_version": "1".repeat(33) }), "M_BAD_JSON"),
         (json!({ "invite": ["not a user"] }), "M_BAD_JSON"),
         (json!({ "power_level_content_override": { "users_default": "many" } }), "M_BAD_JSON"),
         (json!({ "name": "x".repeat(70_000) }), "M_TOO_LARGE"),

@@ -187,3 +187,38 @@ async fn logging_out_ends_a_sync_under_way_without_an_error() {
     }
     world.ends().await;
 }
+
+#[tokio::test]
+async fn a_search_with_values_of_wrong_types_is_refused() {
+    let world = World::new().await;
+    let alice = world.register("alice").await;
+    let wrong = [
+        (json!({ "search_categories": [] }), "M_BAD_JSON"),
+        (json!({ "search_categories": [null] }), "M_BAD_JSON"),
+        (json!({ "search_categories": { "room_events": ["x"] } }), "M_BAD_JSON"),
+        (json!({ "search_categories": { "room_events": { "search_term": 5 } } }), "M_BAD_JSON"),
+    ];
+    for (body, errcode) in wrong {
+        alice.post(v3!("search"), body).await.refused(400, errcode);
+    }
+    for (field, value, errcode) in [
+        ("filter", json!([]), "M_BAD_JSON"),
+        ("filter", json!({ "limit": "ten" }), "M_BAD_JSON"),
+        ("event_context", json!([1, 1, true]), "M_BAD_JSON"),
+        ("event_context", json!({ "before_limit": -1 }), "M_BAD_JSON"),
+        ("groupings", json!([]), "M_BAD_JSON"),
+        ("groupings", json!({ "group_by": [[]] }), "M_BAD_JSON"),
+        ("groupings", json!({ "group_by": [{ "key": "colour" }] }), "M_INVALID_PARAM"),
+        ("keys", json!("content.body"), "M_BAD_JSON"),
+        ("keys", json!(["content.colour"]), "M_INVALID_PARAM"),
+        ("order_by", json!(1), "M_BAD_JSON"),
+        ("order_by", json!("size"), "M_INVALID_PARAM"),
+        ("include_state", json!("yes"), "M_BAD_JSON"),
+    ] {
+        let mut criteria = json!({ "search_term": "x" });
+        criteria[field] = value;
+        let body = json!({ "search_categories": { "room_events": criteria } });
+        alice.post(v3!("search"), body).await.refused(400, errcode);
+    }
+    world.ends().await;
+}

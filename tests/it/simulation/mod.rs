@@ -7,6 +7,7 @@
 //! An ordinary run plays a few seeds, so that it stays below a minute; `HEARTH_SIMULATION=1-1000` plays these seeds
 //! instead, `HEARTH_SIMULATION=17` only that one, and `.ci/run` the first hundred. A failure names its seed.
 
+mod explain;
 mod outage;
 mod resident;
 mod story;

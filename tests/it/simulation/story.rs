@@ -1,11 +1,13 @@
 //! The story of one seed: users in a room on three servers, faults, partitions, and the final checks.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use hearth_base::Random;
 use hearth_base::random::SeededRandom;
 use serde_json::json;
 
+use super::explain::explain;
 use super::outage::Newcomer;
 use super::resident::{Resident, id_of};
 use crate::harness::{Cluster, Faults, v3};
@@ -235,11 +237,17 @@ impl<'a> Story<'a> {
             text += &format!("{} misses {missing:?}\n", resident.person.id);
         }
         let ours = self.people[0].state(&self.room).await.unwrap_or_default();
-        for person in [&self.people[2], &self.people[3]] {
+        for (person, world) in [(&self.people[2], 1), (&self.people[3], 2)] {
             let theirs = person.state(&self.room).await.unwrap_or_default();
             let lacks: Vec<_> = ours.iter().filter(|part| !theirs.contains(part)).collect();
             let adds: Vec<_> = theirs.iter().filter(|part| !ours.contains(part)).collect();
             text += &format!("{} lacks {lacks:?}, and has instead {adds:?}\n", person.server);
+            let keys: BTreeSet<_> =
+                lacks.iter().chain(&adds).map(|(kind, key, _)| (kind.clone(), key.clone())).collect();
+            if !keys.is_empty() {
+                let worlds = &self.cluster.worlds;
+                text += &explain(&worlds[0], &worlds[world], &self.room, &keys).await;
+            }
         }
         text
     }

@@ -146,14 +146,25 @@ async fn typing_ends_with_leaving_being_kicked_and_being_banned() {
 async fn typing_ends_with_a_restart() {
     let mut world = World::new().await;
     let (alice, bob) = (world.register("alice").await, world.register("bob").await);
-    let room = alice.creates_room_with(&[&bob]).await;
-    bob.put(v3!("rooms/{}/typing/{}", room, bob), json!({ "typing": true, "timeout": 60_000 })).await.ok();
+    let (room, quiet) = (alice.creates_room_with(&[&bob]).await, alice.creates_room_with(&[&bob]).await);
+    for _ in 0..3 {
+        bob.put(v3!("rooms/{}/typing/{}", room, bob), json!({ "typing": true, "timeout": 60_000 })).await.ok();
+        let seen = alice.syncs().await;
+        assert_eq!(seen.ephemeral(&room, "m.typing")["user_ids"], json!([bob.id]));
+        world.restart().await;
+        let after = alice.syncs().since(seen.next()).await;
+        assert_eq!(after.ephemeral(&room, "m.typing")["user_ids"], json!([]));
+        assert!(after.joined(&quiet).is_null(), "no one typed there: {}", after.0);
+        assert!(alice.syncs().since(after.next()).await.is_quiet(), "it is told once");
+    }
+    // A run without typing: what was shown in the run before has still to end.
+    bob.put(v3!("rooms/{}/typing/{}", quiet, bob), json!({ "typing": true, "timeout": 60_000 })).await.ok();
     let seen = alice.syncs().await;
-    assert_eq!(seen.ephemeral(&room, "m.typing")["user_ids"], json!([bob.id]));
+    assert_eq!(seen.ephemeral(&quiet, "m.typing")["user_ids"], json!([bob.id]));
+    world.restart().await;
     world.restart().await;
     let after = alice.syncs().since(seen.next()).await;
-    assert_eq!(after.ephemeral(&room, "m.typing")["user_ids"], json!([]));
-    assert!(alice.syncs().since(after.next()).await.is_quiet(), "it is told once");
+    assert_eq!(after.ephemeral(&quiet, "m.typing")["user_ids"], json!([]));
     world.ends().await;
 }
 

@@ -20,7 +20,7 @@ use crate::pdu::{self, IncomingPdu};
 impl Federation {
     /// Requests the `missing` events and those before them from a server. The result is unordered.
     pub(super) async fn ask_history(
-        &self,
+        self: &Arc<Self>,
         server: &ServerName,
         target: &Target,
         missing: &[OwnedEventId],
@@ -30,29 +30,34 @@ impl Federation {
         let request = get_backfill::v1::Request::new(target.place.room_id.clone(), asked, limit);
         let response = self.ask_within(server, request, HISTORY_ASK_WAIT).await?;
         let pdus = response.pdus.iter().take(limits::HISTORY_PIECE_EVENTS_MAX);
-        Ok(self.read_and_check(target, pdus.map(|pdu| &**pdu)).await)
+        self.read_and_check(server, target, pdus.map(|pdu| &**pdu)).await
     }
 
     /// Requests one event. `M_CONNECTION_FAILED` when the server returns a different one.
     pub(super) async fn ask_event(
-        &self,
+        self: &Arc<Self>,
         server: &ServerName,
         target: &Target,
         id: &OwnedEventId,
     ) -> Result<IncomingPdu> {
         let answer = self.ask_within(server, get_event::v1::Request::new(id.clone()), HISTORY_ASK_WAIT).await?;
-        let found = self.read_and_check(target, std::iter::once(&*answer.pdu)).await;
+        let found = self.read_and_check(server, target, std::iter::once(&*answer.pdu)).await?;
         found.into_iter().find(|candidate| candidate.pdu.event_id == *id).ok_or_else(|| {
             refuse(Reason::ConnectionFailed, format!("{server} was asked for an event and gave something else."))
         })
     }
 
     /// The events that are well-formed, of this room, and validly signed.
-    async fn read_and_check<'a>(&self, target: &Target, pdus: impl Iterator<Item = &'a RawValue>) -> Vec<IncomingPdu> {
+    async fn read_and_check<'a>(
+        self: &Arc<Self>,
+        server: &ServerName,
+        target: &Target,
+        pdus: impl Iterator<Item = &'a RawValue>,
+    ) -> Result<Vec<IncomingPdu>> {
         let mut seen = HashSet::new();
         let read = pdus.filter_map(|pdu| self.read(&target.place, pdu));
         let read = read.filter(|candidate| seen.insert(candidate.pdu.event_id.clone())).collect();
-        self.check_signatures(target.place.rules, read).await.into_iter().flatten().collect()
+        self.check_fetched(&target.place, read, server).await
     }
 
     /// Fetches missing auth events, then stores a batch as outliers, oldest event first. Events whose auth events
@@ -70,7 +75,10 @@ impl Federation {
         let mut authorising = self.unknown(authorising.into_iter().cloned().collect()).await?;
         authorising.truncate(limits::HISTORY_SINGLE_EVENTS_MAX);
         if !authorising.is_empty() {
-            self.fetch_auth(&target.place, newest, authorising, server).await?;
+            // What was fetched may place some of the events; the others are left out below.
+            if let Err(error) = self.fetch_auth(&target.place, newest, authorising, server).await {
+                tracing::debug!(%error, room.id = %target.place.room_id, "Failed to fetch auth events of history.");
+            }
         }
         let (core, rules, room) = (self.core.clone(), target.place.rules, target.place.room);
         let auth_checked = move |tx: &mut hearth_store::ReadTx<'_>| {

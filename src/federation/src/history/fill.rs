@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use hearth_base::limits::federation::FILL_WAIT;
-use hearth_base::{Backoff, Reason, Result};
+use hearth_base::limits::federation::{ASKED_IDS_MAX, FILL_WAIT};
+use hearth_base::{Backoff, Reason, Result, error::refuse};
 use hearth_rooms::gaps;
 use hearth_store::engine::Tx;
 use hearth_store::ids::{EventSn, RoomSn, SnapshotSn};
@@ -17,6 +17,7 @@ use super::plan::HistoryPlan;
 use super::{Target, piece};
 use crate::Federation;
 use crate::pdu::IncomingPdu;
+use crate::request::has_nothing;
 
 /// Back-off of a gap when no server could be reached, first and longest. Pages skip the gap meanwhile, so the first
 /// waits are short: after a brief fault, the next page finds the events.
@@ -61,8 +62,7 @@ impl Federation {
                 Err(error) => {
                     tracing::debug!(room.id = %target.place.room_id, %server, %error, "Failed to backfill from a server.");
                     // These two mean that the server has nothing for this one; all other errors are temporary.
-                    let has_answered = matches!(error.reason(), Some(Reason::Forbidden | Reason::NotFound));
-                    if !has_answered {
+                    if !has_nothing(&error) {
                         asked = FillOutcome::Unreached;
                     }
                 }
@@ -72,7 +72,11 @@ impl Federation {
     }
 
     async fn fill_from(self: &Arc<Self>, server: &OwnedServerName, target: &Target, gap: &Gap) -> Result<bool> {
-        let missing: Vec<OwnedEventId> = gap.missing.iter().filter_map(|id| EventId::parse(id.as_str()).ok()).collect();
+        let mut missing: Vec<OwnedEventId> =
+            gap.missing.iter().filter_map(|id| EventId::parse(id.as_str()).ok()).collect();
+        // One request names only some of them: after a failure others come first.
+        let turns = missing.len().max(1);
+        missing.rotate_left(usize::try_from(gap.tries).unwrap_or(0) % turns * ASKED_IDS_MAX % turns);
         let found = self.ask_history(server, target, &missing).await?;
         let piece = piece::connected(&missing, self.without_placed(found).await?);
         if piece.is_empty() {
@@ -80,7 +84,13 @@ impl Federation {
         }
         let near = self.state_above(target, gap.next).await?;
         let plan = self.plan_history(server, target, piece, near).await?;
-        self.place_history(target, gap.floor, plan).await
+        if self.place_history(target, gap.floor, plan).await? {
+            return Ok(true);
+        }
+        // The server has history, so this must not count as a refusal: what the events need to be placed could not be had
+        // now.
+        let why = format!("{server} returned history that cannot be placed: auth events or states are missing.");
+        Err(refuse(Reason::ConnectionFailed, why))
     }
 
     /// The events without those that already have a place: prev events of placed events belong below them.

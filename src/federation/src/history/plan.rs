@@ -18,6 +18,8 @@ use hearth_store::tables::state_keys;
 use ruma::OwnedEventId;
 use ruma::room_version_rules::RoomVersionRules;
 
+use crate::pdu::{ReportedState, StateParts};
+
 /// The base that a state snapshot is stored as a delta of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum SnapshotBase {
@@ -37,6 +39,9 @@ pub(super) struct Planned {
     pub(super) changes: Changes,
     /// Whether the auth rules reject the event.
     pub(super) rejected: bool,
+    /// Whether the state before it may lack parts, because it depends on events or states that could not be had. It
+    /// serves readers, but nothing is derived from it.
+    pub(super) is_unsure: bool,
 }
 
 /// The result of planning.
@@ -51,7 +56,7 @@ pub(super) struct HistoryPlan {
 }
 
 /// States reported by another server, by the event that they precede.
-pub(super) type ReportedStates = HashMap<OwnedEventId, Arc<StateIds>>;
+pub(super) type ReportedStates = HashMap<OwnedEventId, ReportedState>;
 
 /// The inputs of planning.
 pub(super) struct HistoryPlanner<'a> {
@@ -69,6 +74,7 @@ struct PlannedState {
     state: Arc<StateIds>,
     base: SnapshotBase,
     changes: Changes,
+    is_unsure: bool,
 }
 
 impl HistoryPlanner<'_> {
@@ -79,11 +85,14 @@ impl HistoryPlanner<'_> {
         let mut after: HashMap<OwnedEventId, PlannedState> = HashMap::new();
         for event in piece {
             let Some(before) = self.before(tx, event, &members, &after, &mut plan)? else { continue };
-            let rejected = event.pdu.rejected || !self.is_allowed(tx, event, &before.state)?;
+            let PlannedState { state, base, changes, is_unsure } = before;
+            // A rejection is for good, so it needs a state that is certain.
+            let rejected = event.pdu.rejected || !(is_unsure || self.is_allowed(tx, event, &state)?);
             let at = plan.planned.len();
             let own = event.state_key.filter(|_| !rejected).map(|key| (key, event.sn));
-            after.insert(event.pdu.event_id.clone(), step(&before.state, SnapshotBase::Before(at), own));
-            plan.planned.push(Planned { event: event.clone(), base: before.base, changes: before.changes, rejected });
+            let next = PlannedState { is_unsure, ..step(&state, SnapshotBase::Before(at), own) };
+            after.insert(event.pdu.event_id.clone(), next);
+            plan.planned.push(Planned { event: event.clone(), base, changes, rejected, is_unsure });
         }
         Ok(plan)
     }
@@ -103,10 +112,12 @@ impl HistoryPlanner<'_> {
                 state: Arc::default(),
                 base: SnapshotBase::Nothing,
                 changes: Changes::new(),
+                is_unsure: false,
             }));
         }
-        if let Some(said) = self.said.get(id) {
-            return self.near(tx, StateIds::clone(said)).map(Some);
+        if let Some(ReportedState { state, parts }) = self.said.get(id) {
+            let near = self.near(tx, state.clone())?;
+            return Ok(Some(PlannedState { is_unsure: *parts != StateParts::All, ..near }));
         }
         let (mut known, mut unknown): (Vec<PlannedState>, bool) = (Vec::new(), false);
         for prev in &event.pdu.prev_events {
@@ -129,12 +140,13 @@ impl HistoryPlanner<'_> {
             (false, true) => plan.half_blind.push(id.clone()),
             (false, false) => {}
         }
+        let is_unsure = unknown || known.iter().any(|known| known.is_unsure);
         if known.len() == 1 {
-            return Ok(known.pop());
+            return Ok(known.pop().map(|known| PlannedState { is_unsure, ..known }));
         }
         let states: Vec<StateIds> = known.iter().map(|known| StateIds::clone(&known.state)).collect();
         match resolve(self.core, tx, self.rules, &states, None) {
-            Ok(resolved) => self.near(tx, resolved).map(Some),
+            Ok(resolved) => Ok(Some(PlannedState { is_unsure, ..self.near(tx, resolved)? })),
             // Part of an auth chain is missing here, so that state resolution fails. Another server may report the
             // result.
             Err(error) => {
@@ -160,7 +172,7 @@ impl HistoryPlanner<'_> {
         let mut changes: Changes =
             state.iter().filter(|(key, sn)| other.get(key) != Some(sn)).map(|(key, sn)| (*key, Some(*sn))).collect();
         changes.extend(other.keys().filter(|key| !state.contains_key(key)).map(|key| (*key, None)));
-        Ok(PlannedState { state: Arc::new(state), base, changes })
+        Ok(PlannedState { state: Arc::new(state), base, changes, is_unsure: false })
     }
 
     /// Whether the auth rules allow an event by the state before it. (The check against its auth events ran before.)
@@ -182,5 +194,6 @@ impl HistoryPlanner<'_> {
 fn step(state: &StateIds, base: SnapshotBase, own: Option<(KeySn, EventSn)>) -> PlannedState {
     let mut next = state.clone();
     next.extend(own);
-    PlannedState { state: Arc::new(next), base, changes: own.map(|(key, sn)| (key, Some(sn))).into_iter().collect() }
+    let changes = own.map(|(key, sn)| (key, Some(sn))).into_iter().collect();
+    PlannedState { state: Arc::new(next), base, changes, is_unsure: false }
 }

@@ -1,7 +1,6 @@
 //! From a batch of history to a placement plan: fetches the events needed for auth checks and for the state before
 //! each.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use hearth_base::{Result, limits};
@@ -31,10 +30,11 @@ impl Federation {
         self.keep_piece(server, target, piece).await?;
         let (mut said, mut failed) = (ReportedStates::new(), None);
         let plan = self.plan_with(target, ids.clone(), near, &said).await?;
-        // Events that cannot be placed without a remote state come first: mostly just the oldest event.
+        // Events that cannot be placed without a remote state come first: mostly just the oldest event. Others are
+        // placed without one as well, but then the state before them is not relied on.
         for id in plan.blind.iter().chain(&plan.half_blind).take(limits::HISTORY_STATES_MAX) {
             match self.state_of(&target.place, id, server).await {
-                Ok(state) => _ = said.insert(id.clone(), Arc::new(state)),
+                Ok(state) => _ = said.insert(id.clone(), state),
                 Err(error) => {
                     tracing::debug!(event = %id, %error, "Failed to fetch historical state.");
                     failed = Some(error);
@@ -55,7 +55,7 @@ impl Federation {
         near: Option<SnapshotSn>,
         said: &ReportedStates,
     ) -> Result<HistoryPlan> {
-        let (core, rules, said): (_, _, HashMap<_, _>) = (self.core.clone(), target.place.rules, said.clone());
+        let (core, rules, said) = (self.core.clone(), target.place.rules, said.clone());
         let read = move |tx: &mut hearth_store::ReadTx<'_>| {
             let mut piece: Vec<Arc<Event>> = Vec::with_capacity(ids.len());
             for id in ids.iter() {

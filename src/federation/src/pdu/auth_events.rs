@@ -19,7 +19,7 @@ use super::handle::RoomInfo;
 use super::parse::{IncomingPdu, parse};
 use super::{check_auth, outliers};
 use crate::Federation;
-use crate::request::REQUEST_ASK_WAIT;
+use crate::request::{REQUEST_ASK_WAIT, has_nothing};
 
 /// Maximum of single events that are requested concurrently.
 const AT_ONCE: usize = 8;
@@ -57,20 +57,22 @@ impl Federation {
             self.ask_loosely(from, request, REQUEST_ASK_WAIT, limits::AUTH_ANSWER_BYTES_MAX).await;
         if let Ok(answer) = answer {
             let found = self.reachable(place, &missing, answer.auth_chain).await?;
-            self.take_outliers(place, found).await?;
+            self.take_outliers(place, found, from).await?;
         }
-        let (mut missing, mut found) = (self.unknown(missing).await?, Vec::new());
+        let (mut missing, mut found, mut unasked) = (self.unknown(missing).await?, Vec::new(), Ok(()));
         for _ in 0..AUTH_EVENTS_GENERATIONS_MAX {
             if missing.is_empty() {
                 break;
             }
-            let fetched = self.fetch_events(place, missing, from).await?;
+            let (fetched, outcome) = self.fetch_events(place, missing, from).await?;
+            unasked = unasked.and(outcome);
             let parsed: Vec<_> = fetched.iter().filter_map(|json| self.read(place, json)).collect();
             let named: BTreeSet<_> = parsed.iter().flat_map(|one| one.pdu.auth_events.iter().cloned()).collect();
             found.extend(fetched);
             missing = self.unknown(named.into_iter().take(limits::STATE_SINGLE_EVENTS_MAX).collect()).await?;
         }
-        self.take_outliers(place, found).await
+        self.take_outliers(place, found, from).await?;
+        unasked
     }
 
     /// The events of a response that are reachable from the `wanted` auth events without passing a known one, at most
@@ -98,35 +100,46 @@ impl Federation {
         Ok(reached)
     }
 
-    /// Fetches single events, from `from` or any other server in the room. Events that no server returns are left out;
-    /// an error when no server could be reached for one.
+    /// Fetches single events, from `from` or any other server in the room. Events that no server returns are left out.
+    /// The second result is an error if one of these may exist all the same, because a server could not be asked.
     pub(super) async fn fetch_events(
         self: &Arc<Self>,
         place: &RoomInfo,
         ids: Vec<OwnedEventId>,
         from: &ServerName,
-    ) -> Result<Vec<Box<RawValue>>> {
+    ) -> Result<(Vec<Box<RawValue>>, Result<()>)> {
         let servers = Arc::new(self.askable(place, from).await?);
         let fetches = ids.into_iter().map(|id| {
             let (this, servers) = (self.clone(), servers.clone());
             async move { this.fetch_event(&servers, &id).await }
         });
         let answers: Vec<_> = futures_util::stream::iter(fetches).buffer_unordered(AT_ONCE).collect().await;
-        let found = answers.into_iter().collect::<Result<Vec<_>>>()?;
-        Ok(found.into_iter().flatten().collect())
+        let (mut found, mut unasked) = (Vec::with_capacity(answers.len()), Ok(()));
+        for answer in answers {
+            match answer {
+                Ok(event) => found.extend(event),
+                Err(error) => unasked = Err(error),
+            }
+        }
+        Ok((found, unasked))
     }
 
-    /// One event from the first server that returns it.
+    /// One event from the first server that returns it. `None` when every server has answered that it has no such event.
+    /// Any other failure (no connection, but also a busy or rate-limiting server) is an error: the event may exist, and
+    /// a state without it would be wrong for good.
     async fn fetch_event(&self, servers: &[OwnedServerName], id: &OwnedEventId) -> Result<Option<Box<RawValue>>> {
-        let mut last = Ok(None);
+        let mut unasked = Ok(None);
         for server in servers {
             match self.ask(server, get_event::Request::new(id.clone())).await {
                 Ok(answer) => return Ok(Some(answer.pdu)),
-                Err(error) if error.reason() == Some(Reason::ConnectionFailed) => last = last.and(Err(error)),
-                Err(_) => last = Ok(None),
+                Err(error) if has_nothing(&error) => {}
+                Err(error) => {
+                    let why = format!("An event could not be fetched from {server}: {error}");
+                    unasked = Err(refuse(Reason::ConnectionFailed, why));
+                }
             }
         }
-        last
+        unasked
     }
 
     /// The ids of events that are not stored here.
@@ -150,8 +163,13 @@ impl Federation {
             .ok()
     }
 
-    /// Checks events without a place in the graph, and stores new ones as outliers.
-    pub(super) async fn take_outliers(self: &Arc<Self>, place: &RoomInfo, found: Vec<Box<RawValue>>) -> Result<()> {
+    /// Checks events without a place in the graph, which `from` returned, and stores new ones as outliers.
+    pub(super) async fn take_outliers(
+        self: &Arc<Self>,
+        place: &RoomInfo,
+        found: Vec<Box<RawValue>>,
+        from: &ServerName,
+    ) -> Result<()> {
         let parsed: Vec<IncomingPdu> = found.iter().filter_map(|json| self.read(place, json)).collect();
         drop(found);
         let unknown = self.unknown(parsed.iter().map(|one| one.pdu.event_id.clone()).collect()).await?;
@@ -160,12 +178,31 @@ impl Federation {
         if parsed.is_empty() {
             return Ok(());
         }
-        let verified: Vec<_> = self.check_signatures(place.rules, parsed).await.into_iter().flatten().collect();
+        let verified = self.check_fetched(place, parsed, from).await?;
         let (core, rules) = (self.core.clone(), place.rules);
         let read =
             move |tx: &mut hearth_store::ReadTx<'_>| check_auth(rules, verified, |id| core.events.find(tx.tx(), id));
         let auth_checked = self.core.store.read_slow("admit_judge", read).await?;
         self.store_outliers(place, auth_checked).await
+    }
+
+    /// The events with valid signatures of some that `from` returned. Keys that their servers do not give are requested
+    /// from servers in the room: a room outlives the servers of its past.
+    pub(crate) async fn check_fetched(
+        self: &Arc<Self>,
+        place: &RoomInfo,
+        fetched: Vec<IncomingPdu>,
+        from: &ServerName,
+    ) -> Result<Vec<IncomingPdu>> {
+        let mut notaries = self.askable(place, from).await?;
+        notaries.truncate(limits::NOTARIES_PER_ROOM_MAX);
+        let checked = self.check_signatures_via(place.rules, fetched, &notaries).await.into_iter();
+        let valid = checked.filter_map(|event| {
+            event
+                .inspect_err(|error| tracing::debug!(%error, room.id = %place.room_id, "Dropped a fetched event."))
+                .ok()
+        });
+        Ok(valid.collect())
     }
 
     async fn store_outliers(&self, place: &RoomInfo, auth_checked: Vec<IncomingPdu>) -> Result<()> {

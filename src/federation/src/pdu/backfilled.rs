@@ -24,6 +24,8 @@ pub struct BackfilledEvent {
     pub snapshot: Option<SnapshotSn>,
     /// Its place in the timeline.
     pub ord: i64,
+    /// Whether the state may lack parts; see [`events::UNSURE_STATE`].
+    pub is_unsure: bool,
 }
 
 /// Stores backfilled events at their places. The forward extremities and the current state do not change, and no long
@@ -36,7 +38,7 @@ pub fn backfilled(
     past: Vec<BackfilledEvent>,
 ) -> Result<Vec<Arc<Event>>> {
     let mut stored = Vec::with_capacity(past.len());
-    for BackfilledEvent { candidate: IncomingPdu { pdu, json, .. }, snapshot, ord } in past {
+    for BackfilledEvent { candidate: IncomingPdu { pdu, json, .. }, snapshot, ord, is_unsure } in past {
         let known = core.events.find(tx.tx(), &pdu.event_id)?;
         if known.as_ref().is_some_and(|event| !event.is_outlier()) {
             continue;
@@ -44,7 +46,9 @@ pub fn backfilled(
         let known = known.map(|event| event.sn);
         let flags = if pdu.rejected { events::REJECTED } else { 0 };
         let is_withheld = redaction::is_withheld(core, tx.tx(), room, &pdu)?;
-        let event_status = EventStatus { ord: (!pdu.rejected && !is_withheld).then_some(ord), snapshot, flags };
+        let unsure = if is_unsure { events::UNSURE_STATE } else { 0 };
+        let ord = (!pdu.rejected && !is_withheld).then_some(ord);
+        let event_status = EventStatus { ord, snapshot, flags: flags | unsure };
         let at = tx.position();
         let new = NewEvent { pdu, json, sender: None, txn: None, known };
         let (event, relation) = persist::event(core, tx, room.sn, new, at, event_status)?;

@@ -16,6 +16,7 @@ use ruma::{OwnedRoomId, ServerName};
 use super::parse::IncomingPdu;
 use super::persist::{self, PersistConflict, PersistOutcome};
 use super::plan::{self, Budget, PduOutcome, PlanResult};
+use super::state_before::StateNeed;
 use crate::Federation;
 
 /// The immutable properties of a PDU's room.
@@ -37,19 +38,20 @@ pub(super) enum PduSource {
 
 impl Federation {
     /// Adds one checked event to a room that this server is in. Missing events are requested from `from`, the sender,
-    /// and then from others.
+    /// and then from others. `need` is for events with missing ancestors.
     ///
     /// `M_CONNECTION_FAILED` and `M_LIMIT_EXCEEDED` are temporary; after other errors the event is dropped.
-    pub async fn handle_pdu(
+    pub(crate) async fn handle_pdu(
         self: &Arc<Self>,
         room: RoomSn,
         candidate: IncomingPdu,
         from: &ServerName,
+        need: StateNeed,
     ) -> Result<PduOutcome> {
         let place = self.place(room).await?;
         // One at a time for each room: concurrent PDUs would fetch and resolve the same events.
         let _turn = self.inbound.turns.take(room).await;
-        self.bring_in(&place, candidate, from, PduSource::Pushed).await
+        self.bring_in(&place, candidate, from, (PduSource::Pushed, need)).await
     }
 
     /// The immutable properties of a known room.
@@ -67,7 +69,7 @@ impl Federation {
         place: &RoomInfo,
         candidate: IncomingPdu,
         from: &ServerName,
-        way: PduSource,
+        (way, need): (PduSource, StateNeed),
     ) -> Result<PduOutcome> {
         let (mut candidate, mut given) = (candidate, None);
         let (mut auth_asked, mut prev_asked) = (false, way == PduSource::Pulled);
@@ -99,12 +101,12 @@ impl Federation {
             } else if !missing.prev.is_empty() && !prev_asked {
                 prev_asked = true;
                 // Boxed because the fetched events come back into this function.
-                if let Err(error) = Box::pin(self.catch_up(place, &candidate, from)).await {
+                if let Err(error) = Box::pin(self.catch_up(place, &candidate, from, need)).await {
                     tracing::debug!(%error, room.id = %place.room_id, "Asking for missing events failed.");
                 }
             } else if !state_asked {
                 state_asked = true;
-                let state = self.state_before(place, &candidate, from).await;
+                let state = self.state_before(place, &candidate, from, need).await;
                 if !missing.prev.is_empty() {
                     given = Some(Arc::new(state?));
                 } else if state.is_err_and(|error| error.reason() == Some(Reason::ConnectionFailed)) {

@@ -13,7 +13,11 @@ use ruma::{OwnedEventId, ServerName, UInt};
 use super::graph_order::parents_first;
 use super::handle::{PduSource, RoomInfo};
 use super::parse::IncomingPdu;
+use super::state_before::StateNeed;
 use crate::Federation;
+
+/// Fetched events that may fail for want of other data before the rest is left to history.
+const FAILURES_MAX: usize = 3;
 
 impl Federation {
     /// Fetches the ancestors of `candidate`, in up to [`limits::MISSING_ROUNDS_MAX`] rounds, and adds them.
@@ -22,6 +26,7 @@ impl Federation {
         place: &RoomInfo,
         candidate: &IncomingPdu,
         from: &ServerName,
+        need: StateNeed,
     ) -> Result<()> {
         let earliest = self.ends(place).await?;
         let mut latest = vec![candidate.pdu.event_id.clone()];
@@ -56,11 +61,17 @@ impl Federation {
             latest = open.map(|one| one.pdu.event_id.clone()).take(limits::MISSING_EVENTS_MAX).collect();
         }
         // Ancestors first, so that each event finds its prev events in place.
-        let found = in_order(found);
-        for verified in self.check_signatures(place.rules, found).await.into_iter().flatten() {
+        let (found, mut failures) = (in_order(found), 0);
+        for verified in self.check_fetched(place, found, from).await? {
             let event_id = verified.pdu.event_id.clone();
-            if let Err(error) = self.bring_in(place, verified, from, PduSource::Pulled).await {
+            if let Err(error) = self.bring_in(place, verified, from, (PduSource::Pulled, need)).await {
                 tracing::debug!(%error, event.id = %event_id, "Dropped a fetched event.");
+                // What could not be asked for this one will mostly not be had for its successors either, and each would
+                // ask for a whole state.
+                failures += usize::from(error.is_undecided());
+                if failures == FAILURES_MAX {
+                    break;
+                }
             }
         }
         Ok(())

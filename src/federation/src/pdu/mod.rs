@@ -5,6 +5,7 @@
 //! whole parts of a room there are [`check_auth`], [`outliers()`], [`adopt`] and [`backfilled()`], to be called in a
 //! transaction. This module does not depend on how events arrive.
 
+mod ancestry;
 mod auth_events;
 mod auth_order;
 mod backfilled;
@@ -31,3 +32,4 @@ pub(crate) use parse::UncheckedPdu;
 pub use parse::{IncomingPdu, parse};
 pub(crate) use persist::{PersistConflict, PersistOutcome, quickly, room};
 pub use plan::PduOutcome;
+pub(crate) use state_before::{ReportedState, StateNeed, StateParts};

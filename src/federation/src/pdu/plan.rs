@@ -23,10 +23,8 @@ use ruma::events::TimelineEventType;
 use ruma::room_version_rules::RoomVersionRules;
 use ruma::{OwnedEventId, OwnedServerName};
 
+use super::ancestry;
 use super::parse::IncomingPdu;
-
-/// The serial number of an event that is not stored yet.
-const NEW: EventSn = EventSn(i64::MAX);
 
 /// The status of a handled event.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -256,7 +254,7 @@ impl PlanView<'_> {
 
     /// A state as a delta of the room's current one.
     fn relative(&mut self, state: &StateIds) -> Result<StateBefore> {
-        let changes = difference(&StateBefore::at(self.room.snapshot).full(self.tx)?, state);
+        let changes = snapshot::difference(&StateBefore::at(self.room.snapshot).full(self.tx)?, state);
         Ok(StateBefore { base: self.room.snapshot, changes })
     }
 
@@ -381,6 +379,9 @@ impl PlanView<'_> {
         if others.is_empty() && before.base == self.room.snapshot {
             return Ok(Some(HeadChange { others, is_end: true, flips: before.changes.clone(), is_current }));
         }
+        if self.effort == Budget::Full {
+            others = ancestry::without_ancestors(self.core, self.tx, &self.prev, &others)?;
+        }
         let mut ends = BTreeMap::new();
         for end in &others {
             let after = state_after(&*self.core.events.get(self.tx, *end)?);
@@ -428,10 +429,11 @@ impl PlanView<'_> {
     /// Resolves the states after all forward extremities, including this event: returns the changes to the current
     /// state besides the event itself, and whether the event is part of it.
     fn resolve_ends(&mut self, before: &StateBefore, ends: &BTreeMap<EventSn, StateAfter>) -> Result<(Changes, bool)> {
-        let newcomer = self.newcomer()?;
-        let own_key = newcomer.event.state_key;
+        let core = self.core;
+        let find = |tx: &mut dyn Tx, id: &ruma::EventId| core.events.find(tx, id);
+        let newcomer = UnstoredEvent::new(self.tx, self.room.sn, &self.candidate.pdu, find)?;
         let mut mine = before.full(self.tx)?;
-        mine.extend(own_key.map(|key| (key, NEW)));
+        mine.extend(newcomer.event.state_key.map(|key| (key, newcomer.event.sn)));
         let mut states = vec![mine];
         let ends: BTreeSet<_> = ends.values().collect();
         // Too many states to resolve: the current state stands for them.
@@ -442,45 +444,9 @@ impl PlanView<'_> {
                 states.push(StateBefore::after(*after).full(self.tx)?);
             }
         }
-        let mut target = resolve(self.core, self.tx, self.rules, &states, Some(&newcomer))?;
+        let target = resolve(self.core, self.tx, self.rules, &states, Some(&newcomer))?;
         let current = StateBefore::at(self.room.snapshot).full(self.tx)?;
-        let is_current = own_key.is_some_and(|key| target.get(&key) == Some(&NEW));
-        if let Some(key) = own_key.filter(|_| is_current) {
-            // The change of the event's own state key is recorded with the event itself.
-            match current.get(&key) {
-                Some(sn) => _ = target.insert(key, *sn),
-                None => _ = target.remove(&key),
-            }
-        }
-        Ok((difference(&current, &target), is_current))
-    }
-
-    /// The event for state resolution before it is stored.
-    fn newcomer(&mut self) -> Result<UnstoredEvent> {
-        let pdu = self.candidate.pdu.clone();
-        let state_key = match &pdu.state_key {
-            // A key number that no stored key has, on the side of members or of other state.
-            Some(name) => Some(state_keys::find(self.tx, &pdu.kind.to_string(), name)?.unwrap_or({
-                let is_member = pdu.kind == TimelineEventType::RoomMember;
-                KeySn(if is_member { -i64::MAX } else { i64::MAX })
-            })),
-            None => None,
-        };
-        let event = Event {
-            sn: NEW,
-            room: self.room.sn,
-            ord: None,
-            sender: hearth_store::ids::UserSn(0),
-            state_key,
-            snapshot: None,
-            flags: 0,
-            redacted_by: None,
-            thread: None,
-            txn: None,
-            pdu,
-        };
-        let named = self.auth.iter().filter(|event| self.candidate.pdu.auth_events.contains(&event.pdu.event_id));
-        Ok(UnstoredEvent { event: Arc::new(event), auth: named.map(|event| event.sn).collect() })
+        Ok(newcomer.changes(&current, target))
     }
 }
 
@@ -493,11 +459,4 @@ fn drop_twin(others: &mut Vec<EventSn>, ends: &mut BTreeMap<EventSn, StateAfter>
         others.retain(|end| *end != twin);
         ends.remove(&twin);
     }
-}
-
-/// The changes from one state to another.
-fn difference(from: &StateIds, to: &StateIds) -> Changes {
-    let set = to.iter().filter(|(key, sn)| from.get(key) != Some(sn)).map(|(key, sn)| (*key, Some(*sn)));
-    let unset = from.keys().filter(|key| !to.contains_key(key)).map(|key| (*key, None));
-    set.chain(unset).collect()
 }

@@ -8,7 +8,7 @@ use hearth_store::tables::rooms;
 use ruma::{RoomId, ServerName};
 
 use super::Federation;
-use crate::pdu::{IncomingPdu, PduOutcome};
+use crate::pdu::{IncomingPdu, PduOutcome, StateNeed};
 
 impl Federation {
     /// Adds an event that `from` has signed.
@@ -19,7 +19,7 @@ impl Federation {
         from: &ServerName,
     ) -> Result<()> {
         let room = self.number(room_id).await?;
-        allowed(self.handle_pdu(room, event, from).await?)
+        allowed(self.handle_pdu(room, event, from, StateNeed::Whole).await?)
     }
 
     /// Adds an event and sends it to other servers.

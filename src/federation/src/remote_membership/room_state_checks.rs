@@ -238,7 +238,7 @@ fn notaries(source: &Source<'_>, state: &[Vec<u8>]) -> Vec<OwnedServerName> {
             && !notaries.iter().any(|known| known == user.server_name())
         {
             notaries.push(user.server_name().to_owned());
-            if notaries.len() == limits::NOTARIES_PER_JOIN_MAX {
+            if notaries.len() == limits::NOTARIES_PER_ROOM_MAX {
                 break;
             }
         }

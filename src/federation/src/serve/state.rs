@@ -71,7 +71,7 @@ fn ids(tx: &mut dyn Tx, sns: Vec<EventSn>) -> Result<Vec<OwnedEventId>> {
 /// The state before an event.
 fn before(view: &ServerView<'_>, tx: &mut dyn Tx, event_id: &OwnedEventId) -> Result<Vec<EventSn>> {
     let event = known(view, tx, event_id)?;
-    if event.snapshot.is_some() && event.flags & events::OUTLIER == 0 {
+    if event.snapshot.is_some() && event.flags & (events::OUTLIER | events::UNSURE_STATE) == 0 {
         return Ok(snapshot::full(tx, event.snapshot)?.into_values().collect());
     }
     if event.pdu.kind == TimelineEventType::RoomCreate {

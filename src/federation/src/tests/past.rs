@@ -15,7 +15,7 @@ const CREATOR: &str = "@creator:far.example";
 const BOB: &str = "@bob:far.example";
 
 /// Alice paginates back to the start; returns the event ids in the order of the pages, and the number of pages.
-async fn pages_back(world: &World) -> (Vec<OwnedEventId>, usize) {
+pub(super) async fn pages_back(world: &World) -> (Vec<OwnedEventId>, usize) {
     let (alice, mut from, mut seen, mut pages) = (world.alice().await, None, Vec::new(), 0);
     let room_id = world.graph(|graph| graph.room_id.clone());
     loop {

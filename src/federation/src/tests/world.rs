@@ -42,6 +42,12 @@ pub(super) struct Others {
     pub(super) graph: Mutex<Option<Graph>>,
     /// Requests without a response, by a part of their target.
     pub(super) silent: Mutex<Vec<&'static str>>,
+    /// Requests that fail, by their server and a part of their target: with a status, or without a response for 0.
+    pub(super) failing: Mutex<Vec<(&'static str, &'static str, u16)>>,
+    /// Decides which requests fail besides, with the same statuses.
+    pub(super) chance: Mutex<Option<Box<dyn FnMut(&Call) -> Option<u16> + Send>>>,
+    /// Whether servers give the keys of others.
+    pub(super) vouching: Mutex<bool>,
     /// All requests.
     pub(super) asked: Mutex<Vec<String>>,
 }
@@ -56,15 +62,17 @@ impl Network for Others {
     fn call(&self, call: Call) -> Eventually<Result<RemoteResponse>> {
         self.asked.lock().push(format!("{} {}", call.to, call.target));
         let is_silent = self.silent.lock().iter().any(|part| call.target.contains(part));
-        let answer = if is_silent {
-            Err(hearth_base::error::refuse(hearth_base::Reason::ConnectionFailed, "Nobody answers."))
+        let answer = if let Some(status) = self.failure(&call).or(is_silent.then_some(0)) {
+            if status == 0 {
+                Err(hearth_base::error::refuse(hearth_base::Reason::ConnectionFailed, "Nobody answers."))
+            } else {
+                Ok(response(status, &json!({ "errcode": "M_UNKNOWN" })))
+            }
         } else {
             let refusal = if call.target.contains("/policy/") { (403, "M_FORBIDDEN") } else { (404, "M_NOT_FOUND") };
             let refusal = (refusal.0, json!({ "errcode": refusal.1 }));
             let (status, body) = self.answer(&call).map_or(refusal, |body| (200, body));
-            let body = Bytes::from(body.to_string());
-            let body = Box::pin(stream::once(async move { Ok::<_, Error>(body) }));
-            Ok(RemoteResponse { status, content_type: Some("application/json".to_owned()), body })
+            Ok(response(status, &body))
         };
         Box::pin(async move { answer })
     }
@@ -74,7 +82,19 @@ impl Network for Others {
     }
 }
 
+fn response(status: u16, body: &Value) -> RemoteResponse {
+    let body = Bytes::from(body.to_string());
+    let body = Box::pin(stream::once(async move { Ok::<_, Error>(body) }));
+    RemoteResponse { status, content_type: Some("application/json".to_owned()), body }
+}
+
 impl Others {
+    fn failure(&self, call: &Call) -> Option<u16> {
+        let fails = |(server, part, _): &&(&str, &str, u16)| call.to == *server && call.target.contains(part);
+        let failing = self.failing.lock().iter().find(fails).map(|(.., status)| *status);
+        failing.or_else(|| self.chance.lock().as_mut().and_then(|chance| chance(call)))
+    }
+
     /// The response of a policy server that refuses spam.
     fn auth_checked(&self, call: &Call, rules: &RoomVersionRules) -> Option<Value> {
         let mut event: CanonicalJsonObject = serde_json::from_slice(&call.body).expect("an event");
@@ -94,6 +114,12 @@ impl Others {
         let target = unescape(&call.target);
         if target == "/_matrix/key/v2/server" {
             return Some(keys_of(&call.to));
+        }
+        if target == "/_matrix/key/v2/query" && *self.vouching.lock() {
+            let question: Value = serde_json::from_slice(&call.body).expect("a question");
+            let servers = question["server_keys"].as_object()?.keys();
+            let lists = servers.map(|server| keys_of(&ServerName::parse(server).expect("a server")));
+            return Some(json!({ "server_keys": lists.collect::<Vec<_>>() }));
         }
         let graph = self.graph.lock();
         let graph = graph.as_ref()?;
@@ -358,6 +384,16 @@ impl World {
     pub(super) async fn event(&self, id: &EventId) -> Option<Arc<Event>> {
         let id = id.to_owned();
         self.read(move |core, tx| core.events.find(tx.tx(), &id).expect("found")).await
+    }
+
+    /// The stored state before an event.
+    pub(super) async fn state_before(&self, event: &Event) -> State {
+        let at = event.snapshot;
+        self.read(move |core, tx| {
+            let full = snapshot::full(tx.tx(), at).expect("a state");
+            full.into_iter().map(|(key, sn)| named(core, tx, key, sn)).collect()
+        })
+        .await
     }
 
     /// The current state, from the snapshot and from `current_state`; asserts that both are equal.

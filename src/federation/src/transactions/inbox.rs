@@ -22,7 +22,7 @@ use super::TransactionOutcome;
 use super::batch::{DeferredEvent, may_pass};
 use super::transaction::PduSources;
 use crate::Federation;
-use crate::pdu::{self, RoomInfo};
+use crate::pdu::{self, RoomInfo, StateNeed};
 
 /// Maximum of events read at once.
 const PAGE: u64 = 50;
@@ -264,6 +264,12 @@ impl Federation {
         let origin = ServerName::parse(row.origin.as_str())
             .map_err(|error| hearth_base::Error::bad_json(format!("The inbox names no server: {error}")))?;
         let candidate = pdu::parse(place.rules, Some(&place.room_id), &json)?;
+        // Parts of a state that could not be had so often may be gone for good, with their server.
+        let need = match row.tries {
+            tries if tries < limits::INBOX_WHOLE_STATE_TRIES => StateNeed::Whole,
+            tries if tries < limits::INBOX_FETCHED_STATE_TRIES => StateNeed::Fetched,
+            _ => StateNeed::Partial,
+        };
         // The inbox has the event as received, so all checks run again.
         let batch = self.take_batch(place, &origin, vec![candidate]).await?;
         if !batch.strangers.is_empty() {
@@ -279,7 +285,7 @@ impl Federation {
                     "The keys that it was signed with cannot be had.",
                 ));
             };
-            self.handle_pdu(place.room, verified, &origin).await?;
+            self.handle_pdu(place.room, verified, &origin, need).await?;
         }
         Ok(())
     }

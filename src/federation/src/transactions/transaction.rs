@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use super::batch::{DeferredEvent, may_bring, may_pass, told};
 use crate::Federation;
-use crate::pdu::{IncomingPdu, RoomInfo, UncheckedPdu};
+use crate::pdu::{IncomingPdu, RoomInfo, StateNeed, UncheckedPdu};
 
 /// The result for each event of a transaction, by event id; an error is reported to the sender.
 pub type TransactionOutcome = BTreeMap<OwnedEventId, Result<(), String>>;
@@ -161,7 +161,9 @@ impl Federation {
                 aside.push(event_id);
                 continue;
             };
-            match tokio::time::timeout_at(deadline, self.handle_pdu(place.room, candidate, origin)).await {
+            match tokio::time::timeout_at(deadline, self.handle_pdu(place.room, candidate, origin, StateNeed::Whole))
+                .await
+            {
                 Ok(Ok(verdict)) => _ = outcome.insert(event_id, told(verdict)),
                 Ok(Err(error)) if may_pass(&error) => aside.push(event_id),
                 Ok(Err(error)) => {

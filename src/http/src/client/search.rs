@@ -14,12 +14,13 @@ use ruma::events::{AnyStateEvent, AnyTimelineEvent};
 use ruma::serde::Raw;
 use ruma::{OwnedRoomId, OwnedUserId};
 use serde::Serialize;
+use serde_json::Value;
 
 use super::amount;
-use crate::App;
 use crate::edge::Rate;
 use crate::respond::Json;
 use crate::route::{Endpoint, Ruma};
+use crate::{App, json};
 
 /// The endpoints of this file.
 pub(super) fn endpoints() -> Vec<Endpoint> {
@@ -70,12 +71,28 @@ struct Context {
 }
 
 async fn search(app: App, request: Ruma<Request>) -> Result<Json<Answer>> {
+    check_objects(&request.call.raw)?;
     let Some(criteria) = &request.search_categories.room_events else {
         return Ok(Json(Answer { search_categories: Categories::default() }));
     };
     let question = question(criteria, request.next_batch.clone())?;
     let results = app.domain.rooms.search(request.user()?, question).await?;
     Ok(Json(Answer { search_categories: Categories { room_events: Some(room_events(results, criteria)) } }))
+}
+
+/// Refuses lists in place of objects (`M_BAD_JSON`). serde reads a list as an object's fields in order, which no client
+/// means.
+fn check_objects(body: &[u8]) -> Result<()> {
+    let body: Value = serde_json::from_slice(body).map_err(|error| json::explain(body, &error))?;
+    let criteria = &body["search_categories"]["room_events"];
+    let mut objects = vec![("search_categories", &body["search_categories"]), ("room_events", criteria)];
+    objects.extend(["filter", "event_context", "groupings"].map(|name| (name, &criteria[name])));
+    let groups = criteria["groupings"]["group_by"].as_array().into_iter().flatten();
+    objects.extend(groups.map(|group| ("group_by", group)));
+    match objects.into_iter().find(|(_, value)| value.is_array()) {
+        Some((name, _)) => Err(Error::bad_json(format!("`{name}` takes objects, and no lists in their place."))),
+        None => Ok(()),
+    }
 }
 
 fn question(criteria: &Criteria, from: Option<String>) -> Result<Search> {
@@ -85,10 +102,20 @@ fn question(criteria: &Criteria, from: Option<String>) -> Result<Search> {
         SearchKeys::ContentTopic => Ok(SearchField::Topic),
         other => Err(Error::invalid(format!("{:?} cannot be searched.", other.as_str()))),
     });
+    let by_rank = match &criteria.order_by {
+        None | Some(OrderBy::Rank) => true,
+        Some(OrderBy::Recent) => false,
+        Some(other) => return Err(Error::invalid(format!("Results cannot be ordered by {:?}.", other.as_str()))),
+    };
+    for group in &criteria.groupings.group_by {
+        if let Some(key) = group.key.as_ref().filter(|key| !matches!(key, GroupingKey::RoomId | GroupingKey::Sender)) {
+            return Err(Error::invalid(format!("Results cannot be grouped by {:?}.", key.as_str())));
+        }
+    }
     Ok(Search {
         term: SearchTerm::new(&criteria.search_term, fields.collect::<Result<_>>()?)?,
         filter: criteria.filter.clone(),
-        by_rank: !matches!(criteria.order_by, Some(OrderBy::Recent)),
+        by_rank,
         context: (amount(criteria.event_context.before_limit), amount(criteria.event_context.after_limit)),
         profiles: criteria.event_context.include_profile,
         state: criteria.include_state.unwrap_or(false),

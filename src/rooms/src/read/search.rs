@@ -89,7 +89,8 @@ pub struct Results {
     pub state: BTreeMap<OwnedRoomId, Vec<Raw<AnyStateEvent>>>,
     /// The words to highlight.
     pub words: Vec<String>,
-    /// The total number of matches on all pages.
+    /// The number of matches on all pages. When there is more to count than one request may, at least so many; further
+    /// pages count on.
     pub count: usize,
     /// The token of the next page. An empty page may have one.
     pub next: Option<String>,
@@ -98,34 +99,49 @@ pub struct Results {
 impl Rooms {
     /// Returns a page of results in the rooms that the reader is or was in.
     pub async fn search(&self, who: &Requester, search: Search) -> Result<Results> {
+        self.search_within(who, search, (limits::SEARCH_SCANNED_EVENTS_MAX, limits::SEARCH_COUNTED_EVENTS_MAX)).await
+    }
+
+    /// Searches with limits on the events that one transaction scans, and on those that are counted in all.
+    pub(crate) async fn search_within(
+        &self,
+        who: &Requester,
+        search: Search,
+        (scanned, counted): (usize, usize),
+    ) -> Result<Results> {
         let from = search.from.as_deref().map(parse).transpose()?;
-        let (before, known) = from.unzip();
-        let before = before.unwrap_or(EventSn(i64::MAX));
+        let before = from.map_or(EventSn(i64::MAX), |from| from.before);
         let (this, reader, search) = (self.core.clone(), who.clone(), Arc::new(search));
         let query = search.clone();
-        let page = self.core.store.read_slow("rooms_search", move |tx| results(&this, tx, &reader, &query, before));
+        let page =
+            self.core.store.read_slow("rooms_search", move |tx| results(&this, tx, &reader, &query, (before, scanned)));
         let (mut results, next) = page.await?;
-        results.count = match (known, next) {
-            (Some(count), _) => count,
-            (None, None) => results.hits.len(),
-            (None, Some(next)) => results.hits.len() + self.count_on(who, &search, next).await?,
-        };
-        // The token carries the total, so that later pages need not count again.
-        results.next = next.map(|next| format!("n{}.{}", next.0, results.count));
+        // Counting is always ahead of the pages, so what a later page shows is in the count already.
+        let (so_far, uncounted) = from.map_or((results.hits.len(), next), |from| (from.count, from.uncounted));
+        let (more, uncounted) = self.count_on(who, &search, uncounted, (scanned, counted)).await?;
+        results.count = so_far + more;
+        // The token carries the count, so that later pages need not count again.
+        results.next = next.map(|before| SearchToken { before, count: results.count, uncounted }.to_string());
         Ok(results)
     }
 
-    /// Counts the matches before `before`, in one transaction per piece, so that no snapshot stays open for long.
-    /// Stops after [`limits::SEARCH_COUNTED_EVENTS_MAX`] events, as the specification allows an approximate count.
-    async fn count_on(&self, who: &Requester, search: &Arc<Search>, before: EventSn) -> Result<usize> {
-        let (mut count, mut next) = (0, Some(before));
-        for _ in 0..limits::SEARCH_COUNTED_EVENTS_MAX / limits::SEARCH_SCANNED_EVENTS_MAX {
+    /// Counts the matches before a place, in one transaction per piece, so that no snapshot stays open for long. Stops
+    /// after about `counted` events, as the specification allows an approximate count; returns where to go on.
+    async fn count_on(
+        &self,
+        who: &Requester,
+        search: &Arc<Search>,
+        mut next: Option<EventSn>,
+        (scanned, counted): (usize, usize),
+    ) -> Result<(usize, Option<EventSn>)> {
+        let mut count = 0;
+        for _ in 0..counted / scanned {
             let Some(before) = next else { break };
             let (core, who, search) = (self.core.clone(), who.clone(), search.clone());
             let piece = move |tx: &mut ReadTx<'_>| {
                 let mut places = places(&core, tx.tx(), &who, &search.filter)?;
                 let mut found = 0;
-                let next = scan(&core, tx.tx(), &mut places, &search, before, &mut |_, _, _, _, _| {
+                let next = scan(&core, tx.tx(), &mut places, &search, (before, scanned), &mut |_, _, _, _, _| {
                     found += 1;
                     Ok(ControlFlow::Continue(()))
                 })?;
@@ -134,16 +150,43 @@ impl Rooms {
             let (found, after) = self.core.store.read_slow("rooms_search_count", piece).await?;
             (count, next) = (count + found, after);
         }
-        Ok(count)
+        Ok((count, next))
     }
 }
 
-/// Parses a token: the start of the page, and the total number of matches.
-fn parse(token: &str) -> Result<(EventSn, usize)> {
-    let numbers = token.strip_prefix('n').and_then(|numbers| numbers.split_once('.'));
-    let numbers = numbers.and_then(|(before, count)| Some((EventSn(before.parse().ok()?), count.parse().ok()?)));
-    numbers.ok_or_else(|| Error::invalid("`next_batch` is not from an earlier answer; leave it out."))
+/// The start of a page, and the count of matches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct SearchToken {
+    /// The page has matches before this event.
+    before: EventSn,
+    /// The number of matches so far.
+    count: usize,
+    /// Matches before this event are not counted yet; none when all are.
+    uncounted: Option<EventSn>,
 }
+
+impl std::fmt::Display for SearchToken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "n{}.{}", self.before.0, self.count)?;
+        self.uncounted.map_or(Ok(()), |uncounted| write!(f, ".{}", uncounted.0))
+    }
+}
+
+fn parse(token: &str) -> Result<SearchToken> {
+    let read = || {
+        let mut numbers = token.strip_prefix('n')?.split('.');
+        let (before, count) = (numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?);
+        let uncounted = match numbers.next() {
+            Some(uncounted) => Some(EventSn(uncounted.parse().ok()?)),
+            None => None,
+        };
+        numbers.next().is_none().then_some(SearchToken { before: EventSn(before), count, uncounted })
+    };
+    read().ok_or_else(|| Error::invalid("`next_batch` is not from an earlier answer; leave it out."))
+}
+
+/// A match with its rank.
+type Match = (usize, Arc<Event>);
 
 /// The searched rooms, each with the reader's view.
 type Places<'a> = HashMap<RoomSn, (OwnedRoomId, Viewer<'a>)>;
@@ -168,7 +211,7 @@ fn results(
     tx: &mut ReadTx<'_>,
     who: &Requester,
     search: &Search,
-    before: EventSn,
+    (before, scanned): (EventSn, usize),
 ) -> Result<(Results, Option<EventSn>)> {
     let tx = tx.tx();
     let mut places = places(core, tx, who, &search.filter)?;
@@ -177,7 +220,7 @@ fn results(
     });
     let (budget, hits, state) = (ByteBudget::page(), Vec::new(), BTreeMap::new());
     let mut page = FilledPage { core, who, search, limit, budget, hits, state };
-    let next = scan(core, tx, &mut places, search, before, &mut |tx, room_id, viewer, rank, event| {
+    let next = scan(core, tx, &mut places, search, (before, scanned), &mut |tx, room_id, viewer, rank, event| {
         page.add(tx, room_id, viewer, rank, event)
     })?;
     let FilledPage { mut hits, state, .. } = page;
@@ -246,17 +289,16 @@ fn places<'a>(core: &'a RoomCore, tx: &mut dyn Tx, who: &'a Requester, filter: &
     Ok(places)
 }
 
-/// Scans backwards from `before` and visits the matches, newest first; returns where to go on, if there may be more.
+/// Scans up to `left` events backwards from `before` and visits the matches, newest first; returns where to go on, if there may be more.
 fn scan(
     core: &RoomCore,
     tx: &mut dyn Tx,
     places: &mut Places<'_>,
     search: &Search,
-    mut before: EventSn,
+    (mut before, mut left): (EventSn, usize),
     visit: Visit<'_>,
 ) -> Result<Option<EventSn>> {
     let choice = EventChoice::from(&search.filter);
-    let mut left = limits::SEARCH_SCANNED_EVENTS_MAX;
     while left > 0 {
         let step = left.min(1_000);
         let (mut candidates, mut seen, mut bytes) = (Vec::new(), 0, 0);

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use hearth_base::{Error, Result};
 use hearth_store::engine::Tx;
-use hearth_store::ids::{EventSn, KeySn};
+use hearth_store::ids::{EventSn, KeySn, RoomSn, UserSn};
 use hearth_store::tables::state_keys;
 use ruma::events::{StateEventType, TimelineEventType};
 use ruma::room_version_rules::RoomVersionRules;
@@ -17,9 +17,9 @@ use ruma::state_res::utils::event_id_set::EventIdSet;
 use ruma::{EventId, OwnedEventId};
 
 use super::auth_chain::Graph;
-use super::snapshot::StateIds;
+use super::snapshot::{self, Changes, StateIds};
 use crate::RoomCore;
-use crate::event::auth_rules;
+use crate::event::{Pdu, auth_rules};
 use crate::load::Event;
 
 /// An event in one of the states that is not stored yet, with its auth events. Its serial number, and its key's if
@@ -30,6 +30,62 @@ pub struct UnstoredEvent {
     pub event: Arc<Event>,
     /// Serial numbers of its auth events.
     pub auth: Arc<[EventSn]>,
+}
+
+/// The serial number of an event that is not stored yet.
+const NEW: EventSn = EventSn(i64::MAX);
+
+impl UnstoredEvent {
+    /// Prepares an event for state resolution before it is stored. `find` finds stored events.
+    pub fn new(
+        tx: &mut dyn Tx,
+        room: RoomSn,
+        pdu: &Pdu,
+        mut find: impl FnMut(&mut dyn Tx, &EventId) -> Result<Option<Arc<Event>>>,
+    ) -> Result<Self> {
+        let state_key = match &pdu.state_key {
+            // A key number that no stored key has, on the side of members or of other state.
+            Some(name) => Some(state_keys::find(tx, &pdu.kind.to_string(), name)?.unwrap_or({
+                let is_member = pdu.kind == TimelineEventType::RoomMember;
+                KeySn(if is_member { -i64::MAX } else { i64::MAX })
+            })),
+            None => None,
+        };
+        let mut auth = Vec::with_capacity(pdu.auth_events.len());
+        for id in &pdu.auth_events {
+            auth.extend(find(tx, id)?.map(|event| event.sn));
+        }
+        let event = Event {
+            sn: NEW,
+            room,
+            ord: None,
+            sender: UserSn(0),
+            state_key,
+            snapshot: None,
+            flags: 0,
+            redacted_by: None,
+            thread: None,
+            txn: None,
+            pdu: pdu.clone(),
+        };
+        Ok(Self { event: Arc::new(event), auth: auth.into() })
+    }
+
+    /// The changes from the `current` state to the resolved one besides the event itself, and whether the event is part
+    /// of the resolved one.
+    #[must_use]
+    pub fn changes(&self, current: &StateIds, mut resolved: StateIds) -> (Changes, bool) {
+        let own_key = self.event.state_key;
+        let is_current = own_key.is_some_and(|key| resolved.get(&key) == Some(&self.event.sn));
+        if let Some(key) = own_key.filter(|_| is_current) {
+            // The change of the event's own state key is recorded with the event itself.
+            match current.get(&key) {
+                Some(sn) => _ = resolved.insert(key, *sn),
+                None => _ = resolved.remove(&key),
+            }
+        }
+        (snapshot::difference(current, &resolved), is_current)
+    }
 }
 
 /// Resolves states of one room, for room versions with state resolution 2 and later.

@@ -19,6 +19,14 @@ pub type StateIds = BTreeMap<KeySn, EventSn>;
 /// Changes to a state; `None` removes a key.
 pub type Changes = BTreeMap<KeySn, Option<EventSn>>;
 
+/// The changes from one state to another.
+#[must_use]
+pub fn difference(from: &StateIds, to: &StateIds) -> Changes {
+    let set = to.iter().filter(|(key, sn)| from.get(key) != Some(sn)).map(|(key, sn)| (*key, Some(*sn)));
+    let unset = from.keys().filter(|key| !to.contains_key(key)).map(|key| (*key, None));
+    set.chain(unset).collect()
+}
+
 fn encode(changes: &Changes) -> Vec<u8> {
     let mut previous = 0;
     varint::write_list(changes.iter().flat_map(|(key, event)| {

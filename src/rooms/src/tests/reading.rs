@@ -307,3 +307,28 @@ async fn a_search_finds_only_what_the_reader_may_see() {
     assert_eq!(search(&world.bob, 2, first.next).await.hits.len(), 1);
     assert!(search(&world.carol, 10, None).await.hits.is_empty());
 }
+
+#[tokio::test]
+async fn a_long_search_counts_on_with_each_page_and_never_too_little() {
+    let world = World::new().await;
+    let id = world.makes(json!({})).await.expect("a room");
+    for nth in 0..40 {
+        world.says(&id, &format!("{} {nth}", ["plum", "pear"][nth % 2])).await;
+    }
+    let (mut from, mut counts, mut shown) = (None, Vec::new(), 0);
+    loop {
+        let filter = serde_json::from_value(json!({ "limit": 3 })).expect("a filter");
+        let term = SearchTerm::new("plum", Vec::new()).expect("a term");
+        let search = Search { term, filter, by_rank: false, context: (0, 0), profiles: false, state: false, from };
+        let found = world.rooms.search_within(&world.alice, search, (5, 10)).await.expect("results");
+        shown += found.hits.len();
+        assert!(found.count >= shown, "{shown} were shown of {}", found.count);
+        counts.push(found.count);
+        from = found.next;
+        if from.is_none() {
+            break;
+        }
+    }
+    assert!(counts.is_sorted() && counts[0] < 20, "{counts:?}");
+    assert_eq!((shown, counts.last()), (20, Some(&20)));
+}

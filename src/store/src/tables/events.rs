@@ -64,6 +64,9 @@ pub const SOFT_FAILED: i64 = 2;
 pub const REDACTED: i64 = 4;
 /// An outlier: known without its place in the timeline.
 pub const OUTLIER: i64 = 8;
+/// The snapshot of the state before the event may lack parts, because other servers could not give them. It serves
+/// readers; nothing may be derived from it.
+pub const UNSURE_STATE: i64 = 16;
 
 /// A stored event.
 #[derive(Debug, Clone)]

@@ -47,6 +47,7 @@ pub mod thumbnails;
 pub mod to_device;
 pub mod tokens;
 pub mod txns;
+pub mod typing_rooms;
 pub mod unread_counts;
 pub mod users;
 
@@ -98,6 +99,7 @@ pub const STATEMENTS: &[&[&str]] = &[
     to_device::STATEMENTS,
     tokens::STATEMENTS,
     txns::STATEMENTS,
+    typing_rooms::STATEMENTS,
     unread_counts::STATEMENTS,
     users::STATEMENTS,
 ];

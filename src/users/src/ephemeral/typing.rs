@@ -1,9 +1,11 @@
 //! Typing notifications of local and remote users. In memory only: a restart clears them.
 //!
 //! A user who leaves a room stops typing in it. No event reaches this module then, so reads check the membership. A
-//! change takes a position from the writer, so that a sync can order it among all other changes, but writes nothing.
+//! change takes a position from the writer, so that a sync can order it among all other changes, but writes nothing,
+//! except once for each room and run of the server: after a restart clients are told that typing has ended, and without
+//! that row they would be told so for every room.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +18,7 @@ use hearth_store::WriteTx;
 use hearth_store::engine::Tx;
 use hearth_store::ids::{RoomSn, UserSn};
 use hearth_store::tables::memberships::{self, Membership};
-use hearth_store::tables::rooms;
+use hearth_store::tables::{rooms, typing_rooms};
 use parking_lot::Mutex;
 use ruma::{OwnedUserId, RoomId, UserId};
 use tokio::sync::Notify;
@@ -58,6 +60,8 @@ pub struct Typing {
     core: Arc<RoomCore>,
     /// Position at the start: what clients were sent before it is unknown.
     started: Position,
+    /// Rooms that have their row of this run.
+    recorded: Mutex<HashSet<RoomSn>>,
     rooms: Mutex<HashMap<RoomSn, Room>>,
     /// Wakes the expiry task when an earlier expiry is added.
     sooner: Notify,
@@ -68,7 +72,7 @@ impl Typing {
     #[must_use]
     pub fn new(core: Arc<RoomCore>) -> Arc<Self> {
         let started = core.store.position();
-        Arc::new(Self { core, started, rooms: Mutex::default(), sooner: Notify::new() })
+        Arc::new(Self { core, started, recorded: Mutex::default(), rooms: Mutex::default(), sooner: Notify::new() })
     }
 
     /// Sets a user as typing for `lasting`, or as not typing.
@@ -122,6 +126,9 @@ impl Typing {
         let member = memberships::get(tx.tx(), room, user)?;
         let novelty = self.novelty(room, user, until, member.map_or(Position::ZERO, |row| row.since));
         if novelty == TypingChange::New {
+            if until.is_some() {
+                self.record(tx, room)?;
+            }
             let (this, at, user_id) = (self.clone(), tx.position(), user_id.to_owned());
             let members = self.core.locals.get(tx.tx(), room)?;
             tx.after_commit(move || {
@@ -130,6 +137,38 @@ impl Typing {
             });
         }
         Ok(novelty)
+    }
+
+    /// Records that there is typing in a room, once in each run. Rooms without typing in this run and the one before are
+    /// forgotten.
+    fn record(self: &Arc<Self>, tx: &mut WriteTx<'_>, room: RoomSn) -> Result<()> {
+        if self.recorded.lock().contains(&room) {
+            return Ok(());
+        }
+        let (at, last) = (tx.position(), typing_rooms::at(tx.tx(), typing_rooms::LAST_RUN)?);
+        if last != Some(self.started) {
+            let before = last.unwrap_or(self.started);
+            typing_rooms::set(tx.tx(), typing_rooms::RUN_BEFORE, before)?;
+            typing_rooms::set(tx.tx(), typing_rooms::LAST_RUN, self.started)?;
+            typing_rooms::prune(tx.tx(), before)?;
+        }
+        typing_rooms::set(tx.tx(), room, at)?;
+        let this = self.clone();
+        tx.after_commit(move || _ = this.recorded.lock().insert(room));
+        Ok(())
+    }
+
+    /// Whether a client whose last sync was at `after`, before the server started, may show a user as typing in a room.
+    fn may_show(&self, tx: &mut dyn Tx, room: RoomSn, after: Position) -> Result<bool> {
+        let known_since = match typing_rooms::at(tx, typing_rooms::LAST_RUN)? {
+            Some(last) if last == self.started => typing_rooms::at(tx, typing_rooms::RUN_BEFORE)?,
+            last => last,
+        };
+        // Before that nothing is known: rather tell a client too much.
+        if known_since.is_none_or(|known_since| after < known_since) {
+            return Ok(true);
+        }
+        Ok(typing_rooms::at(tx, room)?.is_some_and(|at| at <= after))
     }
 
     /// Classifies a typing request: a repeated "still typing" only moves the expiry. Typing from before the user joined
@@ -171,8 +210,8 @@ impl Typing {
     /// The typing users of a room, if they changed after `after` and up to `upto`; on a first sync (`after` is `None`)
     /// only if there are any.
     ///
-    /// Excludes users who left the room. A client whose last sync was before the server started always gets the list,
-    /// because it may still show an old one.
+    /// Excludes users who left the room. A client whose last sync was before the server started gets the list where it may
+    /// still show an old one.
     pub fn news(
         &self,
         tx: &mut dyn Tx,
@@ -182,7 +221,10 @@ impl Typing {
     ) -> Result<Option<Vec<OwnedUserId>>> {
         let (typing, changed) = self.in_room(room);
         let is_between = |at: Position| after.is_some_and(|after| at > after && at <= upto);
-        let mut is_news = is_between(changed) || after.is_some_and(|after| after < self.started);
+        let mut is_news = is_between(changed);
+        if let Some(after) = after.filter(|after| *after < self.started) {
+            is_news = is_news || self.may_show(tx, room, after)?;
+        }
         let mut users = Vec::with_capacity(typing.len());
         for (user, user_id, since) in typing {
             let member = memberships::get(tx, room, user)?;

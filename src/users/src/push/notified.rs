@@ -17,10 +17,10 @@ use hearth_rooms::load::Event;
 use hearth_rooms::read::{ByteBudget, EventFormat, Reader, Viewer, ignored, present};
 use hearth_store::ReadTx;
 use hearth_store::engine::Tx;
-use hearth_store::ids::{EventSn, RoomSn};
+use hearth_store::ids::{EventSn, RoomSn, UserSn};
+use hearth_store::tables::events::{self, Direction};
 use hearth_store::tables::memberships::{self, Membership};
-use hearth_store::tables::receipts::Thread;
-use hearth_store::tables::{events, rooms};
+use hearth_store::tables::rooms;
 use ruma::events::AnySyncTimelineEvent;
 use ruma::push::Action;
 use ruma::serde::Raw;
@@ -31,6 +31,7 @@ use super::counts::{ReadMarkers, markers, read_upto};
 use super::evaluate::Evaluator;
 use super::matcher::Rule;
 use super::rules::{RuleCache, Rules};
+use super::walk::{is_said, thread_of};
 
 /// Events per query.
 const STEP_EVENTS: usize = 500;
@@ -69,9 +70,12 @@ pub struct NotificationsPage {
 /// A room of the user, with the inputs of its notifications.
 struct NotifiedRoom<'a> {
     room_id: OwnedRoomId,
+    user: UserSn,
     viewer: Viewer<'a>,
     contexts: Contexts<'a>,
     markers: ReadMarkers,
+    /// Down to this place the timeline was searched for events of the user's own.
+    searched: i64,
     /// When the user joined; earlier events do not notify.
     since: i64,
 }
@@ -125,9 +129,11 @@ fn places<'a>(core: &'a RoomCore, tx: &mut dyn Tx, who: &'a Requester) -> Result
         let viewer = Viewer::of_member(core, tx, room.sn, Reader::from(who), Some(row))?.ignoring(ignored.clone());
         let place = NotifiedRoom {
             room_id: find::id(&room)?,
+            user: who.user,
             viewer,
             contexts: Contexts::new(core, room.clone(), &who.user_id),
             markers: markers(tx, room.sn, who.user)?,
+            searched: i64::MAX,
             since: row.since.as_i64(),
         };
         places.insert(room.sn, place);
@@ -164,6 +170,7 @@ fn scan(
     (mut before, limit): (EventSn, usize),
 ) -> Result<NotificationsPage> {
     let (mut notifications, mut left) = (Vec::new(), limits::NOTIFICATIONS_SCANNED_EVENTS_MAX);
+    let mut later = limits::NOTIFICATIONS_LATER_EVENTS_MAX;
     let (mut budget, mut last) = (ByteBudget::page(), before);
     while left > 0 {
         let step = left.min(STEP_EVENTS);
@@ -182,6 +189,7 @@ fn scan(
             if let Some(actions) = choice(tx, &event, place)?
                 && place.viewer.may_see(tx, &event)?
             {
+                later = find_own(core, tx, place, &event, later)?;
                 let notification = notification(tx, place, &event, actions)?;
                 if !budget.take(notification.event.json().get().len()) {
                     return Ok(NotificationsPage { notifications, next: Some(format!("n{}", last.0)) });
@@ -202,14 +210,43 @@ fn scan(
     Ok(NotificationsPage { notifications, next: Some(format!("n{}", before.0)) })
 }
 
+/// Advances the markers of a room by the user's own events after an unread one, as unread counts do: they read what came
+/// before. Examines at most `left` events; returns how many may still be examined.
+fn find_own(
+    core: &RoomCore,
+    tx: &mut dyn Tx,
+    place: &mut NotifiedRoom<'_>,
+    event: &Event,
+    mut left: usize,
+) -> Result<usize> {
+    let Some(ord) = event.ord.filter(|ord| *ord > read_upto(&place.markers, thread_of(event))) else { return Ok(left) };
+    // Newest first, so that the part above this event is searched once for all events below it.
+    while place.searched > ord && left > 0 {
+        let (part, step, mut seen) = ((ord, place.searched.saturating_sub(1)), left.min(STEP_EVENTS), 0);
+        let markers = &mut place.markers;
+        let mut lowest = ord;
+        events::timeline(tx, event.room, part, Direction::Backward, step, &mut |stored| {
+            let later = core.events.keep_stored(&stored)?;
+            (seen, lowest) = (seen + 1, later.ord.unwrap_or(lowest));
+            if later.sender == place.user && is_said(&later) {
+                let marker = markers.entry(thread_of(&later)).or_insert(lowest);
+                *marker = lowest.max(*marker);
+            }
+            Ok(true)
+        })?;
+        left -= seen;
+        place.searched = if seen < step { ord } else { lowest };
+    }
+    Ok(left)
+}
+
 fn notification(
     tx: &mut dyn Tx,
     place: &mut NotifiedRoom<'_>,
     event: &Arc<Event>,
     actions: Vec<Action>,
 ) -> Result<Notification> {
-    let own = event.thread.map_or(Thread::Main, Thread::Root);
-    let upto = read_upto(&place.markers, own);
+    let upto = read_upto(&place.markers, thread_of(event));
     Ok(Notification {
         actions,
         event: present::event(&mut place.viewer, tx, &EventFormat::timeline(None), event)?,

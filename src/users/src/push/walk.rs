@@ -196,13 +196,13 @@ impl<'a> Walk<'a> {
     }
 }
 
-fn thread_of(event: &Event) -> Thread {
+pub(super) fn thread_of(event: &Event) -> Thread {
     event.thread.map_or(Thread::Main, Thread::Root)
 }
 
 /// Returns whether sending this event shows that the user has read what came before it. Not so for profile changes,
 /// which go to all rooms, for delayed events, which the server sends, and for redactions, which may be done in bulk.
-fn is_said(event: &Event) -> bool {
+pub(super) fn is_said(event: &Event) -> bool {
     let is_delayed = event.txn.as_ref().is_some_and(|(device, _)| *device == NO_DEVICE);
     !is_delayed && !matches!(event.pdu.kind, TimelineEventType::RoomMember | TimelineEventType::RoomRedaction)
 }
