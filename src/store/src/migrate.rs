@@ -34,6 +34,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     (21, "to_device_shares", include_str!("migrations/0021_to_device_shares.sql")),
     (22, "soft_failed", include_str!("migrations/0022_soft_failed.sql")),
     (23, "outgoing_shares", include_str!("migrations/0023_outgoing_shares.sql")),
+    (24, "quotas", include_str!("migrations/0024_quotas.sql")),
 ];
 
 const CREATE_META: &str =
