@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use hearth_admin::wire::{UserDetail, paths};
+use hearth_base::config::Config;
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, Cluster, Person, v3};
+use crate::harness::{Answer, Ask, Cluster, Person, Room, World, v3};
 
 const MIB: usize = 1024 * 1024;
 
@@ -81,4 +83,139 @@ async fn a_user_who_floods_a_server_that_is_away_is_refused_and_nothing_is_lost(
     }
     assert!(accepted, "what is delivered makes room");
     cluster.ends().await;
+}
+
+fn small(config: &mut Config) {
+    let quotas = &mut config.quotas;
+    (quotas.media_mib, quotas.account_data_mib, quotas.account_data_items) = (1, 1, 3);
+    (quotas.key_backup_mib, quotas.key_backup_versions) = (1, 2);
+    (quotas.filters, quotas.devices, quotas.pushers, quotas.aliases) = (2, 2, 2, 2);
+}
+
+const FULL: (u16, &str) = (403, "M_USER_LIMIT_EXCEEDED");
+
+/// What an administrator sees of a quota.
+async fn used(world: &World, who: &Person, quota: &str) -> (u64, Option<u64>) {
+    let user: UserDetail = world.operator().get(&paths::user(&who.id)).await.expect("a user");
+    let found = user.quotas.iter().find(|one| one.quota == quota).expect("a quota of that name");
+    (found.used, found.limit)
+}
+
+fn upload(who: &Person, bytes: usize) -> Ask {
+    who.ask(reqwest::Method::POST, "/_matrix/media/v3/upload").bytes("text/plain", vec![b'x'; bytes])
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn media_ends_at_the_quota_of_its_user() {
+    let world = World::with(small).await;
+    let (alice, bob) = (world.register("alice").await, world.register("bob").await);
+    upload(&alice, 600_000).await.ok();
+    upload(&alice, 600_000).await.refused(FULL.0, FULL.1);
+    upload(&alice, 400_000).await.ok();
+    upload(&bob, 600_000).await.ok();
+    // Of several at the same time only those count that fit.
+    let ends = futures_util::future::join_all((0..4).map(|_| upload(&bob, 300_000).into_future())).await;
+    assert_eq!(ends.iter().filter(|answer| answer.status == 200).count(), 1, "{ends:?}");
+    assert_eq!(used(&world, &alice, "media_bytes").await, (1_000_000, Some(1024 * 1024)));
+    assert_eq!(used(&world, &bob, "media_bytes").await, (900_000, Some(1024 * 1024)));
+    world.ends().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_backup_ends_at_the_quota_and_deleting_makes_room() {
+    let world = World::with(small).await;
+    let alice = world.register("alice").await;
+    let version = json!({"algorithm": "m.megolm_backup.v1.curve25519-aes-sha2", "auth_data": {"public_key": "k"}});
+    let create = || alice.post(v3!("room_keys/version"), version.clone());
+    let first = create().await.ok()["version"].as_str().expect("a version").to_owned();
+    let second = create().await.ok()["version"].as_str().expect("a version").to_owned();
+    create().await.refused(FULL.0, FULL.1);
+    alice.delete(v3!("room_keys/version/{}", first)).await.ok();
+    let third = create().await.ok()["version"].as_str().expect("a version").to_owned();
+    assert!(third != first && third != second, "numbers are not used again");
+    assert_eq!(used(&world, &alice, "key_backup_versions").await, (2, Some(2)));
+
+    let key = |bytes: usize| {
+        json!({
+            "first_message_index": 1, "forwarded_count": 0, "is_verified": false,
+            "session_data": {"ciphertext": "x".repeat(bytes)},
+        })
+    };
+    let put = |session: &str, bytes: usize| {
+        let path = v3!("room_keys/keys/{}/{}", "!r:localhost", session);
+        alice.put(path, key(bytes)).query(&[("version", &third)])
+    };
+    for n in 0..17 {
+        put(&n.to_string(), 60_000).await.ok();
+    }
+    put("one too many", 60_000).await.refused(FULL.0, FULL.1);
+    let (bytes, _) = used(&world, &alice, "key_backup_bytes").await;
+    assert!((17 * 60_000..1024 * 1024).contains(&bytes), "{bytes}");
+    let path = v3!("room_keys/keys/{}/{}", "!r:localhost", "3");
+    alice.delete(path).query(&[("version", &third)]).await.ok();
+    put("in its place", 60_000).await.ok();
+    assert_eq!(used(&world, &alice, "key_backup_bytes").await.0, bytes);
+    alice.delete(v3!("room_keys/version/{}", third)).await.ok();
+    assert_eq!(used(&world, &alice, "key_backup_bytes").await, (0, Some(1024 * 1024)));
+    world.ends().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn small_things_end_at_their_number() {
+    let world = World::with(small).await;
+    let alice = world.register("alice").await;
+    let rooms = [alice.creates_room().version("11").await, alice.creates_room().version("12").await];
+    let alias = |name: &str, room: &Room| {
+        alice.put(v3!("directory/room/{}", format!("#{name}:localhost")), json!({"room_id": room.0}))
+    };
+    alias("one", &rooms[0]).await.ok();
+    alias("two", &rooms[1]).await.ok();
+    alias("three", &rooms[1]).await.refused(FULL.0, FULL.1);
+    let body = json!({"room_alias_name": "four"});
+    alice.post(v3!("createRoom"), body.clone()).await.refused(FULL.0, FULL.1);
+    alice.delete(v3!("directory/room/{}", "#one:localhost")).await.ok();
+    alice.post(v3!("createRoom"), body).await.ok();
+    assert_eq!(used(&world, &alice, "aliases").await, (2, Some(2)));
+
+    let pusher = |key: &str| {
+        let pusher = json!({
+            "kind": "http", "app_id": "a.b", "pushkey": key, "app_display_name": "a", "device_display_name": "d",
+            "lang": "en", "append": true, "data": {"url": "https://example.org/_matrix/push/v1/notify"},
+        });
+        alice.post(v3!("pushers/set"), pusher)
+    };
+    pusher("one").await.ok();
+    pusher("two").await.ok();
+    pusher("three").await.refused(FULL.0, FULL.1);
+    pusher("two").await.ok();
+    assert_eq!(used(&world, &alice, "pushers").await, (2, Some(2)));
+
+    let data = |kind: &str, bytes: usize| {
+        alice.put(v3!("user/{}/account_data/{}", alice, kind), json!({"pad": "x".repeat(bytes)}))
+    };
+    let (items, _) = used(&world, &alice, "account_data_items").await;
+    for n in items..3 {
+        data(&format!("org.example.{n}"), 10).await.ok();
+    }
+    data("org.example.more", 10).await.refused(FULL.0, FULL.1);
+    data("org.example.2", 400_000).await.ok();
+    assert_eq!(used(&world, &alice, "account_data_items").await, (3, Some(3)));
+
+    // The oldest filter makes room.
+    let mut ids = Vec::new();
+    for limit in 1..=3 {
+        let filter = json!({"room": {"timeline": {"limit": limit}}});
+        let made = alice.post(v3!("user/{}/filter", alice), filter).await.ok();
+        ids.push(made["filter_id"].as_str().expect("an id").to_owned());
+    }
+    alice.get(v3!("user/{}/filter/{}", alice, ids[0])).await.refused(404, "M_NOT_FOUND");
+    alice.get(v3!("user/{}/filter/{}", alice, ids[2])).await.ok();
+    assert_eq!(used(&world, &alice, "filters").await, (2, Some(2)));
+
+    let second = alice.at_another_device().await;
+    let third = alice.at_another_device().await;
+    third.syncs().await;
+    assert_eq!(used(&world, &alice, "devices").await, (2, Some(2)));
+    drop(second);
+    world.ends().await;
 }

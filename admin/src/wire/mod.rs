@@ -41,7 +41,7 @@ pub use store::{Operation, OperationKind, OperationList};
 pub use tokens::{NewRegistrationToken, RegistrationToken, RegistrationTokenList};
 pub use users::{
     CreatedUser, DeactivateUser, Device, LoggedOut, NewPassword, NewUser, PasswordSet, SetAdmin, SetLocked, UserDetail,
-    UserRoom, UserSummary,
+    UserQuota, UserRoom, UserSummary,
 };
 
 #[cfg(test)]

@@ -21,6 +21,7 @@ fn a_detail_includes_the_fields_of_its_row() {
         },
         device_list: vec![Device { device_id: "D".into(), display_name: None, last_seen_ms: None, last_seen_ip: None }],
         rooms: Vec::new(),
+        quotas: Vec::new(),
     };
     insta::assert_json_snapshot!(detail, @r#"
     {

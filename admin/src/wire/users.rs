@@ -43,6 +43,21 @@ pub struct UserDetail {
     /// Joined rooms. The server caps the list; [`UserSummary::joined_rooms`] is the full number.
     #[serde(default)]
     pub rooms: Vec<UserRoom>,
+    /// What the account stores, and how much it may.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub quotas: Vec<UserQuota>,
+}
+
+/// What an account uses of a quota.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UserQuota {
+    /// What is counted, with its unit last, such as `media_bytes` or `filters`.
+    pub quota: String,
+    /// How much the account has.
+    pub used: u64,
+    /// How much it may have. Absent without a limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u64>,
 }
 
 /// A logged-in device.

@@ -78,20 +78,14 @@ pub const USER_SEARCH_ROOMS_MAX: u64 = 10_000;
 pub const USER_SEARCH_MEMBERS_MAX: usize = 100_000;
 /// Devices that other servers are told one by one when their user comes to share a room with them.
 pub const DEVICES_ANNOUNCED_ON_JOIN_MAX: usize = 20;
-/// Devices of one account.
+/// Devices of a user of another server, and devices that are deleted at a time.
 pub const DEVICES_PER_USER_MAX: usize = 1_000;
 /// One-time keys of one device and algorithm.
 pub const ONE_TIME_KEYS_PER_DEVICE_MAX: usize = 1_000;
 /// One account-data item.
 pub const ACCOUNT_DATA_BYTES_MAX: usize = 512 * 1024;
-/// All account data of one user, of the account and of all rooms together, in bytes. A first `/sync` answers all of it.
-pub const ACCOUNT_DATA_TOTAL_BYTES_MAX: u64 = 10 * 1024 * 1024;
-/// Account-data items of one user, of the account and of all rooms together.
-pub const ACCOUNT_DATA_ITEMS_MAX: u64 = 20_000;
 /// A filter definition.
 pub const FILTER_BYTES_MAX: usize = 16 * 1024;
-/// Filters of one account; the oldest are deleted first.
-pub const FILTERS_PER_USER_MAX: usize = 1_000;
 /// All messages that wait for one device, in bytes. What has been accepted is kept; over this, new messages are refused.
 pub const TO_DEVICE_INBOX_BYTES_MAX: u64 = 32 * 1024 * 1024;
 /// What one user has waiting for one device, in bytes and in messages.
@@ -147,8 +141,6 @@ pub const PUSH_EVALUATIONS_AT_ONCE_MAX: usize = 1;
 pub const PUSH_RULES_CACHED_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Events parsed for push rules in memory, in bytes.
 pub const PUSH_EVENTS_CACHED_BYTES_MAX: usize = 8 * 1024 * 1024;
-/// Pushers of one account.
-pub const PUSHERS_PER_USER_MAX: u64 = 50;
 /// Lifetime of a user-interactive authentication session.
 pub const UIA_SESSION_MS_MAX: u64 = 10 * 60 * 1_000;
 /// Open UIA sessions of all users together, and as many again of clients that are not logged in. The oldest of the user

@@ -176,6 +176,12 @@ async fn show(session: &Session, name: &str) -> Outcome {
         out::say(format_args!("\nRooms: {}", summary.joined_rooms));
         let rooms = user.rooms.iter().map(|room| [room.room_id.clone(), or_dash(room.name.as_deref())]);
         table::print(["ROOM", "NAME"], rooms);
+        out::say("\nQuotas");
+        let quotas = user.quotas.iter().map(|one| {
+            let limit = one.limit.map_or_else(|| "-".to_owned(), |limit| limit.to_string());
+            [one.quota.clone(), one.used.to_string(), limit]
+        });
+        table::print(["OF", "USED", "LIMIT"], quotas);
     });
     Ok(())
 }

@@ -13,6 +13,7 @@ pub mod keys;
 pub mod notify;
 pub mod page;
 pub mod ports;
+pub mod quotas;
 pub mod rates;
 mod requester;
 pub mod turns;

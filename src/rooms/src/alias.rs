@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use hearth_base::{Error, Reason, Result, error::refuse, limits};
 use hearth_core::Requester;
+use hearth_core::quotas::Quota;
 use hearth_store::WriteTx;
 use hearth_store::engine::Tx;
 use hearth_store::tables::rooms::{self, Room};
@@ -21,12 +22,12 @@ use crate::RoomCore;
 
 impl Rooms {
     /// Adds an alias to a room. `M_FORBIDDEN` for users who are not in the room, a conflict when the alias is in use,
-    /// `M_INVALID_PARAM` for aliases of other servers.
+    /// `M_INVALID_PARAM` for aliases of other servers, `M_USER_LIMIT_EXCEEDED` for users who have many.
     pub async fn add_alias(&self, who: &Requester, alias: OwnedRoomAliasId, room_id: OwnedRoomId) -> Result<()> {
         find::no_guests(who)?;
         check_own(&self.core, &alias)?;
         self.core.appservices.check_alias(&alias, who.appservice.as_deref())?;
-        let user = who.user;
+        let (core, user, is_counted) = (self.core.clone(), who.user, who.appservice.is_none());
         let write = move |tx: &mut WriteTx<'_>| {
             let room = find::joined(tx.tx(), &room_id, user)?;
             if aliases::find(tx.tx(), alias.as_str())?.is_some() {
@@ -37,6 +38,9 @@ impl Rooms {
             }
             if aliases::of_room(tx.tx(), room.sn)?.len() >= limits::ALIASES_PER_ROOM_MAX {
                 return Err(Error::invalid(format!("A room has at most {} aliases.", limits::ALIASES_PER_ROOM_MAX)));
+            }
+            if is_counted {
+                Quota::Aliases.check(&core.config.quotas, tx.tx(), user, 1)?;
             }
             aliases::insert(tx.tx(), alias.as_str(), room.sn, user)
         };

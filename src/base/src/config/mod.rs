@@ -22,6 +22,7 @@ mod outgoing;
 mod passwords;
 mod presence;
 mod push;
+mod quotas;
 mod rate_limits;
 mod registration;
 mod rooms;
@@ -43,6 +44,7 @@ pub use outgoing::Outgoing;
 pub use passwords::Passwords;
 pub use presence::Presence;
 pub use push::Push;
+pub use quotas::Quotas;
 pub use rate_limits::{Rate, RateLimits};
 pub use reference::{example_toml, reference_markdown};
 pub use registration::{Registration, RegistrationMode};
@@ -78,6 +80,8 @@ schema::section! {
         tokens: Tokens = Tokens::default(),
         /// Rate limits.
         rate_limits: RateLimits = RateLimits::default(),
+        /// How much each account may store.
+        quotas: Quotas = Quotas::default(),
         /// Presence: which users are online.
         presence: Presence = Presence::default(),
         /// Whom people find when they search for others.

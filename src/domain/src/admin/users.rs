@@ -2,6 +2,7 @@
 
 use hearth_base::limits::domain::ROOMS_SHOWN_MAX;
 use hearth_base::{Error, Millis, Result};
+use hearth_core::quotas::{self, QuotaUse};
 use hearth_rooms::directory;
 use hearth_store::engine::Tx;
 use hearth_store::ids::UserSn;
@@ -51,6 +52,8 @@ pub struct UserDetail {
     pub devices: Vec<DeviceRow>,
     /// IDs and names of joined rooms, at most [`ROOMS_SHOWN_MAX`].
     pub rooms: Vec<(String, Option<String>)>,
+    /// What the account uses of its quotas.
+    pub quotas: Vec<QuotaUse>,
 }
 
 impl Admin {
@@ -106,7 +109,8 @@ impl Admin {
                     shown.push((room.id, name));
                 }
             }
-            Ok(UserDetail { user, devices, rooms: shown })
+            let quotas = quotas::of_user(&core.config.quotas, tx.tx(), row.user)?;
+            Ok(UserDetail { user, devices, rooms: shown, quotas })
         });
         let mut detail = read.await?;
         for device in &mut detail.devices {

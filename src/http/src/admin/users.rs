@@ -2,7 +2,7 @@
 
 use hearth_admin::wire::{
     CreatedUser, DeactivateUser, Device, Done, ListQuery, LoggedOut, NewPassword, NewUser, Page, PasswordSet, SetAdmin,
-    SetLocked, UserDetail, UserRoom, UserSummary, paths,
+    SetLocked, UserDetail, UserQuota, UserRoom, UserSummary, paths,
 };
 use hearth_base::Result;
 use hearth_domain::accounts::Flag;
@@ -35,7 +35,7 @@ async fn list(app: App, call: Call) -> Result<Json<Page<UserSummary>>> {
 
 async fn detail(app: App, call: Call) -> Result<Json<UserDetail>> {
     let user = call.param(0);
-    let users::UserDetail { user, devices, rooms } = app.domain.admin.user(user).await?;
+    let users::UserDetail { user, devices, rooms, quotas } = app.domain.admin.user(user).await?;
     let device_list = devices.into_iter().map(|device| Device {
         device_id: device.id,
         display_name: device.name,
@@ -43,7 +43,17 @@ async fn detail(app: App, call: Call) -> Result<Json<UserDetail>> {
         last_seen_ip: device.seen.ip,
     });
     let rooms = rooms.into_iter().map(|(room_id, name)| UserRoom { room_id, name });
-    Ok(Json(UserDetail { summary: summary(user), device_list: device_list.collect(), rooms: rooms.collect() }))
+    let quotas = quotas.into_iter().map(|one| UserQuota {
+        quota: one.quota.name().to_owned(),
+        used: one.used,
+        limit: one.limit,
+    });
+    Ok(Json(UserDetail {
+        summary: summary(user),
+        device_list: device_list.collect(),
+        rooms: rooms.collect(),
+        quotas: quotas.collect(),
+    }))
 }
 
 async fn create(app: App, call: Call) -> Result<Json<CreatedUser>> {

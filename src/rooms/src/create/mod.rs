@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use hearth_base::{Error, Reason, Result, error::refuse};
 use hearth_core::Requester;
+use hearth_core::quotas::Quota;
 use hearth_store::WriteTx;
 use hearth_store::tables::memberships::Membership;
 use hearth_store::tables::rooms::Room;
@@ -58,7 +59,7 @@ fn make(core: &Arc<RoomCore>, tx: &mut WriteTx<'_>, who: &Requester, plan: Creat
     let origin = Sender::new(who.user, &who.user_id);
     let mut room = found(core, tx, &origin, &plan.version, plan.creation)?;
     if let Some(alias) = &plan.alias {
-        add_alias(tx, &room, &origin, alias.as_str())?;
+        add_alias(core, tx, &room, who, alias.as_str())?;
     }
     for draft in plan.state {
         append(core, tx, &mut room, &origin, draft).map_err(contradicts)?;
@@ -73,11 +74,14 @@ fn make(core: &Arc<RoomCore>, tx: &mut WriteTx<'_>, who: &Requester, plan: Creat
     find::id(&room)
 }
 
-fn add_alias(tx: &mut WriteTx<'_>, room: &Room, origin: &Sender, alias: &str) -> Result<()> {
+fn add_alias(core: &RoomCore, tx: &mut WriteTx<'_>, room: &Room, who: &Requester, alias: &str) -> Result<()> {
     if aliases::find(tx.tx(), alias)?.is_some() {
         return Err(refuse(Reason::RoomInUse, format!("{alias} already leads to a room; choose another alias.")));
     }
-    aliases::insert(tx.tx(), alias, room.sn, origin.sender)
+    if who.appservice.is_none() {
+        Quota::Aliases.check(&core.config.quotas, tx.tx(), who.user, 1)?;
+    }
+    aliases::insert(tx.tx(), alias, room.sn, who.user)
 }
 
 /// An initial event that the new room's auth rules reject is a mistake in the request, not a missing right of the

@@ -7,12 +7,13 @@ use crate::ids::{RoomSn, UserSn};
 
 const FIND: &str = "SELECT room, creator FROM aliases WHERE alias = ?1";
 const OF_ROOM: &str = "SELECT alias FROM aliases WHERE room = ?1 ORDER BY alias";
+const COUNT_OF: &str = "SELECT COUNT(*) FROM aliases WHERE creator = ?1";
 const INSERT: &str = "INSERT INTO aliases (alias, room, creator) VALUES (?1, ?2, ?3)";
 const DELETE: &str = "DELETE FROM aliases WHERE alias = ?1";
 const MOVE: &str = "UPDATE aliases SET room = ?2 WHERE room = ?1";
 
 /// Every statement of this file.
-pub const STATEMENTS: &[&str] = &[FIND, OF_ROOM, INSERT, DELETE, MOVE];
+pub const STATEMENTS: &[&str] = &[FIND, OF_ROOM, COUNT_OF, INSERT, DELETE, MOVE];
 
 /// The room of an alias, and the user who created the alias.
 pub fn find(tx: &mut dyn Tx, alias: &str) -> Result<Option<(RoomSn, UserSn)>> {
@@ -22,6 +23,11 @@ pub fn find(tx: &mut dyn Tx, alias: &str) -> Result<Option<(RoomSn, UserSn)>> {
 /// The aliases of a room.
 pub fn of_room(tx: &mut dyn Tx, room: RoomSn) -> Result<Vec<String>> {
     tx.all(OF_ROOM, &[room.into()], |row| Ok(row.text(0)?.to_owned()))
+}
+
+/// How many aliases a user has created.
+pub fn count_of(tx: &mut dyn Tx, creator: UserSn) -> Result<u64> {
+    Ok(tx.int(COUNT_OF, &[creator.into()])?.unwrap_or(0).unsigned_abs())
 }
 
 /// Adds an alias. The caller has checked in the same transaction that it is free.

@@ -2,12 +2,15 @@
 
 use hearth_base::Result;
 
-use crate::engine::{Row, Tx};
+use crate::engine::{Row, Tx, Value};
 use crate::ids::UserSn;
 
 macro_rules! version {
     ($rest:literal) => {
-        concat!("SELECT version, algorithm, auth_data, etag, sessions FROM backup_versions WHERE owner = ?1 ", $rest)
+        concat!(
+            "SELECT version, algorithm, auth_data, etag, sessions, bytes FROM backup_versions WHERE owner = ?1 ",
+            $rest
+        )
     };
 }
 
@@ -21,17 +24,31 @@ macro_rules! session {
     };
 }
 
+macro_rules! size {
+    ($rest:literal) => {
+        concat!(
+            "SELECT CAST(COALESCE(SUM(OCTET_LENGTH(json)), 0) AS INTEGER) FROM backup_keys WHERE owner = ?1 AND \
+             version = ?2",
+            $rest
+        )
+    };
+}
+
 const NEWEST: &str = version!("AND deleted = 0 ORDER BY version DESC LIMIT 1");
 const GET: &str = version!("AND version = ?2 AND deleted = 0");
 const GREATEST: &str = "SELECT MAX(version) FROM backup_versions WHERE owner = ?1";
+const USAGE: &str = "SELECT COUNT(*), CAST(COALESCE(SUM(bytes), 0) AS INTEGER) FROM backup_versions \
+     WHERE owner = ?1 AND deleted = 0";
+const PURGE: &str = "DELETE FROM backup_versions WHERE owner = ?1 AND version < ?2 AND deleted = 1";
 const CREATE: &str = "INSERT INTO backup_versions (owner, version, algorithm, auth_data, etag, sessions, deleted) \
      VALUES (?1, ?2, ?3, ?4, 0, 0, 0)";
 const SET_AUTH_DATA: &str = "UPDATE backup_versions SET auth_data = ?3 WHERE owner = ?1 AND version = ?2";
-const SET_COUNTS: &str = "UPDATE backup_versions SET etag = ?3, sessions = ?4 WHERE owner = ?1 AND version = ?2";
-const DELETE_VERSION: &str = "UPDATE backup_versions SET deleted = 1, auth_data = '{}' WHERE owner = ?1 AND version = \
-     ?2 AND deleted = 0";
+const SET_COUNTS: &str =
+    "UPDATE backup_versions SET etag = ?3, sessions = ?4, bytes = ?5 WHERE owner = ?1 AND version = ?2";
+const DELETE_VERSION: &str = "UPDATE backup_versions SET deleted = 1, auth_data = '{}', bytes = 0 \
+     WHERE owner = ?1 AND version = ?2 AND deleted = 0";
 const FORGET_VERSIONS: &str =
-    "UPDATE backup_versions SET deleted = 1, auth_data = '{}' WHERE owner = ?1 AND deleted = 0";
+    "UPDATE backup_versions SET deleted = 1, auth_data = '{}', bytes = 0 WHERE owner = ?1 AND deleted = 0";
 const FORGET_KEYS: &str = "DELETE FROM backup_keys WHERE owner = ?1";
 const ALL: &str = session!("ORDER BY room, session");
 const OF_ROOM: &str = session!("AND room = ?3 ORDER BY session");
@@ -40,6 +57,9 @@ const SET: &str = "INSERT INTO backup_keys (owner, version, room, session, first
      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (owner, version, room, session) DO UPDATE SET \
      first_index = excluded.first_index, forwarded = excluded.forwarded, verified = excluded.verified, json = \
      excluded.json";
+const BYTES_ALL: &str = size!("");
+const BYTES_ROOM: &str = size!(" AND room = ?3");
+const BYTES_ONE: &str = size!(" AND room = ?3 AND session = ?4");
 const DELETE_ALL: &str = "DELETE FROM backup_keys WHERE owner = ?1 AND version = ?2";
 const DELETE_ROOM: &str = "DELETE FROM backup_keys WHERE owner = ?1 AND version = ?2 AND room = ?3";
 const DELETE_ONE: &str = "DELETE FROM backup_keys WHERE owner = ?1 AND version = ?2 AND room = ?3 AND session = ?4";
@@ -49,6 +69,8 @@ pub const STATEMENTS: &[&str] = &[
     NEWEST,
     GET,
     GREATEST,
+    USAGE,
+    PURGE,
     CREATE,
     SET_AUTH_DATA,
     SET_COUNTS,
@@ -59,6 +81,9 @@ pub const STATEMENTS: &[&str] = &[
     OF_ROOM,
     ONE,
     SET,
+    BYTES_ALL,
+    BYTES_ROOM,
+    BYTES_ONE,
     DELETE_ALL,
     DELETE_ROOM,
     DELETE_ONE,
@@ -77,6 +102,8 @@ pub struct VersionRow {
     pub etag: i64,
     /// How many keys it contains.
     pub sessions: i64,
+    /// The bytes of its keys.
+    pub bytes: u64,
 }
 
 /// A room key in a backup.
@@ -114,6 +141,7 @@ fn read_version(row: &dyn Row) -> Result<VersionRow> {
         auth_data: row.text(2)?.to_owned(),
         etag: row.int(3)?,
         sessions: row.int(4)?,
+        bytes: row.int(5)?.unsigned_abs(),
     })
 }
 
@@ -138,10 +166,18 @@ pub fn get(tx: &mut dyn Tx, owner: UserSn, version: i64) -> Result<Option<Versio
     tx.one(GET, &[owner.into(), version.into()], read_version)
 }
 
+/// Number of a user's versions, and bytes of the keys in all of them.
+pub fn usage(tx: &mut dyn Tx, owner: UserSn) -> Result<(u64, u64)> {
+    let usage = tx.one(USAGE, &[owner.into()], |row| Ok((row.int(0)?.unsigned_abs(), row.int(1)?.unsigned_abs())))?;
+    Ok(usage.unwrap_or_default())
+}
+
 /// Creates a version and returns its number: one more than any version the user ever had.
 pub fn create(tx: &mut dyn Tx, owner: UserSn, algorithm: &str, auth_data: &str) -> Result<i64> {
     let version = tx.int(GREATEST, &[owner.into()])?.unwrap_or(0) + 1;
     tx.execute(CREATE, &[owner.into(), version.into(), algorithm.into(), auth_data.into()])?;
+    // Deleted versions keep their row only so that their number is not used again, and this one is greater.
+    tx.execute(PURGE, &[owner.into(), version.into()])?;
     Ok(version)
 }
 
@@ -151,9 +187,10 @@ pub fn set_auth_data(tx: &mut dyn Tx, owner: UserSn, version: i64, auth_data: &s
     Ok(())
 }
 
-/// Stores the etag and the number of keys of a version.
+/// Stores the etag, the number of keys and their bytes of a version.
 pub fn set_counts(tx: &mut dyn Tx, owner: UserSn, version: &VersionRow) -> Result<()> {
-    tx.execute(SET_COUNTS, &[owner.into(), version.version.into(), version.etag.into(), version.sessions.into()])?;
+    let VersionRow { version, etag, sessions, bytes, .. } = version;
+    tx.execute(SET_COUNTS, &[owner.into(), (*version).into(), (*etag).into(), (*sessions).into(), (*bytes).into()])?;
     Ok(())
 }
 
@@ -214,12 +251,22 @@ pub fn set_session(tx: &mut dyn Tx, owner: UserSn, version: i64, row: &BackupSes
     Ok(())
 }
 
-/// Deletes keys of a version. Returns how many.
-pub fn delete_sessions(tx: &mut dyn Tx, owner: UserSn, version: i64, scope: &BackupScope) -> Result<u64> {
-    let (owner, version) = (owner.into(), version.into());
+/// Deletes keys of a version. Returns how many, and their bytes.
+pub fn delete_sessions(tx: &mut dyn Tx, owner: UserSn, version: i64, scope: &BackupScope) -> Result<(u64, u64)> {
+    let (size, delete) = match scope {
+        BackupScope::All => (BYTES_ALL, DELETE_ALL),
+        BackupScope::Room(_) => (BYTES_ROOM, DELETE_ROOM),
+        BackupScope::Session(..) => (BYTES_ONE, DELETE_ONE),
+    };
+    let mut args: Vec<Value<'_>> = vec![owner.into(), version.into()];
     match scope {
-        BackupScope::All => tx.execute(DELETE_ALL, &[owner, version]),
-        BackupScope::Room(room) => tx.execute(DELETE_ROOM, &[owner, version, room.into()]),
-        BackupScope::Session(room, session) => tx.execute(DELETE_ONE, &[owner, version, room.into(), session.into()]),
+        BackupScope::All => {}
+        BackupScope::Room(room) => args.push(room.into()),
+        BackupScope::Session(room, session) => {
+            args.push(room.into());
+            args.push(session.into());
+        }
     }
+    let bytes = tx.int(size, &args)?.unwrap_or(0).unsigned_abs();
+    Ok((tx.execute(delete, &args)?, bytes))
 }

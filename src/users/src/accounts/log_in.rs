@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use hearth_base::{Error, Reason, Result, error::refuse, limits};
+use hearth_core::quotas::Quota;
 use hearth_rooms::RoomCore;
 use hearth_store::WriteTx;
 use hearth_store::ids::UserSn;
@@ -146,7 +147,8 @@ pub(super) fn open(
             row.sn
         }
         None => {
-            if devices::count(tx.tx(), user)? >= limits::DEVICES_PER_USER_MAX as u64 {
+            // One only, so that a lower quota does not log out many at once.
+            if Quota::Devices.superfluous(&core.config.quotas, tx.tx(), user)? > 0 {
                 drop_longest_unused(core, sessions, tx, user)?;
             }
             devices::insert(tx, user, id.as_str(), request.name.as_deref(), core.now_ms())?

@@ -4,10 +4,12 @@
 use bytes::Bytes;
 use hearth_base::{Millis, Result, limits};
 use hearth_core::Requester;
+use hearth_core::quotas::Quota;
 use hearth_core::rates::Rate;
 use hearth_media::blobs::Stored;
 use hearth_media::serving::clean_file_name;
 use hearth_media::sniff::{FileKind, sniff};
+use hearth_store::ReadTx;
 use hearth_store::ids::UserSn;
 use hearth_store::tables::announced_media;
 use hearth_store::tables::media::{self, MediaRow};
@@ -38,6 +40,8 @@ pub struct MediaUpload<'a> {
     writer: ReservedWriter,
     id: MediaId,
     uploader: UserSn,
+    /// Whether it counts against the uploader's quota.
+    is_counted: bool,
     /// When it was permitted, if its ID was reserved.
     announced_ms: Option<Millis>,
     content_type: String,
@@ -47,7 +51,8 @@ pub struct MediaUpload<'a> {
 impl Media {
     /// Begins an upload that gets its URI at the end.
     ///
-    /// `M_TOO_LARGE` when it exceeds the limit, `M_LIMIT_EXCEEDED` after too many uploads, and
+    /// `M_TOO_LARGE` when it exceeds the limit, `M_LIMIT_EXCEEDED` after too many uploads, `M_USER_LIMIT_EXCEEDED` at the
+    /// user's quota, and
     /// [`hearth_base::Reason::OutOfSpace`] when the disk is nearly full.
     pub async fn upload(&self, who: &Requester, described: Described) -> Result<MediaUpload<'_>> {
         self.rates.take_of(Rate::MediaUpload, who)?;
@@ -82,12 +87,20 @@ impl Media {
         if bytes > bytes_max {
             return Err(refuse::too_large(bytes_max));
         }
+        let is_counted = who.appservice.is_none();
+        if is_counted {
+            // Checked again at the end, with the others that end meanwhile.
+            let (core, user) = (self.core.clone(), who.user);
+            let check = move |tx: &mut ReadTx<'_>| Quota::MediaBytes.check(&core.config.quotas, tx.tx(), user, bytes);
+            self.core.store.read("media_quota", check).await?;
+        }
         let file_name = described.file_name.as_deref().map(clean_file_name);
         Ok(MediaUpload {
             media: self,
             writer: self.reserved_writer(bytes, bytes_max).await?,
             id,
             uploader: who.user,
+            is_counted,
             announced_ms,
             content_type: content_type(described.content_type.as_deref()),
             file_name: file_name.filter(|name| !name.is_empty()),
@@ -110,9 +123,10 @@ impl MediaUpload<'_> {
         self.writer.write(chunk).await
     }
 
-    /// Completes the upload and returns its URI. When this returns, file and row are on disk.
+    /// Completes the upload and returns its URI. When this returns, file and row are on disk. `M_USER_LIMIT_EXCEEDED` at
+    /// the user's quota.
     pub async fn finish(self) -> Result<OwnedMxcUri> {
-        let Self { media, writer, id, uploader, announced_ms, content_type, file_name } = self;
+        let Self { media, writer, id, uploader, is_counted, announced_ms, content_type, file_name } = self;
         let address = media.address(&id);
         // Take the lock before the file gets its name, and hold it until the row is committed: `delete_unused` must not
         // run in between.
@@ -130,7 +144,11 @@ impl MediaUpload<'_> {
             file_name,
             markup: sniff(&head) == Some(FileKind::Markup),
         };
+        let core = media.core.clone();
         let write = move |tx: &mut hearth_store::WriteTx<'_>| {
+            if is_counted {
+                Quota::MediaBytes.check(&core.config.quotas, tx.tx(), uploader, bytes)?;
+            }
             if let Some(allowed_ms) = announced_ms {
                 // Check again: of two concurrent uploads the first to finish wins. The deadline counts from the start
                 // of the upload.

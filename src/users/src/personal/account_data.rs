@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use hearth_base::{Error, Reason, Result, error::refuse, limits};
 use hearth_core::Requester;
+use hearth_core::quotas::Quota;
 use hearth_rooms::RoomCore;
 use hearth_store::WriteTx;
 use hearth_store::engine::Tx;
@@ -88,24 +89,13 @@ pub(super) fn resolve(tx: &mut dyn Tx, user: UserSn, room: Option<&RoomId>) -> R
 
 /// Refuses with `M_USER_LIMIT_EXCEEDED` content that would exceed the account's quota. A smaller content always passes,
 /// so that a user over the quota can get back under it.
-fn check_quota(tx: &mut dyn Tx, user: UserSn, before: Option<&str>, content: &str) -> Result<()> {
-    let (old, new) = (before.map_or(0, str::len) as u64, content.len() as u64);
-    // Without this, a user over the quota could not shrink an item.
-    if before.is_some() && new <= old {
-        return Ok(());
+fn check_quota(core: &RoomCore, tx: &mut dyn Tx, user: UserSn, before: Option<&str>, content: &str) -> Result<()> {
+    let more = (content.len() as u64).saturating_sub(before.map_or(0, str::len) as u64);
+    let quotas = &core.config.quotas;
+    if before.is_none() {
+        Quota::AccountDataItems.check(quotas, tx, user, 1)?;
     }
-    let (items, bytes) = table::usage(tx, user)?;
-    if before.is_none() && items >= limits::ACCOUNT_DATA_ITEMS_MAX {
-        let message =
-            format!("An account can have {} items of account data. Delete some.", limits::ACCOUNT_DATA_ITEMS_MAX);
-        return Err(refuse(Reason::UserLimitExceeded, message));
-    }
-    if bytes - old.min(bytes) + new > limits::ACCOUNT_DATA_TOTAL_BYTES_MAX {
-        let most = limits::ACCOUNT_DATA_TOTAL_BYTES_MAX;
-        let message = format!("All account data of an account can have {most} bytes. Make some smaller or delete it.");
-        return Err(refuse(Reason::UserLimitExceeded, message));
-    }
-    Ok(())
+    if more > 0 { Quota::AccountDataBytes.check(quotas, tx, user, more) } else { Ok(()) }
 }
 
 /// Stores an item and wakes the user. Skips the write if nothing changes, because flash storage wears out.
@@ -120,7 +110,7 @@ pub(super) fn store(
     if before.as_deref() == Some(content) {
         return Ok(());
     }
-    check_quota(tx.tx(), user, before.as_deref(), content)?;
+    check_quota(core, tx.tx(), user, before.as_deref(), content)?;
     let at = tx.position();
     table::set(tx.tx(), user, room, kind, Some(content), at)?;
     wake(core, tx, user, at);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use hearth_base::limits::users::FILTERS_PARSED_MAX;
 use hearth_base::{Error, Reason, Result, error::refuse, limits};
 use hearth_core::Requester;
+use hearth_core::quotas::Quota;
 use hearth_rooms::RoomCore;
 use hearth_store::WriteTx;
 use hearth_store::ids::UserSn;
@@ -29,7 +30,7 @@ impl Filters {
         Self { core, parsed: Cache::new(FILTERS_PARSED_MAX), open: Arc::default() }
     }
 
-    /// Stores a filter and returns its ID. Deletes a user's oldest one beyond [`limits::FILTERS_PER_USER_MAX`].
+    /// Stores a filter and returns its ID. Deletes a user's oldest one at the quota.
     ///
     /// Refuses with `M_BAD_JSON` a malformed filter, `M_TOO_LARGE` one over [`limits::FILTER_BYTES_MAX`].
     pub async fn create(&self, who: &Requester, json: &str) -> Result<String> {
@@ -40,9 +41,9 @@ impl Filters {
         if self.core.store.read("filter_find", move |tx| table::get(tx.tx(), user, &known)).await?.is_some() {
             return Ok(id);
         }
-        let new = id.clone();
+        let (core, new) = (self.core.clone(), id.clone());
         let write = move |tx: &mut WriteTx<'_>| {
-            if table::count(tx.tx(), user)? >= limits::FILTERS_PER_USER_MAX as u64 {
+            for _ in 0..Quota::Filters.superfluous(&core.config.quotas, tx.tx(), user)? {
                 table::drop_oldest(tx.tx(), user)?;
             }
             let at = tx.position();

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use hearth_base::{Error, Reason, Result, error::refuse, limits};
 use hearth_core::Requester;
+use hearth_core::quotas::Quota;
 use hearth_rooms::RoomCore;
 use hearth_store::WriteTx;
 use hearth_store::tables::pushers::{self as table, PusherKey, PusherRow};
@@ -46,12 +47,11 @@ impl Pushers {
                 format!("A pusher can have {} bytes at most.", limits::PUSHER_BYTES_MAX),
             ));
         }
-        let (who, ids) = (who.clone(), pusher.ids.clone());
+        let (core, who, ids) = (self.core.clone(), who.clone(), pusher.ids.clone());
         let write = move |tx: &mut WriteTx<'_>| {
             let key = PusherKey { user: who.user, app_id: &ids.app_id, pushkey: &ids.pushkey };
-            if !table::exists(tx.tx(), key)? && table::count(tx.tx(), who.user)? >= limits::PUSHERS_PER_USER_MAX {
-                let message = format!("You have {} pushers; remove one first.", limits::PUSHERS_PER_USER_MAX);
-                return Err(refuse(Reason::TooLarge, message));
+            if !table::exists(tx.tx(), key)? {
+                Quota::Pushers.check(&core.config.quotas, tx.tx(), who.user, 1)?;
             }
             if !append {
                 table::delete_of_others(tx.tx(), key)?;

@@ -77,5 +77,6 @@ pub(crate) fn user_detail() -> UserDetail {
             UserRoom { room_id: "!abc:home.example".into(), name: Some("Family 🏠".into()) },
             UserRoom { room_id: "!def:other.example".into(), name: None },
         ],
+        quotas: Vec::new(),
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use hearth_base::{Error, Reason, Result, error, error::refuse, limits};
 use hearth_core::Requester;
+use hearth_core::quotas::Quota;
 use hearth_store::WriteTx;
 use hearth_store::engine::Tx;
 use hearth_store::ids::UserSn;
@@ -49,15 +50,20 @@ impl Crypto {
     /// Stores keys in the newest version; of two copies of a key, the conflict rules keep the better one.
     ///
     /// Refuses with `M_NOT_FOUND` (no such version), `M_WRONG_ROOM_KEYS_VERSION` (there is a newer one, named in
-    /// `current_version`), `M_BAD_JSON`, `M_TOO_LARGE`.
+    /// `current_version`), `M_BAD_JSON`, `M_TOO_LARGE`, `M_USER_LIMIT_EXCEEDED` at the quota.
     pub async fn store_room_keys(&self, who: &Requester, version: &str, keys: Keys) -> Result<Stored> {
-        let (user, number) = (who.user, number(version)?);
+        let (core, user, number) = (self.core.clone(), who.user, number(version)?);
         let rows = rows(keys)?;
         let write = self.core.store.write("backup_keys_store", move |tx| {
             let mut version = writable(tx.tx(), user, number)?;
+            let before = version.bytes;
             if put(tx, user, &mut version, &rows)? {
                 version.etag += 1;
                 backups::set_counts(tx.tx(), user, &version)?;
+                // Smaller keys always pass, so that a user over the quota can get back under it.
+                if version.bytes > before {
+                    Quota::KeyBackupBytes.check(&core.config.quotas, tx.tx(), user, 0)?;
+                }
             }
             Ok(version)
         });
@@ -87,10 +93,11 @@ impl Crypto {
         let (user, number) = (who.user, number(version)?);
         let write = self.core.store.write("backup_keys_delete", move |tx| {
             let mut version = existing(backups::get(tx.tx(), user, number)?)?;
-            let deleted = backups::delete_sessions(tx.tx(), user, number, &scope)?;
+            let (deleted, bytes) = backups::delete_sessions(tx.tx(), user, number, &scope)?;
             if deleted > 0 {
                 version.etag += 1;
                 version.sessions -= deleted.cast_signed();
+                version.bytes = version.bytes.saturating_sub(bytes);
                 backups::set_counts(tx.tx(), user, &version)?;
             }
             Ok(version)
@@ -157,6 +164,8 @@ fn put(tx: &mut WriteTx<'_>, user: UserSn, version: &mut VersionRow, rows: &[Bac
         }
         backups::set_session(tx.tx(), user, version.version, row)?;
         version.sessions += i64::from(old.is_none());
+        let freed = old.as_ref().map_or(0, |old| old.json.len()) as u64;
+        version.bytes = (version.bytes + row.json.len() as u64).saturating_sub(freed);
         changed = true;
     }
     Ok(changed)

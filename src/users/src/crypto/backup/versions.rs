@@ -1,6 +1,7 @@
 //! Backup versions: each has its own key, and only the newest accepts room keys.
 
 use hearth_base::{Error, Reason, Result, error::refuse, limits};
+use hearth_core::quotas::Quota;
 use hearth_core::{Requester, canonical};
 use hearth_store::tables::backups::{self, VersionRow};
 use ruma::api::client::backup::BackupAlgorithm;
@@ -75,10 +76,11 @@ impl Wanted {
 impl Crypto {
     /// Creates a version; from now on only it accepts room keys.
     ///
-    /// Refuses with `M_BAD_JSON` or `M_TOO_LARGE`.
+    /// Refuses with `M_BAD_JSON`, `M_TOO_LARGE`, or `M_USER_LIMIT_EXCEEDED` at the quota of versions.
     pub async fn create_backup(&self, who: &Requester, algorithm: &Raw<BackupAlgorithm>) -> Result<String> {
-        let (user, wanted) = (who.user, Wanted::read(algorithm)?);
+        let (core, user, wanted) = (self.core.clone(), who.user, Wanted::read(algorithm)?);
         let write = self.core.store.write("backup_create", move |tx| {
+            Quota::KeyBackupVersions.check(&core.config.quotas, tx.tx(), user, 1)?;
             backups::create(tx.tx(), user, &wanted.algorithm, wanted.auth_data.get())
         });
         Ok(write.await?.to_string())
