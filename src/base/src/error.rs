@@ -21,8 +21,10 @@ pub enum Error {
 pub struct Refusal {
     /// The Matrix error code.
     pub reason: Reason,
-    /// A sentence for the user.
+    /// A sentence for the caller. Names nothing of this server's network: strangers read it.
     pub message: Cow<'static, str>,
+    /// The cause, for the operator only: it may name addresses. Responses and [`Display`](fmt::Display) omit it.
+    pub cause: Option<Box<str>>,
     /// Further fields of the Matrix error body, such as `current_version` or `soft_logout`.
     pub fields: serde_json::Map<String, serde_json::Value>,
 }
@@ -92,6 +94,8 @@ pub enum Reason {
     UnknownToken {
         soft_logout: bool,
     },
+    /// HTTP 503 with `M_UNKNOWN`: the server cannot answer until its administrator has done something.
+    Unavailable,
     Unrecognized,
     UnsupportedRoomVersion,
     UrlNotSet,
@@ -111,6 +115,13 @@ impl Refusal {
         self.fields.insert(field.to_owned(), value.into());
         self
     }
+
+    /// A refusal with a cause that only the operator reads: see [`Error::for_operator`].
+    #[must_use]
+    pub fn because(mut self, cause: impl Into<String>) -> Self {
+        self.cause = Some(cause.into().into_boxed_str());
+        self
+    }
 }
 
 /// A refusal with a reason and a message for the caller.
@@ -120,7 +131,7 @@ pub fn refuse(reason: Reason, message: impl Into<Cow<'static, str>>) -> Error {
 
 /// [`refuse`] as a [`Refusal`], to which fields can be added.
 pub fn refusal(reason: Reason, message: impl Into<Cow<'static, str>>) -> Refusal {
-    Refusal { reason, message: message.into(), fields: serde_json::Map::new() }
+    Refusal { reason, message: message.into(), cause: None, fields: serde_json::Map::new() }
 }
 
 impl Error {
@@ -160,6 +171,19 @@ impl Error {
         match self {
             Self::Refusal(refusal) => Some(refusal.reason),
             Self::Fault(_) => None,
+        }
+    }
+
+    /// The error with its cause, for `hearth ctl` and the log. Must not be part of a response to clients or other
+    /// servers: the cause may name addresses of this server's network.
+    #[must_use]
+    pub fn for_operator(&self) -> String {
+        match self {
+            Self::Refusal(refusal) => match &refusal.cause {
+                Some(cause) => format!("{} ({cause})", refusal.message),
+                None => refusal.message.to_string(),
+            },
+            Self::Fault(fault) => fault.to_string(),
         }
     }
 

@@ -113,6 +113,7 @@ pub fn code(reason: Reason) -> (StatusCode, &'static str) {
         R::UnableToAuthoriseJoin => (S::BAD_REQUEST, "M_UNABLE_TO_AUTHORISE_JOIN"),
         R::UnableToGrantJoin => (S::BAD_REQUEST, "M_UNABLE_TO_GRANT_JOIN"),
         R::Uia | R::Unauthorized => (S::UNAUTHORIZED, "M_UNAUTHORIZED"),
+        R::Unavailable => (S::SERVICE_UNAVAILABLE, "M_UNKNOWN"),
         R::Unknown => (S::BAD_REQUEST, "M_UNKNOWN"),
         R::UnknownDevice => (S::BAD_REQUEST, "M_UNKNOWN_DEVICE"),
         R::UnknownPos => (S::BAD_REQUEST, "M_UNKNOWN_POS"),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hearth_base::config::Outgoing;
-use hearth_base::{Error, Reason, Result, error::refuse, limits};
+use hearth_base::{Error, Reason, Result, error::refusal, limits};
 use hearth_domain::ports::{self, Eventually, RemoteResponse, Switched};
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full, Limited};
@@ -85,7 +85,9 @@ fn late(place: &str) -> Error {
 }
 
 fn silent(place: &str, why: impl std::fmt::Display) -> Error {
-    refuse(Reason::ConnectionFailed, format!("Nothing answers at {place} as it should: {why}."))
+    // Clients get this error too, and the address is often one of this machine.
+    let message = "A service of this server does not answer. Tell its administrator, and try again later.";
+    refusal(Reason::ConnectionFailed, message).because(format!("nothing answers at {place} as it should: {why}")).into()
 }
 
 #[cfg(test)]
@@ -169,13 +171,15 @@ mod tests {
             let short = Duration::from_millis(300);
             let error = line().switch(request(port, ()), short).await.expect_err("no answer");
             assert_eq!(error.reason(), Some(Reason::ConnectionFailed), "{bytes}");
-            let text = error.to_string();
+            let text = error.for_operator();
             assert!(text.contains(&port.to_string()) && !text.contains("a=b"), "{text}");
         }
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let port = listener.local_addr().expect("an address").port();
         drop(listener);
-        let error = line().send(request(port, Bytes::new()), WAIT).await.expect_err("nobody is there").to_string();
+        let error = line().send(request(port, Bytes::new()), WAIT).await.expect_err("nobody is there");
+        assert!(!error.to_string().contains(&port.to_string()), "clients read where it is: {error}");
+        let error = error.for_operator();
         assert!(error.contains(&port.to_string()) && !error.contains("a=b"), "{error}");
     }
 }

@@ -19,6 +19,8 @@ pub const HEADER_LIST_BYTES_MAX: u32 = 64 * 1024;
 pub const WELL_KNOWN_WAIT: Duration = Duration::from_secs(6);
 /// The longest that a download may take, however steadily it arrives.
 pub const FILE_WAIT_MAX: Duration = Duration::from_secs(30 * 60);
+/// Servers whose last line in the log about being unreachable is remembered.
+pub const TOLD_SERVERS_MAX: usize = 1_024;
 /// Servers in the cache.
 pub const WELL_KNOWN_SERVERS_MAX: usize = 2_048;
 /// Upper and lower bound on the lifetime, whatever the headers specify.

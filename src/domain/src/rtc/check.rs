@@ -14,7 +14,7 @@ impl Rtc {
         let ports = "its own ports (7881 for TCP, 50000 to 60000 for UDP unless its configuration says otherwise) are not tried";
         let message = match answer {
             Ok(()) => format!("The SFU of group calls answers and has the same key; {ports}."),
-            Err(error) => format!("{error} Its address here is `livekit.address`."),
+            Err(error) => format!("{} Its address here is `livekit.address`.", error.for_operator()),
         };
         Some(TransportCheck {
             uri: address.as_str().to_owned(),

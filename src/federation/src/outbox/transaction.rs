@@ -85,12 +85,12 @@ impl Federation {
             Ok(answer) => answer,
             // With each item checked, the cause is a different one: back off, and report the reason to the operator.
             Err(error @ Error::Fault(_)) if care == Care::Usual => return TransactionFate::Unsent(error),
-            Err(error) => return failed(error.to_string()),
+            Err(error) => return failed(error.for_operator()),
         };
         let status = answer.status;
         match tokio::time::timeout(REQUEST_ASK_WAIT, whole(answer, limits::TRANSACTION_ANSWER_BYTES_MAX)).await {
             Ok(Ok(body)) => self.check_auth(plan, status, &body),
-            Ok(Err(error)) => failed(error.to_string()),
+            Ok(Err(error)) => failed(error.for_operator()),
             Err(_) => failed(format!("{} took too long to send its answer.", plan.to)),
         }
     }

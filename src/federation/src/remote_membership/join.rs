@@ -51,7 +51,7 @@ impl Federation {
         let joined = self.join_by_any(who, room_id, via, is_resident, content, &job).await;
         match &joined {
             Ok(()) => job.done(State::Done, format!("{} is in {room_id}.", who.user_id)),
-            Err(error) => job.done(State::Failed, error.to_string()),
+            Err(error) => job.done(State::Failed, error.for_operator()),
         }
         joined
     }

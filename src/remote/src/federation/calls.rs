@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hearth_base::limits::remote::{CALLS_IDLE_MAX, CALLS_PING_WAIT, HEADER_LIST_BYTES_MAX, IDLE_PER_SERVER_MAX};
-use hearth_base::{Reason, Result, error::refuse};
+use hearth_base::{Error, Reason, Result, error::refusal};
 use hearth_domain::ports::{Call, RemoteResponse};
 use http::{HeaderValue, Request, Response, header};
 use http_body_util::Full;
@@ -14,9 +14,11 @@ use hyper::body::Incoming;
 use hyper_util::client::legacy::{Client, Error as ClientError};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use parking_lot::RwLock;
+use ruma::ServerName;
 
 use super::authority::Authority;
 use super::dial::Dial;
+use super::told::Told;
 use super::well_known::WellKnown;
 use crate::connect::body;
 use crate::connect::words::{self, Words};
@@ -34,11 +36,12 @@ type Http = Client<Dial, Full<Bytes>>;
 pub(super) struct Calls {
     dial: Dial,
     http: RwLock<Http>,
+    told: Told,
 }
 
 impl Calls {
     pub(super) fn new(dial: Dial) -> Self {
-        Self { http: RwLock::new(client(dial.clone())), dial }
+        Self { http: RwLock::new(client(dial.clone())), dial, told: Told::default() }
     }
 
     /// Closes idle connections, because the servers may have moved.
@@ -49,14 +52,26 @@ impl Calls {
     /// Locates the server, sends the request, and returns the response head with a body that still streams.
     pub(super) async fn call(&self, well_known: &WellKnown, call: Call) -> Result<RemoteResponse> {
         let (to, wait) = (call.to.clone(), call.wait);
-        let unreachable = |words: Words| refuse(Reason::ConnectionFailed, format!("{to} cannot be reached: {words}."));
+        let unreachable = |words: Words| self.unreachable(&to, &words);
         let asked = tokio::time::timeout(wait, self.ask(well_known, call)).await;
         let late = |_| Words(format!("no answer came within {} s", wait.as_secs_f32()));
         let response = asked.map_err(late).and_then(|asked| asked).map_err(unreachable)?;
         let (status, content_type) = (response.status().as_u16(), body::content_type(response.headers()));
-        let broken =
-            move |why: String| refuse(Reason::ConnectionFailed, format!("The answer of {to} ended too early: {why}."));
+        let broken = move |why: String| {
+            let message = format!("The answer of {to} ended too early. Try again later.");
+            refusal(Reason::ConnectionFailed, message).because(why).into()
+        };
         Ok(RemoteResponse { status, content_type, body: body::pieces(response.into_body(), None, broken) })
+    }
+
+    /// The error for a server without a response. Strangers choose server names, and the reason names addresses of this
+    /// server's network, so only the operator reads it: in the log, and with [`Error::for_operator`].
+    fn unreachable(&self, to: &ServerName, words: &Words) -> Error {
+        if self.told.is_due(to.as_str()) {
+            tracing::info!(server = %to, why = %words, "A server cannot be reached.");
+        }
+        let message = format!("{to} cannot be reached from this server. Try again later.");
+        refusal(Reason::ConnectionFailed, message).because(words.to_string()).into()
     }
 
     async fn ask(&self, well_known: &WellKnown, call: Call) -> Result<Response<Incoming>, Words> {

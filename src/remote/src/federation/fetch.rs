@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use hearth_base::config::Outgoing;
 use hearth_base::limits::remote::{FILE_WAIT_MAX, WELL_KNOWN_WAIT};
-use hearth_base::{Error, Reason, Result, error::refuse, limits};
+use hearth_base::{Error, Reason, Result, error::refusal, limits};
 use hearth_domain::ports::{Eventually, RemoteResponse};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tokio::time::{Instant, timeout};
@@ -39,7 +39,11 @@ impl Fetcher {
         let url =
             Url::parse(url).map_err(|_| Error::bad_json("The other server sends us to something that is no URL."))?;
         let host = url.host_str().unwrap_or_default().to_owned();
-        let failed = |why: String| refuse(Reason::ConnectionFailed, format!("{host} could not be asked: {why}."));
+        // Another server chose the URL: neither its host nor the reason goes to clients.
+        let failed = |why: String| -> Error {
+            let message = "The host of this file cannot be reached. Try again later.";
+            refusal(Reason::ConnectionFailed, message).because(format!("{host}: {why}")).into()
+        };
         let until = Instant::now() + FILE_WAIT_MAX;
         let asked = timeout(wait.min(self.wait_max), self.web.get(&url)).await;
         let response = match asked.map_err(|_| failed("no answer came in time".into()))? {
@@ -47,7 +51,9 @@ impl Fetcher {
             Err(GetError::Failed(words) | GetError::Redirect(words)) => return Err(failed(words.0)),
         };
         let (status, content_type) = (response.status().as_u16(), body::content_type(response.headers()));
-        let broken = |why| refuse(Reason::ConnectionFailed, format!("The file ended too early: {why}."));
+        let broken = |why: String| {
+            refusal(Reason::ConnectionFailed, "The file ended too early. Try again later.").because(why).into()
+        };
         Ok(RemoteResponse { status, content_type, body: body::pieces(response.into_body(), Some(until), broken) })
     }
 

@@ -15,6 +15,7 @@ mod lifetime;
 mod locate;
 #[cfg(test)]
 mod tests;
+mod told;
 mod well_known;
 
 use std::sync::Arc;

@@ -279,5 +279,8 @@ pub(super) async fn ask(network: &Homeservers, server: &str) -> Result<RemoteRes
 
 /// The error of a request that must fail.
 pub(super) async fn refused(network: &Homeservers, server: &str) -> String {
-    ask(network, server).await.expect_err("it must not be reached").to_string()
+    let error = ask(network, server).await.expect_err("it must not be reached");
+    // Strangers choose the name: what they read is the same sentence for every reason.
+    assert_eq!(error.to_string(), format!("{server} cannot be reached from this server. Try again later."));
+    error.for_operator()
 }

@@ -145,7 +145,7 @@ async fn no_answer_is_waited_for_without_end() {
         wait: Duration::from_millis(300),
     };
     let began = Instant::now();
-    let error = internet.seen(1).call(call).await.expect_err("it is silent").to_string();
+    let error = internet.seen(1).call(call).await.expect_err("it is silent").for_operator();
     assert!(error.contains("no answer came"), "{error}");
     assert!(began.elapsed() < Duration::from_secs(3));
 }
