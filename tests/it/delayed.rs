@@ -30,7 +30,7 @@ fn delay_id(answer: &Answer) -> String {
     answer["delay_id"].as_str().expect("an id").to_owned()
 }
 
-/// Manages a delayed event without a token, by its id.
+/// Manages a delayed event by its id.
 fn does(client: &Client, action: &str, id: &str) -> Ask {
     client.ask(reqwest::Method::POST, &format!("{UNSTABLE}/delayed_events/{id}/{action}"))
 }
@@ -119,8 +119,8 @@ async fn who_is_alive_stays() {
         passes(250).await;
         match n % 3 {
             0 => does(&alice, "restart", &id).await.ok(),
-            1 => does(world.anyone(), "restart", &id).await.ok(),
-            _ => does_by_body(world.anyone(), "restart", &id).await.ok(),
+            1 => does(&alice, "restart", &id).await.ok(),
+            _ => does_by_body(&alice, "restart", &id).await.ok(),
         };
     }
     assert_eq!(alice.state_of(&room, CALL, "a").await, json!({ "in": "call" }));
@@ -143,8 +143,8 @@ async fn who_hangs_up_leaves_at_once_and_who_thinks_better_of_it_not_at_all() {
     let (sent, cancelled) = (json!({ "was": "sent" }), json!({ "was": "cancelled" }));
     for by_body in [false, true] {
         let ask = |action: &'static str, id: &str| match by_body {
-            false => does(world.anyone(), action, id),
-            true => does_by_body(world.anyone(), action, id),
+            false => does(&alice, action, id),
+            true => does_by_body(&alice, action, id),
         };
         let key = format!("by body: {by_body}");
         let goes = delay_id(&sets_later(&alice, &room, &key, LONG_MS, sent.clone()).await);
@@ -162,6 +162,30 @@ async fn who_hangs_up_leaves_at_once_and_who_thinks_better_of_it_not_at_all() {
         assert!(ends.contains(&(&json!("send"), &json!("action"))), "{answer}");
         assert!(ends.contains(&(&json!("cancel"), &json!("action"))), "{answer}");
     }
+    world.ends().await;
+}
+
+#[tokio::test]
+async fn only_the_owner_manages_a_delayed_event() {
+    let world = World::new().await;
+    let (alice, bob) = (world.register("alice").await, world.register("bob").await);
+    let room = room_for_calls(&alice, &[&bob]).await;
+    let waits = delay_id(&sets_later(&alice, &room, "waits", LONG_MS, json!({})).await);
+    let sent = delay_id(&sets_later(&alice, &room, "sent", LONG_MS, json!({})).await);
+    let cancelled = delay_id(&sets_later(&alice, &room, "cancelled", LONG_MS, json!({})).await);
+    does(&alice, "send", &sent).await.ok();
+    does(&alice, "cancel", &cancelled).await.ok();
+    for id in [&waits, &sent, &cancelled] {
+        for action in ["restart", "send", "cancel"] {
+            // The same answer as for an id that does not exist, whatever became of the event.
+            does(&bob, action, id).await.refused(404, "M_NOT_FOUND");
+            does_by_body(&bob, action, id).await.refused(404, "M_NOT_FOUND");
+            does(world.anyone(), action, id).await.refused(401, "M_MISSING_TOKEN");
+            does_by_body(world.anyone(), action, id).await.refused(401, "M_MISSING_TOKEN");
+        }
+    }
+    assert_eq!(ids(&alice, "").await, [&*waits]);
+    does(&alice, "cancel", &waits).await.ok();
     world.ends().await;
 }
 
@@ -271,16 +295,17 @@ async fn closed_and_locked_accounts_send_nothing_more() {
     let closed = delay_id(&sets_later(&bob, &room, "b", 700, json!({ "a": 1 })).await);
     let proof = bob.proof(None);
     bob.post(v3!("account/deactivate"), json!({ "auth": proof, "erase": true })).await.ok();
-    does(world.anyone(), "send", &closed).await.refused(404, "M_NOT_FOUND");
+    does(&bob, "send", &closed).await.refused(401, "M_UNKNOWN_TOKEN");
     let said = delay_id(&sets_later(&carol, &room, "said", LONG_MS, json!({ "a": 1 })).await);
-    let left = delay_id(&sets_later(&carol, &room, "left", LONG_MS, json!({})).await);
+    let left = delay_id(&sets_later(&carol, &room, "left", 700, json!({})).await);
     carol.sets(CALL, "left", json!({ "in": "call" })).in_room(&room).await;
     let server = world.server();
     let lock = hearth_domain::accounts::Flag::Locked;
     server.domain.actions.admin_set_flag("test", &carol.id, lock, true).await.expect("locked");
-    does(world.anyone(), "send", &said).await.refused(401, "M_USER_LOCKED");
-    does(world.anyone(), "send", &left).await.ok();
-    assert_eq!(alice.state_of(&room, CALL, "left").await, json!({}));
+    does(&carol, "send", &said).await.refused(401, "M_USER_LOCKED");
+    does(&carol, "send", &left).await.refused(401, "M_USER_LOCKED");
+    // The call is left when it is due.
+    assert_eq!(changes(&alice, &room, "left", &json!({ "in": "call" })).await, json!({}));
     passes(800).await;
     assert_eq!(alice.state_of(&room, CALL, "b").await, Value::Null);
     world.ends().await;
@@ -385,17 +410,17 @@ async fn nonsense_is_refused() {
         .refused(400, "M_BAD_JSON");
     for action in ["send", "restart", "cancel"] {
         for id in ["nothing", &"x".repeat(500), "%00", "a%2Fb"] {
-            let status = does(world.anyone(), action, id).await.status;
+            let status = does(&alice, action, id).await.status;
             assert!((400..500).contains(&status), "{action} {id}: {status}");
         }
-        does_by_body(world.anyone(), action, "nothing").await.refused(404, "M_NOT_FOUND");
+        does_by_body(&alice, action, "nothing").await.refused(404, "M_NOT_FOUND");
     }
-    does(world.anyone(), "explode", "nothing").await.refused(404, "M_UNRECOGNIZED");
-    does_by_body(world.anyone(), "explode", "nothing").await.refused(400, "M_INVALID_PARAM");
+    does(&alice, "explode", "nothing").await.refused(404, "M_UNRECOGNIZED");
+    does_by_body(&alice, "explode", "nothing").await.refused(400, "M_INVALID_PARAM");
     let path = format!("{UNSTABLE}/delayed_events/nothing");
-    world.anyone().post(&path, json!({})).await.refused(400, "M_MISSING_PARAM");
-    world.anyone().post(&path, json!({ "action": 7 })).await.refused(400, "M_INVALID_PARAM");
-    let broken = world.anyone().ask(reqwest::Method::POST, &path).bytes("application/json", "{");
+    alice.post(&path, json!({})).await.refused(400, "M_MISSING_PARAM");
+    alice.post(&path, json!({ "action": 7 })).await.refused(400, "M_INVALID_PARAM");
+    let broken = alice.ask(reqwest::Method::POST, &path).bytes("application/json", "{");
     broken.await.refused(400, "M_NOT_JSON");
     alice.get(&path).await.refused(404, "M_NOT_FOUND");
     world.anyone().get(&path).await.refused(401, "M_MISSING_TOKEN");
@@ -429,7 +454,7 @@ async fn what_falls_due_while_the_server_is_away_is_sent_when_it_is_back() {
     assert_eq!(changes(&bob, &room, "due", &in_call).await, json!({}));
     assert_eq!(seen_with(&alice, &room, &due).await, 1);
     assert_eq!(bob.state_of(&room, CALL, "beaten").await, in_call);
-    does(world.anyone(), "restart", &beaten).await.ok();
+    does(&alice, "restart", &beaten).await.ok();
     let mut waiting = ids(&alice, "").await;
     waiting.sort_unstable();
     let mut wanted = [beaten.clone(), later.clone()];
@@ -439,7 +464,7 @@ async fn what_falls_due_while_the_server_is_away_is_sent_when_it_is_back() {
     // It is sent once, however often the server restarts.
     world.restart().await;
     assert_eq!((seen_with(&alice, &room, &due).await, seen_with(&alice, &room, &beaten).await), (1, 1));
-    does(world.anyone(), "send", &later).await.ok();
+    does(&alice, "send", &later).await.ok();
     assert_eq!(bob.state_of(&room, CALL, "later").await, json!({}));
     // Finalised events are deleted after a week.
     world.clock.skip(8 * 24 * 60 * 60 * 1_000);
@@ -467,7 +492,7 @@ async fn a_delayed_invite_of_a_user_of_another_server_arrives() {
         let id = delay_id(&invite.query(&[("org.matrix.msc4140.delay", delay_ms)]).await);
         assert!(invites(&bob).await.is_null(), "not before its time");
         if sent_by == "request" {
-            does(a.anyone(), "send", &id).await.ok();
+            does(&ann, "send", &id).await.ok();
         }
         let began = Instant::now();
         while invites(&bob).await[&room.0].is_null() {
@@ -491,6 +516,6 @@ async fn a_delayed_invite_of_a_user_of_another_server_arrives() {
     let invite = ann.put(&path, json!({ "membership": "invite" }));
     let id = delay_id(&invite.query(&[("org.matrix.msc4140.delay", "3600000")]).await);
     let at_once = ann.put(&path, json!({ "membership": "invite" })).await;
-    assert_eq!(does(a.anyone(), "send", &id).await.status, at_once.status);
+    assert_eq!(does(&ann, "send", &id).await.status, at_once.status);
     town.ends().await;
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use hearth_base::Result;
 use hearth_core::Requester;
 use hearth_rooms::delayed::{Action, Delivery, Later};
+use hearth_store::ids::UserSn;
 
 use super::{Actions, Sent};
 
@@ -22,18 +23,18 @@ impl Actions {
         self.parts.delayed.schedule(who, later).await
     }
 
-    /// Restarts, sends or cancels a delayed event. The call is idempotent. Errors of
-    /// [`hearth_rooms::delayed::Delayed::act`].
+    /// Restarts, sends or cancels a delayed event of `by`; `None` for the server itself. The call is idempotent. Errors
+    /// of [`hearth_rooms::delayed::Delayed::act`].
     ///
     /// Durability: finished; after a crash the row of the delayed event is resumed.
-    pub async fn update_delayed_event(self: &Arc<Self>, id: &str, action: Action) -> Result<()> {
+    pub async fn update_delayed_event(self: &Arc<Self>, by: Option<UserSn>, id: &str, action: Action) -> Result<()> {
         if action == Action::Restart {
             // Restarting mostly changes a number in memory. It is the most frequent request of a call, so it skips the
             // task.
-            return self.parts.delayed.restart(id).await;
+            return self.parts.delayed.restart(by, id).await;
         }
         let (this, id) = (Arc::clone(self), id.to_owned());
-        self.finish(async move { this.parts.delayed.act(&id, action, |id| this.send_delayed(id)).await }).await
+        self.finish(async move { this.parts.delayed.act(by, &id, action, |id| this.send_delayed(id)).await }).await
     }
 
     /// Sends delayed events when they are due, until `stopping`. Runs once.

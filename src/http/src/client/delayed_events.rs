@@ -21,15 +21,17 @@ use crate::loose::Loose;
 use crate::respond::Json;
 use crate::route::{Endpoint, Ruma};
 
-/// The form with the action in the body. It once required a token; it remains for clients that know no other form.
+/// The form with the action in the body, for clients that know no other.
 const ACTION_IN_BODY: &[&str] = &["/_matrix/client/unstable/org.matrix.msc4140/delayed_events/{delay_id}"];
 
-/// The endpoints of this file. Managing a delayed event needs its id and no token, because a call's SFU does it too.
+/// The endpoints of this file. MSC4140 lets the delay id alone authorise its management, so that an SFU can do it. Here
+/// it needs the owner's token: ids appear in logs and in the `unsigned` of events, and with an SFU of this server the
+/// server itself sends the leave (`hearth_domain::rtc`).
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
         Endpoint::new(schedule).rate(Rate::Message).guests().appservices(),
-        Endpoint::new(act).rate(Rate::Other),
-        Endpoint::new(act_by_body).at(ACTION_IN_BODY).rate(Rate::Other),
+        Endpoint::new(act).token().rate(Rate::Other).all_but_locked(),
+        Endpoint::new(act_by_body).at(ACTION_IN_BODY).token().rate(Rate::Other).all_but_locked(),
         Endpoint::new(show).rate(Rate::Other).all_but_locked(),
         Endpoint::new(list).rate(Rate::Other).all_but_locked(),
     ]
@@ -105,7 +107,7 @@ async fn act(app: App, request: Ruma<update_delayed_event::Request>) -> Result<u
     let action = Action::from_name(request.action.as_str());
     let action =
         action.ok_or_else(|| refuse(Reason::Unrecognized, "A delayed event takes restart, send and cancel."))?;
-    app.domain.actions.update_delayed_event(&request.delay_id, action).await?;
+    app.domain.actions.update_delayed_event(Some(request.user()?.user), &request.delay_id, action).await?;
     Ok(update_delayed_event::Response::new())
 }
 
@@ -117,7 +119,7 @@ async fn act_by_body(
     let action = action.ok_or_else(|| refuse(Reason::MissingParam, "The body must have an `action`."))?;
     let action = action.as_str().and_then(Action::from_name);
     let action = action.ok_or_else(|| Error::invalid("`action` must be one of restart, send, cancel."))?;
-    app.domain.actions.update_delayed_event(request.text(0), action).await?;
+    app.domain.actions.update_delayed_event(Some(request.user()?.user), request.text(0), action).await?;
     Ok(update_delayed_event::Response::new())
 }
 

@@ -134,6 +134,12 @@ impl Endpoint {
         Self { method, ..self }
     }
 
+    /// Requires an access token where ruma's definition of the endpoint requires none.
+    #[must_use]
+    pub fn token(self) -> Self {
+        Self { authentication: Authentication::Token, ..self }
+    }
+
     /// Sets the rate limit. Requests count against the user, without one against the client address; those of servers
     /// against the server.
     #[must_use]

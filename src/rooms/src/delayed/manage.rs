@@ -1,4 +1,5 @@
-//! Actions on a scheduled delayed event: restart, send now, cancel. The delay id alone authorises them.
+//! Actions on a scheduled delayed event: restart, send now, cancel. Only its owner may, or the server
+//! itself for a delegated leave.
 //!
 //! A finalised event is unknown (`M_NOT_FOUND`), unless it already has the outcome that the action asks for. MSC4140
 //! wants 409 here; current clients treat only 404 as the end of the call.
@@ -49,33 +50,46 @@ impl Action {
 }
 
 impl Delayed {
-    /// Performs an action on a scheduled event. Repeating the action is harmless.
+    /// Performs an action on a scheduled event of `by`; `None` for the server itself. Repeating the action is harmless.
     ///
-    /// `M_NOT_FOUND` when there is no such event, or it has another outcome. [`Action::Send`] also returns the errors
+    /// `M_NOT_FOUND` when the user has no such event, or it has another outcome. [`Action::Send`] also returns the errors
     /// of a direct send; the event stays scheduled then.
     ///
     /// `send` sends a scheduled event, and returns whether it was scheduled.
-    pub async fn act<F>(&self, id: &str, action: Action, send: impl FnOnce(DelayId) -> F) -> Result<()>
+    pub async fn act<F>(
+        &self,
+        by: Option<UserSn>,
+        id: &str,
+        action: Action,
+        send: impl FnOnce(DelayId) -> F,
+    ) -> Result<()>
     where
         F: Future<Output = Result<bool>>,
     {
         check_id(id)?;
-        let owner = self.core.delayed.book.lock().owner(id);
+        let owner = self.owner(by, id);
         let was_waiting = match (owner, action) {
             (None, _) => false,
             (Some(owner), Action::Send) => {
                 self.rates.take(Rate::Message, RateSubject::User(owner))?;
                 send(id.into()).await?
             }
-            (Some(_), Action::Restart) => return self.restart(id).await,
+            (Some(_), Action::Restart) => return self.restart(by, id).await,
             (Some(_), Action::Cancel) => outcome::end(&self.core, id.into(), None).await?,
         };
-        if was_waiting { Ok(()) } else { self.became(id, action == Action::Send).await }
+        if was_waiting { Ok(()) } else { self.became(by, id, action == Action::Send).await }
     }
 
-    /// Restarts the delay. `M_NOT_FOUND` when no such event is scheduled.
-    pub async fn restart(&self, id: &str) -> Result<()> {
+    /// The owner of a scheduled event that `by` may manage.
+    fn owner(&self, by: Option<UserSn>, id: &str) -> Option<UserSn> {
+        let owner = self.core.delayed.book.lock().owner(id);
+        owner.filter(|owner| by.is_none_or(|by| by == *owner))
+    }
+
+    /// Restarts the delay. `M_NOT_FOUND` when the user has no such scheduled event.
+    pub async fn restart(&self, by: Option<UserSn>, id: &str) -> Result<()> {
         check_id(id)?;
+        self.owner(by, id).ok_or_else(unknown)?;
         // The lock covers memory only; it is released before a restart is written to the database.
         let outcome = self.core.delayed.book.lock().restart(id, Instant::now(), self.core.now_ms());
         self.restarted(outcome).await
@@ -90,11 +104,11 @@ impl Delayed {
     }
 
     /// Succeeds when the finalised event has the outcome that the action asks for: sent, or not sent.
-    async fn became(&self, id: &str, sent: bool) -> Result<()> {
+    async fn became(&self, by: Option<UserSn>, id: &str, sent: bool) -> Result<()> {
         let wanted = id.to_owned();
         let found = self.core.store.read("delayed_find", move |tx| table::get(tx.tx(), &wanted)).await?;
         match found {
-            Some((_, Some(end))) if end.event.is_some() == sent => Ok(()),
+            Some((row, Some(end))) if end.event.is_some() == sent && by.is_none_or(|by| by == row.user) => Ok(()),
             _ => Err(unknown()),
         }
     }

@@ -82,7 +82,7 @@ impl Leaves {
                 refused => refused,
             },
             LeaveAction::Stays => self.delayed.lease(id, LEASE).await,
-            LeaveAction::Gone => self.actions.update_delayed_event(id, Action::Send).await,
+            LeaveAction::Gone => self.actions.update_delayed_event(None, id, Action::Send).await,
         };
         match outcome {
             Ok(()) if verdict == LeaveAction::Stays => Ok(()),
