@@ -74,6 +74,7 @@ async fn start_on(config: Config, seams: Seams, log: Arc<LogRing>, network: Arc<
     if domain.rtc.is_there() {
         domain.rtc.reached_by(Arc::new(Appointed::new(&config.outgoing)?));
     }
+    domain.check_clock();
     let (listeners, admin_socket) = (Listeners::bind(&config)?, AdminSocket::bind(&config)?);
 
     let tasks = Tasks::new();

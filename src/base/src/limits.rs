@@ -147,8 +147,16 @@ pub const PUSH_EVENTS_CACHED_BYTES_MAX: usize = 8 * 1024 * 1024;
 pub const PUSHERS_PER_USER_MAX: u64 = 50;
 /// Lifetime of a user-interactive authentication session.
 pub const UIA_SESSION_MS_MAX: u64 = 10 * 60 * 1_000;
-/// Open UIA sessions of all users; the oldest are closed first.
-pub const UIA_SESSIONS_MAX: usize = 10_000;
+/// Open UIA sessions of all users together, and as many again of clients that are not logged in. The oldest of the user
+/// or network with the most are closed first.
+pub const UIA_SESSIONS_MAX: usize = 5_000;
+/// Open UIA sessions of one user; the oldest are closed first.
+pub const UIA_SESSIONS_PER_USER_MAX: usize = 100;
+/// The earliest time that a clock can show, in milliseconds since the epoch: 1 January 2026, before this version was
+/// released. A machine without a battery-backed clock starts in 1970.
+pub const CLOCK_MS_MIN: u64 = 1_767_225_600_000;
+/// Wrong passwords for an account from all unknown networks together, as a multiple of what one network may try.
+pub const LOGIN_NETWORKS_FACTOR: u32 = 4;
 /// Membership changes stored for `device_lists`, in all rooms together; the oldest are deleted first.
 pub const MEMBERSHIP_MOVES_MAX: u64 = 20_000;
 /// How long the response to a transaction id is stored.

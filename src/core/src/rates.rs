@@ -8,6 +8,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use hearth_base::config::{self, Config};
+use hearth_base::limits::LOGIN_NETWORKS_FACTOR;
 use hearth_base::limits::core::RATES_BUCKETS_MAX;
 use hearth_base::{Clock, Reason, Result, error::refuse};
 use hearth_store::ids::UserSn;
@@ -22,6 +23,9 @@ pub enum Rate {
     None,
     /// Logins, and other checks of a password.
     Login,
+    /// Wrong passwords for one account from all networks that it has not been used from: a multiple of [`Rate::Login`],
+    /// so that it takes several networks to keep the owner out from an unknown one.
+    LoginNetworks,
     /// Registering accounts.
     Registration,
     /// Sending message events, state and redactions.
@@ -58,7 +62,7 @@ impl Rate {
     pub fn key(self) -> Option<&'static str> {
         Some(match self {
             Self::None => return None,
-            Self::Login => "login",
+            Self::Login | Self::LoginNetworks => "login",
             Self::Registration => "registration",
             Self::Message => "message",
             Self::Join => "join",
@@ -111,13 +115,34 @@ impl RateSubject {
     pub fn name(name: &str) -> Self {
         Self::Name(hearth_store::hash64(&[name.as_bytes()]))
     }
+
+    /// The bucket of a name as used from one network: an IPv4 address, or an IPv6 /48, the most that one customer gets.
+    #[must_use]
+    pub fn name_from(name: &str, address: Option<IpAddr>) -> Self {
+        let network = Self::network(address);
+        let bytes: &[u8] = match &network {
+            Self::V4(bytes) => bytes,
+            Self::V6(bytes) => bytes,
+            _ => &[],
+        };
+        Self::Name(hearth_store::hash64(&[name.as_bytes(), bytes]))
+    }
+
+    /// The network of an address: an IPv4 address, or an IPv6 /48.
+    #[must_use]
+    pub fn network(address: Option<IpAddr>) -> Self {
+        match Self::address(address) {
+            Self::V6([a, b, c, d, e, f, ..]) => Self::V6([a, b, c, d, e, f, 0, 0]),
+            other => other,
+        }
+    }
 }
 
 /// The token buckets of all kinds and owners.
 pub struct Rates {
     config: Arc<Config>,
     clock: Arc<dyn Clock>,
-    /// When each bucket is full again, in microseconds.
+    /// When each bucket is full again, in microseconds of steady time.
     full_at_us: Mutex<HashMap<(Rate, RateSubject), u64>>,
 }
 
@@ -128,11 +153,15 @@ impl Rates {
         Self { config, clock, full_at_us: Mutex::default() }
     }
 
-    fn limit(&self, rate: Rate) -> Option<&config::Rate> {
+    fn limit(&self, rate: Rate) -> Option<config::Rate> {
         let limits = &self.config.rate_limits;
         let limit = match rate {
             Rate::None => return None,
             Rate::Login => &limits.login,
+            Rate::LoginNetworks => {
+                let burst = limits.login.burst.saturating_mul(LOGIN_NETWORKS_FACTOR);
+                &config::Rate::new(limits.login.per_second * f64::from(LOGIN_NETWORKS_FACTOR), burst)
+            }
             Rate::Registration => &limits.registration,
             Rate::Message => &limits.message,
             Rate::Join => &limits.join,
@@ -148,7 +177,7 @@ impl Rates {
             Rate::Unauthenticated => &limits.unauthenticated,
             Rate::Other => &limits.other,
         };
-        limits.enabled.then_some(limit)
+        limits.enabled.then(|| limit.clone())
     }
 
     /// Takes a token from a bucket; `M_LIMIT_EXCEEDED` when it is empty.
@@ -168,11 +197,11 @@ impl Rates {
 
     fn ask(&self, rate: Rate, whose: RateSubject, take: bool) -> Result<()> {
         let Some(limit) = self.limit(rate) else { return Ok(()) };
-        let permit_us = permit_us(limit);
+        let permit_us = permit_us(&limit);
         let capacity_us = permit_us.saturating_mul(limit.burst.into());
-        let now_us = self.clock.now_ms().saturating_mul(1_000);
+        // Not the wall clock: when that is set back, full buckets would look empty.
+        let now_us = self.clock.steady_ms().saturating_mul(1_000);
         let mut buckets = self.full_at_us.lock();
-        // After the clock is set back, no request waits longer than for an empty bucket.
         let full_at_us = buckets.get(&(rate, whose)).map_or(now_us, |at| (*at).clamp(now_us, now_us + capacity_us));
         let after_us = full_at_us.saturating_add(permit_us);
         if let Some(wait_us) = after_us.checked_sub(now_us + capacity_us).filter(|wait_us| *wait_us > 0) {
@@ -255,6 +284,28 @@ mod tests {
         assert_eq!(bucket("2001:db8::1"), bucket("2001:db8::ffff:1"));
         assert_ne!(bucket("2001:db8::1"), bucket("2001:db8:0:1::1"));
         assert_eq!(bucket("::ffff:192.0.2.1"), bucket("192.0.2.1"));
+    }
+
+    #[test]
+    fn a_clock_that_jumps_changes_no_bucket() {
+        let (clock, rates) = rates(config::Rate::new(0.5, 2));
+        let whose = RateSubject::Name(1);
+        rates.take(Rate::Login, whose).unwrap();
+        clock.set(0);
+        rates.take(Rate::Login, whose).unwrap();
+        clock.set(1_000_000_000);
+        let reason = rates.take(Rate::Login, whose).unwrap_err().reason();
+        assert_eq!(reason, Some(Reason::LimitExceeded { retry_after_ms: 2_000 }));
+    }
+
+    #[test]
+    fn a_name_has_a_bucket_for_each_network() {
+        let bucket = |text: &str| RateSubject::name_from("alice", text.parse().ok());
+        assert_ne!(bucket("192.0.2.1"), bucket("192.0.2.2"));
+        assert_eq!(bucket("2001:db8:1:2::3"), bucket("2001:db8:1:ffff::4"));
+        assert_ne!(bucket("2001:db8:1::1"), bucket("2001:db8:2::1"));
+        assert_ne!(bucket("192.0.2.1"), RateSubject::name_from("bob", "192.0.2.1".parse().ok()));
+        assert_ne!(bucket("192.0.2.1"), RateSubject::name("alice"));
     }
 
     #[test]

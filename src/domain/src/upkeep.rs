@@ -11,6 +11,7 @@ impl Domain {
     /// Called every few minutes. Writes nothing when there is nothing to do; failures are logged and retried the next
     /// time.
     pub async fn upkeep(&self) {
+        self.check_clock();
         said("last seen", self.devices.flush_last_seen().await);
         said("transactions", self.forget_txns().await);
         said("delayed events", self.delayed.prune().await);
@@ -19,6 +20,18 @@ impl Domain {
         said("keys of other servers", self.federation.keyring.prune().await);
         said("rejected events", self.federation.expire_outliers().await);
         said("media", self.media.upkeep().await);
+    }
+
+    /// Warns of a clock that cannot be right. Called at the start and with each upkeep, because a machine without a
+    /// battery-backed clock may start in 1970, or be set back to it.
+    pub fn check_clock(&self) {
+        if self.core.now_ms() < limits::CLOCK_MS_MIN {
+            tracing::warn!(
+                "The clock of this machine is wrong: it shows a time before this version of Hearth was released. Set it, for \
+                 example by a time service (timedatectl set-ntp true). Until then this server publishes no keys, other \
+                 servers refuse its events, and new events get wrong times."
+            );
+        }
     }
 
     /// Called once at shutdown, after the last request.

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use hearth_base::{Error, Millis, Result};
+use hearth_base::error::refuse;
+use hearth_base::{Error, Millis, Reason, Result, limits};
 use hearth_core::keys::SigningKey;
 use hearth_store::tables::server_keys::ServerKeyRow;
 use ruma::CanonicalJsonValue;
@@ -29,8 +30,15 @@ pub(super) struct PublishedKeys {
 
 impl Keyring {
     /// This server's signed key document.
+    ///
+    /// `Unavailable` while the clock shows a time before this version was released: other servers would find the
+    /// document expired, and remember it.
     pub fn own_document(&self) -> Result<Arc<RawValue>> {
         let now_ms = self.core.now_ms();
+        if now_ms < limits::CLOCK_MS_MIN {
+            let message = "The clock of this server is wrong, so it does not publish its keys. Try again later.";
+            return Err(refuse(Reason::Unavailable, message));
+        }
         let key_id = self.core.key.id();
         let mut published = self.own.lock();
         if let Some(last) = &*published
