@@ -75,3 +75,73 @@ async fn behind_a_trusted_proxy_each_address_has_its_own_limit() {
     assert_eq!(registers("six", "2001:db8::3").await, 429);
     world.ends().await;
 }
+
+#[tokio::test]
+async fn guesses_of_others_keep_no_owner_out() {
+    let world = World::with(|config| {
+        config.server.trusted_proxies = vec!["127.0.0.1".parse().expect("an address")];
+        config.rate_limits.enabled = true;
+        config.rate_limits.registration = Rate::new(1.0, 100);
+        config.rate_limits.login = Rate::new(0.001, 5);
+    })
+    .await;
+    let alice = world.register("alice").await;
+    alice.get(v3!("account/whoami")).header("x-forwarded-for", "203.0.113.1").await.ok();
+    let logs_in = async |password: &str, from: &str| {
+        Person::login(world.anyone(), "alice", password).header("x-forwarded-for", from).await.status
+    };
+    for _ in 0..5 {
+        assert_eq!(logs_in("a guess", "203.0.113.9").await, 403);
+    }
+    assert_eq!(logs_in(PASSWORD, "203.0.113.9").await, 429);
+    assert_eq!(logs_in(PASSWORD, "203.0.113.2").await, 200, "one network keeps out only itself");
+    // An IPv6 /48 is one network, whatever the addresses.
+    let mut statuses = Vec::new();
+    for n in 0..6 {
+        statuses.push(logs_in("a guess", &format!("2001:db8:7:{n}::1")).await);
+    }
+    assert_eq!(statuses, [403, 403, 403, 403, 403, 429]);
+    // Several networks keep out other unknown ones, never known ones and never a device that is logged in.
+    statuses.clear();
+    for n in 0..15 {
+        statuses.push(logs_in("a guess", &format!("203.0.113.{}", 10 + n / 5)).await);
+    }
+    assert_eq!((&statuses[..10], &statuses[10..]), (&[403; 10][..], &[429; 5][..]), "20 in all");
+    assert_eq!(logs_in(PASSWORD, "203.0.113.77").await, 429);
+    assert_eq!(logs_in(PASSWORD, "203.0.113.1").await, 200);
+    let body = json!({ "devices": ["NONE"], "auth": alice.proof(None) });
+    alice.post(v3!("delete_devices"), body).await.ok();
+    world.ends().await;
+}
+
+#[tokio::test]
+async fn a_clock_that_is_set_back_refuses_no_message() {
+    let world = World::with(|config| {
+        config.rate_limits.enabled = true;
+        config.rate_limits.message = Rate::new(0.001, 3);
+    })
+    .await;
+    let alice = world.register("alice").await;
+    let room = alice.creates_room().await;
+    alice.sends("before").in_room(&room).await;
+    world.clock.set_back(600_000);
+    alice.sends("after").in_room(&room).await;
+    world.clock.set_back(365 * 24 * 60 * 60 * 1_000);
+    alice.sends("long after").in_room(&room).await;
+    let send = v3!("rooms/{}/send/m.room.message/{}", room, "late");
+    alice.put(&send, json!({ "msgtype": "m.text", "body": "late" })).await.refused(429, "M_LIMIT_EXCEEDED");
+    world.ends().await;
+}
+
+#[tokio::test]
+async fn a_server_in_1970_publishes_no_expired_keys() {
+    let world = World::new().await;
+    let keys = "/_matrix/key/v2/server";
+    world.anyone().get(keys).await.ok();
+    // The clock of the tests starts in 2027.
+    world.clock.set_back(56 * 365 * 24 * 60 * 60 * 1_000);
+    world.anyone().get(keys).await.refused(503, "M_UNKNOWN");
+    world.clock.skip(56 * 365 * 24 * 60 * 60 * 1_000);
+    assert!(world.anyone().get(keys).await.ok()["valid_until_ts"].as_u64().expect("a time") > 1_800_000_000_000);
+    world.ends().await;
+}

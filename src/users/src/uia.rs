@@ -13,18 +13,22 @@
 //!
 //! A session belongs to the user and device that started it, to the method and path, and to the body without `auth`:
 //! it authorises no other request. A request with only `auth` repeats the body of the session's first request.
-//! Sessions are in memory, for ten minutes, and bounded in number; bodies that contain passwords are stored as a hash
+//! Sessions are in memory, for ten minutes, and bounded in number (`sessions.rs`); bodies that contain passwords are stored as a hash
 //! only and must be sent again.
 //!
 //! Registration has no user yet: there the body may still change, and omitted fields are taken from the first request.
 //! A session remembers the account that it created, for a client that lost the response and retries.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+mod sessions;
+
+use std::collections::HashSet;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use hearth_base::limits::users::BODY_KEPT_BYTES_MAX;
 use hearth_base::{Error, Millis, Reason, Result, error::refusal, limits};
 use hearth_core::Requester;
+use hearth_core::rates::RateSubject;
 use hearth_core::turns::{KeyedLocks, KeyedPermit};
 use hearth_rooms::RoomCore;
 use hearth_store::ids::{DeviceSn, UserSn};
@@ -34,6 +38,7 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::accounts::Accounts;
+use sessions::{SessionOwner, Sessions};
 
 /// Length of a session id, in random characters.
 const SESSION_CHARS: usize = 24;
@@ -89,6 +94,8 @@ impl Stage {
 pub struct UiaRequest<'a> {
     /// The requester; `None` during registration.
     pub requester: Option<&'a Requester>,
+    /// The client's address, which bounds the sessions of clients that are not logged in.
+    pub client: Option<IpAddr>,
     /// Method and path, such as `DELETE /_matrix/client/v3/devices/ABC`.
     pub target: &'a str,
     /// The JSON body without `auth`; a session is bound to its hash.
@@ -154,13 +161,6 @@ impl std::fmt::Debug for Kept {
     }
 }
 
-#[derive(Debug, Default)]
-struct Sessions {
-    open: HashMap<String, Session>,
-    /// Session ids, oldest first; may contain removed ones.
-    order: VecDeque<String>,
-}
-
 /// The open sessions.
 #[derive(Debug)]
 pub struct Uia {
@@ -191,11 +191,11 @@ impl Uia {
     pub async fn check(&self, request: UiaRequest<'_>) -> Result<Passed> {
         let binding = Binding::of(&request);
         let Some(auth) = request.auth.and_then(Value::as_object) else {
-            let id = self.begin(binding, request.body);
+            let id = self.begin(binding, &request);
             return Err(self.challenge(&id, request.flows, None));
         };
         let id = match auth.get("session").and_then(Value::as_str) {
-            None => self.begin(binding, request.body),
+            None => self.begin(binding, &request),
             Some(id) => match self.session(id) {
                 Some(session) if session.binding == binding => id.to_owned(),
                 Some(_) => {
@@ -203,7 +203,7 @@ impl Uia {
                     return Err(Error::forbidden(message));
                 }
                 None => {
-                    let id = self.begin(binding, request.body);
+                    let id = self.begin(binding, &request);
                     let why = failed("The session is unknown or too old: this is a new one.");
                     return Err(self.challenge(&id, request.flows, Some(why)));
                 }
@@ -245,7 +245,7 @@ impl Uia {
 
     async fn check_password(&self, auth: &Map<String, Value>, request: &UiaRequest<'_>) -> Result<()> {
         let requester = request.requester.ok_or_else(|| Error::forbidden("Log in first."))?;
-        self.accounts.check_password_of(requester.user, text(auth, "password")?).await
+        self.accounts.check_password_of(requester, text(auth, "password")?).await
     }
 
     /// Completes a stage from the fallback web page. Returns whether it did.
@@ -289,7 +289,7 @@ impl Uia {
     /// Serialises the requests of one registration session: a client that retries during its first request waits for
     /// the result of that one.
     pub async fn registration_turn(&self, session: Option<&str>) -> Option<RegistrationTurn> {
-        match session.filter(|id| self.sessions.lock().open.contains_key(*id)) {
+        match session.filter(|id| self.sessions.lock().get(id).is_some()) {
             Some(id) => Some(RegistrationTurn { _turn: self.registering.take(id.to_owned()).await }),
             None => None,
         }
@@ -303,7 +303,7 @@ impl Uia {
 
     /// Stores the account that a session created.
     pub fn note_registered(&self, session: &str, user_id: &UserId) {
-        if let Some(session) = self.sessions.lock().open.get_mut(session) {
+        if let Some(session) = self.sessions.lock().get_mut(session) {
             session.registered = Some(user_id.to_owned());
         }
     }
@@ -315,10 +315,11 @@ impl Uia {
     /// A session, including a used one.
     fn any_session(&self, id: &str) -> Option<Session> {
         let now_ms = self.core.now_ms();
-        self.sessions.lock().open.get(id).filter(|session| session.lives(now_ms)).cloned()
+        self.sessions.lock().get(id).filter(|session| session.lives(now_ms)).cloned()
     }
 
-    fn begin(&self, binding: Binding, body: &[u8]) -> String {
+    fn begin(&self, binding: Binding, request: &UiaRequest<'_>) -> String {
+        let body = request.body;
         let (id, now_ms) = (self.core.seams.random.alphanumeric(SESSION_CHARS), self.core.now_ms());
         // During registration there is no account yet that a password in the body could open.
         let may_keep = binding.who.is_none() || !holds_password(body);
@@ -331,17 +332,18 @@ impl Uia {
             is_spent: false,
             registered: None,
         };
-        let mut sessions = self.sessions.lock();
-        sessions.reserve(now_ms);
-        sessions.order.push_back(id.clone());
-        sessions.open.insert(id.clone(), session);
+        let owner = match request.requester {
+            Some(who) => SessionOwner::User(who.user),
+            None => SessionOwner::Network(RateSubject::network(request.client)),
+        };
+        self.sessions.lock().insert(owner, id.clone(), session, now_ms);
         id
     }
 
     /// Notes a completed stage; returns whether the session exists.
     fn complete(&self, id: &str, stage: Stage, token: Option<&str>) -> bool {
         let mut sessions = self.sessions.lock();
-        let Some(session) = sessions.open.get_mut(id) else { return false };
+        let Some(session) = sessions.get_mut(id) else { return false };
         session.completed.insert(stage);
         if let Some(token) = token {
             session.registration_token = Some(token.to_owned());
@@ -352,7 +354,7 @@ impl Uia {
     /// Ends a session that completes one of the flows, so that it works once.
     fn finish(&self, id: &str, flows: Flows) -> Option<Passed> {
         let mut sessions = self.sessions.lock();
-        let session = sessions.open.get_mut(id).filter(|session| !session.is_spent)?;
+        let session = sessions.get_mut(id).filter(|session| !session.is_spent)?;
         if !flows.iter().any(|flow| flow.iter().all(|stage| session.completed.contains(stage))) {
             return None;
         }
@@ -361,7 +363,7 @@ impl Uia {
             session.is_spent = true;
             session.body = session.body.take().and_then(Kept::without_password);
         } else {
-            sessions.open.remove(id);
+            sessions.remove(id);
         }
         Some(passed)
     }
@@ -386,21 +388,6 @@ impl Uia {
 impl Session {
     fn lives(&self, now_ms: Millis) -> bool {
         now_ms.saturating_sub(self.begun_ms) < limits::UIA_SESSION_MS_MAX
-    }
-}
-
-impl Sessions {
-    /// Removes used and expired sessions from the old end, and the oldest above the limit.
-    fn reserve(&mut self, now_ms: Millis) {
-        while let Some(oldest) = self.order.front() {
-            let lives = self.open.get(oldest).is_some_and(|session| session.lives(now_ms));
-            if lives && self.order.len() < limits::UIA_SESSIONS_MAX {
-                return;
-            }
-            if let Some(oldest) = self.order.pop_front() {
-                self.open.remove(&oldest);
-            }
-        }
     }
 }
 

@@ -50,8 +50,8 @@ pub const PEEK_LOOK_EVERY: Duration = Duration::from_millis(500);
 /// Relations followed when recursive: a reaction to an edit of a reply in a thread. The same depth as in other
 /// servers.
 pub const RELATIONS_RECURSION_MAX: u32 = 3;
-/// Newest replies of a thread that are examined for the latest one that the reader may see.
-pub const REPLIES_LATEST_MAX: u64 = 32;
+/// Newest replies of a thread that are examined, and counted, for a reader who may not see the newest one.
+pub const REPLIES_LATEST_MAX: u64 = 64;
 /// Events that are serialised together: one query finds the bundles of all of them, and those of events that do not fit
 /// are thrown away.
 pub const SHOWN_AT_ONCE_EVENTS_MAX: usize = 64;

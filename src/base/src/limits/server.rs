@@ -29,3 +29,5 @@ pub const BLOCKING_THREADS_MAX: usize = 16;
 pub const TABLE_COLUMNS_MAX: usize = 60;
 /// Concurrent connections. Every request opens its own connection, and a dashboard keeps a few in flight.
 pub const ADMIN_SOCKET_CONNECTIONS_MAX: usize = 64;
+/// How often the log may warn of a reverse proxy that the configuration does not name.
+pub const PROXY_WARNING_EVERY: Duration = Duration::from_secs(60 * 60);

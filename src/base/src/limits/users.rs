@@ -28,7 +28,7 @@ pub const TOKEN_CHARS_MAX: usize = 64;
 pub const SESSIONS_CACHED_MAX: usize = 4_096;
 /// Lifetime of a nonce.
 pub const NONCE_MS_MAX: u64 = 60_000;
-/// Open nonces at a time.
+/// Used nonces that are remembered until they expire. Only programs that know the shared secret use any.
 pub const SHARED_SECRET_NONCES_MAX: usize = 10_000;
 /// Longer texts are not looked up as tokens.
 pub const TOKEN_BYTES_MAX: usize = 255;

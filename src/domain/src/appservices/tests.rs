@@ -277,7 +277,8 @@ async fn its_token_is_a_proof_only_where_the_specification_says_so() {
     let world = World::new();
     let sender = world.asks("secret_of_irc", None, None).await.expect("the sender is there");
     let (proofs, flows) = (&world.domain.uia, uia::PASSWORD);
-    let request = UiaRequest { requester: Some(&sender), target: "POST /x", body: b"{}", auth: None, flows };
+    let request =
+        UiaRequest { requester: Some(&sender), client: None, target: "POST /x", body: b"{}", auth: None, flows };
     proofs.check_unless_service(request).await.expect("deleting devices");
     assert_eq!(reason(proofs.check(request).await), Reason::Uia);
 }

@@ -108,7 +108,7 @@ async fn session(app: &App, call: &Call) -> Result<LoggedIn> {
     match body.kind.as_str() {
         "m.login.password" => {
             let password = body.password.as_deref().ok_or_else(|| missing("password"))?;
-            accounts.log_in_by_password(body.name()?, password, body.device()).await
+            accounts.log_in_by_password(body.name()?, password, body.device(), call.client.0).await
         }
         "m.login.token" => {
             let token = body.token.as_deref().ok_or_else(|| missing("token"))?;

@@ -125,6 +125,6 @@ impl<T> Ruma<T> {
     pub fn uia(&self, flows: uia::Flows) -> uia::UiaRequest<'_> {
         let call = &self.call;
         let (requester, auth) = (call.requester.as_ref(), call.auth.as_ref());
-        uia::UiaRequest { requester, target: &call.target, body: &call.raw, auth, flows }
+        uia::UiaRequest { requester, client: call.client.0, target: &call.target, body: &call.raw, auth, flows }
     }
 }

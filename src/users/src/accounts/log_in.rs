@@ -1,5 +1,6 @@
 //! Login: from a verified identity to a device with tokens.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use hearth_base::{Error, Reason, Result, error::refuse, limits};
@@ -11,7 +12,7 @@ use hearth_store::tables::{dehydrated, devices, tokens as token_table, users};
 use ruma::{OwnedDeviceId, OwnedUserId, UserId};
 
 use super::Accounts;
-use super::check_password::wrong;
+use super::check_password::{PasswordSource, wrong};
 use super::sessions::Sessions;
 use super::tokens::{self, Issued};
 use crate::devices::{check_name, purge};
@@ -62,9 +63,17 @@ impl DeviceRequest {
 
 impl Accounts {
     /// Logs in by user name (`alice` or `@alice:here`) and password.
-    pub async fn log_in_by_password(&self, name: &str, password: &str, device: DeviceRequest) -> Result<LoggedIn> {
+    ///
+    /// `from` is the client's address, which decides whose wrong passwords count: see `Accounts::check_password`.
+    pub async fn log_in_by_password(
+        &self,
+        name: &str,
+        password: &str,
+        device: DeviceRequest,
+        from: Option<IpAddr>,
+    ) -> Result<LoggedIn> {
         let localpart = self.localpart_of(name).ok_or_else(wrong)?;
-        let row = self.check_password(&localpart, password).await?;
+        let row = self.check_password(&localpart, password, PasswordSource::Address(from)).await?;
         let proven = row.password.clone();
         self.log_in_as(row.user, device, move |now| {
             // Compare again: the password may have changed while this one was verified outside the transaction.

@@ -52,6 +52,7 @@ impl Accounts {
     /// Creates the service. Computes one password hash, so it takes as long as that.
     pub fn new(core: Arc<RoomCore>, devices: Arc<Devices>, rates: Arc<Rates>) -> Result<Self> {
         let hasher = passwords::Hasher::new(&core.config.passwords, core.seams.clone())?;
+        let nonces = shared_secret::Nonces::new(&core.seams);
         Ok(Self {
             core,
             devices,
@@ -59,7 +60,7 @@ impl Accounts {
             hasher,
             sessions: Arc::default(),
             login_tokens: login_tokens::LoginTokens::default(),
-            nonces: shared_secret::Nonces::default(),
+            nonces,
         })
     }
 }

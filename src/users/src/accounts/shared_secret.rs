@@ -1,19 +1,84 @@
 //! Registration with a shared secret, compatible with Synapse and its set-up scripts: a nonce, and an HMAC-SHA1 over
 //! the request.
+//!
+//! Nonces are not stored: each has its expiry time and an HMAC under a key of this run. So no number of requests for a
+//! nonce makes another client's unusable; only used ones are remembered.
 
 use std::collections::HashMap;
 
 use hearth_base::limits::users::{NONCE_MS_MAX, SHARED_SECRET_NONCES_MAX};
-use hearth_base::{Error, Millis, Reason, Result, error::refuse};
+use hearth_base::{Error, Millis, Reason, Result, Seams, error::refuse};
 use hmac::{Hmac, Mac};
 use parking_lot::Mutex;
 use sha1::Sha1;
+use sha2::Sha256;
 
 use super::{Accounts, Authority, DeviceRequest, LoggedIn, NewAccount};
 
-/// Issued nonces with their expiry times.
-#[derive(Debug, Default)]
-pub(super) struct Nonces(Mutex<HashMap<String, Millis>>);
+/// Random characters of a nonce, and of the key.
+const NONCE_CHARS: usize = 16;
+const KEY_CHARS: usize = 43;
+
+/// Issues and checks nonces.
+pub(super) struct Nonces {
+    key: String,
+    /// The used ones with their expiry times.
+    used: Mutex<HashMap<String, Millis>>,
+}
+
+impl std::fmt::Debug for Nonces {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Nonces").field("used", &self.used.lock().len()).finish_non_exhaustive()
+    }
+}
+
+impl Nonces {
+    /// With a new key: nonces of an earlier run are not valid.
+    pub(super) fn new(seams: &Seams) -> Self {
+        Self { key: seams.random.alphanumeric(KEY_CHARS), used: Mutex::default() }
+    }
+
+    fn issue(&self, seams: &Seams) -> String {
+        let expires_ms = seams.clock.now_ms() + NONCE_MS_MAX;
+        let body = format!("{expires_ms}-{}", seams.random.alphanumeric(NONCE_CHARS));
+        format!("{body}-{}", self.seal(&body))
+    }
+
+    /// When a nonce of this run expires; `None` for any other text.
+    fn expires_ms(&self, nonce: &str) -> Option<Millis> {
+        let (body, seal) = nonce.rsplit_once('-')?;
+        // Not in constant time: a nonce is not secret, and useless without the shared secret.
+        (self.seal(body) == seal).then_some(body.split_once('-')?.0)?.parse().ok()
+    }
+
+    fn seal(&self, body: &str) -> String {
+        // HMAC takes a key of any length.
+        let mac = Hmac::<Sha256>::new_from_slice(self.key.as_bytes()).map(|mac| mac.chain_update(body));
+        let seal = mac.map(|mac| mac.finalize().into_bytes().to_vec()).unwrap_or_default();
+        seal.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// Uses a nonce, once.
+    fn take(&self, nonce: &str, expires_ms: Millis, now_ms: Millis) -> Result<()> {
+        let mut used = self.used.lock();
+        if used.contains_key(nonce) {
+            return Err(unknown_nonce());
+        }
+        if used.len() >= SHARED_SECRET_NONCES_MAX {
+            used.retain(|_, expires_ms| *expires_ms > now_ms);
+        }
+        if used.len() >= SHARED_SECRET_NONCES_MAX {
+            let message = "Too many accounts were registered in the last minute: try again in a minute.";
+            return Err(refuse(Reason::LimitExceeded { retry_after_ms: NONCE_MS_MAX }, message));
+        }
+        used.insert(nonce.to_owned(), expires_ms);
+        Ok(())
+    }
+}
+
+fn unknown_nonce() -> Error {
+    Error::invalid("The nonce is unknown, used or too old: ask for a new one.")
+}
 
 /// A registration request.
 #[derive(Clone)]
@@ -51,31 +116,20 @@ impl Accounts {
     /// Issues a nonce for one request. Refuses when no secret is configured.
     pub fn registration_nonce(&self) -> Result<String> {
         self.registration_secret()?;
-        let (nonce, now_ms) = (self.core.seams.random.alphanumeric(32), self.core.now_ms());
-        let mut open = self.nonces.0.lock();
-        if open.len() >= SHARED_SECRET_NONCES_MAX {
-            // Remove expired nonces only when the table is full; until then they do no harm.
-            open.retain(|_, expires_ms| *expires_ms > now_ms);
-        }
-        if open.len() >= SHARED_SECRET_NONCES_MAX {
-            let message = "Too many nonces are open: try again in a minute.";
-            return Err(refuse(Reason::LimitExceeded { retry_after_ms: NONCE_MS_MAX }, message));
-        }
-        open.insert(nonce.clone(), now_ms + NONCE_MS_MAX);
-        Ok(nonce)
+        Ok(self.nonces.issue(&self.core.seams))
     }
 
     /// Creates an account for a program that knows the secret, and logs it in.
     pub async fn register_by_secret(&self, request: SharedSecretRequest) -> Result<LoggedIn> {
         let secret = self.registration_secret()?;
-        // A nonce works once, even if the HMAC turns out to be wrong.
-        let expires_ms = self.nonces.0.lock().remove(&request.nonce);
-        if expires_ms.is_none_or(|expires_ms| expires_ms <= self.core.now_ms()) {
-            return Err(Error::invalid("The nonce is unknown or too old: ask for a new one."));
-        }
+        let now_ms = self.core.now_ms();
+        let expires_ms = self.nonces.expires_ms(&request.nonce).filter(|expires_ms| *expires_ms > now_ms);
+        let expires_ms = expires_ms.ok_or_else(unknown_nonce)?;
         if !mac_is_right(secret, &request) {
             return Err(Error::forbidden("The HMAC is wrong: check the shared secret."));
         }
+        // After the HMAC, so that only programs that know the secret use up nonces.
+        self.nonces.take(&request.nonce, expires_ms, now_ms)?;
         let new = NewAccount {
             localpart: Some(request.username.to_lowercase()),
             displayname: request.displayname,
@@ -113,6 +167,31 @@ fn unhex(text: &str) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_nonce_is_of_this_run_and_used_once() {
+        use std::sync::Arc;
+
+        use hearth_base::clock::ManualClock;
+        use hearth_base::random::SeededRandom;
+
+        let seams = Seams { clock: Arc::new(ManualClock::at(1_000)), random: Arc::new(SeededRandom::new(7)) };
+        let (nonces, other) = (Nonces::new(&seams), Nonces::new(&seams));
+        let nonce = nonces.issue(&seams);
+        let expires_ms = nonces.expires_ms(&nonce).expect("it is of this run");
+        assert_eq!((expires_ms, other.expires_ms(&nonce)), (1_000 + NONCE_MS_MAX, None));
+        for bad in ["", "-", "1-a", &nonce[1..], &format!("9{nonce}")] {
+            assert_eq!(nonces.expires_ms(bad), None, "{bad}");
+        }
+        nonces.take(&nonce, expires_ms, 2_000).expect("it is new");
+        nonces.take(&nonce, expires_ms, 2_000).expect_err("it is used");
+        for n in 0..SHARED_SECRET_NONCES_MAX {
+            let _ = nonces.take(&format!("{n}"), expires_ms, 2_000);
+        }
+        nonces.take("one more", expires_ms, 2_000).expect_err("too many are used");
+        nonces.take("one more", expires_ms, expires_ms).expect("those have expired");
+        assert_eq!(nonces.used.lock().len(), 1);
+    }
 
     fn request(mac: &str, user_type: Option<&str>) -> SharedSecretRequest {
         SharedSecretRequest {

@@ -75,7 +75,7 @@ async fn a_token_works_until_log_out_and_a_locked_user_is_seen_at_once() {
     assert_eq!((who.user_id.as_str(), who.admin, who.locked), ("@alice:localhost", false, false));
     world.accounts.set_flag(who.user, Flag::Locked, true, also::nothing()).await.unwrap();
     assert!(world.who(&alice.tokens.access_token).await.unwrap().locked);
-    let locked = world.accounts.log_in_by_password("alice", PASSWORD, DeviceRequest::default()).await;
+    let locked = world.accounts.log_in_by_password("alice", PASSWORD, DeviceRequest::default(), None).await;
     assert_eq!(reason(locked), Reason::UserLocked);
     world.accounts.log_out(&who).await.unwrap();
     assert_eq!(reason(world.who(&alice.tokens.access_token).await), UNKNOWN);
@@ -90,11 +90,11 @@ async fn logging_in_again_with_a_device_replaces_its_tokens_only() {
     let first = world.register("alice", Authority::Anyone, false).await.unwrap();
     let before = world.who(&first.tokens.access_token).await.unwrap();
     let again = DeviceRequest { id: Some(first.device_id.clone()), ..DeviceRequest::default() };
-    let second = world.accounts.log_in_by_password("@Alice:localhost", PASSWORD, again).await.unwrap();
+    let second = world.accounts.log_in_by_password("@Alice:localhost", PASSWORD, again, None).await.unwrap();
     assert_eq!(reason(world.who(&first.tokens.access_token).await), UNKNOWN);
     assert_eq!(world.who(&second.tokens.access_token).await.unwrap().device, before.device);
     for (name, password) in [("alice", "wrong"), ("nobody", PASSWORD), ("@alice:elsewhere", PASSWORD), ("", "")] {
-        let wrong = world.accounts.log_in_by_password(name, password, DeviceRequest::default()).await;
+        let wrong = world.accounts.log_in_by_password(name, password, DeviceRequest::default(), None).await;
         assert_eq!(reason(wrong), Reason::Forbidden, "{name}");
     }
 }
@@ -188,6 +188,7 @@ async fn a_proof_is_for_one_request_and_works_once() {
     let alice = world.who(&alice.tokens.access_token).await.unwrap();
     let first = UiaRequest {
         requester: Some(&alice),
+        client: None,
         target: "POST /delete_devices",
         body: br#"{"devices":["A"]}"#,
         auth: None,
@@ -227,7 +228,7 @@ async fn a_proof_expires_and_need_not_repeat_the_body() {
     let alice = world.who(&alice.tokens.access_token).await.unwrap();
     let target = "POST /delete_devices";
     let body = br#"{"devices":["A"]}"#;
-    let first = UiaRequest { requester: Some(&alice), target, body, auth: None, flows: uia::PASSWORD };
+    let first = UiaRequest { requester: Some(&alice), client: None, target, body, auth: None, flows: uia::PASSWORD };
     let session = challenge(&world, first).await["session"].clone();
     let short = json!({ "auth": { "session": session } }).to_string();
     let (restored, auth) = world.uia.split(short.as_bytes(), target);
