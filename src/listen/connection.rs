@@ -22,7 +22,7 @@ use hyper_util::server::conn::auto;
 use parking_lot::Mutex;
 
 use super::paced::{Pace, Paced, UnderWay};
-use super::peer;
+use super::peer::{self, ProxyWarning};
 use super::stream::Stream;
 use crate::tasks::Stop;
 
@@ -34,7 +34,13 @@ const HTTP2_CONNECTION_WINDOW_BYTES: u32 = 512 * 1024;
 /// The service behind a connection.
 pub(crate) enum Service {
     /// The Matrix APIs.
-    Public { edge: Arc<Edge>, config: Arc<Config>, relay: Option<Arc<hearth_turn::Running>> },
+    Public {
+        edge: Arc<Edge>,
+        config: Arc<Config>,
+        relay: Option<Arc<hearth_turn::Running>>,
+        /// Of all listeners.
+        proxy_warning: Arc<ProxyWarning>,
+    },
     /// The admin API, for an authorised local account.
     Admin { api: Arc<Api>, caller: Caller },
 }
@@ -58,7 +64,8 @@ impl Service {
 
     async fn answer(&self, remote: Option<IpAddr>, request: Request<Incoming>) -> Response {
         match self {
-            Self::Public { edge, config, .. } => {
+            Self::Public { edge, config, proxy_warning, .. } => {
+                proxy_warning.look(remote, request.headers(), &config.server.trusted_proxies);
                 let client = ClientAddress(peer::address(remote, request.headers(), &config.server.trusted_proxies));
                 edge.serve(client, request).await
             }

@@ -72,6 +72,7 @@ impl Listeners {
         let mut edges: Vec<(Vec<Resource>, Arc<Edge>)> = Vec::new();
         let mut bounds = Vec::new();
         let relay = app.domain.calls.own().map(|own| Arc::clone(&own.running));
+        let proxy_warning = Arc::default();
         for (socket, certificates, bound) in self.0 {
             // Listeners with the same resources share one router, which takes memory.
             let edge = match edges.iter().find(|(resources, _)| *resources == bound.resources) {
@@ -83,7 +84,8 @@ impl Listeners {
                     edge
                 }
             };
-            let service = Arc::new(Service::Public { edge, config: Arc::clone(config), relay: relay.clone() });
+            let (config, relay, proxy_warning) = (Arc::clone(config), relay.clone(), Arc::clone(&proxy_warning));
+            let service = Arc::new(Service::Public { edge, config, relay, proxy_warning });
             let connections = Arc::clone(&connections);
             tasks.handle().spawn(|stop| accept::run(socket, certificates, service, connections, stop));
             bounds.push(bound);
