@@ -30,6 +30,7 @@ mod registering;
 mod rooms;
 mod rtc;
 mod simulation;
+mod strangers;
 mod surface;
 mod sync;
 mod tidy;

@@ -9,9 +9,23 @@ use ruma::{OwnedRoomId, RoomAliasId, RoomId, RoomOrAliasId};
 
 use crate::RoomCore;
 
+/// Returns a room that this server knows.
+pub fn known(tx: &mut dyn Tx, room_id: &RoomId) -> Result<Option<Room>> {
+    rooms::by_id(tx, room_id.as_str())
+}
+
 /// Resolves a room id; `M_NOT_FOUND` when this server is not in the room.
 pub fn resolve(tx: &mut dyn Tx, room_id: &RoomId) -> Result<Room> {
-    rooms::by_id(tx, room_id.as_str())?.ok_or_else(|| Error::not_found(format!("This server knows no room {room_id}.")))
+    known(tx, room_id)?.ok_or_else(|| Error::not_found(format!("This server knows no room {room_id}.")))
+}
+
+/// As [`resolve`], with the same error for rooms that the user has never had a membership of.
+pub fn related(tx: &mut dyn Tx, room_id: &RoomId, user: UserSn) -> Result<Room> {
+    let room = resolve(tx, room_id)?;
+    match membership_status(tx, &room, user)? {
+        Some(_) => Ok(room),
+        None => Err(Error::not_found(format!("This server knows no room {room_id}."))),
+    }
 }
 
 /// As [`resolve`], for requests that only members may make. Refuses everyone else with `M_FORBIDDEN`, also when the

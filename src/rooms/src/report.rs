@@ -27,16 +27,17 @@ impl Rooms {
             let event = events::by_id(tx.tx(), event_id.as_str())?.filter(|event| event.room == room.sn);
             let event = event.ok_or_else(unknown)?;
             (report.room, report.event, report.user) = (Some(room.sn), Some(event.sn), Some(event.sender));
-            Ok(())
+            Ok(true)
         })
         .await
     }
 
-    /// Reports a room; the requester need not be in it. `M_NOT_FOUND` when this server does not know the room.
+    /// Reports a room; the requester need not be in it. Accepts a room that this server does not know without storing
+    /// the report, so that the answer does not reveal which rooms exist.
     pub async fn report_room(&self, who: &Requester, room_id: OwnedRoomId, reason: String) -> Result<()> {
         self.report(who, reason, move |tx, report| {
-            report.room = Some(find::resolve(tx.tx(), &room_id)?.sn);
-            Ok(())
+            report.room = find::known(tx.tx(), &room_id)?.map(|room| room.sn);
+            Ok(report.room.is_some())
         })
         .await
     }
@@ -46,14 +47,15 @@ impl Rooms {
         self.report(who, reason, move |tx, report| {
             let unknown = || Error::not_found(format!("This server does not know {user_id}."));
             report.user = Some(users::find(tx.tx(), user_id.as_str())?.ok_or_else(unknown)?);
-            Ok(())
+            Ok(true)
         })
         .await
     }
 
+    /// Stores a report if `about`, which completes it, returns true.
     async fn report<F>(&self, who: &Requester, reason: String, about: F) -> Result<()>
     where
-        F: FnOnce(&mut WriteTx<'_>, &mut Report) -> Result<()> + Send + 'static,
+        F: FnOnce(&mut WriteTx<'_>, &mut Report) -> Result<bool> + Send + 'static,
     {
         if reason.len() > limits::REPORT_REASON_BYTES_MAX {
             return Err(Error::invalid(format!("A reason has at most {} bytes.", limits::REPORT_REASON_BYTES_MAX)));
@@ -63,7 +65,9 @@ impl Rooms {
         let reason = reason.replace('\0', "");
         let write = move |tx: &mut WriteTx<'_>| {
             let mut report = Report { sn: 0, reporter, room: None, event: None, user: None, reason, at_ms };
-            about(tx, &mut report)?;
+            if !about(tx, &mut report)? {
+                return Ok(());
+            }
             report.sn = tx.position().as_i64();
             reports::insert(tx.tx(), &report)
         };

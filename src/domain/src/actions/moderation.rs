@@ -47,7 +47,7 @@ impl Actions {
         self.parts.rooms.unban(who, room_id, target, reason).await
     }
 
-    /// Forgets a room. `M_UNKNOWN` while the requester is joined, invited, or knocking.
+    /// Forgets a room; does nothing for rooms that the requester has nothing to do with. `M_UNKNOWN` while the requester is joined, invited, or knocking.
     ///
     /// Durability: one transaction.
     pub async fn forget(&self, who: &Requester, room_id: OwnedRoomId) -> Result<()> {
@@ -56,8 +56,8 @@ impl Actions {
 
     /// Upgrades a room to another version; members follow by joining the new room.
     ///
-    /// `M_UNSUPPORTED_ROOM_VERSION`, `M_NOT_FOUND` for unknown rooms, and `M_FORBIDDEN` without the power to send
-    /// `m.room.tombstone`.
+    /// `M_UNSUPPORTED_ROOM_VERSION`, `M_NOT_FOUND` for rooms that the requester has nothing to do with, and
+    /// `M_FORBIDDEN` without the power to send `m.room.tombstone`.
     ///
     /// Durability: one transaction.
     pub async fn upgrade(

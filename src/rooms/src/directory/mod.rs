@@ -17,9 +17,12 @@ pub use list::{DirectoryListing, DirectoryQuery};
 use super::{Rooms, alias, find};
 
 impl Rooms {
-    /// Returns whether a room is published; `M_NOT_FOUND` for rooms unknown here.
+    /// Returns whether a room is published. Rooms unknown here are not: no error reveals which rooms exist.
     pub async fn is_published(&self, room_id: OwnedRoomId) -> Result<bool> {
-        self.core.store.read("room_is_published", move |tx| Ok(find::resolve(tx.tx(), &room_id)?.published)).await
+        let read = move |tx: &mut hearth_store::ReadTx<'_>| {
+            Ok(find::known(tx.tx(), &room_id)?.is_some_and(|room| room.published))
+        };
+        self.core.store.read("room_is_published", read).await
     }
 
     /// Publishes or unpublishes a room. Allowed for members who may set its canonical alias, unless the configuration

@@ -8,11 +8,12 @@ use ruma::OwnedRoomId;
 use crate::{LocalRooms, find};
 
 impl LocalRooms {
-    /// Forgets a room. `M_UNKNOWN` while the requester is joined, invited, or knocking.
+    /// Forgets a room. Does nothing for a room that the requester has nothing to do with, or that does not exist: the
+    /// answer does not reveal which. `M_UNKNOWN` while the requester is joined, invited, or knocking.
     pub async fn forget(&self, who: &Requester, room_id: OwnedRoomId) -> Result<()> {
         let user = who.user;
         let write = move |tx: &mut hearth_store::WriteTx<'_>| {
-            let room = find::resolve(tx.tx(), &room_id)?;
+            let Some(room) = find::known(tx.tx(), &room_id)? else { return Ok(()) };
             match find::membership_status(tx.tx(), &room, user)? {
                 None => Ok(()),
                 Some(Membership::Leave | Membership::Ban) => memberships::forget(tx.tx(), room.sn, user),

@@ -14,9 +14,11 @@ impl LocalRooms {
     pub async fn leave(&self, who: &Requester, room_id: OwnedRoomId, reason: Option<String>) -> Result<()> {
         let (core, who) = (self.core.clone(), who.clone());
         let write = move |tx: &mut hearth_store::WriteTx<'_>| {
-            let mut room = find::resolve(tx.tx(), &room_id)?;
+            // The same error for rooms that do not exist, so that it does not reveal which do.
+            let refused = || Error::forbidden(format!("You are not in {room_id}."));
+            let mut room = find::known(tx.tx(), &room_id)?.ok_or_else(refused)?;
             match find::membership_status(tx.tx(), &room, who.user)? {
-                None => return Err(Error::forbidden(format!("You are not in {room_id}."))),
+                None => return Err(refused()),
                 Some(Membership::Leave) => return Ok(()),
                 Some(_) => {}
             }

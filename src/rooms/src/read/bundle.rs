@@ -64,15 +64,15 @@ pub(super) fn of(
         if let Some(children) = children.get(id) {
             let mut bundle = Bundle::new();
             bundle.extend(edit(viewer, tx, form, event, children)?.map(|edit| ("m.replace", edit)));
-            bundle.extend(references(children)?.map(|references| ("m.reference", references)));
+            bundle.extend(references(viewer, tx, children)?.map(|references| ("m.reference", references)));
             if !bundle.is_empty() {
                 bundles.insert(event.sn, bundle);
             }
         }
         if let Some(replies) = replies.get(id)
-            && let Some(latest) = replies::latest(viewer, tx, event, replies)?
+            && let Some((latest, replies)) = replies::seen(viewer, tx, event, *replies)?
         {
-            threads.push((event, latest, *replies));
+            threads.push((event, latest, replies));
         }
     }
     for (event, thread) in summaries(viewer, tx, form, &threads)? {
@@ -143,9 +143,15 @@ fn has_new_content(edit: &Event) -> bool {
     content.contains("\"m.new_content\"") || edit.pdu.kind == ruma::events::TimelineEventType::RoomEncrypted
 }
 
-fn references(children: &[ChildRow]) -> Result<Option<Box<RawValue>>> {
+/// Returns the references that the reader may see: a user who has left learns of no later ones.
+fn references(viewer: &mut Viewer<'_>, tx: &mut dyn Tx, children: &[ChildRow]) -> Result<Option<Box<RawValue>>> {
     let referring = children.iter().filter(|child| child.relation.rel_type == "m.reference");
-    let chunk: Vec<_> = referring.map(|child| Reference { event_id: &child.id }).take(BUNDLE_REFERENCES_MAX).collect();
+    let mut chunk = Vec::new();
+    for child in referring.take(BUNDLE_REFERENCES_MAX) {
+        if viewer.may_see_at(tx, child.relation.child, child.ord)? {
+            chunk.push(Reference { event_id: &child.id });
+        }
+    }
     if chunk.is_empty() { Ok(None) } else { raw(&References { chunk }).map(Some) }
 }
 

@@ -8,7 +8,8 @@ use hearth_core::Requester;
 use hearth_store::engine::Tx;
 use hearth_store::ids::EventSn;
 use hearth_store::tables::history_gaps::Gap;
-use hearth_store::tables::{relations, state_keys};
+use hearth_store::tables::relations::{self, ChildRow};
+use hearth_store::tables::state_keys;
 use ruma::api::Direction;
 use ruma::api::client::filter::RoomEventFilter;
 use ruma::events::{AnyStateEvent, AnyTimelineEvent};
@@ -179,7 +180,12 @@ fn start(direction: Direction, first: Option<&Arc<Event>>) -> Token {
 
 /// Removes events without a relation that the filter requires. Runs after the walk, so that one query serves the
 /// page.
-fn keep_related(viewer: &Viewer<'_>, tx: &mut dyn Tx, filter: &PageFilter, events: &mut Vec<Arc<Event>>) -> Result<()> {
+fn keep_related(
+    viewer: &mut Viewer<'_>,
+    tx: &mut dyn Tx,
+    filter: &PageFilter,
+    events: &mut Vec<Arc<Event>>,
+) -> Result<()> {
     if filter.related_by_senders.is_none() && filter.related_by_rel_types.is_none() {
         return Ok(());
     }
@@ -188,13 +194,19 @@ fn keep_related(viewer: &Viewer<'_>, tx: &mut dyn Tx, filter: &PageFilter, event
         senders.extend(hearth_store::tables::users::find(tx, user.as_str())?);
     }
     let parents: Vec<&str> = events.iter().map(|event| event.pdu.event_id.as_str()).collect();
-    let related: HashSet<String> = relations::of_parents(tx, viewer.room(), &parents)?
-        .into_iter()
-        .map(|child| child.relation)
-        .filter(|relation| filter.related_by_senders.is_none() || senders.contains(&relation.sender))
-        .filter(|relation| filter.related_by_rel_types.as_ref().is_none_or(|types| types.contains(&relation.rel_type)))
-        .map(|relation| relation.parent)
-        .collect();
+    let mut related: HashSet<String> = HashSet::new();
+    for ChildRow { relation, ord, .. } in relations::of_parents(tx, viewer.room(), &parents)? {
+        let is_of_sender = filter.related_by_senders.is_none() || senders.contains(&relation.sender);
+        let is_of_type = filter.related_by_rel_types.as_ref().is_none_or(|types| types.contains(&relation.rel_type));
+        // Only relations that the reader may see: the filter must not tell of later ones.
+        if is_of_sender
+            && is_of_type
+            && !related.contains(&relation.parent)
+            && viewer.may_see_at(tx, relation.child, ord)?
+        {
+            related.insert(relation.parent);
+        }
+    }
     events.retain(|event| related.contains(event.pdu.event_id.as_str()));
     Ok(())
 }

@@ -148,8 +148,11 @@ pub(super) fn one<T>(
             unsigned.prev_content = Some(erased::shown_to(viewer, tx, &replaced)?.content.clone());
         }
     }
-    if let Some(by) = event.redacted_by {
-        let redaction = viewer.core().events.get(tx, by)?;
+    if let Some(by) = event.redacted_by
+        // A user who has left does not learn by whom, when and why something was redacted later.
+        && let redaction = viewer.core().events.get(tx, by)?
+        && viewer.may_see_redaction(tx, &redaction)?
+    {
         let age = Some(now.cast_signed().saturating_sub_unsigned(redaction.pdu.origin_server_ts));
         let because = Unsigned { age, transaction_id: transaction_id(viewer, &redaction), ..Unsigned::default() };
         unsigned.redacted_because = Some(show::<()>(&redaction.pdu, form.room_id, &because).into_json());

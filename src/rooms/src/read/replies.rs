@@ -44,23 +44,31 @@ pub(super) fn of(viewer: &Viewer<'_>, tx: &mut dyn Tx, roots: &[&str]) -> Result
     Ok(found)
 }
 
-/// Returns the newest reply that the reader may see: mostly the newest one, otherwise one shortly before it.
-pub(super) fn latest(
+/// Returns the newest reply that the reader may see, and the replies without those that they may not see.
+///
+/// For members the newest reply is mostly visible, and then all are counted. Otherwise the replies before it are read:
+/// for a user who has left, those from before that. At most [`REPLIES_LATEST_MAX`] are read and so counted.
+pub(super) fn seen(
     viewer: &mut Viewer<'_>,
     tx: &mut dyn Tx,
     root: &Event,
-    replies: &Replies,
-) -> Result<Option<Arc<Event>>> {
+    replies: Replies,
+) -> Result<Option<(Arc<Event>, Replies)>> {
     let newest = viewer.core().events.get(tx, replies.newest)?;
     if viewer.may_see(tx, &newest)? {
-        return Ok(Some(newest));
+        return Ok(Some((newest, replies)));
     }
-    let root = root.pdu.event_id.as_str();
-    for reply in relations::replies_before(tx, viewer.room(), root, replies.newest, REPLIES_LATEST_MAX)? {
+    // What arrived after the leave event has a higher serial number.
+    let before = viewer.departure().map_or(replies.newest, |left| left.event.min(replies.newest));
+    let (mut latest, reader) = (None, viewer.reader().user);
+    let mut counted = Replies { count: 0, mine: false, newest: replies.newest };
+    for reply in relations::replies_before(tx, viewer.room(), root.pdu.event_id.as_str(), before, REPLIES_LATEST_MAX)? {
         let event = viewer.core().events.get(tx, reply)?;
         if viewer.may_see(tx, &event)? {
-            return Ok(Some(event));
+            counted.count += 1;
+            counted.mine |= event.sender == reader;
+            latest.get_or_insert(event);
         }
     }
-    Ok(None)
+    Ok(latest.map(|latest| (latest, counted)))
 }

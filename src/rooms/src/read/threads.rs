@@ -89,9 +89,12 @@ fn pick(
                 return Ok((picked, Some(before)));
             }
             // A thread whose replies are all redacted does not count as one.
-            let takes_part = replies
-                .get(root.pdu.event_id.as_str())
-                .map(|replies| root.sender == viewer.reader().user || replies.mine);
+            let counted = match replies.get(root.pdu.event_id.as_str()).copied() {
+                // A user who has left does not learn of a thread that began later. Members are spared the look-up.
+                Some(all) if !viewer.is_joined() => replies::seen(viewer, tx, root, all)?.map(|(_, seen)| seen),
+                all => all,
+            };
+            let takes_part = counted.map(|replies| root.sender == viewer.reader().user || replies.mine);
             if takes_part.is_some_and(|takes_part| takes_part || !participated) && viewer.may_see(tx, root)? {
                 if !budget.take(root.bytes()) {
                     return Ok((picked, Some(before)));

@@ -188,6 +188,22 @@ impl<'a> Viewer<'a> {
         Ok(history.allows(then, shared))
     }
 
+    /// Returns whether the user may see the redaction of an event that they see. Members see all of them, whoever sent
+    /// it: clients show a redacted event by it.
+    pub fn may_see_redaction(&mut self, tx: &mut dyn Tx, redaction: &Event) -> Result<bool> {
+        if self.is_joined() { Ok(true) } else { self.may_see(tx, redaction) }
+    }
+
+    /// As [`Viewer::may_see`], for an event of which only the serial number and the place are known. Loads it unless the
+    /// place decides. The caller has left out senders whom the user ignores.
+    pub fn may_see_at(&mut self, tx: &mut dyn Tx, event: EventSn, ord: Option<i64>) -> Result<bool> {
+        if ord.is_some_and(|ord| ord >= self.sees_from) {
+            return Ok(true);
+        }
+        let event = self.core.events.get(tx, event)?;
+        self.may_see(tx, &event)
+    }
+
     /// Returns the user's membership after an event, including a change by the event itself; `leave` when they had
     /// none. This is `membership` in an event's `unsigned` data.
     pub fn membership_at(&mut self, tx: &mut dyn Tx, event: &Event) -> Result<Membership> {

@@ -33,8 +33,8 @@ struct UpgradeRequest {
 impl LocalRooms {
     /// Upgrades a room. Members follow when they join the new room.
     ///
-    /// Refuses with `M_UNSUPPORTED_ROOM_VERSION`, with `M_NOT_FOUND` rooms unknown here, and with `M_FORBIDDEN` users
-    /// without the power to send `m.room.tombstone`.
+    /// Refuses with `M_UNSUPPORTED_ROOM_VERSION`, with `M_NOT_FOUND` rooms that the requester has nothing to do
+    /// with, and with `M_FORBIDDEN` users without the power to send `m.room.tombstone`.
     pub async fn upgrade(
         &self,
         who: &Requester,
@@ -50,7 +50,8 @@ impl LocalRooms {
         let wanted = UpgradeRequest { version: version.to_owned(), additional_creators };
         let (core, who) = (self.core.clone(), who.clone());
         let write = move |tx: &mut WriteTx<'_>| {
-            find::resolve(tx.tx(), &room_id)?;
+            // Strangers get the same error for rooms that exist and rooms that do not.
+            find::related(tx.tx(), &room_id, who.user)?;
             let mut old = find::joined(tx.tx(), &room_id, who.user)?;
             if !power::levels(&core, tx.tx(), &old)?.user_can_send_state(&who.user_id, StateEventType::RoomTombstone) {
                 return Err(Error::forbidden("You do not have the power to replace this room."));
