@@ -185,9 +185,6 @@ fn parse(token: &str) -> Result<SearchToken> {
     read().ok_or_else(|| Error::invalid("`next_batch` is not from an earlier answer; leave it out."))
 }
 
-/// A match with its rank.
-type Match = (usize, Arc<Event>);
-
 /// The searched rooms, each with the reader's view.
 type Places<'a> = HashMap<RoomSn, (OwnedRoomId, Viewer<'a>)>;
 
