@@ -18,6 +18,7 @@ mod federation;
 mod finding;
 mod forms;
 mod history;
+mod hostile_rules;
 mod limits;
 mod malformed;
 mod media;

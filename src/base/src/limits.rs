@@ -127,6 +127,26 @@ pub const APP_ID_BYTES_MAX: usize = 64;
 pub const PUSHKEY_BYTES_MAX: usize = 512;
 /// Push rules of one account.
 pub const PUSH_RULES_PER_USER_MAX: usize = 1_000;
+/// Bytes of one pattern in a push rule.
+pub const PUSH_PATTERN_BYTES_MAX: usize = 1_024;
+/// Bytes of all patterns of one account's push rules that are searched for: those of words in messages, and those with
+/// wildcards. An event of 64 KiB costs this many times its length in bits: about 17 million steps.
+pub const PUSH_PATTERNS_BYTES_MAX: usize = 16 * 1024;
+/// Conditions of all push rules of one account.
+pub const PUSH_CONDITIONS_PER_USER_MAX: usize = 4_000;
+/// Steps of push rule evaluation in one database read; a step takes one to ten nanoseconds. What costs more is evaluated
+/// off the reader threads.
+pub const PUSH_STEPS_PER_READ_MAX: u64 = 4_000_000;
+/// Steps of push rule evaluation off the reader threads in one turn, after which other users have theirs.
+pub const PUSH_STEPS_PER_TURN_MAX: u64 = 32_000_000;
+/// Bytes of events that are in memory together for one turn.
+pub const PUSH_LOAD_BYTES_MAX: usize = 1024 * 1024;
+/// Turns at the same time. One, so that small machines keep the other cores for requests.
+pub const PUSH_EVALUATIONS_AT_ONCE_MAX: usize = 1;
+/// Compiled push rules in memory, of all users, in bytes.
+pub const PUSH_RULES_CACHED_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Events parsed for push rules in memory, in bytes.
+pub const PUSH_EVENTS_CACHED_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Pushers of one account.
 pub const PUSHERS_PER_USER_MAX: u64 = 50;
 /// Lifetime of a user-interactive authentication session.
@@ -400,6 +420,8 @@ pub const DURABLE_ACTIONS_AT_ONCE_MAX: usize = 16;
 pub const LEAVE_ALL_ROUNDS_MAX: usize = 4;
 /// How long a stop of the server waits for actions that go on without their client, such as an invite that another server signs.
 pub const STOP_ACTIONS_MS_MAX: u64 = 5_000;
+/// How long a stop of the server waits for reads of the database that do not end when they are interrupted.
+pub const STOP_READERS_MS_MAX: u64 = 500;
 /// How long an action is tried again that a crash has interrupted, or whose server does not answer, such as an invite.
 pub const DURABLE_ACTION_MS_MAX: u64 = 24 * 60 * 60 * 1_000;
 /// Servers that are told that somebody has refused an invite or does not knock any more, before they are let go all the same.

@@ -101,6 +101,10 @@ where
 {
     let (caller, answer) = oneshot::channel();
     let job = move |tx: Result<ReadTx<'_>>| {
+        // The client has hung up while the read waited.
+        if caller.is_closed() {
+            return Outcome::Done;
+        }
         let returned = tx.and_then(|mut tx| guarded(name, || closure(&mut tx)));
         let outcome = if returned.is_ok() { Outcome::Done } else { Outcome::Failed };
         drop(caller.send(returned));

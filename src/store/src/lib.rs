@@ -16,6 +16,7 @@ mod migrate;
 mod options;
 mod positions;
 mod queue;
+mod read_queue;
 mod readers;
 mod snapshot;
 mod space;

@@ -1,4 +1,4 @@
-//! The queues of the store: three weighted lanes for the writer, one lane for the readers.
+//! The queue of the writer: three weighted lanes.
 //!
 //! A thread that finds its queue empty sleeps on a condition variable; there is no timer.
 
@@ -31,7 +31,7 @@ pub(crate) enum Turned {
     Full,
 }
 
-/// Lanes of jobs. With a single lane it is an ordinary queue.
+/// Lanes of jobs.
 #[derive(Debug)]
 pub(crate) struct Queue<J, const LANES: usize> {
     state: Mutex<State<J, LANES>>,
@@ -109,14 +109,6 @@ impl<J, const LANES: usize> Queue<J, LANES> {
     }
 }
 
-impl<J> Queue<J, 1> {
-    /// The next job if one waits and it is `wanted`.
-    pub(crate) fn try_pop_if(&self, wanted: impl FnOnce(&J) -> bool) -> Option<J> {
-        let mut state = self.state.lock();
-        if state.lanes[0].front().is_some_and(wanted) { state.next() } else { None }
-    }
-}
-
 impl<J, const LANES: usize> State<J, LANES> {
     fn next(&mut self) -> Option<J> {
         if self.waiting == 0 {
@@ -149,16 +141,6 @@ mod tests {
             taken[queue.try_pop().unwrap()] += 1;
         }
         assert_eq!(taken, [110, 40, 10]);
-    }
-
-    #[test]
-    fn what_is_not_wanted_keeps_its_place() {
-        let queue = Queue::<usize, 1>::new();
-        [1, 2].into_iter().for_each(|job| queue.push(0, job).unwrap());
-        assert_eq!(queue.try_pop_if(|job| *job == 1), Some(1));
-        assert_eq!(queue.try_pop_if(|job| *job == 1), None);
-        assert_eq!((queue.lengths(), queue.try_pop()), ([1], Some(2)));
-        assert_eq!(queue.try_pop_if(|_| true), None);
     }
 
     #[test]

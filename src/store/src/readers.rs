@@ -1,4 +1,7 @@
 //! The reader threads: each has its own connection, and all take closures from one queue.
+//!
+//! When the store stops, reads that wait are dropped, and those that run end at their next statement or row: by then
+//! the server has answered its clients, or given up on them.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -12,7 +15,7 @@ use crate::engine::{Connection, Trouble};
 use crate::job::{Outcome, ReadJob};
 use crate::metrics::OperationKind;
 use crate::store::Shared;
-use crate::tx::ReadTx;
+use crate::tx::{ReadTx, Stoppable};
 
 /// A read in the queue.
 pub(crate) struct WaitingRead {
@@ -27,29 +30,39 @@ pub(crate) struct WaitingRead {
 /// Reads that already wait may share a snapshot: a message that wakes thirty clients causes thirty reads of the same
 /// pages, and after a commit each new snapshot discards the connection's page cache. A slow read shares its snapshot
 /// with no other.
-pub(crate) fn run(shared: &Arc<Shared>, readers: usize, connection: Box<dyn Connection>) {
+pub(crate) fn run(shared: &Arc<Shared>, (reader, readers): (usize, usize), connection: Box<dyn Connection>) {
+    shared.interrupters.lock().insert(reader, connection.interrupter());
     let mut connection = Some(connection);
     let mut batch = VecDeque::with_capacity(READERS_SHARED_MAX);
     while let Some(first) = shared.reads.pop() {
         // Leaves the other readers their part of the queue.
-        let share = if first.slow { 0 } else { (shared.reads.lengths()[0] / readers).min(READERS_SHARED_MAX - 1) };
+        let slow = first.slow;
+        let share = if slow { 0 } else { (shared.reads.fast_waiting() / readers).min(READERS_SHARED_MAX - 1) };
         batch.push_back(first);
-        batch.extend(std::iter::from_fn(|| shared.reads.try_pop_if(|next| !next.slow)).take(share));
+        batch.extend(std::iter::from_fn(|| shared.reads.try_pop_fast()).take(share));
         while !batch.is_empty() {
-            work_off(shared, &mut connection, &mut batch);
+            work_off(shared, reader, &mut connection, &mut batch);
+        }
+        if slow {
+            shared.reads.slow_ended();
         }
     }
 }
 
 /// Runs the jobs of a batch on one snapshot until one fails: on PostgreSQL a failed statement aborts the transaction,
 /// so the remaining jobs need a new one.
-fn work_off(shared: &Shared, connection: &mut Option<Box<dyn Connection>>, batch: &mut VecDeque<WaitingRead>) {
+fn work_off(
+    shared: &Shared,
+    reader: usize,
+    connection: &mut Option<Box<dyn Connection>>,
+    batch: &mut VecDeque<WaitingRead>,
+) {
     let mut began = Instant::now();
-    match begin(shared, connection) {
-        Ok(tx) => {
+    match begin(shared, reader, connection) {
+        Ok(mut tx) => {
             while let Some(WaitingRead { name, job, .. }) = batch.pop_front() {
                 let position = tx.position;
-                let outcome = job(Ok(ReadTx { connection: &mut *tx.connection, position }));
+                let outcome = job(Ok(ReadTx { connection: tx.connection.again(), position }));
                 shared.metrics.ran(name, OperationKind::Read, began.elapsed(), outcome == Outcome::Failed);
                 began = Instant::now();
                 if outcome == Outcome::Failed {
@@ -74,14 +87,18 @@ fn work_off(shared: &Shared, connection: &mut Option<Box<dyn Connection>>, batch
 }
 
 /// Begins a snapshot, and reconnects first if the connection was lost.
-fn begin<'a>(shared: &Shared, connection: &'a mut Option<Box<dyn Connection>>) -> Result<ReadTx<'a>> {
+fn begin<'a>(shared: &'a Shared, reader: usize, connection: &'a mut Option<Box<dyn Connection>>) -> Result<ReadTx<'a>> {
     let open = match connection {
         Some(open) => open,
-        None => connection.insert(shared.engine.connect_reader()?),
+        None => {
+            let open = connection.insert(shared.engine.connect_reader()?);
+            shared.interrupters.lock().insert(reader, open.interrupter());
+            open
+        }
     };
     // Load the position before the snapshot begins, so that the snapshot contains everything up to it. The other order
     // would let a sync claim a position whose rows it did not see, and the client would never get them.
     let position = Position(shared.committed.load(Ordering::Acquire));
     open.begin_read()?;
-    Ok(ReadTx { connection: &mut **open, position })
+    Ok(ReadTx { connection: Stoppable::new(&mut **open, &shared.stopping), position })
 }

@@ -1,22 +1,27 @@
 //! The store: opening, reading, writing, closing.
 
+use std::collections::HashMap;
 use std::future::Future;
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
+use hearth_base::limits::STOP_READERS_MS_MAX;
+use hearth_base::limits::store::STOP_READERS_LOOK_EVERY;
 use hearth_base::{Error, Position, Result, Seams};
 use parking_lot::Mutex;
 
-use crate::engine::{Connection, Engine, sqlite::Sqlite};
+use crate::engine::{Connection, Engine, Interrupter, sqlite::Sqlite};
 use crate::job::{self, WriteJob};
 use crate::metrics::{Metrics, Operation, StoreHealth};
 use crate::migrate::{self, Migration};
 use crate::options::{EngineOptions, Options};
 use crate::positions::Positions;
 use crate::queue::{Lane, Queue};
+use crate::read_queue::ReadQueue;
 use crate::readers::{self, WaitingRead};
 use crate::snapshot;
 use crate::space::Space;
@@ -49,7 +54,11 @@ struct Threads {
 pub(crate) struct Shared {
     pub(crate) engine: Box<dyn Engine>,
     pub(crate) writes: Queue<Box<dyn WriteJob>, 3>,
-    pub(crate) reads: Queue<WaitingRead, 1>,
+    pub(crate) reads: ReadQueue,
+    /// Functions that end the statement which a reader runs, by the reader's number.
+    pub(crate) interrupters: Mutex<HashMap<usize, Interrupter>>,
+    /// The store is being closed: reads fail.
+    pub(crate) stopping: AtomicBool,
     /// The newest committed position.
     pub(crate) committed: AtomicU64,
     /// Called after each publication of a position.
@@ -139,7 +148,7 @@ impl Store {
     }
 
     /// [`Store::read`] for closures that may visit thousands of rows. Fast reads that wait share a snapshot and run one
-    /// after another on one thread; none of them is queued behind a slow one.
+    /// after another on one thread; none of them is queued behind a slow one, and one reader takes only fast ones.
     pub async fn read_slow<T, F>(&self, name: &'static str, closure: F) -> Result<T>
     where
         T: Send + 'static,
@@ -158,13 +167,13 @@ impl Store {
         job::wait(name, self.push_read(name, false, closure)?)
     }
 
-    fn push_read<T, F>(&self, name: &'static str, slow: bool, closure: F) -> Result<job::Answer<T>>
+    pub(crate) fn push_read<T, F>(&self, name: &'static str, slow: bool, closure: F) -> Result<job::Answer<T>>
     where
         T: Send + 'static,
         F: FnOnce(&mut ReadTx<'_>) -> Result<T> + Send + 'static,
     {
         let (job, answer) = job::read(name, closure);
-        self.0.shared.reads.push(0, WaitingRead { name, job, slow }).map_err(|why| job::turned_away(name, &why))?;
+        self.0.shared.reads.push(WaitingRead { name, job, slow }).map_err(|why| job::turned_away(name, &why))?;
         Ok(answer)
     }
 
@@ -200,7 +209,7 @@ impl Store {
         let sizes = shared.engine.sizes();
         StoreHealth {
             queued_writes: shared.writes.lengths(),
-            queued_reads: shared.reads.lengths()[0],
+            queued_reads: shared.reads.waiting(),
             db_bytes: sizes.database,
             wal_bytes: sizes.log,
             free_bytes: shared.space.free_bytes(),
@@ -221,8 +230,9 @@ impl Store {
         self.0.shared.engine.check()
     }
 
-    /// Shuts down gracefully: refuses further closures, finishes those that wait, moves the write-ahead log into the
-    /// database, and joins the threads. Later calls fail. Blocks; a second call does nothing.
+    /// Shuts down gracefully: refuses further closures, finishes the writes that wait, moves the write-ahead log into
+    /// the database, and joins the threads. Reads fail, also those under way. Later calls fail. Blocks; a second call
+    /// does nothing.
     pub fn close(&self) {
         self.0.shared.graceful.store(true, Ordering::Release);
         self.0.end();
@@ -234,11 +244,32 @@ impl Inner {
     /// log.
     fn end(&self) {
         let mut threads = self.threads.lock();
-        self.shared.reads.close();
-        threads.readers.drain(..).for_each(join);
+        self.shared.stopping.store(true, Ordering::Relaxed);
+        // Dropped, not run: their callers get an error at once.
+        drop(self.shared.reads.close());
+        if !self.end_readers(threads.readers.drain(..).collect()) {
+            tracing::warn!("A read did not end in time. The next start recovers the database.");
+            self.shared.graceful.store(false, Ordering::Release);
+        }
         self.shared.writes.close();
         threads.writer.take().into_iter().for_each(join);
         self.shared.engine.unlock();
+    }
+
+    /// Interrupts the readers until they end; returns false if one does not within
+    /// [`STOP_READERS_MS_MAX`], because its closure computes for long: then it is left behind.
+    fn end_readers(&self, readers: Vec<JoinHandle<()>>) -> bool {
+        let until = Instant::now() + Duration::from_millis(STOP_READERS_MS_MAX);
+        let own = std::thread::current().id();
+        let is_running = |thread: &JoinHandle<()>| thread.thread().id() != own && !thread.is_finished();
+        while readers.iter().any(is_running) && Instant::now() < until {
+            // Again and again: an interrupt that comes just before a statement starts has no effect on it.
+            self.shared.interrupters.lock().values().for_each(|interrupt| interrupt());
+            std::thread::sleep(STOP_READERS_LOOK_EVERY);
+        }
+        let (late, ended): (Vec<_>, Vec<_>) = readers.into_iter().partition(is_running);
+        ended.into_iter().for_each(join);
+        late.is_empty()
     }
 }
 
@@ -281,7 +312,9 @@ pub(crate) fn open_on(
     let shared = Arc::new(Shared {
         engine,
         writes: Queue::new(),
-        reads: Queue::new(),
+        reads: ReadQueue::new(options.readers.max(1)),
+        interrupters: Mutex::default(),
+        stopping: false.into(),
         committed: positions.last().0.into(),
         published: OnceLock::new(),
         before_write: OnceLock::new(),
@@ -313,7 +346,7 @@ fn start(shared: Arc<Shared>, readers: usize, connection: Box<dyn Connection>, p
         let (shared, connection) = (Arc::clone(&shared), shared.engine.connect_reader()?);
         threads
             .readers
-            .push(spawn(format!("store-read-{number}"), move || readers::run(&shared, readers, connection))?);
+            .push(spawn(format!("store-read-{number}"), move || readers::run(&shared, (number, readers), connection))?);
     }
     let writer = Writer::new(shared, connection, positions);
     threads.writer = Some(spawn("store-write".into(), move || writer.run())?);

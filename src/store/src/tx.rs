@@ -1,6 +1,8 @@
 //! Transactions as closures see them: statements, positions, and effects after the commit.
 
-use hearth_base::{Position, Result};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use hearth_base::{Error, Position, Result};
 
 use crate::engine::{Connection, EachRow, Tx, Value};
 use crate::positions::Positions;
@@ -55,9 +57,9 @@ impl Tx for WriteTx<'_> {
     }
 }
 
-/// A read transaction: all its queries see one snapshot.
+/// A read transaction: all its queries see one snapshot. They fail when the store stops.
 pub struct ReadTx<'a> {
-    pub(crate) connection: &'a mut dyn Connection,
+    pub(crate) connection: Stoppable<'a>,
     pub(crate) position: Position,
 }
 
@@ -71,7 +73,7 @@ impl ReadTx<'_> {
 
     /// The transaction as table functions take it.
     pub fn tx(&mut self) -> &mut dyn Tx {
-        &mut *self.connection
+        &mut self.connection
     }
 }
 
@@ -82,5 +84,42 @@ impl Tx for ReadTx<'_> {
 
     fn query(&mut self, sql: &'static str, args: &[Value<'_>], each: &mut EachRow<'_>) -> Result<()> {
         self.connection.query(sql, args, each)
+    }
+}
+
+/// A connection whose statements, and queries between two rows, fail when the store stops.
+pub(crate) struct Stoppable<'a> {
+    connection: &'a mut dyn Connection,
+    stopping: &'a AtomicBool,
+}
+
+impl<'a> Stoppable<'a> {
+    pub(crate) fn new(connection: &'a mut dyn Connection, stopping: &'a AtomicBool) -> Self {
+        Self { connection, stopping }
+    }
+
+    /// The same connection for the next closure.
+    pub(crate) fn again(&mut self) -> Stoppable<'_> {
+        Stoppable { connection: &mut *self.connection, stopping: self.stopping }
+    }
+}
+
+/// An error when the store stops.
+fn check(stopping: &AtomicBool) -> Result<()> {
+    if stopping.load(Ordering::Relaxed) { Err(Error::broken("the database is being closed")) } else { Ok(()) }
+}
+
+impl Tx for Stoppable<'_> {
+    fn execute(&mut self, sql: &'static str, args: &[Value<'_>]) -> Result<u64> {
+        check(self.stopping)?;
+        self.connection.execute(sql, args)
+    }
+
+    fn query(&mut self, sql: &'static str, args: &[Value<'_>], each: &mut EachRow<'_>) -> Result<()> {
+        check(self.stopping)?;
+        self.connection.query(sql, args, &mut |row| {
+            check(self.stopping)?;
+            each(row)
+        })
     }
 }

@@ -1,5 +1,6 @@
 //! A world: one server in this process, with its own port and data folder.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -9,7 +10,7 @@ use hearth_admin::wire::{Job, JobList, JobState, paths};
 use hearth_base::Seams;
 use hearth_base::config::{Address, Config, Passwords, RegistrationMode, Resource};
 use hearth_base::random::SeededRandom;
-use hearth_store::{Options, Store};
+use hearth_store::{OperationKind, Options, Store};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
@@ -181,6 +182,13 @@ impl World {
         let jobs: JobList = self.operator().get(paths::JOBS).await.expect("the admin socket answers");
         let unfinished = |job: &Job| matches!(job.state, JobState::Queued | JobState::Running);
         assert!(!jobs.items.iter().any(unfinished), "long work is under way: {:?}", jobs.items);
+    }
+
+    /// How often each named read of the database has run.
+    pub(crate) fn reads(&self) -> HashMap<&'static str, u64> {
+        let operations = self.running.as_ref().expect("the server runs").domain.core.store.operations();
+        let reads = operations.into_iter().filter(|operation| operation.kind == OperationKind::Read);
+        reads.map(|operation| (operation.name, operation.count)).collect()
     }
 
     /// A client of the admin socket.

@@ -6,6 +6,8 @@ use std::time::Duration;
 pub const QUEUE_JOBS_MAX: usize = 16_384;
 /// Most reads that share a snapshot. They run one after another, so each delays those behind it.
 pub const READERS_SHARED_MAX: usize = 8;
+/// How often a stop looks whether the readers have ended, and interrupts those that have not.
+pub const STOP_READERS_LOOK_EVERY: Duration = Duration::from_millis(2);
 /// Shortest time between two checks of the file system.
 pub const SPACE_LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Most closures in one batch. It bounds what a failed commit undoes.

@@ -10,10 +10,6 @@ pub const ASKED_ONE_BY_ONE_MAX: usize = 16;
 pub const DEVICE_LISTS_FORGOTTEN_AT_ONCE_MAX: u64 = 1_000;
 /// Device lists to delete in one transaction, so that none takes long.
 pub const FORGET_FORGOTTEN_AT_ONCE_MAX: u64 = 100;
-/// Flattened events in the cache: each event is evaluated once per member, mostly at about the same time.
-pub const PUSH_FLATTENED_MAX: usize = 256;
-/// Users in the cache of parsed rules.
-pub const PUSH_RULES_CACHED_USERS_MAX: usize = 500;
 /// Parsed filters in the cache: about one for each device that syncs.
 pub const FILTERS_PARSED_MAX: usize = 500;
 /// Heroes of a room.

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use hearth_base::Result;
+use hearth_base::{Result, limits};
 use hearth_store::WriteTx;
 use hearth_store::engine::Tx;
 use hearth_store::ids::{RoomSn, UserSn};
@@ -120,7 +120,10 @@ fn copy_rules(content: &mut Value, old: &str, new: &str) -> bool {
         };
         let copies: Vec<Value> = rules.iter().filter_map(|rule| copy_of_rule(kind, rule, old, new)).collect();
         for copy in copies {
-            if !rules.iter().any(|rule| rule["rule_id"] == copy["rule_id"]) {
+            // Without the limit, a chain of upgrades would add rules for ever.
+            if rules.len() < limits::PUSH_RULES_PER_USER_MAX
+                && !rules.iter().any(|rule| rule["rule_id"] == copy["rule_id"])
+            {
                 // Insert before the server's own rules of the kind, which would match first.
                 rules.insert(0, copy);
                 is_changed = true;

@@ -11,7 +11,7 @@ use hearth_base::{Error, Result, Seams};
 
 use super::{ADD, Bed, SCHEMA, hold, ids, queue, wait, write};
 use crate::engine::sqlite::Sqlite;
-use crate::engine::{Connection, EachRow, Engine, Sizes, Trouble, Tx, Value};
+use crate::engine::{Connection, EachRow, Engine, Interrupter, Sizes, Trouble, Tx, Value};
 use crate::{EngineOptions, Store, store};
 
 /// What fails, and how often the database was reopened.
@@ -182,6 +182,10 @@ impl Connection for FaultyConnection {
 
     fn in_transaction(&self) -> bool {
         self.0.in_transaction()
+    }
+
+    fn interrupter(&self) -> Interrupter {
+        self.0.interrupter()
     }
 
     fn changes(&self) -> u64 {

@@ -12,6 +12,7 @@ mod migrations;
 mod positions;
 mod sqlite_files;
 mod statements;
+mod stopping;
 mod values;
 
 use std::sync::mpsc;
@@ -155,6 +156,8 @@ cases! {
     migrations::events_survive_the_loss_of_their_codec,
     statements::every_statement_is_understood,
     statements::a_second_server_is_kept_out,
+    stopping::a_stop_ends_reads,
+    stopping::a_read_without_a_caller_never_runs,
 }
 
 #[cfg(feature = "postgres")]

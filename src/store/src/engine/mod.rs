@@ -91,6 +91,9 @@ pub(crate) enum Trouble {
     Lost,
 }
 
+/// See [`Connection::interrupter`].
+pub(crate) type Interrupter = Box<dyn Fn() + Send + Sync>;
+
 /// One connection: [`Tx`] with transactions and savepoints.
 pub(crate) trait Connection: Tx + Send {
     /// Begins a read transaction on one snapshot.
@@ -109,6 +112,9 @@ pub(crate) trait Connection: Tx + Send {
     fn rollback_to(&mut self) -> Result<()>;
     /// Whether the transaction is still open. An engine may roll back all of it by itself, for example on a full disk.
     fn in_transaction(&self) -> bool;
+    /// A function that makes the statement under way fail, if there is one. Callable from any thread, also after the
+    /// connection is closed.
+    fn interrupter(&self) -> Interrupter;
     /// A number that grows with each changed row, also with changes that are rolled back.
     fn changes(&self) -> u64;
     /// Runs statements in the shared dialect without caching them as prepared statements.

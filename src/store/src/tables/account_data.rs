@@ -9,6 +9,7 @@ use crate::ids::{RoomSn, UserSn};
 pub const WHOLE_ACCOUNT: RoomSn = RoomSn(0);
 
 const GET: &str = "SELECT content FROM account_data WHERE user = ?1 AND room = ?2 AND type = ?3";
+const CHANGED_AT: &str = "SELECT position FROM account_data WHERE user = ?1 AND room = ?2 AND type = ?3";
 const SET: &str = "INSERT INTO account_data (user, room, type, content, position) VALUES (?1, ?2, ?3, ?4, ?5) \
      ON CONFLICT (user, room, type) DO UPDATE SET content = excluded.content, position = excluded.position";
 const OF_ROOM: &str =
@@ -22,7 +23,7 @@ const USAGE: &str = "SELECT COUNT(*), CAST(COALESCE(SUM(OCTET_LENGTH(content)), 
 const ERASE: &str = "DELETE FROM account_data WHERE user = ?1";
 
 /// Every statement of this file.
-pub const STATEMENTS: &[&str] = &[GET, SET, OF_ROOM, ALL, CHANGED, USAGE, ERASE];
+pub const STATEMENTS: &[&str] = &[GET, CHANGED_AT, SET, OF_ROOM, ALL, CHANGED, USAGE, ERASE];
 
 /// One item of account data.
 #[derive(Debug, Clone)]
@@ -46,6 +47,11 @@ fn read(row: &dyn Row) -> Result<AccountDataRow> {
 /// The content of one item.
 pub fn get(tx: &mut dyn Tx, user: UserSn, room: RoomSn, kind: &str) -> Result<Option<String>> {
     Ok(tx.one(GET, &[user.into(), room.into(), kind.into()], |row| Ok(row.opt_text(0)?.map(str::to_owned)))?.flatten())
+}
+
+/// When one item was set or deleted last; `None` if it never was. Differs for different contents.
+pub fn changed_at(tx: &mut dyn Tx, user: UserSn, room: RoomSn, kind: &str) -> Result<Option<Position>> {
+    Ok(tx.int(CHANGED_AT, &[user.into(), room.into(), kind.into()])?.map(Position::from_i64))
 }
 
 /// Sets one item, or deletes it.

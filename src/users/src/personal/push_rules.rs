@@ -13,7 +13,7 @@ use ruma::push::{Action, NewPushRule, RuleKind, Ruleset};
 use serde_json::json;
 
 use super::account_data::store;
-use crate::push::rules;
+use crate::push::{self, rules};
 
 /// The push rule use cases.
 #[derive(Debug)]
@@ -54,8 +54,9 @@ impl PushRules {
 
     /// Adds a rule, or replaces the one with its ID, which stays enabled or disabled.
     ///
-    /// Refuses with `M_INVALID_PARAM` invalid IDs and positions, `M_TOO_LARGE` more than
-    /// [`limits::PUSH_RULES_PER_USER_MAX`].
+    /// Refuses with `M_INVALID_PARAM` invalid IDs and positions, `M_TOO_LARGE` more rules than
+    /// [`limits::PUSH_RULES_PER_USER_MAX`], longer patterns than [`limits::PUSH_PATTERN_BYTES_MAX`], more conditions than
+    /// [`limits::PUSH_CONDITIONS_PER_USER_MAX`] and more to search for than [`limits::PUSH_PATTERNS_BYTES_MAX`].
     pub async fn put(&self, who: &Requester, placed: Placed) -> Result<()> {
         self.edit(who, move |rules| put(rules, placed)).await
     }
@@ -113,14 +114,55 @@ fn put(rules: &mut Ruleset, placed: Placed) -> Result<()> {
         let message = format!("You have {} push rules; remove one first.", limits::PUSH_RULES_PER_USER_MAX);
         return Err(refuse(Reason::TooLarge, message));
     }
+    let size = Size::of(rules);
     if was_enabled.is_some() && (before.is_some() || after.is_some()) {
         // Remove the old rule first, so that positions refer to the other rules only.
         delete(rules, kind.clone(), &id)?;
     }
     rules.insert(rule, after.as_deref(), before.as_deref()).map_err(|error| Error::invalid(format!("{error}.")))?;
+    Size::of(rules).check(size)?;
     match was_enabled {
         Some(enabled) => rules.set_enabled(kind, &id, enabled).map_err(|_| unknown()),
         None => Ok(()),
+    }
+}
+
+/// What a user's own rules cost whenever an event is evaluated.
+#[derive(Debug, Clone, Copy, Default)]
+struct Size {
+    /// The longest pattern, in bytes.
+    pattern: usize,
+    /// All patterns that are searched for, in bytes.
+    patterns: usize,
+    conditions: usize,
+}
+
+impl Size {
+    fn of(rules: &Ruleset) -> Self {
+        let own = rules.iter().filter(|rule| !rule.is_server_default());
+        own.fold(Self::default(), |size, rule| Self {
+            pattern: size.pattern.max(push::longest_pattern(rule)),
+            patterns: size.patterns + push::searched_bytes(rule),
+            conditions: size.conditions + push::conditions(rule),
+        })
+    }
+
+    /// Refuses with `M_TOO_LARGE` rules over a limit, unless they were over it `before` and have not grown: so that
+    /// rules from before a limit can be changed.
+    fn check(self, before: Self) -> Result<()> {
+        let is_over = |now: usize, before: usize, most: usize| now > most && now > before;
+        let message = if is_over(self.pattern, before.pattern, limits::PUSH_PATTERN_BYTES_MAX) {
+            format!("A pattern can have {} bytes at most.", limits::PUSH_PATTERN_BYTES_MAX)
+        } else if is_over(self.patterns, before.patterns, limits::PUSH_PATTERNS_BYTES_MAX) {
+            let most = limits::PUSH_PATTERNS_BYTES_MAX;
+            format!("The words and wildcard patterns of your push rules can have {most} bytes in all. Remove some.")
+        } else if is_over(self.conditions, before.conditions, limits::PUSH_CONDITIONS_PER_USER_MAX) {
+            let most = limits::PUSH_CONDITIONS_PER_USER_MAX;
+            format!("Your push rules can have {most} conditions in all. Remove some.")
+        } else {
+            return Ok(());
+        };
+        Err(refuse(Reason::TooLarge, message))
     }
 }
 
@@ -134,7 +176,9 @@ fn delete(rules: &mut Ruleset, kind: RuleKind, id: &str) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use ruma::push::{NewPatternedPushRule, NewSimplePushRule};
+    use ruma::push::{
+        EventMatchConditionData, NewConditionalPushRule, NewPatternedPushRule, NewSimplePushRule, PushCondition,
+    };
     use ruma::{RoomId, user_id};
 
     use super::*;
@@ -213,5 +257,41 @@ mod tests {
         }
         assert_eq!(put(&mut rules, word("more")).expect_err("full").reason(), Some(Reason::TooLarge));
         put(&mut rules, word("0")).expect("replacing one adds none");
+    }
+
+    fn pattern(id: &str, pattern: String) -> Placed {
+        let rule = NewPatternedPushRule::new(id.to_owned(), pattern, vec![Action::Notify]);
+        Placed { rule: NewPushRule::Content(rule), before: None, after: None }
+    }
+
+    #[test]
+    fn patterns_have_an_end_in_all() {
+        let mut rules = defaults();
+        let long = pattern("long", "x".repeat(limits::PUSH_PATTERN_BYTES_MAX + 1));
+        assert_eq!(put(&mut rules.clone(), long).expect_err("too long").reason(), Some(Reason::TooLarge));
+        for n in 0..limits::PUSH_PATTERNS_BYTES_MAX / limits::PUSH_PATTERN_BYTES_MAX {
+            let longest = pattern(&n.to_string(), "x".repeat(limits::PUSH_PATTERN_BYTES_MAX));
+            put(&mut rules, longest).expect("fits");
+        }
+        let more = put(&mut rules.clone(), pattern("more", "x".to_owned()));
+        assert_eq!(more.expect_err("full").reason(), Some(Reason::TooLarge));
+        put(&mut rules, pattern("0", "short".to_owned())).expect("a shorter one");
+        // Rules about rooms and senders are compared and not searched for.
+        let room = RoomId::parse(format!("!{}:a.example", "r".repeat(200))).expect("an id");
+        let mute = NewPushRule::Room(NewSimplePushRule::new(room, vec![]));
+        put(&mut rules, Placed { rule: mute, before: None, after: None }).expect("a room");
+    }
+
+    #[test]
+    fn conditions_have_an_end_in_all() {
+        let mut rules = defaults();
+        let conditions = |count: usize| -> Placed {
+            let one: PushCondition = EventMatchConditionData::new("type".to_owned(), "m.x".to_owned()).into();
+            let rule = NewConditionalPushRule::new("many".to_owned(), vec![one; count], vec![Action::Notify]);
+            Placed { rule: NewPushRule::Override(rule), before: None, after: None }
+        };
+        let refused = put(&mut rules.clone(), conditions(limits::PUSH_CONDITIONS_PER_USER_MAX + 1));
+        assert_eq!(refused.expect_err("too many").reason(), Some(Reason::TooLarge));
+        put(&mut rules, conditions(limits::PUSH_CONDITIONS_PER_USER_MAX)).expect("fits");
     }
 }

@@ -2,15 +2,16 @@
 //! arriving message writes no counts, so it costs the same in a room of two and of two hundred members; a crash
 //! cannot leave a wrong count; and each event is evaluated once for each user who syncs.
 //!
-//! Every unread event counts. To hold no snapshot for long, one read counts a bounded number of events
-//! ([`CountBudget`]) and reports the rooms that it did not finish; the caller has the rest counted in pieces and
-//! reads again. The progress is cached, and after many events saved in the database.
+//! Every unread event counts. To hold no snapshot and no reader thread for long, one read counts a bounded number of
+//! events and spends a bounded number of steps on rules ([`CountBudget`]); it reports the rooms that it did not finish.
+//! The caller has the rest counted in pieces (`pieces.rs`) and reads again. The progress is cached, and after many
+//! events saved in the database.
 
-use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
 use std::sync::Arc;
 
 use hearth_base::{Position, Result, limits};
+use hearth_core::turns::KeyedLocks;
 use hearth_rooms::RoomCore;
 use hearth_store::engine::Tx;
 use hearth_store::ids::{RoomSn, UserSn};
@@ -20,7 +21,9 @@ use hearth_store::tables::{history_gaps, receipts, unread_counts};
 use hearth_store::{WriteTx, hash64};
 use quick_cache::sync::Cache;
 use ruma::UserId;
+use tokio::sync::Semaphore;
 
+pub use super::budget::CountBudget;
 use super::context::{Contexts, KnownContext};
 use super::evaluate::Evaluator;
 use super::rules::RuleCache;
@@ -47,36 +50,6 @@ pub struct CountQuery<'a> {
     pub upto: Position,
 }
 
-/// How many more events one transaction may count, and the rooms for which that did not suffice.
-#[derive(Debug)]
-pub struct CountBudget {
-    left: Cell<usize>,
-    behind: RefCell<Vec<RoomSn>>,
-    unsaved: RefCell<Vec<RoomSn>>,
-}
-
-impl CountBudget {
-    /// Creates a budget of so many events.
-    #[must_use]
-    pub fn new(events: usize) -> Self {
-        Self { left: Cell::new(events), behind: RefCell::default(), unsaved: RefCell::default() }
-    }
-
-    /// Returns the rooms with unfinished counts, and those whose tally should be saved.
-    #[must_use]
-    pub fn into_rooms(self) -> (Vec<RoomSn>, Vec<RoomSn>) {
-        (self.behind.into_inner(), self.unsaved.into_inner())
-    }
-
-    pub(super) fn left(&self) -> usize {
-        self.left.get()
-    }
-
-    pub(super) fn spend(&self, events: usize) {
-        self.left.set(self.left.get().saturating_sub(events));
-    }
-}
-
 /// The inputs of a tally in addition to events: the time of the join, the rules, the ignored users, and the gaps. A
 /// tally with other inputs is discarded.
 type Inputs = [i64; 4];
@@ -98,16 +71,22 @@ struct CachedCount {
 #[derive(Debug)]
 pub struct Counter {
     cache: Cache<(UserSn, RoomSn), Arc<CachedCount>>,
-    evaluator: Evaluator,
+    pub(super) evaluator: Arc<Evaluator>,
     rules: RuleCache,
+    /// One lock for each user who is counting in pieces, so that a user never has more than one reader for that.
+    pub(super) users: KeyedLocks<UserSn>,
+    /// The permits for expensive evaluations, which take a whole core.
+    pub(super) evaluations: Arc<Semaphore>,
 }
 
 impl Default for Counter {
     fn default() -> Self {
         Self {
             cache: Cache::new(limits::COUNTS_CACHED_MAX),
-            evaluator: Evaluator::default(),
+            evaluator: Arc::default(),
             rules: RuleCache::default(),
+            users: KeyedLocks::default(),
+            evaluations: Arc::new(Semaphore::new(limits::PUSH_EVALUATIONS_AT_ONCE_MAX)),
         }
     }
 }
@@ -144,18 +123,17 @@ impl Counter {
             None => (stored(tx, key, &inputs)?, 0),
         };
         let tally = tally.unwrap_or_else(|| Tally::new(member.since.as_i64(), &receipts, upto));
-        let outcome = |event: &_, context: &_| self.evaluator.outcome(&rules, event, context);
+        let outcome = |event: &_, context: &_| budget.outcome((&self.evaluator, &rules), event, context);
         let mut walk = Walk::new(core, member, ignored, contexts, tally, &outcome);
-        walk.read(tx, &receipts)?;
-        let is_done = walk.go(tx, upto, budget)?;
+        let is_done = walk.read(tx, &receipts, budget)? && walk.go(tx, upto, budget)?;
         let (tally, counted, context) = walk.end();
         let unsaved = unsaved + counted;
         let counts = is_done.then(|| Arc::new(tally.counts()));
         if !is_done {
-            budget.behind.borrow_mut().push(room.sn);
+            budget.is_behind(room.sn);
         }
         if unsaved >= SAVED_EVERY_EVENTS {
-            budget.unsaved.borrow_mut().push(room.sn);
+            budget.is_unsaved(room.sn);
         }
         // Cache an unfinished tally, too: the next piece continues from it.
         let cached = CachedCount { inputs, receipts, tally, counts: counts.clone(), unsaved, context };

@@ -1,96 +1,84 @@
-//! Evaluates push rules for an event and a user (client-server API, "Push rules") with ruma.
+//! Evaluates push rules for an event and a user (client-server API, "Push rules").
 
 use std::sync::Arc;
 
-use futures_util::FutureExt;
-use hearth_base::limits::users::PUSH_FLATTENED_MAX;
-use hearth_rooms::event::client::{Unsigned, show};
+use hearth_base::limits;
 use hearth_rooms::load::Event;
 use hearth_store::ids::EventSn;
+use quick_cache::Weighter;
 use quick_cache::sync::Cache;
-use ruma::RoomId;
-use ruma::events::AnySyncTimelineEvent;
-use ruma::push::{AnyPushRuleRef, FlattenedJson, PushCondition, PushConditionRoomCtx, Ruleset};
+use ruma::push::PushConditionRoomCtx;
 
-use super::display_name::is_named;
-use super::legacy;
+use super::matcher::Rule;
+use super::rules::Rules;
+use super::values::EventValues;
+
+/// Bytes of memory that a parsed event takes at most for each byte of its JSON: `[1,1,1]` is the worst.
+const PARSED_BYTES_PER_BYTE: usize = 20;
+/// Size of an event's envelope, in bytes, about.
+const ENVELOPE_BYTES: usize = 400;
 
 /// The result of the rules for an event.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct PushOutcome {
+pub(super) struct PushOutcome {
     /// The event counts as a notification.
-    pub notify: bool,
+    pub(super) notify: bool,
     /// The event counts as a highlight.
-    pub highlight: bool,
+    pub(super) highlight: bool,
 }
 
-/// Evaluates rules, with a cache of flattened events.
+/// Evaluates rules, with a cache of parsed events: each event is evaluated once for each member, mostly at about the
+/// same time.
 #[derive(Debug)]
-pub struct Evaluator {
-    flattened: Cache<EventSn, Arc<FlattenedJson>>,
+pub(super) struct Evaluator {
+    values: Cache<EventSn, (usize, Arc<EventValues>), ParsedBytes>,
+}
+
+/// Weighs by estimated memory.
+#[derive(Debug, Clone)]
+struct ParsedBytes;
+
+impl Weighter<EventSn, (usize, Arc<EventValues>)> for ParsedBytes {
+    fn weight(&self, _: &EventSn, (bytes, _): &(usize, Arc<EventValues>)) -> u64 {
+        (bytes * PARSED_BYTES_PER_BYTE) as u64
+    }
 }
 
 impl Default for Evaluator {
     fn default() -> Self {
-        Self { flattened: Cache::new(PUSH_FLATTENED_MAX) }
+        let items = limits::PUSH_EVENTS_CACHED_BYTES_MAX / (2 * ENVELOPE_BYTES * PARSED_BYTES_PER_BYTE);
+        Self { values: Cache::with_weighter(items, limits::PUSH_EVENTS_CACHED_BYTES_MAX as u64, ParsedBytes) }
     }
+}
+
+/// Returns about how many bytes an event has in the client format.
+pub(super) fn size(event: &Event) -> usize {
+    event.pdu.content.get().len() + ENVELOPE_BYTES
 }
 
 impl Evaluator {
-    /// Returns the result of `rules` for `event` in `context`.
-    pub fn outcome(&self, rules: &Ruleset, event: &Event, context: &PushConditionRoomCtx) -> PushOutcome {
-        self.matching(rules, event, context).map_or(PushOutcome::default(), |rule| PushOutcome {
-            notify: rule.triggers_notification(),
-            highlight: rule.triggers_highlight(),
-        })
-    }
-
-    /// Returns the first matching rule; none when no rule matches, and for the user's own events.
-    pub fn matching<'a>(
+    /// Returns the first matching rule, and how many steps the search took; none when no rule matches, and for the
+    /// user's own events.
+    pub(super) fn first<'a>(
         &self,
-        rules: &'a Ruleset,
+        rules: &'a Rules,
         event: &Event,
         context: &PushConditionRoomCtx,
-    ) -> Option<AnyPushRuleRef<'a>> {
+    ) -> (Option<&'a Rule>, u64) {
         if event.pdu.sender == context.user_id {
-            return None;
+            return (None, 0);
         }
-        let flat = self.flatten(event, &context.room_id);
-        rules.iter().find(|rule| applies(*rule, &flat, context))
+        let (found, steps) = rules.matcher().first(&self.values(event, context), context);
+        // Parsing the event counts as one step for each byte.
+        (found, steps + size(event) as u64)
     }
 
-    fn flatten(&self, event: &Event, room_id: &RoomId) -> Arc<FlattenedJson> {
-        if let Some(flat) = self.flattened.get(&event.sn) {
-            return flat;
+    fn values(&self, event: &Event, context: &PushConditionRoomCtx) -> Arc<EventValues> {
+        if let Some((_, known)) = self.values.get(&event.sn) {
+            return known;
         }
-        let raw = show::<AnySyncTimelineEvent>(&event.pdu, Some(room_id), &Unsigned::default());
-        let flat = Arc::new(FlattenedJson::from_raw(&raw));
-        self.flattened.insert(event.sn, flat.clone());
-        flat
+        let values = Arc::new(EventValues::new(&event.pdu, &context.room_id));
+        self.values.insert(event.sn, (size(event), values.clone()));
+        values
     }
-}
-
-/// Like ruma's evaluation, except that display names are not patterns.
-fn applies(rule: AnyPushRuleRef<'_>, event: &FlattenedJson, context: &PushConditionRoomCtx) -> bool {
-    // ruma's rules await only thread subscriptions, which this server does not support, so the future is ready at
-    // once.
-    let (AnyPushRuleRef::Override(conditional) | AnyPushRuleRef::Underride(conditional)) = rule else {
-        return rule.applies(event, context).now_or_never().unwrap_or(false);
-    };
-    if !conditional.conditions.iter().any(is_display_name) {
-        return rule.applies(event, context).now_or_never().unwrap_or(false);
-    }
-    let is_disabled = !conditional.enabled || conditional.rule_id == legacy::DISPLAY_NAME && event.contains_mentions();
-    !is_disabled
-        && conditional.conditions.iter().all(|condition| match condition {
-            name if is_display_name(name) => {
-                event.get_str("content.body").is_some_and(|body| is_named(body, &context.user_display_name))
-            }
-            other => other.applies(event, context).now_or_never().unwrap_or(false),
-        })
-}
-
-#[expect(deprecated, reason = "old clients go by it")]
-fn is_display_name(condition: &PushCondition) -> bool {
-    matches!(condition, PushCondition::ContainsDisplayName)
 }

@@ -12,8 +12,10 @@ use ruma::push::{
 
 /// The id of the rule for the user's display name.
 pub(super) const DISPLAY_NAME: &str = ".m.rule.contains_display_name";
-const USER_NAME: &str = ".m.rule.contains_user_name";
-const ROOM: &str = ".m.rule.roomnotif";
+/// The id of the rule for the local part of the user id.
+pub(super) const USER_NAME: &str = ".m.rule.contains_user_name";
+/// The id of the rule for `@room`.
+pub(super) const ROOM: &str = ".m.rule.roomnotif";
 
 /// Adds the legacy rules to the server's defaults, each after its replacement, as in Synapse.
 pub(super) fn add(defaults: &mut Ruleset, user_id: &UserId) {

@@ -1,13 +1,23 @@
 //! Push rules and their results: notifications, highlights, unread counts.
 
+mod budget;
+mod compile;
 mod context;
 pub mod counts;
-mod display_name;
-pub mod evaluate;
+mod evaluate;
+mod globs;
 mod legacy;
+mod matcher;
+#[cfg(test)]
+mod matcher_tests;
+mod names;
 pub mod notified;
+mod pieces;
 pub mod rules;
 mod tally;
 #[cfg(test)]
 mod tests;
+mod values;
 mod walk;
+
+pub(crate) use compile::{conditions, longest_pattern, searched_bytes};

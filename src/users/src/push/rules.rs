@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use hearth_base::limits::users::PUSH_RULES_CACHED_USERS_MAX;
-use hearth_base::{Error, Result};
+use hearth_base::{Error, Position, Result, limits};
 use hearth_rooms::RoomCore;
 use hearth_store::engine::Tx;
 use hearth_store::hash64;
 use hearth_store::ids::UserSn;
 use hearth_store::tables::account_data::{self, WHOLE_ACCOUNT};
+use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use ruma::UserId;
 use ruma::events::push_rules::PushRulesEventContent;
@@ -16,62 +16,80 @@ use ruma::push::Ruleset;
 use serde_json::{Map, Value};
 
 use super::legacy;
+use super::matcher::Matcher;
 
 /// The account data type of push rules.
 pub const TYPE: &str = "m.push_rules";
 
-/// Cache of parsed rules, with their source text.
+/// Memory that the server's default rules take, in bytes, about.
+const RULES_BYTES_USUAL: usize = 16 * 1024;
+
+/// Cache of compiled rules.
 #[derive(Debug)]
-pub struct RuleCache(Cache<UserSn, Arc<Parsed>>);
+pub(super) struct RuleCache(Cache<UserSn, Rules, RuleBytes>);
+
+/// A user's rules.
+#[derive(Debug, Clone)]
+pub(super) struct Rules(Arc<Compiled>);
 
 #[derive(Debug)]
-struct Parsed {
-    text: Option<String>,
-    /// Hash of the inputs of the rules.
+struct Compiled {
+    /// When the rules were changed last; none if the user has the server's defaults.
+    changed: Option<Position>,
     hash: i64,
-    rules: Ruleset,
+    bytes: usize,
+    matcher: Matcher,
+}
+
+/// Weighs by estimated memory.
+#[derive(Debug, Clone)]
+struct RuleBytes;
+
+impl Weighter<UserSn, Rules> for RuleBytes {
+    fn weight(&self, _: &UserSn, rules: &Rules) -> u64 {
+        rules.0.bytes as u64
+    }
 }
 
 impl Default for RuleCache {
     fn default() -> Self {
-        Self(Cache::new(PUSH_RULES_CACHED_USERS_MAX))
+        // An estimate that leads to few shards: each must hold the largest rules.
+        let items = limits::PUSH_RULES_CACHED_BYTES_MAX / RULES_BYTES_USUAL;
+        Self(Cache::with_weighter(items, limits::PUSH_RULES_CACHED_BYTES_MAX as u64, RuleBytes))
     }
 }
-
-/// A user's rules; dereferences to the ruleset.
-#[derive(Debug, Clone)]
-pub struct Rules(Arc<Parsed>);
 
 impl Rules {
+    fn new(changed: Option<Position>, text: Option<&str>, user_id: &UserId, has_legacy: bool) -> Self {
+        let text_bytes = text.unwrap_or_default().as_bytes();
+        let matcher = Matcher::new(&parse(text, user_id, has_legacy));
+        // Actions, ids and values of conditions are in both forms about as long as in the text.
+        let bytes = RULES_BYTES_USUAL + 2 * text_bytes.len() + matcher.weight();
+        Self(Arc::new(Compiled { changed, hash: hash64(&[text_bytes, &[u8::from(has_legacy)]]), bytes, matcher }))
+    }
+
     /// Returns a hash that differs for different rules.
-    #[must_use]
-    pub fn hash(&self) -> i64 {
+    pub(super) fn hash(&self) -> i64 {
         self.0.hash
     }
-}
 
-impl std::ops::Deref for Rules {
-    type Target = Ruleset;
-
-    fn deref(&self) -> &Ruleset {
-        &self.0.rules
+    pub(super) fn matcher(&self) -> &Matcher {
+        &self.0.matcher
     }
 }
 
 impl RuleCache {
     /// Returns a user's rules as this transaction sees them.
-    pub fn get(&self, core: &RoomCore, tx: &mut dyn Tx, user: UserSn, user_id: &UserId) -> Result<Rules> {
-        let text = account_data::get(tx, user, WHOLE_ACCOUNT, TYPE)?;
-        // The cache compares the text instead of being invalidated, so it cannot miss a rule change.
-        if let Some(known) = self.0.get(&user).filter(|known| known.text == text) {
-            return Ok(Rules(known));
+    pub(super) fn get(&self, core: &RoomCore, tx: &mut dyn Tx, user: UserSn, user_id: &UserId) -> Result<Rules> {
+        // The cache compares the position of the last change instead of being invalidated, so it cannot miss one.
+        let changed = account_data::changed_at(tx, user, WHOLE_ACCOUNT, TYPE)?;
+        if let Some(known) = self.0.get(&user).filter(|known| known.0.changed == changed) {
+            return Ok(known);
         }
-        let has_legacy = core.config.push.legacy_mentions;
-        let rules = parse(text.as_deref(), user_id, has_legacy);
-        let hash = hash64(&[text.as_deref().unwrap_or_default().as_bytes(), &[u8::from(has_legacy)]]);
-        let entry = Arc::new(Parsed { text, hash, rules });
-        self.0.insert(user, entry.clone());
-        Ok(Rules(entry))
+        let text = account_data::get(tx, user, WHOLE_ACCOUNT, TYPE)?;
+        let rules = Rules::new(changed, text.as_deref(), user_id, core.config.push.legacy_mentions);
+        self.0.insert(user, rules.clone());
+        Ok(rules)
     }
 }
 

@@ -4,7 +4,6 @@
 //! response twice, and no change falls between two responses. A waiting long poll costs nothing: it sleeps until the
 //! notifier has a change for its user.
 
-mod count;
 mod gone;
 mod joined;
 mod personal;
@@ -20,10 +19,11 @@ use std::time::Duration;
 
 use hearth_base::{Position, Reason, Result, error::refuse, limits};
 use hearth_core::Requester;
+use hearth_core::turns::KeyedLocks;
 use hearth_rooms::RoomCore;
 use hearth_rooms::read::token::Token;
 use hearth_store::engine::Tx;
-use hearth_store::ids::RoomSn;
+use hearth_store::ids::{RoomSn, UserSn};
 use hearth_store::tables::{accounts, devices, to_device};
 use hearth_store::{Lane, WriteTx};
 use ruma::api::client::filter::FilterDefinition;
@@ -58,6 +58,9 @@ pub struct Sync {
     typing: Arc<Typing>,
     presence: Arc<PresenceBook>,
     counter: Arc<Counter>,
+    /// One lock for each user with an initial sync or one of the full state, which read much: a user never has more
+    /// than one reader for that.
+    whole: KeyedLocks<UserSn>,
     /// Whether the warning about clients ahead of the database has been logged; it is logged once.
     said_ahead: AtomicBool,
 }
@@ -86,7 +89,8 @@ impl Sync {
         presence: Arc<PresenceBook>,
         counter: Arc<Counter>,
     ) -> Arc<Self> {
-        Arc::new(Self { core, typing, presence, counter, said_ahead: AtomicBool::new(false) })
+        let (whole, said_ahead) = (KeyedLocks::default(), AtomicBool::new(false));
+        Arc::new(Self { core, typing, presence, counter, whole, said_ahead })
     }
 
     /// Returns the changes: immediately if there are any, otherwise with the next change, or empty after the timeout.
@@ -109,7 +113,9 @@ impl Sync {
             };
             // Counts are unfinished: count the rest in pieces, then read again from a new snapshot.
             if !look.behind.is_empty() {
-                self.count_on(requester, look.behind).await?;
+                if !self.counter.count_in_pieces(&self.core, requester, look.behind).await? {
+                    return stopped(last, &query);
+                }
                 continue;
             }
             if !look.unsaved.is_empty() {
@@ -154,7 +160,10 @@ impl Sync {
     ) -> Result<Option<SyncRead>> {
         let (this, requester, query) = (self.clone(), requester.clone(), query.clone());
         let is_whole = query.since.is_none() || query.full_state;
+        let permit = if is_whole { Some(self.whole.take(requester.user).await) } else { None };
         let read = move |tx: &mut hearth_store::ReadTx<'_>| {
+            // Kept until the read ends, also when the client hangs up.
+            let _permit = permit;
             if has_waited && !still_in(tx.tx(), &requester)? {
                 return Ok(None);
             }
@@ -182,6 +191,15 @@ fn still_in(tx: &mut dyn Tx, requester: &Requester) -> Result<bool> {
         return Err(refuse(Reason::UserLocked, "This account has been locked. Ask the server's administrator."));
     }
     Ok(account.is_some())
+}
+
+/// The answer when the server stops before the counts are complete: no changes yet. The client asks again, and wrong
+/// counts are never sent.
+fn stopped(nothing_yet: Response, query: &SyncQuery) -> Result<Response> {
+    if query.since.is_some() {
+        return Ok(nothing_yet);
+    }
+    Err(refuse(Reason::LimitExceeded { retry_after_ms: 1_000 }, "The server is restarting. Try again in a moment."))
 }
 
 /// Logs a failed write of bookkeeping, which a later sync repeats.

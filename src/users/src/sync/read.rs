@@ -34,7 +34,7 @@ pub(super) struct SyncScope<'a> {
     /// The position up to which this read goes.
     pub(super) upto: Position,
     pub(super) ignored: std::sync::Arc<std::collections::HashSet<hearth_store::ids::UserSn>>,
-    /// The number of unread events that may still be counted.
+    /// What may still be spent on counting unread events.
     pub(super) budget: CountBudget,
     /// The bytes that the rooms' timelines may still take.
     pub(super) timeline_bytes: TimelineBytes,
@@ -68,8 +68,7 @@ pub(super) fn look(sync: &Sync, tx: &mut ReadTx<'_>, requester: &Requester, quer
         upto = personal::cut(&mut messages).max(after);
     }
     let ignored = hearth_rooms::read::ignored::by(tx, requester.user)?;
-    let (reader, since, budget) =
-        (requester.into(), query.since, CountBudget::new(limits::COUNTED_PER_READ_EVENTS_MAX));
+    let (reader, since, budget) = (requester.into(), query.since, CountBudget::new());
     let timeline_bytes = TimelineBytes::new();
     let scope = SyncScope { sync, reader, requester, query, since, upto, ignored, budget, timeline_bytes };
     let mut response = Response::new(Token::Sync(upto).to_string());

@@ -9,7 +9,7 @@ use postgres::{Client, Statement};
 
 use super::row::{Argument, PostgresRow};
 use crate::engine::sqlite::OUT_OF_SPACE;
-use crate::engine::{Connection, EachRow, Trouble, Tx, Value, dialect};
+use crate::engine::{Connection, EachRow, Interrupter, Trouble, Tx, Value, dialect};
 
 /// A connection, its prepared statements, and its last failure.
 pub(super) struct PostgresConnection {
@@ -138,6 +138,11 @@ impl Connection for PostgresConnection {
 
     fn in_transaction(&self) -> bool {
         self.in_transaction && !self.client.is_closed()
+    }
+
+    // Cancelling needs a connection of its own, which takes longer than a stop waits for a reader.
+    fn interrupter(&self) -> Interrupter {
+        Box::new(|| ())
     }
 
     fn changes(&self) -> u64 {

@@ -6,7 +6,7 @@ use hearth_base::{Error, Result};
 
 use super::error::{explain, trouble};
 use super::row::{Argument, SqliteRow};
-use crate::engine::{Connection, EachRow, Trouble, Tx, Value};
+use crate::engine::{Connection, EachRow, Interrupter, Trouble, Tx, Value};
 
 /// Prepared statements cached by each connection: enough for all that are used regularly.
 const STATEMENTS_CACHED: usize = 256;
@@ -148,6 +148,11 @@ impl Connection for SqliteConnection {
 
     fn in_transaction(&self) -> bool {
         !self.inner.is_autocommit()
+    }
+
+    fn interrupter(&self) -> Interrupter {
+        let handle = self.inner.get_interrupt_handle();
+        Box::new(move || handle.interrupt())
     }
 
     fn changes(&self) -> u64 {
