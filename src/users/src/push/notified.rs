@@ -29,13 +29,9 @@ use ruma::{MilliSecondsSinceUnixEpoch, OwnedRoomId, UInt};
 use super::context::Contexts;
 use super::counts::{ReadMarkers, markers, read_upto};
 use super::evaluate::Evaluator;
-<<<<<<< HEAD
-use super::rules::RuleCache;
-use super::walk::{is_said, thread_of};
-=======
 use super::matcher::Rule;
 use super::rules::{RuleCache, Rules};
->>>>>>> main
+use super::walk::{is_said, thread_of};
 
 /// Events per query.
 const STEP_EVENTS: usize = 500;
@@ -193,6 +189,7 @@ fn scan(
             if let Some(actions) = choice(tx, &event, place)?
                 && place.viewer.may_see(tx, &event)?
             {
+                later = find_own(core, tx, place, &event, later)?;
                 let notification = notification(tx, place, &event, actions)?;
                 if !budget.take(notification.event.json().get().len()) {
                     return Ok(NotificationsPage { notifications, next: Some(format!("n{}", last.0)) });
@@ -200,19 +197,8 @@ fn scan(
                 notifications.push(notification);
                 last = event.sn;
             }
-<<<<<<< HEAD
-            later = find_own(core, tx, place, &event, later)?;
-            let notification = notification(tx, place, &event, actions)?;
-            if !budget.take(notification.event.json().get().len()) {
-                return Ok(NotificationsPage { notifications, next: Some(format!("n{}", last.0)) });
-            }
-            notifications.push(notification);
-            last = event.sn;
-            if notifications.len() == limit {
-=======
             // With expensive rules the page ends early: the next one continues here.
             if notifications.len() == limit || is_spent() {
->>>>>>> main
                 return Ok(NotificationsPage { notifications, next: Some(format!("n{}", event.sn.0)) });
             }
         }
