@@ -61,6 +61,10 @@ async fn who_left_learns_nothing_of_what_followed() {
     let world = World::new().await;
     let (alice, mallory) = (world.register("alice").await, world.register("mallory").await);
     for version in ["11", "12"] {
+        let named = async |name: &str| {
+            alice.put(v3!("profile/{}/displayname", alice.id), json!({ "displayname": name })).await.ok()
+        };
+        named("Alice").await;
         let room = alice.creates_room().version(version).public().await;
         mallory.joins(&room).await;
         let [first, second, third] = ["one", "two", "three"].map(|text| alice.sends(text));
@@ -74,6 +78,8 @@ async fn who_left_learns_nothing_of_what_followed() {
         let thread = alice.replies("LATER", "m.thread", &first).in_room(&room).await;
         alice.put(v3!("rooms/{}/redact/{}/r", room, third), json!({ "reason": "LATER" })).await.ok();
 
+        named("LATER").await;
+
         let filtered = |kind: &str| json!({ "related_by_rel_types": [kind], "limit": 50 }).to_string();
         let page = async |filter: &str| {
             let query = [("dir", "b"), ("limit", "50"), ("filter", filter)];
@@ -81,7 +87,12 @@ async fn who_left_learns_nothing_of_what_followed() {
         };
         let all = page("{}").await;
         let roots = mallory.get(format!("/_matrix/client/v1/rooms/{}/threads", encoded(&room))).await.ok();
-        for answer in [&all, &roots, &page(&filtered("m.thread")).await, &page(&filtered("m.reference")).await] {
+        let term = json!({ "search_term": "one", "event_context": { "include_profile": true } });
+        let found = json!({ "search_categories": { "room_events": term } });
+        let found = mallory.post(v3!("search"), found).await.ok();
+        assert!(found.to_string().contains("\"displayname\":\"Alice\""), "{found}");
+        for answer in [&all, &roots, &found, &page(&filtered("m.thread")).await, &page(&filtered("m.reference")).await]
+        {
             let text = answer.to_string();
             for secret in ["LATER", &reference, &reply, &thread] {
                 assert!(!text.contains(secret), "version {version}: {secret} in {text}");

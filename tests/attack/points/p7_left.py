@@ -34,6 +34,8 @@ def later(alice, room, first, second, third):
 def attack(server):
     alice, mallory, seen = server.user("alice"), server.user("mallory"), []
     for visibility in ("shared", "joined"):
+        # As before the first round, so that the name of later is in no event of this room.
+        alice.must("PUT", f"{V3}/profile/{quote(alice.user)}/displayname", {"displayname": "Alice"})
         room = alice.room(
             initial_state=[{"type": "m.room.history_visibility", "state_key": "", "content": {"history_visibility": visibility}}]
         )

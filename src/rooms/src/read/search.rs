@@ -13,11 +13,11 @@ use hearth_core::Requester;
 use hearth_store::ReadTx;
 use hearth_store::engine::Tx;
 use hearth_store::ids::{EventSn, RoomSn};
-use hearth_store::tables::{events, memberships, rooms, state};
+use hearth_store::tables::{events, memberships, rooms, state_keys};
 use ruma::api::client::filter::RoomEventFilter;
 use ruma::events::{AnyStateEvent, AnyTimelineEvent};
 use ruma::serde::Raw;
-use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId, UserId};
+use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId};
 
 use super::byte_budget::ByteBudget;
 use super::choice::EventChoice;
@@ -33,6 +33,7 @@ use super::{access, ignored};
 use crate::RoomCore;
 use crate::load::Event;
 use crate::member_profile::MemberProfile;
+use crate::state::snapshot;
 use crate::{Rooms, find};
 
 /// Results per page when the client sets no limit.
@@ -350,7 +351,7 @@ fn hit(
         for shown in around.before.events.iter().chain(&around.after.events).chain([event]) {
             let sender = &shown.pdu.sender;
             if !profiles.contains_key(sender)
-                && let Some(face) = profile(viewer, tx, sender)?
+                && let Some(face) = profile(viewer, tx, shown)?
             {
                 let bytes = [&face.displayname, &face.avatar_url].into_iter().flatten().map(String::len).sum();
                 is_whole &= budget.take(bytes);
@@ -372,8 +373,10 @@ fn hit(
     Ok((hit, is_whole))
 }
 
-/// Returns a user's profile in a room.
-fn profile(viewer: &Viewer<'_>, tx: &mut dyn Tx, user: &UserId) -> Result<Option<MemberProfile>> {
-    let Some(sn) = state::current_named(tx, viewer.room(), "m.room.member", user.as_str())? else { return Ok(None) };
+/// Returns the profile that the sender of an event had when they sent it (client-server API, "Server Side Search"). Not
+/// today's, which a reader who has left must not learn.
+fn profile(viewer: &Viewer<'_>, tx: &mut dyn Tx, event: &Event) -> Result<Option<MemberProfile>> {
+    let Some(key) = state_keys::find(tx, "m.room.member", event.pdu.sender.as_str())? else { return Ok(None) };
+    let Some(sn) = snapshot::get(tx, event.snapshot, key)? else { return Ok(None) };
     Ok(Some(face(viewer.core().events.get(tx, sn)?.pdu.content.get())))
 }
