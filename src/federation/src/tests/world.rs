@@ -36,6 +36,9 @@ use crate::pdu::{self, Adoption, IncomingPdu};
 
 pub(super) const ALICE: &str = "@alice:home.example";
 
+/// Decides by chance whether a request fails: with a status, or without a response for 0.
+type Chance = Box<dyn FnMut(&Call) -> Option<u16> + Send>;
+
 /// The simulated servers.
 #[derive(Default)]
 pub(super) struct Others {
@@ -45,7 +48,7 @@ pub(super) struct Others {
     /// Requests that fail, by their server and a part of their target: with a status, or without a response for 0.
     pub(super) failing: Mutex<Vec<(&'static str, &'static str, u16)>>,
     /// Decides which requests fail besides, with the same statuses.
-    pub(super) chance: Mutex<Option<Box<dyn FnMut(&Call) -> Option<u16> + Send>>>,
+    pub(super) chance: Mutex<Option<Chance>>,
     /// Whether servers give the keys of others.
     pub(super) vouching: Mutex<bool>,
     /// All requests.
