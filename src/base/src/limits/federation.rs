@@ -121,3 +121,8 @@ pub const SERVERS_AT_ONCE_MAX: usize = 32;
 pub const PROFILE_WAIT: Duration = Duration::from_secs(10);
 /// Time limit for a policy server. A user is waiting for the message to be sent.
 pub const POLICY_SERVER_SIGN_WAIT: Duration = Duration::from_secs(10);
+/// Fetched prev events that may fail for want of other data before the rest is left to history.
+pub const PULLED_FAILURES_MAX: usize = 3;
+/// Levels of depth between a single event of history and the known events above it that count: another server may claim
+/// any depth.
+pub const HISTORY_DEPTHS_MAX: i64 = 1 << 32;

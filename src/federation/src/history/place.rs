@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use hearth_base::limits::federation::HISTORY_DEPTHS_MAX;
 use hearth_base::{Error, Result, limits};
 use hearth_rooms::RoomCore;
 use hearth_rooms::{find, gaps};
@@ -22,8 +23,6 @@ use crate::pdu::{self, BackfilledEvent, IncomingPdu};
 
 /// Places in the bottom gap for each level of depth between a single event and the known history above it.
 const PLACES_PER_DEPTH: i64 = 1 << 10;
-/// Maximum of such levels that count: another server may claim any depth.
-const DEPTHS_MAX: i64 = 1 << 32;
 /// Places that a split leaves on either side of the event, if there are so many.
 const SIDE_PLACES_MIN: i64 = 16;
 
@@ -89,7 +88,7 @@ fn depths_around(core: &RoomCore, tx: &mut dyn Tx, room: RoomSn, gap: &Gap) -> R
 /// twenty events.
 fn between(gap: &Gap, depth: i64, (below, above): (i64, i64)) -> Option<i64> {
     if gap.floor == i64::MIN {
-        let levels = above.saturating_sub(depth).clamp(1, DEPTHS_MAX);
+        let levels = above.saturating_sub(depth).clamp(1, HISTORY_DEPTHS_MAX);
         return gap.next.checked_sub(levels * PLACES_PER_DEPTH);
     }
     let places = gap.next - gap.floor;

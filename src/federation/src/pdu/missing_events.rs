@@ -4,6 +4,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
+use hearth_base::limits::federation::PULLED_FAILURES_MAX;
 use hearth_base::{Result, limits};
 use hearth_rooms::find;
 use hearth_store::tables::{awaited_events, rooms};
@@ -15,9 +16,6 @@ use super::handle::{PduSource, RoomInfo};
 use super::parse::IncomingPdu;
 use super::state_before::StateNeed;
 use crate::Federation;
-
-/// Fetched events that may fail for want of other data before the rest is left to history.
-const FAILURES_MAX: usize = 3;
 
 impl Federation {
     /// Fetches the ancestors of `candidate`, in up to [`limits::MISSING_ROUNDS_MAX`] rounds, and adds them.
@@ -69,7 +67,7 @@ impl Federation {
                 // What could not be asked for this one will mostly not be had for its successors either, and each would
                 // ask for a whole state.
                 failures += usize::from(error.is_undecided());
-                if failures == FAILURES_MAX {
+                if failures == PULLED_FAILURES_MAX {
                     break;
                 }
             }

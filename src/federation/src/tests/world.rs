@@ -36,7 +36,7 @@ use crate::pdu::{self, Adoption, IncomingPdu};
 
 pub(super) const ALICE: &str = "@alice:home.example";
 
-/// Decides whether a request fails, and with which status.
+/// Decides by chance whether a request fails: with a status, or without a response for 0.
 type Chance = Box<dyn FnMut(&Call) -> Option<u16> + Send>;
 
 /// The simulated servers.
