@@ -38,7 +38,7 @@ impl Actions {
     }
 
     /// Same as [`Actions::download`], for a thumbnail that this server generates. Has the errors of
-    /// [`hearth_users::media::Media::thumbnail`] as well.
+    /// [`hearth_users::media::LocalMedia::thumbnail`] as well.
     ///
     /// Durability: reads. As [`Actions::download`].
     pub async fn thumbnail(

@@ -18,7 +18,7 @@ impl Actions {
     /// Creates a room, then invites the initial guests of other servers. A failed invite leaves the room unchanged; an
     /// invite whose server cannot be reached is retried for a while.
     ///
-    /// Errors of [`hearth_rooms::Rooms::create`], and `M_FORBIDDEN` for guests of servers that this one does not
+    /// Errors of [`hearth_rooms::LocalRooms::create`], and `M_FORBIDDEN` for guests of servers that this one does not
     /// federate with.
     ///
     /// Durability: one transaction for the room with its initial events; invites of remote users are durable jobs.

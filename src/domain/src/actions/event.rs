@@ -11,7 +11,7 @@ use ruma::{MilliSecondsSinceUnixEpoch, OwnedEventId, OwnedRoomId};
 use super::Actions;
 
 impl Actions {
-    /// One event; asks other servers if it is not stored here. See [`hearth_rooms::Rooms::event`].
+    /// One event; asks other servers if it is not stored here. See [`hearth_rooms::LocalRooms::event`].
     ///
     /// Durability: reads. As [`Actions::messages`].
     pub async fn event(

@@ -13,7 +13,7 @@ use ruma::OwnedRoomId;
 use super::Actions;
 
 impl Actions {
-    /// A page of a space's hierarchy, as [`hearth_rooms::Rooms::hierarchy`]. Asks other servers about rooms without
+    /// A page of a space's hierarchy, as [`hearth_rooms::LocalRooms::hierarchy`]. Asks other servers about rooms without
     /// members of this server.
     ///
     /// Durability: reads.

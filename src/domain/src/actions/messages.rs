@@ -17,7 +17,7 @@ use ruma::{OwnedEventId, OwnedRoomId};
 use super::Actions;
 
 impl Actions {
-    /// A page of a room's timeline. See [`hearth_rooms::Rooms::messages`].
+    /// A page of a room's timeline. See [`hearth_rooms::LocalRooms::messages`].
     ///
     /// A page that reaches a gap with less than half of its limit waits for backfill. When no server answers in time,
     /// the page skips that gap, and no other. An empty page is the last one only after all servers have answered that
@@ -48,7 +48,7 @@ impl Actions {
         rooms.messages_to_gap(who, room_id, paging, below).await
     }
 
-    /// An event and its surroundings. See [`hearth_rooms::Rooms::context`].
+    /// An event and its surroundings. See [`hearth_rooms::LocalRooms::context`].
     ///
     /// Durability: reads. As [`Actions::messages`].
     pub async fn context(

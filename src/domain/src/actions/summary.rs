@@ -13,7 +13,7 @@ use ruma::{OwnedRoomId, OwnedRoomOrAliasId, OwnedServerName};
 use super::Actions;
 
 impl Actions {
-    /// A room's summary, as [`hearth_rooms::Rooms::summary`]. When no local user is in the room, asks the servers in
+    /// A room's summary, as [`hearth_rooms::LocalRooms::summary`]. When no local user is in the room, asks the servers in
     /// `via`.
     ///
     /// Durability: reads.

@@ -46,7 +46,7 @@ struct Initial {
     content: CanonicalJsonObject,
 }
 
-/// Plans a room; see [`Rooms::create`](crate::Rooms::create) for the errors.
+/// Plans a room; see [`LocalRooms::create`](crate::LocalRooms::create) for the errors.
 pub(super) fn plan(config: &Config, server: &ServerName, who: &Requester, wanted: Request) -> Result<CreatePlan> {
     if wanted.initial_state.len() + wanted.invite.len() > limits::CREATE_ROOM_ITEMS_MAX {
         return Err(wrong(format!(

@@ -86,7 +86,7 @@ impl LocalRooms {
         self.page(who, room_id, paging, AtGap::PassOver).await
     }
 
-    /// As [`Rooms::messages`], but a backward page ends at a gap in the timeline that may be filled now, and returns it. Gaps
+    /// As [`LocalRooms::messages`], but a backward page ends at a gap in the timeline that may be filled now, and returns it. Gaps
     /// that begin at the place `below` or above are passed over.
     pub async fn messages_to_gap(
         &self,

@@ -29,7 +29,7 @@ impl LocalMedia {
 }
 
 impl Media {
-    /// As [`Media::download`], for another server.
+    /// As [`LocalMedia::download`], for another server.
     pub async fn download_for_server(&self, id: &str, wait_ms: u64) -> Result<MediaFile> {
         let server = self.core.server_name.as_str();
         let (row, ()) = self.find(NO_OWNER, server, id, wait_ms, |_, _| Ok(())).await?;

@@ -41,7 +41,7 @@ impl Media {
     }
 
     /// A thumbnail of the copy, or the copy itself if it is small enough; `None` if there is no copy. Refuses as
-    /// [`Media::thumbnail`] does.
+    /// [`super::LocalMedia::thumbnail`] does.
     pub async fn copy_thumbnail(&self, server: &ServerName, id: &MediaId, spec: Spec) -> Result<Option<MediaFile>> {
         let (server, id) = (server.to_string(), id.clone());
         let read = move |tx: &mut hearth_store::ReadTx<'_>| {

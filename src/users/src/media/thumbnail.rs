@@ -30,7 +30,7 @@ fn file(original: &Original, thumbnail: Thumbnail) -> Result<MediaFile> {
 }
 
 impl LocalMedia {
-    /// A thumbnail of media, or the media itself if it is small enough. Waits as [`Media::download`] does.
+    /// A thumbnail of media, or the media itself if it is small enough. Waits as [`LocalMedia::download`] does.
     ///
     /// `M_UNKNOWN` when the type has no thumbnails, `M_TOO_LARGE` when making one would take too much,
     /// `M_LIMIT_EXCEEDED` when too many are in progress.
@@ -47,7 +47,7 @@ impl LocalMedia {
 }
 
 impl Media {
-    /// As [`Media::thumbnail`], for another server.
+    /// As [`LocalMedia::thumbnail`], for another server.
     pub async fn thumbnail_for_server(&self, id: &str, spec: Spec, wait_ms: u64) -> Result<MediaFile> {
         self.thumbnail_of(NO_OWNER, self.core.server_name.as_str(), id, spec, wait_ms).await
     }
