@@ -41,7 +41,7 @@ async fn server(app: App, _: Call) -> Result<Json<Value>> {
 /// Client-server API, "Server support".
 async fn support(app: App, _: Call) -> Result<Json<Value>> {
     let document = support_document(&app.domain.core.config.server);
-    document.map(Json).ok_or_else(|| Error::not_found("Nobody is named here as contact."))
+    document.map(Json).ok_or_else(|| Error::not_found("This server names no contact."))
 }
 
 /// The support contacts; `None` when the configuration names none, which is answered with 404.

@@ -188,8 +188,8 @@ impl<'a> Viewer<'a> {
         Ok(history.allows(then, shared))
     }
 
-    /// Returns whether the user may see the redaction of an event that they see. Members see all of them, whoever sent
-    /// it: clients show a redacted event by it.
+    /// Returns whether the user may see the redaction of an event that they see. Members see all of them, also those of
+    /// users whom they ignore: clients show a redacted event by it.
     pub fn may_see_redaction(&mut self, tx: &mut dyn Tx, redaction: &Event) -> Result<bool> {
         if self.is_joined() { Ok(true) } else { self.may_see(tx, redaction) }
     }
