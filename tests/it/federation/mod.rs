@@ -2,6 +2,7 @@
 //!
 //! Two or more servers in one process; requests are signed as on the wire and go directly to the other server's router.
 
+mod canonical_forms;
 mod forks;
 mod forms;
 mod history;

@@ -1,6 +1,7 @@
 //! Profile fields: names and values.
 
 use hearth_base::{Error, Reason, Result, error::refuse, limits};
+use hearth_core::canonical;
 use serde_json::Value;
 
 /// A field with its new value; `None` removes it.
@@ -31,7 +32,7 @@ impl ProfileField {
     /// A field with its value. For a display name and an avatar, null and the empty string mean none.
     ///
     /// Refuses with `M_KEY_TOO_LARGE` and `M_INVALID_PARAM` invalid names, with `M_INVALID_PARAM` values of the wrong
-    /// type or length.
+    /// type or length, with `M_BAD_JSON` values without a canonical form: other servers read profiles.
     pub fn set(name: &str, value: Option<Value>) -> Result<Self> {
         check_name(name)?;
         match name {
@@ -51,7 +52,11 @@ impl ProfileField {
             "m.tz" if value.as_ref().is_some_and(|zone| !zone.is_string()) => {
                 Err(Error::invalid("`m.tz` must be a text, such as \"Europe/Berlin\"."))
             }
-            _ => Ok(Self::Other(name.to_owned(), value)),
+            _ => {
+                let json = value.as_ref().map(Value::to_string);
+                json.map_or(Ok(()), |json| canonical::check(&format!("The profile field `{name}`"), &json))?;
+                Ok(Self::Other(name.to_owned(), value))
+            }
         }
     }
 }
@@ -126,6 +131,14 @@ mod tests {
         ] {
             let error = ProfileField::set(name, Some(value)).expect_err(name);
             assert_eq!(error.reason(), Some(Reason::InvalidParam), "{name}");
+        }
+    }
+
+    #[test]
+    fn values_have_a_canonical_form() {
+        for bad in [json!(1.5), json!({"x": [-0.0]}), json!(9_007_199_254_740_992_u64)] {
+            let error = ProfileField::set("org.example.job", Some(bad)).expect_err("refused");
+            assert_eq!(error.reason(), Some(Reason::BadJson));
         }
     }
 
