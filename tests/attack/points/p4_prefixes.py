@@ -4,13 +4,14 @@ import socket
 import subprocess
 import time
 
-from client import raw_request
+from client import is_open, raw_request
 from p4_connections import answered, is_open_after_answer
 from p7_rebinding import skipped  # noqa: F401
 
 POINT, TENTH, ISOLATED = 4, False, True
 PROMISE = "a /64 keeps 1,024 connections, a /56 at most 2,048 and a /48 at most 4,096; few guesses are judged from all of it"
-PORT, TRIES, GUESSES_MAX = 8009, 6_000, 200
+PORT, TRIES, GUESSES_MAX, SETTLE_S_MAX = 8009, 6_000, 200, 15
+KEPT_MAX = {64: 1_024, 56: 2_048, 48: 4_096}
 SETTINGS = f"""
 [[listeners]]
 address = "[::1]:{PORT}"
@@ -32,7 +33,12 @@ def connect(address, data):
     return one
 
 
-def take(addresses):
+def take(addresses, most):
+    """Opens connections that ask once and then idle; gives how many are kept.
+
+    The server frees a place at once and closes the connection that had it when its task runs: on a busy machine that takes a
+    moment, so while there are more than `most`, it is looked at again.
+    """
     opened = []
     for address in addresses:
         try:
@@ -40,11 +46,14 @@ def take(addresses):
         except OSError:
             continue
     time.sleep(1)
-    kept = sum(is_open_after_answer(one) for one in opened)
+    kept, end = [one for one in opened if is_open_after_answer(one)], time.monotonic() + SETTLE_S_MAX
+    while len(kept) > most and time.monotonic() < end:
+        time.sleep(0.2)
+        kept = [one for one in kept if is_open(one)]
     for one in opened:
         one.close()
     time.sleep(1)
-    return kept
+    return len(kept)
 
 
 def guess(address, n):
@@ -62,9 +71,9 @@ def guess(address, n):
 def attack(server):
     server.user("owner")
     figures = {
-        "kept_64": take(f"2001:470:1:1::{n:x}" for n in range(1, 1_500)),
-        "kept_56": take(f"2001:470:2:{n % 256:x}::{n:x}" for n in range(1, 4_000)),
-        "kept_48": take(f"2001:470:3:{n:x}::1" for n in range(1, TRIES)),
+        "kept_64": take((f"2001:470:1:1::{n:x}" for n in range(1, 1_500)), KEPT_MAX[64]),
+        "kept_56": take((f"2001:470:2:{n % 256:x}::{n:x}" for n in range(1, 4_000)), KEPT_MAX[56]),
+        "kept_48": take((f"2001:470:3:{n:x}::1" for n in range(1, TRIES)), KEPT_MAX[48]),
         "newcomer": answered(server, "127.0.8.1"),
     }
     statuses = [guess(f"2001:470:4:{n:x}::1", n) for n in range(400)]
@@ -73,9 +82,9 @@ def attack(server):
 
 def held(figures):
     broken = [
-        f"a {name} kept {figures['kept' + name.replace('/', '_')]} connections; at most {most}"
-        for name, most in (("/64", 1_024), ("/56", 2_048), ("/48", 4_096))
-        if figures["kept" + name.replace("/", "_")] > most
+        f"a /{bits} kept {figures[f'kept_{bits}']} connections; at most {most}"
+        for bits, most in KEPT_MAX.items()
+        if figures[f"kept_{bits}"] > most
     ]
     if figures["newcomer"] != 200:
         broken.append(f"a newcomer was answered {figures['newcomer'] or 'nothing'}")
