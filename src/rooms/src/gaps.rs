@@ -72,7 +72,7 @@ pub fn give_down(tx: &mut WriteTx<'_>, room: RoomSn, gap: &Gap) -> Result<()> {
     match below {
         Some(below) => history_gaps::set(tx.tx(), room, &join(room, &below, gap)),
         None => {
-            tracing::warn!(
+            tracing::info!(
                 room.sn = room.0,
                 "A gap in a room's history has no places left; the rest of it is not shown."
             );
@@ -86,7 +86,7 @@ fn join(room: RoomSn, lower: &Gap, upper: &Gap) -> Gap {
     let mut missing = together(lower, upper);
     if missing.len() > limits::HISTORY_MISSING_MAX {
         let lost = missing.len() - limits::HISTORY_MISSING_MAX;
-        tracing::warn!(room.sn = room.0, lost, "A room has more missing events than are remembered.");
+        tracing::info!(room.sn = room.0, lost, "A room has more missing events than are remembered.");
         missing.truncate(limits::HISTORY_MISSING_MAX);
     }
     Gap { floor: lower.floor, next: lower.next, missing, tries: 0, retry_ms: 0, refused: false }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::transaction::Letter;
 use crate::harness::{Cluster, World, encoded};
 
-const READS: &[&str] = &[
+pub(super) const READS: &[&str] = &[
     "event/{event}",
     "state/{room}?event_id={event}",
     "state_ids/{room}?event_id={event}",
@@ -25,7 +25,7 @@ const READS: &[&str] = &[
     "media/thumbnail/{event}?width={event}&height=1",
 ];
 
-const WRITES: &[(&str, &str)] = &[
+pub(super) const WRITES: &[(&str, &str)] = &[
     ("PUT", "v1/send/{event}"),
     ("PUT", "v2/send_join/{room}/{event}"),
     ("PUT", "v1/send_join/{room}/{event}"),
@@ -40,14 +40,14 @@ const WRITES: &[(&str, &str)] = &[
     ("POST", "v1/user/keys/claim"),
 ];
 
-fn values() -> Vec<String> {
+pub(super) fn values() -> Vec<String> {
     let hostile =
         ["", "x", "!", "$", "@", "!r:a.example", "$e", "@u:a.example", "@u:b.example", "../..", "\u{202e}", "-1"];
     let long = "a".repeat(5_000);
     hostile.iter().map(encoded).chain(["%00".to_owned(), "%ff".to_owned(), long]).collect()
 }
 
-fn bodies() -> Vec<Value> {
+pub(super) fn bodies() -> Vec<Value> {
     let pdu = json!({
         "type": 7, "sender": [], "room_id": {}, "content": "x", "depth": -1, "prev_events": "none",
         "auth_events": [1], "origin_server_ts": "now", "hashes": null, "signatures": [],
@@ -67,7 +67,7 @@ fn bodies() -> Vec<Value> {
     ]
 }
 
-fn filled(pattern: &str, value: &str) -> String {
+pub(super) fn filled(pattern: &str, value: &str) -> String {
     ["{event}", "{room}", "{user}"].iter().fold(pattern.to_owned(), |text, name| text.replace(name, value))
 }
 

@@ -6,6 +6,7 @@ mod canonical_forms;
 mod forks;
 mod forms;
 mod history;
+mod log_lines;
 mod malformed;
 mod media;
 mod neighbours;

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use hearth_base::Result;
+use hearth_base::{Error, Result};
 use hearth_core::Requester;
 use hearth_rooms::membership::MembershipRequest;
 use hearth_store::WriteTx;
@@ -57,7 +57,7 @@ impl Actions {
 
     /// Invites the guests of a new room one after another: each invite follows the previous one in the room's DAG.
     async fn invite_guests(&self, who: &Requester, promises: Vec<Promise>) {
-        let mut silent = HashSet::new();
+        let (mut silent, mut failed) = (HashSet::new(), None::<(Error, usize)>);
         for promise in promises {
             let Some(DurableAction::Invite { room_id, target, content }) = promise.action().cloned() else { continue };
             if silent.contains(target.server_name()) {
@@ -68,13 +68,17 @@ impl Actions {
                 self.fulfil(promise).await;
                 continue;
             };
-            tracing::warn!(room = %room_id, user = %target, %error, "Failed to invite a guest of a new room.");
+            tracing::debug!(room = %room_id, user = %target, %error, "Failed to invite a guest of a new room.");
             if error.is_undecided() {
                 silent.insert(target.server_name().to_owned());
             }
             if is_final(&error) {
                 self.fulfil(promise).await;
             }
+            failed.get_or_insert((error, 0)).1 += 1;
+        }
+        if let Some((error, count)) = failed {
+            tracing::info!(user = %who.user_id, %error, count, "Failed to invite guests of a new room.");
         }
     }
 }

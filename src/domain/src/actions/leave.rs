@@ -78,7 +78,7 @@ impl Actions {
             let mut failed = None;
             for room_id in found {
                 let Err(error) = self.leave(who, room_id.clone(), None).await else { continue };
-                tracing::info!(room = %room_id, user = %who.user_id, %error, "Failed to leave a room; going on with the others.");
+                tracing::debug!(room = %room_id, user = %who.user_id, %error, "Failed to leave a room; going on with the others.");
                 if durable::is_final(&error) {
                     refused.insert(room_id);
                 } else {

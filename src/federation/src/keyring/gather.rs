@@ -150,7 +150,7 @@ impl Keyring {
                 // Not stored, because the operator does not trust this server: see `Keyring::gather_via`.
                 Ok(documents) => documents.into_iter().for_each(|document| known.add(document.server, document.keys)),
                 Err(error) => {
-                    tracing::info!(%notary, %error, "A server in the room could not be asked for keys of others.");
+                    tracing::debug!(%notary, %error, "A server in the room could not be asked for keys of others.");
                     return;
                 }
             }

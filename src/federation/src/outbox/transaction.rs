@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use hearth_base::limits::federation::COMPLAINTS_LOGGED_MAX;
+use hearth_base::limits::federation::SHOWN_CHARS_MAX;
 use hearth_base::{Error, Position, Result, limits};
 use hearth_core::canonical;
 use hearth_store::tables::outgoing;
@@ -131,12 +131,14 @@ impl Federation {
         let error = || refused(&plan.to, status, body).to_string();
         match (status, serde_json::from_slice::<TransactionResponse>(body).ok()) {
             (200..=299, Some(answer)) => {
-                let complaints = answer.pdus.iter().filter_map(|(id, outcome)| Some((id, outcome.error.as_ref()?)));
-                for (id, complaint) in complaints.clone().take(COMPLAINTS_LOGGED_MAX) {
-                    let complaint: String = complaint.to_string().chars().take(200).collect();
-                    tracing::warn!(server = %plan.to, event.id = id, complaint, "Destination rejected a PDU.");
+                let mut complaints = answer.pdus.iter().filter_map(|(id, outcome)| Some((id, outcome.error.as_ref()?)));
+                let first = complaints.next();
+                let count = first.iter().len() + complaints.count();
+                if let Some((id, complaint)) = first {
+                    let complaint: String = complaint.to_string().chars().take(SHOWN_CHARS_MAX).collect();
+                    tracing::info!(server = %plan.to, event.id = id, complaint, count, "Destination rejected PDUs.");
                 }
-                TransactionFate::Taken { complaints: complaints.count() }
+                TransactionFate::Taken { complaints: count }
             }
             (200..=299, None) => failed(format!("{} answered something that no homeserver answers.", plan.to)),
             // Only a Matrix error code shows that the homeserver itself refused: a reverse proxy before a broken one

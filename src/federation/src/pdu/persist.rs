@@ -100,7 +100,7 @@ fn carry_out(
             // The remote event is in the room whether or not local guests leave; a refused leave has written nothing.
             match guests::leave_after(core, tx, room, &event) {
                 Err(error) if error.reason().is_some() => {
-                    tracing::warn!(%error, "Failed to remove guests from a room.")
+                    tracing::info!(%error, "Failed to remove guests from a room.")
                 }
                 left => left?,
             }
@@ -111,7 +111,7 @@ fn carry_out(
         AuthStatus::SoftFail(why) => PduOutcome::SoftFailed(why),
         AuthStatus::Reject(why) => PduOutcome::Rejected(why),
     };
-    tracing::info!(event.id = %event_id, room.id = room.id, ?verdict, "PDU rejected or soft-failed.");
+    tracing::debug!(event.id = %event_id, room.id = room.id, ?verdict, "PDU rejected or soft-failed.");
     if !plan.missing.is_empty() && !gaps::has(tx.tx(), room.sn, &plan.missing)? {
         // The missing prev events can be reached only through this event, whether it is accepted or rejected.
         gaps::middle(tx, room.sn, &plan.missing)?;

@@ -86,7 +86,7 @@ impl Federation {
         }
         match (partial, failed) {
             (Some(ReportedState { state, parts }), _) if need.is_met_by(parts) => {
-                tracing::warn!(event.id = %candidate.pdu.event_id, room.id = %place.room_id, events = state.len(),
+                tracing::info!(event.id = %candidate.pdu.event_id, room.id = %place.room_id, events = state.len(),
                     "No server gave the whole state before an event; going on without the missing parts.");
                 Ok(state)
             }

@@ -193,7 +193,7 @@ impl Dropped {
             return;
         }
         let servers = self.servers();
-        tracing::warn!(unverified, malformed = self.malformed, servers, room = %source.room_id, federation.server = %source.server,
+        tracing::info!(unverified, malformed = self.malformed, servers, room = %source.room_id, federation.server = %source.server,
             "Parts of a room's state could not be checked and are missing here.");
         job.step(
             0.7,

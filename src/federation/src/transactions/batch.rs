@@ -67,7 +67,7 @@ impl Federation {
                 Ok(candidate) => good.push(candidate),
                 Err(error) if may_pass(&error) => batch.open.push(DeferredEvent { event_id, verified: None }),
                 Err(error) => {
-                    tracing::info!(%error, event.id = %event_id, server = %origin, "Dropped a PDU.");
+                    tracing::debug!(%error, event.id = %event_id, server = %origin, "Dropped a PDU.");
                     batch.done.push((event_id, Err(error.to_string())));
                 }
             }

@@ -236,15 +236,19 @@ impl Federation {
 
     async fn work_on(self: &Arc<Self>, room: RoomSn, rows: Vec<InboxRow>) -> Result<()> {
         let place = self.place(room).await?;
+        // The first error, and how many PDUs are given up: one line, as strangers decide how many there are.
+        let mut failed: Option<(String, u32)> = None;
         for row in rows {
             let working = tokio::time::timeout(INBOX_EVENT_WAIT, self.work_one(&place, &row));
             // An event that makes the worker panic must not block those behind it: it is retried later like any other.
             let may_go_better = match AssertUnwindSafe(working).catch_unwind().await {
                 Ok(Ok(Ok(()))) => false,
                 Ok(Ok(Err(error))) => {
-                    tracing::info!(%error, room.id = %place.room_id, server = row.origin, tries = row.tries,
+                    tracing::debug!(%error, room.id = %place.room_id, server = row.origin, tries = row.tries,
                         "Failed to process a PDU from the inbox.");
-                    may_pass(&error)
+                    let goes_on = may_pass(&error) && row.tries + 1 < limits::INBOX_TRIES_MAX;
+                    failed.get_or_insert((error.to_string(), 0)).1 += u32::from(!goes_on);
+                    goes_on
                 }
                 Ok(Err(_)) => true,
                 Err(_) => {
@@ -254,6 +258,9 @@ impl Federation {
                 }
             };
             self.settle(&row, may_go_better).await?;
+        }
+        if let Some((error, given_up)) = failed.filter(|(_, given_up)| *given_up > 0) {
+            tracing::info!(error, given_up, room.id = %place.room_id, "Gave up PDUs from the inbox.");
         }
         Ok(())
     }

@@ -65,10 +65,11 @@ impl Federation {
     }
 
     async fn take_pdus(self: &Arc<Self>, origin: &ServerName, pdus: Vec<Box<RawValue>>) -> Result<TransactionOutcome> {
+        let sent = pdus.len();
         let mut by_room: BTreeMap<OwnedRoomId, Vec<(UncheckedPdu, Box<RawValue>)>> = BTreeMap::new();
         for json in pdus {
             let read = UncheckedPdu::read(&json);
-            let read = read.inspect_err(|error| tracing::info!(%error, server = %origin, "Dropped a malformed PDU."));
+            let read = read.inspect_err(|error| tracing::debug!(%error, server = %origin, "Dropped a malformed PDU."));
             let Ok(pdu) = read else { continue };
             // Without its room an event has no version, so its event id cannot be computed and it cannot be listed in
             // the response.
@@ -85,6 +86,7 @@ impl Federation {
         for of_room in join_all(taken).await {
             outcome.extend(of_room?);
         }
+        note_refused(origin, sent, &outcome);
         Ok(outcome)
     }
 
@@ -140,7 +142,7 @@ impl Federation {
 
     fn read_for(&self, place: &RoomInfo, pdu: UncheckedPdu) -> Option<IncomingPdu> {
         pdu.parse(place.rules, Some(&place.room_id))
-            .inspect_err(|error| tracing::info!(%error, room.id = %place.room_id, "Dropped a malformed event."))
+            .inspect_err(|error| tracing::debug!(%error, room.id = %place.room_id, "Dropped a malformed event."))
             .ok()
     }
 
@@ -167,7 +169,7 @@ impl Federation {
                 Ok(Ok(verdict)) => _ = outcome.insert(event_id, told(verdict)),
                 Ok(Err(error)) if may_pass(&error) => aside.push(event_id),
                 Ok(Err(error)) => {
-                    tracing::info!(%error, event.id = %event_id, server = %origin, "Dropped a PDU.");
+                    tracing::debug!(%error, event.id = %event_id, server = %origin, "Dropped a PDU.");
                     outcome.insert(event_id, Err(error.to_string()));
                 }
                 Err(_) => {
@@ -177,5 +179,17 @@ impl Federation {
             }
         }
         aside
+    }
+}
+
+/// Logs what a transaction held in vain: one line, because each of its PDUs may be the work of a stranger who would fill
+/// the log. The line of each is at the level debug.
+fn note_refused(origin: &ServerName, sent: usize, outcome: &TransactionOutcome) {
+    let mut refused = outcome.iter().filter_map(|(event_id, result)| Some((event_id, result.as_ref().err()?)));
+    let first = refused.next();
+    let (count, unread) = (first.iter().len() + refused.count(), sent.saturating_sub(outcome.len()));
+    if count + unread > 0 {
+        let (event_id, error) = first.map_or(("-", "-"), |(event_id, error)| (event_id.as_str(), error.as_str()));
+        tracing::info!(server = %origin, sent, refused = count, unread, event.id = event_id, error, "Refused PDUs of a transaction.");
     }
 }

@@ -42,7 +42,7 @@ impl LocalRooms {
                 }
             };
             if let Err(error) = policy::write(&self.core, "room_renew_face", write).await {
-                tracing::info!(user = %user_id, %error, "Failed to renew a member event; going on with other rooms.");
+                tracing::debug!(user = %user_id, %error, "Failed to renew a member event; going on with other rooms.");
                 failed = Some(error);
             }
         }

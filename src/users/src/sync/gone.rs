@@ -24,7 +24,7 @@ fn stripped(tx: &mut dyn Tx, row: &MembershipRow) -> Result<Vec<Raw<AnyStrippedS
     // Most of it comes from other servers. A client can still accept or reject an invite without stripped state; a
     // failed sync shows nothing.
     Ok(serde_json::from_slice(&json).unwrap_or_else(|error| {
-        tracing::warn!(%error, "Failed to read an invite's stripped state.");
+        tracing::debug!(%error, "Failed to read an invite's stripped state.");
         Vec::new()
     }))
 }
