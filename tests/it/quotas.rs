@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hearth_admin::wire::{UserDetail, paths};
+use hearth_admin::wire::{Destination, UserDetail, paths};
 use hearth_base::config::Config;
 use serde_json::{Value, json};
 
@@ -83,6 +83,112 @@ async fn a_user_who_floods_a_server_that_is_away_is_refused_and_nothing_is_lost(
     }
     assert!(accepted, "what is delivered makes room");
     cluster.ends().await;
+}
+
+/// The numbers that arrive at a device, until there are `most` of them or no more for a while.
+async fn hears(who: &Person, most: usize) -> Vec<String> {
+    let (mut since, mut keys, mut quiet) = (None::<String>, Vec::new(), 0);
+    while keys.len() < most && quiet < 240 {
+        let syncing = who.syncs().waiting_ms(250);
+        let seen = match &since {
+            Some(since) => syncing.since(since).await,
+            None => syncing.await,
+        };
+        let found = seen.to_device().iter().filter_map(|event| event["content"]["key"].as_str().map(str::to_owned));
+        quiet = if seen.to_device().is_empty() { quiet + 1 } else { 0 };
+        keys.extend(found);
+        since = Some(seen.next().to_owned());
+    }
+    // What has arrived leaves the inbox with the next sync.
+    who.syncs().since(&since.expect("a sync")).await;
+    keys
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_queue_leaves_out_its_own_messages_and_no_others() {
+    let cluster = Cluster::of(["a.example", "b.example", "c.example"]).await;
+    let (alice, dave) = (cluster.worlds[0].register("alice").await, cluster.worlds[0].register("dave").await);
+    let (bob, carol) = (cluster.worlds[1].register("bob").await, cluster.worlds[2].register("carol").await);
+    // Without a room, bob's server would take little of what alice sends.
+    let room = alice.creates_room().public().version("12").await;
+    bob.post(v3!("join/{}", room), json!({})).query(&[("via", "a.example")]).await.ok();
+    cluster.network.part("a.example", "b.example");
+    tells(&alice, &bob, "before").await.ok();
+    let mut floods_taken = 0;
+    while floods(&alice, &bob.id, floods_taken).await.status == 200 {
+        floods_taken += 1;
+    }
+    let given_up = async || {
+        let path = paths::destination("b.example");
+        cluster.worlds[0].operator().get::<Destination>(&path).await.expect("a destination")
+    };
+    tells(&alice, &bob, "too much").await.ok();
+    let large = json!({"key": "lost", "pad": "x".repeat(60_000)});
+    let to = |who: &[&Person]| {
+        let messages: serde_json::Map<_, _> =
+            who.iter().map(|who| (who.id.clone(), json!({&who.device: large}))).collect();
+        json!({"messages": messages})
+    };
+    let send = |txn: &str, body: Value| alice.put(v3!("sendToDevice/org.example.key/{}", txn), body);
+    // Less room than for a large request is left by now.
+    let mut rest = 0;
+    while send(&format!("rest {rest}"), to(&[&bob])).await.status == 200 {
+        rest += 1;
+    }
+    assert!(rest < 10, "{rest}");
+    send("alone", to(&[&bob])).await.refused(429, "M_LIMIT_EXCEEDED");
+    assert_eq!(given_up().await.given_up, 0, "who is told no has lost nothing");
+    send("with others", to(&[&bob, &carol, &dave])).await.ok();
+    assert_eq!(hears(&carol, 1).await, ["lost"]);
+    assert_eq!(hears(&dave, 1).await, ["lost"]);
+    let mut shown = given_up().await;
+    for _ in 0..40 {
+        if shown.given_up > 0 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        shown = given_up().await;
+    }
+    assert_eq!((shown.given_up, shown.given_up_at_ms.is_some()), (1, true));
+    let reason = shown.given_up_reason.expect("a reason");
+    assert_eq!(reason, "their senders have too many messages waiting for the server");
+
+    cluster.network.heal();
+    bob.post(v3!("keys/query"), json!({"device_keys": {&alice.id: []}})).await.ok();
+    while tells(&alice, &bob, "after").await.status == 429 {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let heard = hears(&bob, 3 + rest).await;
+    assert_eq!(heard[..2], ["before", "too much"]);
+    assert_eq!(heard[2 + rest..], ["after"], "what was queued is there, and nothing else");
+    cluster.ends().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_inbox_leaves_out_its_own_messages_and_no_others() {
+    let world = World::with(|config| config.quotas.to_device_mib = 1).await;
+    let (alice, bob, carol) =
+        (world.register("alice").await, world.register("bob").await, world.register("carol").await);
+    let large = |key: usize| json!({"key": key.to_string(), "pad": "x".repeat(60_000)});
+    let send = |txn: usize, who: &[&Person]| {
+        let messages: serde_json::Map<_, _> =
+            who.iter().map(|who| (who.id.clone(), json!({&who.device: large(txn)}))).collect();
+        alice.put(v3!("sendToDevice/org.example.key/{}", txn.to_string()), json!({"messages": messages}))
+    };
+    let mut taken = 0;
+    while send(taken, &[&bob]).await.status == 200 {
+        taken += 1;
+        assert!(taken < 20, "there is no quota");
+    }
+    send(100, &[&bob]).await.refused(429, "M_LIMIT_EXCEEDED");
+    send(101, &[&bob, &carol]).await.ok();
+    assert_eq!(hears(&carol, 1).await, ["101"]);
+    let (bytes, limit) = used(&world, &bob, "to_device_bytes").await;
+    assert_eq!(limit, Some(MIB as u64));
+    assert!((900_000..=MIB as u64).contains(&bytes), "{bytes}");
+    assert_eq!(hears(&bob, taken).await.len(), taken);
+    send(102, &[&bob]).await.ok();
+    world.ends().await;
 }
 
 fn small(config: &mut Config) {

@@ -30,6 +30,15 @@ pub struct Destination {
     /// What the last of them was, and why, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub left_out_reason: Option<String>,
+    /// To-device messages (EDUs) that the server never gets: they expired, or its queue was full.
+    #[serde(default)]
+    pub given_up: u64,
+    /// When the last of them was given up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub given_up_at_ms: Option<u64>,
+    /// Why, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub given_up_reason: Option<String>,
     /// Queued events. While a server is unreachable, only the newest one of each room is kept.
     #[serde(default)]
     pub queued_events: u64,

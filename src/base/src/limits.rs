@@ -86,8 +86,6 @@ pub const ONE_TIME_KEYS_PER_DEVICE_MAX: usize = 1_000;
 pub const ACCOUNT_DATA_BYTES_MAX: usize = 512 * 1024;
 /// A filter definition.
 pub const FILTER_BYTES_MAX: usize = 16 * 1024;
-/// All messages that wait for one device, in bytes. What has been accepted is kept; over this, new messages are refused.
-pub const TO_DEVICE_INBOX_BYTES_MAX: u64 = 32 * 1024 * 1024;
 /// What one user has waiting for one device, in bytes and in messages.
 pub const TO_DEVICE_SENDER_BYTES_MAX: u64 = 8 * 1024 * 1024;
 /// See [`TO_DEVICE_SENDER_BYTES_MAX`].
@@ -395,6 +393,9 @@ pub const OUTGOING_SENDER_DESTINATION_BYTES_MAX: u64 = 8 * 1024 * 1024;
 pub const OUTGOING_DESTINATION_BYTES_MAX: u64 = 32 * 1024 * 1024;
 /// To-device messages of one user that wait for all servers together, which need not exist. More are refused.
 pub const OUTGOING_SENDER_BYTES_MAX: u64 = 256 * 1024 * 1024;
+/// How long a to-device message waits for a server that cannot be reached: 30 days. Then it is given up, so that its
+/// sender's share is free again.
+pub const OUTGOING_MESSAGE_MS_MAX: u64 = 30 * 24 * 60 * 60 * 1_000;
 /// What a waiting to-device message counts in addition to its JSON.
 pub const OUTGOING_EDU_OVERHEAD_BYTES: u64 = 512;
 /// Typing notifications, receipts and presence updates queued for one server, of each kind; more are dropped.
@@ -453,10 +454,6 @@ pub const INVITES_STRANGERS_BYTES_MAX: u64 = 4 * 1024 * 1024;
 pub const INVITES_SERVER_MAX: u64 = 500;
 /// Stripped state of those, in bytes.
 pub const INVITES_SERVER_BYTES_MAX: u64 = 4 * 1024 * 1024;
-/// Open invites of a user, of all servers together.
-pub const INVITES_USER_MAX: u64 = 1_000;
-/// Stripped state of those, in bytes.
-pub const INVITES_USER_BYTES_MAX: u64 = 16 * 1024 * 1024;
 /// When a server may try again to invite a user who has too many open invites, in milliseconds.
 pub const INVITES_RETRY_MS: u64 = 60 * 60 * 1_000;
 /// Third-party invites that a server delivers at once, after a user has verified an e-mail address or phone number.

@@ -73,7 +73,8 @@ async fn list(session: &Session, search: Option<String>, failing: bool) -> Outco
         let rows = all.items.iter().map(|server| {
             let waiting = (server.queued_events + server.queued_edus).to_string();
             let (success, retry) = (time(server.last_success_ms), time(server.retry_at_ms));
-            let reason = or_dash(server.reason.as_deref().or(server.left_out_reason.as_deref()));
+            let reasons = [&server.reason, &server.left_out_reason, &server.given_up_reason];
+            let reason = or_dash(reasons.into_iter().flatten().next().map(String::as_str));
             [server.server_name.clone(), state(server).to_owned(), waiting, success, retry, reason]
         });
         table::print(["SERVER", "STATE", "WAITING", "LAST SENT", "NEXT TRY", "REASON"], rows);
@@ -98,6 +99,10 @@ fn show(server: &Destination) {
     line("Waiting", &format!("{} events, {} others", server.queued_events, server.queued_edus));
     if server.left_out > 0 {
         line("Left out", &format!("{}, the last: {}", server.left_out, or_dash(server.left_out_reason.as_deref())));
+    }
+    if server.given_up > 0 {
+        let (at, reason) = (time(server.given_up_at_ms), or_dash(server.given_up_reason.as_deref()));
+        line("Given up", &format!("{} to-device messages, the last {at}: {reason}", server.given_up));
     }
     if !server.reachable {
         line("Away since", &time(server.failing_since_ms));

@@ -7,7 +7,7 @@ use hearth_base::config::Quotas;
 use hearth_base::{Error, Reason, Result, error::refuse};
 use hearth_store::engine::Tx;
 use hearth_store::ids::UserSn;
-use hearth_store::tables::{account_data, aliases, backups, devices, filters, media, pushers};
+use hearth_store::tables::{account_data, aliases, backups, devices, filters, media, memberships, pushers, to_device};
 
 const MIB: u64 = 1024 * 1024;
 
@@ -32,6 +32,12 @@ pub enum Quota {
     Pushers,
     /// Room aliases that the user has created.
     Aliases,
+    /// Open invites by users of other servers.
+    OpenInvites,
+    /// Bytes of stripped state of those.
+    OpenInvitesBytes,
+    /// Bytes of to-device messages that wait for one device: the one with the most.
+    ToDeviceBytes,
 }
 
 /// How much of a quota an account uses.
@@ -47,7 +53,7 @@ pub struct QuotaUse {
 
 impl Quota {
     /// All quotas.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 12] = [
         Self::MediaBytes,
         Self::AccountDataBytes,
         Self::AccountDataItems,
@@ -57,6 +63,9 @@ impl Quota {
         Self::Devices,
         Self::Pushers,
         Self::Aliases,
+        Self::OpenInvites,
+        Self::OpenInvitesBytes,
+        Self::ToDeviceBytes,
     ];
 
     /// The name in the admin API.
@@ -72,6 +81,9 @@ impl Quota {
             Self::Devices => "devices",
             Self::Pushers => "pushers",
             Self::Aliases => "aliases",
+            Self::OpenInvites => "open_invites",
+            Self::OpenInvitesBytes => "open_invites_bytes",
+            Self::ToDeviceBytes => "to_device_bytes",
         }
     }
 
@@ -88,6 +100,9 @@ impl Quota {
             Self::Devices => (config.devices, 1),
             Self::Pushers => (config.pushers, 1),
             Self::Aliases => (config.aliases, 1),
+            Self::OpenInvites => (config.open_invites, 1),
+            Self::OpenInvitesBytes => (config.open_invites_mib, MIB),
+            Self::ToDeviceBytes => (config.to_device_mib, MIB),
         };
         (number > 0).then(|| u64::from(number) * unit)
     }
@@ -103,6 +118,15 @@ impl Quota {
             Self::Devices => devices::count(tx, user)?,
             Self::Pushers => pushers::count(tx, user)?,
             Self::Aliases => aliases::count_of(tx, user)?,
+            Self::OpenInvites => memberships::open_invites_usage(tx, user)?.0,
+            Self::OpenInvitesBytes => memberships::open_invites_usage(tx, user)?.1,
+            Self::ToDeviceBytes => {
+                let mut most = 0;
+                for device in devices::of_user(tx, user)? {
+                    most = most.max(to_device::fill(tx, device.sn)?.1);
+                }
+                most
+            }
         })
     }
 
@@ -131,6 +155,9 @@ impl Quota {
             Self::Devices => (limit, "devices", "Log out some."),
             Self::Pushers => (limit, "pushers", "Remove one first."),
             Self::Aliases => (limit, "room aliases", "Remove one first."),
+            Self::OpenInvites => (limit, "open invites", "Answer some."),
+            Self::OpenInvitesBytes => (limit / MIB, "MiB of open invites", "Answer some."),
+            Self::ToDeviceBytes => (limit / MIB, "MiB of messages waiting for a device", "Let it sync."),
         };
         let message = format!("An account can have {amount} {what} on this server. {remedy}");
         refuse(Reason::UserLimitExceeded, message)

@@ -60,6 +60,19 @@ pub enum OutgoingItem {
     Row(Position, OutgoingKind, Servers),
     /// An item in memory only.
     Ephemeral(Arc<[OwnedServerName]>, Arc<EphemeralEdu>),
+    /// So many EDUs were not queued for a server, because its queue has no room for their sender.
+    LeftOut(OwnedServerName, usize),
+}
+
+/// An EDU whose space in the queues is reserved.
+#[derive(Debug)]
+struct PendingEdu {
+    at: Position,
+    key: Option<String>,
+    share: Option<OutgoingShare>,
+    queued_ms: Option<Millis>,
+    json: String,
+    reserved: Vec<shares::Reservation>,
 }
 
 /// The queue between the domain and the outbox.
@@ -91,8 +104,8 @@ impl Outgoing {
         Ok(())
     }
 
-    /// Inserts a durable EDU for these servers: to-device messages, device list updates and cross-signing key updates.
-    /// An update of the same device or keys replaces an undelivered one.
+    /// Inserts a durable EDU for these servers: device list updates and cross-signing key updates. An update of the
+    /// same device or keys replaces an undelivered one.
     ///
     /// Servers denied by the configuration, and this one, are skipped. `M_TOO_LARGE` beyond [`limits::EDU_BYTES_MAX`],
     /// `M_BAD_JSON` without a canonical form: a transaction with it could not be signed. `M_LIMIT_EXCEEDED` when a
@@ -108,6 +121,29 @@ impl Outgoing {
         if to.is_empty() {
             return Ok(());
         }
+        let pending = self.reserve(core, tx, &to, edu)?;
+        insert(core, tx, to, pending)
+    }
+
+    /// Inserts to-device messages for one server: all, or none with `M_LIMIT_EXCEEDED` when they exceed their sender's
+    /// share of its queue. Other errors are those of [`Self::edu`].
+    pub fn to_device(&self, core: &Arc<RoomCore>, tx: &mut WriteTx<'_>, to: &ServerName, edus: &[Edu]) -> Result<()> {
+        let to = Servers::intern(core, tx, [to])?;
+        if to.is_empty() {
+            return Ok(());
+        }
+        // All before the first is inserted: an error drops the reservations, and no row has to be taken back.
+        let pending: Vec<_> = edus.iter().map(|edu| self.reserve(core, tx, &to, edu)).collect::<Result<_>>()?;
+        pending.into_iter().try_for_each(|one| insert(core, tx, to.clone(), one))
+    }
+
+    /// Notes for the operator that a server never gets so many EDUs, because they exceed their sender's share.
+    pub fn leave_out(&self, core: &Arc<RoomCore>, tx: &mut WriteTx<'_>, server: &ServerName, count: usize) {
+        let (core, server) = (core.clone(), server.to_owned());
+        tx.after_commit(move || core.outgoing.post(OutgoingItem::LeftOut(server, count)));
+    }
+
+    fn reserve(&self, core: &RoomCore, tx: &mut WriteTx<'_>, to: &Servers, edu: &Edu) -> Result<PendingEdu> {
         let json = serde_json::to_string(edu).map_err(|error| Error::fault("writing an EDU as JSON", error))?;
         if json.len() > limits::EDU_BYTES_MAX {
             let message =
@@ -116,16 +152,11 @@ impl Outgoing {
         }
         canonical::check("What goes to another server", &json)?;
         let (at, key, share) = (tx.position(), coalesce_key(edu), share(edu, &json));
+        let queued_ms = share.map(|_| core.now_ms());
         let reserve = |(sn, name): &(_, OwnedServerName), share| self.shares.reserve(at, (*sn, name), share);
         let reserved = share.into_iter().flat_map(|share| to.iter().map(move |server| reserve(server, share)));
-        let reserved: Vec<_> = reserved.collect::<Result<_>>()?;
-        outgoing::add_edu(tx.tx(), at, &to.sns(), NewEdu { key: key.as_deref(), share, json: &json })?;
-        let core = core.clone();
-        tx.after_commit(move || {
-            reserved.into_iter().for_each(shares::Reservation::commit);
-            core.outgoing.post(OutgoingItem::Row(at, OutgoingKind::Edu { key }, to));
-        });
-        Ok(())
+        let reserved = reserved.collect::<Result<_>>()?;
+        Ok(PendingEdu { at, key, share, queued_ms, json, reserved })
     }
 
     /// How much of the queues each user fills. The outbox releases what it has sent.
@@ -175,6 +206,19 @@ impl Outgoing {
     pub async fn rung(&self) {
         self.bell.notified().await;
     }
+}
+
+/// Inserts the row of an EDU, and passes it on after the commit.
+fn insert(core: &Arc<RoomCore>, tx: &mut WriteTx<'_>, to: Servers, edu: PendingEdu) -> Result<()> {
+    let PendingEdu { at, key, share, queued_ms, json, reserved } = edu;
+    let row = NewEdu { key: key.as_deref(), share, queued_ms, json: &json };
+    outgoing::add_edu(tx.tx(), at, &to.sns(), row)?;
+    let core = core.clone();
+    tx.after_commit(move || {
+        reserved.into_iter().for_each(shares::Reservation::commit);
+        core.outgoing.post(OutgoingItem::Row(at, OutgoingKind::Edu { key, queued_ms }, to));
+    });
+    Ok(())
 }
 
 /// Whose share of a queue an EDU takes: to-device messages alone, because all others are merged and so bounded.

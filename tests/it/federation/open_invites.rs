@@ -1,5 +1,6 @@
 //! Invites of other servers: how many a user may have open, and what comes with them.
 
+use hearth_admin::wire::{UserDetail, paths};
 use ruma::room_version_rules::RoomVersionRules;
 use serde_json::{Value, json};
 
@@ -67,6 +68,26 @@ async fn a_server_that_shares_no_room_fills_its_share_and_no_other() {
         assert_eq!(open(&ann).await, STRANGER_MAX + 5);
         cluster.ends().await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_quota_counts_the_invites_of_all_servers_and_is_shown() {
+    let names = ["a.example", "b.example", "c.example"];
+    let cluster = Cluster::with(names, 7, |config| config.quotas.open_invites = 3).await;
+    let [a, b, c] = &cluster.worlds[..] else { unreachable!("three servers") };
+    let ann = a.register("ann").await;
+    for (from, n) in [(b, 0), (b, 1), (c, 0)] {
+        invites(&cluster, from, "11", n, &json!([])).await.ok();
+    }
+    invites(&cluster, c, "11", 1, &json!([])).await.refused(429, "M_LIMIT_EXCEEDED");
+    let user: UserDetail = a.operator().get(&paths::user(&ann.id)).await.expect("a user");
+    let quota = |name: &str| user.quotas.iter().find(|one| one.quota == name).map(|one| (one.used, one.limit));
+    assert_eq!(quota("open_invites"), Some((3, Some(3))));
+    let (bytes, limit) = quota("open_invites_bytes").expect("a quota");
+    assert!(bytes > 100 && limit == Some(16 * 1024 * 1024), "{bytes} {limit:?}");
+    ann.leaves(&Room(room_id("11", "b.example", 1))).await;
+    invites(&cluster, c, "11", 1, &json!([])).await.ok();
+    cluster.ends().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

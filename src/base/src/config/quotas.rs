@@ -3,9 +3,10 @@
 use super::schema::section;
 
 section! {
-    /// How much each account may store. At a quota, what would exceed it is refused with `M_USER_LIMIT_EXCEEDED`; nothing
-    /// that is stored is deleted, also if a quota is lowered. `hearth ctl users show` shows what an account uses. 0: no
-    /// quota. Users of bridges and bots have none for media and aliases.
+    /// How much each account may store. At a quota, what would exceed it is refused: with `M_USER_LIMIT_EXCEEDED`, or, if
+    /// it comes from others, such as an invite, with `M_LIMIT_EXCEEDED` to them. Nothing that is stored is deleted, also
+    /// if a quota is lowered. `hearth ctl users show` shows what an account uses. 0: no quota. Users of bridges and bots
+    /// have none for media and aliases.
     pub struct Quotas {
         /// Uploaded media, in MiB. Copies of remote media do not count.
         media_mib: u32 = 20_480,
@@ -25,5 +26,12 @@ section! {
         pushers: u32 = 50,
         /// Aliases of rooms that the user has created.
         aliases: u32 = 100,
+        /// Open invites by users of other servers, of all servers together. One server may have 500 of them, one that
+        /// shares no room with the user 50.
+        open_invites: u32 = 1_000,
+        /// What such invites show of their rooms (stripped state), in MiB.
+        open_invites_mib: u32 = 16,
+        /// To-device messages that wait for one device, in MiB. One sender has at most 8 MiB of it.
+        to_device_mib: u32 = 32,
     }
 }

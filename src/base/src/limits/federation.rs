@@ -6,6 +6,8 @@ use std::time::Duration;
 pub const REQUEST_ASK_WAIT: Duration = Duration::from_secs(30);
 /// Maximum characters of another server's error message that are passed on.
 pub const SHOWN_CHARS_MAX: usize = 200;
+/// Failures in a row after which to-device messages for a server may expire: half an hour at least.
+pub const OUTBOX_EXPIRY_FAILURES_MIN: u32 = 10;
 /// Maximum of signatures copied from one server.
 pub const SIGNATURES_MAX: usize = 8;
 /// Time limit for another server; a user waits for the result.
@@ -96,8 +98,6 @@ pub const OUTBOX_REFUSALS_MAX: u32 = 5;
 pub const OUTBOX_SETTLE_ROWS_MAX: usize = 500;
 /// After a start, the servers with a queue are tried within this time, spread at random.
 pub const OUTBOX_START_SPREAD_MS_MAX: u64 = 20_000;
-/// Maximum of logged event errors for one transaction.
-pub const COMPLAINTS_LOGGED_MAX: usize = 5;
 /// Maximum of servers that are asked for the same event.
 pub const AUTH_EVENTS_SERVERS_MAX: usize = 4;
 /// Maximum of auth event generations that are fetched one by one.

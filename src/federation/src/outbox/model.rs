@@ -245,11 +245,19 @@ impl OutboxModel {
         let away_ms = server.health.failing_since_ms.map_or(0, |since| now_ms.saturating_sub(since));
         let wait_ms = wait_ms(server.health.failures + 1, away_ms);
         server.failed(why, now_ms, wait_ms, now + Duration::from_millis(wait_ms));
-        let dropped = server.queue.thin(server.events_max());
+        let mut dropped = server.queue.thin(server.events_max());
+        dropped.extend(server.expired(now_ms));
         if let Some(sn) = server.sn {
             self.got(sn, &dropped);
         }
         self.end(plan.to, now);
+    }
+
+    /// So many EDUs did not fit into the queue of a server.
+    pub(super) fn left_out_full(&mut self, name: &OwnedServerName, count: usize, now: Instant, now_ms: Millis) {
+        let reason = "their senders have too many messages waiting for the server".to_owned();
+        self.server(name).give_up(count, now_ms, reason);
+        self.replan(name, now);
     }
 
     /// The server refused a transaction for its content; true if the content was dropped. Call [`Self::failed`] next

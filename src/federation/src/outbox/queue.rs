@@ -5,7 +5,7 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
-use hearth_base::{Position, limits};
+use hearth_base::{Millis, Position, limits};
 use hearth_store::ids::RoomSn;
 use hearth_store::tables::outgoing::OutgoingKind;
 
@@ -19,9 +19,18 @@ const COALESCE_STEP: usize = 4_096;
 #[derive(Debug)]
 pub(super) struct Queue {
     events: VecDeque<(Position, RoomSn)>,
-    edus: VecDeque<(Position, Option<Arc<str>>)>,
+    edus: VecDeque<QueuedEdu>,
     pub(super) ephemera: EphemeralQueue,
     coalesce_at: usize,
+}
+
+/// A durable EDU.
+#[derive(Debug, Clone)]
+struct QueuedEdu {
+    at: Position,
+    /// What a newer one replaces it by; to-device messages have none.
+    key: Option<Arc<str>>,
+    queued_ms: Option<Millis>,
 }
 
 impl Default for Queue {
@@ -57,8 +66,9 @@ impl Queue {
                 self.events.push_back((at, *room));
                 Vec::new()
             }
-            OutgoingKind::Edu { key } => {
-                self.edus.push_back((at, key.as_deref().map(Into::into)));
+            OutgoingKind::Edu { key, queued_ms } => {
+                let key = key.as_deref().map(Into::into);
+                self.edus.push_back(QueuedEdu { at, key, queued_ms: *queued_ms });
                 if self.edus.len() < self.coalesce_at { Vec::new() } else { self.coalesce() }
             }
         }
@@ -84,28 +94,39 @@ impl Queue {
     pub(super) fn coalesce(&mut self) -> Vec<Position> {
         let (mut keys, mut updates) = (HashSet::new(), HashMap::<String, usize>::new());
         // Newest first.
-        let mut kept: Vec<(Position, Option<Arc<str>>)> = self.edus.iter().rev().cloned().collect();
-        kept.retain(|(_, key)| key.as_ref().is_none_or(|key| keys.insert(Arc::clone(key))));
-        for user in kept.iter().filter_map(|(_, key)| key.as_deref().map(user_part)) {
+        let mut kept: Vec<&QueuedEdu> = self.edus.iter().rev().collect();
+        kept.retain(|edu| edu.key.as_ref().is_none_or(|key| keys.insert(Arc::clone(key))));
+        for user in kept.iter().filter_map(|edu| edu.key.as_deref().map(user_part)) {
             *updates.entry(user.to_owned()).or_default() += 1;
         }
         updates.retain(|_, count| *count > limits::OUTGOING_DEVICE_UPDATES_MAX);
-        kept.retain(|(_, key)| {
-            let Some(count) = key.as_deref().and_then(|key| updates.get_mut(user_part(key))) else { return true };
+        kept.retain(|edu| {
+            let Some(count) = edu.key.as_deref().and_then(|key| updates.get_mut(user_part(key))) else { return true };
             // The first one met is the newest.
             std::mem::take(count) > 0
         });
-        let kept: HashSet<Position> = kept.into_iter().map(|(at, _)| at).collect();
-        let dropped = self.edus.iter().map(|(at, _)| *at).filter(|at| !kept.contains(at)).collect();
-        self.edus.retain(|(at, _)| kept.contains(at));
+        let kept: HashSet<Position> = kept.into_iter().map(|edu| edu.at).collect();
+        let dropped = self.edus.iter().map(|edu| edu.at).filter(|at| !kept.contains(at)).collect();
+        self.edus.retain(|edu| kept.contains(&edu.at));
         self.coalesce_at = self.edus.len() + self.edus.len().clamp(COALESCE_AT, COALESCE_STEP);
+        dropped
+    }
+
+    /// Drops to-device messages that have waited since before `before_ms`, and returns them. `away_since_ms` stands in
+    /// for the time of those that an older version queued, or that were queued before the clock was set.
+    pub(super) fn expire(&mut self, before_ms: Millis, away_since_ms: Millis) -> Vec<Position> {
+        let since =
+            |edu: &QueuedEdu| edu.queued_ms.filter(|at_ms| *at_ms >= limits::CLOCK_MS_MIN).unwrap_or(away_since_ms);
+        let is_old = |edu: &QueuedEdu| edu.key.is_none() && since(edu) < before_ms;
+        let dropped = self.edus.iter().filter(|edu| is_old(edu)).map(|edu| edu.at).collect();
+        self.edus.retain(|edu| !is_old(edu));
         dropped
     }
 
     /// The first events and EDUs, up to these limits.
     pub(super) fn first(&self, events_max: usize, edus_max: usize) -> (Vec<Position>, Vec<Position>) {
         let events = self.events.iter().take(events_max).map(|(at, _)| *at).collect();
-        (events, self.edus.iter().take(edus_max).map(|(at, _)| *at).collect())
+        (events, self.edus.iter().take(edus_max).map(|edu| edu.at).collect())
     }
 
     /// Removes delivered rows.
@@ -113,7 +134,7 @@ impl Queue {
         // Delivered rows are at the front, unless the queue was thinned meanwhile.
         let sent: HashSet<&Position> = sent.iter().collect();
         self.events.retain(|(at, _)| !sent.contains(at));
-        self.edus.retain(|(at, _)| !sent.contains(at));
+        self.edus.retain(|edu| !sent.contains(&edu.at));
     }
 }
 
@@ -132,7 +153,7 @@ mod tests {
     }
 
     fn edu(queue: &mut Queue, at: u64, key: Option<&str>) -> Vec<Position> {
-        queue.push(Position(at), &OutgoingKind::Edu { key: key.map(str::to_owned) })
+        queue.push(Position(at), &OutgoingKind::Edu { key: key.map(str::to_owned), queued_ms: None })
     }
 
     fn positions(of: &[u64]) -> Vec<Position> {
@@ -160,6 +181,20 @@ mod tests {
         }
         assert_eq!(queue.coalesce(), positions(&[1]));
         assert_eq!(queue.first(50, 3).1, positions(&[2, 3, 4]));
+    }
+
+    #[test]
+    fn to_device_messages_that_waited_too_long_expire_and_nothing_else() {
+        let (mut queue, clock) = (Queue::default(), limits::CLOCK_MS_MIN);
+        event(&mut queue, 1, 7);
+        edu(&mut queue, 2, Some("keys @a:x"));
+        for (at, queued_ms) in [(3, Some(clock + 10)), (4, None), (5, Some(0)), (6, Some(clock + 20))] {
+            queue.push(Position(at), &OutgoingKind::Edu { key: None, queued_ms });
+        }
+        assert!(queue.expire(clock + 10, clock + 10).is_empty());
+        assert_eq!(queue.expire(clock + 20, clock + 20), positions(&[3]), "the time of two is not known");
+        assert_eq!(queue.expire(clock + 20, clock + 19), positions(&[4, 5]));
+        assert_eq!(queue.first(9, 9), (positions(&[1]), positions(&[2, 6])));
     }
 
     #[test]

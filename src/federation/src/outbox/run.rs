@@ -78,7 +78,7 @@ impl Federation {
         if posted.is_empty() {
             return;
         }
-        let (now, mut book) = (Instant::now(), self.outbox.book.lock());
+        let (now, now_ms, mut book) = (Instant::now(), self.core.now_ms(), self.outbox.book.lock());
         for one in posted {
             match one {
                 OutgoingItem::Row(at, news, to) => {
@@ -89,6 +89,7 @@ impl Federation {
                         book.add_ephemeral(name, &news, now);
                     }
                 }
+                OutgoingItem::LeftOut(name, count) => book.left_out_full(&name, count, now, now_ms),
             }
         }
     }
@@ -118,7 +119,7 @@ impl Federation {
             }
             TransactionFate::Refused(why) => {
                 let dropped = book.refused(&mut plan);
-                tracing::warn!(server = %to, why, dropped, "Destination refuses transactions.");
+                tracing::info!(server = %to, why, dropped, "Destination refuses transactions.");
                 book.failed(plan, why, (now, now_ms), |failures, away| backoff::wait_ms(failures, away, chance));
             }
             TransactionFate::Failed { why, retry_after_ms } => {

@@ -1,7 +1,7 @@
 //! The state of one destination: its queue, its health, and its schedule.
 
-use hearth_base::limits::federation::OUTBOX_REFUSALS_MAX;
-use hearth_base::{Millis, limits};
+use hearth_base::limits::federation::{OUTBOX_EXPIRY_FAILURES_MIN, OUTBOX_REFUSALS_MAX};
+use hearth_base::{Millis, Position, limits};
 use hearth_store::ids::DestinationSn;
 use hearth_store::tables::destinations::DestinationHealth;
 use tokio::time::Instant;
@@ -83,7 +83,8 @@ impl Server {
 
     /// Notes a success.
     pub(super) fn succeeded(&mut self, now_ms: Millis) {
-        self.health = DestinationHealth { last_success_ms: Some(now_ms), ..DestinationHealth::default() };
+        let given_up = std::mem::take(&mut self.health.given_up);
+        self.health = DestinationHealth { last_success_ms: Some(now_ms), given_up, ..DestinationHealth::default() };
         self.retry = None;
         self.refusals = 0;
         self.batch_max = (self.batch_max * 4).min(limits::TRANSACTION_PDUS_MAX);
@@ -92,11 +93,36 @@ impl Server {
     /// Notes a failure; the next attempt is at `retry`, in `wait_ms` milliseconds.
     pub(super) fn failed(&mut self, why: String, now_ms: Millis, wait_ms: Millis, retry: Instant) {
         self.health.failures = self.health.failures.saturating_add(1);
-        self.health.failing_since_ms.get_or_insert(now_ms);
+        // A time from before the clock was set says nothing.
+        let since_ms = self.health.failing_since_ms.filter(|at_ms| *at_ms >= limits::CLOCK_MS_MIN);
+        self.health.failing_since_ms = Some(since_ms.unwrap_or(now_ms));
         self.health.retry_at_ms = Some(now_ms.saturating_add(wait_ms));
         self.health.reason = Some(why);
         self.retry = Some(retry);
         self.queue.ephemera.fade();
+    }
+
+    /// To-device messages that have waited for too long, after a failure: they leave the queue, so that their senders
+    /// may queue new ones. The failures in a row show that the server is away, and not that the clock was set.
+    pub(super) fn expired(&mut self, now_ms: Millis) -> Vec<Position> {
+        let Some(away_since_ms) = self.health.failing_since_ms else { return Vec::new() };
+        if self.health.failures < OUTBOX_EXPIRY_FAILURES_MIN {
+            return Vec::new();
+        }
+        let before_ms = now_ms.saturating_sub(limits::OUTGOING_MESSAGE_MS_MAX);
+        let expired = self.queue.expire(before_ms, away_since_ms);
+        if !expired.is_empty() {
+            let days = limits::OUTGOING_MESSAGE_MS_MAX / (24 * 60 * 60 * 1_000);
+            self.give_up(expired.len(), now_ms, format!("they waited for {days} days, and the server is still away"));
+        }
+        expired
+    }
+
+    /// Notes to-device messages that the server never gets.
+    pub(super) fn give_up(&mut self, count: usize, now_ms: Millis, reason: String) {
+        let given_up = &mut self.health.given_up;
+        given_up.count = given_up.count.saturating_add(count as u64);
+        (given_up.at_ms, given_up.reason) = (Some(now_ms), Some(reason));
     }
 
     /// Notes that the content of a transaction was refused. From now on items are sent one by one, to find the
@@ -150,9 +176,12 @@ mod tests {
     #[tokio::test]
     async fn failures_count_until_a_success_or_a_sign_of_life() {
         let mut server = Server::new(None, DestinationHealth::default());
-        server.failed("away".to_owned(), 1_000, 2_000, Instant::now());
-        server.failed("away".to_owned(), 5_000, 4_000, Instant::now());
-        assert_eq!((server.health.failures, server.health.failing_since_ms), (2, Some(1_000)));
+        let clock = limits::CLOCK_MS_MIN;
+        server.failed("away".to_owned(), 5_000, 2_000, Instant::now());
+        server.failed("away".to_owned(), clock + 1_000, 2_000, Instant::now());
+        server.failed("away".to_owned(), clock + 5_000, 4_000, Instant::now());
+        let counted = (server.health.failures, server.health.failing_since_ms);
+        assert_eq!(counted, (3, Some(clock + 1_000)), "since the clock was set");
         assert!(server.is_unsaved() && server.events_max() == limits::OUTGOING_EVENTS_AWAY_MAX);
         server.forgiven(9_000);
         assert_eq!((server.health.failures, server.health.failing_since_ms, server.retry), (1, Some(9_000), None));

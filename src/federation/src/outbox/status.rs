@@ -2,7 +2,7 @@
 
 use hearth_base::{Error, Millis, Result};
 use hearth_core::page::{AdminPage, PageRequest};
-use hearth_store::tables::destinations;
+use hearth_store::tables::destinations::{self, GivenUp};
 use ruma::ServerName;
 use tokio::time::Instant;
 
@@ -35,6 +35,8 @@ pub struct Destination {
     pub left_out: u64,
     /// The last of them, with the reason.
     pub left_out_reason: Option<String>,
+    /// To-device messages that the server never gets: they expired, or its queue was full.
+    pub given_up: GivenUp,
     /// Number of waiting events.
     pub queued_events: usize,
     /// Number of other waiting items.
@@ -113,6 +115,7 @@ impl Federation {
             reason: health.reason,
             left_out: left_out.count,
             left_out_reason: left_out.last,
+            given_up: health.given_up,
             queued_events,
             queued_edus,
             sending: server.is_some_and(|server| server.phase == Phase::Busy),

@@ -4,7 +4,9 @@
 //! so are strangers when there are many open invites already; no other invite is touched. The user makes room by
 //! answering some.
 
+use hearth_base::config::Quotas;
 use hearth_base::{Reason, Result, error::refuse, limits};
+use hearth_core::quotas::Quota;
 use hearth_rooms::{RoomCore, servers};
 use hearth_store::engine::Tx;
 use hearth_store::ids::{RoomSn, UserSn};
@@ -27,6 +29,10 @@ impl OpenInvites {
         Self::new(self.count + 1, self.bytes.saturating_add(bytes))
     }
 
+    fn min(self, other: Self) -> Self {
+        Self::new(self.count.min(other.count), self.bytes.min(other.bytes))
+    }
+
     fn fits(self, most: Self) -> bool {
         self.count <= most.count && self.bytes <= most.bytes
     }
@@ -39,17 +45,28 @@ struct Bounds {
     of_user: OpenInvites,
 }
 
-/// For servers that share no room with the user.
-const STRANGER: Bounds = Bounds {
-    of_server: OpenInvites::new(limits::INVITES_STRANGER_MAX, limits::INVITES_STRANGER_BYTES_MAX),
-    of_user: OpenInvites::new(limits::INVITES_STRANGERS_MAX, limits::INVITES_STRANGERS_BYTES_MAX),
-};
+impl Bounds {
+    /// For servers that share no room with the user.
+    fn stranger(quota: OpenInvites) -> Self {
+        let strangers = OpenInvites::new(limits::INVITES_STRANGERS_MAX, limits::INVITES_STRANGERS_BYTES_MAX);
+        Self {
+            of_server: OpenInvites::new(limits::INVITES_STRANGER_MAX, limits::INVITES_STRANGER_BYTES_MAX),
+            of_user: strangers.min(quota),
+        }
+    }
 
-/// For servers that share a room with the user.
-const KNOWN: Bounds = Bounds {
-    of_server: OpenInvites::new(limits::INVITES_SERVER_MAX, limits::INVITES_SERVER_BYTES_MAX),
-    of_user: OpenInvites::new(limits::INVITES_USER_MAX, limits::INVITES_USER_BYTES_MAX),
-};
+    /// For servers that share a room with the user.
+    fn known(quota: OpenInvites) -> Self {
+        let of_server = OpenInvites::new(limits::INVITES_SERVER_MAX, limits::INVITES_SERVER_BYTES_MAX);
+        Self { of_server, of_user: quota }
+    }
+}
+
+/// What the configuration allows each user.
+fn quota(config: &Quotas) -> OpenInvites {
+    let limit = |quota: Quota| quota.limit(config).unwrap_or(u64::MAX);
+    OpenInvites::new(limit(Quota::OpenInvites), limit(Quota::OpenInvitesBytes))
+}
 
 /// Refuses with `M_LIMIT_EXCEEDED` an invite into `room`, with `bytes` of stripped state, that is one too many. An
 /// earlier invite into the same room does not count, because this one replaces it.
@@ -70,9 +87,10 @@ pub(super) fn check(
             of_server = of_server.with(bytes);
         }
     })?;
+    let quota = quota(&core.config.quotas);
     let fits = |bounds: Bounds| of_server.fits(bounds.of_server) && of_user.fits(bounds.of_user);
     // The smaller bounds first: mostly the user's rooms need not be read.
-    if fits(STRANGER) || (fits(KNOWN) && shares_a_room(core, tx, user, origin)?) {
+    if fits(Bounds::stranger(quota)) || (fits(Bounds::known(quota)) && shares_a_room(core, tx, user, origin)?) {
         return Ok(());
     }
     let message = format!("{user_id} has too many open invites. Invite them again when they have answered some.");

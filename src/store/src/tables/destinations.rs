@@ -12,7 +12,8 @@ use crate::ids::DestinationSn;
 macro_rules! columns {
     ($rest:literal) => {
         concat!(
-            "SELECT sn, name, failures, failing_since_ms, retry_at_ms, last_success_ms, reason FROM destinations ",
+            "SELECT sn, name, failures, failing_since_ms, retry_at_ms, last_success_ms, reason, given_up, \
+             given_up_at_ms, given_up_reason FROM destinations ",
             $rest
         )
     };
@@ -25,7 +26,7 @@ const FAILING: &str = columns!("WHERE failures > 0");
 const LIST: &str = columns!("WHERE name > ?1 ORDER BY name LIMIT ?2");
 const INSERT: &str = "INSERT INTO destinations (sn, name, failures) VALUES (?1, ?2, 0)";
 const SAVE: &str = "UPDATE destinations SET failures = ?2, failing_since_ms = ?3, retry_at_ms = ?4, last_success_ms = \
-     ?5, reason = ?6 WHERE sn = ?1";
+     ?5, reason = ?6, given_up = ?7, given_up_at_ms = ?8, given_up_reason = ?9 WHERE sn = ?1";
 
 /// Every statement of this file.
 pub const STATEMENTS: &[&str] = &[FIND, ONE, BY_SN, FAILING, LIST, INSERT, SAVE];
@@ -42,6 +43,19 @@ pub struct DestinationHealth {
     /// When an attempt last succeeded, in milliseconds since the epoch; may be up to an hour old.
     pub last_success_ms: Option<Millis>,
     /// Why the last attempt failed, for administrators.
+    pub reason: Option<String>,
+    /// What it never gets.
+    pub given_up: GivenUp,
+}
+
+/// To-device messages that a server never gets: they expired, or its queue was full.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct GivenUp {
+    /// How many EDUs, since the first contact with the server.
+    pub count: u64,
+    /// When the last one was given up, in milliseconds since the epoch.
+    pub at_ms: Option<Millis>,
+    /// Why, for administrators.
     pub reason: Option<String>,
 }
 
@@ -67,6 +81,11 @@ fn read(row: &dyn Row) -> Result<DestinationRow> {
             retry_at_ms: ms(4)?,
             last_success_ms: ms(5)?,
             reason: row.opt_text(6)?.map(str::to_owned),
+            given_up: GivenUp {
+                count: row.int(7)?.unsigned_abs(),
+                at_ms: ms(8)?,
+                reason: row.opt_text(9)?.map(str::to_owned),
+            },
         },
     })
 }
@@ -103,7 +122,7 @@ pub fn list(tx: &mut dyn Tx, after: &str, limit: u64) -> Result<Vec<DestinationR
 
 /// Stores the status of sending.
 pub fn save(tx: &mut dyn Tx, sn: DestinationSn, health: &DestinationHealth) -> Result<()> {
-    let DestinationHealth { failures, failing_since_ms, retry_at_ms, last_success_ms, reason } = health;
+    let DestinationHealth { failures, failing_since_ms, retry_at_ms, last_success_ms, reason, given_up } = health;
     let (since, retry, success) = (failing_since_ms.as_ref(), retry_at_ms.as_ref(), last_success_ms.as_ref());
     let args = [
         sn.into(),
@@ -112,6 +131,9 @@ pub fn save(tx: &mut dyn Tx, sn: DestinationSn, health: &DestinationHealth) -> R
         retry.copied().into(),
         success.copied().into(),
         reason.as_ref().into(),
+        given_up.count.into(),
+        given_up.at_ms.into(),
+        given_up.reason.as_ref().into(),
     ];
     tx.execute(SAVE, &args)?;
     Ok(())

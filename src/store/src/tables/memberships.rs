@@ -24,6 +24,8 @@ const STRIPPED: &str = "SELECT stripped FROM memberships WHERE room = ?1 AND use
 const OPEN_INVITES: &str = "SELECT u.id, OCTET_LENGTH(m.stripped) FROM memberships m \
      JOIN events e ON e.sn = m.event JOIN users u ON u.sn = e.sender \
      WHERE m.user = ?1 AND m.membership = 2 AND m.room <> ?2 AND m.stripped IS NOT NULL";
+const OPEN_INVITES_USAGE: &str = "SELECT count(*), CAST(COALESCE(SUM(OCTET_LENGTH(stripped)), 0) AS INTEGER) \
+     FROM memberships WHERE user = ?1 AND membership = 2 AND stripped IS NOT NULL";
 const NAMES: &str =
     "SELECT m.user, u.id, m.membership FROM memberships m JOIN users u ON u.sn = m.user WHERE m.room = ?1";
 const COUNTS: &str = "SELECT membership, count(*) FROM memberships WHERE room = ?1 GROUP BY membership";
@@ -58,6 +60,7 @@ pub const STATEMENTS: &[&str] = &[
     JOINED_ROOMS,
     STRIPPED,
     OPEN_INVITES,
+    OPEN_INVITES_USAGE,
     NAMES,
     COUNTS,
     FIRST_THERE,
@@ -207,6 +210,12 @@ pub fn open_invites(tx: &mut dyn Tx, user: UserSn, except: RoomSn, each: &mut dy
         each(row.text(0)?, row.int(1)?.unsigned_abs());
         Ok(true)
     })
+}
+
+/// Number of those invites into all rooms, and the bytes of their stripped state.
+pub fn open_invites_usage(tx: &mut dyn Tx, user: UserSn) -> Result<(u64, u64)> {
+    let usage = tx.one(OPEN_INVITES_USAGE, &[user.into()], |row| Ok((row.int(0)?, row.int(1)?)))?;
+    Ok(usage.map_or((0, 0), |(count, bytes)| (count.unsigned_abs(), bytes.unsigned_abs())))
 }
 
 /// Visits all memberships of a room by serial number, user id and membership, until `each` returns false.

@@ -3,17 +3,17 @@
 //! A row is written in the transaction that stores its event. The sender has all rows in memory and shortens or deletes
 //! them here from time to time. After a crash, what was sent since then is sent again; receivers recognise duplicates.
 
-use hearth_base::{Position, Result};
+use hearth_base::{Millis, Position, Result};
 
 use crate::engine::{Tx, Value};
 use crate::hash::hash64;
 use crate::ids::{DestinationSn, EventSn, RoomSn};
 use crate::varint;
 
-const INSERT: &str = "INSERT INTO outgoing (position, destinations, event, room, coalesce_key, sender, bytes, edu) \
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
-const ALL: &str = "SELECT position, destinations, event, room, coalesce_key, sender, bytes FROM outgoing \
-     ORDER BY position";
+const INSERT: &str = "INSERT INTO outgoing (position, destinations, event, room, coalesce_key, sender, bytes, \
+     queued_ms, edu) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+const ALL: &str = "SELECT position, destinations, event, room, coalesce_key, sender, bytes, queued_ms \
+     FROM outgoing ORDER BY position";
 const JSON: &str = "SELECT o.edu, e.json FROM outgoing o LEFT JOIN events e ON e.sn = o.event \
      WHERE o.position = ?1";
 const SHRINK: &str = "UPDATE outgoing SET destinations = ?2 WHERE position = ?1";
@@ -35,8 +35,10 @@ pub enum OutgoingKind {
     },
     /// An EDU.
     Edu {
-        /// A newer EDU with the same key replaces this one.
+        /// A newer EDU with the same key replaces this one. To-device messages have none.
         key: Option<String>,
+        /// When a to-device message was queued, in milliseconds since the epoch; `None` if an older version queued it.
+        queued_ms: Option<Millis>,
     },
 }
 
@@ -64,6 +66,8 @@ pub struct NewEdu<'a> {
     pub key: Option<&'a str>,
     /// Whose share it takes; `None` for EDUs that are merged instead of counted.
     pub share: Option<OutgoingShare>,
+    /// When it is queued, for to-device messages: they expire.
+    pub queued_ms: Option<Millis>,
     /// The EDU.
     pub json: &'a str,
 }
@@ -92,7 +96,7 @@ pub fn add_event(
     let (to, text, number) = (pack(destinations), None::<&str>, None::<i64>);
     let place = [at.into(), Value::Blob(&to), event.into(), room.into()];
     let [at, to, event, room] = place;
-    tx.execute(INSERT, &[at, to, event, room, text.into(), number.into(), number.into(), text.into()])?;
+    tx.execute(INSERT, &[at, to, event, room, text.into(), number.into(), number.into(), number.into(), text.into()])?;
     Ok(())
 }
 
@@ -102,7 +106,10 @@ pub fn add_edu(tx: &mut dyn Tx, at: Position, destinations: &[DestinationSn], ed
     let (sender, bytes) = (edu.share.map(|share| share.sender), edu.share.map(|share| share.bytes));
     let place = [at.into(), Value::Blob(&to), number.into(), number.into()];
     let [at, to, event, room] = place;
-    tx.execute(INSERT, &[at, to, event, room, edu.key.into(), sender.into(), bytes.into(), edu.json.into()])?;
+    let queued_ms = edu.queued_ms;
+    let what = [edu.key.into(), sender.into(), bytes.into(), queued_ms.into(), edu.json.into()];
+    let [key, sender, bytes, queued_ms, json] = what;
+    tx.execute(INSERT, &[at, to, event, room, key, sender, bytes, queued_ms, json])?;
     Ok(())
 }
 
@@ -112,7 +119,10 @@ pub fn all(tx: &mut dyn Tx) -> Result<Vec<OutgoingRow>> {
     tx.all(ALL, &[], |row| {
         let news = match (row.opt_int(2)?, row.opt_int(3)?) {
             (Some(event), Some(room)) => OutgoingKind::Event { event: EventSn(event), room: RoomSn(room) },
-            _ => OutgoingKind::Edu { key: row.opt_text(4)?.map(str::to_owned) },
+            _ => {
+                let queued_ms = row.opt_int(7)?.map(i64::unsigned_abs);
+                OutgoingKind::Edu { key: row.opt_text(4)?.map(str::to_owned), queued_ms }
+            }
         };
         let destinations = unpack(row.blob(1)?).unwrap_or_default();
         let share = match (row.opt_int(5)?, row.opt_int(6)?) {

@@ -8,7 +8,8 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use hearth_base::{Reason, Result, error::refuse, limits};
+use hearth_base::{Error, Reason, Result, error::refuse, limits};
+use hearth_core::quotas::Quota;
 use hearth_rooms::RoomCore;
 use hearth_store::WriteTx;
 use hearth_store::ids::{DeviceSn, UserSn};
@@ -20,23 +21,48 @@ use ruma::to_device::DeviceIdOrAllDevices;
 use super::signed::may_exist;
 use super::to_device::LocalDelivery;
 
-/// The result of a delivery to one user.
+/// The result of a delivery.
 #[derive(Debug, Default)]
 pub(super) struct Delivered {
-    /// Messages that did not fit into a device's inbox.
+    /// Messages that were stored.
+    pub(super) stored: usize,
+    /// Messages that did not fit.
     pub(super) refused: usize,
+    /// Why the first of them did not.
+    pub(super) refusal: Option<Error>,
 }
 
 impl Delivered {
-    /// Refuses with `M_LIMIT_EXCEEDED` unless every message was delivered.
-    pub(super) fn all(&self) -> Result<()> {
-        if self.refused == 0 {
-            return Ok(());
-        }
-        let message =
-            "A device has too many of your messages waiting already. They are kept; send more when it has synced.";
-        Err(refuse(Reason::LimitExceeded { retry_after_ms: limits::TO_DEVICE_RETRY_MS }, message))
+    /// Adds another delivery of the same request.
+    pub(super) fn add(&mut self, other: Self) {
+        self.stored += other.stored;
+        self.refused += other.refused;
+        self.refusal = self.refusal.take().or(other.refusal);
     }
+
+    fn refuse(&mut self) {
+        self.refused += 1;
+        self.refusal.get_or_insert_with(full);
+    }
+
+    /// `M_LIMIT_EXCEEDED` when no message was stored because none did fit.
+    pub(super) fn some(self, sender: &UserId) -> Result<()> {
+        let Self { stored, refused, refusal } = self;
+        match refusal {
+            Some(refusal) if stored == 0 => return Err(refusal),
+            Some(_) => {
+                tracing::info!(%sender, stored, refused, "Left out to-device messages: the sender's share is full.")
+            }
+            None => {}
+        }
+        Ok(())
+    }
+}
+
+fn full() -> Error {
+    let message =
+        "A device has too many of your messages waiting already. They are kept; send more when it has synced.";
+    refuse(Reason::LimitExceeded { retry_after_ms: limits::TO_DEVICE_RETRY_MS }, message)
 }
 
 /// The share of a local user, or of a user who shares a room with the recipient.
@@ -72,20 +98,22 @@ pub(super) fn deliver(
 ) -> Result<Delivered> {
     let mut delivered = Delivered::default();
     let Some(user) = users::find(tx.tx(), parcel.to.as_str())? else { return Ok(delivered) };
+    let inbox_bytes_max = Quota::ToDeviceBytes.limit(&core.config.quotas).unwrap_or(u64::MAX);
     for (target, json) in &parcel.messages {
         for device in targets(tx, user, target)? {
-            if !has_room(tx, device, share, json.len() as u64)? {
-                delivered.refused += 1;
+            if !has_room(tx, device, share, (json.len() as u64, inbox_bytes_max))? {
+                delivered.refuse();
                 continue;
             }
             put(core, tx, user, device, json, share)?;
+            delivered.stored += 1;
         }
     }
     Ok(delivered)
 }
 
-/// Whether one more message of `bytes` fits into an inbox.
-fn has_room(tx: &mut WriteTx<'_>, device: DeviceSn, share: InboxShare, bytes: u64) -> Result<bool> {
+/// Whether one more message of so many bytes fits into an inbox of at most so many.
+fn has_room(tx: &mut WriteTx<'_>, device: DeviceSn, share: InboxShare, bytes: (u64, u64)) -> Result<bool> {
     let (messages, filled) = to_device::fill(tx.tx(), device)?;
     let all_theirs =
         InboxUsage { bytes: filled, sender_bytes: filled, sender_messages: messages, stranger_bytes: filled };
@@ -97,13 +125,13 @@ fn has_room(tx: &mut WriteTx<'_>, device: DeviceSn, share: InboxShare, bytes: u6
     Ok(fits(to_device::usage(tx.tx(), device, share.sender)?, share, bytes))
 }
 
-fn fits(usage: InboxUsage, share: InboxShare, bytes: u64) -> bool {
+fn fits(usage: InboxUsage, share: InboxShare, (bytes, inbox_bytes_max): (u64, u64)) -> bool {
     let (bytes_max, messages_max) = if share.is_stranger {
         (limits::TO_DEVICE_STRANGER_BYTES_MAX, limits::TO_DEVICE_STRANGER_MESSAGES_MAX)
     } else {
         (limits::TO_DEVICE_SENDER_BYTES_MAX, limits::TO_DEVICE_SENDER_MESSAGES_MAX)
     };
-    usage.bytes + bytes <= limits::TO_DEVICE_INBOX_BYTES_MAX
+    usage.bytes + bytes <= inbox_bytes_max
         && usage.sender_bytes + bytes <= bytes_max
         && usage.sender_messages < messages_max
         && (!share.is_stranger || usage.stranger_bytes + bytes <= limits::TO_DEVICE_STRANGERS_BYTES_MAX)

@@ -16,11 +16,12 @@ use ruma::api::federation::transactions::edu::{DirectDeviceContent, Edu};
 use ruma::events::AnyToDeviceEventContent;
 use ruma::serde::Raw;
 use ruma::to_device::DeviceIdOrAllDevices;
-use ruma::{OwnedServerName, OwnedUserId, UserId};
+use ruma::{OwnedServerName, OwnedUserId, ServerName, UserId};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::{Crypto, inbox};
+use super::Crypto;
+use super::inbox::{self, Delivered};
 
 /// Length of the message IDs of `m.direct_to_device` EDUs.
 const MESSAGE_ID_CHARS: usize = 24;
@@ -56,8 +57,12 @@ impl Crypto {
     /// unknown devices and users.
     ///
     /// Refuses with `M_TOO_LARGE` when a message is too large, `M_INVALID_PARAM` when there are too many, `M_BAD_JSON`
-    /// when one is not canonical JSON, and with `M_LIMIT_EXCEEDED` when the sender's share of an inbox is full: then
-    /// none of the messages is stored.
+    /// when one is not canonical JSON: then none of the messages is stored.
+    ///
+    /// Where the sender's share of an inbox, or of the queue for another server, is full, what is waiting there stays,
+    /// and the new messages are left out; the others are sent. `M_LIMIT_EXCEEDED` when none can be sent. The protocol
+    /// has no partial failure, and clients send room keys to all members in one request: if it failed as a whole, one
+    /// dead server or device would keep its members from reading what the user writes.
     pub async fn send_to_device(
         &self,
         who: &Requester,
@@ -80,12 +85,16 @@ impl Crypto {
                 return Ok(());
             }
             txns::insert(tx.tx(), device, key, "", now_ms)?;
+            let mut tally = Delivered::default();
+            let share = inbox::sender_share(&sender);
             for parcel in &parcels {
-                let share = inbox::sender_share(&sender);
-                // An error rolls back all messages and the transaction ID, so the client can retry the same request.
-                inbox::deliver(&core, tx, parcel, share)?.all()?;
+                tally.add(inbox::deliver(&core, tx, parcel, share)?);
             }
-            remote.iter().try_for_each(|(server, edu)| core.outgoing.edu(&core, tx, [&**server], edu))
+            for (server, edus) in &remote {
+                tally.add(queue(&core, tx, server, edus)?);
+            }
+            // An error rolls back the transaction ID, too, so the client can retry the same request.
+            tally.some(&sender)
         };
         self.core.store.write("to_device_send", write).await
     }
@@ -133,7 +142,7 @@ impl Received {
                 let refused = inbox::deliver(core, tx, parcel, share)?.refused;
                 if refused > 0 {
                     let (sender, to) = (&self.sender, &parcel.to);
-                    tracing::info!(%sender, user = %to, refused, "Refused to-device messages: the sender's share of the inbox is full.");
+                    tracing::debug!(%sender, user = %to, refused, "Refused to-device messages: the sender's share of the inbox is full.");
                 }
             }
         }
@@ -180,6 +189,18 @@ fn wire(sender: &UserId, kind: &str, content: &RawValue) -> Result<String> {
     serde_json::to_string(&wire).map_err(|error| Error::fault("writing a to-device message", error))
 }
 
+/// Queues messages for another server, as far as the sender's share of its queue allows.
+fn queue(core: &Arc<RoomCore>, tx: &mut WriteTx<'_>, server: &ServerName, edus: &[Edu]) -> Result<Delivered> {
+    match core.outgoing.to_device(core, tx, server, edus) {
+        Ok(()) => Ok(Delivered { stored: edus.len(), ..Delivered::default() }),
+        Err(error) if matches!(error.reason(), Some(Reason::LimitExceeded { .. })) => {
+            core.outgoing.leave_out(core, tx, server, edus.len());
+            Ok(Delivered { refused: edus.len(), refusal: Some(error), ..Delivered::default() })
+        }
+        Err(error) => Err(error),
+    }
+}
+
 /// Splits messages into EDUs that are not much larger than [`limits::TO_DEVICE_BYTES_MAX`]. Each gets a message ID, by
 /// which the other server detects duplicates.
 fn letters(
@@ -187,17 +208,14 @@ fn letters(
     sender: &UserId,
     kind: &str,
     remote: BTreeMap<OwnedServerName, ToDeviceMessages>,
-) -> Vec<(OwnedServerName, Edu)> {
-    let mut letters = Vec::with_capacity(remote.len());
-    for (server, messages) in remote {
-        for messages in split(messages) {
-            let id = core.seams.random.alphanumeric(MESSAGE_ID_CHARS);
-            let mut content = DirectDeviceContent::new(sender.to_owned(), kind.into(), id.into());
-            content.messages = messages;
-            letters.push((server.clone(), Edu::DirectToDevice(content)));
-        }
-    }
-    letters
+) -> Vec<(OwnedServerName, Vec<Edu>)> {
+    let letter = |messages| {
+        let id = core.seams.random.alphanumeric(MESSAGE_ID_CHARS);
+        let mut content = DirectDeviceContent::new(sender.to_owned(), kind.into(), id.into());
+        content.messages = messages;
+        Edu::DirectToDevice(content)
+    };
+    remote.into_iter().map(|(server, messages)| (server, split(messages).into_iter().map(letter).collect())).collect()
 }
 
 fn split(messages: ToDeviceMessages) -> Vec<ToDeviceMessages> {

@@ -19,6 +19,10 @@ pub(super) fn in_time(span: &str) -> String {
     format!("in {span}")
 }
 
+pub(super) fn given_up(number: &str, last: &str, reason: &str) -> String {
+    format!("{number} to-device messages, the last {last}: {reason}")
+}
+
 pub(super) fn waiting(events: &str, others: &str) -> String {
     format!("{events} events, {others} others")
 }

@@ -57,6 +57,10 @@ impl DetailPage for Destination {
             let reason = self.left_out_reason.as_deref().unwrap_or(NONE);
             all.push(("Left out", format!("{}: {reason}", count(self.left_out))));
         }
+        if self.given_up > 0 {
+            let reason = self.given_up_reason.as_deref().unwrap_or(NONE);
+            all.push(("Given up", strings::given_up(&count(self.given_up), &when(self.given_up_at_ms), reason)));
+        }
         if !self.reachable {
             let is_idle = waiting(self) == 0 && !self.sending;
             let next = if is_idle { strings::WHEN_NEEDED.to_owned() } else { next_try(self, now_ms) };

@@ -48,6 +48,18 @@ fn detail_of_a_server() {
 }
 
 #[test]
+fn what_a_server_never_gets() {
+    let mut state = sample_state_at("Federation");
+    let effects = press(&mut state, KeyCode::Enter);
+    let reason = Some("they waited for 30 days, and the server is still away".into());
+    let server = Destination { given_up: 1_204, given_up_at_ms: Some(NOW_MS), given_up_reason: reason, ..dead() };
+    answer(&mut state, effects, DEAD, server);
+    let text = shown(&mut state, 120, 24);
+    assert!(text.contains("Given up") && text.contains("1,204 to-device messages, the last"), "{text}");
+    assert!(text.contains("they waited for 30 days"), "{text}");
+}
+
+#[test]
 fn retrying_a_server() {
     let mut state = sample_state_at("Federation");
     for keys in ["t", "at"] {

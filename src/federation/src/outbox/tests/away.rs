@@ -2,10 +2,23 @@
 
 use std::time::Duration;
 
+use hearth_base::limits::federation::OUTBOX_EXPIRY_FAILURES_MIN;
+use hearth_store::tables::{destinations, outgoing};
+use ruma::api::federation::transactions::edu::{DirectDeviceContent, Edu};
 use serde_json::json;
 
 use super::wire::Mood;
-use super::{World, really, server};
+use super::{World, really, server, user};
+
+/// To-device messages of so many bytes together, in EDUs as large as they may be.
+fn message_of(sender: &str, bytes: usize) -> Vec<Edu> {
+    let piece = 200_000;
+    let one = |n: usize| {
+        let id = format!("{n}{}", "x".repeat(piece));
+        Edu::DirectToDevice(DirectDeviceContent::new(user(sender), "m.test".into(), id.into()))
+    };
+    (0..bytes / piece).map(one).collect()
+}
 
 #[tokio::test(start_paused = true)]
 async fn a_server_that_is_away_is_left_alone_longer_and_longer_and_then_gets_everything() {
@@ -51,6 +64,73 @@ async fn who_was_away_for_long_gets_the_newest_event_of_each_room() {
     assert!(said.contains(&"78".to_owned()) && said.len() <= 52, "{said:?}");
     assert!(said.is_sorted_by_key(|said| said.parse::<u32>().expect("a number")), "{said:?}");
     assert_eq!(world.rows_left().await, 0);
+}
+
+impl World {
+    /// Queues to-device messages of one user, as if so many days ago.
+    async fn queued_days_ago(&self, to: &'static str, days: u64, count: usize) {
+        let queued_ms = Some(self.core().now_ms() - days * 24 * 60 * 60 * 1_000);
+        let write = move |tx: &mut hearth_store::WriteTx<'_>| {
+            let destination = destinations::intern(tx, to)?;
+            for n in 0..count {
+                let at = tx.position();
+                let json = json!({"edu_type": "m.test", "content": {"days": days, "n": n}}).to_string();
+                let share = Some(outgoing::OutgoingShare::of("@alice:home.example", 1024 * 1024));
+                let edu = outgoing::NewEdu { key: None, share, queued_ms, json: &json };
+                outgoing::add_edu(tx.tx(), at, &[destination], edu)?;
+            }
+            Ok(())
+        };
+        really(self.core().store.write("test", write)).await.expect("queued");
+    }
+
+    fn days_heard_by(&self, to: &str) -> Vec<u64> {
+        self.wire.edus_to(to).iter().filter_map(|edu| edu["content"]["days"].as_u64()).collect()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_for_a_dead_server_for_a_month_makes_room_and_the_rest_stays() {
+    let world = World::new().await;
+    world.queued_days_ago("dead.example", 31, 4).await;
+    world.queued_days_ago("dead.example", 29, 3).await;
+    world.wire.set("dead.example", Mood::Down);
+    let mut world = world.killed().await;
+    world.run();
+    let before = usize::try_from(OUTBOX_EXPIRY_FAILURES_MIN).expect("a small number") - 1;
+    world.until("it failed", || world.wire.calls_to("dead.example") >= before).await;
+    let status = really(world.services.federation.destination("dead.example")).await.expect("a status");
+    assert_eq!((status.queued_edus, status.given_up.count), (7, 0), "it may be a short outage: {status:?}");
+    world.until("it failed often", || world.services.federation.outbox_figures().queued_edus == 3).await;
+    world.settles().await;
+    assert_eq!(world.rows().await, 3);
+    // Seven messages filled the share; four have left it.
+    let (to, edu) = (server("dead.example"), message_of("@alice:home.example", 3_900_000));
+    let core = world.core().clone();
+    let write = move |tx: &mut hearth_store::WriteTx<'_>| core.outgoing.to_device(&core, tx, &to, &edu);
+    really(world.core().store.write("test", write)).await.expect("there is room again");
+
+    let mut world = world.killed().await;
+    let status = really(world.services.federation.destination("dead.example")).await.expect("a status");
+    assert_eq!(status.given_up.count, 4, "also after a restart");
+    assert!(status.given_up.reason.is_some_and(|why| why.starts_with("they waited for 30 days")));
+    world.wire.set("dead.example", Mood::Well);
+    world.run();
+    world.until("it hears", || !world.wire.edus_to("dead.example").is_empty()).await;
+    assert_eq!(world.rows_left().await, 0);
+    assert_eq!(world.days_heard_by("dead.example"), [29, 29, 29]);
+    let status = really(world.services.federation.destination("dead.example")).await.expect("a status");
+    assert_eq!((status.reachable, status.given_up.count), (true, 4), "a success does not hide what is lost");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_answers_gets_what_waited_for_however_long() {
+    let mut world = World::new().await;
+    world.queued_days_ago("slow.example", 400, 2).await;
+    world.run();
+    world.until("it hears", || !world.wire.edus_to("slow.example").is_empty()).await;
+    assert_eq!(world.rows_left().await, 0);
+    assert_eq!(world.days_heard_by("slow.example"), [400, 400]);
 }
 
 #[tokio::test(start_paused = true)]

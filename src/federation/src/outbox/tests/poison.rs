@@ -29,7 +29,7 @@ impl World {
             let destination = destinations::intern(tx, to)?;
             for edu in &edus {
                 let at = tx.position();
-                let edu = outgoing::NewEdu { key: None, share: None, json: edu };
+                let edu = outgoing::NewEdu { key: None, share: None, queued_ms: None, json: edu };
                 outgoing::add_edu(tx.tx(), at, &[destination], edu)?;
             }
             Ok(())
