@@ -50,6 +50,22 @@ class Writer:
             if answer.ok:
                 self.acknowledged.append(answer.json["event_id"])
 
+    def ends(self):
+        """Stops; gives how many acknowledged messages the room lacks, and how many it has twice."""
+        self.ended.set()
+        self.worker.join()
+        found, since = {}, None
+        while True:
+            query = {"dir": "b", "limit": 100, **({"from": since} if since else {})}
+            page = self.user.call("GET", f"{V3}/rooms/{quote(self.room)}/messages", query=query).json
+            for event in page.get("chunk", []):
+                found[event["event_id"]] = found.get(event["event_id"], 0) + 1
+            since = page.get("end")
+            if not since:
+                break
+        lost = sum(name not in found for name in self.acknowledged)
+        return lost, sum(times > 1 for times in found.values())
+
     def resumes(self):
         """Waits until another message is acknowledged; gives the seconds."""
         begin, count = time.monotonic(), len(self.acknowledged)
@@ -90,25 +106,12 @@ def attack(server):
     if server.cluster.process.poll() is not None:
         server.cluster.start()
     backs.append(writer.resumes())
-    writer.ended.set()
-    writer.worker.join()
-    found = {}
-    since = None
-    while True:
-        query = {"dir": "b", "limit": 100, **({"from": since} if since else {})}
-        page = user.call("GET", f"{V3}/rooms/{quote(room)}/messages", query=query).json
-        for event in page.get("chunk", []):
-            found[event["event_id"]] = found.get(event["event_id"], 0) + 1
-        since = page.get("end")
-        if not since:
-            break
-    lost = [name for name in writer.acknowledged if name not in found]
-    doubled = [name for name, times in found.items() if times > 1]
+    lost, doubled = writer.ends()
     return {
         "acknowledged": len(writer.acknowledged),
         "answers": writer.statuses,
-        "lost": len(lost),
-        "doubled": len(doubled),
+        "lost": lost,
+        "doubled": doubled,
         "slowest_back_s": max(backs),
         "backs_s": [round(back, 1) for back in backs],
     }
