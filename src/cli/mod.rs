@@ -6,6 +6,7 @@ mod config;
 mod ctl;
 mod out;
 mod serve;
+mod setup;
 
 use std::process::ExitCode;
 
@@ -26,6 +27,7 @@ pub struct Cli {
 
 const EXAMPLES: &str = "\
 Examples:
+  hearth setup                               set up a new server, with questions
   hearth serve                               run the server with defaults or ./hearth.toml
   hearth serve --config /etc/hearth.toml     run it with this configuration
   hearth check-config                        see whether the configuration is right
@@ -39,6 +41,12 @@ enum Command {
     /// Runs in the foreground and logs to stderr. On the first start, it makes a signing key and prints a token with
     /// which the first account is made; that account administers the server.
     Serve(ConfigFile),
+    /// Set up a new server: five questions, each checked as it is answered
+    ///
+    /// Asks for the name, how the server is reached, an e-mail address for the certificate authority, the administrator and
+    /// the data folder; checks DNS, ports, clock and disk; and writes the configuration. A second run shows what is set and
+    /// changes only what is answered differently. Each answer is also a flag.
+    Setup(setup::Setup),
     /// Say whether the configuration is right, without starting anything
     CheckConfig(check_config::CheckConfig),
     /// Manage the running server from the shell and from scripts
@@ -53,6 +61,7 @@ impl Cli {
     pub fn run(self) -> ExitCode {
         match self.command {
             Command::Serve(file) => serve::run(&file),
+            Command::Setup(setup) => setup.run(),
             Command::CheckConfig(check) => check.run(),
             Command::Ctl(ctl) => ctl.run(),
             Command::Admin(admin) => admin.run(),

@@ -139,6 +139,7 @@ fn arrows_between_crates_point_one_way() {
         ("src/domain", &["base", "store", "core", "rooms", "users", "federation"]),
         ("src/remote", &["base", "domain"]),
         ("src/http", &["base", "domain", "admin"]),
+        ("src/setup", &["base", "net", "admin", "turn"]),
         ("admin", &[]),
         ("turn", &["net"]),
         ("media", &[]),

@@ -24,6 +24,7 @@ pub mod shared;
 pub mod stun;
 
 pub use credentials::{Authority, Credentials};
+pub use discovery::{seen_by, source_addresses};
 pub use net::running::{AcceptedStream, Running};
 pub use net::start::{StartError, start};
 pub use server::{AllocationId, AllocationView, Traffic, Transport};

@@ -8,6 +8,7 @@ pub mod http;
 pub mod remote;
 pub mod rooms;
 pub mod server;
+pub mod setup;
 pub mod store;
 pub mod users;
 

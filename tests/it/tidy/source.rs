@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::{files, is_test};
 
 /// The crates by folder; the root crate last, because its folder contains the others.
-pub(super) const CRATES: [&str; 14] = [
+pub(super) const CRATES: [&str; 15] = [
     "src/net",
     "src/base",
     "src/store",
@@ -16,6 +16,7 @@ pub(super) const CRATES: [&str; 14] = [
     "src/domain",
     "src/remote",
     "src/http",
+    "src/setup",
     "admin",
     "turn",
     "media",

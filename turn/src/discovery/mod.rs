@@ -41,6 +41,19 @@ pub(crate) fn discover(settings: &Settings) -> AddressReport {
     AddressReport { external_address: ExternalAddress { v4, v6, own }, warnings }
 }
 
+/// The public IPv4 address of this machine as the STUN server `server` (`host:port`) sees it. Blocks for some seconds if it does
+/// not answer.
+#[must_use]
+pub fn seen_by(server: &str) -> Option<IpAddr> {
+    ask::public_address(server, AddressFamily::V4)
+}
+
+/// The addresses with which this machine talks to the internet: at most one of each family, IPv4 first. Nothing is sent.
+#[must_use]
+pub fn source_addresses() -> Vec<IpAddr> {
+    [INTERNET_V4, INTERNET_V6].into_iter().filter_map(source_address_towards).collect()
+}
+
 /// Warning for a missing address family.
 fn missing_family_warning(v4: bool, v6: bool) -> Option<&'static str> {
     match (v4, v6) {

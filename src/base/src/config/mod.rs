@@ -54,7 +54,7 @@ pub use server::Server;
 pub use server_name::check_server_name;
 pub use settings::Setting;
 pub use tokens::Tokens;
-pub use turn::{RelayMode, Turn};
+pub use turn::{RelayMode, Turn, is_public_name};
 pub use user_directory::{AllLocalUsers, UserDirectory};
 
 use std::path::PathBuf;

@@ -155,7 +155,8 @@ impl Turn {
 }
 
 /// Whether a name is a public domain name, not an address or a reserved domain.
-fn is_public_name(server_name: &str) -> bool {
+#[must_use]
+pub fn is_public_name(server_name: &str) -> bool {
     let host = server_name.split_once(':').map_or(server_name, |(host, _)| host).to_ascii_lowercase();
     let within = |domain: &&str| host == **domain || host.strip_suffix(*domain).is_some_and(|rest| rest.ends_with('.'));
     let domain = host.contains('.') && !host.starts_with('[') && host.parse::<IpAddr>().is_err();

@@ -43,6 +43,21 @@ impl Config {
         loading.environment(environment);
         loading.finish()
     }
+
+    /// As [`Config::load`], for the text of a file that is not written yet.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn load_text(
+        path: &Path,
+        text: &str,
+        environment: impl Iterator<Item = (String, String)>,
+    ) -> Result<Loaded, ConfigError> {
+        let mut loading = Loading::default();
+        loading.text(path, text);
+        loading.environment(environment);
+        loading.finish()
+    }
 }
 
 /// A configuration being read.
@@ -56,14 +71,24 @@ struct Loading {
 
 impl Loading {
     fn file(&mut self, path: &Path) {
-        let place = |line| Place::File(path.to_owned(), line);
-        let problem = |line, text| Problem { place: place(line), key: String::new(), text };
         match std::fs::read_to_string(path) {
-            Err(error) => self.problems.push(problem(0, format!("cannot be read: {error}"))),
-            Ok(text) => match Found::document(&text) {
-                Err((line, error)) => self.problems.push(problem(line, format!("not TOML: {error}"))),
-                Ok(found) => self.take(&found, place(1)),
-            },
+            Err(error) => {
+                let text = format!("cannot be read: {error}");
+                self.problems.push(Problem { place: Place::File(path.to_owned(), 0), key: String::new(), text });
+            }
+            Ok(text) => self.text(path, &text),
+        }
+    }
+
+    /// Applies the text of the file at `path`.
+    fn text(&mut self, path: &Path, text: &str) {
+        let place = |line| Place::File(path.to_owned(), line);
+        match Found::document(text) {
+            Err((line, error)) => {
+                let text = format!("not TOML: {error}");
+                self.problems.push(Problem { place: place(line), key: String::new(), text });
+            }
+            Ok(found) => self.take(&found, place(1)),
         }
     }
 
