@@ -13,6 +13,7 @@ pub mod random;
 
 pub use backoff::Backoff;
 pub use clock::{Clock, Millis};
+pub use hearth_boxed::boxed;
 pub use hearth_net as net;
 
 pub use error::{Error, Fault, Reason, Refusal, Result};

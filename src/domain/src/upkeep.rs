@@ -1,6 +1,7 @@
 //! Periodic maintenance: deletes expired data, and writes deferred updates. Each service implements its own; a failure
 //! of one does not stop the others.
 
+use hearth_base::boxed;
 use hearth_base::{Result, limits};
 use hearth_store::Lane;
 use hearth_store::tables::txns;
@@ -10,6 +11,7 @@ use crate::Domain;
 impl Domain {
     /// Called every few minutes. Writes nothing when there is nothing to do; failures are logged and retried the next
     /// time.
+    #[boxed]
     pub async fn upkeep(&self) {
         self.check_clock();
         said("last seen", self.devices.flush_last_seen().await);
@@ -35,6 +37,7 @@ impl Domain {
     }
 
     /// Called once at shutdown, after the last request.
+    #[boxed]
     pub async fn last_upkeep(&self) {
         said("last seen", self.devices.flush_last_seen().await);
         said("media", self.media.last_upkeep().await);

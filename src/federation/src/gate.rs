@@ -1,6 +1,7 @@
 //! Admission control for requests of other servers. For each server a few requests run, a few more wait, and the rest
 //! are refused, so that one busy server does not delay the others.
 
+use hearth_base::boxed;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -59,6 +60,7 @@ impl RequestGate {
 
     /// Waits for a permit for a server's request. `M_LIMIT_EXCEEDED` when too many of its requests wait, or after a
     /// timeout.
+    #[boxed]
     pub async fn enter(&self, server: &ServerName) -> Result<RequestPermit> {
         let turns = self.turns(server);
         // Taken first and without waiting: it bounds the queue for the second permit.

@@ -1,6 +1,7 @@
 //! Requests to other homeservers: ruma's requests, signed (server-server API, "Request Authentication"), and
 //! size-limited responses.
 
+use hearth_base::boxed;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -156,6 +157,7 @@ async fn body_within(
 }
 
 /// Reads a body of at most `bytes_max` bytes.
+#[boxed]
 pub async fn whole(answer: RemoteResponse, bytes_max: usize) -> Result<Bytes> {
     whole_within(answer, bytes_max, None).await
 }

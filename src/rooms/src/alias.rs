@@ -1,5 +1,6 @@
 //! Room aliases (client-server API, "Room aliases").
 
+use hearth_base::boxed;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -23,6 +24,7 @@ use crate::RoomCore;
 impl Rooms {
     /// Adds an alias to a room. `M_FORBIDDEN` for users who are not in the room, a conflict when the alias is in use,
     /// `M_INVALID_PARAM` for aliases of other servers, `M_USER_LIMIT_EXCEEDED` for users who have many.
+    #[boxed]
     pub async fn add_alias(&self, who: &Requester, alias: OwnedRoomAliasId, room_id: OwnedRoomId) -> Result<()> {
         find::no_guests(who)?;
         check_own(&self.core, &alias)?;
@@ -49,6 +51,7 @@ impl Rooms {
 
     /// Removes an alias. Allowed for its creator, for users who may set the room's canonical alias, and for
     /// administrators. Application services may remove only aliases in their namespaces.
+    #[boxed]
     pub async fn remove_alias(&self, who: &Requester, alias: OwnedRoomAliasId) -> Result<()> {
         if !who.admin {
             self.core.appservices.check_alias(&alias, who.appservice.as_deref())?;
@@ -74,6 +77,7 @@ impl Rooms {
     }
 
     /// Lists the aliases of a room on this server. `M_FORBIDDEN` for users who may not read the room.
+    #[boxed]
     pub async fn aliases(&self, who: &Requester, room_id: OwnedRoomId) -> Result<Vec<OwnedRoomAliasId>> {
         let (core, user) = (self.core.clone(), who.user);
         let read = move |tx: &mut hearth_store::ReadTx<'_>| {

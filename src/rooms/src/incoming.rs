@@ -1,6 +1,7 @@
 //! Rooms with inbox rows that a write has inserted by itself: passed to the inbox worker after the commit. After a
 //! crash the list is lost; the next start reads the inbox instead.
 
+use hearth_base::boxed;
 use hearth_store::ids::RoomSn;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
@@ -20,6 +21,7 @@ impl Incoming {
     }
 
     /// Waits for rooms, and takes all.
+    #[boxed]
     pub async fn rooms(&self) -> Vec<RoomSn> {
         loop {
             self.bell.notified().await;

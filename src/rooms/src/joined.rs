@@ -1,5 +1,6 @@
 //! Lists of joined rooms.
 
+use hearth_base::boxed;
 use hearth_base::{Error, Result, limits};
 use hearth_core::Requester;
 use hearth_store::tables::{memberships, rooms, users};
@@ -9,6 +10,7 @@ use super::{Rooms, find};
 
 impl Rooms {
     /// Lists the rooms that the requester is joined to.
+    #[boxed]
     pub async fn joined(&self, who: &Requester) -> Result<Vec<OwnedRoomId>> {
         let user = who.user;
         let read = move |tx: &mut hearth_store::ReadTx<'_>| {
@@ -23,6 +25,7 @@ impl Rooms {
 
     /// Lists the rooms that the requester and `other` are both joined to (client-server API 1.19, "Mutual rooms"), in
     /// one page.
+    #[boxed]
     pub async fn mutual(&self, who: &Requester, other: OwnedUserId) -> Result<Vec<OwnedRoomId>> {
         if other == who.user_id {
             return Err(Error::invalid("You share all your rooms with yourself; ask for somebody else."));

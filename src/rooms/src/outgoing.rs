@@ -6,6 +6,7 @@
 
 mod shares;
 
+use hearth_base::boxed;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -203,6 +204,7 @@ impl Outgoing {
     }
 
     /// Waits for an item, or for a [`Self::ring`] since the last return.
+    #[boxed]
     pub async fn rung(&self) {
         self.bell.notified().await;
     }

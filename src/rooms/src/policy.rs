@@ -9,6 +9,7 @@
 //!
 //! A room whose policy server is this server itself counts as a room without one: this server cannot ask itself.
 
+use hearth_base::boxed;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
@@ -220,6 +221,7 @@ fn is_same(one: &Pdu, other: &Pdu) -> bool {
 /// Returns an authored event, signed by the room's policy server if there is one.
 ///
 /// Refuses as [`write()`] does.
+#[boxed]
 pub async fn approved(core: &Arc<RoomCore>, room: &Room, authored: Authored) -> Result<Authored> {
     if is_exempt(&authored.pdu) {
         return Ok(authored);
@@ -249,6 +251,7 @@ async fn ask(core: &RoomCore, policy: &Policy, event: Authored) -> Result<Author
 }
 
 /// Asks a policy server to sign an event; returns the event with the signature. Does not verify the signature.
+#[boxed]
 pub async fn signed_by(core: &RoomCore, via: &OwnedServerName, json: &[u8]) -> Result<Vec<u8>> {
     let policy_client = core.policies.policy_client.get();
     let policy_client = policy_client.ok_or_else(|| Error::broken("nobody can ask policy servers"))?;

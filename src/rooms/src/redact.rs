@@ -1,6 +1,7 @@
 //! Redacts events on behalf of clients (client-server API, "Redactions").
 
 use hearth_base::Result;
+use hearth_base::boxed;
 use hearth_core::Requester;
 use hearth_store::WriteTx;
 use ruma::canonical_json::CanonicalJsonObject;
@@ -16,6 +17,7 @@ impl LocalRooms {
     ///
     /// Refuses with `M_FORBIDDEN` events of other users without the power for it, with `M_NOT_FOUND` unknown events,
     /// and with `M_USER_SUSPENDED` events of other users if the requester is suspended, whatever their power.
+    #[boxed]
     pub async fn redact(
         &self,
         who: &Requester,

@@ -1,5 +1,6 @@
 //! Reports of events, rooms and users to the administrators (client-server API, "Reporting content").
 
+use hearth_base::boxed;
 use hearth_base::{Error, Result, limits};
 use hearth_core::Requester;
 use hearth_store::WriteTx;
@@ -13,6 +14,7 @@ use super::{Rooms, find};
 impl Rooms {
     /// Reports an event of a room that the requester is in; `M_NOT_FOUND` when they are not, or when the event does
     /// not exist.
+    #[boxed]
     pub async fn report_event(
         &self,
         who: &Requester,
@@ -34,6 +36,7 @@ impl Rooms {
 
     /// Reports a room; the requester need not be in it. Accepts a room that this server does not know without storing
     /// the report, so that the answer does not reveal which rooms exist.
+    #[boxed]
     pub async fn report_room(&self, who: &Requester, room_id: OwnedRoomId, reason: String) -> Result<()> {
         self.report(who, reason, move |tx, report| {
             report.room = find::known(tx.tx(), &room_id)?.map(|room| room.sn);
@@ -43,6 +46,7 @@ impl Rooms {
     }
 
     /// Reports a user; `M_NOT_FOUND` when this server does not know the user.
+    #[boxed]
     pub async fn report_user(&self, who: &Requester, user_id: OwnedUserId, reason: String) -> Result<()> {
         self.report(who, reason, move |tx, report| {
             let unknown = || Error::not_found(format!("This server does not know {user_id}."));

@@ -1,5 +1,6 @@
 //! Sends message-like events (client-server API, "Sending events to a room").
 
+use hearth_base::boxed;
 use std::sync::Arc;
 
 use hearth_base::{Error, Millis, Result};
@@ -35,6 +36,7 @@ impl LocalRooms {
     ///
     /// Refuses with `M_FORBIDDEN` (not in the room, not enough power), `M_BAD_JSON`, `M_TOO_LARGE`,
     /// `M_DUPLICATE_ANNOTATION`.
+    #[boxed]
     pub async fn send(&self, who: &Requester, message: Message) -> Result<OwnedEventId> {
         let mut content = content::from_client(&message.content)?;
         validate::message(&message.kind, &content)?;

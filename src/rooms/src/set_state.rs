@@ -1,5 +1,6 @@
 //! Sets room state (client-server API, "Sending events to a room", `PUT .../state/...`).
 
+use hearth_base::boxed;
 use std::sync::Arc;
 
 use hearth_base::{Error, Millis, Result};
@@ -36,6 +37,7 @@ impl LocalRooms {
     ///
     /// Refuses with `M_FORBIDDEN`, `M_BAD_JSON`, `M_TOO_LARGE`, and `M_BAD_ALIAS` for aliases of other rooms. Also
     /// refuses invites of remote users: see `Actions::set_state`.
+    #[boxed]
     pub async fn set_state(&self, who: &Requester, change: StateChange) -> Result<OwnedEventId> {
         let content = content::from_client(&change.content)?;
         validate::state(&self.core.server_name, &change.room_id, &change.kind, &content)?;

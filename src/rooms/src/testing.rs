@@ -1,5 +1,6 @@
 //! Test fixtures of the domain: a server over a real database in its own folder, and its users.
 
+use hearth_base::boxed;
 use std::sync::Arc;
 
 use hearth_base::config::Config;
@@ -45,6 +46,7 @@ pub fn requester(user: UserSn, user_id: &str, device: DeviceSn, device_id: &str)
 }
 
 /// A user without an account, on a device that is not in the database: enough for code behind authentication.
+#[boxed]
 pub async fn user(core: &RoomCore, user_id: &str) -> Requester {
     let name = user_id.to_owned();
     let user = core.store.write("test", move |tx| users::intern(tx, &name)).await.expect("a user");
@@ -59,6 +61,7 @@ pub fn create_room(wanted: &Value) -> Request {
 }
 
 /// Sets a remote user's membership, as an event of theirs would.
+#[boxed]
 pub async fn moves(core: &Arc<RoomCore>, room: &RoomId, user: &str, membership: Membership) {
     let (cores, room, user) = (core.clone(), room.to_string(), user.to_owned());
     let write = move |tx: &mut hearth_store::WriteTx<'_>| {

@@ -21,6 +21,7 @@
 
 mod sessions;
 
+use hearth_base::boxed;
 use std::collections::HashSet;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -179,6 +180,7 @@ impl Uia {
 
     /// Same as [`Uia::check`], with an exception for application services, whose users have no password: the service's
     /// token suffices for deleting devices and for cross-signing keys (client-server API 1.17).
+    #[boxed]
     pub async fn check_unless_service(&self, request: UiaRequest<'_>) -> Result<Passed> {
         if request.requester.is_some_and(|requester| requester.appservice.is_some()) {
             return Ok(Passed::default());
@@ -188,6 +190,7 @@ impl Uia {
 
     /// Returns when the request completes a flow or refers to a completed one. Until then, an error with
     /// [`Reason::Uia`] and the response fields; `M_FORBIDDEN` for a session of another request or user.
+    #[boxed]
     pub async fn check(&self, request: UiaRequest<'_>) -> Result<Passed> {
         let binding = Binding::of(&request);
         let Some(auth) = request.auth.and_then(Value::as_object) else {
@@ -249,6 +252,7 @@ impl Uia {
     }
 
     /// Completes a stage from the fallback web page. Returns whether it did.
+    #[boxed]
     pub async fn complete_on_page(&self, id: &str, stage: Stage, token: Option<&str>) -> Result<bool> {
         let good = match (stage, token) {
             (Stage::Dummy, _) => true,
@@ -288,6 +292,7 @@ impl Uia {
 
     /// Serialises the requests of one registration session: a client that retries during its first request waits for
     /// the result of that one.
+    #[boxed]
     pub async fn registration_turn(&self, session: Option<&str>) -> Option<RegistrationTurn> {
         match session.filter(|id| self.sessions.lock().get(id).is_some()) {
             Some(id) => Some(RegistrationTurn { _turn: self.registering.take(id.to_owned()).await }),

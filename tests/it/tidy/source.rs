@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use super::{files, is_test};
 
 /// The crates by folder; the root crate last, because its folder contains the others.
-pub(super) const CRATES: [&str; 15] = [
+pub(super) const CRATES: [&str; 16] = [
     "src/net",
+    "src/boxed",
     "src/base",
     "src/store",
     "src/core",

@@ -1,5 +1,6 @@
 //! Account management of the requester: password, deactivation, and logout (client-server API, "Account management").
 
+use hearth_base::boxed;
 use std::sync::Arc;
 
 use hearth_base::Result;
@@ -18,6 +19,7 @@ impl Actions {
     /// Changes the requester's password. `log_out_others` also logs out all of their other devices.
     ///
     /// Durability: one transaction.
+    #[boxed]
     pub async fn change_password(&self, who: &Requester, password: String, log_out_others: bool) -> Result<()> {
         let kept = Some(who.device);
         self.parts.accounts.set_password(who.user, password, log_out_others, kept, also::nothing()).await
@@ -28,6 +30,7 @@ impl Actions {
     ///
     /// Durability: durable job. One transaction closes the account and clears its data; the rooms are left after that
     /// commit, and a room that fails is retried.
+    #[boxed]
     pub async fn deactivate(self: &Arc<Self>, who: &Requester, erase: bool) -> Result<()> {
         self.close_account(who.user, &who.user_id, erase, also::nothing()).await
     }
@@ -68,6 +71,7 @@ impl Actions {
     /// Ends the session of the request and deletes its device.
     ///
     /// Durability: one transaction.
+    #[boxed]
     pub async fn log_out(&self, who: &Requester) -> Result<()> {
         self.parts.accounts.log_out(who).await
     }
@@ -75,6 +79,7 @@ impl Actions {
     /// Ends all sessions of the requester and deletes all of their devices.
     ///
     /// Durability: one transaction.
+    #[boxed]
     pub async fn log_out_everywhere(&self, who: &Requester) -> Result<()> {
         self.parts.accounts.log_out_everywhere(who.user, |_, _| Ok(())).await
     }
@@ -82,6 +87,7 @@ impl Actions {
     /// Deletes devices of the requester by id. Unknown ids are ignored.
     ///
     /// Durability: one transaction.
+    #[boxed]
     pub async fn delete_devices(&self, who: &Requester, ids: Vec<String>) -> Result<()> {
         self.parts.accounts.delete_devices(who.user, ids).await
     }

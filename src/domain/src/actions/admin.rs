@@ -5,6 +5,7 @@
 //! task, so that a client that hangs up does not separate the two. After a crash in between, the memory that they
 //! acted on is gone too.
 
+use hearth_base::boxed;
 use std::sync::Arc;
 
 use hearth_base::{Error, Result};
@@ -23,6 +24,7 @@ impl Actions {
     /// Creates an account. Without a given password, generates one and returns it; it is not shown again.
     ///
     /// Durability: one transaction.
+    #[boxed]
     pub async fn admin_create_user(&self, actor: &str, new: UserToCreate) -> Result<(OwnedUserId, Option<String>)> {
         let detail = if new.admin { "administrator" } else { "" };
         let user_id = self.parts.admin.user_id(&new.name.to_lowercase())?;
@@ -33,6 +35,7 @@ impl Actions {
     /// Sets an account's password. Without a given password, generates one and returns it.
     ///
     /// Durability: one transaction.
+    #[boxed]
     pub async fn admin_reset_password(
         &self,
         actor: &str,
@@ -49,6 +52,7 @@ impl Actions {
     /// Deactivates an account, as [`Actions::deactivate`].
     ///
     /// Durability: durable job.
+    #[boxed]
     pub async fn admin_deactivate(self: &Arc<Self>, actor: &str, name: &str, erase: bool) -> Result<()> {
         let user_id = self.parts.admin.user_id(name)?;
         let account = self.parts.accounts.account(&user_id).await?;
@@ -60,6 +64,7 @@ impl Actions {
     /// Ends all sessions of an account. Returns their number.
     ///
     /// Durability: one transaction.
+    #[boxed]
     pub async fn admin_log_out(&self, actor: &str, name: &str) -> Result<u64> {
         let user_id = self.parts.admin.user_id(name)?;
         let account = self.parts.accounts.account(&user_id).await?;
@@ -74,6 +79,7 @@ impl Actions {
     /// Sets or clears an account's flag.
     ///
     /// Durability: one transaction.
+    #[boxed]
     pub async fn admin_set_flag(&self, actor: &str, name: &str, flag: Flag, on: bool) -> Result<()> {
         let user_id = self.parts.admin.user_id(name)?;
         let account = self.parts.accounts.account(&user_id).await?;
@@ -92,6 +98,7 @@ impl Actions {
     /// Creates a registration token. Refuses a token that exists or is malformed.
     ///
     /// Durability: one transaction.
+    #[boxed]
     pub async fn admin_create_registration_token(
         &self,
         actor: &str,
@@ -108,6 +115,7 @@ impl Actions {
     /// Deletes a registration token; `M_NOT_FOUND` if there is none.
     ///
     /// Durability: one transaction.
+    #[boxed]
     pub async fn admin_revoke_registration_token(&self, actor: &str, token: &str) -> Result<()> {
         let note = Note::new(actor, "registration_token.revoke", &beginning(token), "");
         self.parts.accounts.delete_registration_token(token, note.also(&self.core)).await
@@ -116,6 +124,7 @@ impl Actions {
     /// Creates a new signing key, signs with it from now on, and returns its id.
     ///
     /// Durability: one transaction.
+    #[boxed]
     pub async fn admin_rotate_signing_key(&self, actor: &str) -> Result<String> {
         let (core, actor) = (Arc::clone(&self.core), actor.to_owned());
         let note =
@@ -126,6 +135,7 @@ impl Actions {
     /// Retries sending to a server immediately, whatever its back-off.
     ///
     /// Durability: finished.
+    #[boxed]
     pub async fn admin_retry_destination(self: &Arc<Self>, actor: &str, server: &str) -> Result<Destination> {
         let (this, server) = (Arc::clone(self), server.to_owned());
         let note = Note::new(actor, "federation.retry", &server, "");
@@ -140,6 +150,7 @@ impl Actions {
     /// Cancels a job; it stops at its next step. `M_NOT_FOUND` for an unknown job.
     ///
     /// Durability: finished.
+    #[boxed]
     pub async fn admin_cancel_job(self: &Arc<Self>, actor: &str, id: &str) -> Result<Job> {
         let job = id.parse().ok().and_then(|id| self.parts.admin.jobs.cancel(id));
         let job = job.ok_or_else(|| Error::not_found("There is no such job; `jobs` lists those that there are."))?;
@@ -151,6 +162,7 @@ impl Actions {
     /// Ends an allocation of the relay. `M_NOT_FOUND` for an unknown allocation.
     ///
     /// Durability: finished.
+    #[boxed]
     pub async fn admin_end_allocation(self: &Arc<Self>, actor: &str, id: &str) -> Result<()> {
         let unknown = "There is no such relayed address; `ctl turn list` lists those that there are.";
         let number = id.parse().map_err(|_| Error::not_found(unknown))?;
@@ -167,6 +179,7 @@ impl Actions {
     /// Ends all allocations of a user. Returns their number.
     ///
     /// Durability: finished.
+    #[boxed]
     pub async fn admin_end_allocations(self: &Arc<Self>, actor: &str, name: &str) -> Result<u64> {
         let user_id = self.parts.admin.user_id(name)?;
         let (this, actor) = (Arc::clone(self), actor.to_owned());

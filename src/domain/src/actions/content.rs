@@ -1,5 +1,6 @@
 //! Downloads and thumbnails of media of all servers (client-server API, "Content repository").
 
+use hearth_base::boxed;
 use std::sync::Arc;
 
 use hearth_base::{Error, Reason, Result, error::refuse};
@@ -18,6 +19,7 @@ impl Actions {
     ///
     /// Durability: reads. A fetch from another server continues when the client hangs up; storing its copy is one
     /// transaction.
+    #[boxed]
     pub async fn download(
         self: &Arc<Self>,
         who: Option<&Requester>,
@@ -41,6 +43,7 @@ impl Actions {
     /// [`hearth_users::media::LocalMedia::thumbnail`] as well.
     ///
     /// Durability: reads. As [`Actions::download`].
+    #[boxed]
     pub async fn thumbnail(
         self: &Arc<Self>,
         who: Option<&Requester>,

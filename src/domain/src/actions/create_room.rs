@@ -1,5 +1,6 @@
 //! Room creation (client-server API, "Creation").
 
+use hearth_base::boxed;
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -22,6 +23,7 @@ impl Actions {
     /// federate with.
     ///
     /// Durability: one transaction for the room with its initial events; invites of remote users are durable jobs.
+    #[boxed]
     pub async fn create_room(
         self: &Arc<Self>,
         who: &Requester,

@@ -1,5 +1,6 @@
 //! Delayed events (MSC4140): scheduling them and sending the due ones.
 
+use hearth_base::boxed;
 use std::future::Future;
 use std::sync::Arc;
 
@@ -19,6 +20,7 @@ impl Actions {
     /// Schedules a delayed event and returns its delay id. Errors of [`hearth_rooms::delayed::Delayed::schedule`].
     ///
     /// Durability: one transaction.
+    #[boxed]
     pub async fn send_later(&self, who: &Requester, later: Later) -> Result<String> {
         self.parts.delayed.schedule(who, later).await
     }
@@ -27,6 +29,7 @@ impl Actions {
     /// of [`hearth_rooms::delayed::Delayed::act`].
     ///
     /// Durability: finished; after a crash the row of the delayed event is resumed.
+    #[boxed]
     pub async fn update_delayed_event(self: &Arc<Self>, by: Option<UserSn>, id: &str, action: Action) -> Result<()> {
         if action == Action::Restart {
             // Restarting mostly changes a number in memory. It is the most frequent request of a call, so it skips the

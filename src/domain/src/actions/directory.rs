@@ -1,6 +1,7 @@
 //! Room aliases and public directories of all servers.
 
 use hearth_base::Result;
+use hearth_base::boxed;
 use hearth_rooms::directory::{DirectoryListing, DirectoryQuery};
 use ruma::{OwnedRoomId, OwnedServerName, RoomAliasId};
 
@@ -11,6 +12,7 @@ impl Actions {
     /// `M_NOT_FOUND` for an unknown alias.
     ///
     /// Durability: reads.
+    #[boxed]
     pub async fn find_alias(&self, alias: &RoomAliasId) -> Result<(OwnedRoomId, Vec<OwnedServerName>)> {
         if *alias.server_name() == *self.core.server_name {
             // With all servers in the room, the same list that another server gets.
@@ -22,6 +24,7 @@ impl Actions {
     /// A page of a server's public directory.
     ///
     /// Durability: reads.
+    #[boxed]
     pub async fn public_rooms(&self, question: DirectoryQuery) -> Result<DirectoryListing> {
         match question.server.clone().filter(|server| *server != self.core.server_name) {
             None => self.parts.rooms.directory(question).await,

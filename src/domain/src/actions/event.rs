@@ -1,5 +1,6 @@
 //! Single events, by id and by time (client-server API, "Getting events for a room").
 
+use hearth_base::boxed;
 use hearth_base::{Reason, Result};
 use hearth_core::Requester;
 use hearth_federation::wait_until;
@@ -14,6 +15,7 @@ impl Actions {
     /// One event; asks other servers if it is not stored here. See [`hearth_rooms::LocalRooms::event`].
     ///
     /// Durability: reads. As [`Actions::messages`].
+    #[boxed]
     pub async fn event(
         &self,
         who: &Requester,
@@ -36,6 +38,7 @@ impl Actions {
     /// see.
     ///
     /// Durability: reads. As [`Actions::messages`].
+    #[boxed]
     pub async fn event_at(
         &self,
         who: &Requester,

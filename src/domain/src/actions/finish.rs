@@ -1,5 +1,6 @@
 //! Runs an action to completion when its client hangs up.
 
+use hearth_base::boxed;
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -60,6 +61,7 @@ impl Actions {
 
     /// Waits until no action is running, at most for `wait`. Called at shutdown, after the last request. Actions that
     /// still run are aborted; durable ones resume at the next start.
+    #[boxed]
     pub async fn settled(&self, wait: Duration) {
         let until = Instant::now() + wait;
         loop {

@@ -1,5 +1,6 @@
 //! Space hierarchies with rooms of all servers (client-server API, "Spaces").
 
+use hearth_base::boxed;
 use std::sync::Arc;
 
 use futures_util::StreamExt;
@@ -17,6 +18,7 @@ impl Actions {
     /// members of this server.
     ///
     /// Durability: reads.
+    #[boxed]
     pub async fn hierarchy(
         &self,
         who: &Requester,

@@ -1,5 +1,6 @@
 //! Inviting a user (client-server API, "Inviting to a room").
 
+use hearth_base::boxed;
 use std::sync::Arc;
 
 use hearth_base::Result;
@@ -18,6 +19,7 @@ impl Actions {
     /// and banned users, without the power level, and when the other server refuses the invite.
     ///
     /// Durability: one transaction; for a user of another server a durable job.
+    #[boxed]
     pub async fn invite(
         self: &Arc<Self>,
         who: &Requester,

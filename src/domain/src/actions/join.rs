@@ -1,5 +1,6 @@
 //! Joins, local or through a resident server (client-server API, "Joining rooms").
 
+use hearth_base::boxed;
 use std::sync::Arc;
 
 use hearth_base::{Error, Reason, Result};
@@ -21,6 +22,7 @@ impl Actions {
     /// Durability: one transaction where this server is in the room, and finished: device list updates go to servers
     /// that are new to the user after it. Otherwise a durable job. A remote join appears in the list of jobs, and
     /// other joins of this server to the same room wait for it.
+    #[boxed]
     pub async fn join(
         self: &Arc<Self>,
         who: &Requester,

@@ -1,5 +1,6 @@
 //! Keys of devices and users of all servers (client-server API, "Key management").
 
+use hearth_base::boxed;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ impl Actions {
     /// `M_INVALID_PARAM` for too many users. Servers that do not answer are listed in `failures`.
     ///
     /// Durability: reads.
+    #[boxed]
     pub async fn query_keys(&self, who: &Requester, query: KeysQuery, wait: Option<Duration>) -> Result<Queried> {
         let mut queried = self.parts.crypto.query_keys(who, query).await?;
         let elsewhere = std::mem::take(&mut queried.elsewhere);
@@ -29,6 +31,7 @@ impl Actions {
     ///
     /// Durability: one transaction here. A claimed key that does not reach the client stays used up: a one-time key
     /// must not be handed out twice.
+    #[boxed]
     pub async fn claim_keys(&self, claims: KeyClaims, wait: Option<Duration>) -> Result<Claimed> {
         if claims.values().map(BTreeMap::len).sum::<usize>() > limits::KEYS_QUERY_USERS_MAX {
             let message = format!("Claim keys of at most {} devices at a time.", limits::KEYS_QUERY_USERS_MAX);

@@ -1,5 +1,6 @@
 //! Knocking on a room, local or through a resident server (client-server API, "Knocking on rooms").
 
+use hearth_base::boxed;
 use std::sync::Arc;
 
 use hearth_base::Result;
@@ -14,6 +15,7 @@ impl Actions {
     /// Knocks on the room with the id or alias `name`. Errors as for a join.
     ///
     /// Durability: one transaction where this server is in the room; otherwise a durable job.
+    #[boxed]
     pub async fn knock(
         self: &Arc<Self>,
         who: &Requester,

@@ -1,5 +1,6 @@
 //! Leaving rooms, which also rejects invites and retracts knocks (client-server API, "Leaving rooms").
 
+use hearth_base::boxed;
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -19,6 +20,7 @@ impl Actions {
     /// resident server can be reached, it is notified later.
     ///
     /// Durability: one transaction where this server is in the room; otherwise a durable job.
+    #[boxed]
     pub async fn leave(self: &Arc<Self>, who: &Requester, room_id: OwnedRoomId, reason: Option<String>) -> Result<()> {
         let Some(before) = self.parts.federation.membership_elsewhere(who, &room_id).await? else {
             return self.parts.rooms.leave(who, room_id, reason).await;

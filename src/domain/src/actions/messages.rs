@@ -1,6 +1,7 @@
 //! Timeline pages and event context (client-server API, "Getting events for a room"), from the local history and, at a
 //! gap, from other servers.
 
+use hearth_base::boxed;
 use std::sync::Arc;
 
 use hearth_base::limits::domain::MESSAGES_PIECES_MAX;
@@ -24,6 +25,7 @@ impl Actions {
     /// they have no more events.
     ///
     /// Durability: reads. A started backfill continues when the client hangs up.
+    #[boxed]
     pub async fn messages(&self, who: &Requester, room_id: OwnedRoomId, paging: Paging) -> Result<MessagesPage> {
         let rooms = &self.parts.rooms;
         if paging.direction == Direction::Forward {
@@ -51,6 +53,7 @@ impl Actions {
     /// An event and its surroundings. See [`hearth_rooms::LocalRooms::context`].
     ///
     /// Durability: reads. As [`Actions::messages`].
+    #[boxed]
     pub async fn context(
         self: &Arc<Self>,
         who: &Requester,

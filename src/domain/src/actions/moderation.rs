@@ -1,6 +1,7 @@
 //! Kicking and banning users, forgetting and upgrading rooms.
 
 use hearth_base::Result;
+use hearth_base::boxed;
 use hearth_core::Requester;
 use ruma::{OwnedRoomId, OwnedUserId};
 
@@ -11,6 +12,7 @@ impl Actions {
     /// high for the requester.
     ///
     /// Durability: one transaction. The outbox sends the event to other servers.
+    #[boxed]
     pub async fn kick(
         &self,
         who: &Requester,
@@ -24,6 +26,7 @@ impl Actions {
     /// Bans a user, in the room or not. Banning a banned user changes nothing.
     ///
     /// Durability: one transaction. The outbox sends the event to other servers.
+    #[boxed]
     pub async fn ban(
         &self,
         who: &Requester,
@@ -37,6 +40,7 @@ impl Actions {
     /// Lifts a ban; the user may join or be invited again. `M_FORBIDDEN` when they are not banned.
     ///
     /// Durability: one transaction. The outbox sends the event to other servers.
+    #[boxed]
     pub async fn unban(
         &self,
         who: &Requester,
@@ -50,6 +54,7 @@ impl Actions {
     /// Forgets a room; does nothing for rooms that the requester has nothing to do with. `M_UNKNOWN` while the requester is joined, invited, or knocking.
     ///
     /// Durability: one transaction.
+    #[boxed]
     pub async fn forget(&self, who: &Requester, room_id: OwnedRoomId) -> Result<()> {
         self.parts.rooms.forget(who, room_id).await
     }
@@ -60,6 +65,7 @@ impl Actions {
     /// `M_FORBIDDEN` without the power to send `m.room.tombstone`.
     ///
     /// Durability: one transaction.
+    #[boxed]
     pub async fn upgrade(
         &self,
         who: &Requester,

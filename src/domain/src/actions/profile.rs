@@ -1,5 +1,6 @@
 //! Profiles of users of all servers (client-server API, "Profiles").
 
+use hearth_base::boxed;
 use std::sync::Arc;
 
 use hearth_base::{Error, Result};
@@ -17,6 +18,7 @@ impl Actions {
     /// A user's whole profile, by field; asks the server of a remote user. `M_NOT_FOUND` for unknown users.
     ///
     /// Durability: reads.
+    #[boxed]
     pub async fn profile(&self, user_id: &UserId) -> Result<Map<String, Value>> {
         if self.core.is_local(user_id) {
             return self.parts.personal.profiles.get(user_id).await;
@@ -28,6 +30,7 @@ impl Actions {
     /// unset field is `M_NOT_FOUND`.
     ///
     /// Durability: reads.
+    #[boxed]
     pub async fn profile_field(&self, user_id: &UserId, name: &str) -> Result<Option<Value>> {
         if self.core.is_local(user_id) {
             return self.parts.personal.profiles.field(user_id, name).await;
@@ -46,6 +49,7 @@ impl Actions {
     /// [`hearth_base::limits::PROFILE_BYTES_MAX`].
     ///
     /// Durability: one transaction; where rooms show it, a durable job.
+    #[boxed]
     pub async fn set_profile_field(
         self: &Arc<Self>,
         who: &Requester,

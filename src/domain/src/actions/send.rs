@@ -1,6 +1,7 @@
 //! Sending to a room, now or delayed: events, redactions and state (client-server API, "Sending events to a room",
 //! "Redactions"; MSC4140).
 
+use hearth_base::boxed;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -43,6 +44,7 @@ impl Actions {
     /// `delay`, errors of [`hearth_rooms::delayed::Delayed::schedule`].
     ///
     /// Durability: one transaction. Activity of the user, if sent now.
+    #[boxed]
     pub async fn send(&self, who: &Requester, message: Message, delay: Option<Duration>) -> Result<Sent> {
         if let Some(delay) = delay {
             let Message { room_id, kind, content, txn, timestamp_ms } = message;
@@ -62,6 +64,7 @@ impl Actions {
     /// `M_USER_SUSPENDED` for other users' events when the requester is suspended, whatever their power level.
     ///
     /// Durability: one transaction. Activity of the user, if sent now.
+    #[boxed]
     pub async fn redact(&self, who: &Requester, redaction: Redaction, delay: Option<Duration>) -> Result<Sent> {
         let Redaction { room_id, target, txn, reason } = redaction;
         if let Some(delay) = delay {
@@ -86,6 +89,7 @@ impl Actions {
     /// `M_FORBIDDEN`, `M_BAD_JSON`, `M_TOO_LARGE`, and `M_BAD_ALIAS` for aliases that point to another room.
     ///
     /// Durability: one transaction; an invite of a remote user is a durable job. Activity of the user, if set now.
+    #[boxed]
     pub async fn set_state(
         self: &Arc<Self>,
         who: &Requester,

@@ -1,5 +1,6 @@
 //! Summaries of rooms of all servers (client-server API, "Room summaries").
 
+use hearth_base::boxed;
 use hearth_base::{Error, Reason, Result};
 use hearth_core::Requester;
 use hearth_rooms::find;
@@ -17,6 +18,7 @@ impl Actions {
     /// `via`.
     ///
     /// Durability: reads.
+    #[boxed]
     pub async fn summary(
         &self,
         who: Option<&Requester>,

@@ -1,5 +1,6 @@
 //! The audit log of changes made through the admin API.
 
+use hearth_base::boxed;
 use std::sync::Arc;
 
 use hearth_base::Result;
@@ -57,6 +58,7 @@ impl Admin {
     }
 
     /// The newest entries, newest first.
+    #[boxed]
     pub async fn audit(&self, limit: u64) -> Result<Vec<Entry>> {
         let limit = limit.clamp(1, AUDIT_ENTRIES_MAX);
         self.core.store.read("audit_newest", move |tx| table::newest(tx.tx(), limit)).await

@@ -1,6 +1,7 @@
 //! Totals for the dashboard.
 
 use hearth_base::Result;
+use hearth_base::boxed;
 use hearth_store::tables::{accounts, events, media, rooms};
 
 use super::Admin;
@@ -20,6 +21,7 @@ pub struct ServerFigures {
 
 impl Admin {
     /// Counts everything. Do not poll every second: counting events scans a whole index.
+    #[boxed]
     pub async fn figures(&self) -> Result<ServerFigures> {
         let read = self.core.store.read("admin_figures", |tx| {
             let accounts = accounts::counts(tx.tx())?;

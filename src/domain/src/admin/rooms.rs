@@ -1,5 +1,6 @@
 //! Room lists and details for the administrator.
 
+use hearth_base::boxed;
 use hearth_base::limits::domain::MEMBERS_SHOWN_MAX;
 use hearth_base::{Error, Result};
 use hearth_rooms::RoomCore;
@@ -68,6 +69,7 @@ pub struct JoinedMember {
 
 impl Admin {
     /// A page of rooms, oldest first.
+    #[boxed]
     pub async fn rooms(&self, listing: PageRequest) -> Result<AdminPage<Room>> {
         let (limit, needle, core) = (listing.limit(), listing.needle(), self.core.clone());
         let mut after = match &listing.from {
@@ -98,6 +100,7 @@ impl Admin {
     }
 
     /// One room; `M_NOT_FOUND` if the server does not know it.
+    #[boxed]
     pub async fn room(&self, room_id: &str) -> Result<RoomDetail> {
         let (core, room_id) = (self.core.clone(), room_id.to_owned());
         let read = self.core.store.read("admin_room", move |tx| {

@@ -1,5 +1,6 @@
 //! Account lists and details for the administrator.
 
+use hearth_base::boxed;
 use hearth_base::limits::domain::ROOMS_SHOWN_MAX;
 use hearth_base::{Error, Millis, Result};
 use hearth_core::quotas::{self, QuotaUse};
@@ -58,6 +59,7 @@ pub struct UserDetail {
 
 impl Admin {
     /// A page of accounts in name order, without guests.
+    #[boxed]
     pub async fn users(&self, listing: PageRequest) -> Result<AdminPage<User>> {
         let (limit, needle) = (listing.limit(), listing.needle());
         let (server, mut after) = (self.core.server_name.clone(), listing.from.unwrap_or_default());
@@ -95,6 +97,7 @@ impl Admin {
     }
 
     /// One account; `M_NOT_FOUND` if it is not local. Accepts a bare localpart.
+    #[boxed]
     pub async fn user(&self, name: &str) -> Result<UserDetail> {
         let user_id = self.user_id(name)?;
         let row = self.accounts.account(&user_id).await?;

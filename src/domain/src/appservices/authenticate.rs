@@ -1,6 +1,7 @@
 //! Authentication of application services, as themselves or as one of their users (application-service API, "Identity
 //! assertion").
 
+use hearth_base::boxed;
 use std::sync::Arc;
 
 use hearth_base::{Error, Reason, Result, error::refuse, limits};
@@ -31,6 +32,7 @@ impl Appservices {
     ///
     /// Refuses with `M_FORBIDDEN` users that are outside its namespaces or have no account, `M_USER_DEACTIVATED`, and
     /// `M_UNKNOWN_DEVICE`. Does not refuse locked and suspended users: the caller knows what they may still do.
+    #[boxed]
     pub async fn requester(&self, service: Arc<Registration>, guise: AssertedIdentity) -> Result<Requester> {
         let user_id = self.assumed(&service, guise.user)?;
         let (localpart, device_id) = (user_id.localpart().to_owned(), guise.device);

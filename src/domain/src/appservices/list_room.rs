@@ -1,6 +1,7 @@
 //! The room directories of bridged networks, which application services maintain (application-service API, "Application
 //! service room directory"). The public room directory returns them to clients that request a network, or all networks.
 
+use hearth_base::boxed;
 use hearth_base::{Error, Result, limits};
 use hearth_store::WriteTx;
 use hearth_store::tables::{network_rooms, rooms};
@@ -12,6 +13,7 @@ impl Appservices {
     /// Adds a room to the directory of one of the service's networks, or removes it.
     ///
     /// Refuses with `M_NOT_FOUND` unknown rooms, and with `M_INVALID_PARAM` names that are too long or too many rooms.
+    #[boxed]
     pub async fn list_room(
         &self,
         service: &Registration,

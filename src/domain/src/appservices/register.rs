@@ -1,5 +1,6 @@
 //! Registration of an application service's users (application-service API, "Server admin style permissions").
 
+use hearth_base::boxed;
 use hearth_base::{Reason, Result, error::refuse};
 use hearth_core::username;
 use hearth_users::accounts::{Authority, DeviceRequest, LoggedIn, NewAccount};
@@ -11,6 +12,7 @@ impl Appservices {
     /// Creates a user without a password, and with `device` logs them in.
     ///
     /// Refuses with `M_EXCLUSIVE` (outside its namespaces), `M_USER_IN_USE`, `M_INVALID_USERNAME`, `M_MISSING_PARAM`.
+    #[boxed]
     pub async fn register(
         &self,
         service: &Registration,

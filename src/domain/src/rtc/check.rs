@@ -1,11 +1,13 @@
 //! Checks the SFU, for `hearth ctl turn test`.
 
+use hearth_base::boxed;
 use hearth_users::calls::TransportCheck;
 
 use super::Rtc;
 
 impl Rtc {
     /// Returns whether the SFU answers and has the same key; none without an SFU.
+    #[boxed]
     pub async fn check(&self) -> Option<TransportCheck> {
         let (sfu, address) = (self.sfu.get()?, self.address()?);
         let began = std::time::Instant::now();

@@ -2,6 +2,7 @@
 //! leave/ban"), and when their account is locked, suspended or deactivated. The SFU cannot revoke a token: a user who
 //! comes back with an old one is removed again until that token has expired.
 
+use hearth_base::boxed;
 use std::collections::{HashMap, HashSet};
 
 use hearth_base::{Result, limits};
@@ -16,6 +17,7 @@ type Present = HashMap<String, HashSet<String>>;
 
 impl Rtc {
     /// Checks every user with a token who may be in a call. Free when there are none.
+    #[boxed]
     pub async fn keep_members_only(&self) -> Result<()> {
         let (Some(sfu), places) = (self.sfu.get(), self.given.all()) else { return Ok(()) };
         if places.is_empty() {

@@ -1,6 +1,7 @@
 //! Issues SFU tokens, to members of the room only. The request is authenticated by an access token, by an OpenID
 //! token, or by the signature of the user's server.
 
+use hearth_base::boxed;
 use hearth_base::limits::domain::CALL_TOKEN_ASK_WAIT;
 use hearth_base::{Error, Reason, Result, error::refuse, limits};
 use hearth_core::Requester;
@@ -50,6 +51,7 @@ impl Rtc {
     ///
     /// Refuses with `M_FORBIDDEN` a user who is not in the room, with `M_INVALID_PARAM` a `url` of another SFU, with
     /// `M_CONNECTION_FAILED` when the SFU does not work.
+    #[boxed]
     pub async fn give(&self, who: &Requester, url: &str, wish: TokenRequest<'_>) -> Result<String> {
         if !self.is_there() {
             return Err(nothing_here());
@@ -63,6 +65,7 @@ impl Rtc {
     ///
     /// Refuses with `M_FORBIDDEN` when the user or that server is not in the room; with `M_FORBIDDEN` and
     /// `M_INVALID_PARAM` if that server does; with `M_CONNECTION_FAILED` for any other failure.
+    #[boxed]
     pub async fn issue_to_remote(
         &self,
         who: &Requester,
@@ -102,6 +105,7 @@ impl Rtc {
     /// Creates the room if a local user takes part in the call, because the remote user may arrive first.
     ///
     /// Refuses as [`Rtc::give`], and with `M_FORBIDDEN` a user who does not belong to `origin`.
+    #[boxed]
     pub async fn give_to(
         &self,
         origin: &ServerName,
@@ -125,6 +129,7 @@ impl Rtc {
     /// does. `claimed` is the user id in the request, if any.
     ///
     /// Refuses with `M_UNAUTHORIZED` an invalid OpenID token, otherwise as [`Rtc::give`].
+    #[boxed]
     pub async fn give_for(
         &self,
         openid: OpenIdProof<'_>,

@@ -17,6 +17,7 @@ mod tests;
 pub mod token;
 mod wanted;
 
+use hearth_base::boxed;
 use std::sync::{Arc, OnceLock};
 
 use base64::Engine as _;
@@ -143,6 +144,7 @@ impl Rtc {
     /// Returns the participants of a room at the SFU.
     ///
     /// Refuses with `M_CONNECTION_FAILED` when the SFU fails to answer; with `M_UNRECOGNIZED` when there is none.
+    #[boxed]
     pub async fn participants(&self, room_name: &str) -> Result<Vec<Participant>> {
         self.sfu()?.participants(room_name, self.now_s()).await
     }

@@ -1,6 +1,7 @@
 //! Proxies clients to an SFU that they cannot reach directly: one on this server's host, without a certificate. Only
 //! the signalling WebSocket passes here; audio and video take another path.
 
+use hearth_base::boxed;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -75,6 +76,7 @@ impl Rtc {
     /// Refuses with `M_UNAUTHORIZED` an invalid token, with `M_LIMIT_EXCEEDED` too many connections, with
     /// `M_UNRECOGNIZED` paths other than signalling, and when clients can reach the SFU directly; with
     /// `M_CONNECTION_FAILED` when the SFU does not answer.
+    #[boxed]
     pub async fn pass(&self, token: &str, target: &str, headers: HeaderMap) -> Result<(Switched, SignallingPermit)> {
         let who = self.passenger(token, target)?;
         let pass = self.passage.enter(who)?;
@@ -83,6 +85,7 @@ impl Rtc {
     }
 
     /// Forwards a plain request about a token to the SFU, such as why it is invalid. Errors as in [`Rtc::pass`].
+    #[boxed]
     pub async fn ask(&self, token: &str, target: &str, headers: HeaderMap) -> Result<RemoteResponse> {
         let who = self.passenger(token, target)?;
         let _pass = self.passage.enter(who)?;

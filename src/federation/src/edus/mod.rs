@@ -11,6 +11,7 @@ mod receipts;
 mod typing;
 mod visibility;
 
+use hearth_base::boxed;
 use std::sync::Arc;
 
 use hearth_base::{Error, Result};
@@ -43,6 +44,7 @@ enum ParsedEdu {
 
 impl Federation {
     /// Processes one EDU. An error means a local fault: the sender must retry the transaction.
+    #[boxed]
     pub async fn edu(&self, origin: &ServerName, edu: &RawValue) -> Result<()> {
         self.edus(origin, std::iter::once(edu)).await
     }
@@ -84,6 +86,7 @@ impl Federation {
     }
 
     /// Retries receipts that arrived before their event. Runs until it is dropped, and sleeps while there are none.
+    #[boxed]
     pub async fn take_in_late_receipts(&self) {
         self.late.run(&self.core).await;
     }

@@ -1,5 +1,6 @@
 //! Fetches history while a client waits, up to the limit for clients. The work itself continues after that.
 
+use hearth_base::boxed;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,11 +20,13 @@ pub fn wait_until() -> Instant {
 
 impl Federation {
     /// Backfills one batch at a gap. Returns whether there are new events; `None` when that takes longer than `until`.
+    #[boxed]
     pub async fn fill_gap(self: &Arc<Self>, room_id: OwnedRoomId, gap: &Gap, until: Instant) -> Result<Option<bool>> {
         within(Arc::clone(self).fill(room_id, gap.floor, gap.next), until).await
     }
 
     /// Fetches a single event. Returns whether it is stored now.
+    #[boxed]
     pub async fn fetch_past_event(
         self: &Arc<Self>,
         room_id: OwnedRoomId,
@@ -36,6 +39,7 @@ impl Federation {
 
     /// Fetches the event nearest to a timestamp, if another server has one nearer `than` the local one. Returns
     /// whether there is a new event.
+    #[boxed]
     pub async fn fetch_past_event_near(
         self: &Arc<Self>,
         room_id: OwnedRoomId,

@@ -18,6 +18,7 @@ mod tests;
 pub use known::KeySet;
 pub use notary::NotaryQuery;
 
+use hearth_base::boxed;
 use std::sync::Arc;
 
 use hearth_base::Result;
@@ -65,6 +66,7 @@ impl Keyring {
     /// The key of a server's request signature (`key_id` with its algorithm), for ruma's check of the request.
     ///
     /// Refuses when the server has no such current key, or cannot be reached.
+    #[boxed]
     pub async fn request_keys(&self, origin: &ServerName, key_id: &str) -> Result<PublicKeyMap> {
         let want = WantedKeys { ids: vec![key_id.to_owned()], when: SignedAt::At(self.core.now_ms()) };
         let wants = [(origin.to_owned(), vec![want.clone()])].into();
@@ -74,6 +76,7 @@ impl Keyring {
     }
 
     /// Checks the signatures and the content hash of one event; see [`KeySet::verify`].
+    #[boxed]
     pub async fn verify_event(&self, event: &CanonicalJsonObject, rules: &RoomVersionRules) -> Result<Verified> {
         let wants = known::wanted_by(event, rules)?.into_iter().map(|(server, want)| (server, vec![want]));
         self.obtain(wants.collect(), Urgency::Present).await.verify(event, rules)

@@ -3,6 +3,7 @@
 //! The endpoint is unauthenticated, so its cost is bounded: it returns stored documents, and only a few servers are
 //! fetched concurrently.
 
+use hearth_base::boxed;
 use std::collections::BTreeMap;
 
 use futures_util::StreamExt;
@@ -27,6 +28,7 @@ pub struct NotaryQuery {
 impl Keyring {
     /// The key documents of some servers, each with its server's signature and this server's. An unreachable server is
     /// answered with its last known document, or left out.
+    #[boxed]
     pub async fn vouch(&self, wanted: BTreeMap<OwnedServerName, NotaryQuery>) -> Result<Vec<Box<RawValue>>> {
         if wanted.len() > limits::NOTARY_SERVERS_MAX {
             let most = limits::NOTARY_SERVERS_MAX;

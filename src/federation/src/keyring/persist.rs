@@ -1,5 +1,6 @@
 //! Storage and cache of other servers' keys.
 
+use hearth_base::boxed;
 use std::sync::Arc;
 
 use hearth_base::{Millis, Result, limits};
@@ -53,6 +54,7 @@ impl Keyring {
     }
 
     /// Deletes the servers with the oldest fetch, above the limit.
+    #[boxed]
     pub async fn prune(&self) -> Result<()> {
         let too_many = |tx: &mut dyn Tx| server_keys::one_too_many(tx, limits::KEY_SERVERS_MAX);
         let Some(fetched_ms) = self.core.store.read("server_keys_too_many", move |tx| too_many(tx.tx())).await? else {

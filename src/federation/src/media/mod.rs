@@ -8,6 +8,7 @@ mod failures;
 mod fetch;
 mod multipart;
 
+use hearth_base::boxed;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -61,6 +62,7 @@ impl Federation {
     ///
     /// `M_NOT_FOUND` for unknown media, `M_TOO_LARGE` for media above this server's limit, `M_CONNECTION_FAILED` when
     /// the other server cannot be reached.
+    #[boxed]
     pub async fn fetch_media(self: &Arc<Self>, address: &RemoteMediaId, wait_ms: u64) -> Result<()> {
         let (this, address) = (self.clone(), address.clone());
         let fetching = detached::go_on(async move { this.fetch_in_turn(&address).await });

@@ -1,5 +1,6 @@
 //! Persistence of the outbox: loaded at the start, written periodically.
 
+use hearth_base::boxed;
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -65,6 +66,7 @@ impl Federation {
 
     /// Writes deliveries and health to the database, and deletes fully delivered rows. A stop after this repeats no
     /// item.
+    #[boxed]
     pub async fn settle_outbox(&self) -> Result<()> {
         loop {
             let unsettled = {

@@ -1,5 +1,6 @@
 //! Delivery status of other servers for the operator, and retry.
 
+use hearth_base::boxed;
 use hearth_base::{Error, Millis, Result};
 use hearth_core::page::{AdminPage, PageRequest};
 use hearth_store::tables::destinations::{self, GivenUp};
@@ -47,6 +48,7 @@ pub struct Destination {
 
 impl Federation {
     /// A page of all known destinations, ordered by name.
+    #[boxed]
     pub async fn destinations(&self, listing: PageRequest) -> Result<AdminPage<Destination>> {
         let (limit, needle) = (listing.limit(), listing.needle());
         let mut after = listing.from.unwrap_or_default();
@@ -70,6 +72,7 @@ impl Federation {
     }
 
     /// One destination; `M_NOT_FOUND` for an unknown one.
+    #[boxed]
     pub async fn destination(&self, name: &str) -> Result<Destination> {
         let wanted = name.to_owned();
         let row = self.core.store.read("destination", move |tx| destinations::by_name(tx.tx(), &wanted)).await?;
@@ -86,6 +89,7 @@ impl Federation {
     }
 
     /// Clears the resolved address of a server and retries it now.
+    #[boxed]
     pub async fn retry(&self, name: &str) -> Result<Destination> {
         let row = self.destination(name).await?;
         let server = ServerName::parse(row.name.as_str());

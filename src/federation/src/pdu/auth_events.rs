@@ -1,5 +1,6 @@
 //! Fetches auth events and single events and stores them as outliers.
 
+use hearth_base::boxed;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
@@ -143,6 +144,7 @@ impl Federation {
     }
 
     /// The ids of events that are not stored here.
+    #[boxed]
     pub async fn unknown(&self, ids: Vec<OwnedEventId>) -> Result<Vec<OwnedEventId>> {
         let read = move |tx: &mut hearth_store::ReadTx<'_>| {
             let mut unknown = Vec::new();

@@ -1,6 +1,7 @@
 //! Deletes old rejected outliers. They are stored so that they are not fetched and checked again at once; a server can
 //! create any number of them, and no accepted event refers to one.
 
+use hearth_base::boxed;
 use hearth_base::{Millis, Position, Result, limits};
 use hearth_store::Lane;
 use hearth_store::ids::EventSn;
@@ -28,6 +29,7 @@ impl Ages {
 
 impl Federation {
     /// Deletes rejected outliers above the age or number limit.
+    #[boxed]
     pub async fn expire_outliers(&self) -> Result<()> {
         let expired = self.ages.lock().note(self.core.now_ms(), self.core.store.position());
         let read = |tx: &mut hearth_store::ReadTx<'_>| {

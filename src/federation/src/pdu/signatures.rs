@@ -1,5 +1,6 @@
 //! Signatures and content hashes of events (server-server API, "Validating hashes and signatures on received events").
 
+use hearth_base::boxed;
 use std::sync::Arc;
 
 use hearth_base::{Error, Result};
@@ -21,6 +22,7 @@ impl Federation {
     ///
     /// An error stands for an event to drop, or (`M_CONNECTION_FAILED`) for one whose keys are temporarily
     /// unavailable.
+    #[boxed]
     pub async fn check_signatures(
         &self,
         rules: &'static RoomVersionRules,
@@ -31,6 +33,7 @@ impl Federation {
 
     /// Same as [`Self::check_signatures`], also requesting keys from servers in the room when their owners do not
     /// return them.
+    #[boxed]
     pub async fn check_signatures_via(
         &self,
         rules: &'static RoomVersionRules,

@@ -3,6 +3,7 @@
 //!
 //! Servers without version 2 of the endpoint are asked through version 1.
 
+use hearth_base::boxed;
 use std::sync::Arc;
 
 use hearth_base::limits::federation::REMOTE_MEMBERSHIP_ENTRY_WAIT;
@@ -45,6 +46,7 @@ impl Federation {
     ///
     /// `M_FORBIDDEN` for members and banned users, without the power level, and when the other server refuses the
     /// invite.
+    #[boxed]
     pub async fn invite_remote_user(
         self: &Arc<Self>,
         origin: Sender,

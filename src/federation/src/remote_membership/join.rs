@@ -2,6 +2,7 @@
 //!
 //! A remote join appears in the list of jobs. What a failed one has stored are invisible outliers.
 
+use hearth_base::boxed;
 use std::sync::Arc;
 
 use hearth_base::limits::federation::REMOTE_MEMBERSHIP_ENTRY_WAIT;
@@ -39,6 +40,7 @@ impl Federation {
     /// room and only lacks a user who may authorise the join.
     ///
     /// Errors of `Actions::join`. Callers hold the room's lock in [`Federation::entering`].
+    #[boxed]
     pub async fn join_remote_room(
         self: &Arc<Self>,
         who: &Requester,

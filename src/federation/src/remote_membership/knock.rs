@@ -1,5 +1,6 @@
 //! Remote knocks (server-server API, "Knocking upon a room").
 
+use hearth_base::boxed;
 use std::sync::Arc;
 
 use hearth_base::limits::federation::REMOTE_MEMBERSHIP_ENTRY_WAIT;
@@ -29,6 +30,7 @@ struct KnockState {
 
 impl Federation {
     /// Knocks on a room through another server. Errors as for a join.
+    #[boxed]
     pub async fn knock_on_remote_room(
         self: &Arc<Self>,
         who: &Requester,

@@ -1,6 +1,7 @@
 //! Leaves for rooms that this server is not in: rejecting an invite, retracting a knock (server-server API, "Leaving
 //! Rooms").
 
+use hearth_base::boxed;
 use std::sync::Arc;
 
 use hearth_base::error::refuse;
@@ -74,6 +75,7 @@ impl Federation {
     /// Does nothing when the user has another membership by now: a new invite has not been rejected.
     ///
     /// `M_CONNECTION_FAILED` when still no server can be reached.
+    #[boxed]
     pub async fn withdraw_membership(
         &self,
         who: &Requester,
@@ -99,6 +101,7 @@ impl Federation {
 
     /// The requester's membership of a room that this server is not in; `None` when this server is in it, or they have
     /// none.
+    #[boxed]
     pub async fn membership_elsewhere(&self, who: &Requester, room_id: &RoomId) -> Result<Option<OutOfBandMembership>> {
         let (core, room_id, user_id) = (self.core.clone(), room_id.to_owned(), who.user_id.clone());
         let read = move |tx: &mut hearth_store::ReadTx<'_>| {

@@ -1,6 +1,7 @@
 //! The route to a room: local, or through another server.
 
 use hearth_base::Result;
+use hearth_base::boxed;
 use hearth_rooms::RoomCore;
 use hearth_rooms::{find, servers};
 use hearth_store::engine::Tx;
@@ -12,6 +13,7 @@ use crate::out_of_band;
 
 impl Federation {
     /// Whether this server can join users by itself: it is in the room, or it was and no other server is.
+    #[boxed]
     pub async fn is_own(&self, room_id: &RoomId) -> Result<bool> {
         let (core, room_id) = (self.core.clone(), room_id.to_owned());
         let read = move |tx: &mut hearth_store::ReadTx<'_>| is_own(&core, tx.tx(), &room_id);

@@ -1,5 +1,6 @@
 //! Aliases of other servers.
 
+use hearth_base::boxed;
 use hearth_base::limits::federation::REMOTE_ROOMS_OUTSIDE_WAIT;
 use hearth_base::{Result, limits};
 use ruma::api::federation::query::get_room_information;
@@ -19,6 +20,7 @@ struct AliasResponse {
 impl Federation {
     /// Resolves an alias of another server to a room id and the servers to join through, by asking the alias's server.
     /// `M_NOT_FOUND` for an unknown alias.
+    #[boxed]
     pub async fn remote_alias(&self, alias: &RoomAliasId) -> Result<(OwnedRoomId, Vec<OwnedServerName>)> {
         let server = alias.server_name();
         let request = get_room_information::v1::Request::new(alias.to_owned());

@@ -1,5 +1,6 @@
 //! The public directories of other servers.
 
+use hearth_base::boxed;
 use hearth_base::limits::federation::REMOTE_ROOMS_OUTSIDE_WAIT;
 use hearth_base::{Result, limits};
 use hearth_rooms::directory::{DirectoryListing, DirectoryQuery};
@@ -23,6 +24,7 @@ struct PublicRoomsResponse {
 
 impl Federation {
     /// A page of another server's public directory.
+    #[boxed]
     pub async fn remote_directory(&self, server: &ServerName, question: DirectoryQuery) -> Result<DirectoryListing> {
         let DirectoryQuery { limit, since, filter, network, .. } = question;
         let limit = limit.map(|limit| UInt::new_saturating(limit.min(limits::REMOTE_ROOMS_MAX as u64)));

@@ -1,6 +1,7 @@
 //! The summary of one remote room (`GET /hierarchy/{roomId}`), cached briefly, because a client that opens a space
 //! requests its pages one after the other.
 
+use hearth_base::boxed;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -63,6 +64,7 @@ struct HierarchyResponse {
 
 impl Federation {
     /// The summary of a room from the first server in `via` that returns it. `None` when none does.
+    #[boxed]
     pub async fn remote_room(&self, room: &RoomId, via: &[OwnedServerName]) -> Option<Arc<RemoteRoom>> {
         if let Some(known) = self.remote_room_cache.get(room) {
             return known;

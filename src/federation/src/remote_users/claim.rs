@@ -1,5 +1,6 @@
 //! `/keys/claim` for devices on other servers.
 
+use hearth_base::boxed;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -27,6 +28,7 @@ struct ClaimResponse {
 impl Federation {
     /// Claims one one-time key for each remote device; asks all servers concurrently, for at most `wait`. Servers that
     /// do not answer are listed in the failures.
+    #[boxed]
     pub async fn claim_remote_keys(&self, claims: KeyClaims, wait: Option<Duration>) -> Claimed {
         let mut claimed = Claimed::default();
         let mut servers: BTreeMap<OwnedServerName, KeyClaims> = BTreeMap::new();

@@ -1,5 +1,6 @@
 //! Profiles of remote users.
 
+use hearth_base::boxed;
 use hearth_base::limits::federation::PROFILE_WAIT;
 use hearth_base::{Result, limits};
 use hearth_users::personal::profiles::ProfileField;
@@ -11,6 +12,7 @@ use crate::Federation;
 
 impl Federation {
     /// The full profile of a remote user, by field. `M_NOT_FOUND` for unknown users.
+    #[boxed]
     pub async fn remote_profile(&self, user_id: &UserId) -> Result<Map<String, Value>> {
         let request = get_profile_information::v1::Request::new(user_id.to_owned());
         let server = user_id.server_name();

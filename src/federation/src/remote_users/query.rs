@@ -1,5 +1,6 @@
 //! `/keys/query` for remote users.
 
+use hearth_base::boxed;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +23,7 @@ impl Federation {
     /// Queries other servers for unknown keys of their users, as the requester may see them; concurrently, for at most
     /// `wait`. Servers that do not answer, or with more than
     /// what is left of [`hearth_base::limits::REMOTE_KEYS_BYTES_MAX`], are listed in the failures.
+    #[boxed]
     pub async fn query_remote_keys(&self, who: &Requester, query: KeysQuery, wait: Option<Duration>) -> Queried {
         let mut queried = Queried::default();
         let mut servers: BTreeMap<OwnedServerName, KeysQuery> = BTreeMap::new();

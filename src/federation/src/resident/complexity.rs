@@ -1,5 +1,6 @@
 //! Room complexity for servers that ask before a join. Not specified; Synapse asks and answers.
 
+use hearth_base::boxed;
 use hearth_base::{Error, Result};
 use hearth_rooms::read::server_access::may_know;
 use hearth_store::tables::state;
@@ -12,6 +13,7 @@ const EVENTS_PER_UNIT: f64 = 500.0;
 
 impl Federation {
     /// A room's number of state events, divided by 500. `M_NOT_FOUND` for servers that may not know of the room.
+    #[boxed]
     pub async fn complexity(&self, origin: &ServerName, room_id: OwnedRoomId) -> Result<f64> {
         let (core, origin) = (self.core.clone(), origin.to_owned());
         let read = move |tx: &mut hearth_store::ReadTx<'_>| {

@@ -1,5 +1,6 @@
 //! Incoming invites of local users (server-server API, "Inviting to a room").
 
+use hearth_base::boxed;
 use std::sync::Arc;
 
 use hearth_base::{Error, Reason, Result, error::refusal};
@@ -51,6 +52,7 @@ impl Federation {
     /// `M_INCOMPATIBLE_ROOM_VERSION`; `M_INVALID_PARAM` or `M_BAD_JSON` when it is not an invite of a local user by a
     /// user of the other server; `M_FORBIDDEN` for unknown users and for servers that the room's server ACL denies;
     /// `M_INVITE_BLOCKED` for users who block invites; `M_LIMIT_EXCEEDED` for users with too many open invites.
+    #[boxed]
     pub async fn receive_invite(
         self: &Arc<Self>,
         origin: &ServerName,
@@ -85,6 +87,7 @@ impl Federation {
 
     /// Same as [`Federation::receive_invite`], for version 1 of the endpoint, whose body is the event. It is for room
     /// versions 1 and 2, and works for others only when this server knows the room's version.
+    #[boxed]
     pub async fn receive_old_invite(
         self: &Arc<Self>,
         origin: &ServerName,

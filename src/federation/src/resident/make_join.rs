@@ -1,6 +1,7 @@
 //! Event templates for remote users who want to join, knock or leave (server-server API, `make_join`, `make_knock`,
 //! `make_leave`).
 
+use hearth_base::boxed;
 use hearth_base::{Error, Reason, Result, error::refusal};
 use hearth_rooms::RoomCore;
 use hearth_rooms::append;
@@ -28,6 +29,7 @@ impl Federation {
     ///
     /// `M_NOT_FOUND` for rooms that this server is not in, `M_INCOMPATIBLE_ROOM_VERSION`, `M_FORBIDDEN` by the auth
     /// rules or the server ACL, and for restricted rooms `M_UNABLE_TO_AUTHORISE_JOIN` and `M_UNABLE_TO_GRANT_JOIN`.
+    #[boxed]
     pub async fn make_join(
         &self,
         origin: &ServerName,
@@ -39,6 +41,7 @@ impl Federation {
     }
 
     /// A template for a knock; errors as for a join.
+    #[boxed]
     pub async fn make_knock(
         &self,
         origin: &ServerName,
@@ -50,6 +53,7 @@ impl Federation {
     }
 
     /// A template for a leave; errors as for a join, except for the version.
+    #[boxed]
     pub async fn make_leave(
         &self,
         origin: &ServerName,

@@ -1,6 +1,7 @@
 //! Member events made from a template: remote users join, knock and leave (server-server API, `send_join`,
 //! `send_knock`, `send_leave`).
 
+use hearth_base::boxed;
 use std::sync::Arc;
 
 use hearth_base::{Error, Result};
@@ -34,6 +35,7 @@ impl Federation {
     ///
     /// `M_NOT_FOUND` for rooms that this server is not in, `M_INVALID_PARAM` or `M_BAD_JSON` when it is not a join of
     /// the other server's user, and `M_FORBIDDEN` when the room does not allow it.
+    #[boxed]
     pub async fn receive_join(
         self: &Arc<Self>,
         origin: &ServerName,
@@ -69,6 +71,7 @@ impl Federation {
     }
 
     /// Accepts a remote user's knock. Returns the stripped state. Errors as for a join.
+    #[boxed]
     pub async fn receive_knock(
         self: &Arc<Self>,
         origin: &ServerName,
@@ -83,6 +86,7 @@ impl Federation {
     }
 
     /// Accepts a remote user's leave, rejected invite or retracted knock. Errors as for a join.
+    #[boxed]
     pub async fn receive_leave(
         self: &Arc<Self>,
         origin: &ServerName,

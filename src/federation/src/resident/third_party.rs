@@ -5,6 +5,7 @@
 //! This server neither queries identity servers nor creates tokens. It handles the invites of others, and checks
 //! signatures by the auth rules alone.
 
+use hearth_base::boxed;
 use std::sync::Arc;
 
 use hearth_base::{Error, Reason, Result, error::refuse, limits};
@@ -86,6 +87,7 @@ impl Federation {
     /// on behalf of the inviter.
     ///
     /// `M_FORBIDDEN` for users of third servers, and for tokens and signatures that the room does not know.
+    #[boxed]
     pub async fn exchange_third_party_invite(self: &Arc<Self>, origin: &ServerName, invite: Bound) -> Result<()> {
         if invite.target.server_name() != origin {
             return Err(Error::forbidden(format!("{} is not of {origin}.", invite.target)));
@@ -99,6 +101,7 @@ impl Federation {
     /// An identity server reports that a local user owns an invited address (`3pid/onbind`). The endpoint is
     /// unauthenticated, so the report is not trusted: each invite is forwarded to the inviter's server, which checks
     /// it against the room.
+    #[boxed]
     pub async fn bound(self: &Arc<Self>, user: OwnedUserId, invites: Vec<Bound>) -> Result<()> {
         if !self.core.is_local(&user) {
             return Err(Error::invalid(format!("{user} is not a user of this server.")));

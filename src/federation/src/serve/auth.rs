@@ -1,5 +1,6 @@
 //! Auth chains: the auth events of events, recursively, down to the create event.
 
+use hearth_base::boxed;
 use std::sync::Arc;
 
 use hearth_base::{Error, Result};
@@ -19,6 +20,7 @@ use crate::Federation;
 
 impl Federation {
     /// `GET /event_auth/{roomId}/{eventId}`: an event's full auth chain. `M_NOT_FOUND` for an unknown event.
+    #[boxed]
     pub async fn serve_event_auth(
         &self,
         asker: &ServerName,

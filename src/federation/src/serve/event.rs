@@ -1,5 +1,6 @@
 //! `GET /event/{eventId}`.
 
+use hearth_base::boxed;
 use hearth_base::{Error, Result};
 use hearth_rooms::read::server_access;
 use hearth_rooms::read::server_view::ServerView;
@@ -11,6 +12,7 @@ use crate::Federation;
 
 impl Federation {
     /// One event. `M_NOT_FOUND` when it is unknown or rejected, `M_FORBIDDEN` for a server that is not in its room.
+    #[boxed]
     pub async fn serve_event(&self, asker: &ServerName, event_id: OwnedEventId) -> Result<Box<RawValue>> {
         let (core, asker) = (self.core.clone(), asker.to_owned());
         let read = move |tx: &mut hearth_store::ReadTx<'_>| {

@@ -3,6 +3,7 @@
 //! Both walk from the deepest event down, so that the events nearest to those of the other server come first, and end
 //! at the limit of the local history. They visit at most [`limits::GRAPH_WALKED_EVENTS_MAX`] events.
 
+use hearth_base::boxed;
 use std::collections::{BinaryHeap, HashSet};
 use std::sync::Arc;
 
@@ -31,6 +32,7 @@ pub struct Missing {
 
 impl Federation {
     /// The events `from` and their ancestors, newest first, at most `limit` or [`limits::BACKFILL_EVENTS_MAX`].
+    #[boxed]
     pub async fn serve_backfill(
         &self,
         asker: &ServerName,
@@ -52,6 +54,7 @@ impl Federation {
     }
 
     /// The events between `earliest` and `latest`, oldest first, without these.
+    #[boxed]
     pub async fn serve_missing_events(
         &self,
         asker: &ServerName,

@@ -1,5 +1,6 @@
 //! `GET /hierarchy/{roomId}`: one room of a space and its children, for another server's users.
 
+use hearth_base::boxed;
 use hearth_base::{Error, Result, limits};
 use hearth_rooms::RoomCore;
 use hearth_rooms::read::hierarchy::{HierarchyNode, children};
@@ -25,6 +26,7 @@ pub struct SpaceShown {
 
 impl Federation {
     /// A space and its children. `M_NOT_FOUND` for rooms that the server may not see.
+    #[boxed]
     pub async fn serve_hierarchy(
         &self,
         asker: &ServerName,

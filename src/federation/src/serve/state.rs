@@ -1,6 +1,7 @@
 //! `GET /state/{roomId}` and `GET /state_ids/{roomId}`: a room's state before an event, and the auth chain of that
 //! state.
 
+use hearth_base::boxed;
 use hearth_base::{Error, Result};
 use hearth_rooms::read::server_view::ServerView;
 use hearth_rooms::state::snapshot;
@@ -25,6 +26,7 @@ pub struct StateIdsServed {
 
 impl Federation {
     /// The state before an event. `M_NOT_FOUND` when the event or its state is unknown.
+    #[boxed]
     pub async fn serve_state(
         &self,
         asker: &ServerName,
@@ -45,6 +47,7 @@ impl Federation {
     }
 
     /// Same as [`Federation::serve_state`], by ids.
+    #[boxed]
     pub async fn serve_state_ids(
         &self,
         asker: &ServerName,

@@ -1,6 +1,7 @@
 //! `GET /timestamp_to_event/{roomId}`: as for clients (`rooms::read::timestamp`), among events that the server may
 //! see.
 
+use hearth_base::boxed;
 use std::sync::Arc;
 
 use hearth_base::{Error, Result};
@@ -15,6 +16,7 @@ use crate::Federation;
 
 impl Federation {
     /// The first event at or after a timestamp, or the last at or before it. `M_NOT_FOUND` for none.
+    #[boxed]
     pub async fn serve_event_at(
         &self,
         asker: &ServerName,

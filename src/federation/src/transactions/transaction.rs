@@ -1,5 +1,6 @@
 //! Receipt of one transaction of another server.
 
+use hearth_base::boxed;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,6 +33,7 @@ impl Federation {
     ///
     /// An invalid event is reported in the response and does not affect others. `M_INVALID_PARAM` for transactions
     /// above the limits; after a fault the sender must retry the transaction.
+    #[boxed]
     pub async fn receive(
         self: &Arc<Self>,
         origin: &ServerName,

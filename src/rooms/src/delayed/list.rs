@@ -1,5 +1,6 @@
 //! Lists a user's delayed events, scheduled and finalised, in pages.
 
+use hearth_base::boxed;
 use std::sync::Arc;
 
 use hearth_base::limits::rooms::DIRECTORY_PAGE_MAX;
@@ -205,6 +206,7 @@ impl Delayed {
     /// Lists the requester's delayed events that match a filter.
     ///
     /// Refuses with `M_INVALID_PARAM` a `from` that no earlier page returned.
+    #[boxed]
     pub async fn list(&self, who: &Requester, filter: Filter) -> Result<DelayedPage> {
         let (core, user) = (self.core.clone(), who.user);
         let read = self.core.store.read("delayed_list", move |tx| {
@@ -215,6 +217,7 @@ impl Delayed {
     }
 
     /// Returns one of the requester's delayed events; `M_NOT_FOUND` when there is none with that id.
+    #[boxed]
     pub async fn get(&self, who: &Requester, id: &str) -> Result<DelayedView> {
         let (core, user, id) = (self.core.clone(), who.user, id.to_owned());
         let read = self.core.store.read("delayed_get", move |tx| match table::get(tx.tx(), &id)? {

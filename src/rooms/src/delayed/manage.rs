@@ -4,6 +4,7 @@
 //! A finalised event is unknown (`M_NOT_FOUND`), unless it already has the outcome that the action asks for. MSC4140
 //! wants 409 here; current clients treat only 404 as the end of the call.
 
+use hearth_base::boxed;
 use std::future::Future;
 use std::time::Duration;
 
@@ -87,6 +88,7 @@ impl Delayed {
     }
 
     /// Restarts the delay. `M_NOT_FOUND` when the user has no such scheduled event.
+    #[boxed]
     pub async fn restart(&self, by: Option<UserSn>, id: &str) -> Result<()> {
         check_id(id)?;
         self.owner(by, id).ok_or_else(unknown)?;
@@ -121,6 +123,7 @@ impl Delayed {
 
     /// As [`Action::Restart`]. In addition, the event does not become due before `lease` is over, even if its delay
     /// is shorter.
+    #[boxed]
     pub async fn lease(&self, id: &str, lease: Duration) -> Result<()> {
         let outcome = self.core.delayed.book.lock().lease(id, lease, Instant::now(), self.core.now_ms());
         self.restarted(outcome).await

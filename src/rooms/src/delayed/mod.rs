@@ -20,6 +20,7 @@ mod schedule;
 mod send;
 mod start;
 
+use hearth_base::boxed;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -82,6 +83,7 @@ impl Delayed {
     }
 
     /// Deletes old finalised events. Called by maintenance.
+    #[boxed]
     pub async fn prune(&self) -> Result<()> {
         let before_ms = self.core.now_ms().saturating_sub(limits::DELAYED_FINALISED_MS_MAX);
         let write = self.core.store.write_in(Lane::Upkeep, "delayed_prune", move |tx| table::prune(tx.tx(), before_ms));

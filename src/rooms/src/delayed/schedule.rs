@@ -1,5 +1,6 @@
 //! Schedules delayed events.
 
+use hearth_base::boxed;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -49,6 +50,7 @@ impl Delayed {
     /// Refuses with [`Reason::MaxDelayExceeded`], with `M_LIMIT_EXCEEDED` when too many events are scheduled, with
     /// `M_FORBIDDEN` users who are not in the room, and with the errors of a direct send for events that could never
     /// be sent.
+    #[boxed]
     pub async fn schedule(&self, who: &Requester, later: Later) -> Result<String> {
         self.check_delay(later.delay)?;
         let content = self.check(&later)?;

@@ -1,6 +1,7 @@
 //! Sends a delayed event and marks it as sent in one transaction, so a crash neither sends it twice nor loses it.
 //! Only an invite of a remote user takes two transactions; see `actions`.
 
+use hearth_base::boxed;
 use std::sync::Arc;
 
 use hearth_base::{Error, Reason, Result, error::refuse, limits};
@@ -41,12 +42,14 @@ pub enum Delivery {
 impl Delayed {
     /// Sends an event, as far as this server can alone. Returns the errors of a direct send; the event stays
     /// scheduled then.
+    #[boxed]
     pub async fn send(&self, id: DelayId) -> Result<Delivery> {
         let core = self.core.clone();
         policy::write(&self.core, "delayed_send", move |tx| in_tx(&core, tx, id)).await
     }
 
     /// Records that an event has been sent as `event_id`. Returns whether it was scheduled.
+    #[boxed]
     pub async fn sent(&self, id: DelayId, event_id: OwnedEventId) -> Result<bool> {
         let core = self.core.clone();
         let write = move |tx: &mut WriteTx<'_>| {

@@ -1,5 +1,6 @@
 //! Loads scheduled events when the server starts, and writes their exact restart times when it stops.
 
+use hearth_base::boxed;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -53,6 +54,7 @@ fn left_ms(row: &WaitingDelayedRow, now_ms: Millis) -> u64 {
 
 impl Delayed {
     /// Writes the restart times of scheduled events. For a clean stop, when no more requests arrive.
+    #[boxed]
     pub async fn settle(&self) -> Result<()> {
         let restarted = self.core.delayed.book.lock().restarted();
         if restarted.is_empty() {

@@ -1,5 +1,6 @@
 //! Lists and searches the public directory.
 
+use hearth_base::boxed;
 use std::sync::Arc;
 
 use hearth_base::Result;
@@ -50,6 +51,7 @@ pub struct DirectoryListing {
 impl LocalRooms {
     /// Returns a page of this server's public directory, rooms with the most members first. `M_INVALID_PARAM` for a
     /// token that this server did not issue.
+    #[boxed]
     pub async fn directory(&self, question: DirectoryQuery) -> Result<DirectoryListing> {
         let core = self.core.clone();
         self.core.store.read("directory_list", move |tx| list(&core, tx, &question)).await

@@ -4,6 +4,7 @@ pub mod card;
 mod list;
 mod page;
 
+use hearth_base::boxed;
 use hearth_base::config::Publishers;
 use hearth_base::{Error, Result};
 use hearth_core::Requester;
@@ -18,6 +19,7 @@ use super::{Rooms, alias, find};
 
 impl Rooms {
     /// Returns whether a room is published. Rooms unknown here are not: no error reveals which rooms exist.
+    #[boxed]
     pub async fn is_published(&self, room_id: OwnedRoomId) -> Result<bool> {
         let read = move |tx: &mut hearth_store::ReadTx<'_>| {
             Ok(find::known(tx.tx(), &room_id)?.is_some_and(|room| room.published))
@@ -27,6 +29,7 @@ impl Rooms {
 
     /// Publishes or unpublishes a room. Allowed for members who may set its canonical alias, unless the configuration
     /// restricts it to administrators, and always for administrators.
+    #[boxed]
     pub async fn publish(&self, who: &Requester, room_id: OwnedRoomId, published: bool) -> Result<()> {
         let (core, who) = (self.core.clone(), who.clone());
         let write = move |tx: &mut WriteTx<'_>| {

@@ -1,5 +1,6 @@
 //! Bans and unbans users (client-server API, "Banning users in a room").
 
+use hearth_base::boxed;
 use hearth_base::{Error, Result};
 use hearth_core::Requester;
 use hearth_store::tables::memberships::Membership;
@@ -10,6 +11,7 @@ use crate::LocalRooms;
 
 impl LocalRooms {
     /// Bans a user, whether they are in the room or not. Does nothing when they are already banned.
+    #[boxed]
     pub async fn ban(
         &self,
         who: &Requester,
@@ -21,6 +23,7 @@ impl LocalRooms {
     }
 
     /// Lifts a ban; the user may then join or be invited again. `M_FORBIDDEN` when they are not banned.
+    #[boxed]
     pub async fn unban(
         &self,
         who: &Requester,

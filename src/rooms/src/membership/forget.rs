@@ -1,5 +1,6 @@
 //! Forgets a left room: it does not appear in any list afterwards (client-server API, "Leaving rooms", `/forget`).
 
+use hearth_base::boxed;
 use hearth_base::{Reason, Result, error::refuse};
 use hearth_core::Requester;
 use hearth_store::tables::memberships::{self, Membership};
@@ -10,6 +11,7 @@ use crate::{LocalRooms, find};
 impl LocalRooms {
     /// Forgets a room. Does nothing for a room that the requester has nothing to do with, or that does not exist: the
     /// answer does not reveal which. `M_UNKNOWN` while the requester is joined, invited, or knocking.
+    #[boxed]
     pub async fn forget(&self, who: &Requester, room_id: OwnedRoomId) -> Result<()> {
         let user = who.user;
         let write = move |tx: &mut hearth_store::WriteTx<'_>| {

@@ -1,5 +1,6 @@
 //! Invites users (client-server API, "Inviting to a room").
 
+use hearth_base::boxed;
 use hearth_base::{Error, Reason, Result, error::refuse};
 use hearth_core::Requester;
 use hearth_store::tables::memberships::Membership;
@@ -14,6 +15,7 @@ use crate::{LocalRooms, Rooms};
 impl LocalRooms {
     /// Invites a local user; for remote users see `Actions::invite`. Does nothing when they are already invited;
     /// `M_FORBIDDEN` for members, for banned users, and without the power to invite.
+    #[boxed]
     pub async fn invite(
         &self,
         who: &Requester,

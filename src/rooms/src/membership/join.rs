@@ -1,5 +1,6 @@
 //! Joins rooms (client-server API, "Joining rooms").
 
+use hearth_base::boxed;
 use hearth_base::{Error, Result};
 use hearth_core::Requester;
 use hearth_store::engine::Tx;
@@ -42,6 +43,7 @@ impl LocalRooms {
     ///
     /// Refuses with `M_NOT_FOUND` for rooms unknown here, `M_FORBIDDEN` when the join rules do not let the user in,
     /// `M_UNABLE_TO_AUTHORISE_JOIN` when no local member may authorise the restricted join.
+    #[boxed]
     pub async fn join(&self, who: &Requester, name: OwnedRoomOrAliasId, wanted: JoinContent) -> Result<OwnedRoomId> {
         let (core, who) = (self.core.clone(), who.clone());
         let write = move |tx: &mut hearth_store::WriteTx<'_>| {

@@ -1,5 +1,6 @@
 //! Kicks users (client-server API, "Leaving rooms", `/kick`).
 
+use hearth_base::boxed;
 use hearth_base::{Error, Result};
 use hearth_core::Requester;
 use hearth_store::tables::memberships::Membership;
@@ -11,6 +12,7 @@ use crate::LocalRooms;
 impl LocalRooms {
     /// Removes a member, or withdraws an invite. `M_FORBIDDEN` when they are not in the room, or their power level is
     /// not below the requester's.
+    #[boxed]
     pub async fn kick(
         &self,
         who: &Requester,

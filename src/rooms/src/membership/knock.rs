@@ -1,6 +1,7 @@
 //! Knocks on rooms (client-server API, "Knocking on rooms"; room versions 7 and later).
 
 use hearth_base::Result;
+use hearth_base::boxed;
 use hearth_core::Requester;
 use hearth_store::tables::memberships::Membership;
 use ruma::{OwnedRoomId, OwnedRoomOrAliasId};
@@ -12,6 +13,7 @@ use crate::{LocalRooms, find, policy};
 impl LocalRooms {
     /// Knocks on a room. `M_FORBIDDEN` where the join rules do not allow knocking, or when the requester is joined,
     /// invited or banned.
+    #[boxed]
     pub async fn knock(
         &self,
         who: &Requester,

@@ -1,5 +1,6 @@
 //! Leaves rooms, which also rejects an invite and withdraws a knock (client-server API, "Leaving rooms").
 
+use hearth_base::boxed;
 use hearth_base::{Error, Result};
 use hearth_core::Requester;
 use hearth_store::tables::memberships::Membership;
@@ -11,6 +12,7 @@ use crate::{LocalRooms, find, policy};
 
 impl LocalRooms {
     /// Makes the requester leave a room. Does nothing when they have already left.
+    #[boxed]
     pub async fn leave(&self, who: &Requester, room_id: OwnedRoomId, reason: Option<String>) -> Result<()> {
         let (core, who) = (self.core.clone(), who.clone());
         let write = move |tx: &mut hearth_store::WriteTx<'_>| {

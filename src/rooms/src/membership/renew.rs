@@ -1,6 +1,7 @@
 //! Updates the user's member events after a profile change (client-server API, "Events on Change of Profile
 //! Information").
 
+use hearth_base::boxed;
 use hearth_base::{Reason, Result};
 use hearth_core::Requester;
 use hearth_store::tables::memberships::{self, Membership};
@@ -23,6 +24,7 @@ impl LocalRooms {
     /// the event. An error in one room does not stop the others; the last error is returned.
     ///
     /// Keeps all other fields of the member event: a room-specific display name survives a new avatar.
+    #[boxed]
     pub async fn renew_face(&self, who: &Requester, changed: MemberProfileField) -> Result<()> {
         let (user, user_id, mut failed) = (who.user, &who.user_id, None);
         for sn in self.core.store.read("rooms_joined", move |tx| memberships::joined_rooms(tx.tx(), user)).await? {

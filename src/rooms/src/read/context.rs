@@ -1,5 +1,6 @@
 //! `GET /rooms/{roomId}/context/{eventId}`: an event with the events right before and after it.
 
+use hearth_base::boxed;
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -77,6 +78,7 @@ pub(super) struct AroundSide {
 impl LocalRooms {
     /// Returns an event with up to `limit` events around it, and at most [`limits::PAGE_BYTES_MAX`] of them. `M_NOT_FOUND`
     /// for an event that the reader may not see.
+    #[boxed]
     pub async fn context(
         &self,
         who: &Requester,

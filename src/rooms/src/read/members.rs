@@ -1,5 +1,6 @@
 //! Room members: member events for lazy-loading clients, and the short list of joined members.
 
+use hearth_base::boxed;
 use std::collections::BTreeMap;
 
 use hearth_base::{Error, Result};
@@ -42,6 +43,7 @@ impl MembersQuery {
 
 impl Rooms {
     /// Returns the member events of a room.
+    #[boxed]
     pub async fn members(
         &self,
         who: &Requester,
@@ -56,6 +58,7 @@ impl Rooms {
     }
 
     /// Returns the joined members with their profiles in the room. `M_FORBIDDEN` for former members.
+    #[boxed]
     pub async fn joined_members(
         &self,
         who: &Requester,

@@ -1,5 +1,6 @@
 //! `GET /rooms/{roomId}/messages`: a page of a room's timeline, in either direction.
 
+use hearth_base::boxed;
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -82,12 +83,14 @@ enum AtGap {
 impl LocalRooms {
     /// Returns a page of a room's timeline, from local events only. A page may have fewer events than requested, or
     /// none, and still have a next page.
+    #[boxed]
     pub async fn messages(&self, who: &Requester, room_id: OwnedRoomId, paging: Paging) -> Result<MessagesPage> {
         self.page(who, room_id, paging, AtGap::PassOver).await
     }
 
     /// As [`LocalRooms::messages`], but a backward page ends at a gap in the timeline that may be filled now, and returns it. Gaps
     /// that begin at the place `below` or above are passed over.
+    #[boxed]
     pub async fn messages_to_gap(
         &self,
         who: &Requester,

@@ -1,6 +1,7 @@
 //! Peeking without `/sync`: `GET /rooms/{roomId}/initialSync` and `GET /events`. Both are deprecated, but clients
 //! still use them to show world-readable rooms before a user joins.
 
+use hearth_base::boxed;
 use std::time::Duration;
 
 use hearth_base::limits::rooms::PEEK_LOOK_EVERY;
@@ -51,6 +52,7 @@ pub struct PeekPage {
 
 impl Rooms {
     /// Returns the state of a room and its last events.
+    #[boxed]
     pub async fn first_look(&self, who: &Requester, room_id: OwnedRoomId) -> Result<FirstLook> {
         let now = self.core.store.position();
         let look = move |tx: &mut dyn Tx, room_id: &RoomId, mut access: Access<'_>| {
@@ -76,6 +78,7 @@ impl Rooms {
     }
 
     /// Returns the events of a room after `from` (none for now); waits up to `wait` for the first.
+    #[boxed]
     pub async fn watch(
         &self,
         who: &Requester,

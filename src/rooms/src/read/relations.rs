@@ -1,5 +1,6 @@
 //! `GET /rooms/{roomId}/relations/{eventId}`: the events with a relation to an event, optionally recursive.
 
+use hearth_base::boxed;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
@@ -58,6 +59,7 @@ pub struct Relations {
 
 impl Rooms {
     /// Returns a page of relations of an event. `M_NOT_FOUND` for an event that the reader may not see.
+    #[boxed]
     pub async fn relations(
         &self,
         who: &Requester,

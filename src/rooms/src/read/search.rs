@@ -3,6 +3,7 @@
 //! There is no text index: a search scans a bounded number of the newest events of the server, and returns the
 //! matches with a token to go further back. A page also ends where its results with their context would be too large. Encrypted messages never match, because the server cannot read them.
 
+use hearth_base::boxed;
 use std::collections::{BTreeMap, HashMap};
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -99,6 +100,7 @@ pub struct Results {
 
 impl Rooms {
     /// Returns a page of results in the rooms that the reader is or was in.
+    #[boxed]
     pub async fn search(&self, who: &Requester, search: Search) -> Result<Results> {
         self.search_within(who, search, (limits::SEARCH_SCANNED_EVENTS_MAX, limits::SEARCH_COUNTED_EVENTS_MAX)).await
     }

@@ -1,5 +1,6 @@
 //! Shared by the read use cases of [`Rooms`]: one database snapshot, and the access check first.
 
+use hearth_base::boxed;
 use hearth_base::{Reason, Result};
 use hearth_core::Requester;
 use hearth_store::engine::Tx;
@@ -11,6 +12,7 @@ use crate::Rooms;
 
 impl Rooms {
     /// Returns whether a user may read anything of a room.
+    #[boxed]
     pub async fn may_read(&self, who: &Requester, room_id: OwnedRoomId) -> Result<bool> {
         match self.reading("rooms_may_read", who, room_id, |_, _, _| Ok(())).await {
             Ok(()) => Ok(true),

@@ -1,5 +1,6 @@
 //! Single events, by id or as state, and the full state.
 
+use hearth_base::boxed;
 use hearth_base::{Error, Reason, Result};
 use hearth_core::Requester;
 use hearth_store::engine::Tx;
@@ -15,6 +16,7 @@ use crate::{LocalRooms, Rooms};
 
 impl LocalRooms {
     /// Returns one event. `M_NOT_FOUND` when the reader may not see it or it does not exist, without telling which.
+    #[boxed]
     pub async fn event(
         &self,
         who: &Requester,
@@ -34,6 +36,7 @@ impl LocalRooms {
 
 impl Rooms {
     /// Returns the full state of a room: the current one, or for former members the one when they left.
+    #[boxed]
     pub async fn state(&self, who: &Requester, room_id: OwnedRoomId) -> Result<Vec<Raw<AnyStateEvent>>> {
         let look = |tx: &mut dyn Tx, room_id: &RoomId, mut access: Access<'_>| {
             let state = access.state(tx)?;
@@ -44,6 +47,7 @@ impl Rooms {
 
     /// Returns one state event: its content, or with `whole` the event. `M_NOT_FOUND` when the room has no such
     /// state.
+    #[boxed]
     pub async fn state_event(
         &self,
         who: &Requester,

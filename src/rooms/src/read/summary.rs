@@ -1,5 +1,6 @@
 //! Room summaries for users who could join, also used for the rooms of a space.
 
+use hearth_base::boxed;
 use hearth_base::{Error, Result};
 use hearth_core::Requester;
 use hearth_store::engine::Tx;
@@ -42,6 +43,7 @@ pub struct Summary {
 impl LocalRooms {
     /// Returns a room summary. `M_NOT_FOUND` for rooms that the reader could neither join nor read; `who` is none for
     /// a request without an account here.
+    #[boxed]
     pub async fn summary(&self, who: Option<&Requester>, name: OwnedRoomOrAliasId) -> Result<Summary> {
         let (core, reader) = (self.core.clone(), who.map(|who| who.user));
         let look = move |tx: &mut hearth_store::ReadTx<'_>| {

@@ -1,5 +1,6 @@
 //! `GET /rooms/{roomId}/threads`: the threads of a room, latest activity first.
 
+use hearth_base::boxed;
 use std::sync::Arc;
 
 use hearth_base::{Error, Result, limits};
@@ -34,6 +35,7 @@ pub struct Threads {
 impl Rooms {
     /// Returns a page of a room's threads; with `participated` only those in which the reader has written. `from` is
     /// the token of an earlier page.
+    #[boxed]
     pub async fn threads(
         &self,
         who: &Requester,

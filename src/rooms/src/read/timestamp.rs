@@ -4,6 +4,7 @@
 //! neighbourhood without an index over times, and the nearest event is chosen among the events there. Events whose
 //! timestamp differs much from their neighbours', as bridges may send them, are found only with their neighbours.
 
+use hearth_base::boxed;
 use std::sync::Arc;
 
 use hearth_base::{Error, Result};
@@ -43,6 +44,7 @@ impl NearestEvent {
 
 impl LocalRooms {
     /// Returns the first event at or after a point in time, or the last one at or before it.
+    #[boxed]
     pub async fn event_at(
         &self,
         who: &Requester,

@@ -4,6 +4,7 @@
 //! reveal users whom the requester could not meet otherwise. The configuration may allow local users to find each
 //! other without a shared room.
 
+use hearth_base::boxed;
 use std::collections::{HashMap, HashSet};
 
 use hearth_base::{Error, Result, limits};
@@ -38,6 +39,7 @@ pub struct UserSearchResults {
 
 impl Rooms {
     /// Returns the users whose id or display name contains all words of `term`.
+    #[boxed]
     pub async fn find_users(&self, who: &Requester, term: &str, limit: usize) -> Result<UserSearchResults> {
         if term.len() > limits::SEARCH_TERM_BYTES_MAX {
             return Err(Error::invalid("The search term is too long; search for a part of the name."));

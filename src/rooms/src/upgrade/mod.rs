@@ -5,6 +5,7 @@ pub(crate) mod follow;
 mod powers;
 mod takeover;
 
+use hearth_base::boxed;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -35,6 +36,7 @@ impl LocalRooms {
     ///
     /// Refuses with `M_UNSUPPORTED_ROOM_VERSION`, with `M_NOT_FOUND` rooms that the requester has nothing to do
     /// with, and with `M_FORBIDDEN` users without the power to send `m.room.tombstone`.
+    #[boxed]
     pub async fn upgrade(
         &self,
         who: &Requester,

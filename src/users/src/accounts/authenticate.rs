@@ -1,5 +1,6 @@
 //! Authentication of requests by access token.
 
+use hearth_base::boxed;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
@@ -18,6 +19,7 @@ impl Accounts {
     /// expired.
     ///
     /// Does not refuse locked and suspended users: the caller knows what they may still do.
+    #[boxed]
     pub async fn authenticate(&self, token: &str, whence: RequestSource<'_>) -> Result<Requester> {
         let Some(hash) = hash(token) else { return Err(unknown()) };
         let session = match self.sessions.get(&hash) {

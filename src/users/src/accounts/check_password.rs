@@ -1,5 +1,6 @@
 //! Password checks with rate limits.
 
+use hearth_base::boxed;
 use std::net::IpAddr;
 
 use hearth_base::{Error, Reason, Result, error::refuse};
@@ -130,6 +131,7 @@ impl Accounts {
     }
 
     /// Whether a user has a password. Accounts of application services have none.
+    #[boxed]
     pub async fn has_password(&self, user: UserSn) -> Result<bool> {
         let row = self.core.store.read("password_has", move |tx| table::get(tx.tx(), user)).await?;
         Ok(row.is_some_and(|row| row.password.is_some()))

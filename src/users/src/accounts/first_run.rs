@@ -1,6 +1,7 @@
 //! The first account: the server prints a registration token that creates an administrator, even where registration is
 //! closed.
 
+use hearth_base::boxed;
 use std::sync::Arc;
 
 use hearth_base::Result;
@@ -22,6 +23,7 @@ pub(crate) struct WaysIn {
 impl Accounts {
     /// The registration token of the first account, which becomes an administrator; `None` once an account exists. The
     /// token stays the same across restarts until it is used.
+    #[boxed]
     pub async fn first_run_token(&self) -> Result<Option<String>> {
         let core = Arc::clone(&self.core);
         let write = self.core.store.write("first_run_token", move |tx| {

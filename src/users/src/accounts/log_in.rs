@@ -1,5 +1,6 @@
 //! Login: from a verified identity to a device with tokens.
 
+use hearth_base::boxed;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -66,6 +67,7 @@ impl Accounts {
     /// Logs in by user name (`alice` or `@alice:here`) and password.
     ///
     /// `from` is the client's address, which decides whose wrong passwords count: see `Accounts::check_password`.
+    #[boxed]
     pub async fn log_in_by_password(
         &self,
         name: &str,
@@ -84,6 +86,7 @@ impl Accounts {
     }
 
     /// Logs in with a login token and consumes it.
+    #[boxed]
     pub async fn log_in_by_token(&self, token: &str, device: DeviceRequest) -> Result<LoggedIn> {
         let device = device.checked()?;
         // Only now: a malformed request must not consume the token.
@@ -94,6 +97,7 @@ impl Accounts {
     }
 
     /// Logs in a user whom the caller has already authenticated, such as a bridge for its own users.
+    #[boxed]
     pub async fn log_in_trusted(&self, user_id: &UserId, device: DeviceRequest) -> Result<LoggedIn> {
         let localpart = user_id.localpart().to_owned();
         let row = self.core.store.read("log_in_trusted", move |tx| table::by_name(tx.tx(), &localpart)).await?;

@@ -1,5 +1,6 @@
 //! Logout and device deletion. They are the same operation: a device lives as long as its session.
 
+use hearth_base::boxed;
 use std::sync::Arc;
 
 use hearth_base::{Error, Result, limits};
@@ -15,6 +16,7 @@ use crate::devices::purge;
 
 impl Accounts {
     /// Ends the requester's session and deletes its device.
+    #[boxed]
     pub async fn log_out(&self, requester: &Requester) -> Result<()> {
         let mine = requester.device;
         self.remove(requester.user, move |device| device.sn == mine, |_, _| Ok(())).await
@@ -37,6 +39,7 @@ impl Accounts {
     }
 
     /// Deletes devices of a user by ID; ignores unknown IDs.
+    #[boxed]
     pub async fn delete_devices(&self, user: UserSn, ids: Vec<String>) -> Result<()> {
         if ids.len() > limits::DEVICES_PER_USER_MAX {
             let message = format!("Delete at most {} devices at a time.", limits::DEVICES_PER_USER_MAX);

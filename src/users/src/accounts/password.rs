@@ -1,5 +1,6 @@
 //! Changing a password.
 
+use hearth_base::boxed;
 use std::sync::Arc;
 
 use hearth_base::{Error, Result};
@@ -12,6 +13,7 @@ use super::{Accounts, log_out};
 impl Accounts {
     /// Sets the password of a user who has authenticated, or on behalf of an administrator. With `log_out_others`, logs
     /// out all devices but `kept`. `also` runs in the same transaction.
+    #[boxed]
     pub async fn set_password(
         &self,
         user: UserSn,

@@ -3,6 +3,7 @@
 //! The old pair keeps working until one of the new tokens is used: if the response is lost, the client retries with the
 //! old refresh token.
 
+use hearth_base::boxed;
 use std::sync::Arc;
 
 use hearth_base::{Error, Millis, Reason, Result, error::refuse};
@@ -46,6 +47,7 @@ fn tidy(sessions: &Arc<Sessions>, tx: &mut WriteTx<'_>, row: &RefreshRow) -> Res
 
 impl Accounts {
     /// Exchanges a refresh token for new tokens. Refuses with `M_UNKNOWN_TOKEN`.
+    #[boxed]
     pub async fn refresh(&self, refresh_token: &str) -> Result<Issued> {
         let hash = tokens::hash(refresh_token).ok_or_else(unknown)?;
         let (core, sessions) = (Arc::clone(&self.core), Arc::clone(&self.sessions));

@@ -1,5 +1,6 @@
 //! Account registration.
 
+use hearth_base::boxed;
 use std::sync::Arc;
 
 use hearth_base::config::RegistrationMode;
@@ -64,6 +65,7 @@ impl Accounts {
     ///
     /// Refuses with `M_USER_IN_USE`, `M_INVALID_USERNAME`, `M_EXCLUSIVE`, `M_WEAK_PASSWORD`, and `M_FORBIDDEN` when the
     /// authority does not hold.
+    #[boxed]
     pub async fn register(
         &self,
         new: NewAccount,
@@ -73,6 +75,7 @@ impl Accounts {
     }
 
     /// As [`Accounts::register`]; `also` runs in the same transaction.
+    #[boxed]
     pub async fn register_also(
         &self,
         new: NewAccount,
@@ -144,6 +147,7 @@ impl Accounts {
     }
 
     /// The user-interactive authentication flows for registration; `M_FORBIDDEN` when registration is closed.
+    #[boxed]
     pub async fn registration_flows(&self) -> Result<uia::Flows> {
         match self.ways_in().await? {
             WaysIn { open: true, token: true } => Ok(uia::DUMMY_OR_TOKEN),
@@ -154,6 +158,7 @@ impl Accounts {
     }
 
     /// Refuses an unusable name or password early, before the user completes the authentication stages.
+    #[boxed]
     pub async fn check_application(&self, localpart: Option<&str>, password: Option<&str>) -> Result<()> {
         if let Some(localpart) = localpart {
             self.check_username(localpart).await?;

@@ -1,5 +1,6 @@
 //! Registration tokens (client-server API, "Token-authenticated registration").
 
+use hearth_base::boxed;
 use hearth_base::limits::users::TOKEN_CHARS_MAX;
 use hearth_base::{Error, Millis, Result};
 use hearth_core::also::Also;
@@ -69,6 +70,7 @@ fn invalid() -> Error {
 
 impl Accounts {
     /// Whether a token can create an account now.
+    #[boxed]
     pub async fn registration_token_valid(&self, token: &str) -> Result<bool> {
         let (token, now_ms) = (token.to_owned(), self.core.now_ms());
         let read = self.core.store.read("registration_token_valid", move |tx| find_valid(tx.tx(), &token, now_ms));
@@ -76,11 +78,13 @@ impl Accounts {
     }
 
     /// All registration tokens, oldest first.
+    #[boxed]
     pub async fn registration_tokens(&self) -> Result<Vec<RegistrationTokenRow>> {
         self.core.store.read("registration_tokens", |tx| table::all(tx.tx())).await
     }
 
     /// Reads one registration token.
+    #[boxed]
     pub async fn registration_token(&self, token: &str) -> Result<Option<RegistrationTokenRow>> {
         let token = token.to_owned();
         self.core.store.read("registration_token", move |tx| table::get(tx.tx(), &token)).await
@@ -121,6 +125,7 @@ impl Accounts {
     }
 
     /// Deletes a token; `also` runs in the same transaction. `M_NOT_FOUND` if it does not exist.
+    #[boxed]
     pub async fn delete_registration_token(&self, token: &str, also: Also) -> Result<()> {
         let token = token.to_owned();
         let write = self.core.store.write("registration_token_delete", move |tx| {

@@ -4,6 +4,7 @@
 //! Nonces are not stored: each has its expiry time and an HMAC under a key of this run. So no number of requests for a
 //! nonce makes another client's unusable; only used ones are remembered.
 
+use hearth_base::boxed;
 use std::collections::HashMap;
 
 use hearth_base::limits::users::{NONCE_MS_MAX, SHARED_SECRET_NONCES_MAX};
@@ -120,6 +121,7 @@ impl Accounts {
     }
 
     /// Creates an account for a program that knows the secret, and logs it in.
+    #[boxed]
     pub async fn register_by_secret(&self, request: SharedSecretRequest) -> Result<LoggedIn> {
         let secret = self.registration_secret()?;
         let now_ms = self.core.now_ms();

@@ -1,5 +1,6 @@
 //! Account status, set by administrators: admin, locked, suspended.
 
+use hearth_base::boxed;
 use std::sync::Arc;
 
 use hearth_base::{Error, Result};
@@ -38,6 +39,7 @@ impl Flag {
 
 impl Accounts {
     /// The account of a user ID; `M_NOT_FOUND` when it is not a local account.
+    #[boxed]
     pub async fn account(&self, user_id: &UserId) -> Result<AccountRow> {
         let id = user_id.to_owned();
         let read = self.core.store.read("account", move |tx| match users::find(tx.tx(), id.as_str())? {
@@ -48,6 +50,7 @@ impl Accounts {
     }
 
     /// Reads a flag of an account.
+    #[boxed]
     pub async fn flag(&self, user_id: &UserId, flag: Flag) -> Result<bool> {
         Ok(self.account(user_id).await?.is(flag.bit()))
     }
@@ -56,12 +59,14 @@ impl Accounts {
     ///
     /// `M_FORBIDDEN` for other users; `M_INVALID_PARAM` for users of other servers; `M_NOT_FOUND` for accounts that do
     /// not exist or are deactivated.
+    #[boxed]
     pub async fn moderation(&self, requester: &Requester, user_id: &UserId, flag: Flag) -> Result<bool> {
         Ok(self.moderated(requester, user_id).await?.is(flag.bit()))
     }
 
     /// Locks or suspends an account, or reverts that. Errors as [`Accounts::moderation`]; also refuses the requester's
     /// own account and those of other administrators.
+    #[boxed]
     pub async fn moderate(&self, requester: &Requester, user_id: &UserId, flag: Flag, on: bool) -> Result<()> {
         let row = self.moderated(requester, user_id).await?;
         if on && row.is(table::ADMIN) {
@@ -84,6 +89,7 @@ impl Accounts {
 
     /// Sets or clears a flag of an account; `also` runs in the same transaction. It applies from the user's next
     /// request on, and to syncs that are waiting.
+    #[boxed]
     pub async fn set_flag(&self, user: UserSn, flag: Flag, on: bool, also: Also) -> Result<()> {
         let (core, sessions) = (Arc::clone(&self.core), Arc::clone(&self.sessions));
         let write = self.core.store.write("account_flag", move |tx| {
@@ -133,6 +139,7 @@ impl Accounts {
     }
 
     /// Reactivates an account, without a password: an administrator sets one next.
+    #[boxed]
     pub async fn reopen(&self, user: UserSn) -> Result<()> {
         let core = Arc::clone(&self.core);
         let write = self.core.store.write("account_reopen", move |tx| {

@@ -2,6 +2,7 @@
 
 pub(super) use hearth_core::username::{check_chosen, parse, taken};
 
+use hearth_base::boxed;
 use hearth_base::{Result, limits};
 use hearth_store::tables::accounts as table;
 
@@ -9,6 +10,7 @@ use super::Accounts;
 
 impl Accounts {
     /// Refuses a name that cannot be registered (`M_INVALID_USERNAME`, `M_EXCLUSIVE`, `M_USER_IN_USE`). Ignores case.
+    #[boxed]
     pub async fn check_username(&self, localpart: &str) -> Result<()> {
         let localpart = &*localpart.to_ascii_lowercase();
         let user_id = parse(localpart, &self.core.server_name)?;

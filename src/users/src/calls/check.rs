@@ -1,6 +1,7 @@
 //! A self-test of the TURN relay over every URI that clients get. It makes real allocations from inside the network. A
 //! URI that fails is tried once more on the loopback, to tell a broken relay from an unreachable one.
 
+use hearth_base::boxed;
 use std::time::Duration;
 
 use hearth_turn::probe::{Probe, Report, browser_trust, probe};
@@ -44,6 +45,7 @@ fn read(uri: &str) -> Option<(String, u16, Transport)> {
 
 impl Calls {
     /// Tests every URI of the relay in this process. Takes several seconds when one fails.
+    #[boxed]
     pub async fn check(&self) -> Vec<TransportCheck> {
         let Some(own) = self.own() else { return Vec::new() };
         let minted = credentials::mint(&self.keeper.secret(), CHECKER, self.core.now_ms() / 1_000 + 120);

@@ -10,6 +10,7 @@ mod keeper;
 mod tests;
 mod view;
 
+use hearth_base::boxed;
 use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
 
@@ -128,6 +129,7 @@ impl Calls {
 
     /// Ends the calls of locked and deactivated users. Checks only users whose account status changed, who are on the
     /// relay, or whose access is revoked.
+    #[boxed]
     pub async fn end_revoked(&self) -> Result<()> {
         let Some(own) = self.own.get() else { return Ok(()) };
         let using = own.running.users().into_iter().filter(|user| user.allocations > 0).map(|user| user.user);

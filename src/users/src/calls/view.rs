@@ -1,5 +1,6 @@
 //! The administrator's view of the relay. Each query waits for the relay's threads, so it runs on a blocking thread.
 
+use hearth_base::boxed;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -94,6 +95,7 @@ impl Calls {
     }
 
     /// Ends all allocations of a user and returns their number. The user may make new ones.
+    #[boxed]
     pub async fn end_all(&self, user: &str) -> usize {
         let Some(own) = self.own() else { return 0 };
         let (running, user) = (Arc::clone(&own.running), user.to_owned());
@@ -101,6 +103,7 @@ impl Calls {
     }
 
     /// The current state of the built-in relay; `None` if it does not run.
+    #[boxed]
     pub async fn view(&self) -> Option<RelayView> {
         let own = self.own()?;
         let (running, uris) = (Arc::clone(&own.running), own.uris.clone());
@@ -120,6 +123,7 @@ impl Calls {
     }
 
     /// Ends an allocation. Returns whether it existed.
+    #[boxed]
     pub async fn end(&self, id: AllocationId) -> bool {
         let Some(own) = self.own() else { return false };
         let running = Arc::clone(&own.running);

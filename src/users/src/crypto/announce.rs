@@ -1,6 +1,7 @@
 //! Announces changes of a user's devices or cross-signing keys: to local users who share a room with them and, for
 //! local users, to other servers.
 
+use hearth_base::boxed;
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
@@ -56,6 +57,7 @@ impl Crypto {
     /// Announces the devices of a user who joined a room to servers in it that shared no room with them before
     /// (server-server API, "Device Management"). They get the current state, not the next update of the stream: other
     /// servers would take that for a missed update.
+    #[boxed]
     pub async fn announce_to_new_servers(&self, user: UserSn, room_id: OwnedRoomId) -> Result<()> {
         let core = self.core.clone();
         let write = move |tx: &mut WriteTx<'_>| {

@@ -1,6 +1,7 @@
 //! Dehydrated devices (MSC3814): a device that receives to-device messages while its user has no device logged in. The
 //! server stores its private keys encrypted, until a new login rehydrates it and reads the messages.
 
+use hearth_base::boxed;
 use std::sync::Arc;
 
 use hearth_base::{Error, Position, Reason, Result, error::refuse, limits};
@@ -46,6 +47,7 @@ impl Crypto {
     /// Creates a dehydrated device and replaces an existing one.
     ///
     /// Refuses as [`Crypto::upload_keys`] does, and with `M_INVALID_PARAM` when an ordinary device has that ID.
+    #[boxed]
     pub async fn dehydrate(&self, who: &Requester, upload: Dehydrated) -> Result<()> {
         if upload.data.json().get().len() > limits::DEHYDRATED_BYTES_MAX {
             return Err(refuse(Reason::TooLarge, "The device's data is too large."));
@@ -72,6 +74,7 @@ impl Crypto {
     }
 
     /// The user's dehydrated device and its encrypted private keys. Refuses with `M_NOT_FOUND`.
+    #[boxed]
     pub async fn dehydrated(&self, who: &Requester) -> Result<(OwnedDeviceId, Raw<DehydratedDeviceData>)> {
         let user = who.user;
         let (row, data) = self.core.store.read("dehydrated_get", move |tx| existing(tx.tx(), user)).await?;
@@ -80,6 +83,7 @@ impl Crypto {
     }
 
     /// Deletes the user's dehydrated device and returns its ID. Refuses with `M_NOT_FOUND`.
+    #[boxed]
     pub async fn delete_dehydrated(&self, who: &Requester) -> Result<OwnedDeviceId> {
         let (core, user) = (self.core.clone(), who.user);
         let removed = self.core.store.write("dehydrated_delete", move |tx| remove(&core, tx, user)).await?;
@@ -90,6 +94,7 @@ impl Crypto {
     /// interrupted during rehydration can start again.
     ///
     /// Refuses with `M_NOT_FOUND` when `device` is not the dehydrated device, `M_INVALID_PARAM` for an invalid token.
+    #[boxed]
     pub async fn dehydrated_events(
         &self,
         who: &Requester,

@@ -4,6 +4,7 @@
 //! It returns too many users rather than too few: an unneeded user in `changed` costs the client one query; a missing
 //! user makes messages undecryptable.
 
+use hearth_base::boxed;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
@@ -172,6 +173,7 @@ fn names(tx: &mut dyn Tx, sns: BTreeSet<UserSn>) -> Result<Vec<OwnedUserId>> {
 impl Crypto {
     /// As [`for_sync`], from the position of a sync token until now. That includes changes before any token of the
     /// client.
+    #[boxed]
     pub async fn key_changes(&self, who: &Requester, after: Position) -> Result<(Vec<OwnedUserId>, Vec<OwnedUserId>)> {
         let user = who.user;
         let read = move |tx: &mut hearth_store::ReadTx<'_>| {
@@ -183,6 +185,7 @@ impl Crypto {
 
     /// Deletes the oldest membership changes beyond [`limits::MEMBERSHIP_MOVES_MAX`]. A client whose last sync is older
     /// gets every user who shares a room.
+    #[boxed]
     pub async fn forget_moves(&self) -> Result<()> {
         let store = &self.core.store;
         let count = store.read("membership_moves_count", |tx| device_lists::count_moves(tx.tx())).await?;

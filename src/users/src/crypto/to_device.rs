@@ -3,6 +3,7 @@
 //! A message stays in the device's inbox until the device syncs from a later position. The sync itself reads the
 //! messages from the table.
 
+use hearth_base::boxed;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -63,6 +64,7 @@ impl Crypto {
     /// and the new messages are left out; the others are sent. `M_LIMIT_EXCEEDED` when none can be sent. The protocol
     /// has no partial failure, and clients send room keys to all members in one request: if it failed as a whole, one
     /// dead server or device would keep its members from reading what the user writes.
+    #[boxed]
     pub async fn send_to_device(
         &self,
         who: &Requester,

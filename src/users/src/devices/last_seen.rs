@@ -1,6 +1,7 @@
 //! When and from where each device was last seen: recorded in memory, written in batches. No request waits for that
 //! write, and a crash loses at most one batch.
 
+use hearth_base::boxed;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -52,6 +53,7 @@ impl LastSeen {
 
 impl Devices {
     /// Writes the records. Called every few minutes and at shutdown.
+    #[boxed]
     pub async fn flush_last_seen(&self) -> Result<()> {
         let seen: Vec<_> = self.seen.0.lock().iter().map(|(device, seen)| (*device, seen.clone())).collect();
         if seen.is_empty() {

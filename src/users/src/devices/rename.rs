@@ -1,5 +1,6 @@
 //! Device display names.
 
+use hearth_base::boxed;
 use std::sync::Arc;
 
 use hearth_base::{Error, Result, limits};
@@ -23,6 +24,7 @@ pub fn check_name(name: &str) -> Result<()> {
 
 impl Devices {
     /// Sets a device's display name. `M_NOT_FOUND` for an unknown device.
+    #[boxed]
     pub async fn rename(&self, user: UserSn, id: &str, name: Option<String>) -> Result<()> {
         name.as_deref().map_or(Ok(()), check_name)?;
         let (core, id) = (Arc::clone(&self.core), id.to_owned());

@@ -4,6 +4,7 @@
 //! There is no timer while all users are offline, and one otherwise. Clients are woken only when a state changes, not
 //! at every sync, so that the members of a large room do not keep waking each other.
 
+use hearth_base::boxed;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -150,6 +151,7 @@ impl PresenceBook {
     }
 
     /// Records a sync of the user with this `set_presence`. Of several devices, the most available one counts.
+    #[boxed]
     pub async fn seen(self: &Arc<Self>, who: &Requester, state: &PresenceState) -> Result<()> {
         // With `set_presence=offline`, a sync does not affect the presence (client-server API, `GET /sync`).
         if !self.enabled() || *state == PresenceState::Offline {
@@ -167,6 +169,7 @@ impl PresenceBook {
     }
 
     /// Records activity: a message, typing, a receipt. A user who was unavailable because of idleness is online again.
+    #[boxed]
     pub async fn active(self: &Arc<Self>, user: UserSn) {
         let back = match self.users.lock().get_mut(&user) {
             Some(entry) => {
@@ -184,6 +187,7 @@ impl PresenceBook {
     }
 
     /// Sets a user's state and status message, and notifies all users who share a room with them.
+    #[boxed]
     pub async fn set(
         self: &Arc<Self>,
         user: UserSn,
@@ -255,6 +259,7 @@ impl PresenceBook {
     }
 
     /// Lets users become unavailable and offline. Sleeps while all users are offline. Runs until it is dropped.
+    #[boxed]
     pub async fn run(self: Arc<Self>) {
         loop {
             if self.is_any_online() {

@@ -1,5 +1,6 @@
 //! Read receipts (client-server API, "Receipts"), and the private marker ("Fully read markers").
 
+use hearth_base::boxed;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -30,6 +31,7 @@ pub struct Read {
 }
 
 /// Sets read markers of a user in a room that they have joined.
+#[boxed]
 pub async fn mark_read(core: &Arc<RoomCore>, requester: &Requester, room_id: &RoomId, read: Read) -> Result<()> {
     let (this, requester, room_id) = (core.clone(), requester.clone(), room_id.to_owned());
     let write = move |tx: &mut WriteTx<'_>| {

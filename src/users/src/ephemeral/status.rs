@@ -1,5 +1,6 @@
 //! Presence endpoints: read a user's presence, set one's own.
 
+use hearth_base::boxed;
 use std::sync::Arc;
 
 use hearth_base::{Error, Result, limits};
@@ -15,6 +16,7 @@ impl PresenceBook {
     /// A user's presence; offline when presence is disabled or the user has not been seen since the start.
     ///
     /// Refuses with `M_FORBIDDEN` users who share no room with the requester.
+    #[boxed]
     pub async fn look(&self, who: &Requester, user_id: &UserId) -> Result<PresenceEvent> {
         let (id, reader) = (user_id.to_owned(), who.user);
         let known = self.core.store.read("presence_look", move |tx| {
@@ -34,6 +36,7 @@ impl PresenceBook {
     /// Sets the requester's presence. Does nothing when presence is disabled.
     ///
     /// Refuses with `M_INVALID_PARAM` unknown states, and status messages over [`limits::PRESENCE_STATUS_BYTES_MAX`].
+    #[boxed]
     pub async fn say(self: &Arc<Self>, who: &Requester, state: PresenceState, status: Option<String>) -> Result<()> {
         if !matches!(state, PresenceState::Online | PresenceState::Offline | PresenceState::Unavailable) {
             return Err(Error::invalid("`presence` must be one of online, offline and unavailable."));

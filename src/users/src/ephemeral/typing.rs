@@ -5,6 +5,7 @@
 //! except once for each room and run of the server: after a restart clients are told that typing has ended, and without
 //! that row they would be told so for every room.
 
+use hearth_base::boxed;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -78,6 +79,7 @@ impl Typing {
     /// Sets a user as typing for `lasting`, or as not typing.
     ///
     /// Refuses users who have not joined the room.
+    #[boxed]
     pub async fn set(
         self: &Arc<Self>,
         requester: &Requester,
@@ -247,6 +249,7 @@ impl Typing {
     }
 
     /// Expires typing users. Sleeps while there are none. Runs until it is dropped.
+    #[boxed]
     pub async fn run(self: Arc<Self>) {
         loop {
             let next = self.next_end();

@@ -1,6 +1,7 @@
 //! Media IDs reserved before the upload (client-server API, `POST /_matrix/media/v1/create`), so that a client can send
 //! the message while the upload is in progress.
 
+use hearth_base::boxed;
 use hearth_base::{Millis, Reason, Result, error::refuse};
 use hearth_core::Requester;
 use hearth_core::rates::Rate;
@@ -12,6 +13,7 @@ use super::{Media, MediaId};
 impl Media {
     /// Reserves an `mxc://` URI and returns the deadline of its upload. `M_LIMIT_EXCEEDED` for too many pending
     /// uploads.
+    #[boxed]
     pub async fn announce(&self, who: &Requester) -> Result<(OwnedMxcUri, Millis)> {
         self.rates.take_of(Rate::MediaUpload, who)?;
         let (id, uploader, now_ms) = (MediaId::fresh(&self.core.seams), who.user, self.core.now_ms());

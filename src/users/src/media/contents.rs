@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use hearth_base::Result;
+use hearth_base::boxed;
 use hearth_media::blobs::{BlobStream, hex};
 use hearth_media::ranges::ByteRange;
 use hearth_media::serving::{self, Disposition};
@@ -118,6 +119,7 @@ impl MediaFile {
 impl Media {
     /// The bytes of a file, or a range of them. Reads the first chunk here, so that a read error is known before the
     /// response starts.
+    #[boxed]
     pub async fn contents(&self, file: &MediaFile, range: Option<ByteRange>) -> Result<Contents> {
         let hash = match &file.held {
             Held::OnDisk(hash) => hash,

@@ -1,5 +1,6 @@
 //! Finds media to serve, and waits for pending uploads.
 
+use hearth_base::boxed;
 use std::time::Duration;
 
 use hearth_base::{Position, Reason, Result, error, limits};
@@ -22,6 +23,7 @@ pub(super) fn user_of(who: Option<&Requester>) -> UserSn {
 
 impl LocalMedia {
     /// Media to download. Waits up to `wait_ms` for a pending upload: `M_NOT_YET_UPLOADED` if it does not complete.
+    #[boxed]
     pub async fn download(&self, who: Option<&Requester>, server: &str, id: &str, wait_ms: u64) -> Result<MediaFile> {
         let (row, ()) = self.find(user_of(who), server, id, wait_ms, |_, _| Ok(())).await?;
         Ok(MediaFile::original(row.into()))
@@ -30,6 +32,7 @@ impl LocalMedia {
 
 impl Media {
     /// As [`LocalMedia::download`], for another server.
+    #[boxed]
     pub async fn download_for_server(&self, id: &str, wait_ms: u64) -> Result<MediaFile> {
         let server = self.core.server_name.as_str();
         let (row, ()) = self.find(NO_OWNER, server, id, wait_ms, |_, _| Ok(())).await?;

@@ -3,6 +3,7 @@
 
 use bytes::Bytes;
 use hearth_base::Result;
+use hearth_base::boxed;
 use hearth_media::blobs::Stored;
 use hearth_media::serving::clean_file_name;
 use hearth_media::sniff::{FileKind, sniff};
@@ -32,6 +33,7 @@ pub struct CopyUpload<'a> {
 
 impl Media {
     /// The copy of remote media; `None` if there is none.
+    #[boxed]
     pub async fn copy(&self, server: &ServerName, id: &MediaId) -> Result<Option<MediaFile>> {
         let (server, id) = (server.to_string(), id.clone());
         let read = move |tx: &mut hearth_store::ReadTx<'_>| remote_media::get(tx.tx(), &server, id.as_str());
@@ -42,6 +44,7 @@ impl Media {
 
     /// A thumbnail of the copy, or the copy itself if it is small enough; `None` if there is no copy. Refuses as
     /// [`super::LocalMedia::thumbnail`] does.
+    #[boxed]
     pub async fn copy_thumbnail(&self, server: &ServerName, id: &MediaId, spec: Spec) -> Result<Option<MediaFile>> {
         let (server, id) = (server.to_string(), id.clone());
         let read = move |tx: &mut hearth_store::ReadTx<'_>| {

@@ -1,6 +1,7 @@
 //! Deletes media: first the rows, then the files that no other row refers to.
 
 use hearth_base::Result;
+use hearth_base::boxed;
 use hearth_store::tables::{media, thumbnails};
 use hearth_store::{Lane, WriteTx};
 
@@ -11,6 +12,7 @@ const ROWS_AT_ONCE: usize = 100;
 
 impl Media {
     /// Deletes local media by ID; returns the IDs that existed. The caller checks the permission.
+    #[boxed]
     pub async fn delete(&self, ids: Vec<String>) -> Result<Vec<String>> {
         let mut deleted = Vec::new();
         for some in ids.chunks(ROWS_AT_ONCE) {

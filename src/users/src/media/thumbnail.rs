@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use hearth_base::Result;
+use hearth_base::boxed;
 use hearth_core::Requester;
 use hearth_media::blobs::{BlobError, Stored, hex};
 use hearth_media::{Method, Source, Spec, Thumb, ThumbError, ThumbnailOutcome};
@@ -34,6 +35,7 @@ impl LocalMedia {
     ///
     /// `M_UNKNOWN` when the type has no thumbnails, `M_TOO_LARGE` when making one would take too much,
     /// `M_LIMIT_EXCEEDED` when too many are in progress.
+    #[boxed]
     pub async fn thumbnail(
         &self,
         who: Option<&Requester>,
@@ -48,6 +50,7 @@ impl LocalMedia {
 
 impl Media {
     /// As [`LocalMedia::thumbnail`], for another server.
+    #[boxed]
     pub async fn thumbnail_for_server(&self, id: &str, spec: Spec, wait_ms: u64) -> Result<MediaFile> {
         self.thumbnail_of(NO_OWNER, self.core.server_name.as_str(), id, spec, wait_ms).await
     }

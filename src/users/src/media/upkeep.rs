@@ -1,5 +1,6 @@
 //! Maintenance: deletes unreferenced files and expired reservations, and writes last-access times.
 
+use hearth_base::boxed;
 use std::sync::atomic::Ordering;
 
 use hearth_base::Result;
@@ -15,6 +16,7 @@ const ANNOUNCED_GRACE_MS: u64 = 60 * 60 * 1_000;
 
 impl Media {
     /// Runs every few minutes. Writes nothing if there is nothing to do.
+    #[boxed]
     pub async fn upkeep(&self) -> Result<()> {
         self.flush_accessed().await?;
         let before_ms = self.core.now_ms().saturating_sub(ANNOUNCED_GRACE_MS);
@@ -25,6 +27,7 @@ impl Media {
     }
 
     /// Runs once at shutdown, when no more requests arrive.
+    #[boxed]
     pub async fn last_upkeep(&self) -> Result<()> {
         self.flush_accessed().await
     }

@@ -2,6 +2,7 @@
 //! /_matrix/media/v3/upload` and `PUT /_matrix/media/v3/upload/{serverName}/{mediaId}`).
 
 use bytes::Bytes;
+use hearth_base::boxed;
 use hearth_base::{Millis, Result, limits};
 use hearth_core::Requester;
 use hearth_core::quotas::Quota;
@@ -54,12 +55,14 @@ impl Media {
     /// `M_TOO_LARGE` when it exceeds the limit, `M_LIMIT_EXCEEDED` after too many uploads, `M_USER_LIMIT_EXCEEDED` at the
     /// user's quota, and
     /// [`hearth_base::Reason::OutOfSpace`] when the disk is nearly full.
+    #[boxed]
     pub async fn upload(&self, who: &Requester, described: Described) -> Result<MediaUpload<'_>> {
         self.rates.take_of(Rate::MediaUpload, who)?;
         self.begin(who, MediaId::fresh(&self.core.seams), None, described).await
     }
 
     /// Begins an upload to a reserved URI; also refuses as the state of the ID demands.
+    #[boxed]
     pub async fn upload_to(
         &self,
         who: &Requester,

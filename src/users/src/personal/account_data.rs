@@ -1,6 +1,7 @@
 //! Account data (client-server API, "Client Config"), global and per room. The server does not interpret it, except
 //! push rules and tags, which have their own endpoints.
 
+use hearth_base::boxed;
 use std::sync::Arc;
 
 use hearth_base::{Error, Reason, Result, error::refuse, limits};
@@ -31,6 +32,7 @@ impl AccountData {
     /// The content of one item, global or of a room: a JSON object. `M_NOT_FOUND` if there is none.
     ///
     /// Push rules always exist: the server returns the default rules if the user has none.
+    #[boxed]
     pub async fn get(&self, who: &Requester, room: Option<OwnedRoomId>, kind: String) -> Result<String> {
         let (who, has_legacy) = (who.clone(), self.core.config.push.legacy_mentions);
         let read = self.core.store.read("account_data_get", move |tx| {
@@ -49,6 +51,7 @@ impl AccountData {
     ///
     /// Refuses with `M_BAD_JSON` other JSON and types that have their own endpoints, `M_TOO_LARGE` content over
     /// [`limits::ACCOUNT_DATA_BYTES_MAX`], `M_NOT_FOUND` rooms in which the user has no membership.
+    #[boxed]
     pub async fn set(&self, who: &Requester, room: Option<OwnedRoomId>, kind: String, content: &str) -> Result<()> {
         check(&kind, content)?;
         let (core, user, content) = (self.core.clone(), who.user, content.to_owned());

@@ -1,6 +1,7 @@
 //! Filters (client-server API, "Filtering"), stored as the client wrote them. The filter ID is a hash of the content:
 //! the same filter always has the same ID, and the meaning of an ID never changes.
 
+use hearth_base::boxed;
 use std::sync::Arc;
 
 use hearth_base::limits::users::FILTERS_PARSED_MAX;
@@ -33,6 +34,7 @@ impl Filters {
     /// Stores a filter and returns its ID. Deletes a user's oldest one at the quota.
     ///
     /// Refuses with `M_BAD_JSON` a malformed filter, `M_TOO_LARGE` one over [`limits::FILTER_BYTES_MAX`].
+    #[boxed]
     pub async fn create(&self, who: &Requester, json: &str) -> Result<String> {
         let (json, _) = read(json)?;
         let id = id(&json);
@@ -54,6 +56,7 @@ impl Filters {
     }
 
     /// A filter as the client wrote it, as JSON. `M_NOT_FOUND` for an unknown ID.
+    #[boxed]
     pub async fn definition(&self, who: &Requester, id: &str) -> Result<String> {
         let (user, id) = (who.user, id.to_owned());
         let found = self.core.store.read("filter_get", move |tx| table::get(tx.tx(), user, &id)).await?;
@@ -61,6 +64,7 @@ impl Filters {
     }
 
     /// A parsed filter. `M_NOT_FOUND` for an unknown ID.
+    #[boxed]
     pub async fn get(&self, who: &Requester, id: &str) -> Result<Arc<FilterDefinition>> {
         let key = (who.user, id.to_owned());
         if let Some(filter) = self.parsed.get(&key) {
@@ -74,6 +78,7 @@ impl Filters {
     }
 
     /// The filter of a request: an ID, inline JSON, or `None`, which matches everything.
+    #[boxed]
     pub async fn choose(&self, who: &Requester, text: Option<&str>) -> Result<Arc<FilterDefinition>> {
         match text {
             None | Some("") => Ok(self.open.clone()),

@@ -1,6 +1,7 @@
 //! OpenID tokens (client-server API, "OpenID"): a user proves their identity to a third-party service, which asks this
 //! server for the token's user. The token gives no access to the account.
 
+use hearth_base::boxed;
 use std::sync::Arc;
 
 use hearth_base::{Error, Reason, Result, error::refuse, limits};
@@ -31,6 +32,7 @@ impl OpenIdToken {
     ///
     /// Refuses with `M_FORBIDDEN` tokens for other users, `M_LIMIT_EXCEEDED` more than
     /// [`limits::OPENID_TOKENS_PER_USER_MAX`].
+    #[boxed]
     pub async fn issue(&self, who: &Requester, user_id: &UserId) -> Result<String> {
         who.must_be(user_id)?;
         let token = format!("{PREFIX}{}", self.core.seams.random.alphanumeric(RANDOM_CHARS));
@@ -49,6 +51,7 @@ impl OpenIdToken {
     }
 
     /// The user of a token; `None` if it is unknown or expired, or the account is deactivated.
+    #[boxed]
     pub async fn whose(&self, token: &str) -> Result<Option<OwnedUserId>> {
         let (hash, now_ms) = (hash(token), self.core.now_ms());
         let read = self.core.store.read("openid_find", move |tx| {

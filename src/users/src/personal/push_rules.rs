@@ -1,6 +1,7 @@
 //! Push rule endpoints (client-server API, "Push Rules: API"). The rules are one item of account data, so that `/sync`
 //! sends every change to the user's other clients; their evaluation is in `push`.
 
+use hearth_base::boxed;
 use std::sync::Arc;
 
 use hearth_base::{Error, Reason, Result, error::refuse, limits};
@@ -38,6 +39,7 @@ impl PushRules {
     }
 
     /// All rules of a user, including the server-default rules.
+    #[boxed]
     pub async fn all(&self, who: &Requester) -> Result<Ruleset> {
         let (who, has_legacy) = (who.clone(), self.core.config.push.legacy_mentions);
         let read = self.core.store.read("push_rules_get", move |tx| {
@@ -48,6 +50,7 @@ impl PushRules {
     }
 
     /// One rule. `M_NOT_FOUND` for an unknown kind and ID.
+    #[boxed]
     pub async fn get(&self, who: &Requester, kind: RuleKind, id: &str) -> Result<PushRule> {
         self.all(who).await?.get(kind, id).map(PushRule::from).ok_or_else(unknown)
     }
@@ -57,21 +60,25 @@ impl PushRules {
     /// Refuses with `M_INVALID_PARAM` invalid IDs and positions, `M_TOO_LARGE` more rules than
     /// [`limits::PUSH_RULES_PER_USER_MAX`], longer patterns than [`limits::PUSH_PATTERN_BYTES_MAX`], more conditions than
     /// [`limits::PUSH_CONDITIONS_PER_USER_MAX`] and more to search for than [`limits::PUSH_PATTERNS_BYTES_MAX`].
+    #[boxed]
     pub async fn put(&self, who: &Requester, placed: Placed) -> Result<()> {
         self.edit(who, move |rules| put(rules, placed)).await
     }
 
     /// Deletes a user-defined rule. `M_NOT_FOUND` if there is none.
+    #[boxed]
     pub async fn delete(&self, who: &Requester, kind: RuleKind, id: String) -> Result<()> {
         self.edit(who, move |rules| delete(rules, kind, &id)).await
     }
 
     /// Enables or disables a rule. `M_NOT_FOUND` if there is none.
+    #[boxed]
     pub async fn set_enabled(&self, who: &Requester, kind: RuleKind, id: String, enabled: bool) -> Result<()> {
         self.edit(who, move |rules| rules.set_enabled(kind, &id, enabled).map_err(|_| unknown())).await
     }
 
     /// Sets the actions of a rule. `M_NOT_FOUND` if there is none.
+    #[boxed]
     pub async fn set_actions(&self, who: &Requester, kind: RuleKind, id: String, actions: Vec<Action>) -> Result<()> {
         self.edit(who, move |rules| rules.set_actions(kind, &id, actions).map_err(|_| unknown())).await
     }

@@ -1,6 +1,7 @@
 //! Pushers (client-server API, "Push Notifications"). Each is stored with the device that set it and deleted with that
 //! device (`devices::purge`); delivery is in `push`.
 
+use hearth_base::boxed;
 use std::sync::Arc;
 
 use hearth_base::{Error, Reason, Result, error::refuse, limits};
@@ -26,6 +27,7 @@ impl Pushers {
     }
 
     /// All pushers of a user.
+    #[boxed]
     pub async fn list(&self, who: &Requester) -> Result<Vec<Pusher>> {
         let user = who.user;
         let rows = self.core.store.read("pushers_list", move |tx| table::of_user(tx.tx(), user)).await?;
@@ -38,6 +40,7 @@ impl Pushers {
     /// other users' pushers with the same key: another user has logged in on that phone.
     ///
     /// Refuses with `M_INVALID_PARAM` an unusable pusher, `M_TOO_LARGE` one over the limits.
+    #[boxed]
     pub async fn set(&self, who: &Requester, pusher: &Pusher, append: bool) -> Result<()> {
         check(pusher)?;
         let json = serde_json::to_string(pusher).map_err(|error| Error::fault("writing a pusher", error))?;
@@ -62,6 +65,7 @@ impl Pushers {
     }
 
     /// Deletes a pusher of the requester; succeeds if there is none.
+    #[boxed]
     pub async fn delete(&self, who: &Requester, ids: PusherIds) -> Result<()> {
         let user = who.user;
         let write = move |tx: &mut WriteTx<'_>| {

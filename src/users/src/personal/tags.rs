@@ -1,5 +1,6 @@
 //! Room tags (client-server API, "Room Tagging"): one item of the room's account data, changed tag by tag.
 
+use hearth_base::boxed;
 use hearth_base::{Error, Reason, Result, error::refuse, limits};
 use hearth_core::Requester;
 use hearth_store::WriteTx;
@@ -14,6 +15,7 @@ const TYPE: &str = "m.tag";
 
 impl AccountData {
     /// A user's tags of a room, by name.
+    #[boxed]
     pub async fn tags(&self, who: &Requester, room_id: OwnedRoomId) -> Result<Map<String, Value>> {
         let user = who.user;
         let read = self.core.store.read("tags_get", move |tx| {
@@ -27,6 +29,7 @@ impl AccountData {
     ///
     /// Refuses with `M_INVALID_PARAM` an `order` that is not a number, `M_TOO_LARGE` names and numbers of tags over the
     /// limits.
+    #[boxed]
     pub async fn set_tag(
         &self,
         who: &Requester,
@@ -43,6 +46,7 @@ impl AccountData {
     }
 
     /// Removes a tag from a room; succeeds if it is not there.
+    #[boxed]
     pub async fn delete_tag(&self, who: &Requester, room_id: OwnedRoomId, tag: String) -> Result<()> {
         self.change_tags(who, room_id, move |tags| {
             tags.remove(&tag);

@@ -7,6 +7,7 @@
 //! The caller has the rest counted in pieces (`pieces.rs`) and reads again. The progress is cached, and after many
 //! events saved in the database.
 
+use hearth_base::boxed;
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -142,6 +143,7 @@ impl Counter {
     }
 
     /// Saves the tallies of a user in some rooms.
+    #[boxed]
     pub async fn save(&self, core: &RoomCore, user: UserSn, rooms: Vec<RoomSn>) -> Result<()> {
         let mut tallies = Vec::with_capacity(rooms.len());
         for room in rooms {

@@ -4,6 +4,7 @@
 //! also follows rule changes; each request examines a bounded number of events and spends a bounded number of steps on
 //! rules.
 
+use hearth_base::boxed;
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -89,6 +90,7 @@ impl Notified {
 
     /// Returns a page of notifications in the user's joined rooms; with `highlights` only highlighted ones. `from` is
     /// the token of an earlier page.
+    #[boxed]
     pub async fn list(
         &self,
         who: &Requester,

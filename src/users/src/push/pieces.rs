@@ -3,6 +3,7 @@
 //! Each piece is one short read, so no database snapshot and no reader thread is held for long, and expensive
 //! evaluations run between the reads, off the reader threads. The progress is kept, also when the client gives up.
 
+use hearth_base::boxed;
 use std::sync::Arc;
 
 use hearth_base::{Error, Result};
@@ -29,6 +30,7 @@ impl Counter {
     /// Counts the unread events of a user in some rooms up to now. Returns false when the server stops before the end.
     ///
     /// One user counts one piece at a time, however many of their clients sync.
+    #[boxed]
     pub async fn count_in_pieces(
         self: &Arc<Self>,
         core: &Arc<RoomCore>,

@@ -13,6 +13,7 @@ mod state;
 mod summary;
 mod timeline;
 
+use hearth_base::boxed;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -94,6 +95,7 @@ impl Sync {
     }
 
     /// Returns the changes: immediately if there are any, otherwise with the next change, or empty after the timeout.
+    #[boxed]
     pub async fn sync(self: &Arc<Self>, requester: &Requester, mut query: SyncQuery) -> Result<Response> {
         query.since = query.since.filter(|since| !self.is_ahead(*since));
         // Subscribe before the first read: a change between the read and the subscription would not wake this long

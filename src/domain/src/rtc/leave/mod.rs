@@ -10,6 +10,7 @@ mod model;
 mod watch;
 mod webhook;
 
+use hearth_base::boxed;
 use std::sync::Arc;
 
 use hearth_base::{Error, Result, limits};
@@ -65,6 +66,7 @@ impl Leaves {
     ///
     /// `M_NOT_FOUND` when the user has no such scheduled event in that room; `M_INVALID_PARAM` when `url` is not this
     /// server's SFU; `M_UNRECOGNIZED` without group calls.
+    #[boxed]
     pub async fn delegate(&self, user: &UserId, url: &str, wish: TokenRequest<'_>, delay_id: &str) -> Result<()> {
         if !self.rtc.is_there() {
             return Err(nothing_here());

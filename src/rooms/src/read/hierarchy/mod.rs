@@ -6,6 +6,7 @@
 mod children;
 mod walk;
 
+use hearth_base::boxed;
 use std::sync::Arc;
 
 use hearth_base::{Error, Result, limits};
@@ -55,6 +56,7 @@ impl LocalRooms {
     /// Returns a page of a space's rooms without those that the reader could not join, and the remote rooms that are
     /// missing in `told`. `M_FORBIDDEN` for a space that the reader could not join; `M_INVALID_PARAM` for a token of
     /// another request.
+    #[boxed]
     pub async fn hierarchy(
         &self,
         who: &Requester,

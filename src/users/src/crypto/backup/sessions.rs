@@ -1,5 +1,6 @@
 //! The room keys in a backup: store, fetch and delete, by backup, room or session.
 
+use hearth_base::boxed;
 use std::collections::BTreeMap;
 
 use hearth_base::{Error, Reason, Result, error, error::refuse, limits};
@@ -51,6 +52,7 @@ impl Crypto {
     ///
     /// Refuses with `M_NOT_FOUND` (no such version), `M_WRONG_ROOM_KEYS_VERSION` (there is a newer one, named in
     /// `current_version`), `M_BAD_JSON`, `M_TOO_LARGE`, `M_USER_LIMIT_EXCEEDED` at the quota.
+    #[boxed]
     pub async fn store_room_keys(&self, who: &Requester, version: &str, keys: Keys) -> Result<Stored> {
         let (core, user, number) = (self.core.clone(), who.user, number(version)?);
         let rows = rows(keys)?;
@@ -71,6 +73,7 @@ impl Crypto {
     }
 
     /// Reads keys of a version. Refuses with `M_NOT_FOUND` when the version does not exist.
+    #[boxed]
     pub async fn room_keys(&self, who: &Requester, version: &str, scope: BackupScope) -> Result<Keys> {
         let (user, number) = (who.user, number(version)?);
         let read = self.core.store.read("backup_keys_get", move |tx| {
@@ -89,6 +92,7 @@ impl Crypto {
     }
 
     /// Deletes keys of a version. Refuses with `M_NOT_FOUND` when the version does not exist.
+    #[boxed]
     pub async fn delete_room_keys(&self, who: &Requester, version: &str, scope: BackupScope) -> Result<Stored> {
         let (user, number) = (who.user, number(version)?);
         let write = self.core.store.write("backup_keys_delete", move |tx| {

@@ -1,5 +1,6 @@
 //! Backup versions: each has its own key, and only the newest accepts room keys.
 
+use hearth_base::boxed;
 use hearth_base::{Error, Reason, Result, error::refuse, limits};
 use hearth_core::quotas::Quota;
 use hearth_core::{Requester, canonical};
@@ -77,6 +78,7 @@ impl Crypto {
     /// Creates a version; from now on only it accepts room keys.
     ///
     /// Refuses with `M_BAD_JSON`, `M_TOO_LARGE`, or `M_USER_LIMIT_EXCEEDED` at the quota of versions.
+    #[boxed]
     pub async fn create_backup(&self, who: &Requester, algorithm: &Raw<BackupAlgorithm>) -> Result<String> {
         let (core, user, wanted) = (self.core.clone(), who.user, Wanted::read(algorithm)?);
         let write = self.core.store.write("backup_create", move |tx| {
@@ -87,6 +89,7 @@ impl Crypto {
     }
 
     /// Reads a version, or the newest one. Refuses with `M_NOT_FOUND` when there is none.
+    #[boxed]
     pub async fn backup(&self, who: &Requester, version: Option<&str>) -> Result<Version> {
         let (user, version) = (who.user, version.map(number).transpose()?);
         let read = self.core.store.read("backup_get", move |tx| match version {
@@ -99,6 +102,7 @@ impl Crypto {
     /// Updates a version's `auth_data`: the signatures may change, the key may not.
     ///
     /// Refuses with `M_NOT_FOUND`, or with `M_INVALID_PARAM` when the algorithm or version differs.
+    #[boxed]
     pub async fn update_backup(&self, who: &Requester, version: &str, algorithm: &Raw<BackupAlgorithm>) -> Result<()> {
         let (user, number, wanted) = (who.user, number(version)?, Wanted::read(algorithm)?);
         if wanted.version.as_ref().is_some_and(|named| named != version) {
@@ -115,6 +119,7 @@ impl Crypto {
     }
 
     /// Deletes a version with all its keys. Refuses with `M_NOT_FOUND`.
+    #[boxed]
     pub async fn delete_backup(&self, who: &Requester, version: &str) -> Result<()> {
         let (user, number) = (who.user, number(version)?);
         let write = self.core.store.write("backup_delete", move |tx| backups::delete_version(tx.tx(), user, number));

@@ -3,6 +3,7 @@
 //! A user signs three things: their own devices with their self-signing key, their own master key with a device, and
 //! the master keys of other users with their user-signing key. The server refuses every other item individually.
 
+use hearth_base::boxed;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -42,6 +43,7 @@ impl Crypto {
     /// Stores valid signatures; returns the items that are invalid.
     ///
     /// Refuses with `M_INVALID_PARAM` when there are too many.
+    #[boxed]
     pub async fn upload_signatures(&self, who: &Requester, keys: SignedKeys) -> Result<Failed> {
         if keys.values().map(BTreeMap::len).sum::<usize>() > limits::SIGNED_KEYS_MAX {
             return Err(Error::invalid(format!("Sign at most {} keys at a time.", limits::SIGNED_KEYS_MAX)));

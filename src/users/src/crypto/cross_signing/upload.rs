@@ -1,5 +1,6 @@
 //! Upload of cross-signing keys (`/keys/device_signing/upload`).
 
+use hearth_base::boxed;
 use std::sync::Arc;
 
 use hearth_base::{Error, Reason, Result, error::refuse};
@@ -44,6 +45,7 @@ impl Crypto {
     ///
     /// Refuses with `M_MISSING_PARAM` (no master key), `M_INVALID_PARAM`, `M_BAD_JSON`, `M_TOO_LARGE`,
     /// `M_INVALID_SIGNATURE`.
+    #[boxed]
     pub async fn upload_cross_signing(
         &self,
         who: &Requester,

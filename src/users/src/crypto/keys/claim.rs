@@ -1,5 +1,6 @@
 //! One-time key claims (`/keys/claim`), with which an encrypted session starts.
 
+use hearth_base::boxed;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -34,6 +35,7 @@ pub struct Claimed {
 
 impl LocalKeys {
     /// Claims one-time keys of local devices, see [`Crypto::claim_keys_for_server`].
+    #[boxed]
     pub async fn claim_keys(&self, claims: KeyClaims) -> Result<ClaimedKeys> {
         self.claim_keys_for_server(claims).await
     }
@@ -44,6 +46,7 @@ impl Crypto {
     /// them and is on disk before any key is returned, so that no key is given out twice, even after a crash.
     ///
     /// Refuses with `M_INVALID_PARAM` for too many devices.
+    #[boxed]
     pub async fn claim_keys_for_server(&self, claims: KeyClaims) -> Result<ClaimedKeys> {
         if claims.values().map(BTreeMap::len).sum::<usize>() > limits::KEYS_QUERY_USERS_MAX {
             let message = format!("Claim keys of at most {} devices at a time.", limits::KEYS_QUERY_USERS_MAX);

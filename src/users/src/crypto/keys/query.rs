@@ -1,5 +1,6 @@
 //! Key queries (`/keys/query`).
 
+use hearth_base::boxed;
 use std::collections::BTreeMap;
 
 use hearth_base::{Error, Result, limits};
@@ -42,6 +43,7 @@ impl LocalKeys {
     /// Answers for remote users from a complete local copy.
     ///
     /// Refuses with `M_INVALID_PARAM` for too many users.
+    #[boxed]
     pub async fn query_keys(&self, who: &Requester, query: KeysQuery) -> Result<Queried> {
         if query.len() > limits::KEYS_QUERY_USERS_MAX {
             return Err(Error::invalid(format!("Ask for at most {} users at a time.", limits::KEYS_QUERY_USERS_MAX)));

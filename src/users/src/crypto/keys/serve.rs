@@ -3,6 +3,7 @@
 //! Any server may query them, because a user needs the recipient's keys before they share a room. Device names are
 //! omitted unless `federation.share_device_names` is set: encryption does not need them, and they are private.
 
+use hearth_base::boxed;
 use std::collections::BTreeMap;
 
 use hearth_base::{Error, Position, Result, limits};
@@ -34,6 +35,7 @@ impl Crypto {
     }
 
     /// `POST /user/keys/query`: as `LocalKeys::query_keys`, for local users only.
+    #[boxed]
     pub async fn query_keys_for_server(&self, mut query: KeysQuery) -> Result<Queried> {
         query.retain(|user, _| self.core.is_local(user));
         if query.len() > limits::KEYS_QUERY_USERS_MAX {
@@ -51,6 +53,7 @@ impl Crypto {
     }
 
     /// `GET /user/devices/{userId}`. `M_NOT_FOUND` for users of other servers.
+    #[boxed]
     pub async fn devices_for_server(&self, user_id: OwnedUserId) -> Result<DevicesServed> {
         let unknown = format!("{user_id} is not known here.");
         if !self.core.is_local(&user_id) {

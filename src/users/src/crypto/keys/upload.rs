@@ -1,5 +1,6 @@
 //! Upload of device keys (`/keys/upload`).
 
+use hearth_base::boxed;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -37,6 +38,7 @@ impl Crypto {
     ///
     /// Refuses with `M_BAD_JSON`, `M_TOO_LARGE`, `M_INVALID_PARAM` (too many), and `M_UNKNOWN` when another key has the
     /// one-time key's ID.
+    #[boxed]
     pub async fn upload_keys(
         &self,
         who: &Requester,

@@ -1,5 +1,6 @@
 //! Deletes device lists of remote users who share no room with local users.
 
+use hearth_base::boxed;
 use hearth_base::limits::users::FORGET_FORGOTTEN_AT_ONCE_MAX;
 use hearth_base::{Result, limits};
 use hearth_store::tables::cross_signing::{self, KeyKind};
@@ -10,6 +11,7 @@ use crate::crypto::Crypto;
 
 impl Crypto {
     /// Deletes device lists of users who are in no room any more, and old IDs of to-device messages from other servers.
+    #[boxed]
     pub async fn forget_remote(&self) -> Result<()> {
         let (store, now_ms) = (&self.core.store, self.core.now_ms());
         let before_ms = now_ms.saturating_sub(limits::RECEIVED_MESSAGE_MS_MAX);

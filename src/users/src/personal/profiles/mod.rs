@@ -3,6 +3,7 @@
 mod field;
 mod write;
 
+use hearth_base::boxed;
 use std::sync::Arc;
 
 use hearth_base::{Error, Result};
@@ -27,6 +28,7 @@ impl Profiles {
     }
 
     /// A user's whole profile by field. `M_NOT_FOUND` for users without a local account.
+    #[boxed]
     pub async fn get(&self, user_id: &UserId) -> Result<Map<String, Value>> {
         let id = user_id.to_owned();
         let row = self.core.store.read("profile_get", move |tx| find(tx.tx(), &id)).await?;
@@ -35,6 +37,7 @@ impl Profiles {
 
     /// One field of a user's profile. `None` for an unset display name or avatar; `M_NOT_FOUND` for any other unset
     /// field, and for users without a local account.
+    #[boxed]
     pub async fn field(&self, user_id: &UserId, name: &str) -> Result<Option<Value>> {
         field::check_name(name)?;
         let value = self.get(user_id).await?.remove(name);
