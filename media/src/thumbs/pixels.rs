@@ -3,7 +3,7 @@
 use super::ThumbError;
 use super::size::TargetSize;
 use fast_image_resize::images::TypedImage;
-use fast_image_resize::pixels::{U8, U8x2, U8x3, U8x4};
+use fast_image_resize::pixels::{U8x3, U8x4};
 use fast_image_resize::{FilterType, MulDiv, PixelTrait, ResizeAlg, ResizeOptions, Resizer};
 
 /// The channels of one pixel.
@@ -48,14 +48,28 @@ impl Pixels {
         if (self.width, self.height) == (target.width, target.height) && !self.premultiplied {
             return Ok(self);
         }
-        // Use the typed functions: the generic ones compile all thirteen pixel types of the crate.
+        // Each pixel type of the resizer is 250 KB of code, thirteen of them in its untyped functions. Images without colours
+        // are rare, so they go through the types for colours.
         let bytes = match self.layout {
-            Layout::Gray => self.resize_as::<U8>(target),
-            Layout::GrayAlpha => self.resize_as::<U8x2>(target),
-            Layout::Rgb => self.resize_as::<U8x3>(target),
-            Layout::Rgba => self.resize_as::<U8x4>(target),
+            Layout::Gray => gray(&self.coloured().resize_as::<U8x3>(target)?),
+            Layout::GrayAlpha => gray_alpha(&self.coloured().resize_as::<U8x4>(target)?),
+            Layout::Rgb => self.resize_as::<U8x3>(target)?,
+            Layout::Rgba => self.resize_as::<U8x4>(target)?,
         };
-        Ok(Self { width: target.width, height: target.height, layout, bytes: bytes?, premultiplied: false })
+        Ok(Self { width: target.width, height: target.height, layout, bytes, premultiplied: false })
+    }
+
+    /// The same image with three equal channels in place of the gray one.
+    fn coloured(mut self) -> Self {
+        (self.layout, self.bytes) = match self.layout {
+            Layout::Gray => (Layout::Rgb, self.bytes.iter().flat_map(|&gray| [gray; 3]).collect()),
+            Layout::GrayAlpha => {
+                let pixels = self.bytes.as_chunks::<2>().0.iter();
+                (Layout::Rgba, pixels.flat_map(|&[gray, alpha]| [gray, gray, gray, alpha]).collect())
+            }
+            Layout::Rgb | Layout::Rgba => (self.layout, self.bytes),
+        };
+        self
     }
 
     fn resize_as<P: PixelTrait>(mut self, target: TargetSize) -> Result<Vec<u8>, ThumbError> {
@@ -78,6 +92,14 @@ impl Pixels {
         }
         Ok(bytes)
     }
+}
+
+fn gray(rgb: &[u8]) -> Vec<u8> {
+    rgb.as_chunks::<3>().0.iter().map(|&[gray, ..]| gray).collect()
+}
+
+fn gray_alpha(rgba: &[u8]) -> Vec<u8> {
+    rgba.as_chunks::<4>().0.iter().flat_map(|&[gray, .., alpha]| [gray, alpha]).collect()
 }
 
 /// Converts any failure of a decoder or encoder.
