@@ -94,6 +94,25 @@ async fn short_passwords_are_refused() {
 }
 
 #[tokio::test]
+async fn a_first_password_may_be_short_where_the_settings_allow_it() {
+    let world = World::with(|config| config.passwords.initial_chars_min = Some(4)).await;
+    let registers = |password: &str| {
+        let body = json!({ "username": "alice", "password": password, "auth": { "type": "m.login.dummy" } });
+        world.anyone().post(v3!("register"), body)
+    };
+    registers("abc").await.refused(400, "M_WEAK_PASSWORD");
+    let alice = Person::from_login(world.anyone(), &registers("abcd").await.ok());
+    let session = alice.post(v3!("account/password"), json!({ "new_password": "efgh" })).await.json()["session"].clone();
+    let proof = |new: &str| {
+        let identifier = json!({ "type": "m.id.user", "user": "alice" });
+        let auth = json!({ "type": "m.login.password", "identifier": identifier, "password": "abcd", "session": session });
+        json!({ "new_password": new, "auth": auth })
+    };
+    alice.post(v3!("account/password"), proof("efgh")).await.refused(400, "M_WEAK_PASSWORD");
+    world.ends().await;
+}
+
+#[tokio::test]
 async fn a_closed_server_lets_the_first_one_in_by_its_token_and_makes_them_administrator() {
     let mut world = World::with(|config| config.registration.mode = RegistrationMode::Closed).await;
     let token = first_run_token(&world).await.expect("there is no account yet");

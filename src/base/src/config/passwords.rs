@@ -10,6 +10,9 @@ section! {
     pub struct Passwords {
         /// The shortest password that users may choose, in characters.
         chars_min: u32 = PASSWORD_CHARS_MIN as u32,
+        /// The shortest first password of an account, if it may be shorter: one that is handed over and changed later.
+        /// Unset, `chars_min` holds for it too.
+        initial_chars_min: Option<u32> = None => "4",
         /// Memory of one hash, in KiB.
         memory_kib: u32 = 19_456,
         /// Passes over that memory.
@@ -26,6 +29,7 @@ impl Passwords {
     pub(super) fn check(&self, checks: &mut Checks) {
         let most = u32::try_from(PASSWORD_BYTES_MAX).unwrap_or(u32::MAX);
         checks.within("passwords.chars_min", self.chars_min, 1..=most);
+        checks.within("passwords.initial_chars_min", self.initial_chars_min.unwrap_or(1), 1..=most);
         checks.within("passwords.iterations", self.iterations, 1..=100);
         checks.within("passwords.parallelism", self.parallelism, 1..=16);
         checks.within("passwords.concurrency", self.concurrency, 1..=64);

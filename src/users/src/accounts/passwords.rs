@@ -13,6 +13,7 @@ pub(super) struct Hasher {
     turns: Arc<Semaphore>,
     params: Params,
     chars_min: usize,
+    initial_chars_min: usize,
     seams: Seams,
     /// Verified in place of a missing hash, so that an unknown name takes as long as a known one.
     nobody: String,
@@ -35,23 +36,21 @@ impl Hasher {
         let params = Params::new(config.memory_kib, config.iterations, config.parallelism, None)
             .map_err(|error| Error::broken(format!("reading the parameters of password hashes: {error}")))?;
         let turns = Arc::new(Semaphore::new(usize::try_from(config.concurrency).unwrap_or(1).max(1)));
-        let chars_min = usize::try_from(config.chars_min).unwrap_or(usize::MAX);
+        let [chars_min, initial_chars_min] = [config.chars_min, config.initial_chars_min.unwrap_or(config.chars_min)]
+            .map(|chars| usize::try_from(chars).unwrap_or(usize::MAX));
         // Uses the configured parameters, so that it takes as long as a real hash.
         let nobody = hash(&params, &seams, "nobody has this password")?;
-        Ok(Self { turns, params, chars_min, seams, nobody })
+        Ok(Self { turns, params, chars_min, initial_chars_min, seams, nobody })
     }
 
     /// Refuses a new password that is too short or too long.
     pub(crate) fn check_strength(&self, password: &str) -> Result<()> {
-        if password.len() > limits::PASSWORD_BYTES_MAX {
-            let message = format!("A password can have {} bytes at most.", limits::PASSWORD_BYTES_MAX);
-            return Err(refuse(Reason::InvalidParam, message));
-        }
-        if password.chars().count() < self.chars_min {
-            let message = format!("Choose a password of at least {} characters.", self.chars_min);
-            return Err(refuse(Reason::WeakPassword, message));
-        }
-        Ok(())
+        check_length(password, self.chars_min)
+    }
+
+    /// The same for the first password of an account.
+    pub(crate) fn check_initial_strength(&self, password: &str) -> Result<()> {
+        check_length(password, self.initial_chars_min)
     }
 
     /// Hashes a password into a PHC string.
@@ -82,6 +81,17 @@ impl Hasher {
         });
         task.await.map_err(|error| Error::fault("hashing a password", error))?
     }
+}
+
+fn check_length(password: &str, chars_min: usize) -> Result<()> {
+    if password.len() > limits::PASSWORD_BYTES_MAX {
+        let message = format!("A password can have {} bytes at most.", limits::PASSWORD_BYTES_MAX);
+        return Err(refuse(Reason::InvalidParam, message));
+    }
+    if password.chars().count() < chars_min {
+        return Err(refuse(Reason::WeakPassword, format!("Choose a password of at least {chars_min} characters.")));
+    }
+    Ok(())
 }
 
 fn hash(params: &Params, seams: &Seams, password: &str) -> Result<String> {

@@ -129,7 +129,7 @@ impl Accounts {
         // Hash only after the checks above, because it is slow.
         let password = match new.password {
             Some(password) => {
-                self.hasher.check_strength(&password)?;
+                self.hasher.check_initial_strength(&password)?;
                 Some(self.hasher.hash(password).await?)
             }
             None => None,
@@ -163,7 +163,7 @@ impl Accounts {
         if let Some(localpart) = localpart {
             self.check_username(localpart).await?;
         }
-        password.map_or(Ok(()), |password| self.hasher.check_strength(password))
+        password.map_or(Ok(()), |password| self.hasher.check_initial_strength(password))
     }
 
     /// The error when registration is closed; its message tells the user what to do instead.
