@@ -102,10 +102,12 @@ async fn a_first_password_may_be_short_where_the_settings_allow_it() {
     };
     registers("abc").await.refused(400, "M_WEAK_PASSWORD");
     let alice = Person::from_login(world.anyone(), &registers("abcd").await.ok());
-    let session = alice.post(v3!("account/password"), json!({ "new_password": "efgh" })).await.json()["session"].clone();
+    let session =
+        alice.post(v3!("account/password"), json!({ "new_password": "efgh" })).await.json()["session"].clone();
     let proof = |new: &str| {
         let identifier = json!({ "type": "m.id.user", "user": "alice" });
-        let auth = json!({ "type": "m.login.password", "identifier": identifier, "password": "abcd", "session": session });
+        let auth =
+            json!({ "type": "m.login.password", "identifier": identifier, "password": "abcd", "session": session });
         json!({ "new_password": new, "auth": auth })
     };
     alice.post(v3!("account/password"), proof("efgh")).await.refused(400, "M_WEAK_PASSWORD");
