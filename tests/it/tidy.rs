@@ -9,6 +9,7 @@ mod words;
 
 mod ballast;
 mod bounds;
+mod promises;
 mod screens;
 mod source;
 mod statements;
