@@ -12,7 +12,7 @@ use hearth_base::config::RegistrationMode;
 use crate::harness::{Person, Value, World, json, v3};
 
 /// Runs `hearth ctl` against a world, on another thread, since the server needs this one to answer.
-async fn ctl(world: &World, words: &[&str]) -> Output {
+pub(crate) async fn ctl(world: &World, words: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_hearth"));
     command.arg("ctl").arg("--socket").arg(world.config().admin_socket()).args(words).env_clear();
     let run = tokio::task::spawn_blocking(move || command.output());

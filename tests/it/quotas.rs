@@ -7,6 +7,7 @@ use hearth_base::config::Config;
 use serde_json::{Value, json};
 
 use crate::harness::{Answer, Ask, Cluster, Person, Room, World, v3};
+use crate::operator::ctl;
 
 const MIB: usize = 1024 * 1024;
 
@@ -152,6 +153,10 @@ async fn a_full_queue_leaves_out_its_own_messages_and_no_others() {
     assert_eq!((shown.given_up, shown.given_up_at_ms.is_some()), (1, true));
     let reason = shown.given_up_reason.expect("a reason");
     assert_eq!(reason, "their senders have too many messages waiting for the server");
+    let shown = ctl(&cluster.worlds[0], &["federation", "show", "b.example"]).await;
+    let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
+    let line = shown.lines().find(|line| line.starts_with("Given up")).unwrap_or_else(|| panic!("{shown}"));
+    assert!(line.contains("1 to-device messages, the last ") && line.ends_with(&reason), "{line}");
 
     cluster.network.heal();
     bob.post(v3!("keys/query"), json!({"device_keys": {&alice.id: []}})).await.ok();

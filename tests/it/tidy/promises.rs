@@ -148,3 +148,43 @@ fn limits_are_read_as_a_reader_would() {
         (1_000.0, 1.0, 1.0)
     );
 }
+
+/// Runs `compare.py` on two result files; `None` without Python.
+fn compared(old: &str, new: &str) -> Option<String> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let files = [("old", old), ("new", new)].map(|(name, text)| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).expect("a file");
+        path
+    });
+    let script = root().join("tests/attack/compare.py");
+    let ran = std::process::Command::new("python3").arg(script).args(files).output().ok()?;
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+    Some(String::from_utf8(ran.stdout).expect("UTF-8"))
+}
+
+#[test]
+fn two_runs_of_the_attacks_make_one_table() {
+    // As `tests/attack/run --json` prints them, with what a shell may put around them.
+    let old = concat!(
+        "warming up\n",
+        r#"{"attack":"p2_a","promise":"8 MiB","figures":{"rss_more_mib":96.4,"sync_ms":{"max":40},"rows":700},"broken":["x"]}"#,
+        "\n",
+        r#"{"attack":"p3_b","promise":"held","figures":{},"broken":["it could not be carried out"]}"#,
+    );
+    let new = concat!(
+        r#"{"attack":"p2_a","promise":"8 MiB","figures":{"rss_more_mib":-3.0,"sync_ms":{"max":9},"rows":139},"broken":[]}"#,
+        "\n",
+        r#"{"attack":"p6_c","promise":"none lost","figures":{"skipped":"needs root"},"broken":[]}"#,
+    );
+    let Some(table) = compared(old, new) else { return };
+    let rows: Vec<&str> = table.lines().skip(2).collect();
+    assert_eq!(
+        rows,
+        [
+            "| `p2_a` | 8 MiB | +96 MiB, sync 40 ms, rows 700; **1 broken** | +0 MiB, sync 9 ms, rows 139; held |",
+            "| `p3_b` | held | **not carried out** | - |",
+            "| `p6_c` | none lost | - | skipped: needs root |",
+        ]
+    );
+}
