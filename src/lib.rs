@@ -8,6 +8,7 @@ mod listen;
 mod machine;
 mod relay;
 mod storage;
+mod systemd;
 mod tasks;
 mod telemetry;
 mod timestamp;
@@ -17,6 +18,7 @@ use std::time::{Duration, Instant};
 
 use hearth_base::config::Config;
 use hearth_base::{Error, Result, Seams, limits};
+use hearth_certificates::Sources;
 use hearth_domain::ports::{Network, Nowhere};
 use hearth_domain::{Domain, RoomCore};
 use hearth_http::App;
@@ -38,6 +40,8 @@ pub struct Running {
     /// The use cases, for tests and benchmarks that bypass HTTP.
     pub domain: Arc<Domain>,
     log: Arc<LogRing>,
+    /// Where the certificates of the listeners come from.
+    pub certificates: Arc<Sources>,
     tasks: Tasks,
 }
 
@@ -75,13 +79,18 @@ async fn start_on(config: Config, seams: Seams, log: Arc<LogRing>, network: Arc<
         domain.rtc.reached_by(Arc::new(Appointed::new(&config.outgoing)?));
     }
     domain.check_clock();
-    let (listeners, admin_socket) = (Listeners::bind(&config)?, AdminSocket::bind(&config)?);
+    let (mut listeners, admin_socket) = (Listeners::bind(&config, &domain.core.seams)?, AdminSocket::bind(&config)?);
 
     let tasks = Tasks::new();
     let app = App::new(Arc::clone(&domain));
-    relay::start(&config, &domain, &listeners)?;
+    relay::start(&config, &domain, &mut listeners)?;
+    let sources = listeners.sources();
     let listeners = listeners.serve(&config, &app, &Arc::new(Counters::default()), &tasks);
-    admin_socket.serve(&app, Arc::clone(&log), &listeners, &tasks);
+    admin_socket.serve(&app, Arc::clone(&log), &listeners, &sources, &tasks);
+    if sources.orders() {
+        tasks::certificates(&tasks, &sources);
+    }
+    systemd::watch(&tasks);
     tasks::upkeep(&tasks, &domain);
     tasks::ephemeral(&tasks, &domain);
     tasks::outbox(&tasks, &domain);
@@ -95,7 +104,7 @@ async fn start_on(config: Config, seams: Seams, log: Arc<LogRing>, network: Arc<
         tasks::group_calls(&tasks, &domain);
         tasks::leaves(&tasks, &domain);
     }
-    Ok(Running { listeners, domain, log, tasks })
+    Ok(Running { listeners, domain, log, certificates: sources, tasks })
 }
 
 impl Running {

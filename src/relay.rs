@@ -19,7 +19,7 @@ const HTTPS: u16 = 443;
 
 /// Starts the relay if the configuration enables it, and registers it with the domain. In `auto` mode the server starts
 /// even when the relay cannot.
-pub(crate) fn start(config: &Config, domain: &Arc<Domain>, listeners: &Listeners) -> Result<()> {
+pub(crate) fn start(config: &Config, domain: &Arc<Domain>, listeners: &mut Listeners) -> Result<()> {
     if !config.turn.runs_relay(&config.server.name) {
         return Ok(());
     }
@@ -67,13 +67,16 @@ fn tcp(addresses: &[Address]) -> Vec<SocketAddr> {
     tcp.flatten().collect()
 }
 
-fn settings(turn: &Turn, host: &str, listeners: &Listeners) -> Settings {
+fn settings(turn: &Turn, host: &str, listeners: &mut Listeners) -> Settings {
     let certificates = listeners.certificates();
+    let (plain, secure) = (tcp(&turn.addresses), tcp(&turn.tls_addresses));
+    let opened = listeners.inherited.for_relay(&plain, &[&plain[..], &secure[..]].concat());
     let ip = |text: &Option<String>| text.as_deref().and_then(|text| text.parse::<IpAddr>().ok());
     Settings {
-        udp: tcp(&turn.addresses),
-        tcp: tcp(&turn.addresses),
-        tls: if certificates.is_some() { tcp(&turn.tls_addresses) } else { Vec::new() },
+        udp: plain.clone(),
+        tcp: plain,
+        tls: if certificates.is_some() { secure } else { Vec::new() },
+        opened,
         tls_config: certificates.map(|found| Arc::new(move || found.current()) as _),
         ports: turn.port_min..=turn.port_max,
         public: Public {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hearth_base::limits::server::{GROUP_CALLS_EVERY, TASKS_RELAY_EVERY, TASKS_UPKEEP_EVERY};
+use hearth_certificates::Sources;
 use hearth_domain::Domain;
 use tokio::sync::watch;
 
@@ -111,6 +112,12 @@ pub(crate) fn relay(tasks: &Tasks, domain: &Arc<Domain>) {
             }
         }
     });
+}
+
+/// Spawns the task that orders certificates. It sleeps until one is due.
+pub(crate) fn certificates(tasks: &Tasks, sources: &Arc<Sources>) {
+    let sources = Arc::clone(sources);
+    tasks.handle().spawn(|mut stop| async move { sources.run(stop.stopped()).await });
 }
 
 /// Spawns the task that sends the leave events that users have delegated. It sleeps while there are none.

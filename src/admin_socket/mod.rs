@@ -1,5 +1,6 @@
 //! The admin socket: access control for the Unix socket that serves the admin API of `hearth_http::admin`.
 
+mod certificates;
 mod permit;
 
 use std::path::PathBuf;
@@ -9,6 +10,7 @@ use hearth_admin::wire;
 use hearth_base::config::{Config, Resource};
 use hearth_base::limits::server::ADMIN_SOCKET_CONNECTIONS_MAX;
 use hearth_base::{Error, Result};
+use hearth_certificates::Sources;
 use hearth_http::App;
 use hearth_http::admin::{Api, Caller, HostInfo, LogRing};
 use tokio::net::{UnixListener, UnixStream};
@@ -52,12 +54,21 @@ impl AdminSocket {
     }
 
     /// Accepts and serves connections until the tasks stop.
-    pub(crate) fn serve(self, app: &App, log: Arc<LogRing>, listeners: &[Bound], tasks: &Tasks) {
+    pub(crate) fn serve(
+        self,
+        app: &App,
+        log: Arc<LogRing>,
+        listeners: &[Bound],
+        sources: &Arc<Sources>,
+        tasks: &Tasks,
+    ) {
         let data_dir = app.domain.core.config.server.data_dir.clone();
         let mut shown: Vec<_> = listeners.iter().map(listener_shown).collect();
         let (address, resources) = (self.file.0.display().to_string(), vec!["admin".to_owned()]);
         shown.push(wire::Listener { address, tls: false, resources });
-        let around = HostInfo { log, listeners: shown, machine: Box::new(move || machine::look(&data_dir)) };
+        let certificates = Box::new(certificates::Shown::new(sources, &app.domain.core.seams));
+        let around =
+            HostInfo { log, listeners: shown, certificates, machine: Box::new(move || machine::look(&data_dir)) };
         let api = Arc::new(Api::new(app.clone(), around));
         tasks.handle().spawn(|mut stop| async move {
             let permits = Arc::new(Semaphore::new(ADMIN_SOCKET_CONNECTIONS_MAX));
@@ -100,6 +111,7 @@ fn listener_shown(bound: &Bound) -> wire::Listener {
             Resource::Federation => "federation",
             Resource::Media => "media",
             Resource::Metrics => "metrics",
+            Resource::Redirect => "redirect",
         };
         name.to_owned()
     };

@@ -2,7 +2,9 @@
 
 use std::process::ExitCode;
 
-use hearth_base::config::Place;
+use hearth_base::config::{CertificateSource, Config, Place};
+use hearth_base::{Clock, clock::SystemClock};
+use hearth_certificates::{examine, expiry};
 
 use super::config::ConfigFile;
 use super::out;
@@ -28,6 +30,9 @@ impl CheckConfig {
             let value = setting.value.unwrap_or_else(|| "(unset)".to_owned());
             out::say(format_args!("{} = {value}  # {}", setting.key, setting.place));
         }
+        if !certificates(&loaded.config) {
+            return ExitCode::FAILURE;
+        }
         loaded.warnings.iter().for_each(|warning| out::warn(format_args!("Warning: {warning}")));
         match self.file.path() {
             Some(path) => out::warn(format_args!("{} is right.", path.display())),
@@ -35,4 +40,27 @@ impl CheckConfig {
         }
         ExitCode::SUCCESS
     }
+}
+
+/// Tells what the files of the listeners contain. Returns whether the server could start with them.
+fn certificates(config: &Config) -> bool {
+    let now_ms = SystemClock.now_ms();
+    let mut good = true;
+    for (index, listener) in config.listeners.iter().enumerate() {
+        let Some(tls) = listener.tls.as_ref().filter(|tls| tls.source == CertificateSource::Files) else { continue };
+        match examine(tls) {
+            Ok(facts) => {
+                let (names, left) = (facts.names.join(", "), expiry::left(&facts, now_ms));
+                out::say(format_args!("# listeners[{index}].tls: a certificate for {names}, which {left}"));
+                for flaw in facts.faults(&config.certificate_names(), now_ms) {
+                    out::warn(format_args!("Warning: listeners[{index}].tls: the certificate has a fault: {flaw}"));
+                }
+            }
+            Err(error) => {
+                out::warn(format_args!("listeners[{index}].tls: {error}."));
+                good = false;
+            }
+        }
+    }
+    good
 }

@@ -12,7 +12,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::config::ConfigFile;
 use super::out;
-use crate::{Running, machine, telemetry};
+use crate::{Running, machine, systemd, telemetry};
 
 /// Runs the server until a signal arrives.
 pub(super) fn run(file: &ConfigFile) -> ExitCode {
@@ -46,7 +46,9 @@ async fn serve(config: Config, seams: Seams, log: Arc<LogRing>) -> Result<()> {
     let grace = Duration::from_millis(config.server.graceful_stop_ms);
     let running = crate::start_with_log(config, seams, log).await?;
     introduce(&running).await?;
+    systemd::ready();
     signals.next().await;
+    systemd::stopping();
     tracing::info!("Stopping.");
     tokio::select! {
         () = running.stop(grace) => tracing::info!("Stopped."),

@@ -125,7 +125,7 @@ async fn secure(stream: TcpStream, certificates: Option<&Certificates>) -> Optio
     let Some(certificates) = certificates else { return Some(Stream::Tcp(stream)) };
     let limit = Duration::from_millis(limits::TLS_HANDSHAKE_MS_MAX);
     match tokio::time::timeout(limit, tls::handshake(stream, certificates)).await {
-        Ok(Ok(stream)) => Some(Stream::Tls(Box::new(stream))),
+        Ok(Ok(stream)) => stream.map(|stream| Stream::Tls(Box::new(stream))),
         Ok(Err(error)) => {
             tracing::debug!(%error, "A TLS handshake failed.");
             None

@@ -8,6 +8,8 @@ use hearth_base::config::{Address, Mode};
 use hearth_base::{Error, Result};
 use tokio::net::{TcpListener, TcpSocket, UnixListener};
 
+use super::inherited::Inherited;
+
 /// Pending connections that the kernel queues for a socket.
 const BACKLOG: u32 = 1024;
 
@@ -18,18 +20,25 @@ pub(crate) enum Socket {
     Unix(UnixListener),
 }
 
-/// Listens at `address`, and returns the actual address, since the port may have been 0.
-pub(super) fn bind(address: &Address, mode: Mode) -> Result<(Socket, Address)> {
+/// Listens at `address`, and returns the actual address, since the port may have been 0. `None` if an inherited socket that another
+/// listener has taken serves this address too.
+pub(super) fn bind(address: &Address, mode: Mode, inherited: &mut Inherited) -> Result<Option<(Socket, Address)>> {
     match address {
+        Address::Tcp(wanted) if inherited.has(*wanted) => {
+            let fault = |error| Error::fault("taking a socket of the service manager", error);
+            let Some(listener) = inherited.socket(*wanted) else { return Ok(None) };
+            let bound = listener.local_addr().map_err(fault)?;
+            Ok(Some((Socket::Tcp(TcpListener::from_std(listener).map_err(fault)?), Address::Tcp(bound))))
+        }
         Address::Tcp(address) => {
             let listener = bind_tcp(*address).map_err(|error| {
                 let remedy = "Is another server using this port? Change `listeners.address`.";
                 Error::fault(format!("listening on {address} ({remedy})"), error)
             })?;
             let bound = listener.local_addr().map_err(|error| Error::fault("asking for a socket's address", error))?;
-            Ok((Socket::Tcp(listener), Address::Tcp(bound)))
+            Ok(Some((Socket::Tcp(listener), Address::Tcp(bound))))
         }
-        Address::Unix(path) => Ok((Socket::Unix(bind_unix(path, mode)?), address.clone())),
+        Address::Unix(path) => Ok(Some((Socket::Unix(bind_unix(path, mode)?), address.clone()))),
     }
 }
 

@@ -23,6 +23,7 @@ use parking_lot::Mutex;
 
 use super::paced::{Pace, Paced, UnderWay};
 use super::peer::{self, ProxyWarning};
+use super::redirect::Redirect;
 use super::stream::Stream;
 use crate::tasks::Stop;
 
@@ -41,6 +42,8 @@ pub(crate) enum Service {
         /// Of all listeners.
         proxy_warning: Arc<ProxyWarning>,
     },
+    /// A redirect to https, for a listener without TLS.
+    Redirect(Redirect),
     /// The admin API, for an authorised local account.
     Admin { api: Arc<Api>, caller: Caller },
 }
@@ -50,7 +53,7 @@ impl Service {
     pub(super) fn relay(&self) -> Option<&hearth_turn::Running> {
         match self {
             Self::Public { relay, .. } => relay.as_deref(),
-            Self::Admin { .. } => None,
+            Self::Redirect(_) | Self::Admin { .. } => None,
         }
     }
 
@@ -58,7 +61,7 @@ impl Service {
     pub(super) fn is_trusted_proxy(&self, address: IpAddr) -> bool {
         match self {
             Self::Public { config, .. } => config.server.trusted_proxies.iter().any(|range| range.contains(address)),
-            Self::Admin { .. } => false,
+            Self::Redirect(_) | Self::Admin { .. } => false,
         }
     }
 
@@ -69,6 +72,7 @@ impl Service {
                 let client = ClientAddress(peer::address(remote, request.headers(), &config.server.trusted_proxies));
                 edge.serve(client, request).await
             }
+            Self::Redirect(redirect) => redirect.answer(request.uri(), request.headers()),
             Self::Admin { api, caller } => api.serve(caller.clone(), request).await,
         }
     }

@@ -6,8 +6,10 @@ mod accept;
 mod bind;
 mod connection;
 mod connections;
+mod inherited;
 mod paced;
 mod peer;
+mod redirect;
 mod relayed;
 mod stream;
 #[cfg(test)]
@@ -17,7 +19,8 @@ mod tls;
 use std::sync::Arc;
 
 use hearth_base::config::{Address, Config, Listener, Resource};
-use hearth_base::{Result, limits};
+use hearth_base::{Error, Result, Seams, limits};
+use hearth_certificates::Sources;
 use hearth_http::App;
 use hearth_http::edge::{Counters, Edge};
 use hearth_http::surface;
@@ -25,6 +28,8 @@ use hearth_http::surface;
 use crate::tasks::Tasks;
 use bind::Socket;
 use connections::{ConnectionLimits, Connections};
+use inherited::Inherited;
+use redirect::Redirect;
 
 pub(crate) use accept::WAIT_AFTER_ERROR;
 pub(crate) use bind::bind_unix;
@@ -44,17 +49,38 @@ pub struct Bound {
 }
 
 /// Sockets that are bound and not served yet. Clients that connect now wait in the backlog.
-pub(crate) struct Listeners(Vec<(Socket, Option<Arc<Certificates>>, Bound)>);
+pub(crate) struct Listeners {
+    sockets: Vec<(Socket, Option<Arc<Certificates>>, Bound)>,
+    sources: Arc<Sources>,
+    /// Sockets of the service manager that no listener has.
+    pub(crate) inherited: Inherited,
+}
 
 impl Listeners {
-    /// Binds all sockets and loads all certificates.
-    pub(crate) fn bind(config: &Config) -> Result<Self> {
-        config.listeners.iter().map(bind_one).collect::<Result<_>>().map(Self)
+    /// Loads all certificates and binds all sockets, or takes those that the service manager has bound.
+    pub(crate) fn bind(config: &Config, seams: &Seams) -> Result<Self> {
+        let sources = Arc::new(Sources::open(config, seams)?);
+        let mut inherited = Inherited::take();
+        let mut sockets = Vec::new();
+        for listener in &config.listeners {
+            let certificates = certificates(listener, &sources)?;
+            let Some((socket, address)) = bind::bind(&listener.address, listener.socket_mode, &mut inherited)? else {
+                continue;
+            };
+            let bound = Bound { address, tls: certificates.is_some(), resources: listener.resources.clone() };
+            sockets.push((socket, certificates, bound));
+        }
+        Ok(Self { sockets, sources, inherited })
+    }
+
+    /// Where the certificates come from.
+    pub(crate) fn sources(&self) -> Arc<Sources> {
+        Arc::clone(&self.sources)
     }
 
     /// The certificate of the first listener that has one; the TURN relay uses it too.
     pub(crate) fn certificates(&self) -> Option<Arc<Certificates>> {
-        self.0.iter().find_map(|(_, certificates, _)| certificates.clone())
+        self.sockets.iter().find_map(|(_, certificates, _)| certificates.clone())
     }
 
     /// The ports of listeners with TLS.
@@ -63,7 +89,7 @@ impl Listeners {
             Address::Tcp(address) if bound.tls => Some(address.port()),
             _ => None,
         };
-        self.0.iter().filter_map(|(_, _, bound)| port(bound)).collect()
+        self.sockets.iter().filter_map(|(_, _, bound)| port(bound)).collect()
     }
 
     /// Serves all listeners until the tasks stop.
@@ -73,7 +99,15 @@ impl Listeners {
         let mut bounds = Vec::new();
         let relay = app.domain.calls.own().map(|own| Arc::clone(&own.running));
         let proxy_warning = Arc::default();
-        for (socket, certificates, bound) in self.0 {
+        self.inherited.warn_of_rest();
+        for (socket, certificates, bound) in self.sockets {
+            if bound.resources.contains(&Resource::Redirect) {
+                let service = Arc::new(Service::Redirect(Redirect::new(config, self.sources.answers())));
+                let connections = Arc::clone(&connections);
+                tasks.handle().spawn(|stop| accept::run(socket, None, service, connections, stop));
+                bounds.push(bound);
+                continue;
+            }
             // Listeners with the same resources share one router, which takes memory.
             let edge = match edges.iter().find(|(resources, _)| *resources == bound.resources) {
                 Some((_, edge)) => Arc::clone(edge),
@@ -94,11 +128,11 @@ impl Listeners {
     }
 }
 
-fn bind_one(listener: &Listener) -> Result<(Socket, Option<Arc<Certificates>>, Bound)> {
-    let certificates = listener.tls.as_ref().map(Certificates::load).transpose()?.map(Arc::new);
-    let (socket, address) = bind::bind(&listener.address, listener.socket_mode)?;
-    let bound = Bound { address, tls: certificates.is_some(), resources: listener.resources.clone() };
-    Ok((socket, certificates, bound))
+/// What a listener needs for TLS, if it uses it.
+fn certificates(listener: &Listener, sources: &Sources) -> Result<Option<Arc<Certificates>>> {
+    let Some(tls) = &listener.tls else { return Ok(None) };
+    let source = sources.of(tls).ok_or_else(|| Error::broken("a listener without a certificate source"))?;
+    Certificates::new(source, sources.answers().as_ref()).map(|made| Some(Arc::new(made)))
 }
 
 /// The process's limit on open files, less what the database, media and connections to other servers need.

@@ -1,98 +1,74 @@
-//! Certificates from files, and TLS handshakes with them.
+//! TLS handshakes with the certificate of a source.
 
 use std::io;
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
 
-use hearth_base::config::Tls;
-use hearth_base::limits::server::TLS_LOOK_EVERY;
 use hearth_base::{Error, Result};
-use parking_lot::Mutex;
+use hearth_certificates::acme::answers::ALPN as ACME_ALPN;
+use hearth_certificates::{Answers, CertSource};
 use rustls::ServerConfig;
-use rustls::server::Acceptor;
-use rustls_pki_types::pem::PemObject;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::{Acceptor, ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
 use tokio::net::TcpStream;
 use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
 
-/// A certificate that is reloaded when its files change.
+/// What a listener needs for handshakes. The certificate is that of its source at the time of the handshake.
 #[derive(Debug)]
 pub(crate) struct Certificates {
-    files: Tls,
-    loaded: Mutex<Loaded>,
-}
-
-#[derive(Debug)]
-struct Loaded {
     config: Arc<ServerConfig>,
-    written: [Option<SystemTime>; 2],
-    looked: Instant,
+    /// For the handshakes by which an authority looks at the proof of a name.
+    proofs: Option<Arc<ServerConfig>>,
 }
 
 impl Certificates {
-    /// Loads both files.
-    pub(super) fn load(files: &Tls) -> Result<Self> {
-        let loaded = Loaded { config: read(files)?, written: written(files), looked: Instant::now() };
-        Ok(Self { files: files.clone(), loaded: Mutex::new(loaded) })
+    /// For a listener with this source. `answers` are the proofs for an authority, if there is one.
+    pub(super) fn new(source: Arc<dyn CertSource>, answers: Option<&Arc<Answers>>) -> Result<Self> {
+        let fault = |error| Error::fault("setting up TLS", error);
+        let config = server_config(source).map_err(fault)?;
+        let proofs = answers.map(|answers| answers.tls_config()).transpose().map_err(fault)?;
+        Ok(Self { config, proofs })
     }
 
-    /// The configuration for the next handshake. When new files cannot be loaded, the old certificate stays in use.
+    /// The configuration for handshakes.
     pub(crate) fn current(&self) -> Arc<ServerConfig> {
-        let mut loaded = self.loaded.lock();
-        if loaded.looked.elapsed() < TLS_LOOK_EVERY {
-            return Arc::clone(&loaded.config);
-        }
-        loaded.looked = Instant::now();
-        let written = written(&self.files);
-        if written != loaded.written {
-            match read(&self.files) {
-                Ok(config) => {
-                    tracing::info!(file = %self.files.certificate_file.display(), "Took up a new certificate.");
-                    loaded.config = config;
-                    loaded.written = written;
-                }
-                // The two files are rarely written at the same instant; the next check tries again.
-                Err(error) => tracing::warn!(%error, "The new certificate cannot be used; the old one stays."),
-            }
-        }
-        Arc::clone(&loaded.config)
+        Arc::clone(&self.config)
     }
-}
-
-/// Modification times of both files; `None` for a missing file.
-fn written(files: &Tls) -> [Option<SystemTime>; 2] {
-    [&files.certificate_file, &files.key_file].map(|path| std::fs::metadata(path).and_then(|it| it.modified()).ok())
-}
-
-fn read(files: &Tls) -> Result<Arc<ServerConfig>> {
-    let (certificate, key) = (files.certificate_file.display(), files.key_file.display());
-    let chain = CertificateDer::pem_file_iter(&files.certificate_file)
-        .and_then(Iterator::collect::<std::result::Result<Vec<_>, _>>)
-        .map_err(|error| Error::fault(format!("reading the certificate {certificate}"), error))?;
-    let secret = PrivateKeyDer::from_pem_file(&files.key_file)
-        .map_err(|error| Error::fault(format!("reading the private key {key}"), error))?;
-    server_config(chain, secret)
-        .map_err(|error| Error::fault(format!("using the certificate {certificate} with the key {key}"), error))
 }
 
 /// The TLS configuration. The one place that chooses a cryptography provider and the offered protocols.
-fn server_config(
-    chain: Vec<CertificateDer<'static>>,
-    key: PrivateKeyDer<'static>,
-) -> std::result::Result<Arc<ServerConfig>, rustls::Error> {
+fn server_config(source: Arc<dyn CertSource>) -> std::result::Result<Arc<ServerConfig>, rustls::Error> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()
-        .with_single_cert(chain, key)?;
+        .with_cert_resolver(Arc::new(Current(source)));
     // The relay takes over connections that negotiate TURN; see `relayed`.
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec(), super::relayed::ALPN.to_vec()];
     Ok(Arc::new(config))
 }
 
-/// Performs the handshake in the server role.
-pub(super) async fn handshake(stream: TcpStream, certificates: &Certificates) -> io::Result<TlsStream<TcpStream>> {
+/// The source's certificate, whatever name the client asks for. Without one the handshake fails.
+#[derive(Debug)]
+struct Current(Arc<dyn CertSource>);
+
+impl ResolvesServerCert for Current {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        self.0.current().map(|current| Arc::clone(&current.key))
+    }
+}
+
+/// Performs the handshake in the server role. `None` for a connection whose handshake was all that it was for.
+pub(super) async fn handshake(
+    stream: TcpStream,
+    certificates: &Certificates,
+) -> io::Result<Option<TlsStream<TcpStream>>> {
     let hello = LazyConfigAcceptor::new(Acceptor::default(), stream).await?;
-    hello.into_stream(certificates.current()).await
+    let proves = hello.client_hello().alpn().is_some_and(|mut offered| offered.any(|name| name == ACME_ALPN));
+    if let (true, Some(proofs)) = (proves, &certificates.proofs) {
+        // RFC 8737 section 3: the connection is closed after the handshake.
+        hello.into_stream(Arc::clone(proofs)).await?;
+        return Ok(None);
+    }
+    hello.into_stream(certificates.current()).await.map(Some)
 }

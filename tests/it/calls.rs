@@ -105,7 +105,7 @@ fn certificate(folder: &Path) -> (Tls, Arc<rustls::ClientConfig>) {
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
     let pem =
         |name: &str, der: &[u8]| format!("-----BEGIN {name}-----\n{}\n-----END {name}-----\n", STANDARD.encode(der));
-    let files = Tls { certificate_file: folder.join("chain.pem"), key_file: folder.join("key.pem") };
+    let files = Tls { certificate_file: folder.join("chain.pem"), key_file: folder.join("key.pem"), ..Tls::default() };
     std::fs::write(&files.certificate_file, pem("CERTIFICATE", made.cert.der())).expect("written");
     std::fs::write(&files.key_file, pem("PRIVATE KEY", &made.signing_key.serialize_der())).expect("written");
     let mut roots = rustls::RootCertStore::empty();

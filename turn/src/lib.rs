@@ -28,5 +28,5 @@ pub use discovery::{seen_by, source_addresses};
 pub use net::running::{AcceptedStream, Running};
 pub use net::start::{StartError, start};
 pub use server::{AllocationId, AllocationView, Traffic, Transport};
-pub use settings::{Public, Settings};
+pub use settings::{OpenedSockets, Public, Settings};
 pub use shared::{Counters, Quotas, Refusal, UserTotals};

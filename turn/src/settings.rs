@@ -1,6 +1,6 @@
 //! The settings of a relay, as the operator or the embedding program chooses them.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
@@ -23,6 +23,9 @@ pub struct Settings {
     pub tcp: Vec<SocketAddr>,
     /// Addresses to listen on for TLS over TCP. Usually port 5349.
     pub tls: Vec<SocketAddr>,
+    /// Sockets that another program has opened and bound for this one, non-blocking. Each is used in place of one that would be opened
+    /// at its address.
+    pub opened: OpenedSockets,
     /// The TLS configuration. Called for each new stream, so that a renewed certificate takes effect without a restart.
     pub tls_config: Option<TlsConfig>,
     /// The REALM of the long-term credential mechanism. Keep it to 8 bytes: with a longer one, some challenges
@@ -53,6 +56,15 @@ pub struct Settings {
     pub gather_us: u64,
 }
 
+/// Sockets that were opened before the relay started.
+#[derive(Debug, Clone, Default)]
+pub struct OpenedSockets {
+    /// For UDP. One thread serves each, because datagrams of a client must not go to several.
+    pub udp: Vec<Arc<UdpSocket>>,
+    /// For TCP and TLS: they listen.
+    pub streams: Vec<Arc<TcpListener>>,
+}
+
 /// The public addresses of this machine.
 #[derive(Debug, Clone, Default)]
 pub struct Public {
@@ -74,6 +86,7 @@ impl Settings {
             udp: Vec::new(),
             tcp: Vec::new(),
             tls: Vec::new(),
+            opened: OpenedSockets::default(),
             tls_config: None,
             realm: "hearth".to_owned(),
             ports: 49_152..=65_535,

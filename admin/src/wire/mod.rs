@@ -13,6 +13,7 @@
 //! Names in responses are untrusted. Pass them through [`crate::text::safe_text`] before printing.
 
 mod audit;
+mod certificates;
 mod error;
 mod federation;
 mod jobs;
@@ -28,6 +29,7 @@ mod tokens;
 mod users;
 
 pub use audit::{AuditEntry, AuditList, AuditQuery};
+pub use certificates::{Certificate, CertificateList, CertificatesRenewed};
 pub use error::{ErrorBody, ErrorDetail};
 pub use federation::Destination;
 pub use jobs::{Job, JobList, JobState};

@@ -34,6 +34,10 @@ pub const REGISTRATION_TOKEN: &str = "/api/v1/registration-tokens/{token}";
 pub const SIGNING_KEYS: &str = "/api/v1/signing-keys";
 /// `POST` empty object: [`super::SigningKeyList`].
 pub const SIGNING_KEYS_ROTATE: &str = "/api/v1/signing-keys/rotate";
+/// `GET`: [`super::CertificateList`].
+pub const CERTIFICATES: &str = "/api/v1/certificates";
+/// `POST` empty object: [`super::CertificatesRenewed`].
+pub const CERTIFICATES_RENEW: &str = "/api/v1/certificates/renew";
 /// `GET` with [`LogQuery`]: [`super::LogPage`].
 pub const LOG: &str = "/api/v1/log";
 /// `GET`: [`super::OperationList`].

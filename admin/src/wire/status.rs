@@ -87,6 +87,8 @@ pub struct FederationFigures {
 pub mod areas {
     /// The TURN relay; details at [`crate::wire::paths::RELAY`].
     pub const RELAY: &str = "relay";
+    /// The certificates; details at [`crate::wire::paths::CERTIFICATES`].
+    pub const CERTIFICATES: &str = "certificates";
 }
 
 /// A result of a health check.

@@ -1,6 +1,7 @@
 //! Limits: named, with the unit at the end of the name. In one place, so that a reader sees what untrusted input can
 //! cost: here those that several crates share, and a module for each crate.
 
+pub mod certificates;
 pub mod core;
 pub mod domain;
 pub mod federation;

@@ -2,6 +2,7 @@
 //!
 //! Each command sends requests to the running server and prints the response: as text, or unchanged with `--json`.
 
+mod certificates;
 mod confirm;
 mod federation;
 mod figures;
@@ -54,6 +55,7 @@ Examples:
   hearth ctl tokens create --uses 1 --days 7       invite somebody to make an account
   hearth ctl log --follow --level warn             watch for trouble
   hearth ctl federation list --failing             which other servers cannot be reached, and why
+  hearth ctl certificates                          which certificates there are, and whether renewing works
   hearth ctl turn test                             whether calls find their relay, and what to open if not
   hearth ctl users list --json | jq -r '.items[].user_id'
 
@@ -79,6 +81,8 @@ enum Command {
     /// The keys with which this server signs what it sends to other homeservers
     #[command(subcommand)]
     SigningKeys(signing_keys::SigningKeys),
+    /// The certificates of the listeners: where they come from, when they end, why renewing one failed
+    Certificates(certificates::Certificates),
     /// Other homeservers: whether they can be reached, and what waits for them
     #[command(subcommand)]
     Federation(federation::Federation),
@@ -149,6 +153,7 @@ impl Command {
             Self::Tokens(tokens) => tokens.run(session).await,
             Self::Rooms(rooms) => rooms.run(session).await,
             Self::SigningKeys(keys) => keys.run(session).await,
+            Self::Certificates(certificates) => certificates.run(session).await,
             Self::Federation(federation) => federation.run(session).await,
             Self::Turn(turn) => turn.run(session).await,
             Self::Log(log) => log.run(session).await,

@@ -32,7 +32,7 @@ async fn client(app: App, _: Call) -> Result<Json<Value>> {
 
 /// Server-server API, "Resolving server names".
 async fn server(app: App, _: Call) -> Result<Json<Value>> {
-    match &app.domain.core.config.server.well_known_server {
+    match app.domain.core.config.well_known_server() {
         Some(server) => Ok(Json(json!({ "m.server": server }))),
         None => Err(Error::not_found("Other homeservers reach this one by its name and port 8448.")),
     }

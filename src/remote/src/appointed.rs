@@ -28,6 +28,21 @@ impl Appointed {
     pub fn new(config: &Outgoing) -> Result<Self> {
         Ok(Self { web: Web::direct(config)? })
     }
+
+    /// Sends a request and returns the whole response, of at most `bytes_max` bytes, within `wait`.
+    ///
+    /// # Errors
+    /// When nothing answers, or with more.
+    pub async fn exchange(&self, request: Request<Bytes>, wait: Duration, bytes_max: usize) -> Result<Response<Bytes>> {
+        let place = place(&request);
+        let exchanged = async {
+            let response = self.web.send(request.map(Full::new)).await.map_err(|words| silent(&place, words))?;
+            let (head, body) = response.into_parts();
+            let body = Limited::new(body, bytes_max).collect().await.map_err(|error| silent(&place, error))?;
+            Ok(Response::from_parts(head, body.to_bytes()))
+        };
+        timeout(wait, exchanged).await.map_err(|_| late(&place))?
+    }
 }
 
 impl ports::Appointed for Appointed {

@@ -13,5 +13,6 @@ mod guard;
 mod web;
 
 pub use appointed::Appointed;
+pub use connect::tls::client_config as tls_client_config;
 pub use federation::Homeservers;
 pub use guard::Guard;

@@ -3,7 +3,7 @@
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
 
-use super::open::{DATA_BUFFER_BYTES, REQUESTS_BUFFER_BYTES, tcp_listener, udp_listener, unused};
+use super::open::{DATA_BUFFER_BYTES, REQUESTS_BUFFER_BYTES, adopted, tcp_listener, udp_listener, unused};
 use super::start::StartError;
 use super::streams::StreamListener;
 use crate::settings::Settings;
@@ -32,7 +32,15 @@ pub(super) struct Listeners {
 /// settings.
 pub(super) fn open_all(settings: &mut Settings, threads: usize) -> Result<Vec<Listeners>, StartError> {
     let mut all: Vec<Listeners> = (0..threads).map(|_| Listeners::default()).collect();
+    let opened = settings.opened.clone();
     for at in &mut settings.udp {
+        let there = opened.udp.iter().find(|socket| socket.local_addr().is_ok_and(|bound| bound == *at));
+        if let Some(socket) = there {
+            let fail = |error| StartError::Listen { at: *at, transport: "UDP", error };
+            let data = adopted(socket, *at).map_err(fail)?;
+            all[0].udp.push(UdpListener { at: *at, data, requests: None });
+            continue;
+        }
         let fail = |error| StartError::Listen { at: *at, transport: "UDP", error };
         let opened = open_udp(*at, threads, settings.separate_requests).map_err(fail)?;
         for (listeners, udp) in all.iter_mut().zip(opened) {
@@ -45,7 +53,11 @@ pub(super) fn open_all(settings: &mut Settings, threads: usize) -> Result<Vec<Li
     for (at, tls) in tcp.chain(settings.tls.iter_mut().map(|at| (at, tls_config.clone()))) {
         for listeners in &mut all {
             let fail = |error| StartError::Listen { at: *at, transport: "TCP", error };
-            let socket = tcp_listener(*at, threads > 1).map_err(fail)?;
+            let there = opened.streams.iter().find(|socket| socket.local_addr().is_ok_and(|bound| bound == *at));
+            let socket = match there {
+                Some(socket) => socket.try_clone().map_err(fail)?,
+                None => tcp_listener(*at, threads > 1).map_err(fail)?,
+            };
             *at = socket.local_addr().map_err(fail)?;
             listeners.streams.push(StreamListener { socket, tls: tls.clone() });
         }

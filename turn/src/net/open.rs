@@ -46,6 +46,17 @@ pub(super) fn udp_listener(at: SocketAddr, shared: bool, buffer_bytes: usize) ->
     Ok(socket)
 }
 
+/// Prepares a UDP socket for clients that was opened by another program.
+pub(super) fn adopted(socket: &UdpSocket, at: SocketAddr) -> io::Result<UdpSocket> {
+    let socket = socket.try_clone()?;
+    buffers(&socket, DATA_BUFFER_BYTES);
+    #[cfg(target_os = "linux")]
+    if at.ip().is_unspecified() {
+        super::linux::enable_packet_info(&socket)?;
+    }
+    Ok(socket)
+}
+
 /// Returns `at` if no UDP socket is bound to it, with port 0 replaced by a port that the system chooses.
 pub(super) fn unused(at: SocketAddr) -> io::Result<SocketAddr> {
     let fd = socket(at, SocketType::DGRAM)?;
@@ -75,10 +86,10 @@ pub(super) fn relay(at: SocketAddr) -> io::Result<UdpSocket> {
     Ok(socket)
 }
 
-fn buffers(fd: &std::os::fd::OwnedFd, bytes: usize) {
+fn buffers(fd: impl std::os::fd::AsFd, bytes: usize) {
     // Best effort: the relay also works with the kernel's default sizes.
-    let _ = sockopt::set_socket_recv_buffer_size(fd, bytes);
-    let _ = sockopt::set_socket_send_buffer_size(fd, bytes);
+    let _ = sockopt::set_socket_recv_buffer_size(&fd, bytes);
+    let _ = sockopt::set_socket_send_buffer_size(&fd, bytes);
 }
 
 /// Sets whether datagrams that leave this socket may be fragmented.

@@ -55,6 +55,7 @@ impl Config {
         let mut checks = Checks::default();
         self.server.check(&mut checks);
         super::listeners::check(&self.listeners, &mut checks);
+        self.check_acme(&mut checks);
         self.database.check(&mut checks);
         self.registration.check(&mut checks);
         self.rooms.check(&mut checks);

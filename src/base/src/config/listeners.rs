@@ -19,18 +19,34 @@ section! {
         /// The certificate for TLS. Unset, the listener speaks plain HTTP, for use behind a reverse proxy or on this
         /// machine only.
         tls: Option<Tls> = None => "{ certificate_file = 'fullchain.pem', key_file = 'privkey.pem' }",
-        /// What the listener serves.
+        /// What the listener serves. `redirect` stands alone, on port 80.
         resources: Vec<Resource> = vec![Resource::Client, Resource::Federation, Resource::Media],
     }
 }
 
 section! {
-    /// A certificate and its private key.
+    /// Where the certificate of a listener comes from. All listeners with the source `acme` have one certificate, and so have
+    /// those with `self-signed`.
     pub struct Tls {
+        /// `files`: the two files below, read again when they change. `acme`: Hearth gets it from an authority and renews it,
+        /// as `[acme]` describes. `self-signed`: Hearth makes it; for a LAN, where each device is told once to trust it.
+        source: CertificateSource = CertificateSource::Files,
         /// The certificate chain in PEM format.
         certificate_file: PathBuf = PathBuf::new(),
         /// The private key in PEM format.
         key_file: PathBuf = PathBuf::new(),
+    }
+}
+
+choice! {
+    /// Where a certificate comes from.
+    pub enum CertificateSource {
+        /// Two files.
+        Files = "files",
+        /// An authority, by the ACME protocol (RFC 8555).
+        Acme = "acme",
+        /// This server itself.
+        SelfSigned = "self-signed",
     }
 }
 
@@ -45,6 +61,8 @@ choice! {
         Media = "media",
         /// Prometheus metrics. They are meant for the operator, not for the public.
         Metrics = "metrics",
+        /// A redirect to https, and the answers that prove the server's names to a certificate authority (HTTP-01).
+        Redirect = "redirect",
     }
 }
 
@@ -96,13 +114,18 @@ pub(super) fn check(listeners: &[Listener], checks: &mut Checks) {
         let any_port = matches!(listener.address, Address::Tcp(address) if address.port() == 0);
         let text = format!("{} is the address of another listener as well", listener.address);
         checks.require(!twice || any_port, &key("address"), text);
-        if let Some(tls) = &listener.tls {
-            checks.file(&key("tls.certificate_file"), &tls.certificate_file);
-            checks.file(&key("tls.key_file"), &tls.key_file);
+        if let Some(tls) = listener.tls.as_ref() {
+            check_tls(tls, &key("tls"), checks);
         }
+        let redirects = listener.resources.contains(&Resource::Redirect);
+        checks.require(
+            !redirects || (listener.resources.len() == 1 && listener.tls.is_none()),
+            &key("resources"),
+            "`redirect` stands alone, on a listener without `tls`",
+        );
         let Address::Tcp(address) = listener.address else { continue };
         checks.warn_if(
-            listener.tls.is_none() && !address.ip().is_loopback(),
+            listener.tls.is_none() && !redirects && !address.ip().is_loopback(),
             &key("address"),
             "passwords and messages cross the network unencrypted here, unless a reverse proxy or a container is in \
              front of it",
@@ -112,5 +135,20 @@ pub(super) fn check(listeners: &[Listener], checks: &mut Checks) {
             &key("resources"),
             "anyone who reaches this address can read the metrics",
         );
+    }
+}
+
+fn check_tls(tls: &Tls, key: &str, checks: &mut Checks) {
+    let files = [("certificate_file", &tls.certificate_file), ("key_file", &tls.key_file)];
+    for (name, path) in files {
+        let key = format!("{key}.{name}");
+        match tls.source {
+            CertificateSource::Files => checks.file(&key, path),
+            CertificateSource::Acme | CertificateSource::SelfSigned => checks.warn_if(
+                !path.as_os_str().is_empty(),
+                &key,
+                format!("not used, because the source is `{}`", tls.source.as_str()),
+            ),
+        }
     }
 }

@@ -10,6 +10,7 @@ mod schema;
 mod server_name;
 mod settings;
 
+mod acme;
 mod admin;
 mod appservices;
 mod database;
@@ -31,11 +32,12 @@ mod tokens;
 mod turn;
 mod user_directory;
 
+pub use acme::{Acme, AcmeChallenge, TsigAlgorithm};
 pub use admin::Admin;
 pub use appservices::AppServices;
 pub use database::{Database, Engine, Synchronous};
 pub use federation::Federation;
-pub use listeners::{Address, Listener, Resource, Tls};
+pub use listeners::{Address, CertificateSource, Listener, Resource, Tls};
 pub use livekit::{LiveKit, SfuUrl};
 pub use load::{ConfigError, Loaded, Place, Problem, process_environment};
 pub use log::{Colour, Log, LogFormat};
@@ -66,6 +68,8 @@ schema::section! {
         server: Server = Server::default(),
         /// Addresses it listens on, and what it serves there.
         listeners: Vec<Listener> = vec![Listener::default()],
+        /// The certificate that Hearth gets from an authority and renews.
+        acme: Acme = Acme::default(),
         /// The socket of the dashboard and of `hearth ctl`.
         admin: Admin = Admin::default(),
         /// The database of accounts, rooms and messages.
@@ -122,6 +126,21 @@ impl Config {
         }
     }
 
+    /// What other homeservers are told at `/.well-known/matrix/server`: the configured host and port, or those of the URL for
+    /// clients if its host is not that of the server's name. `None` if they find this server by its name.
+    #[must_use]
+    pub fn well_known_server(&self) -> Option<String> {
+        if let Some(server) = &self.server.well_known_server {
+            return Some(server.clone());
+        }
+        let url = self.server.public_baseurl.as_ref()?.as_str().strip_prefix("https://")?;
+        let authority = url.split('/').next().unwrap_or_default();
+        let differs = !acme::host(authority).eq_ignore_ascii_case(&acme::host(&self.server.name));
+        let with_port = authority.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
+        let named = if with_port { authority.to_owned() } else { format!("{authority}:443") };
+        (differs && self.federation.enabled).then_some(named)
+    }
+
     /// The socket of the admin API.
     #[must_use]
     pub fn admin_socket(&self) -> PathBuf {
@@ -132,6 +151,12 @@ impl Config {
     #[must_use]
     pub fn database_path(&self) -> PathBuf {
         self.database.path.clone().unwrap_or_else(|| self.server.data_dir.join("hearth.db"))
+    }
+
+    /// The folder of certificates that this server gets or makes.
+    #[must_use]
+    pub fn certificates_dir(&self) -> PathBuf {
+        self.server.data_dir.join("certificates")
     }
 
     /// The folder of uploaded and cached media.

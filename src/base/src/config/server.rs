@@ -18,7 +18,7 @@ section! {
         /// the address of the first listener for clients.
         public_baseurl: Option<BaseUrl> = None => "'https://matrix.example.org'",
         /// The host and port for other homeservers, if that is not port 8448 of the server's name. Published at
-        /// `/.well-known/matrix/server`.
+        /// `/.well-known/matrix/server`. Unset, it is that of `public_baseurl` if its host is not that of the name.
         well_known_server: Option<String> = None => "'matrix.example.org:443'",
         /// The Matrix id of the administrator, published at `/.well-known/matrix/support`.
         support_admin: Option<String> = None => "'@alice:example.org'",

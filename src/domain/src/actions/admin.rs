@@ -159,6 +159,13 @@ impl Actions {
         Ok(job)
     }
 
+    /// Notes in the audit log that an operator asked for new certificates. Whether one is issued is in the log.
+    ///
+    /// Durability: one transaction.
+    pub async fn admin_note_renewal(&self, actor: &str) -> Result<()> {
+        self.parts.admin.note(Note::new(actor, "certificates.renew", "", "")).await
+    }
+
     /// Ends an allocation of the relay. `M_NOT_FOUND` for an unknown allocation.
     ///
     /// Durability: finished.

@@ -5,6 +5,7 @@
 
 mod answer;
 mod audit;
+mod certificates;
 mod federation;
 mod jobs;
 mod log;
@@ -29,6 +30,7 @@ use hearth_base::{Error, Reason, Result, error::refuse};
 use http::{Method, Request};
 use tower::Service;
 
+pub use certificates::HostCertificates;
 pub use log_ring::LogRing;
 pub use status::Machine;
 
@@ -43,6 +45,8 @@ pub struct HostInfo {
     pub log: Arc<LogRing>,
     /// The listen addresses of the server.
     pub listeners: Vec<wire::Listener>,
+    /// The certificates of the listeners.
+    pub certificates: Box<dyn HostCertificates>,
     /// Reads the current figures of the machine.
     pub machine: Box<dyn Fn() -> Machine + Send + Sync>,
 }
@@ -64,6 +68,7 @@ pub struct Caller {
 pub fn endpoints(around: &Arc<HostInfo>) -> Vec<Endpoint> {
     [
         audit::endpoints(),
+        certificates::endpoints(around),
         federation::endpoints(),
         jobs::endpoints(),
         log::endpoints(around),

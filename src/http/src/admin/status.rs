@@ -63,7 +63,7 @@ async fn status(app: App, around: Arc<HostInfo>) -> Result<Json<Status>> {
         listeners: around.listeners.clone(),
         relay: domain.calls.held().map(|(allocations, users)| RelayFigures { allocations, users }),
         federation: federation(&app),
-        problems: problems(&app, &machine, writer_queue),
+        problems: problems(&app, &around, &machine, writer_queue),
     }))
 }
 
@@ -73,7 +73,7 @@ fn federation(app: &App) -> FederationFigures {
 }
 
 /// The problems that need attention, most severe first.
-fn problems(app: &App, machine: &Machine, writer_queue: u64) -> Vec<Problem> {
+fn problems(app: &App, around: &HostInfo, machine: &Machine, writer_queue: u64) -> Vec<Problem> {
     let mut problems = Vec::new();
     if let Some(ailment) = app.domain.admin.ailment() {
         problems.push(problem(HealthLevel::Fail, ailment.what(), ailment.remedy()));
@@ -86,7 +86,9 @@ fn problems(app: &App, machine: &Machine, writer_queue: u64) -> Vec<Problem> {
         let what = format!("{writer_queue} writes wait for the disk.");
         problems.push(problem(HealthLevel::Warn, &what, "If this stays so, the disk is too slow or about to fail."));
     }
+    problems.extend(around.certificates.problems());
     problems.extend(relay(&app.domain.calls));
+    problems.sort_by_key(|problem| std::cmp::Reverse(problem.level));
     problems
 }
 

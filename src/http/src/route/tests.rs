@@ -15,7 +15,8 @@ fn all() -> Vec<Endpoint> {
     let resources = [Resource::Client, Resource::Federation, Resource::Media, Resource::Metrics];
     let mut all = surface::endpoints(&resources, &Arc::default());
     let machine = Box::new(Machine::default);
-    let around = HostInfo { log: Arc::new(LogRing::default()), listeners: Vec::new(), machine };
+    let certificates = Box::new(());
+    let around = HostInfo { log: Arc::new(LogRing::default()), listeners: Vec::new(), certificates, machine };
     all.extend(admin::endpoints(&Arc::new(around)));
     all
 }

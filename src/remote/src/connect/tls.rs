@@ -12,6 +12,17 @@ use tokio_rustls::TlsConnector;
 /// A connector that trusts the public authorities and the configured extra one. `protocols` are offered by ALPN,
 /// preferred first.
 pub(crate) fn connector(config: &Outgoing, protocols: &[&str]) -> Result<TlsConnector> {
+    let mut config = verifying(config)?;
+    config.alpn_protocols = protocols.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
+    Ok(TlsConnector::from(Arc::new(config)))
+}
+
+/// What a [`connector`] trusts, for a library that makes connections of its own.
+pub fn client_config(config: &Outgoing) -> Result<Arc<ClientConfig>> {
+    verifying(config).map(Arc::new)
+}
+
+fn verifying(config: &Outgoing) -> Result<ClientConfig> {
     let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     if let Some(path) = &config.extra_ca_file {
         let unreadable = |error| Error::fault(format!("reading the certificates in {}", path.display()), error);
@@ -27,9 +38,7 @@ pub(crate) fn connector(config: &Outgoing, protocols: &[&str]) -> Result<TlsConn
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|error| Error::fault("setting up TLS", error))?;
-    let mut config = config.with_root_certificates(roots).with_no_client_auth();
-    config.alpn_protocols = protocols.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
-    Ok(TlsConnector::from(Arc::new(config)))
+    Ok(config.with_root_certificates(roots).with_no_client_auth())
 }
 
 #[cfg(test)]

@@ -137,8 +137,10 @@ type Twin<'c> = (&'c str, &'c mut Option<Secret>, &'c Option<PathBuf>, fn(&Path)
 
 /// Reads the secrets that are in files.
 fn read_secrets(config: &mut Config) -> Vec<Problem> {
-    let Config { database, registration, turn, livekit, .. } = config;
-    let twins: [Twin<'_>; 4] = [
+    let Config { database, registration, turn, livekit, acme, .. } = config;
+    let twins: [Twin<'_>; 6] = [
+        ("acme.eab_hmac_key", &mut acme.eab_hmac_key, &acme.eab_hmac_key_file, read_secret),
+        ("acme.dns_key", &mut acme.dns_key, &acme.dns_key_file, read_secret),
         ("database.url", &mut database.url, &database.url_file, read_secret),
         ("registration.shared_secret", &mut registration.shared_secret, &registration.shared_secret_file, read_secret),
         ("turn.shared_secret", &mut turn.shared_secret, &turn.shared_secret_file, read_secret),

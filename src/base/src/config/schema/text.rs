@@ -90,6 +90,11 @@ text_value!(Mode, "octal permission bits in quotes, such as \"0660\"");
 pub struct BaseUrl(String);
 
 impl BaseUrl {
+    /// A URL that this program knows: it is not checked.
+    pub(in crate::config) fn constant(url: &'static str) -> Self {
+        Self(url.to_owned())
+    }
+
     /// The URL, without a slash at its end.
     #[must_use]
     pub fn as_str(&self) -> &str {
