@@ -1,23 +1,14 @@
-//! What the service manager is told (`sd_notify(3)`): that the server is ready, reloads, stops, and is alive. Without
+//! What the service manager is told (`sd_notify(3)`): that the server is ready, stops, and is alive. Without
 //! `NOTIFY_SOCKET` in the environment, nothing.
 
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::time::Duration;
-
-use rustix::time::{ClockId, clock_gettime};
 
 use crate::tasks::Tasks;
 
 /// All listeners accept connections.
 pub(crate) fn ready() {
     notify("READY=1");
-}
-
-/// The configuration is being read again; [`ready`] ends that.
-#[allow(dead_code, reason = "for the signal that reloads")]
-pub(crate) fn reloading() {
-    let now = clock_gettime(ClockId::Monotonic);
-    notify(&format!("RELOADING=1\nMONOTONIC_USEC={}{:06}", now.tv_sec, now.tv_nsec / 1_000));
 }
 
 /// The server stops.

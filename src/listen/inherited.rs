@@ -10,14 +10,13 @@ use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use hearth_base::limits::server::INHERITED_SOCKETS_MAX;
 use hearth_turn::OpenedSockets;
 use rustix::io::{FdFlags, fcntl_setfd};
 use rustix::net::{SocketType, sockopt};
 
 /// The first inherited descriptor.
 const FIRST: RawFd = 3;
-/// More are not taken, whatever the variable tells.
-const SOCKETS_MAX: RawFd = 64;
 
 /// The inherited sockets.
 #[derive(Debug, Default)]
@@ -48,7 +47,7 @@ impl Inherited {
         let count = variable("LISTEN_FDS").and_then(|count| count.parse::<RawFd>().ok()).unwrap_or(0);
         let names = variable("LISTEN_FDNAMES").unwrap_or_default();
         let mut names = names.split(':');
-        let each = (FIRST..).take(count.clamp(0, SOCKETS_MAX) as usize);
+        let each = (FIRST..).take(count.clamp(0, INHERITED_SOCKETS_MAX) as usize);
         Self(each.filter_map(|fd| passed(fd, names.next().unwrap_or_default())).collect())
     }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::{files, is_test};
 
 /// The crates by folder; the root crate last, because its folder contains the others.
-pub(super) const CRATES: [&str; 16] = [
+pub(super) const CRATES: [&str; 17] = [
     "src/net",
     "src/boxed",
     "src/base",
@@ -16,6 +16,7 @@ pub(super) const CRATES: [&str; 16] = [
     "src/federation",
     "src/domain",
     "src/remote",
+    "src/certificates",
     "src/http",
     "src/setup",
     "admin",

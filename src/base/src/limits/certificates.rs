@@ -56,3 +56,5 @@ pub const LAN_CERTIFICATE_MS: Millis = 800 * DAY_MS;
 pub const DNS_UPDATE_MAX: Duration = Duration::from_secs(10);
 /// How far the clocks of this server and the DNS server may differ, in seconds (RFC 8945 recommends it).
 pub const TSIG_FUDGE_S: u16 = 300;
+/// The longest answer of a DNS server to an update that is read: its header, the zone, a signature.
+pub const DNS_ANSWER_BYTES_MAX: usize = 1_024;

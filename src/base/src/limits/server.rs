@@ -31,3 +31,5 @@ pub const TABLE_COLUMNS_MAX: usize = 60;
 pub const ADMIN_SOCKET_CONNECTIONS_MAX: usize = 64;
 /// How often the log may warn of a reverse proxy that the configuration does not name.
 pub const PROXY_WARNING_EVERY: Duration = Duration::from_secs(60 * 60);
+/// Sockets that are taken from the service manager, whatever it announces.
+pub const INHERITED_SOCKETS_MAX: i32 = 64;

@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use base64::Engine;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use hearth_base::config::{Acme as Settings, TsigAlgorithm};
-use hearth_base::limits::certificates::{DNS_UPDATE_MAX, TSIG_FUDGE_S};
+use hearth_base::limits::certificates::{DNS_ANSWER_BYTES_MAX, DNS_UPDATE_MAX, TSIG_FUDGE_S};
 use hearth_base::{Error, Result, Seams};
 use hmac::{Hmac, Mac};
 use sha2::{Digest, Sha256, Sha512};
@@ -27,8 +27,6 @@ const CLASS_ANY: u16 = 255;
 const UPDATE: u16 = 5 << 11;
 /// How long resolvers may keep the record, in seconds.
 const TTL_S: u32 = 60;
-/// The longest answer that is read: an update is answered with its header and a signature.
-const ANSWER_BYTES_MAX: usize = 1_024;
 
 /// A TXT record that proves a name.
 #[derive(Debug, Clone)]
@@ -191,7 +189,7 @@ async fn exchange(server: SocketAddr, message: &[u8]) -> std::io::Result<Vec<u8>
     let mut framed = (message.len() as u16).to_be_bytes().to_vec();
     framed.extend(message);
     stream.write_all(&framed).await?;
-    let length = usize::from(stream.read_u16().await?).min(ANSWER_BYTES_MAX);
+    let length = usize::from(stream.read_u16().await?).min(DNS_ANSWER_BYTES_MAX);
     let mut answer = vec![0; length];
     stream.read_exact(&mut answer).await?;
     Ok(answer)
