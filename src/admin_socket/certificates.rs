@@ -74,7 +74,7 @@ fn problems(report: &Report, now_ms: Millis) -> Vec<Problem> {
     };
     let why = report.failure.as_ref().map(|why| format!(" The last attempt failed: {why}.")).unwrap_or_default();
     let Some(facts) = &report.facts else {
-        return vec![about(HealthLevel::Fail, format!("There is no certificate yet, so nobody can connect.{why}"))];
+        return vec![about(HealthLevel::Fail, format!("There is no certificate yet, so no client can connect.{why}"))];
     };
     let names = facts.names.join(", ");
     let mut problems = Vec::new();

@@ -289,6 +289,14 @@ def bound_accounts(stack):
         hearth.ctl("certificates", "renew")
         issued(hearth, but=first)
         assert stack.log("pebble").count("/sign-me-up") == accounts, "the account is kept"
+        # An authority that has lost its accounts.
+        pebble.stop()
+        pebble.start(customers={"kid-1": key})
+        before = hearth.certificate()["fingerprint"]
+        hearth.ctl("certificates", "renew")
+        assert "accountDoesNotExist" in failed(hearth)["failure"]
+        assert hearth.ctl("certificates", "renew").returncode == 0
+        issued(hearth, but=before)
         hearth.stop()
 
 

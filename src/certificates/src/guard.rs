@@ -103,7 +103,7 @@ impl History {
         }
         let issued = if self.names == names { &self.issued[..] } else { &[] };
         // Certificates of a few hours or days are renewed more often than the limit allows; their authorities know that.
-        // Whoever else comes here again has lost its certificate, or gets unfit ones.
+        // Otherwise the certificate was lost, or unfit ones are issued.
         let renews = is_due && issued.last().is_none_or(|last| last.used);
         let times: Vec<Millis> = issued.iter().map(|issued| issued.at_ms).collect();
         let times = within(&times, now_ms, ACME_DUPLICATES_MS);

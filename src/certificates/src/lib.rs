@@ -3,7 +3,7 @@
 //! [`CertSource`] is the seam: [`Files`] that the operator replaces, [`Acme`] for those of an authority, [`Lan`] for those that
 //! this server makes itself. A source answers for every handshake and reports on itself; TLS is done by the listeners.
 //!
-//! An order is made by one of two clients, [`acme`] says which. Whether one may be made at all is decided by
+//! An order is made by one of two clients: see [`acme`]. Whether one may be made at all is decided by
 //! [`guard::History`], which is a pure function of what has happened, and is on disk before the authority is asked.
 
 pub mod acme;

@@ -42,6 +42,13 @@ impl Folder {
         written.map_err(|error| fault("writing", &path, error))
     }
 
+    /// Renames a file, so that it is no longer read.
+    pub(crate) fn set_aside(&self, name: &str) {
+        if let Err(error) = fs::rename(self.path(name), self.path(&format!("{name}.old"))) {
+            tracing::warn!(%error, file = %self.path(name).display(), "A file was not set aside.");
+        }
+    }
+
     fn write_hidden(&self, hidden: &Path, content: &[u8]) -> std::io::Result<()> {
         DirBuilder::new().recursive(true).mode(0o700).create(&self.0)?;
         let _ = fs::remove_file(hidden);

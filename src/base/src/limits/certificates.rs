@@ -26,12 +26,14 @@ pub const ACME_ORDER_BACKOFF: Backoff = Backoff::new(14 * MINUTE_MS, 12 * HOUR_M
 pub const ACME_REACH_BACKOFF: Backoff = Backoff::new(MINUTE_MS, HOUR_MS);
 /// The shortest wait after an authority has refused an order because there were too many, in milliseconds.
 pub const ACME_RATE_LIMITED_MS_MIN: Millis = HOUR_MS;
-/// The longest such wait, whatever the authority or a wrong clock says, in milliseconds.
+/// The longest such wait, whatever the authority asks for and however wrong the clock is, in milliseconds.
 pub const ACME_WAIT_MS_MAX: Millis = 7 * DAY_MS;
 /// How often a request is repeated whose nonce the authority has refused.
 pub const ACME_NONCES_MAX: u32 = 3;
 /// The longest that an order may take, besides the time that a DNS update needs.
 pub const ACME_ORDER_MAX: Duration = Duration::from_secs(5 * 60);
+/// How long a server that stops waits for an order that is under way. Shorter than `server.graceful_stop_ms` is by default.
+pub const ACME_STOP_MAX: Duration = Duration::from_secs(3);
 /// The longest that one request to an authority may take.
 pub const ACME_REQUEST_MAX: Duration = Duration::from_secs(30);
 /// The largest answer of an authority: a chain of a few certificates.

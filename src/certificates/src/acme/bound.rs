@@ -128,6 +128,11 @@ impl Client for Bound {
         let mut shown = Vec::new();
         let issued = self.issue(names, request, &mut shown).await;
         self.prover.clear(shown).await;
+        let lost = |failure: &&Failure| failure.reason.ends_with("(accountDoesNotExist)");
+        if issued.as_ref().err().filter(lost).is_some() {
+            // An authority that has lost its accounts keeps that from no later order: the next one makes a new account.
+            self.folder.set_aside(ACCOUNT);
+        }
         issued
     }
 

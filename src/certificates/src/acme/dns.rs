@@ -1,7 +1,7 @@
 //! Dynamic updates of the DNS (RFC 2136), signed with a shared key (TSIG, RFC 8945): one TXT record is added or removed.
 //!
 //! hickory can do this with its DNSSEC code, which the program has no other use for; this is one message of fixed form. The answer's
-//! own signature is not checked: who forges it gains nothing, since the authority looks for the record itself.
+//! own signature is not checked: a forged answer gains nothing, since the authority looks for the record itself.
 
 use std::net::SocketAddr;
 

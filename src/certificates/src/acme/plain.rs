@@ -1,4 +1,4 @@
-//! Orders by rustls-acme: names are proven by TLS-ALPN-01 or HTTP-01, and anyone may have an account.
+//! Orders by rustls-acme: names are proven by TLS-ALPN-01 or HTTP-01, at an authority whose accounts are open to all.
 //!
 //! Its own loop is not used. It orders anew at every refused nonce, without a limit, and puts what it gets into service unseen.
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hearth_base::Millis;
-use hearth_base::limits::certificates::{ACME_ORDER_MAX, CERTIFICATE_LOOK_MS};
+use hearth_base::limits::certificates::{ACME_ORDER_MAX, ACME_STOP_MAX, CERTIFICATE_LOOK_MS};
 
 use super::{Acme, HISTORY};
 use crate::expiry;
@@ -17,9 +17,14 @@ impl Acme {
     pub async fn run(&self, stop: impl Future<Output = ()>) {
         let mut stop = pin!(stop);
         loop {
+            let mut step = pin!(self.step());
             let wait_ms = tokio::select! {
-                () = stop.as_mut() => return,
-                wait_ms = self.step() => wait_ms,
+                wait_ms = step.as_mut() => wait_ms,
+                () = stop.as_mut() => {
+                    // An order that is dropped counts as failed, and most take a few seconds.
+                    let _ = tokio::time::timeout(ACME_STOP_MAX, step).await;
+                    return;
+                }
             };
             tokio::select! {
                 () = stop.as_mut() => return,
