@@ -162,6 +162,7 @@ impl Actions {
     /// Notes in the audit log that an operator asked for new certificates. Whether one is issued is in the log.
     ///
     /// Durability: one transaction.
+    #[boxed]
     pub async fn admin_note_renewal(&self, actor: &str) -> Result<()> {
         self.parts.admin.note(Note::new(actor, "certificates.renew", "", "")).await
     }
