@@ -53,12 +53,15 @@ impl Inherited {
 
     /// Whether a socket was passed that serves this address.
     pub(super) fn has(&self, wanted: SocketAddr) -> bool {
-        self.0.iter().any(|passed| !matches!(passed.socket, Some(Socket::Datagram(_))) && serves(passed.address, wanted))
+        self.0
+            .iter()
+            .any(|passed| !matches!(passed.socket, Some(Socket::Datagram(_))) && serves(passed.address, wanted))
     }
 
     /// The socket that serves this address; `None` if another listener has it.
     pub(super) fn socket(&mut self, wanted: SocketAddr) -> Option<TcpListener> {
-        let fits = |passed: &&mut Passed| matches!(passed.socket, Some(Socket::Stream(_))) && serves(passed.address, wanted);
+        let fits =
+            |passed: &&mut Passed| matches!(passed.socket, Some(Socket::Stream(_))) && serves(passed.address, wanted);
         match self.0.iter_mut().find(fits)?.socket.take() {
             Some(Socket::Stream(listener)) => Some(listener),
             _ => None,
@@ -150,7 +153,8 @@ mod tests {
         assert!(inherited.socket("[::]:443".parse().unwrap()).is_none());
         assert!(inherited.socket("127.0.0.1:8008".parse().unwrap()).is_some());
         // The relay has a socket for each family.
-        let mut inherited = Inherited(vec![passed_at("0.0.0.0:3478"), passed_at("[::]:3478"), passed_at("0.0.0.0:5349")]);
+        let mut inherited =
+            Inherited(vec![passed_at("0.0.0.0:3478"), passed_at("[::]:3478"), passed_at("0.0.0.0:5349")]);
         let (v4, v6) = ("0.0.0.0:3478".parse().unwrap(), "[::]:3478".parse().unwrap());
         assert_eq!(inherited.for_relay(&[v4], &[v4, v6]).streams.len(), 2);
         assert_eq!(inherited.0.iter().filter(|passed| passed.socket.is_some()).count(), 1);
