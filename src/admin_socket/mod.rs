@@ -9,7 +9,7 @@ use std::sync::Arc;
 use hearth_admin::wire;
 use hearth_base::config::{Config, Resource};
 use hearth_base::limits::server::ADMIN_SOCKET_CONNECTIONS_MAX;
-use hearth_base::{Error, Result};
+use hearth_base::Result;
 use hearth_certificates::Sources;
 use hearth_http::App;
 use hearth_http::admin::{Api, Caller, HostInfo, LogRing};
@@ -46,10 +46,7 @@ impl AdminSocket {
         let permit = Permit::of(config.admin.group.as_deref())?;
         let listener = listen::bind_unix(&path, config.admin.socket_mode)?;
         let file = SocketFile(path);
-        std::os::unix::fs::chown(&file.0, None, Some(permit.group())).map_err(|error| {
-            let doing = format!("giving {} to its group (`admin.group`; is Hearth's account in it?)", file.0.display());
-            Error::fault(doing, error)
-        })?;
+        permit.give(&file.0)?;
         Ok(Self { listener, permit, file })
     }
 

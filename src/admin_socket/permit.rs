@@ -4,6 +4,9 @@
 //! loosen the permissions. Accounts and groups come from `/etc/passwd` and `/etc/group`; accounts of a directory
 //! service match by their primary group only.
 
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
 use hearth_base::{Error, Result};
 
 const ROOT: u32 = 0;
@@ -29,9 +32,15 @@ impl Permit {
         Ok(Self { own_uid, gid })
     }
 
-    /// The numeric id of the permitted group, for the owner of the socket file.
-    pub(super) fn group(&self) -> u32 {
-        self.gid
+    /// Gives the socket file to the permitted group. Only if that is another than the file has: the system service may
+    /// not change owners at all.
+    pub(super) fn give(&self, file: &Path) -> Result<()> {
+        let doing = || format!("giving {} to its group (`admin.group`; is Hearth's account in it?)", file.display());
+        let metadata = std::fs::metadata(file).map_err(|error| Error::fault(doing(), error))?;
+        if metadata.gid() == self.gid {
+            return Ok(());
+        }
+        std::os::unix::fs::chown(file, None, Some(self.gid)).map_err(|error| Error::fault(doing(), error))
     }
 
     /// The name that the audit log gives to this account and primary group; `None` when access is refused.

@@ -1,8 +1,9 @@
 //! `hearth check-config`: validates the configuration and prints it.
 
+use std::path::Path;
 use std::process::ExitCode;
 
-use hearth_base::config::{CertificateSource, Config, Place};
+use hearth_base::config::{CertificateSource, Config, Place, process_environment};
 use hearth_base::{Clock, clock::SystemClock};
 use hearth_certificates::{examine, expiry};
 
@@ -11,17 +12,28 @@ use super::out;
 
 /// The arguments of `check-config`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Exit codes: 0 the configuration can be used, 1 it cannot.")]
+#[command(after_help = "Exit codes: 0 the configuration can be used, 1 it cannot. With --named: 1 no name is set, 255 the \
+                        configuration cannot be used.")]
 pub(super) struct CheckConfig {
     #[command(flatten)]
     file: ConfigFile,
     /// Show every setting, not only those that are not at their default
     #[arg(long)]
     all: bool,
+    /// Only say whether `server.name` is set: what the system service asks before it starts
+    #[arg(long, conflicts_with = "all")]
+    named: bool,
 }
+
+/// Exit code of `--named` for a wrong configuration: systemd skips a service whose `ExecCondition=` ends with 1 to 254, and
+/// takes 255 for a failure.
+const WRONG: u8 = 255;
 
 impl CheckConfig {
     pub(super) fn run(&self) -> ExitCode {
+        if self.named {
+            return named(&self.file);
+        }
         let Some(loaded) = self.file.load() else { return ExitCode::FAILURE };
         for setting in loaded.settings() {
             if !self.all && setting.place == Place::Default {
@@ -63,4 +75,23 @@ fn certificates(config: &Config) -> bool {
         }
     }
     good
+}
+
+/// Whether the server's name was chosen. `localhost` counts if it is set.
+fn named(file: &ConfigFile) -> ExitCode {
+    match Config::is_named(file.path(), process_environment()) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => {
+            out::warn(format_args!(
+                "The server has no name yet. It is the part after the colon in @alice:example.org and can never be \
+                 changed. Set `server.name` in {}, then start the server.",
+                file.path().unwrap_or_else(|| Path::new("hearth.toml")).display()
+            ));
+            ExitCode::FAILURE
+        }
+        Err(error) => {
+            error.0.iter().for_each(out::warn);
+            ExitCode::from(WRONG)
+        }
+    }
 }

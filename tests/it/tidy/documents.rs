@@ -3,7 +3,7 @@
 use super::{files, none, root};
 
 /// Folders at the root of the repository; a code span that begins with one of them is a path from the root.
-const FOLDERS: [&str; 8] = ["src/", "docs/", "tests/", "admin/", "turn/", "media/", "benches/", ".ci/"];
+const FOLDERS: [&str; 9] = ["src/", "docs/", "tests/", "admin/", "turn/", "media/", "benches/", ".ci/", "packaging/"];
 
 /// The text between backticks outside of code blocks, with its line number.
 fn code_spans(text: &str) -> Vec<(usize, &str)> {

@@ -22,6 +22,7 @@ pub(super) const CRATES: [&str; 17] = [
     "admin",
     "turn",
     "media",
+    "packaging/manuals",
     "",
 ];
 

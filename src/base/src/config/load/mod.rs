@@ -58,6 +58,24 @@ impl Config {
         loading.environment(environment);
         loading.finish()
     }
+
+    /// Whether the file or the environment sets `server.name`. Reads no other file and checks no values together: what the
+    /// settings name may be out of reach of a command that runs before the server.
+    ///
+    /// # Errors
+    /// All unknown keys and invalid values.
+    pub fn is_named(
+        path: Option<&Path>,
+        environment: impl Iterator<Item = (String, String)>,
+    ) -> Result<bool, ConfigError> {
+        let mut loading = Loading::default();
+        if let Some(path) = path {
+            loading.file(path);
+        }
+        loading.environment(environment);
+        let named = loading.sources.contains_key("server.name");
+        if loading.problems.is_empty() { Ok(named) } else { Err(ConfigError(loading.problems)) }
+    }
 }
 
 /// A configuration being read.

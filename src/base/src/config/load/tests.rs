@@ -49,6 +49,20 @@ fn nothing_configured_is_a_usable_server() {
 }
 
 #[test]
+fn a_name_counts_if_it_is_set_even_where_the_rest_is_out_of_reach() {
+    let named = |environment: &[(&str, &str)]| {
+        let pairs = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Config::is_named(None, pairs).map_err(|error| error.to_string())
+    };
+    assert_eq!(named(&[]), Ok(false));
+    assert_eq!(named(&[("HEARTH_SERVER__DATA_DIR", "/nowhere")]), Ok(false));
+    assert_eq!(named(&[("HEARTH_SERVER__NAME", "localhost")]), Ok(true));
+    let secret = ("HEARTH_TURN__SHARED_SECRET_FILE", "/nowhere");
+    assert_eq!(named(&[("HEARTH_SERVER__NAME", "a.b"), secret]), Ok(true));
+    assert!(named(&[("HEARTH_SERVER__NAME", "a.b"), ("HEARTH_SERVER__NONSENSE", "1")]).is_err());
+}
+
+#[test]
 fn the_file_is_read() {
     let file = r#"
         [server]

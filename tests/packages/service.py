@@ -1,0 +1,96 @@
+"""The life of a service, in one container for each point: installed, named, started, stopped, killed, removed."""
+
+import subprocess
+import sys
+
+from container import Container, Failed
+
+SETTINGS = "/etc/hearth/hearth.toml"
+NAMED = 's/^#name = .*/name = "hearth.test"/'
+
+
+def named(box, deb):
+    """Installs the package, gives the server its name, starts it and makes an account."""
+    box.sh(f"dpkg -i /share/{deb.name}")
+    name(box)
+
+
+def name(box):
+    """Gives an installed server its name, starts it and makes an account."""
+    box.sh(f"sed -i '{NAMED}' {SETTINGS}")
+    box.sh("systemctl start hearth")
+    box.wait("hearth ctl status")
+    box.sh("hearth ctl users create alice --admin")
+
+
+def get(box, url):
+    """A GET in the container's network, by the host's Python: the code and the text."""
+    code = (
+        "import ssl,sys,urllib.request as u\n"
+        "trust=ssl._create_unverified_context()\n"
+        "answer=u.urlopen(sys.argv[1],timeout=20,context=trust)\n"
+        "print(answer.status,answer.read().decode())"
+    )
+    done = subprocess.run(
+        ["nsenter", "--target", box.leader, "--net", sys.executable, "-c", code, url],
+        capture_output=True, text=True, timeout=60, check=False,
+    )
+    if done.returncode:
+        raise Failed(f"GET {url}: {done.stderr[-500:]}")
+    return done.stdout
+
+
+def show(box, property_, unit="hearth"):
+    """A property of a unit."""
+    return box.out(f"systemctl show --value --property={property_} {unit}")
+
+
+def nameless(folder, debs):
+    """Without a name the server does not start and keeps no data, which is not a failure; a mistake is one."""
+    with Container(folder) as box:
+        said = box.out(f"dpkg -i /share/{debs[0].name} 2>&1")
+        assert "can never be changed" in said and "sudo hearth setup" in said, said
+        assert box.out("systemctl is-enabled hearth") == "enabled"
+        assert (show(box, "ActiveState"), show(box, "Result")) == ("inactive", "exec-condition")
+        assert "has no name yet" in box.out("journalctl --unit hearth --output cat"), "the log tells what to do"
+        assert box.out("systemctl --failed --no-legend") == ""
+        assert not box.path("/var/lib/hearth/hearth.db").exists()
+        box.sh(f"echo 'nonsense = 1' >> {SETTINGS}")
+        box.sh("systemctl start hearth", codes=(1,))
+        assert show(box, "Result") == "exit-code", "not skipped"
+        assert "admin.nonsense: unknown key" in box.out("journalctl --unit hearth --output cat")
+
+
+def serves(folder, debs):
+    """With a name it serves as its own account; the socket is for root and the group; secrets reach it from root's folder."""
+    with Container(folder) as box:
+        box.sh(f"dpkg -i /share/{debs[0].name}")
+        box.write("/etc/hearth/credentials/registration", "a long secret of the tests\n", 0o600)
+        box.sh(f"sed -i '{NAMED}' {SETTINGS}")
+        secret = "/run/credentials/hearth.service/hearth_registration"
+        box.sh(f"printf '[registration]\\nshared_secret_file = \"{secret}\"\\n' >> {SETTINGS}")
+        box.sh("systemctl start hearth")
+        box.wait("hearth ctl status")
+        assert '"versions"' in get(box, "http://127.0.0.1:8008/_matrix/client/versions")
+        assert box.out("stat -c %U /proc/$(systemctl show --value -p MainPID hearth)") == "hearth"
+        assert box.out("stat -c '%U:%G %a' /run/hearth/admin.sock") == "hearth:hearth 660"
+        assert box.out("stat -c '%U:%G %a' /var/lib/hearth /etc/hearth /etc/hearth/hearth.toml /etc/hearth/credentials").split("\n") == [
+            "hearth:hearth 700", "root:hearth 750", "hearth:hearth 640", "root:root 700"]
+        box.sh("useradd kim && useradd --groups hearth sam")
+        box.sh("runuser -u sam -- hearth ctl users create bob")
+        assert "bob" in box.out("runuser -u sam -- hearth ctl users list")
+        box.sh("runuser -u kim -- hearth ctl users list", codes=(1, 3))
+        box.sh("runuser -u sam -- cat /var/lib/hearth/hearth.db", codes=(1,))
+
+
+def killed(folder, debs):
+    """systemd starts it again after a crash; what was acknowledged is there."""
+    with Container(folder) as box:
+        named(box, debs[0])
+        before = show(box, "MainPID")
+        box.sh(f"kill -KILL {before}")
+        box.wait("test $(systemctl show --value -p MainPID hearth) -gt 0 && hearth ctl users show alice")
+        assert show(box, "MainPID") != before
+
+
+POINTS = [nameless, serves, killed]
