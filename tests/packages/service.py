@@ -70,8 +70,9 @@ def serves(folder, debs):
         secret = "/run/credentials/hearth.service/hearth_registration"
         box.sh(f"printf '[registration]\\nshared_secret_file = \"{secret}\"\\n' >> {SETTINGS}")
         box.sh("systemctl start hearth")
-        box.wait("hearth ctl status")
+        # Type=notify: what is started listens.
         assert '"versions"' in get(box, "http://127.0.0.1:8008/_matrix/client/versions")
+        assert show(box, "Type") == "notify"
         assert box.out("stat -c %U /proc/$(systemctl show --value -p MainPID hearth)") == "hearth"
         assert box.out("stat -c '%U:%G %a' /run/hearth/admin.sock") == "hearth:hearth 660"
         assert box.out("stat -c '%U:%G %a' /var/lib/hearth /etc/hearth /etc/hearth/hearth.toml /etc/hearth/credentials").split("\n") == [
@@ -84,13 +85,48 @@ def serves(folder, debs):
 
 
 def killed(folder, debs):
-    """systemd starts it again after a crash; what was acknowledged is there."""
+    """systemd starts it again after a crash, and when it hangs; what was acknowledged is there."""
     with Container(folder) as box:
         named(box, debs[0])
         before = show(box, "MainPID")
         box.sh(f"kill -KILL {before}")
         box.wait("test $(systemctl show --value -p MainPID hearth) -gt 0 && hearth ctl users show alice")
         assert show(box, "MainPID") != before
+        box.write("/etc/systemd/system/hearth.service.d/soon.conf", "[Service]\nWatchdogSec=3\n")
+        box.sh("systemctl daemon-reload && systemctl restart hearth && sleep 5 && systemctl is-active hearth")
+        hung = show(box, "MainPID")
+        box.sh(f"kill -STOP {hung}")
+        box.wait(f"test $(systemctl show --value -p MainPID hearth) != {hung} && hearth ctl users show alice")
+        assert "watchdog" in box.out("journalctl --unit hearth --output cat").lower()
 
 
-POINTS = [nameless, serves, killed]
+def handed_over(folder, debs):
+    """Ports below 1024 come from the socket units: a connection made while the server restarts is answered."""
+    with Container(folder) as box:
+        box.sh(f"dpkg -i /share/{debs[0].name}")
+        subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+             "-subj", "/CN=hearth.test", "-addext", "subjectAltName=DNS:hearth.test",
+             "-keyout", box.path("/etc/hearth/credentials/privkey.pem"), "-out", box.path("/etc/hearth/fullchain.pem")],
+            check=True, capture_output=True,
+        )
+        key = "/run/credentials/hearth.service/hearth_privkey.pem"
+        tls = f'tls = {{ certificate_file = "/etc/hearth/fullchain.pem", key_file = "{key}" }}'
+        box.sh(f"sed -i '{NAMED}' {SETTINGS}")
+        text = box.path(SETTINGS).read_text()
+        ports = {"https": 443, "federation": 8448}
+        for port in ports.values():
+            text += f'\n[[listeners]]\naddress = "[::]:{port}"\n{tls}\n'
+        box.write(SETTINGS, text)
+        box.sh("systemctl enable --now hearth-https.socket hearth-federation.socket")
+        # No capability: only systemd can have opened port 443.
+        for port in ports.values():
+            assert '"versions"' in get(box, f"https://127.0.0.1:{port}/_matrix/client/versions")
+            assert '"versions"' in get(box, f"https://[::1]:{port}/_matrix/client/versions")
+        assert show(box, "ActiveState") == "active", "the first connection starts it"
+        box.sh("systemctl stop hearth")
+        assert '"versions"' in get(box, "https://127.0.0.1:443/_matrix/client/versions"), "waits until it runs again"
+        assert box.out("systemctl --failed --no-legend") == ""
+
+
+POINTS = [nameless, serves, killed, handed_over]

@@ -48,6 +48,15 @@ def ansible(folder, debs):
         box.wait("hearth ctl status")
 
 
+SETTINGS = """
+[server]
+name = "pi.test"
+data_dir = "/var/lib/hearth"
+[admin]
+socket = "/run/hearth/admin.sock"
+"""
+
+
 def raspberry_pi(folder, debs):
     """The image recipe works on a root that does not run; its first boot installs, takes the settings, and starts the server."""
     inject = packages.ROOT / "packaging/raspberry-pi/inject"
@@ -55,7 +64,7 @@ def raspberry_pi(folder, debs):
     def with_settings(root):
         subprocess.run([inject, "--root", root, debs[0]], check=True)
         (root / "boot/firmware").mkdir(parents=True)
-        (root / "boot/firmware/hearth.toml").write_text('[server]\nname = "pi.test"\ndata_dir = "/var/lib/hearth"\n')
+        (root / "boot/firmware/hearth.toml").write_text(SETTINGS)
 
     with Container(folder, before=with_settings) as box:
         box.wait("hearth ctl status", seconds=60)

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::{files, is_test};
 
 /// The crates by folder; the root crate last, because its folder contains the others.
-pub(super) const CRATES: [&str; 17] = [
+pub(super) const CRATES: [&str; 18] = [
     "src/net",
     "src/boxed",
     "src/base",
