@@ -7,9 +7,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use hearth_admin::wire;
+use hearth_base::Result;
 use hearth_base::config::{Config, Resource};
 use hearth_base::limits::server::ADMIN_SOCKET_CONNECTIONS_MAX;
-use hearth_base::Result;
 use hearth_certificates::Sources;
 use hearth_http::App;
 use hearth_http::admin::{Api, Caller, HostInfo, LogRing};

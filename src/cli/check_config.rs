@@ -12,8 +12,10 @@ use super::out;
 
 /// The arguments of `check-config`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Exit codes: 0 the configuration can be used, 1 it cannot. With --named: 1 no name is set, 255 the \
-                        configuration cannot be used.")]
+#[command(
+    after_help = "Exit codes: 0 the configuration can be used, 1 it cannot. With --named: 1 no name is set, 255 the \
+                        configuration cannot be used."
+)]
 pub(super) struct CheckConfig {
     #[command(flatten)]
     file: ConfigFile,
