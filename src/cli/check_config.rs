@@ -27,8 +27,8 @@ pub(super) struct CheckConfig {
     named: bool,
 }
 
-/// Exit code of `--named` for a wrong configuration: systemd skips a service whose `ExecCondition=` ends with 1 to 254, and
-/// takes 255 for a failure.
+/// Exit code of `--named` for a wrong configuration: systemd skips a service whose `ExecCondition=` ends with 1 to 254,
+/// and takes 255 for a failure.
 const WRONG: u8 = 255;
 
 impl CheckConfig {

@@ -1,5 +1,6 @@
-//! Writes the man pages and shell completions of `hearth`, from the definition of its command line: `hearth-manuals DIR`
-//! makes `DIR/man` and `DIR/completions`. A program of its own, so that `hearth` does not carry the generators.
+//! Writes the man pages and shell completions of `hearth`, from the definition of its command line:
+//! `hearth-manuals DIR` makes `DIR/man` and `DIR/completions`. A program of its own, so that `hearth` does not carry the
+//! generators.
 
 use std::io::{Error, Result};
 use std::path::Path;

@@ -59,8 +59,8 @@ impl Config {
         loading.finish()
     }
 
-    /// Whether the file or the environment sets `server.name`. Reads no other file and checks no values together: what the
-    /// settings name may be out of reach of a command that runs before the server.
+    /// Whether the file or the environment sets `server.name`. Reads no other file and checks no values together: what
+    /// the settings name may be out of reach of a command that runs before the server.
     ///
     /// # Errors
     /// All unknown keys and invalid values.
