@@ -19,7 +19,7 @@ use tokio::sync::Semaphore;
 use crate::listen::{self, Bound, Service, Stream};
 use crate::machine;
 use crate::tasks::Tasks;
-use permit::Permit;
+pub(crate) use permit::Permit;
 
 /// The bound socket. Dropping it removes the socket file.
 #[derive(Debug)]

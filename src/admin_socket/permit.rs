@@ -13,19 +13,19 @@ const ROOT: u32 = 0;
 
 /// Who may connect, resolved to numeric ids when the server starts.
 #[derive(Debug, Clone)]
-pub(super) struct Permit {
+pub(crate) struct Permit {
     own_uid: u32,
     gid: u32,
 }
 
 impl Permit {
     /// Permits the members of `group`, or of the server's own primary group when `group` is `None`.
-    pub(super) fn of(group: Option<&str>) -> Result<Self> {
+    pub(crate) fn of(group: Option<&str>) -> Result<Self> {
         let own_uid = rustix::process::geteuid().as_raw();
         let gid = match group {
             None => rustix::process::getegid().as_raw(),
             Some(name) => gid_of(&read("/etc/group"), name).ok_or_else(|| {
-                let remedy = format!("make it with `groupadd {name}`, or name another one");
+                let remedy = format!("make it with `sudo groupadd --system {name}`, or name another one");
                 Error::broken(format!("there is no group `{name}` (`admin.group`): {remedy}"))
             })?,
         };
@@ -41,6 +41,11 @@ impl Permit {
             return Ok(());
         }
         std::os::unix::fs::chown(file, None, Some(self.gid)).map_err(|error| Error::fault(doing(), error))
+    }
+
+    /// The numeric id of the permitted group, for the owner of the socket file.
+    pub(crate) fn group(&self) -> u32 {
+        self.gid
     }
 
     /// The name that the audit log gives to this account and primary group; `None` when access is refused.

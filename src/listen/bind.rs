@@ -5,6 +5,7 @@ use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::Path;
 
 use hearth_base::config::{Address, Mode};
+use hearth_base::remedy::with_remedy;
 use hearth_base::{Error, Result};
 use tokio::net::{TcpListener, TcpSocket, UnixListener};
 
@@ -32,8 +33,8 @@ pub(super) fn bind(address: &Address, mode: Mode, inherited: &mut Inherited) -> 
         }
         Address::Tcp(address) => {
             let listener = bind_tcp(*address).map_err(|error| {
-                let remedy = "Is another server using this port? Change `listeners.address`.";
-                Error::fault(format!("listening on {address} ({remedy})"), error)
+                let remedy = crate::ports::remedy(*address, error.kind());
+                Error::fault(format!("listening on {address}"), format!("{error}. {remedy}"))
             })?;
             let bound = listener.local_addr().map_err(|error| Error::fault("asking for a socket's address", error))?;
             Ok(Some((Socket::Tcp(listener), Address::Tcp(bound))))
@@ -52,7 +53,9 @@ fn bind_tcp(address: SocketAddr) -> std::io::Result<TcpListener> {
 
 /// Listens on a Unix socket with these permission bits. Replaces a socket file that no process listens on.
 pub(crate) fn bind_unix(path: &Path, mode: Mode) -> Result<UnixListener> {
-    let fault = |error: std::io::Error| Error::fault(format!("listening on the socket {}", path.display()), error);
+    let fault = |error: std::io::Error| {
+        Error::fault(format!("listening on the socket {}", path.display()), with_remedy(path, error))
+    };
     remove_stale(path)?;
     // Binds under a temporary name, because between `bind` and `chmod` any local user could connect.
     let hidden = path.with_extension("starting");

@@ -1,7 +1,7 @@
 //! Shared vocabulary of all crates: clock and randomness as seams, refusals and faults, positions, limits,
-//! configuration.
+//! configuration, remedies for errors of the file system.
 //!
-//! This crate does no I/O beyond reading the configuration: no tokio, no SQL, no HTTP.
+//! This crate does no I/O beyond reading the configuration and looking at files: no tokio, no SQL, no HTTP.
 
 pub mod backoff;
 pub mod clock;
@@ -10,6 +10,7 @@ pub mod error;
 pub mod limits;
 pub mod position;
 pub mod random;
+pub mod remedy;
 
 pub use backoff::Backoff;
 pub use clock::{Clock, Millis};

@@ -34,10 +34,13 @@ pub struct Core {
 }
 
 impl Core {
-    /// Creates the shared services; generates the server's signing key on the first start.
+    /// Creates the shared services; generates the server's signing key on the first start. Refuses a database that
+    /// belongs to a server of another name.
     pub fn new(store: Store, seams: Seams, config: Arc<Config>) -> Result<Self> {
         let server_name = ServerName::parse(config.server.name.as_str())
             .map_err(|error| Error::fault("reading the server name from the configuration", error))?;
+        // Before anything is written under this name.
+        crate::server_name::settle(&store, server_name.as_str())?;
         let appservices = Registrations::load(config.appservices.folder.as_deref(), &server_name)?;
         let key = Arc::new(SigningKey::load_or_create(&store, &seams)?);
         let notifier = Arc::new(Notifier::new(store.position()));

@@ -16,6 +16,7 @@ pub mod ports;
 pub mod quotas;
 pub mod rates;
 mod requester;
+pub mod server_name;
 pub mod turns;
 pub mod username;
 

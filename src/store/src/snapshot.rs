@@ -1,7 +1,9 @@
 //! Copies of the database, taken before a migration, so that an update can be undone.
 
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
+use hearth_base::remedy::with_remedy;
 use hearth_base::{Clock, Error, Result};
 
 use crate::engine::Engine;
@@ -25,7 +27,9 @@ pub(crate) fn folder_of(path: &Path) -> PathBuf {
 pub(crate) fn before_migration(engine: &dyn Engine, path: &Path, schema: u32, clock: &dyn Clock) -> Result<()> {
     let folder = folder_of(path).join("snapshots");
     let doing = || format!("keeping a copy of the database in {} before updating it", folder.display());
-    std::fs::create_dir_all(&folder).map_err(|error| Error::fault(doing(), error))?;
+    // The copies contain the signing key too.
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder);
+    made.map_err(|error| Error::fault(doing(), with_remedy(&folder, error)))?;
     let sizes = engine.sizes();
     let wanted = sizes.database + sizes.log;
     if let Some(free) = space::free_bytes(&folder).filter(|free| *free < wanted) {

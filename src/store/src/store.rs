@@ -25,6 +25,7 @@ use crate::read_queue::ReadQueue;
 use crate::readers::{self, WaitingRead};
 use crate::snapshot;
 use crate::space::Space;
+use crate::tables::server_name::ServerNameRow;
 use crate::tx::{ReadTx, WriteTx};
 use crate::writer::Writer;
 
@@ -219,6 +220,12 @@ impl Store {
         }
     }
 
+    /// The name of the server that the SQLite database at `path` belongs to; `None` if there is no database, or none
+    /// with a name. Takes no lock and changes nothing, so it works while a server runs.
+    pub fn server_name_of(path: &Path) -> Result<Option<ServerNameRow>> {
+        crate::engine::sqlite::server_name(path)
+    }
+
     /// Copies one snapshot of the database into a new file at `to`. Blocks for as long as reading the database takes;
     /// writes continue meanwhile. SQLite only.
     pub fn snapshot_blocking(&self, to: &Path) -> Result<()> {
@@ -287,7 +294,7 @@ fn join(thread: JoinHandle<()>) {
 }
 
 fn open(options: &Options, seams: &Seams, migrations: &[Migration]) -> Result<Store> {
-    open_on(engine(options)?, options, seams, migrations)
+    open_on(engine(options, migrations)?, options, seams, migrations)
 }
 
 /// The part of opening that does not depend on the engine.
@@ -326,9 +333,9 @@ pub(crate) fn open_on(
     start(shared, options.readers.max(1), connection, positions)
 }
 
-fn engine(options: &Options) -> Result<Box<dyn Engine>> {
+fn engine(options: &Options, migrations: &[Migration]) -> Result<Box<dyn Engine>> {
     match &options.engine {
-        EngineOptions::Sqlite(sqlite) => Ok(Box::new(Sqlite::open(sqlite)?)),
+        EngineOptions::Sqlite(sqlite) => Ok(Box::new(Sqlite::open(sqlite, migrations)?)),
         #[cfg(feature = "postgres")]
         EngineOptions::Postgres { url } => Ok(Box::new(crate::engine::postgres::Postgres::open(url)?)),
         #[cfg(not(feature = "postgres"))]

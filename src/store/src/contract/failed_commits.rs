@@ -32,7 +32,7 @@ fn open(bed: &Bed) -> (Store, Arc<Faults>) {
         unreachable!("these tests open SQLite");
     };
     let faults = Arc::new(Faults::default());
-    let engine = FaultyEngine(Sqlite::open(sqlite).unwrap(), Arc::clone(&faults));
+    let engine = FaultyEngine(Sqlite::open(sqlite, super::SCHEMA).unwrap(), Arc::clone(&faults));
     let store = store::open_on(Box::new(engine), &bed.options, &Seams::system(), SCHEMA).unwrap();
     (store, faults)
 }

@@ -9,7 +9,7 @@ use crate::{EngineOptions, Store, migrate, positions, tables};
 
 fn engine(bed: &Bed) -> Box<dyn Engine> {
     match &bed.options.engine {
-        EngineOptions::Sqlite(sqlite) => Box::new(Sqlite::open(sqlite).unwrap()),
+        EngineOptions::Sqlite(sqlite) => Box::new(Sqlite::open(sqlite, migrate::MIGRATIONS).unwrap()),
         #[cfg(feature = "postgres")]
         EngineOptions::Postgres { url } => Box::new(crate::engine::postgres::Postgres::open(url).unwrap()),
         #[cfg(not(feature = "postgres"))]

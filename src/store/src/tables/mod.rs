@@ -39,6 +39,7 @@ pub mod remote_media;
 pub mod reports;
 pub mod rooms;
 pub mod server_keys;
+pub mod server_name;
 pub mod signing_keys;
 pub mod soft_failed;
 pub mod state;
@@ -91,6 +92,7 @@ pub const STATEMENTS: &[&[&str]] = &[
     reports::STATEMENTS,
     rooms::STATEMENTS,
     server_keys::STATEMENTS,
+    server_name::STATEMENTS,
     signing_keys::STATEMENTS,
     soft_failed::STATEMENTS,
     state::STATEMENTS,

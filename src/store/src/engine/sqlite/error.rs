@@ -10,7 +10,7 @@ use crate::engine::Trouble;
 
 /// The message for clients when the disk is full.
 pub(crate) const OUT_OF_SPACE: &str = "The server's disk is full. Reading still works; writing works again when its \
-    administrator has freed some space (delete media or old snapshots, or move to a larger disk).";
+    administrator has freed some space on it, or has moved the data to a larger one.";
 
 /// What `error` means for the whole connection; `None` if it concerns one statement only.
 pub(super) fn trouble(error: &rusqlite::Error) -> Option<Trouble> {

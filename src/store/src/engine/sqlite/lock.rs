@@ -4,6 +4,7 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 
+use hearth_base::remedy::with_remedy;
 use hearth_base::{Error, Result};
 
 /// The lock; dropping it releases it.
@@ -23,7 +24,7 @@ impl Lock {
         let lock = with_suffix(path, "-lock");
         let doing = || format!("opening the lock file {}", lock.display());
         let file = OpenOptions::new().create(true).truncate(false).write(true).open(&lock);
-        let file = file.map_err(|error| Error::fault(doing(), error))?;
+        let file = file.map_err(|error| Error::fault(doing(), with_remedy(&lock, error)))?;
         match file.try_lock() {
             Ok(()) => Ok(Self(file)),
             Err(TryLockError::WouldBlock) => Err(Error::broken(format!(

@@ -4,6 +4,7 @@ mod connection;
 mod error;
 mod lock;
 mod open;
+mod peek;
 mod row;
 
 use std::path::Path;
@@ -14,9 +15,11 @@ use parking_lot::Mutex;
 use self::error::{corrupt, explain};
 use self::lock::{Lock, with_suffix};
 use crate::engine::{Connection, Engine, Sizes, Tx};
+use crate::migrate::Migration;
 use crate::options::SqliteOptions;
 
 pub(crate) use self::error::OUT_OF_SPACE;
+pub(crate) use self::peek::server_name;
 
 /// A SQLite database, locked against a second server.
 pub(crate) struct Sqlite {
@@ -25,10 +28,10 @@ pub(crate) struct Sqlite {
 }
 
 impl Sqlite {
-    /// Locks the database, creates it if it is missing, and refuses one that is damaged or foreign.
-    pub(crate) fn open(options: &SqliteOptions) -> Result<Self> {
+    /// Locks the database, creates it with `migrations` if it is missing, and refuses one that is damaged or foreign.
+    pub(crate) fn open(options: &SqliteOptions, migrations: &[Migration]) -> Result<Self> {
         let lock = Lock::take(&options.path)?;
-        open::create_if_missing(options)?;
+        open::create_if_missing(options, migrations)?;
         open::inspect(&options.path)?;
         let sqlite = Self { options: options.clone(), lock: Mutex::new(Some(lock)) };
         let mut connection = open::connect_writer(options)?;

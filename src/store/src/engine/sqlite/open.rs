@@ -2,10 +2,11 @@
 
 use std::fs::File;
 use std::io::Read;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 use hearth_base::limits::store::QUICK_CHECK_BYTES_MAX;
+use hearth_base::remedy::with_remedy;
 use hearth_base::{Error, Result};
 use rusqlite::OpenFlags;
 use rusqlite::config::DbConfig;
@@ -14,6 +15,7 @@ use super::connection::SqliteConnection;
 use super::error::{corrupt, explain};
 use super::lock::with_suffix;
 use crate::engine::Connection;
+use crate::migrate::{self, Migration};
 use crate::options::SqliteOptions;
 
 /// The `application_id` of Hearth's databases ("HRTH"), to tell them from files of other programs.
@@ -23,9 +25,9 @@ const LOG_BYTES_KEPT: u32 = 16 * 1024 * 1024;
 /// How long a statement waits for a lock, in milliseconds: only a checkpoint or a copy holds one.
 const BUSY_MS: u32 = 5_000;
 
-/// Creates the database if it is missing: under another name, then renamed, so that a crash leaves no half-created
-/// database.
-pub(super) fn create_if_missing(options: &SqliteOptions) -> Result<()> {
+/// Creates the database if it is missing, with its whole schema: under another name, then renamed, so that neither a
+/// crash nor a full disk leaves a half-created database, which the next start would take for a server without accounts.
+pub(super) fn create_if_missing(options: &SqliteOptions, migrations: &[Migration]) -> Result<()> {
     let path = &options.path;
     if path.exists() {
         return Ok(());
@@ -35,24 +37,52 @@ pub(super) fn create_if_missing(options: &SqliteOptions) -> Result<()> {
         let missing = format!("{} is missing though its log {} is there", path.display(), log.display());
         return Err(corrupt(path, missing));
     }
-    let (new, doing) = (with_suffix(path, "-new"), || format!("creating the database {}", path.display()));
-    let io = |error: std::io::Error| Error::fault(doing(), error);
-    match std::fs::remove_file(&new) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(io(error)),
-        _ => {}
-    }
-    let made = rusqlite::Connection::open(&new).and_then(|database| {
-        database.execute_batch(&format!(
-            "PRAGMA page_size = {}; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA application_id = {APPLICATION_ID};
-             PRAGMA synchronous = FULL;
-             CREATE TABLE meta (key TEXT PRIMARY KEY NOT NULL, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;",
-            options.page_bytes
-        ))?;
-        database.close().map_err(|(_, error)| error)
+    let new = with_suffix(path, "-new");
+    let made = remove(&new).and_then(|()| create(&new, options, migrations));
+    let made = made.and_then(|()| {
+        let doing = || format!("creating the database {}", path.display());
+        let io = |error: std::io::Error| Error::fault(doing(), with_remedy(path, error));
+        std::fs::rename(&new, path).and_then(|()| sync_folder(path)).map_err(io)
     });
-    made.map_err(|error| explain(doing(), error, path))?;
-    std::fs::rename(&new, path).map_err(io)?;
-    sync_folder(path).map_err(io)
+    if made.is_err() {
+        // On a full disk every byte counts. The error that is returned is the one with the cause.
+        drop(remove(&new));
+    }
+    made
+}
+
+/// Creates a database at `new` and applies all migrations.
+fn create(new: &Path, options: &SqliteOptions, migrations: &[Migration]) -> Result<()> {
+    let doing = || format!("creating the database {}", options.path.display());
+    let explained = |error| explain(doing(), error, &options.path);
+    // Made here, because SQLite's own error for a folder that it may not write does not tell the cause.
+    let file = File::options().create_new(true).write(true).mode(0o600).open(new);
+    file.map_err(|error| Error::fault(doing(), with_remedy(new, error)))?;
+    let inner = rusqlite::Connection::open(new).map_err(explained)?;
+    let limit = options.pages_max.map_or(String::new(), |pages| format!("PRAGMA max_page_count = {pages};"));
+    let batch = inner.execute_batch(&format!(
+        "PRAGMA page_size = {}; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA application_id = {APPLICATION_ID};
+         PRAGMA synchronous = FULL; {limit}
+         CREATE TABLE meta (key TEXT PRIMARY KEY NOT NULL, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;",
+        options.page_bytes
+    ));
+    batch.map_err(explained)?;
+    let mut connection = SqliteConnection::new(inner, options.path.clone());
+    migrate::run(&mut connection, migrations, |_| Ok(()))
+}
+
+/// Removes a database that was not finished, with its journal.
+fn remove(new: &Path) -> Result<()> {
+    for path in [with_suffix(new, "-journal"), new.to_owned()] {
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                let doing = format!("removing the unfinished database {}", path.display());
+                return Err(Error::fault(doing, with_remedy(&path, error)));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// Syncs the folder of `path`, so that a new name in it survives a power failure.
@@ -67,7 +97,7 @@ fn sync_folder(path: &Path) -> std::io::Result<()> {
 /// a damaged one, which destroys evidence.
 pub(super) fn inspect(path: &Path) -> Result<()> {
     let doing = || format!("reading the database {}", path.display());
-    let mut file = File::open(path).map_err(|error| Error::fault(doing(), error))?;
+    let mut file = File::open(path).map_err(|error| Error::fault(doing(), with_remedy(path, error)))?;
     let size = file.metadata().map_err(|error| Error::fault(doing(), error))?.len();
     let mut header = [0_u8; 100];
     if size < 100 {
@@ -107,7 +137,7 @@ pub(super) fn connect_writer(options: &SqliteOptions) -> Result<Box<dyn Connecti
     // The database holds the server's signing key. SQLite gives the log the permissions of the database.
     let doing = || format!("making {} readable by its owner only", options.path.display());
     std::fs::set_permissions(&options.path, std::fs::Permissions::from_mode(0o600))
-        .map_err(|error| Error::fault(doing(), error))?;
+        .map_err(|error| Error::fault(doing(), with_remedy(&options.path, error)))?;
     let synchronous = if options.synchronous_full { "FULL" } else { "NORMAL" };
     let limit = options.pages_max.map_or(String::new(), |pages| format!("PRAGMA max_page_count = {pages};"));
     // secure_delete = FAST overwrites deleted rows, for example redacted content, where that writes no additional page.

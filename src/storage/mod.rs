@@ -1,9 +1,12 @@
 //! Opens the database that the configuration describes.
 
-use std::path::Path;
+mod folders;
+mod remains;
+
+pub(crate) use remains::without_database;
 
 use hearth_base::config::{Config, Engine, Synchronous};
-use hearth_base::{Error, Result, Seams};
+use hearth_base::{Error, Reason, Result, Seams, remedy};
 use hearth_store::{BallastOptions, EngineOptions, Options, SqliteOptions, Store};
 
 const MIB: u64 = 1024 * 1024;
@@ -13,17 +16,23 @@ const MIB: u64 = 1024 * 1024;
 const PAGE_BYTES: u32 = 2048;
 
 /// Creates the data folder if necessary, and opens the database. Blocks the thread.
+///
+/// Refuses a data folder whose database is missing although the other files of a server are there: a new database would
+/// have another signing key and no accounts, and media without a database are lost.
 pub(crate) fn open(config: &Config, seams: &Seams) -> Result<Store> {
-    make_folder(&config.server.data_dir)?;
-    Store::open(options(config)?, seams.clone())
-}
-
-/// Creates the data folder with access for the server's own account only.
-fn make_folder(path: &Path) -> Result<()> {
-    use std::os::unix::fs::DirBuilderExt;
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|error| {
-        let path = path.display();
-        Error::fault(format!("making the data folder {path} (`server.data_dir`; may this account write there?)"), error)
+    folders::prepare(config)?;
+    if let Some(refusal) = remains::without_database(config) {
+        return Err(Error::broken(refusal));
+    }
+    let opened = Store::open(options(config)?, seams.clone());
+    opened.map_err(|error| match error.reason() {
+        // The refusal is for clients of a running server.
+        Some(Reason::OutOfSpace) => {
+            let folder = config.database_path();
+            let text = format!("the disk of {} is full. {}", folder.display(), remedy::full(&folder));
+            Error::broken(text)
+        }
+        _ => error,
     })
 }
 
