@@ -104,3 +104,28 @@ async fn ctl_says_when_no_server_runs() {
     assert_eq!(output.status.code(), Some(3));
     assert!(String::from_utf8_lossy(&output.stderr).contains("/nowhere/admin.sock"));
 }
+
+#[tokio::test]
+async fn a_token_that_the_mode_forbids_comes_with_the_setting_to_change() {
+    for (mode, works) in
+        [(RegistrationMode::Closed, false), (RegistrationMode::Token, true), (RegistrationMode::Open, true)]
+    {
+        let world = World::with(|config| config.registration.mode = mode).await;
+        assert_eq!(ctl(&world, &["users", "create", "alice", "--admin"]).await.status.code(), Some(0));
+        let made = ctl(&world, &["tokens", "create", "--uses", "1", "--token", "grandma"]).await;
+        assert_eq!((made.status.code(), &made.stdout[..]), (Some(0), &b"grandma\n"[..]));
+        let told = String::from_utf8_lossy(&made.stderr);
+        assert_eq!(told.contains("`registration.mode`"), mode != RegistrationMode::Token, "{mode:?}: {told}");
+        let listed = ctl(&world, &["tokens", "list"]).await;
+        assert_eq!(listed.stderr, made.stderr, "{mode:?}");
+        let valid = crate::harness::v1!("register/m.login.registration_token/validity");
+        let answer = world.anyone().get(&valid).query(&[("token", "grandma")]).await.ok();
+        assert_eq!(answer["valid"], works, "{mode:?}");
+
+        assert_eq!(ctl(&world, &["tokens", "create", "--uses", "0"]).await.status.code(), Some(2));
+        let none = NewRegistrationToken { token: None, uses_allowed: Some(0), expires_ms: None };
+        let refused = world.operator().post::<_, RegistrationToken>(paths::REGISTRATION_TOKENS, &none).await;
+        assert!(refused.expect_err("it would allow no account").to_string().contains("one use or more"));
+        world.ends().await;
+    }
+}

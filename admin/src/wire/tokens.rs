@@ -22,6 +22,10 @@ pub struct RegistrationToken {
     /// Creation time, in milliseconds since the epoch.
     #[serde(default)]
     pub created_ms: u64,
+    /// Why the server's configuration keeps this token from being used, and which setting changes that, as sentences.
+    /// Absent: nothing does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notice: Option<String>,
 }
 
 /// Response to `GET /api/v1/registration-tokens`: all tokens, newest first.

@@ -21,7 +21,7 @@ pub(super) enum Tokens {
         #[arg(long)]
         token: Option<String>,
         /// How many accounts it makes; without this, any number
-        #[arg(long, value_name = "NUMBER")]
+        #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..))]
         uses: Option<u64>,
         /// After how many days it stops working; without this, never
         #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..=36_500))]
@@ -54,6 +54,8 @@ async fn list(session: &Session) -> Outcome {
         });
         table::print(["TOKEN", "USED", "EXPIRES", "MADE"], rows);
     });
+    // The newest token stands for all: the notice is about the configuration.
+    warn(tokens.items.iter().find_map(|token| token.notice.as_deref()));
     Ok(())
 }
 
@@ -66,7 +68,15 @@ async fn create(session: &Session, token: Option<String>, uses: Option<u64>, day
     let new = NewRegistrationToken { token, uses_allowed: uses, expires_ms };
     let made: RegistrationToken = session.client.post(paths::REGISTRATION_TOKENS, &new).await?;
     session.print(&made, |made| out::say(safe_text(&made.token)));
+    warn(made.notice.as_deref());
     Ok(())
+}
+
+/// Prints to stderr why the server's configuration keeps tokens from being used: stdout has only the token.
+fn warn(notice: Option<&str>) {
+    if let Some(notice) = notice {
+        out::warn(safe_text(notice));
+    }
 }
 
 async fn revoke(session: &Session, token: &str) -> Outcome {

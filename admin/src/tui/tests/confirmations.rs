@@ -6,7 +6,7 @@ use super::fixtures::*;
 use crate::tui::parts::Overlay;
 use crate::tui::state::{Effect, Link, State};
 use crate::tui::update::{Message, update};
-use crate::wire::{Done, PasswordSet};
+use crate::wire::{Done, PasswordSet, RegistrationToken};
 
 const LOCK: &str = r#"PUT /api/v1/users/%40alice%3Ahome.example/locked {"locked":true}"#;
 const UNLOCK: &str = r#"PUT /api/v1/users/%40alice%3Ahome.example/locked {"locked":false}"#;
@@ -158,6 +158,18 @@ fn a_new_user_and_a_new_token() {
     let effects = press(&mut state, KeyCode::Enter);
     let body = format!(r#"{{"uses_allowed":3,"expires_ms":{}}}"#, NOW_MS + 7 * DAY_MS);
     assert_eq!(sent(&effects), [format!("POST /api/v1/registration-tokens {body}")]);
+    let token = RegistrationToken {
+        notice: Some("No account can be made with it: set `registration.mode`.".into()),
+        token: "party".into(),
+        uses_allowed: Some(3),
+        pending: 0,
+        completed: 0,
+        expires_ms: None,
+        created_ms: NOW_MS,
+    };
+    answer(&mut state, effects, "POST", token);
+    let text = shown(&mut state, 80, 24);
+    assert!(text.contains("set `registration.mode`") && !text.contains("allows registration"), "{text}");
 }
 
 #[test]

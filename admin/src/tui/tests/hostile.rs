@@ -142,6 +142,7 @@ fn in_the_results_of_changes() {
         completed: 0,
         expires_ms: Some(u64::MAX),
         created_ms: u64::MAX,
+        notice: Some(hostile()),
     };
     let server = Destination {
         server_name: hostile(),

@@ -21,7 +21,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 
 async fn list(app: App, _: Call) -> Result<Json<RegistrationTokenList>> {
     let rows = app.domain.accounts.registration_tokens().await?;
-    Ok(Json(RegistrationTokenList { items: rows.into_iter().rev().map(shown).collect() }))
+    Ok(Json(RegistrationTokenList { items: rows.into_iter().rev().map(|row| shown(&app, row)).collect() }))
 }
 
 async fn create(app: App, call: Call) -> Result<Json<RegistrationToken>> {
@@ -29,7 +29,8 @@ async fn create(app: App, call: Call) -> Result<Json<RegistrationToken>> {
     let wanted: NewRegistrationToken = call.json_or_empty()?;
     let NewRegistrationToken { token, uses_allowed, expires_ms } = wanted;
     let new = accounts::NewRegistrationToken { token, uses_max: uses_allowed, expires_ms };
-    Ok(Json(shown(app.domain.actions.admin_create_registration_token(&caller.name, new).await?)))
+    let made = app.domain.actions.admin_create_registration_token(&caller.name, new).await?;
+    Ok(Json(shown(&app, made)))
 }
 
 async fn revoke(app: App, call: Call) -> Result<Json<Done>> {
@@ -38,8 +39,9 @@ async fn revoke(app: App, call: Call) -> Result<Json<Done>> {
     Ok(Json(Done {}))
 }
 
-fn shown(row: RegistrationTokenRow) -> RegistrationToken {
+fn shown(app: &App, row: RegistrationTokenRow) -> RegistrationToken {
     RegistrationToken {
+        notice: app.domain.accounts.registration_token_notice(&row).map(str::to_owned),
         token: row.token,
         uses_allowed: row.uses_max,
         // Registration uses a token in the transaction that creates the account, so no use is ever pending.

@@ -29,7 +29,7 @@ impl Accounts {
         let write = self.core.store.write("password_set", move |tx| {
             let account = table::get(tx.tx(), user)?.ok_or_else(|| Error::not_found("There is no such account."))?;
             if account.deactivated_ms.is_some() {
-                return Err(Error::forbidden("This account has been deactivated: reactivate it first."));
+                return Err(Error::forbidden("This account has been deactivated: no password can log in to it."));
             }
             table::set_password(tx.tx(), user, Some(&hash))?;
             also(tx)?;

@@ -57,6 +57,7 @@ struct Prepared {
     password: Option<String>,
     admin: bool,
     authority: Authority,
+    mode: RegistrationMode,
     now_ms: Millis,
 }
 
@@ -143,7 +144,8 @@ impl Accounts {
             name => name,
         };
         let admin = new.admin && new.authority == Authority::Admin;
-        Ok(Prepared { user_id, displayname, password, admin, authority: new.authority, now_ms: self.core.now_ms() })
+        let (authority, mode, now_ms) = (new.authority, config.mode, self.core.now_ms());
+        Ok(Prepared { user_id, displayname, password, admin, authority, mode, now_ms })
     }
 
     /// The user-interactive authentication flows for registration; `M_FORBIDDEN` when registration is closed.
@@ -183,7 +185,7 @@ impl Accounts {
 fn insert(tx: &mut WriteTx<'_>, new: &Prepared) -> Result<UserSn> {
     let mut flags = if new.admin { table::ADMIN } else { 0 };
     if let Authority::Token(token) = &new.authority
-        && registration_tokens::redeem(tx.tx(), token, new.now_ms)?.makes_admin
+        && registration_tokens::redeem(tx.tx(), token, (new.mode, new.now_ms))?.makes_admin
     {
         flags |= table::ADMIN;
     }

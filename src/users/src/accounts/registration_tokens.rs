@@ -1,6 +1,7 @@
 //! Registration tokens (client-server API, "Token-authenticated registration").
 
 use hearth_base::boxed;
+use hearth_base::config::RegistrationMode;
 use hearth_base::limits::users::TOKEN_CHARS_MAX;
 use hearth_base::{Error, Millis, Result};
 use hearth_core::also::Also;
@@ -40,11 +41,19 @@ fn is_wellformed(token: &str) -> bool {
     (1..=TOKEN_CHARS_MAX).contains(&token.len()) && token.chars().all(good)
 }
 
-fn find_valid(tx: &mut dyn Tx, token: &str, now_ms: Millis) -> Result<Option<RegistrationTokenRow>> {
+/// A token that can create an account now. While registration is closed, only that of the first account can.
+fn find_valid(
+    tx: &mut dyn Tx,
+    token: &str,
+    (mode, now_ms): (RegistrationMode, Millis),
+) -> Result<Option<RegistrationTokenRow>> {
     if !is_wellformed(token) {
         return Ok(None);
     }
     let Some(row) = table::get(tx, token)? else { return Ok(None) };
+    if mode == RegistrationMode::Closed && !row.first_run {
+        return Ok(None);
+    }
     let used_up = row.uses_max.is_some_and(|uses_max| row.uses >= uses_max);
     let expired = row.expires_ms.is_some_and(|expires_ms| expires_ms <= now_ms);
     // The first-run token creates only the first account; once an account exists, it is void.
@@ -54,8 +63,8 @@ fn find_valid(tx: &mut dyn Tx, token: &str, now_ms: Millis) -> Result<Option<Reg
 
 /// Counts one use of a token. It runs in the transaction that creates the account, so that two concurrent registrations
 /// cannot share the last use.
-pub(super) fn redeem(tx: &mut dyn Tx, token: &str, now_ms: Millis) -> Result<Redeemed> {
-    let row = find_valid(tx, token, now_ms)?.ok_or_else(invalid)?;
+pub(super) fn redeem(tx: &mut dyn Tx, token: &str, when: (RegistrationMode, Millis)) -> Result<Redeemed> {
+    let row = find_valid(tx, token, when)?.ok_or_else(invalid)?;
     if row.first_run {
         table::delete_first_run(tx)?;
     } else {
@@ -72,9 +81,26 @@ impl Accounts {
     /// Whether a token can create an account now.
     #[boxed]
     pub async fn registration_token_valid(&self, token: &str) -> Result<bool> {
-        let (token, now_ms) = (token.to_owned(), self.core.now_ms());
-        let read = self.core.store.read("registration_token_valid", move |tx| find_valid(tx.tx(), &token, now_ms));
+        let (token, when) = (token.to_owned(), (self.core.config.registration.mode, self.core.now_ms()));
+        let read = self.core.store.read("registration_token_valid", move |tx| find_valid(tx.tx(), &token, when));
         Ok(read.await?.is_some())
+    }
+
+    /// Why the configuration keeps `token` from being used, and which setting changes that; `None` when nothing does.
+    /// For the administrator.
+    #[must_use]
+    pub fn registration_token_notice(&self, token: &RegistrationTokenRow) -> Option<&'static str> {
+        match self.core.config.registration.mode {
+            RegistrationMode::Closed if !token.first_run => Some(
+                "No account can be made with this token: registration is closed. Set `registration.mode` to \"token\" and \
+                 restart the server.",
+            ),
+            RegistrationMode::Open => Some(
+                "Registration is open: clients ask for no token. To require one, set `registration.mode` to \"token\" and \
+                 restart the server.",
+            ),
+            RegistrationMode::Closed | RegistrationMode::Token => None,
+        }
     }
 
     /// All registration tokens, oldest first.
@@ -102,6 +128,9 @@ impl Accounts {
         if !is_wellformed(&token) {
             let message = "A registration token has 1 to 64 characters: letters, digits, and any of . _ ~ -";
             return Err(Error::invalid(message));
+        }
+        if new.uses_max == Some(0) {
+            return Err(Error::invalid("The registration token would allow no account: give it one use or more."));
         }
         if new.expires_ms.is_some_and(|expires_ms| expires_ms <= now_ms) {
             return Err(Error::invalid("The registration token would expire in the past."));

@@ -98,7 +98,8 @@ fn create(fields: &[Field], now_ms: u64) -> Result<Request<Tokens>, &'static str
     };
     let token = NewRegistrationToken { token: token.optional(), uses_allowed, expires_ms };
     Ok(Http::post(paths::REGISTRATION_TOKENS, &token).then(|_: &mut Tokens, made: RegistrationToken, cx| {
-        let lines = vec![strings::TOKEN_MADE.to_owned(), String::new(), safe_text(&made.token)];
+        let heading = made.notice.as_deref().map_or_else(|| strings::TOKEN_MADE.to_owned(), safe_text);
+        let lines = vec![heading, String::new(), safe_text(&made.token)];
         cx.shared.overlay = Some(Overlay::Info(Info::new(strings::NEW_TOKEN, lines, made.token)));
     }))
 }

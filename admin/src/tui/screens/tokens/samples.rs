@@ -17,6 +17,7 @@ pub(crate) fn tokens() -> Vec<RegistrationToken> {
         completed,
         expires_ms,
         created_ms: NOW_MS - 3 * DAY_MS,
+        notice: None,
     };
     vec![
         token("grandma-and-friends", Some(3), 1, Some(NOW_MS + 7 * DAY_MS)),
