@@ -6,6 +6,7 @@ use http::{Method, StatusCode};
 
 use crate::App;
 use crate::auth::Authentication;
+use crate::base_url::base_url;
 use crate::route::{Call, Endpoint};
 
 /// `/health` and `/`.
@@ -24,13 +25,13 @@ async fn health(app: App, _: Call) -> Result<Response> {
     })
 }
 
-async fn landing(app: App, _: Call) -> Result<Response> {
+async fn landing(app: App, call: Call) -> Result<Response> {
     let config = &app.domain.core.config;
     let text = format!(
         "Hearth, the Matrix homeserver of {}, is running.\n\n\
          To use it, open a Matrix client such as Element (https://element.io/download) and enter this as homeserver:\n\n    {}\n",
         config.server.name,
-        config.public_baseurl(),
+        base_url(config, &call.uri, &call.headers),
     );
     Ok(text.into_response())
 }

@@ -6,6 +6,7 @@
 pub mod admin;
 pub mod app;
 pub mod auth;
+pub mod base_url;
 pub mod client;
 mod directory_page;
 pub mod edge;

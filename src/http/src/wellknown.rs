@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::App;
 use crate::auth::Authentication;
+use crate::base_url::base_url;
 use crate::respond::Json;
 use crate::route::{Call, Endpoint};
 
@@ -20,8 +21,9 @@ pub fn endpoints() -> Vec<Endpoint> {
 }
 
 /// Client-server API, "Well-known URIs".
-async fn client(app: App, _: Call) -> Result<Json<Value>> {
-    let mut document = json!({ "m.homeserver": { "base_url": app.domain.core.config.public_baseurl() } });
+async fn client(app: App, call: Call) -> Result<Json<Value>> {
+    let base_url = base_url(&app.domain.core.config, &call.uri, &call.headers);
+    let mut document = json!({ "m.homeserver": { "base_url": base_url } });
     if let Some(service) = app.domain.rtc.service_url() {
         // For clients that discover the SFU of group calls here and not at `/rtc/transports` (MSC4143).
         let livekit = json!({ "type": "livekit", "livekit_service_url": service });

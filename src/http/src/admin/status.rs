@@ -87,6 +87,8 @@ fn problems(app: &App, around: &HostInfo, machine: &Machine, writer_queue: u64) 
         problems.push(problem(HealthLevel::Warn, &what, "If this stays so, the disk is too slow or about to fail."));
     }
     problems.extend(around.certificates.problems());
+    problems
+        .extend(app.domain.core.config.reach_problem().map(|(what, remedy)| problem(HealthLevel::Warn, &what, remedy)));
     problems.extend(relay(&app.domain.calls));
     problems.sort_by_key(|problem| std::cmp::Reverse(problem.level));
     problems
