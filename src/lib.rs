@@ -6,6 +6,7 @@ mod admin_socket;
 pub mod cli;
 mod listen;
 mod machine;
+mod ports;
 mod relay;
 mod storage;
 mod systemd;
@@ -108,6 +109,17 @@ async fn start_on(config: Config, seams: Seams, log: Arc<LogRing>, network: Arc<
 }
 
 impl Running {
+    /// Reads the certificates that come from files again, and logs what came of it. Others renew themselves: an authority
+    /// is not asked more often because of a reload.
+    pub(crate) fn reread_certificates(&self) {
+        for source in self.certificates.all().iter().filter(|source| source.report().source == "files") {
+            match source.renew() {
+                Ok(outcome) => tracing::info!("{outcome}"),
+                Err(error) => tracing::error!(error = error.for_operator(), "The old certificate stays in use."),
+            }
+        }
+    }
+
     /// Shuts down: accepts no more connections, wakes long polls so that they answer at once, finishes other requests
     /// in flight, closes the database. Takes at most `grace` plus the time to close the database.
     pub async fn stop(self, grace: Duration) {

@@ -1,21 +1,18 @@
 //! `hearth admin`: the dashboard.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use hearth_admin::tui;
 
 use super::config::ConfigFile;
 use super::out;
+use super::socket::SocketPath;
 
 /// The arguments of the dashboard.
 #[derive(Debug, clap::Args)]
 pub(super) struct Admin {
     #[command(flatten)]
-    file: ConfigFile,
-    /// The admin socket; without this, the one that the configuration names
-    #[arg(long, value_name = "PATH")]
-    socket: Option<PathBuf>,
+    socket: SocketPath,
     /// Use no colours; the variable NO_COLOR says the same
     #[arg(long)]
     no_color: bool,
@@ -28,9 +25,13 @@ pub(super) struct Admin {
 }
 
 impl Admin {
-    pub(super) fn run(self) -> ExitCode {
-        let Some(socket) = self.socket.or_else(|| Some(self.file.load()?.config.admin_socket())) else {
-            return ExitCode::FAILURE;
+    pub(super) fn run(self, file: &ConfigFile) -> ExitCode {
+        let socket = match self.socket.find(&file.glance(), file.path()) {
+            Ok(socket) => socket,
+            Err(nowhere) => {
+                out::warn(nowhere);
+                return ExitCode::FAILURE;
+            }
         };
         let options = tui::Options { socket, color: !self.no_color, ascii: self.ascii, readonly: self.readonly };
         let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {

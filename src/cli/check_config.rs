@@ -1,4 +1,4 @@
-//! `hearth check-config`: validates the configuration and prints it.
+//! `hearth check-config`: validates the configuration, prints it, and tells what would keep the server from starting.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -8,17 +8,15 @@ use hearth_base::{Clock, clock::SystemClock};
 use hearth_certificates::{examine, expiry};
 
 use super::config::ConfigFile;
-use super::out;
+use super::{check_start, out};
 
 /// The arguments of `check-config`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Exit codes: 0 the configuration can be used, 1 it cannot. With --named: 1 no name is set, 255 the \
+    after_help = "Exit codes: 0 the server would start, 1 it would not. With --named: 1 no name is set, 255 the \
                         configuration cannot be used."
 )]
 pub(super) struct CheckConfig {
-    #[command(flatten)]
-    file: ConfigFile,
     /// Show every setting, not only those that are not at their default
     #[arg(long)]
     all: bool,
@@ -32,11 +30,11 @@ pub(super) struct CheckConfig {
 const WRONG: u8 = 255;
 
 impl CheckConfig {
-    pub(super) fn run(&self) -> ExitCode {
+    pub(super) fn run(&self, file: &ConfigFile) -> ExitCode {
         if self.named {
-            return named(&self.file);
+            return named(file);
         }
-        let Some(loaded) = self.file.load() else { return ExitCode::FAILURE };
+        let Some(loaded) = file.load(&[]) else { return ExitCode::FAILURE };
         for setting in loaded.settings() {
             if !self.all && setting.place == Place::Default {
                 continue;
@@ -48,7 +46,13 @@ impl CheckConfig {
             return ExitCode::FAILURE;
         }
         loaded.warnings.iter().for_each(|warning| out::warn(format_args!("Warning: {warning}")));
-        match self.file.path() {
+        let obstacles = check_start::obstacles(&loaded, file);
+        if !obstacles.is_empty() {
+            out::warn("The server would not start:");
+            obstacles.iter().for_each(|obstacle| out::warn(format_args!("  {obstacle}.")));
+            return ExitCode::FAILURE;
+        }
+        match file.path() {
             Some(path) => out::warn(format_args!("{} is right.", path.display())),
             None => out::warn("There is no configuration file; the defaults and the environment hold."),
         }

@@ -2,11 +2,18 @@
 
 mod admin;
 mod check_config;
+mod check_start;
 mod config;
 mod ctl;
+mod first_start;
+mod hangup;
+mod name;
 mod out;
+mod qr;
+mod reload;
 mod serve;
 mod setup;
+mod socket;
 
 use std::process::ExitCode;
 
@@ -21,6 +28,8 @@ use config::ConfigFile;
 #[derive(Debug, Parser)]
 #[command(name = "hearth", version, max_term_width = 100, after_help = EXAMPLES)]
 pub struct Cli {
+    #[command(flatten)]
+    file: ConfigFile,
     #[command(subcommand)]
     command: Command,
 }
@@ -29,6 +38,7 @@ const EXAMPLES: &str = "\
 Examples:
   hearth setup                               set up a new server, with questions
   hearth serve                               run the server with defaults or ./hearth.toml
+  hearth serve --lan                         let devices in the local network use it too
   hearth serve --config /etc/hearth.toml     run it with this configuration
   hearth check-config                        see whether the configuration is right
   hearth ctl users create alice --admin      make an account on the running server
@@ -39,8 +49,9 @@ enum Command {
     /// Run the server until it is told to stop (SIGTERM or Ctrl+C)
     ///
     /// Runs in the foreground and logs to stderr. On the first start, it makes a signing key and prints a token with
-    /// which the first account is made; that account administers the server.
-    Serve(ConfigFile),
+    /// which the first account is made; that account administers the server. SIGHUP reloads what can be reloaded; when
+    /// its terminal is closed, it stops.
+    Serve(serve::Serve),
     /// Set up a new server: five questions, each checked as it is answered
     ///
     /// Asks for the name, how the server is reached, an e-mail address for the certificate authority, the administrator and
@@ -59,12 +70,13 @@ impl Cli {
     /// Runs the command. The exit code is 0 on success.
     #[must_use]
     pub fn run(self) -> ExitCode {
+        let file = &self.file;
         match self.command {
-            Command::Serve(file) => serve::run(&file),
-            Command::Setup(setup) => setup.run(),
-            Command::CheckConfig(check) => check.run(),
-            Command::Ctl(ctl) => ctl.run(),
-            Command::Admin(admin) => admin.run(),
+            Command::Serve(serve) => serve.run(file),
+            Command::Setup(setup) => setup.run(file),
+            Command::CheckConfig(check) => check.run(file),
+            Command::Ctl(ctl) => ctl.run(file),
+            Command::Admin(admin) => admin.run(file),
         }
     }
 }

@@ -1,64 +1,112 @@
 //! `hearth serve`: loads the configuration and runs the server until a signal.
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hearth_base::config::{Address, Config, LogFormat};
+use hearth_base::config::{Address, Loaded, LogFormat};
 use hearth_base::limits::server::{BLOCKING_THREADS_MAX, SERVE_WORKERS_MAX};
 use hearth_base::{Error, Result, Seams};
 use hearth_http::admin::LogRing;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::config::ConfigFile;
-use super::out;
-use crate::{Running, machine, systemd, telemetry};
+use super::first_start::FirstStart;
+use super::hangup::Hangup;
+use super::reload::Reloading;
+use super::{name, out, socket};
+use crate::telemetry::{self, LevelSwitch};
+use crate::{Running, machine, systemd};
 
-/// Runs the server until a signal arrives.
-pub(super) fn run(file: &ConfigFile) -> ExitCode {
-    // First, because it configures memory that is allocated from here on.
-    machine::prepare();
-    let Some(loaded) = file.load() else { return ExitCode::FAILURE };
-    let (seams, log) = (Seams::system(), Arc::<LogRing>::default());
-    telemetry::install(&loaded.config.log, Arc::clone(&seams.clock), Arc::clone(&log));
-    loaded.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
-    let workers = std::thread::available_parallelism().map_or(1, usize::from).min(SERVE_WORKERS_MAX);
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(workers)
-        .max_blocking_threads(BLOCKING_THREADS_MAX)
-        .thread_name("hearth")
-        .enable_all()
-        .build();
-    let served = runtime
-        .map_err(|error| Error::fault("starting threads", error))
-        .and_then(|runtime| runtime.block_on(serve(loaded.config, seams, log)));
-    match served {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            out::warn(format_args!("Hearth cannot run: {error}."));
-            ExitCode::FAILURE
+/// The arguments of `serve`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Serve {
+    /// Let devices in the local network use the server: listen on all addresses of this machine (`server.lan`)
+    #[arg(long)]
+    lan: bool,
+}
+
+impl Serve {
+    /// Settings that the command line replaces.
+    fn flags(&self) -> &'static [(&'static str, &'static str)] {
+        if self.lan { &[("HEARTH_SERVER__LAN", "true")] } else { &[] }
+    }
+
+    /// Runs the server until a signal arrives.
+    pub(super) fn run(&self, file: &ConfigFile) -> ExitCode {
+        // First, because it configures memory that is allocated from here on.
+        machine::prepare();
+        let hangup = Hangup::at_start();
+        let Some(loaded) = file.load(self.flags()) else { return ExitCode::FAILURE };
+        let (seams, log) = (Seams::system(), Arc::<LogRing>::default());
+        let level = telemetry::install(&loaded.config.log, Arc::clone(&seams.clock), Arc::clone(&log));
+        loaded.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+        if let Some(refusal) = name::refusal(&loaded, file.path()) {
+            out::warn(format_args!("Hearth cannot run: {refusal}."));
+            return ExitCode::FAILURE;
+        }
+        let workers = std::thread::available_parallelism().map_or(1, usize::from).min(SERVE_WORKERS_MAX);
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(workers)
+            .max_blocking_threads(BLOCKING_THREADS_MAX)
+            .thread_name("hearth")
+            .enable_all()
+            .build();
+        let served = runtime
+            .map_err(|error| Error::fault("starting threads", error))
+            .and_then(|runtime| runtime.block_on(self.serve(file, loaded, (seams, log, level), hangup)));
+        match served {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                // Some errors are whole sentences.
+                let error = error.to_string();
+                out::warn(format_args!("Hearth cannot run: {}.", error.trim_end_matches('.')));
+                ExitCode::FAILURE
+            }
         }
     }
-}
 
-async fn serve(config: Config, seams: Seams, log: Arc<LogRing>) -> Result<()> {
-    let mut signals = Signals::listen()?;
-    let grace = Duration::from_millis(config.server.graceful_stop_ms);
-    let running = crate::start_with_log(config, seams, log).await?;
-    introduce(&running).await?;
-    systemd::ready();
-    signals.next().await;
-    systemd::stopping();
-    tracing::info!("Stopping.");
-    tokio::select! {
-        () = running.stop(grace) => tracing::info!("Stopped."),
-        () = signals.next() => tracing::warn!("Told to stop a second time, so stopped at once."),
+    async fn serve(
+        &self,
+        file: &ConfigFile,
+        loaded: Loaded,
+        (seams, log, level): (Seams, Arc<LogRing>, LevelSwitch),
+        hangup: Hangup,
+    ) -> Result<()> {
+        let mut signals = Signals::listen()?;
+        let grace = Duration::from_millis(loaded.config.server.graceful_stop_ms);
+        let mut config = loaded.config.clone();
+        socket::place(&mut config);
+        let running = crate::start_with_log(config, seams, log).await?;
+        introduce(&running, &loaded, file).await?;
+        systemd::ready();
+        let mut reloading = Reloading::new(file, self.flags(), &loaded, level);
+        loop {
+            match signals.next().await {
+                Told::Stop => break,
+                Told::Hangup if hangup.terminal_is_gone() => {
+                    tracing::info!(
+                        "The terminal was closed. To run without one, start Hearth by systemd, tmux or nohup."
+                    );
+                    break;
+                }
+                Told::Hangup => reloading.reload(&running).await,
+            }
+        }
+        systemd::stopping();
+        tracing::info!("Stopping.");
+        tokio::select! {
+            () = running.stop(grace) => tracing::info!("Stopped."),
+            () = signals.stop_again() => tracing::warn!("Told to stop a second time, so stopped at once."),
+        }
+        Ok(())
     }
-    Ok(())
 }
 
-/// Logs where the server listens and, on the first start, prints how to register the first account.
-async fn introduce(running: &Running) -> Result<()> {
+/// Logs where the server listens and prints at which addresses clients reach it and, on the first start, how to register
+/// the first account.
+async fn introduce(running: &Running, loaded: &Loaded, file: &ConfigFile) -> Result<()> {
     let config = &running.domain.core.config;
     for listener in &running.listeners {
         let address = match &listener.address {
@@ -68,41 +116,62 @@ async fn introduce(running: &Running) -> Result<()> {
         };
         tracing::info!(address, resources = ?listener.resources, "Listening.");
     }
-    let data = std::path::absolute(&config.server.data_dir).unwrap_or_else(|_| config.server.data_dir.clone());
-    tracing::info!(server = config.server.name, data = %data.display(), "Hearth is running.");
-    if let Some(token) = running.domain.accounts.first_run_token().await? {
+    let absolute = |path: &std::path::Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let (data, socket) = (absolute(&config.server.data_dir), absolute(&config.admin_socket()));
+    tracing::info!(server = config.server.name, data = %data.display(), socket = %socket.display(), "Hearth is running.");
+    let token = running.domain.accounts.first_run_token().await?;
+    if config.log.format == LogFormat::Json {
+        if let Some(token) = token {
+            out::warn(serde_json::json!({ "first_registration_token": token }));
+        }
+        return Ok(());
+    }
+    let program =
+        std::env::args().next().filter(|program| program.contains('/')).unwrap_or_else(|| "hearth".to_owned());
+    let (token, terminal) = (token.as_deref(), std::io::stderr().is_terminal());
+    let text = FirstStart { loaded, program: &program, file: file.path(), token, terminal }.text();
+    if !text.is_empty() {
         // Not to the log, which other accounts may read: it contains the registration token.
-        out::warn(first_steps(&token, &config.public_baseurl(), config.log.format));
+        out::warn(text);
     }
     Ok(())
 }
 
-/// Instructions for the first account.
-fn first_steps(token: &str, baseurl: &str, format: LogFormat) -> String {
-    if format == LogFormat::Json {
-        return serde_json::json!({ "first_registration_token": token }).to_string();
-    }
-    format!(
-        "\nThere is no account yet. To make the first one, which will administer this server, open a Matrix client,\n\
-         enter {baseurl} as homeserver, choose to create an account, and give this registration token\n\
-         when you are asked for one. It works once.\n\n    {token}\n\n\
-         Or, on this machine: hearth ctl users create NAME --admin\n"
-    )
+/// What a signal tells the server.
+enum Told {
+    /// SIGTERM or SIGINT.
+    Stop,
+    /// SIGHUP.
+    Hangup,
 }
 
-/// SIGTERM and SIGINT, which stop the server.
-struct Signals(Signal, Signal);
+/// The signals that the server handles.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
 
 impl Signals {
     fn listen() -> Result<Self> {
         let one = |kind| signal(kind).map_err(|error| Error::fault("listening for signals", error));
-        Ok(Self(one(SignalKind::terminate())?, one(SignalKind::interrupt())?))
+        Ok(Self {
+            terminate: one(SignalKind::terminate())?,
+            interrupt: one(SignalKind::interrupt())?,
+            hangup: one(SignalKind::hangup())?,
+        })
     }
 
-    async fn next(&mut self) {
+    async fn next(&mut self) -> Told {
         tokio::select! {
-            _ = self.0.recv() => {}
-            _ = self.1.recv() => {}
+            _ = self.terminate.recv() => Told::Stop,
+            _ = self.interrupt.recv() => Told::Stop,
+            _ = self.hangup.recv() => Told::Hangup,
         }
+    }
+
+    /// Waits for another order to stop. A terminal that closes sends SIGHUP more than once.
+    async fn stop_again(&mut self) {
+        while let Told::Hangup = self.next().await {}
     }
 }

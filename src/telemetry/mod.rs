@@ -19,6 +19,7 @@ use tracing_subscriber::filter::EnvFilter;
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{Registry, reload};
 
 use entry::Fields;
 
@@ -27,13 +28,25 @@ use entry::Fields;
 const QUIET: &str =
     "ruma_state_res=warn,hyper=info,hyper_util=info,h2=info,rustls=info,postgres=info,tokio_postgres=info";
 
+/// Changes the level of the installed log.
+pub(crate) struct LevelSwitch(reload::Handle<EnvFilter, Registry>);
+
+impl LevelSwitch {
+    /// Sets the level, as `log.level` has it.
+    pub(crate) fn set(&self, level: &str) {
+        // Fails only when no log is installed any more.
+        let _ = self.0.reload(filter(level));
+    }
+}
+
 /// Installs the log for this process, and keeps recent entries in `ring`. Only the first call per process takes effect.
-pub(crate) fn install(log: &Log, clock: Arc<dyn Clock>, ring: Arc<LogRing>) {
-    let filter = filter(&log.level);
+pub(crate) fn install(log: &Log, clock: Arc<dyn Clock>, ring: Arc<LogRing>) -> LevelSwitch {
+    let (filter, handle) = reload::Layer::new(filter(&log.level));
     let out = Out { format: log.format, colour: has_colour(log.colour), clock, ring };
     if tracing_subscriber::registry().with(out.with_filter(filter)).try_init().is_ok() {
         std::panic::set_hook(Box::new(panicked));
     }
+    LevelSwitch(handle)
 }
 
 /// Parses a level, or a list of directives, from the configuration.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -66,24 +67,56 @@ pub(super) fn unreachable(socket: &Path, cause: &io::Error) -> ClientError {
         io::ErrorKind::NotFound => error(
             ErrorKind::NotRunning,
             format!("Is the server running? There is no socket at {path}."),
-            "Start it with `systemctl start hearth`, or name the right socket with --socket.",
+            "Start it with `hearth serve` or `sudo systemctl start hearth`, or name the right socket with --socket.",
         ),
         io::ErrorKind::ConnectionRefused => error(
             ErrorKind::NotRunning,
             format!("No server answers on {path}: it has stopped."),
-            "Look at `systemctl status hearth`, then start it with `systemctl start hearth`.",
+            "Start it with `hearth serve` or `sudo systemctl start hearth`; `systemctl status hearth` tells why a service \
+             stopped.",
         ),
-        io::ErrorKind::PermissionDenied => error(
-            ErrorKind::NotAllowed,
-            format!("This account may not open {path}."),
-            "Add it to the group `hearth` with `sudo usermod -aG hearth $USER` and log in again, or use sudo.",
-        ),
+        io::ErrorKind::PermissionDenied => {
+            error(ErrorKind::NotAllowed, format!("This account may not open {path}."), access(socket))
+        }
         _ => error(
             ErrorKind::Broken,
             format!("The socket {path} cannot be opened: {}.", safe_text(&cause.to_string())),
             "Check that the path is the admin socket of a running server.",
         ),
     }
+}
+
+/// How this account gets access to a socket that it may not open.
+fn access(socket: &Path) -> String {
+    access_by(socket.metadata().ok().and_then(|metadata| group_name(metadata.gid())).as_deref())
+}
+
+/// As [`access`], by the group of the socket; `None` if it is not known.
+pub(super) fn access_by(group: Option<&str>) -> String {
+    match group {
+        // Not a group to be in: its members can do more than this.
+        Some("root") | None => {
+            "Use sudo. For an account without it: name a group with `admin.group`, and let the account \
+                                be in that group."
+                .to_owned()
+        }
+        Some(group) => {
+            let group = safe_text(group);
+            format!(
+                "Add it to the group `{group}` with `sudo usermod -aG {group} $USER` and log in again, or use sudo."
+            )
+        }
+    }
+}
+
+/// The name of a group of this machine.
+fn group_name(gid: u32) -> Option<String> {
+    let groups = std::fs::read_to_string("/etc/group").ok()?;
+    groups.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)?.parse() == Ok(gid)).then(|| name.to_owned())
+    })
 }
 
 /// The connection failed during the request.

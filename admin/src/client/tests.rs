@@ -79,9 +79,12 @@ async fn a_missing_socket_has_a_remedy() {
 }
 
 #[test]
-fn a_forbidden_socket_names_the_group() {
+fn a_forbidden_socket_names_its_group() {
     let cause = std::io::Error::from(std::io::ErrorKind::PermissionDenied);
-    let error = error::unreachable(Path::new("/run/hearth/admin.sock"), &cause);
+    let error = error::unreachable(Path::new("/run/none/admin.sock"), &cause);
     assert_eq!(error.kind, ErrorKind::NotAllowed);
-    assert!(error.remedy.contains("group `hearth`"), "{error}");
+    assert!(error.remedy.contains("sudo") && error.remedy.contains("`admin.group`"), "{error}");
+    let remedy = error::access_by(Some("family"));
+    assert!(remedy.contains("group `family` with `sudo usermod -aG family $USER`"), "{remedy}");
+    assert!(!error::access_by(Some("root")).contains("usermod"));
 }

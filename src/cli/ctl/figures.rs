@@ -3,6 +3,8 @@
 use hearth_admin::text::safe_text;
 use hearth_admin::wire::{AuditList, AuditQuery, HealthLevel, JobList, OperationKind, OperationList, Status, paths};
 
+use hearth_base::config::Config;
+
 use super::table::{bytes, time};
 use super::{Outcome, Session, table};
 use crate::cli::out;
@@ -10,6 +12,15 @@ use crate::cli::out;
 pub(super) async fn status(session: &Session) -> Outcome {
     let status: Status = session.client.get(paths::STATUS).await?;
     session.print(&status, show_status);
+    // Without a configuration the name is the default, and the command may well have found a server by its socket.
+    let (configured, running) = (&session.configured_name, &status.server_name);
+    if *configured != Config::default().server.name && configured != running {
+        out::warn(format_args!(
+            "Warning: `server.name` is {configured} in the configuration here, and the server that runs is {}. With this \
+             configuration it would not start: see `hearth check-config`.",
+            safe_text(running)
+        ));
+    }
     Ok(())
 }
 

@@ -14,7 +14,6 @@ mod tokens;
 mod turn;
 mod users;
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Subcommand;
@@ -24,6 +23,7 @@ use serde::Serialize;
 
 use super::config::ConfigFile;
 use super::out;
+use super::socket::SocketPath;
 
 /// Exit code: the server refused the request, or another error occurred.
 const FAILED: u8 = 1;
@@ -36,10 +36,7 @@ const NOT_REACHED: u8 = 3;
 #[command(after_help = EXAMPLES)]
 pub(super) struct Ctl {
     #[command(flatten)]
-    file: ConfigFile,
-    /// The admin socket; without this, the one that the configuration names
-    #[arg(long, global = true, value_name = "PATH")]
-    socket: Option<PathBuf>,
+    socket: SocketPath,
     /// Print the server's answer as JSON, for scripts
     #[arg(long, global = true)]
     json: bool,
@@ -107,6 +104,8 @@ enum Command {
 pub(super) struct Session {
     client: Client,
     json: bool,
+    /// `server.name` of the configuration that the command has found.
+    configured_name: String,
 }
 
 /// The result of a command; only the client fails.
@@ -123,9 +122,14 @@ impl Session {
 }
 
 impl Ctl {
-    pub(super) fn run(self) -> ExitCode {
-        let Some(socket) = self.socket.or_else(|| Some(self.file.load()?.config.admin_socket())) else {
-            return ExitCode::from(FAILED);
+    pub(super) fn run(self, file: &ConfigFile) -> ExitCode {
+        let config = file.glance();
+        let socket = match self.socket.find(&config, file.path()) {
+            Ok(socket) => socket,
+            Err(nowhere) => {
+                out::warn(nowhere);
+                return ExitCode::from(NOT_REACHED);
+            }
         };
         let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
             Ok(runtime) => runtime,
@@ -134,7 +138,7 @@ impl Ctl {
                 return ExitCode::from(FAILED);
             }
         };
-        let session = Session { client: Client::new(socket), json: self.json };
+        let session = Session { client: Client::new(socket), json: self.json, configured_name: config.server.name };
         match runtime.block_on(self.command.run(&session)) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {

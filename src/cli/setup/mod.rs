@@ -7,7 +7,7 @@ use hearth_base::config::{Config, process_environment};
 use hearth_setup::{Answers, Console, Dialog, Given, Reach, Settings, Stop, System, World as _};
 
 use super::config::ConfigFile;
-use super::out;
+use super::{name, out};
 
 /// The settings of the system service.
 const SYSTEM_FILE: &str = "/etc/hearth/hearth.toml";
@@ -17,8 +17,6 @@ const FILE: &str = "hearth.toml";
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER)]
 pub(super) struct Setup {
-    #[command(flatten)]
-    file: ConfigFile,
     /// The name of the server: the part after the colon in @alice:family.example
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
@@ -66,8 +64,8 @@ Examples:
 Exit codes: 0 done, 1 something is wrong and nothing was written, 2 the command line was not understood.";
 
 impl Setup {
-    pub(super) fn run(self) -> ExitCode {
-        match self.set_up() {
+    pub(super) fn run(self, file: &ConfigFile) -> ExitCode {
+        match self.set_up(file) {
             Ok(()) => ExitCode::SUCCESS,
             Err(why) => {
                 out::warn(why);
@@ -76,9 +74,9 @@ impl Setup {
         }
     }
 
-    fn set_up(self) -> Result<(), String> {
+    fn set_up(self, file: &ConfigFile) -> Result<(), String> {
         let world = System::new(|_| None);
-        let path = self.path(&world);
+        let path = path(file, &world);
         let old = match std::fs::read_to_string(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
@@ -99,13 +97,6 @@ impl Setup {
         }
         self.finish(&path, &answers);
         Ok(())
-    }
-
-    /// The file that is written: the one that is named, or is here, or the service's.
-    fn path(&self, world: &System) -> PathBuf {
-        let service = world.is_root() && world.has_systemd();
-        let default = if service { SYSTEM_FILE } else { FILE };
-        self.file.path().map_or_else(|| PathBuf::from(default), Path::to_owned)
     }
 
     fn given(&self) -> Given {
@@ -143,14 +134,22 @@ impl Setup {
     }
 }
 
-/// The same checks as those of `check-config`.
+/// The file that is written: the one that is named, or is here, or the service's.
+fn path(file: &ConfigFile, world: &System) -> PathBuf {
+    let service = world.is_root() && world.has_systemd();
+    let default = if service { SYSTEM_FILE } else { FILE };
+    file.path().map_or_else(|| PathBuf::from(default), Path::to_owned)
+}
+
+/// The checks of `check-config` that need no permission on the data folder.
 fn validate(path: &Path, text: &str) -> Result<(), String> {
     let loaded = Config::load_text(path, text, process_environment()).map_err(|error| {
         let problems: Vec<String> = error.0.iter().map(|problem| format!("  {problem}")).collect();
         format!("These settings do not go together, so nothing was written:\n{}", problems.join("\n"))
     })?;
     loaded.warnings.iter().for_each(|warning| out::warn(format_args!("  check  {warning}")));
-    Ok(())
+    let refusal = name::refusal(&loaded, Some(path));
+    refusal.map_or(Ok(()), |refusal| Err(format!("Nothing was written, because {refusal}.")))
 }
 
 /// The folder first: a file of settings is never there without the folder that it names.

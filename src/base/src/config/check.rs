@@ -69,6 +69,9 @@ impl Config {
         self.livekit.check(&mut checks);
         self.log.check(&mut checks);
         self.federation.check(&mut checks);
+        if let Some((what, remedy)) = self.reach_problem() {
+            checks.warn_if(true, "server.name", format!("{what} {remedy}"));
+        }
         if checks.problems.is_empty() { Ok(checks.warnings) } else { Err(ConfigError(checks.problems)) }
     }
 }

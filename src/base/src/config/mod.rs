@@ -25,6 +25,7 @@ mod presence;
 mod push;
 mod quotas;
 mod rate_limits;
+mod reach;
 mod registration;
 mod rooms;
 mod server;

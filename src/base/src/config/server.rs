@@ -14,8 +14,11 @@ section! {
         name: String = "localhost".to_owned(),
         /// The folder of all persistent data: database, media, keys. Relative to the folder in which Hearth starts.
         data_dir: PathBuf = "./data".into(),
-        /// The URL at which clients reach this server. Unset, it is `https://` and the server's name; for `localhost`,
-        /// the address of the first listener for clients.
+        /// Whether devices in the local network reach the server: the default listener then has the address
+        /// `0.0.0.0:8008`. `hearth serve --lan` sets it. With listeners of your own, it has no effect.
+        lan: bool = false,
+        /// The URL at which clients reach this server. Unset, it is `https://` and the server's name; for a name that is
+        /// not public, such as `localhost`, the address of this machine that the client has used.
         public_baseurl: Option<BaseUrl> = None => "'https://matrix.example.org'",
         /// The host and port for other homeservers, if that is not port 8448 of the server's name. Published at
         /// `/.well-known/matrix/server`. Unset, it is that of `public_baseurl` if its host is not that of the name.
@@ -39,6 +42,12 @@ section! {
 }
 
 impl Server {
+    /// Whether the name is one that other servers and the internet can resolve, unlike `localhost` or an address.
+    #[must_use]
+    pub fn has_public_name(&self) -> bool {
+        super::turn::is_public_name(&self.name)
+    }
+
     pub(super) fn check(&self, checks: &mut Checks) {
         if let Err(why) = check_server_name(&self.name) {
             checks.require(false, "server.name", why);

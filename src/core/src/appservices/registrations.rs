@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use hearth_base::{Reason, Result, error::refuse, limits};
+use parking_lot::RwLock;
 use ruma::{RoomAliasId, UserId};
 use sha2::{Digest, Sha256};
 
@@ -12,9 +13,12 @@ use super::Registration;
 /// SHA-256 of a token.
 pub(super) type TokenHash = [u8; 32];
 
-/// All registrations; they do not change while the server runs.
+/// All registrations. A reload replaces them as a whole; who holds one keeps it.
 #[derive(Debug, Default)]
-pub struct Registrations {
+pub struct Registrations(RwLock<Arc<Set>>);
+
+#[derive(Debug, Default)]
+struct Set {
     all: Vec<Arc<Registration>>,
     by_token: HashMap<TokenHash, Arc<Registration>>,
 }
@@ -29,27 +33,37 @@ impl Registrations {
     pub(super) fn new(all: Vec<Registration>) -> Self {
         let all: Vec<_> = all.into_iter().map(Arc::new).collect();
         let by_token = all.iter().map(|service| (service.as_token, Arc::clone(service))).collect();
-        Self { all, by_token }
+        Self(RwLock::new(Arc::new(Set { all, by_token })))
+    }
+
+    /// Takes over the registrations of `new`.
+    pub fn replace(&self, new: Self) {
+        *self.0.write() = new.0.into_inner();
+    }
+
+    fn current(&self) -> Arc<Set> {
+        Arc::clone(&self.0.read())
     }
 
     /// Whether there are no registrations.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.all.is_empty()
+        self.0.read().all.is_empty()
     }
 
-    /// Iterates over the registrations.
-    pub fn iter(&self) -> impl Iterator<Item = &Arc<Registration>> {
-        self.all.iter()
+    /// All registrations.
+    #[must_use]
+    pub fn all(&self) -> Vec<Arc<Registration>> {
+        self.0.read().all.clone()
     }
 
     /// The service with this token.
     #[must_use]
-    pub fn by_token(&self, token: &str) -> Option<&Arc<Registration>> {
+    pub fn by_token(&self, token: &str) -> Option<Arc<Registration>> {
         if self.is_empty() || token.len() > limits::APPSERVICE_TOKEN_BYTES_MAX {
             return None;
         }
-        self.by_token.get(&hash(token))
+        self.0.read().by_token.get(&hash(token)).cloned()
     }
 
     /// Refuses with `M_EXCLUSIVE` a user ID that is reserved for another service than `by` (`None` for ordinary users),
@@ -77,8 +91,9 @@ impl Registrations {
                 format!("This {what} is not in the namespaces of the application service: see its registration.");
             return Err(refuse(Reason::Exclusive, message));
         }
-        let others = self.all.iter().filter(|service| by.is_none_or(|by| by.id != service.id));
-        if others.into_iter().any(|service| claims(service)) {
+        let current = self.current();
+        let mut others = current.all.iter().filter(|service| by.is_none_or(|by| by.id != service.id));
+        if others.any(|service| claims(service)) {
             let message = format!("This {what} belongs to a bridge or bot of this server: choose another one.");
             return Err(refuse(Reason::Exclusive, message));
         }

@@ -25,7 +25,7 @@ impl Appservices {
     /// The application service of a token.
     #[must_use]
     pub fn by_token(&self, token: &str) -> Option<Arc<Registration>> {
-        self.core.appservices.by_token(token).cloned()
+        self.core.appservices.by_token(token)
     }
 
     /// The requester for an asserted identity.

@@ -14,6 +14,7 @@ mod tests;
 pub use authenticate::AssertedIdentity;
 pub use hearth_core::appservices::{Namespace, Namespaces, Registration, Registrations};
 
+use std::path::Path;
 use std::sync::Arc;
 
 use hearth_base::Result;
@@ -32,6 +33,14 @@ impl Appservices {
     pub fn new(core: Arc<RoomCore>, accounts: Arc<Accounts>) -> Result<Self> {
         sender::make_all(&core)?;
         Ok(Self { core, accounts })
+    }
+
+    /// Reads the registrations again, and creates the missing sender accounts. Returns the number of
+    /// registrations. Blocks the thread. With a wrong one, all stay as they were.
+    pub fn reload(&self, folder: Option<&Path>) -> Result<usize> {
+        self.core.appservices.replace(Registrations::load(folder, &self.core.server_name)?);
+        sender::make_all(&self.core)?;
+        Ok(self.core.appservices.all().len())
     }
 
     /// Whether any application service is registered.

@@ -9,7 +9,7 @@ use ruma::OwnedUserId;
 
 /// Creates missing sender accounts. Leaves an existing account as it is, however it was created.
 pub(super) fn make_all(core: &RoomCore) -> Result<()> {
-    for service in core.appservices.iter() {
+    for service in core.appservices.all() {
         let (sender, now_ms) = (service.sender.clone(), core.now_ms());
         let localpart = sender.localpart().to_owned();
         let found = core.store.read_blocking("appservice_sender", move |tx| accounts::by_name(tx.tx(), &localpart))?;

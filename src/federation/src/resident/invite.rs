@@ -155,7 +155,7 @@ fn check_invitee(core: &RoomCore, tx: &mut dyn Tx, event: &IncomingPdu) -> Resul
     };
     let account = accounts::by_name(tx, user.localpart())?;
     let is_there = account.is_some_and(|account| account.deactivated_ms.is_none())
-        || core.appservices.iter().any(|service| service.owns_user(user));
+        || core.appservices.all().iter().any(|service| service.owns_user(user));
     if is_there {
         return check_not_blocked(tx, user);
     }

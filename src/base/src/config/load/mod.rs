@@ -6,10 +6,11 @@ mod nearest;
 mod problem;
 
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
 use super::schema::{Found, Reading, Value};
-use super::{Config, Secret, livekit};
+use super::{Address, Config, Listener, Secret, livekit};
 
 pub use environment::process_environment;
 pub(super) use nearest::nearest;
@@ -76,6 +77,18 @@ impl Config {
         let named = loading.sources.contains_key("server.name");
         if loading.problems.is_empty() { Ok(named) } else { Err(ConfigError(loading.problems)) }
     }
+
+    /// As [`Config::load`], for a command that needs only a few settings to find a running server: keeps the default of
+    /// what cannot be read, reads no other files, and checks nothing. Returns the mistakes as well.
+    #[must_use]
+    pub fn glance(path: Option<&Path>, environment: impl Iterator<Item = (String, String)>) -> (Self, Vec<Problem>) {
+        let mut loading = Loading::default();
+        if let Some(path) = path {
+            loading.file(path);
+        }
+        loading.environment(environment);
+        (loading.config, loading.problems)
+    }
 }
 
 /// A configuration being read.
@@ -122,7 +135,25 @@ impl Loading {
         self.problems.append(&mut reading.problems);
     }
 
+    /// `server.lan` opens the default listener.
+    fn open_to_lan(&mut self) {
+        if !self.config.server.lan {
+            return;
+        }
+        let is_ours = |key: &&String| key.as_str() == "listeners" || key.starts_with("listeners[");
+        let place = source_of(&self.sources, "server.lan").cloned().unwrap_or(Place::Default);
+        if self.sources.keys().any(|key| is_ours(&key)) {
+            let text = "has no effect, because `listeners` is set; remove one of the two".to_owned();
+            return self.warnings.push(Problem { place, key: "server.lan".to_owned(), text });
+        }
+        if let Some(Listener { address: Address::Tcp(address), .. }) = self.config.listeners.first_mut() {
+            address.set_ip(Ipv4Addr::UNSPECIFIED.into());
+            self.sources.insert("listeners".to_owned(), place);
+        }
+    }
+
     fn finish(mut self) -> Result<Loaded, ConfigError> {
+        self.open_to_lan();
         if self.problems.is_empty() {
             self.problems = read_secrets(&mut self.config);
         }

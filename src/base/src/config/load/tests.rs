@@ -337,3 +337,36 @@ fn the_key_of_the_sfu_is_read_from_livekits_own_file() {
         assert_eq!((warned(0o640), warned(0o644)), (0, 1), "LiveKit refuses a world-readable key file");
     }
 }
+
+#[test]
+fn the_default_listener_can_be_opened_to_the_local_network() {
+    let loaded = load("[server]\nlan = true", &[]).unwrap();
+    assert_eq!(loaded.config.listeners[0].address.to_string(), "0.0.0.0:8008");
+    let settings = loaded.settings();
+    let address = settings.iter().find(|setting| setting.key == "listeners").unwrap();
+    assert!(address.value.as_deref().is_some_and(|value| value.contains("0.0.0.0:8008")), "{address:?}");
+    let keys: Vec<_> = loaded.warnings.iter().map(|warning| warning.key.as_str()).collect();
+    assert_eq!(keys, ["listeners[0].address"], "it is told that passwords cross the network unencrypted");
+    let own = "[server]\nlan = true\n[[listeners]]\naddress = '127.0.0.1:1'";
+    let loaded = load(own, &[]).unwrap();
+    assert_eq!(loaded.config.listeners[0].address.to_string(), "127.0.0.1:1");
+    assert!(loaded.warnings.iter().any(|warning| warning.key == "server.lan"), "{:?}", loaded.warnings);
+}
+
+#[test]
+fn a_glance_keeps_what_can_be_read() {
+    let folder = Folder::new();
+    let path = folder.0.join("hearth.toml");
+    let file = "[server]\ndata_dir = '/srv/hearth'\nnmae = 1\n[admin]\nsocket = '/run/x.sock'\n[log]\nlevel = 'loud'\n\
+                [[listeners]]\ntls = { certificate_file = '/none', key_file = '/none' }\n[turn]\nshared_secret_file = '/none'";
+    std::fs::write(&path, file).unwrap();
+    let (config, problems) = Config::glance(Some(&path), std::iter::empty());
+    assert_eq!(
+        (config.server.data_dir.as_path(), config.admin_socket()),
+        (Path::new("/srv/hearth"), "/run/x.sock".into())
+    );
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    std::fs::write(&path, "not TOML").unwrap();
+    let (config, problems) = Config::glance(Some(&path), std::iter::empty());
+    assert_eq!((config, problems.len()), (Config::default(), 1));
+}
