@@ -30,6 +30,7 @@ mod registering;
 mod rooms;
 mod rtc;
 mod simulation;
+mod starting;
 mod strangers;
 mod surface;
 mod sync;

@@ -10,6 +10,7 @@ mod words;
 mod ballast;
 mod bounds;
 mod promises;
+mod named;
 mod screens;
 mod source;
 mod statements;
