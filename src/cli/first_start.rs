@@ -104,7 +104,7 @@ impl FirstStart<'_> {
 /// The URLs at which other machines reach a listener for clients; none if all listen on the loopback, or if the
 /// configuration has a URL for all clients.
 pub(super) fn lan_urls(config: &Config) -> Vec<String> {
-    if config.server.public_baseurl.is_some() || config.server.has_public_name() {
+    if !config.server.is_reached_by_address() {
         return Vec::new();
     }
     let mut urls = Vec::new();

@@ -1,7 +1,7 @@
 //! The URL at which the client of a request reaches this server, for the well-known document, `/` and logins.
 //!
-//! A server with a public name has one URL for all. One without, in a home network, has several addresses, and the one
-//! that works for a client is the one that it has just used.
+//! A server with a public name has one URL for all. One without, or one that `server.lan` opens to a home network, has
+//! several addresses, and the one that works for a client is the one that it has just used.
 
 use std::net::IpAddr;
 
@@ -17,7 +17,7 @@ use http::{HeaderMap, Uri, header, uri::Authority};
 #[must_use]
 pub fn base_url(config: &Config, uri: &Uri, headers: &HeaderMap) -> String {
     let general = config.public_baseurl();
-    if config.server.public_baseurl.is_some() || config.server.has_public_name() {
+    if !config.server.is_reached_by_address() {
         return general;
     }
     match host(uri, headers) {
@@ -80,6 +80,9 @@ mod tests {
         let mut named = config.clone();
         named.server.name = "example.org".to_owned();
         assert_eq!(asked(&named, &format!("{own}:8008")), "https://example.org");
+        named.server.lan = true;
+        assert_eq!(asked(&named, &format!("{own}:8008")), format!("http://{own}:8008"));
+        assert_eq!(asked(&named, "evil.example:8008"), "https://example.org");
         let mut configured = config;
         configured.server.public_baseurl = "https://matrix.example.org".parse().ok();
         assert_eq!(asked(&configured, &format!("{own}:8008")), "https://matrix.example.org");

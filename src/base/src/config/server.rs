@@ -42,6 +42,12 @@ section! {
 }
 
 impl Server {
+    /// Whether clients reach the server by an address of this machine rather than by one URL for all.
+    #[must_use]
+    pub fn is_reached_by_address(&self) -> bool {
+        self.public_baseurl.is_none() && (self.lan || !self.has_public_name())
+    }
+
     /// Whether the name is one that other servers and the internet can resolve, unlike `localhost` or an address.
     #[must_use]
     pub fn has_public_name(&self) -> bool {
