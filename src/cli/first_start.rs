@@ -188,9 +188,9 @@ mod tests {
 
     #[test]
     fn a_named_server_with_accounts_has_nothing_to_say() {
-        assert_eq!(text(&loaded(Some("example.org"), false), None), "");
+        assert_eq!(text(&loaded(Some("family.net"), false), None), "");
         assert_eq!(text(&loaded(None, false), None), "", "the name can no longer be chosen");
-        let first = text(&loaded(Some("example.org"), false), Some("token"));
+        let first = text(&loaded(Some("family.net"), false), Some("token"));
         assert!(!first.contains("no name yet") && first.contains("http://localhost:8008"), "{first}");
     }
 

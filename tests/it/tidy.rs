@@ -9,8 +9,8 @@ mod words;
 
 mod ballast;
 mod bounds;
-mod promises;
 mod named;
+mod promises;
 mod screens;
 mod source;
 mod statements;

@@ -78,11 +78,11 @@ mod tests {
         assert_eq!(asked(&config, &format!("{own}:80")), format!("http://{own}:80"));
         assert_eq!(asked(&config, &format!("evil@{own}:8008")), general);
         let mut named = config.clone();
-        named.server.name = "example.org".to_owned();
-        assert_eq!(asked(&named, &format!("{own}:8008")), "https://example.org");
+        named.server.name = "family.net".to_owned();
+        assert_eq!(asked(&named, &format!("{own}:8008")), "https://family.net");
         named.server.lan = true;
         assert_eq!(asked(&named, &format!("{own}:8008")), format!("http://{own}:8008"));
-        assert_eq!(asked(&named, "evil.example:8008"), "https://example.org");
+        assert_eq!(asked(&named, "evil.example:8008"), "https://family.net");
         let mut configured = config;
         configured.server.public_baseurl = "https://matrix.example.org".parse().ok();
         assert_eq!(asked(&configured, &format!("{own}:8008")), "https://matrix.example.org");

@@ -170,7 +170,7 @@ fn what_is_there_twice_is_refused_and_all_complaints_come_at_once() {
 fn names_are_for_who_they_belong_to() {
     let all = load(&[("a.yaml", IRC), ("b.yaml", PUPPETS)]).expect("registrations");
     let (irc, puppets) = (all.by_token("secret_of_irc"), all.by_token("secret_of_puppets"));
-    let (irc, puppets) = (irc.map(|service| &**service), puppets.map(|service| &**service));
+    let (irc, puppets) = (irc.as_deref(), puppets.as_deref());
     let users = [
         ("@irc_bob:home.example", [false, true, false]),
         ("@ircbot:home.example", [false, true, false]),
