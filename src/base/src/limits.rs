@@ -209,6 +209,13 @@ pub const STRANGER_BODIES_BYTES_MAX: usize = 8 * 1024 * 1024;
 pub const STRANGER_BODIES_PER_ADDRESS_BYTES_MAX: usize = 1024 * 1024;
 /// A body up to this size is small.
 pub const CLIENT_SMALL_BODY_BYTES: usize = 8 * 1024;
+/// How much of the body of a refused request is read and discarded, so that the client gets to read the answer, in bytes:
+/// for a user or another server the largest body that an endpoint takes.
+pub const REFUSED_BODY_DRAIN_BYTES_MAX: u64 = KEYS_BODY_BYTES_MAX as u64;
+/// The same for a client without an access token, or with one that is not valid.
+pub const REFUSED_STRANGER_BODY_DRAIN_BYTES_MAX: u64 = 1024 * 1024;
+/// How long discarding the body of a refused request may take.
+pub const REFUSED_BODY_DRAIN_MS_MAX: u64 = 10_000;
 /// How long a body waits for memory before its request is refused.
 pub const BODY_WAIT_MS_MAX: u64 = 10_000;
 /// Concurrent requests of one HTTP/2 connection.
@@ -481,7 +488,7 @@ pub const WELL_KNOWN_BYTES_MAX: usize = 50 * 1024;
 /// A remote server's response to a query of device lists.
 pub const DEVICE_LISTS_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Responses of all remote servers to one query or claim of keys together. Small ones are not counted.
-pub const REMOTE_KEYS_BYTES_MAX: usize = 32 * 1024 * 1024;
+pub const REMOTE_KEYS_BYTES_MAX: usize = 20 * 1024 * 1024;
 /// A response up to this size is small: servers with few keys are heard, whatever others answer.
 pub const REMOTE_KEYS_SMALL_BYTES: usize = 64 * 1024;
 /// A remote server's response to a claim of one-time keys.

@@ -42,6 +42,12 @@ pub const SEND_JOIN_BEGIN_WAIT: Duration = Duration::from_secs(180);
 pub const SEND_JOIN_SILENCE_MAX: Duration = Duration::from_secs(60);
 /// The largest event read, in bytes: includes `unsigned`, which the PDU size limit does not count.
 pub const SEND_JOIN_EVENT_BYTES_MAX: usize = 256 * 1024;
+/// Devices, receipts and updates that the EDUs of one write name, unless it is a single EDU.
+pub const EDU_ROWS_PER_WRITE_MAX: usize = 500;
+/// What of the events of a `send_join` response is in memory before the rest goes to a file, in bytes.
+pub const JOIN_SPOOL_MEMORY_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Events that are in memory while the auth rules of such a response are checked, in bytes.
+pub const JOIN_AUTH_CACHE_BYTES_MAX: u64 = 8 * 1024 * 1024;
 /// Maximum of events in one chunk.
 pub const STATE_PIECE_EVENTS_MAX: usize = 256;
 /// Maximum validity of a key, in milliseconds, whatever its document states (server-server API, "Validating hashes and

@@ -10,6 +10,12 @@ pub const ACL_LISTS_MAX: usize = 64;
 pub const DEPTH_MAX: i64 = (1 << 53) - 1;
 /// Approximate size of the event cache, in bytes.
 pub const EVENT_CACHE_BYTES_MAX: u64 = 6 * 1024 * 1024;
+/// State events of an answer that are serialised at once, as JSON, in bytes. The others are written while it is sent.
+pub const STATE_AT_ONCE_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Where a piece of such an answer ends, in bytes.
+pub const DEFERRED_PIECE_BYTES: usize = 64 * 1024;
+/// Events of such a piece.
+pub const DEFERRED_PIECE_EVENTS_MAX: usize = 256;
 /// Rooms in the cache.
 pub const LOCALS_CACHED_ROOMS_MAX: usize = 2_000;
 /// Runs of a use case before it fails. It runs again when its room has moved on, and once for each event to sign.

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+/// Keys of a backup that one write stores.
+pub const BACKUP_ROWS_PER_WRITE_MAX: usize = 500;
 /// The largest stored body of a first request, in bytes.
 pub const BODY_KEPT_BYTES_MAX: usize = 4_096;
 /// Up to this number of users, query the shared rooms of each; above it, read all users who share a room.

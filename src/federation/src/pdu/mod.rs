@@ -25,6 +25,7 @@ mod state_before;
 pub use auth_order::check_auth;
 pub use backfilled::{BackfilledEvent, backfilled};
 pub(crate) use expire::Ages;
+pub(crate) use graph_order::order;
 pub(crate) use handle::RoomInfo;
 pub use join_state::{Adoption, adopt};
 pub use outliers::outliers;

@@ -9,12 +9,13 @@ use hearth_store::ids::{EventSn, RoomSn};
 use hearth_store::tables::rooms;
 
 use super::Federation;
-use super::room_state_checks::{CheckedState, Source};
+use super::room_state_checks::{CheckedState, Source, chunks};
 use crate::out_of_band;
 use crate::pdu::{self, Adoption, IncomingPdu};
 
-/// Maximum of events stored in one transaction; other writes run in between.
+/// Maximum of events stored in one transaction, and of their bytes; other writes run in between.
 const CHUNK: usize = 200;
+const CHUNK_BYTES: usize = 2 * 1024 * 1024;
 
 impl Federation {
     /// Stores the events as outliers in chunks, then in one transaction makes them the room's state with the join
@@ -48,23 +49,23 @@ impl Federation {
 
     /// Stores events and returns the serial numbers of those in the state.
     async fn store_events(&self, room: RoomSn, examined: CheckedState, job: &Handle) -> Result<Vec<EventSn>> {
-        let CheckedState { events, state } = examined;
-        let (total, mut done, mut numbers) = (events.len(), 0, Vec::with_capacity(state.len()));
-        let mut events = events.into_iter();
-        loop {
-            let chunk: Vec<IncomingPdu> = events.by_ref().take(CHUNK).collect();
-            if chunk.is_empty() {
-                return Ok(numbers);
-            }
-            let is_state: Vec<bool> = chunk.iter().map(|event| state.contains(&event.pdu.event_id)).collect();
+        let CheckedState { events, spool } = examined;
+        let (total, mut done, mut numbers) = (events.len(), 0, Vec::with_capacity(events.len()));
+        for chunk in chunks(&events, CHUNK, CHUNK_BYTES, |event| event.place.bytes()) {
             done += chunk.len();
-            let core = self.core.clone();
-            let write = move |tx: &mut hearth_store::WriteTx<'_>| pdu::outliers(&core, tx, room, chunk);
+            let (core, spool, wanted) = (self.core.clone(), spool.clone(), chunk.to_vec());
+            let read = move || wanted.iter().map(|event| event.read(|place| spool.lock().read(place))).collect();
+            let pdus: Result<Vec<IncomingPdu>> = tokio::task::spawn_blocking(read)
+                .await
+                .map_err(|error| Error::fault("reading a room's events", error))?;
+            let pdus = pdus?;
+            let write = move |tx: &mut hearth_store::WriteTx<'_>| pdu::outliers(&core, tx, room, pdus);
             let stored = self.core.store.write_in(Lane::Federation, "join_store", write).await?;
-            numbers.extend(stored.into_iter().zip(is_state).filter_map(|(sn, is_state)| is_state.then_some(sn)));
+            numbers.extend(stored.into_iter().zip(chunk).filter_map(|(sn, event)| event.is_state.then_some(sn)));
             let share = f64::from(u32::try_from(done).unwrap_or(u32::MAX))
                 / f64::from(u32::try_from(total).unwrap_or(u32::MAX));
             job.step(0.7 + 0.25 * share, format!("{done} of {total} events stored"));
         }
+        Ok(numbers)
     }
 }

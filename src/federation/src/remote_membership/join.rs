@@ -115,7 +115,7 @@ impl Federation {
         answer: RemoteResponse,
         extent: ResponseLimits,
     ) -> Result<()> {
-        let mut told = self.hear(source.room_id, answer, extent, entry.job).await?;
+        let mut told = self.hear(source.room_id, ours, answer, extent, entry.job).await?;
         let theirs = told.event.take();
         let join = self.countersigned(source, &entry.wanted, ours, theirs, is_vouched).await?;
         // The state is stored here already; only the join is added.

@@ -14,10 +14,12 @@ mod join;
 mod knock;
 mod leave;
 mod make_join;
+mod room_state_auth;
 mod room_state_checks;
 mod route;
 mod send_join;
 mod send_join_parser;
+mod spool;
 
 use hearth_base::{Error, Result};
 use hearth_core::Requester;
@@ -42,3 +44,6 @@ impl Federation {
         Ok(content)
     }
 }
+
+#[cfg(test)]
+mod tests;

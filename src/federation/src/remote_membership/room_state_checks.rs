@@ -1,34 +1,37 @@
 //! Checks a received room state against signatures and auth rules, before any of it is used.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use hearth_base::{Error, Reason, Result, error::refuse, limits};
 use hearth_core::jobs::Handle;
-use hearth_rooms::event::Authored;
-use ruma::events::TimelineEventType;
+use hearth_rooms::event::{Authored, Pdu};
+use parking_lot::Mutex;
 use ruma::room_version_rules::RoomVersionRules;
-use ruma::{OwnedEventId, OwnedServerName, RoomId, ServerName, UserId};
+use ruma::{OwnedServerName, RoomId, ServerName, UserId};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::Federation;
 use super::make_join::TemplateRequest;
+use super::room_state_auth::{CreateVersion, StateEvent, StateEvents};
 use super::send_join::SendJoinResponse;
+use super::spool::{Spool, SpoolPlace};
 use crate::pdu::{self, IncomingPdu};
 use crate::sign::take_signatures;
 
-/// Events that are parsed and checked at a time; bounds how many are in memory in their large form.
+/// Events that are parsed and checked at a time, and their bytes: bounds how many are in memory in their large form.
 const CHUNK: usize = 1_024;
+const CHUNK_BYTES: usize = 2 * 1024 * 1024;
 
 /// The room's state from the resident server, as far as it is valid.
 #[derive(Debug)]
 pub(super) struct CheckedState {
     /// All events in topological order of auth events; rejected ones are marked.
-    pub(super) events: Vec<IncomingPdu>,
-    /// The ids of the state events.
-    pub(super) state: HashSet<OwnedEventId>,
+    pub(super) events: Vec<StateEvent>,
+    /// Their JSON.
+    pub(super) spool: Arc<Mutex<Spool>>,
 }
 
 /// The source of a response, and its room.
@@ -58,80 +61,85 @@ impl Federation {
         told: SendJoinResponse,
         job: &Handle,
     ) -> Result<CheckedState> {
-        let SendJoinResponse { state, auth_chain, .. } = told;
-        let has_levels = state.iter().any(|json| is_levels(json));
-        let notaries = notaries(source, &state);
-        let mut dropped = Dropped::default();
-        let total = state.len() + auth_chain.len();
-        let (mut events, mut seen) = (Vec::with_capacity(total), HashSet::with_capacity(total));
-        let mut done = 0;
-        let mut state_ids = HashSet::with_capacity(state.len());
-        for (pieces, is_state) in [(state, true), (auth_chain, false)] {
-            let mut pieces = pieces.into_iter();
-            loop {
-                let chunk: Vec<Vec<u8>> = pieces.by_ref().take(CHUNK).collect();
-                if chunk.is_empty() {
-                    break;
-                }
+        let SendJoinResponse { spool, state, auth_chain, has_levels, members_servers, .. } = told;
+        let (spool, notaries) = (Arc::new(Mutex::new(spool)), notaries(source, members_servers));
+        let (mut dropped, mut list) = (Dropped::default(), StateEvents::default());
+        let (mut done, total) = (0, state.len() + auth_chain.len());
+        for (places, is_state) in [(state, true), (auth_chain, false)] {
+            for chunk in chunks(&places, CHUNK, CHUNK_BYTES, |place| place.bytes()) {
                 done += chunk.len();
-                for event in self.sift(source, chunk, &notaries, &mut dropped).await? {
-                    if is_state {
-                        state_ids.insert(event.pdu.event_id.clone());
-                    }
-                    if seen.insert(event.pdu.event_id.clone()) {
-                        events.push(event);
-                    }
+                for event in self.sift(source, &spool, chunk, &notaries, &mut dropped).await? {
+                    list.add(source.rules, event, is_state);
                 }
                 if !job.step(0.4 + 0.3 * share(done, total), format!("{done} of {total} events checked")) {
                     return Err(source.wrong("more than was waited for: the join was cancelled"));
                 }
             }
         }
-        if !events.iter().any(|event| event.is_create() && state_ids.contains(&event.pdu.event_id)) {
-            return Err(dropped.explain(source, "create event"));
+        match list.create_version() {
+            CreateVersion::None => return Err(dropped.explain(source, "create event")),
+            CreateVersion::Many => return Err(source.wrong("more than one beginning")),
+            CreateVersion::Unreadable => return Err(source.wrong("an unreadable beginning")),
+            CreateVersion::One(version) if version != source.version => {
+                return Err(source.wrong("another version than it said"));
+            }
+            CreateVersion::One(_) => {}
         }
-        begin_with_create(source, &mut events, &state_ids)?;
-        let rules = source.rules;
-        let auth_checked = tokio::task::spawn_blocking(move || pdu::check_auth(rules, events, |_| Ok(None)));
-        let events = auth_checked.await.map_err(|error| Error::fault("judging the events of a room", error))??;
-        let is_levels = |event: &IncomingPdu| event.pdu.is_state(&TimelineEventType::RoomPowerLevels, "");
-        let holds = |event: &IncomingPdu| !event.pdu.rejected && state_ids.contains(&event.pdu.event_id);
-        if has_levels && !events.iter().any(|event| is_levels(event) && holds(event)) {
+        let (rules, stored) = (source.rules, Arc::clone(&spool));
+        let check = move || list.check_auth(rules, |place| stored.lock().read(place));
+        let events = blocking("checking the auth rules of a room's events", check).await?;
+        let holds = |event: &StateEvent| event.is_levels && event.is_state && !event.is_rejected;
+        if has_levels && !events.iter().any(holds) {
             return Err(dropped.explain(source, "power levels"));
         }
         dropped.report(source, job);
-        Ok(CheckedState { events, state: state_ids })
+        Ok(CheckedState { events, spool })
     }
 
-    /// Parses some events and checks their signatures; invalid ones are counted and left out.
+    /// Parses some events and checks their signatures; invalid ones are counted and left out. The others are appended to
+    /// the spool in the form in which they are stored.
     async fn sift(
         self: &Arc<Self>,
         source: &Source<'_>,
-        pieces: Vec<Vec<u8>>,
+        spool: &Arc<Mutex<Spool>>,
+        places: &[SpoolPlace],
         notaries: &[OwnedServerName],
         dropped: &mut Dropped,
-    ) -> Result<Vec<IncomingPdu>> {
-        let (rules, room_id, count) = (source.rules, source.room_id.to_owned(), pieces.len());
+    ) -> Result<Vec<(Pdu, SpoolPlace)>> {
+        let (rules, room_id, count) = (source.rules, source.room_id.to_owned(), places.len());
+        let (stored, places) = (Arc::clone(spool), places.to_vec());
         let parse = move || {
-            let parsed = pieces.iter().filter_map(|json| serde_json::from_slice::<&RawValue>(json).ok());
-            parsed.filter_map(|json| pdu::parse(rules, Some(&room_id), json).ok()).collect::<Vec<_>>()
+            let mut parsed = Vec::with_capacity(places.len());
+            for place in places {
+                let json = stored.lock().read(place)?;
+                let json = serde_json::from_slice::<&RawValue>(&json).ok();
+                parsed.extend(json.and_then(|json| pdu::parse(rules, Some(&room_id), json).ok()));
+            }
+            Ok(parsed)
         };
-        let parsed = tokio::task::spawn_blocking(parse).await;
-        let parsed = parsed.map_err(|error| Error::fault("parsing the events of a room", error))?;
+        let parsed = blocking("parsing the events of a room", parse).await?;
         dropped.malformed += count - parsed.len();
         let senders: Vec<_> = parsed.iter().map(|event| event.pdu.sender.server_name().to_owned()).collect();
         let mut verified = Vec::with_capacity(parsed.len());
         let checked = self.check_signatures_via(rules, parsed, notaries).await;
         for (event, server) in checked.into_iter().zip(senders) {
             match event {
-                // The large form is no longer needed, so its memory is freed.
-                Ok(event) => verified.push(IncomingPdu { object: Default::default(), ..event }),
+                Ok(IncomingPdu { pdu, json, .. }) => {
+                    let place = spool.lock().append(&json);
+                    verified.push((pdu, place));
+                }
                 Err(error) => {
                     tracing::debug!(%error, room = %source.room_id, "An event of a room's state is left out.");
                     *dropped.unverified.entry(server).or_default() += 1;
                 }
             }
         }
+        let spool = Arc::clone(spool);
+        let flush = move || {
+            let mut spool = spool.lock();
+            if spool.is_full() { spool.flush() } else { Ok(()) }
+        };
+        blocking("keeping the events of a room", flush).await?;
         Ok(verified)
     }
 
@@ -222,28 +230,59 @@ struct Glimpse<'a> {
     content: Option<&'a RawValue>,
 }
 
-fn is_levels(json: &[u8]) -> bool {
+/// Whether it is a power levels event.
+pub(super) fn is_levels(json: &[u8]) -> bool {
     serde_json::from_slice::<Glimpse<'_>>(json).is_ok_and(|event| event.kind == "m.room.power_levels")
 }
 
 /// Servers that may have keys which their owners no longer publish: the resident server, and some others that it lists
 /// as members.
-fn notaries(source: &Source<'_>, state: &[Vec<u8>]) -> Vec<OwnedServerName> {
-    let mut notaries = vec![source.server.to_owned()];
-    for json in state {
-        let Ok(event) = serde_json::from_slice::<Glimpse<'_>>(json) else { continue };
-        let is_join = event.content.is_some_and(|content| content.get().contains("\"join\""));
-        let user = event.state_key.filter(|_| event.kind == "m.room.member" && is_join);
-        if let Some(Ok(user)) = user.as_deref().map(UserId::parse)
-            && !notaries.iter().any(|known| known == user.server_name())
-        {
-            notaries.push(user.server_name().to_owned());
-            if notaries.len() == limits::NOTARIES_PER_ROOM_MAX {
-                break;
-            }
-        }
+fn notaries(source: &Source<'_>, members_servers: Vec<OwnedServerName>) -> Vec<OwnedServerName> {
+    let others = members_servers.into_iter().filter(|server| server != source.server);
+    std::iter::once(source.server.to_owned()).chain(others).take(limits::NOTARIES_PER_ROOM_MAX).collect()
+}
+
+/// Adds the server of a joined member to the first few of `servers`.
+pub(super) fn note_notary(servers: &mut Vec<OwnedServerName>, json: &[u8]) {
+    if servers.len() == limits::NOTARIES_PER_ROOM_MAX {
+        return;
     }
-    notaries
+    let Ok(event) = serde_json::from_slice::<Glimpse<'_>>(json) else { return };
+    let is_join = event.content.is_some_and(|content| content.get().contains("\"join\""));
+    let user = event.state_key.filter(|_| event.kind == "m.room.member" && is_join);
+    if let Some(Ok(user)) = user.as_deref().map(UserId::parse)
+        && !servers.iter().any(|known| known == user.server_name())
+    {
+        servers.push(user.server_name().to_owned());
+    }
+}
+
+/// Runs a closure that computes or reads files for long.
+async fn blocking<T: Send + 'static>(
+    what: &'static str,
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| Error::fault(what, error))?
+}
+
+/// Splits a list into runs of at most so many items and bytes; an item that is larger is a run of its own.
+pub(super) fn chunks<T>(
+    mut items: &[T],
+    items_max: usize,
+    bytes_max: usize,
+    bytes: impl Fn(&T) -> usize,
+) -> impl Iterator<Item = &[T]> {
+    std::iter::from_fn(move || {
+        let mut held = 0;
+        let fits = |item: &&T| {
+            held += bytes(item);
+            held <= bytes_max
+        };
+        let count = items.iter().take(items_max).take_while(fits).count().max(1);
+        let (chunk, rest) = items.split_at_checked(count)?;
+        items = rest;
+        Some(chunk)
+    })
 }
 
 fn share(done: usize, total: usize) -> f64 {
@@ -251,21 +290,15 @@ fn share(done: usize, total: usize) -> f64 {
     count(done) / count(total.max(1))
 }
 
-/// Moves the create event to the front: from version 12 on other events need it without listing it.
-fn begin_with_create(source: &Source<'_>, events: &mut [IncomingPdu], state: &HashSet<OwnedEventId>) -> Result<()> {
-    #[derive(Deserialize)]
-    struct Create {
-        room_version: Option<String>,
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chunks_have_a_bound_in_items_and_in_bytes() {
+        let sizes = [10, 10, 10, 90, 200, 10, 10, 10, 10, 10];
+        let found: Vec<Vec<usize>> = chunks(&sizes, 4, 100, |size| *size).map(<[usize]>::to_vec).collect();
+        assert_eq!(found, [vec![10, 10, 10], vec![90], vec![200], vec![10, 10, 10, 10], vec![10]]);
+        assert_eq!(chunks(&[], 4, 100, |size: &usize| *size).count(), 0);
     }
-    let is_the_one = |event: &IncomingPdu| event.is_create() && state.contains(&event.pdu.event_id);
-    let mut creates = events.iter().enumerate().filter(|(_, event)| is_the_one(event)).map(|(at, _)| at);
-    let (Some(at), None) = (creates.next(), creates.next()) else {
-        return Err(source.wrong("no beginning, or more than one"));
-    };
-    let create: Create = events[at].pdu.content_as().map_err(|_| source.wrong("an unreadable beginning"))?;
-    if create.room_version.as_deref().unwrap_or("1") != source.version {
-        return Err(source.wrong("another version than it said"));
-    }
-    events.swap(0, at);
-    Ok(())
 }

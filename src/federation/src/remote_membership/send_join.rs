@@ -2,14 +2,17 @@
 
 use futures_util::StreamExt;
 use hearth_base::limits::federation::{SEND_JOIN_BEGIN_WAIT, SEND_JOIN_SILENCE_MAX};
-use hearth_base::{Reason, Result, error::refuse, limits};
+use hearth_base::{Error, Reason, Result, error::refuse, limits};
 use hearth_core::jobs::Handle;
 use hearth_core::ports::RemoteResponse;
 use hearth_rooms::event::Authored;
+use hearth_store::hash64;
 use ruma::api::federation::membership::create_join_event;
-use ruma::{RoomId, ServerName};
+use ruma::{OwnedServerName, RoomId, ServerName};
 
+use super::room_state_checks::{self, note_notary};
 use super::send_join_parser::{ResponseParser, ResponsePiece};
+use super::spool::{self, Spool, SpoolPlace};
 use super::{Federation, raw};
 use crate::{legacy, request};
 
@@ -17,14 +20,20 @@ use crate::{legacy, request};
 const EVENTS_PER_STEP: usize = 500;
 
 /// The events of a `send_join` response.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct SendJoinResponse {
-    /// The state before the join, as JSON.
-    pub(super) state: Vec<Vec<u8>>,
-    /// The auth chain of that state, as JSON.
-    pub(super) auth_chain: Vec<Vec<u8>>,
+    /// The JSON of all events.
+    pub(super) spool: Spool,
+    /// The state before the join.
+    pub(super) state: Vec<SpoolPlace>,
+    /// The auth chain of that state.
+    pub(super) auth_chain: Vec<SpoolPlace>,
     /// The join event with the resident server's signature.
     pub(super) event: Option<Vec<u8>>,
+    /// Whether the state has power levels.
+    pub(super) has_levels: bool,
+    /// Some servers with members in the room: see [`note_notary`].
+    pub(super) members_servers: Vec<OwnedServerName>,
 }
 
 /// Limits and estimates of the response size.
@@ -59,16 +68,18 @@ impl Federation {
         refusal(answer).await?.map_err(|(status, body)| request::refused(server, status, &body))
     }
 
-    /// Reads the response. `M_RESOURCE_LIMIT_EXCEEDED` as soon as it exceeds `extent`.
+    /// Reads the response to the join `ours`. `M_RESOURCE_LIMIT_EXCEEDED` as soon as it exceeds `extent`.
     pub(super) async fn hear(
         &self,
         room_id: &RoomId,
+        ours: &Authored,
         answer: RemoteResponse,
         extent: ResponseLimits,
         job: &Handle,
     ) -> Result<SendJoinResponse> {
-        let (mut body, mut splitter, mut told, mut bytes) =
-            (answer.body, ResponseParser::default(), SendJoinResponse::default(), 0);
+        let file = format!("join-{:016x}", hash64(&[ours.pdu.event_id.as_bytes()]));
+        let mut told = SendJoinResponse::new(Spool::new(self.core.config.server.data_dir.join(file)));
+        let (mut body, mut splitter, mut bytes) = (answer.body, ResponseParser::default(), 0);
         let broken = |what: &str| refuse(Reason::ConnectionFailed, format!("The answer to the join {what}."));
         while let Some(piece) = tokio::time::timeout(SEND_JOIN_SILENCE_MAX, body.next())
             .await
@@ -89,9 +100,21 @@ impl Federation {
             if !told.report(extent, job) {
                 return Err(broken("is not waited for any longer: the join was cancelled"));
             }
+            if told.spool.is_full() {
+                told = self.flush(told).await?;
+            }
         }
         splitter.finish()?;
         Ok(told)
+    }
+
+    /// Moves what has been received to disk, as long as the database has space there, too.
+    async fn flush(&self, mut told: SendJoinResponse) -> Result<SendJoinResponse> {
+        if self.core.store.health().free_bytes.is_some_and(|free| free < limits::MEDIA_FREE_BYTES_MIN) {
+            return Err(spool::no_space());
+        }
+        let flushed = tokio::task::spawn_blocking(move || told.spool.flush().map(|()| told)).await;
+        flushed.map_err(|error| Error::fault("keeping the answer to a join", error))?
     }
 }
 
@@ -105,10 +128,19 @@ async fn refusal(answer: RemoteResponse) -> Result<std::result::Result<RemoteRes
 }
 
 impl SendJoinResponse {
+    fn new(spool: Spool) -> Self {
+        let (state, auth_chain, members_servers) = (Vec::new(), Vec::new(), Vec::new());
+        Self { spool, state, auth_chain, event: None, has_levels: false, members_servers }
+    }
+
     fn take(&mut self, piece: ResponsePiece) -> Result<()> {
         match piece {
-            ResponsePiece::State(event) => self.state.push(event),
-            ResponsePiece::Auth(event) => self.auth_chain.push(event),
+            ResponsePiece::State(event) => {
+                self.has_levels |= room_state_checks::is_levels(&event);
+                note_notary(&mut self.members_servers, &event);
+                self.state.push(self.spool.append(&event));
+            }
+            ResponsePiece::Auth(event) => self.auth_chain.push(self.spool.append(&event)),
             ResponsePiece::Event(event) if event != b"null" => self.event = Some(event),
             ResponsePiece::Omitted(value) if value == b"true" => {
                 return Err(refuse(Reason::ConnectionFailed, "The answer to the join leaves members out, unasked."));

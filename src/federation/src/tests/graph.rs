@@ -21,10 +21,10 @@ use serde_json::{Value, json};
 use crate::pdu::parse;
 
 /// A state, by type and key.
-pub(super) type State = BTreeMap<(String, String), OwnedEventId>;
+pub(crate) type State = BTreeMap<(String, String), OwnedEventId>;
 
 /// The key of a server, derived from its name.
-pub(super) fn key_of(server: &str) -> SigningKey {
+pub(crate) fn key_of(server: &str) -> SigningKey {
     let mut seed = [7; 32];
     seed.iter_mut().zip(server.bytes()).for_each(|(seed, byte)| *seed = byte);
     SigningKey::from_seed(&seed, "test".to_owned()).expect("a key")
@@ -32,40 +32,40 @@ pub(super) fn key_of(server: &str) -> SigningKey {
 
 /// An event of the model.
 #[derive(Clone)]
-pub(super) struct Made {
-    pub(super) pdu: Pdu,
-    pub(super) json: Box<RawValue>,
+pub(crate) struct Made {
+    pub(crate) pdu: Pdu,
+    pub(crate) json: Box<RawValue>,
     /// The state before it.
-    pub(super) before: State,
+    pub(crate) before: State,
     /// Whether the auth rules allow it by the state before it.
-    pub(super) allowed: bool,
+    pub(crate) allowed: bool,
 }
 
 /// The model of a room.
 #[derive(Clone)]
-pub(super) struct Graph {
-    pub(super) rules: &'static RoomVersionRules,
-    pub(super) version: String,
-    pub(super) room_id: OwnedRoomId,
-    pub(super) events: HashMap<OwnedEventId, Made>,
+pub(crate) struct Graph {
+    pub(crate) rules: &'static RoomVersionRules,
+    pub(crate) version: String,
+    pub(crate) room_id: OwnedRoomId,
+    pub(crate) events: HashMap<OwnedEventId, Made>,
     /// In order of creation.
-    pub(super) order: Vec<OwnedEventId>,
+    pub(crate) order: Vec<OwnedEventId>,
     /// The server under test, which signs the events of its own users.
     home: Arc<RoomCore>,
     clock_ms: u64,
 }
 
 /// The fields of an event to create.
-pub(super) struct Wish<'a> {
-    pub(super) sender: &'a str,
-    pub(super) kind: &'a str,
-    pub(super) state_key: Option<&'a str>,
-    pub(super) content: Value,
+pub(crate) struct Wish<'a> {
+    pub(crate) sender: &'a str,
+    pub(crate) kind: &'a str,
+    pub(crate) state_key: Option<&'a str>,
+    pub(crate) content: Value,
 }
 
 impl Graph {
     /// A public room created by `@creator:far.example`, who is joined and has power.
-    pub(super) fn new(version: &str, home: &Arc<RoomCore>) -> Self {
+    pub(crate) fn new(version: &str, home: &Arc<RoomCore>) -> Self {
         let rules = version::rules(version).expect("a version");
         let mut graph = Self {
             rules,
@@ -95,22 +95,22 @@ impl Graph {
         graph
     }
 
-    pub(super) fn newest(&self) -> OwnedEventId {
+    pub(crate) fn newest(&self) -> OwnedEventId {
         self.order.last().expect("an event").clone()
     }
 
-    pub(super) fn made(&self, id: &EventId) -> &Made {
+    pub(crate) fn made(&self, id: &EventId) -> &Made {
         &self.events[id]
     }
 
     /// Creates an event after others, signs it as its sender's server, and stores it in the model, allowed or not.
-    pub(super) fn make(&mut self, wish: &Wish<'_>, prev: &[OwnedEventId]) -> OwnedEventId {
+    pub(crate) fn make(&mut self, wish: &Wish<'_>, prev: &[OwnedEventId]) -> OwnedEventId {
         let object = self.object(wish, prev);
         self.finish(object)
     }
 
     /// The same without hash and signature, for tests that modify it.
-    pub(super) fn object(&mut self, wish: &Wish<'_>, prev: &[OwnedEventId]) -> CanonicalJsonObject {
+    pub(crate) fn object(&mut self, wish: &Wish<'_>, prev: &[OwnedEventId]) -> CanonicalJsonObject {
         self.clock_ms += 1_000;
         let before = self.state_after_all(prev);
         let sender = UserId::parse(wish.sender).expect("a user");
@@ -137,7 +137,7 @@ impl Graph {
     }
 
     /// Hashes, signs and stores an event.
-    pub(super) fn finish(&mut self, mut object: CanonicalJsonObject) -> OwnedEventId {
+    pub(crate) fn finish(&mut self, mut object: CanonicalJsonObject) -> OwnedEventId {
         self.sign(&mut object);
         let json = serde_json::value::to_raw_value(&object).expect("JSON");
         let room_id = (!self.order.is_empty()).then(|| self.room_id.clone());
@@ -149,7 +149,7 @@ impl Graph {
         id
     }
 
-    pub(super) fn sign(&self, object: &mut CanonicalJsonObject) {
+    pub(crate) fn sign(&self, object: &mut CanonicalJsonObject) {
         let sender: OwnedUserId = serde_json::from_value(Value::from(object["sender"].clone())).expect("a sender");
         let server = sender.server_name().as_str();
         let made_up = key_of(server);
@@ -158,7 +158,7 @@ impl Graph {
     }
 
     /// The id of an object that may be an invalid event.
-    pub(super) fn id_of(&self, object: &CanonicalJsonObject) -> OwnedEventId {
+    pub(crate) fn id_of(&self, object: &CanonicalJsonObject) -> OwnedEventId {
         EventId::parse(format!("${}", reference_hash(object, self.rules).expect("a hash"))).expect("an id")
     }
 
@@ -185,7 +185,7 @@ impl Graph {
     }
 
     /// The state after one event.
-    pub(super) fn state_after(&self, id: &EventId) -> State {
+    pub(crate) fn state_after(&self, id: &EventId) -> State {
         let made = self.made(id);
         let mut state = made.before.clone();
         if let Some(key) = made.pdu.state_key.as_ref().filter(|_| made.allowed) {
@@ -195,7 +195,7 @@ impl Graph {
     }
 
     /// The resolved state after several events.
-    pub(super) fn state_after_all(&self, ids: &[OwnedEventId]) -> State {
+    pub(crate) fn state_after_all(&self, ids: &[OwnedEventId]) -> State {
         let states: Vec<State> = ids.iter().map(|id| self.state_after(id)).collect();
         match &states[..] {
             [] => State::new(),
@@ -206,7 +206,7 @@ impl Graph {
     }
 
     /// The full auth chain of an event.
-    pub(super) fn auth_chain(&self, id: &EventId) -> HashSet<OwnedEventId> {
+    pub(crate) fn auth_chain(&self, id: &EventId) -> HashSet<OwnedEventId> {
         let (mut chain, mut open) = (HashSet::new(), vec![id.to_owned()]);
         while let Some(id) = open.pop() {
             open.extend(self.events[&id].pdu.auth_events.iter().filter(|id| chain.insert((*id).clone())).cloned());

@@ -3,7 +3,7 @@
 
 mod faults;
 mod gaps;
-mod graph;
+pub(crate) mod graph;
 mod hidden_gaps;
 mod hostile;
 mod missing;
@@ -17,4 +17,4 @@ mod policy_rooms;
 mod redactions;
 pub(crate) mod services;
 mod wide;
-mod world;
+pub(crate) mod world;

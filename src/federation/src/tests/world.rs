@@ -34,25 +34,25 @@ use super::services::Services;
 use crate::Federation;
 use crate::pdu::{self, Adoption, IncomingPdu};
 
-pub(super) const ALICE: &str = "@alice:home.example";
+pub(crate) const ALICE: &str = "@alice:home.example";
 
 /// Decides by chance whether a request fails: with a status, or without a response for 0.
 type Chance = Box<dyn FnMut(&Call) -> Option<u16> + Send>;
 
 /// The simulated servers.
 #[derive(Default)]
-pub(super) struct Others {
-    pub(super) graph: Mutex<Option<Graph>>,
+pub(crate) struct Others {
+    pub(crate) graph: Mutex<Option<Graph>>,
     /// Requests without a response, by a part of their target.
-    pub(super) silent: Mutex<Vec<&'static str>>,
+    pub(crate) silent: Mutex<Vec<&'static str>>,
     /// Requests that fail, by their server and a part of their target: with a status, or without a response for 0.
-    pub(super) failing: Mutex<Vec<(&'static str, &'static str, u16)>>,
+    pub(crate) failing: Mutex<Vec<(&'static str, &'static str, u16)>>,
     /// Decides which requests fail besides, with the same statuses.
-    pub(super) chance: Mutex<Option<Chance>>,
+    pub(crate) chance: Mutex<Option<Chance>>,
     /// Whether servers give the keys of others.
-    pub(super) vouching: Mutex<bool>,
+    pub(crate) vouching: Mutex<bool>,
     /// All requests.
-    pub(super) asked: Mutex<Vec<String>>,
+    pub(crate) asked: Mutex<Vec<String>>,
 }
 
 impl std::fmt::Debug for Others {
@@ -109,7 +109,7 @@ impl Others {
         Some(event["signatures"].clone().into())
     }
 
-    pub(super) fn has_asked(&self, part: &str) -> bool {
+    pub(crate) fn has_asked(&self, part: &str) -> bool {
         self.asked.lock().iter().any(|asked| asked.contains(part))
     }
 
@@ -188,7 +188,7 @@ impl Others {
 }
 
 /// The simulated policy server's key.
-pub(super) fn policy_key() -> SigningKey {
+pub(crate) fn policy_key() -> SigningKey {
     SigningKey::from_seed(&[9; 32], "policy_server".to_owned()).expect("a key")
 }
 
@@ -216,22 +216,22 @@ fn unescape(text: &str) -> String {
 }
 
 /// The server under test; its user Alice is in the graph's room.
-pub(super) struct World {
-    pub(super) core: Arc<RoomCore>,
-    pub(super) federation: Arc<Federation>,
-    pub(super) rooms: LocalRooms,
+pub(crate) struct World {
+    pub(crate) core: Arc<RoomCore>,
+    pub(crate) federation: Arc<Federation>,
+    pub(crate) rooms: LocalRooms,
     sync: Arc<hearth_users::sync::Sync>,
-    pub(super) others: Arc<Others>,
-    pub(super) room: RoomSn,
+    pub(crate) others: Arc<Others>,
+    pub(crate) room: RoomSn,
     /// Alice's join, the first event stored here.
-    pub(super) joined: OwnedEventId,
+    pub(crate) joined: OwnedEventId,
     txn: Mutex<u64>,
     _folder: tempfile::TempDir,
 }
 
 impl World {
     /// A server in a new room of a version.
-    pub(super) async fn of_version(version: &str) -> Self {
+    pub(crate) async fn of_version(version: &str) -> Self {
         let home = Home::open();
         let mut graph = Graph::new(version, &home.core);
         let newest = graph.newest();
@@ -246,7 +246,7 @@ impl World {
     }
 
     /// A server that joins the room of `graph` by the event `join`.
-    pub(super) async fn in_room(home: Home, graph: Graph, join: &EventId) -> Self {
+    pub(crate) async fn in_room(home: Home, graph: Graph, join: &EventId) -> Self {
         let Home { core, folder } = home;
         let others = Arc::<Others>::default();
         let Services { federation, rooms: local, sync, .. } = Services::new(core.clone(), others.clone());
@@ -287,7 +287,7 @@ impl World {
 
     /// A page of the room's timeline, as the action of `hearth-domain` reads it: from what is here, or from another server
     /// at a gap.
-    pub(super) async fn page(&self, who: &Requester, room_id: OwnedRoomId, paging: Paging) -> MessagesPage {
+    pub(crate) async fn page(&self, who: &Requester, room_id: OwnedRoomId, paging: Paging) -> MessagesPage {
         let below = i64::MAX;
         let page = self.rooms.messages_to_gap(who, room_id.clone(), paging.clone(), below).await.expect("a page");
         let Some(gap) = &page.gap else { return page };
@@ -300,15 +300,15 @@ impl World {
     }
 
     /// Creates an event in the model without sending it.
-    pub(super) fn make(&self, wish: &Wish<'_>, prev: &[OwnedEventId]) -> OwnedEventId {
+    pub(crate) fn make(&self, wish: &Wish<'_>, prev: &[OwnedEventId]) -> OwnedEventId {
         self.graph(|graph| graph.make(wish, prev))
     }
 
-    pub(super) fn says(&self, sender: &str, text: &str, prev: &[OwnedEventId]) -> OwnedEventId {
+    pub(crate) fn says(&self, sender: &str, text: &str, prev: &[OwnedEventId]) -> OwnedEventId {
         self.make(&Wish { sender, kind: "m.room.message", state_key: None, content: json!({ "body": text }) }, prev)
     }
 
-    pub(super) fn sets(
+    pub(crate) fn sets(
         &self,
         sender: &str,
         kind: &str,
@@ -319,12 +319,12 @@ impl World {
         self.make(&Wish { sender, kind, state_key: Some(key), content }, prev)
     }
 
-    pub(super) fn graph<T>(&self, with: impl FnOnce(&mut Graph) -> T) -> T {
+    pub(crate) fn graph<T>(&self, with: impl FnOnce(&mut Graph) -> T) -> T {
         with(self.others.graph.lock().as_mut().expect("a graph"))
     }
 
     /// Sends events of the graph, as the server of the first one's sender.
-    pub(super) async fn receives(&self, ids: &[&OwnedEventId]) -> BTreeMap<OwnedEventId, Result<(), String>> {
+    pub(crate) async fn receives(&self, ids: &[&OwnedEventId]) -> BTreeMap<OwnedEventId, Result<(), String>> {
         let (origin, events) = self.graph(|graph| {
             let origin = graph.made(ids[0]).pdu.sender.server_name().to_owned();
             (origin, ids.iter().map(|id| graph.made(id).json.clone()).collect())
@@ -332,7 +332,7 @@ impl World {
         self.receives_raw(&origin, events).await
     }
 
-    pub(super) async fn receives_raw(
+    pub(crate) async fn receives_raw(
         &self,
         origin: &ServerName,
         events: Vec<Box<RawValue>>,
@@ -347,7 +347,7 @@ impl World {
     }
 
     /// Runs the inbox until it is empty.
-    pub(super) async fn works_off(&self) {
+    pub(crate) async fn works_off(&self) {
         let empty = async {
             while self.read(|_, tx| inbox::count(tx.tx()).expect("a count")).await > 0 {
                 tokio::time::sleep(Duration::from_millis(10)).await;
@@ -359,12 +359,12 @@ impl World {
     }
 
     /// Runs the inbox for a while.
-    pub(super) async fn works_off_some(&self) {
+    pub(crate) async fn works_off_some(&self) {
         self.federation.run_inbox(tokio::time::sleep(Duration::from_millis(500))).await;
     }
 
     /// Runs the inbox until the timeline shows an event, at most for half a minute.
-    pub(super) async fn works_off_until_shown(&self, id: &EventId) {
+    pub(crate) async fn works_off_until_shown(&self, id: &EventId) {
         let shown = async {
             for _ in 0..600 {
                 if self.timeline().await.iter().any(|shown| shown == id) {
@@ -376,7 +376,7 @@ impl World {
         self.federation.run_inbox(shown).await;
     }
 
-    pub(super) async fn read<T: Send + 'static>(
+    pub(crate) async fn read<T: Send + 'static>(
         &self,
         read: impl FnOnce(&RoomCore, &mut ReadTx<'_>) -> T + Send + 'static,
     ) -> T {
@@ -384,13 +384,13 @@ impl World {
         self.core.store.read("test", move |tx| Ok(read(&core, tx))).await.expect("read")
     }
 
-    pub(super) async fn event(&self, id: &EventId) -> Option<Arc<Event>> {
+    pub(crate) async fn event(&self, id: &EventId) -> Option<Arc<Event>> {
         let id = id.to_owned();
         self.read(move |core, tx| core.events.find(tx.tx(), &id).expect("found")).await
     }
 
     /// The stored state before an event.
-    pub(super) async fn state_before(&self, event: &Event) -> State {
+    pub(crate) async fn state_before(&self, event: &Event) -> State {
         let at = event.snapshot;
         self.read(move |core, tx| {
             let full = snapshot::full(tx.tx(), at).expect("a state");
@@ -400,7 +400,7 @@ impl World {
     }
 
     /// The current state, from the snapshot and from `current_state`; asserts that both are equal.
-    pub(super) async fn current_state(&self) -> State {
+    pub(crate) async fn current_state(&self) -> State {
         let room = self.room;
         self.read(move |core, tx| {
             let room = rooms::by_sn(tx.tx(), room).expect("read").expect("a room");
@@ -413,13 +413,13 @@ impl World {
     }
 
     /// Alice as a logged-in requester.
-    pub(super) async fn alice(&self) -> Requester {
+    pub(crate) async fn alice(&self) -> Requester {
         let user = self.read(|_, tx| users::find(tx.tx(), ALICE).expect("found").expect("a user")).await;
         testing::requester(user, ALICE, DeviceSn(user.0), "DEVICE")
     }
 
     /// Alice's sync from where her last one ended, at once.
-    pub(super) async fn syncs(&self, since: Option<&sync_events::Response>) -> sync_events::Response {
+    pub(crate) async fn syncs(&self, since: Option<&sync_events::Response>) -> sync_events::Response {
         let since = since.map(|seen| Position::from_i64(Token::parse(&seen.next_batch).expect("a token").cut()));
         let (filter, presence) = (Arc::default(), ruma::presence::PresenceState::Offline);
         let (full_state, wait, state_after) = (false, Duration::ZERO, false);
@@ -428,7 +428,7 @@ impl World {
     }
 
     /// The ids of the events in the timeline, oldest first.
-    pub(super) async fn timeline(&self) -> Vec<OwnedEventId> {
+    pub(crate) async fn timeline(&self) -> Vec<OwnedEventId> {
         let room = self.room;
         self.read(move |core, tx| {
             let mut found = Vec::new();
@@ -454,13 +454,13 @@ fn named(
 }
 
 /// A server without rooms.
-pub(super) struct Home {
-    pub(super) core: Arc<RoomCore>,
+pub(crate) struct Home {
+    pub(crate) core: Arc<RoomCore>,
     folder: tempfile::TempDir,
 }
 
 impl Home {
-    pub(super) fn open() -> Self {
+    pub(crate) fn open() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let core = testing::core(&folder, Seams::system(), |_| {});
         Self { core, folder }
