@@ -8,6 +8,7 @@ pub mod app;
 pub mod auth;
 pub mod base_url;
 pub mod client;
+mod completed;
 mod directory_page;
 pub mod edge;
 pub mod federation;

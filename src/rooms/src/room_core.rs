@@ -7,7 +7,9 @@ use std::sync::Arc;
 use hearth_base::config::Config;
 use hearth_base::{Result, Seams};
 use hearth_core::Core;
-use hearth_store::Store;
+use hearth_core::turns::KeyedLocks;
+use hearth_store::ids::UserSn;
+use hearth_store::{ReadTx, Store};
 
 use crate::acl::Acls;
 use crate::delayed::Delays;
@@ -43,6 +45,8 @@ pub struct RoomCore {
     pub auth_edges: AuthEdges,
     /// Delayed events (MSC4140).
     pub delayed: Delays,
+    /// One lock for each user whose read is large: see [`RoomCore::read_much`].
+    user_reads: KeyedLocks<UserSn>,
 }
 
 impl RoomCore {
@@ -60,7 +64,24 @@ impl RoomCore {
             policies: Policies::default(),
             auth_edges: AuthEdges::default(),
             delayed: Delays::default(),
+            user_reads: KeyedLocks::default(),
         }))
+    }
+
+    /// A read for a user that may visit many rows. Such reads of one user follow one another, whatever they read, so that no
+    /// user has more than one of the few readers for them, and more than one answer that is being made.
+    pub async fn read_much<T, F>(&self, name: &'static str, user: UserSn, read: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut ReadTx<'_>) -> Result<T> + Send + 'static,
+    {
+        let permit = self.user_reads.take(user).await;
+        let read = move |tx: &mut ReadTx<'_>| {
+            // Kept until the read ends, also when the client hangs up.
+            let _permit = permit;
+            read(tx)
+        };
+        self.core.store.read_slow(name, read).await
     }
 }
 

@@ -7,6 +7,7 @@ mod events;
 mod following;
 mod joining;
 mod large;
+mod large_state;
 mod moderation;
 mod reading;
 mod upgrading;

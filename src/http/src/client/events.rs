@@ -1,11 +1,13 @@
 //! Single events and room state.
 
+use axum::response::Response;
 use hearth_base::Result;
 use ruma::api::client::room::{get_event_by_timestamp, get_room_event};
 use ruma::api::client::state::get_state_event_for_key::v3::StateEventFormat;
 use ruma::api::client::state::{get_state_event_for_key, get_state_events};
 
 use crate::App;
+use crate::completed::completed;
 use crate::route::{Endpoint, Ruma};
 
 /// The paths of a state event with an empty state key, which ruma parses and does not list.
@@ -32,9 +34,10 @@ async fn event(app: App, request: Ruma<get_room_event::v3::Request>) -> Result<g
     Ok(get_room_event::v3::Response::new(event))
 }
 
-async fn state(app: App, request: Ruma<get_state_events::v3::Request>) -> Result<get_state_events::v3::Response> {
-    let state = app.domain.rooms.state(request.user()?, request.room_id.clone()).await?;
-    Ok(get_state_events::v3::Response::new(state))
+async fn state(app: App, request: Ruma<get_state_events::v3::Request>) -> Result<Response> {
+    let who = request.user()?;
+    let state = app.domain.rooms.state(who, request.room_id.clone()).await?;
+    completed(&app, who, get_state_events::v3::Response::new(state), |event| event)
 }
 
 async fn state_event(

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use axum::response::Response;
 use hearth_base::Result;
 use hearth_domain::rooms::member_profile::MemberProfile;
 use hearth_domain::rooms::read::Token;
@@ -11,6 +12,7 @@ use ruma::api::client::membership::{get_member_events, joined_members};
 use serde::Serialize;
 
 use crate::App;
+use crate::completed::completed;
 use crate::respond::Json;
 use crate::route::{Endpoint, Ruma};
 
@@ -19,14 +21,15 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![Endpoint::new(members).all_but_locked(), Endpoint::new(joined).all_but_locked()]
 }
 
-async fn members(app: App, request: Ruma<get_member_events::v3::Request>) -> Result<get_member_events::v3::Response> {
+async fn members(app: App, request: Ruma<get_member_events::v3::Request>) -> Result<Response> {
     let question = MembersQuery {
         at: Token::parse_opt(request.at.as_deref())?,
         only: request.membership.clone(),
         except: request.not_membership.clone(),
     };
-    let members = app.domain.rooms.members(request.user()?, request.room_id.clone(), question).await?;
-    Ok(get_member_events::v3::Response::new(members))
+    let who = request.user()?;
+    let members = app.domain.rooms.members(who, request.room_id.clone(), question).await?;
+    completed(&app, who, get_member_events::v3::Response::new(members), |event| event)
 }
 
 /// A member. Fields without a value are present too: clients read them without checking that they exist.

@@ -1,5 +1,6 @@
 //! Pagination of timelines: `/messages` and `/context`.
 
+use axum::response::Response;
 use hearth_base::{Error, Result};
 use hearth_domain::rooms::read::Token;
 use hearth_domain::rooms::read::page::{PageFilter, Paging};
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::amount;
 use super::old_format::{all_with_old_fields, with_old_fields};
 use crate::App;
+use crate::completed::completed;
 use crate::respond::Json;
 use crate::route::{Endpoint, Ruma};
 
@@ -22,10 +24,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![Endpoint::new(messages).all_but_locked(), Endpoint::new(context).all_but_locked()]
 }
 
-async fn messages(
-    app: App,
-    request: Ruma<get_message_events::v3::Request>,
-) -> Result<get_message_events::v3::Response> {
+async fn messages(app: App, request: Ruma<get_message_events::v3::Request>) -> Result<Response> {
     let paging = Paging {
         direction: request.dir,
         from: Token::parse_opt(request.from.as_deref())?,
@@ -33,13 +32,14 @@ async fn messages(
         limit: amount(request.limit),
         filter: filter(request.filter.clone(), request.call.uri.query())?,
     };
-    let page = app.domain.actions.messages(request.user()?, request.room_id.clone(), paging).await?;
+    let who = request.user()?;
+    let page = app.domain.actions.messages(who, request.room_id.clone(), paging).await?;
     let mut response = get_message_events::v3::Response::new();
     response.start = page.start.to_string();
     response.end = page.end.map(|end| end.to_string());
     response.chunk = page.chunk;
     response.state = page.state;
-    Ok(response)
+    completed(&app, who, response, |event| event)
 }
 
 /// The fields of a filter that ruma lacks, under their stable and unstable names.
@@ -81,15 +81,17 @@ struct Context {
     state: Vec<Raw<AnyStateEvent>>,
 }
 
-async fn context(app: App, request: Ruma<get_context::v3::Request>) -> Result<Json<impl Serialize>> {
+async fn context(app: App, request: Ruma<get_context::v3::Request>) -> Result<Response> {
     let (room, event, limit) = (request.room_id.clone(), request.event_id.clone(), amount(request.limit));
-    let found = app.domain.actions.context(request.user()?, room, event, limit, request.filter.clone()).await?;
-    Ok(Json(Context {
+    let who = request.user()?;
+    let found = app.domain.actions.context(who, room, event, limit, request.filter.clone()).await?;
+    let context = Context {
         start: found.start.to_string(),
         end: found.end.to_string(),
         event: with_old_fields(found.event),
         events_before: all_with_old_fields(found.before),
         events_after: all_with_old_fields(found.after),
         state: all_with_old_fields(found.state),
-    }))
+    };
+    completed(&app, who, Json(context), with_old_fields)
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use axum::response::Response;
 use hearth_base::Result;
 use hearth_domain::rooms::read::Token;
 use ruma::api::client::peeking::get_current_state::v3::PaginationChunk;
@@ -9,6 +10,7 @@ use ruma::api::client::peeking::{get_current_state, listen_to_new_events};
 use ruma::api::client::room::Visibility;
 
 use crate::App;
+use crate::completed::completed;
 use crate::respond::Json;
 use crate::route::{Endpoint, Ruma};
 
@@ -17,11 +19,9 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![Endpoint::new(first_look).all_but_locked(), Endpoint::new(watch).all_but_locked()]
 }
 
-async fn first_look(
-    app: App,
-    request: Ruma<get_current_state::v3::Request>,
-) -> Result<get_current_state::v3::Response> {
-    let look = app.domain.rooms.first_look(request.user()?, request.room_id.clone()).await?;
+async fn first_look(app: App, request: Ruma<get_current_state::v3::Request>) -> Result<Response> {
+    let who = request.user()?;
+    let look = app.domain.rooms.first_look(who, request.room_id.clone()).await?;
     let mut messages = PaginationChunk::new(look.chunk, look.end.to_string());
     messages.start = Some(look.start.to_string());
     let mut response = get_current_state::v3::Response::new(request.room_id.clone());
@@ -29,7 +29,7 @@ async fn first_look(
     response.membership = look.membership.map(Into::into);
     response.state = look.state;
     response.visibility = Some(if look.published { Visibility::Public } else { Visibility::Private });
-    Ok(response)
+    completed(&app, who, response, |event| event)
 }
 
 /// `chunk` is always present, even when empty.

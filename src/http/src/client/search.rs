@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use axum::response::Response;
 use hearth_base::{Error, Result};
 use hearth_domain::rooms::member_profile::MemberProfile;
 use hearth_domain::rooms::read::search::{Hit, Results, Search};
@@ -17,6 +18,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::amount;
+use crate::completed::completed;
 use crate::edge::Rate;
 use crate::respond::Json;
 use crate::route::{Endpoint, Ruma};
@@ -34,7 +36,7 @@ struct Answer {
     search_categories: Categories,
 }
 
-#[derive(Default, Serialize)]
+#[derive(Serialize)]
 struct Categories {
     #[serde(skip_serializing_if = "Option::is_none")]
     room_events: Option<RoomEvents>,
@@ -70,14 +72,17 @@ struct Context {
     profile_info: BTreeMap<OwnedUserId, UserProfile>,
 }
 
-async fn search(app: App, request: Ruma<Request>) -> Result<Json<Answer>> {
+async fn search(app: App, request: Ruma<Request>) -> Result<Response> {
     check_objects(&request.call.raw)?;
-    let Some(criteria) = &request.search_categories.room_events else {
-        return Ok(Json(Answer { search_categories: Categories::default() }));
+    let who = request.user()?;
+    let room_events = match &request.search_categories.room_events {
+        Some(criteria) => {
+            let question = question(criteria, request.next_batch.clone())?;
+            Some(room_events(app.domain.rooms.search(who, question).await?, criteria))
+        }
+        None => None,
     };
-    let question = question(criteria, request.next_batch.clone())?;
-    let results = app.domain.rooms.search(request.user()?, question).await?;
-    Ok(Json(Answer { search_categories: Categories { room_events: Some(room_events(results, criteria)) } }))
+    completed(&app, who, Json(Answer { search_categories: Categories { room_events } }), |event| event)
 }
 
 /// Refuses lists in place of objects (`M_BAD_JSON`). serde reads a list as an object's fields in order, which no client

@@ -2,13 +2,16 @@
 
 use std::sync::Arc;
 
+use axum::response::Response;
 use hearth_base::{Position, Result};
+use hearth_domain::Requester;
 use hearth_domain::rooms::read::Token;
 use hearth_domain::sync::SyncQuery;
 use ruma::api::client::sync::sync_events;
 
 use super::sync_answer::Answer;
 use crate::App;
+use crate::completed::completed;
 use crate::respond::Json;
 use crate::route::{Endpoint, Ruma};
 
@@ -17,7 +20,18 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![Endpoint::new(sync).all_but_locked()]
 }
 
-async fn sync(app: App, request: Ruma<sync_events::v3::Request>) -> Result<Json<Answer>> {
+/// Not `async`: the request would be in the future of the answer, and with it the buffer into which the connection read it,
+/// for as long as the client waits.
+fn sync(app: App, request: Ruma<sync_events::v3::Request>) -> impl Future<Output = Result<Response>> + Send {
+    let asked = Box::pin(query(app.clone(), request));
+    async move {
+        let (who, query) = asked.await?;
+        let answer: Answer = app.domain.sync.sync(&who, query).await?.into();
+        completed(&app, &who, Json(answer), |event| event)
+    }
+}
+
+async fn query(app: App, request: Ruma<sync_events::v3::Request>) -> Result<(Requester, SyncQuery)> {
     use sync_events::v3::Filter;
     let (who, filters) = (request.user()?, &app.domain.personal.filters);
     let filter = match &request.filter {
@@ -34,5 +48,5 @@ async fn sync(app: App, request: Ruma<sync_events::v3::Request>) -> Result<Json<
         presence: request.set_presence.clone(),
         state_after: request.use_state_after,
     };
-    Ok(Json(app.domain.sync.sync(who, query).await?.into()))
+    Ok((who.clone(), query))
 }

@@ -91,7 +91,7 @@ impl LocalRooms {
             let event = visible(&mut access.viewer, tx, &event_id)?;
             context(tx, room_id, &mut access, event, limit.min(limits::PAGE_EVENTS_MAX), &filter)
         };
-        self.reading("rooms_context", who, room_id, look).await
+        self.reading_list("rooms_context", who, room_id, look).await
     }
 }
 

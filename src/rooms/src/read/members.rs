@@ -54,7 +54,7 @@ impl Rooms {
             let found = members(tx, &access, &question)?;
             present::state(&mut access.viewer, tx, Some(room_id), found)
         };
-        self.reading("rooms_members", who, room_id, look).await
+        self.reading_list("rooms_members", who, room_id, look).await
     }
 
     /// Returns the joined members with their profiles in the room. `M_FORBIDDEN` for former members.
@@ -80,7 +80,7 @@ impl Rooms {
             }
             Ok(joined)
         };
-        self.reading("rooms_joined_members", who, room_id, look).await
+        self.reading_list("rooms_joined_members", who, room_id, look).await
     }
 }
 

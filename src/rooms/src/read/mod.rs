@@ -9,6 +9,7 @@ mod bundle;
 pub mod byte_budget;
 pub mod choice;
 pub mod context;
+pub mod deferred;
 pub mod erased;
 pub mod hierarchy;
 pub mod history;
@@ -36,6 +37,7 @@ pub mod walk;
 
 pub use access::Access;
 pub use byte_budget::ByteBudget;
+pub use deferred::AnswerBody;
 pub use present::EventFormat;
 pub use reader::Reader;
 pub use timestamp::NearestEvent;

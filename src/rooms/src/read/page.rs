@@ -106,7 +106,7 @@ impl LocalRooms {
         let look = move |tx: &mut dyn Tx, room_id: &RoomId, access: Access<'_>| {
             page(tx, room_id, access, &paging, (at_gap, now_ms))
         };
-        self.reading("rooms_messages", who, room_id, look).await
+        self.reading_list("rooms_messages", who, room_id, look).await
     }
 }
 

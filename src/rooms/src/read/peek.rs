@@ -74,7 +74,7 @@ impl Rooms {
                 published: access.room.published,
             })
         };
-        self.reading("rooms_first_look", who, room_id, look).await
+        self.reading_list("rooms_first_look", who, room_id, look).await
     }
 
     /// Returns the events of a room after `from` (none for now); waits up to `wait` for the first.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use hearth_base::limits::rooms::SHOWN_AT_ONCE_EVENTS_MAX;
+use hearth_base::limits::rooms::{SHOWN_AT_ONCE_EVENTS_MAX, STATE_AT_ONCE_BYTES_MAX};
 use hearth_base::{Error, Millis, Result};
 use hearth_store::engine::Tx;
 use hearth_store::ids::EventSn;
@@ -14,6 +14,7 @@ use serde_json::value::RawValue;
 
 use super::bundle;
 use super::byte_budget::ByteBudget;
+use super::deferred;
 use super::erased;
 use super::visibility::Viewer;
 use crate::delayed::NO_DEVICE;
@@ -108,21 +109,42 @@ pub fn event<T>(
     one(viewer, tx, form, event, now, bundle.unwrap_or_default())
 }
 
-/// Serialises events by serial number, such as those of a state, without look-ups per event.
+/// Serialises events by serial number, such as those of a state, without look-ups per event: the first ones, and a mark for
+/// each further one. The caller's answer goes through [`Rooms::complete`](crate::Rooms::complete).
 pub fn state<T>(
     viewer: &mut Viewer<'_>,
     tx: &mut dyn Tx,
     room_id: Option<&RoomId>,
     state: impl IntoIterator<Item = EventSn>,
 ) -> Result<Vec<Raw<T>>> {
-    let (form, now) = (EventFormat::state(room_id), viewer.core().now_ms());
-    state
-        .into_iter()
-        .map(|sn| {
+    let mut budget = ByteBudget::within(STATE_AT_ONCE_BYTES_MAX);
+    state_within(viewer, tx, &EventFormat::state(room_id), state, &mut budget)
+}
+
+/// As [`state()`], in another format, and with a budget for what is serialised at once that several rooms share.
+pub fn state_within<T>(
+    viewer: &mut Viewer<'_>,
+    tx: &mut dyn Tx,
+    form: &EventFormat<'_>,
+    state: impl IntoIterator<Item = EventSn>,
+    budget: &mut ByteBudget,
+) -> Result<Vec<Raw<T>>> {
+    let now = viewer.core().now_ms();
+    let mut shown = Vec::new();
+    for sn in state {
+        if budget.left() > 0 {
             let event = viewer.core().events.get(tx, sn)?;
-            one(viewer, tx, &form, &event, now, Bundle::new())
-        })
-        .collect()
+            let event = one(viewer, tx, form, &event, now, Bundle::new())?;
+            if budget.take(event.json().get().len()) {
+                shown.push(event);
+                continue;
+            }
+            // What follows is not even read.
+            budget.spend(budget.left());
+        }
+        shown.push(deferred::mark(viewer, form, sn)?);
+    }
+    Ok(shown)
 }
 
 /// Serialises one event with its bundle.

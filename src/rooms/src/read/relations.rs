@@ -70,7 +70,7 @@ impl Rooms {
             let parent = visible(&mut access.viewer, tx, &question.event)?;
             page(tx, room_id, &mut access.viewer, &parent, &question)
         };
-        self.reading("rooms_relations", who, room_id, look).await
+        self.reading_list("rooms_relations", who, room_id, look).await
     }
 }
 

@@ -116,8 +116,8 @@ impl Rooms {
         let before = from.map_or(EventSn(i64::MAX), |from| from.before);
         let (this, reader, search) = (self.core.clone(), who.clone(), Arc::new(search));
         let query = search.clone();
-        let page =
-            self.core.store.read_slow("rooms_search", move |tx| results(&this, tx, &reader, &query, (before, scanned)));
+        let read = move |tx: &mut ReadTx<'_>| results(&this, tx, &reader, &query, (before, scanned));
+        let page = self.core.read_much("rooms_search", who.user, read);
         let (mut results, next) = page.await?;
         // Counting is always ahead of the pages, so what a later page shows is in the count already.
         let (so_far, uncounted) = from.map_or((results.hits.len(), next), |from| (from.count, from.uncounted));
@@ -137,7 +137,7 @@ impl Rooms {
         mut next: Option<EventSn>,
         (scanned, counted): (usize, usize),
     ) -> Result<(usize, Option<EventSn>)> {
-        let mut count = 0;
+        let (mut count, user) = (0, who.user);
         for _ in 0..counted / scanned {
             let Some(before) = next else { break };
             let (core, who, search) = (self.core.clone(), who.clone(), search.clone());
@@ -150,7 +150,7 @@ impl Rooms {
                 })?;
                 Ok((found, next))
             };
-            let (found, after) = self.core.store.read_slow("rooms_search_count", piece).await?;
+            let (found, after) = self.core.read_much("rooms_search_count", user, piece).await?;
             (count, next) = (count + found, after);
         }
         Ok((count, next))

@@ -3,6 +3,7 @@
 use hearth_base::boxed;
 use hearth_base::{Reason, Result};
 use hearth_core::Requester;
+use hearth_store::ReadTx;
 use hearth_store::engine::Tx;
 use ruma::{OwnedRoomId, RoomId};
 
@@ -33,11 +34,37 @@ impl Rooms {
         T: Send + 'static,
         F: FnOnce(&mut dyn Tx, &RoomId, Access<'_>) -> Result<T> + Send + 'static,
     {
+        self.core.store.read(name, self.looking(who, room_id, look)).await
+    }
+
+    /// As [`Rooms::reading`], for lists, which may be long: one such read of a user at a time.
+    pub(super) async fn reading_list<T, F>(
+        &self,
+        name: &'static str,
+        who: &Requester,
+        room_id: OwnedRoomId,
+        look: F,
+    ) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut dyn Tx, &RoomId, Access<'_>) -> Result<T> + Send + 'static,
+    {
+        self.core.read_much(name, who.user, self.looking(who, room_id, look)).await
+    }
+
+    fn looking<T, F>(
+        &self,
+        who: &Requester,
+        room_id: OwnedRoomId,
+        look: F,
+    ) -> impl FnOnce(&mut ReadTx<'_>) -> Result<T> + Send + use<T, F>
+    where
+        F: FnOnce(&mut dyn Tx, &RoomId, Access<'_>) -> Result<T> + Send,
+    {
         let (core, who) = (self.core.clone(), who.clone());
-        let read = move |tx: &mut hearth_store::ReadTx<'_>| {
+        move |tx: &mut ReadTx<'_>| {
             let access = access::open(&core, tx.tx(), &room_id, Reader::from(&who))?;
             look(tx.tx(), &room_id, access)
-        };
-        self.core.store.read(name, read).await
+        }
     }
 }

@@ -42,7 +42,7 @@ impl Rooms {
             let state = access.state(tx)?;
             present::state(&mut access.viewer, tx, Some(room_id), state.into_values())
         };
-        self.reading("rooms_state", who, room_id, look).await
+        self.reading_list("rooms_state", who, room_id, look).await
     }
 
     /// Returns one state event: its content, or with `whole` the event. `M_NOT_FOUND` when the room has no such

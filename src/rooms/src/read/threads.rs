@@ -57,7 +57,7 @@ impl Rooms {
             }
             Ok(Threads { chunk, next: next.map(|next| format!("a{}", next.0)) })
         };
-        self.reading("rooms_threads", who, room_id, look).await
+        self.reading_list("rooms_threads", who, room_id, look).await
     }
 }
 

@@ -1,5 +1,6 @@
 //! Pages, relations, threads, context, spaces, search.
 
+use futures_util::FutureExt;
 use hearth_base::Reason;
 use hearth_core::Requester;
 use ruma::api::Direction;
@@ -331,4 +332,27 @@ async fn a_long_search_counts_on_with_each_page_and_never_too_little() {
     }
     assert!(counts.is_sorted() && counts[0] < 20, "{counts:?}");
     assert_eq!((shown, counts.last()), (20, Some(&20)));
+}
+
+/// However many large reads a user asks for, one of the few readers is busy with them.
+#[tokio::test]
+async fn a_user_has_one_large_read_at_a_time() {
+    let world = World::new().await;
+    let id = world.makes(json!({ "preset": "public_chat" })).await.expect("a room");
+    world.rooms.join(&world.bob, id.clone().into(), crate::JoinContent::default()).await.expect("a join");
+    let (core, alice) = (world.core.clone(), world.alice.user);
+    let (release, held) = std::sync::mpsc::channel::<()>();
+    let mut first = Box::pin(core.read_much("test", alice, move |_| {
+        _ = held.recv();
+        Ok(())
+    }));
+    assert!((&mut first).now_or_never().is_none(), "it has a reader");
+    let ask = |who| world.rooms.messages(who, id.clone(), paging(Direction::Backward, 3));
+    let mut second = Box::pin(ask(&world.alice));
+    assert!((&mut second).now_or_never().is_none());
+    ask(&world.bob).await.expect("others do not wait");
+    assert!((&mut second).now_or_never().is_none(), "her next read waits for the first");
+    drop(release);
+    first.await.expect("read");
+    second.await.expect("it is not refused");
 }

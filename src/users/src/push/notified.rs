@@ -100,7 +100,7 @@ impl Notified {
     ) -> Result<NotificationsPage> {
         let before = from.as_deref().map(parse).transpose()?.unwrap_or(EventSn(i64::MAX));
         let (core, tools, who) = (self.core.clone(), self.tools.clone(), who.clone());
-        let limit = limit.clamp(1, limits::PAGE_EVENTS_MAX);
+        let (user, limit) = (who.user, limit.clamp(1, limits::PAGE_EVENTS_MAX));
         let look = move |tx: &mut ReadTx<'_>| {
             let rules = tools.0.get(&core, tx.tx(), who.user, &who.user_id)?;
             let mut places = places(&core, tx.tx(), &who)?;
@@ -111,7 +111,7 @@ impl Notified {
             let is_spent = || spent.get() >= limits::PUSH_STEPS_PER_READ_MAX;
             scan(&core, tx.tx(), &mut places, (&choice, &is_spent), (before, limit))
         };
-        self.core.store.read_slow("notifications_list", look).await
+        self.core.read_much("notifications_list", user, look).await
     }
 }
 

@@ -16,6 +16,7 @@ use ruma::events::AnyStrippedStateEvent;
 use ruma::serde::Raw;
 
 use super::read::SyncScope;
+use super::state::StateItems;
 use super::timeline::TimelinePiece;
 use super::{joined, state, timeline};
 
@@ -55,7 +56,7 @@ pub(super) fn left(scope: &SyncScope<'_>, tx: &mut dyn Tx, (row, room): (&Member
         let piece = timeline::single(scope, tx, &mut viewer, &member, row.position.as_i64())?;
         let state = end_in(scope, (row, &member), &piece, Vec::new());
         left.timeline.events = piece.shown;
-        left.state = joined::write_state(scope, tx, &mut viewer, &state)?;
+        left.state = joined::write_state(scope, tx, &mut viewer, state)?;
         return Ok(left);
     }
     let departure = viewer.departure();
@@ -80,7 +81,7 @@ pub(super) fn left(scope: &SyncScope<'_>, tx: &mut dyn Tx, (row, room): (&Member
     };
     let state = end_in(scope, (row, &member), &piece, state);
     left.timeline = joined::write_timeline(piece);
-    left.state = joined::write_state(scope, tx, &mut viewer, &state)?;
+    left.state = joined::write_state(scope, tx, &mut viewer, state)?;
     Ok(left)
 }
 
@@ -89,16 +90,16 @@ fn end_in(
     scope: &SyncScope<'_>,
     (row, member): (&MembershipRow, &Arc<Event>),
     piece: &TimelinePiece,
-    mut state: Vec<Arc<Event>>,
-) -> Vec<Arc<Event>> {
+    mut state: StateItems,
+) -> StateItems {
     let is_told = !scope.query.state_after && piece.events.iter().any(|event| event.sn == member.sn);
     let choice = EventChoice::from(&scope.query.filter.room.state);
     let is_wanted = choice.is_open() || choice.wants(&member.pdu);
     // A membership that a state resolution removed has no event that ends it.
     let is_end = membership_of(&member.pdu) == Some(row.membership);
     if !is_told && is_wanted && is_end {
-        state.retain(|event| event.state_key.is_none() || event.state_key != member.state_key);
-        state.push(member.clone());
+        state.retain(|(key, _)| Some(*key) != member.state_key);
+        state.extend(member.state_key.map(|key| (key, member.sn)));
     }
     state
 }

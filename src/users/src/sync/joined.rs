@@ -18,6 +18,7 @@ use ruma::{RoomId, UInt};
 use serde_json::{Value, json};
 
 use super::read::SyncScope;
+use super::state::StateItems;
 use super::timeline::TimelinePiece;
 use super::{personal, state, summary, timeline};
 use crate::ephemeral::receipts;
@@ -49,13 +50,14 @@ pub(super) fn room(
     if after.is_some() && !is_news && !scope.query.full_state {
         return Ok(None);
     }
-    let is_member = |event: &std::sync::Arc<hearth_rooms::load::Event>| event.pdu.kind == TimelineEventType::RoomMember;
-    if after.is_none() || state.iter().chain(&piece.events).any(is_member) {
+    let has_member = state.iter().any(|(key, _)| key.is_member())
+        || piece.events.iter().any(|event| event.pdu.kind == TimelineEventType::RoomMember);
+    if after.is_none() || has_member {
         joined.summary = summary::of(core, tx, room, row.user)?;
         state::add_heroes(scope, tx, room, &piece, &joined.summary.heroes, &mut state)?;
     }
     joined.timeline = write_timeline(piece);
-    joined.state = write_state(scope, tx, &mut viewer, &state)?;
+    joined.state = write_state(scope, tx, &mut viewer, state)?;
     counts(scope, tx, (row, room), &mut joined)?;
     Ok(Some(joined))
 }
@@ -69,15 +71,17 @@ pub(super) fn write_timeline(piece: TimelinePiece) -> Timeline {
     timeline
 }
 
-/// Serialises state.
+/// Serialises state: as much as the answer has at once, and marks for the rest.
 pub(super) fn write_state(
     scope: &SyncScope<'_>,
     tx: &mut dyn Tx,
     viewer: &mut Viewer<'_>,
-    events: &[std::sync::Arc<hearth_rooms::load::Event>],
+    state: StateItems,
 ) -> Result<State> {
     let format = EventFormat { federation: scope.wants_federation_format(), ..EventFormat::state(None) };
-    let events = StateEvents::with_events(present::events(viewer, tx, &format, events)?);
+    let (events, mut budget) = (state.into_iter().map(|(_, event)| event), scope.state_bytes.get());
+    let events = StateEvents::with_events(present::state_within(viewer, tx, &format, events, &mut budget)?);
+    scope.state_bytes.set(budget);
     Ok(if scope.query.state_after { State::After(events) } else { State::Before(events) })
 }
 

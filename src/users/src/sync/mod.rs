@@ -20,11 +20,10 @@ use std::time::Duration;
 
 use hearth_base::{Position, Reason, Result, error::refuse, limits};
 use hearth_core::Requester;
-use hearth_core::turns::KeyedLocks;
 use hearth_rooms::RoomCore;
 use hearth_rooms::read::token::Token;
 use hearth_store::engine::Tx;
-use hearth_store::ids::{RoomSn, UserSn};
+use hearth_store::ids::RoomSn;
 use hearth_store::tables::{accounts, devices, to_device};
 use hearth_store::{Lane, WriteTx};
 use ruma::api::client::filter::FilterDefinition;
@@ -59,9 +58,6 @@ pub struct Sync {
     typing: Arc<Typing>,
     presence: Arc<PresenceBook>,
     counter: Arc<Counter>,
-    /// One lock for each user with an initial sync or one of the full state, which read much: a user never has more
-    /// than one reader for that.
-    whole: KeyedLocks<UserSn>,
     /// Whether the warning about clients ahead of the database has been logged; it is logged once.
     said_ahead: AtomicBool,
 }
@@ -90,11 +86,14 @@ impl Sync {
         presence: Arc<PresenceBook>,
         counter: Arc<Counter>,
     ) -> Arc<Self> {
-        let (whole, said_ahead) = (KeyedLocks::default(), AtomicBool::new(false));
-        Arc::new(Self { core, typing, presence, counter, whole, said_ahead })
+        let said_ahead = AtomicBool::new(false);
+        Arc::new(Self { core, typing, presence, counter, said_ahead })
     }
 
     /// Returns the changes: immediately if there are any, otherwise with the next change, or empty after the timeout.
+    ///
+    /// What runs before and after the wait has its own allocations, so that ten thousand waiting long polls do not hold the
+    /// space for it.
     #[boxed]
     pub async fn sync(self: &Arc<Self>, requester: &Requester, mut query: SyncQuery) -> Result<Response> {
         query.since = query.since.filter(|since| !self.is_ahead(*since));
@@ -102,12 +101,12 @@ impl Sync {
         // poll.
         let mut news = self.core.notifier.subscribe(requester.user);
         // A failed write must not fail the sync: on a full disk, for example, clients can still read.
-        passed_over(self.presence.seen(requester, &query.presence).await);
+        passed_over(Box::pin(self.presence.seen(requester, &query.presence)).await);
         let deadline = Instant::now() + query.wait.min(Duration::from_millis(limits::SYNC_WAIT_MS_MAX));
         let mut has_waited = false;
         let mut last = Response::new(query.since.map(Token::Sync).map_or_else(String::new, |since| since.to_string()));
         loop {
-            let Some(mut look) = self.look(requester, &query, has_waited).await? else {
+            let Some(mut look) = Box::pin(self.look(requester, &query, has_waited)).await? else {
                 // The session ended during the wait. Answer after the request that ended it, so that a client that
                 // logs itself out sees a normal end; its next request gets the unknown token error.
                 self.core.answering.answered(requester.device).await;
@@ -115,16 +114,17 @@ impl Sync {
             };
             // Counts are unfinished: count the rest in pieces, then read again from a new snapshot.
             if !look.behind.is_empty() {
-                if !self.counter.count_in_pieces(&self.core, requester, look.behind).await? {
+                if !Box::pin(self.counter.count_in_pieces(&self.core, requester, look.behind)).await? {
                     return stopped(last, &query);
                 }
                 continue;
             }
             if !look.unsaved.is_empty() {
-                passed_over(self.counter.save(&self.core, requester.user, std::mem::take(&mut look.unsaved)).await);
+                let unsaved = std::mem::take(&mut look.unsaved);
+                passed_over(Box::pin(self.counter.save(&self.core, requester.user, unsaved)).await);
             }
             if let Some(since) = query.since.filter(|_| look.has_received) {
-                passed_over(self.drop_received(requester, since).await);
+                passed_over(Box::pin(self.drop_received(requester, since)).await);
             }
             let must_answer = query.since.is_none() || query.full_state || query.wait.is_zero();
             if look.is_news || must_answer {
@@ -162,17 +162,18 @@ impl Sync {
     ) -> Result<Option<SyncRead>> {
         let (this, requester, query) = (self.clone(), requester.clone(), query.clone());
         let is_whole = query.since.is_none() || query.full_state;
-        let permit = if is_whole { Some(self.whole.take(requester.user).await) } else { None };
+        let user = requester.user;
         let read = move |tx: &mut hearth_store::ReadTx<'_>| {
-            // Kept until the read ends, also when the client hangs up.
-            let _permit = permit;
             if has_waited && !still_in(tx.tx(), &requester)? {
                 return Ok(None);
             }
             read::look(&this, tx, &requester, &query).map(Some)
         };
-        let store = &self.core.store;
-        if is_whole { store.read_slow("sync_whole", read).await } else { store.read("sync", read).await }
+        // An initial sync, or one of the full state, reads much.
+        match is_whole {
+            true => self.core.read_much("sync_whole", user, read).await,
+            false => self.core.store.read("sync", read).await,
+        }
     }
 
     /// Deletes to-device messages up to `since`: the client has this token only if it has received them.

@@ -1,10 +1,13 @@
 //! One read: all changes for a user, from one database snapshot.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 
+use hearth_base::limits::rooms::STATE_AT_ONCE_BYTES_MAX;
 use hearth_base::{Position, Result, limits};
 use hearth_core::Requester;
 use hearth_rooms::find;
+use hearth_rooms::read::ByteBudget;
 use hearth_rooms::read::choice::wants_room;
 use hearth_rooms::read::reader::Reader;
 use hearth_rooms::read::token::Token;
@@ -38,6 +41,8 @@ pub(super) struct SyncScope<'a> {
     pub(super) budget: CountBudget,
     /// The bytes that the rooms' timelines may still take.
     pub(super) timeline_bytes: TimelineBytes,
+    /// The bytes of the rooms' state that are serialised at once.
+    pub(super) state_bytes: Cell<ByteBudget>,
 }
 
 impl SyncScope<'_> {
@@ -70,7 +75,8 @@ pub(super) fn look(sync: &Sync, tx: &mut ReadTx<'_>, requester: &Requester, quer
     let ignored = hearth_rooms::read::ignored::by(tx, requester.user)?;
     let (reader, since, budget) = (requester.into(), query.since, CountBudget::new());
     let timeline_bytes = TimelineBytes::new();
-    let scope = SyncScope { sync, reader, requester, query, since, upto, ignored, budget, timeline_bytes };
+    let state_bytes = Cell::new(ByteBudget::within(STATE_AT_ONCE_BYTES_MAX));
+    let scope = SyncScope { sync, reader, requester, query, since, upto, ignored, budget, timeline_bytes, state_bytes };
     let mut response = Response::new(Token::Sync(upto).to_string());
     let mut data = account_data_news(&scope, tx)?;
     personal::account_data(&scope, data.remove(&WHOLE_ACCOUNT).unwrap_or_default(), &mut response)?;

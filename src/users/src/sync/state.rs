@@ -16,6 +16,9 @@ use ruma::OwnedUserId;
 use super::read::SyncScope;
 use super::timeline::TimelinePiece;
 
+/// State events, by serial number: there may be more than fit into memory.
+pub(super) type StateItems = Vec<(KeySn, EventSn)>;
+
 /// Returns the state events for a room: the full state for a room that is new to the client (`after` is none),
 /// otherwise the changes after one position and up to another.
 pub(super) fn events(
@@ -24,7 +27,7 @@ pub(super) fn events(
     room: &Room,
     piece: &TimelinePiece,
     (after, upto): (Option<Position>, Position),
-) -> Result<Vec<Arc<Event>>> {
+) -> Result<StateItems> {
     let at = if scope.query.state_after {
         room.snapshot
     } else {
@@ -44,17 +47,16 @@ pub(super) fn events(
     let choice = EventChoice::from(&scope.query.filter.room.state);
     let in_timeline: HashSet<EventSn> = piece.events.iter().map(|event| event.sn).collect();
     let mut found = Vec::with_capacity(ids.len());
-    for sn in ids.into_values() {
+    for (key, sn) in ids {
         if !scope.query.state_after && in_timeline.contains(&sn) {
             continue;
         }
-        let event = scope.sync.core.events.get(tx, sn)?;
-        if choice.is_open() || choice.wants(&event.pdu) {
-            found.push(event);
+        if choice.is_open() || choice.wants(&scope.sync.core.events.get(tx, sn)?.pdu) {
+            found.push((key, sn));
         }
     }
     // Clients display them in this order.
-    found.sort_by_key(|event| event.sn);
+    found.sort_by_key(|(_, sn)| *sn);
     Ok(found)
 }
 
@@ -122,7 +124,7 @@ pub(super) fn add_heroes(
     room: &Room,
     piece: &TimelinePiece,
     heroes: &[OwnedUserId],
-    found: &mut Vec<Arc<Event>>,
+    found: &mut StateItems,
 ) -> Result<()> {
     if !scope.lazy() {
         return Ok(());
@@ -130,16 +132,16 @@ pub(super) fn add_heroes(
     let choice = EventChoice::from(&scope.query.filter.room.state);
     for hero in heroes {
         let Some(sn) = state::current_named(tx, room.sn, "m.room.member", hero.as_str())? else { continue };
-        let told = found.iter().chain(&piece.events).any(|event| event.sn == sn);
+        let told = found.iter().any(|(_, known)| *known == sn) || piece.events.iter().any(|event| event.sn == sn);
         if told || sn.0 > scope.upto.as_i64() {
             continue;
         }
         let event = scope.sync.core.events.get(tx, sn)?;
         if choice.is_open() || choice.wants(&event.pdu) {
-            found.push(event);
+            found.extend(event.state_key.map(|key| (key, sn)));
         }
     }
-    found.sort_by_key(|event| event.sn);
+    found.sort_by_key(|(_, sn)| *sn);
     Ok(())
 }
 
