@@ -124,7 +124,8 @@ async fn carry(
 async fn secure(stream: TcpStream, certificates: Option<&Certificates>) -> Option<Stream> {
     let Some(certificates) = certificates else { return Some(Stream::Tcp(stream)) };
     let limit = Duration::from_millis(limits::TLS_HANDSHAKE_MS_MAX);
-    match tokio::time::timeout(limit, tls::handshake(stream, certificates)).await {
+    // In an allocation of its own, which is freed after the handshake: the connection may be open for long.
+    match Box::pin(tokio::time::timeout(limit, tls::handshake(stream, certificates))).await {
         Ok(Ok(stream)) => stream.map(|stream| Stream::Tls(Box::new(stream))),
         Ok(Err(error)) => {
             tracing::debug!(%error, "A TLS handshake failed.");

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::future::Future;
 use std::net::IpAddr;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 
 use axum::response::Response;
@@ -13,12 +13,11 @@ use hearth_base::limits::server::{HTTP2_ANSWER_MAX, HTTP2_ASK_EVERY};
 use hearth_http::admin::{Api, Caller};
 use hearth_http::app::{ClientAddress, ConnectionAuth};
 use hearth_http::edge::{Edge, Onward};
-use http::{Request, header};
+use http::{Request, Version, header};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
 use parking_lot::Mutex;
 
 use super::paced::{Pace, Paced, UnderWay};
@@ -31,6 +30,9 @@ use crate::tasks::Stop;
 /// remote clients control.
 const HTTP2_STREAM_WINDOW_BYTES: u32 = 128 * 1024;
 const HTTP2_CONNECTION_WINDOW_BYTES: u32 = 512 * 1024;
+
+/// The future of a response.
+type Answering = Pin<Box<dyn Future<Output = Response> + Send>>;
 
 /// The service behind a connection.
 pub(crate) enum Service {
@@ -65,15 +67,21 @@ impl Service {
         }
     }
 
-    async fn answer(&self, remote: Option<IpAddr>, request: Request<Incoming>) -> Response {
+    /// Answers a request. The request is in the future once: see [`Edge::serve`].
+    fn answer(&self, remote: Option<IpAddr>, request: Request<Incoming>) -> Answering {
         match self {
             Self::Public { edge, config, proxy_warning, .. } => {
                 proxy_warning.look(remote, request.headers(), &config.server.trusted_proxies);
                 let client = ClientAddress(peer::address(remote, request.headers(), &config.server.trusted_proxies));
-                edge.serve(client, request).await
+                Box::pin(edge.serve(client, request))
             }
-            Self::Redirect(redirect) => redirect.answer(request.uri(), request.headers()),
-            Self::Admin { api, caller } => api.serve(caller.clone(), request).await,
+            Self::Admin { api, caller } => {
+                let (api, caller) = (Arc::clone(api), caller.clone());
+                Box::pin(async move { api.serve(caller, request).await })
+            }
+            Self::Redirect(redirect) => {
+                Box::pin(std::future::ready(redirect.answer(request.uri(), request.headers())))
+            }
         }
     }
 }
@@ -88,29 +96,31 @@ pub(super) async fn serve(
     (pace, auth): (Arc<Pace>, ConnectionAuth),
     mut stop: Stop,
 ) {
-    let io = TokioIo::new(Paced::new(stream, Arc::clone(&pace)));
-    let builder = builder(stop.clone());
+    let mut stream = Paced::new(stream, Arc::clone(&pace));
+    let version = tokio::select! {
+        version = stream.version() => version,
+        () = stop.stopped() => return,
+    };
     let onward = Arc::<Mutex<Option<Beyond>>>::default();
     let beyond = Arc::clone(&onward);
     let answer = service_fn(move |mut request: Request<Incoming>| {
-        let (service, beyond, under_way) = (Arc::clone(&service), Arc::clone(&beyond), pace.begin(request.version()));
+        let (beyond, under_way) = (Arc::clone(&beyond), pace.begin(request.version()));
         request.extensions_mut().insert(auth.clone());
+        let upgrade = request.headers().contains_key(header::UPGRADE).then(|| hyper::upgrade::on(&mut request));
+        let answering = service.answer(remote, request);
         async move {
-            let upgrade = request.headers().contains_key(header::UPGRADE).then(|| hyper::upgrade::on(&mut request));
-            let mut response = service.answer(remote, request).await;
+            let mut response = answering.await;
             if let Some((upgrade, onward)) = upgrade.zip(response.extensions_mut().remove::<Onward>()) {
                 *beyond.lock() = Some(Beyond { upgrade, onward, under_way });
             }
             Ok::<_, Infallible>(response)
         }
     });
-    let mut connection = pin!(builder.serve_connection_with_upgrades(io, answer));
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        () = stop.stopped() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
+    // One allocation of the size that the version needs.
+    let ended = match version {
+        Ok(Version::HTTP_2) => Box::pin(http2(TokioIo::new(stream), answer, stop.clone())).await,
+        Ok(_) => Box::pin(http1(TokioIo::new(stream), answer, stop.clone())).await,
+        Err(error) => return tracing::trace!(%error, "A connection broke."),
     };
     if let Err(error) = ended {
         tracing::trace!(%error, "A connection broke.");
@@ -119,7 +129,7 @@ pub(super) async fn serve(
     if let Some(beyond) = beyond {
         tokio::select! {
             () = stop.stopped() => {}
-            () = beyond.carry() => {}
+            () = Box::pin(beyond.carry()) => {}
         }
     }
 }
@@ -146,12 +156,31 @@ impl Beyond {
     }
 }
 
-fn builder(stop: Stop) -> auto::Builder<Spawn> {
-    let mut builder = auto::Builder::new(Spawn(stop));
+async fn http1<S>(io: TokioIo<Paced>, answer: S, mut stop: Stop) -> hyper::Result<()>
+where
+    S: hyper::service::Service<Request<Incoming>, Response = Response, Error = Infallible>,
+    S::Future: Send + 'static,
+{
+    let mut builder = hyper::server::conn::http1::Builder::new();
     // `paced` enforces the timeout instead.
-    builder.http1().header_read_timeout(None).max_buf_size(limits::HEAD_BYTES_MAX);
+    builder.header_read_timeout(None).max_buf_size(limits::HEAD_BYTES_MAX);
+    let mut connection = pin!(builder.serve_connection(io, answer).with_upgrades());
+    tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = stop.stopped() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    }
+}
+
+async fn http2<S>(io: TokioIo<Paced>, answer: S, mut stop: Stop) -> hyper::Result<()>
+where
+    S: hyper::service::Service<Request<Incoming>, Response = Response, Error = Infallible>,
+    S::Future: Send + 'static,
+{
+    let mut builder = hyper::server::conn::http2::Builder::new(Spawn(stop.clone()));
     builder
-        .http2()
         .timer(TokioTimer::new())
         .keep_alive_interval(HTTP2_ASK_EVERY)
         .keep_alive_timeout(HTTP2_ANSWER_MAX)
@@ -159,7 +188,14 @@ fn builder(stop: Stop) -> auto::Builder<Spawn> {
         .initial_connection_window_size(HTTP2_CONNECTION_WINDOW_BYTES)
         .max_concurrent_streams(limits::STREAMS_PER_CONNECTION_MAX)
         .max_header_list_size(limits::HEAD_BYTES_MAX as u32);
-    builder
+    let mut connection = pin!(builder.serve_connection(io, answer));
+    tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = stop.stopped() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    }
 }
 
 /// Lets HTTP/2 start a task for each request, so that a stop waits for them too.

@@ -4,6 +4,7 @@
 //! hyper has one timer for both and cannot distinguish a client that sends its headers slowly from one that keeps a
 //! connection open for later. Here the stream enforces both with one timer per connection.
 
+use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -17,6 +18,9 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
 use super::stream::Stream;
+
+/// How a client begins that uses HTTP/2 (RFC 9113, section 3.4).
+const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// Request state of a connection, shared between its requests and its stream.
 #[derive(Debug, Default)]
@@ -74,6 +78,8 @@ pub(super) struct Paced {
     /// Part of a request head has arrived, so the shorter deadline applies.
     in_head: bool,
     timer: Option<Pin<Box<Sleep>>>,
+    /// What [`Paced::version`] has read.
+    begun: Vec<u8>,
     head_max: Duration,
     idle_max: Duration,
 }
@@ -85,7 +91,35 @@ impl Paced {
     }
 
     fn with_limits(stream: Stream, pace: Arc<Pace>, head_max: Duration, idle_max: Duration) -> Self {
-        Self { stream, pace, seen: 0, since: Instant::now(), in_head: true, timer: None, head_max, idle_max }
+        Self {
+            stream,
+            pace,
+            seen: 0,
+            since: Instant::now(),
+            in_head: true,
+            timer: None,
+            begun: Vec::new(),
+            head_max,
+            idle_max,
+        }
+    }
+
+    /// Reads as much as it takes to tell the HTTP version. The first read returns this again, with what follows it: hyper has
+    /// a buffer of 8 KiB, and doubles it when the beginning of a head comes alone.
+    pub(super) async fn version(&mut self) -> io::Result<http::Version> {
+        let mut piece = [0; HTTP2_PREFACE.len()];
+        loop {
+            let wanted = HTTP2_PREFACE.len() - self.begun.len();
+            let mut buf = ReadBuf::new(&mut piece[..wanted]);
+            poll_fn(|cx| self.poll_stream(cx, &mut buf)).await?;
+            self.begun.extend_from_slice(buf.filled());
+            if buf.filled().is_empty() || !HTTP2_PREFACE.starts_with(&self.begun) {
+                return Ok(http::Version::HTTP_11);
+            }
+            if self.begun.len() == HTTP2_PREFACE.len() {
+                return Ok(http::Version::HTTP_2);
+            }
+        }
     }
 
     /// Starts a new phase if a request has started or ended.
@@ -130,6 +164,23 @@ impl Paced {
 
 impl AsyncRead for Paced {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.begun.is_empty() {
+            return self.poll_stream(cx, buf);
+        }
+        let fits = self.begun.len().min(buf.remaining());
+        buf.put_slice(&self.begun[..fits]);
+        self.begun.drain(..fits);
+        if self.begun.is_empty() {
+            self.begun = Vec::new();
+            // Bytes have been read, so an error or the end is for the next read, and so is the wake-up.
+            let _ = self.poll_stream(cx, buf);
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl Paced {
+    fn poll_stream(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         self.turn();
         let before = buf.filled().len();
         match Pin::new(&mut self.stream).poll_read(cx, buf) {
@@ -232,5 +283,45 @@ mod tests {
         let (_client, mut paced, pace) = pair();
         drop(pace.begin(http::Version::HTTP_2));
         assert!(timeout(2 * LONG, paced.read_u8()).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn the_version_is_told_and_the_first_read_has_everything() {
+        let requests: [(&[u8], _); 3] = [
+            (b"GET / HTTP/1.1\r\nHost: home.example\r\n\r\n", http::Version::HTTP_11),
+            (b"PRIVMSG", http::Version::HTTP_11),
+            (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\nframes follow", http::Version::HTTP_2),
+        ];
+        for (request, version) in requests {
+            let (mut client, mut paced, _) = pair();
+            client.write_all(request).await.unwrap();
+            assert_eq!(paced.version().await.unwrap(), version);
+            let mut buf = vec![0; 8 * 1024];
+            let read = paced.read(&mut buf).await.unwrap();
+            assert_eq!(&buf[..read], request, "hyper's buffer doubles if the beginning comes alone");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_preface_may_come_in_pieces_and_must_come_in_time() {
+        let (mut client, mut paced, _) = pair();
+        let sending = async {
+            for piece in HTTP2_PREFACE.chunks(5) {
+                client.write_all(piece).await.unwrap();
+                tokio::task::yield_now().await;
+            }
+        };
+        let (version, ()) = tokio::join!(paced.version(), sending);
+        assert_eq!(version.unwrap(), http::Version::HTTP_2);
+        let mut small = [0; 10];
+        paced.read_exact(&mut small).await.unwrap();
+        assert_eq!(small, HTTP2_PREFACE[..10]);
+        let (mut client, mut paced, _) = pair();
+        client.write_all(b"PRI * ").await.unwrap();
+        let late = timeout(LONG, paced.version()).await.expect("it does not wait for ever");
+        assert_eq!(late.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        let (client, mut paced, _) = pair();
+        drop(client);
+        assert_eq!(paced.version().await.unwrap(), http::Version::HTTP_11, "the end is hyper's to find");
     }
 }

@@ -12,6 +12,7 @@ use axum::extract::MatchedPath;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::FutureExt;
+use futures_util::future::{self, Either};
 use hearth_base::error::refuse;
 use hearth_base::{Error, Fault, Reason, limits};
 use http::{HeaderName, HeaderValue, Method, Request, StatusCode, Uri, header};
@@ -43,9 +44,12 @@ impl Edge {
     pub fn new(router: Router<App>, app: App, counters: Arc<Counters>) -> Self {
         let mut run = [0; 4];
         app.domain.core.seams.random.fill(&mut run);
-        let unknown_method =
-            || async { Failure(refuse(Reason::MethodNotAllowed, "This path does not take this method.")) };
-        let unknown_path = || async { Failure(refuse(Reason::Unrecognized, "There is nothing at this path.")) };
+        let unknown_method = |uri: Uri| async move {
+            unmatched(&uri, Failure(refuse(Reason::MethodNotAllowed, "This path does not take this method.")))
+        };
+        let unknown_path = |uri: Uri| async move {
+            unmatched(&uri, Failure(refuse(Reason::Unrecognized, "There is nothing at this path.")))
+        };
         let router = router
             .route_layer(Matched)
             .method_not_allowed_fallback(unknown_method)
@@ -55,25 +59,34 @@ impl Edge {
     }
 
     /// Answers one request from `client`.
-    pub async fn serve<B>(&self, client: ClientAddress, request: Request<B>) -> Response
+    ///
+    /// Not `async`, and made of combinators, so that a long poll holds its request once and not in each of several futures.
+    pub fn serve<B>(
+        self: &Arc<Self>,
+        client: ClientAddress,
+        request: Request<B>,
+    ) -> impl Future<Output = Response> + Send + use<B>
     where
         B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
         B::Error: Into<axum::BoxError>,
     {
         let (began, id) = (Instant::now(), self.ids.next());
-        let (method, uri) = (request.method().clone(), request.uri().clone());
+        let method = request.method().clone();
         let span = tracing::debug_span!("request", %id);
-        let mut response = match early(&request) {
-            Some(response) => response,
-            None => self.route(client, request).instrument(span).await,
+        let answering = match early(&request) {
+            Some(response) => Either::Left(future::ready(response)),
+            None => Either::Right(self.route(client, request).instrument(span)),
         };
-        self.account(&mut response, &method, &uri, id, began.elapsed());
-        cors::allow(response.headers_mut());
-        response.headers_mut().insert(HeaderName::from_static("x-request-id"), id.header());
-        response
+        let this = Arc::clone(self);
+        answering.map(move |mut response| {
+            this.account(&mut response, &method, id, began.elapsed());
+            cors::allow(response.headers_mut());
+            response.headers_mut().insert(HeaderName::from_static("x-request-id"), id.header());
+            response
+        })
     }
 
-    async fn route<B>(&self, client: ClientAddress, request: Request<B>) -> Response
+    fn route<B>(&self, client: ClientAddress, request: Request<B>) -> impl Future<Output = Response> + Send + use<B>
     where
         B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
         B::Error: Into<axum::BoxError>,
@@ -82,20 +95,19 @@ impl Edge {
         request.extensions_mut().insert(client);
         // Unwind safety: a handler owns its data, and the state it shares survives a panic as it does in the store.
         let answering = AssertUnwindSafe(self.router.clone().call(request)).catch_unwind();
-        match answering.await {
+        answering.map(|answered| match answered {
             Ok(Ok(response)) => in_json(response),
             // The panic hook has logged where it panicked.
             Err(_) => Failure(Error::broken("the handler panicked")).into_response(),
-        }
+        })
     }
 
     /// Counts a request, and logs its outcome.
-    fn account(&self, response: &mut Response, method: &Method, uri: &Uri, id: RequestId, took: Duration) {
+    fn account(&self, response: &mut Response, method: &Method, id: RequestId, took: Duration) {
         let (status, extensions) = (response.status(), response.extensions_mut());
         let route = extensions.remove::<MatchedPath>();
-        if route.is_none() && *method != Method::OPTIONS {
-            // Operators want to know which endpoints clients miss, so the path is logged, truncated.
-            let path: String = uri.path().chars().take(limits::LOGGED_PATH_CHARS_MAX).collect();
+        if let Some(UnmatchedPath(path)) = extensions.remove::<UnmatchedPath>() {
+            // Operators want to know which endpoints clients miss.
             tracing::debug!(request.id = %id, http.method = %method, http.path = path, "No endpoint at this path.");
         }
         let route = route.as_ref().map_or(NO_ROUTE, MatchedPath::as_str);
@@ -113,6 +125,18 @@ impl Edge {
         );
         self.counters.add(route, method, status, took);
     }
+}
+
+/// The path of a request that no route has, truncated. In the response, because a request's parts refer to the buffer into
+/// which the connection read it: kept until the answer, they would hold it as long as a long poll waits.
+#[derive(Debug, Clone)]
+struct UnmatchedPath(String);
+
+fn unmatched(uri: &Uri, refused: Failure) -> Response {
+    let mut response = refused.into_response();
+    let path = uri.path().chars().take(limits::LOGGED_PATH_CHARS_MAX).collect();
+    response.extensions_mut().insert(UnmatchedPath(path));
+    response
 }
 
 /// Responses that do not depend on a route, such as CORS preflight and overlong targets.
