@@ -112,3 +112,25 @@ async fn one_address_cannot_take_every_place() {
     assert_ne!(newest.read(&mut [0; 16]).await.unwrap(), 0);
     server.stop(Duration::from_secs(1)).await;
 }
+
+/// A client that sends all of its body before it reads gets the refusal, and not a reset connection.
+#[tokio::test]
+async fn a_refusal_reaches_a_client_that_is_still_sending() {
+    let (server, _folder) = server().await;
+    let body = "x".repeat(limits::REFUSED_STRANGER_BODY_DRAIN_BYTES_MAX as usize - 1);
+    for (path, status) in [("/_matrix/client/v3/login", "413"), ("/_matrix/client/v3/createRoom", "401")] {
+        let mut stream = connect(&server).await;
+        let head = format!("POST {path} HTTP/1.1\r\nHost: h\r\nContent-Length: {}\r\n\r\n", body.len());
+        stream.write_all(head.as_bytes()).await.unwrap();
+        for piece in body.as_bytes().chunks(64 * 1024) {
+            stream.write_all(piece).await.unwrap();
+            // Time to answer before the rest of the body comes.
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        let mut answer = vec![0; 4 * 1024];
+        let read = stream.read(&mut answer).await.unwrap();
+        let answer = String::from_utf8_lossy(&answer[..read]);
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{answer}");
+    }
+    server.stop(Duration::from_secs(1)).await;
+}

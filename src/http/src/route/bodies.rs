@@ -78,11 +78,16 @@ impl BodyBudget {
         Self { all, addresses: InUse::default(), per_address_bytes, small_bytes }
     }
 
-    /// Reads a body of at most `bytes_max`, once there is memory for it.
+    /// Reads a body of at most `bytes_max`, once there is memory for it. What is left of a refused one is the caller's.
     ///
     /// Refuses with `M_TOO_LARGE` a larger body, with `M_LIMIT_EXCEEDED` one for which there is no memory for too long, and
     /// with `M_UNKNOWN` one that breaks off or takes too long to arrive.
-    pub(super) async fn read(&self, client: ClientAddress, body: Body, bytes_max: usize) -> Result<(Bytes, BodyShare)> {
+    pub(super) async fn read(
+        &self,
+        client: ClientAddress,
+        body: &mut Body,
+        bytes_max: usize,
+    ) -> Result<(Bytes, BodyShare)> {
         // Without a length it may become as long as the endpoint allows.
         let length = body.size_hint().upper().and_then(|length| usize::try_from(length).ok());
         let share = self.reserve(client, length.unwrap_or(bytes_max).min(bytes_max)).await?;
@@ -114,7 +119,7 @@ impl BodyBudget {
 }
 
 /// Reads a body of at most `bytes_max` that arrives at a minimum pace.
-async fn read_within(body: Body, bytes_max: usize) -> Result<Bytes> {
+async fn read_within(body: &mut Body, bytes_max: usize) -> Result<Bytes> {
     let begin = Instant::now();
     let mut body = Limited::new(body, bytes_max);
     // Most bodies are one chunk, which is passed on as it came.
@@ -156,7 +161,7 @@ mod tests {
     }
 
     async fn read(budget: &BodyBudget, from: u8, bytes: usize) -> Result<(Bytes, BodyShare)> {
-        budget.read(client(from), Body::from(vec![b'x'; bytes]), LARGE).await
+        budget.read(client(from), &mut Body::from(vec![b'x'; bytes]), LARGE).await
     }
 
     /// A body without a length that sends `chunk` every `every`.
@@ -195,8 +200,8 @@ mod tests {
             };
             Body::from_stream(stream::StreamExt::then(stream::iter(0..64), piece))
         };
-        let results = join_all((0..60).map(|_| budget.read(client(1), pieces(), LARGE)).map(|reading| async {
-            let (body, share) = reading.await?;
+        let results = join_all((0..60).map(|_| async {
+            let (body, share) = budget.read(client(1), &mut pieces(), LARGE).await?;
             drop(share);
             Ok::<_, hearth_base::Error>(body.len())
         }));
@@ -220,9 +225,11 @@ mod tests {
     /// What held the memory of all users for two minutes before: slow bodies without a token from a few addresses.
     #[tokio::test(start_paused = true)]
     async fn slow_bodies_of_strangers_are_few_and_end_soon() {
-        let budgets = BodyBudgets::default();
+        let budgets = &BodyBudgets::default();
         let bytes_max = limits::UNAUTHENTICATED_BODY_BYTES_MAX;
-        let slow = |from| budgets.strangers.read(client(from), drip(1, Duration::from_secs(5)), bytes_max);
+        let slow = |from| async move {
+            budgets.strangers.read(client(from), &mut drip(1, Duration::from_secs(5)), bytes_max).await
+        };
         let begin = Instant::now();
         let all = join_all((0..4).flat_map(|from| (0..560).map(move |_| from)).map(slow)).await;
         let waited = all
@@ -238,14 +245,14 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_body_must_arrive_at_a_pace_and_within_its_bound() {
         let BodyBudgets { users: budget, .. } = BodyBudgets::default();
-        for body in [drip(1, Duration::from_secs(1)), drip(30 * 1024, Duration::from_secs(20))] {
-            let error = budget.read(client(1), body, LARGE).await.expect_err("it is too slow");
+        for mut body in [drip(1, Duration::from_secs(1)), drip(30 * 1024, Duration::from_secs(20))] {
+            let error = budget.read(client(1), &mut body, LARGE).await.expect_err("it is too slow");
             assert_eq!(error.reason(), Some(Reason::Unknown));
         }
-        let large = budget.read(client(1), Body::from(vec![0; 11]), 10).await.expect_err("it is too large");
+        let large = budget.read(client(1), &mut Body::from(vec![0; 11]), 10).await.expect_err("it is too large");
         assert_eq!(large.reason(), Some(Reason::TooLarge));
-        let steady = drip(4 * 1024, Duration::from_secs(2));
-        let steady = budget.read(client(1), steady, 64 * 1024).await.expect_err("it does not end");
+        let mut steady = drip(4 * 1024, Duration::from_secs(2));
+        let steady = budget.read(client(1), &mut steady, 64 * 1024).await.expect_err("it does not end");
         assert_eq!(steady.reason(), Some(Reason::TooLarge), "a slow line is fast enough");
     }
 }

@@ -1,15 +1,18 @@
 //! The checks that every request passes before its handler; cheap ones first, so that unauthenticated requests cost
 //! little.
 
+use std::sync::Arc;
+
 use axum::body::Body;
 use axum::extract::{RawPathParams, Request};
 use axum::response::Response;
 use bytes::Bytes;
-use hearth_base::{Error, Result, limits};
+use hearth_base::{Error, Reason, Result, limits};
 use hearth_domain::Requester;
+use http::{Version, header};
 
 use super::bodies::BodyShare;
-use super::{Call, Depth, Endpoint, RequestBody};
+use super::{Call, Depth, Endpoint, RequestBody, drain};
 use crate::admin::Caller;
 use crate::app::{App, ClientAddress, ConnectionAuth};
 use crate::auth::{self, Authentication};
@@ -19,19 +22,54 @@ use crate::{edge, json};
 
 /// Answers one request: authenticates it, checks that the account may call the endpoint, applies the rate limit, reads
 /// the body within its limits, and runs the handler.
-pub(super) async fn serve(app: App, endpoint: &Endpoint, params: RawPathParams, request: Request) -> Result<Response> {
+///
+/// A long poll waits in the handler, often ten thousand at once. So everything before has a future of its own, which is gone
+/// by then, and the request is moved into it at once: what an `async` function takes as an argument stays in its future.
+pub(super) fn serve(
+    app: App,
+    endpoint: Arc<Endpoint>,
+    params: RawPathParams,
+    request: Request,
+) -> impl Future<Output = Result<Response>> + Send {
+    let prepared = Box::pin(prepare(app.clone(), Arc::clone(&endpoint), params, request));
+    async move {
+        // The share of the memory for bodies is held until the request is answered: the handler has the body that long.
+        let (call, stream, _share) = prepared.await?;
+        (endpoint.handler)(app, *call, stream).await
+    }
+}
+
+/// The checks before the handler.
+async fn prepare(
+    app: App,
+    endpoint: Arc<Endpoint>,
+    params: RawPathParams,
+    request: Request,
+) -> Result<(Box<Call>, Body, Option<BodyShare>)> {
     if params.iter().any(|(_, value)| value.contains('\0')) {
         return Err(Error::invalid("A NUL character is not allowed in a path."));
     }
-    let (mut parts, body) = request.into_parts();
+    let (mut parts, mut body) = request.into_parts();
     // Set by the edge; requests on the admin socket have none.
     let client = parts.extensions.remove::<ClientAddress>().unwrap_or_default();
     let caller = parts.extensions.remove::<Caller>();
-    let requester = admit(&app, endpoint, &parts, client).await?;
-    // Held until the request is answered: the handler has the body that long.
+    let requester = match admit(&app, &endpoint, &parts, client).await {
+        Ok(requester) => requester,
+        Err(error) => return refuse_rest(error, &parts, body, limits::REFUSED_STRANGER_BODY_DRAIN_BYTES_MAX).await,
+    };
     let known = requester.is_some();
-    let (raw, stream, asker, _share) = take_body(&app, endpoint, &parts, (client, known), body).await?;
-    check_depth(endpoint, &raw)?;
+    let (raw, asker, share) = match take_body(&app, &endpoint, &parts, (client, known), &mut body).await {
+        Ok(taken) => taken,
+        Err(error) => {
+            let is_known = known || endpoint.authentication == Authentication::Server;
+            let bytes_max = match is_known {
+                true => limits::REFUSED_BODY_DRAIN_BYTES_MAX,
+                false => limits::REFUSED_STRANGER_BODY_DRAIN_BYTES_MAX,
+            };
+            return refuse_rest(error, &parts, body, bytes_max).await;
+        }
+    };
+    check_depth(&endpoint, &raw)?;
     let (mut raw, mut auth, mut target) = (raw, None, String::new());
     if endpoint.uia {
         target = format!("{} {}", parts.method, parts.uri.path());
@@ -44,7 +82,17 @@ pub(super) async fn serve(app: App, endpoint: &Endpoint, params: RawPathParams, 
         // Fails closed: on a public listener this endpoint would answer no request, because no caller is set there.
         call.operator()?;
     }
-    (endpoint.handler)(app, call, stream).await
+    Ok((Box::new(call), body, share))
+}
+
+/// Refuses a request whose body has not been read. Reads the rest first, within limits, so that the client gets to read the
+/// answer; except of a body that is too slow, and where the client would only begin to send it.
+async fn refuse_rest<T>(error: Error, parts: &http::request::Parts, mut body: Body, bytes_max: u64) -> Result<T> {
+    let is_slow = error.reason() == Some(Reason::Unknown);
+    if !is_slow && parts.version < Version::HTTP_2 && !parts.headers.contains_key(header::EXPECT) {
+        drain(&mut body, bytes_max, limits::REFUSED_BODY_DRAIN_MS_MAX).await;
+    }
+    Err(error)
 }
 
 /// The authenticated user or application service, after the access rules and the rate limit.
@@ -86,19 +134,19 @@ async fn take_body(
     endpoint: &Endpoint,
     parts: &http::request::Parts,
     (client, is_user): (ClientAddress, bool),
-    body: Body,
-) -> Result<(Bytes, Body, Option<RequestingServer>, Option<BodyShare>)> {
+    body: &mut Body,
+) -> Result<(Bytes, Option<RequestingServer>, Option<BodyShare>)> {
     let bytes_max = match endpoint.body {
-        RequestBody::Streamed => return Ok((Bytes::new(), body, None, None)),
+        RequestBody::Streamed => return Ok((Bytes::new(), None, None)),
         RequestBody::AtMost(bytes_max) => bytes_max,
     };
     if endpoint.authentication != Authentication::Server {
         let budget = if is_user { &app.bodies.users } else { &app.bodies.strangers };
         let (raw, share) = budget.read(client, body, bytes_max).await?;
-        return Ok((raw, Body::empty(), None, Some(share)));
+        return Ok((raw, None, Some(share)));
     }
     let claim = server_auth::claim(app, parts, client).await?;
     let (raw, share) = app.bodies.servers.read(client, body, bytes_max).await?;
     let asker = claim.prove(app, parts, &raw, client, endpoint.rate).await?;
-    Ok((raw, Body::empty(), Some(asker), Some(share)))
+    Ok((raw, Some(asker), Some(share)))
 }

@@ -7,6 +7,7 @@
 mod bodies;
 mod call;
 mod callers;
+mod drain;
 mod endpoint;
 mod gate;
 mod handler;
@@ -20,11 +21,13 @@ use axum::Router;
 use axum::extract::{RawPathParams, Request, State};
 use axum::response::Response;
 use axum::routing::{MethodFilter, on};
+use futures_util::TryFutureExt;
 use hearth_base::Error;
 
 pub use bodies::BodyBudgets;
 pub use call::{Call, Ruma};
 pub use callers::Callers;
+pub(crate) use drain::drain;
 pub use endpoint::{Depth, Endpoint, RequestBody};
 pub use print::print;
 
@@ -39,8 +42,8 @@ pub fn router(endpoints: Vec<Endpoint>, failure: fn(Error) -> Response) -> Route
         for path in &endpoint.paths {
             // One closure type for all endpoints, so that axum's generic code is compiled once.
             let endpoint = Arc::clone(&endpoint);
-            let serve = move |State(app): State<App>, params: RawPathParams, request: Request| async move {
-                gate::serve(app, &endpoint, params, request).await.unwrap_or_else(failure)
+            let serve = move |State(app): State<App>, params: RawPathParams, request: Request| {
+                gate::serve(app, endpoint, params, request).unwrap_or_else(failure)
             };
             router = router.route(path, on(method, serve));
         }

@@ -1,8 +1,6 @@
 //! `POST /_matrix/media/v3/upload` and `PUT /_matrix/media/v3/upload/{serverName}/{mediaId}`: the body is written to
 //! disk as it arrives.
 
-use std::time::Duration;
-
 use axum::body::Body;
 use hearth_base::{Reason, Result, error::refuse, limits};
 use hearth_domain::media::{Described, MediaUpload};
@@ -15,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::App;
 use crate::respond::Json;
-use crate::route::Call;
+use crate::route::{Call, drain};
 
 /// The query parameters of an upload.
 #[derive(Deserialize)]
@@ -55,7 +53,7 @@ async fn receive(begun: Result<MediaUpload<'_>>, mut body: Body, call: &Call) ->
         Err(error) => Err(error),
     };
     if received.is_err() && !waits && call.version < Version::HTTP_2 {
-        drain(body).await;
+        drain(&mut body, limits::MEDIA_DRAIN_BYTES_MAX, limits::MEDIA_DRAIN_MS_MAX).await;
     }
     received
 }
@@ -68,21 +66,4 @@ async fn take(mut upload: MediaUpload<'_>, body: &mut Body) -> Result<OwnedMxcUr
         }
     }
     upload.finish().await
-}
-
-/// Reads and discards, within limits, what a client sends after its upload was refused. Closing the connection instead
-/// would often lose the refusal in transit, and HTTP/1 has no other way to stop the client.
-async fn drain(mut body: Body) {
-    let draining = async {
-        let mut left_bytes = limits::MEDIA_DRAIN_BYTES_MAX;
-        while let Some(Ok(frame)) = body.frame().await {
-            let bytes = frame.data_ref().map_or(0, |chunk| chunk.len() as u64);
-            match left_bytes.checked_sub(bytes) {
-                Some(left) => left_bytes = left,
-                None => return,
-            }
-        }
-    };
-    // Reaching the time limit equals reaching the byte limit: the refusal is sent in either case.
-    let _ = tokio::time::timeout(Duration::from_millis(limits::MEDIA_DRAIN_MS_MAX), draining).await;
 }
