@@ -12,8 +12,10 @@ mod typing;
 mod visibility;
 
 use hearth_base::boxed;
+use std::collections::VecDeque;
 use std::sync::Arc;
 
+use hearth_base::limits::federation::EDU_ROWS_PER_WRITE_MAX;
 use hearth_base::{Error, Result};
 use hearth_rooms::RoomCore;
 use hearth_store::{Lane, WriteTx};
@@ -51,11 +53,20 @@ impl Federation {
 
     /// Processes the EDUs of a transaction in order; durable ones are committed when this returns. An error means a
     /// local fault: the sender must retry the transaction.
+    ///
+    /// Many, or those that name many devices, take several writes, so that others' writes come in between. After a fault the
+    /// sender repeats those that have been taken in, too: messages are recognised by their ids, and the other kinds say
+    /// what is the case now.
     pub async fn edus(&self, origin: &ServerName, edus: impl IntoIterator<Item = &RawValue>) -> Result<()> {
-        let news: Vec<ParsedEdu> = edus.into_iter().filter_map(|edu| read(&self.core, origin, edu)).collect();
-        if news.is_empty() {
-            return Ok(());
+        let mut news: VecDeque<ParsedEdu> = edus.into_iter().filter_map(|edu| read(&self.core, origin, edu)).collect();
+        while !news.is_empty() {
+            self.store_edus(origin, next_piece(&mut news)).await?;
         }
+        Ok(())
+    }
+
+    /// Processes EDUs in one write.
+    async fn store_edus(&self, origin: &ServerName, news: Vec<ParsedEdu>) -> Result<()> {
         let (core, parts, late) = (self.core.clone(), self.parts.clone(), self.late.clone());
         let origin = origin.to_owned();
         let take_in = move |tx: &mut WriteTx<'_>| {
@@ -74,7 +85,7 @@ impl Federation {
                     ParsedEdu::Presence(news) => presence::take_in(tx, &parts, news),
                 };
                 match taken {
-                    // Rolls back all EDUs of the transaction, so that the sender's retry repeats them.
+                    // Rolls back all EDUs of this write; the sender's retry repeats them.
                     Err(Error::Fault(fault)) => return Err(fault.into()),
                     Err(refusal) => tracing::debug!(server = %origin, %refusal, "Dropped an EDU."),
                     Ok(()) => {}
@@ -90,6 +101,31 @@ impl Federation {
     pub async fn take_in_late_receipts(&self) {
         self.late.run(&self.core).await;
     }
+}
+
+impl ParsedEdu {
+    /// How many look-ups and rows it takes, about.
+    fn weight(&self) -> usize {
+        match self {
+            Self::Messages(messages) => messages.targets().max(1),
+            Self::Receipts(receipts) => receipts.len().max(1),
+            Self::Presence(updates) => updates.len().max(1),
+            Self::Device(_) | Self::Identity(_) | Self::Typing(_) => 1,
+        }
+    }
+}
+
+/// Takes the EDUs of the next write: at least one, and no more than [`EDU_ROWS_PER_WRITE_MAX`] allows.
+fn next_piece(news: &mut VecDeque<ParsedEdu>) -> Vec<ParsedEdu> {
+    let (mut piece, mut weight) = (Vec::new(), 0);
+    while let Some(next) = news.front() {
+        weight += next.weight();
+        if !piece.is_empty() && weight > EDU_ROWS_PER_WRITE_MAX {
+            break;
+        }
+        piece.extend(news.pop_front());
+    }
+    piece
 }
 
 /// The fields common to all EDUs.

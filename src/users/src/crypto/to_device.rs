@@ -131,6 +131,12 @@ impl Received {
         Ok(Self { sender: sender.to_owned(), message_id: message_id.to_owned(), parcels })
     }
 
+    /// How many devices it names.
+    #[must_use]
+    pub fn targets(&self) -> usize {
+        self.parcels.iter().map(|parcel| parcel.messages.len()).sum()
+    }
+
     /// Stores the messages in the inboxes, unless they are duplicates.
     pub fn deliver(&self, core: &Arc<RoomCore>, tx: &mut WriteTx<'_>) -> Result<()> {
         if self.parcels.is_empty() {

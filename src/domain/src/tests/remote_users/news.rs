@@ -1,5 +1,6 @@
 //! EDUs of other servers, and those they may not send.
 
+use hearth_base::limits::federation::EDU_ROWS_PER_WRITE_MAX;
 use ruma::presence::PresenceState;
 use serde_json::{Value, json};
 
@@ -28,6 +29,27 @@ async fn messages_arrive_once_and_in_order() {
         [Some(0), Some(1), Some(2), Some(3)]
     );
     assert_eq!((&inbox[0]["sender"], &inbox[0]["type"]), (&json!(BOB), &json!("org.example.hello")));
+}
+
+/// One write holds up all others, so it takes in only so many messages.
+#[tokio::test]
+async fn messages_for_many_devices_take_several_writes() {
+    let world = World::new().await;
+    let writes = || {
+        let operations = world.domain.core.store.operations();
+        operations.iter().find(|operation| operation.name == "edus").map_or(0, |operation| operation.count)
+    };
+    let all: Vec<_> = (0..5)
+        .map(|n| {
+            let mut message = message(BOB, &format!("m{n}"), n);
+            let devices = message["messages"]["@alice:home.example"].as_object_mut().expect("devices");
+            devices.extend((0..EDU_ROWS_PER_WRITE_MAX * 2 / 5).map(|n| (format!("D{n}"), json!({}))));
+            message
+        })
+        .collect();
+    world.hears("b.example", "m.direct_to_device", &all).await;
+    assert_eq!(writes(), 5_u64.div_ceil(2));
+    assert_eq!(world.inbox().await.len(), 5);
 }
 
 #[tokio::test]

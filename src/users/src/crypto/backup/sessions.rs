@@ -3,6 +3,7 @@
 use hearth_base::boxed;
 use std::collections::BTreeMap;
 
+use hearth_base::limits::users::BACKUP_ROWS_PER_WRITE_MAX;
 use hearth_base::{Error, Reason, Result, error, error::refuse, limits};
 use hearth_core::Requester;
 use hearth_core::quotas::Quota;
@@ -52,10 +53,25 @@ impl Crypto {
     ///
     /// Refuses with `M_NOT_FOUND` (no such version), `M_WRONG_ROOM_KEYS_VERSION` (there is a newer one, named in
     /// `current_version`), `M_BAD_JSON`, `M_TOO_LARGE`, `M_USER_LIMIT_EXCEEDED` at the quota.
+    ///
+    /// Many keys are stored in several writes, so that others' writes come in between, and are acknowledged after the last.
+    /// Keys do not depend on one another: of a request that is refused or breaks off, the first ones may be stored, and
+    /// the same request again stores the others.
     #[boxed]
     pub async fn store_room_keys(&self, who: &Requester, version: &str, keys: Keys) -> Result<Stored> {
-        let (core, user, number) = (self.core.clone(), who.user, number(version)?);
-        let rows = rows(keys)?;
+        let number = number(version)?;
+        let mut rows = rows(keys)?.into_iter();
+        loop {
+            let piece = rows.by_ref().take(BACKUP_ROWS_PER_WRITE_MAX).collect();
+            let stored = self.store_piece(who.user, number, piece).await?;
+            if rows.len() == 0 {
+                return Ok(stored.into());
+            }
+        }
+    }
+
+    async fn store_piece(&self, user: UserSn, number: i64, rows: Vec<BackupSessionRow>) -> Result<VersionRow> {
+        let core = self.core.clone();
         let write = self.core.store.write("backup_keys_store", move |tx| {
             let mut version = writable(tx.tx(), user, number)?;
             let before = version.bytes;
@@ -69,7 +85,7 @@ impl Crypto {
             }
             Ok(version)
         });
-        Ok(write.await?.into())
+        write.await
     }
 
     /// Reads keys of a version. Refuses with `M_NOT_FOUND` when the version does not exist.

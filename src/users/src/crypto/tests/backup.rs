@@ -1,5 +1,6 @@
 //! Backups: versions, counts and etags.
 
+use hearth_base::limits::users::BACKUP_ROWS_PER_WRITE_MAX;
 use hearth_base::{Error, Reason};
 use ruma::RoomId;
 use ruma::api::client::backup::KeyBackupData;
@@ -132,4 +133,23 @@ async fn malformed_keys_are_refused_and_nothing_is_stored() {
         let error = world.crypto.create_backup(&who, &raw).await.expect_err("malformed");
         assert_eq!(error.reason(), Some(Reason::BadJson), "{bad}");
     }
+}
+
+/// One write holds up all others, so it stores only so many keys.
+#[tokio::test]
+async fn many_keys_take_several_writes() {
+    let world = World::new();
+    let who = world.device("alice", "PHONE").await.who;
+    let version = world.crypto.create_backup(&who, &algorithm("a")).await.expect("a version");
+    let names: Vec<String> = (0..2 * BACKUP_ROWS_PER_WRITE_MAX + 1).map(|n| n.to_string()).collect();
+    let sessions: Vec<_> = names.iter().map(|name| (name.as_str(), key(0, true))).collect();
+    let stored = world.crypto.store_room_keys(&who, &version, keys(&sessions)).await.expect("stored");
+    assert_eq!(stored.count, sessions.len() as u64);
+    let writes = || {
+        let operations = world.core.store.operations();
+        operations.iter().find(|operation| operation.name == "backup_keys_store").map_or(0, |operation| operation.count)
+    };
+    assert_eq!(writes(), 3);
+    let stored = world.crypto.store_room_keys(&who, &version, keys(&[])).await.expect("nothing to store");
+    assert_eq!((stored.count, writes()), (sessions.len() as u64, 4));
 }
