@@ -167,22 +167,32 @@ async fn whole_within(
     bytes_max: usize,
     mut share: Option<&mut AnswerShare<'_>>,
 ) -> Result<Bytes> {
-    let mut body = answer.body;
-    let mut bytes = BytesMut::new();
+    let (mut body, mut pieces, mut length) = (answer.body, Vec::new(), 0);
     while let Some(piece) = body.next().await {
         let piece = piece?;
-        if bytes.len() + piece.len() > bytes_max {
+        length += piece.len();
+        if length > bytes_max {
             return Err(refuse(Reason::ConnectionFailed, format!("The answer is larger than {bytes_max} bytes.")));
         }
         if let Some(share) = &mut share
-            && !share.grow(bytes.len() + piece.len())
+            && !share.grow(length)
         {
             let message = "Other servers answer more than one request may hold: ask about fewer users at a time.";
             return Err(refuse(Reason::ConnectionFailed, message));
         }
-        bytes.extend_from_slice(&piece);
+        pieces.push(piece);
     }
-    Ok(bytes.freeze())
+    Ok(joined(pieces, length))
+}
+
+/// Joins the pieces of a body. Each is freed as soon as it is copied: a buffer that grows would hold large bodies twice.
+fn joined(mut pieces: Vec<Bytes>, length: usize) -> Bytes {
+    if pieces.len() == 1 {
+        return pieces.remove(0);
+    }
+    let mut whole = BytesMut::with_capacity(length);
+    pieces.drain(..).for_each(|piece| whole.extend_from_slice(&piece));
+    whole.freeze()
 }
 
 pub(super) fn unreadable(server: &ServerName, why: impl std::fmt::Display) -> Error {
