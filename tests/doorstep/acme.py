@@ -1,16 +1,18 @@
 """Certificates from an authority, and those that the server makes itself. See `run`."""
 
 import base64
+import http.client
 import json
 import os
 import socket
 import stat
+import subprocess
 import threading
 import time
 
 from pebble import Between, Pebble
 from rig import (
-    Hearth, anyone, fingerprint, free_ports, listens, main, make_certificate, need, on, openssl, request, trusting, wait_for,
+    BINARY, Hearth, anyone, fingerprint, free_ports, listens, main, make_certificate, need, on, openssl, request, trusting, wait_for,
 )  # fmt: skip
 
 NAMES = ["family.doorstep.test", "matrix.doorstep.test", "third.doorstep.test"]
@@ -125,8 +127,6 @@ def renewal_under_load(stack):
                 faults.append(f"a new connection: {error!r}")
 
     def on_one_connection():
-        import http.client
-
         kept = http.client.HTTPConnection("127.0.0.1", pebble.tls_port, timeout=30)
         kept.connect()
         kept.sock = tls.wrap_socket(kept.sock, server_hostname=NAMES[0])
@@ -449,11 +449,7 @@ relay = "off"
     hearth = Hearth(stack, NAMES[0], text)
     # Descriptors 3 and 4, as systemd passes them; the variable with the process's own number can only be set in it.
     fds = " ".join(str(one.fileno()) for one in listeners)
-    from rig import BINARY
-
     script = f'exec 3<&{fds.split()[0]} 4<&{fds.split()[1]}; export LISTEN_PID=$$; exec "{BINARY}" serve --config "{hearth.file}"'
-    import subprocess
-
     environment = {name: value for name, value in os.environ.items() if not name.startswith("HEARTH_")}
     environment |= {"LISTEN_FDS": "2", "LISTEN_FDNAMES": "https:http", "NOTIFY_SOCKET": str(told), "WATCHDOG_USEC": "400000"}
     with open(stack.folder / "hearth.log", "ab") as log:

@@ -4,6 +4,7 @@ A recipe is taken from the document as it is there; only names, ports and paths 
 """
 
 import hashlib
+import http.client
 import os
 import re
 import sys
@@ -11,7 +12,7 @@ import threading
 import time
 from urllib.parse import quote
 
-from rig import ROOT, Hearth, free_ports, listens, main, make_certificate, need, request, trusting, wait_for
+from rig import ROOT, Hearth, free_ports, listens, main, make_certificate, need, on, request, trusting, wait_for
 
 sys.path.insert(0, str(ROOT / "tests" / "attack"))
 
@@ -133,14 +134,10 @@ def encoded_paths(proxy, token):
 
 def addresses(proxy):
     """The server sees the client's address, and not what the client writes."""
-    import http.client
-
     body = {"type": "m.login.password", "identifier": {"type": "m.id.user", "user": "alice"}, "password": "a long password"}
     connection = http.client.HTTPConnection("127.0.0.1", proxy.https, timeout=30, source_address=("127.0.0.7", 0))
     connection.connect()
     connection.sock = proxy.tls.wrap_socket(connection.sock, server_hostname=HOST)
-    from rig import on
-
     forged = {"X-Forwarded-For": "203.0.113.7"}
     logged_in = on(connection, "POST", "/_matrix/client/v3/login", body, host=HOST, headers=forged).json()
     token, device = logged_in["access_token"], logged_in["device_id"]
