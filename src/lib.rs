@@ -4,6 +4,7 @@
 
 mod admin_socket;
 pub mod cli;
+mod forwarding;
 mod listen;
 mod machine;
 mod ports;
@@ -92,6 +93,7 @@ async fn start_on(config: Config, seams: Seams, log: Arc<LogRing>, network: Arc<
         tasks::certificates(&tasks, &sources);
     }
     systemd::watch(&tasks);
+    forwarding::spawn(&tasks, &config);
     tasks::upkeep(&tasks, &domain);
     tasks::ephemeral(&tasks, &domain);
     tasks::outbox(&tasks, &domain);

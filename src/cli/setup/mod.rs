@@ -1,22 +1,31 @@
 //! `hearth setup`: the flags, and the steps around the conversation, which is the crate `hearth-setup`.
 
+mod after;
+mod interrupt;
+mod write;
+
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use hearth_base::config::{Config, process_environment};
-use hearth_setup::{Answers, Console, Dialog, Given, Reach, Settings, Stop, System, World as _};
+use hearth_setup::{Answers, Console, Dialog, Given, GroupCalls, Reach, Settings, Stop, System, Terminal as _, World as _, outside};
 
 use super::config::ConfigFile;
-use super::{name, out};
+use super::out;
+use after::Outcome;
+use interrupt::{Phase, Progress};
 
 /// The settings of the system service.
 const SYSTEM_FILE: &str = "/etc/hearth/hearth.toml";
 const FILE: &str = "hearth.toml";
 
 /// The arguments of `setup`: all answers.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 #[command(after_help = AFTER)]
 pub(super) struct Setup {
+    #[command(flatten)]
+    file: ConfigFile,
     /// The name of the server: the part after the colon in @alice:family.example
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
@@ -41,6 +50,21 @@ pub(super) struct Setup {
     /// A STUN server to ask for the public address of this machine, as HOST:PORT; it learns that address
     #[arg(long, value_name = "SERVER")]
     stun: Option<String>,
+    /// A vantage point outside to try the ports from, as HOST:PORT; it learns the address of this machine
+    #[arg(long, value_name = "SERVER")]
+    vantage: Option<String>,
+    /// Whether Hearth asks the router to forward its ports (PCP, NAT-PMP, UPnP)
+    #[arg(long, value_name = "yes|no", value_parser = clap::builder::BoolishValueParser::new())]
+    forward_ports: Option<bool>,
+    /// Whether the files for LiveKit are written, which group calls need
+    #[arg(long, value_name = "yes|no", value_parser = clap::builder::BoolishValueParser::new())]
+    group_calls: Option<bool>,
+    /// Whether Hearth becomes a service of systemd; without this, it does where systemd runs and setup is root's
+    #[arg(long, value_name = "yes|no", value_parser = clap::builder::BoolishValueParser::new())]
+    service: Option<bool>,
+    /// How many seconds to wait for the server and its certificate at the end (600; 0 with --yes and without a service)
+    #[arg(long, value_name = "SECONDS")]
+    wait: Option<u64>,
     /// Ask nothing: take the flags, what is set already, and the defaults
     #[arg(long, short)]
     yes: bool,
@@ -53,6 +77,9 @@ pub(super) struct Setup {
     /// Print the result as JSON; the questions go to stderr in any case
     #[arg(long)]
     json: bool,
+    /// Be a vantage point for others instead: listen here, and try the ports of those that ask
+    #[arg(long, value_name = "ADDRESS:PORT", exclusive = true)]
+    be_vantage: Option<std::net::SocketAddr>,
 }
 
 const AFTER: &str = "\
@@ -61,42 +88,82 @@ Examples:
   sudo hearth setup --yes --name family.example --reach internet --email kim@family.example --admin kim
   hearth setup --yes --name family.home.arpa --reach lan --admin kim --data-dir ~/hearth
 
-Exit codes: 0 done, 1 something is wrong and nothing was written, 2 the command line was not understood.";
+Exit codes: 0 done, 1 something is wrong, 2 the command line was not understood, 130 stopped by Ctrl-C.";
+
+/// Everything that is decided, before any of it is written.
+struct Plan {
+    path: PathBuf,
+    answers: Answers,
+    text: String,
+    group_calls: Option<GroupCalls>,
+    service: bool,
+}
 
 impl Setup {
-    pub(super) fn run(self, file: &ConfigFile) -> ExitCode {
-        match self.set_up(file) {
-            Ok(()) => ExitCode::SUCCESS,
+    pub(super) fn run(self) -> ExitCode {
+        if let Some(address) = self.be_vantage {
+            return be_vantage(address);
+        }
+        let file = self.file.path().map(Path::to_owned);
+        interrupt::run(move |progress| match self.set_up(file, progress) {
+            Ok(outcome) => {
+                self.tell(&outcome);
+                ExitCode::SUCCESS
+            }
             Err(why) => {
+                if self.json {
+                    out::say(serde_json::json!({ "error": why }));
+                }
                 out::warn(why);
                 ExitCode::FAILURE
             }
-        }
+        })
     }
 
-    fn set_up(self, file: &ConfigFile) -> Result<(), String> {
-        let world = System::new(|_| None);
-        let path = path(file, &world);
-        let old = match std::fs::read_to_string(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
-            Err(error) => return Err(format!("{} cannot be read: {error}. Start setup with `sudo`.", path.display())),
-        };
-        let mut settings = Settings::parse(&old).map_err(|error| {
-            format!("{} is not TOML, so setup cannot change it: {error}\nCorrect it, or move it away.", path.display())
-        })?;
+    fn set_up(&self, file: Option<PathBuf>, progress: &Progress) -> Result<Outcome, String> {
+        let world = System::new(stored_name);
+        let plan = self.plan(file, &world)?;
+        if self.dry_run {
+            return Ok(Outcome::of(&plan));
+        }
+        progress.enter(Phase::Writing);
+        write::all(&plan)?;
+        progress.enter(Phase::Waiting);
+        after::start_and_wait(&plan, self, &world)
+    }
+
+    /// The conversation.
+    fn plan(&self, file: Option<PathBuf>, world: &System) -> Result<Plan, String> {
+        let can_be_service = world.is_root() && world.has_systemd();
+        let path = file.unwrap_or_else(|| if can_be_service { SYSTEM_FILE } else { FILE }.into());
+        let mut settings = read(&path)?;
         let mut console = Console;
-        let mut dialog = Dialog::new(&world, &mut console, self.given(), settings.answered());
+        if settings.has("server") {
+            console.say(&format!("{} is there: what it says is in brackets, and stays with Enter.", path.display()));
+        }
+        let mut dialog = Dialog::new(world, &mut console, self.given(), settings.answered());
         let answers = dialog.run().map_err(stopped)?;
         settings.apply(&answers);
-        let text = settings.text();
-        validate(&path, &text)?;
-        dialog.confirm(&path, &text).map_err(stopped)?;
-        if !self.dry_run {
-            write(&path, &text, &answers)?;
+        let mut group_calls = None;
+        if !settings.has("livekit") && self.wants_group_calls(&mut dialog)? {
+            let calls = GroupCalls::new(&path, &hearth_base::random::SystemRandom);
+            let mut check = settings.clone();
+            calls.apply(&mut check, true);
+            validate(&path, &check.text())?;
+            calls.apply(&mut settings, false);
+            group_calls = Some(calls);
+        } else {
+            validate(&path, &settings.text())?;
         }
-        self.finish(&path, &answers);
-        Ok(())
+        let text = settings.text();
+        dialog.confirm(&path, &text).map_err(stopped)?;
+        let service = self.service.unwrap_or(can_be_service);
+        Ok(Plan { path, answers, text, group_calls, service })
+    }
+
+    fn wants_group_calls(&self, dialog: &mut Dialog<'_>) -> Result<bool, String> {
+        let question = "\nCalls of more than two need LiveKit, a program of its own. Prepare its files?";
+        self.group_calls.map_or_else(|| dialog.yes_or_no(question, false).map_err(stopped), Ok)
     }
 
     fn given(&self) -> Given {
@@ -109,57 +176,39 @@ impl Setup {
             data_dir: self.data_dir.clone(),
             stun: self.stun.clone(),
             port: self.port,
+            forward_ports: self.forward_ports,
             yes: self.yes,
             anyway: self.anyway,
         }
     }
 
-    fn finish(&self, path: &Path, answers: &Answers) {
+    fn tell(&self, outcome: &Outcome) {
         if self.json {
-            let result = serde_json::json!({
-                "config": path,
-                "written": !self.dry_run,
-                "server_name": answers.name,
-                "url": answers.url(),
-                "data_dir": answers.data_dir,
-                "admin": format!("@{}:{}", answers.admin, answers.name),
-            });
-            out::say(result);
-        } else if !self.dry_run {
-            out::warn(format_args!(
-                "{} is written. Start the server:\n\n    hearth serve --config {0}\n",
-                path.display()
-            ));
+            out::say(outcome.json(!self.dry_run));
         }
     }
 }
 
-/// The file that is written: the one that is named, or is here, or the service's.
-fn path(file: &ConfigFile, world: &System) -> PathBuf {
-    let service = world.is_root() && world.has_systemd();
-    let default = if service { SYSTEM_FILE } else { FILE };
-    file.path().map_or_else(|| PathBuf::from(default), Path::to_owned)
+/// The settings that are there.
+fn read(path: &Path) -> Result<Settings, String> {
+    let old = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+        Err(error) => return Err(format!("{} cannot be read: {error}. Start setup with `sudo`.", path.display())),
+    };
+    Settings::parse(&old).map_err(|error| {
+        format!("{} is not TOML, so setup cannot change it: {error}\nCorrect it, or move it away.", path.display())
+    })
 }
 
-/// The checks of `check-config` that need no permission on the data folder.
+/// The same checks as those of `check-config`.
 fn validate(path: &Path, text: &str) -> Result<(), String> {
     let loaded = Config::load_text(path, text, process_environment()).map_err(|error| {
         let problems: Vec<String> = error.0.iter().map(|problem| format!("  {problem}")).collect();
         format!("These settings do not go together, so nothing was written:\n{}", problems.join("\n"))
     })?;
-    loaded.warnings.iter().for_each(|warning| out::warn(format_args!("  check  {warning}")));
-    let refusal = name::refusal(&loaded, Some(path));
-    refusal.map_or(Ok(()), |refusal| Err(format!("Nothing was written, because {refusal}.")))
-}
-
-/// The folder first: a file of settings is never there without the folder that it names.
-fn write(path: &Path, text: &str, answers: &Answers) -> Result<(), String> {
-    let failed = |path: &Path| {
-        let path = path.display().to_string();
-        move |error: std::io::Error| format!("{path} cannot be written: {error}. Start setup with `sudo`.")
-    };
-    hearth_setup::make_folder(&answers.data_dir, None).map_err(failed(&answers.data_dir))?;
-    hearth_setup::write_file(path, text, hearth_setup::mode_of(text)).map_err(failed(path))
+    loaded.warnings.iter().for_each(|warning| Console.say(&format!("  check  {warning}")));
+    Ok(())
 }
 
 fn stopped(stop: Stop) -> String {
@@ -170,4 +219,21 @@ fn stopped(stop: Stop) -> String {
         }
         Stop::Missing(flag) => format!("{flag} is missing: with --yes, nothing is asked."),
     }
+}
+
+/// The server name in the database of a data folder.
+fn stored_name(data_dir: &Path) -> Option<String> {
+    let _ = data_dir;
+    None
+}
+
+fn be_vantage(address: std::net::SocketAddr) -> ExitCode {
+    let served = TcpListener::bind(address).and_then(|listener| {
+        out::warn(format_args!("Trying the ports of those that ask at {address}, until Ctrl-C."));
+        outside::serve(&listener)
+    });
+    if let Err(error) = served {
+        out::warn(format_args!("{address} cannot be listened on: {error}."));
+    }
+    ExitCode::FAILURE
 }

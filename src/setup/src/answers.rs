@@ -66,6 +66,8 @@ pub struct Given {
     pub stun: Option<String>,
     /// The port behind a reverse proxy and in a local network.
     pub port: Option<u16>,
+    /// Whether Hearth asks the router to forward its ports.
+    pub forward_ports: Option<bool>,
     /// Whether the defaults answer what is not given, so that there is no question.
     pub yes: bool,
     /// Whether to go on in spite of what the checks of the machine and the network find.
@@ -91,6 +93,10 @@ pub struct Answers {
     pub port: u16,
     /// The address of this machine in the local network.
     pub lan_address: Option<IpAddr>,
+    /// The public IPv4 address of this machine, or of its router, if it is known.
+    pub public_address: Option<IpAddr>,
+    /// Whether Hearth asks the router to forward its ports.
+    pub forward_ports: bool,
     /// Whether this machine has IPv6.
     pub ipv6: bool,
     /// Whether the name itself leads to another machine, such as one with a web site, so that a certificate can only have the

@@ -14,6 +14,9 @@ const HEAD: &str = "\
 
 ";
 
+/// The last port of the relay where the router forwards them one by one: 64 from 49152 on, for about eight calls.
+const RELAY_PORT_MAX: u16 = 49_215;
+
 /// A file of settings.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -57,6 +60,7 @@ impl Settings {
             admin: admin.and_then(|id| Some(id.strip_prefix('@')?.split_once(':')?.0.to_owned())),
             data_dir: self.text_of("server", "data_dir").map(PathBuf::from),
             port: self.port(),
+            forward_ports: self.get("server", "forward_ports").and_then(Item::as_bool),
             ..Given::default()
         }
     }
@@ -110,6 +114,15 @@ impl Settings {
         match email {
             Some(email) if *reach == Reach::Internet => self.set("acme", "email", email.as_str()),
             _ => self.unset("acme", "email"),
+        }
+        if answers.forward_ports {
+            self.set("server", "forward_ports", true);
+            // The router is asked for each port, so the relay gets as many as a family needs and not all 16384.
+            if self.get("turn", "port_max").is_none() {
+                self.set("turn", "port_max", i64::from(RELAY_PORT_MAX));
+            }
+        } else {
+            self.unset("server", "forward_ports");
         }
         match answers.name_is_elsewhere && *reach == Reach::Internet {
             true => self.set("acme", "names", [host.as_str()].into_iter().collect::<Array>()),
@@ -201,21 +214,7 @@ pub(crate) fn absolute(path: &Path) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn answers(reach: Reach) -> Answers {
-        Answers {
-            name: "family.example".to_owned(),
-            host: "family.example".to_owned(),
-            reach,
-            email: Some("kim@family.example".to_owned()),
-            admin: "kim".to_owned(),
-            data_dir: "/var/lib/hearth".into(),
-            port: 8008,
-            lan_address: Some([192, 168, 1, 20].into()),
-            ipv6: true,
-            name_is_elsewhere: false,
-        }
-    }
+    use crate::tests::answers;
 
     fn written(text: &str, answers: &Answers) -> String {
         let mut settings = Settings::parse(text).unwrap();
@@ -245,6 +244,9 @@ mod tests {
         );
         let lan = written("", &answers(Reach::Lan));
         assert!(lan.contains("0.0.0.0:8008") && lan.contains("\"http://192.168.1.20:8008\""), "{lan}");
+        assert!(!lan.contains("forward_ports"), "{lan}");
+        let forwarded = written("", &Answers { forward_ports: true, ..answers(Reach::Internet) });
+        assert!(forwarded.contains("forward_ports = true") && forwarded.contains("port_max = 49215"), "{forwarded}");
         assert!(lan.contains("[federation]\nenabled = false"), "{lan}");
     }
 

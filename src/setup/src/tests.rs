@@ -7,10 +7,10 @@ use std::path::Path;
 use hearth_base::Millis;
 use hearth_base::limits::setup::CLOCK_MS_MIN;
 
-use crate::answers::{Given, Reach};
+use crate::answers::{Answers, Given, Reach};
 use crate::dialog::{Dialog, Stop};
 use crate::terminal::{Terminal, wrapped};
-use crate::world::{Disk, DnsFault, PortState, Transport, World};
+use crate::world::{Disk, DnsFault, PortState, RouterView, Transport, World};
 
 /// A machine on which everything is right, unless a test changes that.
 pub(crate) struct FakeWorld {
@@ -24,6 +24,7 @@ pub(crate) struct FakeWorld {
     pub(crate) stored_name: Option<String>,
     pub(crate) has_systemd: bool,
     pub(crate) time: Option<Millis>,
+    pub(crate) router: Option<RouterView>,
 }
 
 impl Default for FakeWorld {
@@ -39,6 +40,7 @@ impl Default for FakeWorld {
             stored_name: None,
             has_systemd: false,
             time: None,
+            router: None,
         }
     }
 }
@@ -54,6 +56,10 @@ impl World for FakeWorld {
 
     fn seen_by_stun(&self, _: &str) -> Option<IpAddr> {
         None
+    }
+
+    fn router(&self) -> Option<RouterView> {
+        self.router.clone()
     }
 
     fn port(&self, port: u16, transport: Transport) -> PortState {
@@ -94,6 +100,24 @@ impl World for FakeWorld {
 
     fn has_systemd(&self) -> bool {
         self.has_systemd
+    }
+}
+
+/// Answers of a family.
+pub(crate) fn answers(reach: Reach) -> Answers {
+    Answers {
+        name: "family.example".to_owned(),
+        host: "family.example".to_owned(),
+        reach,
+        email: Some("kim@family.example".to_owned()),
+        admin: "kim".to_owned(),
+        data_dir: "/var/lib/hearth".into(),
+        port: 8008,
+        lan_address: Some([192, 168, 1, 20].into()),
+        public_address: None,
+        forward_ports: false,
+        ipv6: true,
+        name_is_elsewhere: false,
     }
 }
 
@@ -238,4 +262,25 @@ fn a_wrong_clock_stops_unless_told_otherwise() {
     assert!(script.shows("slow") && script.shows("Please type y or n."));
     let mut script = Script::of(&[&lines[..], &["y"]].concat());
     Dialog::new(&world, &mut script, Given::default(), Given::default()).run().unwrap();
+}
+
+#[test]
+fn a_router_that_forwards_ports_is_offered() {
+    let mut world = world_of("hearth.family", &["198.41.0.4"]);
+    world.own = vec!["192.168.1.20".parse().unwrap()];
+    world.comes_back = Some(false);
+    let external = "198.41.0.4".parse().unwrap();
+    world.router = Some(RouterView { external, protocol: "PCP" });
+    let lines = ["hearth.family", "1", "", "", "kim", "/srv/hearth"];
+    let mut script = Script::of(&lines);
+    let answers = Dialog::new(&world, &mut script, Given::default(), Given::default()).run().unwrap();
+    assert!(answers.forward_ports && answers.public_address == Some(external), "{answers:?}");
+    assert!(script.shows("(PCP)") && !script.shows("did not arrive"), "{:#?}", script.screen);
+    let mut script = Script::of(&["hearth.family", "1", "n", "", "kim", "/srv/hearth"]);
+    let answers = Dialog::new(&world, &mut script, Given::default(), Given::default()).run().unwrap();
+    assert!(!answers.forward_ports && script.shows("did not arrive"), "{:#?}", script.screen);
+    world.router = Some(RouterView { external: "100.70.0.1".parse().unwrap(), protocol: "UPnP" });
+    let mut script = Script::of(&["hearth.family", "1"]);
+    assert_eq!(Dialog::new(&world, &mut script, Given::default(), Given::default()).run(), Err(Stop::Ended));
+    assert!(script.shows("shares one IPv4 address"), "{:#?}", script.screen);
 }

@@ -16,6 +16,8 @@ pub trait World {
     fn own_addresses(&self) -> Vec<IpAddr>;
     /// The public IPv4 address that a STUN server sees.
     fn seen_by_stun(&self, server: &str) -> Option<IpAddr>;
+    /// The router, if it forwards ports on request.
+    fn router(&self) -> Option<RouterView>;
     /// Whether a port can be listened on.
     fn port(&self, port: u16, transport: Transport) -> PortState;
     /// Listens on a port for a moment, and connects to it through `address`. Whether the connection arrived here; `None` if it
@@ -42,6 +44,15 @@ pub trait World {
 /// The DNS cannot be asked: the reason, as a clause.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DnsFault(pub String);
+
+/// A router that forwards ports on request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RouterView {
+    /// The address of its outer side.
+    pub external: IpAddr,
+    /// The protocol that it understands.
+    pub protocol: &'static str,
+}
 
 /// TCP or UDP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -36,6 +36,9 @@ section! {
         /// The reverse proxies whose `X-Forwarded-For` is trusted. From other addresses it is ignored, because any
         /// client can send one. Connections over a Unix socket are always trusted.
         trusted_proxies: Vec<Cidr> = Vec::new() => "['127.0.0.1', '172.16.0.0/12']",
+        /// Whether Hearth asks the router to forward its ports from the internet (PCP, NAT-PMP or UPnP, IPv4), and asks again
+        /// before they end: those of the listeners and of the relay, of which at most 256 ports. For a machine at home.
+        forward_ports: bool = false,
         /// How long requests in progress may take to finish when the server stops, in milliseconds.
         graceful_stop_ms: u64 = 4_000,
     }

@@ -26,3 +26,21 @@ pub const SETUP_ANSWER_BYTES_MAX: u64 = 64 * 1024;
 pub const PCP_WAITS_MS: [Millis; 3] = [250, 500, 1_000];
 /// How long answers to a UPnP search are waited for: devices wait up to a second before they answer.
 pub const SSDP_WAIT_MAX: Duration = Duration::from_millis(2_500);
+/// UDP ports of the relay that the router is asked for: more would take it minutes.
+pub const FORWARDED_RELAY_PORTS_MAX: usize = 256;
+/// How long a forwarded port lasts unless it is asked for again.
+pub const FORWARD_LIFETIME: Duration = Duration::from_secs(60 * 60);
+/// Interval at which forwarded ports are asked for again: well within their lifetime, and soon after a router has restarted.
+pub const FORWARD_EVERY: Duration = Duration::from_secs(10 * 60);
+/// Bytes of a line to a vantage point.
+pub const VANTAGE_LINE_BYTES_MAX: u64 = 128;
+/// Ports that a vantage point tries for one request.
+pub const VANTAGE_PORTS_MAX: usize = 8;
+/// How long its answer may take: each port that does not answer takes [`SETUP_CONNECT_MAX`].
+pub const VANTAGE_WAIT_MAX: Duration = Duration::from_secs(30);
+/// The interval between two looks at a server that is starting, in milliseconds.
+pub const SETUP_LOOK_MS: Millis = 300;
+/// How long a service may take to start, in seconds.
+pub const SETUP_START_S: u64 = 60;
+/// How long setup waits for the server and its certificate, in seconds.
+pub const SETUP_WAIT_S: u64 = 600;

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use hearth_net::is_public;
 
 use crate::finding::Finding;
-use crate::world::World;
+use crate::world::{RouterView, World};
 
 /// HTTPS.
 const HTTPS: u16 = 443;
@@ -17,19 +17,27 @@ pub(crate) struct Place {
     pub(crate) own: Vec<IpAddr>,
     /// Its IPv4 address as a STUN server sees it.
     pub(crate) seen: Option<IpAddr>,
-    /// The address that the router has on its outer side, by the router's own word.
-    pub(crate) router: Option<IpAddr>,
+    /// The router in front of it, if it tells of itself.
+    pub(crate) router: Option<RouterView>,
 }
 
 impl Place {
-    /// Looks at the machine, and asks the STUN server if there is one.
-    pub(crate) fn look(world: &dyn World, stun: Option<&str>, router: Option<IpAddr>) -> Self {
-        Self { own: world.own_addresses(), seen: stun.and_then(|server| world.seen_by_stun(server)), router }
+    /// Looks at the machine, and asks the STUN server if there is one, and the router if there is one between.
+    pub(crate) fn look(world: &dyn World, stun: Option<&str>) -> Self {
+        let own = world.own_addresses();
+        let is_direct = own.iter().any(|ip| ip.is_ipv4() && is_public(*ip));
+        let router = if is_direct { None } else { world.router() };
+        Self { own, seen: stun.and_then(|server| world.seen_by_stun(server)), router }
+    }
+
+    /// What can be told without the network.
+    pub(crate) fn local(world: &dyn World) -> Self {
+        Self { own: world.own_addresses(), ..Self::default() }
     }
 
     /// The public addresses at which this machine may be reached.
     pub(crate) fn public(&self) -> Vec<IpAddr> {
-        let known = self.own.iter().chain(&self.seen).chain(&self.router).copied();
+        let known = self.own.iter().chain(&self.seen).chain(self.router.as_ref().map(|router| &router.external)).copied();
         let mut public: Vec<IpAddr> = known.filter(|ip| is_public(*ip)).collect();
         public.sort_unstable();
         public.dedup();
@@ -42,7 +50,7 @@ pub(crate) fn carrier_nat(place: &Place) -> Option<Finding> {
     let fix = "Ask the provider for a public IPv4 address of your own (often free); use IPv6 alone (AAAA record); or put a \
                small rented server in front that forwards the ports, and choose 2.";
     let shared = |ip: &IpAddr| matches!(ip, IpAddr::V4(ip) if in_shared_range(*ip));
-    let (router, seen) = (place.router, place.seen);
+    let (router, seen) = (place.router.as_ref().map(|router| router.external), place.seen);
     match (router, seen) {
         (Some(router), _) if !is_public(router) => Some(Finding::wrong(
             format!(
@@ -159,7 +167,7 @@ mod tests {
     }
 
     fn place(own: &[&str], seen: Option<&str>, router: Option<&str>) -> Place {
-        Place { own: own.iter().map(|text| ip(text)).collect(), seen: seen.map(ip), router: router.map(ip) }
+        Place { own: own.iter().map(|text| ip(text)).collect(), seen: seen.map(ip), router: router.map(|text| RouterView { external: ip(text), protocol: "PCP" }) }
     }
 
     fn levels(records: &[&str], place: &Place) -> Vec<Level> {

@@ -15,6 +15,9 @@ const NETWORK: [&str; 9] = ["nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.
 /// File systems that are empty after the next start of the machine.
 const MEMORY: [&str; 2] = ["tmpfs", "ramfs"];
 
+/// What the kernel shows as files.
+const KERNEL: [&str; 7] = ["proc", "sysfs", "devtmpfs", "devpts", "cgroup", "cgroup2", "debugfs"];
+
 /// Checks a data folder.
 pub(crate) fn check(world: &dyn World, folder: &Path) -> Vec<Finding> {
     let shown = folder.display();
@@ -38,6 +41,9 @@ pub(crate) fn check(world: &dyn World, folder: &Path) -> Vec<Finding> {
     } else if NETWORK.contains(&kind) {
         let text = format!("{shown} is on a network file system ({kind}), on which a database can be damaged.");
         findings.push(Finding::wrong(text, "Choose a folder on a disk of this machine; copy backups to the network."));
+    } else if KERNEL.contains(&kind) {
+        let text = format!("{shown} is in {kind}, which is not a file system for data.");
+        findings.push(Finding::wrong(text, "Choose a folder on a disk, such as /var/lib/hearth."));
     } else if MEMORY.contains(&kind) {
         let text = format!("{shown} is in memory ({kind}): everything is gone when this machine restarts.");
         findings.push(Finding::warning(text, "Choose a folder on a disk."));
@@ -70,6 +76,7 @@ mod tests {
         assert_eq!(levels("ext4", 20 * GIB, false, true), [Level::Good]);
         assert_eq!(levels("vfat", 20 * GIB, false, true), [Level::Wrong, Level::Good]);
         assert_eq!(levels("nfs4", 20 * GIB, false, true), [Level::Wrong, Level::Good]);
+        assert_eq!(levels("proc", 20 * GIB, false, true), [Level::Wrong, Level::Good]);
         assert_eq!(levels("tmpfs", GIB, false, true), [Level::Warning, Level::Warning]);
         assert_eq!(levels("ext4", 20 * GIB, true, false), [Level::Wrong, Level::Good]);
         assert_eq!(levels("ext4", 20 * GIB, false, false), [Level::Wrong, Level::Good]);

@@ -36,8 +36,6 @@ pub struct Dialog<'a> {
     given: Given,
     /// From the file that is there, as defaults.
     old: Given,
-    /// The address of the router's outer side, by its own word.
-    pub router: Option<std::net::IpAddr>,
 }
 
 impl std::fmt::Debug for Dialog<'_> {
@@ -49,7 +47,7 @@ impl std::fmt::Debug for Dialog<'_> {
 impl<'a> Dialog<'a> {
     /// A conversation that has not begun.
     pub fn new(world: &'a dyn World, terminal: &'a mut dyn Terminal, given: Given, old: Given) -> Self {
-        Self { world, terminal, given, old, router: None }
+        Self { world, terminal, given, old }
     }
 
     /// Asks everything that is not given.
@@ -78,6 +76,8 @@ impl<'a> Dialog<'a> {
             data_dir,
             port: network.port,
             lan_address: network.lan_address,
+            public_address: network.public_address,
+            forward_ports: network.forward_ports,
             ipv6: network.ipv6,
             name_is_elsewhere: network.name_is_elsewhere,
         })

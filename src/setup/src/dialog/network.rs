@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use hearth_base::config::check_server_name;
+use hearth_net::is_public;
 
 use super::{Dialog, PORT, Stop};
 use crate::answers::Reach;
@@ -16,6 +17,8 @@ pub(super) struct Network {
     pub(super) host: String,
     pub(super) port: u16,
     pub(super) lan_address: Option<IpAddr>,
+    pub(super) public_address: Option<IpAddr>,
+    pub(super) forward_ports: bool,
     pub(super) ipv6: bool,
     pub(super) name_is_elsewhere: bool,
 }
@@ -43,49 +46,79 @@ impl Dialog<'_> {
         let mut reach = self.answer("--reach", given, default, read)?;
         let bare = name.split(':').next().unwrap_or(name).to_owned();
         let mut host = self.given.host.clone().or_else(|| self.old.host.clone()).unwrap_or_else(|| bare.clone());
-        loop {
-            let (network, findings) = self.look(name, &bare, reach, &host);
+        let network = loop {
+            let (network, place, findings) = self.look(name, &bare, reach, &host);
             self.show(&findings);
             if !any_wrong(&findings) || self.given.anyway {
-                return Ok(network);
+                break (network, place);
             }
             match self.next()? {
-                Next::GoOn => return Ok(network),
+                Next::GoOn => break (network, place),
                 Next::Again => {}
                 Next::Reach(other) => reach = other,
                 Next::Host(other) => host = other,
             }
-        }
+        };
+        self.offer_ports(network)
     }
 
     /// Looks at the network as it is now.
-    fn look(&self, name: &str, bare: &str, reach: Reach, host: &str) -> (Network, Vec<Finding>) {
+    fn look(&self, name: &str, bare: &str, reach: Reach, host: &str) -> (Network, Place, Vec<Finding>) {
         let old_port = self.old.port.filter(|_| self.old.reach == Some(reach) && reach != Reach::Internet);
         let port = self.given.port.or(old_port).unwrap_or(PORT);
-        let place = Place::look(self.world, self.given.stun.as_deref(), self.router);
-        let lan_address = place.own.iter().find(|ip| ip.is_ipv4()).or(place.own.first()).copied();
-        let ipv6 = place.own.iter().any(IpAddr::is_ipv6);
-        let mut name_is_elsewhere = false;
         let mut findings = names::name_for(name, reach);
+        let is_local = reach == Reach::Lan || !findings.is_empty();
+        let place = match is_local {
+            true => Place::local(self.world),
+            false => Place::look(self.world, self.given.stun.as_deref()),
+        };
+        let mut network = Network {
+            reach,
+            host: host.to_owned(),
+            port,
+            lan_address: place.own.iter().find(|ip| ip.is_ipv4()).or(place.own.first()).copied(),
+            public_address: place.public().into_iter().find(IpAddr::is_ipv4),
+            forward_ports: false,
+            ipv6: place.own.iter().any(IpAddr::is_ipv6),
+            name_is_elsewhere: false,
+        };
         findings.extend(ports::check(self.world, reach, port));
-        match reach {
-            Reach::Lan => findings.push(lan(lan_address, port)),
-            Reach::Internet | Reach::Proxy if findings.first().is_some_and(|first| first.text.starts_with(name)) => {}
-            Reach::Internet | Reach::Proxy => {
-                findings.extend(addresses::carrier_nat(&place));
-                let records = addresses::dns(self.world, host, &place);
-                let leads_here = !any_wrong(&records);
-                findings.extend(records);
-                if leads_here && reach == Reach::Internet {
-                    findings.extend(addresses::reachable(self.world, host, &place));
-                }
-                if host != bare {
-                    name_is_elsewhere = any_wrong(&addresses::dns(self.world, bare, &place));
-                    findings.push(delegation(bare, host, name_is_elsewhere));
-                }
+        if reach == Reach::Lan {
+            findings.push(lan(network.lan_address, port));
+        } else if !is_local {
+            findings.extend(addresses::carrier_nat(&place));
+            findings.extend(addresses::dns(self.world, host, &place));
+            if host != bare {
+                network.name_is_elsewhere = any_wrong(&addresses::dns(self.world, bare, &place));
+                findings.push(delegation(bare, host, network.name_is_elsewhere));
             }
         }
-        (Network { reach, host: host.to_owned(), port, lan_address, ipv6, name_is_elsewhere }, findings)
+        (network, place, findings)
+    }
+
+    /// Offers to let the router forward the ports, or tries whether it does already.
+    fn offer_ports(&mut self, (mut network, place): (Network, Place)) -> Result<Network, Stop> {
+        if network.reach == Reach::Lan {
+            return Ok(network);
+        }
+        network.forward_ports = self.given.forward_ports == Some(true);
+        let able = place.router.as_ref().filter(|router| is_public(router.external));
+        if let Some(router) = able {
+            let question = format!(
+                "Your router forwards ports on request ({}). Shall Hearth ask it, now and as long as it runs?",
+                router.protocol
+            );
+            let known = self.given.forward_ports.or(self.old.forward_ports.filter(|_| self.given.yes));
+            network.forward_ports = match known {
+                Some(known) => known,
+                None => self.yes_or_no(&question, !self.given.yes)?,
+            };
+        }
+        if !network.forward_ports && network.reach == Reach::Internet {
+            let findings = addresses::reachable(self.world, &network.host, &place);
+            self.show(&findings);
+        }
+        Ok(network)
     }
 
     fn next(&mut self) -> Result<Next, Stop> {

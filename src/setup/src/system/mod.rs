@@ -4,12 +4,14 @@ mod machine;
 mod network;
 mod ports;
 
+use std::cell::OnceCell;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 
 use hearth_base::{Clock as _, Millis, clock::SystemClock};
 
-use crate::world::{Disk, DnsFault, PortState, Transport, World};
+use crate::mapping::Router;
+use crate::world::{Disk, DnsFault, PortState, RouterView, Transport, World};
 
 /// Looks into the database of a data folder for the name of its server.
 type StoredName = Box<dyn Fn(&Path) -> Option<String>>;
@@ -17,6 +19,8 @@ type StoredName = Box<dyn Fn(&Path) -> Option<String>>;
 /// This machine.
 pub struct System {
     stored_name: StoredName,
+    /// Looking for one that is not there takes seconds, so it is done once.
+    router: OnceCell<Option<Router>>,
 }
 
 impl std::fmt::Debug for System {
@@ -28,7 +32,7 @@ impl std::fmt::Debug for System {
 impl System {
     /// This machine. `stored_name` looks into the database of a data folder.
     pub fn new(stored_name: impl Fn(&Path) -> Option<String> + 'static) -> Self {
-        Self { stored_name: Box::new(stored_name) }
+        Self { stored_name: Box::new(stored_name), router: OnceCell::new() }
     }
 }
 
@@ -43,6 +47,11 @@ impl World for System {
 
     fn seen_by_stun(&self, server: &str) -> Option<IpAddr> {
         hearth_turn::seen_by(server)
+    }
+
+    fn router(&self) -> Option<RouterView> {
+        let router = self.router.get_or_init(Router::find).as_ref()?;
+        Some(RouterView { external: router.external, protocol: router.protocol() })
     }
 
     fn port(&self, port: u16, transport: Transport) -> PortState {
