@@ -162,7 +162,7 @@ impl Setup {
     }
 
     fn wants_group_calls(&self, dialog: &mut Dialog<'_>) -> Result<bool, String> {
-        let question = "\nCalls of more than two need LiveKit, a program of its own. Prepare its files?";
+        let question = "\nGroup calls need LiveKit, another program. Prepare its files?";
         self.group_calls.map_or_else(|| dialog.yes_or_no(question, false).map_err(stopped), Ok)
     }
 

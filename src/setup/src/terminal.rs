@@ -40,7 +40,7 @@ impl Terminal for Console {
 
 /// The lines of a paragraph. Further lines are indented as the text after the first line's mark is.
 pub(crate) fn wrapped(text: &str) -> Vec<String> {
-    text.lines().flat_map(wrapped_line).chain(text.is_empty().then(String::new)).collect()
+    text.split('\n').flat_map(wrapped_line).collect()
 }
 
 fn wrapped_line(text: &str) -> Vec<String> {
@@ -84,7 +84,7 @@ mod tests {
         assert!(lines.len() > 1 && lines.iter().all(|line| line.width() <= COLUMNS), "{lines:#?}");
         assert!(lines[0].starts_with("  WRONG  word") && lines[1].starts_with("         word"), "{lines:#?}");
         assert_eq!(wrapped(""), [""]);
-        assert_eq!(wrapped("a\n\nb"), ["a", "", "b"]);
+        assert_eq!(wrapped("\na\n\nb\n"), ["", "a", "", "b", ""]);
         assert_eq!(wrapped(&"x".repeat(100)), ["x".repeat(100)], "a long word, such as a link, stays whole");
     }
 }

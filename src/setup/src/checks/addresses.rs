@@ -111,8 +111,7 @@ fn judge(name: &str, record: IpAddr, public: &[IpAddr]) -> Finding {
     }
     let text = format!("{name} has the {kind} record {record}, which is another machine.");
     let fix = format!(
-        "If it is a former address, correct the record: {} If it is a web site that stays, type another host for Matrix, \
-         such as matrix.{name}.",
+        "{} Or, if a web site stays there, type another host for Matrix, such as matrix.{name}.",
         wanted_records(name, public)
     );
     Finding::wrong(text, fix)

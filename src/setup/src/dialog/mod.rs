@@ -92,8 +92,7 @@ impl<'a> Dialog<'a> {
         for line in text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
             self.terminal.say(&format!("    {line}"));
         }
-        self.terminal.say("");
-        if self.yes_or_no("Write it?", true)? { Ok(()) } else { Err(Stop::Ended) }
+        if self.yes_or_no("\nWrite it?", true)? { Ok(()) } else { Err(Stop::Ended) }
     }
 
     /// A question with the answers yes and no. Without questions, the answer is the default.

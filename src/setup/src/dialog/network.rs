@@ -33,7 +33,7 @@ enum Next {
 
 impl Dialog<'_> {
     pub(super) fn reach(&mut self, name: &str) -> Result<Network, Stop> {
-        let text = "1  directly over the internet: Hearth gets its own certificate (ports 443, 8448, 80)\n\
+        let text = "1  directly over the internet, with a certificate of its own\n\
                     2  through a reverse proxy on this machine that has the certificate\n\
                     3  in the local network only";
         self.title(2, "How phones and other servers reach it", text);
@@ -104,10 +104,7 @@ impl Dialog<'_> {
         network.forward_ports = self.given.forward_ports == Some(true);
         let able = place.router.as_ref().filter(|router| is_public(router.external));
         if let Some(router) = able {
-            let question = format!(
-                "Your router forwards ports on request ({}). Shall Hearth ask it, now and as long as it runs?",
-                router.protocol
-            );
+            let question = format!("\nYour router forwards ports on request ({}). Shall Hearth ask it?", router.protocol);
             let known = self.given.forward_ports.or(self.old.forward_ports.filter(|_| self.given.yes));
             network.forward_ports = match known {
                 Some(known) => known,
