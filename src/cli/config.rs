@@ -10,7 +10,7 @@ use super::out;
 const DEFAULT_FILE: &str = "hearth.toml";
 
 /// The arguments that select the configuration.
-#[derive(Debug, Clone, clap::Args)]
+#[derive(Debug, clap::Args)]
 pub(super) struct ConfigFile {
     /// The configuration file
     ///

@@ -15,6 +15,7 @@ use hearth_setup::{Answers, Console, Finding, Reach, Service, Shell, System, Ter
 use serde_json::Value;
 
 use super::{Plan, Setup};
+use crate::cli::qr;
 
 /// The socket of a server that is a service.
 const SERVICE_SOCKET: &str = "/run/hearth/admin.sock";
@@ -131,7 +132,7 @@ async fn pause() {
 
 /// A client of the server with these settings, if it answers.
 async fn answering(plan: &Plan) -> Option<Client> {
-    let config = Config::load(Some(&plan.path), process_environment()).ok()?.config;
+    let (config, _) = Config::glance(Some(&plan.path), process_environment());
     for socket in [config.admin_socket(), SERVICE_SOCKET.into()] {
         let client = Client::new(socket);
         if client.get::<Status>(paths::STATUS).await.is_ok_and(|status| status.server_name == plan.answers.name) {
@@ -204,6 +205,7 @@ async fn link(client: &Client, answers: &Answers, show: bool) -> Result<Option<S
     if show {
         Console.say(&format!("\nThe first account administers the server. Open this link and choose the user name {}:\n", answers.admin));
         Console.say(&format!("    {link}\n"));
+        qr::lines(&link).into_iter().flatten().for_each(|line| Console.say(&format!("    {line}")));
     }
     Ok(Some(link))
 }

@@ -24,8 +24,6 @@ const FILE: &str = "hearth.toml";
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = AFTER)]
 pub(super) struct Setup {
-    #[command(flatten)]
-    file: ConfigFile,
     /// The name of the server: the part after the colon in @alice:family.example
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
@@ -100,11 +98,11 @@ struct Plan {
 }
 
 impl Setup {
-    pub(super) fn run(self) -> ExitCode {
+    pub(super) fn run(self, file: &ConfigFile) -> ExitCode {
         if let Some(address) = self.be_vantage {
             return be_vantage(address);
         }
-        let file = self.file.path().map(Path::to_owned);
+        let file = file.path().map(Path::to_owned);
         interrupt::run(move |progress| match self.set_up(file, progress) {
             Ok(outcome) => {
                 self.tell(&outcome);
@@ -221,10 +219,10 @@ fn stopped(stop: Stop) -> String {
     }
 }
 
-/// The server name in the database of a data folder.
+/// The server name in the database of a data folder, if it can no longer be changed.
 fn stored_name(data_dir: &Path) -> Option<String> {
-    let _ = data_dir;
-    None
+    let stored = hearth_store::Store::server_name_of(&data_dir.join("hearth.db")).ok()??;
+    stored.in_use.then_some(stored.name)
 }
 
 fn be_vantage(address: std::net::SocketAddr) -> ExitCode {

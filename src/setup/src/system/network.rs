@@ -36,9 +36,15 @@ pub(super) fn resolve(name: &str) -> Result<Vec<IpAddr>, DnsFault> {
     })
 }
 
-/// The addresses of this machine that others can use.
+/// The addresses of this machine that others can use; first those with which it talks to the internet.
 pub(super) fn own_addresses() -> Vec<IpAddr> {
-    hearth_turn::source_addresses()
+    let mut found = hearth_turn::source_addresses();
+    for own in hearth_net::own_addresses() {
+        if own.is_for_others() && !found.contains(&own.address) {
+            found.push(own.address);
+        }
+    }
+    found
 }
 
 /// Listens on the port of `address`, connects there, and tells whether the same connection arrives.
