@@ -6,9 +6,8 @@ use std::time::{Duration, Instant};
 
 use hearth_admin::client::Client;
 use hearth_admin::text::safe_text;
-use hearth_admin::wire::{Status, paths};
-use hearth_base::config::Config;
-use hearth_base::config::process_environment;
+use hearth_admin::wire::{CertificateList, Status, paths};
+use hearth_base::config::{Config, process_environment};
 use hearth_base::limits::setup::{SETUP_LOOK_MS, SETUP_START_S, SETUP_WAIT_S};
 use hearth_setup::{Answers, Console, Finding, Reach, Service, Shell, System, Terminal as _, outside};
 
@@ -21,9 +20,6 @@ use crate::cli::qr;
 const SERVICE_SOCKET: &str = "/run/hearth/admin.sock";
 /// The ports that a vantage point tries.
 const PORTS: [u16; 3] = [443, 8448, 80];
-
-/// The certificates of the server.
-const CERTIFICATES: &str = "/api/v1/certificates";
 
 /// How it ended.
 #[derive(Debug)]
@@ -146,15 +142,14 @@ async fn answering(plan: &Plan) -> Option<Client> {
 async fn certificate(client: &Client, until: Instant) -> bool {
     Console.say("Getting the certificate ...");
     while Instant::now() < until {
-        let list: Value = client.get(CERTIFICATES).await.unwrap_or_default();
-        let items = list["items"].as_array().cloned().unwrap_or_default();
-        if !items.is_empty() && items.iter().all(|one| one["not_after_ms"].is_u64()) {
-            let names = items.iter().filter_map(|one| one["names"].as_array()).flatten().filter_map(Value::as_str);
-            let names: Vec<String> = names.map(safe_text).collect();
+        let list: CertificateList = client.get(paths::CERTIFICATES).await.unwrap_or_default();
+        let items = list.items;
+        if !items.is_empty() && items.iter().all(|one| one.not_after_ms.is_some()) {
+            let names: Vec<String> = items.iter().flat_map(|one| &one.names).map(|name| safe_text(name)).collect();
             Console.say(&Finding::good(format!("The certificate is here, for {}.", names.join(", "))).to_string());
             return true;
         }
-        if let Some(failure) = items.iter().find_map(|one| one["failure"].as_str()) {
+        if let Some(failure) = items.iter().find_map(|one| one.failure.as_deref()) {
             // A retry comes in ten minutes at the earliest, which no terminal has to wait for.
             let fix = "Hearth tries again by itself, with growing waits; `hearth ctl certificates` shows when.";
             Console.say(&Finding::warning(format!("It failed: {}", safe_text(failure)), fix).to_string());

@@ -9,12 +9,10 @@ use crate::files::write_file;
 
 /// The unit as it is in the repository and in the package.
 const UNIT: &str = include_str!("../../../systemd/hearth.service");
-/// The sockets that systemd opens for the service: ports below 1024, which it may not open itself.
-const SOCKETS: [(&str, &str); 3] = [
-    ("hearth-https.socket", include_str!("../../../systemd/hearth-https.socket")),
-    ("hearth-http.socket", include_str!("../../../systemd/hearth-http.socket")),
-    ("hearth-federation.socket", include_str!("../../../systemd/hearth-federation.socket")),
-];
+/// The sockets that systemd opens for the service, which may not open ports below 1024 itself. They have the names of those in the
+/// package.
+const SOCKETS: [(&str, u16); 3] =
+    [("hearth-https.socket", 443), ("hearth-http.socket", 80), ("hearth-federation.socket", 8448)];
 /// The program and the settings in the unit.
 const PROGRAM: &str = "/usr/bin/hearth";
 const SETTINGS: &str = "/etc/hearth/hearth.toml";
@@ -97,14 +95,10 @@ impl Service {
         let packaged = self.is_packaged();
         if !packaged {
             let program = self.runnable_program()?;
-            let text = UNIT.replace(PROGRAM, &program.to_string_lossy());
-            let text = text.replace(SETTINGS, &self.settings.to_string_lossy());
-            // Without the package there is no folder of credentials, and systemd would not start the service.
-            let lines = text.lines().filter(|line| !line.starts_with("LoadCredential="));
-            let text: String = lines.flat_map(|line| [line, "\n"]).collect();
-            write_file(&self.at("/etc/systemd/system/hearth.service"), &text, FILE_MODE)?;
-            for (name, text) in SOCKETS {
-                write_file(&self.at("/etc/systemd/system").join(name), text, FILE_MODE)?;
+            let folder = self.at("/etc/systemd/system");
+            write_file(&folder.join("hearth.service"), &self.unit(&program), FILE_MODE)?;
+            for (name, port) in SOCKETS {
+                write_file(&folder.join(name), &socket(port), FILE_MODE)?;
             }
         }
         let drop_in = self.at("/etc/systemd/system/hearth.service.d/setup.conf");
@@ -115,6 +109,16 @@ impl Service {
                 _ => Err(error),
             }),
         }
+    }
+
+    /// The unit for this program and these settings. Without the package there is no folder of credentials, without which
+    /// systemd would not start the service; and the name is set, so no condition looks for it.
+    fn unit(&self, program: &Path) -> String {
+        let start = format!("ExecStart={} serve --config {}", program.display(), self.settings.display());
+        let lines =
+            UNIT.lines().filter(|line| !line.starts_with("LoadCredential=") && !line.starts_with("ExecCondition="));
+        let lines = lines.map(|line| if line.starts_with("ExecStart=") { start.as_str() } else { line });
+        lines.flat_map(|line| [line, "\n"]).collect()
     }
 
     fn is_packaged(&self) -> bool {
@@ -172,6 +176,14 @@ impl Service {
     }
 }
 
+/// A socket for IPv6 and IPv4.
+fn socket(port: u16) -> String {
+    format!(
+        "# Written by `hearth setup`.\n[Unit]\nDescription=Port {port} of Hearth\n\n[Socket]\nService=hearth.service\n\
+         ListenStream={port}\nBindIPv6Only=both\nBacklog=1024\n\n[Install]\nWantedBy=sockets.target\n"
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use std::cell::RefCell;
@@ -204,7 +216,8 @@ mod tests {
         assert!(unit.contains("ExecStart=/usr/local/bin/hearth serve --config /srv/h.toml"), "{unit}");
         assert!(!unit.contains("LoadCredential"), "{unit}");
         assert_eq!(std::fs::read_to_string(root.path().join("usr/local/bin/hearth")).unwrap(), "program");
-        assert!(root.path().join("etc/systemd/system/hearth-https.socket").exists());
+        let socket = std::fs::read_to_string(root.path().join("etc/systemd/system/hearth-https.socket")).unwrap();
+        assert!(socket.contains("ListenStream=443\n"), "{socket}");
         assert!(!root.path().join("etc/systemd/system/hearth.service.d/setup.conf").exists(), "nothing differs");
     }
 
