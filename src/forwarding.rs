@@ -41,7 +41,12 @@ pub(crate) fn spawn(tasks: &Tasks, config: &Config) {
 enum State {
     /// How many ports are forwarded, from which address, by which protocol, and what was refused: each reason once, with the
     /// number of ports.
-    Asked { external: String, protocol: &'static str, ports: usize, refused: BTreeMap<String, usize> },
+    Asked {
+        external: String,
+        protocol: &'static str,
+        ports: usize,
+        refused: BTreeMap<String, usize>,
+    },
     NoRouter,
     Failed(String),
 }
@@ -73,7 +78,12 @@ fn tell(told: &mut Option<State>, state: State) {
     }
     match &state {
         State::Asked { external, protocol, ports, refused } => {
-            tracing::info!(router.address = external, router.protocol = protocol, ports, "The router forwards ports to this server.");
+            tracing::info!(
+                router.address = external,
+                router.protocol = protocol,
+                ports,
+                "The router forwards ports to this server."
+            );
             for (reason, count) in refused {
                 tracing::warn!(count, "{reason}");
             }

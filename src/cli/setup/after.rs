@@ -70,7 +70,9 @@ pub(super) fn start_and_wait(plan: &Plan, setup: &Setup, _: &System) -> Result<O
         Console.say(&format!("    hearth serve --config {}\n", plan.path.display()));
         wait_s = setup.wait.unwrap_or(if setup.yes { 0 } else { SETUP_WAIT_S });
     }
-    if let Some(calls) = plan.group_calls.as_ref().filter(|_| !plan.service || hearth_setup::livekit_program().is_none()) {
+    if let Some(calls) =
+        plan.group_calls.as_ref().filter(|_| !plan.service || hearth_setup::livekit_program().is_none())
+    {
         Console.say(&calls.by_hand().to_string());
     }
     if wait_s == 0 {
@@ -102,7 +104,11 @@ async fn follow(plan: &Plan, setup: &Setup, wait: Duration, outcome: &mut Outcom
         }
         let limit = if plan.service { Duration::from_secs(SETUP_START_S).min(wait) } else { wait };
         if Instant::now() + wait > until + limit {
-            let remedy = if plan.service { "`journalctl -u hearth` tells why." } else { "`hearth setup` again goes on from here." };
+            let remedy = if plan.service {
+                "`journalctl -u hearth` tells why."
+            } else {
+                "`hearth setup` again goes on from here."
+            };
             return Err(format!("The server does not answer. {remedy}"));
         }
         pause().await;
@@ -198,7 +204,10 @@ async fn link(client: &Client, answers: &Answers, show: bool) -> Result<Option<S
         return Err("The token of the first account is missing; `hearth ctl tokens list` shows all.".to_owned());
     };
     if show {
-        Console.say(&format!("\nThe first account administers the server. Open this link and choose the user name {}:\n", answers.admin));
+        Console.say(&format!(
+            "\nThe first account administers the server. Open this link and choose the user name {}:\n",
+            answers.admin
+        ));
         Console.say(&format!("    {link}\n"));
         qr::lines(&link).into_iter().flatten().for_each(|line| Console.say(&format!("    {line}")));
     }

@@ -52,7 +52,8 @@ pub(super) fn run(work: impl FnOnce(&Progress) -> ExitCode + Send + 'static) -> 
 }
 
 async fn race(work: impl FnOnce(&Progress) -> ExitCode + Send + 'static) -> std::io::Result<ExitCode> {
-    let mut interrupts = [signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?, signal(SignalKind::hangup())?];
+    let mut interrupts =
+        [signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?, signal(SignalKind::hangup())?];
     let (progress, (done, mut end)) = (Progress::default(), oneshot::channel());
     let seen = progress.clone();
     std::thread::Builder::new().name("setup".to_owned()).spawn(move || done.send(work(&progress)))?;

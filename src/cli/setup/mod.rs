@@ -9,7 +9,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use hearth_base::config::{Config, process_environment};
-use hearth_setup::{Answers, Console, Dialog, Given, GroupCalls, Reach, Settings, Stop, System, Terminal as _, World as _, outside};
+use hearth_setup::{
+    Answers, Console, Dialog, Given, GroupCalls, Reach, Settings, Stop, System, Terminal as _, World as _, outside,
+};
 
 use super::config::ConfigFile;
 use super::out;

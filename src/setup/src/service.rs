@@ -40,7 +40,8 @@ pub struct Shell;
 impl Runner for Shell {
     fn run(&self, program: &str, arguments: &[&str]) -> Result<(), String> {
         let command = format!("{program} {}", arguments.join(" "));
-        let output = Command::new(program).args(arguments).output().map_err(|error| format!("`{command}` failed: {error}."))?;
+        let output =
+            Command::new(program).args(arguments).output().map_err(|error| format!("`{command}` failed: {error}."))?;
         let told = String::from_utf8_lossy(&output.stderr);
         if output.status.success() { Ok(()) } else { Err(format!("`{command}` failed: {}", told.trim())) }
     }
@@ -122,7 +123,9 @@ impl Service {
     }
 
     fn is_packaged(&self) -> bool {
-        ["/usr/lib/systemd/system", "/lib/systemd/system"].iter().any(|folder| self.at(folder).join("hearth.service").exists())
+        ["/usr/lib/systemd/system", "/lib/systemd/system"]
+            .iter()
+            .any(|folder| self.at(folder).join("hearth.service").exists())
     }
 
     /// The program where the service can run it: it does not see home folders.
@@ -231,7 +234,9 @@ mod tests {
         service.write_units(&elsewhere).unwrap();
         let drop_in = root.path().join("etc/systemd/system/hearth.service.d/setup.conf");
         let text = std::fs::read_to_string(&drop_in).unwrap();
-        for line in ["ReadWritePaths=/home/kim/data", "ProtectHome=no", "ExecStart=/usr/bin/hearth serve --config /srv/h.toml"] {
+        for line in
+            ["ReadWritePaths=/home/kim/data", "ProtectHome=no", "ExecStart=/usr/bin/hearth serve --config /srv/h.toml"]
+        {
             assert!(text.contains(line), "{line}: {text}");
         }
         assert!(!root.path().join("etc/systemd/system/hearth.service").exists(), "the package's unit stays");
@@ -261,7 +266,11 @@ mod tests {
         let service = service(root.path());
         assert_eq!(service.account(), None);
         std::fs::create_dir_all(root.path().join("etc")).unwrap();
-        std::fs::write(root.path().join("etc/passwd"), "root:x:0:0::/:/bin/sh\nhearth:x:970:971::/var/lib/hearth:/bin/false\n").unwrap();
+        std::fs::write(
+            root.path().join("etc/passwd"),
+            "root:x:0:0::/:/bin/sh\nhearth:x:970:971::/var/lib/hearth:/bin/false\n",
+        )
+        .unwrap();
         assert_eq!(service.account(), Some((970, 971)));
     }
 }

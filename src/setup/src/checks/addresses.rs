@@ -37,7 +37,8 @@ impl Place {
 
     /// The public addresses at which this machine may be reached.
     pub(crate) fn public(&self) -> Vec<IpAddr> {
-        let known = self.own.iter().chain(&self.seen).chain(self.router.as_ref().map(|router| &router.external)).copied();
+        let known =
+            self.own.iter().chain(&self.seen).chain(self.router.as_ref().map(|router| &router.external)).copied();
         let mut public: Vec<IpAddr> = known.filter(|ip| is_public(*ip)).collect();
         public.sort_unstable();
         public.dedup();
@@ -166,7 +167,11 @@ mod tests {
     }
 
     fn place(own: &[&str], seen: Option<&str>, router: Option<&str>) -> Place {
-        Place { own: own.iter().map(|text| ip(text)).collect(), seen: seen.map(ip), router: router.map(|text| RouterView { external: ip(text), protocol: "PCP" }) }
+        Place {
+            own: own.iter().map(|text| ip(text)).collect(),
+            seen: seen.map(ip),
+            router: router.map(|text| RouterView { external: ip(text), protocol: "PCP" }),
+        }
     }
 
     fn levels(records: &[&str], place: &Place) -> Vec<Level> {

@@ -104,7 +104,8 @@ impl Dialog<'_> {
         network.forward_ports = self.given.forward_ports == Some(true);
         let able = place.router.as_ref().filter(|router| is_public(router.external));
         if let Some(router) = able {
-            let question = format!("\nYour router forwards ports on request ({}). Shall Hearth ask it?", router.protocol);
+            let question =
+                format!("\nYour router forwards ports on request ({}). Shall Hearth ask it?", router.protocol);
             let known = self.given.forward_ports.or(self.old.forward_ports.filter(|_| self.given.yes));
             network.forward_ports = match known {
                 Some(known) => known,

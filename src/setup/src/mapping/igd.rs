@@ -46,9 +46,8 @@ pub(super) fn find(search: SocketAddr, local: Ipv4Addr, gateway: Ipv4Addr) -> Op
 /// The address and path of the gateway's description.
 fn location(search: SocketAddr, local: Ipv4Addr, gateway: Ipv4Addr) -> Option<(SocketAddr, String)> {
     let socket = UdpSocket::bind((local, 0)).ok()?;
-    let request = format!(
-        "M-SEARCH * HTTP/1.1\r\nHOST: {search}\r\nMAN: \"ssdp:discover\"\r\nMX: 1\r\nST: {DEVICE}\r\n\r\n"
-    );
+    let request =
+        format!("M-SEARCH * HTTP/1.1\r\nHOST: {search}\r\nMAN: \"ssdp:discover\"\r\nMX: 1\r\nST: {DEVICE}\r\n\r\n");
     // Twice, because a datagram may be lost.
     socket.send_to(request.as_bytes(), search).ok()?;
     socket.send_to(request.as_bytes(), search).ok()?;
@@ -172,7 +171,9 @@ fn ask(service: &Service, action: &str, arguments: &str) -> Result<String, AskEr
     let (status, answer) = exchange(*at, &request).ok_or(AskError::NoAnswer)?;
     match status {
         200 => Ok(answer),
-        _ => Err(AskError::Refused(tag(&answer, "errorCode").map_or_else(|| status.to_string(), |code| code.trim().to_owned()))),
+        _ => Err(AskError::Refused(
+            tag(&answer, "errorCode").map_or_else(|| status.to_string(), |code| code.trim().to_owned()),
+        )),
     }
 }
 
@@ -263,11 +264,15 @@ mod tests {
     fn a_router_is_found_and_forwards() {
         let (at, seen) = router(answers);
         let (service, external) = find(ssdp(format!("http://{at}/desc.xml")), LOCAL, LOCAL).expect("a router");
-        assert_eq!((service.path.as_str(), service.kind, external.to_string().as_str()), ("/ctl/IPConn", SERVICES[1], "198.41.0.4"));
+        assert_eq!(
+            (service.path.as_str(), service.kind, external.to_string().as_str()),
+            ("/ctl/IPConn", SERVICES[1], "198.41.0.4")
+        );
         map(&service, LOCAL, 443, Transport::Tcp, HOUR).unwrap();
         unmap(&service, 443, Transport::Tcp).unwrap();
         let seen = seen.lock().unwrap();
-        let permanent = seen.iter().find(|request| request.contains("<NewLeaseDuration>0<")).expect("asked again without an end");
+        let permanent =
+            seen.iter().find(|request| request.contains("<NewLeaseDuration>0<")).expect("asked again without an end");
         assert!(permanent.contains("<NewInternalClient>127.0.0.1<") && permanent.contains("<NewProtocol>TCP<"));
         assert!(seen.last().unwrap().contains("#DeletePortMapping"));
     }
@@ -285,7 +290,9 @@ mod tests {
         let gateway = Ipv4Addr::new(192, 168, 1, 1);
         assert!(split("http://192.168.1.1:5000/x", gateway).is_some());
         assert_eq!(split("http://192.168.1.1/x", gateway).unwrap().0.port(), 80);
-        for url in ["http://192.168.1.2:5000/x", "https://192.168.1.1/x", "http://router/x", "http://192.168.1.1/a b", "x"] {
+        for url in
+            ["http://192.168.1.2:5000/x", "https://192.168.1.1/x", "http://router/x", "http://192.168.1.1/a b", "x"]
+        {
             assert_eq!(split(url, gateway), None, "{url}");
         }
         let elsewhere = ssdp("http://192.0.2.1/desc.xml".to_owned());

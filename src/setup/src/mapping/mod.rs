@@ -167,7 +167,9 @@ mod tests {
         for (router, port) in [(pcp, 8448), (nat_pmp, 3478), (upnp, 443)] {
             for transport in [Transport::Tcp, Transport::Udp] {
                 router.map(port, transport, hour).unwrap_or_else(|error| panic!("{}: {error}", router.protocol()));
-                router.map(port, transport, hour).unwrap_or_else(|error| panic!("{} again: {error}", router.protocol()));
+                router
+                    .map(port, transport, hour)
+                    .unwrap_or_else(|error| panic!("{} again: {error}", router.protocol()));
             }
             router.unmap(port, Transport::Udp).unwrap_or_else(|error| panic!("{} ends: {error}", router.protocol()));
         }

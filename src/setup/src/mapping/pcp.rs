@@ -30,7 +30,8 @@ pub(super) enum Dialect {
 /// The outer address of a router, and what it understands.
 pub(super) fn external(gateway: SocketAddr, local: Ipv4Addr) -> Option<(IpAddr, Dialect)> {
     // NAT-PMP can ask for the address alone; PCP tells it with a mapping only.
-    let answer = exchange(gateway, &[NAT_PMP, 0], |answer| answer.get(1) == Some(&ANSWER) || answer.first() == Some(&PCP));
+    let answer =
+        exchange(gateway, &[NAT_PMP, 0], |answer| answer.get(1) == Some(&ANSWER) || answer.first() == Some(&PCP));
     let address = answer.as_deref().and_then(external_by_nat_pmp);
     match pcp_map(gateway, local, PROBE_PORT, Transport::Udp, PROBE_LIFETIME) {
         Ok((_, external)) => {
@@ -132,7 +133,8 @@ fn nat_pmp_map(gateway: SocketAddr, port: u16, transport: Transport, lifetime: D
     // To end a mapping, the outer port is 0 (RFC 6886 section 3.4).
     request.extend(if lifetime.is_zero() { [0, 0] } else { port.to_be_bytes() });
     request.extend(seconds(lifetime));
-    let matches = |answer: &[u8]| answer.get(1) == Some(&(opcode | ANSWER)) && answer.get(8..10) == Some(&port.to_be_bytes());
+    let matches =
+        |answer: &[u8]| answer.get(1) == Some(&(opcode | ANSWER)) && answer.get(8..10) == Some(&port.to_be_bytes());
     let answer = exchange(gateway, &request, matches).filter(|answer| answer.len() >= 16).ok_or_else(no_answer)?;
     let result = u16::from_be_bytes([answer[2], answer[3]]);
     if result != 0 {
