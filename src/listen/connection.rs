@@ -79,9 +79,7 @@ impl Service {
                 let (api, caller) = (Arc::clone(api), caller.clone());
                 Box::pin(async move { api.serve(caller, request).await })
             }
-            Self::Redirect(redirect) => {
-                Box::pin(std::future::ready(redirect.answer(request.uri(), request.headers())))
-            }
+            Self::Redirect(redirect) => Box::pin(std::future::ready(redirect.answer(request.uri(), request.headers()))),
         }
     }
 }
