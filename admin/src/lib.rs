@@ -8,6 +8,7 @@
 
 #[cfg(feature = "tui")]
 pub mod client;
+pub mod qr;
 pub mod text;
 #[cfg(feature = "tui")]
 pub mod tui;

@@ -98,6 +98,10 @@ class Browser:
                 waiting.set_result(message)
             elif message.get("method") == "Runtime.consoleAPICalled":
                 self.said.append(" ".join(str(one.get("value", one.get("description"))) for one in message["params"]["args"]))
+            # Only for a session that has asked for it (`Log.enable`): what the browser itself complains of.
+            elif message.get("method") == "Log.entryAdded":
+                entry = message["params"]["entry"]
+                self.said.append(f"{entry['level']}: {entry['text']} {entry.get('url', '')}")
 
     async def ask(self, method, values=None, session=None):
         number = next(self.numbers)

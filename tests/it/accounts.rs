@@ -141,9 +141,9 @@ async fn a_registration_token_for_one_is_good_for_one_of_many_who_race() {
     let new = hearth_domain::accounts::NewRegistrationToken {
         token: Some("welcome".to_owned()),
         uses_max: Some(1),
-        expires_ms: None,
+        ..hearth_domain::accounts::NewRegistrationToken::default()
     };
-    actions.admin_create_registration_token("test", new).await.expect("a token can be made");
+    actions.admin_create_registration_token("test", new, Vec::new()).await.expect("a token can be made");
     let valid = v1!("register/m.login.registration_token/validity");
     assert_eq!(world.anyone().get(&valid).query(&[("token", "welcome")]).await.ok()["valid"], true);
 

@@ -19,6 +19,7 @@ mod finding;
 mod forms;
 mod history;
 mod hostile_rules;
+mod join;
 mod limits;
 mod malformed;
 mod media;

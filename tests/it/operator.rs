@@ -56,7 +56,7 @@ async fn the_operator_makes_finds_locks_and_closes_accounts() {
 #[tokio::test]
 async fn an_invitation_of_the_operator_makes_an_account() {
     let world = World::with(|config| config.registration.mode = RegistrationMode::Token).await;
-    let wish = NewRegistrationToken { token: None, uses_allowed: Some(1), expires_ms: None };
+    let wish = NewRegistrationToken { uses_allowed: Some(1), ..NewRegistrationToken::default() };
     let token: RegistrationToken = world.operator().post(paths::REGISTRATION_TOKENS, &wish).await.expect("a token");
     let proof = json!({ "type": "m.login.registration_token", "token": token.token });
     let body = json!({ "username": "bob", "password": crate::harness::PASSWORD, "auth": proof });

@@ -40,7 +40,10 @@ pub use rooms::{RoomDetail, RoomMember, RoomSummary};
 pub use signing_keys::{SigningKey, SigningKeyList};
 pub use status::{FederationFigures, HealthLevel, Listener, Problem, RelayFigures, Status, areas};
 pub use store::{Operation, OperationKind, OperationList};
-pub use tokens::{NewRegistrationToken, RegistrationToken, RegistrationTokenList};
+pub use tokens::{
+    NewRegistrationToken, RegistrationMode, RegistrationToken, RegistrationTokenList, RegistrationTokenUse,
+    SetRegistrationMode,
+};
 pub use users::{
     CreatedUser, DeactivateUser, Device, LoggedOut, NewPassword, NewUser, PasswordSet, SetAdmin, SetLocked, UserDetail,
     UserQuota, UserRoom, UserSummary,

@@ -28,8 +28,10 @@ pub const ROOMS: &str = "/api/v1/rooms";
 pub const ROOM: &str = "/api/v1/rooms/{room}";
 /// `GET`: [`super::RegistrationTokenList`]. `POST` [`super::NewRegistrationToken`]: [`super::RegistrationToken`].
 pub const REGISTRATION_TOKENS: &str = "/api/v1/registration-tokens";
-/// `DELETE`: [`super::Done`].
+/// `GET`: [`super::RegistrationToken`] with the accounts that it created. `DELETE`: [`super::Done`].
 pub const REGISTRATION_TOKEN: &str = "/api/v1/registration-tokens/{token}";
+/// `PUT` [`super::SetRegistrationMode`]: [`super::Done`].
+pub const REGISTRATION_MODE: &str = "/api/v1/registration-mode";
 /// `GET`: [`super::SigningKeyList`].
 pub const SIGNING_KEYS: &str = "/api/v1/signing-keys";
 /// `POST` empty object: [`super::SigningKeyList`].

@@ -49,7 +49,7 @@ Examples:
   hearth ctl status                                how the server is
   hearth ctl users create alice --admin            make an account; its password is printed once
   hearth ctl users reset-password alice --logout   give a new password, and log out all devices
-  hearth ctl tokens create --uses 1 --days 7       invite somebody to make an account
+  hearth ctl tokens create --uses 1 --days 7       a link and QR code with which a person makes an account
   hearth ctl log --follow --level warn             watch for trouble
   hearth ctl federation list --failing             which other servers cannot be reached, and why
   hearth ctl certificates                          which certificates there are, and whether renewing works

@@ -8,6 +8,7 @@ mod request_id;
 mod serve;
 mod slow_body;
 
+pub use cors::SameOriginOnly;
 pub use counters::{Count, Counters};
 pub use onward::Onward;
 pub use serve::Edge;

@@ -16,7 +16,7 @@ pub mod health;
 pub mod json;
 pub mod loose;
 pub mod metrics;
-mod page;
+mod pages;
 pub mod respond;
 pub mod route;
 pub mod surface;

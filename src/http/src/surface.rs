@@ -9,7 +9,7 @@ use hearth_base::config::Resource;
 use crate::edge::Counters;
 use crate::respond::Failure;
 use crate::route::{self, Endpoint};
-use crate::{App, client, federation, health, metrics, wellknown};
+use crate::{App, client, federation, health, metrics, pages, wellknown};
 
 /// The router for these resources.
 pub fn router(resources: &[Resource], counters: &Arc<Counters>) -> Router<App> {
@@ -22,8 +22,10 @@ pub fn router(resources: &[Resource], counters: &Arc<Counters>) -> Router<App> {
 pub fn endpoints(resources: &[Resource], counters: &Arc<Counters>) -> Vec<Endpoint> {
     let mut endpoints = health::endpoints();
     endpoints.extend(wellknown::endpoints());
+    endpoints.extend(pages::home_endpoints());
     if resources.contains(&Resource::Client) {
         endpoints.extend(client::endpoints());
+        endpoints.extend(pages::join_endpoints());
     }
     if resources.contains(&Resource::Federation) {
         endpoints.extend(federation::endpoints());

@@ -2,6 +2,8 @@
 
 use reqwest::Method;
 
+use hearth_admin::wire::{NewRegistrationToken, RegistrationToken, paths};
+
 use super::membership;
 use crate::harness::{Person, Value, World, encoded, json, v3};
 
@@ -20,6 +22,7 @@ pub(super) enum Action {
     Upgrade,
     LogOutEverywhere,
     SendDelayedInvite,
+    RegisterByLink,
 }
 
 pub(super) const ALL: &[Action] = &[
@@ -35,6 +38,7 @@ pub(super) const ALL: &[Action] = &[
     Action::Upgrade,
     Action::LogOutEverywhere,
     Action::SendDelayedInvite,
+    Action::RegisterByLink,
 ];
 
 /// An action with its setup done.
@@ -159,6 +163,27 @@ impl Action {
                 let id = later["delay_id"].as_str().expect("an id").to_owned();
                 let path = format!("/_matrix/client/unstable/org.matrix.msc4140/delayed_events/{}/send", encoded(&id));
                 post(path, json!({}), is(&room.0, &bob.id, "invite"))
+            }
+            Self::RegisterByLink => {
+                let mut goal = Vec::new();
+                let user = name("new");
+                for is_public in [true, false] {
+                    let room = ann.creates_room().version(version);
+                    let room = if is_public { room.public().await } else { room.await };
+                    // So that the other server sees who joins.
+                    ann.invites(&bob, &room).await;
+                    bob.joins(&room).await;
+                    goal.push((room.0, format!("@{user}:a.example"), "join"));
+                }
+                let rooms = goal.iter().map(|(room, ..)| room.clone()).collect();
+                let wish = NewRegistrationToken { contact: Some(ann.id.clone()), rooms, ..Default::default() };
+                let token: RegistrationToken =
+                    a.operator().post(paths::REGISTRATION_TOKENS, &wish).await.expect("a token");
+                let path = format!("/join/{}", token.token);
+                let key = crate::join::form_key(&a.anyone().get(&path).await);
+                let password = encoded(crate::harness::PASSWORD);
+                let form = format!("form={key}&name={user}&password={password}&again={password}");
+                post(path, Value::String(form), Goal::Memberships(goal))
             }
         }
     }

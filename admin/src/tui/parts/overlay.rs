@@ -1,5 +1,6 @@
 //! Overlays: help, menus, confirmations, forms, and secrets that are shown once.
 
+use crate::qr;
 use crate::tui::request::Call;
 
 use super::Input;
@@ -33,6 +34,8 @@ pub(crate) struct Info {
     pub(crate) scroll: usize,
     /// The text for the clipboard. Empty: nothing to copy.
     pub(crate) copy: String,
+    /// The lines of a QR code above the text. Empty: none.
+    pub(crate) qr: Vec<String>,
 }
 
 /// A menu: actions of the screen with their keys.
@@ -110,7 +113,12 @@ pub(crate) enum FieldValue {
 impl Info {
     /// A text from its start.
     pub(crate) fn new(title: impl Into<String>, lines: Vec<String>, copy: impl Into<String>) -> Self {
-        Self { title: title.into(), lines, scroll: 0, copy: copy.into() }
+        Self { title: title.into(), lines, scroll: 0, copy: copy.into(), qr: Vec::new() }
+    }
+
+    /// With a QR code of `text`, if it is short enough for one.
+    pub(crate) fn with_qr(self, text: &str) -> Self {
+        Self { qr: qr::lines(text).unwrap_or_default(), ..self }
     }
 }
 

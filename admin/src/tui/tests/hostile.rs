@@ -13,7 +13,7 @@ use crate::text::safe_text;
 use crate::tui::state::State;
 use crate::tui::update::{Message, begin, update};
 use crate::tui::view::view;
-use crate::wire::{CreatedUser, Destination, LoggedOut, RegistrationToken, RelayEnded};
+use crate::wire::{CreatedUser, Destination, LoggedOut, RelayEnded};
 
 /// All attacks at once, after a word that shows whether the text was drawn.
 const EVIL: &str = "EVIL\u{1b}]0;t\u{7}\u{1b}[2J\u{9b}31m\n\r\t\u{0}\u{7f}\u{202e}\u{2066}\u{200b}\u{e0041}\u{301}";
@@ -135,15 +135,9 @@ fn in_the_chrome() {
 /// What changes answer. The name of the screen, the keys, and the answer.
 #[test]
 fn in_the_results_of_changes() {
-    let token = RegistrationToken {
-        token: hostile(),
-        uses_allowed: None,
-        pending: 0,
-        completed: 0,
-        expires_ms: Some(u64::MAX),
-        created_ms: u64::MAX,
-        notice: Some(hostile()),
-    };
+    let far = u64::MAX;
+    let token =
+        json!({ "token": hostile(), "link": hostile(), "notice": hostile(), "expires_ms": far, "created_ms": far });
     let server = Destination {
         server_name: hostile(),
         reason: Some(hostile()),
@@ -159,7 +153,7 @@ fn in_the_results_of_changes() {
         ("Users", "apl", KeyCode::Enter, json!({ "password": hostile() })),
         ("Users", "aol", KeyCode::Enter, json!(LoggedOut { devices: u64::MAX })),
         ("Users", "al", KeyCode::Null, json!({})),
-        ("Tokens", "n", KeyCode::Enter, json!(token)),
+        ("Tokens", "n", KeyCode::Enter, token),
         ("Tokens", "xl", KeyCode::Enter, json!({})),
         ("Federation", "t", KeyCode::Null, json!(server)),
         ("Calls", "xl", KeyCode::Enter, json!({})),

@@ -4,5 +4,6 @@
 mod confirmations;
 pub(crate) mod fixtures;
 mod hostile;
+mod invites;
 mod logic;
 mod screens;

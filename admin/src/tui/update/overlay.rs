@@ -80,7 +80,8 @@ fn in_choice(overlay: Overlay, overlay_key: OverlayKey) -> Next {
         Overlay::Info(info) => match overlay_key {
             OverlayKey::Accept | OverlayKey::Letter('q') => Next::Close,
             _ => {
-                let scroll = scrolled(info.scroll, overlay_key).min(info.lines.len().saturating_sub(1));
+                let scroll =
+                    scrolled(info.scroll, overlay_key).min((info.qr.len() + info.lines.len()).saturating_sub(1));
                 Next::Stay(Overlay::Info(Info { scroll, ..info }))
             }
         },

@@ -43,9 +43,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, overlay: &O
         Overlay::TypedConfirm(typed) => typed_sheet(typed, wide, theme),
         Overlay::Form(form) => form_sheet(form, wide, theme),
         Overlay::Secret(secret) => text_sheet(&secret.title, &secret.lines, wide, strings::SECRET_HINT, 0),
-        Overlay::Info(Info { title, lines, scroll, .. }) => {
-            text_sheet(title, lines, wide, strings::CLOSE_HINT, *scroll)
-        }
+        Overlay::Info(info) => info_sheet(info, wide, state.shared.settings.ascii, theme),
     };
     paint(frame, area, sheet, theme);
 }
@@ -86,6 +84,16 @@ fn paint(frame: &mut Frame<'_>, area: Rect, sheet: Sheet<'_>, theme: Theme) {
 
 fn text_sheet<'a>(title: &'a str, lines: &'a [String], wide: usize, hint: &'static str, scroll: usize) -> Sheet<'a> {
     Sheet { title, lines: broken(lines, wide), hint, danger: false, scroll, cursor: None }
+}
+
+/// A text, with its QR code above it unless the terminal has only ASCII.
+fn info_sheet(info: &Info, wide: usize, ascii: bool, theme: Theme) -> Sheet<'_> {
+    let mut sheet = text_sheet(&info.title, &info.lines, wide, strings::CLOSE_HINT, info.scroll);
+    if !ascii && info.qr.iter().all(|line| width(line) <= wide) {
+        let code = info.qr.iter().map(|line| Line::from(Span::styled(line.as_str(), theme.qr())));
+        sheet.lines.splice(0..0, code);
+    }
+    sheet
 }
 
 /// Wraps lines to the box. Empty lines are kept.

@@ -45,6 +45,11 @@ impl Theme {
         self.tint(Color::Red).add_modifier(Modifier::BOLD)
     }
 
+    /// White on black, also on a light terminal: phones read a QR code whose light parts are light.
+    pub(crate) fn qr(self) -> Style {
+        if self.color { Style::new().fg(Color::White).bg(Color::Black) } else { Style::new() }
+    }
+
     pub(crate) fn health(self, level: HealthLevel) -> Style {
         match level {
             HealthLevel::Ok => self.good(),

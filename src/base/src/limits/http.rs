@@ -12,3 +12,7 @@ pub const WAIT_MS_MAX: u64 = 30_000;
 pub const ONWARD_REST_MAX: Duration = Duration::from_secs(5);
 /// How long the body of a request may pause.
 pub const SLOW_BODY_SILENCE_MAX: Duration = Duration::from_millis(super::BODY_SILENCE_MS_MAX);
+/// Languages to read from `Accept-Language`; browsers send up to about ten.
+pub const LANGUAGES_READ_MAX: usize = 20;
+/// The form of an invite link, in bytes: a name, and a password twice, each byte of them written as three.
+pub const JOIN_BODY_BYTES_MAX: usize = 8 * 1024;

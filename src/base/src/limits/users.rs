@@ -26,6 +26,18 @@ pub const PRESENCE_LOOK_EVERY: Duration = Duration::from_secs(20);
 pub const LOGIN_TOKENS_OPEN_MAX: usize = 10_000;
 /// The longest token that the specification allows.
 pub const TOKEN_CHARS_MAX: usize = 64;
+/// Rooms that a registration token can name.
+pub const TOKEN_ROOMS_MAX: usize = 20;
+/// The longest note of a registration token, in bytes.
+pub const TOKEN_NOTE_BYTES_MAX: usize = 200;
+/// Accounts to list for a registration token, the newest ones.
+pub const TOKEN_USES_SHOWN_MAX: u64 = 200;
+/// How long a form of an invite link can be sent, in milliseconds.
+pub const JOIN_FORM_MS_MAX: u64 = 2 * 60 * 60 * 1_000;
+/// Sent forms of invite links to remember, so that one sent twice creates one account.
+pub const JOIN_FORMS_SENT_MAX: usize = 1_000;
+/// Characters of a name on the page of an invite link: others choose it, and it must not fill the page.
+pub const INVITE_NAME_CHARS_MAX: usize = 64;
 /// Sessions in the cache.
 pub const SESSIONS_CACHED_MAX: usize = 4_096;
 /// Lifetime of a nonce.

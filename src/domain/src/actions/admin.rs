@@ -8,13 +8,14 @@
 use hearth_base::boxed;
 use std::sync::Arc;
 
+use hearth_base::config::RegistrationMode;
 use hearth_base::{Error, Result};
 use hearth_core::jobs::Job;
 use hearth_core::keys;
 use hearth_federation::outbox::Destination;
 use hearth_store::WriteTx;
 use hearth_users::accounts::{Flag, NewRegistrationToken};
-use ruma::OwnedUserId;
+use ruma::{OwnedRoomOrAliasId, OwnedUserId};
 
 use super::Actions;
 use crate::admin::audit::Note;
@@ -95,21 +96,39 @@ impl Actions {
         self.parts.accounts.set_flag(account.user, flag, on, note.also(&self.core)).await
     }
 
-    /// Creates a registration token. Refuses a token that exists or is malformed.
+    /// Creates a registration token that joins `rooms`. Errors of
+    /// [`hearth_users::accounts::Accounts::make_registration_token`], and `M_NOT_FOUND` for unknown aliases.
     ///
     /// Durability: one transaction.
     #[boxed]
     pub async fn admin_create_registration_token(
         &self,
         actor: &str,
-        new: NewRegistrationToken,
+        mut new: NewRegistrationToken,
+        rooms: Vec<OwnedRoomOrAliasId>,
     ) -> Result<RegistrationTokenRow> {
+        for room in rooms {
+            new.rooms.push(self.find_room(room, Vec::new()).await?.0);
+        }
+        new.creator = Some(actor.to_owned());
         let uses = new.uses_max.map_or_else(|| "without limit".to_owned(), |uses| format!("uses {uses}"));
         let (core, actor) = (Arc::clone(&self.core), actor.to_owned());
         let note = move |tx: &mut WriteTx<'_>, token: &str| {
             Note::new(&actor, "registration_token.create", &beginning(token), &uses).insert(&core, tx)
         };
         self.parts.accounts.make_registration_token(new, note).await
+    }
+
+    /// Changes who may register, until the server stops; the configuration decides at the next start.
+    ///
+    /// Durability: finished.
+    pub async fn admin_set_registration_mode(self: &Arc<Self>, actor: &str, mode: RegistrationMode) -> Result<()> {
+        let (this, note) = (Arc::clone(self), Note::new(actor, "registration.mode", "", mode.as_str()));
+        self.finish(async move {
+            let note = note.also(&this.core);
+            this.parts.accounts.set_registration_mode(mode, note).await
+        })
+        .await
     }
 
     /// Deletes a registration token; `M_NOT_FOUND` if there is none.

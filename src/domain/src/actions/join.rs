@@ -45,7 +45,12 @@ impl Actions {
     }
 
     /// Joins a room that this server participates in.
-    async fn join_own_room(&self, who: &Requester, room_id: OwnedRoomId, content: JoinContent) -> Result<OwnedRoomId> {
+    pub(super) async fn join_own_room(
+        &self,
+        who: &Requester,
+        room_id: OwnedRoomId,
+        content: JoinContent,
+    ) -> Result<OwnedRoomId> {
         let room_id = self.parts.rooms.join(who, room_id.into(), content).await?;
         self.announce_devices(who, &room_id).await;
         Ok(room_id)

@@ -39,6 +39,7 @@ mod messages;
 mod moderation;
 mod profile;
 mod reading;
+mod register;
 mod send;
 mod summary;
 mod typing;

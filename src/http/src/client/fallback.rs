@@ -5,12 +5,13 @@ use axum::response::Response;
 use hearth_base::{Error, Result, limits};
 use hearth_domain::rates::Rate;
 use hearth_domain::uia::Stage;
-use http::Method;
+use http::{Method, StatusCode};
 use serde::Deserialize;
 
 use crate::App;
 use crate::auth::Authentication;
-use crate::page::{escape, page};
+use crate::pages::markup::{Attr, Markup, Tag};
+use crate::pages::{Language, Page};
 use crate::route::{Call, Endpoint};
 
 /// Tells the window that opened the page that the stage is done.
@@ -43,7 +44,7 @@ struct Filled {
 async fn show(app: App, call: Call) -> Result<Response> {
     let of: Of = call.query()?;
     let stage = stage_of(&app, call.param(0), &of.session)?;
-    Ok(page(&app, &form(stage, &of.session, ""), ""))
+    Ok(form_page(&app, &call, stage, &of.session, ""))
 }
 
 async fn complete(app: App, call: Call) -> Result<Response> {
@@ -52,9 +53,16 @@ async fn complete(app: App, call: Call) -> Result<Response> {
     let stage = stage_of(&app, call.param(0), &filled.session)?;
     let token = filled.token.as_deref().map(str::trim);
     if app.domain.uia.complete_on_page(&filled.session, stage, token).await? {
-        return Ok(page(&app, "<h1>Done</h1><p>You can go back to your app now.</p>", DONE));
+        let language = Language::of(&call.headers);
+        let strings = language.strings();
+        let mut content = Markup::default();
+        content.text_element(Tag::H1, &[], strings.done_title);
+        content.text_element(Tag::P, &[], strings.done);
+        let page = Page::new(StatusCode::OK, language, strings.done_title.to_owned(), content);
+        return Ok(Page { script: DONE, ..page }.respond(&app, false));
     }
-    Ok(page(&app, &form(stage, &filled.session, "This token is not valid, or has been used up."), ""))
+    let problem = Language::of(&call.headers).strings().token_invalid;
+    Ok(form_page(&app, &call, stage, &filled.session, problem))
 }
 
 fn stage_of(app: &App, name: &str, session: &str) -> Result<Stage> {
@@ -66,21 +74,37 @@ fn stage_of(app: &App, name: &str, session: &str) -> Result<Stage> {
     Ok(stage)
 }
 
-fn form(stage: Stage, session: &str, problem: &str) -> String {
-    let input = match stage {
-        Stage::RegistrationToken => {
-            "<p>Making an account on this server takes a registration token. Its administrator has one for you.</p>\
-             <label>Registration token <input name=\"token\" maxlength=\"64\" autocomplete=\"off\" \
-             autocapitalize=\"none\" required autofocus></label>"
+fn form_page(app: &App, call: &Call, stage: Stage, session: &str, problem: &str) -> Response {
+    let language = Language::of(&call.headers);
+    let title = language.strings().continue_title.to_owned();
+    Page::new(StatusCode::OK, language, title, form(language, stage, session, problem)).respond(app, false)
+}
+
+fn form(language: Language, stage: Stage, session: &str, problem: &str) -> Markup {
+    let (strings, mut content) = (language.strings(), Markup::default());
+    content.text_element(Tag::H1, &[], strings.continue_title);
+    if !problem.is_empty() {
+        content.text_element(Tag::P, &[(Attr::Class, "alert"), (Attr::Role, "alert")], problem);
+    }
+    content.element(Tag::Form, &[(Attr::Method, "post")], |form| {
+        form.input(&[(Attr::Type, "hidden"), (Attr::Name, "session"), (Attr::Value, session)]);
+        if stage == Stage::RegistrationToken {
+            form.text_element(Tag::P, &[], strings.token_needed);
+            form.text_element(Tag::Label, &[(Attr::For, "token")], strings.token);
+            form.input(&[
+                (Attr::Id, "token"),
+                (Attr::Name, "token"),
+                (Attr::Maxlength, "64"),
+                (Attr::Autocomplete, "off"),
+                (Attr::Autocapitalize, "none"),
+                (Attr::Required, ""),
+            ]);
+        } else {
+            form.text_element(Tag::P, &[], strings.nothing_needed);
         }
-        _ => "<p>Nothing else is needed.</p>",
-    };
-    format!(
-        "<h1>Continue</h1><p role=\"alert\">{}</p><form method=\"post\"><input type=\"hidden\" name=\"session\" \
-         value=\"{}\">{input}<button>Continue</button></form>",
-        escape(problem),
-        escape(session),
-    )
+        form.text_element(Tag::Button, &[(Attr::Type, "submit")], strings.continue_button);
+    });
+    content
 }
 
 #[cfg(test)]
@@ -89,7 +113,8 @@ mod tests {
 
     #[test]
     fn what_comes_from_outside_is_text_on_the_page() {
-        let form = form(Stage::Dummy, "\"><script>alert('x')</script>", "");
+        let form = form(Language::English, Stage::Dummy, "\"><script>alert('x')</script>", "");
+        let form = form.as_html();
         assert!(!form.contains("<script>"), "{form}");
         assert!(form.contains("&quot;&gt;&lt;script&gt;alert(&#39;x&#39;)"), "{form}");
     }

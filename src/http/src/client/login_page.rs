@@ -3,17 +3,13 @@
 
 use axum::response::Response;
 use hearth_base::Result;
-use http::Method;
+use http::{Method, StatusCode};
 
 use crate::App;
 use crate::auth::Authentication;
-use crate::page::page;
+use crate::pages::markup::{Attr, Markup, Tag};
+use crate::pages::{Language, Page};
 use crate::route::{Call, Endpoint};
-
-const CONTENT: &str = "<h1>Log in</h1><p role=\"alert\" id=\"problem\"></p><form id=\"form\">\
-     <label>User name <input name=\"user\" autocomplete=\"username\" autocapitalize=\"none\" required autofocus></label>\
-     <label>Password <input name=\"password\" type=\"password\" autocomplete=\"current-password\" required></label>\
-     <button>Log in</button></form><noscript>This page needs JavaScript.</noscript>";
 
 const SCRIPT: &str = r"
 const form = document.getElementById('form'), problem = document.getElementById('problem');
@@ -39,6 +35,29 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![Endpoint::plain(Method::GET, ["/_matrix/static/client/login/"], Authentication::None, show)]
 }
 
-async fn show(app: App, _: Call) -> Result<Response> {
-    Ok(page(&app, CONTENT, SCRIPT))
+async fn show(app: App, call: Call) -> Result<Response> {
+    let language = Language::of(&call.headers);
+    let (strings, mut content) = (language.strings(), Markup::default());
+    content.text_element(Tag::H1, &[], strings.log_in);
+    content.text_element(Tag::P, &[(Attr::Class, "problem"), (Attr::Role, "alert"), (Attr::Id, "problem")], "");
+    content.element(Tag::Form, &[(Attr::Id, "form")], |form| {
+        for (id, label, kind, autocomplete) in [
+            ("user", strings.user_name, "text", "username"),
+            ("password", strings.password, "password", "current-password"),
+        ] {
+            form.text_element(Tag::Label, &[(Attr::For, id)], label);
+            form.input(&[
+                (Attr::Id, id),
+                (Attr::Name, id),
+                (Attr::Type, kind),
+                (Attr::Autocomplete, autocomplete),
+                (Attr::Autocapitalize, "none"),
+                (Attr::Required, ""),
+            ]);
+        }
+        form.text_element(Tag::Button, &[(Attr::Type, "submit")], strings.log_in);
+    });
+    content.text_element(Tag::NoScript, &[], strings.needs_script);
+    let page = Page::new(StatusCode::OK, language, strings.log_in.to_owned(), content);
+    Ok(Page { script: SCRIPT, ..page }.respond(&app, false))
 }

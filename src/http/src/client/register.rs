@@ -42,7 +42,7 @@ async fn create(app: App, request: Ruma<register::Request>) -> Result<Json<Regis
             admin: false,
             authority: Authority::Guest,
         };
-        let (user_id, session) = app.domain.accounts.register(new, device(&request)).await?;
+        let (user_id, session) = app.domain.actions.register(new, device(&request)).await?;
         return Ok(response(user_id, session));
     }
     let session = request.call.auth.as_ref().and_then(|auth| auth.get("session")).and_then(Value::as_str);
@@ -54,7 +54,7 @@ async fn create(app: App, request: Ruma<register::Request>) -> Result<Json<Regis
     let authority = registration_token.map_or(Authority::Anyone, Authority::Token);
     let (localpart, password) = (request.username.clone(), request.password.clone());
     let new = NewAccount { localpart, displayname: None, password, admin: false, authority };
-    let (user_id, logged_in) = app.domain.accounts.register(new, device(&request)).await?;
+    let (user_id, logged_in) = app.domain.actions.register(new, device(&request)).await?;
     app.domain.uia.note_registered(&session, &user_id);
     Ok(response(user_id, logged_in))
 }

@@ -13,6 +13,10 @@ const EXPOSED: HeaderValue = HeaderValue::from_static("x-request-id, ETag, Retry
 /// How long a browser may cache the preflight response, in seconds; Chromium's maximum is two hours.
 const AGE_S: HeaderValue = HeaderValue::from_static("7200");
 
+/// Marks a response that other sites must not read, and that gets no CORS headers: a page with a form of its own.
+#[derive(Debug, Clone, Copy)]
+pub struct SameOriginOnly;
+
 /// Allows every origin: access tokens decide who may do what, never cookies, so a foreign page gains nothing.
 pub(super) fn allow(headers: &mut HeaderMap) {
     const WANTED: [(HeaderName, HeaderValue); 4] = [

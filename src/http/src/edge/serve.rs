@@ -19,7 +19,7 @@ use http::{HeaderName, HeaderValue, Method, Request, StatusCode, Uri, header};
 use tower::Service;
 use tracing::Instrument;
 
-use super::cors;
+use super::cors::{self, SameOriginOnly};
 use super::counters::Counters;
 use super::matched::Matched;
 use super::request_id::{RequestId, RequestIds};
@@ -80,7 +80,9 @@ impl Edge {
         let this = Arc::clone(self);
         answering.map(move |mut response| {
             this.account(&mut response, &method, id, began.elapsed());
-            cors::allow(response.headers_mut());
+            if response.extensions_mut().remove::<SameOriginOnly>().is_none() {
+                cors::allow(response.headers_mut());
+            }
             response.headers_mut().insert(HeaderName::from_static("x-request-id"), id.header());
             response
         })

@@ -26,6 +26,7 @@ pub struct Endpoint {
     pub(super) depth: Depth,
     pub(super) callers: Callers,
     pub(super) uia: bool,
+    pub(super) is_page: bool,
     pub(super) handler: Handler,
 }
 
@@ -111,7 +112,18 @@ impl Endpoint {
             Authentication::AdminSocket => (Rate::None, limits::ADMIN_BODY_BYTES_MAX),
         };
         let (body, callers) = (RequestBody::AtMost(body_bytes_max), Callers::default());
-        Self { method, paths, authentication, rate, body, depth: Depth::Whole, callers, uia: false, handler }
+        Self {
+            method,
+            paths,
+            authentication,
+            rate,
+            body,
+            depth: Depth::Whole,
+            callers,
+            uia: false,
+            is_page: false,
+            handler,
+        }
     }
 
     /// Replaces the endpoint's paths.
@@ -164,6 +176,12 @@ impl Endpoint {
     #[must_use]
     pub fn uia(self) -> Self {
         Self { uia: true, ..self }
+    }
+
+    /// Answers refusals with a web page in the reader's language, not with JSON.
+    #[must_use]
+    pub fn page(self) -> Self {
+        Self { is_page: true, ..self }
     }
 
     /// Permits guests.

@@ -32,8 +32,9 @@ pub use endpoint::{Depth, Endpoint, RequestBody};
 pub use print::print;
 
 use crate::App;
+use crate::pages::{self, Language};
 
-/// The routes of `endpoints`. `failure` formats errors for the API.
+/// The routes of `endpoints`. `failure` formats errors for the API; those of web pages are pages.
 pub fn router(endpoints: Vec<Endpoint>, failure: fn(Error) -> Response) -> Router<App> {
     let mut router = Router::new();
     for endpoint in endpoints {
@@ -43,7 +44,12 @@ pub fn router(endpoints: Vec<Endpoint>, failure: fn(Error) -> Response) -> Route
             // One closure type for all endpoints, so that axum's generic code is compiled once.
             let endpoint = Arc::clone(&endpoint);
             let serve = move |State(app): State<App>, params: RawPathParams, request: Request| {
-                gate::serve(app, endpoint, params, request).unwrap_or_else(failure)
+                // Only pages look at the language.
+                let page = endpoint.is_page.then(|| (app.clone(), Language::of(request.headers())));
+                gate::serve(app, endpoint, params, request).unwrap_or_else(move |error| match page {
+                    Some((app, language)) => pages::failure(&app, language, error),
+                    None => failure(error),
+                })
             };
             router = router.route(path, on(method, serve));
         }

@@ -94,6 +94,7 @@ fn callers(endpoint: &Endpoint) -> String {
 
 fn notes(endpoint: &Endpoint) -> String {
     let uia = endpoint.uia.then_some("uia");
+    let page = endpoint.is_page.then_some("page");
     let parts = (endpoint.depth == Depth::Parts).then_some("parts");
-    uia.into_iter().chain(parts).collect::<Vec<_>>().join(" ")
+    uia.into_iter().chain(page).chain(parts).collect::<Vec<_>>().join(" ")
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use hearth_base::Result;
 use hearth_base::config::RegistrationMode;
+use hearth_store::engine::Tx;
 use hearth_store::tables::accounts as accounts_table;
 use hearth_store::tables::registration_tokens::{self as table, RegistrationTokenRow};
 
@@ -38,10 +39,9 @@ impl Accounts {
             let row = RegistrationTokenRow {
                 token: registration_tokens::fresh(&core),
                 uses_max: Some(1),
-                uses: 0,
-                expires_ms: None,
                 created_ms: core.now_ms(),
                 first_run: true,
+                ..RegistrationTokenRow::default()
             };
             table::insert(tx.tx(), &row)?;
             Ok(Some(row.token))
@@ -52,14 +52,16 @@ impl Accounts {
     /// The ways in which an account can be created now. While the first account is missing, tokens work even where
     /// registration is closed.
     pub(crate) async fn ways_in(&self) -> Result<WaysIn> {
-        let mode = self.core.config.registration.mode;
+        let mode = self.registration_mode();
         if mode == RegistrationMode::Token {
             return Ok(WaysIn { open: false, token: true });
         }
-        let read = self
-            .core
-            .store
-            .read("ways_in", |tx| Ok(table::first_run(tx.tx())?.is_some() && !accounts_table::any_person(tx.tx())?));
+        let read = self.core.store.read("ways_in", |tx| awaits_first_account(tx.tx()));
         Ok(WaysIn { open: mode == RegistrationMode::Open, token: read.await? })
     }
+}
+
+/// Whether the first account is missing, and its token exists.
+fn awaits_first_account(tx: &mut dyn Tx) -> Result<bool> {
+    Ok(table::first_run(tx)?.is_some() && !accounts_table::any_person(tx)?)
 }

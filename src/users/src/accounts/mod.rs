@@ -4,6 +4,8 @@
 mod authenticate;
 mod check_password;
 mod first_run;
+mod invite_links;
+mod join_forms;
 mod list;
 mod log_in;
 mod log_out;
@@ -21,9 +23,11 @@ mod tests;
 mod tokens;
 mod username;
 
+pub use invite_links::{InviteContact, InviteLink, InviteLinkStatus};
+pub use join_forms::JoinForm;
 pub use log_in::{DeviceRequest, LoggedIn};
-pub use register::{Authority, NewAccount};
-pub use registration_tokens::NewRegistrationToken;
+pub use register::{Authority, NewAccount, Registered};
+pub use registration_tokens::{NewRegistrationToken, RedeemedToken, rooms_of};
 pub use shared_secret::SharedSecretRequest;
 pub use status::Flag;
 pub use tokens::Issued;
@@ -31,8 +35,10 @@ pub use tokens::Issued;
 use std::sync::Arc;
 
 use hearth_base::Result;
+use hearth_base::config::RegistrationMode;
 use hearth_core::rates::Rates;
 use hearth_rooms::RoomCore;
+use parking_lot::Mutex;
 
 use crate::devices::Devices;
 
@@ -46,6 +52,9 @@ pub struct Accounts {
     sessions: Arc<sessions::Sessions>,
     login_tokens: login_tokens::LoginTokens,
     nonces: shared_secret::Nonces,
+    /// Changed by an administrator while the server runs; the configuration sets it at the start.
+    mode: Mutex<RegistrationMode>,
+    join_forms: join_forms::JoinForms,
 }
 
 impl Accounts {
@@ -53,6 +62,8 @@ impl Accounts {
     pub fn new(core: Arc<RoomCore>, devices: Arc<Devices>, rates: Arc<Rates>) -> Result<Self> {
         let hasher = passwords::Hasher::new(&core.config.passwords, core.seams.clone())?;
         let nonces = shared_secret::Nonces::new(&core.seams);
+        let mode = Mutex::new(core.config.registration.mode);
+        let join_forms = join_forms::JoinForms::new(&core.seams);
         Ok(Self {
             core,
             devices,
@@ -61,6 +72,8 @@ impl Accounts {
             sessions: Arc::default(),
             login_tokens: login_tokens::LoginTokens::default(),
             nonces,
+            mode,
+            join_forms,
         })
     }
 }

@@ -14,6 +14,7 @@ use ruma::OwnedUserId;
 
 use super::first_run::WaysIn;
 use super::log_in::{DeviceRequest, LoggedIn, open};
+use super::registration_tokens::RedeemedToken;
 use super::{Accounts, registration_tokens, username};
 use crate::uia;
 
@@ -50,6 +51,15 @@ pub struct NewAccount {
     pub authority: Authority,
 }
 
+/// A new account, in the transaction that creates it.
+#[derive(Debug)]
+pub struct Registered {
+    /// The user.
+    pub user: UserSn,
+    /// The registration token that was used.
+    pub token: Option<RedeemedToken>,
+}
+
 /// The input of the transaction, prepared outside it.
 struct Prepared {
     user_id: OwnedUserId,
@@ -83,26 +93,38 @@ impl Accounts {
         device: Option<DeviceRequest>,
         also: Also,
     ) -> Result<(OwnedUserId, Option<LoggedIn>)> {
+        let (user_id, logged_in, ()) = self.register_with(new, device, move |tx, _| also(tx)).await?;
+        Ok((user_id, logged_in))
+    }
+
+    /// As [`Accounts::register`]; `with` runs in the same transaction, after the account exists.
+    pub async fn register_with<T: Send + 'static>(
+        &self,
+        new: NewAccount,
+        device: Option<DeviceRequest>,
+        with: impl FnOnce(&mut WriteTx<'_>, &Registered) -> Result<T> + Send + 'static,
+    ) -> Result<(OwnedUserId, Option<LoggedIn>, T)> {
         // Check the request before the slow password hash.
         let device = device.map(DeviceRequest::checked).transpose()?;
         let prepared = self.prepare(new).await?;
         let (core, sessions) = (Arc::clone(&self.core), Arc::clone(&self.sessions));
         let user_id = prepared.user_id.clone();
         let write = self.core.store.write("register", move |tx| {
-            let user = insert(tx, &prepared)?;
-            also(tx)?;
-            device.map(|device| open(&core, &sessions, tx, user, &device)).transpose()
+            let registered = insert(tx, &prepared)?;
+            let more = with(tx, &registered)?;
+            let logged_in = device.map(|device| open(&core, &sessions, tx, registered.user, &device)).transpose()?;
+            Ok((logged_in, more))
         });
-        let logged_in = write.await?;
+        let (logged_in, more) = write.await?;
         tracing::info!(user = %user_id, "Registered an account.");
-        Ok((user_id, logged_in))
+        Ok((user_id, logged_in, more))
     }
 
     /// Checks the request and hashes the password, which is too slow for a transaction.
     async fn prepare(&self, new: NewAccount) -> Result<Prepared> {
         let config = &self.core.config.registration;
         match new.authority {
-            Authority::Anyone if config.mode != RegistrationMode::Open => return Err(self.closed()),
+            Authority::Anyone if self.registration_mode() != RegistrationMode::Open => return Err(self.closed()),
             Authority::Guest if !config.guests => {
                 return Err(refuse(Reason::GuestAccessForbidden, "This server does not let guests in."));
             }
@@ -144,7 +166,7 @@ impl Accounts {
             name => name,
         };
         let admin = new.admin && new.authority == Authority::Admin;
-        let (authority, mode, now_ms) = (new.authority, config.mode, self.core.now_ms());
+        let (authority, mode, now_ms) = (new.authority, self.registration_mode(), self.core.now_ms());
         Ok(Prepared { user_id, displayname, password, admin, authority, mode, now_ms })
     }
 
@@ -170,7 +192,7 @@ impl Accounts {
 
     /// The error when registration is closed; its message tells the user what to do instead.
     pub(super) fn closed(&self) -> Error {
-        Error::forbidden(match self.core.config.registration.mode {
+        Error::forbidden(match self.registration_mode() {
             RegistrationMode::Closed => {
                 "Registration is closed on this server. Ask its administrator for an account or a registration token."
             }
@@ -182,11 +204,13 @@ impl Accounts {
     }
 }
 
-fn insert(tx: &mut WriteTx<'_>, new: &Prepared) -> Result<UserSn> {
+fn insert(tx: &mut WriteTx<'_>, new: &Prepared) -> Result<Registered> {
     let mut flags = if new.admin { table::ADMIN } else { 0 };
-    if let Authority::Token(token) = &new.authority
-        && registration_tokens::redeem(tx.tx(), token, (new.mode, new.now_ms))?.makes_admin
-    {
+    let token = match &new.authority {
+        Authority::Token(token) => Some(registration_tokens::redeem(tx.tx(), token, (new.mode, new.now_ms))?),
+        _ => None,
+    };
+    if token.as_ref().is_some_and(|token| token.makes_admin) {
         flags |= table::ADMIN;
     }
     let kind = match new.authority {
@@ -210,5 +234,8 @@ fn insert(tx: &mut WriteTx<'_>, new: &Prepared) -> Result<UserSn> {
         let profile = profiles::ProfileRow { displayname: Some(displayname), ..profiles::ProfileRow::default() };
         profiles::set(tx.tx(), row.user, &profile)?;
     }
-    Ok(row.user)
+    if let Some(token) = &token {
+        token.note_user(tx.tx(), row.user, new.now_ms)?;
+    }
+    Ok(Registered { user: row.user, token })
 }

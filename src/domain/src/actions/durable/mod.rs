@@ -49,6 +49,8 @@ pub(crate) enum DurableAction {
     Invite { room_id: OwnedRoomId, target: OwnedUserId, content: CanonicalJsonObject },
     /// The account is deactivated; its rooms remain to be left.
     LeaveAllRooms,
+    /// A new user joins a room of their registration token, into which `inviter` invites them if that is necessary.
+    JoinInvited { room_id: OwnedRoomId, inviter: Option<OwnedUserId> },
     /// The user's profile has changed; the member events in their rooms remain to be updated.
     UpdateMemberEvents { field: MemberProfileField },
 }

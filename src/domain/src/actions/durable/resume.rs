@@ -105,6 +105,7 @@ impl Actions {
             DurableAction::Invite { room_id, target, content } => {
                 self.invite_remote_user(&who, room_id, target, content).await.map(drop)
             }
+            DurableAction::JoinInvited { room_id, inviter } => self.join_invited(&who, room_id, inviter).await,
             DurableAction::UpdateMemberEvents { field } => self.parts.rooms.renew_face(&who, field).await,
         }
     }
