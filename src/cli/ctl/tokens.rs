@@ -30,7 +30,7 @@ pub(super) enum Tokens {
     },
     /// Let registration tokens and their links make accounts until Hearth stops, where registration is closed
     ///
-    /// At its next start Hearth does again what its configuration says: `mode = "token"` in [registration] is for good.
+    /// At its next start Hearth follows its configuration again: `mode = "token"` in [registration] is for good.
     Allow,
     /// Make a registration token useless; accounts made with it stay
     Revoke {
@@ -51,8 +51,8 @@ pub(super) struct Create {
     /// After how many days it stops working; without this, never
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..=36_500))]
     days: Option<u64>,
-    /// Rooms that the new user joins: ids or aliases, with commas between them. Rooms that are not public need a contact
-    /// who may invite into them
+    /// Rooms that the new user joins: ids or aliases, with commas between them. Rooms that are not public need a
+    /// contact who may invite into them
     #[arg(long, value_name = "ROOM", value_delimiter = ',')]
     rooms: Vec<String>,
     /// The user of this server who invites: named on the page of the link
@@ -171,7 +171,7 @@ async fn allow(session: &Session) -> Outcome {
     Ok(())
 }
 
-/// Prints to stderr why the server's configuration keeps tokens from being used: stdout has only the token and its link.
+/// Prints to stderr why the server's configuration keeps tokens from being used.
 fn warn(notice: Option<&str>) {
     if let Some(notice) = notice {
         out::warn(safe_text(notice));

@@ -1,4 +1,4 @@
-//! Invite links: the page at `/join/TOKEN`, the account that is created on it, the rooms of a token, and the page at `/`.
+//! Invite links: the page at `/join/TOKEN`, the account that it creates, the rooms of a token; and the page at `/`.
 
 mod hostile;
 mod page;

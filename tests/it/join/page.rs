@@ -264,7 +264,7 @@ async fn a_closed_server_says_so_and_can_be_opened_for_tokens() {
     for name in [&*made.token, "unknown"] {
         let page = world.anyone().get(path(name)).await;
         page.status_is(404);
-        assert!(page.html().contains("Nobody can join at the moment"), "{}", page.html());
+        assert!(page.html().contains("No new members at the moment"), "{}", page.html());
     }
     let open = SetRegistrationMode { mode: RegistrationMode::Token };
     let _: Done = world.operator().put(paths::REGISTRATION_MODE, &open).await.expect("changed");

@@ -122,6 +122,7 @@ impl Actions {
     /// Changes who may register, until the server stops; the configuration decides at the next start.
     ///
     /// Durability: finished.
+    #[boxed]
     pub async fn admin_set_registration_mode(self: &Arc<Self>, actor: &str, mode: RegistrationMode) -> Result<()> {
         let (this, note) = (Arc::clone(self), Note::new(actor, "registration.mode", "", mode.as_str()));
         self.finish(async move {

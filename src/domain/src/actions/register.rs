@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use hearth_base::boxed;
 use hearth_base::{Error, Reason, Result};
 use hearth_core::Requester;
 use hearth_rooms::JoinContent;
@@ -23,6 +24,7 @@ impl Actions {
     /// Errors of [`hearth_users::accounts::Accounts::register`].
     ///
     /// Durability: one transaction; joining the rooms of a registration token is a durable job for each.
+    #[boxed]
     pub async fn register(
         self: &Arc<Self>,
         new: NewAccount,
@@ -64,7 +66,8 @@ impl Actions {
             match self.join_invited(&who, room_id.clone(), inviter).await {
                 Ok(()) => self.fulfil(promise).await,
                 Err(error) => {
-                    tracing::warn!(room = %room_id, user = %who.user_id, %error, "Failed to join a room of an invite link.");
+                    let user = &who.user_id;
+                    tracing::warn!(room = %room_id, %user, %error, "Failed to join a room of an invite link.");
                     if is_final(&error) {
                         self.fulfil(promise).await;
                     }

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use crate::App;
 use crate::auth::Authentication;
 use crate::pages::markup::{Attr, Markup, Tag};
-use crate::pages::{Language, Page};
+use crate::pages::{Language, WebPage};
 use crate::route::{Call, Endpoint};
 
 /// Tells the window that opened the page that the stage is done.
@@ -58,8 +58,8 @@ async fn complete(app: App, call: Call) -> Result<Response> {
         let mut content = Markup::default();
         content.text_element(Tag::H1, &[], strings.done_title);
         content.text_element(Tag::P, &[], strings.done);
-        let page = Page::new(StatusCode::OK, language, strings.done_title.to_owned(), content);
-        return Ok(Page { script: DONE, ..page }.respond(&app, false));
+        let page = WebPage::new(StatusCode::OK, language, strings.done_title.to_owned(), content);
+        return Ok(WebPage { script: DONE, ..page }.respond(&app, false));
     }
     let problem = Language::of(&call.headers).strings().token_invalid;
     Ok(form_page(&app, &call, stage, &filled.session, problem))
@@ -77,7 +77,7 @@ fn stage_of(app: &App, name: &str, session: &str) -> Result<Stage> {
 fn form_page(app: &App, call: &Call, stage: Stage, session: &str, problem: &str) -> Response {
     let language = Language::of(&call.headers);
     let title = language.strings().continue_title.to_owned();
-    Page::new(StatusCode::OK, language, title, form(language, stage, session, problem)).respond(app, false)
+    WebPage::new(StatusCode::OK, language, title, form(language, stage, session, problem)).respond(app, false)
 }
 
 fn form(language: Language, stage: Stage, session: &str, problem: &str) -> Markup {

@@ -8,7 +8,7 @@ use http::{Method, StatusCode};
 use crate::App;
 use crate::auth::Authentication;
 use crate::pages::markup::{Attr, Markup, Tag};
-use crate::pages::{Language, Page};
+use crate::pages::{Language, WebPage};
 use crate::route::{Call, Endpoint};
 
 const SCRIPT: &str = r"
@@ -58,6 +58,6 @@ async fn show(app: App, call: Call) -> Result<Response> {
         form.text_element(Tag::Button, &[(Attr::Type, "submit")], strings.log_in);
     });
     content.text_element(Tag::NoScript, &[], strings.needs_script);
-    let page = Page::new(StatusCode::OK, language, strings.log_in.to_owned(), content);
-    Ok(Page { script: SCRIPT, ..page }.respond(&app, false))
+    let page = WebPage::new(StatusCode::OK, language, strings.log_in.to_owned(), content);
+    Ok(WebPage { script: SCRIPT, ..page }.respond(&app, false))
 }

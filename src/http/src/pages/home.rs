@@ -8,7 +8,7 @@ use http::{Method, StatusCode};
 
 use super::markup::{Attr, Link, Markup, Tag};
 use super::strings::Strings;
-use super::{Language, Page, apps, server_address, user_link};
+use super::{Language, WebPage, apps, server_address, user_link};
 use crate::App;
 use crate::auth::Authentication;
 use crate::route::{Call, Endpoint};
@@ -41,7 +41,7 @@ async fn show(app: App, call: Call) -> Result<Response> {
         section.text_element(Tag::P, &[], if is_open { strings.home_open } else { strings.home_how });
         contacts(section, strings, &config.server);
     });
-    Ok(Page::new(StatusCode::OK, language, server.to_owned(), content).respond(&app, true))
+    Ok(WebPage::new(StatusCode::OK, language, server.to_owned(), content).respond(&app, true))
 }
 
 /// Who can be asked, as far as the configuration publishes it at `/.well-known/matrix/support`.

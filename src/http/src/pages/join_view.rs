@@ -8,7 +8,7 @@ use ruma::UserId;
 
 use super::markup::{Attr, Markup, Tag};
 use super::strings::{Strings, fill};
-use super::{Language, Page, apps, server_address, shown_name, user_link};
+use super::{Language, WebPage, apps, server_address, shown_name, user_link};
 use crate::App;
 
 /// What is wrong with a form.
@@ -105,7 +105,7 @@ pub(super) fn invitation(
         Some(_) => (StatusCode::BAD_REQUEST, fill(strings.problem_title, &[("title", &title)])),
         None => (StatusCode::OK, title),
     };
-    Page::new(status, language, title, content).respond(app, true)
+    WebPage::new(status, language, title, content).respond(app, true)
 }
 
 impl View<'_> {
@@ -229,5 +229,5 @@ pub(super) fn welcome(app: &App, language: Language, user_id: &UserId, contact: 
             section.element(Tag::P, &[], |line| user_link(line, contact.user_id.as_str()));
         });
     }
-    Page::new(StatusCode::OK, language, title, content).respond(app, true)
+    WebPage::new(StatusCode::OK, language, title, content).respond(app, true)
 }

@@ -1,8 +1,8 @@
 //! Builds HTML. Text and attribute values are always escaped, elements are always closed, and names of elements and
-//! attributes come from fixed lists: there is no way to put text from outside into the page as markup.
+//! attributes come from fixed lists: text from outside cannot become markup.
 //!
-//! The list of attributes has no event handlers and no `style`. URLs need a [`Link`], which only exists for schemes that
-//! run no script.
+//! The list of attributes has no event handlers and no `style`. URLs need a [`Link`], which only exists for schemes
+//! that run no script.
 
 /// Elements with content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

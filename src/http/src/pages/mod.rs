@@ -34,7 +34,7 @@ const STYLE: &str = include_str!("style.css");
 
 /// A page to send.
 #[derive(Debug)]
-pub(crate) struct Page {
+pub(crate) struct WebPage {
     pub(crate) status: StatusCode,
     pub(crate) title: String,
     pub(crate) language: Language,
@@ -43,7 +43,7 @@ pub(crate) struct Page {
     pub(crate) script: &'static str,
 }
 
-impl Page {
+impl WebPage {
     /// A page without a script.
     pub(crate) fn new(status: StatusCode, language: Language, title: String, content: Markup) -> Self {
         Self { status, title, language, content, script: "" }
@@ -132,10 +132,10 @@ fn notice(app: &App, language: Language, status: StatusCode, title: &str, text: 
     let mut content = Markup::default();
     content.text_element(Tag::H1, &[], title);
     content.text_element(Tag::P, &[], text);
-    Page::new(status, language, title.to_owned(), content).respond(app, true)
+    WebPage::new(status, language, title.to_owned(), content).respond(app, true)
 }
 
-/// A name that somebody chose, on one line and not too long.
+/// A name that another user chose, on one line and not too long.
 fn shown_name(name: &str) -> String {
     let safe = safe_text(name.trim());
     match safe.char_indices().nth(INVITE_NAME_CHARS_MAX) {

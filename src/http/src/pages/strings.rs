@@ -4,7 +4,7 @@
 /// The texts in one language.
 #[derive(Debug)]
 pub(crate) struct Strings {
-    // What a page says in general.
+    // On all pages.
     pub(crate) footer: &'static str,
     pub(crate) server_address: &'static str,
     pub(crate) copy_hint: &'static str,
@@ -99,46 +99,51 @@ pub(crate) const ENGLISH: Strings = Strings {
     computer_and_browser: "computer, browser",
     invited: "You are invited to {server}",
     invited_by: "{name} invites you to {server}",
-    what_it_is: "{server} is a private chat server, run by someone you know. It uses Matrix, an open standard, so you choose the \
-                 app that you like.",
+    what_it_is: "{server} is a private chat server, run by someone you know. It uses Matrix, an open standard, so \
+        you choose the app that you like.",
     what_others: "You can also write to people on other Matrix servers.",
     makes_admin: "This is the first account here: it will administer this server.",
     rooms: "You will be in these rooms:",
     make_account: "1. Create your account",
     user_name: "User name",
-    user_name_hint: "You will be @name:{server}. Small letters, digits, and any of . _ = - / +; it cannot be changed later.",
+    user_name_hint: "You will be @name:{server}. Small letters, digits, and any of . _ = - / +; it cannot be \
+        changed later.",
     password: "Password",
-    password_hint: "At least {chars} characters. A few words in a row are easy to remember. Write it down: this server cannot \
-                    send you a new one by mail.",
+    password_hint: "At least {chars} characters. A few words in a row are easy to remember. Write it down: this \
+        server cannot send you a new one by mail.",
     password_again: "The same password again",
     create: "Create account",
     then_app: "2. Sign in with an app",
     then_app_text: "With the account you sign in to any of these apps:",
     own_app: "Or register in an app",
-    own_app_text: "Some apps can create the account themselves. Give them the address above, and this registration token when \
-                   they ask for one:",
+    own_app_text: "Some apps can create the account themselves. Give them the address above, and this \
+        registration token when they ask for one:",
     problem_title: "Please check: {title}",
     look_below: "The account has not been created yet. What to change stands below.",
     name_missing: "Choose a user name.",
-    name_invalid: "This cannot be a user name. It can have small letters, digits, and any of . _ = - / +, and it cannot be too long.",
+    name_invalid: "This cannot be a user name. It can have small letters, digits, and any of . _ = - / +, and it \
+        cannot be too long.",
     name_taken: "This user name is taken. Choose another one.",
     password_short: "Choose a password of at least {chars} characters.",
     password_long: "This password is too long: {bytes} bytes at most.",
     password_differs: "The two passwords are not the same. Type both again.",
     password_again_too: "Type the password again, too: it is not kept when something else has to be changed.",
-    form_old: "This page was open for too long, or your connection has changed. Type the password again and send the form once more.",
+    form_old: "This page was open for too long, or your connection has changed. Type the password again and send \
+        the form once more.",
     welcome: "Welcome, {name}!",
     your_account: "Your account has been created. Your address is:",
     next: "What to do next",
     next_app: "Get one of these apps, or open it in the browser.",
     next_server: "Where the app asks for the server (or provider), enter:",
     next_login: "Sign in with your user name {name} and your password.",
-    keep_password: "Keep the password safe, and the recovery key that the app shows you: with the two you can always read your messages.",
+    keep_password: "Keep the password safe, and the recovery key that the app shows you: with the two you can \
+        always read your messages.",
     say_hello: "Say hello",
     say_hello_text: "{name} has invited you and can help you. In the app, start a chat with:",
     gone_title: "This invitation does not work",
-    gone: "It may have been used up or be too old, or the address is not complete. Ask the one who sent it to you for a new one.",
-    closed_title: "Nobody can join at the moment",
+    gone: "It may have been used up or be too old, or the address is not complete. Ask the one who sent it to you \
+        for a new one.",
+    closed_title: "No new members at the moment",
     closed: "This server does not take new members now. Ask the one who invited you when it will.",
     too_many_title: "Too many tries",
     too_many: "Too many requests came from your connection. Wait {seconds} seconds and try again.",
@@ -147,7 +152,8 @@ pub(crate) const ENGLISH: Strings = Strings {
     trouble_title: "That did not work",
     trouble: "Something went wrong on the server: {reason} Try again in a moment.",
     home_works: "This server works.",
-    home_ails: "This server has trouble at the moment: messages may not get through. Its administrator can see why.",
+    home_ails: "This server has trouble at the moment: messages may not get through. Its administrator can see \
+        why.",
     home_have_account: "If you have an account, sign in with one of these apps.",
     home_how_title: "How to get an account",
     home_how: "By invitation: the one who runs this server, or an administrator, sends you a link.",
@@ -156,7 +162,8 @@ pub(crate) const ENGLISH: Strings = Strings {
     home_help: "Help for users of this server",
     continue_title: "Continue",
     continue_button: "Continue",
-    token_needed: "Creating an account on this server takes a registration token. Its administrator has one for you.",
+    token_needed: "Creating an account on this server takes a registration token. Its administrator has one for \
+        you.",
     token: "Registration token",
     token_invalid: "This token is not valid, or has been used up.",
     nothing_needed: "Nothing else is needed.",
@@ -179,60 +186,64 @@ pub(crate) const GERMAN: Strings = Strings {
     computer_and_browser: "Computer, Browser",
     invited: "Einladung zu {server}",
     invited_by: "{name} lädt dich zu {server} ein",
-    what_it_is: "{server} ist ein privater Chat-Server, den jemand betreibt, den du kennst. Er nutzt den offenen Standard \
-                 Matrix; die App suchst du dir deshalb selbst aus.",
+    what_it_is: "{server} ist ein privater Chat-Server, den jemand betreibt, den du kennst. Er nutzt den offenen \
+        Standard Matrix; die App suchst du dir deshalb selbst aus.",
     what_others: "Du kannst auch Leuten auf anderen Matrix-Servern schreiben.",
     makes_admin: "Dies ist das erste Konto hier: Es verwaltet diesen Server.",
     rooms: "Du bist dann in diesen Räumen:",
     make_account: "1. Konto anlegen",
     user_name: "Benutzername",
-    user_name_hint: "Du heißt dann @name:{server}. Kleine Buchstaben ohne Umlaute, Ziffern und . _ = - / +; später lässt er sich \
-                     nicht ändern.",
+    user_name_hint: "Du heißt dann @name:{server}. Kleine Buchstaben ohne Umlaute, Ziffern und . _ = - / +; \
+        später lässt er sich nicht ändern.",
     password: "Passwort",
-    password_hint: "Mindestens {chars} Zeichen. Ein paar Wörter hintereinander merkt man sich leicht. Schreib es auf: Dieser \
-                    Server kann dir kein neues per E-Mail schicken.",
+    password_hint: "Mindestens {chars} Zeichen. Ein paar Wörter hintereinander merkt man sich leicht. Schreib es \
+        auf: Dieser Server kann dir kein neues per E-Mail schicken.",
     password_again: "Dasselbe Passwort noch einmal",
     create: "Konto anlegen",
     then_app: "2. Mit einer App anmelden",
     then_app_text: "Mit dem Konto meldest du dich in einer dieser Apps an:",
     own_app: "Oder in einer App registrieren",
-    own_app_text: "Manche Apps können das Konto selbst anlegen. Gib dort die Adresse von oben an und, wenn danach gefragt wird, \
-                   dieses Registrierungs-Token:",
+    own_app_text: "Manche Apps können das Konto selbst anlegen. Gib dort die Adresse von oben an und, wenn danach \
+        gefragt wird, dieses Registrierungs-Token:",
     problem_title: "Bitte prüfen: {title}",
     look_below: "Das Konto ist noch nicht angelegt. Was zu ändern ist, steht unten.",
     name_missing: "Wähle einen Benutzernamen.",
-    name_invalid: "Das geht nicht als Benutzername. Erlaubt sind kleine Buchstaben ohne Umlaute, Ziffern und . _ = - / +, und zu \
-                   lang darf er nicht sein.",
+    name_invalid: "Das geht nicht als Benutzername. Erlaubt sind kleine Buchstaben ohne Umlaute, Ziffern und . _ \
+        = - / +, und zu lang darf er nicht sein.",
     name_taken: "Diesen Benutzernamen gibt es schon. Wähle einen anderen.",
     password_short: "Wähle ein Passwort mit mindestens {chars} Zeichen.",
     password_long: "Dieses Passwort ist zu lang: höchstens {bytes} Bytes.",
     password_differs: "Die beiden Passwörter sind nicht gleich. Gib beide noch einmal ein.",
-    password_again_too: "Gib auch das Passwort noch einmal ein: Es bleibt nicht stehen, wenn etwas anderes zu ändern ist.",
-    form_old: "Diese Seite war zu lange offen, oder deine Verbindung hat gewechselt. Gib das Passwort noch einmal ein und sende das \
-               Formular erneut.",
+    password_again_too: "Gib auch das Passwort noch einmal ein: Es bleibt nicht stehen, wenn etwas anderes zu \
+        ändern ist.",
+    form_old: "Diese Seite war zu lange offen, oder deine Verbindung hat gewechselt. Gib das Passwort noch einmal \
+        ein und sende das Formular erneut.",
     welcome: "Willkommen, {name}!",
     your_account: "Dein Konto ist angelegt. Deine Adresse ist:",
     next: "Wie es weitergeht",
     next_app: "Hol dir eine dieser Apps, oder öffne sie im Browser.",
     next_server: "Wo die App nach dem Server (oder Anbieter) fragt, gibst du ein:",
     next_login: "Melde dich mit deinem Benutzernamen {name} und deinem Passwort an.",
-    keep_password: "Heb das Passwort gut auf und auch den Wiederherstellungsschlüssel, den die App dir zeigt: Mit beiden kannst du \
-                    deine Nachrichten immer lesen.",
+    keep_password: "Heb das Passwort gut auf und auch den Wiederherstellungsschlüssel, den die App dir zeigt: Mit \
+        beiden kannst du deine Nachrichten immer lesen.",
     say_hello: "Sag Hallo",
     say_hello_text: "{name} hat dich eingeladen und kann dir helfen. Beginne in der App ein Gespräch mit:",
     gone_title: "Diese Einladung funktioniert nicht",
-    gone: "Sie ist vielleicht verbraucht oder zu alt, oder die Adresse ist nicht vollständig. Bitte den, der sie dir geschickt hat, \
-           um eine neue.",
+    gone: "Sie ist vielleicht verbraucht oder zu alt, oder die Adresse ist nicht vollständig. Bitte den, der sie \
+        dir geschickt hat, um eine neue.",
     closed_title: "Zurzeit kann niemand dazukommen",
-    closed: "Dieser Server nimmt gerade keine neuen Mitglieder auf. Frag den, der dich eingeladen hat, wann es wieder geht.",
+    closed: "Dieser Server nimmt gerade keine neuen Mitglieder auf. Frag den, der dich eingeladen hat, wann es \
+        wieder geht.",
     too_many_title: "Zu viele Versuche",
     too_many: "Von deiner Verbindung kamen zu viele Anfragen. Warte {seconds} Sekunden und versuch es noch einmal.",
     foreign_title: "Das Formular kam von anderswo",
-    foreign: "Es wurde nicht von der Seite dieses Servers gesendet. Öffne die Einladung noch einmal und füll das Formular dort aus.",
+    foreign: "Es wurde nicht von der Seite dieses Servers gesendet. Öffne die Einladung noch einmal und füll das \
+        Formular dort aus.",
     trouble_title: "Das hat nicht geklappt",
     trouble: "Auf dem Server ging etwas schief: {reason} Versuch es gleich noch einmal.",
     home_works: "Dieser Server läuft.",
-    home_ails: "Dieser Server hat gerade Schwierigkeiten: Nachrichten kommen vielleicht nicht an. Wer ihn verwaltet, sieht den Grund.",
+    home_ails: "Dieser Server hat gerade Schwierigkeiten: Nachrichten kommen vielleicht nicht an. Wer ihn \
+        verwaltet, sieht den Grund.",
     home_have_account: "Wenn du ein Konto hast, meldest du dich mit einer dieser Apps an.",
     home_how_title: "Wie man ein Konto bekommt",
     home_how: "Auf Einladung: Wer diesen Server betreibt oder verwaltet, schickt dir einen Link.",
@@ -241,7 +252,8 @@ pub(crate) const GERMAN: Strings = Strings {
     home_help: "Hilfe für Benutzer dieses Servers",
     continue_title: "Weiter",
     continue_button: "Weiter",
-    token_needed: "Um auf diesem Server ein Konto anzulegen, braucht man ein Registrierungs-Token. Wer ihn verwaltet, hat eines für dich.",
+    token_needed: "Um auf diesem Server ein Konto anzulegen, braucht man ein Registrierungs-Token. Wer ihn \
+        verwaltet, hat eines für dich.",
     token: "Registrierungs-Token",
     token_invalid: "Dieses Token gilt nicht oder ist verbraucht.",
     nothing_needed: "Sonst ist nichts nötig.",

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use hearth_base::boxed;
 use hearth_base::config::RegistrationMode;
 use hearth_base::{Error, Result};
 use hearth_core::also::Also;
@@ -51,6 +52,7 @@ pub struct InviteContact {
 
 impl Accounts {
     /// Reads what the page of an invite link tells.
+    #[boxed]
     pub async fn invite_link(&self, token: &str) -> Result<InviteLinkStatus> {
         let (core, token, mode) = (Arc::clone(&self.core), token.to_owned(), self.registration_mode());
         let when = (mode, self.core.now_ms());
@@ -84,6 +86,7 @@ impl Accounts {
 
     /// Changes who may register, until the server stops: the configuration decides at the next start. `also` runs in a
     /// transaction before the change.
+    #[boxed]
     pub async fn set_registration_mode(&self, mode: RegistrationMode, also: Also) -> Result<()> {
         self.core.store.write("registration_mode_set", also).await?;
         *self.mode.lock() = mode;

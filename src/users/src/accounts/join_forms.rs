@@ -8,6 +8,7 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 
+use hearth_base::boxed;
 use hearth_base::limits::users::{JOIN_FORM_MS_MAX, JOIN_FORMS_SENT_MAX};
 use hearth_base::{Millis, Seams};
 use hearth_core::rates::RateSubject;
@@ -88,8 +89,9 @@ impl Accounts {
         self.join_forms.issue(&self.core.seams, token, client)
     }
 
-    /// Takes a form that was sent; waits while the same form is handled. `None` for a form that is too old, or that this
-    /// server did not issue to that network for that token.
+    /// Takes a form that was sent; waits while the same form is handled. `None` for a form that is too old, or that
+    /// this server did not issue to that network for that token.
+    #[boxed]
     pub async fn take_join_form(&self, form: &str, token: &str, client: Option<IpAddr>) -> Option<JoinForm> {
         let expires_ms = self.join_forms.expires_ms(form, token, client)?;
         if expires_ms <= self.core.now_ms() {

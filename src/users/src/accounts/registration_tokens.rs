@@ -146,12 +146,12 @@ impl Accounts {
     pub fn registration_token_notice(&self, token: &RegistrationTokenRow) -> Option<&'static str> {
         match self.registration_mode() {
             RegistrationMode::Closed if !token.first_run => Some(
-                "No account can be made with this token: registration is closed. `hearth ctl tokens allow` changes that until \
-                 the server stops; `registration.mode` = \"token\" in the configuration changes it for good.",
+                "No account can be made with this token: registration is closed. `hearth ctl tokens allow` changes \
+                 that until the server stops; `registration.mode` = \"token\" in the configuration changes it for good.",
             ),
             RegistrationMode::Open => Some(
-                "Registration is open: clients ask for no token. To require one, set `registration.mode` to \"token\" and \
-                 restart the server.",
+                "Registration is open: clients ask for no token. To require one, set `registration.mode` to \"token\" \
+                 and restart the server.",
             ),
             RegistrationMode::Closed | RegistrationMode::Token => None,
         }

@@ -33,7 +33,7 @@ pub(super) fn revoke_lines(pending: u64, completed: u64) -> Vec<String> {
 pub(super) fn allow_lines() -> Vec<String> {
     vec![
         "Registration is closed now, so no token makes an account.".to_owned(),
-        "At its next start the server does again what its configuration says. For good: mode = \"token\" in \
+        "At its next start the server follows its configuration again. For good: mode = \"token\" in \
          [registration]."
             .to_owned(),
     ]
