@@ -123,7 +123,7 @@ async fn a_token_that_the_mode_forbids_comes_with_the_setting_to_change() {
         assert_eq!(answer["valid"], works, "{mode:?}");
 
         assert_eq!(ctl(&world, &["tokens", "create", "--uses", "0"]).await.status.code(), Some(2));
-        let none = NewRegistrationToken { token: None, uses_allowed: Some(0), expires_ms: None };
+        let none = NewRegistrationToken { uses_allowed: Some(0), ..NewRegistrationToken::default() };
         let refused = world.operator().post::<_, RegistrationToken>(paths::REGISTRATION_TOKENS, &none).await;
         assert!(refused.expect_err("it would allow no account").to_string().contains("one use or more"));
         world.ends().await;

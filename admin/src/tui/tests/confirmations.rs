@@ -1,12 +1,13 @@
 //! Confirmations: destructive actions ask first, with No selected.
 
 use crossterm::event::KeyCode;
+use serde_json::json;
 
 use super::fixtures::*;
 use crate::tui::parts::Overlay;
 use crate::tui::state::{Effect, Link, State};
 use crate::tui::update::{Message, update};
-use crate::wire::{Done, PasswordSet, RegistrationToken};
+use crate::wire::{Done, PasswordSet};
 
 const LOCK: &str = r#"PUT /api/v1/users/%40alice%3Ahome.example/locked {"locked":true}"#;
 const UNLOCK: &str = r#"PUT /api/v1/users/%40alice%3Ahome.example/locked {"locked":false}"#;
@@ -158,15 +159,8 @@ fn a_new_user_and_a_new_token() {
     let effects = press(&mut state, KeyCode::Enter);
     let body = format!(r#"{{"uses_allowed":3,"expires_ms":{}}}"#, NOW_MS + 7 * DAY_MS);
     assert_eq!(sent(&effects), [format!("POST /api/v1/registration-tokens {body}")]);
-    let token = RegistrationToken {
-        notice: Some("No account can be made with it: set `registration.mode`.".into()),
-        token: "party".into(),
-        uses_allowed: Some(3),
-        pending: 0,
-        completed: 0,
-        expires_ms: None,
-        created_ms: NOW_MS,
-    };
+    let notice = "No account can be made with it: set `registration.mode`.";
+    let token = json!({ "token": "party", "link": "https://home.example/join/party", "notice": notice });
     answer(&mut state, effects, "POST", token);
     let text = shown(&mut state, 80, 24);
     assert!(text.contains("set `registration.mode`") && !text.contains("allows registration"), "{text}");

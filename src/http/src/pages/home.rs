@@ -11,6 +11,7 @@ use super::strings::Strings;
 use super::{Language, WebPage, apps, server_address, user_link};
 use crate::App;
 use crate::auth::Authentication;
+use crate::base_url::base_url;
 use crate::route::{Call, Endpoint};
 
 /// `/`.
@@ -33,7 +34,7 @@ async fn show(app: App, call: Call) -> Result<Response> {
         section.text_element(Tag::H2, &[(Attr::Id, "apps")], strings.apps);
         section.text_element(Tag::P, &[], strings.home_have_account);
         apps(section, strings, server, "");
-        server_address(section, strings, &config.public_baseurl());
+        server_address(section, strings, &base_url(config, &call.uri, &call.headers));
     });
     content.element(Tag::Section, &[(Attr::AriaLabelledBy, "how")], |section| {
         let is_open = app.domain.accounts.registration_mode() == RegistrationMode::Open;

@@ -17,6 +17,7 @@ use super::join_view::{self, FormState, Problem};
 use super::{Language, notice};
 use crate::App;
 use crate::auth::Authentication;
+use crate::base_url::base_url;
 use crate::edge;
 use crate::route::{Call, Endpoint};
 
@@ -71,7 +72,7 @@ async fn create(app: App, call: Call) -> Result<Response> {
             InviteLinkStatus::Valid(link) => link.contact,
             _ => None,
         };
-        return Ok(join_view::welcome(&app, language, &user_id, contact.as_ref()));
+        return Ok(join_view::welcome(&app, language, &user_id, contact.as_ref(), &address(&app, &call)));
     }
     let link = match accounts.invite_link(token).await? {
         InviteLinkStatus::Valid(link) => link,
@@ -85,7 +86,7 @@ async fn create(app: App, call: Call) -> Result<Response> {
     match register(&app, token, &filled).await {
         Ok(user_id) => {
             accounts.note_joined(&form, &user_id);
-            Ok(join_view::welcome(&app, language, &user_id, link.contact.as_ref()))
+            Ok(join_view::welcome(&app, language, &user_id, link.contact.as_ref(), &address(&app, &call)))
         }
         Err(error) => match error.reason() {
             // Used up, revoked or expired since it was read.
@@ -147,7 +148,12 @@ fn is_from_elsewhere(headers: &HeaderMap) -> bool {
 fn form_page(app: &App, call: &Call, link: &InviteLink, state: &FormState<'_>) -> Response {
     let (language, token) = (Language::of(&call.headers), call.param(0));
     let key = app.domain.accounts.issue_join_form(token, call.client.0);
-    join_view::invitation(app, language, (token, &key), link, state)
+    join_view::invitation(app, language, (token, &key, &address(app, call)), link, state)
+}
+
+/// The address at which the reader's client reaches the server.
+fn address(app: &App, call: &Call) -> String {
+    base_url(&app.domain.core.config, &call.uri, &call.headers)
 }
 
 /// The one answer for all tokens that create no account.

@@ -71,11 +71,12 @@ struct View<'a> {
     state: &'a FormState<'a>,
 }
 
-/// The page with the form. `token` and `key` are the registration token and the key of the form.
+/// The page with the form. `token` and `key` are the registration token and the key of the form,
+/// `address` is where a client reaches the server.
 pub(super) fn invitation(
     app: &App,
     language: Language,
-    (token, key): (&str, &str),
+    (token, key, address): (&str, &str, &str),
     link: &InviteLink,
     state: &FormState<'_>,
 ) -> Response {
@@ -93,7 +94,7 @@ pub(super) fn invitation(
         section.text_element(Tag::H2, &[(Attr::Id, "apps")], strings.then_app);
         section.text_element(Tag::P, &[], strings.then_app_text);
         apps(section, strings, view.server, "");
-        server_address(section, strings, &app.domain.core.config.public_baseurl());
+        server_address(section, strings, address);
     });
     content.element(Tag::Section, &[(Attr::AriaLabelledBy, "own")], |section| {
         section.text_element(Tag::H2, &[(Attr::Id, "own")], strings.own_app);
@@ -197,7 +198,13 @@ impl View<'_> {
 }
 
 /// The page after the account was created.
-pub(super) fn welcome(app: &App, language: Language, user_id: &UserId, contact: Option<&InviteContact>) -> Response {
+pub(super) fn welcome(
+    app: &App,
+    language: Language,
+    user_id: &UserId,
+    contact: Option<&InviteContact>,
+    address: &str,
+) -> Response {
     let strings = language.strings();
     let (server, name) = (app.domain.core.server_name.as_str(), user_id.localpart());
     let title = fill(strings.welcome, &[("name", name)]);
@@ -214,8 +221,7 @@ pub(super) fn welcome(app: &App, language: Language, user_id: &UserId, contact: 
             });
             list.element(Tag::Li, &[], |item| {
                 item.text(strings.next_server);
-                let address = app.domain.core.config.public_baseurl();
-                item.text_element(Tag::Code, &[(Attr::Class, "large")], &address);
+                item.text_element(Tag::Code, &[(Attr::Class, "large")], address);
             });
             list.text_element(Tag::Li, &[], &fill(strings.next_login, &[("name", name)]));
         });

@@ -75,7 +75,8 @@ impl Accounts {
     /// The fewest characters of a password.
     #[must_use]
     pub fn password_chars_min(&self) -> u32 {
-        self.core.config.passwords.chars_min
+        let config = &self.core.config.passwords;
+        config.initial_chars_min.unwrap_or(config.chars_min)
     }
 
     /// Who may register now.
