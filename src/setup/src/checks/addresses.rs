@@ -101,7 +101,7 @@ fn judge(name: &str, record: IpAddr, public: &[IpAddr]) -> Finding {
         return Finding::good(format!("{name} has the {kind} record {record}, which is this machine."));
     }
     if !is_public(record) {
-        let text = format!("{name} has the {kind} record {record}, which is no address of the internet.");
+        let text = format!("{name} has the {kind} record {record}, which is not an address of the internet.");
         return Finding::wrong(text, wanted_records(name, public));
     }
     let known: Vec<IpAddr> = public.iter().filter(|ip| ip.is_ipv4() == record.is_ipv4()).copied().collect();
