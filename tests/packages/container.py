@@ -87,7 +87,6 @@ class Container:
 
     def sh(self, script, codes=(0,), seconds=COMMAND_S):
         """Runs a script as root; its code must be one of `codes`, if there are any. stdout and stderr as text."""
-        script = script.replace("hearth ctl ", "hearth ctl --socket /run/hearth/admin.sock ")
         done = subprocess.run(
             ["nsenter", "--target", self.leader, "--all", "/usr/bin/env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8",
              "DEBIAN_FRONTEND=noninteractive", "HOME=/root", "/bin/sh", "-c", script],

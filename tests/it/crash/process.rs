@@ -68,7 +68,7 @@ impl Process {
         let log = std::fs::read_to_string(self.folder.path().join("log")).expect("the log is text");
         let bad: Vec<_> = log.lines().filter(|line| line.contains("ERROR") || line.contains("panicked")).collect();
         assert!(bad.is_empty(), "{}", bad.join("\n"));
-        assert!(log.contains("registration token"), "the log is empty, even of what the first start says");
+        assert!(log.contains("with this token"), "the log is empty, even of what the first start says");
     }
 
     /// Starts the server; returns the time until it answered.

@@ -153,6 +153,14 @@ fn early<B>(request: &Request<B>) -> Option<Response> {
         *response.status_mut() = StatusCode::URI_TOO_LONG;
         return Some(response);
     }
+    // hyper refuses a head that fills its buffer, but a read may fill the buffer to twice its bound.
+    let headers: usize = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+    if headers > limits::HEAD_BYTES_MAX {
+        let message = format!("The request's headers are longer than {} bytes.", limits::HEAD_BYTES_MAX);
+        let mut response = Failure(refuse(Reason::TooLarge, message)).into_response();
+        *response.status_mut() = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+        return Some(response);
+    }
     None
 }
 
