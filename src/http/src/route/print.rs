@@ -15,7 +15,8 @@ const HEAD: &str = "\
 # rate: the key of [rate_limits]; `-` is unlimited here (what is bounded in the domain, and reading with a token)
 # body: bytes read before the handler runs; `streamed` to disk within [media] upload_bytes_max
 # may call, beside ordinary users: guests, suspended and locked users, application services
-# notes: uia, user-interactive authentication; parts, the depth of JSON is bounded for each part of the body
+# notes: uia, user-interactive authentication; parts, the depth of JSON is bounded for each part of the body;
+#        page, a web page that answers refusals with a page
 
 ";
 

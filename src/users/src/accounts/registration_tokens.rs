@@ -201,12 +201,6 @@ impl Accounts {
             let message = "A registration token has 1 to 64 characters: letters, digits, and any of . _ ~ -";
             return Err(Error::invalid(message));
         }
-        if new.uses_max == Some(0) {
-            return Err(Error::invalid("The registration token would allow no account: give it one use or more."));
-        }
-        if new.expires_ms.is_some_and(|expires_ms| expires_ms <= now_ms) {
-            return Err(Error::invalid("The registration token would expire in the past."));
-        }
         let contact = new.contact.map(|contact| self.contact_id(&contact)).transpose()?;
         let rooms = (!new.rooms.is_empty()).then(|| serde_json::to_string(&new.rooms)).transpose();
         let row = RegistrationTokenRow {
