@@ -12,7 +12,7 @@
 //! < 8448 timeout
 //! ```
 //!
-//! `hearth setup --be-vantage ADDRESS:PORT` is the other side, for a rented server or a friend's.
+//! `hearth setup --be-vantage 0.0.0.0:7000` is the other side, for a rented server or a friend's.
 
 use std::io::{BufRead as _, BufReader, ErrorKind, Read as _, Result, Write as _};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, ToSocketAddrs as _};

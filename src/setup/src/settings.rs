@@ -15,7 +15,7 @@ const HEAD: &str = "\
 ";
 
 /// The last port of the relay where the router forwards them one by one: 64 from 49152 on, for about eight calls.
-const RELAY_PORT_MAX: u16 = 49_215;
+const LAST_RELAY_PORT: u16 = 49_215;
 
 /// A file of settings.
 #[derive(Debug, Clone)]
@@ -119,7 +119,7 @@ impl Settings {
             self.set("server", "forward_ports", true);
             // The router is asked for each port, so the relay gets as many as a family needs and not all 16384.
             if self.get("turn", "port_max").is_none() {
-                self.set("turn", "port_max", i64::from(RELAY_PORT_MAX));
+                self.set("turn", "port_max", i64::from(LAST_RELAY_PORT));
             }
         } else {
             self.unset("server", "forward_ports");
