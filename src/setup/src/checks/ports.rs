@@ -32,7 +32,7 @@ pub(crate) fn check(world: &dyn World, reach: Reach, own: u16) -> Vec<Finding> {
             PortState::Taken(Some((program, _))) if program == "hearth" => {
                 findings.push(Finding::good(format!("A Hearth that runs already has {shown}.")));
             }
-            PortState::Taken(by) => findings.push(taken(&shown, port, transport, by)),
+            PortState::Taken(by) => findings.push(taken(&shown, (port, transport), by, port == own)),
             // The unit of systemd opens it for the server.
             PortState::Denied if world.has_systemd() => free.push(format!("{port} {}", transport.as_str())),
             PortState::Denied => {
@@ -50,21 +50,21 @@ pub(crate) fn check(world: &dyn World, reach: Reach, own: u16) -> Vec<Finding> {
     findings
 }
 
-fn taken(shown: &str, port: u16, transport: Transport, by: Option<(String, u32)>) -> Finding {
+/// `is_own`: the port that can be chosen, behind a proxy and in a local network.
+fn taken(shown: &str, (port, transport): (u16, Transport), by: Option<(String, u32)>, is_own: bool) -> Finding {
+    let way_out = match is_own {
+        true => "or start setup again with another port (--port).",
+        false => "or, if it is a web server that stays, choose 2 and let it forward to Hearth.",
+    };
     let flag = if transport == Udp { "u" } else { "t" };
     match by {
         Some((program, id)) => Finding::wrong(
             format!("The program {program} (process {id}) has {shown}."),
-            format!(
-                "Stop it (`sudo systemctl disable --now {program}`, if that is its service); or, if it is a web server \
-                 that stays, choose 2 and let it forward to Hearth."
-            ),
+            format!("Stop it (`sudo systemctl disable --now {program}`, if that is its service); {way_out}"),
         ),
         None => Finding::wrong(
             format!("Another program has {shown}."),
-            format!(
-                "`sudo ss -{flag}lnp 'sport = :{port}'` shows which. Stop it; if it is a web server that stays, choose 2."
-            ),
+            format!("`sudo ss -{flag}lnp 'sport = :{port}'` shows which. Stop it; {way_out}"),
         ),
     }
 }
@@ -88,6 +88,8 @@ mod tests {
         assert!(texts.iter().any(|text| text.contains("ss -tlnp 'sport = :80'")), "{texts:#?}");
         assert_eq!(found.iter().filter(|found| found.level == Level::Wrong).count(), 2);
         assert_eq!(check(&world, Reach::Lan, 8008).len(), 1, "other ports do not matter there");
+        world.ports.insert((8008, Tcp), PortState::Taken(None));
+        assert!(check(&world, Reach::Lan, 8008)[0].fix.contains("--port"), "a port that can be chosen");
     }
 
     #[test]
