@@ -44,12 +44,13 @@ fn a_link_that_does_not_work_says_so_and_the_screen_offers_to_change_it() {
         "token": "abc", "uses_allowed": 1, "link": "https://home.example/join/abc", "notice": notice, "works": false,
     }))
     .expect("a token");
-    answer(&mut state, effects, "POST", &made);
+    let effects = answer(&mut state, effects, "POST", &made);
     let text = shown(&mut state, 80, 24);
-    assert!(text.contains("registration is closed") && !text.contains(strings::MORE_HINT), "{text}");
+    assert!(text.contains("closed. Set `registration.mode`") && !text.contains(strings::MORE_HINT), "{text}");
     press(&mut state, KeyCode::Esc);
 
-    reload(&mut state, "GET /api/v1/registration-tokens", serde_json::json!({ "items": [made] }));
+    let items = serde_json::json!({ "items": [made] });
+    answer(&mut state, effects, "GET /api/v1/registration-tokens", items);
     type_keys(&mut state, "ao");
     assert!(shown(&mut state, 80, 24).contains("At its next start"), "how long it lasts");
     type_keys(&mut state, "l");
