@@ -1,4 +1,5 @@
-//! Messages and documents name only commands and settings that exist, because whoever follows them is in trouble already.
+//! Messages and documents name only commands and settings that exist, because a user who follows them is in
+//! trouble already.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
