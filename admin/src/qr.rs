@@ -51,6 +51,16 @@ mod tests {
     }
 
     #[test]
+    fn a_code_is_square_and_small_enough_for_a_terminal() {
+        let lines = lines("http://192.168.178.120:8008").expect("a code");
+        assert!(lines.len() <= 17 && lines.iter().all(|line| line.chars().count() <= 33), "{lines:#?}");
+        assert_eq!(lines.len(), lines[0].chars().count().div_ceil(2));
+        assert!(lines[0].chars().all(|c| c == '█'), "a light margin");
+        // The finder pattern at the top left: seven dark modules.
+        assert!(lines[1].starts_with("██ ▄▄▄▄▄ "), "{lines:#?}");
+    }
+
+    #[test]
     fn what_is_too_long_has_no_code() {
         assert_eq!(super::lines(&"x".repeat(3_000)), None);
     }

@@ -4,10 +4,9 @@
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
+use hearth_admin::qr;
 use hearth_base::config::{Address, Config, Loaded, Place, Resource};
 use hearth_base::net::own_addresses;
-
-use super::qr;
 
 /// Where text beside a QR code begins.
 const BESIDE_COLUMNS: usize = 2;

@@ -9,7 +9,6 @@ mod first_start;
 mod hangup;
 mod name;
 mod out;
-mod qr;
 mod reload;
 mod serve;
 mod setup;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use hearth_admin::client::Client;
+use hearth_admin::qr;
 use hearth_admin::text::safe_text;
 use hearth_admin::wire::{CertificateList, Status, paths};
 use hearth_base::config::{Config, process_environment};
@@ -14,7 +15,6 @@ use hearth_setup::{Answers, Console, Finding, Reach, Service, Shell, System, Ter
 use serde_json::Value;
 
 use super::{Plan, Setup};
-use crate::cli::qr;
 
 /// The socket of a server that is a service.
 const SERVICE_SOCKET: &str = "/run/hearth/admin.sock";
