@@ -31,13 +31,15 @@ from browser import Browser
 from person import eventually
 from cluster import HERE, Authority
 
-# The server has a name and an address of each kind; and names with one of them, to go that way alone.
+# The server has a name and an address of each kind; and names with one of them, to go that way alone. No address may come later:
+# a link-local one is there after up to two seconds, and Chromium then ends every request on its way (ERR_NETWORK_CHANGED).
 V4, V6 = "45.32.1.2", "2a01:4f8::2"
 NAME, NAME_V4, NAME_V6 = "hearth.family", "four.hearth.family", "six.hearth.family"
 NETWORK = f"""
 ip link set lo up
 ip link add name out type veth peer name away
-ip link set out arp off
+ip link set out arp off addrgenmode none
+ip link set away addrgenmode none
 ip link set away up
 ip addr add {V4}/24 dev out
 ip link set out up
