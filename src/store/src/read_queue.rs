@@ -127,23 +127,27 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::job::Outcome;
+    use crate::job;
+
+    fn waiting(name: &'static str, slow: bool) -> WaitingRead {
+        WaitingRead { job: job::read(name, |_| Ok(())).0, slow }
+    }
 
     fn push(queue: &ReadQueue, name: &'static str, slow: bool) {
-        queue.push(WaitingRead { name, job: Box::new(|_| Outcome::Done), slow }).unwrap();
+        queue.push(waiting(name, slow)).unwrap();
     }
 
     #[test]
     fn slow_reads_leave_a_reader_for_fast_ones() {
         let queue = ReadQueue::new(3);
         (0..5).for_each(|_| push(&queue, "slow", true));
-        assert_eq!((queue.pop().unwrap().name, queue.pop().unwrap().name), ("slow", "slow"));
+        assert_eq!((queue.pop().unwrap().job.name, queue.pop().unwrap().job.name), ("slow", "slow"));
         push(&queue, "fast", false);
-        assert_eq!(queue.pop().unwrap().name, "fast", "the third reader takes no slow read");
+        assert_eq!(queue.pop().unwrap().job.name, "fast", "the third reader takes no slow read");
         push(&queue, "fast", false);
-        assert_eq!(queue.pop().unwrap().name, "fast");
+        assert_eq!(queue.pop().unwrap().job.name, "fast");
         queue.slow_ended();
-        assert_eq!(queue.pop().unwrap().name, "slow");
+        assert_eq!(queue.pop().unwrap().job.name, "slow");
     }
 
     #[test]
@@ -168,13 +172,12 @@ mod tests {
     fn a_single_reader_reads_both_and_closing_returns_the_rest() {
         let queue = ReadQueue::new(1);
         push(&queue, "slow", true);
-        assert_eq!(queue.pop().unwrap().name, "slow");
+        assert_eq!(queue.pop().unwrap().job.name, "slow");
         queue.slow_ended();
         push(&queue, "slow", true);
         push(&queue, "fast", false);
         assert_eq!(queue.close().len(), 2);
         assert!(queue.pop().is_none());
-        let late = WaitingRead { name: "late", job: Box::new(|_| Outcome::Done), slow: false };
-        assert_eq!(queue.push(late), Err(Turned::Closed));
+        assert_eq!(queue.push(waiting("late", false)), Err(Turned::Closed));
     }
 }

@@ -19,7 +19,6 @@ use crate::tx::{ReadTx, Stoppable};
 
 /// A read in the queue.
 pub(crate) struct WaitingRead {
-    pub(crate) name: &'static str,
     pub(crate) job: ReadJob,
     /// It may take long, so no other read shares its snapshot and waits for it.
     pub(crate) slow: bool,
@@ -60,9 +59,9 @@ fn work_off(
     let mut began = Instant::now();
     match begin(shared, reader, connection) {
         Ok(mut tx) => {
-            while let Some(WaitingRead { name, job, .. }) = batch.pop_front() {
-                let position = tx.position;
-                let outcome = job(Ok(ReadTx { connection: tx.connection.again(), position }));
+            while let Some(WaitingRead { job, .. }) = batch.pop_front() {
+                let name = job.name;
+                let outcome = job.run(&mut tx);
                 shared.metrics.ran(name, OperationKind::Read, began.elapsed(), outcome == Outcome::Failed);
                 began = Instant::now();
                 if outcome == Outcome::Failed {
@@ -71,8 +70,9 @@ fn work_off(
             }
         }
         Err(error) => {
-            if let Some(WaitingRead { name, job, .. }) = batch.pop_front() {
-                job(Err(error));
+            if let Some(WaitingRead { job, .. }) = batch.pop_front() {
+                let name = job.name;
+                job.fail(error);
                 shared.metrics.ran(name, OperationKind::Read, began.elapsed(), true);
             }
         }

@@ -15,7 +15,7 @@ use hearth_base::{Error, Position, Result, Seams};
 use parking_lot::Mutex;
 
 use crate::engine::{Connection, Engine, Interrupter, sqlite::Sqlite};
-use crate::job::{self, WriteJob};
+use crate::job::{self, Kept, Told, WriteJob};
 use crate::metrics::{Metrics, Operation, StoreHealth};
 use crate::migrate::{self, Migration};
 use crate::options::{EngineOptions, Options};
@@ -54,7 +54,7 @@ struct Threads {
 /// State shared by the handles and the threads.
 pub(crate) struct Shared {
     pub(crate) engine: Box<dyn Engine>,
-    pub(crate) writes: Queue<Box<dyn WriteJob>, 3>,
+    pub(crate) writes: Queue<WriteJob, 3>,
     pub(crate) reads: ReadQueue,
     /// Functions that end the statement which a reader runs, by the reader's number.
     pub(crate) interrupters: Mutex<HashMap<usize, Interrupter>>,
@@ -72,6 +72,19 @@ pub(crate) struct Shared {
     pub(crate) in_doubt: AtomicBool,
     /// The threads end because of [`Store::close`].
     pub(crate) graceful: AtomicBool,
+}
+
+impl Shared {
+    fn queue_write(&self, lane: Lane, job: WriteJob) -> Result<()> {
+        self.space.admit(lane)?;
+        let name = job.name;
+        self.writes.push(lane as usize, job).map_err(|why| job::turned_away(name, &why))
+    }
+
+    fn queue_read(&self, read: WaitingRead) -> Result<()> {
+        let name = read.job.name;
+        self.reads.push(read).map_err(|why| job::turned_away(name, &why))
+    }
 }
 
 impl Store {
@@ -113,8 +126,9 @@ impl Store {
         if let Some(before) = self.0.shared.before_write.get() {
             before(name).await;
         }
-        let answer = self.push_write(lane, name, closure)?;
-        job::answered(name, answer.await)
+        let (told, kept) = self.push_write(lane, name, closure)?;
+        told.await?;
+        kept.take(name)
     }
 
     /// [`Store::write_in`] that blocks this thread: for start-up and benches.
@@ -123,19 +137,19 @@ impl Store {
         T: Send + 'static,
         F: FnOnce(&mut WriteTx<'_>) -> Result<T> + Send + 'static,
     {
-        job::wait(name, self.push_write(lane, name, closure)?)
+        let (told, kept) = self.push_write(lane, name, closure)?;
+        job::wait(told)?;
+        kept.take(name)
     }
 
-    pub(crate) fn push_write<T, F>(&self, lane: Lane, name: &'static str, closure: F) -> Result<job::Answer<T>>
+    pub(crate) fn push_write<T, F>(&self, lane: Lane, name: &'static str, closure: F) -> Result<(Told, Kept<T>)>
     where
         T: Send + 'static,
         F: FnOnce(&mut WriteTx<'_>) -> Result<T> + Send + 'static,
     {
-        let shared = &self.0.shared;
-        shared.space.admit(lane)?;
-        let (job, answer) = job::write(name, closure);
-        shared.writes.push(lane as usize, job).map_err(|why| job::turned_away(name, &why))?;
-        Ok(answer)
+        let (job, told, kept) = job::write(name, closure);
+        self.0.shared.queue_write(lane, job)?;
+        Ok((told, kept))
     }
 
     /// Runs `closure` on one snapshot of the database. `name` labels metrics.
@@ -144,8 +158,9 @@ impl Store {
         T: Send + 'static,
         F: FnOnce(&mut ReadTx<'_>) -> Result<T> + Send + 'static,
     {
-        let answer = self.push_read(name, false, closure)?;
-        job::answered(name, answer.await)
+        let (told, kept) = self.push_read(name, false, closure)?;
+        told.await?;
+        kept.take(name)
     }
 
     /// [`Store::read`] for closures that may visit thousands of rows. Fast reads that wait share a snapshot and run one
@@ -155,8 +170,9 @@ impl Store {
         T: Send + 'static,
         F: FnOnce(&mut ReadTx<'_>) -> Result<T> + Send + 'static,
     {
-        let answer = self.push_read(name, true, closure)?;
-        job::answered(name, answer.await)
+        let (told, kept) = self.push_read(name, true, closure)?;
+        told.await?;
+        kept.take(name)
     }
 
     /// [`Store::read`] that blocks this thread: for start-up and benches.
@@ -165,17 +181,19 @@ impl Store {
         T: Send + 'static,
         F: FnOnce(&mut ReadTx<'_>) -> Result<T> + Send + 'static,
     {
-        job::wait(name, self.push_read(name, false, closure)?)
+        let (told, kept) = self.push_read(name, false, closure)?;
+        job::wait(told)?;
+        kept.take(name)
     }
 
-    pub(crate) fn push_read<T, F>(&self, name: &'static str, slow: bool, closure: F) -> Result<job::Answer<T>>
+    pub(crate) fn push_read<T, F>(&self, name: &'static str, slow: bool, closure: F) -> Result<(Told, Kept<T>)>
     where
         T: Send + 'static,
         F: FnOnce(&mut ReadTx<'_>) -> Result<T> + Send + 'static,
     {
-        let (job, answer) = job::read(name, closure);
-        self.0.shared.reads.push(WaitingRead { name, job, slow }).map_err(|why| job::turned_away(name, &why))?;
-        Ok(answer)
+        let (job, told, kept) = job::read(name, closure);
+        self.0.shared.queue_read(WaitingRead { job, slow })?;
+        Ok((told, kept))
     }
 
     /// Sets the function that the writer thread calls each time a newer position can be read, to wake waiters. Only the

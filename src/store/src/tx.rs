@@ -97,11 +97,6 @@ impl<'a> Stoppable<'a> {
     pub(crate) fn new(connection: &'a mut dyn Connection, stopping: &'a AtomicBool) -> Self {
         Self { connection, stopping }
     }
-
-    /// The same connection for the next closure.
-    pub(crate) fn again(&mut self) -> Stoppable<'_> {
-        Stoppable { connection: &mut *self.connection, stopping: self.stopping }
-    }
 }
 
 /// An error when the store stops.

@@ -34,7 +34,7 @@ pub(crate) struct Writer {
 #[derive(Default)]
 struct Batch {
     /// All jobs of the batch, to be answered when its outcome is known.
-    jobs: Vec<Box<dyn WriteJob>>,
+    jobs: Vec<WriteJob>,
     /// Effects of the jobs that succeeded, in their order.
     effects: Vec<Effect>,
     /// How many jobs succeeded.
@@ -68,7 +68,7 @@ impl Writer {
     ///
     /// Does not wait for more closures: an idle server commits a single write at once, and under load the queue fills
     /// during the commit.
-    fn fill(&mut self, batch: &mut Batch, first: Box<dyn WriteJob>) -> Result<()> {
+    fn fill(&mut self, batch: &mut Batch, first: WriteJob) -> Result<()> {
         let (began, mut next, mut count) = (Instant::now(), Some(first), 0);
         let connection = live(&mut self.connection)?;
         let mut begun = connection.begin_write();
@@ -222,7 +222,7 @@ fn live(connection: &mut Option<Box<dyn Connection>>) -> Result<&mut dyn Connect
 /// Runs one closure in a savepoint. The closure's own error goes to its caller only; an error returned here fails the
 /// whole batch.
 fn run(
-    mut job: Box<dyn WriteJob>,
+    mut job: WriteJob,
     batch: &mut Batch,
     connection: &mut dyn Connection,
     positions: &mut Positions,
@@ -234,8 +234,8 @@ fn run(
     }
     let (before, kept, began) = (connection.changes(), batch.effects.len(), Instant::now());
     let outcome = job.run(&mut WriteTx { connection: &mut *connection, positions, effects: &mut batch.effects });
-    shared.metrics.ran(job.name(), OperationKind::Write, began.elapsed(), outcome == Outcome::Failed);
-    let settled = settle(&mut *job, outcome, connection);
+    shared.metrics.ran(job.name, OperationKind::Write, began.elapsed(), outcome == Outcome::Failed);
+    let settled = settle(&mut job, outcome, connection);
     match settled {
         Ok(Outcome::Done) => {
             batch.done += 1;
@@ -248,7 +248,7 @@ fn run(
 }
 
 /// Releases or rolls back the closure's savepoint, and returns which.
-fn settle(job: &mut dyn WriteJob, outcome: Outcome, connection: &mut dyn Connection) -> Result<Outcome> {
+fn settle(job: &mut WriteJob, outcome: Outcome, connection: &mut dyn Connection) -> Result<Outcome> {
     if !connection.in_transaction() {
         // SQLite rolls back the whole transaction by itself on some errors (full disk, I/O); the savepoints of the
         // earlier closures are gone, too.

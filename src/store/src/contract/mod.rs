@@ -19,7 +19,7 @@ use std::sync::mpsc;
 
 use hearth_base::{Result, Seams};
 
-use crate::job::{self, Answer};
+use crate::job::{self, Kept, Told};
 use crate::migrate::Migration;
 use crate::{Lane, Options, ReadTx, Store, WriteTx};
 
@@ -65,13 +65,14 @@ impl Bed {
 pub(crate) fn queue<T: Send + 'static>(
     store: &Store,
     write: impl FnOnce(&mut WriteTx<'_>) -> Result<T> + Send + 'static,
-) -> Answer<T> {
+) -> (Told, Kept<T>) {
     store.push_write(Lane::Client, "test", write).unwrap()
 }
 
 /// Waits for a queued write.
-pub(crate) fn wait<T>(answer: Answer<T>) -> Result<T> {
-    job::wait("test", answer)
+pub(crate) fn wait<T>((told, kept): (Told, Kept<T>)) -> Result<T> {
+    job::wait(told)?;
+    kept.take("test")
 }
 
 /// Writes and waits.

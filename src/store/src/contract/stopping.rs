@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use super::{Bed, COUNT, read, wait};
 use crate::Store;
-use crate::job::Answer;
+use crate::job::{Kept, Told};
 
 /// A read that would go on for ten seconds; returns after it has begun.
-fn long_read(store: &Store) -> Answer<()> {
+fn long_read(store: &Store) -> (Told, Kept<()>) {
     let (began, begun) = mpsc::channel();
     let long = store.push_read("long", true, move |tx| {
         began.send(()).unwrap();
